@@ -1,0 +1,142 @@
+package claim
+
+import "time"
+
+// Claim is a shop's resolution claim: what a customer said is wrong with an
+// order and what the customer wants done. It is the one domain type behind both
+// wire forms that [Decode] accepts, and it marshals to the flat one.
+//
+// Reason, Flow, Preference and Phase are open vocabularies: a value that nobody
+// has heard of is kept as it came and rendered with the general template.
+type Claim struct {
+	// ID names the claim within its shop. It is the shop's or Karla's own id and
+	// becomes part of workflow ids, so it never contains personal data.
+	ID string `json:"claim_id" validate:"required,identifier"`
+	// Shop is the slug of the shop. The route that took the claim sets it.
+	Shop string `json:"shop_slug" validate:"required,slug"`
+	// Reason is why the customer complains: "damaged", "not_received", ….
+	Reason string `json:"reason" validate:"required,max=100"`
+	// Flow is the form that the customer went through. Empty means that it
+	// follows from Reason, see [Claim.FlowKey].
+	Flow string `json:"flow,omitempty" validate:"max=100"`
+	// Preference is what the customer wants: "refund", "reorder", ….
+	Preference string `json:"resolution_preference,omitempty" validate:"max=100"`
+	// Phase is where the parcel was when the claim was made: "delivered", ….
+	// Empty means that it follows from the first shipment that names one.
+	Phase string `json:"phase,omitempty" validate:"max=100"`
+	// Status is what the claim's owner says of it: "pending", "accepted", ….
+	Status string `json:"status,omitempty" validate:"max=100"`
+	// Description is the customer's own text, plain, at most 200,000 characters.
+	Description string `json:"description,omitempty" validate:"max=200000"`
+	// Locale is the language in which the customer filled in the claim, as a
+	// BCP 47 tag. One that cannot be read is as good as none.
+	Locale string `json:"locale,omitempty" validate:"max=35"`
+	// Items are the affected units.
+	Items []Item `json:"selected_items,omitempty" validate:"max=200,dive"`
+	// ImageURLs are photos of the claim as a whole.
+	ImageURLs []string `json:"image_urls,omitempty" validate:"max=100,dive,max=4096"`
+	// OptionalImageURLs are photos that the customer added unasked.
+	OptionalImageURLs []string `json:"optional_image_urls,omitempty" validate:"max=100,dive,max=4096"`
+	// SignatureURL is the picture of the customer's signature.
+	SignatureURL string `json:"customer_signature_image_url,omitempty" validate:"max=4096"`
+	// Answers are what the customer said to the shop's own questions, in order.
+	Answers []Answer `json:"answers,omitempty" validate:"max=100,dive"`
+	// Customer is who claims.
+	Customer Customer `json:"customer"`
+	// Order is what the claim is about.
+	Order Order `json:"order"`
+	// Shipments are the parcels of the order that the claim is about.
+	Shipments []Shipment `json:"shipments,omitempty" validate:"max=50,dive"`
+	// CreatedAt and UpdatedAt are the owner's times; zero where not given.
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+}
+
+// Item is an article of the order with the units that are affected.
+type Item struct {
+	SKU      string `json:"sku,omitempty" validate:"required_without=Title,max=200"`
+	Title    string `json:"title,omitempty" validate:"required_without=SKU,max=500"`
+	Quantity int    `json:"quantity" validate:"min=1,max=100000"`
+	// NetPrice is the price of one unit net of tax in the order's currency. It
+	// is internal: the customer never sees it.
+	NetPrice Amount `json:"net_price,omitempty" validate:"omitempty,amount"`
+	// ImageURLs are photos of this article.
+	ImageURLs []string `json:"image_urls,omitempty" validate:"max=50,dive,max=4096"`
+}
+
+// Answer is what the customer said to one of the shop's own questions.
+type Answer struct {
+	Question string `json:"question" validate:"required,max=1000"`
+	Answer   string `json:"answer" validate:"max=20000"`
+}
+
+// Customer is the person who claims. Guests have no external id, and any field
+// may be missing; see [Customer.Reachable].
+type Customer struct {
+	ExternalID string `json:"external_id,omitempty" validate:"max=200"`
+	Email      string `json:"email,omitempty" validate:"omitempty,email,max=320"`
+	FirstName  string `json:"first_name,omitempty" validate:"max=200"`
+	LastName   string `json:"last_name,omitempty" validate:"max=200"`
+	// Phone is kept as given; it is brought to E.164 where it is used.
+	Phone string `json:"phone,omitempty" validate:"max=50"`
+	// Locale is the customer's language as a BCP 47 tag.
+	Locale string `json:"locale,omitempty" validate:"max=35"`
+}
+
+// Reachable reports whether the customer can be found in Dixa at all: by
+// e-mail, by external id or by phone.
+func (c Customer) Reachable() bool {
+	return c.Email != "" || c.ExternalID != "" || c.Phone != ""
+}
+
+// Order is the order that the claim is about.
+type Order struct {
+	ExternalID         string    `json:"external_id,omitempty" validate:"max=200"`
+	ExternalCustomerID string    `json:"external_customer_id,omitempty" validate:"max=200"`
+	Number             string    `json:"order_number,omitempty" validate:"max=100"`
+	PlacedAt           time.Time `json:"order_placed_at,omitzero"`
+	// Total is what the customer paid, in Currency. It is internal.
+	Total    Amount  `json:"total_order_price,omitempty" validate:"omitempty,amount"`
+	Currency string  `json:"currency,omitempty" validate:"omitempty,iso4217"`
+	Locale   string  `json:"locale,omitempty" validate:"max=35"`
+	Address  Address `json:"address,omitzero"`
+}
+
+// Address is where the order went. Only the country decides anything.
+type Address struct {
+	Name        string `json:"name,omitempty" validate:"max=300"`
+	Street      string `json:"street,omitempty" validate:"max=500"`
+	ZIPCode     string `json:"zip_code,omitempty" validate:"max=50"`
+	City        string `json:"city,omitempty" validate:"max=200"`
+	Province    string `json:"province,omitempty" validate:"max=200"`
+	Country     string `json:"country,omitempty" validate:"max=100"`
+	CountryCode string `json:"country_code,omitempty" validate:"max=10"`
+	Phone       string `json:"phone,omitempty" validate:"max=50"`
+}
+
+// Shipment is a parcel of the order.
+type Shipment struct {
+	ID             string `json:"shipment_id,omitempty" validate:"max=200"`
+	Carrier        string `json:"carrier_reference,omitempty" validate:"max=100"`
+	TrackingNumber string `json:"tracking_number,omitempty" validate:"max=200"`
+	TrackingURL    string `json:"tracking_url,omitempty" validate:"max=4096"`
+	Phase          string `json:"phase,omitempty" validate:"max=100"`
+}
+
+// Amount is an amount of money as a decimal string such as "19.90". Its
+// currency is that of the order.
+type Amount string
+
+// ShipmentPhase is where the parcel is: the claim's own phase, else that of the
+// first shipment that names one, else empty.
+func (c *Claim) ShipmentPhase() string {
+	if c.Phase != "" {
+		return c.Phase
+	}
+	for _, s := range c.Shipments {
+		if s.Phase != "" {
+			return s.Phase
+		}
+	}
+	return ""
+}

@@ -1,0 +1,83 @@
+package claim
+
+import (
+	"encoding/json"
+	"net/url"
+	"reflect"
+	"sort"
+	"time"
+)
+
+// Differences names the fields, by JSON path and sorted, in which two bodies of
+// one claim differ. What changes on every delivery does not count: the queries
+// of addresses (signatures that expire) and the owner's times.
+func Differences(a, b *Claim) []string {
+	out := differing("", comparable(a), comparable(b))
+	sort.Strings(out)
+	return out
+}
+
+func differing(path string, a, b map[string]any) []string {
+	names := map[string]bool{}
+	for name := range a {
+		names[name] = true
+	}
+	for name := range b {
+		names[name] = true
+	}
+	var out []string
+	for name := range names {
+		in, _ := a[name].(map[string]any)
+		of, _ := b[name].(map[string]any)
+		switch {
+		case in != nil || of != nil:
+			out = append(out, differing(path+name+".", in, of)...)
+		case !reflect.DeepEqual(a[name], b[name]):
+			out = append(out, path+name)
+		}
+	}
+	return out
+}
+
+// comparable is the claim by JSON name, without what changes on every delivery.
+func comparable(c *Claim) map[string]any {
+	k := *c
+	k.CreatedAt, k.UpdatedAt = time.Time{}, time.Time{}
+	k.ImageURLs = withoutQueries(k.ImageURLs)
+	k.OptionalImageURLs = withoutQueries(k.OptionalImageURLs)
+	k.SignatureURL = withoutQuery(k.SignatureURL)
+	k.Items = append([]Item(nil), k.Items...)
+	for i := range k.Items {
+		k.Items[i].ImageURLs = withoutQueries(k.Items[i].ImageURLs)
+	}
+	k.Shipments = append([]Shipment(nil), k.Shipments...)
+	for i := range k.Shipments {
+		k.Shipments[i].TrackingURL = withoutQuery(k.Shipments[i].TrackingURL)
+	}
+	data, err := json.Marshal(k)
+	if err != nil {
+		panic("claim: a claim of texts and numbers always marshals: " + err.Error())
+	}
+	var m map[string]any
+	if err := json.Unmarshal(data, &m); err != nil {
+		panic("claim: what was marshalled always unmarshals: " + err.Error())
+	}
+	return m
+}
+
+func withoutQueries(urls []string) []string {
+	out := make([]string, len(urls))
+	for i, u := range urls {
+		out[i] = withoutQuery(u)
+	}
+	return out
+}
+
+func withoutQuery(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw
+	}
+	u.RawQuery, u.Fragment = "", ""
+	return u.String()
+}

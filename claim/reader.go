@@ -1,0 +1,229 @@
+package claim
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// object reads one JSON object whose author is not ours. A missing member and a
+// null are the same; a member of the wrong type becomes a fault and the reading
+// goes on, so that one answer can name every fault. Unknown members are left
+// alone.
+type object struct {
+	members map[string]json.RawMessage
+	path    string
+	faults  *[]Fault
+}
+
+// parseObject reads the bytes as exactly one JSON object.
+func parseObject(data []byte, faults *[]Fault) (object, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	var members map[string]json.RawMessage
+	if err := dec.Decode(&members); err != nil {
+		return object{}, fmt.Errorf("not a JSON object: %w", plainJSONError(err))
+	}
+	if members == nil {
+		return object{}, fmt.Errorf("not a JSON object: null")
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return object{}, fmt.Errorf("not a JSON object: more follows after its end")
+	}
+	return object{members: members, faults: faults}, nil
+}
+
+// plainJSONError keeps what helps and drops what the encoding/json package says
+// of Go types.
+func plainJSONError(err error) error {
+	switch e := err.(type) {
+	case *json.SyntaxError:
+		return fmt.Errorf("%s at byte %d", e.Error(), e.Offset)
+	case *json.UnmarshalTypeError:
+		return fmt.Errorf("it is a JSON %s", e.Value)
+	default:
+		return err
+	}
+}
+
+func (o object) at(name string) string {
+	if o.path == "" {
+		return name
+	}
+	return o.path + "." + name
+}
+
+func (o object) fault(name, problem string) {
+	*o.faults = append(*o.faults, Fault{Field: o.at(name), Problem: problem})
+}
+
+// raw is the member's text, or nil where it is missing or null.
+func (o object) raw(name string) json.RawMessage {
+	v := bytes.TrimSpace(o.members[name])
+	if len(v) == 0 || string(v) == "null" {
+		return nil
+	}
+	return v
+}
+
+// text reads a string. A number or a boolean is taken by its spelling: shops
+// send order numbers and ids either way.
+func (o object) text(name string) string {
+	v := o.raw(name)
+	if v == nil {
+		return ""
+	}
+	s, ok := scalar(v)
+	if !ok {
+		o.fault(name, "must be a text")
+	}
+	return strings.TrimSpace(s)
+}
+
+func scalar(v json.RawMessage) (string, bool) {
+	switch v[0] {
+	case '"':
+		var s string
+		err := json.Unmarshal(v, &s)
+		return s, err == nil
+	case '{', '[':
+		return "", false
+	default:
+		return string(v), true
+	}
+}
+
+// number reads a whole number, written as a number or as a text; absent where
+// the member is missing.
+func (o object) number(name string, absent int) int {
+	v := o.raw(name)
+	if v == nil {
+		return absent
+	}
+	s, ok := scalar(v)
+	if ok {
+		if f, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err == nil && f == math.Trunc(f) && math.Abs(f) <= math.MaxInt32 {
+			return int(f)
+		}
+	}
+	o.fault(name, "must be a whole number")
+	return absent
+}
+
+// amount reads an amount of money, written as a number or as a text.
+func (o object) amount(name string) Amount {
+	v := o.raw(name)
+	if v == nil {
+		return ""
+	}
+	s, ok := scalar(v)
+	if !ok {
+		o.fault(name, "must be an amount such as \"19.90\"")
+		return ""
+	}
+	s = strings.TrimSpace(s)
+	if s != "" && v[0] != '"' && strings.ContainsAny(s, "eE") {
+		if f, err := strconv.ParseFloat(s, 64); err == nil {
+			s = strconv.FormatFloat(f, 'f', -1, 64)
+		}
+	}
+	return Amount(s)
+}
+
+// timeLayouts are the spellings of a time that shops are known to send.
+var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05", time.DateOnly}
+
+// instant reads a time; one without a zone is UTC. Zero where it is missing.
+func (o object) instant(name string) time.Time {
+	v := o.raw(name)
+	if v == nil {
+		return time.Time{}
+	}
+	s, ok := scalar(v)
+	s = strings.TrimSpace(s)
+	if ok && s == "" {
+		return time.Time{}
+	}
+	if ok {
+		for _, layout := range timeLayouts {
+			if t, err := time.Parse(layout, s); err == nil {
+				return t.UTC()
+			}
+		}
+	}
+	o.fault(name, "must be a time such as \"2026-01-31T09:30:00Z\"")
+	return time.Time{}
+}
+
+// object reads a nested object; an empty one where it is missing.
+func (o object) object(name string) object {
+	nested := object{path: o.at(name), faults: o.faults}
+	v := o.raw(name)
+	if v == nil {
+		return nested
+	}
+	if v[0] != '{' || json.Unmarshal(v, &nested.members) != nil {
+		o.fault(name, "must be an object")
+	}
+	return nested
+}
+
+// list calls each with every element of a list that is an object. A single
+// object is taken for a list of one.
+func (o object) list(name string, each func(object)) {
+	v := o.raw(name)
+	if v == nil {
+		return
+	}
+	if v[0] == '{' {
+		each(o.object(name))
+		return
+	}
+	var elements []json.RawMessage
+	if v[0] != '[' || json.Unmarshal(v, &elements) != nil {
+		o.fault(name, "must be a list")
+		return
+	}
+	for i, e := range elements {
+		at := fmt.Sprintf("%s[%d]", name, i)
+		nested := object{path: o.at(at), faults: o.faults}
+		if json.Unmarshal(e, &nested.members) != nil || nested.members == nil {
+			o.fault(at, "must be an object")
+			continue
+		}
+		each(nested)
+	}
+}
+
+// texts reads a list of texts; nulls and empty ones are left out.
+func (o object) texts(name string) []string {
+	v := o.raw(name)
+	if v == nil {
+		return nil
+	}
+	var elements []json.RawMessage
+	if v[0] != '[' || json.Unmarshal(v, &elements) != nil {
+		o.fault(name, "must be a list of texts")
+		return nil
+	}
+	var out []string
+	for i, e := range elements {
+		e = bytes.TrimSpace(e)
+		if string(e) == "null" {
+			continue
+		}
+		s, ok := scalar(e)
+		if !ok {
+			o.fault(fmt.Sprintf("%s[%d]", name, i), "must be a text")
+			continue
+		}
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,109 @@
+package claim
+
+import "fmt"
+
+// State is where a claim stands.
+type State string
+
+// The states of a claim.
+const (
+	// StateReceived: accepted and durable; nothing was sent to Dixa yet. A
+	// claim of a paused shop waits here.
+	StateReceived State = "received"
+	// StateOpening: its conversation is being opened.
+	StateOpening State = "opening"
+	// StateOpen: its conversation is open in Dixa.
+	StateOpen State = "open"
+	// StatePending: its conversation waits for a follow-up in Dixa.
+	StatePending State = "pending"
+	// StateClosed: its conversation is closed and may still reopen.
+	StateClosed State = "closed"
+	// StateSettled: closed for the whole quiet period.
+	StateSettled State = "settled"
+	// StateNeedsAttention: parked until a person acts; the [Cause] says why.
+	StateNeedsAttention State = "needs_attention"
+	// StateSkipped: the integration was off when the claim came.
+	StateSkipped State = "skipped"
+	// StateAbandoned: withdrawn by its owner or given up by an operator.
+	StateAbandoned State = "abandoned"
+)
+
+// States lists every state in the order in which people read them.
+func States() []State {
+	return []State{
+		StateReceived, StateOpening, StateOpen, StatePending, StateClosed, StateSettled,
+		StateNeedsAttention, StateSkipped, StateAbandoned,
+	}
+}
+
+// Final reports whether a claim in this state has no workflow that waits for
+// anything. A final state can still be left: by a retry or by a reopen.
+func (s State) Final() bool {
+	return s == StateSettled || s == StateSkipped || s == StateAbandoned
+}
+
+// Event is what moves a claim from one state to the next.
+type Event string
+
+// The events of a claim's life.
+const (
+	EventStart   Event = "start"   // its workflow begins to open it
+	EventOpened  Event = "opened"  // its conversation exists and is complete
+	EventPark    Event = "park"    // it cannot go on without a person
+	EventSkip    Event = "skip"    // the integration is off
+	EventAbandon Event = "abandon" // withdrawn, or given up
+	EventRetry   Event = "retry"   // a person or new settings wake it
+	EventPending Event = "pending" // Dixa: follow-up added
+	EventReopen  Event = "reopen"  // Dixa: open again
+	EventClose   Event = "close"   // Dixa: closed
+	EventSettle  Event = "settle"  // the quiet period is over
+)
+
+var transitions = map[State]map[Event]State{
+	StateReceived: {
+		EventStart: StateOpening, EventSkip: StateSkipped, EventPark: StateNeedsAttention,
+		EventAbandon: StateAbandoned, EventRetry: StateReceived,
+	},
+	StateOpening: {
+		EventStart: StateOpening, EventOpened: StateOpen, EventPark: StateNeedsAttention,
+		EventSkip: StateSkipped, EventAbandon: StateAbandoned, EventRetry: StateOpening,
+	},
+	StateOpen: {
+		EventOpened: StateOpen, EventPending: StatePending, EventClose: StateClosed, EventReopen: StateOpen,
+		EventPark: StateNeedsAttention, EventAbandon: StateAbandoned,
+	},
+	StatePending: {
+		EventPending: StatePending, EventReopen: StateOpen, EventClose: StateClosed,
+		EventPark: StateNeedsAttention, EventAbandon: StateAbandoned,
+	},
+	StateClosed: {
+		EventClose: StateClosed, EventReopen: StateOpen, EventPending: StatePending, EventSettle: StateSettled,
+		EventPark: StateNeedsAttention, EventAbandon: StateAbandoned,
+	},
+	StateSettled: {EventReopen: StateOpen, EventPending: StatePending, EventSettle: StateSettled, EventClose: StateSettled},
+	StateNeedsAttention: {
+		EventStart: StateOpening, EventRetry: StateReceived, EventPark: StateNeedsAttention,
+		EventSkip: StateSkipped, EventAbandon: StateAbandoned, EventOpened: StateOpen,
+	},
+	StateSkipped:   {EventRetry: StateReceived, EventSkip: StateSkipped, EventAbandon: StateAbandoned},
+	StateAbandoned: {EventRetry: StateReceived, EventAbandon: StateAbandoned},
+}
+
+// TransitionError says that an event does not apply to a claim in a state.
+type TransitionError struct {
+	From  State
+	Event Event
+}
+
+func (e *TransitionError) Error() string {
+	return fmt.Sprintf("a claim that is %s cannot take %q", e.From, e.Event)
+}
+
+// Next is the state after an event, or a [*TransitionError] where the event
+// does not apply. It is pure: the same pair always gives the same state.
+func (s State) Next(e Event) (State, error) {
+	if next, ok := transitions[s][e]; ok {
+		return next, nil
+	}
+	return s, &TransitionError{From: s, Event: e}
+}

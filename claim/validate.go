@@ -1,0 +1,145 @@
+package claim
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/go-playground/validator/v10"
+)
+
+var (
+	identifierPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
+	slugPattern       = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+	amountPattern     = regexp.MustCompile(`^-?\d{1,12}(\.\d{1,6})?$`)
+)
+
+var structValidator = sync.OnceValue(func() *validator.Validate {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(func(f reflect.StructField) string {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			return ""
+		}
+		return name
+	})
+	for name, pattern := range map[string]*regexp.Regexp{
+		"identifier": identifierPattern, "slug": slugPattern, "amount": amountPattern,
+	} {
+		err := v.RegisterValidation(name, func(fl validator.FieldLevel) bool { return pattern.MatchString(fl.Field().String()) })
+		if err != nil {
+			panic(err) // only for an empty name or a nil function
+		}
+	}
+	return v
+})
+
+// Validate checks a claim that was built rather than decoded. The error is an
+// [*InvalidError] with every fault at once, by JSON name.
+func (c *Claim) Validate() error {
+	if faults := c.faults(nil); len(faults) > 0 {
+		return &InvalidError{What: "claim", Faults: faults}
+	}
+	return nil
+}
+
+// faults lists what is wrong with the claim, less the fields that known already
+// names: a member of the wrong type is not also "missing".
+func (c *Claim) faults(known []Fault) []Fault {
+	return lessKnown(Check(c), known)
+}
+
+func lessKnown(faults, known []Fault) []Fault {
+	seen := map[string]bool{}
+	for _, f := range known {
+		seen[lastPart(f.Field)] = true
+	}
+	var out []Fault
+	for _, f := range faults {
+		if !seen[lastPart(f.Field)] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func lastPart(path string) string {
+	if i := strings.LastIndexByte(path, '.'); i >= 0 {
+		return path[i+1:]
+	}
+	return path
+}
+
+// Check validates any struct by its `validate` tags and lists every fault by
+// JSON path, in words. It serves settings and requests as well as claims.
+func Check(v any) []Fault {
+	err := structValidator().Struct(v)
+	if err == nil {
+		return nil
+	}
+	var fields validator.ValidationErrors
+	if !errors.As(err, &fields) {
+		return []Fault{{Field: "body", Problem: "cannot be checked: " + err.Error()}}
+	}
+	faults := make([]Fault, len(fields))
+	for i, f := range fields {
+		_, path, _ := strings.Cut(f.Namespace(), ".")
+		faults[i] = Fault{Field: path, Problem: inWords(f)}
+	}
+	return faults
+}
+
+func inWords(f validator.FieldError) string {
+	switch f.Tag() {
+	case "required":
+		return "is required"
+	case "required_without":
+		return "is required where " + jsonWord(f.Param()) + " is missing"
+	case "required_if", "required_with":
+		return "is required here"
+	case "email":
+		return "is not an e-mail address"
+	case "url", "http_url":
+		return "is not an http(s) address"
+	case "uuid":
+		return "is not a UUID"
+	case "iso4217":
+		return "is not a currency code such as EUR"
+	case "bcp47_language_tag":
+		return "is not a language such as en or de-CH"
+	case "amount":
+		return "is not an amount such as 19.90"
+	case "identifier":
+		return "may hold letters, digits and . _ : - only, starting with a letter or digit, 128 at most"
+	case "slug":
+		return "may hold small letters, digits and - _ only, starting with a letter or digit, 63 at most"
+	case "oneof":
+		return "must be one of " + strings.Join(strings.Fields(f.Param()), ", ")
+	case "min", "max", "gte", "lte":
+		return bound(f)
+	default:
+		return fmt.Sprintf("does not meet %q", strings.TrimSuffix(f.Tag()+"="+f.Param(), "="))
+	}
+}
+
+func bound(f validator.FieldError) string {
+	least := f.Tag() == "min" || f.Tag() == "gte"
+	side := "at most"
+	if least {
+		side = "at least"
+	}
+	switch f.Kind() {
+	case reflect.String:
+		return fmt.Sprintf("must have %s %s characters", side, f.Param())
+	case reflect.Slice, reflect.Map:
+		return fmt.Sprintf("must have %s %s entries", side, f.Param())
+	default:
+		return fmt.Sprintf("must be %s %s", side, f.Param())
+	}
+}
+
+// jsonWord turns the Go names that validator's tags use into JSON names.
+func jsonWord(goName string) string { return strings.ToLower(goName) }
