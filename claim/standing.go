@@ -1,0 +1,103 @@
+package claim
+
+import "time"
+
+// Standing is everything by which a claim's workflow decides what to do next. It
+// holds plain facts only, so it may enter a workflow's history.
+type Standing struct {
+	State State `json:"state"`
+	Cause Cause `json:"cause,omitempty"`
+	// LastError is the last thing that went wrong, without personal data.
+	LastError      string `json:"last_error,omitempty"`
+	Reason         string `json:"reason"`
+	OrderNumber    string `json:"order_number,omitempty"`
+	ConversationID int64  `json:"conversation_id,omitempty"`
+	// Offered: the platform offers Dixa to the shop and the shop has it on.
+	Offered bool `json:"offered"`
+	// Paused: the shop lets its claims wait.
+	Paused bool `json:"paused,omitempty"`
+	// Connected: the shop has a connection.
+	Connected bool `json:"connected"`
+	// SettingsVersion is the shop's current one, ParkedVersion the one that the
+	// claim was parked with.
+	SettingsVersion int64 `json:"settings_version"`
+	ParkedVersion   int64 `json:"parked_version,omitempty"`
+	// Deadline is when the fallback is raised unless the claim is open.
+	Deadline time.Time `json:"deadline"`
+	// FallbackUsed: the fallback was raised; only a retry opens the claim now.
+	FallbackUsed bool `json:"fallback_used,omitempty"`
+	// Done are the steps of opening that are done for good.
+	Done []string `json:"done,omitempty"`
+}
+
+// Move is what a claim's workflow does next.
+type Move string
+
+// The moves.
+const (
+	MoveOpen   Move = "open"   // open the conversation, or go on with it
+	MoveFollow Move = "follow" // the conversation is there: wait for news of it
+	MoveWait   Move = "wait"   // parked or paused: wait for a person
+	MoveSkip   Move = "skip"   // the integration is off
+	MovePark   Move = "park"   // there is no connection
+	MoveFinish Move = "finish" // nothing is left to wait for
+)
+
+// Next says what the workflow of a claim does next. A claim that is being opened
+// goes on even when the shop was switched off or paused meanwhile: a create may
+// be on its way.
+func (s Standing) Next() Move {
+	switch s.State {
+	case StateSettled, StateSkipped, StateAbandoned:
+		return MoveFinish
+	case StateOpen, StatePending, StateClosed:
+		return MoveFollow
+	case StateNeedsAttention:
+		// A retry puts the claim back to received, so only new settings wake it
+		// here, and not even those once its customer was told by other means.
+		if s.ParkedVersion >= s.SettingsVersion || s.FallbackUsed && s.ConversationID == 0 {
+			return MoveWait
+		}
+	case StateReceived:
+		if !s.Offered {
+			return MoveSkip
+		}
+		if s.Paused {
+			return MoveWait
+		}
+	}
+	if !s.Connected {
+		return MovePark
+	}
+	return MoveOpen
+}
+
+// FallbackDue reports whether the fallback has to be raised at the deadline: the
+// claim has no conversation, nobody raised it before, and the shop did not ask
+// the claim to wait.
+func (s Standing) FallbackDue() bool {
+	waiting := s.State == StateOpening || s.State == StateNeedsAttention || s.State == StateReceived && !s.Paused
+	return waiting && s.ConversationID == 0 && !s.FallbackUsed
+}
+
+// HasDone reports whether a step of opening is done for good.
+func (s Standing) HasDone(step string) bool {
+	for _, d := range s.Done {
+		if d == step {
+			return true
+		}
+	}
+	return false
+}
+
+// The steps of opening a claim that write to Dixa. Each is guarded by an intent
+// of this name.
+const (
+	StepCustomer     = "customer"
+	StepConversation = "conversation"
+	StepAttachment   = "attachment" // followed by the file's number
+	StepTags         = "tags"
+	StepAssign       = "assign"
+	StepAttributes   = "attributes"
+	StepNote         = "note"
+)
