@@ -1,0 +1,174 @@
+// Package config is the one list of the environment variables that Claimflow
+// reads: what each means, what holds where it is missing and whether it is
+// secret. docs/configuration.md is generated from it.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/go-playground/validator/v10"
+)
+
+// Config is the configuration of every Claimflow process. The `doc` tag of a
+// field says what the variable means, `used` who reads it; a field of the type
+// [Secret] is never printed.
+type Config struct {
+	DatabaseURL string `env:"CLAIMFLOW_DATABASE_URL" envDefault:"sqlite:claimflow.db" validate:"required,database" used:"starter, worker" doc:"Where the store is: 'sqlite:' and a file, 'sqlite::memory:' for one process and one run, or 'postgres://user:password@host/database'. A PostgreSQL address holds a password: treat it as a secret."`
+	Keys        Secret `env:"CLAIMFLOW_KEYS" used:"starter, worker" doc:"The keys that seal claims and tokens in the store, as 'starter keys new' prints them, or 'file:' and the path of a file that holds them. Every process of one store needs the same."`
+
+	DixaURL  string        `env:"CLAIMFLOW_DIXA_URL" envDefault:"https://dev.dixa.io/v1/" validate:"required,http_url" used:"starter, worker" doc:"The Dixa API, or an emulator of it."`
+	DixaPace time.Duration `env:"CLAIMFLOW_PACE" envDefault:"110ms" validate:"min=100ms,max=1m" used:"starter, worker" doc:"The least time between two requests with one Dixa token, over all processes. Dixa allows 10 requests per second; less than 100ms is refused."`
+
+	Listen        string `env:"CLAIMFLOW_LISTEN" envDefault:":8080" validate:"required,address" used:"starter" doc:"The address that 'starter serve' listens on."`
+	MetricsListen string `env:"CLAIMFLOW_METRICS_LISTEN" validate:"omitempty,address" used:"worker" doc:"The address on which the worker serves /metrics and /healthz. Empty: nowhere. 'starter serve' has them on its own address."`
+	PublicURL     string `env:"CLAIMFLOW_PUBLIC_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter, worker" doc:"The address under which the outside reaches 'starter serve'."`
+
+	AllowPrivateEvidence bool `env:"CLAIMFLOW_ALLOW_PRIVATE_EVIDENCE" envDefault:"false" used:"worker" doc:"Takes photos from private and loopback addresses too. For development only: it lets whoever submits a claim make this host fetch from its own network."`
+
+	LogFormat string `env:"CLAIMFLOW_LOG_FORMAT" validate:"omitempty,oneof=text json" used:"starter, worker" doc:"'text' for people or 'json' for machines. Empty: text on a terminal, else JSON."`
+	LogLevel  string `env:"CLAIMFLOW_LOG_LEVEL" envDefault:"info" validate:"oneof=debug info warn error" used:"starter, worker" doc:"The least that is logged: debug, info, warn or error."`
+
+	URL    string `env:"CLAIMFLOW_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter" doc:"The 'starter serve' that the other starter commands talk to."`
+	APIKey Secret `env:"CLAIMFLOW_API_KEY" used:"starter" doc:"The API key that the starter commands use, as 'starter key create' prints it."`
+}
+
+// Secret is a value that prints as "[secret]" in every format.
+type Secret string
+
+// Reveal is the value itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// String hides the value; an empty one stays empty.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "[secret]"
+}
+
+// GoString hides the value from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides the value from JSON and logs.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Load reads the process's environment. The error names every variable that is
+// wrong, at once, and never its value.
+func Load() (Config, error) { return LoadFrom(os.Environ()) }
+
+// LoadFrom reads an environment given as "NAME=value" entries. A variable that
+// is set but empty counts as missing.
+func LoadFrom(environ []string) (Config, error) {
+	vars := map[string]string{}
+	for _, entry := range environ {
+		if name, value, ok := strings.Cut(entry, "="); ok && value != "" {
+			vars[name] = value
+		}
+	}
+	var c Config
+	if err := env.ParseWithOptions(&c, env.Options{Environment: vars}); err != nil {
+		return Config{}, unreadable(err)
+	}
+	if err := check(&c); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+func unreadable(err error) error {
+	problems := []string{}
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return fmt.Errorf("read the configuration from the environment: %w", err)
+	}
+	for _, e := range all.Errors {
+		var field env.ParseError
+		if errors.As(e, &field) {
+			problems = append(problems, fmt.Sprintf("%s is not a %s", variableOf(field.Name), kindInWords(field.Type)))
+			continue
+		}
+		problems = append(problems, e.Error())
+	}
+	return problem(problems)
+}
+
+func kindInWords(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "length of time such as 110ms or 1s"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	default:
+		return t.String()
+	}
+}
+
+func variableOf(fieldName string) string {
+	if f, ok := reflect.TypeFor[Config]().FieldByName(fieldName); ok {
+		return f.Tag.Get("env")
+	}
+	return fieldName
+}
+
+func problem(problems []string) error {
+	return fmt.Errorf("the configuration is wrong: %s; `starter config` prints what every variable means", strings.Join(problems, "; "))
+}
+
+func check(c *Config) error {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("env") })
+	for tag, test := range map[string]func(string) bool{"database": isDatabase, "address": isAddress} {
+		err := v.RegisterValidation(tag, func(fl validator.FieldLevel) bool { return test(fl.Field().String()) })
+		if err != nil {
+			return fmt.Errorf("prepare the check of the configuration: %w", err)
+		}
+	}
+	err := v.Struct(c)
+	var fields validator.ValidationErrors
+	if !errors.As(err, &fields) {
+		return err
+	}
+	problems := make([]string, len(fields))
+	for i, f := range fields {
+		problems[i] = f.Field() + " " + inWords(f)
+	}
+	return problem(problems)
+}
+
+func isDatabase(s string) bool {
+	for _, scheme := range []string{"sqlite:", "postgres://", "postgresql://"} {
+		if rest, ok := strings.CutPrefix(s, scheme); ok && rest != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func isAddress(s string) bool { return strings.Contains(s, ":") }
+
+func inWords(f validator.FieldError) string {
+	switch f.Tag() {
+	case "required":
+		return "is missing"
+	case "http_url":
+		return "is not an http(s) address"
+	case "database":
+		return "is neither sqlite:FILE nor postgres://…"
+	case "address":
+		return "is not an address such as :8080 or 127.0.0.1:8080"
+	case "oneof":
+		return "must be one of " + strings.Join(strings.Fields(f.Param()), ", ")
+	case "min":
+		return "must be at least " + f.Param()
+	case "max":
+		return "must be at most " + f.Param()
+	default:
+		return "does not meet " + f.Tag()
+	}
+}

@@ -1,0 +1,92 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/internal/config"
+)
+
+var update = flag.Bool("update", false, "write docs/configuration.md anew")
+
+func TestDocumentIsCurrent(t *testing.T) {
+	t.Parallel()
+	const path = "../../docs/configuration.md"
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(config.Markdown()), 0o644))
+	}
+	have, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, config.Markdown(), string(have), "run: go test ./internal/config -update")
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	c, err := config.LoadFrom([]string{"CLAIMFLOW_LISTEN="})
+	require.NoError(t, err)
+	require.Equal(t, "sqlite:claimflow.db", c.DatabaseURL)
+	require.Equal(t, "https://dev.dixa.io/v1/", c.DixaURL)
+	require.Equal(t, ":8080", c.Listen, "an empty variable counts as missing")
+	require.Equal(t, 110*time.Millisecond, c.DixaPace)
+	require.False(t, c.AllowPrivateEvidence)
+}
+
+func TestEveryProblemAtOnceByVariable(t *testing.T) {
+	t.Parallel()
+	_, err := config.LoadFrom([]string{
+		"CLAIMFLOW_DATABASE_URL=mysql://root:hunter2@db", "CLAIMFLOW_DIXA_URL=dixa", "CLAIMFLOW_PACE=5ms",
+		"CLAIMFLOW_LOG_LEVEL=loud", "CLAIMFLOW_LISTEN=8080",
+	})
+	require.EqualError(t, err, "the configuration is wrong: "+
+		"CLAIMFLOW_DATABASE_URL is neither sqlite:FILE nor postgres://…; "+
+		"CLAIMFLOW_DIXA_URL is not an http(s) address; CLAIMFLOW_PACE must be at least 100ms; "+
+		"CLAIMFLOW_LISTEN is not an address such as :8080 or 127.0.0.1:8080; "+
+		"CLAIMFLOW_LOG_LEVEL must be one of debug, info, warn, error; "+
+		"`starter config` prints what every variable means")
+}
+
+func TestUnreadableValues(t *testing.T) {
+	t.Parallel()
+	_, err := config.LoadFrom([]string{"CLAIMFLOW_PACE=soon", "CLAIMFLOW_ALLOW_PRIVATE_EVIDENCE=perhaps"})
+	require.ErrorContains(t, err, "CLAIMFLOW_PACE is not a length of time such as 110ms or 1s")
+	require.ErrorContains(t, err, "CLAIMFLOW_ALLOW_PRIVATE_EVIDENCE is not a true or false")
+}
+
+func TestSecretsAreNeverPrinted(t *testing.T) {
+	t.Parallel()
+	c, err := config.LoadFrom([]string{
+		"CLAIMFLOW_KEYS=kkkk-secret", "CLAIMFLOW_API_KEY=cfk_secret",
+		"CLAIMFLOW_DATABASE_URL=postgres://u:secret@db/claims",
+	})
+	require.NoError(t, err)
+	require.Equal(t, "kkkk-secret", c.Keys.Reveal())
+	var table bytes.Buffer
+	require.NoError(t, config.WriteTable(&table, c))
+	list, err := json.Marshal(config.Variables(c))
+	require.NoError(t, err)
+	for _, printed := range []string{table.String(), string(list)} {
+		require.NotContains(t, strings.ReplaceAll(printed, "[secret]", ""), "secret@")
+		require.NotContains(t, printed, "kkkk")
+		require.NotContains(t, printed, "cfk_secret")
+	}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		require.NotContains(t, fmt.Sprintf(format, c.Keys), "kkkk")
+	}
+}
+
+func TestEveryVariableIsDocumented(t *testing.T) {
+	t.Parallel()
+	for _, v := range append(config.Variables(config.Config{}), config.Others()...) {
+		require.NotEmpty(t, v.Name)
+		require.NotEmpty(t, v.Meaning, v.Name)
+		require.NotEmpty(t, v.UsedBy, v.Name)
+	}
+}

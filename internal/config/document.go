@@ -1,0 +1,118 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"text/tabwriter"
+)
+
+// Variable is one environment variable.
+type Variable struct {
+	Name    string `json:"name"`
+	Default string `json:"default,omitempty"`
+	Secret  bool   `json:"secret,omitempty"`
+	// UsedBy names the processes that read it.
+	UsedBy  string `json:"used_by"`
+	Meaning string `json:"meaning"`
+	// Value is what holds in this process; hidden where it is secret.
+	Value string `json:"value,omitempty"`
+}
+
+// Variables lists Claimflow's own variables in the order of [Config], with the
+// values of c.
+func Variables(c Config) []Variable {
+	t, v := reflect.TypeFor[Config](), reflect.ValueOf(c)
+	out := make([]Variable, 0, t.NumField())
+	for i := range t.NumField() {
+		f := t.Field(i)
+		variable := Variable{
+			Name: f.Tag.Get("env"), Default: f.Tag.Get("envDefault"), UsedBy: f.Tag.Get("used"),
+			Meaning: f.Tag.Get("doc"), Value: fmt.Sprint(v.Field(i).Interface()),
+			Secret: f.Type == reflect.TypeFor[Secret](),
+		}
+		if variable.Name == "CLAIMFLOW_DATABASE_URL" && strings.HasPrefix(variable.Value, "postgres") {
+			variable.Secret, variable.Value = true, Secret(variable.Value).String()
+		}
+		out = append(out, variable)
+	}
+	return out
+}
+
+// Others lists the variables that libraries read on Claimflow's behalf: the
+// Temporal SDK's envconfig package and the OpenTelemetry SDK. The commonest are
+// named; theirs are the full lists.
+func Others() []Variable {
+	return []Variable{
+		{Name: "TEMPORAL_ADDRESS", Default: "localhost:7233", UsedBy: "starter, worker", Meaning: "The Temporal frontend. This and all other TEMPORAL_* variables, and the profiles of a TOML file, are read by the Temporal SDK's envconfig, as by the temporal command."},
+		{Name: "TEMPORAL_NAMESPACE", Default: "default", UsedBy: "starter, worker", Meaning: "The Temporal namespace."},
+		{Name: "TEMPORAL_API_KEY", Secret: true, UsedBy: "starter, worker", Meaning: "The API key to Temporal Cloud; it switches TLS on."},
+		{Name: "TEMPORAL_TLS", UsedBy: "starter, worker", Meaning: "Switches TLS on or off; TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_KEY_PATH and their kin name the certificates."},
+		{Name: "TEMPORAL_CONFIG_FILE", UsedBy: "starter, worker", Meaning: "A TOML file of profiles."},
+		{Name: "TEMPORAL_PROFILE", Default: "default", UsedBy: "starter, worker", Meaning: "The profile to use of it."},
+		{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", UsedBy: "starter, worker", Meaning: "Where traces go, by OTLP over HTTP. Empty: nowhere. This and all other OTEL_* variables are read by the OpenTelemetry SDK."},
+		{Name: "OTEL_EXPORTER_OTLP_HEADERS", Secret: true, UsedBy: "starter, worker", Meaning: "Headers of the export, for instance an API key."},
+		{Name: "OTEL_RESOURCE_ATTRIBUTES", UsedBy: "starter, worker", Meaning: "What is said of this process beside its name and version."},
+		{Name: "OTEL_TRACES_SAMPLER", UsedBy: "starter, worker", Meaning: "Which traces are kept."},
+	}
+}
+
+const preamble = `# Configuration
+
+<!-- Generated from internal/config; "go test ./internal/config -update" writes it anew. -->
+
+Every process is configured by environment variables. A variable that is empty
+counts as missing. ` + "`starter config`" + ` prints this list with the values that hold.
+
+`
+
+// Markdown is docs/configuration.md.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString(preamble)
+	b.WriteString("## Claimflow\n\n")
+	c, err := LoadFrom(nil)
+	if err != nil {
+		panic("config: the defaults are valid: " + err.Error()) // a defect that the tests of this package show
+	}
+	table(&b, Variables(c))
+	b.WriteString("\n## Temporal and OpenTelemetry\n\n")
+	table(&b, Others())
+	return b.String()
+}
+
+func table(b *strings.Builder, variables []Variable) {
+	b.WriteString("| Variable | Default | Read by | Meaning |\n| --- | --- | --- | --- |\n")
+	for _, v := range variables {
+		def, meaning := "", v.Meaning
+		if v.Default != "" {
+			def = "`" + v.Default + "`"
+		}
+		if v.Secret {
+			meaning = "**Secret.** " + meaning
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", v.Name, def, v.UsedBy, strings.ReplaceAll(meaning, "'", "`"))
+	}
+}
+
+// WriteTable prints the variables and what holds as a table for people.
+func WriteTable(w io.Writer, c Config) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "VARIABLE\tVALUE\tREAD BY\tMEANING")
+	for _, v := range append(Variables(c), Others()...) {
+		value := v.Value
+		if value == "" {
+			value = "-"
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", v.Name, value, v.UsedBy, firstSentence(v.Meaning))
+	}
+	return tw.Flush()
+}
+
+func firstSentence(s string) string {
+	if head, _, found := strings.Cut(s, ". "); found {
+		return head + "."
+	}
+	return s
+}

@@ -1,0 +1,56 @@
+package telemetry
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/sirupsen/logrus"
+	logrusslog "github.com/sirupsen/logrus/hooks/slog"
+)
+
+// LogOptions say how a process logs.
+type LogOptions struct {
+	// Format is "text" for people or "json" for machines; empty is text on a
+	// terminal and JSON elsewhere.
+	Format string
+	// Level is the least that is logged: "debug", "info", "warn" or "error".
+	// Defaults to "info".
+	Level string
+	// Output defaults to the standard error.
+	Output io.Writer
+}
+
+// NewLogger returns a logger that writes through logrus.
+func NewLogger(o LogOptions) (*slog.Logger, error) {
+	if o.Output == nil {
+		o.Output = os.Stderr
+	}
+	if o.Level == "" {
+		o.Level = "info"
+	}
+	level, err := logrus.ParseLevel(o.Level)
+	if err != nil {
+		return nil, fmt.Errorf("set up the log: level %q is none of debug, info, warn, error", o.Level)
+	}
+	l := logrus.New()
+	l.SetOutput(o.Output)
+	l.SetLevel(level)
+	switch {
+	case o.Format == "json", o.Format == "" && !isTerminal(o.Output):
+		l.SetFormatter(&logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano})
+	case o.Format == "text", o.Format == "":
+		l.SetFormatter(&logrus.TextFormatter{FullTimestamp: true, TimestampFormat: time.TimeOnly})
+	default:
+		return nil, fmt.Errorf("set up the log: format %q is neither text nor json", o.Format)
+	}
+	return slog.New(logrusslog.NewHandler(l, nil)), nil
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
