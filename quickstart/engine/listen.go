@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+
+	"go.temporal.io/server/common/testing/freeport"
+)
+
+// ListenError says that an address given in [Options] cannot be listened on,
+// mostly because another process has it.
+type ListenError struct {
+	// Server is what was to listen: "Temporal" or "the Temporal UI".
+	Server string
+	// Address is the address as given.
+	Address string
+	// Flag is the command-line flag by which a person chooses another address;
+	// empty where [Options] named none.
+	Flag string
+	// Err is the operating system's answer.
+	Err error
+}
+
+func (e *ListenError) Error() string {
+	msg := fmt.Sprintf("engine: %s cannot listen on %s: %v; stop what uses that address", e.Server, e.Address, e.Err)
+	if e.Flag != "" {
+		msg += ", or choose another with " + e.Flag
+	}
+	return msg
+}
+
+func (e *ListenError) Unwrap() error { return e.Err }
+
+// claimAddress resolves address, replaces port 0 by a free port, and makes
+// sure that it can be listened on. The servers open their listeners
+// themselves, so the address is free again on return.
+func claimAddress(server, address, flag string) (*net.TCPAddr, error) {
+	fail := func(err error) (*net.TCPAddr, error) {
+		return nil, &ListenError{Server: server, Address: address, Flag: flag, Err: err}
+	}
+	addr, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return fail(err)
+	}
+	if addr.IP == nil {
+		addr.IP = net.IPv4zero
+	}
+	if addr.Port == 0 {
+		addr.Port = freeport.MustGetFreePort()
+	}
+	l, err := net.ListenTCP("tcp", addr)
+	if err != nil {
+		return fail(err)
+	}
+	if err := l.Close(); err != nil {
+		return fail(err)
+	}
+	return addr, nil
+}
+
+// dialAddress is where addr is reached from this machine.
+func dialAddress(addr *net.TCPAddr) string {
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() {
+		host = loopback
+	}
+	return net.JoinHostPort(host, strconv.Itoa(addr.Port))
+}
+
+func internalPorts() (ports [internalServices]int) {
+	for i := range ports {
+		ports[i] = freeport.MustGetFreePort()
+	}
+	return ports
+}
