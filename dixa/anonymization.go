@@ -1,0 +1,48 @@
+package dixa
+
+import (
+	"context"
+	"net/http"
+)
+
+// AnonymizationService follows requests to anonymise. They are made by
+// EndUsersService.Anonymize, ConversationsService.Anonymize and
+// ConversationsService.AnonymizeMessage.
+type AnonymizationService struct{ service }
+
+// AnonymizationRequest is a request to anonymise and its progress.
+type AnonymizationRequest struct {
+	ID string `json:"id"`
+	// Type is "Conversation", "Message" or "User".
+	Type string `json:"_type"`
+	// TargetEntityID is the end user's id, the conversation's id as a string, or
+	// "<conversation id>_<message id>".
+	TargetEntityID string `json:"targetEntityId"`
+	InitiatedAt    Time   `json:"initiatedAt,omitzero"`
+	RequestedBy    string `json:"requestedBy"`
+	// ProcessedAt is set once it is done.
+	ProcessedAt Time  `json:"processedAt,omitzero"`
+	Extra       Extra `json:"-"`
+}
+
+func (r *AnonymizationRequest) identified() bool { return r.ID != "" }
+
+// UnmarshalJSON keeps unknown members in Extra.
+func (r *AnonymizationRequest) UnmarshalJSON(b []byte) error {
+	type plain AnonymizationRequest
+	return decodeOpen(b, (*plain)(r), &r.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (r AnonymizationRequest) MarshalJSON() ([]byte, error) {
+	type plain AnonymizationRequest
+	return encodeOpen(plain(r), r.Extra)
+}
+
+// Get returns a request to anonymise as it stands.
+//
+// Dixa: GET /v1/anonymization/request/{requestId}.
+func (s *AnonymizationService) Get(ctx context.Context, id string) (*AnonymizationRequest, error) {
+	op := Operation{"Anonymization.Get", http.MethodGet, "/anonymization/request/{requestId}"}
+	return fetch[AnonymizationRequest](ctx, s.client, op, Params{Path: []any{id}})
+}

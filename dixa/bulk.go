@@ -1,0 +1,54 @@
+package dixa
+
+import "fmt"
+
+// bulkInput is the body of most bulk operations.
+type bulkInput[T any] struct {
+	Data []T `json:"data"`
+}
+
+func bulkOf[T any](items []T) bulkInput[T] {
+	if items == nil {
+		items = []T{}
+	}
+	return bulkInput[T]{Data: items}
+}
+
+// BulkOutcome is what became of one item of a bulk operation. The operation
+// answers with success also when items failed; outcomes come in the order of
+// the items.
+type BulkOutcome[T any] struct {
+	// Type is "BulkActionSuccess" or "BulkActionFailure".
+	Type string `json:"_type"`
+	// Data is set on success.
+	Data *T `json:"data,omitempty"`
+	// Error is set on failure.
+	Error *BulkError `json:"error,omitempty"`
+}
+
+// Err returns the item's failure as an error for predicates such as
+// IsEmailExists, nil for a success.
+func (o *BulkOutcome[T]) Err() error {
+	if o.Error == nil && o.Type != "BulkActionFailure" {
+		return nil
+	}
+	if o.Error == nil {
+		return &BulkError{Message: "no reason given"}
+	}
+	return o.Error
+}
+
+// BulkError says why an item of a bulk operation failed.
+type BulkError struct {
+	// Type is "EmptyPatchSet", "ErrorResponse", "Infrastructure", "Integrity",
+	// "InvalidArgument", "NotFound", "Validation" or absent.
+	Type string `json:"_type,omitempty"`
+	// ID is the item's, where it had one.
+	ID      string `json:"id,omitempty"`
+	Message string `json:"message"`
+}
+
+// Error gives Dixa's reason with personal data masked.
+func (e *BulkError) Error() string {
+	return fmt.Sprintf("dixa: an item of the bulk operation failed: %s: %q", e.Type, redactPersonal(shorten(e.Message)))
+}

@@ -1,0 +1,275 @@
+package dixa
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// DefaultBaseURL is where New sends requests unless WithBaseURL says otherwise.
+	DefaultBaseURL = "https://dev.dixa.io/v1/"
+
+	// DefaultTimeout bounds one request from connecting to the last byte of its reply.
+	DefaultTimeout = 30 * time.Second
+
+	// DefaultMaxResponseBytes bounds the body of one reply, after decompression.
+	DefaultMaxResponseBytes int64 = 32 << 20
+
+	defaultUserAgent = "claimflow-dixa"
+)
+
+// ErrTokenFormat is wrapped by New's error when the token cannot be one: empty,
+// with space around or in it, or with characters that no header may carry. The
+// error's text never contains the token.
+var ErrTokenFormat = errors.New("the Dixa API token is malformed")
+
+// Client calls the Dixa API with one token. Create it with New. It is safe for
+// concurrent use; copies of it are not meant to be made.
+type Client struct {
+	Agents           *AgentsService
+	Anonymization    *AnonymizationService
+	ContactEndpoints *ContactEndpointsService
+	Conversations    *ConversationsService
+	CustomAttributes *CustomAttributesService
+	EndUsers         *EndUsersService
+	Organization     *OrganizationService
+	Queues           *QueuesService
+	Tags             *TagsService
+	Teams            *TeamsService
+	Webhooks         *WebhooksService
+
+	base      *url.URL
+	budget    Budget
+	http      *http.Client
+	maxBytes  int64
+	observers []func(Call)
+	readOnly  bool
+	timeout   time.Duration
+	userAgent string
+
+	// Closures, so that printing a Client in any format shows no token.
+	authorize func(http.Header)
+	redact    func(string) string
+}
+
+type service struct{ client *Client }
+
+// New returns a client that sends the token as it is in the Authorization
+// header. It makes no request. The error wraps ErrTokenFormat for an unusable
+// token and otherwise names the option that was refused.
+func New(token string, opts ...Option) (*Client, error) {
+	if err := checkToken(token); err != nil {
+		return nil, err
+	}
+	c := &Client{
+		http: &http.Client{
+			Transport: http.DefaultTransport.(*http.Transport).Clone(),
+			CheckRedirect: func(*http.Request, []*http.Request) error {
+				return http.ErrUseLastResponse
+			},
+		},
+		maxBytes:  DefaultMaxResponseBytes,
+		timeout:   DefaultTimeout,
+		userAgent: defaultUserAgent,
+		authorize: func(h http.Header) { h.Set("Authorization", token) },
+		redact: func(s string) string {
+			return redactPersonal(strings.ReplaceAll(s, token, "[token]"))
+		},
+	}
+	for _, opt := range append([]Option{WithBaseURL(DefaultBaseURL)}, opts...) {
+		if err := opt(c); err != nil {
+			return nil, err
+		}
+	}
+	s := service{client: c}
+	c.Agents = &AgentsService{s}
+	c.Anonymization = &AnonymizationService{s}
+	c.ContactEndpoints = &ContactEndpointsService{s}
+	c.Conversations = &ConversationsService{s}
+	c.CustomAttributes = &CustomAttributesService{s}
+	c.EndUsers = &EndUsersService{s}
+	c.Organization = &OrganizationService{s}
+	c.Queues = &QueuesService{s}
+	c.Tags = &TagsService{s}
+	c.Teams = &TeamsService{s}
+	c.Webhooks = &WebhooksService{s}
+	return c, nil
+}
+
+func checkToken(token string) error {
+	switch {
+	case token == "":
+		return fmt.Errorf("%w: it is empty; copy one from Dixa under Settings > Integrations > API Tokens", ErrTokenFormat)
+	case strings.TrimSpace(token) != token:
+		return fmt.Errorf("%w: it has space before or after it; paste the token alone", ErrTokenFormat)
+	case strings.Contains(token, " "):
+		return fmt.Errorf("%w: it has a space inside; paste the token alone, without a word such as Bearer", ErrTokenFormat)
+	}
+	for _, r := range token {
+		if r < 0x21 || r > 0x7e {
+			return fmt.Errorf("%w: it has a control character or a character outside ASCII; copy it again", ErrTokenFormat)
+		}
+	}
+	return nil
+}
+
+// BaseURL returns the address that requests go to, ending in a slash.
+func (c *Client) BaseURL() string { return c.base.String() }
+
+// Operation names one operation of the API.
+type Operation struct {
+	// Name is "Service.Method", such as "Conversations.Create".
+	Name string
+	// Method is the HTTP method.
+	Method string
+	// Path is the template relative to the base URL, such as
+	// "/conversations/{conversationId}/tags".
+	Path string
+}
+
+// safe reports whether the operation cannot change anything in Dixa.
+func (o Operation) safe() bool {
+	return o.Method == http.MethodGet || o.Method == http.MethodPost && o.Path == searchPath
+}
+
+// Params are the variable parts of a request.
+type Params struct {
+	// Path fills the placeholders of Operation.Path in their order; strings and
+	// int64 are accepted. An empty value is refused.
+	Path []any
+	// Query is the query string.
+	Query url.Values
+	// Body is encoded as JSON; nil sends no body.
+	Body any
+}
+
+// Request is a request built by Client.NewRequest and sent by Client.Do.
+type Request struct {
+	// HTTP is the request as it will be sent, for headers that a caller adds.
+	HTTP *http.Request
+
+	ctx context.Context
+	op  Operation
+}
+
+// NewRequest builds a request for an operation. With Do it reaches operations
+// that have no method of their own; every service uses the two. An error is an
+// *Error with the outcome Unsent that wraps ErrInvalidArgument.
+func (c *Client) NewRequest(ctx context.Context, op Operation, params Params) (*Request, error) {
+	path, err := expandPath(op.Path, params.Path)
+	if err != nil {
+		return nil, invalid(op, err)
+	}
+	target, err := url.Parse(c.base.String() + path)
+	if err != nil {
+		return nil, invalid(op, errors.New("its path is not a URL path"))
+	}
+	if target.Scheme != c.base.Scheme || target.Host != c.base.Host {
+		return nil, invalid(op, ErrForeignHost)
+	}
+	target.RawQuery = params.Query.Encode()
+	var body io.Reader
+	if params.Body != nil {
+		encoded, err := encodeJSON(params.Body)
+		if err != nil {
+			return nil, invalid(op, err)
+		}
+		body = bytes.NewReader(encoded)
+	}
+	req, err := http.NewRequestWithContext(ctx, op.Method, target.String(), body)
+	if err != nil {
+		return nil, invalid(op, errors.New("its method or context is unusable"))
+	}
+	req.GetBody = nil // see the package comment: nothing may be sent twice
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.userAgent)
+	return &Request{HTTP: req, ctx: ctx, op: op}, nil
+}
+
+// Response is what is left to say of a reply whose body was decoded.
+type Response struct {
+	Status int
+	Header http.Header
+}
+
+// Do sends a request once and decodes the whole reply into out; nil ignores a
+// reply's JSON. Every failure is an *Error.
+func (c *Client) Do(req *Request, out any) (*Response, error) {
+	started := time.Now()
+	resp, err := c.exchange(req, out)
+	call := Call{
+		Operation: req.op.Name,
+		Method:    req.op.Method,
+		Path:      req.op.Path,
+		Err:       err,
+		Duration:  time.Since(started),
+	}
+	if resp != nil {
+		call.Status = resp.Status
+	}
+	for _, observe := range c.observers {
+		observe(call)
+	}
+	return resp, err
+}
+
+func expandPath(template string, values []any) (string, error) {
+	var b strings.Builder
+	rest := strings.TrimPrefix(template, "/")
+	for _, value := range values {
+		before, after, found := strings.Cut(rest, "{")
+		name, tail, closed := strings.Cut(after, "}")
+		if !found || !closed {
+			return "", fmt.Errorf("%w: %d path values do not fit %s", ErrInvalidArgument, len(values), template)
+		}
+		segment, err := pathSegment(name, value)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(before + segment)
+		rest = tail
+	}
+	if strings.Contains(rest, "{") {
+		return "", fmt.Errorf("%w: %d path values do not fill %s", ErrInvalidArgument, len(values), template)
+	}
+	return b.String() + rest, nil
+}
+
+func pathSegment(name string, value any) (string, error) {
+	switch v := value.(type) {
+	case int64:
+		if v <= 0 {
+			return "", fmt.Errorf("%w: %s must be positive", ErrInvalidArgument, name)
+		}
+		return strconv.FormatInt(v, 10), nil
+	case string:
+		if v == "" || v == "." || v == ".." {
+			return "", fmt.Errorf("%w: %s is missing", ErrInvalidArgument, name)
+		}
+		return url.PathEscape(v), nil
+	default:
+		return "", fmt.Errorf("%w: %s has type %T, want a string or an int64", ErrInvalidArgument, name, value)
+	}
+}
+
+func encodeJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("%w: encode the body: %w", ErrInvalidArgument, err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

@@ -1,0 +1,72 @@
+package dixa
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+)
+
+// ContactEndpointsService reads the addresses and numbers that customers reach
+// the organisation by.
+type ContactEndpointsService struct{ service }
+
+// Kinds of contact endpoint.
+const (
+	EmailEndpoint     = "EmailEndpoint"
+	TelephonyEndpoint = "TelephonyEndpoint"
+)
+
+// ContactEndpoint is an e-mail address or a phone number of the organisation.
+type ContactEndpoint struct {
+	// Type is EmailEndpoint or TelephonyEndpoint.
+	Type string `json:"_type"`
+	Name string `json:"name,omitempty"`
+	// Address is an EmailEndpoint's, as NewConversation.EmailIntegrationID wants it.
+	Address string `json:"address,omitempty"`
+	// SenderOverride is the address that an EmailEndpoint sends as.
+	SenderOverride string `json:"senderOverride,omitempty"`
+	// Number is a TelephonyEndpoint's, in E.164 form.
+	Number string `json:"number,omitempty"`
+	// Functionality of a TelephonyEndpoint has values such as "VoiceInbound".
+	Functionality []string `json:"functionality,omitzero"`
+	Extra         Extra    `json:"-"`
+}
+
+// ID returns the address or number, which is how Dixa names an endpoint.
+func (e *ContactEndpoint) ID() string {
+	if e.Address != "" {
+		return e.Address
+	}
+	return e.Number
+}
+
+// UnmarshalJSON keeps unknown members in Extra.
+func (e *ContactEndpoint) UnmarshalJSON(b []byte) error {
+	type plain ContactEndpoint
+	return decodeOpen(b, (*plain)(e), &e.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (e ContactEndpoint) MarshalJSON() ([]byte, error) {
+	type plain ContactEndpoint
+	return encodeOpen(plain(e), e.Extra)
+}
+
+// List returns the contact endpoints of one type, or of all for an empty one.
+//
+// Dixa: GET /v1/contact-endpoints.
+func (s *ContactEndpointsService) List(ctx context.Context, endpointType string) ([]*ContactEndpoint, error) {
+	op := Operation{"ContactEndpoints.List", http.MethodGet, "/contact-endpoints"}
+	query := url.Values{}
+	setNonEmpty(query, "_type", endpointType)
+	return fetchAll[ContactEndpoint](ctx, s.client, op, Params{Query: query})
+}
+
+// Get returns the endpoint with the given e-mail address or number in E.164
+// form.
+//
+// Dixa: GET /v1/contact-endpoints/{contactEndpointId}.
+func (s *ContactEndpointsService) Get(ctx context.Context, id string) (*ContactEndpoint, error) {
+	op := Operation{"ContactEndpoints.Get", http.MethodGet, "/contact-endpoints/{contactEndpointId}"}
+	return fetch[ContactEndpoint](ctx, s.client, op, Params{Path: []any{id}})
+}

@@ -1,0 +1,228 @@
+package dixa
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	maxErrorBytes = 64 << 10
+	maxRetryAfter = 24 * time.Hour
+)
+
+// exchange makes one HTTP request. A non-nil Response accompanies an error
+// when Dixa answered.
+func (c *Client) exchange(req *Request, out any) (*Response, error) {
+	if c.readOnly && !req.op.safe() {
+		return nil, failure(req.op, Error{Outcome: Unsent, Err: ErrReadOnly})
+	}
+	if c.budget != nil {
+		if err := c.budget.Take(req.ctx); err != nil {
+			return nil, failure(req.op, Error{
+				Outcome: Unsent, Retryable: true, RetryAfter: budgetRetryAfter(err),
+				Err: fmt.Errorf("ask the request budget: %w", err),
+			})
+		}
+	}
+	if err := req.ctx.Err(); err != nil {
+		return nil, failure(req.op, Error{Outcome: Unsent, Retryable: true, Err: err})
+	}
+
+	ctx, cancel := context.WithTimeout(req.ctx, c.timeout)
+	defer cancel()
+	var progress progress
+	httpReq := req.HTTP.WithContext(httptrace.WithClientTrace(ctx, progress.trace()))
+	if httpReq.URL.Scheme != c.base.Scheme || httpReq.URL.Host != c.base.Host {
+		return nil, failure(req.op, Error{Outcome: Unsent, Err: ErrForeignHost})
+	}
+	c.authorize(httpReq.Header)
+	httpResp, err := c.http.Do(httpReq)
+	if err != nil {
+		return nil, failure(req.op, Error{Outcome: progress.outcome(), Retryable: true, Err: c.transportError(err)})
+	}
+	defer httpResp.Body.Close()
+
+	resp := &Response{Status: httpResp.StatusCode, Header: httpResp.Header}
+	if resp.Status < 200 || resp.Status > 299 {
+		return resp, c.refusal(req.op, httpResp)
+	}
+	body, err := readBounded(httpResp.Body, c.maxBytes)
+	if err == nil {
+		err = decode(body, out)
+	} else {
+		err = c.transportError(err)
+	}
+	if err != nil {
+		return resp, failure(req.op, Error{
+			Status: resp.Status, Outcome: Ambiguous, Err: err,
+			Retryable: !errors.Is(err, ErrResponseTooLarge),
+		})
+	}
+	return resp, nil
+}
+
+// refusal turns an answer that is no success into an error.
+func (c *Client) refusal(op Operation, resp *http.Response) error {
+	e := Error{Status: resp.StatusCode, RetryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	switch status := resp.StatusCode; {
+	case status >= 500:
+		e.Outcome = Ambiguous
+		e.Retryable = status != http.StatusNotImplemented && status != http.StatusHTTPVersionNotSupported
+	case status >= 400:
+		e.Outcome = Rejected
+		e.Retryable = status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status == http.StatusTooEarly
+	case status == http.StatusMovedPermanently, status == http.StatusTemporaryRedirect, status == http.StatusPermanentRedirect:
+		e.Outcome = Rejected
+		e.Err = redirectError(resp)
+	default:
+		// Other redirects are a common way to say "done, look there".
+		e.Outcome = Ambiguous
+		e.Err = redirectError(resp)
+	}
+	body, err := readBounded(resp.Body, maxErrorBytes)
+	if err != nil {
+		body = nil // the status decides; the words were a courtesy
+	}
+	var said struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(body, &said) == nil {
+		e.Message = c.redact(shorten(strings.ToValidUTF8(said.Message, "\uFFFD")))
+	}
+	if e.Message == "" && e.Err == nil {
+		e.Err = ErrNoMessage
+	}
+	return failure(op, e)
+}
+
+func redirectError(resp *http.Response) error {
+	location, err := resp.Location()
+	if err == nil && (location.Host != resp.Request.URL.Host || location.Scheme != resp.Request.URL.Scheme) {
+		return fmt.Errorf("redirected: %w", ErrForeignHost)
+	}
+	return ErrRedirected
+}
+
+// transportError strips what net/http adds: the URL, which may hold an e-mail
+// address as a filter.
+func (c *Client) transportError(err error) error {
+	var withURL *url.Error
+	if errors.As(err, &withURL) {
+		return withURL.Err
+	}
+	return err
+}
+
+func readBounded(r io.Reader, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the reply: %w", err)
+	}
+	if int64(len(body)) > limit {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, limit)
+	}
+	return body, nil
+}
+
+// decode refuses what is no JSON also where the reply is not wanted: a proxy's
+// page with a 200 is no proof that Dixa did anything.
+func decode(body []byte, out any) error {
+	if out == nil {
+		if trimmed := bytes.TrimSpace(body); len(trimmed) > 0 && !json.Valid(trimmed) {
+			return fmt.Errorf("%w: it is not JSON", ErrMalformedResponse)
+		}
+		return nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		if errors.Is(err, ErrMalformedResponse) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", ErrMalformedResponse, describeJSONError(err))
+	}
+	return nil
+}
+
+// describeJSONError keeps the position of a decoding error and drops the value.
+func describeJSONError(err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("not JSON at byte %d", syntax.Offset)
+	case errors.As(err, &kind):
+		return fmt.Errorf("member %q has an unexpected type, want %s", kind.Field, kind.Type)
+	default:
+		return err
+	}
+}
+
+func budgetRetryAfter(err error) time.Duration {
+	var pointer *BudgetExceededError
+	var value BudgetExceededError
+	switch {
+	case errors.As(err, &pointer):
+		return pointer.RetryAfter
+	case errors.As(err, &value):
+		return value.RetryAfter
+	}
+	return 0
+}
+
+// parseRetryAfter reads both forms of RFC 9110 section 10.2.3, seconds and a
+// date. Anything else, and a date that has passed, is 0; a day is the most.
+func parseRetryAfter(header string, now time.Time) time.Duration {
+	header = strings.TrimSpace(header)
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	}
+	at, err := http.ParseTime(header)
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(now), 0), maxRetryAfter)
+}
+
+// progress records how far a request came. The hooks may run on other
+// goroutines, and after the request has failed.
+type progress struct {
+	asked     atomic.Bool // a connection was asked for: the transport reports
+	connected atomic.Bool // and one was there for the latest attempt
+	written   atomic.Bool // some attempt was written completely
+}
+
+func (p *progress) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) {
+			// Asking again means that net/http found the last connection dead
+			// before a byte of the request had left.
+			p.connected.Store(false)
+			p.asked.Store(true)
+		},
+		GotConn: func(httptrace.GotConnInfo) { p.connected.Store(true) },
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			if info.Err == nil {
+				p.written.Store(true)
+			}
+		},
+	}
+}
+
+// outcome is Unsent only where it is certain: with a connection at hand, bytes
+// may have left that no hook has told of yet.
+func (p *progress) outcome() Outcome {
+	if p.asked.Load() && !p.connected.Load() && !p.written.Load() {
+		return Unsent
+	}
+	return Ambiguous
+}

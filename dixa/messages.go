@@ -1,0 +1,317 @@
+package dixa
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// Content is the text of a message in one form.
+type Content struct {
+	// Type is "Html", "Markdown" (WhatsApp only) or "Text".
+	Type  string `json:"_type"`
+	Value string `json:"value"`
+	Extra Extra  `json:"-"`
+}
+
+// HTMLContent is content in HTML.
+func HTMLContent(s string) Content { return Content{Type: "Html", Value: s} }
+
+// MarkdownContent is content in Markdown, which only WhatsApp takes.
+func MarkdownContent(s string) Content { return Content{Type: "Markdown", Value: s} }
+
+// TextContent is plain text.
+func TextContent(s string) Content { return Content{Type: "Text", Value: s} }
+
+// IsZero reports content without a type.
+func (c Content) IsZero() bool { return c.Type == "" }
+
+// UnmarshalJSON keeps unknown members in Extra.
+func (c *Content) UnmarshalJSON(b []byte) error {
+	type plain Content
+	return decodeOpen(b, (*plain)(c), &c.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (c Content) MarshalJSON() ([]byte, error) {
+	type plain Content
+	return encodeOpen(plain(c), c.Extra)
+}
+
+// Attachment is a file by its address. In a request Dixa fetches URL and keeps
+// a copy; in a reply URL is Dixa's copy, which may need the token to read.
+type Attachment struct {
+	URL        string `json:"url"`
+	PrettyName string `json:"prettyName,omitempty"`
+}
+
+// MessageInput is a message to add.
+type MessageInput struct {
+	// Type is Inbound (the requester's own words) or Outbound (sent to the
+	// requester).
+	Type Direction
+	// AgentID is the author of an Outbound message.
+	AgentID string
+	Content Content
+	// Attachments must be reachable for Dixa; one that is not fails the whole
+	// message (IsAttachmentDownload).
+	Attachments []Attachment
+	// IntegrationEmail is an address "<name>@email.dixa.io" of the organisation.
+	IntegrationEmail string
+	// ExternalID is the caller's own key for the message. A repeat fails
+	// (IsDuplicateExternalID); within which scope is unknown.
+	ExternalID string
+	// CC and BCC are of Outbound messages. Dixa's contract says user ids, its
+	// examples show e-mail addresses.
+	CC, BCC []string
+}
+
+func (m MessageInput) check() error {
+	switch {
+	case m.Type == "":
+		return fmt.Errorf("%w: a message needs a Type, Inbound or Outbound", ErrInvalidArgument)
+	case m.Type == Outbound && m.AgentID == "":
+		return fmt.Errorf("%w: an Outbound message needs an AgentID", ErrInvalidArgument)
+	case m.Content.IsZero() && (m.Type != Outbound || len(m.Attachments) == 0):
+		return fmt.Errorf("%w: a message needs Content", ErrInvalidArgument)
+	}
+	return nil
+}
+
+// MarshalJSON writes the members that the message's type has. Lists are
+// written when empty too.
+func (m MessageInput) MarshalJSON() ([]byte, error) {
+	common := messageMembers{m.Type, m.Content, orEmpty(m.Attachments), m.IntegrationEmail, m.ExternalID}
+	if m.Type == Inbound {
+		return encodeJSON(common)
+	}
+	return encodeJSON(struct {
+		messageMembers
+		AgentID string   `json:"agentId"`
+		CC      []string `json:"cc"`
+		BCC     []string `json:"bcc"`
+	}{common, m.AgentID, orEmpty(m.CC), orEmpty(m.BCC)})
+}
+
+// messageMembers are what messages of both types have.
+type messageMembers struct {
+	Type             Direction    `json:"_type"`
+	Content          Content      `json:"content,omitzero"`
+	Attachments      []Attachment `json:"attachments"`
+	IntegrationEmail string       `json:"integrationEmail,omitempty"`
+	ExternalID       string       `json:"externalId,omitempty"`
+}
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// AddedMessage is what adding a message answers. It is shaped unlike a listed
+// Message.
+type AddedMessage struct {
+	MessageID  string    `json:"messageId,omitempty"`
+	ExternalID string    `json:"externalId,omitempty"`
+	AuthorID   string    `json:"authorId"`
+	Direction  Direction `json:"direction"`
+	Content    Content   `json:"content,omitzero"`
+	CreatedAt  Time      `json:"createdAt,omitzero"`
+	Extra      Extra     `json:"-"`
+}
+
+// UnmarshalJSON keeps unknown members in Extra.
+func (m *AddedMessage) UnmarshalJSON(b []byte) error {
+	type plain AddedMessage
+	return decodeOpen(b, (*plain)(m), &m.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (m AddedMessage) MarshalJSON() ([]byte, error) {
+	type plain AddedMessage
+	return encodeOpen(plain(m), m.Extra)
+}
+
+// Message is a message of a conversation.
+type Message struct {
+	ID         string            `json:"id"`
+	AuthorID   string            `json:"authorId"`
+	ExternalID string            `json:"externalId,omitempty"`
+	CreatedAt  Time              `json:"createdAt,omitzero"`
+	Attributes MessageAttributes `json:"attributes"`
+	Extra      Extra             `json:"-"`
+}
+
+func (m *Message) identified() bool { return m.ID != "" }
+
+// UnmarshalJSON keeps unknown members in Extra.
+func (m *Message) UnmarshalJSON(b []byte) error {
+	type plain Message
+	return decodeOpen(b, (*plain)(m), &m.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (m Message) MarshalJSON() ([]byte, error) {
+	type plain Message
+	return encodeOpen(plain(m), m.Extra)
+}
+
+// MessageAttributes are a message's particulars; which are present depends on
+// Type.
+type MessageAttributes struct {
+	// Type is the kind, such as "EmailAttributes", "ContactFormAttributes",
+	// "ChatAttributes" or "PhoneAttributes".
+	Type        string       `json:"_type"`
+	Direction   Direction    `json:"direction,omitempty"`
+	Content     *Content     `json:"content,omitempty"`
+	Attachments []Attachment `json:"attachments,omitzero"`
+
+	// E-mail and contact form; From and To also phone calls.
+	EmailContent          *EmailContent `json:"emailContent,omitempty"`
+	From                  *Party        `json:"from,omitempty"`
+	To                    Parties       `json:"to,omitzero"`
+	CC                    Parties       `json:"cc,omitzero"`
+	BCC                   Parties       `json:"bcc,omitzero"`
+	ReplyDefaultToEmails  Parties       `json:"replyDefaultToEmails,omitzero"`
+	IsAutoReply           *bool         `json:"isAutoReply,omitempty"`
+	InlineImages          []Attachment  `json:"inlineImages,omitzero"`
+	DeliveryFailureReason string        `json:"deliveryFailureReason,omitempty"`
+	OriginalContentURL    *Attachment   `json:"originalContentUrl,omitempty"`
+
+	// Chat.
+	IsAutomated *bool `json:"isAutomated,omitempty"`
+
+	// Phone and call recording; the duration is in seconds.
+	Duration  *int   `json:"duration,omitempty"`
+	Recording string `json:"recording,omitempty"`
+
+	// Transcript, in milliseconds.
+	UtteranceStart *int64 `json:"utterance_start_ms,omitempty"`
+	UtteranceEnd   *int64 `json:"utterance_end_ms,omitempty"`
+
+	// Extra also has the formSubmission of a messenger form.
+	Extra Extra `json:"-"`
+}
+
+// UnmarshalJSON keeps unknown members in Extra.
+func (a *MessageAttributes) UnmarshalJSON(b []byte) error {
+	type plain MessageAttributes
+	return decodeOpen(b, (*plain)(a), &a.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (a MessageAttributes) MarshalJSON() ([]byte, error) {
+	type plain MessageAttributes
+	return encodeOpen(plain(a), a.Extra)
+}
+
+// Text returns the message's content wherever its kind keeps it. ok is false
+// where there is none here, for one because an e-mail was too large.
+func (a MessageAttributes) Text() (content Content, ok bool) {
+	switch {
+	case a.EmailContent != nil && a.EmailContent.Content != nil:
+		return *a.EmailContent.Content, true
+	case a.Content != nil:
+		return *a.Content, true
+	}
+	return Content{}, false
+}
+
+// EmailContent is the text of an e-mail, or where it is.
+type EmailContent struct {
+	// Type is "Regular" (Content is set) or "TooLarge" (File is set).
+	Type    string      `json:"_type"`
+	Content *Content    `json:"content,omitempty"`
+	File    *Attachment `json:"file,omitempty"`
+	Extra   Extra       `json:"-"`
+}
+
+// UnmarshalJSON keeps unknown members in Extra.
+func (e *EmailContent) UnmarshalJSON(b []byte) error {
+	type plain EmailContent
+	return decodeOpen(b, (*plain)(e), &e.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (e EmailContent) MarshalJSON() ([]byte, error) {
+	type plain EmailContent
+	return encodeOpen(plain(e), e.Extra)
+}
+
+// Party is who a message is from or to: an e-mail contact, or for a phone call
+// a number.
+type Party struct {
+	Email string `json:"email"`
+	Name  string `json:"name,omitempty"`
+	// Phone is set instead of the others; Dixa writes it as a string or a number.
+	Phone string `json:"-"`
+	Extra Extra  `json:"-"`
+}
+
+// UnmarshalJSON reads a contact object, a string or a number.
+func (p *Party) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] != '{' {
+		*p = Party{}
+		if b[0] == '"' {
+			return json.Unmarshal(b, &p.Phone)
+		}
+		var number json.Number
+		err := json.Unmarshal(b, &number)
+		p.Phone = number.String()
+		return err
+	}
+	type plain Party
+	return decodeOpen(b, (*plain)(p), &p.Extra)
+}
+
+// MarshalJSON writes a phone number as a string and others as an object.
+func (p Party) MarshalJSON() ([]byte, error) {
+	if p.Phone != "" {
+		return encodeJSON(p.Phone)
+	}
+	type plain Party
+	return encodeOpen(plain(p), p.Extra)
+}
+
+// Parties are several of them. A phone call has one, not in a list.
+type Parties []Party
+
+// UnmarshalJSON reads a list or a single party.
+func (p *Parties) UnmarshalJSON(b []byte) error {
+	if bytes.HasPrefix(b, []byte("[")) || bytes.Equal(b, []byte("null")) {
+		return json.Unmarshal(b, (*[]Party)(p))
+	}
+	*p = make(Parties, 1)
+	return json.Unmarshal(b, &(*p)[0])
+}
+
+// MarshalJSON writes a single phone number by itself and others as a list.
+func (p Parties) MarshalJSON() ([]byte, error) {
+	if len(p) == 1 && p[0].Phone != "" {
+		return p[0].MarshalJSON()
+	}
+	return encodeJSON([]Party(p))
+}
+
+// Messages returns all messages of a conversation, the oldest first.
+//
+// Dixa: GET /v1/conversations/{conversationId}/messages.
+func (s *ConversationsService) Messages(ctx context.Context, id int64) ([]*Message, error) {
+	op := Operation{"Conversations.Messages", http.MethodGet, "/conversations/{conversationId}/messages"}
+	return fetchAll[Message](ctx, s.client, op, Params{Path: []any{id}})
+}
+
+// AddMessage adds a message to a conversation. After an Ambiguous error look
+// for it by its ExternalID before sending it again.
+//
+// Dixa: POST /v1/conversations/{conversationId}/messages.
+func (s *ConversationsService) AddMessage(ctx context.Context, id int64, in MessageInput) (*AddedMessage, error) {
+	op := Operation{"Conversations.AddMessage", http.MethodPost, "/conversations/{conversationId}/messages"}
+	if err := in.check(); err != nil {
+		return nil, invalid(op, err)
+	}
+	return fetch[AddedMessage](ctx, s.client, op, Params{Path: []any{id}, Body: in})
+}

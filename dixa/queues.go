@@ -1,0 +1,213 @@
+package dixa
+
+import (
+	"context"
+	"net/http"
+)
+
+// QueuesService manages the queues that offer conversations to agents.
+type QueuesService struct{ service }
+
+// Queue is a queue of the organisation. Times are in seconds.
+type Queue struct {
+	ID             string `json:"id"`
+	Name           string `json:"name"`
+	IsDefault      bool   `json:"isDefault"`
+	OrganizationID string `json:"organizationId"`
+	// QueueThresholds has keys such as "SlaPercentage" and "WaitingConversations".
+	QueueThresholds      map[string]int `json:"queueThresholds,omitzero"`
+	SLACalculationMethod string         `json:"slaCalculationMethod,omitempty"`
+	OfferTimeout         *int           `json:"offerTimeout,omitempty"`
+	// OfferingAlgorithm has values such as "AllAtOnce" and "LongestIdle".
+	OfferingAlgorithm string `json:"offeringAlgorithm,omitempty"`
+	// MemberListType is "Default" or "SkillBased".
+	MemberListType               string          `json:"memberListType,omitempty"`
+	Usages                       *QueueUsages    `json:"usages,omitempty"`
+	WrapupTimeout                *int            `json:"wrapupTimeout,omitempty"`
+	Priority                     *int            `json:"priority,omitempty"`
+	OfferAbandonedConversations  *bool           `json:"offerAbandonedConversations,omitempty"`
+	DoNotOfferTimeouts           map[Channel]int `json:"doNotOfferTimeouts,omitzero"`
+	IsDoNotOfferEnabled          bool            `json:"isDoNotOfferEnabled"`
+	IsPreferredAgentEnabled      *bool           `json:"isPreferredAgentEnabled,omitempty"`
+	PreferredAgentTimeouts       map[Channel]int `json:"preferredAgentTimeouts,omitzero"`
+	PreferredAgentOfflineTimeout *int            `json:"preferredAgentOfflineTimeout,omitempty"`
+	PersonalAgentOfflineTimeout  *int            `json:"personalAgentOfflineTimeout,omitempty"`
+	IsRestricted                 *bool           `json:"isRestricted,omitempty"`
+	Extra                        Extra           `json:"-"`
+}
+
+func (q *Queue) identified() bool { return q.ID != "" }
+
+// UnmarshalJSON keeps unknown members in Extra.
+func (q *Queue) UnmarshalJSON(b []byte) error {
+	type plain Queue
+	return decodeOpen(b, (*plain)(q), &q.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (q Queue) MarshalJSON() ([]byte, error) {
+	type plain Queue
+	return encodeOpen(plain(q), q.Extra)
+}
+
+// QueueUsages are the endpoints, by channel, that feed a queue.
+type QueueUsages struct {
+	QueueID string               `json:"queueId"`
+	Usages  map[Channel][]string `json:"usages"`
+}
+
+// QueueInput is a queue to create. Nil fields leave the choice to Dixa.
+type QueueInput struct {
+	Name                string         `json:"name"`
+	CallFunctionality   bool           `json:"callFunctionality"`
+	IsDefault           bool           `json:"isDefault"`
+	IsDoNotOfferEnabled bool           `json:"isDoNotOfferEnabled"`
+	QueueThresholds     map[string]int `json:"queueThresholds,omitzero"`
+	OfferTimeout        *int           `json:"offerTimeout,omitempty"`
+	// OfferAlgorithm is called offeringAlgorithm in replies.
+	OfferAlgorithm               string          `json:"offerAlgorithm,omitempty"`
+	WrapupTimeout                *int            `json:"wrapupTimeout,omitempty"`
+	Priority                     *int            `json:"priority,omitempty"`
+	OfferAbandonedConversations  *bool           `json:"offerAbandonedConversations,omitempty"`
+	DoNotOfferTimeouts           map[Channel]int `json:"doNotOfferTimeouts,omitzero"`
+	PreferredAgentTimeouts       map[Channel]int `json:"preferredAgentTimeouts,omitzero"`
+	IsPreferredAgentEnabled      *bool           `json:"isPreferredAgentEnabled,omitempty"`
+	PreferredAgentOfflineTimeout *int            `json:"preferredAgentOfflineTimeout,omitempty"`
+	PersonalAgentOfflineTimeout  *int            `json:"personalAgentOfflineTimeout,omitempty"`
+	IsRestricted                 *bool           `json:"isRestricted,omitempty"`
+}
+
+// List returns every queue.
+//
+// Dixa: GET /v1/queues.
+func (s *QueuesService) List(ctx context.Context) ([]*Queue, error) {
+	op := Operation{"Queues.List", http.MethodGet, "/queues"}
+	return fetchAll[Queue](ctx, s.client, op, Params{})
+}
+
+// Get returns one queue.
+//
+// Dixa: GET /v1/queues/{queueId}.
+func (s *QueuesService) Get(ctx context.Context, id string) (*Queue, error) {
+	op := Operation{"Queues.Get", http.MethodGet, "/queues/{queueId}"}
+	return fetch[Queue](ctx, s.client, op, Params{Path: []any{id}})
+}
+
+// Create creates a queue.
+//
+// Dixa: POST /v1/queues.
+func (s *QueuesService) Create(ctx context.Context, in QueueInput) (*Queue, error) {
+	op := Operation{"Queues.Create", http.MethodPost, "/queues"}
+	body := struct {
+		Request QueueInput `json:"request"`
+	}{in}
+	return fetch[Queue](ctx, s.client, op, Params{Body: body})
+}
+
+// QueueMember is an agent or admin in a queue.
+type QueueMember struct {
+	AgentID  string `json:"agentId"`
+	Priority *int   `json:"priority,omitempty"`
+	Extra    Extra  `json:"-"`
+}
+
+// UnmarshalJSON keeps unknown members in Extra.
+func (m *QueueMember) UnmarshalJSON(b []byte) error {
+	type plain QueueMember
+	return decodeOpen(b, (*plain)(m), &m.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (m QueueMember) MarshalJSON() ([]byte, error) {
+	type plain QueueMember
+	return encodeOpen(plain(m), m.Extra)
+}
+
+// Members returns a queue's agents and admins.
+//
+// Dixa: GET /v1/queues/{queueId}/members.
+func (s *QueuesService) Members(ctx context.Context, id string) ([]*QueueMember, error) {
+	op := Operation{"Queues.Members", http.MethodGet, "/queues/{queueId}/members"}
+	return fetchAll[QueueMember](ctx, s.client, op, Params{Path: []any{id}})
+}
+
+// AddMembers adds at most 10 agents or admins to a queue. A success's outcome
+// carries the agent's id.
+//
+// Dixa: PATCH /v1/queues/{queueId}/members.
+func (s *QueuesService) AddMembers(ctx context.Context, id string, ids ...string) ([]*BulkOutcome[string], error) {
+	op := Operation{"Queues.AddMembers", http.MethodPatch, "/queues/{queueId}/members"}
+	return fetchAll[BulkOutcome[string]](ctx, s.client, op, Params{Path: []any{id}, Body: agentIDs{orEmpty(ids)}})
+}
+
+// RemoveMembers takes at most 10 agents or admins out of a queue.
+//
+// Dixa: DELETE /v1/queues/{queueId}/members, with a body.
+func (s *QueuesService) RemoveMembers(ctx context.Context, id string, ids ...string) error {
+	op := Operation{"Queues.RemoveMembers", http.MethodDelete, "/queues/{queueId}/members"}
+	return run(ctx, s.client, op, Params{Path: []any{id}, Body: agentIDs{orEmpty(ids)}})
+}
+
+// QueuePosition is roughly where a conversation stands in its queue.
+type QueuePosition struct {
+	Position *int `json:"position,omitempty"`
+	QueuedAt Time `json:"queuedAt,omitzero"`
+}
+
+// Position returns where a conversation stands in its queue.
+//
+// Dixa: GET /v1/queues/conversation-position/{csid}.
+func (s *QueuesService) Position(ctx context.Context, conversationID int64) (*QueuePosition, error) {
+	op := Operation{"Queues.Position", http.MethodGet, "/queues/conversation-position/{csid}"}
+	return fetch[QueuePosition](ctx, s.client, op, Params{Path: []any{conversationID}})
+}
+
+// ChannelAvailability is whether a queue takes conversations of a channel now.
+type ChannelAvailability struct {
+	// Type is "Success" or "Failure".
+	Type string `json:"_type"`
+	// Channel is set on success.
+	Channel *GenericChannelAvailability `json:"channelAvailability,omitempty"`
+	// Error is set on failure.
+	Error *ChannelAvailabilityError `json:"error,omitempty"`
+}
+
+// GenericChannelAvailability is of a channel that another system provides.
+type GenericChannelAvailability struct {
+	// Type is "GenericChannel".
+	Type               string `json:"_type"`
+	GenericChannelName string `json:"genericChannelName"`
+	// Availability is "Available" or "NotAvailable".
+	Availability string `json:"availability"`
+	// QueueSize is present only when not available.
+	QueueSize *int  `json:"queueSize,omitempty"`
+	Extra     Extra `json:"-"`
+}
+
+// UnmarshalJSON keeps unknown members in Extra.
+func (a *GenericChannelAvailability) UnmarshalJSON(b []byte) error {
+	type plain GenericChannelAvailability
+	return decodeOpen(b, (*plain)(a), &a.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (a GenericChannelAvailability) MarshalJSON() ([]byte, error) {
+	type plain GenericChannelAvailability
+	return encodeOpen(plain(a), a.Extra)
+}
+
+// ChannelAvailabilityError says why a channel's availability is not known.
+type ChannelAvailabilityError struct {
+	Type    string `json:"_type,omitempty"`
+	Channel string `json:"channel"`
+	Message string `json:"message"`
+}
+
+// Availability returns whether a queue takes conversations, for the generic
+// channels only; without any it fails (IsConflict).
+//
+// Dixa: GET /v1/queues/{queueId}/availability.
+func (s *QueuesService) Availability(ctx context.Context, id string) ([]*ChannelAvailability, error) {
+	op := Operation{"Queues.Availability", http.MethodGet, "/queues/{queueId}/availability"}
+	return fetchAll[ChannelAvailability](ctx, s.client, op, Params{Path: []any{id}})
+}

@@ -1,0 +1,21 @@
+package dixa
+
+import "log/slog"
+
+const hiddenSecret = "[secret]"
+
+// Secret is a string that formatting and logging hide. JSON carries it as it
+// is; Reveal returns it.
+type Secret string
+
+// Reveal returns the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// String hides the secret.
+func (s Secret) String() string { return hiddenSecret }
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return hiddenSecret }
+
+// LogValue hides the secret from log/slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(hiddenSecret) }

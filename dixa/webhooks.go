@@ -1,0 +1,201 @@
+package dixa
+
+import (
+	"context"
+	"net/http"
+)
+
+// WebhooksService manages webhook subscriptions and reads how their deliveries
+// fared.
+type WebhooksService struct{ service }
+
+// WebhookSubscription is a subscription to events.
+type WebhookSubscription struct {
+	ID               string   `json:"id"`
+	Name             string   `json:"name"`
+	SubscribedEvents []string `json:"subscribedEvents"`
+	URL              string   `json:"url"`
+	// Headers are what Dixa adds to each delivery, the one generated from the
+	// authorization included.
+	Headers map[string]Secret `json:"headers"`
+	// SecretKey is the key of the signatures, in hexadecimal.
+	SecretKey Secret                    `json:"secretKey"`
+	Enabled   bool                      `json:"enabled"`
+	CreatedAt Time                      `json:"createdAt,omitzero"`
+	CreatedBy string                    `json:"createdBy,omitempty"`
+	UpdatedAt Time                      `json:"updatedAt,omitzero"`
+	UpdatedBy string                    `json:"updatedBy,omitempty"`
+	Filters   map[string]WebhookFilters `json:"filters,omitzero"`
+	Extra     Extra                     `json:"-"`
+}
+
+func (w *WebhookSubscription) identified() bool { return w.ID != "" }
+
+// UnmarshalJSON keeps unknown members in Extra.
+func (w *WebhookSubscription) UnmarshalJSON(b []byte) error {
+	type plain WebhookSubscription
+	return decodeOpen(b, (*plain)(w), &w.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well, and the secrets.
+func (w WebhookSubscription) MarshalJSON() ([]byte, error) {
+	type plain WebhookSubscription
+	return encodeOpen(plain(w), w.Extra)
+}
+
+// WebhookFilters narrow the events of a kind; the only documented key is
+// "Conversation".
+type WebhookFilters struct {
+	// Type is "CombinedFilters".
+	Type string `json:"_type"`
+	// Strategy is "All" or "Any".
+	Strategy   string             `json:"strategy"`
+	Conditions []WebhookCondition `json:"conditions"`
+}
+
+// WebhookCondition is one condition of a filter.
+type WebhookCondition struct {
+	// Type is "IsOneOf" or "IsNotOneOf".
+	Type string `json:"_type"`
+	// Field is "InitialChannel", "OperationOrigin" or "QueueId".
+	Field  string   `json:"field"`
+	Values []string `json:"values"`
+}
+
+// WebhookAuthorization is how deliveries authenticate themselves.
+type WebhookAuthorization struct {
+	// Type is "BasicAuth", "NoAuth" or "TokenAuth".
+	Type     string `json:"_type"`
+	Username string `json:"username,omitempty"`
+	Password Secret `json:"password,omitempty"`
+	Value    Secret `json:"value,omitempty"`
+}
+
+// BasicAuth makes deliveries carry a user name and password.
+func BasicAuth(username, password string) *WebhookAuthorization {
+	return &WebhookAuthorization{Type: "BasicAuth", Username: username, Password: Secret(password)}
+}
+
+// NoAuth makes deliveries carry no authorization; they are signed all the same.
+func NoAuth() *WebhookAuthorization { return &WebhookAuthorization{Type: "NoAuth"} }
+
+// TokenAuth makes deliveries carry a bearer token.
+func TokenAuth(token string) *WebhookAuthorization {
+	return &WebhookAuthorization{Type: "TokenAuth", Value: Secret(token)}
+}
+
+// WebhookInput is a subscription to create or what to change of one. Nil and
+// empty fields are left out of an update.
+type WebhookInput struct {
+	Name string `json:"name,omitempty"`
+	// Events are names such as "ConversationClosed".
+	Events []string `json:"events,omitzero"`
+	URL    string   `json:"url,omitempty"`
+	// Authorization defaults to NoAuth on create.
+	Authorization *WebhookAuthorization `json:"authorization,omitempty"`
+	// CustomHeaders are sent as {} on create when nil.
+	CustomHeaders map[string]Secret `json:"customHeaders,omitzero"`
+	// Enabled defaults to true on create.
+	Enabled *bool                     `json:"enabled,omitempty"`
+	Filters map[string]WebhookFilters `json:"filters,omitzero"`
+}
+
+// List returns every subscription.
+//
+// Dixa: GET /v1/webhooks.
+func (s *WebhooksService) List(ctx context.Context) ([]*WebhookSubscription, error) {
+	op := Operation{"Webhooks.List", http.MethodGet, "/webhooks"}
+	return fetchAll[WebhookSubscription](ctx, s.client, op, Params{})
+}
+
+// Get returns one subscription.
+//
+// Dixa: GET /v1/webhooks/{webhookSubscriptionId}.
+func (s *WebhooksService) Get(ctx context.Context, id string) (*WebhookSubscription, error) {
+	op := Operation{"Webhooks.Get", http.MethodGet, "/webhooks/{webhookSubscriptionId}"}
+	return fetch[WebhookSubscription](ctx, s.client, op, Params{Path: []any{id}})
+}
+
+// Create makes a subscription; Name and URL are required.
+//
+// Dixa: POST /v1/webhooks.
+func (s *WebhooksService) Create(ctx context.Context, in WebhookInput) (*WebhookSubscription, error) {
+	op := Operation{"Webhooks.Create", http.MethodPost, "/webhooks"}
+	if in.Authorization == nil {
+		in.Authorization = NoAuth()
+	}
+	if in.CustomHeaders == nil {
+		in.CustomHeaders = map[string]Secret{}
+	}
+	return fetch[WebhookSubscription](ctx, s.client, op, Params{Body: in})
+}
+
+// Update changes the given fields of a subscription and leaves the others.
+//
+// Dixa: PATCH /v1/webhooks/{webhookSubscriptionId}.
+func (s *WebhooksService) Update(ctx context.Context, id string, in WebhookInput) (*WebhookSubscription, error) {
+	op := Operation{"Webhooks.Update", http.MethodPatch, "/webhooks/{webhookSubscriptionId}"}
+	return fetch[WebhookSubscription](ctx, s.client, op, Params{Path: []any{id}, Body: in})
+}
+
+// Delete ends a subscription.
+//
+// Dixa: DELETE /v1/webhooks/{webhookSubscriptionId}.
+func (s *WebhooksService) Delete(ctx context.Context, id string) error {
+	op := Operation{"Webhooks.Delete", http.MethodDelete, "/webhooks/{webhookSubscriptionId}"}
+	return run(ctx, s.client, op, Params{Path: []any{id}})
+}
+
+// Delivery is what became of one delivery.
+type Delivery struct {
+	// Type is "DeliveryDetail", "NoRecentDelivery" (nothing else is set) or, in
+	// logs, empty.
+	Type         string `json:"_type,omitempty"`
+	DeliveredAt  Time   `json:"deliveryTimestamp,omitzero"`
+	Success      bool   `json:"success,omitempty"`
+	ResponseCode int    `json:"responseCode,omitempty"`
+	ResponseText string `json:"responseText,omitempty"`
+	Extra        Extra  `json:"-"`
+}
+
+// UnmarshalJSON keeps unknown members in Extra.
+func (d *Delivery) UnmarshalJSON(b []byte) error {
+	type plain Delivery
+	return decodeOpen(b, (*plain)(d), &d.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (d Delivery) MarshalJSON() ([]byte, error) {
+	type plain Delivery
+	return encodeOpen(plain(d), d.Extra)
+}
+
+// EventDelivery is the latest delivery of one kind of event.
+type EventDelivery struct {
+	Event  string   `json:"event"`
+	Status Delivery `json:"deliveryStatus"`
+}
+
+// DeliveryLog is one delivery with what was sent.
+type DeliveryLog struct {
+	Delivery Delivery `json:"deliveryDetail"`
+	// Payload is the event's JSON.
+	Payload string `json:"payload"`
+}
+
+// DeliveryStatus returns the latest delivery of each kind of event.
+//
+// Dixa: GET /v1/webhooks/{webhookSubscriptionId}/delivery-status.
+func (s *WebhooksService) DeliveryStatus(ctx context.Context, id string) ([]*EventDelivery, error) {
+	op := Operation{"Webhooks.DeliveryStatus", http.MethodGet, "/webhooks/{webhookSubscriptionId}/delivery-status"}
+	return fetchAll[EventDelivery](ctx, s.client, op, Params{Path: []any{id}})
+}
+
+// DeliveryLogs returns the latest deliveries of one kind of event, such as
+// "ConversationClosed". How many Dixa keeps is unknown.
+//
+// Dixa: GET /v1/webhooks/{webhookSubscriptionId}/delivery-status/logs/{event}.
+func (s *WebhooksService) DeliveryLogs(ctx context.Context, id, event string) ([]*DeliveryLog, error) {
+	op := Operation{"Webhooks.DeliveryLogs", http.MethodGet, "/webhooks/{webhookSubscriptionId}/delivery-status/logs/{event}"}
+	return fetchAll[DeliveryLog](ctx, s.client, op, Params{Path: []any{id, event}})
+}
