@@ -27,7 +27,7 @@ const noHTTP = "HTTP API port has not been set"
 type serverLogger struct {
 	logger *slog.Logger
 	// stopping is set when the server is told to stop. From then on its
-	// services report as warnings that the others are going away.
+	// services only complain that the others are going away.
 	stopping *atomic.Bool
 }
 
@@ -47,6 +47,9 @@ func (l serverLogger) Warn(msg string, tags ...tag.Tag) {
 }
 
 func (l serverLogger) Error(msg string, tags ...tag.Tag) {
+	if l.stopping.Load() {
+		return
+	}
 	l.logger.LogAttrs(context.Background(), slog.LevelError, msg, attrs(tags)...)
 }
 
