@@ -1,0 +1,142 @@
+// Command emulator serves a Dixa that runs on a laptop: the API below /v1 and
+// /beta, stored files below /files, and its own controls below /_emulator/.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "emulator:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+type settings struct {
+	addr         string
+	tokens       []string
+	organization string
+	name         string
+	limit        server.Limit
+	autoReply    bool
+	tagDelay     time.Duration
+	verbose      bool
+}
+
+func command() *cobra.Command {
+	var set settings
+	cmd := &cobra.Command{
+		Use:   "emulator",
+		Short: "Serve an emulated Dixa API for development and tests",
+		Long: `Serve an emulated Dixa API for development and tests.
+
+Everything is kept in memory and forgotten at the end. Open /_emulator/ in a
+browser to see what was created; emulator/README.md describes the controls.`,
+		Example: `  # Serve on the usual address with the token "demo-token"
+  go run ./emulator
+
+  # Another address and token, and no request limit
+  go run ./emulator -addr 127.0.0.1:4020 -token my-token -limit off
+
+  # Look at it with curl
+  curl -H 'Authorization: demo-token' http://127.0.0.1:4010/v1/organization
+  curl http://127.0.0.1:4010/_emulator/stats
+
+  # The next two creates commit, but their replies are lost
+  curl http://127.0.0.1:4010/_emulator/faults -d '{"operation":"POST /conversations","kind":"drop-after-commit","times":2}'`,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), set, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&set.addr, "addr", "127.0.0.1:4010", "address to listen on")
+	flags.StringSliceVar(&set.tokens, "token", []string{"demo-token"}, "accepted API token; repeat for more")
+	flags.StringVar(&set.organization, "organization", server.SeedOrganization, "id of the organisation")
+	flags.StringVar(&set.name, "name", "Demo Shop", "name of the organisation")
+	flags.StringVar(&set.limit.Reading, "limit", server.LimitBoth, "reading of the request limit: both, bucket, window or off")
+	flags.BoolVar(&set.autoReply, "auto-reply", false, "answer new mail automatically, as many organisations do")
+	flags.DurationVar(&set.tagDelay, "tag-delay", 200*time.Millisecond, "how long a bulk tag takes")
+	flags.BoolVar(&set.verbose, "verbose", false, "log every request")
+	cmd.SetArgs(longFlags(os.Args[1:]))
+	return cmd
+}
+
+// longFlags lets flags be written with one dash, as Go's own tools do.
+func longFlags(args []string) []string {
+	out := make([]string, len(args))
+	for i, arg := range args {
+		if len(arg) > 2 && arg[0] == '-' && arg[1] != '-' {
+			arg = "-" + arg
+		}
+		out[i] = arg
+	}
+	return out
+}
+
+func serve(ctx context.Context, set settings, out, logs io.Writer) error {
+	switches := server.Switches{AutoReply: set.autoReply, BulkTagDelay: server.Duration(set.tagDelay)}
+	if reading := (server.Switches{LimitReading: set.limit.Reading}); reading.Validate() != nil {
+		return fmt.Errorf("flag -limit: %w", reading.Validate())
+	}
+	if len(set.tokens) == 0 || set.tokens[0] == "" {
+		return errors.New("flag -token: give at least one token")
+	}
+	level := slog.LevelInfo
+	if set.verbose {
+		level = slog.LevelDebug
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", set.addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("listen on %s: the port is taken; stop what uses it or choose another with -addr", set.addr)
+	}
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", set.addr, err)
+	}
+	dixa := server.New(server.Options{
+		Token: set.tokens[0], Tokens: set.tokens[1:],
+		OrganizationID: set.organization, OrganizationName: set.name,
+		Switches: switches, Limit: set.limit,
+		Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level})),
+	})
+	defer dixa.Close()
+
+	base := "http://" + listener.Addr().String()
+	fmt.Fprintf(out, "Dixa emulator for %s\n  API       %s/v1\n  look      %s/_emulator/\n  stats     %s/_emulator/stats\n  tokens    %d accepted\nStop with Ctrl-C.\n",
+		set.name, base, base, base, len(set.tokens))
+
+	web := &http.Server{Handler: dixa, ReadHeaderTimeout: 10 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve on %s: %w", set.addr, err)
+	case <-ctx.Done():
+	}
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := web.Shutdown(finish); err != nil {
+		return fmt.Errorf("stop: requests were still under way after 5s: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// adminRoutes are the emulator's own controls. They need no token, cost no
+// request of the limit and are meant for the loopback interface only.
+func (s *Server) adminRoutes(mux *http.ServeMux) {
+	for pattern, handle := range map[string]func(*http.Request, []byte) (any, error){
+		"GET /_emulator/stats":      func(*http.Request, []byte) (any, error) { return s.Stats(), nil },
+		"GET /_emulator/state":      func(*http.Request, []byte) (any, error) { return s.State(), nil },
+		"GET /_emulator/operations": func(*http.Request, []byte) (any, error) { return Operations(), nil },
+		"GET /_emulator/switches":   func(*http.Request, []byte) (any, error) { return s.Switches(), nil },
+		"PATCH /_emulator/switches": s.adminSwitches,
+		"GET /_emulator/faults":     func(*http.Request, []byte) (any, error) { return s.Faults(), nil },
+		"POST /_emulator/faults":    s.adminFault,
+		"DELETE /_emulator/faults":  func(*http.Request, []byte) (any, error) { s.ClearFaults(); return nil, nil },
+		"POST /_emulator/play":      s.adminPlay,
+		"POST /_emulator/reset":     func(*http.Request, []byte) (any, error) { s.Reset(); return nil, nil },
+		"POST /_emulator/tokens":    s.adminToken(s.AddToken),
+		"DELETE /_emulator/tokens":  s.adminToken(s.Revoke),
+	} {
+		mux.HandleFunc(pattern, admin(handle))
+	}
+	mux.HandleFunc("GET /_emulator/{$}", s.page)
+}
+
+// admin answers JSON: the value, 204 for none, or 400 with the error's words.
+func admin(handle func(*http.Request, []byte) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		// A page on another site must not be able to steer a developer's emulator.
+		if r.Method != http.MethodGet && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+			write(w, refuse(http.StatusForbidden, "the admin API takes no requests from other sites"))
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		var value any
+		if err == nil {
+			value, err = handle(r, body)
+		}
+		switch {
+		case err != nil:
+			write(w, refuse(http.StatusBadRequest, err.Error()))
+		case value == nil:
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			write(w, reply{status: http.StatusOK, body: value})
+		}
+	}
+}
+
+func (s *Server) adminSwitches(_ *http.Request, body []byte) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed, err := s.switches.patched(body)
+	if err != nil {
+		return nil, err
+	}
+	s.switches = changed.WithDefaults()
+	return s.switches, nil
+}
+
+// Faults lists the armed faults with what is left of them.
+func (s *Server) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	faults := []Fault{}
+	for _, armed := range s.faults {
+		fault := armed.Fault
+		fault.Skip, fault.Times = armed.skip, armed.left
+		faults = append(faults, fault)
+	}
+	return faults
+}
+
+func (s *Server) adminFault(_ *http.Request, body []byte) (any, error) {
+	var fault Fault
+	if err := strict(body, &fault); err != nil {
+		return nil, fmt.Errorf("read fault: %w", err)
+	}
+	if err := fault.Validate(); err != nil {
+		return nil, err
+	}
+	s.Inject(fault)
+	return nil, nil
+}
+
+func (s *Server) adminPlay(r *http.Request, body []byte) (any, error) {
+	var input struct {
+		Steps []struct {
+			// Actor is agent (the default) or customer.
+			Actor string `json:"actor"`
+			Step
+		} `json:"steps"`
+	}
+	if err := strict(body, &input); err != nil {
+		return nil, fmt.Errorf("read steps: %w", err)
+	}
+	if len(input.Steps) == 0 {
+		return nil, errors.New(`play: no steps; send {"steps":[{"action":"claim"}]}`)
+	}
+	for _, step := range input.Steps {
+		act := s.Agent
+		switch step.Actor {
+		case "", "agent":
+		case "customer":
+			act = s.Customer
+		default:
+			return nil, fmt.Errorf("play: actor %q is unknown: choose agent or customer", step.Actor)
+		}
+		if err := act(r.Context(), step.Step); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+func (s *Server) adminToken(apply func(string)) func(*http.Request, []byte) (any, error) {
+	return func(_ *http.Request, body []byte) (any, error) {
+		var input struct {
+			Token string `json:"token"`
+		}
+		if err := strict(body, &input); err != nil {
+			return nil, fmt.Errorf("read token: %w", err)
+		}
+		if input.Token == "" {
+			return nil, errors.New(`read token: none given; send {"token":"..."}`)
+		}
+		apply(input.Token)
+		return nil, nil
+	}
+}
+
+func strict(body []byte, into any) error {
+	decoder := json.NewDecoder(strings.NewReader(string(body)))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}

@@ -1,0 +1,285 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+)
+
+// agentBody is Dixa's Agent.
+type agentBody struct {
+	ID                     string   `json:"id"`
+	CreatedAt              string   `json:"createdAt"`
+	DisplayName            string   `json:"displayName"`
+	Email                  string   `json:"email"`
+	AvatarURL              string   `json:"avatarUrl,omitempty"`
+	PhoneNumber            string   `json:"phoneNumber,omitempty"`
+	AdditionalEmails       []string `json:"additionalEmails"`
+	AdditionalPhoneNumbers []string `json:"additionalPhoneNumbers"`
+	FirstName              string   `json:"firstName,omitempty"`
+	LastName               string   `json:"lastName,omitempty"`
+	MiddleNames            []string `json:"middleNames"`
+	Roles                  []string `json:"roles"`
+}
+
+func (a *Agent) body() agentBody {
+	return agentBody{
+		ID: a.ID, CreatedAt: seconds(a.CreatedAt), DisplayName: a.DisplayName, Email: a.Email,
+		AvatarURL: a.AvatarURL, PhoneNumber: a.PhoneNumber,
+		AdditionalEmails: a.AdditionalEmails, AdditionalPhoneNumbers: a.AdditionalPhoneNumbers,
+		FirstName: a.FirstName, LastName: a.LastName, MiddleNames: a.MiddleNames, Roles: a.Roles,
+	}
+}
+
+func (a *Agent) isAdmin() bool { return slices.Contains(a.Roles, "Admin") }
+
+func (s *Server) agent(id string) *Agent {
+	at := slices.IndexFunc(s.state.Agents, func(a *Agent) bool { return a.ID == id })
+	if at < 0 {
+		return nil
+	}
+	return s.state.Agents[at]
+}
+
+func (s *Server) pathAgent(c *call) (*Agent, error) {
+	id, err := c.uuid("agentId")
+	if err != nil {
+		return nil, err
+	}
+	agent := s.agent(id)
+	if agent == nil {
+		return nil, notFound()
+	}
+	return agent, nil
+}
+
+func (s *Server) listAgents(c *call) (reply, error) {
+	email, phone := c.filter("email"), c.filter("phone")
+	if email != "" && phone != "" {
+		return reply{}, bad("Invalid filters: Cannot provide both phone number and email address")
+	}
+	bodies := []agentBody{}
+	for _, agent := range s.state.Agents {
+		if email != "" && !sameEmail(agent.Email, email, c.switches.EmailFilter) ||
+			phone != "" && !slices.Contains(agent.phones(), phone) {
+			continue
+		}
+		bodies = append(bodies, agent.body())
+	}
+	body, err := page(c, "/agents", 1000, bodies)
+	return reply{status: http.StatusOK, body: body}, err
+}
+
+func (s *Server) getAgent(c *call) (reply, error) {
+	agent, err := s.pathAgent(c)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(agent.body())
+}
+
+func (s *Server) createAgent(c *call) (reply, error) {
+	input, err := decode[personInput](c)
+	if err != nil {
+		return reply{}, err
+	}
+	if input.DisplayName == nil || input.Email == nil {
+		return reply{}, bad(messageDecoding)
+	}
+	agent, clash := s.addAgent(c, input)
+	if clash != "" {
+		return reply{}, bad("Create Agent failed with [errors:" + clash + "]")
+	}
+	return created(agent.body())
+}
+
+func (s *Server) addAgent(c *call, input personInput) (*Agent, string) {
+	agent := &Agent{Person: input.patch(Person{CreatedAt: c.now}), Roles: []string{"Agent"}}
+	if clash := s.clash(agent.Person); clash != "" {
+		return nil, clash
+	}
+	agent.ID = s.newID()
+	agent.Person = s.rehosted(c, agent.Person)
+	s.state.Agents = append(s.state.Agents, agent)
+	return agent, ""
+}
+
+func (s *Server) createAgents(c *call) (reply, error) {
+	input, err := decode[struct {
+		Data []personInput `json:"data" validate:"dive"`
+	}](c)
+	if err != nil {
+		return reply{}, err
+	}
+	outcomes := []outcome{}
+	for _, item := range input.Data {
+		if item.DisplayName == nil || item.Email == nil {
+			return reply{}, bad(messageDecoding)
+		}
+		agent, clash := s.addAgent(c, item)
+		if clash != "" {
+			outcomes = append(outcomes, failed("Validation", "", "Create Agent failed with [errors:"+clash+"]"))
+			continue
+		}
+		outcomes = append(outcomes, succeeded(agent.body()))
+	}
+	return created(outcomes)
+}
+
+// changeAgent applies a patch or replacement; an agent's e-mail never changes.
+func (s *Server) changeAgent(c *call, agent *Agent, input personInput, replace bool) string {
+	input.Email = &agent.Email
+	person := input.patch(agent.Person)
+	if replace {
+		person = input.replace(agent.Person)
+	}
+	if clash := s.clash(person); clash != "" {
+		return clash
+	}
+	agent.Person = s.rehosted(c, person)
+	return ""
+}
+
+func (s *Server) updateAgent(c *call, replace bool) (reply, error) {
+	agent, err := s.pathAgent(c)
+	if err != nil {
+		return reply{}, err
+	}
+	input, err := decode[personInput](c)
+	if err != nil {
+		return reply{}, err
+	}
+	if replace && input.DisplayName == nil {
+		return reply{}, bad(messageDecoding)
+	}
+	if clash := s.changeAgent(c, agent, input, replace); clash != "" {
+		return reply{}, bad("Updating Agent [id:" + agent.ID + "] failed with [errors:" + clash + "]")
+	}
+	return ok(agent.body())
+}
+
+func (s *Server) putAgent(c *call) (reply, error)   { return s.updateAgent(c, true) }
+func (s *Server) patchAgent(c *call) (reply, error) { return s.updateAgent(c, false) }
+
+// updateAgents takes a bare array, unlike the end users' bulk operations.
+func (s *Server) updateAgents(c *call, replace bool) (reply, error) {
+	input, err := decode[[]struct {
+		ID string `json:"id" validate:"required,uuid"`
+		personInput
+	}](c)
+	if err != nil {
+		return reply{}, err
+	}
+	outcomes := []outcome{}
+	for _, item := range input {
+		agent := s.agent(item.ID)
+		switch {
+		case agent == nil:
+			outcomes = append(outcomes, failed("NotFound", item.ID, "Agent not found"))
+		case replace && item.DisplayName == nil:
+			return reply{}, bad(messageDecoding)
+		default:
+			if clash := s.changeAgent(c, agent, item.personInput, replace); clash != "" {
+				outcomes = append(outcomes, failed("Validation", item.ID, s.updateFailure("Agent", item.ID, clash)))
+				continue
+			}
+			outcomes = append(outcomes, succeeded(agent.body()))
+		}
+	}
+	return ok(outcomes)
+}
+
+func (s *Server) putAgents(c *call) (reply, error)   { return s.updateAgents(c, true) }
+func (s *Server) patchAgents(c *call) (reply, error) { return s.updateAgents(c, false) }
+
+// deleteAgent turns an agent into an end user.
+func (s *Server) deleteAgent(c *call) (reply, error) {
+	agent, err := s.pathAgent(c)
+	if err != nil {
+		return reply{}, err
+	}
+	s.state.Agents = slices.DeleteFunc(s.state.Agents, func(a *Agent) bool { return a.ID == agent.ID })
+	leave := func(members []string) []string {
+		return slices.DeleteFunc(members, func(id string) bool { return id == agent.ID })
+	}
+	for _, team := range s.state.Teams {
+		team.Members = leave(team.Members)
+	}
+	for _, queue := range s.state.Queues {
+		queue.Members = leave(queue.Members)
+	}
+	s.state.EndUsers = append(s.state.EndUsers, &EndUser{Person: agent.Person, VisibleAt: c.now})
+	return empty(http.StatusNoContent)
+}
+
+func (s *Server) listAgentTeams(c *call) (reply, error) {
+	agent, err := s.pathAgent(c)
+	if err != nil {
+		return reply{}, err
+	}
+	teams := []map[string]string{}
+	for _, team := range s.state.Teams {
+		if slices.Contains(team.Members, agent.ID) {
+			teams = append(teams, map[string]string{"id": team.ID})
+		}
+	}
+	return ok(teams)
+}
+
+type presenceBody struct {
+	UserID           string   `json:"userId"`
+	RequestTime      string   `json:"requestTime"`
+	LastSeen         string   `json:"lastSeen,omitempty"`
+	PresenceStatus   string   `json:"presenceStatus,omitempty"`
+	ConnectionStatus string   `json:"connectionStatus"`
+	ActiveChannels   []string `json:"activeChannels"`
+}
+
+func (a *Agent) presence(c *call) presenceBody {
+	body := presenceBody{
+		UserID: a.ID, RequestTime: zoneless(c.now), LastSeen: zoneless(c.now),
+		PresenceStatus: "Working", ConnectionStatus: "Online", ActiveChannels: []string{"Email"},
+	}
+	if a.Away {
+		body.PresenceStatus = "Away"
+	}
+	if a.Offline {
+		body.PresenceStatus, body.ConnectionStatus, body.ActiveChannels = "", "Offline", []string{}
+	}
+	return body
+}
+
+// listPresence answers a bare array: the one list without an envelope.
+func (s *Server) listPresence(c *call) (reply, error) {
+	bodies := []presenceBody{}
+	for _, agent := range s.state.Agents {
+		bodies = append(bodies, agent.presence(c))
+	}
+	return reply{status: http.StatusOK, body: bodies}, nil
+}
+
+func (s *Server) getPresence(c *call) (reply, error) {
+	agent, err := s.pathAgent(c)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(agent.presence(c))
+}
+
+func (s *Server) setWorkingChannel(c *call) (reply, error) {
+	agent, err := s.pathAgent(c)
+	if err != nil {
+		return reply{}, bad(messageInvalid) // the operation documents no 404
+	}
+	input, err := decode[struct {
+		Channel string `json:"channel" validate:"required,oneof=Email InteractiveChat Messaging Speak"`
+		Working *bool  `json:"working" validate:"required"`
+	}](c)
+	if err != nil {
+		return reply{}, err
+	}
+	agent.WorkingChannels = slices.DeleteFunc(agent.WorkingChannels, func(name string) bool { return name == input.Channel })
+	if *input.Working {
+		agent.WorkingChannels = append(agent.WorkingChannels, input.Channel)
+	}
+	return empty(http.StatusNoContent)
+}

@@ -1,0 +1,218 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-playground/validator/v10"
+	"github.com/google/uuid"
+)
+
+// The messages of Dixa's error bodies that its documentation gives word for word.
+const (
+	messageDecoding     = "Decoding failure in request"
+	messageInvalid      = "Invalid value in request"
+	messageUnauthorized = "Unauthorized"
+	messageNotFound     = "The requested resource could not be found"
+	messageServerError  = "There was an internal server error while processing the request"
+)
+
+// call is one request to the API, already authenticated.
+type call struct {
+	ctx       context.Context
+	request   *http.Request
+	operation string
+	version   string // v1 or beta
+	origin    string // scheme and host that the client used
+	token     string
+	actor     string // the user whose token it is
+	query     url.Values
+	body      []byte
+	now       time.Time
+	files     map[string]download
+	switches  Switches
+}
+
+// reply is what an operation answers. A nil body writes none; raw, when not
+// nil, is written instead of body.
+type reply struct {
+	status int
+	body   any
+	raw    []byte
+	header http.Header
+}
+
+func (r reply) encode() []byte {
+	if r.raw != nil || r.body == nil {
+		return r.raw
+	}
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(r.body); err != nil {
+		panic("emulator: encode reply: " + err.Error()) // replies hold nothing that JSON cannot
+	}
+	return bytes.TrimRight(buffer.Bytes(), "\n")
+}
+
+// envelope is the usual {"data": ..., "meta": ...}.
+type envelope struct {
+	Data any       `json:"data"`
+	Meta *pageMeta `json:"meta,omitempty"`
+}
+
+func data(status int, value any) (reply, error) {
+	return reply{status: status, body: envelope{Data: value}}, nil
+}
+
+func empty(status int) (reply, error) { return reply{status: status}, nil }
+
+// refusal is an answer other than success, as an error so that every step of an
+// operation can end it.
+type refusal struct {
+	status  int
+	message string
+}
+
+func (r refusal) Error() string { return strconv.Itoa(r.status) + " " + r.message }
+
+func refuse(status int, message string) reply {
+	return reply{status: status, body: map[string]string{"message": message}}
+}
+
+func bad(message string) error      { return refusal{http.StatusBadRequest, message} }
+func conflict(message string) error { return refusal{http.StatusConflict, message} }
+func notFound() error               { return refusal{http.StatusNotFound, messageNotFound} }
+
+// refusedWith turns a switch's status into a refusal; 404 has Dixa's own message.
+func refusedWith(status, message string) error {
+	code, _ := strconv.Atoi(status)
+	if code == http.StatusNotFound {
+		return notFound()
+	}
+	return refusal{code, message}
+}
+
+// uuid reads a path parameter that must be a UUID; anything else is 400.
+func (c *call) uuid(name string) (string, error) {
+	value := c.request.PathValue(name)
+	if !isUUID(value) {
+		return "", bad(messageInvalid)
+	}
+	return strings.ToLower(value), nil
+}
+
+// int64 reads a path parameter that must be an integer; anything else is 400.
+func (c *call) int64(name string) (int64, error) {
+	value, err := strconv.ParseInt(c.request.PathValue(name), 10, 64)
+	if err != nil {
+		return 0, bad(messageInvalid)
+	}
+	return value, nil
+}
+
+// flag reads an optional boolean query parameter.
+func (c *call) flag(name string) (bool, error) {
+	text := c.query.Get(name)
+	if text == "" {
+		return false, nil
+	}
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, bad(messageInvalid)
+	}
+	return value, nil
+}
+
+// instant reads an optional time query parameter.
+func (c *call) instant(name string) (time.Time, error) {
+	text := c.query.Get(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	value, ok := parseTime(text)
+	if !ok {
+		return time.Time{}, bad(messageInvalid)
+	}
+	return value, nil
+}
+
+func isUUID(text string) bool { return len(text) == 36 && uuid.Validate(text) == nil }
+
+var validate = newValidator()
+
+func newValidator() *validator.Validate {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterCustomTypeFunc(func(field reflect.Value) any {
+		return field.Interface().(instant).Time //nolint:forcetypeassert // registered for instant only
+	}, instant{})
+	return v
+}
+
+// instant is a time in a request body, in any notation that the API writes.
+type instant struct{ time.Time }
+
+func (i *instant) UnmarshalJSON(raw []byte) error {
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return err
+	}
+	t, ok := parseTime(text)
+	if !ok {
+		return errors.New("no ISO-8601 time")
+	}
+	i.Time = t
+	return nil
+}
+
+// decode reads the request body into a T and checks its validate tags.
+func decode[T any](c *call) (T, error) {
+	var input T
+	decoder := json.NewDecoder(bytes.NewReader(c.body))
+	if c.switches.UnknownFields == Rejected {
+		decoder.DisallowUnknownFields()
+	}
+	if err := decoder.Decode(&input); err != nil {
+		return input, bad(messageDecoding)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return input, bad(messageDecoding)
+	}
+	if err := check(input); err != nil {
+		return input, err
+	}
+	return input, nil
+}
+
+// decodeOptional is decode for operations whose body may be left out.
+func decodeOptional[T any](c *call) (T, error) {
+	if len(bytes.TrimSpace(c.body)) == 0 {
+		var zero T
+		return zero, nil
+	}
+	return decode[T](c)
+}
+
+func check(input any) error {
+	kind := reflect.TypeOf(input).Kind()
+	var err error
+	switch kind {
+	case reflect.Slice, reflect.Map:
+		err = validate.Var(input, "dive")
+	default:
+		err = validate.Struct(input)
+	}
+	if err != nil {
+		return bad(messageDecoding)
+	}
+	return nil
+}

@@ -1,0 +1,279 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+type actorInput struct {
+	UserID string `json:"userId" validate:"omitempty,uuid"`
+}
+
+// acting is the user that a state change is made by: the one named, or the
+// token's.
+func (s *Server) acting(c *call, userID string) (string, error) {
+	if userID == "" {
+		return c.actor, nil
+	}
+	userID = strings.ToLower(userID)
+	if s.agent(userID) != nil {
+		return userID, nil
+	}
+	if _, err := s.findEndUser(userID); err == nil {
+		return "", bad("User is not admin or agent")
+	}
+	return "", bad("User not found")
+}
+
+func (s *Server) closeConversation(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	input, err := decodeOptional[actorInput](c)
+	if err != nil {
+		return reply{}, err
+	}
+	actor, err := s.acting(c, input.UserID)
+	if err != nil {
+		return reply{}, err
+	}
+	if conversation.State == StateClosed {
+		if c.switches.CloseClosed == Rejected {
+			return reply{}, bad(messageInvalid)
+		}
+		return empty(http.StatusNoContent)
+	}
+	s.shut(c, conversation, actor)
+	return empty(http.StatusNoContent)
+}
+
+func (s *Server) reopenConversation(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	input, err := decodeOptional[actorInput](c)
+	if err != nil {
+		return reply{}, err
+	}
+	actor, err := s.acting(c, input.UserID)
+	if err != nil {
+		return reply{}, err
+	}
+	if conversation.State == StateOpen {
+		if c.switches.ReopenOpen == Rejected {
+			return reply{}, bad(messageInvalid)
+		}
+		return empty(http.StatusNoContent)
+	}
+	s.open(c, conversation, actor)
+	return empty(http.StatusNoContent)
+}
+
+type followupInput struct {
+	actorInput
+	Timestamp instant `json:"timestamp" validate:"required"`
+}
+
+func (s *Server) followupConversation(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	input, err := decode[followupInput](c)
+	if err != nil {
+		return reply{}, err
+	}
+	actor, err := s.acting(c, input.UserID)
+	if err != nil {
+		return reply{}, err
+	}
+	s.postpone(c, conversation, actor, input.Timestamp.Time)
+	return empty(http.StatusNoContent)
+}
+
+type transferInput struct {
+	actorInput
+	QueueID string `json:"queueId" validate:"required,uuid"`
+}
+
+func (s *Server) transferConversation(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	input, err := decode[transferInput](c)
+	if err != nil {
+		return reply{}, err
+	}
+	actor, err := s.acting(c, input.UserID)
+	if err != nil {
+		return reply{}, err
+	}
+	queue := s.queue(strings.ToLower(input.QueueID))
+	if queue == nil {
+		return reply{}, bad("Queue does not exist")
+	}
+	if err := s.revive(c, conversation, actor); err != nil {
+		return reply{}, err
+	}
+	s.transfer(c, conversation, queue, actor)
+	return empty(http.StatusNoContent)
+}
+
+type claimInput struct {
+	AgentID string `json:"agentId" validate:"required,uuid"`
+	Force   *bool  `json:"force"`
+}
+
+func (s *Server) claimConversation(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	input, err := decode[claimInput](c)
+	if err != nil {
+		return reply{}, err
+	}
+	agent := s.agent(strings.ToLower(input.AgentID))
+	if agent == nil {
+		if _, err := s.findEndUser(strings.ToLower(input.AgentID)); err == nil {
+			return reply{}, bad("User is not admin or agent")
+		}
+		return reply{}, notFound()
+	}
+	force := c.switches.ClaimForce == "true"
+	set(&force, input.Force)
+	if !force && conversation.AssigneeID != "" && conversation.AssigneeID != agent.ID {
+		return reply{}, conflict("Conversation is already assigned")
+	}
+	if err := s.revive(c, conversation, agent.ID); err != nil {
+		return reply{}, err
+	}
+	s.assign(c, conversation, agent.ID, "ConversationClaimed")
+	return empty(http.StatusNoContent)
+}
+
+// revive does to a closed conversation what the switch transferClosed says
+// before it is transferred or claimed.
+func (s *Server) revive(c *call, conversation *Conversation, actor string) error {
+	if conversation.State != StateClosed || c.switches.TransferClosed == Stays {
+		return nil
+	}
+	if c.switches.TransferClosed == Rejected {
+		return bad(messageInvalid)
+	}
+	s.enter(c, conversation, StateOpen)
+	s.record(c, conversation, "ConversationReopened", actor, "", nil)
+	s.emit(c, conversation, "ConversationOpen", nil)
+	return nil
+}
+
+func (s *Server) enter(c *call, conversation *Conversation, state string) {
+	conversation.State, conversation.StateUpdatedAt = state, c.now
+	conversation.ClosedAt, conversation.FollowupAt = time.Time{}, time.Time{}
+	if state == StateClosed {
+		conversation.ClosedAt = c.now
+	}
+}
+
+// shut closes a conversation.
+func (s *Server) shut(c *call, conversation *Conversation, actor string) {
+	s.enter(c, conversation, StateClosed)
+	s.record(c, conversation, "ConversationClosed", actor, "", nil)
+	s.emit(c, conversation, "ConversationClosed", nil)
+	if conversation.AssigneeID == "" {
+		s.emit(c, conversation, "ConversationAbandoned", func() map[string]any {
+			return map[string]any{"queue": s.webhookQueue(conversation)}
+		})
+	}
+}
+
+// open reopens a conversation and offers it in its queue, or else the default one.
+func (s *Server) open(c *call, conversation *Conversation, actor string) {
+	s.enter(c, conversation, StateOpen)
+	s.record(c, conversation, "ConversationReopened", actor, "", nil)
+	s.emit(c, conversation, "ConversationOpen", nil)
+	queue := conversation.QueueID
+	if queue == "" {
+		queue = s.defaultQueue()
+	}
+	if queue != "" {
+		s.enqueue(c, conversation, queue)
+	}
+}
+
+// postpone makes a conversation pending until its follow-up expires.
+func (s *Server) postpone(c *call, conversation *Conversation, actor string, until time.Time) {
+	s.enter(c, conversation, StatePending)
+	conversation.FollowupAt, conversation.FollowupBy = until, actor
+	s.record(c, conversation, "FollowupAdded", actor, "", nil)
+	s.record(c, conversation, "ConversationPending", actor, "", nil)
+	s.emit(c, conversation, "ConversationPending", nil)
+	s.at(until, func() {
+		if conversation.State != StatePending || !conversation.FollowupAt.Equal(until) {
+			return // closed, reopened or postponed again meanwhile
+		}
+		expiry := &call{now: s.clock(), actor: actor, switches: s.switches}
+		s.enter(expiry, conversation, s.switches.FollowupExpiry)
+		s.record(expiry, conversation, "FollowupExpired", actor, "", nil)
+		s.emit(expiry, conversation, "ConversationPendingExpired", func() map[string]any {
+			return map[string]any{"pendingByUser": s.webhookUser(actor)}
+		})
+	})
+}
+
+// transfer moves a conversation to a queue and takes it from its agent.
+func (s *Server) transfer(c *call, conversation *Conversation, queue *Queue, actor string) {
+	s.unassign(c, conversation, actor)
+	attributes := map[string]any{
+		"transferType": "Queue", "destinationType": "Queue", "destinationId": queue.ID, "destinationLabel": queue.Name,
+	}
+	s.record(c, conversation, "TransferInitiated", actor, "ConversationTransferredAttribute", attributes)
+	s.enqueue(c, conversation, queue.ID)
+	s.record(c, conversation, "TransferSuccessful", actor, "ConversationTransferredAttribute", attributes)
+	s.emit(c, conversation, "ConversationTransferred", func() map[string]any {
+		return map[string]any{"queue": s.webhookQueue(conversation), "author": s.webhookUser(actor)}
+	})
+}
+
+func (s *Server) enqueue(c *call, conversation *Conversation, queue string) {
+	conversation.QueueID, conversation.QueuedAt = queue, c.now
+	s.record(c, conversation, "ConversationOffered", c.actor, "ConversationOfferedAttribute",
+		map[string]any{"agentNames": []string{}, "queueLabel": s.queue(queue).Name})
+	s.emit(c, conversation, "ConversationEnqueued", nil)
+}
+
+// assign gives a conversation to an agent; activity is ConversationAssigned or
+// ConversationClaimed.
+func (s *Server) assign(c *call, conversation *Conversation, agentID, activity string) {
+	if conversation.AssigneeID == agentID {
+		return
+	}
+	s.unassign(c, conversation, agentID)
+	conversation.AssigneeID, conversation.AssignedAt = agentID, c.now
+	agent := s.agent(agentID)
+	if activity == "ConversationClaimed" {
+		s.record(c, conversation, activity, agentID, "ConversationClaimedAttribute", map[string]any{})
+	}
+	s.record(c, conversation, "ConversationAssigned", agentID, "ConversationAssignedAttribute",
+		map[string]any{"agentId": agentID, "agentName": agent.DisplayName})
+	s.emit(c, conversation, "ConversationAssigned", func() map[string]any {
+		return map[string]any{"assignee": s.webhookUser(agentID)}
+	})
+}
+
+func (s *Server) unassign(c *call, conversation *Conversation, actor string) {
+	if conversation.AssigneeID == "" {
+		return
+	}
+	former := conversation.AssigneeID
+	conversation.AssigneeID, conversation.AssignedAt = "", time.Time{}
+	s.record(c, conversation, "ConversationUnassigned", actor, "ConversationUnassignedAttribute",
+		map[string]any{"agent": s.activityUser(former)})
+	s.emit(c, conversation, "ConversationUnassigned", func() map[string]any {
+		return map[string]any{"unassigned": s.webhookUser(former)}
+	})
+}

@@ -1,0 +1,228 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// parcel is an event on its way to one subscription.
+type parcel struct {
+	webhookID string
+	event     string
+	eventID   string
+	payload   []byte
+}
+
+// deliveryQueue sends parcels one after the other, so that without misbehaviour
+// they arrive in the order in which things happened.
+type deliveryQueue struct {
+	mu      sync.Mutex
+	changed *sync.Cond
+	waiting []parcel
+	held    []parcel // kept back to arrive after the next one
+	open    int      // parcels that were queued or are late and not yet done with
+	stopped bool
+	done    chan struct{}
+}
+
+func (q *deliveryQueue) start(s *Server) {
+	q.changed = sync.NewCond(&q.mu)
+	q.done = make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-s.closing
+		cancel()
+		q.mu.Lock()
+		q.stopped = true
+		q.changed.Broadcast()
+		q.mu.Unlock()
+	}()
+	go func() {
+		defer close(q.done)
+		for {
+			next, more := q.next()
+			if !more {
+				return
+			}
+			s.send(ctx, next)
+			q.finished()
+		}
+	}()
+}
+
+func (q *deliveryQueue) wait() { <-q.done }
+
+func (q *deliveryQueue) next() (parcel, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.waiting) == 0 && !q.stopped {
+		q.changed.Wait()
+	}
+	if q.stopped {
+		return parcel{}, false
+	}
+	next := q.waiting[0]
+	q.waiting = q.waiting[1:]
+	return next, true
+}
+
+func (q *deliveryQueue) add(held bool, parcels ...parcel) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.open += len(parcels)
+	if held {
+		q.held = append(q.held, parcels...)
+		return
+	}
+	q.waiting = append(q.waiting, parcels...)
+	q.waiting = append(q.waiting, q.held...)
+	q.held = nil
+	q.changed.Broadcast()
+}
+
+// expect counts a parcel that will be added later.
+func (q *deliveryQueue) expect(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.open += n
+}
+
+func (q *deliveryQueue) finished() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.open--
+	q.changed.Broadcast()
+}
+
+// FlushDeliveries releases events that the switch webhooks.reorder holds back
+// and waits until every delivery was made, or ctx ends. Late events count too:
+// with a clock that stands still they keep it waiting.
+func (s *Server) FlushDeliveries(ctx context.Context) error {
+	q := &s.deliveries
+	q.add(false)
+	stop := context.AfterFunc(ctx, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.changed.Broadcast()
+	})
+	defer stop()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.open > 0 && !q.stopped && ctx.Err() == nil {
+		q.changed.Wait()
+	}
+	return ctx.Err()
+}
+
+// dispatch queues an event for a subscription, with the misbehaviour that the
+// switches ask for. The caller holds s.mu.
+func (s *Server) dispatch(webhook *Webhook, event string, payload []byte) {
+	how := s.switches.Webhooks
+	struck := func(share float64) bool { return share > 0 && s.chance.Float64() < share }
+	if struck(how.Lose) {
+		return
+	}
+	var envelope struct {
+		EventID string `json:"event_id"`
+	}
+	_ = json.Unmarshal(payload, &envelope) // it was marshalled just now
+	parcels := []parcel{{webhook.ID, event, envelope.EventID, payload}}
+	if struck(how.Duplicate) {
+		parcels = append(parcels, parcels[0])
+	}
+	if struck(how.Late) {
+		s.deliveries.expect(len(parcels))
+		s.later(time.Duration(how.LateBy), func() {
+			s.deliveries.add(false, parcels...)
+			s.deliveries.expect(-len(parcels))
+		})
+		return
+	}
+	s.deliveries.add(struck(how.Reorder), parcels...)
+}
+
+// Sign is the value of X-DIXA-SIGNATURE for a body: the time in milliseconds and
+// the HMAC-SHA256 of "time.body" under the hex-decoded secret.
+func Sign(secret string, at time.Time, body []byte) string {
+	key, err := hex.DecodeString(secret)
+	if err != nil {
+		key = []byte(secret)
+	}
+	stamp := strconv.FormatInt(at.UnixMilli(), 10)
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(stamp + "."))
+	mac.Write(body)
+	return "t=" + stamp + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// send makes the attempts of one delivery.
+func (s *Server) send(ctx context.Context, p parcel) {
+	for attempt := 1; ctx.Err() == nil; attempt++ {
+		s.mu.Lock()
+		webhook, how, at := s.webhook(p.webhookID), s.switches.Webhooks, s.clock()
+		var request *http.Request
+		if webhook != nil && webhook.Enabled {
+			request = webhook.request(ctx, at, p.payload)
+		}
+		s.mu.Unlock()
+		if request == nil {
+			return // deleted or disabled meanwhile
+		}
+		delivery := Delivery{Event: p.event, EventID: p.eventID, At: at, Payload: string(p.payload)}
+		delivery.Code, delivery.Text = s.post(request, time.Duration(how.Timeout))
+		delivery.Success = delivery.Code/100 == 2
+
+		s.mu.Lock()
+		if webhook = s.webhook(p.webhookID); webhook != nil {
+			webhook.Deliveries = append([]Delivery{delivery}, webhook.Deliveries[:min(len(webhook.Deliveries), keptDeliveries-1)]...)
+		}
+		s.mu.Unlock()
+		if delivery.Success || attempt >= how.Attempts {
+			return
+		}
+		s.pause(ctx, time.Duration(how.RetryDelay))
+	}
+}
+
+func (w *Webhook) request(ctx context.Context, at time.Time, payload []byte) *http.Request {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(payload))
+	if err != nil {
+		return nil
+	}
+	for name, value := range w.Custom {
+		request.Header.Set(name, value)
+	}
+	for name, value := range w.Headers {
+		request.Header.Set(name, value)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "AHC/2.1")
+	request.Header.Set("Accept", "*/*")
+	request.Header.Set("X-Dixa-Signature", Sign(w.Secret, at, payload))
+	request.Header.Set("X-Dixa-Subscription-Id", w.ID)
+	return request
+}
+
+func (s *Server) post(request *http.Request, timeout time.Duration) (code int, text string) {
+	ctx, cancel := context.WithTimeout(request.Context(), timeout)
+	defer cancel()
+	response, err := s.client.Do(request.WithContext(ctx))
+	if err != nil {
+		return 0, "no response"
+	}
+	defer response.Body.Close()
+	_, _ = io.CopyN(io.Discard, response.Body, 1<<16)
+	return response.StatusCode, http.StatusText(response.StatusCode)
+}
+
+func lowerSnake(value string) string { return strings.ToLower(upperSnake(value)) }

@@ -1,0 +1,254 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// endUserBody is Dixa's EndUser. A nil CustomAttributes leaves them out, as the
+// list does.
+type endUserBody struct {
+	ID                     string          `json:"id"`
+	CreatedAt              string          `json:"createdAt"`
+	DisplayName            string          `json:"displayName,omitempty"`
+	Email                  string          `json:"email,omitempty"`
+	PhoneNumber            string          `json:"phoneNumber,omitempty"`
+	AdditionalEmails       []string        `json:"additionalEmails"`
+	AdditionalPhoneNumbers []string        `json:"additionalPhoneNumbers"`
+	FirstName              string          `json:"firstName,omitempty"`
+	LastName               string          `json:"lastName,omitempty"`
+	MiddleNames            []string        `json:"middleNames"`
+	AvatarURL              string          `json:"avatarUrl,omitempty"`
+	ExternalID             string          `json:"externalId,omitempty"`
+	CustomAttributes       []attributeBody `json:"customAttributes,omitzero"`
+}
+
+func (s *Server) endUserBody(user *EndUser, withAttributes bool) endUserBody {
+	body := endUserBody{
+		ID: user.ID, CreatedAt: seconds(user.CreatedAt), DisplayName: user.DisplayName,
+		Email: user.Email, PhoneNumber: user.PhoneNumber,
+		AdditionalEmails: user.AdditionalEmails, AdditionalPhoneNumbers: user.AdditionalPhoneNumbers,
+		FirstName: user.FirstName, LastName: user.LastName, MiddleNames: user.MiddleNames,
+		AvatarURL: user.AvatarURL, ExternalID: user.ExternalID,
+	}
+	if withAttributes {
+		body.CustomAttributes = s.attributeBodies(user.Attributes)
+	}
+	return body
+}
+
+type endUserInput struct {
+	personInput
+	ExternalID *string `json:"externalId"`
+}
+
+type bulkEndUserInput struct {
+	ID string `json:"id" validate:"required,uuid"`
+	endUserInput
+}
+
+func (s *Server) findEndUser(id string) (*EndUser, error) {
+	for _, user := range s.state.EndUsers {
+		if user.ID == id {
+			return user, nil
+		}
+	}
+	return nil, notFound()
+}
+
+func (s *Server) pathEndUser(c *call) (*EndUser, error) {
+	id, err := c.uuid("userId")
+	if err != nil {
+		return nil, err
+	}
+	return s.findEndUser(id)
+}
+
+func (s *Server) listEndUsers(c *call) (reply, error) {
+	email, phone, externalID := c.filter("email"), c.filter("phone"), c.filter("externalId")
+	given := 0
+	for _, filter := range []string{email, phone, externalID} {
+		if filter != "" {
+			given++
+		}
+	}
+	if given > 1 {
+		return reply{}, bad("Invalid filters: Cannot provide more than one filter")
+	}
+	matches := []endUserBody{}
+	for _, user := range s.state.EndUsers {
+		if user.VisibleAt.After(c.now) {
+			continue
+		}
+		switch {
+		case email != "" && !s.emailMatches(user, email),
+			phone != "" && !slices.Contains(user.phones(), phone),
+			externalID != "" && user.ExternalID != externalID:
+			continue
+		}
+		matches = append(matches, s.endUserBody(user, false))
+	}
+	if len(matches) == 0 && given > 0 && c.switches.NoEndUser == "404" {
+		return reply{}, notFound()
+	}
+	body, err := page(c, "/endusers", 1000, matches)
+	return reply{status: http.StatusOK, body: body}, err
+}
+
+func (s *Server) emailMatches(user *EndUser, email string) bool {
+	addresses := []string{user.Email}
+	if s.switches.EmailFilterAdditional {
+		addresses = user.emails()
+	}
+	return slices.ContainsFunc(addresses, func(address string) bool {
+		return sameEmail(address, email, s.switches.EmailFilter)
+	})
+}
+
+func (s *Server) createEndUser(c *call) (reply, error) {
+	input, err := decode[endUserInput](c)
+	if err != nil {
+		return reply{}, err
+	}
+	user, clash := s.addEndUser(c, input)
+	if clash != "" {
+		return reply{}, bad("Create EndUser failed with [errors:" + clash + "]")
+	}
+	return created(s.endUserBody(user, true))
+}
+
+func (s *Server) addEndUser(c *call, input endUserInput) (*EndUser, string) {
+	user := &EndUser{Person: input.patch(Person{CreatedAt: c.now})}
+	set(&user.ExternalID, input.ExternalID)
+	if clash := s.clash(user.Person); clash != "" {
+		return nil, clash
+	}
+	user.ID = s.newID()
+	user.Person = s.rehosted(c, user.Person)
+	user.VisibleAt = c.now.Add(time.Duration(c.switches.EndUserListLag))
+	s.state.EndUsers = append(s.state.EndUsers, user)
+	return user, ""
+}
+
+func (s *Server) createEndUsers(c *call) (reply, error) {
+	input, err := decode[struct {
+		Data []endUserInput `json:"data" validate:"dive"`
+	}](c)
+	if err != nil {
+		return reply{}, err
+	}
+	outcomes := []outcome{}
+	for _, item := range input.Data {
+		user, clash := s.addEndUser(c, item)
+		if clash != "" {
+			outcomes = append(outcomes, failed("Validation", "", "Create EndUser failed with [errors:"+clash+"]"))
+			continue
+		}
+		outcomes = append(outcomes, succeeded(s.endUserBody(user, true)))
+	}
+	return created(outcomes)
+}
+
+func (s *Server) getEndUser(c *call) (reply, error) {
+	user, err := s.pathEndUser(c)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(s.endUserBody(user, true))
+}
+
+// changeEndUser applies a patch or a replacement and returns the clash, if any.
+func (s *Server) changeEndUser(c *call, user *EndUser, input endUserInput, replace bool) string {
+	person, externalID := input.patch(user.Person), user.ExternalID
+	if replace {
+		person, externalID = input.replace(user.Person), ""
+	}
+	if clash := s.clash(person); clash != "" {
+		return clash
+	}
+	set(&externalID, input.ExternalID)
+	user.Person, user.ExternalID = s.rehosted(c, person), externalID
+	return ""
+}
+
+func (s *Server) updateEndUser(c *call, replace bool) (reply, error) {
+	user, err := s.pathEndUser(c)
+	if err != nil {
+		return reply{}, err
+	}
+	input, err := decode[endUserInput](c)
+	if err != nil {
+		return reply{}, err
+	}
+	if replace && input.DisplayName == nil {
+		return reply{}, bad(messageDecoding)
+	}
+	if clash := s.changeEndUser(c, user, input, replace); clash != "" {
+		return reply{}, bad("Updating EndUser [id:" + user.ID + "] failed with [errors:" + clash + "]")
+	}
+	return ok(s.endUserBody(user, true))
+}
+
+func (s *Server) putEndUser(c *call) (reply, error)   { return s.updateEndUser(c, true) }
+func (s *Server) patchEndUser(c *call) (reply, error) { return s.updateEndUser(c, false) }
+
+func (s *Server) updateEndUsers(c *call, replace bool) (reply, error) {
+	input, err := decode[struct {
+		Data []bulkEndUserInput `json:"data" validate:"dive"`
+	}](c)
+	if err != nil {
+		return reply{}, err
+	}
+	outcomes := []outcome{}
+	for _, item := range input.Data {
+		user, err := s.findEndUser(item.ID)
+		switch {
+		case err != nil:
+			outcomes = append(outcomes, failed("NotFound", item.ID, "EndUser not found"))
+		case replace && item.DisplayName == nil:
+			return reply{}, bad(messageDecoding)
+		default:
+			if clash := s.changeEndUser(c, user, item.endUserInput, replace); clash != "" {
+				outcomes = append(outcomes, failed("Validation", item.ID, s.updateFailure("EndUser", item.ID, clash)))
+				continue
+			}
+			outcomes = append(outcomes, succeeded(s.endUserBody(user, true)))
+		}
+	}
+	return ok(outcomes)
+}
+
+func (s *Server) putEndUsers(c *call) (reply, error)   { return s.updateEndUsers(c, true) }
+func (s *Server) patchEndUsers(c *call) (reply, error) { return s.updateEndUsers(c, false) }
+
+func (s *Server) patchEndUserAttributes(c *call) (reply, error) {
+	user, err := s.pathEndUser(c)
+	if err != nil {
+		return reply{}, err
+	}
+	changed, err := s.patchedAttributes(c, "Contact", user.Attributes)
+	if err != nil {
+		return reply{}, err
+	}
+	user.Attributes = changed
+	return ok(s.attributeBodies(changed))
+}
+
+func (s *Server) listEndUserConversations(c *call) (reply, error) {
+	user, err := s.pathEndUser(c)
+	if err != nil {
+		return reply{}, err
+	}
+	listed := []conversationBody{}
+	for _, conversation := range s.state.Conversations {
+		if conversation.RequesterID == user.ID && !conversation.VisibleAt.After(c.now) {
+			listed = append(listed, s.conversationBody(conversation, false))
+		}
+	}
+	if c.switches.ConversationOrder == NewestFirst {
+		slices.Reverse(listed)
+	}
+	body, err := page(c, "/endusers/"+user.ID+"/conversations", 1000, listed)
+	return reply{status: http.StatusOK, body: body}, err
+}

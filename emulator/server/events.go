@@ -1,0 +1,184 @@
+package server
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// eventNames are the 32 events that a subscription may name.
+var eventNames = []string{
+	"AgentBannedEnduser", "AgentBannedIp", "AgentUnbannedEnduser", "AgentUnbannedIp",
+	"ConversationAbandoned", "ConversationAssigned", "ConversationClosed", "ConversationCreated",
+	"ConversationCustomAttributeUpdated", "ConversationEndUserReplaced", "ConversationEnqueued",
+	"ConversationMessageAdded", "ConversationMessageDeliveryDelivered", "ConversationMessageDeliveryFailed",
+	"ConversationMessageDeliveryInfo", "ConversationMessageDeliverySeen", "ConversationMessageDeliverySent",
+	"ConversationMessageDeliverySpamComplaint", "ConversationNoteAdded", "ConversationOpen",
+	"ConversationPending", "ConversationPendingExpired", "ConversationRated", "ConversationTagAdded",
+	"ConversationTagRemoved", "ConversationTransferred", "ConversationUnassigned",
+	"SLAEvaluationAchieved", "SLAEvaluationBreached", "SLAEvaluationPending", "SLAEvaluationVoided",
+	"TypingStarted",
+}
+
+// guessedEvents are the events whose data beyond the conversation is documented
+// nowhere that could be found; their members are sent only where the switch
+// webhooks.guessedMembers asks for it.
+var guessedEvents = []string{
+	"ConversationAssigned", "ConversationUnassigned", "ConversationTransferred",
+	"ConversationTagRemoved", "ConversationCustomAttributeUpdated",
+}
+
+// eventPayload is the body of a delivery. The members are in the order of a
+// captured one.
+type eventPayload struct {
+	EventID        string         `json:"event_id"`
+	EventFQN       string         `json:"event_fqn"`
+	EventVersion   string         `json:"event_version"`
+	EventTimestamp string         `json:"event_timestamp"`
+	Organization   map[string]any `json:"organization"`
+	Data           map[string]any `json:"data"`
+}
+
+// fqn is an event's name as the payload writes it, ConversationTagAdded as
+// CONVERSATION_TAG_ADDED.
+func fqn(event string) string {
+	var out strings.Builder
+	runes := []rune(event)
+	for i, r := range runes {
+		startsWord := i > 0 && unicode.IsUpper(r) &&
+			(!unicode.IsUpper(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1]))
+		if startsWord {
+			out.WriteByte('_')
+		}
+		out.WriteRune(unicode.ToUpper(r))
+	}
+	return out.String()
+}
+
+// upperSnake writes an API value the way webhooks do: WidgetChat as WIDGET_CHAT.
+func upperSnake(value string) string { return fqn(value) }
+
+// emit tells the subscriptions of an event. members adds to the conversation
+// and is called only if someone listens.
+func (s *Server) emit(c *call, conversation *Conversation, event string, members func() map[string]any) {
+	if s.switches.Webhooks.Off {
+		return
+	}
+	var payload []byte
+	for _, webhook := range s.state.Webhooks {
+		if !webhook.Enabled || !slices.Contains(webhook.Events, event) || !webhook.lets(conversation) {
+			continue
+		}
+		if payload == nil {
+			payload = s.eventPayload(c, conversation, event, members)
+		}
+		s.dispatch(webhook, event, payload)
+	}
+}
+
+func (s *Server) eventPayload(c *call, conversation *Conversation, event string, members func() map[string]any) []byte {
+	data := map[string]any{"conversation": s.webhookConversation(conversation)}
+	if members != nil && (s.switches.Webhooks.GuessedMembers || !slices.Contains(guessedEvents, event)) {
+		maps.Copy(data, members())
+	}
+	name := fqn(event)
+	if event == "ConversationTransferred" && s.switches.Webhooks.TransferredNames == "two" {
+		name = "CONVERSATION_TRANSFERRED_TO_QUEUE"
+	}
+	payload, err := json.Marshal(eventPayload{
+		EventID: s.newID(), EventFQN: name, EventVersion: "1", EventTimestamp: millis(c.now),
+		Organization: map[string]any{"id": s.state.Organization.ID, "name": s.state.Organization.Name},
+		Data:         data,
+	})
+	if err != nil {
+		panic("emulator: encode event: " + err.Error()) // events hold nothing that JSON cannot
+	}
+	return payload
+}
+
+// Webhooks write empty values as null, where the API leaves them out.
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+func (s *Server) webhookConversation(conversation *Conversation) map[string]any {
+	tags := []map[string]any{}
+	for _, id := range conversation.TagIDs {
+		if tag := s.tag(id); tag != nil {
+			tags = append(tags, map[string]any{"id": tag.ID, "name": tag.Name, "is_deactivated": tag.Inactive})
+		}
+	}
+	attributes := []map[string]any{}
+	for _, value := range s.attributeBodies(conversation.Attributes) {
+		attributes = append(attributes, map[string]any{
+			"id": value.ID, "name": value.Name, "identifier": value.Identifier, "value": value.Value,
+		})
+	}
+	status := map[string]string{StateOpen: "OPEN", StateClosed: "CLOSED", StatePending: "PENDING"}[conversation.State]
+	return map[string]any{
+		"csid": conversation.ID, "channel": upperSnake(conversation.Channel),
+		"status":    cmp.Or(status, upperSnake(conversation.State)),
+		"direction": upperSnake(conversation.Direction), "queue": s.webhookQueue(conversation),
+		"contact_point": conversation.ContactPoint, "requester": s.webhookUser(conversation.RequesterID),
+		"assignee": s.webhookUser(conversation.AssigneeID), "subject": orNull(conversation.Subject),
+		"tags": tags, "custom_attributes": attributes, "created_at": millis(conversation.CreatedAt),
+	}
+}
+
+func (s *Server) webhookQueue(conversation *Conversation) any {
+	queue := s.queue(conversation.QueueID)
+	if queue == nil {
+		return nil
+	}
+	return map[string]any{"id": queue.ID, "name": queue.Name}
+}
+
+func (s *Server) webhookUser(id string) any {
+	for person := range s.everyone {
+		if person.ID != id {
+			continue
+		}
+		kind := "Contact"
+		if s.agent(id) != nil {
+			kind = "Member"
+		}
+		return map[string]any{
+			"id": person.ID, "name": orNull(person.DisplayName), "email": orNull(person.Email),
+			"phone": orNull(person.PhoneNumber), "roles": []string{}, "user_type": kind,
+		}
+	}
+	return nil
+}
+
+func (s *Server) messageEvent(conversation *Conversation, message *Message) map[string]any {
+	text, kind := "", any(nil)
+	if message.Content != nil {
+		text = message.Content.Value
+		if message.Direction == Outbound {
+			kind = message.Content.Type
+		}
+	}
+	attachments := []map[string]any{}
+	for _, file := range message.Attachments {
+		attachments = append(attachments, map[string]any{"url": file.Path, "pretty_name": orNull(file.PrettyName)})
+	}
+	original := any(nil)
+	if conversation.mail() {
+		original = s.contentPath("email_original_data", message)
+	}
+	return map[string]any{
+		"author": s.webhookUser(message.AuthorID), "created_at": millis(message.CreatedAt),
+		"message_id": message.ID, "text": text, "direction": strings.ToLower(message.Direction),
+		"channel": upperSnake(conversation.Channel),
+		"content": map[string]any{
+			"text": text, "content_type": kind, "original_content_url": original, "processed_content_url": nil,
+		},
+		"attachments": attachments, "external_id": orNull(message.ExternalID),
+	}
+}

@@ -1,0 +1,183 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The kinds of fault.
+const (
+	// FaultStatus answers Status with Body and Headers; nothing is committed.
+	FaultStatus = "status"
+	// FaultDelay waits Delay, then handles the request as usual.
+	FaultDelay = "delay"
+	// FaultDropBefore closes the connection without handling the request.
+	FaultDropBefore = "drop-before-commit"
+	// FaultDropAfter handles the request and closes the connection instead of answering.
+	FaultDropAfter = "drop-after-commit"
+	// FaultTruncate handles the request and closes the connection in the middle of the reply's body.
+	FaultTruncate = "truncate"
+	// FaultLate handles the request and answers after Delay.
+	FaultLate = "late"
+	// FaultGarbage handles the request and answers its status with Body, which is not what the operation promises.
+	FaultGarbage = "garbage"
+)
+
+var faultKinds = []string{FaultStatus, FaultDelay, FaultDropBefore, FaultDropAfter, FaultTruncate, FaultLate, FaultGarbage}
+
+// Fault makes requests go wrong. It strikes after authentication and the
+// request limit, on every request that matches, in the order of injection; at
+// most one fault strikes one request.
+type Fault struct {
+	// Operation is the operation it strikes, such as "POST /conversations" or
+	// "GET /endusers/{userId}", or "*" for every one. Defaults to "*".
+	Operation string `json:"operation"`
+	// Kind is one of the Fault constants.
+	Kind string `json:"kind"`
+	// Skip lets that many matching requests through first.
+	Skip int `json:"skip,omitempty"`
+	// Times is how many requests it strikes; 0 means until it is cleared.
+	Times int `json:"times,omitempty"`
+	// Share is the share of matching requests that it strikes, from 0 to 1, drawn
+	// from the seed. 0 means all.
+	Share float64 `json:"share,omitempty"`
+	// Containing limits it to requests whose body or query contains this text.
+	Containing string `json:"containing,omitempty"`
+	// Token limits it to requests with this token.
+	Token string `json:"token,omitempty"`
+	// Status is the status of FaultStatus. Defaults to 500.
+	Status int `json:"status,omitempty"`
+	// Body is sent as it is. Defaults to Dixa's error body for FaultStatus and to "<html>" for FaultGarbage.
+	Body string `json:"body,omitempty"`
+	// Headers are added to the reply, for example Retry-After.
+	Headers map[string]string `json:"headers,omitempty"`
+	// Delay is the wait of FaultDelay and FaultLate. Defaults to 1s.
+	Delay Duration `json:"delay,omitempty"`
+}
+
+// Validate says what is wrong with a fault.
+func (f Fault) Validate() error {
+	if !slices.Contains(faultKinds, f.Kind) {
+		return fmt.Errorf("fault kind %q is unknown: choose one of %s", f.Kind, strings.Join(faultKinds, ", "))
+	}
+	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
+		return fmt.Errorf("fault status %d is no HTTP status for a reply: choose 200 to 599", f.Status)
+	}
+	if f.Share < 0 || f.Share > 1 {
+		return fmt.Errorf("fault share %v: a share lies between 0 and 1", f.Share)
+	}
+	if f.Skip < 0 || f.Times < 0 {
+		return errors.New("fault skip and times count requests: give 0 or more")
+	}
+	if operation := f.Operation; operation != "" && operation != "*" && !slices.Contains(Operations(), operation) {
+		return fmt.Errorf("fault operation %q is unknown: use * or a name such as \"POST /conversations\"", operation)
+	}
+	return nil
+}
+
+type armedFault struct {
+	Fault
+	skip, left int
+}
+
+func (a *armedFault) matches(operation, token string, body []byte, query string) bool {
+	if a.Operation != "*" && a.Operation != operation || a.Token != "" && a.Token != token {
+		return false
+	}
+	return a.Containing == "" || strings.Contains(string(body), a.Containing) || strings.Contains(query, a.Containing)
+}
+
+// Inject arms a fault. It panics on a fault that Validate refuses, which is a
+// mistake in the calling test.
+func (s *Server) Inject(fault Fault) {
+	if err := fault.Validate(); err != nil {
+		panic("emulator: " + err.Error())
+	}
+	fault.Operation = cmp.Or(fault.Operation, "*")
+	fault.Delay = cmp.Or(fault.Delay, Duration(time.Second))
+	fault.Status = cmp.Or(fault.Status, http.StatusInternalServerError)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, &armedFault{Fault: fault, skip: fault.Skip, left: fault.Times})
+}
+
+// ClearFaults disarms every fault.
+func (s *Server) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
+// strike returns the fault for a request, if any. The caller holds s.mu.
+func (s *Server) strike(c *call) *Fault {
+	for i, armed := range s.faults {
+		if !armed.matches(c.operation, c.token, c.body, c.query.Encode()) {
+			continue
+		}
+		if armed.skip > 0 {
+			armed.skip--
+			continue
+		}
+		if armed.Share > 0 && s.chance.Float64() >= armed.Share {
+			continue
+		}
+		fault := armed.Fault
+		if armed.Times > 0 {
+			if armed.left--; armed.left == 0 {
+				s.faults = slices.Delete(s.faults, i, i+1)
+			}
+		}
+		return &fault
+	}
+	return nil
+}
+
+// statusReply is the reply of a FaultStatus.
+func (f *Fault) statusReply() reply {
+	answer := refuse(f.Status, cmp.Or(map[int]string{
+		http.StatusInternalServerError: messageServerError,
+		http.StatusTooManyRequests:     "Too Many Requests",
+		http.StatusUnauthorized:        messageUnauthorized,
+		http.StatusNotFound:            messageNotFound,
+	}[f.Status], http.StatusText(f.Status)))
+	if f.Body != "" {
+		answer.raw, answer.body = []byte(f.Body), nil
+	}
+	answer.header = http.Header{}
+	for name, value := range f.Headers {
+		answer.header.Set(name, value)
+	}
+	return answer
+}
+
+// garbled keeps the status of a committed reply and replaces its body.
+func (f *Fault) garbled(committed reply) reply {
+	committed.raw, committed.body = []byte(cmp.Or(f.Body, "<html><body>Bad gateway")), nil
+	if committed.header == nil {
+		committed.header = http.Header{}
+	}
+	for name, value := range f.Headers {
+		committed.header.Set(name, value)
+	}
+	return committed
+}
+
+// pause waits for d, or until the client is gone or the server closes.
+func (s *Server) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-s.closing:
+	}
+}
+
+func newChance(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x6469786165)) }

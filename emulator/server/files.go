@@ -1,0 +1,193 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// download is the outcome of fetching one attachment URL.
+type download struct {
+	body        []byte
+	contentType string
+	err         error
+}
+
+// storedFile is a copy that GET /files/... serves.
+type storedFile struct {
+	body        []byte
+	contentType string
+}
+
+// fetchAttachments fetches every distinct attachment URL of a request body, as
+// Dixa does before it accepts a message. It runs without the lock.
+func (s *Server) fetchAttachments(ctx context.Context, body []byte) map[string]download {
+	var message struct {
+		Attachments []fileInput `json:"attachments"`
+	}
+	var input struct {
+		Attachments []fileInput `json:"attachments"`
+		Message     struct {
+			Attachments []fileInput `json:"attachments"`
+		} `json:"message"`
+		Messages []json.RawMessage `json:"messages"`
+	}
+	if json.Unmarshal(body, &input) != nil {
+		return nil // the operation refuses the body
+	}
+	files := append(input.Attachments, input.Message.Attachments...)
+	for _, raw := range input.Messages {
+		if json.Unmarshal(raw, &message) == nil {
+			files = append(files, message.Attachments...)
+		}
+	}
+	switches := s.Switches()
+	if switches.MaxAttachments > 0 && len(files) > switches.MaxAttachments {
+		return nil // the operation refuses the message
+	}
+	addresses := map[string]bool{}
+	for _, file := range files {
+		addresses[file.URL] = true
+	}
+	downloads := map[string]download{}
+	var mu sync.Mutex
+	var fetching sync.WaitGroup
+	places := make(chan struct{}, 8)
+	for address := range addresses {
+		fetching.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			got := s.fetch(ctx, address, switches)
+			mu.Lock()
+			defer mu.Unlock()
+			downloads[address] = got
+		})
+	}
+	fetching.Wait()
+	return downloads
+}
+
+func (s *Server) fetch(ctx context.Context, address string, switches Switches) download {
+	fail := func(err error) download { return download{err: fmt.Errorf("fetch attachment: %w", err)} }
+	target, err := url.Parse(address)
+	if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
+		return fail(errors.New("not an http address"))
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(switches.AttachmentTimeout))
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return fail(err)
+	}
+	client := *s.client
+	if switches.AttachmentRedirects == "refused" {
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return errors.New("redirect refused") }
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return fail(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fail(fmt.Errorf("status %d", response.StatusCode))
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, switches.MaxAttachmentBytes+1))
+	if err != nil {
+		return fail(err)
+	}
+	if int64(len(body)) > switches.MaxAttachmentBytes {
+		return fail(errors.New("too large"))
+	}
+	contentType := response.Header.Get("Content-Type")
+	if contentType == "" {
+		contentType = http.DetectContentType(body)
+	}
+	return download{body: body, contentType: contentType}
+}
+
+// storeAttachments keeps copies of the fetched files. One that could not be
+// fetched refuses the whole message, without saying which.
+func (s *Server) storeAttachments(c *call, inputs []fileInput) ([]File, error) {
+	if most := c.switches.MaxAttachments; most > 0 && len(inputs) > most {
+		return nil, bad("Invalid input for Message")
+	}
+	for _, input := range inputs {
+		if got, fetched := c.files[input.URL]; !fetched || got.err != nil {
+			return nil, bad("Failure to download attachment")
+		}
+	}
+	stored := []File{}
+	for _, input := range inputs {
+		got := c.files[input.URL]
+		path := s.privatePath("attachment") + s.newID()
+		s.files[path] = storedFile{got.body, got.contentType}
+		stored = append(stored, File{
+			Path: path, PrettyName: input.PrettyName, ContentType: got.contentType,
+			Bytes: int64(len(got.body)), Source: input.URL,
+		})
+	}
+	return stored, nil
+}
+
+func (s *Server) privatePath(kind string) string {
+	return "/private/" + s.state.Organization.ID + "/" + kind + "/"
+}
+
+func (s *Server) contentPath(kind string, message *Message) string {
+	return s.privatePath(kind) + message.ID
+}
+
+// serveFile answers GET /files/..., the emulator's files.dixa.io. Private files
+// need Basic credentials with the user "bearer" and a token as password.
+func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
+	path := strings.TrimPrefix(r.URL.Path, "/files")
+	s.mu.Lock()
+	user, token, ok := r.BasicAuth()
+	allowed := ok && user == "bearer" && s.tokens[token]
+	file, found := s.findFile(path)
+	s.mu.Unlock()
+	switch {
+	case strings.HasPrefix(path, "/private/") && !allowed:
+		write(w, refuse(http.StatusUnauthorized, messageUnauthorized))
+	case !found:
+		write(w, refuse(http.StatusNotFound, messageNotFound))
+	default:
+		// Never let a stored file run as a page of the emulator.
+		w.Header().Set("Content-Security-Policy", "sandbox")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Content-Type", file.contentType)
+		_, _ = w.Write(file.body)
+	}
+}
+
+func (s *Server) findFile(path string) (storedFile, bool) {
+	if file, found := s.files[path]; found {
+		return file, true
+	}
+	for _, kind := range []string{"email_original_data", "email_stripped_content"} {
+		id, isContent := strings.CutPrefix(path, s.privatePath(kind))
+		if !isContent {
+			continue
+		}
+		for _, conversation := range s.state.Conversations {
+			for _, message := range conversation.Messages {
+				if message.ID != id || message.Content == nil {
+					continue
+				}
+				contentType := "text/plain; charset=utf-8"
+				if message.Content.Type == "Html" {
+					contentType = "text/html; charset=utf-8"
+				}
+				return storedFile{[]byte(message.Content.Value), contentType}, true
+			}
+		}
+	}
+	return storedFile{}, false
+}

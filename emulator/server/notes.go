@@ -1,0 +1,125 @@
+package server
+
+import (
+	"html"
+	"regexp"
+	"strings"
+	"time"
+)
+
+type noteInput struct {
+	Message   *string `json:"message" validate:"required"`
+	AgentID   string  `json:"agentId" validate:"omitempty,uuid"`
+	CreatedAt *string `json:"createdAt"`
+}
+
+type noteBody struct {
+	ID        string `json:"id"`
+	AuthorID  string `json:"authorId"`
+	CreatedAt string `json:"createdAt"`
+	CSID      int64  `json:"csid"`
+	Message   string `json:"message"`
+}
+
+func (s *Server) noteBody(conversation *Conversation, note *Note) noteBody {
+	return noteBody{note.ID, note.AuthorID, zoned(note.CreatedAt), conversation.ID, s.noteText(note.Text)}
+}
+
+var markup = regexp.MustCompile(`<[^>]*>`)
+
+// noteText is a note in the format of the switch noteFormat.
+func (s *Server) noteText(text string) string {
+	switch s.switches.NoteFormat {
+	case "html":
+		return "<p>" + strings.ReplaceAll(html.EscapeString(text), "\n", "<br>") + "</p>"
+	case "text":
+		return markup.ReplaceAllString(text, "")
+	}
+	return text
+}
+
+func (s *Server) createNote(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	input, err := decode[noteInput](c)
+	if err != nil {
+		return reply{}, err
+	}
+	note, err := s.addNote(c, conversation, input)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(s.noteBody(conversation, note))
+}
+
+func (s *Server) createNotes(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	input, err := decode[struct {
+		Data []noteInput `json:"data" validate:"dive"`
+	}](c)
+	if err != nil {
+		return reply{}, err
+	}
+	outcomes := []outcome{}
+	for _, item := range input.Data {
+		note, err := s.addNote(c, conversation, item)
+		if err != nil {
+			message := "An agent with id:" + item.AgentID + " cannot be found in org."
+			outcomes = append(outcomes, failed("", "", message))
+			continue
+		}
+		outcomes = append(outcomes, succeeded(s.noteBody(conversation, note)))
+	}
+	return ok(outcomes)
+}
+
+func (s *Server) addNote(c *call, conversation *Conversation, input noteInput) (*Note, error) {
+	note := &Note{
+		AuthorID: c.actor, CreatedAt: c.now, Text: *input.Message,
+		VisibleAt: c.now.Add(time.Duration(c.switches.ListLag)),
+	}
+	if input.AgentID != "" {
+		if note.AuthorID = strings.ToLower(input.AgentID); s.agent(note.AuthorID) == nil {
+			return nil, bad("Agent was not found")
+		}
+	}
+	if input.CreatedAt != nil {
+		at, ok := parseTime(*input.CreatedAt)
+		if !ok {
+			return nil, bad("Invalid date format")
+		}
+		note.CreatedAt = at
+	}
+	if len(note.Text) > s.textLimit() {
+		return nil, bad(messageInvalid)
+	}
+	note.ID = s.newID()
+	conversation.Notes = append(conversation.Notes, note)
+	s.record(c, conversation, "NoteAdded", note.AuthorID, "NoteAddedAttribute", map[string]any{"message": note.Text})
+	s.emit(c, conversation, "ConversationNoteAdded", func() map[string]any {
+		return map[string]any{
+			"note_id": note.ID, "text": s.noteText(note.Text), "created_at": millis(note.CreatedAt),
+			"author": s.webhookUser(note.AuthorID),
+		}
+	})
+	return note, nil
+}
+
+func (s *Server) listNotes(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	bodies := []noteBody{}
+	for _, note := range conversation.Notes {
+		if !note.VisibleAt.After(c.now) {
+			bodies = append(bodies, s.noteBody(conversation, note))
+		}
+	}
+	return ok(bodies)
+}

@@ -1,0 +1,155 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// personInput is what end users and agents have in common in requests. Nil
+// means absent, which a patch leaves alone and a replacement empties.
+type personInput struct {
+	DisplayName            *string   `json:"displayName"`
+	Email                  *string   `json:"email" validate:"omitempty,email"`
+	PhoneNumber            *string   `json:"phoneNumber"`
+	AdditionalEmails       *[]string `json:"additionalEmails" validate:"omitempty,unique,dive,email"`
+	AdditionalPhoneNumbers *[]string `json:"additionalPhoneNumbers" validate:"omitempty,unique"`
+	FirstName              *string   `json:"firstName"`
+	LastName               *string   `json:"lastName"`
+	MiddleNames            *[]string `json:"middleNames"`
+	AvatarURL              *string   `json:"avatarUrl"`
+}
+
+// patch returns person with the given fields replaced.
+func (in personInput) patch(person Person) Person {
+	set(&person.DisplayName, in.DisplayName)
+	set(&person.Email, in.Email)
+	set(&person.PhoneNumber, in.PhoneNumber)
+	set(&person.AdditionalEmails, in.AdditionalEmails)
+	set(&person.AdditionalPhoneNumbers, in.AdditionalPhoneNumbers)
+	set(&person.FirstName, in.FirstName)
+	set(&person.LastName, in.LastName)
+	set(&person.MiddleNames, in.MiddleNames)
+	set(&person.AvatarURL, in.AvatarURL)
+	return person.tidy()
+}
+
+// replace returns a person with the id of the given one and nothing else kept.
+func (in personInput) replace(person Person) Person {
+	return in.patch(Person{ID: person.ID, CreatedAt: person.CreatedAt})
+}
+
+func (p Person) tidy() Person {
+	if p.AdditionalEmails == nil {
+		p.AdditionalEmails = []string{}
+	}
+	if p.AdditionalPhoneNumbers == nil {
+		p.AdditionalPhoneNumbers = []string{}
+	}
+	if p.MiddleNames == nil {
+		p.MiddleNames = []string{}
+	}
+	return p
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// rehosted is the avatar as Dixa answers it: a copy of its own.
+func (s *Server) rehosted(c *call, person Person) Person {
+	if person.AvatarURL != "" && !strings.Contains(person.AvatarURL, "/files/public/") {
+		person.AvatarURL = c.origin + "/files/public/" + s.newID()
+	}
+	return person
+}
+
+var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+// clash names what of a person another person already has, in Dixa's words, or
+// is empty. An agent's address is taken for end users too.
+func (s *Server) clash(person Person) string {
+	for _, phone := range person.phones() {
+		if s.switches.PhoneFormat == "e164" && !e164.MatchString(phone) {
+			return "InvalidPhoneNumber"
+		}
+	}
+	for other := range s.everyone {
+		if other.ID == person.ID {
+			continue
+		}
+		for _, email := range person.emails() {
+			if slices.ContainsFunc(other.emails(), func(taken string) bool {
+				return sameEmail(email, taken, s.switches.EmailUniqueness)
+			}) {
+				return "EmailExists"
+			}
+		}
+		for _, phone := range person.phones() {
+			if s.switches.DuplicatePhone == Rejected && slices.Contains(other.phones(), phone) {
+				return "PhoneNumberExists"
+			}
+		}
+	}
+	return ""
+}
+
+func (s *Server) everyone(yield func(*Person) bool) {
+	for _, agent := range s.state.Agents {
+		if !yield(&agent.Person) {
+			return
+		}
+	}
+	for _, user := range s.state.EndUsers {
+		if !yield(&user.Person) {
+			return
+		}
+	}
+}
+
+func (p *Person) emails() []string { return withoutEmpty(p.Email, p.AdditionalEmails) }
+func (p *Person) phones() []string { return withoutEmpty(p.PhoneNumber, p.AdditionalPhoneNumbers) }
+
+func withoutEmpty(first string, rest []string) []string {
+	if first == "" {
+		return rest
+	}
+	return append([]string{first}, rest...)
+}
+
+func sameEmail(a, b, comparison string) bool {
+	if comparison == CaseExact {
+		return a == b
+	}
+	return strings.EqualFold(a, b)
+}
+
+// outcome is one item of a bulk reply.
+type outcome struct {
+	Data  any        `json:"data,omitempty"`
+	Error *bulkError `json:"error,omitempty"`
+	Type  string     `json:"_type"`
+}
+
+type bulkError struct {
+	ID      string `json:"id,omitempty"`
+	Message string `json:"message"`
+	Type    string `json:"_type,omitempty"`
+}
+
+func succeeded(value any) outcome { return outcome{Data: value, Type: "BulkActionSuccess"} }
+
+func failed(kind, id, message string) outcome {
+	return outcome{Error: &bulkError{ID: id, Message: message, Type: kind}, Type: "BulkActionFailure"}
+}
+
+func (s *Server) updateFailure(entity, id, clash string) string {
+	return fmt.Sprintf("Updating %s [id=%s] in [org=%s] failed with [errors=%s]", entity, id, s.state.Organization.ID, clash)
+}
+
+func created(value any) (reply, error) { return data(http.StatusCreated, value) }
+func ok(value any) (reply, error)      { return data(http.StatusOK, value) }

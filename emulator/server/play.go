@@ -1,0 +1,183 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The actions of a Step.
+const (
+	// PlayClaim takes the conversation for the agent.
+	PlayClaim = "claim"
+	// PlayReply writes a message: the agent's to the customer, or the customer's.
+	PlayReply = "reply"
+	// PlayTag and PlayUntag add and remove the tag with the name Tag.
+	PlayTag   = "tag"
+	PlayUntag = "untag"
+	// PlayNote writes an internal note.
+	PlayNote = "note"
+	// PlayClose and PlayReopen change the state.
+	PlayClose  = "close"
+	PlayReopen = "reopen"
+	// PlayPending makes the conversation pending until Until.
+	PlayPending = "pending"
+	// PlayTransfer moves the conversation to the queue Queue.
+	PlayTransfer = "transfer"
+	// PlayRate answers a satisfaction survey with Score and Text, offering one first if there is none.
+	PlayRate = "rate"
+)
+
+// Step is one thing that a person does in Dixa's own screens or by mail. It
+// costs no request and is not refused by the limit.
+type Step struct {
+	// Action is one of the Play constants.
+	Action string `json:"action"`
+	// Conversation is its id; 0 means the newest.
+	Conversation int64 `json:"conversation,omitempty"`
+	// Agent is the id of the agent who acts. Defaults to SeedAgentAnna, else the first agent.
+	Agent string `json:"agent,omitempty"`
+	// Text is the text of a reply, note or rating; HTML is used instead for a reply when set.
+	Text string `json:"text,omitempty"`
+	HTML string `json:"html,omitempty"`
+	// Attachments are URLs to files of a reply.
+	Attachments []string `json:"attachments,omitempty"`
+	// Tag is the name of a tag.
+	Tag string `json:"tag,omitempty"`
+	// Queue is the id of a queue.
+	Queue string `json:"queue,omitempty"`
+	// Until is when a follow-up expires. Defaults to a day from now.
+	Until time.Time `json:"until,omitzero"`
+	// Score is a rating on the scale of a Csat survey, 1 to 5.
+	Score int `json:"score,omitempty"`
+}
+
+// Agent plays steps of an agent, in order. It stops at the first that fails.
+func (s *Server) Agent(ctx context.Context, steps ...Step) error {
+	return s.play(ctx, steps, s.agentStep)
+}
+
+// Customer plays steps of the conversation's customer: PlayReply and PlayRate.
+func (s *Server) Customer(ctx context.Context, steps ...Step) error {
+	return s.play(ctx, steps, s.customerStep)
+}
+
+func (s *Server) play(ctx context.Context, steps []Step, act func(*call, *Conversation, Step) error) error {
+	for i, step := range steps {
+		c := &call{ctx: ctx}
+		if len(step.Attachments) > 0 {
+			c.files = map[string]download{}
+			for _, address := range step.Attachments {
+				c.files[address] = s.fetch(ctx, address, s.Switches())
+			}
+		}
+		if err := s.playOne(c, step, act); err != nil {
+			return fmt.Errorf("play step %d (%s) on conversation %d: %w", i+1, step.Action, step.Conversation, err)
+		}
+	}
+	return nil
+}
+
+func (s *Server) playOne(c *call, step Step, act func(*call, *Conversation, Step) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	c.now, c.switches, c.actor = s.clock(), s.switches, s.tokenUser()
+	id := step.Conversation
+	if id == 0 {
+		id = s.conversation - 1
+	}
+	conversation, err := s.findConversation(id)
+	if err != nil {
+		return errors.New("there is no such conversation")
+	}
+	return act(c, conversation, step)
+}
+
+func (s *Server) agentStep(c *call, conversation *Conversation, step Step) error {
+	agent := s.agent(cmp.Or(step.Agent, SeedAgentAnna))
+	if agent == nil && step.Agent == "" && len(s.state.Agents) > 0 {
+		agent = s.state.Agents[0]
+	}
+	if agent == nil {
+		return fmt.Errorf("there is no agent %q", step.Agent)
+	}
+	c.actor = agent.ID
+	switch step.Action {
+	case PlayClaim:
+		if err := s.revive(c, conversation, agent.ID); err != nil {
+			return err
+		}
+		s.assign(c, conversation, agent.ID, "ConversationClaimed")
+	case PlayReply:
+		message := step.message(Outbound)
+		message.AgentID = agent.ID
+		_, err := s.deliver(c, conversation, message)
+		return err
+	case PlayTag:
+		s.addTag(c, conversation, s.tagNamed(step.Tag, ""), agent.ID)
+	case PlayUntag:
+		s.removeTag(c, conversation, s.tagNamed(step.Tag, ""), agent.ID)
+	case PlayNote:
+		_, err := s.addNote(c, conversation, noteInput{Message: &step.Text, AgentID: agent.ID})
+		return err
+	case PlayClose:
+		if conversation.State != StateClosed {
+			s.shut(c, conversation, agent.ID)
+		}
+	case PlayReopen:
+		if conversation.State != StateOpen {
+			s.open(c, conversation, agent.ID)
+		}
+	case PlayPending:
+		until := step.Until
+		if until.IsZero() {
+			until = c.now.Add(24 * time.Hour)
+		}
+		s.postpone(c, conversation, agent.ID, until)
+	case PlayTransfer:
+		queue := s.queue(step.Queue)
+		if queue == nil {
+			return fmt.Errorf("there is no queue %q", step.Queue)
+		}
+		s.transfer(c, conversation, queue, agent.ID)
+	default:
+		return fmt.Errorf("an agent has no action %q", step.Action)
+	}
+	return nil
+}
+
+func (s *Server) customerStep(c *call, conversation *Conversation, step Step) error {
+	switch step.Action {
+	case PlayReply:
+		_, err := s.deliver(c, conversation, step.message(Inbound))
+		return err
+	case PlayRate:
+		if step.Score < 1 || step.Score > 5 {
+			return fmt.Errorf("score %d is not between 1 and 5", step.Score)
+		}
+		rating := &Rating{
+			ID: s.newID(), Type: "Csat", UserID: conversation.RequesterID,
+			AgentID: cmp.Or(conversation.AssigneeID, c.actor), Status: "Offered", OfferedAt: c.now,
+		}
+		conversation.Ratings = append(conversation.Ratings, rating)
+		rating.SubmittedAt = c.now
+		s.rate(c, conversation, rating, step.Score, step.Text)
+		return nil
+	}
+	return fmt.Errorf("a customer has no action %q", step.Action)
+}
+
+func (step Step) message(direction string) messageInput {
+	content := &contentInput{Type: "Text", Value: &step.Text}
+	if step.HTML != "" {
+		content = &contentInput{Type: "Html", Value: &step.HTML}
+	}
+	input := messageInput{Type: direction, Content: content}
+	for _, address := range step.Attachments {
+		input.Attachments = append(input.Attachments, fileInput{URL: address})
+	}
+	return input
+}

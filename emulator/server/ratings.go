@@ -1,0 +1,130 @@
+package server
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+)
+
+type ratingBody struct {
+	ID         string            `json:"id"`
+	Score      *int              `json:"ratingScore,omitempty"`
+	Type       string            `json:"ratingType"`
+	Comment    string            `json:"ratingComment,omitempty"`
+	Channel    string            `json:"conversationChannel"`
+	AgentID    string            `json:"agentId,omitempty"`
+	UserID     string            `json:"userId"`
+	Status     string            `json:"ratingStatus"`
+	Language   string            `json:"language,omitempty"`
+	Timestamps map[string]string `json:"timestamps"`
+}
+
+func (s *Server) listRatings(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	bodies := []ratingBody{}
+	for _, rating := range conversation.Ratings {
+		times := map[string]string{"created_at": seconds(rating.OfferedAt), "offered_at": seconds(rating.OfferedAt)}
+		if !rating.SubmittedAt.IsZero() {
+			times["rated_at"] = seconds(rating.SubmittedAt)
+		}
+		bodies = append(bodies, ratingBody{
+			rating.ID, rating.Score, rating.Type, rating.Comment, conversation.Channel,
+			rating.AgentID, rating.UserID, rating.Status, conversation.Language, times,
+		})
+	}
+	return reply{status: http.StatusOK, body: envelope{Data: bodies}}, nil
+}
+
+func (s *Server) offerRating(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	input, err := decode[struct {
+		UserID    string   `json:"userId" validate:"omitempty,uuid"`
+		AgentID   string   `json:"agentId" validate:"omitempty,uuid"`
+		Type      string   `json:"ratingType" validate:"required,oneof=Csat Nps ThumbsUpOrDown"`
+		OfferedAt *instant `json:"offeredAt"`
+	}](c)
+	if err != nil {
+		return reply{}, err
+	}
+	rating := &Rating{
+		ID: s.newID(), Type: input.Type, Status: "Offered", OfferedAt: c.now,
+		UserID:  cmp.Or(input.UserID, conversation.RequesterID),
+		AgentID: cmp.Or(input.AgentID, conversation.AssigneeID, c.actor),
+	}
+	if input.OfferedAt != nil {
+		rating.OfferedAt = input.OfferedAt.Time
+	}
+	conversation.Ratings = append(conversation.Ratings, rating)
+	s.record(c, conversation, "ConversationRatingOffered", c.actor, "ConversationRatingOfferedAttribute",
+		map[string]any{"agent": s.activityUser(rating.AgentID), "user": s.activityUser(rating.UserID)})
+	return created(map[string]any{
+		"id": rating.ID, "userId": rating.UserID, "agentId": rating.AgentID,
+		"ratingType": rating.Type, "offeredAt": seconds(rating.OfferedAt),
+	})
+}
+
+// ratingScale is the lowest and highest value of each type.
+var ratingScale = map[string][2]int{"Csat": {1, 5}, "Nps": {0, 10}, "ThumbsUpOrDown": {0, 1}}
+
+func (s *Server) submitRating(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, bad(messageInvalid) // the operation documents no 404
+	}
+	input, err := decode[struct {
+		Result struct {
+			Type  string `json:"_type" validate:"required,oneof=Csat Nps ThumbsUpOrDown"`
+			Value *int   `json:"value" validate:"required"`
+		} `json:"ratingResult" validate:"required"`
+		UserID      *string  `json:"userId"`
+		Comment     string   `json:"comment"`
+		SubmittedAt *instant `json:"submittedAt"`
+	}](c)
+	if err != nil {
+		return reply{}, err
+	}
+	id := c.request.PathValue("ratingId")
+	at := slices.IndexFunc(conversation.Ratings, func(r *Rating) bool { return r.ID == id })
+	scale := ratingScale[input.Result.Type]
+	if at < 0 || conversation.Ratings[at].Type != input.Result.Type ||
+		*input.Result.Value < scale[0] || *input.Result.Value > scale[1] {
+		return reply{}, bad(messageInvalid)
+	}
+	rating := conversation.Ratings[at]
+	when := c.now
+	if input.SubmittedAt != nil {
+		when = input.SubmittedAt.Time
+	}
+	rating.SubmittedAt = when
+	s.rate(c, conversation, rating, *input.Result.Value, input.Comment)
+	return created(map[string]any{
+		"ratingId": rating.ID, "userId": rating.UserID, "comment": rating.Comment, "submittedAt": seconds(when),
+		"ratingResult": map[string]any{"_type": rating.Type, "value": *rating.Score},
+	})
+}
+
+// rate answers an offered rating. Dixa tells of a score and of its comment
+// separately, so a rating with both makes two events.
+func (s *Server) rate(c *call, conversation *Conversation, rating *Rating, score int, comment string) {
+	rating.Status, rating.Score, rating.Comment = "Rated", &score, comment
+	s.record(c, conversation, "ConversationRated", rating.UserID, "ConversationRatedAttribute",
+		map[string]any{"agent": s.activityUser(rating.AgentID), "score": score, "message": comment})
+	event := func(comment string) func() map[string]any {
+		return func() map[string]any {
+			return map[string]any{
+				"agent": s.webhookUser(rating.AgentID), "score": score,
+				"comment": orNull(comment), "type": rating.Type,
+			}
+		}
+	}
+	s.emit(c, conversation, "ConversationRated", event(""))
+	if comment != "" {
+		s.emit(c, conversation, "ConversationRated", event(comment))
+	}
+}

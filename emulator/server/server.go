@@ -1,0 +1,372 @@
+// Package server emulates the Dixa API for development and tests: an
+// http.Handler with the state, status codes, bodies, odd shapes, request limit
+// and webhooks that Dixa's documentation and its integrators describe, and with
+// switches for what they leave open and faults for bad days.
+//
+// The API is served below /v1 and /beta, stored files below /files and the
+// emulator's own admin API below /_emulator/ (see the README beside this
+// package). It is written from the contract and shares no code with any client.
+package server
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// maxBody is the largest request body, as at AWS API Gateway.
+const maxBody = 10 << 20
+
+// Options configure a Server. The zero value serves the default seed with the
+// token "demo-token", the documented limit and every switch at its default.
+type Options struct {
+	// Token is the first accepted token. Defaults to "demo-token".
+	Token string
+	// Tokens are further accepted tokens, each with a limit of its own.
+	Tokens []string
+	// OrganizationID is the organisation's id. Defaults to SeedOrganization.
+	OrganizationID string
+	// OrganizationName is the organisation's name. Defaults to "Demo Shop".
+	OrganizationName string
+	// Seed is what exists at the start.
+	Seed Seed
+	// Switches are the first settings of the switches. New panics on an unknown one.
+	Switches Switches
+	// Limit is the request limit of each token.
+	Limit Limit
+	// Clock tells the time. Defaults to time.Now. With a clock that stands still,
+	// asynchronous work runs at the first request or Settle after it was moved.
+	Clock func() time.Time
+	// HTTPClient fetches attachments and delivers webhooks. Defaults to a client
+	// without a proxy and with time-outs.
+	HTTPClient *http.Client
+	// Logger receives one line per request at debug level. Defaults to none.
+	Logger *slog.Logger
+}
+
+// Server is an emulated Dixa organisation. It is safe for concurrent use.
+type Server struct {
+	options Options
+	clock   func() time.Time
+	client  *http.Client
+	log     *slog.Logger
+	handler http.Handler
+
+	closing    chan struct{}
+	deliveries deliveryQueue
+
+	mu           sync.Mutex
+	closed       bool
+	state        State
+	files        map[string]storedFile
+	externalIDs  map[string]bool
+	ids          uint64
+	conversation int64 // the id of the next conversation
+	tokens       map[string]bool
+	gauges       map[string]*gauge
+	switches     Switches
+	limit        Limit
+	faults       []*armedFault
+	chance       *rand.Rand
+	counters     counters
+	jobs         []job
+	timer        *time.Timer
+}
+
+// New makes a Server with its own copy of the seed. Call Close when done with it.
+func New(options Options) *Server {
+	options.Token = cmp.Or(options.Token, "demo-token")
+	options.OrganizationID = cmp.Or(options.OrganizationID, SeedOrganization)
+	options.OrganizationName = cmp.Or(options.OrganizationName, "Demo Shop")
+	options.Limit = options.Limit.withDefaults()
+	if err := options.Switches.Validate(); err != nil {
+		panic("emulator: " + err.Error())
+	}
+	s := &Server{
+		options: options,
+		clock:   options.Clock,
+		client:  options.HTTPClient,
+		log:     options.Logger,
+		closing: make(chan struct{}),
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.client == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // documented to be one
+		transport.Proxy = nil
+		s.client = &http.Client{Transport: transport}
+	}
+	s.Reset()
+	s.deliveries.start(s)
+	s.handler = s.routed()
+	return s
+}
+
+// Reset brings back the seed, the first tokens and switches, and forgets faults
+// and counts. Deliveries under way go on.
+func (s *Server) Reset() {
+	seed := s.options.Seed.completed()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = State{
+		Organization: Organization{
+			ID: s.options.OrganizationID, Name: s.options.OrganizationName,
+			Subdomain: "demo-shop", Status: "Active",
+		},
+		EndUsers: []*EndUser{}, Tags: []*Tag{}, Conversations: []*Conversation{},
+		Activity: []*Activity{}, Webhooks: []*Webhook{}, Anonymizations: []*Anonymization{},
+	}
+	copied := State{
+		EndUsers: seed.EndUsers, Agents: seed.Agents, Teams: seed.Teams, Queues: seed.Queues,
+		ContactEndpoints: seed.ContactEndpoints, Attributes: seed.Attributes, Tags: seed.Tags,
+	}
+	encoded, err := json.Marshal(copied)
+	if err == nil {
+		err = json.Unmarshal(encoded, &copied)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("emulator: copy seed: %v", err))
+	}
+	s.state.Agents, s.state.Teams, s.state.Queues = copied.Agents, copied.Teams, copied.Queues
+	s.state.ContactEndpoints, s.state.Attributes = copied.ContactEndpoints, copied.Attributes
+	s.state.EndUsers = append(s.state.EndUsers, copied.EndUsers...)
+	s.state.Tags = append(s.state.Tags, copied.Tags...)
+
+	s.files, s.externalIDs, s.gauges = map[string]storedFile{}, map[string]bool{}, map[string]*gauge{}
+	s.tokens = map[string]bool{s.options.Token: true}
+	for _, token := range s.options.Tokens {
+		s.tokens[token] = true
+	}
+	s.ids, s.conversation = 0, seed.FirstConversation
+	s.switches, s.limit = s.options.Switches.WithDefaults(), s.options.Limit
+	s.chance, s.counters = newChance(seed.Random), newCounters()
+	s.faults, s.jobs = nil, nil
+}
+
+// Close stops asynchronous work and webhook deliveries, and waits for a
+// delivery that is under way. Requests are still answered.
+func (s *Server) Close() {
+	s.mu.Lock()
+	already := s.closed
+	s.closed = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.mu.Unlock()
+	if !already {
+		close(s.closing)
+	}
+	s.deliveries.wait()
+}
+
+// AddToken accepts a further token.
+func (s *Server) AddToken(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens[token] = true
+}
+
+// Revoke refuses a token from now on with 401.
+func (s *Server) Revoke(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tokens, token)
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// newID returns the next id of the server's sequence. The caller holds s.mu.
+func (s *Server) newID() string {
+	s.ids++
+	name := strconv.FormatUint(s.options.Seed.Random, 16) + "/" + strconv.FormatUint(s.ids, 16)
+	space, err := uuid.Parse(s.state.Organization.ID)
+	if err != nil {
+		space = uuid.NameSpaceOID
+	}
+	return uuid.NewSHA1(space, []byte(name)).String()
+}
+
+// credential is the token of a request: Dixa takes it raw or as a bearer token.
+func credential(r *http.Request) string {
+	header := r.Header.Get("Authorization")
+	if bearer, ok := strings.CutPrefix(header, "Bearer "); ok {
+		return bearer
+	}
+	return header
+}
+
+// serve runs one operation: authentication first (an unknown token has no limit
+// to count against), then the limit, then faults, then the operation itself.
+func (s *Server) serve(rt route, version string, w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	c := &call{
+		ctx: r.Context(), request: r, operation: rt.operation, version: version,
+		origin: origin(r), token: credential(r), query: r.URL.Query(), body: body,
+	}
+	answer, fault, answered := s.admit(c, rt)
+	status := 0
+	defer func() { s.finish(c, status) }()
+
+	if !answered && err != nil {
+		answered, answer = true, refuse(http.StatusBadRequest, messageDecoding)
+		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			answer = refuse(http.StatusRequestEntityTooLarge, "Request Too Long")
+		}
+	}
+	kind := ""
+	if fault != nil {
+		kind = fault.Kind
+	}
+	switch {
+	case answered:
+	case kind == FaultStatus:
+		answered, answer = true, fault.statusReply()
+	case kind == FaultDropBefore:
+		panic(http.ErrAbortHandler)
+	case kind == FaultDelay:
+		s.pause(c.ctx, time.Duration(fault.Delay))
+	}
+	if !answered {
+		answer = s.perform(c, rt)
+		switch kind {
+		case FaultDropAfter:
+			panic(http.ErrAbortHandler)
+		case FaultLate:
+			s.pause(c.ctx, time.Duration(fault.Delay))
+		case FaultGarbage:
+			answer = fault.garbled(answer)
+		case FaultTruncate:
+			status = answer.status
+			writeHalf(w, answer)
+			panic(http.ErrAbortHandler)
+		}
+	}
+	status = answer.status
+	write(w, answer)
+}
+
+// admit counts the arrival and answers what needs no work: a wrong token, a
+// request over the limit. Otherwise it says which fault strikes.
+func (s *Server) admit(c *call, rt route) (answer reply, fault *Fault, answered bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.now = s.clock()
+	name := c.token
+	known := s.tokens[c.token]
+	if !known {
+		name = unknownToken
+	}
+	s.counters.arrived(rt.operation, name, c.now)
+	if !known {
+		return refuse(http.StatusUnauthorized, messageUnauthorized), nil, true
+	}
+	g := s.gauges[c.token]
+	if g == nil {
+		g = &gauge{}
+		s.gauges[c.token] = g
+	}
+	limit := s.limit
+	limit.Reading = cmp.Or(s.switches.LimitReading, limit.Reading)
+	if wait, ok := g.admit(c.now, limit); !ok {
+		s.counters.refused(name)
+		return tooMany(wait, c.now, s.switches), nil, true
+	}
+	fault = s.strike(c)
+	if fault != nil {
+		s.counters.Struck++
+	}
+	return reply{}, fault, false
+}
+
+// perform runs the operation. Files are fetched before the state is locked.
+func (s *Server) perform(c *call, rt route) reply {
+	if rt.attachments {
+		c.files = s.fetchAttachments(c.ctx, c.body)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	c.now, c.switches, c.actor = s.clock(), s.switches, s.tokenUser()
+	err := c.checkQuery(rt)
+	var answer reply
+	if err == nil {
+		answer, err = rt.handle(s, c)
+	}
+	if err != nil {
+		var refused refusal
+		if !errors.As(err, &refused) {
+			refused = refusal{http.StatusInternalServerError, messageServerError}
+		}
+		return refuse(refused.status, refused.message)
+	}
+	return answer
+}
+
+func (s *Server) finish(c *call, status int) {
+	s.mu.Lock()
+	s.counters.underWay--
+	s.counters.answered(c.operation, status)
+	s.mu.Unlock()
+	s.log.LogAttrs(context.Background(), slog.LevelDebug, "dixa request",
+		slog.String("operation", c.operation), slog.Int("status", status))
+}
+
+func write(w http.ResponseWriter, answer reply) {
+	for name, values := range answer.header {
+		w.Header()[name] = values
+	}
+	body := answer.encode()
+	if len(body) > 0 && w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	w.WriteHeader(answer.status)
+	_, _ = w.Write(body) // the client may be gone; the commit stands
+}
+
+// writeHalf promises the whole body and sends half of it.
+func writeHalf(w http.ResponseWriter, answer reply) {
+	body := answer.encode()
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(max(2, len(body))))
+	w.WriteHeader(answer.status)
+	_, _ = w.Write(body[:len(body)/2])
+	_ = http.NewResponseController(w).Flush()
+}
+
+func origin(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
+}
+
+// tokenUser is the user that API calls are made by: the first administrator.
+func (s *Server) tokenUser() string {
+	for _, agent := range s.state.Agents {
+		if agent.isAdmin() {
+			return agent.ID
+		}
+	}
+	if len(s.state.Agents) > 0 {
+		return s.state.Agents[0].ID
+	}
+	return s.state.Organization.ID
+}

@@ -1,0 +1,311 @@
+package server
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Duration is a time.Duration that reads and writes JSON as "1.5s".
+type Duration time.Duration
+
+// MarshalText writes the duration in Go's notation.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText reads a duration in Go's notation, such as "250ms" or "2m".
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("read duration %q: write it like 250ms, 2s or 1m", text)
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+// The settings of the switches. Each group belongs to one field of Switches.
+const (
+	// ExternalIDOrganization: an externalId is unique in the organisation.
+	ExternalIDOrganization = "organization"
+	// ExternalIDConversation: an externalId is unique in its conversation, so a second create with it succeeds.
+	ExternalIDConversation = "conversation"
+	// ExternalIDStored: an externalId is kept and shown but never refused.
+	ExternalIDStored = "stored"
+	// ExternalIDDropped: an externalId is accepted and forgotten.
+	ExternalIDDropped = "dropped"
+
+	// CaseInsensitive compares e-mail addresses without regard to case.
+	CaseInsensitive = "insensitive"
+	// CaseExact compares e-mail addresses byte by byte.
+	CaseExact = "exact"
+
+	// Accepted answers as if the request had been valid.
+	Accepted = "accepted"
+	// Rejected answers 400.
+	Rejected = "rejected"
+
+	// InboundReopens opens a closed conversation when its customer writes, not when an agent does.
+	InboundReopens = "inbound-reopens"
+	// Reopens opens a closed conversation.
+	Reopens = "reopens"
+	// Stays leaves a closed conversation closed.
+	Stays = "stays"
+
+	// RetryAfterNone sends no Retry-After with a 429.
+	RetryAfterNone = "none"
+	// RetryAfterSeconds sends Retry-After as whole seconds.
+	RetryAfterSeconds = "seconds"
+	// RetryAfterDate sends Retry-After as an HTTP date.
+	RetryAfterDate = "date"
+
+	// OldestFirst lists the oldest entry first.
+	OldestFirst = "oldest"
+	// NewestFirst lists the newest entry first.
+	NewestFirst = "newest"
+)
+
+// Switches decide what the emulator does where Dixa's behaviour is not
+// documented, and how much it misbehaves. The zero value is every default.
+// Each field's comment names its settings, the default first.
+type Switches struct {
+	// ExternalID is the reading of a message's externalId:
+	// organization, conversation, stored or dropped.
+	ExternalID string `json:"externalId,omitempty"`
+	// FailedCreateBurnsExternalID makes a create or message that was refused
+	// for an attachment keep its externalId, so that the same key is refused later.
+	FailedCreateBurnsExternalID bool `json:"failedCreateBurnsExternalId"`
+
+	// EmailFilter compares ?email= with an address: insensitive or exact.
+	EmailFilter string `json:"emailFilter,omitempty"`
+	// EmailFilterAdditional makes ?email= match additionalEmails too.
+	EmailFilterAdditional bool `json:"emailFilterAdditional"`
+	// EmailUniqueness decides which addresses collide with EmailExists: insensitive or exact.
+	EmailUniqueness string `json:"emailUniqueness,omitempty"`
+	// NoEndUser is the answer of GET /endusers when a filter matches nobody: empty (200 with []) or 404.
+	NoEndUser string `json:"noEndUser,omitempty"`
+	// DuplicatePhone is what happens to a phone number that another user has: rejected (PhoneNumberExists) or accepted.
+	DuplicatePhone string `json:"duplicatePhone,omitempty"`
+	// PhoneFormat is which phone numbers are accepted: any or e164.
+	PhoneFormat string `json:"phoneFormat,omitempty"`
+
+	// AutoReply sends an automated answer to the first inbound message of a mail conversation.
+	AutoReply bool `json:"autoReply"`
+	// UnknownRequester is the status of a create for an end user that does not exist: 404 or 400.
+	UnknownRequester string `json:"unknownRequester,omitempty"`
+	// UnknownContactEndpoint is the status of a create for a mailbox or number that does not exist: 400 or 404.
+	UnknownContactEndpoint string `json:"unknownContactEndpoint,omitempty"`
+	// QueueOnCreate puts a new inbound conversation in no queue, or in the default one: none or default.
+	QueueOnCreate string `json:"queueOnCreate,omitempty"`
+	// OutboundUnassigned leaves a conversation that an agent began without an assignment.
+	OutboundUnassigned bool `json:"outboundUnassigned"`
+	// MarkdownAnywhere accepts Markdown content outside WhatsApp.
+	MarkdownAnywhere bool `json:"markdownAnywhere"`
+	// CopyAddresses is what cc and bcc may hold: either, email or uuid.
+	CopyAddresses string `json:"copyAddresses,omitempty"`
+	// MaxTextBytes refuses a message, note or subject that is longer, with 400; 0 means no limit.
+	MaxTextBytes int `json:"maxTextBytes"`
+	// LargeContentBytes is the size above which a mail's body is listed as TooLarge with a file. Defaults to 1 MiB.
+	LargeContentBytes int `json:"largeContentBytes"`
+
+	// CloseClosed is the answer to closing a closed conversation: accepted (nothing changes) or rejected.
+	CloseClosed string `json:"closeClosed,omitempty"`
+	// ReopenOpen is the answer to reopening an open conversation: accepted (nothing changes) or rejected.
+	ReopenOpen string `json:"reopenOpen,omitempty"`
+	// MessageOnClosed is what a message does to a closed conversation:
+	// inbound-reopens, reopens, stays or rejected.
+	MessageOnClosed string `json:"messageOnClosed,omitempty"`
+	// TransferClosed is what a transfer or a claim does to a closed conversation: reopens, stays or rejected.
+	TransferClosed string `json:"transferClosed,omitempty"`
+	// ClaimForce is the meaning of a claim without "force": true or false.
+	ClaimForce string `json:"claimForce,omitempty"`
+	// FollowupExpiry is the state after a follow-up expires: Open or AwaitingPending.
+	FollowupExpiry string `json:"followupExpiry,omitempty"`
+	// TagTwice is the answer to a tag that the conversation has: accepted or rejected.
+	TagTwice string `json:"tagTwice,omitempty"`
+	// InactiveTag is the status for tagging with a deactivated tag: 400, 404 or 409.
+	InactiveTag string `json:"inactiveTag,omitempty"`
+	// NoteFormat is how a note comes back: as-sent, html (escaped, newlines as <br>) or text (markup removed).
+	NoteFormat string `json:"noteFormat,omitempty"`
+
+	// BulkTagDelay is how long after its 202 a bulk tag takes effect. Zero means directly after the reply.
+	BulkTagDelay Duration `json:"bulkTagDelay"`
+	// AnonymizationDelay is how long an anonymization request stays unprocessed.
+	AnonymizationDelay Duration `json:"anonymizationDelay"`
+	// ListLag is how long new conversations, messages, notes and activity entries stay out of lists and search.
+	// GET of one conversation by id does not lag.
+	ListLag Duration `json:"listLag"`
+	// EndUserListLag is how long a new end user stays out of GET /endusers. Uniqueness does not lag.
+	EndUserListLag Duration `json:"endUserListLag"`
+	// ConversationOrder is the order of an end user's conversations and of search hits: oldest or newest.
+	ConversationOrder string `json:"conversationOrder,omitempty"`
+	// ActivityOrder is the order of activity logs: oldest or newest.
+	ActivityOrder string `json:"activityOrder,omitempty"`
+	// DefaultPageLimit is the page size without pageLimit. Defaults to 50.
+	DefaultPageLimit int `json:"defaultPageLimit"`
+	// MaxPageLimit is the largest page. Defaults to 50 for search and 1000 elsewhere.
+	MaxPageLimit int `json:"maxPageLimit"`
+	// PageLimitTooLarge is what a larger pageLimit gives: capped or rejected.
+	PageLimitTooLarge string `json:"pageLimitTooLarge,omitempty"`
+
+	// UnknownQuery is what happens to a query parameter that the operation does not have: ignored or rejected.
+	UnknownQuery string `json:"unknownQuery,omitempty"`
+	// UnknownFields is what happens to a JSON field that the operation does not have: ignored or rejected.
+	UnknownFields string `json:"unknownFields,omitempty"`
+	// OrganizationAbsent removes GET /organization, as it was before 2026.
+	OrganizationAbsent bool `json:"organizationAbsent"`
+
+	// LimitReading replaces Options.Limit.Reading when set: both, bucket, window or off.
+	LimitReading string `json:"limitReading,omitempty"`
+	// RetryAfter is how a 429 says when to come back: none, seconds or date.
+	RetryAfter string `json:"retryAfter,omitempty"`
+	// LimitBody is the body of a 429: message, empty or html.
+	LimitBody string `json:"limitBody,omitempty"`
+
+	// MaxAttachmentBytes is the largest file that is fetched. Defaults to 25 MiB.
+	MaxAttachmentBytes int64 `json:"maxAttachmentBytes"`
+	// MaxAttachments is the most files of one message; more is 400. 0 means no limit.
+	MaxAttachments int `json:"maxAttachments"`
+	// AttachmentTimeout bounds the fetch of one file. Defaults to 10s.
+	AttachmentTimeout Duration `json:"attachmentTimeout"`
+	// AttachmentRedirects says whether a redirect of a file's URL is followed or refused.
+	AttachmentRedirects string `json:"attachmentRedirects,omitempty"`
+
+	// Webhooks is how deliveries behave.
+	Webhooks WebhookSwitches `json:"webhooks"`
+}
+
+// WebhookSwitches decide how deliveries are made and how they go wrong. Shares
+// run from 0 (never, the default) to 1 (always) and are drawn from the seed.
+type WebhookSwitches struct {
+	// Off makes no deliveries at all. Events of that time are gone.
+	Off bool `json:"off"`
+	// Duplicate is the share of events sent twice with the same event_id.
+	Duplicate float64 `json:"duplicate"`
+	// Reorder is the share of events held back until the next one was sent.
+	Reorder float64 `json:"reorder"`
+	// Lose is the share of events that are never sent.
+	Lose float64 `json:"lose"`
+	// Late is the share of events sent LateBy after they happened.
+	Late float64 `json:"late"`
+	// LateBy is the lateness of late events. Defaults to 5s.
+	LateBy Duration `json:"lateBy"`
+	// Attempts is how often a delivery is tried until a 2xx. Defaults to 3.
+	Attempts int `json:"attempts"`
+	// RetryDelay is the wait between attempts. Defaults to 1s.
+	RetryDelay Duration `json:"retryDelay"`
+	// Timeout bounds one attempt. Defaults to 10s.
+	Timeout Duration `json:"timeout"`
+	// GuessedMembers adds plausible members to the events whose data is undocumented
+	// beyond the conversation (assigned, unassigned, transferred, tag removed, attributes).
+	GuessedMembers bool `json:"guessedMembers"`
+	// TransferredNames sends CONVERSATION_TRANSFERRED (one) or the two names that Dixa's UI suggests (two).
+	TransferredNames string `json:"transferredNames,omitempty"`
+}
+
+type setting struct {
+	name    string
+	value   *string
+	allowed []string
+}
+
+func (s *Switches) settings() []setting {
+	return []setting{
+		{"externalId", &s.ExternalID, []string{ExternalIDOrganization, ExternalIDConversation, ExternalIDStored, ExternalIDDropped}},
+		{"emailFilter", &s.EmailFilter, []string{CaseInsensitive, CaseExact}},
+		{"emailUniqueness", &s.EmailUniqueness, []string{CaseInsensitive, CaseExact}},
+		{"noEndUser", &s.NoEndUser, []string{"empty", "404"}},
+		{"duplicatePhone", &s.DuplicatePhone, []string{Rejected, Accepted}},
+		{"phoneFormat", &s.PhoneFormat, []string{"any", "e164"}},
+		{"unknownRequester", &s.UnknownRequester, []string{"404", "400"}},
+		{"unknownContactEndpoint", &s.UnknownContactEndpoint, []string{"400", "404"}},
+		{"queueOnCreate", &s.QueueOnCreate, []string{"none", "default"}},
+		{"copyAddresses", &s.CopyAddresses, []string{"either", "email", "uuid"}},
+		{"closeClosed", &s.CloseClosed, []string{Accepted, Rejected}},
+		{"reopenOpen", &s.ReopenOpen, []string{Accepted, Rejected}},
+		{"messageOnClosed", &s.MessageOnClosed, []string{InboundReopens, Reopens, Stays, Rejected}},
+		{"transferClosed", &s.TransferClosed, []string{Reopens, Stays, Rejected}},
+		{"claimForce", &s.ClaimForce, []string{"true", "false"}},
+		{"followupExpiry", &s.FollowupExpiry, []string{StateOpen, StateAwaitingPending}},
+		{"tagTwice", &s.TagTwice, []string{Accepted, Rejected}},
+		{"inactiveTag", &s.InactiveTag, []string{"400", "404", "409"}},
+		{"noteFormat", &s.NoteFormat, []string{"as-sent", "html", "text"}},
+		{"conversationOrder", &s.ConversationOrder, []string{OldestFirst, NewestFirst}},
+		{"activityOrder", &s.ActivityOrder, []string{OldestFirst, NewestFirst}},
+		{"pageLimitTooLarge", &s.PageLimitTooLarge, []string{"capped", Rejected}},
+		{"unknownQuery", &s.UnknownQuery, []string{"ignored", Rejected}},
+		{"unknownFields", &s.UnknownFields, []string{"ignored", Rejected}},
+		{"retryAfter", &s.RetryAfter, []string{RetryAfterNone, RetryAfterSeconds, RetryAfterDate}},
+		{"limitBody", &s.LimitBody, []string{"message", "empty", "html"}},
+		{"attachmentRedirects", &s.AttachmentRedirects, []string{"followed", "refused"}},
+		{"webhooks.transferredNames", &s.Webhooks.TransferredNames, []string{"one", "two"}},
+	}
+}
+
+// WithDefaults returns the switches with every default written out.
+func (s Switches) WithDefaults() Switches {
+	for _, setting := range s.settings() {
+		*setting.value = cmp.Or(*setting.value, setting.allowed[0])
+	}
+	s.LargeContentBytes = cmp.Or(s.LargeContentBytes, 1<<20)
+	s.DefaultPageLimit = cmp.Or(s.DefaultPageLimit, 50)
+	s.MaxAttachmentBytes = cmp.Or(s.MaxAttachmentBytes, 25<<20)
+	s.AttachmentTimeout = cmp.Or(s.AttachmentTimeout, Duration(10*time.Second))
+	s.Webhooks.LateBy = cmp.Or(s.Webhooks.LateBy, Duration(5*time.Second))
+	s.Webhooks.Attempts = cmp.Or(s.Webhooks.Attempts, 3)
+	s.Webhooks.RetryDelay = cmp.Or(s.Webhooks.RetryDelay, Duration(time.Second))
+	s.Webhooks.Timeout = cmp.Or(s.Webhooks.Timeout, Duration(10*time.Second))
+	return s
+}
+
+// Validate says which switch has a setting that it does not know, and which settings it has.
+func (s Switches) Validate() error {
+	for _, setting := range s.settings() {
+		if *setting.value != "" && !slices.Contains(setting.allowed, *setting.value) {
+			return fmt.Errorf("switch %s has no setting %q: choose one of %s",
+				setting.name, *setting.value, strings.Join(setting.allowed, ", "))
+		}
+	}
+	if s.LimitReading != "" && !slices.Contains(limitReadings, s.LimitReading) {
+		return fmt.Errorf("switch limitReading has no setting %q: choose one of %s",
+			s.LimitReading, strings.Join(limitReadings, ", "))
+	}
+	for name, share := range map[string]float64{
+		"duplicate": s.Webhooks.Duplicate, "reorder": s.Webhooks.Reorder,
+		"lose": s.Webhooks.Lose, "late": s.Webhooks.Late,
+	} {
+		if share < 0 || share > 1 {
+			return fmt.Errorf("switch webhooks.%s is %v: a share lies between 0 and 1", name, share)
+		}
+	}
+	return nil
+}
+
+// patched applies a JSON object that holds only the switches to change.
+func (s Switches) patched(body []byte) (Switches, error) {
+	decoder := json.NewDecoder(strings.NewReader(string(body)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&s); err != nil {
+		return Switches{}, fmt.Errorf("read switches: %w; GET /_emulator/switches lists them", err)
+	}
+	return s, s.Validate()
+}
+
+// SetSwitches replaces all switches; a field left out gets its default. It
+// panics on an unknown setting, which is a mistake in the calling test.
+func (s *Server) SetSwitches(switches Switches) {
+	if err := switches.Validate(); err != nil {
+		panic("emulator: " + err.Error())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.switches = switches.WithDefaults()
+}
+
+// Switches returns the switches in force with every default written out.
+func (s *Server) Switches() Switches {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.switches
+}

@@ -1,0 +1,218 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+type tagBody struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Color string `json:"color,omitempty"`
+	State string `json:"state"`
+}
+
+func (t *Tag) body() tagBody {
+	state := "Active"
+	if t.Inactive {
+		state = "Inactive"
+	}
+	return tagBody{t.ID, t.Name, t.Color, state}
+}
+
+func (s *Server) tag(id string) *Tag {
+	at := slices.IndexFunc(s.state.Tags, func(t *Tag) bool { return t.ID == id })
+	if at < 0 {
+		return nil
+	}
+	return s.state.Tags[at]
+}
+
+// tagNamed returns the tag with a name, made if there is none.
+func (s *Server) tagNamed(name, color string) *Tag {
+	at := slices.IndexFunc(s.state.Tags, func(t *Tag) bool { return t.Name == name })
+	if at >= 0 {
+		return s.state.Tags[at]
+	}
+	tag := &Tag{ID: s.newID(), Name: name, Color: color}
+	s.state.Tags = append(s.state.Tags, tag)
+	return tag
+}
+
+func (s *Server) tagNames(conversation *Conversation) []string {
+	names := []string{}
+	for _, id := range conversation.TagIDs {
+		if tag := s.tag(id); tag != nil {
+			names = append(names, tag.Name)
+		}
+	}
+	return names
+}
+
+func (s *Server) pathTag(c *call) (*Tag, error) {
+	id, err := c.uuid("tagId")
+	if err != nil {
+		return nil, err
+	}
+	tag := s.tag(id)
+	if tag == nil {
+		return nil, notFound()
+	}
+	return tag, nil
+}
+
+func (s *Server) listTags(c *call) (reply, error) {
+	all, err := c.flag("includeDeactivated")
+	if err != nil {
+		return reply{}, err
+	}
+	bodies := []tagBody{}
+	for _, tag := range s.state.Tags {
+		if all || !tag.Inactive {
+			bodies = append(bodies, tag.body())
+		}
+	}
+	return ok(bodies)
+}
+
+type tagInput struct {
+	Name  string `json:"name" validate:"required"`
+	Color string `json:"color"`
+}
+
+func (s *Server) createTag(c *call) (reply, error) {
+	input, err := decode[tagInput](c)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(s.tagNamed(input.Name, input.Color).body())
+}
+
+func (s *Server) getTag(c *call) (reply, error) {
+	tag, err := s.pathTag(c)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(tag.body())
+}
+
+func (s *Server) deleteTag(c *call) (reply, error) {
+	tag, err := s.pathTag(c)
+	if err != nil {
+		return reply{}, err
+	}
+	s.state.Tags = slices.DeleteFunc(s.state.Tags, func(t *Tag) bool { return t.ID == tag.ID })
+	for _, conversation := range s.state.Conversations {
+		conversation.TagIDs = slices.DeleteFunc(conversation.TagIDs, func(id string) bool { return id == tag.ID })
+	}
+	return empty(http.StatusNoContent)
+}
+
+func (s *Server) setTagInactive(c *call, inactive bool) (reply, error) {
+	tag, err := s.pathTag(c)
+	if err != nil {
+		return reply{}, err
+	}
+	tag.Inactive = inactive
+	return empty(http.StatusNoContent)
+}
+
+func (s *Server) activateTag(c *call) (reply, error)   { return s.setTagInactive(c, false) }
+func (s *Server) deactivateTag(c *call) (reply, error) { return s.setTagInactive(c, true) }
+
+func (s *Server) listConversationTags(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	bodies := []tagBody{}
+	for _, id := range conversation.TagIDs {
+		if tag := s.tag(id); tag != nil {
+			bodies = append(bodies, tag.body())
+		}
+	}
+	return ok(bodies)
+}
+
+func (s *Server) tagConversation(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	tag, err := s.pathTag(c)
+	if err != nil {
+		return reply{}, err
+	}
+	if tag.Inactive {
+		return reply{}, refusedWith(c.switches.InactiveTag, "Tag is not active")
+	}
+	if slices.Contains(conversation.TagIDs, tag.ID) && c.switches.TagTwice == Rejected {
+		return reply{}, bad(messageInvalid)
+	}
+	s.addTag(c, conversation, tag, c.actor)
+	return empty(http.StatusNoContent)
+}
+
+func (s *Server) untagConversation(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	tag, err := s.pathTag(c)
+	if err != nil {
+		return reply{}, err
+	}
+	s.removeTag(c, conversation, tag, c.actor)
+	return empty(http.StatusNoContent)
+}
+
+// bulkTagConversation answers 202 and tags later, by name.
+func (s *Server) bulkTagConversation(c *call) (reply, error) {
+	conversation, err := s.pathConversation(c)
+	if err != nil {
+		return reply{}, err
+	}
+	input, err := decode[struct {
+		Data []struct {
+			Name string `json:"name" validate:"required"`
+		} `json:"data" validate:"dive"`
+	}](c)
+	if err != nil {
+		return reply{}, err
+	}
+	actor := c.actor
+	s.later(time.Duration(c.switches.BulkTagDelay), func() {
+		then := &call{now: s.clock(), actor: actor, switches: s.switches}
+		for _, item := range input.Data {
+			if tag := s.tagNamed(strings.TrimSpace(item.Name), ""); !tag.Inactive {
+				s.addTag(then, conversation, tag, actor)
+			}
+		}
+	})
+	return empty(http.StatusAccepted)
+}
+
+func (s *Server) addTag(c *call, conversation *Conversation, tag *Tag, author string) {
+	if slices.Contains(conversation.TagIDs, tag.ID) {
+		return
+	}
+	conversation.TagIDs = append(conversation.TagIDs, tag.ID)
+	s.record(c, conversation, "TagAdded", author, "TagAddedAttribute", map[string]any{"tag": tag.Name})
+	s.emit(c, conversation, "ConversationTagAdded", func() map[string]any {
+		return map[string]any{"author": s.webhookUser(author), "tag": tag.Name}
+	})
+}
+
+func (s *Server) removeTag(c *call, conversation *Conversation, tag *Tag, author string) {
+	at := slices.Index(conversation.TagIDs, tag.ID)
+	if at < 0 {
+		return
+	}
+	conversation.TagIDs = slices.Delete(conversation.TagIDs, at, at+1)
+	s.record(c, conversation, "TagRemoved", author, "TagRemovedAttribute", map[string]any{"tag": tag.Name})
+	s.emit(c, conversation, "ConversationTagRemoved", func() map[string]any {
+		return map[string]any{"author": s.webhookUser(author), "tag": tag.Name}
+	})
+}
