@@ -1,0 +1,155 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// otherClaimsLimit bounds how many other claims of an order are told.
+const otherClaimsLimit = 20
+
+// Accepted is what became of a claim that was handed in.
+type Accepted struct {
+	Record claim.Record
+	// New says that the claim was not known before.
+	New bool
+	// Differences names the fields, by JSON path, in which a known claim's first
+	// body differs; then nothing was written.
+	Differences []string
+}
+
+// Accept makes a claim durable, in [claim.StateReceived]. A claim that is known
+// already is left as it is and compared, see [claim.Differences]. Of any number
+// of callers with the same claim exactly one gets it as new. An unknown or
+// deleted shop is [ErrNotFound].
+func (s *Store) Accept(ctx context.Context, c *claim.Claim) (Accepted, error) {
+	ref := claim.Ref{Shop: c.Shop, ID: c.ID}
+	if ref.Shop == "" || ref.ID == "" {
+		return Accepted{}, errors.New("accept a claim: it has no id or no shop")
+	}
+	doing := "accept claim " + ref.String()
+	body, err := s.sealJSON(claimBody, c, ref.Shop, ref.ID)
+	if err != nil {
+		return Accepted{}, fmt.Errorf("%s: %w", doing, err)
+	}
+	var accepted Accepted
+	err = s.write(ctx, doing, func(tx *sql.Tx) error {
+		accepted = Accepted{}
+		var slug string
+		err := one(ctx, tx, shopNotFound(ref.Shop), []any{&slug}, `SELECT slug FROM shops WHERE slug = $1 AND deleted_at = 0`, ref.Shop)
+		if err != nil {
+			return err
+		}
+		now := s.now()
+		n, err := exec(ctx, tx, `INSERT INTO claims (shop, id, state, reason, reason_key, flow, preference, phase, order_number, body, accepted_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) ON CONFLICT (shop, id) DO NOTHING`,
+			ref.Shop, ref.ID, claim.StateReceived, plain(c.Reason), plain(c.ReasonKey()), c.FlowKey(), plain(c.Preference),
+			plain(c.ShipmentPhase()), plain(c.Order.Number), body, now)
+		if err != nil {
+			return err
+		}
+		accepted.New = n == 1
+		if !accepted.New {
+			first, err := s.body(ctx, tx, ref)
+			if err != nil {
+				return err
+			}
+			accepted.Differences = claim.Differences(first, c)
+		}
+		accepted.Record, err = s.record(ctx, tx, ref)
+		return err
+	})
+	return accepted, err
+}
+
+// Record is what is known about a claim, with the order's newest other claims.
+// A claim that is not known is [ErrNotFound].
+func (s *Store) Record(ctx context.Context, ref claim.Ref) (claim.Record, error) {
+	var r claim.Record
+	err := s.read(ctx, "read claim "+ref.String(), func(db *sql.DB) (err error) {
+		r, err = s.record(ctx, db, ref)
+		return err
+	})
+	return r, err
+}
+
+// Body is the claim as it was first accepted.
+func (s *Store) Body(ctx context.Context, ref claim.Ref) (*claim.Claim, error) {
+	var c *claim.Claim
+	err := s.read(ctx, "read the body of claim "+ref.String(), func(db *sql.DB) (err error) {
+		c, err = s.body(ctx, db, ref)
+		return err
+	})
+	return c, err
+}
+
+func (s *Store) body(ctx context.Context, q querier, ref claim.Ref) (*claim.Claim, error) {
+	var sealed []byte
+	err := one(ctx, q, claimNotFound(ref), []any{&sealed}, `SELECT body FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
+	if err != nil {
+		return nil, err
+	}
+	c := new(claim.Claim)
+	if err := s.openJSON(claimBody, sealed, c, ref.Shop, ref.ID); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// recordColumns are what [scanRecord] reads, of claims c and their connection n.
+const recordColumns = `c.shop, c.id, c.state, c.cause, c.last_error, c.reason, c.flow, c.preference, c.phase, c.order_number,
+	c.template, c.language, c.route, COALESCE(n.organization_id, ''), c.conversation_id, c.attached, c.left_out, c.dixa_requests,
+	c.fallback_used, c.accepted_at, c.opened_at, c.updated_at`
+
+const recordTables = `claims c LEFT JOIN connections n ON n.id = c.connection_id`
+
+func scanRecord(scan func(dest ...any) error, more ...any) (claim.Record, error) {
+	var r claim.Record
+	var accepted, opened, updated int64
+	err := scan(append([]any{
+		&r.Shop, &r.ID, &r.State, &r.Cause, &r.LastError, &r.Reason, &r.Flow, &r.Preference, &r.Phase, &r.OrderNumber,
+		&r.Template, &r.Language, &r.Route, &r.OrganizationID, &r.ConversationID, &r.Attached, &r.LeftOut, &r.DixaRequests,
+		&r.FallbackUsed, &accepted, &opened, &updated,
+	}, more...)...)
+	if err != nil {
+		return claim.Record{}, err
+	}
+	if r.Cause != "" {
+		r.Advice = r.Cause.Advice()
+	}
+	r.WorkflowID = r.Ref.WorkflowID()
+	r.AcceptedAt, r.OpenedAt, r.UpdatedAt = timeOf(accepted), timeOf(opened), timeOf(updated)
+	return r, nil
+}
+
+func (s *Store) record(ctx context.Context, q querier, ref claim.Ref) (claim.Record, error) {
+	row := q.QueryRowContext(ctx, `SELECT `+recordColumns+` FROM `+recordTables+` WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID)
+	r, err := scanRecord(row.Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, claimNotFound(ref)
+	}
+	if err != nil {
+		return r, err
+	}
+	r.OtherClaims, err = otherClaims(ctx, q, ref, r.OrderNumber)
+	return r, err
+}
+
+func otherClaims(ctx context.Context, q querier, ref claim.Ref, orderNumber string) ([]claim.OtherClaim, error) {
+	if orderNumber == "" {
+		return nil, nil
+	}
+	var others []claim.OtherClaim
+	err := each(ctx, q, func(scan func(...any) error) error {
+		var o claim.OtherClaim
+		err := scan(&o.ID, &o.State, &o.ConversationID)
+		others = append(others, o)
+		return err
+	}, `SELECT id, state, conversation_id FROM claims WHERE shop = $1 AND order_number = $2 AND id <> $3
+		ORDER BY accepted_at DESC, id DESC LIMIT $4`, ref.Shop, orderNumber, ref.ID, otherClaimsLimit)
+	return others, err
+}

@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/google/uuid"
+)
+
+// Organization is a Dixa organisation as GET /v1/organization names it. The zero
+// value is one that could not be found out.
+type Organization struct {
+	ID, Name string
+}
+
+// connectionColumns are what [connectionRow] reads, of connections n.
+const connectionColumns = `n.organization_id, n.organization_name, n.state, n.token_preview, n.updated_at`
+
+type connectionRow struct {
+	organizationID, organizationName, state, preview sql.NullString
+	updated                                          sql.NullInt64
+}
+
+func (r *connectionRow) dest() []any {
+	return []any{&r.organizationID, &r.organizationName, &r.state, &r.preview, &r.updated}
+}
+
+func (r *connectionRow) connection(id string) claim.Connection {
+	return claim.Connection{
+		ID: id, OrganizationID: r.organizationID.String, OrganizationName: r.organizationName.String,
+		State: claim.ConnectionState(r.state.String), TokenPreview: r.preview.String, UpdatedAt: timeOf(r.updated.Int64),
+	}
+}
+
+// SaveToken keeps a shop's Dixa token, which makes its connection active and may
+// wake parked claims of every shop that uses it. Shops of one organisation share
+// a connection: the token replaces the one of them all. Where the organisation
+// could not be found out, the shop keeps its connection, or shares that of the
+// same token. A token of another organisation than the shop's present one is an
+// [*OtherOrganizationError].
+func (s *Store) SaveToken(ctx context.Context, shop, token string, org Organization) (claim.Connection, error) {
+	if strings.TrimSpace(token) == "" {
+		return claim.Connection{}, errors.New("save the token of shop " + shop + ": it is empty")
+	}
+	var id string
+	err := s.write(ctx, "save the token of shop "+shop, func(tx *sql.Tx) error {
+		if _, _, err := holdPlatform(ctx, tx); err != nil {
+			return err
+		}
+		var err error
+		if id, err = s.connectionFor(ctx, tx, shop, token, org); err != nil {
+			return err
+		}
+		return s.putToken(ctx, tx, id, token, org)
+	})
+	if err != nil {
+		return claim.Connection{}, err
+	}
+	return s.Connection(ctx, id)
+}
+
+// connectionFor finds or makes the connection that a shop uses with a token of
+// an organisation, and puts the shop on it.
+func (s *Store) connectionFor(ctx context.Context, tx *sql.Tx, shop, token string, org Organization) (string, error) {
+	var present, presentOrg sql.NullString
+	err := one(ctx, tx, shopNotFound(shop), []any{&present, &presentOrg}, `SELECT s.connection_id, n.organization_id
+		FROM shops s LEFT JOIN connections n ON n.id = s.connection_id WHERE s.slug = $1 AND s.deleted_at = 0`, shop)
+	if err != nil {
+		return "", err
+	}
+	if presentOrg.Valid && org.ID != "" && presentOrg.String != org.ID {
+		return "", &OtherOrganizationError{Have: presentOrg.String, Got: org.ID}
+	}
+	if present.Valid && (presentOrg.Valid || org.ID == "") {
+		return present.String, nil
+	}
+	id, err := s.existingConnection(ctx, tx, token, org)
+	switch {
+	case errors.Is(err, ErrNotFound) && present.Valid:
+		return present.String, nil // the organisation of its connection becomes known
+	case errors.Is(err, ErrNotFound):
+		id = uuid.NewString()
+		now := s.now()
+		_, err = exec(ctx, tx, `INSERT INTO connections (id, state, created_at, updated_at) VALUES ($1, $2, $3, $3)`, id, claim.ConnectionNeedsToken, now)
+	case err == nil && present.Valid:
+		return id, mergeConnections(ctx, tx, present.String, id)
+	}
+	if err != nil {
+		return "", err
+	}
+	_, err = exec(ctx, tx, `UPDATE shops SET connection_id = $2 WHERE slug = $1`, shop, id)
+	return id, err
+}
+
+func (s *Store) existingConnection(ctx context.Context, tx *sql.Tx, token string, org Organization) (id string, err error) {
+	if org.ID != "" {
+		err = one(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE organization_id = $1`, org.ID)
+		if !errors.Is(err, ErrNotFound) {
+			return id, err
+		}
+		return id, one(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE token_hash = $1 AND organization_id IS NULL
+			ORDER BY created_at LIMIT 1`, s.tokenHash(token))
+	}
+	return id, one(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE token_hash = $1 ORDER BY created_at LIMIT 1`, s.tokenHash(token))
+}
+
+// mergeConnections moves all that is keyed by a connection whose organisation
+// was not known to that of the organisation that it turned out to be.
+func mergeConnections(ctx context.Context, tx *sql.Tx, from, to string) error {
+	if from == to {
+		return nil
+	}
+	for _, table := range []string{"shops", "links", "claims"} {
+		if _, err := exec(ctx, tx, `UPDATE `+table+` SET connection_id = $2 WHERE connection_id = $1`, from, to); err != nil {
+			return err
+		}
+	}
+	// Customers are looked up afresh: their identities are hashed with the
+	// connection's id.
+	if _, err := exec(ctx, tx, `DELETE FROM customers WHERE connection_id = $1`, from); err != nil {
+		return err
+	}
+	_, err := exec(ctx, tx, `DELETE FROM connections WHERE id = $1`, from)
+	return err
+}
+
+// putToken makes a token the connection's and wakes the connection's shops.
+func (s *Store) putToken(ctx context.Context, tx *sql.Tx, id, token string, org Organization) error {
+	sealed, err := s.seal(connectionToken, []byte(token), id)
+	if err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `UPDATE connections SET token = $2, token_hash = $3, token_preview = $4, state = $5, updated_at = $6,
+			organization_id = COALESCE(organization_id, NULLIF($7, '')), organization_name = CASE WHEN $8 = '' THEN organization_name ELSE $8 END
+		WHERE id = $1`, id, sealed, s.tokenHash(token), seal.Mask(token), claim.ConnectionActive, s.now(), org.ID, plain(org.Name))
+	if err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `UPDATE shops SET settings_version = settings_version + 1 WHERE connection_id = $1`, id)
+	return err
+}
+
+// Token is the token of a connection in clear, and the keyed hash of it by which
+// [Store.TakeBudget] and [Store.MarkNeedsToken] know it. A connection without
+// one is [ErrNotFound].
+func (s *Store) Token(ctx context.Context, connectionID string) (token, hash string, err error) {
+	err = s.read(ctx, "read the token of connection "+connectionID, func(db *sql.DB) error {
+		var sealed []byte
+		err := one(ctx, db, notFound("token of connection "+connectionID), []any{&sealed, &hash},
+			`SELECT token, token_hash FROM connections WHERE id = $1 AND token IS NOT NULL`, connectionID)
+		if err != nil {
+			return err
+		}
+		plaintext, err := s.open(connectionToken, sealed, connectionID)
+		token = string(plaintext)
+		return err
+	})
+	return token, hash, err
+}
+
+// Connection reads a connection. An unknown one is [ErrNotFound].
+func (s *Store) Connection(ctx context.Context, id string) (claim.Connection, error) {
+	var c connectionRow
+	err := s.read(ctx, "read connection "+id, func(db *sql.DB) error {
+		return one(ctx, db, notFound("connection "+id), c.dest(), `SELECT `+connectionColumns+` FROM connections n WHERE n.id = $1`, id)
+	})
+	if err != nil {
+		return claim.Connection{}, err
+	}
+	return c.connection(id), nil
+}
+
+// ConnectionShops lists the slugs of the shops that use a connection, sorted.
+func (s *Store) ConnectionShops(ctx context.Context, id string) ([]string, error) {
+	var slugs []string
+	err := s.read(ctx, "list the shops of connection "+id, func(db *sql.DB) error {
+		slugs = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			var slug string
+			err := scan(&slug)
+			slugs = append(slugs, slug)
+			return err
+		}, `SELECT slug FROM shops WHERE connection_id = $1 AND deleted_at = 0 ORDER BY slug`, id)
+	})
+	return slugs, err
+}
+
+// MarkNeedsToken records that Dixa refuses the token with the hash given. first
+// says that nobody had recorded it before. It does nothing where another token
+// was saved meanwhile.
+func (s *Store) MarkNeedsToken(ctx context.Context, connectionID, tokenHash string) (first bool, err error) {
+	err = s.write(ctx, "mark connection "+connectionID, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `UPDATE connections SET state = $3, updated_at = $4 WHERE id = $1 AND token_hash = $2 AND state = $5`,
+			connectionID, tokenHash, claim.ConnectionNeedsToken, s.now(), claim.ConnectionActive)
+		first = n == 1
+		return err
+	})
+	return first, err
+}
+
+func (s *Store) tokenHash(token string) string { return s.blind("token", token) }

@@ -1,0 +1,269 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"modernc.org/sqlite"
+)
+
+type dialect int
+
+const (
+	onSQLite dialect = iota
+	onPostgres
+)
+
+const (
+	sqliteScheme = "sqlite:"
+	memory       = ":memory:"
+
+	// maxAttempts bounds how often a transaction that the database asks to
+	// repeat is repeated.
+	maxAttempts = 12
+
+	postgresConnections = 20
+	sqliteReaders       = 8
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+func (s *Store) connect(ctx context.Context, address string) error {
+	switch {
+	case address == sqliteScheme+memory:
+		return s.connectMemory(ctx)
+	case strings.HasPrefix(address, sqliteScheme):
+		return s.connectFile(strings.TrimPrefix(address, sqliteScheme))
+	case strings.HasPrefix(address, "postgres://"), strings.HasPrefix(address, "postgresql://"):
+		return s.connectPostgres(address)
+	default:
+		return errors.New(`the store's address must be "sqlite:" and a path, "sqlite::memory:" or "postgres://user:password@host:port/name"`)
+	}
+}
+
+func (s *Store) connectMemory(ctx context.Context) error {
+	// Of its own name, so that two stores in one process never meet.
+	db, err := sql.Open("sqlite", "file:/claimflow-"+uuid.NewString()+"?vfs=memdb&_txlock=immediate&_dqs=0&_foreign_keys=on")
+	if err != nil {
+		return fmt.Errorf("open a store in memory: %w", err)
+	}
+	// One connection for the work, one that is never used: the database is gone
+	// with its last connection.
+	db.SetMaxOpenConns(2)
+	db.SetMaxIdleConns(2)
+	if s.keeper, err = db.Conn(ctx); err != nil {
+		return errors.Join(fmt.Errorf("open a store in memory: %w", err), db.Close())
+	}
+	s.dialect, s.reads, s.writes = onSQLite, db, db
+	return nil
+}
+
+func (s *Store) connectFile(path string) error {
+	if path == "" {
+		return errors.New("the store's address names no file; it should look like sqlite:/var/lib/claimflow/claimflow.db")
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return fmt.Errorf("open the store: there is no folder %s; make it first", filepath.Dir(path))
+	}
+	// SQLite would make the file readable by everybody.
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	// An accepted claim is answered with 202 once it is durable, hence the full
+	// synchronisation: with less, a power cut could take it back.
+	name := (&url.URL{Scheme: "file", Path: absolute, RawQuery: url.Values{
+		"_busy_timeout": {"10000"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"},
+		"_foreign_keys": {"on"}, "_txlock": {"immediate"}, "_dqs": {"0"},
+	}.Encode()}).String()
+	reads, err := sql.Open("sqlite", name)
+	if err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	writes, err := sql.Open("sqlite", name)
+	if err != nil {
+		return errors.Join(fmt.Errorf("open the store: %w", err), reads.Close())
+	}
+	reads.SetMaxOpenConns(sqliteReaders)
+	reads.SetMaxIdleConns(sqliteReaders)
+	writes.SetMaxOpenConns(1)
+	s.dialect, s.reads, s.writes = onSQLite, reads, writes
+	return nil
+}
+
+func (s *Store) connectPostgres(address string) error {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		// pgx's own words are dropped: they may quote the password.
+		return errors.New("the store's PostgreSQL address cannot be read; it should look like postgres://user:password@host:5432/name?sslmode=require, with special characters of the password percent-encoded")
+	}
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(postgresConnections)
+	db.SetMaxIdleConns(postgresConnections)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	s.dialect, s.reads, s.writes = onPostgres, db, db
+	return nil
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	d, opts := goose.DialectSQLite3, []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if s.dialect == onPostgres {
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return err
+		}
+		d, opts = goose.DialectPostgres, append(opts, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(d, s.writes, files, opts...)
+	if err != nil {
+		return err
+	}
+	// SQLite has no lock for migrations: of two processes that begin at once,
+	// one is refused, and finds the work done when it looks again.
+	for attempt := 1; ; attempt++ {
+		_, err = provider.Up(ctx)
+		if err == nil || s.dialect == onPostgres || attempt == maxAttempts || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// write runs fn in a transaction and commits. fn runs again, from the start,
+// where the database asks for it, so it must not change anything but through tx.
+// doing says in a few words what is being done, for errors.
+func (s *Store) write(ctx context.Context, doing string, fn func(tx *sql.Tx) error) error {
+	return retrying(ctx, doing, func() error {
+		tx, err := s.writes.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if err := fn(tx); err != nil {
+			// A failed rollback means a lost connection, which rolls back too.
+			_ = tx.Rollback()
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// read runs fn, which only reads.
+func (s *Store) read(ctx context.Context, doing string, fn func(db *sql.DB) error) error {
+	return retrying(ctx, doing, func() error { return fn(s.reads) })
+}
+
+func retrying(ctx context.Context, doing string, fn func() error) error {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 5*time.Millisecond, 500*time.Millisecond
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := fn()
+		if err != nil && !repeatable(err) {
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(pause), backoff.WithMaxTries(maxAttempts), backoff.WithMaxElapsedTime(0))
+	if err == nil {
+		return nil
+	}
+	if permanent, ok := errors.AsType[*backoff.PermanentError](err); ok {
+		err = permanent.Err
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// repeatable reports whether the database took nothing and asks to try again.
+func repeatable(err error) bool {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		const busy, locked = 5, 6 // SQLITE_BUSY and SQLITE_LOCKED; extended codes are in the higher bytes
+		code := e.Code() & 0xff
+		return code == busy || code == locked
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code == "40001" || e.Code == "40P01" // serialization_failure, deadlock_detected
+	}
+	return false
+}
+
+// querier is what a transaction and a pool have in common.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// exec runs a statement and says how many rows it touched.
+func exec(ctx context.Context, q querier, query string, args ...any) (int, error) {
+	result, err := q.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
+// one scans the only row of a query into dest; a missing row is [ErrNotFound]
+// with the words given.
+func one(ctx context.Context, q querier, missing error, dest []any, query string, args ...any) error {
+	err := q.QueryRowContext(ctx, query, args...).Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return missing
+	}
+	return err
+}
+
+// each calls fn for every row of a query.
+func each(ctx context.Context, q querier, fn func(scan func(dest ...any) error) error, query string, args ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := fn(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// arguments collects the arguments of a query that is put together.
+type arguments []any
+
+// add keeps an argument and returns its placeholder.
+func (a *arguments) add(v any) string {
+	*a = append(*a, v)
+	return fmt.Sprintf("$%d", len(*a))
+}
+
+// plain makes a text from outside fit for a text column of either database:
+// PostgreSQL takes neither a zero byte nor broken UTF-8.
+func plain(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
+}

@@ -1,0 +1,46 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// SaveDraft keeps a working document of a claim, such as its rendered "ticket",
+// as sealed JSON; it replaces an earlier one of the same kind.
+func (s *Store) SaveDraft(ctx context.Context, ref claim.Ref, kind string, v any) error {
+	doing := "save the " + kind + " of claim " + ref.String()
+	body, err := s.sealJSON(draftBody, v, ref.Shop, ref.ID, kind)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, doing, func(tx *sql.Tx) error {
+		if err := known(ctx, tx, ref); err != nil {
+			return err
+		}
+		_, err := exec(ctx, tx, `INSERT INTO drafts (shop, claim_id, kind, body, updated_at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (shop, claim_id, kind) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at`,
+			ref.Shop, ref.ID, kind, body, s.now())
+		return err
+	})
+}
+
+// Draft reads a working document of a claim into v. One that was never saved is
+// [ErrNotFound].
+func (s *Store) Draft(ctx context.Context, ref claim.Ref, kind string, v any) error {
+	return s.read(ctx, "read the "+kind+" of claim "+ref.String(), func(db *sql.DB) error {
+		var sealed []byte
+		err := one(ctx, db, notFound(kind), []any{&sealed}, `SELECT body FROM drafts WHERE shop = $1 AND claim_id = $2 AND kind = $3`, ref.Shop, ref.ID, kind)
+		if err != nil {
+			return err
+		}
+		return s.openJSON(draftBody, sealed, v, ref.Shop, ref.ID, kind)
+	})
+}
+
+// known is nil for a claim that is in the store, else [ErrNotFound].
+func known(ctx context.Context, q querier, ref claim.Ref) error {
+	var id string
+	return one(ctx, q, claimNotFound(ref), []any{&id}, `SELECT id FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
+}

@@ -1,0 +1,163 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Intent is the record, committed before bytes leave, that a write to Dixa is
+// about to be sent. There is one of each claim and step.
+type Intent struct {
+	Ref  claim.Ref
+	Step string
+	// Try is one more than the number of times that Dixa is known to have
+	// refused the step; see [claim.Ref.Key].
+	Try int
+	// SentAt is when the step was last sent without an answer that is known;
+	// zero where nothing is outstanding.
+	SentAt time.Time
+	// Result is what [Store.FinishIntent] was given. It holds no personal data.
+	Result json.RawMessage
+	// DoneAt is when the step was finished; zero before.
+	DoneAt time.Time
+}
+
+// BeginIntent commits that a step is about to be sent. outstanding says that an
+// earlier send has no result: then nothing is changed, and the caller looks in
+// Dixa before it sends. A step that is done is returned as it is, with DoneAt
+// set, and not outstanding. Of any number of callers at once one gets to send.
+func (s *Store) BeginIntent(ctx context.Context, ref claim.Ref, step string) (in Intent, outstanding bool, err error) {
+	err = s.write(ctx, doingStep("begin", ref, step), func(tx *sql.Tx) error {
+		outstanding = false
+		if err := known(ctx, tx, ref); err != nil {
+			return err
+		}
+		now := s.now()
+		n, err := exec(ctx, tx, `INSERT INTO intents (shop, claim_id, step, try, sent_at) VALUES ($1, $2, $3, 1, $4)
+			ON CONFLICT (shop, claim_id, step) DO NOTHING`, ref.Shop, ref.ID, step, now)
+		if err != nil {
+			return err
+		}
+		if in, err = holdIntent(ctx, tx, ref, step); err != nil || n == 1 || !in.DoneAt.IsZero() {
+			return err
+		}
+		if outstanding = !in.SentAt.IsZero(); outstanding {
+			return nil
+		}
+		in.SentAt = timeOf(now)
+		_, err = exec(ctx, tx, `UPDATE intents SET sent_at = $4 WHERE shop = $1 AND claim_id = $2 AND step = $3`, ref.Shop, ref.ID, step, now)
+		return err
+	})
+	return in, outstanding, err
+}
+
+// Resend commits that an outstanding step is about to be sent again under the
+// same try, after a look in Dixa found nothing. A step that is done meanwhile is
+// returned as it is, with DoneAt set, and must not be sent.
+func (s *Store) Resend(ctx context.Context, ref claim.Ref, step string) (Intent, error) {
+	return s.changeIntent(ctx, "resend", ref, step, func(in *Intent, now time.Time) { in.SentAt = now })
+}
+
+// RefuseIntent records that Dixa is known not to have done the step: the next
+// send is another try. It does nothing where nothing is outstanding.
+func (s *Store) RefuseIntent(ctx context.Context, ref claim.Ref, step string) error {
+	_, err := s.changeIntent(ctx, "refuse", ref, step, func(in *Intent, _ time.Time) {
+		if !in.SentAt.IsZero() {
+			in.Try, in.SentAt = in.Try+1, time.Time{}
+		}
+	})
+	return err
+}
+
+// WithdrawIntent records that nothing left the process: the next send is the
+// same try.
+func (s *Store) WithdrawIntent(ctx context.Context, ref claim.Ref, step string) error {
+	_, err := s.changeIntent(ctx, "withdraw", ref, step, func(in *Intent, _ time.Time) { in.SentAt = time.Time{} })
+	return err
+}
+
+// FinishIntent records that the step is done and what came of it, as JSON
+// without personal data. What is done stays as it was first finished.
+func (s *Store) FinishIntent(ctx context.Context, ref claim.Ref, step string, result any) error {
+	doing := doingStep("finish", ref, step)
+	data, err := json.Marshal(result)
+	if err != nil {
+		return fmt.Errorf("%s: write its result as JSON: %w", doing, err)
+	}
+	return s.write(ctx, doing, func(tx *sql.Tx) error {
+		if err := known(ctx, tx, ref); err != nil {
+			return err
+		}
+		return s.finish(ctx, tx, ref, step, data)
+	})
+}
+
+func (s *Store) finish(ctx context.Context, tx *sql.Tx, ref claim.Ref, step string, result []byte) error {
+	_, err := exec(ctx, tx, `INSERT INTO intents (shop, claim_id, step, try, sent_at, result, done_at) VALUES ($1, $2, $3, 1, 0, $4, $5)
+		ON CONFLICT (shop, claim_id, step) DO UPDATE SET sent_at = 0, result = excluded.result, done_at = excluded.done_at
+		WHERE intents.done_at = 0`, ref.Shop, ref.ID, step, string(result), s.now())
+	return err
+}
+
+// Intent reads the intent of a step. A step that was never begun is
+// [ErrNotFound].
+func (s *Store) Intent(ctx context.Context, ref claim.Ref, step string) (Intent, error) {
+	var in Intent
+	err := s.read(ctx, doingStep("read", ref, step), func(db *sql.DB) (err error) {
+		in, err = scanIntent(ref, step, db.QueryRowContext(ctx,
+			`SELECT try, sent_at, result, done_at FROM intents WHERE shop = $1 AND claim_id = $2 AND step = $3`, ref.Shop, ref.ID, step))
+		return err
+	})
+	return in, err
+}
+
+// changeIntent changes an intent that is not done.
+func (s *Store) changeIntent(ctx context.Context, verb string, ref claim.Ref, step string, change func(in *Intent, now time.Time)) (Intent, error) {
+	var in Intent
+	err := s.write(ctx, doingStep(verb, ref, step), func(tx *sql.Tx) (err error) {
+		in, err = holdIntent(ctx, tx, ref, step)
+		if err != nil || !in.DoneAt.IsZero() {
+			return err
+		}
+		change(&in, timeOf(s.now()))
+		_, err = exec(ctx, tx, `UPDATE intents SET try = $4, sent_at = $5 WHERE shop = $1 AND claim_id = $2 AND step = $3`,
+			ref.Shop, ref.ID, step, in.Try, micros(in.SentAt))
+		return err
+	})
+	return in, err
+}
+
+// holdIntent reads an intent and keeps everybody else from changing it until the
+// transaction ends.
+func holdIntent(ctx context.Context, tx *sql.Tx, ref claim.Ref, step string) (Intent, error) {
+	return scanIntent(ref, step, tx.QueryRowContext(ctx, `UPDATE intents SET try = try
+		WHERE shop = $1 AND claim_id = $2 AND step = $3 RETURNING try, sent_at, result, done_at`, ref.Shop, ref.ID, step))
+}
+
+func scanIntent(ref claim.Ref, step string, row *sql.Row) (Intent, error) {
+	in := Intent{Ref: ref, Step: step}
+	var sent, done int64
+	var result string
+	err := row.Scan(&in.Try, &sent, &result, &done)
+	if errors.Is(err, sql.ErrNoRows) {
+		return in, notFound("intent " + step + " of claim " + ref.String())
+	}
+	if err != nil {
+		return in, err
+	}
+	in.SentAt, in.DoneAt = timeOf(sent), timeOf(done)
+	if result != "" {
+		in.Result = json.RawMessage(result)
+	}
+	return in, nil
+}
+
+func doingStep(verb string, ref claim.Ref, step string) string {
+	return fmt.Sprintf("%s step %s of claim %s", verb, step, ref)
+}

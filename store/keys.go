@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// keyPrefix begins every API key, so that a leaked one is recognised.
+const keyPrefix = "cfk_"
+
+// Key is an API key. The key itself is shown once, by [Store.CreateKey].
+type Key struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// Shop is the shop that the key is for; empty for the platform.
+	Shop   string   `json:"shop,omitempty"`
+	Scopes []string `json:"scopes"`
+	// Preview is the key's prefix and its last four characters.
+	Preview   string    `json:"preview"`
+	CreatedAt time.Time `json:"created_at"`
+	// RevokedAt is zero for a key that is good.
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+}
+
+// Allows reports whether the key has a scope for a shop; a platform's key has it
+// for every shop.
+func (k Key) Allows(scope, shop string) bool {
+	return (k.Shop == "" || k.Shop == shop) && slices.Contains(k.Scopes, scope)
+}
+
+// NewKey is an API key to create.
+type NewKey struct {
+	Name string
+	// Shop is the shop that the key is for; empty for the platform.
+	Shop   string
+	Scopes []string
+}
+
+// CreateKey makes an API key and returns it with its secret of 256 random bits,
+// which is kept only as a hash and cannot be shown again.
+func (s *Store) CreateKey(ctx context.Context, k NewKey) (key Key, secret string, err error) {
+	random := make([]byte, 32)
+	rand.Read(random)
+	secret = keyPrefix + base64.RawURLEncoding.EncodeToString(random)
+	key = Key{
+		ID: uuid.NewString(), Name: plain(k.Name), Shop: k.Shop, Scopes: append([]string{}, k.Scopes...),
+		Preview: keyPrefix + "…" + secret[len(secret)-4:],
+	}
+	scopes, err := json.Marshal(key.Scopes)
+	if err != nil {
+		return Key{}, "", err
+	}
+	err = s.write(ctx, "make an API key", func(tx *sql.Tx) error {
+		if k.Shop != "" {
+			if err := liveShop(ctx, tx, k.Shop); err != nil {
+				return err
+			}
+		}
+		now := s.now()
+		key.CreatedAt = timeOf(now)
+		_, err := exec(ctx, tx, `INSERT INTO api_keys (id, hash, name, shop, scopes, preview, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			key.ID, keyHash(secret), key.Name, key.Shop, string(scopes), key.Preview, now)
+		return err
+	})
+	if err != nil {
+		return Key{}, "", err
+	}
+	return key, secret, nil
+}
+
+// KeyBySecret finds the key of a secret. One that is unknown or revoked is
+// [ErrNotFound].
+func (s *Store) KeyBySecret(ctx context.Context, secret string) (Key, error) {
+	keys, err := s.keysWhere(ctx, `hash = $1 AND revoked_at = 0`, keyHash(secret))
+	if err == nil && len(keys) == 0 {
+		err = notFound("API key")
+	}
+	if err != nil {
+		return Key{}, err
+	}
+	return keys[0], nil
+}
+
+// Keys lists the API keys of a shop, or all where shop is empty, also revoked
+// ones, newest first.
+func (s *Store) Keys(ctx context.Context, shop string) ([]Key, error) {
+	return s.keysWhere(ctx, `$1 = '' OR shop = $1`, shop)
+}
+
+// RevokeKey makes a key useless, at once. It may be repeated.
+func (s *Store) RevokeKey(ctx context.Context, id string) error {
+	return s.write(ctx, "revoke API key "+id, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `UPDATE api_keys SET revoked_at = CASE WHEN revoked_at = 0 THEN $2 ELSE revoked_at END WHERE id = $1`, id, s.now())
+		if err == nil && n == 0 {
+			err = notFound("API key " + id)
+		}
+		return err
+	})
+}
+
+func (s *Store) keysWhere(ctx context.Context, where string, arg any) ([]Key, error) {
+	var keys []Key
+	err := s.read(ctx, "read API keys", func(db *sql.DB) error {
+		keys = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			var k Key
+			var scopes string
+			var created, revoked int64
+			if err := scan(&k.ID, &k.Name, &k.Shop, &scopes, &k.Preview, &created, &revoked); err != nil {
+				return err
+			}
+			k.CreatedAt, k.RevokedAt = timeOf(created), timeOf(revoked)
+			keys = append(keys, k)
+			return json.Unmarshal([]byte(scopes), &keys[len(keys)-1].Scopes)
+		}, `SELECT id, name, shop, scopes, preview, created_at, revoked_at FROM api_keys WHERE `+where+` ORDER BY created_at DESC, id`, arg)
+	})
+	return keys, err
+}
+
+// keyHash needs no salt and no slowness: the secret has 256 random bits.
+func keyHash(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}

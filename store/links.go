@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Link ties a claim to its conversation.
+type Link struct {
+	Ref            claim.Ref
+	ConnectionID   string
+	ConversationID int64
+	// EndUserID is empty where a person made the link.
+	EndUserID string
+	CreatedAt time.Time
+}
+
+// LinkInput is what [Store.LinkConversation] writes.
+type LinkInput struct {
+	Ref            claim.Ref
+	ConnectionID   string
+	ConversationID int64
+	EndUserID      string
+	// Step is the step whose intent created the conversation; it is finished
+	// with {"conversation_id": …}. Empty for a conversation that no step created.
+	Step string
+	// Attached and LeftOut count the files that went with it.
+	Attached, LeftOut int
+}
+
+// Link reads the link of a claim; [ErrNotFound] where it has none.
+func (s *Store) Link(ctx context.Context, ref claim.Ref) (Link, error) {
+	l := Link{Ref: ref}
+	err := s.read(ctx, "read the link of claim "+ref.String(), func(db *sql.DB) error {
+		var created int64
+		err := one(ctx, db, notFound("link of claim "+ref.String()), []any{&l.ConnectionID, &l.ConversationID, &l.EndUserID, &created},
+			`SELECT connection_id, conversation_id, end_user_id, created_at FROM links WHERE shop = $1 AND claim_id = $2`, ref.Shop, ref.ID)
+		l.CreatedAt = timeOf(created)
+		return err
+	})
+	return l, err
+}
+
+// ClaimOf names the claim that a conversation belongs to; [ErrNotFound] where it
+// is no claim's.
+func (s *Store) ClaimOf(ctx context.Context, connectionID string, conversationID int64) (claim.Ref, error) {
+	var ref claim.Ref
+	err := s.read(ctx, fmt.Sprintf("find the claim of conversation %d", conversationID), func(db *sql.DB) (err error) {
+		ref, err = claimOf(ctx, db, connectionID, conversationID)
+		return err
+	})
+	return ref, err
+}
+
+func claimOf(ctx context.Context, q querier, connectionID string, conversationID int64) (claim.Ref, error) {
+	var ref claim.Ref
+	err := one(ctx, q, notFound(fmt.Sprintf("claim of conversation %d", conversationID)), []any{&ref.Shop, &ref.ID},
+		`SELECT shop, claim_id FROM links WHERE connection_id = $1 AND conversation_id = $2`, connectionID, conversationID)
+	return ref, err
+}
+
+// LinkConversation records, all or nothing, that a claim has its conversation:
+// the link, what the claim's row says of it and the finished intent. It is
+// idempotent. Where the claim has another conversation or the conversation is
+// another claim's, it is a [*ConflictError] and nothing is written.
+func (s *Store) LinkConversation(ctx context.Context, in LinkInput) error {
+	return s.write(ctx, fmt.Sprintf("link claim %s to conversation %d", in.Ref, in.ConversationID), func(tx *sql.Tx) error {
+		row, err := hold(ctx, tx, in.Ref)
+		if err != nil {
+			return err
+		}
+		already, err := s.link(ctx, tx, row, in)
+		if err != nil {
+			return err
+		}
+		// A repeat that knows of no files takes nothing back.
+		if !already || in.Attached+in.LeftOut > 0 {
+			_, err = exec(ctx, tx, `UPDATE claims SET attached = $3, left_out = $4 WHERE shop = $1 AND id = $2`, in.Ref.Shop, in.Ref.ID, in.Attached, in.LeftOut)
+			if err != nil {
+				return err
+			}
+		}
+		if in.Step == "" {
+			return nil
+		}
+		result, err := json.Marshal(map[string]int64{"conversation_id": in.ConversationID})
+		if err != nil {
+			return err
+		}
+		return s.finish(ctx, tx, in.Ref, in.Step, result)
+	})
+}
+
+// link writes the link row and the claim's copy of it; already says that it was
+// there. The caller holds the claim.
+func (s *Store) link(ctx context.Context, tx *sql.Tx, row claimRow, in LinkInput) (already bool, err error) {
+	if in.ConnectionID == "" || in.ConversationID <= 0 {
+		return false, errors.New("a link needs a connection and a conversation id above zero")
+	}
+	same := row.connectionID == in.ConnectionID && row.conversationID == in.ConversationID
+	if row.conversationID != 0 && !same {
+		return false, &ConflictError{
+			What:    "claim",
+			Problem: fmt.Sprintf("claim %s already has conversation %d", in.Ref, row.conversationID),
+			Claim:   in.Ref, ConversationID: row.conversationID,
+		}
+	}
+	now := s.now()
+	n, err := exec(ctx, tx, `INSERT INTO links (shop, claim_id, connection_id, conversation_id, end_user_id, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`, in.Ref.Shop, in.Ref.ID, in.ConnectionID, in.ConversationID, in.EndUserID, now)
+	if err != nil {
+		return false, err
+	}
+	if n == 0 {
+		holder, err := claimOf(ctx, tx, in.ConnectionID, in.ConversationID)
+		if err != nil {
+			return false, err
+		}
+		if holder != in.Ref {
+			return false, &ConflictError{
+				What:    "conversation",
+				Problem: fmt.Sprintf("conversation %d belongs to claim %s", in.ConversationID, holder),
+				Claim:   holder, ConversationID: in.ConversationID,
+			}
+		}
+	}
+	if in.EndUserID != "" {
+		if _, err := exec(ctx, tx, `UPDATE links SET end_user_id = $3 WHERE shop = $1 AND claim_id = $2`, in.Ref.Shop, in.Ref.ID, in.EndUserID); err != nil {
+			return false, err
+		}
+	}
+	_, err = exec(ctx, tx, `UPDATE claims SET connection_id = $3, conversation_id = $4, end_user_id = CASE WHEN $5 = '' THEN end_user_id ELSE $5 END, updated_at = $6
+		WHERE shop = $1 AND id = $2`, in.Ref.Shop, in.Ref.ID, in.ConnectionID, in.ConversationID, in.EndUserID, now)
+	return n == 0, err
+}

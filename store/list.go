@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+const (
+	defaultPage = 50
+	maxPage     = 500
+)
+
+// ClaimFilter says which claims to list. Zero members do not filter.
+type ClaimFilter struct {
+	Shop   string
+	States []claim.State
+	Cause  claim.Cause
+	// Reason matches in any spelling, see [claim.Key].
+	Reason         string
+	OrderNumber    string
+	ConversationID int64
+	// Since and Until bound when the claim was accepted: Since is included,
+	// Until is not.
+	Since, Until time.Time
+	// Limit is how many to list at most. Defaults to 50; at most 500.
+	Limit int
+	// Cursor goes on where an earlier list ended.
+	Cursor string
+}
+
+// List lists claims, newest first, without their other claims. next is the
+// cursor of the next page, empty on the last; claims that come in meanwhile
+// neither repeat nor hide any. A cursor that is none is a [*claim.InvalidError].
+func (s *Store) List(ctx context.Context, f ClaimFilter) (records []claim.Record, next string, err error) {
+	var args arguments
+	var where []string
+	equals := func(column string, v any, given bool) {
+		if given {
+			where = append(where, column+" = "+args.add(v))
+		}
+	}
+	equals("c.shop", f.Shop, f.Shop != "")
+	equals("c.cause", f.Cause, f.Cause != "")
+	equals("c.reason_key", claim.Key(f.Reason), f.Reason != "")
+	equals("c.order_number", plain(f.OrderNumber), f.OrderNumber != "")
+	equals("c.conversation_id", f.ConversationID, f.ConversationID != 0)
+	if len(f.States) > 0 {
+		where = append(where, "c.state IN ("+placeholders(&args, f.States)+")")
+	}
+	if !f.Since.IsZero() {
+		where = append(where, "c.accepted_at >= "+args.add(micros(f.Since)))
+	}
+	if !f.Until.IsZero() {
+		where = append(where, "c.accepted_at < "+args.add(micros(f.Until)))
+	}
+	if f.Cursor != "" {
+		at, ref, err := parseCursor(f.Cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		where = append(where, "(c.accepted_at, c.shop, c.id) < ("+args.add(at)+", "+args.add(ref.Shop)+", "+args.add(ref.ID)+")")
+	}
+	query := `SELECT ` + recordColumns + ` FROM ` + recordTables
+	if len(where) > 0 {
+		query += ` WHERE ` + strings.Join(where, " AND ")
+	}
+	limit := pageSize(f.Limit)
+	query += ` ORDER BY c.accepted_at DESC, c.shop DESC, c.id DESC LIMIT ` + args.add(limit+1)
+
+	err = s.read(ctx, "list claims", func(db *sql.DB) error {
+		records = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			r, err := scanRecord(scan)
+			records = append(records, r)
+			return err
+		}, query, args...)
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	if len(records) > limit {
+		records = records[:limit]
+		last := records[limit-1]
+		next = cursor(micros(last.AcceptedAt), last.Ref)
+	}
+	return records, next, nil
+}
+
+func pageSize(limit int) int {
+	if limit <= 0 {
+		return defaultPage
+	}
+	return min(limit, maxPage)
+}
+
+func placeholders[T any](args *arguments, values []T) string {
+	places := make([]string, len(values))
+	for i, v := range values {
+		places[i] = args.add(v)
+	}
+	return strings.Join(places, ", ")
+}
+
+// cursor names the last row of a page. A shop's slug holds no slash.
+func cursor(at int64, ref claim.Ref) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at, 10) + "/" + ref.Shop + "/" + ref.ID))
+}
+
+func parseCursor(text string) (int64, claim.Ref, error) {
+	invalid := &claim.InvalidError{What: "list", Faults: []claim.Fault{{Field: "cursor", Problem: "is not one that an earlier list gave"}}}
+	data, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return 0, claim.Ref{}, invalid
+	}
+	parts := strings.SplitN(string(data), "/", 3)
+	if len(parts) != 3 {
+		return 0, claim.Ref{}, invalid
+	}
+	at, err := strconv.ParseInt(parts[0], 10, 64)
+	if err != nil {
+		return 0, claim.Ref{}, invalid
+	}
+	return at, claim.Ref{Shop: plain(parts[1]), ID: plain(parts[2])}, nil
+}

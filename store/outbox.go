@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/google/uuid"
+)
+
+// OutboxEvent is an event that is owed to a claim's owner.
+type OutboxEvent struct {
+	// ID names the event within its claim. Give one that follows from what
+	// happened where the same change may be written twice; empty makes one up.
+	ID  string
+	Ref claim.Ref
+	// Sequence counts the claim's events from 1 without a gap. The store sets it.
+	Sequence int64
+	Type     string
+	// Body is kept sealed.
+	Body json.RawMessage
+	// CreatedAt is set by the store.
+	CreatedAt time.Time
+}
+
+// addEvents adds the events that the claim does not have yet after the sequence
+// number given and returns how many those were. The caller holds the claim.
+func (s *Store) addEvents(ctx context.Context, tx *sql.Tx, ref claim.Ref, sequence int64, events []OutboxEvent, now int64) (int, error) {
+	added := 0
+	for _, e := range events {
+		if e.ID == "" {
+			e.ID = uuid.NewString()
+		}
+		body, err := s.seal(outboxBody, e.Body, ref.Shop, ref.ID, e.ID)
+		if err != nil {
+			return 0, err
+		}
+		n, err := exec(ctx, tx, `INSERT INTO outbox (shop, claim_id, sequence, id, type, body, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (shop, claim_id, id) DO NOTHING`,
+			ref.Shop, ref.ID, sequence+int64(added)+1, e.ID, e.Type, body, now)
+		if err != nil {
+			return 0, err
+		}
+		added += n
+	}
+	return added, nil
+}
+
+// Outbox lists a claim's events in their sequence.
+func (s *Store) Outbox(ctx context.Context, ref claim.Ref) ([]OutboxEvent, error) {
+	var events []OutboxEvent
+	err := s.read(ctx, "read the outbox of claim "+ref.String(), func(db *sql.DB) error {
+		events = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			e := OutboxEvent{Ref: ref}
+			var sealed []byte
+			var created int64
+			if err := scan(&e.ID, &e.Sequence, &e.Type, &sealed, &created); err != nil {
+				return err
+			}
+			body, err := s.open(outboxBody, sealed, ref.Shop, ref.ID, e.ID)
+			if err != nil {
+				return err
+			}
+			e.Body, e.CreatedAt = body, timeOf(created)
+			events = append(events, e)
+			return nil
+		}, `SELECT id, sequence, type, body, created_at FROM outbox WHERE shop = $1 AND claim_id = $2 ORDER BY sequence`, ref.Shop, ref.ID)
+	})
+	return events, err
+}

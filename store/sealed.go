@@ -1,0 +1,209 @@
+package store
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// sealedColumn is a column whose values are sealed, with the columns of its
+// table's primary key, all of which are texts.
+type sealedColumn struct {
+	table, column string
+	key           []string
+}
+
+var (
+	claimBody       = sealedColumn{"claims", "body", []string{"shop", "id"}}
+	draftBody       = sealedColumn{"drafts", "body", []string{"shop", "claim_id", "kind"}}
+	outboxBody      = sealedColumn{"outbox", "body", []string{"shop", "claim_id", "id"}}
+	connectionToken = sealedColumn{"connections", "token", []string{"id"}}
+	secretValue     = sealedColumn{"secrets", "sealed", []string{"name"}}
+
+	sealedColumns = []sealedColumn{claimBody, draftBody, outboxBody, connectionToken, secretValue}
+)
+
+// place is the associated data of a value: it cannot be opened anywhere else.
+func (c sealedColumn) place(key []string) []byte {
+	return []byte(c.table + "|" + c.column + "|" + strings.Join(key, "|"))
+}
+
+func (s *Store) seal(c sealedColumn, plaintext []byte, key ...string) ([]byte, error) {
+	return s.keys.Seal(plaintext, c.place(key))
+}
+
+func (s *Store) open(c sealedColumn, sealed []byte, key ...string) ([]byte, error) {
+	plaintext, err := s.keys.Open(sealed, c.place(key))
+	if err != nil {
+		return nil, fmt.Errorf("%s of %s %s: %w", c.column, c.table, strings.Join(key, "/"), err)
+	}
+	return plaintext, nil
+}
+
+func (s *Store) sealJSON(c sealedColumn, v any, key ...string) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("write %s of %s as JSON: %w", c.column, c.table, err)
+	}
+	return s.seal(c, data, key...)
+}
+
+func (s *Store) openJSON(c sealedColumn, sealed []byte, v any, key ...string) error {
+	data, err := s.open(c, sealed, key...)
+	if err != nil {
+		return err
+	}
+	// The decoder's own words are dropped: they may quote what is sealed.
+	if json.Unmarshal(data, v) != nil {
+		return fmt.Errorf("%s of %s %s is not the JSON that was expected", c.column, c.table, strings.Join(key, "/"))
+	}
+	return nil
+}
+
+// indexKeyName is the secret under which values that must be found again, but
+// not read, are hashed.
+const indexKeyName = "index"
+
+// loadIndexKey reads the key of the keyed hashes, or makes it in a new store. It
+// is also where a store that was sealed with other keys is noticed.
+func (s *Store) loadIndexKey(ctx context.Context) error {
+	fresh := make([]byte, sha256.Size)
+	rand.Read(fresh)
+	sealed, err := s.seal(secretValue, fresh, indexKeyName)
+	if err != nil {
+		return err
+	}
+	err = s.write(ctx, "read the store's index key", func(tx *sql.Tx) error {
+		if _, err := exec(ctx, tx, `INSERT INTO secrets (name, sealed) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, indexKeyName, sealed); err != nil {
+			return err
+		}
+		return one(ctx, tx, notFound("index key"), []any{&sealed}, `SELECT sealed FROM secrets WHERE name = $1`, indexKeyName)
+	})
+	if err != nil {
+		return err
+	}
+	if s.indexKey, err = s.open(secretValue, sealed, indexKeyName); err != nil {
+		return errors.New("the store was sealed with other keys than those in CLAIMFLOW_KEYS; give the keyring that it was made with (`starter keys rotate` keeps old keys)")
+	}
+	return nil
+}
+
+// blind is a keyed hash: equal values of one kind can be found again, and
+// without the store's keys nobody can tell what they are.
+func (s *Store) blind(kind string, parts ...string) string {
+	mac := hmac.New(sha256.New, s.indexKey)
+	for _, part := range append([]string{kind}, parts...) {
+		fmt.Fprintf(mac, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+const resealBatch = 100
+
+// Reseal seals anew, under the primary key, all that is sealed under another
+// one, and says how many values that were. It may run while others write: a
+// value that changes meanwhile is left alone, for whoever changed it sealed it.
+// Run it after every process has the new keyring; then the old keys can go.
+func (s *Store) Reseal(ctx context.Context) (int, error) {
+	total := 0
+	for _, c := range sealedColumns {
+		n, err := s.resealColumn(ctx, c)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+type sealedValue struct {
+	key   []string
+	value []byte
+}
+
+func (s *Store) resealColumn(ctx context.Context, c sealedColumn) (int, error) {
+	doing := "reseal " + c.table
+	total := 0
+	var after []string
+	for {
+		batch, err := s.sealedBatch(ctx, c, after)
+		if err != nil || len(batch) == 0 {
+			return total, err
+		}
+		after = batch[len(batch)-1].key
+		changed := 0
+		err = s.write(ctx, doing, func(tx *sql.Tx) error {
+			changed = 0
+			for _, v := range batch {
+				if !s.keys.NeedsReseal(v.value) {
+					continue
+				}
+				n, err := s.resealValue(ctx, tx, c, v)
+				if err != nil {
+					return err
+				}
+				changed += n
+			}
+			return nil
+		})
+		if err != nil {
+			return total, err
+		}
+		total += changed
+	}
+}
+
+func (s *Store) sealedBatch(ctx context.Context, c sealedColumn, after []string) ([]sealedValue, error) {
+	var batch []sealedValue
+	err := s.read(ctx, "read what is sealed in "+c.table, func(db *sql.DB) error {
+		batch = nil
+		var args arguments
+		keys := strings.Join(c.key, ", ")
+		query := `SELECT ` + c.column + `, ` + keys + ` FROM ` + c.table + ` WHERE ` + c.column + ` IS NOT NULL`
+		if after != nil {
+			places := make([]string, len(after))
+			for i, k := range after {
+				places[i] = args.add(k)
+			}
+			query += ` AND (` + keys + `) > (` + strings.Join(places, ", ") + `)`
+		}
+		query += fmt.Sprintf(` ORDER BY %s LIMIT %d`, keys, resealBatch)
+		return each(ctx, db, func(scan func(...any) error) error {
+			v := sealedValue{key: make([]string, len(c.key))}
+			dest := []any{&v.value}
+			for i := range v.key {
+				dest = append(dest, &v.key[i])
+			}
+			if err := scan(dest...); err != nil {
+				return err
+			}
+			batch = append(batch, v)
+			return nil
+		}, query, args...)
+	})
+	return batch, err
+}
+
+func (s *Store) resealValue(ctx context.Context, tx *sql.Tx, c sealedColumn, v sealedValue) (int, error) {
+	plaintext, err := s.open(c, v.value, v.key...)
+	if err != nil {
+		return 0, err
+	}
+	sealed, err := s.seal(c, plaintext, v.key...)
+	if err != nil {
+		return 0, err
+	}
+	args := arguments{sealed, v.value}
+	where := c.column + ` = $2`
+	for i, name := range c.key {
+		where += ` AND ` + name + ` = ` + args.add(v.key[i])
+	}
+	return exec(ctx, tx, `UPDATE `+c.table+` SET `+c.column+` = $1 WHERE `+where, args...)
+}

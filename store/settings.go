@@ -1,0 +1,123 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// SaveSettings replaces the layer of settings of a shop, or of the platform for
+// an empty shop, and returns the version that then holds. A layer that
+// does not resolve is a [*claim.InvalidError]. One that says what is there
+// already changes nothing; any other may wake parked claims.
+func (s *Store) SaveSettings(ctx context.Context, shop string, layer json.RawMessage) (version int64, err error) {
+	if len(bytes.TrimSpace(layer)) == 0 {
+		layer = json.RawMessage("{}")
+	}
+	err = s.write(ctx, "save settings", func(tx *sql.Tx) error {
+		platform, platformVersion, err := holdPlatform(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if shop == "" {
+			version, err = s.savePlatform(ctx, tx, platform, platformVersion, layer)
+		} else {
+			version, err = s.saveShop(ctx, tx, platform, shop, layer)
+		}
+		return err
+	})
+	return version, err
+}
+
+func (s *Store) savePlatform(ctx context.Context, tx *sql.Tx, before json.RawMessage, version int64, layer json.RawMessage) (int64, error) {
+	if _, err := claim.Resolve(layer); err != nil {
+		return 0, err
+	}
+	if sameJSON(before, layer) {
+		return version, nil
+	}
+	_, err := exec(ctx, tx, `UPDATE platform SET settings = $1, version = version + 1, updated_at = $2`, string(layer), s.now())
+	if err != nil {
+		return 0, err
+	}
+	return version + 1, bumpShops(ctx, tx, "")
+}
+
+func (s *Store) saveShop(ctx context.Context, tx *sql.Tx, platform json.RawMessage, shop string, layer json.RawMessage) (int64, error) {
+	var before string
+	var version int64
+	err := one(ctx, tx, shopNotFound(shop), []any{&before, &version},
+		`UPDATE shops SET updated_at = updated_at WHERE slug = $1 AND deleted_at = 0 RETURNING settings, settings_version`, shop)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := claim.Resolve(platform, layer); err != nil {
+		return 0, err
+	}
+	if sameJSON(json.RawMessage(before), layer) {
+		return version, nil
+	}
+	_, err = exec(ctx, tx, `UPDATE shops SET settings = $2, settings_version = settings_version + 1, updated_at = $3 WHERE slug = $1`, shop, string(layer), s.now())
+	return version + 1, err
+}
+
+// PlatformSettings reads the platform's layer and its version.
+func (s *Store) PlatformSettings(ctx context.Context) (layer json.RawMessage, version int64, err error) {
+	err = s.read(ctx, "read the platform's settings", func(db *sql.DB) error {
+		var text string
+		err := db.QueryRowContext(ctx, `SELECT settings, version FROM platform`).Scan(&text, &version)
+		layer = json.RawMessage(text)
+		return err
+	})
+	return layer, version, err
+}
+
+// Integration reads a shop with its own layer of settings and what holds after
+// inheritance.
+func (s *Store) Integration(ctx context.Context, shop string) (claim.Integration, error) {
+	var in claim.Integration
+	var platform, own string
+	err := s.read(ctx, "read the integration of shop "+shop, func(db *sql.DB) error {
+		return one(ctx, db, shopNotFound(shop), []any{&platform, &own, &in.Version},
+			`SELECT p.settings, s.settings, s.settings_version FROM shops s CROSS JOIN platform p WHERE s.slug = $1 AND s.deleted_at = 0`, shop)
+	})
+	if err != nil {
+		return in, err
+	}
+	in.Own = json.RawMessage(own)
+	if in.Effective, err = claim.Resolve(json.RawMessage(platform), in.Own); err != nil {
+		return in, err
+	}
+	// Read after the version: a change between the two is then noticed by it.
+	in.Shop, err = s.Shop(ctx, shop)
+	return in, err
+}
+
+// holdPlatform reads the platform's settings and keeps everybody else from
+// changing what several shops share until the transaction ends.
+func holdPlatform(ctx context.Context, tx *sql.Tx) (json.RawMessage, int64, error) {
+	var settings string
+	var version int64
+	err := tx.QueryRowContext(ctx, `UPDATE platform SET updated_at = updated_at RETURNING settings, version`).Scan(&settings, &version)
+	return json.RawMessage(settings), version, err
+}
+
+// bumpShops raises the settings version of a shop, or of all for an empty slug.
+func bumpShops(ctx context.Context, tx *sql.Tx, slug string) error {
+	_, err := exec(ctx, tx, `UPDATE shops SET settings_version = settings_version + 1 WHERE deleted_at = 0 AND ($1 = '' OR slug = $1)`, slug)
+	return err
+}
+
+// sameJSON reports whether two documents say the same, however they are spaced.
+func sameJSON(a, b json.RawMessage) bool {
+	var x, y any
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return false
+	}
+	one, errOne := json.Marshal(x)
+	other, errOther := json.Marshal(y)
+	return errOne == nil && errOther == nil && bytes.Equal(one, other)
+}

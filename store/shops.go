@@ -1,0 +1,218 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// NewShop is a shop to create. It begins switched off and without a connection.
+type NewShop struct {
+	Slug, Name string
+	// Feature says whether the platform offers Dixa to the shop at all.
+	Feature bool
+}
+
+// ShopPatch is what to change of a shop; nil leaves what is there.
+type ShopPatch struct {
+	Name    *string
+	Feature *bool
+}
+
+// CreateShop adds a shop. A slug that is taken is a [*ConflictError]. A shop
+// that was deleted may be added again: it begins anew, but its claims are known
+// still, so that none is opened twice.
+func (s *Store) CreateShop(ctx context.Context, shop NewShop) (claim.Shop, error) {
+	err := s.write(ctx, "add shop "+shop.Slug, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `INSERT INTO shops (slug, name, feature, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
+			ON CONFLICT (slug) DO UPDATE SET name = excluded.name, feature = excluded.feature, created_at = excluded.created_at,
+				updated_at = excluded.updated_at, deleted_at = 0, settings_version = shops.settings_version + 1
+			WHERE shops.deleted_at > 0`, shop.Slug, plain(shop.Name), shop.Feature, s.now())
+		if err == nil && n == 0 {
+			err = &ConflictError{What: "shop", Problem: "there is a shop " + shop.Slug + " already"}
+		}
+		return err
+	})
+	if err != nil {
+		return claim.Shop{}, err
+	}
+	return s.Shop(ctx, shop.Slug)
+}
+
+// Shop reads a shop with its connection and the counts of its claims. An unknown
+// or deleted shop is [ErrNotFound], here and in the other methods.
+func (s *Store) Shop(ctx context.Context, slug string) (claim.Shop, error) {
+	shops, err := s.shops(ctx, "read shop "+slug, slug)
+	if err == nil && len(shops) == 0 {
+		err = shopNotFound(slug)
+	}
+	if err != nil {
+		return claim.Shop{}, err
+	}
+	return shops[0], nil
+}
+
+// Shops lists the shops by their slugs.
+func (s *Store) Shops(ctx context.Context) ([]claim.Shop, error) {
+	return s.shops(ctx, "list shops", "")
+}
+
+// shops reads the shop of a slug, or all for an empty one.
+func (s *Store) shops(ctx context.Context, doing, slug string) ([]claim.Shop, error) {
+	var shops []claim.Shop
+	err := s.read(ctx, doing, func(db *sql.DB) error {
+		shops = nil
+		err := each(ctx, db, func(scan func(...any) error) error {
+			shop, err := scanShop(scan)
+			shops = append(shops, shop)
+			return err
+		}, `SELECT s.slug, s.name, s.feature, s.enabled, s.paused, s.created_at, s.updated_at, n.id, `+connectionColumns+`
+			FROM shops s LEFT JOIN connections n ON n.id = s.connection_id
+			WHERE s.deleted_at = 0 AND ($1 = '' OR s.slug = $1) ORDER BY s.slug`, slug)
+		if err != nil {
+			return err
+		}
+		counts := map[string]map[claim.State]int{}
+		err = each(ctx, db, func(scan func(...any) error) error {
+			var shop string
+			var state claim.State
+			var n int
+			if err := scan(&shop, &state, &n); err != nil {
+				return err
+			}
+			if counts[shop] == nil {
+				counts[shop] = map[claim.State]int{}
+			}
+			counts[shop][state] = n
+			return nil
+		}, `SELECT shop, state, COUNT(*) FROM claims WHERE ($1 = '' OR shop = $1) GROUP BY shop, state`, slug)
+		for i := range shops {
+			shops[i].Counts = counts[shops[i].Slug]
+		}
+		return err
+	})
+	return shops, err
+}
+
+func scanShop(scan func(dest ...any) error) (claim.Shop, error) {
+	var shop claim.Shop
+	var created, updated int64
+	var id sql.NullString
+	var c connectionRow
+	err := scan(append([]any{&shop.Slug, &shop.Name, &shop.Feature, &shop.Enabled, &shop.Paused, &created, &updated, &id}, c.dest()...)...)
+	if err != nil {
+		return shop, err
+	}
+	shop.CreatedAt, shop.UpdatedAt = timeOf(created), timeOf(updated)
+	if id.Valid {
+		connection := c.connection(id.String)
+		shop.Connection = &connection
+	}
+	return shop, nil
+}
+
+// PatchShop changes a shop. A change of its feature flag may wake parked claims.
+func (s *Store) PatchShop(ctx context.Context, slug string, p ShopPatch) (claim.Shop, error) {
+	err := s.write(ctx, "change shop "+slug, func(tx *sql.Tx) error {
+		var name string
+		var feature bool
+		err := one(ctx, tx, shopNotFound(slug), []any{&name, &feature},
+			`UPDATE shops SET updated_at = $2 WHERE slug = $1 AND deleted_at = 0 RETURNING name, feature`, slug, s.now())
+		if err != nil {
+			return err
+		}
+		if p.Name != nil {
+			name = plain(*p.Name)
+		}
+		bump := 0
+		if p.Feature != nil && *p.Feature != feature {
+			feature, bump = *p.Feature, 1
+		}
+		_, err = exec(ctx, tx, `UPDATE shops SET name = $2, feature = $3, settings_version = settings_version + $4 WHERE slug = $1`, slug, name, feature, bump)
+		return err
+	})
+	if err != nil {
+		return claim.Shop{}, err
+	}
+	return s.Shop(ctx, slug)
+}
+
+// DeleteShop deletes a shop with its settings, templates and API keys and takes
+// it off its connection. Its claims stay; those that wait are nudged and find
+// the shop switched off.
+func (s *Store) DeleteShop(ctx context.Context, slug string) error {
+	return s.write(ctx, "delete shop "+slug, func(tx *sql.Tx) error {
+		now := s.now()
+		n, err := exec(ctx, tx, `UPDATE shops SET deleted_at = $2, updated_at = $2, feature = FALSE, enabled = FALSE, paused = FALSE,
+			settings = '{}', settings_version = settings_version + 1, connection_id = NULL WHERE slug = $1 AND deleted_at = 0`, slug, now)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return shopNotFound(slug)
+		}
+		if _, err := exec(ctx, tx, `DELETE FROM templates WHERE shop = $1`, slug); err != nil {
+			return err
+		}
+		if _, err := exec(ctx, tx, `UPDATE api_keys SET revoked_at = $2 WHERE shop = $1 AND revoked_at = 0`, slug, now); err != nil {
+			return err
+		}
+		return nudgeWaiting(ctx, tx, slug)
+	})
+}
+
+// SetEnabled says whether the shop's new claims become conversations.
+func (s *Store) SetEnabled(ctx context.Context, slug string, enabled bool) error {
+	return s.write(ctx, "switch shop "+slug, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `UPDATE shops SET enabled = $2, updated_at = $3,
+			settings_version = settings_version + CASE WHEN enabled = $2 THEN 0 ELSE 1 END WHERE slug = $1 AND deleted_at = 0`, slug, enabled, s.now())
+		if err == nil && n == 0 {
+			err = shopNotFound(slug)
+		}
+		return err
+	})
+}
+
+// Pause lets the shop's claims wait in [claim.StateReceived].
+func (s *Store) Pause(ctx context.Context, slug string) error {
+	return s.write(ctx, "pause shop "+slug, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `UPDATE shops SET paused = TRUE, updated_at = $2 WHERE slug = $1 AND deleted_at = 0`, slug, s.now())
+		if err == nil && n == 0 {
+			err = shopNotFound(slug)
+		}
+		return err
+	})
+}
+
+// Resume lets the shop's claims go on and nudges those that waited. It does
+// nothing for a shop that is not paused.
+func (s *Store) Resume(ctx context.Context, slug string) error {
+	return s.write(ctx, "resume shop "+slug, func(tx *sql.Tx) error {
+		var paused bool
+		err := one(ctx, tx, shopNotFound(slug), []any{&paused},
+			`UPDATE shops SET updated_at = updated_at WHERE slug = $1 AND deleted_at = 0 RETURNING paused`, slug)
+		if err != nil || !paused {
+			return err
+		}
+		_, err = exec(ctx, tx, `UPDATE shops SET paused = FALSE, resumed_at = $2, updated_at = $2, settings_version = settings_version + 1 WHERE slug = $1`, slug, s.now())
+		if err != nil {
+			return err
+		}
+		return nudgeWaiting(ctx, tx, slug)
+	})
+}
+
+// nudgeWaiting has the workflows of a shop's claims that are on their way look
+// again. Parked ones are woken by the shop's new settings version.
+func nudgeWaiting(ctx context.Context, tx *sql.Tx, slug string) error {
+	_, err := exec(ctx, tx, `UPDATE claims SET revision = revision + 1 WHERE shop = $1 AND state IN ($2, $3)`,
+		slug, claim.StateReceived, claim.StateOpening)
+	return err
+}
+
+// liveShop is nil for a shop that is there, else [ErrNotFound].
+func liveShop(ctx context.Context, q querier, slug string) error {
+	var found string
+	return one(ctx, q, shopNotFound(slug), []any{&found}, `SELECT slug FROM shops WHERE slug = $1 AND deleted_at = 0`, slug)
+}

@@ -1,0 +1,118 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// The scopes of a stored template.
+const (
+	ScopePlatform = "platform"
+	ScopeShop     = "shop"
+)
+
+// StoredTemplate is a ticket template of a shop or of the platform.
+type StoredTemplate struct {
+	// Scope is [ScopePlatform] or [ScopeShop].
+	Scope string
+	// Key is a reason or a flow, Language a BCP 47 tag.
+	Key, Language string
+	// Doc is the template's JSON document as it was put.
+	Doc       json.RawMessage
+	UpdatedAt time.Time
+}
+
+// PutTemplate saves the template of a key and language for a shop, or for the
+// platform where shop is empty. One that says what is there already changes
+// nothing; any other may wake parked claims. The caller checks the document.
+func (s *Store) PutTemplate(ctx context.Context, shop, key, language string, doc json.RawMessage) error {
+	return s.write(ctx, doingTemplate("save", shop, key, language), func(tx *sql.Tx) error {
+		if err := templateScope(ctx, tx, shop); err != nil {
+			return err
+		}
+		n, err := exec(ctx, tx, `INSERT INTO templates (shop, key, language, doc, updated_at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (shop, key, language) DO UPDATE SET doc = excluded.doc, updated_at = excluded.updated_at
+			WHERE templates.doc <> excluded.doc`, shop, key, language, string(doc), s.now())
+		if err != nil || n == 0 {
+			return err
+		}
+		return bumpShops(ctx, tx, shop)
+	})
+}
+
+// DeleteTemplate deletes a template, so that the next one in line holds.
+func (s *Store) DeleteTemplate(ctx context.Context, shop, key, language string) error {
+	return s.write(ctx, doingTemplate("delete", shop, key, language), func(tx *sql.Tx) error {
+		if err := templateScope(ctx, tx, shop); err != nil {
+			return err
+		}
+		n, err := exec(ctx, tx, `DELETE FROM templates WHERE shop = $1 AND key = $2 AND language = $3`, shop, key, language)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return notFound("template " + key + "/" + language)
+		}
+		return bumpShops(ctx, tx, shop)
+	})
+}
+
+// Template reads the template of a shop, or of the platform where shop is empty;
+// it does not look further where there is none.
+func (s *Store) Template(ctx context.Context, shop, key, language string) (StoredTemplate, error) {
+	var found StoredTemplate
+	templates, err := s.Templates(ctx, shop)
+	if err != nil {
+		return found, err
+	}
+	for _, t := range templates {
+		if t.Key == key && t.Language == language && (t.Scope == ScopePlatform) == (shop == "") {
+			return t, nil
+		}
+	}
+	return found, notFound("template " + key + "/" + language)
+}
+
+// Templates lists the templates of the platform and of a shop, or of the
+// platform alone where shop is empty.
+func (s *Store) Templates(ctx context.Context, shop string) ([]StoredTemplate, error) {
+	var templates []StoredTemplate
+	err := s.read(ctx, "list templates", func(db *sql.DB) error {
+		templates = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			t := StoredTemplate{Scope: ScopePlatform}
+			var owner, doc string
+			var updated int64
+			if err := scan(&owner, &t.Key, &t.Language, &doc, &updated); err != nil {
+				return err
+			}
+			if owner != "" {
+				t.Scope = ScopeShop
+			}
+			t.Doc, t.UpdatedAt = json.RawMessage(doc), timeOf(updated)
+			templates = append(templates, t)
+			return nil
+		}, `SELECT shop, key, language, doc, updated_at FROM templates WHERE shop IN ('', $1) ORDER BY shop, key, language`, shop)
+	})
+	return templates, err
+}
+
+// templateScope checks that the shop is there; for the platform it keeps
+// everybody else from changing what shops share.
+func templateScope(ctx context.Context, tx *sql.Tx, shop string) error {
+	if shop == "" {
+		_, _, err := holdPlatform(ctx, tx)
+		return err
+	}
+	return liveShop(ctx, tx, shop)
+}
+
+func doingTemplate(verb, shop, key, language string) string {
+	if shop == "" {
+		shop = ScopePlatform
+	}
+	return fmt.Sprintf("%s template %s/%s/%s", verb, shop, key, language)
+}

@@ -1,0 +1,217 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+	"unicode/utf8"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// maxLastError bounds what is kept of an error, in bytes.
+const maxLastError = 2000
+
+// Work is what a claim's workflow needs to know: plain facts, nothing personal.
+type Work struct {
+	claim.Record
+	// ConnectionID is the connection that the claim's conversation is in, else
+	// that of its shop; empty where the shop has none.
+	ConnectionID    string
+	ConnectionState claim.ConnectionState
+	// Feature, Enabled and Paused are the shop's.
+	Feature, Enabled, Paused bool
+	// SettingsVersion is the shop's present one, ParkedVersion that which the
+	// claim had read when it was parked last.
+	SettingsVersion, ParkedVersion int64
+	// Revision counts what was changed from outside for the workflow to see.
+	Revision int64
+	// EndUserID is the customer in Dixa, once known.
+	EndUserID string
+	// RetriedAt, FallbackAt and ResumedAt say when a person last retried the
+	// claim, when its fallback was raised and when its shop was last resumed;
+	// zero for never.
+	RetriedAt, FallbackAt, ResumedAt time.Time
+	// CreateAnyway says that a person looked and found no conversation. It holds
+	// from the retry until the claim is open or parked.
+	CreateAnyway bool
+	// DoneSteps are the steps whose intent is finished, sorted.
+	DoneSteps []string
+}
+
+// Load reads what a claim's workflow needs to know. It works for claims of a
+// deleted shop too, which counts as switched off.
+func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
+	var w Work
+	err := s.read(ctx, "load claim "+ref.String(), func(db *sql.DB) error {
+		w = Work{}
+		var retried, fallback, resumed int64
+		row := db.QueryRowContext(ctx, `SELECT `+recordColumns+`, COALESCE(w.id, ''), COALESCE(w.state, ''), s.feature, s.enabled, s.paused,
+				s.settings_version, c.parked_version, c.revision, c.end_user_id, c.retried_at, c.fallback_at, s.resumed_at, c.create_anyway
+			FROM `+recordTables+` JOIN shops s ON s.slug = c.shop
+			LEFT JOIN connections w ON w.id = COALESCE(NULLIF(c.connection_id, ''), s.connection_id)
+			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID)
+		var err error
+		w.Record, err = scanRecord(row.Scan, &w.ConnectionID, &w.ConnectionState, &w.Feature, &w.Enabled, &w.Paused,
+			&w.SettingsVersion, &w.ParkedVersion, &w.Revision, &w.EndUserID, &retried, &fallback, &resumed, &w.CreateAnyway)
+		if errors.Is(err, sql.ErrNoRows) {
+			return claimNotFound(ref)
+		}
+		if err != nil {
+			return err
+		}
+		w.RetriedAt, w.FallbackAt, w.ResumedAt = timeOf(retried), timeOf(fallback), timeOf(resumed)
+		if w.OtherClaims, err = otherClaims(ctx, db, ref, w.OrderNumber); err != nil {
+			return err
+		}
+		return each(ctx, db, func(scan func(...any) error) error {
+			var step string
+			err := scan(&step)
+			w.DoneSteps = append(w.DoneSteps, step)
+			return err
+		}, `SELECT step FROM intents WHERE shop = $1 AND claim_id = $2 AND done_at > 0 ORDER BY step`, ref.Shop, ref.ID)
+	})
+	return w, err
+}
+
+// Set is what to write beside a change of state. Zero members and nil pointers
+// leave what is there.
+type Set struct {
+	// Cause says why a claim is parked. It goes by itself when the claim leaves
+	// [claim.StateNeedsAttention].
+	Cause claim.Cause
+	// LastError is what went wrong, in words, without personal data. It stays
+	// after the claim went on; more than 2,000 bytes are cut.
+	LastError string
+	// ParkedVersion is the shop's settings version that a parked claim had read.
+	ParkedVersion int64
+	// Template, Language and Route say what was chosen for the conversation.
+	Template, Language, Route string
+	// EndUserID is the customer in Dixa.
+	EndUserID string
+	// Attached and LeftOut count files.
+	Attached, LeftOut *int
+	// FallbackUsed says that the claim's fallback is raised with this change.
+	FallbackUsed bool
+	// Outbox are events that are owed to the claim's owner for this change. One
+	// whose ID the claim has already is not added again.
+	Outbox []OutboxEvent
+}
+
+// claimRow is what a change needs of the claim that it holds.
+type claimRow struct {
+	state          claim.State
+	connectionID   string
+	conversationID int64
+	sequence       int64
+	openedAt       int64
+}
+
+// hold reads a claim and keeps everybody else from changing it until the
+// transaction ends. An update that changes nothing is the one way to do so in
+// both databases.
+func hold(ctx context.Context, tx *sql.Tx, ref claim.Ref) (claimRow, error) {
+	var r claimRow
+	err := one(ctx, tx, claimNotFound(ref), []any{&r.state, &r.connectionID, &r.conversationID, &r.sequence, &r.openedAt},
+		`UPDATE claims SET updated_at = updated_at WHERE shop = $1 AND id = $2
+		RETURNING state, connection_id, conversation_id, sequence, opened_at`, ref.Shop, ref.ID)
+	return r, err
+}
+
+// Change moves a claim by an event, writes set beside it and returns the new
+// state, all or nothing: of two changes at once the second sees what the first
+// made of the claim. An event that does not apply is a [*claim.TransitionError]
+// and writes nothing. The empty event writes set without moving the claim.
+func (s *Store) Change(ctx context.Context, ref claim.Ref, event claim.Event, set Set) (claim.State, error) {
+	var next claim.State
+	err := s.write(ctx, "change claim "+ref.String(), func(tx *sql.Tx) error {
+		row, err := hold(ctx, tx, ref)
+		if err != nil {
+			return err
+		}
+		next = row.state
+		if event != "" {
+			if next, err = row.state.Next(event); err != nil {
+				return err
+			}
+		}
+		now := s.now()
+		var args arguments
+		assign := set.assignments(&args, event, next, now)
+		if next == claim.StateOpen && row.openedAt == 0 {
+			assign += `, opened_at = ` + args.add(now)
+		}
+		added, err := s.addEvents(ctx, tx, ref, row.sequence, set.Outbox, now)
+		if err != nil {
+			return err
+		}
+		assign += `, sequence = ` + args.add(row.sequence+int64(added))
+		_, err = exec(ctx, tx, `UPDATE claims SET `+assign+` WHERE shop = `+args.add(ref.Shop)+` AND id = `+args.add(ref.ID), args...)
+		return err
+	})
+	return next, err
+}
+
+// assignments is the SET clause of the change.
+func (set Set) assignments(args *arguments, event claim.Event, next claim.State, now int64) string {
+	assign := `updated_at = ` + args.add(now) + `, state = ` + args.add(next)
+	text := func(column, value string) {
+		if value != "" {
+			assign += `, ` + column + ` = ` + args.add(plain(value))
+		}
+	}
+	number := func(column string, value *int) {
+		if value != nil {
+			assign += `, ` + column + ` = ` + args.add(*value)
+		}
+	}
+	if next == claim.StateNeedsAttention {
+		text("cause", string(set.Cause))
+	} else {
+		assign += `, cause = ''`
+	}
+	text("last_error", cut(set.LastError, maxLastError))
+	text("template", set.Template)
+	text("language", set.Language)
+	text("route", set.Route)
+	text("end_user_id", set.EndUserID)
+	number("attached", set.Attached)
+	number("left_out", set.LeftOut)
+	if set.ParkedVersion != 0 {
+		assign += `, parked_version = ` + args.add(set.ParkedVersion)
+	}
+	if set.FallbackUsed {
+		assign += `, fallback_used = TRUE, fallback_at = ` + args.add(now)
+	}
+	// A stale permission to create would open a second conversation.
+	if event == claim.EventPark || event == claim.EventOpened {
+		assign += `, create_anyway = FALSE`
+	}
+	if event == claim.EventPark {
+		assign += `, woken_version = 0`
+	}
+	return assign
+}
+
+// cut shortens a text to at most n bytes, never within a character.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}
+
+// AddRequests counts n more requests to Dixa for a claim.
+func (s *Store) AddRequests(ctx context.Context, ref claim.Ref, n int) error {
+	return s.write(ctx, "count the requests of claim "+ref.String(), func(tx *sql.Tx) error {
+		found, err := exec(ctx, tx, `UPDATE claims SET dixa_requests = dixa_requests + $3 WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID, n)
+		if err == nil && found == 0 {
+			err = claimNotFound(ref)
+		}
+		return err
+	})
+}
