@@ -60,7 +60,7 @@ const takeSlot = `INSERT INTO budget AS b (token_hash, next_slot, day, used)
 		used = CASE WHEN b.day = {now} / {day} THEN b.used + 1 ELSE 1 END,
 		day = {now} / {day}
 	WHERE {slot} <= {now} + CAST($3 AS BIGINT) AND (b.day <> {now} / {day} OR b.used < CAST($4 AS BIGINT))
-	RETURNING b.next_slot - CAST($2 AS BIGINT) - {now}`
+	RETURNING next_slot - CAST($2 AS BIGINT) - {now}`
 
 const readSlot = `SELECT b.next_slot - {now}, CASE WHEN b.day = {now} / {day} THEN b.used ELSE 0 END, {day} - {now} % {day} FROM budget b WHERE b.token_hash = $1`
 
