@@ -1,0 +1,93 @@
+package templates
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Check decides whether a template may be saved: it compiles and renders every
+// claim of [Samples], claims whose lists are as long as they can be, and a claim
+// that says nothing. Members that are left out are taken from the built-in
+// template, as they are when a claim is rendered. The error is a
+// [*claim.InvalidError] with every fault.
+func Check(s Source) error {
+	beneath, _ := Default(claim.FlowGeneral, "en")
+	if s.Body == "" && s.Format != "" {
+		return invalid(claim.Fault{Field: "format", Problem: "needs a body beside it"})
+	}
+	t, err := Compile(s.over(beneath))
+	if err != nil {
+		return err
+	}
+	for _, c := range append(Samples(), extremes()...) {
+		for _, language := range DefaultLanguages() {
+			in := ViewInput{Language: language}
+			if c.ID == longest {
+				for i := range 2 * maxOtherClaims {
+					in.OtherClaims = append(in.OtherClaims, claim.OtherClaim{ID: fmt.Sprint(i), State: claim.StateOpen, ConversationID: int64(i)})
+				}
+			}
+			if _, err := t.Render(NewView(c, in)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Samples are the claims that previews show and that a template must render: one
+// with everything, a guest's with little, a German one about a parcel that did
+// not arrive, and one of a reason that nobody knows. Each call returns new ones.
+func Samples() []*claim.Claim {
+	var out []*claim.Claim
+	for _, data := range sampleFiles() {
+		c, err := claim.Decode(data, "")
+		if err != nil {
+			panic(err) // the files are part of the program and tested
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+var sampleFiles = sync.OnceValue(func() [][]byte {
+	entries, err := files.ReadDir("samples")
+	if err != nil {
+		panic(err) // the folder is part of the program
+	}
+	out := make([][]byte, len(entries))
+	for i, entry := range entries {
+		if out[i], err = files.ReadFile("samples/" + entry.Name()); err != nil {
+			panic(err) // as above
+		}
+	}
+	return out
+})
+
+const longest = "longest"
+
+// extremes are a claim that says nothing and one that says all that can be said.
+func extremes() []*claim.Claim {
+	full := &claim.Claim{
+		ID: longest, Shop: "sample", Reason: "damaged", Flow: "defective", Preference: "refund", Phase: "delivered",
+		Description: strings.Repeat("A long story about a broken mug.\n", 6000),
+		Customer:    claim.Customer{FirstName: "Kim", LastName: "Sample", Email: "kim@example.com"},
+		Order:       claim.Order{Number: "10001", Total: "99.00", Currency: "EUR"},
+	}
+	for i := range maxItems {
+		full.Items = append(full.Items, claim.Item{SKU: fmt.Sprintf("SKU-%d", i), Title: "A mug of stoneware", Quantity: 2, NetPrice: "12.50"})
+	}
+	for i := range maxAnswers {
+		full.Answers = append(full.Answers, claim.Answer{Question: fmt.Sprintf("Question %d?", i), Answer: "Yes, both of them."})
+	}
+	for i := range maxShipments {
+		full.Shipments = append(full.Shipments, claim.Shipment{
+			Carrier: "dhl", TrackingNumber: fmt.Sprintf("0034%016d", i), Phase: "delivered",
+			TrackingURL: fmt.Sprintf("https://example.com/track/%d", i),
+		})
+	}
+	return []*claim.Claim{{ID: "empty", Shop: "sample"}, full}
+}

@@ -1,0 +1,149 @@
+package templates
+
+import (
+	"errors"
+	"fmt"
+	htmltemplate "html/template"
+	"io"
+	"reflect"
+	texttemplate "text/template"
+	"text/template/parse"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Template is a ticket template that may run. It is safe for use by several
+// goroutines at once.
+type Template struct {
+	subject, body, note part
+	tags                []part
+	format              string
+	evidence            []string
+	// namesOthers says that the body itself names the order's other claims.
+	namesOthers bool
+}
+
+// Compile reads a template and refuses one that could read its surroundings, not
+// come to an end, grow without bound, harm its reader, or that names a key that
+// does not exist. The error is a [*claim.InvalidError] with every fault, each
+// with its line and the reason.
+//
+// What it accepts renders for every claim, except where the text alone is more
+// than a message may hold; [Check] finds that out.
+func Compile(s Source) (*Template, error) {
+	if faults := s.faults(); len(faults) > 0 {
+		return nil, invalid(faults...)
+	}
+	if s.Subject == "" {
+		s.Subject = defaultSubject
+	}
+	t := &Template{format: s.Format, evidence: s.evidence()}
+	if t.format == "" {
+		t.format = FormatHTML
+	}
+	message, whole := reflect.TypeFor[Message](), reflect.TypeFor[View]()
+	var faults []claim.Fault
+	compile := func(field, source, format string, root reflect.Type, limit int) part {
+		p, found := newPart(field, source, format, root, limit)
+		faults = append(faults, found...)
+		return p
+	}
+	t.subject = compile("subject", s.Subject, FormatText, message, maxLine)
+	t.body = compile("body", s.Body, t.format, message, maxBody)
+	t.note = compile("note", s.Note, FormatText, whole, maxNote)
+	for i, tag := range s.Tags {
+		t.tags = append(t.tags, compile(fmt.Sprintf("tags[%d]", i), tag, FormatText, message, maxLine))
+	}
+	if len(faults) > 0 {
+		return nil, invalid(faults...)
+	}
+	t.namesOthers = t.body.keys["OtherClaims"] || t.body.keys["OtherClaimsLine"]
+	return t, nil
+}
+
+// defaultSubject is the subject of templates that have none.
+const defaultSubject = `{{with .Order.Number}}#{{.}} · {{end}}{{.Reason.Text}}{{with .Preference.Text}} · {{.}}{{end}}`
+
+// part is one compiled text of a template: its subject, its body, its note or
+// one of its tags.
+type part struct {
+	field string
+	// limit bounds what it writes, in bytes.
+	limit int
+	// keys are the fields that it names.
+	keys map[string]bool
+	text *texttemplate.Template
+	html *htmltemplate.Template
+}
+
+func newPart(field, source, format string, root reflect.Type, limit int) (part, []claim.Fault) {
+	p := part{field: field, limit: limit}
+	tree, keys, faults := inspect(field, source, format, root)
+	if len(faults) > 0 {
+		return p, faults
+	}
+	p.keys = keys
+	if format == FormatHTML {
+		faults = markupFaults(field, source, tree)
+	}
+	if err := p.build(tree, format); err != nil {
+		return p, append(faults, faultOf(field, err))
+	}
+	if len(faults) > 0 {
+		return p, faults
+	}
+	// html/template reads the contexts of a template when it first runs.
+	if err := p.execute(io.Discard, reflect.Zero(root).Interface(), &work{left: maxWork}); err != nil {
+		faults = append(faults, faultOf(field, err))
+	}
+	return p, faults
+}
+
+func (p *part) build(tree *parse.Tree, format string) error {
+	funcs := new(work).funcs(format)
+	if format == FormatHTML {
+		t, err := htmltemplate.New(p.field).Funcs(funcs).Option("missingkey=error").AddParseTree(p.field, tree)
+		p.html = t
+		return err
+	}
+	t, err := texttemplate.New(p.field).Funcs(funcs).Option("missingkey=error").AddParseTree(p.field, tree)
+	p.text = t
+	return err
+}
+
+// execute runs the part once, on a copy with functions that count on w.
+func (p *part) execute(out io.Writer, data any, w *work) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it broke off: %v", r)
+		}
+	}()
+	if p.html != nil {
+		t, err := p.html.Clone()
+		if err != nil {
+			return err
+		}
+		return t.Funcs(w.funcs(FormatHTML)).Execute(out, data)
+	}
+	t, err := p.text.Clone()
+	if err != nil {
+		return err
+	}
+	return t.Funcs(w.funcs(FormatText)).Execute(out, data)
+}
+
+// limited takes at most left bytes and then refuses.
+type limited struct {
+	to   io.Writer
+	left int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if len(p) > l.left {
+		return 0, errTooLong
+	}
+	l.left -= len(p)
+	return l.to.Write(p)
+}
+
+var errTooLong = errors.New("it writes more than a ticket may hold")

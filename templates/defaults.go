@@ -1,0 +1,80 @@
+package templates
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+//go:embed defaults words samples
+var files embed.FS
+
+// defaults are the default templates by language and flow.
+var defaults = sync.OnceValue(func() map[string]map[string]Source {
+	all := map[string]map[string]Source{}
+	err := fs.WalkDir(files, "defaults", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		language, flow := path.Base(path.Dir(name)), strings.TrimSuffix(path.Base(name), ".yaml")
+		if all[language] == nil {
+			all[language] = map[string]Source{}
+		}
+		var s Source
+		if err := readYAML(name, &s); err != nil {
+			return err
+		}
+		all[language][flow] = s
+		return nil
+	})
+	if err != nil {
+		panic(err) // the files are part of the program and tested
+	}
+	return all
+})
+
+// readYAML reads an embedded file; members that v does not have are errors.
+func readYAML(name string, v any) error {
+	data, err := files.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(v); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	return nil
+}
+
+// Default is the built-in template of a flow in a language of
+// [DefaultLanguages]; false where there is none.
+func Default(key, language string) (Source, bool) {
+	s, ok := defaults()[language][key]
+	return s, ok
+}
+
+// DefaultLanguages lists the languages of the built-in templates.
+func DefaultLanguages() []string { return []string{"en", "de"} }
+
+// builtIn are the built-in templates as candidates.
+func builtIn() []Candidate {
+	var out []Candidate
+	for _, language := range DefaultLanguages() {
+		for _, flow := range claim.Flows() {
+			if s, ok := Default(flow, language); ok {
+				out = append(out, Candidate{Scope: ScopeBuiltIn, Key: flow, Language: language, Source: s})
+			}
+		}
+	}
+	return slices.Clip(out)
+}

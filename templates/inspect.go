@@ -1,0 +1,430 @@
+package templates
+
+import (
+	"fmt"
+	"html/template"
+	"reflect"
+	"regexp"
+	"strings"
+	"text/template/parse"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Bounds of what a template may be made of.
+const (
+	// maxRanges is how deep ranges may nest.
+	maxRanges = 2
+	// maxDepth is how deep if, with and range may nest together.
+	maxDepth = 12
+	// maxNodes bounds how many parts of the template run in the worst case,
+	// when every list is as long as it can be.
+	maxNodes = 300_000
+)
+
+// inspector reads a parsed template before it ever runs. It knows the type of
+// every expression, so that an unknown key, a wrong argument or a loop over
+// anything but a list of the view is found in branches that no sample reaches.
+type inspector struct {
+	field  string
+	source string
+	html   bool
+	vars   []variable
+	ranges int
+	depth  int
+	// times is how often the part at hand runs at most, nodes how many parts do
+	// in all. Both stop counting beyond the bound.
+	times  int
+	nodes  int
+	faults []claim.Fault
+	// keys are the fields that the template names.
+	keys map[string]bool
+}
+
+type variable struct {
+	name string
+	typ  reflect.Type
+}
+
+// The types of expressions beside those of the view.
+var (
+	textType   = reflect.TypeFor[string]()
+	htmlType   = reflect.TypeFor[template.HTML]()
+	numberType = reflect.TypeFor[int]()
+	boolType   = reflect.TypeFor[bool]()
+	// mixedType is that of an expression that may be one of several.
+	mixedType = reflect.TypeFor[error]()
+	// unknownType is that of an expression that was refused already.
+	unknownType = reflect.TypeFor[any]()
+)
+
+// inspect parses the source and lists what is wrong with it; keys are the fields
+// that it names. root is what the template is given.
+func inspect(field, source, format string, root reflect.Type) (*parse.Tree, map[string]bool, []claim.Fault) {
+	in := &inspector{field: field, source: source, html: format == FormatHTML, times: 1, keys: map[string]bool{}}
+	trees := map[string]*parse.Tree{}
+	tree := parse.New(field)
+	tree.Mode = parse.SkipFuncCheck // the inspector knows better what to say
+	if _, err := tree.Parse(source, "", "", trees); err != nil {
+		return nil, nil, []claim.Fault{faultOf(field, err)}
+	}
+	for name, other := range trees {
+		if name != field {
+			in.fault(other.Root.Pos, "templates within templates are not possible: they could call themselves")
+		}
+	}
+	in.vars = []variable{{"$", root}}
+	in.list(tree.Root, root)
+	if in.nodes > maxNodes {
+		in.fault(0, "with lists as long as they can be, more than %d parts of it would run; put less into the inner loop", maxNodes)
+	}
+	return tree, in.keys, in.faults
+}
+
+func (in *inspector) fault(at parse.Pos, problem string, args ...any) {
+	line := 1 + strings.Count(in.source[:min(int(at), len(in.source))], "\n")
+	in.faults = append(in.faults, claim.Fault{Field: in.field, Problem: fmt.Sprintf("line %d: %s", line, fmt.Sprintf(problem, args...))})
+}
+
+// count adds one part of the template to what runs.
+func (in *inspector) count() { in.nodes = min(in.nodes+in.times, maxNodes+1) }
+
+// list inspects nodes in turn. Variables that it declares end with it.
+func (in *inspector) list(l *parse.ListNode, dot reflect.Type) {
+	if l == nil {
+		return
+	}
+	scope := len(in.vars)
+	defer func() { in.vars = in.vars[:scope] }()
+	for _, n := range l.Nodes {
+		in.count()
+		in.node(n, dot)
+	}
+}
+
+func (in *inspector) node(n parse.Node, dot reflect.Type) {
+	switch n := n.(type) {
+	case *parse.ActionNode:
+		if typ := in.pipe(n.Pipe, dot); len(n.Pipe.Decl) == 0 && !printable(typ) {
+			in.fault(n.Pos, "%s is %s and cannot be written; name one of its keys", n.Pipe, describe(typ))
+		}
+	case *parse.IfNode:
+		in.branch(&n.BranchNode, dot)
+	case *parse.WithNode:
+		in.branch(&n.BranchNode, dot)
+	case *parse.RangeNode:
+		in.branch(&n.BranchNode, dot)
+	case *parse.TemplateNode:
+		in.fault(n.Pos, "templates within templates are not possible: they could call themselves")
+	case *parse.TextNode, *parse.CommentNode, *parse.BreakNode, *parse.ContinueNode:
+	default:
+		in.fault(n.Position(), "%s is not possible here", n)
+	}
+}
+
+func (in *inspector) branch(n *parse.BranchNode, dot reflect.Type) {
+	scope, times := len(in.vars), in.times
+	defer func() { in.vars = in.vars[:scope] }()
+	if in.depth++; in.depth == maxDepth+1 {
+		in.fault(n.Pos, "if, with and range nest more than %d deep", maxDepth)
+	}
+	defer func() { in.depth-- }()
+
+	inner := dot
+	switch n.NodeType {
+	case parse.NodeRange:
+		element, most := in.ranged(n, dot)
+		inner, in.times = element, min(in.times*most, maxNodes+1)
+		in.ranges++
+		if in.ranges == maxRanges+1 {
+			in.fault(n.Pos, "range nests more than %d deep", maxRanges)
+		}
+		in.list(n.List, inner)
+		in.ranges--
+		in.times = times
+	case parse.NodeWith:
+		in.list(n.List, in.pipe(n.Pipe, dot))
+	default:
+		in.pipe(n.Pipe, dot)
+		in.list(n.List, dot)
+	}
+	in.list(n.ElseList, dot)
+}
+
+// ranged inspects what a range runs over and returns the type of its elements
+// and how many there are at most.
+func (in *inspector) ranged(n *parse.BranchNode, dot reflect.Type) (reflect.Type, int) {
+	typ := unknownType
+	if len(n.Pipe.Cmds) == 1 && len(n.Pipe.Cmds[0].Args) == 1 {
+		switch operand := n.Pipe.Cmds[0].Args[0].(type) {
+		case *parse.FieldNode, *parse.VariableNode, *parse.DotNode:
+			typ = in.value(operand, dot)
+		}
+	}
+	element := unknownType
+	most, ok := listBounds[typ]
+	switch {
+	case !ok:
+		in.fault(n.Pos, "range runs over the lists of the claim only, such as .Items")
+		most = 1
+	case n.Pipe.IsAssign:
+		in.fault(n.Pos, "range declares its variables with :=")
+	default:
+		element = typ.Elem()
+	}
+	for i, v := range n.Pipe.Decl {
+		of := element
+		if i == 0 && len(n.Pipe.Decl) == 2 {
+			of = numberType
+		}
+		in.vars = append(in.vars, variable{v.Ident[0], of})
+	}
+	return element, most
+}
+
+// pipe inspects a pipeline and returns the type of its value.
+func (in *inspector) pipe(p *parse.PipeNode, dot reflect.Type) reflect.Type {
+	var typ reflect.Type
+	for _, c := range p.Cmds {
+		typ = in.command(c, dot, typ)
+	}
+	for _, v := range p.Decl {
+		if !p.IsAssign {
+			in.vars = append(in.vars, variable{v.Ident[0], typ})
+			continue
+		}
+		if had := in.lookup(v); had != unknownType && typ != unknownType && had != typ {
+			in.fault(p.Pos, "%s is %s and stays so; it cannot become %s", v.Ident[0], describe(had), describe(typ))
+		}
+	}
+	return typ
+}
+
+// command inspects one command of a pipeline; piped is the type of what the
+// command before it hands on, nil for the first.
+func (in *inspector) command(c *parse.CommandNode, dot, piped reflect.Type) reflect.Type {
+	if name, ok := c.Args[0].(*parse.IdentifierNode); ok {
+		return in.call(name, c.Args[1:], dot, piped)
+	}
+	if len(c.Args) > 1 || piped != nil {
+		in.fault(c.Pos, "%s is not a function and takes nothing", c.Args[0])
+		return unknownType
+	}
+	return in.value(c.Args[0], dot)
+}
+
+func (in *inspector) call(name *parse.IdentifierNode, args []parse.Node, dot, piped reflect.Type) reflect.Type {
+	types := make([]reflect.Type, 0, len(args)+1)
+	for _, arg := range args {
+		types = append(types, in.value(arg, dot))
+	}
+	if piped != nil {
+		types = append(types, piped)
+	}
+	f, ok := functionsByName()[name.Ident]
+	if !ok {
+		why := whyRefused(name.Ident)
+		if why == "" {
+			why = "nobody knows it"
+		}
+		in.fault(name.Pos, "the function %q is not available: %s", name.Ident, why)
+		return unknownType
+	}
+	for _, typ := range types {
+		if !f.lists && !printable(typ) {
+			in.fault(name.Pos, "%s cannot take %s", f.name, describe(typ))
+		}
+	}
+	switch f.name {
+	case "not":
+		return in.fits(name, f.name, boolType, reflect.TypeFor[func(any) bool](), types)
+	case "and", "or":
+		if len(types) == 0 {
+			in.fault(name.Pos, "%s needs an argument", f.name)
+			return unknownType
+		}
+		for _, typ := range types[1:] {
+			if typ != types[0] {
+				return mixedType
+			}
+		}
+		return types[0]
+	case "printf":
+		in.printf(name.Pos, args)
+	}
+	signature := reflect.TypeOf(f.plain)
+	if f.bind != nil {
+		signature = reflect.TypeOf(f.bind(&work{}))
+	}
+	result := signature.Out(0)
+	if f.name == "lines" && in.html {
+		result = htmlType
+	}
+	return in.fits(name, f.name, result, signature, types)
+}
+
+// fits checks the arguments of a call by number and type.
+func (in *inspector) fits(at *parse.IdentifierNode, name string, result, signature reflect.Type, types []reflect.Type) reflect.Type {
+	fixed := signature.NumIn()
+	if signature.IsVariadic() {
+		fixed--
+	}
+	if len(types) < fixed || len(types) > fixed && !signature.IsVariadic() {
+		in.fault(at.Pos, "%s takes %d arguments, not %d", name, fixed, len(types))
+		return result
+	}
+	for i, typ := range types {
+		want := signature.In(min(i, signature.NumIn()-1))
+		if i >= fixed {
+			want = signature.In(fixed).Elem()
+		}
+		if want.Kind() != reflect.Interface && typ != want && typ != unknownType {
+			in.fault(at.Pos, "argument %d of %s must be %s, not %s", i+1, name, describe(want), describe(typ))
+		}
+	}
+	return result
+}
+
+// formatPattern is a format without anything that pads without bound, takes a
+// width from the data or writes an argument a second time.
+var formatPattern = regexp.MustCompile(`^(?:[^%]|%%|%[-+ 0]*\d{0,2}(?:\.\d{0,2})?[sdqvtx])*$`)
+
+func (in *inspector) printf(at parse.Pos, args []parse.Node) {
+	if len(args) == 0 {
+		in.fault(at, "printf needs its format written out as its first argument")
+		return
+	}
+	format, ok := args[0].(*parse.StringNode)
+	if !ok {
+		in.fault(at, "printf needs its format written out as its first argument")
+		return
+	}
+	if !formatPattern.MatchString(format.Text) {
+		in.fault(at, "printf knows %%s %%d %%q %%v %%t %%x and %%%%, with a width of at most 99")
+	}
+}
+
+// value inspects one operand and returns its type.
+func (in *inspector) value(n parse.Node, dot reflect.Type) reflect.Type {
+	in.count()
+	switch n := n.(type) {
+	case *parse.DotNode:
+		return dot
+	case *parse.FieldNode:
+		return in.keysOf(n.Pos, dot, "", n.Ident)
+	case *parse.VariableNode:
+		return in.keysOf(n.Pos, in.lookup(n), n.Ident[0], n.Ident[1:])
+	case *parse.ChainNode:
+		return in.keysOf(n.Pos, in.value(n.Node, dot), "(…)", n.Field)
+	case *parse.PipeNode:
+		if len(n.Decl) > 0 {
+			in.fault(n.Pos, "a variable cannot be declared here")
+		}
+		return in.pipe(n, dot)
+	case *parse.IdentifierNode:
+		return in.call(n, nil, dot, nil)
+	case *parse.StringNode:
+		return textType
+	case *parse.BoolNode:
+		return boolType
+	case *parse.NumberNode:
+		if !n.IsInt || int64(int32(n.Int64)) != n.Int64 {
+			in.fault(n.Pos, "%s is not a whole number of 32 bits", n.Text)
+		}
+		return numberType
+	default:
+		in.fault(n.Position(), "%s is not possible here", n)
+		return unknownType
+	}
+}
+
+// lookup is the type of a variable; parsing has made sure that it is declared.
+func (in *inspector) lookup(v *parse.VariableNode) reflect.Type {
+	for i := len(in.vars) - 1; i >= 0; i-- {
+		if in.vars[i].name == v.Ident[0] {
+			return in.vars[i].typ
+		}
+	}
+	in.fault(v.Pos, "the variable %s is not declared here", v.Ident[0])
+	return unknownType
+}
+
+// keysOf follows keys from a type.
+func (in *inspector) keysOf(at parse.Pos, typ reflect.Type, path string, keys []string) reflect.Type {
+	for _, key := range keys {
+		if typ == unknownType {
+			return unknownType
+		}
+		in.keys[key] = true
+		if typ.Kind() != reflect.Struct {
+			in.fault(at, "%s is %s and has no key %s", spelled(path), describe(typ), key)
+			return unknownType
+		}
+		field, ok := typ.FieldByName(key)
+		if !ok || field.Anonymous {
+			problem := "there is no " + path + "." + key + "; " + spelled(path) + " has " + strings.Join(keysIn(typ), ", ")
+			if _, internal := reflect.TypeFor[View]().FieldByName(key); internal && typ == reflect.TypeFor[Message]() {
+				problem = path + "." + key + " is for the internal note only: the customer does not know it"
+			}
+			in.fault(at, "%s", problem)
+			return unknownType
+		}
+		typ, path = field.Type, path+"."+key
+	}
+	return typ
+}
+
+func spelled(path string) string {
+	if path == "" {
+		return "."
+	}
+	return path
+}
+
+// keysIn lists the keys of a group, those of an embedded group among them.
+func keysIn(typ reflect.Type) []string {
+	var names []string
+	for i := range typ.NumField() {
+		if f := typ.Field(i); f.Anonymous {
+			names = append(names, keysIn(f.Type)...)
+		} else {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+func printable(typ reflect.Type) bool {
+	return typ.Kind() != reflect.Struct && typ.Kind() != reflect.Slice
+}
+
+func describe(typ reflect.Type) string {
+	switch {
+	case typ == htmlType:
+		return "finished HTML"
+	case typ.Kind() == reflect.String:
+		return "a text"
+	case typ.Kind() == reflect.Int:
+		return "a number"
+	case typ.Kind() == reflect.Bool:
+		return "a truth value"
+	case typ.Kind() == reflect.Slice:
+		return "a list"
+	case typ.Kind() == reflect.Struct:
+		return "a group of keys"
+	default:
+		return "a value of no certain kind"
+	}
+}
+
+// errorLine takes the line out of an error of text/template or html/template.
+var errorLine = regexp.MustCompile(`^(?:html/)?template: ?[^:]*:(\d+)(?::\d+)?: ?(?s:(.*))$`)
+
+// faultOf is an error of text/template or html/template with the line first.
+func faultOf(field string, err error) claim.Fault {
+	problem := err.Error()
+	if m := errorLine.FindStringSubmatch(problem); m != nil {
+		problem = "line " + m[1] + ": " + m[2]
+	}
+	return claim.Fault{Field: field, Problem: problem}
+}

@@ -1,0 +1,99 @@
+package templates
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/text/language"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Languages lists the languages in which a claim's words are wanted, as BCP 47
+// tags, the most wanted first and each followed by its wider ones: de-CH, de, en.
+//
+// The shop's fixed language decides, else the first that can be read of the
+// claim's locale, the customer's, the order's and the language that is most
+// likely spoken in the order's country. After it come the shop's default
+// language and English.
+func Languages(c *claim.Claim, s *claim.Settings) []string {
+	var out []string
+	add := func(tag language.Tag) {
+		for ; tag != language.Und; tag = tag.Parent() {
+			if base, _, _ := tag.Raw(); base == unknownBase {
+				return
+			}
+			if word := tag.String(); !slices.Contains(out, word) {
+				out = append(out, word)
+			}
+		}
+	}
+	add(wanted(c, s))
+	add(locale(s.DefaultLanguage))
+	add(language.English)
+	return out
+}
+
+var unknownBase, _, _ = language.Und.Raw()
+
+func wanted(c *claim.Claim, s *claim.Settings) language.Tag {
+	for _, word := range []string{s.Language, c.Locale, c.Customer.Locale, c.Order.Locale} {
+		if tag := locale(word); tag != language.Und {
+			return tag
+		}
+	}
+	for _, word := range []string{c.Order.Address.CountryCode, c.Order.Address.Country} {
+		if tag := spokenIn(word); tag != language.Und {
+			return tag
+		}
+	}
+	return language.Und
+}
+
+// locale reads a language as shops spell it: "de", "de-CH", "de_CH.UTF-8".
+// What cannot be read is language.Und.
+func locale(word string) language.Tag {
+	word, _, _ = strings.Cut(strings.TrimSpace(word), ".")
+	word, _, _ = strings.Cut(word, "@")
+	tag, err := language.Parse(word)
+	if err != nil {
+		return language.Und
+	}
+	base, script, region := tag.Raw()
+	if base == unknownBase {
+		return language.Und
+	}
+	// Extensions such as -u-co-phonebk say nothing about words.
+	plain, err := language.Compose(base, script, region)
+	if err != nil {
+		return language.Und
+	}
+	return plain
+}
+
+// spokenIn is the language that CLDR's likely subtags give for a country code.
+func spokenIn(country string) language.Tag {
+	region, err := language.ParseRegion(strings.TrimSpace(country))
+	if err != nil || !region.IsCountry() {
+		return language.Und
+	}
+	somebody, err := language.Compose(region)
+	if err != nil {
+		return language.Und
+	}
+	base, confidence := somebody.Base()
+	if confidence == language.No || base == unknownBase {
+		return language.Und
+	}
+	spoken, err := language.Compose(base, region)
+	if err != nil {
+		return language.Und
+	}
+	return spoken
+}
+
+// baseOf is the language of a tag without script and region, such as "de".
+func baseOf(word string) string {
+	base, _ := locale(word).Base()
+	return base.String()
+}

@@ -1,0 +1,115 @@
+package templates
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"text/template/parse"
+
+	"golang.org/x/net/html"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// elements are the HTML elements that a body may have: what e-mail is written
+// with. None of them runs, loads or sends anything but an image.
+var elements = strings.Fields(`a b bdi bdo blockquote br caption code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins
+	li ol p pre s small span strong sub sup table tbody td tfoot th thead tr u ul`)
+
+// attributes are the attributes that those elements may have. Those in
+// changeable may hold keys; the others are written out, because a style or a
+// class made of a customer's text is never what is meant.
+var (
+	attributes = strings.Fields(`align alt cellpadding cellspacing class colspan dir height href lang rel rowspan src
+		style target title valign width`)
+	changeable = strings.Fields("alt href lang src title")
+	// schemes are where links and images may lead.
+	schemes = []string{"https", "http", "mailto", "tel"}
+)
+
+// mask stands for every byte of an action where a template's HTML is read. No
+// source has it: control characters are refused.
+const mask = '\x01'
+
+// masked is the source with every action masked, byte by byte, so that lines
+// stay.
+func masked(source string, tree *parse.Tree) string {
+	out := []byte(source)
+	for i, b := range out {
+		if b != '\n' {
+			out[i] = mask
+		}
+	}
+	var texts func(n parse.Node)
+	list := func(l *parse.ListNode) {
+		if l != nil {
+			for _, n := range l.Nodes {
+				texts(n)
+			}
+		}
+	}
+	branch := func(b *parse.BranchNode) { list(b.List); list(b.ElseList) }
+	texts = func(n parse.Node) {
+		switch n := n.(type) {
+		case *parse.TextNode:
+			copy(out[n.Pos:], n.Text)
+		case *parse.IfNode:
+			branch(&n.BranchNode)
+		case *parse.WithNode:
+			branch(&n.BranchNode)
+		case *parse.RangeNode:
+			branch(&n.BranchNode)
+		}
+	}
+	list(tree.Root)
+	return string(out)
+}
+
+// markupFaults lists the elements and attributes of an HTML template that a
+// message does not need and that could do harm. It reads the text of every
+// branch, whether or not a sample reaches it.
+func markupFaults(field, source string, tree *parse.Tree) []claim.Fault {
+	var faults []claim.Fault
+	line := 1
+	fault := func(where, problem string) {
+		where = strings.Join(strings.FieldsFunc(where, func(r rune) bool { return r == mask }), "{{…}}")
+		faults = append(faults, claim.Fault{Field: field, Problem: fmt.Sprintf("line %d: <%s> %s", line, where, problem)})
+	}
+	tokens := html.NewTokenizer(strings.NewReader(masked(source, tree)))
+	for tokens.Next() != html.ErrorToken {
+		breaks := strings.Count(string(tokens.Raw()), "\n")
+		switch token := tokens.Token(); token.Type {
+		case html.StartTagToken, html.SelfClosingTagToken, html.EndTagToken:
+			if !slices.Contains(elements, token.Data) {
+				fault(token.Data, "is not possible in a message")
+				break
+			}
+			for _, a := range token.Attr {
+				if problem := attributeProblem(a); problem != "" {
+					fault(token.Data+" "+a.Key, problem)
+				}
+			}
+		case html.CommentToken, html.DoctypeToken:
+			fault("!", "is not possible in a message")
+		}
+		line += breaks
+	}
+	return faults
+}
+
+func attributeProblem(a html.Attribute) string {
+	if !slices.Contains(attributes, a.Key) {
+		return "is not possible in a message"
+	}
+	if strings.ContainsRune(a.Val, mask) && !slices.Contains(changeable, a.Key) {
+		return "must be written out; it cannot hold a key"
+	}
+	if a.Key == "href" || a.Key == "src" {
+		u, err := url.Parse(strings.TrimSpace(strings.ReplaceAll(a.Val, string(mask), "x")))
+		if err != nil || u.Scheme != "" && !slices.Contains(schemes, strings.ToLower(u.Scheme)) {
+			return "may lead to " + strings.Join(schemes, ", ") + " only"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,131 @@
+package templates
+
+import (
+	"errors"
+	htmltemplate "html/template"
+	"strings"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Bounds of what a template writes.
+const (
+	maxBody = 512 << 10 // bytes
+	maxNote = 64 << 10  // bytes
+	maxLine = 16 << 10  // bytes of a subject or tag before it is shortened
+	// maxSubject is how many characters a subject has at most.
+	maxSubject = 200
+)
+
+// cuts are the lengths, in characters, to which the texts of a claim are cut, in
+// turn, until the ticket keeps its bounds. Validation admits no text longer than
+// the first.
+var cuts = []int{200_000, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100}
+
+// Ticket is what a template writes for a claim.
+type Ticket struct {
+	// Subject is one line of 1 to 200 characters.
+	Subject string
+	// Body is the first message, in Format. It always has the claim's reference
+	// in it.
+	Body   string
+	Format string // FormatHTML or FormatText
+	// Tags are the template's own tags, beside the default ones of [Tags].
+	Tags []string
+	// Note is the internal note in plain text; empty where there is none.
+	Note string
+	// Evidence are the kinds to attach, in order.
+	Evidence []string
+}
+
+// Render writes the ticket of a claim. What the customer wrote is escaped for
+// the place where it stands. A claim that is too long for a ticket has its
+// longest texts cut, with a mark where they end. The error is a
+// [*claim.InvalidError]; it never repeats what the customer wrote.
+func (t *Template) Render(v View) (Ticket, error) {
+	words := wordsIn(v.Language)
+	ticket := Ticket{Format: t.format, Evidence: append([]string{}, t.evidence...)}
+	var faults []claim.Fault
+	write := func(p part, data func(View) any) string {
+		text, err := p.write(v, words.Labels["cut"], data)
+		if err != nil {
+			faults = append(faults, faultOf(p.field, err))
+		}
+		return text
+	}
+	message := func(v View) any { return v.Message }
+
+	ticket.Subject = subject(write(t.subject, message), v)
+	for _, tag := range t.tags {
+		ticket.Tags = append(ticket.Tags, write(tag, message))
+	}
+	ticket.Tags = tidyTags(ticket.Tags)
+	ticket.Body = t.complete(write(t.body, message), v, words)
+	ticket.Note = strings.TrimSpace(write(t.note, func(v View) any { return eachText(v, noTags) }))
+	if len(faults) > 0 {
+		return Ticket{}, invalid(faults...)
+	}
+	return ticket, nil
+}
+
+// write runs the part on ever shorter texts until it keeps its bounds.
+func (p part) write(v View, mark string, data func(View) any) (string, error) {
+	var err error
+	for i, most := range cuts {
+		if i > 0 || p.limit == maxLine {
+			v = eachText(v, func(s string, _ bool) string { return shorten(s, most, mark) })
+		}
+		var out strings.Builder
+		err = p.execute(&limited{to: &out, left: p.limit}, data(v), &work{left: maxWork})
+		if err == nil {
+			return out.String(), nil
+		}
+		if !errors.Is(err, errTooLong) && !errors.Is(err, errTooMuch) {
+			break
+		}
+	}
+	return "", err
+}
+
+// complete sees to what every body has: a first line that names the order's
+// other claims, and the claim's reference.
+func (t *Template) complete(body string, v View, words vocabulary) string {
+	body = strings.TrimSpace(body)
+	if v.OtherClaimsLine != "" && !t.namesOthers {
+		body = paragraph(t.format, v.OtherClaimsLine) + body
+	}
+	if v.Reference != "" && !strings.Contains(body, v.Reference) {
+		body = strings.TrimSpace(body + "\n" + paragraph(t.format, words.Labels["reference"]+" "+v.Reference))
+	}
+	return body
+}
+
+func paragraph(format, line string) string {
+	if format == FormatHTML {
+		return "<p>" + htmltemplate.HTMLEscapeString(line) + "</p>\n"
+	}
+	return line + "\n\n"
+}
+
+// subject brings what a template wrote to one line of a subject. A line without
+// a word is as good as none: then the reference stands in.
+func subject(s string, v View) string {
+	s = shorten(oneLine(s), maxSubject-1, "…")
+	if strings.Trim(s, " ·#-:") == "" {
+		return v.Reference
+	}
+	return s
+}
+
+// noTags keeps what a customer wrote from being read as HTML: it is not known
+// whether Dixa reads a note as HTML or as plain text, and this is right in both.
+func noTags(s string, _ bool) string {
+	var b strings.Builder
+	for i := range len(s) {
+		b.WriteByte(s[i])
+		if s[i] == '<' && (i+1 == len(s) || s[i+1] != ' ') {
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,178 @@
+package templates
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Source is a ticket template as shop staff write it. A member that is left out
+// comes from the layer beneath: shop, platform, built-in.
+type Source struct {
+	// Subject is the template of the subject line. What renders to nothing
+	// becomes the default subject.
+	Subject string `json:"subject,omitempty" yaml:"subject"`
+	// Body is the template of the first message.
+	Body string `json:"body,omitempty" yaml:"body"`
+	// Format is what Body is: "html" (the default) or "text".
+	Format string `json:"format,omitempty" yaml:"format"`
+	// Tags are templates of tags beside the default ones.
+	Tags []string `json:"tags,omitzero" yaml:"tags"`
+	// Note is the template of the internal note; one that is empty, or renders
+	// to nothing, writes no note and costs no request.
+	Note string `json:"note,omitempty" yaml:"note"`
+	// Evidence are the kinds of evidence to attach, see [EvidenceKinds]. Left
+	// out means every kind; an empty list means none.
+	Evidence []string `json:"evidence,omitzero" yaml:"evidence"`
+}
+
+// The formats of a body. Dixa takes one of the two.
+const (
+	FormatHTML = "html"
+	FormatText = "text"
+)
+
+// The kinds of evidence that a template attaches.
+const (
+	EvidenceItem      = "item"      // photos of an affected item
+	EvidenceClaim     = "claim"     // photos of the claim as a whole
+	EvidenceOptional  = "optional"  // photos that the customer added unasked
+	EvidenceSignature = "signature" // the picture of the customer's signature
+)
+
+// EvidenceKinds lists the kinds of evidence in the order in which files are
+// attached.
+func EvidenceKinds() []string {
+	return []string{EvidenceItem, EvidenceClaim, EvidenceOptional, EvidenceSignature}
+}
+
+// ParseSource reads the JSON document of a template. Unknown members are
+// refused: a typing error must not pass for a template. The error is a
+// [*claim.InvalidError].
+func ParseSource(doc []byte) (Source, error) {
+	var s Source
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(&s)
+	if err == nil {
+		if _, more := dec.Token(); more != io.EOF {
+			err = errors.New("more follows after the end of the object")
+		}
+	}
+	if err == nil {
+		return s, nil
+	}
+	fault := claim.Fault{Field: "body", Problem: "is not the JSON object of a template: " + err.Error()}
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) && wrongType.Field != "" {
+		fault = claim.Fault{Field: wrongType.Field, Problem: "cannot be a JSON " + wrongType.Value}
+	} else if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		fault = claim.Fault{Field: strings.Trim(name, `"`), Problem: "is not a member of a template"}
+	}
+	return Source{}, invalid(fault)
+}
+
+// over lays s over the template beneath it, member by member. A body brings its
+// own format.
+func (s Source) over(beneath Source) Source {
+	if s.Subject == "" {
+		s.Subject = beneath.Subject
+	}
+	if s.Body == "" {
+		s.Body, s.Format = beneath.Body, beneath.Format
+	}
+	if s.Tags == nil {
+		s.Tags = beneath.Tags
+	}
+	if s.Note == "" {
+		s.Note = beneath.Note
+	}
+	if s.Evidence == nil {
+		s.Evidence = beneath.Evidence
+	}
+	return s
+}
+
+// Bounds of a template's source, in bytes and entries.
+const (
+	maxSubjectSource = 2 << 10
+	maxBodySource    = 64 << 10
+	maxNoteSource    = 32 << 10
+	maxTagSource     = 500
+	maxTags          = 20
+)
+
+// faults lists what is wrong with the source before any template is read.
+func (s Source) faults() []claim.Fault {
+	var out []claim.Fault
+	add := func(field, problem string, args ...any) {
+		out = append(out, claim.Fault{Field: field, Problem: fmt.Sprintf(problem, args...)})
+	}
+	for _, part := range []struct {
+		field, text string
+		max         int
+	}{{"subject", s.Subject, maxSubjectSource}, {"body", s.Body, maxBodySource}, {"note", s.Note, maxNoteSource}} {
+		if len(part.text) > part.max {
+			add(part.field, "must have at most %d bytes", part.max)
+		}
+		if line := controlLine(part.text); line > 0 {
+			add(part.field, "line %d: has a control character", line)
+		}
+	}
+	if strings.TrimSpace(s.Body) == "" {
+		add("body", "is required")
+	}
+	if s.Format != "" && s.Format != FormatHTML && s.Format != FormatText {
+		add("format", "must be one of html, text")
+	}
+	if len(s.Tags) > maxTags {
+		add("tags", "must have at most %d entries", maxTags)
+	}
+	for i, tag := range s.Tags {
+		if len(tag) > maxTagSource {
+			add(fmt.Sprintf("tags[%d]", i), "must have at most %d bytes", maxTagSource)
+		}
+		if controlLine(tag) > 0 {
+			add(fmt.Sprintf("tags[%d]", i), "has a control character")
+		}
+	}
+	for i, kind := range s.Evidence {
+		switch {
+		case !slices.Contains(EvidenceKinds(), kind):
+			add(fmt.Sprintf("evidence[%d]", i), "must be one of %s", strings.Join(EvidenceKinds(), ", "))
+		case slices.Contains(s.Evidence[:i], kind):
+			add(fmt.Sprintf("evidence[%d]", i), "names %s a second time", kind)
+		}
+	}
+	return out
+}
+
+// controlLine is the line of the first control character that is neither a tab
+// nor part of a line break; zero where there is none.
+func controlLine(s string) int {
+	i := strings.IndexFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r' })
+	if i < 0 {
+		return 0
+	}
+	return 1 + strings.Count(s[:i], "\n")
+}
+
+// evidence is the kinds to attach, in the order of [EvidenceKinds].
+func (s Source) evidence() []string {
+	kinds := EvidenceKinds()
+	if s.Evidence == nil {
+		return kinds
+	}
+	return slices.DeleteFunc(kinds, func(kind string) bool { return !slices.Contains(s.Evidence, kind) })
+}
+
+func invalid(faults ...claim.Fault) error {
+	return &claim.InvalidError{What: "template", Faults: faults}
+}

@@ -1,0 +1,257 @@
+package templates
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// View is what templates see. The subject, the body and the tags see [Message]
+// alone; the internal note sees Internal as well. Every text in it is cleaned,
+// and every documented key exists for every claim, empty where the claim says
+// nothing. docs/templates.md lists the keys.
+type View struct {
+	Message
+	Internal Internal `doc:"what only the internal note may hold"`
+}
+
+// Message is the part of a [View] that the customer gave or already knows.
+type Message struct {
+	Reference       string       `doc:"the short code of the claim, such as CF-7QK2M4XWZ3TA; every body carries it"`
+	Language        string       `doc:"the language of the template, such as de"`
+	Shop            string       `doc:"the shop's name"`
+	Reason          Word         `doc:"why the customer complains"`
+	Flow            Word         `doc:"the form that the customer went through"`
+	Preference      Word         `doc:"what the customer wants"`
+	Phase           Word         `doc:"where the parcel was"`
+	Description     string       `doc:"the customer's own text; may have several lines, see lines" text:"lines"`
+	Items           []Item       `doc:"the affected items"`
+	Answers         []Answer     `doc:"the answers to the shop's own questions"`
+	Shipments       []Shipment   `doc:"the parcels that the claim is about"`
+	OtherClaims     []OtherClaim `doc:"the order's other claims"`
+	OtherClaimsLine string       `doc:"one line that names the order's other claims; empty where there are none. A body that uses neither this nor OtherClaims begins with it by itself"`
+	Photos          int          `doc:"how many photos the customer gave"`
+	Signed          bool         `doc:"whether the customer signed"`
+	Customer        Customer     `doc:"who claims"`
+	Order           Order        `doc:"the order"`
+}
+
+// Item is an affected item.
+type Item struct {
+	Name     string `doc:"the title, else the SKU"`
+	Title    string `doc:"the title"`
+	SKU      string `doc:"the article number"`
+	Quantity int    `doc:"how many units are affected"`
+	Photos   int    `doc:"how many photos show it"`
+}
+
+// Answer is an answer to one of the shop's own questions.
+type Answer struct {
+	Question string `doc:"the shop's question"`
+	Answer   string `doc:"the customer's answer; may have several lines, see lines" text:"lines"`
+}
+
+// Shipment is a parcel.
+type Shipment struct {
+	Carrier        string `doc:"the carrier, such as DHL"`
+	TrackingNumber string `doc:"the tracking number"`
+	TrackingURL    string `doc:"the address where the parcel can be followed; empty unless it is one of the web"`
+	Phase          Word   `doc:"where the parcel was"`
+}
+
+// OtherClaim is another claim of the same order.
+type OtherClaim struct {
+	Reference    string `doc:"its short code"`
+	Conversation string `doc:"the number of its conversation in Dixa; empty before it has one"`
+	State        Word   `doc:"where it stands"`
+}
+
+// Customer is who claims.
+type Customer struct {
+	Name      string `doc:"first and last name"`
+	FirstName string `doc:"first name"`
+	LastName  string `doc:"last name"`
+	Email     string `doc:"e-mail address"`
+	Phone     string `doc:"telephone number as given"`
+}
+
+// Order is the order that the claim is about.
+type Order struct {
+	Number   string `doc:"the order number without a leading #"`
+	PlacedOn string `doc:"the day of the order as the language writes it"`
+}
+
+// Internal is what the customer does not know or must not see.
+type Internal struct {
+	ClaimID  string          `doc:"the claim's id at its owner"`
+	ShopSlug string          `doc:"the shop's slug"`
+	Value    string          `doc:"the net value of the affected items, else of the order; empty where nothing has a price"`
+	Total    string          `doc:"the total of the order"`
+	Currency string          `doc:"the currency of every amount, such as EUR"`
+	Country  string          `doc:"the country code of the order's address"`
+	Status   string          `doc:"what the claim's owner says of it, such as pending"`
+	Items    []InternalPrice `doc:"the affected items with their prices"`
+}
+
+// InternalPrice is an affected item with its price.
+type InternalPrice struct {
+	Name     string `doc:"the title, else the SKU"`
+	Quantity int    `doc:"how many units are affected"`
+	NetPrice string `doc:"the net price of one unit; empty where it is not known"`
+}
+
+// How many entries each list of a view ever has. The bounds of a template's work
+// rest on them.
+const (
+	maxItems       = 200
+	maxAnswers     = 100
+	maxShipments   = 50
+	maxOtherClaims = 20
+)
+
+var listBounds = map[reflect.Type]int{
+	reflect.TypeFor[[]Item]():          maxItems,
+	reflect.TypeFor[[]InternalPrice](): maxItems,
+	reflect.TypeFor[[]Answer]():        maxAnswers,
+	reflect.TypeFor[[]Shipment]():      maxShipments,
+	reflect.TypeFor[[]OtherClaim]():    maxOtherClaims,
+}
+
+// ViewInput is what a [View] needs beside the claim.
+type ViewInput struct {
+	// ShopName is the shop's name for people; empty takes its slug.
+	ShopName string
+	// Language is the language of the template that won.
+	Language string
+	// Reference is the claim's short code; empty takes [claim.Ref.Reference].
+	Reference string
+	// OtherClaims are the order's other claims.
+	OtherClaims []claim.OtherClaim
+}
+
+// NewView makes the view of a claim. It copies and cleans what it takes.
+func NewView(c *claim.Claim, in ViewInput) View {
+	words := wordsIn(in.Language)
+	ref := claim.Ref{Shop: c.Shop, ID: c.ID}
+	v := View{Message: Message{
+		Reference: in.Reference, Language: in.Language, Shop: in.ShopName,
+		Reason:      word(c.Reason, words.Reasons).capitalised(),
+		Flow:        word(c.FlowKey(), words.Reasons).capitalised(),
+		Preference:  word(c.Preference, words.Preferences),
+		Phase:       word(c.ShipmentPhase(), words.Phases),
+		Description: c.Description,
+		Photos:      len(c.ImageURLs) + len(c.OptionalImageURLs),
+		Signed:      c.SignatureURL != "",
+		Customer: Customer{
+			Name:      c.Customer.FirstName + " " + c.Customer.LastName,
+			FirstName: c.Customer.FirstName, LastName: c.Customer.LastName,
+			Email: c.Customer.Email, Phone: c.Customer.Phone,
+		},
+		Order: Order{Number: strings.TrimLeft(c.Order.Number, "# ")},
+	}, Internal: Internal{
+		ClaimID: c.ID, ShopSlug: c.Shop, Total: string(c.Order.Total), Currency: c.Order.Currency,
+		Country: c.Order.Address.CountryCode, Status: c.Status,
+	}}
+	if v.Reference == "" {
+		v.Reference = ref.Reference()
+	}
+	if v.Shop == "" {
+		v.Shop = c.Shop
+	}
+	if !c.Order.PlacedAt.IsZero() {
+		v.Order.PlacedOn = c.Order.PlacedAt.UTC().Format(words.Date)
+	}
+	if value, priced := c.Value(); priced {
+		v.Internal.Value = value.StringFixed(2)
+	}
+	for _, i := range bounded(c.Items, maxItems) {
+		name := i.Title
+		if name == "" {
+			name = i.SKU
+		}
+		v.Photos += len(i.ImageURLs)
+		v.Items = append(v.Items, Item{Name: name, Title: i.Title, SKU: i.SKU, Quantity: i.Quantity, Photos: len(i.ImageURLs)})
+		v.Internal.Items = append(v.Internal.Items, InternalPrice{Name: name, Quantity: i.Quantity, NetPrice: string(i.NetPrice)})
+	}
+	for _, a := range bounded(c.Answers, maxAnswers) {
+		v.Answers = append(v.Answers, Answer{Question: a.Question, Answer: a.Answer})
+	}
+	for _, s := range bounded(c.Shipments, maxShipments) {
+		v.Shipments = append(v.Shipments, Shipment{
+			Carrier: carrier(s.Carrier), TrackingNumber: s.TrackingNumber,
+			TrackingURL: webAddress(s.TrackingURL), Phase: word(s.Phase, words.Phases),
+		})
+	}
+	for _, o := range bounded(in.OtherClaims, maxOtherClaims) {
+		other := OtherClaim{Reference: claim.Ref{Shop: c.Shop, ID: o.ID}.Reference(), State: word(string(o.State), words.States)}
+		if o.ConversationID != 0 {
+			other.Conversation = strconv.FormatInt(o.ConversationID, 10)
+		}
+		v.OtherClaims = append(v.OtherClaims, other)
+	}
+	v.OtherClaimsLine = otherClaimsLine(v.OtherClaims, words)
+	return eachText(v, func(s string, lines bool) string {
+		if lines {
+			return strings.TrimSpace(clean(s))
+		}
+		return oneLine(s)
+	})
+}
+
+// bounded is the list less what lies beyond a view's bounds. Validation keeps a
+// claim within them; the number of an order's claims has no other bound.
+func bounded[T any](list []T, most int) []T { return list[:min(len(list), most)] }
+
+func carrier(code string) string {
+	if name, ok := carriers()[claim.Key(code)]; ok {
+		return name
+	}
+	return code
+}
+
+// otherClaimsLine names the order's other claims with conversation and state.
+func otherClaimsLine(others []OtherClaim, words vocabulary) string {
+	if len(others) == 0 {
+		return ""
+	}
+	parts := make([]string, len(others))
+	for i, o := range others {
+		parts[i] = o.Reference
+		if o.Conversation != "" {
+			parts[i] = words.Labels["conversation"] + " " + o.Conversation
+		}
+		parts[i] += " (" + o.State.Text + ")"
+	}
+	return words.Labels["other_claims"] + ": " + strings.Join(parts, ", ")
+}
+
+// eachText is a copy of the view in which change was applied to every text;
+// lines says whether it may have several lines.
+func eachText(v View, change func(s string, lines bool) string) View {
+	return changed(reflect.ValueOf(v), false, change).Interface().(View)
+}
+
+func changed(v reflect.Value, lines bool, change func(string, bool) string) reflect.Value {
+	out := reflect.New(v.Type()).Elem()
+	switch v.Kind() {
+	case reflect.String:
+		out.SetString(change(v.String(), lines))
+	case reflect.Struct:
+		for i := range v.NumField() {
+			out.Field(i).Set(changed(v.Field(i), v.Type().Field(i).Tag.Get("text") == "lines", change))
+		}
+	case reflect.Slice:
+		if v.IsNil() {
+			return v
+		}
+		out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+		for i := range v.Len() {
+			out.Index(i).Set(changed(v.Index(i), false, change))
+		}
+	default:
+		return v
+	}
+	return out
+}

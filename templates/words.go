@@ -1,0 +1,80 @@
+package templates
+
+import (
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// vocabulary is the words of claims in one language; see words/en.yaml.
+type vocabulary struct {
+	Date        string            `yaml:"date"`
+	Labels      map[string]string `yaml:"labels"`
+	Reasons     map[string]string `yaml:"reasons"`
+	Preferences map[string]string `yaml:"preferences"`
+	Phases      map[string]string `yaml:"phases"`
+	States      map[string]string `yaml:"states"`
+}
+
+var vocabularies = sync.OnceValue(func() map[string]vocabulary {
+	all := map[string]vocabulary{}
+	for _, language := range DefaultLanguages() {
+		var v vocabulary
+		if err := readYAML("words/"+language+".yaml", &v); err != nil {
+			panic(err) // the files are part of the program and tested
+		}
+		all[language] = v
+	}
+	return all
+})
+
+var carriers = sync.OnceValue(func() map[string]string {
+	var names map[string]string
+	if err := readYAML("words/carriers.yaml", &names); err != nil {
+		panic(err) // the file is part of the program and tested
+	}
+	return names
+})
+
+// wordsIn are the words of the language, of English where we have none.
+func wordsIn(language string) vocabulary {
+	if v, ok := vocabularies()[baseOf(language)]; ok {
+		return v
+	}
+	return vocabularies()["en"]
+}
+
+// Word is a value of an open vocabulary with its word for people.
+type Word struct {
+	Key  string `doc:"the value in one spelling, such as partial_damage; empty where there is none"`
+	Text string `doc:"the word for it in the template's language; a value that nobody knows is made readable"`
+}
+
+// maxWord bounds a word that a stranger chose, in characters.
+const maxWord = 100
+
+// word looks a value up. One that is not in the table reads as it was written,
+// less its underscores.
+func word(value string, table map[string]string) Word {
+	key := claim.Key(value)
+	if text, ok := table[key]; ok {
+		return Word{Key: key, Text: text}
+	}
+	text := oneLine(value)
+	if !strings.ContainsRune(text, ' ') && text != "" {
+		text = strings.ReplaceAll(key, "_", " ")
+	}
+	return Word{Key: key, Text: shorten(text, maxWord, "…")}
+}
+
+// capitalised begins the word with a capital letter.
+func (w Word) capitalised() Word {
+	r, n := utf8.DecodeRuneInString(w.Text)
+	if n > 0 {
+		w.Text = string(unicode.ToTitle(r)) + w.Text[n:]
+	}
+	return w
+}
