@@ -23,7 +23,7 @@ type Config struct {
 	Keys        Secret `env:"CLAIMFLOW_KEYS" used:"starter, worker" doc:"The keys that seal claims and tokens in the store, as 'starter keys new' prints them, or 'file:' and the path of a file that holds them. Every process of one store needs the same."`
 
 	DixaURL  string        `env:"CLAIMFLOW_DIXA_URL" envDefault:"https://dev.dixa.io/v1/" validate:"required,http_url" used:"starter, worker" doc:"The Dixa API, or an emulator of it."`
-	DixaPace time.Duration `env:"CLAIMFLOW_PACE" envDefault:"110ms" validate:"min=100ms,max=1m" used:"starter, worker" doc:"The least time between two requests with one Dixa token, over all processes. Dixa allows 10 requests per second; less than 100ms is refused."`
+	DixaPace time.Duration `env:"CLAIMFLOW_PACE" envDefault:"104ms" validate:"min=100ms,max=1m" used:"starter, worker" doc:"The least time between two requests with one Dixa token, over all processes. Dixa allows 10 requests per second, so less than 100ms is refused; a little more leaves room for requests that overtake each other on the way."`
 
 	Listen        string `env:"CLAIMFLOW_LISTEN" envDefault:":8080" validate:"required,address" used:"starter" doc:"The address that 'starter serve' listens on."`
 	MetricsListen string `env:"CLAIMFLOW_METRICS_LISTEN" validate:"omitempty,address" used:"worker" doc:"The address on which the worker serves /metrics and /healthz. Empty: nowhere. 'starter serve' has them on its own address."`
@@ -101,7 +101,7 @@ func unreadable(err error) error {
 func kindInWords(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
-		return "length of time such as 110ms or 1s"
+		return "length of time such as 104ms or 1s"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	default:

@@ -35,7 +35,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "sqlite:claimflow.db", c.DatabaseURL)
 	require.Equal(t, "https://dev.dixa.io/v1/", c.DixaURL)
 	require.Equal(t, ":8080", c.Listen, "an empty variable counts as missing")
-	require.Equal(t, 110*time.Millisecond, c.DixaPace)
+	require.Equal(t, 104*time.Millisecond, c.DixaPace)
 	require.False(t, c.AllowPrivateEvidence)
 }
 
@@ -56,7 +56,7 @@ func TestEveryProblemAtOnceByVariable(t *testing.T) {
 func TestUnreadableValues(t *testing.T) {
 	t.Parallel()
 	_, err := config.LoadFrom([]string{"CLAIMFLOW_PACE=soon", "CLAIMFLOW_ALLOW_PRIVATE_EVIDENCE=perhaps"})
-	require.ErrorContains(t, err, "CLAIMFLOW_PACE is not a length of time such as 110ms or 1s")
+	require.ErrorContains(t, err, "CLAIMFLOW_PACE is not a length of time such as 104ms or 1s")
 	require.ErrorContains(t, err, "CLAIMFLOW_ALLOW_PRIVATE_EVIDENCE is not a true or false")
 }
 

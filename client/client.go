@@ -1,0 +1,217 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+const (
+	// DefaultTimeout bounds one request from connecting to the last byte.
+	DefaultTimeout = 30 * time.Second
+	// DefaultRetryFor bounds how long a call goes on trying.
+	DefaultRetryFor = 30 * time.Second
+
+	maxReplyBytes = 64 << 20
+)
+
+// Client calls the HTTP API of `starter serve`. Make one with [New]. It is safe
+// for concurrent use.
+type Client struct {
+	base      *url.URL
+	key       string
+	http      *http.Client
+	userAgent string
+	timeout   time.Duration
+	retryFor  time.Duration
+	first     time.Duration
+}
+
+// Option configures a Client in [New].
+type Option func(*Client)
+
+// WithHTTPClient sends requests through h. Its Timeout bounds a request beside
+// [WithTimeout].
+func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
+
+// WithTimeout bounds one request; defaults to [DefaultTimeout].
+func WithTimeout(d time.Duration) Option { return func(c *Client) { c.timeout = d } }
+
+// WithRetries says how long a call goes on trying and how long it waits before
+// the second try, which doubles from try to try; 0 for the first never tries
+// again. Tried again is what may be sent twice, when no answer came or the
+// answer was 429, 502, 503 or 504, after the time that Retry-After asks for.
+// Defaults to [DefaultRetryFor] and half a second.
+func WithRetries(total, first time.Duration) Option {
+	return func(c *Client) { c.retryFor, c.first = total, first }
+}
+
+// WithUserAgent names the calling service.
+func WithUserAgent(ua string) Option { return func(c *Client) { c.userAgent = ua } }
+
+// New returns a client of the service at baseURL, such as
+// "https://claims.example", that identifies itself by an API key.
+func New(baseURL, apiKey string, opts ...Option) (*Client, error) {
+	base, err := url.Parse(baseURL)
+	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
+		return nil, errors.New("claimflow: the address of the service is not an http(s) address such as https://claims.example")
+	}
+	c := &Client{
+		base: base, key: apiKey, http: http.DefaultClient, userAgent: "claimflow-go",
+		timeout: DefaultTimeout, retryFor: DefaultRetryFor, first: backoff.DefaultInitialInterval,
+	}
+	for _, o := range opts {
+		o(c)
+	}
+	return c, nil
+}
+
+// call is one request of the API.
+type call struct {
+	method string
+	path   []string // segments; escaped when sent
+	query  url.Values
+	body   any    // encoded as JSON; json.RawMessage goes as it is
+	accept string // defaults to application/json
+	// once marks what must not be sent twice.
+	once bool
+	// slow marks what takes as long as a conversation with Dixa does.
+	slow bool
+}
+
+// answer is a reply of success.
+type answer struct {
+	status int
+	body   []byte
+}
+
+// do sends the call, again where that is safe, and decodes the reply into out.
+func (c *Client) do(ctx context.Context, k call, out any) error {
+	a, err := c.send(ctx, k)
+	if err != nil {
+		return err
+	}
+	if out == nil || len(a.body) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(a.body, out); err != nil {
+		return fmt.Errorf("claimflow: %s %s: the reply is not what this client knows: %w; is the service older or newer?", k.method, k.route(), err)
+	}
+	return nil
+}
+
+func (c *Client) send(ctx context.Context, k call) (*answer, error) {
+	body, err := encode(k.body)
+	if err != nil {
+		return nil, fmt.Errorf("claimflow: %s %s: encode the body: %w", k.method, k.route(), err)
+	}
+	var last error
+	try := func() (*answer, error) {
+		a, err := c.once(ctx, k, body)
+		last = err
+		var e *Error
+		switch {
+		case err == nil:
+			return a, nil
+		case !errors.As(err, &e) && k.once, errors.As(err, &e) && !e.mayRetry(k.once):
+			return nil, backoff.Permanent(err)
+		case e != nil && e.RetryAfter > 0:
+			return nil, &backoff.RetryAfterError{Duration: e.RetryAfter}
+		default:
+			return nil, err
+		}
+	}
+	if c.retryFor <= 0 {
+		a, err := c.once(ctx, k, body)
+		return a, err
+	}
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval = c.first
+	a, err := backoff.Retry(ctx, try, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(c.retryFor))
+	if err != nil && last != nil {
+		return nil, last
+	}
+	return a, err
+}
+
+func (c *Client) once(ctx context.Context, k call, body []byte) (*answer, error) {
+	timeout := c.timeout
+	if k.slow {
+		timeout = max(timeout, 2*time.Minute)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	target := c.base.JoinPath(escaped(k.path)...)
+	target.RawQuery = k.query.Encode()
+	req, err := http.NewRequestWithContext(ctx, k.method, target.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("claimflow: %s %s: %w", k.method, k.route(), err)
+	}
+	req.Header.Set("User-Agent", c.userAgent)
+	req.Header.Set("Accept", "application/json")
+	if k.accept != "" {
+		req.Header.Set("Accept", k.accept)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("claimflow: %s %s: %w; is the service running at %s?", k.method, k.route(), withoutURL(err), c.base.Redacted())
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("claimflow: %s %s: read the reply: %w", k.method, k.route(), err)
+	}
+	if len(data) > maxReplyBytes {
+		return nil, fmt.Errorf("claimflow: %s %s: the reply is larger than %d bytes; ask for less at once", k.method, k.route(), maxReplyBytes)
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return nil, readError(k, resp, data)
+	}
+	return &answer{status: resp.StatusCode, body: data}, nil
+}
+
+func (k call) route() string { return "/" + strings.Join(k.path, "/") }
+
+func escaped(path []string) []string {
+	out := make([]string, len(path))
+	for i, p := range path {
+		out[i] = url.PathEscape(p)
+	}
+	return out
+}
+
+func encode(body any) ([]byte, error) {
+	switch b := body.(type) {
+	case nil:
+		return nil, nil
+	case json.RawMessage:
+		return b, nil
+	default:
+		return json.Marshal(b)
+	}
+}
+
+// withoutURL takes the address, which the message names already, from an error
+// of net/http.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}

@@ -1,0 +1,217 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// NewShop is a shop to add.
+type NewShop struct {
+	Slug string `json:"slug" validate:"required,slug" doc:"The shop's name in addresses: small letters, digits, - and _."`
+	Name string `json:"name,omitempty" validate:"max=200" doc:"The shop's name for people; templates use it."`
+	// Feature says whether the platform offers Dixa to the shop; nil means yes.
+	Feature *bool `json:"dixa_feature,omitempty" doc:"Whether the platform offers Dixa to the shop. Missing means yes."`
+}
+
+// ShopPatch changes a shop; nil members do not.
+type ShopPatch struct {
+	Name    *string `json:"name,omitempty" doc:"The shop's name for people."`
+	Feature *bool   `json:"dixa_feature,omitempty" doc:"Whether the platform offers Dixa to the shop."`
+}
+
+// ShopList is the platform's shops.
+type ShopList struct {
+	Shops []claim.Shop `json:"data"`
+}
+
+// Shops lists the platform's shops by slug.
+func (c *Client) Shops(ctx context.Context) ([]claim.Shop, error) {
+	var out ShopList
+	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "shops"}}, &out)
+	return out.Shops, err
+}
+
+// Shop reads a shop with the counts of its claims by state.
+func (c *Client) Shop(ctx context.Context, shop string) (claim.Shop, error) {
+	var out claim.Shop
+	err := c.do(ctx, call{method: http.MethodGet, path: shopPath(shop)}, &out)
+	return out, err
+}
+
+// AddShop adds a shop. One that exists is an [*Error] with [CodeConflict]. It is
+// not tried again where no answer came.
+func (c *Client) AddShop(ctx context.Context, s NewShop) (claim.Shop, error) {
+	var out claim.Shop
+	err := c.do(ctx, call{method: http.MethodPost, path: []string{"v1", "shops"}, body: s, once: true}, &out)
+	return out, err
+}
+
+// PatchShop changes a shop.
+func (c *Client) PatchShop(ctx context.Context, shop string, p ShopPatch) (claim.Shop, error) {
+	var out claim.Shop
+	err := c.do(ctx, call{method: http.MethodPatch, path: shopPath(shop), body: p}, &out)
+	return out, err
+}
+
+// DeleteShop removes a shop. Its claims are no longer reachable.
+func (c *Client) DeleteShop(ctx context.Context, shop string) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: shopPath(shop)}, nil)
+}
+
+// Count is how many claims a command reached.
+type Count struct {
+	Claims int `json:"claims" doc:"How many claims the command reached."`
+}
+
+// RetryShopRequest narrows [Client.RetryShop].
+type RetryShopRequest struct {
+	Causes []claim.Cause `json:"causes,omitempty" doc:"Only claims parked for one of these causes. Missing means all."`
+}
+
+// RetryShop takes up again every parked claim of the shop, or those parked for
+// one of the causes.
+func (c *Client) RetryShop(ctx context.Context, shop string, causes ...claim.Cause) (int, error) {
+	var out Count
+	err := c.do(ctx, call{method: http.MethodPost, path: shopPath(shop, "retry"), body: RetryShopRequest{Causes: causes}}, &out)
+	return out.Claims, err
+}
+
+// OpenSkippedRequest narrows [Client.OpenSkipped].
+type OpenSkippedRequest struct {
+	Since time.Time `json:"since,omitzero" doc:"Only claims accepted since then. Missing means all."`
+}
+
+// OpenSkipped opens the claims that came while the integration was off, since a
+// time; the zero time means all.
+func (c *Client) OpenSkipped(ctx context.Context, shop string, since time.Time) (int, error) {
+	var out Count
+	err := c.do(ctx, call{method: http.MethodPost, path: shopPath(shop, "open-skipped"), body: OpenSkippedRequest{Since: since}}, &out)
+	return out.Claims, err
+}
+
+// Pause makes the shop's new claims wait.
+func (c *Client) Pause(ctx context.Context, shop string) (claim.Shop, error) {
+	return c.switched(ctx, shop, "pause")
+}
+
+// Resume lets the shop's waiting claims go on.
+func (c *Client) Resume(ctx context.Context, shop string) (claim.Shop, error) {
+	return c.switched(ctx, shop, "resume")
+}
+
+// Enable makes the shop's claims become conversations from now on. It is an
+// [*Error] until a live contact endpoint is saved.
+func (c *Client) Enable(ctx context.Context, shop string) (claim.Shop, error) {
+	return c.switched(ctx, shop, "integrations", "dixa", "enable")
+}
+
+// Disable makes new claims be skipped.
+func (c *Client) Disable(ctx context.Context, shop string) (claim.Shop, error) {
+	return c.switched(ctx, shop, "integrations", "dixa", "disable")
+}
+
+func (c *Client) switched(ctx context.Context, shop string, tail ...string) (claim.Shop, error) {
+	var out claim.Shop
+	err := c.do(ctx, call{method: http.MethodPost, path: shopPath(shop, tail...), slow: true}, &out)
+	return out, err
+}
+
+// Integration reads a shop's Dixa integration: its own settings and what they
+// come to with those that it inherits.
+func (c *Client) Integration(ctx context.Context, shop string) (claim.Integration, error) {
+	var out claim.Integration
+	err := c.do(ctx, call{method: http.MethodGet, path: dixaOf(shop)}, &out)
+	return out, err
+}
+
+// ChangeSettings merges a JSON object into the shop's own settings (RFC 7396: a
+// null removes a member, so that it is inherited again). What names something in
+// Dixa is checked there; faults are an [*Error] with [CodeInvalid].
+func (c *Client) ChangeSettings(ctx context.Context, shop string, patch json.RawMessage) (claim.Integration, error) {
+	var out claim.Integration
+	err := c.do(ctx, call{method: http.MethodPut, path: dixaOf(shop), body: patch, slow: true}, &out)
+	return out, err
+}
+
+// TokenRequest carries a Dixa API token.
+type TokenRequest struct {
+	Token string `json:"token" doc:"The Dixa API token as Dixa shows it, without space around it."`
+}
+
+// Connect saves a shop's Dixa API token after Dixa has taken it.
+func (c *Client) Connect(ctx context.Context, shop, token string) (claim.Connection, error) {
+	var out claim.Connection
+	err := c.do(ctx, call{method: http.MethodPut, path: dixaOf(shop, "token"), body: TokenRequest{Token: token}, slow: true}, &out)
+	return out, err
+}
+
+// Report is what a look at a shop's Dixa found.
+type Report struct {
+	// OK says that no check failed.
+	OK     bool    `json:"ok" doc:"No check failed."`
+	Checks []Check `json:"checks"`
+	// ConversationID is the conversation that a test opened.
+	ConversationID int64 `json:"conversation_id,omitempty" doc:"The conversation that a test opened."`
+}
+
+// Check is one thing that was looked at.
+type Check struct {
+	Name   string `json:"check" doc:"What was looked at." example:"contact endpoint"`
+	Result string `json:"result" enum:"ok,failed,skipped"`
+	// Detail says what was found and, where it failed, what to do.
+	Detail string `json:"detail" doc:"What was found and, where it failed, what to do."`
+}
+
+// Validate checks a shop's connection and settings against Dixa. It only reads.
+func (c *Client) Validate(ctx context.Context, shop string) (Report, error) {
+	var out Report
+	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "validate"), slow: true}, &out)
+	return out, err
+}
+
+// TestRequest names the customer of a test conversation.
+type TestRequest struct {
+	Email string `json:"email" format:"email" doc:"The address in whose name the test conversation is opened. Dixa may write to it."`
+}
+
+// Test opens a conversation tagged claimflow-test in the name of an address,
+// finds out what the token may do and closes it. It is never tried again.
+func (c *Client) Test(ctx context.Context, shop, email string) (Report, error) {
+	var out Report
+	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "test"), body: TestRequest{Email: email}, once: true, slow: true}, &out)
+	return out, err
+}
+
+// PlatformSettings is the layer of settings that all shops inherit.
+type PlatformSettings struct {
+	Own json.RawMessage `json:"own_settings" doc:"The platform's own layer: some of the members of the settings."`
+	// Effective is what a shop without settings of its own has.
+	Effective claim.Settings `json:"settings"`
+}
+
+// PlatformSettings reads the settings that all shops inherit.
+func (c *Client) PlatformSettings(ctx context.Context) (PlatformSettings, error) {
+	var out PlatformSettings
+	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "settings"}}, &out)
+	return out, err
+}
+
+// ChangePlatformSettings merges a JSON object into them, as
+// [Client.ChangeSettings] does for a shop.
+func (c *Client) ChangePlatformSettings(ctx context.Context, patch json.RawMessage) (PlatformSettings, error) {
+	var out PlatformSettings
+	err := c.do(ctx, call{method: http.MethodPut, path: []string{"v1", "settings"}, body: patch}, &out)
+	return out, err
+}
+
+func shopPath(shop string, tail ...string) []string {
+	return append([]string{"v1", "shops", shop}, tail...)
+}
+
+func dixaOf(shop string, tail ...string) []string {
+	return shopPath(shop, append([]string{"integrations", "dixa"}, tail...)...)
+}

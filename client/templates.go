@@ -1,0 +1,112 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// TemplateSource is a ticket template: what a claim's conversation says. A
+// member that is left out comes from the layer beneath: shop, platform, built-in.
+type TemplateSource struct {
+	Subject string `json:"subject,omitempty" yaml:"subject" doc:"The conversation's subject, as a template."`
+	Body    string `json:"body,omitempty" yaml:"body" doc:"The first message, as a template."`
+	// Format is "html" (the default) or "text".
+	Format string `json:"format,omitempty" yaml:"format" enum:"html,text" doc:"What the body is."`
+	// Tags are templates of tags beside the default ones.
+	Tags []string `json:"tags,omitzero" yaml:"tags" doc:"Tags beside the default ones, each a template."`
+	Note string   `json:"note,omitempty" yaml:"note" doc:"The internal note, as a template. Missing: none."`
+	// Evidence names the kinds of files to attach: "item", "claim", "optional",
+	// "signature". Nil means all, empty none.
+	Evidence []string `json:"evidence,omitzero" yaml:"evidence" doc:"Which kinds of files are attached: item, claim, optional, signature. Missing: all; empty: none."`
+}
+
+// Template is a template with where it is from.
+type Template struct {
+	// Scope is "shop", "platform" or "built-in".
+	Scope    string `json:"scope" enum:"shop,platform,built-in"`
+	Key      string `json:"reason" doc:"The reason or flow that it is for."`
+	Language string `json:"language"`
+	// Source is the template itself; lists leave it out.
+	Source    *TemplateSource `json:"template,omitempty"`
+	UpdatedAt time.Time       `json:"updated_at,omitzero"`
+}
+
+// TemplateList is a list of templates.
+type TemplateList struct {
+	Templates []Template `json:"data"`
+}
+
+// PreviewRequest says what to render.
+type PreviewRequest struct {
+	// Template is one that is not saved; nil renders what would be used.
+	Template *TemplateSource `json:"template,omitempty" doc:"A template that is not saved yet. Missing: the one that would be used."`
+	// Claim is the claim to render for, in either wire form; empty takes a
+	// sample of the reason.
+	Claim json.RawMessage `json:"claim,omitempty" doc:"The claim to render for, in either wire form. Missing: a sample."`
+}
+
+// Ticket is a rendered template.
+type Ticket struct {
+	// Template names the one that was rendered, such as "shop/damaged/de".
+	Template string   `json:"template"`
+	Subject  string   `json:"subject"`
+	Body     string   `json:"body"`
+	Format   string   `json:"format"`
+	Tags     []string `json:"tags"`
+	Note     string   `json:"note,omitempty"`
+}
+
+// Templates lists the templates that a shop has or inherits; an empty shop lists
+// those of the platform.
+func (c *Client) Templates(ctx context.Context, shop string) ([]Template, error) {
+	var out TemplateList
+	err := c.do(ctx, call{method: http.MethodGet, path: templatePath(shop)}, &out)
+	return out.Templates, err
+}
+
+// Template reads the template that a reason and a language get in a shop, which
+// may be an inherited one.
+func (c *Client) Template(ctx context.Context, shop, reason, language string) (Template, error) {
+	var out Template
+	err := c.do(ctx, call{method: http.MethodGet, path: templatePath(shop, reason), query: inLanguage(language)}, &out)
+	return out, err
+}
+
+// SetTemplate saves a template of the shop, or of the platform where shop is
+// empty. One that does not render is an [*Error] with [CodeInvalid] that names
+// the line.
+func (c *Client) SetTemplate(ctx context.Context, shop, reason, language string, t TemplateSource) (Template, error) {
+	var out Template
+	err := c.do(ctx, call{method: http.MethodPut, path: templatePath(shop, reason), query: inLanguage(language), body: t}, &out)
+	return out, err
+}
+
+// DeleteTemplate removes a template of the shop or the platform, so that the
+// inherited one holds again.
+func (c *Client) DeleteTemplate(ctx context.Context, shop, reason, language string) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: templatePath(shop, reason), query: inLanguage(language)}, nil)
+}
+
+// PreviewTemplate renders a template without sending anything to Dixa.
+func (c *Client) PreviewTemplate(ctx context.Context, shop, reason, language string, r PreviewRequest) (Ticket, error) {
+	var out Ticket
+	err := c.do(ctx, call{method: http.MethodPost, path: append(templatePath(shop, reason), "preview"), query: inLanguage(language), body: r}, &out)
+	return out, err
+}
+
+func templatePath(shop string, tail ...string) []string {
+	if shop == "" {
+		return append([]string{"v1", "templates"}, tail...)
+	}
+	return shopPath(shop, append([]string{"templates"}, tail...)...)
+}
+
+func inLanguage(language string) url.Values {
+	if language == "" {
+		return nil
+	}
+	return url.Values{"language": {language}}
+}

@@ -1,0 +1,130 @@
+// Package api is the HTTP API of `starter serve`: claims, shops, settings,
+// templates and operator commands under /v1, and /healthz, /readyz, /metrics,
+// /openapi.json and /docs. The bodies that it speaks are those of the packages
+// claim and client; routes.go is its index.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/swaggest/swgui/v5emb"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/store"
+)
+
+// Options are what the API works with.
+type Options struct {
+	// Store keeps everything. Required.
+	Store *store.Store
+	// Onboarding sets shops up against Dixa. Required.
+	Onboarding *onboarding.Service
+	// Log takes one line per request and what goes wrong. Required.
+	Log *slog.Logger
+	// Kick is called after every change, so that claims start at once rather
+	// than at the dispatcher's next round. Optional.
+	Kick func()
+	// Temporal reports whether Temporal can be reached, for /readyz. Optional.
+	Temporal func(context.Context) error
+	// Metrics serves /metrics. Optional.
+	Metrics http.Handler
+	// Meters, Traces and Propagator instrument requests. Optional.
+	Meters     metric.MeterProvider
+	Traces     trace.TracerProvider
+	Propagator propagation.TextMapPropagator
+	// Version is the build's version, for /openapi.json.
+	Version string
+}
+
+type api struct {
+	store      *store.Store
+	onboarding *onboarding.Service
+	log        *slog.Logger
+	kick       func()
+	temporal   func(context.Context) error
+}
+
+// New returns the API as a handler.
+func New(o Options) (http.Handler, error) {
+	if o.Store == nil || o.Onboarding == nil || o.Log == nil {
+		return nil, errors.New("make the HTTP API: Store, Onboarding and Log are required")
+	}
+	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal}
+	if a.kick == nil {
+		a.kick = func() {}
+	}
+	mux := http.NewServeMux()
+	spec := humago.New(mux, a.configuration(o.Version))
+	spec.UseMiddleware(a.authorize(spec), a.record)
+	for _, r := range a.routes() {
+		r.register(spec)
+	}
+	mux.HandleFunc("GET /healthz", a.alive)
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("GET /docs/", v5emb.New("Claimflow", "/openapi.json", "/docs/"))
+	mux.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusPermanentRedirect))
+	if o.Metrics != nil {
+		mux.Handle("GET /metrics", o.Metrics)
+	}
+	mux.Handle("/", elsewhere(mux))
+	return a.around(mux, o), nil
+}
+
+// around wraps the routes: request id, trace, access log, panics.
+func (a *api) around(mux *http.ServeMux, o Options) http.Handler {
+	var options []otelhttp.Option
+	if o.Meters != nil {
+		options = append(options, otelhttp.WithMeterProvider(o.Meters))
+	}
+	if o.Traces != nil {
+		options = append(options, otelhttp.WithTracerProvider(o.Traces))
+	}
+	if o.Propagator != nil {
+		options = append(options, otelhttp.WithPropagators(o.Propagator))
+	}
+	return a.identified(a.logged(otelhttp.NewHandler(a.guarded(mux), "http", options...)))
+}
+
+func (a *api) configuration(version string) huma.Config {
+	if version == "" {
+		version = "dev"
+	}
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Claimflow", Version: version,
+				Description: "Turns a shop's resolution claims into Dixa conversations. Every error is problem details (RFC 9457).",
+			},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					apiKeyScheme: {Type: "http", Scheme: "bearer", Description: "An API key, as `starter key create` prints it."},
+				},
+			},
+			Tags: tags(),
+		},
+		OpenAPIPath:   "/openapi",
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
+		// A filter that is misspelt must not pass for one that matched everything.
+		RejectUnknownQueryParameters: true,
+	}
+}
+
+// requestTimeout bounds the work on one request; talkTimeout that on one that
+// asks Dixa many things.
+const (
+	requestTimeout = 30 * time.Second
+	talkTimeout    = 110 * time.Second
+)

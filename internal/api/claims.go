@@ -1,0 +1,229 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/store"
+)
+
+type submitInput struct {
+	InShop
+	RawBody []byte `contentType:"application/json"`
+}
+
+type submitOutput struct {
+	Status int
+	Body   client.Submitted
+}
+
+// submitAnswers documents the second status of success.
+func submitAnswers(r *route) {
+	r.document = func(_ huma.API, op *huma.Operation) {
+		op.Responses["202"].Description = "The claim is durable and will become a conversation."
+		op.Responses["200"] = &huma.Response{
+			Description: "The claim was known already with this content.", Content: op.Responses["202"].Content,
+		}
+	}
+}
+
+func (a *api) submitClaim(ctx context.Context, in *submitInput) (*submitOutput, error) {
+	c, err := claim.Decode(in.RawBody, in.Shop)
+	if err != nil {
+		return nil, err
+	}
+	accepted, err := a.store.Accept(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if len(accepted.Differences) > 0 {
+		p := newProblem(http.StatusConflict, client.CodeDiffers,
+			"The claim "+c.ID+" is known with other content, and the first holds. A changed claim is a new claim with an id of its own.")
+		for _, field := range accepted.Differences {
+			p.Errors = append(p.Errors, client.FieldError{Field: field, Message: "differs from what was accepted first"})
+		}
+		return nil, p
+	}
+	status := http.StatusOK
+	if accepted.New {
+		status = http.StatusAccepted
+	}
+	return &submitOutput{Status: status, Body: client.Submitted{New: accepted.New, Claim: accepted.Record}}, nil
+}
+
+type listInput struct {
+	InShop
+	Accept         string    `header:"Accept" hidden:"true"`
+	Format         string    `query:"format" enum:"json,csv" doc:"csv answers CSV whatever Accept says."`
+	State          []string  `query:"state" doc:"Only claims in one of these states, separated by commas."`
+	Cause          string    `query:"cause" doc:"Only claims that are parked for this cause."`
+	Reason         string    `query:"reason" doc:"Only claims of this reason, in any spelling."`
+	OrderNumber    string    `query:"order_number" doc:"Only claims of this order."`
+	ConversationID int64     `query:"conversation_id" minimum:"1" doc:"Only the claim of this conversation."`
+	Since          time.Time `query:"since" doc:"Only claims accepted at or after this time."`
+	Until          time.Time `query:"until" doc:"Only claims accepted before this time."`
+	Limit          int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many claims a page holds."`
+	Cursor         string    `query:"cursor" doc:"The cursor that the last page gave."`
+}
+
+func (in *listInput) filter() (store.ClaimFilter, error) {
+	f := store.ClaimFilter{
+		Shop: in.Shop, Cause: claim.Cause(in.Cause), Reason: in.Reason, OrderNumber: in.OrderNumber,
+		ConversationID: in.ConversationID, Since: in.Since, Until: in.Until, Limit: in.Limit, Cursor: in.Cursor,
+	}
+	if in.Cause != "" && !slices.Contains(claim.Causes(), f.Cause) {
+		return f, invalid("list", "cause", "must be one of %s", join(claim.Causes()))
+	}
+	for _, s := range in.State {
+		if !slices.Contains(claim.States(), claim.State(s)) {
+			return f, invalid("list", "state", "must be one of %s", join(claim.States()))
+		}
+		f.States = append(f.States, claim.State(s))
+	}
+	return f, nil
+}
+
+func join[T ~string](words []T) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = string(w)
+	}
+	return strings.Join(out, ", ")
+}
+
+// wantsCSV reads the wish from the address first, then from what is accepted.
+func (in *listInput) wantsCSV() bool {
+	return in.Format == "csv" || in.Format == "" && strings.HasPrefix(in.Accept, "text/csv")
+}
+
+type listOutput struct {
+	Body func(huma.Context)
+}
+
+// listAnswers documents both forms of the list.
+func listAnswers(r *route) {
+	r.document = func(spec huma.API, op *huma.Operation) {
+		page := spec.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[client.Page](), true, "Page")
+		op.Responses["200"].Content = map[string]*huma.MediaType{
+			"application/json": {Schema: page},
+			"text/csv":         {Schema: &huma.Schema{Type: "string"}},
+		}
+	}
+}
+
+func (a *api) listClaims(ctx context.Context, in *listInput) (*listOutput, error) {
+	f, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	records, next, err := a.store.List(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	if len(records) == 0 {
+		// An unknown shop is no shop without claims.
+		if _, err := a.store.Shop(ctx, in.Shop); err != nil {
+			return nil, err
+		}
+	}
+	if in.wantsCSV() {
+		return &listOutput{Body: func(out huma.Context) { a.writeCSV(ctx, out, f, records, next) }}, nil
+	}
+	if records == nil {
+		records = []claim.Record{}
+	}
+	return &listOutput{Body: func(out huma.Context) {
+		out.SetHeader("Content-Type", "application/json")
+		_ = json.NewEncoder(out.BodyWriter()).Encode(client.Page{Claims: records, Next: next}) // the caller may be gone
+	}}, nil
+}
+
+// InClaim is the part of an input that names a claim.
+type InClaim struct {
+	InShop
+	Claim string `path:"claim" doc:"The claim's id."`
+}
+
+func (in *InClaim) ref() claim.Ref { return claim.Ref{Shop: in.Shop, ID: in.Claim} }
+
+func (a *api) getClaim(ctx context.Context, in *InClaim) (*body[client.ClaimDetail], error) {
+	record, err := a.store.Record(ctx, in.ref())
+	if err != nil {
+		return nil, err
+	}
+	timeline, err := a.timeline(ctx, record)
+	return ok(client.ClaimDetail{Record: record, Timeline: timeline}, err)
+}
+
+// timeline is what happened to a claim: its own times, the events that were owed
+// to its owner and what operators did.
+func (a *api) timeline(ctx context.Context, r claim.Record) ([]client.TimelineEntry, error) {
+	events, err := a.store.Outbox(ctx, r.Ref)
+	if err != nil {
+		return nil, err
+	}
+	// A claim outlives few commands of its shop; the newest page has its own.
+	commands, _, err := a.store.AuditLog(ctx, store.AuditFilter{Shop: r.Shop, Since: r.AcceptedAt, Limit: 500})
+	if err != nil {
+		return nil, err
+	}
+	entries := []client.TimelineEntry{{At: r.AcceptedAt, What: "accepted"}}
+	for _, e := range events {
+		entries = append(entries, client.TimelineEntry{At: e.CreatedAt, What: e.Type})
+	}
+	for _, c := range commands {
+		if c.Target != r.ID {
+			continue
+		}
+		entries = append(entries, client.TimelineEntry{At: c.At, What: strings.TrimSuffix(c.Action, "-claim"), By: c.Actor})
+	}
+	slices.SortStableFunc(entries, func(x, y client.TimelineEntry) int { return x.At.Compare(y.At) })
+	return entries, nil
+}
+
+type retryInput struct {
+	InClaim
+	Body *client.RetryRequest
+}
+
+func (a *api) retryClaim(ctx context.Context, in *retryInput) (*body[claim.Record], error) {
+	var o store.RetryOptions
+	if in.Body != nil {
+		o.CreateAnyway = in.Body.CreateAnyway
+	}
+	if o.CreateAnyway {
+		changed(ctx, "create_anyway", "true")
+	}
+	return a.operated(ctx, in.ref(), a.store.Retry(ctx, in.ref(), o))
+}
+
+func (a *api) abandonClaim(ctx context.Context, in *InClaim) (*body[claim.Record], error) {
+	return a.operated(ctx, in.ref(), a.store.Abandon(ctx, in.ref()))
+}
+
+type linkInput struct {
+	InClaim
+	Body client.LinkRequest
+}
+
+func (a *api) linkClaim(ctx context.Context, in *linkInput) (*body[claim.Record], error) {
+	changed(ctx, "conversation_id", number(in.Body.ConversationID))
+	return a.operated(ctx, in.ref(), a.store.LinkTo(ctx, in.ref(), in.Body.ConversationID))
+}
+
+// operated answers a command with the claim as it now is.
+func (a *api) operated(ctx context.Context, ref claim.Ref, err error) (*body[claim.Record], error) {
+	if err != nil {
+		return nil, err
+	}
+	return ok(a.store.Record(ctx, ref))
+}

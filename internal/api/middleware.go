@@ -1,0 +1,141 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/felixge/httpsnoop"
+	"github.com/google/uuid"
+)
+
+// request is what the parts of one request's way tell each other.
+type request struct {
+	id string
+	// pattern is the route that serves it.
+	pattern string
+	// key is the API key that the request came with.
+	key *principal
+	// changed is what the audit log says was changed.
+	changed map[string]string
+	// err is what went wrong here, for the log.
+	err error
+}
+
+type requestKey struct{}
+
+func of(ctx context.Context) *request {
+	if r, ok := ctx.Value(requestKey{}).(*request); ok {
+		return r
+	}
+	return &request{}
+}
+
+func requestID(ctx context.Context) string { return of(ctx).id }
+
+// note keeps what went wrong for the request's line in the log.
+func note(ctx context.Context, err error) { of(ctx).err = err }
+
+// changed keeps what a command changed for the audit log: names of fields and
+// ids, never a secret or anything personal.
+func changed(ctx context.Context, name, value string) {
+	r := of(ctx)
+	if r.changed == nil {
+		r.changed = map[string]string{}
+	}
+	if value != "" {
+		r.changed[name] = value
+	}
+}
+
+// requestIDHeader carries the id that the caller gave or that was made up.
+const requestIDHeader = "X-Request-Id"
+
+// identified gives every request an id: the caller's, where it is one, or a new.
+func (a *api) identified(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get(requestIDHeader)
+		if _, err := uuid.Parse(id); err != nil {
+			id = uuid.NewString()
+		}
+		w.Header().Set(requestIDHeader, id)
+		ctx := context.WithValue(r.Context(), requestKey{}, &request{id: id})
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// logged writes one line per request: the route and never the address, whose
+// query may hold an order number, nor a body.
+func (a *api) logged(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m := httpsnoop.CaptureMetrics(next, w, r)
+		about := of(r.Context())
+		level := slog.LevelInfo
+		attrs := []slog.Attr{
+			slog.String("route", about.pattern), slog.Int("status", m.Code),
+			slog.Duration("took", m.Duration.Round(time.Microsecond)), slog.String("request_id", about.id),
+		}
+		if about.key != nil {
+			attrs = append(attrs, slog.String("key", about.key.ID))
+		}
+		if about.err != nil {
+			level = slog.LevelError
+			attrs = append(attrs, slog.String("error", about.err.Error()))
+		}
+		if quiet(r.URL.Path) && m.Code < http.StatusBadRequest {
+			level = slog.LevelDebug
+		}
+		a.log.LogAttrs(r.Context(), level, "request", attrs...)
+	})
+}
+
+func quiet(path string) bool {
+	return slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, path)
+}
+
+// guarded answers a panic with problem details instead of a cut connection.
+func (a *api) guarded(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if cause == http.ErrAbortHandler {
+				panic(cause)
+			}
+			a.log.ErrorContext(r.Context(), "a request ended in a panic", "request_id", requestID(r.Context()),
+				"panic", cause, "stack", string(debug.Stack()))
+			p := newProblem(http.StatusInternalServerError, "", "Something went wrong here that nobody foresaw.")
+			p.Instance = requestID(r.Context())
+			p.write(w)
+		}()
+		_, pattern := mux.Handler(r)
+		of(r.Context()).pattern = pattern
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// elsewhere answers what no route serves: 405 where another method would do.
+func elsewhere(mux *http.ServeMux) http.Handler {
+	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := newProblem(http.StatusNotFound, "", "There is nothing at this address. /docs shows what there is.")
+		for _, method := range methods {
+			other := r.Clone(r.Context())
+			other.Method = method
+			if _, pattern := mux.Handler(other); pattern != "/" {
+				if p.header == nil {
+					p = newProblem(http.StatusMethodNotAllowed, "", "This address does not take "+r.Method+".")
+					p.header = http.Header{}
+				}
+				p.header.Add("Allow", method)
+			}
+		}
+		p.Instance = requestID(r.Context())
+		p.write(w)
+	})
+}

@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/store"
+)
+
+func reported(r *onboarding.Report, err error) (*body[client.Report], error) {
+	if err != nil {
+		return nil, err
+	}
+	out := client.Report{OK: r.OK(), ConversationID: r.ConversationID, Checks: make([]client.Check, 0, len(r.Checks))}
+	for _, c := range r.Checks {
+		out.Checks = append(out.Checks, client.Check{Name: c.Name, Result: string(c.Result), Detail: c.Detail})
+	}
+	return &body[client.Report]{Body: out}, nil
+}
+
+func (a *api) getPlatformSettings(ctx context.Context, _ *struct{}) (*body[client.PlatformSettings], error) {
+	own, _, err := a.store.PlatformSettings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	effective, err := claim.Resolve(own)
+	return ok(client.PlatformSettings{Own: own, Effective: effective}, err)
+}
+
+func (a *api) changePlatformSettings(ctx context.Context, in *struct {
+	RawBody []byte `contentType:"application/json"`
+},
+) (*body[client.PlatformSettings], error) {
+	changed(ctx, "fields", members(in.RawBody))
+	own, _, err := a.store.PlatformSettings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	merged, err := onboarding.Merge(own, slices.Clone(in.RawBody))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.store.SaveSettings(ctx, "", merged); err != nil {
+		return nil, err
+	}
+	return a.getPlatformSettings(ctx, nil)
+}
+
+func (a *api) listKeys(ctx context.Context, in *struct {
+	Shop string `query:"shop" doc:"Only keys that are limited to this shop."`
+},
+) (*body[client.KeyList], error) {
+	keys, err := a.store.Keys(ctx, in.Shop)
+	out := make([]client.Key, 0, len(keys))
+	for _, k := range keys {
+		out = append(out, shownKey(k))
+	}
+	return ok(client.KeyList{Keys: out}, err)
+}
+
+func (a *api) createKey(ctx context.Context, in *struct{ Body client.NewKey }) (*body[client.CreatedKey], error) {
+	for i, s := range in.Body.Scopes {
+		if !slices.Contains(client.Scopes(), s) {
+			return nil, invalid("key", fmt.Sprintf("scopes[%d]", i), "must be one of %s", strings.Join(client.Scopes(), ", "))
+		}
+	}
+	if in.Body.Shop != "" {
+		if _, err := a.store.Shop(ctx, in.Body.Shop); err != nil {
+			return nil, err
+		}
+	}
+	key, secret, err := a.store.CreateKey(ctx, store.NewKey{Name: in.Body.Name, Shop: in.Body.Shop, Scopes: in.Body.Scopes})
+	changed(ctx, "id", key.ID)
+	changed(ctx, "name", key.Name)
+	changed(ctx, "shop", key.Shop)
+	changed(ctx, "scopes", strings.Join(key.Scopes, ", "))
+	return ok(client.CreatedKey{Key: shownKey(key), Secret: secret}, err)
+}
+
+func (a *api) revokeKey(ctx context.Context, in *struct {
+	Key string `path:"key"`
+},
+) (*struct{}, error) {
+	return nil, a.store.RevokeKey(ctx, in.Key)
+}
+
+func shownKey(k store.Key) client.Key { return client.Key(k) }
+
+type auditInput struct {
+	Shop   string    `query:"shop" doc:"Only what was done to this shop."`
+	Actor  string    `query:"actor" doc:"Only what this API key did, by its name."`
+	Action string    `query:"action" doc:"Only this action, such as save-token."`
+	Since  time.Time `query:"since" doc:"Only what was done at or after this time."`
+	Until  time.Time `query:"until" doc:"Only what was done before this time."`
+	Limit  int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many entries a page holds."`
+	Cursor string    `query:"cursor" doc:"The cursor that the last page gave."`
+}
+
+func (a *api) auditLog(ctx context.Context, in *auditInput) (*body[client.AuditPage], error) {
+	entries, next, err := a.store.AuditLog(ctx, store.AuditFilter(*in))
+	out := make([]client.AuditEntry, 0, len(entries))
+	for _, e := range entries {
+		out = append(out, client.AuditEntry(e))
+	}
+	return ok(client.AuditPage{Entries: out, Next: next}, err)
+}
+
+// health is the body of /healthz and /readyz.
+type health struct {
+	Status   string `json:"status"`
+	Store    string `json:"store,omitempty"`
+	Temporal string `json:"temporal,omitempty"`
+}
+
+// alive answers as long as the process serves at all.
+func (a *api) alive(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, health{Status: "ok"})
+}
+
+// ready is 503 while claims cannot be taken, which is while the store is down.
+// With Temporal down claims are taken and wait, so it is said but changes
+// nothing: a balancer must not turn claims away for it.
+func (a *api) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+	defer cancel()
+	h, status := health{Status: "ready", Store: "reachable"}, http.StatusOK
+	if a.temporal != nil {
+		h.Temporal = "reachable"
+		if err := a.temporal(ctx); err != nil {
+			h.Status, h.Temporal = "degraded", "unreachable: claims are taken and wait"
+			note(r.Context(), err)
+		}
+	}
+	if err := a.store.Ping(ctx); err != nil {
+		h.Status, h.Store, status = "unavailable", "unreachable", http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", retryAfter)
+		note(r.Context(), err)
+	}
+	writeJSON(w, status, h)
+}

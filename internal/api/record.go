@@ -1,0 +1,46 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/claimflow/claimflow/store"
+)
+
+// record follows up on what changed something: the dispatcher is woken, and a
+// command is written into the audit log. The log's line comes after the change;
+// where it cannot be written, the process's own log has it.
+func (a *api) record(ctx huma.Context, next func(huma.Context)) {
+	next(ctx)
+	if ctx.Method() == http.MethodGet || ctx.Status() >= http.StatusBadRequest {
+		return
+	}
+	a.kick()
+	action, audited := ctx.Operation().Metadata[metaAudit].(string)
+	if !audited {
+		return
+	}
+	about := of(ctx.Context())
+	entry := store.AuditEntry{
+		Actor: about.key.Name, Action: action, Shop: ctx.Param("shop"), Target: target(ctx), Details: about.changed,
+	}
+	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx.Context()), 5*time.Second)
+	defer cancel()
+	if err := a.store.Audit(writing, entry); err != nil {
+		a.log.ErrorContext(writing, "the audit log could not be written", "action", entry.Action, "actor", entry.Actor,
+			"shop", entry.Shop, "target", entry.Target, "details", entry.Details, "request_id", about.id, "error", err.Error())
+	}
+}
+
+// target is what a command was about beside the shop.
+func target(ctx huma.Context) string {
+	for _, name := range []string{"claim", "reason", "key"} {
+		if id := ctx.Param(name); id != "" {
+			return id
+		}
+	}
+	return ""
+}

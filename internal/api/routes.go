@@ -1,0 +1,115 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+)
+
+// Sections of the document.
+const (
+	tagClaims    = "Claims"
+	tagOperators = "Operators"
+	tagShops     = "Shops"
+	tagDixa      = "Dixa integration"
+	tagTemplates = "Templates"
+	tagPlatform  = "Platform"
+)
+
+func tags() []*huma.Tag {
+	return []*huma.Tag{
+		{Name: tagClaims, Description: "Hand claims over and see what became of them."},
+		{Name: tagOperators, Description: "Mend what needs a person."},
+		{Name: tagShops, Description: "The platform's shops."},
+		{Name: tagDixa, Description: "A shop's connection to Dixa and its settings."},
+		{Name: tagTemplates, Description: "The words of the conversations, per reason and language."},
+		{Name: tagPlatform, Description: "What all shops inherit, API keys and the audit log."},
+	}
+}
+
+const shop = "/v1/shops/{shop}"
+
+// routes is the index of the API. Every route that is not a GET goes into the
+// audit log under its name unless it says otherwise.
+func (a *api) routes() []route {
+	const (
+		claimsWrite, claimsRead = client.ScopeClaimsWrite, client.ScopeClaimsRead
+		shopsWrite, shopsRead   = client.ScopeShopsWrite, client.ScopeShopsRead
+		operate, admin          = client.ScopeOperate, client.ScopeAdmin
+	)
+	const small = 256 << 10
+	return []route{
+		at("POST "+shop+"/claims", "submit-claim", "Hand a claim over", tagClaims, claimsWrite, a.submitClaim, unaudited,
+			takes[claim.Claim](claim.MaxBodyBytes), answers(http.StatusAccepted), submitAnswers,
+			mayFail(http.StatusConflict, http.StatusRequestEntityTooLarge),
+			says("Takes the flat form that is shown here or Karla's event envelope. 202: the claim is durable and will become a conversation. 200: it was known already with this content. 409: it is known with other content; errors names the fields. 422: errors lists every fault. 503: nothing was taken; try again.")),
+		at("GET "+shop+"/claims", "list-claims", "List claims, newest first", tagClaims, claimsRead, a.listClaims, listAnswers,
+			says("One page as JSON with a cursor, or, for Accept: text/csv or format=csv, every claim that matches as CSV.")),
+		at("GET "+shop+"/claims/{claim}", "get-claim", "Read one claim with its timeline", tagClaims, claimsRead, a.getClaim),
+
+		at("POST "+shop+"/claims/{claim}/retry", "retry-claim", "Take a claim up again", tagOperators, operate, a.retryClaim, mayFail(http.StatusConflict)),
+		at("POST "+shop+"/claims/{claim}/abandon", "abandon-claim", "Give a claim up", tagOperators, operate, a.abandonClaim, mayFail(http.StatusConflict)),
+		at("POST "+shop+"/claims/{claim}/link", "link-claim", "Name a claim's conversation", tagOperators, operate, a.linkClaim, mayFail(http.StatusConflict)),
+		at("POST "+shop+"/retry", "retry-shop", "Take all parked claims up again", tagOperators, operate, a.retryShop),
+		at("POST "+shop+"/open-skipped", "open-skipped", "Open what came while the integration was off", tagOperators, operate, a.openSkipped),
+		at("POST "+shop+"/pause", "pause-shop", "Let new claims wait", tagOperators, operate, a.pauseShop),
+		at("POST "+shop+"/resume", "resume-shop", "Let waiting claims go on", tagOperators, operate, a.resumeShop),
+
+		at("GET /v1/shops", "list-shops", "List the shops", tagShops, shopsRead, a.listShops),
+		at("POST /v1/shops", "add-shop", "Add a shop", tagShops, shopsWrite, a.addShop, answers(http.StatusCreated), mayFail(http.StatusConflict)),
+		at("GET "+shop, "get-shop", "Read a shop with its claims by state", tagShops, shopsRead, a.getShop),
+		at("PATCH "+shop, "change-shop", "Change a shop", tagShops, admin, a.patchShop),
+		at("DELETE "+shop, "delete-shop", "Remove a shop", tagShops, admin, a.deleteShop),
+
+		at("GET "+shop+"/integrations/dixa", "get-integration", "Read the integration and its settings", tagDixa, shopsRead, a.getIntegration),
+		at("PUT "+shop+"/integrations/dixa", "change-settings", "Merge into the shop's own settings", tagDixa, shopsWrite, a.changeSettings, talks,
+			takes[claim.Settings](small), mayFail(http.StatusBadGateway, http.StatusConflict),
+			says("A JSON merge patch (RFC 7396): members that are left out stay, null removes one, so that it is inherited again. What names something in Dixa must exist there.")),
+		at("PUT "+shop+"/integrations/dixa/token", "save-token", "Save the Dixa API token", tagDixa, shopsWrite, a.saveToken, talks,
+			takes[client.TokenRequest](small), mayFail(http.StatusConflict, http.StatusBadGateway),
+			says("The token is checked with Dixa first. It never comes out again but as a preview.")),
+		at("POST "+shop+"/integrations/dixa/validate", "validate-integration", "Check connection and settings by reading", tagDixa, shopsRead, a.validate, unaudited, talks),
+		at("POST "+shop+"/integrations/dixa/enable", "enable-integration", "Let claims become conversations", tagDixa, shopsWrite, a.enable, talks, mayFail(http.StatusConflict, http.StatusBadGateway)),
+		at("POST "+shop+"/integrations/dixa/disable", "disable-integration", "Let new claims be skipped", tagDixa, shopsWrite, a.disable),
+		at("POST "+shop+"/integrations/dixa/test", "test-integration", "Open a test conversation", tagDixa, shopsWrite, a.test, talks, mayFail(http.StatusConflict, http.StatusBadGateway)),
+
+		at("GET "+shop+"/templates", "list-templates", "List a shop's templates", tagTemplates, shopsRead, ofShop[InShop](a.listTemplates)),
+		at("GET "+shop+"/templates/{reason}", "get-template", "Read the template that holds", tagTemplates, shopsRead, ofShop[shopTemplateInput](a.getTemplate)),
+		at("PUT "+shop+"/templates/{reason}", "save-template", "Save a template", tagTemplates, shopsWrite, ofShop[shopTemplateBodyInput](a.putTemplate), takes[client.TemplateSource](small)),
+		at("DELETE "+shop+"/templates/{reason}", "delete-template", "Remove a template", tagTemplates, shopsWrite, ofShop[shopTemplateInput](a.deleteTemplate)),
+		at("POST "+shop+"/templates/{reason}/preview", "preview-template", "Render a template", tagTemplates, shopsRead, ofShop[shopTemplateBodyInput](a.previewTemplate), unaudited,
+			takes[client.PreviewRequest](claim.MaxBodyBytes), says("Nothing is sent to Dixa.")),
+		at("GET /v1/templates", "list-platform-templates", "List the platform's templates", tagTemplates, shopsRead, ofPlatform(a.listTemplates)),
+		at("GET /v1/templates/{reason}", "get-platform-template", "Read the template that shops inherit", tagTemplates, shopsRead, ofPlatform(a.getTemplate)),
+		at("PUT /v1/templates/{reason}", "save-platform-template", "Save a template for all shops", tagTemplates, shopsWrite, ofPlatform(a.putTemplate), takes[client.TemplateSource](small)),
+		at("DELETE /v1/templates/{reason}", "delete-platform-template", "Remove a template of all shops", tagTemplates, shopsWrite, ofPlatform(a.deleteTemplate)),
+		at("POST /v1/templates/{reason}/preview", "preview-platform-template", "Render a template", tagTemplates, shopsRead, ofPlatform(a.previewTemplate), unaudited,
+			takes[client.PreviewRequest](claim.MaxBodyBytes), says("Nothing is sent to Dixa.")),
+
+		at("GET /v1/settings", "get-platform-settings", "Read the settings that shops inherit", tagPlatform, shopsRead, a.getPlatformSettings),
+		at("PUT /v1/settings", "change-platform-settings", "Merge into the settings that shops inherit", tagPlatform, shopsWrite, a.changePlatformSettings, takes[claim.Settings](small)),
+		at("GET /v1/keys", "list-keys", "List API keys", tagPlatform, admin, a.listKeys),
+		at("POST /v1/keys", "create-key", "Make an API key", tagPlatform, admin, a.createKey, answers(http.StatusCreated)),
+		at("DELETE /v1/keys/{key}", "revoke-key", "Revoke an API key", tagPlatform, admin, a.revokeKey),
+		at("GET /v1/audit-log", "list-audit-log", "Read who changed what", tagPlatform, admin, a.auditLog),
+	}
+}
+
+// InShop is the part of an input that names the shop. The router reads exported
+// types only.
+type InShop struct {
+	Shop string `path:"shop" doc:"The shop's slug."`
+}
+
+// body is an output of a JSON body.
+type body[T any] struct{ Body T }
+
+func ok[T any](v T, err error) (*body[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &body[T]{Body: v}, nil
+}

@@ -1,0 +1,174 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/store"
+)
+
+func (a *api) listShops(ctx context.Context, _ *struct{}) (*body[client.ShopList], error) {
+	shops, err := a.store.Shops(ctx)
+	if shops == nil {
+		shops = []claim.Shop{}
+	}
+	return ok(client.ShopList{Shops: shops}, err)
+}
+
+type addShopInput struct{ Body client.NewShop }
+
+func (a *api) addShop(ctx context.Context, in *addShopInput) (*body[claim.Shop], error) {
+	s := store.NewShop{Slug: in.Body.Slug, Name: in.Body.Name, Feature: in.Body.Feature == nil || *in.Body.Feature}
+	if faults := claim.Check(&in.Body); len(faults) > 0 {
+		return nil, &claim.InvalidError{What: "shop", Faults: faults}
+	}
+	changed(ctx, "slug", s.Slug)
+	return ok(a.store.CreateShop(ctx, s))
+}
+
+func (a *api) getShop(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
+	return ok(a.store.Shop(ctx, in.Shop))
+}
+
+type patchShopInput struct {
+	InShop
+	Body client.ShopPatch
+}
+
+func (a *api) patchShop(ctx context.Context, in *patchShopInput) (*body[claim.Shop], error) {
+	if in.Body.Name != nil {
+		changed(ctx, "name", *in.Body.Name)
+	}
+	if in.Body.Feature != nil {
+		changed(ctx, "dixa_feature", strconv.FormatBool(*in.Body.Feature))
+	}
+	return ok(a.store.PatchShop(ctx, in.Shop, store.ShopPatch(in.Body)))
+}
+
+func (a *api) deleteShop(ctx context.Context, in *InShop) (*struct{}, error) {
+	return nil, a.store.DeleteShop(ctx, in.Shop)
+}
+
+func (a *api) pauseShop(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
+	return a.switched(ctx, in.Shop, a.store.Pause(ctx, in.Shop))
+}
+
+func (a *api) resumeShop(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
+	return a.switched(ctx, in.Shop, a.store.Resume(ctx, in.Shop))
+}
+
+func (a *api) enable(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
+	return a.switched(ctx, in.Shop, a.onboarding.Enable(ctx, in.Shop))
+}
+
+func (a *api) disable(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
+	return a.switched(ctx, in.Shop, a.onboarding.Disable(ctx, in.Shop))
+}
+
+// switched answers a command with the shop as it now is.
+func (a *api) switched(ctx context.Context, shop string, err error) (*body[claim.Shop], error) {
+	if err != nil {
+		return nil, err
+	}
+	return ok(a.store.Shop(ctx, shop))
+}
+
+type retryShopInput struct {
+	InShop
+	Body *client.RetryShopRequest
+}
+
+func (a *api) retryShop(ctx context.Context, in *retryShopInput) (*body[client.Count], error) {
+	var causes []claim.Cause
+	if in.Body != nil {
+		causes = in.Body.Causes
+	}
+	for _, c := range causes {
+		if !slices.Contains(claim.Causes(), c) {
+			return nil, invalid("command", "causes", "must be some of %s", join(claim.Causes()))
+		}
+	}
+	n, err := a.store.RetryShop(ctx, in.Shop, causes...)
+	changed(ctx, "claims", strconv.Itoa(n))
+	changed(ctx, "causes", join(causes))
+	return ok(client.Count{Claims: n}, err)
+}
+
+type openSkippedInput struct {
+	InShop
+	Body *client.OpenSkippedRequest
+}
+
+func (a *api) openSkipped(ctx context.Context, in *openSkippedInput) (*body[client.Count], error) {
+	var since client.OpenSkippedRequest
+	if in.Body != nil {
+		since = *in.Body
+	}
+	n, err := a.store.OpenSkipped(ctx, in.Shop, since.Since)
+	changed(ctx, "claims", strconv.Itoa(n))
+	changed(ctx, "since", instant(since.Since))
+	return ok(client.Count{Claims: n}, err)
+}
+
+func (a *api) getIntegration(ctx context.Context, in *InShop) (*body[claim.Integration], error) {
+	return ok(a.store.Integration(ctx, in.Shop))
+}
+
+type settingsInput struct {
+	InShop
+	RawBody []byte `contentType:"application/json"`
+}
+
+func (a *api) changeSettings(ctx context.Context, in *settingsInput) (*body[claim.Integration], error) {
+	changed(ctx, "fields", members(in.RawBody))
+	return ok(a.onboarding.ChangeSettings(ctx, in.Shop, slices.Clone(in.RawBody)))
+}
+
+// members names the members of a patch for the audit log.
+func members(patch []byte) string {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(patch, &object) != nil {
+		return ""
+	}
+	names := make([]string, 0, len(object))
+	for name := range object {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func (a *api) saveToken(ctx context.Context, in *settingsInput) (*body[claim.Connection], error) {
+	// Read by hand: the router's own faults would show what was sent.
+	var request client.TokenRequest
+	if err := json.Unmarshal(in.RawBody, &request); err != nil {
+		return nil, invalid("token", "token", `is not given as {"token": "…"}`)
+	}
+	connection, err := a.onboarding.Connect(ctx, in.Shop, request.Token)
+	changed(ctx, "preview", connection.TokenPreview)
+	changed(ctx, "organization_id", connection.OrganizationID)
+	return ok(connection, err)
+}
+
+func (a *api) validate(ctx context.Context, in *InShop) (*body[client.Report], error) {
+	report, err := a.onboarding.Validate(ctx, in.Shop)
+	return reported(report, err)
+}
+
+type testInput struct {
+	InShop
+	Body client.TestRequest
+}
+
+func (a *api) test(ctx context.Context, in *testInput) (*body[client.Report], error) {
+	report, err := a.onboarding.Test(ctx, in.Shop, in.Body.Email)
+	if err == nil && report.ConversationID != 0 {
+		changed(ctx, "conversation_id", number(report.ConversationID))
+	}
+	return reported(report, err)
+}

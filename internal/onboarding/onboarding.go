@@ -1,0 +1,295 @@
+// Package onboarding is how a shop's Dixa is set up: a token is taken only after
+// Dixa took it, settings only after what they name was found in Dixa, and the
+// integration goes on only when claims can become conversations.
+package onboarding
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/store"
+)
+
+// Store is what onboarding reads and writes; [store.Store] is one.
+type Store interface {
+	Shop(ctx context.Context, slug string) (claim.Shop, error)
+	Integration(ctx context.Context, slug string) (claim.Integration, error)
+	PlatformSettings(ctx context.Context) (layer json.RawMessage, version int64, err error)
+	SaveSettings(ctx context.Context, slug string, layer json.RawMessage) (int64, error)
+	SaveToken(ctx context.Context, slug, token string, org store.Organization) (claim.Connection, error)
+	SetEnabled(ctx context.Context, slug string, enabled bool) error
+}
+
+// Dixa makes clients of the Dixa API.
+type Dixa interface {
+	// Client is that of a connection with its saved token and shared budget.
+	Client(ctx context.Context, connectionID string) (*dixa.Client, error)
+	// Probe is one of a token that is not saved yet.
+	Probe(token string) (*dixa.Client, error)
+}
+
+// Options configure a Service.
+type Options struct {
+	Store Store
+	Dixa  Dixa
+	// AutoReplyWait is how long a test waits for Dixa to answer by itself.
+	// Defaults to 5 s; negative looks once.
+	AutoReplyWait time.Duration
+}
+
+// Service sets up shops. Make one with [New].
+type Service struct {
+	store Store
+	dixa  Dixa
+	wait  time.Duration
+}
+
+// New returns a service.
+func New(o Options) *Service {
+	if o.AutoReplyWait == 0 {
+		o.AutoReplyWait = 5 * time.Second
+	}
+	return &Service{store: o.Store, dixa: o.Dixa, wait: o.AutoReplyWait}
+}
+
+// Connect saves a shop's Dixa token after Dixa took it. Where Dixa has no
+// GET /v1/organization (404) the organisation stays unknown. Nothing is saved
+// otherwise, and the error is a [*Refusal]: [TokenMalformed], [TokenRefused],
+// [OtherOrganization] or [Unreachable]. An unknown shop is [store.ErrNotFound].
+func (s *Service) Connect(ctx context.Context, shop, token string) (claim.Connection, error) {
+	if _, err := s.store.Shop(ctx, shop); err != nil {
+		return claim.Connection{}, err
+	}
+	client, err := s.dixa.Probe(token)
+	if errors.Is(err, dixa.ErrTokenFormat) {
+		return claim.Connection{}, refuse(TokenMalformed, err, "%s; nothing was saved", sentence(err))
+	}
+	if err != nil {
+		return claim.Connection{}, fmt.Errorf("make a Dixa client: %w", err)
+	}
+	org, err := organization(ctx, client)
+	if err != nil {
+		return claim.Connection{}, err
+	}
+	connection, err := s.store.SaveToken(ctx, shop, token, org)
+	if other := (*store.OtherOrganizationError)(nil); errors.As(err, &other) {
+		return claim.Connection{}, refuse(OtherOrganization, err,
+			"The token is of the Dixa organisation %s, but the shop is connected to %s; nothing was saved. Use a token of %[2]s. A shop that moves to another Dixa is a new shop here.",
+			named(org, other.Got), other.Have)
+	}
+	return connection, err
+}
+
+func named(org store.Organization, id string) string {
+	if org.Name == "" {
+		return id
+	}
+	return fmt.Sprintf("%s (%s)", id, org.Name)
+}
+
+// organization asks which organisation a token is of and so checks the token.
+func organization(ctx context.Context, client *dixa.Client) (store.Organization, error) {
+	org, err := ask(ctx, func() (*dixa.Organization, error) { return client.Organization.Get(ctx) })
+	if err == nil {
+		return store.Organization{ID: org.ID, Name: org.Name}, nil
+	}
+	if dixa.IsNotFound(err) {
+		// Some organisations have no such operation. Another read tells a good
+		// token there from an address that is no Dixa at all.
+		if _, err = newDirectory(client).mailboxes(ctx); err == nil {
+			return store.Organization{}, nil
+		}
+	}
+	if dixa.IsUnauthorized(err) {
+		return store.Organization{}, refuse(TokenRefused, err,
+			"Dixa refuses this token (%d): it is wrong, revoked or not one of the Dixa API; nothing was saved. An administrator makes a new one in Dixa under Settings > Integrations > API Tokens, version \"Dixa API\".", status(err))
+	}
+	return store.Organization{}, refuse(Unreachable, err,
+		"The token could not be checked, so nothing was saved: %s. Try again when Dixa answers at %s.", trouble(err), client.BaseURL())
+}
+
+// ChangeSettings merges patch (RFC 7396) into the shop's own settings and saves
+// them when they are valid and everything that they name exists in the shop's
+// Dixa. A shop that has no token yet gets that check when it is enabled. The
+// error is a [*claim.InvalidError] with every fault, or a [*Refusal] where Dixa
+// could not be asked; nothing is saved then.
+func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.RawMessage) (claim.Integration, error) {
+	before, err := s.store.Integration(ctx, shop)
+	if err != nil {
+		return claim.Integration{}, err
+	}
+	own, err := Merge(before.Own, patch)
+	if err != nil {
+		return claim.Integration{}, err
+	}
+	if err := s.acceptable(ctx, before, own); err != nil {
+		return claim.Integration{}, err
+	}
+	if _, err := s.store.SaveSettings(ctx, shop, own); err != nil {
+		return claim.Integration{}, err
+	}
+	return s.store.Integration(ctx, shop)
+}
+
+// acceptable checks a shop's new layer. What it names in Dixa is looked up only
+// where it changed: a language can be set while Dixa is down.
+func (s *Service) acceptable(ctx context.Context, before claim.Integration, own json.RawMessage) error {
+	platform, _, err := s.store.PlatformSettings(ctx)
+	if err != nil {
+		return err
+	}
+	after, err := claim.Resolve(platform, own)
+	if err != nil {
+		return err
+	}
+	if after.Opening == "outbound" && after.DefaultAgentID == "" {
+		return &claim.InvalidError{What: "settings", Faults: []claim.Fault{{
+			Field: "default_agent_id", Problem: "is required where opening is outbound: the agent is the author of the first message",
+		}}}
+	}
+	known := references(before.Effective)
+	changed := slices.DeleteFunc(references(after), func(r reference) bool { return slices.Contains(known, r) })
+	if len(changed) == 0 || before.Connection == nil {
+		return nil
+	}
+	client, err := s.client(ctx, before)
+	if err != nil {
+		return err
+	}
+	faults, err := newDirectory(client).check(ctx, changed)
+	if err == nil && len(faults) > 0 {
+		err = &claim.InvalidError{What: "settings", Faults: faults}
+	}
+	return err
+}
+
+// Merge merges a patch into a layer of settings (RFC 7396: null removes a
+// member). The error is a [*claim.InvalidError].
+func Merge(layer, patch json.RawMessage) (json.RawMessage, error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(patch, &object); err != nil || object == nil {
+		return nil, &claim.InvalidError{What: "settings", Faults: []claim.Fault{{Field: "body", Problem: "is not a JSON object"}}}
+	}
+	if len(layer) == 0 {
+		layer = json.RawMessage("{}")
+	}
+	merged, err := jsonpatch.MergePatch(layer, patch)
+	if err != nil {
+		return nil, fmt.Errorf("merge settings: %w", err)
+	}
+	return merged, nil
+}
+
+// Enable makes the shop's claims become conversations. It is a [*Refusal] until
+// the platform offers Dixa to the shop, a token is saved and its mailbox is a
+// live contact endpoint, and while anything else that the settings name is
+// missing in Dixa.
+func (s *Service) Enable(ctx context.Context, shop string) error {
+	in, err := s.store.Integration(ctx, shop)
+	if err != nil {
+		return err
+	}
+	if !in.Feature {
+		return refuse(FeatureOff, nil, "The platform does not offer Dixa to this shop. Switch the shop's dixa_feature on first.")
+	}
+	client, err := s.client(ctx, in)
+	if err != nil {
+		return err
+	}
+	if in.Effective.EmailIntegrationID == "" {
+		return refuse(NotReady, nil, "No contact endpoint is saved, so there is no mailbox to open conversations in. Save email_integration_id first; %s.", s.mailboxesInWords(ctx, client))
+	}
+	faults, err := newDirectory(client).check(ctx, references(in.Effective))
+	if err != nil {
+		return err
+	}
+	if len(faults) > 0 {
+		r := refuse(NotReady, nil, "The settings name what this Dixa does not have. Correct them, then enable again.")
+		r.Faults = faults
+		return r
+	}
+	return s.store.SetEnabled(ctx, shop, true)
+}
+
+func (s *Service) mailboxesInWords(ctx context.Context, client *dixa.Client) string {
+	boxes, err := newDirectory(client).mailboxes(ctx)
+	if err != nil {
+		return "which ones there are could not be read: " + trouble(err)
+	}
+	return "this Dixa has " + listed(boxes)
+}
+
+// Disable makes new claims be skipped. Conversations that are open stay in step.
+func (s *Service) Disable(ctx context.Context, shop string) error {
+	return s.store.SetEnabled(ctx, shop, false)
+}
+
+// client is that of the shop's connection, or a [*Refusal].
+func (s *Service) client(ctx context.Context, in claim.Integration) (*dixa.Client, error) {
+	switch {
+	case in.Connection == nil:
+		return nil, refuse(NotConnected, nil, "The shop has no Dixa token. Save one with `starter shop connect %s`.", in.Slug)
+	case in.Connection.State == claim.ConnectionNeedsToken:
+		return nil, refuse(NotConnected, nil, "Dixa refused the shop's token %s. Save a new one with `starter shop connect %s`.", in.Connection.TokenPreview, in.Slug)
+	}
+	client, err := s.dixa.Client(ctx, in.Connection.ID)
+	if err != nil {
+		return nil, fmt.Errorf("make a Dixa client of the shop %s: %w", in.Slug, err)
+	}
+	return client, nil
+}
+
+// dixaTrouble is the refusal for a read that did not succeed.
+func dixaTrouble(err error) *Refusal {
+	if dixa.IsUnauthorized(err) {
+		return refuse(NotConnected, err, "Dixa refuses the shop's token (%d): it is revoked or may not read this. Save a new one with `starter shop connect`.", status(err))
+	}
+	return refuse(Unreachable, err, "Dixa could not be asked, so nothing was changed: %s. Try again when Dixa answers.", trouble(err))
+}
+
+func status(err error) int {
+	if e, ok := dixa.AsError(err); ok {
+		return e.Status
+	}
+	return 0
+}
+
+// trouble says in a few words why Dixa gave no usable answer.
+func trouble(err error) string {
+	e, ok := dixa.AsError(err)
+	switch {
+	case !ok:
+		return err.Error()
+	case e.Status == http.StatusTooManyRequests:
+		return "Dixa's request limit is used up for the moment"
+	case e.Status >= http.StatusInternalServerError:
+		return fmt.Sprintf("Dixa is in trouble (status %d)", e.Status)
+	case e.Status == http.StatusNotFound:
+		return "the address answers, but is no Dixa API (status 404)"
+	case e.Status >= http.StatusBadRequest:
+		return fmt.Sprintf("Dixa refuses (status %d: %q)", e.Status, e.Message)
+	case e.Status != 0:
+		return fmt.Sprintf("the reply is not one of Dixa (status %d)", e.Status)
+	case errors.Is(err, context.DeadlineExceeded):
+		return "Dixa did not answer in time"
+	case dixa.IsRateLimited(err):
+		return "the token's request budget is used up for the moment"
+	default:
+		return "Dixa could not be reached"
+	}
+}
+
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:]
+}

@@ -1,0 +1,158 @@
+package onboarding
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+)
+
+// Result is what became of a check.
+type Result string
+
+// The results of a check.
+const (
+	OK      Result = "ok"
+	Failed  Result = "failed"
+	Skipped Result = "skipped"
+)
+
+// Check is one thing that was looked at.
+type Check struct {
+	Name   string
+	Result Result
+	// Detail says what was found and, where it failed, what to do.
+	Detail string
+}
+
+// Report is what a look at a shop's Dixa found.
+type Report struct {
+	Checks []Check
+	// ConversationID is the conversation that a test opened.
+	ConversationID int64
+}
+
+// OK says that no check failed.
+func (r *Report) OK() bool {
+	for _, c := range r.Checks {
+		if c.Result == Failed {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Report) add(name string, result Result, format string, args ...any) {
+	r.Checks = append(r.Checks, Check{Name: name, Result: result, Detail: fmt.Sprintf(format, args...)})
+}
+
+// try adds a check that fails with a call of Dixa.
+func (r *Report) try(name string, err error, format string, args ...any) bool {
+	if err != nil {
+		r.add(name, Failed, "%s", failure(err))
+		return false
+	}
+	r.add(name, OK, format, args...)
+	return true
+}
+
+func (r *Report) skip(why string, names ...string) {
+	for _, n := range names {
+		r.add(n, Skipped, "%s", why)
+	}
+}
+
+func failure(err error) string {
+	if dixa.IsUnauthorized(err) {
+		return fmt.Sprintf("Dixa refuses the token for this (%d): it is revoked or lacks the right", status(err))
+	}
+	return trouble(err)
+}
+
+// Validate checks a shop's connection and everything that its settings name
+// against Dixa. It only reads. What is wrong is in the report; an error means
+// that the store failed or the shop is unknown.
+func (s *Service) Validate(ctx context.Context, shop string) (*Report, error) {
+	in, err := s.store.Integration(ctx, shop)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{}
+	client, err := s.client(ctx, in)
+	if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
+		r.add("token", Failed, "%s", refusal.Words)
+		r.skip("there is no usable token", "contact endpoint", "settings", "read tags")
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !s.validateToken(ctx, client, in, r) {
+		r.skip("the token does not work", "contact endpoint", "settings", "read tags")
+		return r, nil
+	}
+	d := newDirectory(client)
+	validateMailbox(ctx, d, in.Effective, r)
+	validateSettings(ctx, d, in.Effective, r)
+	tags, err := ask(ctx, func() ([]*dixa.Tag, error) { return client.Tags.List(ctx, false) })
+	r.try("read tags", err, "%d tags", len(tags))
+	return r, nil
+}
+
+func (s *Service) validateToken(ctx context.Context, client *dixa.Client, in claim.Integration, r *Report) bool {
+	org, err := organization(ctx, client)
+	switch refusal := (*Refusal)(nil); {
+	case errors.As(err, &refusal) && refusal.Kind == TokenRefused:
+		r.add("token", Failed, "Dixa refuses the token %s (%d): it is wrong or revoked. Save a new one with `starter shop connect %s`", in.Connection.TokenPreview, status(err), in.Slug)
+		return false
+	case err != nil:
+		r.add("token", Failed, "it could not be checked: %s", trouble(errors.Unwrap(err)))
+		return false
+	case org.ID == "":
+		r.add("token", OK, "Dixa takes it; this Dixa does not say which organisation it is")
+	case in.Connection.OrganizationID != "" && in.Connection.OrganizationID != org.ID:
+		r.add("token", Failed, "it is now of the organisation %s, not of %s", org.ID, in.Connection.OrganizationID)
+	default:
+		r.add("token", OK, "Dixa takes it; organisation %s", named(org, org.ID))
+	}
+	return true
+}
+
+func validateMailbox(ctx context.Context, d *directory, s claim.Settings, r *Report) {
+	boxes, err := d.mailboxes(ctx)
+	switch {
+	case err != nil:
+		r.add("contact endpoint", Failed, "the list could not be read: %s", failure(err))
+	case s.EmailIntegrationID == "":
+		r.add("contact endpoint", Failed, "none is saved; save email_integration_id. This Dixa has %s", listed(boxes))
+	case !containsFold(boxes, s.EmailIntegrationID):
+		r.add("contact endpoint", Failed, "%s is no contact endpoint of this Dixa, which has %s", s.EmailIntegrationID, listed(boxes))
+	default:
+		r.add("contact endpoint", OK, "%s is live", s.EmailIntegrationID)
+	}
+}
+
+// validateSettings checks every other setting that names something in Dixa.
+func validateSettings(ctx context.Context, d *directory, s claim.Settings, r *Report) {
+	checked := false
+	for _, ref := range references(s) {
+		if ref.field == "email_integration_id" {
+			continue
+		}
+		checked = true
+		problem, err := d.problem(ctx, ref)
+		switch {
+		case err != nil:
+			r.add(ref.field, Failed, "the %s could not be looked up: %s", ref.kind, failure(err))
+		case problem != "":
+			r.add(ref.field, Failed, "%s", problem)
+		default:
+			r.add(ref.field, OK, "the %s exists", ref.kind)
+		}
+	}
+	if !checked {
+		r.add("settings", OK, "they name no agent, queue or custom attribute")
+	}
+}

@@ -1,0 +1,174 @@
+package onboarding
+
+import (
+	"context"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+)
+
+// TestTag is the tag of conversations that [Service.Test] opens.
+const TestTag = "claimflow-test"
+
+const (
+	testSubject = "Claimflow test"
+	testBody    = "This conversation was opened by Claimflow to test the connection. It closes by itself; nothing needs to be done."
+	testNote    = "Claimflow tests whether its token may write notes."
+)
+
+// The probes of a test, in order.
+const (
+	probeRead   = "read customers"
+	probeCreate = "create a customer"
+	probeOpen   = "open a conversation"
+	probeTag    = "tag it"
+	probeNote   = "write a note"
+	probeReply  = "auto-reply"
+	probeClose  = "close it"
+)
+
+// Test opens a conversation tagged [TestTag] in the name of an address, finds
+// out what the token may do and whether Dixa answers by itself, and closes it.
+// What failed is in the report. Dixa may write to the address. The error is a
+// [*Refusal] where nothing can be tried.
+func (s *Service) Test(ctx context.Context, shop, email string) (*Report, error) {
+	in, err := s.store.Integration(ctx, shop)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.client(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if in.Effective.ReadOnly {
+		return nil, refuse(ReadOnly, nil, "The shop's settings are read-only, so no test conversation is opened. `starter shop validate %s` checks what can be checked by reading.", shop)
+	}
+	if in.Effective.EmailIntegrationID == "" {
+		return nil, refuse(NotReady, nil, "No contact endpoint is saved, so there is no mailbox to open a conversation in. Save email_integration_id first; %s.", s.mailboxesInWords(ctx, client))
+	}
+	t := &trial{client: client, settings: in.Effective, wait: s.wait, report: &Report{}}
+	t.run(ctx, email)
+	return t.report, nil
+}
+
+// trial is one run of a test.
+type trial struct {
+	client   *dixa.Client
+	settings claim.Settings
+	wait     time.Duration
+	report   *Report
+}
+
+func (t *trial) run(ctx context.Context, email string) {
+	user, ok := t.customer(ctx, email)
+	if !ok {
+		t.report.skip("there is no customer to open it for", probeOpen, probeTag, probeNote, probeReply, probeClose)
+		return
+	}
+	id, ok := t.open(ctx, user)
+	if !ok {
+		t.report.skip("there is no conversation", probeTag, probeNote, probeReply, probeClose)
+		return
+	}
+	t.report.ConversationID = id
+	conversations := t.client.Conversations
+	t.report.try(probeTag, do(ctx, func() error { return conversations.AddTags(ctx, id, TestTag) }), "tagged %s", TestTag)
+	_, err := ask(ctx, func() (*dixa.Note, error) {
+		return conversations.AddNote(ctx, id, dixa.NoteInput{Message: testNote})
+	})
+	t.report.try(probeNote, err, "written")
+	t.lookForReply(ctx, id)
+	// What was opened is closed even when the caller no longer waits.
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	t.report.try(probeClose, do(closing, func() error { return conversations.Close(closing, id, "") }), "closed")
+}
+
+// customer finds the end user of the address or creates one.
+func (t *trial) customer(ctx context.Context, email string) (string, bool) {
+	found, err := ask(ctx, func() (string, error) {
+		for user, err := range t.client.EndUsers.List(ctx, dixa.EndUserFilter{Email: email}) {
+			if err != nil {
+				return "", err
+			}
+			return user.ID, nil
+		}
+		return "", nil
+	})
+	if dixa.IsNotFound(err) {
+		found, err = "", nil
+	}
+	if !t.report.try(probeRead, err, "allowed") {
+		t.report.skip("customers cannot be read", probeCreate)
+		return "", false
+	}
+	if found != "" {
+		t.report.skip("the address is a customer already", probeCreate)
+		return found, true
+	}
+	user, err := ask(ctx, func() (*dixa.EndUser, error) {
+		return t.client.EndUsers.Create(ctx, dixa.EndUserInput{Email: email, DisplayName: testSubject})
+	})
+	if dixa.IsEmailExists(err) {
+		t.report.add(probeCreate, Failed, "the address belongs to somebody who is no customer, such as an agent; use another")
+		return "", false
+	}
+	if !t.report.try(probeCreate, err, "created; it stays in Dixa") {
+		return "", false
+	}
+	return user.ID, true
+}
+
+func (t *trial) open(ctx context.Context, user string) (int64, bool) {
+	id, err := ask(ctx, func() (int64, error) {
+		return t.client.Conversations.Create(ctx, dixa.NewConversation{
+			Type: dixa.NewEmail, RequesterID: user, EmailIntegrationID: t.settings.EmailIntegrationID,
+			Subject: testSubject, Message: dixa.MessageInput{Type: dixa.Inbound, Content: dixa.TextContent(testBody)},
+		})
+	})
+	if dixa.OutcomeOf(err) == dixa.Ambiguous {
+		t.report.add(probeOpen, Failed, "no usable answer came, so it may be open: look in Dixa for %q and close it", testSubject)
+		return 0, false
+	}
+	return id, t.report.try(probeOpen, err, "conversation %d in %s", id, t.settings.EmailIntegrationID)
+}
+
+// lookForReply looks for a message that Dixa wrote, once a second.
+func (t *trial) lookForReply(ctx context.Context, id int64) {
+	deadline := time.NewTimer(t.wait)
+	defer deadline.Stop()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		messages, err := ask(ctx, func() ([]*dixa.Message, error) { return t.client.Conversations.Messages(ctx, id) })
+		if err != nil {
+			t.report.add(probeReply, Failed, "the messages could not be read: %s", failure(err))
+			return
+		}
+		for _, m := range messages {
+			if m.Attributes.Direction == dixa.Outbound || m.Attributes.IsAutoReply != nil && *m.Attributes.IsAutoReply {
+				t.report.add(probeReply, OK, "Dixa answers by itself: every customer whose claim opens a conversation gets this message. Switch it off for the mailbox in Dixa if it is not wanted")
+				return
+			}
+		}
+		if t.wait < 0 {
+			break
+		}
+		select {
+		case <-tick.C:
+			continue
+		case <-deadline.C:
+		case <-ctx.Done():
+		}
+		break
+	}
+	t.report.add(probeReply, OK, "Dixa wrote nothing by itself%s", within(t.wait))
+}
+
+func within(d time.Duration) string {
+	if d <= 0 {
+		return ""
+	}
+	return " within " + d.String()
+}
