@@ -22,9 +22,6 @@ const WorkflowName = "Claim"
 // the store. It carries no content: the workflow reads the store.
 const SignalNudge = "nudge"
 
-// QueryStatus answers with the workflow's own [Status].
-const QueryStatus = "status"
-
 // The search attributes by which operators find claims in the Temporal UI. None
 // of them ever holds personal data: they are indexed in plain text.
 const (
@@ -59,8 +56,8 @@ const (
 	// ErrorPark: the claim cannot go on without a person; the details hold the
 	// [Cause]. Never retried.
 	ErrorPark = "Park"
-	// ErrorAttachments: Dixa could not download one of the files. Never retried.
-	ErrorAttachments = "Attachments"
+	// ErrorWithdrawn: the claim was abandoned meanwhile. Never retried.
+	ErrorWithdrawn = "Withdrawn"
 	// ErrorCustomerGone: the remembered customer no longer exists. Never retried.
 	ErrorCustomerGone = "CustomerGone"
 	// ErrorStore: our own store failed; a retry can help.
@@ -102,9 +99,14 @@ func (r Ref) Reference() string {
 }
 
 // Key is the externalId under which a step of the claim is sent to Dixa. try
-// counts how often Dixa is known to have refused the step: a refused try may
-// have used its key up, an unanswered one must keep it.
+// counts how often the step was given up as not done: a refused try may have
+// used its key up, an unanswered one must keep it.
 func (r Ref) Key(step string, try int) string {
+	return fmt.Sprintf("%s%d", r.KeyPrefix(step), try)
+}
+
+// KeyPrefix is what the keys of all tries of a step begin with.
+func (r Ref) KeyPrefix(step string) string {
 	sum := sha256.Sum256([]byte("step\x00" + r.Shop + "\x00" + r.ID + "\x00" + step))
-	return fmt.Sprintf("cf-%s-%d", hex.EncodeToString(sum[:12]), try)
+	return "cf-" + hex.EncodeToString(sum[:12]) + "-"
 }

@@ -16,8 +16,8 @@ type Standing struct {
 	Offered bool `json:"offered"`
 	// Paused: the shop lets its claims wait.
 	Paused bool `json:"paused,omitempty"`
-	// Connected: the shop has a connection.
-	Connected bool `json:"connected"`
+	// ConnectionID is the shop's connection; empty where it has none.
+	ConnectionID string `json:"connection_id,omitempty"`
 	// SettingsVersion is the shop's current one, ParkedVersion the one that the
 	// claim was parked with.
 	SettingsVersion int64 `json:"settings_version"`
@@ -66,7 +66,7 @@ func (s Standing) Next() Move {
 			return MoveWait
 		}
 	}
-	if !s.Connected {
+	if s.ConnectionID == "" {
 		return MovePark
 	}
 	return MoveOpen

@@ -1,0 +1,136 @@
+// Package activities does the work of the workflows: it reads and writes the
+// store, looks at files, and talks to Dixa.
+//
+// There is one struct per dependency. Every activity may run twice, at any
+// moment, in two processes: what it does to Dixa is guarded by an intent in the
+// store. Errors leave through toTemporal, which says whether a retry can help.
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/store"
+)
+
+// Claims reads and writes how claims stand.
+type Claims struct {
+	Store *store.Store
+}
+
+// LoadClaim reads how a claim stands. A claim that nothing stands against is
+// marked as being opened. One that was erased counts as abandoned: its workflow
+// has nothing left to do.
+func (a *Claims) LoadClaim(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
+	standing, err := a.load(ctx, ref)
+	return standing, toTemporal("read the claim", err)
+}
+
+func (a *Claims) load(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
+	standing, err := a.standing(ctx, ref)
+	if err != nil || standing.Next() != claim.MoveOpen || standing.State == claim.StateOpening {
+		return standing, err
+	}
+	if standing.State, err = a.Store.Change(ctx, ref, claim.EventStart, store.Set{}); err != nil {
+		return claim.Standing{}, err
+	}
+	return standing, nil
+}
+
+func (a *Claims) standing(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
+	work, err := a.Store.Load(ctx, ref)
+	if errors.Is(err, store.ErrNotFound) {
+		return claim.Standing{State: claim.StateAbandoned}, nil
+	}
+	if err != nil {
+		return claim.Standing{}, err
+	}
+	settings, err := a.Store.Integration(ctx, ref.Shop)
+	if err != nil {
+		return claim.Standing{}, err
+	}
+	return claim.Standing{
+		State: work.State, Cause: work.Cause, LastError: work.LastError,
+		Reason: work.Reason, OrderNumber: work.OrderNumber,
+		ConversationID: work.ConversationID, ConnectionID: work.ConnectionID,
+		Offered: work.Feature && work.Enabled, Paused: work.Paused,
+		SettingsVersion: work.SettingsVersion, ParkedVersion: work.ParkedVersion,
+		Deadline:     deadline(work, time.Duration(settings.Effective.OpenWithin)),
+		FallbackUsed: work.FallbackUsed,
+		Done:         work.DoneSteps,
+	}, nil
+}
+
+// deadline counts from when the claim could first be opened: a shop that let its
+// claims wait, or an operator who tries again, starts it anew.
+func deadline(w store.Work, within time.Duration) time.Time {
+	from := w.AcceptedAt
+	for _, t := range []time.Time{w.ResumedAt, w.RetriedAt} {
+		if t.After(from) {
+			from = t
+		}
+	}
+	return from.Add(within)
+}
+
+// The types of the events that a claim's owner is told.
+const (
+	EventTypeOpened         = "claim.opened"
+	EventTypeNeedsAttention = "claim.needs_attention"
+	EventTypeFallback       = "claim.fallback"
+	EventTypeSkipped        = "claim.skipped"
+)
+
+// SyncStatus moves a claim to its next state and puts what its owner must know of
+// it into the outbox, together or not at all. It answers with how the claim then
+// stands, its settings read anew. What is already so is left alone.
+func (a *Claims) SyncStatus(ctx context.Context, change StatusChange) (claim.Standing, error) {
+	standing, err := a.sync(ctx, change)
+	return standing, toTemporal("write the claim's state", err)
+}
+
+func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.Standing, error) {
+	before, err := a.Store.Load(ctx, change.Ref)
+	if errors.Is(err, store.ErrNotFound) {
+		return claim.Standing{State: claim.StateAbandoned}, nil
+	}
+	if err != nil {
+		return claim.Standing{}, err
+	}
+	set, done := statusSet(change, before)
+	// An abandoned claim stays abandoned, whatever its workflow was doing.
+	if !done && before.State != claim.StateAbandoned {
+		if _, err := a.Store.Change(ctx, change.Ref, change.Event, set); err != nil {
+			return claim.Standing{}, err
+		}
+	}
+	return a.standing(ctx, change.Ref)
+}
+
+// statusSet says what a change writes, and whether it was written before: an
+// activity may run twice.
+func statusSet(change StatusChange, before store.Work) (set store.Set, done bool) {
+	switch change.Event {
+	case claim.EventOpened:
+		set.Outbox = []store.OutboxEvent{{Type: EventTypeOpened}}
+		return set, before.State == claim.StateOpen
+	case claim.EventSkip:
+		set.Outbox = []store.OutboxEvent{{Type: EventTypeSkipped}}
+		return set, before.State == claim.StateSkipped
+	case claim.EventPark:
+		raise := change.Fallback && !before.FallbackUsed
+		same := before.State == claim.StateNeedsAttention && before.Cause == change.Cause
+		set.Cause, set.LastError, set.ParkedVersion = change.Cause, change.LastError, change.SettingsVersion
+		if !same {
+			set.Outbox = append(set.Outbox, store.OutboxEvent{Type: EventTypeNeedsAttention})
+		}
+		if raise {
+			set.FallbackUsed = true
+			set.Outbox = append(set.Outbox, store.OutboxEvent{Type: EventTypeFallback})
+		}
+		return set, same && !raise && before.ParkedVersion == change.SettingsVersion
+	}
+	return set, false
+}

@@ -1,0 +1,317 @@
+package activities
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/evidence"
+	"github.com/claimflow/claimflow/store"
+)
+
+// clockSkew is how far Dixa's clock may be behind ours when conversations are
+// looked through by their time.
+const clockSkew = 10 * time.Minute
+
+// CreateConversation opens the claim's conversation with its files in the same
+// request, and links it to the claim. A conversation that was opened before, by
+// any run of the claim, is found and linked instead.
+func (a *Dixa) CreateConversation(ctx context.Context, in ConversationInput) (Conversation, error) {
+	var made Conversation
+	err := a.with(ctx, in.Ref, "create the conversation", func(ctx context.Context, s *session) error {
+		var err error
+		made, err = s.conversation(ctx, in.EndUserID)
+		return err
+	})
+	return made, err
+}
+
+func (s *session) conversation(ctx context.Context, endUserID string) (Conversation, error) {
+	var files evidenceDraft
+	if err := s.store.Draft(ctx, s.ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return Conversation{}, fmt.Errorf("read the evidence: %w", err)
+	}
+	link, err := s.store.Link(ctx, s.ref)
+	if err == nil {
+		return Conversation{ID: link.ConversationID, Attached: files.attached(), Separately: files.Separate}, nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return Conversation{}, fmt.Errorf("read the link: %w", err)
+	}
+	made, err := s.create(ctx, endUserID, files)
+	if dixa.IsAttachmentDownload(err) && !files.Separate {
+		files.Separate = true
+		if err := s.store.SaveDraft(ctx, s.ref, draftEvidence, files); err != nil {
+			return Conversation{}, fmt.Errorf("note that the files go one by one: %w", err)
+		}
+		made, err = s.create(ctx, endUserID, files)
+	}
+	if err != nil {
+		return Conversation{}, s.whyRefused(ctx, endUserID, err)
+	}
+	return made, nil
+}
+
+func (s *session) create(ctx context.Context, endUserID string, files evidenceDraft) (Conversation, error) {
+	if s.ticket.EmailIntegrationID == "" {
+		return Conversation{}, parked(claim.CauseContactEndpoint, "the shop's settings name no mailbox to open conversations in")
+	}
+	message := dixa.MessageInput{
+		Type:        dixa.Inbound,
+		Content:     s.content(),
+		Attachments: attachments(files),
+	}
+	if s.ticket.Outbound {
+		if s.ticket.AgentID == "" {
+			return Conversation{}, parked(claim.CauseRouting, "conversations are opened outbound, but no agent is named to write them")
+		}
+		message.Type, message.AgentID = dixa.Outbound, s.ticket.AgentID
+	}
+	// An operator's word to create it anyway holds for the sends before it.
+	var again time.Time
+	if s.work.CreateAnyway {
+		again = s.work.RetriedAt
+	}
+	return once(ctx, s.store, write[Conversation]{
+		ref: s.ref, step: claim.StepConversation, window: s.window(), unknown: claim.CauseOutcomeUnknown, again: again,
+		look: func(ctx context.Context) (Conversation, bool, error) {
+			id, found, err := s.findConversation(ctx, endUserID)
+			return Conversation{ID: id, Attached: files.attached(), Separately: files.Separate}, found, err
+		},
+		send: func(ctx context.Context, key string) (Conversation, error) {
+			message.ExternalID = key
+			id, err := s.client.Conversations.Create(ctx, dixa.NewConversation{
+				Type: "Email", RequesterID: endUserID, EmailIntegrationID: s.ticket.EmailIntegrationID,
+				Subject: s.ticket.Subject, Message: message, Language: language(s.ticket.Language),
+			})
+			return Conversation{ID: id, Attached: files.attached(), Separately: files.Separate}, err
+		},
+		taken: dixa.IsDuplicateExternalID,
+		finish: func(ctx context.Context, c Conversation) error {
+			err := s.store.LinkConversation(ctx, store.LinkInput{
+				Ref: s.ref, ConnectionID: s.work.ConnectionID, ConversationID: c.ID, EndUserID: endUserID,
+				Step: claim.StepConversation, Attached: c.Attached, LeftOut: len(files.leftOut()),
+			})
+			if err != nil {
+				return fmt.Errorf("link conversation %d: %w", c.ID, err)
+			}
+			return nil
+		},
+	})
+}
+
+// language is what Dixa takes: two letters of ISO 639-1.
+func language(tag string) string {
+	base, _, _ := strings.Cut(tag, "-")
+	if len(base) != 2 {
+		return ""
+	}
+	return strings.ToLower(base)
+}
+
+func (s *session) content() dixa.Content {
+	if s.ticket.Format == "text" {
+		return dixa.TextContent(s.ticket.Body)
+	}
+	return dixa.HTMLContent(s.ticket.Body)
+}
+
+// findConversation looks for the claim's conversation among all of the
+// customer's since the claim came in: by the key of its first message, or, where
+// Dixa does not keep keys, by the claim's reference.
+func (s *session) findConversation(ctx context.Context, endUserID string) (int64, bool, error) {
+	since := s.work.AcceptedAt.Add(-clockSkew)
+	for c, err := range s.client.EndUsers.Conversations(ctx, endUserID) {
+		if dixa.IsNotFound(err) {
+			return 0, false, nil
+		}
+		if err != nil {
+			return 0, false, err
+		}
+		if c.CreatedAt.Before(since) {
+			continue
+		}
+		owner, err := s.store.ClaimOf(ctx, s.work.ConnectionID, c.ID)
+		if err == nil && owner != s.ref {
+			continue
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return 0, false, fmt.Errorf("read whose conversation %d is: %w", c.ID, err)
+		}
+		ours, err := s.isOurs(ctx, c.ID)
+		if err != nil {
+			return 0, false, err
+		}
+		if ours {
+			return c.ID, true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+func (s *session) isOurs(ctx context.Context, conversationID int64) (bool, error) {
+	messages, err := s.client.Conversations.Messages(ctx, conversationID)
+	if dixa.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, m := range messages {
+		if strings.HasPrefix(m.ExternalID, s.ref.KeyPrefix(claim.StepConversation)) || mentions(m, s.ref.Reference()) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// mentions reports whether a message contains some words, wherever its kind
+// keeps its text.
+func mentions(m *dixa.Message, words ...string) bool {
+	text, err := json.Marshal(m.Attributes)
+	if err != nil {
+		return false
+	}
+	for _, w := range words {
+		if !strings.Contains(string(text), w) {
+			return false
+		}
+	}
+	return true
+}
+
+// whyRefused asks Dixa which of the things that a create names is missing: its
+// refusal does not say.
+func (s *session) whyRefused(ctx context.Context, endUserID string, refusal error) error {
+	e, ok := dixa.AsError(refusal)
+	if !ok || e.Status != http.StatusBadRequest && e.Status != http.StatusNotFound {
+		return refusal
+	}
+	var parkedAlready *temporal.ApplicationError
+	if errors.As(refusal, &parkedAlready) {
+		return refusal
+	}
+	if _, err := s.client.EndUsers.Get(ctx, endUserID); dixa.IsNotFound(err) {
+		if err := s.store.ForgetCustomer(ctx, s.work.ConnectionID, endUserID); err != nil {
+			return fmt.Errorf("forget the customer: %w", err)
+		}
+		if err := s.store.ReopenIntent(ctx, s.ref, claim.StepCustomer); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("forget that the customer was created: %w", err)
+		}
+		return temporal.NewNonRetryableApplicationError("the remembered customer no longer exists in Dixa", claim.ErrorCustomerGone, nil)
+	}
+	if _, err := s.client.ContactEndpoints.Get(ctx, s.ticket.EmailIntegrationID); dixa.IsNotFound(err) {
+		return parked(claim.CauseContactEndpoint, "the mailbox of the shop's settings is not a contact endpoint of this Dixa")
+	}
+	return refusal
+}
+
+func attachments(files evidenceDraft) []dixa.Attachment {
+	if files.Separate {
+		return nil
+	}
+	out := make([]dixa.Attachment, len(files.Files))
+	for i, f := range files.Files {
+		out[i] = dixa.Attachment{URL: f.URL, PrettyName: f.Name}
+	}
+	return out
+}
+
+// attached counts the files that are, or are going to be, in the conversation.
+func (e evidenceDraft) attached() int { return len(e.Files) - len(e.Refused) }
+
+// leftOut lists the files that are not in the conversation: those that were not
+// offered and those that Dixa refused.
+func (e evidenceDraft) leftOut() []evidence.LeftOut {
+	out := append([]evidence.LeftOut(nil), e.LeftOut...)
+	for i, f := range e.Files {
+		if reason, ok := e.Refused[i]; ok {
+			out = append(out, evidence.LeftOut{File: f, Reason: reason})
+		}
+	}
+	return out
+}
+
+// UploadAttachments offers each file as a message of its own: for a claim whose
+// files Dixa refused together, where it does not say which of them it could not
+// copy. A file that it refuses is left out.
+func (a *Dixa) UploadAttachments(ctx context.Context, ref claim.Ref) (Uploaded, error) {
+	var up Uploaded
+	err := a.with(ctx, ref, "upload the attachments", func(ctx context.Context, s *session) error {
+		var files evidenceDraft
+		if err := s.store.Draft(ctx, ref, draftEvidence, &files); err != nil {
+			return fmt.Errorf("read the evidence: %w", err)
+		}
+		for i := range files.Files {
+			if _, refused := files.Refused[i]; refused {
+				continue
+			}
+			err := s.upload(ctx, i, files.Files[i])
+			if dixa.IsAttachmentDownload(err) {
+				if files.Refused == nil {
+					files.Refused = map[int]string{}
+				}
+				files.Refused[i] = "Dixa could not copy it"
+				err = s.store.SaveDraft(ctx, ref, draftEvidence, files)
+			}
+			if err != nil {
+				return s.justOpened(ctx, err)
+			}
+		}
+		up = Uploaded{Attached: files.attached(), LeftOut: len(files.leftOut())}
+		_, err := s.store.Change(ctx, ref, "", store.Set{Attached: &up.Attached, LeftOut: &up.LeftOut})
+		return err
+	})
+	return up, err
+}
+
+func (s *session) upload(ctx context.Context, number int, file evidence.File) error {
+	step := fmt.Sprintf("%s-%d", claim.StepAttachment, number)
+	conversationID := s.work.ConversationID
+	_, err := once(ctx, s.store, write[string]{
+		ref: s.ref, step: step, window: s.window(), unknown: claim.CauseOutcomeUnknown,
+		look: func(ctx context.Context) (string, bool, error) {
+			messages, err := s.client.Conversations.Messages(ctx, conversationID)
+			if err != nil {
+				return "", false, err
+			}
+			for _, m := range messages {
+				if strings.HasPrefix(m.ExternalID, s.ref.KeyPrefix(step)) || mentions(m, attachmentLine(s.ref, file)) {
+					return m.ID, true, nil
+				}
+			}
+			return "", false, nil
+		},
+		send: func(ctx context.Context, key string) (string, error) {
+			m := dixa.MessageInput{
+				Type: dixa.Inbound, Content: dixa.TextContent(attachmentLine(s.ref, file)),
+				Attachments: []dixa.Attachment{{URL: file.URL, PrettyName: file.Name}}, ExternalID: key,
+			}
+			if s.ticket.Outbound {
+				m.Type, m.AgentID = dixa.Outbound, s.ticket.AgentID
+			}
+			added, err := s.client.Conversations.AddMessage(ctx, conversationID, m)
+			if err != nil {
+				return "", err
+			}
+			return cmp.Or(added.MessageID, "unnamed"), nil
+		},
+		taken: dixa.IsDuplicateExternalID,
+	})
+	return err
+}
+
+// attachmentLine is the text of the message that carries one file. It tells the
+// message apart where Dixa keeps no keys.
+func attachmentLine(ref claim.Ref, file evidence.File) string {
+	return file.Name + " (" + ref.Reference() + ")"
+}

@@ -1,0 +1,204 @@
+package activities
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/store"
+)
+
+// reservation is how long one claim may keep others of the same customer waiting
+// while it looks the customer up.
+const reservation = 30 * time.Second
+
+// FindOrCreateCustomer finds the claim's customer in Dixa, or creates them: by
+// e-mail as given, then in lower case; without an e-mail by external id, else by
+// phone. Who was found once is remembered. Of two claims of one new customer at
+// the same moment one waits for the other. An end user who exists is never
+// changed.
+func (a *Dixa) FindOrCreateCustomer(ctx context.Context, ref claim.Ref) (Customer, error) {
+	var found Customer
+	err := a.with(ctx, ref, "find or create the customer", func(ctx context.Context, s *session) error {
+		var err error
+		found.EndUserID, err = s.customer(ctx)
+		return err
+	})
+	return found, err
+}
+
+func (s *session) customer(ctx context.Context) (string, error) {
+	c, err := s.store.Body(ctx, s.ref)
+	if err != nil {
+		return "", fmt.Errorf("read the claim: %w", err)
+	}
+	who, ok := personOf(c)
+	if !ok {
+		return "", parked(claim.CauseNoContact, "the claim has no e-mail address, no phone number and no external customer id")
+	}
+	held, err := s.store.ReserveCustomer(ctx, s.work.ConnectionID, who.identity, s.ref.String(), reservation)
+	if err != nil {
+		return "", fmt.Errorf("reserve the customer: %w", err)
+	}
+	if held.EndUserID != "" {
+		return held.EndUserID, nil
+	}
+	if !held.Held {
+		return "", retryable(claim.ErrorBusy, "another claim of the same customer looks them up right now", nil, time.Second)
+	}
+	id, err := s.findOrCreate(ctx, who)
+	if err != nil {
+		// The reservation must not outlive the attempt, but freeing it is a
+		// courtesy to others: it ends by itself.
+		if releaseErr := s.store.ReleaseCustomer(context.WithoutCancel(ctx), s.work.ConnectionID, who.identity, s.ref.String()); releaseErr != nil {
+			err = errors.Join(err, releaseErr)
+		}
+		return "", err
+	}
+	if err := s.store.RememberCustomer(ctx, s.work.ConnectionID, []string{who.identity}, id, s.ref.String()); err != nil {
+		return "", fmt.Errorf("remember the customer: %w", err)
+	}
+	return id, nil
+}
+
+func (s *session) findOrCreate(ctx context.Context, who person) (string, error) {
+	intent, err := s.store.Intent(ctx, s.ref, claim.StepCustomer)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return "", fmt.Errorf("read the intent: %w", err)
+	}
+	// An open intent is looked for by once itself.
+	if intent.SentAt.IsZero() && intent.DoneAt.IsZero() {
+		id, found, err := s.find(ctx, who)
+		if err != nil || found {
+			return id, err
+		}
+	}
+	return once(ctx, s.store, write[string]{
+		ref: s.ref, step: claim.StepCustomer, window: s.window(), unknown: claim.CauseCustomer,
+		look: func(ctx context.Context) (string, bool, error) { return s.find(ctx, who) },
+		send: func(ctx context.Context, _ string) (string, error) {
+			u, err := s.client.EndUsers.Create(ctx, who.input)
+			if err == nil {
+				return u.ID, nil
+			}
+			if dixa.IsEmailExists(err) {
+				if agent, lookErr := s.isAgent(ctx, who.input.Email); lookErr == nil && agent {
+					return "", errors.Join(err, errAgentAddress)
+				}
+			}
+			return "", err
+		},
+		taken: func(err error) bool {
+			return (dixa.IsEmailExists(err) || dixa.IsPhoneExists(err)) && !errors.Is(err, errAgentAddress)
+		},
+	})
+}
+
+var errAgentAddress = parked(claim.CauseCustomer, "the customer's e-mail address belongs to an agent in Dixa")
+
+func (s *session) isAgent(ctx context.Context, email string) (bool, error) {
+	for _, err := range s.client.Agents.List(ctx, dixa.AgentFilter{Email: email}) {
+		return err == nil, err
+	}
+	return false, nil
+}
+
+// person is a claim's customer as Dixa knows people.
+type person struct {
+	// identity is what they are remembered by.
+	identity string
+	filters  []dixa.EndUserFilter
+	input    dixa.EndUserInput
+}
+
+// personOf makes a person of the claim's customer; false where there is nothing
+// to know them by.
+func personOf(c *claim.Claim) (person, bool) {
+	who := c.Customer
+	p := person{input: dixa.EndUserInput{
+		DisplayName: strings.TrimSpace(who.FirstName + " " + who.LastName),
+		FirstName:   who.FirstName, LastName: who.LastName,
+		Email: who.Email, PhoneNumber: e164(who.Phone, c.Order.Address.CountryCode),
+		ExternalID: cmp.Or(who.ExternalID, c.Order.ExternalCustomerID),
+	}}
+	if p.input.DisplayName == "" {
+		p.input.DisplayName = cmp.Or(p.input.Email, p.input.PhoneNumber)
+	}
+	lower := strings.ToLower(who.Email)
+	switch {
+	case who.Email != "":
+		p.identity = "email:" + lower
+		p.filters = []dixa.EndUserFilter{{Email: who.Email}}
+		if lower != who.Email {
+			p.filters = append(p.filters, dixa.EndUserFilter{Email: lower})
+		}
+	case p.input.ExternalID != "":
+		p.identity = "external:" + p.input.ExternalID
+		p.filters = []dixa.EndUserFilter{{ExternalID: p.input.ExternalID}}
+	case p.input.PhoneNumber != "":
+		p.identity = "phone:" + p.input.PhoneNumber
+		p.filters = []dixa.EndUserFilter{{Phone: p.input.PhoneNumber}}
+	}
+	return p, p.identity != ""
+}
+
+// e164 is a phone number as Dixa's examples spell it; empty where the number
+// cannot be one, given the country of the order.
+func e164(phone, country string) string {
+	if strings.TrimSpace(phone) == "" {
+		return ""
+	}
+	n, err := phonenumbers.Parse(phone, strings.ToUpper(country))
+	if err != nil || !phonenumbers.IsPossibleNumber(n) {
+		return ""
+	}
+	return phonenumbers.Format(n, phonenumbers.E164)
+}
+
+// find looks the person up. Of several end users who match, the oldest wins, so
+// that every claim finds the same one. Dixa may say that there is none with an
+// empty list or with a 404.
+func (s *session) find(ctx context.Context, who person) (string, bool, error) {
+	for _, filter := range who.filters {
+		var users []*dixa.EndUser
+		for u, err := range s.client.EndUsers.List(ctx, filter) {
+			if dixa.IsNotFound(err) {
+				break
+			}
+			if err != nil {
+				return "", false, err
+			}
+			if matches(u, filter) {
+				users = append(users, u)
+			}
+		}
+		if len(users) > 0 {
+			oldest := slices.MinFunc(users, func(a, b *dixa.EndUser) int {
+				return cmp.Or(a.CreatedAt.Compare(b.CreatedAt.Time), cmp.Compare(a.ID, b.ID))
+			})
+			return oldest.ID, true, nil
+		}
+	}
+	return "", false, nil
+}
+
+// matches keeps out what a filter of unknown reading lets through.
+func matches(u *dixa.EndUser, f dixa.EndUserFilter) bool {
+	switch {
+	case f.Email != "":
+		return strings.EqualFold(u.Email, f.Email) ||
+			slices.ContainsFunc(u.AdditionalEmails, func(e string) bool { return strings.EqualFold(e, f.Email) })
+	case f.ExternalID != "":
+		return u.ExternalID == f.ExternalID
+	default:
+		return u.PhoneNumber == f.Phone || slices.Contains(u.AdditionalPhoneNumbers, f.Phone)
+	}
+}

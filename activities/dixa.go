@@ -1,0 +1,294 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/store"
+)
+
+// Dixa does the steps of opening a claim that talk to Dixa.
+type Dixa struct {
+	Store   *store.Store
+	Clients *connection.Clients
+}
+
+// heartbeatEvery tells the engine that the worker lives. It is well below the
+// heartbeat time-out that the workflow asks for.
+const heartbeatEvery = 3 * time.Second
+
+// session is what every step needs.
+type session struct {
+	store    *store.Store
+	client   *dixa.Client
+	ref      claim.Ref
+	work     store.Work
+	settings claim.Settings
+	ticket   ticket
+}
+
+// with runs one step: it heartbeats, makes sure that the claim still wants to be
+// opened and that its connection is good, counts the step's requests, and turns
+// what went wrong into an error of the engine.
+func (a *Dixa) with(ctx context.Context, ref claim.Ref, doing string, step func(context.Context, *session) error) error {
+	ctx, requests := connection.Count(ctx)
+	stop := heartbeat(ctx)
+	s, err := a.session(ctx, ref)
+	if err == nil {
+		err = step(ctx, s)
+	}
+	stop()
+	if tokenRefused(err) {
+		err = a.refuseToken(ctx, s, err)
+	}
+	err = toTemporal(doing, err)
+	a.note(ctx, ref, int(requests.Load()), err)
+	return err
+}
+
+// note writes down what an attempt spent and why it failed, for people who look
+// at the claim. It is not worth failing for.
+func (a *Dixa) note(ctx context.Context, ref claim.Ref, requests int, failure error) {
+	// What was spent is written down even when the activity ran out of time.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	var err error
+	if requests > 0 {
+		err = a.Store.AddRequests(ctx, ref, requests)
+	}
+	var app *temporal.ApplicationError
+	if errors.As(failure, &app) && app.Category() != temporal.ApplicationErrorCategoryBenign {
+		_, noteErr := a.Store.Change(ctx, ref, "", store.Set{LastError: app.Message()})
+		err = errors.Join(err, noteErr)
+	}
+	if err != nil {
+		activity.GetLogger(ctx).Warn("attempt not noted", "claim", ref.String(), "error", err)
+	}
+}
+
+func (a *Dixa) session(ctx context.Context, ref claim.Ref) (*session, error) {
+	work, err := a.Store.Load(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("read the claim: %w", err)
+	}
+	if work.State == claim.StateAbandoned {
+		return nil, withdrawn(ref)
+	}
+	integration, err := a.Store.Integration(ctx, ref.Shop)
+	if err != nil {
+		return nil, fmt.Errorf("read the shop's settings: %w", err)
+	}
+	s := &session{store: a.Store, ref: ref, work: work, settings: integration.Effective}
+	if s.settings.ReadOnly {
+		return nil, parked(claim.CauseReadOnly, "the shop's connection is read-only")
+	}
+	if work.ConnectionID == "" {
+		return nil, parked(claim.CauseNoConnection, "the shop has no Dixa connection")
+	}
+	if err := a.Store.Draft(ctx, ref, draftTicket, &s.ticket); err != nil {
+		return nil, fmt.Errorf("read the ticket: %w", err)
+	}
+	if s.client, err = a.Clients.Client(ctx, work.ConnectionID); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// tokenRefused reports whether Dixa said that the token itself is not good.
+// A service that lacks a right says so in other words.
+func tokenRefused(err error) bool {
+	e, ok := dixa.AsError(err)
+	return ok && dixa.IsUnauthorized(err) && !strings.Contains(e.Message, "underlying operation")
+}
+
+func (a *Dixa) refuseToken(ctx context.Context, s *session, refusal error) error {
+	if _, err := a.Clients.TokenRefused(ctx, s.work.ConnectionID, s.client); err != nil {
+		return err
+	}
+	return parked(claim.CauseConnection, refusal.Error())
+}
+
+// heartbeat beats until the returned function is called.
+func heartbeat(ctx context.Context) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(heartbeatEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				activity.RecordHeartbeat(ctx)
+			case <-done:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() { close(done) }
+}
+
+// window is how long after an unanswered send its effect may still appear.
+func (s *session) window() time.Duration {
+	return time.Duration(s.settings.CommitWindow) + time.Duration(s.settings.ListLag)
+}
+
+// idempotent does a write that may safely be sent twice, unless it is known to be
+// done.
+func (s *session) idempotent(ctx context.Context, step string, send func(context.Context) error) error {
+	if s.done(step) {
+		return nil
+	}
+	if err := send(ctx); err != nil {
+		return s.justOpened(ctx, err)
+	}
+	if err := s.store.FinishIntent(ctx, s.ref, step, nil); err != nil {
+		return fmt.Errorf("record that step %s is done: %w", step, err)
+	}
+	return nil
+}
+
+func (s *session) done(step string) bool {
+	for _, d := range s.work.DoneSteps {
+		if d == step {
+			return true
+		}
+	}
+	return false
+}
+
+// justOpened turns a 404 for a conversation of ours into something to try again:
+// Dixa does not say how soon after a create the conversation is there for every
+// operation.
+func (s *session) justOpened(ctx context.Context, err error) error {
+	if !dixa.IsNotFound(err) {
+		return err
+	}
+	link, linkErr := s.store.Link(ctx, s.ref)
+	if linkErr != nil || time.Since(link.CreatedAt) > s.window() {
+		return err
+	}
+	return retryable(claim.ErrorUnavailable, "Dixa does not show the new conversation yet: "+err.Error(), err, 2*time.Second)
+}
+
+// ApplyTags puts the ticket's tags on the conversation, in one request. Dixa adds
+// what is missing and keeps what is there, so sending them twice does no harm.
+func (a *Dixa) ApplyTags(ctx context.Context, ref claim.Ref) error {
+	return a.with(ctx, ref, "apply the tags", func(ctx context.Context, s *session) error {
+		return s.idempotent(ctx, claim.StepTags, func(ctx context.Context) error {
+			if len(s.ticket.Tags) == 0 {
+				return nil
+			}
+			return s.client.Conversations.AddTags(ctx, s.work.ConversationID, s.ticket.Tags...)
+		})
+	})
+}
+
+// AssignConversation gives the conversation to the ticket's agent, or puts it into
+// its queue. A conversation that an agent has already is left to them.
+func (a *Dixa) AssignConversation(ctx context.Context, ref claim.Ref) error {
+	return a.with(ctx, ref, "assign the conversation", func(ctx context.Context, s *session) error {
+		return s.idempotent(ctx, claim.StepAssign, func(ctx context.Context) error {
+			var err error
+			switch {
+			case s.ticket.AgentID != "":
+				err = s.client.Conversations.Claim(ctx, s.work.ConversationID, s.ticket.AgentID, false)
+			case s.ticket.QueueID != "":
+				err = s.client.Conversations.TransferToQueue(ctx, s.work.ConversationID, s.ticket.QueueID, "")
+			}
+			if dixa.IsConflict(err) {
+				return nil
+			}
+			return refusedAs(claim.CauseRouting, s.justOpened(ctx, err))
+		})
+	})
+}
+
+// SetAttributes writes order number and claim id into the custom attributes that
+// the shop names.
+func (a *Dixa) SetAttributes(ctx context.Context, ref claim.Ref) error {
+	return a.with(ctx, ref, "set the custom attributes", func(ctx context.Context, s *session) error {
+		return s.idempotent(ctx, claim.StepAttributes, func(ctx context.Context) error {
+			values := map[string]dixa.AttributeValue{}
+			for id, v := range s.ticket.Attributes {
+				values[id] = dixa.TextValue(v)
+			}
+			_, err := s.client.Conversations.SetCustomAttributes(ctx, s.work.ConversationID, values)
+			if tokenRefused(err) {
+				return err
+			}
+			return refusedAs(claim.CauseAttributes, s.justOpened(ctx, err))
+		})
+	})
+}
+
+// refusedAs parks the claim for the cause where Dixa refused for good.
+func refusedAs(cause claim.Cause, err error) error {
+	e, ok := dixa.AsError(err)
+	if ok && e.Outcome == dixa.Rejected && !e.Retryable && !tokenRefused(err) {
+		return parked(cause, err.Error())
+	}
+	return err
+}
+
+// AddNote writes the internal note: what the template has for it, and which files
+// were left out. Notes have no key, so an earlier one is known by a line of ours.
+func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
+	return a.with(ctx, ref, "write the internal note", func(ctx context.Context, s *session) error {
+		var files evidenceDraft
+		if err := s.store.Draft(ctx, ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("read the evidence: %w", err)
+		}
+		sign := "Claimflow " + ref.Reference()
+		text := noteText(s.ticket.Note, files, sign)
+		_, err := once(ctx, s.store, write[string]{
+			ref: ref, step: claim.StepNote, window: s.window(), unknown: claim.CauseOutcomeUnknown,
+			look: func(ctx context.Context) (string, bool, error) {
+				notes, err := s.client.Conversations.Notes(ctx, s.work.ConversationID)
+				if err != nil {
+					return "", false, err
+				}
+				for _, n := range notes {
+					if strings.Contains(n.Message, sign) {
+						return n.ID, true, nil
+					}
+				}
+				return "", false, nil
+			},
+			send: func(ctx context.Context, _ string) (string, error) {
+				n, err := s.client.Conversations.AddNote(ctx, s.work.ConversationID, dixa.NoteInput{Message: text})
+				if err != nil {
+					return "", err
+				}
+				return n.ID, nil
+			},
+		})
+		return s.justOpened(ctx, err)
+	})
+}
+
+func noteText(note string, files evidenceDraft, sign string) string {
+	var b strings.Builder
+	if note = strings.TrimSpace(note); note != "" {
+		b.WriteString(note + "\n\n")
+	}
+	left := files.leftOut()
+	if len(left) > 0 {
+		b.WriteString("Not attached:\n")
+		for _, f := range left {
+			fmt.Fprintf(&b, "- %s: %s (%s)\n", f.Name, f.Reason, f.URL)
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteString(sign)
+	return b.String()
+}

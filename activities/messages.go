@@ -1,0 +1,71 @@
+package activities
+
+import "github.com/claimflow/claimflow/claim"
+
+// What activities take and give. All of it enters workflow histories, so it
+// holds ids, counts and words of ours, never anything of a customer.
+
+// Resolved is what [Tickets.ResolveTemplate] decided.
+type Resolved struct {
+	// Template is the template that won, such as "shop/damaged/de".
+	Template string `json:"template"`
+	Language string `json:"language"`
+	// Route names the routing rule that matched.
+	Route string `json:"route,omitempty"`
+	// Note, Assign and Attributes say which of the optional steps there are.
+	Note       bool `json:"note,omitempty"`
+	Assign     bool `json:"assign,omitempty"`
+	Attributes bool `json:"attributes,omitempty"`
+}
+
+// Checked is what [Evidence.CheckEvidence] decided.
+type Checked struct {
+	Files   int `json:"files"`
+	LeftOut int `json:"left_out"`
+}
+
+// Customer is what [Dixa.FindOrCreateCustomer] found.
+type Customer struct {
+	EndUserID string `json:"end_user_id"`
+}
+
+// ConversationInput is what [Dixa.CreateConversation] needs.
+type ConversationInput struct {
+	claim.Ref
+	EndUserID string `json:"end_user_id"`
+}
+
+// Conversation is what [Dixa.CreateConversation] opened or found.
+type Conversation struct {
+	ID int64 `json:"conversation_id"`
+	// Attached counts the files that went with it.
+	Attached int `json:"attached"`
+	// Separately says that Dixa could not copy one of the files, so that each
+	// has to be offered by itself.
+	Separately bool `json:"separately,omitempty"`
+}
+
+// Uploaded is what [Dixa.UploadAttachments] could attach.
+type Uploaded struct {
+	Attached int `json:"attached"`
+	LeftOut  int `json:"left_out"`
+}
+
+// StatusChange is what [Claims.SyncStatus] writes.
+type StatusChange struct {
+	claim.Ref
+	Event claim.Event `json:"event"`
+	// Cause and LastError say why a claim is parked.
+	Cause     claim.Cause `json:"cause,omitempty"`
+	LastError string      `json:"last_error,omitempty"`
+	// SettingsVersion is the version of the settings that the claim was parked
+	// with.
+	SettingsVersion int64 `json:"settings_version,omitempty"`
+	// Fallback raises the claim's fallback, once.
+	Fallback bool `json:"fallback,omitempty"`
+}
+
+// Park is the detail of an error of type [claim.ErrorPark].
+type Park struct {
+	Cause claim.Cause `json:"cause"`
+}

@@ -1,0 +1,135 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/store"
+)
+
+// write is one write to Dixa that must not happen twice. Dixa has no idempotency
+// key, so its intent is committed before the bytes leave, and an intent without a
+// result means: look before you send.
+type write[R any] struct {
+	ref  claim.Ref
+	step string
+	// window is how long after a send that was not answered Dixa may still show
+	// its effect for the first time.
+	window time.Duration
+	// look searches Dixa for the effect of an earlier send.
+	look func(context.Context) (result R, found bool, err error)
+	// send sends it under a key.
+	send func(ctx context.Context, key string) (R, error)
+	// taken reports whether a refusal says that Dixa has it already.
+	taken func(error) bool
+	// finish records the result with the intent. Nil records it with the intent
+	// alone.
+	finish func(context.Context, R) error
+	// unknown is why the claim parks when Dixa says that it has it already and
+	// it cannot be found.
+	unknown claim.Cause
+	// again is when an operator said to send it whatever became of earlier
+	// sends: after one more look it is sent under a new key.
+	again time.Time
+}
+
+// once does a write unless it was done. It returns the result of this send or of
+// an earlier one, of this process or another.
+//
+// A second send of an unanswered write happens only after a look that found
+// nothing and was made later than the window allows for. A refusal because Dixa
+// has it already, with nothing to be found, never leads to another send: the
+// claim parks.
+func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
+	var none R
+	intent, outstanding, err := s.BeginIntent(ctx, w.ref, w.step)
+	if err != nil {
+		return none, fmt.Errorf("write down the intent of step %s: %w", w.step, err)
+	}
+	if !intent.DoneAt.IsZero() {
+		var result R
+		if err := json.Unmarshal(intent.Result, &result); err != nil {
+			return none, fmt.Errorf("read the result of step %s: %w", w.step, err)
+		}
+		return result, nil
+	}
+	if outstanding {
+		lookedAt := time.Now()
+		result, found, err := w.look(ctx)
+		if err != nil {
+			return none, fmt.Errorf("look whether step %s was done: %w", w.step, err)
+		}
+		if found {
+			return result, w.record(ctx, s, result)
+		}
+		switch wait := intent.SentAt.Add(w.window).Sub(lookedAt); {
+		case wait > 0:
+			return none, retryable(claim.ErrorAmbiguous, fmt.Sprintf(
+				"step %s was sent without an answer and cannot be found yet; it is looked for again in %s", w.step, wait.Round(time.Second)), nil, wait)
+		case intent.SentAt.Before(w.again):
+			if err := s.RefuseIntent(ctx, w.ref, w.step); err != nil {
+				return none, fmt.Errorf("give step %s up: %w", w.step, err)
+			}
+			intent, _, err = s.BeginIntent(ctx, w.ref, w.step)
+		default:
+			intent, err = s.Resend(ctx, w.ref, w.step)
+		}
+		if err != nil {
+			return none, fmt.Errorf("write down the intent of step %s again: %w", w.step, err)
+		}
+	}
+
+	result, err := w.send(ctx, w.ref.Key(w.step, intent.Try))
+	switch {
+	case err == nil:
+		return result, w.record(ctx, s, result)
+	case w.taken != nil && w.taken(err):
+		return w.settleTaken(ctx, s, outstanding, err)
+	case dixa.OutcomeOf(err) == dixa.Unsent:
+		return none, afterwards(err, s.WithdrawIntent(ctx, w.ref, w.step))
+	case dixa.OutcomeOf(err) == dixa.Rejected:
+		return none, afterwards(err, s.RefuseIntent(ctx, w.ref, w.step))
+	default:
+		return none, err
+	}
+}
+
+// settleTaken deals with Dixa's word that it has the write already.
+func (w write[R]) settleTaken(ctx context.Context, s *store.Store, waited bool, refusal error) (R, error) {
+	result, found, err := w.look(ctx)
+	switch {
+	case err != nil:
+		return result, fmt.Errorf("look for what Dixa says it has of step %s: %w", w.step, err)
+	case found:
+		return result, w.record(ctx, s, result)
+	case !waited:
+		// Lists may lag behind; the intent stays open and the next look is made
+		// when they must have caught up.
+		return result, retryable(claim.ErrorAmbiguous, "Dixa says that it has step "+w.step+" already, but does not show it yet: "+refusal.Error(), refusal, w.window)
+	default:
+		return result, parked(w.unknown, "Dixa says that it has step "+w.step+" already, but it cannot be found: "+refusal.Error())
+	}
+}
+
+func (w write[R]) record(ctx context.Context, s *store.Store, result R) error {
+	if w.finish != nil {
+		return w.finish(ctx, result)
+	}
+	if err := s.FinishIntent(ctx, w.ref, w.step, result); err != nil {
+		return fmt.Errorf("record that step %s is done: %w", w.step, err)
+	}
+	return nil
+}
+
+// afterwards returns what went wrong with Dixa, unless the store failed to note
+// it: then that, and the next attempt looks before it sends.
+func afterwards(dixaErr, storeErr error) error {
+	if storeErr != nil {
+		return fmt.Errorf("note that Dixa did not do it (%w): %w", dixaErr, storeErr)
+	}
+	return dixaErr
+}

@@ -1,0 +1,187 @@
+// Package connection makes clients for a shop's Dixa: the token from the store,
+// the request budget that all processes share, and the address to talk to.
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/store"
+)
+
+// Options say how clients reach Dixa. A zero field has its default.
+type Options struct {
+	// BaseURL is where Dixa's API is. Defaults to [dixa.DefaultBaseURL].
+	BaseURL string
+	// Transport carries the requests. Defaults to one of the clients' own.
+	Transport http.RoundTripper
+	// Timeout bounds one request. Defaults to 45 s: Dixa copies a claim's photos
+	// before it answers a create.
+	Timeout time.Duration
+	// Limits is the pace per token. Defaults to [DefaultLimits].
+	Limits store.Limits
+	// Observe is called after every request, for metrics.
+	Observe func(dixa.Call)
+}
+
+// DefaultLimits paces requests so that neither reading of Dixa's published limit
+// refuses one: a bucket of 4 refilled at 10 a second, or 10 in any second. Even
+// steps of 104 ms are 96 % of the limit and leave 40 ms for requests that
+// overtake each other on the way.
+func DefaultLimits() store.Limits {
+	return store.Limits{Interval: 104 * time.Millisecond, MaxWait: 2 * time.Second, PerDay: 864_000}
+}
+
+// NeedsTokenError says that Dixa refused a connection's token before. Nothing was
+// sent.
+type NeedsTokenError struct{ ConnectionID string }
+
+func (e *NeedsTokenError) Error() string {
+	return fmt.Sprintf("connection %s needs a new Dixa token: save one with `starter shop connect`", e.ConnectionID)
+}
+
+// Clients makes and keeps one client per connection. It is safe for concurrent
+// use.
+type Clients struct {
+	store   *store.Store
+	options Options
+
+	mu   sync.Mutex
+	kept map[string]kept
+}
+
+type kept struct {
+	tokenHash string
+	client    *dixa.Client
+}
+
+// New returns clients for the connections of a store.
+func New(s *store.Store, o Options) *Clients {
+	if o.BaseURL == "" {
+		o.BaseURL = dixa.DefaultBaseURL
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 45 * time.Second
+	}
+	if o.Limits == (store.Limits{}) {
+		o.Limits = DefaultLimits()
+	}
+	return &Clients{store: s, options: o, kept: map[string]kept{}}
+}
+
+// Client returns the client of a connection. The error is a [*NeedsTokenError]
+// where Dixa refused the connection's token, and [store.ErrNotFound] where there
+// is no such connection.
+func (c *Clients) Client(ctx context.Context, connectionID string) (*dixa.Client, error) {
+	conn, err := c.store.Connection(ctx, connectionID)
+	if err != nil {
+		return nil, fmt.Errorf("read connection %s: %w", connectionID, err)
+	}
+	if conn.State == claim.ConnectionNeedsToken {
+		return nil, &NeedsTokenError{ConnectionID: connectionID}
+	}
+	token, hash, err := c.store.Token(ctx, connectionID)
+	if err != nil {
+		return nil, fmt.Errorf("open the token of connection %s: %w", connectionID, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k, ok := c.kept[connectionID]; ok && k.tokenHash == hash {
+		return k.client, nil
+	}
+	client, err := c.dial(token, hash)
+	if err != nil {
+		return nil, fmt.Errorf("connection %s: %w", connectionID, err)
+	}
+	c.kept[connectionID] = kept{tokenHash: hash, client: client}
+	return client, nil
+}
+
+// Probe returns a client for a token that is not saved yet. It spends from the
+// same budget as the saved token would.
+func (c *Clients) Probe(token string) (*dixa.Client, error) {
+	return c.dial(token, c.store.TokenHash(token))
+}
+
+func (c *Clients) dial(token, hash string) (*dixa.Client, error) {
+	options := []dixa.Option{
+		dixa.WithBaseURL(c.options.BaseURL),
+		dixa.WithTimeout(c.options.Timeout),
+		dixa.WithUserAgent("claimflow"),
+		dixa.WithBudget(&budget{store: c.store, tokenHash: hash, limits: c.options.Limits}),
+	}
+	if c.options.Transport != nil {
+		options = append(options, dixa.WithTransport(c.options.Transport))
+	}
+	if c.options.Observe != nil {
+		options = append(options, dixa.WithObserver(c.options.Observe))
+	}
+	return dixa.New(token, options...)
+}
+
+// TokenRefused records that Dixa refused the token with which the client was
+// made, so that nobody uses it again. It reports whether it is the first to say
+// so; a token that was replaced meanwhile is nobody's concern any more.
+func (c *Clients) TokenRefused(ctx context.Context, connectionID string, client *dixa.Client) (first bool, err error) {
+	c.mu.Lock()
+	k, ok := c.kept[connectionID]
+	delete(c.kept, connectionID)
+	c.mu.Unlock()
+	if !ok || k.client != client {
+		return false, nil
+	}
+	first, err = c.store.MarkNeedsToken(ctx, connectionID, k.tokenHash)
+	if err != nil {
+		return false, fmt.Errorf("mark connection %s as in need of a token: %w", connectionID, err)
+	}
+	return first, nil
+}
+
+// budget takes every request of a token from the row that all processes share.
+type budget struct {
+	store     *store.Store
+	tokenHash string
+	limits    store.Limits
+}
+
+// Take waits for the request's slot. A wait of more than a moment is an error
+// that says when to come back, so that it does not hold a worker's slot.
+func (b *budget) Take(ctx context.Context) error {
+	wait, err := b.store.TakeBudget(ctx, b.tokenHash, b.limits)
+	var spent *store.BudgetError
+	if errors.As(err, &spent) {
+		return &dixa.BudgetExceededError{RetryAfter: spent.RetryAfter}
+	}
+	if err != nil {
+		return fmt.Errorf("take from the request budget: %w", err)
+	}
+	if n, ok := ctx.Value(countKey{}).(*atomic.Int64); ok {
+		n.Add(1)
+	}
+	if wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+type countKey struct{}
+
+// Count returns a context under which requests are counted, and the count.
+func Count(ctx context.Context) (context.Context, *atomic.Int64) {
+	n := new(atomic.Int64)
+	return context.WithValue(ctx, countKey{}, n), n
+}

@@ -1,0 +1,131 @@
+// Package process puts Claimflow's processes together: what `starter serve` and
+// `worker` are made of. The quickstart runs both in one process from the same
+// parts.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/contrib/opentelemetry"
+	"go.temporal.io/sdk/interceptor"
+	sdklog "go.temporal.io/sdk/log"
+
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/config"
+	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/internal/evidence"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/internal/telemetry"
+	"github.com/claimflow/claimflow/store"
+)
+
+// Parts are what every process is made of.
+type Parts struct {
+	Config    config.Config
+	Telemetry *telemetry.Telemetry
+	Store     *store.Store
+	// Temporal connects when it is first used, so that a process starts, and
+	// takes claims, while the engine is down.
+	Temporal  client.Client
+	Namespace string
+	Clients   *connection.Clients
+	Checker   *evidence.Checker
+}
+
+// Open makes the parts of the process of the given name from its configuration
+// and from the TEMPORAL_* variables. Close them at the end.
+func Open(ctx context.Context, service, version string, c config.Config) (*Parts, error) {
+	t, err := telemetry.Start(ctx, telemetry.Options{
+		Service: service, Version: version,
+		Log: telemetry.LogOptions{Format: c.LogFormat, Level: c.LogLevel},
+	})
+	if err != nil {
+		return nil, err
+	}
+	options, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read the Temporal configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE, …): %w", err), t.Shutdown(ctx))
+	}
+	keys, err := seal.Parse(c.Keys.Reveal())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("CLAIMFLOW_KEYS: %w", err), t.Shutdown(ctx))
+	}
+	s, err := store.Open(ctx, c.DatabaseURL, keys)
+	if err != nil {
+		return nil, errors.Join(err, t.Shutdown(ctx))
+	}
+	p, err := Assemble(c, t, s, options)
+	if err != nil {
+		return nil, errors.Join(err, s.Close(), t.Shutdown(ctx))
+	}
+	return p, nil
+}
+
+// Assemble makes the parts of a process whose store, telemetry and way to the
+// engine are there already.
+func Assemble(c config.Config, t *telemetry.Telemetry, s *store.Store, options client.Options) (*Parts, error) {
+	if options.Namespace == "" {
+		options.Namespace = client.DefaultNamespace
+	}
+	tracing, err := opentelemetry.NewTracingInterceptor(opentelemetry.TracerOptions{
+		Tracer: t.Traces.Tracer("temporal"), TextMapPropagator: t.Propagator, DisableBaggage: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up tracing: %w", err)
+	}
+	options.Logger = sdklog.NewStructuredLogger(t.Log)
+	options.Interceptors = append(options.Interceptors, interceptor.ClientInterceptor(tracing))
+	options.MetricsHandler = opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{
+		Meter: t.Meters.Meter("temporal"), UseMonotonicCounters: true,
+		OnError: func(err error) { t.Log.Warn("a metric of the engine is not kept", "error", err) },
+	})
+	engine, err := client.NewLazyClient(options)
+	if err != nil {
+		return nil, fmt.Errorf("set up the Temporal client: %w", err)
+	}
+	observe, err := countCalls(t.Meters, t.Log)
+	if err != nil {
+		return nil, err
+	}
+	limits := connection.DefaultLimits()
+	limits.Interval = c.DixaPace
+	return &Parts{
+		Config: c, Telemetry: t, Store: s, Temporal: engine, Namespace: options.Namespace,
+		Clients: connection.New(s, connection.Options{BaseURL: c.DixaURL, Limits: limits, Observe: observe}),
+		Checker: evidence.New(evidence.Options{AllowLoopback: c.AllowPrivateEvidence}),
+	}, nil
+}
+
+// Close closes the engine's client, the store and the telemetry.
+func (p *Parts) Close(ctx context.Context) error {
+	p.Temporal.Close()
+	return errors.Join(p.Store.Close(), p.Telemetry.Shutdown(ctx))
+}
+
+// countCalls counts requests to Dixa by operation and outcome and measures how
+// long they take.
+func countCalls(meters metric.MeterProvider, log *slog.Logger) (func(dixa.Call), error) {
+	meter := meters.Meter("claimflow")
+	duration, err := meter.Float64Histogram("claimflow.dixa.request.duration",
+		metric.WithUnit("s"), metric.WithDescription("How long a request to Dixa took, its wait for the budget included."),
+		metric.WithExplicitBucketBoundaries(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30))
+	if err != nil {
+		return nil, fmt.Errorf("set up the metric of requests to Dixa: %w", err)
+	}
+	return func(c dixa.Call) {
+		outcome := "ok"
+		if c.Err != nil {
+			outcome = dixa.OutcomeOf(c.Err).String()
+		}
+		duration.Record(context.Background(), c.Duration.Seconds(), metric.WithAttributes(
+			attribute.String("operation", c.Operation), attribute.Int("status", c.Status), attribute.String("outcome", outcome)))
+		log.Debug("request to Dixa", "operation", c.Operation, "status", c.Status, "outcome", outcome, "duration", c.Duration)
+	}, nil
+}

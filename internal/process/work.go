@@ -1,0 +1,141 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/workflows"
+)
+
+const (
+	// dixaSlots is how many steps that talk to Dixa a worker holds at once: the
+	// pace of a few tokens times the seconds that a create with photos can take.
+	dixaSlots = 60
+	// perConnection is the engine's coarse limit of steps per second and
+	// connection. The budget in the store is the exact one; this keeps one
+	// shop's flood from filling the workers.
+	perConnection = 10
+	// stopWithin is how long running activities have to finish on shutdown.
+	stopWithin = 20 * time.Second
+)
+
+// Work runs workflows and activities until ctx ends, then lets what runs finish.
+// An engine that is not there yet is waited for.
+func (p *Parts) Work(ctx context.Context) error {
+	if err := p.waitForEngine(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	if err := p.registerAttributes(ctx); err != nil {
+		p.Telemetry.Log.Warn("search attributes are not registered; register them by hand as docs/operations.md says, or workflows cannot start",
+			"attributes", claim.SearchAttributes(), "error", err)
+	}
+	if err := p.shareFairly(ctx); err != nil {
+		p.Telemetry.Log.Warn("the engine takes no rate limit per connection; the budget in the store limits all the same", "error", err)
+	}
+
+	claims := worker.New(p.Temporal, claim.TaskQueueClaims, worker.Options{
+		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		WorkerStopTimeout:          stopWithin,
+	})
+	claims.RegisterWorkflowWithOptions(workflows.Claim, workflow.RegisterOptions{Name: claim.WorkflowName})
+	claims.RegisterActivity(&activities.Claims{Store: p.Store})
+	claims.RegisterActivity(&activities.Tickets{Store: p.Store})
+	claims.RegisterActivity(&activities.Evidence{Store: p.Store, Checker: p.Checker})
+
+	dixa := worker.New(p.Temporal, claim.TaskQueueDixa, worker.Options{
+		DisableWorkflowWorker:              true,
+		MaxConcurrentActivityExecutionSize: dixaSlots,
+		ActivityTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		WorkerStopTimeout:                  stopWithin,
+	})
+	dixa.RegisterActivity(&activities.Dixa{Store: p.Store, Clients: p.Clients})
+
+	for name, w := range map[string]worker.Worker{claim.TaskQueueClaims: claims, claim.TaskQueueDixa: dixa} {
+		if err := w.Start(); err != nil {
+			return fmt.Errorf("start the worker of task queue %s: %w", name, err)
+		}
+		defer w.Stop()
+	}
+	p.Telemetry.Log.Info("working", "task_queues", []string{claim.TaskQueueClaims, claim.TaskQueueDixa})
+	<-ctx.Done()
+	p.Telemetry.Log.Info("stopping; running steps may finish", "within", stopWithin)
+	return nil
+}
+
+// waitForEngine returns when the namespace can be reached.
+func (p *Parts) waitForEngine(ctx context.Context) error {
+	said := false
+	for {
+		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
+		_, err := p.Temporal.WorkflowService().DescribeNamespace(attempt, &workflowservice.DescribeNamespaceRequest{Namespace: p.Namespace})
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if !said {
+			p.Telemetry.Log.Warn("Temporal cannot be reached yet; waiting for it (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE)", "namespace", p.Namespace, "error", err)
+			said = true
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// registerAttributes adds the search attributes that the namespace lacks.
+func (p *Parts) registerAttributes(ctx context.Context) error {
+	service := p.Temporal.OperatorService()
+	known, err := service.ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: p.Namespace})
+	if err != nil {
+		return fmt.Errorf("list the search attributes: %w", err)
+	}
+	missing := map[string]enumspb.IndexedValueType{}
+	for _, name := range claim.SearchAttributes() {
+		if _, ok := known.GetCustomAttributes()[name]; !ok {
+			missing[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	_, err = service.AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: p.Namespace, SearchAttributes: missing})
+	if err != nil {
+		return fmt.Errorf("add the search attributes %v: %w", slices.Sorted(maps.Keys(missing)), err)
+	}
+	return nil
+}
+
+// shareFairly sets the engine's rate limit per connection on the Dixa queue.
+func (p *Parts) shareFairly(ctx context.Context) error {
+	_, err := p.Temporal.WorkflowService().UpdateTaskQueueConfig(ctx, &workflowservice.UpdateTaskQueueConfigRequest{
+		Namespace: p.Namespace, Identity: "claimflow-worker",
+		TaskQueue: claim.TaskQueueDixa, TaskQueueType: enumspb.TASK_QUEUE_TYPE_ACTIVITY,
+		UpdateFairnessKeyRateLimitDefault: &workflowservice.UpdateTaskQueueConfigRequest_RateLimitUpdate{
+			RateLimit: &taskqueuepb.RateLimit{RequestsPerSecond: perConnection},
+			Reason:    "Dixa allows 10 requests per second and token",
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("set the rate limit of task queue %s: %w", claim.TaskQueueDixa, err)
+	}
+	return nil
+}

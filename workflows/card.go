@@ -1,0 +1,124 @@
+package workflows
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// The typed keys of the search attributes, see [claim.SearchAttributes].
+var (
+	keyShop         = temporal.NewSearchAttributeKeyKeyword(claim.AttributeShop)
+	keyID           = temporal.NewSearchAttributeKeyKeyword(claim.AttributeID)
+	keyReason       = temporal.NewSearchAttributeKeyKeyword(claim.AttributeReason)
+	keyOrder        = temporal.NewSearchAttributeKeyKeyword(claim.AttributeOrder)
+	keyState        = temporal.NewSearchAttributeKeyKeyword(claim.AttributeState)
+	keyCause        = temporal.NewSearchAttributeKeyKeyword(claim.AttributeCause)
+	keyConversation = temporal.NewSearchAttributeKeyKeyword(claim.AttributeConversation)
+)
+
+// attributes are the search attributes that change while a claim lives.
+type attributes struct {
+	state        claim.State
+	cause        claim.Cause
+	conversation int64
+}
+
+// startAttributes are what a workflow is started with, so that a claim whose
+// opening goes well changes its attributes only once.
+func startAttributes() attributes { return attributes{state: claim.StateOpening} }
+
+// StartAttributes are the search attributes that the workflow of a claim is
+// started with.
+func StartAttributes(ref claim.Ref, reason, orderNumber string) temporal.SearchAttributes {
+	set := []temporal.SearchAttributeUpdate{
+		keyShop.ValueSet(ref.Shop),
+		keyID.ValueSet(ref.ID),
+		keyReason.ValueSet(claim.Key(reason)),
+		keyState.ValueSet(string(startAttributes().state)),
+	}
+	if orderNumber != "" {
+		set = append(set, keyOrder.ValueSet(orderNumber))
+	}
+	return temporal.NewSearchAttributes(set...)
+}
+
+// Summary is the sentence by which people recognise a claim's workflow in a
+// list.
+func Summary(ref claim.Ref, reason, orderNumber string) string {
+	words := strings.ReplaceAll(claim.Key(reason), "_", " ")
+	if orderNumber == "" {
+		return fmt.Sprintf("%s: claim %s (%s)", ref.Shop, ref.ID, words)
+	}
+	return fmt.Sprintf("%s: %s claim %s on order %s", ref.Shop, words, ref.ID, orderNumber)
+}
+
+// show brings the search attributes and the card in the Temporal UI up to what
+// the claim has come to.
+func (r *claimRun) show(ctx workflow.Context) {
+	now := attributes{state: r.standing.State, cause: r.standing.Cause, conversation: r.standing.ConversationID}
+	if now.state != claim.StateNeedsAttention {
+		now.cause = ""
+	}
+	// While a claim is being opened its attributes stay as they are: they would
+	// change again within seconds, and each change costs an event and an index.
+	if now.state != claim.StateOpening && now != r.shown {
+		set := []temporal.SearchAttributeUpdate{keyState.ValueSet(string(now.state))}
+		if now.cause != r.shown.cause {
+			set = append(set, causeUpdate(now.cause))
+		}
+		if now.conversation != r.shown.conversation {
+			set = append(set, keyConversation.ValueSet(strconv.FormatInt(now.conversation, 10)))
+		}
+		if err := workflow.UpsertTypedSearchAttributes(ctx, set...); err != nil {
+			workflow.GetLogger(ctx).Error("search attributes not written", "error", err)
+		}
+		r.shown = now
+	}
+	workflow.SetCurrentDetails(ctx, r.card())
+}
+
+func causeUpdate(cause claim.Cause) temporal.SearchAttributeUpdate {
+	if cause == "" {
+		return keyCause.ValueUnset()
+	}
+	return keyCause.ValueSet(string(cause))
+}
+
+// card is the live status card, in Markdown.
+func (r *claimRun) card() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s\n\n", strings.ReplaceAll(string(r.standing.State), "_", " "))
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "- **%s:** %s\n", name, value)
+		}
+	}
+	if r.standing.ConversationID != 0 {
+		line("Conversation in Dixa", strconv.FormatInt(r.standing.ConversationID, 10))
+	}
+	line("Reference", r.ref.Reference())
+	line("Template", r.resolved.Template)
+	line("Route", r.resolved.Route)
+	if r.attached > 0 || r.leftOut > 0 {
+		line("Files", fmt.Sprintf("%d attached, %d left out", r.attached, r.leftOut))
+	}
+	line("Waiting for", r.waiting)
+	if r.standing.State == claim.StateReceived && r.standing.Paused {
+		line("Waiting for", "the shop, which is paused: `starter shop resume "+r.ref.Shop+"`")
+	}
+	if r.standing.FallbackUsed {
+		line("Fallback", "raised, because the claim was not open by its deadline")
+	}
+	if r.standing.State == claim.StateNeedsAttention {
+		line("Cause", string(r.standing.Cause))
+		line("What to do", r.standing.Cause.Advice())
+	}
+	line("Last error", r.standing.LastError)
+	return b.String()
+}

@@ -1,0 +1,465 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/workflows"
+)
+
+var ref = claim.Ref{Shop: "acme", ID: "c-1"}
+
+// world stands in for the store and Dixa: it keeps how the claim stands, applies
+// what the workflow writes, and records what was called.
+type world struct {
+	env      *testsuite.TestWorkflowEnvironment
+	standing claim.Standing
+	resolved activities.Resolved
+	checked  activities.Checked
+	made     activities.Conversation
+	uploaded activities.Uploaded
+	calls    []string
+	// fail makes an activity fail: it is asked before every attempt.
+	fail map[string]func(attempt int) error
+	// attempts counts the attempts of each activity.
+	attempts map[string]int
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	w := &world{
+		env: suite.NewTestWorkflowEnvironment(),
+		standing: claim.Standing{
+			State: claim.StateReceived, Reason: "damaged", OrderNumber: "#10001",
+			Offered: true, ConnectionID: "con-1", SettingsVersion: 7,
+		},
+		resolved: activities.Resolved{Template: "built-in/defective/en", Language: "en"},
+		made:     activities.Conversation{ID: 4711, Attached: 2},
+		fail:     map[string]func(int) error{},
+		attempts: map[string]int{},
+	}
+	start := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	w.env.SetStartTime(start)
+	w.standing.Deadline = start.Add(4 * time.Hour)
+	w.env.SetTestTimeout(20 * time.Second)
+	w.env.RegisterActivity(&activities.Claims{})
+	w.env.RegisterActivity(&activities.Tickets{})
+	w.env.RegisterActivity(&activities.Evidence{})
+	w.env.RegisterActivity(&activities.Dixa{})
+
+	var (
+		claims   *activities.Claims
+		tickets  *activities.Tickets
+		evidence *activities.Evidence
+		dixa     *activities.Dixa
+	)
+	w.env.OnActivity(claims.LoadClaim, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.Standing, error) {
+		if w.standing.Next() == claim.MoveOpen {
+			w.move(claim.EventStart)
+		}
+		return w.standing, w.call("LoadClaim")
+	})
+	w.env.OnActivity(claims.SyncStatus, mock.Anything, mock.Anything).Return(func(_ context.Context, c activities.StatusChange) (claim.Standing, error) {
+		name := "SyncStatus " + string(c.Event)
+		if c.Event == claim.EventPark {
+			name += " " + string(c.Cause)
+			w.standing.Cause, w.standing.LastError, w.standing.ParkedVersion = c.Cause, c.LastError, c.SettingsVersion
+		}
+		if c.Fallback {
+			name += " fallback"
+			w.standing.FallbackUsed = true
+		}
+		w.move(c.Event)
+		return w.standing, w.call(name)
+	})
+	w.env.OnActivity(tickets.ResolveTemplate, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Resolved, error) {
+		return w.resolved, w.call("ResolveTemplate")
+	})
+	w.env.OnActivity(evidence.CheckEvidence, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Checked, error) {
+		return w.checked, w.call("CheckEvidence")
+	})
+	w.env.OnActivity(dixa.FindOrCreateCustomer, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Customer, error) {
+		return activities.Customer{EndUserID: "user-1"}, w.call("FindOrCreateCustomer")
+	})
+	w.env.OnActivity(dixa.CreateConversation, mock.Anything, activities.ConversationInput{Ref: ref, EndUserID: "user-1"}).Return(
+		func(context.Context, activities.ConversationInput) (activities.Conversation, error) {
+			err := w.call("CreateConversation")
+			if err == nil {
+				w.standing.ConversationID = w.made.ID
+			}
+			return w.made, err
+		})
+	w.env.OnActivity(dixa.UploadAttachments, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Uploaded, error) {
+		return w.uploaded, w.call("UploadAttachments")
+	})
+	for name, step := range map[string]any{
+		"ApplyTags": dixa.ApplyTags, "AssignConversation": dixa.AssignConversation,
+		"SetAttributes": dixa.SetAttributes, "AddNote": dixa.AddNote,
+	} {
+		w.env.OnActivity(step, mock.Anything, ref).Return(func(context.Context, claim.Ref) error { return w.call(name) })
+	}
+	return w
+}
+
+func (w *world) call(name string) error {
+	w.attempts[name]++
+	if fail := w.fail[name]; fail != nil {
+		if err := fail(w.attempts[name]); err != nil {
+			return err
+		}
+	}
+	w.calls = append(w.calls, name)
+	return nil
+}
+
+func (w *world) move(e claim.Event) {
+	next, err := w.standing.State.Next(e)
+	if err != nil {
+		panic(err)
+	}
+	w.standing.State = next
+}
+
+// at changes the world at a moment of the run and nudges the workflow.
+func (w *world) at(after time.Duration, change func()) {
+	w.env.RegisterDelayedCallback(func() {
+		change()
+		w.env.SignalWorkflow(claim.SignalNudge, nil)
+	}, after)
+}
+
+// retry is what `starter claim retry` does to the claim's row.
+func (w *world) retry() { w.move(claim.EventRetry) }
+
+// abandon ends the run.
+func (w *world) abandon() { w.move(claim.EventAbandon) }
+
+func (w *world) run(t *testing.T) claim.State {
+	t.Helper()
+	w.env.ExecuteWorkflow(workflows.Claim, ref)
+	require.True(t, w.env.IsWorkflowCompleted(), "the workflow must end; it did: %v", w.calls)
+	require.NoError(t, w.env.GetWorkflowError())
+	var state claim.State
+	require.NoError(t, w.env.GetWorkflowResult(&state))
+	return state
+}
+
+func park(cause claim.Cause) error {
+	return temporal.NewApplicationErrorWithOptions("because", claim.ErrorPark, temporal.ApplicationErrorOptions{
+		NonRetryable: true, Details: []any{activities.Park{Cause: cause}},
+	})
+}
+
+func always(err error) func(int) error { return func(int) error { return err } }
+
+func once(err error) func(int) error {
+	return func(attempt int) error {
+		if attempt == 1 {
+			return err
+		}
+		return nil
+	}
+}
+
+var unavailable = temporal.NewApplicationError("Dixa answers 503", claim.ErrorUnavailable)
+
+func TestClaimOpensAndStaysUntilItIsAbandoned(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.at(time.Hour, w.abandon)
+	require.Equal(t, claim.StateAbandoned, w.run(t))
+	require.Equal(t, []string{
+		"LoadClaim", "ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "CreateConversation",
+		"ApplyTags", "SyncStatus opened", "LoadClaim",
+	}, w.calls)
+}
+
+func TestClaimDoesTheOptionalStepsThatAreAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.resolved.Note, w.resolved.Assign, w.resolved.Attributes = true, true, true
+	w.at(time.Hour, w.abandon)
+	w.run(t)
+	require.Equal(t, []string{
+		"LoadClaim", "ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "CreateConversation",
+		"ApplyTags", "AssignConversation", "SetAttributes", "AddNote", "SyncStatus opened", "LoadClaim",
+	}, w.calls)
+}
+
+func TestClaimNotesEvidenceThatWasLeftOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.checked = activities.Checked{Files: 1, LeftOut: 1}
+	w.at(time.Hour, w.abandon)
+	w.run(t)
+	require.Contains(t, w.calls, "AddNote")
+}
+
+func TestClaimUploadsFilesOneByOneWhenDixaRefusedThemTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.made.Separately = true
+	w.uploaded = activities.Uploaded{Attached: 1, LeftOut: 1}
+	w.at(time.Hour, w.abandon)
+	w.run(t)
+	require.Equal(t, []string{"CreateConversation", "UploadAttachments", "ApplyTags", "AddNote"}, w.calls[4:8])
+}
+
+func TestClaimDoesNotRepeatStepsThatAreDone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.standing.State = claim.StateOpening
+	w.standing.ConversationID = 99
+	w.standing.Done = []string{claim.StepTags, claim.StepNote}
+	w.resolved.Note, w.resolved.Assign = true, true
+	w.at(time.Hour, w.abandon)
+	w.run(t)
+	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "AssignConversation", "SyncStatus opened", "LoadClaim"}, w.calls)
+}
+
+func TestClaimIsSkippedWhenTheIntegrationIsOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.standing.Offered = false
+	require.Equal(t, claim.StateSkipped, w.run(t))
+	require.Equal(t, []string{"LoadClaim", "SyncStatus skip"}, w.calls)
+}
+
+func TestClaimOfAPausedShopWaitsWithoutADeadline(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.standing.Paused = true
+	w.at(48*time.Hour, func() {
+		w.standing.Paused = false
+		w.standing.Deadline = w.env.Now().Add(4 * time.Hour)
+	})
+	w.at(49*time.Hour, w.abandon)
+	w.run(t)
+	require.Equal(t, []string{"LoadClaim", "LoadClaim", "ResolveTemplate"}, w.calls[:3])
+	require.Contains(t, w.calls, "SyncStatus opened")
+}
+
+func TestParkedClaimGoesOnWithNewSettings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fail["CreateConversation"] = once(park(claim.CauseContactEndpoint))
+	w.at(time.Hour, func() {}) // a nudge alone changes nothing
+	w.at(2*time.Hour, func() { w.standing.SettingsVersion++ })
+	w.at(3*time.Hour, w.abandon)
+	w.run(t)
+	require.Equal(t, []string{
+		"LoadClaim", "ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "SyncStatus park contact_endpoint_gone",
+		"LoadClaim",
+		"LoadClaim", "ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "CreateConversation", "ApplyTags", "SyncStatus opened",
+		"LoadClaim",
+	}, w.calls)
+}
+
+func TestParkingReadsTheSettingsOnceMore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fail["CreateConversation"] = func(attempt int) error {
+		if attempt == 1 {
+			w.standing.SettingsVersion++ // saved while the claim was being opened
+			return park(claim.CauseContactEndpoint)
+		}
+		return nil
+	}
+	w.at(time.Hour, w.abandon)
+	w.run(t)
+	require.Contains(t, w.calls, "SyncStatus opened", "a claim must not wait for settings that are there already")
+}
+
+func TestParkedClaimRaisesItsFallbackOnceAndOnlyARetryOpensIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fail["FindOrCreateCustomer"] = once(park(claim.CauseCustomer))
+	w.at(5*time.Hour, func() { w.standing.SettingsVersion++ })
+	w.at(6*time.Hour, func() {
+		require.True(t, w.standing.FallbackUsed)
+		require.NotContains(t, w.calls, "CreateConversation", "nothing is created by itself once the fallback was raised")
+		w.standing.Deadline = w.env.Now().Add(4 * time.Hour)
+		w.retry()
+	})
+	w.at(7*time.Hour, w.abandon)
+	w.run(t)
+	raised := 0
+	for _, c := range w.calls {
+		if c == "SyncStatus park customer_unresolvable fallback" {
+			raised++
+		}
+	}
+	require.Equal(t, 1, raised, "%v", w.calls)
+	require.Contains(t, w.calls, "SyncStatus opened")
+}
+
+func TestClaimWithoutContactRaisesItsFallbackAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fail["FindOrCreateCustomer"] = always(park(claim.CauseNoContact))
+	w.at(time.Minute, w.abandon)
+	w.run(t)
+	require.Equal(t, "SyncStatus park no_contact fallback", w.calls[3])
+}
+
+func TestClaimWithoutConnectionIsParked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.standing.ConnectionID = ""
+	w.at(time.Hour, func() { w.standing.ConnectionID, w.standing.SettingsVersion = "con-2", 8 })
+	w.at(2*time.Hour, w.abandon)
+	w.run(t)
+	require.Equal(t, []string{"LoadClaim", "SyncStatus park not_connected", "LoadClaim", "ResolveTemplate"}, w.calls[1-1:4])
+	require.Contains(t, w.calls, "SyncStatus opened")
+}
+
+func TestTroubleIsRetriedFastThenSlow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fail["CreateConversation"] = func(attempt int) error {
+		if attempt <= 14 {
+			return unavailable
+		}
+		return nil
+	}
+	w.at(3*time.Hour, w.abandon)
+	require.Equal(t, claim.StateAbandoned, w.run(t))
+	require.Equal(t, 15, w.attempts["CreateConversation"])
+	require.Contains(t, w.calls, "SyncStatus opened")
+}
+
+// downFromNow is trouble that lasts. Its waits are long because the test environment
+// ends a policy without a limit after ten attempts.
+func downFromNow() func(int) error {
+	return func(attempt int) error {
+		if attempt <= 10 {
+			return unavailable
+		}
+		return temporal.NewApplicationErrorWithOptions("Dixa answers 503", claim.ErrorUnavailable,
+			temporal.ApplicationErrorOptions{NextRetryDelay: 40 * time.Minute})
+	}
+}
+
+func TestTroubleUntilTheDeadlineRaisesTheFallback(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fail["CreateConversation"] = downFromNow()
+	w.at(10*time.Hour, w.abandon)
+	w.run(t)
+	require.Contains(t, w.calls, "SyncStatus park deadline_passed fallback")
+	require.NotContains(t, w.calls, "SyncStatus opened")
+}
+
+func TestTroubleAfterTheCreateDoesNotRaiseTheFallback(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fail["ApplyTags"] = downFromNow()
+	w.at(10*time.Hour, w.abandon)
+	w.run(t)
+	require.Contains(t, w.calls, "SyncStatus park deadline_passed")
+	require.NotContains(t, w.calls, "SyncStatus park deadline_passed fallback", "the customer's conversation is open")
+}
+
+func TestRefusedRoutingParksTheClaimAndNewSettingsMendIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.resolved.Assign = true
+	w.fail["AssignConversation"] = once(park(claim.CauseRouting))
+	w.at(time.Hour, func() { w.standing.SettingsVersion++; w.standing.Done = []string{claim.StepTags} })
+	w.at(2*time.Hour, w.abandon)
+	w.run(t)
+	created := 0
+	for _, c := range w.calls {
+		if c == "CreateConversation" {
+			created++
+		}
+	}
+	require.Equal(t, 1, created)
+	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "AssignConversation", "SyncStatus opened", "LoadClaim"}, w.calls[len(w.calls)-5:])
+}
+
+func TestCustomerWhoIsGoneIsLookedUpAfreshOnce(t *testing.T) {
+	t.Parallel()
+	gone := temporal.NewNonRetryableApplicationError("gone", claim.ErrorCustomerGone, nil)
+	t.Run("and is found", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fail["CreateConversation"] = once(gone)
+		w.at(time.Hour, w.abandon)
+		w.run(t)
+		require.Equal(t, 2, w.attempts["FindOrCreateCustomer"])
+		require.Contains(t, w.calls, "SyncStatus opened")
+	})
+	t.Run("and is gone again", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fail["CreateConversation"] = always(gone)
+		w.at(time.Hour, w.abandon)
+		w.run(t)
+		require.Equal(t, 2, w.attempts["FindOrCreateCustomer"])
+		require.Contains(t, w.calls, "SyncStatus park unexpected")
+	})
+}
+
+func TestClaimWithdrawnOnTheWayEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fail["CreateConversation"] = func(int) error {
+		w.abandon()
+		return temporal.NewNonRetryableApplicationError("abandoned", claim.ErrorWithdrawn, nil)
+	}
+	require.Equal(t, claim.StateAbandoned, w.run(t))
+	require.False(t, slices.ContainsFunc(w.calls, func(c string) bool { return c == "SyncStatus opened" }))
+}
+
+func TestDefectParksTheClaimWithItsWords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fail["ResolveTemplate"] = once(temporal.NewNonRetryableApplicationError("the draft cannot be read", claim.ErrorInternal, nil))
+	w.at(time.Hour, func() {
+		require.Equal(t, claim.CauseUnexpected, w.standing.Cause)
+		require.Equal(t, "the draft cannot be read", w.standing.LastError)
+		w.retry()
+	})
+	w.at(2*time.Hour, w.abandon)
+	w.run(t)
+	require.Contains(t, w.calls, "SyncStatus opened")
+}
+
+func TestNudgeThatComesWithTheEndStartsOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.standing.Offered = false
+	w.fail["SyncStatus skip"] = func(int) error {
+		// `starter shop open-skipped` right after the claim was skipped.
+		w.standing.Offered = true
+		w.standing.State = claim.StateReceived
+		w.env.SignalWorkflow(claim.SignalNudge, nil)
+		return nil
+	}
+	w.at(time.Hour, w.abandon)
+	w.run(t)
+	require.Contains(t, w.calls, "SyncStatus opened")
+}
+
+func TestLongHistoryContinuesAsNew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.env.SetContinueAsNewSuggested(true)
+	w.env.ExecuteWorkflow(workflows.Claim, ref)
+	require.True(t, w.env.IsWorkflowCompleted())
+	var again *workflow.ContinueAsNewError
+	require.True(t, errors.As(w.env.GetWorkflowError(), &again), "%v", w.env.GetWorkflowError())
+}

@@ -1,0 +1,73 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Priorities on the Dixa queue: a claim that a customer waits for goes before
+// work that nobody waits for. 3 is the engine's default.
+const (
+	priorityClaim = 2
+)
+
+// storeOptions are for activities that read and write our own store. There is
+// nothing better to do than to wait until it is back, so they never give up.
+func storeOptions(summary string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:           claim.TaskQueueClaims,
+		StartToCloseTimeout: 15 * time.Second,
+		Summary:             summary,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    500 * time.Millisecond,
+			BackoffCoefficient: 2,
+			MaximumInterval:    time.Minute,
+		},
+	}
+}
+
+// evidenceOptions are for looking at files on the shop's servers: as many as a
+// claim has, several at once, each bounded by its own time-out.
+func evidenceOptions(summary string) workflow.ActivityOptions {
+	o := storeOptions(summary)
+	o.StartToCloseTimeout = 3 * time.Minute
+	return o
+}
+
+// dixaFast are the first attempts of a step that talks to Dixa: a passing
+// trouble is over before anybody notices. One attempt may send several
+// requests, each after a short wait for the budget, and a create lasts as long
+// as Dixa needs to copy the photos. The heartbeat tells of a dead worker long
+// before the time-out would.
+func dixaFast(summary, connectionID string, left time.Duration) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:              claim.TaskQueueDixa,
+		StartToCloseTimeout:    2 * time.Minute,
+		ScheduleToCloseTimeout: left,
+		HeartbeatTimeout:       10 * time.Second,
+		Summary:                summary,
+		Priority:               temporal.Priority{PriorityKey: priorityClaim, FairnessKey: connectionID},
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    time.Second,
+			BackoffCoefficient: 2,
+			MaximumInterval:    30 * time.Second,
+			MaximumAttempts:    10,
+		},
+	}
+}
+
+// dixaSlow are the attempts after those of dixaFast: Dixa is down or the token's
+// budget is far behind. They go on until the claim's deadline.
+func dixaSlow(summary, connectionID string, left time.Duration) workflow.ActivityOptions {
+	o := dixaFast(summary, connectionID, left)
+	o.RetryPolicy = &temporal.RetryPolicy{
+		InitialInterval:    30 * time.Second,
+		BackoffCoefficient: 2,
+		MaximumInterval:    5 * time.Minute,
+	}
+	return o
+}

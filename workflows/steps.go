@@ -1,0 +1,172 @@
+package workflows
+
+import (
+	"errors"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+)
+
+func (r *claimRun) load(ctx workflow.Context) error {
+	ctx = workflow.WithActivityOptions(ctx, storeOptions("Read how claim "+r.ref.ID+" stands"))
+	return workflow.ExecuteActivity(ctx, claims.LoadClaim, r.ref).Get(ctx, &r.standing)
+}
+
+func (r *claimRun) sync(ctx workflow.Context, change activities.StatusChange) error {
+	change.Ref = r.ref
+	summary := map[claim.Event]string{
+		claim.EventOpened: "Tell the claim's owner that it is open",
+		claim.EventPark:   "Park the claim: " + string(change.Cause),
+		claim.EventSkip:   "Skip the claim: the integration is off",
+	}[change.Event]
+	if change.Fallback {
+		summary = "Raise the claim's fallback: " + string(change.Cause)
+	}
+	ctx = workflow.WithActivityOptions(ctx, storeOptions(summary))
+	return workflow.ExecuteActivity(ctx, claims.SyncStatus, change).Get(ctx, &r.standing)
+}
+
+func (r *claimRun) resolveTemplate(ctx workflow.Context) error {
+	ctx = workflow.WithActivityOptions(ctx, storeOptions("Choose and render the template for "+r.standing.Reason))
+	return workflow.ExecuteActivity(ctx, tickets.ResolveTemplate, r.ref).Get(ctx, &r.resolved)
+}
+
+func (r *claimRun) checkEvidence(ctx workflow.Context) error {
+	var checked activities.Checked
+	ctx = workflow.WithActivityOptions(ctx, evidenceOptions("Look at the claim's photos"))
+	err := workflow.ExecuteActivity(ctx, evidence.CheckEvidence, r.ref).Get(ctx, &checked)
+	r.leftOut = checked.LeftOut
+	return err
+}
+
+// createConversation opens the conversation for the claim's customer. A
+// remembered customer who no longer exists is looked up afresh, once.
+func (r *claimRun) createConversation(ctx workflow.Context) error {
+	var made activities.Conversation
+	for again := false; ; again = true {
+		var customer activities.Customer
+		if err := r.dixaStep(ctx, "Find or create the customer", dixa.FindOrCreateCustomer, r.ref, &customer); err != nil {
+			return err
+		}
+		in := activities.ConversationInput{Ref: r.ref, EndUserID: customer.EndUserID}
+		err := r.dixaStep(ctx, "Create the conversation", dixa.CreateConversation, in, &made)
+		if hasType(err, claim.ErrorCustomerGone) && !again {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		break
+	}
+	r.standing.ConversationID, r.attached = made.ID, made.Attached
+	if !made.Separately {
+		return nil
+	}
+	var uploaded activities.Uploaded
+	if err := r.dixaStep(ctx, "Upload the photos one by one", dixa.UploadAttachments, r.ref, &uploaded); err != nil {
+		return err
+	}
+	r.attached, r.leftOut = uploaded.Attached, uploaded.LeftOut
+	return nil
+}
+
+func (r *claimRun) applyTags(ctx workflow.Context) error {
+	if r.standing.HasDone(claim.StepTags) {
+		return nil
+	}
+	return r.dixaStep(ctx, "Apply the tags", dixa.ApplyTags, r.ref, nil)
+}
+
+func (r *claimRun) assign(ctx workflow.Context) error {
+	if !r.resolved.Assign || r.standing.HasDone(claim.StepAssign) {
+		return nil
+	}
+	return r.dixaStep(ctx, "Give the conversation to its agent or queue", dixa.AssignConversation, r.ref, nil)
+}
+
+func (r *claimRun) setAttributes(ctx workflow.Context) error {
+	if !r.resolved.Attributes || r.standing.HasDone(claim.StepAttributes) {
+		return nil
+	}
+	return r.dixaStep(ctx, "Set order number and claim id", dixa.SetAttributes, r.ref, nil)
+}
+
+func (r *claimRun) addNote(ctx workflow.Context) error {
+	if !r.resolved.Note && r.leftOut == 0 || r.standing.HasDone(claim.StepNote) {
+		return nil
+	}
+	return r.dixaStep(ctx, "Write the internal note", dixa.AddNote, r.ref, nil)
+}
+
+// dixaStep runs an activity that talks to Dixa: quick attempts first, then slow
+// ones until the claim's deadline, with the wait visible on the card.
+func (r *claimRun) dixaStep(ctx workflow.Context, summary string, activity, in, out any) error {
+	fast := workflow.WithActivityOptions(ctx, dixaFast(summary, r.standing.ConnectionID, r.untilDeadline(ctx)))
+	err := workflow.ExecuteActivity(fast, activity, in).Get(fast, out)
+	if !transient(err) || !r.left(ctx) {
+		return err
+	}
+	r.waiting = "Dixa, in slow attempts, since quick ones failed: " + summary
+	r.standing.LastError = stopOf(err).message
+	r.show(ctx)
+	slow := workflow.WithActivityOptions(ctx, dixaSlow(summary+" (slow attempts)", r.standing.ConnectionID, r.untilDeadline(ctx)))
+	err = workflow.ExecuteActivity(slow, activity, in).Get(slow, out)
+	r.waiting = ""
+	return err
+}
+
+// transient reports whether an activity ended for a reason that time can mend.
+func transient(err error) bool {
+	var timeout *temporal.TimeoutError
+	return errors.As(err, &timeout) || hasType(err,
+		claim.ErrorUnavailable, claim.ErrorRateLimited, claim.ErrorAmbiguous, claim.ErrorBusy, claim.ErrorStore)
+}
+
+func hasType(err error, types ...string) bool {
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) {
+		return false
+	}
+	for _, t := range types {
+		if app.Type() == t {
+			return true
+		}
+	}
+	return false
+}
+
+// stop is why a claim cannot go on.
+type stop struct {
+	park      bool
+	late      bool // time could have mended it, but too little is left
+	withdrawn bool
+	cause     claim.Cause
+	message   string
+}
+
+func stopOf(err error) stop {
+	var canceled *temporal.CanceledError
+	if errors.As(err, &canceled) {
+		return stop{}
+	}
+	s := stop{park: true, late: transient(err), cause: claim.CauseUnexpected, message: err.Error()}
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		s.message = app.Message()
+		switch app.Type() {
+		case claim.ErrorWithdrawn:
+			return stop{withdrawn: true}
+		case claim.ErrorPark:
+			var p activities.Park
+			if app.HasDetails() && app.Details(&p) == nil {
+				s.cause = p.Cause
+			}
+		}
+	} else if s.late {
+		s.message = "Dixa or our worker did not answer in time"
+	}
+	return s
+}
