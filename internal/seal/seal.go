@@ -99,6 +99,31 @@ func Rotate(text string) (string, error) {
 	return write(rotated)
 }
 
+// Prune drops every key but the primary one from a keyring that [Parse] reads and
+// returns the new keyring's text. What only a dropped key opens is lost, so seal
+// everything anew first.
+func Prune(text string) (string, error) {
+	handle, err := read(text)
+	if err != nil {
+		return "", err
+	}
+	info := handle.KeysetInfo()
+	manager := keyset.NewManagerFromHandle(handle)
+	for _, key := range info.GetKeyInfo() {
+		if key.GetKeyId() == info.GetPrimaryKeyId() {
+			continue
+		}
+		if err := manager.Delete(key.GetKeyId()); err != nil {
+			return "", fmt.Errorf("drop an old key from the keyring: %w", err)
+		}
+	}
+	pruned, err := manager.Handle()
+	if err != nil {
+		return "", fmt.Errorf("read the pruned keyring: %w", err)
+	}
+	return write(pruned)
+}
+
 // Seal encrypts plaintext. associated is not kept; the same bytes must be given
 // to [Keyring.Open], so that a sealed value cannot be moved to another place.
 func (k *Keyring) Seal(plaintext, associated []byte) ([]byte, error) {
