@@ -29,7 +29,7 @@ type Config struct {
 	MetricsListen string `env:"CLAIMFLOW_METRICS_LISTEN" validate:"omitempty,address" used:"worker" doc:"The address on which the worker serves /metrics and /healthz. Empty: nowhere. 'starter serve' has them on its own address."`
 	PublicURL     string `env:"CLAIMFLOW_PUBLIC_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter, worker" doc:"The address under which the outside reaches 'starter serve'."`
 
-	AllowPrivateEvidence bool `env:"CLAIMFLOW_ALLOW_PRIVATE_EVIDENCE" envDefault:"false" used:"worker" doc:"Takes photos from private and loopback addresses too. For development only: it lets whoever submits a claim make this host fetch from its own network."`
+	AllowLoopbackEvidence bool `env:"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE" envDefault:"false" used:"worker" doc:"Takes photos from this machine itself. For development only: it lets whoever submits a claim make the worker fetch from its own host."`
 
 	LogFormat string `env:"CLAIMFLOW_LOG_FORMAT" validate:"omitempty,oneof=text json" used:"starter, worker" doc:"'text' for people or 'json' for machines. Empty: text on a terminal, else JSON."`
 	LogLevel  string `env:"CLAIMFLOW_LOG_LEVEL" envDefault:"info" validate:"oneof=debug info warn error" used:"starter, worker" doc:"The least that is logged: debug, info, warn or error."`

@@ -36,7 +36,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "https://dev.dixa.io/v1/", c.DixaURL)
 	require.Equal(t, ":8080", c.Listen, "an empty variable counts as missing")
 	require.Equal(t, 104*time.Millisecond, c.DixaPace)
-	require.False(t, c.AllowPrivateEvidence)
+	require.False(t, c.AllowLoopbackEvidence)
 }
 
 func TestEveryProblemAtOnceByVariable(t *testing.T) {
@@ -55,9 +55,9 @@ func TestEveryProblemAtOnceByVariable(t *testing.T) {
 
 func TestUnreadableValues(t *testing.T) {
 	t.Parallel()
-	_, err := config.LoadFrom([]string{"CLAIMFLOW_PACE=soon", "CLAIMFLOW_ALLOW_PRIVATE_EVIDENCE=perhaps"})
+	_, err := config.LoadFrom([]string{"CLAIMFLOW_PACE=soon", "CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE=perhaps"})
 	require.ErrorContains(t, err, "CLAIMFLOW_PACE is not a length of time such as 104ms or 1s")
-	require.ErrorContains(t, err, "CLAIMFLOW_ALLOW_PRIVATE_EVIDENCE is not a true or false")
+	require.ErrorContains(t, err, "CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE is not a true or false")
 }
 
 func TestSecretsAreNeverPrinted(t *testing.T) {

@@ -99,7 +99,7 @@ func Assemble(c config.Config, t *telemetry.Telemetry, s *store.Store, options c
 	return &Parts{
 		Config: c, Telemetry: t, Store: s, Temporal: engine, Namespace: options.Namespace,
 		Clients: connection.New(s, connection.Options{BaseURL: c.DixaURL, Limits: limits, Observe: observe}),
-		Checker: evidence.New(evidence.Options{AllowLoopback: c.AllowPrivateEvidence}),
+		Checker: evidence.New(evidence.Options{AllowLoopback: c.AllowLoopbackEvidence}),
 	}, nil
 }
 
