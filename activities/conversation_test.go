@@ -1,0 +1,421 @@
+package activities_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/store"
+)
+
+var readings = []string{server.ExternalIDOrganization, server.ExternalIDConversation, server.ExternalIDStored, server.ExternalIDDropped}
+
+func TestConversationIsCompleteInOneRequest(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	customer, err := b.customer(ref)
+	require.NoError(t, err)
+	before := b.dixa.Stats().Requests
+	made, err := b.create(ref, customer.EndUserID)
+	require.NoError(t, err)
+	require.Equal(t, 1, b.dixa.Stats().Requests-before)
+	require.Equal(t, 3, made.Attached)
+
+	c := b.conversations()[0]
+	require.Equal(t, made.ID, c.ID)
+	require.Equal(t, "Inbound", c.Direction)
+	require.Equal(t, server.SeedMailbox, c.ContactPoint)
+	require.Equal(t, "en", c.Language)
+	require.Equal(t, "#10001 · Damaged · refund", c.Subject)
+	message := c.Messages[0]
+	require.Equal(t, customer.EndUserID, message.AuthorID)
+	require.Contains(t, message.Content.Value, "The mug is broken.")
+	require.Contains(t, message.Content.Value, ref.Reference())
+	require.Equal(t, ref.Key(claim.StepConversation, 1), message.ExternalID)
+	var names []string
+	for _, f := range message.Attachments {
+		names = append(names, f.PrettyName)
+	}
+	require.Equal(t, []string{"MUG-01-photo-1.jpg", "photo-1.jpg", "signature.jpg"}, names)
+
+	again, err := b.create(ref, customer.EndUserID)
+	require.NoError(t, err)
+	require.Equal(t, made, again)
+	require.Equal(t, 1, b.dixa.Stats().Requests-before, "a link that is there answers without Dixa")
+}
+
+func TestConversationIsOpenedByAnAgentWhereTheShopSaysSo(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, map[string]any{"opening": "outbound", "default_agent_id": server.SeedAgentAnna})
+	_, err := b.open(b.accept(b.sample("c-1")))
+	require.NoError(t, err)
+	require.Equal(t, "Outbound", b.conversations()[0].Direction)
+	require.Equal(t, server.SeedAgentAnna, b.conversations()[0].Messages[0].AuthorID)
+
+	b = setup(t, server.Switches{}, map[string]any{"opening": "outbound"})
+	_, err = b.open(b.accept(b.sample("c-1")))
+	requireParked(t, err, claim.CauseRouting)
+}
+
+// A reply that is lost after Dixa committed is the central hazard. Whatever Dixa
+// does with the key, and however its lists lag, there is one conversation.
+func TestConversationWhoseCreateWasNotAnsweredIsFound(t *testing.T) {
+	t.Parallel()
+	for _, reading := range readings {
+		for _, kind := range []string{server.FaultDropAfter, server.FaultTruncate, server.FaultGarbage} {
+			t.Run(reading+" "+kind, func(t *testing.T) {
+				t.Parallel()
+				b := setup(t, server.Switches{ExternalID: reading}, nil)
+				ref := b.accept(b.sample("c-1"))
+				b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: kind, Times: 1})
+				_, err := b.open(ref)
+				require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
+				made, err := b.open(ref)
+				require.NoError(t, err)
+				require.Len(t, b.conversations(), 1)
+				require.Equal(t, b.conversations()[0].ID, made.ID)
+				link, err := b.store.Link(context.Background(), ref)
+				require.NoError(t, err)
+				require.Equal(t, made.ID, link.ConversationID)
+			})
+		}
+	}
+}
+
+func TestConversationThatIsNotShownYetIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{ExternalID: server.ExternalIDDropped, ListLag: server.Duration(1e9)}, map[string]any{"list_lag": "1m"})
+	ref := b.accept(b.sample("c-1"))
+	b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultDropAfter, Times: 1})
+	_, err := b.open(ref)
+	require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
+	_, err = b.open(ref)
+	app := failure(t, err)
+	require.Equal(t, claim.ErrorAmbiguous, app.Type())
+	require.Contains(t, app.Message(), "looked for again")
+	require.Greater(t, app.NextRetryDelay().Seconds(), 50.0, "not before the window is over")
+	require.Equal(t, 1, b.dixa.Stats().ByOperation["POST /conversations"], "no second create within the window")
+}
+
+func TestConversationThatWasNotCreatedIsCreatedAfterAnEmptyLook(t *testing.T) {
+	t.Parallel()
+	for _, reading := range readings {
+		t.Run(reading, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, server.Switches{ExternalID: reading}, nil)
+			ref := b.accept(b.sample("c-1"))
+			b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultDropBefore, Times: 1})
+			_, err := b.open(ref)
+			require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
+			_, err = b.open(ref)
+			require.NoError(t, err)
+			require.Len(t, b.conversations(), 1)
+			require.Positive(t, b.dixa.Stats().ByOperation["GET /endusers/{userId}/conversations"], "it must look before it sends")
+			if reading != server.ExternalIDDropped {
+				require.Equal(t, ref.Key(claim.StepConversation, 1), b.conversations()[0].Messages[0].ExternalID, "an unanswered try keeps its key")
+			}
+		})
+	}
+}
+
+func TestLookingReadsEveryPage(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{DefaultPageLimit: 2, MaxPageLimit: 2, ConversationOrder: server.NewestFirst}, nil)
+	ref := b.accept(b.sample("c-lost"))
+	b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultDropAfter, Times: 1})
+	_, err := b.open(ref)
+	require.Error(t, err)
+	for i := range 5 { // later claims of the same customer push it to the last page
+		_, err := b.open(b.accept(b.sample(fmt.Sprintf("c-%d", i))))
+		require.NoError(t, err)
+	}
+	made, err := b.open(ref)
+	require.NoError(t, err)
+	require.Equal(t, b.conversations()[0].ID, made.ID)
+	require.Len(t, b.conversations(), 6)
+}
+
+func TestDuplicateKeyWithoutAMatchNeverCreates(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	duplicate := server.Fault{Operation: "POST /conversations", Kind: server.FaultStatus, Status: 400, Body: `{"message":"Duplicate externalId"}`}
+	b.dixa.Inject(duplicate)
+	_, err := b.open(ref)
+	require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type(), "lists may lag, so it is looked for once more")
+	_, err = b.open(ref)
+	words := requireParked(t, err, claim.CauseOutcomeUnknown)
+	require.Contains(t, words, "cannot be found")
+	b.dixa.ClearFaults()
+
+	t.Run("a person says create it anyway", func(t *testing.T) {
+		park(t, b, ref)
+		require.NoError(t, b.store.Retry(context.Background(), ref, store.RetryOptions{CreateAnyway: true}))
+		b.load(ref)
+		_, err := b.open(ref)
+		require.NoError(t, err)
+		require.Len(t, b.conversations(), 1)
+		require.Equal(t, ref.Key(claim.StepConversation, 2), b.conversations()[0].Messages[0].ExternalID, "under a new key")
+	})
+}
+
+// park moves a claim to where its workflow would have put it.
+func park(t *testing.T, b *bench, ref claim.Ref) {
+	t.Helper()
+	var claims *activities.Claims
+	_, err := run[claim.Standing](b, claims.SyncStatus, activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseOutcomeUnknown})
+	require.NoError(t, err)
+}
+
+func TestPersonLinksTheConversation(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	other := b.accept(b.sample("c-other"))
+	_, err := b.open(other)
+	require.NoError(t, err)
+	ref := b.accept(b.sample("c-1"))
+	park(t, b, ref)
+	require.NoError(t, b.store.LinkTo(context.Background(), ref, 4711))
+	standing := b.load(ref)
+	require.EqualValues(t, 4711, standing.ConversationID)
+	require.Equal(t, claim.StateOpening, standing.State)
+}
+
+func TestRefusalsOfACreateAreTold(t *testing.T) {
+	t.Parallel()
+	t.Run("a mailbox that is gone", func(t *testing.T) {
+		t.Parallel()
+		for _, status := range []string{"400", "404"} {
+			b := setup(t, server.Switches{UnknownContactEndpoint: status}, map[string]any{"email_integration_id": "gone@demo.email.dixa.io"})
+			_, err := b.open(b.accept(b.sample("c-1")))
+			require.Contains(t, requireParked(t, err, claim.CauseContactEndpoint), "not a contact endpoint")
+		}
+	})
+	t.Run("no mailbox at all", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, server.Switches{}, map[string]any{"email_integration_id": ""})
+		_, err := b.open(b.accept(b.sample("c-1")))
+		requireParked(t, err, claim.CauseContactEndpoint)
+	})
+	t.Run("something else", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, server.Switches{MaxTextBytes: 10}, nil)
+		_, err := b.open(b.accept(b.sample("c-1")))
+		requireParked(t, err, claim.CauseRefused)
+	})
+	t.Run("read-only", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, server.Switches{}, map[string]any{"read_only": true})
+		_, err := b.open(b.accept(b.sample("c-1")))
+		requireParked(t, err, claim.CauseReadOnly)
+		require.Zero(t, b.dixa.Stats().Requests)
+	})
+	t.Run("a shop without connection", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, server.Switches{}, nil)
+		_, err := b.store.CreateShop(context.Background(), store.NewShop{Slug: "bare", Feature: true})
+		require.NoError(t, err)
+		require.NoError(t, b.store.SetEnabled(context.Background(), "bare", true))
+		c := b.sample("c-1")
+		c.Shop = "bare"
+		_, err = b.store.Accept(context.Background(), c)
+		require.NoError(t, err)
+		require.Equal(t, claim.MovePark, b.load(claim.Ref{Shop: "bare", ID: "c-1"}).Next())
+	})
+}
+
+func TestPassingTroubleIsRetriedUnderTheRightKey(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		fault server.Fault
+		kind  string
+	}{
+		{"too many requests", server.Fault{Kind: server.FaultStatus, Status: 429, Headers: map[string]string{"Retry-After": "7"}}, claim.ErrorRateLimited},
+		{"an internal error", server.Fault{Kind: server.FaultStatus, Status: 500}, claim.ErrorAmbiguous},
+		{"a bad gateway", server.Fault{Kind: server.FaultStatus, Status: 502, Body: "<html>"}, claim.ErrorAmbiguous},
+		{"a slow reply", server.Fault{Kind: server.FaultLate, Delay: server.Duration(4e9)}, claim.ErrorAmbiguous},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, server.Switches{}, nil)
+			ref := b.accept(b.sample("c-1"))
+			tt.fault.Operation, tt.fault.Times = "POST /conversations", 1
+			b.dixa.Inject(tt.fault)
+			_, err := b.open(ref)
+			app := failure(t, err)
+			require.Equal(t, tt.kind, app.Type(), app.Message())
+			require.False(t, app.NonRetryable())
+			if tt.kind == claim.ErrorRateLimited {
+				require.GreaterOrEqual(t, app.NextRetryDelay().Seconds(), 7.0)
+			}
+			_, err = b.open(ref)
+			require.NoError(t, err)
+			require.Len(t, b.conversations(), 1)
+		})
+	}
+}
+
+func TestFilesThatDixaCannotCopyAreOfferedOneByOne(t *testing.T) {
+	t.Parallel()
+	for _, reading := range readings {
+		for _, burns := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s burns=%v", reading, burns), func(t *testing.T) {
+				t.Parallel()
+				b := setup(t, server.Switches{ExternalID: reading, FailedCreateBurnsExternalID: burns}, nil)
+				ref := b.accept(b.sample("c-1"))
+				refuse := server.Fault{Kind: server.FaultStatus, Status: 400, Body: `{"message":"Failure to download attachment"}`, Containing: "/b\""}
+				create, message := refuse, refuse
+				create.Operation, message.Operation = "POST /conversations", "POST /conversations/{conversationId}/messages"
+				b.dixa.Inject(create)
+				b.dixa.Inject(message)
+				made, err := b.open(ref)
+				require.NoError(t, err)
+				require.True(t, made.Separately)
+				require.Empty(t, b.conversations()[0].Messages[0].Attachments)
+
+				var dixa *activities.Dixa
+				b.dixa.Inject(server.Fault{Operation: message.Operation, Kind: server.FaultDropAfter, Times: 1})
+				_, err = run[activities.Uploaded](b, dixa.UploadAttachments, ref)
+				require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
+				up, err := run[activities.Uploaded](b, dixa.UploadAttachments, ref)
+				require.NoError(t, err)
+				require.Equal(t, activities.Uploaded{Attached: 2, LeftOut: 1}, up)
+				require.NoError(t, runVoid(b, dixa.AddNote, ref))
+
+				c := b.conversations()[0]
+				require.Len(t, c.Messages, 3)
+				require.Equal(t, "MUG-01-photo-1.jpg", c.Messages[1].Attachments[0].PrettyName)
+				require.Equal(t, "signature.jpg", c.Messages[2].Attachments[0].PrettyName)
+				require.Len(t, c.Notes, 1)
+				require.Contains(t, c.Notes[0].Text, "photo-1.jpg: Dixa could not copy it ("+b.photos.URL+"/b)")
+			})
+		}
+	}
+}
+
+func TestPhotoThatCannotBeFetchedIsLeftOutAndNoted(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	c := b.sample("c-1")
+	c.ImageURLs = append(c.ImageURLs, b.photos.URL+"/gone/x")
+	ref := b.accept(c)
+	_, err := b.open(ref)
+	require.NoError(t, err)
+	var dixa *activities.Dixa
+	require.NoError(t, runVoid(b, dixa.AddNote, ref))
+	note := b.conversations()[0].Notes[0].Text
+	require.Contains(t, note, "photo-2: its server answers 404")
+	require.True(t, strings.HasSuffix(note, "Claimflow "+ref.Reference()))
+}
+
+func TestNoteWhoseReplyWasLostIsNotWrittenTwice(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"as-sent", "html", "text"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, server.Switches{NoteFormat: format}, nil)
+			ref := b.accept(b.sample("c-1"))
+			_, err := b.open(ref)
+			require.NoError(t, err)
+			var dixa *activities.Dixa
+			b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/notes", Kind: server.FaultDropAfter, Times: 1})
+			require.Equal(t, claim.ErrorAmbiguous, failure(t, runVoid(b, dixa.AddNote, ref)).Type())
+			require.NoError(t, runVoid(b, dixa.AddNote, ref))
+			require.NoError(t, runVoid(b, dixa.AddNote, ref))
+			require.Len(t, b.conversations()[0].Notes, 1)
+		})
+	}
+}
+
+func TestStepsAfterTheCreate(t *testing.T) {
+	t.Parallel()
+	settings := map[string]any{
+		"default_agent_id": server.SeedAgentAnna, "extra_tags": []string{"vip"},
+		"order_number_attribute": server.SeedAttrOrderNumber, "claim_id_attribute": server.SeedAttrClaimID,
+	}
+	b := setup(t, server.Switches{}, settings)
+	ref := b.accept(b.sample("c-1"))
+	_, err := b.open(ref)
+	require.NoError(t, err)
+	var dixa *activities.Dixa
+	before := b.dixa.Stats().Requests
+	for _, step := range []any{dixa.ApplyTags, dixa.AssignConversation, dixa.SetAttributes} {
+		require.NoError(t, runVoid(b, step, ref))
+		require.NoError(t, runVoid(b, step, ref), "a step may run twice")
+	}
+	require.Equal(t, 3, b.dixa.Stats().Requests-before, "what is done is not sent again")
+	b.dixa.Settle()
+	c := b.conversations()[0]
+	require.ElementsMatch(t, []string{"claim", "claim-reason-damaged", "claim-wants-refund", "vip"}, c.TagNames)
+	require.Equal(t, server.SeedAgentAnna, c.AssigneeID)
+	require.Equal(t, "10001", c.Attributes[server.SeedAttrOrderNumber])
+	require.Equal(t, "c-1", c.Attributes[server.SeedAttrClaimID])
+}
+
+func TestRefusedRoutingAndAttributesParkWithTheirOwnCause(t *testing.T) {
+	t.Parallel()
+	nobody := "00000000-0000-4000-8000-000000000000"
+	b := setup(t, server.Switches{}, map[string]any{"default_agent_id": nobody, "claim_id_attribute": nobody})
+	ref := b.accept(b.sample("c-1"))
+	_, err := b.open(ref)
+	require.NoError(t, err)
+	var dixa *activities.Dixa
+	requireParked(t, runVoid(b, dixa.AssignConversation, ref), claim.CauseRouting)
+	requireParked(t, runVoid(b, dixa.SetAttributes, ref), claim.CauseAttributes)
+
+	b = setup(t, server.Switches{}, map[string]any{"default_queue_id": nobody})
+	ref = b.accept(b.sample("c-1"))
+	_, err = b.open(ref)
+	require.NoError(t, err)
+	requireParked(t, runVoid(b, dixa.AssignConversation, ref), claim.CauseRouting)
+}
+
+func TestConversationGoesToItsQueueAndStaysWithAnAgentWhoHasIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, map[string]any{"default_queue_id": server.SeedQueueClaims})
+	ref := b.accept(b.sample("c-1"))
+	_, err := b.open(ref)
+	require.NoError(t, err)
+	var dixa *activities.Dixa
+	require.NoError(t, runVoid(b, dixa.AssignConversation, ref))
+	require.Equal(t, server.SeedQueueClaims, b.conversations()[0].QueueID)
+
+	b = setup(t, server.Switches{}, map[string]any{"default_agent_id": server.SeedAgentAnna})
+	ref = b.accept(b.sample("c-1"))
+	made, err := b.open(ref)
+	require.NoError(t, err)
+	require.NoError(t, b.dixa.Agent(context.Background(), server.Step{Action: server.PlayClaim, Conversation: made.ID, Agent: server.SeedAgentBen}))
+	require.NoError(t, runVoid(b, dixa.AssignConversation, ref))
+	require.Equal(t, server.SeedAgentBen, b.conversations()[0].AssigneeID, "nobody is taken off a conversation")
+}
+
+func TestAbandonedClaimIsNotOpened(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	require.NoError(t, b.store.Abandon(context.Background(), ref))
+	_, err := b.customer(ref)
+	require.Equal(t, claim.ErrorWithdrawn, failure(t, err).Type())
+	require.Zero(t, b.dixa.Stats().Requests)
+}
+
+func TestBrokenTemplateParks(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	require.NoError(t, b.store.PutTemplate(context.Background(), shop, "damaged", "en", []byte(`{"subject":"{{.Nope}}","body":"x"}`)))
+	_, err := b.store.Accept(context.Background(), b.sample("c-1"))
+	require.NoError(t, err)
+	ref := claim.Ref{Shop: shop, ID: "c-1"}
+	b.load(ref)
+	var tickets *activities.Tickets
+	_, err = run[activities.Resolved](b, tickets.ResolveTemplate, ref)
+	require.Contains(t, requireParked(t, err, claim.CauseTemplate), "shop/damaged/en")
+}

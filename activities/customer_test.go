@@ -1,0 +1,211 @@
+package activities_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+func TestNewCustomerIsCreatedAndRemembered(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	first, err := b.customer(b.accept(b.sample("c-1")))
+	require.NoError(t, err)
+	require.Equal(t, 2, b.dixa.Stats().Requests, "one look, one create: %s", b.requests())
+
+	second, err := b.customer(b.accept(b.sample("c-2")))
+	require.NoError(t, err)
+	require.Equal(t, first, second)
+	require.Equal(t, 2, b.dixa.Stats().Requests, "who is remembered costs nothing: %s", b.requests())
+
+	users := b.dixa.State().EndUsers
+	require.Len(t, users, 1)
+	require.Equal(t, "Anna Berg", users[0].DisplayName)
+	require.Equal(t, "anna.berg@example.org", users[0].Email)
+}
+
+func TestExistingCustomerIsFoundAndNeverChanged(t *testing.T) {
+	t.Parallel()
+	for name, switches := range map[string]server.Switches{
+		"an exact filter":       {EmailFilter: server.CaseExact, EmailUniqueness: server.CaseExact},
+		"a filter without case": {EmailFilter: server.CaseInsensitive},
+		"nobody is a 404":       {NoEndUser: "404", EmailFilter: server.CaseExact},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, switches, nil)
+			first, err := b.customer(b.accept(b.sample("c-1")))
+			require.NoError(t, err)
+			require.NoError(t, b.store.ForgetCustomer(context.Background(), b.load(claim.Ref{Shop: shop, ID: "c-1"}).ConnectionID, first.EndUserID))
+
+			c := b.sample("c-2")
+			c.Customer = claim.Customer{Email: "Anna.Berg@Example.org", FirstName: "Someone", LastName: "Else"}
+			second, err := b.customer(b.accept(c))
+			require.NoError(t, err)
+			require.Equal(t, first, second)
+			users := b.dixa.State().EndUsers
+			require.Len(t, users, 1)
+			require.Equal(t, "Anna Berg", users[0].DisplayName)
+		})
+	}
+}
+
+func TestCustomerWithoutEmailIsKnownByIDOrPhone(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	byID := b.sample("c-1")
+	byID.Customer = claim.Customer{ExternalID: "cust-77", FirstName: "Ola"}
+	first, err := b.customer(b.accept(byID))
+	require.NoError(t, err)
+	byPhone := b.sample("c-2")
+	byPhone.Customer = claim.Customer{Phone: "030 1234567"}
+	byPhone.Order.Address.CountryCode = "DE"
+	second, err := b.customer(b.accept(byPhone))
+	require.NoError(t, err)
+	require.NotEqual(t, first, second)
+	users := b.dixa.State().EndUsers
+	require.Equal(t, "cust-77", users[0].ExternalID)
+	require.Equal(t, "+49301234567", users[1].PhoneNumber)
+}
+
+func TestCustomerWithoutContactParks(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	c := b.sample("c-1")
+	c.Customer = claim.Customer{FirstName: "Nobody", Phone: "12"}
+	_, err := b.customer(b.accept(c))
+	require.Contains(t, requireParked(t, err, claim.CauseNoContact), "no e-mail address")
+	require.Zero(t, b.dixa.Stats().Requests)
+}
+
+func TestAgentsAddressParks(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	c := b.sample("c-1")
+	c.Customer.Email = server.SeedAgentAnnaEmail
+	_, err := b.customer(b.accept(c))
+	words := requireParked(t, err, claim.CauseCustomer)
+	require.Contains(t, words, "belongs to an agent")
+	require.NotContains(t, words, server.SeedAgentAnnaEmail)
+}
+
+func TestTakenAddressThatCannotBeFoundParksAfterAnotherLook(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	b.dixa.Inject(server.Fault{Operation: "POST /endusers", Kind: server.FaultStatus, Status: 400,
+		Body: `{"message":"Create EndUser failed with [errors:EmailExists]"}`})
+	ref := b.accept(b.sample("c-1"))
+	_, err := b.customer(ref)
+	require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type(), "a list may lag behind")
+	_, err = b.customer(ref)
+	requireParked(t, err, claim.CauseCustomer)
+}
+
+func TestTwoClaimsOfOneNewCustomerMakeOneEndUser(t *testing.T) {
+	t.Parallel()
+	for _, who := range []claim.Customer{{Email: "anna.berg@example.org"}, {ExternalID: "cust-1"}} {
+		b := setup(t, server.Switches{}, nil)
+		b.dixa.Inject(server.Fault{Operation: "POST /endusers", Kind: server.FaultDelay, Delay: server.Duration(50e6)})
+		var refs []claim.Ref
+		for _, id := range []string{"c-1", "c-2", "c-3", "c-4"} {
+			c := b.sample(id)
+			c.Customer = who
+			refs = append(refs, b.accept(c))
+		}
+		var wg sync.WaitGroup
+		for _, ref := range refs {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for range 1000 {
+					_, err := b.customer(ref)
+					if err == nil {
+						return
+					}
+					if !strings.Contains(err.Error(), "another claim of the same customer") {
+						t.Errorf("%s: %v", ref, err)
+						return
+					}
+				}
+				t.Errorf("%s never had its turn", ref)
+			}()
+		}
+		wg.Wait()
+		require.Len(t, b.dixa.State().EndUsers, 1)
+	}
+}
+
+func TestCustomerWhoseCreateWasNotAnsweredIsFound(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{server.FaultDropAfter, server.FaultTruncate, server.FaultGarbage} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, server.Switches{}, nil)
+			b.dixa.Inject(server.Fault{Operation: "POST /endusers", Kind: kind, Times: 1})
+			ref := b.accept(b.sample("c-1"))
+			_, err := b.customer(ref)
+			require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
+			found, err := b.customer(ref)
+			require.NoError(t, err)
+			require.Equal(t, b.dixa.State().EndUsers[0].ID, found.EndUserID)
+			require.Len(t, b.dixa.State().EndUsers, 1)
+		})
+	}
+}
+
+func TestCustomerWhoIsGoneIsForgotten(t *testing.T) {
+	t.Parallel()
+	for name, switches := range map[string]server.Switches{"404": {UnknownRequester: "404"}, "400": {UnknownRequester: "400"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, switches, nil)
+			ref := b.accept(b.sample("c-1"))
+			customer, err := b.customer(ref)
+			require.NoError(t, err)
+			b.dixa.Reset() // as if somebody had deleted everybody in Dixa
+			_, err = b.create(ref, customer.EndUserID)
+			require.Equal(t, claim.ErrorCustomerGone, failure(t, err).Type(), "%v", err)
+
+			again, err := b.customer(ref)
+			require.NoError(t, err)
+			require.Len(t, b.dixa.State().EndUsers, 1, "the memory must not answer any more")
+			_, err = b.create(ref, again.EndUserID)
+			require.NoError(t, err)
+			require.Len(t, b.conversations(), 1)
+		})
+	}
+}
+
+func TestRefusedTokenParksEveryClaimOfTheConnectionWithoutAnotherCall(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	one, two := b.accept(b.sample("c-1")), b.accept(b.sample("c-2"))
+	b.dixa.Revoke("demo-token")
+	_, err := b.customer(one)
+	require.NotContains(t, requireParked(t, err, claim.CauseConnection), "demo-token")
+	asked := b.dixa.Stats().Requests
+	_, err = b.customer(two)
+	requireParked(t, err, claim.CauseConnection)
+	require.Equal(t, asked, b.dixa.Stats().Requests, "the second claim must not call Dixa")
+}
+
+func TestRequestsAreCountedWithTheClaim(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	_, err := b.open(ref)
+	require.NoError(t, err)
+	var dixa *activities.Dixa
+	require.NoError(t, runVoid(b, dixa.ApplyTags, ref))
+	record, err := b.store.Record(context.Background(), ref)
+	require.NoError(t, err)
+	require.Equal(t, 4, record.DixaRequests)
+	require.Equal(t, 4, b.dixa.Stats().Requests)
+}

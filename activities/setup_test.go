@@ -1,0 +1,225 @@
+package activities_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/internal/evidence"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/store"
+)
+
+const shop = "acme"
+
+// bench is a shop that is connected to an emulated Dixa, with every activity
+// ready to run.
+type bench struct {
+	*testing.T
+	store   *store.Store
+	dixa    *server.Server
+	photos  *httptest.Server
+	env     *testsuite.TestActivityEnvironment
+	clients *connection.Clients
+}
+
+// setup connects a shop. The settings are its own layer.
+func setup(t *testing.T, switches server.Switches, settings map[string]any) *bench {
+	t.Helper()
+	ctx := context.Background()
+	keys, err := seal.Generate()
+	require.NoError(t, err)
+	ring, err := seal.Parse(keys)
+	require.NoError(t, err)
+	s, err := store.Open(ctx, "sqlite::memory:", ring)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+
+	dixa := server.New(server.Options{Switches: switches, Limit: server.Limit{Reading: server.LimitOff}})
+	t.Cleanup(dixa.Close)
+	api := httptest.NewServer(dixa)
+	t.Cleanup(api.Close)
+
+	b := &bench{T: t, store: s, dixa: dixa, photos: photoServer(t)}
+	b.clients = connection.New(s, connection.Options{
+		BaseURL: api.URL + "/v1/",
+		Timeout: 2 * time.Second,
+		Limits:  store.Limits{Interval: time.Microsecond, MaxWait: time.Second, PerDay: 100_000},
+	})
+	_, err = s.CreateShop(ctx, store.NewShop{Slug: shop, Name: "Acme", Feature: true})
+	require.NoError(t, err)
+	_, err = s.SaveToken(ctx, shop, "demo-token", store.Organization{ID: server.SeedOrganization, Name: "Demo"})
+	require.NoError(t, err)
+	require.NoError(t, s.SetEnabled(ctx, shop, true))
+	layer := map[string]any{"email_integration_id": server.SeedMailbox, "commit_window": "0s", "list_lag": "0s"}
+	for k, v := range settings {
+		layer[k] = v
+	}
+	b.save(layer)
+
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	b.env = suite.NewTestActivityEnvironment()
+	b.env.SetTestTimeout(20 * time.Second)
+	b.env.RegisterActivity(&activities.Claims{Store: s})
+	b.env.RegisterActivity(&activities.Tickets{Store: s})
+	b.env.RegisterActivity(&activities.Evidence{Store: s, Checker: evidence.New(evidence.Options{AllowLoopback: true})})
+	b.env.RegisterActivity(&activities.Dixa{Store: s, Clients: b.clients})
+	return b
+}
+
+func (b *bench) save(layer map[string]any) {
+	b.Helper()
+	data, err := json.Marshal(layer)
+	require.NoError(b, err)
+	_, err = b.store.SaveSettings(context.Background(), shop, data)
+	require.NoError(b, err)
+}
+
+func photoServer(t *testing.T) *httptest.Server {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{name}", func(w http.ResponseWriter, r *http.Request) {
+		img := image.NewGray(image.Rect(0, 0, 4, 4))
+		for i := range img.Pix {
+			img.Pix[i] = r.PathValue("name")[0] * 5 // another picture for another name
+		}
+		var out bytes.Buffer
+		if err := jpeg.Encode(&out, img, nil); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_, _ = w.Write(out.Bytes()) // a reader that went away is no fault of the test
+	})
+	mux.Handle("GET /gone/", http.NotFoundHandler())
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// sample is a claim with a customer, an item and two photos.
+func (b *bench) sample(id string) *claim.Claim {
+	return &claim.Claim{
+		ID: id, Shop: shop, Reason: "damaged", Preference: "refund", Description: "The mug is broken.",
+		Customer:     claim.Customer{Email: "anna.berg@example.org", FirstName: "Anna", LastName: "Berg"},
+		Order:        claim.Order{Number: "10001", Currency: "EUR"},
+		Items:        []claim.Item{{SKU: "MUG-01", Title: "Mug", Quantity: 1, ImageURLs: []string{b.photos.URL + "/a"}}},
+		ImageURLs:    []string{b.photos.URL + "/b"},
+		SignatureURL: b.photos.URL + "/s",
+	}
+}
+
+// accept takes a claim and marks it as being opened, with its ticket rendered
+// and its evidence checked.
+func (b *bench) accept(c *claim.Claim) claim.Ref {
+	b.Helper()
+	require.NoError(b, c.Validate())
+	_, err := b.store.Accept(context.Background(), c)
+	require.NoError(b, err)
+	ref := claim.Ref{Shop: c.Shop, ID: c.ID}
+	require.Equal(b, claim.StateOpening, b.load(ref).State)
+	b.prepare(ref)
+	return ref
+}
+
+func (b *bench) prepare(ref claim.Ref) (activities.Resolved, activities.Checked) {
+	b.Helper()
+	var (
+		tickets  *activities.Tickets
+		evidence *activities.Evidence
+	)
+	resolved, err := run[activities.Resolved](b, tickets.ResolveTemplate, ref)
+	require.NoError(b, err)
+	checked, err := run[activities.Checked](b, evidence.CheckEvidence, ref)
+	require.NoError(b, err)
+	return resolved, checked
+}
+
+func (b *bench) load(ref claim.Ref) claim.Standing {
+	b.Helper()
+	var claims *activities.Claims
+	standing, err := run[claim.Standing](b, claims.LoadClaim, ref)
+	require.NoError(b, err)
+	return standing
+}
+
+// run runs an activity once.
+func run[R any](b *bench, activity, in any) (R, error) {
+	var out R
+	value, err := b.env.ExecuteActivity(activity, in)
+	if err != nil {
+		return out, err
+	}
+	require.NoError(b, value.Get(&out))
+	return out, nil
+}
+
+// runVoid runs an activity without a result once.
+func runVoid(b *bench, activity, in any) error {
+	_, err := b.env.ExecuteActivity(activity, in)
+	return err
+}
+
+// open runs the two activities that make the conversation.
+func (b *bench) open(ref claim.Ref) (activities.Conversation, error) {
+	customer, err := b.customer(ref)
+	if err != nil {
+		return activities.Conversation{}, err
+	}
+	return b.create(ref, customer.EndUserID)
+}
+
+func (b *bench) customer(ref claim.Ref) (activities.Customer, error) {
+	var dixa *activities.Dixa
+	return run[activities.Customer](b, dixa.FindOrCreateCustomer, ref)
+}
+
+func (b *bench) create(ref claim.Ref, endUserID string) (activities.Conversation, error) {
+	var dixa *activities.Dixa
+	return run[activities.Conversation](b, dixa.CreateConversation, activities.ConversationInput{Ref: ref, EndUserID: endUserID})
+}
+
+// failure takes an activity's error apart.
+func failure(t *testing.T, err error) *temporal.ApplicationError {
+	t.Helper()
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, err, &app)
+	return app
+}
+
+// requireParked checks that an activity parks its claim for a cause, and returns
+// its words.
+func requireParked(t *testing.T, err error, cause claim.Cause) string {
+	t.Helper()
+	app := failure(t, err)
+	require.Equal(t, claim.ErrorPark, app.Type(), app.Error())
+	require.True(t, app.NonRetryable())
+	var p activities.Park
+	require.NoError(t, app.Details(&p))
+	require.Equal(t, cause, p.Cause, app.Message())
+	return app.Message()
+}
+
+// conversations are those of the emulated Dixa.
+func (b *bench) conversations() []*server.Conversation { return b.dixa.State().Conversations }
+
+func (b *bench) requests() string {
+	return fmt.Sprint(b.dixa.Stats().ByOperation)
+}
