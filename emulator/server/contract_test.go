@@ -1,0 +1,218 @@
+package server_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+)
+
+// contract holds requests and replies against Dixa's OpenAPI file. The file is
+// Dixa's and not part of this project: it is looked for beside the checkout and
+// where DIXA_OPENAPI points.
+type contract struct {
+	doc     *openapi3.T
+	paths   []pathPattern
+	options []openapi3.SchemaValidationOption
+}
+
+type pathPattern struct {
+	pattern *regexp.Regexp
+	item    *openapi3.PathItem
+	literal int
+}
+
+const contractHint = "Dixa's OpenAPI file was not found: download it from https://docs.dixa.io/openapi " +
+	"and put it at ../shared/dixa/openapi.yaml beside the checkout, or set DIXA_OPENAPI to its path"
+
+var loadContract = sync.OnceValues(func() (*contract, error) {
+	path := os.Getenv("DIXA_OPENAPI")
+	if path == "" {
+		path = filepath.Join("..", "..", "..", "shared", "dixa", "openapi.yaml")
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, errors.New(contractHint)
+	}
+	doc, err := openapi3.NewLoader().LoadFromFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c := &contract{doc: doc, options: []openapi3.SchemaValidationOption{
+		openapi3.EnableFormatValidation(), openapi3.MultiErrors(),
+		openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(dateTime)),
+		openapi3.WithStringFormatValidator("uuid", openapi3.NewCallbackValidator(uuid.Validate)),
+	}}
+	for _, ref := range doc.Components.Schemas {
+		sharpen(ref.Value)
+	}
+	parameter := regexp.MustCompile(`\{[^}]+\}`)
+	for template, item := range doc.Paths.Map() {
+		template = strings.TrimPrefix(template, "/beta")
+		expression := parameter.ReplaceAllString(regexp.QuoteMeta(template), "")
+		expression = regexp.MustCompile(`\\\{[^}]+\\\}`).ReplaceAllString(regexp.QuoteMeta(template), `[^/]+`)
+		c.paths = append(c.paths, pathPattern{
+			regexp.MustCompile("^" + expression + "/?$"), item, len(parameter.ReplaceAllString(template, "")),
+		})
+	}
+	return c, nil
+})
+
+// dateTime accepts what Dixa's examples show for date-time: RFC 3339, also with
+// the [GMT] of Java's ZonedDateTime.
+func dateTime(text string) error {
+	_, err := time.Parse(time.RFC3339Nano, strings.TrimSuffix(text, "[GMT]"))
+	return err
+}
+
+var numbered = regexp.MustCompile(`[0-9]+$`)
+
+// sharpen makes a schema as strict as Dixa's examples: unions are told apart by
+// _type, which the file leaves out, and objects have no fields but their own.
+func sharpen(schema *openapi3.Schema) {
+	if strings.HasPrefix(schema.Title, "Deprecated") {
+		names := openapi3.NewStringSchema() // objects in the file, strings in every example
+		for _, member := range schema.OneOf {
+			names.Enum = append(names.Enum, member.Ref[strings.LastIndexByte(member.Ref, '/')+1:])
+		}
+		*schema = *names
+		return
+	}
+	if len(schema.OneOf) > 0 && schema.OneOf[0].Ref != "" {
+		schema.Discriminator = &openapi3.Discriminator{PropertyName: "_type", Mapping: map[string]openapi3.MappingRef{}}
+		for _, member := range schema.OneOf {
+			name := member.Ref[strings.LastIndexByte(member.Ref, '/')+1:]
+			name, _, _ = strings.Cut(name, "_")
+			schema.Discriminator.Mapping[numbered.ReplaceAllString(name, "")] = openapi3.MappingRef{Ref: member.Ref}
+		}
+		return
+	}
+	for _, property := range schema.Properties {
+		enumerate(property)
+	}
+	if strings.Contains(schema.Title, "_Option_") {
+		schema.AdditionalProperties.Schema.Value.Nullable = true // Scala's Option: null clears
+	}
+	if schema.Type.Is("object") && schema.AdditionalProperties.Schema == nil && schema.AdditionalProperties.Has == nil {
+		if schema.Properties == nil {
+			schema.Properties = openapi3.Schemas{}
+		}
+		if schema.Properties["_type"] == nil {
+			schema.Properties["_type"] = openapi3.NewStringSchema().NewRef()
+		}
+		closed := false
+		schema.AdditionalProperties = openapi3.AdditionalProperties{Has: &closed}
+	}
+}
+
+var listedValues = regexp.MustCompile(`values: \[([^\]]+)\]`)
+
+// enumerate turns the values that a description lists into an enumeration.
+func enumerate(property *openapi3.SchemaRef) {
+	listed := listedValues.FindStringSubmatch(property.Value.Description)
+	if property.Ref != "" || listed == nil || !property.Value.Type.Is("string") {
+		return
+	}
+	for value := range strings.SplitSeq(listed[1], ",") {
+		property.Value.Enum = append(property.Value.Enum, strings.TrimSpace(value))
+	}
+}
+
+func (c *contract) operation(method, path string) *openapi3.Operation {
+	var best pathPattern
+	for _, candidate := range c.paths {
+		if candidate.pattern.MatchString(path) && (best.item == nil || candidate.literal > best.literal) {
+			best = candidate
+		}
+	}
+	if best.item == nil {
+		return nil
+	}
+	return best.item.GetOperation(method)
+}
+
+// undocumented are statuses that any operation may answer though the file does
+// not list them: the gateway's 401, the limit's 429.
+var undocumented = map[int]bool{http.StatusUnauthorized: true, http.StatusTooManyRequests: true}
+
+// checkReply holds a reply against the contract.
+func (c *contract) checkReply(t *testing.T, method, path string, status int, body []byte) {
+	t.Helper()
+	operation := c.operation(method, path)
+	require.NotNilf(t, operation, "%s %s is no operation of the contract", method, path)
+	response := operation.Responses.Status(status)
+	if response == nil {
+		require.Truef(t, undocumented[status], "%s %s answered %d, which the contract does not list", method, path, status)
+		return
+	}
+	media := response.Value.Content.Get("application/json")
+	if media == nil {
+		require.Emptyf(t, body, "%s %s answered %d with a body where the contract has none", method, path, status)
+		return
+	}
+	require.NoErrorf(t, c.visit(media.Schema, body), "%s %s answered %d with a body off the contract: %s", method, path, status, body)
+}
+
+// checkRequest holds a request that was accepted against the contract.
+func (c *contract) checkRequest(t *testing.T, method, path string, body []byte) {
+	t.Helper()
+	operation := c.operation(method, path)
+	if operation == nil || operation.RequestBody == nil {
+		return
+	}
+	if len(body) == 0 {
+		require.Falsef(t, operation.RequestBody.Value.Required, "%s %s was accepted without its body", method, path)
+		return
+	}
+	media := operation.RequestBody.Value.Content.Get("application/json")
+	require.NoErrorf(t, c.visit(media.Schema, body), "%s %s was accepted though off the contract: %s", method, path, body)
+}
+
+func (c *contract) visit(schema *openapi3.SchemaRef, body []byte) error {
+	var value any
+	if err := json.Unmarshal(body, &value); err != nil {
+		return err
+	}
+	return schema.Value.VisitJSON(value, c.options...)
+}
+
+// requireContract returns the contract, or skips the test.
+func requireContract(t *testing.T) *contract {
+	t.Helper()
+	c, err := loadContract()
+	if err != nil && err.Error() == contractHint && os.Getenv("DIXA_OPENAPI") == "" {
+		t.Skip(contractHint)
+	}
+	require.NoError(t, err)
+	return c
+}
+
+// The contract check would be worth nothing if it let wrong replies through.
+func TestContractCheckRefusesWrongReplies(t *testing.T) {
+	t.Parallel()
+	c := requireContract(t)
+	organization := c.operation(http.MethodGet, "/organization").Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema
+	messages := c.operation(http.MethodGet, "/conversations/1/messages").Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema
+	for i, wrong := range []struct {
+		schema *openapi3.SchemaRef
+		body   string
+	}{
+		{organization, `{"data":{"id":"x","name":"n","subdomain":"s","status":"Gone"}}`},
+		{organization, `{"data":{"id":"x","name":"n","status":"Active"}}`},
+		{organization, `{"data":{"id":"x","name":"n","subdomain":"s","status":"Active","extra":1}}`},
+		{messages, `{"data":[{"id":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","authorId":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","createdAt":"2021-12-01T12:46:36.581Z[GMT]","attributes":{"_type":"EmailAttributes","isAutoReply":false}}]}`},
+		{messages, `{"data":[{"id":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","authorId":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","createdAt":"yesterday","attributes":{"_type":"SmsAttributes"}}]}`},
+	} {
+		require.Error(t, c.visit(wrong.schema, []byte(wrong.body)), "wrong reply "+strconv.Itoa(i))
+	}
+}

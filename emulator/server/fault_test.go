@@ -1,0 +1,138 @@
+package server_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+const create = "POST /conversations"
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fault     server.Fault
+		status    int // 0: the reply is lost
+		committed bool
+		check     func(*testing.T, answer)
+	}{
+		"status": {
+			server.Fault{Kind: server.FaultStatus, Status: 503, Headers: map[string]string{"Retry-After": "7"}}, 503, false,
+			func(t *testing.T, a answer) { require.Equal(t, "7", a.header.Get("Retry-After")) },
+		},
+		"status with body": {
+			server.Fault{Kind: server.FaultStatus, Body: "<html>"}, 500, false,
+			func(t *testing.T, a answer) { require.Equal(t, "<html>", string(a.body)) },
+		},
+		"status without body": {
+			server.Fault{Kind: server.FaultStatus}, 500, false,
+			func(t *testing.T, a answer) {
+				require.Equal(t, "There was an internal server error while processing the request", a.message())
+			},
+		},
+		"delay":               {server.Fault{Kind: server.FaultDelay, Delay: server.Duration(time.Millisecond)}, 201, true, nil},
+		"late":                {server.Fault{Kind: server.FaultLate, Delay: server.Duration(time.Millisecond)}, 201, true, nil},
+		"drop before commit":  {server.Fault{Kind: server.FaultDropBefore}, 0, false, nil},
+		"drop after commit":   {server.Fault{Kind: server.FaultDropAfter}, 0, true, nil},
+		"truncated":           {server.Fault{Kind: server.FaultTruncate}, 0, true, nil},
+		"garbage":             {server.Fault{Kind: server.FaultGarbage}, 201, true, func(t *testing.T, a answer) { require.Equal(t, "<html><body>Bad gateway", string(a.body)) }},
+		"another operation":   {server.Fault{Kind: server.FaultDropBefore, Operation: "GET /endusers"}, 201, true, nil},
+		"another token":       {server.Fault{Kind: server.FaultDropBefore, Token: "other"}, 201, true, nil},
+		"text in the request": {server.Fault{Kind: server.FaultStatus, Containing: "Order 10001"}, 500, false, nil},
+		"text not in it":      {server.Fault{Kind: server.FaultStatus, Containing: "Order 10002"}, 201, true, nil},
+		"skipped":             {server.Fault{Kind: server.FaultStatus, Skip: 1}, 201, true, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := start(t, server.Options{})
+			d.contract = nil // these replies are wrong on purpose
+			requester := d.customer("a@example.org")
+			d.Inject(test.fault)
+			got, err := d.send(http.MethodPost, "/conversations", mail(requester, ""))
+			if test.status == 0 {
+				require.Error(t, err, "the connection is closed without a whole reply")
+			} else {
+				require.NoError(t, err)
+				require.Equal(t, test.status, got.status)
+			}
+			if test.check != nil {
+				test.check(t, got)
+			}
+			require.Equal(t, test.committed, len(d.State().Conversations) == 1, "committed")
+		})
+	}
+}
+
+func TestFaultStrikesAsOftenAsAsked(t *testing.T) {
+	t.Parallel()
+	d := start(t, server.Options{})
+	d.Inject(server.Fault{Operation: "GET /organization", Kind: server.FaultStatus, Skip: 1, Times: 2})
+	var statuses []int
+	for range 5 {
+		got, err := d.send(http.MethodGet, "/organization", nil)
+		require.NoError(t, err)
+		statuses = append(statuses, got.status)
+	}
+	require.Equal(t, []int{200, 500, 500, 200, 200}, statuses)
+	require.Empty(t, d.Faults(), "a fault that is used up is gone")
+	require.Equal(t, 2, d.Stats().Struck)
+
+	d.Inject(server.Fault{Kind: server.FaultStatus})
+	d.do(http.MethodGet, "/organization", nil, http.StatusInternalServerError)
+	d.ClearFaults()
+	d.do(http.MethodGet, "/organization", nil, http.StatusOK)
+}
+
+func TestFaultShareIsDrawnFromTheSeed(t *testing.T) {
+	t.Parallel()
+	run := func(seed uint64) (statuses []int) {
+		d := start(t, server.Options{Seed: server.Seed{Random: seed}})
+		d.Inject(server.Fault{Kind: server.FaultStatus, Share: 0.5})
+		for range 40 {
+			got, err := d.send(http.MethodGet, "/organization", nil)
+			require.NoError(t, err)
+			statuses = append(statuses, got.status)
+		}
+		return statuses
+	}
+	first := run(1)
+	require.Equal(t, first, run(1))
+	require.NotEqual(t, first, run(2))
+	require.Contains(t, first, 200)
+	require.Contains(t, first, 500)
+}
+
+func TestLateReplyStandsThoughTheClientGaveUp(t *testing.T) {
+	t.Parallel()
+	d := start(t, server.Options{})
+	requester := d.customer("a@example.org")
+	ctx, cancel := context.WithCancel(t.Context())
+	d.Inject(server.Fault{Operation: create, Kind: server.FaultLate, Delay: server.Duration(time.Hour)})
+	done := make(chan error, 1)
+	go func() {
+		_, err := d.sendWith(ctx, http.MethodPost, "/conversations", mail(requester, "key"))
+		done <- err
+	}()
+	require.Eventually(t, func() bool { return len(d.State().Conversations) == 1 }, 10*time.Second, time.Millisecond)
+	cancel()
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.Len(t, d.State().Conversations, 1)
+}
+
+func TestWrongFaultsAreRefused(t *testing.T) {
+	t.Parallel()
+	for words, fault := range map[string]server.Fault{
+		`fault kind "explode" is unknown`:        {Kind: "explode"},
+		"is no HTTP status":                      {Kind: server.FaultStatus, Status: 42},
+		"a share lies between 0 and 1":           {Kind: server.FaultStatus, Share: 2},
+		"give 0 or more":                         {Kind: server.FaultStatus, Times: -1},
+		`fault operation "POST /x" is unknown: `: {Kind: server.FaultStatus, Operation: "POST /x"},
+	} {
+		require.ErrorContains(t, fault.Validate(), words)
+	}
+}

@@ -1,0 +1,87 @@
+package server_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+// gallery serves files that attachments can point at.
+func gallery(t *testing.T) string {
+	t.Helper()
+	release := make(chan struct{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("/photo.jpg", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "image/jpeg")
+		_, _ = w.Write([]byte("a photo"))
+	})
+	mux.HandleFunc("/gone.jpg", http.NotFound)
+	mux.HandleFunc("/big.jpg", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(strings.Repeat("x", 100))) })
+	mux.HandleFunc("/moved.jpg", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/photo.jpg", http.StatusFound)
+	})
+	mux.HandleFunc("/slow.jpg", func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})
+	web := httptest.NewServer(mux)
+	t.Cleanup(func() { close(release); web.Close() })
+	return web.URL
+}
+
+func TestAttachmentsAreCopied(t *testing.T) {
+	t.Parallel()
+	files := gallery(t)
+	d := start(t, server.Options{})
+	d.do(http.MethodPost, "/conversations", mail(d.customer("a@example.org"), "", files+"/photo.jpg", files+"/moved.jpg"), http.StatusCreated)
+	var messages []struct {
+		Attributes struct {
+			Attachments []struct {
+				URL        string `json:"url"`
+				PrettyName string `json:"prettyName"`
+			} `json:"attachments"`
+		} `json:"attributes"`
+	}
+	d.do(http.MethodGet, "/conversations/1001/messages", nil, http.StatusOK).data(&messages)
+	attachments := messages[0].Attributes.Attachments
+	require.Len(t, attachments, 2)
+	require.Regexp(t, "^"+d.url+"/files/private/"+server.SeedOrganization+"/attachment/", attachments[0].URL)
+	require.Equal(t, "photo.jpg", attachments[0].PrettyName)
+	require.Equal(t, "a photo", d.download(attachments[0].URL, "demo-token"))
+	require.Contains(t, d.download(attachments[0].URL, "wrong"), "Unauthorized")
+	require.Equal(t, files+"/photo.jpg", d.State().Conversations[0].Messages[0].Attachments[0].Source)
+}
+
+func TestAttachmentsThatCannotBeCopied(t *testing.T) {
+	t.Parallel()
+	files := gallery(t)
+	for name, test := range map[string]struct {
+		switches server.Switches
+		address  string
+	}{
+		"not there":        {server.Switches{}, files + "/gone.jpg"},
+		"no host":          {server.Switches{}, "http://127.0.0.1:1/photo.jpg"},
+		"no http":          {server.Switches{}, "file:///etc/passwd"},
+		"no URL":           {server.Switches{}, "://"},
+		"too large":        {server.Switches{MaxAttachmentBytes: 99}, files + "/big.jpg"},
+		"too slow":         {server.Switches{AttachmentTimeout: server.Duration(10 * time.Millisecond)}, files + "/slow.jpg"},
+		"redirect refused": {server.Switches{AttachmentRedirects: "refused"}, files + "/moved.jpg"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := start(t, server.Options{Switches: test.switches})
+			body := mail(d.customer("a@example.org"), "", files+"/photo.jpg", test.address)
+			refused := d.do(http.MethodPost, "/conversations", body, http.StatusBadRequest)
+			require.Equal(t, "Failure to download attachment", refused.message(), "without saying which")
+			require.Empty(t, d.State().Conversations)
+		})
+	}
+}

@@ -1,0 +1,323 @@
+package server_test
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+// receiver takes deliveries.
+type receiver struct {
+	mu     sync.Mutex
+	got    []delivered
+	status []int // statuses to answer first; 200 after them
+	url    string
+}
+
+type delivered struct {
+	header http.Header
+	body   []byte
+	event  struct {
+		ID           string            `json:"event_id"`
+		Name         string            `json:"event_fqn"`
+		Organization map[string]string `json:"organization"`
+		Data         map[string]any    `json:"data"`
+	}
+}
+
+func receive(t *testing.T) *receiver {
+	t.Helper()
+	r := &receiver{}
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		body, _ := io.ReadAll(request.Body)
+		d := delivered{header: request.Header, body: body}
+		_ = json.Unmarshal(body, &d.event)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.got = append(r.got, d)
+		status := http.StatusOK
+		if len(r.status) > 0 {
+			status, r.status = r.status[0], r.status[1:]
+		}
+		w.WriteHeader(status)
+	}))
+	t.Cleanup(web.Close)
+	r.url = web.URL
+	return r
+}
+
+func (r *receiver) names() (names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.got {
+		names = append(names, d.event.Name)
+	}
+	return names
+}
+
+type subscription struct {
+	ID        string            `json:"id"`
+	SecretKey string            `json:"secretKey"`
+	Headers   map[string]string `json:"headers"`
+	Enabled   bool              `json:"enabled"`
+	Events    []string          `json:"subscribedEvents"`
+}
+
+func (d *dixa) subscribe(url string, change object) subscription {
+	d.t.Helper()
+	body := object{
+		"name": "Claims", "url": url, "customHeaders": object{"X-Team": "claims"},
+		"authorization": object{"_type": "TokenAuth", "value": "secret"},
+		"events": []string{
+			"ConversationCreated", "ConversationMessageAdded", "ConversationNoteAdded", "ConversationTagAdded",
+			"ConversationTagRemoved", "ConversationAssigned", "ConversationUnassigned", "ConversationTransferred",
+			"ConversationEnqueued", "ConversationPending", "ConversationPendingExpired", "ConversationClosed",
+			"ConversationAbandoned", "ConversationOpen", "ConversationRated", "ConversationCustomAttributeUpdated",
+		},
+	}
+	for key, value := range change {
+		body[key] = value
+	}
+	var created subscription
+	d.do(http.MethodPost, "/webhooks", body, http.StatusCreated).data(&created)
+	return created
+}
+
+func (d *dixa) flush() {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), 10*time.Second)
+	defer cancel()
+	require.NoError(d.t, d.FlushDeliveries(ctx), "deliveries are still under way")
+}
+
+func TestEveryChangeIsTold(t *testing.T) {
+	t.Parallel()
+	hook := receive(t)
+	clock := newClock()
+	d := start(t, server.Options{Clock: clock.Now})
+	subscribed := d.subscribe(hook.url, nil)
+	requester := d.customer("a@example.org")
+	d.open(requester)
+	steps := []server.Step{
+		{Action: server.PlayClaim},
+		{Action: server.PlayReply, Text: "Hello"},
+		{Action: server.PlayNote, Text: "Looks fine"},
+		{Action: server.PlayTag, Tag: "claim-accepted"},
+		{Action: server.PlayUntag, Tag: "claim-accepted"},
+		{Action: server.PlayPending, Until: clock.Now().Add(time.Minute)},
+	}
+	require.NoError(t, d.Agent(t.Context(), steps...))
+	clock.Advance(time.Minute)
+	d.Settle()
+	require.NoError(t, d.Agent(t.Context(), server.Step{Action: server.PlayTransfer, Queue: server.SeedQueueClaims}, server.Step{Action: server.PlayClose}))
+	require.NoError(t, d.Customer(t.Context(), server.Step{Action: server.PlayReply, Text: "Still broken"}, server.Step{Action: server.PlayRate, Score: 2, Text: "Slow"}))
+	d.do(http.MethodPatch, "/conversations/1001/custom-attributes", object{server.SeedAttrClaimID: "c-1"}, http.StatusOK)
+	d.flush()
+
+	require.Equal(t, []string{
+		"CONVERSATION_CREATED", "CONVERSATION_MESSAGE_ADDED",
+		"CONVERSATION_ASSIGNED", "CONVERSATION_MESSAGE_ADDED", "CONVERSATION_NOTE_ADDED",
+		"CONVERSATION_TAG_ADDED", "CONVERSATION_TAG_REMOVED", "CONVERSATION_PENDING", "CONVERSATION_PENDING_EXPIRED",
+		"CONVERSATION_UNASSIGNED", "CONVERSATION_ENQUEUED", "CONVERSATION_TRANSFERRED",
+		"CONVERSATION_CLOSED", "CONVERSATION_ABANDONED",
+		"CONVERSATION_MESSAGE_ADDED", "CONVERSATION_OPEN", "CONVERSATION_ENQUEUED",
+		"CONVERSATION_RATED", "CONVERSATION_RATED", "CONVERSATION_CUSTOM_ATTRIBUTE_UPDATED",
+	}, hook.names())
+
+	ids := map[string]bool{}
+	for _, got := range hook.got {
+		ids[got.event.ID] = true
+		require.Equal(t, "application/json", got.header.Get("Content-Type"))
+		require.Equal(t, subscribed.ID, got.header.Get("X-DIXA-SUBSCRIPTION-ID"))
+		require.Equal(t, "Bearer secret", got.header.Get("Authorization"))
+		require.Equal(t, "claims", got.header.Get("X-Team"))
+		require.Equal(t, server.SeedOrganization, got.event.Organization["id"])
+		requireSignature(t, subscribed.SecretKey, got)
+		conversation := got.event.Data["conversation"].(map[string]any)
+		require.EqualValues(t, 1001, conversation["csid"])
+		require.Equal(t, "EMAIL", conversation["channel"])
+	}
+	require.Len(t, ids, len(hook.got), "every event has an id of its own")
+
+	message := hook.got[1].event.Data
+	require.Equal(t, "inbound", message["direction"])
+	require.Equal(t, "It broke", message["text"])
+	require.Contains(t, message, "external_id", "null is written out")
+	require.Equal(t, "Contact", message["author"].(map[string]any)["user_type"])
+	require.Equal(t, "Member", hook.got[3].event.Data["author"].(map[string]any)["user_type"])
+	require.Equal(t, "claim-accepted", hook.got[5].event.Data["tag"])
+	require.Len(t, hook.got[6].event.Data, 1, "members that nobody documented are not sent")
+	require.Contains(t, hook.got[8].event.Data, "pendingByUser")
+}
+
+// requireSignature checks a delivery the way Dixa's guide tells receivers to.
+func requireSignature(t *testing.T, secret string, got delivered) {
+	t.Helper()
+	var stamp, signature string
+	for part := range strings.SplitSeq(got.header.Get("X-DIXA-SIGNATURE"), ",") {
+		name, value, _ := strings.Cut(part, "=")
+		switch name {
+		case "t":
+			stamp = value
+		case "v1":
+			signature = value
+		}
+	}
+	require.Len(t, stamp, 13, "milliseconds")
+	key, err := hex.DecodeString(secret)
+	require.NoError(t, err, "the secret is hex")
+	mac := hmac.New(sha256.New, key)
+	_, _ = fmt.Fprintf(mac, "%s.%s", stamp, got.body)
+	require.Equal(t, hex.EncodeToString(mac.Sum(nil)), signature)
+}
+
+func TestDeliveriesMisbehave(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		how  server.WebhookSwitches
+		want string
+	}{
+		"well":       {server.WebhookSwitches{}, "CREATED MESSAGE_ADDED NOTE_ADDED"},
+		"off":        {server.WebhookSwitches{Off: true}, ""},
+		"lost":       {server.WebhookSwitches{Lose: 1}, ""},
+		"duplicated": {server.WebhookSwitches{Duplicate: 1}, "CREATED CREATED MESSAGE_ADDED MESSAGE_ADDED NOTE_ADDED NOTE_ADDED"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hook := receive(t)
+			d := start(t, server.Options{Switches: server.Switches{Webhooks: test.how}})
+			d.subscribe(hook.url, nil)
+			d.open(d.customer("a@example.org"))
+			d.do(http.MethodPost, "/conversations/1001/notes", object{"message": "note"}, http.StatusOK)
+			d.flush()
+			require.Equal(t, test.want, strings.ReplaceAll(strings.Join(hook.names(), " "), "CONVERSATION_", ""))
+		})
+	}
+	t.Run("reordered", func(t *testing.T) {
+		t.Parallel()
+		hook := receive(t)
+		d := start(t, server.Options{Switches: server.Switches{Webhooks: server.WebhookSwitches{Reorder: 1}}})
+		d.subscribe(hook.url, nil)
+		d.open(d.customer("a@example.org"))
+		d.SetSwitches(server.Switches{})
+		d.do(http.MethodPost, "/conversations/1001/notes", object{"message": "note"}, http.StatusOK)
+		d.flush()
+		require.Equal(t, []string{"CONVERSATION_NOTE_ADDED", "CONVERSATION_CREATED", "CONVERSATION_MESSAGE_ADDED"}, hook.names())
+	})
+	t.Run("late", func(t *testing.T) {
+		t.Parallel()
+		hook := receive(t)
+		clock := newClock()
+		late := server.WebhookSwitches{Late: 1, LateBy: server.Duration(time.Hour)}
+		d := start(t, server.Options{Clock: clock.Now, Switches: server.Switches{Webhooks: late}})
+		d.subscribe(hook.url, object{"events": []string{"ConversationCreated"}})
+		d.open(d.customer("a@example.org"))
+		require.Empty(t, hook.names())
+		clock.Advance(time.Hour)
+		d.Settle()
+		d.flush()
+		require.Equal(t, []string{"CONVERSATION_CREATED"}, hook.names())
+	})
+	t.Run("members by guess and two names", func(t *testing.T) {
+		t.Parallel()
+		hook := receive(t)
+		how := server.WebhookSwitches{GuessedMembers: true, TransferredNames: "two"}
+		d := start(t, server.Options{Switches: server.Switches{Webhooks: how}})
+		d.subscribe(hook.url, object{"events": []string{"ConversationAssigned", "ConversationTransferred"}})
+		d.open(d.customer("a@example.org"))
+		require.NoError(t, d.Agent(t.Context(), server.Step{Action: server.PlayClaim}, server.Step{Action: server.PlayTransfer, Queue: server.SeedQueueClaims}))
+		d.flush()
+		require.Equal(t, []string{"CONVERSATION_ASSIGNED", "CONVERSATION_TRANSFERRED_TO_QUEUE"}, hook.names())
+		require.Contains(t, hook.got[0].event.Data, "assignee")
+	})
+}
+
+func TestDeliveryIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	hook := receive(t)
+	hook.status = []int{500, 503, 200, 500, 500}
+	how := server.WebhookSwitches{Attempts: 3, RetryDelay: server.Duration(time.Millisecond)}
+	d := start(t, server.Options{Switches: server.Switches{Webhooks: how}})
+	subscribed := d.subscribe(hook.url, object{"events": []string{"ConversationCreated", "ConversationClosed"}})
+	d.open(d.customer("a@example.org"))
+	d.flush()
+	require.Len(t, hook.names(), 3)
+	require.Equal(t, hook.got[0].body, hook.got[2].body, "the same event again")
+
+	path := "/webhooks/" + subscribed.ID + "/delivery-status"
+	var statuses []struct {
+		Event  string `json:"event"`
+		Status object `json:"deliveryStatus"`
+	}
+	d.do(http.MethodGet, path, nil, http.StatusOK).data(&statuses)
+	require.Equal(t, "DeliveryDetail", statuses[0].Status["_type"])
+	require.EqualValues(t, 200, statuses[0].Status["responseCode"])
+	require.Equal(t, object{"_type": "NoRecentDelivery"}, statuses[1].Status)
+	var logs []struct {
+		Detail  object `json:"deliveryDetail"`
+		Payload string `json:"payload"`
+	}
+	d.do(http.MethodGet, path+"/logs/ConversationCreated", nil, http.StatusOK).data(&logs)
+	require.Len(t, logs, 3)
+	require.Equal(t, true, logs[0].Detail["success"], "newest first")
+	require.JSONEq(t, string(hook.got[0].body), logs[0].Payload)
+	d.do(http.MethodGet, path+"/logs/Nothing", nil, http.StatusBadRequest)
+}
+
+func TestSubscriptions(t *testing.T) {
+	t.Parallel()
+	hook := receive(t)
+	d := start(t, server.Options{})
+	imports := object{"Conversation": object{"_type": "CombinedFilters", "strategy": "All", "conditions": []object{
+		{"_type": "IsOneOf", "field": "OperationOrigin", "values": []string{"ApiImport"}},
+		{"_type": "IsOneOf", "field": "InitialChannel", "values": []string{"email"}},
+	}}}
+	created := d.subscribe(hook.url, object{"filters": imports, "authorization": object{"_type": "NoAuth"}})
+	require.NotContains(t, created.Headers, "Authorization")
+	requester := d.customer("a@example.org")
+	d.open(requester)
+	d.flush()
+	require.Empty(t, hook.names(), "filtered out")
+
+	d.do(http.MethodPatch, "/webhooks/"+created.ID, object{"filters": object{}, "events": []string{"ConversationCreated"}, "authorization": object{"_type": "BasicAuth", "username": "u", "password": "p"}}, http.StatusOK).data(&created)
+	require.Equal(t, "Basic dTpw", created.Headers["Authorization"])
+	d.open(requester)
+	d.flush()
+	require.Equal(t, []string{"CONVERSATION_CREATED"}, hook.names())
+
+	d.do(http.MethodPatch, "/webhooks/"+created.ID, object{"enabled": false}, http.StatusOK)
+	d.open(requester)
+	d.do(http.MethodDelete, "/webhooks/"+created.ID, nil, http.StatusNoContent)
+	d.open(requester)
+	d.flush()
+	require.Len(t, hook.names(), 1)
+	d.do(http.MethodGet, "/webhooks/"+created.ID, nil, http.StatusNotFound)
+	d.do(http.MethodPatch, "/webhooks/"+created.ID, object{}, http.StatusBadRequest)
+
+	for _, wrong := range []object{
+		{"name": nil}, {"url": nil}, {"authorization": nil}, {"url": "nowhere"}, {"events": []string{"Nothing"}},
+		{"authorization": object{"_type": "BasicAuth"}}, {"filters": object{"Conversation": object{"_type": "CombinedFilters", "strategy": "All", "conditions": []object{}}}},
+	} {
+		body := object{"name": "n", "url": hook.url, "authorization": object{"_type": "NoAuth"}, "customHeaders": object{}}
+		for key, value := range wrong {
+			body[key] = value
+		}
+		d.do(http.MethodPost, "/webhooks", body, http.StatusBadRequest)
+	}
+	d.contract = nil // customHeaders are required there and left out in practice
+	d.do(http.MethodPost, "/webhooks", object{"name": "n", "url": hook.url, "authorization": object{"_type": "NoAuth"}}, http.StatusCreated)
+}
