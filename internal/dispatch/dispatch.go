@@ -62,18 +62,18 @@ func (d *Dispatcher) Kick() {
 
 // Run dispatches until ctx ends. Trouble with the store or the engine is logged
 // once when it begins and once when it is over; nothing is lost by it.
-func (d *Dispatcher) Run(ctx context.Context) error {
+func (d *Dispatcher) Run(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		err := d.Once(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		d.report(err)
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		case <-d.kick:
 		}

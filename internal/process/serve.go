@@ -8,50 +8,41 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"go.temporal.io/sdk/client"
 
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/dispatch"
 	"github.com/claimflow/claimflow/internal/onboarding"
 )
 
-// drainWithin is how long requests under way have to finish on shutdown.
-const drainWithin = 20 * time.Second
+const (
+	// requestTime bounds a request to the API. A test of a shop's set-up makes a
+	// dozen requests to Dixa at the token's pace and is the longest.
+	requestTime = 2 * time.Minute
+	// drainWithin is how long requests may take to finish on shutdown.
+	drainWithin = 20 * time.Second
+)
 
-// ServeOptions say what a process serves.
-type ServeOptions struct {
-	// Version is the build's version.
-	Version string
-	// Listener takes the connections; nil listens on the configured address.
-	Listener net.Listener
-	// Ready is called with the address once connections are taken. Optional.
-	Ready func(net.Addr)
+// Listen opens the address of CLAIMFLOW_LISTEN.
+func (p *Parts) Listen(ctx context.Context) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.Config.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w; choose another address with CLAIMFLOW_LISTEN", p.Config.Listen, err)
+	}
+	return listener, nil
 }
 
-// Serve serves the HTTP API and brings claims to the engine until ctx ends, then
-// lets requests under way finish. An engine that is down keeps no claim from
-// being taken.
-func (p *Parts) Serve(ctx context.Context, o ServeOptions) error {
-	listener := o.Listener
-	if listener == nil {
-		var err error
-		listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.Config.Listen)
-		if err != nil {
-			return fmt.Errorf("listen on %s (CLAIMFLOW_LISTEN): %w; stop what uses the address or choose another", p.Config.Listen, err)
-		}
-	}
-	dispatcher := dispatch.New(p.Store, p.Temporal, p.Telemetry.Log)
+// Serve serves the HTTP API on a listener and brings accepted claims to the
+// engine until ctx ends, then lets running requests finish. It closes the
+// listener. An engine that is down does not keep claims from being accepted.
+func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string) error {
+	t := p.Telemetry
+	dispatcher := dispatch.New(p.Store, p.Temporal, t.Log)
 	handler, err := api.New(api.Options{
 		Store:      p.Store,
 		Onboarding: onboarding.New(onboarding.Options{Store: p.Store, Dixa: p.Clients}),
-		Log:        p.Telemetry.Log,
-		Kick:       dispatcher.Kick,
-		Temporal:   p.reachEngine,
-		Metrics:    p.Telemetry.Metrics,
-		Meters:     p.Telemetry.Meters,
-		Traces:     p.Telemetry.Traces,
-		Propagator: p.Telemetry.Propagator,
-		Version:    o.Version,
+		Log:        t.Log, Kick: dispatcher.Kick, Temporal: p.reachEngine,
+		Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator, Version: version,
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -59,37 +50,38 @@ func (p *Parts) Serve(ctx context.Context, o ServeOptions) error {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       60 * time.Second,
-		WriteTimeout:      150 * time.Second, // a test of a shop waits for Dixa
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      requestTime,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
-	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return dispatcher.Run(running) })
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve HTTP on %s: %w", listener.Addr(), err)
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-running.Done()
-		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
-		defer cancel()
-		if err := server.Shutdown(draining); err != nil {
-			return errors.Join(fmt.Errorf("let requests under way finish: %w", err), server.Close())
-		}
-		return nil
-	})
-	p.Telemetry.Log.Info("serving", "address", listener.Addr().String())
-	if o.Ready != nil {
-		o.Ready(listener.Addr())
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	served := make(chan error, 1)
+	go func() {
+		err := server.Serve(listener)
+		stop()
+		served <- err
+	}()
+	dispatched := make(chan struct{})
+	go func() {
+		defer close(dispatched)
+		dispatcher.Run(ctx)
+	}()
+	t.Log.Info("serving", "address", listener.Addr().String())
+
+	<-ctx.Done()
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
+	defer cancel()
+	stopErr := server.Shutdown(drain)
+	<-dispatched
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the HTTP API: %w", err)
 	}
-	return group.Wait()
+	return stopErr
 }
 
-// reachEngine reports whether the engine answers.
 func (p *Parts) reachEngine(ctx context.Context) error {
-	_, err := p.Temporal.CheckHealth(ctx, nil)
+	_, err := p.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
 	return err
 }
