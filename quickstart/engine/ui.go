@@ -46,7 +46,7 @@ func get(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := new(http.Client).Do(req) // bounded by ctx
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,135 @@
+// Package pgtest gives tests a PostgreSQL of their own, in a container.
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/modules/postgres"
+)
+
+const (
+	// imageEnv names the image to run instead of [defaultImage].
+	imageEnv = "CLAIMFLOW_POSTGRES_IMAGE"
+	// requireEnv, set to "1", makes a test without Docker fail, not skip.
+	requireEnv = "CLAIMFLOW_REQUIRE_CONTAINERS"
+
+	defaultImage = "postgres:15"
+
+	startTimeout = 2 * time.Minute
+	queryTimeout = 30 * time.Second
+)
+
+// Postgres returns the URL of a new, empty PostgreSQL database that is dropped
+// when the test ends. The server runs in a container that all tests of the
+// process share; see [Main] for its end.
+//
+// Without Docker the test is skipped, or fails where the environment has
+// CLAIMFLOW_REQUIRE_CONTAINERS=1. The image is postgres:15 unless
+// CLAIMFLOW_POSTGRES_IMAGE names another.
+func Postgres(t *testing.T) string {
+	t.Helper()
+	if os.Getenv(requireEnv) != "1" {
+		testcontainers.SkipIfProviderIsNotHealthy(t)
+	}
+	server, err := shared.url()
+	require.NoError(t, err, "start PostgreSQL in a container (without Docker, unset %s)", requireEnv)
+
+	name := "test_" + uuid.NewString()
+	execute(t, server, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
+	t.Cleanup(func() {
+		execute(t, server, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
+	})
+
+	u, err := url.Parse(server)
+	require.NoError(t, err)
+	u.Path = "/" + name
+	return u.String()
+}
+
+// Main runs the tests of a package and then removes the container that
+// [Postgres] started, if it did. A package that uses Postgres calls it from
+// its TestMain:
+//
+//	func TestMain(m *testing.M) { pgtest.Main(m) }
+//
+// Without it the container is left to the reaper of testcontainers.
+func Main(m *testing.M) {
+	code := m.Run()
+	if err := shared.terminate(); err != nil {
+		fmt.Fprintln(os.Stderr, "pgtest: remove the PostgreSQL container:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+var shared server
+
+// server is the container of this process, started when first asked for.
+type server struct {
+	once      sync.Once
+	container *postgres.PostgresContainer
+	address   string
+	err       error
+}
+
+func (s *server) url() (string, error) {
+	s.once.Do(func() { s.address, s.err = s.start() })
+	return s.address, s.err
+}
+
+func (s *server) start() (string, error) {
+	// Not the context of the test that comes first: the container outlives it.
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+
+	image := os.Getenv(imageEnv)
+	if image == "" {
+		image = defaultImage
+	}
+	container, err := postgres.Run(
+		ctx, image,
+		postgres.WithDatabase("claimflow"),
+		postgres.WithUsername("claimflow"),
+		postgres.WithPassword("claimflow"),
+		// Nothing here survives a crash, so nothing is flushed for one.
+		testcontainers.WithCmd(
+			"postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
+			"-c", "max_connections=300",
+		),
+		postgres.BasicWaitStrategies(),
+	)
+	s.container = container
+	if err != nil {
+		return "", fmt.Errorf("run the image %s: %w", image, err)
+	}
+	return container.ConnectionString(ctx, "sslmode=disable")
+}
+
+func (s *server) terminate() error {
+	if s.container == nil {
+		return nil
+	}
+	return testcontainers.TerminateContainer(s.container)
+}
+
+func execute(t *testing.T, server, statement string) {
+	t.Helper()
+	// A cleanup runs after the test's own context has ended.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), queryTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, server)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, statement)
+	require.NoError(t, err, statement)
+}
