@@ -103,9 +103,9 @@ func (s *Store) existingConnection(ctx context.Context, tx *sql.Tx, token string
 			return id, err
 		}
 		return id, one(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE token_hash = $1 AND organization_id IS NULL
-			ORDER BY created_at LIMIT 1`, s.tokenHash(token))
+			ORDER BY created_at LIMIT 1`, s.TokenHash(token))
 	}
-	return id, one(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE token_hash = $1 ORDER BY created_at LIMIT 1`, s.tokenHash(token))
+	return id, one(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE token_hash = $1 ORDER BY created_at LIMIT 1`, s.TokenHash(token))
 }
 
 // mergeConnections moves all that is keyed by a connection whose organisation
@@ -136,7 +136,7 @@ func (s *Store) putToken(ctx context.Context, tx *sql.Tx, id, token string, org 
 	}
 	_, err = exec(ctx, tx, `UPDATE connections SET token = $2, token_hash = $3, token_preview = $4, state = $5, updated_at = $6,
 			organization_id = COALESCE(organization_id, NULLIF($7, '')), organization_name = CASE WHEN $8 = '' THEN organization_name ELSE $8 END
-		WHERE id = $1`, id, sealed, s.tokenHash(token), seal.Mask(token), claim.ConnectionActive, s.now(), org.ID, plain(org.Name))
+		WHERE id = $1`, id, sealed, s.TokenHash(token), seal.Mask(token), claim.ConnectionActive, s.now(), org.ID, plain(org.Name))
 	if err != nil {
 		return err
 	}
@@ -202,4 +202,6 @@ func (s *Store) MarkNeedsToken(ctx context.Context, connectionID, tokenHash stri
 	return first, err
 }
 
-func (s *Store) tokenHash(token string) string { return s.blind("token", token) }
+// TokenHash is what a token's budget and state are kept by: a keyed hash, so that
+// neither the database nor a log can be searched for a token.
+func (s *Store) TokenHash(token string) string { return s.blind("token", token) }

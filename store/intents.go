@@ -82,6 +82,16 @@ func (s *Store) WithdrawIntent(ctx context.Context, ref claim.Ref, step string) 
 	return err
 }
 
+// ReopenIntent forgets that a step was done, because what it made is gone from
+// Dixa: the next send is another try. A step that is not done is left alone.
+func (s *Store) ReopenIntent(ctx context.Context, ref claim.Ref, step string) error {
+	return s.write(ctx, doingStep("reopen", ref, step), func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE intents SET try = try + 1, sent_at = 0, result = '', done_at = 0
+			WHERE shop = $1 AND claim_id = $2 AND step = $3 AND done_at > 0`, ref.Shop, ref.ID, step)
+		return err
+	})
+}
+
 // FinishIntent records that the step is done and what came of it, as JSON
 // without personal data. What is done stays as it was first finished.
 func (s *Store) FinishIntent(ctx context.Context, ref claim.Ref, step string, result any) error {

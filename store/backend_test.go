@@ -1,0 +1,177 @@
+package store_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/integration/pgtest"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/store"
+)
+
+func TestMain(m *testing.M) {
+	if task := os.Getenv(childTask); task != "" {
+		os.Exit(runChild(task))
+	}
+	pgtest.Main(m)
+}
+
+// backends runs a test on every database that the store works on, each time on
+// a new one at url.
+func backends(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
+	t.Parallel()
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		test(t, "sqlite::memory:")
+	})
+	t.Run("file", func(t *testing.T) {
+		t.Parallel()
+		test(t, fileURL(t))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, pgtest.Postgres(t))
+	})
+}
+
+// stores is [backends] for tests that need one store with a shop "acme" and a
+// clock that they turn.
+func stores(t *testing.T, test func(t *testing.T, s *store.Store, now *clock)) {
+	t.Helper()
+	backends(t, func(t *testing.T, url string) {
+		now := newClock()
+		s := open(t, url, newKeys(t), store.WithClock(now.Now))
+		addShop(t, s, "acme")
+		test(t, s, now)
+	})
+}
+
+func fileURL(t *testing.T) string {
+	t.Helper()
+	return "sqlite:" + filepath.Join(t.TempDir(), "claim flow?%41.db")
+}
+
+func newKeys(t testing.TB) *seal.Keyring {
+	t.Helper()
+	text, err := seal.Generate()
+	require.NoError(t, err)
+	return parseKeys(t, text)
+}
+
+func parseKeys(t testing.TB, text string) *seal.Keyring {
+	t.Helper()
+	keys, err := seal.Parse(text)
+	require.NoError(t, err)
+	return keys
+}
+
+func open(t testing.TB, url string, keys *seal.Keyring, opts ...store.Option) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), url, keys, opts...)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func addShop(t testing.TB, s *store.Store, slug string) {
+	t.Helper()
+	_, err := s.CreateShop(t.Context(), store.NewShop{Slug: slug, Name: "The " + slug, Feature: true})
+	require.NoError(t, err)
+}
+
+// connect gives a shop a token of an organisation and returns its connection.
+func connect(t testing.TB, s *store.Store, shop, organization string) claim.Connection {
+	t.Helper()
+	c, err := s.SaveToken(t.Context(), shop, "dx-live-token-of-"+organization, store.Organization{ID: organization, Name: "Org " + organization})
+	require.NoError(t, err)
+	return c
+}
+
+func sample(id string) *claim.Claim {
+	return &claim.Claim{
+		ID: id, Shop: "acme", Reason: "partialDamage", Preference: "refund", Phase: "delivered",
+		Description: "The vase arrived in pieces.",
+		Items:       []claim.Item{{SKU: "VASE-1", Quantity: 1, ImageURLs: []string{"https://img.example/a.jpg?sig=1"}}},
+		Customer:    claim.Customer{Email: "ada@customer.example", FirstName: "Ada", LastName: "Lovelace"},
+		Order:       claim.Order{Number: "#" + id, Total: "19.90", Currency: "EUR"},
+	}
+}
+
+func ref(id string) claim.Ref { return claim.Ref{Shop: "acme", ID: id} }
+
+func accept(t testing.TB, s *store.Store, c *claim.Claim) claim.Ref {
+	t.Helper()
+	accepted, err := s.Accept(t.Context(), c)
+	require.NoError(t, err)
+	require.True(t, accepted.New)
+	return accepted.Record.Ref
+}
+
+func change(t testing.TB, s *store.Store, r claim.Ref, events ...claim.Event) {
+	t.Helper()
+	for _, e := range events {
+		_, err := s.Change(t.Context(), r, e, store.Set{})
+		require.NoError(t, err, "claim %s, event %s", r, e)
+	}
+}
+
+func load(t testing.TB, s *store.Store, r claim.Ref) store.Work {
+	t.Helper()
+	w, err := s.Load(t.Context(), r)
+	require.NoError(t, err)
+	return w
+}
+
+func asJSON(t testing.TB, v any) string {
+	t.Helper()
+	data, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(data)
+}
+
+// clock is a source of time that stands still until it is turned.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func newClock() *clock { return &clock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *clock) Turn(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+}
+
+// atOnce runs fn n times at once and returns its errors.
+func atOnce(n int, fn func(i int) error) []error {
+	errs := make([]error, n)
+	var ready, done sync.WaitGroup
+	start := make(chan struct{})
+	ready.Add(n)
+	for i := range n {
+		done.Go(func() {
+			ready.Done()
+			<-start
+			errs[i] = fn(i)
+		})
+	}
+	ready.Wait()
+	close(start)
+	done.Wait()
+	return errs
+}
