@@ -74,6 +74,9 @@ func routerProblem(status int, message string, errs []error) *Problem {
 	switch status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
 		p.Detail = "What was sent cannot be taken."
+		if len(p.Errors) == 0 {
+			p.Errors = []client.FieldError{{Field: "body", Message: message}}
+		}
 	case http.StatusRequestEntityTooLarge:
 		p.Detail, p.Errors = "The body is too large.", nil
 	case http.StatusInternalServerError:

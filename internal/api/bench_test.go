@@ -1,0 +1,196 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/api"
+	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/store"
+)
+
+const token = "dixa-token-of-the-demo-shop-4f2a"
+
+// bench is the API over HTTP, on a real store and an emulated Dixa.
+type bench struct {
+	t     *testing.T
+	store *store.Store
+	dixa  *emulator.Server
+	url   string
+	// secret is a key of the platform with every scope.
+	secret string
+	client *client.Client
+	log    *locked
+	kicks  *atomic.Int32
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{t: t, log: &locked{to: &bytes.Buffer{}}, kicks: &atomic.Int32{}}
+	text, err := seal.Generate()
+	require.NoError(t, err)
+	keys, err := seal.Parse(text)
+	require.NoError(t, err)
+	b.store, err = store.Open(t.Context(), "sqlite::memory:", keys)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = b.store.Close() })
+
+	b.dixa = emulator.New(emulator.Options{Token: token})
+	dixaServer := httptest.NewServer(b.dixa)
+	t.Cleanup(func() { dixaServer.Close(); b.dixa.Close() })
+	clients := connection.New(b.store, connection.Options{BaseURL: dixaServer.URL + "/v1/"})
+
+	handler, err := api.New(api.Options{
+		Store:      b.store,
+		Onboarding: onboarding.New(onboarding.Options{Store: b.store, Dixa: clients, AutoReplyWait: -1}),
+		Log:        slog.New(slog.NewJSONHandler(b.log, nil)),
+		Kick:       func() { b.kicks.Add(1) },
+		Version:    "test",
+	})
+	require.NoError(t, err)
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	b.url = server.URL
+	b.secret = b.key("", client.ScopeAdmin)
+	b.client, err = client.New(b.url, b.secret, client.WithRetries(0, 0))
+	require.NoError(t, err)
+	return b
+}
+
+// key makes an API key directly in the store.
+func (b *bench) key(shop string, scopes ...string) string {
+	b.t.Helper()
+	_, secret, err := b.store.CreateKey(b.t.Context(), store.NewKey{Name: "test " + strings.Join(scopes, " "), Shop: shop, Scopes: scopes})
+	require.NoError(b.t, err)
+	return secret
+}
+
+// shop adds a shop.
+func (b *bench) shop(slug string) {
+	b.t.Helper()
+	_, err := b.client.AddShop(b.t.Context(), client.NewShop{Slug: slug, Name: "Acme"})
+	require.NoError(b.t, err)
+}
+
+// connected adds a shop that is connected and has a mailbox.
+func (b *bench) connected(slug string) {
+	b.t.Helper()
+	b.shop(slug)
+	_, err := b.client.Connect(b.t.Context(), slug, token)
+	require.NoError(b.t, err)
+	b.settings(slug, `{"email_integration_id": "`+emulator.SeedMailbox+`"}`)
+}
+
+func (b *bench) settings(slug, patch string) {
+	b.t.Helper()
+	_, err := b.client.ChangeSettings(b.t.Context(), slug, json.RawMessage(patch))
+	require.NoError(b.t, err)
+}
+
+// reply is a reply as it came.
+type reply struct {
+	*http.Response
+	text string
+}
+
+func (r *reply) problem(t *testing.T) client.Problem {
+	t.Helper()
+	require.Equal(t, "application/problem+json", r.Header.Get("Content-Type"), "RFC 9457: %s", r.text)
+	var p client.Problem
+	require.NoError(t, json.Unmarshal([]byte(r.text), &p))
+	require.Equal(t, r.StatusCode, p.Status)
+	require.Equal(t, r.Header.Get("X-Request-Id"), p.Instance, "the problem names the request")
+	return p
+}
+
+// send sends a request as it is.
+func (b *bench) send(method, path, secret, body string, headers ...string) *reply {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, b.url+path, strings.NewReader(body))
+	require.NoError(b.t, err)
+	if secret != "" {
+		req.Header.Set("Authorization", "Bearer "+secret)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(b.t, err)
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	require.NoError(b.t, err)
+	return &reply{Response: resp, text: string(data)}
+}
+
+// refusal is the *client.Error of a refused call.
+func refusal(t *testing.T, err error, status int, code string) *client.Error {
+	t.Helper()
+	var e *client.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, status, e.Status, e.Error())
+	require.Equal(t, code, e.Code, e.Error())
+	return e
+}
+
+// fields are the names of the faults.
+func fields(p client.Problem) []string {
+	var out []string
+	for _, e := range p.Errors {
+		out = append(out, e.Field)
+	}
+	return out
+}
+
+// locked lets the server and the test share a log.
+type locked struct {
+	mu sync.Mutex
+	to *bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to.Write(p)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to.String()
+}
+
+const (
+	waitFor = 10 * time.Second
+	every   = 5 * time.Millisecond
+)
+
+func newKey(shop string, scopes ...string) store.NewKey {
+	return store.NewKey{Name: "test", Shop: shop, Scopes: scopes}
+}
+
+func refOf(id string) claim.Ref { return claim.Ref{Shop: "acme", ID: id} }
+
+// dixaRequests counts what reached Dixa.
+func dixaRequests(b *bench) int { return b.dixa.Stats().Requests }

@@ -1,0 +1,136 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	emulator "github.com/claimflow/claimflow/emulator/server"
+)
+
+func TestShopsAreAddedChangedAndRemoved(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx := t.Context()
+	added, err := b.client.AddShop(ctx, client.NewShop{Slug: "acme", Name: "Acme"})
+	require.NoError(t, err)
+	require.True(t, added.Feature)
+	require.False(t, added.Enabled)
+	_, err = b.client.AddShop(ctx, client.NewShop{Slug: "acme"})
+	refusal(t, err, http.StatusConflict, client.CodeConflict)
+	_, err = b.client.AddShop(ctx, client.NewShop{Slug: "Not A Slug"})
+	require.Equal(t, []string{"slug"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem))
+
+	off, name := false, "Acme Ltd"
+	changed, err := b.client.PatchShop(ctx, "acme", client.ShopPatch{Name: &name, Feature: &off})
+	require.NoError(t, err)
+	require.Equal(t, "Acme Ltd", changed.Name)
+	require.False(t, changed.Feature)
+	shops, err := b.client.Shops(ctx)
+	require.NoError(t, err)
+	require.Len(t, shops, 1)
+
+	require.NoError(t, b.client.DeleteShop(ctx, "acme"))
+	_, err = b.client.Shop(ctx, "acme")
+	refusal(t, err, 404, client.CodeNotFound)
+	refusal(t, b.client.DeleteShop(ctx, "acme"), 404, client.CodeNotFound)
+}
+
+func TestSettingsAreMergedAndInherited(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx := t.Context()
+	b.shop("acme")
+	platform, err := b.client.ChangePlatformSettings(ctx, json.RawMessage(`{"tag": "reklamation", "default_language": "de"}`))
+	require.NoError(t, err)
+	require.Equal(t, "reklamation", platform.Effective.Tag)
+	b.settings("acme", `{"default_language": "fr", "extra_tags": ["vip"]}`)
+	b.settings("acme", `{"open_within": "2h"}`)
+
+	in, err := b.client.Integration(ctx, "acme")
+	require.NoError(t, err)
+	require.Equal(t, "reklamation", in.Effective.Tag, "inherited from the platform")
+	require.Equal(t, "fr", in.Effective.DefaultLanguage, "its own")
+	require.Equal(t, "inbound", in.Effective.Opening, "built in")
+	require.JSONEq(t, `{"default_language": "fr", "extra_tags": ["vip"], "open_within": "2h"}`, string(in.Own), "merged, not replaced")
+
+	b.settings("acme", `{"default_language": null}`)
+	in, err = b.client.Integration(ctx, "acme")
+	require.NoError(t, err)
+	require.Equal(t, "de", in.Effective.DefaultLanguage, "null inherits again")
+
+	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"default_agent_id": "anna", "opening": "sideways", "language": "klingonish!"}`))
+	e := refusal(t, err, 422, client.CodeInvalid)
+	require.ElementsMatch(t, []string{"default_agent_id", "opening", "language"}, fields(e.Problem), "every fault at once")
+	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"defualt_agent_id": ""}`))
+	require.Equal(t, []string{"defualt_agent_id"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem), "a typing error is no setting")
+	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`[]`))
+	refusal(t, err, 422, client.CodeInvalid)
+	_, err = b.client.ChangePlatformSettings(ctx, json.RawMessage(`{"tag": ""}`))
+	require.Equal(t, []string{"tag"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem))
+	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"opening": "outbound"}`))
+	require.Contains(t, refusal(t, err, 422, client.CodeInvalid).Error(), "default_agent_id: is required where opening is outbound")
+}
+
+func TestTokenNeverComesOut(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	for _, path := range []string{"/v1/shops", "/v1/shops/acme", "/v1/shops/acme/integrations/dixa", "/v1/audit-log"} {
+		r := b.send("GET", path, b.secret, "")
+		require.Equal(t, 200, r.StatusCode)
+		require.NotContains(t, r.text, token, path)
+		require.Contains(t, r.text, "dx_…4f2a", path)
+	}
+	for _, body := range []string{`{"token": " ` + token + `"}`, `{"token": "wrong-` + token + `"}`, `{"token": ["` + token + `"]}`, `{"tokn": "` + token + `"}`} {
+		r := b.send("PUT", "/v1/shops/acme/integrations/dixa/token", b.secret, body)
+		require.Equal(t, 422, r.StatusCode, body)
+		require.NotContains(t, r.text, token)
+	}
+	require.NotContains(t, b.log.String(), token)
+}
+
+func TestEnableGoesThroughTheAPI(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.shop("acme")
+	_, err := b.client.Enable(t.Context(), "acme")
+	refusal(t, err, http.StatusConflict, client.CodeNotConnected)
+	_, err = b.client.Connect(t.Context(), "acme", token)
+	require.NoError(t, err)
+	_, err = b.client.Enable(t.Context(), "acme")
+	e := refusal(t, err, http.StatusConflict, client.CodeNotReady)
+	require.Contains(t, e.Detail, emulator.SeedMailbox, "it says which mailboxes there are")
+	b.settings("acme", `{"email_integration_id": "`+emulator.SeedMailbox+`"}`)
+	shop, err := b.client.Enable(t.Context(), "acme")
+	require.NoError(t, err)
+	require.True(t, shop.Enabled)
+	require.Equal(t, claim.ConnectionActive, shop.Connection.State)
+	shop, err = b.client.Disable(t.Context(), "acme")
+	require.NoError(t, err)
+	require.False(t, shop.Enabled)
+
+	report, err := b.client.Validate(t.Context(), "acme")
+	require.NoError(t, err)
+	require.True(t, report.OK)
+	report, err = b.client.Test(t.Context(), "acme", "tester@example.org")
+	require.NoError(t, err)
+	require.True(t, report.OK, "%+v", report.Checks)
+	require.NotZero(t, report.ConversationID)
+	_, err = b.client.Test(t.Context(), "acme", "nobody")
+	require.Equal(t, []string{"email"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem))
+}
+
+func TestUnreachableDixaIsABadGateway(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.shop("acme")
+	b.dixa.Inject(emulator.Fault{Operation: "GET /organization", Kind: emulator.FaultDropBefore})
+	_, err := b.client.Connect(t.Context(), "acme", token)
+	e := refusal(t, err, http.StatusBadGateway, client.CodeDixaUnreachable)
+	require.Contains(t, e.Detail, "nothing was saved")
+}

@@ -1,0 +1,83 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/client"
+)
+
+func TestTemplatesInheritAndPreview(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx := t.Context()
+	b.shop("acme")
+
+	built, err := b.client.Template(ctx, "acme", "damaged", "de")
+	require.NoError(t, err)
+	require.Equal(t, "built-in", built.Scope)
+	require.NotEmpty(t, built.Source.Body)
+
+	_, err = b.client.SetTemplate(ctx, "", "damaged", "de", client.TemplateSource{Subject: "Plattform", Body: "Platform {{.Order.Number}}", Format: "text"})
+	require.NoError(t, err)
+	inherited, err := b.client.Template(ctx, "acme", "Damaged", "de")
+	require.NoError(t, err)
+	require.Equal(t, "platform", inherited.Scope)
+	saved, err := b.client.SetTemplate(ctx, "acme", "damaged", "de", client.TemplateSource{Subject: "Bruch {{.Order.Number}}"})
+	require.NoError(t, err)
+	require.Equal(t, "shop", saved.Scope)
+	require.Equal(t, "damaged", saved.Key)
+
+	ticket, err := b.client.PreviewTemplate(ctx, "acme", "damaged", "de", client.PreviewRequest{})
+	require.NoError(t, err)
+	require.Equal(t, "shop/damaged/de", ticket.Template)
+	require.Contains(t, ticket.Subject, "Bruch")
+	require.Contains(t, ticket.Body, "Platform", "what the shop leaves out comes from the platform")
+	require.Contains(t, ticket.Tags, "claim")
+
+	body, err := json.Marshal(aClaim("c-1"))
+	require.NoError(t, err)
+	ticket, err = b.client.PreviewTemplate(ctx, "acme", "damaged", "en", client.PreviewRequest{
+		Template: &client.TemplateSource{Subject: "Unsaved", Body: "About {{.Order.Number}} for {{.Customer.FirstName}}", Format: "text"},
+		Claim:    body,
+	})
+	require.NoError(t, err)
+	require.Equal(t, "Unsaved", ticket.Subject)
+	require.Contains(t, ticket.Body, "About 10001 for Ada")
+
+	list, err := b.client.Templates(ctx, "acme")
+	require.NoError(t, err)
+	require.Equal(t, "shop", list[0].Scope, "the strongest first")
+	require.Equal(t, "platform", list[1].Scope)
+	require.Equal(t, "built-in", list[len(list)-1].Scope)
+
+	require.NoError(t, b.client.DeleteTemplate(ctx, "acme", "damaged", "de"))
+	inherited, err = b.client.Template(ctx, "acme", "damaged", "de")
+	require.NoError(t, err)
+	require.Equal(t, "platform", inherited.Scope)
+	refusal(t, b.client.DeleteTemplate(ctx, "acme", "damaged", "de"), http.StatusNotFound, client.CodeNotFound)
+	require.Zero(t, dixaRequests(b), "no template asks Dixa anything")
+}
+
+func TestBrokenTemplateIsNotSaved(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.shop("acme")
+	_, err := b.client.SetTemplate(t.Context(), "acme", "damaged", "de", client.TemplateSource{Body: "fine\n{{.Nobody.Knows}}"})
+	e := refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
+	require.Equal(t, "body", e.Errors[0].Field)
+	require.Contains(t, e.Errors[0].Message, "line 2")
+
+	p := b.send("PUT", "/v1/shops/acme/templates/damaged?language=de", b.secret, `{"bodi": "x"}`).problem(t)
+	require.Equal(t, []string{"bodi"}, fields(p))
+	p = b.send("PUT", "/v1/shops/acme/templates/damaged?language=!!", b.secret, `{"body": "x"}`).problem(t)
+	require.Equal(t, []string{"language"}, fields(p))
+	_, err = b.client.Templates(t.Context(), "nobody")
+	refusal(t, err, 404, client.CodeNotFound)
+	template, err := b.client.Template(t.Context(), "acme", "damaged", "de")
+	require.NoError(t, err)
+	require.Equal(t, "built-in", template.Scope, "nothing was saved")
+}
