@@ -11,9 +11,7 @@ package server
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -132,17 +130,10 @@ func (s *Server) Reset() {
 		EndUsers: []*EndUser{}, Tags: []*Tag{}, Conversations: []*Conversation{},
 		Activity: []*Activity{}, Webhooks: []*Webhook{}, Anonymizations: []*Anonymization{},
 	}
-	copied := State{
+	copied := clone(State{
 		EndUsers: seed.EndUsers, Agents: seed.Agents, Teams: seed.Teams, Queues: seed.Queues,
 		ContactEndpoints: seed.ContactEndpoints, Attributes: seed.Attributes, Tags: seed.Tags,
-	}
-	encoded, err := json.Marshal(copied)
-	if err == nil {
-		err = json.Unmarshal(encoded, &copied)
-	}
-	if err != nil {
-		panic(fmt.Sprintf("emulator: copy seed: %v", err))
-	}
+	})
 	s.state.Agents, s.state.Teams, s.state.Queues = copied.Agents, copied.Teams, copied.Queues
 	s.state.ContactEndpoints, s.state.Attributes = copied.ContactEndpoints, copied.Attributes
 	s.state.EndUsers = append(s.state.EndUsers, copied.EndUsers...)

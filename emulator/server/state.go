@@ -275,7 +275,12 @@ func (s *Server) State() State {
 	for _, conversation := range s.state.Conversations {
 		conversation.TagNames = s.tagNames(conversation)
 	}
-	encoded, err := json.Marshal(s.state)
+	return clone(s.state)
+}
+
+// clone copies a state with everything that it points at.
+func clone(state State) State {
+	encoded, err := json.Marshal(state)
 	if err != nil {
 		panic(fmt.Sprintf("emulator: copy state: %v", err)) // the state holds nothing that JSON cannot
 	}

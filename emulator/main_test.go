@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// run starts the command with arguments and returns its address, what stops it,
+// and its end.
+func run(t *testing.T, args ...string) (address string, stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	reader, writer := io.Pipe()
+	cmd := command()
+	cmd.SetArgs(longFlags(args))
+	cmd.SetOut(writer)
+	cmd.SetErr(io.Discard)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- cmd.ExecuteContext(ctx)
+		_ = writer.Close()
+	}()
+	var said bytes.Buffer
+	buffer := make([]byte, 1024)
+	for !strings.Contains(said.String(), "Ctrl-C") {
+		n, err := reader.Read(buffer)
+		require.NoError(t, err, "the command ended early, saying %q", said.String())
+		said.Write(buffer[:n])
+	}
+	found := regexp.MustCompile(`API\s+(http://\S+)/v1`).FindStringSubmatch(said.String())
+	require.NotNil(t, found, said.String())
+	return found[1], func() error {
+		cancel()
+		return <-ended
+	}
+}
+
+func TestCommandServesAndStops(t *testing.T) {
+	t.Parallel()
+	address, stop := run(t, "-addr", "127.0.0.1:0", "-token", "one", "-token", "two", "-limit", "off")
+	for token, status := range map[string]int{"one": 200, "two": 200, "demo-token": 401} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/v1/organization", nil)
+		require.NoError(t, err)
+		request.Header.Set("Authorization", token)
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, status, response.StatusCode, token)
+	}
+	require.NoError(t, stop())
+	_, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(address, "http://"))
+	require.Error(t, err, "the port is free again")
+}
+
+func TestCommandRefusals(t *testing.T) {
+	t.Parallel()
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	for words, args := range map[string][]string{
+		"the port is taken; stop what uses it or choose another with -addr": {"-addr", taken.Addr().String()},
+		"flag -limit: switch limitReading has no setting":                   {"-limit", "none"},
+		"flag -token: give at least one token":                              {"-token", ""},
+		"unknown command":                                                   {"serve"},
+	} {
+		cmd := command()
+		cmd.SetArgs(longFlags(args))
+		cmd.SetOut(io.Discard)
+		cmd.SetErr(io.Discard)
+		require.ErrorContains(t, cmd.ExecuteContext(t.Context()), words)
+	}
+}

@@ -1,0 +1,208 @@
+package server_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+func TestAdminFaults(t *testing.T) {
+	t.Parallel()
+	d := start(t, server.Options{})
+	d.do(http.MethodPost, "/_emulator/faults", `{"operation":"GET /organization","kind":"status","status":500,"times":2}`, http.StatusNoContent)
+	d.do(http.MethodGet, "/organization", nil, http.StatusInternalServerError)
+	var faults []server.Fault
+	decode(t, d.do(http.MethodGet, "/_emulator/faults", nil, http.StatusOK).body, &faults)
+	require.Equal(t, 1, faults[0].Times, "what is left of it")
+	d.do(http.MethodDelete, "/_emulator/faults", nil, http.StatusNoContent)
+	d.do(http.MethodGet, "/organization", nil, http.StatusOK)
+
+	for body, words := range map[string]string{
+		`{"kind":"explode"}`:                 "choose one of status, delay",
+		`{"kind":"status","opration":"x"}`:   `unknown field "opration"`,
+		`{"kind":"delay","delay":"a while"}`: "write it like 250ms",
+		`{`:                                  "read fault",
+	} {
+		require.Contains(t, d.do(http.MethodPost, "/_emulator/faults", body, http.StatusBadRequest).message(), words)
+	}
+}
+
+func TestAdminSwitches(t *testing.T) {
+	t.Parallel()
+	d := start(t, server.Options{})
+	var switches server.Switches
+	patched := d.do(http.MethodPatch, "/_emulator/switches", `{"listLag":"2s","externalId":"stored","webhooks":{"duplicate":0.5}}`, http.StatusOK)
+	decode(t, patched.body, &switches)
+	require.Equal(t, server.Duration(2*time.Second), switches.ListLag)
+	decode(t, d.do(http.MethodPatch, "/_emulator/switches", `{"autoReply":true}`, http.StatusOK).body, &switches)
+	require.Equal(t, server.ExternalIDStored, switches.ExternalID, "a patch keeps the rest")
+	require.InDelta(t, 0.5, switches.Webhooks.Duplicate, 0)
+	require.Equal(t, 3, switches.Webhooks.Attempts)
+	require.Equal(t, switches, d.Switches())
+
+	for body, words := range map[string]string{
+		`{"externalId":"global"}`:        "choose one of organization, conversation, stored, dropped",
+		`{"webhooks":{"lose":2}}`:        "a share lies between 0 and 1",
+		`{"limitReading":"none"}`:        "choose one of both, bucket, window, off",
+		`{"externalID ":"organization"}`: "GET /_emulator/switches lists them",
+	} {
+		require.Contains(t, d.do(http.MethodPatch, "/_emulator/switches", body, http.StatusBadRequest).message(), words)
+	}
+	require.Equal(t, switches, d.Switches(), "a refused patch changes nothing")
+}
+
+func TestEveryDefaultIsASettingThatIsAccepted(t *testing.T) {
+	t.Parallel()
+	defaults := server.Switches{}.WithDefaults()
+	require.NoError(t, defaults.Validate())
+	require.Equal(t, defaults, defaults.WithDefaults())
+	require.Equal(t, server.ExternalIDOrganization, defaults.ExternalID)
+}
+
+func TestAdminPlay(t *testing.T) {
+	t.Parallel()
+	d := start(t, server.Options{})
+	id := d.open(d.customer("a@example.org"))
+	d.do(http.MethodPost, "/_emulator/play", `{"steps":[
+		{"action":"claim"},
+		{"action":"reply","html":"<p>We send a new one.</p>"},
+		{"action":"note","text":"Approved"},
+		{"action":"tag","tag":"claim-accepted"},
+		{"action":"tag","tag":"mistake"},
+		{"action":"untag","tag":"mistake"},
+		{"action":"transfer","queue":"`+server.SeedQueueClaims+`"},
+		{"action":"pending","until":"2099-01-01T00:00:00Z"},
+		{"action":"close","agent":"`+server.SeedAgentBen+`"},
+		{"action":"reopen"},
+		{"action":"close"},
+		{"actor":"customer","action":"reply","text":"Thanks"},
+		{"actor":"customer","action":"rate","score":5,"text":"Great"}
+	]}`, http.StatusNoContent)
+	conversation, found := d.State().Conversation(id)
+	require.True(t, found)
+	require.Equal(t, server.StateOpen, conversation.State, "the customer's reply reopened it")
+	require.Equal(t, []string{"claim-accepted"}, conversation.TagNames)
+	require.Len(t, conversation.Messages, 3)
+	require.Equal(t, server.SeedAgentAnna, conversation.Messages[1].AuthorID)
+	require.Equal(t, "Html", conversation.Messages[1].Content.Type)
+	require.Equal(t, "Approved", conversation.Notes[0].Text)
+	require.Equal(t, 5, *conversation.Ratings[0].Score)
+	require.Equal(t, 2, d.Stats().Requests, "a play costs no request of the API")
+
+	for body, words := range map[string]string{
+		`{}`:                             "no steps",
+		`{"steps":[{"action":"dance"}]}`: `an agent has no action "dance"`,
+		`{"steps":[{"actor":"customer","action":"close"}]}`:                   `a customer has no action "close"`,
+		`{"steps":[{"actor":"robot","action":"close"}]}`:                      "choose agent or customer",
+		`{"steps":[{"action":"close","conversation":7}]}`:                     "there is no such conversation",
+		`{"steps":[{"action":"close","agent":"nobody"}]}`:                     `there is no agent "nobody"`,
+		`{"steps":[{"action":"transfer","queue":"none"}]}`:                    `there is no queue "none"`,
+		`{"steps":[{"actor":"customer","action":"rate","score":9}]}`:          "between 1 and 5",
+		`{"steps":[{"action":"reply","attachments":["http://127.0.0.1:1"]}]}`: "Failure to download attachment",
+	} {
+		require.Contains(t, d.do(http.MethodPost, "/_emulator/play", body, http.StatusBadRequest).message(), words)
+	}
+}
+
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	d := start(t, server.Options{Token: "first", Tokens: []string{"second"}})
+	for token, status := range map[string]int{
+		"first": 200, "second": 200, "Bearer first": 200, "third": 401, "Bearer third": 401, "": 401, "bearer first": 401,
+	} {
+		d.token = token
+		got := d.do(http.MethodGet, "/organization", nil, status)
+		if status == http.StatusUnauthorized {
+			require.JSONEq(t, `{"message":"Unauthorized"}`, string(got.body), token)
+		}
+	}
+	d.token = "third"
+	d.do(http.MethodPost, "/_emulator/tokens", `{"token":"third"}`, http.StatusNoContent)
+	d.do(http.MethodGet, "/organization", nil, http.StatusOK)
+	d.do(http.MethodDelete, "/_emulator/tokens", `{"token":"third"}`, http.StatusNoContent)
+	d.do(http.MethodGet, "/organization", nil, http.StatusUnauthorized)
+	d.do(http.MethodPost, "/_emulator/tokens", `{}`, http.StatusBadRequest)
+	require.NotContains(t, string(d.do(http.MethodGet, "/_emulator/stats", nil, http.StatusOK).body), "bearer first", "a wrong token is not kept")
+}
+
+func TestReset(t *testing.T) {
+	t.Parallel()
+	d := start(t, server.Options{Switches: server.Switches{AutoReply: true}})
+	before := d.State()
+	first := d.customer("a@example.org")
+	d.open(first)
+	d.SetSwitches(server.Switches{})
+	d.Inject(server.Fault{Kind: server.FaultStatus})
+	d.do(http.MethodPost, "/_emulator/reset", nil, http.StatusNoContent)
+	require.Equal(t, before, d.State())
+	require.True(t, d.Switches().AutoReply)
+	require.Zero(t, d.Stats().Requests)
+	require.Equal(t, first, d.customer("a@example.org"), "the same ids again")
+	require.EqualValues(t, 1001, d.open(first))
+}
+
+func TestOrganizationAbsent(t *testing.T) {
+	t.Parallel()
+	d := start(t, server.Options{OrganizationID: "e9609fa9-efff-4fdc-a7ef-dd335f33c5f6", OrganizationName: "Other"})
+	var organization object
+	d.do(http.MethodGet, "/organization", nil, http.StatusOK).data(&organization)
+	require.Equal(t, object{"id": "e9609fa9-efff-4fdc-a7ef-dd335f33c5f6", "name": "Other", "subdomain": "demo-shop", "status": "Active"}, organization)
+	d.SetSwitches(server.Switches{OrganizationAbsent: true})
+	d.do(http.MethodGet, "/organization", nil, http.StatusNotFound)
+	d.do(http.MethodGet, "/nowhere", nil, http.StatusNotFound)
+	d.do(http.MethodDelete, "/organization", nil, http.StatusNotFound)
+	require.Equal(t, 2, d.Stats().ByOperation["(no such operation)"])
+}
+
+func TestPageShowsHostileTextAsText(t *testing.T) {
+	t.Parallel()
+	d := start(t, server.Options{})
+	body := mail(d.customer("a@example.org"), "")
+	body["subject"] = `<script>alert("subject")</script>`
+	body["message"].(object)["content"] = object{"_type": "Html", "value": `"><script>alert("body")</script>`}
+	d.do(http.MethodPost, "/conversations", body, http.StatusCreated)
+	d.do(http.MethodPost, "/conversations/1001/notes", object{"message": "<img src=x onerror=alert(1)>"}, http.StatusOK)
+	require.NoError(t, d.Agent(t.Context(), server.Step{Action: server.PlayTag, Tag: "<b>tag"}))
+
+	page := d.do(http.MethodGet, "/_emulator/", nil, http.StatusOK)
+	html := string(page.body)
+	require.NotContains(t, html, "<script")
+	require.NotContains(t, html, "<img")
+	require.NotContains(t, html, "<b>")
+	require.Contains(t, html, `sandbox=""`)
+	require.Contains(t, html, "&lt;script&gt;alert(&#34;subject&#34;)")
+	require.Contains(t, page.header.Get("Content-Security-Policy"), "default-src 'none'")
+}
+
+func TestAdminRefusesOtherSites(t *testing.T) {
+	t.Parallel()
+	emulator := server.New(server.Options{})
+	t.Cleanup(emulator.Close)
+	request := httptest.NewRequest(http.MethodPost, "/_emulator/reset", strings.NewReader(""))
+	request.Header.Set("Sec-Fetch-Site", "cross-site")
+	recorder := httptest.NewRecorder()
+	emulator.ServeHTTP(recorder, request)
+	require.Equal(t, http.StatusForbidden, recorder.Code)
+}
+
+func TestWrongOptionsPanicWithWords(t *testing.T) {
+	t.Parallel()
+	require.PanicsWithValue(t, `emulator: switch externalId has no setting "x": choose one of organization, conversation, stored, dropped`,
+		func() { server.New(server.Options{Switches: server.Switches{ExternalID: "x"}}) })
+}
+
+func TestSeedIsCopied(t *testing.T) {
+	t.Parallel()
+	seed := server.DefaultSeed()
+	seed.Tags = []*server.Tag{{ID: "0d5d2a0f-5b54-4b2e-8b7c-0a3e5d2f6c11", Name: "vip"}}
+	one, two := start(t, server.Options{Seed: seed}), start(t, server.Options{Seed: seed})
+	one.do(http.MethodPatch, "/tags/0d5d2a0f-5b54-4b2e-8b7c-0a3e5d2f6c11/deactivate", nil, http.StatusNoContent)
+	require.True(t, one.State().Tags[0].Inactive)
+	require.False(t, two.State().Tags[0].Inactive)
+}

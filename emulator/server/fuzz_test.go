@@ -1,0 +1,66 @@
+package server_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+// FuzzRequests sends arbitrary bodies to every operation that takes one: the
+// emulator must always answer, and an error must always be Dixa's.
+func FuzzRequests(f *testing.F) {
+	for i, body := range []string{
+		``, `{}`, `[]`, `null`, `{"data":[{}]}`, `{"data":[{"name":"x"}]}`, `{"message":"note"}`, `{"_type":"Email"}`,
+		`{"_type":"Inbound","content":{"_type":"Text","value":"x"},"attachments":[{"url":"::"}]}`,
+		`{"filters":{"strategy":"All","conditions":[{"field":{"_type":"TagId","operator":{"_type":"IncludesOne","values":[1]}}}]}}`,
+		`{"` + server.SeedAttrReason + `":["claim","damaged"]}`,
+		`{"name":"n","url":"http://x","authorization":{"_type":"BasicAuth"},"events":["ConversationCreated"]}`,
+		`[{"id":"` + server.SeedAgentAnna + `","additionalEmails":["a@b.c","a@b.c"]}]`,
+	} {
+		f.Add(i, body)
+	}
+	operations := server.Operations()
+	f.Fuzz(func(t *testing.T, which int, body string) {
+		if strings.Contains(body, "http") {
+			t.Skip("an attachment or webhook could reach another host")
+		}
+		emulator := server.New(server.Options{Limit: server.Limit{Reading: server.LimitOff}})
+		defer emulator.Close()
+		send := func(method, path, body string) *httptest.ResponseRecorder {
+			request := httptest.NewRequest(method, path, strings.NewReader(body))
+			request.Header.Set("Authorization", "demo-token")
+			recorder := httptest.NewRecorder()
+			emulator.ServeHTTP(recorder, request)
+			return recorder
+		}
+		send(http.MethodPost, "/v1/endusers", `{"email":"a@example.org"}`)
+		user := emulator.State().EndUsers[0].ID
+		create, _ := json.Marshal(mail(user, "key"))
+		send(http.MethodPost, "/v1/conversations", string(create))
+
+		operation := operations[((which%len(operations))+len(operations))%len(operations)]
+		method, path, _ := strings.Cut(operation, " ")
+		path = strings.NewReplacer(
+			"{conversationId}", "1001", "{csid}", "1001", "{userId}", user, "{agentId}", server.SeedAgentAnna,
+			"{teamId}", server.SeedTeamCare, "{queueId}", server.SeedQueueClaims,
+		).Replace(path)
+		if strings.Contains(path, "{") {
+			t.Skip("needs an id that the emulator made")
+		}
+		got := send(method, "/v1"+path, body)
+		if got.Code >= http.StatusInternalServerError {
+			t.Fatalf("%s answered %d %s", operation, got.Code, got.Body)
+		}
+		if got.Code >= http.StatusBadRequest {
+			var reply map[string]string
+			if err := json.Unmarshal(got.Body.Bytes(), &reply); err != nil || reply["message"] == "" || len(reply) != 1 {
+				t.Fatalf("%s answered %d with no message: %s", operation, got.Code, got.Body)
+			}
+		}
+		emulator.Settle()
+	})
+}
