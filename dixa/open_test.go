@@ -1,0 +1,113 @@
+package dixa_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/dixa"
+)
+
+// TestUnknownMembersAndValuesSurvive decodes and encodes what a later version
+// of the API might answer.
+func TestUnknownMembersAndValuesSurvive(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		into any
+		json string
+	}{
+		{&dixa.Conversation{}, `{"_type":"HologramConversation","id":9007199254740993,"channel":"Hologram","state":"Dozing","direction":"Sideways",
+			"hologram":{"depth":1.50,"tags":["<a>"]},"snoozedUntil":null,"link":{"_type":"Twin","parentId":2,"twin":true},
+			"customAttributes":[{"id":"x","name":"n","identifier":"i","value":{"amount":1},"unit":"EUR"},{"id":"y","name":"n","identifier":"j","value":null}]}`},
+		{&dixa.EndUser{}, `{"id":"x","loyalty":"gold","additionalEmails":[]}`},
+		{&dixa.Message{}, `{"id":"x","authorId":"y","seenBy":["z"],"attributes":{"_type":"HologramAttributes","direction":"Sideways","beam":{"w":5},
+			"emailContent":{"_type":"Streamed","stream":"s"},"content":{"_type":"Ssml","value":"<speak/>","lang":"en"},
+			"from":{"email":"a@example.org","verified":true},"to":[{"email":"b@example.org"},{"email":"c@example.org","name":"C"}]}}`},
+		{&dixa.Message{}, `{"id":"x","authorId":"y","attributes":{"_type":"PhoneAttributes","from":"+4511","to":"+4522","duration":0}}`},
+		{&dixa.Activity{}, `{"id":"x","conversationId":4,"_type":"ConversationDreamt","attributes":{"_type":"Dream","of":[1,2]},"author":{"id":"y","species":"bot"}}`},
+		{&dixa.ContactEndpoint{}, `{"_type":"HologramEndpoint","name":"n","beacon":"b-7"}`},
+		{&dixa.CustomAttributeDefinition{}, `{"id":"x","entityType":"Planet","identifier":"i","label":"l","isRequired":false,"isArchived":false,
+			"isDeactivated":false,"inputDefinition":{"_type":"Slider","min":0,"max":10}}`},
+		{&dixa.AnonymizationRequest{}, `{"id":"x","_type":"Planet","targetEntityId":"t","requestedBy":"r","entityType":"PlanetAnonymizationType"}`},
+		{&dixa.Rating{}, `{"id":"x","ratingType":"Emoji","conversationChannel":"Hologram","userId":"u","ratingStatus":"Lost","timestamps":{},"emoji":"🙂"}`},
+	} {
+		require.NoError(t, json.Unmarshal([]byte(tc.json), tc.into))
+		require.JSONEq(t, tc.json, mustJSON(t, tc.into), "%T", tc.into)
+	}
+}
+
+func TestDecodingAgainForgetsTheLastExtras(t *testing.T) {
+	t.Parallel()
+	var tag dixa.Tag
+	require.NoError(t, json.Unmarshal([]byte(`{"id":"a","mood":"x"}`), &tag))
+	require.Equal(t, dixa.Extra{"mood": json.RawMessage(`"x"`)}, tag.Extra)
+	require.NoError(t, json.Unmarshal([]byte(`{"id":"b"}`), &tag))
+	require.Nil(t, tag.Extra)
+}
+
+func TestPhoneNumbersMayBeNumbers(t *testing.T) {
+	t.Parallel()
+	var a dixa.MessageAttributes
+	require.NoError(t, json.Unmarshal([]byte(`{"_type":"PhoneAttributes","from":"+4511223344","to":4511223355}`), &a))
+	require.Equal(t, "+4511223344", a.From.Phone)
+	require.Equal(t, "4511223355", a.To[0].Phone)
+}
+
+func TestMessageText(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`{"_type":"EmailAttributes","emailContent":{"_type":"Regular","content":{"_type":"Html","value":"<p>a</p>"}}}`: "<p>a</p>",
+		`{"_type":"ChatAttributes","content":{"_type":"Text","value":"b"}}`:                                            "b",
+		`{"_type":"EmailAttributes","emailContent":{"_type":"TooLarge","file":{"url":"https://x.example"}}}`:           "",
+		`{"_type":"PhoneAttributes"}`: "",
+	} {
+		var a dixa.MessageAttributes
+		require.NoError(t, json.Unmarshal([]byte(in), &a))
+		content, ok := a.Text()
+		require.Equal(t, want, content.Value)
+		require.Equal(t, want != "", ok)
+	}
+}
+
+func TestAttributeValues(t *testing.T) {
+	t.Parallel()
+	for want, value := range map[string]dixa.AttributeValue{
+		`"x <y>"`:   dixa.TextValue("x <y>"),
+		`""`:        dixa.TextValue(""),
+		`["a","b"]`: dixa.SelectValue("a", "b"),
+		`[]`:        dixa.SelectValue(),
+		`null`:      dixa.ClearValue(),
+		`12.50`:     {Other: json.RawMessage(`12.50`)},
+	} {
+		encoded, err := value.MarshalJSON()
+		require.NoError(t, err)
+		require.Equal(t, want, string(encoded))
+		var back dixa.AttributeValue
+		require.NoError(t, back.UnmarshalJSON(encoded))
+		require.True(t, reflect.DeepEqual(value, back), "%s became %+v", want, back)
+	}
+}
+
+// FuzzReplies decodes arbitrary bytes as the types with decoders of their own.
+func FuzzReplies(f *testing.F) {
+	for _, tc := range operationCases() {
+		f.Add([]byte(tc.reply))
+	}
+	f.Add([]byte(`{"_type":"PhoneAttributes","to":5}`))
+	f.Add([]byte(`{"to":[null,"x",{}],"value":[1]}`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		for _, into := range []any{
+			&dixa.Conversation{}, &dixa.Message{}, &dixa.MessageAttributes{}, &dixa.EndUser{}, &dixa.CustomAttribute{},
+			&dixa.Activity{}, &dixa.Queue{}, &dixa.WebhookSubscription{}, &dixa.Presence{},
+		} {
+			if json.Unmarshal(in, into) != nil {
+				continue
+			}
+			encoded, err := json.Marshal(into)
+			require.NoError(t, err, "%T", into)
+			require.NoError(t, json.Unmarshal(encoded, into), "%T: %s", into, encoded)
+		}
+	})
+}
