@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+// connectAndSubmit does what a platform and a shop's staff do, through the API:
+// add the shop, save its Dixa token and mailbox, switch it on, hand claims over.
+// What was done by an earlier run is done again without harm.
+func (s *stack) connectAndSubmit(ctx context.Context) error {
+	_, err := s.api.AddShop(ctx, client.NewShop{Slug: demoShop, Name: "Demo Shop"})
+	if err != nil && !client.HasCode(err, client.CodeConflict) {
+		return fmt.Errorf("add the demo shop: %w", err)
+	}
+	if _, err := s.api.Connect(ctx, demoShop, demoToken); err != nil {
+		return fmt.Errorf("connect the demo shop to Dixa: %w", err)
+	}
+	settings, err := json.Marshal(map[string]any{"email_integration_id": server.SeedMailbox})
+	if err != nil {
+		return err
+	}
+	if _, err := s.api.ChangeSettings(ctx, demoShop, settings); err != nil {
+		return fmt.Errorf("save the demo shop's mailbox: %w", err)
+	}
+	if _, err := s.api.Enable(ctx, demoShop); err != nil {
+		return fmt.Errorf("switch the demo shop on: %w", err)
+	}
+	for _, c := range s.samples {
+		if _, err := s.api.SubmitBody(ctx, demoShop, c.body); err != nil {
+			return fmt.Errorf("submit sample claim %s: %w", c.ref.ID, err)
+		}
+	}
+	return nil
+}
+
+// awaitOpen waits until every sample claim has its conversation. A claim that
+// needs a person fails at once, since nobody is there.
+func (s *stack) awaitOpen(ctx context.Context) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		claims, err := s.claims(ctx)
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return cause
+			}
+			return fmt.Errorf("read the sample claims: %w", err)
+		}
+		waiting, stuck := 0, error(nil)
+		for _, c := range claims {
+			switch {
+			case c.State == claim.StateNeedsAttention:
+				stuck = errors.Join(stuck, fmt.Errorf("claim %s needs attention (%s): %s", c.ID, c.Cause, c.LastError))
+			case c.State != claim.StateOpen || c.ConversationID == 0:
+				waiting++
+			}
+		}
+		if stuck != nil || waiting == 0 {
+			return stuck
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d claims are not open: %w", waiting, len(claims), context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+// claims reads how the sample claims stand, in the order of their files.
+func (s *stack) claims(ctx context.Context) ([]claim.Record, error) {
+	known := map[string]claim.Record{}
+	for r, err := range s.api.Claims(ctx, demoShop, client.Filter{}) {
+		if err != nil {
+			return nil, err
+		}
+		known[r.ID] = r
+	}
+	out := make([]claim.Record, len(s.samples))
+	for i, c := range s.samples {
+		r, ok := known[c.ref.ID]
+		if !ok {
+			r = claim.Record{Ref: c.ref, WorkflowID: c.ref.WorkflowID()}
+		}
+		out[i] = r
+	}
+	return out, nil
+}

@@ -1,0 +1,123 @@
+// Command quickstart runs all of Claimflow on one machine, with nothing but Go:
+// Temporal and its UI, an emulated Dixa, the worker and the HTTP API in one
+// process. It connects a demo shop, submits sample claims and shows what becomes
+// of them.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+const usage = `quickstart runs all of Claimflow in one process and opens sample claims in an emulated Dixa.
+
+Usage:
+  go run ./quickstart [flags]
+
+Examples:
+  go run ./quickstart                    run it and watch; Ctrl-C stops it
+  go run ./quickstart -once              run it, print one JSON object, exit 0 if every claim is open
+  go run ./quickstart -data ./data       keep everything across restarts
+  go run ./quickstart -only temporal     only Temporal and its UI, for processes of your own
+
+Flags:
+`
+
+// options are the flags.
+type options struct {
+	once, verbose              bool
+	data, only                 string
+	temporal, ui, dixa, listen string
+}
+
+// patience is how long -once waits for its claims, counted from the start.
+const patience = 60 * time.Second
+
+func main() {
+	var o options
+	flag.BoolVar(&o.once, "once", false, "submit the sample claims, print what became of them as JSON and exit")
+	flag.StringVar(&o.data, "data", "", "keep everything in this `directory` (default: in memory)")
+	flag.StringVar(&o.only, "only", "", "run only this part: `temporal`")
+	flag.StringVar(&o.temporal, "temporal", "127.0.0.1:7233", "`address` of Temporal")
+	flag.StringVar(&o.ui, "ui", "127.0.0.1:8233", "`address` of the Temporal UI")
+	flag.StringVar(&o.dixa, "dixa", "127.0.0.1:4010", "`address` of the emulated Dixa")
+	flag.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` of the HTTP API")
+	flag.BoolVar(&o.verbose, "v", false, "log what the processes do")
+	flag.Usage = func() {
+		fmt.Fprint(os.Stderr, usage)
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	switch {
+	case flag.NArg() > 0:
+		return fmt.Errorf("it takes no arguments, and was given %q; see -help", flag.Arg(0))
+	case o.only != "" && o.only != "temporal":
+		return fmt.Errorf("-only %s: there is no such part; the only one is temporal", o.only)
+	case o.only != "" && o.once:
+		return errors.New("-only temporal runs no claims, so it does not go with -once")
+	case o.only == "temporal":
+		return runEngine(ctx, o)
+	case o.once:
+		return runOnce(ctx, o)
+	default:
+		return runLive(ctx, o)
+	}
+}
+
+// runOnce submits the sample claims, waits for them and prints the report.
+func runOnce(ctx context.Context, o options) error {
+	began := time.Now()
+	ctx, cancel := context.WithDeadlineCause(ctx, began.Add(patience), fmt.Errorf("the sample claims were not open within %s", patience))
+	defer cancel()
+	s, err := start(ctx, o)
+	if err != nil {
+		return err
+	}
+	failure := s.connectAndSubmit(ctx)
+	if failure == nil {
+		failure = s.awaitOpen(ctx)
+	}
+	report, err := s.report(context.WithoutCancel(ctx), time.Since(began))
+	if err == nil {
+		encoder := json.NewEncoder(os.Stdout)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(report)
+	}
+	return errors.Join(failure, err, s.stop())
+}
+
+// runLive shows the claims until it is stopped.
+func runLive(ctx context.Context, o options) error {
+	fmt.Println("Starting Temporal, an emulated Dixa, the worker and the HTTP API …")
+	s, err := start(ctx, o)
+	if err != nil {
+		return err
+	}
+	err = s.connectAndSubmit(ctx)
+	if err == nil {
+		s.show(ctx, os.Stdout)
+	}
+	if ctx.Err() != nil {
+		err = nil // stopped by a person, which is no failure
+	}
+	fmt.Println("\nStopping …")
+	return errors.Join(err, s.stop())
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// report is what -once prints.
+type report struct {
+	Claims []reportedClaim `json:"claims"`
+	Totals totals          `json:"totals"`
+}
+
+// reportedClaim is how one sample claim ended.
+type reportedClaim struct {
+	ID             string      `json:"id"`
+	Shop           string      `json:"shop"`
+	Reason         string      `json:"reason"`
+	State          claim.State `json:"state"`
+	Cause          claim.Cause `json:"cause,omitempty"`
+	LastError      string      `json:"last_error,omitempty"`
+	Template       string      `json:"template,omitempty"`
+	Attached       int         `json:"attached"`
+	LeftOut        int         `json:"left_out"`
+	ConversationID int64       `json:"conversation_id,omitempty"`
+	WorkflowID     string      `json:"workflow_id"`
+	DixaRequests   int         `json:"dixa_requests"`
+}
+
+// totals are what the claims came to, as the emulated Dixa saw it.
+type totals struct {
+	Claims        int     `json:"claims"`
+	Open          int     `json:"open"`
+	Conversations int     `json:"conversations"`
+	EndUsers      int     `json:"end_users"`
+	DixaRequests  int     `json:"dixa_requests"`
+	Refused       int     `json:"refused_by_limit"`
+	Seconds       float64 `json:"seconds"`
+}
+
+func (s *stack) report(ctx context.Context, took time.Duration) (report, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	claims, err := s.claims(ctx)
+	if err != nil {
+		return report{}, err
+	}
+	dixa, stats := s.dixa.State(), s.dixa.Stats()
+	r := report{Claims: []reportedClaim{}, Totals: totals{
+		Claims: len(claims), Conversations: len(dixa.Conversations), EndUsers: len(dixa.EndUsers),
+		DixaRequests: stats.Requests, Refused: stats.Refused, Seconds: took.Round(time.Millisecond).Seconds(),
+	}}
+	for _, c := range claims {
+		if c.State == claim.StateOpen && c.ConversationID != 0 {
+			r.Totals.Open++
+		}
+		r.Claims = append(r.Claims, reportedClaim{
+			ID: c.ID, Shop: c.Shop, Reason: c.Reason, State: c.State, Cause: c.Cause, LastError: c.LastError,
+			Template: c.Template, Attached: c.Attached, LeftOut: c.LeftOut,
+			ConversationID: c.ConversationID, WorkflowID: c.WorkflowID, DixaRequests: c.DixaRequests,
+		})
+	}
+	return r, nil
+}

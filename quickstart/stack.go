@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/config"
+	"github.com/claimflow/claimflow/internal/process"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/internal/telemetry"
+	"github.com/claimflow/claimflow/quickstart/engine"
+	"github.com/claimflow/claimflow/store"
+)
+
+// demoToken is the API token of the emulated Dixa.
+const demoToken = "demo-token"
+
+// stack is everything that runs: engine, emulated Dixa, worker, HTTP API.
+type stack struct {
+	engine *engine.Engine
+	dixa   *server.Server
+	parts  *process.Parts
+	api    *client.Client
+
+	apiURL, dixaURL string
+	samples         []sample
+
+	halts []func() error // in the order of starting
+}
+
+// start starts everything and returns when all of it answers.
+func start(ctx context.Context, o options) (_ *stack, err error) {
+	s := &stack{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.stop())
+		}
+	}()
+	// The listeners come first: a taken port is told before anything starts.
+	dixaListener, err := listen(ctx, o.dixa, "the emulated Dixa", "-dixa")
+	if err != nil {
+		return nil, err
+	}
+	s.halts = append(s.halts, ignoreClosed(dixaListener.Close))
+	apiListener, err := listen(ctx, o.listen, "the HTTP API", "-listen")
+	if err != nil {
+		return nil, err
+	}
+	s.halts = append(s.halts, ignoreClosed(apiListener.Close))
+	s.dixaURL, s.apiURL = "http://"+dixaListener.Addr().String(), "http://"+apiListener.Addr().String()
+
+	level := "warn"
+	if o.verbose {
+		level = "info"
+	}
+	t, err := telemetry.Start(ctx, telemetry.Options{Service: "quickstart", Version: "quickstart", Log: telemetry.LogOptions{Format: "text", Level: level}})
+	if err != nil {
+		return nil, err
+	}
+	if s.engine, err = startEngine(ctx, o, t.Log); err != nil {
+		return nil, errors.Join(err, t.Shutdown(ctx))
+	}
+	s.halts = append(s.halts, s.engine.Stop)
+	if err := s.serveDixa(dixaListener, o.data); err != nil {
+		return nil, err
+	}
+	if s.samples, err = samples(s.dixaURL + "/photos"); err != nil {
+		return nil, err
+	}
+	st, err := openStore(ctx, o.data)
+	if err != nil {
+		return nil, err
+	}
+	c, err := config.LoadFrom(nil)
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	c.DixaURL, c.PublicURL, c.AllowLoopbackEvidence = s.dixaURL+"/v1/", s.apiURL, true
+	if s.parts, err = process.Assemble(c, t, st, s.engine.ClientOptions()); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	s.halts = append(s.halts, func() error { return s.parts.Close(context.WithoutCancel(ctx)) })
+	s.background(ctx, func(ctx context.Context) error { return s.parts.Serve(ctx, apiListener, "quickstart") })
+	s.background(ctx, s.parts.Work)
+
+	key, secret, err := st.CreateKey(ctx, store.NewKey{Name: "quickstart", Scopes: client.Scopes()})
+	if err != nil {
+		return nil, err
+	}
+	s.halts = append(s.halts, func() error { return st.RevokeKey(context.WithoutCancel(ctx), key.ID) })
+	s.api, err = client.New(s.apiURL, secret)
+	return s, err
+}
+
+// background runs a process until the stack is stopped.
+func (s *stack) background(ctx context.Context, run func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	s.halts = append(s.halts, func() error {
+		cancel()
+		return <-done
+	})
+}
+
+// stop stops everything, the last first.
+func (s *stack) stop() error {
+	var errs []error
+	for i := len(s.halts) - 1; i >= 0; i-- {
+		errs = append(errs, s.halts[i]())
+	}
+	s.halts = nil
+	return errors.Join(errs...)
+}
+
+func startEngine(ctx context.Context, o options, log *slog.Logger) (*engine.Engine, error) {
+	attributes := map[string]enumspb.IndexedValueType{}
+	for _, name := range claim.SearchAttributes() {
+		attributes[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
+	}
+	file, err := dataFile(o.data, "temporal.db")
+	if err != nil {
+		return nil, err
+	}
+	return engine.Start(ctx, engine.Options{
+		FrontendAddr: o.temporal, UIAddr: o.ui, FrontendFlag: "-temporal", UIFlag: "-ui",
+		DataFile: file, SearchAttributes: attributes, Logger: log,
+	})
+}
+
+func (s *stack) serveDixa(listener net.Listener, data string) error {
+	s.dixa = server.New(server.Options{Token: demoToken})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /photos/{name}", servePhotos)
+	mux.Handle("/", s.dixa)
+	httpServer := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- httpServer.Serve(listener) }()
+	s.halts = append(s.halts, sync.OnceValue(func() error {
+		err := httpServer.Close()
+		if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+			err = errors.Join(err, fmt.Errorf("serve the emulated Dixa: %w", e))
+		}
+		s.dixa.Close()
+		return err
+	}))
+	return nil
+}
+
+// openStore opens the demo's store. Its keys lie beside it.
+func openStore(ctx context.Context, data string) (*store.Store, error) {
+	if data == "" {
+		text, err := seal.Generate()
+		if err != nil {
+			return nil, err
+		}
+		keys, err := seal.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		return store.Open(ctx, "sqlite::memory:", keys)
+	}
+	keyFile, err := dataFile(data, "keys")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(keyFile); errors.Is(err, os.ErrNotExist) {
+		text, err := seal.Generate()
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(keyFile, []byte(text), 0o600); err != nil {
+			return nil, fmt.Errorf("keep the keys: %w", err)
+		}
+	}
+	keys, err := seal.Parse("file:" + keyFile)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, "sqlite:"+filepath.Join(data, "claimflow.db"), keys)
+}
+
+// dataFile is a file of the data directory, which is made where it is missing;
+// empty where nothing is kept.
+func dataFile(data, name string) (string, error) {
+	if data == "" {
+		return "", nil
+	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return "", fmt.Errorf("make the data directory: %w", err)
+	}
+	return filepath.Join(data, name), nil
+}
+
+func listen(ctx context.Context, address, what, flag string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, &engine.ListenError{Server: what, Address: address, Flag: flag, Err: err}
+	}
+	return l, nil
+}
+
+func ignoreClosed(closeIt func() error) func() error {
+	return func() error {
+		if err := closeIt(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+// runEngine runs only Temporal and its UI.
+func runEngine(ctx context.Context, o options) error {
+	log, err := telemetry.NewLogger(telemetry.LogOptions{Format: "text", Level: "warn"})
+	if err != nil {
+		return err
+	}
+	e, err := startEngine(ctx, o, log)
+	if err != nil {
+		return err
+	}
+	fmt.Printf(`Temporal     %s
+Temporal UI  %s
+
+Run the rest as processes of their own, each in a terminal:
+
+  export TEMPORAL_ADDRESS=%[1]s
+  export CLAIMFLOW_DIXA_URL=http://127.0.0.1:4010/v1/
+  export CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE=true
+  go run ./starter keys new > claimflow.keys
+  export CLAIMFLOW_KEYS=file:$PWD/claimflow.keys
+
+  go run ./emulator -addr 127.0.0.1:4010 -token demo-token
+  go run ./worker
+  go run ./starter serve
+
+Ctrl-C stops Temporal.
+`, e.Address(), e.UIURL())
+	<-ctx.Done()
+	return e.Stop()
+}
