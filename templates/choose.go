@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"slices"
 
 	"golang.org/x/text/language"
@@ -33,30 +34,30 @@ func (c Candidate) Name() string { return c.Scope + "/" + c.Key + "/" + c.Langua
 // The wanted languages decide first, in their order: a customer is better
 // served by a built-in template in the right language than by the shop's own in
 // another. Within a language, scope decides (shop, platform, built-in), then the
-// key: the claim's reason before its flow. A general template serves flows that
-// nobody wrote one for in that language.
+// key (the claim's reason before its flow), then how close the template's
+// language is to the wanted one (de-CH, de, de-DE for de-CH). A general template
+// serves flows that nobody wrote one for in that language.
 //
 // Members that the winner leaves out come from the next candidates in the same
 // language, at last from the built-in template.
 func Choose(c *claim.Claim, languages []string, stored []Candidate) Candidate {
 	keys := []string{c.ReasonKey(), c.FlowKey()}
-	all := slices.Concat(stored, builtIn())
-	all = slices.DeleteFunc(all, func(one Candidate) bool {
+	all := slices.DeleteFunc(slices.Concat(stored, builtIn()), func(one Candidate) bool {
 		return !slices.Contains(keys, claim.Key(one.Key)) && claim.Key(one.Key) != claim.FlowGeneral
 	})
-	slices.SortStableFunc(all, func(a, b Candidate) int { return rank(a, keys) - rank(b, keys) })
-
 	for _, wanted := range slices.Concat(languages, []string{"en"}) {
 		spoken := inLanguage(all, wanted)
 		if len(spoken) == 0 {
 			continue
 		}
+		slices.SortStableFunc(spoken, func(a, b Candidate) int {
+			return cmp.Or(rank(a, keys)-rank(b, keys), distance(a.Language, wanted)-distance(b.Language, wanted))
+		})
 		winner := spoken[0]
 		for _, beneath := range spoken[1:] {
 			winner.Source = winner.Source.over(beneath.Source)
 		}
-		base := baseOf(winner.Language)
-		last, ok := Default(c.FlowKey(), base)
+		last, ok := Default(c.FlowKey(), baseOf(winner.Language))
 		if !ok {
 			last, _ = Default(c.FlowKey(), "en")
 		}
@@ -76,25 +77,41 @@ func rank(c Candidate, keys []string) int {
 	return scope*10 + key
 }
 
-// inLanguage keeps the candidates of the language that serves a speaker of the
-// wanted one best: the same, or one that such speakers read as their own.
+// distance orders the tags of one language: the wanted one, its wider ones, the
+// others.
+func distance(offered, wanted string) int {
+	have := locale(offered)
+	steps := 0
+	for tag := locale(wanted); tag != language.Und; tag = tag.Parent() {
+		if tag == have {
+			return steps
+		}
+		steps++
+	}
+	return 100
+}
+
+// inLanguage keeps the candidates in the wanted language, in whatever region;
+// where there are none, those in a language that its speakers read as well.
 func inLanguage(all []Candidate, wanted string) []Candidate {
-	var offered []language.Tag
+	want := locale(wanted)
+	var same, near []Candidate
 	for _, c := range all {
-		if tag, err := language.Parse(c.Language); err == nil && !slices.Contains(offered, tag) {
-			offered = append(offered, tag)
+		have := locale(c.Language)
+		if want == language.Und || have == language.Und {
+			continue
+		}
+		_, _, confidence := language.NewMatcher([]language.Tag{have}).Match(want)
+		switch {
+		case confidence < language.High:
+		case confidence == language.Exact || baseOf(c.Language) == baseOf(wanted):
+			same = append(same, c)
+		default:
+			near = append(near, c)
 		}
 	}
-	want, err := language.Parse(wanted)
-	if err != nil || len(offered) == 0 {
-		return nil
+	if len(same) > 0 {
+		return same
 	}
-	_, i, confidence := language.NewMatcher(offered).Match(want)
-	if confidence < language.High {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(all), func(c Candidate) bool {
-		tag, err := language.Parse(c.Language)
-		return err != nil || tag != offered[i]
-	})
+	return near
 }

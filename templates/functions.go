@@ -27,7 +27,7 @@ type function struct {
 
 // groups says why each group of functions is harmless.
 var groups = []struct{ name, why string }{
-	{"Texts", "What they return is at most a small multiple of what they were given."},
+	{"Texts", "Every byte that they read and write counts, and is counted before it is made."},
 	{"Choices", "They return one of their arguments."},
 	{"Comparisons", "They read their arguments once."},
 	{"Numbers", "Whole numbers of 64 bits; none of them can fail."},
@@ -168,7 +168,7 @@ func htmlLines(s string) template.HTML {
 // maxWork bounds what the functions of one rendering read and write, in bytes.
 // Every call counts before it runs, so a template that doubles a text in a loop
 // is stopped long before memory is.
-const maxWork = 32 << 20
+const maxWork = 8 << 20
 
 // callCost is what a call counts beside its bytes.
 const callCost = 64

@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template/parse"
@@ -31,6 +32,8 @@ var (
 // mask stands for every byte of an action where a template's HTML is read. No
 // source has it: control characters are refused.
 const mask = '\x01'
+
+var actions = regexp.MustCompile(`\x01+`)
 
 // masked is the source with every action masked, byte by byte, so that lines
 // stay.
@@ -73,7 +76,7 @@ func markupFaults(field, source string, tree *parse.Tree) []claim.Fault {
 	var faults []claim.Fault
 	line := 1
 	fault := func(where, problem string) {
-		where = strings.Join(strings.FieldsFunc(where, func(r rune) bool { return r == mask }), "{{…}}")
+		where = actions.ReplaceAllString(where, "{{…}}")
 		faults = append(faults, claim.Fault{Field: field, Problem: fmt.Sprintf("line %d: <%s> %s", line, where, problem)})
 	}
 	tokens := html.NewTokenizer(strings.NewReader(masked(source, tree)))

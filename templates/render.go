@@ -20,7 +20,7 @@ const (
 // cuts are the lengths, in characters, to which the texts of a claim are cut, in
 // turn, until the ticket keeps its bounds. Validation admits no text longer than
 // the first.
-var cuts = []int{200_000, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100}
+var cuts = []int{200_000, 50_000, 10_000, 2_000, 500, 100}
 
 // Ticket is what a template writes for a claim.
 type Ticket struct {

@@ -98,6 +98,8 @@ func hidden(r rune) bool {
 // joins reports whether a joiner beside the character shapes something.
 func joins(r rune) bool {
 	switch {
+	case r == utf8.RuneError: // also what stands beyond the end
+		return false
 	case r >= '\uFE00' && r <= '\uFE0F':
 		return true
 	case unicode.Is(unicode.So, r), unicode.Is(unicode.Sk, r):

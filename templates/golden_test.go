@@ -1,0 +1,109 @@
+package templates_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/templates"
+)
+
+// minimal says as little as a claim can.
+func minimal() *claim.Claim {
+	return &claim.Claim{ID: "m-1", Shop: "sample", Reason: "x", Customer: claim.Customer{Email: "guest@example.com"}}
+}
+
+func TestDefaultTemplates(t *testing.T) {
+	t.Parallel()
+	for _, language := range templates.DefaultLanguages() {
+		for _, flow := range claim.Flows() {
+			full := templates.Samples()[0]
+			full.Flow = flow
+			bare := minimal()
+			bare.Reason = flow
+			for name, c := range map[string]*claim.Claim{"full": full, "minimal": bare} {
+				t.Run(language+"/"+flow+"/"+name, func(t *testing.T) {
+					t.Parallel()
+					source, ok := templates.Default(flow, language)
+					require.True(t, ok, "every flow has a default template")
+					template, err := templates.Compile(source)
+					require.NoError(t, err)
+					in := templates.ViewInput{ShopName: "Sample Shop", Language: language}
+					if name == "full" {
+						in.OtherClaims = []claim.OtherClaim{
+							{ID: "m-1", State: claim.StateOpen, ConversationID: 4711}, {ID: "m-2", State: claim.StateOpening},
+						}
+					}
+					ticket, err := template.Render(templates.NewView(c, in))
+					require.NoError(t, err)
+					require.Empty(t, ticket.Note, "a note costs a request; no default template has one")
+					require.NotContains(t, ticket.Body+ticket.Subject, "12.50", "prices net of tax are internal")
+					require.NotContains(t, ticket.Body+ticket.Subject, "44.90", "the order's total is internal")
+					require.Contains(t, ticket.Body, claim.Ref{Shop: c.Shop, ID: c.ID}.Reference())
+					templates.RequireGolden(t, filepath.Join("testdata", "golden", language, flow+"."+name+".txt"), spell(ticket))
+				})
+			}
+		}
+	}
+}
+
+func spell(ticket templates.Ticket) string {
+	return fmt.Sprintf("Subject: %s\nTags: %s\nEvidence: %s\nFormat: %s\n\n%s\n", ticket.Subject,
+		strings.Join(ticket.Tags, ", "), strings.Join(ticket.Evidence, ", "), ticket.Format, ticket.Body)
+}
+
+func TestDefaultTemplatesMayBeSaved(t *testing.T) {
+	t.Parallel()
+	for _, language := range templates.DefaultLanguages() {
+		for _, flow := range claim.Flows() {
+			source, _ := templates.Default(flow, language)
+			require.NoError(t, templates.Check(source), "%s/%s", language, flow)
+		}
+	}
+}
+
+func TestSubjectDegrades(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		order, preference, want string
+	}{
+		"all":           {"10001", "refund", "#10001 · Damaged · refund"},
+		"own hash":      {"#10001", "refund", "#10001 · Damaged · refund"},
+		"no order":      {"", "refund", "Damaged · refund"},
+		"no preference": {"10001", "", "#10001 · Damaged"},
+		"wants nothing": {"10001", "none", "#10001 · Damaged"},
+		"nothing":       {"", "", "Damaged"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := minimal()
+			c.Reason, c.Order.Number, c.Preference = "damaged", test.order, test.preference
+			for _, subject := range []string{"", defaultOf(t, "en").Subject} {
+				source := defaultOf(t, "en")
+				source.Subject = subject
+				require.Equal(t, test.want, render(t, source, c).Subject)
+			}
+		})
+	}
+}
+
+func defaultOf(t *testing.T, language string) templates.Source {
+	t.Helper()
+	source, ok := templates.Default(claim.FlowGeneral, language)
+	require.True(t, ok)
+	return source
+}
+
+// render writes the claim's English ticket with the template.
+func render(t *testing.T, source templates.Source, c *claim.Claim) templates.Ticket {
+	t.Helper()
+	template, err := templates.Compile(source)
+	require.NoError(t, err)
+	ticket, err := template.Render(templates.NewView(c, templates.ViewInput{Language: "en"}))
+	require.NoError(t, err)
+	return ticket
+}
