@@ -1,0 +1,97 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/store"
+)
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	keys := newKeys(t)
+	for name, c := range map[string]struct{ url, says string }{
+		"no address":   {"", "must be"},
+		"another kind": {"mysql://localhost/claimflow", "must be"},
+		"no file":      {"sqlite:", "names no file"},
+		"no folder":    {"sqlite:" + filepath.Join(t.TempDir(), "missing", "x.db"), "there is no folder"},
+		"a folder":     {"sqlite:" + t.TempDir(), "open the store"},
+		"bad address":  {"postgres://claimflow:s3cr3t%zz@localhost/x", "cannot be read"},
+		"bad option":   {"postgres://claimflow:s3cr3t@localhost/x?sslmode=perhaps", "cannot be read"},
+		"nobody there": {"postgres://claimflow:s3cr3t@127.0.0.1:1/x?sslmode=disable", "bring the store's schema up to date"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := store.Open(t.Context(), c.url, keys)
+			require.ErrorContains(t, err, c.says)
+			require.NotContains(t, err.Error(), "s3cr3t", "the error shows the password")
+		})
+	}
+	_, err := store.Open(t.Context(), "sqlite::memory:", nil)
+	require.ErrorContains(t, err, "starter keys new")
+}
+
+func TestOpenAgainFindsWhatWasWritten(t *testing.T) {
+	backends(t, func(t *testing.T, url string) {
+		keys := newKeys(t)
+		s, err := store.Open(t.Context(), url, keys)
+		require.NoError(t, err)
+		require.NoError(t, s.Ping(t.Context()))
+		addShop(t, s, "acme")
+		accept(t, s, sample("1"))
+		require.NoError(t, s.Close())
+		require.Error(t, s.Ping(t.Context()))
+
+		again := open(t, url, keys)
+		_, err = again.Record(t.Context(), ref("1"))
+		if url == "sqlite::memory:" {
+			require.ErrorIs(t, err, store.ErrNotFound, "two stores in memory are one")
+			return
+		}
+		require.NoError(t, err)
+	})
+}
+
+func TestOpenOfANewStoreByMany(t *testing.T) {
+	backends(t, func(t *testing.T, url string) {
+		if url == "sqlite::memory:" {
+			t.Skip("every store in memory is one of its own")
+		}
+		keys := newKeys(t)
+		stores := make([]*store.Store, 6)
+		errs := atOnce(len(stores), func(i int) (err error) {
+			stores[i], err = store.Open(t.Context(), url, keys)
+			return err
+		})
+		require.NoError(t, errors.Join(errs...))
+		addShop(t, stores[0], "acme")
+		connection := connect(t, stores[0], "acme", "org-1")
+		require.NoError(t, stores[0].RememberCustomer(t.Context(), connection.ID, []string{adaMail}, "eu-1", ""))
+		for i, s := range stores {
+			_, err := s.Customer(t.Context(), connection.ID, adaMail)
+			require.NoError(t, err, "store %d hashes with another key", i)
+			require.NoError(t, s.Close())
+		}
+	})
+}
+
+// A caller who gives up must not cost a store in memory its data.
+func TestCancelledCallsLeaveTheStoreWhole(t *testing.T) {
+	backends(t, func(t *testing.T, url string) {
+		s := open(t, url, newKeys(t))
+		addShop(t, s, "acme")
+		cancelled, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 20 {
+			_, err := s.Accept(cancelled, sample("1"))
+			require.ErrorIs(t, err, context.Canceled)
+			_, err = s.Record(cancelled, ref("1"))
+			require.ErrorIs(t, err, context.Canceled)
+		}
+		accept(t, s, sample("1"))
+	})
+}

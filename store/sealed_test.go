@@ -1,0 +1,156 @@
+package store_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/store"
+)
+
+// fill puts something into every sealed column.
+func fill(t *testing.T, s *store.Store, claims int) {
+	t.Helper()
+	ctx := t.Context()
+	connection, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
+	require.NoError(t, err)
+	require.NoError(t, s.RememberCustomer(ctx, connection.ID, []string{adaMail, adaPhone}, "eu-1", ""))
+	for i := range claims {
+		r := accept(t, s, sample(fmt.Sprint(i)))
+		require.NoError(t, s.SaveDraft(ctx, r, "ticket", "The vase arrived in pieces."))
+		_, err := s.Change(ctx, r, claim.EventStart, store.Set{Outbox: []store.OutboxEvent{
+			{ID: "started", Type: "started", Body: json.RawMessage(`"from ada@customer.example"`)},
+		}})
+		require.NoError(t, err)
+	}
+}
+
+func TestNothingPersonalOrSecretIsOnDisk(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path := filepath.Join(folder, "claimflow.db")
+	s, err := store.Open(t.Context(), "sqlite:"+path, newKeys(t))
+	require.NoError(t, err)
+	addShop(t, s, "acme")
+	fill(t, s, 3)
+	_, secret, err := s.CreateKey(t.Context(), store.NewKey{Name: "k", Scopes: []string{"admin"}})
+	require.NoError(t, err)
+	require.NoError(t, s.Audit(t.Context(), store.AuditEntry{Actor: "cli", Action: "token.save", Details: map[string]string{"token": tokenA}}))
+
+	grep := func() {
+		files, err := filepath.Glob(path + "*")
+		require.NoError(t, err)
+		all := ""
+		for _, name := range files {
+			data, err := os.ReadFile(name)
+			require.NoError(t, err)
+			all += strings.ToLower(string(data))
+		}
+		require.Contains(t, all, "partial_damage", "the test does not see what is written")
+		for _, personal := range []string{"ada@customer.example", "lovelace", "vase arrived", "img.example", "4915112345678", tokenA, secret, "19.90"} {
+			require.NotContains(t, all, strings.ToLower(personal))
+		}
+	}
+	grep() // with the write-ahead log
+	require.NoError(t, s.Close())
+	files, err := filepath.Glob(path + "*")
+	require.NoError(t, err)
+	require.Equal(t, []string{path}, files, "the write-ahead log was not brought home")
+	grep()
+
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "others can read the store")
+}
+
+func TestResealBringsAllUnderTheNewKey(t *testing.T) {
+	backends(t, func(t *testing.T, url string) {
+		if url == "sqlite::memory:" {
+			t.Skip("a store in memory is gone before its keys are old")
+		}
+		ctx := t.Context()
+		oldText, err := seal.Generate()
+		require.NoError(t, err)
+		newText, err := seal.Rotate(oldText)
+		require.NoError(t, err)
+		prunedText, err := seal.Prune(newText)
+		require.NoError(t, err)
+		const claims = 120 // more than a batch
+
+		before := open(t, url, parseKeys(t, oldText))
+		addShop(t, before, "acme")
+		fill(t, before, claims)
+		n, err := before.Reseal(ctx)
+		require.NoError(t, err)
+		require.Zero(t, n, "what is under the primary key is sealed anew")
+		_, err = store.Open(ctx, url, parseKeys(t, prunedText))
+		require.ErrorContains(t, err, "CLAIMFLOW_KEYS")
+
+		after := open(t, url, parseKeys(t, newText))
+		// Others go on writing while it runs.
+		errs := atOnce(3, func(who int) error {
+			if who == 0 {
+				_, err := after.Reseal(ctx)
+				return err
+			}
+			for i := range claims / 2 {
+				if err := after.SaveDraft(ctx, ref(fmt.Sprint(i)), "ticket", "new words"); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		require.NoError(t, errors.Join(errs...))
+		n, err = after.Reseal(ctx)
+		require.NoError(t, err)
+		require.Zero(t, n, "something was left under the old key")
+
+		// Without the old key everything opens, and is what was last written.
+		pruned := open(t, url, parseKeys(t, prunedText))
+		for i := range claims {
+			r := ref(fmt.Sprint(i))
+			body, err := pruned.Body(ctx, r)
+			require.NoError(t, err)
+			require.Equal(t, "ada@customer.example", body.Customer.Email)
+			var words string
+			require.NoError(t, pruned.Draft(ctx, r, "ticket", &words))
+			if i < claims/2 {
+				require.Equal(t, "new words", words, "sealing anew took a newer draft back")
+			}
+			events, err := pruned.Outbox(ctx, r)
+			require.NoError(t, err)
+			require.Len(t, events, 1)
+		}
+		connection, err := pruned.Shop(ctx, "acme")
+		require.NoError(t, err)
+		token, _, err := pruned.Token(ctx, connection.Connection.ID)
+		require.NoError(t, err)
+		require.Equal(t, tokenA, token)
+		endUser, err := pruned.Customer(ctx, connection.Connection.ID, adaMail)
+		require.NoError(t, err, "customers are found by another index key")
+		require.Equal(t, "eu-1", endUser)
+	})
+}
+
+func TestErrorsHoldNothingPersonal(t *testing.T) {
+	stores(t, func(t *testing.T, s *store.Store, _ *clock) {
+		_, err := s.Customer(t.Context(), "unknown", adaMail)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		require.NotContains(t, err.Error(), "ada")
+		// The connection does not exist, so the database itself refuses.
+		_, err = s.ReserveCustomer(t.Context(), "unknown", adaMail, "claim-1", time.Minute)
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), "ada")
+		_, err = s.KeyBySecret(t.Context(), "cfk_secret")
+		require.NotContains(t, err.Error(), "cfk_secret")
+	})
+}
