@@ -1,0 +1,150 @@
+package dixa_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+	"github.com/stretchr/testify/require"
+)
+
+// TestRequestsKeepToDixasContract holds every request of the operation cases
+// against Dixa's own OpenAPI file, and answers each with Dixa's own examples,
+// which the client must be able to read.
+func TestRequestsKeepToDixasContract(t *testing.T) {
+	t.Parallel()
+	router := contractRouter(t)
+	for _, tc := range operationCases() {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			examples := []json.RawMessage{nil}
+			for i := 0; i < len(examples); i++ {
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					route, pathParams, err := router.FindRoute(r)
+					if err != nil {
+						t.Errorf("%s %s: %v", r.Method, r.URL.Path, err)
+						return
+					}
+					err = openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{
+						Request: r, PathParams: pathParams, Route: route,
+						Options: &openapi3filter.Options{
+							AuthenticationFunc:                openapi3filter.NoopAuthenticationFunc,
+							RejectWhenRequestBodyNotSpecified: true,
+							SkipSettingDefaults:               true,
+						},
+					})
+					if err != nil {
+						t.Errorf("%s %s: %v", r.Method, r.URL.Path, err)
+					}
+					for name := range r.URL.Query() {
+						if route.Operation.Parameters.GetByInAndName(openapi3.ParameterInQuery, name) == nil {
+							t.Errorf("%s %s: query parameter %q is not in the contract", r.Method, r.URL.Path, name)
+						}
+					}
+					reply := route.Operation.Responses.Status(tc.status)
+					if reply == nil {
+						t.Errorf("%s %s does not answer %d", r.Method, r.URL.Path, tc.status)
+						return
+					}
+					if i == 0 {
+						examples = publishedExamples(t, reply.Value, tc.reply)
+					}
+					w.WriteHeader(tc.status)
+					if len(examples) > 0 {
+						_, _ = w.Write(examples[i])
+					}
+				}))
+				client := newClient(t, server.URL+"/beta/")
+				_, err := tc.call(t.Context(), client)
+				server.Close()
+				require.NoError(t, err, "published example %d", i)
+			}
+		})
+	}
+}
+
+// contractRouter reads Dixa's file. It is Dixa's and not part of this project.
+func contractRouter(t *testing.T) routers.Router {
+	t.Helper()
+	path := cmp.Or(os.Getenv("DIXA_OPENAPI"), filepath.Join("..", "..", "shared", "dixa", "openapi.yaml"))
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("Dixa's OpenAPI file is not at %s. Dixa publishes it under https://docs.dixa.io/openapi/; set DIXA_OPENAPI to its path.", path)
+	}
+	doc, err := openapi3.NewLoader().LoadFromFile(path)
+	require.NoError(t, err)
+	doc.Servers = openapi3.Servers{{URL: "/"}}
+	discriminate(doc)
+	// Some published examples contradict their schemas.
+	router, err := legacy.NewRouter(doc, openapi3.DisableExamplesValidation())
+	require.NoError(t, err)
+	return router
+}
+
+var numericSuffix = regexp.MustCompile(`\d+$`)
+
+// discriminate writes into the document what it leaves out: that the members
+// of a union are told apart by _type, whose value is the schema's name less
+// its number. Without it a request matches several members or the wrong one.
+// It also closes every object, so that a misspelt member is noticed.
+func discriminate(doc *openapi3.T) {
+	for _, ref := range doc.Components.Schemas {
+		schema := ref.Value
+		if schema.Type.Is("object") && len(schema.Properties) > 0 && schema.AdditionalProperties.Schema == nil {
+			if schema.Properties["_type"] == nil {
+				schema.Properties["_type"] = openapi3.NewStringSchema().NewRef()
+			}
+			closed := false
+			schema.AdditionalProperties.Has = &closed
+		}
+		mapping := map[string]openapi3.MappingRef{}
+		for _, member := range schema.OneOf {
+			if member.Ref != "" && member.Value.Type.Is("object") {
+				name := member.Ref[strings.LastIndex(member.Ref, "/")+1:]
+				mapping[numericSuffix.ReplaceAllString(name, "")] = openapi3.MappingRef(*member)
+			}
+		}
+		if len(mapping) > 0 && len(mapping) == len(schema.OneOf) {
+			schema.Discriminator = &openapi3.Discriminator{PropertyName: "_type", Mapping: mapping}
+		}
+	}
+}
+
+// publishedExamples returns the examples of a reply, the composed one where
+// none is published, and none where it has no body.
+func publishedExamples(t *testing.T, reply *openapi3.Response, composed string) []json.RawMessage {
+	t.Helper()
+	media := reply.Content.Get("application/json")
+	if media == nil {
+		return nil
+	}
+	values := []any{}
+	if media.Example != nil {
+		values = append(values, media.Example)
+	}
+	for _, name := range slices.Sorted(maps.Keys(media.Examples)) {
+		values = append(values, media.Examples[name].Value.Value)
+	}
+	encoded := make([]json.RawMessage, 0, len(values))
+	for _, value := range values {
+		b, err := json.Marshal(value)
+		require.NoError(t, err)
+		// The link to a next page would be followed without end.
+		encoded = append(encoded, regexp.MustCompile(`"next":"[^"]*"`).ReplaceAll(b, []byte(`"next":""`)))
+	}
+	if len(encoded) == 0 {
+		return []json.RawMessage{json.RawMessage(composed)}
+	}
+	return encoded
+}

@@ -1,0 +1,194 @@
+package dixa_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/claimflow/claimflow/dixa"
+)
+
+// standIn answers as Dixa would, so that the examples run anywhere.
+func standIn(routes map[string]string) *httptest.Server {
+	mux := http.NewServeMux()
+	for pattern, reply := range routes {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, reply) })
+	}
+	return httptest.NewServer(mux)
+}
+
+func Example() {
+	server := standIn(map[string]string{
+		"GET /v1/endusers":                     `{"data":[]}`,
+		"POST /v1/endusers":                    `{"data":{"id":"9c2a2cce-699f-4a72-89d9-fda5bc8dec8b"}}`,
+		"POST /v1/conversations":               `{"data":{"id":100}}`,
+		"POST /v1/conversations/100/tags/bulk": ``,
+	})
+	defer server.Close()
+	ctx := context.Background()
+
+	client, err := dixa.New("the-token-of-the-organisation", dixa.WithBaseURL(server.URL+"/v1/"))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	var customer *dixa.EndUser
+	for found, err := range client.EndUsers.List(ctx, dixa.EndUserFilter{Email: "kim@example.org"}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		customer = found
+		break
+	}
+	if customer == nil {
+		customer, err = client.EndUsers.Create(ctx, dixa.EndUserInput{DisplayName: "Kim", Email: "kim@example.org"})
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	id, err := client.Conversations.Create(ctx, dixa.NewConversation{
+		Type:               dixa.NewEmail,
+		RequesterID:        customer.ID,
+		EmailIntegrationID: "shop@email.dixa.io",
+		Subject:            "Order 10001",
+		Message: dixa.MessageInput{
+			Type:        dixa.Inbound,
+			Content:     dixa.TextContent("The lamp came broken."),
+			Attachments: []dixa.Attachment{{URL: "https://files.example.org/lamp.jpg", PrettyName: "lamp.jpg"}},
+			ExternalID:  "shop-1/claim-7/open",
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := client.Conversations.AddTags(ctx, id, "claim", "claim-reason-defective"); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("opened conversation", id)
+	// Output: opened conversation 100
+}
+
+// An error says whether to look before sending a request again.
+func ExampleOutcomeOf() {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	defer server.Close()
+	client, err := dixa.New("token", dixa.WithBaseURL(server.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	_, err = client.Conversations.AddNote(context.Background(), 100, dixa.NoteInput{Message: "Refund approved. claim-7"})
+	switch dixa.OutcomeOf(err) {
+	case dixa.Unsent:
+		fmt.Println("send it again")
+	case dixa.Rejected:
+		fmt.Println("not done:", err)
+	case dixa.Ambiguous:
+		fmt.Println("read the notes first, then decide")
+	}
+	// Output: read the notes first, then decide
+}
+
+// Predicates tell refusals apart that a caller handles.
+func ExampleIsEmailExists() {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"message":"Create EndUser failed with [errors:EmailExists]"}`)
+	}))
+	defer server.Close()
+	client, err := dixa.New("token", dixa.WithBaseURL(server.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	_, err = client.EndUsers.Create(context.Background(), dixa.EndUserInput{Email: "kim@example.org"})
+	if dixa.IsEmailExists(err) {
+		fmt.Println("someone was faster: look the customer up")
+	}
+	fmt.Println(err)
+	// Output:
+	// someone was faster: look the customer up
+	// dixa: EndUsers.Create (POST /endusers): status 400: "Create EndUser failed with [errors:EmailExists]"; it was not done: the same request will fail again
+}
+
+// All clients of a token share one budget. What it holds back was not sent.
+func ExampleWithBudget() {
+	server := standIn(map[string]string{"GET /v1/organization": `{"data":{"id":"org-1","name":"Shop"}}`})
+	defer server.Close()
+	budget := dixa.NewMemoryBudget(dixa.BudgetLimits{Interval: time.Hour, MaxWait: time.Second})
+	client, err := dixa.New("token", dixa.WithBaseURL(server.URL+"/v1/"), dixa.WithBudget(budget))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	org, err := client.Organization.Get(context.Background())
+	fmt.Println(org.Name, err)
+
+	_, err = client.Organization.Get(context.Background())
+	var exceeded *dixa.BudgetExceededError
+	fmt.Println(errors.As(err, &exceeded), dixa.OutcomeOf(err))
+	// Output:
+	// Shop <nil>
+	// true unsent
+}
+
+// A search yields ids; the conversations are fetched one by one.
+func ExampleConversationsService_Search() {
+	server := standIn(map[string]string{
+		"POST /v1/search/conversations": `{"data":[{"id":100,"highlights":{}},{"id":101,"highlights":{}}]}`,
+	})
+	defer server.Close()
+	client, err := dixa.New("token", dixa.WithBaseURL(server.URL+"/v1/"), dixa.WithReadOnly())
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	query := dixa.SearchQuery{
+		Text: "10001",
+		Conditions: []dixa.SearchCondition{
+			{Field: "Status", Operator: dixa.IsOneOf("open", "pending")},
+			{Field: "CreationDate", Operator: dixa.Since(dixa.NewTime(time.Now().AddDate(0, 0, -7)))},
+		},
+	}
+	for hit, err := range client.Conversations.Search(context.Background(), query) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(hit.ID)
+	}
+	// Output:
+	// 100
+	// 101
+}
+
+// Operations without a method of their own are reached in two steps.
+func ExampleClient_Do() {
+	server := standIn(map[string]string{"GET /v1/templates": `{"data":[{"id":"t-1"}]}`})
+	defer server.Close()
+	client, err := dixa.New("token", dixa.WithBaseURL(server.URL+"/v1/"))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	op := dixa.Operation{Name: "Templates.List", Method: http.MethodGet, Path: "/templates"}
+	req, err := client.NewRequest(context.Background(), op, dixa.Params{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	var reply struct {
+		Data []struct{ ID string }
+	}
+	if _, err := client.Do(req, &reply); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(reply.Data[0].ID)
+	// Output: t-1
+}
