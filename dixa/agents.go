@@ -84,7 +84,8 @@ func (s *AgentsService) List(ctx context.Context, filter AgentFilter) iter.Seq2[
 	return fetchPages[Agent](ctx, s.client, op, Params{Query: query})
 }
 
-// Get returns one agent or admin. The id of an end user is not found.
+// Get returns one agent or admin. What the id of an end user answers is not
+// documented.
 //
 // Dixa: GET /v1/agents/{agentId}.
 func (s *AgentsService) Get(ctx context.Context, id string) (*Agent, error) {

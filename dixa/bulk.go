@@ -29,13 +29,13 @@ type BulkOutcome[T any] struct {
 // Err returns the item's failure as an error for predicates such as
 // IsEmailExists, nil for a success.
 func (o *BulkOutcome[T]) Err() error {
-	if o.Error == nil && o.Type != "BulkActionFailure" {
-		return nil
-	}
-	if o.Error == nil {
+	switch {
+	case o.Error != nil:
+		return o.Error
+	case o.Data == nil:
 		return &BulkError{Message: "no reason given"}
 	}
-	return o.Error
+	return nil
 }
 
 // BulkError says why an item of a bulk operation failed.

@@ -72,7 +72,7 @@ func New(token string, opts ...Option) (*Client, error) {
 	}
 	c := &Client{
 		http: &http.Client{
-			Transport: http.DefaultTransport.(*http.Transport).Clone(),
+			Transport: newTransport(),
 			CheckRedirect: func(*http.Request, []*http.Request) error {
 				return http.ErrUseLastResponse
 			},
@@ -103,6 +103,18 @@ func New(token string, opts ...Option) (*Client, error) {
 	c.Teams = &TeamsService{s}
 	c.Webhooks = &WebhooksService{s}
 	return c, nil
+}
+
+// newTransport keeps idle connections for less time than servers commonly do:
+// a write on a connection that the other side has just closed is Ambiguous.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		ForceAttemptHTTP2:   true,
+		IdleConnTimeout:     30 * time.Second,
+		MaxIdleConnsPerHost: 16,
+		TLSHandshakeTimeout: 10 * time.Second,
+	}
 }
 
 func checkToken(token string) error {
@@ -152,13 +164,15 @@ type Params struct {
 	Body any
 }
 
-// Request is a request built by Client.NewRequest and sent by Client.Do.
+// Request is a request built by Client.NewRequest, to be sent once by
+// Client.Do.
 type Request struct {
-	// HTTP is the request as it will be sent, for headers that a caller adds.
-	HTTP *http.Request
+	// Header may be added to before the request is sent. Authorization is
+	// overwritten.
+	Header http.Header
 
-	ctx context.Context
-	op  Operation
+	http *http.Request
+	op   Operation
 }
 
 // NewRequest builds a request for an operation. With Do it reaches operations
@@ -172,9 +186,6 @@ func (c *Client) NewRequest(ctx context.Context, op Operation, params Params) (*
 	target, err := url.Parse(c.base.String() + path)
 	if err != nil {
 		return nil, invalid(op, errors.New("its path is not a URL path"))
-	}
-	if target.Scheme != c.base.Scheme || target.Host != c.base.Host {
-		return nil, invalid(op, ErrForeignHost)
 	}
 	target.RawQuery = params.Query.Encode()
 	var body io.Reader
@@ -195,7 +206,7 @@ func (c *Client) NewRequest(ctx context.Context, op Operation, params Params) (*
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.userAgent)
-	return &Request{HTTP: req, ctx: ctx, op: op}, nil
+	return &Request{Header: req.Header, http: req, op: op}, nil
 }
 
 // Response is what is left to say of a reply whose body was decoded.

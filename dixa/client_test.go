@@ -52,7 +52,7 @@ func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { retu
 
 func newEmail() dixa.NewConversation {
 	return dixa.NewConversation{
-		Type:               dixa.NewEmail,
+		Type:               dixa.KindEmail,
 		RequesterID:        userID,
 		EmailIntegrationID: "shop@email.dixa.io",
 		Subject:            "Order 10001",
@@ -212,7 +212,7 @@ func TestUnusableInputIsUnsent(t *testing.T) {
 		require.ErrorIs(t, err, dixa.ErrInvalidArgument, name)
 		require.Equal(t, dixa.Unsent, dixa.OutcomeOf(err), name)
 	}
-	_, err := client.Conversations.Create(t.Context(), dixa.NewConversation{Type: dixa.NewEmail})
+	_, err := client.Conversations.Create(t.Context(), dixa.NewConversation{Type: dixa.KindEmail})
 	require.ErrorIs(t, err, dixa.ErrInvalidArgument)
 	for _, err := range client.EndUsers.List(t.Context(), dixa.EndUserFilter{Email: "a@example.org", Phone: "+4511223344"}) {
 		require.ErrorIs(t, err, dixa.ErrInvalidArgument)
@@ -275,16 +275,20 @@ func TestNewRequestAndDoReachOtherOperations(t *testing.T) {
 	}
 }
 
-func TestDoSendsTheTokenToNoOtherHost(t *testing.T) {
+func TestAddedHeadersAreSentAndTheTokenStays(t *testing.T) {
 	t.Parallel()
-	foreign, requests := newServer(t, answer(http.StatusOK, `{}`))
-	client := newClient(t, "http://127.0.0.1:1/v1/")
+	var seen http.Header
+	baseURL, _ := newServer(t, func(_ http.ResponseWriter, r *http.Request) { seen = r.Header })
+	client := newClient(t, baseURL)
 	req, err := client.NewRequest(t.Context(), dixa.Operation{Name: "X", Method: http.MethodGet, Path: "/x"}, dixa.Params{})
 	require.NoError(t, err)
-	req.HTTP.URL.Host = strings.TrimSuffix(strings.TrimPrefix(foreign, "http://"), "/v1/")
+	req.Header.Set("X-Trace", "t-1")
+	req.Header.Set("Authorization", "another")
 	_, err = client.Do(req, nil)
-	require.ErrorIs(t, err, dixa.ErrForeignHost)
-	require.Zero(t, requests.Load())
+	require.NoError(t, err)
+	require.Equal(t, "t-1", seen.Get("X-Trace"))
+	require.Equal(t, []string{testToken}, seen["Authorization"])
+	require.Equal(t, "another", req.Header.Get("Authorization"), "the token got into the caller's request")
 }
 
 func TestObserverSeesFailuresAndRefusals(t *testing.T) {

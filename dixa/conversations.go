@@ -56,18 +56,18 @@ const (
 type Conversation struct {
 	// Type is the kind, such as "EmailConversation" or "AnonymizedConversation".
 	// It need not agree with Channel.
-	Type               string            `json:"_type"`
-	ID                 int64             `json:"id"`
-	RequesterID        string            `json:"requesterId,omitempty"`
-	Channel            Channel           `json:"channel,omitempty"`
-	CreatedAt          Time              `json:"createdAt,omitzero"`
-	Direction          Direction         `json:"direction,omitempty"`
-	State              ConversationState `json:"state,omitempty"`
-	StateUpdatedAt     Time              `json:"stateUpdatedAt,omitzero"`
-	Assignment         *Assignment       `json:"assignment,omitempty"`
-	Queue              *ConversationSpot `json:"queue,omitempty"`
-	Link               *ConversationLink `json:"link,omitempty"`
-	TransportExpiresAt Time              `json:"transportExpiresAt,omitzero"`
+	Type               string             `json:"_type"`
+	ID                 int64              `json:"id"`
+	RequesterID        string             `json:"requesterId,omitempty"`
+	Channel            Channel            `json:"channel,omitempty"`
+	CreatedAt          Time               `json:"createdAt,omitzero"`
+	Direction          Direction          `json:"direction,omitempty"`
+	State              ConversationState  `json:"state,omitempty"`
+	StateUpdatedAt     Time               `json:"stateUpdatedAt,omitzero"`
+	Assignment         *Assignment        `json:"assignment,omitempty"`
+	Queue              *ConversationQueue `json:"queue,omitempty"`
+	Link               *ConversationLink  `json:"link,omitempty"`
+	TransportExpiresAt Time               `json:"transportExpiresAt,omitzero"`
 	// CustomAttributes are absent from lists.
 	CustomAttributes []CustomAttribute `json:"customAttributes,omitzero"`
 
@@ -122,8 +122,8 @@ type Assignment struct {
 	AssignedAt Time   `json:"assignedAt,omitzero"`
 }
 
-// ConversationSpot is the queue that a conversation is or was in.
-type ConversationSpot struct {
+// ConversationQueue is the queue that a conversation is or was in.
+type ConversationQueue struct {
 	ID       string `json:"id"`
 	QueuedAt Time   `json:"queuedAt,omitzero"`
 }
@@ -158,11 +158,11 @@ type BrowserInfo struct {
 
 // Kinds of conversation that can be created.
 const (
-	NewCallback    = "Callback"
-	NewChat        = "Chat"
-	NewContactForm = "ContactForm"
-	NewEmail       = "Email"
-	NewSms         = "Sms"
+	KindCallback    = "Callback"
+	KindChat        = "Chat"
+	KindContactForm = "ContactForm"
+	KindEmail       = "Email"
+	KindSms         = "Sms"
 )
 
 // NewConversation is a conversation to create. Type decides which fields
@@ -196,7 +196,7 @@ func (n NewConversation) check() error {
 	if n.Type == "" || n.RequesterID == "" {
 		return fmt.Errorf("%w: a conversation needs a Type and a RequesterID", ErrInvalidArgument)
 	}
-	if n.Type == NewCallback {
+	if n.Type == KindCallback {
 		return nil
 	}
 	return n.Message.check()

@@ -53,7 +53,7 @@ func Example() {
 	}
 
 	id, err := client.Conversations.Create(ctx, dixa.NewConversation{
-		Type:               dixa.NewEmail,
+		Type:               dixa.KindEmail,
 		RequesterID:        customer.ID,
 		EmailIntegrationID: "shop@email.dixa.io",
 		Subject:            "Order 10001",

@@ -28,24 +28,22 @@ func (c *Client) exchange(req *Request, out any) (*Response, error) {
 		return nil, failure(req.op, Error{Outcome: Unsent, Err: ErrReadOnly})
 	}
 	if c.budget != nil {
-		if err := c.budget.Take(req.ctx); err != nil {
+		if err := c.budget.Take(req.http.Context()); err != nil {
 			return nil, failure(req.op, Error{
 				Outcome: Unsent, Retryable: true, RetryAfter: budgetRetryAfter(err),
 				Err: fmt.Errorf("ask the request budget: %w", err),
 			})
 		}
 	}
-	if err := req.ctx.Err(); err != nil {
+	if err := req.http.Context().Err(); err != nil {
 		return nil, failure(req.op, Error{Outcome: Unsent, Retryable: true, Err: err})
 	}
 
-	ctx, cancel := context.WithTimeout(req.ctx, c.timeout)
+	ctx, cancel := context.WithTimeout(req.http.Context(), c.timeout)
 	defer cancel()
 	var progress progress
-	httpReq := req.HTTP.WithContext(httptrace.WithClientTrace(ctx, progress.trace()))
-	if httpReq.URL.Scheme != c.base.Scheme || httpReq.URL.Host != c.base.Host {
-		return nil, failure(req.op, Error{Outcome: Unsent, Err: ErrForeignHost})
-	}
+	httpReq := req.http.WithContext(httptrace.WithClientTrace(ctx, progress.trace()))
+	httpReq.Header = req.Header.Clone()
 	c.authorize(httpReq.Header)
 	httpResp, err := c.http.Do(httpReq)
 	if err != nil {

@@ -140,7 +140,8 @@ func TestPredicatesWantTheirStatusAndReadBulkItems(t *testing.T) {
 	require.True(t, dixa.IsPhoneExists(item.Err()))
 	require.NotContains(t, item.Err().Error(), "a@example.org")
 	require.Error(t, (&dixa.BulkOutcome[string]{Type: "BulkActionFailure"}).Err())
-	require.NoError(t, (&dixa.BulkOutcome[string]{Type: "BulkActionSuccess"}).Err())
+	require.Error(t, (&dixa.BulkOutcome[string]{Type: "BulkActionSuccess"}).Err(), "a success without its data")
+	require.NoError(t, (&dixa.BulkOutcome[string]{Type: "BulkActionSuccess", Data: new(string)}).Err())
 	require.Equal(t, dixa.Ambiguous, dixa.OutcomeOf(errors.New("of another package")))
 	require.Equal(t, "none", dixa.OutcomeOf(nil).String())
 }
@@ -178,6 +179,7 @@ func TestBrokenExchanges(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: "
 	for name, serve := range map[string]func(net.Conn){
+		"dropped at once":           func(net.Conn) {},
 		"dropped after the request": func(c net.Conn) { readRequest(c) },
 		"not HTTP":                  func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, "SSH-2.0-x\r\n\r\n") },
 		"header cut":                func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, "HTTP/1.1 201 Cre") },
@@ -376,6 +378,31 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			require.Zero(t, stolen.Load())
 		})
 	}
+}
+
+// TestAWriteIsSentOnceThoughItsConnectionDies: net/http would send it again on
+// a new connection if it believed that to be harmless.
+func TestAWriteIsSentOnceThoughItsConnectionDies(t *testing.T) {
+	t.Parallel()
+	received := make(chan string, 10)
+	baseURL := listen(t, func(c net.Conn) {
+		in := bufio.NewReader(c)
+		for n := range 2 {
+			req, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(io.Discard, req.Body)
+			received <- req.Method
+			if n == 0 {
+				_, _ = io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 17\r\n\r\n"+`{"data":{"id":7}}`)
+			}
+		}
+	})
+	client := newClient(t, baseURL)
+	require.NoError(t, write(t.Context(), client))
+	require.Equal(t, dixa.Ambiguous, dixa.OutcomeOf(write(t.Context(), client)))
+	require.Len(t, received, 2, "the write was sent again")
 }
 
 // listen serves each connection once with serve and closes it.

@@ -111,8 +111,8 @@ func WithTimeout(d time.Duration) Option {
 
 // WithTransport sends requests through rt, which must not retry and must not
 // follow redirects. Where rt does not report to net/http/httptrace no failed
-// write of it is called Unsent. Defaults to a transport of the client's own
-// with net/http's default settings.
+// write of it is called Unsent. Defaults to one of the client's own that
+// heeds the proxy settings of the environment.
 func WithTransport(rt http.RoundTripper) Option {
 	return func(c *Client) error {
 		if rt == nil {
