@@ -38,6 +38,7 @@ type settings struct {
 	limit        server.Limit
 	autoReply    bool
 	tagDelay     time.Duration
+	data         string
 	verbose      bool
 }
 
@@ -48,13 +49,17 @@ func command() *cobra.Command {
 		Short: "Serve an emulated Dixa API for development and tests",
 		Long: `Serve an emulated Dixa API for development and tests.
 
-Everything is kept in memory and forgotten at the end. Open /_emulator/ in a
-browser to see what was created; emulator/README.md describes the controls.`,
+Everything is kept in memory and forgotten at the end, unless -data names a file
+to keep it in. Open /_emulator/ in a browser to see what was created;
+emulator/README.md describes the controls.`,
 		Example: `  # Serve on the usual address with the token "demo-token"
   go run ./emulator
 
   # Another address and token, and no request limit
   go run ./emulator -addr 127.0.0.1:4020 -token my-token -limit off
+
+  # Keep what was created across restarts
+  go run ./emulator -data dixa.json
 
   # Look at it with curl
   curl -H 'Authorization: demo-token' http://127.0.0.1:4010/v1/organization
@@ -77,6 +82,7 @@ browser to see what was created; emulator/README.md describes the controls.`,
 	flags.StringVar(&set.limit.Reading, "limit", server.LimitBoth, "reading of the request limit: both, bucket, window or off")
 	flags.BoolVar(&set.autoReply, "auto-reply", false, "answer new mail automatically, as many organisations do")
 	flags.DurationVar(&set.tagDelay, "tag-delay", 200*time.Millisecond, "how long a bulk tag takes")
+	flags.StringVar(&set.data, "data", "", "file to keep everything in, saved every second and at the end")
 	flags.BoolVar(&set.verbose, "verbose", false, "log every request")
 	cmd.SetArgs(longFlags(os.Args[1:]))
 	return cmd
@@ -106,13 +112,6 @@ func serve(ctx context.Context, set settings, out, logs io.Writer) error {
 	if set.verbose {
 		level = slog.LevelDebug
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", set.addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("listen on %s: the port is taken; stop what uses it or choose another with -addr", set.addr)
-	}
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w", set.addr, err)
-	}
 	dixa := server.New(server.Options{
 		Token: set.tokens[0], Tokens: set.tokens[1:],
 		OrganizationID: set.organization, OrganizationName: set.name,
@@ -120,14 +119,32 @@ func serve(ctx context.Context, set settings, out, logs io.Writer) error {
 		Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level})),
 	})
 	defer dixa.Close()
-
+	if set.data != "" {
+		if err := dixa.LoadFile(set.data); err != nil {
+			return err
+		}
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", set.addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("listen on %s: the port is taken; stop what uses it or choose another with -addr", set.addr)
+	}
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", set.addr, err)
+	}
 	base := "http://" + listener.Addr().String()
 	fmt.Fprintf(out, "Dixa emulator for %s\n  API       %s/v1\n  look      %s/_emulator/\n  stats     %s/_emulator/stats\n  tokens    %d accepted\nStop with Ctrl-C.\n",
 		set.name, base, base, base, len(set.tokens))
 
 	web := &http.Server{Handler: dixa, ReadHeaderTimeout: 10 * time.Second}
-	failed := make(chan error, 1)
+	failed, kept := make(chan error, 1), make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
+	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopKeeping()
+	if set.data != "" {
+		go func() { kept <- dixa.KeepFile(keeping, set.data, time.Second) }()
+	} else {
+		kept <- nil
+	}
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve on %s: %w", set.addr, err)
@@ -135,8 +152,10 @@ func serve(ctx context.Context, set settings, out, logs io.Writer) error {
 	}
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := web.Shutdown(finish); err != nil {
-		return fmt.Errorf("stop: requests were still under way after 5s: %w", err)
+	err = web.Shutdown(finish)
+	if err != nil {
+		err = fmt.Errorf("stop: requests were still under way after 5s: %w", err)
 	}
-	return nil
+	stopKeeping() // the last save comes after the last request
+	return errors.Join(err, <-kept)
 }

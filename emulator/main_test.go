@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -58,6 +59,22 @@ func TestCommandServesAndStops(t *testing.T) {
 	require.NoError(t, stop())
 	_, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(address, "http://"))
 	require.Error(t, err, "the port is free again")
+}
+
+func TestCommandKeepsItsData(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "dixa.json")
+	for _, status := range []int{http.StatusCreated, http.StatusBadRequest} {
+		address, stop := run(t, "-addr", "127.0.0.1:0", "-data", path)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address+"/v1/endusers", strings.NewReader(`{"email":"a@example.org"}`))
+		require.NoError(t, err)
+		request.Header.Set("Authorization", "demo-token")
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, status, response.StatusCode, "the second run knows the address")
+		require.NoError(t, stop())
+	}
 }
 
 func TestCommandRefusals(t *testing.T) {

@@ -19,18 +19,47 @@ func (a *Anonymization) body() map[string]any {
 	return body
 }
 
-// request notes an anonymization and processes it later.
-func (s *Server) requestAnonymization(c *call, kind, target string, process func(*call)) *Anonymization {
+// requestAnonymization notes a request and processes it later.
+func (s *Server) requestAnonymization(c *call, kind, target string) *Anonymization {
 	request := &Anonymization{
 		ID: s.newID(), Type: kind, TargetID: target, RequestedBy: c.actor, InitiatedAt: c.now,
+		DueAt: c.now.Add(time.Duration(c.switches.AnonymizationDelay)),
 	}
 	s.state.Anonymizations = append(s.state.Anonymizations, request)
-	actor := c.actor
-	s.later(time.Duration(c.switches.AnonymizationDelay), func() {
-		request.ProcessedAt = s.clock()
-		process(&call{now: s.clock(), actor: actor, switches: s.switches})
-	})
+	s.armAnonymization(request)
 	return request
+}
+
+// armAnonymization processes a request when it is due.
+func (s *Server) armAnonymization(request *Anonymization) {
+	s.at(request.DueAt, func(at time.Time) {
+		request.ProcessedAt = at
+		then := &call{now: at, actor: request.RequestedBy, switches: s.switches}
+		if request.Type == "User" {
+			if user, err := s.findEndUser(request.TargetID); err == nil {
+				s.forgetUser(then, user)
+			}
+			return
+		}
+		id, messageID, _ := strings.Cut(request.TargetID, "_")
+		number, err := strconv.ParseInt(id, 10, 64)
+		if err != nil {
+			return
+		}
+		conversation, err := s.findConversation(number)
+		if err != nil {
+			return
+		}
+		if request.Type == "Conversation" {
+			s.forgetConversation(then, conversation)
+			return
+		}
+		for _, message := range conversation.Messages {
+			if message.ID == messageID {
+				s.redactMessage(then, conversation, message)
+			}
+		}
+	})
 }
 
 func (s *Server) getAnonymization(c *call) (reply, error) {
@@ -54,31 +83,31 @@ func (s *Server) anonymizeEndUser(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	request, err := s.forgetUser(c, user, force)
+	request, err := s.requestForUser(c, user, force)
 	if err != nil {
 		return reply{}, err
 	}
 	return data(http.StatusAccepted, request.body())
 }
 
-func (s *Server) forgetUser(c *call, user *EndUser, force bool) (*Anonymization, error) {
-	var theirs []*Conversation
+// requestForUser refuses while a conversation of the user is open, unless forced.
+func (s *Server) requestForUser(c *call, user *EndUser, force bool) (*Anonymization, error) {
 	for _, conversation := range s.state.Conversations {
-		if conversation.RequesterID != user.ID {
-			continue
-		}
-		if conversation.State != StateClosed && !force {
+		if conversation.RequesterID == user.ID && conversation.State != StateClosed && !force {
 			return nil, conflict("The end user has conversations that are not closed")
 		}
-		theirs = append(theirs, conversation)
 	}
-	return s.requestAnonymization(c, "User", user.ID, func(then *call) {
-		for _, conversation := range theirs {
-			s.forgetConversation(then, conversation)
+	return s.requestAnonymization(c, "User", user.ID), nil
+}
+
+func (s *Server) forgetUser(c *call, user *EndUser) {
+	for _, conversation := range s.state.Conversations {
+		if conversation.RequesterID == user.ID {
+			s.forgetConversation(c, conversation)
 		}
-		user.Person = Person{ID: user.ID, CreatedAt: user.CreatedAt, DisplayName: "Anonymized"}.tidy()
-		user.ExternalID, user.Attributes, user.AnonymizedAt = "", nil, then.now
-	}), nil
+	}
+	user.Person = Person{ID: user.ID, CreatedAt: user.CreatedAt, DisplayName: "Anonymized"}.tidy()
+	user.ExternalID, user.Attributes, user.AnonymizedAt = "", nil, c.now
 }
 
 func (s *Server) anonymizeConversation(c *call) (reply, error) {
@@ -94,7 +123,7 @@ func (s *Server) anonymizeConversation(c *call) (reply, error) {
 		return reply{}, conflict("The conversation is not closed")
 	}
 	target := strconv.FormatInt(conversation.ID, 10)
-	request := s.requestAnonymization(c, "Conversation", target, func(then *call) { s.forgetConversation(then, conversation) })
+	request := s.requestAnonymization(c, "Conversation", target)
 	return data(http.StatusAccepted, request.body())
 }
 
@@ -111,15 +140,15 @@ func (s *Server) anonymizeMessage(c *call) (reply, error) {
 	if at < 0 {
 		return reply{}, notFound()
 	}
-	message := conversation.Messages[at]
-	target := strconv.FormatInt(conversation.ID, 10) + "_" + message.ID
-	request := s.requestAnonymization(c, "Message", target, func(then *call) {
-		files := len(message.Attachments)
-		s.forgetMessage(message)
-		s.record(then, conversation, "ConversationMessageRedacted", then.actor, "MessageRedactedAttribute",
-			map[string]any{"messageId": message.ID, "wasTextRedacted": true, "numberOfDeletedFiles": files})
-	})
-	return data(http.StatusAccepted, request.body())
+	target := strconv.FormatInt(conversation.ID, 10) + "_" + id
+	return data(http.StatusAccepted, s.requestAnonymization(c, "Message", target).body())
+}
+
+func (s *Server) redactMessage(c *call, conversation *Conversation, message *Message) {
+	files := len(message.Attachments)
+	s.forgetMessage(message)
+	s.record(c, conversation, "ConversationMessageRedacted", c.actor, "MessageRedactedAttribute",
+		map[string]any{"messageId": message.ID, "wasTextRedacted": true, "numberOfDeletedFiles": files})
 }
 
 func (s *Server) forgetConversation(c *call, conversation *Conversation) {
@@ -170,7 +199,7 @@ func (s *Server) anonymize(c *call) (reply, error) {
 		if err != nil {
 			return reply{}, mismatch
 		}
-		request, err := s.forgetUser(c, user, input.Force)
+		request, err := s.requestForUser(c, user, input.Force)
 		if err != nil {
 			return reply{}, bad(messageInvalid) // the operation documents no 409
 		}
@@ -184,7 +213,7 @@ func (s *Server) anonymize(c *call) (reply, error) {
 		if err != nil || conversation.State != StateClosed && !input.Force {
 			return reply{}, bad(messageInvalid)
 		}
-		request := s.requestAnonymization(c, "Conversation", input.EntityID, func(then *call) { s.forgetConversation(then, conversation) })
+		request := s.requestAnonymization(c, "Conversation", input.EntityID)
 		return ok(request.body())
 	case "":
 		return reply{}, bad("The entity type is missing")

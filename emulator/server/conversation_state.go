@@ -212,11 +212,18 @@ func (s *Server) postpone(c *call, conversation *Conversation, actor string, unt
 	s.record(c, conversation, "FollowupAdded", actor, "", nil)
 	s.record(c, conversation, "ConversationPending", actor, "", nil)
 	s.emit(c, conversation, "ConversationPending", nil)
-	s.at(until, func() {
+	s.armFollowup(conversation)
+}
+
+// armFollowup lets a follow-up expire when it is due, unless the conversation
+// was closed, reopened or postponed again meanwhile.
+func (s *Server) armFollowup(conversation *Conversation) {
+	until, actor := conversation.FollowupAt, conversation.FollowupBy
+	s.at(until, func(at time.Time) {
 		if conversation.State != StatePending || !conversation.FollowupAt.Equal(until) {
-			return // closed, reopened or postponed again meanwhile
+			return
 		}
-		expiry := &call{now: s.clock(), actor: actor, switches: s.switches}
+		expiry := &call{now: at, actor: actor, switches: s.switches}
 		s.enter(expiry, conversation, s.switches.FollowupExpiry)
 		s.record(expiry, conversation, "FollowupExpired", actor, "", nil)
 		s.emit(expiry, conversation, "ConversationPendingExpired", func() map[string]any {

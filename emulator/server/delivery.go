@@ -142,7 +142,7 @@ func (s *Server) dispatch(webhook *Webhook, event string, payload []byte) {
 	}
 	if struck(how.Late) {
 		s.deliveries.expect(len(parcels))
-		s.later(time.Duration(how.LateBy), func() {
+		s.at(s.clock().Add(time.Duration(how.LateBy)), func(time.Time) {
 			s.deliveries.add(false, parcels...)
 			s.deliveries.expect(-len(parcels))
 		})

@@ -6,17 +6,19 @@ import (
 )
 
 // job is work that Dixa does after its reply: bulk tags, anonymization, the
-// expiry of a follow-up. Jobs run under s.mu, in the order of their due time.
+// expiry of a follow-up. Jobs run under s.mu, in the order of their due time,
+// and are told that time: what they do happened then, however late they run.
 type job struct {
 	due time.Time
-	run func()
+	run func(at time.Time)
 }
 
-// later schedules work. The caller holds s.mu.
-func (s *Server) later(delay time.Duration, run func()) { s.at(s.clock().Add(delay), run) }
-
-// at schedules work for a time of the server's clock. The caller holds s.mu.
-func (s *Server) at(due time.Time, run func()) {
+// at schedules work for a time of the server's clock, now if it has passed. The
+// caller holds s.mu.
+func (s *Server) at(due time.Time, run func(at time.Time)) {
+	if now := s.clock(); due.Before(now) {
+		due = now
+	}
 	place, _ := slices.BinarySearchFunc(s.jobs, due, func(j job, due time.Time) int {
 		if j.due.After(due) {
 			return 1
@@ -59,7 +61,7 @@ func (s *Server) settle() int {
 	for now := s.clock(); len(s.jobs) > 0 && !s.jobs[0].due.After(now); ran++ {
 		next := s.jobs[0]
 		s.jobs = s.jobs[1:]
-		next.run()
+		next.run(next.due)
 	}
 	return ran
 }

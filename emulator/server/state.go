@@ -155,25 +155,34 @@ type Conversation struct {
 	FollowupBy     string    `json:"followupBy,omitempty"`
 	AnonymizedAt   time.Time `json:"anonymizedAt,omitzero"`
 	// ContactPoint is the mailbox, number or widget that it came in by.
-	ContactPoint string         `json:"contactPoint,omitempty"`
-	FromAddress  string         `json:"fromAddress,omitempty"`
-	ToAddress    string         `json:"toAddress,omitempty"`
-	Subject      string         `json:"subject,omitempty"`
-	Language     string         `json:"language,omitempty"`
-	BrowserInfo  *BrowserInfo   `json:"browserInfo,omitempty"`
-	ExternalID   string         `json:"externalId,omitempty"`
-	AssigneeID   string         `json:"assigneeId,omitempty"`
-	AssignedAt   time.Time      `json:"assignedAt,omitzero"`
-	QueueID      string         `json:"queueId,omitempty"`
-	QueuedAt     time.Time      `json:"queuedAt,omitzero"`
-	ParentID     int64          `json:"parentId,omitempty"`
-	LinkType     string         `json:"linkType,omitempty"`
-	TagIDs       []string       `json:"tagIds"`
-	TagNames     []string       `json:"tagNames"`
-	Attributes   map[string]any `json:"attributes,omitempty"`
-	Messages     []*Message     `json:"messages"`
-	Notes        []*Note        `json:"notes"`
-	Ratings      []*Rating      `json:"ratings"`
+	ContactPoint string       `json:"contactPoint,omitempty"`
+	FromAddress  string       `json:"fromAddress,omitempty"`
+	ToAddress    string       `json:"toAddress,omitempty"`
+	Subject      string       `json:"subject,omitempty"`
+	Language     string       `json:"language,omitempty"`
+	BrowserInfo  *BrowserInfo `json:"browserInfo,omitempty"`
+	ExternalID   string       `json:"externalId,omitempty"`
+	AssigneeID   string       `json:"assigneeId,omitempty"`
+	AssignedAt   time.Time    `json:"assignedAt,omitzero"`
+	QueueID      string       `json:"queueId,omitempty"`
+	QueuedAt     time.Time    `json:"queuedAt,omitzero"`
+	ParentID     int64        `json:"parentId,omitempty"`
+	LinkType     string       `json:"linkType,omitempty"`
+	TagIDs       []string     `json:"tagIds"`
+	TagNames     []string     `json:"tagNames"`
+	// PendingTags are bulk tags that have not taken effect yet.
+	PendingTags []*PendingTags `json:"pendingTags,omitempty"`
+	Attributes  map[string]any `json:"attributes,omitempty"`
+	Messages    []*Message     `json:"messages"`
+	Notes       []*Note        `json:"notes"`
+	Ratings     []*Rating      `json:"ratings"`
+}
+
+// PendingTags is a bulk tag on its way.
+type PendingTags struct {
+	Names []string  `json:"names"`
+	Actor string    `json:"actor"`
+	DueAt time.Time `json:"dueAt"`
 }
 
 // BrowserInfo is where a chat was begun. Its JSON is Dixa's.
@@ -264,6 +273,7 @@ type Anonymization struct {
 	TargetID    string    `json:"targetId"`
 	RequestedBy string    `json:"requestedBy"`
 	InitiatedAt time.Time `json:"initiatedAt"`
+	DueAt       time.Time `json:"dueAt"`
 	ProcessedAt time.Time `json:"processedAt,omitzero"`
 }
 

@@ -182,16 +182,26 @@ func (s *Server) bulkTagConversation(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	actor := c.actor
-	s.later(time.Duration(c.switches.BulkTagDelay), func() {
-		then := &call{now: s.clock(), actor: actor, switches: s.switches}
-		for _, item := range input.Data {
-			if tag := s.tagNamed(strings.TrimSpace(item.Name), ""); !tag.Inactive {
-				s.addTag(then, conversation, tag, actor)
+	pending := &PendingTags{Actor: c.actor, DueAt: c.now.Add(time.Duration(c.switches.BulkTagDelay))}
+	for _, item := range input.Data {
+		pending.Names = append(pending.Names, strings.TrimSpace(item.Name))
+	}
+	conversation.PendingTags = append(conversation.PendingTags, pending)
+	s.armTags(conversation, pending)
+	return empty(http.StatusAccepted)
+}
+
+// armTags lets a bulk tag take effect when it is due.
+func (s *Server) armTags(conversation *Conversation, pending *PendingTags) {
+	s.at(pending.DueAt, func(at time.Time) {
+		conversation.PendingTags = slices.DeleteFunc(conversation.PendingTags, func(p *PendingTags) bool { return p == pending })
+		then := &call{now: at, actor: pending.Actor, switches: s.switches}
+		for _, name := range pending.Names {
+			if tag := s.tagNamed(name, ""); !tag.Inactive {
+				s.addTag(then, conversation, tag, pending.Actor)
 			}
 		}
 	})
-	return empty(http.StatusAccepted)
 }
 
 func (s *Server) addTag(c *call, conversation *Conversation, tag *Tag, author string) {

@@ -1,0 +1,168 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// snapshot is what Save writes: the state and what it does not show.
+type snapshot struct {
+	Version      int                     `json:"version"`
+	State        State                   `json:"state"`
+	Files        map[string]snapshotFile `json:"files"`
+	ExternalIDs  []string                `json:"externalIds"`
+	IDs          uint64                  `json:"ids"`
+	Conversation int64                   `json:"conversation"`
+}
+
+type snapshotFile struct {
+	Body        []byte `json:"body"`
+	ContentType string `json:"contentType"`
+}
+
+const snapshotVersion = 1
+
+// Save writes everything that exists as JSON, for Load. Tokens, switches,
+// faults, counts and webhook deliveries under way are not part of it.
+func (s *Server) Save(w io.Writer) error {
+	s.mu.Lock()
+	s.settle()
+	saved := snapshot{
+		Version: snapshotVersion, State: clone(s.state), Files: make(map[string]snapshotFile, len(s.files)),
+		ExternalIDs: slices.Sorted(maps.Keys(s.externalIDs)), IDs: s.ids, Conversation: s.conversation,
+	}
+	for path, file := range s.files {
+		saved.Files[path] = snapshotFile{file.body, file.contentType}
+	}
+	s.mu.Unlock()
+	if err := json.NewEncoder(w).Encode(saved); err != nil {
+		return fmt.Errorf("save emulator state: %w", err)
+	}
+	return nil
+}
+
+// Load replaces everything that exists by what Save wrote. Bulk tags,
+// follow-ups and anonymizations that were pending go on. An error leaves the
+// state as it was.
+func (s *Server) Load(r io.Reader) error {
+	var saved snapshot
+	if err := json.NewDecoder(r).Decode(&saved); err != nil {
+		return fmt.Errorf("load emulator state: %w", err)
+	}
+	if saved.Version != snapshotVersion {
+		return errors.New("load emulator state: it was written by another version; remove it to start afresh")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state, s.jobs = saved.State, nil
+	s.ids, s.conversation = saved.IDs, saved.Conversation
+	s.files, s.externalIDs = map[string]storedFile{}, map[string]bool{}
+	for path, file := range saved.Files {
+		s.files[path] = storedFile{file.Body, file.ContentType}
+	}
+	for _, key := range saved.ExternalIDs {
+		s.externalIDs[key] = true
+	}
+	for _, conversation := range s.state.Conversations {
+		for id, value := range conversation.Attributes {
+			conversation.Attributes[id] = optionValues(value)
+		}
+		for _, pending := range conversation.PendingTags {
+			s.armTags(conversation, pending)
+		}
+		if conversation.State == StatePending {
+			s.armFollowup(conversation)
+		}
+	}
+	for _, request := range s.state.Anonymizations {
+		if request.ProcessedAt.IsZero() {
+			s.armAnonymization(request)
+		}
+	}
+	return nil
+}
+
+// optionValues gives a Select's value, which JSON reads as []any, its own type.
+func optionValues(value any) any {
+	list, isList := value.([]any)
+	if !isList {
+		return value
+	}
+	path := []string{}
+	for _, part := range list {
+		path = append(path, fmt.Sprint(part))
+	}
+	return path
+}
+
+// LoadFile is Load from a file. A file that does not exist leaves the seed.
+func (s *Server) LoadFile(path string) error {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("load emulator state: %w", err)
+	}
+	defer file.Close()
+	if err := s.Load(file); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// SaveFile is Save to a file, which is replaced as a whole or not at all.
+func (s *Server) SaveFile(path string) error {
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("save emulator state: %w", err)
+	}
+	defer os.Remove(file.Name()) // gone already after the rename
+	err = errors.Join(s.Save(file), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("save emulator state to %s: %w", path, err)
+	}
+	return nil
+}
+
+// KeepFile saves to a file every interval in which something may have changed,
+// and once more when ctx ends. It returns the first error of a save.
+func (s *Server) KeepFile(ctx context.Context, path string, interval time.Duration) error {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	var saved uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return s.SaveFile(path)
+		case <-ticker.C:
+		}
+		revision := s.revision()
+		if revision == saved {
+			continue
+		}
+		if err := s.SaveFile(path); err != nil {
+			return err
+		}
+		saved = revision
+	}
+}
+
+// revision grows with every change: each one comes by a request or makes an id.
+func (s *Server) revision() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ids + uint64(s.counters.Requests)
+}
