@@ -46,6 +46,8 @@ docker_answers() {
 
 # dockerd_start OPTION... starts the engine and waits until it answers.
 dockerd_start() {
+  drop_stale_pid /var/run/docker.pid dockerd
+  drop_stale_pid /var/run/docker/containerd/containerd.pid containerd
   dockerd_log=$(mktemp)
   dockerd "$@" >"$dockerd_log" 2>&1 &
   dockerd_pid=$!
@@ -63,4 +65,17 @@ dockerd_start() {
   wait "$dockerd_pid" 2>/dev/null || true
   dockerd_pid=""
   return 1
+}
+
+# drop_stale_pid FILE NAME removes a pid file that an engine left when it was
+# killed. The number may by now be another process's, and the next engine would
+# take that for itself, still running.
+drop_stale_pid() {
+  local name=""
+  if [[ -f $1 ]]; then
+    name=$(cat "/proc/$(<"$1")/comm" 2>/dev/null || true)
+    if [[ $name != "$2" ]]; then
+      rm -f "$1"
+    fi
+  fi
 }
