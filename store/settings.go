@@ -17,6 +17,10 @@ func (s *Store) SaveSettings(ctx context.Context, shop string, layer json.RawMes
 	if len(bytes.TrimSpace(layer)) == 0 {
 		layer = json.RawMessage("{}")
 	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(layer, &members) != nil || members == nil {
+		return 0, &claim.InvalidError{What: "settings", Faults: []claim.Fault{{Field: "body", Problem: "is not a JSON object"}}}
+	}
 	err = s.write(ctx, "save settings", func(tx *sql.Tx) error {
 		platform, platformVersion, err := holdPlatform(ctx, tx)
 		if err != nil {
@@ -75,8 +79,8 @@ func (s *Store) PlatformSettings(ctx context.Context) (layer json.RawMessage, ve
 	return layer, version, err
 }
 
-// Integration reads a shop with its own layer of settings and what holds after
-// inheritance.
+// Integration reads a shop, without the counts of its claims, with its own layer
+// of settings and what holds after inheritance.
 func (s *Store) Integration(ctx context.Context, shop string) (claim.Integration, error) {
 	var in claim.Integration
 	var platform, own string
@@ -92,7 +96,7 @@ func (s *Store) Integration(ctx context.Context, shop string) (claim.Integration
 		return in, err
 	}
 	// Read after the version: a change between the two is then noticed by it.
-	in.Shop, err = s.Shop(ctx, shop)
+	in.Shop, err = s.shop(ctx, shop)
 	return in, err
 }
 

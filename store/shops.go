@@ -43,7 +43,31 @@ func (s *Store) CreateShop(ctx context.Context, shop NewShop) (claim.Shop, error
 // Shop reads a shop with its connection and the counts of its claims. An unknown
 // or deleted shop is [ErrNotFound], here and in the other methods.
 func (s *Store) Shop(ctx context.Context, slug string) (claim.Shop, error) {
-	shops, err := s.shops(ctx, "read shop "+slug, slug)
+	shop, err := s.shop(ctx, slug)
+	if err != nil {
+		return claim.Shop{}, err
+	}
+	counts, err := s.counts(ctx, `WHERE shop = $1`, slug)
+	shop.Counts = counts[slug]
+	return shop, err
+}
+
+// Shops lists the shops by their slugs.
+func (s *Store) Shops(ctx context.Context) ([]claim.Shop, error) {
+	shops, err := s.shopsWhere(ctx, "list shops", `TRUE`)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := s.counts(ctx, ``)
+	for i := range shops {
+		shops[i].Counts = counts[shops[i].Slug]
+	}
+	return shops, err
+}
+
+// shop reads a shop without the counts of its claims.
+func (s *Store) shop(ctx context.Context, slug string) (claim.Shop, error) {
+	shops, err := s.shopsWhere(ctx, "read shop "+slug, `s.slug = $1`, slug)
 	if err == nil && len(shops) == 0 {
 		err = shopNotFound(slug)
 	}
@@ -53,28 +77,26 @@ func (s *Store) Shop(ctx context.Context, slug string) (claim.Shop, error) {
 	return shops[0], nil
 }
 
-// Shops lists the shops by their slugs.
-func (s *Store) Shops(ctx context.Context) ([]claim.Shop, error) {
-	return s.shops(ctx, "list shops", "")
-}
-
-// shops reads the shop of a slug, or all for an empty one.
-func (s *Store) shops(ctx context.Context, doing, slug string) ([]claim.Shop, error) {
+func (s *Store) shopsWhere(ctx context.Context, doing, where string, args ...any) ([]claim.Shop, error) {
 	var shops []claim.Shop
 	err := s.read(ctx, doing, func(db *sql.DB) error {
 		shops = nil
-		err := each(ctx, db, func(scan func(...any) error) error {
+		return each(ctx, db, func(scan func(...any) error) error {
 			shop, err := scanShop(scan)
 			shops = append(shops, shop)
 			return err
 		}, `SELECT s.slug, s.name, s.feature, s.enabled, s.paused, s.created_at, s.updated_at, n.id, `+connectionColumns+`
-			FROM shops s LEFT JOIN connections n ON n.id = s.connection_id
-			WHERE s.deleted_at = 0 AND ($1 = '' OR s.slug = $1) ORDER BY s.slug`, slug)
-		if err != nil {
-			return err
-		}
-		counts := map[string]map[claim.State]int{}
-		err = each(ctx, db, func(scan func(...any) error) error {
+			FROM shops s LEFT JOIN connections n ON n.id = s.connection_id WHERE s.deleted_at = 0 AND `+where+` ORDER BY s.slug`, args...)
+	})
+	return shops, err
+}
+
+// counts says how many claims shops have in each state.
+func (s *Store) counts(ctx context.Context, where string, args ...any) (map[string]map[claim.State]int, error) {
+	var counts map[string]map[claim.State]int
+	err := s.read(ctx, "count claims", func(db *sql.DB) error {
+		counts = map[string]map[claim.State]int{}
+		return each(ctx, db, func(scan func(...any) error) error {
 			var shop string
 			var state claim.State
 			var n int
@@ -86,13 +108,9 @@ func (s *Store) shops(ctx context.Context, doing, slug string) ([]claim.Shop, er
 			}
 			counts[shop][state] = n
 			return nil
-		}, `SELECT shop, state, COUNT(*) FROM claims WHERE ($1 = '' OR shop = $1) GROUP BY shop, state`, slug)
-		for i := range shops {
-			shops[i].Counts = counts[shops[i].Slug]
-		}
-		return err
+		}, `SELECT shop, state, COUNT(*) FROM claims `+where+` GROUP BY shop, state`, args...)
 	})
-	return shops, err
+	return counts, err
 }
 
 func scanShop(scan func(dest ...any) error) (claim.Shop, error) {

@@ -183,10 +183,10 @@ func TestSettingsInherit(t *testing.T) {
 		require.EqualValues(t, 2, version(t, s, "other"))
 
 		for _, shop := range []string{"", "acme"} {
-			_, err = s.SaveSettings(ctx, shop, json.RawMessage(`{"tga":"x"}`))
-			require.ErrorAs(t, err, new(*claim.InvalidError))
-			_, err = s.SaveSettings(ctx, shop, json.RawMessage(`[]`))
-			require.ErrorAs(t, err, new(*claim.InvalidError))
+			for _, wrong := range []string{`{"tga":"x"}`, `[]`, `null`, `"x"`, `{`} {
+				_, err = s.SaveSettings(ctx, shop, json.RawMessage(wrong))
+				require.ErrorAs(t, err, new(*claim.InvalidError), wrong)
+			}
 		}
 		require.EqualValues(t, 3, version(t, s, "acme"))
 
