@@ -52,7 +52,7 @@ func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { retu
 
 func newEmail() dixa.NewConversation {
 	return dixa.NewConversation{
-		Type:               dixa.KindEmail,
+		Type:               dixa.NewEmail,
 		RequesterID:        userID,
 		EmailIntegrationID: "shop@email.dixa.io",
 		Subject:            "Order 10001",
@@ -212,7 +212,7 @@ func TestUnusableInputIsUnsent(t *testing.T) {
 		require.ErrorIs(t, err, dixa.ErrInvalidArgument, name)
 		require.Equal(t, dixa.Unsent, dixa.OutcomeOf(err), name)
 	}
-	_, err := client.Conversations.Create(t.Context(), dixa.NewConversation{Type: dixa.KindEmail})
+	_, err := client.Conversations.Create(t.Context(), dixa.NewConversation{Type: dixa.NewEmail})
 	require.ErrorIs(t, err, dixa.ErrInvalidArgument)
 	for _, err := range client.EndUsers.List(t.Context(), dixa.EndUserFilter{Email: "a@example.org", Phone: "+4511223344"}) {
 		require.ErrorIs(t, err, dixa.ErrInvalidArgument)

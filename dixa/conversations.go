@@ -158,11 +158,11 @@ type BrowserInfo struct {
 
 // Kinds of conversation that can be created.
 const (
-	KindCallback    = "Callback"
-	KindChat        = "Chat"
-	KindContactForm = "ContactForm"
-	KindEmail       = "Email"
-	KindSms         = "Sms"
+	NewCallback    = "Callback"
+	NewChat        = "Chat"
+	NewContactForm = "ContactForm"
+	NewEmail       = "Email"
+	NewSms         = "Sms"
 )
 
 // NewConversation is a conversation to create. Type decides which fields
@@ -196,7 +196,7 @@ func (n NewConversation) check() error {
 	if n.Type == "" || n.RequesterID == "" {
 		return fmt.Errorf("%w: a conversation needs a Type and a RequesterID", ErrInvalidArgument)
 	}
-	if n.Type == KindCallback {
+	if n.Type == NewCallback {
 		return nil
 	}
 	return n.Message.check()

@@ -53,7 +53,7 @@ func Example() {
 	}
 
 	id, err := client.Conversations.Create(ctx, dixa.NewConversation{
-		Type:               dixa.KindEmail,
+		Type:               dixa.NewEmail,
 		RequesterID:        customer.ID,
 		EmailIntegrationID: "shop@email.dixa.io",
 		Subject:            "Order 10001",

@@ -164,6 +164,15 @@ func TestErrorsCarryNoPersonalData(t *testing.T) {
 	failure := requireFailure(t, write(t.Context(), client))
 	require.Equal(t, "no user [[e-mail]], tel [phone], token [token]", failure.Message)
 
+	long, _ := newServer(t, answer(400, `{"message":"`+strings.Repeat("é", 9000)+`"}`))
+	failure = requireFailure(t, write(t.Context(), newClient(t, long)))
+	require.Equal(t, strings.Repeat("é", 500)+"…", failure.Message)
+
+	// A token as short as a letter must not garble what Dixa says.
+	short, err := dixa.New("e", dixa.WithBaseURL(baseURL))
+	require.NoError(t, err)
+	require.Contains(t, requireFailure(t, write(t.Context(), short)).Message, "no user")
+
 	// Without an answer net/http names the URL, which has the filter in it.
 	gone := newClient(t, "http://127.0.0.1:1/v1/")
 	for _, err := range gone.EndUsers.List(t.Context(), dixa.EndUserFilter{Email: "kim@example.org"}) {

@@ -55,6 +55,12 @@ func TestPhoneNumbersMayBeNumbers(t *testing.T) {
 	require.Equal(t, "4511223355", a.To[0].Phone)
 }
 
+func TestContactEndpointID(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "shop@email.dixa.io", (&dixa.ContactEndpoint{Address: "shop@email.dixa.io"}).ID())
+	require.Equal(t, "+4589000000", (&dixa.ContactEndpoint{Number: "+4589000000"}).ID())
+}
+
 func TestMessageText(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{

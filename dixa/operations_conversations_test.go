@@ -27,7 +27,7 @@ func conversationCases() []operationCase {
 			name: "Conversations.Create",
 			call: func(ctx context.Context, c *dixa.Client) (any, error) {
 				return c.Conversations.Create(ctx, dixa.NewConversation{
-					Type: dixa.KindEmail, RequesterID: userID, EmailIntegrationID: "shop@email.dixa.io",
+					Type: dixa.NewEmail, RequesterID: userID, EmailIntegrationID: "shop@email.dixa.io",
 					Subject: "Order 10001", Language: "en",
 					Message: dixa.MessageInput{
 						Type: dixa.Inbound, Content: dixa.HTMLContent("<p>It broke.</p>"), ExternalID: "shop/claim/open",
@@ -45,7 +45,7 @@ func conversationCases() []operationCase {
 			name: "Conversations.Create",
 			call: func(ctx context.Context, c *dixa.Client) (any, error) {
 				return c.Conversations.Create(ctx, dixa.NewConversation{
-					Type: dixa.KindContactForm, RequesterID: userID, EmailIntegrationID: "shop@email.dixa.io", Subject: "Order 10001",
+					Type: dixa.NewContactForm, RequesterID: userID, EmailIntegrationID: "shop@email.dixa.io", Subject: "Order 10001",
 					Message: dixa.MessageInput{Type: dixa.Outbound, AgentID: agentID, Content: dixa.TextContent("Hello")},
 				})
 			},
@@ -58,7 +58,7 @@ func conversationCases() []operationCase {
 			name: "Conversations.Create",
 			call: func(ctx context.Context, c *dixa.Client) (any, error) {
 				return c.Conversations.Create(ctx, dixa.NewConversation{
-					Type: dixa.KindCallback, RequesterID: userID, Direction: dixa.Inbound, ContactEndpointID: "+4589000000", QueueID: queueID,
+					Type: dixa.NewCallback, RequesterID: userID, Direction: dixa.Inbound, ContactEndpointID: "+4589000000", QueueID: queueID,
 				})
 			},
 			method: http.MethodPost, path: "/conversations", status: http.StatusCreated,
@@ -69,7 +69,7 @@ func conversationCases() []operationCase {
 			name: "Conversations.Create",
 			call: func(ctx context.Context, c *dixa.Client) (any, error) {
 				return c.Conversations.Create(ctx, dixa.NewConversation{
-					Type: dixa.KindChat, RequesterID: userID, WidgetID: hookID,
+					Type: dixa.NewChat, RequesterID: userID, WidgetID: hookID,
 					BrowserInfo: &dixa.BrowserInfo{Name: "Firefox"},
 					Message:     dixa.MessageInput{Type: dixa.Inbound, Content: dixa.TextContent("Hi")},
 				})
