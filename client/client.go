@@ -24,6 +24,10 @@ const (
 	maxReplyBytes = 64 << 20
 )
 
+// ErrNoAnswer is wrapped by the errors of calls that no usable answer came to:
+// the service may or may not have done what was asked.
+var ErrNoAnswer = errors.New("no answer came")
+
 // Client calls the HTTP API of `starter serve`. Make one with [New]. It is safe
 // for concurrent use.
 type Client struct {
@@ -169,12 +173,12 @@ func (c *Client) once(ctx context.Context, k call, body []byte) (*answer, error)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("claimflow: %s %s: %w; is the service running at %s?", k.method, k.route(), withoutURL(err), c.base.Redacted())
+		return nil, fmt.Errorf("claimflow: %s %s: %w: %w; is the service running at %s?", k.method, k.route(), ErrNoAnswer, withoutURL(err), c.base.Redacted())
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("claimflow: %s %s: read the reply: %w", k.method, k.route(), err)
+		return nil, fmt.Errorf("claimflow: %s %s: %w: the reply broke off: %w", k.method, k.route(), ErrNoAnswer, err)
 	}
 	if len(data) > maxReplyBytes {
 		return nil, fmt.Errorf("claimflow: %s %s: the reply is larger than %d bytes; ask for less at once", k.method, k.route(), maxReplyBytes)

@@ -29,7 +29,8 @@ type Template struct {
 	Scope    string `json:"scope" enum:"shop,platform,built-in"`
 	Key      string `json:"reason" doc:"The reason or flow that it is for."`
 	Language string `json:"language"`
-	// Source is the template itself; lists leave it out.
+	// Source is the template: in a list as it was saved, without it for built-in
+	// ones; read alone, together with what it leaves to the layers beneath.
 	Source    *TemplateSource `json:"template,omitempty"`
 	UpdatedAt time.Time       `json:"updated_at,omitzero"`
 }
@@ -59,8 +60,8 @@ type Ticket struct {
 	Note     string   `json:"note,omitempty"`
 }
 
-// Templates lists the templates that a shop has or inherits; an empty shop lists
-// those of the platform.
+// Templates lists the templates that a shop has or inherits, the shop's own
+// first; an empty shop lists those of the platform.
 func (c *Client) Templates(ctx context.Context, shop string) ([]Template, error) {
 	var out TemplateList
 	err := c.do(ctx, call{method: http.MethodGet, path: templatePath(shop)}, &out)

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -13,17 +12,6 @@ import (
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/store"
 )
-
-func reported(r *onboarding.Report, err error) (*body[client.Report], error) {
-	if err != nil {
-		return nil, err
-	}
-	out := client.Report{OK: r.OK(), ConversationID: r.ConversationID, Checks: make([]client.Check, 0, len(r.Checks))}
-	for _, c := range r.Checks {
-		out.Checks = append(out.Checks, client.Check{Name: c.Name, Result: string(c.Result), Detail: c.Detail})
-	}
-	return &body[client.Report]{Body: out}, nil
-}
 
 func (a *api) getPlatformSettings(ctx context.Context, _ *struct{}) (*body[client.PlatformSettings], error) {
 	own, _, err := a.store.PlatformSettings(ctx)
@@ -110,38 +98,4 @@ func (a *api) auditLog(ctx context.Context, in *auditInput) (*body[client.AuditP
 		out = append(out, client.AuditEntry(e))
 	}
 	return ok(client.AuditPage{Entries: out, Next: next}, err)
-}
-
-// health is the body of /healthz and /readyz.
-type health struct {
-	Status   string `json:"status"`
-	Store    string `json:"store,omitempty"`
-	Temporal string `json:"temporal,omitempty"`
-}
-
-// alive answers as long as the process serves at all.
-func (a *api) alive(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, health{Status: "ok"})
-}
-
-// ready is 503 while claims cannot be taken, which is while the store is down.
-// With Temporal down claims are taken and wait, so it is said but changes
-// nothing: a balancer must not turn claims away for it.
-func (a *api) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
-	defer cancel()
-	h, status := health{Status: "ready", Store: "reachable"}, http.StatusOK
-	if a.temporal != nil {
-		h.Temporal = "reachable"
-		if err := a.temporal(ctx); err != nil {
-			h.Status, h.Temporal = "degraded", "unreachable: claims are taken and wait"
-			note(r.Context(), err)
-		}
-	}
-	if err := a.store.Ping(ctx); err != nil {
-		h.Status, h.Store, status = "unavailable", "unreachable", http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", retryAfter)
-		note(r.Context(), err)
-	}
-	writeJSON(w, status, h)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -171,4 +172,15 @@ func (a *api) test(ctx context.Context, in *testInput) (*body[client.Report], er
 		changed(ctx, "conversation_id", number(report.ConversationID))
 	}
 	return reported(report, err)
+}
+
+func reported(r *onboarding.Report, err error) (*body[client.Report], error) {
+	if err != nil {
+		return nil, err
+	}
+	out := client.Report{OK: r.OK(), ConversationID: r.ConversationID, Checks: make([]client.Check, 0, len(r.Checks))}
+	for _, c := range r.Checks {
+		out.Checks = append(out.Checks, client.Check{Name: c.Name, Result: string(c.Result), Detail: c.Detail})
+	}
+	return &body[client.Report]{Body: out}, nil
 }

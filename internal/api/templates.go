@@ -70,7 +70,12 @@ func (a *api) listTemplates(ctx context.Context, shop string, _ *struct{}) (*bod
 	}
 	out := []client.Template{}
 	for _, t := range stored {
-		out = append(out, client.Template{Scope: t.Scope, Key: t.Key, Language: t.Language, UpdatedAt: t.UpdatedAt})
+		source, err := templates.ParseSource(t.Doc)
+		if err != nil {
+			return nil, err
+		}
+		own := client.TemplateSource(source)
+		out = append(out, client.Template{Scope: t.Scope, Key: t.Key, Language: t.Language, Source: &own, UpdatedAt: t.UpdatedAt})
 	}
 	slices.SortStableFunc(out, func(x, y client.Template) int { return -cmp.Compare(x.Scope, y.Scope) }) // the shop's first
 	for _, lang := range templates.DefaultLanguages() {

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// health is the body of /healthz and /readyz.
+type health struct {
+	Status   string `json:"status"`
+	Store    string `json:"store,omitempty"`
+	Temporal string `json:"temporal,omitempty"`
+}
+
+// alive answers as long as the process serves at all.
+func (a *api) alive(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, health{Status: "ok"})
+}
+
+// ready is 503 while claims cannot be taken, which is while the store is down.
+// With Temporal down claims are taken and wait, so it is said but changes
+// nothing: a balancer must not turn claims away for it.
+func (a *api) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+	defer cancel()
+	h, status := health{Status: "ready", Store: "reachable"}, http.StatusOK
+	if a.temporal != nil {
+		h.Temporal = "reachable"
+		if err := a.temporal(ctx); err != nil {
+			h.Status, h.Temporal = "degraded", "unreachable: claims are taken and wait"
+			note(r.Context(), err)
+		}
+	}
+	if err := a.store.Ping(ctx); err != nil {
+		h.Status, h.Store, status = "unavailable", "unreachable", http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", retryAfter)
+		note(r.Context(), err)
+	}
+	writeJSON(w, status, h)
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the caller may be gone
+}

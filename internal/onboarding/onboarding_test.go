@@ -1,0 +1,316 @@
+package onboarding_test
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/store"
+)
+
+const (
+	token = "dixa-token-of-the-demo-shop-4f2a"
+	shop  = "acme"
+)
+
+// bench is a shop on a real store and an emulated Dixa.
+type bench struct {
+	t       *testing.T
+	store   *store.Store
+	dixa    *emulator.Server
+	server  *httptest.Server
+	service *onboarding.Service
+}
+
+func newBench(t *testing.T, o emulator.Options) *bench {
+	t.Helper()
+	text, err := seal.Generate()
+	require.NoError(t, err)
+	keys, err := seal.Parse(text)
+	require.NoError(t, err)
+	b := &bench{t: t}
+	b.store, err = store.Open(t.Context(), "sqlite::memory:", keys)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = b.store.Close() })
+	_, err = b.store.CreateShop(t.Context(), store.NewShop{Slug: shop, Name: "Acme", Feature: true})
+	require.NoError(t, err)
+	o.Token = token
+	b.dixa = emulator.New(o)
+	b.server = httptest.NewServer(b.dixa)
+	t.Cleanup(func() { b.server.Close(); b.dixa.Close() })
+	b.service = b.at(b.server.URL + "/v1/")
+	return b
+}
+
+// at is the service with a Dixa at another address.
+func (b *bench) at(address string) *onboarding.Service {
+	return onboarding.New(onboarding.Options{
+		Store: b.store, Dixa: connection.New(b.store, connection.Options{BaseURL: address}), AutoReplyWait: -1,
+	})
+}
+
+func (b *bench) connect() {
+	b.t.Helper()
+	_, err := b.service.Connect(b.t.Context(), shop, token)
+	require.NoError(b.t, err)
+}
+
+func (b *bench) settings(patch string) {
+	b.t.Helper()
+	_, err := b.service.ChangeSettings(b.t.Context(), shop, json.RawMessage(patch))
+	require.NoError(b.t, err)
+}
+
+func (b *bench) ready() {
+	b.t.Helper()
+	b.connect()
+	b.settings(`{"email_integration_id": "` + emulator.SeedMailbox + `"}`)
+}
+
+// unconnected asserts that nothing was saved.
+func (b *bench) unconnected() {
+	b.t.Helper()
+	s, err := b.store.Shop(b.t.Context(), shop)
+	require.NoError(b.t, err)
+	require.Nil(b.t, s.Connection, "nothing was saved")
+}
+
+func refused(t *testing.T, err error, kind onboarding.Kind) *onboarding.Refusal {
+	t.Helper()
+	var r *onboarding.Refusal
+	require.ErrorAs(t, err, &r)
+	require.Equal(t, kind, r.Kind, r.Words)
+	require.NotContains(t, r.Words, token)
+	return r
+}
+
+func TestConnect(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	c, err := b.service.Connect(t.Context(), shop, token)
+	require.NoError(t, err)
+	require.Equal(t, emulator.SeedOrganization, c.OrganizationID)
+	require.Equal(t, "Demo Shop", c.OrganizationName)
+	require.Equal(t, claim.ConnectionActive, c.State)
+	require.Equal(t, "dx_…4f2a", c.TokenPreview)
+	_, err = b.service.Connect(t.Context(), "nobody", token)
+	require.ErrorIs(t, err, store.ErrNotFound)
+}
+
+func TestTokenWithSpacesAroundIt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	for given, words := range map[string]string{
+		" " + token:       "it has space before or after it; paste the token alone; nothing was saved",
+		token + "\n":      "it has space before or after it; paste the token alone; nothing was saved",
+		"Bearer " + token: "it has a space inside; paste the token alone, without a word such as Bearer; nothing was saved",
+		"":                "it is empty",
+	} {
+		_, err := b.service.Connect(t.Context(), shop, given)
+		require.Contains(t, refused(t, err, onboarding.TokenMalformed).Words, words)
+	}
+	require.Zero(t, b.dixa.Stats().Requests, "Dixa is not asked")
+	b.unconnected()
+}
+
+func TestWrongOrRevokedToken(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	b.dixa.Revoke(token)
+	_, err := b.service.Connect(t.Context(), shop, token)
+	r := refused(t, err, onboarding.TokenRefused)
+	require.Equal(t, `Dixa refuses this token (401): it is wrong, revoked or not one of the Dixa API; nothing was saved. An administrator makes a new one in Dixa under Settings > Integrations > API Tokens, version "Dixa API".`, r.Words)
+	b.unconnected()
+}
+
+func TestTokenOfAnotherOrganization(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	b.connect()
+	other := emulator.New(emulator.Options{
+		Token: token + "-2", OrganizationID: "11111111-2222-4333-8444-555555555555", OrganizationName: "Rival",
+	})
+	server := httptest.NewServer(other)
+	t.Cleanup(func() { server.Close(); other.Close() })
+
+	_, err := b.at(server.URL+"/v1/").Connect(t.Context(), shop, token+"-2")
+	r := refused(t, err, onboarding.OtherOrganization)
+	require.Equal(t, "The token is of the Dixa organisation 11111111-2222-4333-8444-555555555555 (Rival), but the shop is connected to "+
+		emulator.SeedOrganization+"; nothing was saved. Use a token of "+emulator.SeedOrganization+
+		". A shop that moves to another Dixa is a new shop here.", r.Words)
+	s, err := b.store.Shop(t.Context(), shop)
+	require.NoError(t, err)
+	require.Equal(t, emulator.SeedOrganization, s.Connection.OrganizationID)
+}
+
+func TestUnreachableDixa(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	for name, tt := range map[string]struct {
+		fault emulator.Fault
+		words string
+	}{
+		"the connection drops": {emulator.Fault{Kind: emulator.FaultDropBefore}, "Dixa could not be reached"},
+		"a server error":       {emulator.Fault{Kind: emulator.FaultStatus, Status: 503}, "Dixa is in trouble (status 503)"},
+		"garbage":              {emulator.Fault{Kind: emulator.FaultGarbage}, "the reply is not one of Dixa (status 200)"},
+		"a reply cut short":    {emulator.Fault{Kind: emulator.FaultTruncate}, "the reply is not one of Dixa (status 200)"},
+		"the limit":            {emulator.Fault{Kind: emulator.FaultStatus, Status: 429}, "request limit is used up"},
+	} {
+		b.dixa.ClearFaults()
+		tt.fault.Operation = "GET /organization"
+		b.dixa.Inject(tt.fault)
+		_, err := b.service.Connect(t.Context(), shop, token)
+		r := refused(t, err, onboarding.Unreachable)
+		require.Contains(t, r.Words, tt.words, name)
+		require.Contains(t, r.Words, "The token could not be checked, so nothing was saved", name)
+		b.unconnected()
+	}
+	b.server.Close()
+	_, err := b.service.Connect(t.Context(), shop, token)
+	require.Contains(t, refused(t, err, onboarding.Unreachable).Words, "Dixa could not be reached. Try again when Dixa answers at "+b.server.URL)
+}
+
+func TestAddressThatIsNoDixa(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	_, err := b.at(b.server.URL+"/elsewhere/").Connect(t.Context(), shop, token)
+	require.Contains(t, refused(t, err, onboarding.Unreachable).Words, "is no Dixa API (status 404)")
+}
+
+func TestOrganizationThatDixaDoesNotName(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{Switches: emulator.Switches{OrganizationAbsent: true}})
+	c, err := b.service.Connect(t.Context(), shop, token)
+	require.NoError(t, err)
+	require.Empty(t, c.OrganizationID)
+	require.Equal(t, claim.ConnectionActive, c.State)
+
+	b.dixa.Revoke(token)
+	_, err = b.service.Connect(t.Context(), shop, token)
+	refused(t, err, onboarding.TokenRefused)
+}
+
+func TestSettingsThatNameWhatIsNotInDixa(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	b.connect()
+	const nobody = "99999999-9999-4999-8999-999999999999"
+	for name, tt := range map[string]struct{ patch, field, words string }{
+		"a mailbox that is no contact endpoint": {
+			`{"email_integration_id": "support@acme.example"}`, "email_integration_id",
+			"is no contact endpoint of this Dixa, which has " + emulator.SeedMailbox + ", " + emulator.SeedReturnsMailbox,
+		},
+		"an agent id that is no agent": {
+			`{"default_agent_id": "` + nobody + `"}`, "default_agent_id", "is no agent of this Dixa",
+		},
+		"a queue that does not exist": {
+			`{"default_queue_id": "` + nobody + `"}`, "default_queue_id",
+			"is no queue of this Dixa, which has Support (" + emulator.SeedQueueSupport + "), Claims (" + emulator.SeedQueueClaims + ")",
+		},
+		"an attribute that does not exist": {
+			`{"claim_id_attribute": "` + nobody + `"}`, "claim_id_attribute",
+			"is no custom attribute of this Dixa, whose texts for conversations are Claim id (" + emulator.SeedAttrClaimID + "), Order number (" + emulator.SeedAttrOrderNumber + ")",
+		},
+		"an attribute of contacts": {
+			`{"claim_id_attribute": "` + emulator.SeedAttrLoyalty + `"}`, "claim_id_attribute",
+			`is the attribute "Loyalty tier", which is not one of conversations`,
+		},
+		"a choice": {
+			`{"order_number_attribute": "` + emulator.SeedAttrReason + `"}`, "order_number_attribute",
+			`is the attribute "Contact reason", which is a choice and not a text`,
+		},
+		"a routing rule": {
+			`{"routing": [{"name": "r", "when": {}, "then": {"agent_id": "` + nobody + `"}}]}`, "routing[0].then.agent_id", "is no agent",
+		},
+	} {
+		_, err := b.service.ChangeSettings(t.Context(), shop, json.RawMessage(tt.patch))
+		var invalid *claim.InvalidError
+		require.ErrorAs(t, err, &invalid, name)
+		require.Len(t, invalid.Faults, 1, name)
+		require.Equal(t, tt.field, invalid.Faults[0].Field, name)
+		require.Contains(t, invalid.Faults[0].Problem, tt.words, name)
+	}
+	in, err := b.store.Integration(t.Context(), shop)
+	require.NoError(t, err)
+	require.JSONEq(t, `{}`, string(in.Own), "nothing was saved")
+
+	b.settings(`{"email_integration_id": "` + strings.ToUpper(emulator.SeedMailbox) + `", "default_agent_id": "` + emulator.SeedAgentAnna +
+		`", "claim_id_attribute": "` + emulator.SeedAttrClaimID + `"}`)
+}
+
+func TestSettingsAreCheckedOnlyWhereTheyChanged(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	b.settings(`{"email_integration_id": "later@acme.example"}`) // no token yet: looked up when enabled
+	b.ready()
+	b.server.Close()
+	b.settings(`{"default_language": "de"}`)
+	_, err := b.service.ChangeSettings(t.Context(), shop, json.RawMessage(`{"default_agent_id": "`+emulator.SeedAgentAnna+`"}`))
+	require.Contains(t, refused(t, err, onboarding.Unreachable).Words, "so nothing was changed")
+}
+
+func TestEnableWaitsForALiveContactEndpoint(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	ctx := t.Context()
+	enabled := func() bool {
+		s, err := b.store.Shop(ctx, shop)
+		require.NoError(t, err)
+		return s.Enabled
+	}
+
+	require.Contains(t, refused(t, b.service.Enable(ctx, shop), onboarding.NotConnected).Words, "The shop has no Dixa token")
+	b.connect()
+	r := refused(t, b.service.Enable(ctx, shop), onboarding.NotReady)
+	require.Equal(t, "No contact endpoint is saved, so there is no mailbox to open conversations in. Save email_integration_id first; this Dixa has "+
+		emulator.SeedMailbox+", "+emulator.SeedReturnsMailbox+".", r.Words)
+
+	// A mailbox that was live when it was saved and is gone now.
+	_, err := b.store.SaveSettings(ctx, shop, json.RawMessage(`{"email_integration_id": "gone@demo.email.dixa.io"}`))
+	require.NoError(t, err)
+	r = refused(t, b.service.Enable(ctx, shop), onboarding.NotReady)
+	require.Equal(t, "email_integration_id", r.Faults[0].Field)
+	require.Contains(t, r.Faults[0].Problem, "is no contact endpoint of this Dixa")
+
+	b.settings(`{"email_integration_id": "` + emulator.SeedMailbox + `"}`)
+	off, on := false, true
+	_, err = b.store.PatchShop(ctx, shop, store.ShopPatch{Feature: &off})
+	require.NoError(t, err)
+	refused(t, b.service.Enable(ctx, shop), onboarding.FeatureOff)
+	_, err = b.store.PatchShop(ctx, shop, store.ShopPatch{Feature: &on})
+	require.NoError(t, err)
+
+	b.dixa.Revoke(token)
+	require.Contains(t, refused(t, b.service.Enable(ctx, shop), onboarding.NotConnected).Words, "Dixa refuses the shop's token (401)")
+	b.dixa.AddToken(token)
+	require.False(t, enabled())
+	require.NoError(t, b.service.Enable(ctx, shop))
+	require.True(t, enabled())
+	require.NoError(t, b.service.Disable(ctx, shop))
+	require.False(t, enabled())
+}
+
+func TestConnectionThatNeedsAToken(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	b.ready()
+	s, err := b.store.Shop(t.Context(), shop)
+	require.NoError(t, err)
+	_, hash, err := b.store.Token(t.Context(), s.Connection.ID)
+	require.NoError(t, err)
+	_, err = b.store.MarkNeedsToken(t.Context(), s.Connection.ID, hash)
+	require.NoError(t, err)
+	r := refused(t, b.service.Enable(t.Context(), shop), onboarding.NotConnected)
+	require.Equal(t, "Dixa refused the shop's token dx_…4f2a. Save a new one with `starter shop connect acme`.", r.Words)
+	report, err := b.service.Validate(t.Context(), shop)
+	require.NoError(t, err)
+	require.False(t, report.OK())
+}

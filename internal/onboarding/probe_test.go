@@ -1,0 +1,159 @@
+package onboarding_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/onboarding"
+)
+
+func row(t *testing.T, r *onboarding.Report, name string) onboarding.Check {
+	t.Helper()
+	for _, c := range r.Checks {
+		if c.Name == name {
+			require.NotEmpty(t, c.Detail, name)
+			return c
+		}
+	}
+	require.Failf(t, "no such check", "%s in %+v", name, r.Checks)
+	return onboarding.Check{}
+}
+
+func TestValidateOnlyReads(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	b.ready()
+	b.settings(`{"default_agent_id": "` + emulator.SeedAgentAnna + `", "default_queue_id": "` + emulator.SeedQueueClaims + `"}`)
+	report, err := b.service.Validate(t.Context(), shop)
+	require.NoError(t, err)
+	require.True(t, report.OK(), "%+v", report.Checks)
+	require.Contains(t, row(t, report, "token").Detail, "(Demo Shop)")
+	require.Equal(t, onboarding.OK, row(t, report, "contact endpoint").Result)
+	require.Equal(t, onboarding.OK, row(t, report, "default_agent_id").Result)
+	for operation := range b.dixa.Stats().ByOperation {
+		require.Regexp(t, "^GET ", operation)
+	}
+}
+
+func TestValidateSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	report, err := b.service.Validate(t.Context(), shop)
+	require.NoError(t, err)
+	require.Equal(t, onboarding.Failed, row(t, report, "token").Result)
+	require.Equal(t, onboarding.Skipped, row(t, report, "contact endpoint").Result)
+
+	b.connect()
+	report, err = b.service.Validate(t.Context(), shop)
+	require.NoError(t, err)
+	require.Contains(t, row(t, report, "contact endpoint").Detail, "none is saved")
+
+	b.settings(`{"email_integration_id": "` + emulator.SeedMailbox + `", "default_agent_id": "` + emulator.SeedAgentAnna + `"}`)
+	b.dixa.Inject(emulator.Fault{Operation: "GET /agents/{agentId}", Kind: emulator.FaultStatus, Status: 404})
+	b.dixa.Inject(emulator.Fault{Operation: "GET /tags", Kind: emulator.FaultStatus, Status: 500})
+	report, err = b.service.Validate(t.Context(), shop)
+	require.NoError(t, err)
+	require.Contains(t, row(t, report, "default_agent_id").Detail, "is no agent")
+	require.Contains(t, row(t, report, "read tags").Detail, "Dixa is in trouble (status 500)")
+
+	b.dixa.Revoke(token)
+	report, err = b.service.Validate(t.Context(), shop)
+	require.NoError(t, err)
+	require.Contains(t, row(t, report, "token").Detail, "Dixa refuses the token dx_…4f2a (401)")
+	require.False(t, report.OK())
+}
+
+func TestTestOpensTagsNotesAndCloses(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	b.ready()
+	report, err := b.service.Test(t.Context(), shop, "tester@example.org")
+	require.NoError(t, err)
+	require.True(t, report.OK(), "%+v", report.Checks)
+	require.Contains(t, row(t, report, "auto-reply").Detail, "Dixa wrote nothing by itself")
+	b.dixa.Settle()
+	state := b.dixa.State()
+	require.Len(t, state.Conversations, 1)
+	require.Equal(t, report.ConversationID, state.Conversations[0].ID)
+	require.Equal(t, "Closed", state.Conversations[0].State)
+	require.Len(t, state.EndUsers, 1)
+	tagged := false
+	for _, tag := range state.Tags {
+		tagged = tagged || tag.Name == onboarding.TestTag
+	}
+	require.True(t, tagged)
+
+	report, err = b.service.Test(t.Context(), shop, "tester@example.org")
+	require.NoError(t, err)
+	require.Equal(t, onboarding.Skipped, row(t, report, "create a customer").Result, "one customer, not two")
+}
+
+func TestTestFindsTheAutoReply(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{Switches: emulator.Switches{AutoReply: true}})
+	b.ready()
+	report, err := b.service.Test(t.Context(), shop, "tester@example.org")
+	require.NoError(t, err)
+	require.Contains(t, row(t, report, "auto-reply").Detail, "Dixa answers by itself")
+}
+
+func TestTestSaysWhatTheTokenMayNot(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		operation, check string
+		kind             string
+		status           int
+		words            string
+		skipped          []string
+	}{
+		"read":    {"GET /endusers", "read customers", emulator.FaultStatus, 401, "lacks the right", []string{"create a customer", "open a conversation", "close it"}},
+		"create":  {"POST /endusers", "create a customer", emulator.FaultStatus, 401, "lacks the right", []string{"open a conversation"}},
+		"open":    {"POST /conversations", "open a conversation", emulator.FaultStatus, 401, "lacks the right", []string{"tag it", "write a note", "auto-reply", "close it"}},
+		"no word": {"POST /conversations", "open a conversation", emulator.FaultDropAfter, 0, `look in Dixa for "Claimflow test"`, []string{"close it"}},
+		"tag":     {"POST /conversations/{conversationId}/tags/bulk", "tag it", emulator.FaultStatus, 401, "lacks the right", nil},
+		"note":    {"POST /conversations/{conversationId}/notes", "write a note", emulator.FaultStatus, 401, "lacks the right", nil},
+		"close":   {"PUT /conversations/{conversationId}/close", "close it", emulator.FaultStatus, 401, "lacks the right", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, emulator.Options{})
+			b.ready()
+			b.dixa.Inject(emulator.Fault{Operation: tt.operation, Kind: tt.kind, Status: tt.status})
+			report, err := b.service.Test(t.Context(), shop, "tester@example.org")
+			require.NoError(t, err)
+			require.Positive(t, b.dixa.Stats().Struck, "the fault struck")
+			require.False(t, report.OK())
+			c := row(t, report, tt.check)
+			require.Equal(t, onboarding.Failed, c.Result)
+			require.Contains(t, c.Detail, tt.words)
+			for _, s := range tt.skipped {
+				require.Equal(t, onboarding.Skipped, row(t, report, s).Result, s)
+			}
+		})
+	}
+}
+
+func TestTestWithAnAgentsAddress(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	b.ready()
+	report, err := b.service.Test(t.Context(), shop, emulator.SeedAgentAnnaEmail)
+	require.NoError(t, err)
+	require.Contains(t, row(t, report, "create a customer").Detail, "belongs to somebody who is no customer")
+}
+
+func TestTestThatCannotBeTried(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	_, err := b.service.Test(t.Context(), shop, "tester@example.org")
+	refused(t, err, onboarding.NotConnected)
+	b.connect()
+	_, err = b.service.Test(t.Context(), shop, "tester@example.org")
+	refused(t, err, onboarding.NotReady)
+	b.settings(`{"email_integration_id": "` + emulator.SeedMailbox + `", "read_only": true}`)
+	_, err = b.service.Test(t.Context(), shop, "tester@example.org")
+	require.Contains(t, refused(t, err, onboarding.ReadOnly).Words, "read-only")
+	require.Empty(t, b.dixa.State().Conversations)
+}

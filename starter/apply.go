@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimflow/claimflow/client"
+)
+
+func (a *app) applyCommand() *cobra.Command {
+	var file string
+	var dryRun, reconnect bool
+	c := &cobra.Command{
+		Use: "apply -f FILE", Short: "Make shops, settings and templates as a file says",
+		Long: `Compares a YAML file with what is there, prints what differs and then makes it so.
+Running it again changes nothing. What the file does not mention stays as it is;
+settings that it gives to a shop are all of the shop's own, so that one which is
+taken out of the file is inherited again.
+
+  platform:
+    settings: {default_language: de}
+    templates:
+      damaged: {de: {subject: "Bruch {{.Order.Number}}"}}
+  shops:
+    - slug: acme
+      name: Acme Ltd
+      dixa_feature: true
+      token_env: ACME_DIXA_TOKEN    # or token_file: acme.token
+      settings:
+        email_integration_id: support@acme.email.dixa.io
+      templates:
+        damaged: {de: {body_file: damaged.de.html}}
+      enabled: true
+      paused: false
+
+A token is never in the file. It is sent where the shop has none, where its
+preview differs, where Dixa refused it, or with --reconnect.`,
+		Example: "  starter apply -f shops.yaml --dry-run\n  starter apply -f shops.yaml",
+		Args:    arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file == "" {
+				return usage("name the file with -f")
+			}
+			wanted, err := a.readShops(file)
+			if err != nil {
+				return err
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			p := &plan{api: api, reconnect: reconnect}
+			if err := p.compare(cmd.Context(), wanted); err != nil {
+				return err
+			}
+			return a.carryOut(cmd.Context(), p, dryRun)
+		},
+	}
+	c.Flags().StringVarP(&file, "file", "f", "", "the YAML file; - for the standard input")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "only print what differs")
+	c.Flags().BoolVar(&reconnect, "reconnect", false, "send every token again")
+	return c
+}
+
+// applied is what the command reports.
+type applied struct {
+	Changes []change `json:"changes"`
+	DryRun  bool     `json:"dry_run,omitempty"`
+	Done    int      `json:"done"`
+	Failed  []string `json:"failed,omitempty"`
+}
+
+// carryOut prints the plan and does it, shop by shop: what fails for one shop
+// ends that shop's changes and not those of the others.
+func (a *app) carryOut(ctx context.Context, p *plan, dryRun bool) error {
+	if a.output == "table" {
+		p.print(a.out)
+	}
+	result := applied{Changes: p.changes, DryRun: dryRun}
+	if result.Changes == nil {
+		result.Changes = []change{}
+	}
+	var failures []error
+	broken := map[string]bool{}
+	for i := range p.changes {
+		c := &p.changes[i]
+		if dryRun || broken[c.Shop] {
+			continue
+		}
+		if err := c.do(ctx); err != nil {
+			broken[c.Shop] = true
+			err = fmt.Errorf("%s: %s: %w", c.where(), c.Text, err)
+			failures = append(failures, err)
+			result.Failed = append(result.Failed, explain(err))
+			if errors.Is(err, client.ErrNoAnswer) || ctx.Err() != nil {
+				break
+			}
+			continue
+		}
+		result.Done++
+	}
+	err := a.print(result, func(w *tabwriter.Writer) {
+		switch {
+		case len(p.changes) == 0:
+			fmt.Fprintln(w, "Nothing differs.")
+		case dryRun:
+			fmt.Fprintf(w, "%d changes; nothing was done.\n", len(p.changes))
+		default:
+			fmt.Fprintf(w, "%d of %d changes done.\n", result.Done, len(p.changes))
+		}
+	})
+	return errors.Join(append(failures, err)...)
+}

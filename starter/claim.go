@@ -1,0 +1,275 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+)
+
+func (a *app) claimCommand() *cobra.Command {
+	c := &cobra.Command{Use: "claim", Short: "Hand claims over, see what became of them, mend them"}
+	c.AddCommand(a.claimSubmit(), a.claimShow(), a.claimList(), a.claimRetry(), a.claimAbandon(), a.claimLink())
+	return c
+}
+
+func (a *app) claimSubmit() *cobra.Command {
+	var file, shop string
+	c := &cobra.Command{
+		Use: "submit -f FILE", Short: "Hand a claim over, or a list of claims",
+		Long: "Hands over the claim of a JSON file in either wire form, or every claim of a JSON list. " +
+			"The same claim again is no new one, so a broken-off command can simply be run again.",
+		Example: "  starter claim submit -f claim.json\n  starter claim submit --shop acme -f - < claims.json",
+		Args:    arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file == "" {
+				return usage("name the claim's file with -f, or -f - for the standard input")
+			}
+			data, err := a.read(file)
+			if err != nil {
+				return err
+			}
+			bodies, err := claimsOf(data)
+			if err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			var done []client.Submitted
+			for i, body := range bodies {
+				to := shop
+				if to == "" {
+					if to = shopOf(body); to == "" {
+						return usage("claim %d of %s has no shop_slug; name the shop with --shop", i+1, file)
+					}
+				}
+				s, err := api.SubmitBody(cmd.Context(), to, body)
+				if err != nil {
+					return fmt.Errorf("claim %d of %d: %w", i+1, len(bodies), err)
+				}
+				done = append(done, s)
+			}
+			var shown any = done
+			if len(done) == 1 {
+				shown = done[0]
+			}
+			return a.print(shown, func(w *tabwriter.Writer) {
+				line(w, "SHOP", "CLAIM", "NEW", "STATE", "WORKFLOW")
+				for _, s := range done {
+					line(w, s.Claim.Shop, s.Claim.ID, s.New, s.Claim.State, s.Claim.WorkflowID)
+				}
+			})
+		},
+	}
+	c.Flags().StringVarP(&file, "file", "f", "", "the claim's JSON file; - for the standard input")
+	c.Flags().StringVar(&shop, "shop", "", "the shop; missing: the claim's shop_slug")
+	return c
+}
+
+// claimsOf takes a file of one claim or of a list of claims apart.
+func claimsOf(data []byte) ([]json.RawMessage, error) {
+	if trimmed := bytes.TrimSpace(data); len(trimmed) == 0 || trimmed[0] != '[' {
+		return []json.RawMessage{data}, nil
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, fmt.Errorf("it is no JSON list of claims: %w", err)
+	}
+	return list, nil
+}
+
+func shopOf(body json.RawMessage) string {
+	var named struct {
+		Shop string `json:"shop_slug"`
+	}
+	_ = json.Unmarshal(body, &named) // the service says better what is wrong with it
+	return named.Shop
+}
+
+func (a *app) claimShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show SHOP CLAIM", Short: "Show a claim and what happened to it",
+		Example: "  starter claim show acme c-10001\n  starter claim show acme c-10001 -o json",
+		Args:    arguments("SHOP", "CLAIM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			d, err := api.Claim(cmd.Context(), claim.Ref{Shop: args[0], ID: args[1]})
+			if err != nil {
+				return err
+			}
+			return a.print(d, func(w *tabwriter.Writer) {
+				describe(w, d.Record)
+				line(w, "", "")
+				for _, t := range d.Timeline {
+					line(w, t.At, t.What, t.By)
+				}
+			})
+		},
+	}
+}
+
+// describe writes a claim as a list of what is known of it.
+func describe(w *tabwriter.Writer, r claim.Record) {
+	line(w, "Claim", r.Ref.String())
+	line(w, "State", r.State)
+	if r.Cause != "" {
+		line(w, "Cause", r.Cause)
+		line(w, "What to do", r.Advice)
+	}
+	if r.LastError != "" {
+		line(w, "Last error", r.LastError)
+	}
+	line(w, "Reason", r.Reason)
+	line(w, "Wants", r.Preference)
+	line(w, "Order", r.OrderNumber)
+	line(w, "Conversation", r.ConversationID)
+	line(w, "Organisation", r.OrganizationID)
+	line(w, "Template", r.Template)
+	line(w, "Route", r.Route)
+	line(w, "Files", fmt.Sprintf("%d attached, %d left out", r.Attached, r.LeftOut))
+	line(w, "Dixa requests", r.DixaRequests)
+	line(w, "Accepted", r.AcceptedAt)
+	line(w, "Opened", r.OpenedAt)
+	line(w, "Workflow", r.WorkflowID)
+	for _, o := range r.OtherClaims {
+		line(w, "Other claim", fmt.Sprintf("%s %s %s", o.ID, o.State, cell(o.ConversationID)))
+	}
+}
+
+func (a *app) claimList() *cobra.Command {
+	var f client.Filter
+	var state, cause, since, until string
+	var limit int
+	var asCSV bool
+	c := &cobra.Command{
+		Use: "list SHOP", Short: "List a shop's claims, newest first",
+		Example: "  starter claim list acme --state needs_attention\n  starter claim list acme --since 24h\n  starter claim list acme --csv > claims.csv",
+		Args:    arguments("SHOP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			now := time.Now()
+			if f.Since, err = instant("since", since, now); err != nil {
+				return err
+			}
+			if f.Until, err = instant("until", until, now); err != nil {
+				return err
+			}
+			f.State, f.Cause = claim.State(state), claim.Cause(cause)
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			if asCSV {
+				data, err := api.ClaimsCSV(cmd.Context(), args[0], f)
+				if err != nil {
+					return err
+				}
+				_, err = a.out.Write(data)
+				return err
+			}
+			records := []claim.Record{}
+			f.PageSize = min(limit, 500)
+			for r, err := range api.Claims(cmd.Context(), args[0], f) {
+				if err != nil {
+					return err
+				}
+				if len(records) == limit {
+					fmt.Fprintf(a.err, "there are more than %d; --limit shows more, --csv all\n", limit)
+					break
+				}
+				records = append(records, r)
+			}
+			return a.print(records, func(w *tabwriter.Writer) {
+				line(w, "CLAIM", "STATE", "CAUSE", "REASON", "ORDER", "CONVERSATION", "ACCEPTED")
+				for _, r := range records {
+					line(w, r.ID, r.State, r.Cause, r.Reason, r.OrderNumber, r.ConversationID, r.AcceptedAt)
+				}
+			})
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&state, "state", "", "only claims in this state")
+	flags.StringVar(&cause, "cause", "", "only claims parked for this cause")
+	flags.StringVar(&f.Reason, "reason", "", "only claims of this reason")
+	flags.StringVar(&f.OrderNumber, "order", "", "only claims of this order number")
+	flags.Int64Var(&f.ConversationID, "conversation", 0, "only the claim of this conversation")
+	flags.StringVar(&since, "since", "", "only claims accepted since then: a time, or how long ago")
+	flags.StringVar(&until, "until", "", "only claims accepted before then")
+	flags.IntVar(&limit, "limit", 50, "how many to show")
+	flags.BoolVar(&asCSV, "csv", false, "every claim that matches, as CSV")
+	return c
+}
+
+func (a *app) claimRetry() *cobra.Command {
+	var anyway bool
+	c := a.claimOperation("retry SHOP CLAIM", "Take a parked, skipped or abandoned claim up again",
+		"  starter claim retry acme c-10001\n  starter claim retry acme c-10001 --create-anyway",
+		func(cmd *cobra.Command, api *client.Client, ref claim.Ref) (claim.Record, error) {
+			return api.Retry(cmd.Context(), ref, client.RetryRequest{CreateAnyway: anyway})
+		})
+	c.Flags().BoolVar(&anyway, "create-anyway", false, "open a conversation although an earlier try may have opened one: look in Dixa first")
+	return c
+}
+
+func (a *app) claimAbandon() *cobra.Command {
+	return a.claimOperation("abandon SHOP CLAIM", "Give a claim up; a conversation that it has is left alone",
+		"  starter claim abandon acme c-10001",
+		func(cmd *cobra.Command, api *client.Client, ref claim.Ref) (claim.Record, error) {
+			return api.Abandon(cmd.Context(), ref)
+		})
+}
+
+// claimOperation is a command on one claim that answers with the claim.
+func (a *app) claimOperation(use, short, example string, do func(*cobra.Command, *client.Client, claim.Ref) (claim.Record, error)) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Example: example, Args: arguments("SHOP", "CLAIM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			r, err := do(cmd, api, claim.Ref{Shop: args[0], ID: args[1]})
+			if err != nil {
+				return err
+			}
+			return a.print(r, func(w *tabwriter.Writer) { describe(w, r) })
+		},
+	}
+}
+
+func (a *app) claimLink() *cobra.Command {
+	return &cobra.Command{
+		Use: "link SHOP CLAIM CONVERSATION", Short: "Name the conversation that a claim has in Dixa",
+		Long:    "For a claim of which Dixa may have opened the conversation without saying so (outcome_unknown).",
+		Example: "  starter claim link acme c-10001 4711",
+		Args:    arguments("SHOP", "CLAIM", "CONVERSATION"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := strconv.ParseInt(strings.TrimPrefix(args[2], "#"), 10, 64)
+			if err != nil || id < 1 {
+				return usage("%q is no conversation number; Dixa shows it in the conversation's address", args[2])
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			r, err := api.Link(cmd.Context(), claim.Ref{Shop: args[0], ID: args[1]}, id)
+			if err != nil {
+				return err
+			}
+			return a.print(r, func(w *tabwriter.Writer) { describe(w, r) })
+		},
+	}
+}

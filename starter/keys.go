@@ -1,0 +1,220 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/store"
+)
+
+// actor is who the audit log names for what is done on the store itself.
+const actor = "cli"
+
+func (a *app) keyCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "key", Short: "Make, list and revoke API keys, directly in the store",
+		Long: "Works on the store of CLAIMFLOW_DATABASE_URL and CLAIMFLOW_KEYS itself, so the first key can be made before anything runs.",
+	}
+	c.AddCommand(a.keyCreate(), a.keyList(), a.keyRevoke())
+	return c
+}
+
+func (a *app) keyCreate() *cobra.Command {
+	var k store.NewKey
+	c := &cobra.Command{
+		Use: "create --name NAME", Short: "Make an API key and print it, this once",
+		Long: "The key is printed alone, so that a script can take it.\n\nScopes: claims:write submits claims, claims:read reads them, shops:write sets shops up, " +
+			"shops:read reads that, operate mends claims, admin does everything.",
+		Example: "  starter key create --name admin --scope admin\n  starter key create --name \"shop system\" --shop acme --scope claims:write,claims:read",
+		Args:    arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if k.Name == "" || len(k.Scopes) == 0 {
+				return usage("say what the key is for with --name and what it may do with --scope")
+			}
+			for _, s := range k.Scopes {
+				if !slices.Contains(client.Scopes(), s) {
+					return usage("--scope %s: the scopes are %s", s, strings.Join(client.Scopes(), ", "))
+				}
+			}
+			return a.withStore(cmd.Context(), func(s *store.Store) error {
+				key, secret, err := s.CreateKey(cmd.Context(), k)
+				if err != nil {
+					return fmt.Errorf("%w; `starter shop list` shows the shops", err)
+				}
+				err = s.Audit(cmd.Context(), store.AuditEntry{
+					Actor: actor, Action: "create-key", Shop: key.Shop, Target: key.ID,
+					Details: map[string]string{"name": key.Name, "scopes": strings.Join(key.Scopes, ", ")},
+				})
+				if err != nil {
+					return err
+				}
+				return a.print(client.CreatedKey{Key: client.Key(key), Secret: secret}, func(w *tabwriter.Writer) { fmt.Fprintln(w, secret) })
+			})
+		},
+	}
+	c.Flags().StringVar(&k.Name, "name", "", "what the key is for; the audit log shows it")
+	c.Flags().StringVar(&k.Shop, "shop", "", "the shop that the key is limited to; missing: the platform")
+	c.Flags().StringSliceVar(&k.Scopes, "scope", nil, "what it may do; may be given several times")
+	return c
+}
+
+func (a *app) keyList() *cobra.Command {
+	var shop string
+	c := &cobra.Command{
+		Use: "list", Short: "List API keys", Example: "  starter key list", Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withStore(cmd.Context(), func(s *store.Store) error {
+				keys, err := s.Keys(cmd.Context(), shop)
+				if err != nil {
+					return err
+				}
+				shown := make([]client.Key, len(keys))
+				for i, k := range keys {
+					shown[i] = client.Key(k)
+				}
+				return a.print(shown, func(w *tabwriter.Writer) {
+					line(w, "ID", "NAME", "SHOP", "SCOPES", "KEY", "MADE", "REVOKED")
+					for _, k := range shown {
+						line(w, k.ID, k.Name, k.Shop, strings.Join(k.Scopes, ","), k.Preview, k.CreatedAt, k.RevokedAt)
+					}
+				})
+			})
+		},
+	}
+	c.Flags().StringVar(&shop, "shop", "", "only keys that are limited to this shop")
+	return c
+}
+
+func (a *app) keyRevoke() *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke ID", Short: "Make an API key useless at once", Example: "  starter key revoke 4c9f…", Args: arguments("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withStore(cmd.Context(), func(s *store.Store) error {
+				if err := s.RevokeKey(cmd.Context(), args[0]); err != nil {
+					return fmt.Errorf("%w; `starter key list` shows the ids", err)
+				}
+				if err := s.Audit(cmd.Context(), store.AuditEntry{Actor: actor, Action: "revoke-key", Target: args[0]}); err != nil {
+					return err
+				}
+				return a.print(struct{}{}, func(w *tabwriter.Writer) { line(w, "revoked "+args[0]) })
+			})
+		},
+	}
+}
+
+func (a *app) keysCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "keys", Short: "Make and rotate the keys that seal what the store keeps",
+		Long: "To rotate: \"keys rotate\", give the new CLAIMFLOW_KEYS to every process, then \"keys reseal\". " +
+			"The keys are worth as much as everything that they seal: keep a copy apart from the store.",
+	}
+	c.AddCommand(a.keysNew(), a.keysRotate(), a.keysReseal())
+	return c
+}
+
+func (a *app) keysNew() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use: "new", Short: "Make keys for a new store", Example: "  starter keys new --file keys.json   # then CLAIMFLOW_KEYS=file:keys.json\n  export CLAIMFLOW_KEYS=$(starter keys new)",
+		Args: arguments(),
+		RunE: func(*cobra.Command, []string) error {
+			text, err := seal.Generate()
+			if err != nil {
+				return err
+			}
+			if file == "" {
+				fmt.Fprintln(a.out, text)
+				return nil
+			}
+			f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+			if err != nil {
+				return fmt.Errorf("write new keys: %w; keys that exist are never overwritten, see `starter keys rotate`", err)
+			}
+			if _, err := f.WriteString(text + "\n"); err != nil {
+				return fmt.Errorf("write new keys: %w", err)
+			}
+			if err := f.Close(); err != nil {
+				return fmt.Errorf("write new keys: %w", err)
+			}
+			fmt.Fprintf(a.out, "CLAIMFLOW_KEYS=file:%s\n", file)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&file, "file", "", "write them into this file, which must not exist")
+	return c
+}
+
+func (a *app) keysRotate() *cobra.Command {
+	return &cobra.Command{
+		Use: "rotate", Short: "Add a new key that seals from now on; what the old ones sealed still opens",
+		Long:    "Keys in a file (CLAIMFLOW_KEYS=file:…) are changed in the file; others are printed.",
+		Example: "  starter keys rotate", Args: arguments(),
+		RunE: func(*cobra.Command, []string) error {
+			c, err := a.config()
+			if err != nil {
+				return err
+			}
+			if c.Keys == "" {
+				return usage("CLAIMFLOW_KEYS is not set, so there is nothing to rotate; `starter keys new` makes keys")
+			}
+			text, err := seal.Rotate(c.Keys.Reveal())
+			if err != nil {
+				return fmt.Errorf("CLAIMFLOW_KEYS: %w", err)
+			}
+			file, inFile := strings.CutPrefix(c.Keys.Reveal(), "file:")
+			if !inFile {
+				fmt.Fprintln(a.out, text)
+				return nil
+			}
+			if err := replace(file, text+"\n"); err != nil {
+				return fmt.Errorf("write the rotated keys: %w; the old ones hold", err)
+			}
+			fmt.Fprintf(a.out, "%s has a new key. Give the file to every process, then run `starter keys reseal`.\n", file)
+			return nil
+		},
+	}
+}
+
+// replace puts a new content in the place of a file in one step.
+func replace(file, content string) error {
+	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already where all went well
+	if _, err := f.WriteString(content); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), file)
+}
+
+func (a *app) keysReseal() *cobra.Command {
+	return &cobra.Command{
+		Use: "reseal", Short: "Seal with the newest key what older ones sealed",
+		Long:    "Runs beside everything else and may be broken off and run again. After it the old keys are needed only for backups.",
+		Example: "  starter keys reseal", Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withStore(cmd.Context(), func(s *store.Store) error {
+				n, err := s.Reseal(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return a.print(map[string]int{"resealed": n}, func(w *tabwriter.Writer) { line(w, fmt.Sprintf("%d values sealed anew", n)) })
+			})
+		},
+	}
+}

@@ -1,0 +1,25 @@
+// Command starter is Claimflow's HTTP API (`starter serve`) and what people and
+// scripts work with: claims, shops, settings, templates and keys.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+// version is set by the build.
+var version = "development"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], &app{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ(),
+		prompts: term.IsTerminal(int(os.Stdin.Fd())),
+	})
+	stop()
+	os.Exit(code)
+}

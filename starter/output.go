@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// print prints v as JSON, or what table writes for people.
+func (a *app) print(v any, table func(w *tabwriter.Writer)) error {
+	if a.output == "json" {
+		enc := json.NewEncoder(a.out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(v)
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	table(w)
+	return w.Flush()
+}
+
+// line writes one row of a table.
+func line(w *tabwriter.Writer, cells ...any) {
+	texts := make([]string, len(cells))
+	for i, c := range cells {
+		texts[i] = cell(c)
+	}
+	fmt.Fprintln(w, strings.Join(texts, "\t"))
+}
+
+// cell is a value in words; what is missing is a dash. A control character in
+// what came from outside never reaches the terminal.
+func cell(v any) string {
+	text := ""
+	switch v := v.(type) {
+	case time.Time:
+		if !v.IsZero() {
+			text = v.Local().Format("2006-01-02 15:04:05")
+		}
+	case bool:
+		text = map[bool]string{true: "yes", false: "no"}[v]
+	case int64:
+		if v != 0 {
+			text = fmt.Sprint(v)
+		}
+	default:
+		text = fmt.Sprint(v)
+	}
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, text)
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// read reads a file, or what is piped in for "-".
+func (a *app) read(path string) ([]byte, error) {
+	if path == "-" {
+		data, err := io.ReadAll(a.in)
+		if err != nil {
+			return nil, fmt.Errorf("read the standard input: %w", err)
+		}
+		return data, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w; name a file, or - for the standard input", err)
+	}
+	return data, nil
+}
+
+// instant reads a point in time: RFC 3339, a day, or how long ago ("24h").
+func instant(name, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	if d, err := time.ParseDuration(text); err == nil && d > 0 {
+		return now.Add(-d), nil
+	}
+	return time.Time{}, usage("--%s %s: give a time such as 2026-01-31, 2026-01-31T12:00:00Z, or how long ago, such as 24h", name, text)
+}

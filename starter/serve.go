@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimflow/claimflow/internal/config"
+	"github.com/claimflow/claimflow/internal/process"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Short: "Run the HTTP API until it is stopped",
+		Long: "Takes claims also while Temporal is down; they wait in the store and start when it is back. " +
+			"Stops on an interrupt after letting requests under way finish. `starter config` lists what configures it.",
+		Example: "  starter serve\n  CLAIMFLOW_LISTEN=127.0.0.1:9000 CLAIMFLOW_DATABASE_URL=postgres://claimflow@db/claimflow starter serve",
+		Args:    arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			c, err := a.config()
+			if err != nil {
+				return err
+			}
+			parts, err := process.Open(cmd.Context(), "starter", version, c)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, parts.Close(context.WithoutCancel(cmd.Context()))) }()
+			listener, err := parts.Listen(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return parts.Serve(cmd.Context(), listener, version)
+		},
+	}
+}
+
+func (a *app) configCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "config", Short: "List every variable with what holds", Example: "  starter config\n  starter config -o json", Args: arguments(),
+		RunE: func(*cobra.Command, []string) error {
+			c, err := a.config()
+			if err != nil {
+				return err
+			}
+			if a.output == "json" {
+				return a.print(append(config.Variables(c), config.Others()...), nil)
+			}
+			return config.WriteTable(a.out, c)
+		},
+	}
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Example: "  starter version", Args: arguments(),
+		RunE: func(*cobra.Command, []string) error {
+			return a.print(map[string]string{"version": version}, func(w *tabwriter.Writer) { fmt.Fprintln(w, version) })
+		},
+	}
+}

@@ -1,0 +1,379 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+)
+
+func (a *app) shopCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "shop", Short: "Set shops up and operate them",
+		Example: "  starter shop add acme --name \"Acme Ltd\"\n  starter shop connect acme --token-file token.txt\n" +
+			"  starter shop settings acme email_integration_id=support@acme.email.dixa.io\n  starter shop enable acme",
+	}
+	c.AddCommand(
+		a.shopAdd(), a.shopList(), a.shopUpdate(), a.shopRemove(), a.shopConnect(), a.shopSettings(), a.shopValidate(), a.shopTest(),
+		a.shopSwitch("show", "Show a shop, its connection and its claims by state", (*client.Client).Shop),
+		a.shopSwitch("enable", "Let the shop's claims become conversations", (*client.Client).Enable),
+		a.shopSwitch("disable", "Let the shop's new claims be skipped", (*client.Client).Disable),
+		a.shopSwitch("pause", "Let the shop's new claims wait", (*client.Client).Pause),
+		a.shopSwitch("resume", "Let the shop's waiting claims go on", (*client.Client).Resume),
+		a.shopRetry(), a.shopOpenSkipped(),
+	)
+	return c
+}
+
+// shopSwitch is a command on one shop that answers with the shop.
+func (a *app) shopSwitch(verb, short string, do func(*client.Client, context.Context, string) (claim.Shop, error)) *cobra.Command {
+	return &cobra.Command{
+		Use: verb + " SHOP", Short: short, Example: "  starter shop " + verb + " acme", Args: arguments("SHOP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			s, err := do(api, cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.printShop(s)
+		},
+	}
+}
+
+func (a *app) printShop(s claim.Shop) error {
+	return a.print(s, func(w *tabwriter.Writer) {
+		line(w, "Shop", s.Slug)
+		line(w, "Name", s.Name)
+		line(w, "Dixa offered", s.Feature)
+		line(w, "Enabled", s.Enabled)
+		line(w, "Paused", s.Paused)
+		if s.Connection == nil {
+			line(w, "Connection", "none; `starter shop connect "+s.Slug+"` saves a token")
+		} else {
+			line(w, "Connection", s.Connection.State)
+			line(w, "Organisation", fmt.Sprintf("%s %s", cell(s.Connection.OrganizationID), s.Connection.OrganizationName))
+			line(w, "Token", s.Connection.TokenPreview)
+		}
+		for _, state := range claim.States() {
+			if n := s.Counts[state]; n > 0 {
+				line(w, "Claims "+string(state), n)
+			}
+		}
+	})
+}
+
+func (a *app) shopAdd() *cobra.Command {
+	var name string
+	var feature bool
+	c := &cobra.Command{
+		Use: "add SHOP", Short: "Add a shop", Example: "  starter shop add acme --name \"Acme Ltd\"", Args: arguments("SHOP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			s, err := api.AddShop(cmd.Context(), client.NewShop{Slug: args[0], Name: name, Feature: &feature})
+			if err != nil {
+				return err
+			}
+			return a.printShop(s)
+		},
+	}
+	c.Flags().StringVar(&name, "name", "", "the shop's name for people")
+	c.Flags().BoolVar(&feature, "dixa", true, "whether the platform offers Dixa to the shop")
+	return c
+}
+
+func (a *app) shopList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the shops", Example: "  starter shop list\n  starter shop list -o json", Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			shops, err := api.Shops(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(shops, func(w *tabwriter.Writer) {
+				line(w, "SHOP", "NAME", "DIXA", "ENABLED", "PAUSED", "CONNECTION", "PARKED", "OPEN")
+				for _, s := range shops {
+					state := claim.ConnectionState("")
+					if s.Connection != nil {
+						state = s.Connection.State
+					}
+					line(w, s.Slug, s.Name, s.Feature, s.Enabled, s.Paused, state, s.Counts[claim.StateNeedsAttention], s.Counts[claim.StateOpen])
+				}
+			})
+		},
+	}
+}
+
+func (a *app) shopUpdate() *cobra.Command {
+	var name, feature string
+	c := &cobra.Command{
+		Use: "update SHOP", Short: "Change a shop's name or whether Dixa is offered to it",
+		Example: "  starter shop update acme --name \"Acme GmbH\"\n  starter shop update acme --dixa=false", Args: arguments("SHOP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var p client.ShopPatch
+			if cmd.Flags().Changed("name") {
+				p.Name = &name
+			}
+			if cmd.Flags().Changed("dixa") {
+				on, err := strconv.ParseBool(feature)
+				if err != nil {
+					return usage("--dixa is true or false")
+				}
+				p.Feature = &on
+			}
+			if p == (client.ShopPatch{}) {
+				return usage("say what to change: --name or --dixa")
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			s, err := api.PatchShop(cmd.Context(), args[0], p)
+			if err != nil {
+				return err
+			}
+			return a.printShop(s)
+		},
+	}
+	c.Flags().StringVar(&name, "name", "", "the shop's name for people")
+	c.Flags().StringVar(&feature, "dixa", "", "whether the platform offers Dixa to the shop: true or false")
+	return c
+}
+
+func (a *app) shopRemove() *cobra.Command {
+	var sure bool
+	c := &cobra.Command{
+		Use: "remove SHOP --yes", Short: "Remove a shop with its settings, templates and keys",
+		Example: "  starter shop remove acme --yes", Args: arguments("SHOP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !sure {
+				return usage("this removes the shop's settings, templates and keys for good; say --yes if that is meant")
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			if err := api.DeleteShop(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			return a.print(struct{}{}, func(w *tabwriter.Writer) { line(w, "removed "+args[0]) })
+		},
+	}
+	c.Flags().BoolVar(&sure, "yes", false, "really remove it")
+	return c
+}
+
+func (a *app) shopConnect() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use: "connect SHOP", Short: "Save a shop's Dixa API token after Dixa took it",
+		Long: "The token comes from --token-file, else from the variable CLAIMFLOW_DIXA_TOKEN, else from the standard input; " +
+			"on a terminal it is asked for and not shown. It is never an argument: those are seen by everybody on the machine.",
+		Example: "  starter shop connect acme\n  starter shop connect acme --token-file token.txt\n  pass show dixa/acme | starter shop connect acme",
+		Args:    arguments("SHOP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			token, err := a.token(file)
+			if err != nil {
+				return err
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			connection, err := api.Connect(cmd.Context(), args[0], token)
+			if err != nil {
+				return err
+			}
+			return a.print(connection, func(w *tabwriter.Writer) {
+				line(w, "Connected", args[0])
+				line(w, "Organisation", fmt.Sprintf("%s %s", cell(connection.OrganizationID), connection.OrganizationName))
+				line(w, "Token", connection.TokenPreview)
+			})
+		},
+	}
+	c.Flags().StringVar(&file, "token-file", "", "the file that holds the token; - for the standard input")
+	return c
+}
+
+func (a *app) shopValidate() *cobra.Command {
+	return &cobra.Command{
+		Use: "validate SHOP", Short: "Check connection and settings against Dixa; only reads",
+		Long: "Exits with 1 where a check failed.", Example: "  starter shop validate acme", Args: arguments("SHOP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			r, err := api.Validate(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.printReport(r)
+		},
+	}
+}
+
+func (a *app) shopTest() *cobra.Command {
+	var email string
+	c := &cobra.Command{
+		Use: "test SHOP --email ADDRESS", Short: "Open a test conversation, find out what the token may do, close it",
+		Long: "Opens a conversation tagged claimflow-test in the name of the address. Dixa may write to it, so use one of your own. " +
+			"Exits with 1 where a check failed.",
+		Example: "  starter shop test acme --email me@acme.example", Args: arguments("SHOP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if email == "" {
+				return usage("name the address in whose name the conversation is opened with --email")
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			r, err := api.Test(cmd.Context(), args[0], email)
+			if err != nil {
+				return err
+			}
+			return a.printReport(r)
+		},
+	}
+	c.Flags().StringVar(&email, "email", "", "the address in whose name the conversation is opened")
+	return c
+}
+
+func (a *app) printReport(r client.Report) error {
+	err := a.print(r, func(w *tabwriter.Writer) {
+		line(w, "CHECK", "RESULT", "WHAT WAS FOUND")
+		for _, c := range r.Checks {
+			line(w, c.Name, c.Result, c.Detail)
+		}
+	})
+	if err == nil && !r.OK {
+		return errSaid
+	}
+	return err
+}
+
+func (a *app) shopRetry() *cobra.Command {
+	var causes []string
+	c := &cobra.Command{
+		Use: "retry SHOP", Short: "Take all parked claims of a shop up again",
+		Example: "  starter shop retry acme\n  starter shop retry acme --cause template_broken", Args: arguments("SHOP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			var only []claim.Cause
+			for _, c := range causes {
+				only = append(only, claim.Cause(c))
+			}
+			n, err := api.RetryShop(cmd.Context(), args[0], only...)
+			return a.printCount(n, err)
+		},
+	}
+	c.Flags().StringSliceVar(&causes, "cause", nil, "only claims parked for this cause; may be given several times")
+	return c
+}
+
+func (a *app) shopOpenSkipped() *cobra.Command {
+	var since string
+	c := &cobra.Command{
+		Use: "open-skipped SHOP", Short: "Open the claims that came while the integration was off",
+		Example: "  starter shop open-skipped acme --since 48h", Args: arguments("SHOP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at, err := instant("since", since, time.Now())
+			if err != nil {
+				return err
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			n, err := api.OpenSkipped(cmd.Context(), args[0], at)
+			return a.printCount(n, err)
+		},
+	}
+	c.Flags().StringVar(&since, "since", "", "only claims accepted since then: a time, or how long ago")
+	return c
+}
+
+func (a *app) printCount(n int, err error) error {
+	if err != nil {
+		return err
+	}
+	return a.print(client.Count{Claims: n}, func(w *tabwriter.Writer) { line(w, strconv.Itoa(n)+" claims taken up again") })
+}
+
+func (a *app) shopSettings() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use: "settings SHOP [NAME=VALUE ...]", Short: "Show a shop's settings, or change them",
+		Long: "Without changes it shows what holds. A value is JSON or plain text; null inherits again; a dot goes into a member. " +
+			"What names something in Dixa is checked there before it is saved.",
+		Example: "  starter shop settings acme\n  starter shop settings acme email_integration_id=support@acme.email.dixa.io open_within=2h\n" +
+			"  starter shop settings acme evidence.max_files=5 default_language=null\n  starter shop settings acme -f settings.yaml",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("`%s` takes SHOP and changes such as language=de; see `%[1]s --help`", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			patch, err := a.settingsPatch(file, args[1:])
+			if err != nil {
+				return err
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			var in claim.Integration
+			if patch == nil {
+				in, err = api.Integration(cmd.Context(), args[0])
+			} else {
+				in, err = api.ChangeSettings(cmd.Context(), args[0], patch)
+			}
+			if err != nil {
+				return err
+			}
+			return a.printSettings(in)
+		},
+	}
+	c.Flags().StringVarP(&file, "file", "f", "", "a JSON or YAML file of settings to merge; - for the standard input")
+	return c
+}
+
+// printSettings shows every setting with where it is from.
+func (a *app) printSettings(in claim.Integration) error {
+	return a.print(in, func(w *tabwriter.Writer) {
+		own, effective := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+		_ = json.Unmarshal(in.Own, &own)
+		data, err := json.Marshal(in.Effective)
+		if err == nil {
+			_ = json.Unmarshal(data, &effective)
+		}
+		line(w, "SETTING", "VALUE", "FROM")
+		for _, name := range sortedNames(effective) {
+			from := "inherited"
+			if _, ok := own[name]; ok {
+				from = "shop"
+			}
+			line(w, name, string(effective[name]), from)
+		}
+	})
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/claimflow/claimflow/client"
+)
+
+// templatePlace says whose template a command is about.
+type templatePlace struct {
+	shop     string
+	platform bool
+	language string
+}
+
+func (p *templatePlace) flags(c *cobra.Command) {
+	c.Flags().StringVar(&p.shop, "shop", "", "the shop whose template it is")
+	c.Flags().BoolVar(&p.platform, "platform", false, "the template that all shops inherit")
+	c.Flags().StringVar(&p.language, "language", "", "the language, such as de; missing: the default language")
+}
+
+func (p *templatePlace) check() error {
+	if (p.shop == "") == !p.platform {
+		return usage("say whose template it is: --shop SHOP, or --platform for all shops")
+	}
+	return nil
+}
+
+func (a *app) templateCommand() *cobra.Command {
+	c := &cobra.Command{Use: "template", Short: "The words of the conversations, per reason and language"}
+	c.AddCommand(a.templatePreview(), a.templateSet(), a.templateShow(), a.templateList(), a.templateDelete())
+	return c
+}
+
+func (a *app) templatePreview() *cobra.Command {
+	var p templatePlace
+	var file, claimFile string
+	c := &cobra.Command{
+		Use: "preview REASON", Short: "Render a template without asking Dixa anything",
+		Long:    "Renders what would be used, or the template of a file that is not saved, for a sample claim or one of your own.",
+		Example: "  starter template preview damaged --shop acme --language de\n  starter template preview damaged --shop acme -f damaged.yaml --claim claim.json",
+		Args:    arguments("REASON"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.check(); err != nil {
+				return err
+			}
+			var request client.PreviewRequest
+			if file != "" {
+				source, err := a.readTemplate(file)
+				if err != nil {
+					return err
+				}
+				request.Template = &source
+			}
+			if claimFile != "" {
+				data, err := a.read(claimFile)
+				if err != nil {
+					return err
+				}
+				request.Claim = data
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			t, err := api.PreviewTemplate(cmd.Context(), p.shop, args[0], p.language, request)
+			if err != nil {
+				return err
+			}
+			return a.print(t, func(w *tabwriter.Writer) {
+				line(w, "Template", t.Template)
+				line(w, "Subject", t.Subject)
+				line(w, "Format", t.Format)
+				for _, tag := range t.Tags {
+					line(w, "Tag", tag)
+				}
+				fmt.Fprintf(w, "\n%s\n", t.Body)
+				if t.Note != "" {
+					fmt.Fprintf(w, "\nInternal note:\n%s\n", t.Note)
+				}
+			})
+		},
+	}
+	p.flags(c)
+	c.Flags().StringVarP(&file, "file", "f", "", "a template that is not saved yet, as YAML or JSON")
+	c.Flags().StringVar(&claimFile, "claim", "", "the claim to render for, as JSON; missing: a sample")
+	return c
+}
+
+func (a *app) templateSet() *cobra.Command {
+	var p templatePlace
+	var file string
+	c := &cobra.Command{
+		Use: "set REASON -f FILE", Short: "Save a template that renders",
+		Long:    "The file is YAML or JSON with subject, body, format (html or text), tags, note and evidence; what it leaves out is inherited.",
+		Example: "  starter template set damaged --shop acme --language de -f damaged.yaml",
+		Args:    arguments("REASON"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.check(); err != nil {
+				return err
+			}
+			if file == "" {
+				return usage("name the template's file with -f, or -f - for the standard input")
+			}
+			source, err := a.readTemplate(file)
+			if err != nil {
+				return err
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			t, err := api.SetTemplate(cmd.Context(), p.shop, args[0], p.language, source)
+			if err != nil {
+				return err
+			}
+			return a.print(t, func(w *tabwriter.Writer) { line(w, fmt.Sprintf("saved %s/%s/%s", t.Scope, t.Key, t.Language)) })
+		},
+	}
+	p.flags(c)
+	c.Flags().StringVarP(&file, "file", "f", "", "the template's file; - for the standard input")
+	return c
+}
+
+// readTemplate reads a template as YAML, of which JSON is a part. A member that
+// templates do not have is refused.
+func (a *app) readTemplate(file string) (client.TemplateSource, error) {
+	var source client.TemplateSource
+	data, err := a.read(file)
+	if err != nil {
+		return source, err
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(&source); err != nil && !errors.Is(err, io.EOF) {
+		return source, fmt.Errorf("%s is no template of subject, body, format, tags, note and evidence: %w", file, err)
+	}
+	return source, nil
+}
+
+func (a *app) templateShow() *cobra.Command {
+	var p templatePlace
+	c := &cobra.Command{
+		Use: "show REASON", Short: "Show the template that holds, as YAML to start from",
+		Example: "  starter template show damaged --shop acme --language de > damaged.yaml", Args: arguments("REASON"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.check(); err != nil {
+				return err
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			t, err := api.Template(cmd.Context(), p.shop, args[0], p.language)
+			if err != nil {
+				return err
+			}
+			if a.output == "json" {
+				return a.print(t, nil)
+			}
+			fmt.Fprintf(a.out, "# %s/%s/%s\n", t.Scope, t.Key, t.Language)
+			enc := yaml.NewEncoder(a.out)
+			enc.SetIndent(2)
+			return errors.Join(enc.Encode(t.Source), enc.Close())
+		},
+	}
+	p.flags(c)
+	return c
+}
+
+func (a *app) templateList() *cobra.Command {
+	var shop string
+	c := &cobra.Command{
+		Use: "list", Short: "List a shop's templates, or those of the platform",
+		Example: "  starter template list\n  starter template list --shop acme", Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			list, err := api.Templates(cmd.Context(), shop)
+			if err != nil {
+				return err
+			}
+			return a.print(list, func(w *tabwriter.Writer) {
+				line(w, "REASON", "LANGUAGE", "FROM", "SAVED")
+				for _, t := range list {
+					line(w, t.Key, t.Language, t.Scope, t.UpdatedAt)
+				}
+			})
+		},
+	}
+	c.Flags().StringVar(&shop, "shop", "", "the shop; missing: the platform")
+	return c
+}
+
+func (a *app) templateDelete() *cobra.Command {
+	var p templatePlace
+	c := &cobra.Command{
+		Use: "delete REASON", Short: "Delete a template, so that the inherited one holds again",
+		Example: "  starter template delete damaged --shop acme --language de", Args: arguments("REASON"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.check(); err != nil {
+				return err
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			if err := api.DeleteTemplate(cmd.Context(), p.shop, args[0], p.language); err != nil {
+				return err
+			}
+			return a.print(struct{}{}, func(w *tabwriter.Writer) { line(w, "deleted the template of "+args[0]) })
+		},
+	}
+	p.flags(c)
+	return c
+}
