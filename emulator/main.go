@@ -150,6 +150,7 @@ func serve(ctx context.Context, set settings, out, logs io.Writer) error {
 		return fmt.Errorf("serve on %s: %w", set.addr, err)
 	case <-ctx.Done():
 	}
+	dixa.Close() // ends the waits of injected delays, which requests would hang in
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err = web.Shutdown(finish)

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -59,6 +60,39 @@ func TestCommandServesAndStops(t *testing.T) {
 	require.NoError(t, stop())
 	_, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(address, "http://"))
 	require.Error(t, err, "the port is free again")
+}
+
+func TestCommandStopsThoughAReplyIsHeldBack(t *testing.T) {
+	t.Parallel()
+	address, stop := run(t, "-addr", "127.0.0.1:0")
+	fault, err := http.Post(address+"/_emulator/faults", "application/json", strings.NewReader(`{"kind":"delay","delay":"1h"}`))
+	require.NoError(t, err)
+	require.NoError(t, fault.Body.Close())
+	answered := make(chan error, 1)
+	go func() {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/v1/organization", nil)
+		if err != nil {
+			answered <- err
+			return
+		}
+		request.Header.Set("Authorization", "demo-token")
+		response, err := http.DefaultClient.Do(request)
+		if err == nil {
+			err = response.Body.Close()
+		}
+		answered <- err
+	}()
+	require.Eventually(t, func() bool {
+		response, err := http.Get(address + "/_emulator/stats")
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		return err == nil && strings.Contains(string(body), `"struck":1`)
+	}, 10*time.Second, 5*time.Millisecond)
+	require.NoError(t, stop())
+	require.NoError(t, <-answered, "the held reply is sent at the end")
 }
 
 func TestCommandKeepsItsData(t *testing.T) {

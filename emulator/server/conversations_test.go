@@ -340,6 +340,32 @@ func TestListsLag(t *testing.T) {
 	}
 }
 
+func TestActivityLog(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	d := start(t, server.Options{Clock: clock.Now})
+	requester := d.customer("a@example.org")
+	d.open(requester)
+	clock.Advance(time.Hour)
+	d.open(requester)
+	log := func(path string) (ids []float64) {
+		t.Helper()
+		var entries []object
+		d.do(http.MethodGet, path, nil, http.StatusOK).data(&entries)
+		for _, entry := range entries {
+			ids = append(ids, entry["conversationId"].(float64))
+		}
+		return ids
+	}
+	require.Equal(t, []float64{1001, 1001, 1002, 1002}, log("/conversations/activitylog"))
+	require.Equal(t, []float64{1002, 1002}, log("/conversations/activitylog?fromDatetime=2026-03-02T09:00:00Z"))
+	require.Equal(t, []float64{1001, 1001}, log("/conversations/activitylog?toDatetime=2026-03-02T09:00:00Z"))
+	require.Empty(t, log("/conversations/999/activitylog"), "the operation documents no 404")
+	d.do(http.MethodGet, "/conversations/activitylog?fromDatetime=yesterday", nil, http.StatusBadRequest)
+	d.SetSwitches(server.Switches{ActivityOrder: server.NewestFirst})
+	require.Equal(t, []float64{1002, 1002, 1001, 1001}, log("/conversations/activitylog"))
+}
+
 func TestSearch(t *testing.T) {
 	t.Parallel()
 	clock := newClock()

@@ -21,10 +21,11 @@ type parcel struct {
 	event     string
 	eventID   string
 	payload   []byte
+	attempt   int // those already made
 }
 
 // deliveryQueue sends parcels one after the other, so that without misbehaviour
-// they arrive in the order in which things happened.
+// or failures they arrive in the order in which things happened.
 type deliveryQueue struct {
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -136,16 +137,12 @@ func (s *Server) dispatch(webhook *Webhook, event string, payload []byte) {
 		EventID string `json:"event_id"`
 	}
 	_ = json.Unmarshal(payload, &envelope) // it was marshalled just now
-	parcels := []parcel{{webhook.ID, event, envelope.EventID, payload}}
+	parcels := []parcel{{webhookID: webhook.ID, event: event, eventID: envelope.EventID, payload: payload}}
 	if struck(how.Duplicate) {
 		parcels = append(parcels, parcels[0])
 	}
 	if struck(how.Late) {
-		s.deliveries.expect(len(parcels))
-		s.at(s.clock().Add(time.Duration(how.LateBy)), func(time.Time) {
-			s.deliveries.add(false, parcels...)
-			s.deliveries.expect(-len(parcels))
-		})
+		s.sendLater(time.Duration(how.LateBy), parcels...)
 		return
 	}
 	s.deliveries.add(struck(how.Reorder), parcels...)
@@ -165,32 +162,48 @@ func Sign(secret string, at time.Time, body []byte) string {
 	return "t=" + stamp + ",v1=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// send makes the attempts of one delivery.
-func (s *Server) send(ctx context.Context, p parcel) {
-	for attempt := 1; ctx.Err() == nil; attempt++ {
-		s.mu.Lock()
-		webhook, how, at := s.webhook(p.webhookID), s.switches.Webhooks, s.clock()
-		var request *http.Request
-		if webhook != nil && webhook.Enabled {
-			request = webhook.request(ctx, at, p.payload)
-		}
-		s.mu.Unlock()
-		if request == nil {
-			return // deleted or disabled meanwhile
-		}
-		delivery := Delivery{Event: p.event, EventID: p.eventID, At: at, Payload: string(p.payload)}
-		delivery.Code, delivery.Text = s.post(request, time.Duration(how.Timeout))
-		delivery.Success = delivery.Code/100 == 2
+// sendLater queues parcels after a delay. The caller holds s.mu.
+func (s *Server) sendLater(delay time.Duration, parcels ...parcel) {
+	s.deliveries.expect(len(parcels))
+	s.at(s.clock().Add(delay), func(time.Time) {
+		s.deliveries.add(false, parcels...)
+		s.deliveries.expect(-len(parcels))
+	})
+}
 
-		s.mu.Lock()
-		if webhook = s.webhook(p.webhookID); webhook != nil {
-			webhook.Deliveries = append([]Delivery{delivery}, webhook.Deliveries[:min(len(webhook.Deliveries), keptDeliveries-1)]...)
+// send makes one attempt of a delivery and schedules the next if it failed.
+func (s *Server) send(ctx context.Context, p parcel) {
+	s.mu.Lock()
+	webhook, how, at := s.webhook(p.webhookID), s.switches.Webhooks, s.clock()
+	var request *http.Request
+	if webhook != nil && webhook.Enabled {
+		request = webhook.request(ctx, at, p.payload)
+	}
+	s.mu.Unlock()
+	if request == nil {
+		return // deleted or disabled meanwhile
+	}
+	delivery := Delivery{Event: p.event, EventID: p.eventID, At: at, Payload: string(p.payload)}
+	delivery.Code, delivery.Text = s.post(request, time.Duration(how.Timeout))
+	delivery.Success = delivery.Code/100 == 2
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if webhook = s.webhook(p.webhookID); webhook == nil {
+		return
+	}
+	webhook.Deliveries = append([]Delivery{delivery}, webhook.Deliveries[:min(len(webhook.Deliveries), keptDeliveries-1)]...)
+	p.attempt++
+	switch {
+	case delivery.Success:
+		webhook.GivenUp = 0
+	case p.attempt < how.Attempts:
+		s.sendLater(time.Duration(how.RetryDelay), p)
+	default:
+		webhook.GivenUp++
+		if how.DisableAfter > 0 && webhook.GivenUp >= how.DisableAfter {
+			webhook.Enabled = false
 		}
-		s.mu.Unlock()
-		if delivery.Success || attempt >= how.Attempts {
-			return
-		}
-		s.pause(ctx, time.Duration(how.RetryDelay))
 	}
 }
 

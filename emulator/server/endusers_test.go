@@ -166,6 +166,10 @@ func TestPagination(t *testing.T) {
 		require.Equal(t, []float64{1001, 1002, 1003, 1004, 1005}, ids)
 		require.Equal(t, 3, pages)
 	}
+	d.SetSwitches(server.Switches{DefaultPageLimit: 3})
+	var three []object
+	d.do(http.MethodGet, "/endusers/"+requester+"/conversations", nil, http.StatusOK).data(&three)
+	require.Len(t, three, 3, "without pageLimit")
 	d.do(http.MethodGet, "/endusers?pageKey=nonsense", nil, http.StatusBadRequest)
 
 	// A later page keeps the filters of the first.

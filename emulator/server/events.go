@@ -121,14 +121,18 @@ func (s *Server) webhookConversation(conversation *Conversation) map[string]any 
 		})
 	}
 	status := map[string]string{StateOpen: "OPEN", StateClosed: "CLOSED", StatePending: "PENDING"}[conversation.State]
-	return map[string]any{
+	body := map[string]any{
 		"csid": conversation.ID, "channel": upperSnake(conversation.Channel),
 		"status":    cmp.Or(status, upperSnake(conversation.State)),
 		"direction": upperSnake(conversation.Direction), "queue": s.webhookQueue(conversation),
 		"contact_point": conversation.ContactPoint, "requester": s.webhookUser(conversation.RequesterID),
 		"assignee": s.webhookUser(conversation.AssigneeID), "subject": orNull(conversation.Subject),
-		"tags": tags, "custom_attributes": attributes, "created_at": millis(conversation.CreatedAt),
+		"tags": tags, "created_at": millis(conversation.CreatedAt),
 	}
+	if !s.switches.Webhooks.CustomAttributesAbsent {
+		body["custom_attributes"] = attributes
+	}
+	return body
 }
 
 func (s *Server) webhookQueue(conversation *Conversation) any {
@@ -164,9 +168,16 @@ func (s *Server) messageEvent(conversation *Conversation, message *Message) map[
 			kind = message.Content.Type
 		}
 	}
-	attachments := []map[string]any{}
+	attachments := []any{}
 	for _, file := range message.Attachments {
-		attachments = append(attachments, map[string]any{"url": file.Path, "pretty_name": orNull(file.PrettyName)})
+		switch s.switches.Webhooks.AttachmentItems {
+		case "strings":
+			attachments = append(attachments, file.Path)
+		case "camel":
+			attachments = append(attachments, map[string]any{"url": file.Path, "prettyName": orNull(file.PrettyName)})
+		default:
+			attachments = append(attachments, map[string]any{"url": file.Path, "pretty_name": orNull(file.PrettyName)})
+		}
 	}
 	original := any(nil)
 	if conversation.mail() {

@@ -27,7 +27,8 @@ type storedFile struct {
 }
 
 // fetchAttachments fetches every distinct attachment URL of a request body, as
-// Dixa does before it accepts a message. It runs without the lock.
+// Dixa does before it accepts a message. It runs without the lock, and goes on
+// when the client gives up: what a client no longer waits for still commits.
 func (s *Server) fetchAttachments(ctx context.Context, body []byte) map[string]download {
 	var message struct {
 		Attachments []fileInput `json:"attachments"`
@@ -48,6 +49,7 @@ func (s *Server) fetchAttachments(ctx context.Context, body []byte) map[string]d
 			files = append(files, message.Attachments...)
 		}
 	}
+	ctx = context.WithoutCancel(ctx)
 	switches := s.Switches()
 	if switches.MaxAttachments > 0 && len(files) > switches.MaxAttachments {
 		return nil // the operation refuses the message

@@ -307,6 +307,7 @@ func (s *Server) perform(c *call, rt route) reply {
 		}
 		return refuse(refused.status, refused.message)
 	}
+	answer.raw = answer.encode() // while nothing can change under it
 	return answer
 }
 

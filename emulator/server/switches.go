@@ -124,7 +124,7 @@ type Switches struct {
 	FollowupExpiry string `json:"followupExpiry,omitempty"`
 	// TagTwice is the answer to a tag that the conversation has: accepted or rejected.
 	TagTwice string `json:"tagTwice,omitempty"`
-	// InactiveTag is the status for tagging with a deactivated tag: 400, 404 or 409.
+	// InactiveTag is the status for tagging with a deactivated tag: 400 or 404.
 	InactiveTag string `json:"inactiveTag,omitempty"`
 	// NoteFormat is how a note comes back: as-sent, html (escaped, newlines as <br>) or text (markup removed).
 	NoteFormat string `json:"noteFormat,omitempty"`
@@ -197,6 +197,13 @@ type WebhookSwitches struct {
 	RetryDelay Duration `json:"retryDelay"`
 	// Timeout bounds one attempt. Defaults to 10s.
 	Timeout Duration `json:"timeout"`
+	// DisableAfter disables a subscription after that many events in a row were given up; 0 means never.
+	DisableAfter int `json:"disableAfter"`
+	// CustomAttributesAbsent leaves custom_attributes out of the conversation, as before October 2025.
+	CustomAttributesAbsent bool `json:"customAttributesAbsent"`
+	// AttachmentItems is the shape of a message's attachments: snake (url and pretty_name), camel
+	// (url and prettyName) or strings (bare URLs).
+	AttachmentItems string `json:"attachmentItems,omitempty"`
 	// GuessedMembers adds plausible members to the events whose data is undocumented
 	// beyond the conversation (assigned, unassigned, transferred, tag removed, attributes).
 	GuessedMembers bool `json:"guessedMembers"`
@@ -229,7 +236,7 @@ func (s *Switches) settings() []setting {
 		{"claimForce", &s.ClaimForce, []string{"true", "false"}},
 		{"followupExpiry", &s.FollowupExpiry, []string{StateOpen, StateAwaitingPending}},
 		{"tagTwice", &s.TagTwice, []string{Accepted, Rejected}},
-		{"inactiveTag", &s.InactiveTag, []string{"400", "404", "409"}},
+		{"inactiveTag", &s.InactiveTag, []string{"400", "404"}},
 		{"noteFormat", &s.NoteFormat, []string{"as-sent", "html", "text"}},
 		{"conversationOrder", &s.ConversationOrder, []string{OldestFirst, NewestFirst}},
 		{"activityOrder", &s.ActivityOrder, []string{OldestFirst, NewestFirst}},
@@ -239,6 +246,7 @@ func (s *Switches) settings() []setting {
 		{"retryAfter", &s.RetryAfter, []string{RetryAfterNone, RetryAfterSeconds, RetryAfterDate}},
 		{"limitBody", &s.LimitBody, []string{"message", "empty", "html"}},
 		{"attachmentRedirects", &s.AttachmentRedirects, []string{"followed", "refused"}},
+		{"webhooks.attachmentItems", &s.Webhooks.AttachmentItems, []string{"snake", "camel", "strings"}},
 		{"webhooks.transferredNames", &s.Webhooks.TransferredNames, []string{"one", "two"}},
 	}
 }

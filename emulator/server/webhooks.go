@@ -28,6 +28,8 @@ type Webhook struct {
 	Filters   map[string]WebhookFilter `json:"filters,omitempty"`
 	// Deliveries are the latest ones, newest first, at most 100.
 	Deliveries []Delivery `json:"deliveries"`
+	// GivenUp is how many events in a row could not be delivered.
+	GivenUp int `json:"givenUp,omitempty"`
 }
 
 // WebhookFilter limits which conversations a subscription hears of. Its JSON is Dixa's.

@@ -278,6 +278,65 @@ func TestDeliveryIsTriedAgain(t *testing.T) {
 	d.do(http.MethodGet, path+"/logs/Nothing", nil, http.StatusBadRequest)
 }
 
+func TestReceiverThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	t.Cleanup(func() { close(release); silent.Close() })
+	how := server.WebhookSwitches{Attempts: 1, Timeout: server.Duration(time.Millisecond)}
+	d := start(t, server.Options{Switches: server.Switches{Webhooks: how}})
+	d.subscribe(silent.URL, object{"events": []string{"ConversationCreated"}})
+	d.open(d.customer("a@example.org"))
+	d.flush()
+	deliveries := d.State().Webhooks[0].Deliveries
+	require.Len(t, deliveries, 1)
+	require.False(t, deliveries[0].Success)
+	require.Zero(t, deliveries[0].Code)
+}
+
+func TestSubscriptionIsDisabledAfterFailures(t *testing.T) {
+	t.Parallel()
+	hook := receive(t)
+	hook.status = []int{500, 200, 500, 500}
+	d := start(t, server.Options{Switches: server.Switches{Webhooks: server.WebhookSwitches{Attempts: 1, DisableAfter: 2}}})
+	d.subscribe(hook.url, object{"events": []string{"ConversationCreated"}})
+	requester := d.customer("a@example.org")
+	for n := range 6 {
+		d.open(requester)
+		d.flush()
+		require.Equal(t, n < 3, d.State().Webhooks[0].Enabled, "after %d events", n+1)
+	}
+	require.Len(t, hook.names(), 4)
+}
+
+func TestShapesOfEventsThatAreNotDocumented(t *testing.T) {
+	t.Parallel()
+	files := gallery(t)
+	for shape, want := range map[string]any{
+		"snake": map[string]any{"url": "path", "pretty_name": "photo.jpg"}, "camel": map[string]any{"url": "path", "prettyName": "photo.jpg"},
+		"strings": "path",
+	} {
+		hook := receive(t)
+		d := start(t, server.Options{Switches: server.Switches{Webhooks: server.WebhookSwitches{
+			AttachmentItems: shape, CustomAttributesAbsent: shape == "strings",
+		}}})
+		d.subscribe(hook.url, object{"events": []string{"ConversationMessageAdded"}})
+		d.do(http.MethodPost, "/conversations", mail(d.customer("a@example.org"), "", files+"/photo.jpg"), http.StatusCreated)
+		d.flush()
+		got := hook.got[0].event.Data
+		item := got["attachments"].([]any)[0]
+		path := d.State().Conversations[0].Messages[0].Attachments[0].Path
+		if fields, ok := want.(map[string]any); ok {
+			fields["url"] = path
+		} else {
+			want = path
+		}
+		require.Equal(t, want, item, shape)
+		_, present := got["conversation"].(map[string]any)["custom_attributes"]
+		require.Equal(t, shape != "strings", present, shape)
+	}
+}
+
 func TestSubscriptions(t *testing.T) {
 	t.Parallel()
 	hook := receive(t)
