@@ -77,7 +77,7 @@ func TestMemoryBudgetRefusesLongWaits(t *testing.T) {
 		require.Equal(t, time.Second, exceeded.RetryAfter)
 		require.Zero(t, time.Since(began), "the refusal was not at once")
 
-		time.Sleep(exceeded.RetryAfter)
+		<-time.After(exceeded.RetryAfter)
 		require.NoError(t, budget.Take(t.Context()), "the refused request used up a turn")
 	})
 }
@@ -122,7 +122,7 @@ func TestMemoryBudgetHoldsTheDay(t *testing.T) {
 		var exceeded *dixa.BudgetExceededError
 		require.ErrorAs(t, budget.Take(t.Context()), &exceeded)
 		require.Equal(t, 24*time.Hour-time.Second, exceeded.RetryAfter)
-		time.Sleep(exceeded.RetryAfter)
+		<-time.After(exceeded.RetryAfter)
 		require.NoError(t, budget.Take(t.Context()))
 	})
 }

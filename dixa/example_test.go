@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -34,13 +33,13 @@ func Example() {
 
 	client, err := dixa.New("the-token-of-the-organisation", dixa.WithBaseURL(server.URL+"/v1/"))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	var customer *dixa.EndUser
 	for found, err := range client.EndUsers.List(ctx, dixa.EndUserFilter{Email: "kim@example.org"}) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		customer = found
 		break
@@ -48,7 +47,7 @@ func Example() {
 	if customer == nil {
 		customer, err = client.EndUsers.Create(ctx, dixa.EndUserInput{DisplayName: "Kim", Email: "kim@example.org"})
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 	}
 
@@ -65,10 +64,10 @@ func Example() {
 		},
 	})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	if err := client.Conversations.AddTags(ctx, id, "claim", "claim-reason-defective"); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println("opened conversation", id)
 	// Output: opened conversation 100
@@ -82,7 +81,7 @@ func ExampleOutcomeOf() {
 	defer server.Close()
 	client, err := dixa.New("token", dixa.WithBaseURL(server.URL))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	_, err = client.Conversations.AddNote(context.Background(), 100, dixa.NoteInput{Message: "Refund approved. claim-7"})
@@ -106,7 +105,7 @@ func ExampleIsEmailExists() {
 	defer server.Close()
 	client, err := dixa.New("token", dixa.WithBaseURL(server.URL))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	_, err = client.EndUsers.Create(context.Background(), dixa.EndUserInput{Email: "kim@example.org"})
@@ -126,7 +125,7 @@ func ExampleWithBudget() {
 	budget := dixa.NewMemoryBudget(dixa.BudgetLimits{Interval: time.Hour, MaxWait: time.Second})
 	client, err := dixa.New("token", dixa.WithBaseURL(server.URL+"/v1/"), dixa.WithBudget(budget))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	org, err := client.Organization.Get(context.Background())
@@ -148,7 +147,7 @@ func ExampleConversationsService_Search() {
 	defer server.Close()
 	client, err := dixa.New("token", dixa.WithBaseURL(server.URL+"/v1/"), dixa.WithReadOnly())
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	query := dixa.SearchQuery{
@@ -160,7 +159,7 @@ func ExampleConversationsService_Search() {
 	}
 	for hit, err := range client.Conversations.Search(context.Background(), query) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		fmt.Println(hit.ID)
 	}
@@ -175,19 +174,19 @@ func ExampleClient_Do() {
 	defer server.Close()
 	client, err := dixa.New("token", dixa.WithBaseURL(server.URL+"/v1/"))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	op := dixa.Operation{Name: "Templates.List", Method: http.MethodGet, Path: "/templates"}
 	req, err := client.NewRequest(context.Background(), op, dixa.Params{})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	var reply struct {
 		Data []struct{ ID string }
 	}
 	if _, err := client.Do(req, &reply); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println(reply.Data[0].ID)
 	// Output: t-1

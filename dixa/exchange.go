@@ -49,7 +49,7 @@ func (c *Client) exchange(req *Request, out any) (*Response, error) {
 	if err != nil {
 		return nil, failure(req.op, Error{Outcome: progress.outcome(), Retryable: true, Err: c.transportError(err)})
 	}
-	defer httpResp.Body.Close()
+	defer func() { _ = httpResp.Body.Close() }() // nothing is lost: the body was read or is not wanted
 
 	resp := &Response{Status: httpResp.StatusCode, Header: httpResp.Header}
 	if resp.Status < 200 || resp.Status > 299 {

@@ -55,7 +55,9 @@ var memberNamesByType sync.Map // reflect.Type to map[string]bool
 // matches them.
 func memberNames(t reflect.Type) map[string]bool {
 	if cached, ok := memberNamesByType.Load(t); ok {
-		return cached.(map[string]bool)
+		if names, ok := cached.(map[string]bool); ok {
+			return names
+		}
 	}
 	names := make(map[string]bool, t.NumField())
 	for field := range t.Fields() {

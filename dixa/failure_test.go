@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -151,7 +151,7 @@ func TestRetryAfterAsADate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat)
 		client := newClient(t, "http://dixa.example/v1/", dixa.WithTransport(roundTripFunc(func(r *http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 429, Header: http.Header{"Retry-After": {at}}, Body: http.NoBody, Request: r}, nil
+			return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {at}}, Body: http.NoBody, Request: r}, nil
 		})))
 		require.Equal(t, 90*time.Second, requireFailure(t, write(t.Context(), client)).RetryAfter)
 	})
@@ -225,7 +225,7 @@ func TestNoConnectionIsUnsent(t *testing.T) {
 func TestARefusedCertificateIsUnsent(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(answer(http.StatusCreated, `{"data":{"id":7}}`))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	failure := requireFailure(t, write(t.Context(), newClient(t, server.URL)))

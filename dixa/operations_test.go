@@ -60,7 +60,7 @@ func TestOperations(t *testing.T) {
 			var seen *http.Request
 			var sent []byte
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				seen = r.Clone(context.Background())
+				seen = r.Clone(t.Context())
 				sent, _ = io.ReadAll(r.Body)
 				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(tc.status)
@@ -124,9 +124,11 @@ func TestEveryOperationHasACase(t *testing.T) {
 				return true
 			}
 			if ident, ok := lit.Type.(*ast.Ident); ok && ident.Name == "Operation" {
-				name, err := strconv.Unquote(lit.Elts[0].(*ast.BasicLit).Value)
+				name, ok := lit.Elts[0].(*ast.BasicLit)
+				require.True(t, ok, "the name of an operation in %s is no literal", source)
+				unquoted, err := strconv.Unquote(name.Value)
 				require.NoError(t, err)
-				declared = append(declared, name)
+				declared = append(declared, unquoted)
 			}
 			return true
 		})

@@ -23,7 +23,7 @@ func pageServer(t *testing.T, pages int, link func(n int) string) (*dixa.Client,
 		if n < pages {
 			meta = `,"meta":{"next":"` + link(n) + `"}`
 		}
-		fmt.Fprintf(w, `{"data":[{"_type":"EmailConversation","id":%d}]%s}`, n, meta)
+		_, _ = fmt.Fprintf(w, `{"data":[{"_type":"EmailConversation","id":%d}]%s}`, n, meta)
 	})
 	return newClient(t, baseURL), &asked
 }
@@ -56,7 +56,8 @@ func TestPagesAreReadAsWanted(t *testing.T) {
 	client, asked := pageServer(t, 3, func(n int) string { return fmt.Sprintf("/v1/x?pageKey=k%d", n) })
 	seq := client.EndUsers.Conversations(t.Context(), userID)
 	require.Empty(t, *asked, "asked before anything was wanted")
-	for range seq {
+	for _, err := range seq {
+		require.NoError(t, err)
 		break
 	}
 	require.Len(t, *asked, 1)
@@ -110,7 +111,7 @@ func TestPagesEndWithTheirError(t *testing.T) {
 			failure := requireFailure(t, last)
 			require.ErrorIs(t, failure, tc.cause)
 			require.Equal(t, dixa.Rejected, failure.Outcome)
-			require.Equal(t, items, len(*asked))
+			require.Len(t, *asked, items)
 			require.LessOrEqual(t, len(*asked), 2)
 			require.Zero(t, stolen.Load())
 		})
