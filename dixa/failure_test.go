@@ -243,31 +243,78 @@ func TestAContextThatEndedIsUnsent(t *testing.T) {
 	require.Zero(t, requests.Load())
 }
 
+// slowBody is a reply's body whose rest comes too late.
+type slowBody struct {
+	io.Reader
+	ctx context.Context //nolint:containedctx // the request's, as a connection has it
+}
+
+func (b slowBody) Read(p []byte) (int, error) {
+	if n, err := b.Reader.Read(p); err == nil {
+		return n, nil
+	}
+	<-b.ctx.Done()
+	return 0, b.ctx.Err()
+}
+
+func (slowBody) Close() error { return nil }
+
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	for name, begin := range map[string]string{
-		"before the answer":  "",
-		"in the answer body": `{"data":`,
+	connect := func(r *http.Request) {
+		hooks := httptrace.ContextClientTrace(r.Context())
+		hooks.GetConn("")
+		hooks.GotConn(httptrace.GotConnInfo{})
+	}
+	for name, tc := range map[string]struct {
+		transport roundTripFunc
+		write     dixa.Outcome
+		read      dixa.Outcome
+	}{
+		"no connection": {func(r *http.Request) (*http.Response, error) {
+			httptrace.ContextClientTrace(r.Context()).GetConn("")
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}, dixa.Unsent, dixa.Unsent},
+		"no answer": {func(r *http.Request) (*http.Response, error) {
+			connect(r)
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}, dixa.Ambiguous, dixa.Rejected},
+		"half an answer": {func(r *http.Request) (*http.Response, error) {
+			connect(r)
+			body := slowBody{strings.NewReader(`{"data":`), r.Context()}
+			return &http.Response{StatusCode: http.StatusCreated, Body: body, Request: r}, nil
+		}, dixa.Ambiguous, dixa.Rejected},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			release := make(chan struct{})
-			baseURL, _ := newServer(t, func(w http.ResponseWriter, _ *http.Request) {
-				if begin != "" {
-					w.WriteHeader(http.StatusCreated)
-					_, _ = io.WriteString(w, begin)
-					_ = http.NewResponseController(w).Flush()
-				}
-				<-release
+			synctest.Test(t, func(t *testing.T) {
+				client := newClient(t, "http://dixa.example/v1/", dixa.WithTransport(tc.transport), dixa.WithTimeout(7*time.Second))
+				began := time.Now()
+				err := write(t.Context(), client)
+				require.Equal(t, 7*time.Second, time.Since(began))
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.Equal(t, tc.write, dixa.OutcomeOf(err))
+				require.Equal(t, tc.read, dixa.OutcomeOf(read(t.Context(), client)))
 			})
-			t.Cleanup(func() { close(release) }) // before the server waits for its handlers
-			client := newClient(t, baseURL, dixa.WithTimeout(50*time.Millisecond))
-			err := write(t.Context(), client)
-			require.ErrorIs(t, err, context.DeadlineExceeded)
-			require.Equal(t, dixa.Ambiguous, dixa.OutcomeOf(err))
-			require.Equal(t, dixa.Rejected, dixa.OutcomeOf(read(t.Context(), client)))
 		})
 	}
+}
+
+// TestACallerWhoLeavesAfterSending: the handler ends the caller's context once
+// the request is there.
+func TestACallerWhoLeavesAfterSending(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	baseURL, _ := newServer(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		cancel()
+		<-r.Context().Done()
+	})
+	err := write(ctx, newClient(t, baseURL))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, dixa.Ambiguous, dixa.OutcomeOf(err))
 }
 
 // TestATransportThatTellsNothing: without httptrace nobody knows whether bytes
