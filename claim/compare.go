@@ -12,7 +12,7 @@ import (
 // one claim differ. What changes on every delivery does not count: the queries
 // of addresses (signatures that expire) and the owner's times.
 func Differences(a, b *Claim) []string {
-	out := differing("", comparable(a), comparable(b))
+	out := differing("", withoutDeliveries(a), withoutDeliveries(b))
 	sort.Strings(out)
 	return out
 }
@@ -27,11 +27,11 @@ func differing(path string, a, b map[string]any) []string {
 	}
 	var out []string
 	for name := range names {
-		in, _ := a[name].(map[string]any)
-		of, _ := b[name].(map[string]any)
+		inA, _ := a[name].(map[string]any)
+		inB, _ := b[name].(map[string]any)
 		switch {
-		case in != nil || of != nil:
-			out = append(out, differing(path+name+".", in, of)...)
+		case inA != nil || inB != nil:
+			out = append(out, differing(path+name+".", inA, inB)...)
 		case !reflect.DeepEqual(a[name], b[name]):
 			out = append(out, path+name)
 		}
@@ -39,8 +39,8 @@ func differing(path string, a, b map[string]any) []string {
 	return out
 }
 
-// comparable is the claim by JSON name, without what changes on every delivery.
-func comparable(c *Claim) map[string]any {
+// withoutDeliveries is the claim by JSON name, without what changes on every delivery.
+func withoutDeliveries(c *Claim) map[string]any {
 	k := *c
 	k.CreatedAt, k.UpdatedAt = time.Time{}, time.Time{}
 	k.ImageURLs = withoutQueries(k.ImageURLs)
@@ -78,6 +78,6 @@ func withoutQuery(raw string) string {
 	if err != nil {
 		return raw
 	}
-	u.RawQuery, u.Fragment = "", ""
+	u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = "", false, "", ""
 	return u.String()
 }

@@ -1,9 +1,8 @@
 package claim
 
 import (
-	"bytes"
-	"encoding/json"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -26,12 +25,22 @@ func Decode(data []byte, shop string) (*Claim, error) {
 	if err != nil {
 		return nil, &InvalidError{What: "claim", Faults: []Fault{{Field: "body", Problem: "is " + err.Error()}}}
 	}
-	var c *Claim
-	if root.raw("event_data") != nil {
-		c = readEnvelope(root)
-	} else {
-		c = readFlat(root)
+	envelope := root.raw("event_data") != nil
+	event, context := root, root
+	if envelope {
+		event, context = root.object("event_data"), root.object("context")
 	}
+	c := readEvent(event)
+	c.Shop = root.text("shop_slug")
+	c.Customer = readCustomer(context.object("customer"))
+	c.Order = readOrder(context.object("order"))
+	if c.Order.Number == "" {
+		c.Order.Number = event.text("order_number")
+	}
+	if c.Order.Address == (Address{}) {
+		c.Order.Address = readAddress(event.object("address"))
+	}
+	c.Shipments = readShipments(event, context, envelope)
 	switch {
 	case shop == "":
 	case c.Shop == "":
@@ -40,40 +49,35 @@ func Decode(data []byte, shop string) (*Claim, error) {
 		root.fault("shop_slug", "names another shop than the address it was sent to")
 		c.Shop = shop
 	}
-	faults = append(faults, c.faults(faults)...)
+	faults = append(faults, lessKnown(c.faults(envelope), faults)...)
 	if len(faults) > 0 {
 		return nil, &InvalidError{What: "claim", Faults: faults}
 	}
 	return c, nil
 }
 
-func readFlat(o object) *Claim {
-	c := readEvent(o)
-	c.Customer = readCustomer(o.object("customer"))
-	c.Order = readOrder(o.object("order"))
-	c.Shop = o.text("shop_slug")
-	if c.Order.Number == "" {
-		c.Order.Number = o.text("order_number")
+// readShipments reads the parcels: as a list or one object beside the claim, as
+// members of the claim itself, or from an envelope's context. The shape of the
+// latter is not published, so what cannot be read there is left out instead of
+// refused.
+func readShipments(event, context object, envelope bool) []Shipment {
+	var out []Shipment
+	add := func(o object) { out = append(out, readShipment(o)) }
+	event.list("shipments", add)
+	event.list("shipment", add)
+	if envelope {
+		context.faults = new([]Fault)
+		context.list("shipments", add)
+		out = slices.DeleteFunc(out, func(s Shipment) bool { return s == Shipment{} })
 	}
-	o.list("shipments", func(s object) { c.Shipments = append(c.Shipments, readShipment(s)) })
-	o.list("shipment", func(s object) { c.Shipments = append(c.Shipments, readShipment(s)) })
-	if len(c.Shipments) == 0 && (o.raw("tracking_number") != nil || o.raw("shipment_id") != nil) {
-		c.Shipments = []Shipment{{
-			ID: o.text("shipment_id"), Carrier: o.text("carrier_reference"),
-			TrackingNumber: o.text("tracking_number"), TrackingURL: o.text("tracking_url"),
-		}}
+	own := Shipment{
+		ID: event.text("shipment_id"), Carrier: event.text("carrier_reference"),
+		TrackingNumber: event.text("tracking_number"), TrackingURL: event.text("tracking_url"),
 	}
-	return c
-}
-
-func readEnvelope(o object) *Claim {
-	c := readEvent(o.object("event_data"))
-	c.Shop = o.text("shop_slug")
-	context := o.object("context")
-	c.Customer = readCustomer(context.object("customer"))
-	c.Order = readOrder(context.object("order"))
-	context.list("shipments", func(s object) { c.Shipments = append(c.Shipments, readShipment(s)) })
-	return c
+	if len(out) == 0 && (own.ID != "" || own.TrackingNumber != "") {
+		out = append(out, own)
+	}
+	return out
 }
 
 // readEvent reads the members that both forms spell alike.
@@ -151,7 +155,8 @@ func readShipment(o object) Shipment {
 }
 
 // readAnswers takes a list of {question, answer}, or an object of answers by
-// question, whose order is that of the questions' letters.
+// question, whose order is that of the questions' letters. An answer of several
+// texts becomes one.
 func readAnswers(o object) []Answer {
 	raw := o.raw("answers")
 	if raw == nil {
@@ -160,24 +165,14 @@ func readAnswers(o object) []Answer {
 	var out []Answer
 	if raw[0] == '[' {
 		o.list("answers", func(a object) {
-			out = append(out, Answer{Question: first(a.text("question"), a.text("label")), Answer: first(a.text("answer"), a.text("value"))})
+			out = append(out, Answer{Question: first(a.text("question"), a.text("label")), Answer: first(a.joined("answer"), a.joined("value"))})
 		})
 		return out
 	}
 	answers := o.object("answers")
-	questions := make([]string, 0, len(answers.members))
-	for q := range answers.members {
-		questions = append(questions, q)
-	}
-	sort.Strings(questions)
-	for _, q := range questions {
-		v := bytes.TrimSpace(answers.members[q])
-		var many []string
-		if len(v) > 0 && v[0] == '[' && json.Unmarshal(v, &many) == nil {
-			out = append(out, Answer{Question: q, Answer: strings.Join(many, ", ")})
-			continue
-		}
-		out = append(out, Answer{Question: q, Answer: answers.text(q)})
+	for _, q := range slices.Sorted(maps.Keys(answers.members)) {
+		question := strings.TrimSpace(strings.ReplaceAll(q, "\x00", ""))
+		out = append(out, Answer{Question: question, Answer: answers.joined(q)})
 	}
 	return out
 }

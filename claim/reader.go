@@ -3,6 +3,7 @@ package claim
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -45,6 +46,12 @@ func plainJSONError(err error) error {
 		return fmt.Errorf("%s at byte %d", e.Error(), e.Offset)
 	case *json.UnmarshalTypeError:
 		return fmt.Errorf("it is a JSON %s", e.Value)
+	}
+	switch err {
+	case io.EOF:
+		return errors.New("it is empty")
+	case io.ErrUnexpectedEOF:
+		return errors.New("it ends too early")
 	default:
 		return err
 	}
@@ -81,15 +88,17 @@ func (o object) text(name string) string {
 	if !ok {
 		o.fault(name, "must be a text")
 	}
-	return strings.TrimSpace(s)
+	return s
 }
 
+// scalar is the text of a string, number or boolean without space around it.
+// U+0000 goes: PostgreSQL keeps no text that has it.
 func scalar(v json.RawMessage) (string, bool) {
 	switch v[0] {
 	case '"':
 		var s string
 		err := json.Unmarshal(v, &s)
-		return s, err == nil
+		return strings.TrimSpace(strings.ReplaceAll(s, "\x00", "")), err == nil
 	case '{', '[':
 		return "", false
 	default:
@@ -106,7 +115,7 @@ func (o object) number(name string, absent int) int {
 	}
 	s, ok := scalar(v)
 	if ok {
-		if f, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err == nil && f == math.Trunc(f) && math.Abs(f) <= math.MaxInt32 {
+		if f, err := strconv.ParseFloat(s, 64); err == nil && f == math.Trunc(f) && math.Abs(f) <= math.MaxInt32 {
 			return int(f)
 		}
 	}
@@ -125,8 +134,7 @@ func (o object) amount(name string) Amount {
 		o.fault(name, "must be an amount such as \"19.90\"")
 		return ""
 	}
-	s = strings.TrimSpace(s)
-	if s != "" && v[0] != '"' && strings.ContainsAny(s, "eE") {
+	if v[0] != '"' && strings.ContainsAny(s, "eE") {
 		if f, err := strconv.ParseFloat(s, 64); err == nil {
 			s = strconv.FormatFloat(f, 'f', -1, 64)
 		}
@@ -137,20 +145,20 @@ func (o object) amount(name string) Amount {
 // timeLayouts are the spellings of a time that shops are known to send.
 var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05", time.DateOnly}
 
-// instant reads a time; one without a zone is UTC. Zero where it is missing.
+// instant reads a time; one without a zone is UTC. Zero where it is missing. A
+// year that JSON cannot spell, which a zone can bring about, is refused.
 func (o object) instant(name string) time.Time {
 	v := o.raw(name)
 	if v == nil {
 		return time.Time{}
 	}
 	s, ok := scalar(v)
-	s = strings.TrimSpace(s)
 	if ok && s == "" {
 		return time.Time{}
 	}
 	if ok {
 		for _, layout := range timeLayouts {
-			if t, err := time.Parse(layout, s); err == nil {
+			if t, err := time.Parse(layout, s); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
 				return t.UTC()
 			}
 		}
@@ -172,8 +180,9 @@ func (o object) object(name string) object {
 	return nested
 }
 
-// list calls each with every element of a list that is an object. A single
-// object is taken for a list of one.
+// list calls each with every element of a list; for one that is no object, with
+// an empty object, so that positions stay. A single object is taken for a list
+// of one.
 func (o object) list(name string, each func(object)) {
 	v := o.raw(name)
 	if v == nil {
@@ -193,10 +202,17 @@ func (o object) list(name string, each func(object)) {
 		nested := object{path: o.at(at), faults: o.faults}
 		if json.Unmarshal(e, &nested.members) != nil || nested.members == nil {
 			o.fault(at, "must be an object")
-			continue
 		}
 		each(nested)
 	}
+}
+
+// joined reads a text, or a list of texts as one text with commas.
+func (o object) joined(name string) string {
+	if v := o.raw(name); v != nil && v[0] == '[' {
+		return strings.Join(o.texts(name), ", ")
+	}
+	return o.text(name)
 }
 
 // texts reads a list of texts; nulls and empty ones are left out.
@@ -221,7 +237,7 @@ func (o object) texts(name string) []string {
 			o.fault(fmt.Sprintf("%s[%d]", name, i), "must be a text")
 			continue
 		}
-		if s = strings.TrimSpace(s); s != "" {
+		if s != "" {
 			out = append(out, s)
 		}
 	}

@@ -3,7 +3,12 @@ package claim
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -89,24 +94,23 @@ func BuiltIn() Settings {
 func Resolve(layers ...json.RawMessage) (Settings, error) {
 	merged := []byte("{}")
 	for _, layer := range layers {
-		if len(bytes.TrimSpace(layer)) == 0 {
+		if text := string(bytes.TrimSpace(layer)); text == "" || text == "null" {
 			continue
+		}
+		notAnObject := &InvalidError{What: "settings", Faults: []Fault{{Field: "body", Problem: "is not a JSON object"}}}
+		if fields(layer) == nil {
+			return Settings{}, notAnObject
 		}
 		// RFC 7396 replaces a list as a whole; decoding one layer over the other
 		// would let the elements of two lists run into each other.
 		next, err := jsonpatch.MergeMergePatches(merged, layer)
 		if err != nil {
-			return Settings{}, &InvalidError{What: "settings", Faults: []Fault{{Field: "body", Problem: "is not a JSON object"}}}
+			return Settings{}, notAnObject
 		}
 		merged = next
 	}
 	s := BuiltIn()
-	var faults []Fault
-	dec := json.NewDecoder(bytes.NewReader(merged))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&s); err != nil {
-		faults = append(faults, settingsFault(err))
-	}
+	faults := s.take(merged)
 	if len(faults) == 0 {
 		faults = Check(&s)
 	}
@@ -116,14 +120,56 @@ func Resolve(layers ...json.RawMessage) (Settings, error) {
 	return s, nil
 }
 
-func settingsFault(err error) Fault {
+// take lays one JSON object of settings over s. It goes member by member, so
+// that every fault has its name; names count by their exact letters, which
+// encoding/json alone would not see to.
+func (s *Settings) take(object []byte) []Fault {
+	own, err := json.Marshal(s)
+	if err != nil {
+		panic("claim: settings of texts and numbers always marshal: " + err.Error())
+	}
+	known, members := fields(own), fields(object)
+	var faults []Fault
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		shape, ok := known[name]
+		if !ok {
+			faults = append(faults, Fault{Field: name, Problem: "is not a setting"})
+			continue
+		}
+		unknown := slices.Sorted(maps.Keys(fields(members[name])))
+		unknown = slices.DeleteFunc(unknown, func(inner string) bool { return fields(shape) == nil || fields(shape)[inner] != nil })
+		for _, inner := range unknown {
+			faults = append(faults, Fault{Field: name + "." + inner, Problem: "is not a setting"})
+		}
+		if len(unknown) > 0 {
+			continue
+		}
+		dec := json.NewDecoder(io.MultiReader(strings.NewReader(`{"`+name+`":`), bytes.NewReader(members[name]), strings.NewReader("}")))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(s); err != nil {
+			faults = append(faults, settingsFault(name, err))
+		}
+	}
+	return faults
+}
+
+// fields are the members of a JSON object; nil for anything else.
+func fields(object []byte) map[string]json.RawMessage {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil {
+		return nil
+	}
+	return members
+}
+
+func settingsFault(name string, err error) Fault {
 	if t, ok := err.(*json.UnmarshalTypeError); ok {
 		return Fault{Field: t.Field, Problem: "cannot be a JSON " + t.Value}
 	}
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return Fault{Field: strings.Trim(name, `"`), Problem: "is not a setting"}
+	if inner, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return Fault{Field: name, Problem: "has the member " + inner + ", which is not a setting"}
 	}
-	return Fault{Field: "body", Problem: plainJSONError(err).Error()}
+	return Fault{Field: name, Problem: err.Error()}
 }
 
 // Duration is a length of time that JSON spells as Go does: "90s", "4h".
@@ -134,23 +180,23 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 
 // UnmarshalText reads what [time.ParseDuration] reads, and days as "30d".
 func (d *Duration) UnmarshalText(text []byte) error {
-	s := string(text)
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		s = days + "h"
-		v, err := time.ParseDuration(s)
-		*d = Duration(24 * v)
-		if err != nil {
-			return fmt.Errorf("%q is not a length of time such as 90s, 4h or 30d", text)
+	if days, ok := strings.CutSuffix(string(text), "d"); ok {
+		n, err := strconv.ParseFloat(days, 64)
+		if length := n * 24 * float64(time.Hour); err == nil && math.Abs(length) < math.MaxInt64 {
+			*d = Duration(length)
+			return nil
 		}
-		return nil
+		return errDuration
 	}
-	v, err := time.ParseDuration(s)
+	v, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("%q is not a length of time such as 90s, 4h or 30d", text)
+		return errDuration
 	}
 	*d = Duration(v)
 	return nil
 }
+
+var errDuration = errors.New("is not a length of time such as 90s, 4h or 30d")
 
 // RoutingRule sends claims that match to a mailbox, a queue or an agent.
 type RoutingRule struct {
@@ -222,7 +268,7 @@ func (w *RouteWhen) matches(c *Claim, language string) bool {
 		}
 		return priced && (min == "" || value.GreaterThanOrEqual(min.decimal())) && (max == "" || value.LessThanOrEqual(max.decimal()))
 	}
-	return oneOf(w.Reason, c.Reason) && oneOf(w.Flow, c.FlowKey()) &&
+	return oneOf(w.Reason, c.Reason) && (oneOf(w.Flow, c.FlowKey()) || oneOf(w.Flow, c.Flow)) &&
 		(oneOf(w.Language, language) || oneOf(w.Language, base)) &&
 		oneOf(w.Country, first(c.Order.Address.CountryCode, c.Order.Address.Country)) &&
 		oneOf(w.Phase, c.ShipmentPhase()) && within(w.MinValue, w.MaxValue)

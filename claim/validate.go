@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -40,37 +41,42 @@ var structValidator = sync.OnceValue(func() *validator.Validate {
 // Validate checks a claim that was built rather than decoded. The error is an
 // [*InvalidError] with every fault at once, by JSON name.
 func (c *Claim) Validate() error {
-	if faults := c.faults(nil); len(faults) > 0 {
+	if faults := c.faults(false); len(faults) > 0 {
 		return &InvalidError{What: "claim", Faults: faults}
 	}
 	return nil
 }
 
-// faults lists what is wrong with the claim, less the fields that known already
-// names: a member of the wrong type is not also "missing".
-func (c *Claim) faults(known []Fault) []Fault {
-	return lessKnown(Check(c), known)
-}
-
-func lessKnown(faults, known []Fault) []Fault {
-	seen := map[string]bool{}
-	for _, f := range known {
-		seen[lastPart(f.Field)] = true
+// faults lists what is wrong with the claim, by the paths of the flat form or of
+// the envelope.
+func (c *Claim) faults(envelope bool) []Fault {
+	faults := Check(c)
+	if !envelope {
+		return faults
 	}
-	var out []Fault
-	for _, f := range faults {
-		if !seen[lastPart(f.Field)] {
-			out = append(out, f)
+	for i, f := range faults {
+		head, _, _ := strings.Cut(f.Field, ".")
+		head, _, _ = strings.Cut(head, "[")
+		switch head {
+		case "shop_slug":
+		case "customer", "order", "shipments":
+			faults[i].Field = "context." + f.Field
+		default:
+			faults[i].Field = "event_data." + f.Field
 		}
 	}
-	return out
+	return faults
 }
 
-func lastPart(path string) string {
-	if i := strings.LastIndexByte(path, '.'); i >= 0 {
-		return path[i+1:]
-	}
-	return path
+// lessKnown drops faults of fields that are at fault already, or lie in one that
+// is: a member of the wrong type is not also "missing".
+func lessKnown(faults, known []Fault) []Fault {
+	return slices.DeleteFunc(faults, func(f Fault) bool {
+		return slices.ContainsFunc(known, func(k Fault) bool {
+			rest, in := strings.CutPrefix(f.Field, k.Field)
+			return in && (rest == "" || rest[0] == '.' || rest[0] == '[')
+		})
+	})
 }
 
 // Check validates any struct by its `validate` tags and lists every fault by
@@ -126,6 +132,12 @@ func inWords(f validator.FieldError) string {
 }
 
 func bound(f validator.FieldError) string {
+	if _, ok := f.Value().(Duration); ok {
+		if f.Param() == "0" {
+			return "must not be less than 0s"
+		}
+		return "must be more than 0s"
+	}
 	least := f.Tag() == "min" || f.Tag() == "gte"
 	side := "at most"
 	if least {

@@ -67,13 +67,12 @@ func Key(word string) string {
 	var last rune
 	for _, r := range strings.TrimSpace(word) {
 		switch {
-		case unicode.IsUpper(r):
-			if unicode.IsLower(last) || unicode.IsDigit(last) {
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+			lower := unicode.ToLower(r)
+			if lower != r && (unicode.IsLower(last) || unicode.IsDigit(last)) {
 				b.WriteByte('_')
 			}
-			b.WriteRune(unicode.ToLower(r))
-		case unicode.IsLetter(r) || unicode.IsDigit(r):
-			b.WriteRune(r)
+			b.WriteRune(lower)
 		default:
 			if s := b.String(); s != "" && !strings.HasSuffix(s, "_") {
 				b.WriteByte('_')

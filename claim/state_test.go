@@ -1,0 +1,183 @@
+package claim_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+var update = flag.Bool("update", false, "write docs/state-machine.md anew")
+
+// events lists every event in the order of the table below.
+var events = []claim.Event{
+	claim.EventStart, claim.EventOpened, claim.EventPark, claim.EventSkip, claim.EventAbandon,
+	claim.EventRetry, claim.EventPending, claim.EventReopen, claim.EventClose, claim.EventSettle,
+}
+
+// stateTable says what every event does to a claim in every state; a dot means
+// that the event does not apply.
+const stateTable = `
+state           | start   opened park            skip    abandon   retry    pending reopen close   settle
+received        | opening .      needs_attention skipped abandoned received .       .      .       .
+opening         | opening open   needs_attention skipped abandoned opening  .       .      .       .
+open            | .       open   needs_attention .       abandoned .        pending open   closed  .
+pending         | .       .      needs_attention .       abandoned .        pending open   closed  .
+closed          | .       .      needs_attention .       abandoned .        pending open   closed  settled
+settled         | .       .      .               .       .         .        pending open   settled settled
+needs_attention | opening open   needs_attention skipped abandoned received .       .      .       .
+skipped         | .       .      .               skipped abandoned received .       .      .       .
+abandoned       | .       .      .               .       abandoned received .       .      .       .
+`
+
+func TestNext(t *testing.T) {
+	t.Parallel()
+	lines := strings.Split(strings.TrimSpace(stateTable), "\n")
+	names := strings.Fields(strings.ReplaceAll(lines[0], "|", " "))[1:]
+	require.Len(t, names, len(events))
+	require.Len(t, lines[1:], len(claim.States()), "a row for every state")
+	for _, line := range lines[1:] {
+		cells := strings.Fields(strings.ReplaceAll(line, "|", " "))
+		from := claim.State(cells[0])
+		require.Contains(t, claim.States(), from)
+		for i, e := range events {
+			require.Equal(t, names[i], string(e))
+			next, err := from.Next(e)
+			if want := cells[i+1]; want != "." {
+				require.NoError(t, err, "%s %s", from, e)
+				require.Equal(t, claim.State(want), next, "%s %s", from, e)
+				continue
+			}
+			var refused *claim.TransitionError
+			require.True(t, errors.As(err, &refused), "%s takes %s", from, e)
+			require.Equal(t, claim.TransitionError{From: from, Event: e}, *refused)
+			require.Equal(t, from, next, "a refused event leaves the state")
+			require.EqualError(t, err, fmt.Sprintf("a claim that is %s cannot take %q", from, e))
+		}
+	}
+	for _, from := range []claim.State{"", "unheard of"} {
+		_, err := from.Next(claim.EventStart)
+		require.Error(t, err)
+	}
+	_, err := claim.StateOpen.Next("unheard of")
+	require.Error(t, err)
+}
+
+// TestEventsMayComeTwice: an event that comes again right after itself changes
+// nothing, so a repeated delivery converges. A retry is a wish and may be made
+// as often as it applies.
+func TestEventsMayComeTwice(t *testing.T) {
+	t.Parallel()
+	for _, from := range claim.States() {
+		for _, e := range events {
+			once, err := from.Next(e)
+			if err != nil {
+				continue
+			}
+			twice, err := once.Next(e)
+			require.NoError(t, err, "%s %s %s", from, e, e)
+			require.Equal(t, once, twice, "%s %s %s", from, e, e)
+		}
+	}
+}
+
+// TestEveryStateHasAWayOn: no claim is ever stuck, and every claim can be opened
+// until it is settled.
+func TestEveryStateHasAWayOn(t *testing.T) {
+	t.Parallel()
+	for _, from := range claim.States() {
+		reached := map[claim.State]bool{from: true}
+		for todo := []claim.State{from}; len(todo) > 0; todo = todo[1:] {
+			for _, e := range events {
+				if next, err := todo[0].Next(e); err == nil && !reached[next] {
+					reached[next] = true
+					todo = append(todo, next)
+				}
+			}
+		}
+		require.True(t, reached[claim.StateOpen], "%s never opens again", from)
+		require.True(t, reached[claim.StateSettled], "%s never settles", from)
+	}
+}
+
+func TestFinal(t *testing.T) {
+	t.Parallel()
+	for _, s := range claim.States() {
+		require.Equal(t, s == claim.StateSettled || s == claim.StateSkipped || s == claim.StateAbandoned, s.Final(), s)
+	}
+}
+
+// TestStateMachinePage keeps docs/state-machine.md true.
+func TestStateMachinePage(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	p("<!-- Written by go test ./claim -update. Edit claim/state.go, not this page. -->")
+	p("# The states of a claim\n")
+	p("The row of a claim in the store holds its state, and every change of it is one of these events. An event that is not listed for a state is refused. Events that leave the state as it is are left out of the picture.\n")
+	p("```mermaid\nstateDiagram-v2")
+	p("    [*] --> received: accepted")
+	for _, from := range claim.States() {
+		for _, to := range claim.States() {
+			var by []string
+			for _, e := range events {
+				if next, err := from.Next(e); err == nil && next == to && from != to {
+					by = append(by, string(e))
+				}
+			}
+			if len(by) > 0 {
+				p("    %s --> %s: %s", from, to, strings.Join(by, ", "))
+			}
+		}
+	}
+	p("```\n")
+	p("| Event | When |\n| --- | --- |")
+	for _, e := range events {
+		p("| `%s` | %s |", e, whenOf[e])
+	}
+	p("\n| State | Meaning |\n| --- | --- |")
+	for _, s := range claim.States() {
+		p("| `%s` | %s |", s, meaningOf[s])
+	}
+	path := filepath.Join("..", "docs", "state-machine.md")
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o644))
+	}
+	page, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(page), b.String(), "docs/state-machine.md is stale; go test ./claim -update writes it anew")
+	require.Len(t, whenOf, len(events))
+	require.Len(t, meaningOf, len(claim.States()))
+}
+
+var whenOf = map[claim.Event]string{
+	claim.EventStart:   "its workflow begins to open the conversation",
+	claim.EventOpened:  "the conversation exists and is complete",
+	claim.EventPark:    "it cannot go on without a person",
+	claim.EventSkip:    "the integration is off",
+	claim.EventAbandon: "it is withdrawn by its owner, or given up by an operator",
+	claim.EventRetry:   "an operator or new settings wake it",
+	claim.EventPending: "a follow-up was added in Dixa",
+	claim.EventReopen:  "the conversation is open again in Dixa",
+	claim.EventClose:   "the conversation was closed in Dixa",
+	claim.EventSettle:  "the conversation stayed closed for the quiet period",
+}
+
+var meaningOf = map[claim.State]string{
+	claim.StateReceived:       "accepted and durable; nothing was sent to Dixa yet. Claims of a paused shop wait here",
+	claim.StateOpening:        "its conversation is being opened",
+	claim.StateOpen:           "its conversation is open",
+	claim.StatePending:        "its conversation waits for a follow-up",
+	claim.StateClosed:         "its conversation is closed and may still reopen",
+	claim.StateSettled:        "closed for the whole quiet period",
+	claim.StateNeedsAttention: "parked until a person acts; its cause says why and what to do",
+	claim.StateSkipped:        "the integration was off when it came; it can be opened later",
+	claim.StateAbandoned:      "withdrawn or given up",
+}
