@@ -57,10 +57,10 @@ var loadContract = sync.OnceValues(func() (*contract, error) {
 		sharpen(ref.Value)
 	}
 	parameter := regexp.MustCompile(`\{[^}]+\}`)
+	quotedParameter := regexp.MustCompile(`\\\{[^}]+\\\}`)
 	for template, item := range doc.Paths.Map() {
 		template = strings.TrimPrefix(template, "/beta")
-		expression := parameter.ReplaceAllString(regexp.QuoteMeta(template), "")
-		expression = regexp.MustCompile(`\\\{[^}]+\\\}`).ReplaceAllString(regexp.QuoteMeta(template), `[^/]+`)
+		expression := quotedParameter.ReplaceAllString(regexp.QuoteMeta(template), `[^/]+`)
 		c.paths = append(c.paths, pathPattern{
 			regexp.MustCompile("^" + expression + "/?$"), item, len(parameter.ReplaceAllString(template, "")),
 		})

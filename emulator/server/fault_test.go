@@ -22,15 +22,18 @@ func TestFaults(t *testing.T) {
 		check     func(*testing.T, answer)
 	}{
 		"status": {
-			server.Fault{Kind: server.FaultStatus, Status: 503, Headers: map[string]string{"Retry-After": "7"}}, 503, false,
+			server.Fault{Kind: server.FaultStatus, Status: 503, Headers: map[string]string{"Retry-After": "7"}},
+			503, false,
 			func(t *testing.T, a answer) { require.Equal(t, "7", a.header.Get("Retry-After")) },
 		},
 		"status with body": {
-			server.Fault{Kind: server.FaultStatus, Body: "<html>"}, 500, false,
+			server.Fault{Kind: server.FaultStatus, Body: "<html>"},
+			500, false,
 			func(t *testing.T, a answer) { require.Equal(t, "<html>", string(a.body)) },
 		},
 		"status without body": {
-			server.Fault{Kind: server.FaultStatus}, 500, false,
+			server.Fault{Kind: server.FaultStatus},
+			500, false,
 			func(t *testing.T, a answer) {
 				require.Equal(t, "There was an internal server error while processing the request", a.message())
 			},

@@ -368,8 +368,13 @@ func TestSubscriptions(t *testing.T) {
 	d.do(http.MethodPatch, "/webhooks/"+created.ID, object{}, http.StatusBadRequest)
 
 	for _, wrong := range []object{
-		{"name": nil}, {"url": nil}, {"authorization": nil}, {"url": "nowhere"}, {"events": []string{"Nothing"}},
-		{"authorization": object{"_type": "BasicAuth"}}, {"filters": object{"Conversation": object{"_type": "CombinedFilters", "strategy": "All", "conditions": []object{}}}},
+		{"name": nil},
+		{"url": nil},
+		{"authorization": nil},
+		{"url": "nowhere"},
+		{"events": []string{"Nothing"}},
+		{"authorization": object{"_type": "BasicAuth"}},
+		{"filters": object{"Conversation": object{"_type": "CombinedFilters", "strategy": "All", "conditions": []object{}}}},
 	} {
 		body := object{"name": "n", "url": hook.url, "authorization": object{"_type": "NoAuth"}, "customHeaders": object{}}
 		for key, value := range wrong {
