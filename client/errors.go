@@ -72,7 +72,7 @@ func (e *Error) Error() string {
 		text = e.Title
 	}
 	if len(parts) > 0 {
-		text += ": " + strings.Join(parts, "; ")
+		text = strings.TrimSuffix(text, ".") + ": " + strings.Join(parts, "; ")
 	}
 	return text
 }

@@ -62,8 +62,9 @@ func run(ctx context.Context, args []string, a *app) int {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%s; see `%s --help`", err, c.CommandPath())
 	})
-	root.AddCommand(a.serveCommand(), a.claimCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(),
+	group(root, a.serveCommand(), a.claimCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(),
 		a.keyCommand(), a.keysCommand(), a.configCommand(), a.versionCommand())
+	root.Args = cobra.ArbitraryArgs
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -87,6 +88,18 @@ type usageError struct{ text string }
 func (e *usageError) Error() string { return e.text }
 
 func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// group is a command that only has further commands.
+func group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	c.AddCommand(commands...)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usage("`%s` has no command %q; see `%[1]s --help`", cmd.CommandPath(), args[0])
+		}
+		return cmd.Help()
+	}
+	return c
+}
 
 // arguments checks a command's arguments by name.
 func arguments(names ...string) cobra.PositionalArgs {
@@ -119,7 +132,7 @@ func explain(err error) string {
 	if !errors.As(err, &e) {
 		return err.Error()
 	}
-	text := strings.TrimSuffix(e.Error(), ".")
+	text := strings.TrimSuffix(err.Error(), ".")
 	if next := nextSteps[e.Code]; next != "" {
 		text += ".\nNext: " + next
 	}
@@ -133,7 +146,7 @@ func codeOf(err error) int {
 	var wrong *usageError
 	var refused *client.Error
 	switch {
-	case errors.As(err, &wrong), strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &wrong):
 		return exitUsage
 	case errors.As(err, &refused) && refused.Status < 500:
 		return exitRefused

@@ -95,7 +95,8 @@ func (a *app) carryOut(ctx context.Context, p *plan, dryRun bool) error {
 			broken[c.Shop] = true
 			err = fmt.Errorf("%s: %s: %w", c.where(), c.Text, err)
 			failures = append(failures, err)
-			result.Failed = append(result.Failed, explain(err))
+			result.Failed = append(result.Failed, err.Error())
+			fmt.Fprintf(a.err, "starter: %s\n", explain(err))
 			if errors.Is(err, client.ErrNoAnswer) || ctx.Err() != nil {
 				break
 			}
@@ -113,5 +114,8 @@ func (a *app) carryOut(ctx context.Context, p *plan, dryRun bool) error {
 			fmt.Fprintf(w, "%d of %d changes done.\n", result.Done, len(p.changes))
 		}
 	})
-	return errors.Join(append(failures, err)...)
+	if len(failures) > 0 {
+		return errors.Join(errSaid, failures[0], err)
+	}
+	return err
 }

@@ -16,9 +16,10 @@ import (
 )
 
 func (a *app) claimCommand() *cobra.Command {
-	c := &cobra.Command{Use: "claim", Short: "Hand claims over, see what became of them, mend them"}
-	c.AddCommand(a.claimSubmit(), a.claimShow(), a.claimList(), a.claimRetry(), a.claimAbandon(), a.claimLink())
-	return c
+	return group(&cobra.Command{
+		Use: "claim", Short: "Hand claims over, see what became of them, mend them",
+		Example: "  starter claim submit -f claim.json\n  starter claim list acme --state needs_attention\n  starter claim retry acme c-10001",
+	}, a.claimSubmit(), a.claimShow(), a.claimList(), a.claimRetry(), a.claimAbandon(), a.claimLink())
 }
 
 func (a *app) claimSubmit() *cobra.Command {

@@ -19,12 +19,11 @@ import (
 const actor = "cli"
 
 func (a *app) keyCommand() *cobra.Command {
-	c := &cobra.Command{
+	return group(&cobra.Command{
 		Use: "key", Short: "Make, list and revoke API keys, directly in the store",
-		Long: "Works on the store of CLAIMFLOW_DATABASE_URL and CLAIMFLOW_KEYS itself, so the first key can be made before anything runs.",
-	}
-	c.AddCommand(a.keyCreate(), a.keyList(), a.keyRevoke())
-	return c
+		Long:    "Works on the store of CLAIMFLOW_DATABASE_URL and CLAIMFLOW_KEYS itself, so the first key can be made before anything runs.",
+		Example: "  starter key create --name admin --scope admin\n  starter key list",
+	}, a.keyCreate(), a.keyList(), a.keyRevoke())
 }
 
 func (a *app) keyCreate() *cobra.Command {
@@ -111,13 +110,12 @@ func (a *app) keyRevoke() *cobra.Command {
 }
 
 func (a *app) keysCommand() *cobra.Command {
-	c := &cobra.Command{
+	return group(&cobra.Command{
 		Use: "keys", Short: "Make and rotate the keys that seal what the store keeps",
 		Long: "To rotate: \"keys rotate\", give the new CLAIMFLOW_KEYS to every process, then \"keys reseal\". " +
 			"The keys are worth as much as everything that they seal: keep a copy apart from the store.",
-	}
-	c.AddCommand(a.keysNew(), a.keysRotate(), a.keysReseal())
-	return c
+		Example: "  starter keys new --file keys.json\n  starter keys rotate && starter keys reseal",
+	}, a.keysNew(), a.keysRotate(), a.keysReseal())
 }
 
 func (a *app) keysNew() *cobra.Command {

@@ -15,12 +15,11 @@ import (
 )
 
 func (a *app) shopCommand() *cobra.Command {
-	c := &cobra.Command{
+	return group(&cobra.Command{
 		Use: "shop", Short: "Set shops up and operate them",
 		Example: "  starter shop add acme --name \"Acme Ltd\"\n  starter shop connect acme --token-file token.txt\n" +
 			"  starter shop settings acme email_integration_id=support@acme.email.dixa.io\n  starter shop enable acme",
-	}
-	c.AddCommand(
+	},
 		a.shopAdd(), a.shopList(), a.shopUpdate(), a.shopRemove(), a.shopConnect(), a.shopSettings(), a.shopValidate(), a.shopTest(),
 		a.shopSwitch("show", "Show a shop, its connection and its claims by state", (*client.Client).Shop),
 		a.shopSwitch("enable", "Let the shop's claims become conversations", (*client.Client).Enable),
@@ -29,7 +28,6 @@ func (a *app) shopCommand() *cobra.Command {
 		a.shopSwitch("resume", "Let the shop's waiting claims go on", (*client.Client).Resume),
 		a.shopRetry(), a.shopOpenSkipped(),
 	)
-	return c
 }
 
 // shopSwitch is a command on one shop that answers with the shop.

@@ -34,9 +34,10 @@ func (p *templatePlace) check() error {
 }
 
 func (a *app) templateCommand() *cobra.Command {
-	c := &cobra.Command{Use: "template", Short: "The words of the conversations, per reason and language"}
-	c.AddCommand(a.templatePreview(), a.templateSet(), a.templateShow(), a.templateList(), a.templateDelete())
-	return c
+	return group(&cobra.Command{
+		Use: "template", Short: "The words of the conversations, per reason and language",
+		Example: "  starter template show damaged --shop acme --language de > damaged.yaml\n  starter template set damaged --shop acme --language de -f damaged.yaml",
+	}, a.templatePreview(), a.templateSet(), a.templateShow(), a.templateList(), a.templateDelete())
 }
 
 func (a *app) templatePreview() *cobra.Command {

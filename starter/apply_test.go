@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	emulator "github.com/claimflow/claimflow/emulator/server"
+)
+
+const shopsYAML = `platform:
+  settings: {default_language: de}
+  templates:
+    damaged: {de: {subject: "Bruch {{.Order.Number}}"}}
+shops:
+  - slug: acme
+    name: Acme Ltd
+    token_env: ACME_DIXA_TOKEN
+    settings:
+      email_integration_id: support@demo.email.dixa.io
+      evidence: {max_files: 5, max_bytes: 1000000}
+      extra_tags: [vip]
+    templates:
+      damaged: {en: {format: text, body_file: damaged.txt}}
+    enabled: true
+  - slug: beta
+    dixa_feature: false
+    paused: true
+`
+
+func TestApplyIsIdempotentAndShowsWhatDiffers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.environ = append(b.environ, "ACME_DIXA_TOKEN="+dixaToken)
+	b.file("damaged.txt", "About your order {{.Order.Number}}")
+	file := b.file("shops.yaml", shopsYAML)
+
+	const differences = `platform
+  ~ settings.default_language: inherited -> "de"
+  + template damaged/de
+shop acme
+  + add the shop
+  ~ token: none -> dx_…4f2a
+  ~ settings.email_integration_id: inherited -> "support@demo.email.dixa.io"
+  ~ settings.evidence: inherited -> {"max_bytes":1000000,"max_files":5}
+  ~ settings.extra_tags: inherited -> ["vip"]
+  + template damaged/en
+  ~ enabled: false -> true
+shop beta
+  + add the shop
+  ~ paused: false -> true
+`
+	require.Equal(t, differences+"11 changes; nothing was done.\n", b.ok("apply", "-f", file, "--dry-run"))
+	require.NotContains(t, b.ok("shop", "list"), "acme", "a dry run does nothing")
+	require.Equal(t, differences+"11 of 11 changes done.\n", b.ok("apply", "-f", file))
+	require.Equal(t, "Nothing differs.\n", b.ok("apply", "-f", file), "a second time changes nothing")
+	require.Regexp(t, `Enabled +yes`, b.ok("shop", "show", "acme"))
+	require.Regexp(t, `Dixa offered +no`, b.ok("shop", "show", "beta"))
+
+	changed := strings.NewReplacer("extra_tags: [vip]", "tag: reklamation", ", max_bytes: 1000000", "", "name: Acme Ltd", "name: Acme GmbH", "enabled: true", "enabled: false").Replace(shopsYAML)
+	require.Equal(t, `shop acme
+  ~ name: "Acme Ltd" -> "Acme GmbH"
+  ~ settings.evidence: {"max_bytes":1000000,"max_files":5} -> {"max_files":5}
+  ~ settings.tag: inherited -> "reklamation"
+  ~ settings.extra_tags: ["vip"] -> inherited
+  ~ enabled: true -> false
+5 of 5 changes done.
+`, b.ok("apply", "-f", b.file("shops.yaml", changed)))
+	require.Equal(t, "Nothing differs.\n", b.ok("apply", "-f", file))
+	require.Equal(t, "shop acme\n  ~ token: dx_…4f2a -> dx_…4f2a\n1 of 1 changes done.\n", b.ok("apply", "-f", file, "--reconnect"))
+
+	var result applied
+	require.NoError(t, json.Unmarshal([]byte(b.ok("apply", "-f", file, "-o", "json")), &result))
+	require.Empty(t, result.Changes)
+}
+
+func TestApplyGoesOnWithTheOtherShops(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.environ = append(b.environ, "TOKEN="+dixaToken)
+	code, out, err := b.run("", "apply", "-f", b.file("shops.yaml", `shops:
+  - slug: bad
+    token_env: TOKEN
+    settings: {email_integration_id: nobody@acme.example}
+    enabled: true
+  - slug: good
+    token_env: TOKEN
+    settings: {email_integration_id: `+emulator.SeedMailbox+`}
+    enabled: true
+`))
+	require.Equal(t, exitRefused, code)
+	require.Contains(t, err, "shop bad: settings.email_integration_id")
+	require.Contains(t, err, "is no contact endpoint of this Dixa")
+	require.Contains(t, out, "6 of 8 changes done.")
+	require.Regexp(t, `Enabled +yes`, b.ok("shop", "show", "good"))
+	require.Regexp(t, `Enabled +no`, b.ok("shop", "show", "bad"))
+}
+
+func TestApplyTellsEveryMistakeOfTheFile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	err := b.fails(exitFailed, "apply", "-f", b.file("shops.yaml", `shops:
+  - name: No slug
+  - {slug: acme, token_env: NOT_SET}
+  - {slug: acme}
+  - {slug: beta, token_file: missing.token}
+  - {slug: gamma, templates: {damaged: {de: {body_file: missing.html}}}}
+`))
+	for _, words := range []string{
+		"shop 1 has no slug", "token_env names NOT_SET, which is not set", "shop acme is there twice",
+		"shop beta: token_file", "shop gamma: template damaged/de: body_file",
+	} {
+		require.Contains(t, err, words)
+	}
+	err = b.fails(exitFailed, "apply", "-f", b.file("shops.yaml", "shops:\n  - {slug: acme, token: "+dixaToken+"}\n"))
+	require.Contains(t, err, "field token not found", "a token is never in the file")
+	require.NotContains(t, err, dixaToken)
+	require.Contains(t, b.ok("shop", "list"), "SHOP")
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/api"
+	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/store"
+)
+
+const dixaToken = "dixa-token-of-the-demo-shop-4f2a"
+
+// bench runs commands against a service of its own, on a store in a file and an
+// emulated Dixa.
+type bench struct {
+	t       *testing.T
+	dir     string
+	store   *store.Store
+	dixa    *emulator.Server
+	api     *httptest.Server
+	environ []string
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{t: t, dir: t.TempDir()}
+	text, err := seal.Generate()
+	require.NoError(t, err)
+	keys, err := seal.Parse(text)
+	require.NoError(t, err)
+	database := "sqlite:" + filepath.Join(b.dir, "claimflow.db")
+	b.store, err = store.Open(t.Context(), database, keys)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = b.store.Close() })
+
+	b.dixa = emulator.New(emulator.Options{Token: dixaToken})
+	dixa := httptest.NewServer(b.dixa)
+	t.Cleanup(func() { dixa.Close(); b.dixa.Close() })
+	handler, err := api.New(api.Options{
+		Store: b.store,
+		Onboarding: onboarding.New(onboarding.Options{
+			Store: b.store, Dixa: connection.New(b.store, connection.Options{BaseURL: dixa.URL + "/v1/"}), AutoReplyWait: -1,
+		}),
+		Log: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	b.api = httptest.NewServer(handler)
+	t.Cleanup(b.api.Close)
+	b.environ = []string{"CLAIMFLOW_DATABASE_URL=" + database, "CLAIMFLOW_KEYS=" + text, "CLAIMFLOW_URL=" + b.api.URL}
+	key := strings.TrimSpace(b.ok("key", "create", "--name", "test", "--scope", "admin"))
+	b.environ = append(b.environ, "CLAIMFLOW_API_KEY="+key)
+	return b
+}
+
+// run runs a command with an input and returns what it printed.
+func (b *bench) run(in string, args ...string) (code int, out, err string) {
+	b.t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = run(b.t.Context(), args, &app{in: strings.NewReader(in), out: &stdout, err: &stderr, environ: b.environ})
+	return code, stdout.String(), stderr.String()
+}
+
+// ok runs a command that must do its work.
+func (b *bench) ok(args ...string) string {
+	b.t.Helper()
+	code, out, err := b.run("", args...)
+	require.Equal(b.t, exitOK, code, "starter %s: %s", strings.Join(args, " "), err)
+	return out
+}
+
+// fails runs a command that must end with the code and returns its error.
+func (b *bench) fails(code int, args ...string) string {
+	b.t.Helper()
+	got, out, err := b.run("", args...)
+	require.Equal(b.t, code, got, "starter %s: %s%s", strings.Join(args, " "), out, err)
+	return err
+}
+
+// file writes a file and returns its path.
+func (b *bench) file(name, content string) string {
+	b.t.Helper()
+	path := filepath.Join(b.dir, name)
+	require.NoError(b.t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+// connected adds a shop that is connected and has a mailbox.
+func (b *bench) connected(slug string) {
+	b.t.Helper()
+	b.ok("shop", "add", slug, "--name", "Acme")
+	b.ok("shop", "connect", slug, "--token-file", b.file("token", dixaToken+"\n"))
+	b.ok("shop", "settings", slug, "email_integration_id="+emulator.SeedMailbox)
+}
+
+// gone is a context that has ended.
+func gone() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}

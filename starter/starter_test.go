@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/store"
+)
+
+const aClaim = `{"claim_id": "c-1", "shop_slug": "acme", "reason": "damaged", "resolution_preference": "refund",
+	"selected_items": [{"sku": "VASE-1", "quantity": 1}], "customer": {"email": "ada@example.org"}, "order": {"order_number": "10001"}}`
+
+// commands are all commands, the groups included.
+func commands(t *testing.T) (all []*cobra.Command) {
+	t.Helper()
+	a := &app{}
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		all = append(all, c)
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	for _, c := range []*cobra.Command{
+		a.serveCommand(), a.claimCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(),
+		a.keyCommand(), a.keysCommand(), a.configCommand(), a.versionCommand(),
+	} {
+		walk(c)
+	}
+	return all
+}
+
+func TestEveryCommandHasHelpWithExamples(t *testing.T) {
+	t.Parallel()
+	for _, c := range commands(t) {
+		require.NotEmpty(t, c.Short, c.CommandPath())
+		require.Contains(t, c.Example, "starter ", c.CommandPath())
+		require.NotNil(t, c.RunE, c.CommandPath())
+		require.Nil(t, c.Flags().Lookup("token"), "%s: no token on the command line", c.CommandPath())
+	}
+}
+
+func TestCommandsThatAreGivenWrongly(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, tt := range []struct {
+		args  []string
+		words string
+	}{
+		{[]string{"bogus"}, "has no command \"bogus\"; see `starter --help`"},
+		{[]string{"claim", "bogus"}, "see `starter claim --help`"},
+		{[]string{"claim", "show", "acme"}, "`starter claim show` takes SHOP CLAIM, and was given 1 arguments; see `starter claim show --help`"},
+		{[]string{"claim", "submit"}, "name the claim's file with -f"},
+		{[]string{"claim", "link", "acme", "c-1", "four"}, `"four" is no conversation number`},
+		{[]string{"claim", "list", "acme", "--since", "soon"}, "give a time such as"},
+		{[]string{"claim", "list", "acme", "--colour", "red"}, "unknown flag: --colour; see `starter claim list --help`"},
+		{[]string{"shop", "list", "-o", "xml"}, "the output is table or json"},
+		{[]string{"shop", "remove", "acme"}, "say --yes if that is meant"},
+		{[]string{"shop", "update", "acme"}, "--name or --dixa"},
+		{[]string{"shop", "test", "acme"}, "with --email"},
+		{[]string{"shop", "connect", "acme"}, "no token was given: use --token-file, CLAIMFLOW_DIXA_TOKEN or the standard input"},
+		{[]string{"shop", "settings", "acme", "language"}, "write it like language=de"},
+		{[]string{"template", "set", "damaged", "-f", "x"}, "--shop SHOP, or --platform"},
+		{[]string{"key", "create", "--name", "x", "--scope", "everything"}, "the scopes are claims:write"},
+		{[]string{"apply"}, "name the file with -f"},
+	} {
+		require.Contains(t, b.fails(exitUsage, tt.args...), tt.words, tt.args)
+	}
+}
+
+func TestClaimsFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	file := b.file("claim.json", aClaim)
+	require.Equal(t, "SHOP  CLAIM  NEW  STATE     WORKFLOW\nacme  c-1    yes  received  claim:acme:c-1\n", b.ok("claim", "submit", "-f", file))
+	require.Contains(t, b.ok("claim", "submit", "-f", file), "no", "known already")
+	code, out, _ := b.run("["+aClaim+`, {"claim_id": "c-2", "reason": "support", "order": {}}]`, "claim", "submit", "--shop", "acme", "-f", "-", "-o", "json")
+	require.Equal(t, exitOK, code)
+	var submitted []client.Submitted
+	require.NoError(t, json.Unmarshal([]byte(out), &submitted))
+	require.Len(t, submitted, 2)
+	require.True(t, submitted[1].New)
+
+	require.Regexp(t, `(?m)^CLAIM +STATE +CAUSE +REASON +ORDER +CONVERSATION +ACCEPTED$`, b.ok("claim", "list", "acme"))
+	require.Equal(t, 2, strings.Count(b.ok("claim", "list", "acme", "--limit", "1"), "\n"))
+	require.NotContains(t, b.ok("claim", "list", "acme", "--order", "10001", "--since", "1h"), "c-2")
+	require.Equal(t, 3, strings.Count(b.ok("claim", "list", "acme", "--csv"), "\n"))
+	require.Regexp(t, `State +abandoned`, b.ok("claim", "abandon", "acme", "c-1"))
+	require.Regexp(t, `State +received`, b.ok("claim", "retry", "acme", "c-1", "--create-anyway"))
+	require.Regexp(t, `Conversation +4711`, b.ok("claim", "link", "acme", "c-1", "#4711"))
+	shown := b.ok("claim", "show", "acme", "c-1")
+	require.Regexp(t, `retry +test`, shown, "who did it")
+	require.NotContains(t, shown, "ada@example.org")
+}
+
+func TestErrorsEndWithTheNextStep(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	b.ok("claim", "submit", "-f", b.file("claim.json", aClaim))
+
+	err := b.fails(exitRefused, "claim", "submit", "-f", b.file("bad.json", `{"claim_id": "c 9", "shop_slug": "acme"}`))
+	require.Contains(t, err, "claim_id: may hold letters")
+	require.Contains(t, err, "reason: is required")
+	require.True(t, strings.HasSuffix(err, "Next: correct this and run the command again.\n"), err)
+
+	err = b.fails(exitRefused, "claim", "submit", "-f", b.file("other.json", strings.Replace(aClaim, "10001", "10002", 1)))
+	require.Contains(t, err, "order.order_number: differs")
+	require.Contains(t, err, "Next: send a changed claim under an id of its own.")
+	require.Contains(t, b.fails(exitRefused, "shop", "show", "nobody"), "Next: `starter shop list`")
+	require.Contains(t, b.fails(exitFailed, "claim", "submit", "-f", filepath.Join(b.dir, "missing")), "name a file, or - for the standard input")
+
+	stranger := &bench{t: t, dir: b.dir, environ: []string{"CLAIMFLOW_URL=" + b.api.URL}}
+	require.Contains(t, stranger.fails(exitRefused, "shop", "list"), "Next: set CLAIMFLOW_API_KEY to a key that `starter key create` made.")
+	require.Contains(t, stranger.fails(exitFailed, "key", "list"), "`starter keys new` makes keys for a new store")
+
+	b.api.Close()
+	var stderr bytes.Buffer
+	code := run(gone(), []string{"shop", "list"}, &app{in: strings.NewReader(""), out: &bytes.Buffer{}, err: &stderr, environ: b.environ})
+	require.Equal(t, exitUnavailable, code, stderr.String())
+	require.Contains(t, stderr.String(), "is the service running at "+b.api.URL+"?")
+}
+
+func TestShopFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ok("shop", "add", "acme", "--name", "Acme Ltd")
+	require.Contains(t, b.ok("shop", "show", "acme"), "none; `starter shop connect acme` saves a token")
+	code, out, _ := b.run(dixaToken+"\r\n", "shop", "connect", "acme")
+	require.Equal(t, exitOK, code)
+	require.Contains(t, out, "dx_…4f2a")
+	require.NotContains(t, out, dixaToken)
+
+	for in, words := range map[string]string{
+		" " + dixaToken + "\n": "it has space before or after it",
+		"wrong-" + dixaToken:   "Dixa refuses this token (401)",
+	} {
+		code, _, err := b.run(in, "shop", "connect", "acme")
+		require.Equal(t, exitRefused, code)
+		require.Contains(t, err, words)
+		require.NotContains(t, err, dixaToken)
+	}
+	require.Contains(t, b.fails(exitRefused, "shop", "enable", "acme"), "No contact endpoint is saved")
+	require.Contains(t, b.fails(exitRefused, "shop", "settings", "acme", "email_integration_id=info@acme.example"), "is no contact endpoint of this Dixa")
+	settings := b.ok("shop", "settings", "acme", "email_integration_id="+emulator.SeedMailbox, "evidence.max_files=5", `extra_tags=["vip"]`)
+	require.Regexp(t, `email_integration_id +"support@demo.email.dixa.io" +shop`, settings)
+	require.Regexp(t, `default_language +"en" +inherited`, settings)
+	require.Contains(t, settings, `"max_files":5`)
+	require.Regexp(t, `extra_tags +\[\] +|extra_tags +null`, b.ok("shop", "settings", "acme", "extra_tags=null"))
+	require.Regexp(t, `Enabled +yes`, b.ok("shop", "enable", "acme"))
+	require.Regexp(t, `Paused +yes`, b.ok("shop", "pause", "acme"))
+	require.Regexp(t, `Paused +no`, b.ok("shop", "resume", "acme"))
+	require.Regexp(t, `Enabled +no`, b.ok("shop", "disable", "acme"))
+	require.Equal(t, "0 claims taken up again\n", b.ok("shop", "retry", "acme", "--cause", "template_broken"))
+	require.Equal(t, "0 claims taken up again\n", b.ok("shop", "open-skipped", "acme", "--since", "2026-01-31"))
+	require.Regexp(t, `token +ok +Dixa takes it`, b.ok("shop", "validate", "acme"))
+	tested := b.ok("shop", "test", "acme", "--email", "me@acme.example")
+	require.Regexp(t, `close it +ok`, tested)
+
+	b.dixa.Inject(emulator.Fault{Operation: "POST /conversations/{conversationId}/notes", Kind: emulator.FaultStatus, Status: 401})
+	code, out, err := b.run("", "shop", "test", "acme", "--email", "me@acme.example")
+	require.Equal(t, exitFailed, code)
+	require.Regexp(t, `write a note +failed`, out)
+	require.Empty(t, err, "the table says it")
+	require.Regexp(t, `Name +Acme GmbH`, b.ok("shop", "update", "acme", "--name", "Acme GmbH"))
+	require.Contains(t, b.ok("shop", "list"), "acme")
+	b.ok("shop", "remove", "acme", "--yes")
+	b.fails(exitRefused, "shop", "show", "acme")
+}
+
+func TestTemplatesFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ok("shop", "add", "acme")
+	file := b.file("damaged.yaml", "subject: Bruch {{.Order.Number}}\nformat: text\nbody: |\n  Guten Tag\n")
+	require.Equal(t, "saved shop/damaged/de\n", b.ok("template", "set", "damaged", "--shop", "acme", "--language", "de", "-f", file))
+	preview := b.ok("template", "preview", "damaged", "--shop", "acme", "--language", "de", "--claim", b.file("claim.json", aClaim))
+	require.Regexp(t, `Subject +Bruch 10001`, preview)
+	require.Contains(t, preview, "Guten Tag")
+	require.Contains(t, b.ok("template", "show", "damaged", "--shop", "acme", "--language", "de"), "# shop/damaged/de\nsubject: Bruch")
+	require.Regexp(t, `damaged +de +shop`, b.ok("template", "list", "--shop", "acme"))
+	require.Contains(t, b.fails(exitRefused, "template", "set", "damaged", "--platform", "-f", b.file("bad.yaml", "body: '{{.Nobody}}'")), "line 1")
+	require.Contains(t, b.fails(exitFailed, "template", "set", "damaged", "--platform", "-f", b.file("worse.yaml", "bodi: x")), "is no template of subject, body")
+	b.ok("template", "delete", "damaged", "--shop", "acme", "--language", "de")
+	require.Contains(t, b.ok("template", "show", "damaged", "--shop", "acme", "--language", "de"), "# built-in/")
+}
+
+func TestKeysOnTheStore(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ok("shop", "add", "acme")
+	secret := strings.TrimSpace(b.ok("key", "create", "--name", "shop system", "--shop", "acme", "--scope", "claims:write,claims:read"))
+	require.True(t, strings.HasPrefix(secret, "cfk_"))
+	list := b.ok("key", "list", "--shop", "acme")
+	require.Contains(t, list, "claims:write,claims:read")
+	require.NotContains(t, list, secret)
+	key, err := b.store.KeyBySecret(t.Context(), secret)
+	require.NoError(t, err)
+	require.Equal(t, "revoked "+key.ID+"\n", b.ok("key", "revoke", key.ID))
+	_, err = b.store.KeyBySecret(t.Context(), secret)
+	require.ErrorIs(t, err, store.ErrNotFound)
+	require.Contains(t, b.fails(exitFailed, "key", "revoke", "nobody"), "`starter key list` shows the ids")
+	require.Contains(t, b.fails(exitFailed, "key", "create", "--name", "x", "--shop", "nobody", "--scope", "admin"), "`starter shop list` shows the shops")
+	entries, _, err := b.store.AuditLog(t.Context(), store.AuditFilter{Actor: "cli", Action: "revoke-key"})
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+}
+
+func TestSealingKeysRotate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	b.ok("claim", "submit", "-f", b.file("claim.json", aClaim))
+	path := filepath.Join(b.dir, "keys.json")
+	require.Equal(t, "CLAIMFLOW_KEYS=file:"+path+"\n", b.ok("keys", "new", "--file", path))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	require.Contains(t, b.fails(exitFailed, "keys", "new", "--file", path), "keys that exist are never overwritten")
+
+	// The store's own keys, in the file.
+	app := &app{environ: b.environ}
+	require.NoError(t, os.WriteFile(path, []byte(app.env("CLAIMFLOW_KEYS")), 0o600))
+	b.environ = append([]string{"CLAIMFLOW_KEYS=file:" + path}, without(b.environ, "CLAIMFLOW_KEYS=")...)
+	require.Contains(t, b.ok("keys", "rotate"), "then run `starter keys reseal`")
+	require.Regexp(t, `^[1-9][0-9]* values sealed anew\n$`, b.ok("keys", "reseal"))
+	require.Equal(t, "0 values sealed anew\n", b.ok("keys", "reseal"))
+	require.Contains(t, b.ok("key", "list"), "test", "the store opens with the rotated keys")
+	require.NotEmpty(t, b.ok("keys", "new"))
+}
+
+func without(environ []string, prefix string) (out []string) {
+	for _, e := range environ {
+		if !strings.HasPrefix(e, prefix) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func TestConfigAndVersion(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	table := b.ok("config")
+	require.Contains(t, table, "CLAIMFLOW_DATABASE_URL")
+	require.Contains(t, table, "TEMPORAL_ADDRESS")
+	require.NotContains(t, table, "cfk_")
+	require.Equal(t, "development\n", b.ok("version"))
+	require.JSONEq(t, `{"version": "development"}`, b.ok("version", "-o", "json"))
+	wrong := &bench{t: t, environ: []string{"CLAIMFLOW_PACE=1ms"}}
+	require.Contains(t, wrong.fails(exitFailed, "config"), "CLAIMFLOW_PACE must be at least 100ms")
+}
+
+func TestWhatComesFromOutsideCannotSteerTheTerminal(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, " [31mred [2J", cell("\x1b[31mred\u009b[2J")[:len(" [31mred")]+" [2J")
+	require.NotContains(t, cell("a\x1b]0;title\x07b"), "\x1b")
+	require.Equal(t, "-", cell(claim.Cause("")))
+}
