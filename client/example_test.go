@@ -1,0 +1,134 @@
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http/httptest"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/api"
+	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/store"
+)
+
+// service is Claimflow with the shop "acme", beside an emulated Dixa that takes
+// the token "demo-token". A real program only needs client.New.
+func service() (c *client.Client, stop func()) {
+	ctx := context.Background()
+	text, err := seal.Generate()
+	must(err)
+	keys, err := seal.Parse(text)
+	must(err)
+	s, err := store.Open(ctx, "sqlite::memory:", keys)
+	must(err)
+	dixa := emulator.New(emulator.Options{})
+	dixaServer := httptest.NewServer(dixa)
+	handler, err := api.New(api.Options{
+		Store: s, Log: slog.New(slog.DiscardHandler),
+		Onboarding: onboarding.New(onboarding.Options{Store: s, Dixa: connection.New(s, connection.Options{BaseURL: dixaServer.URL + "/v1/"})}),
+	})
+	must(err)
+	server := httptest.NewServer(handler)
+	_, secret, err := s.CreateKey(ctx, store.NewKey{Name: "example", Scopes: []string{client.ScopeAdmin}})
+	must(err)
+	c, err = client.New(server.URL, secret)
+	must(err)
+	_, err = c.AddShop(ctx, client.NewShop{Slug: "acme", Name: "Acme"})
+	must(err)
+	return c, func() {
+		server.Close()
+		dixaServer.Close()
+		dixa.Close()
+		must(s.Close())
+	}
+}
+
+func must(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+func exampleClaim() *claim.Claim {
+	return &claim.Claim{
+		ID: "c-10001", Shop: "acme", Reason: "damaged", Preference: "refund",
+		Description: "The vase arrived in pieces.",
+		Items:       []claim.Item{{SKU: "VASE-1", Title: "Vase", Quantity: 1, ImageURLs: []string{"https://cdn.example/vase.jpg"}}},
+		Customer:    claim.Customer{Email: "ada@example.org", FirstName: "Ada"},
+		Order:       claim.Order{Number: "10001"},
+	}
+}
+
+func ExampleClient_Submit() {
+	c, stop := service()
+	defer stop()
+	ctx := context.Background()
+
+	first, err := c.Submit(ctx, exampleClaim())
+	must(err)
+	fmt.Println(first.New, first.Claim.State)
+
+	// Sending it again, after a crash for instance, makes no second claim.
+	again, err := c.Submit(ctx, exampleClaim())
+	must(err)
+	fmt.Println(again.New, again.Claim.WorkflowID)
+	// Output:
+	// true received
+	// false claim:acme:c-10001
+}
+
+func ExampleError() {
+	c, stop := service()
+	defer stop()
+
+	_, err := c.SubmitBody(context.Background(), "acme", json.RawMessage(`{"claim_id": "c-1", "customer": {"email": "nobody"}}`))
+	var refused *client.Error
+	if errors.As(err, &refused) && refused.Code == client.CodeInvalid {
+		for _, fault := range refused.Errors {
+			fmt.Println(fault.Field, fault.Message)
+		}
+	}
+	// Output:
+	// reason is required
+	// customer.email is not an e-mail address
+}
+
+func ExampleClient_Claims() {
+	c, stop := service()
+	defer stop()
+	ctx := context.Background()
+	_, err := c.Submit(ctx, exampleClaim())
+	must(err)
+
+	for record, err := range c.Claims(ctx, "acme", client.Filter{OrderNumber: "10001"}) {
+		must(err)
+		fmt.Println(record.ID, record.State, record.Reason)
+	}
+	// Output: c-10001 received damaged
+}
+
+func ExampleClient_Connect() {
+	c, stop := service()
+	defer stop()
+	ctx := context.Background()
+
+	connection, err := c.Connect(ctx, "acme", "demo-token")
+	must(err)
+	fmt.Println(connection.State, connection.OrganizationName)
+	_, err = c.ChangeSettings(ctx, "acme", json.RawMessage(`{"email_integration_id": "support@demo.email.dixa.io"}`))
+	must(err)
+	shop, err := c.Enable(ctx, "acme")
+	must(err)
+	fmt.Println("enabled:", shop.Enabled)
+	// Output:
+	// active Demo Shop
+	// enabled: true
+}
