@@ -1,0 +1,88 @@
+package process_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	temporal "go.temporal.io/sdk/client"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/config"
+	"github.com/claimflow/claimflow/internal/process"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/internal/telemetry"
+	"github.com/claimflow/claimflow/store"
+)
+
+// TestServeTakesClaimsWhileTheEngineIsDown runs the serving process with nothing
+// at the engine's address.
+func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	c, err := config.LoadFrom(nil)
+	require.NoError(t, err)
+	tel, err := telemetry.Start(ctx, telemetry.Options{Service: "starter", Log: telemetry.LogOptions{Output: io.Discard}})
+	require.NoError(t, err)
+	text, err := seal.Generate()
+	require.NoError(t, err)
+	keys, err := seal.Parse(text)
+	require.NoError(t, err)
+	s, err := store.Open(ctx, "sqlite::memory:", keys)
+	require.NoError(t, err)
+	parts, err := process.Assemble(c, tel, s, temporal.Options{HostPort: unusedAddress(t)})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, parts.Close(context.WithoutCancel(ctx))) }()
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- parts.Serve(ctx, listener, "test") }()
+
+	_, secret, err := s.CreateKey(ctx, store.NewKey{Name: "test", Scopes: []string{client.ScopeAdmin}})
+	require.NoError(t, err)
+	url := "http://" + listener.Addr().String()
+	api, err := client.New(url, secret)
+	require.NoError(t, err)
+	_, err = api.AddShop(ctx, client.NewShop{Slug: "acme"})
+	require.NoError(t, err)
+	submitted, err := api.Submit(ctx, &claim.Claim{ID: "c-1", Shop: "acme", Reason: "damaged"})
+	require.NoError(t, err)
+	require.True(t, submitted.New)
+	waiting, err := s.Unsignalled(ctx, 10)
+	require.NoError(t, err)
+	require.Len(t, waiting, 1, "it waits for the engine")
+
+	resp, err := http.Get(url + "/readyz")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var ready map[string]string
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&ready))
+	require.Equal(t, http.StatusOK, resp.StatusCode, "claims are still taken")
+	require.Equal(t, "degraded", ready["status"])
+	require.Equal(t, "unreachable: claims are taken and wait", ready["temporal"])
+
+	stop()
+	select {
+	case err := <-served:
+		require.NoError(t, err)
+	case <-time.After(30 * time.Second):
+		require.Fail(t, "it does not stop")
+	}
+}
+
+// unusedAddress is one that nobody listens on any more.
+func unusedAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
