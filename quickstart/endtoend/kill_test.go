@@ -1,0 +1,65 @@
+package endtoend_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+// opening are the requests to Dixa that open a claim of a new customer with
+// every optional step.
+var opening = []string{
+	"GET /v1/endusers",
+	"POST /v1/endusers",
+	"POST /v1/conversations",
+	"POST /v1/conversations/*/tags/bulk",
+	"PUT /v1/conversations/*/claim",
+	"PATCH /v1/conversations/*/custom-attributes",
+	"POST /v1/conversations/*/notes",
+}
+
+func TestKillingTheOnlyWorkerLeavesOneConversation(t *testing.T) {
+	t.Parallel()
+	for _, operation := range opening {
+		for _, m := range []moment{beforeCommit, afterCommit, afterReply} {
+			t.Run(strings.ReplaceAll(operation, "/", ".")+" "+string(m), func(t *testing.T) {
+				t.Parallel()
+				s := newSite(t, siteOptions{everyStep: true})
+				killAt(s, operation, m)
+			})
+		}
+	}
+}
+
+// A file that goes by itself is one more write, guarded by an intent of its own.
+func TestKillingTheOnlyWorkerWhileFilesGoOneByOne(t *testing.T) {
+	t.Parallel()
+	for _, m := range []moment{beforeCommit, afterCommit, afterReply} {
+		t.Run(string(m), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, siteOptions{everyStep: true})
+			s.dixa.Inject(oneByOne)
+			killAt(s, "POST /v1/conversations/*/messages", m)
+		})
+	}
+}
+
+// oneByOne makes Dixa refuse the files that come with a create.
+var oneByOne = server.Fault{
+	Operation: "POST /conversations", Kind: server.FaultStatus, Times: 1,
+	Status: 400, Body: `{"message":"Failure to download attachment"}`,
+}
+
+// killAt submits a claim, kills the only worker at a moment of its opening, and
+// checks what a new worker makes of it.
+func killAt(s *site, operation string, m moment) {
+	s.t.Helper()
+	w := s.onlyWorker()
+	killed := make(chan struct{})
+	s.gate.at(operation, m, w.killNow(killed))
+	ref := s.submit(s.sample("c-1"))
+	w.replace(killed)
+	s.requireOne(s.awaitState(ref, claim.StateOpen))
+}

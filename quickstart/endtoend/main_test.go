@@ -1,0 +1,170 @@
+package endtoend_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/quickstart/engine"
+)
+
+var record = flag.Bool("record", false, "write the histories of TestShapes to workflows/testdata/histories")
+
+// patience is how long a test waits for what must happen. It is long, for a
+// machine that does much else; nothing is measured by it.
+const patience = 90 * time.Second
+
+// shared is what all tests of the package use.
+var shared struct {
+	engine *engine.Engine
+	// binaries is the folder of the built commands.
+	binaries string
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	// The tests mostly wait: for a dead worker to be noticed, for a window.
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	// The workers of this process keep no workflow between two of its tasks, so
+	// that every task replays its whole history. Workers that are processes of
+	// their own keep them.
+	worker.SetStickyWorkflowCacheSize(0)
+
+	var err error
+	if shared.binaries, err = os.MkdirTemp("", "claimflow-endtoend"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(shared.binaries)
+	if shared.engine, err = engine.Start(context.Background(), engine.Options{FrontendAddr: "127.0.0.1:0"}); err != nil { //nolint:usetesting // there is no test yet
+		fmt.Fprintln(os.Stderr, "start Temporal:", err)
+		return 1
+	}
+	code := m.Run()
+	if err := shared.engine.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// build builds the commands once. Race detection of the test does not extend to
+// them.
+var build = sync.OnceValue(func() error {
+	cmd := exec.Command("go", "build", "-o", shared.binaries+string(filepath.Separator), "./worker", "./emulator")
+	cmd.Dir = filepath.Join("..", "..")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the commands: %w\n%s", err, out)
+	}
+	return nil
+})
+
+// command is the path of a built command.
+func command(t *testing.T, name string) string {
+	t.Helper()
+	require.NoError(t, build())
+	return filepath.Join(shared.binaries, name)
+}
+
+// namespacesAtOnce is how many namespaces are made together: one takes some
+// seconds until every part of the engine knows it.
+const namespacesAtOnce = 24
+
+var namespaces struct {
+	mu    sync.Mutex
+	spare []string
+}
+
+// newNamespace returns a namespace of the shared engine that nobody uses. Task
+// queues have fixed names, so this is what keeps the tests apart.
+func newNamespace(t *testing.T) string {
+	t.Helper()
+	namespaces.mu.Lock()
+	defer namespaces.mu.Unlock()
+	if len(namespaces.spare) == 0 {
+		namespaces.spare = makeNamespaces(t)
+	}
+	name := namespaces.spare[0]
+	namespaces.spare = namespaces.spare[1:]
+	return name
+}
+
+func makeNamespaces(t *testing.T) []string {
+	t.Helper()
+	c, err := client.NewLazyClient(shared.engine.ClientOptions())
+	require.NoError(t, err)
+	defer c.Close()
+	attributes := map[string]enumspb.IndexedValueType{}
+	for _, name := range claim.SearchAttributes() {
+		attributes[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
+	}
+	names := make([]string, namespacesAtOnce)
+	for i := range names {
+		names[i] = "t-" + uuid.NewString()[:8]
+		_, err = c.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
+			Namespace: names[i], WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+		})
+		require.NoError(t, err)
+	}
+	for _, name := range names {
+		eventually(t, "namespace "+name+" takes search attributes", func() error {
+			_, err := c.OperatorService().AddSearchAttributes(t.Context(), &operatorservice.AddSearchAttributesRequest{Namespace: name, SearchAttributes: attributes})
+			return err
+		})
+	}
+	for _, name := range names {
+		eventually(t, "namespace "+name+" is usable", func() error {
+			_, err := c.WorkflowService().CountWorkflowExecutions(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+				Namespace: name, Query: claim.AttributeConversation + " IS NULL",
+			})
+			return err
+		})
+	}
+	return names
+}
+
+// eventually tries until what a test waits for has come, and fails with the last
+// reason why it had not.
+func eventually(t *testing.T, what string, try func() error) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		select {
+		case <-deadline.C:
+			require.FailNow(t, "it did not come to pass: "+what, "%v", err)
+		case <-t.Context().Done():
+			require.FailNow(t, "the test ended while it waited for: "+what, "%v", err)
+		case <-tick.C:
+		}
+	}
+}

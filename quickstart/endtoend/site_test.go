@@ -1,0 +1,366 @@
+package endtoend_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	temporal "go.temporal.io/sdk/client"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/config"
+	"github.com/claimflow/claimflow/internal/process"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/internal/telemetry"
+	"github.com/claimflow/claimflow/store"
+)
+
+const (
+	shop      = "acme"
+	dixaToken = "dixa-token-of-the-tests"
+)
+
+// site is a Claimflow with an emulated Dixa of its own. The HTTP API and the
+// dispatcher run in the process of the test; workers run there too, or as
+// processes of their own.
+type site struct {
+	t    *testing.T
+	dixa *server.Server
+	gate *gate
+	// dixaURL and photos are where the emulated Dixa and the customers' photos are.
+	dixaURL, photos string
+	engine          temporal.Options
+	database, keys  string
+	store           *store.Store
+	parts           *process.Parts
+	api             *client.Client
+	apiURL, apiKey  string
+	logs            *logBook
+	everyStep       bool
+}
+
+// siteOptions say how a site differs from the usual one.
+type siteOptions struct {
+	// engine is the engine to use. Defaults to a namespace of the shared one.
+	engine   temporal.Options
+	switches server.Switches
+	// settings are laid over the shop's usual ones.
+	settings map[string]any
+	// everyStep makes the opening of a claim have all of its steps.
+	everyStep bool
+	// unconnected leaves the shop without a token and switched off.
+	unconnected bool
+}
+
+// newSite starts the store, the emulated Dixa and the HTTP API, and connects a
+// shop through it.
+func newSite(t *testing.T, o siteOptions) *site {
+	t.Helper()
+	if o.engine.HostPort == "" {
+		o.engine = shared.engine.ClientOptions()
+		o.engine.Namespace = newNamespace(t)
+	}
+	o.engine.Identity = "test"
+	s := &site{t: t, engine: o.engine, logs: &logBook{}}
+	s.database = "sqlite:" + filepath.Join(t.TempDir(), "claimflow.db")
+
+	s.dixa = server.New(server.Options{Token: dixaToken, Switches: o.switches, Limit: server.Limit{Reading: server.LimitOff}})
+	t.Cleanup(s.dixa.Close)
+	s.gate = &gate{next: s.dixa}
+	dixa := httptest.NewServer(s.gate)
+	t.Cleanup(dixa.Close)
+	s.dixaURL = dixa.URL
+	s.photos = photoServer(t)
+
+	var err error
+	s.keys, err = seal.Generate()
+	require.NoError(t, err)
+	ring, err := seal.Parse(s.keys)
+	require.NoError(t, err)
+	s.store, err = store.Open(t.Context(), s.database, ring)
+	require.NoError(t, err)
+	logs, err := telemetry.Start(t.Context(), telemetry.Options{
+		Service: "starter", Version: "test", Log: telemetry.LogOptions{Format: "json", Level: "debug", Output: s.logs},
+	})
+	require.NoError(t, err)
+	c, err := config.LoadFrom(nil)
+	require.NoError(t, err)
+	c.DixaURL, c.AllowLoopbackEvidence, c.DixaPace = s.dixaURL+"/v1/", true, time.Microsecond
+	s.parts, err = process.Assemble(c, logs, s.store, s.engine)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.parts.Close(context.WithoutCancel(t.Context()))) })
+
+	s.serve()
+	if !o.unconnected {
+		s.connect(o.settings)
+		if s.everyStep = o.everyStep; s.everyStep {
+			s.save(map[string]any{
+				"default_agent_id":       server.SeedAgentAnna,
+				"order_number_attribute": server.SeedAttrOrderNumber,
+				"claim_id_attribute":     server.SeedAttrClaimID,
+			})
+		}
+	}
+	return s
+}
+
+// serve runs the HTTP API and the dispatcher until the test ends.
+func (s *site) serve() {
+	s.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(s.t, err)
+	s.apiURL = "http://" + listener.Addr().String()
+	s.background(func(ctx context.Context) error { return s.parts.Serve(ctx, listener, "test") })
+	_, s.apiKey, err = s.store.CreateKey(s.t.Context(), store.NewKey{Name: "test", Scopes: client.Scopes()})
+	require.NoError(s.t, err)
+	s.api, err = client.New(s.apiURL, s.apiKey)
+	require.NoError(s.t, err)
+}
+
+// work runs the worker in the process of the test until the test ends or stop is
+// called.
+func (s *site) work() (stop func()) {
+	s.t.Helper()
+	return s.background(s.parts.Work)
+}
+
+func (s *site) background(run func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		require.NoError(s.t, <-done)
+	})
+	s.t.Cleanup(stop)
+	return stop
+}
+
+// connect adds the shop and connects it as its staff do.
+func (s *site) connect(settings map[string]any) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	_, err := s.api.AddShop(ctx, client.NewShop{Slug: shop, Name: "Acme"})
+	require.NoError(s.t, err)
+	_, err = s.api.Connect(ctx, shop, dixaToken)
+	require.NoError(s.t, err)
+	s.save(map[string]any{"email_integration_id": server.SeedMailbox, "commit_window": "500ms", "list_lag": "500ms"})
+	s.save(settings)
+	_, err = s.api.Enable(ctx, shop)
+	require.NoError(s.t, err)
+}
+
+// save merges settings into the shop's own.
+func (s *site) save(settings map[string]any) {
+	s.t.Helper()
+	if settings == nil {
+		return
+	}
+	patch, err := json.Marshal(settings)
+	require.NoError(s.t, err)
+	_, err = s.api.ChangeSettings(s.t.Context(), shop, patch)
+	require.NoError(s.t, err)
+}
+
+// sample is a claim with two photos, one of which is gone, so that its opening
+// needs a note.
+func (s *site) sample(id string) *claim.Claim {
+	return &claim.Claim{
+		ID: id, Shop: shop, Reason: "damaged", Preference: "refund",
+		Description: "Zerschellt-Marker: the mug broke into pieces.",
+		Customer:    claim.Customer{Email: id + ".kundin@privat.example", FirstName: "Wilhelmine", LastName: "Grünspecht", Phone: "+4915112345678"},
+		Order: claim.Order{
+			Number: "10001", Currency: "EUR",
+			Address: claim.Address{Street: "Heimlichgasse 17", City: "Irgendwo", CountryCode: "DE"},
+		},
+		Items:     []claim.Item{{SKU: "MUG-01", Title: "Mug", Quantity: 1, ImageURLs: []string{s.photos + "/front.jpg"}}},
+		ImageURLs: []string{s.photos + "/gone/back.jpg"},
+	}
+}
+
+// submit hands a claim over.
+func (s *site) submit(c *claim.Claim) claim.Ref {
+	s.t.Helper()
+	taken, err := s.api.Submit(s.t.Context(), c)
+	require.NoError(s.t, err)
+	require.True(s.t, taken.New)
+	return taken.Claim.Ref
+}
+
+// await waits until a claim is as described.
+func (s *site) await(ref claim.Ref, what string, is func(claim.Record) bool) claim.Record {
+	s.t.Helper()
+	var last client.ClaimDetail
+	eventually(s.t, "claim "+ref.ID+" is "+what, func() (err error) {
+		if last, err = s.api.Claim(s.t.Context(), ref); err != nil {
+			return err
+		}
+		if !is(last.Record) {
+			return fmt.Errorf("it is %s %s %q, conversation %d; Dixa was asked %v", last.State, last.Cause, last.LastError, last.ConversationID, s.dixa.Stats().Outcomes)
+		}
+		return nil
+	})
+	return last.Record
+}
+
+func (s *site) awaitState(ref claim.Ref, state claim.State) claim.Record {
+	s.t.Helper()
+	return s.await(ref, string(state), func(r claim.Record) bool { return r.State == state })
+}
+
+// requireOne checks that Dixa has exactly one conversation and one new end user,
+// and that nothing of the conversation is missing or there twice.
+func (s *site) requireOne(r claim.Record) {
+	s.t.Helper()
+	state := s.dixa.State()
+	require.Len(s.t, state.Conversations, 1, "one claim, one conversation; Dixa was asked %v", s.dixa.Stats().Outcomes)
+	require.Len(s.t, state.EndUsers, 1)
+	c := state.Conversations[0]
+	require.Equal(s.t, c.ID, r.ConversationID)
+	require.Equal(s.t, server.StateOpen, c.State)
+	require.Contains(s.t, c.TagNames, "claim")
+	require.Contains(s.t, c.TagNames, "claim-reason-damaged")
+	names := map[string]int{}
+	for _, m := range c.Messages {
+		for _, f := range m.Attachments {
+			names[f.PrettyName]++
+		}
+	}
+	require.Equal(s.t, map[string]int{"MUG-01-photo-1.jpg": 1}, names)
+	require.Len(s.t, c.Notes, 1, "one photo was left out, so there is a note")
+	if s.everyStep {
+		require.Equal(s.t, server.SeedAgentAnna, c.AssigneeID)
+		require.Equal(s.t, r.OrderNumber, c.Attributes[server.SeedAttrOrderNumber])
+		require.Equal(s.t, r.ID, c.Attributes[server.SeedAttrClaimID])
+	}
+}
+
+// temporal is a client of the site's engine.
+func (s *site) temporal() temporal.Client {
+	s.t.Helper()
+	c, err := temporal.NewLazyClient(s.engine)
+	require.NoError(s.t, err)
+	s.t.Cleanup(c.Close)
+	return c
+}
+
+// photoServer serves a picture under every name, but none below /gone/.
+func photoServer(t *testing.T) string {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{name}", func(w http.ResponseWriter, r *http.Request) {
+		img := image.NewGray(image.Rect(0, 0, 4, 4))
+		for i := range img.Pix {
+			img.Pix[i] = r.PathValue("name")[0] * 5 // another picture for another name
+		}
+		var out bytes.Buffer
+		if err := jpeg.Encode(&out, img, nil); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_, _ = w.Write(out.Bytes()) // a reader that went away is no fault of the test
+	})
+	mux.Handle("GET /gone/", http.NotFoundHandler())
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// logBook collects what processes log.
+type logBook struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// moment is when, seen from Dixa, something happens to a request.
+type moment string
+
+const (
+	// beforeCommit: the request was sent, but Dixa never sees it.
+	beforeCommit moment = "before the commit"
+	// afterCommit: Dixa did it, but its answer never arrives.
+	afterCommit moment = "after the commit"
+	// afterReply: Dixa did it and answered.
+	afterReply moment = "after the reply"
+)
+
+// gate stands before the emulated Dixa and lets a test act at a request.
+type gate struct {
+	next http.Handler
+
+	mu        sync.Mutex
+	operation string
+	moment    moment
+	act       func()
+}
+
+// at calls act once, at the next request of an operation such as
+// "POST /v1/conversations/*/notes", where * is any one segment.
+func (g *gate) at(operation string, m moment, act func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.operation, g.moment, g.act = operation, m, act
+}
+
+func (g *gate) take(r *http.Request) (moment, func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	method, pattern, _ := strings.Cut(g.operation, " ")
+	if ok, err := filepath.Match(pattern, r.URL.Path); err != nil || !ok || method != r.Method || g.act == nil {
+		return "", nil
+	}
+	act := g.act
+	g.act = nil
+	return g.moment, act
+}
+
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m, act := g.take(r)
+	switch m {
+	case beforeCommit:
+		act()
+		panic(http.ErrAbortHandler)
+	case afterCommit:
+		// The client goes away while Dixa works on; its context must not end that.
+		g.next.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))
+		act()
+		panic(http.ErrAbortHandler)
+	case afterReply:
+		g.next.ServeHTTP(w, r)
+		if f, ok := w.(http.Flusher); ok {
+			f.Flush()
+		}
+		act()
+	default:
+		g.next.ServeHTTP(w, r)
+	}
+}
+
+var errNotYet = errors.New("not yet")

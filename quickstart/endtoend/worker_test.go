@@ -1,0 +1,108 @@
+package endtoend_test
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// running is a process of ours.
+type running struct {
+	*exec.Cmd
+	ended chan struct{}
+}
+
+// start starts one of the commands; what it prints goes to the book. The process
+// is killed when the test ends.
+func start(t *testing.T, logs *logBook, environ []string, name string, args ...string) *running {
+	t.Helper()
+	p := &running{Cmd: exec.Command(command(t, name), args...), ended: make(chan struct{})}
+	// Nothing of the machine's own configuration reaches it.
+	p.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, environ...)
+	p.Stdout, p.Stderr = logs, logs
+	require.NoError(t, p.Start())
+	go func() {
+		defer close(p.ended)
+		_ = p.Wait() // it is killed, which is an error
+	}()
+	t.Cleanup(p.kill)
+	return p
+}
+
+// kill is kill -9.
+func (p *running) kill() {
+	_ = p.Process.Kill() // one that has ended already is as good as killed
+	<-p.ended
+}
+
+// environ tells a process of its own where everything of the site is.
+func (s *site) environ(more ...string) []string {
+	return append([]string{
+		"CLAIMFLOW_DATABASE_URL=" + s.database,
+		"CLAIMFLOW_KEYS=" + s.keys,
+		"CLAIMFLOW_DIXA_URL=" + s.dixaURL + "/v1/",
+		"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE=true",
+		"CLAIMFLOW_LOG_LEVEL=debug",
+		"CLAIMFLOW_LOG_FORMAT=json",
+		"TEMPORAL_ADDRESS=" + s.engine.HostPort,
+		"TEMPORAL_NAMESPACE=" + s.engine.Namespace,
+	}, more...)
+}
+
+// startWorker starts a worker as a process of its own.
+func (s *site) startWorker(more ...string) *running {
+	s.t.Helper()
+	return start(s.t, s.logs, s.environ(more...), "worker")
+}
+
+// onlyWorker is the one worker process of a site, killed and replaced at will.
+type onlyWorker struct {
+	site *site
+
+	mu  sync.Mutex
+	now *running
+}
+
+func (s *site) onlyWorker() *onlyWorker {
+	s.t.Helper()
+	return &onlyWorker{site: s, now: s.startWorker()}
+}
+
+// killNow kills the worker and closes killed.
+func (w *onlyWorker) killNow(killed chan<- struct{}) func() {
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.now.kill()
+		close(killed)
+	}
+}
+
+// replace starts a new worker once the old one is dead.
+func (w *onlyWorker) replace(killed <-chan struct{}) {
+	w.site.t.Helper()
+	eventually(w.site.t, "the worker is killed at the moment that the test names", func() error {
+		select {
+		case <-killed:
+			return nil
+		default:
+			return errNotYet
+		}
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.site.startWorker()
+}
+
+// freeAddress is an address that a process can listen on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
