@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -74,7 +73,7 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 		return nil, errors.Join(err, t.Shutdown(ctx))
 	}
 	s.halts = append(s.halts, s.engine.Stop)
-	if err := s.serveDixa(dixaListener, o.data); err != nil {
+	if err := s.serveDixa(ctx, dixaListener, o.data); err != nil {
 		return nil, err
 	}
 	if s.samples, err = samples(s.dixaURL + "/photos"); err != nil {
@@ -141,22 +140,32 @@ func startEngine(ctx context.Context, o options, log *slog.Logger) (*engine.Engi
 	})
 }
 
-func (s *stack) serveDixa(listener net.Listener, data string) error {
+func (s *stack) serveDixa(ctx context.Context, listener net.Listener, data string) error {
 	s.dixa = server.New(server.Options{Token: demoToken})
+	s.halts = append(s.halts, func() error { s.dixa.Close(); return nil })
+	file, err := dataFile(data, "dixa.json")
+	if err != nil {
+		return err
+	}
+	if file != "" {
+		if err := s.dixa.LoadFile(file); err != nil {
+			return err
+		}
+		s.background(ctx, func(ctx context.Context) error { return s.dixa.KeepFile(ctx, file, time.Second) })
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /photos/{name}", servePhotos)
 	mux.Handle("/", s.dixa)
 	httpServer := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- httpServer.Serve(listener) }()
-	s.halts = append(s.halts, sync.OnceValue(func() error {
+	s.halts = append(s.halts, func() error {
 		err := httpServer.Close()
 		if e := <-served; !errors.Is(e, http.ErrServerClosed) {
 			err = errors.Join(err, fmt.Errorf("serve the emulated Dixa: %w", e))
 		}
-		s.dixa.Close()
 		return err
-	}))
+	})
 	return nil
 }
 
