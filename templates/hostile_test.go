@@ -116,6 +116,9 @@ func TestHostileTextIsInert(t *testing.T) {
 		}
 		want := skeleton(t, render(t, source, harmless).Body)
 		for name, text := range corpus {
+			if len(text) > 10_000 && flow != claim.FlowGeneral && flow != "everything" {
+				continue // length is the same to every template
+			}
 			t.Run(flow+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				ticket := render(t, source, filled(text))
