@@ -24,6 +24,7 @@ type dixa struct {
 	*server.Server
 	t        *testing.T
 	url      string
+	client   *http.Client // of its own: httptest closes the default one's connections
 	token    string
 	contract *contract
 	held     atomic.Int32 // replies held against the contract
@@ -39,7 +40,7 @@ func start(t *testing.T, options server.Options) *dixa {
 	t.Cleanup(emulator.Close)
 	web := httptest.NewServer(emulator)
 	t.Cleanup(web.Close)
-	d := &dixa{Server: emulator, t: t, url: web.URL, token: "demo-token"}
+	d := &dixa{Server: emulator, t: t, url: web.URL, client: web.Client(), token: "demo-token"}
 	d.contract, _ = loadContract() // TestContract says when it is missing
 	return d
 }
@@ -78,7 +79,7 @@ func (d *dixa) sendWith(ctx context.Context, method, path string, body any) (ans
 	if d.token != "" {
 		request.Header.Set("Authorization", d.token)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := d.client.Do(request)
 	if err != nil {
 		return answer{}, err
 	}
@@ -204,7 +205,7 @@ func (d *dixa) download(address, token string) string {
 	request, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, address, nil)
 	require.NoError(d.t, err)
 	request.SetBasicAuth("bearer", token)
-	response, err := http.DefaultClient.Do(request)
+	response, err := d.client.Do(request)
 	require.NoError(d.t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
