@@ -1,0 +1,143 @@
+package connection_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/store"
+)
+
+type bundle struct {
+	store   *store.Store
+	dixa    *server.Server
+	clients *connection.Clients
+	id      string
+}
+
+func setup(t *testing.T, limits store.Limits) *bundle {
+	t.Helper()
+	ctx := context.Background()
+	text, err := seal.Generate()
+	require.NoError(t, err)
+	keys, err := seal.Parse(text)
+	require.NoError(t, err)
+	s, err := store.Open(ctx, "sqlite::memory:", keys)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	d := server.New(server.Options{Limit: server.Limit{Reading: server.LimitBoth}, Tokens: []string{"second-token"}})
+	t.Cleanup(d.Close)
+	api := httptest.NewServer(d)
+	t.Cleanup(api.Close)
+	_, err = s.CreateShop(ctx, store.NewShop{Slug: "acme", Feature: true})
+	require.NoError(t, err)
+	c, err := s.SaveToken(ctx, "acme", "demo-token", store.Organization{ID: server.SeedOrganization})
+	require.NoError(t, err)
+	return &bundle{store: s, dixa: d, id: c.ID, clients: connection.New(s, connection.Options{BaseURL: api.URL + "/v1/", Limits: limits})}
+}
+
+func TestClientIsKeptUntilItsTokenIsReplaced(t *testing.T) {
+	t.Parallel()
+	b := setup(t, store.Limits{})
+	ctx := context.Background()
+	one, err := b.clients.Client(ctx, b.id)
+	require.NoError(t, err)
+	two, err := b.clients.Client(ctx, b.id)
+	require.NoError(t, err)
+	require.Same(t, one, two)
+	_, err = b.store.SaveToken(ctx, "acme", "second-token", store.Organization{ID: server.SeedOrganization})
+	require.NoError(t, err)
+	three, err := b.clients.Client(ctx, b.id)
+	require.NoError(t, err)
+	require.NotSame(t, one, three)
+	_, err = three.Organization.Get(ctx)
+	require.NoError(t, err)
+	require.Equal(t, 1, b.dixa.Stats().ByToken["second-token"].Requests, "the new token is used")
+}
+
+func TestRefusedTokenIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t, store.Limits{})
+	ctx := context.Background()
+	c, err := b.clients.Client(ctx, b.id)
+	require.NoError(t, err)
+	first, err := b.clients.TokenRefused(ctx, b.id, c)
+	require.NoError(t, err)
+	require.True(t, first)
+	again, err := b.clients.TokenRefused(ctx, b.id, c)
+	require.NoError(t, err)
+	require.False(t, again, "only the first says so")
+
+	var needs *connection.NeedsTokenError
+	_, err = b.clients.Client(ctx, b.id)
+	require.ErrorAs(t, err, &needs)
+	require.NotContains(t, err.Error(), "demo-token")
+
+	_, err = b.store.SaveToken(ctx, "acme", "second-token", store.Organization{ID: server.SeedOrganization})
+	require.NoError(t, err)
+	_, err = b.clients.Client(ctx, b.id)
+	require.NoError(t, err)
+}
+
+func TestRefusalOfATokenThatWasReplacedMeanwhileChangesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t, store.Limits{})
+	ctx := context.Background()
+	old, err := b.clients.Client(ctx, b.id)
+	require.NoError(t, err)
+	_, err = b.store.SaveToken(ctx, "acme", "second-token", store.Organization{ID: server.SeedOrganization})
+	require.NoError(t, err)
+	_, err = b.clients.TokenRefused(ctx, b.id, old)
+	require.NoError(t, err)
+	_, err = b.clients.Client(ctx, b.id)
+	require.NoError(t, err)
+}
+
+func TestPaceIsOneForAllClientsOfAToken(t *testing.T) {
+	t.Parallel()
+	b := setup(t, store.Limits{})
+	ctx, count := connection.Count(context.Background())
+	saved, err := b.clients.Client(ctx, b.id)
+	require.NoError(t, err)
+	probe, err := b.clients.Probe("demo-token")
+	require.NoError(t, err)
+	for range 8 {
+		for _, c := range []*dixa.Client{saved, probe} {
+			_, err := c.Organization.Get(ctx)
+			require.NoError(t, err)
+		}
+	}
+	require.EqualValues(t, 16, count.Load())
+	require.Zero(t, b.dixa.Stats().Refused, "the limit, in both readings, refuses nothing")
+}
+
+func TestFullBudgetSaysWhenToComeBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t, store.Limits{Interval: time.Minute, MaxWait: time.Second, PerDay: 100})
+	ctx := context.Background()
+	c, err := b.clients.Client(ctx, b.id)
+	require.NoError(t, err)
+	_, err = c.Organization.Get(ctx)
+	require.NoError(t, err)
+	_, err = c.Organization.Get(ctx)
+	require.True(t, dixa.IsRateLimited(err), "%v", err)
+	e, ok := dixa.AsError(err)
+	require.True(t, ok)
+	require.Equal(t, dixa.Unsent, e.Outcome)
+	require.Positive(t, e.RetryAfter)
+	require.Equal(t, 1, b.dixa.Stats().Requests)
+}
+
+func TestUnknownConnection(t *testing.T) {
+	t.Parallel()
+	b := setup(t, store.Limits{})
+	_, err := b.clients.Client(context.Background(), "none")
+	require.ErrorIs(t, err, store.ErrNotFound)
+}
