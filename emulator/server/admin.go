@@ -29,6 +29,7 @@ func (s *Server) adminRoutes(mux *http.ServeMux) {
 		mux.HandleFunc(pattern, admin(handle))
 	}
 	mux.HandleFunc("GET /_emulator/{$}", s.page)
+	mux.HandleFunc("GET /_emulator/files/", s.showFile)
 }
 
 // admin answers JSON: the value, 204 for none, or 400 with the error's words.

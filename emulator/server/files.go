@@ -161,12 +161,29 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	case !found:
 		write(w, refuse(http.StatusNotFound, messageNotFound))
 	default:
-		// Never let a stored file run as a page of the emulator.
-		w.Header().Set("Content-Security-Policy", "sandbox")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Content-Type", file.contentType)
-		_, _ = w.Write(file.body)
+		file.send(w)
 	}
+}
+
+// showFile answers GET /_emulator/files/... for the page for people, which has
+// no credentials.
+func (s *Server) showFile(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	file, found := s.findFile(strings.TrimPrefix(r.URL.Path, "/_emulator/files"))
+	s.mu.Unlock()
+	if !found {
+		write(w, refuse(http.StatusNotFound, messageNotFound))
+		return
+	}
+	file.send(w)
+}
+
+// send never lets a stored file run as a page of the emulator.
+func (f storedFile) send(w http.ResponseWriter) {
+	w.Header().Set("Content-Security-Policy", "sandbox")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Type", f.contentType)
+	_, _ = w.Write(f.body) // the reader may be gone
 }
 
 func (s *Server) findFile(path string) (storedFile, bool) {

@@ -57,6 +57,13 @@ func TestAttachmentsAreCopied(t *testing.T) {
 	require.Equal(t, "photo.jpg", attachments[0].PrettyName)
 	require.Equal(t, "a photo", d.download(attachments[0].URL, "demo-token"))
 	require.Contains(t, d.download(attachments[0].URL, "wrong"), "Unauthorized")
+	page := string(d.do(http.MethodGet, "/_emulator/", nil, http.StatusOK).body)
+	path := strings.TrimPrefix(attachments[0].URL, d.url+"/files")
+	require.Contains(t, page, `<img src="/_emulator/files`+path+`"`, "the page shows photos")
+	shown := d.do(http.MethodGet, "/_emulator/files"+path, nil, http.StatusOK)
+	require.Equal(t, "a photo", string(shown.body))
+	require.Equal(t, "sandbox", shown.header.Get("Content-Security-Policy"))
+	d.do(http.MethodGet, "/_emulator/files/private/none", nil, http.StatusNotFound)
 	require.Equal(t, files+"/photo.jpg", d.State().Conversations[0].Messages[0].Attachments[0].Source)
 }
 

@@ -25,7 +25,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	}
 	slices.Reverse(state.Conversations)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self' data:")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	_ = pageTemplate.Execute(w, map[string]any{
 		"State": state, "Stats": s.Stats(), "People": people, "Origin": origin(r),
