@@ -8,8 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/claimflow/claimflow/claim"
 	"github.com/google/uuid"
+
+	"github.com/claimflow/claimflow/claim"
 )
 
 // AuditEntry says who changed what.

@@ -23,35 +23,23 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m)
 }
 
-// backends runs a test on every database that the store works on, each time on
-// a new one at url.
-func backends(t *testing.T, test func(t *testing.T, url string)) {
-	t.Helper()
-	t.Parallel()
-	t.Run("memory", func(t *testing.T) {
-		t.Parallel()
-		test(t, "sqlite::memory:")
-	})
-	t.Run("file", func(t *testing.T) {
-		t.Parallel()
-		test(t, fileURL(t))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		test(t, pgtest.Postgres(t))
-	})
+// databases are all that the store works on. Each call gives the address of a new
+// and empty one.
+var databases = map[string]func(t *testing.T) string{
+	"memory":   func(*testing.T) string { return memory },
+	"file":     fileURL,
+	"postgres": pgtest.Postgres,
 }
 
-// stores is [backends] for tests that need one store with a shop "acme" and a
-// clock that they turn.
-func stores(t *testing.T, test func(t *testing.T, s *store.Store, now *clock)) {
+const memory = "sqlite::memory:"
+
+// setup opens the store at url with a clock to turn, and adds the shop "acme".
+func setup(t *testing.T, url string) (*store.Store, *clock) {
 	t.Helper()
-	backends(t, func(t *testing.T, url string) {
-		now := newClock()
-		s := open(t, url, newKeys(t), store.WithClock(now.Now))
-		addShop(t, s, "acme")
-		test(t, s, now)
-	})
+	now := newClock()
+	s := open(t, url, newKeys(t), store.WithClock(now.Now))
+	addShop(t, s, "acme")
+	return s, now
 }
 
 func fileURL(t *testing.T) string {
@@ -59,36 +47,36 @@ func fileURL(t *testing.T) string {
 	return "sqlite:" + filepath.Join(t.TempDir(), "claim flow?%41.db")
 }
 
-func newKeys(t testing.TB) *seal.Keyring {
-	t.Helper()
+func newKeys(tb testing.TB) *seal.Keyring {
+	tb.Helper()
 	text, err := seal.Generate()
-	require.NoError(t, err)
-	return parseKeys(t, text)
+	require.NoError(tb, err)
+	return parseKeys(tb, text)
 }
 
-func parseKeys(t testing.TB, text string) *seal.Keyring {
-	t.Helper()
+func parseKeys(tb testing.TB, text string) *seal.Keyring {
+	tb.Helper()
 	keys, err := seal.Parse(text)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return keys
 }
 
-func open(t testing.TB, url string, keys *seal.Keyring, opts ...store.Option) *store.Store {
-	t.Helper()
-	s, err := store.Open(t.Context(), url, keys, opts...)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
+func open(tb testing.TB, url string, keys *seal.Keyring, opts ...store.Option) *store.Store {
+	tb.Helper()
+	s, err := store.Open(tb.Context(), url, keys, opts...)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
 	return s
 }
 
-func addShop(t testing.TB, s *store.Store, slug string) {
-	t.Helper()
-	_, err := s.CreateShop(t.Context(), store.NewShop{Slug: slug, Name: "The " + slug, Feature: true})
-	require.NoError(t, err)
+func addShop(tb testing.TB, s *store.Store, slug string) {
+	tb.Helper()
+	_, err := s.CreateShop(tb.Context(), store.NewShop{Slug: slug, Name: "The " + slug, Feature: true})
+	require.NoError(tb, err)
 }
 
 // connect gives a shop a token of an organisation and returns its connection.
-func connect(t testing.TB, s *store.Store, shop, organization string) claim.Connection {
+func connect(t *testing.T, s *store.Store, shop, organization string) claim.Connection {
 	t.Helper()
 	c, err := s.SaveToken(t.Context(), shop, "dx-live-token-of-"+organization, store.Organization{ID: organization, Name: "Org " + organization})
 	require.NoError(t, err)
@@ -107,7 +95,7 @@ func sample(id string) *claim.Claim {
 
 func ref(id string) claim.Ref { return claim.Ref{Shop: "acme", ID: id} }
 
-func accept(t testing.TB, s *store.Store, c *claim.Claim) claim.Ref {
+func accept(t *testing.T, s *store.Store, c *claim.Claim) claim.Ref {
 	t.Helper()
 	accepted, err := s.Accept(t.Context(), c)
 	require.NoError(t, err)
@@ -115,7 +103,7 @@ func accept(t testing.TB, s *store.Store, c *claim.Claim) claim.Ref {
 	return accepted.Record.Ref
 }
 
-func change(t testing.TB, s *store.Store, r claim.Ref, events ...claim.Event) {
+func change(t *testing.T, s *store.Store, r claim.Ref, events ...claim.Event) {
 	t.Helper()
 	for _, e := range events {
 		_, err := s.Change(t.Context(), r, e, store.Set{})
@@ -123,14 +111,14 @@ func change(t testing.TB, s *store.Store, r claim.Ref, events ...claim.Event) {
 	}
 }
 
-func load(t testing.TB, s *store.Store, r claim.Ref) store.Work {
+func load(t *testing.T, s *store.Store, r claim.Ref) store.Work {
 	t.Helper()
 	w, err := s.Load(t.Context(), r)
 	require.NoError(t, err)
 	return w
 }
 
-func asJSON(t testing.TB, v any) string {
+func asJSON(t *testing.T, v any) string {
 	t.Helper()
 	data, err := json.Marshal(v)
 	require.NoError(t, err)

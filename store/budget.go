@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -95,7 +96,7 @@ func (s *Store) TakeBudget(ctx context.Context, tokenHash string, limits Limits)
 			wait = max(0, time.Duration(us)*time.Microsecond)
 			return nil
 		}
-		if err != ErrNotFound {
+		if !errors.Is(err, ErrNotFound) {
 			return err
 		}
 		return s.budgetError(ctx, tx, tokenHash, maxWait, perDay)

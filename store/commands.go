@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -85,10 +86,11 @@ func (s *Store) LinkTo(ctx context.Context, ref claim.Ref, conversationID int64)
 		if err != nil {
 			return err
 		}
-		if _, applies := row.state.Next(claim.EventRetry); already && applies != nil {
+		err = s.retry(ctx, tx, ref, row.state, RetryOptions{})
+		if _, open := errors.AsType[*claim.TransitionError](err); open && already {
 			return nil
 		}
-		return s.retry(ctx, tx, ref, row.state, RetryOptions{})
+		return err
 	})
 }
 

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/internal/seal"
-	"github.com/google/uuid"
 )
 
 // Organization is a Dixa organisation as GET /v1/organization names it. The zero

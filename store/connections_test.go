@@ -16,155 +16,185 @@ const (
 )
 
 func TestShopsOfAnOrganisationShareAConnection(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, now *clock) {
-		ctx := t.Context()
-		addShop(t, s, "sister")
-		addShop(t, s, "other")
-		org := store.Organization{ID: "org-1", Name: "Acme Group"}
-		c, err := s.SaveToken(ctx, "acme", tokenA, org)
-		require.NoError(t, err)
-		require.Equal(t, claim.Connection{
-			ID: c.ID, OrganizationID: "org-1", OrganizationName: "Acme Group", State: claim.ConnectionActive,
-			TokenPreview: "dx_…1111", UpdatedAt: now.Now(),
-		}, c)
-		sister, err := s.SaveToken(ctx, "sister", tokenB, org)
-		require.NoError(t, err)
-		require.Equal(t, c.ID, sister.ID)
-		require.Equal(t, "dx_…2222", sister.TokenPreview)
-		shops, err := s.ConnectionShops(ctx, c.ID)
-		require.NoError(t, err)
-		require.Equal(t, []string{"acme", "sister"}, shops)
-		token, _, err := s.Token(ctx, c.ID)
-		require.NoError(t, err)
-		require.Equal(t, tokenB, token)
-		require.EqualValues(t, 3, version(t, s, "acme"), "a new token by a sister wakes nobody here")
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, now := setup(t, database(t))
+			ctx := t.Context()
+			addShop(t, s, "sister")
+			addShop(t, s, "other")
+			org := store.Organization{ID: "org-1", Name: "Acme Group"}
+			c, err := s.SaveToken(ctx, "acme", tokenA, org)
+			require.NoError(t, err)
+			require.Equal(t, claim.Connection{
+				ID: c.ID, OrganizationID: "org-1", OrganizationName: "Acme Group", State: claim.ConnectionActive,
+				TokenPreview: "dx_…1111", UpdatedAt: now.Now(),
+			}, c)
+			sister, err := s.SaveToken(ctx, "sister", tokenB, org)
+			require.NoError(t, err)
+			require.Equal(t, c.ID, sister.ID)
+			require.Equal(t, "dx_…2222", sister.TokenPreview)
+			shops, err := s.ConnectionShops(ctx, c.ID)
+			require.NoError(t, err)
+			require.Equal(t, []string{"acme", "sister"}, shops)
+			token, _, err := s.Token(ctx, c.ID)
+			require.NoError(t, err)
+			require.Equal(t, tokenB, token)
+			require.EqualValues(t, 3, version(t, s, "acme"), "a new token by a sister wakes nobody here")
 
-		_, err = s.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-2"})
-		var other *store.OtherOrganizationError
-		require.ErrorAs(t, err, &other)
-		require.Equal(t, store.OtherOrganizationError{Have: "org-1", Got: "org-2"}, *other)
-		require.NotContains(t, err.Error(), tokenA)
-		token, _, err = s.Token(ctx, c.ID)
-		require.NoError(t, err)
-		require.Equal(t, tokenB, token, "a refused token was kept")
-		_, err = s.SaveToken(ctx, "acme", "  ", org)
-		require.ErrorContains(t, err, "empty")
+			_, err = s.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-2"})
+			var other *store.OtherOrganizationError
+			require.ErrorAs(t, err, &other)
+			require.Equal(t, store.OtherOrganizationError{Have: "org-1", Got: "org-2"}, *other)
+			require.NotContains(t, err.Error(), tokenA)
+			token, _, err = s.Token(ctx, c.ID)
+			require.NoError(t, err)
+			require.Equal(t, tokenB, token, "a refused token was kept")
+			_, err = s.SaveToken(ctx, "acme", "  ", org)
+			require.ErrorContains(t, err, "empty")
 
-		// A token of which nothing could be found out stays where the shop is.
-		same, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{})
-		require.NoError(t, err)
-		require.Equal(t, c.ID, same.ID)
-		require.Equal(t, "Acme Group", same.OrganizationName)
-		require.EqualValues(t, 1, version(t, s, "other"))
-	})
+			// A token of which nothing could be found out stays where the shop is.
+			same, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{})
+			require.NoError(t, err)
+			require.Equal(t, c.ID, same.ID)
+			require.Equal(t, "Acme Group", same.OrganizationName)
+			require.EqualValues(t, 1, version(t, s, "other"))
+		})
+	}
 }
 
 func TestConnectionWhoseOrganisationBecomesKnown(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, _ *clock) {
-		ctx := t.Context()
-		addShop(t, s, "sister")
-		unknown, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{})
-		require.NoError(t, err)
-		require.Empty(t, unknown.OrganizationID)
-		twin, err := s.SaveToken(ctx, "sister", tokenA, store.Organization{})
-		require.NoError(t, err)
-		require.Equal(t, unknown.ID, twin.ID, "one token makes two connections")
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			ctx := t.Context()
+			addShop(t, s, "sister")
+			unknown, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{})
+			require.NoError(t, err)
+			require.Empty(t, unknown.OrganizationID)
+			twin, err := s.SaveToken(ctx, "sister", tokenA, store.Organization{})
+			require.NoError(t, err)
+			require.Equal(t, unknown.ID, twin.ID, "one token makes two connections")
 
-		known, err := s.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-1"})
-		require.NoError(t, err)
-		require.Equal(t, unknown.ID, known.ID)
-		require.Equal(t, "org-1", known.OrganizationID)
-	})
+			known, err := s.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-1"})
+			require.NoError(t, err)
+			require.Equal(t, unknown.ID, known.ID)
+			require.Equal(t, "org-1", known.OrganizationID)
+		})
+	}
 }
 
 func TestConnectionsOfOneOrganisationBecomeOne(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, _ *clock) {
-		ctx := t.Context()
-		addShop(t, s, "sister")
-		r := accept(t, s, sample("1"))
-		unknown, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{})
-		require.NoError(t, err)
-		require.NoError(t, s.LinkConversation(ctx, store.LinkInput{Ref: r, ConnectionID: unknown.ID, ConversationID: 5}))
-		require.NoError(t, s.RememberCustomer(ctx, unknown.ID, []string{adaMail}, "eu-1", ""))
-		known, err := s.SaveToken(ctx, "sister", tokenB, store.Organization{ID: "org-1"})
-		require.NoError(t, err)
-		require.NotEqual(t, unknown.ID, known.ID)
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			ctx := t.Context()
+			addShop(t, s, "sister")
+			r := accept(t, s, sample("1"))
+			unknown, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{})
+			require.NoError(t, err)
+			require.NoError(t, s.LinkConversation(ctx, store.LinkInput{Ref: r, ConnectionID: unknown.ID, ConversationID: 5}))
+			require.NoError(t, s.RememberCustomer(ctx, unknown.ID, []string{adaMail}, "eu-1", ""))
+			known, err := s.SaveToken(ctx, "sister", tokenB, store.Organization{ID: "org-1"})
+			require.NoError(t, err)
+			require.NotEqual(t, unknown.ID, known.ID)
 
-		merged, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
-		require.NoError(t, err)
-		require.Equal(t, known.ID, merged.ID)
-		found, err := s.ClaimOf(ctx, known.ID, 5)
-		require.NoError(t, err)
-		require.Equal(t, r, found)
-		w := load(t, s, r)
-		require.Equal(t, known.ID, w.ConnectionID)
-		require.Equal(t, "org-1", w.OrganizationID)
-		_, err = s.Connection(ctx, unknown.ID)
-		require.ErrorIs(t, err, store.ErrNotFound)
-		shops, err := s.ConnectionShops(ctx, known.ID)
-		require.NoError(t, err)
-		require.Equal(t, []string{"acme", "sister"}, shops)
-	})
+			merged, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
+			require.NoError(t, err)
+			require.Equal(t, known.ID, merged.ID)
+			found, err := s.ClaimOf(ctx, known.ID, 5)
+			require.NoError(t, err)
+			require.Equal(t, r, found)
+			w := load(t, s, r)
+			require.Equal(t, known.ID, w.ConnectionID)
+			require.Equal(t, "org-1", w.OrganizationID)
+			_, err = s.Connection(ctx, unknown.ID)
+			require.ErrorIs(t, err, store.ErrNotFound)
+			shops, err := s.ConnectionShops(ctx, known.ID)
+			require.NoError(t, err)
+			require.Equal(t, []string{"acme", "sister"}, shops)
+		})
+	}
 }
 
 func TestShopsSavingTokensAtOnceMakeOneConnection(t *testing.T) {
-	backends(t, func(t *testing.T, url string) {
-		s := open(t, url, newKeys(t))
-		const shops = 8
-		slug := func(i int) string { return string(rune('a' + i)) }
-		for i := range shops {
-			addShop(t, s, slug(i))
-		}
-		ids := make([]string, shops)
-		errs := atOnce(shops, func(i int) error {
-			c, err := s.SaveToken(t.Context(), slug(i), tokenA, store.Organization{ID: "org-1"})
-			ids[i] = c.ID
-			return err
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			s := open(t, url, newKeys(t))
+			const shops = 8
+			slug := func(i int) string { return string(rune('a' + i)) }
+			for i := range shops {
+				addShop(t, s, slug(i))
+			}
+			ids := make([]string, shops)
+			errs := atOnce(shops, func(i int) error {
+				c, err := s.SaveToken(t.Context(), slug(i), tokenA, store.Organization{ID: "org-1"})
+				ids[i] = c.ID
+				return err
+			})
+			require.NoError(t, errors.Join(errs...))
+			for _, id := range ids {
+				require.Equal(t, ids[0], id)
+			}
 		})
-		require.NoError(t, errors.Join(errs...))
-		for _, id := range ids {
-			require.Equal(t, ids[0], id)
-		}
-	})
+	}
 }
 
 func TestRefusedTokenIsMarkedOnce(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, _ *clock) {
-		ctx := t.Context()
-		c, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
-		require.NoError(t, err)
-		_, hash, err := s.Token(ctx, c.ID)
-		require.NoError(t, err)
-		require.NotContains(t, hash, tokenA)
-		before := version(t, s, "acme")
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			ctx := t.Context()
+			c, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
+			require.NoError(t, err)
+			_, hash, err := s.Token(ctx, c.ID)
+			require.NoError(t, err)
+			require.NotContains(t, hash, tokenA)
+			before := version(t, s, "acme")
 
-		first, err := s.MarkNeedsToken(ctx, c.ID, hash)
-		require.NoError(t, err)
-		require.True(t, first)
-		first, err = s.MarkNeedsToken(ctx, c.ID, hash)
-		require.NoError(t, err)
-		require.False(t, first, "the owner would be told twice")
-		c, err = s.Connection(ctx, c.ID)
-		require.NoError(t, err)
-		require.Equal(t, claim.ConnectionNeedsToken, c.State)
-		require.Equal(t, before, version(t, s, "acme"), "a refused token wakes claims that wait for a new one")
+			first, err := s.MarkNeedsToken(ctx, c.ID, hash)
+			require.NoError(t, err)
+			require.True(t, first)
+			first, err = s.MarkNeedsToken(ctx, c.ID, hash)
+			require.NoError(t, err)
+			require.False(t, first, "the owner would be told twice")
+			c, err = s.Connection(ctx, c.ID)
+			require.NoError(t, err)
+			require.Equal(t, claim.ConnectionNeedsToken, c.State)
+			require.Equal(t, before, version(t, s, "acme"), "a refused token wakes claims that wait for a new one")
 
-		_, err = s.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-1"})
-		require.NoError(t, err)
-		first, err = s.MarkNeedsToken(ctx, c.ID, hash)
-		require.NoError(t, err)
-		require.False(t, first, "a late refusal of the old token spoils the new one")
-		c, err = s.Connection(ctx, c.ID)
-		require.NoError(t, err)
-		require.Equal(t, claim.ConnectionActive, c.State)
-	})
+			_, err = s.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-1"})
+			require.NoError(t, err)
+			first, err = s.MarkNeedsToken(ctx, c.ID, hash)
+			require.NoError(t, err)
+			require.False(t, first, "a late refusal of the old token spoils the new one")
+			c, err = s.Connection(ctx, c.ID)
+			require.NoError(t, err)
+			require.Equal(t, claim.ConnectionActive, c.State)
+		})
+	}
 }
 
 func TestUnknownConnectionIsNotFound(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, _ *clock) {
-		_, err := s.Connection(t.Context(), "unknown")
-		require.ErrorIs(t, err, store.ErrNotFound)
-		_, _, err = s.Token(t.Context(), "unknown")
-		require.ErrorIs(t, err, store.ErrNotFound)
-	})
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			_, err := s.Connection(t.Context(), "unknown")
+			require.ErrorIs(t, err, store.ErrNotFound)
+			_, _, err = s.Token(t.Context(), "unknown")
+			require.ErrorIs(t, err, store.ErrNotFound)
+		})
+	}
 }

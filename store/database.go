@@ -239,12 +239,12 @@ func one(ctx context.Context, q querier, missing error, dest []any, query string
 }
 
 // each calls fn for every row of a query.
-func each(ctx context.Context, q querier, fn func(scan func(dest ...any) error) error, query string, args ...any) error {
+func each(ctx context.Context, q querier, fn func(scan func(dest ...any) error) error, query string, args ...any) (err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		if err := fn(rows.Scan); err != nil {
 			return err

@@ -31,67 +31,82 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 			require.NotContains(t, err.Error(), "s3cr3t", "the error shows the password")
 		})
 	}
-	_, err := store.Open(t.Context(), "sqlite::memory:", nil)
+	_, err := store.Open(t.Context(), memory, nil)
 	require.ErrorContains(t, err, "starter keys new")
 }
 
 func TestOpenAgainFindsWhatWasWritten(t *testing.T) {
-	backends(t, func(t *testing.T, url string) {
-		keys := newKeys(t)
-		s, err := store.Open(t.Context(), url, keys)
-		require.NoError(t, err)
-		require.NoError(t, s.Ping(t.Context()))
-		addShop(t, s, "acme")
-		accept(t, s, sample("1"))
-		require.NoError(t, s.Close())
-		require.Error(t, s.Ping(t.Context()))
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			keys := newKeys(t)
+			s, err := store.Open(t.Context(), url, keys)
+			require.NoError(t, err)
+			require.NoError(t, s.Ping(t.Context()))
+			addShop(t, s, "acme")
+			accept(t, s, sample("1"))
+			require.NoError(t, s.Close())
+			require.Error(t, s.Ping(t.Context()))
 
-		again := open(t, url, keys)
-		_, err = again.Record(t.Context(), ref("1"))
-		if url == "sqlite::memory:" {
-			require.ErrorIs(t, err, store.ErrNotFound, "two stores in memory are one")
-			return
-		}
-		require.NoError(t, err)
-	})
+			again := open(t, url, keys)
+			_, err = again.Record(t.Context(), ref("1"))
+			if url == memory {
+				require.ErrorIs(t, err, store.ErrNotFound, "two stores in memory are one")
+				return
+			}
+			require.NoError(t, err)
+		})
+	}
 }
 
 func TestOpenOfANewStoreByMany(t *testing.T) {
-	backends(t, func(t *testing.T, url string) {
-		if url == "sqlite::memory:" {
-			t.Skip("every store in memory is one of its own")
-		}
-		keys := newKeys(t)
-		stores := make([]*store.Store, 6)
-		errs := atOnce(len(stores), func(i int) (err error) {
-			stores[i], err = store.Open(t.Context(), url, keys)
-			return err
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			if url == memory {
+				t.Skip("every store in memory is one of its own")
+			}
+			keys := newKeys(t)
+			stores := make([]*store.Store, 6)
+			errs := atOnce(len(stores), func(i int) (err error) {
+				stores[i], err = store.Open(t.Context(), url, keys)
+				return err
+			})
+			require.NoError(t, errors.Join(errs...))
+			addShop(t, stores[0], "acme")
+			connection := connect(t, stores[0], "acme", "org-1")
+			require.NoError(t, stores[0].RememberCustomer(t.Context(), connection.ID, []string{adaMail}, "eu-1", ""))
+			for i, s := range stores {
+				_, err := s.Customer(t.Context(), connection.ID, adaMail)
+				require.NoError(t, err, "store %d hashes with another key", i)
+				require.NoError(t, s.Close())
+			}
 		})
-		require.NoError(t, errors.Join(errs...))
-		addShop(t, stores[0], "acme")
-		connection := connect(t, stores[0], "acme", "org-1")
-		require.NoError(t, stores[0].RememberCustomer(t.Context(), connection.ID, []string{adaMail}, "eu-1", ""))
-		for i, s := range stores {
-			_, err := s.Customer(t.Context(), connection.ID, adaMail)
-			require.NoError(t, err, "store %d hashes with another key", i)
-			require.NoError(t, s.Close())
-		}
-	})
+	}
 }
 
 // A caller who gives up must not cost a store in memory its data.
 func TestCancelledCallsLeaveTheStoreWhole(t *testing.T) {
-	backends(t, func(t *testing.T, url string) {
-		s := open(t, url, newKeys(t))
-		addShop(t, s, "acme")
-		cancelled, cancel := context.WithCancel(t.Context())
-		cancel()
-		for range 20 {
-			_, err := s.Accept(cancelled, sample("1"))
-			require.ErrorIs(t, err, context.Canceled)
-			_, err = s.Record(cancelled, ref("1"))
-			require.ErrorIs(t, err, context.Canceled)
-		}
-		accept(t, s, sample("1"))
-	})
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			s := open(t, url, newKeys(t))
+			addShop(t, s, "acme")
+			cancelled, cancel := context.WithCancel(t.Context())
+			cancel()
+			for range 20 {
+				_, err := s.Accept(cancelled, sample("1"))
+				require.ErrorIs(t, err, context.Canceled)
+				_, err = s.Record(cancelled, ref("1"))
+				require.ErrorIs(t, err, context.Canceled)
+			}
+			accept(t, s, sample("1"))
+		})
+	}
 }

@@ -28,123 +28,143 @@ func told(t *testing.T, s *store.Store) {
 }
 
 func TestNudgesAreOwedUntilTheyAreTold(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, now *clock) {
-		for _, id := range []string{"1", "2", "3"} {
-			accept(t, s, sample(id))
-			now.Turn(1000)
-		}
-		require.Equal(t, []store.Nudge{
-			{Ref: ref("1"), Revision: 1, Reason: "partial_damage", OrderNumber: "#1"},
-			{Ref: ref("2"), Revision: 1, Reason: "partial_damage", OrderNumber: "#2"},
-		}, unsignalled(t, s, 2))
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, now := setup(t, database(t))
+			for _, id := range []string{"1", "2", "3"} {
+				accept(t, s, sample(id))
+				now.Turn(1000)
+			}
+			require.Equal(t, []store.Nudge{
+				{Ref: ref("1"), Revision: 1, Reason: "partial_damage", OrderNumber: "#1"},
+				{Ref: ref("2"), Revision: 1, Reason: "partial_damage", OrderNumber: "#2"},
+			}, unsignalled(t, s, 2))
 
-		require.NoError(t, s.Signalled(t.Context(), ref("1"), 1))
-		require.Len(t, unsignalled(t, s, 10), 2)
+			require.NoError(t, s.Signalled(t.Context(), ref("1"), 1))
+			require.Len(t, unsignalled(t, s, 10), 2)
 
-		// A retry between the reading and the telling is told of as well.
-		require.NoError(t, s.Retry(t.Context(), ref("2"), store.RetryOptions{}))
-		require.NoError(t, s.Signalled(t.Context(), ref("2"), 1))
-		nudges := unsignalled(t, s, 10)
-		require.Len(t, nudges, 2)
-		require.Equal(t, ref("2"), nudges[0].Ref)
-		require.EqualValues(t, 2, nudges[0].Revision)
-		require.NoError(t, s.Signalled(t.Context(), ref("2"), 2))
-		require.NoError(t, s.Signalled(t.Context(), ref("2"), 1))
-		require.Len(t, unsignalled(t, s, 10), 1, "a late note of an old nudge takes the new one back")
-	})
+			// A retry between the reading and the telling is told of as well.
+			require.NoError(t, s.Retry(t.Context(), ref("2"), store.RetryOptions{}))
+			require.NoError(t, s.Signalled(t.Context(), ref("2"), 1))
+			nudges := unsignalled(t, s, 10)
+			require.Len(t, nudges, 2)
+			require.Equal(t, ref("2"), nudges[0].Ref)
+			require.EqualValues(t, 2, nudges[0].Revision)
+			require.NoError(t, s.Signalled(t.Context(), ref("2"), 2))
+			require.NoError(t, s.Signalled(t.Context(), ref("2"), 1))
+			require.Len(t, unsignalled(t, s, 10), 1, "a late note of an old nudge takes the new one back")
+		})
+	}
 }
 
 func TestParkedClaimsWakeOnceForNewSettings(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, _ *clock) {
-		ctx := t.Context()
-		park := func(version int64) {
-			_, err := s.Change(ctx, ref("1"), claim.EventPark, store.Set{Cause: claim.CauseTemplate, ParkedVersion: version})
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			ctx := t.Context()
+			park := func(version int64) {
+				_, err := s.Change(ctx, ref("1"), claim.EventPark, store.Set{Cause: claim.CauseTemplate, ParkedVersion: version})
+				require.NoError(t, err)
+			}
+			wake := func() int {
+				n, err := s.WakeParked(ctx)
+				require.NoError(t, err)
+				return n
+			}
+			accept(t, s, sample("1"))
+			park(version(t, s, "acme"))
+			require.Zero(t, wake(), "nothing changed")
+
+			_, err := s.SaveSettings(ctx, "acme", json.RawMessage(`{"tag":"x"}`))
 			require.NoError(t, err)
-		}
-		wake := func() int {
-			n, err := s.WakeParked(ctx)
-			require.NoError(t, err)
-			return n
-		}
-		accept(t, s, sample("1"))
-		park(version(t, s, "acme"))
-		require.Zero(t, wake(), "nothing changed")
+			told(t, s)
+			require.Equal(t, 1, wake())
+			require.Len(t, unsignalled(t, s, 10), 1)
+			require.Equal(t, claim.StateNeedsAttention, load(t, s, ref("1")).State, "the workflow decides where the claim goes")
+			require.Zero(t, wake(), "one change wakes twice")
 
-		_, err := s.SaveSettings(ctx, "acme", json.RawMessage(`{"tag":"x"}`))
-		require.NoError(t, err)
-		told(t, s)
-		require.Equal(t, 1, wake())
-		require.Len(t, unsignalled(t, s, 10), 1)
-		require.Equal(t, claim.StateNeedsAttention, load(t, s, ref("1")).State, "the workflow decides where the claim goes")
-		require.Zero(t, wake(), "one change wakes twice")
+			// It had read the old settings once more when it was parked again.
+			park(version(t, s, "acme") - 1)
+			require.Equal(t, 1, wake(), "a claim that parked with old settings sleeps for ever")
+			park(version(t, s, "acme"))
+			require.Zero(t, wake())
 
-		// It had read the old settings once more when it was parked again.
-		park(version(t, s, "acme") - 1)
-		require.Equal(t, 1, wake(), "a claim that parked with old settings sleeps for ever")
-		park(version(t, s, "acme"))
-		require.Zero(t, wake())
-
-		change(t, s, ref("1"), claim.EventStart)
-		require.NoError(t, s.SetEnabled(ctx, "acme", true))
-		require.Zero(t, wake(), "a claim that is not parked is woken")
-	})
+			change(t, s, ref("1"), claim.EventStart)
+			require.NoError(t, s.SetEnabled(ctx, "acme", true))
+			require.Zero(t, wake(), "a claim that is not parked is woken")
+		})
+	}
 }
 
 func TestEveryChangeThatCanHelpWakesParkedClaims(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, _ *clock) {
-		ctx := t.Context()
-		off := false
-		accept(t, s, sample("1"))
-		for name, do := range map[string]func() error{
-			"settings":          func() error { _, err := s.SaveSettings(ctx, "acme", json.RawMessage(`{"tag":"x"}`)); return err },
-			"platform settings": func() error { _, err := s.SaveSettings(ctx, "", json.RawMessage(`{"tag":"y"}`)); return err },
-			"template":          func() error { return s.PutTemplate(ctx, "acme", "damaged", "en", json.RawMessage(`{}`)) },
-			"platform template": func() error { return s.PutTemplate(ctx, "", "damaged", "en", json.RawMessage(`{}`)) },
-			"token": func() error {
-				_, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
-				return err
-			},
-			"enable":  func() error { return s.SetEnabled(ctx, "acme", true) },
-			"feature": func() error { _, err := s.PatchShop(ctx, "acme", store.ShopPatch{Feature: &off}); return err },
-			"resume": func() error {
-				if err := s.Pause(ctx, "acme"); err != nil {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			ctx := t.Context()
+			off := false
+			accept(t, s, sample("1"))
+			for name, do := range map[string]func() error{
+				"settings":          func() error { _, err := s.SaveSettings(ctx, "acme", json.RawMessage(`{"tag":"x"}`)); return err },
+				"platform settings": func() error { _, err := s.SaveSettings(ctx, "", json.RawMessage(`{"tag":"y"}`)); return err },
+				"template":          func() error { return s.PutTemplate(ctx, "acme", "damaged", "en", json.RawMessage(`{}`)) },
+				"platform template": func() error { return s.PutTemplate(ctx, "", "damaged", "en", json.RawMessage(`{}`)) },
+				"token": func() error {
+					_, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
 					return err
-				}
-				return s.Resume(ctx, "acme")
-			},
-		} {
-			_, err := s.Change(ctx, ref("1"), claim.EventPark, store.Set{Cause: claim.CauseTemplate, ParkedVersion: version(t, s, "acme")})
-			require.NoError(t, err)
-			require.NoError(t, do(), name)
-			n, err := s.WakeParked(ctx)
-			require.NoError(t, err)
-			require.Equal(t, 1, n, name)
-		}
-	})
+				},
+				"enable":  func() error { return s.SetEnabled(ctx, "acme", true) },
+				"feature": func() error { _, err := s.PatchShop(ctx, "acme", store.ShopPatch{Feature: &off}); return err },
+				"resume": func() error {
+					if err := s.Pause(ctx, "acme"); err != nil {
+						return err
+					}
+					return s.Resume(ctx, "acme")
+				},
+			} {
+				_, err := s.Change(ctx, ref("1"), claim.EventPark, store.Set{Cause: claim.CauseTemplate, ParkedVersion: version(t, s, "acme")})
+				require.NoError(t, err)
+				require.NoError(t, do(), name)
+				n, err := s.WakeParked(ctx)
+				require.NoError(t, err)
+				require.Equal(t, 1, n, name)
+			}
+		})
+	}
 }
 
 func TestClaimWithARaisedFallbackWaitsForAPerson(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, now *clock) {
-		ctx := t.Context()
-		accept(t, s, sample("1"))
-		settings := 0
-		wakes := func() bool {
-			settings++
-			_, err := s.SaveSettings(ctx, "acme", json.RawMessage(fmt.Sprintf(`{"tag":"t%d"}`, settings)))
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, now := setup(t, database(t))
+			ctx := t.Context()
+			accept(t, s, sample("1"))
+			settings := 0
+			wakes := func() bool {
+				settings++
+				_, err := s.SaveSettings(ctx, "acme", json.RawMessage(fmt.Sprintf(`{"tag":"t%d"}`, settings)))
+				require.NoError(t, err)
+				n, err := s.WakeParked(ctx)
+				require.NoError(t, err)
+				return n == 1
+			}
+			_, err := s.Change(ctx, ref("1"), claim.EventPark, store.Set{Cause: claim.CauseDeadline, ParkedVersion: 1, FallbackUsed: true})
 			require.NoError(t, err)
-			n, err := s.WakeParked(ctx)
-			require.NoError(t, err)
-			return n == 1
-		}
-		_, err := s.Change(ctx, ref("1"), claim.EventPark, store.Set{Cause: claim.CauseDeadline, ParkedVersion: 1, FallbackUsed: true})
-		require.NoError(t, err)
-		require.False(t, wakes(), "a conversation would be created though the fallback was used")
+			require.False(t, wakes(), "a conversation would be created though the fallback was used")
 
-		now.Turn(time.Minute)
-		require.NoError(t, s.Retry(ctx, ref("1"), store.RetryOptions{}))
-		require.True(t, load(t, s, ref("1")).FallbackUsed, "the mark is gone")
-		_, err = s.Change(ctx, ref("1"), claim.EventPark, store.Set{Cause: claim.CauseTemplate, ParkedVersion: 1})
-		require.NoError(t, err)
-		require.True(t, wakes(), "a person retried it, and it still sleeps")
-	})
+			now.Turn(time.Minute)
+			require.NoError(t, s.Retry(ctx, ref("1"), store.RetryOptions{}))
+			require.True(t, load(t, s, ref("1")).FallbackUsed, "the mark is gone")
+			_, err = s.Change(ctx, ref("1"), claim.EventPark, store.Set{Cause: claim.CauseTemplate, ParkedVersion: 1})
+			require.NoError(t, err)
+			require.True(t, wakes(), "a person retried it, and it still sleeps")
+		})
+	}
 }

@@ -1,11 +1,10 @@
 package store_test
 
 import (
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"errors"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,187 +13,222 @@ import (
 )
 
 func TestIntentRemembersWhatIsOutstanding(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, now *clock) {
-		r := accept(t, s, sample("1"))
-		_, err := s.Intent(t.Context(), r, "create")
-		require.ErrorIs(t, err, store.ErrNotFound)
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, now := setup(t, database(t))
+			r := accept(t, s, sample("1"))
+			_, err := s.Intent(t.Context(), r, "create")
+			require.ErrorIs(t, err, store.ErrNotFound)
 
-		in, outstanding, err := s.BeginIntent(t.Context(), r, "create")
-		require.NoError(t, err)
-		require.False(t, outstanding)
-		sent := now.Now()
-		require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 1, SentAt: sent}, in)
+			in, outstanding, err := s.BeginIntent(t.Context(), r, "create")
+			require.NoError(t, err)
+			require.False(t, outstanding)
+			sent := now.Now()
+			require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 1, SentAt: sent}, in)
 
-		now.Turn(time.Minute)
-		in, outstanding, err = s.BeginIntent(t.Context(), r, "create")
-		require.NoError(t, err)
-		require.True(t, outstanding, "an unanswered send is forgotten")
-		require.Equal(t, sent, in.SentAt, "the time of the unanswered send is lost")
+			now.Turn(time.Minute)
+			in, outstanding, err = s.BeginIntent(t.Context(), r, "create")
+			require.NoError(t, err)
+			require.True(t, outstanding, "an unanswered send is forgotten")
+			require.Equal(t, sent, in.SentAt, "the time of the unanswered send is lost")
 
-		in, err = s.Resend(t.Context(), r, "create")
-		require.NoError(t, err)
-		require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 1, SentAt: now.Now()}, in)
+			in, err = s.Resend(t.Context(), r, "create")
+			require.NoError(t, err)
+			require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 1, SentAt: now.Now()}, in)
 
-		require.NoError(t, s.RefuseIntent(t.Context(), r, "create"))
-		require.NoError(t, s.RefuseIntent(t.Context(), r, "create"))
-		in, err = s.Intent(t.Context(), r, "create")
-		require.NoError(t, err)
-		require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 2}, in, "one refusal counts as two, or none")
+			require.NoError(t, s.RefuseIntent(t.Context(), r, "create"))
+			require.NoError(t, s.RefuseIntent(t.Context(), r, "create"))
+			in, err = s.Intent(t.Context(), r, "create")
+			require.NoError(t, err)
+			require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 2}, in, "one refusal counts as two, or none")
 
-		in, outstanding, err = s.BeginIntent(t.Context(), r, "create")
-		require.NoError(t, err)
-		require.False(t, outstanding)
-		require.Equal(t, 2, in.Try)
-		require.NoError(t, s.WithdrawIntent(t.Context(), r, "create"))
-		in, outstanding, err = s.BeginIntent(t.Context(), r, "create")
-		require.NoError(t, err)
-		require.False(t, outstanding)
-		require.Equal(t, 2, in.Try, "what never left the process uses a key up")
-	})
+			in, outstanding, err = s.BeginIntent(t.Context(), r, "create")
+			require.NoError(t, err)
+			require.False(t, outstanding)
+			require.Equal(t, 2, in.Try)
+			require.NoError(t, s.WithdrawIntent(t.Context(), r, "create"))
+			in, outstanding, err = s.BeginIntent(t.Context(), r, "create")
+			require.NoError(t, err)
+			require.False(t, outstanding)
+			require.Equal(t, 2, in.Try, "what never left the process uses a key up")
+		})
+	}
 }
 
 func TestFinishedIntentStaysAsItIs(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, now *clock) {
-		r := accept(t, s, sample("1"))
-		_, _, err := s.BeginIntent(t.Context(), r, "create")
-		require.NoError(t, err)
-		require.NoError(t, s.FinishIntent(t.Context(), r, "create", map[string]int{"conversation_id": 5}))
-		done := now.Now()
-		now.Turn(time.Minute)
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, now := setup(t, database(t))
+			r := accept(t, s, sample("1"))
+			_, _, err := s.BeginIntent(t.Context(), r, "create")
+			require.NoError(t, err)
+			require.NoError(t, s.FinishIntent(t.Context(), r, "create", map[string]int{"conversation_id": 5}))
+			done := now.Now()
+			now.Turn(time.Minute)
 
-		require.NoError(t, s.FinishIntent(t.Context(), r, "create", map[string]int{"conversation_id": 6}))
-		require.NoError(t, s.RefuseIntent(t.Context(), r, "create"))
-		require.NoError(t, s.WithdrawIntent(t.Context(), r, "create"))
-		_, err = s.Resend(t.Context(), r, "create")
-		require.NoError(t, err)
-		in, outstanding, err := s.BeginIntent(t.Context(), r, "create")
-		require.NoError(t, err)
-		require.False(t, outstanding)
-		require.JSONEq(t, `{"conversation_id":5}`, string(in.Result))
-		require.Equal(t, done, in.DoneAt)
-		require.Equal(t, 1, in.Try)
+			require.NoError(t, s.FinishIntent(t.Context(), r, "create", map[string]int{"conversation_id": 6}))
+			require.NoError(t, s.RefuseIntent(t.Context(), r, "create"))
+			require.NoError(t, s.WithdrawIntent(t.Context(), r, "create"))
+			_, err = s.Resend(t.Context(), r, "create")
+			require.NoError(t, err)
+			in, outstanding, err := s.BeginIntent(t.Context(), r, "create")
+			require.NoError(t, err)
+			require.False(t, outstanding)
+			require.JSONEq(t, `{"conversation_id":5}`, string(in.Result))
+			require.Equal(t, done, in.DoneAt)
+			require.Equal(t, 1, in.Try)
 
-		require.NoError(t, s.FinishIntent(t.Context(), r, "never-begun", nil))
-		in, err = s.Intent(t.Context(), r, "never-begun")
-		require.NoError(t, err)
-		require.NotZero(t, in.DoneAt)
-	})
+			require.NoError(t, s.FinishIntent(t.Context(), r, "never-begun", nil))
+			in, err = s.Intent(t.Context(), r, "never-begun")
+			require.NoError(t, err)
+			require.NotZero(t, in.DoneAt)
+		})
+	}
 }
 
 func TestIntentsThatWereNeverBegunAreNotFound(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, _ *clock) {
-		r := accept(t, s, sample("1"))
-		_, err := s.Resend(t.Context(), r, "create")
-		require.ErrorIs(t, err, store.ErrNotFound)
-		require.ErrorIs(t, s.RefuseIntent(t.Context(), r, "create"), store.ErrNotFound)
-		require.ErrorIs(t, s.WithdrawIntent(t.Context(), r, "create"), store.ErrNotFound)
-	})
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			r := accept(t, s, sample("1"))
+			_, err := s.Resend(t.Context(), r, "create")
+			require.ErrorIs(t, err, store.ErrNotFound)
+			require.ErrorIs(t, s.RefuseIntent(t.Context(), r, "create"), store.ErrNotFound)
+			require.ErrorIs(t, s.WithdrawIntent(t.Context(), r, "create"), store.ErrNotFound)
+		})
+	}
 }
 
 // A time-out of the engine can make two workers run one activity at once.
 func TestOneOfManyGetsToSend(t *testing.T) {
-	backends(t, func(t *testing.T, url string) {
-		s := open(t, url, newKeys(t))
-		addShop(t, s, "acme")
-		r := accept(t, s, sample("1"))
-		for range 3 { // the first send, and those after a refusal
-			var senders atomic.Int32
-			errs := atOnce(20, func(int) error {
-				_, outstanding, err := s.BeginIntent(t.Context(), r, "create")
-				if !outstanding {
-					senders.Add(1)
-				}
-				return err
-			})
-			require.NoError(t, errors.Join(errs...))
-			require.EqualValues(t, 1, senders.Load())
-			require.NoError(t, s.RefuseIntent(t.Context(), r, "create"))
-		}
-	})
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			s := open(t, url, newKeys(t))
+			addShop(t, s, "acme")
+			r := accept(t, s, sample("1"))
+			for range 3 { // the first send, and those after a refusal
+				var senders atomic.Int32
+				errs := atOnce(20, func(int) error {
+					_, outstanding, err := s.BeginIntent(t.Context(), r, "create")
+					if !outstanding {
+						senders.Add(1)
+					}
+					return err
+				})
+				require.NoError(t, errors.Join(errs...))
+				require.EqualValues(t, 1, senders.Load())
+				require.NoError(t, s.RefuseIntent(t.Context(), r, "create"))
+			}
+		})
+	}
 }
 
 func TestLinkConversationIsOneStep(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, now *clock) {
-		r := accept(t, s, sample("1"))
-		connection := connect(t, s, "acme", "org-1")
-		_, _, err := s.BeginIntent(t.Context(), r, "create")
-		require.NoError(t, err)
-		_, err = s.Link(t.Context(), r)
-		require.ErrorIs(t, err, store.ErrNotFound)
-		_, err = s.ClaimOf(t.Context(), connection.ID, 5)
-		require.ErrorIs(t, err, store.ErrNotFound)
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, now := setup(t, database(t))
+			r := accept(t, s, sample("1"))
+			connection := connect(t, s, "acme", "org-1")
+			_, _, err := s.BeginIntent(t.Context(), r, "create")
+			require.NoError(t, err)
+			_, err = s.Link(t.Context(), r)
+			require.ErrorIs(t, err, store.ErrNotFound)
+			_, err = s.ClaimOf(t.Context(), connection.ID, 5)
+			require.ErrorIs(t, err, store.ErrNotFound)
 
-		in := store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5, EndUserID: "eu-1", Step: "create", Attached: 2, LeftOut: 1}
-		require.NoError(t, s.LinkConversation(t.Context(), in))
-		link, err := s.Link(t.Context(), r)
-		require.NoError(t, err)
-		require.Equal(t, store.Link{Ref: r, ConnectionID: connection.ID, ConversationID: 5, EndUserID: "eu-1", CreatedAt: now.Now()}, link)
-		found, err := s.ClaimOf(t.Context(), connection.ID, 5)
-		require.NoError(t, err)
-		require.Equal(t, r, found)
-		w := load(t, s, r)
-		require.EqualValues(t, 5, w.ConversationID)
-		require.Equal(t, "org-1", w.OrganizationID)
-		require.Equal(t, "eu-1", w.EndUserID)
-		require.Equal(t, []int{2, 1}, []int{w.Attached, w.LeftOut})
-		require.Equal(t, []string{"create"}, w.DoneSteps)
-		intent, err := s.Intent(t.Context(), r, "create")
-		require.NoError(t, err)
-		require.JSONEq(t, `{"conversation_id":5}`, string(intent.Result))
+			in := store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5, EndUserID: "eu-1", Step: "create", Attached: 2, LeftOut: 1}
+			require.NoError(t, s.LinkConversation(t.Context(), in))
+			link, err := s.Link(t.Context(), r)
+			require.NoError(t, err)
+			require.Equal(t, store.Link{Ref: r, ConnectionID: connection.ID, ConversationID: 5, EndUserID: "eu-1", CreatedAt: now.Now()}, link)
+			found, err := s.ClaimOf(t.Context(), connection.ID, 5)
+			require.NoError(t, err)
+			require.Equal(t, r, found)
+			w := load(t, s, r)
+			require.EqualValues(t, 5, w.ConversationID)
+			require.Equal(t, "org-1", w.OrganizationID)
+			require.Equal(t, "eu-1", w.EndUserID)
+			require.Equal(t, []int{2, 1}, []int{w.Attached, w.LeftOut})
+			require.Equal(t, []string{"create"}, w.DoneSteps)
+			intent, err := s.Intent(t.Context(), r, "create")
+			require.NoError(t, err)
+			require.JSONEq(t, `{"conversation_id":5}`, string(intent.Result))
 
-		require.NoError(t, s.LinkConversation(t.Context(), in), "repeating the link is refused")
-		bare := store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5}
-		require.NoError(t, s.LinkConversation(t.Context(), bare))
-		w = load(t, s, r)
-		require.Equal(t, "eu-1", w.EndUserID, "a repeat that knows less takes the customer back")
-		require.Equal(t, 2, w.Attached, "a repeat that knows less takes the files back")
-	})
+			require.NoError(t, s.LinkConversation(t.Context(), in), "repeating the link is refused")
+			bare := store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5}
+			require.NoError(t, s.LinkConversation(t.Context(), bare))
+			w = load(t, s, r)
+			require.Equal(t, "eu-1", w.EndUserID, "a repeat that knows less takes the customer back")
+			require.Equal(t, 2, w.Attached, "a repeat that knows less takes the files back")
+		})
+	}
 }
 
 func TestLinkConversationRefusesASecondPair(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, _ *clock) {
-		r, other := accept(t, s, sample("1")), accept(t, s, sample("2"))
-		connection := connect(t, s, "acme", "org-1")
-		addShop(t, s, "far")
-		elsewhere := connect(t, s, "far", "org-2")
-		require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5}))
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			r, other := accept(t, s, sample("1")), accept(t, s, sample("2"))
+			connection := connect(t, s, "acme", "org-1")
+			addShop(t, s, "far")
+			elsewhere := connect(t, s, "far", "org-2")
+			require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5}))
 
-		for name, in := range map[string]store.LinkInput{
-			"another conversation": {Ref: r, ConnectionID: connection.ID, ConversationID: 6, Step: "create"},
-			"another organisation": {Ref: r, ConnectionID: elsewhere.ID, ConversationID: 5, Step: "create"},
-			"another claim":        {Ref: other, ConnectionID: connection.ID, ConversationID: 5, Step: "create"},
-		} {
-			var conflict *store.ConflictError
-			require.ErrorAs(t, s.LinkConversation(t.Context(), in), &conflict, name)
-			_, err := s.Intent(t.Context(), in.Ref, "create")
-			require.ErrorIs(t, err, store.ErrNotFound, "%s: a refused link finishes the intent", name)
-		}
-		require.Zero(t, load(t, s, other).ConversationID)
+			for name, in := range map[string]store.LinkInput{
+				"another conversation": {Ref: r, ConnectionID: connection.ID, ConversationID: 6, Step: "create"},
+				"another organisation": {Ref: r, ConnectionID: elsewhere.ID, ConversationID: 5, Step: "create"},
+				"another claim":        {Ref: other, ConnectionID: connection.ID, ConversationID: 5, Step: "create"},
+			} {
+				var conflict *store.ConflictError
+				require.ErrorAs(t, s.LinkConversation(t.Context(), in), &conflict, name)
+				_, err := s.Intent(t.Context(), in.Ref, "create")
+				require.ErrorIs(t, err, store.ErrNotFound, "%s: a refused link finishes the intent", name)
+			}
+			require.Zero(t, load(t, s, other).ConversationID)
 
-		// The same number in another organisation is another conversation.
-		require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{Ref: other, ConnectionID: elsewhere.ID, ConversationID: 5}))
-	})
+			// The same number in another organisation is another conversation.
+			require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{Ref: other, ConnectionID: elsewhere.ID, ConversationID: 5}))
+		})
+	}
 }
 
 func TestOneOfManyClaimsGetsAConversation(t *testing.T) {
-	backends(t, func(t *testing.T, url string) {
-		s := open(t, url, newKeys(t))
-		addShop(t, s, "acme")
-		connection := connect(t, s, "acme", "org-1")
-		refs := make([]claim.Ref, 10)
-		for i := range refs {
-			refs[i] = accept(t, s, sample(string(rune('a'+i))))
-		}
-		linked := 0
-		for _, err := range atOnce(len(refs), func(i int) error {
-			return s.LinkConversation(t.Context(), store.LinkInput{Ref: refs[i], ConnectionID: connection.ID, ConversationID: 5})
-		}) {
-			if err == nil {
-				linked++
-				continue
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			s := open(t, url, newKeys(t))
+			addShop(t, s, "acme")
+			connection := connect(t, s, "acme", "org-1")
+			refs := make([]claim.Ref, 10)
+			for i := range refs {
+				refs[i] = accept(t, s, sample(string(rune('a'+i))))
 			}
-			require.ErrorAs(t, err, new(*store.ConflictError))
-		}
-		require.Equal(t, 1, linked)
-	})
+			linked := 0
+			for _, err := range atOnce(len(refs), func(i int) error {
+				return s.LinkConversation(t.Context(), store.LinkInput{Ref: refs[i], ConnectionID: connection.ID, ConversationID: 5})
+			}) {
+				if err == nil {
+					linked++
+					continue
+				}
+				require.ErrorAs(t, err, new(*store.ConflictError))
+			}
+			require.Equal(t, 1, linked)
+		})
+	}
 }

@@ -6,8 +6,9 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/claimflow/claimflow/claim"
 	"github.com/google/uuid"
+
+	"github.com/claimflow/claimflow/claim"
 )
 
 // OutboxEvent is an event that is owed to a claim's owner.

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -58,7 +59,7 @@ func child() (report childReport, err error) {
 	}
 	defer s.Close()
 	if _, err := s.CreateShop(ctx, store.NewShop{Slug: "acme"}); err != nil {
-		if _, ok := err.(interface{ Unwrap() error }); !ok {
+		if _, another := errors.AsType[*store.ConflictError](err); !another {
 			return report, err
 		}
 	}
@@ -93,7 +94,7 @@ func TestProcessesShareAFile(t *testing.T) {
 		command := exec.CommandContext(t.Context(), os.Args[0])
 		command.Env = append(os.Environ(), childTask+"=use", childURL+"="+url, childKeys+"="+text)
 		out, err := command.Output()
-		if exit, ok := err.(*exec.ExitError); ok {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			return fmt.Errorf("%w: %s", err, exit.Stderr)
 		}
 		if err != nil {

@@ -100,7 +100,7 @@ func (s *Store) loadIndexKey(ctx context.Context) error {
 func (s *Store) blind(kind string, parts ...string) string {
 	mac := hmac.New(sha256.New, s.indexKey)
 	for _, part := range append([]string{kind}, parts...) {
-		fmt.Fprintf(mac, "%d:%s", len(part), part)
+		mac.Write(fmt.Appendf(nil, "%d:%s", len(part), part))
 	}
 	return hex.EncodeToString(mac.Sum(nil))
 }

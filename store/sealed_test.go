@@ -73,84 +73,94 @@ func TestNothingPersonalOrSecretIsOnDisk(t *testing.T) {
 }
 
 func TestResealBringsAllUnderTheNewKey(t *testing.T) {
-	backends(t, func(t *testing.T, url string) {
-		if url == "sqlite::memory:" {
-			t.Skip("a store in memory is gone before its keys are old")
-		}
-		ctx := t.Context()
-		oldText, err := seal.Generate()
-		require.NoError(t, err)
-		newText, err := seal.Rotate(oldText)
-		require.NoError(t, err)
-		prunedText, err := seal.Prune(newText)
-		require.NoError(t, err)
-		const claims = 120 // more than a batch
-
-		before := open(t, url, parseKeys(t, oldText))
-		addShop(t, before, "acme")
-		fill(t, before, claims)
-		n, err := before.Reseal(ctx)
-		require.NoError(t, err)
-		require.Zero(t, n, "what is under the primary key is sealed anew")
-		_, err = store.Open(ctx, url, parseKeys(t, prunedText))
-		require.ErrorContains(t, err, "CLAIMFLOW_KEYS")
-
-		after := open(t, url, parseKeys(t, newText))
-		// Others go on writing while it runs.
-		errs := atOnce(3, func(who int) error {
-			if who == 0 {
-				_, err := after.Reseal(ctx)
-				return err
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			if url == memory {
+				t.Skip("a store in memory is gone before its keys are old")
 			}
-			for i := range claims / 2 {
-				if err := after.SaveDraft(ctx, ref(fmt.Sprint(i)), "ticket", "new words"); err != nil {
+			ctx := t.Context()
+			oldText, err := seal.Generate()
+			require.NoError(t, err)
+			newText, err := seal.Rotate(oldText)
+			require.NoError(t, err)
+			prunedText, err := seal.Prune(newText)
+			require.NoError(t, err)
+			const claims = 120 // more than a batch
+
+			before := open(t, url, parseKeys(t, oldText))
+			addShop(t, before, "acme")
+			fill(t, before, claims)
+			n, err := before.Reseal(ctx)
+			require.NoError(t, err)
+			require.Zero(t, n, "what is under the primary key is sealed anew")
+			_, err = store.Open(ctx, url, parseKeys(t, prunedText))
+			require.ErrorContains(t, err, "CLAIMFLOW_KEYS")
+
+			after := open(t, url, parseKeys(t, newText))
+			// Others go on writing while it runs.
+			errs := atOnce(3, func(who int) error {
+				if who == 0 {
+					_, err := after.Reseal(ctx)
 					return err
 				}
-			}
-			return nil
-		})
-		require.NoError(t, errors.Join(errs...))
-		n, err = after.Reseal(ctx)
-		require.NoError(t, err)
-		require.Zero(t, n, "something was left under the old key")
+				for i := range claims / 2 {
+					if err := after.SaveDraft(ctx, ref(fmt.Sprint(i)), "ticket", "new words"); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			require.NoError(t, errors.Join(errs...))
+			n, err = after.Reseal(ctx)
+			require.NoError(t, err)
+			require.Zero(t, n, "something was left under the old key")
 
-		// Without the old key everything opens, and is what was last written.
-		pruned := open(t, url, parseKeys(t, prunedText))
-		for i := range claims {
-			r := ref(fmt.Sprint(i))
-			body, err := pruned.Body(ctx, r)
-			require.NoError(t, err)
-			require.Equal(t, "ada@customer.example", body.Customer.Email)
-			var words string
-			require.NoError(t, pruned.Draft(ctx, r, "ticket", &words))
-			if i < claims/2 {
-				require.Equal(t, "new words", words, "sealing anew took a newer draft back")
+			// Without the old key everything opens, and is what was last written.
+			pruned := open(t, url, parseKeys(t, prunedText))
+			for i := range claims {
+				r := ref(fmt.Sprint(i))
+				body, err := pruned.Body(ctx, r)
+				require.NoError(t, err)
+				require.Equal(t, "ada@customer.example", body.Customer.Email)
+				var words string
+				require.NoError(t, pruned.Draft(ctx, r, "ticket", &words))
+				if i < claims/2 {
+					require.Equal(t, "new words", words, "sealing anew took a newer draft back")
+				}
+				events, err := pruned.Outbox(ctx, r)
+				require.NoError(t, err)
+				require.Len(t, events, 1)
 			}
-			events, err := pruned.Outbox(ctx, r)
+			connection, err := pruned.Shop(ctx, "acme")
 			require.NoError(t, err)
-			require.Len(t, events, 1)
-		}
-		connection, err := pruned.Shop(ctx, "acme")
-		require.NoError(t, err)
-		token, _, err := pruned.Token(ctx, connection.Connection.ID)
-		require.NoError(t, err)
-		require.Equal(t, tokenA, token)
-		endUser, err := pruned.Customer(ctx, connection.Connection.ID, adaMail)
-		require.NoError(t, err, "customers are found by another index key")
-		require.Equal(t, "eu-1", endUser)
-	})
+			token, _, err := pruned.Token(ctx, connection.Connection.ID)
+			require.NoError(t, err)
+			require.Equal(t, tokenA, token)
+			endUser, err := pruned.Customer(ctx, connection.Connection.ID, adaMail)
+			require.NoError(t, err, "customers are found by another index key")
+			require.Equal(t, "eu-1", endUser)
+		})
+	}
 }
 
 func TestErrorsHoldNothingPersonal(t *testing.T) {
-	stores(t, func(t *testing.T, s *store.Store, _ *clock) {
-		_, err := s.Customer(t.Context(), "unknown", adaMail)
-		require.ErrorIs(t, err, store.ErrNotFound)
-		require.NotContains(t, err.Error(), "ada")
-		// The connection does not exist, so the database itself refuses.
-		_, err = s.ReserveCustomer(t.Context(), "unknown", adaMail, "claim-1", time.Minute)
-		require.Error(t, err)
-		require.NotContains(t, err.Error(), "ada")
-		_, err = s.KeyBySecret(t.Context(), "cfk_secret")
-		require.NotContains(t, err.Error(), "cfk_secret")
-	})
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			_, err := s.Customer(t.Context(), "unknown", adaMail)
+			require.ErrorIs(t, err, store.ErrNotFound)
+			require.NotContains(t, err.Error(), "ada")
+			// The connection does not exist, so the database itself refuses.
+			_, err = s.ReserveCustomer(t.Context(), "unknown", adaMail, "claim-1", time.Minute)
+			require.Error(t, err)
+			require.NotContains(t, err.Error(), "ada")
+			_, err = s.KeyBySecret(t.Context(), "cfk_secret")
+			require.NotContains(t, err.Error(), "cfk_secret")
+		})
+	}
 }
