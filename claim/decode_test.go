@@ -13,17 +13,17 @@ import (
 )
 
 // fixtures are the bodies in testdata/claims by name.
-func fixtures(t testing.TB) map[string][]byte {
-	t.Helper()
+func fixtures(tb testing.TB) map[string][]byte {
+	tb.Helper()
 	paths, err := filepath.Glob("testdata/claims/*.json")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	out := map[string][]byte{}
 	for _, path := range paths {
 		data, err := os.ReadFile(path)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		out[strings.TrimSuffix(filepath.Base(path), ".json")] = data
 	}
-	require.NotEmpty(t, out)
+	require.NotEmpty(tb, out)
 	return out
 }
 

@@ -101,10 +101,19 @@ func FuzzKey(f *testing.F) {
 func TestFlowKey(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ flow, reason, want string }{
-		{"", "damage", "defective"}, {"", "damaged", "defective"}, {"", "partialDamage", "defective"},
-		{"", "investigation", "not_received"}, {"", "support", "support"}, {"", "smells", "general"},
-		{"notReceived", "damaged", "not_received"}, {"Missing product", "x", "missing_product"}, {"wrong-product", "x", "wrong_product"},
-		{"unheard of", "return", "return"}, {"unheard of", "x", "general"}, {"general", "return", "general"}, {"dissatisfied", "", "dissatisfied"},
+		{"", "damage", "defective"},
+		{"", "damaged", "defective"},
+		{"", "partialDamage", "defective"},
+		{"", "investigation", "not_received"},
+		{"", "support", "support"},
+		{"", "smells", "general"},
+		{"notReceived", "damaged", "not_received"},
+		{"Missing product", "x", "missing_product"},
+		{"wrong-product", "x", "wrong_product"},
+		{"unheard of", "return", "return"},
+		{"unheard of", "x", "general"},
+		{"general", "return", "general"},
+		{"dissatisfied", "", "dissatisfied"},
 	} {
 		c := claim.Claim{Flow: test.flow, Reason: test.reason}
 		require.Equal(t, test.want, c.FlowKey(), "%+v", test)

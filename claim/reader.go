@@ -41,16 +41,16 @@ func parseObject(data []byte, faults *[]Fault) (object, error) {
 // plainJSONError keeps what helps and drops what the encoding/json package says
 // of Go types.
 func plainJSONError(err error) error {
-	switch e := err.(type) {
-	case *json.SyntaxError:
-		return fmt.Errorf("%s at byte %d", e.Error(), e.Offset)
-	case *json.UnmarshalTypeError:
-		return fmt.Errorf("it is a JSON %s", e.Value)
-	}
-	switch err {
-	case io.EOF:
+	var syntax *json.SyntaxError
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("%w at byte %d", syntax, syntax.Offset)
+	case errors.As(err, &wrongType):
+		return fmt.Errorf("it is a JSON %s", wrongType.Value)
+	case errors.Is(err, io.EOF):
 		return errors.New("it is empty")
-	case io.ErrUnexpectedEOF:
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("it ends too early")
 	default:
 		return err

@@ -163,8 +163,9 @@ func fields(object []byte) map[string]json.RawMessage {
 }
 
 func settingsFault(name string, err error) Fault {
-	if t, ok := err.(*json.UnmarshalTypeError); ok {
-		return Fault{Field: t.Field, Problem: "cannot be a JSON " + t.Value}
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) {
+		return Fault{Field: wrongType.Field, Problem: "cannot be a JSON " + wrongType.Value}
 	}
 	if inner, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return Fault{Field: name, Problem: "has the member " + inner + ", which is not a setting"}

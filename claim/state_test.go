@@ -1,7 +1,6 @@
 package claim_test
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -56,7 +55,7 @@ func TestNext(t *testing.T) {
 				continue
 			}
 			var refused *claim.TransitionError
-			require.True(t, errors.As(err, &refused), "%s takes %s", from, e)
+			require.ErrorAs(t, err, &refused, "%s takes %s", from, e)
 			require.Equal(t, claim.TransitionError{From: from, Event: e}, *refused)
 			require.Equal(t, from, next, "a refused event leaves the state")
 			require.EqualError(t, err, fmt.Sprintf("a claim that is %s cannot take %q", from, e))

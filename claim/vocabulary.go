@@ -101,8 +101,13 @@ func words(s string) map[string]bool {
 	return m
 }
 
-// KnownReason, KnownPreference and KnownPhase report whether a word, in any
-// spelling, is one of the published values.
-func KnownReason(word string) bool     { return knownReasons[Key(word)] }
+// KnownReason reports whether a reason, in any spelling, is a published one.
+func KnownReason(word string) bool { return knownReasons[Key(word)] }
+
+// KnownPreference reports whether a preference, in any spelling, is a published
+// one.
 func KnownPreference(word string) bool { return knownPreferences[Key(word)] }
-func KnownPhase(word string) bool      { return knownPhases[Key(word)] }
+
+// KnownPhase reports whether a shipment phase, in any spelling, is a published
+// one.
+func KnownPhase(word string) bool { return knownPhases[Key(word)] }

@@ -1,7 +1,6 @@
 package templates_test
 
 import (
-	"errors"
 	"testing"
 	"unicode/utf8"
 
@@ -26,7 +25,7 @@ func FuzzTemplate(f *testing.F) {
 		template, err := templates.Compile(templates.Source{Subject: subject, Body: body, Note: note, Format: format, Tags: []string{subject}})
 		if err != nil {
 			var refused *claim.InvalidError
-			require.True(t, errors.As(err, &refused), "%T", err)
+			require.ErrorAs(t, err, &refused, "%T", err)
 			require.NotEmpty(t, refused.Faults)
 			return
 		}
@@ -34,7 +33,7 @@ func FuzzTemplate(f *testing.F) {
 		ticket, err := template.Render(templates.NewView(c, templates.ViewInput{Language: text}))
 		if err != nil {
 			var refused *claim.InvalidError
-			require.True(t, errors.As(err, &refused), "%T", err)
+			require.ErrorAs(t, err, &refused, "%T", err)
 			return
 		}
 		require.NotEmpty(t, ticket.Subject)

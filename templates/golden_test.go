@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -106,4 +107,22 @@ func render(t *testing.T, source templates.Source, c *claim.Claim) templates.Tic
 	ticket, err := template.Render(templates.NewView(c, templates.ViewInput{Language: "en"}))
 	require.NoError(t, err)
 	return ticket
+}
+
+func TestTemplatesServeSeveralGoroutines(t *testing.T) {
+	t.Parallel()
+	template, err := templates.Compile(defaultOf(t, "en"))
+	require.NoError(t, err)
+	view := templates.NewView(templates.Samples()[0], templates.ViewInput{Language: "en"})
+	want, err := template.Render(view)
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	got := make([]templates.Ticket, 8)
+	for i := range got {
+		group.Go(func() { got[i], _ = template.Render(view) })
+	}
+	group.Wait()
+	for _, ticket := range got {
+		require.Equal(t, want, ticket)
+	}
 }

@@ -130,16 +130,15 @@ func (in *inspector) branch(n *parse.BranchNode, dot reflect.Type) {
 	}
 	defer func() { in.depth-- }()
 
-	inner := dot
 	switch n.NodeType {
 	case parse.NodeRange:
 		element, most := in.ranged(n, dot)
-		inner, in.times = element, min(in.times*most, maxNodes+1)
+		in.times = min(in.times*most, maxNodes+1)
 		in.ranges++
 		if in.ranges == maxRanges+1 {
 			in.fault(n.Pos, "range nests more than %d deep", maxRanges)
 		}
-		in.list(n.List, inner)
+		in.list(n.List, element)
 		in.ranges--
 		in.times = times
 	case parse.NodeWith:

@@ -2,7 +2,6 @@ package templates_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -210,7 +209,7 @@ func TestParseSource(t *testing.T) {
 	} {
 		_, err := templates.ParseSource([]byte(doc))
 		var refused *claim.InvalidError
-		require.True(t, errors.As(err, &refused), doc)
+		require.ErrorAs(t, err, &refused, doc)
 		require.Equal(t, field, refused.Faults[0].Field, doc)
 	}
 }

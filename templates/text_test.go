@@ -64,5 +64,5 @@ func TestShorten(t *testing.T) {
 	require.Equal(t, "äöü", shorten("äöü", 3, "…"))
 	require.Equal(t, "äö…", shorten("äöü", 2, "…"))
 	require.Equal(t, "a…", shorten("a  b", 3, "…"), "no space before the mark")
-	require.Equal(t, "", shorten("abc", 0, ""))
+	require.Empty(t, shorten("abc", 0, ""))
 }

@@ -230,7 +230,8 @@ func otherClaimsLine(others []OtherClaim, words vocabulary) string {
 // eachText is a copy of the view in which change was applied to every text;
 // lines says whether it may have several lines.
 func eachText(v View, change func(s string, lines bool) string) View {
-	return changed(reflect.ValueOf(v), false, change).Interface().(View)
+	reflect.ValueOf(&v).Elem().Set(changed(reflect.ValueOf(v), false, change))
+	return v
 }
 
 func changed(v reflect.Value, lines bool, change func(string, bool) string) reflect.Value {
