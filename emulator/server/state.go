@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -215,6 +216,9 @@ type File struct {
 	// Source is the URL that it was copied from.
 	Source string `json:"source"`
 }
+
+// Image says whether the file is a picture.
+func (f File) Image() bool { return strings.HasPrefix(f.ContentType, "image/") }
 
 // Message is one message of a conversation.
 type Message struct {
