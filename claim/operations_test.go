@@ -1,0 +1,27 @@
+package claim_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Who looks up why a claim is parked, by what it can be found, or what a state
+// means must find it in the operators' document.
+func TestOperationsDocumentNamesEverything(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/operations.md")
+	require.NoError(t, err)
+	for _, c := range claim.Causes() {
+		require.Contains(t, string(text), "| `"+string(c)+"` |", "docs/operations.md has no row for the cause")
+	}
+	for _, s := range claim.States() {
+		require.Contains(t, string(text), "| `"+string(s)+"` |", "docs/operations.md has no row for the state")
+	}
+	for _, a := range claim.SearchAttributes() {
+		require.Contains(t, string(text), "| `"+a+"` |", "docs/operations.md has no row for the search attribute")
+	}
+}

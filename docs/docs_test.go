@@ -1,0 +1,204 @@
+// Package docs_test holds the project's Markdown files against the project: their
+// links lead somewhere and the commands that they show exist.
+package docs_test
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// root is the project's folder, seen from this one.
+const root = ".."
+
+// page is one Markdown file, taken apart.
+type page struct {
+	path string
+	// prose is the text without its fenced blocks.
+	prose string
+	// commands are the lines of its fenced blocks.
+	commands []string
+}
+
+func pages(t *testing.T) []page {
+	t.Helper()
+	var all []page
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && path != root && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata" || entry.Name() == "data") {
+			return filepath.SkipDir
+		}
+		if entry.IsDir() || filepath.Ext(path) != ".md" {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		all = append(all, parse(path, string(text)))
+		return nil
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	return all
+}
+
+func parse(path, text string) page {
+	p := page{path: path}
+	var prose strings.Builder
+	fenced := false
+	for line := range strings.Lines(text) {
+		switch {
+		case strings.HasPrefix(strings.TrimSpace(line), "```"):
+			fenced = !fenced
+		case fenced:
+			p.commands = append(p.commands, strings.TrimSpace(line))
+		default:
+			prose.WriteString(line)
+		}
+	}
+	p.prose = prose.String()
+	return p
+}
+
+var (
+	codeSpan = regexp.MustCompile("`[^`\n]*`")
+	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading  = regexp.MustCompile(`(?m)^#{1,6} +(.+)$`)
+	notInID  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+func TestLinksResolve(t *testing.T) {
+	t.Parallel()
+	checked := 0
+	for _, p := range pages(t) {
+		for _, m := range link.FindAllStringSubmatch(codeSpan.ReplaceAllString(p.prose, ""), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			checked++
+			file, anchor, _ := strings.Cut(m[1], "#")
+			target := p.path
+			if file != "" {
+				target = filepath.Join(filepath.Dir(p.path), filepath.FromSlash(file))
+			}
+			text, err := os.ReadFile(target)
+			if info, statErr := os.Stat(target); statErr == nil && info.IsDir() {
+				err = nil
+			}
+			require.NoErrorf(t, err, "%s links to %s", p.path, m[1])
+			if anchor != "" {
+				require.Containsf(t, anchors(string(text)), anchor, "%s links to %s", p.path, m[1])
+			}
+		}
+	}
+	require.NotZero(t, checked, "no link was found, so the pattern is wrong")
+}
+
+// anchors are the ids that GitHub gives to headings.
+func anchors(text string) []string {
+	var ids []string
+	for _, m := range heading.FindAllStringSubmatch(text, -1) {
+		id := notInID.ReplaceAllString(strings.ToLower(strings.TrimSpace(m[1])), "")
+		ids = append(ids, strings.ReplaceAll(id, " ", "-"))
+	}
+	return ids
+}
+
+var goPackage = regexp.MustCompile(`\bgo (?:run|build|test|vet|generate)\b[^#|;&]*`)
+
+func TestCommandsNamePackagesThatExist(t *testing.T) {
+	t.Parallel()
+	checked := 0
+	for _, p := range pages(t) {
+		for _, line := range p.commands {
+			for _, command := range goPackage.FindAllString(line, -1) {
+				for _, word := range strings.Fields(command) {
+					if !strings.HasPrefix(word, "./") {
+						continue
+					}
+					folder := filepath.Join(root, filepath.FromSlash(strings.TrimSuffix(word, "...")))
+					sources, err := filepath.Glob(filepath.Join(folder, "*.go"))
+					require.NoError(t, err)
+					found := len(sources) > 0
+					if strings.HasSuffix(word, "...") {
+						_, err := os.Stat(folder)
+						found = err == nil
+					}
+					// What the line itself names as a folder of the reader's is no package.
+					if strings.HasPrefix(command, "go run") && word != strings.Fields(command)[2] {
+						continue
+					}
+					checked++
+					require.Truef(t, found, "%s shows %q, but there is no package %s", p.path, line, word)
+				}
+			}
+		}
+	}
+	require.NotZero(t, checked, "no command was found, so the pattern is wrong")
+}
+
+var (
+	starterCall = regexp.MustCompile(`(?:^|[ (/])starter((?: [a-z][a-z-]*)+)(.*)$`)
+	longFlag    = regexp.MustCompile(`(?:^| )--([a-z][a-z-]*)`)
+)
+
+// Every starter command that a page shows, in a block of its own or in the
+// running text, is asked for its help: the command and its flags must be in it.
+func TestStarterCommandsExist(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "starter")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../starter").CombinedOutput()
+	require.NoErrorf(t, err, "build the starter: %s", out)
+
+	helps := map[string]string{}
+	help := func(words []string) string {
+		key := strings.Join(words, " ")
+		if _, known := helps[key]; !known {
+			out, err := exec.CommandContext(t.Context(), binary, append(words, "--help")...).CombinedOutput()
+			require.NoErrorf(t, err, "starter %s --help: %s", key, out)
+			helps[key] = string(out)
+		}
+		return helps[key]
+	}
+	top := help(nil)
+	checked := 0
+	for _, p := range pages(t) {
+		lines := p.commands
+		for _, span := range codeSpan.FindAllString(p.prose, -1) {
+			lines = append(lines, strings.Trim(span, "`"))
+		}
+		for _, line := range lines {
+			line, _, _ = strings.Cut(line, " #")
+			m := starterCall.FindStringSubmatch(line)
+			if m == nil {
+				continue
+			}
+			words := strings.Fields(m[1])
+			// A command of a group has two words; what follows is an argument.
+			group := slices.Contains([]string{"claim", "key", "keys", "shop", "template"}, words[0])
+			if group && len(words) > 1 {
+				words = words[:2]
+			} else {
+				words = words[:1]
+			}
+			require.Containsf(t, top, "\n  "+words[0]+" ", "%s shows %q", p.path, line)
+			text := help(words)
+			require.Containsf(t, text, "starter "+strings.Join(words, " "), "%s shows %q", p.path, line)
+			for _, f := range longFlag.FindAllStringSubmatch(m[2], -1) {
+				require.Containsf(t, text, "--"+f[1], "%s shows %q", p.path, line)
+			}
+			checked++
+		}
+	}
+	require.NotZero(t, checked, "no command was found, so the pattern is wrong")
+}
