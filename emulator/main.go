@@ -132,8 +132,11 @@ func serve(ctx context.Context, set settings, out, logs io.Writer) error {
 		return fmt.Errorf("listen on %s: %w", set.addr, err)
 	}
 	base := "http://" + listener.Addr().String()
-	fmt.Fprintf(out, "Dixa emulator for %s\n  API       %s/v1\n  look      %s/_emulator/\n  stats     %s/_emulator/stats\n  tokens    %d accepted\nStop with Ctrl-C.\n",
+	_, err = fmt.Fprintf(out, "Dixa emulator for %s\n  API       %s/v1\n  look      %s/_emulator/\n  stats     %s/_emulator/stats\n  tokens    %d accepted\nStop with Ctrl-C.\n",
 		set.name, base, base, base, len(set.tokens))
+	if err != nil {
+		return fmt.Errorf("say where the emulator is: %w", err)
+	}
 
 	web := &http.Server{Handler: dixa, ReadHeaderTimeout: 10 * time.Second}
 	failed, kept := make(chan error, 1), make(chan error, 1)

@@ -165,7 +165,7 @@ func TestPageShowsHostileTextAsText(t *testing.T) {
 	d := start(t, server.Options{})
 	body := mail(d.customer("a@example.org"), "")
 	body["subject"] = `<script>alert("subject")</script>`
-	body["message"].(object)["content"] = object{"_type": "Html", "value": `"><script>alert("body")</script>`}
+	body["message"] = object{"_type": "Inbound", "content": object{"_type": "Html", "value": `"><script>alert("body")</script>`}}
 	d.do(http.MethodPost, "/conversations", body, http.StatusCreated)
 	d.do(http.MethodPost, "/conversations/1001/notes", object{"message": "<img src=x onerror=alert(1)>"}, http.StatusOK)
 	require.NoError(t, d.Agent(t.Context(), server.Step{Action: server.PlayTag, Tag: "<b>tag"}))

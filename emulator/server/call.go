@@ -153,7 +153,8 @@ var validate = newValidator()
 func newValidator() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterCustomTypeFunc(func(field reflect.Value) any {
-		return field.Interface().(instant).Time //nolint:forcetypeassert // registered for instant only
+		value, _ := field.Interface().(instant)
+		return value.Time
 	}, instant{})
 	return v
 }

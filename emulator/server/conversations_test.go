@@ -65,7 +65,11 @@ func TestCreateRefusals(t *testing.T) {
 	t.Parallel()
 	change := func(key string, value any) func(object) { return func(o object) { o[key] = value } }
 	message := func(key string, value any) func(object) {
-		return func(o object) { o["message"].(object)[key] = value }
+		return func(o object) {
+			changed, isObject := o["message"].(object)
+			require.True(t, isObject)
+			changed[key] = value
+		}
 	}
 	for name, test := range map[string]struct {
 		switches server.Switches
@@ -350,10 +354,12 @@ func TestActivityLog(t *testing.T) {
 	d.open(requester)
 	log := func(path string) (ids []float64) {
 		t.Helper()
-		var entries []object
+		var entries []struct {
+			ConversationID float64 `json:"conversationId"`
+		}
 		d.do(http.MethodGet, path, nil, http.StatusOK).data(&entries)
 		for _, entry := range entries {
-			ids = append(ids, entry["conversationId"].(float64))
+			ids = append(ids, entry.ConversationID)
 		}
 		return ids
 	}
@@ -406,18 +412,16 @@ func TestSearch(t *testing.T) {
 		"parent option":      {attribute(server.SeedAttrReason, object{"_type": "IsOneOf", "values": [][]string{{"claim"}}}), []int64{1002}},
 		"attribute is empty": {attribute(server.SeedAttrReason, object{"_type": "IsEmpty"}), []int64{1001}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			var hits []struct {
-				ID int64 `json:"id"`
-			}
-			body := object{"filters": object{"strategy": "All", "conditions": []object{test.condition}}}
-			d.do(http.MethodPost, "/search/conversations", body, http.StatusOK).data(&hits)
-			var found []int64
-			for _, hit := range hits {
-				found = append(found, hit.ID)
-			}
-			require.Equal(t, test.found, found)
-		})
+		var hits []struct {
+			ID int64 `json:"id"`
+		}
+		body := object{"filters": object{"strategy": "All", "conditions": []object{test.condition}}}
+		d.do(http.MethodPost, "/search/conversations", body, http.StatusOK).data(&hits)
+		var found []int64
+		for _, hit := range hits {
+			found = append(found, hit.ID)
+		}
+		require.Equal(t, test.found, found, name)
 	}
 	text := func(value string, exact bool) string {
 		body := object{"query": object{"value": value, "exactMatch": exact}}

@@ -180,4 +180,7 @@ func (s *Server) pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-func newChance(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x6469786165)) }
+// newChance draws the shares of faults and switches, the same for the same seed.
+func newChance(seed uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, 0x6469786165)) //nolint:gosec // repeatable on purpose; nothing secret is drawn
+}

@@ -48,7 +48,7 @@ type Options struct {
 	// asynchronous work runs at the first request or Settle after it was moved.
 	Clock func() time.Time
 	// HTTPClient fetches attachments and delivers webhooks. Defaults to a client
-	// without a proxy and with time-outs.
+	// without a proxy; the switches bound each request's time.
 	HTTPClient *http.Client
 	// Logger receives one line per request at debug level. Defaults to none.
 	Logger *slog.Logger
@@ -106,9 +106,9 @@ func New(options Options) *Server {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.client == nil {
-		transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // documented to be one
-		transport.Proxy = nil
-		s.client = &http.Client{Transport: transport}
+		s.client = &http.Client{Transport: &http.Transport{
+			MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: 10 * time.Second,
+		}}
 	}
 	s.Reset()
 	s.deliveries.start(s)

@@ -113,7 +113,7 @@ func (s *Server) LoadFile(path string) error {
 	if err != nil {
 		return fmt.Errorf("load emulator state: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	if err := s.Load(file); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -126,7 +126,7 @@ func (s *Server) SaveFile(path string) error {
 	if err != nil {
 		return fmt.Errorf("save emulator state: %w", err)
 	}
-	defer os.Remove(file.Name()) // gone already after the rename
+	defer func() { _ = os.Remove(file.Name()) }() // gone already after the rename
 	err = errors.Join(s.Save(file), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), path)

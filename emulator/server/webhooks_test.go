@@ -147,7 +147,7 @@ func TestEveryChangeIsTold(t *testing.T) {
 		require.Equal(t, "claims", got.header.Get("X-Team"))
 		require.Equal(t, server.SeedOrganization, got.event.Organization["id"])
 		requireSignature(t, subscribed.SecretKey, got)
-		conversation := got.event.Data["conversation"].(map[string]any)
+		conversation := part(t, got.event.Data, "conversation")
 		require.EqualValues(t, 1001, conversation["csid"])
 		require.Equal(t, "EMAIL", conversation["channel"])
 	}
@@ -157,11 +157,19 @@ func TestEveryChangeIsTold(t *testing.T) {
 	require.Equal(t, "inbound", message["direction"])
 	require.Equal(t, "It broke", message["text"])
 	require.Contains(t, message, "external_id", "null is written out")
-	require.Equal(t, "Contact", message["author"].(map[string]any)["user_type"])
-	require.Equal(t, "Member", hook.got[3].event.Data["author"].(map[string]any)["user_type"])
+	require.Equal(t, "Contact", part(t, message, "author")["user_type"])
+	require.Equal(t, "Member", part(t, hook.got[3].event.Data, "author")["user_type"])
 	require.Equal(t, "claim-accepted", hook.got[5].event.Data["tag"])
 	require.Len(t, hook.got[6].event.Data, 1, "members that nobody documented are not sent")
 	require.Contains(t, hook.got[8].event.Data, "pendingByUser")
+}
+
+// part is an object inside an object.
+func part(t *testing.T, whole map[string]any, name string) map[string]any {
+	t.Helper()
+	inner, isObject := whole[name].(map[string]any)
+	require.True(t, isObject, "%s in %v", name, whole)
+	return inner
 }
 
 // requireSignature checks a delivery the way Dixa's guide tells receivers to.
@@ -324,15 +332,16 @@ func TestShapesOfEventsThatAreNotDocumented(t *testing.T) {
 		d.do(http.MethodPost, "/conversations", mail(d.customer("a@example.org"), "", files+"/photo.jpg"), http.StatusCreated)
 		d.flush()
 		got := hook.got[0].event.Data
-		item := got["attachments"].([]any)[0]
+		items, isList := got["attachments"].([]any)
+		require.True(t, isList)
 		path := d.State().Conversations[0].Messages[0].Attachments[0].Path
 		if fields, ok := want.(map[string]any); ok {
 			fields["url"] = path
 		} else {
 			want = path
 		}
-		require.Equal(t, want, item, shape)
-		_, present := got["conversation"].(map[string]any)["custom_attributes"]
+		require.Equal(t, []any{want}, items, shape)
+		_, present := part(t, got, "conversation")["custom_attributes"]
 		require.Equal(t, shape != "strings", present, shape)
 	}
 }
