@@ -70,7 +70,7 @@ func New(baseURL, apiKey string, opts ...Option) (*Client, error) {
 		return nil, errors.New("claimflow: the address of the service is not an http(s) address such as https://claims.example")
 	}
 	c := &Client{
-		base: base, key: apiKey, http: http.DefaultClient, userAgent: "claimflow-go",
+		base: base, key: apiKey, http: &http.Client{}, userAgent: "claimflow-go",
 		timeout: DefaultTimeout, retryFor: DefaultRetryFor, first: backoff.DefaultInitialInterval,
 	}
 	for _, o := range opts {
@@ -175,7 +175,7 @@ func (c *Client) once(ctx context.Context, k call, body []byte) (*answer, error)
 	if err != nil {
 		return nil, fmt.Errorf("claimflow: %s %s: %w: %w; is the service running at %s?", k.method, k.route(), ErrNoAnswer, withoutURL(err), c.base.Redacted())
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // it was read to its end or given up
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("claimflow: %s %s: %w: the reply broke off: %w", k.method, k.route(), ErrNoAnswer, err)

@@ -166,7 +166,7 @@ func TestRequestsSayWhoAsks(t *testing.T) {
 	t.Parallel()
 	url, _ := scripted(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer cfk_test" || r.Header.Get("User-Agent") != "shop/1" || r.URL.EscapedPath() != "/base/v1/shops/a%2Fb/claims/c%3F1" {
-			w.WriteHeader(418)
+			w.WriteHeader(http.StatusTeapot)
 			return
 		}
 		answer(200, `{"claim_id": "c?1"}`)(w, r)
@@ -192,7 +192,8 @@ func TestListsFetchPagesAsWanted(t *testing.T) {
 	require.EqualValues(t, 2, calls.Load())
 
 	url, calls = scripted(t, answer(200, `{"data": [{"claim_id": "3"}], "next": "n1"}`))
-	for range newClient(t, url).Claims(t.Context(), "acme", client.Filter{}) {
+	for _, err := range newClient(t, url).Claims(t.Context(), "acme", client.Filter{}) {
+		require.NoError(t, err)
 		break
 	}
 	require.EqualValues(t, 1, calls.Load(), "what is not wanted is not fetched")

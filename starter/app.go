@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, a *app) int {
 		return exitOK
 	}
 	if !errors.Is(err, errSaid) {
-		fmt.Fprintf(a.err, "starter: %s\n", explain(err))
+		say(a.err, "starter: %s\n", explain(err))
 	}
 	return codeOf(err)
 }

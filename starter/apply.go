@@ -96,7 +96,7 @@ func (a *app) carryOut(ctx context.Context, p *plan, dryRun bool) error {
 			err = fmt.Errorf("%s: %s: %w", c.where(), c.Text, err)
 			failures = append(failures, err)
 			result.Failed = append(result.Failed, err.Error())
-			fmt.Fprintf(a.err, "starter: %s\n", explain(err))
+			say(a.err, "starter: %s\n", explain(err))
 			if errors.Is(err, client.ErrNoAnswer) || ctx.Err() != nil {
 				break
 			}
@@ -107,11 +107,11 @@ func (a *app) carryOut(ctx context.Context, p *plan, dryRun bool) error {
 	err := a.print(result, func(w *tabwriter.Writer) {
 		switch {
 		case len(p.changes) == 0:
-			fmt.Fprintln(w, "Nothing differs.")
+			say(w, "Nothing differs.\n")
 		case dryRun:
-			fmt.Fprintf(w, "%d changes; nothing was done.\n", len(p.changes))
+			say(w, "%d changes; nothing was done.\n", len(p.changes))
 		default:
-			fmt.Fprintf(w, "%d of %d changes done.\n", result.Done, len(p.changes))
+			say(w, "%d of %d changes done.\n", result.Done, len(p.changes))
 		}
 	})
 	if len(failures) > 0 {

@@ -44,10 +44,10 @@ func (p *plan) print(w io.Writer) {
 	for i := range p.changes {
 		c := &p.changes[i]
 		if where := c.where(); where != last {
-			fmt.Fprintln(w, where)
+			say(w, "%s\n", where)
 			last = where
 		}
-		fmt.Fprintf(w, "  %s %s\n", c.Kind, c.Text)
+		say(w, "  %s %s\n", c.Kind, c.Text)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-
 	"net/http/httptest"
 	"os"
 	"path/filepath"

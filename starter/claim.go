@@ -113,7 +113,7 @@ func (a *app) claimShow() *cobra.Command {
 			}
 			return a.print(d, func(w *tabwriter.Writer) {
 				describe(w, d.Record)
-				line(w, "", "")
+				say(w, "\n")
 				for _, t := range d.Timeline {
 					line(w, t.At, t.What, t.By)
 				}
@@ -188,7 +188,7 @@ func (a *app) claimList() *cobra.Command {
 					return err
 				}
 				if len(records) == limit {
-					fmt.Fprintf(a.err, "there are more than %d; --limit shows more, --csv all\n", limit)
+					say(a.err, "there are more than %d; --limit shows more, --csv all\n", limit)
 					break
 				}
 				records = append(records, r)

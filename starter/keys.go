@@ -55,7 +55,7 @@ func (a *app) keyCreate() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.print(client.CreatedKey{Key: client.Key(key), Secret: secret}, func(w *tabwriter.Writer) { fmt.Fprintln(w, secret) })
+				return a.print(client.CreatedKey{Key: client.Key(key), Secret: secret}, func(w *tabwriter.Writer) { say(w, "%s\n", secret) })
 			})
 		},
 	}
@@ -129,7 +129,7 @@ func (a *app) keysNew() *cobra.Command {
 				return err
 			}
 			if file == "" {
-				fmt.Fprintln(a.out, text)
+				say(a.out, "%s\n", text)
 				return nil
 			}
 			f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -142,7 +142,7 @@ func (a *app) keysNew() *cobra.Command {
 			if err := f.Close(); err != nil {
 				return fmt.Errorf("write new keys: %w", err)
 			}
-			fmt.Fprintf(a.out, "CLAIMFLOW_KEYS=file:%s\n", file)
+			say(a.out, "CLAIMFLOW_KEYS=file:%s\n", file)
 			return nil
 		},
 	}
@@ -169,13 +169,13 @@ func (a *app) keysRotate() *cobra.Command {
 			}
 			file, inFile := strings.CutPrefix(c.Keys.Reveal(), "file:")
 			if !inFile {
-				fmt.Fprintln(a.out, text)
+				say(a.out, "%s\n", text)
 				return nil
 			}
 			if err := replace(file, text+"\n"); err != nil {
 				return fmt.Errorf("write the rotated keys: %w; the old ones hold", err)
 			}
-			fmt.Fprintf(a.out, "%s has a new key. Give the file to every process, then run `starter keys reseal`.\n", file)
+			say(a.out, "%s has a new key. Give the file to every process, then run `starter keys reseal`.\n", file)
 			return nil
 		},
 	}
@@ -187,7 +187,7 @@ func replace(file, content string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone already where all went well
+	defer func() { _ = os.Remove(f.Name()) }() // gone already where all went well
 	if _, err := f.WriteString(content); err != nil {
 		return err
 	}

@@ -23,13 +23,16 @@ func (a *app) print(v any, table func(w *tabwriter.Writer)) error {
 	return w.Flush()
 }
 
+// say prints to people. A terminal or pipe that is gone can be told nothing.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+
 // line writes one row of a table.
 func line(w *tabwriter.Writer, cells ...any) {
 	texts := make([]string, len(cells))
 	for i, c := range cells {
 		texts[i] = cell(c)
 	}
-	fmt.Fprintln(w, strings.Join(texts, "\t"))
+	say(w, "%s\n", strings.Join(texts, "\t"))
 }
 
 // cell is a value in words; what is missing is a dash. A control character in

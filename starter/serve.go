@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -58,7 +57,7 @@ func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Example: "  starter version", Args: arguments(),
 		RunE: func(*cobra.Command, []string) error {
-			return a.print(map[string]string{"version": version}, func(w *tabwriter.Writer) { fmt.Fprintln(w, version) })
+			return a.print(map[string]string{"version": version}, func(w *tabwriter.Writer) { say(w, "%s\n", version) })
 		},
 	}
 }

@@ -82,9 +82,9 @@ func (a *app) templatePreview() *cobra.Command {
 				for _, tag := range t.Tags {
 					line(w, "Tag", tag)
 				}
-				fmt.Fprintf(w, "\n%s\n", t.Body)
+				say(w, "\n%s\n", t.Body)
 				if t.Note != "" {
-					fmt.Fprintf(w, "\nInternal note:\n%s\n", t.Note)
+					say(w, "\nInternal note:\n%s\n", t.Note)
 				}
 			})
 		},
@@ -166,7 +166,7 @@ func (a *app) templateShow() *cobra.Command {
 			if a.output == "json" {
 				return a.print(t, nil)
 			}
-			fmt.Fprintf(a.out, "# %s/%s/%s\n", t.Scope, t.Key, t.Language)
+			say(a.out, "# %s/%s/%s\n", t.Scope, t.Key, t.Language)
 			enc := yaml.NewEncoder(a.out)
 			enc.SetIndent(2)
 			return errors.Join(enc.Encode(t.Source), enc.Close())

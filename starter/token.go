@@ -9,7 +9,7 @@ import (
 )
 
 // tokenVariable holds a Dixa token for `starter shop connect`.
-const tokenVariable = "CLAIMFLOW_DIXA_TOKEN"
+const tokenVariable = "CLAIMFLOW_DIXA_TOKEN" //nolint:gosec // the name of a variable, not a token
 
 // token reads a Dixa token from a file, the environment, a person or the
 // standard input. One end of line is taken off, nothing else: that space around a
@@ -23,9 +23,9 @@ func (a *app) token(file string) (string, error) {
 		return token, nil
 	}
 	if f, ok := a.in.(*os.File); ok && a.prompts {
-		fmt.Fprint(a.err, "Dixa API token (it is not shown): ")
+		say(a.err, "Dixa API token (it is not shown): ")
 		data, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(a.err)
+		say(a.err, "\n")
 		if err != nil {
 			return "", fmt.Errorf("read the token from the terminal: %w; give it by --token-file", err)
 		}

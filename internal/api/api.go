@@ -82,7 +82,8 @@ func New(o Options) (http.Handler, error) {
 
 // around wraps the routes: request id, trace, access log, panics.
 func (a *api) around(mux *http.ServeMux, o Options) http.Handler {
-	var options []otelhttp.Option
+	// The name is fixed, or every Host that somebody makes up is a metric.
+	options := []otelhttp.Option{otelhttp.WithServerName("claimflow")}
 	if o.Meters != nil {
 		options = append(options, otelhttp.WithMeterProvider(o.Meters))
 	}

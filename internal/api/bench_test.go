@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -123,9 +122,7 @@ func (r *reply) problem(t *testing.T) client.Problem {
 // send sends a request as it is.
 func (b *bench) send(method, path, secret, body string, headers ...string) *reply {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, b.url+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body))
 	require.NoError(b.t, err)
 	if secret != "" {
 		req.Header.Set("Authorization", "Bearer "+secret)
@@ -136,7 +133,7 @@ func (b *bench) send(method, path, secret, body string, headers ...string) *repl
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Timeout: waitFor}).Do(req)
 	require.NoError(b.t, err)
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
@@ -182,7 +179,7 @@ func (l *locked) String() string {
 }
 
 const (
-	waitFor = 10 * time.Second
+	waitFor = 30 * time.Second
 	every   = 5 * time.Millisecond
 )
 

@@ -141,9 +141,9 @@ func TestClaimOfAnUnknownShop(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	_, err := b.client.Submit(t.Context(), aClaim("c-1"))
-	refusal(t, err, http.StatusNotFound, client.CodeNotFound)
+	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
 	_, err = b.client.ClaimsPage(t.Context(), "acme", client.Filter{}, "")
-	refusal(t, err, http.StatusNotFound, client.CodeNotFound)
+	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
 }
 
 func TestStoreDownTakesNothing(t *testing.T) {
@@ -262,7 +262,7 @@ func TestOperatorCommandsAndTimeline(t *testing.T) {
 	require.Equal(t, "test admin", detail.Timeline[1].By)
 
 	_, err = b.client.Retry(t.Context(), claim.Ref{Shop: "acme", ID: "nobody"}, client.RetryRequest{})
-	refusal(t, err, http.StatusNotFound, client.CodeNotFound)
+	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
 }
 
 func TestCommandThatDoesNotApply(t *testing.T) {
@@ -306,7 +306,7 @@ func TestShopWideCommands(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	_, err = b.client.RetryShop(t.Context(), "acme", "bad_luck")
-	refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
+	_ = refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
 
 	paused, err := b.client.Pause(t.Context(), "acme")
 	require.NoError(t, err)

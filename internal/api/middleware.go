@@ -2,11 +2,11 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"slices"
-	"time"
 
 	"github.com/felixge/httpsnoop"
 	"github.com/google/uuid"
@@ -76,7 +76,7 @@ func (a *api) logged(next http.Handler) http.Handler {
 		level := slog.LevelInfo
 		attrs := []slog.Attr{
 			slog.String("route", about.pattern), slog.Int("status", m.Code),
-			slog.Duration("took", m.Duration.Round(time.Microsecond)), slog.String("request_id", about.id),
+			slog.Int64("took_ms", m.Duration.Milliseconds()), slog.String("request_id", about.id),
 		}
 		if about.key != nil {
 			attrs = append(attrs, slog.String("key", about.key.ID))
@@ -104,7 +104,7 @@ func (a *api) guarded(mux *http.ServeMux) http.Handler {
 			if cause == nil {
 				return
 			}
-			if cause == http.ErrAbortHandler {
+			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(cause)
 			}
 			a.log.ErrorContext(r.Context(), "a request ended in a panic", "request_id", requestID(r.Context()),

@@ -176,7 +176,9 @@ func (p *Problem) write(w http.ResponseWriter) {
 	}
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p.Problem) // the caller may be gone
+	if data, err := json.Marshal(p.Problem); err == nil {
+		_, _ = w.Write(data) // the caller may be gone
+	}
 }
 
 func sentence(text string) string {

@@ -21,7 +21,7 @@ func TestShopsAreAddedChangedAndRemoved(t *testing.T) {
 	require.True(t, added.Feature)
 	require.False(t, added.Enabled)
 	_, err = b.client.AddShop(ctx, client.NewShop{Slug: "acme"})
-	refusal(t, err, http.StatusConflict, client.CodeConflict)
+	_ = refusal(t, err, http.StatusConflict, client.CodeConflict)
 	_, err = b.client.AddShop(ctx, client.NewShop{Slug: "Not A Slug"})
 	require.Equal(t, []string{"slug"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem))
 
@@ -36,8 +36,8 @@ func TestShopsAreAddedChangedAndRemoved(t *testing.T) {
 
 	require.NoError(t, b.client.DeleteShop(ctx, "acme"))
 	_, err = b.client.Shop(ctx, "acme")
-	refusal(t, err, 404, client.CodeNotFound)
-	refusal(t, b.client.DeleteShop(ctx, "acme"), 404, client.CodeNotFound)
+	_ = refusal(t, err, 404, client.CodeNotFound)
+	_ = refusal(t, b.client.DeleteShop(ctx, "acme"), 404, client.CodeNotFound)
 }
 
 func TestSettingsAreMergedAndInherited(t *testing.T) {
@@ -66,10 +66,10 @@ func TestSettingsAreMergedAndInherited(t *testing.T) {
 	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"default_agent_id": "anna", "opening": "sideways", "language": "klingonish!"}`))
 	e := refusal(t, err, 422, client.CodeInvalid)
 	require.ElementsMatch(t, []string{"default_agent_id", "opening", "language"}, fields(e.Problem), "every fault at once")
-	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"defualt_agent_id": ""}`))
-	require.Equal(t, []string{"defualt_agent_id"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem), "a typing error is no setting")
+	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"default_agnet_id": ""}`))
+	require.Equal(t, []string{"default_agnet_id"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem), "a typing error is no setting")
 	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`[]`))
-	refusal(t, err, 422, client.CodeInvalid)
+	_ = refusal(t, err, 422, client.CodeInvalid)
 	_, err = b.client.ChangePlatformSettings(ctx, json.RawMessage(`{"tag": ""}`))
 	require.Equal(t, []string{"tag"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem))
 	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"opening": "outbound"}`))
@@ -99,7 +99,7 @@ func TestEnableGoesThroughTheAPI(t *testing.T) {
 	b := newBench(t)
 	b.shop("acme")
 	_, err := b.client.Enable(t.Context(), "acme")
-	refusal(t, err, http.StatusConflict, client.CodeNotConnected)
+	_ = refusal(t, err, http.StatusConflict, client.CodeNotConnected)
 	_, err = b.client.Connect(t.Context(), "acme", token)
 	require.NoError(t, err)
 	_, err = b.client.Enable(t.Context(), "acme")

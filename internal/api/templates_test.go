@@ -58,7 +58,7 @@ func TestTemplatesInheritAndPreview(t *testing.T) {
 	inherited, err = b.client.Template(ctx, "acme", "damaged", "de")
 	require.NoError(t, err)
 	require.Equal(t, "platform", inherited.Scope)
-	refusal(t, b.client.DeleteTemplate(ctx, "acme", "damaged", "de"), http.StatusNotFound, client.CodeNotFound)
+	_ = refusal(t, b.client.DeleteTemplate(ctx, "acme", "damaged", "de"), http.StatusNotFound, client.CodeNotFound)
 	require.Zero(t, dixaRequests(b), "no template asks Dixa anything")
 }
 
@@ -76,7 +76,7 @@ func TestBrokenTemplateIsNotSaved(t *testing.T) {
 	p = b.send("PUT", "/v1/shops/acme/templates/damaged?language=!!", b.secret, `{"body": "x"}`).problem(t)
 	require.Equal(t, []string{"language"}, fields(p))
 	_, err = b.client.Templates(t.Context(), "nobody")
-	refusal(t, err, 404, client.CodeNotFound)
+	_ = refusal(t, err, 404, client.CodeNotFound)
 	template, err := b.client.Template(t.Context(), "acme", "damaged", "de")
 	require.NoError(t, err)
 	require.Equal(t, "built-in", template.Scope, "nothing was saved")

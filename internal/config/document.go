@@ -99,13 +99,16 @@ func table(b *strings.Builder, variables []Variable) {
 // WriteTable prints the variables and what holds as a table for people.
 func WriteTable(w io.Writer, c Config) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "VARIABLE\tVALUE\tREAD BY\tMEANING")
+	row := func(cells ...string) {
+		_, _ = io.WriteString(tw, strings.Join(cells, "\t")+"\n") // Flush tells what went wrong
+	}
+	row("VARIABLE", "VALUE", "READ BY", "MEANING")
 	for _, v := range append(Variables(c), Others()...) {
 		value := v.Value
 		if value == "" {
 			value = "-"
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", v.Name, value, v.UsedBy, firstSentence(v.Meaning))
+		row(v.Name, value, v.UsedBy, firstSentence(v.Meaning))
 	}
 	return tw.Flush()
 }

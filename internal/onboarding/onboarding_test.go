@@ -195,7 +195,7 @@ func TestOrganizationThatDixaDoesNotName(t *testing.T) {
 
 	b.dixa.Revoke(token)
 	_, err = b.service.Connect(t.Context(), shop, token)
-	refused(t, err, onboarding.TokenRefused)
+	_ = refused(t, err, onboarding.TokenRefused)
 }
 
 func TestSettingsThatNameWhatIsNotInDixa(t *testing.T) {
@@ -284,7 +284,7 @@ func TestEnableWaitsForALiveContactEndpoint(t *testing.T) {
 	off, on := false, true
 	_, err = b.store.PatchShop(ctx, shop, store.ShopPatch{Feature: &off})
 	require.NoError(t, err)
-	refused(t, b.service.Enable(ctx, shop), onboarding.FeatureOff)
+	_ = refused(t, b.service.Enable(ctx, shop), onboarding.FeatureOff)
 	_, err = b.store.PatchShop(ctx, shop, store.ShopPatch{Feature: &on})
 	require.NoError(t, err)
 

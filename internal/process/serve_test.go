@@ -41,7 +41,7 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, parts.Close(context.WithoutCancel(ctx))) }()
 
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	served := make(chan error, 1)
 	go func() { served <- parts.Serve(ctx, listener, "test") }()
@@ -60,7 +60,9 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, waiting, 1, "it waits for the engine")
 
-	resp, err := http.Get(url + "/readyz")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
+	require.NoError(t, err)
+	resp, err := (&http.Client{Timeout: 30 * time.Second}).Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	var ready map[string]string
@@ -81,7 +83,7 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 // unusedAddress is one that nobody listens on any more.
 func unusedAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
 	return l.Addr().String()
