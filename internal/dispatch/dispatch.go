@@ -6,10 +6,14 @@ package dispatch
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
@@ -93,7 +97,8 @@ func (d *Dispatcher) report(err error) {
 }
 
 // Once wakes parked claims whose settings changed and brings every claim that
-// changed to its workflow.
+// changed to its workflow. A claim that the engine refuses does not keep the
+// others back; an engine that cannot be reached is not asked for each of them.
 func (d *Dispatcher) Once(ctx context.Context) error {
 	if _, err := d.store.WakeParked(ctx); err != nil {
 		return err
@@ -103,15 +108,36 @@ func (d *Dispatcher) Once(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		g, gctx := errgroup.WithContext(ctx)
-		g.SetLimit(parallel)
-		for _, n := range nudges {
-			g.Go(func() error { return d.nudge(gctx, n) })
-		}
-		if err := g.Wait(); err != nil || len(nudges) < batch {
+		if err := d.nudgeAll(ctx, nudges); err != nil || len(nudges) < batch {
 			return err
 		}
 	}
+}
+
+// nudgeAll brings claims to their workflows and returns the first error.
+func (d *Dispatcher) nudgeAll(ctx context.Context, nudges []store.Nudge) error {
+	var g errgroup.Group
+	g.SetLimit(parallel)
+	var gone atomic.Bool
+	for _, n := range nudges {
+		g.Go(func() error {
+			if gone.Load() || ctx.Err() != nil {
+				return ctx.Err()
+			}
+			err := d.nudge(ctx, n)
+			if unreachable(err) {
+				gone.Store(true)
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+func unreachable(err error) bool {
+	var unavailable *serviceerror.Unavailable
+	var late *serviceerror.DeadlineExceeded
+	return errors.As(err, &unavailable) || errors.As(err, &late) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func (d *Dispatcher) nudge(ctx context.Context, n store.Nudge) error {
@@ -124,7 +150,7 @@ func (d *Dispatcher) nudge(ctx context.Context, n store.Nudge) error {
 		TypedSearchAttributes: workflows.StartAttributes(n.Ref, n.Reason, n.OrderNumber),
 	}
 	if _, err := d.engine.SignalWithStartWorkflow(ctx, options.ID, claim.SignalNudge, nil, options, claim.WorkflowName, n.Ref); err != nil {
-		return err
+		return fmt.Errorf("nudge the workflow of claim %s: %w", n.Ref, err)
 	}
 	return d.store.Signalled(ctx, n.Ref, n.Revision)
 }

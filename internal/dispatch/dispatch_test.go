@@ -22,6 +22,7 @@ import (
 type engine struct {
 	mu      sync.Mutex
 	down    error
+	refuse  string // the id of a workflow that is never taken
 	started []client.StartWorkflowOptions
 	asked   chan struct{}
 }
@@ -37,6 +38,9 @@ func (e *engine) SignalWithStartWorkflow(_ context.Context, _, signal string, ar
 	}()
 	if e.down != nil {
 		return nil, e.down
+	}
+	if o.ID == e.refuse {
+		return nil, errors.New("not this one")
 	}
 	if signal != claim.SignalNudge || arg != nil || workflow != claim.WorkflowName || len(args) != 1 {
 		return nil, errors.New("a nudge has no content and starts the claim's workflow")
@@ -170,4 +174,16 @@ func TestRunKeepsTryingAndSaysSoOnce(t *testing.T) {
 	cancel()
 	<-done
 	require.Equal(t, 1, bytes.Count(b.log.Bytes(), []byte("they wait in the store")), b.log.String())
+}
+
+func TestOneClaimThatIsRefusedDoesNotKeepOthersBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.engine.refuse = "claim:acme:poison"
+	b.accept(t, "poison")
+	for _, id := range []string{"a", "b", "c"} {
+		b.accept(t, id)
+	}
+	require.ErrorContains(t, b.dispatcher.Once(context.Background()), "acme/poison")
+	require.ElementsMatch(t, []string{"claim:acme:a", "claim:acme:b", "claim:acme:c"}, b.engine.ids())
 }
