@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -208,6 +209,12 @@ func (a *app) keysReseal() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), func(s *store.Store) error {
 				n, err := s.Reseal(cmd.Context())
+				if err != nil {
+					return err
+				}
+				err = s.Audit(cmd.Context(), store.AuditEntry{
+					Actor: actor, Action: "reseal-store", Details: map[string]string{"values": strconv.Itoa(n)},
+				})
 				if err != nil {
 					return err
 				}

@@ -8,9 +8,6 @@ import (
 	"golang.org/x/term"
 )
 
-// tokenVariable holds a Dixa token for `starter shop connect`.
-const tokenVariable = "CLAIMFLOW_DIXA_TOKEN" //nolint:gosec // the name of a variable, not a token
-
 // token reads a Dixa token from a file, the environment, a person or the
 // standard input. One end of line is taken off, nothing else: that space around a
 // token is wrong is for the service to say.
@@ -19,8 +16,9 @@ func (a *app) token(file string) (string, error) {
 		data, err := a.read(file)
 		return withoutLineEnd(string(data)), err
 	}
-	if token := a.env(tokenVariable); token != "" {
-		return token, nil
+	c, err := a.config()
+	if err != nil || c.DixaToken != "" {
+		return c.DixaToken.Reveal(), err
 	}
 	if f, ok := a.in.(*os.File); ok && a.prompts {
 		say(a.err, "Dixa API token (it is not shown): ")
@@ -38,7 +36,7 @@ func (a *app) token(file string) (string, error) {
 	if token := withoutLineEnd(string(data)); token != "" {
 		return token, nil
 	}
-	return "", usage("no token was given: use --token-file, %s or the standard input", tokenVariable)
+	return "", usage("no token was given: use --token-file, CLAIMFLOW_DIXA_TOKEN or the standard input")
 }
 
 func withoutLineEnd(s string) string {

@@ -159,7 +159,7 @@ func TestStoreDownTakesNothing(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, p.Status)
 	require.Equal(t, client.CodeUnavailable, p.Code)
 	require.Equal(t, "5", r.Header.Get("Retry-After"))
-	require.Contains(t, p.Detail, "nothing was done")
+	require.Contains(t, p.Detail, "this was not taken")
 
 	r = b.send("GET", "/readyz", "", "")
 	require.Equal(t, http.StatusServiceUnavailable, r.StatusCode)

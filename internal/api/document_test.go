@@ -2,13 +2,18 @@ package api_test
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/internal/api"
+	"github.com/claimflow/claimflow/internal/onboarding"
 )
 
 func TestDocumentIsOpenAPI31(t *testing.T) {
@@ -26,7 +31,9 @@ func TestDocumentIsOpenAPI31(t *testing.T) {
 			RequestBody *struct {
 				Content map[string]struct {
 					Schema struct {
-						Ref string `json:"$ref"`
+						Ref        string `json:"$ref"`
+						Required   []string
+						Properties map[string]json.RawMessage
 					}
 				}
 			}
@@ -43,7 +50,8 @@ func TestDocumentIsOpenAPI31(t *testing.T) {
 			seen[op.OperationID] = true
 			require.Contains(t, op.Responses, "401", path)
 			if op.RequestBody != nil {
-				require.NotEmpty(t, op.RequestBody.Content["application/json"].Schema.Ref, "%s %s shows its body", method, path)
+				body := op.RequestBody.Content["application/json"].Schema
+				require.True(t, body.Ref != "" || len(body.Properties) > 0, "%s %s shows its body", method, path)
 			}
 		}
 	}
@@ -51,6 +59,10 @@ func TestDocumentIsOpenAPI31(t *testing.T) {
 	for _, status := range []string{"200", "202", "409", "413", "422", "503"} {
 		require.Contains(t, submit.Responses, status)
 	}
+	require.Equal(t, []string{"claim_id", "reason"}, submit.RequestBody.Content["application/json"].Schema.Required)
+	settings := document.Paths["/v1/shops/{shop}/integrations/dixa"]["put"].RequestBody.Content["application/json"].Schema
+	require.Empty(t, settings.Required, "a merge patch may have any of the members")
+	require.Contains(t, settings.Properties, "email_integration_id")
 	_, err := openapi3.NewLoader().LoadFromData([]byte(r.text))
 	require.NoError(t, err, "every reference leads somewhere")
 }
@@ -84,4 +96,28 @@ func TestWhatIsNotThereIsAProblemToo(t *testing.T) {
 	r = b.send("GET", "/healthz", "", "", "X-Request-Id", "3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0001")
 	require.Equal(t, "3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0001", r.Header.Get("X-Request-Id"), "the caller's id is kept")
 	require.NotEqual(t, "made up", b.send("GET", "/healthz", "", "", "X-Request-Id", "made up").Header.Get("X-Request-Id"))
+}
+
+func TestPanicIsAProblem(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	handler, err := api.New(api.Options{
+		Store: b.store, Onboarding: onboarding.New(onboarding.Options{Store: b.store}), Log: slog.New(slog.NewJSONHandler(b.log, nil)),
+		Metrics: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a defect") }),
+	})
+	require.NoError(t, err)
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	b.url = server.URL
+	p := b.send("GET", "/metrics", "", "").problem(t)
+	require.Equal(t, http.StatusInternalServerError, p.Status)
+	require.NotContains(t, p.Detail, "a defect", "that is for the log")
+	require.Contains(t, b.log.String(), "a defect")
+	require.Contains(t, b.log.String(), p.Instance)
+}
+
+func TestNewRefusesWhatCannotServe(t *testing.T) {
+	t.Parallel()
+	_, err := api.New(api.Options{})
+	require.EqualError(t, err, "make the HTTP API: Store, Onboarding and Log are required")
 }

@@ -109,7 +109,7 @@ func problemOf(ctx context.Context, err error) error {
 	if p == nil {
 		note(ctx, err)
 		p = newProblem(http.StatusServiceUnavailable, client.CodeUnavailable,
-			"The store cannot be reached just now, so nothing was done. Try again.")
+			"The store cannot be reached just now, so this was not taken. Sending it again is safe.")
 		p.header = http.Header{"Retry-After": {retryAfter}}
 	}
 	p.Instance = requestID(ctx)

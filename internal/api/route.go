@@ -15,6 +15,8 @@ type route struct {
 	operation huma.Operation
 	// body is the type that documents a body which is read by hand.
 	body reflect.Type
+	// required are the members that such a body must have.
+	required []string
 	// document completes what the router cannot know of the operation.
 	document func(huma.API, *huma.Operation)
 	register func(huma.API)
@@ -55,8 +57,9 @@ func at[I, O any](pattern, name, summary, tag, scope string, handle func(context
 			return out, nil
 		})
 		if r.body != nil {
-			schema := spec.OpenAPI().Components.Schemas.Schema(r.body, true, name)
-			r.operation.RequestBody.Content["application/json"] = &huma.MediaType{Schema: schema}
+			schema := *spec.OpenAPI().Components.Schemas.Schema(r.body, false, name)
+			schema.Required, schema.AdditionalProperties = r.required, nil
+			r.operation.RequestBody.Content["application/json"] = &huma.MediaType{Schema: &schema}
 		}
 		if r.document != nil {
 			r.document(spec, &r.operation)
@@ -70,10 +73,11 @@ func says(text string) func(*route) {
 	return func(r *route) { r.operation.Description = text }
 }
 
-// takes documents a body that the handler reads by hand, and bounds it.
-func takes[T any](maxBytes int64) func(*route) {
+// takes documents a body that the handler reads by hand, with the members that
+// it must have, and bounds it.
+func takes[T any](maxBytes int64, required ...string) func(*route) {
 	return func(r *route) {
-		r.body = reflect.TypeFor[T]()
+		r.body, r.required = reflect.TypeFor[T](), required
 		r.operation.MaxBodyBytes = maxBytes
 		r.operation.SkipValidateBody = true
 	}

@@ -43,7 +43,7 @@ func (a *api) routes() []route {
 	const small = 256 << 10
 	return []route{
 		at("POST "+shop+"/claims", "submit-claim", "Hand a claim over", tagClaims, claimsWrite, a.submitClaim, unaudited,
-			takes[claim.Claim](claim.MaxBodyBytes), answers(http.StatusAccepted), submitAnswers,
+			takes[claim.Claim](claim.MaxBodyBytes, "claim_id", "reason"), answers(http.StatusAccepted), submitAnswers,
 			mayFail(http.StatusConflict, http.StatusRequestEntityTooLarge),
 			says("Takes the flat form that is shown here or Karla's event envelope. 202: the claim is durable and will become a conversation. 200: it was known already with this content. 409: it is known with other content; errors names the fields. 422: errors lists every fault. 503: nothing was taken; try again.")),
 		at("GET "+shop+"/claims", "list-claims", "List claims, newest first", tagClaims, claimsRead, a.listClaims, listAnswers,
@@ -69,7 +69,7 @@ func (a *api) routes() []route {
 			takes[claim.Settings](small), mayFail(http.StatusBadGateway, http.StatusConflict),
 			says("A JSON merge patch (RFC 7396): members that are left out stay, null removes one, so that it is inherited again. What names something in Dixa must exist there.")),
 		at("PUT "+shop+"/integrations/dixa/token", "save-token", "Save the Dixa API token", tagDixa, shopsWrite, a.saveToken, talks,
-			takes[client.TokenRequest](small), mayFail(http.StatusConflict, http.StatusBadGateway),
+			takes[client.TokenRequest](small, "token"), mayFail(http.StatusConflict, http.StatusBadGateway),
 			says("The token is checked with Dixa first. It never comes out again but as a preview.")),
 		at("POST "+shop+"/integrations/dixa/validate", "validate-integration", "Check connection and settings by reading", tagDixa, shopsRead, a.validate, unaudited, talks),
 		at("POST "+shop+"/integrations/dixa/enable", "enable-integration", "Let claims become conversations", tagDixa, shopsWrite, a.enable, talks, mayFail(http.StatusConflict, http.StatusBadGateway)),

@@ -36,6 +36,9 @@ type Config struct {
 
 	URL    string `env:"CLAIMFLOW_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter" doc:"The 'starter serve' that the other starter commands talk to."`
 	APIKey Secret `env:"CLAIMFLOW_API_KEY" used:"starter" doc:"The API key that the starter commands use, as 'starter key create' prints it."`
+	// DixaToken is taken as it is: that space around it is wrong is for
+	// onboarding to say.
+	DixaToken Secret `env:"CLAIMFLOW_DIXA_TOKEN" used:"starter" doc:"The Dixa API token that 'starter shop connect' saves, where it is given neither by --token-file nor by the standard input."`
 }
 
 // Secret is a value that prints as "[secret]" in every format.

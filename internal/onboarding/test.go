@@ -111,7 +111,7 @@ func (t *trial) customer(ctx context.Context, email string) (string, bool) {
 		return t.client.EndUsers.Create(ctx, dixa.EndUserInput{Email: email, DisplayName: testSubject})
 	})
 	if dixa.IsEmailExists(err) {
-		t.report.add(probeCreate, Failed, "the address belongs to somebody who is no customer, such as an agent; use another")
+		t.report.add(probeCreate, Failed, "Dixa has the address already, but not as a customer that it finds: it may be an agent's or be spelt with other capitals; use another")
 		return "", false
 	}
 	if !t.report.try(probeCreate, err, "created; it stays in Dixa") {
