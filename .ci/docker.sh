@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Docker for the container tests; sourced by .ci/run.
 #
 #   docker_up    makes "docker" work: installs the engine and starts it where
@@ -20,6 +21,7 @@ docker_up() {
   local options
   for options in "" "--storage-driver=vfs" "--iptables=false --ip6tables=false" \
     "--iptables=false --ip6tables=false --storage-driver=vfs"; do
+    # shellcheck disable=SC2086 # a list of words
     if dockerd_start $options; then
       echo "started dockerd $options"
       return

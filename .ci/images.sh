@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Images for the container tests; sourced by .ci/run.
 #
 #   postgres_image  makes the image postgres:15 present: the official one where
