@@ -77,14 +77,15 @@ func (s *Store) budgetSQL(text string) string {
 }
 
 // TakeBudget takes the next slot for a request of a token and says how long to
-// wait for it. Slots are the interval apart, across all processes, and never in
-// the past; a slot that is not used is lost. Where the wait would be longer than
+// wait for it; less than zero where it has just passed. Slots are the interval
+// apart, across all processes; a slot that is not used is lost. Where the wait would be longer than
 // the caller is ready for, or the day's requests are used up, it is a
 // [*BudgetError] and nothing is taken.
 func (s *Store) TakeBudget(ctx context.Context, tokenHash string, limits Limits) (wait time.Duration, err error) {
 	interval := cmp.Or(limits.Interval, DefaultInterval)
 	perDay := cmp.Or(limits.PerDay, DefaultPerDay)
 	maxWait := min(limits.MaxWait, furthest/2)
+	var granted int64
 	err = s.write(ctx, "take a slot of the request budget", func(tx *sql.Tx) error {
 		args := []any{tokenHash, interval.Microseconds(), maxWait.Microseconds(), perDay}
 		if s.dialect == onSQLite {
@@ -93,7 +94,7 @@ func (s *Store) TakeBudget(ctx context.Context, tokenHash string, limits Limits)
 		var us int64
 		err := one(ctx, tx, ErrNotFound, []any{&us}, s.budgetSQL(takeSlot), args...)
 		if err == nil {
-			wait = max(0, time.Duration(us)*time.Microsecond)
+			wait, granted = time.Duration(us)*time.Microsecond, s.now()
 			return nil
 		}
 		if !errors.Is(err, ErrNotFound) {
@@ -101,7 +102,11 @@ func (s *Store) TakeBudget(ctx context.Context, tokenHash string, limits Limits)
 		}
 		return s.budgetError(ctx, tx, tokenHash, maxWait, perDay)
 	})
-	return wait, err
+	if err != nil {
+		return 0, err
+	}
+	// The slot does not move while the database commits.
+	return wait - time.Duration(s.now()-granted)*time.Microsecond, nil
 }
 
 func (s *Store) budgetError(ctx context.Context, tx *sql.Tx, tokenHash string, maxWait time.Duration, perDay int) error {

@@ -34,7 +34,7 @@ func TestBudgetGivesSlotsThatAreApart(t *testing.T) {
 			}
 			wait, err := s.TakeBudget(t.Context(), "another token", store.Limits{})
 			require.NoError(t, err)
-			require.Zero(t, wait, "tokens share a budget")
+			require.LessOrEqual(t, wait, time.Duration(0), "tokens share a budget")
 		})
 	}
 }
@@ -49,7 +49,7 @@ func TestBudgetThatIsTakenConsumesNothing(t *testing.T) {
 			const interval = time.Minute
 			wait, err := s.TakeBudget(t.Context(), "token", store.Limits{Interval: interval})
 			require.NoError(t, err)
-			require.Zero(t, wait)
+			require.LessOrEqual(t, wait, time.Duration(0), "the first slot is free at once")
 			for range 5 {
 				_, err = s.TakeBudget(t.Context(), "token", store.Limits{Interval: interval, MaxWait: time.Second})
 				var budget *store.BudgetError

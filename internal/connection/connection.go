@@ -151,30 +151,51 @@ type budget struct {
 	limits    store.Limits
 }
 
+// maxLateness is how far behind its slot a request may still leave. One that is
+// later would crowd those that leave on time: 11 slots of 104 ms span 40 ms more
+// than the second in which Dixa takes 10, and the way to Dixa is not even.
+const maxLateness = 20 * time.Millisecond
+
+// maxSlots bounds how many slots a request may miss before it leaves late.
+const maxSlots = 3
+
 // Take waits for the request's slot. A wait of more than a moment is an error
-// that says when to come back, so that it does not hold a worker's slot.
+// that says when to come back, so that it does not hold a worker's slot. A slot
+// that was missed, since the machine was busy, is left unused.
 func (b *budget) Take(ctx context.Context) error {
-	wait, err := b.store.TakeBudget(ctx, b.tokenHash, b.limits)
-	var spent *store.BudgetError
-	if errors.As(err, &spent) {
-		return &dixa.BudgetExceededError{RetryAfter: spent.RetryAfter}
-	}
-	if err != nil {
-		return fmt.Errorf("take from the request budget: %w", err)
+	for range maxSlots {
+		late, err := b.await(ctx)
+		if err != nil {
+			return err
+		}
+		if late <= maxLateness {
+			break
+		}
 	}
 	if n, ok := ctx.Value(countKey{}).(*atomic.Int64); ok {
 		n.Add(1)
 	}
-	if wait <= 0 {
-		return nil
+	return nil
+}
+
+// await takes a slot, waits for it and says by how much it was missed.
+func (b *budget) await(ctx context.Context) (late time.Duration, err error) {
+	wait, err := b.store.TakeBudget(ctx, b.tokenHash, b.limits)
+	var spent *store.BudgetError
+	if errors.As(err, &spent) {
+		return 0, &dixa.BudgetExceededError{RetryAfter: spent.RetryAfter}
 	}
+	if err != nil {
+		return 0, fmt.Errorf("take from the request budget: %w", err)
+	}
+	slot := time.Now().Add(wait)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return time.Since(slot), nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
 }
 

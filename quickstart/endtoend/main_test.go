@@ -74,7 +74,7 @@ func run(m *testing.M) int {
 // build builds the commands once. Race detection of the test does not extend to
 // them.
 var build = sync.OnceValue(func() error {
-	cmd := exec.Command("go", "build", "-o", shared.binaries+string(filepath.Separator), "./worker", "./emulator")
+	cmd := exec.Command("go", "build", "-o", shared.binaries+string(filepath.Separator), "./worker", "./starter", "./emulator")
 	cmd.Dir = filepath.Join("..", "..")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the commands: %w\n%s", err, out)

@@ -1,0 +1,283 @@
+package endtoend_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/store"
+)
+
+const (
+	floodClaims    = 50
+	floodCustomers = 10
+	// perSecond is what Dixa grants a token.
+	perSecond = 10
+)
+
+// Everything is a process of its own here: the emulated Dixa with its limit on,
+// two workers and `starter serve`, which share one store.
+//
+// The figures are about tens of milliseconds, which only a machine with some
+// time to spare can keep. So a round that misses them counts only where the
+// machine's own timers were on time meanwhile; what the claims come to counts in
+// every round. The test does not run beside others of this package.
+func TestFloodSpendsTheBudgetAndNothingTwice(t *testing.T) { //nolint:paralleltest // it is about a rate
+	f := startFlood(t)
+	for round := range floodRounds {
+		lateness := watchTimers(t)
+		got := f.round(t, round)
+		late := lateness()
+		t.Logf("%d requests for %d claims, %.2f a second while there was work, %d refused; timers were up to %v late",
+			got.requests, floodClaims, got.rate, got.refused, late)
+		if got.refused == 0 && got.rate >= 0.95*perSecond {
+			return
+		}
+		if late < tooLate {
+			require.Zero(t, got.refused, "no request may be refused by the limit")
+			require.GreaterOrEqual(t, got.rate, 0.95*perSecond, "at least 95 %% of the budget is spent while there is work")
+		}
+	}
+	t.Skipf("the machine is too busy to keep a pace of tenths of a second: in %d rounds its timers were more than %v late", floodRounds, tooLate)
+}
+
+const (
+	// floodRounds is how often a busy machine gets another chance.
+	floodRounds = 3
+	// tooLate is half of what the pace leaves for requests that overtake each
+	// other; the other half is for the way from one process to another.
+	tooLate = 20 * time.Millisecond
+)
+
+// outcome is what Dixa saw of a round.
+type outcome struct {
+	requests, refused int
+	rate              float64
+}
+
+// round posts the claims of new customers, each twice, all at once, and checks
+// what they come to.
+func (f flood) round(t *testing.T, round int) outcome {
+	t.Helper()
+	watch := f.watch(t)
+	var fresh, known atomic.Int32
+	g, ctx := errgroup.WithContext(t.Context())
+	for i := range floodClaims {
+		for range 2 {
+			g.Go(func() error {
+				taken, err := f.api.Submit(ctx, floodClaim(f.photos, round, i))
+				if err != nil {
+					return err
+				}
+				if taken.New {
+					fresh.Add(1)
+				} else {
+					known.Add(1)
+				}
+				return nil
+			})
+		}
+	}
+	require.NoError(t, g.Wait())
+	require.EqualValues(t, floodClaims, fresh.Load(), "each claim is new once")
+	require.EqualValues(t, floodClaims, known.Load(), "and known the second time")
+
+	eventually(t, "every claim is open", func() error {
+		s, err := f.api.Shop(t.Context(), shop)
+		if err != nil {
+			return err
+		}
+		if s.Counts[claim.StateOpen] < floodClaims*(round+1) {
+			return fmt.Errorf("the claims are %v", s.Counts)
+		}
+		return nil
+	})
+	samples := watch()
+
+	stats, state := get[server.Stats](t, f.dixa+"/_emulator/stats"), get[server.State](t, f.dixa+"/_emulator/state")
+	require.Len(t, state.Conversations, floodClaims*(round+1))
+	require.Len(t, state.EndUsers, floodCustomers*(round+1))
+	for _, c := range state.Conversations {
+		require.Len(t, c.Messages, 1)
+		require.Len(t, c.Messages[0].Attachments, 1)
+	}
+	before := samples[0]
+	got := outcome{requests: stats.Requests - before.Requests, refused: stats.Refused - before.Refused, rate: busyRate(samples)}
+	if got.refused == 0 {
+		require.Equal(t, 2*floodClaims+2*floodCustomers, got.requests,
+			"a create and the tags per claim, a look and a create per customer; there were %v, before that %v", stats.Outcomes, before.Outcomes)
+	}
+	return got
+}
+
+// flood is a Claimflow of processes.
+type flood struct {
+	api    *client.Client
+	dixa   string
+	photos string
+}
+
+func startFlood(t *testing.T) flood {
+	t.Helper()
+	f := flood{photos: photoServer(t)}
+	logs := &logBook{}
+	dixa := freeAddress(t)
+	start(t, logs, nil, "emulator", "-addr", dixa, "-token", dixaToken, "-limit", server.LimitBoth)
+	f.dixa = "http://" + dixa
+
+	keys, err := seal.Generate()
+	require.NoError(t, err)
+	address := freeAddress(t)
+	environ := []string{
+		"CLAIMFLOW_DATABASE_URL=sqlite:" + filepath.Join(t.TempDir(), "claimflow.db"),
+		"CLAIMFLOW_KEYS=" + keys,
+		"CLAIMFLOW_DIXA_URL=" + f.dixa + "/v1/",
+		"CLAIMFLOW_PUBLIC_URL=http://" + address,
+		"CLAIMFLOW_LISTEN=" + address,
+		"CLAIMFLOW_LOG_LEVEL=warn",
+		"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE=true",
+		"TEMPORAL_ADDRESS=" + shared.engine.Address(),
+		"TEMPORAL_NAMESPACE=" + newNamespace(t),
+	}
+	start(t, logs, environ, "starter", "serve")
+	start(t, logs, environ, "worker")
+	start(t, logs, environ, "worker")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(logs)
+		}
+	})
+
+	secret := apiKey(t, environ[0], keys)
+	f.api, err = client.New("http://"+address, secret)
+	require.NoError(t, err)
+	eventually(t, "starter serve answers", func() error {
+		_, err := f.api.Shops(t.Context())
+		return err
+	})
+	ctx := t.Context()
+	_, err = f.api.AddShop(ctx, client.NewShop{Slug: shop, Name: "Acme"})
+	require.NoError(t, err)
+	_, err = f.api.Connect(ctx, shop, dixaToken)
+	require.NoError(t, err)
+	_, err = f.api.ChangeSettings(ctx, shop, json.RawMessage(`{"email_integration_id":"`+server.SeedMailbox+`"}`))
+	require.NoError(t, err)
+	_, err = f.api.Enable(ctx, shop)
+	require.NoError(t, err)
+	return f
+}
+
+// apiKey makes an API key in a store that a process has, too.
+func apiKey(t *testing.T, database, keys string) string {
+	t.Helper()
+	ring, err := seal.Parse(keys)
+	require.NoError(t, err)
+	s, err := store.Open(t.Context(), database[len("CLAIMFLOW_DATABASE_URL="):], ring)
+	require.NoError(t, err)
+	_, secret, err := s.CreateKey(t.Context(), store.NewKey{Name: "test", Scopes: client.Scopes()})
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	return secret
+}
+
+func floodClaim(photos string, round, i int) *claim.Claim {
+	customer := round*floodCustomers + i%floodCustomers
+	return &claim.Claim{
+		ID: fmt.Sprintf("c-%d-%d", round, i), Shop: shop, Reason: "damaged", Preference: "refund", Description: "It is broken.",
+		Customer:  claim.Customer{Email: fmt.Sprintf("customer-%d@example.org", customer), FirstName: "Customer", LastName: fmt.Sprint(customer)},
+		Order:     claim.Order{Number: fmt.Sprint(20000 + round*floodClaims + i), Currency: "EUR"},
+		ImageURLs: []string{photos + "/front.jpg"},
+	}
+}
+
+// watch samples what the emulated Dixa counts until the returned function is
+// called.
+func (f flood) watch(t *testing.T) (stop func() []server.Stats) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	samples := []server.Stats{get[server.Stats](t, f.dixa+"/_emulator/stats")}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				samples = append(samples, get[server.Stats](t, f.dixa+"/_emulator/stats"))
+			}
+		}
+	})
+	return func() []server.Stats {
+		cancel()
+		wg.Wait()
+		return samples
+	}
+}
+
+// busyRate is the rate of requests while there was work: from the first request
+// after the claims came to the creation of the last conversation, since the tags
+// that are left then are less work than the budget takes. The rate is exact: a
+// sample says how many requests there were when the last of them arrived.
+func busyRate(samples []server.Stats) float64 {
+	created := func(s server.Stats) int { return s.Outcomes["POST /conversations"][http.StatusCreated] }
+	var first, last server.Stats
+	for _, s := range samples {
+		if first.Requests == 0 && s.Requests > samples[0].Requests {
+			first = s
+		}
+		if last.Requests == 0 && created(s) == created(samples[0])+floodClaims {
+			last = s
+		}
+	}
+	return float64(last.Requests-first.Requests) / last.Last.Sub(first.Last).Seconds()
+}
+
+// watchTimers finds out how late timers are on this machine, until the returned
+// function is called.
+func watchTimers(t *testing.T) (worst func() time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var late time.Duration
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			due := time.Now().Add(5 * time.Millisecond)
+			select {
+			case <-ctx.Done():
+			case <-time.After(5 * time.Millisecond):
+				late = max(late, time.Since(due))
+			}
+		}
+	})
+	return func() time.Duration {
+		cancel()
+		wg.Wait()
+		return late
+	}
+}
+
+// get reads a JSON document.
+func get[T any](t *testing.T, url string) T {
+	t.Helper()
+	var out T
+	r, err := http.Get(url)
+	require.NoError(t, err)
+	defer r.Body.Close()
+	require.NoError(t, json.NewDecoder(r.Body).Decode(&out))
+	return out
+}
