@@ -1,7 +1,6 @@
 package activities_test
 
 import (
-	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -43,7 +42,7 @@ func TestExistingCustomerIsFoundAndNeverChanged(t *testing.T) {
 			b := setup(t, switches, nil)
 			first, err := b.customer(b.accept(b.sample("c-1")))
 			require.NoError(t, err)
-			require.NoError(t, b.store.ForgetCustomer(context.Background(), b.load(claim.Ref{Shop: shop, ID: "c-1"}).ConnectionID, first.EndUserID))
+			require.NoError(t, b.store.ForgetCustomer(t.Context(), b.load(claim.Ref{Shop: shop, ID: "c-1"}).ConnectionID, first.EndUserID))
 
 			c := b.sample("c-2")
 			c.Customer = claim.Customer{Email: "Anna.Berg@Example.org", FirstName: "Someone", LastName: "Else"}
@@ -99,8 +98,10 @@ func TestAgentsAddressParks(t *testing.T) {
 func TestTakenAddressThatCannotBeFoundParksAfterAnotherLook(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
-	b.dixa.Inject(server.Fault{Operation: "POST /endusers", Kind: server.FaultStatus, Status: 400,
-		Body: `{"message":"Create EndUser failed with [errors:EmailExists]"}`})
+	b.dixa.Inject(server.Fault{
+		Operation: "POST /endusers", Kind: server.FaultStatus, Status: 400,
+		Body: `{"message":"Create EndUser failed with [errors:EmailExists]"}`,
+	})
 	ref := b.accept(b.sample("c-1"))
 	_, err := b.customer(ref)
 	require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type(), "a list may lag behind")
@@ -204,7 +205,7 @@ func TestRequestsAreCountedWithTheClaim(t *testing.T) {
 	require.NoError(t, err)
 	var dixa *activities.Dixa
 	require.NoError(t, runVoid(b, dixa.ApplyTags, ref))
-	record, err := b.store.Record(context.Background(), ref)
+	record, err := b.store.Record(t.Context(), ref)
 	require.NoError(t, err)
 	require.Equal(t, 4, record.DixaRequests)
 	require.Equal(t, 4, b.dixa.Stats().Requests)

@@ -85,7 +85,7 @@ func jittered(d time.Duration) time.Duration {
 		return 0
 	}
 	d = min(d, maxDelay)
-	return d + time.Duration(rand.Int64N(int64(d)/4+int64(50*time.Millisecond)))
+	return d + time.Duration(rand.Int64N(int64(d)/4+int64(50*time.Millisecond))) //nolint:gosec // spreads retries, guards nothing
 }
 
 // parked makes the error that parks the claim.

@@ -2,7 +2,6 @@ package activities_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"image"
@@ -43,7 +42,7 @@ type bench struct {
 // setup connects a shop. The settings are its own layer.
 func setup(t *testing.T, switches server.Switches, settings map[string]any) *bench {
 	t.Helper()
-	ctx := context.Background()
+	ctx := t.Context()
 	keys, err := seal.Generate()
 	require.NoError(t, err)
 	ring, err := seal.Parse(keys)
@@ -89,7 +88,7 @@ func (b *bench) save(layer map[string]any) {
 	b.Helper()
 	data, err := json.Marshal(layer)
 	require.NoError(b, err)
-	_, err = b.store.SaveSettings(context.Background(), shop, data)
+	_, err = b.store.SaveSettings(b.Context(), shop, data)
 	require.NoError(b, err)
 }
 
@@ -131,7 +130,7 @@ func (b *bench) sample(id string) *claim.Claim {
 func (b *bench) accept(c *claim.Claim) claim.Ref {
 	b.Helper()
 	require.NoError(b, c.Validate())
-	_, err := b.store.Accept(context.Background(), c)
+	_, err := b.store.Accept(b.Context(), c)
 	require.NoError(b, err)
 	ref := claim.Ref{Shop: c.Shop, ID: c.ID}
 	require.Equal(b, claim.StateOpening, b.load(ref).State)

@@ -106,18 +106,21 @@ func runOnce(ctx context.Context, o options) error {
 
 // runLive shows the claims until it is stopped.
 func runLive(ctx context.Context, o options) error {
-	fmt.Println("Starting Temporal, an emulated Dixa, the worker and the HTTP API …")
+	say("Starting Temporal, an emulated Dixa, the worker and the HTTP API …")
 	s, err := start(ctx, o)
 	if err != nil {
 		return err
 	}
 	err = s.connectAndSubmit(ctx)
 	if err == nil {
-		s.show(ctx, os.Stdout)
+		err = s.show(ctx, os.Stdout)
 	}
 	if ctx.Err() != nil {
 		err = nil // stopped by a person, which is no failure
 	}
-	fmt.Println("\nStopping …")
+	say("\nStopping …")
 	return errors.Join(err, s.stop())
 }
+
+// say tells a person at the terminal. Who has closed it has stopped listening.
+func say(text string) { _, _ = fmt.Fprintln(os.Stdout, text) }

@@ -241,7 +241,7 @@ func runEngine(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf(`Temporal     %s
+	say(fmt.Sprintf(`Temporal     %s
 Temporal UI  %s
 
 Run the rest as processes of their own, each in a terminal:
@@ -256,8 +256,7 @@ Run the rest as processes of their own, each in a terminal:
   go run ./worker
   go run ./starter serve
 
-Ctrl-C stops Temporal.
-`, e.Address(), e.UIURL())
+Ctrl-C stops Temporal.`, e.Address(), e.UIURL()))
 	<-ctx.Done()
 	return e.Stop()
 }

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -20,7 +20,7 @@ const redrawEvery = 300 * time.Millisecond
 
 // show draws the live table until ctx ends: over itself on a terminal, anew
 // whenever something changed elsewhere.
-func (s *stack) show(ctx context.Context, out *os.File) {
+func (s *stack) show(ctx context.Context, out *os.File) error {
 	live := isatty.IsTerminal(out.Fd())
 	tick := time.NewTicker(redrawEvery)
 	defer tick.Stop()
@@ -28,37 +28,38 @@ func (s *stack) show(ctx context.Context, out *os.File) {
 	for {
 		if claims, err := s.claims(ctx); err == nil {
 			if page := s.page(claims); page != drawn {
-				redraw(out, live, drawn, page)
+				if err := redraw(out, live, drawn, page); err != nil {
+					return fmt.Errorf("draw the table: %w", err)
+				}
 				drawn = page
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 		}
 	}
 }
 
 // redraw writes a page; on a terminal over the one before.
-func redraw(out io.Writer, live bool, before, page string) {
+func redraw(out io.Writer, live bool, before, page string) error {
 	if live && before != "" {
 		// Up to the old page's first line, then clear to the end of the screen.
-		fmt.Fprintf(out, "\x1b[%dA\x1b[J", strings.Count(before, "\n"))
+		page = fmt.Sprintf("\x1b[%dA\x1b[J", strings.Count(before, "\n")) + page
 	}
-	fmt.Fprint(out, page)
+	_, err := io.WriteString(out, page)
+	return err
 }
 
 // page is the table and the addresses.
 func (s *stack) page(claims []claim.Record) string {
-	var b bytes.Buffer
-	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "\nCLAIM\tREASON\tORDER\tSTATE\tCONVERSATION\tFILES\tREQUESTS TO DIXA")
+	rows := "\nCLAIM\tREASON\tORDER\tSTATE\tCONVERSATION\tFILES\tREQUESTS TO DIXA\n"
 	open := 0
 	for _, c := range claims {
 		conversation, state := "", string(c.State)
 		if c.ConversationID != 0 {
-			conversation = fmt.Sprint(c.ConversationID)
+			conversation = strconv.FormatInt(c.ConversationID, 10)
 		}
 		if c.Cause != "" {
 			state += " (" + string(c.Cause) + ")"
@@ -66,11 +67,16 @@ func (s *stack) page(claims []claim.Record) string {
 		if c.State == claim.StateOpen {
 			open++
 		}
-		files := fmt.Sprint(c.Attached)
+		files := strconv.Itoa(c.Attached)
 		if c.LeftOut > 0 {
 			files += fmt.Sprintf(", %d left out", c.LeftOut)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\n", c.ID, c.Reason, c.OrderNumber, state, conversation, files, c.DixaRequests)
+		rows += fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%d\n", c.ID, c.Reason, c.OrderNumber, state, conversation, files, c.DixaRequests)
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	if _, err := io.WriteString(w, rows); err != nil {
+		return err.Error()
 	}
 	if err := w.Flush(); err != nil {
 		return err.Error()

@@ -2,7 +2,6 @@ package workflows_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"testing"
@@ -325,7 +324,7 @@ func TestClaimWithoutConnectionIsParked(t *testing.T) {
 	w.at(time.Hour, func() { w.standing.ConnectionID, w.standing.SettingsVersion = "con-2", 8 })
 	w.at(2*time.Hour, w.abandon)
 	w.run(t)
-	require.Equal(t, []string{"LoadClaim", "SyncStatus park not_connected", "LoadClaim", "ResolveTemplate"}, w.calls[1-1:4])
+	require.Equal(t, []string{"LoadClaim", "SyncStatus park not_connected", "LoadClaim", "ResolveTemplate"}, w.calls[:4])
 	require.Contains(t, w.calls, "SyncStatus opened")
 }
 
@@ -465,7 +464,7 @@ func TestLongHistoryContinuesAsNew(t *testing.T) {
 	w.env.ExecuteWorkflow(workflows.Claim, ref)
 	require.True(t, w.env.IsWorkflowCompleted())
 	var again *workflow.ContinueAsNewError
-	require.True(t, errors.As(w.env.GetWorkflowError(), &again), "%v", w.env.GetWorkflowError())
+	require.ErrorAs(t, w.env.GetWorkflowError(), &again)
 }
 
 // card is the live status card as the Temporal UI shows it.

@@ -1,7 +1,6 @@
 package connection_test
 
 import (
-	"context"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -24,7 +23,7 @@ type bundle struct {
 
 func setup(t *testing.T, limits store.Limits) *bundle {
 	t.Helper()
-	ctx := context.Background()
+	ctx := t.Context()
 	text, err := seal.Generate()
 	require.NoError(t, err)
 	keys, err := seal.Parse(text)
@@ -46,7 +45,7 @@ func setup(t *testing.T, limits store.Limits) *bundle {
 func TestClientIsKeptUntilItsTokenIsReplaced(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.Limits{})
-	ctx := context.Background()
+	ctx := t.Context()
 	one, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
 	two, err := b.clients.Client(ctx, b.id)
@@ -65,7 +64,7 @@ func TestClientIsKeptUntilItsTokenIsReplaced(t *testing.T) {
 func TestRefusedTokenIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.Limits{})
-	ctx := context.Background()
+	ctx := t.Context()
 	c, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
 	first, err := b.clients.TokenRefused(ctx, b.id, c)
@@ -89,7 +88,7 @@ func TestRefusedTokenIsNotUsedAgain(t *testing.T) {
 func TestRefusalOfATokenThatWasReplacedMeanwhileChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.Limits{})
-	ctx := context.Background()
+	ctx := t.Context()
 	old, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
 	_, err = b.store.SaveToken(ctx, "acme", "second-token", store.Organization{ID: server.SeedOrganization})
@@ -103,7 +102,7 @@ func TestRefusalOfATokenThatWasReplacedMeanwhileChangesNothing(t *testing.T) {
 func TestPaceIsOneForAllClientsOfAToken(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.Limits{})
-	ctx, count := connection.Count(context.Background())
+	ctx, count := connection.Count(t.Context())
 	saved, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
 	probe, err := b.clients.Probe("demo-token")
@@ -121,7 +120,7 @@ func TestPaceIsOneForAllClientsOfAToken(t *testing.T) {
 func TestFullBudgetSaysWhenToComeBack(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.Limits{Interval: time.Minute, MaxWait: time.Second, PerDay: 100})
-	ctx := context.Background()
+	ctx := t.Context()
 	c, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
 	_, err = c.Organization.Get(ctx)
@@ -138,6 +137,6 @@ func TestFullBudgetSaysWhenToComeBack(t *testing.T) {
 func TestUnknownConnection(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.Limits{})
-	_, err := b.clients.Client(context.Background(), "none")
+	_, err := b.clients.Client(t.Context(), "none")
 	require.ErrorIs(t, err, store.ErrNotFound)
 }

@@ -78,10 +78,10 @@ func setup(t *testing.T) *bundle {
 	require.NoError(t, err)
 	keys, err := seal.Parse(text)
 	require.NoError(t, err)
-	s, err := store.Open(context.Background(), "sqlite::memory:", keys)
+	s, err := store.Open(t.Context(), "sqlite::memory:", keys)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	_, err = s.CreateShop(context.Background(), store.NewShop{Slug: "acme", Feature: true})
+	_, err = s.CreateShop(t.Context(), store.NewShop{Slug: "acme", Feature: true})
 	require.NoError(t, err)
 	b := &bundle{store: s, engine: &engine{asked: make(chan struct{}, 1)}, log: &bytes.Buffer{}}
 	b.dispatcher = dispatch.New(s, b.engine, slog.New(slog.NewTextHandler(b.log, nil)))
@@ -90,7 +90,7 @@ func setup(t *testing.T) *bundle {
 
 func (b *bundle) accept(t *testing.T, id string) {
 	t.Helper()
-	_, err := b.store.Accept(context.Background(), &claim.Claim{
+	_, err := b.store.Accept(t.Context(), &claim.Claim{
 		ID: id, Shop: "acme", Reason: "Damaged", Order: claim.Order{Number: "10001"},
 		Customer: claim.Customer{Email: "anna@example.org"},
 	})
@@ -103,8 +103,8 @@ func TestEveryAcceptedClaimIsStartedOnce(t *testing.T) {
 	for _, id := range []string{"a", "b", "c"} {
 		b.accept(t, id)
 	}
-	require.NoError(t, b.dispatcher.Once(context.Background()))
-	require.NoError(t, b.dispatcher.Once(context.Background()))
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	require.NoError(t, b.dispatcher.Once(t.Context()))
 	require.ElementsMatch(t, []string{"claim:acme:a", "claim:acme:b", "claim:acme:c"}, b.engine.ids())
 	o := b.engine.started[0]
 	require.Contains(t, o.StaticSummary, "damaged claim")
@@ -116,9 +116,9 @@ func TestClaimsWaitForAnEngineThatIsDown(t *testing.T) {
 	b := setup(t)
 	b.engine.set(errors.New("connection refused"))
 	b.accept(t, "a")
-	require.ErrorContains(t, b.dispatcher.Once(context.Background()), "connection refused")
+	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "connection refused")
 	b.engine.set(nil)
-	require.NoError(t, b.dispatcher.Once(context.Background()))
+	require.NoError(t, b.dispatcher.Once(t.Context()))
 	require.Equal(t, []string{"claim:acme:a"}, b.engine.ids())
 }
 
@@ -126,16 +126,16 @@ func TestChangedClaimIsNudgedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.accept(t, "a")
-	require.NoError(t, b.dispatcher.Once(context.Background()))
-	require.NoError(t, b.store.Abandon(context.Background(), claim.Ref{Shop: "acme", ID: "a"}))
-	require.NoError(t, b.dispatcher.Once(context.Background()))
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	require.NoError(t, b.store.Abandon(t.Context(), claim.Ref{Shop: "acme", ID: "a"}))
+	require.NoError(t, b.dispatcher.Once(t.Context()))
 	require.Len(t, b.engine.ids(), 2)
 }
 
 func TestParkedClaimIsWokenByNewSettingsOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	ctx := context.Background()
+	ctx := t.Context()
 	b.accept(t, "a")
 	ref := claim.Ref{Shop: "acme", ID: "a"}
 	require.NoError(t, b.dispatcher.Once(ctx))
@@ -157,7 +157,7 @@ func TestRunKeepsTryingAndSaysSoOnce(t *testing.T) {
 	b := setup(t)
 	b.engine.set(errors.New("connection refused"))
 	b.accept(t, "a")
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -184,6 +184,6 @@ func TestOneClaimThatIsRefusedDoesNotKeepOthersBack(t *testing.T) {
 	for _, id := range []string{"a", "b", "c"} {
 		b.accept(t, id)
 	}
-	require.ErrorContains(t, b.dispatcher.Once(context.Background()), "acme/poison")
+	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "acme/poison")
 	require.ElementsMatch(t, []string{"claim:acme:a", "claim:acme:b", "claim:acme:c"}, b.engine.ids())
 }

@@ -186,7 +186,7 @@ func (c *Checker) look(ctx context.Context, raw string, maxBytes int) (ext strin
 	if err != nil {
 		return "", sum, unreachable(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // what was read is judged by itself
 	if resp.StatusCode != http.StatusOK {
 		return "", sum, fmt.Sprintf("its server answers %d", resp.StatusCode)
 	}

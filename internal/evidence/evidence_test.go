@@ -29,11 +29,21 @@ func picture(t *testing.T, shade uint8, encode func(*bytes.Buffer, image.Image) 
 }
 
 func jpg(t *testing.T, shade uint8) []byte {
+	t.Helper()
 	return picture(t, shade, func(b *bytes.Buffer, i image.Image) error { return jpeg.Encode(b, i, nil) })
 }
 
 func pngImage(t *testing.T, shade uint8) []byte {
+	t.Helper()
 	return picture(t, shade, func(b *bytes.Buffer, i image.Image) error { return png.Encode(b, i) })
+}
+
+// write writes from a handler, where require must not be used.
+func write(t *testing.T, w http.ResponseWriter, body []byte) {
+	t.Helper()
+	if _, err := w.Write(body); err != nil {
+		t.Error(err)
+	}
 }
 
 func serve(t *testing.T) *httptest.Server {
@@ -42,8 +52,7 @@ func serve(t *testing.T) *httptest.Server {
 	send := func(path string, body []byte) {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain") // the bytes decide, not this
-			_, err := w.Write(body)
-			require.NoError(t, err)
+			write(t, w, body)
 		})
 	}
 	send("/a.jpg", jpg(t, 10))
@@ -65,11 +74,13 @@ func serve(t *testing.T) *httptest.Server {
 	mux.HandleFunc("/inside.jpg", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://169.254.169.254/latest", http.StatusFound)
 	})
+	cut := jpg(t, 40)[:50]
 	mux.HandleFunc("/cut.jpg", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "500")
-		_, err := w.Write(jpg(t, 40)[:50])
-		require.NoError(t, err)
-		require.NoError(t, http.NewResponseController(w).Flush())
+		write(t, w, cut)
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			t.Error(err)
+		}
 		panic(http.ErrAbortHandler)
 	})
 	s := httptest.NewServer(mux)
@@ -105,7 +116,7 @@ func TestCheckOffersWhatCanBeCopied(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			v, err := c.Check(context.Background(), []evidence.File{{URL: tt.url, Name: "x"}}, evidence.Limits{Files: 5, Bytes: 2000})
+			v, err := c.Check(t.Context(), []evidence.File{{URL: tt.url, Name: "x"}}, evidence.Limits{Files: 5, Bytes: 2000})
 			require.NoError(t, err)
 			if tt.reason == "" {
 				require.Equal(t, []evidence.File{{URL: tt.url, Name: tt.file}}, v.Files, "left out: %v", v.LeftOut)
@@ -126,7 +137,7 @@ func TestCheckNeverConnectsToThisMachineUnlessAllowed(t *testing.T) {
 	t.Cleanup(s.Close)
 	c := evidence.New(evidence.Options{})
 	for _, u := range []string{s.URL, strings.Replace(s.URL, "127.0.0.1", "localhost", 1), strings.Replace(s.URL, "127.0.0.1", "[::ffff:127.0.0.1]", 1)} {
-		v, err := c.Check(context.Background(), []evidence.File{{URL: u, Name: "x"}}, evidence.Limits{Files: 1, Bytes: 100})
+		v, err := c.Check(t.Context(), []evidence.File{{URL: u, Name: "x"}}, evidence.Limits{Files: 1, Bytes: 100})
 		require.NoError(t, err)
 		require.Len(t, v.LeftOut, 1, u)
 	}
@@ -137,7 +148,7 @@ func TestCheckDropsDoublesAndWhatIsTooMany(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	c := evidence.New(evidence.Options{AllowLoopback: true})
-	v, err := c.Check(context.Background(), []evidence.File{
+	v, err := c.Check(t.Context(), []evidence.File{
 		{URL: s.URL + "/a.jpg", Name: "one"},
 		{URL: s.URL + "/copy-of-a.jpg", Name: "two"},
 		{URL: s.URL + "/gone.jpg", Name: "three"},
@@ -153,7 +164,7 @@ func TestCheckDropsDoublesAndWhatIsTooMany(t *testing.T) {
 
 func TestCheckEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := evidence.New(evidence.Options{}).Check(ctx, []evidence.File{{URL: "http://example.org", Name: "x"}}, evidence.Limits{Files: 1, Bytes: 1})
 	require.ErrorIs(t, err, context.Canceled)
