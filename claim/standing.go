@@ -58,6 +58,10 @@ func (s Standing) Next() Move {
 		if s.ParkedVersion >= s.SettingsVersion || s.FallbackUsed && s.ConversationID == 0 {
 			return MoveWait
 		}
+		// Switching the shop off or pausing it is no reason to open the claim.
+		if (!s.Offered || s.Paused) && s.ConversationID == 0 {
+			return MoveWait
+		}
 	case StateReceived:
 		if !s.Offered {
 			return MoveSkip
