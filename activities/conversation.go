@@ -42,7 +42,7 @@ func (s *session) conversation(ctx context.Context, endUserID string) (Conversat
 	}
 	link, err := s.store.Link(ctx, s.ref)
 	if err == nil {
-		return Conversation{ID: link.ConversationID, Attached: files.attached(), Separately: files.Separate}, nil
+		return files.conversation(link.ConversationID), nil
 	}
 	if !errors.Is(err, store.ErrNotFound) {
 		return Conversation{}, fmt.Errorf("read the link: %w", err)
@@ -85,7 +85,7 @@ func (s *session) create(ctx context.Context, endUserID string, files evidenceDr
 		ref: s.ref, step: claim.StepConversation, window: s.window(), unknown: claim.CauseOutcomeUnknown, again: again,
 		look: func(ctx context.Context) (Conversation, bool, error) {
 			id, found, err := s.findConversation(ctx, endUserID)
-			return Conversation{ID: id, Attached: files.attached(), Separately: files.Separate}, found, err
+			return files.conversation(id), found, err
 		},
 		send: func(ctx context.Context, key string) (Conversation, error) {
 			message.ExternalID = key
@@ -93,13 +93,13 @@ func (s *session) create(ctx context.Context, endUserID string, files evidenceDr
 				Type: "Email", RequesterID: endUserID, EmailIntegrationID: s.ticket.EmailIntegrationID,
 				Subject: s.ticket.Subject, Message: message, Language: language(s.ticket.Language),
 			})
-			return Conversation{ID: id, Attached: files.attached(), Separately: files.Separate}, err
+			return files.conversation(id), err
 		},
 		taken: dixa.IsDuplicateExternalID,
 		finish: func(ctx context.Context, c Conversation) error {
 			err := s.store.LinkConversation(ctx, store.LinkInput{
 				Ref: s.ref, ConnectionID: s.work.ConnectionID, ConversationID: c.ID, EndUserID: endUserID,
-				Step: claim.StepConversation, Attached: c.Attached, LeftOut: len(files.leftOut()),
+				Step: claim.StepConversation, Attached: c.Attached, LeftOut: c.LeftOut,
 			})
 			if err != nil {
 				return fmt.Errorf("link conversation %d: %w", c.ID, err)
@@ -224,6 +224,10 @@ func attachments(files evidenceDraft) []dixa.Attachment {
 		out[i] = dixa.Attachment{URL: f.URL, PrettyName: f.Name}
 	}
 	return out
+}
+
+func (e evidenceDraft) conversation(id int64) Conversation {
+	return Conversation{ID: id, Attached: e.attached(), LeftOut: len(e.leftOut()), Separately: e.Separate}
 }
 
 // attached counts the files that are, or are going to be, in the conversation.

@@ -86,6 +86,13 @@ func (s *session) findOrCreate(ctx context.Context, who person) (string, error) 
 		look: func(ctx context.Context) (string, bool, error) { return s.find(ctx, who) },
 		send: func(ctx context.Context, _ string) (string, error) {
 			u, err := s.client.EndUsers.Create(ctx, who.input)
+			if dixa.IsPhoneExists(err) && who.input.Email != "" {
+				// The number is that of somebody else, of a family perhaps. Dixa
+				// keeps addresses apart, so this cannot make a second of one.
+				without := who.input
+				without.PhoneNumber = ""
+				u, err = s.client.EndUsers.Create(ctx, without)
+			}
 			if err == nil {
 				return u.ID, nil
 			}

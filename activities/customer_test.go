@@ -210,3 +210,23 @@ func TestRequestsAreCountedWithTheClaim(t *testing.T) {
 	require.Equal(t, 4, record.DixaRequests)
 	require.Equal(t, 4, b.dixa.Stats().Requests)
 }
+
+// A family shares a telephone, not an e-mail address.
+func TestCustomerWhosePhoneIsSomebodyElsesIsCreatedWithoutIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	first := b.sample("c-1")
+	first.Customer.Phone = "+4589977790"
+	second := b.sample("c-2")
+	second.Customer.Email, second.Customer.FirstName, second.Customer.Phone = "bo.berg@example.org", "Bo", first.Customer.Phone
+	one, err := b.customer(b.accept(first))
+	require.NoError(t, err)
+	two, err := b.customer(b.accept(second))
+	require.NoError(t, err)
+	require.NotEqual(t, one.EndUserID, two.EndUserID)
+	phones := map[string]string{}
+	for _, u := range b.dixa.State().EndUsers {
+		phones[u.Email] = u.PhoneNumber
+	}
+	require.Equal(t, map[string]string{"anna.berg@example.org": "+4589977790", "bo.berg@example.org": ""}, phones)
+}

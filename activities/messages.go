@@ -29,17 +29,19 @@ type Customer struct {
 	EndUserID string `json:"end_user_id"`
 }
 
-// ConversationInput is what [Dixa.CreateConversation] needs.
+// ConversationInput is what [Dixa.CreateConversation] needs. A claim that has its
+// conversation needs no end user.
 type ConversationInput struct {
 	claim.Ref
-	EndUserID string `json:"end_user_id"`
+	EndUserID string `json:"end_user_id,omitempty"`
 }
 
 // Conversation is what [Dixa.CreateConversation] opened or found.
 type Conversation struct {
 	ID int64 `json:"conversation_id"`
-	// Attached counts the files that went with it.
+	// Attached counts the files that went with it, LeftOut those that did not.
 	Attached int `json:"attached"`
+	LeftOut  int `json:"left_out"`
 	// Separately says that Dixa could not copy one of the files, so that each
 	// has to be offered by itself.
 	Separately bool `json:"separately,omitempty"`

@@ -122,9 +122,9 @@ func (r *claimRun) openConversation(ctx workflow.Context) error {
 		if err := r.checkEvidence(ctx); err != nil {
 			return err
 		}
-		if err := r.createConversation(ctx); err != nil {
-			return err
-		}
+	}
+	if err := r.createConversation(ctx); err != nil {
+		return err
 	}
 	if err := r.applyTags(ctx); err != nil {
 		return err

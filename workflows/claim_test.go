@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
@@ -96,13 +97,21 @@ func newWorld(t *testing.T) *world {
 	w.env.OnActivity(dixa.FindOrCreateCustomer, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Customer, error) {
 		return activities.Customer{EndUserID: "user-1"}, w.call("FindOrCreateCustomer")
 	})
-	w.env.OnActivity(dixa.CreateConversation, mock.Anything, activities.ConversationInput{Ref: ref, EndUserID: "user-1"}).Return(
-		func(context.Context, activities.ConversationInput) (activities.Conversation, error) {
+	w.env.OnActivity(dixa.CreateConversation, mock.Anything, mock.Anything).Return(
+		func(_ context.Context, in activities.ConversationInput) (activities.Conversation, error) {
+			made := w.made
+			made.LeftOut = w.checked.LeftOut
+			switch {
+			case w.standing.ConversationID != 0:
+				made.ID = w.standing.ConversationID // the link answers
+			case in != (activities.ConversationInput{Ref: ref, EndUserID: "user-1"}):
+				return made, fmt.Errorf("the conversation is created for %+v", in)
+			}
 			err := w.call("CreateConversation")
 			if err == nil {
-				w.standing.ConversationID = w.made.ID
+				w.standing.ConversationID = made.ID
 			}
-			return w.made, err
+			return made, err
 		})
 	w.env.OnActivity(dixa.UploadAttachments, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Uploaded, error) {
 		return w.uploaded, w.call("UploadAttachments")
@@ -229,7 +238,22 @@ func TestClaimDoesNotRepeatStepsThatAreDone(t *testing.T) {
 	w.resolved.Note, w.resolved.Assign = true, true
 	w.at(time.Hour, w.abandon)
 	w.run(t)
-	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "AssignConversation", "SyncStatus opened", "LoadClaim"}, w.calls)
+	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CreateConversation", "AssignConversation", "SyncStatus opened", "LoadClaim"}, w.calls)
+}
+
+// A new run knows nothing of what an earlier one found out about the files.
+func TestNewRunFinishesWhatTheConversationLacks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.standing.State = claim.StateOpening
+	w.standing.ConversationID = 99
+	w.standing.Done = []string{claim.StepTags}
+	w.made.Separately = true
+	w.checked.LeftOut = 1
+	w.uploaded = activities.Uploaded{Attached: 1, LeftOut: 1}
+	w.at(time.Hour, w.abandon)
+	w.run(t)
+	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CreateConversation", "UploadAttachments", "AddNote", "SyncStatus opened", "LoadClaim"}, w.calls)
 }
 
 func TestClaimIsSkippedWhenTheIntegrationIsOff(t *testing.T) {
@@ -383,14 +407,10 @@ func TestRefusedRoutingParksTheClaimAndNewSettingsMendIt(t *testing.T) {
 	w.at(time.Hour, func() { w.standing.SettingsVersion++; w.standing.Done = []string{claim.StepTags} })
 	w.at(2*time.Hour, w.abandon)
 	w.run(t)
-	created := 0
-	for _, c := range w.calls {
-		if c == "CreateConversation" {
-			created++
-		}
-	}
-	require.Equal(t, 1, created)
-	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "AssignConversation", "SyncStatus opened", "LoadClaim"}, w.calls[len(w.calls)-5:])
+	require.Equal(t, []string{
+		"LoadClaim", "ResolveTemplate", "CreateConversation", "AssignConversation", "SyncStatus opened", "LoadClaim",
+	}, w.calls[len(w.calls)-6:], "the conversation that is there is read, not made for a customer")
+	require.Equal(t, 1, w.attempts["FindOrCreateCustomer"])
 }
 
 func TestCustomerWhoIsGoneIsLookedUpAfreshOnce(t *testing.T) {

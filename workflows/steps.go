@@ -42,17 +42,22 @@ func (r *claimRun) checkEvidence(ctx workflow.Context) error {
 	return err
 }
 
-// createConversation opens the conversation for the claim's customer. A
-// remembered customer who no longer exists is looked up afresh, once.
+// createConversation opens the conversation for the claim's customer, or finds
+// the one that the claim has, with what became of its files. A remembered
+// customer who no longer exists is looked up afresh, once.
 func (r *claimRun) createConversation(ctx workflow.Context) error {
 	var made activities.Conversation
 	for again := false; ; again = true {
-		var customer activities.Customer
-		if err := r.dixaStep(ctx, "Find or create the customer", dixa.FindOrCreateCustomer, r.ref, &customer); err != nil {
-			return err
+		in, summary := activities.ConversationInput{Ref: r.ref}, "Read what the conversation lacks"
+		if r.standing.ConversationID == 0 {
+			summary = "Create the conversation"
+			var customer activities.Customer
+			if err := r.dixaStep(ctx, "Find or create the customer", dixa.FindOrCreateCustomer, r.ref, &customer); err != nil {
+				return err
+			}
+			in.EndUserID = customer.EndUserID
 		}
-		in := activities.ConversationInput{Ref: r.ref, EndUserID: customer.EndUserID}
-		err := r.dixaStep(ctx, "Create the conversation", dixa.CreateConversation, in, &made)
+		err := r.dixaStep(ctx, summary, dixa.CreateConversation, in, &made)
 		if hasType(err, claim.ErrorCustomerGone) && !again {
 			continue
 		}
@@ -61,7 +66,7 @@ func (r *claimRun) createConversation(ctx workflow.Context) error {
 		}
 		break
 	}
-	r.standing.ConversationID, r.attached = made.ID, made.Attached
+	r.standing.ConversationID, r.attached, r.leftOut = made.ID, made.Attached, made.LeftOut
 	if !made.Separately {
 		return nil
 	}

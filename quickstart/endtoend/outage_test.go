@@ -1,0 +1,131 @@
+package endtoend_test
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	temporal "go.temporal.io/sdk/client"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/quickstart/engine"
+	"github.com/claimflow/claimflow/store"
+)
+
+// The engine comes, goes and comes back while claims are taken all the time.
+func TestClaimsAreTakenWhileTemporalIsDown(t *testing.T) {
+	t.Parallel()
+	address := freeAddress(t)
+	s := newSite(t, siteOptions{engine: temporal.Options{HostPort: address, Namespace: "default"}})
+	s.work() // waits for the engine
+	options := engine.Options{FrontendAddr: address, DataFile: filepath.Join(t.TempDir(), "temporal.db")}
+
+	var refs []claim.Ref
+	submit := func() {
+		ref := s.submit(s.sample(fmt.Sprintf("c-%d", len(refs))))
+		require.Equal(t, claim.StateReceived, s.record(ref).State)
+		refs = append(refs, ref)
+	}
+	up := func() *engine.Engine {
+		e, err := engine.Start(t.Context(), options)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, e.Stop()) })
+		return e
+	}
+	submit()
+	require.Contains(t, s.ready(), "degraded", "who asks is told that the engine is away, and may still send claims")
+	e := up()
+	s.awaitState(refs[0], claim.StateOpen)
+	require.NotContains(t, s.ready(), "degraded")
+	require.NoError(t, e.Stop())
+	submit()
+	submit()
+	up()
+	for _, ref := range refs {
+		s.awaitState(ref, claim.StateOpen)
+	}
+	require.Len(t, s.dixa.State().Conversations, len(refs))
+	require.Len(t, s.dixa.State().EndUsers, len(refs))
+}
+
+func TestNothingIsTakenWhileTheStoreIsDown(t *testing.T) {
+	t.Parallel()
+	path := func(s *site) string { return strings.TrimPrefix(s.database, "sqlite:") }
+	for name, down := range map[string]func(*testing.T, *site) (up func()){
+		"locked": func(t *testing.T, s *site) func() {
+			db, err := sql.Open("sqlite", path(s))
+			require.NoError(t, err)
+			db.SetMaxOpenConns(1)
+			_, err = db.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+			require.NoError(t, err)
+			return func() { require.NoError(t, db.Close()) }
+		},
+		"closed": func(t *testing.T, s *site) func() {
+			require.NoError(t, s.store.Close())
+			return func() {
+				ring, err := seal.Parse(s.keys)
+				require.NoError(t, err)
+				reopened, err := store.Open(t.Context(), s.database, ring)
+				require.NoError(t, err)
+				*s.store = *reopened //nolint:govet // the process's store comes back, as after a fail-over
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, siteOptions{})
+			c := s.sample("c-1")
+			up := down(t, s)
+
+			status, body := s.post(c)
+			require.Equal(t, http.StatusServiceUnavailable, status, body)
+			require.Contains(t, body, client.CodeUnavailable)
+			require.NotContains(t, body, c.Customer.Email)
+			up()
+
+			_, err := s.api.Claim(t.Context(), claim.Ref{Shop: shop, ID: c.ID})
+			require.True(t, client.HasCode(err, client.CodeNotFound), "nothing of it was taken: %v", err)
+			ref := s.submit(c)
+			s.work()
+			s.requireOne(s.awaitState(ref, claim.StateOpen))
+		})
+	}
+}
+
+// ready is what /readyz answers while claims are taken.
+func (s *site) ready() string {
+	s.t.Helper()
+	r, err := http.Get(s.apiURL + "/readyz")
+	require.NoError(s.t, err)
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	require.NoError(s.t, err)
+	require.Equal(s.t, http.StatusOK, r.StatusCode)
+	return string(body)
+}
+
+// post hands a claim over once, without the patience of the client.
+func (s *site) post(c *claim.Claim) (status int, body string) {
+	s.t.Helper()
+	data, err := json.Marshal(c)
+	require.NoError(s.t, err)
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.apiURL+"/v1/shops/"+shop+"/claims", bytes.NewReader(data))
+	require.NoError(s.t, err)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+s.apiKey)
+	answer, err := new(http.Client).Do(r)
+	require.NoError(s.t, err)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(s.t, err)
+	return answer.StatusCode, string(text)
+}

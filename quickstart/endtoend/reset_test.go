@@ -1,0 +1,184 @@
+package endtoend_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	temporal "go.temporal.io/sdk/client"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/workflows"
+)
+
+func TestAResetToTheStartFindsTheConversation(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteOptions{everyStep: true})
+	s.work()
+	ref := s.submit(s.sample("c-1"))
+	opened := s.awaitState(ref, claim.StateOpen)
+	c := s.temporal()
+	s.awaitRest(c, ref, "")
+	asked := s.dixa.Stats().Requests
+
+	run := s.reset(c, ref)
+	s.awaitRest(c, ref, run)
+	s.requireOne(s.record(ref))
+	require.Equal(t, opened.ConversationID, s.record(ref).ConversationID)
+	require.Equal(t, asked, s.dixa.Stats().Requests, "what the store knows is not asked of Dixa again")
+}
+
+// Where the files go one by one, a new run must go on with those that are left.
+func TestAResetWhileFilesGoOneByOneLeavesNoneOut(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteOptions{everyStep: true})
+	s.work()
+	c := s.temporal()
+	ref := claim.Ref{Shop: shop, ID: "c-1"}
+	s.dixa.Inject(oneByOne)
+	s.gate.at("POST /v1/conversations/*/messages", beforeCommit, func() { s.reset(c, ref) })
+	s.submit(s.sample(ref.ID))
+	s.requireOne(s.awaitState(ref, claim.StateOpen))
+}
+
+// The run that is reset has a request on its way whose answer it never sees.
+func TestAResetWhileOpeningLeavesOneConversation(t *testing.T) {
+	t.Parallel()
+	for _, operation := range opening {
+		t.Run(strings.ReplaceAll(operation, "/", "."), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, siteOptions{everyStep: true})
+			s.work()
+			c := s.temporal()
+			ref := claim.Ref{Shop: shop, ID: "c-1"}
+			s.gate.at(operation, afterCommit, func() { s.reset(c, ref) })
+			s.submit(s.sample(ref.ID))
+			s.requireOne(s.awaitState(ref, claim.StateOpen))
+		})
+	}
+}
+
+func TestATerminatedClaimIsTakenUpByTheNextNudge(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteOptions{everyStep: true})
+	s.work()
+	c := s.temporal()
+	ref := claim.Ref{Shop: shop, ID: "c-1"}
+
+	// While it is being opened: `starter claim retry` nudges it.
+	terminated := make(chan struct{})
+	s.gate.at("POST /v1/conversations", afterCommit, func() {
+		_ = c.TerminateWorkflow(context.WithoutCancel(t.Context()), ref.WorkflowID(), "", "test")
+		close(terminated)
+	})
+	s.submit(s.sample(ref.ID))
+	eventually(t, "the workflow is terminated", func() error {
+		select {
+		case <-terminated:
+			return nil
+		default:
+			return errNotYet
+		}
+	})
+	_, err := s.api.Retry(t.Context(), ref, client.RetryRequest{})
+	require.NoError(t, err)
+	s.requireOne(s.awaitState(ref, claim.StateOpen))
+
+	// When it is open: nothing changes but the run.
+	first := s.awaitRest(c, ref, "")
+	require.NoError(t, c.TerminateWorkflow(t.Context(), ref.WorkflowID(), "", "test"))
+	asked := s.dixa.Stats().Requests
+	run := s.nudge(c, ref)
+	require.NotEqual(t, first, run)
+	s.awaitRest(c, ref, run)
+	s.requireOne(s.awaitState(ref, claim.StateOpen))
+	require.Equal(t, asked, s.dixa.Stats().Requests)
+}
+
+func (s *site) record(ref claim.Ref) claim.Record {
+	s.t.Helper()
+	detail, err := s.api.Claim(s.t.Context(), ref)
+	require.NoError(s.t, err)
+	return detail.Record
+}
+
+// nudge does what the dispatcher does, and returns the run that has the nudge.
+func (s *site) nudge(c temporal.Client, ref claim.Ref) string {
+	s.t.Helper()
+	run, err := c.SignalWithStartWorkflow(s.t.Context(), ref.WorkflowID(), claim.SignalNudge, nil, temporal.StartWorkflowOptions{
+		TaskQueue:             claim.TaskQueueClaims,
+		TypedSearchAttributes: workflows.StartAttributes(ref, "damaged", "10001"),
+	}, claim.WorkflowName, ref)
+	require.NoError(s.t, err)
+	return run.GetRunID()
+}
+
+// reset resets the claim's workflow to its start, as an operator does in the
+// Temporal UI, and returns the new run.
+func (s *site) reset(c temporal.Client, ref claim.Ref) string {
+	ctx := context.WithoutCancel(s.t.Context())
+	var first int64
+	events := c.GetWorkflowHistory(ctx, ref.WorkflowID(), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for first == 0 && events.HasNext() {
+		e, err := events.Next()
+		if err != nil {
+			s.t.Error("read the history:", err)
+			return ""
+		}
+		if e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
+			first = e.GetEventId()
+		}
+	}
+	answer, err := c.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{
+		Namespace: s.engine.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: ref.WorkflowID()},
+		Reason: "test", RequestId: uuid.NewString(), WorkflowTaskFinishEventId: first,
+	})
+	if err != nil {
+		s.t.Error("reset the workflow:", err)
+	}
+	return answer.GetRunId()
+}
+
+// awaitRest waits until the claim's workflow waits for news, in the run given or
+// any, and returns the run.
+func (s *site) awaitRest(c temporal.Client, ref claim.Ref, run string) string {
+	s.t.Helper()
+	eventually(s.t, "the workflow of claim "+ref.ID+" waits for news", func() error {
+		about, err := c.DescribeWorkflowExecution(s.t.Context(), ref.WorkflowID(), run)
+		if err != nil {
+			return err
+		}
+		info := about.GetWorkflowExecutionInfo()
+		if info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+			return fmt.Errorf("it is %s", info.GetStatus())
+		}
+		if len(about.GetPendingActivities()) > 0 || about.GetPendingWorkflowTask() != nil {
+			return errors.New("it works")
+		}
+		done := 0
+		events := c.GetWorkflowHistory(s.t.Context(), ref.WorkflowID(), info.GetExecution().GetRunId(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+		for events.HasNext() {
+			e, err := events.Next()
+			if err != nil {
+				return err
+			}
+			if e.GetEventType() == enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED {
+				done++
+			}
+		}
+		if done == 0 {
+			return errors.New("it has not read its claim yet")
+		}
+		run = info.GetExecution().GetRunId()
+		return nil
+	})
+	return run
+}
