@@ -2,17 +2,13 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/claimflow/claimflow/client"
-	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -105,120 +101,6 @@ func (a *app) keyRevoke() *cobra.Command {
 					return err
 				}
 				return a.print(struct{}{}, func(w *tabwriter.Writer) { line(w, "revoked "+args[0]) })
-			})
-		},
-	}
-}
-
-func (a *app) keysCommand() *cobra.Command {
-	return group(&cobra.Command{
-		Use: "keys", Short: "Make and rotate the keys that seal what the store keeps",
-		Long: "To rotate: \"keys rotate\", give the new CLAIMFLOW_KEYS to every process, then \"keys reseal\". " +
-			"The keys are worth as much as everything that they seal: keep a copy apart from the store.",
-		Example: "  starter keys new --file keys.json\n  starter keys rotate && starter keys reseal",
-	}, a.keysNew(), a.keysRotate(), a.keysReseal())
-}
-
-func (a *app) keysNew() *cobra.Command {
-	var file string
-	c := &cobra.Command{
-		Use: "new", Short: "Make keys for a new store", Example: "  starter keys new --file keys.json   # then CLAIMFLOW_KEYS=file:keys.json\n  export CLAIMFLOW_KEYS=$(starter keys new)",
-		Args: arguments(),
-		RunE: func(*cobra.Command, []string) error {
-			text, err := seal.Generate()
-			if err != nil {
-				return err
-			}
-			if file == "" {
-				say(a.out, "%s\n", text)
-				return nil
-			}
-			f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-			if err != nil {
-				return fmt.Errorf("write new keys: %w; keys that exist are never overwritten, see `starter keys rotate`", err)
-			}
-			if _, err := f.WriteString(text + "\n"); err != nil {
-				return fmt.Errorf("write new keys: %w", err)
-			}
-			if err := f.Close(); err != nil {
-				return fmt.Errorf("write new keys: %w", err)
-			}
-			say(a.out, "CLAIMFLOW_KEYS=file:%s\n", file)
-			return nil
-		},
-	}
-	c.Flags().StringVar(&file, "file", "", "write them into this file, which must not exist")
-	return c
-}
-
-func (a *app) keysRotate() *cobra.Command {
-	return &cobra.Command{
-		Use: "rotate", Short: "Add a new key that seals from now on; what the old ones sealed still opens",
-		Long:    "Keys in a file (CLAIMFLOW_KEYS=file:…) are changed in the file; others are printed.",
-		Example: "  starter keys rotate", Args: arguments(),
-		RunE: func(*cobra.Command, []string) error {
-			c, err := a.config()
-			if err != nil {
-				return err
-			}
-			if c.Keys == "" {
-				return usage("CLAIMFLOW_KEYS is not set, so there is nothing to rotate; `starter keys new` makes keys")
-			}
-			text, err := seal.Rotate(c.Keys.Reveal())
-			if err != nil {
-				return fmt.Errorf("CLAIMFLOW_KEYS: %w", err)
-			}
-			file, inFile := strings.CutPrefix(c.Keys.Reveal(), "file:")
-			if !inFile {
-				say(a.out, "%s\n", text)
-				return nil
-			}
-			if err := replace(file, text+"\n"); err != nil {
-				return fmt.Errorf("write the rotated keys: %w; the old ones hold", err)
-			}
-			say(a.out, "%s has a new key. Give the file to every process, then run `starter keys reseal`.\n", file)
-			return nil
-		},
-	}
-}
-
-// replace puts a new content in the place of a file in one step.
-func replace(file, content string) error {
-	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already where all went well
-	if _, err := f.WriteString(content); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), file)
-}
-
-func (a *app) keysReseal() *cobra.Command {
-	return &cobra.Command{
-		Use: "reseal", Short: "Seal with the newest key what older ones sealed",
-		Long:    "Runs beside everything else and may be broken off and run again. After it the old keys are needed only for backups.",
-		Example: "  starter keys reseal", Args: arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withStore(cmd.Context(), func(s *store.Store) error {
-				n, err := s.Reseal(cmd.Context())
-				if err != nil {
-					return err
-				}
-				err = s.Audit(cmd.Context(), store.AuditEntry{
-					Actor: actor, Action: "reseal-store", Details: map[string]string{"values": strconv.Itoa(n)},
-				})
-				if err != nil {
-					return err
-				}
-				return a.print(map[string]int{"resealed": n}, func(w *tabwriter.Writer) { line(w, fmt.Sprintf("%d values sealed anew", n)) })
 			})
 		},
 	}

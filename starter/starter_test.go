@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -215,38 +214,6 @@ func TestKeysOnTheStore(t *testing.T) {
 	entries, _, err := b.store.AuditLog(t.Context(), store.AuditFilter{Actor: "cli", Action: "revoke-key"})
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
-}
-
-func TestSealingKeysRotate(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.connected("acme")
-	b.ok("claim", "submit", "-f", b.file("claim.json", aClaim))
-	path := filepath.Join(b.dir, "keys.json")
-	require.Equal(t, "CLAIMFLOW_KEYS=file:"+path+"\n", b.ok("keys", "new", "--file", path))
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-	require.Contains(t, b.fails(exitFailed, "keys", "new", "--file", path), "keys that exist are never overwritten")
-
-	// The store's own keys, in the file.
-	app := &app{environ: b.environ}
-	require.NoError(t, os.WriteFile(path, []byte(app.env("CLAIMFLOW_KEYS")), 0o600))
-	b.environ = append([]string{"CLAIMFLOW_KEYS=file:" + path}, without(b.environ, "CLAIMFLOW_KEYS=")...)
-	require.Contains(t, b.ok("keys", "rotate"), "then run `starter keys reseal`")
-	require.Regexp(t, `^[1-9][0-9]* values sealed anew\n$`, b.ok("keys", "reseal"))
-	require.Equal(t, "0 values sealed anew\n", b.ok("keys", "reseal"))
-	require.Contains(t, b.ok("key", "list"), "test", "the store opens with the rotated keys")
-	require.NotEmpty(t, b.ok("keys", "new"))
-}
-
-func without(environ []string, prefix string) (out []string) {
-	for _, e := range environ {
-		if !strings.HasPrefix(e, prefix) {
-			out = append(out, e)
-		}
-	}
-	return out
 }
 
 func TestConfigAndVersion(t *testing.T) {

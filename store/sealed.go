@@ -90,7 +90,7 @@ func (s *Store) loadIndexKey(ctx context.Context) error {
 		return err
 	}
 	if s.indexKey, err = s.open(secretValue, sealed, indexKeyName); err != nil {
-		return errors.New("the store was sealed with other keys than those in CLAIMFLOW_KEYS; give the keyring that it was made with (`starter keys rotate` keeps old keys)")
+		return errors.New("the store was sealed with other keys than those in CLAIMFLOW_KEYS; give the keyring that it was made with, or one that came from it (`starter keys add` keeps the old keys)")
 	}
 	return nil
 }
@@ -118,6 +118,31 @@ func (s *Store) Reseal(ctx context.Context) (int, error) {
 		total += n
 		if err != nil {
 			return total, err
+		}
+	}
+	return total, nil
+}
+
+// Outdated counts what is sealed under another key than the primary one: what
+// [Store.Reseal] would seal anew. While there is any, no key may be dropped.
+func (s *Store) Outdated(ctx context.Context) (int, error) {
+	total := 0
+	for _, c := range sealedColumns {
+		var after []string
+		for {
+			batch, err := s.sealedBatch(ctx, c, after)
+			if err != nil {
+				return total, err
+			}
+			if len(batch) == 0 {
+				break
+			}
+			after = batch[len(batch)-1].key
+			for _, v := range batch {
+				if s.keys.NeedsReseal(v.value) {
+					total++
+				}
+			}
 		}
 	}
 	return total, nil

@@ -84,7 +84,9 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 			ctx := t.Context()
 			oldText, err := seal.Generate()
 			require.NoError(t, err)
-			newText, err := seal.Rotate(oldText)
+			addedText, err := seal.Add(oldText)
+			require.NoError(t, err)
+			newText, err := seal.Promote(addedText)
 			require.NoError(t, err)
 			prunedText, err := seal.Prune(newText)
 			require.NoError(t, err)
@@ -99,7 +101,15 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 			_, err = store.Open(ctx, url, parseKeys(t, prunedText))
 			require.ErrorContains(t, err, "CLAIMFLOW_KEYS")
 
+			added := open(t, url, parseKeys(t, addedText))
+			n, err = added.Outdated(ctx)
+			require.NoError(t, err)
+			require.Zero(t, n, "a key that only opens makes what is there old")
+
 			after := open(t, url, parseKeys(t, newText))
+			n, err = after.Outdated(ctx)
+			require.NoError(t, err)
+			require.Greater(t, n, claims, "what the old key sealed is not counted")
 			// Others go on writing while it runs.
 			errs := atOnce(3, func(who int) error {
 				if who == 0 {
@@ -117,6 +127,9 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 			n, err = after.Reseal(ctx)
 			require.NoError(t, err)
 			require.Zero(t, n, "something was left under the old key")
+			n, err = after.Outdated(ctx)
+			require.NoError(t, err)
+			require.Zero(t, n, "what was sealed anew is counted as old")
 
 			// Without the old key everything opens, and is what was last written.
 			pruned := open(t, url, parseKeys(t, prunedText))

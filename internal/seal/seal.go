@@ -75,33 +75,47 @@ func Generate() (string, error) {
 	return write(handle)
 }
 
-// Rotate adds a new primary key to a keyring that [Parse] reads and returns the
-// new keyring's text. What the old keys sealed still opens. Give the new text to
-// every process before the old one is thrown away: a process with the old text
-// cannot open what the new key sealed.
-func Rotate(text string) (string, error) {
+// Add adds a new key to a keyring that [Parse] reads and returns the new
+// keyring's text. The key only opens for now; [Promote] makes it seal. Give the
+// text to every process in between: one that lacks the key cannot open what the
+// key sealed.
+func Add(text string) (string, error) {
 	handle, err := read(text)
 	if err != nil {
 		return "", err
 	}
 	manager := keyset.NewManagerFromHandle(handle)
-	id, err := manager.Add(aead.XChaCha20Poly1305KeyTemplate())
-	if err != nil {
+	if _, err := manager.Add(aead.XChaCha20Poly1305KeyTemplate()); err != nil {
 		return "", fmt.Errorf("add a key to the keyring: %w", err)
 	}
-	if err := manager.SetPrimary(id); err != nil {
-		return "", fmt.Errorf("make the new key the primary one: %w", err)
-	}
-	rotated, err := manager.Handle()
-	if err != nil {
-		return "", fmt.Errorf("read the rotated keyring: %w", err)
-	}
-	return write(rotated)
+	return changed(manager)
 }
 
-// Prune drops every key but the primary one from a keyring that [Parse] reads and
-// returns the new keyring's text. What only a dropped key opens is lost, so seal
-// everything anew first.
+// Promote makes the newest key of a keyring that [Parse] reads the one that seals
+// and returns the new keyring's text. What the others sealed still opens. It is
+// an error where the newest key seals already.
+func Promote(text string) (string, error) {
+	handle, err := read(text)
+	if err != nil {
+		return "", err
+	}
+	info := handle.KeysetInfo()
+	keys := info.GetKeyInfo()
+	newest := keys[len(keys)-1].GetKeyId()
+	if newest == info.GetPrimaryKeyId() {
+		return "", errors.New("the keyring's newest key seals already: `starter keys add` adds another")
+	}
+	manager := keyset.NewManagerFromHandle(handle)
+	if err := manager.SetPrimary(newest); err != nil {
+		return "", fmt.Errorf("make the newest key the one that seals: %w", err)
+	}
+	return changed(manager)
+}
+
+// Prune drops every key that is older than the one that seals from a keyring that
+// [Parse] reads and returns the new keyring's text. What only a dropped key opens
+// is lost, so seal everything anew first. It is an error where there is no older
+// key.
 func Prune(text string) (string, error) {
 	handle, err := read(text)
 	if err != nil {
@@ -109,19 +123,30 @@ func Prune(text string) (string, error) {
 	}
 	info := handle.KeysetInfo()
 	manager := keyset.NewManagerFromHandle(handle)
-	for _, key := range info.GetKeyInfo() {
+	for i, key := range info.GetKeyInfo() {
 		if key.GetKeyId() == info.GetPrimaryKeyId() {
-			continue
+			if i == 0 {
+				return "", errors.New("the keyring has no older key than the one that seals, so there is nothing to drop")
+			}
+			break
 		}
 		if err := manager.Delete(key.GetKeyId()); err != nil {
 			return "", fmt.Errorf("drop an old key from the keyring: %w", err)
 		}
 	}
-	pruned, err := manager.Handle()
+	return changed(manager)
+}
+
+// changed is the text of a changed keyring, which must be one that [Parse] takes.
+func changed(manager *keyset.Manager) (string, error) {
+	handle, err := manager.Handle()
 	if err != nil {
-		return "", fmt.Errorf("read the pruned keyring: %w", err)
+		return "", fmt.Errorf("read the changed keyring: %w", err)
 	}
-	return write(pruned)
+	if _, err := newKeyring(handle); err != nil {
+		return "", err
+	}
+	return write(handle)
 }
 
 // Seal encrypts plaintext. associated is not kept; the same bytes must be given

@@ -62,34 +62,59 @@ func TestSealedOpensOnlyInItsPlace(t *testing.T) {
 	require.ErrorContains(t, err, "CLAIMFLOW_KEYS")
 }
 
-func TestRotatedKeyringOpensOldAndSealsNew(t *testing.T) {
+func TestRotationLeavesNoProcessBlind(t *testing.T) {
 	t.Parallel()
 	oldText := generate(t)
-	newText, err := seal.Rotate(oldText)
+	addedText, err := seal.Add(oldText)
 	require.NoError(t, err)
-	before, after := parse(t, oldText), parse(t, newText)
+	promotedText, err := seal.Promote(addedText)
+	require.NoError(t, err)
+	prunedText, err := seal.Prune(promotedText)
+	require.NoError(t, err)
+	rings := []*seal.Keyring{parse(t, oldText), parse(t, addedText), parse(t, promotedText), parse(t, prunedText)}
+	sealed := make([][]byte, len(rings))
+	for i, ring := range rings {
+		sealed[i], err = ring.Seal([]byte("x"), nil)
+		require.NoError(t, err)
+		require.False(t, ring.NeedsReseal(sealed[i]))
+	}
 
-	old, err := before.Seal([]byte("x"), nil)
-	require.NoError(t, err)
-	require.False(t, before.NeedsReseal(old))
-	require.True(t, after.NeedsReseal(old), "the old key's work does not count as old")
-	opened, err := after.Open(old, nil)
-	require.NoError(t, err)
-	require.Equal(t, "x", string(opened))
-
-	fresh, err := after.Seal(opened, nil)
-	require.NoError(t, err)
-	require.False(t, after.NeedsReseal(fresh))
-	_, err = before.Open(fresh, nil)
+	// While a step is rolled out, rings of two neighbouring steps are in use.
+	// (Nothing is sealed with the old key any more when it is dropped.)
+	for _, pair := range [][2]int{{0, 1}, {1, 0}, {1, 2}, {2, 1}, {2, 3}, {3, 2}} {
+		opened, err := rings[pair[0]].Open(sealed[pair[1]], nil)
+		require.NoError(t, err, "the ring of step %d cannot open what that of step %d sealed", pair[0], pair[1])
+		require.Equal(t, "x", string(opened))
+	}
+	require.False(t, rings[1].NeedsReseal(sealed[0]), "a key that was only added seals")
+	require.True(t, rings[2].NeedsReseal(sealed[0]), "the old key's work does not count as old")
+	_, err = rings[0].Open(sealed[2], nil)
 	require.Error(t, err, "the old keyring has the new key")
-
-	prunedText, err := seal.Prune(newText)
-	require.NoError(t, err)
-	pruned := parse(t, prunedText)
-	_, err = pruned.Open(fresh, nil)
-	require.NoError(t, err)
-	_, err = pruned.Open(old, nil)
+	_, err = rings[3].Open(sealed[0], nil)
 	require.Error(t, err, "a dropped key still opens")
+}
+
+func TestStepsThatHaveNothingToDoSaySo(t *testing.T) {
+	t.Parallel()
+	text := generate(t)
+	_, err := seal.Promote(text)
+	require.ErrorContains(t, err, "starter keys add")
+	_, err = seal.Prune(text)
+	require.ErrorContains(t, err, "nothing to drop")
+
+	// A key that waits for its promotion is not an old one.
+	added, err := seal.Add(text)
+	require.NoError(t, err)
+	_, err = seal.Prune(added)
+	require.ErrorContains(t, err, "nothing to drop")
+	promoted, err := seal.Promote(added)
+	require.NoError(t, err)
+	waiting, err := seal.Add(promoted)
+	require.NoError(t, err)
+	pruned, err := seal.Prune(waiting)
+	require.NoError(t, err)
+	_, err = seal.Promote(pruned)
+	require.NoError(t, err, "pruning dropped the key that waits for its promotion")
 }
 
 func TestKeyringComesInEveryForm(t *testing.T) {
@@ -102,9 +127,9 @@ func TestKeyringComesInEveryForm(t *testing.T) {
 	_, err = parse(t, "file:"+path).Open(sealed, nil)
 	require.NoError(t, err)
 	parse(t, foreign(t, aead.AES256GCMKeyTemplate()))
-	rotated, err := seal.Rotate("file:" + path)
+	added, err := seal.Add("file:" + path)
 	require.NoError(t, err)
-	_, err = parse(t, rotated).Open(sealed, nil)
+	_, err = parse(t, added).Open(sealed, nil)
 	require.NoError(t, err)
 }
 
@@ -131,10 +156,10 @@ func TestMalformedKeysSayWhatToDo(t *testing.T) {
 	}
 	_, err := seal.Parse("file:/nowhere/keys")
 	require.ErrorContains(t, err, "/nowhere/keys")
-	_, err = seal.Rotate("nonsense")
-	require.Error(t, err)
-	_, err = seal.Prune("nonsense")
-	require.Error(t, err)
+	for name, change := range map[string]func(string) (string, error){"Add": seal.Add, "Promote": seal.Promote, "Prune": seal.Prune} {
+		_, err = change("nonsense")
+		require.ErrorContains(t, err, "starter keys new", name)
+	}
 }
 
 func TestMaskShowsFourCharactersAtMost(t *testing.T) {
@@ -161,6 +186,12 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.HasPrefix(strings.TrimSpace(text), "file:") {
 			return
+		}
+		for name, change := range map[string]func(string) (string, error){"Add": seal.Add, "Promote": seal.Promote, "Prune": seal.Prune} {
+			if changed, err := change(text); err == nil {
+				_, err = seal.Parse(changed)
+				require.NoError(t, err, "%s makes a keyring that cannot be used", name)
+			}
 		}
 		keys, err := seal.Parse(text)
 		if err != nil {
