@@ -93,7 +93,7 @@ func (a *app) keysPrune() *cobra.Command {
 	return &cobra.Command{
 		Use: "prune", Short: "Drop the keys that nothing in the store is sealed with any more",
 		Long: "Refused while the store of CLAIMFLOW_DATABASE_URL holds anything that an old key sealed. It cannot know what is elsewhere: " +
-			"a backup made before \"keys reseal\" opens only with the ring of then, so keep a copy of that with it.",
+			"a backup made before \"keys reseal\" opens only with the ring of then, so keep a copy of that ring for as long as the backup, in another place.",
 		Example: "  starter keys prune", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), func(s *store.Store) error {
