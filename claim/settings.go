@@ -54,15 +54,16 @@ type Settings struct {
 	// Evidence bounds the files that are offered to Dixa.
 	Evidence EvidenceSettings `json:"evidence"`
 	// OpenWithin is how long after its acceptance a claim may take to be
-	// opened before its fallback is raised.
-	OpenWithin Duration `json:"open_within" validate:"min=1"`
-	// QuietPeriod is how long a closed conversation may still reopen.
-	QuietPeriod Duration `json:"quiet_period" validate:"min=1"`
+	// opened before its fallback is raised: 1s to 30d.
+	OpenWithin Duration `json:"open_within" validate:"shortest=1s,longest=30d"`
+	// QuietPeriod is how long a closed conversation may still reopen: 1s to 365d.
+	QuietPeriod Duration `json:"quiet_period" validate:"shortest=1s,longest=365d"`
 	// CommitWindow and ListLag bound, added up, how long after an unanswered
 	// create Dixa may still show the conversation for the first time. A second
-	// create is sent only after an empty look made later than that.
-	CommitWindow Duration `json:"commit_window" validate:"min=0"`
-	ListLag      Duration `json:"list_lag" validate:"min=0"`
+	// create is sent only after an empty look made later than that. 0s to 24h
+	// each.
+	CommitWindow Duration `json:"commit_window" validate:"shortest=0s,longest=24h"`
+	ListLag      Duration `json:"list_lag" validate:"shortest=0s,longest=24h"`
 	// ReadOnly refuses every write to Dixa.
 	ReadOnly bool `json:"read_only"`
 }

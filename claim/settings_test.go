@@ -93,8 +93,26 @@ func TestResolveNamesEveryFault(t *testing.T) {
 				{Field: "routing[0].name", Problem: "is required"},
 				{Field: "routing[0].when.min_value", Problem: "is not an amount such as 19.90"},
 				{Field: "evidence.max_files", Problem: "must be at most 50"},
-				{Field: "open_within", Problem: "must be more than 0s"},
-				{Field: "commit_window", Problem: "must not be less than 0s"},
+				{Field: "open_within", Problem: "must be at least 1s"},
+				{Field: "commit_window", Problem: "must be at least 0s"},
+			},
+		},
+		"too short": {
+			[]json.RawMessage{layer(`{"open_within":"999ms","quiet_period":"0.9s","commit_window":"-1ns","list_lag":"-1s"}`)},
+			[]claim.Fault{
+				{Field: "open_within", Problem: "must be at least 1s"},
+				{Field: "quiet_period", Problem: "must be at least 1s"},
+				{Field: "commit_window", Problem: "must be at least 0s"},
+				{Field: "list_lag", Problem: "must be at least 0s"},
+			},
+		},
+		"too long": {
+			[]json.RawMessage{layer(`{"open_within":"721h","quiet_period":"365.1d","commit_window":"24h1s","list_lag":"2540400h"}`)},
+			[]claim.Fault{
+				{Field: "open_within", Problem: "must be at most 30d"},
+				{Field: "quiet_period", Problem: "must be at most 365d"},
+				{Field: "commit_window", Problem: "must be at most 24h"},
+				{Field: "list_lag", Problem: "must be at most 24h"},
 			},
 		},
 		"no object":   {[]json.RawMessage{layer(`[]`)}, []claim.Fault{{Field: "body", Problem: "is not a JSON object"}}},
@@ -108,6 +126,17 @@ func TestResolveNamesEveryFault(t *testing.T) {
 			require.Equal(t, test.want, faultsOf(t, err))
 			require.ErrorContains(t, err, "the settings cannot be taken")
 		})
+	}
+}
+
+func TestLengthsOfTimeReachTheirBounds(t *testing.T) {
+	t.Parallel()
+	for _, bounds := range []string{
+		`{"open_within":"1s","quiet_period":"1s","commit_window":"0s","list_lag":"0s"}`,
+		`{"open_within":"30d","quiet_period":"365d","commit_window":"24h","list_lag":"24h"}`,
+	} {
+		_, err := claim.Resolve(layer(bounds))
+		require.NoError(t, err, bounds)
 	}
 }
 

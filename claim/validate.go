@@ -27,16 +27,30 @@ var structValidator = sync.OnceValue(func() *validator.Validate {
 		}
 		return name
 	})
-	for name, pattern := range map[string]*regexp.Regexp{
-		"identifier": identifierPattern, "slug": slugPattern, "amount": amountPattern,
-	} {
-		err := v.RegisterValidation(name, func(fl validator.FieldLevel) bool { return pattern.MatchString(fl.Field().String()) })
-		if err != nil {
+	register := func(name string, holds validator.Func) {
+		if err := v.RegisterValidation(name, holds); err != nil {
 			panic(err) // only for an empty name or a nil function
 		}
 	}
+	for name, pattern := range map[string]*regexp.Regexp{
+		"identifier": identifierPattern, "slug": slugPattern, "amount": amountPattern,
+	} {
+		register(name, func(fl validator.FieldLevel) bool { return pattern.MatchString(fl.Field().String()) })
+	}
+	// Unlike min and max these take lengths of time as people spell them.
+	register("shortest", func(fl validator.FieldLevel) bool { return fl.Field().Int() >= lengthOf(fl) })
+	register("longest", func(fl validator.FieldLevel) bool { return fl.Field().Int() <= lengthOf(fl) })
 	return v
 })
+
+// lengthOf is the bound that a tag gives a [Duration].
+func lengthOf(fl validator.FieldLevel) int64 {
+	var d Duration
+	if err := d.UnmarshalText([]byte(fl.Param())); err != nil {
+		panic(fmt.Sprintf("claim: the tag of %s: %q %v", fl.FieldName(), fl.Param(), err))
+	}
+	return int64(d)
+}
 
 // Validate checks a claim that was built rather than decoded. The error is an
 // [*InvalidError] with every fault at once, by JSON name.
@@ -124,6 +138,10 @@ func inWords(f validator.FieldError) string {
 		return "may hold small letters, digits and - _ only, starting with a letter or digit, 63 at most"
 	case "oneof":
 		return "must be one of " + strings.Join(strings.Fields(f.Param()), ", ")
+	case "shortest":
+		return "must be at least " + f.Param()
+	case "longest":
+		return "must be at most " + f.Param()
 	case "min", "max", "gte", "lte":
 		return bound(f)
 	default:
@@ -132,12 +150,6 @@ func inWords(f validator.FieldError) string {
 }
 
 func bound(f validator.FieldError) string {
-	if _, ok := f.Value().(Duration); ok {
-		if f.Param() == "0" {
-			return "must not be less than 0s"
-		}
-		return "must be more than 0s"
-	}
 	least := f.Tag() == "min" || f.Tag() == "gte"
 	side := "at most"
 	if least {
