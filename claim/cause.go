@@ -28,7 +28,7 @@ var advice = map[Cause]string{
 	CauseTemplate:        "The shop's template for this reason does not render. Correct it with `starter template set`; parked claims then go on by themselves.",
 	CauseCustomer:        "The customer's address cannot be used in Dixa (it may belong to an agent). Correct it in Dixa, then `starter claim retry`.",
 	CauseNoContact:       "The claim has no e-mail, phone or external customer id, so no conversation can be opened. Reach the customer by other means, then `starter claim abandon`.",
-	CauseOutcomeUnknown:  "Dixa may have opened the conversation, but it cannot be found. Look in Dixa: `starter claim link` if it is there, `starter claim retry --create-anyway` if it is not.",
+	CauseOutcomeUnknown:  "Dixa may have opened the conversation, but it cannot be found. Look in Dixa for the claim's reference: `starter claim link` if it is there, `starter claim retry --create-anyway` if it is not.",
 	CauseRouting:         "The conversation is open, but Dixa refuses the agent or queue that it should go to. Correct the default agent or the routing rules; the claim then goes on by itself.",
 	CauseAttributes:      "The conversation is open, but Dixa refuses the custom attributes. Correct them in the settings; the claim then goes on by itself.",
 	CauseRefused:         "Dixa refuses what was sent. The last error says why; correct the settings or the template, then `starter claim retry`.",

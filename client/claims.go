@@ -24,6 +24,10 @@ type Submitted struct {
 // ClaimDetail is one claim with what happened to it.
 type ClaimDetail struct {
 	claim.Record
+	// Reference is the short code of the claim that stands in its conversation,
+	// by which people find it in Dixa; see [claim.Ref.Reference]. It hides that
+	// method of the embedded Ref.
+	Reference string `json:"reference" doc:"The short code that stands in the claim's conversation, by which people find it in Dixa." example:"CF-PCCQ4LTTGVMU"`
 	// Timeline is what happened, oldest first.
 	Timeline []TimelineEntry `json:"timeline" doc:"What happened to the claim, oldest first."`
 }

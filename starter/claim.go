@@ -125,6 +125,7 @@ func (a *app) claimShow() *cobra.Command {
 // describe writes a claim as a list of what is known of it.
 func describe(w *tabwriter.Writer, r claim.Record) {
 	line(w, "Claim", r.Ref.String())
+	line(w, "Reference", r.Reference())
 	line(w, "State", r.State)
 	if r.Cause != "" {
 		line(w, "Cause", r.Cause)

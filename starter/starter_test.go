@@ -100,6 +100,8 @@ func TestClaimsFromTheCommandLine(t *testing.T) {
 	require.Regexp(t, `Conversation +4711`, b.ok("claim", "link", "acme", "c-1", "#4711"))
 	shown := b.ok("claim", "show", "acme", "c-1")
 	require.Regexp(t, `retry +test`, shown, "who did it")
+	require.Regexp(t, `Reference +`+claim.Ref{Shop: "acme", ID: "c-1"}.Reference(), shown, "what people look for in Dixa")
+	require.Contains(t, b.ok("claim", "show", "acme", "c-1", "-o", "json"), `"reference": "CF-`)
 	require.NotContains(t, shown, "ada@example.org")
 }
 

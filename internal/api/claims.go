@@ -161,7 +161,7 @@ func (a *api) getClaim(ctx context.Context, in *InClaim) (*body[client.ClaimDeta
 		return nil, err
 	}
 	timeline, err := a.timeline(ctx, record)
-	return ok(client.ClaimDetail{Record: record, Timeline: timeline}, err)
+	return ok(client.ClaimDetail{Record: record, Reference: record.Reference(), Timeline: timeline}, err)
 }
 
 // timeline is what happened to a claim: its own times, the events that were owed

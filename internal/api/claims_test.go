@@ -260,6 +260,7 @@ func TestOperatorCommandsAndTimeline(t *testing.T) {
 	}
 	require.Equal(t, []string{"accepted", "abandon", "retry", "retry", "link"}, what)
 	require.Equal(t, "test admin", detail.Timeline[1].By)
+	require.Equal(t, ref.Reference(), detail.Reference, "what people look for in Dixa")
 
 	_, err = b.client.Retry(t.Context(), claim.Ref{Shop: "acme", ID: "nobody"}, client.RetryRequest{})
 	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
