@@ -61,9 +61,10 @@ type Shipment struct {
 	Phase          Word   `doc:"where the parcel was"`
 }
 
-// OtherClaim is another claim of the same order.
+// OtherClaim is another claim of the same order. It has no reference: a claim's
+// conversation is known by its reference, so no other conversation may hold it.
 type OtherClaim struct {
-	Reference    string `doc:"its short code"`
+	ClaimID      string `doc:"its id at its owner"`
 	Conversation string `doc:"the number of its conversation in Dixa; empty before it has one"`
 	State        Word   `doc:"where it stands"`
 }
@@ -185,7 +186,7 @@ func NewView(c *claim.Claim, in ViewInput) View {
 		})
 	}
 	for _, o := range bounded(in.OtherClaims, maxOtherClaims) {
-		other := OtherClaim{Reference: claim.Ref{Shop: c.Shop, ID: o.ID}.Reference(), State: word(string(o.State), words.States)}
+		other := OtherClaim{ClaimID: o.ID, State: word(string(o.State), words.States)}
 		if o.ConversationID != 0 {
 			other.Conversation = strconv.FormatInt(o.ConversationID, 10)
 		}
@@ -211,14 +212,15 @@ func carrier(code string) string {
 	return code
 }
 
-// otherClaimsLine names the order's other claims with conversation and state.
+// otherClaimsLine names the order's other claims by their conversation, or by
+// their id where they have none yet, with their state.
 func otherClaimsLine(others []OtherClaim, words vocabulary) string {
 	if len(others) == 0 {
 		return ""
 	}
 	parts := make([]string, len(others))
 	for i, o := range others {
-		parts[i] = o.Reference
+		parts[i] = o.ClaimID
 		if o.Conversation != "" {
 			parts[i] = words.Labels["conversation"] + " " + o.Conversation
 		}
