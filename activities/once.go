@@ -51,11 +51,7 @@ func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 		return none, fmt.Errorf("write down the intent of step %s: %w", w.step, err)
 	}
 	if !intent.DoneAt.IsZero() {
-		var result R
-		if err := json.Unmarshal(intent.Result, &result); err != nil {
-			return none, fmt.Errorf("read the result of step %s: %w", w.step, err)
-		}
-		return result, nil
+		return w.resultOf(intent)
 	}
 	if outstanding {
 		lookedAt := time.Now()
@@ -66,20 +62,21 @@ func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 		if found {
 			return result, w.record(ctx, s, result)
 		}
-		switch wait := intent.SentAt.Add(w.window).Sub(lookedAt); {
-		case wait > 0:
+		if wait := intent.SentAt.Add(w.window).Sub(lookedAt); wait > 0 {
 			return none, retryable(claim.ErrorAmbiguous, fmt.Sprintf(
 				"step %s was sent without an answer and cannot be found yet; it is looked for again in %s", w.step, wait.Round(time.Second)), nil, wait)
-		case intent.SentAt.Before(w.again):
-			if err := s.RefuseIntent(ctx, w.ref, w.step); err != nil {
-				return none, fmt.Errorf("give step %s up: %w", w.step, err)
-			}
-			intent, _, err = s.BeginIntent(ctx, w.ref, w.step)
-		default:
-			intent, err = s.Resend(ctx, w.ref, w.step)
 		}
-		if err != nil {
-			return none, fmt.Errorf("write down the intent of step %s again: %w", w.step, err)
+		var mine bool
+		if intent, mine, err = w.sendAgain(ctx, s, intent); err != nil {
+			return none, err
+		}
+		switch {
+		case mine:
+		case !intent.DoneAt.IsZero():
+			return w.resultOf(intent)
+		default:
+			// The engine took this attempt's worker, or the other's, for dead.
+			return none, retryable(claim.ErrorAmbiguous, "another attempt at step "+w.step+" is under way", nil, w.window)
 		}
 	}
 
@@ -90,12 +87,40 @@ func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 	case w.taken != nil && w.taken(err):
 		return w.settleTaken(ctx, s, outstanding, err)
 	case dixa.OutcomeOf(err) == dixa.Unsent:
-		return none, afterwards(err, s.WithdrawIntent(ctx, w.ref, w.step))
+		return none, afterwards(err, s.WithdrawIntent(ctx, intent))
 	case dixa.OutcomeOf(err) == dixa.Rejected:
-		return none, afterwards(err, s.RefuseIntent(ctx, w.ref, w.step))
+		return none, afterwards(err, s.RefuseIntent(ctx, intent))
 	default:
 		return none, err
 	}
+}
+
+// sendAgain prepares another send after a look in vain; mine says that this
+// attempt is the one to make it.
+func (w write[R]) sendAgain(ctx context.Context, s *store.Store, intent store.Intent) (_ store.Intent, mine bool, err error) {
+	if intent.SentAt.Before(w.again) {
+		if err := s.RefuseIntent(ctx, intent); err != nil {
+			return intent, false, fmt.Errorf("give step %s up: %w", w.step, err)
+		}
+		begun, outstanding, err := s.BeginIntent(ctx, w.ref, w.step)
+		if err != nil {
+			return intent, false, fmt.Errorf("write down the intent of step %s anew: %w", w.step, err)
+		}
+		return begun, !outstanding && begun.DoneAt.IsZero(), nil
+	}
+	intent, mine, err = s.Resend(ctx, intent)
+	if err != nil {
+		return intent, false, fmt.Errorf("write down the intent of step %s again: %w", w.step, err)
+	}
+	return intent, mine, nil
+}
+
+func (w write[R]) resultOf(intent store.Intent) (R, error) {
+	var result R
+	if err := json.Unmarshal(intent.Result, &result); err != nil {
+		return result, fmt.Errorf("read the result of step %s: %w", w.step, err)
+	}
+	return result, nil
 }
 
 // settleTaken deals with Dixa's word that it has the write already.

@@ -58,27 +58,26 @@ func (s *Store) BeginIntent(ctx context.Context, ref claim.Ref, step string) (in
 }
 
 // Resend commits that an outstanding step is about to be sent again under the
-// same try, after a look in Dixa found nothing. A step that is done meanwhile is
-// returned as it is, with DoneAt set, and must not be sent.
-func (s *Store) Resend(ctx context.Context, ref claim.Ref, step string) (Intent, error) {
-	return s.changeIntent(ctx, "resend", ref, step, func(in *Intent, now time.Time) { in.SentAt = now })
+// same try, after a look in Dixa found nothing. read is the intent as the caller
+// saw it: where somebody else sent or finished it meanwhile, mine is false and
+// the caller must not send.
+func (s *Store) Resend(ctx context.Context, read Intent) (in Intent, mine bool, err error) {
+	return s.changeIntent(ctx, "resend", read, func(in *Intent, now time.Time) { in.SentAt = now })
 }
 
-// RefuseIntent records that Dixa is known not to have done the step: the next
-// send is another try. It does nothing where nothing is outstanding.
-func (s *Store) RefuseIntent(ctx context.Context, ref claim.Ref, step string) error {
-	_, err := s.changeIntent(ctx, "refuse", ref, step, func(in *Intent, _ time.Time) {
-		if !in.SentAt.IsZero() {
-			in.Try, in.SentAt = in.Try+1, time.Time{}
-		}
-	})
+// RefuseIntent records that Dixa is known not to have done what the caller sent,
+// or that a person gave it up: the next send is another try. It does nothing
+// where somebody else sent or finished the step meanwhile.
+func (s *Store) RefuseIntent(ctx context.Context, read Intent) error {
+	_, _, err := s.changeIntent(ctx, "refuse", read, func(in *Intent, _ time.Time) { in.Try, in.SentAt = in.Try+1, time.Time{} })
 	return err
 }
 
 // WithdrawIntent records that nothing left the process: the next send is the
-// same try.
-func (s *Store) WithdrawIntent(ctx context.Context, ref claim.Ref, step string) error {
-	_, err := s.changeIntent(ctx, "withdraw", ref, step, func(in *Intent, _ time.Time) { in.SentAt = time.Time{} })
+// same try. It does nothing where somebody else sent or finished the step
+// meanwhile.
+func (s *Store) WithdrawIntent(ctx context.Context, read Intent) error {
+	_, _, err := s.changeIntent(ctx, "withdraw", read, func(in *Intent, _ time.Time) { in.SentAt = time.Time{} })
 	return err
 }
 
@@ -127,20 +126,21 @@ func (s *Store) Intent(ctx context.Context, ref claim.Ref, step string) (Intent,
 	return in, err
 }
 
-// changeIntent changes an intent that is not done.
-func (s *Store) changeIntent(ctx context.Context, verb string, ref claim.Ref, step string, change func(in *Intent, now time.Time)) (Intent, error) {
-	var in Intent
-	err := s.write(ctx, doingStep(verb, ref, step), func(tx *sql.Tx) (err error) {
-		in, err = holdIntent(ctx, tx, ref, step)
-		if err != nil || !in.DoneAt.IsZero() {
+// changeIntent changes an intent that is outstanding since the moment that the
+// caller knows of.
+func (s *Store) changeIntent(ctx context.Context, verb string, read Intent, change func(in *Intent, now time.Time)) (in Intent, mine bool, err error) {
+	err = s.write(ctx, doingStep(verb, read.Ref, read.Step), func(tx *sql.Tx) (err error) {
+		in, err = holdIntent(ctx, tx, read.Ref, read.Step)
+		mine = err == nil && in.DoneAt.IsZero() && !in.SentAt.IsZero() && in.SentAt.Equal(read.SentAt) && in.Try == read.Try
+		if !mine {
 			return err
 		}
 		change(&in, timeOf(s.now()))
 		_, err = exec(ctx, tx, `UPDATE intents SET try = $4, sent_at = $5 WHERE shop = $1 AND claim_id = $2 AND step = $3`,
-			ref.Shop, ref.ID, step, in.Try, micros(in.SentAt))
+			in.Ref.Shop, in.Ref.ID, in.Step, in.Try, micros(in.SentAt))
 		return err
 	})
-	return in, err
+	return in, mine, err
 }
 
 // holdIntent reads an intent and keeps everybody else from changing it until the

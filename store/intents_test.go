@@ -34,12 +34,14 @@ func TestIntentRemembersWhatIsOutstanding(t *testing.T) {
 			require.True(t, outstanding, "an unanswered send is forgotten")
 			require.Equal(t, sent, in.SentAt, "the time of the unanswered send is lost")
 
-			in, err = s.Resend(t.Context(), r, "create")
+			first := in
+			in, mine, err := s.Resend(t.Context(), first)
 			require.NoError(t, err)
+			require.True(t, mine)
 			require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 1, SentAt: now.Now()}, in)
 
-			require.NoError(t, s.RefuseIntent(t.Context(), r, "create"))
-			require.NoError(t, s.RefuseIntent(t.Context(), r, "create"))
+			require.NoError(t, s.RefuseIntent(t.Context(), in))
+			require.NoError(t, s.RefuseIntent(t.Context(), in))
 			in, err = s.Intent(t.Context(), r, "create")
 			require.NoError(t, err)
 			require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 2}, in, "one refusal counts as two, or none")
@@ -48,7 +50,7 @@ func TestIntentRemembersWhatIsOutstanding(t *testing.T) {
 			require.NoError(t, err)
 			require.False(t, outstanding)
 			require.Equal(t, 2, in.Try)
-			require.NoError(t, s.WithdrawIntent(t.Context(), r, "create"))
+			require.NoError(t, s.WithdrawIntent(t.Context(), in))
 			in, outstanding, err = s.BeginIntent(t.Context(), r, "create")
 			require.NoError(t, err)
 			require.False(t, outstanding)
@@ -64,17 +66,18 @@ func TestFinishedIntentStaysAsItIs(t *testing.T) {
 			t.Parallel()
 			s, now := setup(t, database(t))
 			r := accept(t, s, sample("1"))
-			_, _, err := s.BeginIntent(t.Context(), r, "create")
+			begun, _, err := s.BeginIntent(t.Context(), r, "create")
 			require.NoError(t, err)
 			require.NoError(t, s.FinishIntent(t.Context(), r, "create", map[string]int{"conversation_id": 5}))
 			done := now.Now()
 			now.Turn(time.Minute)
 
 			require.NoError(t, s.FinishIntent(t.Context(), r, "create", map[string]int{"conversation_id": 6}))
-			require.NoError(t, s.RefuseIntent(t.Context(), r, "create"))
-			require.NoError(t, s.WithdrawIntent(t.Context(), r, "create"))
-			_, err = s.Resend(t.Context(), r, "create")
+			require.NoError(t, s.RefuseIntent(t.Context(), begun))
+			require.NoError(t, s.WithdrawIntent(t.Context(), begun))
+			_, mine, err := s.Resend(t.Context(), begun)
 			require.NoError(t, err)
+			require.False(t, mine, "what is done must not be sent again")
 			in, outstanding, err := s.BeginIntent(t.Context(), r, "create")
 			require.NoError(t, err)
 			require.False(t, outstanding)
@@ -97,10 +100,11 @@ func TestIntentsThatWereNeverBegunAreNotFound(t *testing.T) {
 			t.Parallel()
 			s, _ := setup(t, database(t))
 			r := accept(t, s, sample("1"))
-			_, err := s.Resend(t.Context(), r, "create")
+			never := store.Intent{Ref: r, Step: "create"}
+			_, _, err := s.Resend(t.Context(), never)
 			require.ErrorIs(t, err, store.ErrNotFound)
-			require.ErrorIs(t, s.RefuseIntent(t.Context(), r, "create"), store.ErrNotFound)
-			require.ErrorIs(t, s.WithdrawIntent(t.Context(), r, "create"), store.ErrNotFound)
+			require.ErrorIs(t, s.RefuseIntent(t.Context(), never), store.ErrNotFound)
+			require.ErrorIs(t, s.WithdrawIntent(t.Context(), never), store.ErrNotFound)
 		})
 	}
 }
@@ -111,9 +115,7 @@ func TestOneOfManyGetsToSend(t *testing.T) {
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
-			s := open(t, url, newKeys(t))
-			addShop(t, s, "acme")
+			s, now := setup(t, database(t))
 			r := accept(t, s, sample("1"))
 			for range 3 { // the first send, and those after a refusal
 				var senders atomic.Int32
@@ -126,7 +128,24 @@ func TestOneOfManyGetsToSend(t *testing.T) {
 				})
 				require.NoError(t, errors.Join(errs...))
 				require.EqualValues(t, 1, senders.Load())
-				require.NoError(t, s.RefuseIntent(t.Context(), r, "create"))
+				in, err := s.Intent(t.Context(), r, "create")
+				require.NoError(t, err)
+				senders.Store(0)
+				now.Turn(time.Minute)
+				errs = atOnce(20, func(int) error { // after an empty look each
+					_, mine, err := s.Resend(t.Context(), in)
+					if mine {
+						senders.Add(1)
+					}
+					return err
+				})
+				require.NoError(t, errors.Join(errs...))
+				require.EqualValues(t, 1, senders.Load(), "two attempts that looked in vain both send")
+				require.NoError(t, s.RefuseIntent(t.Context(), in), "of a send that is not the present one")
+				in, err = s.Intent(t.Context(), r, "create")
+				require.NoError(t, err)
+				require.NotZero(t, in.SentAt, "a late answer to one send refuses another")
+				require.NoError(t, s.RefuseIntent(t.Context(), in))
 			}
 		})
 	}
