@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -276,19 +277,49 @@ func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
 	})
 }
 
+// Bounds of a note, in bytes. Its list of files and its signature always fit.
+const (
+	maxNote       = 16 << 10
+	maxNotedFiles = 20
+	maxNotedFile  = 600 // a line of the list
+	maxNotedURL   = 200
+)
+
+// noteText is the template's note, what was not attached, and the line by which
+// the note is known, which is never cut.
 func noteText(note string, files evidenceDraft, sign string) string {
-	var b strings.Builder
-	if note = strings.TrimSpace(note); note != "" {
-		b.WriteString(note + "\n\n")
-	}
+	var list strings.Builder
 	left := files.leftOut()
 	if len(left) > 0 {
-		b.WriteString("Not attached:\n")
-		for _, f := range left {
-			fmt.Fprintf(&b, "- %s: %s (%s)\n", f.Name, f.Reason, f.URL)
+		list.WriteString("Not attached:\n")
+		for _, f := range left[:min(len(left), maxNotedFiles)] {
+			list.WriteString(clip(fmt.Sprintf("- %s: %s (%s)", f.Name, f.Reason, notedURL(f.URL)), maxNotedFile) + "\n")
 		}
-		b.WriteByte('\n')
+		if more := len(left) - maxNotedFiles; more > 0 {
+			fmt.Fprintf(&list, "and %d more\n", more)
+		}
+		list.WriteByte('\n')
 	}
-	b.WriteString(sign)
-	return b.String()
+	if note = strings.TrimSpace(note); note != "" {
+		note = clip(note, maxNote-list.Len()-len(sign)-len("\n\n")) + "\n\n"
+	}
+	return note + list.String() + sign
+}
+
+// notedURL is where a file is, without what may let its reader in.
+func notedURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "address not readable"
+	}
+	return clip((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String(), maxNotedURL)
+}
+
+// clip cuts a text to at most so many bytes, with a mark where it ends.
+func clip(s string, most int) string {
+	const mark = "…"
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most-len(mark)], "") + mark
 }
