@@ -241,22 +241,38 @@ func runEngine(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	say(fmt.Sprintf(`Temporal     %s
+	say(guide(e.Address(), e.UIURL()))
+	<-ctx.Done()
+	return e.Stop()
+}
+
+// guide says how to run the rest beside an engine.
+func guide(temporal, ui string) string {
+	return fmt.Sprintf(`Temporal     %s
 Temporal UI  %s
 
-Run the rest as processes of their own, each in a terminal:
+Make the keys that seal the store, once:
+
+  go run ./starter keys new --file claimflow.keys
+
+Run the rest as processes of their own, each in a terminal that has been told:
 
   export TEMPORAL_ADDRESS=%[1]s
   export CLAIMFLOW_DIXA_URL=http://127.0.0.1:4010/v1/
   export CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE=true
-  go run ./starter keys new > claimflow.keys
   export CLAIMFLOW_KEYS=file:$PWD/claimflow.keys
 
-  go run ./emulator -addr 127.0.0.1:4010 -token demo-token
+  go run ./emulator -addr 127.0.0.1:4010 -token %[3]s
   go run ./worker
   go run ./starter serve
 
-Ctrl-C stops Temporal.`, e.Address(), e.UIURL()))
-	<-ctx.Done()
-	return e.Stop()
+In one more, make an API key and set a shop up:
+
+  export CLAIMFLOW_API_KEY=$(go run ./starter key create --name me --scope admin)
+  go run ./starter shop add demo-shop
+  CLAIMFLOW_DIXA_TOKEN=%[3]s go run ./starter shop connect demo-shop
+  go run ./starter shop settings demo-shop email_integration_id=%[4]s
+  go run ./starter shop enable demo-shop
+
+Ctrl-C stops Temporal.`, temporal, ui, demoToken, server.SeedMailbox)
 }
