@@ -65,7 +65,7 @@ type Error struct {
 func (e *Error) Error() string {
 	parts := make([]string, 0, len(e.Errors))
 	for _, f := range e.Errors {
-		parts = append(parts, f.Field+": "+f.Message)
+		parts = append(parts, f.Field+": "+strings.TrimSuffix(f.Message, "."))
 	}
 	text := e.Detail
 	if text == "" {
