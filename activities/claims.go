@@ -51,6 +51,10 @@ func (a *Claims) standing(ctx context.Context, ref claim.Ref) (claim.Standing, e
 	if err != nil {
 		return claim.Standing{}, err
 	}
+	create, err := a.Store.Intent(ctx, ref, claim.StepConversation)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return claim.Standing{}, err
+	}
 	return claim.Standing{
 		State: work.State, Cause: work.Cause, LastError: work.LastError,
 		Reason: work.Reason, OrderNumber: work.OrderNumber,
@@ -59,6 +63,9 @@ func (a *Claims) standing(ctx context.Context, ref claim.Ref) (claim.Standing, e
 		SettingsVersion: work.SettingsVersion, ParkedVersion: work.ParkedVersion,
 		Deadline:     deadline(work, time.Duration(settings.Effective.OpenWithin)),
 		FallbackUsed: work.FallbackUsed,
+		AwaitsRetry:  work.FallbackUsed && !work.RetriedAt.After(work.FallbackAt),
+		Unanswered:   !create.SentAt.IsZero(),
+		RetriedAt:    work.RetriedAt,
 		Done:         work.DoneSteps,
 	}, nil
 }
@@ -92,6 +99,7 @@ func (a *Claims) SyncStatus(ctx context.Context, change StatusChange) (claim.Sta
 }
 
 func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.Standing, error) {
+	// The revision is read first: whatever changes after it makes it stale.
 	before, err := a.Store.Load(ctx, change.Ref)
 	if errors.Is(err, store.ErrNotFound) {
 		return claim.Standing{State: claim.StateAbandoned}, nil
@@ -99,38 +107,60 @@ func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.Standing,
 	if err != nil {
 		return claim.Standing{}, err
 	}
-	set, done := statusSet(change, before)
-	// An abandoned claim stays abandoned, whatever its workflow was doing.
-	if !done && before.State != claim.StateAbandoned {
-		if _, err := a.Store.Change(ctx, change.Ref, change.Event, set); err != nil {
-			return claim.Standing{}, err
-		}
+	standing, err := a.standing(ctx, change.Ref)
+	if err != nil {
+		return claim.Standing{}, err
+	}
+	set, wanted := statusSet(change, standing)
+	if !wanted {
+		return standing, nil
+	}
+	// What a person does to the claim between our reading and our writing holds:
+	// then nothing is written and the workflow decides anew.
+	set.Revision = before.Revision
+	_, err = a.Store.Change(ctx, change.Ref, change.Event, set)
+	var stale *store.StaleError
+	var moved *claim.TransitionError
+	if err != nil && !errors.As(err, &stale) && !errors.As(err, &moved) {
+		return claim.Standing{}, err
 	}
 	return a.standing(ctx, change.Ref)
 }
 
-// statusSet says what a change writes, and whether it was written before: an
-// activity may run twice.
-func statusSet(change StatusChange, before store.Work) (set store.Set, done bool) {
+// statusSet says what a change writes. It is not wanted where it was written
+// before, since an activity may run twice, nor where a person did something to
+// the claim that the workflow does not know of yet.
+func statusSet(change StatusChange, now claim.Standing) (set store.Set, wanted bool) {
+	if now.State == claim.StateAbandoned || now.RetriedAt.After(change.RetriedAt) {
+		return set, false
+	}
 	switch change.Event {
 	case claim.EventOpened:
 		set.Outbox = []store.OutboxEvent{{Type: EventTypeOpened}}
-		return set, before.State == claim.StateOpen
+		return set, now.State == claim.StateOpening
 	case claim.EventSkip:
 		set.Outbox = []store.OutboxEvent{{Type: EventTypeSkipped}}
-		return set, before.State == claim.StateSkipped
+		return set, now.Next() == claim.MoveSkip
 	case claim.EventPark:
-		raise := change.Fallback && !before.FallbackUsed
-		same := before.State == claim.StateNeedsAttention && before.Cause == change.Cause
-		set.Cause, set.LastError, set.ParkedVersion = change.Cause, change.LastError, change.SettingsVersion
-		if !same {
-			set.Outbox = append(set.Outbox, store.OutboxEvent{Type: EventTypeNeedsAttention})
-		}
-		if raise {
-			set.FallbackUsed = true
-			set.Outbox = append(set.Outbox, store.OutboxEvent{Type: EventTypeFallback})
-		}
-		return set, same && !raise && before.ParkedVersion == change.SettingsVersion
+		return parkSet(change, now)
 	}
-	return set, false
+	return set, true
+}
+
+func parkSet(change StatusChange, now claim.Standing) (set store.Set, wanted bool) {
+	cause := change.Cause
+	if cause == claim.CauseDeadline && now.Unanswered {
+		cause = claim.CauseOutcomeUnknown // it may be there: somebody has to look
+	}
+	raise := change.Fallback && !now.FallbackUsed && now.ConversationID == 0
+	same := now.State == claim.StateNeedsAttention && now.Cause == cause
+	set.Cause, set.LastError, set.ParkedVersion = cause, change.LastError, change.SettingsVersion
+	if !same {
+		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: EventTypeNeedsAttention})
+	}
+	if raise {
+		set.FallbackUsed = true
+		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: EventTypeFallback})
+	}
+	return set, !same || raise || now.ParkedVersion != change.SettingsVersion
 }

@@ -166,8 +166,13 @@ func (s *session) isOurs(ctx context.Context, conversationID int64) (bool, error
 	if err != nil {
 		return false, err
 	}
-	for _, m := range messages {
-		if strings.HasPrefix(m.ExternalID, s.ref.KeyPrefix(claim.StepConversation)) || mentions(m, s.ref.Reference()) {
+	for i, m := range messages {
+		switch {
+		case strings.HasPrefix(m.ExternalID, s.ref.KeyPrefix(claim.StepConversation)):
+			return true, nil
+		// Only the first message is ours by its words: others may talk of the
+		// claim. One with another key of ours is another claim's.
+		case i == 0 && !strings.HasPrefix(m.ExternalID, claim.KeyMark) && mentions(m, s.ref.Reference()):
 			return true, nil
 		}
 	}
@@ -260,11 +265,11 @@ func (a *Dixa) UploadAttachments(ctx context.Context, ref claim.Ref) (Uploaded, 
 				continue
 			}
 			err := s.upload(ctx, i, files.Files[i])
-			if dixa.IsAttachmentDownload(err) {
+			if reason := fileRefused(err); reason != "" {
 				if files.Refused == nil {
 					files.Refused = map[int]string{}
 				}
-				files.Refused[i] = "Dixa could not copy it"
+				files.Refused[i] = reason
 				err = s.store.SaveDraft(ctx, ref, draftEvidence, files)
 			}
 			if err != nil {
@@ -276,6 +281,22 @@ func (a *Dixa) UploadAttachments(ctx context.Context, ref claim.Ref) (Uploaded, 
 		return err
 	})
 	return up, err
+}
+
+// fileRefused says why Dixa does not take a file, whatever it is about it; empty
+// where it is not about the file. A claim is never parked for a photo.
+func fileRefused(err error) string {
+	e, ok := dixa.AsError(err)
+	switch {
+	case !ok || e.Outcome != dixa.Rejected || e.Retryable:
+		return ""
+	case dixa.IsAttachmentDownload(err):
+		return "Dixa could not copy it"
+	case e.Status == http.StatusBadRequest, e.Status == http.StatusRequestEntityTooLarge, e.Status == http.StatusUnprocessableEntity:
+		return "Dixa does not take it"
+	default:
+		return ""
+	}
 }
 
 func (s *session) upload(ctx context.Context, number int, file evidence.File) error {

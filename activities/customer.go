@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nyaruka/phonenumbers"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
@@ -17,8 +18,8 @@ import (
 )
 
 // reservation is how long one claim may keep others of the same customer waiting
-// while it looks the customer up.
-const reservation = 30 * time.Second
+// while it looks the customer up: longer than an attempt can take.
+const reservation = 3 * time.Minute
 
 // FindOrCreateCustomer finds the claim's customer in Dixa, or creates them: by
 // e-mail as given, then in lower case; without an e-mail by external id, else by
@@ -44,7 +45,7 @@ func (s *session) customer(ctx context.Context) (string, error) {
 	if !ok {
 		return "", parked(claim.CauseNoContact, "the claim has no e-mail address, no phone number and no external customer id")
 	}
-	held, err := s.store.ReserveCustomer(ctx, s.work.ConnectionID, who.identity, s.ref.String(), reservation)
+	held, err := s.store.ReserveCustomer(ctx, s.work.ConnectionID, who.identity, s.ref.String(), reservation+s.window())
 	if err != nil {
 		return "", fmt.Errorf("reserve the customer: %w", err)
 	}
@@ -52,12 +53,14 @@ func (s *session) customer(ctx context.Context) (string, error) {
 		return held.EndUserID, nil
 	}
 	if !held.Held {
-		return "", retryable(claim.ErrorBusy, "another claim of the same customer looks them up right now", nil, time.Second)
+		return "", retryable(claim.ErrorBusy, "another claim of the same customer looks them up right now", nil, 2*time.Second)
 	}
 	id, err := s.findOrCreate(ctx, who)
 	if err != nil {
-		// The reservation must not outlive the attempt, but freeing it is a
-		// courtesy to others: it ends by itself.
+		if mayAppear(err) {
+			return "", err
+		}
+		// The reservation ends by itself; to end it now is a courtesy to others.
 		if releaseErr := s.store.ReleaseCustomer(context.WithoutCancel(ctx), s.work.ConnectionID, who.identity, s.ref.String()); releaseErr != nil {
 			err = errors.Join(err, releaseErr)
 		}
@@ -67,6 +70,16 @@ func (s *session) customer(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("remember the customer: %w", err)
 	}
 	return id, nil
+}
+
+// mayAppear reports whether the customer may yet turn up, created by an attempt
+// that was not answered. Until that is settled no other claim may create them.
+func mayAppear(err error) bool {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app.Type() == claim.ErrorAmbiguous
+	}
+	return dixa.OutcomeOf(err) == dixa.Ambiguous
 }
 
 func (s *session) findOrCreate(ctx context.Context, who person) (string, error) {

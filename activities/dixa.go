@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -105,15 +106,20 @@ func (a *Dixa) session(ctx context.Context, ref claim.Ref) (*session, error) {
 }
 
 // tokenRefused reports whether Dixa said that the token itself is not good.
-// A service that lacks a right says so in other words.
+// A service that lacks a right says so in other words, and whether Dixa ever
+// answers 403 is not known: one claim that is answered so must not stop all.
 func tokenRefused(err error) bool {
 	e, ok := dixa.AsError(err)
-	return ok && dixa.IsUnauthorized(err) && !strings.Contains(e.Message, "underlying operation")
+	return ok && e.Status == http.StatusUnauthorized && !strings.Contains(e.Message, "underlying operation")
 }
 
 func (a *Dixa) refuseToken(ctx context.Context, s *session, refusal error) error {
-	if _, err := a.Clients.TokenRefused(ctx, s.work.ConnectionID, s.client); err != nil {
+	first, err := a.Clients.TokenRefused(ctx, s.work.ConnectionID, s.client)
+	if err != nil {
 		return err
+	}
+	if first {
+		activity.GetLogger(ctx).Warn("Dixa refuses the connection's token; its claims are parked until a new one is saved", "connection", s.work.ConnectionID)
 	}
 	return parked(claim.CauseConnection, refusal.Error())
 }
@@ -198,20 +204,38 @@ func (a *Dixa) ApplyTags(ctx context.Context, ref claim.Ref) error {
 // its queue. A conversation that an agent has already is left to them.
 func (a *Dixa) AssignConversation(ctx context.Context, ref claim.Ref) error {
 	return a.with(ctx, ref, "assign the conversation", func(ctx context.Context, s *session) error {
-		return s.idempotent(ctx, claim.StepAssign, func(ctx context.Context) error {
-			var err error
-			switch {
-			case s.ticket.AgentID != "":
-				err = s.client.Conversations.Claim(ctx, s.work.ConversationID, s.ticket.AgentID, false)
-			case s.ticket.QueueID != "":
-				err = s.client.Conversations.TransferToQueue(ctx, s.work.ConversationID, s.ticket.QueueID, "")
-			}
-			if dixa.IsConflict(err) {
-				return nil
-			}
-			return refusedAs(claim.CauseRouting, s.justOpened(ctx, err))
+		_, err := once(ctx, s.store, write[string]{
+			ref: ref, step: claim.StepAssign, unknown: claim.CauseRouting,
+			look: s.whoHasIt,
+			send: func(ctx context.Context, _ string) (string, error) {
+				if s.ticket.AgentID != "" {
+					err := s.client.Conversations.Claim(ctx, s.work.ConversationID, s.ticket.AgentID, false)
+					if dixa.IsConflict(err) {
+						return "somebody else", nil
+					}
+					return s.ticket.AgentID, err
+				}
+				return s.ticket.QueueID, s.client.Conversations.TransferToQueue(ctx, s.work.ConversationID, s.ticket.QueueID, "")
+			},
 		})
+		return refusedAs(claim.CauseRouting, s.justOpened(ctx, err))
 	})
+}
+
+// whoHasIt finds out whether an unanswered assignment was made: whoever has the
+// conversation by now keeps it.
+func (s *session) whoHasIt(ctx context.Context) (string, bool, error) {
+	c, err := s.client.Conversations.Get(ctx, s.work.ConversationID)
+	switch {
+	case err != nil:
+		return "", false, err
+	case c.Assignment != nil:
+		return c.Assignment.AgentID, true, nil
+	case s.ticket.AgentID == "" && c.Queue != nil && c.Queue.ID == s.ticket.QueueID:
+		return c.Queue.ID, true, nil
+	default:
+		return "", false, nil
+	}
 }
 
 // SetAttributes writes order number and claim id into the custom attributes that

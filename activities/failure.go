@@ -42,9 +42,14 @@ func toTemporal(doing string, err error) error {
 	case ok:
 		return parked(claim.CauseRefused, message)
 	}
+	var conflict *store.ConflictError
 	var needsToken *connection.NeedsTokenError
 	var moved *claim.TransitionError
 	switch {
+	case errors.As(err, &conflict):
+		// A conversation was opened for a claim that was given another one, or
+		// found for one that is not its claim. Only a person can tell.
+		return parked(claim.CauseUnexpected, message)
 	case errors.As(err, &needsToken):
 		return parked(claim.CauseConnection, message)
 	case errors.As(err, &moved):

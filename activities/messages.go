@@ -1,6 +1,10 @@
 package activities
 
-import "github.com/claimflow/claimflow/claim"
+import (
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+)
 
 // What activities take and give. All of it enters workflow histories, so it
 // holds ids, counts and words of ours, never anything of a customer.
@@ -65,6 +69,9 @@ type StatusChange struct {
 	SettingsVersion int64 `json:"settings_version,omitempty"`
 	// Fallback raises the claim's fallback, once.
 	Fallback bool `json:"fallback,omitempty"`
+	// RetriedAt is the [claim.Standing.RetriedAt] that the workflow acts upon. A
+	// claim that was retried since is not changed: the workflow must read it.
+	RetriedAt time.Time `json:"retried_at,omitzero"`
 }
 
 // Park is the detail of an error of type [claim.ErrorPark].

@@ -18,6 +18,7 @@ const (
 	CauseRefused         Cause = "refused_by_dixa"
 	CauseReadOnly        Cause = "read_only"
 	CauseDeadline        Cause = "deadline_passed"
+	CauseUnavailable     Cause = "dixa_unavailable"
 	CauseUnexpected      Cause = "unexpected"
 )
 
@@ -34,6 +35,7 @@ var advice = map[Cause]string{
 	CauseRefused:         "Dixa refuses what was sent. The last error says why; correct the settings or the template, then `starter claim retry`.",
 	CauseReadOnly:        "The connection is read-only. Allow writing in the settings; parked claims then go on by themselves.",
 	CauseDeadline:        "The conversation could not be opened in time and the fallback was raised. `starter claim retry` opens it all the same.",
+	CauseUnavailable:     "The conversation is open, but Dixa failed for an hour at one of the steps after it. `starter claim retry` does what is left, and so does any change of the settings.",
 	CauseUnexpected:      "Something went wrong that nobody foresaw. The last error says what; `starter claim retry` tries again.",
 }
 
@@ -49,6 +51,6 @@ func (c Cause) Advice() string {
 func Causes() []Cause {
 	return []Cause{
 		CauseConnection, CauseNoConnection, CauseContactEndpoint, CauseTemplate, CauseCustomer, CauseNoContact,
-		CauseOutcomeUnknown, CauseRouting, CauseAttributes, CauseRefused, CauseReadOnly, CauseDeadline, CauseUnexpected,
+		CauseOutcomeUnknown, CauseRouting, CauseAttributes, CauseRefused, CauseReadOnly, CauseDeadline, CauseUnavailable, CauseUnexpected,
 	}
 }

@@ -105,8 +105,11 @@ func (r Ref) Key(step string, try int) string {
 	return fmt.Sprintf("%s%d", r.KeyPrefix(step), try)
 }
 
+// KeyMark is what every key of ours begins with.
+const KeyMark = "cf-"
+
 // KeyPrefix is what the keys of all tries of a step begin with.
 func (r Ref) KeyPrefix(step string) string {
 	sum := sha256.Sum256([]byte("step\x00" + r.Shop + "\x00" + r.ID + "\x00" + step))
-	return "cf-" + hex.EncodeToString(sum[:12]) + "-"
+	return KeyMark + hex.EncodeToString(sum[:12]) + "-"
 }

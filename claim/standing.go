@@ -24,8 +24,16 @@ type Standing struct {
 	ParkedVersion   int64 `json:"parked_version,omitempty"`
 	// Deadline is when the fallback is raised unless the claim is open.
 	Deadline time.Time `json:"deadline"`
-	// FallbackUsed: the fallback was raised; only a retry opens the claim now.
+	// FallbackUsed: the fallback was raised.
 	FallbackUsed bool `json:"fallback_used,omitempty"`
+	// AwaitsRetry: the fallback was raised and nobody retried the claim since.
+	// Only a retry opens it now.
+	AwaitsRetry bool `json:"awaits_retry,omitempty"`
+	// Unanswered: a create was sent to Dixa and it is not known what became of
+	// it.
+	Unanswered bool `json:"unanswered,omitempty"`
+	// RetriedAt is when a person last retried the claim; zero for never.
+	RetriedAt time.Time `json:"retried_at,omitzero"`
 	// Done are the steps of opening that are done for good.
 	Done []string `json:"done,omitempty"`
 }
@@ -55,7 +63,7 @@ func (s Standing) Next() Move {
 	case StateNeedsAttention:
 		// A retry puts the claim back to received, so only new settings wake it
 		// here, and not even those once its customer was told by other means.
-		if s.ParkedVersion >= s.SettingsVersion || s.FallbackUsed && s.ConversationID == 0 {
+		if s.ParkedVersion >= s.SettingsVersion || s.AwaitsRetry && s.ConversationID == 0 {
 			return MoveWait
 		}
 		// Switching the shop off or pausing it is no reason to open the claim.

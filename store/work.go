@@ -94,6 +94,9 @@ type Set struct {
 	Attached, LeftOut *int
 	// FallbackUsed says that the claim's fallback is raised with this change.
 	FallbackUsed bool
+	// Revision, unless zero, makes the change hold only while the claim's
+	// [Work.Revision] is this one: else it is a [*StaleError].
+	Revision int64
 	// Outbox are events that are owed to the claim's owner for this change. One
 	// whose ID the claim has already is not added again.
 	Outbox []OutboxEvent
@@ -106,6 +109,15 @@ type claimRow struct {
 	conversationID int64
 	sequence       int64
 	openedAt       int64
+	revision       int64
+}
+
+// StaleError says that somebody changed a claim from outside since it was read.
+// Nothing was written.
+type StaleError struct{ Ref claim.Ref }
+
+func (e *StaleError) Error() string {
+	return "claim " + e.Ref.String() + " was changed from outside since it was read: read it again"
 }
 
 // hold reads a claim and keeps everybody else from changing it until the
@@ -113,22 +125,25 @@ type claimRow struct {
 // both databases.
 func hold(ctx context.Context, tx *sql.Tx, ref claim.Ref) (claimRow, error) {
 	var r claimRow
-	err := one(ctx, tx, claimNotFound(ref), []any{&r.state, &r.connectionID, &r.conversationID, &r.sequence, &r.openedAt},
+	err := one(ctx, tx, claimNotFound(ref), []any{&r.state, &r.connectionID, &r.conversationID, &r.sequence, &r.openedAt, &r.revision},
 		`UPDATE claims SET updated_at = updated_at WHERE shop = $1 AND id = $2
-		RETURNING state, connection_id, conversation_id, sequence, opened_at`, ref.Shop, ref.ID)
+		RETURNING state, connection_id, conversation_id, sequence, opened_at, revision`, ref.Shop, ref.ID)
 	return r, err
 }
 
 // Change moves a claim by an event, writes set beside it and returns the new
 // state, all or nothing: of two changes at once the second sees what the first
-// made of the claim. An event that does not apply is a [*claim.TransitionError]
-// and writes nothing. The empty event writes set without moving the claim.
+// made of the claim. An event that does not apply is a [*claim.TransitionError],
+// a change to what was changed meanwhile a [*StaleError]; both write nothing. The empty event writes set without moving the claim.
 func (s *Store) Change(ctx context.Context, ref claim.Ref, event claim.Event, set Set) (claim.State, error) {
 	var next claim.State
 	err := s.write(ctx, "change claim "+ref.String(), func(tx *sql.Tx) error {
 		row, err := hold(ctx, tx, ref)
 		if err != nil {
 			return err
+		}
+		if set.Revision != 0 && set.Revision != row.revision {
+			return &StaleError{Ref: ref}
 		}
 		next = row.state
 		if event != "" {

@@ -29,9 +29,25 @@ type attributes struct {
 	conversation int64
 }
 
-// startAttributes are what a workflow is started with, so that a claim whose
+// startState is the state that a workflow is started with, so that a claim whose
 // opening goes well changes its attributes only once.
-func startAttributes() attributes { return attributes{state: claim.StateOpening} }
+const startState = claim.StateOpening
+
+// attributesOf reads what a run was started with: the attributes of a run before
+// it are carried over when a workflow continues as new.
+func attributesOf(set temporal.SearchAttributes) attributes {
+	shown := attributes{state: startState}
+	if state, ok := set.GetKeyword(keyState); ok {
+		shown.state = claim.State(state)
+	}
+	if cause, ok := set.GetKeyword(keyCause); ok {
+		shown.cause = claim.Cause(cause)
+	}
+	if id, ok := set.GetKeyword(keyConversation); ok {
+		shown.conversation, _ = strconv.ParseInt(id, 10, 64) // zero writes it anew
+	}
+	return shown
+}
 
 // StartAttributes are the search attributes that the workflow of a claim is
 // started with.
@@ -40,7 +56,7 @@ func StartAttributes(ref claim.Ref, reason, orderNumber string) temporal.SearchA
 		keyShop.ValueSet(ref.Shop),
 		keyID.ValueSet(ref.ID),
 		keyReason.ValueSet(claim.Key(reason)),
-		keyState.ValueSet(string(startAttributes().state)),
+		keyState.ValueSet(string(startState)),
 	}
 	if orderNumber != "" {
 		set = append(set, keyOrder.ValueSet(orderNumber))
@@ -65,9 +81,10 @@ func (r *claimRun) show(ctx workflow.Context) {
 	if now.state != claim.StateNeedsAttention {
 		now.cause = ""
 	}
-	// While a claim is being opened its attributes stay as they are: they would
-	// change again within seconds, and each change costs an event and an index.
-	if now.state != claim.StateOpening && now != r.shown {
+	// A claim that is being opened will change again within seconds, and each
+	// change costs an event and an index; only what people look for must go.
+	settling := now.state == claim.StateOpening && r.shown.state != claim.StateNeedsAttention
+	if !settling && now != r.shown {
 		set := []temporal.SearchAttributeUpdate{keyState.ValueSet(string(now.state))}
 		if now.cause != r.shown.cause {
 			set = append(set, causeUpdate(now.cause))

@@ -45,6 +45,8 @@ type claimRun struct {
 	resolved activities.Resolved
 	attached int
 	leftOut  int
+	// separately says that Dixa refused the claim's files together.
+	separately bool
 	// waiting says in words what the run waits for; empty while it works.
 	waiting string
 	// shown are the search attributes as last written.
@@ -53,7 +55,7 @@ type claimRun struct {
 
 func (r *claimRun) setup(ctx workflow.Context) {
 	r.nudges = workflow.GetSignalChannel(ctx, claim.SignalNudge)
-	r.shown = startAttributes()
+	r.shown = attributesOf(workflow.GetTypedSearchAttributes(ctx))
 }
 
 func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
@@ -96,6 +98,9 @@ func (r *claimRun) open(ctx workflow.Context) error {
 	if r.standing.State != claim.StateOpening {
 		return r.load(ctx) // which marks the claim as opening
 	}
+	if !r.left(ctx) && r.standing.FallbackDue() && !r.standing.Unanswered {
+		return r.park(ctx, claim.CauseDeadline, "it was too late when the opening could begin")
+	}
 	err := r.openConversation(ctx)
 	if err == nil {
 		return nil
@@ -103,9 +108,9 @@ func (r *claimRun) open(ctx workflow.Context) error {
 	switch stop := stopOf(err); {
 	case stop.withdrawn:
 		return r.load(ctx)
+	case stop.late && r.standing.ConversationID != 0:
+		return r.park(ctx, claim.CauseUnavailable, stop.message)
 	case stop.late:
-		// The engine does not begin an attempt that it could not wait for, so
-		// this can be a little before the deadline; the fallback keeps to it.
 		return r.park(ctx, claim.CauseDeadline, stop.message)
 	case stop.park:
 		return r.park(ctx, stop.cause, stop.message)
@@ -127,6 +132,9 @@ func (r *claimRun) openConversation(ctx workflow.Context) error {
 		return err
 	}
 	if err := r.applyTags(ctx); err != nil {
+		return err
+	}
+	if err := r.uploadAttachments(ctx); err != nil {
 		return err
 	}
 	if err := r.assign(ctx); err != nil {
@@ -156,9 +164,18 @@ func (r *claimRun) left(ctx workflow.Context) bool {
 	return workflow.Now(ctx).Before(r.standing.Deadline)
 }
 
-// untilDeadline is the time until the claim's deadline, at least a second: a
-// claim that is late already still gets one attempt, which finds out whether the
-// conversation is there.
+// untilDeadline is the time until the claim's deadline, at least a moment.
 func (r *claimRun) untilDeadline(ctx workflow.Context) time.Duration {
-	return max(r.standing.Deadline.Sub(workflow.Now(ctx)), time.Second)
+	return max(r.standing.Deadline.Sub(workflow.Now(ctx)), time.Millisecond)
+}
+
+// stepTime is how long a step may be tried: before the claim has its
+// conversation until its deadline, and long enough in any case for an attempt
+// that is under way then to end, since a create that is cut off may have been
+// done; afterwards for a fixed time, since the customer is served.
+func (r *claimRun) stepTime(ctx workflow.Context) time.Duration {
+	if r.standing.ConversationID != 0 {
+		return afterOpening
+	}
+	return r.untilDeadline(ctx) + attemptTime
 }

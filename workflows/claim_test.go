@@ -83,7 +83,7 @@ func newWorld(t *testing.T) *world {
 		}
 		if c.Fallback {
 			name += " fallback"
-			w.standing.FallbackUsed = true
+			w.standing.FallbackUsed, w.standing.AwaitsRetry = true, true
 		}
 		w.move(c.Event)
 		return w.standing, w.call(name)
@@ -153,7 +153,10 @@ func (w *world) at(after time.Duration, change func()) {
 }
 
 // retry is what `starter claim retry` does to the claim's row.
-func (w *world) retry() { w.move(claim.EventRetry) }
+func (w *world) retry() {
+	w.move(claim.EventRetry)
+	w.standing.AwaitsRetry, w.standing.RetriedAt = false, w.env.Now()
+}
 
 // abandon ends the run.
 func (w *world) abandon() { w.move(claim.EventAbandon) }
@@ -226,7 +229,7 @@ func TestClaimUploadsFilesOneByOneWhenDixaRefusedThemTogether(t *testing.T) {
 	w.uploaded = activities.Uploaded{Attached: 1, LeftOut: 1}
 	w.at(time.Hour, w.abandon)
 	w.run(t)
-	require.Equal(t, []string{"CreateConversation", "UploadAttachments", "ApplyTags", "AddNote"}, w.calls[4:8])
+	require.Equal(t, []string{"CreateConversation", "ApplyTags", "UploadAttachments", "AddNote"}, w.calls[4:8])
 }
 
 func TestClaimDoesNotRepeatStepsThatAreDone(t *testing.T) {
@@ -395,8 +398,71 @@ func TestTroubleAfterTheCreateDoesNotRaiseTheFallback(t *testing.T) {
 	w.fail["ApplyTags"] = downFromNow()
 	w.at(10*time.Hour, w.abandon)
 	w.run(t)
-	require.Contains(t, w.calls, "SyncStatus park deadline_passed")
-	require.NotContains(t, w.calls, "SyncStatus park deadline_passed fallback", "the customer's conversation is open")
+	require.Contains(t, w.calls, "SyncStatus park dixa_unavailable", "the customer's conversation is open: no fallback")
+}
+
+func TestClaimThatCannotBeginInTimeIsNotSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.standing.Deadline = w.env.Now().Add(-time.Minute)
+	w.at(time.Hour, func() {
+		w.standing.Deadline = w.env.Now().Add(4 * time.Hour)
+		w.retry()
+	})
+	w.at(2*time.Hour, w.abandon)
+	w.run(t)
+	require.Equal(t, []string{"LoadClaim", "SyncStatus park deadline_passed fallback", "LoadClaim"}, w.calls[:3])
+	require.Contains(t, w.calls, "SyncStatus opened", "a retry opens it")
+}
+
+func TestClaimThatIsLateButWasSentIsLookedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.standing.State, w.standing.Unanswered = claim.StateOpening, true
+	w.standing.Deadline = w.env.Now().Add(-time.Minute)
+	w.at(time.Hour, w.abandon)
+	w.run(t)
+	require.Contains(t, w.calls, "SyncStatus opened")
+	require.NotContains(t, w.calls, "SyncStatus park deadline_passed fallback")
+}
+
+func TestStepAfterTheCreateHasItsTimeHoweverLateTheClaimIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.standing.State, w.standing.ConversationID = claim.StateNeedsAttention, 99
+	w.standing.ParkedVersion, w.standing.Deadline = 6, w.env.Now().Add(-24*time.Hour)
+	w.fail["ApplyTags"] = func(attempt int) error {
+		if attempt <= 12 {
+			return unavailable
+		}
+		return nil
+	}
+	w.at(2*time.Hour, w.abandon)
+	w.run(t)
+	require.Contains(t, w.calls, "SyncStatus opened", "%v", w.calls)
+}
+
+func TestCancelledWorkflowEnds(t *testing.T) {
+	t.Parallel()
+	for name, arrange := range map[string]func(*world){
+		"while it follows": func(*world) {},
+		"while it is parked": func(w *world) {
+			w.fail["CreateConversation"] = always(park(claim.CauseRefused))
+		},
+		"while it is paused": func(w *world) { w.standing.Paused = true },
+		"while Dixa is down": func(w *world) { w.fail["CreateConversation"] = downFromNow() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			arrange(w)
+			w.env.RegisterDelayedCallback(w.env.CancelWorkflow, time.Hour)
+			w.env.ExecuteWorkflow(workflows.Claim, ref)
+			require.True(t, w.env.IsWorkflowCompleted())
+			var canceled *temporal.CanceledError
+			require.ErrorAs(t, w.env.GetWorkflowError(), &canceled)
+		})
+	}
 }
 
 func TestRefusedRoutingParksTheClaimAndNewSettingsMendIt(t *testing.T) {
@@ -567,9 +633,10 @@ func TestSearchAttributesFollowTheClaim(t *testing.T) {
 	w.run(t)
 	require.Equal(t, []string{
 		"ClaimState=needs_attention ClaimCause=contact_endpoint_gone ",
+		"ClaimState=opening ",
 		"ClaimState=open ClaimConversation=4711 ",
 		"ClaimState=abandoned ",
-	}, upserts, "one change each time, and none while a claim is being opened")
+	}, upserts, "one change each time, and none while a new claim is being opened")
 }
 
 func TestSummaryReadsLikeASentence(t *testing.T) {

@@ -11,8 +11,15 @@ import (
 
 // Priorities on the Dixa queue: a claim that a customer waits for goes before
 // work that nobody waits for. 3 is the engine's default.
+const priorityClaim = 2
+
 const (
-	priorityClaim = 2
+	// attemptTime bounds one attempt at a step that talks to Dixa. It may send
+	// several requests, each after a short wait for the budget, and a create
+	// lasts as long as Dixa needs to copy the photos.
+	attemptTime = 2 * time.Minute
+	// afterOpening is how long each step is tried once the conversation is there.
+	afterOpening = time.Hour
 )
 
 // storeOptions are for activities that read and write our own store. There is
@@ -39,15 +46,13 @@ func evidenceOptions(summary string) workflow.ActivityOptions {
 }
 
 // dixaFast are the first attempts of a step that talks to Dixa: a passing
-// trouble is over before anybody notices. One attempt may send several
-// requests, each after a short wait for the budget, and a create lasts as long
-// as Dixa needs to copy the photos. The heartbeat tells of a dead worker long
-// before the time-out would.
-func dixaFast(summary, connectionID string, left time.Duration) workflow.ActivityOptions {
+// trouble is over before anybody notices. The heartbeat tells of a dead worker
+// long before the time-out would.
+func dixaFast(summary, connectionID string, within time.Duration) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue:              claim.TaskQueueDixa,
-		StartToCloseTimeout:    2 * time.Minute,
-		ScheduleToCloseTimeout: left,
+		StartToCloseTimeout:    attemptTime,
+		ScheduleToCloseTimeout: within,
 		HeartbeatTimeout:       10 * time.Second,
 		Summary:                summary,
 		Priority:               temporal.Priority{PriorityKey: priorityClaim, FairnessKey: connectionID},
@@ -61,9 +66,9 @@ func dixaFast(summary, connectionID string, left time.Duration) workflow.Activit
 }
 
 // dixaSlow are the attempts after those of dixaFast: Dixa is down or the token's
-// budget is far behind. They go on until the claim's deadline.
-func dixaSlow(summary, connectionID string, left time.Duration) workflow.ActivityOptions {
-	o := dixaFast(summary, connectionID, left)
+// budget is far behind. They go on until the step's time is over.
+func dixaSlow(summary, connectionID string, within time.Duration) workflow.ActivityOptions {
+	o := dixaFast(summary, connectionID, within)
 	o.RetryPolicy = &temporal.RetryPolicy{
 		InitialInterval:    30 * time.Second,
 		BackoffCoefficient: 2,

@@ -16,7 +16,7 @@ func (r *claimRun) load(ctx workflow.Context) error {
 }
 
 func (r *claimRun) sync(ctx workflow.Context, change activities.StatusChange) error {
-	change.Ref = r.ref
+	change.Ref, change.RetriedAt = r.ref, r.standing.RetriedAt
 	summary := map[claim.Event]string{
 		claim.EventOpened: "Tell the claim's owner that it is open",
 		claim.EventPark:   "Park the claim: " + string(change.Cause),
@@ -67,7 +67,13 @@ func (r *claimRun) createConversation(ctx workflow.Context) error {
 		break
 	}
 	r.standing.ConversationID, r.attached, r.leftOut = made.ID, made.Attached, made.LeftOut
-	if !made.Separately {
+	r.separately = made.Separately
+	return nil
+}
+
+// uploadAttachments offers the files one by one where Dixa refused them together.
+func (r *claimRun) uploadAttachments(ctx workflow.Context) error {
+	if !r.separately {
 		return nil
 	}
 	var uploaded activities.Uploaded
@@ -109,15 +115,15 @@ func (r *claimRun) addNote(ctx workflow.Context) error {
 // dixaStep runs an activity that talks to Dixa: quick attempts first, then slow
 // ones until the claim's deadline, with the wait visible on the card.
 func (r *claimRun) dixaStep(ctx workflow.Context, summary string, activity, in, out any) error {
-	fast := workflow.WithActivityOptions(ctx, dixaFast(summary, r.standing.ConnectionID, r.untilDeadline(ctx)))
+	fast := workflow.WithActivityOptions(ctx, dixaFast(summary, r.standing.ConnectionID, r.stepTime(ctx)))
 	err := workflow.ExecuteActivity(fast, activity, in).Get(fast, out)
-	if !transient(err) || !r.left(ctx) {
+	if !transient(err) || r.standing.ConversationID == 0 && !r.left(ctx) {
 		return err
 	}
 	r.waiting = "Dixa, in slow attempts, since quick ones failed: " + summary
 	r.standing.LastError = stopOf(err).message
 	r.show(ctx)
-	slow := workflow.WithActivityOptions(ctx, dixaSlow(summary+" (slow attempts)", r.standing.ConnectionID, r.untilDeadline(ctx)))
+	slow := workflow.WithActivityOptions(ctx, dixaSlow(summary+" (slow attempts)", r.standing.ConnectionID, r.stepTime(ctx)))
 	err = workflow.ExecuteActivity(slow, activity, in).Get(slow, out)
 	r.waiting = ""
 	return err

@@ -21,7 +21,10 @@ func (r *claimRun) drainNudges() bool {
 // that has no conversation by its deadline raises its fallback meanwhile.
 func (r *claimRun) waitForNews(ctx workflow.Context) error {
 	if !r.standing.FallbackDue() {
-		r.nudges.Receive(ctx, nil)
+		workflow.NewSelector(ctx).
+			AddReceive(r.nudges, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) }).
+			AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {}).
+			Select(ctx)
 		return r.readNews(ctx)
 	}
 	timerCtx, stopTimer := workflow.WithCancel(ctx)

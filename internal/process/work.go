@@ -24,6 +24,9 @@ const (
 	// dixaSlots is how many steps that talk to Dixa a worker holds at once: the
 	// pace of a few tokens times the seconds that a create with photos can take.
 	dixaSlots = 60
+	// claimSlots is how many steps that do not talk to Dixa a worker holds at
+	// once. Looking at photos takes the longest of them.
+	claimSlots = 200
 	// perConnection is the engine's coarse limit of steps per second and
 	// connection. The budget in the store is the exact one; this keeps one
 	// shop's flood from filling the workers. It is three times what Dixa takes,
@@ -52,9 +55,10 @@ func (p *Parts) Work(ctx context.Context) error {
 	}
 
 	claims := worker.New(p.Temporal, claim.TaskQueueClaims, worker.Options{
-		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		WorkerStopTimeout:          stopWithin,
+		MaxConcurrentActivityExecutionSize: claimSlots,
+		WorkflowTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		ActivityTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		WorkerStopTimeout:                  stopWithin,
 	})
 	claims.RegisterWorkflowWithOptions(workflows.Claim, workflow.RegisterOptions{Name: claim.WorkflowName})
 	claims.RegisterActivity(&activities.Claims{Store: p.Store})
@@ -64,8 +68,11 @@ func (p *Parts) Work(ctx context.Context) error {
 	dixa := worker.New(p.Temporal, claim.TaskQueueDixa, worker.Options{
 		DisableWorkflowWorker:              true,
 		MaxConcurrentActivityExecutionSize: dixaSlots,
-		ActivityTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		WorkerStopTimeout:                  stopWithin,
+		// Heartbeats go out as they are beaten. By default most are held back,
+		// and a short hiccup would pass for a dead worker.
+		MaxHeartbeatThrottleInterval: time.Second,
+		ActivityTaskPollerBehavior:   worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		WorkerStopTimeout:            stopWithin,
 	})
 	dixa.RegisterActivity(&activities.Dixa{Store: p.Store, Clients: p.Clients})
 
