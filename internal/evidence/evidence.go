@@ -8,6 +8,7 @@
 package evidence
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"code.dny.dev/ssrf"
@@ -59,19 +61,35 @@ type Options struct {
 	AllowLoopback bool
 	// Timeout bounds the look at one file. Defaults to 10 s.
 	Timeout time.Duration
+	// Total bounds all the looks of one check, waiting for their turn included.
+	// Defaults to 60 s.
+	Total time.Duration
 }
 
-// Checker looks at files. It is safe for concurrent use.
+// Checker looks at files. It is safe for concurrent use: a process should have
+// one, since it bounds how many files are looked at at once.
 type Checker struct {
-	client  *http.Client
-	timeout time.Duration
+	client         *http.Client
+	timeout, total time.Duration
+	turns          chan struct{}
 }
 
 const (
 	maxRedirects = 5
-	// parallel bounds the files of one claim that are looked at at once.
-	parallel = 4
+	// parallel bounds the files of one claim that are looked at at once, and
+	// parallelAll those of all claims.
+	parallel    = 4
+	parallelAll = 16
+	// spare is how many addresses beyond twice the files that are wanted are
+	// looked at: a claim can name thousands.
+	spare = 20
+	// sniffed is how much of a file its type is told by, in bytes: as much as
+	// mimetype looks at.
+	sniffed = 4 << 10
 )
+
+// untimely is said of files that were not looked at before the time was up.
+const untimely = "was not looked at in time"
 
 // errRedirects and errScheme are why a redirect is not followed.
 var (
@@ -84,6 +102,9 @@ func New(o Options) *Checker {
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second
 	}
+	if o.Total == 0 {
+		o.Total = 60 * time.Second
+	}
 	guards := []ssrf.Option{ssrf.WithAnyPort(), ssrf.WithNetworks("tcp4", "tcp6")}
 	if o.AllowLoopback {
 		guards = append(guards,
@@ -95,6 +116,8 @@ func New(o Options) *Checker {
 	dialer := &net.Dialer{Timeout: o.Timeout, Control: ssrf.New(guards...).Safe}
 	return &Checker{
 		timeout: o.Timeout,
+		total:   o.Total,
+		turns:   make(chan struct{}, parallelAll),
 		client: &http.Client{
 			Transport: &http.Transport{
 				DialContext:            dialer.DialContext,
@@ -118,95 +141,136 @@ func New(o Options) *Checker {
 	}
 }
 
-// Check looks at the files, in their order, and says which to offer. It fails
-// only when ctx ends; a file that cannot be looked at is left out.
+// look is what one file turned out to be. A reason means that it cannot be
+// offered.
+type look struct {
+	ext, reason string
+	sum         [sha256.Size]byte
+}
+
+// Check looks at the files, in their order, and says which to offer. It looks
+// until it has as many as the limits admit, at no more than twice that and 20
+// addresses, and no longer than [Options].Total; what it did not look at is left
+// out. It fails only when ctx ends.
 func (c *Checker) Check(ctx context.Context, files []File, limits Limits) (Verdict, error) {
-	type look struct {
-		ext, reason string
-		sum         [sha256.Size]byte
+	most := 0
+	if limits.Files > 0 {
+		most = min(len(files), 2*limits.Files+spare)
 	}
-	looks := make([]look, len(files))
-	gate := make(chan struct{}, parallel)
-	var wg sync.WaitGroup
-	for i, f := range files {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			gate <- struct{}{}
-			defer func() { <-gate }()
-			looks[i].ext, looks[i].sum, looks[i].reason = c.look(ctx, f.URL, limits.Bytes)
-		}()
+	var running sync.WaitGroup
+	defer running.Wait()
+	looking, stop := context.WithTimeout(ctx, c.total)
+	defer stop()
+	looks := make([]chan look, most)
+	for i := range looks {
+		looks[i] = make(chan look, 1)
 	}
-	wg.Wait()
-	if err := ctx.Err(); err != nil {
-		return Verdict{}, fmt.Errorf("look at %d files: %w", len(files), err)
+	var next atomic.Int64
+	for range min(parallel, most) {
+		running.Go(func() {
+			for i := next.Add(1) - 1; i < int64(most); i = next.Add(1) - 1 {
+				looks[i] <- c.inTurn(looking, files[i].URL, limits.Bytes)
+			}
+		})
 	}
 
 	v := Verdict{Files: []File{}, LeftOut: []LeftOut{}}
 	seen := map[[sha256.Size]byte]string{}
 	for i, f := range files {
-		reason := looks[i].reason
-		f.Name += looks[i].ext
-		if reason == "" {
-			if twin, ok := seen[looks[i].sum]; ok {
-				reason = "is the same file as " + twin
-			} else if len(v.Files) >= limits.Files {
-				reason = fmt.Sprintf("more than %d files", limits.Files)
-			}
+		var l look
+		switch {
+		case len(v.Files) >= limits.Files:
+			l.reason = fmt.Sprintf("more than %d files", limits.Files)
+		case i >= most:
+			l.reason = "too many files"
+		default:
+			l = <-looks[i]
 		}
-		if reason != "" {
-			v.LeftOut = append(v.LeftOut, LeftOut{File: f, Reason: reason})
+		f.Name += l.ext
+		if twin, ok := seen[l.sum]; ok && l.reason == "" {
+			l.reason = "is the same file as " + twin
+		}
+		if l.reason != "" {
+			v.LeftOut = append(v.LeftOut, LeftOut{File: f, Reason: l.reason})
 			continue
 		}
-		seen[looks[i].sum] = f.Name
+		seen[l.sum] = f.Name
 		v.Files = append(v.Files, f)
+	}
+	if err := ctx.Err(); err != nil {
+		return Verdict{}, fmt.Errorf("look at %d files: %w", len(files), err)
 	}
 	return v, nil
 }
 
-// look fetches one file. A reason means that it cannot be offered.
-func (c *Checker) look(ctx context.Context, raw string, maxBytes int) (ext string, sum [sha256.Size]byte, reason string) {
+// inTurn looks at a file when fewer than [parallelAll] are being looked at.
+func (c *Checker) inTurn(ctx context.Context, raw string, maxBytes int) look {
+	select {
+	case c.turns <- struct{}{}:
+		defer func() { <-c.turns }()
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil { // also where a turn was free
+		return look{reason: untimely}
+	}
+	l := c.look(ctx, raw, maxBytes)
+	if l.reason != "" && ctx.Err() != nil {
+		l.reason = untimely
+	}
+	return l
+}
+
+// look fetches one file, of which it keeps no more than tells its type.
+func (c *Checker) look(ctx context.Context, raw string, maxBytes int) look {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Host == "":
-		return "", sum, "its address cannot be read"
+		return look{reason: "its address cannot be read"}
 	case u.Scheme != "http" && u.Scheme != "https":
-		return "", sum, "its address is not http or https"
+		return look{reason: "its address is not http or https"}
 	case u.User != nil:
-		return "", sum, "its address holds a user name"
+		return look{reason: "its address holds a user name"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return "", sum, "its address cannot be read"
+		return look{reason: "its address cannot be read"}
 	}
 	req.Header.Set("Accept", "image/*, application/pdf")
 	resp, err := c.client.Do(req)
 	if err != nil {
-		return "", sum, unreachable(err)
+		return look{reason: unreachable(err)}
 	}
 	defer func() { _ = resp.Body.Close() }() // what was read is judged by itself
 	if resp.StatusCode != http.StatusOK {
-		return "", sum, fmt.Sprintf("its server answers %d", resp.StatusCode)
+		return look{reason: fmt.Sprintf("its server answers %d", resp.StatusCode)}
 	}
 	if resp.ContentLength > int64(maxBytes) {
-		return "", sum, tooLarge(maxBytes)
+		return look{reason: tooLarge(maxBytes)}
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(maxBytes)+1))
+	body := io.LimitReader(resp.Body, int64(maxBytes)+1)
+	var head bytes.Buffer
+	hash := sha256.New()
+	size, err := io.CopyN(io.MultiWriter(&head, hash), body, sniffed)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return look{reason: "its server breaks off"}
+	}
+	if size == 0 {
+		return look{reason: "is empty"}
+	}
+	kind := mimetype.Detect(head.Bytes())
+	if !accepted(kind) {
+		return look{reason: "is neither an image nor a PDF but " + kind.String()}
+	}
+	rest, err := io.Copy(hash, body)
 	switch {
 	case err != nil:
-		return "", sum, "its server breaks off"
-	case len(body) > maxBytes:
-		return "", sum, tooLarge(maxBytes)
-	case len(body) == 0:
-		return "", sum, "is empty"
+		return look{reason: "its server breaks off"}
+	case size+rest > int64(maxBytes):
+		return look{reason: tooLarge(maxBytes)}
 	}
-	kind := mimetype.Detect(body)
-	if !accepted(kind) {
-		return "", sum, "is neither an image nor a PDF but " + kind.String()
-	}
-	return kind.Extension(), sha256.Sum256(body), ""
+	return look{ext: kind.Extension(), sum: [sha256.Size]byte(hash.Sum(nil))}
 }
 
 // accepted keeps out SVG: it is an image that can carry script.
