@@ -174,12 +174,12 @@ type RetryRequest struct {
 
 // Retry takes a parked, skipped or abandoned claim up again.
 func (c *Client) Retry(ctx context.Context, ref claim.Ref, r RetryRequest) (claim.Record, error) {
-	return c.operate(ctx, ref, "retry", r)
+	return c.operate(ctx, operation(ref, "retry", r))
 }
 
 // Abandon gives a claim up. Its conversation, if it has one, is left alone.
 func (c *Client) Abandon(ctx context.Context, ref claim.Ref) (claim.Record, error) {
-	return c.operate(ctx, ref, "abandon", nil)
+	return c.operate(ctx, operation(ref, "abandon", nil))
 }
 
 // LinkRequest names the conversation of a claim.
@@ -187,14 +187,21 @@ type LinkRequest struct {
 	ConversationID int64 `json:"conversation_id" minimum:"1" doc:"The conversation's number in Dixa."`
 }
 
-// Link tells that an existing conversation is the claim's.
+// Link tells that an existing conversation of the shop's Dixa is the claim's, in
+// the place of one that was named wrongly before.
 func (c *Client) Link(ctx context.Context, ref claim.Ref, conversationID int64) (claim.Record, error) {
-	return c.operate(ctx, ref, "link", LinkRequest{ConversationID: conversationID})
+	k := operation(ref, "link", LinkRequest{ConversationID: conversationID})
+	k.slow = true
+	return c.operate(ctx, k)
 }
 
-func (c *Client) operate(ctx context.Context, ref claim.Ref, verb string, body any) (claim.Record, error) {
+func operation(ref claim.Ref, verb string, body any) call {
+	return call{method: http.MethodPost, path: append(oneClaim(ref), verb), body: body}
+}
+
+func (c *Client) operate(ctx context.Context, k call) (claim.Record, error) {
 	var out claim.Record
-	err := c.do(ctx, call{method: http.MethodPost, path: append(oneClaim(ref), verb), body: body}, &out)
+	err := c.do(ctx, k, &out)
 	return out, err
 }
 

@@ -255,7 +255,8 @@ func (a *app) claimOperation(use, short, example string, do func(*cobra.Command,
 func (a *app) claimLink() *cobra.Command {
 	return &cobra.Command{
 		Use: "link SHOP CLAIM CONVERSATION", Short: "Name the conversation that a claim has in Dixa",
-		Long:    "For a claim of which Dixa may have opened the conversation without saying so (outcome_unknown).",
+		Long: "For a claim of which Dixa may have opened the conversation without saying so (outcome_unknown). " +
+			"A wrong number is corrected by the same command, until tags, files or a note of the claim are in the conversation.",
 		Example: "  starter claim link acme c-10001 4711",
 		Args:    arguments("SHOP", "CLAIM", "CONVERSATION"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -97,7 +98,10 @@ func TestClaimsFromTheCommandLine(t *testing.T) {
 	require.Equal(t, 3, strings.Count(b.ok("claim", "list", "acme", "--csv"), "\n"))
 	require.Regexp(t, `State +abandoned`, b.ok("claim", "abandon", "acme", "c-1"))
 	require.Regexp(t, `State +received`, b.ok("claim", "retry", "acme", "c-1", "--create-anyway"))
-	require.Regexp(t, `Conversation +4711`, b.ok("claim", "link", "acme", "c-1", "#4711"))
+	require.Contains(t, b.fails(exitRefused, "claim", "link", "acme", "c-1", "999999"), "no conversation of the shop's Dixa")
+	b.ok("shop", "test", "acme", "--email", "me@acme.example")
+	conversation := strconv.FormatInt(b.dixa.State().Conversations[0].ID, 10)
+	require.Regexp(t, `Conversation +`+conversation, b.ok("claim", "link", "acme", "c-1", "#"+conversation))
 	shown := b.ok("claim", "show", "acme", "c-1")
 	require.Regexp(t, `retry +test`, shown, "who did it")
 	require.Regexp(t, `Reference +`+claim.Ref{Shop: "acme", ID: "c-1"}.Reference(), shown, "what people look for in Dixa")

@@ -64,10 +64,14 @@ func (s *Store) Abandon(ctx context.Context, ref claim.Ref) error {
 }
 
 // LinkTo names the conversation that a claim has in the Dixa of its shop, where
-// a person found it, and retries the claim, which then finds the link. It is
-// idempotent. A claim that has another conversation, or a conversation that is
-// another claim's, is a [*ConflictError]; a claim that is open or further and
-// has no conversation, a [*claim.TransitionError].
+// a person found it, and retries the claim, which then goes on with it. It is
+// idempotent. Naming another conversation takes the place of the first as long as
+// nothing was written into that by a later step.
+//
+// It is a [*ConflictError] where the conversation is another claim's, where the
+// claim's own can no longer be replaced, and where a create of the claim is on
+// its way; a [*claim.TransitionError] where the claim is open or further and has
+// no conversation; [ErrNotFound] where the shop has no connection.
 func (s *Store) LinkTo(ctx context.Context, ref claim.Ref, conversationID int64) error {
 	return s.write(ctx, fmt.Sprintf("link claim %s to conversation %d", ref, conversationID), func(tx *sql.Tx) error {
 		row, err := hold(ctx, tx, ref)
@@ -82,6 +86,12 @@ func (s *Store) LinkTo(ctx context.Context, ref claim.Ref, conversationID int64)
 				return err
 			}
 		}
+		if row.conversationID != 0 && row.conversationID != conversationID {
+			if err := s.unlink(ctx, tx, ref, row); err != nil {
+				return err
+			}
+			row.conversationID = 0
+		}
 		already, err := s.link(ctx, tx, row, LinkInput{Ref: ref, ConnectionID: connectionID, ConversationID: conversationID})
 		if err != nil {
 			return err
@@ -90,8 +100,74 @@ func (s *Store) LinkTo(ctx context.Context, ref claim.Ref, conversationID int64)
 		if _, open := errors.AsType[*claim.TransitionError](err); open && already {
 			return nil
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.settleCreate(ctx, tx, ref, row.state, conversationID)
 	})
+}
+
+// ownSteps are the steps that write nothing into the claim's conversation.
+const ownSteps = `('` + claim.StepCustomer + `', '` + claim.StepConversation + `')`
+
+// unlink takes a claim's conversation from it, unless that has something of the
+// claim in it or may get something at this moment.
+func (s *Store) unlink(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claimRow) error {
+	taken := func(why string) error {
+		return &ConflictError{
+			What:    "claim",
+			Problem: fmt.Sprintf("claim %s already has conversation %d, %s", ref, row.conversationID, why),
+			Claim:   ref, ConversationID: row.conversationID,
+		}
+	}
+	switch row.state {
+	case claim.StateOpen, claim.StatePending, claim.StateClosed, claim.StateSettled:
+		return taken("which is complete, and keeps it")
+	case claim.StateOpening:
+		return taken("which is being written to just now; wait until the claim needs attention, or abandon it, then link it")
+	}
+	var written int
+	err := one(ctx, tx, nil, []any{&written}, `SELECT COUNT(*) FROM intents
+		WHERE shop = $1 AND claim_id = $2 AND done_at > 0 AND step NOT IN `+ownSteps, ref.Shop, ref.ID)
+	if err != nil {
+		return err
+	}
+	if written > 0 {
+		return taken("which has tags, files or a note of the claim in it, and keeps it")
+	}
+	// What may have reached the old conversation is sent to the new one, under
+	// another key: Dixa would take the same one for a repeat.
+	_, err = exec(ctx, tx, `UPDATE intents SET try = try + 1, sent_at = 0
+		WHERE shop = $1 AND claim_id = $2 AND done_at = 0 AND sent_at > 0 AND step NOT IN `+ownSteps, ref.Shop, ref.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := exec(ctx, tx, `DELETE FROM links WHERE shop = $1 AND claim_id = $2`, ref.Shop, ref.ID); err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `UPDATE claims SET attached = 0, left_out = 0 WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
+	return err
+}
+
+// settleCreate finishes the intent of the create with the conversation that a
+// person named, so that no create is sent after this. One statement looks and
+// writes: a create may begin at the same moment.
+func (s *Store) settleCreate(ctx context.Context, tx *sql.Tx, ref claim.Ref, from claim.State, conversationID int64) error {
+	result, err := createdConversation(conversationID)
+	if err != nil {
+		return err
+	}
+	n, err := exec(ctx, tx, `INSERT INTO intents (shop, claim_id, step, try, sent_at, result, done_at) VALUES ($1, $2, $3, 1, 0, $4, $5)
+		ON CONFLICT (shop, claim_id, step) DO UPDATE SET sent_at = 0, result = excluded.result, done_at = excluded.done_at
+		WHERE intents.sent_at = 0 OR $6`, ref.Shop, ref.ID, claim.StepConversation, string(result), s.now(), from != claim.StateOpening)
+	if err == nil && n == 0 {
+		err = &ConflictError{
+			What:    "claim",
+			Problem: fmt.Sprintf("claim %s is being opened, and a create of its conversation is on its way; wait until the claim needs attention, then link it", ref),
+			Claim:   ref,
+		}
+	}
+	return err
 }
 
 // RetryShop retries the claims of a shop that need attention for one of the

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -139,9 +141,6 @@ func TestLinkToNamesTheConversation(t *testing.T) {
 			require.ErrorAs(t, s.LinkTo(t.Context(), other, 42), &conflict)
 			require.Equal(t, "conversation", conflict.What)
 			require.Equal(t, r, conflict.Claim)
-			require.ErrorAs(t, s.LinkTo(t.Context(), r, 43), &conflict)
-			require.Equal(t, "claim", conflict.What)
-			require.EqualValues(t, 42, conflict.ConversationID)
 			require.EqualValues(t, 1, load(t, s, other).Revision)
 
 			change(t, s, r, claim.EventStart, claim.EventOpened)
@@ -151,6 +150,172 @@ func TestLinkToNamesTheConversation(t *testing.T) {
 			require.ErrorAs(t, s.LinkTo(t.Context(), other, 44), new(*claim.TransitionError))
 			require.Zero(t, load(t, s, other).ConversationID)
 			require.Error(t, s.LinkTo(t.Context(), r, 0))
+		})
+	}
+}
+
+// noted is the result of a step as the workflow reads it.
+func noted(t *testing.T, s *store.Store, r claim.Ref, step string) (in store.Intent, conversationID int64) {
+	t.Helper()
+	in, err := s.Intent(t.Context(), r, step)
+	require.NoError(t, err)
+	var result struct {
+		ConversationID int64 `json:"conversation_id"`
+	}
+	if len(in.Result) > 0 {
+		require.NoError(t, json.Unmarshal(in.Result, &result))
+	}
+	return in, result.ConversationID
+}
+
+func TestWrongLinkIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			connection := connect(t, s, "acme", "org-1")
+			for i, from := range []claim.State{claim.StateReceived, claim.StateNeedsAttention, claim.StateSkipped, claim.StateAbandoned} {
+				r := accept(t, s, sample("replaced-"+string(from)))
+				wrong := 10 * (1 + int64(i))
+				require.NoError(t, s.FinishIntent(t.Context(), r, claim.StepCustomer, nil))
+				_, _, err := s.BeginIntent(t.Context(), r, claim.StepConversation)
+				require.NoError(t, err)
+				require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{
+					Ref: r, ConnectionID: connection.ID, ConversationID: wrong, EndUserID: "user-1", Step: claim.StepConversation, Attached: 2, LeftOut: 1,
+				}))
+				_, _, err = s.BeginIntent(t.Context(), r, claim.StepNote)
+				require.NoError(t, err)
+				change(t, s, r, waysTo[from]...)
+
+				require.NoError(t, s.LinkTo(t.Context(), r, wrong+1), from)
+				w := load(t, s, r)
+				require.EqualValues(t, wrong+1, w.ConversationID, from)
+				require.Equal(t, claim.StateReceived, w.State, from)
+				require.Equal(t, "user-1", w.EndUserID, "the claim's customer stays")
+				require.Zero(t, w.Attached+w.LeftOut, "the files are in the other conversation")
+				require.EqualValues(t, 2, w.Revision, from)
+				link, err := s.Link(t.Context(), r)
+				require.NoError(t, err)
+				require.EqualValues(t, wrong+1, link.ConversationID)
+				require.Empty(t, link.EndUserID, "whose conversation it is nobody said")
+				_, err = s.ClaimOf(t.Context(), connection.ID, wrong)
+				require.ErrorIs(t, err, store.ErrNotFound, "the wrong conversation still counts as the claim's")
+				_, created := noted(t, s, r, claim.StepConversation)
+				require.EqualValues(t, wrong+1, created, "the create would answer with the wrong conversation")
+				note, _ := noted(t, s, r, claim.StepNote)
+				require.Zero(t, note.SentAt, "what may be in the wrong conversation is looked for in the right one")
+				require.Equal(t, 2, note.Try, "the key was used in the wrong conversation")
+			}
+		})
+	}
+}
+
+func TestLinkThatIsInUseStays(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			connect(t, s, "acme", "org-1")
+			refused := func(r claim.Ref, words string) {
+				before := load(t, s, r)
+				var conflict *store.ConflictError
+				require.ErrorAs(t, s.LinkTo(t.Context(), r, 99), &conflict, r.ID)
+				require.Equal(t, "claim", conflict.What)
+				require.Equal(t, before.ConversationID, conflict.ConversationID)
+				require.Contains(t, conflict.Problem, words)
+				require.Equal(t, before, load(t, s, r), "a refused link changes something")
+				link, err := s.Link(t.Context(), r)
+				require.NoError(t, err)
+				require.Equal(t, before.ConversationID, link.ConversationID)
+			}
+			for i, from := range []claim.State{claim.StateOpen, claim.StatePending, claim.StateClosed, claim.StateSettled} {
+				r := accept(t, s, sample(string(from)))
+				require.NoError(t, s.LinkTo(t.Context(), r, 10+int64(i)))
+				change(t, s, r, waysTo[from]...)
+				refused(r, "which is complete")
+			}
+			opening := accept(t, s, sample("opening"))
+			require.NoError(t, s.LinkTo(t.Context(), opening, 20))
+			change(t, s, opening, claim.EventStart)
+			refused(opening, "abandon it")
+
+			tagged := accept(t, s, sample("tagged"))
+			require.NoError(t, s.LinkTo(t.Context(), tagged, 21))
+			require.NoError(t, s.FinishIntent(t.Context(), tagged, claim.StepTags, nil))
+			change(t, s, tagged, claim.EventStart, claim.EventPark)
+			refused(tagged, "has tags, files or a note")
+
+			taken, other := accept(t, s, sample("taken")), accept(t, s, sample("other"))
+			require.NoError(t, s.LinkTo(t.Context(), taken, 30))
+			require.NoError(t, s.LinkTo(t.Context(), other, 31))
+			require.ErrorContains(t, s.LinkTo(t.Context(), other, 30), "belongs to claim acme/taken")
+			require.EqualValues(t, 31, load(t, s, other).ConversationID, "the claim lost its conversation to a refused link")
+		})
+	}
+}
+
+func TestLinkWaitsForACreateThatIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			connect(t, s, "acme", "org-1")
+			r := accept(t, s, sample("1"))
+			change(t, s, r, claim.EventStart)
+			_, _, err := s.BeginIntent(t.Context(), r, claim.StepConversation)
+			require.NoError(t, err)
+			var conflict *store.ConflictError
+			require.ErrorAs(t, s.LinkTo(t.Context(), r, 42), &conflict)
+			require.Contains(t, conflict.Problem, "a create of its conversation is on its way; wait until the claim needs attention")
+			require.Zero(t, load(t, s, r).ConversationID)
+			_, err = s.Link(t.Context(), r)
+			require.ErrorIs(t, err, store.ErrNotFound)
+
+			_, err = s.Change(t.Context(), r, claim.EventPark, store.Set{Cause: claim.CauseOutcomeUnknown})
+			require.NoError(t, err)
+			require.NoError(t, s.LinkTo(t.Context(), r, 42))
+			in, created := noted(t, s, r, claim.StepConversation)
+			require.EqualValues(t, 42, created)
+			require.Zero(t, in.SentAt, "the create that a person settled is still looked for")
+
+			// Nothing was sent yet, and nothing is sent after the link.
+			fresh := accept(t, s, sample("2"))
+			change(t, s, fresh, claim.EventStart)
+			require.NoError(t, s.LinkTo(t.Context(), fresh, 43))
+			in, outstanding, err := s.BeginIntent(t.Context(), fresh, claim.StepConversation)
+			require.NoError(t, err)
+			require.False(t, outstanding)
+			require.False(t, in.DoneAt.IsZero(), "a second conversation would be created")
+		})
+	}
+}
+
+// Of a link and a create that begin at once, one sees the other.
+func TestLinkAndCreateAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			connect(t, s, "acme", "org-1")
+			for i := range 10 {
+				r := accept(t, s, sample(fmt.Sprint(i)))
+				change(t, s, r, claim.EventStart)
+				sends := false
+				errs := atOnce(2, func(who int) error {
+					if who == 0 {
+						return s.LinkTo(t.Context(), r, 100+int64(i))
+					}
+					in, _, err := s.BeginIntent(t.Context(), r, claim.StepConversation)
+					sends = in.DoneAt.IsZero()
+					return err
+				})
+				require.NoError(t, errs[1])
+				require.Equal(t, sends, errs[0] != nil, "either the create is sent or the claim is linked: %v", errs[0])
+			}
 		})
 	}
 }

@@ -89,12 +89,17 @@ func (s *Store) LinkConversation(ctx context.Context, in LinkInput) error {
 		if in.Step == "" {
 			return nil
 		}
-		result, err := json.Marshal(map[string]int64{"conversation_id": in.ConversationID})
+		result, err := createdConversation(in.ConversationID)
 		if err != nil {
 			return err
 		}
 		return s.finish(ctx, tx, in.Ref, in.Step, result)
 	})
+}
+
+// createdConversation is the result of the step that created a conversation.
+func createdConversation(id int64) ([]byte, error) {
+	return json.Marshal(map[string]int64{"conversation_id": id})
 }
 
 // link writes the link row and the claim's copy of it; already says that it was

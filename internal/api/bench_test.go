@@ -103,6 +103,15 @@ func (b *bench) settings(slug, patch string) {
 	require.NoError(b.t, err)
 }
 
+// conversation opens a conversation in Dixa.
+func (b *bench) conversation() int64 {
+	b.t.Helper()
+	report, err := b.client.Test(b.t.Context(), "acme", "tester@example.org")
+	require.NoError(b.t, err)
+	require.NotZero(b.t, report.ConversationID)
+	return report.ConversationID
+}
+
 // reply is a reply as it came.
 type reply struct {
 	*http.Response

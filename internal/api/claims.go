@@ -216,6 +216,13 @@ type linkInput struct {
 }
 
 func (a *api) linkClaim(ctx context.Context, in *linkInput) (*body[claim.Record], error) {
+	// An unknown claim is told before Dixa is asked.
+	if _, err := a.store.Record(ctx, in.ref()); err != nil {
+		return nil, err
+	}
+	if err := a.onboarding.CheckConversation(ctx, in.Shop, in.Body.ConversationID); err != nil {
+		return nil, err
+	}
 	changed(ctx, "conversation_id", number(in.Body.ConversationID))
 	return a.operated(ctx, in.ref(), a.store.LinkTo(ctx, in.ref(), in.Body.ConversationID))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
+	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -242,13 +245,10 @@ func TestOperatorCommandsAndTimeline(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, claim.StateReceived, taken.State)
 	require.Equal(t, http.StatusOK, b.send("POST", "/v1/shops/acme/claims/c-1/retry", b.secret, "").StatusCode, "a body is not needed")
-	linked, err := b.client.Link(t.Context(), ref, 4711)
+	conversation := b.conversation()
+	linked, err := b.client.Link(t.Context(), ref, conversation)
 	require.NoError(t, err)
-	require.EqualValues(t, 4711, linked.ConversationID)
-
-	_, err = b.client.Link(t.Context(), ref, 4712)
-	e := refusal(t, err, http.StatusConflict, client.CodeConflict)
-	require.Contains(t, e.Detail, "4711")
+	require.Equal(t, conversation, linked.ConversationID)
 	p := b.send("POST", "/v1/shops/acme/claims/c-1/link", b.secret, `{"conversation_id": 0}`).problem(t)
 	require.Equal(t, []string{"conversation_id"}, fields(p))
 
@@ -264,6 +264,63 @@ func TestOperatorCommandsAndTimeline(t *testing.T) {
 
 	_, err = b.client.Retry(t.Context(), claim.Ref{Shop: "acme", ID: "nobody"}, client.RetryRequest{})
 	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
+}
+
+func TestLinkAsksDixaAndCanBeUndone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	wrong, right := b.conversation(), b.conversation()
+	_, err := b.client.Submit(t.Context(), aClaim("c-1"))
+	require.NoError(t, err)
+	link := func(id int64) (claim.Record, error) { return b.client.Link(t.Context(), refOf("c-1"), id) }
+	kept := func() int64 {
+		detail, err := b.client.Claim(t.Context(), refOf("c-1"))
+		require.NoError(t, err)
+		return detail.ConversationID
+	}
+
+	_, err = link(999_999)
+	e := refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
+	require.Equal(t, []string{"conversation_id"}, fields(e.Problem))
+	require.Contains(t, e.Errors[0].Message, "no conversation of the shop's Dixa")
+	require.Zero(t, kept())
+
+	asked := dixaRequests(b)
+	_, err = b.client.Link(t.Context(), refOf("nobody"), right)
+	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
+	require.Equal(t, asked, dixaRequests(b), "Dixa is asked about an unknown claim")
+
+	_, err = link(wrong)
+	require.NoError(t, err)
+	require.Equal(t, asked+1, dixaRequests(b), "one request")
+
+	b.dixa.Inject(emulator.Fault{Operation: "GET /conversations/{conversationId}", Kind: emulator.FaultStatus, Status: 503, Times: 1})
+	_, err = link(right)
+	e = refusal(t, err, http.StatusBadGateway, string(onboarding.Unreachable))
+	require.Equal(t, "Dixa could not be asked, so nothing was changed: Dixa is in trouble (status 503). Try again when Dixa answers.", e.Detail)
+	require.Equal(t, wrong, kept())
+
+	linked, err := link(right)
+	require.NoError(t, err, "a wrong link can be undone")
+	require.Equal(t, right, linked.ConversationID)
+
+	require.NoError(t, b.store.FinishIntent(t.Context(), refOf("c-1"), claim.StepTags, nil))
+	_, err = link(wrong)
+	e = refusal(t, err, http.StatusConflict, client.CodeConflict)
+	require.Contains(t, e.Detail, strconv.FormatInt(right, 10))
+	require.Equal(t, right, kept())
+}
+
+func TestLinkNeedsAConnection(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.shop("acme")
+	_, err := b.client.Submit(t.Context(), aClaim("c-1"))
+	require.NoError(t, err)
+	_, err = b.client.Link(t.Context(), refOf("c-1"), 4711)
+	e := refusal(t, err, http.StatusConflict, string(onboarding.NotConnected))
+	require.Contains(t, e.Detail, "The shop has no Dixa token")
 }
 
 func TestCommandThatDoesNotApply(t *testing.T) {

@@ -52,7 +52,8 @@ func (a *api) routes() []route {
 
 		at("POST "+shop+"/claims/{claim}/retry", "retry-claim", "Take a claim up again", tagOperators, operate, a.retryClaim, mayFail(http.StatusConflict)),
 		at("POST "+shop+"/claims/{claim}/abandon", "abandon-claim", "Give a claim up", tagOperators, operate, a.abandonClaim, mayFail(http.StatusConflict)),
-		at("POST "+shop+"/claims/{claim}/link", "link-claim", "Name a claim's conversation", tagOperators, operate, a.linkClaim, mayFail(http.StatusConflict)),
+		at("POST "+shop+"/claims/{claim}/link", "link-claim", "Name a claim's conversation", tagOperators, operate, a.linkClaim, talks, mayFail(http.StatusConflict, http.StatusBadGateway),
+			says("422: the shop's Dixa has no such conversation. 409: it is another claim's, the claim's own has something of it already, or a create is on its way. 502: Dixa could not be asked; nothing was changed.")),
 		at("POST "+shop+"/retry", "retry-shop", "Take all parked claims up again", tagOperators, operate, a.retryShop),
 		at("POST "+shop+"/open-skipped", "open-skipped", "Open what came while the integration was off", tagOperators, operate, a.openSkipped),
 		at("POST "+shop+"/pause", "pause-shop", "Let new claims wait", tagOperators, operate, a.pauseShop),

@@ -234,6 +234,32 @@ func (s *Service) Disable(ctx context.Context, shop string) error {
 	return s.store.SetEnabled(ctx, shop, false)
 }
 
+// CheckConversation makes sure that the shop's Dixa has a conversation
+// (GET /v1/conversations/{conversationId}). One that it does not have is a
+// [*claim.InvalidError]; where Dixa cannot be asked, the error is a [*Refusal]:
+// [NotConnected] or [Unreachable].
+func (s *Service) CheckConversation(ctx context.Context, shop string, id int64) error {
+	in, err := s.store.Integration(ctx, shop)
+	if err != nil {
+		return err
+	}
+	client, err := s.client(ctx, in)
+	if err != nil {
+		return err
+	}
+	_, err = ask(ctx, func() (*dixa.Conversation, error) { return client.Conversations.Get(ctx, id) })
+	switch {
+	case err == nil:
+		return nil
+	case dixa.IsNotFound(err):
+		return &claim.InvalidError{What: "link", Faults: []claim.Fault{{
+			Field: "conversation_id", Problem: "is no conversation of the shop's Dixa; Dixa shows the number in the conversation's address",
+		}}}
+	default:
+		return dixaTrouble(err)
+	}
+}
+
 // client is that of the shop's connection, or a [*Refusal].
 func (s *Service) client(ctx context.Context, in claim.Integration) (*dixa.Client, error) {
 	switch {

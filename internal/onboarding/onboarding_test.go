@@ -314,3 +314,28 @@ func TestConnectionThatNeedsAToken(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, report.OK())
 }
+
+func TestCheckConversation(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	require.ErrorIs(t, b.service.CheckConversation(t.Context(), "nobody", 1), store.ErrNotFound)
+	_ = refused(t, b.service.CheckConversation(t.Context(), shop, 1), onboarding.NotConnected)
+	b.ready()
+	report, err := b.service.Test(t.Context(), shop, "tester@example.org")
+	require.NoError(t, err)
+	require.NoError(t, b.service.CheckConversation(t.Context(), shop, report.ConversationID))
+
+	err = b.service.CheckConversation(t.Context(), shop, report.ConversationID+1000)
+	var invalid *claim.InvalidError
+	require.ErrorAs(t, err, &invalid)
+	require.Equal(t, "conversation_id", invalid.Faults[0].Field)
+
+	for _, status := range []int{401, 403} {
+		b.dixa.Inject(emulator.Fault{Operation: "GET /conversations/{conversationId}", Kind: emulator.FaultStatus, Status: status, Times: 1})
+		r := refused(t, b.service.CheckConversation(t.Context(), shop, report.ConversationID), onboarding.NotConnected)
+		require.Contains(t, r.Words, "Dixa refuses the shop's token")
+	}
+	b.server.Close()
+	r := refused(t, b.service.CheckConversation(t.Context(), shop, report.ConversationID), onboarding.Unreachable)
+	require.Contains(t, r.Words, "nothing was changed: Dixa could not be reached")
+}
