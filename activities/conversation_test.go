@@ -418,3 +418,123 @@ func TestBrokenTemplateParks(t *testing.T) {
 	_, err = run[activities.Resolved](b, tickets.ResolveTemplate, ref)
 	require.Contains(t, requireParked(t, err, claim.CauseTemplate), "shop/damaged/en")
 }
+
+// Another claim of the same order and customer may talk of this one.
+func TestAnotherClaimsConversationIsNotTakenForTheLostOne(t *testing.T) {
+	t.Parallel()
+	for _, reading := range readings {
+		t.Run(reading, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, server.Switches{ExternalID: reading}, nil)
+			lost := b.accept(b.sample("c-lost"))
+			b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultDropBefore, Times: 1})
+			_, err := b.open(lost)
+			require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
+
+			// The other claim's conversation is open but not linked yet, and an
+			// agent mentions the lost claim in it.
+			other := b.accept(b.sample("c-other"))
+			b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultDropAfter, Times: 1})
+			_, err = b.open(other)
+			require.Error(t, err)
+			require.NoError(t, b.dixa.Agent(t.Context(), server.Step{Action: server.PlayReply, Text: "See also " + lost.Reference()}))
+
+			mine, err := b.open(lost)
+			require.NoError(t, err)
+			theirs, err := b.open(other)
+			require.NoError(t, err)
+			require.NotEqual(t, mine.ID, theirs.ID)
+			require.Len(t, b.conversations(), 2)
+		})
+	}
+}
+
+func TestTwoAttemptsAtOnceMakeOneConversation(t *testing.T) {
+	t.Parallel()
+	for _, reading := range readings {
+		t.Run(reading, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, server.Switches{ExternalID: reading}, nil)
+			ref := b.accept(b.sample("c-1"))
+			customer, err := b.customer(ref)
+			require.NoError(t, err)
+			b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultDropBefore, Times: 1})
+			_, err = b.create(ref, customer.EndUserID)
+			require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
+
+			// Both look in vain before either sends.
+			b.dixa.Inject(server.Fault{Operation: "GET /endusers/{userId}/conversations", Kind: server.FaultLate, Delay: server.Duration(100e6), Times: 2})
+			done := make(chan error, 2)
+			for range 2 {
+				go func() {
+					_, err := b.create(ref, customer.EndUserID)
+					done <- err
+				}()
+			}
+			for range 2 {
+				if err := <-done; err != nil {
+					require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
+				}
+			}
+			_, err = b.create(ref, customer.EndUserID)
+			require.NoError(t, err)
+			require.Len(t, b.conversations(), 1)
+		})
+	}
+}
+
+func TestForbiddenParksOneClaimOnly(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultStatus, Status: 403, Body: "<html>blocked</html>", Times: 1})
+	_, err := b.open(b.accept(b.sample("c-1")))
+	requireParked(t, err, claim.CauseRefused)
+	_, err = b.open(b.accept(b.sample("c-2")))
+	require.NoError(t, err)
+}
+
+func TestWhateverDixaHasAgainstAPhotoItIsLeftOut(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultStatus, Status: 400, Body: `{"message":"Failure to download attachment"}`, Times: 1})
+	_, err := b.open(ref)
+	require.NoError(t, err)
+	b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/messages", Kind: server.FaultStatus, Status: 400, Body: `{"message":"Invalid attachment url in message"}`, Times: 1})
+	var dixa *activities.Dixa
+	up, err := run[activities.Uploaded](b, dixa.UploadAttachments, ref)
+	require.NoError(t, err)
+	require.Equal(t, activities.Uploaded{Attached: 2, LeftOut: 1}, up)
+}
+
+func TestDixasWordsDoNotCarryTheCustomers(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultStatus, Status: 400,
+		Body: `{"message":"Cannot store 'Anna BERG <anna.berg@example.org>': The mug is broken. See https://photos.example/a.jpg?sig=1"}`})
+	_, err := b.open(ref)
+	words := requireParked(t, err, claim.CauseRefused)
+	record, loadErr := b.store.Record(t.Context(), ref)
+	require.NoError(t, loadErr)
+	for _, text := range []string{words, record.LastError, err.Error()} {
+		for _, personal := range []string{"Anna", "BERG", "example.org", "mug", "broken", "photos.example"} {
+			require.NotContains(t, text, personal)
+		}
+		require.Contains(t, text, "Cannot store")
+	}
+}
+
+func TestLostReplyOfATransferDoesNotTakeTheConversationFromAnAgent(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, map[string]any{"default_queue_id": server.SeedQueueClaims})
+	ref := b.accept(b.sample("c-1"))
+	made, err := b.open(ref)
+	require.NoError(t, err)
+	var dixa *activities.Dixa
+	b.dixa.Inject(server.Fault{Operation: "PUT /conversations/{conversationId}/transfer/queue", Kind: server.FaultDropAfter, Times: 1})
+	require.Equal(t, claim.ErrorAmbiguous, failure(t, runVoid(b, dixa.AssignConversation, ref)).Type())
+	require.NoError(t, b.dixa.Agent(t.Context(), server.Step{Action: server.PlayClaim, Conversation: made.ID, Agent: server.SeedAgentBen}))
+	require.NoError(t, runVoid(b, dixa.AssignConversation, ref))
+	require.Equal(t, server.SeedAgentBen, b.conversations()[0].AssigneeID)
+}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -229,4 +230,21 @@ func TestCustomerWhosePhoneIsSomebodyElsesIsCreatedWithoutIt(t *testing.T) {
 		phones[u.Email] = u.PhoneNumber
 	}
 	require.Equal(t, map[string]string{"anna.berg@example.org": "+4589977790", "bo.berg@example.org": ""}, phones)
+}
+
+func TestCustomerWhoMayStillAppearIsNotCreatedForAnotherClaim(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{EndUserListLag: server.Duration(300e6)}, map[string]any{"list_lag": "1s"})
+	one, two := b.sample("c-1"), b.sample("c-2")
+	one.Customer, two.Customer = claim.Customer{ExternalID: "cust-1"}, claim.Customer{ExternalID: "cust-1"}
+	first, second := b.accept(one), b.accept(two)
+	b.dixa.Inject(server.Fault{Operation: "POST /endusers", Kind: server.FaultDropAfter, Times: 1})
+	_, err := b.customer(first)
+	require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
+	_, err = b.customer(second)
+	require.Equal(t, claim.ErrorBusy, failure(t, err).Type(), "the first claim's create may still turn up")
+	require.Eventually(t, func() bool { _, err := b.customer(first); return err == nil }, 10*time.Second, 50*time.Millisecond)
+	_, err = b.customer(second)
+	require.NoError(t, err)
+	require.Len(t, b.dixa.State().EndUsers, 1)
 }

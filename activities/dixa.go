@@ -43,6 +43,7 @@ type session struct {
 // what went wrong into an error of the engine.
 func (a *Dixa) with(ctx context.Context, ref claim.Ref, doing string, step func(context.Context, *session) error) error {
 	ctx, requests := connection.Count(ctx)
+	ctx = connection.WithoutWords(ctx, func() map[string]bool { return a.personalWords(ctx, ref) })
 	stop := heartbeat(ctx)
 	s, err := a.session(ctx, ref)
 	if err == nil {
@@ -75,6 +76,27 @@ func (a *Dixa) note(ctx context.Context, ref claim.Ref, requests int, failure er
 	if err != nil {
 		activity.GetLogger(ctx).Warn("attempt not noted", "claim", ref.String(), "error", err)
 	}
+}
+
+// personalWords are the words that a claim's customer gave; nil where they cannot
+// be read.
+func (a *Dixa) personalWords(ctx context.Context, ref claim.Ref) map[string]bool {
+	c, err := a.Store.Body(ctx, ref)
+	if err != nil {
+		return nil
+	}
+	who, where := c.Customer, c.Order.Address
+	texts := []string{
+		who.Email, who.FirstName, who.LastName, who.Phone, who.ExternalID, c.Order.ExternalCustomerID, c.Description,
+		where.Name, where.Street, where.ZIPCode, where.City, where.Phone,
+	}
+	for _, answer := range c.Answers {
+		texts = append(texts, answer.Question, answer.Answer)
+	}
+	for _, i := range c.Items {
+		texts = append(texts, i.Title)
+	}
+	return connection.Words(texts...)
 }
 
 func (a *Dixa) session(ctx context.Context, ref claim.Ref) (*session, error) {

@@ -55,6 +55,7 @@ type Client struct {
 	http      *http.Client
 	maxBytes  int64
 	observers []func(Call)
+	filter    func(context.Context, string) string
 	readOnly  bool
 	timeout   time.Duration
 	userAgent string

@@ -96,7 +96,11 @@ func (c *Client) refusal(op Operation, resp *http.Response) error {
 		Message string `json:"message"`
 	}
 	if json.Unmarshal(body, &said) == nil {
-		e.Message = c.redact(shorten(strings.ToValidUTF8(said.Message, "\uFFFD")))
+		message := c.redact(strings.ToValidUTF8(said.Message, "\uFFFD"))
+		if c.filter != nil && message != "" {
+			message = c.filter(resp.Request.Context(), message)
+		}
+		e.Message = shorten(message)
 	}
 	if e.Message == "" && e.Err == nil {
 		e.Err = ErrNoMessage

@@ -1,6 +1,7 @@
 package dixa
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -71,6 +72,20 @@ func WithMaxResponseBytes(n int64) Option {
 			return fmt.Errorf("dixa: maximum response size: %d bytes, want at least 1", n)
 		}
 		c.maxBytes = n
+		return nil
+	}
+}
+
+// WithMessageFilter passes every message of Dixa's that becomes an Error's
+// Message through f, after the token, e-mail addresses and phone numbers were
+// masked. Dixa may repeat what it was sent; a caller who knows what was personal
+// in it can take it out. What KnownMessage knows must stay as it is.
+func WithMessageFilter(f func(ctx context.Context, message string) string) Option {
+	return func(c *Client) error {
+		if f == nil {
+			return errors.New("dixa: message filter: it is nil; leave the option out to have none")
+		}
+		c.filter = f
 		return nil
 	}
 }

@@ -115,6 +115,7 @@ func (c *Clients) dial(token, hash string) (*dixa.Client, error) {
 		dixa.WithBaseURL(c.options.BaseURL),
 		dixa.WithTimeout(c.options.Timeout),
 		dixa.WithUserAgent("claimflow"),
+		dixa.WithMessageFilter(filter),
 		dixa.WithBudget(&budget{store: c.store, tokenHash: hash, limits: c.options.Limits}),
 	}
 	if c.options.Transport != nil {

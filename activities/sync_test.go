@@ -1,0 +1,128 @@
+package activities_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/store"
+)
+
+func (b *bench) sync(change activities.StatusChange) claim.Standing {
+	b.Helper()
+	var claims *activities.Claims
+	standing, err := run[claim.Standing](b, claims.SyncStatus, change)
+	require.NoError(b, err)
+	return standing
+}
+
+// told are the types of the events that are owed to the claim's owner.
+func (b *bench) told(ref claim.Ref) []string {
+	b.Helper()
+	events, err := b.store.Outbox(b.Context(), ref)
+	require.NoError(b, err)
+	types := []string{}
+	for _, e := range events {
+		types = append(types, e.Type)
+	}
+	return types
+}
+
+func TestEveryChangeOfStateMayBeWrittenTwice(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	park := activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseCustomer, SettingsVersion: 1, Fallback: true}
+	for range 2 {
+		standing := b.sync(park)
+		require.Equal(t, claim.StateNeedsAttention, standing.State)
+		require.True(t, standing.FallbackUsed)
+	}
+	require.Equal(t, []string{activities.EventTypeNeedsAttention, activities.EventTypeFallback}, b.told(ref))
+
+	ref = b.accept(b.sample("c-2"))
+	for range 2 {
+		require.Equal(t, claim.StateOpen, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).State)
+	}
+	require.Equal(t, []string{activities.EventTypeOpened}, b.told(ref))
+}
+
+// What a person does to a claim holds against what its workflow was about to
+// write, and against what it writes twice.
+func TestRetryWinsOverAChangeThatDoesNotKnowOfIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	park := activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseOutcomeUnknown}
+	b.sync(park)
+	require.NoError(t, b.store.Retry(t.Context(), ref, store.RetryOptions{CreateAnyway: true}))
+	require.Equal(t, claim.StateReceived, b.sync(park).State, "the repeated park must not undo the retry")
+	work, err := b.store.Load(t.Context(), ref)
+	require.NoError(t, err)
+	require.True(t, work.CreateAnyway, "nor take the permission away")
+	require.Equal(t, []string{activities.EventTypeNeedsAttention}, b.told(ref))
+}
+
+func TestSkipIsNotRepeatedAfterTheShopWasSwitchedOn(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	require.NoError(t, b.store.SetEnabled(t.Context(), shop, false))
+	_, err := b.store.Accept(t.Context(), b.sample("c-1"))
+	require.NoError(t, err)
+	ref := claim.Ref{Shop: shop, ID: "c-1"}
+	skip := activities.StatusChange{Ref: ref, Event: claim.EventSkip}
+	require.Equal(t, claim.StateSkipped, b.sync(skip).State)
+	require.NoError(t, b.store.SetEnabled(t.Context(), shop, true))
+	_, err = b.store.OpenSkipped(t.Context(), shop, time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, claim.StateReceived, b.sync(skip).State)
+	require.Equal(t, []string{activities.EventTypeSkipped}, b.told(ref))
+}
+
+func TestOpenedAfterAbandonAndRetryDoesNotHang(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	require.NoError(t, b.store.Abandon(t.Context(), ref))
+	require.Equal(t, claim.StateAbandoned, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).State)
+	require.NoError(t, b.store.Retry(t.Context(), ref, store.RetryOptions{}))
+	standing := b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
+	require.Equal(t, claim.MoveOpen, standing.Next(), "the workflow goes on with the claim as it now is")
+}
+
+func TestFallbackIsNotRaisedForAClaimThatHasItsConversation(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	_, err := b.open(ref)
+	require.NoError(t, err)
+	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseRouting, Fallback: true})
+	require.Equal(t, []string{activities.EventTypeNeedsAttention}, b.told(ref))
+}
+
+func TestDeadlineWithAnUnansweredCreateSaysThatItMayBeThere(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultDropAfter, Times: 1})
+	_, err := b.open(ref)
+	require.Error(t, err)
+	standing := b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseDeadline, Fallback: true})
+	require.True(t, standing.Unanswered)
+	require.Equal(t, claim.CauseOutcomeUnknown, standing.Cause)
+	require.True(t, standing.AwaitsRetry)
+	require.NoError(t, b.store.Retry(t.Context(), ref, store.RetryOptions{}))
+	require.False(t, b.load(ref).AwaitsRetry)
+}
+
+func TestErasedClaimHasNothingLeftToDo(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := claim.Ref{Shop: shop, ID: "never"}
+	require.Equal(t, claim.MoveFinish, b.load(ref).Next())
+	require.Equal(t, claim.MoveFinish, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).Next())
+}

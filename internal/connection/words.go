@@ -1,0 +1,74 @@
+package connection
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/claimflow/claimflow/dixa"
+)
+
+type wordsKey struct{}
+
+// WithoutWords returns a context under which Dixa's messages come without some
+// words, such as those of the customer whose claim is sent: what Dixa says may
+// repeat them, and its words end up in histories and logs. words is asked only
+// for a message of unknown shape; nil withholds such a message altogether.
+func WithoutWords(ctx context.Context, words func() map[string]bool) context.Context {
+	return context.WithValue(ctx, wordsKey{}, words)
+}
+
+const withheld = "(a message that is not among the known ones was withheld)"
+
+var addresses = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://\S+`)
+
+// filter is the clients' message filter.
+func filter(ctx context.Context, message string) string {
+	words, ok := ctx.Value(wordsKey{}).(func() map[string]bool)
+	if !ok || dixa.KnownMessage(message) {
+		return message
+	}
+	personal := words()
+	if personal == nil {
+		return withheld
+	}
+	return without(addresses.ReplaceAllString(message, "[address]"), personal)
+}
+
+// without puts an ellipsis in place of every word that is one of some.
+func without(message string, personal map[string]bool) string {
+	var b strings.Builder
+	for message != "" {
+		end := strings.IndexFunc(message, func(r rune) bool { return !isWord(r) })
+		if end < 0 {
+			end = len(message)
+		}
+		if word := message[:end]; personal[strings.ToLower(word)] {
+			b.WriteString("…")
+		} else {
+			b.WriteString(word)
+		}
+		message = message[end:]
+		next := strings.IndexFunc(message, isWord)
+		if next < 0 {
+			next = len(message)
+		}
+		b.WriteString(message[:next])
+		message = message[next:]
+	}
+	return b.String()
+}
+
+// Words are the words of some texts, in small letters.
+func Words(texts ...string) map[string]bool {
+	words := map[string]bool{}
+	for _, t := range texts {
+		for _, w := range strings.FieldsFunc(t, func(r rune) bool { return !isWord(r) }) {
+			words[strings.ToLower(w)] = true
+		}
+	}
+	return words
+}
+
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) }
