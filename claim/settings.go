@@ -121,6 +121,24 @@ func Resolve(layers ...json.RawMessage) (Settings, error) {
 	return s, nil
 }
 
+// MergeSettings merges a patch into one layer of settings (RFC 7396: null removes
+// a member, which is then inherited again). Whether the layer makes sense is for
+// [Resolve] to say. The error is an [*InvalidError].
+func MergeSettings(layer, patch json.RawMessage) (json.RawMessage, error) {
+	if len(bytes.TrimSpace(layer)) == 0 {
+		layer = json.RawMessage("{}")
+	}
+	notAnObject := &InvalidError{What: "settings", Faults: []Fault{{Field: "body", Problem: "is not a JSON object"}}}
+	if fields(layer) == nil || fields(patch) == nil {
+		return nil, notAnObject
+	}
+	merged, err := jsonpatch.MergePatch(layer, patch)
+	if err != nil {
+		return nil, notAnObject
+	}
+	return merged, nil
+}
+
 // take lays one JSON object of settings over s. It goes member by member, so
 // that every fault has its name; names count by their exact letters, which
 // encoding/json alone would not see to.

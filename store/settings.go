@@ -9,48 +9,42 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// SaveSettings replaces the layer of settings of a shop, or of the platform for
-// an empty shop, and returns the version that then holds. A layer that
-// does not resolve is a [*claim.InvalidError]. One that says what is there
-// already changes nothing; any other may wake parked claims.
-func (s *Store) SaveSettings(ctx context.Context, shop string, layer json.RawMessage) (version int64, err error) {
-	if len(bytes.TrimSpace(layer)) == 0 {
-		layer = json.RawMessage("{}")
-	}
-	var members map[string]json.RawMessage
-	if json.Unmarshal(layer, &members) != nil || members == nil {
-		return 0, &claim.InvalidError{What: "settings", Faults: []claim.Fault{{Field: "body", Problem: "is not a JSON object"}}}
-	}
+// SaveSettings merges a patch (RFC 7396: null removes a member) into the layer of
+// settings of a shop, or of the platform for an empty shop, and returns the
+// version that then holds. It merges into what holds at that moment, so that of
+// patches that come at once none takes back what another one set. A layer that
+// does not resolve is a [*claim.InvalidError]; rules may refuse what resolves,
+// by their own errors, from the settings alone. A patch that changes nothing
+// leaves the version; any other may wake parked claims.
+func (s *Store) SaveSettings(ctx context.Context, shop string, patch json.RawMessage, rules ...func(effective claim.Settings) error) (version int64, err error) {
 	err = s.write(ctx, "save settings", func(tx *sql.Tx) error {
 		platform, platformVersion, err := holdPlatform(ctx, tx)
 		if err != nil {
 			return err
 		}
 		if shop == "" {
-			version, err = s.savePlatform(ctx, tx, platform, platformVersion, layer)
+			version, err = s.savePlatform(ctx, tx, platform, platformVersion, patch, rules)
 		} else {
-			version, err = s.saveShop(ctx, tx, platform, shop, layer)
+			version, err = s.saveShop(ctx, tx, platform, shop, patch, rules)
 		}
 		return err
 	})
 	return version, err
 }
 
-func (s *Store) savePlatform(ctx context.Context, tx *sql.Tx, before json.RawMessage, version int64, layer json.RawMessage) (int64, error) {
-	if _, err := claim.Resolve(layer); err != nil {
-		return 0, err
+func (s *Store) savePlatform(ctx context.Context, tx *sql.Tx, before json.RawMessage, version int64, patch json.RawMessage, rules []func(claim.Settings) error) (int64, error) {
+	layer, err := mergeSettings(nil, before, patch, rules)
+	if err != nil || sameJSON(before, layer) {
+		return version, err
 	}
-	if sameJSON(before, layer) {
-		return version, nil
-	}
-	_, err := exec(ctx, tx, `UPDATE platform SET settings = $1, version = version + 1, updated_at = $2`, string(layer), s.now())
+	_, err = exec(ctx, tx, `UPDATE platform SET settings = $1, version = version + 1, updated_at = $2`, string(layer), s.now())
 	if err != nil {
 		return 0, err
 	}
 	return version + 1, bumpShops(ctx, tx, "")
 }
 
-func (s *Store) saveShop(ctx context.Context, tx *sql.Tx, platform json.RawMessage, shop string, layer json.RawMessage) (int64, error) {
+func (s *Store) saveShop(ctx context.Context, tx *sql.Tx, platform json.RawMessage, shop string, patch json.RawMessage, rules []func(claim.Settings) error) (int64, error) {
 	var before string
 	var version int64
 	err := one(ctx, tx, shopNotFound(shop), []any{&before, &version},
@@ -58,14 +52,30 @@ func (s *Store) saveShop(ctx context.Context, tx *sql.Tx, platform json.RawMessa
 	if err != nil {
 		return 0, err
 	}
-	if _, err := claim.Resolve(platform, layer); err != nil {
-		return 0, err
-	}
-	if sameJSON(json.RawMessage(before), layer) {
-		return version, nil
+	layer, err := mergeSettings(platform, json.RawMessage(before), patch, rules)
+	if err != nil || sameJSON(json.RawMessage(before), layer) {
+		return version, err
 	}
 	_, err = exec(ctx, tx, `UPDATE shops SET settings = $2, settings_version = settings_version + 1, updated_at = $3 WHERE slug = $1`, shop, string(layer), s.now())
 	return version + 1, err
+}
+
+// mergeSettings merges a patch into a layer that lies over the inherited one.
+func mergeSettings(inherited, before, patch json.RawMessage, rules []func(claim.Settings) error) (json.RawMessage, error) {
+	layer, err := claim.MergeSettings(before, patch)
+	if err != nil {
+		return nil, err
+	}
+	effective, err := claim.Resolve(inherited, layer)
+	if err != nil {
+		return nil, err
+	}
+	for _, rule := range rules {
+		if err := rule(effective); err != nil {
+			return nil, err
+		}
+	}
+	return layer, nil
 }
 
 // PlatformSettings reads the platform's layer and its version.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -84,7 +85,7 @@ func TestUnknownShopIsNotFound(t *testing.T) {
 					"Pause":        func() error { return s.Pause(ctx, slug) },
 					"Resume":       func() error { return s.Resume(ctx, slug) },
 					"Integration":  func() error { _, err := s.Integration(ctx, slug); return err },
-					"SaveSettings": func() error { _, err := s.SaveSettings(ctx, slug, nil); return err },
+					"SaveSettings": func() error { _, err := s.SaveSettings(ctx, slug, json.RawMessage("{}")); return err },
 					"SaveToken":    func() error { _, err := s.SaveToken(ctx, slug, "a-token", store.Organization{}); return err },
 					"PutTemplate":  func() error { return s.PutTemplate(ctx, slug, "damaged", "en", json.RawMessage(`{}`)) },
 					"DeleteTemplate": func() error {
@@ -214,11 +215,49 @@ func TestSettingsInherit(t *testing.T) {
 			}
 			require.EqualValues(t, 3, version(t, s, "acme"))
 
-			_, err = s.SaveSettings(ctx, "acme", nil)
+			refused := errors.New("refused")
+			_, err = s.SaveSettings(ctx, "acme", json.RawMessage(`{"tag":"refused"}`), func(effective claim.Settings) error {
+				require.Equal(t, "refused", effective.Tag)
+				require.Equal(t, "de", effective.DefaultLanguage, "a rule sees what is inherited too")
+				return refused
+			})
+			require.ErrorIs(t, err, refused)
+			require.EqualValues(t, 3, version(t, s, "acme"))
+
+			_, err = s.SaveSettings(ctx, "acme", json.RawMessage(`{"default_language":"fr"}`))
+			require.NoError(t, err)
+			_, err = s.SaveSettings(ctx, "acme", json.RawMessage(`{"tag":null}`))
 			require.NoError(t, err)
 			in, err = s.Integration(ctx, "acme")
 			require.NoError(t, err)
 			require.Equal(t, "platform", in.Effective.Tag)
+			require.Equal(t, "fr", in.Effective.DefaultLanguage, "a member that the patch does not name is gone")
+		})
+	}
+}
+
+func TestSettingsThatComeAtOnceAllStay(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := setup(t, database(t))
+			ctx := t.Context()
+			patches := []string{`{"tag":"x"}`, `{"default_language":"fr"}`, `{"extra_tags":["vip"]}`, `{"evidence":{"max_files":3}}`, `{"evidence":{"max_bytes":4}}`, `{"open_within":"2h"}`}
+			for _, shop := range []string{"", "acme"} {
+				errs := atOnce(len(patches), func(who int) error {
+					_, err := s.SaveSettings(ctx, shop, json.RawMessage(patches[who]))
+					return err
+				})
+				require.NoError(t, errors.Join(errs...))
+			}
+			const all = `{"tag":"x","default_language":"fr","extra_tags":["vip"],"evidence":{"max_files":3,"max_bytes":4},"open_within":"2h"}`
+			platform, _, err := s.PlatformSettings(ctx)
+			require.NoError(t, err)
+			require.JSONEq(t, all, string(platform))
+			in, err := s.Integration(ctx, "acme")
+			require.NoError(t, err)
+			require.JSONEq(t, all, string(in.Own))
 		})
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
-	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -27,15 +26,7 @@ func (a *api) changePlatformSettings(ctx context.Context, in *struct {
 },
 ) (*body[client.PlatformSettings], error) {
 	changed(ctx, "fields", members(in.RawBody))
-	own, _, err := a.store.PlatformSettings(ctx)
-	if err != nil {
-		return nil, err
-	}
-	merged, err := onboarding.Merge(own, slices.Clone(in.RawBody))
-	if err != nil {
-		return nil, err
-	}
-	if _, err := a.store.SaveSettings(ctx, "", merged); err != nil {
+	if _, err := a.store.SaveSettings(ctx, "", slices.Clone(in.RawBody)); err != nil {
 		return nil, err
 	}
 	return a.getPlatformSettings(ctx, nil)

@@ -2,7 +2,9 @@ package api_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -74,6 +76,44 @@ func TestSettingsAreMergedAndInherited(t *testing.T) {
 	require.Equal(t, []string{"tag"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem))
 	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"opening": "outbound"}`))
 	require.Contains(t, refusal(t, err, 422, client.CodeInvalid).Error(), "default_agent_id: is required where opening is outbound")
+}
+
+func TestSettingsThatComeAtOnceAllStay(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	patches := []string{
+		`{"default_agent_id": "` + emulator.SeedAgentAnna + `"}`, `{"tag": "reklamation"}`, `{"default_language": "fr"}`,
+		`{"extra_tags": ["vip"]}`, `{"evidence": {"max_files": 3}}`, `{"evidence": {"max_bytes": 4}}`, `{"open_within": "2h"}`,
+	}
+	errs := make([]error, 2*len(patches))
+	var wg sync.WaitGroup
+	for i, patch := range patches {
+		wg.Go(func() { _, errs[i] = b.client.ChangeSettings(t.Context(), "acme", json.RawMessage(patch)) })
+		if i > 0 { // the platform knows no agents
+			wg.Go(func() {
+				_, errs[len(patches)+i] = b.client.ChangePlatformSettings(t.Context(), json.RawMessage(patch))
+			})
+		}
+	}
+	wg.Wait()
+	require.NoError(t, errors.Join(errs...))
+
+	all := map[string]any{
+		"tag": "reklamation", "default_language": "fr", "extra_tags": []any{"vip"},
+		"evidence": map[string]any{"max_files": 3.0, "max_bytes": 4.0}, "open_within": "2h",
+	}
+	own := func(layer json.RawMessage) (members map[string]any) {
+		require.NoError(t, json.Unmarshal(layer, &members))
+		return members
+	}
+	platform, err := b.client.PlatformSettings(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, all, own(platform.Own))
+	in, err := b.client.Integration(t.Context(), "acme")
+	require.NoError(t, err)
+	all["default_agent_id"], all["email_integration_id"] = emulator.SeedAgentAnna, emulator.SeedMailbox
+	require.Equal(t, all, own(in.Own))
 }
 
 func TestTokenNeverComesOut(t *testing.T) {

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
-
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/store"
@@ -25,7 +23,7 @@ type Store interface {
 	Shop(ctx context.Context, slug string) (claim.Shop, error)
 	Integration(ctx context.Context, slug string) (claim.Integration, error)
 	PlatformSettings(ctx context.Context) (layer json.RawMessage, version int64, err error)
-	SaveSettings(ctx context.Context, slug string, layer json.RawMessage) (int64, error)
+	SaveSettings(ctx context.Context, slug string, patch json.RawMessage, rules ...func(claim.Settings) error) (int64, error)
 	SaveToken(ctx context.Context, slug, token string, org store.Organization) (claim.Connection, error)
 	SetEnabled(ctx context.Context, slug string, enabled bool) error
 }
@@ -120,7 +118,8 @@ func organization(ctx context.Context, client *dixa.Client) (store.Organization,
 
 // ChangeSettings merges patch (RFC 7396) into the shop's own settings and saves
 // them when they are valid and everything that they name exists in the shop's
-// Dixa. A shop that has no token yet gets that check when it is enabled. The
+// Dixa. A shop that has no token yet gets that check when it is enabled. Of
+// changes that come at once each keeps the members that the others set. The
 // error is a [*claim.InvalidError] with every fault, or a [*Refusal] where Dixa
 // could not be asked; nothing is saved then.
 func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.RawMessage) (claim.Integration, error) {
@@ -128,22 +127,36 @@ func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.Ra
 	if err != nil {
 		return claim.Integration{}, err
 	}
-	own, err := Merge(before.Own, patch)
-	if err != nil {
+	if err := s.acceptable(ctx, before, patch); err != nil {
 		return claim.Integration{}, err
 	}
-	if err := s.acceptable(ctx, before, own); err != nil {
-		return claim.Integration{}, err
-	}
-	if _, err := s.store.SaveSettings(ctx, shop, own); err != nil {
+	// Others may have changed the settings since; what they make of the patch is
+	// seen under the store's lock only.
+	if _, err := s.store.SaveSettings(ctx, shop, patch, authored); err != nil {
 		return claim.Integration{}, err
 	}
 	return s.store.Integration(ctx, shop)
 }
 
-// acceptable checks a shop's new layer. What it names in Dixa is looked up only
-// where it changed: a language can be set while Dixa is down.
-func (s *Service) acceptable(ctx context.Context, before claim.Integration, own json.RawMessage) error {
+// authored refuses settings by which conversations open with a message that
+// nobody has written.
+func authored(s claim.Settings) error {
+	if s.Opening == "outbound" && s.DefaultAgentID == "" {
+		return &claim.InvalidError{What: "settings", Faults: []claim.Fault{{
+			Field: "default_agent_id", Problem: "is required where opening is outbound: the agent is the author of the first message",
+		}}}
+	}
+	return nil
+}
+
+// acceptable checks what a patch makes of the shop's settings. What it names in
+// Dixa is looked up only where it changed: a language can be set while Dixa is
+// down.
+func (s *Service) acceptable(ctx context.Context, before claim.Integration, patch json.RawMessage) error {
+	own, err := claim.MergeSettings(before.Own, patch)
+	if err != nil {
+		return err
+	}
 	platform, _, err := s.store.PlatformSettings(ctx)
 	if err != nil {
 		return err
@@ -152,10 +165,8 @@ func (s *Service) acceptable(ctx context.Context, before claim.Integration, own 
 	if err != nil {
 		return err
 	}
-	if after.Opening == "outbound" && after.DefaultAgentID == "" {
-		return &claim.InvalidError{What: "settings", Faults: []claim.Fault{{
-			Field: "default_agent_id", Problem: "is required where opening is outbound: the agent is the author of the first message",
-		}}}
+	if err := authored(after); err != nil {
+		return err
 	}
 	known := references(before.Effective)
 	changed := slices.DeleteFunc(references(after), func(r reference) bool { return slices.Contains(known, r) })
@@ -171,23 +182,6 @@ func (s *Service) acceptable(ctx context.Context, before claim.Integration, own 
 		err = &claim.InvalidError{What: "settings", Faults: faults}
 	}
 	return err
-}
-
-// Merge merges a patch into a layer of settings (RFC 7396: null removes a
-// member). The error is a [*claim.InvalidError].
-func Merge(layer, patch json.RawMessage) (json.RawMessage, error) {
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(patch, &object); err != nil || object == nil {
-		return nil, &claim.InvalidError{What: "settings", Faults: []claim.Fault{{Field: "body", Problem: "is not a JSON object"}}}
-	}
-	if len(layer) == 0 {
-		layer = json.RawMessage("{}")
-	}
-	merged, err := jsonpatch.MergePatch(layer, patch)
-	if err != nil {
-		return nil, fmt.Errorf("merge settings: %w", err)
-	}
-	return merged, nil
 }
 
 // Enable makes the shop's claims become conversations. It is a [*Refusal] until

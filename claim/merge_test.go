@@ -1,4 +1,4 @@
-package onboarding_test
+package claim_test
 
 import (
 	"encoding/json"
@@ -7,10 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/claimflow/claimflow/claim"
-	"github.com/claimflow/claimflow/internal/onboarding"
 )
 
-func TestMerge(t *testing.T) {
+func TestMergeSettings(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ layer, patch, want string }{
 		{``, `{"tag": "x"}`, `{"tag": "x"}`},
@@ -19,25 +18,25 @@ func TestMerge(t *testing.T) {
 		{`{"evidence": {"max_files": 1, "max_bytes": 2}}`, `{"evidence": {"max_files": 3}}`, `{"evidence": {"max_files": 3, "max_bytes": 2}}`},
 		{`{"extra_tags": ["a", "b"]}`, `{"extra_tags": ["c"]}`, `{"extra_tags": ["c"]}`},
 	} {
-		got, err := onboarding.Merge(json.RawMessage(tt.layer), json.RawMessage(tt.patch))
+		got, err := claim.MergeSettings(json.RawMessage(tt.layer), json.RawMessage(tt.patch))
 		require.NoError(t, err)
 		require.JSONEq(t, tt.want, string(got), "%s + %s", tt.layer, tt.patch)
 	}
 	for _, patch := range []string{``, `null`, `[]`, `"x"`, `{`, `{} {}`} {
-		_, err := onboarding.Merge(nil, json.RawMessage(patch))
+		_, err := claim.MergeSettings(nil, json.RawMessage(patch))
 		var invalid *claim.InvalidError
 		require.ErrorAs(t, err, &invalid, patch)
 	}
 }
 
-// FuzzMerge: whatever is sent as a patch either is a fault or makes a layer that
+// FuzzMergeSettings: whatever is sent as a patch either is a fault or makes a layer that
 // is a JSON object.
-func FuzzMerge(f *testing.F) {
+func FuzzMergeSettings(f *testing.F) {
 	for _, seed := range []string{`{"tag": "x"}`, `{"evidence": {"max_files": null}}`, `null`, `[]`, `{"a": {"b": {"c": null}}}`, "{\"\\u0000\": 1}"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, patch string) {
-		merged, err := onboarding.Merge(json.RawMessage(`{"evidence": {"max_files": 1}, "tag": "x"}`), json.RawMessage(patch))
+		merged, err := claim.MergeSettings(json.RawMessage(`{"evidence": {"max_files": 1}, "tag": "x"}`), json.RawMessage(patch))
 		if err != nil {
 			return
 		}
