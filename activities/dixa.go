@@ -328,7 +328,7 @@ const (
 	maxNote       = 16 << 10
 	maxNotedFiles = 20
 	maxNotedFile  = 600 // a line of the list
-	maxNotedURL   = 200
+	maxNotedURL   = 450
 )
 
 // noteText is the template's note, what was not attached, and the line by which
@@ -352,13 +352,19 @@ func noteText(note string, files evidenceDraft, sign string) string {
 	return note + list.String() + sign
 }
 
-// notedURL is where a file is, without what may let its reader in.
+// notedURL is where a file is, for an agent to open: with its query, which many
+// addresses need, where there is room for all of it.
 func notedURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return "address not readable"
 	}
-	return clip((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String(), maxNotedURL)
+	u.User, u.Fragment = nil, ""
+	if whole := u.String(); len(whole) <= maxNotedURL {
+		return whole
+	}
+	u.RawQuery = ""
+	return clip(u.String(), maxNotedURL)
 }
 
 // clip cuts a text to at most so many bytes, with a mark where it ends.

@@ -37,9 +37,9 @@ func TestNoteText(t *testing.T) {
 			"Check the value.", leaving(1, "https://example.org/a%20b.jpg"),
 			"Check the value.\n\nNot attached:\n- photo-1: its server answers 404 (https://example.org/a%20b.jpg)\n\n" + noteSign,
 		},
-		"an address with secrets": {
-			"", leaving(1, "https://me:secret@example.org/a.jpg?signature=secret#secret"),
-			"Not attached:\n- photo-1: its server answers 404 (https://example.org/a.jpg)\n\n" + noteSign,
+		"an address with a query and a password": {
+			"", leaving(1, "https://me:secret@example.org/a.jpg?signature=1#secret"),
+			"Not attached:\n- photo-1: its server answers 404 (https://example.org/a.jpg?signature=1)\n\n" + noteSign,
 		},
 		"an address that is none": {
 			"", leaving(1, "http://[secret"),
@@ -82,7 +82,7 @@ func TestNoteTextIsBounded(t *testing.T) {
 			}
 			for line := range strings.Lines(text) {
 				if _, address, ok := strings.Cut(line, "(https:"); ok {
-					require.LessOrEqual(t, len(address), 200, "an address in a note is shortened")
+					require.LessOrEqual(t, len(address), 450, "an address in a note is shortened")
 				}
 			}
 		})
