@@ -36,8 +36,8 @@ lint: ## Check style, import boundaries and the determinism of workflows
 	go run $(WORKFLOWCHECK) -config .ci/workflowcheck.yaml ./workflows/...
 
 .PHONY: record-histories
-record-histories: ## Record the workflow histories that tests replay, after a change of the workflow
-	go test ./quickstart/... -run TestRecordHistories -record
+record-histories: ## Record the workflow histories that tests replay, for a new shape of a run
+	go test ./quickstart/endtoend -count=1 -run '^TestShapes$$' -record
 
 .PHONY: tidy
 tidy: ## Tidy both modules
