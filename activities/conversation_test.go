@@ -511,8 +511,10 @@ func TestDixasWordsDoNotCarryTheCustomers(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
-	b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultStatus, Status: 400,
-		Body: `{"message":"Cannot store 'Anna BERG <anna.berg@example.org>': The mug is broken. See https://photos.example/a.jpg?sig=1"}`})
+	b.dixa.Inject(server.Fault{
+		Operation: "POST /conversations", Kind: server.FaultStatus, Status: 400,
+		Body: `{"message":"Cannot store 'Anna BERG <anna.berg@example.org>': The mug is broken. See https://photos.example/a.jpg?sig=1"}`,
+	})
 	_, err := b.open(ref)
 	words := requireParked(t, err, claim.CauseRefused)
 	record, loadErr := b.store.Record(t.Context(), ref)
