@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -285,93 +284,4 @@ func refusedAs(cause claim.Cause, err error) error {
 		return parked(cause, err.Error())
 	}
 	return err
-}
-
-// AddNote writes the internal note: what the template has for it, and which files
-// were left out. Notes have no key, so an earlier one is known by a line of ours.
-func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
-	return a.with(ctx, ref, "write the internal note", func(ctx context.Context, s *session) error {
-		var files evidenceDraft
-		if err := s.store.Draft(ctx, ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("read the evidence: %w", err)
-		}
-		sign := "Claimflow " + ref.Reference()
-		text := noteText(s.ticket.Note, files, sign)
-		_, err := once(ctx, s.store, write[string]{
-			ref: ref, step: claim.StepNote, window: s.window(), unknown: claim.CauseOutcomeUnknown,
-			look: func(ctx context.Context) (string, bool, error) {
-				notes, err := s.client.Conversations.Notes(ctx, s.work.ConversationID)
-				if err != nil {
-					return "", false, err
-				}
-				for _, n := range notes {
-					if strings.Contains(n.Message, sign) {
-						return n.ID, true, nil
-					}
-				}
-				return "", false, nil
-			},
-			send: func(ctx context.Context, _ string) (string, error) {
-				n, err := s.client.Conversations.AddNote(ctx, s.work.ConversationID, dixa.NoteInput{Message: text})
-				if err != nil {
-					return "", err
-				}
-				return n.ID, nil
-			},
-		})
-		return s.justOpened(ctx, err)
-	})
-}
-
-// Bounds of a note, in bytes. Its list of files and its signature always fit.
-const (
-	maxNote       = 16 << 10
-	maxNotedFiles = 20
-	maxNotedFile  = 600 // a line of the list
-	maxNotedURL   = 450
-)
-
-// noteText is the template's note, what was not attached, and the line by which
-// the note is known, which is never cut.
-func noteText(note string, files evidenceDraft, sign string) string {
-	var list strings.Builder
-	left := files.leftOut()
-	if len(left) > 0 {
-		list.WriteString("Not attached:\n")
-		for _, f := range left[:min(len(left), maxNotedFiles)] {
-			list.WriteString(clip(fmt.Sprintf("- %s: %s (%s)", f.Name, f.Reason, notedURL(f.URL)), maxNotedFile) + "\n")
-		}
-		if more := len(left) - maxNotedFiles; more > 0 {
-			fmt.Fprintf(&list, "and %d more\n", more)
-		}
-		list.WriteByte('\n')
-	}
-	if note = strings.TrimSpace(note); note != "" {
-		note = clip(note, maxNote-list.Len()-len(sign)-len("\n\n")) + "\n\n"
-	}
-	return note + list.String() + sign
-}
-
-// notedURL is where a file is, for an agent to open: with its query, which many
-// addresses need, where there is room for all of it.
-func notedURL(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "address not readable"
-	}
-	u.User, u.Fragment = nil, ""
-	if whole := u.String(); len(whole) <= maxNotedURL {
-		return whole
-	}
-	u.RawQuery = ""
-	return clip(u.String(), maxNotedURL)
-}
-
-// clip cuts a text to at most so many bytes, with a mark where it ends.
-func clip(s string, most int) string {
-	const mark = "…"
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most-len(mark)], "") + mark
 }
