@@ -3,11 +3,9 @@ package activities
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/claimflow/claimflow/claim"
-	"github.com/claimflow/claimflow/internal/evidence"
 	"github.com/claimflow/claimflow/store"
 	"github.com/claimflow/claimflow/templates"
 )
@@ -28,15 +26,6 @@ type ticket struct {
 	AgentID            string            `json:"agent_id,omitempty"`
 	Outbound           bool              `json:"outbound,omitempty"`
 	Attributes         map[string]string `json:"attributes,omitempty"`
-}
-
-// evidenceDraft is which of a claim's files are offered.
-type evidenceDraft struct {
-	evidence.Verdict
-	// Separate: Dixa refused the files together, so each is a message of its own.
-	Separate bool `json:"separate,omitempty"`
-	// Refused are the files, by index, that Dixa then refused one by one.
-	Refused map[int]string `json:"refused,omitempty"`
 }
 
 // Tickets turns claims into tickets.
@@ -136,77 +125,4 @@ func attributesOf(c *claim.Claim, s *claim.Settings) map[string]string {
 		values[s.ClaimIDAttribute] = c.ID
 	}
 	return values
-}
-
-// Evidence looks at the claims' files.
-type Evidence struct {
-	Store   *store.Store
-	Checker *evidence.Checker
-}
-
-// CheckEvidence looks at every file that the claim names and that the template
-// wants, and keeps which of them are offered to Dixa. A file that cannot be
-// offered is left out with a reason; it never stops a claim.
-func (a *Evidence) CheckEvidence(ctx context.Context, ref claim.Ref) (Checked, error) {
-	c, err := a.check(ctx, ref)
-	return c, toTemporal("check the evidence", err)
-}
-
-func (a *Evidence) check(ctx context.Context, ref claim.Ref) (Checked, error) {
-	var kept evidenceDraft
-	err := a.Store.Draft(ctx, ref, draftEvidence, &kept)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return Checked{}, fmt.Errorf("read what was decided before: %w", err)
-	}
-	// Once Dixa was offered files one by one their numbers are keys.
-	if kept.Separate {
-		return Checked{Files: len(kept.Files), LeftOut: len(kept.LeftOut)}, nil
-	}
-	c, err := a.Store.Body(ctx, ref)
-	if err != nil {
-		return Checked{}, fmt.Errorf("read the claim: %w", err)
-	}
-	integration, err := a.Store.Integration(ctx, ref.Shop)
-	if err != nil {
-		return Checked{}, fmt.Errorf("read the shop's settings: %w", err)
-	}
-	var t ticket
-	if err := a.Store.Draft(ctx, ref, draftTicket, &t); err != nil {
-		return Checked{}, fmt.Errorf("read the ticket: %w", err)
-	}
-	limits := evidence.Limits{Files: integration.Effective.Evidence.MaxFiles, Bytes: integration.Effective.Evidence.MaxBytes}
-	verdict, err := a.Checker.Check(ctx, evidence.Candidates(photosOf(c, t.Evidence)), limits)
-	if err != nil {
-		return Checked{}, err
-	}
-	if err := a.Store.SaveDraft(ctx, ref, draftEvidence, evidenceDraft{Verdict: verdict}); err != nil {
-		return Checked{}, fmt.Errorf("keep what was decided: %w", err)
-	}
-	return Checked{Files: len(verdict.Files), LeftOut: len(verdict.LeftOut)}, nil
-}
-
-// photosOf lists a claim's photos of the kinds that the template wants, in the
-// order item, claim, optional, signature.
-func photosOf(c *claim.Claim, kinds []string) []evidence.Photos {
-	wanted := map[string]bool{}
-	for _, k := range kinds {
-		wanted[k] = true
-	}
-	var out []evidence.Photos
-	add := func(p evidence.Photos) {
-		if wanted[p.Kind] {
-			out = append(out, p)
-		}
-	}
-	for _, i := range c.Items {
-		sku := i.SKU
-		if sku == "" {
-			sku = i.Title
-		}
-		add(evidence.Photos{Kind: evidence.KindItem, SKU: sku, URLs: i.ImageURLs})
-	}
-	add(evidence.Photos{Kind: evidence.KindClaim, URLs: c.ImageURLs})
-	add(evidence.Photos{Kind: evidence.KindOptional, URLs: c.OptionalImageURLs})
-	add(evidence.Photos{Kind: evidence.KindSignature, URLs: []string{c.SignatureURL}})
-	return out
 }
