@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
 )
@@ -51,6 +52,16 @@ func lengthOf(fl validator.FieldLevel) int64 {
 	}
 	return int64(d)
 }
+
+// IsIdentifier reports whether a text can be the id of a claim.
+func IsIdentifier(s string) bool { return identifierPattern.MatchString(s) }
+
+// IsSlug reports whether a text can be the slug of a shop.
+func IsSlug(s string) bool { return slugPattern.MatchString(s) }
+
+// IsText reports whether a text is valid UTF-8 without zero bytes, so that every
+// database takes it.
+func IsText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 // Validate checks a claim that was built rather than decoded. The error is an
 // [*InvalidError] with every fault at once, by JSON name.

@@ -28,10 +28,15 @@ func (p *principal) may(scope string) bool {
 	return slices.Contains(p.Scopes, scope) || slices.Contains(p.Scopes, client.ScopeAdmin)
 }
 
-// authorize lets a request through whose API key may do what the route does.
+// authorize lets a request through whose API key may do what the route does and
+// whose address can name something.
 func (a *api) authorize(spec huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		if err := a.admit(ctx); err != nil {
+		err := a.admit(ctx)
+		if err == nil {
+			err = addressed(ctx)
+		}
+		if err != nil {
 			var p *Problem
 			errors.As(problemOf(ctx.Context(), err), &p)
 			for name, values := range p.header {

@@ -18,6 +18,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/integration/pgtest"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/connection"
 	"github.com/claimflow/claimflow/internal/onboarding"
@@ -40,14 +41,22 @@ type bench struct {
 	kicks  *atomic.Int32
 }
 
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
 func newBench(t *testing.T) *bench {
+	t.Helper()
+	return newBenchOn(t, "sqlite::memory:")
+}
+
+// newBenchOn is a bench whose store is at an address.
+func newBenchOn(t *testing.T, database string) *bench {
 	t.Helper()
 	b := &bench{t: t, log: &locked{to: &bytes.Buffer{}}, kicks: &atomic.Int32{}}
 	text, err := seal.Generate()
 	require.NoError(t, err)
 	keys, err := seal.Parse(text)
 	require.NoError(t, err)
-	b.store, err = store.Open(t.Context(), "sqlite::memory:", keys)
+	b.store, err = store.Open(t.Context(), database, keys)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = b.store.Close() })
 

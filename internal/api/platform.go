@@ -51,6 +51,9 @@ func (a *api) createKey(ctx context.Context, in *struct{ Body client.NewKey }) (
 		}
 	}
 	if in.Body.Shop != "" {
+		if !claim.IsSlug(in.Body.Shop) {
+			return nil, invalid("key", "shop", "cannot be the slug of a shop")
+		}
 		if _, err := a.store.Shop(ctx, in.Body.Shop); err != nil {
 			return nil, err
 		}

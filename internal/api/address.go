@@ -1,0 +1,51 @@
+package api
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// addressed refuses an address that cannot name anything, before any of it is
+// looked for: a name that nothing can bear is not there, and a filter that is no
+// text is a fault. PostgreSQL would fail at either.
+func addressed(ctx huma.Context) error {
+	for _, part := range ctx.Operation().Parameters {
+		if part.In == "path" && !named(part.Name, ctx.Param(part.Name)) {
+			return newProblem(http.StatusNotFound, "", "There is no such "+part.Name+": none can have the name in the address.")
+		}
+	}
+	address := ctx.URL()
+	query, err := url.ParseQuery(address.RawQuery)
+	if err != nil {
+		return invalid("address", "query", "is not written as name=value&name=value with percent-encoding")
+	}
+	faults := &claim.InvalidError{What: "address"}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if slices.ContainsFunc(query[name], func(v string) bool { return !claim.IsText(v) }) {
+			faults.Faults = append(faults.Faults, claim.Fault{Field: name, Problem: "is not text in UTF-8 without zero bytes"})
+		}
+	}
+	if len(faults.Faults) > 0 {
+		return faults
+	}
+	return nil
+}
+
+// named reports whether something can bear the name that a part of an address
+// gives it.
+func named(part, name string) bool {
+	switch part {
+	case "shop":
+		return claim.IsSlug(name)
+	case "claim", "key":
+		return claim.IsIdentifier(name)
+	default:
+		return claim.IsText(name)
+	}
+}
