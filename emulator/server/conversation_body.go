@@ -1,6 +1,7 @@
 package server
 
-// conversationBody is Dixa's Conversation, the union of all channels.
+// conversationBody is Dixa's Conversation, the union of all channels. FromEmail
+// and ToEmail are there in every mail, also where the customer has no address.
 type conversationBody struct {
 	ID               int64           `json:"id"`
 	RequesterID      string          `json:"requesterId"`
@@ -13,8 +14,8 @@ type conversationBody struct {
 	Assignment       *assignmentBody `json:"assignment,omitempty"`
 	Queue            *queuedBody     `json:"queue,omitempty"`
 	BrowserInfo      *BrowserInfo    `json:"browserInfo,omitempty"`
-	ToEmail          string          `json:"toEmail,omitempty"`
-	FromEmail        string          `json:"fromEmail,omitempty"`
+	ToEmail          *string         `json:"toEmail,omitempty"`
+	FromEmail        *string         `json:"fromEmail,omitempty"`
 	IntegrationEmail string          `json:"integrationEmail,omitempty"`
 	FromNumber       string          `json:"fromNumber,omitempty"`
 	ToNumber         string          `json:"toNumber,omitempty"`
@@ -65,7 +66,8 @@ func (s *Server) conversationBody(conversation *Conversation, withAttributes boo
 	}
 	switch conversation.Channel {
 	case "Email", "ContactForm":
-		body.FromEmail, body.ToEmail = conversation.FromAddress, conversation.ToAddress
+		from, to := conversation.FromAddress, conversation.ToAddress
+		body.FromEmail, body.ToEmail = &from, &to
 		body.IntegrationEmail = conversation.ContactPoint
 		body.Language, body.Subject = conversation.Language, conversation.Subject
 	case "WidgetChat":

@@ -104,7 +104,7 @@ func (s *Server) placeContactPoint(c *call, conversation *Conversation, requeste
 		if !found || endpoint.Address == "" {
 			return refusedWith(c.switches.UnknownContactEndpoint, "Invalid input for Message")
 		}
-		if requester.Email == "" {
+		if requester.Email == "" && c.switches.RequesterWithoutEmail == Rejected {
 			return bad("Invalid input for Message")
 		}
 		conversation.ContactPoint = endpoint.Address

@@ -236,6 +236,41 @@ func TestCreateSwitches(t *testing.T) {
 		require.Empty(t, state.Conversations[0].QueueID)
 		require.Equal(t, server.SeedQueueSupport, state.Conversations[1].QueueID)
 	})
+	t.Run("requester without e-mail", func(t *testing.T) {
+		t.Parallel()
+		d := start(t, server.Options{})
+		var user struct {
+			ID string `json:"id"`
+		}
+		d.do(http.MethodPost, "/endusers", object{"externalId": "c-1", "displayName": "Customer"}, http.StatusCreated).data(&user)
+		outbound := mail(user.ID, "")
+		outbound["message"] = object{"_type": "Outbound", "agentId": server.SeedAgentBen, "content": object{"_type": "Text", "value": "x"}}
+		imported := object{
+			"_type": "GenericConversationImport", "genericChannelName": "email", "requesterId": user.ID, "direction": "Inbound",
+			"createdAt": "2021-12-01T11:00:00.001Z", "attributes": object{"emailIntegrationId": server.SeedMailbox, "subject": "Old"},
+			"messages": []object{},
+		}
+		for _, test := range []struct {
+			path     string
+			body     object
+			from, to string
+		}{
+			{"/conversations", mail(user.ID, ""), "", server.SeedMailbox},
+			{"/conversations", outbound, server.SeedMailbox, ""},
+			{"/conversations/import", imported, "", server.SeedMailbox},
+		} {
+			d.SetSwitches(server.Switches{RequesterWithoutEmail: server.Rejected})
+			d.do(http.MethodPost, test.path, test.body, http.StatusBadRequest)
+			d.SetSwitches(server.Switches{})
+			d.do(http.MethodPost, test.path, test.body, http.StatusCreated)
+			made := d.State().Conversations
+			var conversation map[string]any
+			d.do(http.MethodGet, fmt.Sprintf("/conversations/%d", made[len(made)-1].ID), nil, http.StatusOK).data(&conversation)
+			require.Equal(t, any(test.from), conversation["fromEmail"], "empty, but there: the contract requires it")
+			require.Equal(t, any(test.to), conversation["toEmail"], "empty, but there: the contract requires it")
+		}
+		require.Len(t, d.State().Conversations, 3)
+	})
 	t.Run("assignment of an outbound conversation", func(t *testing.T) {
 		t.Parallel()
 		d := start(t, server.Options{})

@@ -71,7 +71,7 @@ func (s *Server) importConversation(c *call) (reply, error) {
 	switch input.Channel {
 	case "email":
 		endpoint, found := s.contactEndpoint(input.Attributes.EmailIntegrationID)
-		if !found || endpoint.Address == "" || requester.Email == "" {
+		if !found || endpoint.Address == "" || requester.Email == "" && c.switches.RequesterWithoutEmail == Rejected {
 			return reply{}, bad("Invalid input for Message")
 		}
 		conversation.Type, conversation.Channel, conversation.ContactPoint = "EmailConversation", "Email", endpoint.Address

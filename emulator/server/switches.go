@@ -94,6 +94,9 @@ type Switches struct {
 	AutoReply bool `json:"autoReply"`
 	// UnknownRequester is the status of a create for an end user that does not exist: 404 or 400.
 	UnknownRequester string `json:"unknownRequester,omitempty"`
+	// RequesterWithoutEmail is the answer to a mail conversation, created or imported, whose requester
+	// has no e-mail address: accepted (the customer's address is then empty) or rejected.
+	RequesterWithoutEmail string `json:"requesterWithoutEmail,omitempty"`
 	// UnknownContactEndpoint is the status of a create for a mailbox or number that does not exist: 400 or 404.
 	UnknownContactEndpoint string `json:"unknownContactEndpoint,omitempty"`
 	// QueueOnCreate puts a new inbound conversation in no queue, or in the default one: none or default.
@@ -226,6 +229,7 @@ func (s *Switches) settings() []setting {
 		{"duplicatePhone", &s.DuplicatePhone, []string{Rejected, Accepted}},
 		{"phoneFormat", &s.PhoneFormat, []string{"any", "e164"}},
 		{"unknownRequester", &s.UnknownRequester, []string{"404", "400"}},
+		{"requesterWithoutEmail", &s.RequesterWithoutEmail, []string{Accepted, Rejected}},
 		{"unknownContactEndpoint", &s.UnknownContactEndpoint, []string{"400", "404"}},
 		{"queueOnCreate", &s.QueueOnCreate, []string{"none", "default"}},
 		{"copyAddresses", &s.CopyAddresses, []string{"either", "email", "uuid"}},
