@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"image"
 	"image/jpeg"
 	"net"
@@ -183,7 +184,7 @@ func (s *site) sample(id string) *claim.Claim {
 	return &claim.Claim{
 		ID: id, Shop: shop, Reason: "damaged", Preference: "refund",
 		Description: "Zerschellt-Marker: the mug broke into pieces.",
-		Customer:    claim.Customer{Email: id + ".kundin@privat.example", FirstName: "Wilhelmine", LastName: "Grünspecht", Phone: "+4915112345678"},
+		Customer:    claim.Customer{Email: id + ".kundin@privat.example", FirstName: "Wilhelmine", LastName: "Grünspecht", Phone: phoneOf(id)},
 		Order: claim.Order{
 			Number: "10001", Currency: "EUR",
 			Address: claim.Address{Street: "Heimlichgasse 17", City: "Irgendwo", CountryCode: "DE"},
@@ -191,6 +192,13 @@ func (s *site) sample(id string) *claim.Claim {
 		Items:     []claim.Item{{SKU: "MUG-01", Title: "Mug", Quantity: 1, ImageURLs: []string{s.photos + "/front.jpg"}}},
 		ImageURLs: []string{s.photos + "/gone/back.jpg"},
 	}
+}
+
+// phoneOf is a telephone number of the claim's own customer.
+func phoneOf(id string) string {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(id)) // a hash takes everything
+	return fmt.Sprintf("+4915112345%03d", sum.Sum32()%1000)
 }
 
 // submit hands a claim over.

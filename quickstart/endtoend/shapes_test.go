@@ -1,0 +1,230 @@
+package endtoend_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/workflows"
+)
+
+// histories is where the tests of package workflows find what is recorded here.
+var histories = filepath.Join("..", "..", "workflows", "testdata", "histories")
+
+// shapes are the ways that a claim can take through its workflow. Each names the
+// history that it leaves behind; a change of the workflow must replay them all.
+var shapes = map[string]func(*site) claim.Ref{
+	"opened": func(s *site) claim.Ref {
+		ref := s.submit(s.sample("c-1"))
+		s.requireOne(s.awaitState(ref, claim.StateOpen))
+		return ref
+	},
+	"skipped": func(s *site) claim.Ref {
+		_, err := s.api.Disable(s.t.Context(), shop)
+		require.NoError(s.t, err)
+		ref := s.submit(s.sample("c-1"))
+		s.awaitState(ref, claim.StateSkipped)
+		return ref
+	},
+	"parked-and-woken": func(s *site) claim.Ref {
+		s.dixa.Revoke(dixaToken)
+		ref := s.submit(s.sample("c-1"))
+		parked := s.awaitState(ref, claim.StateNeedsAttention)
+		require.Equal(s.t, claim.CauseConnection, parked.Cause)
+		s.dixa.AddToken("new-" + dixaToken)
+		_, err := s.api.Connect(s.t.Context(), shop, "new-"+dixaToken)
+		require.NoError(s.t, err)
+		s.requireOne(s.awaitState(ref, claim.StateOpen))
+		return ref
+	},
+	"fallback-and-retry": func(s *site) claim.Ref {
+		s.save(map[string]any{"open_within": "3s"})
+		s.dixa.Inject(down)
+		ref := s.submit(s.sample("c-1"))
+		parked := s.await(ref, "parked and its fallback raised", func(r claim.Record) bool { return r.FallbackUsed })
+		require.Equal(s.t, claim.StateNeedsAttention, parked.State)
+		require.Equal(s.t, claim.CauseDeadline, parked.Cause)
+		s.dixa.ClearFaults()
+		s.save(map[string]any{"open_within": "4h"})
+		_, err := s.api.Retry(s.t.Context(), ref, client.RetryRequest{})
+		require.NoError(s.t, err)
+		opened := s.awaitState(ref, claim.StateOpen)
+		require.True(s.t, opened.FallbackUsed, "the conversation of a claim whose customer was told otherwise is known as such")
+		s.requireOne(opened)
+		return ref
+	},
+	"slow-attempts": func(s *site) claim.Ref {
+		fault := down
+		fault.Operation, fault.Times = "POST /conversations", 11 // one more than there are quick attempts
+		s.dixa.Inject(fault)
+		ref := s.submit(s.sample("c-1"))
+		s.requireOne(s.awaitState(ref, claim.StateOpen))
+		return ref
+	},
+	"customer-gone": func(s *site) claim.Ref {
+		first := s.sample("c-1")
+		s.awaitState(s.submit(first), claim.StateOpen)
+		// The store remembers a customer whom Dixa does not know any more.
+		for _, operation := range []string{"POST /conversations", "GET /endusers/{userId}"} {
+			s.dixa.Inject(server.Fault{Operation: operation, Kind: server.FaultStatus, Status: 404, Times: 1})
+		}
+		second := s.sample("c-2")
+		second.Customer = first.Customer
+		ref := s.submit(second)
+		s.awaitState(ref, claim.StateOpen)
+		require.Len(s.t, s.dixa.State().Conversations, 2)
+		require.Equal(s.t, 2, s.dixa.Stats().ByOperation["GET /endusers"], "the customer is looked up afresh")
+		return ref
+	},
+	"files-one-by-one": func(s *site) claim.Ref {
+		s.dixa.Inject(oneByOne)
+		ref := s.submit(s.sample("c-1"))
+		s.requireOne(s.awaitState(ref, claim.StateOpen))
+		return ref
+	},
+	"abandoned-while-opening": func(s *site) claim.Ref {
+		ref := claim.Ref{Shop: shop, ID: "c-1"}
+		s.gate.at("POST /v1/conversations/*/tags/bulk", afterCommit, func() {
+			if _, err := s.api.Abandon(s.t.Context(), ref); err != nil {
+				s.t.Error(err)
+			}
+		})
+		s.submit(s.sample(ref.ID))
+		s.awaitState(ref, claim.StateAbandoned)
+		return ref
+	},
+	"paused-and-resumed": func(s *site) claim.Ref {
+		_, err := s.api.Pause(s.t.Context(), shop)
+		require.NoError(s.t, err)
+		ref := s.submit(s.sample("c-1"))
+		s.awaitRest(s.temporal(), ref, "")
+		require.Equal(s.t, claim.StateReceived, s.record(ref).State)
+		require.Empty(s.t, s.dixa.State().Conversations)
+		_, err = s.api.Resume(s.t.Context(), shop)
+		require.NoError(s.t, err)
+		s.requireOne(s.awaitState(ref, claim.StateOpen))
+		return ref
+	},
+	"nudged-while-opening": func(s *site) claim.Ref {
+		ref := claim.Ref{Shop: shop, ID: "c-1"}
+		nudged := 0
+		s.gate.at("POST /v1/conversations", afterReply, func() {
+			c := s.temporal()
+			for range 3 {
+				s.nudge(c, ref)
+				nudged++
+			}
+		})
+		s.submit(s.sample(ref.ID))
+		s.requireOne(s.awaitState(ref, claim.StateOpen))
+		require.Equal(s.t, 3, nudged)
+		return ref
+	},
+}
+
+// down makes every request fail, for the time that Dixa asks to be left alone.
+var down = server.Fault{Kind: server.FaultStatus, Status: 503, Headers: map[string]string{"Retry-After": "1"}}
+
+// TestShapes takes each way with the real engine, whose workers replay the whole
+// history at every task. With -record it keeps the histories.
+func TestShapes(t *testing.T) {
+	t.Parallel()
+	for name, take := range shapes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, siteOptions{everyStep: true})
+			s.work()
+			ref := take(s)
+			history := s.historyAtRest(ref)
+			document := indented(t, history) // the replay below changes the history in place
+
+			replayer := worker.NewWorkflowReplayer()
+			replayer.RegisterWorkflowWithOptions(workflows.Claim, workflow.RegisterOptions{Name: claim.WorkflowName})
+			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
+			requireNothingPersonal(t, "the history", s.secrets(), document)
+			if *record {
+				require.NoError(t, os.MkdirAll(histories, 0o755))
+				require.NoError(t, os.WriteFile(filepath.Join(histories, name+".json"), document, 0o644))
+			}
+		})
+	}
+}
+
+// historyAtRest is the history of the claim's newest run, once that waits for
+// news or has ended.
+func (s *site) historyAtRest(ref claim.Ref) *historypb.History {
+	s.t.Helper()
+	c := s.temporal()
+	if !s.record(ref).State.Final() {
+		s.awaitRest(c, ref, "")
+	} else {
+		var end claim.State
+		require.NoError(s.t, c.GetWorkflow(s.t.Context(), ref.WorkflowID(), "").Get(s.t.Context(), &end))
+		require.Equal(s.t, s.record(ref).State, end)
+	}
+	history := &historypb.History{}
+	events := c.GetWorkflowHistory(s.t.Context(), ref.WorkflowID(), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		require.NoError(s.t, err)
+		history.Events = append(history.Events, e)
+	}
+	return history
+}
+
+// indented is a history as JSON, the same at every run but for its ids and times.
+func indented(t *testing.T, history *historypb.History) []byte {
+	t.Helper()
+	data, err := protojson.Marshal(history)
+	require.NoError(t, err)
+	var v any
+	require.NoError(t, json.Unmarshal(data, &v)) // protojson spaces at random
+	data, err = json.MarshalIndent(v, "", " ")
+	require.NoError(t, err)
+	return append(data, '\n')
+}
+
+// personal is what the customers of [site.sample] are known by, in parts that no
+// encoding of texts or addresses changes. It may be nowhere but in the store and
+// in Dixa.
+func personal() []string {
+	return []string{
+		"kundin", "Wilhelmine", "nspecht", "Zerschellt", "broke into pieces",
+		"Heimlichgasse", "15112345", "front.jpg", "back.jpg",
+	}
+}
+
+// secrets is personal and what opens doors.
+func (s *site) secrets() []string {
+	secrets := append(personal(), dixaToken, s.apiKey, s.keys)
+	for _, line := range strings.FieldsFunc(s.keys, func(r rune) bool { return strings.ContainsRune(" ,:\n", r) }) {
+		if len(line) > 16 { // a key, not its name
+			secrets = append(secrets, line)
+		}
+	}
+	return secrets
+}
+
+// requireNothingPersonal looks for secrets in data, as it is and with every text
+// in it that is base64, as payloads are in JSON, decoded.
+func requireNothingPersonal(t *testing.T, what string, secrets []string, data []byte) {
+	t.Helper()
+	text := string(data) + "\n" + strings.Join(decoded(data), "\n")
+	for _, secret := range secrets {
+		if at := strings.Index(text, secret); at >= 0 {
+			require.Fail(t, what+" holds "+secret, "… %q …", text[max(0, at-300):min(len(text), at+100)])
+		}
+	}
+}

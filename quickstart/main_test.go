@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// asCommand makes the test binary the quickstart itself, so that its exit code
+// and what it prints are tested, too.
+const asCommand = "CLAIMFLOW_QUICKSTART_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// free are flags with which nothing of the machine is in the way.
+var free = []string{"-temporal", "127.0.0.1:0", "-ui", "127.0.0.1:0", "-dixa", "127.0.0.1:0", "-listen", "127.0.0.1:0"}
+
+// quickstart is the command with arguments. It is ended after two minutes.
+func quickstart(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	return cmd
+}
+
+func TestOnceOpensEverySampleClaim(t *testing.T) {
+	t.Parallel()
+	var out, logs bytes.Buffer
+	cmd := quickstart(t, append([]string{"-once"}, free...)...)
+	cmd.Stdout, cmd.Stderr = &out, &logs
+	require.NoError(t, cmd.Run(), "exit 0 when every claim has its conversation\n%s", &logs)
+
+	var report struct {
+		Claims []map[string]any `json:"claims"`
+		Totals map[string]any   `json:"totals"`
+	}
+	decoder := json.NewDecoder(&out)
+	require.NoError(t, decoder.Decode(&report))
+	require.ErrorIs(t, decoder.Decode(new(any)), io.EOF, "one JSON object and nothing else")
+
+	reasons, noted, cheapest := map[any]bool{}, 0, float64(4)
+	for _, c := range report.Claims {
+		for _, member := range []string{"id", "shop", "reason", "workflow_id"} {
+			require.NotEmpty(t, c[member], "%s of %v", member, c)
+		}
+		require.Equal(t, string(claim.StateOpen), c["state"], "%v", c)
+		require.NotZero(t, c["conversation_id"], "%v", c)
+		ref, err := claim.ParseWorkflowID(c["workflow_id"].(string))
+		require.NoError(t, err)
+		require.Equal(t, c["id"], ref.ID)
+		reasons[c["reason"]] = true
+
+		limit := 4 // look, create the customer, create the conversation, tags
+		if c["left_out"].(float64) > 0 {
+			limit++ // a note says so
+			noted++
+		}
+		require.LessOrEqual(t, c["dixa_requests"], float64(limit), "%v", c)
+		cheapest = min(cheapest, c["dixa_requests"].(float64))
+	}
+	require.GreaterOrEqual(t, len(reasons), 4)
+	require.Equal(t, 1, noted, "one sample has a photo that cannot be fetched")
+	require.EqualValues(t, len(report.Claims), report.Totals["conversations"])
+	require.EqualValues(t, len(report.Claims), report.Totals["open"])
+	require.EqualValues(t, len(report.Claims)-1, report.Totals["end_users"], "two samples are of one customer")
+	require.EqualValues(t, 0, report.Totals["refused_by_limit"])
+	require.LessOrEqual(t, cheapest, float64(2), "the second claim of a customer whom the store knows")
+}
+
+func TestOnceSaysWhichPortIsTaken(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	for i, flag := range free {
+		if i%2 == 1 {
+			continue
+		}
+		t.Run(flag, func(t *testing.T) {
+			t.Parallel()
+			args := append([]string{"-once"}, free...)
+			args[i+2] = taken.Addr().String()
+			out, err := quickstart(t, args...).CombinedOutput()
+			var exit *exec.ExitError
+			require.ErrorAs(t, err, &exit)
+			require.Positive(t, exit.ExitCode())
+			require.Contains(t, string(out), taken.Addr().String())
+			require.Contains(t, string(out), "choose another with "+flag)
+			require.NotContains(t, string(out), "panic")
+		})
+	}
+}
+
+func TestOnlyTemporalSaysHowToRunTheRest(t *testing.T) {
+	t.Parallel()
+	cmd := quickstart(t, append([]string{"-only", "temporal"}, free...)...)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	var said strings.Builder
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && !strings.Contains(lines.Text(), "Ctrl-C") {
+		said.WriteString(lines.Text() + "\n")
+	}
+	text := said.String()
+	address := after(t, text, "export TEMPORAL_ADDRESS=")
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err, "Temporal answers where it says")
+	require.NoError(t, conn.Close())
+	for _, step := range []string{"CLAIMFLOW_DIXA_URL=", "CLAIMFLOW_KEYS=", "go run ./starter keys new", "go run ./emulator", "go run ./worker", "go run ./starter serve"} {
+		require.Contains(t, text, step)
+	}
+	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
+	_, err = io.Copy(io.Discard, out)
+	require.NoError(t, err)
+	require.NoError(t, cmd.Wait(), "Ctrl-C is no failure")
+}
+
+// after is the rest of the line after some words.
+func after(t *testing.T, text, words string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(text, words)
+	require.True(t, ok, "%q is in\n%s", words, text)
+	line, _, _ := strings.Cut(rest, "\n")
+	return line
+}
