@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/claimflow/claimflow/claim"
 )
@@ -21,24 +22,41 @@ type Nudge struct {
 // Unsignalled lists up to limit claims whose workflow is to be nudged, oldest
 // first.
 func (s *Store) Unsignalled(ctx context.Context, limit int) ([]Nudge, error) {
+	return s.nudges(ctx, "list claims to nudge", `signalled < revision ORDER BY accepted_at LIMIT $1`, limit)
+}
+
+// Stranded lists up to limit claims that a workflow must be at work on or wait
+// with and that nothing was heard of for as long as given: neither did they
+// change nor did the engine take word of them, see [Store.Signalled]. Their
+// workflow may have been cancelled, terminated or lost with the engine's
+// database. Claims whose conversation is open or closed are left out: their next
+// event starts their workflow.
+func (s *Store) Stranded(ctx context.Context, silence time.Duration, limit int) ([]Nudge, error) {
+	return s.nudges(ctx, "list claims that may have lost their workflow", `state IN ($1, $2, $3) AND signalled >= revision
+		AND updated_at <= $4 AND nudged_at <= $4 ORDER BY nudged_at, accepted_at LIMIT $5`,
+		claim.StateReceived, claim.StateOpening, claim.StateNeedsAttention, s.now()-silence.Microseconds(), limit)
+}
+
+func (s *Store) nudges(ctx context.Context, doing, where string, args ...any) ([]Nudge, error) {
 	var nudges []Nudge
-	err := s.read(ctx, "list claims to nudge", func(db *sql.DB) error {
+	err := s.read(ctx, doing, func(db *sql.DB) error {
 		nudges = nil
 		return each(ctx, db, func(scan func(...any) error) error {
 			var n Nudge
 			err := scan(&n.Ref.Shop, &n.Ref.ID, &n.Revision, &n.Reason, &n.OrderNumber)
 			nudges = append(nudges, n)
 			return err
-		}, `SELECT shop, id, revision, reason_key, order_number FROM claims WHERE signalled < revision ORDER BY accepted_at LIMIT $1`, limit)
+		}, `SELECT shop, id, revision, reason_key, order_number FROM claims WHERE `+where, args...)
 	})
 	return nudges, err
 }
 
-// Signalled records that the claim's workflow was told of a revision. A later
-// one is still to be told.
+// Signalled records that the engine now knows of a revision of the claim. A
+// later one is still to be told.
 func (s *Store) Signalled(ctx context.Context, ref claim.Ref, revision int64) error {
 	return s.write(ctx, "note the nudge of claim "+ref.String(), func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `UPDATE claims SET signalled = $3 WHERE shop = $1 AND id = $2 AND signalled < $3`, ref.Shop, ref.ID, revision)
+		_, err := exec(ctx, tx, `UPDATE claims SET signalled = CASE WHEN signalled < $3 THEN $3 ELSE signalled END, nudged_at = $4
+			WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID, revision, s.now())
 		return err
 	})
 }

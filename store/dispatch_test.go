@@ -168,3 +168,50 @@ func TestClaimWithARaisedFallbackWaitsForAPerson(t *testing.T) {
 		})
 	}
 }
+
+func TestClaimsThatNothingIsHeardOfAreStranded(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, now := setup(t, database(t))
+			const silence = 10 * time.Minute
+			stranded := func() (states []string) {
+				nudges, err := s.Stranded(t.Context(), silence, 100)
+				require.NoError(t, err)
+				for _, n := range nudges {
+					states = append(states, n.Ref.ID)
+				}
+				return states
+			}
+			for _, state := range claim.States() {
+				accept(t, s, sample(string(state)))
+				change(t, s, ref(string(state)), waysTo[state]...)
+			}
+			now.Turn(silence)
+			require.Empty(t, stranded(), "what the engine was not told of yet is brought to it anyway")
+			told(t, s)
+			now.Turn(silence - time.Second)
+			require.Empty(t, stranded())
+			now.Turn(time.Second)
+			waiting := []string{"received", "opening", "needs_attention"}
+			require.ElementsMatch(t, waiting, stranded())
+
+			// A sign of life, and word that the engine took.
+			_, err := s.Change(t.Context(), ref("opening"), "", store.Set{LastError: "Dixa answers 503"})
+			require.NoError(t, err)
+			require.NoError(t, s.Signalled(t.Context(), ref("received"), 1))
+			require.Equal(t, []string{"needs_attention"}, stranded())
+			require.Empty(t, unsignalled(t, s, 10), "making sure of a workflow owes it a signal")
+			now.Turn(silence)
+			require.ElementsMatch(t, waiting, stranded())
+			limited, err := s.Stranded(t.Context(), silence, 2)
+			require.NoError(t, err)
+			require.Len(t, limited, 2)
+			for _, n := range limited {
+				require.NotEqual(t, ref("received"), n.Ref, "those that were longest not heard of come first")
+				require.Equal(t, store.Nudge{Ref: n.Ref, Revision: 1, Reason: "partial_damage", OrderNumber: "#" + n.Ref.ID}, n)
+			}
+		})
+	}
+}

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/claimflow/claimflow/claim"
@@ -24,7 +27,24 @@ type engine struct {
 	down    error
 	refuse  string // the id of a workflow that is never taken
 	started []client.StartWorkflowOptions
+	ensured []client.StartWorkflowOptions
 	asked   chan struct{}
+}
+
+func (e *engine) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.down != nil {
+		return nil, e.down
+	}
+	if o.ID == e.refuse {
+		return nil, errors.New("not this one")
+	}
+	if workflow != claim.WorkflowName || len(args) != 1 {
+		return nil, errors.New("the claim's workflow takes the claim's reference")
+	}
+	e.ensured = append(e.ensured, o)
+	return nil, nil
 }
 
 func (e *engine) SignalWithStartWorkflow(_ context.Context, _, signal string, arg any, o client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
@@ -67,26 +87,31 @@ func (e *engine) ids() []string {
 
 type bundle struct {
 	store      *store.Store
+	now        *atomic.Int64 // of the store, unix microseconds
 	engine     *engine
 	dispatcher *dispatch.Dispatcher
 	log        *bytes.Buffer
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t *testing.T, opts ...dispatch.Option) *bundle {
 	t.Helper()
+	now := &atomic.Int64{}
+	now.Store(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).UnixMicro())
 	text, err := seal.Generate()
 	require.NoError(t, err)
 	keys, err := seal.Parse(text)
 	require.NoError(t, err)
-	s, err := store.Open(t.Context(), "sqlite::memory:", keys)
+	s, err := store.Open(t.Context(), "sqlite::memory:", keys, store.WithClock(func() time.Time { return time.UnixMicro(now.Load()) }))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	_, err = s.CreateShop(t.Context(), store.NewShop{Slug: "acme", Feature: true})
 	require.NoError(t, err)
-	b := &bundle{store: s, engine: &engine{asked: make(chan struct{}, 1)}, log: &bytes.Buffer{}}
-	b.dispatcher = dispatch.New(s, b.engine, slog.New(slog.NewTextHandler(b.log, nil)))
+	b := &bundle{store: s, now: now, engine: &engine{asked: make(chan struct{}, 1)}, log: &bytes.Buffer{}}
+	b.dispatcher = dispatch.New(s, b.engine, slog.New(slog.NewTextHandler(b.log, nil)), opts...)
 	return b
 }
+
+func (b *bundle) turn(d time.Duration) { b.now.Add(d.Microseconds()) }
 
 func (b *bundle) accept(t *testing.T, id string) {
 	t.Helper()
@@ -186,4 +211,72 @@ func TestOneClaimThatIsRefusedDoesNotKeepOthersBack(t *testing.T) {
 	}
 	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "acme/poison")
 	require.ElementsMatch(t, []string{"claim:acme:a", "claim:acme:b", "claim:acme:c"}, b.engine.ids())
+}
+
+func TestLostWorkflowIsStartedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t, dispatch.SearchEvery(0))
+	b.accept(t, "a")
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	b.turn(9 * time.Minute)
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	require.Empty(t, b.engine.ensured, "the claim's workflow may still be at work")
+
+	b.turn(time.Minute)
+	b.engine.set(errors.New("connection refused"))
+	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "connection refused")
+	b.engine.set(nil)
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	require.Len(t, b.engine.ensured, 1, "once in ten minutes")
+	o := b.engine.ensured[0]
+	require.Equal(t, "claim:acme:a", o.ID)
+	require.Equal(t, claim.TaskQueueClaims, o.TaskQueue)
+	require.Equal(t, enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, o.WorkflowIDConflictPolicy, "a workflow that runs is left alone")
+	require.Equal(t, 5, o.TypedSearchAttributes.Size())
+	require.Len(t, b.engine.ids(), 1, "a signal would make every parked workflow read the store, and grow")
+
+	b.turn(10 * time.Minute)
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	require.Len(t, b.engine.ensured, 2)
+}
+
+func TestEveryLostWorkflowIsStartedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t, dispatch.SearchEvery(0))
+	const claims = 250 // more than are read at once
+	for i := range claims {
+		b.accept(t, fmt.Sprint(i))
+	}
+	b.turn(time.Second)
+	b.accept(t, "poison")
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	b.turn(time.Hour)
+	b.engine.refuse = "claim:acme:poison"
+	b.accept(t, "new")
+	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "make sure of the workflow of claim acme/poison")
+	require.Len(t, b.engine.ensured, claims)
+	require.Contains(t, b.engine.ids(), "claim:acme:new")
+}
+
+func TestLostWorkflowsAreNotLookedForInEveryRound(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.accept(t, "a")
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	b.turn(time.Hour)
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	require.Empty(t, b.engine.ensured, "the store was searched twice within a minute")
+}
+
+func TestClaimThatIsRefusedDoesNotKeepLostOnesBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t, dispatch.SearchEvery(0))
+	b.accept(t, "a")
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	b.turn(time.Hour)
+	b.engine.refuse = "claim:acme:poison"
+	b.accept(t, "poison")
+	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "acme/poison")
+	require.Len(t, b.engine.ensured, 1)
 }
