@@ -1,21 +1,28 @@
 package endtoend_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	temporal "go.temporal.io/sdk/client"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/dispatch"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/store"
 	"github.com/claimflow/claimflow/workflows"
 )
 
@@ -101,6 +108,48 @@ func TestATerminatedClaimIsTakenUpByTheNextNudge(t *testing.T) {
 	s.awaitRest(c, ref, run)
 	s.requireOne(s.awaitState(ref, claim.StateOpen))
 	require.Equal(t, asked, s.dixa.Stats().Requests)
+}
+
+func TestATerminatedClaimIsStartedAgainAfterAWhile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteOptions{everyStep: true})
+	c := s.temporal()
+	ref := s.submit(s.sample("c-1"))
+	var before *workflow.WorkflowExecutionInfo
+	running := func() error {
+		about, err := c.DescribeWorkflowExecution(t.Context(), ref.WorkflowID(), "")
+		before = about.GetWorkflowExecutionInfo()
+		return err
+	}
+	eventually(t, "the workflow is started, and that noted", func() error {
+		owed, err := s.store.Unsignalled(t.Context(), 1)
+		if err != nil || len(owed) > 0 {
+			return cmp.Or(err, errNotYet)
+		}
+		return running()
+	})
+
+	s.dispatchLater(c, 11*time.Minute)
+	first := before
+	require.NoError(t, running())
+	require.Equal(t, first.GetExecution().GetRunId(), before.GetExecution().GetRunId())
+	require.Equal(t, first.GetHistoryLength(), before.GetHistoryLength(), "a workflow that runs notices nothing")
+
+	require.NoError(t, c.TerminateWorkflow(t.Context(), ref.WorkflowID(), "", "test"))
+	s.dispatchLater(c, 22*time.Minute)
+	s.work()
+	s.requireOne(s.awaitState(ref, claim.StateOpen))
+}
+
+// dispatchLater lets a dispatcher do its round some time from now.
+func (s *site) dispatchLater(c temporal.Client, after time.Duration) {
+	s.t.Helper()
+	ring, err := seal.Parse(s.keys)
+	require.NoError(s.t, err)
+	later, err := store.Open(s.t.Context(), s.database, ring, store.WithClock(func() time.Time { return time.Now().Add(after) }))
+	require.NoError(s.t, err)
+	defer func() { require.NoError(s.t, later.Close()) }()
+	require.NoError(s.t, dispatch.New(later, c, slog.New(slog.DiscardHandler)).Once(s.t.Context()))
 }
 
 func (s *site) record(ref claim.Ref) claim.Record {
