@@ -35,7 +35,6 @@ type bench struct {
 	store   *store.Store
 	dixa    *server.Server
 	photos  *httptest.Server
-	env     *testsuite.TestActivityEnvironment
 	clients *connection.Clients
 }
 
@@ -73,15 +72,21 @@ func setup(t *testing.T, switches server.Switches, settings map[string]any) *ben
 	}
 	b.save(layer)
 
+	return b
+}
+
+// environment is a worker for one activity: an environment of the SDK's serves one
+// goroutine.
+func (b *bench) environment() *testsuite.TestActivityEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	b.env = suite.NewTestActivityEnvironment()
-	b.env.SetTestTimeout(20 * time.Second)
-	b.env.RegisterActivity(&activities.Claims{Store: s})
-	b.env.RegisterActivity(&activities.Tickets{Store: s})
-	b.env.RegisterActivity(&activities.Evidence{Store: s, Checker: evidence.New(evidence.Options{AllowLoopback: true})})
-	b.env.RegisterActivity(&activities.Dixa{Store: s, Clients: b.clients})
-	return b
+	env := suite.NewTestActivityEnvironment()
+	env.SetTestTimeout(20 * time.Second)
+	env.RegisterActivity(&activities.Claims{Store: b.store})
+	env.RegisterActivity(&activities.Tickets{Store: b.store})
+	env.RegisterActivity(&activities.Evidence{Store: b.store, Checker: evidence.New(evidence.Options{AllowLoopback: true})})
+	env.RegisterActivity(&activities.Dixa{Store: b.store, Clients: b.clients})
+	return env
 }
 
 func (b *bench) save(layer map[string]any) {
@@ -162,7 +167,7 @@ func (b *bench) load(ref claim.Ref) claim.Standing {
 // run runs an activity once.
 func run[R any](b *bench, activity, in any) (R, error) {
 	var out R
-	value, err := b.env.ExecuteActivity(activity, in)
+	value, err := b.environment().ExecuteActivity(activity, in)
 	if err != nil {
 		return out, err
 	}
@@ -172,7 +177,7 @@ func run[R any](b *bench, activity, in any) (R, error) {
 
 // runVoid runs an activity without a result once.
 func runVoid(b *bench, activity, in any) error {
-	_, err := b.env.ExecuteActivity(activity, in)
+	_, err := b.environment().ExecuteActivity(activity, in)
 	return err
 }
 
