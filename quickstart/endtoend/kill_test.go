@@ -3,6 +3,7 @@ package endtoend_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/emulator/server"
@@ -20,13 +21,17 @@ var opening = []string{
 	"POST /v1/conversations/*/notes",
 }
 
+// forgetful is a Dixa that helps least: it keeps no externalId, so that it never
+// refuses a second create, and shows late what it has.
+var forgetful = server.Switches{ExternalID: server.ExternalIDDropped, ListLag: server.Duration(300 * time.Millisecond)}
+
 func TestKillingTheOnlyWorkerLeavesOneConversation(t *testing.T) {
 	t.Parallel()
 	for _, operation := range opening {
 		for _, m := range []moment{beforeCommit, afterCommit, afterReply} {
 			t.Run(strings.ReplaceAll(operation, "/", ".")+" "+string(m), func(t *testing.T) {
 				t.Parallel()
-				s := newSite(t, siteOptions{everyStep: true})
+				s := newSite(t, siteOptions{everyStep: true, switches: forgetful})
 				killAt(s, operation, m)
 			})
 		}
@@ -39,7 +44,7 @@ func TestKillingTheOnlyWorkerWhileFilesGoOneByOne(t *testing.T) {
 	for _, m := range []moment{beforeCommit, afterCommit, afterReply} {
 		t.Run(string(m), func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, siteOptions{everyStep: true})
+			s := newSite(t, siteOptions{everyStep: true, switches: forgetful})
 			s.dixa.Inject(oneByOne)
 			killAt(s, "POST /v1/conversations/*/messages", m)
 		})

@@ -16,9 +16,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
-	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/quickstart/engine"
-	"github.com/claimflow/claimflow/store"
 )
 
 // The engine comes, goes and comes back while claims are taken all the time.
@@ -71,12 +69,9 @@ func TestNothingIsTakenWhileTheStoreIsDown(t *testing.T) {
 		},
 		"closed": func(t *testing.T, s *site) func() {
 			require.NoError(t, s.store.Close())
-			return func() {
-				ring, err := seal.Parse(s.keys)
-				require.NoError(t, err)
-				reopened, err := store.Open(t.Context(), s.database, ring)
-				require.NoError(t, err)
-				*s.store = *reopened //nolint:govet // the process's store comes back, as after a fail-over
+			return func() { // and a new process takes over
+				s.assemble()
+				s.serve()
 			}
 		},
 	} {

@@ -28,7 +28,7 @@ import (
 
 func TestAResetToTheStartFindsTheConversation(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, siteOptions{everyStep: true})
+	s := newSite(t, siteOptions{everyStep: true, switches: forgetful})
 	s.work()
 	ref := s.submit(s.sample("c-1"))
 	opened := s.awaitState(ref, claim.StateOpen)
@@ -46,7 +46,7 @@ func TestAResetToTheStartFindsTheConversation(t *testing.T) {
 // Where the files go one by one, a new run must go on with those that are left.
 func TestAResetWhileFilesGoOneByOneLeavesNoneOut(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, siteOptions{everyStep: true})
+	s := newSite(t, siteOptions{everyStep: true, switches: forgetful})
 	s.work()
 	c := s.temporal()
 	ref := claim.Ref{Shop: shop, ID: "c-1"}
@@ -62,7 +62,7 @@ func TestAResetWhileOpeningLeavesOneConversation(t *testing.T) {
 	for _, operation := range opening {
 		t.Run(strings.ReplaceAll(operation, "/", "."), func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, siteOptions{everyStep: true})
+			s := newSite(t, siteOptions{everyStep: true, switches: forgetful})
 			s.work()
 			c := s.temporal()
 			ref := claim.Ref{Shop: shop, ID: "c-1"}
@@ -75,7 +75,7 @@ func TestAResetWhileOpeningLeavesOneConversation(t *testing.T) {
 
 func TestATerminatedClaimIsTakenUpByTheNextNudge(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, siteOptions{everyStep: true})
+	s := newSite(t, siteOptions{everyStep: true, switches: forgetful})
 	s.work()
 	c := s.temporal()
 	ref := claim.Ref{Shop: shop, ID: "c-1"}
@@ -112,7 +112,7 @@ func TestATerminatedClaimIsTakenUpByTheNextNudge(t *testing.T) {
 
 func TestATerminatedClaimIsStartedAgainAfterAWhile(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, siteOptions{everyStep: true})
+	s := newSite(t, siteOptions{everyStep: true, switches: forgetful})
 	c := s.temporal()
 	ref := s.submit(s.sample("c-1"))
 	var before *workflow.WorkflowExecutionInfo

@@ -64,8 +64,6 @@ type siteOptions struct {
 	settings map[string]any
 	// everyStep makes the opening of a claim have all of its steps.
 	everyStep bool
-	// unconnected leaves the shop without a token and switched off.
-	unconnected bool
 }
 
 // newSite starts the store, the emulated Dixa and the HTTP API, and connects a
@@ -91,33 +89,38 @@ func newSite(t *testing.T, o siteOptions) *site {
 	var err error
 	s.keys, err = seal.Generate()
 	require.NoError(t, err)
-	ring, err := seal.Parse(s.keys)
-	require.NoError(t, err)
-	s.store, err = store.Open(t.Context(), s.database, ring)
-	require.NoError(t, err)
-	logs, err := telemetry.Start(t.Context(), telemetry.Options{
-		Service: "starter", Version: "test", Log: telemetry.LogOptions{Format: "json", Level: "debug", Output: s.logs},
-	})
-	require.NoError(t, err)
-	c, err := config.LoadFrom(nil)
-	require.NoError(t, err)
-	c.DixaURL, c.AllowLoopbackEvidence, c.DixaPace = s.dixaURL+"/v1/", true, time.Microsecond
-	s.parts, err = process.Assemble(c, logs, s.store, s.engine)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.parts.Close(context.WithoutCancel(t.Context()))) })
-
+	s.assemble()
 	s.serve()
-	if !o.unconnected {
-		s.connect(o.settings)
-		if s.everyStep = o.everyStep; s.everyStep {
-			s.save(map[string]any{
-				"default_agent_id":       server.SeedAgentAnna,
-				"order_number_attribute": server.SeedAttrOrderNumber,
-				"claim_id_attribute":     server.SeedAttrClaimID,
-			})
-		}
+	s.connect(o.settings)
+	if s.everyStep = o.everyStep; s.everyStep {
+		s.save(map[string]any{
+			"default_agent_id":       server.SeedAgentAnna,
+			"order_number_attribute": server.SeedAttrOrderNumber,
+			"claim_id_attribute":     server.SeedAttrClaimID,
+		})
 	}
 	return s
+}
+
+// assemble opens the store and makes the parts of a process that has it.
+func (s *site) assemble() {
+	s.t.Helper()
+	ctx := s.t.Context()
+	ring, err := seal.Parse(s.keys)
+	require.NoError(s.t, err)
+	s.store, err = store.Open(ctx, s.database, ring)
+	require.NoError(s.t, err)
+	logs, err := telemetry.Start(ctx, telemetry.Options{
+		Service: "starter", Version: "test", Log: telemetry.LogOptions{Format: "json", Level: "debug", Output: s.logs},
+	})
+	require.NoError(s.t, err)
+	c, err := config.LoadFrom(nil)
+	require.NoError(s.t, err)
+	c.DixaURL, c.AllowLoopbackEvidence, c.DixaPace = s.dixaURL+"/v1/", true, time.Microsecond
+	parts, err := process.Assemble(c, logs, s.store, s.engine)
+	require.NoError(s.t, err)
+	s.parts = parts
+	s.t.Cleanup(func() { require.NoError(s.t, parts.Close(context.WithoutCancel(ctx))) })
 }
 
 // serve runs the HTTP API and the dispatcher until the test ends.
