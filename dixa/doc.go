@@ -36,9 +36,26 @@
 // refused with [ErrForeignHost]. Replies are bounded, and no error text holds
 // the token, an e-mail address or a phone number.
 //
+// # Webhooks
+//
+// Dixa tells of what happens by signed requests. [VerifySignature] checks one,
+// [ParseEvent] reads it; receiving and storing are the caller's:
+//
+//	err := dixa.VerifySignature(r.Header.Get(dixa.SignatureHeader), body, secrets, time.Now(), dixa.DefaultSignatureTolerance)
+//	event, err := dixa.ParseEvent(body)
+//	conversation, ok := event.Conversation()
+//
+// What the payloads of many events hold is documented nowhere. So [Event.Data]
+// keeps all of it as it came, every event that has a conversation gives it, and
+// methods such as [Event.MessageAdded] read those whose shape is known.
+// [EventName.FQN] says for which events even the name in the payload is this
+// package's reading.
+//
 // # Unknown members and values
 //
 // Enumerations are open: an unknown value is kept as it came. Objects keep
 // members that this package does not know in their Extra field and write them
 // out again. Empty optional members are left out, which Dixa reads as absent.
+// In an event, a known member of an unexpected type is kept in Extra too instead
+// of failing the whole.
 package dixa

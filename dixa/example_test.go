@@ -191,3 +191,55 @@ func ExampleClient_Do() {
 	fmt.Println(reply.Data[0].ID)
 	// Output: t-1
 }
+
+// A receiver verifies the bytes as they came, then reads them.
+func ExampleVerifySignature() {
+	// The old and the new secret, while one is replaced.
+	secrets := []dixa.Secret{"0f1e2d3c4b5a69788796a5b4c3d2e1f0", "00112233445566778899aabbccddeeff"}
+	header := "t=1748264463123,v1=8aac5c658539153c77a44cd2de929183cb25a953cf65f570f3867fb813522ccc"
+	body := []byte(`{"event_id":"e-1","event_fqn":"CONVERSATION_CLOSED","data":{"conversation":{"csid":100}}}`)
+	now := time.UnixMilli(1748264500000)
+
+	fmt.Println(dixa.VerifySignature(header, body, secrets, now, dixa.DefaultSignatureTolerance))
+
+	err := dixa.VerifySignature(header, append(body, ' '), secrets, now, dixa.DefaultSignatureTolerance)
+	fmt.Println(errors.Is(err, dixa.ErrSignatureMismatch))
+	// Output:
+	// <nil>
+	// true
+}
+
+// Events are told apart by name; those without a type of their own still have
+// their conversation.
+func ExampleParseEvent() {
+	for _, body := range []string{
+		`{"event_id":"e-1","event_fqn":"CONVERSATION_TAG_ADDED","event_timestamp":"2026-05-04T09:08:07.600Z",
+			"organization":{"id":"org-1","name":"Shop"},
+			"data":{"conversation":{"csid":100,"status":"OPEN","tags":[]},"author":{"id":"a-1","name":null},"tag":"claim-accepted"}}`,
+		`{"event_id":"e-2","event_fqn":"CONVERSATION_CLOSED","data":{"conversation":{"csid":100,"status":"CLOSED"}}}`,
+		`{"event_id":"e-3","event_fqn":"CONVERSATION_DREAMT","data":{"conversation":{"csid":100,"status":"OPEN"}}}`,
+	} {
+		event, err := dixa.ParseEvent([]byte(body))
+		if err != nil {
+			panic(err)
+		}
+		conversation, ok := event.Conversation()
+		if !ok {
+			continue
+		}
+		switch event.Name {
+		case dixa.EventConversationTagAdded:
+			if data, ok := event.TagAdded(); ok {
+				fmt.Println(conversation.ID, "tagged", data.Tag)
+			}
+		case dixa.EventConversationClosed:
+			fmt.Println(conversation.ID, "closed", conversation.State == dixa.StateClosed)
+		default:
+			fmt.Println(conversation.ID, "unknown", event.FQN)
+		}
+	}
+	// Output:
+	// 100 tagged claim-accepted
+	// 100 closed true
+	// 100 unknown CONVERSATION_DREAMT
+}

@@ -35,6 +35,38 @@ func decodeOpen(b []byte, plain any, extra *Extra) error {
 	return nil
 }
 
+// decodeLenient decodes an object into plain as decodeOpen does, but a member of
+// a type that its field does not take fails nothing: the field stays zero and
+// the member is in extra. null is the same as absent. It is for what Dixa sends
+// unasked, where there is nobody to ask again.
+func decodeLenient(b []byte, plain any, extra *Extra) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(b, &members); err != nil {
+		return err
+	}
+	for field, value := range reflect.ValueOf(plain).Elem().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" || name == "-" {
+			continue
+		}
+		value.SetZero()
+		member, present := members[name]
+		if !present {
+			continue
+		}
+		if string(member) != "null" && json.Unmarshal(member, value.Addr().Interface()) != nil {
+			value.SetZero()
+			continue
+		}
+		delete(members, name)
+	}
+	*extra = nil
+	if len(members) > 0 {
+		*extra = members
+	}
+	return nil
+}
+
 // encodeOpen encodes plain with the extra members added. A field wins over an
 // extra member of its name.
 func encodeOpen(plain any, extra Extra) ([]byte, error) {

@@ -41,7 +41,7 @@ func webhookCases() []operationCase {
 			name: "Webhooks.Create",
 			call: func(ctx context.Context, c *dixa.Client) (any, error) {
 				return c.Webhooks.Create(ctx, dixa.WebhookInput{
-					Name: "Claims", URL: "https://claims.example.org/hook", Events: []string{"ConversationClosed"},
+					Name: "Claims", URL: "https://claims.example.org/hook", Events: []dixa.EventName{dixa.EventConversationClosed},
 				})
 			},
 			method: http.MethodPost, path: "/webhooks", status: http.StatusCreated,
@@ -89,7 +89,7 @@ func webhookCases() []operationCase {
 		{
 			name: "Webhooks.DeliveryLogs",
 			call: func(ctx context.Context, c *dixa.Client) (any, error) {
-				return c.Webhooks.DeliveryLogs(ctx, hookID, "ConversationClosed")
+				return c.Webhooks.DeliveryLogs(ctx, hookID, dixa.EventConversationClosed)
 			},
 			method: http.MethodGet, path: "/webhooks/" + hookID + "/delivery-status/logs/ConversationClosed", status: http.StatusOK,
 			reply: `{"data":[{"deliveryDetail":{"deliveryTimestamp":"2026-05-04T09:08:07.600Z","success":true,"responseCode":204,"responseText":"OK"},

@@ -11,14 +11,15 @@ type WebhooksService struct{ service }
 
 // WebhookSubscription is a subscription to events.
 type WebhookSubscription struct {
-	ID               string   `json:"id"`
-	Name             string   `json:"name"`
-	SubscribedEvents []string `json:"subscribedEvents"`
-	URL              string   `json:"url"`
+	ID               string      `json:"id"`
+	Name             string      `json:"name"`
+	SubscribedEvents []EventName `json:"subscribedEvents"`
+	URL              string      `json:"url"`
 	// Headers are what Dixa adds to each delivery, the one generated from the
 	// authorization included.
 	Headers map[string]Secret `json:"headers"`
-	// SecretKey is the key of the signatures, in hexadecimal.
+	// SecretKey is the key of the signatures, in hexadecimal, for
+	// VerifySignature.
 	SecretKey Secret                    `json:"secretKey"`
 	Enabled   bool                      `json:"enabled"`
 	CreatedAt Time                      `json:"createdAt,omitzero"`
@@ -87,10 +88,9 @@ func TokenAuth(token string) *WebhookAuthorization {
 // WebhookInput is a subscription to create or what to change of one. Nil and
 // empty fields are left out of an update.
 type WebhookInput struct {
-	Name string `json:"name,omitempty"`
-	// Events are names such as "ConversationClosed".
-	Events []string `json:"events,omitzero"`
-	URL    string   `json:"url,omitempty"`
+	Name   string      `json:"name,omitempty"`
+	Events []EventName `json:"events,omitzero"`
+	URL    string      `json:"url,omitempty"`
 	// Authorization defaults to NoAuth on create.
 	Authorization *WebhookAuthorization `json:"authorization,omitempty"`
 	// CustomHeaders are sent as {} on create when nil.
@@ -172,14 +172,14 @@ func (d Delivery) MarshalJSON() ([]byte, error) {
 
 // EventDelivery is the latest delivery of one kind of event.
 type EventDelivery struct {
-	Event  string   `json:"event"`
-	Status Delivery `json:"deliveryStatus"`
+	Event  EventName `json:"event"`
+	Status Delivery  `json:"deliveryStatus"`
 }
 
 // DeliveryLog is one delivery with what was sent.
 type DeliveryLog struct {
 	Delivery Delivery `json:"deliveryDetail"`
-	// Payload is the event's JSON.
+	// Payload is the event's JSON, for ParseEvent.
 	Payload string `json:"payload"`
 }
 
@@ -191,11 +191,11 @@ func (s *WebhooksService) DeliveryStatus(ctx context.Context, id string) ([]*Eve
 	return fetchAll[EventDelivery](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// DeliveryLogs returns the latest deliveries of one kind of event, such as
-// "ConversationClosed". How many Dixa keeps is unknown.
+// DeliveryLogs returns the latest deliveries of one kind of event. How many
+// Dixa keeps is unknown.
 //
 // Dixa: GET /v1/webhooks/{webhookSubscriptionId}/delivery-status/logs/{event}.
-func (s *WebhooksService) DeliveryLogs(ctx context.Context, id, event string) ([]*DeliveryLog, error) {
+func (s *WebhooksService) DeliveryLogs(ctx context.Context, id string, event EventName) ([]*DeliveryLog, error) {
 	op := Operation{"Webhooks.DeliveryLogs", http.MethodGet, "/webhooks/{webhookSubscriptionId}/delivery-status/logs/{event}"}
-	return fetchAll[DeliveryLog](ctx, s.client, op, Params{Path: []any{id, event}})
+	return fetchAll[DeliveryLog](ctx, s.client, op, Params{Path: []any{id, string(event)}})
 }

@@ -1,0 +1,272 @@
+package dixa
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// MessageAddedEvent is the data of EventConversationMessageAdded.
+type MessageAddedEvent struct {
+	Conversation *EventConversation `json:"conversation,omitempty"`
+	Author       *EventUser         `json:"author,omitempty"`
+	CreatedAt    Time               `json:"created_at,omitzero"`
+	// MessageID is the id of the Message that Conversations.Messages lists.
+	MessageID string `json:"message_id,omitempty"`
+	Text      string `json:"text,omitempty"`
+	// Direction and Channel are in the API's spelling, as EventConversation has
+	// them.
+	Direction   Direction           `json:"direction,omitempty"`
+	Channel     Channel             `json:"channel,omitempty"`
+	Content     EventMessageContent `json:"content,omitzero"`
+	Attachments []EventAttachment   `json:"attachments,omitzero"`
+	// ExternalID is the key that whoever added the message gave it.
+	ExternalID string `json:"external_id,omitempty"`
+	Extra      Extra  `json:"-"`
+}
+
+// MessageAdded returns the data of an EventConversationMessageAdded. ok is
+// false for another event and for data without a message id, of which Data has
+// what there is.
+func (e *Event) MessageAdded() (data *MessageAddedEvent, ok bool) {
+	data = eventData[MessageAddedEvent](e, EventConversationMessageAdded)
+	if data == nil || data.MessageID == "" {
+		return nil, false
+	}
+	return data, true
+}
+
+// UnmarshalJSON keeps what it cannot read in Extra.
+func (m *MessageAddedEvent) UnmarshalJSON(b []byte) error {
+	type plain MessageAddedEvent
+	if err := decodeLenient(b, (*plain)(m), &m.Extra); err != nil {
+		return err
+	}
+	m.Direction = spelled(m.Direction, Inbound, Internal, Outbound)
+	m.Channel = spelled(m.Channel, channels...)
+	return nil
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (m MessageAddedEvent) MarshalJSON() ([]byte, error) {
+	type plain MessageAddedEvent
+	return encodeOpen(plain(m), m.Extra)
+}
+
+// EventMessageContent is the text of a message, and where its forms are kept.
+type EventMessageContent struct {
+	Text string `json:"text,omitempty"`
+	// Type has been seen as "Text" and, for inbound messages, empty.
+	Type string `json:"content_type,omitempty"`
+	// OriginalURL and ProcessedURL are where Dixa keeps the text. They have been
+	// seen without a host ("/private/…"), where the API's messages have the same
+	// path below https://files.dixa.io.
+	OriginalURL  string `json:"original_content_url,omitempty"`
+	ProcessedURL string `json:"processed_content_url,omitempty"`
+	Extra        Extra  `json:"-"`
+}
+
+// IsZero reports content of which nothing is known.
+func (c EventMessageContent) IsZero() bool {
+	return c.Text == "" && c.Type == "" && c.OriginalURL == "" && c.ProcessedURL == "" && len(c.Extra) == 0
+}
+
+// UnmarshalJSON keeps what it cannot read in Extra.
+func (c *EventMessageContent) UnmarshalJSON(b []byte) error {
+	type plain EventMessageContent
+	return decodeLenient(b, (*plain)(c), &c.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (c EventMessageContent) MarshalJSON() ([]byte, error) {
+	type plain EventMessageContent
+	return encodeOpen(plain(c), c.Extra)
+}
+
+// EventAttachment is a file of a message. How events write one is documented
+// nowhere: an address by itself is read, and an object with the members url and
+// pretty_name or prettyName. Of another object Extra has everything.
+type EventAttachment struct {
+	// URL is an address as EventMessageContent has them.
+	URL        string `json:"url,omitempty"`
+	PrettyName string `json:"pretty_name,omitempty"`
+	Extra      Extra  `json:"-"`
+}
+
+// UnmarshalJSON keeps what it cannot read in Extra.
+func (a *EventAttachment) UnmarshalJSON(b []byte) error {
+	if bytes.HasPrefix(b, []byte(`"`)) {
+		*a = EventAttachment{}
+		return json.Unmarshal(b, &a.URL)
+	}
+	type plain EventAttachment
+	if err := decodeLenient(b, (*plain)(a), &a.Extra); err != nil {
+		return err
+	}
+	if camel := a.Extra["prettyName"]; a.PrettyName == "" && json.Unmarshal(camel, &a.PrettyName) == nil {
+		if delete(a.Extra, "prettyName"); len(a.Extra) == 0 {
+			a.Extra = nil
+		}
+	}
+	return nil
+}
+
+// MarshalJSON writes an object, with the members in Extra as well.
+func (a EventAttachment) MarshalJSON() ([]byte, error) {
+	type plain EventAttachment
+	return encodeOpen(plain(a), a.Extra)
+}
+
+// NoteAddedEvent is the data of EventConversationNoteAdded.
+type NoteAddedEvent struct {
+	Conversation *EventConversation `json:"conversation,omitempty"`
+	// NoteID is the id of the Note that Conversations.Notes lists.
+	NoteID    string     `json:"note_id,omitempty"`
+	Text      string     `json:"text,omitempty"`
+	CreatedAt Time       `json:"created_at,omitzero"`
+	Author    *EventUser `json:"author,omitempty"`
+	Extra     Extra      `json:"-"`
+}
+
+// NoteAdded returns the data of an EventConversationNoteAdded. ok is false for
+// another event and for data without a note id.
+func (e *Event) NoteAdded() (data *NoteAddedEvent, ok bool) {
+	data = eventData[NoteAddedEvent](e, EventConversationNoteAdded)
+	if data == nil || data.NoteID == "" {
+		return nil, false
+	}
+	return data, true
+}
+
+// UnmarshalJSON keeps what it cannot read in Extra.
+func (n *NoteAddedEvent) UnmarshalJSON(b []byte) error {
+	type plain NoteAddedEvent
+	return decodeLenient(b, (*plain)(n), &n.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (n NoteAddedEvent) MarshalJSON() ([]byte, error) {
+	type plain NoteAddedEvent
+	return encodeOpen(plain(n), n.Extra)
+}
+
+// TagAddedEvent is the data of EventConversationTagAdded.
+type TagAddedEvent struct {
+	// Conversation has the tag among its Tags already.
+	Conversation *EventConversation `json:"conversation,omitempty"`
+	Author       *EventUser         `json:"author,omitempty"`
+	// Tag is the tag's name.
+	Tag   string `json:"tag,omitempty"`
+	Extra Extra  `json:"-"`
+}
+
+// TagAdded returns the data of an EventConversationTagAdded. ok is false for
+// another event and for data without a tag's name.
+func (e *Event) TagAdded() (data *TagAddedEvent, ok bool) {
+	data = eventData[TagAddedEvent](e, EventConversationTagAdded)
+	if data == nil || data.Tag == "" {
+		return nil, false
+	}
+	return data, true
+}
+
+// UnmarshalJSON keeps what it cannot read in Extra.
+func (t *TagAddedEvent) UnmarshalJSON(b []byte) error {
+	type plain TagAddedEvent
+	return decodeLenient(b, (*plain)(t), &t.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (t TagAddedEvent) MarshalJSON() ([]byte, error) {
+	type plain TagAddedEvent
+	return encodeOpen(plain(t), t.Extra)
+}
+
+// RatedEvent is the data of EventConversationRated. Dixa sends the event for
+// the score and again for the comment where the two come separately.
+type RatedEvent struct {
+	Conversation *EventConversation `json:"conversation,omitempty"`
+	// Agent is who was rated.
+	Agent *EventUser `json:"agent,omitempty"`
+	// Score is on the scale of Type; nil where there is none.
+	Score   *int   `json:"score,omitempty"`
+	Comment string `json:"comment,omitempty"`
+	// Type is the kind of rating, such as RatingCsat.
+	Type  string `json:"type,omitempty"`
+	Extra Extra  `json:"-"`
+}
+
+// Rated returns the data of an EventConversationRated. ok is false for another
+// event and for data with neither score nor comment.
+func (e *Event) Rated() (data *RatedEvent, ok bool) {
+	data = eventData[RatedEvent](e, EventConversationRated)
+	if data == nil || data.Score == nil && data.Comment == "" {
+		return nil, false
+	}
+	return data, true
+}
+
+// UnmarshalJSON keeps what it cannot read in Extra.
+func (r *RatedEvent) UnmarshalJSON(b []byte) error {
+	type plain RatedEvent
+	return decodeLenient(b, (*plain)(r), &r.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (r RatedEvent) MarshalJSON() ([]byte, error) {
+	type plain RatedEvent
+	return encodeOpen(plain(r), r.Extra)
+}
+
+// PendingExpiredEvent is the data of EventConversationPendingExpired.
+type PendingExpiredEvent struct {
+	Conversation *EventConversation `json:"conversation,omitempty"`
+	// PendingBy is who set the follow-up, nil where that is not told.
+	PendingBy *EventUser `json:"pendingByUser,omitempty"`
+	Extra     Extra      `json:"-"`
+}
+
+// PendingExpired returns the data of an EventConversationPendingExpired. ok is
+// false for another event and for data that is no object.
+func (e *Event) PendingExpired() (data *PendingExpiredEvent, ok bool) {
+	data = eventData[PendingExpiredEvent](e, EventConversationPendingExpired)
+	return data, data != nil
+}
+
+// UnmarshalJSON keeps what it cannot read in Extra.
+func (p *PendingExpiredEvent) UnmarshalJSON(b []byte) error {
+	type plain PendingExpiredEvent
+	return decodeLenient(b, (*plain)(p), &p.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (p PendingExpiredEvent) MarshalJSON() ([]byte, error) {
+	type plain PendingExpiredEvent
+	return encodeOpen(plain(p), p.Extra)
+}
+
+// AbandonedEvent is the data of EventConversationAbandoned.
+type AbandonedEvent struct {
+	Conversation *EventConversation `json:"conversation,omitempty"`
+	// Queue is where the conversation waited, nil for none.
+	Queue *EventQueue `json:"queue,omitempty"`
+	Extra Extra       `json:"-"`
+}
+
+// Abandoned returns the data of an EventConversationAbandoned. ok is false for
+// another event and for data that is no object.
+func (e *Event) Abandoned() (data *AbandonedEvent, ok bool) {
+	data = eventData[AbandonedEvent](e, EventConversationAbandoned)
+	return data, data != nil
+}
+
+// UnmarshalJSON keeps what it cannot read in Extra.
+func (a *AbandonedEvent) UnmarshalJSON(b []byte) error {
+	type plain AbandonedEvent
+	return decodeLenient(b, (*plain)(a), &a.Extra)
+}
+
+// MarshalJSON writes the members in Extra as well.
+func (a AbandonedEvent) MarshalJSON() ([]byte, error) {
+	type plain AbandonedEvent
+	return encodeOpen(plain(a), a.Extra)
+}
