@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -51,41 +52,55 @@ func TestOnceOpensEverySampleClaim(t *testing.T) {
 	cmd.Stdout, cmd.Stderr = &out, &logs
 	require.NoError(t, cmd.Run(), "exit 0 when every claim has its conversation\n%s", &logs)
 
+	// What scripts read of it, by name.
 	var report struct {
-		Claims []map[string]any `json:"claims"`
-		Totals map[string]any   `json:"totals"`
+		Claims []struct {
+			ID             string      `json:"id"`
+			Shop           string      `json:"shop"`
+			Reason         string      `json:"reason"`
+			State          claim.State `json:"state"`
+			ConversationID int64       `json:"conversation_id"`
+			WorkflowID     string      `json:"workflow_id"`
+			DixaRequests   int         `json:"dixa_requests"`
+			LeftOut        int         `json:"left_out"`
+		} `json:"claims"`
+		Totals struct {
+			Claims        int `json:"claims"`
+			Open          int `json:"open"`
+			Conversations int `json:"conversations"`
+			EndUsers      int `json:"end_users"`
+			DixaRequests  int `json:"dixa_requests"`
+			Refused       int `json:"refused_by_limit"`
+		} `json:"totals"`
 	}
 	decoder := json.NewDecoder(&out)
 	require.NoError(t, decoder.Decode(&report))
 	require.ErrorIs(t, decoder.Decode(new(any)), io.EOF, "one JSON object and nothing else")
 
-	reasons, noted, cheapest := map[any]bool{}, 0, float64(4)
+	reasons, noted, cheapest := map[string]bool{}, 0, math.MaxInt
 	for _, c := range report.Claims {
-		for _, member := range []string{"id", "shop", "reason", "workflow_id"} {
-			require.NotEmpty(t, c[member], "%s of %v", member, c)
-		}
-		require.Equal(t, string(claim.StateOpen), c["state"], "%v", c)
-		require.NotZero(t, c["conversation_id"], "%v", c)
-		ref, err := claim.ParseWorkflowID(c["workflow_id"].(string))
-		require.NoError(t, err)
-		require.Equal(t, c["id"], ref.ID)
-		reasons[c["reason"]] = true
-
+		require.Equal(t, claim.StateOpen, c.State, "%+v", c)
+		require.NotZero(t, c.ConversationID, "%+v", c)
+		require.Equal(t, claim.Ref{Shop: c.Shop, ID: c.ID}.WorkflowID(), c.WorkflowID)
+		reasons[c.Reason] = true
 		limit := 4 // look, create the customer, create the conversation, tags
-		if c["left_out"].(float64) > 0 {
+		if c.LeftOut > 0 {
 			limit++ // a note says so
 			noted++
 		}
-		require.LessOrEqual(t, c["dixa_requests"], float64(limit), "%v", c)
-		cheapest = min(cheapest, c["dixa_requests"].(float64))
+		require.LessOrEqual(t, c.DixaRequests, limit, "%+v", c)
+		cheapest = min(cheapest, c.DixaRequests)
 	}
 	require.GreaterOrEqual(t, len(reasons), 4)
 	require.Equal(t, 1, noted, "one sample has a photo that cannot be fetched")
-	require.EqualValues(t, len(report.Claims), report.Totals["conversations"])
-	require.EqualValues(t, len(report.Claims), report.Totals["open"])
-	require.EqualValues(t, len(report.Claims)-1, report.Totals["end_users"], "two samples are of one customer")
-	require.EqualValues(t, 0, report.Totals["refused_by_limit"])
-	require.LessOrEqual(t, cheapest, float64(2), "the second claim of a customer whom the store knows")
+	require.LessOrEqual(t, cheapest, 2, "the second claim of a customer whom the store knows")
+	claims := len(report.Claims)
+	require.Equal(t, claims, report.Totals.Claims)
+	require.Equal(t, claims, report.Totals.Open)
+	require.Equal(t, claims, report.Totals.Conversations)
+	require.Equal(t, claims-1, report.Totals.EndUsers, "two samples are of one customer")
+	require.Zero(t, report.Totals.Refused)
+	require.Positive(t, report.Totals.DixaRequests)
 }
 
 func TestOnceSaysWhichPortIsTaken(t *testing.T) {

@@ -2,6 +2,7 @@ package endtoend_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -58,13 +59,12 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(shared.binaries)
-	if shared.engine, err = engine.Start(context.Background(), engine.Options{FrontendAddr: "127.0.0.1:0"}); err != nil { //nolint:usetesting // there is no test yet
+	if shared.engine, err = engine.Start(context.Background(), engine.Options{FrontendAddr: "127.0.0.1:0"}); err != nil {
 		fmt.Fprintln(os.Stderr, "start Temporal:", err)
 		return 1
 	}
 	code := m.Run()
-	if err := shared.engine.Stop(); err != nil {
+	if err := errors.Join(shared.engine.Stop(), os.RemoveAll(shared.binaries)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

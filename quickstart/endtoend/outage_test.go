@@ -57,29 +57,15 @@ func TestClaimsAreTakenWhileTemporalIsDown(t *testing.T) {
 
 func TestNothingIsTakenWhileTheStoreIsDown(t *testing.T) {
 	t.Parallel()
-	path := func(s *site) string { return strings.TrimPrefix(s.database, "sqlite:") }
-	for name, down := range map[string]func(*testing.T, *site) (up func()){
-		"locked": func(t *testing.T, s *site) func() {
-			db, err := sql.Open("sqlite", path(s))
-			require.NoError(t, err)
-			db.SetMaxOpenConns(1)
-			_, err = db.ExecContext(t.Context(), "BEGIN IMMEDIATE")
-			require.NoError(t, err)
-			return func() { require.NoError(t, db.Close()) }
-		},
-		"closed": func(t *testing.T, s *site) func() {
-			require.NoError(t, s.store.Close())
-			return func() { // and a new process takes over
-				s.assemble()
-				s.serve()
-			}
-		},
+	for name, down := range map[string]func(*site) (up func()){
+		"locked": (*site).lockStore,
+		"closed": (*site).closeStore,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, siteOptions{})
 			c := s.sample("c-1")
-			up := down(t, s)
+			up := down(s)
 
 			status, body := s.post(c)
 			require.Equal(t, http.StatusServiceUnavailable, status, body)
@@ -93,6 +79,27 @@ func TestNothingIsTakenWhileTheStoreIsDown(t *testing.T) {
 			s.work()
 			s.requireOne(s.awaitState(ref, claim.StateOpen))
 		})
+	}
+}
+
+// lockStore makes another process have the store for itself.
+func (s *site) lockStore() (up func()) {
+	s.t.Helper()
+	db, err := sql.Open("sqlite", strings.TrimPrefix(s.database, "sqlite:"))
+	require.NoError(s.t, err)
+	db.SetMaxOpenConns(1)
+	_, err = db.ExecContext(s.t.Context(), "BEGIN IMMEDIATE")
+	require.NoError(s.t, err)
+	return func() { require.NoError(s.t, db.Close()) }
+}
+
+// closeStore takes the store away from the process; then another takes over.
+func (s *site) closeStore() (up func()) {
+	s.t.Helper()
+	require.NoError(s.t, s.store.Close())
+	return func() {
+		s.assemble()
+		s.serve()
 	}
 }
 
