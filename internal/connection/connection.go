@@ -160,12 +160,21 @@ const maxLateness = 20 * time.Millisecond
 // maxSlots bounds how many slots a request may miss before it leaves late.
 const maxSlots = 3
 
+// nextWait is how long an attempt that has sent a request waits for its next one
+// at least: to come back later would send the first one again.
+const nextWait = 10 * time.Second
+
 // Take waits for the request's slot. A wait of more than a moment is an error
 // that says when to come back, so that it does not hold a worker's slot. A slot
 // that was missed, since the machine was busy, is left unused.
 func (b *budget) Take(ctx context.Context) error {
+	sent, counted := ctx.Value(countKey{}).(*atomic.Int64)
+	limits := b.limits
+	if counted && sent.Load() > 0 {
+		limits.MaxWait = max(limits.MaxWait, nextWait)
+	}
 	for range maxSlots {
-		late, err := b.await(ctx)
+		late, err := b.await(ctx, limits)
 		if err != nil {
 			return err
 		}
@@ -173,15 +182,15 @@ func (b *budget) Take(ctx context.Context) error {
 			break
 		}
 	}
-	if n, ok := ctx.Value(countKey{}).(*atomic.Int64); ok {
-		n.Add(1)
+	if counted {
+		sent.Add(1)
 	}
 	return nil
 }
 
 // await takes a slot, waits for it and says by how much it was missed.
-func (b *budget) await(ctx context.Context) (late time.Duration, err error) {
-	wait, err := b.store.TakeBudget(ctx, b.tokenHash, b.limits)
+func (b *budget) await(ctx context.Context, limits store.Limits) (late time.Duration, err error) {
+	wait, err := b.store.TakeBudget(ctx, b.tokenHash, limits)
 	var spent *store.BudgetError
 	if errors.As(err, &spent) {
 		return 0, &dixa.BudgetExceededError{RetryAfter: spent.RetryAfter}

@@ -134,6 +134,23 @@ func TestFullBudgetSaysWhenToComeBack(t *testing.T) {
 	require.Equal(t, 1, b.dixa.Stats().Requests)
 }
 
+// An attempt that gave up between two requests would send the first one again.
+func TestAttemptThatHasSentARequestWaitsForItsNext(t *testing.T) {
+	t.Parallel()
+	b := setup(t, store.Limits{Interval: 200 * time.Millisecond, MaxWait: time.Nanosecond, PerDay: 100})
+	attempt, count := connection.Count(t.Context())
+	c, err := b.clients.Client(attempt, b.id)
+	require.NoError(t, err)
+	_, err = c.Organization.Get(attempt)
+	require.NoError(t, err)
+	other, _ := connection.Count(t.Context())
+	_, err = c.Organization.Get(other)
+	require.True(t, dixa.IsRateLimited(err), "an attempt that has sent nothing comes back later: %v", err)
+	_, err = c.Organization.Get(attempt)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, count.Load())
+}
+
 func TestUnknownConnection(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.Limits{})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -33,15 +34,15 @@ const (
 //
 // The figures are about tens of milliseconds, which only a machine with some
 // time to spare can keep. So a round that misses them counts only where the
-// machine's own timers were on time meanwhile; what the claims come to counts in
+// machine's own timers and its disk were on time meanwhile; what the claims come to counts in
 // every round. The test does not run beside others of this package.
 func TestFloodSpendsTheBudgetAndNothingTwice(t *testing.T) { //nolint:paralleltest // it is about a rate
 	f := startFlood(t)
 	for round := range floodRounds {
-		lateness := watchTimers(t)
+		lateness := watchMachine(t)
 		got := f.round(t, round)
 		late := lateness()
-		t.Logf("%d requests for %d claims, %.2f a second while there was work, %d refused; timers were up to %v late",
+		t.Logf("%d requests for %d claims, %.2f a second while there was work, %d refused; the machine was up to %v late",
 			got.requests, floodClaims, got.rate, got.refused, late)
 		if got.refused == 0 && got.rate >= 0.95*perSecond {
 			return
@@ -51,15 +52,15 @@ func TestFloodSpendsTheBudgetAndNothingTwice(t *testing.T) { //nolint:parallelte
 			require.GreaterOrEqual(t, got.rate, 0.95*perSecond, "at least 95 %% of the budget is spent while there is work")
 		}
 	}
-	t.Skipf("the machine is too busy to keep a pace of tenths of a second: in %d rounds its timers were more than %v late", floodRounds, tooLate)
+	t.Skipf("the machine is too busy to keep a pace of tenths of a second: in each of %d rounds it was more than %v late", floodRounds, tooLate)
 }
 
 const (
 	// floodRounds is how often a busy machine gets another chance.
 	floodRounds = 3
-	// tooLate is half of what the pace leaves for requests that overtake each
-	// other; the other half is for the way from one process to another.
-	tooLate = 20 * time.Millisecond
+	// tooLate is what the pace leaves for requests that overtake each other: 11
+	// of them span 40 ms more than the second in which Dixa takes 10.
+	tooLate = 40 * time.Millisecond
 )
 
 // outcome is what Dixa saw of a round.
@@ -247,12 +248,15 @@ func busyRate(samples []server.Stats) float64 {
 	return float64(last.Requests-first.Requests) / last.Last.Sub(first.Last).Seconds()
 }
 
-// watchTimers finds out how late timers are on this machine, until the returned
-// function is called.
-func watchTimers(t *testing.T) (worst func() time.Duration) {
+// watchMachine finds out how late this machine is, until the returned function is
+// called: with a timer, and with a small write to its disk.
+func watchMachine(t *testing.T) (worst func() time.Duration) {
 	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "probe"))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = file.Close() })
 	ctx, cancel := context.WithCancel(t.Context())
-	var late time.Duration
+	var timers, disk time.Duration
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for ctx.Err() == nil {
@@ -260,14 +264,29 @@ func watchTimers(t *testing.T) (worst func() time.Duration) {
 			select {
 			case <-ctx.Done():
 			case <-time.After(5 * time.Millisecond):
-				late = max(late, time.Since(due))
+				timers = max(timers, time.Since(due))
+			}
+		}
+	})
+	wg.Go(func() {
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			began := time.Now()
+			if _, err := file.WriteAt([]byte("probe"), 0); err != nil || file.Sync() != nil {
+				return // what the disk refuses here it refuses the store, too
+			}
+			disk = max(disk, time.Since(began))
+			select {
+			case <-ctx.Done():
+			case <-tick.C:
 			}
 		}
 	})
 	return func() time.Duration {
 		cancel()
 		wg.Wait()
-		return late
+		return max(timers, disk)
 	}
 }
 
