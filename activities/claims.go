@@ -82,14 +82,6 @@ func deadline(w store.Work, within time.Duration) time.Time {
 	return from.Add(within)
 }
 
-// The types of the events that a claim's owner is told.
-const (
-	EventTypeOpened         = "claim.opened"
-	EventTypeNeedsAttention = "claim.needs_attention"
-	EventTypeFallback       = "claim.fallback"
-	EventTypeSkipped        = "claim.skipped"
-)
-
 // SyncStatus moves a claim to its next state and puts what its owner must know of
 // it into the outbox, together or not at all. It answers with how the claim then
 // stands, its settings read anew. What is already so is left alone.
@@ -136,10 +128,10 @@ func statusSet(change StatusChange, now claim.Standing) (set store.Set, wanted b
 	}
 	switch change.Event {
 	case claim.EventOpened:
-		set.Outbox = []store.OutboxEvent{{Type: EventTypeOpened}}
+		set.Outbox = []store.OutboxEvent{{Type: claim.ToldOpened}}
 		return set, now.State == claim.StateOpening
 	case claim.EventSkip:
-		set.Outbox = []store.OutboxEvent{{Type: EventTypeSkipped}}
+		set.Outbox = []store.OutboxEvent{{Type: claim.ToldSkipped}}
 		return set, now.Next() == claim.MoveSkip
 	case claim.EventPark:
 		return parkSet(change, now)
@@ -156,11 +148,11 @@ func parkSet(change StatusChange, now claim.Standing) (set store.Set, wanted boo
 	same := now.State == claim.StateNeedsAttention && now.Cause == cause
 	set.Cause, set.LastError, set.ParkedVersion = cause, change.LastError, change.SettingsVersion
 	if !same {
-		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: EventTypeNeedsAttention})
+		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: claim.ToldNeedsAttention})
 	}
 	if raise {
 		set.FallbackUsed = true
-		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: EventTypeFallback})
+		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: claim.ToldFallback})
 	}
 	return set, !same || raise || now.ParkedVersion != change.SettingsVersion
 }

@@ -88,7 +88,7 @@ func (s *session) create(ctx context.Context, endUserID string, files evidenceDr
 		send: func(ctx context.Context, key string) (Conversation, error) {
 			message.ExternalID = key
 			id, err := s.client.Conversations.Create(ctx, dixa.NewConversation{
-				Type: "Email", RequesterID: endUserID, EmailIntegrationID: s.ticket.EmailIntegrationID,
+				Type: dixa.NewEmail, RequesterID: endUserID, EmailIntegrationID: s.ticket.EmailIntegrationID,
 				Subject: s.ticket.Subject, Message: message, Language: language(s.ticket.Language),
 			})
 			return files.conversation(id), err
@@ -199,8 +199,8 @@ func (s *session) whyRefused(ctx context.Context, endUserID string, refusal erro
 	if !ok || e.Status != http.StatusBadRequest && e.Status != http.StatusNotFound {
 		return refusal
 	}
-	var parkedAlready *temporal.ApplicationError
-	if errors.As(refusal, &parkedAlready) {
+	var decided *temporal.ApplicationError
+	if errors.As(refusal, &decided) {
 		return refusal
 	}
 	if _, err := s.client.EndUsers.Get(ctx, endUserID); dixa.IsNotFound(err) {

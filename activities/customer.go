@@ -163,6 +163,9 @@ func personOf(c *claim.Claim) (person, bool) {
 	case p.input.ExternalID != "":
 		p.identity = "external:" + p.input.ExternalID
 		p.filters = []dixa.EndUserFilter{{ExternalID: p.input.ExternalID}}
+		if p.input.PhoneNumber != "" {
+			p.filters = append(p.filters, dixa.EndUserFilter{Phone: p.input.PhoneNumber})
+		}
 	case p.input.PhoneNumber != "":
 		p.identity = "phone:" + p.input.PhoneNumber
 		p.filters = []dixa.EndUserFilter{{Phone: p.input.PhoneNumber}}

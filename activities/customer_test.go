@@ -75,6 +75,21 @@ func TestCustomerWithoutEmailIsKnownByIDOrPhone(t *testing.T) {
 	require.Equal(t, "+49301234567", users[1].PhoneNumber)
 }
 
+func TestCustomerWithoutEmailIsFoundByPhoneAfterTheirID(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	known := b.sample("c-1")
+	known.Customer = claim.Customer{Phone: "+4930123456", FirstName: "Ola"}
+	first, err := b.customer(b.accept(known))
+	require.NoError(t, err)
+	c := b.sample("c-2")
+	c.Customer = claim.Customer{ExternalID: "cust-77", Phone: "+4930123456"}
+	second, err := b.customer(b.accept(c))
+	require.NoError(t, err)
+	require.Equal(t, first, second)
+	require.Len(t, b.dixa.State().EndUsers, 1)
+}
+
 func TestCustomerWithoutContactParks(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)

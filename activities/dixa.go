@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,13 +54,13 @@ func (a *Dixa) with(ctx context.Context, ref claim.Ref, doing string, step func(
 		err = a.refuseToken(ctx, s, err)
 	}
 	err = toTemporal(doing, err)
-	a.note(ctx, ref, int(requests.Load()), err)
+	a.recordAttempt(ctx, ref, int(requests.Load()), err)
 	return err
 }
 
-// note writes down what an attempt spent and why it failed, for people who look
+// recordAttempt writes down what an attempt spent and why it failed, for people who look
 // at the claim. It is not worth failing for.
-func (a *Dixa) note(ctx context.Context, ref claim.Ref, requests int, failure error) {
+func (a *Dixa) recordAttempt(ctx context.Context, ref claim.Ref, requests int, failure error) {
 	// What was spent is written down even when the activity ran out of time.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -173,7 +174,7 @@ func (s *session) window() time.Duration {
 // idempotent does a write that may safely be sent twice, unless it is known to be
 // done.
 func (s *session) idempotent(ctx context.Context, step string, send func(context.Context) error) error {
-	if s.done(step) {
+	if slices.Contains(s.work.DoneSteps, step) {
 		return nil
 	}
 	if err := send(ctx); err != nil {
@@ -183,15 +184,6 @@ func (s *session) idempotent(ctx context.Context, step string, send func(context
 		return fmt.Errorf("record that step %s is done: %w", step, err)
 	}
 	return nil
-}
-
-func (s *session) done(step string) bool {
-	for _, d := range s.work.DoneSteps {
-		if d == step {
-			return true
-		}
-	}
-	return false
 }
 
 // justOpened turns a 404 for a conversation of ours into something to try again:
@@ -226,7 +218,7 @@ func (a *Dixa) ApplyTags(ctx context.Context, ref claim.Ref) error {
 func (a *Dixa) AssignConversation(ctx context.Context, ref claim.Ref) error {
 	return a.with(ctx, ref, "assign the conversation", func(ctx context.Context, s *session) error {
 		_, err := once(ctx, s.store, write[string]{
-			ref: ref, step: claim.StepAssign, unknown: claim.CauseRouting,
+			ref: ref, step: claim.StepAssign,
 			look: s.whoHasIt,
 			send: func(ctx context.Context, _ string) (string, error) {
 				if s.ticket.AgentID != "" {

@@ -23,7 +23,7 @@ func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
 		sign := "Claimflow " + ref.Reference()
 		text := noteText(s.ticket.Note, files, sign)
 		_, err := once(ctx, s.store, write[string]{
-			ref: ref, step: claim.StepNote, window: s.window(), unknown: claim.CauseOutcomeUnknown,
+			ref: ref, step: claim.StepNote, window: s.window(),
 			look: func(ctx context.Context) (string, bool, error) {
 				notes, err := s.client.Conversations.Notes(ctx, s.work.ConversationID)
 				if err != nil {

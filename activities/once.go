@@ -24,7 +24,8 @@ type write[R any] struct {
 	look func(context.Context) (result R, found bool, err error)
 	// send sends it under a key.
 	send func(ctx context.Context, key string) (R, error)
-	// taken reports whether a refusal says that Dixa has it already.
+	// taken reports whether a refusal says that Dixa has it already. Nil where
+	// Dixa never says so.
 	taken func(error) bool
 	// finish records the result with the intent. Nil records it with the intent
 	// alone.

@@ -42,13 +42,13 @@ func TestEveryChangeOfStateMayBeWrittenTwice(t *testing.T) {
 		require.Equal(t, claim.StateNeedsAttention, standing.State)
 		require.True(t, standing.FallbackUsed)
 	}
-	require.Equal(t, []string{activities.EventTypeNeedsAttention, activities.EventTypeFallback}, b.told(ref))
+	require.Equal(t, []string{claim.ToldNeedsAttention, claim.ToldFallback}, b.told(ref))
 
 	ref = b.accept(b.sample("c-2"))
 	for range 2 {
 		require.Equal(t, claim.StateOpen, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).State)
 	}
-	require.Equal(t, []string{activities.EventTypeOpened}, b.told(ref))
+	require.Equal(t, []string{claim.ToldOpened}, b.told(ref))
 }
 
 // What a person does to a claim holds against what its workflow was about to
@@ -64,7 +64,7 @@ func TestRetryWinsOverAChangeThatDoesNotKnowOfIt(t *testing.T) {
 	work, err := b.store.Load(t.Context(), ref)
 	require.NoError(t, err)
 	require.True(t, work.CreateAnyway, "nor take the permission away")
-	require.Equal(t, []string{activities.EventTypeNeedsAttention}, b.told(ref))
+	require.Equal(t, []string{claim.ToldNeedsAttention}, b.told(ref))
 }
 
 func TestSkipIsNotRepeatedAfterTheShopWasSwitchedOn(t *testing.T) {
@@ -80,7 +80,7 @@ func TestSkipIsNotRepeatedAfterTheShopWasSwitchedOn(t *testing.T) {
 	_, err = b.store.OpenSkipped(t.Context(), shop, time.Time{})
 	require.NoError(t, err)
 	require.Equal(t, claim.StateReceived, b.sync(skip).State)
-	require.Equal(t, []string{activities.EventTypeSkipped}, b.told(ref))
+	require.Equal(t, []string{claim.ToldSkipped}, b.told(ref))
 }
 
 func TestOpenedAfterAbandonAndRetryDoesNotHang(t *testing.T) {
@@ -101,7 +101,7 @@ func TestFallbackIsNotRaisedForAClaimThatHasItsConversation(t *testing.T) {
 	_, err := b.open(ref)
 	require.NoError(t, err)
 	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseRouting, Fallback: true})
-	require.Equal(t, []string{activities.EventTypeNeedsAttention}, b.told(ref))
+	require.Equal(t, []string{claim.ToldNeedsAttention}, b.told(ref))
 }
 
 func TestDeadlineWithAnUnansweredCreateSaysThatItMayBeThere(t *testing.T) {

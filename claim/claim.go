@@ -71,7 +71,7 @@ type Answer struct {
 }
 
 // Customer is the person who claims. Guests have no external id, and any field
-// may be missing; see [Customer.Reachable].
+// may be missing.
 type Customer struct {
 	ExternalID string `json:"external_id,omitempty" validate:"max=200"`
 	Email      string `json:"email,omitempty" validate:"omitempty,email,max=320"`
@@ -81,12 +81,6 @@ type Customer struct {
 	Phone string `json:"phone,omitempty" validate:"max=50"`
 	// Locale is the customer's language as a BCP 47 tag.
 	Locale string `json:"locale,omitempty" validate:"max=35"`
-}
-
-// Reachable reports whether the customer can be found in Dixa at all: by
-// e-mail, by external id or by phone.
-func (c Customer) Reachable() bool {
-	return c.Email != "" || c.ExternalID != "" || c.Phone != ""
 }
 
 // Order is the order that the claim is about.

@@ -161,14 +161,6 @@ func TestValidate(t *testing.T) {
 	}, faultsOf(t, c.Validate()))
 }
 
-func TestReachable(t *testing.T) {
-	t.Parallel()
-	require.False(t, claim.Customer{FirstName: "Kim"}.Reachable())
-	for _, c := range []claim.Customer{{Email: "a@b.c"}, {ExternalID: "1"}, {Phone: "1"}} {
-		require.True(t, c.Reachable())
-	}
-}
-
 func FuzzDecode(f *testing.F) {
 	for _, data := range fixtures(f) {
 		f.Add(data)

@@ -66,6 +66,14 @@ const (
 	ErrorInternal = "Internal"
 )
 
+// The types of the events that a claim's owner is told.
+const (
+	ToldOpened         = "claim.opened"
+	ToldNeedsAttention = "claim.needs_attention"
+	ToldFallback       = "claim.fallback"
+	ToldSkipped        = "claim.skipped"
+)
+
 // Ref names a claim: the key of everything that is kept about it.
 type Ref struct {
 	Shop string `json:"shop"`

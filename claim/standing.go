@@ -1,6 +1,9 @@
 package claim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Standing is everything by which a claim's workflow decides what to do next. It
 // holds plain facts only, so it may enter a workflow's history.
@@ -93,14 +96,7 @@ func (s Standing) FallbackDue() bool {
 }
 
 // HasDone reports whether a step of opening is done for good.
-func (s Standing) HasDone(step string) bool {
-	for _, d := range s.Done {
-		if d == step {
-			return true
-		}
-	}
-	return false
-}
+func (s Standing) HasDone(step string) bool { return slices.Contains(s.Done, step) }
 
 // The steps of opening a claim that write to Dixa. Each is guarded by an intent
 // of this name.

@@ -34,7 +34,9 @@ func (s *stack) connectAndSubmit(ctx context.Context) error {
 		return fmt.Errorf("switch the demo shop on: %w", err)
 	}
 	for _, c := range s.samples {
-		if _, err := s.api.SubmitBody(ctx, demoShop, c.body); err != nil {
+		// The addresses of the photos hold that of the emulated Dixa, so a claim
+		// of an earlier run may differ in them.
+		if _, err := s.api.SubmitBody(ctx, demoShop, c.body); err != nil && !client.HasCode(err, client.CodeDiffers) {
 			return fmt.Errorf("submit sample claim %s: %w", c.ref.ID, err)
 		}
 	}

@@ -160,3 +160,42 @@ func after(t *testing.T, text, words string) string {
 	line, _, _ := strings.Cut(rest, "\n")
 	return line
 }
+
+func TestDataIsKeptAcrossRestarts(t *testing.T) {
+	t.Parallel()
+	kept := t.TempDir()
+	once := func() (report report) {
+		var out, logs bytes.Buffer
+		cmd := quickstart(t, append([]string{"-once", "-data", kept}, free...)...)
+		cmd.Stdout, cmd.Stderr = &out, &logs
+		require.NoError(t, cmd.Run(), "%s", &logs)
+		require.NoError(t, json.Unmarshal(out.Bytes(), &report))
+		return report
+	}
+	// The ports differ, so the photos have other addresses the second time.
+	first, second := once(), once()
+	require.Equal(t, first.Claims, second.Claims, "the same claims in the same conversations")
+	require.Equal(t, first.Totals.Conversations, second.Totals.Conversations)
+}
+
+func TestLiveViewShowsTheClaimsAndStopsCleanly(t *testing.T) {
+	t.Parallel()
+	cmd := quickstart(t, free...)
+	var logs bytes.Buffer
+	cmd.Stderr = &logs
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	var seen strings.Builder
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		seen.WriteString(lines.Text() + "\n")
+		if strings.Contains(lines.Text(), "6 of 6 claims are open") {
+			require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
+		}
+	}
+	require.NoError(t, cmd.Wait(), "%s\n%s", &seen, &logs)
+	for _, want := range []string{"damaged-mugs", "saucer-missing", "What agents see", "Temporal UI", "HTTP API", "Stopping"} {
+		require.Contains(t, seen.String(), want)
+	}
+	require.Empty(t, logs.String(), "a run in which nothing goes wrong logs nothing")
+}

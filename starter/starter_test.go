@@ -237,7 +237,7 @@ func TestConfigAndVersion(t *testing.T) {
 
 func TestWhatComesFromOutsideCannotSteerTheTerminal(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, " [31mred [2J", cell("\x1b[31mred\u009b[2J")[:len(" [31mred")]+" [2J")
+	require.Equal(t, " [31mred [2J", cell("\x1b[31mred\u009b[2J"))
 	require.NotContains(t, cell("a\x1b]0;title\x07b"), "\x1b")
 	require.Equal(t, "-", cell(claim.Cause("")))
 }

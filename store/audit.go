@@ -20,7 +20,7 @@ type AuditEntry struct {
 	At time.Time `json:"at"`
 	// Actor is who did it: the name of an API key, or "cli".
 	Actor string `json:"actor"`
-	// Action is what was done, such as "token.save" or "claim.retry".
+	// Action is what was done, such as "save-token" or "retry-claim".
 	Action string `json:"action"`
 	// Shop is the shop that it was done to; empty for the platform.
 	Shop string `json:"shop,omitempty"`

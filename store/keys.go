@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,12 +28,6 @@ type Key struct {
 	CreatedAt time.Time `json:"created_at"`
 	// RevokedAt is zero for a key that is good.
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
-}
-
-// Allows reports whether the key has a scope for a shop; a platform's key has it
-// for every shop.
-func (k Key) Allows(scope, shop string) bool {
-	return (k.Shop == "" || k.Shop == shop) && slices.Contains(k.Scopes, scope)
 }
 
 // NewKey is an API key to create.

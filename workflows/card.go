@@ -130,7 +130,7 @@ func (r *claimRun) card() string {
 		line("Waiting for", "the shop, which is paused: `starter shop resume "+r.ref.Shop+"`")
 	}
 	if r.standing.FallbackUsed {
-		line("Fallback", "raised, because the claim was not open by its deadline")
+		line("Fallback", "raised")
 	}
 	if r.standing.State == claim.StateNeedsAttention {
 		line("Cause", string(r.standing.Cause))

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -104,4 +106,21 @@ func payloads(v any) string {
 		}
 	}
 	return out.String()
+}
+
+// An operator reads a history by its summaries.
+func TestEveryStepAndTimerHasASummary(t *testing.T) {
+	t.Parallel()
+	for _, file := range recorded(t) {
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		history, err := client.HistoryFromJSON(strings.NewReader(string(data)), client.HistoryJSONOptions{})
+		require.NoError(t, err)
+		for _, e := range history.GetEvents() {
+			switch e.GetEventType() {
+			case enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, enumspb.EVENT_TYPE_TIMER_STARTED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+				require.NotEmpty(t, e.GetUserMetadata().GetSummary().GetData(), "%s: event %d", filepath.Base(file), e.GetEventId())
+			}
+		}
+	}
 }

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"slices"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -141,12 +142,7 @@ func hasType(err error, types ...string) bool {
 	if !errors.As(err, &app) {
 		return false
 	}
-	for _, t := range types {
-		if app.Type() == t {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(types, app.Type())
 }
 
 // stop is why a claim cannot go on.

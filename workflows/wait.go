@@ -10,11 +10,11 @@ import (
 // drainNudges takes every nudge that has come and reports whether there was one.
 // A nudge has no content, so many are worth as much as one.
 func (r *claimRun) drainNudges() bool {
-	any := false
+	came := false
 	for r.nudges.ReceiveAsync(nil) {
-		any = true
+		came = true
 	}
-	return any
+	return came
 }
 
 // waitForNews waits until something of the claim changes in the store. A claim

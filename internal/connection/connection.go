@@ -36,7 +36,7 @@ type Options struct {
 // steps of 104 ms are 96 % of the limit and leave 40 ms for requests that
 // overtake each other on the way.
 func DefaultLimits() store.Limits {
-	return store.Limits{Interval: 104 * time.Millisecond, MaxWait: 2 * time.Second, PerDay: 864_000}
+	return store.Limits{Interval: store.DefaultInterval, MaxWait: 2 * time.Second, PerDay: store.DefaultPerDay}
 }
 
 // NeedsTokenError says that Dixa refused a connection's token before. Nothing was

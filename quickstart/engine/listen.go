@@ -23,7 +23,7 @@ type ListenError struct {
 }
 
 func (e *ListenError) Error() string {
-	msg := fmt.Sprintf("engine: %s cannot listen on %s: %v; stop what uses that address", e.Server, e.Address, e.Err)
+	msg := fmt.Sprintf("%s cannot listen on %s: %v; stop what uses that address", e.Server, e.Address, e.Err)
 	if e.Flag != "" {
 		msg += ", or choose another with " + e.Flag
 	}
