@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -42,6 +43,10 @@ type Options struct {
 	Meters     metric.MeterProvider
 	Traces     trace.TracerProvider
 	Propagator propagation.TextMapPropagator
+	// PublicURL is the address under which the outside reaches the API: the first
+	// server of /openapi.json. The address that the document was fetched from is
+	// another, and the only one where this is empty.
+	PublicURL string
 	// Version is the build's version, for /openapi.json.
 	Version string
 }
@@ -64,7 +69,7 @@ func New(o Options) (http.Handler, error) {
 		a.kick = func() {}
 	}
 	mux := http.NewServeMux()
-	spec := humago.New(mux, a.configuration(o.Version))
+	spec := humago.New(mux, configuration(o.PublicURL, o.Version))
 	spec.UseMiddleware(a.authorize(spec), a.record)
 	for _, r := range a.routes() {
 		r.register(spec)
@@ -96,9 +101,13 @@ func (a *api) around(mux *http.ServeMux, o Options) http.Handler {
 	return a.identified(a.logged(otelhttp.NewHandler(a.guarded(mux), "http", options...)))
 }
 
-func (a *api) configuration(version string) huma.Config {
+func configuration(publicURL, version string) huma.Config {
 	if version == "" {
 		version = "dev"
+	}
+	servers := []*huma.Server{{URL: "/", Description: "Where this document is."}}
+	if publicURL != "" {
+		servers = append([]*huma.Server{{URL: strings.TrimSuffix(publicURL, "/"), Description: "For the outside."}}, servers...)
 	}
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
@@ -107,6 +116,7 @@ func (a *api) configuration(version string) huma.Config {
 				Title: "Claimflow", Version: version,
 				Description: "Turns a shop's resolution claims into Dixa conversations. Every error is problem details (RFC 9457).",
 			},
+			Servers: servers,
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{

@@ -85,6 +85,38 @@ func TestDocumentPageNeedsNoOtherHost(t *testing.T) {
 	}
 }
 
+func TestDocumentNamesItsServers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for name, test := range map[string]struct {
+		public string
+		want   []string
+	}{
+		"public":           {"https://claims.example.com", []string{"https://claims.example.com", "/"}},
+		"public in folder": {"https://example.com/claims/", []string{"https://example.com/claims", "/"}},
+		"not known":        {"", []string{"/"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			handler, err := api.New(api.Options{
+				Store: b.store, Onboarding: onboarding.New(onboarding.Options{Store: b.store}), Log: slog.New(slog.DiscardHandler),
+				PublicURL: test.public,
+			})
+			require.NoError(t, err)
+			answer := httptest.NewRecorder()
+			handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/openapi.json", nil))
+			require.Equal(t, http.StatusOK, answer.Code)
+			document, err := openapi3.NewLoader().LoadFromData(answer.Body.Bytes())
+			require.NoError(t, err)
+			var urls []string
+			for _, s := range document.Servers {
+				urls = append(urls, s.URL)
+			}
+			require.Equal(t, test.want, urls)
+		})
+	}
+}
+
 func TestWhatIsNotThereIsAProblemToo(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

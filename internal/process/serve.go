@@ -42,7 +42,8 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		Store:      p.Store,
 		Onboarding: onboarding.New(onboarding.Options{Store: p.Store, Dixa: p.Clients}),
 		Log:        t.Log, Kick: dispatcher.Kick, Temporal: p.reachEngine,
-		Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator, Version: version,
+		Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
+		PublicURL: p.Config.PublicURL, Version: version,
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())

@@ -27,7 +27,7 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	c, err := config.LoadFrom(nil)
+	c, err := config.LoadFrom([]string{"CLAIMFLOW_PUBLIC_URL=https://claims.example.com"})
 	require.NoError(t, err)
 	tel, err := telemetry.Start(ctx, telemetry.Options{Service: "starter", Log: telemetry.LogOptions{Output: io.Discard}})
 	require.NoError(t, err)
@@ -60,16 +60,13 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, waiting, 1, "it waits for the engine")
 
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
-	require.NoError(t, err)
-	resp, err := (&http.Client{Timeout: 30 * time.Second}).Do(req)
-	require.NoError(t, err)
-	defer resp.Body.Close()
 	var ready map[string]string
-	require.NoError(t, json.NewDecoder(resp.Body).Decode(&ready))
-	require.Equal(t, http.StatusOK, resp.StatusCode, "claims are still taken")
+	require.Equal(t, http.StatusOK, get(t, url+"/readyz", &ready), "claims are still taken")
 	require.Equal(t, "degraded", ready["status"])
 	require.Equal(t, "unreachable: claims are taken and wait", ready["temporal"])
+	var document struct{ Servers []struct{ URL string } }
+	require.Equal(t, http.StatusOK, get(t, url+"/openapi.json", &document))
+	require.Equal(t, "https://claims.example.com", document.Servers[0].URL, "what CLAIMFLOW_PUBLIC_URL says")
 
 	stop()
 	select {
@@ -78,6 +75,18 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		require.Fail(t, "it does not stop")
 	}
+}
+
+// get reads JSON from an address and returns the status.
+func get(t *testing.T, url string, to any) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	resp, err := (&http.Client{Timeout: 30 * time.Second}).Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(to))
+	return resp.StatusCode
 }
 
 // unusedAddress is one that nobody listens on any more.
