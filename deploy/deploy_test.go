@@ -46,7 +46,7 @@ func TestQueueOfDixaCallsHasOnePartition(t *testing.T) {
 	}
 }
 
-func TestComposeSetsOnlyVariablesThatAreRead(t *testing.T) {
+func TestComposeSetsOnlyVariablesThatAreKnown(t *testing.T) {
 	t.Parallel()
 	var known []string
 	for _, v := range append(config.Variables(config.Config{}), config.Others()...) {
@@ -61,7 +61,7 @@ func TestComposeSetsOnlyVariablesThatAreRead(t *testing.T) {
 	for _, name := range []string{"worker", "starter"} {
 		require.NotEmpty(t, compose.Services[name].Environment, "docker-compose.yml has no %s", name)
 		for variable := range compose.Services[name].Environment {
-			require.Contains(t, known, variable, "nothing reads this variable of the %s", name)
+			require.Contains(t, known, variable, "docker-compose.yml gives the %s a variable that docs/configuration.md does not know", name)
 		}
 	}
 }
