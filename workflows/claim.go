@@ -36,6 +36,9 @@ func Claim(ctx workflow.Context, ref claim.Ref) (claim.State, error) {
 	return r.run(ctx)
 }
 
+// maxTurns is how often a run decides anew before it pauses.
+const maxTurns = 10
+
 // claimRun is one run of the workflow of one claim.
 type claimRun struct {
 	ref      claim.Ref
@@ -64,9 +67,17 @@ func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 	if err := r.load(ctx); err != nil {
 		return "", err
 	}
-	for {
+	for turns := 1; ; turns++ {
 		r.show(ctx)
 		var err error
+		if turns%maxTurns == 0 {
+			// A claim moves a few times between two waits. One that does not come
+			// to rest must not keep the engine busy.
+			err = r.pause(ctx)
+		}
+		if err != nil {
+			return "", err
+		}
 		switch r.standing.Next() {
 		case claim.MoveOpen:
 			err = r.open(ctx)
@@ -75,6 +86,7 @@ func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 		case claim.MoveSkip:
 			err = r.sync(ctx, activities.StatusChange{Event: claim.EventSkip})
 		case claim.MoveWait, claim.MoveFollow:
+			turns = 0
 			err = r.waitForNews(ctx)
 		case claim.MoveFinish:
 			if !r.drainNudges() {

@@ -35,6 +35,8 @@ type world struct {
 	calls    []string
 	// fail makes an activity fail: it is asked before every attempt.
 	fail map[string]func(attempt int) error
+	// refuseSync lets no change of state hold.
+	refuseSync bool
 	// attempts counts the attempts of each activity.
 	attempts map[string]int
 }
@@ -77,6 +79,9 @@ func newWorld(t *testing.T) *world {
 	})
 	w.env.OnActivity(claims.SyncStatus, mock.Anything, mock.Anything).Return(func(_ context.Context, c activities.StatusChange) (claim.Standing, error) {
 		name := "SyncStatus " + string(c.Event)
+		if w.refuseSync {
+			return w.standing, w.call(name)
+		}
 		if c.Event == claim.EventPark {
 			name += " " + string(c.Cause)
 			w.standing.Cause, w.standing.LastError, w.standing.ParkedVersion = c.Cause, c.LastError, c.SettingsVersion
@@ -541,6 +546,16 @@ func TestNudgeThatComesWithTheEndStartsOver(t *testing.T) {
 	w.at(time.Hour, w.abandon)
 	w.run(t)
 	require.Contains(t, w.calls, "SyncStatus opened")
+}
+
+func TestClaimThatDoesNotComeToRestIsNotABusyLoop(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.refuseSync = true // as if every change of state came too late
+	w.at(30*time.Minute, w.abandon)
+	require.Equal(t, claim.StateAbandoned, w.run(t))
+	require.Less(t, w.attempts["ResolveTemplate"], 10*30+10, "ten turns a minute at most")
+	require.Greater(t, w.attempts["ResolveTemplate"], 30, "but it goes on trying")
 }
 
 func TestLongHistoryContinuesAsNew(t *testing.T) {

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/claimflow/claimflow/activities"
@@ -44,6 +46,17 @@ func (r *claimRun) waitForNews(ctx workflow.Context) error {
 		Event: claim.EventPark, Cause: r.standing.Cause, LastError: r.standing.LastError,
 		SettingsVersion: r.standing.ParkedVersion, Fallback: true,
 	})
+}
+
+// pause lets some time pass and reads the claim anew.
+func (r *claimRun) pause(ctx workflow.Context) error {
+	timer := workflow.NewTimerWithOptions(ctx, time.Minute, workflow.TimerOptions{
+		Summary: "The claim does not come to rest: look again in a minute",
+	})
+	if err := timer.Get(ctx, nil); err != nil {
+		return err
+	}
+	return r.load(ctx)
 }
 
 // readNews reads the store after a nudge.
