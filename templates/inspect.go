@@ -361,7 +361,7 @@ func (in *inspector) keysOf(at parse.Pos, typ reflect.Type, path string, keys []
 		}
 		field, ok := typ.FieldByName(key)
 		if !ok || field.Anonymous {
-			problem := "there is no " + path + "." + key + "; " + spelled(path) + " has " + strings.Join(keysIn(typ), ", ")
+			problem := "there is no " + path + "." + key + "; " + owner(path) + " " + strings.Join(keysIn(typ), ", ")
 			if _, internal := reflect.TypeFor[View]().FieldByName(key); internal && typ == reflect.TypeFor[Message]() {
 				problem = path + "." + key + " is for the internal note only: the customer does not know it"
 			}
@@ -378,6 +378,14 @@ func spelled(path string) string {
 		return "."
 	}
 	return path
+}
+
+// owner begins the sentence that lists the keys of a path.
+func owner(path string) string {
+	if path == "" {
+		return "the keys here are"
+	}
+	return path + " has"
 }
 
 // keysIn lists the keys of a group, those of an embedded group among them.

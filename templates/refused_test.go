@@ -60,9 +60,10 @@ func TestRefusedOnSave(t *testing.T) {
 		"call":      {body(`{{call .Shop}}`), "body", []string{`"call"`, "nothing that can be called"}},
 
 		// Keys and types.
-		"unknown key":             {body("x\n{{.Order.Nummer}}"), "body", []string{"line 2", "no .Order.Nummer", "Number"}},
+		"unknown key":             {body("x\n{{.Order.Nummer}}"), "body", []string{"line 2: there is no .Order.Nummer; .Order has Number, "}},
+		"unknown at the top":      {body("{{.Nope}}"), "body", []string{"line 1: there is no .Nope; the keys here are Reference, "}},
 		"unknown in dead branch":  {body("{{if .Signed}}{{if not .Signed}}{{.Nope}}{{end}}{{end}}"), "body", []string{"no .Nope"}},
-		"unknown in an item":      {body(`{{range .Items}}{{.Colour}}{{end}}`), "body", []string{"no .Colour", "SKU"}},
+		"unknown in an item":      {body(`{{range .Items}}{{.Colour}}{{end}}`), "body", []string{"there is no .Colour; the keys here are Name, Title, SKU"}},
 		"unknown by variable":     {body(`{{range $i, $item := .Items}}{{$item.Colour}}{{end}}`), "body", []string{"no $item.Colour"}},
 		"unknown from the root":   {body(`{{with .Order}}{{$.Nope}}{{end}}`), "body", []string{"no $.Nope"}},
 		"unknown of a chain":      {body(`{{(.Order).Nope}}`), "body", []string{"Nope"}},
