@@ -40,7 +40,7 @@ func FuzzTemplate(f *testing.F) {
 		require.NotContains(t, ticket.Subject, "\n")
 		require.LessOrEqual(t, utf8.RuneCountInString(ticket.Subject), 200)
 		require.LessOrEqual(t, len(ticket.Body), 513<<10)
-		require.LessOrEqual(t, len(ticket.Note), 64<<10)
+		require.LessOrEqual(t, len(ticket.Note), 16<<10)
 		require.Contains(t, ticket.Body, claim.Ref{Shop: c.Shop, ID: c.ID}.Reference())
 	})
 }

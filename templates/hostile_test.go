@@ -180,10 +180,14 @@ func TestTooLongIsCutVisibly(t *testing.T) {
 		c.Answers = append(c.Answers, claim.Answer{Question: "Why?", Answer: strings.Repeat(`"`, 20_000)})
 	}
 	for language, mark := range map[string]string{"en": "[shortened]", "de": "[gekürzt]"} {
-		template, err := templates.Compile(defaultOf(t, language))
+		source := defaultOf(t, language)
+		source.Note = "{{.Description}}"
+		template, err := templates.Compile(source)
 		require.NoError(t, err)
 		ticket, err := template.Render(templates.NewView(c, templates.ViewInput{Language: language}))
 		require.NoError(t, err)
+		require.LessOrEqual(t, len(ticket.Note), 16<<10)
+		require.Contains(t, ticket.Note, mark)
 		require.LessOrEqual(t, len(ticket.Body), 513<<10)
 		require.Contains(t, ticket.Body, mark)
 		require.Contains(t, ticket.Body, claim.Ref{Shop: c.Shop, ID: c.ID}.Reference(), "the reference is never cut")

@@ -11,7 +11,7 @@ import (
 // Bounds of what a template writes.
 const (
 	maxBody = 512 << 10 // bytes
-	maxNote = 64 << 10  // bytes
+	maxNote = 16 << 10  // bytes
 	maxLine = 16 << 10  // bytes of a subject or tag before it is shortened
 	// maxSubject is how many characters a subject has at most.
 	maxSubject = 200
@@ -72,7 +72,7 @@ func (t *Template) Render(v View) (Ticket, error) {
 func (p part) write(v View, mark string, data func(View) any) (string, error) {
 	var err error
 	for i, most := range cuts {
-		if i > 0 || p.limit == maxLine {
+		if i > 0 {
 			v = eachText(v, func(s string, _ bool) string { return shorten(s, most, mark) })
 		}
 		var out strings.Builder
