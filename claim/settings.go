@@ -153,13 +153,13 @@ func (s *Settings) take(object []byte) []Fault {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		shape, ok := known[name]
 		if !ok {
-			faults = append(faults, Fault{Field: name, Problem: "is not a setting"})
+			faults = append(faults, Fault{Field: name, Problem: notASetting(name, known)})
 			continue
 		}
 		unknown := slices.Sorted(maps.Keys(fields(members[name])))
 		unknown = slices.DeleteFunc(unknown, func(inner string) bool { return fields(shape) == nil || fields(shape)[inner] != nil })
 		for _, inner := range unknown {
-			faults = append(faults, Fault{Field: name + "." + inner, Problem: "is not a setting"})
+			faults = append(faults, Fault{Field: name + "." + inner, Problem: notASetting(inner, fields(shape))})
 		}
 		if len(unknown) > 0 {
 			continue
@@ -180,17 +180,6 @@ func fields(object []byte) map[string]json.RawMessage {
 		return nil
 	}
 	return members
-}
-
-func settingsFault(name string, err error) Fault {
-	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) {
-		return Fault{Field: wrongType.Field, Problem: "cannot be a JSON " + wrongType.Value}
-	}
-	if inner, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return Fault{Field: name, Problem: "has the member " + inner + ", which is not a setting"}
-	}
-	return Fault{Field: name, Problem: err.Error()}
 }
 
 // Duration is a length of time that JSON spells as Go does: "90s", "4h".

@@ -60,10 +60,11 @@ func TestResolveNamesEveryFault(t *testing.T) {
 		"unknown members": {
 			[]json.RawMessage{layer(`{"tags":"x","Tag":"y","evidence":{"max_files":1,"Max_Bytes":2}}`), layer(`{"opening_hours":1}`)},
 			[]claim.Fault{
-				{Field: "Tag", Problem: "is not a setting"},
-				{Field: "evidence.Max_Bytes", Problem: "is not a setting"},
-				{Field: "opening_hours", Problem: "is not a setting"},
-				{Field: "tags", Problem: "is not a setting"},
+				{Field: "Tag", Problem: `is not a setting; did you mean "tag"?`},
+				{Field: "evidence.Max_Bytes", Problem: `is not a setting; did you mean "max_bytes"?`},
+				{Field: "opening_hours", Problem: "is not a setting; there are claim_id_attribute, commit_window, default_agent_id, default_language, default_queue_id, " +
+					"email_integration_id, evidence, extra_tags, language, list_lag, open_within, opening, order_number_attribute, quiet_period, read_only, routing, tag"},
+				{Field: "tags", Problem: `is not a setting; did you mean "tag"?`},
 			},
 		},
 		"unknown in a rule": {
@@ -73,13 +74,17 @@ func TestResolveNamesEveryFault(t *testing.T) {
 		"types": {
 			[]json.RawMessage{layer(`{"tag":1,"read_only":"yes","open_within":"soon","quiet_period":3,"evidence":[],"extra_tags":"x"}`)},
 			[]claim.Fault{
-				{Field: "evidence", Problem: "cannot be a JSON array"},
-				{Field: "extra_tags", Problem: "cannot be a JSON string"},
+				{Field: "evidence", Problem: "must be an object"},
+				{Field: "extra_tags", Problem: `must be a list such as ["vip"]`},
 				{Field: "open_within", Problem: "is not a length of time such as 90s, 4h or 30d"},
-				{Field: "quiet_period", Problem: "cannot be a JSON number"},
-				{Field: "read_only", Problem: "cannot be a JSON string"},
-				{Field: "tag", Problem: "cannot be a JSON number"},
+				{Field: "quiet_period", Problem: "must be a length of time such as 4h"},
+				{Field: "read_only", Problem: "must be true or false"},
+				{Field: "tag", Problem: "must be a text"},
 			},
+		},
+		"types of members": {
+			[]json.RawMessage{layer(`{"evidence":{"max_files":"5"},"routing":{}}`)},
+			[]claim.Fault{{Field: "evidence.max_files", Problem: "must be a whole number"}, {Field: "routing", Problem: "must be a list"}},
 		},
 		"values": {
 			[]json.RawMessage{layer(`{"email_integration_id":"Support queue","default_agent_id":"kim","opening":"sideways","language":"german!","tag":"",

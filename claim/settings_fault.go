@@ -1,0 +1,83 @@
+package claim
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// settingsFault says what a member of the setting must be that could not be
+// decoded.
+func settingsFault(name string, err error) Fault {
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) {
+		return Fault{Field: wrongType.Field, Problem: "must be " + kindInWords(wrongType.Type)}
+	}
+	if inner, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return Fault{Field: name, Problem: "has the member " + inner + ", which is not a setting"}
+	}
+	return Fault{Field: name, Problem: err.Error()}
+}
+
+// kindInWords is what people have to write for a value of the type.
+func kindInWords(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[Duration]():
+		return "a length of time such as 4h"
+	case t == reflect.TypeFor[[]string]():
+		return `a list such as ["vip"]`
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct:
+		return "an object"
+	default:
+		return "a text"
+	}
+}
+
+// notASetting says which known name is meant by an unknown one, or all of them
+// where none is near.
+func notASetting(name string, known map[string]json.RawMessage) string {
+	names := slices.Sorted(maps.Keys(known))
+	best, distance := "", len(name)/3+1
+	for _, candidate := range names {
+		if d := edits(strings.ToLower(name), candidate); d <= distance && (best == "" || d < distance) {
+			best, distance = candidate, d
+		}
+	}
+	if best != "" {
+		return `is not a setting; did you mean "` + best + `"?`
+	}
+	return "is not a setting; there are " + strings.Join(names, ", ")
+}
+
+// edits is how many letters have to be put in, left out or replaced to make b of
+// a (Levenshtein's distance, in bytes).
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
