@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -22,6 +23,8 @@ const (
 	DefaultRetryFor = 30 * time.Second
 
 	maxReplyBytes = 64 << 20
+
+	apiVersion = "v1"
 )
 
 // ErrNoAnswer is wrapped by the errors of calls that no usable answer came to:
@@ -63,11 +66,16 @@ func WithRetries(total, first time.Duration) Option {
 func WithUserAgent(ua string) Option { return func(c *Client) { c.userAgent = ua } }
 
 // New returns a client of the service at baseURL, such as
-// "https://claims.example", that identifies itself by an API key.
+// "https://claims.example", that identifies itself by an API key. Behind a proxy
+// the address may have a path; the "/v1" of the API's own addresses is no part of
+// it.
 func New(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	base, err := url.Parse(baseURL)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
 		return nil, errors.New("claimflow: the address of the service is not an http(s) address such as https://claims.example")
+	}
+	if path.Base(base.Path) == apiVersion {
+		return nil, errors.New("claimflow: the address of the service must have no path of the API: leave out /v1, as in https://claims.example")
 	}
 	c := &Client{
 		base: base, key: apiKey, http: &http.Client{}, userAgent: "claimflow-go",

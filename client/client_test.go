@@ -261,3 +261,11 @@ func TestRefusesAnAddressThatIsNone(t *testing.T) {
 		require.ErrorContains(t, err, "is not an http(s) address", address)
 	}
 }
+
+func TestRefusesAnAddressWithinTheAPI(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"https://claims.example/v1", "https://claims.example/v1/", "https://claims.example/base/v1"} {
+		_, err := client.New(address, "")
+		require.ErrorContains(t, err, "leave out /v1", address)
+	}
+}
