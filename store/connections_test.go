@@ -29,12 +29,12 @@ func TestShopsOfAnOrganisationShareAConnection(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, claim.Connection{
 				ID: c.ID, OrganizationID: "org-1", OrganizationName: "Acme Group", State: claim.ConnectionActive,
-				TokenPreview: "dx_…1111", UpdatedAt: now.Now(),
+				TokenPreview: "dx-…1111", UpdatedAt: now.Now(),
 			}, c)
 			sister, err := s.SaveToken(ctx, "sister", tokenB, org)
 			require.NoError(t, err)
 			require.Equal(t, c.ID, sister.ID)
-			require.Equal(t, "dx_…2222", sister.TokenPreview)
+			require.Equal(t, "dx-…2222", sister.TokenPreview)
 			shops, err := s.ConnectionShops(ctx, c.ID)
 			require.NoError(t, err)
 			require.Equal(t, []string{"acme", "sister"}, shops)

@@ -86,7 +86,7 @@ func TestCommandsAreAudited(t *testing.T) {
 		actions = append(actions, e.Action)
 		switch e.Action {
 		case "save-token":
-			require.Equal(t, "dx_…4f2a", e.Details["preview"])
+			require.Equal(t, "dix…4f2a", e.Details["preview"])
 			require.Equal(t, "acme", e.Shop)
 		case "change-settings":
 			require.Equal(t, map[string]string{"fields": "email_integration_id"}, e.Details)

@@ -124,7 +124,7 @@ func TestTokenNeverComesOut(t *testing.T) {
 		r := b.send("GET", path, b.secret, "")
 		require.Equal(t, 200, r.StatusCode)
 		require.NotContains(t, r.text, token, path)
-		require.Contains(t, r.text, "dx_…4f2a", path)
+		require.Contains(t, r.text, "dix…4f2a", path)
 	}
 	for _, body := range []string{`{"token": " ` + token + `"}`, `{"token": "wrong-` + token + `"}`, `{"token": ["` + token + `"]}`, `{"tokn": "` + token + `"}`} {
 		r := b.send("PUT", "/v1/shops/acme/integrations/dixa/token", b.secret, body)

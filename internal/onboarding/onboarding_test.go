@@ -100,7 +100,7 @@ func TestConnect(t *testing.T) {
 	require.Equal(t, emulator.SeedOrganization, c.OrganizationID)
 	require.Equal(t, "Demo Shop", c.OrganizationName)
 	require.Equal(t, claim.ConnectionActive, c.State)
-	require.Equal(t, "dx_…4f2a", c.TokenPreview)
+	require.Equal(t, "dix…4f2a", c.TokenPreview)
 	_, err = b.service.Connect(t.Context(), "nobody", token)
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
@@ -309,7 +309,7 @@ func TestConnectionThatNeedsAToken(t *testing.T) {
 	_, err = b.store.MarkNeedsToken(t.Context(), s.Connection.ID, hash)
 	require.NoError(t, err)
 	r := refused(t, b.service.Enable(t.Context(), shop), onboarding.NotConnected)
-	require.Equal(t, "Dixa refused the shop's token dx_…4f2a. Save a new one with `starter shop connect acme`.", r.Words)
+	require.Equal(t, "Dixa refused the shop's token dix…4f2a. Save a new one with `starter shop connect acme`.", r.Words)
 	report, err := b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
 	require.False(t, report.OK())

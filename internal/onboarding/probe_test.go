@@ -61,7 +61,7 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 	b.dixa.Revoke(token)
 	report, err = b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
-	require.Contains(t, row(t, report, "token").Detail, "Dixa refuses the token dx_…4f2a (401)")
+	require.Contains(t, row(t, report, "token").Detail, "Dixa refuses the token dix…4f2a (401)")
 	require.False(t, report.OK())
 }
 

@@ -3,24 +3,29 @@ package seal
 import "strings"
 
 const (
-	maskPrefix = "dx_…"
-	shownChars = 4
-	// shortToken is the length below which four characters would give away too
-	// much.
-	shortToken = 16
+	hidden = "…"
+	// firstChars and lastChars are shown of a token that is long enough not to
+	// be given away by them.
+	firstChars, lastChars = 3, 4
+	longForFirst          = 24
+	longForLast           = 12
 )
 
-// Mask is the only form in which a token is ever shown: "dx_…4f2a", the last
-// four characters of it, and none of a token shorter than 16. It is empty for an
-// empty token.
+// Mask is the only form in which a token is ever shown: "dx_…4f2a", the first
+// three characters of one of 24 and more and the last four of one of 12 and more;
+// of a shorter one only "…". It is empty for an empty token. Two tokens can look
+// the same.
 func Mask(token string) string {
 	chars := []rune(strings.TrimSpace(token))
+	n := len(chars)
 	switch {
-	case len(chars) == 0:
+	case n == 0:
 		return ""
-	case len(chars) < shortToken:
-		return maskPrefix
+	case n < longForLast:
+		return hidden
+	case n < longForFirst:
+		return hidden + string(chars[n-lastChars:])
 	default:
-		return maskPrefix + string(chars[len(chars)-shownChars:])
+		return string(chars[:firstChars]) + hidden + string(chars[n-lastChars:])
 	}
 }

@@ -162,16 +162,18 @@ func TestMalformedKeysSayWhatToDo(t *testing.T) {
 	}
 }
 
-func TestMaskShowsFourCharactersAtMost(t *testing.T) {
+func TestMaskShowsSevenCharactersAtMost(t *testing.T) {
 	t.Parallel()
 	for token, want := range map[string]string{
 		"":                                  "",
 		"   ":                               "",
-		"short":                             "dx_…",
-		"exactly15chars!":                   "dx_…",
-		"sixteen-chars-ok":                  "dx_…s-ok",
-		" dx-live-0123456789abcdef4f2a\n":   "dx_…4f2a",
-		strings.Repeat("é", 15) + "ü" + "ö": "dx_…ééüö",
+		"short":                             "…",
+		"elevenchars":                       "…",
+		"twelve-chars":                      "…hars",
+		"twenty-three-characters":           "…ters",
+		"twenty-four-characters-0":          "twe…rs-0",
+		" dx_live-0123456789abcdef4f2a\n":   "dx_…4f2a",
+		strings.Repeat("é", 25) + "ü" + "ö": "ééé…ééüö",
 	} {
 		require.Equal(t, want, seal.Mask(token), "mask of %q", token)
 	}
