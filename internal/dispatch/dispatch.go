@@ -6,15 +6,13 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
@@ -56,7 +54,7 @@ type Dispatcher struct {
 	searchEvery time.Duration
 
 	mu       sync.Mutex
-	down     bool
+	met      *trouble // in the last round of Run
 	searched time.Time
 }
 
@@ -69,7 +67,7 @@ func SearchEvery(d time.Duration) Option { return func(to *Dispatcher) { to.sear
 
 // New makes a dispatcher; Run starts it.
 func New(s *store.Store, e Engine, log *slog.Logger, opts ...Option) *Dispatcher {
-	d := &Dispatcher{store: s, engine: e, log: log, kick: make(chan struct{}, 1), searchEvery: searchEvery}
+	d := &Dispatcher{store: s, engine: e, log: log, kick: make(chan struct{}, 1), searchEvery: searchEvery, met: &trouble{}}
 	for _, o := range opts {
 		o(d)
 	}
@@ -84,17 +82,18 @@ func (d *Dispatcher) Kick() {
 	}
 }
 
-// Run dispatches until ctx ends. Trouble with the store or the engine is logged
-// once when it begins and once when it is over; nothing is lost by it.
+// Run dispatches until ctx ends. Each kind of trouble with the store or the
+// engine is logged once when it begins, and once that all of it is over; nothing
+// is lost by it.
 func (d *Dispatcher) Run(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		err := d.Once(ctx)
+		met := d.round(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		d.report(err)
+		d.report(met)
 		select {
 		case <-ctx.Done():
 			return
@@ -104,57 +103,96 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 }
 
-func (d *Dispatcher) report(err error) {
+// Trouble is what went wrong in the last round of Run; nil where nothing did.
+func (d *Dispatcher) Trouble() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch {
-	case err != nil && !d.down:
-		d.log.Warn("claims are accepted but not brought to Temporal; they wait in the store", "error", err)
-	case err == nil && d.down:
+	return d.met.err()
+}
+
+func (d *Dispatcher) report(met *trouble) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for kind, err := range met.first {
+		if _, known := d.met.first[kind]; !known {
+			d.log.Warn("claims are accepted but not brought to Temporal; they wait in the store", "error", err)
+		}
+	}
+	if len(met.first) == 0 && len(d.met.first) > 0 {
 		d.log.Info("claims are brought to Temporal again")
 	}
-	d.down = err != nil
+	d.met = met
 }
 
 // Once wakes parked claims whose settings changed, brings every claim that
 // changed to its workflow and, now and then, starts workflows that were lost. A
 // claim that the engine refuses does not keep the others back; an engine that
-// cannot be reached is not asked for each of them.
-func (d *Dispatcher) Once(ctx context.Context) error {
+// cannot be reached, or does not have the namespace, is not asked for each of
+// them. The error has the first of each kind.
+func (d *Dispatcher) Once(ctx context.Context) error { return d.round(ctx).err() }
+
+func (d *Dispatcher) round(ctx context.Context) *trouble {
+	met := &trouble{}
 	if _, err := d.store.WakeParked(ctx); err != nil {
-		return err
+		met.add(err)
+		return met
 	}
-	err := d.nudgeChanged(ctx)
-	if unreachable(err) || ctx.Err() != nil || !d.searchDue() {
-		return err
+	refused := map[claim.Ref]bool{}
+	more := true
+	for more {
+		more = d.some(ctx, met, refused, d.store.Unsignalled, d.nudge)
 	}
-	for {
-		lost, listErr := d.store.Stranded(ctx, silence, batch)
-		if listErr != nil {
-			return errors.Join(err, listErr)
-		}
-		err = errors.Join(err, each(ctx, lost, d.ensure))
-		if err != nil || len(lost) < batch {
-			return err
-		}
+	if met.stop() || ctx.Err() != nil || !d.searchDue() {
+		return met
+	}
+	lost := func(ctx context.Context, limit int) ([]store.Nudge, error) {
+		return d.store.Stranded(ctx, silence, limit)
+	}
+	stillLost := map[claim.Ref]bool{}
+	for d.some(ctx, met, stillLost, lost, d.ensure) {
 		// What came meanwhile does not wait for the end of the search.
-		if err := d.nudgeChanged(ctx); err != nil {
-			return err
+		for d.some(ctx, met, refused, d.store.Unsignalled, d.nudge) {
 		}
 	}
+	return met
 }
 
-// nudgeChanged brings every claim that changed to its workflow.
-func (d *Dispatcher) nudgeChanged(ctx context.Context) error {
-	for {
-		nudges, err := d.store.Unsignalled(ctx, batch)
-		if err != nil {
-			return err
-		}
-		if err := each(ctx, nudges, d.nudge); err != nil || len(nudges) < batch {
-			return err
-		}
+// some brings the next claims of a list to their workflows and reports whether
+// there may be more. Claims that are refused are remembered and stay in the
+// list, so as many more are read: however many those are, they do not keep back
+// what comes after them.
+func (d *Dispatcher) some(ctx context.Context, met *trouble, refused map[claim.Ref]bool,
+	list func(ctx context.Context, limit int) ([]store.Nudge, error), do func(context.Context, store.Nudge) error,
+) (more bool) {
+	if met.stop() || ctx.Err() != nil {
+		return false
 	}
+	limit := batch + len(refused)
+	listed, err := list(ctx, limit)
+	if err != nil {
+		met.add(err)
+		return false
+	}
+	more = len(listed) == limit
+	var g errgroup.Group
+	g.SetLimit(parallel)
+	var mu sync.Mutex
+	for _, n := range slices.DeleteFunc(listed, func(n store.Nudge) bool { return refused[n.Ref] }) {
+		g.Go(func() error {
+			if met.stop() || ctx.Err() != nil {
+				return nil
+			}
+			if err := do(ctx, n); err != nil {
+				met.add(err)
+				mu.Lock()
+				defer mu.Unlock()
+				refused[n.Ref] = true
+			}
+			return nil
+		})
+	}
+	met.add(g.Wait())
+	return more
 }
 
 // searchDue reports whether lost workflows are to be looked for, at most once in
@@ -168,32 +206,6 @@ func (d *Dispatcher) searchDue() bool {
 	}
 	d.searched = now
 	return true
-}
-
-// each brings claims to their workflows and returns the first error.
-func each(ctx context.Context, nudges []store.Nudge, do func(context.Context, store.Nudge) error) error {
-	var g errgroup.Group
-	g.SetLimit(parallel)
-	var gone atomic.Bool
-	for _, n := range nudges {
-		g.Go(func() error {
-			if gone.Load() || ctx.Err() != nil {
-				return ctx.Err()
-			}
-			err := do(ctx, n)
-			if unreachable(err) {
-				gone.Store(true)
-			}
-			return err
-		})
-	}
-	return g.Wait()
-}
-
-func unreachable(err error) bool {
-	var unavailable *serviceerror.Unavailable
-	var late *serviceerror.DeadlineExceeded
-	return errors.As(err, &unavailable) || errors.As(err, &late) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // nudge tells the claim's workflow that something changed, and starts it where

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
 	"github.com/claimflow/claimflow/claim"
@@ -25,7 +27,8 @@ import (
 type engine struct {
 	mu      sync.Mutex
 	down    error
-	refuse  string // the id of a workflow that is never taken
+	refuse  string // the beginning of the ids of workflows that are never taken
+	calls   int
 	started []client.StartWorkflowOptions
 	ensured []client.StartWorkflowOptions
 	asked   chan struct{}
@@ -34,10 +37,11 @@ type engine struct {
 func (e *engine) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.calls++
 	if e.down != nil {
 		return nil, e.down
 	}
-	if o.ID == e.refuse {
+	if e.refuse != "" && strings.HasPrefix(o.ID, e.refuse) {
 		return nil, errors.New("not this one")
 	}
 	if workflow != claim.WorkflowName || len(args) != 1 {
@@ -56,10 +60,11 @@ func (e *engine) SignalWithStartWorkflow(_ context.Context, _, signal string, ar
 		default:
 		}
 	}()
+	e.calls++
 	if e.down != nil {
 		return nil, e.down
 	}
-	if o.ID == e.refuse {
+	if e.refuse != "" && strings.HasPrefix(o.ID, e.refuse) {
 		return nil, errors.New("not this one")
 	}
 	if signal != claim.SignalNudge || arg != nil || workflow != claim.WorkflowName || len(args) != 1 {
@@ -279,4 +284,99 @@ func TestClaimThatIsRefusedDoesNotKeepLostOnesBack(t *testing.T) {
 	b.accept(t, "poison")
 	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "acme/poison")
 	require.Len(t, b.engine.ensured, 1)
+}
+
+func TestManyClaimsThatAreRefusedDoNotKeepNewOnesBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t, dispatch.SearchEvery(0))
+	const poisoned = 450 // more than two readings
+	for i := range poisoned {
+		b.accept(t, fmt.Sprintf("poison-%d", i))
+	}
+	b.turn(time.Second)
+	b.accept(t, "a")
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	b.turn(time.Second)
+	b.engine.refuse = "claim:acme:poison"
+	for i := range poisoned {
+		require.NoError(t, b.store.Abandon(t.Context(), claim.Ref{Shop: "acme", ID: fmt.Sprintf("poison-%d", i)}))
+	}
+	b.accept(t, "b")
+	b.engine.calls, b.engine.started = 0, nil
+	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "not this one")
+	require.Equal(t, []string{"claim:acme:b"}, b.engine.ids())
+	require.Equal(t, poisoned+1, b.engine.calls, "each is tried once a round")
+}
+
+func TestManyLostClaimsThatAreRefusedDoNotKeepOthersBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t, dispatch.SearchEvery(0))
+	for i := range 250 {
+		b.accept(t, fmt.Sprintf("poison-%d", i))
+	}
+	b.turn(time.Second)
+	b.accept(t, "a")
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	b.turn(time.Hour)
+	b.engine.refuse = "claim:acme:poison"
+	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "not this one")
+	require.Len(t, b.engine.ensured, 1)
+}
+
+func TestEngineWithoutTheNamespaceIsNotAskedForEveryClaim(t *testing.T) {
+	t.Parallel()
+	for name, down := range map[string]error{
+		"unavailable": serviceerror.NewUnavailable("down"),
+		"missing":     serviceerror.NewNamespaceNotFound("shops"),
+		"forbidden":   serviceerror.NewPermissionDenied("not for you", ""),
+		"late":        context.DeadlineExceeded,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			for i := range 100 {
+				b.accept(t, fmt.Sprint(i))
+			}
+			b.engine.set(down)
+			require.ErrorIs(t, b.dispatcher.Once(t.Context()), down)
+			require.LessOrEqual(t, b.engine.calls, 8, "no more than were under way")
+		})
+	}
+}
+
+func TestEveryKindOfTroubleIsSaidWhenItBegins(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.engine.refuse = "claim:acme:poison"
+	b.accept(t, "poison")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.dispatcher.Run(ctx)
+	}()
+	rounds := func() {
+		for range 3 {
+			b.dispatcher.Kick()
+			<-b.engine.asked
+		}
+	}
+	rounds()
+	require.ErrorContains(t, b.dispatcher.Trouble(), "not this one")
+	b.engine.set(serviceerror.NewUnavailable("the engine is away"))
+	rounds()
+	b.engine.set(nil)
+	b.engine.mu.Lock()
+	b.engine.refuse = ""
+	b.engine.mu.Unlock()
+	require.Eventually(t, func() bool {
+		b.dispatcher.Kick()
+		return b.dispatcher.Trouble() == nil
+	}, 10*time.Second, 5*time.Millisecond)
+	cancel()
+	<-done
+	logged := b.log.String()
+	require.Equal(t, 1, strings.Count(logged, "not this one"), logged)
+	require.Equal(t, 1, strings.Count(logged, "the engine is away"), logged)
+	require.Equal(t, 1, strings.Count(logged, "brought to Temporal again"), logged)
 }
