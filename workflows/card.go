@@ -136,6 +136,11 @@ func (r *claimRun) card() string {
 		line("Cause", string(r.standing.Cause))
 		line("What to do", r.standing.Cause.Advice())
 	}
-	line("Last error", r.standing.LastError)
+	lastError := "Last error"
+	switch r.standing.State {
+	case claim.StateOpen, claim.StatePending, claim.StateClosed, claim.StateSettled:
+		lastError = "Last error (over)"
+	}
+	line(lastError, r.standing.LastError)
 	return b.String()
 }

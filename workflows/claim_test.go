@@ -599,6 +599,7 @@ func TestCardShowsWhatOperatorsNeed(t *testing.T) {
 		require.Contains(t, card, "**Template:** built-in/defective/en")
 		require.Contains(t, card, ref.Reference())
 		require.NotContains(t, card, "What to do")
+		require.Contains(t, card, "**Last error (over):** because")
 		w.abandon()
 	})
 	w.run(t)
