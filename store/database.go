@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,7 +54,7 @@ func (s *Store) connect(ctx context.Context, address string) error {
 	case strings.HasPrefix(address, sqliteScheme):
 		return s.connectFile(strings.TrimPrefix(address, sqliteScheme))
 	case strings.HasPrefix(address, "postgres://"), strings.HasPrefix(address, "postgresql://"):
-		return s.connectPostgres(address)
+		return s.connectPostgres(ctx, address)
 	default:
 		return errors.New(`the store's address must be "sqlite:" and a path, "sqlite::memory:" or "postgres://user:password@host:port/name"`)
 	}
@@ -115,18 +117,34 @@ func (s *Store) connectFile(path string) error {
 	return nil
 }
 
-func (s *Store) connectPostgres(address string) error {
+func (s *Store) connectPostgres(ctx context.Context, address string) error {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		// pgx's own words are dropped: they may quote the password.
 		return errors.New("the store's PostgreSQL address cannot be read; it should look like postgres://user:password@host:5432/name?sslmode=require, with special characters of the password percent-encoded")
 	}
 	db := stdlib.OpenDB(*config)
+	if err := db.PingContext(ctx); err != nil {
+		at := net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))
+		return errors.Join(fmt.Errorf("cannot reach PostgreSQL at %s: %w", at, unreached(err)), db.Close())
+	}
 	db.SetMaxOpenConns(postgresConnections)
 	db.SetMaxIdleConns(postgresConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	s.dialect, s.reads, s.writes = onPostgres, db, db
 	return nil
+}
+
+// unreached is the cause within pgx's account of every address that it tried,
+// which is several lines long.
+func unreached(err error) error {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return e
+	}
+	return err
 }
 
 func (s *Store) migrate(ctx context.Context) error {
