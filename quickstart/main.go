@@ -61,18 +61,26 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		if _, wrong := errors.AsType[usageError](err); wrong {
+			os.Exit(2) // as the flag package does for a flag that it does not know
+		}
 		os.Exit(1)
 	}
 }
 
+// usageError says that the command was called in a way that it does not know.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
 func run(ctx context.Context, o options) error {
 	switch {
 	case flag.NArg() > 0:
-		return fmt.Errorf("it takes no arguments, and was given %q; see -help", flag.Arg(0))
+		return usageError(fmt.Sprintf("it takes no arguments, and was given %q; see -help", flag.Arg(0)))
 	case o.only != "" && o.only != "temporal":
-		return fmt.Errorf("-only %s: there is no such part; the only one is temporal", o.only)
+		return usageError(fmt.Sprintf("-only %s: there is no such part; the only one is temporal", o.only))
 	case o.only != "" && o.once:
-		return errors.New("-only temporal runs no claims, so it does not go with -once")
+		return usageError("-only temporal runs no claims, so it does not go with -once")
 	case o.only == "temporal":
 		return runEngine(ctx, o)
 	case o.once:

@@ -127,6 +127,31 @@ func TestOnceSaysWhichPortIsTaken(t *testing.T) {
 	}
 }
 
+func TestWrongUseIsToldFromFailure(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"an argument":       {[]string{"x"}, 2, "takes no arguments"},
+		"an unknown flag":   {[]string{"-foo"}, 2, "-foo"},
+		"an unknown part":   {[]string{"-only", "dixa"}, 2, "no such part"},
+		"flags that clash":  {[]string{"-only", "temporal", "-once"}, 2, "does not go with -once"},
+		"a port alone":      {[]string{"-once", "-dixa", "127.0.0.1:0", "-listen", "18080"}, 1, "an address is HOST:PORT, such as 127.0.0.1:8080; say so with -listen"},
+		"a port for the UI": {[]string{"-once", "-dixa", "127.0.0.1:0", "-listen", "127.0.0.1:0", "-temporal", "127.0.0.1:0", "-ui", "18080"}, 1, "an address is HOST:PORT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, err := quickstart(t, c.args...).CombinedOutput()
+			var exit *exec.ExitError
+			require.ErrorAs(t, err, &exit)
+			require.Equal(t, c.code, exit.ExitCode(), "%s", out)
+			require.Contains(t, string(out), c.says)
+		})
+	}
+}
+
 func TestOnlyTemporalSaysHowToRunTheRest(t *testing.T) {
 	t.Parallel()
 	cmd := quickstart(t, append([]string{"-only", "temporal"}, free...)...)

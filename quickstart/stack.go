@@ -255,18 +255,25 @@ Make the keys that seal the store, once:
 
   go run ./starter keys new --file claimflow.keys
 
-Run the rest as processes of their own, each in a terminal that has been told:
+Run the rest as processes of their own. Every terminal needs these, in this folder:
 
   export TEMPORAL_ADDRESS=%[1]s
   export CLAIMFLOW_DIXA_URL=http://127.0.0.1:4010/v1/
   export CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE=true
   export CLAIMFLOW_KEYS=file:$PWD/claimflow.keys
+  export CLAIMFLOW_DATABASE_URL=sqlite:$PWD/claimflow.db
+
+The API is served on port 8080. Where that is taken, choose another for all of them:
+
+  export CLAIMFLOW_LISTEN=127.0.0.1:18080 CLAIMFLOW_URL=http://127.0.0.1:18080
+
+One in each terminal:
 
   go run ./emulator -addr 127.0.0.1:4010 -token %[3]s
   go run ./worker
   go run ./starter serve
 
-In one more, make an API key and set a shop up:
+In one more, with the same exports, make an API key and set a shop up:
 
   export CLAIMFLOW_API_KEY=$(go run ./starter key create --name me --scope admin)
   go run ./starter shop add demo-shop

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -23,9 +24,14 @@ type ListenError struct {
 }
 
 func (e *ListenError) Error() string {
-	msg := fmt.Sprintf("%s cannot listen on %s: %v; stop what uses that address", e.Server, e.Address, e.Err)
+	msg := fmt.Sprintf("%s cannot listen on %s: %v; ", e.Server, e.Address, e.Err)
+	advice, other := "stop what uses that address", ", or choose another with "
+	if _, malformed := errors.AsType[*net.AddrError](e.Err); malformed {
+		advice, other = "an address is HOST:PORT, such as 127.0.0.1:8080", "; say so with "
+	}
+	msg += advice
 	if e.Flag != "" {
-		msg += ", or choose another with " + e.Flag
+		msg += other + e.Flag
 	}
 	return msg
 }
