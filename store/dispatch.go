@@ -75,3 +75,48 @@ func (s *Store) WakeParked(ctx context.Context) (int, error) {
 	})
 	return n, err
 }
+
+// Tally is how many claims there are and what waits.
+type Tally struct {
+	// Claims counts claims by state and, for parked ones, by cause.
+	Claims map[Standpoint]int
+	// Undelivered is how many claims wait for the engine to hear of them.
+	Undelivered int
+	// OldestUnopened is how long the oldest claim that is received or opening has
+	// waited; zero where there is none.
+	OldestUnopened time.Duration
+}
+
+// Standpoint is a state and, where that is needs_attention, its cause.
+type Standpoint struct {
+	State claim.State
+	Cause claim.Cause
+}
+
+// Tally counts claims, from indexes alone where they are not parked.
+func (s *Store) Tally(ctx context.Context) (Tally, error) {
+	var t Tally
+	err := s.read(ctx, "count claims", func(db *sql.DB) error {
+		t = Tally{Claims: map[Standpoint]int{}}
+		err := each(ctx, db, func(scan func(...any) error) error {
+			var of Standpoint
+			var n int
+			err := scan(&of.State, &of.Cause, &n)
+			t.Claims[of] = n
+			return err
+		}, `SELECT state, '' AS why, COUNT(*) FROM claims WHERE state <> $1 GROUP BY state
+			UNION ALL SELECT state, cause, COUNT(*) FROM claims WHERE state = $1 GROUP BY state, cause`, claim.StateNeedsAttention)
+		if err != nil {
+			return err
+		}
+		var oldest int64
+		err = db.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM claims WHERE signalled < revision),
+			(SELECT COALESCE(MIN(accepted_at), 0) FROM claims WHERE state IN ($1, $2))`,
+			claim.StateReceived, claim.StateOpening).Scan(&t.Undelivered, &oldest)
+		if oldest != 0 {
+			t.OldestUnopened = time.Duration(s.now()-oldest) * time.Microsecond
+		}
+		return err
+	})
+	return t, err
+}

@@ -3,9 +3,11 @@ package process_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,30 +27,13 @@ import (
 // at the engine's address.
 func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	t.Parallel()
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	c, err := config.LoadFrom([]string{"CLAIMFLOW_PUBLIC_URL=https://claims.example.com"})
-	require.NoError(t, err)
-	tel, err := telemetry.Start(ctx, telemetry.Options{Service: "starter", Log: telemetry.LogOptions{Output: io.Discard}})
-	require.NoError(t, err)
-	text, err := seal.Generate()
-	require.NoError(t, err)
-	keys, err := seal.Parse(text)
-	require.NoError(t, err)
-	s, err := store.Open(ctx, "sqlite::memory:", keys)
-	require.NoError(t, err)
-	parts, err := process.Assemble(c, tel, s, temporal.Options{HostPort: unusedAddress(t)})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, parts.Close(context.WithoutCancel(ctx))) }()
-
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	served := make(chan error, 1)
-	go func() { served <- parts.Serve(ctx, listener, "test") }()
+	ctx := t.Context()
+	parts := assemble(t, "CLAIMFLOW_PUBLIC_URL=https://claims.example.com")
+	s := parts.Store
+	url, stop := serve(t, parts)
 
 	_, secret, err := s.CreateKey(ctx, store.NewKey{Name: "test", Scopes: []string{client.ScopeAdmin}})
 	require.NoError(t, err)
-	url := "http://" + listener.Addr().String()
 	api, err := client.New(url, secret)
 	require.NoError(t, err)
 	_, err = api.AddShop(ctx, client.NewShop{Slug: "acme"})
@@ -68,13 +53,48 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	require.Equal(t, http.StatusOK, get(t, url+"/openapi.json", &document))
 	require.Equal(t, "https://claims.example.com", document.Servers[0].URL, "what CLAIMFLOW_PUBLIC_URL says")
 
-	stop()
-	select {
-	case err := <-served:
-		require.NoError(t, err)
-	case <-time.After(30 * time.Second):
-		require.Fail(t, "it does not stop")
-	}
+	require.NoError(t, stop())
+}
+
+// assemble makes the parts of a process with a store in memory and nothing at
+// the engine's address.
+func assemble(t *testing.T, environ ...string) *process.Parts {
+	t.Helper()
+	c, err := config.LoadFrom(environ)
+	require.NoError(t, err)
+	tel, err := telemetry.Start(t.Context(), telemetry.Options{Service: "starter", Log: telemetry.LogOptions{Output: io.Discard}})
+	require.NoError(t, err)
+	text, err := seal.Generate()
+	require.NoError(t, err)
+	keys, err := seal.Parse(text)
+	require.NoError(t, err)
+	s, err := store.Open(t.Context(), "sqlite::memory:", keys)
+	require.NoError(t, err)
+	parts, err := process.Assemble(c, tel, s, temporal.Options{HostPort: unusedAddress(t)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, parts.Close(context.WithoutCancel(t.Context()))) })
+	return parts
+}
+
+// serve runs the serving process; stop ends it and returns its error.
+func serve(t *testing.T, parts *process.Parts) (url string, stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- parts.Serve(ctx, listener, "test") }()
+	stop = sync.OnceValue(func() error {
+		cancel()
+		select {
+		case err := <-served:
+			return err
+		case <-time.After(30 * time.Second):
+			return errors.New("it does not stop")
+		}
+	})
+	t.Cleanup(func() { require.NoError(t, stop()) })
+	return "http://" + listener.Addr().String(), stop
 }
 
 // get reads JSON from an address and returns the status.

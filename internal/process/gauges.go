@@ -1,0 +1,84 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/claimflow/claimflow/store"
+)
+
+const (
+	// countEvery is how long a count of claims is shown before the store is asked
+	// again, countWithin how long that may take.
+	countEvery  = 30 * time.Second
+	countWithin = 5 * time.Second
+)
+
+// tally is the last count of claims.
+type tally struct {
+	mu    sync.Mutex
+	at    time.Time
+	known bool
+	last  store.Tally
+}
+
+// countClaims shows how many claims there are, and what waits, as metrics. They
+// are not shown while the store cannot be read. The returned function ends it.
+func (p *Parts) countClaims() (stop func(), err error) {
+	meter := p.Telemetry.Meters.Meter("claimflow")
+	claims, err1 := meter.Int64ObservableGauge("claimflow.claims",
+		metric.WithDescription("Claims by state and, for those that need attention, by cause."))
+	undelivered, err2 := meter.Int64ObservableGauge("claimflow.undelivered.claims",
+		metric.WithDescription("Claims that changed and whose workflow was not told yet."))
+	oldest, err3 := meter.Float64ObservableGauge("claimflow.oldest.unopened", metric.WithUnit("s"),
+		metric.WithDescription("How long the oldest claim that is received or opening has waited; 0 where there is none."))
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, fmt.Errorf("set up the metrics of claims: %w", err)
+	}
+	var count tally
+	registration, err := meter.RegisterCallback(func(ctx context.Context, to metric.Observer) error {
+		now, known := p.count(ctx, &count)
+		if !known {
+			return nil
+		}
+		for of, n := range now.Claims {
+			to.ObserveInt64(claims, int64(n), metric.WithAttributes(
+				attribute.String("state", string(of.State)), attribute.String("cause", string(of.Cause))))
+		}
+		to.ObserveInt64(undelivered, int64(now.Undelivered))
+		to.ObserveFloat64(oldest, now.OldestUnopened.Seconds())
+		return nil
+	}, claims, undelivered, oldest)
+	if err != nil {
+		return nil, fmt.Errorf("set up the metrics of claims: %w", err)
+	}
+	return func() {
+		if err := registration.Unregister(); err != nil {
+			p.Telemetry.Log.Warn("the metrics of claims do not end", "error", err)
+		}
+	}, nil
+}
+
+// count reads the store where the last count is old, and reports whether it
+// could be read then.
+func (p *Parts) count(ctx context.Context, t *tally) (store.Tally, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if time.Since(t.at) < countEvery {
+		return t.last, t.known
+	}
+	ctx, cancel := context.WithTimeout(ctx, countWithin)
+	defer cancel()
+	last, err := p.Store.Tally(ctx)
+	if err != nil {
+		p.Telemetry.Log.Warn("claims are not counted for the metrics", "error", err)
+	}
+	t.last, t.known, t.at = last, err == nil, time.Now()
+	return t.last, t.known
+}

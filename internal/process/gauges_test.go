@@ -1,0 +1,77 @@
+package process_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/store"
+)
+
+// TestClaimsAreCountedForOperators scrapes the serving process while the engine
+// is away.
+func TestClaimsAreCountedForOperators(t *testing.T) {
+	t.Parallel()
+	parts := assemble(t)
+	url, _ := serve(t, parts)
+	_, err := parts.Store.CreateShop(t.Context(), store.NewShop{Slug: "acme", Feature: true})
+	require.NoError(t, err)
+	for _, id := range []string{"c-1", "c-2", "c-3"} {
+		_, err := parts.Store.Accept(t.Context(), &claim.Claim{ID: id, Shop: "acme", Reason: "damaged"})
+		require.NoError(t, err)
+	}
+	parked := claim.Ref{Shop: "acme", ID: "c-3"}
+	_, err = parts.Store.Change(t.Context(), parked, claim.EventPark, store.Set{Cause: claim.CauseTemplate})
+	require.NoError(t, err)
+
+	r, err := (&http.Client{}).Get(url + "/metrics")
+	require.NoError(t, err)
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	require.Equal(t, "2", sample(t, string(body), "claimflow_claims", `state="received"`, `cause=""`))
+	require.Equal(t, "1", sample(t, string(body), "claimflow_claims", `state="needs_attention"`, `cause="template_broken"`))
+	require.Equal(t, "3", sample(t, string(body), "claimflow_undelivered_claims"))
+	require.NotEmpty(t, sample(t, string(body), "claimflow_oldest_unopened_seconds"))
+}
+
+// sample is the value of the metric of a name and labels.
+func sample(t *testing.T, page, name string, labels ...string) string {
+	t.Helper()
+lines:
+	for line := range strings.Lines(page) {
+		if !strings.HasPrefix(line, name+"{") {
+			continue
+		}
+		for _, l := range labels {
+			if !strings.Contains(line, l) {
+				continue lines
+			}
+		}
+		return strings.TrimSpace(line[strings.LastIndex(line, " "):])
+	}
+	require.Fail(t, "no such metric", "%s %v in\n%s", name, labels, page)
+	return ""
+}
+
+func TestWorkerThatPollsNothingIsNotReady(t *testing.T) {
+	t.Parallel()
+	parts := assemble(t)
+	parts.Config.MetricsListen = unusedAddress(t)
+	stop, err := parts.ServeMetrics(t.Context())
+	require.NoError(t, err)
+	defer stop()
+	status := func(path string) int {
+		r, err := (&http.Client{}).Get("http://" + parts.Config.MetricsListen + path)
+		require.NoError(t, err)
+		require.NoError(t, r.Body.Close())
+		return r.StatusCode
+	}
+	require.Equal(t, http.StatusOK, status("/healthz"))
+	require.Equal(t, http.StatusServiceUnavailable, status("/readyz"), "its engine is away")
+	require.Equal(t, http.StatusOK, status("/metrics"))
+}

@@ -1,0 +1,45 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/store"
+)
+
+func TestTallyCountsWhatWaits(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, now := setup(t, database(t))
+			empty, err := s.Tally(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, store.Tally{Claims: map[store.Standpoint]int{}}, empty)
+
+			for _, id := range []string{"parked", "abandoned", "waits", "young"} {
+				accept(t, s, sample(id))
+				now.Turn(time.Minute)
+			}
+			told(t, s)
+			_, err = s.Change(t.Context(), ref("parked"), claim.EventPark, store.Set{Cause: claim.CauseTemplate})
+			require.NoError(t, err)
+			told(t, s)
+			require.NoError(t, s.Abandon(t.Context(), ref("abandoned")))
+			tally, err := s.Tally(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, store.Tally{
+				Claims: map[store.Standpoint]int{
+					{State: claim.StateNeedsAttention, Cause: claim.CauseTemplate}: 1,
+					{State: claim.StateAbandoned}:                                  1,
+					{State: claim.StateReceived}:                                   2,
+				},
+				Undelivered:    1,
+				OldestUnopened: 2 * time.Minute,
+			}, tally)
+		})
+	}
+}
