@@ -35,8 +35,9 @@ type Options struct {
 	// Kick is called after every change, so that claims start at once rather
 	// than at the dispatcher's next round. Optional.
 	Kick func()
-	// Temporal reports whether Temporal can be reached, for /readyz. Optional.
-	Temporal func(context.Context) error
+	// Temporal says for /readyz, in a few words for everybody, how it stands with
+	// Temporal; the error, where claims do not get there, is for the log. Optional.
+	Temporal func(context.Context) (state string, err error)
 	// Metrics serves /metrics. Optional.
 	Metrics http.Handler
 	// Meters, Traces and Propagator instrument requests. Optional.
@@ -56,7 +57,7 @@ type api struct {
 	onboarding *onboarding.Service
 	log        *slog.Logger
 	kick       func()
-	temporal   func(context.Context) error
+	temporal   func(context.Context) (string, error)
 }
 
 // New returns the API as a handler.

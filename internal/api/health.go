@@ -20,16 +20,17 @@ func (a *api) alive(w http.ResponseWriter, _ *http.Request) {
 }
 
 // ready is 503 while claims cannot be taken, which is while the store is down.
-// With Temporal down claims are taken and wait, so it is said but changes
-// nothing: a balancer must not turn claims away for it.
+// While they do not get to Temporal they are taken and wait, so it is said but
+// changes nothing: a balancer must not turn claims away for it.
 func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
 	h, status := health{Status: "ready", Store: "reachable"}, http.StatusOK
 	if a.temporal != nil {
-		h.Temporal = "reachable"
-		if err := a.temporal(ctx); err != nil {
-			h.Status, h.Temporal = "degraded", "unreachable: claims are taken and wait"
+		state, err := a.temporal(ctx)
+		h.Temporal = state
+		if err != nil {
+			h.Status, h.Temporal = "degraded", state+": claims are taken and wait"
 			note(r.Context(), err)
 		}
 	}

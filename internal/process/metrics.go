@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// ServeMetrics serves /metrics, and /healthz for as long as the store answers, on
+// ServeMetrics serves /metrics, /healthz, which is 200 for as long as the store
+// answers, and /readyz, which is 200 only while Work also polls for work, on
 // CLAIMFLOW_METRICS_LISTEN; nowhere where that is empty. The returned function
 // ends it.
 func (p *Parts) ServeMetrics(ctx context.Context) (stop func(), err error) {
@@ -19,16 +20,7 @@ func (p *Parts) ServeMetrics(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on CLAIMFLOW_METRICS_LISTEN: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", p.Telemetry.Metrics)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		if err := p.Store.Ping(r.Context()); err != nil {
-			http.Error(w, "the store cannot be reached", http.StatusServiceUnavailable)
-			return
-		}
-		w.WriteHeader(http.StatusOK)
-	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: p.metricsHandler(), ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		if err := server.Serve(listener); err != http.ErrServerClosed {
 			p.Telemetry.Log.Error("metrics are not served any more", "error", err)
@@ -41,4 +33,27 @@ func (p *Parts) ServeMetrics(ctx context.Context) (stop func(), err error) {
 			p.Telemetry.Log.Warn("metrics were not closed cleanly", "error", err)
 		}
 	}, nil
+}
+
+func (p *Parts) metricsHandler() http.Handler {
+	storeAnswers := func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+		defer cancel()
+		if err := p.Store.Ping(ctx); err != nil {
+			http.Error(w, "the store cannot be reached", http.StatusServiceUnavailable)
+			return
+		}
+		w.WriteHeader(http.StatusOK)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", p.Telemetry.Metrics)
+	mux.HandleFunc("GET /healthz", storeAnswers)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if !p.polling.Load() {
+			http.Error(w, "no work is polled for: Temporal, or its namespace, is waited for; the log says why", http.StatusServiceUnavailable)
+			return
+		}
+		storeAnswers(w, r)
+	})
+	return mux
 }

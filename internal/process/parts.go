@@ -4,10 +4,12 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -37,6 +39,9 @@ type Parts struct {
 	Namespace string
 	Clients   *connection.Clients
 	Checker   *evidence.Checker
+
+	engineAddress string
+	polling       atomic.Bool // Work has started its pollers
 }
 
 // Open makes the parts of the process of the given name from its configuration
@@ -100,6 +105,8 @@ func Assemble(c config.Config, t *telemetry.Telemetry, s *store.Store, options c
 		Config: c, Telemetry: t, Store: s, Temporal: engine, Namespace: options.Namespace,
 		Clients: connection.New(s, connection.Options{BaseURL: c.DixaURL, Limits: limits, Observe: observe}),
 		Checker: evidence.New(evidence.Options{AllowLoopback: c.AllowLoopbackEvidence}),
+
+		engineAddress: cmp.Or(options.HostPort, client.DefaultHostPort),
 	}, nil
 }
 

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"go.temporal.io/sdk/client"
-
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/dispatch"
 	"github.com/claimflow/claimflow/internal/onboarding"
@@ -38,10 +36,15 @@ func (p *Parts) Listen(ctx context.Context) (net.Listener, error) {
 func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string) error {
 	t := p.Telemetry
 	dispatcher := dispatch.New(p.Store, p.Temporal, t.Log)
+	forget, err := p.countClaims()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer forget()
 	handler, err := api.New(api.Options{
 		Store:      p.Store,
 		Onboarding: onboarding.New(onboarding.Options{Store: p.Store, Dixa: p.Clients}),
-		Log:        t.Log, Kick: dispatcher.Kick, Temporal: p.reachEngine,
+		Log:        t.Log, Kick: dispatcher.Kick, Temporal: func(ctx context.Context) (string, error) { return p.engineState(ctx, dispatcher) },
 		Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
 		PublicURL: p.Config.PublicURL, Version: version,
 	})
@@ -80,9 +83,4 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		return fmt.Errorf("serve the HTTP API: %w", err)
 	}
 	return stopErr
-}
-
-func (p *Parts) reachEngine(ctx context.Context) error {
-	_, err := p.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
-	return err
 }

@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,7 +37,8 @@ const (
 )
 
 // Work runs workflows and activities until ctx ends, then lets what runs finish.
-// An engine that is not there yet is waited for.
+// An engine that is not there yet, or lacks the namespace, is waited for. An
+// engine that lets the worker poll no more ends it with an error.
 func (p *Parts) Work(ctx context.Context) error {
 	if err := p.waitForEngine(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -54,11 +54,13 @@ func (p *Parts) Work(ctx context.Context) error {
 		p.Telemetry.Log.Warn("the engine takes no rate limit per connection; the budget in the store limits all the same", "error", err)
 	}
 
+	broken := make(chan error, 2) // one of each worker
 	claims := worker.New(p.Temporal, claim.TaskQueueClaims, worker.Options{
 		MaxConcurrentActivityExecutionSize: claimSlots,
 		WorkflowTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		ActivityTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		WorkerStopTimeout:                  stopWithin,
+		OnFatalError:                       func(err error) { broken <- err },
 	})
 	claims.RegisterWorkflowWithOptions(workflows.Claim, workflow.RegisterOptions{Name: claim.WorkflowName})
 	claims.RegisterActivity(&activities.Claims{Store: p.Store})
@@ -73,6 +75,7 @@ func (p *Parts) Work(ctx context.Context) error {
 		MaxHeartbeatThrottleInterval: time.Second,
 		ActivityTaskPollerBehavior:   worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		WorkerStopTimeout:            stopWithin,
+		OnFatalError:                 func(err error) { broken <- err },
 	})
 	dixa.RegisterActivity(&activities.Dixa{Store: p.Store, Clients: p.Clients})
 
@@ -83,31 +86,15 @@ func (p *Parts) Work(ctx context.Context) error {
 		defer w.Stop()
 	}
 	p.Telemetry.Log.Info("working", "task_queues", []string{claim.TaskQueueClaims, claim.TaskQueueDixa})
-	<-ctx.Done()
+	p.polling.Store(true)
+	defer p.polling.Store(false)
+	select {
+	case <-ctx.Done():
+	case err := <-broken:
+		return fmt.Errorf("poll namespace %s on %s for work: %w", p.Namespace, p.engineAddress, err)
+	}
 	p.Telemetry.Log.Info("stopping; running steps may finish", "within", stopWithin)
 	return nil
-}
-
-// waitForEngine returns when the namespace can be reached.
-func (p *Parts) waitForEngine(ctx context.Context) error {
-	said := false
-	for {
-		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
-		_, err := p.Temporal.WorkflowService().DescribeNamespace(attempt, &workflowservice.DescribeNamespaceRequest{Namespace: p.Namespace})
-		cancel()
-		if err == nil {
-			return nil
-		}
-		if !said {
-			p.Telemetry.Log.Warn("Temporal cannot be reached yet; waiting for it (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE)", "namespace", p.Namespace, "error", err)
-			said = true
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(time.Second):
-		}
-	}
 }
 
 // registerAttributes adds the search attributes that the namespace lacks.

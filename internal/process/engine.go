@@ -1,0 +1,90 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/claimflow/claimflow/internal/dispatch"
+)
+
+const (
+	// askEvery is how often an engine that is not there is asked for, remindEvery
+	// how often the log says so.
+	askEvery    = time.Second
+	remindEvery = time.Minute
+)
+
+// reachEngine asks the engine for the namespace that claims are worked on in,
+// since an engine that answers may still lack it.
+func (p *Parts) reachEngine(ctx context.Context) error {
+	_, err := p.Temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: p.Namespace})
+	if err == nil {
+		return nil
+	}
+	switch _, advice := explain(err); advice {
+	case "":
+		return fmt.Errorf("Temporal cannot be reached at %s: %w", p.engineAddress, err) //nolint:staticcheck // Temporal is a name
+	default:
+		return fmt.Errorf("namespace %s on %s: %w: %s", p.Namespace, p.engineAddress, err, advice)
+	}
+}
+
+// explain says in a few words what the engine's answer about the namespace means
+// and what to do about it; nothing is to be done about one that is away.
+func explain(err error) (state, advice string) {
+	var missing *serviceerror.NamespaceNotFound
+	var notFound *serviceerror.NotFound
+	var denied *serviceerror.PermissionDenied
+	switch {
+	case errors.As(err, &missing), errors.As(err, &notFound):
+		return "the namespace does not exist", "create it or set TEMPORAL_NAMESPACE"
+	case errors.As(err, &denied):
+		return "the namespace is not for these credentials", "correct TEMPORAL_API_KEY or the TLS certificate, or set TEMPORAL_NAMESPACE"
+	default:
+		return "unreachable", ""
+	}
+}
+
+// engineState is what /readyz says: whether claims get to the engine.
+func (p *Parts) engineState(ctx context.Context, d *dispatch.Dispatcher) (string, error) {
+	if err := p.reachEngine(ctx); err != nil {
+		state, _ := explain(err)
+		return state, err
+	}
+	if err := d.Trouble(); err != nil {
+		return "reachable, but not every claim got there", err
+	}
+	return "reachable", nil
+}
+
+// waitForEngine returns when the namespace can be reached. Until then it says
+// why not: when the reason changes, and every minute.
+func (p *Parts) waitForEngine(ctx context.Context) error {
+	var said string
+	var at time.Time
+	for {
+		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := p.reachEngine(attempt)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if state, _ := explain(err); state != said || time.Since(at) >= remindEvery {
+			p.Telemetry.Log.Warn("no claim is worked on until Temporal has the namespace for this worker; waiting (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE)", "error", err)
+			said, at = state, time.Now()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(askEvery):
+		}
+	}
+}
