@@ -2,23 +2,38 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 )
 
 // token reads a Dixa token from a file, the environment, a person or the
-// standard input. One end of line is taken off, nothing else: that space around a
+// standard input; from two of them at once it is refused, since either may be
+// the old one. One end of line is taken off, nothing else: that space around a
 // token is wrong is for the service to say.
 func (a *app) token(file string) (string, error) {
-	if file != "" {
+	c, err := a.config()
+	if err != nil {
+		return "", err
+	}
+	inVariable := c.DixaToken.Reveal()
+	switch {
+	case file != "" && inVariable != "":
+		return "", usage("--token-file is given and CLAIMFLOW_DIXA_TOKEN is set; give the token in one way only")
+	case file != "":
 		data, err := a.read(file)
 		return withoutLineEnd(string(data)), err
-	}
-	c, err := a.config()
-	if err != nil || c.DixaToken != "" {
-		return c.DixaToken.Reveal(), err
+	case inVariable != "" && a.prompts:
+		return inVariable, nil
+	case inVariable != "":
+		if a.pipedIn() != "" {
+			return "", usage("the standard input holds something and CLAIMFLOW_DIXA_TOKEN is set; give the token in one way only: " +
+				"unset the variable, or add < /dev/null")
+		}
+		return inVariable, nil
 	}
 	if f, ok := a.in.(*os.File); ok && a.prompts {
 		say(a.err, "Dixa API token (it is not shown): ")
@@ -37,6 +52,28 @@ func (a *app) token(file string) (string, error) {
 		return token, nil
 	}
 	return "", usage("no token was given: use --token-file, CLAIMFLOW_DIXA_TOKEN or the standard input")
+}
+
+// pipedIn is the beginning of what the standard input holds. An input that
+// nobody writes to and nobody closes, as under a scheduler, must not hold the
+// command up, so it counts as empty after a while.
+func (a *app) pipedIn() string {
+	first := make(chan string, 1)
+	go func() {
+		buffer := make([]byte, 64)
+		n, _ := io.ReadAtLeast(a.in, buffer, 1) // an input that cannot be read holds no token
+		first <- strings.TrimSpace(string(buffer[:n]))
+	}()
+	wait := a.inputWait
+	if wait == 0 {
+		wait = time.Second
+	}
+	select {
+	case text := <-first:
+		return text
+	case <-time.After(wait):
+		return ""
+	}
 }
 
 func withoutLineEnd(s string) string {

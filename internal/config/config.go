@@ -34,11 +34,11 @@ type Config struct {
 	LogFormat string `env:"CLAIMFLOW_LOG_FORMAT" validate:"omitempty,oneof=text json" used:"starter, worker" doc:"'text' for people or 'json' for machines. Empty: text on a terminal, else JSON."`
 	LogLevel  string `env:"CLAIMFLOW_LOG_LEVEL" envDefault:"info" validate:"oneof=debug info warn error" used:"starter, worker" doc:"The least that is logged: debug, info, warn or error."`
 
-	URL    string `env:"CLAIMFLOW_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter" doc:"The 'starter serve' that the other starter commands talk to."`
+	URL    string `env:"CLAIMFLOW_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter" doc:"The 'starter serve' that the other starter commands talk to, without the /v1 of the API's addresses."`
 	APIKey Secret `env:"CLAIMFLOW_API_KEY" used:"starter" doc:"The API key that the starter commands use, as 'starter key create' prints it."`
 	// DixaToken is taken as it is: that space around it is wrong is for
 	// onboarding to say.
-	DixaToken Secret `env:"CLAIMFLOW_DIXA_TOKEN" used:"starter" doc:"The Dixa API token that 'starter shop connect' saves, where it is given neither by --token-file nor by the standard input."`
+	DixaToken Secret `env:"CLAIMFLOW_DIXA_TOKEN" used:"starter" doc:"The Dixa API token that 'starter shop connect' saves. A token that comes by --token-file or the standard input as well is refused: give it in one way only."`
 }
 
 // Secret is a value that prints as "[secret]" in every format.
