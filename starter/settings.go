@@ -2,12 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/claimflow/claimflow/claim"
 )
 
 // settingsPatch is the merge patch of a file and of NAME=VALUE arguments, which
@@ -22,8 +26,8 @@ func (a *app) settingsPatch(file string, changes []string) (json.RawMessage, err
 		if err != nil {
 			return nil, err
 		}
-		if err := yaml.Unmarshal(data, &patch); err != nil {
-			return nil, fmt.Errorf("%s: it is neither JSON nor YAML of settings: %w", file, err)
+		if patch, err = settingsOf(data); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 	}
 	for _, change := range changes {
@@ -31,13 +35,74 @@ func (a *app) settingsPatch(file string, changes []string) (json.RawMessage, err
 		if !found || name == "" {
 			return nil, usage("%q is no change; write it like language=de", change)
 		}
-		var value any
-		if err := json.Unmarshal([]byte(text), &value); err != nil {
-			value = text
-		}
-		set(patch, strings.Split(name, "."), value)
+		path := strings.Split(name, ".")
+		set(patch, path, valueOf(text, settingType(path)))
 	}
 	return json.Marshal(patch)
+}
+
+// settingsOf reads a JSON or YAML document of settings. One without any content
+// holds none; anything but a mapping is refused.
+func settingsOf(data []byte) (map[string]any, error) {
+	var document any
+	if err := yaml.Unmarshal(data, &document); err != nil {
+		return nil, fmt.Errorf("it is neither JSON nor YAML of settings: %w", err)
+	}
+	if document == nil {
+		return map[string]any{}, nil
+	}
+	settings, ok := document.(map[string]any)
+	if !ok {
+		return nil, errors.New("it must hold settings by their names, such as language: de")
+	}
+	return settings, nil
+}
+
+// settingType is the Go type of a setting, or of a member of one; nil for what
+// is none, about which the service has the words.
+func settingType(path []string) reflect.Type {
+	t := reflect.TypeFor[claim.Settings]()
+	for _, name := range path {
+		if t.Kind() != reflect.Struct {
+			return nil
+		}
+		i := slices.IndexFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.Tag.Get("json") == name })
+		if i < 0 {
+			return nil
+		}
+		t = t.Field(i).Type
+	}
+	return t
+}
+
+// valueOf reads the value of a NAME=VALUE argument: JSON of the setting's kind,
+// or else the plain text. null is JSON for every setting: it inherits again.
+func valueOf(text string, t reflect.Type) any {
+	var value any
+	if json.Unmarshal([]byte(text), &value) != nil {
+		value = text
+	}
+	if value == nil || t == nil {
+		return value
+	}
+	switch {
+	case t.Kind() == reflect.String, t == reflect.TypeFor[claim.Duration]():
+		if s, ok := value.(string); ok {
+			return s
+		}
+		return text
+	case t == reflect.TypeFor[[]string]():
+		switch value := value.(type) {
+		case []any:
+			return value
+		case string:
+			return []string{value}
+		default:
+			return []string{text}
+		}
+	default:
+		return value
+	}
 }
 
 // set puts a value into nested maps.

@@ -181,7 +181,7 @@ func (a *app) shopConnect() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use: "connect SHOP", Short: "Save a shop's Dixa API token after Dixa took it",
-		Long: "The token comes from --token-file, else from the variable CLAIMFLOW_DIXA_TOKEN, else from the standard input; " +
+		Long: "The token comes from --token-file, from the variable CLAIMFLOW_DIXA_TOKEN or from the standard input, and from one of them only; " +
 			"on a terminal it is asked for and not shown. It is never an argument: those are seen by everybody on the machine.",
 		Example: "  starter shop connect acme\n  starter shop connect acme --token-file token.txt\n  pass show dixa/acme | starter shop connect acme",
 		Args:    arguments("SHOP"),
@@ -321,7 +321,7 @@ func (a *app) shopSettings() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use: "settings SHOP [NAME=VALUE ...]", Short: "Show a shop's settings, or change them",
-		Long: "Without changes it shows what holds. A value is JSON or plain text; null inherits again; a dot goes into a member. " +
+		Long: "Without changes it shows what holds. A value is JSON or plain text, as the setting wants it; one text makes a list of one; null inherits again; a dot goes into a member. " +
 			"What names something in Dixa is checked there before it is saved.",
 		Example: "  starter shop settings acme\n  starter shop settings acme email_integration_id=support@acme.email.dixa.io open_within=2h\n" +
 			"  starter shop settings acme evidence.max_files=5 default_language=null\n  starter shop settings acme -f settings.yaml",
