@@ -1,7 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -27,7 +32,8 @@ func (a *app) keyCreate() *cobra.Command {
 	var k store.NewKey
 	c := &cobra.Command{
 		Use: "create --name NAME", Short: "Make an API key and print it, this once",
-		Long: "The key is printed alone, so that a script can take it.\n\nScopes: claims:write submits claims, claims:read reads them, shops:write sets shops up, " +
+		Long: "The key is printed alone on the standard output, so that a script can take it; the standard error says in which store it is. " +
+			"Only a service on that store knows it.\n\nScopes: claims:write submits claims, claims:read reads them, shops:write sets shops up, " +
 			"shops:read reads that, operate mends claims, admin does everything.",
 		Example: "  starter key create --name admin --scope admin\n  starter key create --name \"shop system\" --shop acme --scope claims:write,claims:read",
 		Args:    arguments(),
@@ -39,6 +45,10 @@ func (a *app) keyCreate() *cobra.Command {
 				if !slices.Contains(client.Scopes(), s) {
 					return usage("--scope %s: the scopes are %s", s, strings.Join(client.Scopes(), ", "))
 				}
+			}
+			place, err := a.place()
+			if err != nil {
+				return err
 			}
 			return a.withStore(cmd.Context(), func(s *store.Store) error {
 				key, secret, err := s.CreateKey(cmd.Context(), k)
@@ -52,6 +62,7 @@ func (a *app) keyCreate() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				say(a.err, "%s\n", place)
 				return a.print(client.CreatedKey{Key: client.Key(key), Secret: secret}, func(w *tabwriter.Writer) { say(w, "%s\n", secret) })
 			})
 		},
@@ -60,6 +71,35 @@ func (a *app) keyCreate() *cobra.Command {
 	c.Flags().StringVar(&k.Shop, "shop", "", "the shop that the key is limited to; missing: the platform")
 	c.Flags().StringSliceVar(&k.Scopes, "scope", nil, "what it may do; may be given several times")
 	return c
+}
+
+// place says in which store a key is made, and warns where the command makes the
+// store itself: the service is on another one then. It has to be asked before
+// the store is opened.
+func (a *app) place() (string, error) {
+	c, err := a.config()
+	if err != nil {
+		return "", err
+	}
+	path, inFile := strings.CutPrefix(c.DatabaseURL, "sqlite:")
+	if !inFile {
+		where := "of CLAIMFLOW_DATABASE_URL" // what net/url cannot read is not shown: it holds a password
+		if address, err := url.Parse(c.DatabaseURL); err == nil {
+			where = "postgres://" + address.Host + address.Path // a password can be a parameter as well
+		}
+		return "The key is in the store " + where + ".", nil
+	}
+	if path == ":memory:" {
+		return "Warning: the store is in memory (sqlite::memory:), so the key is gone when this command ends. CLAIMFLOW_DATABASE_URL says which store it is made in.", nil
+	}
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "Warning: there was no store at sqlite:" + path + ", so this command made a new one with the key in it. " +
+			"A service that runs on another store does not know the key: run the command in the service's folder, or set CLAIMFLOW_DATABASE_URL as the service has it.", nil
+	}
+	return "The key is in the store sqlite:" + path + ".", nil
 }
 
 func (a *app) keyList() *cobra.Command {
