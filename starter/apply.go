@@ -13,7 +13,7 @@ import (
 
 func (a *app) applyCommand() *cobra.Command {
 	var file string
-	var dryRun, reconnect bool
+	var dryRun bool
 	c := &cobra.Command{
 		Use: "apply -f FILE", Short: "Make shops, settings and templates as a file says",
 		Long: `Compares a YAML file with what is there, prints what differs and then makes it so.
@@ -37,8 +37,9 @@ taken out of the file is inherited again.
       enabled: true
       paused: false
 
-A token is never in the file. It is sent where the shop has none, where its
-preview differs, where Dixa refused it, or with --reconnect.`,
+A token is never in the file. Nothing that is shown tells one from another, so it
+is sent every time and saved after Dixa took it: "= token" in the list is no
+difference.`,
 		Example: "  starter apply -f shops.yaml --dry-run\n  starter apply -f shops.yaml",
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,7 +54,7 @@ preview differs, where Dixa refused it, or with --reconnect.`,
 			if err != nil {
 				return err
 			}
-			p := &plan{api: api, reconnect: reconnect}
+			p := &plan{api: api}
 			if err := p.compare(cmd.Context(), wanted); err != nil {
 				return err
 			}
@@ -62,16 +63,19 @@ preview differs, where Dixa refused it, or with --reconnect.`,
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "the YAML file; - for the standard input")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "only print what differs")
-	c.Flags().BoolVar(&reconnect, "reconnect", false, "send every token again")
 	return c
 }
 
 // applied is what the command reports.
 type applied struct {
+	// Changes are all steps; those of the kind = are no differences.
 	Changes []change `json:"changes"`
 	DryRun  bool     `json:"dry_run,omitempty"`
-	Done    int      `json:"done"`
-	Failed  []string `json:"failed,omitempty"`
+	// Done counts the differences that are gone, Tokens the tokens that were
+	// sent without being one.
+	Done   int      `json:"done"`
+	Tokens int      `json:"tokens_sent,omitempty"`
+	Failed []string `json:"failed,omitempty"`
 }
 
 // carryOut prints the plan and does it, shop by shop: what fails for one shop
@@ -84,8 +88,15 @@ func (a *app) carryOut(ctx context.Context, p *plan, dryRun bool) error {
 	if result.Changes == nil {
 		result.Changes = []change{}
 	}
+	differing := 0
 	var failures []error
 	broken := map[string]bool{}
+	for i := range p.changes {
+		c := &p.changes[i]
+		if c.Kind != kindSame {
+			differing++
+		}
+	}
 	for i := range p.changes {
 		c := &p.changes[i]
 		if dryRun || broken[c.Shop] {
@@ -96,22 +107,31 @@ func (a *app) carryOut(ctx context.Context, p *plan, dryRun bool) error {
 			err = fmt.Errorf("%s: %s: %w", c.where(), c.Text, err)
 			failures = append(failures, err)
 			result.Failed = append(result.Failed, err.Error())
-			say(a.err, "starter: %s\n", explain(err))
+			a.complain(err)
 			if errors.Is(err, client.ErrNoAnswer) || ctx.Err() != nil {
 				break
 			}
 			continue
 		}
-		result.Done++
+		if c.Kind == kindSame {
+			result.Tokens++
+		} else {
+			result.Done++
+		}
 	}
 	err := a.print(result, func(w *tabwriter.Writer) {
 		switch {
 		case len(p.changes) == 0:
 			say(w, "Nothing differs.\n")
+		case differing == 0:
+			say(w, "Nothing else differs.\n")
 		case dryRun:
-			say(w, "%d changes; nothing was done.\n", len(p.changes))
+			say(w, "%d changes; nothing was done.\n", differing)
 		default:
-			say(w, "%d of %d changes done.\n", result.Done, len(p.changes))
+			say(w, "%d of %d changes done.\n", result.Done, differing)
+		}
+		if result.Tokens > 0 {
+			say(w, "Tokens sent, taken by Dixa and saved: %d.\n", result.Tokens)
 		}
 	})
 	if len(failures) > 0 {

@@ -15,7 +15,8 @@ import (
 type change struct {
 	// Shop is the shop that it is about; empty for the platform.
 	Shop string `json:"shop,omitempty"`
-	// Kind is + for what is new, ~ for what changes.
+	// Kind is + for what is new, ~ for what changes, = for what is done each
+	// time.
 	Kind string `json:"kind"`
 	Text string `json:"change"`
 	do   func(context.Context) error
@@ -28,11 +29,13 @@ func (c *change) where() string {
 	return "shop " + c.Shop
 }
 
+// kindSame marks what is sent although no difference is known.
+const kindSame = "="
+
 // plan is what has to be done, in order.
 type plan struct {
-	api       *client.Client
-	reconnect bool
-	changes   []change
+	api     *client.Client
+	changes []change
 }
 
 func (p *plan) add(shop, kind, text string, do func(context.Context) error) {
@@ -143,21 +146,20 @@ func (p *plan) compareFacts(s *shopFile, have claim.Shop) {
 	})
 }
 
+// compareToken sends the token each time: what is shown of the saved one cannot
+// tell whether it is the same.
 func (p *plan) compareToken(s *shopFile, have *claim.Connection) {
 	if s.token == "" {
 		return
 	}
-	preview, before := seal.Mask(s.token), "none"
-	if have != nil {
-		before = have.TokenPreview
-		if have.State == claim.ConnectionActive && before == preview && !p.reconnect {
-			return
-		}
-		if have.State == claim.ConnectionNeedsToken {
-			before += ", refused by Dixa"
-		}
+	kind, words := kindSame, "token: is checked when applied"
+	switch {
+	case have == nil:
+		kind, words = "~", "token: none -> "+seal.Mask(s.token)
+	case have.State == claim.ConnectionNeedsToken:
+		kind, words = "~", fmt.Sprintf("token: %s, refused by Dixa -> %s", have.TokenPreview, seal.Mask(s.token))
 	}
-	p.add(s.Slug, "~", fmt.Sprintf("token: %s -> %s", before, preview), func(ctx context.Context) error {
+	p.add(s.Slug, kind, words, func(ctx context.Context) error {
 		_, err := p.api.Connect(ctx, s.Slug, s.token)
 		return err
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/seal"
 )
 
 const shopsYAML = `platform:
@@ -42,7 +43,7 @@ func TestApplyIsIdempotentAndShowsWhatDiffers(t *testing.T) {
   + template damaged/de
 shop acme
   + add the shop
-  ~ token: none -> dx_…4f2a
+  ~ token: none -> dix…4f2a
   ~ settings.email_integration_id: inherited -> "support@demo.email.dixa.io"
   ~ settings.evidence: inherited -> {"max_bytes":1000000,"max_files":5}
   ~ settings.extra_tags: inherited -> ["vip"]
@@ -55,25 +56,58 @@ shop beta
 	require.Equal(t, differences+"11 changes; nothing was done.\n", b.ok("apply", "-f", file, "--dry-run"))
 	require.NotContains(t, b.ok("shop", "list"), "acme", "a dry run does nothing")
 	require.Equal(t, differences+"11 of 11 changes done.\n", b.ok("apply", "-f", file))
-	require.Equal(t, "Nothing differs.\n", b.ok("apply", "-f", file), "a second time changes nothing")
+	const again = "shop acme\n  = token: is checked when applied\nNothing else differs.\n"
+	const sent = "Tokens sent, taken by Dixa and saved: 1.\n"
+	require.Equal(t, again, b.ok("apply", "-f", file, "--dry-run"))
+	require.Equal(t, again+sent, b.ok("apply", "-f", file), "a second time changes nothing else")
 	require.Regexp(t, `Enabled +yes`, b.ok("shop", "show", "acme"))
 	require.Regexp(t, `Dixa offered +no`, b.ok("shop", "show", "beta"))
 
 	changed := strings.NewReplacer("extra_tags: [vip]", "tag: reklamation", ", max_bytes: 1000000", "", "name: Acme Ltd", "name: Acme GmbH", "enabled: true", "enabled: false").Replace(shopsYAML)
 	require.Equal(t, `shop acme
   ~ name: "Acme Ltd" -> "Acme GmbH"
+  = token: is checked when applied
   ~ settings.evidence: {"max_bytes":1000000,"max_files":5} -> {"max_files":5}
   ~ settings.tag: inherited -> "reklamation"
   ~ settings.extra_tags: ["vip"] -> inherited
   ~ enabled: true -> false
 5 of 5 changes done.
-`, b.ok("apply", "-f", b.file("shops.yaml", changed)))
-	require.Equal(t, "Nothing differs.\n", b.ok("apply", "-f", file))
-	require.Equal(t, "shop acme\n  ~ token: dx_…4f2a -> dx_…4f2a\n1 of 1 changes done.\n", b.ok("apply", "-f", file, "--reconnect"))
-
+`+sent, b.ok("apply", "-f", b.file("shops.yaml", changed)))
 	var result applied
 	require.NoError(t, json.Unmarshal([]byte(b.ok("apply", "-f", file, "-o", "json")), &result))
-	require.Empty(t, result.Changes)
+	require.Len(t, result.Changes, 1)
+	require.Equal(t, "=", result.Changes[0].Kind)
+	require.Zero(t, result.Done)
+	require.Equal(t, 1, result.Tokens)
+
+	// Of a token that is gone from the file nothing is left to send.
+	require.Equal(t, "Nothing differs.\n", b.ok("apply", "-f", b.file("none.yaml", "shops:\n  - slug: acme\n")))
+}
+
+func TestApplySavesATokenThatLooksLikeTheOldOne(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	file := b.file("shops.yaml", "shops:\n  - {slug: acme, token_file: acme.token}\n")
+	first, second := "short-one", "short-two"
+	require.Equal(t, seal.Mask(first), seal.Mask(second), "what is shown cannot tell them apart")
+	saved := func() string {
+		in, err := b.store.Integration(t.Context(), "acme")
+		require.NoError(t, err)
+		token, _, err := b.store.Token(t.Context(), in.Connection.ID)
+		require.NoError(t, err)
+		return token
+	}
+	b.dixa.AddToken(first)
+	b.file("acme.token", first)
+	b.ok("apply", "-f", file)
+	require.Equal(t, first, saved())
+
+	b.dixa.AddToken(second)
+	b.file("acme.token", second)
+	b.ok("apply", "-f", file, "--dry-run")
+	require.Equal(t, first, saved())
+	b.ok("apply", "-f", file)
+	require.Equal(t, second, saved())
 }
 
 func TestApplyGoesOnWithTheOtherShops(t *testing.T) {
