@@ -24,24 +24,20 @@ type app struct {
 	environ  []string
 	// prompts says that a person can be asked on in.
 	prompts bool
+	// inputWait is how long is waited for what may be piped in beside
+	// CLAIMFLOW_DIXA_TOKEN; 0 means a second.
+	inputWait time.Duration
 	// output is how results are printed: "table" or "json".
 	output string
 }
-
-// The exit codes, for scripts.
-const (
-	exitOK          = 0
-	exitFailed      = 1 // something failed, or a check did
-	exitUsage       = 2 // the command was given wrongly
-	exitRefused     = 3 // the service refused it: 4xx
-	exitUnavailable = 4 // no usable answer: try again
-)
 
 const about = `starter is Claimflow's HTTP API and command line.
 
 "starter serve" runs the API. Every other command but "key", "keys" and "config"
 talks to a running one: CLAIMFLOW_URL says where it is and CLAIMFLOW_API_KEY who
 asks. "starter key create" makes the first key.
+
+With -o json an error is JSON too, on the standard error: code, detail, errors.
 
 Exit codes: 0 done, 1 failed, 2 used wrongly, 3 refused, 4 no answer (try again).`
 
@@ -73,8 +69,11 @@ func run(ctx context.Context, args []string, a *app) int {
 	if err == nil {
 		return exitOK
 	}
+	if a.output == "table" && wantsJSON(args) {
+		a.output = "json" // the arguments could not be read as far as there
+	}
 	if !errors.Is(err, errSaid) {
-		say(a.err, "starter: %s\n", explain(err))
+		a.complain(err)
 	}
 	return codeOf(err)
 }
@@ -94,11 +93,27 @@ func group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	c.AddCommand(commands...)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usage("`%s` has no command %q; see `%[1]s --help`", cmd.CommandPath(), args[0])
+			return usage("`%s` has no command %q; %s", cmd.CommandPath(), args[0], instead(cmd, args[0]))
 		}
 		return cmd.Help()
 	}
 	return c
+}
+
+// instead names the command of a group of nearly the same name ("key" and
+// "keys"), or where help is.
+func instead(group *cobra.Command, name string) string {
+	if group.HasParent() {
+		for _, other := range group.Parent().Commands() {
+			if other.Name() != group.Name()+"s" && other.Name()+"s" != group.Name() {
+				continue
+			}
+			if found, _, err := other.Find([]string{name}); err == nil && found != other {
+				return "did you mean `" + found.CommandPath() + "`?"
+			}
+		}
+	}
+	return "see `" + group.CommandPath() + " --help`"
 }
 
 // arguments checks a command's arguments by name.
@@ -115,48 +130,6 @@ func arguments(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// nextSteps says what to do about a refusal.
-var nextSteps = map[string]string{
-	client.CodeUnauthorized: "set CLAIMFLOW_API_KEY to a key that `starter key create` made",
-	client.CodeForbidden:    "use a key with that scope: `starter key create --scope …`",
-	client.CodeNotFound:     "`starter shop list` and `starter claim list` show what there is",
-	client.CodeInvalid:      "correct this and run the command again",
-	client.CodeDiffers:      "send a changed claim under an id of its own",
-	client.CodeTooLarge:     "leave out what is not needed; photos go by address",
-	client.CodeUnavailable:  "try again in a moment",
-}
-
-// explain is the error in words that end with the next step.
-func explain(err error) string {
-	var e *client.Error
-	if !errors.As(err, &e) {
-		return err.Error()
-	}
-	text := strings.TrimSuffix(err.Error(), ".")
-	if next := nextSteps[e.Code]; next != "" {
-		text += ".\nNext: " + next
-	}
-	if e.Instance != "" && e.Status >= 500 {
-		text += " (request " + e.Instance + ")"
-	}
-	return text + "."
-}
-
-func codeOf(err error) int {
-	var wrong *usageError
-	var refused *client.Error
-	switch {
-	case errors.As(err, &wrong):
-		return exitUsage
-	case errors.As(err, &refused) && refused.Status < 500:
-		return exitRefused
-	case errors.As(err, &refused), errors.Is(err, client.ErrNoAnswer):
-		return exitUnavailable
-	default:
-		return exitFailed
-	}
-}
-
 func (a *app) config() (config.Config, error) { return config.LoadFrom(a.environ) }
 
 // api is a client of the configured service.
@@ -165,7 +138,11 @@ func (a *app) api() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client.New(c.URL, c.APIKey.Reveal(), client.WithUserAgent("starter/"+version), client.WithRetries(10*time.Second, 300*time.Millisecond))
+	api, err := client.New(c.URL, c.APIKey.Reveal(), client.WithUserAgent("starter/"+version), client.WithRetries(10*time.Second, 300*time.Millisecond))
+	if err != nil {
+		return nil, fmt.Errorf("CLAIMFLOW_URL: %w", err)
+	}
+	return api, nil
 }
 
 // withStore runs f on the configured store.

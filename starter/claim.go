@@ -1,8 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -22,81 +21,6 @@ func (a *app) claimCommand() *cobra.Command {
 	}, a.claimSubmit(), a.claimShow(), a.claimList(), a.claimRetry(), a.claimAbandon(), a.claimLink())
 }
 
-func (a *app) claimSubmit() *cobra.Command {
-	var file, shop string
-	c := &cobra.Command{
-		Use: "submit -f FILE", Short: "Hand a claim over, or a list of claims",
-		Long: "Hands over the claim of a JSON file in either wire form, or every claim of a JSON list. " +
-			"The same claim again is no new one, so a broken-off command can simply be run again.",
-		Example: "  starter claim submit -f claim.json\n  starter claim submit --shop acme -f - < claims.json",
-		Args:    arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if file == "" {
-				return usage("name the claim's file with -f, or -f - for the standard input")
-			}
-			data, err := a.read(file)
-			if err != nil {
-				return err
-			}
-			bodies, err := claimsOf(data)
-			if err != nil {
-				return fmt.Errorf("%s: %w", file, err)
-			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			var done []client.Submitted
-			for i, body := range bodies {
-				to := shop
-				if to == "" {
-					if to = shopOf(body); to == "" {
-						return usage("claim %d of %s has no shop_slug; name the shop with --shop", i+1, file)
-					}
-				}
-				s, err := api.SubmitBody(cmd.Context(), to, body)
-				if err != nil {
-					return fmt.Errorf("claim %d of %d: %w", i+1, len(bodies), err)
-				}
-				done = append(done, s)
-			}
-			var shown any = done
-			if len(done) == 1 {
-				shown = done[0]
-			}
-			return a.print(shown, func(w *tabwriter.Writer) {
-				line(w, "SHOP", "CLAIM", "NEW", "STATE", "WORKFLOW")
-				for _, s := range done {
-					line(w, s.Claim.Shop, s.Claim.ID, s.New, s.Claim.State, s.Claim.WorkflowID)
-				}
-			})
-		},
-	}
-	c.Flags().StringVarP(&file, "file", "f", "", "the claim's JSON file; - for the standard input")
-	c.Flags().StringVar(&shop, "shop", "", "the shop; missing: the claim's shop_slug")
-	return c
-}
-
-// claimsOf takes a file of one claim or of a list of claims apart.
-func claimsOf(data []byte) ([]json.RawMessage, error) {
-	if trimmed := bytes.TrimSpace(data); len(trimmed) == 0 || trimmed[0] != '[' {
-		return []json.RawMessage{data}, nil
-	}
-	var list []json.RawMessage
-	if err := json.Unmarshal(data, &list); err != nil {
-		return nil, fmt.Errorf("it is no JSON list of claims: %w", err)
-	}
-	return list, nil
-}
-
-func shopOf(body json.RawMessage) string {
-	var named struct {
-		Shop string `json:"shop_slug"`
-	}
-	_ = json.Unmarshal(body, &named) // the service says better what is wrong with it
-	return named.Shop
-}
-
 func (a *app) claimShow() *cobra.Command {
 	return &cobra.Command{
 		Use: "show SHOP CLAIM", Short: "Show a claim and what happened to it",
@@ -109,7 +33,7 @@ func (a *app) claimShow() *cobra.Command {
 			}
 			d, err := api.Claim(cmd.Context(), claim.Ref{Shop: args[0], ID: args[1]})
 			if err != nil {
-				return err
+				return aboutClaim(cmd.Context(), api, args[0], err)
 			}
 			return a.print(d, func(w *tabwriter.Writer) {
 				describe(w, d.Record)
@@ -120,6 +44,18 @@ func (a *app) claimShow() *cobra.Command {
 			})
 		},
 	}
+}
+
+// aboutClaim is the error of a command on one claim: where the shop itself is not
+// known, it says so in the place of the claim.
+func aboutClaim(ctx context.Context, api *client.Client, shop string, err error) error {
+	if !client.HasCode(err, client.CodeNotFound) {
+		return err
+	}
+	if _, unknown := api.Shop(ctx, shop); client.HasCode(unknown, client.CodeNotFound) {
+		return &nextError{fmt.Errorf("there is no shop %q: %w", shop, unknown), "`starter shop list` shows the shops"}
+	}
+	return &nextError{err, "`starter claim list " + shop + "` shows the shop's claims"}
 }
 
 // describe writes a claim as a list of what is known of it.
@@ -161,6 +97,12 @@ func (a *app) claimList() *cobra.Command {
 		Example: "  starter claim list acme --state needs_attention\n  starter claim list acme --since 24h\n  starter claim list acme --csv > claims.csv",
 		Args:    arguments("SHOP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case limit < 1:
+				return usage("--limit %d: it must be at least 1", limit)
+			case asCSV && a.output == "json":
+				return usage("--csv and -o json contradict each other; give one of the two")
+			}
 			var err error
 			now := time.Now()
 			if f.Since, err = instant("since", since, now); err != nil {
@@ -210,7 +152,7 @@ func (a *app) claimList() *cobra.Command {
 	flags.Int64Var(&f.ConversationID, "conversation", 0, "only the claim of this conversation")
 	flags.StringVar(&since, "since", "", "only claims accepted since then: a time, or how long ago")
 	flags.StringVar(&until, "until", "", "only claims accepted before then")
-	flags.IntVar(&limit, "limit", 50, "how many to show")
+	flags.IntVar(&limit, "limit", 50, "how many to show, at least 1")
 	flags.BoolVar(&asCSV, "csv", false, "every claim that matches, as CSV")
 	return c
 }
@@ -244,8 +186,11 @@ func (a *app) claimOperation(use, short, example string, do func(*cobra.Command,
 				return err
 			}
 			r, err := do(cmd, api, claim.Ref{Shop: args[0], ID: args[1]})
+			if client.HasCode(err, client.CodeConflict) {
+				return &nextError{err, fmt.Sprintf("`starter claim show %s %s` shows its state and what can be done; only a parked, skipped or abandoned claim is retried", args[0], args[1])}
+			}
 			if err != nil {
-				return err
+				return aboutClaim(cmd.Context(), api, args[0], err)
 			}
 			return a.print(r, func(w *tabwriter.Writer) { describe(w, r) })
 		},
@@ -270,7 +215,7 @@ func (a *app) claimLink() *cobra.Command {
 			}
 			r, err := api.Link(cmd.Context(), claim.Ref{Shop: args[0], ID: args[1]}, id)
 			if err != nil {
-				return err
+				return aboutClaim(cmd.Context(), api, args[0], err)
 			}
 			return a.print(r, func(w *tabwriter.Writer) { describe(w, r) })
 		},

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/claimflow/claimflow/claim"
 )
 
 // print prints v as JSON, or what table writes for people.
@@ -81,7 +83,7 @@ func (a *app) read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// instant reads a point in time: RFC 3339, a day, or how long ago ("24h").
+// instant reads a point in time: RFC 3339, a day, or how long ago ("24h", "3d").
 func instant(name, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -91,8 +93,9 @@ func instant(name, text string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	if d, err := time.ParseDuration(text); err == nil && d > 0 {
-		return now.Add(-d), nil
+	var d claim.Duration
+	if d.UnmarshalText([]byte(text)) == nil && d > 0 {
+		return now.Add(-time.Duration(d)), nil
 	}
-	return time.Time{}, usage("--%s %s: give a time such as 2026-01-31, 2026-01-31T12:00:00Z, or how long ago, such as 24h", name, text)
+	return time.Time{}, usage("--%s %s: give a time such as 2026-01-31, 2026-01-31T12:00:00Z, or how long ago, such as 24h or 3d", name, text)
 }

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/claimflow/claimflow/client"
+)
+
+// The exit codes, for scripts.
+const (
+	exitOK          = 0
+	exitFailed      = 1 // something failed, or a check did
+	exitUsage       = 2 // the command was given wrongly
+	exitRefused     = 3 // the service refused it: 4xx
+	exitUnavailable = 4 // no usable answer: try again
+)
+
+// nextSteps says what to do about a refusal.
+var nextSteps = map[string]string{
+	client.CodeUnauthorized: "set CLAIMFLOW_API_KEY to a key that `starter key create` made in the store of the service",
+	client.CodeForbidden:    "use a key with that scope: `starter key create --scope …`",
+	client.CodeNotFound:     "`starter shop list` and `starter claim list` show what there is",
+	client.CodeInvalid:      "correct this and run the command again",
+	client.CodeDiffers:      "send a changed claim under an id of its own",
+	client.CodeTooLarge:     "leave out what is not needed; photos go by address",
+	client.CodeUnavailable:  "try again in a moment",
+}
+
+// nextError is an error with a next step of its own.
+type nextError struct {
+	error
+	next string
+}
+
+func (e *nextError) Unwrap() error { return e.error }
+
+// nextStep is what to do about the error; empty where its words say it.
+func nextStep(err error) string {
+	var own *nextError
+	if errors.As(err, &own) {
+		return own.next
+	}
+	var e *client.Error
+	if errors.As(err, &e) {
+		return nextSteps[e.Code]
+	}
+	return ""
+}
+
+// explain is the error in words that end with the next step.
+func explain(err error) string {
+	var e *client.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	text := strings.TrimSuffix(err.Error(), ".")
+	if next := nextStep(err); next != "" {
+		text += ".\nNext: " + next
+	}
+	if e.Instance != "" && e.Status >= 500 {
+		text += " (request " + e.Instance + ")"
+	}
+	return text + "."
+}
+
+// failure is an error as -o json prints it: the members of a [client.Problem]
+// that say something, with codes of its own where the service did not speak.
+type failure struct {
+	Code     string              `json:"code"`
+	Status   int                 `json:"status,omitempty"`
+	Detail   string              `json:"detail"`
+	Errors   []client.FieldError `json:"errors,omitempty"`
+	Instance string              `json:"instance,omitempty"`
+	Next     string              `json:"next,omitempty"`
+}
+
+// localCodes are the codes of what the service did not say, by exit code.
+var localCodes = map[int]string{exitUsage: "usage", exitUnavailable: "no_answer"}
+
+func failureOf(err error) failure {
+	f := failure{Code: localCodes[codeOf(err)], Detail: err.Error(), Next: nextStep(err)}
+	var e *client.Error
+	if errors.As(err, &e) {
+		// What the command said before the service's own words is kept.
+		said, _ := strings.CutSuffix(err.Error(), e.Error())
+		if said == err.Error() {
+			said = ""
+		}
+		f.Code, f.Status, f.Detail, f.Errors, f.Instance = e.Code, e.Status, said+e.Detail, e.Errors, e.Instance
+		if e.Detail == "" {
+			f.Detail = said + e.Title
+		}
+	}
+	if f.Code == "" {
+		f.Code = "failed"
+	}
+	return f
+}
+
+// complain prints an error: to people, or as JSON with -o json.
+func (a *app) complain(err error) {
+	if a.output == "json" {
+		enc := json.NewEncoder(a.err)
+		enc.SetEscapeHTML(false)
+		if failed := enc.Encode(failureOf(err)); failed == nil {
+			return
+		}
+	}
+	say(a.err, "starter: %s\n", explain(err))
+}
+
+// wantsJSON reports whether arguments ask for JSON that could not be read to
+// their end.
+func wantsJSON(args []string) bool {
+	for i, arg := range args {
+		if slices.Contains([]string{"-o=json", "-ojson", "--output=json"}, arg) {
+			return true
+		}
+		if (arg == "-o" || arg == "--output") && i+1 < len(args) && args[i+1] == "json" {
+			return true
+		}
+	}
+	return false
+}
+
+func codeOf(err error) int {
+	var wrong *usageError
+	var refused *client.Error
+	switch {
+	case errors.As(err, &wrong):
+		return exitUsage
+	case errors.As(err, &refused) && refused.Status < 500:
+		return exitRefused
+	case errors.As(err, &refused), errors.Is(err, client.ErrNoAnswer):
+		return exitUnavailable
+	default:
+		return exitFailed
+	}
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimflow/claimflow/client"
+)
+
+func (a *app) claimSubmit() *cobra.Command {
+	var file, shop string
+	c := &cobra.Command{
+		Use: "submit -f FILE", Short: "Hand a claim over, or a list of claims",
+		Long: "Hands over the claim of a JSON file in either wire form, or every claim of a JSON list. " +
+			"A claim of a list that is refused does not keep back those after it: each is reported as new, known or refused, " +
+			"and the command exits with 3 where one was refused. " +
+			"The same claim again is no new one, so a broken-off command can simply be run again.",
+		Example: "  starter claim submit -f claim.json\n  starter claim submit --shop acme -f - < claims.json",
+		Args:    arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file == "" {
+				return usage("name the claim's file with -f, or -f - for the standard input")
+			}
+			data, err := a.read(file)
+			if err != nil {
+				return err
+			}
+			bodies, isList, err := claimsOf(data)
+			if err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			if isList {
+				return a.submitAll(cmd.Context(), api, shop, bodies)
+			}
+			if shop == "" {
+				if shop = shopOf(data); shop == "" {
+					return usage("the claim of %s has no shop_slug; name the shop with --shop", file)
+				}
+			}
+			s, err := api.SubmitBody(cmd.Context(), shop, data)
+			if err != nil {
+				return err
+			}
+			return a.print(s, func(w *tabwriter.Writer) { submissionTable(w, []submission{accepted(1, s)}) })
+		},
+	}
+	c.Flags().StringVarP(&file, "file", "f", "", "the claim's JSON file; - for the standard input")
+	c.Flags().StringVar(&shop, "shop", "", "the shop; missing: the claim's shop_slug")
+	return c
+}
+
+// submission is what became of one claim of a list.
+type submission struct {
+	// Index counts the list's claims from 1.
+	Index int    `json:"index"`
+	Shop  string `json:"shop,omitempty"`
+	ID    string `json:"claim_id,omitempty"`
+	// Result is "new", "known" or "refused".
+	Result string `json:"result"`
+	// Submitted is the service's answer; nil where it refused the claim.
+	*client.Submitted
+	// Error is why a claim was refused.
+	Error *failure `json:"error,omitempty"`
+}
+
+func accepted(index int, s client.Submitted) submission {
+	result := "known"
+	if s.New {
+		result = "new"
+	}
+	return submission{Index: index, Shop: s.Claim.Shop, ID: s.Claim.ID, Result: result, Submitted: &s}
+}
+
+// submitAll hands the claims over one by one and reports each. It ends early
+// only where the next claim would fare no better: without an answer, or with a
+// key that is not taken.
+func (a *app) submitAll(ctx context.Context, api *client.Client, shop string, bodies []json.RawMessage) error {
+	done := make([]submission, 0, len(bodies))
+	var refused, broken error
+	for i, body := range bodies {
+		s, err := submitOne(ctx, api, shop, body, i+1)
+		if err != nil && !isRefusal(err) {
+			broken = fmt.Errorf("claim %d of %d, and none after it was handed over: %w", i+1, len(bodies), err)
+			break
+		}
+		if err != nil {
+			refused = err
+		}
+		done = append(done, s)
+	}
+	err := a.print(done, func(w *tabwriter.Writer) { submissionTable(w, done) })
+	switch {
+	case broken != nil:
+		return errors.Join(broken, err)
+	case refused != nil:
+		return errors.Join(errSaid, refused, err)
+	default:
+		return err
+	}
+}
+
+func submitOne(ctx context.Context, api *client.Client, shop string, body json.RawMessage, index int) (submission, error) {
+	named := namesOf(body)
+	if shop == "" {
+		shop = named.Shop
+	}
+	out := submission{Index: index, Shop: shop, ID: named.ID, Result: "refused"}
+	var err error
+	if shop == "" {
+		err = &client.Error{Problem: client.Problem{
+			Status: http.StatusUnprocessableEntity, Code: client.CodeInvalid, Detail: "The claim cannot be taken.",
+			Errors: []client.FieldError{{Field: "shop_slug", Message: "is required, or name the shop with --shop"}},
+		}}
+	} else {
+		var s client.Submitted
+		if s, err = api.SubmitBody(ctx, shop, body); err == nil {
+			return accepted(index, s), nil
+		}
+	}
+	f := failureOf(err)
+	out.Error = &f
+	return out, err
+}
+
+// isRefusal reports whether the service refused this claim, and not whatever it
+// is sent.
+func isRefusal(err error) bool {
+	var e *client.Error
+	return errors.As(err, &e) && e.Status < 500 && e.Status != http.StatusUnauthorized && e.Status != http.StatusTooManyRequests
+}
+
+func submissionTable(w *tabwriter.Writer, all []submission) {
+	line(w, "SHOP", "CLAIM", "RESULT", "STATE", "WORKFLOW OR FAULTS")
+	for _, s := range all {
+		id := s.ID
+		if id == "" {
+			id = fmt.Sprintf("(number %d)", s.Index)
+		}
+		if s.Submitted != nil {
+			line(w, s.Shop, id, s.Result, s.Claim.State, s.Claim.WorkflowID)
+			continue
+		}
+		problem := client.Error{Problem: client.Problem{Detail: s.Error.Detail, Errors: s.Error.Errors}}
+		line(w, s.Shop, id, s.Result, "", problem.Error())
+	}
+}
+
+// claimsOf takes a file of one claim or of a list of claims apart.
+func claimsOf(data []byte) (bodies []json.RawMessage, isList bool, err error) {
+	trimmed := bytes.TrimSpace(data)
+	if len(trimmed) == 0 {
+		return nil, false, errors.New("it is empty; it must hold a claim or a list of claims as JSON")
+	}
+	var whole json.RawMessage
+	if err := json.Unmarshal(data, &whole); err != nil {
+		return nil, false, fmt.Errorf("it is no JSON: %s", syntaxError(data, err))
+	}
+	if trimmed[0] != '[' {
+		return []json.RawMessage{data}, false, nil
+	}
+	err = json.Unmarshal(data, &bodies)
+	return bodies, true, err
+}
+
+// syntaxError says where in the data a JSON error is.
+func syntaxError(data []byte, err error) string {
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) {
+		return err.Error()
+	}
+	before := string(data[:min(int(syntax.Offset), len(data))])
+	lines := strings.Split(before, "\n")
+	return fmt.Sprintf("line %d, column %d: %s", len(lines), len(lines[len(lines)-1]), syntax.Error())
+}
+
+type claimNames struct {
+	Shop string `json:"shop_slug"`
+	ID   string `json:"claim_id"`
+	UUID string `json:"uuid"`
+}
+
+func namesOf(body json.RawMessage) (n claimNames) {
+	_ = json.Unmarshal(body, &n) // the service says better what is wrong with it
+	n.ID = cmp.Or(n.ID, n.UUID)
+	return n
+}
+
+func shopOf(body json.RawMessage) string { return namesOf(body).Shop }
