@@ -51,6 +51,13 @@ func (a *app) keyCreate() *cobra.Command {
 				return err
 			}
 			return a.withStore(cmd.Context(), func(s *store.Store) error {
+				before, err := s.Keys(cmd.Context(), "")
+				if err != nil {
+					return err
+				}
+				if len(before) == 0 {
+					place += " It is the first key there."
+				}
 				key, secret, err := s.CreateKey(cmd.Context(), k)
 				if err != nil {
 					return fmt.Errorf("%w; `starter shop list` shows the shops", err)

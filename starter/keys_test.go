@@ -24,6 +24,7 @@ func TestAKeySaysInWhichStoreItIs(t *testing.T) {
 	other := &bench{t: t, dir: b.dir, environ: environ}
 	_, _, err = other.run("", create...)
 	require.Contains(t, err, "Warning: there was no store at sqlite:"+elsewhere+", so this command made a new one")
+	require.Contains(t, err, "It is the first key there.")
 	_, err2 := os.Stat(elsewhere)
 	require.NoError(t, err2)
 	_, _, err = other.run("", create...)
