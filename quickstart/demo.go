@@ -69,6 +69,8 @@ func (s *stack) awaitOpen(ctx context.Context) error {
 			return stuck
 		}
 		select {
+		case <-s.ended:
+			return fmt.Errorf("%d of %d claims are not open, and never will be", waiting, len(claims))
 		case <-ctx.Done():
 			return fmt.Errorf("%d of %d claims are not open: %w", waiting, len(claims), context.Cause(ctx))
 		case <-tick.C:

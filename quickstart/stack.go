@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -38,11 +40,15 @@ type stack struct {
 	samples         []sample
 
 	halts []func() error // in the order of starting
+
+	ended chan struct{} // closed when a part ends by itself
+	end   func()
 }
 
 // start starts everything and returns when all of it answers.
 func start(ctx context.Context, o options) (_ *stack, err error) {
-	s := &stack{}
+	s := &stack{ended: make(chan struct{})}
+	s.end = sync.OnceFunc(func() { close(s.ended) })
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.stop())
@@ -92,8 +98,8 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 		return nil, errors.Join(err, st.Close())
 	}
 	s.halts = append(s.halts, func() error { return s.parts.Close(context.WithoutCancel(ctx)) })
-	s.background(ctx, func(ctx context.Context) error { return s.parts.Serve(ctx, apiListener, "quickstart") })
-	s.background(ctx, s.parts.Work)
+	s.background(ctx, "the HTTP API", func(ctx context.Context) error { return s.parts.Serve(ctx, apiListener, "quickstart") })
+	s.background(ctx, "the worker", s.parts.Work)
 
 	key, secret, err := st.CreateKey(ctx, store.NewKey{Name: "quickstart", Scopes: client.Scopes()})
 	if err != nil {
@@ -104,11 +110,19 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	return s, err
 }
 
-// background runs a process until the stack is stopped.
-func (s *stack) background(ctx context.Context, run func(context.Context) error) {
+// background runs a part until the stack is stopped. One that ends before closes
+// ended, and stop returns its error.
+func (s *stack) background(ctx context.Context, name string, run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
-	go func() { done <- run(ctx) }()
+	go func() {
+		err := run(ctx)
+		if ctx.Err() == nil {
+			err = fmt.Errorf("%s ended by itself: %w", name, cmp.Or(err, errors.New("nobody stopped it")))
+			s.end()
+		}
+		done <- err
+	}()
 	s.halts = append(s.halts, func() error {
 		cancel()
 		return <-done
@@ -151,7 +165,7 @@ func (s *stack) serveDixa(ctx context.Context, listener net.Listener, data strin
 		if err := s.dixa.LoadFile(file); err != nil {
 			return err
 		}
-		s.background(ctx, func(ctx context.Context) error { return s.dixa.KeepFile(ctx, file, time.Second) })
+		s.background(ctx, "keeping the emulated Dixa", func(ctx context.Context) error { return s.dixa.KeepFile(ctx, file, time.Second) })
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /photos/{name}", servePhotos)

@@ -5,85 +5,178 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
-	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
 )
 
-// redrawEvery is how often the live table is looked at.
-const redrawEvery = 300 * time.Millisecond
+const (
+	// redrawEvery is how often the live table is looked at.
+	redrawEvery = 300 * time.Millisecond
+	// readWithin is how long it waits for the claims until it says so.
+	readWithin = 2 * time.Second
+	// shown is how many claims of the shop, the newest, the live table has.
+	shown = 15
+	// plainWidth is how wide a page may be where there is no terminal.
+	plainWidth = 80
+)
 
-// show draws the live table until ctx ends: over itself on a terminal, anew
-// whenever something changed elsewhere.
+// screen is a terminal's size; the zero value is no terminal.
+type screen struct{ width, height int }
+
+func screenOf(out *os.File) screen {
+	width, height, err := term.GetSize(int(out.Fd()))
+	if err != nil {
+		return screen{}
+	}
+	return screen{width: width, height: height}
+}
+
+// show draws the live table until ctx or a part of the stack ends: over itself
+// on a terminal, anew whenever something changed elsewhere.
 func (s *stack) show(ctx context.Context, out *os.File) error {
-	live := isatty.IsTerminal(out.Fd())
 	tick := time.NewTicker(redrawEvery)
 	defer tick.Stop()
+	var claims client.Page
 	var drawn string
 	for {
-		if claims, err := s.claims(ctx); err == nil {
-			if page := s.page(claims); page != drawn {
-				if err := redraw(out, live, drawn, page); err != nil {
-					return fmt.Errorf("draw the table: %w", err)
-				}
-				drawn = page
+		latest, err := s.latest(ctx)
+		if err == nil {
+			claims = latest
+		}
+		at := screenOf(out)
+		if page := s.page(claims, at.width, err); page != drawn && ctx.Err() == nil {
+			if err := redraw(out, at, drawn, page); err != nil {
+				return fmt.Errorf("draw the table: %w", err)
 			}
+			drawn = page
 		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.ended:
+			return nil // stop says why
 		case <-tick.C:
 		}
 	}
 }
 
-// redraw writes a page; on a terminal over the one before.
-func redraw(out io.Writer, live bool, before, page string) error {
-	if live && before != "" {
+// latest reads the newest claims. The client's own patience would freeze the
+// view.
+func (s *stack) latest(ctx context.Context) (client.Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	return s.api.ClaimsPage(ctx, demoShop, client.Filter{PageSize: shown}, "")
+}
+
+// redraw writes a page; on a terminal over the one before, unless either is
+// higher than the screen: what has left it cannot be written over.
+func redraw(out io.Writer, at screen, before, page string) error {
+	if up := rows(before, at.width); before != "" && max(up, rows(page, at.width)) < at.height {
 		// Up to the old page's first line, then clear to the end of the screen.
-		page = fmt.Sprintf("\x1b[%dA\x1b[J", strings.Count(before, "\n")) + page
+		page = fmt.Sprintf("\x1b[%dA\x1b[J", up) + page
 	}
 	_, err := io.WriteString(out, page)
 	return err
 }
 
-// page is the table and the addresses.
-func (s *stack) page(claims []claim.Record) string {
-	rows := "\nCLAIM\tREASON\tORDER\tSTATE\tCONVERSATION\tFILES\tREQUESTS TO DIXA\n"
-	open := 0
-	for _, c := range claims {
-		conversation, state := "", string(c.State)
+// rows is how many rows of a terminal a page takes.
+func rows(page string, width int) int {
+	n := 0
+	for line := range strings.Lines(page) {
+		n += max(1, (utf8.RuneCountInString(strings.TrimSuffix(line, "\n"))+width-1)/max(1, width))
+	}
+	return n
+}
+
+// page is the table of some claims, newest first, and the addresses. trouble is
+// why the claims are not the latest.
+func (s *stack) page(claims client.Page, width int, trouble error) string {
+	if width == 0 {
+		width = plainWidth
+	}
+	lines := [][]string{{"CLAIM", "REASON", "ORDER", "STATE", "CONVERSATION", "FILES", "REQUESTS"}}
+	open, parked := 0, ""
+	for _, c := range slices.Backward(claims.Claims) {
+		conversation, files := "", strconv.Itoa(c.Attached)
 		if c.ConversationID != 0 {
 			conversation = strconv.FormatInt(c.ConversationID, 10)
 		}
-		if c.Cause != "" {
-			state += " (" + string(c.Cause) + ")"
-		}
-		if c.State == claim.StateOpen {
-			open++
-		}
-		files := strconv.Itoa(c.Attached)
 		if c.LeftOut > 0 {
-			files += fmt.Sprintf(", %d left out", c.LeftOut)
+			files = fmt.Sprintf("%d of %d", c.Attached, c.Attached+c.LeftOut)
 		}
-		rows += fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%d\n", c.ID, c.Reason, c.OrderNumber, state, conversation, files, c.DixaRequests)
+		switch c.State {
+		case claim.StateOpen:
+			open++
+		case claim.StateNeedsAttention:
+			parked += cut(fmt.Sprintf("%s needs attention: %s", c.ID, c.Cause), width) + "\n"
+		}
+		lines = append(lines, []string{c.ID, c.Reason, c.OrderNumber, string(c.State), conversation, files, strconv.Itoa(c.DixaRequests)})
 	}
 	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
-	if _, err := io.WriteString(w, rows); err != nil {
-		return err.Error()
+	b.WriteString("\n" + table(lines, 3, width) + "\n" + parked)
+	of := strconv.Itoa(len(claims.Claims))
+	if claims.Next != "" {
+		of = "the newest " + of
 	}
-	if err := w.Flush(); err != nil {
-		return err.Error()
+	fmt.Fprintf(&b, "%d of %s claims are open.\n", open, of)
+	if trouble != nil {
+		b.WriteString(cut(fmt.Sprintf("Claims cannot be read: %v", trouble), width) + "\n")
 	}
-	fmt.Fprintf(&b, "\n%d of %d claims are open.\n\n", open, len(claims))
-	fmt.Fprintf(&b, "  What agents see   %s/_emulator/\n", s.dixaURL)
+	fmt.Fprintf(&b, "\n  What agents see   %s/_emulator/\n", s.dixaURL)
 	fmt.Fprintf(&b, "  Temporal UI       %s\n", s.engine.UIURL())
 	fmt.Fprintf(&b, "  HTTP API          %s/docs\n\nCtrl-C stops everything.\n", s.apiURL)
 	return b.String()
+}
+
+// table sets lines of cells in columns, two spaces apart. Where they are wider
+// than the width given, the widest of the first columns gives way.
+func table(lines [][]string, giving, width int) string {
+	const gap = 2
+	widths := make([]int, len(lines[0]))
+	total := gap * (len(widths) - 1)
+	for i := range widths {
+		for _, l := range lines {
+			widths[i] = max(widths[i], utf8.RuneCountInString(l[i]))
+		}
+		total += widths[i]
+	}
+	for ; total > width; total-- {
+		widest := slices.Index(widths, slices.Max(widths[:giving]))
+		if widths[widest] == 1 {
+			break
+		}
+		widths[widest]--
+	}
+	var b strings.Builder
+	for _, l := range lines {
+		line := ""
+		for i, cell := range l {
+			line += fmt.Sprintf("%-*s", widths[i]+gap, cut(cell, widths[i]))
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return b.String()
+}
+
+// cut makes a text from outside fit into one line of so many characters.
+func cut(text string, width int) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '·'
+		}
+		return r
+	}, text)
+	if utf8.RuneCountInString(text) > width {
+		text = string([]rune(text)[:width-1]) + "…"
+	}
+	return text
 }

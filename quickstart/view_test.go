@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/quickstart/engine"
+)
+
+// samplePage lists the demo's claims in a state.
+func samplePage(t *testing.T, state claim.State, cause claim.Cause) client.Page {
+	t.Helper()
+	all, err := samples("http://127.0.0.1:4010/photos")
+	require.NoError(t, err)
+	var page client.Page
+	for _, s := range all {
+		c, err := claim.Decode(s.body, demoShop)
+		require.NoError(t, err)
+		page.Claims = append(page.Claims, claim.Record{
+			Ref: s.ref, Reason: c.Reason, OrderNumber: c.Order.Number, State: state, Cause: cause,
+			ConversationID: 1006, Attached: 5, LeftOut: 1, DixaRequests: 12,
+		})
+	}
+	return page
+}
+
+func demoStack() *stack {
+	return &stack{engine: &engine.Engine{}, dixaURL: "http://127.0.0.1:4010", apiURL: "http://127.0.0.1:8080"}
+}
+
+func TestPageFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	s := demoStack()
+	foreign := client.Page{Next: "more", Claims: []claim.Record{{
+		Ref: claim.Ref{Shop: demoShop, ID: strings.Repeat("long-id-", 8)}, Reason: strings.Repeat("rea\x1b[2Json", 9),
+		OrderNumber: strings.Repeat("7", 40), State: claim.StateNeedsAttention, Cause: claim.CauseConnection, ConversationID: 1 << 40,
+	}}}
+	failed := errors.New(strings.Repeat("down ", 40))
+	for name, c := range map[string]struct {
+		claims client.Page
+		err    error
+	}{
+		"open samples":      {samplePage(t, claim.StateOpen, ""), nil},
+		"parked samples":    {samplePage(t, claim.StateNeedsAttention, claim.CauseRefused), nil},
+		"long words":        {foreign, nil},
+		"none, and trouble": {client.Page{}, failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, width := range []int{0, 80, 120} {
+				page := s.page(c.claims, width, c.err)
+				require.NotContains(t, page, "\x1b", "a claim's words do not steer the terminal")
+				limit := max(80, width)
+				for line := range strings.Lines(page) {
+					require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSpace(line)), limit, "%q", line)
+				}
+				require.Equal(t, strings.Count(page, "\n"), rows(page, limit), "no line wraps")
+			}
+		})
+	}
+	page := s.page(samplePage(t, claim.StateOpen, ""), 80, nil)
+	require.Contains(t, page, "smells-of-smoke  smells_of_smoke  10004  open   1006          5 of 6  12\n", "what fits is not cut")
+	require.Contains(t, page, "6 of 6 claims are open")
+	require.Less(t, rows(page, 80), 24, "the demo fits a terminal of the usual size")
+	page = s.page(foreign, 80, nil)
+	require.Contains(t, page, "0 of the newest 1 claims are open")
+	require.Contains(t, page, "…")
+	require.Contains(t, page, string(claim.StateNeedsAttention), "the state is whole")
+}
+
+func TestPageIsDrawnOverTheOneBefore(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		at           screen
+		before, want string
+	}{
+		"no terminal":            {screen{}, "old\n", "new\n"},
+		"the first page":         {screen{80, 24}, "", "new\n"},
+		"over it":                {screen{80, 24}, "a\n\nb\n", "\x1b[3A\x1b[Jnew\n"},
+		"wrapped lines count":    {screen{10, 24}, strings.Repeat("x", 21) + "\n" + strings.Repeat("y", 10) + "\n", "\x1b[4A\x1b[Jnew\n"},
+		"higher than the screen": {screen{80, 3}, "a\nb\nc\n", "new\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out strings.Builder
+			require.NoError(t, redraw(&out, c.at, c.before, "new\n"))
+			require.Equal(t, c.want, out.String())
+		})
+	}
+}
+
+// TestLiveViewShowsWhatBecomesOfEverything submits a claim of one's own beside the
+// live view, takes the store away, and lets a part end.
+func TestLiveViewShowsWhatBecomesOfEverything(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	const free = "127.0.0.1:0"
+	s, err := start(ctx, options{temporal: free, ui: free, dixa: free, listen: free})
+	require.NoError(t, err)
+	require.NoError(t, s.connectAndSubmit(ctx))
+	out, in, err := os.Pipe()
+	require.NoError(t, err)
+	defer out.Close()
+	finished := make(chan error, 1)
+	go func() { finished <- errors.Join(s.show(ctx, in), in.Close()) }()
+	lines := bufio.NewScanner(out)
+	see := func(words string) {
+		t.Helper()
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), words) {
+				return
+			}
+		}
+		require.Fail(t, "the live view does not show it", words)
+	}
+	see("6 of 6 claims are open")
+	_, err = s.api.Submit(ctx, &claim.Claim{ID: "my-own", Shop: demoShop, Reason: "damaged", Customer: claim.Customer{Email: "me@example.org"}})
+	require.NoError(t, err)
+	see("my-own")
+	see("7 of 7 claims are open")
+	for i := range 10 {
+		_, err = s.api.Submit(ctx, &claim.Claim{ID: fmt.Sprintf("more-%d", i), Shop: demoShop, Reason: "damaged", Customer: claim.Customer{Email: "me@example.org"}})
+		require.NoError(t, err)
+	}
+	see("15 of the newest 15 claims are open")
+	s.background(ctx, "a part", func(context.Context) error { return errors.New("because it broke") })
+	for lines.Scan() { // until the view ends
+	}
+	require.NoError(t, <-finished)
+	require.ErrorContains(t, s.stop(), "a part ended by itself: because it broke")
+}
+
+func TestLiveViewSaysWhenClaimsCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s := demoStack()
+	page := s.page(samplePage(t, claim.StateOpen, ""), 80, errors.New("the API is away"))
+	require.Contains(t, page, "Claims cannot be read: the API is away\n")
+	require.Contains(t, page, "damaged-mugs", "what was read last is still there")
+}
