@@ -99,6 +99,9 @@ type Integration struct {
 	Own json.RawMessage `json:"own_settings"`
 	// Effective is what holds after inheritance.
 	Effective Settings `json:"settings"`
+	// Subscription is how Dixa tells of what happens; nil before a token was
+	// saved.
+	Subscription *Subscription `json:"subscription,omitempty"`
 	// Version grows with every change that parked claims may be waiting for.
 	Version int64 `json:"settings_version"`
 }

@@ -25,9 +25,12 @@ var (
 	draftBody       = sealedColumn{"drafts", "body", []string{"shop", "claim_id", "kind"}}
 	outboxBody      = sealedColumn{"outbox", "body", []string{"shop", "claim_id", "id"}}
 	connectionToken = sealedColumn{"connections", "token", []string{"id"}}
+	inboxBody       = sealedColumn{"inbox", "body", []string{"connection_id", "event_id"}}
+	webhookSecret   = sealedColumn{"subscriptions", "secret", []string{"connection_id"}}
+	webhookPrevious = sealedColumn{"subscriptions", "previous", []string{"connection_id"}}
 	secretValue     = sealedColumn{"secrets", "sealed", []string{"name"}}
 
-	sealedColumns = []sealedColumn{claimBody, draftBody, outboxBody, connectionToken, secretValue}
+	sealedColumns = []sealedColumn{claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue}
 )
 
 // place is the associated data of a value: it cannot be opened anywhere else.

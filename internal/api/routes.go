@@ -17,6 +17,7 @@ const (
 	tagDixa      = "Dixa integration"
 	tagTemplates = "Templates"
 	tagPlatform  = "Platform"
+	tagWebhooks  = "Webhooks"
 )
 
 func tags() []*huma.Tag {
@@ -27,6 +28,7 @@ func tags() []*huma.Tag {
 		{Name: tagDixa, Description: "A shop's connection to Dixa and its settings."},
 		{Name: tagTemplates, Description: "The words of the conversations, per reason and language."},
 		{Name: tagPlatform, Description: "What all shops inherit, API keys and the audit log."},
+		{Name: tagWebhooks, Description: "What Dixa sends."},
 	}
 }
 
@@ -63,7 +65,7 @@ func (a *api) routes() []route {
 		at("POST /v1/shops", "add-shop", "Add a shop", tagShops, shopsWrite, a.addShop, answers(http.StatusCreated), mayFail(http.StatusConflict)),
 		at("GET "+shop, "get-shop", "Read a shop with its claims by state", tagShops, shopsRead, a.getShop),
 		at("PATCH "+shop, "change-shop", "Change a shop", tagShops, admin, a.patchShop),
-		at("DELETE "+shop, "delete-shop", "Remove a shop", tagShops, admin, a.deleteShop),
+		at("DELETE "+shop, "delete-shop", "Remove a shop", tagShops, admin, a.deleteShop, talks),
 
 		at("GET "+shop+"/integrations/dixa", "get-integration", "Read the integration and its settings", tagDixa, shopsRead, a.getIntegration),
 		at("PUT "+shop+"/integrations/dixa", "change-settings", "Merge into the shop's own settings", tagDixa, shopsWrite, a.changeSettings, talks,
@@ -74,7 +76,10 @@ func (a *api) routes() []route {
 			says("The token is checked with Dixa first. It never comes out again but as a preview.")),
 		at("POST "+shop+"/integrations/dixa/validate", "validate-integration", "Check connection and settings by reading", tagDixa, shopsRead, a.validate, unaudited, talks),
 		at("POST "+shop+"/integrations/dixa/enable", "enable-integration", "Let claims become conversations", tagDixa, shopsWrite, a.enable, talks, mayFail(http.StatusConflict, http.StatusBadGateway)),
-		at("POST "+shop+"/integrations/dixa/disable", "disable-integration", "Let new claims be skipped", tagDixa, shopsWrite, a.disable),
+		at("POST "+shop+"/integrations/dixa/disable", "disable-integration", "Let new claims be skipped", tagDixa, shopsWrite, a.disable, talks),
+		at("PUT "+shop+"/integrations/dixa/webhook-secret", "save-webhook-secret", "Save the secret of a webhook made by hand", tagDixa, shopsWrite, a.saveWebhookSecret,
+			takes[client.WebhookSecretRequest](small, "secret"), mayFail(http.StatusConflict),
+			says("For a subscription that a person makes in Dixa, with the address that reading the integration shows. Without one, enabling the shop makes it. The secret never comes out again but as a preview.")),
 		at("POST "+shop+"/integrations/dixa/test", "test-integration", "Open a test conversation", tagDixa, shopsWrite, a.test, talks, mayFail(http.StatusConflict, http.StatusBadGateway)),
 
 		at("GET "+shop+"/templates", "list-templates", "List a shop's templates", tagTemplates, shopsRead, ofShop[InShop](a.listTemplates)),

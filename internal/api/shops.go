@@ -52,7 +52,7 @@ func (a *api) patchShop(ctx context.Context, in *patchShopInput) (*body[claim.Sh
 }
 
 func (a *api) deleteShop(ctx context.Context, in *InShop) (*struct{}, error) {
-	return nil, a.store.DeleteShop(ctx, in.Shop)
+	return nil, a.onboarding.Delete(ctx, in.Shop)
 }
 
 func (a *api) pauseShop(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
@@ -117,7 +117,7 @@ func (a *api) openSkipped(ctx context.Context, in *openSkippedInput) (*body[clie
 }
 
 func (a *api) getIntegration(ctx context.Context, in *InShop) (*body[claim.Integration], error) {
-	return ok(a.store.Integration(ctx, in.Shop))
+	return ok(a.onboarding.Integration(ctx, in.Shop))
 }
 
 type settingsInput struct {
@@ -154,6 +154,18 @@ func (a *api) saveToken(ctx context.Context, in *settingsInput) (*body[claim.Con
 	changed(ctx, "preview", connection.TokenPreview)
 	changed(ctx, "organization_id", connection.OrganizationID)
 	return ok(connection, err)
+}
+
+func (a *api) saveWebhookSecret(ctx context.Context, in *settingsInput) (*body[claim.Subscription], error) {
+	// Read by hand, as the token is.
+	var request struct{ Secret *string }
+	if err := json.Unmarshal(in.RawBody, &request); err != nil || request.Secret == nil {
+		return nil, invalid("webhook secret", "secret", `is not given as {"secret": "…"}`)
+	}
+	saved, err := a.onboarding.SaveWebhookSecret(ctx, in.Shop, *request.Secret)
+	changed(ctx, "preview", saved.SecretPreview)
+	changed(ctx, "state", string(saved.State))
+	return ok(saved, err)
 }
 
 func (a *api) validate(ctx context.Context, in *InShop) (*body[client.Report], error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/claimflow/claimflow/internal/api"
@@ -42,9 +43,10 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 	}
 	defer forget()
 	handler, err := api.New(api.Options{
-		Store:      p.Store,
-		Onboarding: onboarding.New(onboarding.Options{Store: p.Store, Dixa: p.Clients}),
-		Log:        t.Log, Kick: dispatcher.Kick, Temporal: func(ctx context.Context) (string, error) { return p.engineState(ctx, dispatcher) },
+		Store:         p.Store,
+		Onboarding:    onboarding.New(onboarding.Options{Store: p.Store, Dixa: p.Clients, PublicURL: p.Config.PublicURL, Log: t.Log}),
+		WebhookMaxAge: p.Config.WebhookMaxAge,
+		Log:           t.Log, Kick: dispatcher.Kick, Temporal: func(ctx context.Context) (string, error) { return p.engineState(ctx, dispatcher) },
 		Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
 		PublicURL: p.Config.PublicURL, Version: version,
 	})
@@ -67,18 +69,16 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		stop()
 		served <- err
 	}()
-	dispatched := make(chan struct{})
-	go func() {
-		defer close(dispatched)
-		dispatcher.Run(ctx)
-	}()
+	var background sync.WaitGroup
+	background.Go(func() { dispatcher.Run(ctx) })
+	background.Go(func() { p.dropOldBodies(ctx) })
 	t.Log.Info("serving", "address", listener.Addr().String())
 
 	<-ctx.Done()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
 	defer cancel()
 	stopErr := server.Shutdown(drain)
-	<-dispatched
+	background.Wait()
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the HTTP API: %w", err)
 	}
