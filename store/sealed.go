@@ -26,8 +26,11 @@ var (
 	outboxBody      = sealedColumn{"outbox", "body", []string{"shop", "claim_id", "id"}}
 	connectionToken = sealedColumn{"connections", "token", []string{"id"}}
 	secretValue     = sealedColumn{"secrets", "sealed", []string{"name"}}
+	endpointURL     = sealedColumn{"endpoints", "url", []string{"id"}}
+	endpointSecret  = sealedColumn{"endpoints", "secret", []string{"id"}}
+	endpointFormer  = sealedColumn{"endpoints", "previous_secret", []string{"id"}}
 
-	sealedColumns = []sealedColumn{claimBody, draftBody, outboxBody, connectionToken, secretValue}
+	sealedColumns = []sealedColumn{claimBody, draftBody, outboxBody, connectionToken, secretValue, endpointURL, endpointSecret, endpointFormer}
 )
 
 // place is the associated data of a value: it cannot be opened anywhere else.
