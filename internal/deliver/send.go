@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -99,14 +98,15 @@ func sign(secrets []string, id string, at time.Time, body []byte) (string, error
 // the address, which may be a secret.
 func (s *sender) inWords(err error) string {
 	var dns *net.DNSError
+	var network net.Error
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case refused(err):
 		return "its name leads to an address that is not a public one"
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return "it did not answer within " + s.timeout.String()
 	case errors.As(err, &dns):
 		return "its name cannot be resolved"
+	case errors.As(err, &network) && network.Timeout():
+		return "it did not answer within " + s.timeout.String()
 	case errors.As(err, &certificate):
 		return "its certificate is not valid"
 	default:
