@@ -74,9 +74,11 @@ type (
 func (in *shopNewEndpoint) split() (string, *NewEndpointBody)   { return in.Shop, &in.NewEndpointBody }
 func (in *shopEndpoint) split() (string, *InEndpoint)           { return in.Shop, &in.InEndpoint }
 func (in *shopEndpointPatch) split() (string, *InEndpointPatch) { return in.Shop, &in.InEndpointPatch }
+
 func (in *shopEndpointRotate) split() (string, *InEndpointRotate) {
 	return in.Shop, &in.InEndpointRotate
 }
+
 func (in *shopEndpointReplay) split() (string, *InEndpointReplay) {
 	return in.Shop, &in.InEndpointReplay
 }

@@ -57,7 +57,7 @@ func (g *Guard) Check(ctx context.Context, address string) error {
 	defer cancel()
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return nil //nolint:nilerr // every attempt looks again, with the guard at the connection itself
+		return nil // every attempt looks again, with the guard at the connection itself
 	}
 	for _, ip := range found {
 		if err := g.check(ip); err != nil {
