@@ -262,7 +262,7 @@ func (s *Store) RotateEndpoint(ctx context.Context, shop, id string, keep time.D
 		if err != nil {
 			return err
 		}
-		var former []byte
+		var former any // a nil []byte is no NULL in SQLite
 		var until int64
 		if keep > 0 {
 			old, err := s.open(endpointSecret, present, id)

@@ -407,6 +407,15 @@ func TestRotationSignsWithBoth(t *testing.T) {
 		require.Len(b, fresh.taken(), 2)
 		require.Len(b, strings.Fields(fresh.taken()[0].header.Get("Webhook-Signature")), 2)
 		require.Len(b, strings.Fields(fresh.taken()[1].header.Get("Webhook-Signature")), 1, "the old secret has ended")
+
+		_, secret, err = b.store.RotateEndpoint(b.Context(), "acme", e.ID, 0)
+		require.NoError(b, err)
+		fresh.trust(secret)
+		b.events(ref, 1)
+		b.deliver()
+		require.Len(b, strings.Fields(fresh.taken()[2].header.Get("Webhook-Signature")), 1, "no time for the old one")
+		_, err = b.store.Outdated(b.Context())
+		require.NoError(b, err, "what is sealed can be sealed anew")
 	})
 }
 

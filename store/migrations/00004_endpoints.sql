@@ -44,6 +44,7 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_newest ON deliveries (endpoint_id, created_at, id);
 CREATE INDEX deliveries_of_claim ON deliveries (shop, claim_id);
 CREATE INDEX deliveries_waiting ON deliveries (endpoint_id, next_attempt_at) WHERE state = 'waiting';
+CREATE INDEX deliveries_dead ON deliveries (endpoint_id) WHERE state = 'dead';
 CREATE INDEX outbox_by_time ON outbox (created_at, shop, claim_id, sequence);
 
 -- +goose Down
