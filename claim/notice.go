@@ -2,23 +2,9 @@ package claim
 
 import "time"
 
-// The types of the events that a claim's owner is told.
-const (
-	// NoticeOpened: the claim is a conversation in Dixa.
-	NoticeOpened = "claim.opened"
-	// NoticeNeedsAttention: the claim is parked; cause and advice say why and
-	// what to do.
-	NoticeNeedsAttention = "claim.needs_attention"
-	// NoticeFallback: the claim was not open by its deadline: somebody has to see
-	// to the customer by another way.
-	NoticeFallback = "claim.fallback"
-	// NoticeSkipped: the shop's integration was off.
-	NoticeSkipped = "claim.skipped"
-)
-
-// NoticeTypes lists every type of event.
-func NoticeTypes() []string {
-	return []string{NoticeOpened, NoticeNeedsAttention, NoticeFallback, NoticeSkipped}
+// ToldTypes lists every type of event that a claim's owner is told.
+func ToldTypes() []string {
+	return []string{ToldOpened, ToldNeedsAttention, ToldFallback, ToldSkipped}
 }
 
 // Notice is what an endpoint is sent: one event of one claim in the form of a

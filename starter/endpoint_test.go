@@ -30,7 +30,7 @@ func TestEndpointCommands(t *testing.T) {
 	ref := claim.Ref{Shop: "acme", ID: "c-1"}
 	for _, event := range []claim.Event{claim.EventStart, claim.EventPark} {
 		_, err := b.store.Change(t.Context(), ref, event, store.Set{
-			Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.NoticeNeedsAttention}},
+			Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}},
 		})
 		require.NoError(t, err)
 	}

@@ -109,9 +109,9 @@ func (a *api) endpointFaults(ctx context.Context, address *string, types []strin
 		}
 	}
 	for i, t := range types {
-		if !slices.Contains(claim.NoticeTypes(), t) {
+		if !slices.Contains(claim.ToldTypes(), t) {
 			faults.Faults = append(faults.Faults, claim.Fault{
-				Field: fmt.Sprintf("event_types[%d]", i), Problem: "must be one of " + strings.Join(claim.NoticeTypes(), ", "),
+				Field: fmt.Sprintf("event_types[%d]", i), Problem: "must be one of " + strings.Join(claim.ToldTypes(), ", "),
 			})
 		}
 	}

@@ -22,7 +22,7 @@ func TestEndpointsOfShopAndPlatform(t *testing.T) {
 	b.shop("acme")
 	b.shop("other")
 	for _, shop := range []string{"acme", ""} {
-		added, err := b.client.AddEndpoint(t.Context(), shop, client.NewEndpoint{URL: hook, Description: "the shop's", EventTypes: []string{claim.NoticeFallback}})
+		added, err := b.client.AddEndpoint(t.Context(), shop, client.NewEndpoint{URL: hook, Description: "the shop's", EventTypes: []string{claim.ToldFallback}})
 		require.NoError(t, err)
 		require.Regexp(t, `^whsec_[A-Za-z0-9+/]{43}=$`, added.Secret, "24 random bytes or more")
 		require.Equal(t, "active", added.State)
@@ -108,7 +108,7 @@ func TestDeliveriesAndReplayByTheAPI(t *testing.T) {
 	const events = 60 // more than a page
 	for range events {
 		_, err = b.store.Change(t.Context(), refOf("c-1"), claim.EventPark, store.Set{
-			Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.NoticeNeedsAttention}},
+			Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}},
 		})
 		require.NoError(t, err)
 	}
@@ -128,7 +128,7 @@ func TestDeliveriesAndReplayByTheAPI(t *testing.T) {
 	for d, err := range b.client.Deliveries(t.Context(), "acme", added.ID, client.DeliveryFilter{State: "dead"}) {
 		require.NoError(t, err)
 		dead++
-		require.Equal(t, claim.NoticeNeedsAttention, d.Type)
+		require.Equal(t, claim.ToldNeedsAttention, d.Type)
 		require.Equal(t, 404, d.LastStatus)
 		var notice claim.Notice
 		require.NoError(t, json.Unmarshal(d.Body, &notice))

@@ -29,20 +29,20 @@ func TestEventTellsTheFullStateAtItsChange(t *testing.T) {
 		b.events(ref, 1)
 		b.change(ref, claim.EventPark, store.Set{
 			Cause: claim.CauseDeadline, FallbackUsed: true, LastError: "words that stay here",
-			Outbox: []store.OutboxEvent{{Type: claim.NoticeNeedsAttention}, {Type: claim.NoticeFallback}},
+			Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}, {Type: claim.ToldFallback}},
 		})
 		require.Equal(b, 3, b.deliver())
 
 		got := r.taken()
 		require.Len(b, got, 3)
 		first, last := got[0].notice, got[2].notice
-		require.Equal(b, claim.NoticeNeedsAttention, first.Type)
+		require.Equal(b, claim.ToldNeedsAttention, first.Type)
 		require.Equal(b, b.clock.Now(), first.Timestamp)
 		require.Equal(b, claim.NoticeData{
 			Ref: ref, Sequence: 1, State: claim.StateNeedsAttention, Cause: claim.CauseDeadline, Advice: claim.CauseDeadline.Advice(),
 			Reason: "damaged", OrderNumber: "#c-1", WorkflowID: ref.WorkflowID(), Reference: ref.Reference(),
 		}, first.Data, "the state of then, not of now")
-		require.Equal(b, claim.NoticeFallback, last.Type)
+		require.Equal(b, claim.ToldFallback, last.Type)
 		require.True(b, last.Data.FallbackUsed)
 		require.EqualValues(b, 3, last.Data.Sequence)
 		for _, m := range got {
@@ -454,13 +454,33 @@ func TestReplay(t *testing.T) {
 	})
 }
 
+func TestReplayDoesNotOvertakeAnAttemptUnderWay(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(b *bench) {
+		r := newReceiver(b.T, nil)
+		e := b.endpoint(r)
+		ref := b.claim("c-1")
+		b.events(ref, 1)
+		require.Equal(b, 1, b.deliver())
+		b.events(ref, 1)
+		parcels, err := b.store.HoldDeliveries(b.Context(), e.ID, "another process", 1, time.Minute)
+		require.NoError(b, err)
+		require.EqualValues(b, 2, parcels[0].Sequence)
+		_, err = b.store.Replay(b.Context(), "acme", e.ID, time.Time{}, time.Time{})
+		require.NoError(b, err)
+		require.Zero(b, b.deliver(), "the second event is being sent: the first one waits for its end")
+		require.NoError(b, b.store.Delivered(b.Context(), parcels[0].ID, "another process", 204))
+		require.Equal(b, 1, b.deliver())
+	})
+}
+
 func TestOnlyWhatAnEndpointWants(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		_, err := b.store.CreateShop(b.Context(), store.NewShop{Slug: "other", Feature: true})
 		require.NoError(b, err)
 		mine, platform, foreign := newReceiver(b.T, nil), newReceiver(b.T, nil), newReceiver(b.T, nil)
-		b.endpoint(mine, claim.NoticeFallback)
+		b.endpoint(mine, claim.ToldFallback)
 		_, secret, err := b.store.AddEndpoint(b.Context(), store.NewEndpoint{URL: platform.URL})
 		require.NoError(b, err)
 		platform.trust(secret)
@@ -468,7 +488,7 @@ func TestOnlyWhatAnEndpointWants(t *testing.T) {
 		require.NoError(b, err)
 		ref := b.claim("c-1")
 		b.events(ref, 1)
-		b.change(ref, claim.EventPark, store.Set{Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.NoticeFallback}}})
+		b.change(ref, claim.EventPark, store.Set{Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldFallback}}})
 		b.deliver()
 		require.Equal(b, map[string][]int64{"c-1": {2}}, mine.sequences())
 		require.Equal(b, map[string][]int64{"c-1": {1, 2}}, platform.sequences())
@@ -566,7 +586,7 @@ func TestScheduleIsWhatTheDocumentSays(t *testing.T) {
 		}
 	}
 	require.Contains(t, string(text), strings.Join(words, ", "))
-	for _, kind := range claim.NoticeTypes() {
+	for _, kind := range claim.ToldTypes() {
 		require.Contains(t, string(text), "`"+kind+"`")
 	}
 }

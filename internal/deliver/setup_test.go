@@ -112,7 +112,7 @@ func (b *bench) change(ref claim.Ref, event claim.Event, set store.Set) {
 func (b *bench) events(ref claim.Ref, n int) {
 	b.Helper()
 	for range n {
-		b.change(ref, claim.EventPark, store.Set{Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.NoticeNeedsAttention}}})
+		b.change(ref, claim.EventPark, store.Set{Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}}})
 	}
 }
 
