@@ -50,7 +50,7 @@ func TestEndpointsOfShopAndPlatform(t *testing.T) {
 		require.Equal(t, http.StatusOK, again.StatusCode, again.text)
 
 		_, err = b.client.Endpoint(t.Context(), "other", added.ID)
-		refusal(t, err, http.StatusNotFound, client.CodeNotFound)
+		_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
 		shown := b.send("GET", endpointAt(shop)+"/"+added.ID, b.secret, "").text + b.send("GET", "/v1/audit-log", b.secret, "").text + b.log.String()
 		for _, secret := range []string{added.Secret, rotated.Secret} {
 			require.NotContains(t, shown, strings.TrimPrefix(secret, "whsec_"), "a secret comes out once")
@@ -60,7 +60,7 @@ func TestEndpointsOfShopAndPlatform(t *testing.T) {
 		require.Error(t, b.client.RemoveEndpoint(t.Context(), shop, added.ID))
 	}
 	_, err := b.client.Endpoints(t.Context(), "nobody")
-	refusal(t, err, http.StatusNotFound, client.CodeNotFound)
+	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
 }
 
 func endpointAt(shop string) string {
@@ -83,7 +83,7 @@ func TestEndpointThatIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	private := "https://192.168.1.1/"
 	_, err = b.client.PatchEndpoint(t.Context(), "acme", added.ID, client.EndpointPatch{URL: &private})
-	refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
+	_ = refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
 
 	// A key of a shop sees neither the platform's nor another shop's endpoints.
 	b.shop("other")
@@ -144,7 +144,7 @@ func TestDeliveriesAndReplayByTheAPI(t *testing.T) {
 	require.Equal(t, events, e.Waiting)
 	require.Zero(t, e.Dead)
 	_, err = b.client.Replay(t.Context(), "acme", added.ID, client.ReplayRequest{Since: time.Now(), Until: time.Now().Add(-time.Hour)})
-	refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
+	_ = refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
 }
 
 func TestShopThatNobodyHearsOf(t *testing.T) {
