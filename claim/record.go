@@ -69,6 +69,8 @@ type Shop struct {
 	Counts    map[State]int `json:"claims,omitempty"`
 	CreatedAt time.Time     `json:"created_at"`
 	UpdatedAt time.Time     `json:"updated_at"`
+	// Warnings say what may be wrong; only the answer to enabling has them.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Connection is one Dixa organisation and the token to it, as the API tells it.

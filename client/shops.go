@@ -171,6 +171,8 @@ type Report struct {
 	Checks []Check `json:"checks"`
 	// ConversationID is the conversation that a test opened.
 	ConversationID int64 `json:"conversation_id,omitempty" doc:"The conversation that a test opened."`
+	// Warnings say what may be wrong but keeps no claim from being opened.
+	Warnings []string `json:"warnings,omitempty" doc:"What may be wrong but keeps no claim from being opened."`
 }
 
 // Check is one thing that was looked at.

@@ -67,6 +67,9 @@ func (a *app) printShop(s claim.Shop) error {
 				line(w, "Claims "+string(state), n)
 			}
 		}
+		for _, warning := range s.Warnings {
+			line(w, "Warning", warning)
+		}
 	})
 }
 
@@ -258,6 +261,9 @@ func (a *app) printReport(r client.Report) error {
 		line(w, "CHECK", "RESULT", "WHAT WAS FOUND")
 		for _, c := range r.Checks {
 			line(w, c.Name, c.Result, c.Detail)
+		}
+		for _, warning := range r.Warnings {
+			line(w, "endpoint", "warning", warning)
 		}
 	})
 	if err == nil && !r.OK {

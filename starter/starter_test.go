@@ -32,7 +32,7 @@ func commands(t *testing.T) (all []*cobra.Command) {
 		}
 	}
 	for _, c := range []*cobra.Command{
-		a.serveCommand(), a.claimCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(),
+		a.serveCommand(), a.claimCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(), a.endpointCommand(),
 		a.keyCommand(), a.keysCommand(), a.configCommand(), a.versionCommand(),
 	} {
 		walk(c)

@@ -22,6 +22,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/deliver"
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/subscription"
 	"github.com/claimflow/claimflow/store"
@@ -57,6 +58,9 @@ type Options struct {
 	// server of /openapi.json. The address that the document was fetched from is
 	// another, and the only one where this is empty.
 	PublicURL string
+	// AllowPrivateEndpoints takes endpoints on this machine and in private
+	// networks.
+	AllowPrivateEndpoints bool
 	// Version is the build's version, for /openapi.json.
 	Version string
 }
@@ -67,6 +71,7 @@ type api struct {
 	log        *slog.Logger
 	kick       func()
 	temporal   func(context.Context) (string, error)
+	endpoints  *deliver.Guard
 }
 
 // New returns the API as a handler.
@@ -74,7 +79,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Store == nil || o.Onboarding == nil || o.Log == nil {
 		return nil, errors.New("make the HTTP API: Store, Onboarding and Log are required")
 	}
-	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal}
+	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal, endpoints: deliver.NewGuard(o.AllowPrivateEndpoints)}
 	if a.kick == nil {
 		a.kick = func() {}
 	}

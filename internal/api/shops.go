@@ -64,7 +64,12 @@ func (a *api) resumeShop(ctx context.Context, in *InShop) (*body[claim.Shop], er
 }
 
 func (a *api) enable(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
-	return a.switched(ctx, in.Shop, a.onboarding.Enable(ctx, in.Shop))
+	out, err := a.switched(ctx, in.Shop, a.onboarding.Enable(ctx, in.Shop))
+	if err != nil {
+		return nil, err
+	}
+	out.Body.Warnings, err = a.unheard(ctx, in.Shop)
+	return out, err
 }
 
 func (a *api) disable(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
@@ -169,8 +174,12 @@ func (a *api) saveWebhookSecret(ctx context.Context, in *settingsInput) (*body[c
 }
 
 func (a *api) validate(ctx context.Context, in *InShop) (*body[client.Report], error) {
-	report, err := a.onboarding.Validate(ctx, in.Shop)
-	return reported(report, err)
+	out, err := reported(a.onboarding.Validate(ctx, in.Shop))
+	if err != nil {
+		return nil, err
+	}
+	out.Body.Warnings, err = a.unheard(ctx, in.Shop)
+	return out, err
 }
 
 type testInput struct {

@@ -32,6 +32,8 @@ type Config struct {
 
 	AllowLoopbackEvidence bool `env:"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE" envDefault:"false" used:"worker" doc:"Takes photos from this machine itself. For development only: it lets whoever submits a claim make the worker fetch from its own host."`
 
+	AllowPrivateEndpoints bool `env:"CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS" envDefault:"false" used:"starter" doc:"Sends events also to endpoints on this machine and in private networks, and by plain http. It lets whoever may add endpoints make 'starter serve' send requests there."`
+
 	LogFormat string `env:"CLAIMFLOW_LOG_FORMAT" validate:"omitempty,oneof=text json" used:"starter, worker" doc:"'text' for people or 'json' for machines. Empty: text on a terminal, else JSON."`
 	LogLevel  string `env:"CLAIMFLOW_LOG_LEVEL" envDefault:"info" validate:"oneof=debug info warn error" used:"starter, worker" doc:"The least that is logged: debug, info, warn or error."`
 
