@@ -68,10 +68,10 @@ const (
 
 // The types of the events that a claim's owner is told.
 const (
-	ToldOpened         = "claim.opened"
-	ToldNeedsAttention = "claim.needs_attention"
-	ToldFallback       = "claim.fallback"
-	ToldSkipped        = "claim.skipped"
+	ToldOpened         = "claim.opened"          // it is a conversation in Dixa
+	ToldNeedsAttention = "claim.needs_attention" // it is parked
+	ToldFallback       = "claim.fallback"        // it was not open by its deadline
+	ToldSkipped        = "claim.skipped"         // the shop's integration was off
 )
 
 // Ref names a claim: the key of everything that is kept about it.

@@ -69,6 +69,8 @@ type Shop struct {
 	Counts    map[State]int `json:"claims,omitempty"`
 	CreatedAt time.Time     `json:"created_at"`
 	UpdatedAt time.Time     `json:"updated_at"`
+	// Warnings say what may be wrong; only the answer to enabling has them.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Connection is one Dixa organisation and the token to it, as the API tells it.
@@ -99,6 +101,9 @@ type Integration struct {
 	Own json.RawMessage `json:"own_settings"`
 	// Effective is what holds after inheritance.
 	Effective Settings `json:"settings"`
+	// Subscription is how Dixa tells of what happens; nil before a token was
+	// saved.
+	Subscription *Subscription `json:"subscription,omitempty"`
 	// Version grows with every change that parked claims may be waiting for.
 	Version int64 `json:"settings_version"`
 }

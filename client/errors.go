@@ -52,6 +52,8 @@ const (
 	CodeNotReady          = "not_ready"          // 409: the integration cannot be enabled yet
 	CodeFeatureOff        = "feature_off"        // 409: the platform does not offer Dixa to the shop
 	CodeReadOnly          = "read_only"          // 409: the shop's connection is read-only
+
+	CodeSubscriptionRefused = "subscription_refused" // 409: Dixa takes no webhook subscription with the token
 )
 
 // Error is a refusal of the service.

@@ -30,12 +30,17 @@ func service() (c *client.Client, stop func()) {
 	must(err)
 	dixa := emulator.New(emulator.Options{})
 	dixaServer := httptest.NewServer(dixa)
+	server := httptest.NewUnstartedServer(nil)
 	handler, err := api.New(api.Options{
 		Store: s, Log: slog.New(slog.DiscardHandler),
-		Onboarding: onboarding.New(onboarding.Options{Store: s, Dixa: connection.New(s, connection.Options{BaseURL: dixaServer.URL + "/v1/"})}),
+		Onboarding: onboarding.New(onboarding.Options{
+			Store: s, Dixa: connection.New(s, connection.Options{BaseURL: dixaServer.URL + "/v1/"}),
+			PublicURL: "http://" + server.Listener.Addr().String(),
+		}),
 	})
 	must(err)
-	server := httptest.NewServer(handler)
+	server.Config.Handler = handler
+	server.Start()
 	_, secret, err := s.CreateKey(ctx, store.NewKey{Name: "example", Scopes: []string{client.ScopeAdmin}})
 	must(err)
 	c, err = client.New(server.URL, secret)

@@ -149,6 +149,21 @@ func (c *Client) Connect(ctx context.Context, shop, token string) (claim.Connect
 	return out, err
 }
 
+// WebhookSecretRequest carries the secret of a webhook subscription.
+type WebhookSecretRequest struct {
+	Secret string `json:"secret" doc:"The secret that Dixa shows for the subscription. Empty: Claimflow makes the subscription itself again."`
+}
+
+// SaveWebhookSecret saves the secret of a webhook subscription that a person made
+// in the shop's Dixa; Claimflow leaves that subscription alone. An empty secret
+// hands the subscription back to Claimflow, which makes it when the shop is
+// enabled the next time. A secret that is replaced stays good for three days.
+func (c *Client) SaveWebhookSecret(ctx context.Context, shop, secret string) (claim.Subscription, error) {
+	var out claim.Subscription
+	err := c.do(ctx, call{method: http.MethodPut, path: dixaOf(shop, "webhook-secret"), body: WebhookSecretRequest{Secret: secret}}, &out)
+	return out, err
+}
+
 // Report is what a look at a shop's Dixa found.
 type Report struct {
 	// OK says that no check failed.
@@ -156,12 +171,14 @@ type Report struct {
 	Checks []Check `json:"checks"`
 	// ConversationID is the conversation that a test opened.
 	ConversationID int64 `json:"conversation_id,omitempty" doc:"The conversation that a test opened."`
+	// Warnings say what may be wrong but keeps no claim from being opened.
+	Warnings []string `json:"warnings,omitempty" doc:"What may be wrong but keeps no claim from being opened."`
 }
 
 // Check is one thing that was looked at.
 type Check struct {
 	Name   string `json:"check" doc:"What was looked at." example:"contact endpoint"`
-	Result string `json:"result" enum:"ok,failed,skipped"`
+	Result string `json:"result" enum:"ok,warning,failed,skipped"`
 	// Detail says what was found and, where it failed, what to do.
 	Detail string `json:"detail" doc:"What was found and, where it failed, what to do."`
 }

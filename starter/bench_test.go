@@ -48,15 +48,18 @@ func newBench(t *testing.T) *bench {
 	b.dixa = emulator.New(emulator.Options{Token: dixaToken})
 	dixa := httptest.NewServer(b.dixa)
 	t.Cleanup(func() { dixa.Close(); b.dixa.Close() })
+	b.api = httptest.NewUnstartedServer(nil)
 	handler, err := api.New(api.Options{
 		Store: b.store,
 		Onboarding: onboarding.New(onboarding.Options{
 			Store: b.store, Dixa: connection.New(b.store, connection.Options{BaseURL: dixa.URL + "/v1/"}), AutoReplyWait: -1,
+			PublicURL: "http://" + b.api.Listener.Addr().String(),
 		}),
 		Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
-	b.api = httptest.NewServer(handler)
+	b.api.Config.Handler = handler
+	b.api.Start()
 	t.Cleanup(b.api.Close)
 	b.environ = []string{"CLAIMFLOW_DATABASE_URL=" + database, "CLAIMFLOW_KEYS=" + text, "CLAIMFLOW_URL=" + b.api.URL}
 	key := strings.TrimSpace(b.ok("key", "create", "--name", "test", "--scope", "admin"))

@@ -26,7 +26,7 @@ func (a *app) shopCommand() *cobra.Command {
 		a.shopSwitch("disable", "Let the shop's new claims be skipped", (*client.Client).Disable),
 		a.shopSwitch("pause", "Let the shop's new claims wait", (*client.Client).Pause),
 		a.shopSwitch("resume", "Let the shop's waiting claims go on", (*client.Client).Resume),
-		a.shopRetry(), a.shopOpenSkipped(),
+		a.shopRetry(), a.shopOpenSkipped(), a.shopWebhookSecret(),
 	)
 }
 
@@ -66,6 +66,9 @@ func (a *app) printShop(s claim.Shop) error {
 			if n := s.Counts[state]; n > 0 {
 				line(w, "Claims "+string(state), n)
 			}
+		}
+		for _, warning := range s.Warnings {
+			line(w, "Warning", warning)
 		}
 	})
 }
@@ -258,6 +261,9 @@ func (a *app) printReport(r client.Report) error {
 		line(w, "CHECK", "RESULT", "WHAT WAS FOUND")
 		for _, c := range r.Checks {
 			line(w, c.Name, c.Result, c.Detail)
+		}
+		for _, warning := range r.Warnings {
+			line(w, "endpoint", "warning", warning)
 		}
 	})
 	if err == nil && !r.OK {

@@ -32,7 +32,7 @@ func commands(t *testing.T) (all []*cobra.Command) {
 		}
 	}
 	for _, c := range []*cobra.Command{
-		a.serveCommand(), a.claimCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(),
+		a.serveCommand(), a.claimCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(), a.endpointCommand(),
 		a.keyCommand(), a.keysCommand(), a.configCommand(), a.versionCommand(),
 	} {
 		walk(c)
@@ -246,4 +246,29 @@ func TestWhatComesFromOutsideCannotSteerTheTerminal(t *testing.T) {
 	require.Equal(t, " [31mred [2J", cell("\x1b[31mred\u009b[2J"))
 	require.NotContains(t, cell("a\x1b]0;title\x07b"), "\x1b")
 	require.Equal(t, "-", cell(claim.Cause("")))
+}
+
+func TestWebhookSecretIsSavedAndNeverShown(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	secret := strings.Repeat("ab", 31) + "cdef"
+	out := b.ok("shop", "webhook-secret", "acme", "--secret-file", b.file("secret", secret+"\n"))
+	require.Contains(t, out, "by_hand")
+	require.Contains(t, out, b.api.URL+"/webhooks/dixa/", "the address that Dixa needs")
+	require.Contains(t, out, "aba…cdef")
+	require.NotContains(t, out, secret)
+	require.NotContains(t, b.ok("shop", "settings", "acme", "-o", "json"), secret)
+	b.ok("shop", "enable", "acme")
+	require.Empty(t, b.dixa.State().Webhooks, "one made by hand is left alone")
+
+	code, out, err := b.run(secret+"\n", "shop", "webhook-secret", "acme")
+	require.Equal(t, exitOK, code, err)
+	require.Contains(t, out, "aba…cdef")
+	require.Contains(t, b.ok("shop", "webhook-secret", "acme", "--automatic"), "starter shop enable acme")
+	b.ok("shop", "enable", "acme")
+	require.Len(t, b.dixa.State().Webhooks, 1)
+	require.Contains(t, b.fails(exitUsage, "shop", "webhook-secret", "acme"), "no secret was given")
+	require.Contains(t, b.fails(exitUsage, "shop", "webhook-secret", "acme", "--automatic", "--secret-file", "x"), "does not go with")
+	require.Contains(t, b.fails(exitRefused, "shop", "webhook-secret", "acme", "--secret-file", b.file("short", "x")), "too short")
 }

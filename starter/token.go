@@ -12,8 +12,7 @@ import (
 
 // token reads a Dixa token from a file, the environment, a person or the
 // standard input; from two of them at once it is refused, since either may be
-// the old one. One end of line is taken off, nothing else: that space around a
-// token is wrong is for the service to say.
+// the old one.
 func (a *app) token(file string) (string, error) {
 	c, err := a.config()
 	if err != nil {
@@ -23,9 +22,6 @@ func (a *app) token(file string) (string, error) {
 	switch {
 	case file != "" && inVariable != "":
 		return "", usage("--token-file is given and CLAIMFLOW_DIXA_TOKEN is set; give the token in one way only")
-	case file != "":
-		data, err := a.read(file)
-		return withoutLineEnd(string(data)), err
 	case inVariable != "" && a.prompts:
 		return inVariable, nil
 	case inVariable != "":
@@ -35,23 +31,32 @@ func (a *app) token(file string) (string, error) {
 		}
 		return inVariable, nil
 	}
+	token, err := a.secret(file, "Dixa API token")
+	if err == nil && token == "" && file == "" {
+		err = usage("no token was given: use --token-file, CLAIMFLOW_DIXA_TOKEN or the standard input")
+	}
+	return token, err
+}
+
+// secret reads a secret from a file, a person or the standard input. One end of
+// line is taken off, nothing else: that space around it is wrong is for the
+// service to say.
+func (a *app) secret(file, what string) (string, error) {
+	if file != "" {
+		data, err := a.read(file)
+		return withoutLineEnd(string(data)), err
+	}
 	if f, ok := a.in.(*os.File); ok && a.prompts {
-		say(a.err, "Dixa API token (it is not shown): ")
+		say(a.err, "%s (it is not shown): ", what)
 		data, err := term.ReadPassword(int(f.Fd()))
 		say(a.err, "\n")
 		if err != nil {
-			return "", fmt.Errorf("read the token from the terminal: %w; give it by --token-file", err)
+			return "", fmt.Errorf("read the %s from the terminal: %w; give it by a file", what, err)
 		}
 		return string(data), nil
 	}
 	data, err := a.read("-")
-	if err != nil {
-		return "", err
-	}
-	if token := withoutLineEnd(string(data)); token != "" {
-		return token, nil
-	}
-	return "", usage("no token was given: use --token-file, CLAIMFLOW_DIXA_TOKEN or the standard input")
+	return withoutLineEnd(string(data)), err
 }
 
 // pipedIn is the beginning of what the standard input holds. An input that

@@ -20,33 +20,50 @@ type OutboxEvent struct {
 	// Sequence counts the claim's events from 1 without a gap. The store sets it.
 	Sequence int64
 	Type     string
-	// Body is kept sealed.
+	// Body is what the owner is sent. Nil tells how the claim is after the
+	// change, as a [claim.Notice]. It is kept sealed.
 	Body json.RawMessage
 	// CreatedAt is set by the store.
 	CreatedAt time.Time
 }
 
 // addEvents adds the events that the claim does not have yet after the sequence
-// number given and returns how many those were. The caller holds the claim.
-func (s *Store) addEvents(ctx context.Context, tx *sql.Tx, ref claim.Ref, sequence int64, events []OutboxEvent, now int64) (int, error) {
-	added := 0
+// number given, and a delivery of each to every endpoint that wants it. The
+// caller holds the claim and has changed it: the events tell how it now is.
+func (s *Store) addEvents(ctx context.Context, tx *sql.Tx, ref claim.Ref, sequence int64, events []OutboxEvent, now int64) error {
+	record, err := s.record(ctx, tx, ref)
+	if err != nil {
+		return err
+	}
 	for _, e := range events {
 		if e.ID == "" {
 			e.ID = uuid.NewString()
 		}
+		if e.Body == nil {
+			if e.Body, err = json.Marshal(record.Notice(e.Type, sequence+1, timeOf(now))); err != nil {
+				return err
+			}
+		}
 		body, err := s.seal(outboxBody, e.Body, ref.Shop, ref.ID, e.ID)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		n, err := exec(ctx, tx, `INSERT INTO outbox (shop, claim_id, sequence, id, type, body, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (shop, claim_id, id) DO NOTHING`,
-			ref.Shop, ref.ID, sequence+int64(added)+1, e.ID, e.Type, body, now)
+			ref.Shop, ref.ID, sequence+1, e.ID, e.Type, body, now)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		added += n
+		if n == 0 {
+			continue
+		}
+		sequence++
+		if err := s.addDeliveries(ctx, tx, ref, sequence, e.Type, now); err != nil {
+			return err
+		}
 	}
-	return added, nil
+	_, err = exec(ctx, tx, `UPDATE claims SET sequence = $3 WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID, sequence)
+	return err
 }
 
 // Outbox lists a claim's events in their sequence.

@@ -25,9 +25,18 @@ var (
 	draftBody       = sealedColumn{"drafts", "body", []string{"shop", "claim_id", "kind"}}
 	outboxBody      = sealedColumn{"outbox", "body", []string{"shop", "claim_id", "id"}}
 	connectionToken = sealedColumn{"connections", "token", []string{"id"}}
+	inboxBody       = sealedColumn{"inbox", "body", []string{"connection_id", "event_id"}}
+	webhookSecret   = sealedColumn{"subscriptions", "secret", []string{"connection_id"}}
+	webhookPrevious = sealedColumn{"subscriptions", "previous", []string{"connection_id"}}
 	secretValue     = sealedColumn{"secrets", "sealed", []string{"name"}}
+	endpointURL     = sealedColumn{"endpoints", "url", []string{"id"}}
+	endpointSecret  = sealedColumn{"endpoints", "secret", []string{"id"}}
+	endpointFormer  = sealedColumn{"endpoints", "previous_secret", []string{"id"}}
 
-	sealedColumns = []sealedColumn{claimBody, draftBody, outboxBody, connectionToken, secretValue}
+	sealedColumns = []sealedColumn{
+		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
+		endpointURL, endpointSecret, endpointFormer,
+	}
 )
 
 // place is the associated data of a value: it cannot be opened anywhere else.

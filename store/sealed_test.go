@@ -23,6 +23,11 @@ func fill(t *testing.T, s *store.Store, claims int) {
 	ctx := t.Context()
 	connection, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
 	require.NoError(t, err)
+	for _, secret := range []string{secretA, secretB} {
+		require.NoError(t, s.SaveSubscription(ctx, connection.ID, store.SavedSubscription{ID: "sub-1", URL: "https://a.example/x", Secret: secret}))
+	}
+	_, err = s.Receive(ctx, connection.ID, closed("e-1", "org-1", 7))
+	require.NoError(t, err)
 	require.NoError(t, s.RememberCustomer(ctx, connection.ID, []string{adaMail, adaPhone}, "eu-1", ""))
 	for i := range claims {
 		r := accept(t, s, sample(fmt.Sprint(i)))
@@ -56,7 +61,7 @@ func TestNothingPersonalOrSecretIsOnDisk(t *testing.T) {
 			all += strings.ToLower(string(data))
 		}
 		require.Contains(t, all, "partial_damage", "the test does not see what is written")
-		for _, personal := range []string{"ada@customer.example", "lovelace", "vase arrived", "img.example", "4915112345678", tokenA, secret, "19.90"} {
+		for _, personal := range []string{"ada@customer.example", "lovelace", "vase arrived", "img.example", "4915112345678", tokenA, secret, secretA, secretB, "19.90"} {
 			require.NotContains(t, all, strings.ToLower(personal))
 		}
 	}

@@ -106,7 +106,11 @@ func (s *Store) Integration(ctx context.Context, shop string) (claim.Integration
 		return in, err
 	}
 	// Read after the version: a change between the two is then noticed by it.
-	in.Shop, err = s.shop(ctx, shop)
+	if in.Shop, err = s.shop(ctx, shop); err != nil || in.Connection == nil {
+		return in, err
+	}
+	subscription, err := s.Subscription(ctx, in.Connection.ID)
+	in.Subscription = &subscription
 	return in, err
 }
 

@@ -156,9 +156,9 @@ func (s *Store) PatchShop(ctx context.Context, slug string, p ShopPatch) (claim.
 	return s.Shop(ctx, slug)
 }
 
-// DeleteShop deletes a shop with its settings, templates and API keys and takes
-// it off its connection. Its claims stay; those that wait are nudged and find
-// the shop switched off.
+// DeleteShop deletes a shop with its settings, templates, endpoints and API keys
+// and takes it off its connection. Its claims stay; those that wait are nudged
+// and find the shop switched off.
 func (s *Store) DeleteShop(ctx context.Context, slug string) error {
 	return s.write(ctx, "delete shop "+slug, func(tx *sql.Tx) error {
 		now := s.now()
@@ -171,6 +171,9 @@ func (s *Store) DeleteShop(ctx context.Context, slug string) error {
 			return shopNotFound(slug)
 		}
 		if _, err := exec(ctx, tx, `DELETE FROM templates WHERE shop = $1`, slug); err != nil {
+			return err
+		}
+		if _, err := exec(ctx, tx, `DELETE FROM endpoints WHERE shop = $1`, slug); err != nil {
 			return err
 		}
 		if _, err := exec(ctx, tx, `UPDATE api_keys SET revoked_at = $2 WHERE shop = $1 AND revoked_at = 0`, slug, now); err != nil {

@@ -157,13 +157,11 @@ func (s *Store) Change(ctx context.Context, ref claim.Ref, event claim.Event, se
 		if next == claim.StateOpen && row.openedAt == 0 {
 			assign += `, opened_at = ` + args.add(now)
 		}
-		added, err := s.addEvents(ctx, tx, ref, row.sequence, set.Outbox, now)
-		if err != nil {
+		_, err = exec(ctx, tx, `UPDATE claims SET `+assign+` WHERE shop = `+args.add(ref.Shop)+` AND id = `+args.add(ref.ID), args...)
+		if err != nil || len(set.Outbox) == 0 {
 			return err
 		}
-		assign += `, sequence = ` + args.add(row.sequence+int64(added))
-		_, err = exec(ctx, tx, `UPDATE claims SET `+assign+` WHERE shop = `+args.add(ref.Shop)+` AND id = `+args.add(ref.ID), args...)
-		return err
+		return s.addEvents(ctx, tx, ref, row.sequence, set.Outbox, now)
 	})
 	return next, err
 }

@@ -43,7 +43,7 @@ func named(part, name string) bool {
 	switch part {
 	case "shop":
 		return claim.IsSlug(name)
-	case "claim", "key":
+	case "claim", "key", "endpoint":
 		return claim.IsIdentifier(name)
 	default:
 		return claim.IsText(name)

@@ -1,12 +1,13 @@
 // Package api is the HTTP API of `starter serve`: claims, shops, settings,
-// templates and operator commands under /v1, and /healthz, /readyz, /metrics,
-// /openapi.json and /docs. The bodies that it speaks are those of the packages
+// templates and operator commands under /v1, events from Dixa under /webhooks,
+// and /healthz, /readyz, /metrics, /openapi.json and /docs. The bodies that it speaks are those of the packages
 // claim and client; routes.go is its index.
 package api
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -20,7 +21,10 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/deliver"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/subscription"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -32,6 +36,12 @@ type Options struct {
 	Onboarding *onboarding.Service
 	// Log takes one line per request and what goes wrong. Required.
 	Log *slog.Logger
+	// WebhookMaxAge is how old the signature of an event from Dixa may be.
+	// Defaults to 72 h, since event ids keep replays out.
+	WebhookMaxAge time.Duration
+	// WebhookPatience is how long an event from Dixa may take to arrive. Defaults
+	// to 10 s.
+	WebhookPatience time.Duration
 	// Kick is called after every change, so that claims start at once rather
 	// than at the dispatcher's next round. Optional.
 	Kick func()
@@ -48,6 +58,9 @@ type Options struct {
 	// server of /openapi.json. The address that the document was fetched from is
 	// another, and the only one where this is empty.
 	PublicURL string
+	// AllowPrivateEndpoints takes endpoints on this machine and in private
+	// networks.
+	AllowPrivateEndpoints bool
 	// Version is the build's version, for /openapi.json.
 	Version string
 }
@@ -58,6 +71,7 @@ type api struct {
 	log        *slog.Logger
 	kick       func()
 	temporal   func(context.Context) (string, error)
+	endpoints  *deliver.Guard
 }
 
 // New returns the API as a handler.
@@ -65,9 +79,13 @@ func New(o Options) (http.Handler, error) {
 	if o.Store == nil || o.Onboarding == nil || o.Log == nil {
 		return nil, errors.New("make the HTTP API: Store, Onboarding and Log are required")
 	}
-	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal}
+	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal, endpoints: deliver.NewGuard(o.AllowPrivateEndpoints)}
 	if a.kick == nil {
 		a.kick = func() {}
+	}
+	hooks, err := newWebhooks(o, a.kick)
+	if err != nil {
+		return nil, fmt.Errorf("make the HTTP API: %w", err)
 	}
 	mux := http.NewServeMux()
 	spec := humago.New(mux, configuration(o.PublicURL, o.Version))
@@ -75,6 +93,8 @@ func New(o Options) (http.Handler, error) {
 	for _, r := range a.routes() {
 		r.register(spec)
 	}
+	documentWebhooks(spec.OpenAPI())
+	mux.Handle("POST "+subscription.Path+"{connection}", hooks)
 	mux.HandleFunc("GET /healthz", a.alive)
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /docs/", v5emb.New("Claimflow", "/openapi.json", "/docs/"))
@@ -122,6 +142,10 @@ func configuration(publicURL, version string) huma.Config {
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					apiKeyScheme: {Type: "http", Scheme: "bearer", Description: "An API key, as `starter key create` prints it."},
+					signatureScheme: {
+						Type: "apiKey", In: "header", Name: dixa.SignatureHeader,
+						Description: "t=<Unix milliseconds>,v1=<hexadecimal HMAC-SHA256 of t, a dot and the body> under the subscription's secret.",
+					},
 				},
 			},
 			Tags: tags(),

@@ -23,6 +23,7 @@ import (
 	"github.com/claimflow/claimflow/internal/connection"
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/internal/telemetry"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -49,7 +50,7 @@ func newBench(t *testing.T) *bench {
 }
 
 // newBenchOn is a bench whose store is at an address.
-func newBenchOn(t *testing.T, database string) *bench {
+func newBenchOn(t *testing.T, database string, changes ...func(*api.Options)) *bench {
 	t.Helper()
 	b := &bench{t: t, log: &locked{to: &bytes.Buffer{}}, kicks: &atomic.Int32{}}
 	text, err := seal.Generate()
@@ -60,22 +61,32 @@ func newBenchOn(t *testing.T, database string) *bench {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = b.store.Close() })
 
-	b.dixa = emulator.New(emulator.Options{Token: token})
+	b.dixa = emulator.New(emulator.Options{Token: token, Limit: emulator.Limit{Reading: emulator.LimitOff}})
 	dixaServer := httptest.NewServer(b.dixa)
 	t.Cleanup(func() { dixaServer.Close(); b.dixa.Close() })
 	clients := connection.New(b.store, connection.Options{BaseURL: dixaServer.URL + "/v1/"})
 
-	handler, err := api.New(api.Options{
+	metrics, err := telemetry.Start(t.Context(), telemetry.Options{Service: "test", Log: telemetry.LogOptions{Output: io.Discard}})
+	require.NoError(t, err)
+	server := httptest.NewUnstartedServer(nil)
+	b.url = "http://" + server.Listener.Addr().String()
+	options := api.Options{
 		Store:      b.store,
-		Onboarding: onboarding.New(onboarding.Options{Store: b.store, Dixa: clients, AutoReplyWait: -1}),
+		Onboarding: onboarding.New(onboarding.Options{Store: b.store, Dixa: clients, PublicURL: b.url, AutoReplyWait: -1}),
 		Log:        slog.New(slog.NewJSONHandler(b.log, nil)),
 		Kick:       func() { b.kicks.Add(1) },
+		Meters:     metrics.Meters,
+		Metrics:    metrics.Metrics,
 		Version:    "test",
-	})
+	}
+	for _, change := range changes {
+		change(&options)
+	}
+	handler, err := api.New(options)
 	require.NoError(t, err)
-	server := httptest.NewServer(handler)
+	server.Config.Handler = handler
+	server.Start()
 	t.Cleanup(server.Close)
-	b.url = server.URL
 	b.secret = b.key("", client.ScopeAdmin)
 	b.client, err = client.New(b.url, b.secret, client.WithRetries(0, 0))
 	require.NoError(t, err)

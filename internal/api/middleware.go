@@ -21,6 +21,8 @@ type request struct {
 	key *principal
 	// changed is what the audit log says was changed.
 	changed map[string]string
+	// refused is why an event was not taken, in a word.
+	refused string
 	// err is what went wrong here, for the log.
 	err error
 }
@@ -80,6 +82,9 @@ func (a *api) logged(next http.Handler) http.Handler {
 		}
 		if about.key != nil {
 			attrs = append(attrs, slog.String("key", about.key.ID))
+		}
+		if about.refused != "" {
+			attrs = append(attrs, slog.String("refused", about.refused))
 		}
 		if about.err != nil {
 			level = slog.LevelError

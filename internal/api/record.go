@@ -37,7 +37,7 @@ func (a *api) record(ctx huma.Context, next func(huma.Context)) {
 
 // target is what a command was about beside the shop.
 func target(ctx huma.Context) string {
-	for _, name := range []string{"claim", "reason", "key"} {
+	for _, name := range []string{"claim", "reason", "key", "endpoint"} {
 		if id := ctx.Param(name); id != "" {
 			return id
 		}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -17,6 +18,8 @@ const (
 	tagDixa      = "Dixa integration"
 	tagTemplates = "Templates"
 	tagPlatform  = "Platform"
+	tagWebhooks  = "Webhooks"
+	tagEndpoints = "Endpoints"
 )
 
 func tags() []*huma.Tag {
@@ -27,6 +30,8 @@ func tags() []*huma.Tag {
 		{Name: tagDixa, Description: "A shop's connection to Dixa and its settings."},
 		{Name: tagTemplates, Description: "The words of the conversations, per reason and language."},
 		{Name: tagPlatform, Description: "What all shops inherit, API keys and the audit log."},
+		{Name: tagWebhooks, Description: "What Dixa sends."},
+		{Name: tagEndpoints, Description: "Addresses that are told what becomes of claims, by signed webhooks."},
 	}
 }
 
@@ -41,7 +46,7 @@ func (a *api) routes() []route {
 		operate, admin          = client.ScopeOperate, client.ScopeAdmin
 	)
 	const small = 256 << 10
-	return []route{
+	return slices.Concat(a.endpointRoutes(), []route{
 		at("POST "+shop+"/claims", "submit-claim", "Hand a claim over", tagClaims, claimsWrite, a.submitClaim, unaudited,
 			takes[claim.Claim](claim.MaxBodyBytes, "claim_id", "reason"), answers(http.StatusAccepted), submitAnswers,
 			mayFail(http.StatusConflict, http.StatusRequestEntityTooLarge),
@@ -63,7 +68,7 @@ func (a *api) routes() []route {
 		at("POST /v1/shops", "add-shop", "Add a shop", tagShops, shopsWrite, a.addShop, answers(http.StatusCreated), mayFail(http.StatusConflict)),
 		at("GET "+shop, "get-shop", "Read a shop with its claims by state", tagShops, shopsRead, a.getShop),
 		at("PATCH "+shop, "change-shop", "Change a shop", tagShops, admin, a.patchShop),
-		at("DELETE "+shop, "delete-shop", "Remove a shop", tagShops, admin, a.deleteShop),
+		at("DELETE "+shop, "delete-shop", "Remove a shop", tagShops, admin, a.deleteShop, talks),
 
 		at("GET "+shop+"/integrations/dixa", "get-integration", "Read the integration and its settings", tagDixa, shopsRead, a.getIntegration),
 		at("PUT "+shop+"/integrations/dixa", "change-settings", "Merge into the shop's own settings", tagDixa, shopsWrite, a.changeSettings, talks,
@@ -74,7 +79,10 @@ func (a *api) routes() []route {
 			says("The token is checked with Dixa first. It never comes out again but as a preview.")),
 		at("POST "+shop+"/integrations/dixa/validate", "validate-integration", "Check connection and settings by reading", tagDixa, shopsRead, a.validate, unaudited, talks),
 		at("POST "+shop+"/integrations/dixa/enable", "enable-integration", "Let claims become conversations", tagDixa, shopsWrite, a.enable, talks, mayFail(http.StatusConflict, http.StatusBadGateway)),
-		at("POST "+shop+"/integrations/dixa/disable", "disable-integration", "Let new claims be skipped", tagDixa, shopsWrite, a.disable),
+		at("POST "+shop+"/integrations/dixa/disable", "disable-integration", "Let new claims be skipped", tagDixa, shopsWrite, a.disable, talks),
+		at("PUT "+shop+"/integrations/dixa/webhook-secret", "save-webhook-secret", "Save the secret of a webhook made by hand", tagDixa, shopsWrite, a.saveWebhookSecret,
+			takes[client.WebhookSecretRequest](small, "secret"), mayFail(http.StatusConflict),
+			says("For a subscription that a person makes in Dixa, with the address that reading the integration shows. Without one, enabling the shop makes it. The secret never comes out again but as a preview.")),
 		at("POST "+shop+"/integrations/dixa/test", "test-integration", "Open a test conversation", tagDixa, shopsWrite, a.test, talks, mayFail(http.StatusConflict, http.StatusBadGateway)),
 
 		at("GET "+shop+"/templates", "list-templates", "List a shop's templates", tagTemplates, shopsRead, ofShop[InShop](a.listTemplates)),
@@ -96,6 +104,39 @@ func (a *api) routes() []route {
 		at("POST /v1/keys", "create-key", "Make an API key", tagPlatform, admin, a.createKey, answers(http.StatusCreated)),
 		at("DELETE /v1/keys/{key}", "revoke-key", "Revoke an API key", tagPlatform, admin, a.revokeKey),
 		at("GET /v1/audit-log", "list-audit-log", "Read who changed what", tagPlatform, admin, a.auditLog),
+	})
+}
+
+// endpointRoutes are those of endpoints, each for a shop and for the platform.
+func (a *api) endpointRoutes() []route {
+	const (
+		claimsRead, shopsRead = client.ScopeClaimsRead, client.ScopeShopsRead
+		shopsWrite, operate   = client.ScopeShopsWrite, client.ScopeOperate
+		all                   = "/v1/endpoints"
+		own                   = shop + "/endpoints"
+		each                  = "/{endpoint}"
+	)
+	list := says("The log of what was sent and is to be, newest first, with bodies. Dead ones were given up; replay sends them again.")
+	replay := says("Sends again every event that happened in a range of time, with the webhook-id that it had.")
+	return []route{
+		at("GET "+own, "list-endpoints", "List a shop's endpoints", tagEndpoints, shopsRead, ofShop[InShop](a.listEndpoints)),
+		at("POST "+own, "add-endpoint", "Add an endpoint", tagEndpoints, shopsWrite, ofShop[shopNewEndpoint](a.addEndpoint), answers(http.StatusCreated)),
+		at("GET "+own+each, "get-endpoint", "Read an endpoint", tagEndpoints, shopsRead, ofShop[shopEndpoint](a.getEndpoint)),
+		at("PATCH "+own+each, "change-endpoint", "Change or pause an endpoint", tagEndpoints, shopsWrite, ofShop[shopEndpointPatch](a.patchEndpoint)),
+		at("DELETE "+own+each, "delete-endpoint", "Remove an endpoint", tagEndpoints, shopsWrite, ofShop[shopEndpoint](a.deleteEndpoint)),
+		at("POST "+own+each+"/rotate", "rotate-endpoint", "Give an endpoint a new secret", tagEndpoints, shopsWrite, ofShop[shopEndpointRotate](a.rotateEndpoint)),
+		at("POST "+own+each+"/resume", "resume-endpoint", "Let a paused endpoint go on", tagEndpoints, operate, ofShop[shopEndpoint](a.resumeEndpoint)),
+		at("POST "+own+each+"/replay", "replay-endpoint", "Send events again", tagEndpoints, operate, ofShop[shopEndpointReplay](a.replayEndpoint), replay),
+		at("GET "+own+each+"/deliveries", "list-deliveries", "List an endpoint's deliveries", tagEndpoints, claimsRead, ofShop[shopDeliveries](a.listDeliveries), list),
+		at("GET "+all, "list-platform-endpoints", "List the platform's endpoints", tagEndpoints, shopsRead, ofPlatform(a.listEndpoints)),
+		at("POST "+all, "add-platform-endpoint", "Add an endpoint for all shops", tagEndpoints, shopsWrite, ofPlatform(a.addEndpoint), answers(http.StatusCreated)),
+		at("GET "+all+each, "get-platform-endpoint", "Read an endpoint", tagEndpoints, shopsRead, ofPlatform(a.getEndpoint)),
+		at("PATCH "+all+each, "change-platform-endpoint", "Change or pause an endpoint", tagEndpoints, shopsWrite, ofPlatform(a.patchEndpoint)),
+		at("DELETE "+all+each, "delete-platform-endpoint", "Remove an endpoint", tagEndpoints, shopsWrite, ofPlatform(a.deleteEndpoint)),
+		at("POST "+all+each+"/rotate", "rotate-platform-endpoint", "Give an endpoint a new secret", tagEndpoints, shopsWrite, ofPlatform(a.rotateEndpoint)),
+		at("POST "+all+each+"/resume", "resume-platform-endpoint", "Let a paused endpoint go on", tagEndpoints, operate, ofPlatform(a.resumeEndpoint)),
+		at("POST "+all+each+"/replay", "replay-platform-endpoint", "Send events again", tagEndpoints, operate, ofPlatform(a.replayEndpoint), replay),
+		at("GET "+all+each+"/deliveries", "list-platform-deliveries", "List an endpoint's deliveries", tagEndpoints, claimsRead, ofPlatform(a.listDeliveries), list),
 	}
 }
 

@@ -52,7 +52,7 @@ func (a *api) patchShop(ctx context.Context, in *patchShopInput) (*body[claim.Sh
 }
 
 func (a *api) deleteShop(ctx context.Context, in *InShop) (*struct{}, error) {
-	return nil, a.store.DeleteShop(ctx, in.Shop)
+	return nil, a.onboarding.Delete(ctx, in.Shop)
 }
 
 func (a *api) pauseShop(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
@@ -64,7 +64,12 @@ func (a *api) resumeShop(ctx context.Context, in *InShop) (*body[claim.Shop], er
 }
 
 func (a *api) enable(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
-	return a.switched(ctx, in.Shop, a.onboarding.Enable(ctx, in.Shop))
+	out, err := a.switched(ctx, in.Shop, a.onboarding.Enable(ctx, in.Shop))
+	if err != nil {
+		return nil, err
+	}
+	out.Body.Warnings, err = a.unheard(ctx, in.Shop)
+	return out, err
 }
 
 func (a *api) disable(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
@@ -117,7 +122,7 @@ func (a *api) openSkipped(ctx context.Context, in *openSkippedInput) (*body[clie
 }
 
 func (a *api) getIntegration(ctx context.Context, in *InShop) (*body[claim.Integration], error) {
-	return ok(a.store.Integration(ctx, in.Shop))
+	return ok(a.onboarding.Integration(ctx, in.Shop))
 }
 
 type settingsInput struct {
@@ -156,9 +161,25 @@ func (a *api) saveToken(ctx context.Context, in *settingsInput) (*body[claim.Con
 	return ok(connection, err)
 }
 
+func (a *api) saveWebhookSecret(ctx context.Context, in *settingsInput) (*body[claim.Subscription], error) {
+	// Read by hand, as the token is.
+	var request struct{ Secret *string }
+	if err := json.Unmarshal(in.RawBody, &request); err != nil || request.Secret == nil {
+		return nil, invalid("webhook secret", "secret", `is not given as {"secret": "…"}`)
+	}
+	saved, err := a.onboarding.SaveWebhookSecret(ctx, in.Shop, *request.Secret)
+	changed(ctx, "preview", saved.SecretPreview)
+	changed(ctx, "state", string(saved.State))
+	return ok(saved, err)
+}
+
 func (a *api) validate(ctx context.Context, in *InShop) (*body[client.Report], error) {
-	report, err := a.onboarding.Validate(ctx, in.Shop)
-	return reported(report, err)
+	out, err := reported(a.onboarding.Validate(ctx, in.Shop))
+	if err != nil {
+		return nil, err
+	}
+	out.Body.Warnings, err = a.unheard(ctx, in.Shop)
+	return out, err
 }
 
 type testInput struct {

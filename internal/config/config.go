@@ -25,11 +25,14 @@ type Config struct {
 	DixaURL  string        `env:"CLAIMFLOW_DIXA_URL" envDefault:"https://dev.dixa.io/v1/" validate:"required,http_url" used:"starter, worker" doc:"The Dixa API, or an emulator of it."`
 	DixaPace time.Duration `env:"CLAIMFLOW_PACE" envDefault:"104ms" validate:"min=100ms,max=1m" used:"starter, worker" doc:"The least time between two requests with one Dixa token, over all processes. Dixa allows 10 requests per second, so less than 100ms is refused; a little more leaves room for requests that overtake each other on the way."`
 
-	Listen        string `env:"CLAIMFLOW_LISTEN" envDefault:":8080" validate:"required,address" used:"starter" doc:"The address that 'starter serve' listens on."`
-	MetricsListen string `env:"CLAIMFLOW_METRICS_LISTEN" validate:"omitempty,address" used:"worker" doc:"The address on which the worker serves /metrics and /healthz. Empty: nowhere. 'starter serve' has them on its own address."`
-	PublicURL     string `env:"CLAIMFLOW_PUBLIC_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter, worker" doc:"The address under which the outside reaches 'starter serve'."`
+	Listen        string        `env:"CLAIMFLOW_LISTEN" envDefault:":8080" validate:"required,address" used:"starter" doc:"The address that 'starter serve' listens on."`
+	MetricsListen string        `env:"CLAIMFLOW_METRICS_LISTEN" validate:"omitempty,address" used:"worker" doc:"The address on which the worker serves /metrics and /healthz. Empty: nowhere. 'starter serve' has them on its own address."`
+	PublicURL     string        `env:"CLAIMFLOW_PUBLIC_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter, worker" doc:"The address under which the outside reaches 'starter serve'; webhooks come there. After a change, run 'starter shop enable' again for a shop of each Dixa organisation, so that Dixa sends to the new address."`
+	WebhookMaxAge time.Duration `env:"CLAIMFLOW_WEBHOOK_MAX_AGE" envDefault:"72h" validate:"min=5m,max=720h" used:"starter" doc:"How old the signature of an event from Dixa may be. Long is safe, since an event is kept once; it lets Dixa deliver late."`
 
 	AllowLoopbackEvidence bool `env:"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE" envDefault:"false" used:"worker" doc:"Takes photos from this machine itself. For development only: it lets whoever submits a claim make the worker fetch from its own host."`
+
+	AllowPrivateEndpoints bool `env:"CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS" envDefault:"false" used:"starter" doc:"Sends events also to endpoints on this machine and in private networks, and by plain http. It lets whoever may add endpoints make 'starter serve' send requests there."`
 
 	LogFormat string `env:"CLAIMFLOW_LOG_FORMAT" validate:"omitempty,oneof=text json" used:"starter, worker" doc:"'text' for people or 'json' for machines. Empty: text on a terminal, else JSON."`
 	LogLevel  string `env:"CLAIMFLOW_LOG_LEVEL" envDefault:"info" validate:"oneof=debug info warn error" used:"starter, worker" doc:"The least that is logged: debug, info, warn or error."`

@@ -8,6 +8,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/connection"
 )
 
 // kind is a kind of thing in Dixa that settings name.
@@ -108,7 +109,7 @@ func (d *directory) mailboxes(ctx context.Context) ([]string, error) {
 	if d.boxes != nil {
 		return d.boxes, nil
 	}
-	endpoints, err := ask(ctx, func() ([]*dixa.ContactEndpoint, error) {
+	endpoints, err := connection.Ask(ctx, func() ([]*dixa.ContactEndpoint, error) {
 		return d.client.ContactEndpoints.List(ctx, dixa.EmailEndpoint)
 	})
 	if err != nil {
@@ -127,7 +128,7 @@ func (d *directory) isAgent(ctx context.Context, id string) (bool, error) {
 	if is, known := d.agents[id]; known {
 		return is, nil
 	}
-	_, err := ask(ctx, func() (*dixa.Agent, error) { return d.client.Agents.Get(ctx, id) })
+	_, err := connection.Ask(ctx, func() (*dixa.Agent, error) { return d.client.Agents.Get(ctx, id) })
 	if err != nil && !dixa.IsNotFound(err) {
 		return false, err
 	}
@@ -139,7 +140,7 @@ func (d *directory) readQueues(ctx context.Context) error {
 	if d.queues != nil {
 		return nil
 	}
-	queues, err := ask(ctx, func() ([]*dixa.Queue, error) { return d.client.Queues.List(ctx) })
+	queues, err := connection.Ask(ctx, func() ([]*dixa.Queue, error) { return d.client.Queues.List(ctx) })
 	if err != nil {
 		return err
 	}
@@ -155,7 +156,7 @@ func (d *directory) readAttributes(ctx context.Context) error {
 	if d.attributes != nil {
 		return nil
 	}
-	definitions, err := ask(ctx, func() ([]*dixa.CustomAttributeDefinition, error) {
+	definitions, err := connection.Ask(ctx, func() ([]*dixa.CustomAttributeDefinition, error) {
 		return d.client.CustomAttributes.List(ctx)
 	})
 	if err != nil {

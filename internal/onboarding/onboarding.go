@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/internal/subscription"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -26,6 +29,9 @@ type Store interface {
 	SaveSettings(ctx context.Context, slug string, patch json.RawMessage, rules ...func(claim.Settings) error) (int64, error)
 	SaveToken(ctx context.Context, slug, token string, org store.Organization) (claim.Connection, error)
 	SetEnabled(ctx context.Context, slug string, enabled bool) error
+	DeleteShop(ctx context.Context, slug string) error
+	SaveWebhookSecret(ctx context.Context, slug, secret string) (connectionID string, err error)
+	subscription.Store
 }
 
 // Dixa makes clients of the Dixa API.
@@ -40,6 +46,11 @@ type Dixa interface {
 type Options struct {
 	Store Store
 	Dixa  Dixa
+	// PublicURL is the address under which Dixa reaches the API's webhooks.
+	PublicURL string
+	// Log takes what went wrong beside a command that was carried out. Defaults
+	// to none.
+	Log *slog.Logger
 	// AutoReplyWait is how long a test waits for Dixa to answer by itself.
 	// Defaults to 5 s; negative looks once.
 	AutoReplyWait time.Duration
@@ -47,9 +58,11 @@ type Options struct {
 
 // Service sets up shops. Make one with [New].
 type Service struct {
-	store Store
-	dixa  Dixa
-	wait  time.Duration
+	store    Store
+	dixa     Dixa
+	webhooks *subscription.Service
+	log      *slog.Logger
+	wait     time.Duration
 }
 
 // New returns a service.
@@ -57,7 +70,13 @@ func New(o Options) *Service {
 	if o.AutoReplyWait == 0 {
 		o.AutoReplyWait = 5 * time.Second
 	}
-	return &Service{store: o.Store, dixa: o.Dixa, wait: o.AutoReplyWait}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{
+		store: o.Store, dixa: o.Dixa, webhooks: subscription.New(o.Store, o.Dixa, o.PublicURL),
+		log: o.Log, wait: o.AutoReplyWait,
+	}
 }
 
 // Connect saves a shop's Dixa token after Dixa took it. Where Dixa has no
@@ -79,13 +98,13 @@ func (s *Service) Connect(ctx context.Context, shop, token string) (claim.Connec
 	if err != nil {
 		return claim.Connection{}, err
 	}
-	connection, err := s.store.SaveToken(ctx, shop, token, org)
+	saved, err := s.store.SaveToken(ctx, shop, token, org)
 	if other := (*store.OtherOrganizationError)(nil); errors.As(err, &other) {
 		return claim.Connection{}, refuse(OtherOrganization, err,
 			"The token is of the Dixa organisation %s, but the shop is connected to %s; nothing was saved. Use a token of %[2]s. A shop that moves to another Dixa is a new shop here.",
 			named(org, other.Got), other.Have)
 	}
-	return connection, err
+	return saved, err
 }
 
 func named(org store.Organization, id string) string {
@@ -97,7 +116,7 @@ func named(org store.Organization, id string) string {
 
 // organization asks which organisation a token is of and so checks the token.
 func organization(ctx context.Context, client *dixa.Client) (store.Organization, error) {
-	org, err := ask(ctx, func() (*dixa.Organization, error) { return client.Organization.Get(ctx) })
+	org, err := connection.Ask(ctx, func() (*dixa.Organization, error) { return client.Organization.Get(ctx) })
 	if err == nil {
 		return store.Organization{ID: org.ID, Name: org.Name}, nil
 	}
@@ -135,7 +154,7 @@ func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.Ra
 	if _, err := s.store.SaveSettings(ctx, shop, patch, authored); err != nil {
 		return claim.Integration{}, err
 	}
-	return s.store.Integration(ctx, shop)
+	return s.Integration(ctx, shop)
 }
 
 // authored refuses settings by which conversations open with a message that
@@ -187,7 +206,9 @@ func (s *Service) acceptable(ctx context.Context, before claim.Integration, patc
 // Enable makes the shop's claims become conversations. It is a [*Refusal] until
 // the platform offers Dixa to the shop, a token is saved and its mailbox is a
 // live contact endpoint, and while anything else that the settings name is
-// missing in Dixa.
+// missing in Dixa. Dixa is made to tell of what happens in the conversations
+// first; where it refuses that, it is a [*Refusal] too, unless a person saved the
+// secret of a subscription or the settings are read-only.
 func (s *Service) Enable(ctx context.Context, shop string) error {
 	in, err := s.store.Integration(ctx, shop)
 	if err != nil {
@@ -212,7 +233,7 @@ func (s *Service) Enable(ctx context.Context, shop string) error {
 		r.Faults = faults
 		return r
 	}
-	return s.store.SetEnabled(ctx, shop, true)
+	return s.subscribed(ctx, in, func(ctx context.Context) error { return s.store.SetEnabled(ctx, shop, true) })
 }
 
 func (s *Service) mailboxesInWords(ctx context.Context, client *dixa.Client) string {
@@ -221,11 +242,6 @@ func (s *Service) mailboxesInWords(ctx context.Context, client *dixa.Client) str
 		return "which ones there are could not be read: " + trouble(err)
 	}
 	return "this Dixa has " + listed(boxes)
-}
-
-// Disable makes new claims be skipped. Conversations that are open stay in step.
-func (s *Service) Disable(ctx context.Context, shop string) error {
-	return s.store.SetEnabled(ctx, shop, false)
 }
 
 // CheckConversation makes sure that the shop's Dixa has a conversation
@@ -241,7 +257,7 @@ func (s *Service) CheckConversation(ctx context.Context, shop string, id int64) 
 	if err != nil {
 		return err
 	}
-	_, err = ask(ctx, func() (*dixa.Conversation, error) { return client.Conversations.Get(ctx, id) })
+	_, err = connection.Ask(ctx, func() (*dixa.Conversation, error) { return client.Conversations.Get(ctx, id) })
 	switch {
 	case err == nil:
 		return nil

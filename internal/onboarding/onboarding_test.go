@@ -1,7 +1,9 @@
 package onboarding_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -28,7 +30,11 @@ type bench struct {
 	dixa    *emulator.Server
 	server  *httptest.Server
 	service *onboarding.Service
+	log     *bytes.Buffer
 }
+
+// publicURL is where nobody listens: what Dixa sends is for other tests.
+const publicURL = "http://127.0.0.1:1"
 
 func newBench(t *testing.T, o emulator.Options) *bench {
 	t.Helper()
@@ -36,7 +42,7 @@ func newBench(t *testing.T, o emulator.Options) *bench {
 	require.NoError(t, err)
 	keys, err := seal.Parse(text)
 	require.NoError(t, err)
-	b := &bench{t: t}
+	b := &bench{t: t, log: &bytes.Buffer{}}
 	b.store, err = store.Open(t.Context(), "sqlite::memory:", keys)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = b.store.Close() })
@@ -54,6 +60,7 @@ func newBench(t *testing.T, o emulator.Options) *bench {
 func (b *bench) at(address string) *onboarding.Service {
 	return onboarding.New(onboarding.Options{
 		Store: b.store, Dixa: connection.New(b.store, connection.Options{BaseURL: address}), AutoReplyWait: -1,
+		PublicURL: publicURL, Log: slog.New(slog.NewTextHandler(b.log, nil)),
 	})
 }
 

@@ -19,6 +19,8 @@ const (
 	NotReady          Kind = "not_ready"          // no live contact endpoint, or settings that name what is not there
 	FeatureOff        Kind = "feature_off"        // the platform does not offer Dixa to the shop
 	ReadOnly          Kind = "read_only"          // the settings allow no writing to Dixa
+
+	SubscriptionRefused Kind = "subscription_refused" // Dixa takes no webhook subscription with the token
 )
 
 // Refusal says that something was not done, why, and what to do. Its text is for

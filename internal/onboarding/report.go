@@ -7,6 +7,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/connection"
 )
 
 // Result is what became of a check.
@@ -17,6 +18,7 @@ const (
 	OK      Result = "ok"
 	Failed  Result = "failed"
 	Skipped Result = "skipped"
+	Warning Result = "warning" // it works, but perhaps not as it is meant to
 )
 
 // Check is one thing that was looked at.
@@ -83,21 +85,22 @@ func (s *Service) Validate(ctx context.Context, shop string) (*Report, error) {
 	client, err := s.client(ctx, in)
 	if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
 		r.add("token", Failed, "%s", refusal.Words)
-		r.skip("there is no usable token", "contact endpoint", "settings", "read tags")
+		r.skip("there is no usable token", "contact endpoint", "settings", "read tags", "webhooks")
 		return r, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	if !s.validateToken(ctx, client, in, r) {
-		r.skip("the token does not work", "contact endpoint", "settings", "read tags")
+		r.skip("the token does not work", "contact endpoint", "settings", "read tags", "webhooks")
 		return r, nil
 	}
 	d := newDirectory(client)
 	validateMailbox(ctx, d, in.Effective, r)
 	validateSettings(ctx, d, in.Effective, r)
-	tags, err := ask(ctx, func() ([]*dixa.Tag, error) { return client.Tags.List(ctx, false) })
+	tags, err := connection.Ask(ctx, func() ([]*dixa.Tag, error) { return client.Tags.List(ctx, false) })
 	r.try("read tags", err, "%d tags", len(tags))
+	s.validateWebhooks(ctx, in, r)
 	return r, nil
 }
 

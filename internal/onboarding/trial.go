@@ -6,6 +6,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/connection"
 )
 
 // TestTag is the tag of conversations that [Service.Test] opens.
@@ -73,21 +74,21 @@ func (t *trial) run(ctx context.Context, email string) {
 	}
 	t.report.ConversationID = id
 	conversations := t.client.Conversations
-	t.report.try(probeTag, do(ctx, func() error { return conversations.AddTags(ctx, id, TestTag) }), "tagged %s", TestTag)
-	_, err := ask(ctx, func() (*dixa.Note, error) {
+	t.report.try(probeTag, connection.Do(ctx, func() error { return conversations.AddTags(ctx, id, TestTag) }), "tagged %s", TestTag)
+	_, err := connection.Ask(ctx, func() (*dixa.Note, error) {
 		return conversations.AddNote(ctx, id, dixa.NoteInput{Message: testNote})
 	})
 	t.report.try(probeNote, err, "written")
 	t.lookForReply(ctx, id)
 	// What was opened is closed even when the caller no longer waits.
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), connection.Patience)
 	defer cancel()
-	t.report.try(probeClose, do(closing, func() error { return conversations.Close(closing, id, "") }), "closed")
+	t.report.try(probeClose, connection.Do(closing, func() error { return conversations.Close(closing, id, "") }), "closed")
 }
 
 // customer finds the end user of the address or creates one.
 func (t *trial) customer(ctx context.Context, email string) (string, bool) {
-	found, err := ask(ctx, func() (string, error) {
+	found, err := connection.Ask(ctx, func() (string, error) {
 		for user, err := range t.client.EndUsers.List(ctx, dixa.EndUserFilter{Email: email}) {
 			if err != nil {
 				return "", err
@@ -107,7 +108,7 @@ func (t *trial) customer(ctx context.Context, email string) (string, bool) {
 		t.report.skip("the address is a customer already", probeCreate)
 		return found, true
 	}
-	user, err := ask(ctx, func() (*dixa.EndUser, error) {
+	user, err := connection.Ask(ctx, func() (*dixa.EndUser, error) {
 		return t.client.EndUsers.Create(ctx, dixa.EndUserInput{Email: email, DisplayName: testSubject})
 	})
 	if dixa.IsEmailExists(err) {
@@ -121,7 +122,7 @@ func (t *trial) customer(ctx context.Context, email string) (string, bool) {
 }
 
 func (t *trial) open(ctx context.Context, user string) (int64, bool) {
-	id, err := ask(ctx, func() (int64, error) {
+	id, err := connection.Ask(ctx, func() (int64, error) {
 		return t.client.Conversations.Create(ctx, dixa.NewConversation{
 			Type: dixa.NewEmail, RequesterID: user, EmailIntegrationID: t.settings.EmailIntegrationID,
 			Subject: testSubject, Message: dixa.MessageInput{Type: dixa.Inbound, Content: dixa.TextContent(testBody)},
@@ -141,7 +142,7 @@ func (t *trial) lookForReply(ctx context.Context, id int64) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		messages, err := ask(ctx, func() ([]*dixa.Message, error) { return t.client.Conversations.Messages(ctx, id) })
+		messages, err := connection.Ask(ctx, func() ([]*dixa.Message, error) { return t.client.Conversations.Messages(ctx, id) })
 		if err != nil {
 			t.report.add(probeReply, Failed, "the messages could not be read: %s", failure(err))
 			return

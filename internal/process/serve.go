@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/claimflow/claimflow/internal/api"
+	"github.com/claimflow/claimflow/internal/deliver"
 	"github.com/claimflow/claimflow/internal/dispatch"
 	"github.com/claimflow/claimflow/internal/onboarding"
 )
@@ -30,23 +32,30 @@ func (p *Parts) Listen(ctx context.Context) (net.Listener, error) {
 	return listener, nil
 }
 
-// Serve serves the HTTP API on a listener and brings accepted claims to the
-// engine until ctx ends, then lets running requests finish. It closes the
+// Serve serves the HTTP API on a listener, brings accepted claims to the engine
+// and events to the endpoints of their owners until ctx ends, then lets running requests finish. It closes the
 // listener. An engine that is down does not keep claims from being accepted.
 func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string) error {
 	t := p.Telemetry
 	dispatcher := dispatch.New(p.Store, p.Temporal, t.Log)
+	deliverer := deliver.New(p.Store, deliver.Options{Log: t.Log, AllowPrivate: p.Config.AllowPrivateEndpoints})
+	kick := func() {
+		dispatcher.Kick()
+		deliverer.Kick()
+	}
 	forget, err := p.countClaims()
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	defer forget()
 	handler, err := api.New(api.Options{
-		Store:      p.Store,
-		Onboarding: onboarding.New(onboarding.Options{Store: p.Store, Dixa: p.Clients}),
-		Log:        t.Log, Kick: dispatcher.Kick, Temporal: func(ctx context.Context) (string, error) { return p.engineState(ctx, dispatcher) },
+		Store:         p.Store,
+		Onboarding:    onboarding.New(onboarding.Options{Store: p.Store, Dixa: p.Clients, PublicURL: p.Config.PublicURL, Log: t.Log}),
+		WebhookMaxAge: p.Config.WebhookMaxAge,
+		Log:           t.Log, Kick: kick, Temporal: func(ctx context.Context) (string, error) { return p.engineState(ctx, dispatcher) },
 		Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
 		PublicURL: p.Config.PublicURL, Version: version,
+		AllowPrivateEndpoints: p.Config.AllowPrivateEndpoints,
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -67,18 +76,17 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		stop()
 		served <- err
 	}()
-	dispatched := make(chan struct{})
-	go func() {
-		defer close(dispatched)
-		dispatcher.Run(ctx)
-	}()
+	var background sync.WaitGroup
+	background.Go(func() { dispatcher.Run(ctx) })
+	background.Go(func() { p.dropOldBodies(ctx) })
+	background.Go(func() { deliverer.Run(ctx) })
 	t.Log.Info("serving", "address", listener.Addr().String())
 
 	<-ctx.Done()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
 	defer cancel()
 	stopErr := server.Shutdown(drain)
-	<-dispatched
+	background.Wait()
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the HTTP API: %w", err)
 	}

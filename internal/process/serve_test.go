@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ import (
 func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	parts := assemble(t, "CLAIMFLOW_PUBLIC_URL=https://claims.example.com")
+	parts := assemble(t, "CLAIMFLOW_PUBLIC_URL=https://claims.example.com", "CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS=true")
 	s := parts.Store
 	url, stop := serve(t, parts)
 
@@ -44,6 +45,22 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	waiting, err := s.Unsignalled(ctx, 10)
 	require.NoError(t, err)
 	require.Len(t, waiting, 1, "it waits for the engine")
+
+	// What happens to a claim is told to the endpoints, also while the engine is
+	// down.
+	told := make(chan string, 1)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { told <- r.Header.Get("Webhook-Id") }))
+	defer receiver.Close()
+	_, err = api.AddEndpoint(ctx, "acme", client.NewEndpoint{URL: receiver.URL})
+	require.NoError(t, err)
+	_, err = s.Change(ctx, submitted.Claim.Ref, claim.EventStart, store.Set{Outbox: []store.OutboxEvent{{Type: claim.ToldFallback}}})
+	require.NoError(t, err)
+	select {
+	case id := <-told:
+		require.NotEmpty(t, id)
+	case <-time.After(30 * time.Second):
+		require.Fail(t, "nobody is told")
+	}
 
 	var ready map[string]string
 	require.Equal(t, http.StatusOK, get(t, url+"/readyz", &ready), "claims are still taken")

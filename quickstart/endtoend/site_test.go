@@ -129,6 +129,7 @@ func (s *site) serve() {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(s.t, err)
 	s.apiURL = "http://" + listener.Addr().String()
+	s.parts.Config.PublicURL = s.apiURL
 	s.background(func(ctx context.Context) error { return s.parts.Serve(ctx, listener, "test") })
 	_, s.apiKey, err = s.store.CreateKey(s.t.Context(), store.NewKey{Name: "test", Scopes: client.Scopes()})
 	require.NoError(s.t, err)

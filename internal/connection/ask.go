@@ -1,4 +1,4 @@
-package onboarding
+package connection
 
 import (
 	"context"
@@ -10,13 +10,13 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-// patience is how long a person is kept waiting for a place in the token's
+// Patience is how long a person is kept waiting for a place in the token's
 // request budget, which claims under way use as well.
-const patience = 15 * time.Second
+const Patience = 15 * time.Second
 
-// ask makes a call of Dixa, again while nothing of it was sent for want of
-// budget. Nothing else is tried again: a person is looking on and can.
-func ask[T any](ctx context.Context, call func() (T, error)) (T, error) {
+// Ask makes a call of Dixa for a person, again while nothing of it was sent for
+// want of budget. Nothing else is tried again: a person is looking on and can.
+func Ask[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	var last error
 	out, err := backoff.Retry(ctx, func() (T, error) {
 		v, err := call()
@@ -26,16 +26,16 @@ func ask[T any](ctx context.Context, call func() (T, error)) (T, error) {
 			return v, permanent(err)
 		}
 		return v, errors.Join(err, &backoff.RetryAfterError{Duration: e.RetryAfter})
-	}, backoff.WithMaxElapsedTime(patience))
+	}, backoff.WithMaxElapsedTime(Patience))
 	if err != nil && last != nil {
 		return out, last
 	}
 	return out, err
 }
 
-// do is [ask] for a call without a result.
-func do(ctx context.Context, call func() error) error {
-	_, err := ask(ctx, func() (struct{}, error) { return struct{}{}, call() })
+// Do is [Ask] for a call without a result.
+func Do(ctx context.Context, call func() error) error {
+	_, err := Ask(ctx, func() (struct{}, error) { return struct{}{}, call() })
 	return err
 }
 

@@ -1,0 +1,48 @@
+package claim
+
+import "time"
+
+// ToldTypes lists every type of event that a claim's owner is told.
+func ToldTypes() []string {
+	return []string{ToldOpened, ToldNeedsAttention, ToldFallback, ToldSkipped}
+}
+
+// Notice is what an endpoint is sent: one event of one claim in the form of a
+// Standard Webhooks payload (https://www.standardwebhooks.com). It holds no
+// personal data.
+type Notice struct {
+	Type string `json:"type"`
+	// Timestamp is when it happened, not when it was sent.
+	Timestamp time.Time  `json:"timestamp"`
+	Data      NoticeData `json:"data"`
+}
+
+// NoticeData is how a claim stood after the change that the event is about.
+type NoticeData struct {
+	Ref
+	// Sequence counts the claim's events from 1 without a gap.
+	Sequence       int64  `json:"sequence"`
+	State          State  `json:"state"`
+	Cause          Cause  `json:"cause,omitempty"`
+	Advice         string `json:"advice,omitempty"`
+	Reason         string `json:"reason"`
+	OrderNumber    string `json:"order_number,omitempty"`
+	OrganizationID string `json:"organization_id,omitempty"`
+	ConversationID int64  `json:"conversation_id,omitempty"`
+	Attached       int    `json:"attached"`
+	LeftOut        int    `json:"left_out"`
+	FallbackUsed   bool   `json:"fallback_used"`
+	WorkflowID     string `json:"workflow_id"`
+	// Reference is what people search for in Dixa to find the claim.
+	Reference string `json:"reference"`
+}
+
+// Notice is the event of a type and number about the claim as it now is.
+func (r Record) Notice(kind string, sequence int64, at time.Time) Notice {
+	return Notice{Type: kind, Timestamp: at, Data: NoticeData{
+		Ref: r.Ref, Sequence: sequence, State: r.State, Cause: r.Cause, Advice: r.Advice, Reason: r.Reason,
+		OrderNumber: r.OrderNumber, OrganizationID: r.OrganizationID, ConversationID: r.ConversationID,
+		Attached: r.Attached, LeftOut: r.LeftOut, FallbackUsed: r.FallbackUsed,
+		WorkflowID: r.WorkflowID, Reference: r.Reference(),
+	}}
+}

@@ -1,0 +1,208 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// NewEndpoint is an address that is to be told what becomes of claims.
+type NewEndpoint struct {
+	URL         string `json:"url" minLength:"1" maxLength:"2000" example:"https://shop.example/claimflow" doc:"Where events are sent: a public https address."`
+	Description string `json:"description,omitempty" maxLength:"200" doc:"What it is, for people."`
+	// EventTypes are those that it wants; none means all.
+	EventTypes []string `json:"event_types,omitempty" maxItems:"50" doc:"The types of events that it wants. Missing or empty: all."`
+}
+
+// EndpointPatch is what to change of an endpoint; nil leaves what is there.
+type EndpointPatch struct {
+	URL         *string   `json:"url,omitempty" minLength:"1" maxLength:"2000"`
+	Description *string   `json:"description,omitempty" maxLength:"200"`
+	EventTypes  *[]string `json:"event_types,omitempty" maxItems:"50" doc:"Empty: all."`
+	State       *string   `json:"state,omitempty" enum:"active,paused"`
+}
+
+// Endpoint is an address that is told what becomes of claims.
+type Endpoint struct {
+	ID string `json:"id"`
+	// Shop is the shop whose claims it is told of; empty for those of all shops.
+	Shop        string   `json:"shop,omitempty"`
+	URL         string   `json:"url"`
+	Description string   `json:"description,omitempty"`
+	EventTypes  []string `json:"event_types" doc:"Empty: all."`
+	State       string   `json:"state" enum:"active,paused"`
+	// Reason says why it is paused.
+	Reason string `json:"reason,omitempty" doc:"Why it is paused."`
+	// PreviousSecretUntil is until when the secret before the last rotation
+	// signs too.
+	PreviousSecretUntil time.Time `json:"previous_secret_until,omitzero"`
+	// FailingSince is zero unless the last attempts failed.
+	FailingSince time.Time `json:"failing_since,omitzero"`
+	// SucceededAt is when it last took an event, to the minute.
+	SucceededAt time.Time `json:"succeeded_at,omitzero"`
+	// Waiting and Dead count deliveries.
+	Waiting   int       `json:"waiting"`
+	Dead      int       `json:"dead"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// EndpointWithSecret is an endpoint with its secret, which is shown this once.
+type EndpointWithSecret struct {
+	Endpoint
+	Secret string `json:"secret" doc:"The key of the signatures, as Standard Webhooks has it. It is shown this once."`
+}
+
+// EndpointList is a list of endpoints.
+type EndpointList struct {
+	Endpoints []Endpoint `json:"data"`
+}
+
+// RotateRequest says how long the previous secret signs too.
+type RotateRequest struct {
+	KeepHours *int `json:"keep_hours,omitempty" minimum:"0" maximum:"720" doc:"For how many hours the present secret signs beside the new one. Missing: 24; 0 ends it at once."`
+}
+
+// ReplayRequest says which events are sent again: those that happened from Since,
+// included, until Until, not included. A zero time is no bound.
+type ReplayRequest struct {
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// EventCount counts events.
+type EventCount struct {
+	Events int `json:"events"`
+}
+
+// Delivery is one event for one endpoint.
+type Delivery struct {
+	// ID is the webhook-id, the same in every attempt and replay.
+	ID       string `json:"id"`
+	Shop     string `json:"shop"`
+	ClaimID  string `json:"claim_id"`
+	Sequence int64  `json:"sequence"`
+	Type     string `json:"type"`
+	State    string `json:"state" enum:"waiting,delivered,dead"`
+	Attempts int    `json:"attempts"`
+	// NextAttemptAt is zero unless the delivery waits.
+	NextAttemptAt time.Time `json:"next_attempt_at,omitzero"`
+	// LastStatus is the HTTP status of the last answer; zero where none came.
+	LastStatus  int       `json:"last_status,omitempty"`
+	LastError   string    `json:"last_error,omitempty"`
+	DeliveredAt time.Time `json:"delivered_at,omitzero"`
+	CreatedAt   time.Time `json:"created_at"`
+	// Body is what is sent.
+	Body json.RawMessage `json:"body"`
+}
+
+// DeliveryPage is a page of deliveries, newest first.
+type DeliveryPage struct {
+	Deliveries []Delivery `json:"data"`
+	// Next is the cursor of the next page; empty on the last.
+	Next string `json:"next,omitempty"`
+}
+
+// DeliveryFilter narrows the list of deliveries. Zero members do not.
+type DeliveryFilter struct {
+	// State is "waiting", "delivered" or "dead".
+	State   string
+	ClaimID string
+}
+
+// AddEndpoint adds an endpoint of a shop, or of the platform where shop is
+// empty. It is not tried again where no answer came.
+func (c *Client) AddEndpoint(ctx context.Context, shop string, e NewEndpoint) (EndpointWithSecret, error) {
+	var out EndpointWithSecret
+	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(shop), body: e, once: true}, &out)
+	return out, err
+}
+
+// Endpoints lists the endpoints of a shop, or those of the platform where shop is
+// empty.
+func (c *Client) Endpoints(ctx context.Context, shop string) ([]Endpoint, error) {
+	var out EndpointList
+	err := c.do(ctx, call{method: http.MethodGet, path: endpointPath(shop)}, &out)
+	return out.Endpoints, err
+}
+
+// Endpoint reads an endpoint.
+func (c *Client) Endpoint(ctx context.Context, shop, id string) (Endpoint, error) {
+	var out Endpoint
+	err := c.do(ctx, call{method: http.MethodGet, path: endpointPath(shop, id)}, &out)
+	return out, err
+}
+
+// PatchEndpoint changes an endpoint.
+func (c *Client) PatchEndpoint(ctx context.Context, shop, id string, p EndpointPatch) (Endpoint, error) {
+	var out Endpoint
+	err := c.do(ctx, call{method: http.MethodPatch, path: endpointPath(shop, id), body: p}, &out)
+	return out, err
+}
+
+// RemoveEndpoint removes an endpoint with its deliveries.
+func (c *Client) RemoveEndpoint(ctx context.Context, shop, id string) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: endpointPath(shop, id)}, nil)
+}
+
+// RotateEndpoint gives an endpoint a new secret. The present one signs beside it
+// for the hours given. It is not tried again where no answer came.
+func (c *Client) RotateEndpoint(ctx context.Context, shop, id string, keepHours int) (EndpointWithSecret, error) {
+	var out EndpointWithSecret
+	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(shop, id, "rotate"), body: RotateRequest{KeepHours: &keepHours}, once: true}, &out)
+	return out, err
+}
+
+// ResumeEndpoint goes on where a paused endpoint stopped.
+func (c *Client) ResumeEndpoint(ctx context.Context, shop, id string) (Endpoint, error) {
+	var out Endpoint
+	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(shop, id, "resume")}, &out)
+	return out, err
+}
+
+// Replay has an endpoint sent again what happened in a range of time and says how
+// many events those are.
+func (c *Client) Replay(ctx context.Context, shop, id string, r ReplayRequest) (int, error) {
+	var out EventCount
+	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(shop, id, "replay"), body: r}, &out)
+	return out.Events, err
+}
+
+// Deliveries lists what was sent to an endpoint and what is to be, newest first,
+// fetching pages as they are wanted. After an error it ends.
+func (c *Client) Deliveries(ctx context.Context, shop, id string, f DeliveryFilter) iter.Seq2[Delivery, error] {
+	q := url.Values{}
+	for name, value := range map[string]string{"state": f.State, "claim_id": f.ClaimID} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return func(yield func(Delivery, error) bool) {
+		for {
+			var page DeliveryPage
+			if err := c.do(ctx, call{method: http.MethodGet, path: endpointPath(shop, id, "deliveries"), query: q}, &page); err != nil {
+				yield(Delivery{}, err)
+				return
+			}
+			for _, d := range page.Deliveries {
+				if !yield(d, nil) {
+					return
+				}
+			}
+			if page.Next == "" {
+				return
+			}
+			q.Set("cursor", page.Next)
+		}
+	}
+}
+
+func endpointPath(shop string, tail ...string) []string {
+	if shop == "" {
+		return append([]string{"v1", "endpoints"}, tail...)
+	}
+	return shopPath(shop, append([]string{"endpoints"}, tail...)...)
+}

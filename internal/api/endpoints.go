@@ -1,0 +1,244 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/store"
+)
+
+// The inputs of the platform's endpoint routes; those of a shop's routes have the
+// shop beside them.
+type (
+	// NewEndpointBody is an endpoint to add.
+	NewEndpointBody struct{ Body client.NewEndpoint }
+	// InEndpoint names an endpoint.
+	InEndpoint struct {
+		Endpoint string `path:"endpoint" doc:"The endpoint's id."`
+	}
+	// InEndpointPatch names one and says what to change.
+	InEndpointPatch struct {
+		InEndpoint
+		Body client.EndpointPatch
+	}
+	// InEndpointRotate names one and says how long its secret goes on signing.
+	InEndpointRotate struct {
+		InEndpoint
+		Body *client.RotateRequest
+	}
+	// InEndpointReplay names one and says what to send again.
+	InEndpointReplay struct {
+		InEndpoint
+		Body *client.ReplayRequest
+	}
+	// InDeliveries says which deliveries to list.
+	InDeliveries struct {
+		InEndpoint
+		State   string `query:"state" enum:"waiting,delivered,dead" doc:"Only deliveries in this state. Dead ones were given up."`
+		ClaimID string `query:"claim_id" doc:"Only deliveries of this claim."`
+		Limit   int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many deliveries a page holds."`
+		Cursor  string `query:"cursor" doc:"The cursor that the last page gave."`
+	}
+	shopNewEndpoint struct {
+		InShop
+		NewEndpointBody
+	}
+	shopEndpoint struct {
+		InShop
+		InEndpoint
+	}
+	shopEndpointPatch struct {
+		InShop
+		InEndpointPatch
+	}
+	shopEndpointRotate struct {
+		InShop
+		InEndpointRotate
+	}
+	shopEndpointReplay struct {
+		InShop
+		InEndpointReplay
+	}
+	shopDeliveries struct {
+		InShop
+		InDeliveries
+	}
+)
+
+func (in *shopNewEndpoint) split() (string, *NewEndpointBody)   { return in.Shop, &in.NewEndpointBody }
+func (in *shopEndpoint) split() (string, *InEndpoint)           { return in.Shop, &in.InEndpoint }
+func (in *shopEndpointPatch) split() (string, *InEndpointPatch) { return in.Shop, &in.InEndpointPatch }
+
+func (in *shopEndpointRotate) split() (string, *InEndpointRotate) {
+	return in.Shop, &in.InEndpointRotate
+}
+
+func (in *shopEndpointReplay) split() (string, *InEndpointReplay) {
+	return in.Shop, &in.InEndpointReplay
+}
+func (in *shopDeliveries) split() (string, *InDeliveries) { return in.Shop, &in.InDeliveries }
+
+// keepSecret is how long a secret signs on after a rotation that says nothing.
+const keepSecret = 24 * time.Hour
+
+func (a *api) addEndpoint(ctx context.Context, shop string, in *NewEndpointBody) (*body[client.EndpointWithSecret], error) {
+	if err := a.endpointFaults(ctx, &in.Body.URL, in.Body.EventTypes); err != nil {
+		return nil, err
+	}
+	e, secret, err := a.store.AddEndpoint(ctx, store.NewEndpoint{
+		Shop: shop, URL: in.Body.URL, Description: in.Body.Description, Types: unique(in.Body.EventTypes),
+	})
+	changed(ctx, "id", e.ID)
+	changed(ctx, "event_types", strings.Join(e.Types, ", "))
+	return ok(client.EndpointWithSecret{Endpoint: shownEndpoint(e), Secret: secret}, err)
+}
+
+// endpointFaults checks what a caller may say of an endpoint. A nil address is
+// not looked at.
+func (a *api) endpointFaults(ctx context.Context, address *string, types []string) error {
+	faults := &claim.InvalidError{What: "endpoint"}
+	if address != nil {
+		if err := a.endpoints.Check(ctx, *address); err != nil {
+			faults.Faults = append(faults.Faults, claim.Fault{Field: "url", Problem: err.Error()})
+		}
+	}
+	for i, t := range types {
+		if !slices.Contains(claim.ToldTypes(), t) {
+			faults.Faults = append(faults.Faults, claim.Fault{
+				Field: fmt.Sprintf("event_types[%d]", i), Problem: "must be one of " + strings.Join(claim.ToldTypes(), ", "),
+			})
+		}
+	}
+	if len(faults.Faults) > 0 {
+		return faults
+	}
+	return nil
+}
+
+func unique(types []string) []string {
+	sorted := slices.Clone(types)
+	slices.Sort(sorted)
+	return slices.Compact(sorted)
+}
+
+func (a *api) listEndpoints(ctx context.Context, shop string, _ *struct{}) (*body[client.EndpointList], error) {
+	if err := a.known(ctx, shop); err != nil {
+		return nil, err
+	}
+	endpoints, err := a.store.Endpoints(ctx, shop)
+	out := make([]client.Endpoint, 0, len(endpoints))
+	for _, e := range endpoints {
+		out = append(out, shownEndpoint(e))
+	}
+	return ok(client.EndpointList{Endpoints: out}, err)
+}
+
+func (a *api) getEndpoint(ctx context.Context, shop string, in *InEndpoint) (*body[client.Endpoint], error) {
+	return endpointAnswer(a.store.Endpoint(ctx, shop, in.Endpoint))
+}
+
+func (a *api) patchEndpoint(ctx context.Context, shop string, in *InEndpointPatch) (*body[client.Endpoint], error) {
+	p := store.EndpointPatch{URL: in.Body.URL, Description: in.Body.Description, Reason: "paused by " + of(ctx).key.Name}
+	if in.Body.EventTypes != nil {
+		types := unique(*in.Body.EventTypes)
+		p.Types = &types
+		if err := a.endpointFaults(ctx, nil, types); err != nil {
+			return nil, err
+		}
+		changed(ctx, "event_types", strings.Join(types, ", "))
+	}
+	if p.URL != nil {
+		if err := a.endpointFaults(ctx, p.URL, nil); err != nil {
+			return nil, err
+		}
+		changed(ctx, "url", "changed")
+	}
+	if in.Body.State != nil {
+		state := store.EndpointState(*in.Body.State)
+		p.State = &state
+		changed(ctx, "state", *in.Body.State)
+	}
+	return endpointAnswer(a.store.PatchEndpoint(ctx, shop, in.Endpoint, p))
+}
+
+func (a *api) deleteEndpoint(ctx context.Context, shop string, in *InEndpoint) (*struct{}, error) {
+	return nil, a.store.DeleteEndpoint(ctx, shop, in.Endpoint)
+}
+
+func (a *api) rotateEndpoint(ctx context.Context, shop string, in *InEndpointRotate) (*body[client.EndpointWithSecret], error) {
+	keep := keepSecret
+	if in.Body != nil && in.Body.KeepHours != nil {
+		keep = time.Duration(*in.Body.KeepHours) * time.Hour
+	}
+	e, secret, err := a.store.RotateEndpoint(ctx, shop, in.Endpoint, keep)
+	changed(ctx, "both_until", instant(e.PreviousUntil))
+	return ok(client.EndpointWithSecret{Endpoint: shownEndpoint(e), Secret: secret}, err)
+}
+
+func (a *api) resumeEndpoint(ctx context.Context, shop string, in *InEndpoint) (*body[client.Endpoint], error) {
+	return endpointAnswer(a.store.ResumeEndpoint(ctx, shop, in.Endpoint))
+}
+
+func (a *api) replayEndpoint(ctx context.Context, shop string, in *InEndpointReplay) (*body[client.EventCount], error) {
+	var r client.ReplayRequest
+	if in.Body != nil {
+		r = *in.Body
+	}
+	if !r.Until.IsZero() && !r.Since.Before(r.Until) {
+		return nil, invalid("range", "until", "must be after since")
+	}
+	n, err := a.store.Replay(ctx, shop, in.Endpoint, r.Since, r.Until)
+	changed(ctx, "events", strconv.Itoa(n))
+	changed(ctx, "since", instant(r.Since))
+	changed(ctx, "until", instant(r.Until))
+	return ok(client.EventCount{Events: n}, err)
+}
+
+func (a *api) listDeliveries(ctx context.Context, shop string, in *InDeliveries) (*body[client.DeliveryPage], error) {
+	if _, err := a.store.Endpoint(ctx, shop, in.Endpoint); err != nil {
+		return nil, err
+	}
+	deliveries, next, err := a.store.Deliveries(ctx, shop, in.Endpoint, store.DeliveryFilter{
+		State: store.DeliveryState(in.State), ClaimID: in.ClaimID, Limit: in.Limit, Cursor: in.Cursor,
+	})
+	out := make([]client.Delivery, 0, len(deliveries))
+	for _, d := range deliveries {
+		out = append(out, client.Delivery{
+			ID: d.ID, Shop: d.Ref.Shop, ClaimID: d.Ref.ID, Sequence: d.Sequence, Type: d.Type, State: string(d.State),
+			Attempts: d.Attempts, NextAttemptAt: d.NextAttemptAt, LastStatus: d.LastStatus, LastError: d.LastError,
+			DeliveredAt: d.DeliveredAt, CreatedAt: d.CreatedAt, Body: d.Body,
+		})
+	}
+	return ok(client.DeliveryPage{Deliveries: out, Next: next}, err)
+}
+
+func endpointAnswer(e store.Endpoint, err error) (*body[client.Endpoint], error) {
+	return ok(shownEndpoint(e), err)
+}
+
+func shownEndpoint(e store.Endpoint) client.Endpoint {
+	types := e.Types
+	if types == nil {
+		types = []string{}
+	}
+	return client.Endpoint{
+		ID: e.ID, Shop: e.Shop, URL: e.URL, Description: e.Description, EventTypes: types, State: string(e.State), Reason: e.Reason,
+		PreviousSecretUntil: e.PreviousUntil, FailingSince: e.FailingSince, SucceededAt: e.SucceededAt,
+		Waiting: e.Waiting, Dead: e.Dead, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
+	}
+}
+
+// unheard warns of a shop of whose claims nobody is told.
+func (a *api) unheard(ctx context.Context, shop string) ([]string, error) {
+	heard, err := a.store.Heard(ctx, shop)
+	if err != nil || heard {
+		return nil, err
+	}
+	return []string{"Nobody is told what becomes of this shop's claims, not even of those that need attention: neither the shop nor the platform has an active endpoint. Add one with `starter endpoint add --shop " + shop + " URL`."}, nil
+}

@@ -1,0 +1,171 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/store"
+)
+
+const hook = "https://8.8.8.8/claimflow"
+
+func TestEndpointsOfShopAndPlatform(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.shop("acme")
+	b.shop("other")
+	for _, shop := range []string{"acme", ""} {
+		added, err := b.client.AddEndpoint(t.Context(), shop, client.NewEndpoint{URL: hook, Description: "the shop's", EventTypes: []string{claim.ToldFallback}})
+		require.NoError(t, err)
+		require.Regexp(t, `^whsec_[A-Za-z0-9+/]{43}=$`, added.Secret, "24 random bytes or more")
+		require.Equal(t, "active", added.State)
+		require.Equal(t, shop, added.Shop)
+
+		list, err := b.client.Endpoints(t.Context(), shop)
+		require.NoError(t, err)
+		require.Equal(t, []client.Endpoint{added.Endpoint}, list)
+		none, paused := []string{}, "paused"
+		changed, err := b.client.PatchEndpoint(t.Context(), shop, added.ID, client.EndpointPatch{EventTypes: &none, State: &paused})
+		require.NoError(t, err)
+		require.Empty(t, changed.EventTypes)
+		require.Equal(t, "paused", changed.State)
+		require.Contains(t, changed.Reason, "paused by test admin")
+		require.Equal(t, hook, changed.URL, "what is left out stays")
+		resumed, err := b.client.ResumeEndpoint(t.Context(), shop, added.ID)
+		require.NoError(t, err)
+		require.Equal(t, "active", resumed.State)
+
+		rotated, err := b.client.RotateEndpoint(t.Context(), shop, added.ID, 2)
+		require.NoError(t, err)
+		require.NotEqual(t, added.Secret, rotated.Secret)
+		require.WithinDuration(t, time.Now().Add(2*time.Hour), rotated.PreviousSecretUntil, time.Minute)
+		again := b.send("POST", endpointAt(shop)+"/"+added.ID+"/rotate", b.secret, "")
+		require.Equal(t, http.StatusOK, again.StatusCode, again.text)
+
+		_, err = b.client.Endpoint(t.Context(), "other", added.ID)
+		_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
+		shown := b.send("GET", endpointAt(shop)+"/"+added.ID, b.secret, "").text + b.send("GET", "/v1/audit-log", b.secret, "").text + b.log.String()
+		for _, secret := range []string{added.Secret, rotated.Secret} {
+			require.NotContains(t, shown, strings.TrimPrefix(secret, "whsec_"), "a secret comes out once")
+		}
+		require.Contains(t, shown, "rotate-")
+		require.NoError(t, b.client.RemoveEndpoint(t.Context(), shop, added.ID))
+		require.Error(t, b.client.RemoveEndpoint(t.Context(), shop, added.ID))
+	}
+	_, err := b.client.Endpoints(t.Context(), "nobody")
+	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
+}
+
+func endpointAt(shop string) string {
+	if shop == "" {
+		return "/v1/endpoints"
+	}
+	return "/v1/shops/" + shop + "/endpoints"
+}
+
+func TestEndpointThatIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.shop("acme")
+	for _, address := range []string{"https://127.0.0.1/", "https://10.0.0.1/", "http://8.8.8.8/", "https://localhost/", "nothing", "https://u:p@8.8.8.8/"} {
+		_, err := b.client.AddEndpoint(t.Context(), "acme", client.NewEndpoint{URL: address, EventTypes: []string{"claim.unknown"}})
+		e := refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
+		require.Equal(t, []string{"url", "event_types[0]"}, fields(e.Problem), address)
+	}
+	added, err := b.client.AddEndpoint(t.Context(), "acme", client.NewEndpoint{URL: hook})
+	require.NoError(t, err)
+	private := "https://192.168.1.1/"
+	_, err = b.client.PatchEndpoint(t.Context(), "acme", added.ID, client.EndpointPatch{URL: &private})
+	_ = refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
+
+	// A key of a shop sees neither the platform's nor another shop's endpoints.
+	b.shop("other")
+	for path, status := range map[string]int{"/v1/endpoints": 403, "/v1/shops/other/endpoints": 403, "/v1/shops/acme/endpoints": 200} {
+		r := b.send("GET", path, b.key("acme", client.ScopeShopsRead), "")
+		require.Equal(t, status, r.StatusCode, path)
+	}
+	r := b.send("GET", "/v1/shops/acme/endpoints/"+added.ID+"/deliveries", b.key("acme", client.ScopeShopsRead), "")
+	require.Equal(t, http.StatusForbidden, r.StatusCode, "bodies are of claims")
+}
+
+func TestDeliveriesAndReplayByTheAPI(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.shop("acme")
+	added, err := b.client.AddEndpoint(t.Context(), "acme", client.NewEndpoint{URL: hook})
+	require.NoError(t, err)
+	_, err = b.client.Submit(t.Context(), aClaim("c-1"))
+	require.NoError(t, err)
+	_, err = b.store.Change(t.Context(), refOf("c-1"), claim.EventStart, store.Set{})
+	require.NoError(t, err)
+	const events = 60 // more than a page
+	for range events {
+		_, err = b.store.Change(t.Context(), refOf("c-1"), claim.EventPark, store.Set{
+			Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}},
+		})
+		require.NoError(t, err)
+	}
+	parcels, err := b.store.HoldDeliveries(t.Context(), added.ID, "test", 1, time.Minute)
+	require.NoError(t, err)
+	_, err = b.store.Failed(t.Context(), parcels[0].ID, "test", store.Failure{Status: 404, Error: "the endpoint answered 404", Dead: true})
+	require.NoError(t, err)
+
+	seen := map[int64]bool{}
+	for d, err := range b.client.Deliveries(t.Context(), "acme", added.ID, client.DeliveryFilter{ClaimID: "c-1"}) {
+		require.NoError(t, err)
+		require.False(t, seen[d.Sequence])
+		seen[d.Sequence] = true
+	}
+	require.Len(t, seen, events)
+	dead := 0
+	for d, err := range b.client.Deliveries(t.Context(), "acme", added.ID, client.DeliveryFilter{State: "dead"}) {
+		require.NoError(t, err)
+		dead++
+		require.Equal(t, claim.ToldNeedsAttention, d.Type)
+		require.Equal(t, 404, d.LastStatus)
+		var notice claim.Notice
+		require.NoError(t, json.Unmarshal(d.Body, &notice))
+		require.Equal(t, "c-1", notice.Data.ID)
+	}
+	require.Equal(t, 1, dead)
+
+	n, err := b.client.Replay(t.Context(), "acme", added.ID, client.ReplayRequest{Since: time.Now().Add(-time.Hour)})
+	require.NoError(t, err)
+	require.Equal(t, events, n)
+	e, err := b.client.Endpoint(t.Context(), "acme", added.ID)
+	require.NoError(t, err)
+	require.Equal(t, events, e.Waiting)
+	require.Zero(t, e.Dead)
+	_, err = b.client.Replay(t.Context(), "acme", added.ID, client.ReplayRequest{Since: time.Now(), Until: time.Now().Add(-time.Hour)})
+	_ = refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
+}
+
+func TestShopThatNobodyHearsOf(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	shop, err := b.client.Enable(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Len(t, shop.Warnings, 1)
+	require.Contains(t, shop.Warnings[0], "Nobody is told")
+	report, err := b.client.Validate(t.Context(), "acme")
+	require.NoError(t, err)
+	require.True(t, report.OK)
+	require.Len(t, report.Warnings, 1)
+
+	_, err = b.client.AddEndpoint(t.Context(), "", client.NewEndpoint{URL: hook})
+	require.NoError(t, err)
+	shop, err = b.client.Enable(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Empty(t, shop.Warnings, "the platform hears of it")
+	report, err = b.client.Validate(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Empty(t, report.Warnings)
+}

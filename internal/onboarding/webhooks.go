@@ -1,0 +1,162 @@
+package onboarding
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/internal/subscription"
+)
+
+// subscribed runs enable once Dixa tells of what happens in the conversations of
+// the shop's connection. A read-only shop writes nothing to Dixa, so that it has
+// the subscription that is there, or none.
+func (s *Service) subscribed(ctx context.Context, in claim.Integration, enable func(context.Context) error) error {
+	if in.Effective.ReadOnly {
+		return enable(ctx)
+	}
+	err := s.webhooks.Ensure(ctx, in.Connection.ID, enable)
+	e, ofDixa := dixa.AsError(err)
+	switch needs := (*connection.NeedsTokenError)(nil); {
+	case errors.As(err, &needs):
+		return refuse(NotConnected, err, "Dixa refused the shop's token just now. Save a new one with `starter shop connect %s`.", in.Slug)
+	case errors.Is(err, subscription.ErrBusy):
+		return refuse(NotReady, err, "%s.", sentence(err))
+	case errors.Is(err, subscription.ErrNoSecret):
+		return refuse(SubscriptionRefused, err, "%s. The shop was not enabled.", sentence(err))
+	case !ofDixa:
+		return err
+	case e.Status >= http.StatusBadRequest && e.Status < http.StatusInternalServerError && !dixa.IsRateLimited(err):
+		return refuse(SubscriptionRefused, err, "The shop was not enabled, since what happens in its conversations would not be seen: for the webhook subscription, %s. "+
+			"Use a token that may manage webhooks. Or add a webhook in Dixa under Settings > Integrations > Webhooks, with the address %s and all events of conversations, and save its secret with `starter shop webhook-secret %s`; then enable again.",
+			trouble(err), s.webhooks.URL(in.Connection.ID), in.Slug)
+	default:
+		return refuse(Unreachable, err, "The shop was not enabled: the webhook subscription could not be made sure of, since %s. Enabling again is safe.", trouble(err))
+	}
+}
+
+// Disable makes new claims be skipped. Where the shop was the last enabled one of
+// its connection, Dixa is made to tell nothing any more, and conversations that
+// are open are not followed until one is enabled again. It succeeds also where
+// Dixa cannot be told; what Dixa still sends then is kept as before.
+func (s *Service) Disable(ctx context.Context, shop string) error {
+	in, err := s.store.Integration(ctx, shop)
+	if err != nil {
+		return err
+	}
+	if err := s.store.SetEnabled(ctx, shop, false); err != nil {
+		return err
+	}
+	s.unsubscribe(ctx, in)
+	return nil
+}
+
+// Delete deletes a shop. Its connection is treated as by [Service.Disable].
+func (s *Service) Delete(ctx context.Context, shop string) error {
+	in, err := s.store.Integration(ctx, shop)
+	if err != nil {
+		return err
+	}
+	if err := s.store.DeleteShop(ctx, shop); err != nil {
+		return err
+	}
+	s.unsubscribe(ctx, in)
+	return nil
+}
+
+func (s *Service) unsubscribe(ctx context.Context, in claim.Integration) {
+	if in.Connection == nil || in.Effective.ReadOnly {
+		return
+	}
+	if err := s.webhooks.Remove(ctx, in.Connection.ID); err != nil {
+		s.log.WarnContext(ctx, "the webhook subscription could not be removed from Dixa; disabling the shop again tries once more",
+			"connection", in.Connection.ID, "shop", in.Slug, "error", err)
+	}
+}
+
+// SaveWebhookSecret keeps the secret of a webhook subscription that a person made
+// in the shop's Dixa, which is left alone from then on. An empty one hands the
+// subscription back: it is made, or found by its address, when a shop of the
+// connection is enabled the next time. A shop without a token is a [*Refusal],
+// a text that cannot be a secret a [*claim.InvalidError].
+func (s *Service) SaveWebhookSecret(ctx context.Context, shop, secret string) (claim.Subscription, error) {
+	if problem := secretProblem(secret); problem != "" {
+		return claim.Subscription{}, &claim.InvalidError{What: "webhook secret", Faults: []claim.Fault{{Field: "secret", Problem: problem}}}
+	}
+	in, err := s.store.Integration(ctx, shop)
+	if err != nil {
+		return claim.Subscription{}, err
+	}
+	if in.Connection == nil {
+		return claim.Subscription{}, refuse(NotConnected, nil, "The shop has no Dixa token. Save one with `starter shop connect %s` first.", shop)
+	}
+	if _, err := s.store.SaveWebhookSecret(ctx, shop, secret); err != nil {
+		return claim.Subscription{}, err
+	}
+	if in, err = s.Integration(ctx, shop); err != nil {
+		return claim.Subscription{}, err
+	}
+	return *in.Subscription, nil
+}
+
+const (
+	shortestSecret = 16
+	longestSecret  = 512
+)
+
+// secretProblem says why a text cannot be a secret. Dixa's are 64 characters, but
+// that they are hexadecimal always is not certain.
+func secretProblem(secret string) string {
+	outside := func(r rune) bool { return r <= ' ' || r > '~' }
+	switch {
+	case secret == "":
+		return ""
+	case strings.ContainsFunc(secret, outside):
+		return "has a space or a character that no secret has; paste it alone, as Dixa shows it"
+	case len(secret) < shortestSecret || len(secret) > longestSecret:
+		return "is too short or too long for a secret of Dixa, which has 64 characters"
+	default:
+		return ""
+	}
+}
+
+// Integration reads a shop's integration, with the address to which Dixa has to
+// send its events.
+func (s *Service) Integration(ctx context.Context, shop string) (claim.Integration, error) {
+	in, err := s.store.Integration(ctx, shop)
+	if err == nil && in.Subscription != nil && in.Subscription.URL == "" {
+		in.Subscription.URL = s.webhooks.URL(in.Connection.ID)
+	}
+	return in, err
+}
+
+// validateWebhooks checks that Dixa tells of what happens.
+func (s *Service) validateWebhooks(ctx context.Context, in claim.Integration, r *Report) {
+	const address, webhooks = "public address", "webhooks"
+	if concern := s.webhooks.Concern(); concern != "" {
+		r.add(address, Warning, "%s", concern)
+	} else {
+		r.add(address, OK, "Dixa sends events to %s", s.webhooks.URL(in.Connection.ID))
+	}
+	if in.Subscription != nil && in.Subscription.State == claim.SubscriptionByHand {
+		r.add(webhooks, OK, "a subscription that was made by hand; its secret is %s", in.Subscription.SecretPreview)
+		return
+	}
+	if !in.Enabled {
+		r.add(webhooks, Skipped, "the subscription is made when the shop is enabled")
+		return
+	}
+	problems, err := s.webhooks.Inspect(ctx, in.Connection.ID)
+	switch {
+	case err != nil:
+		r.add(webhooks, Failed, "the subscriptions could not be read: %s", failure(err))
+	case len(problems) > 0:
+		r.add(webhooks, Failed, "%s. `starter shop enable %s` corrects it", strings.Join(problems, "; "), in.Slug)
+	default:
+		r.add(webhooks, OK, "Dixa tells of %d kinds of events", len(subscription.Events()))
+	}
+}

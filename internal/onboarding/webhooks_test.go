@@ -1,0 +1,172 @@
+package onboarding_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/store"
+)
+
+var secret = strings.Repeat("ab", 32)
+
+func (b *bench) subscription() claim.Subscription {
+	b.t.Helper()
+	in, err := b.service.Integration(b.t.Context(), shop)
+	require.NoError(b.t, err)
+	return *in.Subscription
+}
+
+func (b *bench) enabled() bool {
+	b.t.Helper()
+	s, err := b.store.Shop(b.t.Context(), shop)
+	require.NoError(b.t, err)
+	return s.Enabled
+}
+
+func TestEnableIsRefusedWhereDixaRefusesTheSubscription(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		fault emulator.Fault
+		kind  onboarding.Kind
+		words string
+	}{
+		"no right to read":   {emulator.Fault{Operation: "GET /webhooks", Kind: emulator.FaultStatus, Status: 403}, onboarding.SubscriptionRefused, "Dixa refuses (status 403"},
+		"no right to write":  {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 401}, onboarding.SubscriptionRefused, "Dixa refuses (status 401"},
+		"an event too many":  {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 400}, onboarding.SubscriptionRefused, "starter shop webhook-secret acme"},
+		"not switched on":    {emulator.Fault{Operation: "PATCH /webhooks/{webhookSubscriptionId}", Kind: emulator.FaultStatus, Status: 400}, onboarding.SubscriptionRefused, publicURL + "/webhooks/dixa/"},
+		"trouble":            {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 503}, onboarding.Unreachable, "Enabling again is safe"},
+		"no answer":          {emulator.Fault{Operation: "GET /webhooks", Kind: emulator.FaultDropBefore}, onboarding.Unreachable, "Dixa could not be reached"},
+		"the limit is spent": {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 429}, onboarding.Unreachable, "request limit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, emulator.Options{})
+			b.ready()
+			b.dixa.Inject(tt.fault)
+			r := refused(t, b.service.Enable(t.Context(), shop), tt.kind)
+			require.Contains(t, r.Words, tt.words)
+			require.Contains(t, r.Words, "The shop was not enabled")
+			require.False(t, b.enabled())
+
+			// A webhook made by hand needs nothing of Dixa.
+			saved, err := b.service.SaveWebhookSecret(t.Context(), shop, secret)
+			require.NoError(t, err)
+			require.Equal(t, claim.SubscriptionByHand, saved.State)
+			require.NoError(t, b.service.Enable(t.Context(), shop))
+			require.True(t, b.enabled())
+		})
+	}
+}
+
+func TestDisableSucceedsWithoutDixa(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	b.ready()
+	require.NoError(t, b.service.Enable(t.Context(), shop))
+	require.Equal(t, claim.SubscriptionActive, b.subscription().State)
+	b.dixa.Inject(emulator.Fault{Operation: "DELETE /webhooks/{webhookSubscriptionId}", Kind: emulator.FaultStatus, Status: 500, Times: 1})
+	require.NoError(t, b.service.Disable(t.Context(), shop))
+	require.False(t, b.enabled())
+	require.Contains(t, b.log.String(), "disabling the shop again tries once more")
+	require.Len(t, b.dixa.State().Webhooks, 1)
+	require.NoError(t, b.service.Disable(t.Context(), shop))
+	require.Empty(t, b.dixa.State().Webhooks)
+	require.Equal(t, claim.SubscriptionNone, b.subscription().State)
+	require.ErrorIs(t, b.service.Disable(t.Context(), "nobody"), store.ErrNotFound)
+	require.ErrorIs(t, b.service.Delete(t.Context(), "nobody"), store.ErrNotFound)
+}
+
+func TestReadOnlyShopMakesNoSubscription(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	b.ready()
+	b.settings(`{"read_only": true}`)
+	require.NoError(t, b.service.Enable(t.Context(), shop))
+	require.True(t, b.enabled())
+	require.Empty(t, b.dixa.State().Webhooks)
+	require.Equal(t, claim.SubscriptionNone, b.subscription().State)
+	report, err := b.service.Validate(t.Context(), shop)
+	require.NoError(t, err)
+	require.Contains(t, row(t, report, "webhooks").Detail, "Dixa has no webhook subscription")
+}
+
+func TestValidateLooksAtTheWebhooks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	b.ready()
+	ctx := t.Context()
+	validate := func(s *onboarding.Service, name string) onboarding.Check {
+		report, err := s.Validate(ctx, shop)
+		require.NoError(t, err)
+		return row(t, report, name)
+	}
+	require.Equal(t, onboarding.Skipped, validate(b.service, "webhooks").Result, "the shop is not enabled")
+	require.Equal(t, onboarding.Warning, validate(b.service, "public address").Result)
+	require.Contains(t, validate(b.service, "public address").Detail, "which only this network can reach")
+	require.NoError(t, b.service.Enable(ctx, shop))
+	require.Equal(t, onboarding.OK, validate(b.service, "webhooks").Result)
+	report, err := b.service.Validate(ctx, shop)
+	require.NoError(t, err)
+	require.True(t, report.OK(), "a warning is no failure")
+
+	moved := onboarding.New(onboarding.Options{
+		Store: b.store, Dixa: connection.New(b.store, connection.Options{BaseURL: b.server.URL + "/v1/"}), PublicURL: "https://claims.example",
+	})
+	require.Equal(t, onboarding.OK, validate(moved, "public address").Result)
+	require.Equal(t, onboarding.Failed, validate(moved, "webhooks").Result)
+	require.Contains(t, validate(moved, "webhooks").Detail, "its address is not https://claims.example/webhooks/dixa/")
+	require.Contains(t, validate(moved, "webhooks").Detail, "`starter shop enable acme` corrects it")
+	require.NoError(t, moved.Enable(ctx, shop))
+	require.Equal(t, onboarding.OK, validate(moved, "webhooks").Result)
+
+	b.dixa.Inject(emulator.Fault{Operation: "GET /webhooks", Kind: emulator.FaultStatus, Status: 403})
+	require.Contains(t, validate(moved, "webhooks").Detail, "Dixa refuses the token for this (403)")
+	_, err = b.service.SaveWebhookSecret(ctx, shop, secret)
+	require.NoError(t, err)
+	require.Contains(t, validate(moved, "webhooks").Detail, "made by hand; its secret is aba…abab")
+}
+
+// revoking revokes the token once a client was made with it.
+type revoking struct {
+	*connection.Clients
+	revoke func() error
+	made   bool
+}
+
+func (r *revoking) Client(ctx context.Context, id string) (*dixa.Client, error) {
+	if r.made {
+		if err := r.revoke(); err != nil {
+			return nil, err
+		}
+	}
+	r.made = true
+	return r.Clients.Client(ctx, id)
+}
+
+// TestTokenThatIsRevokedOnTheWay has the token go between the checks and the
+// subscription.
+func TestTokenThatIsRevokedOnTheWay(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	b.ready()
+	s, err := b.store.Shop(t.Context(), shop)
+	require.NoError(t, err)
+	_, hash, err := b.store.Token(t.Context(), s.Connection.ID)
+	require.NoError(t, err)
+	clients := &revoking{Clients: connection.New(b.store, connection.Options{BaseURL: b.server.URL + "/v1/"}), revoke: func() error {
+		_, err := b.store.MarkNeedsToken(t.Context(), s.Connection.ID, hash)
+		return err
+	}}
+	service := onboarding.New(onboarding.Options{Store: b.store, Dixa: clients, PublicURL: publicURL})
+	r := refused(t, service.Enable(t.Context(), shop), onboarding.NotConnected)
+	require.Contains(t, r.Words, "starter shop connect acme")
+	require.False(t, b.enabled())
+}

@@ -1,0 +1,46 @@
+package subscription
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// Concern says in words why Dixa, which is on the internet, will probably not
+// reach the public address, or not safely. It is empty where nothing speaks
+// against it. Nothing is looked up.
+func (s *Service) Concern() string {
+	u, err := url.Parse(s.public)
+	if err != nil || u.Hostname() == "" {
+		return "CLAIMFLOW_PUBLIC_URL is not an address that Dixa could send to"
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	switch {
+	case private(host):
+		return fmt.Sprintf("CLAIMFLOW_PUBLIC_URL is %s, which only this network can reach: Dixa's events do not arrive there unless Dixa is an emulator beside it", s.public)
+	case u.Scheme != "https":
+		return fmt.Sprintf("CLAIMFLOW_PUBLIC_URL is %s: Dixa's events hold what customers write and would come without encryption; use https", s.public)
+	default:
+		return ""
+	}
+}
+
+// private reports whether a host is one that the internet cannot reach: an
+// address that is not global, a name without a dot, or one below a domain that
+// is reserved for such (RFC 6761, RFC 6762, RFC 8375 and ICANN's "internal").
+func private(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ip = ip.Unmap()
+		return !ip.IsGlobalUnicast() || ip.IsPrivate()
+	}
+	if !strings.Contains(host, ".") {
+		return true
+	}
+	for _, domain := range []string{".localhost", ".local", ".internal", ".test", ".invalid", ".home.arpa"} {
+		if strings.HasSuffix(host, domain) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/store"
+)
+
+func TestEndpointCommands(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	require.Contains(t, b.ok("shop", "enable", "acme"), "Nobody is told")
+	require.Contains(t, b.ok("shop", "validate", "acme"), "Nobody is told")
+
+	var added client.EndpointWithSecret
+	out := b.ok("endpoint", "add", "https://8.8.8.8/hook", "--shop", "acme", "--event", "claim.needs_attention", "-o", "json")
+	require.NoError(t, json.Unmarshal([]byte(out), &added))
+	require.Contains(t, added.Secret, "whsec_")
+	require.NotContains(t, b.ok("shop", "enable", "acme"), "Nobody is told")
+	require.Contains(t, b.ok("endpoint", "add", "https://8.8.8.8/all", "--platform"), "whsec_")
+	require.Contains(t, b.ok("endpoint", "list", "--platform"), "https://8.8.8.8/all")
+
+	b.ok("claim", "submit", "-f", b.file("claim.json", aClaim))
+	ref := claim.Ref{Shop: "acme", ID: "c-1"}
+	for _, event := range []claim.Event{claim.EventStart, claim.EventPark} {
+		_, err := b.store.Change(t.Context(), ref, event, store.Set{
+			Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}},
+		})
+		require.NoError(t, err)
+	}
+	own := func(verb string, more ...string) string {
+		return b.ok(append([]string{"endpoint", verb, added.ID, "--shop", "acme"}, more...)...)
+	}
+	require.Contains(t, own("deliveries"), "acme/c-1")
+	require.Contains(t, own("deliveries", "-o", "json"), `"sequence": 2`)
+	require.Contains(t, own("deliveries", "--state", "dead", "-o", "json"), "[]")
+	require.Contains(t, own("replay", "--since", "1h"), "2 events")
+	require.Regexp(t, `State +paused`, own("pause"))
+	require.Regexp(t, `State +active`, own("resume"))
+	require.Contains(t, own("rotate", "--keep-hours", "1"), "whsec_")
+	shown := own("show")
+	require.Contains(t, shown, "claim.needs_attention")
+	require.NotContains(t, shown, "whsec_")
+	own("remove")
+
+	require.Contains(t, b.fails(exitUsage, "endpoint", "list"), "--shop SHOP, or --platform")
+	require.Contains(t, b.fails(exitUsage, "endpoint", "replay", added.ID, "--shop", "acme"), "--since")
+	require.Contains(t, b.fails(exitRefused, "endpoint", "add", "https://127.0.0.1/", "--shop", "acme"), "not a public one")
+	require.Contains(t, b.fails(exitRefused, "endpoint", "show", added.ID, "--shop", "acme"), "not found")
+}

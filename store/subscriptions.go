@@ -1,0 +1,207 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/internal/seal"
+)
+
+// secretOverlap is how long the secret that was replaced still verifies what
+// Dixa sends: as long as a signature may be old.
+const secretOverlap = 72 * time.Hour
+
+// Subscription reads how Dixa tells a connection of what happens. A connection
+// that has nothing of the kind is in [claim.SubscriptionNone].
+func (s *Store) Subscription(ctx context.Context, connectionID string) (claim.Subscription, error) {
+	out := claim.Subscription{State: claim.SubscriptionNone}
+	err := s.read(ctx, "read the webhook subscription of connection "+connectionID, func(db *sql.DB) error {
+		var byHand, active bool
+		var updated int64
+		err := one(ctx, db, ErrNotFound, []any{&out.ID, &out.URL, &byHand, &active, &out.SecretPreview, &updated},
+			`SELECT subscription_id, url, by_hand, active, secret_preview, updated_at FROM subscriptions WHERE connection_id = $1`, connectionID)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		switch {
+		case byHand:
+			out.State = claim.SubscriptionByHand
+		case active:
+			out.State = claim.SubscriptionActive
+		case out.ID != "":
+			out.State = claim.SubscriptionUnfinished
+		}
+		out.UpdatedAt = timeOf(updated)
+		return err
+	})
+	return out, err
+}
+
+// WebhookSecrets are the secrets that may have signed what Dixa sends to a
+// connection: the present one and, for three days, the one that it replaced.
+// They are none for a connection without, or one that is unknown.
+func (s *Store) WebhookSecrets(ctx context.Context, connectionID string) ([]string, error) {
+	var secrets []string
+	err := s.read(ctx, "read the webhook secrets of connection "+connectionID, func(db *sql.DB) error {
+		secrets = nil
+		var present, previous []byte
+		var replaced int64
+		err := one(ctx, db, ErrNotFound, []any{&present, &previous, &replaced},
+			`SELECT secret, previous, replaced_at FROM subscriptions WHERE connection_id = $1 AND secret IS NOT NULL`, connectionID)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		plaintext, err := s.open(webhookSecret, present, connectionID)
+		if err != nil {
+			return err
+		}
+		secrets = append(secrets, string(plaintext))
+		if previous == nil || s.clock().After(timeOf(replaced).Add(secretOverlap)) {
+			return nil
+		}
+		if plaintext, err = s.open(webhookPrevious, previous, connectionID); err != nil {
+			return err
+		}
+		secrets = append(secrets, string(plaintext))
+		return nil
+	})
+	return secrets, err
+}
+
+// SavedSubscription is what [Store.SaveSubscription] keeps.
+type SavedSubscription struct {
+	// ID, URL and Secret are those of the subscription in Dixa.
+	ID, URL, Secret string
+	// Active says that Dixa sends events by it.
+	Active bool
+}
+
+// SaveSubscription keeps a subscription that was made in Dixa, with its secret
+// sealed. A secret that it replaces stays good for three days.
+func (s *Store) SaveSubscription(ctx context.Context, connectionID string, in SavedSubscription) error {
+	return s.write(ctx, "save the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
+		if err := s.putSecret(ctx, tx, connectionID, in.Secret); err != nil {
+			return err
+		}
+		_, err := exec(ctx, tx, `UPDATE subscriptions SET subscription_id = $2, url = $3, active = $4, by_hand = FALSE, updated_at = $5 WHERE connection_id = $1`,
+			connectionID, plain(in.ID), plain(in.URL), in.Active, s.now())
+		return err
+	})
+}
+
+// SaveWebhookSecret keeps the secret of a subscription that a person made in
+// Dixa, for the connection of a shop. An empty secret says that there is none
+// any more; what was saved stays good until it is replaced. A shop without a
+// connection is a [*ConflictError].
+func (s *Store) SaveWebhookSecret(ctx context.Context, shop, secret string) (connectionID string, err error) {
+	err = s.write(ctx, "save the webhook secret of shop "+shop, func(tx *sql.Tx) error {
+		var id sql.NullString
+		if err := one(ctx, tx, shopNotFound(shop), []any{&id}, `SELECT connection_id FROM shops WHERE slug = $1 AND deleted_at = 0`, shop); err != nil {
+			return err
+		}
+		if !id.Valid {
+			return &ConflictError{What: "connection", Problem: "shop " + shop + " has no connection to Dixa yet; save its token first"}
+		}
+		connectionID = id.String
+		if secret == "" {
+			_, err := exec(ctx, tx, `UPDATE subscriptions SET by_hand = FALSE, updated_at = $2 WHERE connection_id = $1`, connectionID, s.now())
+			return err
+		}
+		if err := s.putSecret(ctx, tx, connectionID, secret); err != nil {
+			return err
+		}
+		_, err := exec(ctx, tx, `UPDATE subscriptions SET by_hand = TRUE, subscription_id = '', url = '', active = FALSE, updated_at = $2 WHERE connection_id = $1`,
+			connectionID, s.now())
+		return err
+	})
+	return connectionID, err
+}
+
+// putSecret makes a secret the connection's present one. Saving it again changes
+// nothing.
+func (s *Store) putSecret(ctx context.Context, tx *sql.Tx, connectionID, secret string) error {
+	if strings.TrimSpace(secret) == "" {
+		return errors.New("the webhook secret is empty, and anybody can sign with that")
+	}
+	var present []byte
+	err := one(ctx, tx, ErrNotFound, []any{&present}, `INSERT INTO subscriptions (connection_id) VALUES ($1)
+		ON CONFLICT (connection_id) DO UPDATE SET connection_id = excluded.connection_id RETURNING secret`, connectionID)
+	if err != nil {
+		return err
+	}
+	sealed, err := s.seal(webhookSecret, []byte(secret), connectionID)
+	if err != nil {
+		return err
+	}
+	if present == nil {
+		_, err = exec(ctx, tx, `UPDATE subscriptions SET secret = $2, secret_preview = $3 WHERE connection_id = $1`, connectionID, sealed, seal.Mask(secret))
+		return err
+	}
+	old, err := s.open(webhookSecret, present, connectionID)
+	if err != nil || string(old) == secret {
+		return err
+	}
+	previous, err := s.seal(webhookPrevious, old, connectionID)
+	if err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `UPDATE subscriptions SET secret = $2, secret_preview = $3, previous = $4, replaced_at = $5 WHERE connection_id = $1`,
+		connectionID, sealed, seal.Mask(secret), previous, s.now())
+	return err
+}
+
+// ForgetSubscription records that a connection's subscription is gone from Dixa.
+// Its secret stays good for what is still on its way.
+func (s *Store) ForgetSubscription(ctx context.Context, connectionID string) error {
+	return s.write(ctx, "forget the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE subscriptions SET subscription_id = '', url = '', active = FALSE, updated_at = $2 WHERE connection_id = $1`,
+			connectionID, s.now())
+		return err
+	})
+}
+
+// SubscriptionWanted reports whether a shop that is enabled uses the connection.
+func (s *Store) SubscriptionWanted(ctx context.Context, connectionID string) (bool, error) {
+	n := 0
+	err := s.read(ctx, "count the enabled shops of connection "+connectionID, func(db *sql.DB) error {
+		return db.QueryRowContext(ctx, `SELECT COUNT(*) FROM shops WHERE connection_id = $1 AND enabled AND deleted_at = 0`, connectionID).Scan(&n)
+	})
+	return n > 0, err
+}
+
+// HoldSubscription lets one holder at a time change a connection's subscription
+// in Dixa. held is false while somebody else does. A hold lapses after the lease.
+// An unknown connection is [ErrNotFound].
+func (s *Store) HoldSubscription(ctx context.Context, connectionID, holder string, lease time.Duration) (held bool, err error) {
+	if holder == "" || lease <= 0 {
+		return false, errors.New("hold a webhook subscription: there is no holder or no lease")
+	}
+	err = s.write(ctx, "hold the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
+		if _, err := organizationOf(ctx, tx, connectionID); err != nil {
+			return err
+		}
+		now := s.now()
+		n, err := exec(ctx, tx, `INSERT INTO subscriptions (connection_id, holder, held_until) VALUES ($1, $2, $3)
+			ON CONFLICT (connection_id) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
+			WHERE subscriptions.holder IN ('', excluded.holder) OR subscriptions.held_until <= $4`,
+			connectionID, holder, now+lease.Microseconds(), now)
+		held = n == 1
+		return err
+	})
+	return held, err
+}
+
+// ReleaseSubscription ends a hold. It does nothing where the holder has none.
+func (s *Store) ReleaseSubscription(ctx context.Context, connectionID, holder string) error {
+	return s.write(ctx, "release the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE subscriptions SET holder = '', held_until = 0 WHERE connection_id = $1 AND holder = $2`, connectionID, holder)
+		return err
+	})
+}
