@@ -57,7 +57,7 @@ type Settings struct {
 	// opened before its fallback is raised: 1s to 30d.
 	OpenWithin Duration `json:"open_within" validate:"shortest=1s,longest=30d"`
 	// QuietPeriod is how long a closed conversation may still reopen: 1s to 365d.
-	// No effect until Dixa's webhooks are received.
+	// No effect until Dixa's events reach the claim.
 	QuietPeriod Duration `json:"quiet_period" validate:"shortest=1s,longest=365d"`
 	// CommitWindow and ListLag bound, added up, how long after an unanswered
 	// create Dixa may still show the conversation for the first time. A second

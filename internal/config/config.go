@@ -26,7 +26,7 @@ type Config struct {
 	DixaPace time.Duration `env:"CLAIMFLOW_PACE" envDefault:"104ms" validate:"min=100ms,max=1m" used:"starter, worker" doc:"The least time between two requests with one Dixa token, over all processes. Dixa allows 10 requests per second, so less than 100ms is refused; a little more leaves room for requests that overtake each other on the way."`
 
 	Listen        string        `env:"CLAIMFLOW_LISTEN" envDefault:":8080" validate:"required,address" used:"starter" doc:"The address that 'starter serve' listens on."`
-	MetricsListen string        `env:"CLAIMFLOW_METRICS_LISTEN" validate:"omitempty,address" used:"worker" doc:"The address on which the worker serves /metrics and /healthz. Empty: nowhere. 'starter serve' has them on its own address."`
+	MetricsListen string        `env:"CLAIMFLOW_METRICS_LISTEN" validate:"omitempty,address" used:"worker" doc:"The address on which the worker serves /metrics, /healthz and /readyz. Empty: nowhere. 'starter serve' has them on its own address."`
 	PublicURL     string        `env:"CLAIMFLOW_PUBLIC_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter, worker" doc:"The address under which the outside reaches 'starter serve'; webhooks come there. After a change, run 'starter shop enable' again for a shop of each Dixa organisation, so that Dixa sends to the new address."`
 	WebhookMaxAge time.Duration `env:"CLAIMFLOW_WEBHOOK_MAX_AGE" envDefault:"72h" validate:"min=5m,max=720h" used:"starter" doc:"How old the signature of an event from Dixa may be. Long is safe, since an event is kept once; it lets Dixa deliver late."`
 
