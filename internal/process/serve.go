@@ -33,8 +33,9 @@ func (p *Parts) Listen(ctx context.Context) (net.Listener, error) {
 }
 
 // Serve serves the HTTP API on a listener, brings accepted claims to the engine
-// and events to the endpoints of their owners until ctx ends, then lets running requests finish. It closes the
-// listener. An engine that is down does not keep claims from being accepted.
+// and events to the endpoints of their owners until ctx ends, then lets running
+// requests finish. It closes the listener. An engine that is down does not keep
+// claims from being accepted.
 func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string) error {
 	t := p.Telemetry
 	dispatcher := dispatch.New(p.Store, p.Temporal, t.Log)
