@@ -377,6 +377,32 @@ func TestRefusedRoutingAndAttributesParkWithTheirOwnCause(t *testing.T) {
 	requireParked(t, runVoid(b, dixa.AssignConversation, ref), claim.CauseRouting)
 }
 
+func TestRoutingRuleReachesDixa(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, map[string]any{
+		"default_agent_id": server.SeedAgentAnna,
+		"routing": []map[string]any{
+			{"name": "returns", "when": map[string]any{"reason": []string{"return"}}, "then": map[string]any{"agent_id": server.SeedAgentBen}},
+			{
+				"name": "breakage", "when": map[string]any{"reason": []string{"Damaged"}},
+				"then": map[string]any{"queue_id": server.SeedQueueClaims, "email_integration_id": server.SeedReturnsMailbox},
+			},
+		},
+	})
+	ref := b.accept(b.sample("c-1"))
+	_, err := b.open(ref)
+	require.NoError(t, err)
+	var dixa *activities.Dixa
+	require.NoError(t, runVoid(b, dixa.AssignConversation, ref))
+	c := b.conversations()[0]
+	require.Equal(t, server.SeedReturnsMailbox, c.ContactPoint)
+	require.Equal(t, server.SeedQueueClaims, c.QueueID)
+	require.Empty(t, c.AssigneeID, "a rule that names a queue overrides the default agent")
+	record, err := b.store.Record(t.Context(), ref)
+	require.NoError(t, err)
+	require.Equal(t, "breakage", record.Route)
+}
+
 func TestConversationGoesToItsQueueAndStaysWithAnAgentWhoHasIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, map[string]any{"default_queue_id": server.SeedQueueClaims})

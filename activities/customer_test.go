@@ -225,6 +225,17 @@ func TestRequestsAreCountedWithTheClaim(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 4, record.DixaRequests)
 	require.Equal(t, 4, b.dixa.Stats().Requests)
+
+	// The same customer again, photos and signature included.
+	ref = b.accept(b.sample("c-2"))
+	made, err := b.open(ref)
+	require.NoError(t, err)
+	require.Equal(t, 3, made.Attached)
+	require.NoError(t, runVoid(b, dixa.ApplyTags, ref))
+	record, err = b.store.Record(t.Context(), ref)
+	require.NoError(t, err)
+	require.Equal(t, 2, record.DixaRequests)
+	require.Equal(t, 6, b.dixa.Stats().Requests)
 }
 
 // A family shares a telephone, not an e-mail address.

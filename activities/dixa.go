@@ -58,8 +58,8 @@ func (a *Dixa) with(ctx context.Context, ref claim.Ref, doing string, step func(
 	return err
 }
 
-// recordAttempt writes down what an attempt spent and why it failed, for people who look
-// at the claim. It is not worth failing for.
+// recordAttempt writes down what an attempt spent and why it failed, for people
+// who look at the claim. It is not worth failing for.
 func (a *Dixa) recordAttempt(ctx context.Context, ref claim.Ref, requests int, failure error) {
 	// What was spent is written down even when the activity ran out of time.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -26,16 +26,21 @@ func (s *Server) acting(c *call, userID string) (string, error) {
 	return "", bad("User not found")
 }
 
-func (s *Server) closeConversation(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
+// acted reads which conversation a close or a reopen is about and who does it.
+func (s *Server) acted(c *call) (conversation *Conversation, actor string, err error) {
+	if conversation, err = s.pathConversation(c); err != nil {
+		return nil, "", err
 	}
 	input, err := decodeOptional[actorInput](c)
 	if err != nil {
-		return reply{}, err
+		return nil, "", err
 	}
-	actor, err := s.acting(c, input.UserID)
+	actor, err = s.acting(c, input.UserID)
+	return conversation, actor, err
+}
+
+func (s *Server) closeConversation(c *call) (reply, error) {
+	conversation, actor, err := s.acted(c)
 	if err != nil {
 		return reply{}, err
 	}
@@ -50,15 +55,7 @@ func (s *Server) closeConversation(c *call) (reply, error) {
 }
 
 func (s *Server) reopenConversation(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
-	input, err := decodeOptional[actorInput](c)
-	if err != nil {
-		return reply{}, err
-	}
-	actor, err := s.acting(c, input.UserID)
+	conversation, actor, err := s.acted(c)
 	if err != nil {
 		return reply{}, err
 	}
