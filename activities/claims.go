@@ -29,7 +29,7 @@ func (a *Claims) LoadClaim(ctx context.Context, ref claim.Ref) (claim.Standing, 
 }
 
 func (a *Claims) load(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
-	standing, err := a.standing(ctx, ref)
+	standing, err := a.read(ctx, ref)
 	if err != nil || standing.Next() != claim.MoveOpen || standing.State == claim.StateOpening {
 		return standing, err
 	}
@@ -39,11 +39,28 @@ func (a *Claims) load(ctx context.Context, ref claim.Ref) (claim.Standing, error
 	return standing, nil
 }
 
+// read is standing for a workflow that has taken its nudges: what changes after
+// it is nudged about anew.
+func (a *Claims) read(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
+	work, err := a.Store.Load(ctx, ref)
+	if err == nil && work.Read < work.Revision {
+		err = a.Store.MarkRead(ctx, ref, work.Revision)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return claim.Standing{}, err
+	}
+	return a.standing(ctx, ref)
+}
+
 func (a *Claims) standing(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
 	work, err := a.Store.Load(ctx, ref)
 	if errors.Is(err, store.ErrNotFound) {
 		return claim.Standing{State: claim.StateAbandoned}, nil
 	}
+	if err != nil {
+		return claim.Standing{}, err
+	}
+	recent, err := a.recent(ctx, work)
 	if err != nil {
 		return claim.Standing{}, err
 	}
@@ -67,6 +84,13 @@ func (a *Claims) standing(ctx context.Context, ref claim.Ref) (claim.Standing, e
 		Unanswered:   !create.SentAt.IsZero(),
 		RetriedAt:    work.RetriedAt,
 		Done:         work.DoneSteps,
+		Cursor:       work.Cursor,
+		Unread:       unread(work),
+		SettleAt:     settleAt(work, time.Duration(settings.Effective.QuietPeriod)),
+		Status:       work.Status,
+		AssigneeID:   work.Conversation.AssigneeID,
+		QueueID:      work.Conversation.QueueID,
+		Recent:       recent,
 	}, nil
 }
 
@@ -107,6 +131,9 @@ func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.Standing,
 	if !wanted {
 		return standing, nil
 	}
+	if err := a.judge(ctx, change, before, &set); err != nil {
+		return claim.Standing{}, err
+	}
 	// What a person does to the claim between our reading and our writing holds:
 	// then nothing is written and the workflow decides anew.
 	set.Revision = before.Revision
@@ -133,6 +160,9 @@ func statusSet(change StatusChange, now claim.Standing) (set store.Set, wanted b
 	case claim.EventSkip:
 		set.Outbox = []store.OutboxEvent{{Type: claim.ToldSkipped}}
 		return set, now.Next() == claim.MoveSkip
+	case claim.EventSettle:
+		set.Outbox = []store.OutboxEvent{{Type: claim.ToldSettled}}
+		return set, now.State == claim.StateClosed && !now.Unread
 	case claim.EventPark:
 		return parkSet(change, now)
 	}

@@ -72,6 +72,13 @@ const (
 	ToldNeedsAttention = "claim.needs_attention" // it is parked
 	ToldFallback       = "claim.fallback"        // it was not open by its deadline
 	ToldSkipped        = "claim.skipped"         // the shop's integration was off
+	ToldPending        = "claim.pending"         // its conversation waits for a follow-up
+	ToldClosed         = "claim.closed"          // its conversation was closed
+	ToldReopened       = "claim.reopened"        // its conversation is open again
+	ToldSettled        = "claim.settled"         // it stayed closed for the quiet period
+	ToldStatus         = "claim.status_changed"  // its status changed without its state
+	ToldConflict       = "claim.status_conflict" // its conversation contradicts itself
+	ToldMessage        = "claim.message_added"   // its conversation has a new message or note
 )
 
 // Ref names a claim: the key of everything that is kept about it.

@@ -29,6 +29,10 @@ type Record struct {
 	// until it is open.
 	OrganizationID string `json:"organization_id,omitempty"`
 	ConversationID int64  `json:"conversation_id,omitempty"`
+	// Status is what the claim's owner is told of it, such as "pending" or
+	// "accepted", and StatusBy who set it: [ByDixa] or [ByOwner].
+	Status   string `json:"status,omitempty"`
+	StatusBy string `json:"status_by,omitempty"`
 	// Attached counts the files in the conversation, LeftOut those that could
 	// not be.
 	Attached int `json:"attached"`

@@ -51,13 +51,17 @@ type Settings struct {
 	// Routing are the rules that choose mailbox, queue and agent; the first that
 	// matches wins.
 	Routing []RoutingRule `json:"routing" validate:"max=100,dive"`
+	// StatusRules say what the claims' owner is told their status is; the first
+	// that matches wins. Empty means [DefaultStatusRules].
+	StatusRules []StatusRule `json:"status_rules" validate:"max=50,dive"`
 	// Evidence bounds the files that are offered to Dixa.
 	Evidence EvidenceSettings `json:"evidence"`
 	// OpenWithin is how long after its acceptance a claim may take to be
 	// opened before its fallback is raised: 1s to 30d.
 	OpenWithin Duration `json:"open_within" validate:"shortest=1s,longest=30d"`
-	// QuietPeriod is how long a closed conversation may still reopen: 1s to 365d.
-	// No effect until Dixa's events reach the claim.
+	// QuietPeriod is how long a closed conversation may still reopen before its
+	// claim is settled: 1s to 365d. A claim that is closed already keeps the one
+	// that held then until something happens to it.
 	QuietPeriod Duration `json:"quiet_period" validate:"shortest=1s,longest=365d"`
 	// CommitWindow and ListLag bound, added up, how long after an unanswered
 	// create Dixa may still show the conversation for the first time. A second

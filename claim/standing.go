@@ -37,8 +37,27 @@ type Standing struct {
 	Unanswered bool `json:"unanswered,omitempty"`
 	// RetriedAt is when a person last retried the claim; zero for never.
 	RetriedAt time.Time `json:"retried_at,omitzero"`
+	// Cursor is how far the claim has taken in what Dixa told.
+	Cursor int64 `json:"cursor,omitempty"`
+	// Unread says that there is word from Dixa that the claim has not taken in.
+	Unread bool `json:"unread,omitempty"`
+	// SettleAt is when a closed claim is settled; zero while it is not closed.
+	SettleAt time.Time `json:"settle_at,omitzero"`
+	// Status is what the owner was told last, AssigneeID the agent who has the
+	// conversation and QueueID the queue that it is in.
+	Status     string `json:"status,omitempty"`
+	AssigneeID string `json:"assignee_id,omitempty"`
+	QueueID    string `json:"queue_id,omitempty"`
+	// Recent is what happened last, newest last, in words without names.
+	Recent []Moment `json:"recent,omitempty"`
 	// Done are the steps of opening that are done for good.
 	Done []string `json:"done,omitempty"`
+}
+
+// Moment is a thing that happened.
+type Moment struct {
+	At   time.Time `json:"at"`
+	What string    `json:"what"`
 }
 
 // Move is what a claim's workflow does next.
@@ -47,6 +66,7 @@ type Move string
 // The moves.
 const (
 	MoveOpen   Move = "open"   // open the conversation, or go on with it
+	MoveRead   Move = "read"   // take in what Dixa told
 	MoveFollow Move = "follow" // the conversation is there: wait for news of it
 	MoveWait   Move = "wait"   // parked or paused: wait for a person
 	MoveSkip   Move = "skip"   // the integration is off
@@ -58,6 +78,9 @@ const (
 // goes on even when the shop was switched off or paused meanwhile: a create may
 // be on its way.
 func (s Standing) Next() Move {
+	if s.Unread && s.State != StateOpening {
+		return MoveRead
+	}
 	switch s.State {
 	case StateSettled, StateSkipped, StateAbandoned:
 		return MoveFinish

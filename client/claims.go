@@ -28,17 +28,11 @@ type ClaimDetail struct {
 	// by which people find it in Dixa; see [claim.Ref.Reference]. It hides that
 	// method of the embedded Ref.
 	Reference string `json:"reference" doc:"The short code that stands in the claim's conversation, by which people find it in Dixa." example:"CF-PCCQ4LTTGVMU"`
+	// Conversation is what is known of the conversation in Dixa: its state, who
+	// has it, its tags and rating. Nil before Dixa told anything.
+	Conversation *claim.Conversation `json:"conversation,omitempty" doc:"What is known of the conversation in Dixa."`
 	// Timeline is what happened, oldest first.
-	Timeline []TimelineEntry `json:"timeline" doc:"What happened to the claim, oldest first."`
-}
-
-// TimelineEntry is something that happened to a claim.
-type TimelineEntry struct {
-	At time.Time `json:"at"`
-	// What happened, in a word: "accepted", "opened", "retry", ….
-	What string `json:"what" doc:"What happened, in a word." example:"opened"`
-	// By is the API key of the operator who did it; empty for Claimflow itself.
-	By string `json:"by,omitempty" doc:"The API key that did it; empty for Claimflow itself."`
+	Timeline []claim.TimelineEntry `json:"timeline" doc:"What happened to the claim, oldest first."`
 }
 
 // Filter narrows a list of claims. Zero members do not.

@@ -102,7 +102,7 @@ func (s *Store) body(ctx context.Context, q querier, ref claim.Ref) (*claim.Clai
 
 // recordColumns are what [scanRecord] reads, of claims c and their connection n.
 const recordColumns = `c.shop, c.id, c.state, c.cause, c.last_error, c.reason, c.flow, c.preference, c.phase, c.order_number,
-	c.template, c.language, c.route, COALESCE(n.organization_id, ''), c.conversation_id, c.attached, c.left_out, c.dixa_requests,
+	c.template, c.language, c.route, COALESCE(n.organization_id, ''), c.conversation_id, c.status, c.status_by, c.attached, c.left_out, c.dixa_requests,
 	c.fallback_used, c.accepted_at, c.opened_at, c.updated_at`
 
 const recordTables = `claims c LEFT JOIN connections n ON n.id = c.connection_id`
@@ -112,7 +112,7 @@ func scanRecord(scan func(dest ...any) error, more ...any) (claim.Record, error)
 	var accepted, opened, updated int64
 	err := scan(append([]any{
 		&r.Shop, &r.ID, &r.State, &r.Cause, &r.LastError, &r.Reason, &r.Flow, &r.Preference, &r.Phase, &r.OrderNumber,
-		&r.Template, &r.Language, &r.Route, &r.OrganizationID, &r.ConversationID, &r.Attached, &r.LeftOut, &r.DixaRequests,
+		&r.Template, &r.Language, &r.Route, &r.OrganizationID, &r.ConversationID, &r.Status, &r.StatusBy, &r.Attached, &r.LeftOut, &r.DixaRequests,
 		&r.FallbackUsed, &accepted, &opened, &updated,
 	}, more...)...)
 	if err != nil {

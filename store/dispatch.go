@@ -19,22 +19,41 @@ type Nudge struct {
 	OrderNumber string
 }
 
+// resignal is how long after a nudge that was not heard the next one is sent. A
+// workflow reads the store within moments, unless no worker runs.
+const resignal = time.Minute
+
 // Unsignalled lists up to limit claims whose workflow is to be nudged, oldest
-// first.
+// first. A workflow that has not yet read what it was nudged about last is not
+// nudged again so soon: it will see everything.
 func (s *Store) Unsignalled(ctx context.Context, limit int) ([]Nudge, error) {
-	return s.nudges(ctx, "list claims to nudge", `signalled < revision ORDER BY accepted_at LIMIT $1`, limit)
+	return s.nudges(ctx, "list claims to nudge", `signalled < revision AND (read_revision >= signalled OR nudged_at <= $1)
+		ORDER BY accepted_at LIMIT $2`, s.now()-resignal.Microseconds(), limit)
 }
 
 // Stranded lists up to limit claims that a workflow must be at work on or wait
 // with and that nothing was heard of for as long as given: neither did they
 // change nor did the engine take word of them, see [Store.Signalled]. Their
 // workflow may have been cancelled, terminated or lost with the engine's
-// database. Claims whose conversation is open or closed are left out: their next
-// event starts their workflow.
+// database. Claims whose conversation is open or closed are given a day.
 func (s *Store) Stranded(ctx context.Context, silence time.Duration, limit int) ([]Nudge, error) {
-	return s.nudges(ctx, "list claims that may have lost their workflow", `state IN ($1, $2, $3) AND signalled >= revision
-		AND updated_at <= $4 AND nudged_at <= $4 ORDER BY nudged_at, accepted_at LIMIT $5`,
-		claim.StateReceived, claim.StateOpening, claim.StateNeedsAttention, s.now()-silence.Microseconds(), limit)
+	return s.nudges(ctx, "list claims that may have lost their workflow", `signalled >= revision
+		AND (state IN ($1, $2, $3) AND updated_at <= $4 AND nudged_at <= $4
+			OR state IN ($5, $6, $7) AND updated_at <= $8 AND nudged_at <= $8) ORDER BY nudged_at, accepted_at LIMIT $9`,
+		claim.StateReceived, claim.StateOpening, claim.StateNeedsAttention, s.now()-silence.Microseconds(),
+		claim.StateOpen, claim.StatePending, claim.StateClosed, s.now()-max(silence, openSilence).Microseconds(), limit)
+}
+
+// openSilence is how long nothing may be heard of a claim whose conversation is
+// there. Its next event starts its workflow in any case; only settling waits.
+const openSilence = 24 * time.Hour
+
+// MarkRead records that the claim's workflow has read a revision.
+func (s *Store) MarkRead(ctx context.Context, ref claim.Ref, revision int64) error {
+	return s.write(ctx, "note what the workflow of claim "+ref.String()+" has read", func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE claims SET read_revision = $3 WHERE shop = $1 AND id = $2 AND read_revision < $3`, ref.Shop, ref.ID, revision)
+		return err
+	})
 }
 
 func (s *Store) nudges(ctx context.Context, doing, where string, args ...any) ([]Nudge, error) {

@@ -24,6 +24,7 @@ func told(t *testing.T, s *store.Store) {
 	t.Helper()
 	for _, n := range unsignalled(t, s, 1000) {
 		require.NoError(t, s.Signalled(t.Context(), n.Ref, n.Revision))
+		require.NoError(t, s.MarkRead(t.Context(), n.Ref, n.Revision))
 	}
 }
 
@@ -48,6 +49,7 @@ func TestNudgesAreOwedUntilTheyAreTold(t *testing.T) {
 			// A retry between the reading and the telling is told of as well.
 			require.NoError(t, s.Retry(t.Context(), ref("2"), store.RetryOptions{}))
 			require.NoError(t, s.Signalled(t.Context(), ref("2"), 1))
+			require.NoError(t, s.MarkRead(t.Context(), ref("2"), 1))
 			nudges := unsignalled(t, s, 10)
 			require.Len(t, nudges, 2)
 			require.Equal(t, ref("2"), nudges[0].Ref)

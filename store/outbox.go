@@ -23,47 +23,51 @@ type OutboxEvent struct {
 	// Body is what the owner is sent. Nil tells how the claim is after the
 	// change, as a [claim.Notice]. It is kept sealed.
 	Body json.RawMessage
+	// Message is the message that the event is about; nil for most.
+	Message *claim.MessageNotice
 	// CreatedAt is set by the store.
 	CreatedAt time.Time
 }
 
 // addEvents adds the events that the claim does not have yet after the sequence
-// number given, and a delivery of each to every endpoint that wants it. The
-// caller holds the claim and has changed it: the events tell how it now is.
-func (s *Store) addEvents(ctx context.Context, tx *sql.Tx, ref claim.Ref, sequence int64, events []OutboxEvent, now int64) error {
+// number given, and a delivery of each to every endpoint that wants it, and
+// returns the last number. The caller holds the claim and has changed it: the events tell how it now is.
+func (s *Store) addEvents(ctx context.Context, tx *sql.Tx, ref claim.Ref, sequence int64, events []OutboxEvent, now int64) (last int64, err error) {
 	record, err := s.record(ctx, tx, ref)
 	if err != nil {
-		return err
+		return sequence, err
 	}
 	for _, e := range events {
 		if e.ID == "" {
 			e.ID = uuid.NewString()
 		}
 		if e.Body == nil {
-			if e.Body, err = json.Marshal(record.Notice(e.Type, sequence+1, timeOf(now))); err != nil {
-				return err
+			notice := record.Notice(e.Type, sequence+1, timeOf(now))
+			notice.Data.Message = e.Message
+			if e.Body, err = json.Marshal(notice); err != nil {
+				return sequence, err
 			}
 		}
 		body, err := s.seal(outboxBody, e.Body, ref.Shop, ref.ID, e.ID)
 		if err != nil {
-			return err
+			return sequence, err
 		}
 		n, err := exec(ctx, tx, `INSERT INTO outbox (shop, claim_id, sequence, id, type, body, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (shop, claim_id, id) DO NOTHING`,
 			ref.Shop, ref.ID, sequence+1, e.ID, e.Type, body, now)
 		if err != nil {
-			return err
+			return sequence, err
 		}
 		if n == 0 {
 			continue
 		}
 		sequence++
 		if err := s.addDeliveries(ctx, tx, ref, sequence, e.Type, now); err != nil {
-			return err
+			return sequence, err
 		}
 	}
 	_, err = exec(ctx, tx, `UPDATE claims SET sequence = $3 WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID, sequence)
-	return err
+	return sequence, err
 }
 
 // Outbox lists a claim's events in their sequence.

@@ -32,10 +32,13 @@ var (
 	endpointURL     = sealedColumn{"endpoints", "url", []string{"id"}}
 	endpointSecret  = sealedColumn{"endpoints", "secret", []string{"id"}}
 	endpointFormer  = sealedColumn{"endpoints", "previous_secret", []string{"id"}}
+	conversationDoc = sealedColumn{"conversations", "body", []string{"connection_id", "conversation_id"}}
+	messageBody     = sealedColumn{"messages", "body", []string{"connection_id", "conversation_id", "id"}}
+	timelineBody    = sealedColumn{"timeline", "body", []string{"shop", "claim_id", "id"}}
 
 	sealedColumns = []sealedColumn{
 		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
-		endpointURL, endpointSecret, endpointFormer,
+		endpointURL, endpointSecret, endpointFormer, conversationDoc, messageBody, timelineBody,
 	}
 )
 

@@ -25,8 +25,18 @@ type Work struct {
 	// SettingsVersion is the shop's present one, ParkedVersion that which the
 	// claim had read when it was parked last.
 	SettingsVersion, ParkedVersion int64
-	// Revision counts what was changed from outside for the workflow to see.
-	Revision int64
+	// Revision counts what was changed from outside for the workflow to see,
+	// Read is the one that it saw last.
+	Revision, Read int64
+	// Cursor is the number of the last event of the conversation that the claim
+	// has taken in.
+	Cursor int64
+	// Unread says that events of the claim's conversation wait behind its cursor.
+	Unread bool
+	// Conversation is what is known of its conversation in Dixa.
+	Conversation ConversationFacts
+	// Derived is the status that Dixa's facts last came to, see [Set].
+	Derived string
 	// EndUserID is the customer in Dixa, once known.
 	EndUserID string
 	// RetriedAt, FallbackAt and ResumedAt say when a person last retried the
@@ -40,21 +50,32 @@ type Work struct {
 	DoneSteps []string
 }
 
+// ConversationFacts are the plain facts of a conversation.
+type ConversationFacts struct {
+	Status              claim.ConversationStatus
+	AssigneeID, QueueID string
+	// ClosedSince is zero where it is not closed.
+	ClosedSince time.Time
+}
+
 // Load reads what a claim's workflow needs to know. It works for claims of a
 // deleted shop too, which counts as switched off.
 func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
 	var w Work
 	err := s.read(ctx, "load claim "+ref.String(), func(db *sql.DB) error {
 		w = Work{}
-		var retried, fallback, resumed int64
+		var retried, fallback, resumed, closed int64
 		row := db.QueryRowContext(ctx, `SELECT `+recordColumns+`, COALESCE(w.id, ''), COALESCE(w.state, ''), s.feature, s.enabled, s.paused,
-				s.settings_version, c.parked_version, c.revision, c.end_user_id, c.retried_at, c.fallback_at, s.resumed_at, c.create_anyway
+				s.settings_version, c.parked_version, c.revision, c.end_user_id, c.retried_at, c.fallback_at, s.resumed_at, c.create_anyway,
+				c.read_revision, c.applied, c.applied < c.events, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0)
 			FROM `+recordTables+` JOIN shops s ON s.slug = c.shop
+			LEFT JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = CAST(c.conversation_id AS TEXT)
 			LEFT JOIN connections w ON w.id = COALESCE(NULLIF(c.connection_id, ''), s.connection_id)
 			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID)
 		var err error
 		w.Record, err = scanRecord(row.Scan, &w.ConnectionID, &w.ConnectionState, &w.Feature, &w.Enabled, &w.Paused,
-			&w.SettingsVersion, &w.ParkedVersion, &w.Revision, &w.EndUserID, &retried, &fallback, &resumed, &w.CreateAnyway)
+			&w.SettingsVersion, &w.ParkedVersion, &w.Revision, &w.EndUserID, &retried, &fallback, &resumed, &w.CreateAnyway,
+			&w.Read, &w.Cursor, &w.Unread, &w.Derived, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed)
 		if errors.Is(err, sql.ErrNoRows) {
 			return claimNotFound(ref)
 		}
@@ -62,6 +83,7 @@ func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
 			return err
 		}
 		w.RetriedAt, w.FallbackAt, w.ResumedAt = timeOf(retried), timeOf(fallback), timeOf(resumed)
+		w.Conversation.ClosedSince = timeOf(closed)
 		if w.OtherClaims, err = otherClaims(ctx, db, ref, w.OrderNumber); err != nil {
 			return err
 		}
@@ -92,6 +114,10 @@ type Set struct {
 	EndUserID string
 	// Attached and LeftOut count files.
 	Attached, LeftOut *int
+	// Status is what the owner is told of the claim and StatusBy who says so.
+	// Derived is what Dixa's facts come to by the shop's rules, whoever's word
+	// Status is.
+	Status, StatusBy, Derived string
 	// FallbackUsed says that the claim's fallback is raised with this change.
 	FallbackUsed bool
 	// Revision, unless zero, makes the change hold only while the claim's
@@ -110,6 +136,7 @@ type claimRow struct {
 	sequence       int64
 	openedAt       int64
 	revision       int64
+	applied        int64
 }
 
 // StaleError says that somebody changed a claim from outside since it was read.
@@ -125,9 +152,9 @@ func (e *StaleError) Error() string {
 // both databases.
 func hold(ctx context.Context, tx *sql.Tx, ref claim.Ref) (claimRow, error) {
 	var r claimRow
-	err := one(ctx, tx, claimNotFound(ref), []any{&r.state, &r.connectionID, &r.conversationID, &r.sequence, &r.openedAt, &r.revision},
+	err := one(ctx, tx, claimNotFound(ref), []any{&r.state, &r.connectionID, &r.conversationID, &r.sequence, &r.openedAt, &r.revision, &r.applied},
 		`UPDATE claims SET updated_at = updated_at WHERE shop = $1 AND id = $2
-		RETURNING state, connection_id, conversation_id, sequence, opened_at, revision`, ref.Shop, ref.ID)
+		RETURNING state, connection_id, conversation_id, sequence, opened_at, revision, applied`, ref.Shop, ref.ID)
 	return r, err
 }
 
@@ -145,25 +172,34 @@ func (s *Store) Change(ctx context.Context, ref claim.Ref, event claim.Event, se
 		if set.Revision != 0 && set.Revision != row.revision {
 			return &StaleError{Ref: ref}
 		}
-		next = row.state
-		if event != "" {
-			if next, err = row.state.Next(event); err != nil {
-				return err
-			}
-		}
-		now := s.now()
-		var args arguments
-		assign := set.assignments(&args, event, next, now)
-		if next == claim.StateOpen && row.openedAt == 0 {
-			assign += `, opened_at = ` + args.add(now)
-		}
-		_, err = exec(ctx, tx, `UPDATE claims SET `+assign+` WHERE shop = `+args.add(ref.Shop)+` AND id = `+args.add(ref.ID), args...)
-		if err != nil || len(set.Outbox) == 0 {
-			return err
-		}
-		return s.addEvents(ctx, tx, ref, row.sequence, set.Outbox, now)
+		next, err = s.change(ctx, tx, ref, &row, event, set)
+		return err
 	})
 	return next, err
+}
+
+// change moves a claim that the caller holds, and keeps row up with it.
+func (s *Store) change(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *claimRow, event claim.Event, set Set) (claim.State, error) {
+	if event != "" {
+		next, err := row.state.Next(event)
+		if err != nil {
+			return row.state, err
+		}
+		row.state = next
+	}
+	now := s.now()
+	var args arguments
+	assign := set.assignments(&args, event, row.state, now)
+	if row.state == claim.StateOpen && row.openedAt == 0 {
+		row.openedAt = now
+		assign += `, opened_at = ` + args.add(now)
+	}
+	_, err := exec(ctx, tx, `UPDATE claims SET `+assign+` WHERE shop = `+args.add(ref.Shop)+` AND id = `+args.add(ref.ID), args...)
+	if err != nil || len(set.Outbox) == 0 {
+		return row.state, err
+	}
+	row.sequence, err = s.addEvents(ctx, tx, ref, row.sequence, set.Outbox, now)
+	return row.state, err
 }
 
 // assignments is the SET clause of the change.
@@ -189,6 +225,9 @@ func (set Set) assignments(args *arguments, event claim.Event, next claim.State,
 	text("language", set.Language)
 	text("route", set.Route)
 	text("end_user_id", set.EndUserID)
+	text("status", set.Status)
+	text("status_by", set.StatusBy)
+	text("derived_status", set.Derived)
 	number("attached", set.Attached)
 	number("left_out", set.LeftOut)
 	if set.ParkedVersion != 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -120,6 +121,9 @@ func (r *claimRun) card() string {
 		line("Conversation in Dixa", strconv.FormatInt(r.standing.ConversationID, 10))
 	}
 	line("Reference", r.ref.Reference())
+	line("Status", r.standing.Status)
+	line("Agent", r.standing.AssigneeID)
+	line("Queue", r.standing.QueueID)
 	line("Template", r.resolved.Template)
 	line("Route", r.resolved.Route)
 	if r.attached > 0 || r.leftOut > 0 {
@@ -142,5 +146,14 @@ func (r *claimRun) card() string {
 		lastError = "Last error (over)"
 	}
 	line(lastError, r.standing.LastError)
+	if r.standing.State == claim.StateClosed && !r.standing.SettleAt.IsZero() {
+		line("Settles", r.standing.SettleAt.UTC().Format(time.RFC3339))
+	}
+	if len(r.standing.Recent) > 0 {
+		b.WriteString("\n#### In Dixa\n\n")
+		for _, m := range r.standing.Recent {
+			fmt.Fprintf(&b, "- %s %s\n", m.At.UTC().Format(time.DateTime), m.What)
+		}
+	}
 	return b.String()
 }

@@ -85,6 +85,12 @@ func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 			err = r.park(ctx, claim.CauseNoConnection, "the shop has no Dixa connection")
 		case claim.MoveSkip:
 			err = r.sync(ctx, activities.StatusChange{Event: claim.EventSkip})
+		case claim.MoveRead:
+			before := r.standing.Cursor
+			err = r.follow(ctx)
+			if r.standing.Cursor != before {
+				turns = 0
+			}
 		case claim.MoveWait, claim.MoveFollow:
 			turns = 0
 			err = r.waitForNews(ctx)

@@ -22,12 +22,19 @@ func (r *claimRun) sync(ctx workflow.Context, change activities.StatusChange) er
 		claim.EventOpened: "Tell the claim's owner that it is open",
 		claim.EventPark:   "Park the claim: " + string(change.Cause),
 		claim.EventSkip:   "Skip the claim: the integration is off",
+		claim.EventSettle: "Settle the claim: it stayed closed",
 	}[change.Event]
 	if change.Fallback {
 		summary = "Raise the claim's fallback: " + string(change.Cause)
 	}
 	ctx = workflow.WithActivityOptions(ctx, storeOptions(summary))
 	return workflow.ExecuteActivity(ctx, claims.SyncStatus, change).Get(ctx, &r.standing)
+}
+
+// follow takes in what Dixa told of the conversation.
+func (r *claimRun) follow(ctx workflow.Context) error {
+	ctx = workflow.WithActivityOptions(ctx, followOptions("Take in what Dixa told"))
+	return workflow.ExecuteActivity(ctx, claims.Follow, r.ref).Get(ctx, &r.standing)
 }
 
 func (r *claimRun) resolveTemplate(ctx workflow.Context) error {

@@ -20,32 +20,48 @@ func (r *claimRun) drainNudges() bool {
 }
 
 // waitForNews waits until something of the claim changes in the store. A claim
-// that has no conversation by its deadline raises its fallback meanwhile.
+// that has no conversation by its deadline raises its fallback meanwhile; a closed
+// one is settled when it stayed so for the quiet period.
 func (r *claimRun) waitForNews(ctx workflow.Context) error {
-	if !r.standing.FallbackDue() {
-		workflow.NewSelector(ctx).
-			AddReceive(r.nudges, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) }).
-			AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {}).
-			Select(ctx)
-		return r.readNews(ctx)
-	}
+	due := r.due(ctx)
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
-	deadline := workflow.NewTimerWithOptions(timerCtx, r.untilDeadline(ctx), workflow.TimerOptions{
-		Summary: "Raise the fallback unless the claim is open by then",
-	})
+	selector := workflow.NewSelector(ctx).
+		AddReceive(r.nudges, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
 	late := false
-	workflow.NewSelector(ctx).
-		AddReceive(r.nudges, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) }).
-		AddFuture(deadline, func(f workflow.Future) { late = f.Get(timerCtx, nil) == nil }).
-		Select(ctx)
+	if due == nil {
+		selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})
+	} else {
+		timer := workflow.NewTimerWithOptions(timerCtx, due.in, workflow.TimerOptions{Summary: due.summary})
+		selector.AddFuture(timer, func(f workflow.Future) { late = f.Get(timerCtx, nil) == nil })
+	}
+	selector.Select(ctx)
 	stopTimer()
 	if !late {
 		return r.readNews(ctx)
 	}
-	return r.sync(ctx, activities.StatusChange{
-		Event: claim.EventPark, Cause: r.standing.Cause, LastError: r.standing.LastError,
-		SettingsVersion: r.standing.ParkedVersion, Fallback: true,
-	})
+	return r.sync(ctx, due.change)
+}
+
+// due is what the run does when nothing happens for some time.
+type due struct {
+	in      time.Duration
+	summary string
+	change  activities.StatusChange
+}
+
+// due is nil where the run waits for news alone.
+func (r *claimRun) due(ctx workflow.Context) *due {
+	switch {
+	case r.standing.FallbackDue():
+		return &due{r.untilDeadline(ctx), "Raise the fallback unless the claim is open by then", activities.StatusChange{
+			Event: claim.EventPark, Cause: r.standing.Cause, LastError: r.standing.LastError,
+			SettingsVersion: r.standing.ParkedVersion, Fallback: true,
+		}}
+	case r.standing.State == claim.StateClosed && !r.standing.SettleAt.IsZero():
+		in := max(r.standing.SettleAt.Sub(workflow.Now(ctx)), time.Millisecond)
+		return &due{in, "Settle the claim unless it reopens by then", activities.StatusChange{Event: claim.EventSettle}}
+	}
+	return nil
 }
 
 // pause lets some time pass and reads the claim anew.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"reflect"
 	"slices"
@@ -160,14 +161,29 @@ func (a *api) getClaim(ctx context.Context, in *InClaim) (*body[client.ClaimDeta
 	if err != nil {
 		return nil, err
 	}
-	timeline, err := a.timeline(ctx, record)
-	return ok(client.ClaimDetail{Record: record, Reference: record.Reference(), Timeline: timeline}, err)
+	detail := client.ClaimDetail{Record: record, Reference: record.Reference()}
+	conversation, err := a.store.Conversation(ctx, record.Ref)
+	switch {
+	case err == nil:
+		detail.Conversation = &conversation
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	}
+	detail.Timeline, err = a.timeline(ctx, record)
+	return ok(detail, err)
 }
 
+// timelineLimit bounds how many things that happened in Dixa are told.
+const timelineLimit = 1000
+
 // timeline is what happened to a claim: its own times, the events that were owed
-// to its owner and what operators did.
-func (a *api) timeline(ctx context.Context, r claim.Record) ([]client.TimelineEntry, error) {
+// to its owner, what operators did and what happened in Dixa.
+func (a *api) timeline(ctx context.Context, r claim.Record) ([]claim.TimelineEntry, error) {
 	events, err := a.store.Outbox(ctx, r.Ref)
+	if err != nil {
+		return nil, err
+	}
+	happenings, err := a.store.Happenings(ctx, r.Ref, timelineLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -176,17 +192,20 @@ func (a *api) timeline(ctx context.Context, r claim.Record) ([]client.TimelineEn
 	if err != nil {
 		return nil, err
 	}
-	entries := []client.TimelineEntry{{At: r.AcceptedAt, What: "accepted"}}
+	entries := []claim.TimelineEntry{{At: r.AcceptedAt, What: "accepted"}}
 	for _, e := range events {
-		entries = append(entries, client.TimelineEntry{At: e.CreatedAt, What: e.Type})
+		entries = append(entries, claim.TimelineEntry{At: e.CreatedAt, What: e.Type})
+	}
+	for _, h := range happenings {
+		entries = append(entries, h.TimelineEntry)
 	}
 	for _, c := range commands {
 		if c.Target != r.ID {
 			continue
 		}
-		entries = append(entries, client.TimelineEntry{At: c.At, What: strings.TrimSuffix(c.Action, "-claim"), By: c.Actor})
+		entries = append(entries, claim.TimelineEntry{At: c.At, What: strings.TrimSuffix(c.Action, "-claim"), By: c.Actor})
 	}
-	slices.SortStableFunc(entries, func(x, y client.TimelineEntry) int { return x.At.Compare(y.At) })
+	slices.SortStableFunc(entries, func(x, y claim.TimelineEntry) int { return x.At.Compare(y.At) })
 	return entries, nil
 }
 

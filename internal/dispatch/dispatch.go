@@ -124,7 +124,8 @@ func (d *Dispatcher) report(met *trouble) {
 	d.met = met
 }
 
-// Once wakes parked claims whose settings changed, brings every claim that
+// Once wakes parked claims whose settings changed, gives the events that Dixa
+// told to the claims that they are of, brings every claim that
 // changed to its workflow and, now and then, starts workflows that were lost. A
 // claim that the engine refuses does not keep the others back; an engine that
 // cannot be reached, or does not have the namespace, is not asked for each of
@@ -136,6 +137,13 @@ func (d *Dispatcher) round(ctx context.Context) *trouble {
 	if _, err := d.store.WakeParked(ctx); err != nil {
 		met.add(err)
 		return met
+	}
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		if more, err = d.store.JoinInbox(ctx, batch); err != nil {
+			met.add(err)
+			return met
+		}
 	}
 	refused := map[claim.Ref]bool{}
 	more := true

@@ -127,6 +127,18 @@ func (b *bundle) accept(t *testing.T, id string) {
 	require.NoError(t, err)
 }
 
+// heard lets the claims' workflows read what they were nudged about.
+func (b *bundle) heard(t *testing.T) {
+	t.Helper()
+	records, _, err := b.store.List(t.Context(), store.ClaimFilter{Limit: 500})
+	require.NoError(t, err)
+	for _, r := range records {
+		work, err := b.store.Load(t.Context(), r.Ref)
+		require.NoError(t, err)
+		require.NoError(t, b.store.MarkRead(t.Context(), r.Ref, work.Revision))
+	}
+}
+
 func TestEveryAcceptedClaimIsStartedOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -157,9 +169,32 @@ func TestChangedClaimIsNudgedAgain(t *testing.T) {
 	b := setup(t)
 	b.accept(t, "a")
 	require.NoError(t, b.dispatcher.Once(t.Context()))
+	b.heard(t)
 	require.NoError(t, b.store.Abandon(t.Context(), claim.Ref{Shop: "acme", ID: "a"}))
 	require.NoError(t, b.dispatcher.Once(t.Context()))
 	require.Len(t, b.engine.ids(), 2)
+}
+
+func TestOneNudgeIsOutstandingAtATime(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.accept(t, "a")
+	ref := claim.Ref{Shop: "acme", ID: "a"}
+	for range 20 {
+		require.NoError(t, b.dispatcher.Once(t.Context()))
+		require.NoError(t, b.store.Retry(t.Context(), ref, store.RetryOptions{}))
+	}
+	require.Len(t, b.engine.ids(), 1, "nudged again before it read what it was nudged about")
+	b.heard(t)
+	require.NoError(t, b.store.Retry(t.Context(), ref, store.RetryOptions{}))
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	require.Len(t, b.engine.ids(), 2)
+
+	// Nobody reads: the nudge may be lost with its workflow.
+	require.NoError(t, b.store.Retry(t.Context(), ref, store.RetryOptions{}))
+	b.turn(time.Minute)
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	require.Len(t, b.engine.ids(), 3)
 }
 
 func TestParkedClaimIsWokenByNewSettingsOnly(t *testing.T) {
@@ -175,6 +210,7 @@ func TestParkedClaimIsWokenByNewSettingsOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, b.dispatcher.Once(ctx))
 	require.Len(t, b.engine.ids(), 1)
+	b.heard(t)
 	_, err = b.store.SaveSettings(ctx, "acme", []byte(`{"email_integration_id":"help@acme.example"}`))
 	require.NoError(t, err)
 	require.NoError(t, b.dispatcher.Once(ctx))
@@ -296,6 +332,7 @@ func TestManyClaimsThatAreRefusedDoNotKeepNewOnesBack(t *testing.T) {
 	b.turn(time.Second)
 	b.accept(t, "a")
 	require.NoError(t, b.dispatcher.Once(t.Context()))
+	b.heard(t)
 	b.turn(time.Second)
 	b.engine.refuse = "claim:acme:poison"
 	for i := range poisoned {

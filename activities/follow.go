@@ -1,0 +1,195 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/internal/follow"
+	"github.com/claimflow/claimflow/store"
+)
+
+const (
+	// readAtOnce is how many events are taken in by one activity.
+	readAtOnce = 500
+	// recentMoments is how many entries of the timeline the card shows.
+	recentMoments = 8
+	// ownOpening is how long after a conversation began its first message may
+	// come.
+	ownOpening = time.Minute
+)
+
+// Follow takes in what Dixa told of the claim's conversation since it was last
+// read, up to a batch: the claim's state and status, its timeline and messages,
+// and what its owner is to be told of, together with the cursor. It answers with
+// how the claim then stands; [claim.Standing.Unread] says whether there is more.
+func (a *Claims) Follow(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
+	standing, err := a.follow(ctx, ref)
+	return standing, toTemporal("take in what Dixa told of the claim", err)
+}
+
+func (a *Claims) follow(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
+	work, err := a.Store.Load(ctx, ref)
+	if errors.Is(err, store.ErrNotFound) {
+		return claim.Standing{State: claim.StateAbandoned}, nil
+	}
+	if err != nil {
+		return claim.Standing{}, err
+	}
+	if unread(work) {
+		// What a person does to the claim meanwhile holds: then it is read anew.
+		var stale *store.StaleError
+		if err := a.takeIn(ctx, work); err != nil && !errors.As(err, &stale) {
+			return claim.Standing{}, err
+		}
+	}
+	return a.read(ctx, ref)
+}
+
+func (a *Claims) takeIn(ctx context.Context, work store.Work) error {
+	next, err := a.Store.NextEvents(ctx, work.Ref, readAtOnce)
+	if err != nil {
+		return err
+	}
+	settings, err := a.Store.Integration(ctx, work.Shop)
+	if err != nil {
+		return err
+	}
+	story := follow.Story{
+		State: next.State, Conversation: next.Conversation, Status: work.Status, Derived: work.Derived, Settings: settings.Effective,
+	}
+	advance := store.Advance{
+		Ref: work.Ref, From: next.Cursor, To: next.Last, State: next.State, ConversationID: next.ConversationID,
+	}
+	readings := make([]follow.Reading, len(next.Events))
+	for i, e := range next.Events {
+		readings[i] = follow.Read(e.ID, e.Name, e.HappenedAt, e.Body)
+	}
+	follow.Oldest(readings)
+	for _, r := range readings {
+		advance.Refreshed = advance.Refreshed || r.Refreshed
+		for _, m := range r.Messages {
+			m.Ours = ours(work.Ref, r, m)
+			advance.Messages = append(advance.Messages, m)
+			if !m.Ours {
+				advance.Steps = append(advance.Steps, store.Step{Set: store.Set{Outbox: []store.OutboxEvent{told(m)}}})
+			}
+		}
+		if r.Happened != nil {
+			advance.Timeline = append(advance.Timeline, store.Happening{ID: r.Fact.ID, TimelineEntry: *r.Happened})
+		}
+		for id, entry := range r.Log {
+			advance.Timeline = append(advance.Timeline, store.Happening{ID: "log:" + id, TimelineEntry: entry})
+		}
+		advance.Steps = append(advance.Steps, steps(story.Take(r.Fact))...)
+	}
+	advance.Steps = append(advance.Steps, steps(story.Take(claim.Fact{}))...)
+	advance.Conversation = story.Conversation
+	return a.Store.Advance(ctx, advance)
+}
+
+// steps are what changes write.
+func steps(changes []follow.Change) []store.Step {
+	var out []store.Step
+	for _, c := range changes {
+		out = append(out, store.Step{Event: c.Event, Set: setOf(c)})
+	}
+	return out
+}
+
+func setOf(c follow.Change) store.Set {
+	set := store.Set{Derived: c.Derived}
+	if c.Status != "" {
+		set.Status, set.StatusBy = c.Status, claim.ByDixa
+	}
+	for _, kind := range c.Told {
+		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: kind})
+	}
+	return set
+}
+
+// judge adds what the shop's status rules say of a change that a step of ours or
+// time brings.
+func (a *Claims) judge(ctx context.Context, change StatusChange, work store.Work, set *store.Set) error {
+	if change.Event != claim.EventOpened && change.Event != claim.EventSettle {
+		return nil
+	}
+	conversation, err := a.Store.Conversation(ctx, change.Ref)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	settings, err := a.Store.Integration(ctx, change.Shop)
+	if err != nil {
+		return err
+	}
+	story := follow.Story{State: work.State, Conversation: conversation, Status: work.Status, Derived: work.Derived, Settings: settings.Effective}
+	moved, err := story.Move(change.Event)
+	if err != nil {
+		return nil // somebody moved the claim; the change is refused as well
+	}
+	judged := setOf(moved)
+	set.Status, set.StatusBy, set.Derived = judged.Status, judged.StatusBy, judged.Derived
+	for _, e := range judged.Outbox {
+		if e.Type == claim.ToldConflict {
+			set.Outbox = append(set.Outbox, e)
+		}
+	}
+	return nil
+}
+
+// told is the event that tells the owner of a message. Its id lets one message be
+// told once, however often it is read.
+func told(m claim.Message) store.OutboxEvent {
+	return store.OutboxEvent{
+		ID: "message:" + m.ID, Type: claim.ToldMessage,
+		Message: &claim.MessageNotice{ID: m.ID, Kind: m.Kind, Direction: m.Direction, At: m.At},
+	}
+}
+
+// ours reports whether Claimflow wrote a message. Where Dixa keeps no externalId
+// the opening message is known by the claim's reference, which later messages
+// may quote.
+func ours(ref claim.Ref, r follow.Reading, m claim.Message) bool {
+	if strings.HasPrefix(m.ExternalID, claim.KeyMark) {
+		return true
+	}
+	marked := strings.Contains(m.Text, ref.Reference()) || strings.Contains(m.HTML, ref.Reference())
+	if m.Kind == claim.NoteKind {
+		return marked
+	}
+	return marked && !r.CreatedAt.IsZero() && m.At.Before(r.CreatedAt.Add(ownOpening))
+}
+
+// unread reports whether a claim has something to take in: events, or what is
+// known of its conversation already and could not move it then.
+func unread(w store.Work) bool {
+	conversation := claim.Conversation{Status: w.Conversation.Status}
+	return w.Unread || conversation.Event(w.State) != ""
+}
+
+// settleAt is when a closed claim is settled; zero while it is not closed.
+func settleAt(w store.Work, quiet time.Duration) time.Time {
+	if w.State != claim.StateClosed || w.Conversation.ClosedSince.IsZero() {
+		return time.Time{}
+	}
+	return w.Conversation.ClosedSince.Add(quiet)
+}
+
+// recent are the last entries of the claim's timeline, without names.
+func (a *Claims) recent(ctx context.Context, w store.Work) ([]claim.Moment, error) {
+	if w.ConversationID == 0 {
+		return nil, nil
+	}
+	last, err := a.Store.Happenings(ctx, w.Ref, recentMoments)
+	if err != nil {
+		return nil, fmt.Errorf("read what happened last: %w", err)
+	}
+	var moments []claim.Moment
+	for _, h := range last {
+		moments = append(moments, claim.Moment{At: h.At, What: h.What})
+	}
+	return moments, nil
+}

@@ -1,0 +1,248 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Advance is what events did to a claim.
+type Advance struct {
+	Ref claim.Ref
+	// From and To are the cursor before and after, State and ConversationID as
+	// they were read: the advance holds only while they are so.
+	From, To       int64
+	State          claim.State
+	ConversationID int64
+	// Conversation is what is known of the conversation now.
+	Conversation claim.Conversation
+	// Refreshed says that Dixa was asked how the conversation is.
+	Refreshed bool
+	// Steps are the changes of the claim in their order.
+	Steps []Step
+	// Timeline and Messages are added once each, by their ids.
+	Timeline []Happening
+	Messages []claim.Message
+}
+
+// Step is one change of a claim: see [Store.Change].
+type Step struct {
+	Event claim.Event
+	Set   Set
+}
+
+// Happening is an entry of a claim's timeline under an id that follows from what
+// happened.
+type Happening struct {
+	ID string
+	claim.TimelineEntry
+}
+
+// Advance writes what events did to a claim, and that they were taken in, all or
+// nothing: so each does its work exactly once, whoever reads it how often. A
+// claim that moved meanwhile is a [*StaleError].
+func (s *Store) Advance(ctx context.Context, a Advance) error {
+	return s.write(ctx, "take in the events of claim "+a.Ref.String(), func(tx *sql.Tx) error {
+		row, err := hold(ctx, tx, a.Ref)
+		if err != nil {
+			return err
+		}
+		if row.applied != a.From || row.state != a.State || row.conversationID != a.ConversationID {
+			return &StaleError{Ref: a.Ref}
+		}
+		if err := s.saveConversation(ctx, tx, row, a); err != nil {
+			return err
+		}
+		for _, m := range a.Messages {
+			if err := s.saveMessage(ctx, tx, row.connectionID, row.conversationID, m); err != nil {
+				return err
+			}
+		}
+		for _, h := range a.Timeline {
+			if err := s.addHappening(ctx, tx, a.Ref, h); err != nil {
+				return err
+			}
+		}
+		for _, step := range a.Steps {
+			if _, err := s.change(ctx, tx, a.Ref, &row, step.Event, step.Set); err != nil {
+				return err
+			}
+		}
+		_, err = exec(ctx, tx, `UPDATE claims SET applied = $3 WHERE shop = $1 AND id = $2`, a.Ref.Shop, a.Ref.ID, a.To)
+		return err
+	})
+}
+
+func (s *Store) saveConversation(ctx context.Context, tx *sql.Tx, row claimRow, a Advance) error {
+	c, id := a.Conversation, number(row.conversationID)
+	doc, err := s.sealJSON(conversationDoc, c, row.connectionID, id)
+	if err != nil {
+		return err
+	}
+	var assignee, queue string
+	if c.Assignee != nil {
+		assignee = c.Assignee.ID
+	}
+	if c.Queue != nil {
+		queue = c.Queue.ID
+	}
+	now := s.now()
+	var refreshed int64
+	if a.Refreshed {
+		refreshed = now
+	}
+	_, err = exec(ctx, tx, `INSERT INTO conversations (connection_id, conversation_id, status, assignee_id, queue_id, closed_since, refreshed_at, body, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (connection_id, conversation_id) DO UPDATE SET status = excluded.status, assignee_id = excluded.assignee_id,
+			queue_id = excluded.queue_id, closed_since = excluded.closed_since, body = excluded.body, updated_at = excluded.updated_at,
+			refreshed_at = CASE WHEN excluded.refreshed_at > 0 THEN excluded.refreshed_at ELSE conversations.refreshed_at END`,
+		row.connectionID, id, plain(string(c.Status)), plain(assignee), plain(queue), micros(c.ClosedSince()), refreshed, doc, now)
+	return err
+}
+
+func (s *Store) addHappening(ctx context.Context, tx *sql.Tx, ref claim.Ref, h Happening) error {
+	body, err := s.sealJSON(timelineBody, h.TimelineEntry, ref.Shop, ref.ID, h.ID)
+	if err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `INSERT INTO timeline (shop, claim_id, id, at, body) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (shop, claim_id, id) DO NOTHING`, ref.Shop, ref.ID, h.ID, micros(h.At), body)
+	return err
+}
+
+// Happenings lists the newest entries of a claim's timeline, up to limit, oldest
+// first.
+func (s *Store) Happenings(ctx context.Context, ref claim.Ref, limit int) ([]Happening, error) {
+	var found []Happening
+	err := s.read(ctx, "read the timeline of claim "+ref.String(), func(db *sql.DB) error {
+		found = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			var h Happening
+			var sealed []byte
+			if err := scan(&h.ID, &sealed); err != nil {
+				return err
+			}
+			err := s.openJSON(timelineBody, sealed, &h.TimelineEntry, ref.Shop, ref.ID, h.ID)
+			found = append(found, h)
+			return err
+		}, `SELECT id, body FROM (SELECT id, at, body FROM timeline WHERE shop = $1 AND claim_id = $2 ORDER BY at DESC, id DESC LIMIT $3) AS newest
+			ORDER BY at, id`, ref.Shop, ref.ID, limit)
+	})
+	return found, err
+}
+
+// Conversation is what is known of a claim's conversation; [ErrNotFound] where
+// nothing is.
+func (s *Store) Conversation(ctx context.Context, ref claim.Ref) (claim.Conversation, error) {
+	var c claim.Conversation
+	err := s.read(ctx, "read the conversation of claim "+ref.String(), func(db *sql.DB) error {
+		c = claim.Conversation{}
+		var connection, id string
+		var doc []byte
+		err := one(ctx, db, notFound("conversation of claim "+ref.String()), []any{&connection, &id, &doc},
+			`SELECT v.connection_id, v.conversation_id, v.body FROM claims c
+			JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = CAST(c.conversation_id AS TEXT)
+			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID)
+		if err != nil {
+			return err
+		}
+		return s.openJSON(conversationDoc, doc, &c, connection, id)
+	})
+	return c, err
+}
+
+// storedMessage is how a message is kept: with what is never told.
+type storedMessage struct {
+	claim.Message
+	Sources []string `json:"sources,omitempty"`
+}
+
+// saveMessage keeps a message. How Dixa lists it takes the place of what an event
+// told of it, never the other way round.
+func (s *Store) saveMessage(ctx context.Context, tx *sql.Tx, connectionID string, conversationID int64, m claim.Message) error {
+	stored := storedMessage{Message: m}
+	for _, a := range m.Attachments {
+		stored.Sources = append(stored.Sources, a.Source)
+	}
+	conversation := number(conversationID)
+	body, err := s.sealJSON(messageBody, stored, connectionID, conversation, m.ID)
+	if err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `INSERT INTO messages (connection_id, conversation_id, id, at, listed, body) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (connection_id, conversation_id, id) DO UPDATE SET at = excluded.at, listed = excluded.listed, body = excluded.body
+		WHERE excluded.listed OR NOT messages.listed`, connectionID, conversation, m.ID, micros(m.At), m.Listed, body)
+	return err
+}
+
+// MessageFilter says which messages of a claim to list.
+type MessageFilter struct {
+	// After leaves out the messages up to this one in their order: the time and
+	// id of the last one read. Zero begins with the first.
+	After   time.Time
+	AfterID string
+	// Limit is how many to list at most. Defaults to 50; at most 500.
+	Limit int
+}
+
+// Messages lists the messages and notes of a claim's conversation in the order in
+// which they were written.
+func (s *Store) Messages(ctx context.Context, ref claim.Ref, f MessageFilter) ([]claim.Message, error) {
+	limit := f.Limit
+	if limit <= 0 {
+		limit = defaultPage
+	}
+	limit = min(limit, maxPage)
+	var messages []claim.Message
+	err := s.read(ctx, "read the messages of claim "+ref.String(), func(db *sql.DB) error {
+		messages = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			m, err := s.scanMessage(scan)
+			messages = append(messages, m)
+			return err
+		}, `SELECT m.connection_id, m.conversation_id, m.id, m.listed, m.body FROM claims c
+			JOIN messages m ON m.connection_id = c.connection_id AND m.conversation_id = CAST(c.conversation_id AS TEXT)
+			WHERE c.shop = $1 AND c.id = $2 AND (m.at > $3 OR m.at = $3 AND m.id > $4) ORDER BY m.at, m.id LIMIT $5`,
+			ref.Shop, ref.ID, micros(f.After), f.AfterID, limit)
+	})
+	return messages, err
+}
+
+// Message reads one message of a claim's conversation; [ErrNotFound] where it has
+// none of that id.
+func (s *Store) Message(ctx context.Context, ref claim.Ref, id string) (claim.Message, error) {
+	var m claim.Message
+	err := s.read(ctx, "read message "+id, func(db *sql.DB) (err error) {
+		m, err = s.scanMessage(db.QueryRowContext(ctx, `SELECT m.connection_id, m.conversation_id, m.id, m.listed, m.body FROM claims c
+			JOIN messages m ON m.connection_id = c.connection_id AND m.conversation_id = CAST(c.conversation_id AS TEXT)
+			WHERE c.shop = $1 AND c.id = $2 AND m.id = $3`, ref.Shop, ref.ID, id).Scan)
+		if errors.Is(err, sql.ErrNoRows) {
+			return notFound("message " + id)
+		}
+		return err
+	})
+	return m, err
+}
+
+func (s *Store) scanMessage(scan func(...any) error) (claim.Message, error) {
+	var stored storedMessage
+	var connection, conversation, id string
+	var listed bool
+	var body []byte
+	if err := scan(&connection, &conversation, &id, &listed, &body); err != nil {
+		return claim.Message{}, err
+	}
+	if err := s.openJSON(messageBody, body, &stored, connection, conversation, id); err != nil {
+		return claim.Message{}, err
+	}
+	stored.Listed = listed
+	for i := range stored.Attachments {
+		if i < len(stored.Sources) {
+			stored.Attachments[i].Source = stored.Sources[i]
+		}
+	}
+	return stored.Message, nil
+}
