@@ -86,6 +86,7 @@ func (a *Claims) standing(ctx context.Context, ref claim.Ref) (claim.Standing, e
 		Done:         work.DoneSteps,
 		Cursor:       work.Cursor,
 		Unread:       unread(work),
+		Instructed:   work.Instructed,
 		SettleAt:     settleAt(work, time.Duration(settings.Effective.QuietPeriod)),
 		Status:       work.Status,
 		AssigneeID:   work.Conversation.AssigneeID,

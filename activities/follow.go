@@ -60,6 +60,7 @@ func (a *Claims) takeIn(ctx context.Context, work store.Work) error {
 	}
 	story := follow.Story{
 		State: next.State, Conversation: next.Conversation, Status: work.Status, Derived: work.Derived, Settings: settings.Effective,
+		Held: work.Changing,
 	}
 	advance := store.Advance{
 		Ref: work.Ref, From: next.Cursor, To: next.Last, State: next.State, ConversationID: next.ConversationID,
@@ -125,7 +126,7 @@ func (a *Claims) judge(ctx context.Context, change StatusChange, work store.Work
 	if err != nil {
 		return err
 	}
-	story := follow.Story{State: work.State, Conversation: conversation, Status: work.Status, Derived: work.Derived, Settings: settings.Effective}
+	story := follow.Story{State: work.State, Conversation: conversation, Status: work.Status, Derived: work.Derived, Settings: settings.Effective, Held: work.Changing}
 	moved, err := story.Move(change.Event)
 	if err != nil {
 		return nil // somebody moved the claim; the change is refused as well

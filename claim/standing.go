@@ -41,6 +41,8 @@ type Standing struct {
 	Cursor int64 `json:"cursor,omitempty"`
 	// Unread says that there is word from Dixa that the claim has not taken in.
 	Unread bool `json:"unread,omitempty"`
+	// Instructed says that instructions wait to be carried out.
+	Instructed bool `json:"instructed,omitempty"`
 	// SettleAt is when a closed claim is settled; zero while it is not closed.
 	SettleAt time.Time `json:"settle_at,omitzero"`
 	// Status is what the owner was told last, AssigneeID the agent who has the
@@ -65,13 +67,14 @@ type Move string
 
 // The moves.
 const (
-	MoveOpen   Move = "open"   // open the conversation, or go on with it
-	MoveRead   Move = "read"   // take in what Dixa told
-	MoveFollow Move = "follow" // the conversation is there: wait for news of it
-	MoveWait   Move = "wait"   // parked or paused: wait for a person
-	MoveSkip   Move = "skip"   // the integration is off
-	MovePark   Move = "park"   // there is no connection
-	MoveFinish Move = "finish" // nothing is left to wait for
+	MoveOpen     Move = "open"     // open the conversation, or go on with it
+	MoveRead     Move = "read"     // take in what Dixa told
+	MoveInstruct Move = "instruct" // carry out the oldest instruction
+	MoveFollow   Move = "follow"   // the conversation is there: wait for news of it
+	MoveWait     Move = "wait"     // parked or paused: wait for a person
+	MoveSkip     Move = "skip"     // the integration is off
+	MovePark     Move = "park"     // there is no connection
+	MoveFinish   Move = "finish"   // nothing is left to wait for
 )
 
 // Next says what the workflow of a claim does next. A claim that is being opened
@@ -80,6 +83,12 @@ const (
 func (s Standing) Next() Move {
 	if s.Unread && s.State != StateOpening {
 		return MoveRead
+	}
+	switch s.State {
+	case StateOpen, StatePending, StateClosed, StateSettled:
+		if s.Instructed {
+			return MoveInstruct
+		}
 	}
 	switch s.State {
 	case StateSettled, StateSkipped, StateAbandoned:
@@ -121,8 +130,8 @@ func (s Standing) FallbackDue() bool {
 // HasDone reports whether a step of opening is done for good.
 func (s Standing) HasDone(step string) bool { return slices.Contains(s.Done, step) }
 
-// The steps of opening a claim that write to Dixa. Each is guarded by an intent
-// of this name.
+// The steps of a claim that write to Dixa. Each is guarded by an intent of this
+// name.
 const (
 	StepCustomer     = "customer"
 	StepConversation = "conversation"
@@ -131,4 +140,6 @@ const (
 	StepAssign       = "assign"
 	StepAttributes   = "attributes"
 	StepNote         = "note"
+	// StepInstruction is followed by the id of an [Instruction].
+	StepInstruction = "instruction"
 )

@@ -34,11 +34,12 @@ var (
 	endpointFormer  = sealedColumn{"endpoints", "previous_secret", []string{"id"}}
 	conversationDoc = sealedColumn{"conversations", "body", []string{"connection_id", "conversation_id"}}
 	messageBody     = sealedColumn{"messages", "body", []string{"connection_id", "conversation_id", "id"}}
+	instructionBody = sealedColumn{"instructions", "body", []string{"shop", "claim_id", "id"}}
 	timelineBody    = sealedColumn{"timeline", "body", []string{"shop", "claim_id", "id"}}
 
 	sealedColumns = []sealedColumn{
 		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
-		endpointURL, endpointSecret, endpointFormer, conversationDoc, messageBody, timelineBody,
+		endpointURL, endpointSecret, endpointFormer, conversationDoc, messageBody, timelineBody, instructionBody,
 	}
 )
 

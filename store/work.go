@@ -33,6 +33,9 @@ type Work struct {
 	Cursor int64
 	// Unread says that events of the claim's conversation wait behind its cursor.
 	Unread bool
+	// Instructed says that instructions wait, Changing that one of them may
+	// change the conversation's state or tags.
+	Instructed, Changing bool
 	// Conversation is what is known of its conversation in Dixa.
 	Conversation ConversationFacts
 	// Derived is the status that Dixa's facts last came to, see [Set].
@@ -67,7 +70,9 @@ func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
 		var retried, fallback, resumed, closed int64
 		row := db.QueryRowContext(ctx, `SELECT `+recordColumns+`, COALESCE(w.id, ''), COALESCE(w.state, ''), s.feature, s.enabled, s.paused,
 				s.settings_version, c.parked_version, c.revision, c.end_user_id, c.retried_at, c.fallback_at, s.resumed_at, c.create_anyway,
-				c.read_revision, c.applied, c.applied < c.events, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0)
+				c.read_revision, c.applied, c.applied < c.events, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0),
+				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting'),
+				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting' AND i.kind = 'change')
 			FROM `+recordTables+` JOIN shops s ON s.slug = c.shop
 			LEFT JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = CAST(c.conversation_id AS TEXT)
 			LEFT JOIN connections w ON w.id = COALESCE(NULLIF(c.connection_id, ''), s.connection_id)
@@ -75,7 +80,8 @@ func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
 		var err error
 		w.Record, err = scanRecord(row.Scan, &w.ConnectionID, &w.ConnectionState, &w.Feature, &w.Enabled, &w.Paused,
 			&w.SettingsVersion, &w.ParkedVersion, &w.Revision, &w.EndUserID, &retried, &fallback, &resumed, &w.CreateAnyway,
-			&w.Read, &w.Cursor, &w.Unread, &w.Derived, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed)
+			&w.Read, &w.Cursor, &w.Unread, &w.Derived, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed,
+			&w.Instructed, &w.Changing)
 		if errors.Is(err, sql.ErrNoRows) {
 			return claimNotFound(ref)
 		}

@@ -91,6 +91,9 @@ func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 			if r.standing.Cursor != before {
 				turns = 0
 			}
+		case claim.MoveInstruct:
+			turns = 0 // each is carried out once
+			err = r.instruct(ctx)
 		case claim.MoveWait, claim.MoveFollow:
 			turns = 0
 			err = r.waitForNews(ctx)
@@ -119,7 +122,12 @@ func (r *claimRun) open(ctx workflow.Context) error {
 	if !r.left(ctx) && r.standing.FallbackDue() && !r.standing.Unanswered {
 		return r.park(ctx, claim.CauseDeadline, "it was too late when the opening could begin")
 	}
-	err := r.openConversation(ctx)
+	return r.stopped(ctx, r.openConversation(ctx))
+}
+
+// stopped deals with a step that could not be done: it parks the claim, or reads
+// what a person did to it.
+func (r *claimRun) stopped(ctx workflow.Context, err error) error {
 	if err == nil {
 		return nil
 	}

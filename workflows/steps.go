@@ -37,6 +37,15 @@ func (r *claimRun) follow(ctx workflow.Context) error {
 	return workflow.ExecuteActivity(ctx, claims.Follow, r.ref).Get(ctx, &r.standing)
 }
 
+// instruct carries out the oldest instruction. One that Dixa refuses is over; one
+// that cannot be sent parks the claim.
+func (r *claimRun) instruct(ctx workflow.Context) error {
+	if err := r.dixaStep(ctx, "Carry out what was asked for", dixa.Instruct, r.ref, nil); err != nil {
+		return r.stopped(ctx, err)
+	}
+	return r.load(ctx)
+}
+
 func (r *claimRun) resolveTemplate(ctx workflow.Context) error {
 	ctx = workflow.WithActivityOptions(ctx, storeOptions("Choose and render the template for "+r.standing.Reason))
 	return workflow.ExecuteActivity(ctx, tickets.ResolveTemplate, r.ref).Get(ctx, &r.resolved)

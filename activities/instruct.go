@@ -1,0 +1,72 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/store"
+)
+
+// Instruct carries out the oldest instruction of a claim that waits. An
+// instruction that cannot be carried out whatever one does is refused, with why;
+// trouble that time or a person can mend is an error, and the instruction waits.
+func (a *Dixa) Instruct(ctx context.Context, ref claim.Ref) error {
+	return a.with(ctx, ref, "carry out an instruction", func(ctx context.Context, s *session) error {
+		in, err := s.store.NextInstruction(ctx, ref)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		carryOut := carriedOut[in.Kind]
+		if carryOut == nil {
+			return s.finish(ctx, in, refusal{"this version of Claimflow does not know how to do " + in.Kind}, outcome{})
+		}
+		done, err := carryOut(ctx, s, in)
+		return s.finish(ctx, in, err, done)
+	})
+}
+
+// carriedOut has, for each kind, what carries an instruction out.
+var carriedOut = map[string]func(context.Context, *session, claim.Instruction) (outcome, error){}
+
+// outcome is what came of an instruction.
+type outcome struct {
+	// result is kept with the instruction, as JSON without personal data.
+	result any
+	// set is written to the claim with it.
+	set store.Set
+}
+
+// refusal is why an instruction is not carried out and never will be.
+type refusal struct{ why string }
+
+func (r refusal) Error() string { return r.why }
+
+// finish records what became of an instruction, unless it is to be tried again.
+func (s *session) finish(ctx context.Context, in claim.Instruction, err error, done outcome) error {
+	in.State = claim.InstructionDone
+	var refused refusal
+	e, fromDixa := dixa.AsError(err)
+	switch {
+	case err == nil:
+	case errors.As(err, &refused):
+		in.State, in.Why = claim.InstructionRefused, refused.why
+	case fromDixa && e.Outcome == dixa.Rejected && !e.Retryable && !tokenRefused(err):
+		in.State, in.Why = claim.InstructionRefused, err.Error()
+	default:
+		return err
+	}
+	if done.result != nil {
+		var err error
+		if in.Result, err = json.Marshal(done.result); err != nil {
+			return fmt.Errorf("write what came of instruction %s as JSON: %w", in.ID, err)
+		}
+	}
+	return s.store.FinishInstruction(ctx, in, done.set)
+}

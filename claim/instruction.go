@@ -1,0 +1,54 @@
+package claim
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The kinds of instructions.
+const (
+	InstructReply  = "reply"  // write to the customer
+	InstructNote   = "note"   // write an internal note
+	InstructChange = "change" // do what the shop's rules say of a change at the owner
+)
+
+// InstructionState is what became of an instruction.
+type InstructionState string
+
+// The states of an instruction.
+const (
+	InstructionWaiting InstructionState = "waiting"
+	InstructionDone    InstructionState = "done"
+	InstructionRefused InstructionState = "refused" // Why says the reason
+)
+
+// Instruction is something that is to be done in a claim's conversation. The
+// claim's workflow carries instructions out one after another, in the order of
+// their numbers, each once.
+type Instruction struct {
+	Ref
+	// ID names it within its claim; the same id again is the same instruction.
+	ID     string `json:"id"`
+	Number int64  `json:"number"`
+	Kind   string `json:"kind"`
+	// Body is what is to be done, in the kind's own shape. It may be personal.
+	Body json.RawMessage `json:"-"`
+	// By is who asked for it: an API key's name, or "karla".
+	By    string           `json:"by,omitempty"`
+	State InstructionState `json:"state"`
+	Why   string           `json:"why,omitempty"`
+	// Result is what came of it, without personal data.
+	Result    json.RawMessage `json:"result,omitempty"`
+	CreatedAt time.Time       `json:"created_at"`
+	DoneAt    time.Time       `json:"done_at,omitzero"`
+}
+
+// Step is the name of the intent that guards a write of the instruction. An
+// instruction with several writes names each.
+func (i Instruction) Step(part string) string {
+	step := StepInstruction + ":" + i.ID
+	if part != "" {
+		step += ":" + part
+	}
+	return step
+}

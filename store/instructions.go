@@ -1,0 +1,122 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Instruct adds an instruction for the claim's workflow, which it wakes. ID, Ref,
+// Kind, Body and By are given. An instruction whose id the claim has already is
+// not added again: fresh is false, and the one that is there is returned, with a
+// [*ConflictError] where it asks for something else.
+func (s *Store) Instruct(ctx context.Context, in claim.Instruction) (_ claim.Instruction, fresh bool, err error) {
+	var out claim.Instruction
+	err = s.write(ctx, "instruct claim "+in.Ref.String(), func(tx *sql.Tx) error {
+		if _, err := hold(ctx, tx, in.Ref); err != nil {
+			return err
+		}
+		out, fresh, err = s.instruct(ctx, tx, in)
+		return err
+	})
+	return out, fresh, err
+}
+
+// instruct adds an instruction of a claim that the caller holds.
+func (s *Store) instruct(ctx context.Context, tx *sql.Tx, in claim.Instruction) (_ claim.Instruction, fresh bool, err error) {
+	have, err := s.instruction(ctx, tx, in.Ref, in.ID)
+	if err == nil {
+		if have.Kind != in.Kind || !bytes.Equal(have.Body, in.Body) {
+			return have, false, &ConflictError{What: "instruction", Problem: "instruction " + in.ID + " of claim " + in.Ref.String() + " asked for something else; give a new one another id", Claim: in.Ref}
+		}
+		return have, false, nil
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return have, false, err
+	}
+	body, err := s.seal(instructionBody, in.Body, in.Shop, in.Ref.ID, in.ID)
+	if err != nil {
+		return in, false, err
+	}
+	now := s.now()
+	in.State, in.CreatedAt = claim.InstructionWaiting, timeOf(now)
+	err = one(ctx, tx, ErrNotFound, []any{&in.Number}, `INSERT INTO instructions (shop, claim_id, id, number, kind, body, asked_by, state, created_at)
+		SELECT $1, $2, $3, COALESCE(MAX(number), 0) + 1, $4, $5, $6, $7, $8 FROM instructions WHERE shop = $1 AND claim_id = $2
+		RETURNING number`, in.Shop, in.Ref.ID, in.ID, in.Kind, body, plain(in.By), in.State, now)
+	if err != nil {
+		return in, false, err
+	}
+	_, err = exec(ctx, tx, `UPDATE claims SET revision = revision + 1 WHERE shop = $1 AND id = $2`, in.Shop, in.Ref.ID)
+	return in, true, err
+}
+
+// NextInstruction is the oldest instruction of a claim that waits; [ErrNotFound]
+// where none does.
+func (s *Store) NextInstruction(ctx context.Context, ref claim.Ref) (claim.Instruction, error) {
+	var in claim.Instruction
+	err := s.read(ctx, "read what claim "+ref.String()+" is to do", func(db *sql.DB) error {
+		var id string
+		err := one(ctx, db, notFound("waiting instruction of claim "+ref.String()), []any{&id},
+			`SELECT id FROM instructions WHERE shop = $1 AND claim_id = $2 AND state = $3 ORDER BY number LIMIT 1`, ref.Shop, ref.ID, claim.InstructionWaiting)
+		if err != nil {
+			return err
+		}
+		in, err = s.instruction(ctx, db, ref, id)
+		return err
+	})
+	return in, err
+}
+
+// Instruction reads an instruction; [ErrNotFound] where the claim has none of
+// that id.
+func (s *Store) Instruction(ctx context.Context, ref claim.Ref, id string) (claim.Instruction, error) {
+	var in claim.Instruction
+	err := s.read(ctx, "read instruction "+id, func(db *sql.DB) (err error) {
+		in, err = s.instruction(ctx, db, ref, id)
+		return err
+	})
+	return in, err
+}
+
+func (s *Store) instruction(ctx context.Context, q querier, ref claim.Ref, id string) (claim.Instruction, error) {
+	in := claim.Instruction{Ref: ref, ID: id}
+	var sealed []byte
+	var result string
+	var created, done int64
+	err := one(ctx, q, notFound("instruction "+id), []any{&in.Number, &in.Kind, &sealed, &in.By, &in.State, &in.Why, &result, &created, &done},
+		`SELECT number, kind, body, asked_by, state, why, result, created_at, done_at FROM instructions
+		WHERE shop = $1 AND claim_id = $2 AND id = $3`, ref.Shop, ref.ID, id)
+	if err != nil {
+		return in, err
+	}
+	if result != "" {
+		in.Result = json.RawMessage(result)
+	}
+	in.CreatedAt, in.DoneAt = timeOf(created), timeOf(done)
+	in.Body, err = s.open(instructionBody, sealed, ref.Shop, ref.ID, id)
+	return in, err
+}
+
+// FinishInstruction records what became of an instruction: done with a result, or
+// refused with why. What is finished stays as it is. set is written with it, see
+// [Store.Change].
+func (s *Store) FinishInstruction(ctx context.Context, in claim.Instruction, set Set) error {
+	return s.write(ctx, "finish instruction "+in.ID, func(tx *sql.Tx) error {
+		row, err := hold(ctx, tx, in.Ref)
+		if err != nil {
+			return err
+		}
+		n, err := exec(ctx, tx, `UPDATE instructions SET state = $4, why = $5, result = $6, done_at = $7
+			WHERE shop = $1 AND claim_id = $2 AND id = $3 AND state = $8`,
+			in.Shop, in.Ref.ID, in.ID, in.State, plain(cut(in.Why, maxLastError)), string(in.Result), s.now(), claim.InstructionWaiting)
+		if err != nil || n == 0 {
+			return err
+		}
+		_, err = s.change(ctx, tx, in.Ref, &row, "", set)
+		return err
+	})
+}
