@@ -121,7 +121,7 @@ func (a *Dixa) session(ctx context.Context, ref claim.Ref) (*session, error) {
 	if err := a.Store.Draft(ctx, ref, draftTicket, &s.ticket); err != nil {
 		return nil, fmt.Errorf("read the ticket: %w", err)
 	}
-	if s.client, err = a.Clients.Client(ctx, work.ConnectionID); err != nil {
+	if s.client, err = a.Clients.For(ctx, work.ConnectionID, s.settings); err != nil {
 		return nil, err
 	}
 	return s, nil

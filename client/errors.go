@@ -51,7 +51,7 @@ const (
 	CodeNotConnected      = "not_connected"      // 409: the shop has no usable Dixa token
 	CodeNotReady          = "not_ready"          // 409: the integration cannot be enabled yet
 	CodeFeatureOff        = "feature_off"        // 409: the platform does not offer Dixa to the shop
-	CodeReadOnly          = "read_only"          // 409: the shop's connection is read-only
+	CodeReadOnly          = "read_only"          // 405: the shop's settings let nothing be written to Dixa
 
 	CodeSubscriptionRefused = "subscription_refused" // 409: Dixa takes no webhook subscription with the token
 )

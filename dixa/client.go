@@ -97,6 +97,9 @@ func New(token string, opts ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
+	if c.readOnly {
+		c.http.Transport = readOnlyTransport{base: c.base.Path, next: c.http.Transport}
+	}
 	s := service{client: c}
 	c.Agents = &AgentsService{s}
 	c.Anonymization = &AnonymizationService{s}
@@ -156,9 +159,7 @@ type Operation struct {
 }
 
 // safe reports whether the operation cannot change anything in Dixa.
-func (o Operation) safe() bool {
-	return o.Method == http.MethodGet || o.Method == http.MethodPost && o.Path == searchPath
-}
+func (o Operation) safe() bool { return onlyReads(o.Method, o.Path) }
 
 // Params are the variable parts of a request.
 type Params struct {

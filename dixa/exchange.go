@@ -46,6 +46,9 @@ func (c *Client) exchange(req *Request, out any) (*Response, error) {
 	httpReq.Header = req.Header.Clone()
 	c.authorize(httpReq.Header)
 	httpResp, err := c.http.Do(httpReq)
+	if errors.Is(err, ErrReadOnly) {
+		return nil, failure(req.op, Error{Outcome: Unsent, Err: ErrReadOnly})
+	}
 	if err != nil {
 		return nil, failure(req.op, Error{Outcome: progress.outcome(), Retryable: true, Err: c.transportError(err)})
 	}

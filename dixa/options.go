@@ -102,9 +102,11 @@ func WithObserver(f func(Call)) Option {
 	}
 }
 
-// WithReadOnly refuses every request that could change something in Dixa, all
-// but GET and POST /search/conversations, with ErrReadOnly and the outcome
-// Unsent before anything leaves or the budget is asked.
+// WithReadOnly refuses every request that could change something in Dixa: all
+// but GET, HEAD, and the queries that Dixa takes by POST (/search/conversations,
+// /analytics/metrics and /analytics/records). The error is ErrReadOnly with the
+// outcome Unsent, before anything leaves or the budget is asked. The client's
+// transport holds to it as well, whichever options follow.
 func WithReadOnly() Option {
 	return func(c *Client) error {
 		c.readOnly = true

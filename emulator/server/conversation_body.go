@@ -44,8 +44,8 @@ type linkBody struct {
 func (s *Server) conversationBody(conversation *Conversation, withAttributes bool) conversationBody {
 	body := conversationBody{
 		ID: conversation.ID, RequesterID: conversation.RequesterID, Channel: conversation.Channel,
-		CreatedAt: seconds(conversation.CreatedAt), Direction: conversation.Direction,
-		State: conversation.State, StateUpdatedAt: seconds(conversation.StateUpdatedAt), Type: conversation.Type,
+		CreatedAt: s.stamp(conversation.CreatedAt), Direction: conversation.Direction,
+		State: conversation.State, StateUpdatedAt: s.stamp(conversation.StateUpdatedAt), Type: conversation.Type,
 	}
 	// The output union has no member for a Related link.
 	if conversation.ParentID != 0 && conversation.LinkType != "Related" {
@@ -55,14 +55,14 @@ func (s *Server) conversationBody(conversation *Conversation, withAttributes boo
 		body.CustomAttributes = s.attributeBodies(conversation.Attributes)
 	}
 	if !conversation.AnonymizedAt.IsZero() {
-		body.Type, body.AnonymizedAt = "AnonymizedConversation", seconds(conversation.AnonymizedAt)
+		body.Type, body.AnonymizedAt = "AnonymizedConversation", s.stamp(conversation.AnonymizedAt)
 		return body
 	}
 	if conversation.AssigneeID != "" {
-		body.Assignment = &assignmentBody{conversation.AssigneeID, seconds(conversation.AssignedAt)}
+		body.Assignment = &assignmentBody{conversation.AssigneeID, s.stamp(conversation.AssignedAt)}
 	}
 	if conversation.QueueID != "" {
-		body.Queue = &queuedBody{ID: conversation.QueueID, QueuedAt: seconds(conversation.QueuedAt)}
+		body.Queue = &queuedBody{ID: conversation.QueueID, QueuedAt: s.stamp(conversation.QueuedAt)}
 	}
 	switch conversation.Channel {
 	case "Email", "ContactForm":

@@ -149,7 +149,7 @@ func (s *Server) claimConversation(c *call) (reply, error) {
 	if err := s.revive(c, conversation, agent.ID); err != nil {
 		return reply{}, err
 	}
-	s.assign(c, conversation, agent.ID, "ConversationClaimed")
+	s.assign(c, conversation, agent.ID, agent.ID, "ConversationClaimed")
 	return empty(http.StatusNoContent)
 }
 
@@ -220,64 +220,26 @@ func (s *Server) armFollowup(conversation *Conversation) {
 		if conversation.State != StatePending || !conversation.FollowupAt.Equal(until) {
 			return
 		}
-		expiry := &call{now: at, actor: actor, switches: s.switches}
-		s.enter(expiry, conversation, s.switches.FollowupExpiry)
-		s.record(expiry, conversation, "FollowupExpired", actor, "", nil)
-		s.emit(expiry, conversation, "ConversationPendingExpired", func() map[string]any {
-			return map[string]any{"pendingByUser": s.webhookUser(actor)}
-		})
+		s.expireFollowup(&call{now: at, actor: actor, switches: s.switches}, conversation)
 	})
 }
 
-// transfer moves a conversation to a queue and takes it from its agent.
-func (s *Server) transfer(c *call, conversation *Conversation, queue *Queue, actor string) {
-	s.unassign(c, conversation, actor)
-	attributes := map[string]any{
-		"transferType": "Queue", "destinationType": "Queue", "destinationId": queue.ID, "destinationLabel": queue.Name,
-	}
-	s.record(c, conversation, "TransferInitiated", actor, "ConversationTransferredAttribute", attributes)
-	s.enqueue(c, conversation, queue.ID)
-	s.record(c, conversation, "TransferSuccessful", actor, "ConversationTransferredAttribute", attributes)
-	s.emit(c, conversation, "ConversationTransferred", func() map[string]any {
-		return map[string]any{"queue": s.webhookQueue(conversation), "author": s.webhookUser(actor)}
+// expireFollowup ends the wait of a pending conversation.
+func (s *Server) expireFollowup(c *call, conversation *Conversation) {
+	by := conversation.FollowupBy
+	s.enter(c, conversation, s.switches.FollowupExpiry)
+	s.record(c, conversation, "FollowupExpired", by, "", nil)
+	s.emit(c, conversation, "ConversationPendingExpired", func() map[string]any {
+		return map[string]any{"pendingByUser": s.webhookUser(by)}
 	})
 }
 
-func (s *Server) enqueue(c *call, conversation *Conversation, queue string) {
-	conversation.QueueID, conversation.QueuedAt = queue, c.now
-	s.record(c, conversation, "ConversationOffered", c.actor, "ConversationOfferedAttribute",
-		map[string]any{"agentNames": []string{}, "queueLabel": s.queue(queue).Name})
-	s.emit(c, conversation, "ConversationEnqueued", nil)
-}
-
-// assign gives a conversation to an agent; activity is ConversationAssigned or
-// ConversationClaimed.
-func (s *Server) assign(c *call, conversation *Conversation, agentID, activity string) {
-	if conversation.AssigneeID == agentID {
-		return
+// removeFollowup opens a pending conversation before its follow-up is due. Which
+// event tells of it, if any, is documented nowhere.
+func (s *Server) removeFollowup(c *call, conversation *Conversation, actor string) {
+	s.enter(c, conversation, StateOpen)
+	s.record(c, conversation, "FollowupRemoved", actor, "", nil)
+	if s.switches.Webhooks.FollowupRemoved == "open" {
+		s.emit(c, conversation, "ConversationOpen", nil)
 	}
-	s.unassign(c, conversation, agentID)
-	conversation.AssigneeID, conversation.AssignedAt = agentID, c.now
-	agent := s.agent(agentID)
-	if activity == "ConversationClaimed" {
-		s.record(c, conversation, activity, agentID, "ConversationClaimedAttribute", map[string]any{})
-	}
-	s.record(c, conversation, "ConversationAssigned", agentID, "ConversationAssignedAttribute",
-		map[string]any{"agentId": agentID, "agentName": agent.DisplayName})
-	s.emit(c, conversation, "ConversationAssigned", func() map[string]any {
-		return map[string]any{"assignee": s.webhookUser(agentID)}
-	})
-}
-
-func (s *Server) unassign(c *call, conversation *Conversation, actor string) {
-	if conversation.AssigneeID == "" {
-		return
-	}
-	former := conversation.AssigneeID
-	conversation.AssigneeID, conversation.AssignedAt = "", time.Time{}
-	s.record(c, conversation, "ConversationUnassigned", actor, "ConversationUnassignedAttribute",
-		map[string]any{"agent": s.activityUser(former)})
-	s.emit(c, conversation, "ConversationUnassigned", func() map[string]any {
-		return map[string]any{"unassigned": s.webhookUser(former)}
-	})
 }

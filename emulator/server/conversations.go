@@ -87,7 +87,7 @@ func (s *Server) createConversation(c *call) (reply, error) {
 		s.enqueue(c, conversation, queue)
 	}
 	if message != nil && message.Direction == Outbound && !c.switches.OutboundUnassigned {
-		s.assign(c, conversation, message.AuthorID, "ConversationAssigned")
+		s.assign(c, conversation, message.AuthorID, message.AuthorID, "ConversationAssigned")
 	}
 	if message != nil && message.Direction == Inbound && c.switches.AutoReply && conversation.mail() {
 		s.autoReply(c, conversation)

@@ -130,13 +130,16 @@ func (s *Server) FlushDeliveries(ctx context.Context) error {
 func (s *Server) dispatch(webhook *Webhook, event string, payload []byte) {
 	how := s.switches.Webhooks
 	struck := func(share float64) bool { return share > 0 && s.chance.Float64() < share }
-	if struck(how.Lose) {
-		return
-	}
 	var envelope struct {
 		EventID string `json:"event_id"`
 	}
 	_ = json.Unmarshal(payload, &envelope) // it was marshalled just now
+	if struck(how.Lose) {
+		if how.LogLost {
+			webhook.log(Delivery{Event: event, EventID: envelope.EventID, At: s.clock(), Text: noResponse, Payload: string(payload)}, how.KeptDeliveries)
+		}
+		return
+	}
 	parcels := []parcel{{webhookID: webhook.ID, event: event, eventID: envelope.EventID, payload: payload}}
 	if struck(how.Duplicate) {
 		parcels = append(parcels, parcels[0])
@@ -192,7 +195,7 @@ func (s *Server) send(ctx context.Context, p parcel) {
 	if webhook = s.webhook(p.webhookID); webhook == nil {
 		return
 	}
-	webhook.Deliveries = append([]Delivery{delivery}, webhook.Deliveries[:min(len(webhook.Deliveries), keptDeliveries-1)]...)
+	webhook.log(delivery, how.KeptDeliveries)
 	p.attempt++
 	switch {
 	case delivery.Success:
@@ -205,6 +208,11 @@ func (s *Server) send(ctx context.Context, p parcel) {
 			webhook.Enabled = false
 		}
 	}
+}
+
+// log adds a delivery to those that the delivery logs show, of which it keeps the latest.
+func (w *Webhook) log(delivery Delivery, kept int) {
+	w.Deliveries = append([]Delivery{delivery}, w.Deliveries[:min(len(w.Deliveries), kept-1)]...)
 }
 
 func (w *Webhook) request(ctx context.Context, at time.Time, payload []byte) *http.Request {
@@ -226,12 +234,15 @@ func (w *Webhook) request(ctx context.Context, at time.Time, payload []byte) *ht
 	return request
 }
 
+// noResponse is the text of an attempt that nobody answered.
+const noResponse = "no response"
+
 func (s *Server) post(request *http.Request, timeout time.Duration) (code int, text string) {
 	ctx, cancel := context.WithTimeout(request.Context(), timeout)
 	defer cancel()
 	response, err := s.client.Do(request.WithContext(ctx))
 	if err != nil {
-		return 0, "no response"
+		return 0, noResponse
 	}
 	defer func() { _ = response.Body.Close() }() // it was read as far as wanted
 	_, _ = io.CopyN(io.Discard, response.Body, 1<<16)

@@ -28,7 +28,7 @@ var eventNames = []string{
 // webhooks.guessedMembers asks for it.
 var guessedEvents = []string{
 	"ConversationAssigned", "ConversationUnassigned", "ConversationTransferred",
-	"ConversationTagRemoved", "ConversationCustomAttributeUpdated",
+	"ConversationTagRemoved", "ConversationCustomAttributeUpdated", "ConversationEndUserReplaced",
 }
 
 // eventPayload is the body of a delivery. The members are in the order of a
@@ -64,6 +64,11 @@ func upperSnake(value string) string { return fqn(value) }
 // emit tells the subscriptions of an event. members adds to the conversation
 // and is called only if someone listens.
 func (s *Server) emit(c *call, conversation *Conversation, event string, members func() map[string]any) {
+	s.emitAs(c, conversation, event, fqn(event), members)
+}
+
+// emitAs is emit for an event whose payload may call it otherwise.
+func (s *Server) emitAs(c *call, conversation *Conversation, event, name string, members func() map[string]any) {
 	if s.switches.Webhooks.Off {
 		return
 	}
@@ -73,20 +78,16 @@ func (s *Server) emit(c *call, conversation *Conversation, event string, members
 			continue
 		}
 		if payload == nil {
-			payload = s.eventPayload(c, conversation, event, members)
+			payload = s.eventPayload(c, conversation, event, name, members)
 		}
 		s.dispatch(webhook, event, payload)
 	}
 }
 
-func (s *Server) eventPayload(c *call, conversation *Conversation, event string, members func() map[string]any) []byte {
+func (s *Server) eventPayload(c *call, conversation *Conversation, event, name string, members func() map[string]any) []byte {
 	data := map[string]any{"conversation": s.webhookConversation(conversation)}
 	if members != nil && (s.switches.Webhooks.GuessedMembers || !slices.Contains(guessedEvents, event)) {
 		maps.Copy(data, members())
-	}
-	name := fqn(event)
-	if event == "ConversationTransferred" && s.switches.Webhooks.TransferredNames == "two" {
-		name = "CONVERSATION_TRANSFERRED_TO_QUEUE"
 	}
 	payload, err := json.Marshal(eventPayload{
 		EventID: s.newID(), EventFQN: name, EventVersion: "1", EventTimestamp: millis(c.now),
@@ -164,32 +165,51 @@ func (s *Server) messageEvent(conversation *Conversation, message *Message) map[
 	text, kind := "", any(nil)
 	if message.Content != nil {
 		text = message.Content.Value
+		if message.Content.Type == "Html" && s.switches.Webhooks.HTMLText == "text" {
+			text = markup.ReplaceAllString(text, "")
+		}
 		if message.Direction == Outbound {
 			kind = message.Content.Type
 		}
 	}
-	attachments := []any{}
-	for _, file := range message.Attachments {
-		switch s.switches.Webhooks.AttachmentItems {
-		case "strings":
-			attachments = append(attachments, file.Path)
-		case "camel":
-			attachments = append(attachments, map[string]any{"url": file.Path, "prettyName": orNull(file.PrettyName)})
-		default:
-			attachments = append(attachments, map[string]any{"url": file.Path, "pretty_name": orNull(file.PrettyName)})
-		}
-	}
 	original := any(nil)
 	if conversation.mail() {
-		original = s.contentPath("email_original_data", message)
+		original = s.eventFileLink(s.contentPath("email_original_data", message))
 	}
-	return map[string]any{
+	event := map[string]any{
 		"author": s.webhookUser(message.AuthorID), "created_at": millis(message.CreatedAt),
 		"message_id": message.ID, "text": text, "direction": strings.ToLower(message.Direction),
 		"channel": upperSnake(conversation.Channel),
 		"content": map[string]any{
 			"text": text, "content_type": kind, "original_content_url": original, "processed_content_url": nil,
 		},
-		"attachments": attachments, "external_id": orNull(message.ExternalID),
+		"attachments": s.eventAttachments(message),
 	}
+	switch s.switches.Webhooks.ExternalIDs {
+	case "absent":
+	case "null":
+		event["external_id"] = nil
+	case "text":
+		event["external_id"] = cmp.Or(message.ExternalID, "null")
+	default:
+		event["external_id"] = orNull(message.ExternalID)
+	}
+	return event
+}
+
+func (s *Server) eventAttachments(message *Message) []any {
+	items := []any{}
+	for _, file := range message.Attachments {
+		address := s.eventFileLink(file.Path)
+		switch s.switches.Webhooks.AttachmentItems {
+		case "empty":
+		case "strings":
+			items = append(items, address)
+		case "camel":
+			items = append(items, map[string]any{"url": address, "prettyName": orNull(file.PrettyName)})
+		default:
+			items = append(items, map[string]any{"url": address, "pretty_name": orNull(file.PrettyName)})
+		}
+	}
+	return items
 }

@@ -146,6 +146,23 @@ func (s *Server) contentPath(kind string, message *Message) string {
 	return s.privatePath(kind) + message.ID
 }
 
+// fileLink names a file in a reply of the API.
+func (s *Server) fileLink(origin, path string) string {
+	if s.switches.FileLinks == "path" {
+		return path
+	}
+	return origin + "/files" + path
+}
+
+// eventFileLink names a file in an event: for a whole address it is the one by
+// which the API was asked last.
+func (s *Server) eventFileLink(path string) string {
+	if s.switches.FileLinks == "absolute" && s.origin != "" {
+		return s.origin + "/files" + path
+	}
+	return path
+}
+
 // serveFile answers GET /files/..., the emulator's files.dixa.io. Private files
 // need Basic credentials with the user "bearer" and a token as password.
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {

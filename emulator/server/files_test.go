@@ -57,6 +57,7 @@ func TestAttachmentsAreCopied(t *testing.T) {
 	require.Equal(t, "photo.jpg", attachments[0].PrettyName)
 	require.Equal(t, "a photo", d.download(attachments[0].URL, "demo-token"))
 	require.Contains(t, d.download(attachments[0].URL, "wrong"), "Unauthorized")
+	d.do(http.MethodGet, strings.TrimPrefix(attachments[0].URL, d.url), nil, http.StatusUnauthorized) // the API's form of the token
 	page := string(d.do(http.MethodGet, "/_emulator/", nil, http.StatusOK).body)
 	path := strings.TrimPrefix(attachments[0].URL, d.url+"/files")
 	require.Contains(t, page, `<img src="/_emulator/files`+path+`"`, "the page shows photos")

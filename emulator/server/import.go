@@ -96,7 +96,7 @@ func (s *Server) importConversation(c *call) (reply, error) {
 	if input.Assignment != nil {
 		if agent := s.agent(strings.ToLower(input.Assignment.AgentID)); agent != nil {
 			at.now = input.Assignment.AssignedAt.Time
-			s.assign(&at, conversation, agent.ID, "ConversationAssigned")
+			s.assign(&at, conversation, agent.ID, agent.ID, "ConversationAssigned")
 		} else {
 			partial = append(partial, partialError{"The conversation could not be assigned"})
 		}

@@ -45,7 +45,7 @@ type textAttributes struct {
 func (s *Server) messageBody(c *call, conversation *Conversation, message *Message) messageBody {
 	attachments := []fileBody{}
 	for _, file := range message.Attachments {
-		attachments = append(attachments, fileBody{c.origin + "/files" + file.Path, file.PrettyName})
+		attachments = append(attachments, fileBody{s.fileLink(c.origin, file.Path), file.PrettyName})
 	}
 	body := messageBody{
 		ID: message.ID, AuthorID: message.AuthorID, ExternalID: message.ExternalID, CreatedAt: zoned(message.CreatedAt),
@@ -54,7 +54,7 @@ func (s *Server) messageBody(c *call, conversation *Conversation, message *Messa
 		content := emailContentBody{Content: message.Content, Type: "Regular"}
 		if message.Content != nil && len(message.Content.Value) > s.switches.LargeContentBytes {
 			content = emailContentBody{
-				File: &fileBody{c.origin + "/files" + s.contentPath("email_stripped_content", message), "large-email-content"},
+				File: &fileBody{s.fileLink(c.origin, s.contentPath("email_stripped_content", message)), "large-email-content"},
 				Type: "TooLarge",
 			}
 		}
@@ -62,7 +62,7 @@ func (s *Server) messageBody(c *call, conversation *Conversation, message *Messa
 			EmailContent: content, From: message.From, To: message.To, CC: message.CC, BCC: message.BCC,
 			IsAutoReply: message.AutoReply, InlineImages: []fileBody{}, Attachments: attachments,
 			Direction:          message.Direction,
-			OriginalContentURL: fileBody{URL: c.origin + "/files" + s.contentPath("email_original_data", message)},
+			OriginalContentURL: fileBody{URL: s.fileLink(c.origin, s.contentPath("email_original_data", message))},
 			Type:               "EmailAttributes",
 		}
 		return body

@@ -239,8 +239,11 @@ func (s *Server) deliver(c *call, conversation *Conversation, input messageInput
 	s.append(c, conversation, message)
 	reopens := c.switches.MessageOnClosed == Reopens ||
 		c.switches.MessageOnClosed == InboundReopens && message.Direction == Inbound
-	if closed && reopens {
+	switch {
+	case closed && reopens:
 		s.open(c, conversation, message.AuthorID)
+	case conversation.State == StatePending && message.Direction == Inbound && c.switches.MessageOnPending == InboundReopens:
+		s.removeFollowup(c, conversation, message.AuthorID)
 	}
 	return message, nil
 }

@@ -24,8 +24,18 @@ const (
 	PlayReopen = "reopen"
 	// PlayPending makes the conversation pending until Until.
 	PlayPending = "pending"
-	// PlayTransfer moves the conversation to the queue Queue.
+	// PlayUnpend removes the follow-up of a pending conversation; PlayExpire lets it expire at once.
+	PlayUnpend = "unpend"
+	PlayExpire = "expire"
+	// PlayTransfer moves the conversation to the queue Queue, or to the agent To.
 	PlayTransfer = "transfer"
+	// PlayAssign gives the conversation to the agent To; PlayUnassign takes it from its agent.
+	PlayAssign   = "assign"
+	PlayUnassign = "unassign"
+	// PlayEnqueue puts the conversation into the queue Queue, by default the organisation's.
+	PlayEnqueue = "enqueue"
+	// PlayReplace makes the conversation the end user EndUser's.
+	PlayReplace = "replace"
 	// PlayRate answers a satisfaction survey with Score and Text, offering one first if there is none.
 	PlayRate = "rate"
 )
@@ -46,6 +56,10 @@ type Step struct {
 	Attachments []string `json:"attachments,omitempty"`
 	// Tag is the name of a tag.
 	Tag string `json:"tag,omitempty"`
+	// To is the id of the agent who gets the conversation.
+	To string `json:"to,omitempty"`
+	// EndUser is the id of an end user.
+	EndUser string `json:"endUser,omitempty"`
 	// Queue is the id of a queue.
 	Queue string `json:"queue,omitempty"`
 	// Until is when a follow-up expires. Defaults to a day from now.
@@ -110,7 +124,7 @@ func (s *Server) agentStep(c *call, conversation *Conversation, step Step) error
 		if err := s.revive(c, conversation, agent.ID); err != nil {
 			return err
 		}
-		s.assign(c, conversation, agent.ID, "ConversationClaimed")
+		s.assign(c, conversation, agent.ID, agent.ID, "ConversationClaimed")
 	case PlayReply:
 		message := step.message(Outbound)
 		message.AgentID = agent.ID
@@ -137,12 +151,56 @@ func (s *Server) agentStep(c *call, conversation *Conversation, step Step) error
 			until = c.now.Add(24 * time.Hour)
 		}
 		s.postpone(c, conversation, agent.ID, until)
-	case PlayTransfer:
-		queue := s.queue(step.Queue)
-		if queue == nil {
-			return fmt.Errorf("there is no queue %q", step.Queue)
+	case PlayUnpend, PlayExpire:
+		if conversation.State != StatePending {
+			return errors.New("the conversation is not pending")
 		}
-		s.transfer(c, conversation, queue, agent.ID)
+		if step.Action == PlayExpire {
+			s.expireFollowup(c, conversation)
+		} else {
+			s.removeFollowup(c, conversation, agent.ID)
+		}
+	default:
+		return s.handOver(c, conversation, step, agent.ID)
+	}
+	return nil
+}
+
+// handOver plays the actions that change whose a conversation is.
+func (s *Server) handOver(c *call, conversation *Conversation, step Step, actor string) error {
+	switch {
+	case step.Action == PlayUnassign:
+		s.unassign(c, conversation, actor)
+	case step.Action == PlayAssign, step.Action == PlayTransfer && step.To != "":
+		to := s.agent(step.To)
+		if to == nil {
+			return fmt.Errorf("there is no agent %q", step.To)
+		}
+		if step.Action == PlayAssign {
+			s.assign(c, conversation, to.ID, actor, "ConversationAssigned")
+		} else {
+			s.transferToAgent(c, conversation, to, actor)
+		}
+	case step.Action == PlayTransfer, step.Action == PlayEnqueue:
+		id := step.Queue
+		if step.Action == PlayEnqueue && id == "" {
+			id = s.defaultQueue()
+		}
+		queue := s.queue(id)
+		if queue == nil {
+			return fmt.Errorf("there is no queue %q", id)
+		}
+		if step.Action == PlayEnqueue {
+			s.enqueue(c, conversation, queue.ID)
+		} else {
+			s.transfer(c, conversation, queue, actor)
+		}
+	case step.Action == PlayReplace:
+		user, err := s.findEndUser(step.EndUser)
+		if err != nil {
+			return fmt.Errorf("there is no end user %q", step.EndUser)
+		}
+		s.replaceEndUser(c, conversation, user, actor)
 	default:
 		return fmt.Errorf("an agent has no action %q", step.Action)
 	}

@@ -34,6 +34,7 @@ func TestReadmeIsComplete(t *testing.T) {
 		server.FaultStatus, server.FaultDelay, server.FaultDropBefore, server.FaultDropAfter, server.FaultTruncate,
 		server.FaultLate, server.FaultGarbage, server.PlayClaim, server.PlayReply, server.PlayTag, server.PlayUntag,
 		server.PlayNote, server.PlayClose, server.PlayReopen, server.PlayPending, server.PlayTransfer, server.PlayRate,
+		server.PlayUnpend, server.PlayExpire, server.PlayAssign, server.PlayUnassign, server.PlayEnqueue, server.PlayReplace,
 	} {
 		require.Contains(t, string(readme), "`"+name+"`")
 	}

@@ -71,7 +71,8 @@ type Server struct {
 	files        map[string]storedFile
 	externalIDs  map[string]bool
 	ids          uint64
-	conversation int64 // the id of the next conversation
+	conversation int64  // the id of the next conversation
+	origin       string // by which the API was asked last
 	tokens       map[string]bool
 	gauges       map[string]*gauge
 	switches     Switches
@@ -258,7 +259,7 @@ func (s *Server) serve(rt route, version string, w http.ResponseWriter, r *http.
 func (s *Server) admit(c *call, rt route) (answer reply, fault *Fault, answered bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.now = s.clock()
+	c.now, s.origin = s.clock(), c.origin
 	name := c.token
 	known := s.tokens[c.token]
 	if !known {

@@ -2,6 +2,8 @@ package server
 
 import (
 	"maps"
+	"net/http"
+	"strings"
 	"time"
 )
 
@@ -49,6 +51,19 @@ type TokenStats struct {
 	WorstSecond int `json:"worstSecond"`
 	// WorstSecondAt is when that second ended.
 	WorstSecondAt time.Time `json:"worstSecondAt,omitzero"`
+}
+
+// Writes is how many of the requests could have changed something: all but GET
+// and the queries by POST.
+func (s Stats) Writes() int {
+	n := 0
+	for operation, requests := range s.ByOperation {
+		method, _, _ := strings.Cut(operation, " ")
+		if operation != unknownOperation && method != http.MethodGet && operation != "POST /search/conversations" {
+			n += requests
+		}
+	}
+	return n
 }
 
 type counters struct {

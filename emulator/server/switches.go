@@ -119,6 +119,9 @@ type Switches struct {
 	// MessageOnClosed is what a message does to a closed conversation:
 	// inbound-reopens, reopens, stays or rejected.
 	MessageOnClosed string `json:"messageOnClosed,omitempty"`
+	// MessageOnPending is what a customer's message does to a pending conversation:
+	// stays or inbound-reopens, which removes its follow-up.
+	MessageOnPending string `json:"messageOnPending,omitempty"`
 	// TransferClosed is what a transfer or a claim does to a closed conversation: reopens, stays or rejected.
 	TransferClosed string `json:"transferClosed,omitempty"`
 	// ClaimForce is the meaning of a claim without "force": true or false.
@@ -152,6 +155,9 @@ type Switches struct {
 	// PageLimitTooLarge is what a larger pageLimit gives: capped or rejected.
 	PageLimitTooLarge string `json:"pageLimitTooLarge,omitempty"`
 
+	// TimePrecision is how exactly a conversation writes its times, such as stateUpdatedAt: seconds or millis.
+	TimePrecision string `json:"timePrecision,omitempty"`
+
 	// UnknownQuery is what happens to a query parameter that the operation does not have: ignored or rejected.
 	UnknownQuery string `json:"unknownQuery,omitempty"`
 	// UnknownFields is what happens to a JSON field that the operation does not have: ignored or rejected.
@@ -174,6 +180,10 @@ type Switches struct {
 	AttachmentTimeout Duration `json:"attachmentTimeout"`
 	// AttachmentRedirects says whether a redirect of a file's URL is followed or refused.
 	AttachmentRedirects string `json:"attachmentRedirects,omitempty"`
+
+	// FileLinks is how Dixa's own files are named: mixed (whole addresses in the API, in webhooks paths without
+	// a host), absolute (addresses in both) or path (paths in both).
+	FileLinks string `json:"fileLinks,omitempty"`
 
 	// Webhooks is how deliveries behave.
 	Webhooks WebhookSwitches `json:"webhooks"`
@@ -202,15 +212,28 @@ type WebhookSwitches struct {
 	Timeout Duration `json:"timeout"`
 	// DisableAfter disables a subscription after that many events in a row were given up; 0 means never.
 	DisableAfter int `json:"disableAfter"`
+	// LogLost shows events that Lose struck in the delivery logs, as attempts that failed.
+	LogLost bool `json:"logLost"`
+	// KeptDeliveries is how many deliveries the logs of a subscription keep. Defaults to 100.
+	KeptDeliveries int `json:"keptDeliveries"`
 	// CustomAttributesAbsent leaves custom_attributes out of the conversation, as before October 2025.
 	CustomAttributesAbsent bool `json:"customAttributesAbsent"`
 	// AttachmentItems is the shape of a message's attachments: snake (url and pretty_name), camel
-	// (url and prettyName) or strings (bare URLs).
+	// (url and prettyName), strings (bare URLs) or empty (none, though the message has files).
 	AttachmentItems string `json:"attachmentItems,omitempty"`
+	// ExternalIDs is what a message's external_id says: value (null for a message without one), text (the
+	// text "null" for a message without one), null (always) or absent.
+	ExternalIDs string `json:"externalIds,omitempty"`
+	// HTMLText is the text of a message that was written as HTML: as-sent or text (markup removed).
+	HTMLText string `json:"htmlText,omitempty"`
+	// FollowupRemoved is what tells that somebody removed a follow-up: none (only the activity log) or
+	// open (ConversationOpen).
+	FollowupRemoved string `json:"followupRemoved,omitempty"`
 	// GuessedMembers adds plausible members to the events whose data is undocumented
-	// beyond the conversation (assigned, unassigned, transferred, tag removed, attributes).
+	// beyond the conversation (assigned, unassigned, transferred, tag removed, attributes, end user replaced).
 	GuessedMembers bool `json:"guessedMembers"`
-	// TransferredNames sends CONVERSATION_TRANSFERRED (one) or the two names that Dixa's UI suggests (two).
+	// TransferredNames sends CONVERSATION_TRANSFERRED (one) or the two names that Dixa's UI suggests (two):
+	// CONVERSATION_TRANSFERRED_TO_QUEUE and CONVERSATION_TRANSFERRED_TO_AGENT.
 	TransferredNames string `json:"transferredNames,omitempty"`
 }
 
@@ -236,6 +259,7 @@ func (s *Switches) settings() []setting {
 		{"closeClosed", &s.CloseClosed, []string{Accepted, Rejected}},
 		{"reopenOpen", &s.ReopenOpen, []string{Accepted, Rejected}},
 		{"messageOnClosed", &s.MessageOnClosed, []string{InboundReopens, Reopens, Stays, Rejected}},
+		{"messageOnPending", &s.MessageOnPending, []string{Stays, InboundReopens}},
 		{"transferClosed", &s.TransferClosed, []string{Reopens, Stays, Rejected}},
 		{"claimForce", &s.ClaimForce, []string{"true", "false"}},
 		{"followupExpiry", &s.FollowupExpiry, []string{StateOpen, StateAwaitingPending}},
@@ -245,12 +269,17 @@ func (s *Switches) settings() []setting {
 		{"conversationOrder", &s.ConversationOrder, []string{OldestFirst, NewestFirst}},
 		{"activityOrder", &s.ActivityOrder, []string{OldestFirst, NewestFirst}},
 		{"pageLimitTooLarge", &s.PageLimitTooLarge, []string{"capped", Rejected}},
+		{"timePrecision", &s.TimePrecision, []string{"seconds", "millis"}},
 		{"unknownQuery", &s.UnknownQuery, []string{"ignored", Rejected}},
 		{"unknownFields", &s.UnknownFields, []string{"ignored", Rejected}},
 		{"retryAfter", &s.RetryAfter, []string{RetryAfterNone, RetryAfterSeconds, RetryAfterDate}},
 		{"limitBody", &s.LimitBody, []string{"message", "empty", "html"}},
 		{"attachmentRedirects", &s.AttachmentRedirects, []string{"followed", "refused"}},
-		{"webhooks.attachmentItems", &s.Webhooks.AttachmentItems, []string{"snake", "camel", "strings"}},
+		{"fileLinks", &s.FileLinks, []string{"mixed", "absolute", "path"}},
+		{"webhooks.attachmentItems", &s.Webhooks.AttachmentItems, []string{"snake", "camel", "strings", "empty"}},
+		{"webhooks.externalIds", &s.Webhooks.ExternalIDs, []string{"value", "text", "null", "absent"}},
+		{"webhooks.htmlText", &s.Webhooks.HTMLText, []string{"as-sent", "text"}},
+		{"webhooks.followupRemoved", &s.Webhooks.FollowupRemoved, []string{"none", "open"}},
 		{"webhooks.transferredNames", &s.Webhooks.TransferredNames, []string{"one", "two"}},
 	}
 }
@@ -267,6 +296,7 @@ func (s Switches) WithDefaults() Switches {
 	s.Webhooks.LateBy = cmp.Or(s.Webhooks.LateBy, Duration(5*time.Second))
 	s.Webhooks.Attempts = cmp.Or(s.Webhooks.Attempts, 3)
 	s.Webhooks.RetryDelay = cmp.Or(s.Webhooks.RetryDelay, Duration(time.Second))
+	s.Webhooks.KeptDeliveries = cmp.Or(s.Webhooks.KeptDeliveries, 100)
 	s.Webhooks.Timeout = cmp.Or(s.Webhooks.Timeout, Duration(10*time.Second))
 	return s
 }
@@ -290,6 +320,9 @@ func (s Switches) Validate() error {
 		if share < 0 || share > 1 {
 			return fmt.Errorf("switch webhooks.%s is %v: a share lies between 0 and 1", name, share)
 		}
+	}
+	if s.Webhooks.KeptDeliveries < 0 {
+		return fmt.Errorf("switch webhooks.keptDeliveries is %d: at least one is kept", s.Webhooks.KeptDeliveries)
 	}
 	return nil
 }

@@ -11,6 +11,14 @@ import (
 // seconds is 2020-12-16T09:41:43Z, the usual form.
 func seconds(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
+// stamp is a time of a conversation, as exact as the switch timePrecision says.
+func (s *Server) stamp(t time.Time) string {
+	if s.switches.TimePrecision == "millis" {
+		return millis(t)
+	}
+	return seconds(t)
+}
+
 // millis is 2021-06-09T08:18:37.284Z.
 func millis(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 

@@ -26,7 +26,7 @@ type Webhook struct {
 	UpdatedAt time.Time                `json:"updatedAt"`
 	UpdatedBy string                   `json:"updatedBy"`
 	Filters   map[string]WebhookFilter `json:"filters,omitempty"`
-	// Deliveries are the latest ones, newest first, at most 100.
+	// Deliveries are the latest ones, newest first, at most as many as the switch webhooks.keptDeliveries says.
 	Deliveries []Delivery `json:"deliveries"`
 	// GivenUp is how many events in a row could not be delivered.
 	GivenUp int `json:"givenUp,omitempty"`
@@ -57,8 +57,6 @@ type Delivery struct {
 	Text    string `json:"text"`
 	Payload string `json:"payload"`
 }
-
-const keptDeliveries = 100
 
 type webhookInput struct {
 	Name          *string                   `json:"name"`

@@ -322,7 +322,7 @@ func TestShapesOfEventsThatAreNotDocumented(t *testing.T) {
 	files := gallery(t)
 	for shape, want := range map[string]any{
 		"snake": map[string]any{"url": "path", "pretty_name": "photo.jpg"}, "camel": map[string]any{"url": "path", "prettyName": "photo.jpg"},
-		"strings": "path",
+		"strings": "path", "empty": nil,
 	} {
 		hook := receive(t)
 		d := start(t, server.Options{Switches: server.Switches{Webhooks: server.WebhookSwitches{
@@ -339,6 +339,10 @@ func TestShapesOfEventsThatAreNotDocumented(t *testing.T) {
 			fields["url"] = path
 		} else {
 			want = path
+		}
+		if shape == "empty" {
+			require.Empty(t, items)
+			continue
 		}
 		require.Equal(t, []any{want}, items, shape)
 		_, present := part(t, got, "conversation")["custom_attributes"]

@@ -68,7 +68,13 @@ func (a *api) enable(ctx context.Context, in *InShop) (*body[claim.Shop], error)
 	if err != nil {
 		return nil, err
 	}
-	out.Body.Warnings, err = a.unheard(ctx, in.Shop)
+	if out.Body.Warnings, err = a.unheard(ctx, in.Shop); err != nil {
+		return nil, err
+	}
+	unseen, err := a.onboarding.Unseen(ctx, in.Shop)
+	if unseen != "" {
+		out.Body.Warnings = append(out.Body.Warnings, unseen)
+	}
 	return out, err
 }
 
@@ -188,6 +194,9 @@ type testInput struct {
 }
 
 func (a *api) test(ctx context.Context, in *testInput) (*body[client.Report], error) {
+	if err := a.writable(ctx, in.Shop); err != nil {
+		return nil, err
+	}
 	report, err := a.onboarding.Test(ctx, in.Shop, in.Body.Email)
 	if err == nil && report.ConversationID != 0 {
 		changed(ctx, "conversation_id", number(report.ConversationID))

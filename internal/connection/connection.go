@@ -57,9 +57,12 @@ type Clients struct {
 	kept map[string]kept
 }
 
+// kept are the clients of one token: one that writes and one that only reads.
+// Either is made when it is asked for first.
 type kept struct {
 	tokenHash string
 	client    *dixa.Client
+	reader    *dixa.Client
 }
 
 // New returns clients for the connections of a store.
@@ -76,10 +79,46 @@ func New(s *store.Store, o Options) *Clients {
 	return &Clients{store: s, options: o, kept: map[string]kept{}}
 }
 
-// Client returns the client of a connection. The error is a [*NeedsTokenError]
-// where Dixa refused the connection's token, and [store.ErrNotFound] where there
-// is no such connection.
+// Client returns the client of a connection for what is done for all shops that
+// use it, such as its webhook subscription. Where every one of them is read-only
+// it is one that only reads, as [Clients.For] has it. The error is a
+// [*NeedsTokenError] where Dixa refused the connection's token, and
+// [store.ErrNotFound] where there is no such connection.
 func (c *Clients) Client(ctx context.Context, connectionID string) (*dixa.Client, error) {
+	readOnly, err := c.allReadOnly(ctx, connectionID)
+	if err != nil {
+		return nil, err
+	}
+	return c.open(ctx, connectionID, readOnly)
+}
+
+// For returns the client of a connection for what is done for a shop with the
+// settings given. Where those are read-only, its transport refuses whatever could
+// change something in Dixa with [dixa.ErrReadOnly]; see [dixa.WithReadOnly]. The
+// errors are those of [Clients.Client].
+func (c *Clients) For(ctx context.Context, connectionID string, settings claim.Settings) (*dixa.Client, error) {
+	return c.open(ctx, connectionID, settings.ReadOnly)
+}
+
+// allReadOnly reports whether no shop of a connection lets it write.
+func (c *Clients) allReadOnly(ctx context.Context, connectionID string) (bool, error) {
+	shops, err := c.store.ConnectionShops(ctx, connectionID)
+	if err != nil {
+		return false, err
+	}
+	for _, shop := range shops {
+		in, err := c.store.Integration(ctx, shop)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // deleted meanwhile
+		}
+		if err != nil || !in.Effective.ReadOnly {
+			return false, err
+		}
+	}
+	return len(shops) > 0, nil
+}
+
+func (c *Clients) open(ctx context.Context, connectionID string, readOnly bool) (*dixa.Client, error) {
 	conn, err := c.store.Connection(ctx, connectionID)
 	if err != nil {
 		return nil, fmt.Errorf("read connection %s: %w", connectionID, err)
@@ -93,15 +132,21 @@ func (c *Clients) Client(ctx context.Context, connectionID string) (*dixa.Client
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if k, ok := c.kept[connectionID]; ok && k.tokenHash == hash {
-		return k.client, nil
+	k := c.kept[connectionID]
+	if k.tokenHash != hash {
+		k = kept{tokenHash: hash}
 	}
-	client, err := c.dial(token, hash)
-	if err != nil {
-		return nil, fmt.Errorf("connection %s: %w", connectionID, err)
+	wanted, options := &k.client, []dixa.Option(nil)
+	if readOnly {
+		wanted, options = &k.reader, []dixa.Option{dixa.WithReadOnly()}
 	}
-	c.kept[connectionID] = kept{tokenHash: hash, client: client}
-	return client, nil
+	if *wanted == nil {
+		if *wanted, err = c.dial(token, hash, options...); err != nil {
+			return nil, fmt.Errorf("connection %s: %w", connectionID, err)
+		}
+		c.kept[connectionID] = k
+	}
+	return *wanted, nil
 }
 
 // Probe returns a client for a token that is not saved yet. It spends from the
@@ -110,7 +155,7 @@ func (c *Clients) Probe(token string) (*dixa.Client, error) {
 	return c.dial(token, c.store.TokenHash(token))
 }
 
-func (c *Clients) dial(token, hash string) (*dixa.Client, error) {
+func (c *Clients) dial(token, hash string, more ...dixa.Option) (*dixa.Client, error) {
 	options := []dixa.Option{
 		dixa.WithBaseURL(c.options.BaseURL),
 		dixa.WithTimeout(c.options.Timeout),
@@ -124,7 +169,7 @@ func (c *Clients) dial(token, hash string) (*dixa.Client, error) {
 	if c.options.Observe != nil {
 		options = append(options, dixa.WithObserver(c.options.Observe))
 	}
-	return dixa.New(token, options...)
+	return dixa.New(token, append(options, more...)...)
 }
 
 // TokenRefused records that Dixa refused the token with which the client was
@@ -135,7 +180,7 @@ func (c *Clients) TokenRefused(ctx context.Context, connectionID string, client 
 	k, ok := c.kept[connectionID]
 	delete(c.kept, connectionID)
 	c.mu.Unlock()
-	if !ok || k.client != client {
+	if !ok || k.client != client && k.reader != client {
 		return false, nil
 	}
 	first, err = c.store.MarkNeedsToken(ctx, connectionID, k.tokenHash)

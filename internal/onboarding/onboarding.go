@@ -38,6 +38,9 @@ type Store interface {
 type Dixa interface {
 	// Client is that of a connection with its saved token and shared budget.
 	Client(ctx context.Context, connectionID string) (*dixa.Client, error)
+	// For is the same for what is done for a shop: it writes nothing where the
+	// shop's settings are read-only.
+	For(ctx context.Context, connectionID string, settings claim.Settings) (*dixa.Client, error)
 	// Probe is one of a token that is not saved yet.
 	Probe(token string) (*dixa.Client, error)
 }
@@ -154,6 +157,7 @@ func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.Ra
 	if _, err := s.store.SaveSettings(ctx, shop, patch, authored); err != nil {
 		return claim.Integration{}, err
 	}
+	s.subscribeAllowed(ctx, before)
 	return s.Integration(ctx, shop)
 }
 
@@ -278,7 +282,7 @@ func (s *Service) client(ctx context.Context, in claim.Integration) (*dixa.Clien
 	case in.Connection.State == claim.ConnectionNeedsToken:
 		return nil, refuse(NotConnected, nil, "Dixa refused the shop's token %s. Save a new one with `starter shop connect %s`.", in.Connection.TokenPreview, in.Slug)
 	}
-	client, err := s.dixa.Client(ctx, in.Connection.ID)
+	client, err := s.dixa.For(ctx, in.Connection.ID, in.Effective)
 	if err != nil {
 		return nil, fmt.Errorf("make a Dixa client of the shop %s: %w", in.Slug, err)
 	}
@@ -318,6 +322,8 @@ func trouble(err error) string {
 		return fmt.Sprintf("the reply is not one of Dixa (status %d)", e.Status)
 	case errors.Is(err, context.DeadlineExceeded):
 		return "Dixa did not answer in time"
+	case errors.Is(err, dixa.ErrReadOnly):
+		return "the shop's settings are read-only"
 	case dixa.IsRateLimited(err):
 		return "the token's request budget is used up for the moment"
 	default:

@@ -18,7 +18,6 @@ const (
 	NotConnected      Kind = "not_connected"      // the shop has no token that Dixa takes
 	NotReady          Kind = "not_ready"          // no live contact endpoint, or settings that name what is not there
 	FeatureOff        Kind = "feature_off"        // the platform does not offer Dixa to the shop
-	ReadOnly          Kind = "read_only"          // the settings allow no writing to Dixa
 
 	SubscriptionRefused Kind = "subscription_refused" // Dixa takes no webhook subscription with the token
 )

@@ -3,6 +3,7 @@ package onboarding
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -32,11 +33,44 @@ func (s *Service) subscribed(ctx context.Context, in claim.Integration, enable f
 		return err
 	case e.Status >= http.StatusBadRequest && e.Status < http.StatusInternalServerError && !dixa.IsRateLimited(err):
 		return refuse(SubscriptionRefused, err, "The shop was not enabled, since what happens in its conversations would not be seen: for the webhook subscription, %s. "+
-			"Use a token that may manage webhooks. Or add a webhook in Dixa under Settings > Integrations > Webhooks, with the address %s and all events of conversations, and save its secret with `starter shop webhook-secret %s`; then enable again.",
-			trouble(err), s.webhooks.URL(in.Connection.ID), in.Slug)
+			"Use a token that may manage webhooks. Or do it by hand, then enable again: %s", trouble(err), s.byHand(in))
 	default:
 		return refuse(Unreachable, err, "The shop was not enabled: the webhook subscription could not be made sure of, since %s. Enabling again is safe.", trouble(err))
 	}
+}
+
+// subscribeAllowed makes the subscription that an enabled shop went without
+// while it was read-only. The settings hold also where that fails.
+func (s *Service) subscribeAllowed(ctx context.Context, before claim.Integration) {
+	if !before.Enabled || before.Connection == nil || !before.Effective.ReadOnly {
+		return
+	}
+	in, err := s.store.Integration(ctx, before.Slug)
+	if err == nil && !in.Effective.ReadOnly {
+		err = s.webhooks.Ensure(ctx, in.Connection.ID, nil)
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "the shop may write to Dixa again, but its webhook subscription could not be made sure of; enabling the shop again tries once more",
+			"connection", before.Connection.ID, "shop", before.Slug, "error", err)
+	}
+}
+
+// Unseen says in words, for the person who enables a shop, that Dixa does not
+// tell what happens in its conversations, since the settings are read-only and
+// nobody made a subscription by hand; empty where it does. It asks the store only.
+func (s *Service) Unseen(ctx context.Context, shop string) (string, error) {
+	in, err := s.Integration(ctx, shop)
+	if err != nil || !in.Effective.ReadOnly || in.Subscription == nil || in.Subscription.State != claim.SubscriptionNone {
+		return "", err
+	}
+	return "The settings are read-only, so no webhook subscription was made and Dixa does not tell what happens in the shop's conversations. " + s.byHand(in) +
+		" Or allow writing: that makes the subscription.", nil
+}
+
+// byHand says how a person makes the subscription.
+func (s *Service) byHand(in claim.Integration) string {
+	return fmt.Sprintf("Add a webhook in Dixa under Settings > Integrations > Webhooks, with the address %s and all events of conversations, and save its secret with `starter shop webhook-secret %s`.",
+		s.webhooks.URL(in.Connection.ID), in.Slug)
 }
 
 // Disable makes new claims be skipped. Where the shop was the last enabled one of
@@ -154,6 +188,8 @@ func (s *Service) validateWebhooks(ctx context.Context, in claim.Integration, r 
 	switch {
 	case err != nil:
 		r.add(webhooks, Failed, "the subscriptions could not be read: %s", failure(err))
+	case len(problems) > 0 && in.Effective.ReadOnly:
+		r.add(webhooks, Warning, "%s. The settings are read-only, so nothing of it is corrected. %s", strings.Join(problems, "; "), s.byHand(in))
 	case len(problems) > 0:
 		r.add(webhooks, Failed, "%s. `starter shop enable %s` corrects it", strings.Join(problems, "; "), in.Slug)
 	default:

@@ -84,18 +84,61 @@ func TestDisableSucceedsWithoutDixa(t *testing.T) {
 	require.ErrorIs(t, b.service.Delete(t.Context(), "nobody"), store.ErrNotFound)
 }
 
-func TestReadOnlyShopMakesNoSubscription(t *testing.T) {
+func TestReadOnlyShopWritesNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
+	ctx := t.Context()
 	b.ready()
 	b.settings(`{"read_only": true}`)
-	require.NoError(t, b.service.Enable(t.Context(), shop))
+	require.NoError(t, b.service.Enable(ctx, shop))
 	require.True(t, b.enabled())
-	require.Empty(t, b.dixa.State().Webhooks)
 	require.Equal(t, claim.SubscriptionNone, b.subscription().State)
-	report, err := b.service.Validate(t.Context(), shop)
+	unseen, err := b.service.Unseen(ctx, shop)
 	require.NoError(t, err)
-	require.Contains(t, row(t, report, "webhooks").Detail, "Dixa has no webhook subscription")
+	require.Contains(t, unseen, "does not tell what happens")
+	require.Contains(t, unseen, b.subscription().URL)
+	report, err := b.service.Validate(ctx, shop)
+	require.NoError(t, err)
+	require.Equal(t, onboarding.Warning, row(t, report, "webhooks").Result)
+	require.Contains(t, row(t, report, "webhooks").Detail, "Dixa has no webhook subscription with the address "+b.subscription().URL)
+	require.Contains(t, row(t, report, "webhooks").Detail, "starter shop webhook-secret acme")
+
+	// By hand is the way that is left.
+	_, err = b.service.SaveWebhookSecret(ctx, shop, secret)
+	require.NoError(t, err)
+	unseen, err = b.service.Unseen(ctx, shop)
+	require.NoError(t, err)
+	require.Empty(t, unseen)
+	require.NoError(t, b.service.Disable(ctx, shop))
+	require.Zero(t, b.dixa.Stats().Writes())
+}
+
+func TestSubscriptionIsMadeWhenWritingIsAllowed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	ctx := t.Context()
+	b.ready()
+	b.settings(`{"read_only": true}`)
+	require.NoError(t, b.service.Enable(ctx, shop))
+	b.dixa.Inject(emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 401, Times: 1})
+	b.settings(`{"read_only": false}`)
+	require.Equal(t, claim.SubscriptionNone, b.subscription().State, "the settings are saved where Dixa refuses")
+	require.Contains(t, b.log.String(), "enabling the shop again tries once more")
+
+	b.settings(`{"read_only": true}`)
+	b.settings(`{"language": "de"}`)
+	require.Equal(t, claim.SubscriptionNone, b.subscription().State)
+	b.settings(`{"read_only": null}`)
+	require.Equal(t, claim.SubscriptionActive, b.subscription().State)
+	require.Len(t, b.dixa.State().Webhooks, 1)
+
+	// What is there stays when writing is forbidden.
+	b.settings(`{"read_only": true}`)
+	before := b.dixa.Stats().Writes()
+	require.NoError(t, b.service.Disable(ctx, shop))
+	require.NoError(t, b.service.Delete(ctx, shop))
+	require.Len(t, b.dixa.State().Webhooks, 1)
+	require.Equal(t, before, b.dixa.Stats().Writes())
 }
 
 func TestValidateLooksAtTheWebhooks(t *testing.T) {
@@ -134,20 +177,16 @@ func TestValidateLooksAtTheWebhooks(t *testing.T) {
 	require.Contains(t, validate(moved, "webhooks").Detail, "made by hand; its secret is aba…abab")
 }
 
-// revoking revokes the token once a client was made with it.
+// revoking revokes the token before the client of the connection is made.
 type revoking struct {
 	*connection.Clients
 	revoke func() error
-	made   bool
 }
 
 func (r *revoking) Client(ctx context.Context, id string) (*dixa.Client, error) {
-	if r.made {
-		if err := r.revoke(); err != nil {
-			return nil, err
-		}
+	if err := r.revoke(); err != nil {
+		return nil, err
 	}
-	r.made = true
 	return r.Clients.Client(ctx, id)
 }
 

@@ -1,0 +1,69 @@
+package activities_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+func (b *bench) readOnly(on bool) {
+	b.Helper()
+	b.save(map[string]any{"read_only": on})
+}
+
+// Writing may be forbidden at any time. What was not sent then is not sent, and
+// is sent once writing is allowed again, by itself.
+func TestReadOnlyInTheMiddleOfAnOpening(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	var steps *activities.Dixa
+	ref := b.accept(b.sample("c-1"))
+	customer, err := b.customer(ref)
+	require.NoError(t, err)
+
+	b.readOnly(true)
+	requests := b.dixa.Stats().Requests
+	_, err = b.create(ref, customer.EndUserID)
+	require.Contains(t, requireParked(t, err, claim.CauseReadOnly), "read-only")
+	intent, err := b.store.Intent(t.Context(), ref, claim.StepConversation)
+	require.True(t, err != nil || intent.SentAt.IsZero(), "no create is on its way")
+	b.goesOnWhenAllowed(ref)
+
+	_, err = b.create(ref, customer.EndUserID)
+	require.NoError(t, err)
+	require.Greater(t, b.dixa.Stats().Requests, requests)
+	b.readOnly(true)
+	requests = b.dixa.Stats().Requests
+	for _, step := range []any{steps.ApplyTags, steps.UploadAttachments, steps.AssignConversation, steps.SetAttributes, steps.AddNote} {
+		requireParked(t, runVoid(b, step, ref), claim.CauseReadOnly)
+	}
+	require.Equal(t, requests, b.dixa.Stats().Requests, "Dixa was asked")
+	b.goesOnWhenAllowed(ref)
+
+	require.NoError(t, runVoid(b, steps.ApplyTags, ref))
+	require.NoError(t, runVoid(b, steps.AddNote, ref))
+	conversations := b.conversations()
+	require.Len(t, conversations, 1)
+	require.NotEmpty(t, conversations[0].TagNames)
+	require.Len(t, conversations[0].Notes, 1)
+}
+
+// goesOnWhenAllowed parks the claim, allows writing and takes it up as its
+// workflow does.
+func (b *bench) goesOnWhenAllowed(ref claim.Ref) {
+	b.Helper()
+	standing := b.load(ref)
+	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseReadOnly, SettingsVersion: standing.SettingsVersion})
+	woken, err := b.store.WakeParked(b.Context())
+	require.NoError(b, err)
+	require.Zero(b, woken, "nothing changed yet")
+	b.readOnly(false)
+	woken, err = b.store.WakeParked(b.Context())
+	require.NoError(b, err)
+	require.Equal(b, 1, woken, "the claim goes on by itself")
+	require.Equal(b, claim.StateOpening, b.load(ref).State)
+}

@@ -1,0 +1,25 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/claimflow/claimflow/client"
+)
+
+// writable refuses, with 405, what would write to the Dixa of a shop whose
+// settings are read-only, before Dixa is asked anything. allow are the methods
+// that the address takes nevertheless; RFC 9110, section 15.5.6 wants them named.
+// An unknown shop is not found.
+func (a *api) writable(ctx context.Context, shop string, allow ...string) error {
+	in, err := a.store.Integration(ctx, shop)
+	if err != nil || !in.Effective.ReadOnly {
+		return err
+	}
+	p := newProblem(http.StatusMethodNotAllowed, client.CodeReadOnly, fmt.Sprintf("The shop's settings are read-only, so nothing is written to its Dixa. "+
+		"`starter shop settings %s read_only=false` allows it; `starter shop validate %[1]s` checks what can be checked by reading.", shop))
+	p.header = http.Header{"Allow": {strings.Join(allow, ", ")}}
+	return p
+}
