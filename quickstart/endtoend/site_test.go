@@ -223,7 +223,7 @@ func (s *site) await(ref claim.Ref, what string, is func(claim.Record) bool) cla
 			return err
 		}
 		if !is(last.Record) {
-			return fmt.Errorf("it is %s %s %q, conversation %d; Dixa was asked %v", last.State, last.Cause, last.LastError, last.ConversationID, s.dixa.Stats().Outcomes)
+			return fmt.Errorf("it is %s %s %s %q, conversation %d; Dixa was asked %v", last.State, last.Status, last.Cause, last.LastError, last.ConversationID, s.dixa.Stats().Outcomes)
 		}
 		return nil
 	})
