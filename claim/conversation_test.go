@@ -1,0 +1,167 @@
+package claim_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+var dixaTime = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+
+// someFacts are facts as Dixa might tell them, several in the same moment.
+func someFacts(r *rand.Rand) []claim.Fact {
+	statuses := []claim.ConversationStatus{claim.ConversationOpen, claim.ConversationPending, claim.ConversationClosed, ""}
+	var facts []claim.Fact
+	for i := range 2 + r.IntN(12) {
+		f := claim.Fact{
+			Stamp:  claim.Stamp{At: dixaTime.Add(time.Duration(r.IntN(8)) * time.Millisecond), Weight: claim.Weight(r.IntN(3)), ID: fmt.Sprint("e", i)},
+			Status: statuses[r.IntN(len(statuses))],
+		}
+		if r.IntN(2) == 0 {
+			f.People = true
+			if r.IntN(2) == 0 {
+				f.Assignee = &claim.Person{ID: fmt.Sprint("agent-", r.IntN(3))}
+			}
+		}
+		switch r.IntN(3) {
+		case 0:
+			f.Tags = []string{fmt.Sprint("tag-", r.IntN(3)), "claim"}
+		case 1:
+			f.Tags = []string{}
+		}
+		if r.IntN(4) == 0 {
+			f.Rating = &claim.Rating{Score: 1 + r.IntN(5), At: f.At}
+		}
+		facts = append(facts, f)
+	}
+	return facts
+}
+
+// However facts come, in whichever order and how often, they make the same
+// conversation.
+func TestConversationIsTheSameHoweverFactsCome(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(500) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		facts := someFacts(r)
+		var want claim.Conversation
+		for _, f := range facts {
+			want.Apply(f)
+		}
+		for range 10 {
+			var got claim.Conversation
+			for _, i := range r.Perm(len(facts)) {
+				for range 1 + r.IntN(3) {
+					got.Apply(facts[i])
+				}
+			}
+			for range r.IntN(len(facts)) { // late repeats
+				got.Apply(facts[r.IntN(len(facts))])
+			}
+			require.Equal(t, want, got, "seed %d", seed)
+			require.Equal(t, want.ClosedSince(), got.ClosedSince())
+		}
+	}
+}
+
+func TestNewestFactHasTheWord(t *testing.T) {
+	t.Parallel()
+	at := func(ms int, w claim.Weight, s claim.ConversationStatus) claim.Fact {
+		return claim.Fact{Stamp: claim.Stamp{At: dixaTime.Add(time.Duration(ms) * time.Millisecond), Weight: w, ID: fmt.Sprint(ms, w, s)}, Status: s}
+	}
+	for name, test := range map[string]struct {
+		facts       []claim.Fact
+		want        claim.ConversationStatus
+		closedSince time.Duration // after dixaTime; negative for not closed
+	}{
+		"nothing known":           {nil, "", -1},
+		"an older one comes late": {[]claim.Fact{at(5, claim.WeightTransition, claim.ConversationClosed), at(3, claim.WeightTransition, claim.ConversationOpen)}, claim.ConversationClosed, 5},
+		"reopened":                {[]claim.Fact{at(5, claim.WeightTransition, claim.ConversationClosed), at(7, claim.WeightTransition, claim.ConversationOpen)}, claim.ConversationOpen, -1},
+		"a snapshot of the same moment does not undo what happened": {
+			[]claim.Fact{at(5, claim.WeightTransition, claim.ConversationClosed), at(5, claim.WeightSnapshot, claim.ConversationOpen)}, claim.ConversationClosed, 5,
+		},
+		"a look at Dixa is later than all of its moment": {
+			[]claim.Fact{at(5, claim.WeightRefreshed, claim.ConversationOpen), at(5, claim.WeightTransition, claim.ConversationClosed)}, claim.ConversationOpen, -1,
+		},
+		"talk about a closed conversation does not close it later": {
+			[]claim.Fact{at(5, claim.WeightTransition, claim.ConversationClosed), at(9, claim.WeightSnapshot, claim.ConversationClosed)}, claim.ConversationClosed, 5,
+		},
+		"nobody told of the second close": {
+			[]claim.Fact{at(1, claim.WeightTransition, claim.ConversationClosed), at(5, claim.WeightTransition, claim.ConversationOpen), at(9, claim.WeightSnapshot, claim.ConversationClosed)},
+			claim.ConversationClosed, 9,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var c claim.Conversation
+			for _, f := range test.facts {
+				c.Apply(f)
+			}
+			require.Equal(t, test.want, c.Status)
+			if test.closedSince < 0 {
+				require.Zero(t, c.ClosedSince())
+			} else {
+				require.Equal(t, dixaTime.Add(test.closedSince*time.Millisecond), c.ClosedSince())
+			}
+		})
+	}
+}
+
+// Whatever is known of a conversation, a claim that follows it gets there in one
+// step, and stays.
+func TestConversationMovesAClaimInOneStep(t *testing.T) {
+	t.Parallel()
+	following := map[claim.State]bool{claim.StateOpen: true, claim.StatePending: true, claim.StateClosed: true, claim.StateSettled: true}
+	for _, status := range []claim.ConversationStatus{claim.ConversationOpen, claim.ConversationPending, claim.ConversationClosed, "", "strange"} {
+		c := claim.Conversation{Status: status}
+		for _, s := range claim.States() {
+			event := c.Event(s)
+			if !following[s] {
+				require.Empty(t, event, "%s, %s", status, s)
+				continue
+			}
+			if event == "" {
+				continue
+			}
+			next, err := s.Next(event)
+			require.NoError(t, err, "%s, %s", status, s)
+			require.Empty(t, c.Event(next), "%s: from %s it gets to %s and not further", status, s, next)
+		}
+	}
+}
+
+func TestStatusRules(t *testing.T) {
+	t.Parallel()
+	own := claim.Settings{Tag: "claim", StatusRules: []claim.StatusRule{
+		{Name: "refunded", When: claim.StatusWhen{Tags: []string{"Refunded"}, NoTag: []string{"disputed"}}, Then: claim.StatusThen{Status: "paid"}},
+		{Name: "any", When: claim.StatusWhen{State: []claim.State{claim.StateClosed}, AnyTag: []string{"a", "b"}}, Then: claim.StatusThen{Status: "ab"}},
+	}}
+	for name, test := range map[string]struct {
+		settings claim.Settings
+		state    claim.State
+		tags     []string
+		want     claim.Verdict
+	}{
+		"open":                      {claim.BuiltIn(), claim.StateOpen, nil, claim.Verdict{Status: "pending", Rule: "not closed"}},
+		"a tag alone":               {claim.BuiltIn(), claim.StateOpen, []string{"claim-accepted"}, claim.Verdict{Status: "pending", Rule: "not closed"}},
+		"pending":                   {claim.BuiltIn(), claim.StatePending, nil, claim.Verdict{Status: "pending", Rule: "not closed"}},
+		"closed":                    {claim.BuiltIn(), claim.StateClosed, []string{"claim"}, claim.Verdict{Status: "closed", Rule: "closed"}},
+		"accepted":                  {claim.BuiltIn(), claim.StateClosed, []string{"Claim-Accepted"}, claim.Verdict{Status: "accepted", Rule: "accepted"}},
+		"rejected":                  {claim.BuiltIn(), claim.StateSettled, []string{"claim-rejected"}, claim.Verdict{Status: "rejected", Rule: "rejected"}},
+		"both":                      {claim.BuiltIn(), claim.StateClosed, []string{"claim-rejected", "claim-accepted"}, claim.Verdict{Status: "pending", Conflict: true, Rule: "accepted and rejected"}},
+		"another stem":              {claim.Settings{Tag: "fall"}, claim.StateClosed, []string{"fall-accepted", "claim-rejected"}, claim.Verdict{Status: "accepted", Rule: "accepted"}},
+		"own rules replace the set": {own, claim.StateClosed, []string{"claim-accepted"}, claim.Verdict{Status: "pending"}},
+		"own, all tags":             {own, claim.StateOpen, []string{"refunded"}, claim.Verdict{Status: "paid", Rule: "refunded"}},
+		"own, but for a tag":        {own, claim.StateClosed, []string{"refunded", "disputed", "b"}, claim.Verdict{Status: "ab", Rule: "any"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, test.want, test.settings.Status(test.state, &claim.Conversation{Tags: test.tags}))
+		})
+	}
+}
