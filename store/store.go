@@ -8,7 +8,8 @@
 // says which columns those are.
 //
 // Methods are safe for concurrent use by any number of processes. Each is one
-// transaction, retried by itself where the database asks for it. Errors say what
+// transaction, retried by itself where the database asks for it; only events that
+// are received at once share one. Errors say what
 // was being done and never hold a secret or personal data.
 package store
 
@@ -34,6 +35,7 @@ type Store struct {
 	keys     *seal.Keyring
 	indexKey []byte
 	clock    func() time.Time
+	arrivals arrivals
 }
 
 // Option changes how a store is opened.
