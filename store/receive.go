@@ -8,16 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"time"
-)
-
-const (
-	// arrivalsAtOnce bounds how many events share a transaction.
-	arrivalsAtOnce = 128
-	// arrivalsPatience bounds such a transaction, which is nobody's alone and ends
-	// with nobody's context.
-	arrivalsPatience = 10 * time.Second
 )
 
 // ForeignEventError says that an event is of another Dixa organisation than its
@@ -52,10 +42,9 @@ func (s *Store) Receive(ctx context.Context, connectionID string, e Event) (fres
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", doing, err)
 	}
-	a := &arrival{connection: connectionID, event: e, sealed: sealed, judged: make(chan struct{})}
-	s.arrive(a)
+	a := &arrival{connection: connectionID, event: e, sealed: sealed}
 	select {
-	case <-a.judged:
+	case <-s.arrivals.add(a):
 	case <-ctx.Done():
 		return false, fmt.Errorf("%s: nobody waits for it any more, and it may be kept; sending it again is safe: %w", doing, ctx.Err())
 	}
@@ -71,63 +60,17 @@ type arrival struct {
 	event      Event
 	sealed     []byte
 
-	// judged is closed once kept and fresh are settled. What was not kept has to be
-	// in a transaction of its own.
-	judged      chan struct{}
+	// kept and fresh are what came of it. What was not kept has to be in a
+	// transaction of its own.
 	kept, fresh bool
 }
 
 func (a *arrival) key() [2]string { return [2]string{a.connection, a.event.ID} }
 
-// arrivals are the events that wait for the transaction under way to end. They
-// share the next one, so that a commit, which is what takes long, is for all of
-// them.
-type arrivals struct {
-	mu      sync.Mutex
-	waiting []*arrival
-	working bool
-}
-
-// arrive hands an event over. The first one is kept at once.
-func (s *Store) arrive(a *arrival) {
-	q := &s.arrivals
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.waiting = append(q.waiting, a)
-	if !q.working {
-		q.working = true
-		go s.keepArrivals()
-	}
-}
-
-// keepArrivals keeps what waits, until nothing does.
-func (s *Store) keepArrivals() {
-	q := &s.arrivals
-	for {
-		q.mu.Lock()
-		n := min(len(q.waiting), arrivalsAtOnce)
-		batch := q.waiting[:n:n]
-		q.waiting = q.waiting[n:]
-		if n == 0 {
-			q.waiting, q.working = nil, false
-		}
-		q.mu.Unlock()
-		if n == 0 {
-			return
-		}
-		s.keepTogether(batch)
-		for _, a := range batch {
-			close(a.judged)
-		}
-	}
-}
-
 // keepTogether keeps in one transaction those of a batch that are plainly their
 // connection's. It leaves the others alone, and all of them where the transaction
 // fails: each then learns its own reason.
-func (s *Store) keepTogether(batch []*arrival) {
-	ctx, cancel := context.WithTimeout(context.Background(), arrivalsPatience)
-	defer cancel()
+func (s *Store) keepTogether(ctx context.Context, batch []*arrival) {
 	var well []*arrival
 	var inserted map[[2]string]bool
 	err := s.write(ctx, "keep events", func(tx *sql.Tx) error {
