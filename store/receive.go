@@ -67,14 +67,17 @@ type arrival struct {
 
 func (a *arrival) key() [2]string { return [2]string{a.connection, a.event.ID} }
 
-// keepTogether keeps in one transaction those of a batch that are plainly their
-// connection's. It leaves the others alone, and all of them where the transaction
-// fails: each then learns its own reason.
+// keepTogether keeps in one transaction, of one statement, those of a batch that
+// are plainly their connection's. It leaves the others alone, and all of them
+// where the transaction fails: each then learns its own reason.
 func (s *Store) keepTogether(ctx context.Context, batch []*arrival) {
 	var well []*arrival
 	var inserted map[[2]string]bool
-	err := s.write(ctx, "keep events", func(tx *sql.Tx) error {
-		have, err := organizationsOf(ctx, tx, batch)
+	// One statement is a transaction, and the rows are durable once all that it
+	// returns was read. That organisations are read before it does no harm: one
+	// that is known never changes.
+	err := retrying(ctx, "keep events", func() error {
+		have, err := organizationsOf(ctx, s.reads, batch)
 		if err != nil {
 			return err
 		}
@@ -87,7 +90,7 @@ func (s *Store) keepTogether(ctx context.Context, batch []*arrival) {
 		if len(well) == 0 {
 			return nil
 		}
-		inserted, err = s.insertEvents(ctx, tx, well)
+		inserted, err = s.insertEvents(ctx, s.writes, well)
 		return err
 	})
 	if err != nil {
@@ -101,7 +104,7 @@ func (s *Store) keepTogether(ctx context.Context, batch []*arrival) {
 
 // organizationsOf reads the organisation of each connection of a batch; those
 // that are not known are empty.
-func organizationsOf(ctx context.Context, tx *sql.Tx, batch []*arrival) (map[string]string, error) {
+func organizationsOf(ctx context.Context, q querier, batch []*arrival) (map[string]string, error) {
 	have := map[string]string{}
 	var args arguments
 	var places []string
@@ -111,7 +114,7 @@ func organizationsOf(ctx context.Context, tx *sql.Tx, batch []*arrival) (map[str
 			places = append(places, args.add(a.connection))
 		}
 	}
-	err := each(ctx, tx, func(scan func(...any) error) error {
+	err := each(ctx, q, func(scan func(...any) error) error {
 		var id string
 		var organization sql.NullString
 		err := scan(&id, &organization)
@@ -123,7 +126,7 @@ func organizationsOf(ctx context.Context, tx *sql.Tx, batch []*arrival) (map[str
 
 // insertEvents writes events into the inbox and returns the keys of those that
 // were not in it.
-func (s *Store) insertEvents(ctx context.Context, tx *sql.Tx, batch []*arrival) (map[[2]string]bool, error) {
+func (s *Store) insertEvents(ctx context.Context, q querier, batch []*arrival) (map[[2]string]bool, error) {
 	// In one order in every process: two that insert the same ids would otherwise
 	// wait for each other.
 	batch = slices.SortedStableFunc(slices.Values(batch), func(a, b *arrival) int {
@@ -145,7 +148,7 @@ func (s *Store) insertEvents(ctx context.Context, tx *sql.Tx, batch []*arrival) 
 		rows[i] = "(" + strings.Join(places, ", ") + ")"
 	}
 	inserted := map[[2]string]bool{}
-	err := each(ctx, tx, func(scan func(...any) error) error {
+	err := each(ctx, q, func(scan func(...any) error) error {
 		var key [2]string
 		err := scan(&key[0], &key[1])
 		inserted[key] = true

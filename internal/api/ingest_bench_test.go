@@ -52,7 +52,7 @@ const (
 	ingestDoublings = 9
 	ingestHalvings  = 3
 
-	ingestSecret = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90" //nolint:gosec // a secret of this benchmark only
+	ingestSecret = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90"
 )
 
 // BenchmarkIngest finds the highest rate of signed events that the route of
@@ -222,7 +222,12 @@ func (in *ingest) highest(tb testing.TB) float64 {
 // machine may have been why.
 func (in *ingest) holds(tb testing.TB, rate float64) bool {
 	tb.Helper()
-	return in.at(tb, rate, ingestStep).held || in.at(tb, rate, ingestStep).held
+	for range 2 {
+		if in.at(tb, rate, ingestStep).held {
+			return true
+		}
+	}
+	return false
 }
 
 // at sends events at a rate for a while. It gives up early on one that is far
