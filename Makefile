@@ -24,6 +24,10 @@ test: ## Run the tests of both modules (container tests are skipped without Dock
 race: ## Run the tests of the main module with the race detector
 	go test -race ./...
 
+.PHONY: bench-ingest
+bench-ingest: ## Measure the rate of Dixa's events that is held, beside a bare handler (PostgreSQL needs Docker)
+	go test ./internal/api -run '^$$' -bench Ingest
+
 .PHONY: format
 format: ## Format the code
 	go run $(GOLANGCI_LINT) fmt

@@ -1,14 +1,17 @@
 package store_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/claimflow/claimflow/integration/pgtest"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -37,6 +40,41 @@ func BenchmarkTakeBudget(b *testing.B) {
 				}
 			})
 		})
+	}
+}
+
+// BenchmarkReceive is what an event takes while a number of senders send at once.
+func BenchmarkReceive(b *testing.B) {
+	for name, database := range map[string]func(testing.TB) string{
+		"file": func(tb testing.TB) string {
+			tb.Helper()
+			return "sqlite:" + filepath.Join(tb.TempDir(), "claimflow.db")
+		},
+		"postgres": pgtest.Durable,
+	} {
+		for _, senders := range []int{1, 8, 64} {
+			b.Run(fmt.Sprintf("%s/senders=%d", name, senders), func(b *testing.B) {
+				s := open(b, database(b), newKeys(b))
+				addShop(b, s, "acme")
+				c, err := s.SaveToken(b.Context(), "acme", tokenA, store.Organization{ID: "org-1", Name: "Org"})
+				require.NoError(b, err)
+				var id atomic.Int64
+				var done sync.WaitGroup
+				b.ResetTimer()
+				for range senders {
+					done.Go(func() {
+						for i := id.Add(1); i <= int64(b.N); i = id.Add(1) {
+							_, err := s.Receive(b.Context(), c.ID, closed(strconv.FormatInt(i, 10), "org-1", i%1000))
+							if err != nil {
+								b.Error(err)
+							}
+						}
+					})
+				}
+				done.Wait()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+			})
+		}
 	}
 }
 

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 	"strconv"
 	"time"
 )
@@ -24,94 +22,6 @@ type Event struct {
 	Organization Organization
 	// Body is what was received, byte for byte. It is kept sealed.
 	Body []byte
-}
-
-// ForeignEventError says that an event is of another Dixa organisation than its
-// connection.
-type ForeignEventError struct {
-	// Have is the connection's organisation, empty where it is not known; Got is
-	// the event's, empty where it names none.
-	Have, Got string
-}
-
-func (e *ForeignEventError) Error() string {
-	return fmt.Sprintf("the event is of the Dixa organisation %q, and the connection of %q", e.Got, e.Have)
-}
-
-// Receive keeps an event of a connection. fresh is false for one that was kept
-// before, whatever became of its body: an event id counts once, for ever. When
-// Receive returns nil the event is durable.
-//
-// The first event of a connection whose organisation is not known tells which it
-// is; from then on it is pinned. An event of another organisation, or of none,
-// is a [*ForeignEventError]; one of an organisation that another
-// connection has is a [*ConflictError]; an unknown connection is [ErrNotFound].
-func (s *Store) Receive(ctx context.Context, connectionID string, e Event) (fresh bool, err error) {
-	sealed, err := s.seal(inboxBody, e.Body, connectionID, e.ID)
-	if err != nil {
-		return false, fmt.Errorf("keep event %s: %w", e.ID, err)
-	}
-	err = s.write(ctx, "keep event "+e.ID, func(tx *sql.Tx) error {
-		if err := s.belongs(ctx, tx, connectionID, e.Organization); err != nil {
-			return err
-		}
-		var conversation any
-		if e.ConversationID > 0 {
-			conversation = e.ConversationID
-		}
-		n, err := exec(ctx, tx, `INSERT INTO inbox (connection_id, event_id, name, conversation_id, happened_at, received_at, body)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (connection_id, event_id) DO NOTHING`,
-			connectionID, e.ID, plain(e.Name), conversation, micros(e.HappenedAt), s.now(), sealed)
-		fresh = n == 1
-		return err
-	})
-	return fresh, err
-}
-
-// belongs makes sure that an organisation is the connection's, and pins it where
-// the connection's was not known.
-func (s *Store) belongs(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
-	have, err := organizationOf(ctx, tx, connectionID)
-	if err != nil || have == org.ID && have != "" {
-		return err
-	}
-	if have == "" && org.ID != "" {
-		return s.pin(ctx, tx, connectionID, org)
-	}
-	return &ForeignEventError{Have: have, Got: org.ID}
-}
-
-func organizationOf(ctx context.Context, tx *sql.Tx, connectionID string) (string, error) {
-	var id sql.NullString
-	err := one(ctx, tx, notFound("connection "+connectionID), []any{&id}, `SELECT organization_id FROM connections WHERE id = $1`, connectionID)
-	return id.String, err
-}
-
-// pin makes an organisation that of a connection which had none.
-func (s *Store) pin(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
-	if _, _, err := holdPlatform(ctx, tx); err != nil {
-		return err
-	}
-	// Another event, or a token, may have pinned it before the hold.
-	have, err := organizationOf(ctx, tx, connectionID)
-	if err != nil {
-		return err
-	}
-	if have != "" && have != org.ID {
-		return &ForeignEventError{Have: have, Got: org.ID}
-	}
-	var other string
-	err = one(ctx, tx, ErrNotFound, []any{&other}, `SELECT id FROM connections WHERE organization_id = $1 AND id <> $2`, org.ID, connectionID)
-	if err == nil {
-		return &ConflictError{What: "organization", Problem: fmt.Sprintf(
-			"connection %s is of the Dixa organisation %s, which connection %s has already; save the token of that one for the shops of this one as well", connectionID, org.ID, other)}
-	}
-	if !errors.Is(err, ErrNotFound) {
-		return err
-	}
-	_, err = exec(ctx, tx, `UPDATE connections SET organization_id = $2, organization_name = CASE WHEN $3 = '' THEN organization_name ELSE $3 END, updated_at = $4
-		WHERE id = $1`, connectionID, org.ID, plain(org.Name), s.now())
-	return err
 }
 
 // Event reads an event of a connection. Body is nil once it was dropped. An

@@ -8,8 +8,9 @@
 // says which columns those are.
 //
 // Methods are safe for concurrent use by any number of processes. Each is one
-// transaction, retried by itself where the database asks for it. Errors say what
-// was being done and never hold a secret or personal data.
+// transaction, retried by itself where the database asks for it; only what many
+// webhooks do at once shares one. Errors say what was being done and never hold a
+// secret or personal data.
 package store
 
 import (
@@ -34,6 +35,9 @@ type Store struct {
 	keys     *seal.Keyring
 	indexKey []byte
 	clock    func() time.Time
+
+	arrivals gathering[*arrival]
+	lookups  gathering[*secretLookup]
 }
 
 // Option changes how a store is opened.
@@ -52,6 +56,7 @@ func Open(ctx context.Context, url string, keys *seal.Keyring, opts ...Option) (
 		return nil, errors.New("open the store: there are no keys to seal with; make some with `starter keys new` and put them into CLAIMFLOW_KEYS")
 	}
 	s := &Store{keys: keys, clock: time.Now}
+	s.arrivals.work, s.lookups.work = s.keepTogether, s.lookUpTogether
 	for _, opt := range opts {
 		opt(s)
 	}

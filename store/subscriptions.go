@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,33 +47,77 @@ func (s *Store) Subscription(ctx context.Context, connectionID string) (claim.Su
 // WebhookSecrets are the secrets that may have signed what Dixa sends to a
 // connection: the present one and, for three days, the one that it replaced.
 // They are none for a connection without, or one that is unknown.
+//
+// Calls that are made at once share a query.
 func (s *Store) WebhookSecrets(ctx context.Context, connectionID string) ([]string, error) {
-	var secrets []string
-	err := s.read(ctx, "read the webhook secrets of connection "+connectionID, func(db *sql.DB) error {
-		secrets = nil
-		var present, previous []byte
-		var replaced int64
-		err := one(ctx, db, ErrNotFound, []any{&present, &previous, &replaced},
-			`SELECT secret, previous, replaced_at FROM subscriptions WHERE connection_id = $1 AND secret IS NOT NULL`, connectionID)
-		if errors.Is(err, ErrNotFound) {
+	doing := "read the webhook secrets of connection " + connectionID
+	l := &secretLookup{connection: connectionID}
+	select {
+	case <-s.lookups.add(l):
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: %w", doing, ctx.Err())
+	}
+	if l.done {
+		return l.secrets, nil
+	}
+	secrets, err := s.webhookSecrets(ctx, doing, connectionID)
+	return secrets[connectionID], err
+}
+
+// secretLookup is a call of [Store.WebhookSecrets]. One that is not done after it
+// was worked on has to learn its own reason.
+type secretLookup struct {
+	connection string
+	secrets    []string
+	done       bool
+}
+
+func (s *Store) lookUpTogether(ctx context.Context, batch []*secretLookup) {
+	connections := map[string]bool{}
+	for _, l := range batch {
+		connections[l.connection] = true
+	}
+	secrets, err := s.webhookSecrets(ctx, "read webhook secrets", slices.Sorted(maps.Keys(connections))...)
+	if err != nil {
+		return
+	}
+	for _, l := range batch {
+		l.secrets, l.done = secrets[l.connection], true
+	}
+}
+
+// webhookSecrets reads the secrets of connections, for [Store.WebhookSecrets].
+func (s *Store) webhookSecrets(ctx context.Context, doing string, connections ...string) (map[string][]string, error) {
+	var args arguments
+	places := make([]string, len(connections))
+	for i, id := range connections {
+		places[i] = args.add(id)
+	}
+	var secrets map[string][]string
+	err := s.read(ctx, doing, func(db *sql.DB) error {
+		secrets = map[string][]string{}
+		return each(ctx, db, func(scan func(...any) error) error {
+			var id string
+			var present, previous []byte
+			var replaced int64
+			if err := scan(&id, &present, &previous, &replaced); err != nil {
+				return err
+			}
+			plaintext, err := s.open(webhookSecret, present, id)
+			if err != nil {
+				return err
+			}
+			secrets[id] = append(secrets[id], string(plaintext))
+			if previous == nil || s.clock().After(timeOf(replaced).Add(secretOverlap)) {
+				return nil
+			}
+			if plaintext, err = s.open(webhookPrevious, previous, id); err != nil {
+				return err
+			}
+			secrets[id] = append(secrets[id], string(plaintext))
 			return nil
-		}
-		if err != nil {
-			return err
-		}
-		plaintext, err := s.open(webhookSecret, present, connectionID)
-		if err != nil {
-			return err
-		}
-		secrets = append(secrets, string(plaintext))
-		if previous == nil || s.clock().After(timeOf(replaced).Add(secretOverlap)) {
-			return nil
-		}
-		if plaintext, err = s.open(webhookPrevious, previous, connectionID); err != nil {
-			return err
-		}
-		secrets = append(secrets, string(plaintext))
-		return nil
+		}, `SELECT connection_id, secret, previous, replaced_at FROM subscriptions
+			WHERE secret IS NOT NULL AND connection_id IN (`+strings.Join(places, ", ")+`)`, args...)
 	})
 	return secrets, err
 }

@@ -38,48 +38,87 @@ const (
 // CLAIMFLOW_POSTGRES_IMAGE names another.
 func Postgres(t *testing.T) string {
 	t.Helper()
-	if os.Getenv(requireEnv) != "1" {
-		testcontainers.SkipIfProviderIsNotHealthy(t)
-	}
-	server, err := shared.url()
-	require.NoError(t, err, "start PostgreSQL in a container (without Docker, unset %s)", requireEnv)
-
-	name := "test_" + uuid.NewString()
-	execute(t, server, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
-	t.Cleanup(func() {
-		execute(t, server, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
-	})
-
-	u, err := url.Parse(server)
-	require.NoError(t, err)
-	u.Path = "/" + name
-	return u.String()
+	return shared.database(t)
 }
 
-// Main runs the tests of a package and then removes the container that
-// [Postgres] started, if it did. A package that uses Postgres calls it from
-// its TestMain:
+// Durable is [Postgres] for benchmarks: a server of its own that flushes every
+// commit to disk before it answers, as one in production does.
+func Durable(tb testing.TB) string {
+	tb.Helper()
+	return durable.database(tb)
+}
+
+// Main runs the tests of a package and then removes the containers that
+// [Postgres] and [Durable] started, if they did. A package that uses one of them
+// calls it from its TestMain:
 //
 //	func TestMain(m *testing.M) { pgtest.Main(m) }
 //
 // Without it the container is left to the reaper of testcontainers.
 func Main(m *testing.M) {
 	code := m.Run()
-	if err := shared.terminate(); err != nil {
-		fmt.Fprintln(os.Stderr, "pgtest: remove the PostgreSQL container:", err)
-		code = max(code, 1)
+	for _, s := range []*server{&shared, &durable} {
+		if err := s.terminate(); err != nil {
+			fmt.Fprintln(os.Stderr, "pgtest: remove the PostgreSQL container:", err)
+			code = max(code, 1)
+		}
 	}
 	os.Exit(code)
 }
 
-var shared server
+var (
+	// Nothing of a test survives a crash, so nothing is flushed for one.
+	shared  = server{settings: []string{"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"}}
+	durable server
+)
 
-// server is the container of this process, started when first asked for.
+// server is a container of this process, started when first asked for.
 type server struct {
+	settings []string
+
 	once      sync.Once
 	container *postgres.PostgresContainer
 	address   string
 	err       error
+}
+
+// database makes a database on the server that is dropped when the test ends.
+func (s *server) database(tb testing.TB) string {
+	tb.Helper()
+	if os.Getenv(requireEnv) != "1" {
+		skipWithoutDocker(tb)
+	}
+	server, err := s.url()
+	require.NoError(tb, err, "start PostgreSQL in a container (without Docker, unset %s)", requireEnv)
+
+	name := "test_" + uuid.NewString()
+	execute(tb, server, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
+	tb.Cleanup(func() {
+		execute(tb, server, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
+	})
+
+	u, err := url.Parse(server)
+	require.NoError(tb, err)
+	u.Path = "/" + name
+	return u.String()
+}
+
+// skipWithoutDocker is testcontainers.SkipIfProviderIsNotHealthy, which takes no
+// benchmark.
+func skipWithoutDocker(tb testing.TB) {
+	tb.Helper()
+	defer func() {
+		if r := recover(); r != nil {
+			tb.Skipf("PostgreSQL runs in a container, and Docker does not answer: %v", r)
+		}
+	}()
+	provider, err := testcontainers.ProviderDocker.GetProvider()
+	if err == nil {
+		err = provider.Health(tb.Context())
+	}
+	if err != nil {
+		tb.Skipf("PostgreSQL runs in a container, and Docker does not answer: %v", err)
+	}
 }
 
 func (s *server) url() (string, error) {
@@ -101,11 +140,7 @@ func (s *server) start() (string, error) {
 		postgres.WithDatabase("claimflow"),
 		postgres.WithUsername("claimflow"),
 		postgres.WithPassword("claimflow"),
-		// Nothing here survives a crash, so nothing is flushed for one.
-		testcontainers.WithCmd(
-			"postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
-			"-c", "max_connections=300",
-		),
+		testcontainers.WithCmd(append([]string{"postgres", "-c", "max_connections=300"}, s.settings...)...),
 		postgres.BasicWaitStrategies(),
 	)
 	s.container = container
@@ -122,14 +157,14 @@ func (s *server) terminate() error {
 	return testcontainers.TerminateContainer(s.container)
 }
 
-func execute(t *testing.T, server, statement string) {
-	t.Helper()
+func execute(tb testing.TB, server, statement string) {
+	tb.Helper()
 	// A cleanup runs after the test's own context has ended.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), queryTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), queryTimeout)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, server)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	defer func() { _ = conn.Close(ctx) }()
 	_, err = conn.Exec(ctx, statement)
-	require.NoError(t, err, statement)
+	require.NoError(tb, err, statement)
 }

@@ -1,0 +1,218 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ForeignEventError says that an event is of another Dixa organisation than its
+// connection.
+type ForeignEventError struct {
+	// Have is the connection's organisation, empty where it is not known; Got is
+	// the event's, empty where it names none.
+	Have, Got string
+}
+
+func (e *ForeignEventError) Error() string {
+	return fmt.Sprintf("the event is of the Dixa organisation %q, and the connection of %q", e.Got, e.Have)
+}
+
+// Receive keeps an event of a connection. fresh is false for one that was kept
+// before, whatever became of its body: an event id counts once, for ever. When
+// Receive returns nil the event is durable; when ctx ends first it may be.
+//
+// The first event of a connection whose organisation is not known tells which it
+// is; from then on it is pinned. An event of another organisation, or of none,
+// is a [*ForeignEventError]; one of an organisation that another
+// connection has is a [*ConflictError]; an unknown connection is [ErrNotFound].
+//
+// Events that are received at once share a transaction, and no more than that:
+// what is wrong with one is the error of that one only.
+func (s *Store) Receive(ctx context.Context, connectionID string, e Event) (fresh bool, err error) {
+	doing := "keep event " + e.ID
+	sealed, err := s.seal(inboxBody, e.Body, connectionID, e.ID)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", doing, err)
+	}
+	a := &arrival{connection: connectionID, event: e, sealed: sealed}
+	select {
+	case <-s.arrivals.add(a):
+	case <-ctx.Done():
+		return false, fmt.Errorf("%s: nobody waits for it any more, and it may be kept; sending it again is safe: %w", doing, ctx.Err())
+	}
+	if a.kept {
+		return a.fresh, nil
+	}
+	return s.receiveAlone(ctx, doing, a)
+}
+
+// arrival is an event on its way into the inbox.
+type arrival struct {
+	connection string
+	event      Event
+	sealed     []byte
+
+	// kept and fresh are what came of it. What was not kept has to be in a
+	// transaction of its own.
+	kept, fresh bool
+}
+
+func (a *arrival) key() [2]string { return [2]string{a.connection, a.event.ID} }
+
+// keepTogether keeps in one transaction, of one statement, those of a batch that
+// are plainly their connection's. It leaves the others alone, and all of them
+// where the transaction fails: each then learns its own reason.
+func (s *Store) keepTogether(ctx context.Context, batch []*arrival) {
+	var well []*arrival
+	var inserted map[[2]string]bool
+	// One statement is a transaction, and the rows are durable once all that it
+	// returns was read. That organisations are read before it does no harm: one
+	// that is known never changes.
+	err := retrying(ctx, "keep events", func() error {
+		have, err := organizationsOf(ctx, s.reads, batch)
+		if err != nil {
+			return err
+		}
+		well, inserted = nil, nil
+		for _, a := range batch {
+			if have[a.connection] != "" && have[a.connection] == a.event.Organization.ID {
+				well = append(well, a)
+			}
+		}
+		if len(well) == 0 {
+			return nil
+		}
+		inserted, err = s.insertEvents(ctx, s.writes, well)
+		return err
+	})
+	if err != nil {
+		return
+	}
+	for _, a := range well {
+		a.kept, a.fresh = true, inserted[a.key()]
+		delete(inserted, a.key()) // of two with one id, one is the first
+	}
+}
+
+// organizationsOf reads the organisation of each connection of a batch; those
+// that are not known are empty.
+func organizationsOf(ctx context.Context, q querier, batch []*arrival) (map[string]string, error) {
+	have := map[string]string{}
+	var args arguments
+	var places []string
+	for _, a := range batch {
+		if _, known := have[a.connection]; !known {
+			have[a.connection] = ""
+			places = append(places, args.add(a.connection))
+		}
+	}
+	err := each(ctx, q, func(scan func(...any) error) error {
+		var id string
+		var organization sql.NullString
+		err := scan(&id, &organization)
+		have[id] = organization.String
+		return err
+	}, `SELECT id, organization_id FROM connections WHERE id IN (`+strings.Join(places, ", ")+`)`, args...)
+	return have, err
+}
+
+// insertEvents writes events into the inbox and returns the keys of those that
+// were not in it.
+func (s *Store) insertEvents(ctx context.Context, q querier, batch []*arrival) (map[[2]string]bool, error) {
+	// In one order in every process: two that insert the same ids would otherwise
+	// wait for each other.
+	batch = slices.SortedStableFunc(slices.Values(batch), func(a, b *arrival) int {
+		return cmp.Or(strings.Compare(a.connection, b.connection), strings.Compare(a.event.ID, b.event.ID))
+	})
+	now := s.now()
+	var args arguments
+	rows := make([]string, len(batch))
+	for i, a := range batch {
+		var conversation any
+		if a.event.ConversationID > 0 {
+			conversation = a.event.ConversationID
+		}
+		columns := []any{a.connection, a.event.ID, plain(a.event.Name), conversation, micros(a.event.HappenedAt), now, a.sealed}
+		places := make([]string, len(columns))
+		for j, column := range columns {
+			places[j] = args.add(column)
+		}
+		rows[i] = "(" + strings.Join(places, ", ") + ")"
+	}
+	inserted := map[[2]string]bool{}
+	err := each(ctx, q, func(scan func(...any) error) error {
+		var key [2]string
+		err := scan(&key[0], &key[1])
+		inserted[key] = true
+		return err
+	}, `INSERT INTO inbox (connection_id, event_id, name, conversation_id, happened_at, received_at, body) VALUES `+strings.Join(rows, ", ")+`
+		ON CONFLICT (connection_id, event_id) DO NOTHING RETURNING connection_id, event_id`, args...)
+	return inserted, err
+}
+
+// receiveAlone keeps an event in a transaction of its own.
+func (s *Store) receiveAlone(ctx context.Context, doing string, a *arrival) (fresh bool, err error) {
+	err = s.write(ctx, doing, func(tx *sql.Tx) error {
+		if err := s.belongs(ctx, tx, a.connection, a.event.Organization); err != nil {
+			return err
+		}
+		inserted, err := s.insertEvents(ctx, tx, []*arrival{a})
+		fresh = inserted[a.key()]
+		return err
+	})
+	return fresh, err
+}
+
+// belongs makes sure that an organisation is the connection's, and pins it where
+// the connection's was not known.
+func (s *Store) belongs(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
+	have, err := organizationOf(ctx, tx, connectionID)
+	if err != nil || have == org.ID && have != "" {
+		return err
+	}
+	if have == "" && org.ID != "" {
+		return s.pin(ctx, tx, connectionID, org)
+	}
+	return &ForeignEventError{Have: have, Got: org.ID}
+}
+
+func organizationOf(ctx context.Context, tx *sql.Tx, connectionID string) (string, error) {
+	var id sql.NullString
+	err := one(ctx, tx, notFound("connection "+connectionID), []any{&id}, `SELECT organization_id FROM connections WHERE id = $1`, connectionID)
+	return id.String, err
+}
+
+// pin makes an organisation that of a connection which had none.
+func (s *Store) pin(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
+	if _, _, err := holdPlatform(ctx, tx); err != nil {
+		return err
+	}
+	// Another event, or a token, may have pinned it before the hold.
+	have, err := organizationOf(ctx, tx, connectionID)
+	if err != nil {
+		return err
+	}
+	if have != "" && have != org.ID {
+		return &ForeignEventError{Have: have, Got: org.ID}
+	}
+	var other string
+	err = one(ctx, tx, ErrNotFound, []any{&other}, `SELECT id FROM connections WHERE organization_id = $1 AND id <> $2`, org.ID, connectionID)
+	if err == nil {
+		return &ConflictError{What: "organization", Problem: fmt.Sprintf(
+			"connection %s is of the Dixa organisation %s, which connection %s has already; save the token of that one for the shops of this one as well", connectionID, org.ID, other)}
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	_, err = exec(ctx, tx, `UPDATE connections SET organization_id = $2, organization_name = CASE WHEN $3 = '' THEN organization_name ELSE $3 END, updated_at = $4
+		WHERE id = $1`, connectionID, org.ID, plain(org.Name), s.now())
+	return err
+}
