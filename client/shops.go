@@ -232,3 +232,36 @@ func shopPath(shop string, tail ...string) []string {
 func dixaOf(shop string, tail ...string) []string {
 	return shopPath(shop, append([]string{"integrations", "dixa"}, tail...)...)
 }
+
+// StatusRulesRequest are rules to try.
+type StatusRulesRequest struct {
+	// StatusRules are the rules; none means the built-in ones.
+	StatusRules []claim.StatusRule `json:"status_rules" doc:"The rules to try; none means the built-in ones."`
+	// Claims is how many of the newest claims to try them on. Defaults to 100.
+	Claims int `json:"claims,omitempty" minimum:"0" maximum:"500" doc:"How many of the newest claims to try them on; 100 unless given."`
+}
+
+// StatusRulesPreview is what other rules would have said.
+type StatusRulesPreview struct {
+	// Claims is how many claims the rules were tried on.
+	Claims int `json:"claims" doc:"How many claims the rules were tried on."`
+	// Different are those whose owner would have been told otherwise.
+	Different []StatusDifference `json:"different" doc:"The claims whose owner would have been told otherwise."`
+}
+
+// StatusDifference is a claim whose owner would have been told otherwise: the
+// statuses one after another, by the rules that hold and by those tried.
+type StatusDifference struct {
+	ClaimID string      `json:"claim_id"`
+	State   claim.State `json:"state"`
+	Is      []string    `json:"is" doc:"The statuses one after another by the rules that hold."`
+	Would   []string    `json:"would" doc:"The statuses one after another by the rules tried."`
+}
+
+// PreviewStatusRules tries status rules on what Dixa told of the shop's newest
+// claims. Nothing is changed or sent.
+func (c *Client) PreviewStatusRules(ctx context.Context, shop string, r StatusRulesRequest) (StatusRulesPreview, error) {
+	var out StatusRulesPreview
+	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "status-rules", "preview"), body: r}, &out)
+	return out, err
+}

@@ -20,7 +20,7 @@ func (a *app) shopCommand() *cobra.Command {
 		Example: "  starter shop add acme --name \"Acme Ltd\"\n  starter shop connect acme --token-file token.txt\n" +
 			"  starter shop settings acme email_integration_id=support@acme.email.dixa.io\n  starter shop enable acme",
 	},
-		a.shopAdd(), a.shopList(), a.shopUpdate(), a.shopRemove(), a.shopConnect(), a.shopSettings(), a.shopValidate(), a.shopTest(),
+		a.shopAdd(), a.shopList(), a.shopUpdate(), a.shopRemove(), a.shopConnect(), a.shopSettings(), a.shopTryRules(), a.shopValidate(), a.shopTest(),
 		a.shopSwitch("show", "Show a shop, its connection and its claims by state", (*client.Client).Shop),
 		a.shopSwitch("enable", "Let the shop's claims become conversations", (*client.Client).Enable),
 		a.shopSwitch("disable", "Let the shop's new claims be skipped", (*client.Client).Disable),

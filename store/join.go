@@ -165,25 +165,7 @@ func (s *Store) NextEvents(ctx context.Context, ref claim.Ref, limit int) (Taken
 		if events == t.Cursor {
 			return nil
 		}
-		err = each(ctx, db, func(scan func(...any) error) error {
-			e := Event{ConversationID: t.ConversationID}
-			var happened int64
-			var sealed []byte
-			if err := scan(&e.ID, &e.Name, &happened, &sealed, &t.Last); err != nil {
-				return err
-			}
-			e.HappenedAt = timeOf(happened)
-			if sealed != nil {
-				var err error
-				if e.Body, err = s.open(inboxBody, sealed, t.ConnectionID, e.ID); err != nil {
-					return err
-				}
-			}
-			t.Events = append(t.Events, e)
-			return nil
-		}, `SELECT event_id, name, happened_at, body, sequence FROM inbox
-			WHERE connection_id = $1 AND conversation_id = $2 AND sequence > $3 ORDER BY sequence LIMIT $4`,
-			t.ConnectionID, t.ConversationID, t.Cursor, limit)
+		t.Events, t.Last, err = s.events(ctx, db, t.ConnectionID, t.ConversationID, t.Cursor, limit)
 		t.More = len(t.Events) == limit && t.Last < events
 		if !t.More {
 			// Numbers of a conversation that was the claim's before have no events here.
@@ -192,6 +174,50 @@ func (s *Store) NextEvents(ctx context.Context, ref claim.Ref, limit int) (Taken
 		return err
 	})
 	return t, err
+}
+
+// events reads the events of a claim's conversation behind a number, and the
+// number of the last.
+func (s *Store) events(ctx context.Context, q querier, connectionID string, conversationID, after int64, limit int) (events []Event, last int64, err error) {
+	last = after
+	err = each(ctx, q, func(scan func(...any) error) error {
+		e := Event{ConversationID: conversationID}
+		var happened int64
+		var sealed []byte
+		if err := scan(&e.ID, &e.Name, &happened, &sealed, &last); err != nil {
+			return err
+		}
+		e.HappenedAt = timeOf(happened)
+		if sealed != nil {
+			var err error
+			if e.Body, err = s.open(inboxBody, sealed, connectionID, e.ID); err != nil {
+				return err
+			}
+		}
+		events = append(events, e)
+		return nil
+	}, `SELECT event_id, name, happened_at, body, sequence FROM inbox
+		WHERE connection_id = $1 AND conversation_id = $2 AND sequence > $3 ORDER BY sequence LIMIT $4`,
+		connectionID, conversationID, after, limit)
+	return events, last, err
+}
+
+// EventsOf reads the first events that a claim was given, up to limit, whether it
+// has taken them in or not.
+func (s *Store) EventsOf(ctx context.Context, ref claim.Ref, limit int) ([]Event, error) {
+	var events []Event
+	err := s.read(ctx, "read the events of claim "+ref.String(), func(db *sql.DB) error {
+		var connection string
+		var conversation int64
+		err := one(ctx, db, claimNotFound(ref), []any{&connection, &conversation},
+			`SELECT connection_id, conversation_id FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
+		if err != nil {
+			return err
+		}
+		events, _, err = s.events(ctx, db, connection, conversation, 0, limit)
+		return err
+	})
+	return events, err
 }
 
 func number(id int64) string { return strconv.FormatInt(id, 10) }

@@ -77,6 +77,8 @@ func (a *api) routes() []route {
 		at("PUT "+shop+"/integrations/dixa/token", "save-token", "Save the Dixa API token", tagDixa, shopsWrite, a.saveToken, talks,
 			takes[client.TokenRequest](small, "token"), mayFail(http.StatusConflict, http.StatusBadGateway),
 			says("The token is checked with Dixa first. It never comes out again but as a preview.")),
+		at("POST "+shop+"/integrations/dixa/status-rules/preview", "preview-status-rules", "Try status rules on what happened", tagDixa, shopsRead, a.previewStatusRules, unaudited,
+			says("Reads what Dixa told of the shop's newest claims again, by the rules that hold and by those given, and lists the claims whose owner would have been told otherwise. Nothing is changed or sent.")),
 		at("POST "+shop+"/integrations/dixa/validate", "validate-integration", "Check connection and settings by reading", tagDixa, shopsRead, a.validate, unaudited, talks),
 		at("POST "+shop+"/integrations/dixa/enable", "enable-integration", "Let claims become conversations", tagDixa, shopsWrite, a.enable, talks, mayFail(http.StatusConflict, http.StatusBadGateway),
 			says("Makes the webhook subscription in the shop's Dixa, unless its settings are read-only: then warnings says how a person makes one.")),

@@ -1,0 +1,94 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/follow"
+	"github.com/claimflow/claimflow/store"
+)
+
+const (
+	// triedClaims is how many claims rules are tried on unless the caller says
+	// otherwise, triedEvents how many events of each are read.
+	triedClaims = 100
+	triedEvents = 2000
+)
+
+type statusRulesInput struct {
+	InShop
+	Body client.StatusRulesRequest
+}
+
+// previewStatusRules tells what other rules would have said of what happened.
+func (a *api) previewStatusRules(ctx context.Context, in *statusRulesInput) (*body[client.StatusRulesPreview], error) {
+	integration, err := a.store.Integration(ctx, in.Shop)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := withStatusRules(integration.Effective, in.Body.StatusRules)
+	if err != nil {
+		return nil, err
+	}
+	limit := in.Body.Claims
+	if limit == 0 {
+		limit = triedClaims
+	}
+	records, _, err := a.store.List(ctx, store.ClaimFilter{
+		Shop: in.Shop, Limit: limit,
+		States: []claim.State{claim.StateOpen, claim.StatePending, claim.StateClosed, claim.StateSettled},
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := client.StatusRulesPreview{Claims: len(records), Different: []client.StatusDifference{}}
+	for _, r := range records {
+		events, err := a.store.EventsOf(ctx, r.Ref, triedEvents)
+		if err != nil {
+			return nil, err
+		}
+		readings := make([]follow.Reading, len(events))
+		for i, e := range events {
+			readings[i] = follow.Read(e.ID, e.Name, e.HappenedAt, e.Body)
+		}
+		follow.Oldest(readings)
+		is, would := told(integration.Effective, readings), told(changed, readings)
+		if !slices.Equal(is, would) {
+			out.Different = append(out.Different, client.StatusDifference{ClaimID: r.ID, State: r.State, Is: is, Would: would})
+		}
+	}
+	return ok(out, nil)
+}
+
+// withStatusRules are the settings with other status rules, checked as if they
+// were saved.
+func withStatusRules(s claim.Settings, rules []claim.StatusRule) (claim.Settings, error) {
+	s.StatusRules = rules
+	layer, err := json.Marshal(map[string]any{"status_rules": rules, "tag": s.Tag})
+	if err != nil {
+		return s, err
+	}
+	_, err = claim.Resolve(layer)
+	return s, err
+}
+
+// told are the statuses that a claim's owner is told, one after another.
+func told(s claim.Settings, readings []follow.Reading) []string {
+	story := follow.Story{State: claim.StateOpen, Settings: s}
+	statuses := []string{}
+	take := func(f claim.Fact) {
+		for _, c := range story.Take(f) {
+			if c.Status != "" {
+				statuses = append(statuses, c.Status)
+			}
+		}
+	}
+	take(claim.Fact{})
+	for _, r := range readings {
+		take(r.Fact)
+	}
+	return statuses
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+)
+
+func (a *app) shopTryRules() *cobra.Command {
+	var file string
+	var claims int
+	c := &cobra.Command{
+		Use: "try-rules SHOP", Short: "Try changed status rules on what happened, without changing anything",
+		Long: "Reads what Dixa told of the shop's newest claims again, by the rules that hold and by those of the file, and lists the claims whose owner would have been told otherwise. " +
+			"Without a file the built-in rules are tried.",
+		Example: "  starter shop try-rules acme -f settings.yaml\n  starter shop try-rules acme -f settings.yaml --claims 500 && starter shop settings acme -f settings.yaml",
+		Args:    arguments("SHOP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			rules, err := a.statusRules(file)
+			if err != nil {
+				return err
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			tried, err := api.PreviewStatusRules(cmd.Context(), args[0], client.StatusRulesRequest{StatusRules: rules, Claims: claims})
+			if err != nil {
+				return err
+			}
+			return a.print(tried, func(w *tabwriter.Writer) {
+				line(w, "CLAIM", "STATE", "TOLD BY THE RULES THAT HOLD", "BY THOSE TRIED")
+				for _, d := range tried.Different {
+					line(w, d.ClaimID, string(d.State), strings.Join(d.Is, ", "), strings.Join(d.Would, ", "))
+				}
+				line(w, fmt.Sprintf("%d of %s claims would have been told otherwise", len(tried.Different), strconv.Itoa(tried.Claims)))
+			})
+		},
+	}
+	c.Flags().StringVarP(&file, "file", "f", "", "a JSON or YAML file with status_rules, as for `starter shop settings`; - for the standard input")
+	c.Flags().IntVar(&claims, "claims", 0, "how many of the newest claims to try them on (default 100)")
+	return c
+}
+
+// statusRules reads the member status_rules of a file of settings.
+func (a *app) statusRules(file string) ([]claim.StatusRule, error) {
+	if file == "" {
+		return nil, nil
+	}
+	patch, err := a.settingsPatch(file, nil)
+	if err != nil {
+		return nil, err
+	}
+	var settings struct {
+		StatusRules *[]claim.StatusRule `json:"status_rules"`
+	}
+	if err := json.Unmarshal(patch, &settings); err != nil {
+		return nil, fmt.Errorf("%s: read status_rules: %w", file, err)
+	}
+	if settings.StatusRules == nil {
+		return nil, usage("%s has no status_rules", file)
+	}
+	return *settings.StatusRules, nil
+}
