@@ -32,6 +32,10 @@ type world struct {
 	made     activities.Conversation
 	uploaded activities.Uploaded
 	calls    []string
+	// unread are batches of events that wait: what each does to the claim.
+	unread []func()
+	// instructions is how many wait.
+	instructions int
 	// fail makes an activity fail: it is asked before every attempt.
 	fail map[string]func(attempt int) error
 	// refuseSync lets no change of state hold.
@@ -91,6 +95,26 @@ func newWorld(t *testing.T) *world {
 		}
 		w.move(c.Event)
 		return w.standing, w.call(name)
+	})
+	w.env.OnActivity(claims.Follow, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.Standing, error) {
+		if err := w.call("Follow"); err != nil {
+			return w.standing, err
+		}
+		if len(w.unread) > 0 {
+			w.unread[0]()
+			w.unread = w.unread[1:]
+			w.standing.Cursor++
+		}
+		w.standing.Unread = len(w.unread) > 0
+		return w.standing, nil
+	})
+	w.env.OnActivity(dixa.Instruct, mock.Anything, ref).Return(func(context.Context, claim.Ref) error {
+		if err := w.call("Instruct"); err != nil {
+			return err
+		}
+		w.instructions--
+		w.standing.Instructed = w.instructions > 0
+		return nil
 	})
 	w.env.OnActivity(tickets.ResolveTemplate, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Resolved, error) {
 		return w.resolved, w.call("ResolveTemplate")
@@ -160,6 +184,28 @@ func (w *world) at(after time.Duration, change func()) {
 func (w *world) retry() {
 	w.move(claim.EventRetry)
 	w.standing.AwaitsRetry, w.standing.RetriedAt = false, w.env.Now()
+}
+
+// tell lets Dixa tell something that does this to the claim.
+func (w *world) tell(events ...claim.Event) func() {
+	return func() {
+		for _, e := range events {
+			w.unread = append(w.unread, func() {
+				w.move(e)
+				if w.standing.State == claim.StateClosed {
+					w.standing.SettleAt = w.env.Now().Add(30 * 24 * time.Hour)
+				} else {
+					w.standing.SettleAt = time.Time{}
+				}
+			})
+		}
+		w.standing.Unread = true
+	}
+}
+
+// instruct lets the claim have instructions.
+func (w *world) instruct(n int) func() {
+	return func() { w.instructions, w.standing.Instructed = n, true }
 }
 
 // abandon ends the run.

@@ -1,0 +1,129 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/workflows"
+)
+
+const day = 24 * time.Hour
+
+// afterOpening are the calls of a run behind its opening.
+func (w *world) afterOpening() []string {
+	for i, c := range w.calls {
+		if c == "SyncStatus opened" {
+			return w.calls[i+1:]
+		}
+	}
+	return nil
+}
+
+func TestClaimIsSettledAfterItsQuietPeriod(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var closed time.Time
+	w.at(time.Hour, func() { closed = w.env.Now(); w.tell(claim.EventClose)() })
+	require.Equal(t, claim.StateSettled, w.run(t))
+	require.Equal(t, []string{"LoadClaim", "Follow", "SyncStatus settle"}, w.afterOpening())
+	require.WithinDuration(t, closed.Add(30*day), w.env.Now(), time.Minute)
+}
+
+func TestClaimThatReopensIsNotSettled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.at(time.Hour, w.tell(claim.EventClose))
+	w.at(29*day, w.tell(claim.EventReopen))
+	w.at(40*day, func() { require.Equal(t, claim.StateOpen, w.standing.State); w.tell(claim.EventPending, claim.EventClose)() })
+	require.Equal(t, claim.StateSettled, w.run(t))
+	require.Equal(t, []string{"LoadClaim", "Follow", "LoadClaim", "Follow", "LoadClaim", "Follow", "Follow", "SyncStatus settle"}, w.afterOpening())
+}
+
+// A claim that was settled is started again by what comes after.
+func TestSettledClaimTakesInWhatComesAfter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.standing.State, w.standing.ConversationID = claim.StateSettled, 4711
+	w.tell(claim.EventSettle)() // words in a settled conversation
+	require.Equal(t, claim.StateSettled, w.run(t))
+	require.Equal(t, []string{"LoadClaim", "Follow"}, w.calls)
+
+	w = newWorld(t)
+	w.standing.State, w.standing.ConversationID = claim.StateSettled, 4711
+	w.tell(claim.EventReopen)()
+	w.at(time.Hour, w.tell(claim.EventClose))
+	require.Equal(t, claim.StateSettled, w.run(t))
+	require.Equal(t, []string{"LoadClaim", "Follow", "LoadClaim", "Follow", "SyncStatus settle"}, w.calls)
+}
+
+func TestParkedClaimTakesInWhatDixaTells(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.standing.ConversationID = 4711
+	w.standing.State = claim.StateOpening
+	w.fail["ApplyTags"] = once(park(claim.CauseConnection))
+	w.at(time.Hour, func() { w.unread = append(w.unread, func() {}); w.standing.Unread = true })
+	w.at(2*time.Hour, w.abandon)
+	require.Equal(t, claim.StateAbandoned, w.run(t))
+	require.Contains(t, w.calls, "Follow")
+}
+
+func TestMoreThanAHandfulOfBatchesAreReadWithoutAPause(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var begun time.Time
+	w.at(time.Hour, func() {
+		begun = w.env.Now()
+		for range 40 {
+			w.tell(claim.EventPending)()
+		}
+		w.unread = append(w.unread, func() {
+			require.Less(t, w.env.Now().Sub(begun), time.Minute, "it paused between batches")
+			w.abandon()
+		})
+	})
+	w.run(t)
+	require.Equal(t, 41, w.attempts["Follow"])
+}
+
+func TestInstructionsAreCarriedOutInTurn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.instruct(1)() // it came before the claim was open
+	w.at(time.Hour, w.instruct(30))
+	w.at(2*time.Hour, w.abandon)
+	w.run(t)
+	require.Equal(t, 31, w.attempts["Instruct"])
+	require.Equal(t, []string{"Instruct", "LoadClaim", "LoadClaim", "Instruct"}, w.afterOpening()[:4], "not before it is open")
+}
+
+func TestInstructionThatCannotBeSentParksTheClaimAndWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fail["Instruct"] = once(park(claim.CauseConnection))
+	w.at(time.Hour, w.instruct(1))
+	w.at(2*time.Hour, func() {
+		require.Equal(t, claim.StateNeedsAttention, w.standing.State)
+		w.standing.SettingsVersion++
+	})
+	w.at(3*time.Hour, w.abandon)
+	w.run(t)
+	require.Zero(t, w.instructions, "it is carried out once somebody mended what was wrong")
+}
+
+// A history must not grow for as long as a claim lives.
+func TestClaimThatFollowsForLongContinuesAsNew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.at(time.Hour, func() {
+		w.env.SetContinueAsNewSuggested(true)
+		w.tell(claim.EventPending)()
+	})
+	w.env.ExecuteWorkflow(workflows.Claim, ref)
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, w.env.GetWorkflowError(), &next)
+}
