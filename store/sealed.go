@@ -35,10 +35,11 @@ var (
 	conversationDoc = sealedColumn{"conversations", "body", []string{"connection_id", "conversation_id"}}
 	messageBody     = sealedColumn{"messages", "body", []string{"connection_id", "conversation_id", "id"}}
 	timelineBody    = sealedColumn{"timeline", "body", []string{"shop", "claim_id", "id"}}
+	activityBody    = sealedColumn{"activity_log", "body", []string{"connection_id", "id"}}
 
 	sealedColumns = []sealedColumn{
 		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
-		endpointURL, endpointSecret, endpointFormer, conversationDoc, messageBody, timelineBody,
+		endpointURL, endpointSecret, endpointFormer, conversationDoc, messageBody, timelineBody, activityBody,
 	}
 )
 
