@@ -21,6 +21,8 @@ type SweepStart struct {
 	// FirstLink is when the connection's first conversation became a claim's;
 	// zero where none did.
 	FirstLink time.Time
+	// Now is the store's time at the beginning.
+	Now time.Time
 }
 
 // BeginSweep notes that a sweep of a connection begins. An unknown connection is
@@ -36,7 +38,7 @@ func (s *Store) BeginSweep(ctx context.Context, connectionID string) (SweepStart
 		if err != nil || wanted == 0 {
 			return err
 		}
-		start.Wanted = true
+		start.Wanted, start.Now = true, timeOf(s.now())
 		var watermark, first int64
 		err = one(ctx, tx, ErrNotFound, []any{&watermark}, `INSERT INTO sweeps (connection_id, started_at) VALUES ($1, $2)
 			ON CONFLICT (connection_id) DO UPDATE SET started_at = excluded.started_at RETURNING watermark`, connectionID, s.now())
@@ -320,8 +322,8 @@ func (s *Store) Find(ctx context.Context, connectionID string, e Event) (fresh b
 
 // Unlooked lists up to limit conversations of open, pending and closed claims
 // that the sweep has not looked at since a time: first those of which nothing is
-// known, then those that it looked at longest ago. Those that are gone are left
-// out.
+// known, then those that it looked at longest ago. One of which something is
+// known counts as looked at when it was linked. Those that are gone are left out.
 func (s *Store) Unlooked(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
 	var ids []int64
 	err := s.read(ctx, "list conversations to look at", func(db *sql.DB) error {
@@ -333,7 +335,7 @@ func (s *Store) Unlooked(ctx context.Context, connectionID string, since time.Ti
 			return err
 		}, `SELECT l.conversation_id FROM links l JOIN claims c ON c.shop = l.shop AND c.id = l.claim_id
 			LEFT JOIN conversations v ON v.connection_id = l.connection_id AND v.conversation_id = CAST(l.conversation_id AS TEXT)
-			WHERE l.connection_id = $1 AND l.gone_at = 0 AND l.looked_at < $2 AND c.state IN ($3, $4, $5)
+			WHERE l.connection_id = $1 AND l.gone_at = 0 AND CASE WHEN l.looked_at = 0 AND v.conversation_id IS NOT NULL THEN l.created_at ELSE l.looked_at END < $2 AND c.state IN ($3, $4, $5)
 			ORDER BY CASE WHEN v.conversation_id IS NULL THEN 0 ELSE 1 END, l.looked_at, l.created_at LIMIT $6`,
 			connectionID, micros(since), claim.StateOpen, claim.StatePending, claim.StateClosed, limit)
 	})
