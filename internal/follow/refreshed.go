@@ -73,6 +73,11 @@ func readRefreshed(id string, body []byte) Reading {
 // an event and in the activity log.
 const Moment = 30 * time.Second
 
+// instant is how far apart they may be for an event to take the place of an
+// entry. An event of something else that happened within it takes it too, until
+// the next sweep puts the entry back.
+const instant = time.Second
+
 // Replaced is the id of the entry of a timeline, among those that come from
 // Dixa's activity log, whose event came after all: the closest of the same words;
 // empty where there is none.
@@ -81,7 +86,7 @@ func Replaced(logged map[string]claim.TimelineEntry, happened claim.TimelineEntr
 	for _, id := range slices.Sorted(maps.Keys(logged)) {
 		l := logged[id]
 		apart := l.At.Sub(happened.At).Abs()
-		if l.What != happened.What || apart > Moment || l.Detail != "" && happened.Detail != "" && l.Detail != happened.Detail {
+		if l.What != happened.What || apart > instant || l.Detail != "" && happened.Detail != "" && l.Detail != happened.Detail {
 			continue
 		}
 		if best == "" || apart < logged[best].At.Sub(happened.At).Abs() {

@@ -94,15 +94,35 @@ func stoodFor(i int, entries []Entry, received []Received) bool {
 func Ties(entries []Entry, known claim.Conversation) Parts {
 	var tied Parts
 	for part, stamp := range map[Parts]claim.Stamp{Conversation: known.PeopleAt, Tags: known.TagsAt} {
-		n := 0
-		for _, e := range entries {
-			if kindOf(e.Type).parts.Has(part) && e.At.Equal(stamp.At) {
-				n++
-			}
-		}
-		if n > 1 && stamp.Weight < claim.WeightRefreshed {
+		if stamp.Weight < claim.WeightRefreshed && eventsAt(stamp.At, part, entries) > 1 {
 			tied |= part
 		}
 	}
 	return tied
+}
+
+// eventsAt is how many events about a part the entries of a moment stand for.
+func eventsAt(at time.Time, part Parts, entries []Entry) int {
+	n := 0
+	seen := map[dixa.EventName]bool{}
+	var beside []dixa.EventName
+	for _, e := range entries {
+		k := kindOf(e.Type)
+		if len(k.events) == 0 || !k.parts.Has(part) || !e.At.Equal(at) {
+			continue
+		}
+		if k.companion {
+			beside = append(beside, k.events[0])
+			continue
+		}
+		seen[k.events[0]] = true
+		n++
+	}
+	for _, name := range beside {
+		if !seen[name] {
+			seen[name] = true
+			n++
+		}
+	}
+	return n
 }
