@@ -706,3 +706,33 @@ func TestSweepOfAConnectionThatCannotBeSweptEndsAtOnce(t *testing.T) {
 		b.requireTrue(refs)
 	})
 }
+
+// Conversations of which nothing was heard for long are looked at as well, those
+// first of which nothing is known, and in turns.
+func TestSweepLooksAtQuietConversations(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t, losing(1))
+	refs := b.openedBare(3)
+	for _, ref := range refs[:2] {
+		b.agent(ref, server.Step{Action: server.PlayTag, Tag: "quiet"}, server.Step{Action: server.PlayNote, Text: "Hush"})
+	}
+	later := time.Now().Add(2 * time.Hour)
+	look := func(since time.Time) claim.SweepReport {
+		report, err := run[claim.SweepReport](b.withSweeps(), b.sweeps.LookAround, activities.JudgeInput{ConnectionID: b.connection, Since: since, Limit: 2})
+		require.NoError(t, err)
+		b.known(refs)
+		return report
+	}
+	report := look(later)
+	require.Equal(t, 2, report.Looked)
+	require.Equal(t, 2*4, report.Requests, "state, tags, messages and notes of each of which nothing is known")
+	b.requireTrue(refs[:2])
+	require.Equal(t, 1, look(time.Now()).Looked, "the third is next, and those that were looked at just now are left alone")
+	b.requireTrue(refs)
+
+	b.agent(refs[0], server.Step{Action: server.PlayUntag, Tag: "quiet"}, server.Step{Action: server.PlayClose})
+	report = look(later)
+	require.Equal(t, 1, report.Conversations)
+	require.Equal(t, 2*2, report.Requests, "state and tags of each")
+	b.requireTrue(refs)
+}
