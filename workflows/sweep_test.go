@@ -51,7 +51,9 @@ func newSweepWorld(t *testing.T) *sweepWorld {
 	})
 	one := claim.SweepReport{Requests: 1}
 	w.env.OnActivity(s.RepairSubscription, mock.Anything, "con-1").Return(func(context.Context, string) (claim.SweepReport, error) { return one, call("subscription") })
-	w.env.OnActivity(s.FetchUndelivered, mock.Anything, mock.Anything).Return(func(context.Context, activities.FetchInput) (claim.SweepReport, error) { return one, call("undelivered") })
+	w.env.OnActivity(s.FetchUndelivered, mock.Anything, mock.Anything).Return(func(context.Context, activities.FetchInput) (claim.SweepReport, error) {
+		return one, call("undelivered")
+	})
 	page, batch := 0, 0
 	w.env.OnActivity(s.ReadActivityLog, mock.Anything, mock.Anything).Return(func(context.Context, activities.PageInput) (activities.Page, error) {
 		out := activities.Page{Report: one}
