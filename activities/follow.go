@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,9 @@ func (a *Claims) takeIn(ctx context.Context, work store.Work) error {
 	for i, e := range next.Events {
 		readings[i] = follow.Read(e.ID, e.Name, e.HappenedAt, e.Body)
 	}
+	if advance.Replaced, err = a.cameAfterAll(ctx, work.Ref, readings); err != nil {
+		return err
+	}
 	follow.Oldest(readings)
 	for _, r := range readings {
 		advance.Refreshed = advance.Refreshed || r.Refreshed
@@ -83,13 +87,42 @@ func (a *Claims) takeIn(ctx context.Context, work store.Work) error {
 			advance.Timeline = append(advance.Timeline, store.Happening{ID: r.Fact.ID, TimelineEntry: *r.Happened})
 		}
 		for id, entry := range r.Log {
-			advance.Timeline = append(advance.Timeline, store.Happening{ID: "log:" + id, TimelineEntry: entry})
+			if id = store.LogPrefix + id; !slices.Contains(advance.Replaced, id) {
+				advance.Timeline = append(advance.Timeline, store.Happening{ID: id, TimelineEntry: entry})
+			}
 		}
 		advance.Steps = append(advance.Steps, steps(story.Take(r.Fact))...)
 	}
 	advance.Steps = append(advance.Steps, steps(story.Take(claim.Fact{}))...)
 	advance.Conversation = story.Conversation
 	return a.Store.Advance(ctx, advance)
+}
+
+// cameAfterAll are the entries of the timeline that the activity log had told of
+// before their events came: readings are in the order in which they came.
+func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []follow.Reading) ([]string, error) {
+	entries, err := a.Store.Logged(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	logged := map[string]claim.TimelineEntry{}
+	for _, h := range entries {
+		logged[h.ID] = h.TimelineEntry
+	}
+	var replaced []string
+	for _, r := range readings {
+		for id, entry := range r.Log {
+			logged[store.LogPrefix+id] = entry
+		}
+		if r.Happened == nil {
+			continue
+		}
+		if id := follow.Replaced(logged, *r.Happened); id != "" {
+			delete(logged, id)
+			replaced = append(replaced, id)
+		}
+	}
+	return replaced, nil
 }
 
 // steps are what changes write.

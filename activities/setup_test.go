@@ -36,6 +36,8 @@ type bench struct {
 	dixa    *server.Server
 	photos  *httptest.Server
 	clients *connection.Clients
+	// more are further activities; nil for none.
+	more any
 }
 
 // setup connects a shop. The settings are its own layer.
@@ -86,6 +88,9 @@ func (b *bench) environment() *testsuite.TestActivityEnvironment {
 	env.RegisterActivity(&activities.Tickets{Store: b.store})
 	env.RegisterActivity(&activities.Evidence{Store: b.store, Checker: evidence.New(evidence.Options{AllowLoopback: true})})
 	env.RegisterActivity(&activities.Dixa{Store: b.store, Clients: b.clients})
+	if b.more != nil {
+		env.RegisterActivity(b.more)
+	}
 	return env
 }
 

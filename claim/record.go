@@ -108,6 +108,9 @@ type Integration struct {
 	// Subscription is how Dixa tells of what happens; nil before a token was
 	// saved.
 	Subscription *Subscription `json:"subscription,omitempty"`
+	// LastSweep is the last look for what no webhook told; nil before the first,
+	// and in the answers to changes.
+	LastSweep *Sweep `json:"last_sweep,omitempty"`
 	// Version grows with every change that parked claims may be waiting for.
 	Version int64 `json:"settings_version"`
 }

@@ -128,6 +128,20 @@ func (c *Client) Integration(ctx context.Context, shop string) (claim.Integratio
 	return out, err
 }
 
+// SweepAsked is the answer to [Client.Sweep].
+type SweepAsked struct {
+	LastFinishedAt time.Time `json:"last_finished_at,omitzero" doc:"When the sweep before ended; missing where none did. Once reading the integration shows a later time, this one has ended."`
+}
+
+// Sweep begins a search of the shop's Dixa organisation for what no webhook told.
+// [Client.Integration] has its report in LastSweep once that has a FinishedAt
+// after the one that is answered here.
+func (c *Client) Sweep(ctx context.Context, shop string) (SweepAsked, error) {
+	var out SweepAsked
+	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "sweep")}, &out)
+	return out, err
+}
+
 // ChangeSettings merges a JSON object into the shop's own settings (RFC 7396: a
 // null removes a member, so that it is inherited again). What names something in
 // Dixa is checked there; faults are an [*Error] with [CodeInvalid].

@@ -3,8 +3,10 @@ package dixa
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -74,7 +76,43 @@ func (s *ConversationsService) ActivityLog(ctx context.Context, id int64) ([]*Ac
 //
 // Dixa: GET /v1/conversations/activitylog.
 func (s *ConversationsService) OrganizationActivityLog(ctx context.Context, from, to time.Time, pageLimit int) iter.Seq2[*Activity, error] {
-	op := Operation{"Conversations.OrganizationActivityLog", http.MethodGet, "/conversations/activitylog"}
+	return fetchPages[Activity](ctx, s.client, organizationActivityLog, Params{Query: activityQuery(from, to, pageLimit)})
+}
+
+// OrganizationActivityLogPage returns one page of what OrganizationActivityLog
+// yields, for a caller that goes on another time: the first page where after is
+// empty, else the page after the one that answered next = after, for which the
+// other arguments do not matter. next is empty after the last page. How long
+// Dixa knows a next page is unknown.
+//
+// Dixa: GET /v1/conversations/activitylog.
+func (s *ConversationsService) OrganizationActivityLogPage(ctx context.Context, from, to time.Time, pageLimit int, after string) (entries []*Activity, next string, err error) {
+	query := activityQuery(from, to, pageLimit)
+	if after != "" {
+		if query, err = url.ParseQuery(after); err != nil {
+			return nil, "", invalid(organizationActivityLog, fmt.Errorf("%w: the page is none that was answered", ErrInvalidArgument))
+		}
+	}
+	items, meta, err := fetchPage[list[Activity]](ctx, s.client, organizationActivityLog, Params{Query: query})
+	if err != nil {
+		return nil, "", err
+	}
+	if meta == nil || meta.Next == "" {
+		return *items, "", nil
+	}
+	key, err := s.client.nextPage(meta.Next)
+	if err == nil && key.Encode() == after {
+		err = fmt.Errorf("%w: its next page is the same", ErrMalformedResponse)
+	}
+	if err != nil {
+		return nil, "", failure(organizationActivityLog, Error{Outcome: Rejected, Err: err})
+	}
+	return *items, key.Encode(), nil
+}
+
+var organizationActivityLog = Operation{"Conversations.OrganizationActivityLog", http.MethodGet, "/conversations/activitylog"}
+
+func activityQuery(from, to time.Time, pageLimit int) url.Values {
 	query := pageQuery(pageLimit)
 	if !from.IsZero() {
 		query.Set("fromDatetime", from.UTC().Truncate(time.Second).Format(filterTimeFormat))
@@ -86,5 +124,5 @@ func (s *ConversationsService) OrganizationActivityLog(ctx context.Context, from
 		}
 		query.Set("toDatetime", end.Format(filterTimeFormat))
 	}
-	return fetchPages[Activity](ctx, s.client, op, Params{Query: query})
+	return query
 }

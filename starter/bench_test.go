@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/claimflow/claimflow/claim"
 	emulator "github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/connection"
@@ -31,6 +32,8 @@ type bench struct {
 	dixa    *emulator.Server
 	api     *httptest.Server
 	environ []string
+	// found is what a sweep reports at once.
+	found claim.SweepReport
 }
 
 func newBench(t *testing.T) *bench {
@@ -56,6 +59,13 @@ func newBench(t *testing.T) *bench {
 			PublicURL: "http://" + b.api.Listener.Addr().String(),
 		}),
 		Log: slog.New(slog.DiscardHandler),
+		Sweep: func(ctx context.Context, connectionID string) error {
+			if _, err := b.store.BeginSweep(ctx, connectionID); err != nil {
+				return err
+			}
+			_, err := b.store.EndSweep(ctx, connectionID, b.found)
+			return err
+		},
 	})
 	require.NoError(t, err)
 	b.api.Config.Handler = handler

@@ -23,6 +23,8 @@ type Advance struct {
 	Refreshed bool
 	// Steps are the changes of the claim in their order.
 	Steps []Step
+	// Replaced are entries of the timeline that are taken out, by their ids.
+	Replaced []string
 	// Timeline and Messages are added once each, by their ids.
 	Timeline []Happening
 	Messages []claim.Message
@@ -58,6 +60,11 @@ func (s *Store) Advance(ctx context.Context, a Advance) error {
 		}
 		for _, m := range a.Messages {
 			if err := s.saveMessage(ctx, tx, row.connectionID, row.conversationID, m); err != nil {
+				return err
+			}
+		}
+		for _, id := range a.Replaced {
+			if _, err := exec(ctx, tx, `DELETE FROM timeline WHERE shop = $1 AND claim_id = $2 AND id = $3`, a.Ref.Shop, a.Ref.ID, id); err != nil {
 				return err
 			}
 		}

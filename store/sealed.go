@@ -36,10 +36,11 @@ var (
 	messageBody     = sealedColumn{"messages", "body", []string{"connection_id", "conversation_id", "id"}}
 	instructionBody = sealedColumn{"instructions", "body", []string{"shop", "claim_id", "id"}}
 	timelineBody    = sealedColumn{"timeline", "body", []string{"shop", "claim_id", "id"}}
+	activityBody    = sealedColumn{"activity_log", "body", []string{"connection_id", "id"}}
 
 	sealedColumns = []sealedColumn{
 		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
-		endpointURL, endpointSecret, endpointFormer, conversationDoc, messageBody, timelineBody, instructionBody,
+		endpointURL, endpointSecret, endpointFormer, conversationDoc, messageBody, timelineBody, instructionBody, activityBody,
 	}
 )
 

@@ -11,7 +11,10 @@ import (
 
 // Priorities on the Dixa queue: a claim that a customer waits for goes before
 // work that nobody waits for. 3 is the engine's default.
-const priorityClaim = 2
+const (
+	priorityClaim = 2
+	prioritySweep = 4
+)
 
 const (
 	// attemptTime bounds one attempt at a step that talks to Dixa. It may send
@@ -82,4 +85,23 @@ func dixaSlow(summary, connectionID string, within time.Duration) workflow.Activ
 		MaximumInterval:    5 * time.Minute,
 	}
 	return o
+}
+
+// sweepOptions are for the steps of a sweep: behind all claims, and given up
+// after some time, since the next sweep goes on where this one ends. A step that
+// keeps to a tenth of the budget takes its time.
+func sweepOptions(summary, connectionID string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:              claim.TaskQueueDixa,
+		StartToCloseTimeout:    10 * time.Minute,
+		ScheduleToCloseTimeout: 20 * time.Minute,
+		HeartbeatTimeout:       20 * time.Second,
+		Summary:                summary,
+		Priority:               temporal.Priority{PriorityKey: prioritySweep, FairnessKey: connectionID},
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    2 * time.Second,
+			BackoffCoefficient: 2,
+			MaximumInterval:    2 * time.Minute,
+		},
+	}
 }

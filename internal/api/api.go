@@ -48,6 +48,9 @@ type Options struct {
 	// Temporal says for /readyz, in a few words for everybody, how it stands with
 	// Temporal; the error, where claims do not get there, is for the log. Optional.
 	Temporal func(context.Context) (state string, err error)
+	// Sweep begins a sweep of a connection in the background. Without it, asking
+	// for one is refused.
+	Sweep func(ctx context.Context, connectionID string) error
 	// Metrics serves /metrics. Optional.
 	Metrics http.Handler
 	// Meters, Traces and Propagator instrument requests. Optional.
@@ -72,6 +75,7 @@ type api struct {
 	kick       func()
 	temporal   func(context.Context) (string, error)
 	endpoints  *deliver.Guard
+	sweep      func(ctx context.Context, connectionID string) error
 }
 
 // New returns the API as a handler.
@@ -79,7 +83,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Store == nil || o.Onboarding == nil || o.Log == nil {
 		return nil, errors.New("make the HTTP API: Store, Onboarding and Log are required")
 	}
-	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal, endpoints: deliver.NewGuard(o.AllowPrivateEndpoints)}
+	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal, sweep: o.Sweep, endpoints: deliver.NewGuard(o.AllowPrivateEndpoints)}
 	if a.kick == nil {
 		a.kick = func() {}
 	}

@@ -86,6 +86,8 @@ func (a *api) routes() []route {
 		at("PUT "+shop+"/integrations/dixa/webhook-secret", "save-webhook-secret", "Save the secret of a webhook made by hand", tagDixa, shopsWrite, a.saveWebhookSecret,
 			takes[client.WebhookSecretRequest](small, "secret"), mayFail(http.StatusConflict),
 			says("For a subscription that a person makes in Dixa, with the address that reading the integration shows. Without one, enabling the shop makes it. The secret never comes out again but as a preview.")),
+		at("POST "+shop+"/integrations/dixa/sweep", "sweep-integration", "Search Dixa now for what no webhook told", tagDixa, operate, a.sweepShop, answers(http.StatusAccepted), mayFail(http.StatusConflict, http.StatusServiceUnavailable),
+			says("202: a sweep of the shop's Dixa organisation was begun, or one that was asked for before still runs. Reading the integration shows what it found once it ended.")),
 		at("POST "+shop+"/integrations/dixa/test", "test-integration", "Open a test conversation", tagDixa, shopsWrite, a.test, talks, mayFail(http.StatusConflict, http.StatusMethodNotAllowed, http.StatusBadGateway),
 			says("405: the shop's settings are read-only; nothing was sent to Dixa.")),
 

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,7 +130,42 @@ func (a *api) openSkipped(ctx context.Context, in *openSkippedInput) (*body[clie
 }
 
 func (a *api) getIntegration(ctx context.Context, in *InShop) (*body[claim.Integration], error) {
-	return ok(a.onboarding.Integration(ctx, in.Shop))
+	integration, err := a.onboarding.Integration(ctx, in.Shop)
+	if err != nil || integration.Connection == nil {
+		return ok(integration, err)
+	}
+	last, err := a.store.LastSweep(ctx, integration.Connection.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return ok(integration, nil)
+	}
+	integration.LastSweep = &last
+	return ok(integration, err)
+}
+
+func (a *api) sweepShop(ctx context.Context, in *InShop) (*body[client.SweepAsked], error) {
+	shop, err := a.store.Shop(ctx, in.Shop)
+	if err != nil {
+		return nil, err
+	}
+	if shop.Connection == nil || !shop.Enabled {
+		return nil, newProblem(http.StatusConflict, "", "Nothing is swept for a shop that is not enabled.")
+	}
+	var asked client.SweepAsked
+	last, err := a.store.LastSweep(ctx, shop.Connection.ID)
+	switch {
+	case err == nil:
+		asked.LastFinishedAt = last.FinishedAt
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	}
+	if a.sweep == nil {
+		return nil, newProblem(http.StatusServiceUnavailable, "", "Temporal is not there for this API.")
+	}
+	if err := a.sweep(ctx, shop.Connection.ID); err != nil {
+		note(ctx, err)
+		return nil, newProblem(http.StatusServiceUnavailable, "", "Temporal could not be reached, which runs the sweep. Asking again is safe.")
+	}
+	return ok(asked, nil)
 }
 
 type settingsInput struct {

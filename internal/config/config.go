@@ -25,6 +25,8 @@ type Config struct {
 	DixaURL  string        `env:"CLAIMFLOW_DIXA_URL" envDefault:"https://dev.dixa.io/v1/" validate:"required,http_url" used:"starter, worker" doc:"The Dixa API, or an emulator of it."`
 	DixaPace time.Duration `env:"CLAIMFLOW_PACE" envDefault:"104ms" validate:"min=100ms,max=1m" used:"starter, worker" doc:"The least time between two requests with one Dixa token, over all processes. Dixa allows 10 requests per second, so less than 100ms is refused; a little more leaves room for requests that overtake each other on the way."`
 
+	SweepEvery time.Duration `env:"CLAIMFLOW_SWEEP_EVERY" envDefault:"15m" validate:"eq=0|min=1m,max=24h" used:"worker" doc:"How often each Dixa organisation is searched for what no webhook told. '0s' for never. A sweep keeps to a tenth of what a token may send. Every worker needs the same."`
+
 	Listen        string        `env:"CLAIMFLOW_LISTEN" envDefault:":8080" validate:"required,address" used:"starter" doc:"The address that 'starter serve' listens on."`
 	MetricsListen string        `env:"CLAIMFLOW_METRICS_LISTEN" validate:"omitempty,address" used:"worker" doc:"The address on which the worker serves /metrics, /healthz and /readyz. Empty: nowhere. 'starter serve' has them on its own address."`
 	PublicURL     string        `env:"CLAIMFLOW_PUBLIC_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter, worker" doc:"The address under which the outside reaches 'starter serve'; webhooks come there. After a change, run 'starter shop enable' again for a shop of each Dixa organisation, so that Dixa sends to the new address."`
@@ -170,6 +172,8 @@ func inWords(f validator.FieldError) string {
 		return "is not an address such as :8080 or 127.0.0.1:8080"
 	case "oneof":
 		return "must be one of " + strings.Join(strings.Fields(f.Param()), ", ")
+	case "eq=0|min=1m":
+		return "must be 0s or at least 1m"
 	case "min":
 		return "must be at least " + f.Param()
 	case "max":

@@ -218,8 +218,17 @@ func (b *budget) Take(ctx context.Context) error {
 	if counted && sent.Load() > 0 {
 		limits.MaxWait = max(limits.MaxWait, nextWait)
 	}
+	if isGentle(ctx) {
+		first := !counted || sent.Load() == 0
+		if err := b.standBack(ctx, first); err != nil {
+			return err
+		}
+		if first {
+			limits.MaxWait = gentleWait
+		}
+	}
 	for range maxSlots {
-		late, err := b.await(ctx, limits)
+		late, err := b.await(ctx, b.tokenHash, limits)
 		if err != nil {
 			return err
 		}
@@ -234,8 +243,8 @@ func (b *budget) Take(ctx context.Context) error {
 }
 
 // await takes a slot, waits for it and says by how much it was missed.
-func (b *budget) await(ctx context.Context, limits store.Limits) (late time.Duration, err error) {
-	wait, err := b.store.TakeBudget(ctx, b.tokenHash, limits)
+func (b *budget) await(ctx context.Context, row string, limits store.Limits) (late time.Duration, err error) {
+	wait, err := b.store.TakeBudget(ctx, row, limits)
 	var spent *store.BudgetError
 	if errors.As(err, &spent) {
 		return 0, &dixa.BudgetExceededError{RetryAfter: spent.RetryAfter}

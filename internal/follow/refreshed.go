@@ -2,6 +2,8 @@ package follow
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
@@ -22,6 +24,10 @@ type Refreshed struct {
 	Requester *claim.Person            `json:"requester,omitempty"`
 	// Tags is nil where they were not asked for.
 	Tags []string `json:"tags"`
+	// Rating is nil where it was not asked for, or none was given.
+	Rating *claim.Rating `json:"rating,omitempty"`
+	// CreatedAt is when the conversation began; zero where it was not asked for.
+	CreatedAt time.Time `json:"created_at,omitzero"`
 	// At is as new as the state that was found, and no older than what was known
 	// before Dixa was asked: whatever was known then had happened by then.
 	At time.Time `json:"at"`
@@ -47,7 +53,9 @@ func readRefreshed(id string, body []byte) Reading {
 	r.Fact = claim.Fact{
 		Stamp:  claim.Stamp{At: f.At, Weight: claim.WeightRefreshed, ID: id},
 		Status: f.Status, People: f.Status != "", Assignee: f.Assignee, Queue: f.Queue, Requester: f.Requester, Tags: f.Tags,
+		Rating: f.Rating,
 	}
+	r.CreatedAt = f.CreatedAt
 	for _, m := range f.Messages {
 		m.Listed = true
 		for i := range m.Attachments {
@@ -59,4 +67,31 @@ func readRefreshed(id string, body []byte) Reading {
 	}
 	r.Log = f.Happened
 	return r
+}
+
+// Moment is how far apart Dixa's times of one and the same happening may be, in
+// an event and in the activity log.
+const Moment = 30 * time.Second
+
+// instant is how far apart they may be for an event to take the place of an
+// entry. An event of something else that happened within it takes it too, until
+// the next sweep puts the entry back.
+const instant = time.Second
+
+// Replaced is the id of the entry of a timeline, among those that come from
+// Dixa's activity log, whose event came after all: the closest of the same words;
+// empty where there is none.
+func Replaced(logged map[string]claim.TimelineEntry, happened claim.TimelineEntry) string {
+	best := ""
+	for _, id := range slices.Sorted(maps.Keys(logged)) {
+		l := logged[id]
+		apart := l.At.Sub(happened.At).Abs()
+		if l.What != happened.What || apart > instant || l.Detail != "" && happened.Detail != "" && l.Detail != happened.Detail {
+			continue
+		}
+		if best == "" || apart < logged[best].At.Sub(happened.At).Abs() {
+			best = id
+		}
+	}
+	return best
 }

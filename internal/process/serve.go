@@ -49,10 +49,16 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		return errors.Join(err, listener.Close())
 	}
 	defer forget()
+	endLags, err := p.showLags()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer endLags()
 	handler, err := api.New(api.Options{
 		Store:         p.Store,
 		Onboarding:    onboarding.New(onboarding.Options{Store: p.Store, Dixa: p.Clients, PublicURL: p.Config.PublicURL, Log: t.Log}),
 		WebhookMaxAge: p.Config.WebhookMaxAge,
+		Sweep:         p.sweepNow,
 		Log:           t.Log, Kick: kick, Temporal: func(ctx context.Context) (string, error) { return p.engineState(ctx, dispatcher) },
 		Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
 		PublicURL: p.Config.PublicURL, Version: version,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -63,6 +64,7 @@ func (p *Parts) Work(ctx context.Context) error {
 		OnFatalError:                       func(err error) { broken <- err },
 	})
 	claims.RegisterWorkflowWithOptions(workflows.Claim, workflow.RegisterOptions{Name: claim.WorkflowName})
+	claims.RegisterWorkflowWithOptions(workflows.Sweep, workflow.RegisterOptions{Name: claim.SweepWorkflowName})
 	claims.RegisterActivity(&activities.Claims{Store: p.Store})
 	claims.RegisterActivity(&activities.Tickets{Store: p.Store})
 	claims.RegisterActivity(&activities.Evidence{Store: p.Store, Checker: p.Checker})
@@ -78,6 +80,11 @@ func (p *Parts) Work(ctx context.Context) error {
 		OnFatalError:                 func(err error) { broken <- err },
 	})
 	dixa.RegisterActivity(&activities.Dixa{Store: p.Store, Clients: p.Clients})
+	sweeps, err := p.sweeps()
+	if err != nil {
+		return err
+	}
+	dixa.RegisterActivity(sweeps)
 
 	for name, w := range map[string]worker.Worker{claim.TaskQueueClaims: claims, claim.TaskQueueDixa: dixa} {
 		if err := w.Start(); err != nil {
@@ -88,6 +95,11 @@ func (p *Parts) Work(ctx context.Context) error {
 	p.Telemetry.Log.Info("working", "task_queues", []string{claim.TaskQueueClaims, claim.TaskQueueDixa})
 	p.polling.Store(true)
 	defer p.polling.Store(false)
+	scheduling, endScheduling := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	background.Go(func() { p.keepSchedules(scheduling) })
+	defer background.Wait()
+	defer endScheduling()
 	select {
 	case <-ctx.Done():
 	case err := <-broken:

@@ -88,7 +88,7 @@ func Events() []dixa.EventName {
 // Dixa's commit and our own leaves nothing that the next does not find.
 func (s *Service) Ensure(ctx context.Context, connectionID string, then func(context.Context) error) error {
 	return s.alone(ctx, connectionID, func(ctx context.Context) error {
-		if err := s.ensure(ctx, connectionID); err != nil {
+		if _, err := s.ensure(ctx, connectionID); err != nil {
 			return err
 		}
 		if then == nil {
@@ -98,14 +98,28 @@ func (s *Service) Ensure(ctx context.Context, connectionID string, then func(con
 	})
 }
 
-func (s *Service) ensure(ctx context.Context, connectionID string) error {
+// Repair does what [Service.Ensure] does for a connection that an enabled shop
+// uses, and says whether anything had to be changed in Dixa.
+func (s *Service) Repair(ctx context.Context, connectionID string) (changed bool, err error) {
+	err = s.alone(ctx, connectionID, func(ctx context.Context) error {
+		wanted, err := s.store.SubscriptionWanted(ctx, connectionID)
+		if err != nil || !wanted {
+			return err
+		}
+		changed, err = s.ensure(ctx, connectionID)
+		return err
+	})
+	return changed, err
+}
+
+func (s *Service) ensure(ctx context.Context, connectionID string) (changed bool, err error) {
 	kept, err := s.store.Subscription(ctx, connectionID)
 	if err != nil || kept.State == claim.SubscriptionByHand {
-		return err
+		return false, err
 	}
 	client, err := s.dixa.Client(ctx, connectionID)
 	if err != nil {
-		return err
+		return false, err
 	}
 	address := s.URL(connectionID)
 	ours, doubles, err := find(ctx, client, kept.ID, address)
@@ -113,28 +127,28 @@ func (s *Service) ensure(ctx context.Context, connectionID string) error {
 		ours, err = create(ctx, client, address)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if ours.SecretKey == "" {
-		return ErrNoSecret
+		return false, ErrNoSecret
 	}
 	// The secret is kept before anything can be signed with it.
 	correction, wrong := corrected(ours, address)
 	saved := store.SavedSubscription{ID: ours.ID, URL: address, Secret: ours.SecretKey.Reveal(), Active: !wrong}
 	if err := s.store.SaveSubscription(ctx, connectionID, saved); err != nil {
-		return err
+		return false, err
 	}
 	if wrong {
 		_, err := connection.Ask(ctx, func() (*dixa.WebhookSubscription, error) { return client.Webhooks.Update(ctx, ours.ID, correction) })
 		if err != nil {
-			return err
+			return false, err
 		}
 		saved.Active = true
 		if err := s.store.SaveSubscription(ctx, connectionID, saved); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return remove(ctx, client, doubles)
+	return wrong || len(doubles) > 0, remove(ctx, client, doubles)
 }
 
 // Remove deletes the connection's subscription from Dixa, unless an enabled shop

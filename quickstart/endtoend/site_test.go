@@ -53,6 +53,7 @@ type site struct {
 	apiURL, apiKey  string
 	logs            *logBook
 	everyStep       bool
+	sweepEvery      time.Duration
 }
 
 // siteOptions say how a site differs from the usual one.
@@ -64,6 +65,9 @@ type siteOptions struct {
 	settings map[string]any
 	// everyStep makes the opening of a claim have all of its steps.
 	everyStep bool
+	// sweepEvery is how often sweeps are made. Defaults to never: tests count
+	// requests.
+	sweepEvery time.Duration
 }
 
 // newSite starts the store, the emulated Dixa and the HTTP API, and connects a
@@ -75,7 +79,7 @@ func newSite(t *testing.T, o siteOptions) *site {
 		o.engine.Namespace = newNamespace(t)
 	}
 	o.engine.Identity = "test"
-	s := &site{t: t, engine: o.engine, logs: &logBook{}}
+	s := &site{t: t, engine: o.engine, logs: &logBook{}, sweepEvery: o.sweepEvery}
 	s.database = "sqlite:" + filepath.Join(t.TempDir(), "claimflow.db")
 
 	s.dixa = server.New(server.Options{Token: dixaToken, Switches: o.switches, Limit: server.Limit{Reading: server.LimitOff}})
@@ -117,6 +121,7 @@ func (s *site) assemble() {
 	c, err := config.LoadFrom(nil)
 	require.NoError(s.t, err)
 	c.DixaURL, c.AllowLoopbackEvidence, c.DixaPace = s.dixaURL+"/v1/", true, time.Microsecond
+	c.SweepEvery = s.sweepEvery
 	parts, err := process.Assemble(c, logs, s.store, s.engine)
 	require.NoError(s.t, err)
 	s.parts = parts

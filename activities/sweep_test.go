@@ -1,0 +1,738 @@
+package activities_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/follow"
+	"github.com/claimflow/claimflow/internal/subscription"
+	"github.com/claimflow/claimflow/store"
+	"github.com/claimflow/claimflow/workflows"
+)
+
+// sweepBench is a bench whose Dixa sends its events here, as far as the switches
+// let it.
+type sweepBench struct {
+	*bench
+	connection string
+	sweeps     *activities.Sweeps
+	ended      []claim.Sweep
+
+	mu sync.Mutex
+	// down makes the receiver answer 503.
+	down bool
+	// late are the events that were received while holding.
+	late    []string
+	holding bool
+}
+
+func newSweepBench(t *testing.T, switches server.Switches) *sweepBench {
+	t.Helper()
+	b := &sweepBench{bench: setup(t, switches, nil)}
+	in, err := b.store.Integration(t.Context(), shop)
+	require.NoError(t, err)
+	b.connection = in.Connection.ID
+	receiver := httptest.NewServer(http.HandlerFunc(b.receive))
+	t.Cleanup(receiver.Close)
+	b.sweeps = &activities.Sweeps{
+		Store: b.store, Clients: b.clients, Subscriptions: subscription.New(b.store, b.clients, receiver.URL),
+		Ended: func(_ string, s claim.Sweep) { b.ended = append(b.ended, s) },
+	}
+	return b
+}
+
+func (b *sweepBench) receive(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil || b.down {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	if b.holding {
+		b.late = append(b.late, string(body))
+		return
+	}
+	if err := b.take(string(body)); err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+}
+
+func (b *sweepBench) take(body string) error {
+	event, err := dixa.ParseEvent([]byte(body))
+	if err != nil {
+		return err
+	}
+	e := store.Event{
+		ID: event.ID, Name: string(event.Name), HappenedAt: event.Timestamp.Time, Body: []byte(body),
+		Organization: store.Organization{ID: event.Organization.ID},
+	}
+	if c, ok := event.Conversation(); ok {
+		e.ConversationID = c.ID
+	}
+	_, err = b.store.Receive(context.Background(), b.connection, e)
+	return err
+}
+
+// sweep runs the workflow with its activities once. Waits pass at once.
+func (b *sweepBench) sweep() claim.SweepReport {
+	b.Helper()
+	report, err := b.trySweep()
+	require.NoError(b, err)
+	return report
+}
+
+func (b *sweepBench) trySweep() (claim.SweepReport, error) {
+	b.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(time.Minute)
+	env.RegisterActivity(b.sweeps)
+	env.ExecuteWorkflow(workflows.Sweep, b.connection)
+	require.True(b, env.IsWorkflowCompleted())
+	var report claim.SweepReport
+	if err := env.GetWorkflowError(); err != nil {
+		return report, err
+	}
+	return report, env.GetWorkflowResult(&report)
+}
+
+// opened opens conversations with tags for claims and lets what Dixa told of that
+// be known.
+func (b *sweepBench) opened(n int) []claim.Ref {
+	b.Helper()
+	refs := b.openedBare(n)
+	var d *activities.Dixa
+	for _, ref := range refs {
+		require.NoError(b, runVoid(b.bench, d.ApplyTags, ref))
+	}
+	b.known(refs)
+	return refs
+}
+
+func (b *sweepBench) openedBare(n int) []claim.Ref {
+	b.Helper()
+	refs := make([]claim.Ref, n)
+	for i := range refs {
+		c := b.sample(fmt.Sprintf("c-%d", i))
+		c.Customer.Email = fmt.Sprintf("customer%d@example.org", i)
+		refs[i] = b.accept(c)
+		_, err := b.open(refs[i])
+		require.NoError(b, err)
+		b.sync(activities.StatusChange{Ref: refs[i], Event: claim.EventOpened})
+	}
+	b.known(refs)
+	return refs
+}
+
+// known lets claims take in all that came.
+func (b *sweepBench) known(refs []claim.Ref) {
+	b.Helper()
+	require.NoError(b, b.dixa.FlushDeliveries(b.Context()))
+	for {
+		more, err := b.store.JoinInbox(b.Context(), 1000)
+		require.NoError(b, err)
+		if !more {
+			break
+		}
+	}
+	var claims *activities.Claims
+	for _, ref := range refs {
+		for {
+			standing, err := run[claim.Standing](b.bench, claims.Follow, ref)
+			require.NoError(b, err)
+			if !standing.Unread {
+				break
+			}
+		}
+	}
+}
+
+// conversation is what Dixa has of a claim's.
+func (b *sweepBench) conversation(ref claim.Ref) *server.Conversation {
+	b.Helper()
+	link, err := b.store.Link(b.Context(), ref)
+	require.NoError(b, err)
+	for _, c := range b.conversations() {
+		if c.ID == link.ConversationID {
+			return c
+		}
+	}
+	require.FailNow(b, "Dixa has no such conversation")
+	return nil
+}
+
+// picture is what is told of a conversation, in words that can be compared.
+type picture struct {
+	State, Claim, Assignee, Queue, Requester string
+	Tags, Messages                           []string
+	Rating                                   int
+}
+
+func (b *sweepBench) truth(ref claim.Ref) picture {
+	b.Helper()
+	c := b.conversation(ref)
+	p := picture{State: strings.ToLower(c.State), Assignee: c.AssigneeID, Queue: c.QueueID, Requester: c.RequesterID, Tags: slices.Sorted(slices.Values(c.TagNames))}
+	p.Claim = p.State
+	for _, m := range c.Messages {
+		p.Messages = append(p.Messages, m.ID+" "+strings.ToLower(m.Direction)+" "+m.Content.Value)
+	}
+	for _, n := range c.Notes {
+		p.Messages = append(p.Messages, n.ID+" note "+n.Text)
+	}
+	slices.Sort(p.Messages)
+	for _, r := range c.Ratings {
+		if r.Score != nil {
+			p.Rating = *r.Score
+		}
+	}
+	return p
+}
+
+func (b *sweepBench) picture(ref claim.Ref) picture {
+	b.Helper()
+	c, err := b.store.Conversation(b.Context(), ref)
+	require.NoError(b, err)
+	record, err := b.store.Record(b.Context(), ref)
+	require.NoError(b, err)
+	p := picture{State: string(c.Status), Claim: string(record.State), Tags: slices.Clone(c.Tags)}
+	if c.Assignee != nil {
+		p.Assignee = c.Assignee.ID
+	}
+	if c.Queue != nil {
+		p.Queue = c.Queue.ID
+	}
+	if c.Requester != nil {
+		p.Requester = c.Requester.ID
+	}
+	if c.Rating != nil {
+		p.Rating = c.Rating.Score
+	}
+	messages, err := b.store.Messages(b.Context(), ref, store.MessageFilter{Limit: 500})
+	require.NoError(b, err)
+	for _, m := range messages {
+		what := m.Direction
+		if m.Kind == claim.NoteKind {
+			what = "note"
+		}
+		p.Messages = append(p.Messages, m.ID+" "+what+" "+m.Text+m.HTML)
+	}
+	slices.Sort(p.Messages)
+	return p
+}
+
+// requireTrue asserts that what is known of claims is what Dixa has.
+func (b *sweepBench) requireTrue(refs []claim.Ref) {
+	b.Helper()
+	for _, ref := range refs {
+		require.Equal(b, b.truth(ref), b.picture(ref), ref.ID)
+	}
+}
+
+// timeline are the words of a claim's timeline.
+func (b *sweepBench) timeline(ref claim.Ref) []string {
+	b.Helper()
+	all, err := b.store.Happenings(b.Context(), ref, 500)
+	require.NoError(b, err)
+	var words []string
+	for _, h := range all {
+		words = append(words, h.What)
+	}
+	slices.Sort(words)
+	// That it was put into a queue is in no entry of the log by itself.
+	return slices.DeleteFunc(words, func(w string) bool { return w == "queued" })
+}
+
+func (b *sweepBench) agent(ref claim.Ref, steps ...server.Step) {
+	b.Helper()
+	id := b.conversation(ref).ID
+	for _, s := range steps {
+		s.Conversation = id
+		require.NoError(b, b.dixa.Agent(b.Context(), s))
+	}
+}
+
+func (b *sweepBench) customer(ref claim.Ref, steps ...server.Step) {
+	b.Helper()
+	id := b.conversation(ref).ID
+	for _, s := range steps {
+		s.Conversation = id
+		require.NoError(b, b.dixa.Customer(b.Context(), s))
+	}
+}
+
+// happen lets agents and customers do things at random.
+func (b *sweepBench) happen(chance *rand.Rand, refs []claim.Ref, n int) {
+	b.Helper()
+	for i := range n {
+		ref := refs[chance.IntN(len(refs))]
+		switch chance.IntN(11) {
+		case 0:
+			b.agent(ref, server.Step{Action: server.PlayClaim})
+		case 1:
+			b.agent(ref, server.Step{Action: server.PlayReply, Text: fmt.Sprintf("Reply %d", i)})
+		case 2:
+			b.agent(ref, server.Step{Action: server.PlayTag, Tag: fmt.Sprintf("tag-%d", chance.IntN(5))})
+		case 3:
+			b.agent(ref, server.Step{Action: server.PlayUntag, Tag: fmt.Sprintf("tag-%d", chance.IntN(5))})
+		case 4:
+			b.agent(ref, server.Step{Action: server.PlayNote, Text: fmt.Sprintf("Note %d", i)})
+		case 5, 6:
+			b.agent(ref, server.Step{Action: server.PlayClose})
+		case 7:
+			b.agent(ref, server.Step{Action: server.PlayReopen})
+		case 8:
+			b.agent(ref, server.Step{Action: server.PlayTransfer, Queue: server.SeedQueueClaims})
+		case 9:
+			b.customer(ref, server.Step{Action: server.PlayReply, Text: fmt.Sprintf("Question %d", i)})
+		case 10:
+			b.agent(ref, server.Step{Action: server.PlayPending})
+		}
+	}
+}
+
+func losing(share float64) server.Switches {
+	return server.Switches{Webhooks: server.WebhookSwitches{Lose: share}}
+}
+
+func TestSweepFindsWhatWebhooksDidNotTell(t *testing.T) {
+	t.Parallel()
+	for name, switches := range map[string]server.Switches{
+		"a fifth is lost":       losing(0.2),
+		"all is lost":           losing(1),
+		"none is lost":          losing(0),
+		"newest first":          {ActivityOrder: server.NewestFirst, Webhooks: server.WebhookSwitches{Lose: 0.2}},
+		"small pages":           {MaxPageLimit: 7, Webhooks: server.WebhookSwitches{Lose: 0.2}},
+		"small pages, strictly": {MaxPageLimit: 7, DefaultPageLimit: 7, PageLimitTooLarge: server.Rejected, Webhooks: server.WebhookSwitches{Lose: 0.2}},
+		"out of order, twice":   {Webhooks: server.WebhookSwitches{Lose: 0.2, Duplicate: 0.3, Reorder: 0.3}},
+		"bare events":           {Webhooks: server.WebhookSwitches{Lose: 0.2, TransferredNames: "two"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newSweepBench(t, switches)
+			b.sweep() // subscribes
+			refs := b.opened(6)
+			b.happen(rand.New(rand.NewPCG(7, 7)), refs, 80)
+			b.customer(refs[0], server.Step{Action: server.PlayRate, Score: 4, Text: "Fine"})
+			b.known(refs)
+			report := b.sweep()
+			require.Empty(t, report.Trouble)
+			b.known(refs)
+			b.requireTrue(refs)
+
+			again := b.sweep()
+			require.Equal(t, map[string]int{"subscription": 0, "event": 0, "conversation": 0, "message": 0, "happening": 0}, again.Repaired(), "nothing is found twice")
+			b.known(refs)
+			b.requireTrue(refs)
+			last, err := b.store.LastSweep(t.Context(), b.connection)
+			require.NoError(t, err)
+			require.Equal(t, again, last.Report)
+			require.NotZero(t, last.Watermark)
+		})
+	}
+}
+
+// What came by events alone and what a sweep found make one and the same
+// timeline, and an event that comes after the sweep does not show twice.
+func TestTimelineIsTheSameWhoeverTellsIt(t *testing.T) {
+	t.Parallel()
+	act := func(b *sweepBench, refs []claim.Ref) {
+		b.agent(refs[0], server.Step{Action: server.PlayClaim}, server.Step{Action: server.PlayReply, Text: "Hello"},
+			server.Step{Action: server.PlayTag, Tag: "one"}, server.Step{Action: server.PlayTag, Tag: "two"},
+			server.Step{Action: server.PlayNote, Text: "A note"}, server.Step{Action: server.PlayClose})
+		b.customer(refs[0], server.Step{Action: server.PlayReply, Text: "Again"})
+		b.agent(refs[0], server.Step{Action: server.PlayClose})
+		b.known(refs)
+	}
+	told := newSweepBench(t, losing(0))
+	told.sweep()
+	refs := told.opened(1)
+	act(told, refs)
+	want := told.timeline(refs[0])
+	require.Contains(t, want, "reply to the customer")
+
+	found := newSweepBench(t, losing(0))
+	found.sweep()
+	refs = found.opened(1)
+	found.mu.Lock()
+	found.holding = true
+	found.mu.Unlock()
+	act(found, refs)
+	found.sweep()
+	found.known(refs)
+	found.requireTrue(refs)
+	require.Equal(t, want, found.timeline(refs[0]))
+
+	for _, body := range found.late {
+		require.NoError(t, found.take(body))
+		found.known(refs)
+	}
+	found.requireTrue(refs)
+	require.Equal(t, want, found.timeline(refs[0]), "what comes late does not show twice")
+	require.Zero(t, found.sweep().Conversations)
+}
+
+// However late events come around a sweep, in whichever order, and whether they
+// do at all, the end is the same.
+func TestEventsAndFindingsConvergeInAnyOrder(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t, losing(0))
+	b.sweep()
+	refs := b.opened(1)
+	b.mu.Lock()
+	b.holding = true
+	b.mu.Unlock()
+	b.agent(refs[0], server.Step{Action: server.PlayClaim}, server.Step{Action: server.PlayClose},
+		server.Step{Action: server.PlayReopen}, server.Step{Action: server.PlayTag, Tag: "one"}, server.Step{Action: server.PlayUntag, Tag: "one"})
+	require.NoError(t, b.dixa.FlushDeliveries(t.Context()))
+	id := b.conversation(refs[0]).ID
+	before, err := b.store.Conversation(t.Context(), refs[0])
+	require.NoError(t, err)
+	b.sweep()
+	next, err := b.store.JoinInbox(t.Context(), 1000)
+	require.NoError(t, err)
+	require.False(t, next)
+	unread, err := b.store.NextEvents(t.Context(), refs[0], 100)
+	require.NoError(t, err)
+	require.Len(t, unread.Events, 1, "one look, one event")
+	b.known(refs)
+	b.requireTrue(refs)
+
+	finding := unread.Events[0]
+	facts := []claim.Fact{follow.Read(finding.ID, finding.Name, finding.HappenedAt, finding.Body).Fact}
+	for _, body := range b.late {
+		event, err := dixa.ParseEvent([]byte(body))
+		require.NoError(t, err)
+		c, ok := event.Conversation()
+		require.True(t, ok)
+		require.Equal(t, id, c.ID)
+		facts = append(facts, follow.Read(event.ID, string(event.Name), event.Timestamp.Time, []byte(body)).Fact)
+	}
+	known, err := b.store.Conversation(t.Context(), refs[0])
+	require.NoError(t, err)
+	chance := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		order := chance.Perm(len(facts))
+		lost := chance.IntN(1 << (len(facts) - 1))
+		got := before
+		got.Tags = slices.Clone(before.Tags)
+		for _, i := range order {
+			if i == 0 || lost&(1<<(i-1)) == 0 {
+				got.Apply(facts[i])
+			}
+		}
+		require.Equal(t, known.Status, got.Status, "order %v, lost %b", order, lost)
+		require.Equal(t, known.Tags, got.Tags, "order %v, lost %b", order, lost)
+		require.Equal(t, known.Assignee.ID, got.Assignee.ID, "order %v, lost %b", order, lost)
+	}
+	// What happens after the look is newer than it.
+	b.mu.Lock()
+	b.holding = false
+	b.mu.Unlock()
+	b.agent(refs[0], server.Step{Action: server.PlayTag, Tag: "three"}, server.Step{Action: server.PlayClose})
+	b.known(refs)
+	b.requireTrue(refs)
+}
+
+func TestSweepTakesWhatDixaCouldNotDeliver(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t, server.Switches{Webhooks: server.WebhookSwitches{Attempts: 1}})
+	b.sweep()
+	refs := b.openedBare(1)
+	b.mu.Lock()
+	b.down = true
+	b.mu.Unlock()
+	b.agent(refs[0], server.Step{Action: server.PlayNote, Text: "One"}, server.Step{Action: server.PlayNote, Text: "Two"}, server.Step{Action: server.PlayClose})
+	require.NoError(t, b.dixa.FlushDeliveries(t.Context()))
+	report := b.sweep()
+	// A close by nobody is told as two events.
+	require.Equal(t, 4, report.Events)
+	require.Zero(t, report.Conversations, "the events tell all")
+	b.known(refs)
+	b.requireTrue(refs)
+	require.Zero(t, b.sweep().Events)
+}
+
+func TestSweepMendsTheSubscription(t *testing.T) {
+	t.Parallel()
+	for name, harm := range map[string]func(*dixa.Client, string) error{
+		"deleted": func(c *dixa.Client, id string) error { return c.Webhooks.Delete(t.Context(), id) },
+		"switched off": func(c *dixa.Client, id string) error {
+			off := false
+			_, err := c.Webhooks.Update(t.Context(), id, dixa.WebhookInput{Enabled: &off})
+			return err
+		},
+		"fewer events": func(c *dixa.Client, id string) error {
+			_, err := c.Webhooks.Update(t.Context(), id, dixa.WebhookInput{Events: []dixa.EventName{dixa.EventConversationClosed}})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newSweepBench(t, server.Switches{})
+			require.Equal(t, 1, b.sweep().Subscriptions)
+			refs := b.opened(1)
+			client, err := b.clients.Client(t.Context(), b.connection)
+			require.NoError(t, err)
+			require.NoError(t, harm(client, b.dixa.State().Webhooks[0].ID))
+			b.agent(refs[0], server.Step{Action: server.PlayNote, Text: "Unheard"}, server.Step{Action: server.PlayClose})
+			report := b.sweep()
+			require.Equal(t, 1, report.Subscriptions)
+			require.Equal(t, 1, report.Messages)
+			b.known(refs)
+			b.requireTrue(refs)
+			b.agent(refs[0], server.Step{Action: server.PlayNote, Text: "Heard"})
+			b.known(refs)
+			b.requireTrue(refs)
+			require.Zero(t, b.sweep().Messages)
+		})
+	}
+}
+
+func TestSweepLeavesSubscriptionsOfOthersAlone(t *testing.T) {
+	t.Parallel()
+	t.Run("by hand", func(t *testing.T) {
+		t.Parallel()
+		b := newSweepBench(t, server.Switches{})
+		_, err := b.store.SaveWebhookSecret(t.Context(), shop, "00ff00ff00ff00ff00ff00ff00ff00ff")
+		require.NoError(t, err)
+		require.Zero(t, b.sweep().Subscriptions)
+		require.Empty(t, b.dixa.State().Webhooks)
+	})
+	t.Run("read-only", func(t *testing.T) {
+		t.Parallel()
+		b := newSweepBench(t, server.Switches{})
+		refs := b.opened(1)
+		b.save(map[string]any{"read_only": true, "email_integration_id": server.SeedMailbox})
+		b.agent(refs[0], server.Step{Action: server.PlayClose})
+		report := b.sweep()
+		require.Zero(t, report.Subscriptions)
+		require.Empty(t, b.dixa.State().Webhooks)
+		b.known(refs)
+		b.requireTrue(refs)
+	})
+}
+
+// The numbers of requests are what docs/operations.md states.
+func TestWhatASweepCosts(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t, losing(0))
+	require.Equal(t, 5, b.sweep().Requests, "the first one makes the subscription, in three requests")
+	refs := b.openedBare(3)
+	before := b.dixa.Stats().Requests
+	report := b.sweep()
+	require.Equal(t, 3, report.Requests, "nothing happened: subscription, delivery status, log")
+	require.Equal(t, before+3, b.dixa.Stats().Requests)
+
+	b.agent(refs[0], server.Step{Action: server.PlayClaim}, server.Step{Action: server.PlayReply, Text: "Hello"})
+	b.known(refs)
+	require.Equal(t, 3, b.sweep().Requests, "what was told costs nothing more")
+
+	b.dixa.SetSwitches(losing(1))
+	b.agent(refs[0], server.Step{Action: server.PlayReply, Text: "One"}, server.Step{Action: server.PlayReply, Text: "Two"})
+	b.agent(refs[1], server.Step{Action: server.PlayClose})
+	b.agent(refs[2], server.Step{Action: server.PlayTag, Tag: "one"}, server.Step{Action: server.PlayNote, Text: "Three"})
+	require.Equal(t, 3+1+1+2, b.sweep().Requests, "one for each part of a conversation of which something is missing")
+	b.known(refs)
+	b.requireTrue(refs)
+}
+
+// TestListLag: what the log shows late is found by the next sweep.
+func TestSweepLooksBackForWhatTheLogShowsLate(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t, losing(0))
+	b.sweep()
+	refs := b.opened(1)
+	lagging := losing(1)
+	lagging.ListLag = server.Duration(time.Second)
+	b.dixa.SetSwitches(lagging)
+	b.agent(refs[0], server.Step{Action: server.PlayNote, Text: "Late"}, server.Step{Action: server.PlayClose})
+	require.Zero(t, b.sweep().Messages)
+	require.Eventually(t, func() bool {
+		b.sweep()
+		b.known(refs)
+		return slices.Equal(b.truth(refs[0]).Messages, b.picture(refs[0]).Messages)
+	}, 30*time.Second, 200*time.Millisecond)
+	b.requireTrue(refs)
+}
+
+func TestSweepGoesOnAfterTrouble(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string][]server.Fault{
+		"a 429 at every operation": {{Kind: server.FaultStatus, Status: 429, Times: 12, Share: 0.5, Headers: map[string]string{"Retry-After": "1"}}},
+		"5xx":                      {{Kind: server.FaultStatus, Status: 503, Times: 12, Share: 0.5}},
+		"cut off":                  {{Kind: server.FaultTruncate, Times: 8, Share: 0.5}},
+		"garbage":                  {{Kind: server.FaultGarbage, Times: 8, Share: 0.5, Operation: "GET /conversations/activitylog"}},
+		"one conversation fails":   {{Kind: server.FaultStatus, Status: 500, Times: 1, Operation: "GET /conversations/{conversationId}/notes"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newSweepBench(t, losing(0))
+			b.sweep()
+			refs := b.opened(4)
+			b.dixa.SetSwitches(losing(1))
+			for _, ref := range refs {
+				b.agent(ref, server.Step{Action: server.PlayNote, Text: "Unheard"}, server.Step{Action: server.PlayClose})
+			}
+			for _, f := range faults {
+				b.dixa.Inject(f)
+			}
+			b.sweep()
+			b.dixa.ClearFaults()
+			b.sweep()
+			b.known(refs)
+			b.requireTrue(refs)
+		})
+	}
+}
+
+// A sweep that ends between what it keeps and its watermark finds everything
+// again, and nothing twice.
+func TestSweepThatIsKilledLosesNothing(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t, losing(0))
+	b.sweep()
+	refs := b.opened(2)
+	b.dixa.SetSwitches(losing(1))
+	for _, ref := range refs {
+		b.agent(ref, server.Step{Action: server.PlayNote, Text: "Unheard"}, server.Step{Action: server.PlayClose})
+	}
+	ctx := t.Context()
+	plan, err := run[activities.SweepPlan](b.withSweeps(), b.sweeps.PlanSweep, b.connection)
+	require.NoError(t, err)
+	page, err := run[activities.Page](b.withSweeps(), b.sweeps.ReadActivityLog, activities.PageInput{ConnectionID: b.connection, From: plan.From, To: plan.To.Add(time.Minute)})
+	require.NoError(t, err)
+	require.Equal(t, 2, page.Report.Touched)
+	// Killed here: kept and not judged.
+	left, err := b.store.Unjudged(ctx, b.connection, plan.StartedAt.Add(time.Hour), 10)
+	require.NoError(t, err)
+	require.Len(t, left, 2)
+	judged, err := run[activities.Judged](b.withSweeps(), b.sweeps.JudgeConversations, activities.JudgeInput{ConnectionID: b.connection, Since: plan.StartedAt.Add(time.Hour)})
+	require.NoError(t, err)
+	require.Equal(t, 2, judged.Report.Conversations)
+	// Killed here: found, and the watermark not raised.
+	report := b.sweep()
+	require.Zero(t, report.Conversations, "the same finding is one event, also before it was taken in")
+	b.known(refs)
+	b.requireTrue(refs)
+	require.Zero(t, b.sweep().Conversations)
+}
+
+func (b *sweepBench) withSweeps() *bench {
+	b.bench.more = b.sweeps
+	return b.bench
+}
+
+func TestSweepNotesConversationsThatAreGone(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t, losing(1))
+	b.sweep()
+	refs := b.opened(2)
+	client, err := b.clients.Client(t.Context(), b.connection)
+	require.NoError(t, err)
+	_, err = client.Conversations.Anonymize(t.Context(), b.conversation(refs[0]).ID, true)
+	require.NoError(t, err)
+	require.NotEmpty(t, b.conversations())
+	b.dixa.Inject(server.Fault{Operation: "GET /conversations/{conversationId}", Kind: server.FaultStatus, Status: 404, Times: 1})
+	report := b.sweep()
+	require.Empty(t, report.Trouble)
+	require.Positive(t, report.Gone)
+	require.Zero(t, report.Failed)
+	require.LessOrEqual(t, b.sweep().Looked, 2)
+}
+
+func TestSweepOfAConnectionThatCannotBeSweptEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	t.Run("disabled", func(t *testing.T) {
+		t.Parallel()
+		b := newSweepBench(t, server.Switches{})
+		require.NoError(t, b.store.SetEnabled(t.Context(), shop, false))
+		before := b.dixa.Stats().Requests
+		require.Equal(t, claim.SweepReport{}, b.sweep())
+		require.Equal(t, before, b.dixa.Stats().Requests)
+	})
+	t.Run("token refused", func(t *testing.T) {
+		t.Parallel()
+		b := newSweepBench(t, server.Switches{})
+		b.dixa.Inject(server.Fault{Kind: server.FaultStatus, Status: 401})
+		report := b.sweep()
+		require.NotEmpty(t, report.Trouble)
+		requests := b.dixa.Stats().Requests
+		require.Equal(t, claim.SweepReport{}, b.sweep(), "it waits for a token")
+		require.Equal(t, requests, b.dixa.Stats().Requests)
+	})
+	t.Run("unknown", func(t *testing.T) {
+		t.Parallel()
+		b := newSweepBench(t, server.Switches{})
+		b.connection = "nobody's"
+		require.Equal(t, claim.SweepReport{}, b.sweep())
+	})
+	t.Run("Dixa is down", func(t *testing.T) {
+		t.Parallel()
+		b := newSweepBench(t, losing(1))
+		b.sweep()
+		refs := b.opened(1)
+		b.agent(refs[0], server.Step{Action: server.PlayClose})
+		last, err := b.store.LastSweep(t.Context(), b.connection)
+		require.NoError(t, err)
+		b.dixa.Inject(server.Fault{Kind: server.FaultStatus, Status: 503})
+		report := b.sweep()
+		require.NotEmpty(t, report.Trouble)
+		now, err := b.store.LastSweep(t.Context(), b.connection)
+		require.NoError(t, err)
+		require.Equal(t, last.Watermark, now.Watermark, "the next one goes on from there")
+		b.dixa.ClearFaults()
+		require.Empty(t, b.sweep().Trouble)
+		b.known(refs)
+		b.requireTrue(refs)
+	})
+}
+
+// Conversations of which nothing was heard for long are looked at as well, those
+// first of which nothing is known, and in turns.
+func TestSweepLooksAtQuietConversations(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t, losing(1))
+	refs := b.openedBare(3)
+	for _, ref := range refs[:2] {
+		b.agent(ref, server.Step{Action: server.PlayTag, Tag: "quiet"}, server.Step{Action: server.PlayNote, Text: "Hush"})
+	}
+	later := time.Now().Add(2 * time.Hour)
+	look := func(since time.Time) claim.SweepReport {
+		report, err := run[claim.SweepReport](b.withSweeps(), b.sweeps.LookAround, activities.JudgeInput{ConnectionID: b.connection, Since: since, Limit: 2})
+		require.NoError(t, err)
+		b.known(refs)
+		return report
+	}
+	report := look(later)
+	require.Equal(t, 2, report.Looked)
+	require.Equal(t, 2*4, report.Requests, "state, tags, messages and notes of each of which nothing is known")
+	b.requireTrue(refs[:2])
+	require.Equal(t, 1, look(time.Now()).Looked, "the third is next, and those that were looked at just now are left alone")
+	b.requireTrue(refs)
+
+	b.agent(refs[0], server.Step{Action: server.PlayUntag, Tag: "quiet"}, server.Step{Action: server.PlayClose})
+	report = look(later)
+	require.Equal(t, 1, report.Conversations)
+	require.Equal(t, 2*2, report.Requests, "state and tags of each")
+	b.requireTrue(refs)
+}

@@ -1,0 +1,231 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/internal/subscription"
+)
+
+const (
+	// scheduleEvery is how often the schedules are compared with the connections.
+	scheduleEvery = time.Minute
+	// scheduleWithin bounds one comparison.
+	scheduleWithin = 30 * time.Second
+	// sweepCatchUp is how late a sweep may begin after the engine was away; one is
+	// as good as many.
+	sweepCatchUp = time.Minute
+)
+
+// sweeps are the steps of sweeps, with their metrics.
+func (p *Parts) sweeps() (*activities.Sweeps, error) {
+	meter := p.Telemetry.Meters.Meter("claimflow")
+	repaired, err1 := meter.Int64Counter("claimflow.sweep.repaired",
+		metric.WithDescription("What sweeps found that no webhook had told, or repaired, by connection and kind."))
+	duration, err2 := meter.Float64Histogram("claimflow.sweep.duration", metric.WithUnit("s"),
+		metric.WithDescription("How long a sweep took, by connection and whether it did all."),
+		metric.WithExplicitBucketBoundaries(1, 5, 15, 60, 300, 900, 3600))
+	requests, err3 := meter.Int64Counter("claimflow.sweep.requests",
+		metric.WithDescription("Requests to Dixa that sweeps cost, by connection."))
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, fmt.Errorf("set up the metrics of sweeps: %w", err)
+	}
+	return &activities.Sweeps{
+		Store: p.Store, Clients: p.Clients, Subscriptions: subscription.New(p.Store, p.Clients, p.Config.PublicURL),
+		Ended: func(connectionID string, sweep claim.Sweep) {
+			ctx, of := context.Background(), attribute.String("connection", connectionID)
+			for kind, n := range sweep.Report.Repaired() {
+				repaired.Add(ctx, int64(n), metric.WithAttributes(of, attribute.String("kind", kind)))
+			}
+			requests.Add(ctx, int64(sweep.Report.Requests), metric.WithAttributes(of))
+			duration.Record(ctx, sweep.FinishedAt.Sub(sweep.StartedAt).Seconds(),
+				metric.WithAttributes(of, attribute.Bool("complete", sweep.Report.Trouble == "" && sweep.Report.Failed == 0)))
+			if sweep.Report.Trouble != "" {
+				p.Telemetry.Log.Warn("a sweep left something out; the next goes on from there", "connection", connectionID, "error", sweep.Report.Trouble)
+			}
+		},
+	}, nil
+}
+
+// showLags shows how far sweeps are behind, as a metric. The returned function
+// ends it.
+func (p *Parts) showLags() (stop func(), err error) {
+	meter := p.Telemetry.Meters.Meter("claimflow")
+	lag, err := meter.Float64ObservableGauge("claimflow.sweep.lag", metric.WithUnit("s"),
+		metric.WithDescription("How long ago the activity log of a connection's Dixa was known to the end."))
+	if err != nil {
+		return nil, fmt.Errorf("set up the metrics of sweeps: %w", err)
+	}
+	registration, err := meter.RegisterCallback(func(ctx context.Context, to metric.Observer) error {
+		ctx, cancel := context.WithTimeout(ctx, countWithin)
+		defer cancel()
+		lags, err := p.Store.SweepLags(ctx)
+		if err != nil {
+			p.Telemetry.Log.Warn("the lags of sweeps are not read for the metrics", "error", err)
+			return nil
+		}
+		for id, behind := range lags {
+			to.ObserveFloat64(lag, behind.Seconds(), metric.WithAttributes(attribute.String("connection", id)))
+		}
+		return nil
+	}, lag)
+	if err != nil {
+		return nil, fmt.Errorf("set up the metrics of sweeps: %w", err)
+	}
+	return func() {
+		if err := registration.Unregister(); err != nil {
+			p.Telemetry.Log.Warn("the metrics of sweeps do not end", "error", err)
+		}
+	}, nil
+}
+
+// keepSchedules keeps one schedule for each connection that an enabled shop uses,
+// until ctx ends. The worker does it, since it sets up the engine for its work
+// and a sweep without a worker is none; any number of workers may.
+func (p *Parts) keepSchedules(ctx context.Context) {
+	tick := time.NewTicker(scheduleEvery)
+	defer tick.Stop()
+	made := map[string]bool{}
+	failing := false
+	for {
+		err := p.compareSchedules(ctx, made)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && !failing {
+			p.Telemetry.Log.Warn("the schedules of the sweeps are not as they have to be; trying on", "error", err)
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// compareSchedules makes the schedules that are missing, corrects those with
+// another interval and deletes those that nobody needs any more. made are those
+// that this process made sure of before.
+func (p *Parts) compareSchedules(ctx context.Context, made map[string]bool) error {
+	ctx, cancel := context.WithTimeout(ctx, scheduleWithin)
+	defer cancel()
+	wanted := map[string]bool{}
+	if p.Config.SweepEvery > 0 {
+		ids, err := p.Store.SweptConnections(ctx)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			wanted[claim.SweepWorkflowID(id)] = true
+		}
+	}
+	for id := range made {
+		if !wanted[id] {
+			delete(made, id)
+		}
+	}
+	there, err := p.listSchedules(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range there {
+		if wanted[id] {
+			continue
+		}
+		err := p.Temporal.ScheduleClient().GetHandle(ctx, id).Delete(ctx)
+		if notFound := (*serviceerror.NotFound)(nil); err != nil && !errors.As(err, &notFound) {
+			return fmt.Errorf("delete schedule %s: %w", id, err)
+		}
+	}
+	for id := range wanted {
+		if made[id] {
+			continue
+		}
+		if err := p.ensureSchedule(ctx, id); err != nil {
+			return fmt.Errorf("make sure of schedule %s: %w", id, err)
+		}
+		made[id] = true
+	}
+	return nil
+}
+
+// listSchedules lists the schedules of sweeps. The engine's list may lag: one that
+// is missed is deleted by the next comparison.
+func (p *Parts) listSchedules(ctx context.Context) ([]string, error) {
+	all, err := p.Temporal.ScheduleClient().List(ctx, client.ScheduleListOptions{PageSize: 1000})
+	if err != nil {
+		return nil, fmt.Errorf("list the schedules: %w", err)
+	}
+	var ids []string
+	for all.HasNext() {
+		entry, err := all.Next()
+		if err != nil {
+			return nil, fmt.Errorf("list the schedules: %w", err)
+		}
+		if strings.HasPrefix(entry.ID, claim.SweepWorkflowID("")) {
+			ids = append(ids, entry.ID)
+		}
+	}
+	return ids, nil
+}
+
+// ensureSchedule makes a schedule, or gives it the interval that is configured
+// now. A schedule that a person paused stays so.
+func (p *Parts) ensureSchedule(ctx context.Context, id string) error {
+	every := p.Config.SweepEvery
+	spec := client.ScheduleSpec{
+		Intervals: []client.ScheduleIntervalSpec{{Every: every}},
+		// So that connections do not all begin at once.
+		Jitter: every / 2,
+	}
+	schedules := p.Temporal.ScheduleClient()
+	_, err := schedules.Create(ctx, client.ScheduleOptions{
+		ID: id, Spec: spec,
+		Action: &client.ScheduleWorkflowAction{
+			ID: id, Workflow: claim.SweepWorkflowName, Args: []any{strings.TrimPrefix(id, claim.SweepWorkflowID(""))},
+			TaskQueue: claim.TaskQueueClaims, StaticSummary: "Look in Dixa for what no webhook told",
+		},
+		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
+		CatchupWindow: sweepCatchUp,
+	})
+	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return err
+	}
+	return schedules.GetHandle(ctx, id).Update(ctx, client.ScheduleUpdateOptions{
+		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			now := in.Description.Schedule
+			if now.Spec != nil && len(now.Spec.Intervals) == 1 && now.Spec.Intervals[0].Every == every {
+				return nil, temporal.ErrSkipScheduleUpdate
+			}
+			now.Spec = &spec
+			return &client.ScheduleUpdate{Schedule: &now}, nil
+		},
+	})
+}
+
+// sweepNow begins a sweep of a connection, unless one that was asked for before
+// still runs.
+func (p *Parts) sweepNow(ctx context.Context, connectionID string) error {
+	_, err := p.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: claim.SweepWorkflowID(connectionID), TaskQueue: claim.TaskQueueClaims,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		StaticSummary:            "Look in Dixa for what no webhook told",
+	}, claim.SweepWorkflowName, connectionID)
+	if err != nil {
+		return fmt.Errorf("begin a sweep of connection %s: %w", connectionID, err)
+	}
+	return nil
+}

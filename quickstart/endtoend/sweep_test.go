@@ -1,0 +1,240 @@
+package endtoend_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/store"
+	"github.com/claimflow/claimflow/workflows"
+)
+
+// TestSweepMakesGoodForLostWebhooks loses a fifth of all webhooks. After one
+// sweep the store has of every claim what Dixa has.
+func TestSweepMakesGoodForLostWebhooks(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteOptions{everyStep: true, sweepEvery: 24 * time.Hour, switches: server.Switches{Webhooks: server.WebhookSwitches{Lose: 0.2, Duplicate: 0.1, Reorder: 0.2}}})
+	s.work()
+	refs := make([]claim.Ref, 10)
+	for i := range refs {
+		refs[i] = s.submit(s.sample(fmt.Sprint("c-", i)))
+	}
+	for _, ref := range refs {
+		s.await(ref, "open", func(r claim.Record) bool { return r.ConversationID != 0 && r.State == claim.StateOpen })
+	}
+	s.actAtRandom(refs, 150)
+	require.NoError(t, s.dixa.FlushDeliveries(t.Context()))
+
+	sweep := s.sweep()
+	require.Empty(t, sweep.Report.Trouble)
+	require.Positive(t, sweep.Report.Conversations)
+	for _, ref := range refs {
+		eventually(t, "claim "+ref.ID+" is as Dixa has it", func() error {
+			want := s.inDixa(ref)
+			have, err := s.inStore(ref)
+			if err == nil && !reflect.DeepEqual(want, have) {
+				err = fmt.Errorf("Dixa has %+v, the store %+v", want, have) //nolint:staticcheck // Dixa is a name
+			}
+			return err
+		})
+	}
+	require.Zero(t, s.sweep().Report.Messages, "nothing is found twice")
+
+	history := s.sweepHistory()
+	document := indented(t, history)
+	replayer := worker.NewWorkflowReplayer()
+	replayer.RegisterWorkflowWithOptions(workflows.Sweep, workflow.RegisterOptions{Name: claim.SweepWorkflowName})
+	require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
+	requireNothingPersonal(t, "the history", s.secrets(), document)
+	if *record {
+		folder := filepath.Join(histories, "..", "sweeps")
+		require.NoError(t, os.MkdirAll(folder, 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(folder, "sweep.json"), document, 0o644))
+	}
+}
+
+// TestSchedulesFollowTheConnections: an enabled shop's connection has a schedule,
+// with the interval that is configured, and one that nobody uses has none.
+func TestSchedulesFollowTheConnections(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteOptions{sweepEvery: 24 * time.Hour})
+	id := claim.SweepWorkflowID(s.connection())
+	handle := s.temporal().ScheduleClient().GetHandle(t.Context(), id)
+	interval := func(want time.Duration) func() error {
+		return func() error {
+			d, err := handle.Describe(t.Context())
+			if err != nil {
+				return err
+			}
+			if got := d.Schedule.Spec.Intervals[0].Every; got != want {
+				return fmt.Errorf("it is every %s", got)
+			}
+			if d.Schedule.Policy.Overlap != enumspb.SCHEDULE_OVERLAP_POLICY_SKIP {
+				return fmt.Errorf("its overlap is %s", d.Schedule.Policy.Overlap)
+			}
+			return nil
+		}
+	}
+	stop := s.work()
+	eventually(t, "the schedule is there", interval(24*time.Hour))
+	stop()
+
+	s.parts.Config.SweepEvery = 12 * time.Hour
+	stop = s.work()
+	eventually(t, "the schedule has the new interval", interval(12*time.Hour))
+	stop()
+
+	_, err := s.api.Disable(t.Context(), shop)
+	require.NoError(t, err)
+	s.work()
+	eventually(t, "the schedule is gone", func() error {
+		_, err := handle.Describe(t.Context())
+		var gone *serviceerror.NotFound
+		if errors.As(err, &gone) {
+			return nil
+		}
+		return fmt.Errorf("it is there: %w", err)
+	})
+}
+
+func (s *site) connection() string {
+	s.t.Helper()
+	in, err := s.api.Integration(s.t.Context(), shop)
+	require.NoError(s.t, err)
+	return in.Connection.ID
+}
+
+// sweep asks for a sweep, as `starter shop sweep` does, and waits for its end.
+func (s *site) sweep() claim.Sweep {
+	s.t.Helper()
+	asked, err := s.api.Sweep(s.t.Context(), shop)
+	require.NoError(s.t, err)
+	var last claim.Sweep
+	eventually(s.t, "the sweep ends", func() error {
+		in, err := s.api.Integration(s.t.Context(), shop)
+		if err != nil {
+			return err
+		}
+		if in.LastSweep == nil || !in.LastSweep.FinishedAt.After(asked.LastFinishedAt) {
+			return errors.New("it runs")
+		}
+		last = *in.LastSweep
+		return nil
+	})
+	return last
+}
+
+func (s *site) sweepHistory() *historypb.History {
+	s.t.Helper()
+	c := s.temporal()
+	id := claim.SweepWorkflowID(s.connection())
+	require.NoError(s.t, c.GetWorkflow(s.t.Context(), id, "").Get(s.t.Context(), nil))
+	history := &historypb.History{}
+	events := c.GetWorkflowHistory(s.t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		require.NoError(s.t, err)
+		history.Events = append(history.Events, e)
+	}
+	return history
+}
+
+// actAtRandom lets agents and customers act, the same way every time.
+func (s *site) actAtRandom(refs []claim.Ref, n int) {
+	s.t.Helper()
+	chance := rand.New(rand.NewPCG(11, 12)) //nolint:gosec // repeatable on purpose
+	agent := []server.Step{
+		{Action: server.PlayClaim}, {Action: server.PlayReply, Text: "Reply"}, {Action: server.PlayTag, Tag: "tag-1"}, {Action: server.PlayTag, Tag: "claim-accepted"},
+		{Action: server.PlayUntag, Tag: "tag-1"}, {Action: server.PlayNote, Text: "Note"}, {Action: server.PlayClose}, {Action: server.PlayClose},
+		{Action: server.PlayReopen}, {Action: server.PlayTransfer, Queue: server.SeedQueueClaims}, {Action: server.PlayPending},
+	}
+	for range n {
+		id := s.record(refs[chance.IntN(len(refs))]).ConversationID
+		var err error
+		if i := chance.IntN(len(agent) + 2); i < len(agent) {
+			step := agent[i]
+			step.Conversation = id
+			err = s.dixa.Agent(s.t.Context(), step)
+		} else if i == len(agent) {
+			err = s.dixa.Customer(s.t.Context(), server.Step{Action: server.PlayReply, Conversation: id, Text: "Question"})
+		} else {
+			err = s.dixa.Customer(s.t.Context(), server.Step{Action: server.PlayRate, Conversation: id, Score: 1 + chance.IntN(5)})
+		}
+		require.NoError(s.t, err)
+	}
+}
+
+// standing is what of a conversation can be compared.
+type standing struct {
+	Status, State, Assignee, Queue string
+	Tags, Messages                 []string
+	Rating                         int
+}
+
+func (s *site) inDixa(ref claim.Ref) standing {
+	s.t.Helper()
+	id := s.record(ref).ConversationID
+	all := s.dixa.State().Conversations
+	at := slices.IndexFunc(all, func(c *server.Conversation) bool { return c.ID == id })
+	require.GreaterOrEqual(s.t, at, 0)
+	c := all[at]
+	out := standing{Status: strings.ToLower(c.State), State: strings.ToLower(c.State), Assignee: c.AssigneeID, Queue: c.QueueID, Tags: slices.Sorted(slices.Values(c.TagNames))}
+	for _, m := range c.Messages {
+		out.Messages = append(out.Messages, m.ID)
+	}
+	for _, n := range c.Notes {
+		out.Messages = append(out.Messages, n.ID)
+	}
+	slices.Sort(out.Messages)
+	for _, r := range c.Ratings {
+		if r.Score != nil {
+			out.Rating = *r.Score
+		}
+	}
+	return out
+}
+
+func (s *site) inStore(ref claim.Ref) (standing, error) {
+	ctx := context.WithoutCancel(s.t.Context())
+	c, err := s.store.Conversation(ctx, ref)
+	if err != nil {
+		return standing{}, err
+	}
+	r, err := s.store.Record(ctx, ref)
+	if err != nil {
+		return standing{}, err
+	}
+	out := standing{Status: string(c.Status), State: string(r.State), Tags: c.Tags}
+	if c.Assignee != nil {
+		out.Assignee = c.Assignee.ID
+	}
+	if c.Queue != nil {
+		out.Queue = c.Queue.ID
+	}
+	if c.Rating != nil {
+		out.Rating = c.Rating.Score
+	}
+	messages, err := s.store.Messages(ctx, ref, store.MessageFilter{Limit: 500})
+	for _, m := range messages {
+		out.Messages = append(out.Messages, m.ID)
+	}
+	slices.Sort(out.Messages)
+	return out, err
+}

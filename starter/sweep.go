@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+)
+
+// lookEvery is how often a sweep that was asked for is looked at.
+const lookEvery = 500 * time.Millisecond
+
+func (a *app) shopSweep() *cobra.Command {
+	var within time.Duration
+	c := &cobra.Command{
+		Use: "sweep SHOP", Short: "Search the shop's Dixa now for what no webhook told, and report",
+		Long: "A sweep is of the whole Dixa organisation and runs by itself every CLAIMFLOW_SWEEP_EVERY. It keeps to a tenth of the token's requests, so it may take minutes. " +
+			"Exits with 1 where it left something out.",
+		Example: "  starter shop sweep acme", Args: arguments("SHOP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), within)
+			defer cancel()
+			asked, err := api.Sweep(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			sweep, err := awaitSweep(ctx, api, args[0], asked)
+			if ctx.Err() != nil && cmd.Context().Err() == nil {
+				return fmt.Errorf("the sweep of %s did not end within %s; it goes on without this command, and needs a worker", args[0], within)
+			}
+			if err != nil {
+				return err
+			}
+			if err := a.print(sweep, func(w *tabwriter.Writer) { printSweep(w, sweep) }); err != nil {
+				return err
+			}
+			if sweep.Report.Trouble != "" || sweep.Report.Failed > 0 {
+				return errSaid
+			}
+			return nil
+		},
+	}
+	c.Flags().DurationVar(&within, "within", 10*time.Minute, "how long to wait for its end")
+	return c
+}
+
+func awaitSweep(ctx context.Context, api *client.Client, shop string, asked client.SweepAsked) (claim.Sweep, error) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		in, err := api.Integration(ctx, shop)
+		if err != nil {
+			return claim.Sweep{}, err
+		}
+		if in.LastSweep != nil && in.LastSweep.FinishedAt.After(asked.LastFinishedAt) {
+			return *in.LastSweep, nil
+		}
+		select {
+		case <-ctx.Done():
+			return claim.Sweep{}, ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func printSweep(w *tabwriter.Writer, s claim.Sweep) {
+	r := s.Report
+	line(w, "Ended", s.FinishedAt.Format(time.RFC3339))
+	line(w, "Lag", time.Duration(s.LagSeconds)*time.Second)
+	line(w, "Requests to Dixa", r.Requests)
+	line(w, "Entries of the log read", r.Entries)
+	line(w, "Conversations touched", r.Touched)
+	line(w, "Conversations asked about", r.Looked)
+	line(w, "Repaired conversations", r.Conversations)
+	line(w, "Repaired messages and notes", r.Messages)
+	line(w, "Repaired timeline entries", r.Happenings)
+	line(w, "Events that Dixa could not deliver", r.Events)
+	line(w, "Webhook subscriptions mended", r.Subscriptions)
+	line(w, "Conversations gone from Dixa", r.Gone)
+	if r.Failed > 0 {
+		line(w, "Left for the next sweep", r.Failed)
+	}
+	if r.Trouble != "" {
+		line(w, "Trouble", r.Trouble)
+	}
+}

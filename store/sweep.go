@@ -1,0 +1,383 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// SweepStart is where a connection's sweep begins.
+type SweepStart struct {
+	// Wanted says that an enabled shop uses the connection and that its token is
+	// not refused; nothing else is told where it is not.
+	Wanted bool
+	// Watermark is the time up to which everything that Dixa logged is kept; zero
+	// before the first sweep ended.
+	Watermark time.Time
+	// FirstLink is when the connection's first conversation became a claim's;
+	// zero where none did.
+	FirstLink time.Time
+	// Now is the store's time at the beginning.
+	Now time.Time
+}
+
+// BeginSweep notes that a sweep of a connection begins. An unknown connection is
+// not wanted.
+func (s *Store) BeginSweep(ctx context.Context, connectionID string) (SweepStart, error) {
+	var start SweepStart
+	err := s.write(ctx, "begin the sweep of connection "+connectionID, func(tx *sql.Tx) error {
+		start = SweepStart{}
+		wanted := 0
+		err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM connections n WHERE n.id = $1 AND n.state = $2
+			AND EXISTS (SELECT 1 FROM shops s WHERE s.connection_id = n.id AND s.enabled AND s.deleted_at = 0)`,
+			connectionID, claim.ConnectionActive).Scan(&wanted)
+		if err != nil || wanted == 0 {
+			return err
+		}
+		start.Wanted, start.Now = true, timeOf(s.now())
+		var watermark, first int64
+		err = one(ctx, tx, ErrNotFound, []any{&watermark}, `INSERT INTO sweeps (connection_id, started_at) VALUES ($1, $2)
+			ON CONFLICT (connection_id) DO UPDATE SET started_at = excluded.started_at RETURNING watermark`, connectionID, s.now())
+		if err != nil {
+			return err
+		}
+		err = tx.QueryRowContext(ctx, `SELECT COALESCE(MIN(created_at), 0) FROM links WHERE connection_id = $1`, connectionID).Scan(&first)
+		start.Watermark, start.FirstLink = timeOf(watermark), timeOf(first)
+		return err
+	})
+	return start, err
+}
+
+// RaiseWatermark records that everything which Dixa logged up to a time is kept.
+// It never goes back.
+func (s *Store) RaiseWatermark(ctx context.Context, connectionID string, to time.Time) error {
+	return s.write(ctx, "save the watermark of connection "+connectionID, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE sweeps SET watermark = $2 WHERE connection_id = $1 AND watermark < $2`, connectionID, micros(to))
+		return err
+	})
+}
+
+// EndSweep records what a sweep found and answers with how it then stands.
+func (s *Store) EndSweep(ctx context.Context, connectionID string, report claim.SweepReport) (claim.Sweep, error) {
+	doc, err := json.Marshal(report)
+	if err != nil {
+		return claim.Sweep{}, fmt.Errorf("end the sweep of connection %s: %w", connectionID, err)
+	}
+	err = s.write(ctx, "end the sweep of connection "+connectionID, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE sweeps SET finished_at = $2, report = $3 WHERE connection_id = $1`, connectionID, s.now(), plain(string(doc)))
+		return err
+	})
+	if err != nil {
+		return claim.Sweep{}, err
+	}
+	return s.LastSweep(ctx, connectionID)
+}
+
+// LastSweep reads how the last sweep of a connection went; [ErrNotFound] where
+// none began yet.
+func (s *Store) LastSweep(ctx context.Context, connectionID string) (claim.Sweep, error) {
+	var sweep claim.Sweep
+	err := s.read(ctx, "read the last sweep of connection "+connectionID, func(db *sql.DB) error {
+		var watermark, started, finished int64
+		var report string
+		err := one(ctx, db, notFound("sweep of connection "+connectionID), []any{&watermark, &started, &finished, &report},
+			`SELECT watermark, started_at, finished_at, report FROM sweeps WHERE connection_id = $1`, connectionID)
+		if err != nil {
+			return err
+		}
+		sweep = claim.Sweep{Watermark: timeOf(watermark), StartedAt: timeOf(started), FinishedAt: timeOf(finished)}
+		sweep.LagSeconds = int64(s.lag(watermark).Seconds())
+		return json.Unmarshal([]byte(report), &sweep.Report)
+	})
+	return sweep, err
+}
+
+func (s *Store) lag(watermark int64) time.Duration {
+	if watermark == 0 {
+		return 0
+	}
+	return max(0, time.Duration(s.now()-watermark)*time.Microsecond)
+}
+
+// SweepLags are how far the watermarks of connections that enabled shops use are
+// behind. A connection whose first sweep did not end is not among them.
+func (s *Store) SweepLags(ctx context.Context) (map[string]time.Duration, error) {
+	var lags map[string]time.Duration
+	err := s.read(ctx, "read the watermarks", func(db *sql.DB) error {
+		lags = map[string]time.Duration{}
+		return each(ctx, db, func(scan func(...any) error) error {
+			var id string
+			var watermark int64
+			err := scan(&id, &watermark)
+			lags[id] = s.lag(watermark)
+			return err
+		}, `SELECT w.connection_id, w.watermark FROM sweeps w WHERE w.watermark > 0
+			AND EXISTS (SELECT 1 FROM shops s WHERE s.connection_id = w.connection_id AND s.enabled AND s.deleted_at = 0)`)
+	})
+	return lags, err
+}
+
+// SweptConnections lists the connections that enabled shops use.
+func (s *Store) SweptConnections(ctx context.Context) ([]string, error) {
+	var ids []string
+	err := s.read(ctx, "list the connections to sweep", func(db *sql.DB) error {
+		ids = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			ids = append(ids, id)
+			return err
+		}, `SELECT DISTINCT connection_id FROM shops WHERE enabled AND deleted_at = 0 AND connection_id IS NOT NULL ORDER BY connection_id`)
+	})
+	return ids, err
+}
+
+// Activity is an entry of Dixa's activity log that is to be judged.
+type Activity struct {
+	ID             string
+	ConversationID int64
+	At             time.Time
+	// Type is what happened, as Dixa spells it.
+	Type string
+	// Body is what else is to be known of it. It is kept sealed.
+	Body []byte
+}
+
+// KeepActivities keeps those entries of Dixa's activity log that are of a
+// claim's conversation until they are judged, and says of how many conversations
+// those are. An entry that waits already stays as it is.
+func (s *Store) KeepActivities(ctx context.Context, connectionID string, entries []Activity) (conversations int, err error) {
+	if len(entries) == 0 {
+		return 0, nil
+	}
+	ids := map[int64]bool{}
+	for _, e := range entries {
+		ids[e.ConversationID] = true
+	}
+	err = s.write(ctx, "keep entries of the activity log", func(tx *sql.Tx) error {
+		ours, err := linkedAmong(ctx, tx, connectionID, ids)
+		if err != nil {
+			return err
+		}
+		conversations = len(ours)
+		for _, e := range entries {
+			if !ours[e.ConversationID] {
+				continue
+			}
+			sealed, err := s.seal(activityBody, e.Body, connectionID, e.ID)
+			if err != nil {
+				return err
+			}
+			_, err = exec(ctx, tx, `INSERT INTO activity_log (connection_id, id, conversation_id, at, type, body) VALUES ($1, $2, $3, $4, $5, $6)
+				ON CONFLICT (connection_id, id) DO NOTHING`, connectionID, e.ID, e.ConversationID, micros(e.At), plain(e.Type), sealed)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return conversations, err
+}
+
+// linkedAtOnce bounds the conversations of one query.
+const linkedAtOnce = 500
+
+// linkedAmong says which of some conversations are claims'.
+func linkedAmong(ctx context.Context, q querier, connectionID string, ids map[int64]bool) (map[int64]bool, error) {
+	ours := map[int64]bool{}
+	var batch []int64
+	look := func() error {
+		var args arguments
+		connection := args.add(connectionID)
+		return each(ctx, q, func(scan func(...any) error) error {
+			var id int64
+			err := scan(&id)
+			ours[id] = true
+			return err
+		}, `SELECT conversation_id FROM links WHERE connection_id = `+connection+` AND conversation_id IN (`+placeholders(&args, batch)+`)`, args...)
+	}
+	for id := range ids {
+		if batch = append(batch, id); len(batch) < linkedAtOnce {
+			continue
+		}
+		if err := look(); err != nil {
+			return nil, err
+		}
+		batch = batch[:0]
+	}
+	if len(batch) == 0 {
+		return ours, nil
+	}
+	return ours, look()
+}
+
+// Unjudged lists up to limit conversations with entries of the activity log that
+// are to be judged and were not put off since a time; those put off longest ago
+// first.
+func (s *Store) Unjudged(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
+	var ids []int64
+	err := s.read(ctx, "list conversations to judge", func(db *sql.DB) error {
+		ids = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			var id int64
+			var tried int64
+			err := scan(&id, &tried)
+			ids = append(ids, id)
+			return err
+		}, `SELECT conversation_id, MAX(tried_at) AS tried FROM activity_log WHERE connection_id = $1 GROUP BY conversation_id
+			HAVING MAX(tried_at) < $2 ORDER BY tried, conversation_id LIMIT $3`, connectionID, micros(since), limit)
+	})
+	return ids, err
+}
+
+// Activities lists the entries of a conversation that are to be judged, oldest
+// first.
+func (s *Store) Activities(ctx context.Context, connectionID string, conversationID int64) ([]Activity, error) {
+	var entries []Activity
+	err := s.read(ctx, fmt.Sprintf("read the entries of conversation %d", conversationID), func(db *sql.DB) error {
+		entries = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			e := Activity{ConversationID: conversationID}
+			var at int64
+			var sealed []byte
+			if err := scan(&e.ID, &at, &e.Type, &sealed); err != nil {
+				return err
+			}
+			e.At = timeOf(at)
+			var err error
+			e.Body, err = s.open(activityBody, sealed, connectionID, e.ID)
+			entries = append(entries, e)
+			return err
+		}, `SELECT id, at, type, body FROM activity_log WHERE connection_id = $1 AND conversation_id = $2 ORDER BY at, id`, connectionID, conversationID)
+	})
+	return entries, err
+}
+
+// Judged forgets entries of the activity log.
+func (s *Store) Judged(ctx context.Context, connectionID string, entries []Activity) error {
+	return s.write(ctx, "forget entries that were judged", func(tx *sql.Tx) error {
+		for _, e := range entries {
+			if _, err := exec(ctx, tx, `DELETE FROM activity_log WHERE connection_id = $1 AND id = $2`, connectionID, e.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// PutOff lets the entries of a conversation wait for the next sweep.
+func (s *Store) PutOff(ctx context.Context, connectionID string, conversationID int64) error {
+	return s.write(ctx, fmt.Sprintf("put conversation %d off", conversationID), func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE activity_log SET tried_at = $3 WHERE connection_id = $1 AND conversation_id = $2`, connectionID, conversationID, s.now())
+		return err
+	})
+}
+
+// Received is that an event of a name came, and when Dixa says that it happened.
+type Received struct {
+	Name string
+	At   time.Time
+}
+
+// ReceivedOf lists the events of a conversation that Dixa says happened between
+// two times, oldest first, those of another name left out.
+func (s *Store) ReceivedOf(ctx context.Context, connectionID string, conversationID int64, from, to time.Time, without string) ([]Received, error) {
+	var events []Received
+	err := s.read(ctx, fmt.Sprintf("list the events of conversation %d", conversationID), func(db *sql.DB) error {
+		events = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			var r Received
+			var at int64
+			err := scan(&r.Name, &at)
+			r.At = timeOf(at)
+			events = append(events, r)
+			return err
+		}, `SELECT name, happened_at FROM inbox WHERE connection_id = $1 AND conversation_id = $2 AND happened_at BETWEEN $3 AND $4 AND name <> $5
+			ORDER BY happened_at, event_id`, connectionID, conversationID, micros(from), micros(to), without)
+	})
+	return events, err
+}
+
+// Find keeps an event of our own making: what was found out by asking Dixa. It
+// goes the way of Dixa's own events from there. fresh is false for one that was
+// kept before.
+func (s *Store) Find(ctx context.Context, connectionID string, e Event) (fresh bool, err error) {
+	sealed, err := s.seal(inboxBody, e.Body, connectionID, e.ID)
+	if err != nil {
+		return false, fmt.Errorf("keep finding %s: %w", e.ID, err)
+	}
+	err = s.write(ctx, "keep finding "+e.ID, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `INSERT INTO inbox (connection_id, event_id, name, conversation_id, happened_at, received_at, body)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (connection_id, event_id) DO NOTHING`,
+			connectionID, e.ID, plain(e.Name), e.ConversationID, micros(e.HappenedAt), s.now(), sealed)
+		fresh = n == 1
+		return err
+	})
+	return fresh, err
+}
+
+// Unlooked lists up to limit conversations of open, pending and closed claims
+// that the sweep has not looked at since a time: first those of which nothing is
+// known, then those that it looked at longest ago. One of which something is
+// known counts as looked at when it was linked. Those that are gone are left out.
+func (s *Store) Unlooked(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
+	var ids []int64
+	err := s.read(ctx, "list conversations to look at", func(db *sql.DB) error {
+		ids = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			var id int64
+			err := scan(&id)
+			ids = append(ids, id)
+			return err
+		}, `SELECT l.conversation_id FROM links l JOIN claims c ON c.shop = l.shop AND c.id = l.claim_id
+			LEFT JOIN conversations v ON v.connection_id = l.connection_id AND v.conversation_id = CAST(l.conversation_id AS TEXT)
+			WHERE l.connection_id = $1 AND l.gone_at = 0 AND CASE WHEN l.looked_at = 0 AND v.conversation_id IS NOT NULL THEN l.created_at ELSE l.looked_at END < $2 AND c.state IN ($3, $4, $5)
+			ORDER BY CASE WHEN v.conversation_id IS NULL THEN 0 ELSE 1 END, l.looked_at, l.created_at LIMIT $6`,
+			connectionID, micros(since), claim.StateOpen, claim.StatePending, claim.StateClosed, limit)
+	})
+	return ids, err
+}
+
+// LookedAt notes that the sweep looked at a conversation, and whether Dixa had it
+// no more.
+func (s *Store) LookedAt(ctx context.Context, connectionID string, conversationID int64, gone bool) error {
+	return s.write(ctx, fmt.Sprintf("note the look at conversation %d", conversationID), func(tx *sql.Tx) error {
+		now := s.now()
+		var goneAt int64
+		if gone {
+			goneAt = now
+		}
+		_, err := exec(ctx, tx, `UPDATE links SET looked_at = $3, gone_at = $4 WHERE connection_id = $1 AND conversation_id = $2`,
+			connectionID, conversationID, now, goneAt)
+		return err
+	})
+}
+
+// Logged are the entries of a claim's timeline that come from Dixa's activity
+// log.
+func (s *Store) Logged(ctx context.Context, ref claim.Ref) ([]Happening, error) {
+	var found []Happening
+	err := s.read(ctx, "read the timeline of claim "+ref.String(), func(db *sql.DB) error {
+		found = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			var h Happening
+			var sealed []byte
+			if err := scan(&h.ID, &sealed); err != nil {
+				return err
+			}
+			err := s.openJSON(timelineBody, sealed, &h.TimelineEntry, ref.Shop, ref.ID, h.ID)
+			found = append(found, h)
+			return err
+		}, `SELECT id, body FROM timeline WHERE shop = $1 AND claim_id = $2 AND id LIKE $3 ORDER BY at, id`,
+			ref.Shop, ref.ID, LogPrefix+"%")
+	})
+	return found, err
+}
+
+// LogPrefix is what the ids of entries from Dixa's activity log begin with in a
+// timeline. No event of Dixa's has such an id.
+const LogPrefix = "log:"
