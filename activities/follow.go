@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// readAtOnce is how many events are taken in by one activity.
-	readAtOnce = 500
+	// readAtOnce is how many events are taken in by one activity: few enough for
+	// it to be quick, so that a worker that died with it is soon noticed.
+	readAtOnce = 200
 	// recentMoments is how many entries of the timeline the card shows.
 	recentMoments = 8
 	// ownOpening is how long after a conversation began its first message may

@@ -38,7 +38,10 @@ func TestClaimThatReopensIsNotSettled(t *testing.T) {
 	w := newWorld(t)
 	w.at(time.Hour, w.tell(claim.EventClose))
 	w.at(29*day, w.tell(claim.EventReopen))
-	w.at(40*day, func() { require.Equal(t, claim.StateOpen, w.standing.State); w.tell(claim.EventPending, claim.EventClose)() })
+	w.at(40*day, func() {
+		require.Equal(t, claim.StateOpen, w.standing.State)
+		w.tell(claim.EventPending, claim.EventClose)()
+	})
 	require.Equal(t, claim.StateSettled, w.run(t))
 	require.Equal(t, []string{"LoadClaim", "Follow", "LoadClaim", "Follow", "LoadClaim", "Follow", "Follow", "SyncStatus settle"}, w.afterOpening())
 }

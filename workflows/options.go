@@ -40,13 +40,6 @@ func storeOptions(summary string) workflow.ActivityOptions {
 	}
 }
 
-// followOptions are for taking in a batch of events, which may be hundreds.
-func followOptions(summary string) workflow.ActivityOptions {
-	o := storeOptions(summary)
-	o.StartToCloseTimeout = time.Minute
-	return o
-}
-
 // evidenceOptions are for looking at files on the shop's servers: as many as a
 // claim has, several at once, each bounded by its own time-out.
 func evidenceOptions(summary string) workflow.ActivityOptions {

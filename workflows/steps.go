@@ -44,7 +44,7 @@ func (r *claimRun) sync(ctx workflow.Context, change activities.StatusChange) er
 
 // follow takes in what Dixa told of the conversation.
 func (r *claimRun) follow(ctx workflow.Context) error {
-	ctx = workflow.WithActivityOptions(ctx, followOptions("Take in what Dixa told"))
+	ctx = workflow.WithActivityOptions(ctx, storeOptions("Take in what Dixa told"))
 	return r.stand(ctx, workflow.ExecuteActivity(ctx, claims.Follow, r.ref))
 }
 

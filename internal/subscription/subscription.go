@@ -3,6 +3,7 @@
 package subscription
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,7 +89,7 @@ func Events() []dixa.EventName {
 // Dixa's commit and our own leaves nothing that the next does not find.
 func (s *Service) Ensure(ctx context.Context, connectionID string, then func(context.Context) error) error {
 	return s.alone(ctx, connectionID, func(ctx context.Context) error {
-		if _, err := s.ensure(ctx, connectionID); err != nil {
+		if _, err := s.ensure(ctx, connectionID, s.URL(connectionID)); err != nil {
 			return err
 		}
 		if then == nil {
@@ -99,20 +100,26 @@ func (s *Service) Ensure(ctx context.Context, connectionID string, then func(con
 }
 
 // Repair does what [Service.Ensure] does for a connection that an enabled shop
-// uses, and says whether anything had to be changed in Dixa.
+// uses, and says whether anything had to be changed in Dixa. It keeps the address
+// that enabling gave the subscription: it is called by workers, and one that does
+// not know the public address must not send Dixa's events astray.
 func (s *Service) Repair(ctx context.Context, connectionID string) (changed bool, err error) {
 	err = s.alone(ctx, connectionID, func(ctx context.Context) error {
 		wanted, err := s.store.SubscriptionWanted(ctx, connectionID)
 		if err != nil || !wanted {
 			return err
 		}
-		changed, err = s.ensure(ctx, connectionID)
+		kept, err := s.store.Subscription(ctx, connectionID)
+		if err != nil {
+			return err
+		}
+		changed, err = s.ensure(ctx, connectionID, cmp.Or(kept.URL, s.URL(connectionID)))
 		return err
 	})
 	return changed, err
 }
 
-func (s *Service) ensure(ctx context.Context, connectionID string) (changed bool, err error) {
+func (s *Service) ensure(ctx context.Context, connectionID, address string) (changed bool, err error) {
 	kept, err := s.store.Subscription(ctx, connectionID)
 	if err != nil || kept.State == claim.SubscriptionByHand {
 		return false, err
@@ -121,7 +128,6 @@ func (s *Service) ensure(ctx context.Context, connectionID string) (changed bool
 	if err != nil {
 		return false, err
 	}
-	address := s.URL(connectionID)
 	ours, doubles, err := find(ctx, client, kept.ID, address)
 	if err == nil && ours == nil {
 		ours, err = create(ctx, client, address)

@@ -1,0 +1,379 @@
+package endtoend_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/store"
+)
+
+const (
+	chaosClaims  = 100
+	chaosActions = 12 // of each claim
+)
+
+// People act at random in the conversations of a hundred claims, while webhooks
+// come twice, late, out of order and a fifth of them never, and while the
+// processes are killed and started again. Then everybody has the same picture:
+// Dixa, the store, the workflows and the claims' owner.
+func TestEverybodyEndsWithTheSamePicture(t *testing.T) {
+	t.Parallel()
+	c := newChaos(t)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+
+	// A worker of this process is not held to Dixa's pace.
+	stopWorking := c.work()
+	for i := range chaosClaims {
+		c.submit(c.sample(fmt.Sprint("c-", i)))
+	}
+	refs := c.awaitAll(claim.StateOpen)
+	stopWorking()
+	c.begin("worker")
+	writes := c.writes()
+
+	c.dixa.SetSwitches(server.Switches{Webhooks: server.WebhookSwitches{
+		Duplicate: 0.2, Reorder: 0.2, Late: 0.2, LateBy: server.Duration(time.Second), Lose: 0.2,
+		Attempts: 8, RetryDelay: server.Duration(500 * time.Millisecond),
+	}})
+	stopKilling := c.killAtRandom(rand.New(rand.NewPCG(seed, 1)))
+	var people errgroup.Group
+	people.SetLimit(8)
+	for i, ref := range refs {
+		r := c.record(ref)
+		people.Go(func() error { return c.act(r.ConversationID, rand.New(rand.NewPCG(seed, uint64(100+i)))) })
+	}
+	require.NoError(t, people.Wait())
+	stopKilling()
+	c.dixa.SetSwitches(server.Switches{})
+	c.processes["worker"].kill()
+	c.work()
+	c.sweep()
+
+	for _, ref := range refs {
+		c.requireSamePicture(ref)
+	}
+	require.Equal(t, writes, c.writes(), "what Dixa tells of must cause no write to Dixa")
+}
+
+// chaos is a Claimflow of processes that are killed at random, and the endpoint
+// of its claims' owner.
+type chaos struct {
+	*site
+	owner *owner
+
+	mu        sync.Mutex
+	processes map[string]*running
+	env       []string
+}
+
+func newChaos(t *testing.T) *chaos {
+	t.Helper()
+	s := &site{t: t, logs: &logBook{}, engine: shared.engine.ClientOptions()}
+	s.engine.Namespace = newNamespace(t)
+	s.database = "sqlite:" + filepath.Join(t.TempDir(), "claimflow.db")
+	s.dixa = server.New(server.Options{Token: dixaToken, Limit: server.Limit{Reading: server.LimitOff}})
+	t.Cleanup(s.dixa.Close)
+	dixa := httptest.NewServer(s.dixa)
+	t.Cleanup(dixa.Close)
+	s.dixaURL, s.photos = dixa.URL, photoServer(t)
+	var err error
+	s.keys, err = seal.Generate()
+	require.NoError(t, err)
+	s.assemble() // for looking into the store: nothing of it runs
+
+	address := freeAddress(t)
+	c := &chaos{site: s, owner: newOwner(t), processes: map[string]*running{}}
+	c.env = s.environ("CLAIMFLOW_PUBLIC_URL=http://"+address, "CLAIMFLOW_LISTEN="+address, "CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS=true", "CLAIMFLOW_PACE=100ms")
+	c.begin("starter", "serve")
+	s.apiURL = "http://" + address
+	_, s.apiKey, err = s.store.CreateKey(t.Context(), store.NewKey{Name: "test", Scopes: client.Scopes()})
+	require.NoError(t, err)
+	s.api, err = client.New(s.apiURL, s.apiKey)
+	require.NoError(t, err)
+	eventually(t, "starter serve answers", func() error {
+		_, err := s.api.Shops(t.Context())
+		return err
+	})
+	s.connect(nil)
+	made, err := s.api.AddEndpoint(t.Context(), shop, client.NewEndpoint{URL: c.owner.url})
+	require.NoError(t, err)
+	require.NoError(t, c.owner.trust(made.Secret))
+	t.Cleanup(func() {
+		if t.Failed() {
+			lines := strings.Split(s.logs.String(), "\n")
+			lines = slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, `"level":"debug"`) || strings.Contains(l, `"level":"info"`) })
+			t.Log(strings.Join(lines[max(0, len(lines)-40):], "\n"))
+		}
+	})
+	return c
+}
+
+// begin starts a process, in the place of one that was killed.
+func (c *chaos) begin(name string, args ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.processes[name] = start(c.t, c.logs, c.env, name, args...)
+}
+
+// killAtRandom kills and starts processes until the returned function is called;
+// then all run.
+func (c *chaos) killAtRandom(r *rand.Rand) (stop func()) {
+	ctx, cancel := context.WithCancel(c.t.Context())
+	var killer sync.WaitGroup
+	killer.Go(func() {
+		for ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Duration(300+r.IntN(1500)) * time.Millisecond):
+			}
+			name, args := "worker", []string(nil)
+			if r.IntN(2) == 0 {
+				name, args = "starter", []string{"serve"}
+			}
+			c.mu.Lock()
+			p := c.processes[name]
+			c.mu.Unlock()
+			p.kill()
+			c.begin(name, args...)
+		}
+	})
+	return func() { cancel(); killer.Wait() }
+}
+
+// act lets people do things at random in a conversation.
+func (c *chaos) act(conversation int64, r *rand.Rand) error {
+	tags := []string{"claim-accepted", "claim-rejected", "vip"}
+	for i := range chaosActions {
+		tag := tags[r.IntN(len(tags))]
+		agent := []server.Step{
+			{Action: server.PlayClaim}, {Action: server.PlayReply, Text: fmt.Sprint("reply ", i)}, {Action: server.PlayTag, Tag: tag},
+			{Action: server.PlayUntag, Tag: tag}, {Action: server.PlayNote, Text: fmt.Sprint("note ", i)}, {Action: server.PlayClose},
+			{Action: server.PlayReopen}, {Action: server.PlayPending}, {Action: server.PlayUnassign}, {Action: server.PlayClose},
+		}
+		customer := []server.Step{{Action: server.PlayReply, Text: fmt.Sprint("answer ", i)}, {Action: server.PlayRate, Score: 1 + r.IntN(5)}}
+		var err error
+		if n := r.IntN(len(agent) + len(customer)); n < len(agent) {
+			step := agent[n]
+			step.Conversation = conversation
+			err = c.dixa.Agent(c.t.Context(), step)
+		} else {
+			step := customer[n-len(agent)]
+			step.Conversation = conversation
+			err = c.dixa.Customer(c.t.Context(), step)
+		}
+		if err != nil {
+			return err
+		}
+		time.Sleep(time.Duration(2+r.IntN(60)) * time.Millisecond) // people take their time
+	}
+	return nil
+}
+
+func (c *chaos) writes() int { return c.dixa.Stats().Writes() }
+
+func (c *chaos) awaitAll(state claim.State) []claim.Ref {
+	c.t.Helper()
+	var refs []claim.Ref
+	eventually(c.t, "every claim is "+string(state), func() error {
+		records, _, err := c.store.List(c.t.Context(), store.ClaimFilter{Shop: shop, States: []claim.State{state}, Limit: 500})
+		if err != nil {
+			return err
+		}
+		refs = nil
+		for _, r := range records {
+			refs = append(refs, r.Ref)
+		}
+		if len(refs) < chaosClaims {
+			return fmt.Errorf("%d are", len(refs))
+		}
+		return nil
+	})
+	return refs
+}
+
+// sweep lets Claimflow ask Dixa for what it was not told.
+func (c *chaos) sweep() {
+	c.t.Helper()
+	asked, err := c.api.Sweep(c.t.Context(), shop)
+	require.NoError(c.t, err)
+	eventually(c.t, "the sweep is over", func() error {
+		in, err := c.api.Integration(c.t.Context(), shop)
+		if err != nil {
+			return err
+		}
+		if in.LastSweep == nil || !in.LastSweep.FinishedAt.After(asked.LastFinishedAt) {
+			return fmt.Errorf("it is %+v", in.LastSweep)
+		}
+		return nil
+	})
+}
+
+// requireSamePicture compares what Dixa has of a claim's conversation with what
+// everybody else came to.
+func (c *chaos) requireSamePicture(ref claim.Ref) {
+	c.t.Helper()
+	truth := map[string]claim.State{server.StateOpen: claim.StateOpen, server.StatePending: claim.StatePending, server.StateClosed: claim.StateClosed}
+	eventually(c.t, "claim "+ref.ID+" is as Dixa has it", func() error {
+		r, err := c.store.Record(c.t.Context(), ref)
+		if err != nil {
+			return err
+		}
+		dixa := c.conversation(r.ConversationID)
+		known, err := c.store.Conversation(c.t.Context(), ref)
+		if err != nil {
+			return err
+		}
+		want := claim.Verdict{}
+		settings := claim.BuiltIn()
+		if want = settings.Status(truth[dixa.State], &claim.Conversation{Tags: dixa.TagNames}); r.State != truth[dixa.State] || r.Status != want.Status {
+			return fmt.Errorf("it is %s, %s, and ought to be %s, %s", r.State, r.Status, truth[dixa.State], want.Status)
+		}
+		tags := slices.Sorted(slices.Values(dixa.TagNames))
+		if !slices.Equal(tags, known.Tags) {
+			return fmt.Errorf("its tags are %v, not %v", known.Tags, tags)
+		}
+		assignee := ""
+		if known.Assignee != nil {
+			assignee = known.Assignee.ID
+		}
+		if assignee != dixa.AssigneeID {
+			return fmt.Errorf("agent %q has it, not %q", assignee, dixa.AssigneeID)
+		}
+		var have, there []string
+		messages, err := c.store.Messages(c.t.Context(), ref, store.MessageFilter{Limit: 500})
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			have = append(have, m.ID)
+		}
+		for _, m := range dixa.Messages {
+			there = append(there, m.ID)
+		}
+		for _, n := range dixa.Notes {
+			there = append(there, n.ID)
+		}
+		slices.Sort(have)
+		slices.Sort(there)
+		if !slices.Equal(have, there) {
+			return fmt.Errorf("it has %d messages and notes, and there are %d", len(have), len(there))
+		}
+		if err := c.workflowShows(ref, r.State); err != nil {
+			return err
+		}
+		return c.owner.sees(r)
+	})
+}
+
+func (c *chaos) conversation(id int64) *server.Conversation {
+	for _, conversation := range c.dixa.State().Conversations {
+		if conversation.ID == id {
+			return conversation
+		}
+	}
+	return &server.Conversation{}
+}
+
+// workflowShows compares the state of a claim with what operators see in the
+// Temporal UI.
+func (c *chaos) workflowShows(ref claim.Ref, state claim.State) error {
+	d, err := c.temporal().DescribeWorkflowExecution(c.t.Context(), ref.WorkflowID(), "")
+	if err != nil {
+		return err
+	}
+	shown := string(d.GetWorkflowExecutionInfo().GetSearchAttributes().GetIndexedFields()[claim.AttributeState].GetData())
+	if shown != `"`+string(state)+`"` {
+		return fmt.Errorf("its workflow shows %s, and it is %s", shown, state)
+	}
+	return nil
+}
+
+// owner is the endpoint of the claims' owner.
+type owner struct {
+	url string
+
+	mu       sync.Mutex
+	verifier *standardwebhooks.Webhook
+	last     map[string]claim.NoticeData
+	wrong    error
+}
+
+func newOwner(t *testing.T) *owner {
+	t.Helper()
+	o := &owner{last: map[string]claim.NoticeData{}}
+	s := httptest.NewServer(o)
+	t.Cleanup(s.Close)
+	o.url = s.URL
+	return o
+}
+
+func (o *owner) trust(secret string) (err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.verifier, err = standardwebhooks.NewWebhook(secret)
+	return err
+}
+
+func (o *owner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = o.verifier.Verify(body, r.Header)
+	}
+	var notice claim.Notice
+	if err == nil {
+		err = json.Unmarshal(body, &notice)
+	}
+	if err == nil {
+		err = o.take(notice.Data)
+	}
+	o.wrong = errors.Join(o.wrong, err)
+}
+
+// take takes the next event of a claim. The last one may come again: its answer
+// may have been lost with the process that waited for it.
+func (o *owner) take(n claim.NoticeData) error {
+	have := o.last[n.ID].Sequence
+	switch n.Sequence {
+	case have:
+		return nil
+	case have + 1:
+		o.last[n.ID] = n
+		return nil
+	}
+	return fmt.Errorf("claim %s: event %d came after event %d", n.ID, n.Sequence, have)
+}
+
+// sees compares the owner's last view of a claim with how it is.
+func (o *owner) sees(r claim.Record) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	last := o.last[r.ID]
+	if last.State != r.State || last.Status != r.Status {
+		return errors.Join(o.wrong, fmt.Errorf("its owner sees %s, %s after event %d, and it is %s, %s", last.State, last.Status, last.Sequence, r.State, r.Status))
+	}
+	return o.wrong
+}
