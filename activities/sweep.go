@@ -197,7 +197,7 @@ func (a *Sweeps) FetchUndelivered(ctx context.Context, in FetchInput) (claim.Swe
 func (a *Sweeps) receive(ctx context.Context, connectionID, payload string) (fresh bool, err error) {
 	event, err := dixa.ParseEvent([]byte(payload))
 	if err != nil || !claim.IsText(event.ID) {
-		return false, nil
+		return false, nil //nolint:nilerr // there is no event to keep
 	}
 	kept := store.Event{
 		ID: event.ID, Name: string(event.Name), HappenedAt: event.Timestamp.Time, Body: []byte(payload),

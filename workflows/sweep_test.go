@@ -3,6 +3,8 @@ package workflows_test
 import (
 	"context"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -11,6 +13,8 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/claimflow/claimflow/activities"
 	"github.com/claimflow/claimflow/claim"
@@ -163,4 +167,18 @@ func TestSweepEndsWithWhatItDid(t *testing.T) {
 		require.NotContains(t, w.calls, "watermark")
 		require.Contains(t, report.Trouble, "Dixa is down")
 	})
+}
+
+// A sweep that is under way when a new version is deployed goes on. The history
+// is from a real engine; see quickstart/endtoend.
+func TestRecordedSweepReplays(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join("testdata", "sweeps", "sweep.json")
+	replayer := worker.NewWorkflowReplayer()
+	replayer.RegisterWorkflowWithOptions(workflows.Sweep, workflow.RegisterOptions{Name: claim.SweepWorkflowName})
+	require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(nil, file))
+
+	document, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NotContains(t, string(document), "@", "no address, and no name of a machine")
 }

@@ -167,7 +167,7 @@ func given(ratings []*dixa.Rating) *claim.Rating {
 			continue
 		}
 		at := cmp.Or(r.Timestamps["rated_at"].Time, r.Timestamps["modified_at"].Time)
-		if newest == nil || at.After(newest.At) {
+		if newest == nil || !at.Before(newest.At) { // times may have whole seconds only
 			newest = &claim.Rating{Score: *r.Score, Comment: r.Comment, At: at}
 		}
 	}
