@@ -32,6 +32,13 @@ type NoticeData struct {
 	Attached       int    `json:"attached"`
 	LeftOut        int    `json:"left_out"`
 	FallbackUsed   bool   `json:"fallback_used"`
+	// Status is what the claim's owner sees: pending, accepted, rejected or
+	// closed; empty where nothing is known of it.
+	Status string `json:"status,omitempty"`
+	// StatusBy says who set Status: "dixa" or "owner".
+	StatusBy string `json:"status_by,omitempty"`
+	// Preference is what the customer wants, as the owner spells it.
+	Preference string `json:"resolution_preference,omitempty"`
 	WorkflowID     string `json:"workflow_id"`
 	// Reference is what people search for in Dixa to find the claim.
 	Reference string `json:"reference"`
