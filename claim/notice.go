@@ -39,7 +39,7 @@ type NoticeData struct {
 	StatusBy string `json:"status_by,omitempty"`
 	// Preference is what the customer wants, as the owner spells it.
 	Preference string `json:"resolution_preference,omitempty"`
-	WorkflowID     string `json:"workflow_id"`
+	WorkflowID string `json:"workflow_id"`
 	// Reference is what people search for in Dixa to find the claim.
 	Reference string `json:"reference"`
 }
