@@ -32,10 +32,12 @@ var (
 	endpointURL     = sealedColumn{"endpoints", "url", []string{"id"}}
 	endpointSecret  = sealedColumn{"endpoints", "secret", []string{"id"}}
 	endpointFormer  = sealedColumn{"endpoints", "previous_secret", []string{"id"}}
+	endpointKarla   = sealedColumn{"endpoints", "karla", []string{"id"}}
+	announceBody    = sealedColumn{"announcements", "body", []string{"id"}}
 
 	sealedColumns = []sealedColumn{
 		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
-		endpointURL, endpointSecret, endpointFormer,
+		endpointURL, endpointSecret, endpointFormer, endpointKarla, announceBody,
 	}
 )
 
