@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/claimflow/claimflow/internal/mail"
 	"github.com/claimflow/claimflow/integration/mailtest"
+	"github.com/claimflow/claimflow/internal/mail"
 )
 
 var letter = mail.Letter{
