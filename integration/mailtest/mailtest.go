@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"mime/quotedprintable"
 	"net"
 	"net/mail"
 	"net/textproto"
@@ -140,7 +141,11 @@ func (s *Server) take(text *textproto.Reader, m Message, say func(string) bool) 
 		s.t.Errorf("what came is no message: %v", err)
 		return false
 	}
-	body, err := io.ReadAll(read.Body)
+	content := read.Body
+	if read.Header.Get("Content-Transfer-Encoding") == "quoted-printable" {
+		content = quotedprintable.NewReader(content)
+	}
+	body, err := io.ReadAll(content)
 	if err != nil {
 		s.t.Errorf("read a message: %v", err)
 		return false

@@ -42,7 +42,7 @@ func TestSend(t *testing.T) {
 	date, err := m.Header.Date()
 	require.NoError(t, err)
 	require.True(t, date.Equal(letter.At))
-	require.Contains(t, m.Body, "Vasen")
+	require.Equal(t, letter.Text, strings.ReplaceAll(m.Body, "\r\n", "\n"))
 }
 
 func TestServerThatDoesNotTakeIt(t *testing.T) {
