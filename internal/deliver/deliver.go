@@ -238,7 +238,8 @@ func (d *Deliverer) attempt(ctx context.Context, holder string, p store.Parcel) 
 }
 
 func (d *Deliverer) noteDelivered(ctx context.Context, holder string, p store.Parcel, a answer) {
-	result, err := Delivered, error(nil)
+	result := Delivered
+	var err error
 	if a.skip != "" {
 		result, err = Skipped, d.store.Skipped(ctx, p.ID, holder, a.skip)
 	} else {

@@ -117,6 +117,10 @@ func TestKarlaRefuses(t *testing.T) {
 	require.Len(t, k.all(), 3, "an answer that will not change")
 	require.Equal(t, "/v1/shops/acme/claims/c-1", k.all()[0].path, "the claim's own shop")
 
+	k.answer(http.StatusGone)
+	b.status(ref, "rejected", "dixa", "")
+	b.until(func() bool { return b.read(e).Dead == 2 }, "the claim is gone at Karla, not the endpoint")
+
 	k.answer(http.StatusServiceUnavailable)
 	b.status(ref, "closed", "dixa", "")
 	require.Equal(t, 1, b.deliver())

@@ -64,7 +64,7 @@ func (a answer) failure(attempt int) store.Failure {
 	switch {
 	case a.pause != "":
 		f.Pause = a.pause
-	case a.status == http.StatusGone:
+	case a.status == http.StatusGone && !a.final: // of the endpoint, not of a claim
 		f.Pause = goneReason
 	case a.refused() && attempt >= refusedAttempts, attempt > len(schedule):
 		f.Dead = true
