@@ -178,7 +178,8 @@ func parkSet(change StatusChange, now claim.Standing) (set store.Set, wanted boo
 	raise := change.Fallback && !now.FallbackUsed && now.ConversationID == 0
 	same := now.State == claim.StateNeedsAttention && now.Cause == cause
 	set.Cause, set.LastError, set.ParkedVersion = cause, change.LastError, change.SettingsVersion
-	if !same {
+	// That a connection needs a token is told once, of the connection.
+	if !same && cause != claim.CauseConnection {
 		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: claim.ToldNeedsAttention})
 	}
 	if raise {

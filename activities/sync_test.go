@@ -119,6 +119,23 @@ func TestDeadlineWithAnUnansweredCreateSaysThatItMayBeThere(t *testing.T) {
 	require.False(t, b.load(ref).AwaitsRetry)
 }
 
+// TestTokenIsToldOfTheConnection parks claims for the connection's token: their
+// owners hear it once, of the connection.
+func TestTokenIsToldOfTheConnection(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	first, second := b.accept(b.sample("c-1")), b.accept(b.sample("c-2"))
+	for _, ref := range []claim.Ref{first, second} {
+		standing := b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseConnection, SettingsVersion: 1})
+		require.Equal(t, claim.StateNeedsAttention, standing.State)
+		require.Empty(t, b.told(ref))
+	}
+	b.sync(activities.StatusChange{Ref: first, Event: claim.EventPark, Cause: claim.CauseConnection, SettingsVersion: 1, Fallback: true})
+	require.Equal(t, []string{claim.ToldFallback}, b.told(first), "the deadline is the claim's own")
+	b.sync(activities.StatusChange{Ref: second, Event: claim.EventPark, Cause: claim.CauseTemplate, SettingsVersion: 2})
+	require.Equal(t, []string{claim.ToldNeedsAttention}, b.told(second))
+}
+
 func TestErasedClaimHasNothingLeftToDo(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)

@@ -2,12 +2,20 @@ package claim
 
 import "time"
 
-// ToldTypes lists every type of event that a claim's owner is told.
+// ToldTypes lists every type of event that a claim's owner is told, those that
+// are of no claim included.
 func ToldTypes() []string {
 	return []string{
 		ToldOpened, ToldNeedsAttention, ToldFallback, ToldSkipped, ToldPending, ToldClosed, ToldReopened, ToldSettled,
 		ToldStatus, ToldConflict, ToldMessage,
+		ToldConnectionNeedsToken, ToldConnectionRecovered, ToldEndpointPaused,
 	}
+}
+
+// AlarmTypes lists the types of events after which a person has to do something,
+// or need not any more.
+func AlarmTypes() []string {
+	return []string{ToldNeedsAttention, ToldFallback, ToldConflict, ToldConnectionNeedsToken, ToldConnectionRecovered, ToldEndpointPaused}
 }
 
 // Notice is what an endpoint is sent: one event of one claim in the form of a

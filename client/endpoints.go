@@ -9,30 +9,48 @@ import (
 	"time"
 )
 
+// The kinds of endpoints.
+const (
+	EndpointWebhook = "webhook" // is sent every event as a signed webhook
+	EndpointKarla   = "karla"   // Karla's API: is told the status of claims
+	EndpointEmail   = "email"   // a person who is written to
+)
+
 // NewEndpoint is an address that is to be told what becomes of claims.
 type NewEndpoint struct {
-	URL         string `json:"url" minLength:"1" maxLength:"2000" example:"https://shop.example/claimflow" doc:"Where events are sent: a public https address."`
+	// Kind defaults to [EndpointWebhook].
+	Kind        string `json:"kind,omitempty" enum:"webhook,karla,email" doc:"webhook (missing: this): is sent events as Standard Webhooks. karla: Karla's API, which is told the status of claims. email: a person, who is written to when something has to be done."`
+	URL         string `json:"url" minLength:"1" maxLength:"2000" example:"https://shop.example/claimflow" doc:"Where events are sent: a public https address; for kind karla that of the API without its /v1; for kind email an e-mail address."`
 	Description string `json:"description,omitempty" maxLength:"200" doc:"What it is, for people."`
-	// EventTypes are those that it wants; none means all.
-	EventTypes []string `json:"event_types,omitempty" maxItems:"50" doc:"The types of events that it wants. Missing or empty: all."`
+	// EventTypes are those that it wants; none means the kind's.
+	EventTypes []string `json:"event_types,omitempty" maxItems:"50" doc:"The types of events that it wants. Missing or empty: all; for kind email those after which a person has to do something."`
+	// KarlaShop, User and Password are for kind karla.
+	KarlaShop string `json:"karla_shop,omitempty" maxLength:"200" doc:"Kind karla: the shop's slug there. Missing: that of the claim's shop."`
+	User      string `json:"user,omitempty" maxLength:"200" doc:"Kind karla: the user of HTTP Basic. It never comes out again."`
+	Password  string `json:"password,omitempty" maxLength:"500" doc:"Kind karla: the password of HTTP Basic. It never comes out again."`
 }
 
 // EndpointPatch is what to change of an endpoint; nil leaves what is there.
 type EndpointPatch struct {
 	URL         *string   `json:"url,omitempty" minLength:"1" maxLength:"2000"`
 	Description *string   `json:"description,omitempty" maxLength:"200"`
-	EventTypes  *[]string `json:"event_types,omitempty" maxItems:"50" doc:"Empty: all."`
+	EventTypes  *[]string `json:"event_types,omitempty" maxItems:"50" doc:"Empty: those of the kind."`
+	KarlaShop   *string   `json:"karla_shop,omitempty" maxLength:"200" doc:"Kind karla. Empty: that of the claim's shop."`
+	User        *string   `json:"user,omitempty" minLength:"1" maxLength:"200" doc:"Kind karla."`
+	Password    *string   `json:"password,omitempty" minLength:"1" maxLength:"500" doc:"Kind karla."`
 	State       *string   `json:"state,omitempty" enum:"active,paused"`
 }
 
 // Endpoint is an address that is told what becomes of claims.
 type Endpoint struct {
-	ID string `json:"id"`
+	ID   string `json:"id"`
+	Kind string `json:"kind" enum:"webhook,karla,email"`
 	// Shop is the shop whose claims it is told of; empty for those of all shops.
 	Shop        string   `json:"shop,omitempty"`
-	URL         string   `json:"url"`
+	URL         string   `json:"url" doc:"For kind email a mailto address."`
 	Description string   `json:"description,omitempty"`
-	EventTypes  []string `json:"event_types" doc:"Empty: all."`
+	EventTypes  []string `json:"event_types" doc:"Empty: those of the kind."`
+	KarlaShop   string   `json:"karla_shop,omitempty" doc:"The shop's slug at Karla, where it is not that of the claim's shop."`
 	State       string   `json:"state" enum:"active,paused"`
 	// Reason says why it is paused.
 	Reason string `json:"reason,omitempty" doc:"Why it is paused."`
@@ -53,7 +71,8 @@ type Endpoint struct {
 // EndpointWithSecret is an endpoint with its secret, which is shown this once.
 type EndpointWithSecret struct {
 	Endpoint
-	Secret string `json:"secret" doc:"The key of the signatures, as Standard Webhooks has it. It is shown this once."`
+	// Secret is empty unless the endpoint is a webhook.
+	Secret string `json:"secret,omitempty" doc:"The key of the signatures, as Standard Webhooks has it. It is shown this once. Only webhooks have one."`
 }
 
 // EndpointList is a list of endpoints.
@@ -81,9 +100,10 @@ type EventCount struct {
 // Delivery is one event for one endpoint.
 type Delivery struct {
 	// ID is the webhook-id, the same in every attempt and replay.
-	ID       string `json:"id"`
-	Shop     string `json:"shop"`
-	ClaimID  string `json:"claim_id"`
+	ID string `json:"id"`
+	// Shop and ClaimID are empty for an event that is of no claim.
+	Shop     string `json:"shop,omitempty"`
+	ClaimID  string `json:"claim_id,omitempty"`
 	Sequence int64  `json:"sequence"`
 	Type     string `json:"type"`
 	State    string `json:"state" enum:"waiting,delivered,dead"`
@@ -93,6 +113,7 @@ type Delivery struct {
 	// LastStatus is the HTTP status of the last answer; zero where none came.
 	LastStatus  int       `json:"last_status,omitempty"`
 	LastError   string    `json:"last_error,omitempty"`
+	Note        string    `json:"note,omitempty" doc:"Why nothing was sent of one that counts as delivered."`
 	DeliveredAt time.Time `json:"delivered_at,omitzero"`
 	CreatedAt   time.Time `json:"created_at"`
 	// Body is what is sent.

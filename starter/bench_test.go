@@ -53,6 +53,7 @@ func newBench(t *testing.T) *bench {
 	t.Cleanup(func() { dixa.Close(); b.dixa.Close() })
 	b.api = httptest.NewUnstartedServer(nil)
 	handler, err := api.New(api.Options{
+		Mails: true,
 		Store: b.store,
 		Onboarding: onboarding.New(onboarding.Options{
 			Store: b.store, Dixa: connection.New(b.store, connection.Options{BaseURL: dixa.URL + "/v1/"}), AutoReplyWait: -1,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"text/tabwriter"
@@ -32,9 +33,9 @@ func (p *endpointPlace) check() error {
 func (a *app) endpointCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use: "endpoint", Short: "Addresses that are told what becomes of claims",
-		Long:    "Events go out as Standard Webhooks: signed, in order per claim, tried again on a schedule for two days.",
+		Long:    "Events go out as Standard Webhooks, as the status of claims to Karla or as e-mail: in order per claim, tried again on a schedule for two days.",
 		Example: "  starter endpoint add https://shop.example/claimflow --shop acme\n  starter endpoint deliveries 4c9f… --shop acme --state dead",
-	}, a.endpointAdd(), a.endpointList(), a.endpointShow(), a.endpointRotate(), a.endpointPause(), a.endpointResume(),
+	}, a.endpointAdd(), a.endpointList(), a.endpointShow(), a.endpointRotate(), a.endpointCredentials(), a.endpointPause(), a.endpointResume(),
 		a.endpointRemove(), a.endpointDeliveries(), a.endpointReplay())
 }
 
@@ -55,39 +56,98 @@ func (a *app) endpointRun(p *endpointPlace, run func(ctx context.Context, api *c
 func (a *app) endpointAdd() *cobra.Command {
 	var p endpointPlace
 	var e client.NewEndpoint
+	var passwordFile string
 	c := &cobra.Command{
-		Use: "add URL", Short: "Add an endpoint and print its secret, this once",
-		Long:    "It is told of what happens from now on; `starter endpoint replay` sends what was before.",
-		Example: "  starter endpoint add https://shop.example/claimflow --shop acme\n  starter endpoint add https://ops.example/hook --platform --event claim.needs_attention,claim.fallback",
-		Args:    arguments("URL"),
-		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
-			e.URL = args[0]
-			added, err := api.AddEndpoint(ctx, p.shop, e)
-			if err != nil {
+		Use: "add URL", Short: "Add an endpoint; the secret of a webhook is printed, this once",
+		Long: "It is told of what happens from now on; `starter endpoint replay` sends what was before.\n\n" +
+			"--kind karla tells Karla's API the status of claims: the URL is that of the API without its /v1, and the password is asked for, or read from --password-file. " +
+			"--kind email writes to a person when something has to be done: the URL is an e-mail address.",
+		Example: "  starter endpoint add https://shop.example/claimflow --shop acme\n" +
+			"  starter endpoint add https://ops.example/hook --platform --event claim.needs_attention,claim.fallback\n" +
+			"  starter endpoint add https://api.karla.example --kind karla --user acme --password-file karla.txt --shop acme\n" +
+			"  starter endpoint add staff@shop.example --kind email --shop acme",
+		Args: arguments("URL"),
+	}
+	c.RunE = a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
+		e.URL = args[0]
+		if e.Kind == client.EndpointKarla {
+			var err error
+			if e.Password, err = a.karlaPassword(passwordFile); err != nil {
 				return err
 			}
-			return a.printSecret(added)
-		}),
-	}
+		}
+		added, err := api.AddEndpoint(ctx, p.shop, e)
+		if err != nil {
+			return err
+		}
+		return a.printSecret(added)
+	})
 	p.flags(c)
+	c.Flags().StringVar(&e.Kind, "kind", client.EndpointWebhook, "how it is told: webhook, karla or email")
 	c.Flags().StringVar(&e.Description, "description", "", "what it is, for people")
-	c.Flags().StringSliceVar(&e.EventTypes, "event", nil, "a type of event that it wants; may be given several times; missing: all")
+	c.Flags().StringSliceVar(&e.EventTypes, "event", nil, "a type of event that it wants; may be given several times; missing: all of the kind")
+	c.Flags().StringVar(&e.User, "user", "", "the user at Karla")
+	c.Flags().StringVar(&passwordFile, "password-file", "", "a file that holds the password at Karla, or - for the standard input")
+	c.Flags().StringVar(&e.KarlaShop, "karla-shop", "", "the shop's slug at Karla, where it is another than here")
+	return c
+}
+
+// karlaPassword reads the password at Karla from a file, a person or the standard
+// input.
+func (a *app) karlaPassword(file string) (string, error) {
+	password, err := a.secret(file, "password at Karla")
+	if err == nil && password == "" {
+		err = usage("no password was given: use --password-file or the standard input")
+	}
+	return password, err
+}
+
+func (a *app) endpointCredentials() *cobra.Command {
+	var p endpointPlace
+	var user, passwordFile string
+	c := &cobra.Command{
+		Use: "credentials ID", Short: "Give an endpoint of kind karla another password",
+		Long:    "The password is asked for, or read from --password-file or the standard input. One that Karla refused has paused the endpoint: resume it afterwards.",
+		Example: "  starter endpoint credentials 4c9f… --shop acme --user acme --password-file karla.txt", Args: arguments("ID"),
+	}
+	c.RunE = a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
+		password, err := a.karlaPassword(passwordFile)
+		if err != nil {
+			return err
+		}
+		patch := client.EndpointPatch{Password: &password}
+		if user != "" {
+			patch.User = &user
+		}
+		e, err := api.PatchEndpoint(ctx, p.shop, args[0], patch)
+		if err != nil {
+			return err
+		}
+		return a.print(e, func(w *tabwriter.Writer) { endpointLines(w, e) })
+	})
+	p.flags(c)
+	c.Flags().StringVar(&user, "user", "", "the user at Karla; missing: the same")
+	c.Flags().StringVar(&passwordFile, "password-file", "", "a file that holds the password, or - for the standard input")
 	return c
 }
 
 func (a *app) printSecret(e client.EndpointWithSecret) error {
 	return a.print(e, func(w *tabwriter.Writer) {
 		endpointLines(w, e.Endpoint)
-		line(w, "Secret", e.Secret)
+		if e.Secret != "" {
+			line(w, "Secret", e.Secret)
+		}
 	})
 }
 
 func endpointLines(w *tabwriter.Writer, e client.Endpoint) {
 	line(w, "ID", e.ID)
 	line(w, "Shop", e.Shop)
+	line(w, "Kind", e.Kind)
 	line(w, "URL", e.URL)
+	line(w, "Shop at Karla", e.KarlaShop)
 	line(w, "Description", e.Description)
-	line(w, "Events", eventsInWords(e.EventTypes))
+	line(w, "Events", eventsInWords(e.Kind, e.EventTypes))
 	line(w, "State", e.State)
 	line(w, "Reason", e.Reason)
 	line(w, "Two secrets until", e.PreviousSecretUntil)
@@ -97,8 +157,13 @@ func endpointLines(w *tabwriter.Writer, e client.Endpoint) {
 	line(w, "Dead", e.Dead)
 }
 
-func eventsInWords(types []string) string {
-	if len(types) == 0 {
+func eventsInWords(kind string, types []string) string {
+	switch {
+	case len(types) == 0 && kind == client.EndpointKarla:
+		return "all with a status"
+	case len(types) == 0 && kind == client.EndpointEmail:
+		return "all that need a person"
+	case len(types) == 0:
 		return "all"
 	}
 	return strings.Join(types, ",")
@@ -114,9 +179,9 @@ func (a *app) endpointList() *cobra.Command {
 				return err
 			}
 			return a.print(endpoints, func(w *tabwriter.Writer) {
-				line(w, "ID", "URL", "EVENTS", "STATE", "WAITING", "DEAD", "REASON")
+				line(w, "ID", "KIND", "URL", "EVENTS", "STATE", "WAITING", "DEAD", "REASON")
 				for _, e := range endpoints {
-					line(w, e.ID, e.URL, eventsInWords(e.EventTypes), e.State, e.Waiting, e.Dead, e.Reason)
+					line(w, e.ID, e.Kind, e.URL, eventsInWords(e.Kind, e.EventTypes), e.State, e.Waiting, e.Dead, e.Reason)
 				}
 			})
 		}),
@@ -223,7 +288,7 @@ func (a *app) endpointDeliveries() *cobra.Command {
 			return a.print(found, func(w *tabwriter.Writer) {
 				line(w, "CREATED", "CLAIM", "SEQUENCE", "TYPE", "STATE", "ATTEMPTS", "STATUS", "NEXT", "PROBLEM")
 				for _, d := range found {
-					line(w, d.CreatedAt, d.Shop+"/"+d.ClaimID, d.Sequence, d.Type, d.State, d.Attempts, int64(d.LastStatus), d.NextAttemptAt, d.LastError)
+					line(w, d.CreatedAt, ofClaim(d), d.Sequence, d.Type, d.State, d.Attempts, int64(d.LastStatus), d.NextAttemptAt, cmp.Or(d.LastError, d.Note))
 				}
 			})
 		}),
@@ -233,6 +298,14 @@ func (a *app) endpointDeliveries() *cobra.Command {
 	c.Flags().StringVar(&f.ClaimID, "claim", "", "only deliveries of this claim")
 	c.Flags().IntVar(&limit, "limit", 100, "how many to list at most")
 	return c
+}
+
+// ofClaim names the claim of a delivery; some are of none.
+func ofClaim(d client.Delivery) string {
+	if d.ClaimID == "" {
+		return ""
+	}
+	return d.Shop + "/" + d.ClaimID
 }
 
 func (a *app) endpointReplay() *cobra.Command {

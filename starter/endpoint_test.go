@@ -54,3 +54,33 @@ func TestEndpointCommands(t *testing.T) {
 	require.Contains(t, b.fails(exitRefused, "endpoint", "add", "https://127.0.0.1/", "--shop", "acme"), "not a public one")
 	require.Contains(t, b.fails(exitRefused, "endpoint", "show", added.ID, "--shop", "acme"), "not found")
 }
+
+func TestEndpointsOfOtherKinds(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	var karla, staff client.EndpointWithSecret
+	out := b.ok("endpoint", "add", "https://8.8.8.8/api", "--kind", "karla", "--shop", "acme", "--user", "acme-user",
+		"--password-file", b.file("karla.txt", "acme-password\n"), "--karla-shop", "acme-there", "-o", "json")
+	require.NoError(t, json.Unmarshal([]byte(out), &karla))
+	require.Empty(t, karla.Secret)
+	require.Contains(t, b.ok("shop", "enable", "acme"), "Nobody is told")
+	out = b.ok("endpoint", "add", "staff@acme.example", "--kind", "email", "--shop", "acme", "-o", "json")
+	require.NoError(t, json.Unmarshal([]byte(out), &staff))
+	require.NotContains(t, b.ok("shop", "enable", "acme"), "Nobody is told")
+
+	list := b.ok("endpoint", "list", "--shop", "acme")
+	require.Contains(t, list, "mailto:staff@acme.example")
+	require.Contains(t, list, "all that need a person")
+	require.Contains(t, list, "all with a status")
+	shown := b.ok("endpoint", "credentials", karla.ID, "--shop", "acme", "--password-file", b.file("karla.txt", "another-password")) + list + out
+	require.Regexp(t, `Shop at Karla +acme-there`, shown)
+	require.NotContains(t, shown, "password")
+	require.NotContains(t, shown, "acme-user")
+
+	code, _, problem := b.run("", "endpoint", "add", "https://8.8.8.8/api", "--kind", "karla", "--shop", "acme", "--user", "u")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, problem, "no password was given")
+	require.Contains(t, b.fails(exitRefused, "endpoint", "rotate", staff.ID, "--shop", "acme"), "no secret")
+	require.Contains(t, b.fails(exitRefused, "endpoint", "add", "staff", "--kind", "email", "--shop", "acme"), "one e-mail address")
+}

@@ -38,7 +38,8 @@ func (r *connectionRow) connection(id string) claim.Connection {
 }
 
 // SaveToken keeps a shop's Dixa token, which makes its connection active and may
-// wake parked claims of every shop that uses it. Shops of one organisation share
+// wake parked claims of every shop that uses it. Where Dixa had refused the
+// connection's last token, endpoints are told that it recovered. Shops of one organisation share
 // a connection: the token replaces the one of them all. Where the organisation
 // could not be found out, the shop keeps its connection, or shares that of the
 // same token. A token of another organisation than the shop's present one is an
@@ -135,6 +136,12 @@ func (s *Store) putToken(ctx context.Context, tx *sql.Tx, id, token string, org 
 	if err != nil {
 		return err
 	}
+	var refused bool
+	err = one(ctx, tx, notFound("connection "+id), []any{&refused},
+		`UPDATE connections SET updated_at = updated_at WHERE id = $1 RETURNING state = $2 AND token IS NOT NULL`, id, claim.ConnectionNeedsToken)
+	if err != nil {
+		return err
+	}
 	_, err = exec(ctx, tx, `UPDATE connections SET token = $2, token_hash = $3, token_preview = $4, state = $5, updated_at = $6,
 			organization_id = COALESCE(organization_id, NULLIF($7, '')), organization_name = CASE WHEN $8 = '' THEN organization_name ELSE $8 END
 		WHERE id = $1`, id, sealed, s.TokenHash(token), seal.Mask(token), claim.ConnectionActive, s.now(), org.ID, plain(org.Name))
@@ -142,7 +149,10 @@ func (s *Store) putToken(ctx context.Context, tx *sql.Tx, id, token string, org 
 		return err
 	}
 	_, err = exec(ctx, tx, `UPDATE shops SET settings_version = settings_version + 1 WHERE connection_id = $1`, id)
-	return err
+	if err != nil || !refused {
+		return err
+	}
+	return s.announceConnection(ctx, tx, id, claim.ToldConnectionRecovered)
 }
 
 // Token is the token of a connection in clear, and the keyed hash of it by which
@@ -178,27 +188,37 @@ func (s *Store) Connection(ctx context.Context, id string) (claim.Connection, er
 // ConnectionShops lists the slugs of the shops that use a connection, sorted.
 func (s *Store) ConnectionShops(ctx context.Context, id string) ([]string, error) {
 	var slugs []string
-	err := s.read(ctx, "list the shops of connection "+id, func(db *sql.DB) error {
-		slugs = nil
-		return each(ctx, db, func(scan func(...any) error) error {
-			var slug string
-			err := scan(&slug)
-			slugs = append(slugs, slug)
-			return err
-		}, `SELECT slug FROM shops WHERE connection_id = $1 AND deleted_at = 0 ORDER BY slug`, id)
+	err := s.read(ctx, "list the shops of connection "+id, func(db *sql.DB) (err error) {
+		slugs, err = connectionShops(ctx, db, id)
+		return err
 	})
 	return slugs, err
 }
 
+func connectionShops(ctx context.Context, q querier, id string) ([]string, error) {
+	var slugs []string
+	err := each(ctx, q, func(scan func(...any) error) error {
+		var slug string
+		err := scan(&slug)
+		slugs = append(slugs, slug)
+		return err
+	}, `SELECT slug FROM shops WHERE connection_id = $1 AND deleted_at = 0 ORDER BY slug`, id)
+	return slugs, err
+}
+
 // MarkNeedsToken records that Dixa refuses the token with the hash given. first
-// says that nobody had recorded it before. It does nothing where another token
-// was saved meanwhile.
+// says that nobody had recorded it before: then the endpoints of the connection's
+// shops and of the platform are told. It does nothing where another token was
+// saved meanwhile.
 func (s *Store) MarkNeedsToken(ctx context.Context, connectionID, tokenHash string) (first bool, err error) {
 	err = s.write(ctx, "mark connection "+connectionID, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `UPDATE connections SET state = $3, updated_at = $4 WHERE id = $1 AND token_hash = $2 AND state = $5`,
 			connectionID, tokenHash, claim.ConnectionNeedsToken, s.now(), claim.ConnectionActive)
 		first = n == 1
-		return err
+		if err != nil || !first {
+			return err
+		}
+		return s.announceConnection(ctx, tx, connectionID, claim.ToldConnectionNeedsToken)
 	})
 	return first, err
 }

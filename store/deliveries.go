@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,7 +30,8 @@ const (
 // Delivery is one event for one endpoint.
 type Delivery struct {
 	// ID is the message's webhook-id: the same in every attempt and replay.
-	ID  string
+	ID string
+	// Ref is zero for an event that is of no claim.
 	Ref claim.Ref
 	// Sequence, Type and Body are the event's.
 	Sequence int64
@@ -43,7 +44,9 @@ type Delivery struct {
 	// LastStatus is the last answer's HTTP status; zero where none came.
 	LastStatus int
 	// LastError says what was wrong, never with what the endpoint answered.
-	LastError   string
+	LastError string
+	// Note says why nothing was sent of one that counts as delivered.
+	Note        string
 	DeliveredAt time.Time
 	CreatedAt   time.Time
 }
@@ -51,8 +54,12 @@ type Delivery struct {
 // Parcel is a delivery that the caller holds, with what it needs to send it.
 type Parcel struct {
 	ID, EndpointID, Shop, URL string
-	// Secrets are the endpoint's, the present one first.
-	Secrets  []string
+	Kind                      EndpointKind
+	// Secrets are a webhook's, the present one first.
+	Secrets []string
+	// Karla is for an endpoint of kind karla.
+	Karla KarlaAccess
+	// Ref is zero for an event that is of no claim.
 	Ref      claim.Ref
 	Sequence int64
 	Type     string
@@ -61,36 +68,73 @@ type Parcel struct {
 	Body     json.RawMessage
 }
 
-// addDeliveries adds a delivery of an event to every endpoint that wants it.
-func (s *Store) addDeliveries(ctx context.Context, tx *sql.Tx, ref claim.Ref, sequence int64, kind string, now int64) error {
+// event is what deliveries are made of: an event of a claim or an announcement.
+type event struct {
+	lane         string
+	sequence     int64
+	kind         string
+	ref          claim.Ref
+	announcement string
+}
+
+// claimLane is the lane of a claim's events.
+func claimLane(ref claim.Ref) string { return ref.WorkflowID() }
+
+// addDeliveries adds a delivery of an event to every endpoint of the platform and
+// of the shops given that wants it, but for one.
+func (s *Store) addDeliveries(ctx context.Context, tx *sql.Tx, e event, shops []string, except string, now int64) error {
+	args := arguments{except}
+	places := `''`
+	for _, shop := range shops {
+		places += `, ` + args.add(shop)
+	}
 	var ids []string
 	err := each(ctx, tx, func(scan func(...any) error) error {
 		var id, types string
-		err := scan(&id, &types)
-		if wants(types, kind) {
+		var kind EndpointKind
+		err := scan(&id, &kind, &types)
+		if kind.Wants(splitTypes(types), e.kind) {
 			ids = append(ids, id)
 		}
 		return err
-	}, `SELECT id, types FROM endpoints WHERE shop IN ('', $1)`, ref.Shop)
+	}, `SELECT id, kind, types FROM endpoints WHERE id <> $1 AND shop IN (`+places+`)`, args...)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		_, err := exec(ctx, tx, `INSERT INTO deliveries (id, endpoint_id, shop, claim_id, sequence, state, next_attempt_at, created_at)
-			SELECT $1, id, $3, $4, CAST($5 AS BIGINT), 'waiting', CAST($6 AS BIGINT), CAST($6 AS BIGINT) FROM endpoints WHERE id = $2`, deliveryID(), id, ref.Shop, ref.ID, sequence, now)
-		if err != nil {
+		if err := s.addDelivery(ctx, tx, id, e, now, `DO NOTHING`); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func deliveryID() string { return "msg_" + uuid.NewString() }
+// addDelivery adds one, unless the endpoint was removed meanwhile. again says
+// what is done with one that is there.
+func (s *Store) addDelivery(ctx context.Context, tx *sql.Tx, endpointID string, e event, now int64, again string) error {
+	null := func(text string) any {
+		if text == "" {
+			return nil
+		}
+		return text
+	}
+	_, err := exec(ctx, tx, `INSERT INTO deliveries (id, endpoint_id, lane, sequence, shop, claim_id, announcement_id, state, next_attempt_at, created_at)
+		SELECT $1, id, $3, CAST($4 AS BIGINT), $5, $6, $7, 'waiting', CAST($8 AS BIGINT), CAST($8 AS BIGINT) FROM endpoints WHERE id = $2
+		ON CONFLICT (endpoint_id, lane, sequence) `+again,
+		deliveryID(endpointID, e), endpointID, e.lane, e.sequence, null(e.ref.Shop), null(e.ref.ID), null(e.announcement), now)
+	return err
+}
+
+// deliveryID is the webhook-id of an event at an endpoint. It follows from both,
+// so that a replay has it even after the delivery was forgotten.
+func deliveryID(endpointID string, e event) string {
+	return "msg_" + uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s|%s|%d", endpointID, e.lane, e.sequence)).String()
+}
 
 // due is true of a delivery d that is to be sent at time $1: nobody holds it or
-// another of the same claim, and none of the claim's earlier events waits.
+// another of the same lane, and none of the lane's earlier events waits.
 const due = `d.state = 'waiting' AND d.next_attempt_at <= $1 AND d.held_until <= $1 AND NOT EXISTS (
-	SELECT 1 FROM deliveries p WHERE p.endpoint_id = d.endpoint_id AND p.shop = d.shop AND p.claim_id = d.claim_id AND p.id <> d.id
+	SELECT 1 FROM deliveries p WHERE p.endpoint_id = d.endpoint_id AND p.lane = d.lane AND p.id <> d.id
 		AND (p.held_until > $1 OR p.state = 'waiting' AND p.sequence < d.sequence))`
 
 // DueEndpoints names the active endpoints that something is to be sent to now.
@@ -110,7 +154,8 @@ func (s *Store) DueEndpoints(ctx context.Context) ([]string, error) {
 
 // HoldDeliveries takes up to limit due deliveries of an active endpoint for a
 // holder, the longest due first, at most one of each claim. For as long as lease
-// says nobody else gets them or later ones of the same claims.
+// says nobody else gets them or later ones of the same claims. What is of no claim
+// is in order per connection and per endpoint that it is about.
 func (s *Store) HoldDeliveries(ctx context.Context, endpointID, holder string, limit int, lease time.Duration) ([]Parcel, error) {
 	var parcels []Parcel
 	err := s.write(ctx, "take deliveries of endpoint "+endpointID, func(tx *sql.Tx) error {
@@ -141,38 +186,76 @@ func (s *Store) HoldDeliveries(ctx context.Context, endpointID, holder string, l
 	return parcels, err
 }
 
+// eventColumns are what [eventRow] reads of deliveries d.
+const (
+	eventColumns = `d.shop, d.claim_id, d.sequence, COALESCE(o.id, ''), o.body, COALESCE(a.id, ''), a.body, COALESCE(o.type, a.type)`
+	eventTables  = `deliveries d JOIN endpoints e ON e.id = d.endpoint_id
+		LEFT JOIN outbox o ON o.shop = d.shop AND o.claim_id = d.claim_id AND o.sequence = d.sequence
+		LEFT JOIN announcements a ON a.id = d.announcement_id`
+)
+
+type eventRow struct {
+	shop, claimID            sql.NullString
+	sequence                 int64
+	eventID, announcementID  string
+	claimBody, announcedBody []byte
+	kind                     string
+}
+
+func (r *eventRow) dest() []any {
+	return []any{&r.shop, &r.claimID, &r.sequence, &r.eventID, &r.claimBody, &r.announcementID, &r.announcedBody, &r.kind}
+}
+
+func (r *eventRow) ref() claim.Ref { return claim.Ref{Shop: r.shop.String, ID: r.claimID.String} }
+
+// open opens what is sent.
+func (r *eventRow) open(s *Store) ([]byte, error) {
+	if r.announcementID != "" {
+		return s.open(announceBody, r.announcedBody, r.announcementID)
+	}
+	return s.open(outboxBody, r.claimBody, r.shop.String, r.claimID.String, r.eventID)
+}
+
 func (s *Store) parcel(ctx context.Context, tx *sql.Tx, id any, now int64) (Parcel, error) {
 	var p Parcel
-	var eventID string
-	var url, secret, former, body []byte
+	var row eventRow
+	var url, secret, former, karla []byte
 	var until int64
-	err := one(ctx, tx, notFound("delivery"), []any{
-		&p.ID, &p.EndpointID, &p.Shop, &url, &secret, &former, &until, &p.Ref.Shop, &p.Ref.ID, &p.Sequence, &p.Attempts, &eventID, &p.Type, &body,
-	},
-		`SELECT d.id, e.id, e.shop, e.url, e.secret, e.previous_secret, e.previous_until, d.shop, d.claim_id, d.sequence, d.attempts, o.id, o.type, o.body
-			FROM deliveries d JOIN endpoints e ON e.id = d.endpoint_id
-			JOIN outbox o ON o.shop = d.shop AND o.claim_id = d.claim_id AND o.sequence = d.sequence WHERE d.id = $1`, id)
+	err := one(ctx, tx, notFound("delivery"), append([]any{
+		&p.ID, &p.EndpointID, &p.Kind, &p.Shop, &url, &secret, &former, &until, &karla, &p.Attempts,
+	}, row.dest()...),
+		`SELECT d.id, e.id, e.kind, e.shop, e.url, e.secret, e.previous_secret, e.previous_until, e.karla, d.attempts, `+eventColumns+`
+			FROM `+eventTables+` WHERE d.id = $1`, id)
 	if err != nil {
 		return p, err
 	}
+	p.Ref, p.Sequence, p.Type = row.ref(), row.sequence, row.kind
 	address, err := s.open(endpointURL, url, p.EndpointID)
 	if err != nil {
 		return p, err
 	}
-	present, err := s.open(endpointSecret, secret, p.EndpointID)
+	p.URL = string(address)
+	switch p.Kind {
+	case EndpointWebhook:
+		p.Secrets, err = s.endpointSecrets(p.EndpointID, secret, former, until > now)
+	case EndpointKarla:
+		p.Karla, err = s.karlaAccess(karla, p.EndpointID)
+	}
 	if err != nil {
 		return p, err
 	}
-	p.URL, p.Secrets = string(address), []string{string(present)}
-	if until > now {
-		previous, err := s.open(endpointFormer, former, p.EndpointID)
-		if err != nil {
-			return p, err
-		}
-		p.Secrets = append(p.Secrets, string(previous))
-	}
-	p.Body, err = s.open(outboxBody, body, p.Ref.Shop, p.Ref.ID, eventID)
+	p.Body, err = row.open(s)
 	return p, err
+}
+
+// endpointSecrets opens those that a webhook is signed with.
+func (s *Store) endpointSecrets(endpointID string, secret, former []byte, both bool) ([]string, error) {
+	present, err := s.open(endpointSecret, secret, endpointID)
+	if err != nil || !both {
+		return []string{string(present)}, err
+	}
+	previous, err := s.open(endpointFormer, former, endpointID)
+	return []string{string(present), string(previous)}, err
 }
 
 // Delivered says that the endpoint took what the holder held. It does nothing
@@ -180,7 +263,7 @@ func (s *Store) parcel(ctx context.Context, tx *sql.Tx, id any, now int64) (Parc
 func (s *Store) Delivered(ctx context.Context, id, holder string, status int) error {
 	return s.write(ctx, "note delivery "+id, func(tx *sql.Tx) error {
 		now := s.now()
-		n, err := exec(ctx, tx, `UPDATE deliveries SET state = 'delivered', delivered_at = $3, attempts = attempts + 1, last_status = $4, last_error = '',
+		n, err := exec(ctx, tx, `UPDATE deliveries SET state = 'delivered', delivered_at = $3, attempts = attempts + 1, last_status = $4, last_error = '', note = '',
 			holder = '', held_until = 0 WHERE id = $1 AND holder = $2`, id, holder, now, status)
 		if err != nil || n == 0 {
 			return err
@@ -189,6 +272,17 @@ func (s *Store) Delivered(ctx context.Context, id, holder string, status int) er
 		// written for each event.
 		_, err = exec(ctx, tx, `UPDATE endpoints SET succeeded_at = $2, failing_since = 0, failed_at = 0
 			WHERE id = (SELECT endpoint_id FROM deliveries WHERE id = $1) AND (failing_since > 0 OR succeeded_at < $3)`, id, now, now-time.Minute.Microseconds())
+		return err
+	})
+}
+
+// Skipped says that there was nothing to send of what the holder held, for the
+// reason in note. The delivery counts as delivered. It does nothing for one whose
+// lease went to somebody else.
+func (s *Store) Skipped(ctx context.Context, id, holder, note string) error {
+	return s.write(ctx, "note delivery "+id, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE deliveries SET state = 'delivered', delivered_at = $3, last_error = '', note = $4, holder = '', held_until = 0
+			WHERE id = $1 AND holder = $2`, id, holder, s.now(), plain(note))
 		return err
 	})
 }
@@ -212,8 +306,9 @@ type Failure struct {
 }
 
 // Failed notes a failed attempt at what the holder held and returns why the
-// endpoint is paused, where this failure paused it. It does nothing for a
-// delivery whose lease went to somebody else.
+// endpoint is paused, where this failure paused it: the other endpoints of its
+// shop and of the platform are told so. It does nothing for a delivery whose lease
+// went to somebody else.
 func (s *Store) Failed(ctx context.Context, id, holder string, f Failure) (paused string, err error) {
 	err = s.write(ctx, "note the failure of delivery "+id, func(tx *sql.Tx) error {
 		paused = ""
@@ -247,8 +342,7 @@ func (s *Store) Failed(ctx context.Context, id, holder string, f Failure) (pause
 		if paused == "" {
 			return nil
 		}
-		_, err = exec(ctx, tx, `UPDATE endpoints SET state = 'paused', reason = $2, updated_at = $3 WHERE id = $1`, endpointID, plain(paused), micros(now))
-		return err
+		return s.pauseEndpoint(ctx, tx, endpointID, paused, now)
 	})
 	return paused, err
 }
@@ -283,26 +377,24 @@ func (s *Store) Deliveries(ctx context.Context, shop, endpointID string, f Deliv
 		where += ` AND (d.created_at, d.id) < (` + args.add(at) + `, ` + args.add(last.ID) + `)`
 	}
 	limit := pageSize(f.Limit)
-	query := `SELECT d.id, d.shop, d.claim_id, d.sequence, o.id, o.type, o.body, d.state, d.attempts, d.next_attempt_at, d.last_status, d.last_error, d.delivered_at, d.created_at
-		FROM deliveries d JOIN endpoints e ON e.id = d.endpoint_id
-		JOIN outbox o ON o.shop = d.shop AND o.claim_id = d.claim_id AND o.sequence = d.sequence
-		WHERE ` + where + ` ORDER BY d.created_at DESC, d.id DESC LIMIT ` + args.add(limit+1)
+	query := `SELECT d.id, d.state, d.attempts, d.next_attempt_at, d.last_status, d.last_error, d.note, d.delivered_at, d.created_at, ` + eventColumns + `
+		FROM ` + eventTables + ` WHERE ` + where + ` ORDER BY d.created_at DESC, d.id DESC LIMIT ` + args.add(limit+1)
 	err = s.read(ctx, "list the deliveries of endpoint "+endpointID, func(db *sql.DB) error {
 		deliveries = nil
 		return each(ctx, db, func(scan func(...any) error) error {
 			var d Delivery
-			var eventID string
-			var body []byte
+			var row eventRow
 			var at, delivered, created int64
-			err := scan(&d.ID, &d.Ref.Shop, &d.Ref.ID, &d.Sequence, &eventID, &d.Type, &body, &d.State, &d.Attempts, &at, &d.LastStatus, &d.LastError, &delivered, &created)
+			err := scan(append([]any{&d.ID, &d.State, &d.Attempts, &at, &d.LastStatus, &d.LastError, &d.Note, &delivered, &created}, row.dest()...)...)
 			if err != nil {
 				return err
 			}
+			d.Ref, d.Sequence, d.Type = row.ref(), row.sequence, row.kind
 			if d.State == DeliveryWaiting {
 				d.NextAttemptAt = timeOf(at)
 			}
 			d.DeliveredAt, d.CreatedAt = timeOf(delivered), timeOf(created)
-			d.Body, err = s.open(outboxBody, body, d.Ref.Shop, d.Ref.ID, eventID)
+			d.Body, err = row.open(s)
 			deliveries = append(deliveries, d)
 			return err
 		}, query, args...)
@@ -316,82 +408,4 @@ func (s *Store) Deliveries(ctx context.Context, shop, endpointID string, f Deliv
 		next = cursor(micros(last.CreatedAt), claim.Ref{ID: last.ID})
 	}
 	return deliveries, next, nil
-}
-
-const replayBatch = 500
-
-// Replay has an endpoint sent again every event that it wants and that happened
-// from since, included, until until, not included; zero means without bound. It
-// says how many those are. They keep their webhook-id; events from before the
-// endpoint was added get one.
-func (s *Store) Replay(ctx context.Context, shop, endpointID string, since, until time.Time) (int, error) {
-	e, err := s.Endpoint(ctx, shop, endpointID)
-	if err != nil {
-		return 0, err
-	}
-	to := micros(until)
-	if until.IsZero() {
-		to = s.now() + 1
-	}
-	total := 0
-	after := eventKey{at: micros(since)}
-	for {
-		var batch []eventKey
-		err := s.write(ctx, "replay events to endpoint "+endpointID, func(tx *sql.Tx) (err error) {
-			if batch, err = eventsAfter(ctx, tx, e.Shop, after, to); err != nil {
-				return err
-			}
-			for _, k := range batch {
-				if !wants(strings.Join(e.Types, ","), k.kind) {
-					continue
-				}
-				if err := s.sendAgain(ctx, tx, endpointID, k); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return total, err
-		}
-		for _, k := range batch {
-			if wants(strings.Join(e.Types, ","), k.kind) {
-				total++
-			}
-		}
-		if len(batch) < replayBatch {
-			return total, nil
-		}
-		after = batch[len(batch)-1]
-	}
-}
-
-type eventKey struct {
-	at       int64
-	ref      claim.Ref
-	sequence int64
-	kind     string
-}
-
-func eventsAfter(ctx context.Context, tx *sql.Tx, shop string, after eventKey, to int64) ([]eventKey, error) {
-	var keys []eventKey
-	err := each(ctx, tx, func(scan func(...any) error) error {
-		var k eventKey
-		err := scan(&k.at, &k.ref.Shop, &k.ref.ID, &k.sequence, &k.kind)
-		keys = append(keys, k)
-		return err
-	}, `SELECT created_at, shop, claim_id, sequence, type FROM outbox
-		WHERE (created_at, shop, claim_id, sequence) > ($1, $2, $3, $4) AND created_at < $5 AND ($6 = '' OR shop = $6)
-		ORDER BY created_at, shop, claim_id, sequence LIMIT $7`,
-		after.at, after.ref.Shop, after.ref.ID, after.sequence, to, shop, replayBatch)
-	return keys, err
-}
-
-func (s *Store) sendAgain(ctx context.Context, tx *sql.Tx, endpointID string, k eventKey) error {
-	now := s.now()
-	_, err := exec(ctx, tx, `INSERT INTO deliveries (id, endpoint_id, shop, claim_id, sequence, state, next_attempt_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $6)
-		ON CONFLICT (endpoint_id, shop, claim_id, sequence) DO UPDATE SET state = 'waiting', attempts = 0, next_attempt_at = excluded.next_attempt_at`,
-		deliveryID(), endpointID, k.ref.Shop, k.ref.ID, k.sequence, now)
-	return err
 }

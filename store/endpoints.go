@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/claimflow/claimflow/claim"
 )
 
 // secretPrefix begins every endpoint's secret, as Standard Webhooks has it.
@@ -24,12 +27,45 @@ const (
 	EndpointPaused EndpointState = "paused"
 )
 
+// EndpointKind says how an endpoint is told.
+type EndpointKind string
+
+// The kinds of endpoints.
+const (
+	// EndpointWebhook is sent every event as a signed webhook.
+	EndpointWebhook EndpointKind = "webhook"
+	// EndpointKarla is Karla's API: it is told the status of claims.
+	EndpointKarla EndpointKind = "karla"
+	// EndpointEmail is an address of staff: it is written to when a person has to
+	// do something.
+	EndpointEmail EndpointKind = "email"
+)
+
+// KarlaAccess is what Karla's API asks for beside its address.
+type KarlaAccess struct {
+	// Shop is the shop's slug at Karla; empty where it is the claim's own.
+	Shop     string `json:"shop,omitempty"`
+	User     string `json:"user"`
+	Password string `json:"password"`
+}
+
+// String hides the credentials.
+func (KarlaAccess) String() string { return "[secret]" }
+
+// GoString hides the credentials from %#v.
+func (KarlaAccess) GoString() string { return "[secret]" }
+
 // Endpoint is an address that is told what becomes of claims.
 type Endpoint struct {
-	ID string
-	// Shop is the shop whose claims it is told of; empty for those of all.
+	ID   string
+	Kind EndpointKind
+	// Shop is the shop whose claims it is told of; empty for those of all. URL is
+	// a mailto address for one of kind email, the API's for one of kind karla.
 	Shop, URL, Description string
-	// Types are the types of events that it wants; empty for all.
+	// KarlaShop is the shop's slug at Karla, where it is not the claim's own.
+	KarlaShop string
+	// Types are the types of events that it wants; empty for those that its kind
+	// is told by default, see [EndpointKind.Wants].
 	Types []string
 	State EndpointState
 	// Reason says why it is paused.
@@ -49,14 +85,20 @@ type Endpoint struct {
 
 // NewEndpoint is an endpoint to add.
 type NewEndpoint struct {
+	// Kind defaults to [EndpointWebhook].
+	Kind                   EndpointKind
 	Shop, URL, Description string
 	Types                  []string
+	// Karla is for one of kind karla.
+	Karla KarlaAccess
 }
 
 // EndpointPatch is what to change of an endpoint; nil leaves what is there.
 type EndpointPatch struct {
 	URL, Description *string
 	Types            *[]string
+	// KarlaShop, User and Password are of one of kind karla.
+	KarlaShop, User, Password *string
 	// State paused takes Reason with it; state active does what
 	// [Store.ResumeEndpoint] does.
 	State  *EndpointState
@@ -70,10 +112,20 @@ func newEndpointSecret() string {
 }
 
 // AddEndpoint adds an endpoint and returns it with its secret, which is kept
-// sealed and does not come out again. It is told of what happens from now on.
+// sealed and does not come out again; only webhooks have one. It is told of what
+// happens from now on.
 func (s *Store) AddEndpoint(ctx context.Context, e NewEndpoint) (endpoint Endpoint, secret string, err error) {
 	id := uuid.NewString()
-	secret = newEndpointSecret()
+	e.Kind = cmp.Or(e.Kind, EndpointWebhook)
+	if e.Kind == EndpointWebhook {
+		secret = newEndpointSecret()
+	}
+	var karla any // a nil []byte is no NULL in SQLite
+	if e.Kind == EndpointKarla {
+		if karla, err = s.sealJSON(endpointKarla, accessJSON(e.Karla), id); err != nil {
+			return Endpoint{}, "", err
+		}
+	}
 	sealedSecret, err := s.seal(endpointSecret, []byte(secret), id)
 	if err != nil {
 		return Endpoint{}, "", err
@@ -88,9 +140,9 @@ func (s *Store) AddEndpoint(ctx context.Context, e NewEndpoint) (endpoint Endpoi
 				return err
 			}
 		}
-		_, err := exec(ctx, tx, `INSERT INTO endpoints (id, shop, url, description, types, state, secret, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)`,
-			id, e.Shop, sealedURL, plain(e.Description), strings.Join(e.Types, ","), EndpointActive, sealedSecret, s.now())
+		_, err := exec(ctx, tx, `INSERT INTO endpoints (id, kind, shop, url, description, types, state, secret, karla, created_at, updated_at)
+			VALUES ($1, $9, $2, $3, $4, $5, $6, $7, $10, $8, $8)`,
+			id, e.Shop, sealedURL, plain(e.Description), strings.Join(e.Types, ","), EndpointActive, sealedSecret, s.now(), e.Kind, karla)
 		return err
 	})
 	if err == nil {
@@ -122,14 +174,23 @@ func (s *Store) Endpoint(ctx context.Context, shop, id string) (Endpoint, error)
 	return found[0], nil
 }
 
-// Heard reports whether an active endpoint is told of a shop's claims: one of
-// its own or of the platform.
+// Heard reports whether somebody is told of a shop's claims that need a person:
+// by an active endpoint of its own or of the platform that wants such events.
 func (s *Store) Heard(ctx context.Context, shop string) (bool, error) {
-	var n int
+	heard := false
 	err := s.read(ctx, "look for endpoints of shop "+shop, func(db *sql.DB) error {
-		return one(ctx, db, nil, []any{&n}, `SELECT COUNT(*) FROM endpoints WHERE shop IN ('', $1) AND state = 'active'`, shop)
+		heard = false
+		return each(ctx, db, func(scan func(...any) error) error {
+			var kind EndpointKind
+			var types string
+			err := scan(&kind, &types)
+			for _, t := range []string{claim.ToldNeedsAttention, claim.ToldFallback} {
+				heard = heard || kind != EndpointKarla && kind.Wants(splitTypes(types), t)
+			}
+			return err
+		}, `SELECT kind, types FROM endpoints WHERE shop IN ('', $1) AND state = 'active'`, shop)
 	})
-	return n > 0, err
+	return heard, err
 }
 
 func endpointNotFound(id string) error { return notFound("endpoint " + id) }
@@ -141,10 +202,10 @@ func (s *Store) endpointsWhere(ctx context.Context, where string, args ...any) (
 		now := s.clock()
 		return each(ctx, db, func(scan func(...any) error) error {
 			var e Endpoint
-			var url []byte
+			var url, karla []byte
 			var types string
 			var until, failing, succeeded, created, updated int64
-			err := scan(&e.ID, &e.Shop, &url, &e.Description, &types, &e.State, &e.Reason, &until, &failing, &succeeded, &created, &updated, &e.Waiting, &e.Dead)
+			err := scan(&e.ID, &e.Kind, &e.Shop, &url, &karla, &e.Description, &types, &e.State, &e.Reason, &until, &failing, &succeeded, &created, &updated, &e.Waiting, &e.Dead)
 			if err != nil {
 				return err
 			}
@@ -153,18 +214,35 @@ func (s *Store) endpointsWhere(ctx context.Context, where string, args ...any) (
 				return err
 			}
 			e.URL, e.Types = string(address), splitTypes(types)
+			access, err := s.karlaAccess(karla, e.ID)
+			if err != nil {
+				return err
+			}
+			e.KarlaShop = access.Shop
 			e.FailingSince, e.SucceededAt, e.CreatedAt, e.UpdatedAt = timeOf(failing), timeOf(succeeded), timeOf(created), timeOf(updated)
 			if t := timeOf(until); t.After(now) {
 				e.PreviousUntil = t
 			}
 			all = append(all, e)
 			return nil
-		}, `SELECT e.id, e.shop, e.url, e.description, e.types, e.state, e.reason, e.previous_until, e.failing_since, e.succeeded_at, e.created_at, e.updated_at,
+		}, `SELECT e.id, e.kind, e.shop, e.url, e.karla, e.description, e.types, e.state, e.reason, e.previous_until, e.failing_since, e.succeeded_at, e.created_at, e.updated_at,
 				(SELECT COUNT(*) FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'waiting'),
 				(SELECT COUNT(*) FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'dead')
 			FROM endpoints e WHERE `+where+` ORDER BY e.created_at, e.id`, args...)
 	})
 	return all, err
+}
+
+// accessJSON is [KarlaAccess] without the methods that hide it.
+type accessJSON KarlaAccess
+
+func (s *Store) karlaAccess(sealed []byte, endpointID string) (KarlaAccess, error) {
+	var access accessJSON
+	if len(sealed) == 0 {
+		return KarlaAccess{}, nil
+	}
+	err := s.openJSON(endpointKarla, sealed, &access, endpointID)
+	return KarlaAccess(access), err
 }
 
 func splitTypes(types string) []string {
@@ -196,6 +274,13 @@ func (s *Store) PatchEndpoint(ctx context.Context, shop, id string, p EndpointPa
 		if p.State != nil && *p.State == EndpointPaused {
 			assign += `, state = 'paused', reason = ` + args.add(plain(p.Reason))
 		}
+		if p.KarlaShop != nil || p.User != nil || p.Password != nil {
+			sealed, err := s.patchedAccess(ctx, tx, shop, id, p)
+			if err != nil {
+				return err
+			}
+			assign += `, karla = ` + args.add(sealed)
+		}
 		n, err := exec(ctx, tx, `UPDATE endpoints SET `+assign+` WHERE shop = `+args.add(shop)+` AND id = `+args.add(id), args...)
 		if err == nil && n == 0 {
 			err = endpointNotFound(id)
@@ -209,6 +294,30 @@ func (s *Store) PatchEndpoint(ctx context.Context, shop, id string, p EndpointPa
 		return Endpoint{}, err
 	}
 	return s.Endpoint(ctx, shop, id)
+}
+
+// patchedAccess is what a Karla endpoint asks for after a change, sealed.
+func (s *Store) patchedAccess(ctx context.Context, tx *sql.Tx, shop, id string, p EndpointPatch) ([]byte, error) {
+	var kind EndpointKind
+	var sealed []byte
+	err := one(ctx, tx, endpointNotFound(id), []any{&kind, &sealed},
+		`UPDATE endpoints SET updated_at = updated_at WHERE shop = $1 AND id = $2 RETURNING kind, karla`, shop, id)
+	if err != nil {
+		return nil, err
+	}
+	if kind != EndpointKarla {
+		return nil, &ConflictError{What: "endpoint", Problem: "the endpoint is of kind " + string(kind) + ", so it has no shop, user or password at Karla"}
+	}
+	access, err := s.karlaAccess(sealed, id)
+	if err != nil {
+		return nil, err
+	}
+	for to, from := range map[*string]*string{&access.Shop: p.KarlaShop, &access.User: p.User, &access.Password: p.Password} {
+		if from != nil {
+			*to = *from
+		}
+	}
+	return s.sealJSON(endpointKarla, accessJSON(access), id)
 }
 
 // ResumeEndpoint goes on where a paused endpoint stopped: what waits is due at
@@ -248,7 +357,8 @@ func (s *Store) DeleteEndpoint(ctx context.Context, shop, id string) error {
 
 // RotateEndpoint gives an endpoint a new secret, which does not come out again.
 // The one before signs beside it for as long as keep says; zero ends it at once.
-// A secret before that signs no more.
+// A secret before that signs no more. An endpoint that is no webhook has no
+// secret: a [*ConflictError].
 func (s *Store) RotateEndpoint(ctx context.Context, shop, id string, keep time.Duration) (endpoint Endpoint, secret string, err error) {
 	secret = newEndpointSecret()
 	sealed, err := s.seal(endpointSecret, []byte(secret), id)
@@ -257,10 +367,14 @@ func (s *Store) RotateEndpoint(ctx context.Context, shop, id string, keep time.D
 	}
 	err = s.write(ctx, "rotate the secret of endpoint "+id, func(tx *sql.Tx) error {
 		var present []byte
-		err := one(ctx, tx, endpointNotFound(id), []any{&present},
-			`UPDATE endpoints SET updated_at = $3 WHERE shop = $1 AND id = $2 RETURNING secret`, shop, id, s.now())
+		var kind EndpointKind
+		err := one(ctx, tx, endpointNotFound(id), []any{&kind, &present},
+			`UPDATE endpoints SET updated_at = $3 WHERE shop = $1 AND id = $2 RETURNING kind, secret`, shop, id, s.now())
 		if err != nil {
 			return err
+		}
+		if kind != EndpointWebhook {
+			return &ConflictError{What: "endpoint", Problem: "the endpoint is of kind " + string(kind) + ", so nothing is signed for it and it has no secret"}
 		}
 		var former any // a nil []byte is no NULL in SQLite
 		var until int64
@@ -286,5 +400,16 @@ func (s *Store) RotateEndpoint(ctx context.Context, shop, id string, keep time.D
 	return endpoint, secret, nil
 }
 
-// wants reports whether an endpoint with these types wants an event.
-func wants(types, kind string) bool { return types == "" || slices.Contains(splitTypes(types), kind) }
+// Wants reports whether an endpoint of a kind that asks for the types given wants
+// an event of a type. Without types a webhook wants every event, staff those
+// after which they have to do something, and Karla those of claims, which is all
+// that it can be told of.
+func (k EndpointKind) Wants(types []string, kind string) bool {
+	if k == EndpointKarla && !strings.HasPrefix(kind, "claim.") {
+		return false
+	}
+	if len(types) > 0 {
+		return slices.Contains(types, kind)
+	}
+	return k != EndpointEmail || slices.Contains(claim.AlarmTypes(), kind)
+}

@@ -62,7 +62,8 @@ func (s *Store) addEvents(ctx context.Context, tx *sql.Tx, ref claim.Ref, sequen
 			continue
 		}
 		sequence++
-		if err := s.addDeliveries(ctx, tx, ref, sequence, e.Type, now); err != nil {
+		told := event{lane: claimLane(ref), sequence: sequence, kind: e.Type, ref: ref}
+		if err := s.addDeliveries(ctx, tx, told, []string{ref.Shop}, "", now); err != nil {
 			return sequence, err
 		}
 	}

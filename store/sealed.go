@@ -32,6 +32,8 @@ var (
 	endpointURL     = sealedColumn{"endpoints", "url", []string{"id"}}
 	endpointSecret  = sealedColumn{"endpoints", "secret", []string{"id"}}
 	endpointFormer  = sealedColumn{"endpoints", "previous_secret", []string{"id"}}
+	endpointKarla   = sealedColumn{"endpoints", "karla", []string{"id"}}
+	announceBody    = sealedColumn{"announcements", "body", []string{"id"}}
 	conversationDoc = sealedColumn{"conversations", "body", []string{"connection_id", "conversation_id"}}
 	messageBody     = sealedColumn{"messages", "body", []string{"connection_id", "conversation_id", "id"}}
 	instructionBody = sealedColumn{"instructions", "body", []string{"shop", "claim_id", "id"}}
@@ -40,7 +42,8 @@ var (
 
 	sealedColumns = []sealedColumn{
 		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
-		endpointURL, endpointSecret, endpointFormer, conversationDoc, messageBody, timelineBody, instructionBody, activityBody,
+		endpointURL, endpointSecret, endpointFormer, endpointKarla, announceBody,
+		conversationDoc, messageBody, timelineBody, instructionBody, activityBody,
 	}
 )
 

@@ -64,6 +64,8 @@ type Options struct {
 	// AllowPrivateEndpoints takes endpoints on this machine and in private
 	// networks.
 	AllowPrivateEndpoints bool
+	// Mails says that there is a mail server, so that people can be written to.
+	Mails bool
 	// Version is the build's version, for /openapi.json.
 	Version string
 }
@@ -76,6 +78,7 @@ type api struct {
 	temporal   func(context.Context) (string, error)
 	endpoints  *deliver.Guard
 	sweep      func(ctx context.Context, connectionID string) error
+	mails      bool
 }
 
 // New returns the API as a handler.
@@ -83,7 +86,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Store == nil || o.Onboarding == nil || o.Log == nil {
 		return nil, errors.New("make the HTTP API: Store, Onboarding and Log are required")
 	}
-	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal, sweep: o.Sweep, endpoints: deliver.NewGuard(o.AllowPrivateEndpoints)}
+	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal, sweep: o.Sweep, endpoints: deliver.NewGuard(o.AllowPrivateEndpoints), mails: o.Mails}
 	if a.kick == nil {
 		a.kick = func() {}
 	}

@@ -78,6 +78,7 @@ func newBenchOn(t *testing.T, database string, changes ...func(*api.Options)) *b
 		Meters:     metrics.Meters,
 		Metrics:    metrics.Metrics,
 		Version:    "test",
+		Mails:      true,
 	}
 	for _, change := range changes {
 		change(&options)

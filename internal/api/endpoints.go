@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/deliver"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -88,37 +90,69 @@ func (in *shopDeliveries) split() (string, *InDeliveries) { return in.Shop, &in.
 const keepSecret = 24 * time.Hour
 
 func (a *api) addEndpoint(ctx context.Context, shop string, in *NewEndpointBody) (*body[client.EndpointWithSecret], error) {
-	if err := a.endpointFaults(ctx, &in.Body.URL, in.Body.EventTypes); err != nil {
-		return nil, err
+	e := store.NewEndpoint{
+		Kind: store.EndpointKind(cmp.Or(in.Body.Kind, client.EndpointWebhook)), Shop: shop, URL: in.Body.URL,
+		Description: in.Body.Description, Types: unique(in.Body.EventTypes),
+		Karla: store.KarlaAccess{Shop: in.Body.KarlaShop, User: in.Body.User, Password: in.Body.Password},
 	}
-	e, secret, err := a.store.AddEndpoint(ctx, store.NewEndpoint{
-		Shop: shop, URL: in.Body.URL, Description: in.Body.Description, Types: unique(in.Body.EventTypes),
-	})
-	changed(ctx, "id", e.ID)
-	changed(ctx, "event_types", strings.Join(e.Types, ", "))
-	return ok(client.EndpointWithSecret{Endpoint: shownEndpoint(e), Secret: secret}, err)
-}
-
-// endpointFaults checks what a caller may say of an endpoint. A nil address is
-// not looked at.
-func (a *api) endpointFaults(ctx context.Context, address *string, types []string) error {
 	faults := &claim.InvalidError{What: "endpoint"}
-	if address != nil {
-		if err := a.endpoints.Check(ctx, *address); err != nil {
-			faults.Faults = append(faults.Faults, claim.Fault{Field: "url", Problem: err.Error()})
-		}
-	}
-	for i, t := range types {
-		if !slices.Contains(claim.ToldTypes(), t) {
-			faults.Faults = append(faults.Faults, claim.Fault{
-				Field: fmt.Sprintf("event_types[%d]", i), Problem: "must be one of " + strings.Join(claim.ToldTypes(), ", "),
-			})
-		}
+	a.checkEndpointAddress(ctx, e.Kind, &e.URL, faults)
+	checkEventTypes(e.Kind, in.Body.EventTypes, faults)
+	checkKarla(e.Kind, e.Karla, faults)
+	if e.Kind == store.EndpointEmail && !a.mails {
+		faults.Faults = append(faults.Faults, claim.Fault{Field: "kind", Problem: "cannot be email here: no mail server is configured; set CLAIMFLOW_SMTP_URL for `starter serve`"})
 	}
 	if len(faults.Faults) > 0 {
-		return faults
+		return nil, faults
 	}
-	return nil
+	added, secret, err := a.store.AddEndpoint(ctx, e)
+	changed(ctx, "id", added.ID)
+	changed(ctx, "kind", string(added.Kind))
+	changed(ctx, "event_types", strings.Join(added.Types, ", "))
+	return ok(client.EndpointWithSecret{Endpoint: shownEndpoint(added), Secret: secret}, err)
+}
+
+// checkEndpointAddress checks where an endpoint is and puts that of a person into
+// its one spelling.
+func (a *api) checkEndpointAddress(ctx context.Context, kind store.EndpointKind, address *string, faults *claim.InvalidError) {
+	var err error
+	if kind == store.EndpointEmail {
+		var person string
+		if person, err = deliver.Mailto(*address); err == nil {
+			*address = person
+		}
+	} else {
+		err = a.endpoints.Check(ctx, *address)
+	}
+	if err != nil {
+		faults.Faults = append(faults.Faults, claim.Fault{Field: "url", Problem: err.Error()})
+	}
+}
+
+func checkEventTypes(kind store.EndpointKind, types []string, faults *claim.InvalidError) {
+	for i, t := range types {
+		field := fmt.Sprintf("event_types[%d]", i)
+		switch {
+		case !slices.Contains(claim.ToldTypes(), t):
+			faults.Faults = append(faults.Faults, claim.Fault{Field: field, Problem: "must be one of " + strings.Join(claim.ToldTypes(), ", ")})
+		case !kind.Wants(types, t):
+			faults.Faults = append(faults.Faults, claim.Fault{Field: field, Problem: "is not of a claim, which is all that Karla can be told of"})
+		}
+	}
+}
+
+func checkKarla(kind store.EndpointKind, access store.KarlaAccess, faults *claim.InvalidError) {
+	for _, member := range []struct {
+		field, value string
+		required     bool
+	}{{"user", access.User, true}, {"password", access.Password, true}, {"karla_shop", access.Shop, false}} {
+		switch {
+		case kind == store.EndpointKarla && member.required && member.value == "":
+			faults.Faults = append(faults.Faults, claim.Fault{Field: member.field, Problem: "is required for kind karla"})
+		case kind != store.EndpointKarla && member.value != "":
+			faults.Faults = append(faults.Faults, claim.Fault{Field: member.field, Problem: "is for kind karla alone"})
+		}
+	}
 }
 
 func unique(types []string) []string {
@@ -144,20 +178,30 @@ func (a *api) getEndpoint(ctx context.Context, shop string, in *InEndpoint) (*bo
 }
 
 func (a *api) patchEndpoint(ctx context.Context, shop string, in *InEndpointPatch) (*body[client.Endpoint], error) {
-	p := store.EndpointPatch{URL: in.Body.URL, Description: in.Body.Description, Reason: "paused by " + of(ctx).key.Name}
+	e, err := a.store.Endpoint(ctx, shop, in.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	p := store.EndpointPatch{
+		URL: in.Body.URL, Description: in.Body.Description, Reason: "paused by " + of(ctx).key.Name,
+		KarlaShop: in.Body.KarlaShop, User: in.Body.User, Password: in.Body.Password,
+	}
+	faults := &claim.InvalidError{What: "endpoint"}
 	if in.Body.EventTypes != nil {
 		types := unique(*in.Body.EventTypes)
 		p.Types = &types
-		if err := a.endpointFaults(ctx, nil, types); err != nil {
-			return nil, err
-		}
+		checkEventTypes(e.Kind, types, faults)
 		changed(ctx, "event_types", strings.Join(types, ", "))
 	}
 	if p.URL != nil {
-		if err := a.endpointFaults(ctx, p.URL, nil); err != nil {
-			return nil, err
-		}
+		a.checkEndpointAddress(ctx, e.Kind, p.URL, faults)
 		changed(ctx, "url", "changed")
+	}
+	if len(faults.Faults) > 0 {
+		return nil, faults
+	}
+	if p.User != nil || p.Password != nil || p.KarlaShop != nil {
+		changed(ctx, "karla", "changed")
 	}
 	if in.Body.State != nil {
 		state := store.EndpointState(*in.Body.State)
@@ -211,7 +255,7 @@ func (a *api) listDeliveries(ctx context.Context, shop string, in *InDeliveries)
 	for _, d := range deliveries {
 		out = append(out, client.Delivery{
 			ID: d.ID, Shop: d.Ref.Shop, ClaimID: d.Ref.ID, Sequence: d.Sequence, Type: d.Type, State: string(d.State),
-			Attempts: d.Attempts, NextAttemptAt: d.NextAttemptAt, LastStatus: d.LastStatus, LastError: d.LastError,
+			Attempts: d.Attempts, NextAttemptAt: d.NextAttemptAt, LastStatus: d.LastStatus, LastError: d.LastError, Note: d.Note,
 			DeliveredAt: d.DeliveredAt, CreatedAt: d.CreatedAt, Body: d.Body,
 		})
 	}
@@ -228,7 +272,7 @@ func shownEndpoint(e store.Endpoint) client.Endpoint {
 		types = []string{}
 	}
 	return client.Endpoint{
-		ID: e.ID, Shop: e.Shop, URL: e.URL, Description: e.Description, EventTypes: types, State: string(e.State), Reason: e.Reason,
+		ID: e.ID, Kind: string(e.Kind), KarlaShop: e.KarlaShop, Shop: e.Shop, URL: e.URL, Description: e.Description, EventTypes: types, State: string(e.State), Reason: e.Reason,
 		PreviousSecretUntil: e.PreviousUntil, FailingSince: e.FailingSince, SucceededAt: e.SucceededAt,
 		Waiting: e.Waiting, Dead: e.Dead, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
 	}
@@ -240,5 +284,5 @@ func (a *api) unheard(ctx context.Context, shop string) ([]string, error) {
 	if err != nil || heard {
 		return nil, err
 	}
-	return []string{"Nobody is told what becomes of this shop's claims, not even of those that need attention: neither the shop nor the platform has an active endpoint. Add one with `starter endpoint add --shop " + shop + " URL`."}, nil
+	return []string{"Nobody is told what becomes of this shop's claims, not even of those that need attention: neither the shop nor the platform has an active webhook or e-mail endpoint that wants such events. Add one with `starter endpoint add --shop " + shop + " URL`."}, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -168,4 +169,72 @@ func TestShopThatNobodyHearsOf(t *testing.T) {
 	report, err = b.client.Validate(t.Context(), "acme")
 	require.NoError(t, err)
 	require.Empty(t, report.Warnings)
+}
+
+func TestEndpointsOfOtherKinds(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	const password = "a-password-at-karla"
+	added, err := b.client.AddEndpoint(t.Context(), "acme", client.NewEndpoint{
+		Kind: client.EndpointKarla, URL: "https://8.8.8.8/api", KarlaShop: "acme-there", User: "a-user-at-karla", Password: password,
+	})
+	require.NoError(t, err)
+	require.Empty(t, added.Secret)
+	require.Equal(t, "karla", added.Kind)
+	require.Equal(t, "acme-there", added.KarlaShop)
+	shop, err := b.client.Enable(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Len(t, shop.Warnings, 1, "Karla hears of statuses only")
+
+	user, other, none := "another-user", "another-password", ""
+	changed, err := b.client.PatchEndpoint(t.Context(), "acme", added.ID, client.EndpointPatch{User: &user, Password: &other, KarlaShop: &none})
+	require.NoError(t, err)
+	require.Empty(t, changed.KarlaShop)
+	_, err = b.client.RotateEndpoint(t.Context(), "acme", added.ID, 1)
+	_ = refusal(t, err, http.StatusConflict, client.CodeConflict)
+
+	staff, err := b.client.AddEndpoint(t.Context(), "acme", client.NewEndpoint{Kind: client.EndpointEmail, URL: "staff@acme.example"})
+	require.NoError(t, err)
+	require.Empty(t, staff.Secret)
+	require.Equal(t, "mailto:staff@acme.example", staff.URL)
+	_, err = b.client.PatchEndpoint(t.Context(), "acme", staff.ID, client.EndpointPatch{Password: &other})
+	_ = refusal(t, err, http.StatusConflict, client.CodeConflict)
+	shop, err = b.client.Enable(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Empty(t, shop.Warnings, "somebody is written to")
+
+	shown := b.send("GET", "/v1/shops/acme/endpoints", b.secret, "").text + b.send("GET", "/v1/audit-log", b.secret, "").text + b.log.String()
+	for _, secret := range []string{password, other, user, "a-user-at-karla"} {
+		require.NotContains(t, shown, secret)
+	}
+
+	for name, test := range map[string]struct {
+		e      client.NewEndpoint
+		fields []string
+	}{
+		"no credentials":    {client.NewEndpoint{Kind: client.EndpointKarla, URL: hook}, []string{"user", "password"}},
+		"a private address": {client.NewEndpoint{Kind: client.EndpointKarla, URL: "https://10.0.0.1/", User: "u", Password: "p"}, []string{"url"}},
+		"not of a claim": {
+			client.NewEndpoint{Kind: client.EndpointKarla, URL: hook, User: "u", Password: "p", EventTypes: []string{claim.ToldConnectionRecovered}},
+			[]string{"event_types[0]"},
+		},
+		"a webhook with a password": {client.NewEndpoint{URL: hook, Password: "p"}, []string{"password"}},
+		"no person":                 {client.NewEndpoint{Kind: client.EndpointEmail, URL: hook}, []string{"url"}},
+		"unknown":                   {client.NewEndpoint{Kind: "fax", URL: hook}, []string{"kind"}},
+	} {
+		_, err := b.client.AddEndpoint(t.Context(), "acme", test.e)
+		e := refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
+		require.Equal(t, test.fields, fields(e.Problem), name)
+		require.NotContains(t, e.Error(), "\"p\"")
+	}
+}
+
+func TestNobodyIsWrittenToWithoutAMailServer(t *testing.T) {
+	t.Parallel()
+	b := newBenchOn(t, "sqlite::memory:", func(o *api.Options) { o.Mails = false })
+	b.shop("acme")
+	_, err := b.client.AddEndpoint(t.Context(), "acme", client.NewEndpoint{Kind: client.EndpointEmail, URL: "staff@acme.example"})
+	e := refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
+	require.Contains(t, e.Error()+b.send("POST", "/v1/shops/acme/endpoints", b.secret, `{"kind":"email","url":"staff@acme.example"}`).text, "CLAIMFLOW_SMTP_URL")
 }

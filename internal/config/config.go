@@ -6,6 +6,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"reflect"
 	"strings"
@@ -35,6 +36,8 @@ type Config struct {
 	AllowLoopbackEvidence bool `env:"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE" envDefault:"false" used:"worker" doc:"Takes photos from this machine itself. For development only: it lets whoever submits a claim make the worker fetch from its own host."`
 
 	AllowPrivateEndpoints bool `env:"CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS" envDefault:"false" used:"starter" doc:"Sends events also to endpoints on this machine and in private networks, and by plain http. It lets whoever may add endpoints make 'starter serve' send requests there."`
+
+	SMTPURL Secret `env:"CLAIMFLOW_SMTP_URL" validate:"omitempty,smtp" used:"starter" doc:"The mail server through which endpoints of kind email are written to: 'smtp://user:password@mail.example:587?from=claims@acme.example', with special characters percent-encoded. 'smtp' insists on STARTTLS, 'smtps' speaks TLS from the start; '&tls=none' encrypts nothing and takes no password. Empty: no e-mail is sent."`
 
 	LogFormat string `env:"CLAIMFLOW_LOG_FORMAT" validate:"omitempty,oneof=text json" used:"starter, worker" doc:"'text' for people or 'json' for machines. Empty: text on a terminal, else JSON."`
 	LogLevel  string `env:"CLAIMFLOW_LOG_LEVEL" envDefault:"info" validate:"oneof=debug info warn error" used:"starter, worker" doc:"The least that is logged: debug, info, warn or error."`
@@ -131,7 +134,7 @@ func problem(problems []string) error {
 func check(c *Config) error {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("env") })
-	for tag, test := range map[string]func(string) bool{"database": isDatabase, "address": isAddress} {
+	for tag, test := range map[string]func(string) bool{"database": isDatabase, "address": isAddress, "smtp": isMailServer} {
 		err := v.RegisterValidation(tag, func(fl validator.FieldLevel) bool { return test(fl.Field().String()) })
 		if err != nil {
 			return fmt.Errorf("prepare the check of the configuration: %w", err)
@@ -158,6 +161,11 @@ func isDatabase(s string) bool {
 	return false
 }
 
+func isMailServer(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "smtp" || u.Scheme == "smtps") && u.Hostname() != "" && strings.Contains(u.Query().Get("from"), "@")
+}
+
 func isAddress(s string) bool { return strings.Contains(s, ":") }
 
 func inWords(f validator.FieldError) string {
@@ -168,6 +176,8 @@ func inWords(f validator.FieldError) string {
 		return "is not an http(s) address"
 	case "database":
 		return "is neither sqlite:FILE nor postgres://…"
+	case "smtp":
+		return "is not an address such as smtp://user:password@mail.example:587?from=claims@acme.example"
 	case "address":
 		return "is not an address such as :8080 or 127.0.0.1:8080"
 	case "oneof":

@@ -43,12 +43,13 @@ func TestEveryProblemAtOnceByVariable(t *testing.T) {
 	t.Parallel()
 	_, err := config.LoadFrom([]string{
 		"CLAIMFLOW_DATABASE_URL=mysql://root:hunter2@db", "CLAIMFLOW_DIXA_URL=dixa", "CLAIMFLOW_PACE=5ms",
-		"CLAIMFLOW_LOG_LEVEL=loud", "CLAIMFLOW_LISTEN=8080",
+		"CLAIMFLOW_LOG_LEVEL=loud", "CLAIMFLOW_LISTEN=8080", "CLAIMFLOW_SMTP_URL=smtp://user:hunter2@mail",
 	})
 	require.EqualError(t, err, "the configuration is wrong: "+
 		"CLAIMFLOW_DATABASE_URL is neither sqlite:FILE nor postgres://…; "+
 		"CLAIMFLOW_DIXA_URL is not an http(s) address; CLAIMFLOW_PACE must be at least 100ms; "+
 		"CLAIMFLOW_LISTEN is not an address such as :8080 or 127.0.0.1:8080; "+
+		"CLAIMFLOW_SMTP_URL is not an address such as smtp://user:password@mail.example:587?from=claims@acme.example; "+
 		"CLAIMFLOW_LOG_LEVEL must be one of debug, info, warn, error; "+
 		"`starter config` prints what every variable means")
 }
@@ -63,7 +64,7 @@ func TestUnreadableValues(t *testing.T) {
 func TestSecretsAreNeverPrinted(t *testing.T) {
 	t.Parallel()
 	c, err := config.LoadFrom([]string{
-		"CLAIMFLOW_KEYS=kkkk-secret", "CLAIMFLOW_API_KEY=cfk_secret",
+		"CLAIMFLOW_KEYS=kkkk-secret", "CLAIMFLOW_API_KEY=cfk_secret", "CLAIMFLOW_SMTP_URL=smtp://u:secret@mail?from=a@b.example",
 		"CLAIMFLOW_DATABASE_URL=postgres://u:secret@db/claims",
 	})
 	require.NoError(t, err)

@@ -1,8 +1,9 @@
-// Package deliver sends the events of the outbox to the endpoints of shops and
-// of the platform, signed as Standard Webhooks.
+// Package deliver sends events to the endpoints of shops and of the platform: as
+// signed Standard Webhooks, as the status of a claim to Karla, or as an e-mail.
 //
 // Events of one claim reach an endpoint in their order: the next one waits until
-// the one before was taken or given up. Claims do not wait for each other, nor
+// the one before was taken or given up. The same holds for those of a connection.
+// Claims do not wait for each other, nor
 // endpoints. An event may arrive twice, with the same webhook-id. All that is
 // known of a delivery is in the store, so any number of deliverers may run, and
 // be killed, at any time.
@@ -17,6 +18,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/claimflow/claimflow/internal/mail"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -29,7 +31,7 @@ const (
 	// defaultTimeout bounds an attempt from connecting to the end of the answer.
 	defaultTimeout = 10 * time.Second
 	// margin is how much longer a delivery is held than an attempt may take.
-	margin = 50 * time.Second
+	margin = 30 * time.Second
 	// noteWithin bounds the writing of what came of an attempt.
 	noteWithin = 20 * time.Second
 )
@@ -45,15 +47,37 @@ type Options struct {
 	Timeout time.Duration
 	// Now is the time that signatures name. Defaults to [time.Now].
 	Now func() time.Time
+	// Mail is what e-mails go out by. Without it they wait.
+	Mail *mail.Server
+	// Observe is called after every attempt, for metrics.
+	Observe func(Attempt)
 }
+
+// Attempt is one attempt at a delivery.
+type Attempt struct {
+	Kind   store.EndpointKind
+	Result Result
+}
+
+// Result is what came of an attempt.
+type Result string
+
+// The results of an attempt.
+const (
+	Delivered Result = "delivered"
+	Skipped   Result = "skipped" // there was nothing to send
+	Failed    Result = "failed"  // it is tried again
+	Dead      Result = "dead"    // it was given up
+)
 
 // Deliverer sends what is due. Make one with [New].
 type Deliverer struct {
-	store  *store.Store
-	log    *slog.Logger
-	sender *sender
-	lease  time.Duration
-	kick   chan struct{}
+	store   *store.Store
+	log     *slog.Logger
+	senders map[store.EndpointKind]sender
+	observe func(Attempt)
+	lease   time.Duration
+	kick    chan struct{}
 
 	running sync.WaitGroup
 	mu      sync.Mutex
@@ -70,8 +94,11 @@ func New(s *store.Store, o Options) *Deliverer {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Observe == nil {
+		o.Observe = func(Attempt) {}
+	}
 	return &Deliverer{
-		store: s, log: o.Log, sender: newSender(o), lease: o.Timeout + margin,
+		store: s, log: o.Log, senders: newSenders(o), observe: o.Observe, lease: mailPatience*o.Timeout + margin,
 		kick: make(chan struct{}, 1), busy: map[string]int{},
 	}
 }
@@ -183,13 +210,11 @@ func (d *Deliverer) release(id string, n int) {
 // attempt sends a parcel and notes what came of it. It is not cut short by the
 // end of the process: an answer that is not noted means a second attempt.
 func (d *Deliverer) attempt(ctx context.Context, holder string, p store.Parcel) {
-	a := d.sender.send(ctx, p)
+	a := d.senders[p.Kind].send(ctx, p)
 	ctx, cancel := context.WithTimeout(ctx, noteWithin)
 	defer cancel()
-	if a.ok() {
-		if err := d.store.Delivered(ctx, p.ID, holder, a.status); err != nil {
-			d.log.Warn("a delivery could not be noted, so it is made again", "endpoint", p.EndpointID, "delivery", p.ID, "error", err)
-		}
+	if a.skip != "" || a.ok() {
+		d.noteDelivered(ctx, holder, p, a)
 		return
 	}
 	f := a.failure(p.Attempts + 1)
@@ -198,6 +223,11 @@ func (d *Deliverer) attempt(ctx context.Context, holder string, p store.Parcel) 
 		d.log.Warn("a failed delivery could not be noted, so it is tried again soon", "endpoint", p.EndpointID, "delivery", p.ID, "error", err)
 		return
 	}
+	result := Failed
+	if f.Dead {
+		result = Dead
+	}
+	d.observe(Attempt{Kind: p.Kind, Result: result})
 	if f.Dead {
 		d.log.Warn("an event was given up; replay sends it again", "endpoint", p.EndpointID, "delivery", p.ID,
 			"shop", p.Ref.Shop, "claim", p.Ref.ID, "sequence", p.Sequence, "type", p.Type, "problem", f.Error)
@@ -205,6 +235,21 @@ func (d *Deliverer) attempt(ctx context.Context, holder string, p store.Parcel) 
 	if paused != "" {
 		d.notePause(ctx, p, paused)
 	}
+}
+
+func (d *Deliverer) noteDelivered(ctx context.Context, holder string, p store.Parcel, a answer) {
+	result := Delivered
+	var err error
+	if a.skip != "" {
+		result, err = Skipped, d.store.Skipped(ctx, p.ID, holder, a.skip)
+	} else {
+		err = d.store.Delivered(ctx, p.ID, holder, a.status)
+	}
+	if err != nil {
+		d.log.Warn("a delivery could not be noted, so it is made again", "endpoint", p.EndpointID, "delivery", p.ID, "error", err)
+		return
+	}
+	d.observe(Attempt{Kind: p.Kind, Result: result})
 }
 
 // notePause tells people that an endpoint was paused.

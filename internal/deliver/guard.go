@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -20,6 +21,21 @@ type Guard struct {
 
 // maxURL bounds an endpoint's address, in bytes.
 const maxURL = 2000
+
+// mailto begins the address of an endpoint of kind email (RFC 6068).
+const mailto = "mailto:"
+
+// Mailto is the address of an endpoint that writes to a person: mailto: and an
+// e-mail address, which may be given without the mailto. The error says what is
+// wrong in words that follow on the name of the field.
+func Mailto(address string) (string, error) {
+	plain := strings.TrimPrefix(strings.TrimSpace(address), mailto)
+	parsed, err := mail.ParseAddress(plain)
+	if err != nil || parsed.Address != plain || len(address) > maxURL {
+		return "", errors.New("must be one e-mail address, such as mailto:staff@shop.example; add an endpoint for each person")
+	}
+	return mailto + plain, nil
+}
 
 // NewGuard makes a guard. With allowPrivate addresses of this machine and of
 // private networks are taken too, and plain http.

@@ -25,8 +25,10 @@ const (
 	// paused.
 	pauseAfter = 24 * time.Hour
 
-	pauseReason = "no event was taken for 24 hours; mend the endpoint and resume it: what waits is sent then"
-	goneReason  = "the endpoint answered 410 Gone; resume it if it is back, or remove it"
+	pauseReason       = "no event was taken for 24 hours; mend the endpoint and resume it: what waits is sent then"
+	credentialsReason = "Karla refuses the user and password; save good ones and resume it"
+
+	goneReason = "the endpoint answered 410 Gone; resume it if it is back, or remove it"
 )
 
 // Schedule lists how long a delivery waits after each failed attempt, give or
@@ -39,9 +41,15 @@ type answer struct {
 	status     int
 	problem    string
 	retryAfter time.Duration
+	// taken says that it was taken where there is no status, final that it never
+	// will be.
+	taken, final bool
+	// skip says why there was nothing to send, pause why the endpoint is to be
+	// paused.
+	skip, pause string
 }
 
-func (a answer) ok() bool { return a.status >= 200 && a.status < 300 }
+func (a answer) ok() bool { return a.taken || a.status >= 200 && a.status < 300 }
 
 // failure says what follows from an answer to the attempt of the given number,
 // counted from 1.
@@ -54,7 +62,9 @@ func (a answer) failure(attempt int) store.Failure {
 		}
 	}
 	switch {
-	case a.status == http.StatusGone:
+	case a.pause != "":
+		f.Pause = a.pause
+	case a.status == http.StatusGone && !a.final: // of the endpoint, not of a claim
 		f.Pause = goneReason
 	case a.refused() && attempt >= refusedAttempts, attempt > len(schedule):
 		f.Dead = true
@@ -66,6 +76,9 @@ func (a answer) failure(attempt int) store.Failure {
 
 // refused reports whether the answer will not change by waiting.
 func (a answer) refused() bool {
+	if a.final {
+		return true
+	}
 	switch a.status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return false

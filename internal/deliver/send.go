@@ -21,18 +21,33 @@ import (
 // again. None of it is kept.
 const maxAnswer = 64 << 10
 
-// sender makes attempts.
-type sender struct {
+// sender makes attempts at the endpoints of one kind.
+type sender interface {
+	send(ctx context.Context, p store.Parcel) answer
+}
+
+// newSenders returns the sender of every kind of endpoint.
+func newSenders(o Options) map[store.EndpointKind]sender {
+	webhooks := newWebhookSender(o)
+	return map[store.EndpointKind]sender{
+		store.EndpointWebhook: webhooks,
+		store.EndpointKarla:   &karlaSender{webhooks},
+		store.EndpointEmail:   &emailSender{server: o.Mail, timeout: mailPatience * o.Timeout, now: o.Now},
+	}
+}
+
+// webhookSender sends Standard Webhooks.
+type webhookSender struct {
 	client  *http.Client
 	timeout time.Duration
 	now     func() time.Time
 }
 
-func newSender(o Options) *sender {
+func newWebhookSender(o Options) *webhookSender {
 	// The guard sees the address that is connected to, after the name was
 	// resolved.
 	dialer := &net.Dialer{Timeout: o.Timeout, Control: NewGuard(o.AllowPrivate).guardian.Safe}
-	return &sender{
+	return &webhookSender{
 		timeout: o.Timeout, now: o.Now,
 		client: &http.Client{
 			Transport: &http.Transport{
@@ -52,7 +67,7 @@ func newSender(o Options) *sender {
 }
 
 // send makes one attempt.
-func (s *sender) send(ctx context.Context, p store.Parcel) answer {
+func (s *webhookSender) send(ctx context.Context, p store.Parcel) answer {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL, bytes.NewReader(p.Body))
@@ -96,7 +111,7 @@ func sign(secrets []string, id string, at time.Time, body []byte) (string, error
 
 // inWords says why no answer came. The error's own text is left out: it holds
 // the address, which may be a secret.
-func (s *sender) inWords(err error) string {
+func (s *webhookSender) inWords(err error) string {
 	var dns *net.DNSError
 	var network net.Error
 	var certificate *tls.CertificateVerificationError

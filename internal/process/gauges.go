@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// countEvery is how long a count of claims is shown before the store is asked
+	// countEvery is how long a count is shown before the store is asked
 	// again, countWithin how long that may take.
 	countEvery  = 30 * time.Second
 	countWithin = 5 * time.Second

@@ -39,7 +39,18 @@ func (p *Parts) Listen(ctx context.Context) (net.Listener, error) {
 func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string) error {
 	t := p.Telemetry
 	dispatcher := dispatch.New(p.Store, p.Temporal, t.Log)
-	deliverer := deliver.New(p.Store, deliver.Options{Log: t.Log, AllowPrivate: p.Config.AllowPrivateEndpoints})
+	server, err := p.mailServer()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	observe, forgetDeliveries, err := p.countDeliveries()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer forgetDeliveries()
+	deliverer := deliver.New(p.Store, deliver.Options{
+		Log: t.Log, AllowPrivate: p.Config.AllowPrivateEndpoints, Mail: server, Observe: observe,
+	})
 	kick := func() {
 		dispatcher.Kick()
 		deliverer.Kick()
@@ -62,12 +73,12 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		Log:           t.Log, Kick: kick, Temporal: func(ctx context.Context) (string, error) { return p.engineState(ctx, dispatcher) },
 		Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
 		PublicURL: p.Config.PublicURL, Version: version,
-		AllowPrivateEndpoints: p.Config.AllowPrivateEndpoints,
+		AllowPrivateEndpoints: p.Config.AllowPrivateEndpoints, Mails: server != nil,
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server := &http.Server{
+	web := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
@@ -79,7 +90,7 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 	defer stop()
 	served := make(chan error, 1)
 	go func() {
-		err := server.Serve(listener)
+		err := web.Serve(listener)
 		stop()
 		served <- err
 	}()
@@ -87,12 +98,13 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 	background.Go(func() { dispatcher.Run(ctx) })
 	background.Go(func() { p.dropOldBodies(ctx) })
 	background.Go(func() { deliverer.Run(ctx) })
+	background.Go(func() { p.forgetDelivered(ctx) })
 	t.Log.Info("serving", "address", listener.Addr().String())
 
 	<-ctx.Done()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
 	defer cancel()
-	stopErr := server.Shutdown(drain)
+	stopErr := web.Shutdown(drain)
 	background.Wait()
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the HTTP API: %w", err)

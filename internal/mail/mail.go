@@ -1,0 +1,170 @@
+// Package mail sends plain e-mails to staff through one SMTP server.
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	netmail "net/mail"
+	"net/textproto"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+)
+
+// Server is an SMTP server (RFC 5321, RFC 6409) to send through. Make one with
+// [Parse].
+type Server struct {
+	host    string
+	from    *netmail.Address
+	options []gomail.Option
+	dial    gomail.DialContextFunc
+}
+
+// Parse reads the address of a server:
+//
+//	smtp://user:password@mail.example:587?from=Claimflow%20<claims@acme.example>
+//
+// smtp asks for STARTTLS and does not go on without (port 587 unless given);
+// smtps speaks TLS from the start (465). Credentials may be left out. With
+// tls=none in the query nothing is encrypted (port 25), and credentials are
+// refused. from is required: an address, with or without a name. The error never
+// holds a part of the address.
+func Parse(address string) (*Server, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
+		return nil, errors.New("is not an address such as smtp://user:password@mail.example:587?from=claims@acme.example, with special characters of the password percent-encoded")
+	}
+	query := u.Query()
+	from, err := netmail.ParseAddress(query.Get("from"))
+	if err != nil {
+		return nil, errors.New("names no sender: add ?from= with an e-mail address")
+	}
+	port, encryption := 587, []gomail.Option{gomail.WithTLSPolicy(gomail.TLSMandatory)}
+	switch encrypt := query.Get("tls"); {
+	case encrypt != "" && encrypt != "none", encrypt == "none" && u.Scheme == "smtps":
+		return nil, errors.New("has a tls that is not none, which is for smtp:// alone")
+	case encrypt == "none" && u.User != nil:
+		return nil, errors.New("has a password that tls=none would send in clear")
+	case encrypt == "none":
+		port, encryption = 25, []gomail.Option{gomail.WithTLSPolicy(gomail.NoTLS)}
+	case u.Scheme == "smtps":
+		port, encryption = 465, []gomail.Option{gomail.WithSSL()}
+	}
+	if text := u.Port(); text != "" {
+		if port, err = strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
+			return nil, errors.New("has a port that is none")
+		}
+	}
+	s := &Server{host: u.Hostname(), from: from, options: append(encryption, gomail.WithPort(port)), dial: new(net.Dialer).DialContext}
+	if u.Scheme == "smtps" {
+		s.dial = (&tls.Dialer{Config: &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}}).DialContext
+	}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		s.options = append(s.options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover),
+			gomail.WithUsername(u.User.Username()), gomail.WithPassword(password))
+	}
+	return s, nil
+}
+
+// String names the server without credentials.
+func (s *Server) String() string { return "SMTP server " + s.host }
+
+// GoString hides the credentials from %#v.
+func (s *Server) GoString() string { return s.String() }
+
+// Letter is an e-mail of plain text to one person.
+type Letter struct {
+	// ID makes the Message-ID: the same for the same letter, so that one that
+	// comes twice can be told.
+	ID            string
+	To            string
+	Subject, Text string
+	// At is the letter's date.
+	At time.Time
+}
+
+// Error says why a letter was not taken. It holds neither the server's words nor
+// an address.
+type Error struct {
+	// Code is the server's reply code (RFC 5321, 4.2); zero where it gave none.
+	Code int
+	// Final says that the server will never take a letter to this address.
+	Final   bool
+	problem string
+}
+
+func (e *Error) Error() string { return e.problem }
+
+// Send hands a letter to the server within timeout. A failure is an [*Error]: the
+// letter may have been taken all the same where the connection broke.
+func (s *Server) Send(ctx context.Context, l Letter, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	m.FromMailAddress(s.from)
+	if m.To(l.To) != nil {
+		return &Error{Final: true, problem: "the address is not one of e-mail"}
+	}
+	m.SetMessageIDWithValue(l.ID + s.from.Address[strings.LastIndex(s.from.Address, "@"):])
+	m.SetDateWithValue(l.At)
+	// Nobody is to answer by machine (RFC 3834).
+	m.SetGenHeader("Auto-Submitted", "auto-generated")
+	m.Subject(line(l.Subject))
+	m.SetBodyString(gomail.TypeTextPlain, l.Text)
+	// The library leaves a connection open on which it could not begin.
+	var open net.Conn
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		var err error
+		open, err = s.dial(ctx, network, address)
+		return open, err
+	}
+	defer func() {
+		if open != nil {
+			_ = open.Close() // it may be closed already
+		}
+	}()
+	options := append([]gomail.Option{gomail.WithTimeout(timeout), gomail.WithDialContextFunc(dial)}, s.options...)
+	client, err := gomail.NewClient(s.host, options...)
+	if err != nil {
+		return &Error{problem: "the mail server's settings cannot be used"}
+	}
+	err = client.DialAndSendWithContext(ctx, m)
+	if err == nil || m.IsDelivered() {
+		return nil
+	}
+	return inWords(err)
+}
+
+func inWords(err error) *Error {
+	var refused *gomail.SendError
+	var reply *textproto.Error
+	var dns *net.DNSError
+	var network net.Error
+	switch {
+	case errors.As(err, &refused) && refused.Reason == gomail.ErrSMTPRcptTo && refused.ErrorCode() != 0:
+		return &Error{
+			Code: refused.ErrorCode(), Final: !refused.IsTemp(),
+			problem: fmt.Sprintf("the mail server does not take letters to this address (%d)", refused.ErrorCode()),
+		}
+	case errors.As(err, &refused) && refused.ErrorCode() != 0:
+		return &Error{Code: refused.ErrorCode(), problem: fmt.Sprintf("the mail server refused the letter (%d)", refused.ErrorCode())}
+	case errors.As(err, &reply):
+		return &Error{Code: reply.Code, problem: fmt.Sprintf("the mail server refuses us (%d); check CLAIMFLOW_SMTP_URL", reply.Code)}
+	case errors.As(err, &dns):
+		return &Error{problem: "the mail server's name cannot be resolved; check CLAIMFLOW_SMTP_URL"}
+	case errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return &Error{problem: "the mail server did not answer in time"}
+	default:
+		return &Error{problem: "the mail server could not be reached, has no TLS, or broke off"}
+	}
+}
+
+// line makes one line of a text: a header has no more.
+func line(text string) string { return strings.Join(strings.Fields(text), " ") }

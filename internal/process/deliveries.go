@@ -1,0 +1,130 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/claimflow/claimflow/internal/deliver"
+	"github.com/claimflow/claimflow/internal/mail"
+	"github.com/claimflow/claimflow/store"
+)
+
+const (
+	// deliveredFor is how long it is kept that an endpoint took an event, beyond
+	// the last one of each claim.
+	deliveredFor = 30 * 24 * time.Hour
+	// forgetEvery is how often old deliveries are looked for.
+	forgetEvery = time.Hour
+)
+
+// mailServer is what e-mails go out by; nil where none is configured.
+func (p *Parts) mailServer() (*mail.Server, error) {
+	address := p.Config.SMTPURL.Reveal()
+	if address == "" {
+		return nil, nil //nolint:nilnil // no server is no error
+	}
+	server, err := mail.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("CLAIMFLOW_SMTP_URL %w", err)
+	}
+	return server, nil
+}
+
+// countDeliveries counts attempts by kind of endpoint and result and shows what
+// waits, was given up and is paused. The returned function ends the showing.
+func (p *Parts) countDeliveries() (observe func(deliver.Attempt), stop func(), err error) {
+	meter := p.Telemetry.Meters.Meter("claimflow")
+	attempts, err1 := meter.Int64Counter("claimflow.deliveries",
+		metric.WithDescription("Attempts to deliver an event, by kind of endpoint and result."))
+	waiting, err2 := meter.Int64ObservableGauge("claimflow.deliveries.waiting",
+		metric.WithDescription("Deliveries that are still to be made, those to paused endpoints included, by kind of endpoint."))
+	oldest, err3 := meter.Float64ObservableGauge("claimflow.deliveries.oldest.waiting", metric.WithUnit("s"),
+		metric.WithDescription("How long the longest waiting delivery is known; 0 where none waits."))
+	dead, err4 := meter.Int64ObservableGauge("claimflow.deliveries.dead",
+		metric.WithDescription("Deliveries that were given up and not replayed, by kind of endpoint."))
+	paused, err5 := meter.Int64ObservableGauge("claimflow.endpoints.paused",
+		metric.WithDescription("Endpoints that are paused, by kind."))
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+		return nil, nil, fmt.Errorf("set up the metrics of deliveries: %w", err)
+	}
+	var count deliveryCount
+	registration, err := meter.RegisterCallback(func(ctx context.Context, to metric.Observer) error {
+		for kind, t := range count.read(ctx, p) {
+			of := metric.WithAttributes(attribute.String("kind", string(kind)))
+			to.ObserveInt64(waiting, int64(t.Waiting), of)
+			to.ObserveFloat64(oldest, t.Oldest.Seconds(), of)
+			to.ObserveInt64(dead, int64(t.Dead), of)
+			to.ObserveInt64(paused, int64(t.Paused), of)
+		}
+		return nil
+	}, waiting, oldest, dead, paused)
+	if err != nil {
+		return nil, nil, fmt.Errorf("set up the metrics of deliveries: %w", err)
+	}
+	observe = func(a deliver.Attempt) {
+		attempts.Add(context.Background(), 1, metric.WithAttributes(
+			attribute.String("kind", string(a.Kind)), attribute.String("result", string(a.Result))))
+	}
+	return observe, func() {
+		if err := registration.Unregister(); err != nil {
+			p.Telemetry.Log.Warn("the metrics of deliveries do not end", "error", err)
+		}
+	}, nil
+}
+
+// deliveryCount is the last count of deliveries.
+type deliveryCount struct {
+	mu   sync.Mutex
+	at   time.Time
+	last map[store.EndpointKind]store.DeliveryTally
+}
+
+// read counts where the last count is old; nil while the store cannot be read.
+func (c *deliveryCount) read(ctx context.Context, p *Parts) map[store.EndpointKind]store.DeliveryTally {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.at) < countEvery {
+		return c.last
+	}
+	ctx, cancel := context.WithTimeout(ctx, countWithin)
+	defer cancel()
+	last, err := p.Store.DeliveryTallies(ctx)
+	if err != nil {
+		p.Telemetry.Log.Warn("deliveries are not counted for the metrics", "error", err)
+		last = nil
+	}
+	c.last, c.at = last, time.Now()
+	return last
+}
+
+// forgetDelivered forgets old deliveries until ctx ends. Trouble is logged once
+// when it begins.
+func (p *Parts) forgetDelivered(ctx context.Context) {
+	tick := time.NewTicker(forgetEvery)
+	defer tick.Stop()
+	failing := false
+	for {
+		n, err := p.Store.ForgetDelivered(ctx, time.Now().Add(-deliveredFor))
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && !failing {
+			p.Telemetry.Log.Warn("old deliveries could not be forgotten; they are when the store is back", "error", err)
+		}
+		failing = err != nil
+		if n > 0 {
+			p.Telemetry.Log.Debug("forgot old deliveries", "deliveries", n)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

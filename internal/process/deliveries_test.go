@@ -1,0 +1,67 @@
+package process_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/integration/mailtest"
+	"github.com/claimflow/claimflow/store"
+)
+
+// TestDeliveriesAreCountedForOperators delivers to a webhook that takes, one that
+// is gone, and a person, and scrapes what came of it.
+func TestDeliveriesAreCountedForOperators(t *testing.T) {
+	t.Parallel()
+	letters := mailtest.New(t)
+	parts := assemble(t, "CLAIMFLOW_SMTP_URL="+letters.URL(), "CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS=true")
+	ctx, s := t.Context(), parts.Store
+	_, err := s.CreateShop(ctx, store.NewShop{Slug: "acme", Feature: true})
+	require.NoError(t, err)
+	took := make(chan struct{}, 10)
+	takes := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { took <- struct{}{} }))
+	defer takes.Close()
+	gone := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }))
+	defer gone.Close()
+	for _, e := range []store.NewEndpoint{
+		{Shop: "acme", URL: takes.URL}, {Shop: "acme", URL: gone.URL}, {Kind: store.EndpointEmail, URL: "mailto:ops@claimflow.example"},
+	} {
+		_, _, err := s.AddEndpoint(ctx, e)
+		require.NoError(t, err)
+	}
+	accepted, err := s.Accept(ctx, &claim.Claim{ID: "c-1", Shop: "acme", Reason: "damaged"})
+	require.NoError(t, err)
+	_, err = s.Change(ctx, accepted.Record.Ref, claim.EventStart, store.Set{Outbox: []store.OutboxEvent{{Type: claim.ToldFallback}}})
+	require.NoError(t, err)
+
+	url, _ := serve(t, parts)
+	// The event and the pause of the other endpoint.
+	for range 2 {
+		<-took
+	}
+	require.Eventually(t, func() bool { return len(letters.Messages()) == 2 }, 30*time.Second, 5*time.Millisecond, "a person is written to")
+	endpoints, err := s.Endpoints(ctx, "acme")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		e, err := s.Endpoint(ctx, "acme", endpoints[0].ID)
+		return err == nil && e.Waiting == 0
+	}, 30*time.Second, 5*time.Millisecond, "it is noted what was taken")
+	r, err := (&http.Client{}).Get(url + "/metrics")
+	require.NoError(t, err)
+	defer r.Body.Close()
+	page, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	text := string(page)
+	require.NotEmpty(t, sample(t, text, "claimflow_deliveries_total", `kind="webhook"`, `result="delivered"`))
+	require.Equal(t, "1", sample(t, text, "claimflow_deliveries_total", `kind="webhook"`, `result="failed"`))
+	require.Equal(t, "1", sample(t, text, "claimflow_endpoints_paused", `kind="webhook"`))
+	require.Equal(t, "1", sample(t, text, "claimflow_deliveries_waiting", `kind="webhook"`))
+	require.Equal(t, "0", sample(t, text, "claimflow_deliveries_waiting", `kind="karla"`))
+	require.Equal(t, "0", sample(t, text, "claimflow_deliveries_dead", `kind="email"`))
+	require.NotEmpty(t, sample(t, text, "claimflow_deliveries_oldest_waiting_seconds", `kind="webhook"`))
+}

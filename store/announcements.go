@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// An announcement is an event that is of no claim. It is in order with the others
+// of its lane.
+const (
+	connectionLane = "connection:"
+	endpointLane   = "endpoint:"
+)
+
+// announce adds an event of a lane, with a delivery to every endpoint of the
+// platform and of the shops given that wants it, but for one. The caller holds
+// the row that the lane is about. body makes what is sent of the event's number.
+func (s *Store) announce(ctx context.Context, tx *sql.Tx, lane, kind string, shops []string, except string, body func(sequence int64) any) error {
+	var sequence int64
+	err := one(ctx, tx, nil, []any{&sequence}, `SELECT COALESCE(MAX(sequence), 0) + 1 FROM announcements WHERE lane = $1`, lane)
+	if err != nil {
+		return err
+	}
+	e := event{lane: lane, sequence: sequence, kind: kind, announcement: uuid.NewString()}
+	sealed, err := s.sealJSON(announceBody, body(sequence), e.announcement)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	_, err = exec(ctx, tx, `INSERT INTO announcements (id, lane, sequence, type, shops, body, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		e.announcement, lane, sequence, kind, strings.Join(shops, ","), sealed, now)
+	if err != nil {
+		return err
+	}
+	return s.addDeliveries(ctx, tx, e, shops, except, now)
+}
+
+// announceConnection tells of a connection as it now is. The caller holds it.
+func (s *Store) announceConnection(ctx context.Context, tx *sql.Tx, id, kind string) error {
+	var row connectionRow
+	err := one(ctx, tx, notFound("connection "+id), row.dest(), `SELECT `+connectionColumns+` FROM connections n WHERE n.id = $1`, id)
+	if err != nil {
+		return err
+	}
+	shops, err := connectionShops(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	c := row.connection(id)
+	return s.announce(ctx, tx, connectionLane+id, kind, shops, "", func(sequence int64) any {
+		return c.Notice(kind, sequence, timeOf(s.now()), shops)
+	})
+}
+
+// pauseEndpoint pauses an endpoint that the caller holds and tells the others.
+func (s *Store) pauseEndpoint(ctx context.Context, tx *sql.Tx, id, reason string, now time.Time) error {
+	d := claim.EndpointNoticeData{
+		EndpointID: id, State: string(EndpointPaused), Reason: plain(reason),
+		Advice: "Its events wait. Mend the endpoint, then `starter endpoint resume`: what waits is sent then.",
+	}
+	err := one(ctx, tx, endpointNotFound(id), []any{&d.Kind, &d.Shop, &d.Description},
+		`UPDATE endpoints SET state = 'paused', reason = $2, updated_at = $3 WHERE id = $1 RETURNING kind, shop, description`, id, d.Reason, micros(now))
+	if err != nil {
+		return err
+	}
+	var shops []string
+	if d.Shop != "" {
+		shops = []string{d.Shop}
+	}
+	return s.announce(ctx, tx, endpointLane+id, claim.ToldEndpointPaused, shops, id, func(sequence int64) any {
+		d.Sequence = sequence
+		return claim.EndpointNotice{Type: claim.ToldEndpointPaused, Timestamp: timeOf(micros(now)), Data: d}
+	})
+}
+
+// Announcement is an event that is of no claim.
+type Announcement struct {
+	ID   string
+	Type string
+	// Sequence counts those of one connection, or of one endpoint, from 1.
+	Sequence int64
+	// Body is what is sent: a [claim.ConnectionNotice] or a
+	// [claim.EndpointNotice].
+	Body      json.RawMessage
+	CreatedAt time.Time
+}
+
+// ConnectionEvents lists what was told of a connection, in its sequence.
+func (s *Store) ConnectionEvents(ctx context.Context, connectionID string) ([]Announcement, error) {
+	var all []Announcement
+	err := s.read(ctx, "read the events of connection "+connectionID, func(db *sql.DB) error {
+		all = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			var a Announcement
+			var body []byte
+			var created int64
+			if err := scan(&a.ID, &a.Type, &a.Sequence, &body, &created); err != nil {
+				return err
+			}
+			opened, err := s.open(announceBody, body, a.ID)
+			a.Body, a.CreatedAt = opened, timeOf(created)
+			all = append(all, a)
+			return err
+		}, `SELECT id, type, sequence, body, created_at FROM announcements WHERE lane = $1 ORDER BY sequence`, connectionLane+connectionID)
+	})
+	return all, err
+}
