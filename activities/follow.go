@@ -75,7 +75,7 @@ func (a *Claims) takeIn(ctx context.Context, work store.Work) error {
 		return err
 	}
 	follow.Oldest(readings)
-	for _, r := range readings {
+	story.TakeAll(readings, func(r follow.Reading, changes []follow.Change) {
 		advance.Refreshed = advance.Refreshed || r.Refreshed
 		for _, m := range r.Messages {
 			m.Ours = ours(work.Ref, r, m)
@@ -92,8 +92,8 @@ func (a *Claims) takeIn(ctx context.Context, work store.Work) error {
 				advance.Timeline = append(advance.Timeline, store.Happening{ID: id, TimelineEntry: entry})
 			}
 		}
-		advance.Steps = append(advance.Steps, steps(story.Take(r.Fact))...)
-	}
+		advance.Steps = append(advance.Steps, steps(changes)...)
+	})
 	advance.Steps = append(advance.Steps, steps(story.Take(claim.Fact{}))...)
 	advance.Conversation = story.Conversation
 	return a.Store.Advance(ctx, advance)

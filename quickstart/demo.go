@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
@@ -13,9 +11,10 @@ import (
 )
 
 // connectAndSubmit does what a platform and a shop's staff do, through the API:
-// add the shop, save its Dixa token and mailbox, switch it on, hand claims over.
+// add the shop, save its Dixa token and mailbox, name the endpoint that is told
+// what becomes of claims, switch it on, hand claims over.
 // What was done by an earlier run is done again without harm.
-func (s *stack) connectAndSubmit(ctx context.Context) error {
+func (s *stack) connectAndSubmit(ctx context.Context, p pace) error {
 	_, err := s.api.AddShop(ctx, client.NewShop{Slug: demoShop, Name: "Demo Shop"})
 	if err != nil && !client.HasCode(err, client.CodeConflict) {
 		return fmt.Errorf("add the demo shop: %w", err)
@@ -23,12 +22,15 @@ func (s *stack) connectAndSubmit(ctx context.Context) error {
 	if _, err := s.api.Connect(ctx, demoShop, demoToken); err != nil {
 		return fmt.Errorf("connect the demo shop to Dixa: %w", err)
 	}
-	settings, err := json.Marshal(map[string]any{"email_integration_id": server.SeedMailbox})
+	settings, err := json.Marshal(map[string]any{"email_integration_id": server.SeedMailbox, "quiet_period": p.quiet.String()})
 	if err != nil {
 		return err
 	}
 	if _, err := s.api.ChangeSettings(ctx, demoShop, settings); err != nil {
-		return fmt.Errorf("save the demo shop's mailbox: %w", err)
+		return fmt.Errorf("save the demo shop's settings: %w", err)
+	}
+	if err := s.register(ctx); err != nil {
+		return fmt.Errorf("add the demo's endpoint: %w", err)
 	}
 	if _, err := s.api.Enable(ctx, demoShop); err != nil {
 		return fmt.Errorf("switch the demo shop on: %w", err)
@@ -41,41 +43,6 @@ func (s *stack) connectAndSubmit(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// awaitOpen waits until every sample claim has its conversation. A claim that
-// needs a person fails at once, since nobody is there.
-func (s *stack) awaitOpen(ctx context.Context) error {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		claims, err := s.claims(ctx)
-		if err != nil {
-			if cause := context.Cause(ctx); cause != nil {
-				return cause
-			}
-			return fmt.Errorf("read the sample claims: %w", err)
-		}
-		waiting, stuck := 0, error(nil)
-		for _, c := range claims {
-			switch {
-			case c.State == claim.StateNeedsAttention:
-				stuck = errors.Join(stuck, fmt.Errorf("claim %s needs attention (%s): %s", c.ID, c.Cause, c.LastError))
-			case c.State != claim.StateOpen || c.ConversationID == 0:
-				waiting++
-			}
-		}
-		if stuck != nil || waiting == 0 {
-			return stuck
-		}
-		select {
-		case <-s.ended:
-			return fmt.Errorf("%d of %d claims are not open, and never will be", waiting, len(claims))
-		case <-ctx.Done():
-			return fmt.Errorf("%d of %d claims are not open: %w", waiting, len(claims), context.Cause(ctx))
-		case <-tick.C:
-		}
-	}
 }
 
 // claims reads how the sample claims stand, in the order of their files.

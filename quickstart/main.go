@@ -16,14 +16,15 @@ import (
 	"time"
 )
 
-const usage = `quickstart runs all of Claimflow in one process and opens sample claims in an emulated Dixa.
+const usage = `quickstart runs all of Claimflow in one process, opens sample claims in an emulated Dixa, and plays the
+agents and customers who answer, close and reopen them until they are settled.
 
 Usage:
   go run ./quickstart [flags]
 
 Examples:
   go run ./quickstart                    run it and watch; Ctrl-C stops it
-  go run ./quickstart -once              run it, print one JSON object, exit 0 if every claim is open
+  go run ./quickstart -once              run it, print one JSON object, exit 0 if every claim got to its end
   go run ./quickstart -data ./data       keep everything across restarts
   go run ./quickstart -only temporal     only Temporal and its UI, for processes of your own
 
@@ -42,7 +43,7 @@ const patience = 60 * time.Second
 
 func main() {
 	var o options
-	flag.BoolVar(&o.once, "once", false, "submit the sample claims, print what became of them as JSON and exit")
+	flag.BoolVar(&o.once, "once", false, "play the sample claims to their end, print what became of them as JSON and exit")
 	flag.StringVar(&o.data, "data", "", "keep everything in this `directory` (default: in memory)")
 	flag.StringVar(&o.only, "only", "", "run only this part: `temporal`")
 	flag.StringVar(&o.temporal, "temporal", "127.0.0.1:7233", "`address` of Temporal")
@@ -93,15 +94,16 @@ func run(ctx context.Context, o options) error {
 // runOnce submits the sample claims, waits for them and prints the report.
 func runOnce(ctx context.Context, o options) error {
 	began := time.Now()
-	ctx, cancel := context.WithDeadlineCause(ctx, began.Add(patience), fmt.Errorf("the sample claims were not open within %s", patience))
+	ctx, cancel := context.WithDeadlineCause(ctx, began.Add(patience), fmt.Errorf("the sample claims were not settled within %s", patience))
 	defer cancel()
 	s, err := start(ctx, o)
 	if err != nil {
 		return err
 	}
-	failure := s.connectAndSubmit(ctx)
+	s.pace = quick
+	failure := s.connectAndSubmit(ctx, s.pace)
 	if failure == nil {
-		failure = s.awaitOpen(ctx)
+		failure = s.play(ctx)
 	}
 	report, err := s.report(context.WithoutCancel(ctx), time.Since(began))
 	if err == nil {
@@ -119,15 +121,30 @@ func runLive(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	err = s.connectAndSubmit(ctx)
+	s.pace = watching
+	err = s.connectAndSubmit(ctx, s.pace)
 	if err == nil {
-		err = s.show(ctx, os.Stdout)
+		err = s.playAndShow(ctx)
 	}
 	if ctx.Err() != nil {
 		err = nil // stopped by a person, which is no failure
 	}
 	say("\nStopping …")
 	return errors.Join(err, s.stop())
+}
+
+// playAndShow shows the claims while people act on them, and then until it is
+// stopped.
+func (s *stack) playAndShow(ctx context.Context) error {
+	playing, stop := context.WithCancel(ctx)
+	played := make(chan error, 1)
+	go func() { played <- s.play(playing) }()
+	err := s.show(ctx, os.Stdout)
+	stop()
+	if e := <-played; ctx.Err() == nil {
+		err = errors.Join(err, e)
+	}
+	return err
 }
 
 // say tells a person at the terminal. Who has closed it has stopped listening.

@@ -45,12 +45,12 @@ func quickstart(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func TestOnceOpensEverySampleClaim(t *testing.T) {
+func TestOncePlaysEverySampleClaimToItsEnd(t *testing.T) {
 	t.Parallel()
 	var out, logs bytes.Buffer
 	cmd := quickstart(t, append([]string{"-once"}, free...)...)
 	cmd.Stdout, cmd.Stderr = &out, &logs
-	require.NoError(t, cmd.Run(), "exit 0 when every claim has its conversation\n%s", &logs)
+	require.NoError(t, cmd.Run(), "exit 0 when every claim got to its end\n%s", &logs)
 
 	// What scripts read of it, by name.
 	var report struct {
@@ -63,10 +63,21 @@ func TestOnceOpensEverySampleClaim(t *testing.T) {
 			WorkflowID     string      `json:"workflow_id"`
 			DixaRequests   int         `json:"dixa_requests"`
 			LeftOut        int         `json:"left_out"`
+			Status         string      `json:"status"`
+			Reached        []string    `json:"reached"`
+			Timeline       []struct {
+				What string `json:"what"`
+			} `json:"timeline"`
+			Events []struct {
+				Sequence  int64  `json:"sequence"`
+				Type      string `json:"type"`
+				Status    string `json:"status"`
+				Signature string `json:"signature"`
+			} `json:"events"`
 		} `json:"claims"`
 		Totals struct {
 			Claims        int `json:"claims"`
-			Open          int `json:"open"`
+			Settled       int `json:"settled"`
 			Conversations int `json:"conversations"`
 			EndUsers      int `json:"end_users"`
 			DixaRequests  int `json:"dixa_requests"`
@@ -77,9 +88,23 @@ func TestOnceOpensEverySampleClaim(t *testing.T) {
 	require.NoError(t, decoder.Decode(&report))
 	require.ErrorIs(t, decoder.Decode(new(any)), io.EOF, "one JSON object and nothing else")
 
+	statuses := map[string]int{}
 	reasons, noted, cheapest := map[string]bool{}, 0, math.MaxInt
 	for _, c := range report.Claims {
-		require.Equal(t, claim.StateOpen, c.State, "%+v", c)
+		require.Equal(t, claim.StateSettled, c.State, "%+v", c)
+		require.Equal(t, []string{"opened", "replied", "closed", "reopened", "closed again", "settled"}, c.Reached)
+		statuses[c.Status]++
+		var told []string
+		for i, e := range c.Events {
+			require.EqualValues(t, i+1, e.Sequence, "%+v", c)
+			require.Equal(t, "ok", e.Signature)
+			if e.Type != claim.ToldMessage {
+				told = append(told, e.Type)
+			}
+		}
+		require.Equal(t, []string{claim.ToldOpened, claim.ToldClosed, claim.ToldReopened, claim.ToldClosed, claim.ToldSettled}, told)
+		require.Equal(t, c.Status, c.Events[len(c.Events)-1].Status, "what the owner was told last")
+		require.Greater(t, len(c.Timeline), 10)
 		require.NotZero(t, c.ConversationID, "%+v", c)
 		require.Equal(t, claim.Ref{Shop: c.Shop, ID: c.ID}.WorkflowID(), c.WorkflowID)
 		reasons[c.Reason] = true
@@ -92,11 +117,12 @@ func TestOnceOpensEverySampleClaim(t *testing.T) {
 		cheapest = min(cheapest, c.DixaRequests)
 	}
 	require.GreaterOrEqual(t, len(reasons), 4)
+	require.Equal(t, map[string]int{"accepted": len(report.Claims) - 2, "rejected": 1, "closed": 1}, statuses)
 	require.Equal(t, 1, noted, "one sample has a photo that cannot be fetched")
 	require.LessOrEqual(t, cheapest, 2, "the second claim of a customer whom the store knows")
 	claims := len(report.Claims)
 	require.Equal(t, claims, report.Totals.Claims)
-	require.Equal(t, claims, report.Totals.Open)
+	require.Equal(t, claims, report.Totals.Settled)
 	require.Equal(t, claims, report.Totals.Conversations)
 	require.Equal(t, claims-1, report.Totals.EndUsers, "two samples are of one customer")
 	require.Zero(t, report.Totals.Refused)
@@ -214,7 +240,7 @@ func TestLiveViewShowsTheClaimsAndStopsCleanly(t *testing.T) {
 	var seen strings.Builder
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		seen.WriteString(lines.Text() + "\n")
-		if strings.Contains(lines.Text(), "6 of 6 claims are open") {
+		if strings.Contains(lines.Text(), "6 of 6 claims are settled") {
 			require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
 		}
 	}

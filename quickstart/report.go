@@ -27,12 +27,19 @@ type reportedClaim struct {
 	ConversationID int64       `json:"conversation_id,omitempty"`
 	WorkflowID     string      `json:"workflow_id"`
 	DixaRequests   int         `json:"dixa_requests"`
+	// Status is what the owner is told, Reached the parts of the play that the
+	// claim shows, Timeline what happened, Events what the owner's endpoint took.
+	Status   string                `json:"status"`
+	Reached  []string              `json:"reached"`
+	Timeline []claim.TimelineEntry `json:"timeline"`
+	Events   []told                `json:"events"`
 }
 
 // totals are what the claims came to, as the emulated Dixa saw it.
 type totals struct {
 	Claims        int     `json:"claims"`
-	Open          int     `json:"open"`
+	Settled       int     `json:"settled"`
+	Events        int     `json:"events"`
 	Conversations int     `json:"conversations"`
 	EndUsers      int     `json:"end_users"`
 	DixaRequests  int     `json:"dixa_requests"`
@@ -52,14 +59,21 @@ func (s *stack) report(ctx context.Context, took time.Duration) (report, error) 
 		Claims: len(claims), Conversations: len(dixa.Conversations), EndUsers: len(dixa.EndUsers),
 		DixaRequests: stats.Requests, Refused: stats.Refused, Seconds: took.Round(time.Millisecond).Seconds(),
 	}}
-	for _, c := range claims {
-		if c.State == claim.StateOpen && c.ConversationID != 0 {
-			r.Totals.Open++
+	for i, c := range claims {
+		d, err := s.api.Claim(ctx, c.Ref)
+		if err != nil {
+			return report{}, err
 		}
+		events := s.owner.received(c.ID)
+		if d.State == claim.StateSettled {
+			r.Totals.Settled++
+		}
+		r.Totals.Events += len(events)
 		r.Claims = append(r.Claims, reportedClaim{
 			ID: c.ID, Shop: c.Shop, Reason: c.Reason, State: c.State, Cause: c.Cause, LastError: c.LastError,
 			Template: c.Template, Attached: c.Attached, LeftOut: c.LeftOut,
 			ConversationID: c.ConversationID, WorkflowID: c.WorkflowID, DixaRequests: c.DixaRequests,
+			Status: d.Status, Reached: reached(i, d), Timeline: d.Timeline, Events: events,
 		})
 	}
 	return r, nil

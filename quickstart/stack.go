@@ -33,11 +33,13 @@ const demoToken = "demo-token"
 type stack struct {
 	engine *engine.Engine
 	dixa   *server.Server
+	owner  *owner
 	parts  *process.Parts
 	api    *client.Client
 
 	apiURL, dixaURL string
 	samples         []sample
+	pace            pace
 
 	halts []func() error // in the order of starting
 
@@ -82,6 +84,9 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	if err := s.serveDixa(ctx, dixaListener, o.data); err != nil {
 		return nil, err
 	}
+	if err := s.serveOwner(ctx); err != nil {
+		return nil, err
+	}
 	if s.samples, err = samples(s.dixaURL + "/photos"); err != nil {
 		return nil, err
 	}
@@ -94,6 +99,7 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 		return nil, errors.Join(err, st.Close())
 	}
 	c.DixaURL, c.PublicURL, c.AllowLoopbackEvidence = s.dixaURL+"/v1/", s.apiURL, true
+	c.AllowPrivateEndpoints = true // the demo's endpoint is here
 	if s.parts, err = process.Assemble(c, t, st, s.engine.ClientOptions()); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}

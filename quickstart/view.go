@@ -103,31 +103,28 @@ func (s *stack) page(claims client.Page, width int, trouble error) string {
 	if width == 0 {
 		width = plainWidth
 	}
-	lines := [][]string{{"CLAIM", "REASON", "ORDER", "STATE", "CONVERSATION", "FILES", "REQUESTS"}}
-	open, parked := 0, ""
+	lines := [][]string{{"CLAIM", "REASON", "STATE", "STATUS", "LAST", "IN DIXA"}}
+	settled, parked := 0, ""
 	for _, c := range slices.Backward(claims.Claims) {
-		conversation, files := "", strconv.Itoa(c.Attached)
+		conversation := ""
 		if c.ConversationID != 0 {
 			conversation = strconv.FormatInt(c.ConversationID, 10)
 		}
-		if c.LeftOut > 0 {
-			files = fmt.Sprintf("%d of %d", c.Attached, c.Attached+c.LeftOut)
-		}
 		switch c.State {
-		case claim.StateOpen:
-			open++
+		case claim.StateSettled:
+			settled++
 		case claim.StateNeedsAttention:
 			parked += cut(fmt.Sprintf("%s needs attention: %s", c.ID, c.Cause), width) + "\n"
 		}
-		lines = append(lines, []string{c.ID, c.Reason, c.OrderNumber, string(c.State), conversation, files, strconv.Itoa(c.DixaRequests)})
+		lines = append(lines, []string{c.ID, c.Reason, string(c.State), c.Status, s.lastTold(c.ID), conversation})
 	}
 	var b strings.Builder
-	b.WriteString("\n" + table(lines, 3, width) + "\n" + parked)
+	b.WriteString("\n" + table(lines, 2, width) + "\n" + parked)
 	of := strconv.Itoa(len(claims.Claims))
 	if claims.Next != "" {
 		of = "the newest " + of
 	}
-	fmt.Fprintf(&b, "%d of %s claims are open.\n", open, of)
+	fmt.Fprintf(&b, "%d of %s claims are settled.\n", settled, of)
 	if trouble != nil {
 		b.WriteString(cut(fmt.Sprintf("Claims cannot be read: %v", trouble), width) + "\n")
 	}
@@ -135,6 +132,11 @@ func (s *stack) page(claims client.Page, width int, trouble error) string {
 	fmt.Fprintf(&b, "  Temporal UI       %s\n", s.engine.UIURL())
 	fmt.Fprintf(&b, "  HTTP API          %s/docs\n\nCtrl-C stops everything.\n", s.apiURL)
 	return b.String()
+}
+
+// lastTold is the last event of a claim that its owner was told, in words.
+func (s *stack) lastTold(id string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(s.owner.last(id).Type, "claim."), "_", " ")
 }
 
 // table sets lines of cells in columns, two spaces apart. Where they are wider

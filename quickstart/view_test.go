@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -35,7 +36,7 @@ func samplePage(t *testing.T, state claim.State, cause claim.Cause) client.Page 
 }
 
 func demoStack() *stack {
-	return &stack{engine: &engine.Engine{}, dixaURL: "http://127.0.0.1:4010", apiURL: "http://127.0.0.1:8080"}
+	return &stack{owner: &owner{}, engine: &engine.Engine{}, dixaURL: "http://127.0.0.1:4010", apiURL: "http://127.0.0.1:8080"}
 }
 
 func TestPageFitsTheTerminal(t *testing.T) {
@@ -69,7 +70,7 @@ func TestPageFitsTheTerminal(t *testing.T) {
 		})
 	}
 	page := s.page(samplePage(t, claim.StateOpen, ""), 80, nil)
-	require.Contains(t, page, "smells-of-smoke  smells_of_smoke  10004  open   1006          5 of 6  12\n", "what fits is not cut")
+	require.Contains(t, page, "smells-of-smoke  smells_of_smoke  open                 1006\n", "what fits is not cut")
 	require.Contains(t, page, "6 of 6 claims are open")
 	require.Less(t, rows(page, 80), 24, "the demo fits a terminal of the usual size")
 	page = s.page(foreign, 80, nil)
@@ -107,7 +108,8 @@ func TestLiveViewShowsWhatBecomesOfEverything(t *testing.T) {
 	const free = "127.0.0.1:0"
 	s, err := start(ctx, options{temporal: free, ui: free, dixa: free, listen: free})
 	require.NoError(t, err)
-	require.NoError(t, s.connectAndSubmit(ctx))
+	s.pace = pace{between: time.Millisecond, quiet: time.Second}
+	require.NoError(t, s.connectAndSubmit(ctx, s.pace))
 	out, in, err := os.Pipe()
 	require.NoError(t, err)
 	defer out.Close()
@@ -123,16 +125,18 @@ func TestLiveViewShowsWhatBecomesOfEverything(t *testing.T) {
 		}
 		require.Fail(t, "the live view does not show it", words)
 	}
-	see("6 of 6 claims are open")
+	see("0 of 6 claims are settled")
+	require.NoError(t, s.play(ctx))
+	see("6 of 6 claims are settled")
 	_, err = s.api.Submit(ctx, &claim.Claim{ID: "my-own", Shop: demoShop, Reason: "damaged", Customer: claim.Customer{Email: "me@example.org"}})
 	require.NoError(t, err)
 	see("my-own")
-	see("7 of 7 claims are open")
+	see("6 of 7 claims are settled")
 	for i := range 10 {
 		_, err = s.api.Submit(ctx, &claim.Claim{ID: fmt.Sprintf("more-%d", i), Shop: demoShop, Reason: "damaged", Customer: claim.Customer{Email: "me@example.org"}})
 		require.NoError(t, err)
 	}
-	see("15 of the newest 15 claims are open")
+	see("4 of the newest 15 claims are settled")
 	s.background(ctx, "a part", func(context.Context) error { return errors.New("because it broke") })
 	for lines.Scan() { // until the view ends
 	}

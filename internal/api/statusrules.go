@@ -79,16 +79,14 @@ func withStatusRules(s claim.Settings, rules []claim.StatusRule) (claim.Settings
 func told(s claim.Settings, readings []follow.Reading) []string {
 	story := follow.Story{State: claim.StateOpen, Settings: s}
 	statuses := []string{}
-	take := func(f claim.Fact) {
-		for _, c := range story.Take(f) {
+	note := func(_ follow.Reading, changes []follow.Change) {
+		for _, c := range changes {
 			if c.Status != "" {
 				statuses = append(statuses, c.Status)
 			}
 		}
 	}
-	take(claim.Fact{})
-	for _, r := range readings {
-		take(r.Fact)
-	}
+	note(follow.Reading{}, story.Take(claim.Fact{}))
+	story.TakeAll(readings, note)
 	return statuses
 }

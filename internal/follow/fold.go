@@ -61,6 +61,20 @@ func (s *Story) Take(f claim.Fact) []Change {
 	}
 }
 
+// TakeAll takes in what readings tell, which are in the order of their facts.
+// Facts of one moment count together: which of them came first nobody knows, and
+// the owner is not told of states that lasted no time.
+func (s *Story) TakeAll(readings []Reading, each func(Reading, []Change)) {
+	for i, r := range readings {
+		if i+1 < len(readings) && readings[i+1].Fact.At.Equal(r.Fact.At) {
+			s.Conversation.Apply(r.Fact)
+			each(r, nil)
+			continue
+		}
+		each(r, s.Take(r.Fact))
+	}
+}
+
 var toldOf = map[claim.Event]string{
 	claim.EventReopen: claim.ToldReopened, claim.EventPending: claim.ToldPending,
 	claim.EventClose: claim.ToldClosed, claim.EventSettle: claim.ToldSettled,

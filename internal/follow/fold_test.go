@@ -87,6 +87,22 @@ func TestStoryTellsEachAcceptedChangeOnce(t *testing.T) {
 	}
 }
 
+func TestFactsOfOneMomentAreToldTogether(t *testing.T) {
+	t.Parallel()
+	snapshot := func(id string, s claim.ConversationStatus) follow.Reading {
+		return follow.Reading{Fact: claim.Fact{Stamp: claim.Stamp{At: nine, ID: id}, Status: s}}
+	}
+	open := follow.Reading{Fact: claim.Fact{Stamp: claim.Stamp{At: nine, Weight: claim.WeightTransition, ID: "c"}, Status: claim.ConversationOpen}}
+	story := follow.Story{State: claim.StateClosed, Status: "closed", Derived: "closed", Settings: claim.BuiltIn()}
+	var told []string
+	story.TakeAll([]follow.Reading{snapshot("a", claim.ConversationOpen), snapshot("b", claim.ConversationClosed), open}, func(_ follow.Reading, changes []follow.Change) {
+		for _, c := range changes {
+			told = append(told, c.Told...)
+		}
+	})
+	require.Equal(t, []string{claim.ToldReopened}, told)
+}
+
 // Every order of the same facts, in batches of any size, ends in the same state
 // and status.
 func TestStoryEndsTheSameInEveryOrder(t *testing.T) {

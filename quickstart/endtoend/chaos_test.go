@@ -122,7 +122,9 @@ func newChaos(t *testing.T) *chaos {
 	t.Cleanup(func() {
 		if t.Failed() {
 			lines := strings.Split(s.logs.String(), "\n")
-			lines = slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, `"level":"debug"`) || strings.Contains(l, `"level":"info"`) })
+			lines = slices.DeleteFunc(lines, func(l string) bool {
+				return strings.Contains(l, `"level":"debug"`) || strings.Contains(l, `"level":"info"`)
+			})
 			t.Log(strings.Join(lines[max(0, len(lines)-40):], "\n"))
 		}
 	})

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+)
+
+// owner is the system that the demo's claims come from: an endpoint that checks
+// what it is told.
+type owner struct {
+	url string
+
+	mu       sync.Mutex
+	verifier *standardwebhooks.Webhook
+	events   map[string][]told // by claim
+	wrong    error
+}
+
+// told is an event that the owner was sent and whose signature is right.
+type told struct {
+	Sequence  int64       `json:"sequence"`
+	Type      string      `json:"type"`
+	State     claim.State `json:"state"`
+	Status    string      `json:"status,omitempty"`
+	Signature string      `json:"signature"`
+}
+
+// serveOwner starts the owner's endpoint.
+func (s *stack) serveOwner(ctx context.Context) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("start the demo's endpoint: %w", err)
+	}
+	s.owner = &owner{url: "http://" + listener.Addr().String() + "/claimflow", events: map[string][]told{}}
+	httpServer := &http.Server{Handler: s.owner, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- httpServer.Serve(listener) }()
+	s.halts = append(s.halts, func() error {
+		err := httpServer.Close()
+		if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+			err = errors.Join(err, e)
+		}
+		return err
+	})
+	return nil
+}
+
+// register tells Claimflow of the endpoint, in the place of that of an earlier
+// run.
+func (s *stack) register(ctx context.Context) error {
+	earlier, err := s.api.Endpoints(ctx, demoShop)
+	if err != nil {
+		return err
+	}
+	for _, e := range earlier {
+		if err := s.api.RemoveEndpoint(ctx, demoShop, e.ID); err != nil {
+			return err
+		}
+	}
+	made, err := s.api.AddEndpoint(ctx, demoShop, client.NewEndpoint{URL: s.owner.url, Description: "the demo's own"})
+	if err != nil {
+		return err
+	}
+	if err := s.owner.trust(made.Secret); err != nil {
+		return err
+	}
+	// What an earlier run's endpoint was told is sent again to this one.
+	_, err = s.api.Replay(ctx, demoShop, made.ID, client.ReplayRequest{Since: time.Unix(0, 0), Until: time.Now()})
+	return err
+}
+
+// trust takes the secret that events are signed with.
+func (o *owner) trust(secret string) (err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.verifier, err = standardwebhooks.NewWebhook(secret)
+	return err
+}
+
+// ServeHTTP takes an event.
+func (o *owner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+	if err == nil && o.verifier == nil {
+		err = errors.New("its secret is not known yet")
+	}
+	if err == nil {
+		err = o.verifier.Verify(body, r.Header)
+	}
+	var notice claim.Notice
+	if err == nil {
+		err = json.Unmarshal(body, &notice)
+	}
+	if err != nil {
+		o.wrong = errors.Join(o.wrong, fmt.Errorf("the demo's endpoint was sent what it cannot trust: %w", err))
+		http.Error(w, "not taken", http.StatusBadRequest)
+		return
+	}
+	o.take(notice)
+}
+
+// take keeps an event. One that comes again is known by its number.
+func (o *owner) take(n claim.Notice) {
+	have := o.events[n.Data.ID]
+	if len(have) > 0 {
+		last := have[len(have)-1].Sequence
+		if n.Data.Sequence <= last {
+			return
+		}
+		if n.Data.Sequence != last+1 {
+			o.wrong = errors.Join(o.wrong, fmt.Errorf("claim %s: event %d came after event %d", n.Data.ID, n.Data.Sequence, last))
+		}
+	}
+	o.events[n.Data.ID] = append(have, told{Sequence: n.Data.Sequence, Type: n.Type, State: n.Data.State, Status: n.Data.Status, Signature: "ok"})
+}
+
+// last is the last event of a claim; zero where there was none.
+func (o *owner) last(id string) told {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if have := o.events[id]; len(have) > 0 {
+		return have[len(have)-1]
+	}
+	return told{}
+}
+
+// received are the events of a claim in the order in which they came.
+func (o *owner) received(id string) []told {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]told{}, o.events[id]...)
+}
+
+// trouble is what was wrong with events; nil where nothing was.
+func (o *owner) trouble() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.wrong
+}
