@@ -145,6 +145,18 @@ func (o object) amount(name string) Amount {
 // timeLayouts are the spellings of a time that shops are known to send.
 var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05", time.DateOnly}
 
+// ParseTime reads a time in one of the spellings that shops are known to send,
+// in UTC; one without a zone is UTC. It reports whether the text was one, of a
+// year that JSON can spell.
+func ParseTime(text string) (time.Time, bool) {
+	for _, layout := range timeLayouts {
+		if t, err := time.Parse(layout, text); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
 // instant reads a time; one without a zone is UTC. Zero where it is missing. A
 // year that JSON cannot spell, which a zone can bring about, is refused.
 func (o object) instant(name string) time.Time {
@@ -156,12 +168,8 @@ func (o object) instant(name string) time.Time {
 	if ok && s == "" {
 		return time.Time{}
 	}
-	if ok {
-		for _, layout := range timeLayouts {
-			if t, err := time.Parse(layout, s); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
-				return t.UTC()
-			}
-		}
+	if t, readable := ParseTime(s); ok && readable {
+		return t
 	}
 	o.fault(name, "must be a time such as \"2026-01-31T09:30:00Z\"")
 	return time.Time{}

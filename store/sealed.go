@@ -22,6 +22,8 @@ type sealedColumn struct {
 
 var (
 	claimBody       = sealedColumn{"claims", "body", []string{"shop", "id"}}
+	claimEdited     = sealedColumn{"claims", "edited", []string{"shop", "id"}}
+	claimLatest     = sealedColumn{"claims", "latest", []string{"shop", "id"}}
 	draftBody       = sealedColumn{"drafts", "body", []string{"shop", "claim_id", "kind"}}
 	outboxBody      = sealedColumn{"outbox", "body", []string{"shop", "claim_id", "id"}}
 	connectionToken = sealedColumn{"connections", "token", []string{"id"}}
@@ -36,10 +38,14 @@ var (
 	messageBody     = sealedColumn{"messages", "body", []string{"connection_id", "conversation_id", "id"}}
 	instructionBody = sealedColumn{"instructions", "body", []string{"shop", "claim_id", "id"}}
 	timelineBody    = sealedColumn{"timeline", "body", []string{"shop", "claim_id", "id"}}
+	ownerEventBody  = sealedColumn{"owner_inbox", "body", []string{"shop", "event_id"}}
+	ownerSecret     = sealedColumn{"owner_secrets", "secret", []string{"shop"}}
+	ownerPrevious   = sealedColumn{"owner_secrets", "previous", []string{"shop"}}
 
 	sealedColumns = []sealedColumn{
 		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
 		endpointURL, endpointSecret, endpointFormer, conversationDoc, messageBody, timelineBody, instructionBody,
+		claimEdited, claimLatest, ownerEventBody, ownerSecret, ownerPrevious,
 	}
 )
 

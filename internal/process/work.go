@@ -77,7 +77,7 @@ func (p *Parts) Work(ctx context.Context) error {
 		WorkerStopTimeout:            stopWithin,
 		OnFatalError:                 func(err error) { broken <- err },
 	})
-	dixa.RegisterActivity(&activities.Dixa{Store: p.Store, Clients: p.Clients})
+	dixa.RegisterActivity(&activities.Dixa{Store: p.Store, Clients: p.Clients, Checker: p.Checker})
 
 	for name, w := range map[string]worker.Worker{claim.TaskQueueClaims: claims, claim.TaskQueueDixa: dixa} {
 		if err := w.Start(); err != nil {

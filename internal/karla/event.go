@@ -1,0 +1,188 @@
+package karla
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Kind says what an event is about.
+type Kind string
+
+// The kinds of events.
+const (
+	ClaimCreated Kind = "claim_created"
+	ClaimUpdated Kind = "claim_updated"
+	// ShipmentMoved is an event of a parcel, to the customer or back.
+	ShipmentMoved Kind = "shipment"
+	// Other is every other event. It is kept, and nothing follows from it.
+	Other Kind = "other"
+)
+
+// Event is one event that Karla sent. What the event does not say is empty.
+type Event struct {
+	// ID is the SHA-256 of the body in hexadecimal: Karla gives events no id, so
+	// the same bytes are the same event.
+	ID   string
+	Kind Kind
+	// Ref and Group are what Karla calls the event, such as "claims/created" and
+	// "claim_created".
+	Ref, Group string
+	// Shop is the shop's slug at Karla.
+	Shop string
+	// TriggeredAt is when Karla sent the event off, UpdatedAt when what it is
+	// about changed last.
+	TriggeredAt, UpdatedAt time.Time
+	// ClaimID is the claim that the event is about. An event of a parcel has none,
+	// see [Event.Claims].
+	ClaimID string
+	// Claims are the ids of the claims that Karla names beside the event.
+	Claims []string
+	// OrderNumber is that of the order which the event belongs to.
+	OrderNumber string
+	// Shipment is the parcel; zero unless the event is of one.
+	Shipment Shipment
+	// Raw is the body as it came. [claim.Decode] reads the claim of one that is
+	// about a claim.
+	Raw []byte
+}
+
+// Shipment is a parcel as an event tells of it.
+type Shipment struct {
+	ID string
+	// Phase is Karla's word for where the parcel is, such as "delivered" or
+	// "return_received". It is an open set.
+	Phase                       string
+	TrackingNumber, TrackingURL string
+	// Carrier is Karla's code of the carrier, such as "dhl".
+	Carrier string
+}
+
+// ErrNoEvent says that a body is not a JSON object, so no event.
+var ErrNoEvent = errors.New("karla: the body is no event: it is not one JSON object")
+
+// ParseEvent reads the envelope of an event (Karla: "Claim events", and the
+// fixtures of its Shopware plugin). It keeps body. Unknown members are ignored,
+// missing ones and such of another type are empty; the one error is [ErrNoEvent].
+func ParseEvent(body []byte) (*Event, error) {
+	var root members
+	if json.Unmarshal(body, &root) != nil || root == nil {
+		return nil, ErrNoEvent
+	}
+	data, context := root.object("event_data"), root.object("context")
+	order := context.object("order")
+	sum := sha256.Sum256(body)
+	e := &Event{
+		ID:          hex.EncodeToString(sum[:]),
+		Ref:         strings.ToLower(root.text("ref")),
+		Group:       strings.ToLower(first(root.text("event_group"), data.text("event_group"))),
+		Shop:        root.text("shop_slug"),
+		TriggeredAt: root.instant("triggered_at"),
+		UpdatedAt:   data.instant("updated_at"),
+		OrderNumber: first(order.text("order_number"), order.text("order_name"), data.text("order_number")),
+		Raw:         body,
+	}
+	e.Kind = kindOf(e.Ref, e.Group)
+	for _, c := range context.list("claims") {
+		if id := c.claimID(); id != "" {
+			e.Claims = append(e.Claims, id)
+		}
+	}
+	switch e.Kind {
+	case ClaimCreated, ClaimUpdated:
+		e.ClaimID = data.claimID()
+	case ShipmentMoved:
+		e.Shipment = Shipment{
+			ID: data.text("shipment_id"), Phase: strings.ToLower(data.text("phase")),
+			TrackingNumber: data.text("tracking_number"), TrackingURL: data.text("tracking_url"),
+			Carrier: data.text("carrier_reference"),
+		}
+	}
+	return e, nil
+}
+
+// kindOf goes by the ref, and by the group where the ref is unknown. The names of
+// the events of returns are not published beyond how they begin.
+func kindOf(ref, group string) Kind {
+	switch {
+	case ref == "claims/created", ref == "" && group == "claim_created":
+		return ClaimCreated
+	case ref == "claims/updated", ref == "" && group == "claim_updated":
+		return ClaimUpdated
+	case strings.HasPrefix(ref, "claims/"):
+		return Other
+	case strings.HasPrefix(ref, "shipments/"), strings.HasPrefix(ref, "return"),
+		strings.HasPrefix(group, "shipment_"), strings.HasPrefix(group, "return"):
+		return ShipmentMoved
+	default:
+		return Other
+	}
+}
+
+// members is a JSON object that is read leniently.
+type members map[string]json.RawMessage
+
+// object is a nested object; nil, which can be read too, where there is none.
+func (m members) object(name string) members {
+	var nested members
+	if json.Unmarshal(m[name], &nested) != nil {
+		return nil
+	}
+	return nested
+}
+
+// list is a list of objects. A text in it stands for an object with that id.
+func (m members) list(name string) []members {
+	var elements []json.RawMessage
+	if json.Unmarshal(m[name], &elements) != nil {
+		return nil
+	}
+	out := make([]members, 0, len(elements))
+	for _, e := range elements {
+		var nested members
+		if json.Unmarshal(e, &nested) != nil {
+			nested = members{"id": e}
+		}
+		out = append(out, nested)
+	}
+	return out
+}
+
+func (m members) claimID() string { return first(m.text("claim_id"), m.text("uuid"), m.text("id")) }
+
+// text is a text, or a number as it is written. U+0000 goes: PostgreSQL keeps no
+// text that has it.
+func (m members) text(name string) string {
+	var v any
+	raw := m[name]
+	if json.Unmarshal(raw, &v) != nil {
+		return ""
+	}
+	switch v := v.(type) {
+	case string:
+		return strings.TrimSpace(strings.ReplaceAll(v, "\x00", ""))
+	case float64:
+		return strings.TrimSpace(string(raw))
+	default:
+		return ""
+	}
+}
+
+func (m members) instant(name string) time.Time {
+	t, _ := claim.ParseTime(m.text(name))
+	return t
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
