@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -336,6 +337,19 @@ const maxClaimsOfShipment = 20
 // tellShipment has the conversations of the claims that are not closed told where
 // their parcel is, once for each parcel and phase.
 func (s *Store) tellShipment(ctx context.Context, tx *sql.Tx, shop string, news ShipmentNews) (int, error) {
+	var platform, own string
+	err := one(ctx, tx, shopNotFound(shop), []any{&platform, &own},
+		`SELECT p.settings, s.settings FROM shops s CROSS JOIN platform p WHERE s.slug = $1 AND s.deleted_at = 0`, shop)
+	if err != nil {
+		return 0, err
+	}
+	settings, err := claim.Resolve(json.RawMessage(platform), json.RawMessage(own))
+	if err != nil {
+		return 0, err
+	}
+	if !slices.ContainsFunc(settings.ShipmentNotes, func(phase string) bool { return claim.Key(phase) == claim.Key(news.Phase) }) {
+		return 0, nil
+	}
 	body, err := json.Marshal(news)
 	if err != nil {
 		return 0, err

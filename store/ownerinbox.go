@@ -178,7 +178,7 @@ func (s *Store) applyOwnerEvent(ctx context.Context, tx *sql.Tx, e OwnerEvent, e
 	case effect.Shipment != nil:
 		told, err := s.tellShipment(ctx, tx, e.Shop, *effect.Shipment)
 		if told == 0 {
-			return OwnerEventIgnored, "no open claim has to be told", err
+			return OwnerEventIgnored, "no open claim of it, or the shop wants no note of this phase", err
 		}
 		return OwnerEventApplied, "told to " + strconv.Itoa(told) + " claims", err
 	default:

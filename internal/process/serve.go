@@ -13,6 +13,7 @@ import (
 	"github.com/claimflow/claimflow/internal/deliver"
 	"github.com/claimflow/claimflow/internal/dispatch"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/owner"
 )
 
 const (
@@ -44,6 +45,7 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		dispatcher.Kick()
 		deliverer.Kick()
 	}
+	fromOwner := owner.New(p.Store, t.Log, kick)
 	forget, err := p.countClaims()
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -53,6 +55,7 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		Store:         p.Store,
 		Onboarding:    onboarding.New(onboarding.Options{Store: p.Store, Dixa: p.Clients, PublicURL: p.Config.PublicURL, Log: t.Log}),
 		WebhookMaxAge: p.Config.WebhookMaxAge,
+		KickOwner:     fromOwner.Kick,
 		Log:           t.Log, Kick: kick, Temporal: func(ctx context.Context) (string, error) { return p.engineState(ctx, dispatcher) },
 		Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
 		PublicURL: p.Config.PublicURL, Version: version,
@@ -81,6 +84,7 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 	background.Go(func() { dispatcher.Run(ctx) })
 	background.Go(func() { p.dropOldBodies(ctx) })
 	background.Go(func() { deliverer.Run(ctx) })
+	background.Go(func() { fromOwner.Run(ctx) })
 	t.Log.Info("serving", "address", listener.Addr().String())
 
 	<-ctx.Done()
