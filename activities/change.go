@@ -322,13 +322,13 @@ func (c *changeRun) wroteState() bool {
 	return slices.ContainsFunc(c.done.Done, func(part string) bool { return part != "note" && part != "message" })
 }
 
-// fact is how the conversation was found to be, as new as its state and no older
-// than what was known before.
+// fact is how the conversation was found to be: as new as its state, and newer than
+// everything that was known before it was asked for.
 func (c *changeRun) fact(known claim.Conversation, now *dixa.Conversation, tags []string) claim.Fact {
 	at := now.StateUpdatedAt.Time
 	for _, stamp := range []claim.Stamp{known.StatusAt, known.PeopleAt, known.TagsAt} {
-		if stamp.At.After(at) {
-			at = stamp.At
+		if !stamp.At.Before(at) {
+			at = stamp.At.Add(time.Microsecond)
 		}
 	}
 	f := claim.Fact{

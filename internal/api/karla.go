@@ -228,7 +228,17 @@ func documentKarla(spec *huma.OpenAPI) {
 		Summary: "Receive an event of Karla's, of any shop", Tags: []string{tagWebhooks},
 		Description: "For Karla. The shop_slug of the body says which shop it is for. The signature is verified over the body as it came. The same bytes are kept once.",
 		Security:    []map[string][]string{{karlaSignatureScheme: {}}},
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: "object"}}}},
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{
+			Type: "object",
+			Properties: map[string]*huma.Schema{
+				"ref":          {Type: "string", Examples: []any{"claims/updated"}},
+				"event_group":  {Type: "string", Examples: []any{"claim_updated"}},
+				"triggered_at": {Type: "string", Format: "date-time"},
+				"event_data":   {Type: "object"},
+				"context":      {Type: "object"},
+				"shop_slug":    {Type: "string"},
+			},
+		}}}},
 		Responses:   responses,
 	}
 	ofShop := operation
