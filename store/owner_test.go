@@ -147,6 +147,8 @@ func TestTheRulesAreAskedAnewOnceNoChangeWaits(t *testing.T) {
 			t.Parallel()
 			s, _ := setup(t, url(t))
 			r := accept(t, s, sample("1"))
+			c := connect(t, s, "acme", "org-1")
+			require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{Ref: r, ConnectionID: c.ID, ConversationID: 1, Step: claim.StepConversation}))
 			ids := []string{"a", "b"}
 			for _, id := range ids {
 				_, _, err := s.Instruct(t.Context(), claim.Instruction{Ref: r, ID: id, Kind: claim.InstructChange, Body: []byte(`{}`)})
@@ -163,7 +165,7 @@ func TestTheRulesAreAskedAnewOnceNoChangeWaits(t *testing.T) {
 			require.NoError(t, s.FinishInstruction(t.Context(), in, store.Set{JudgeDue: true}))
 			w := load(t, s, r)
 			require.True(t, w.Unread)
-			require.NoError(t, s.Advance(t.Context(), store.Advance{Ref: r, State: w.State, Judged: true}))
+			require.NoError(t, s.Advance(t.Context(), store.Advance{Ref: r, State: w.State, ConversationID: 1, Judged: true}))
 			require.False(t, load(t, s, r).Unread)
 			n, err := s.ChangesWritten(t.Context(), r, time.Time{})
 			require.NoError(t, err)

@@ -11,9 +11,20 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
+// stand takes over how the claim stands from an activity.
+func (r *claimRun) stand(ctx workflow.Context, f workflow.Future) error {
+	// Decoded into the old one, what is left out as empty would stay as it was.
+	var now claim.Standing
+	if err := f.Get(ctx, &now); err != nil {
+		return err
+	}
+	r.standing = now
+	return nil
+}
+
 func (r *claimRun) load(ctx workflow.Context) error {
 	ctx = workflow.WithActivityOptions(ctx, storeOptions("Read how claim "+r.ref.ID+" stands"))
-	return workflow.ExecuteActivity(ctx, claims.LoadClaim, r.ref).Get(ctx, &r.standing)
+	return r.stand(ctx, workflow.ExecuteActivity(ctx, claims.LoadClaim, r.ref))
 }
 
 func (r *claimRun) sync(ctx workflow.Context, change activities.StatusChange) error {
@@ -28,13 +39,13 @@ func (r *claimRun) sync(ctx workflow.Context, change activities.StatusChange) er
 		summary = "Raise the claim's fallback: " + string(change.Cause)
 	}
 	ctx = workflow.WithActivityOptions(ctx, storeOptions(summary))
-	return workflow.ExecuteActivity(ctx, claims.SyncStatus, change).Get(ctx, &r.standing)
+	return r.stand(ctx, workflow.ExecuteActivity(ctx, claims.SyncStatus, change))
 }
 
 // follow takes in what Dixa told of the conversation.
 func (r *claimRun) follow(ctx workflow.Context) error {
 	ctx = workflow.WithActivityOptions(ctx, followOptions("Take in what Dixa told"))
-	return workflow.ExecuteActivity(ctx, claims.Follow, r.ref).Get(ctx, &r.standing)
+	return r.stand(ctx, workflow.ExecuteActivity(ctx, claims.Follow, r.ref))
 }
 
 // instruct carries out the oldest instruction. One that Dixa refuses is over; one

@@ -239,7 +239,7 @@ func documentKarla(spec *huma.OpenAPI) {
 				"shop_slug":    {Type: "string"},
 			},
 		}}}},
-		Responses:   responses,
+		Responses: responses,
 	}
 	ofShop := operation
 	ofShop.OperationID, ofShop.Path = "receive-karla-event-of-shop", karlaPath+"/{shop}"
