@@ -245,7 +245,7 @@ func valueInWords(v any) string {
 	case []any:
 		if len(v) > 0 {
 			if _, texts := v[0].(string); texts {
-				return fmt.Sprintf("%d files", len(v))
+				return files(len(v))
 			}
 		}
 		parts := make([]string, 0, len(v))
@@ -256,12 +256,19 @@ func valueInWords(v any) string {
 		return shorten(strings.Join(parts, "; "))
 	case string:
 		if strings.HasPrefix(v, "https://") || strings.HasPrefix(v, "http://") {
-			return "1 file"
+			return files(1)
 		}
 		return shorten(v)
 	default:
 		return shorten(fmt.Sprint(v))
 	}
+}
+
+func files(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
 }
 
 // elementInWords spells an item, an answer or a shipment.
@@ -276,7 +283,7 @@ func elementInWords(m map[string]any) string {
 	case m["quantity"] != nil:
 		words := text("quantity") + " × " + first(text("title"), text("sku"))
 		if photos, ok := m["image_urls"].([]any); ok {
-			words += fmt.Sprintf(" (%d files)", len(photos))
+			words += " (" + files(len(photos)) + ")"
 		}
 		return words
 	case m["question"] != nil:

@@ -156,7 +156,7 @@ func (c *ownerChange) read(ctx context.Context, tx *sql.Tx, whole bool) error {
 		c.next.UpdatedAt = c.current.UpdatedAt
 	}
 	said := claim.Key(c.next.Status)
-	if said != "" && said != claim.Key(told) && !(whole && said == claim.Key(c.current.Status)) {
+	if said != "" && said != claim.Key(told) && (!whole || said != claim.Key(c.current.Status)) {
 		c.status = c.next.Status
 	}
 	// The owner's last word of the status is no change by itself: the one that
