@@ -27,13 +27,14 @@ func (a *Dixa) CreateConversation(ctx context.Context, in ConversationInput) (Co
 	var made Conversation
 	err := a.with(ctx, in.Ref, "create the conversation", func(ctx context.Context, s *session) error {
 		var err error
-		made, err = s.conversation(ctx, in.EndUserID)
+		made, err = s.conversation(ctx, in)
 		return err
 	})
 	return made, err
 }
 
-func (s *session) conversation(ctx context.Context, endUserID string) (Conversation, error) {
+func (s *session) conversation(ctx context.Context, in ConversationInput) (Conversation, error) {
+	endUserID := in.EndUserID
 	var files evidenceDraft
 	if err := s.store.Draft(ctx, s.ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return Conversation{}, fmt.Errorf("read the evidence: %w", err)
@@ -44,6 +45,10 @@ func (s *session) conversation(ctx context.Context, endUserID string) (Conversat
 	}
 	if !errors.Is(err, store.ErrNotFound) {
 		return Conversation{}, fmt.Errorf("read the link: %w", err)
+	}
+	// The words, the files and the customer must be of the same claim.
+	if files.Revision != s.ticket.Revision || in.Revision != s.ticket.Revision {
+		return Conversation{}, edited(s.ref)
 	}
 	made, err := s.create(ctx, endUserID, files)
 	if dixa.IsAttachmentDownload(err) && !files.Separate {
@@ -80,7 +85,7 @@ func (s *session) create(ctx context.Context, endUserID string, files evidenceDr
 		again = s.work.RetriedAt
 	}
 	return once(ctx, s.store, write[Conversation]{
-		ref: s.ref, step: claim.StepConversation, window: s.window(), unknown: claim.CauseOutcomeUnknown, again: again,
+		ref: s.ref, step: claim.StepConversation, revision: &s.ticket.Revision, window: s.window(), unknown: claim.CauseOutcomeUnknown, again: again,
 		look: func(ctx context.Context) (Conversation, bool, error) {
 			id, found, err := s.findConversation(ctx, endUserID)
 			return files.conversation(id), found, err
@@ -207,7 +212,7 @@ func (s *session) whyRefused(ctx context.Context, endUserID string, refusal erro
 		if err := s.store.ForgetCustomer(ctx, s.work.ConnectionID, endUserID); err != nil {
 			return fmt.Errorf("forget the customer: %w", err)
 		}
-		if err := s.store.ReopenIntent(ctx, s.ref, claim.StepCustomer); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err := s.store.ReopenIntent(ctx, s.ref, customerStep(s.ticket.Revision)); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("forget that the customer was created: %w", err)
 		}
 		return temporal.NewNonRetryableApplicationError("the remembered customer no longer exists in Dixa", claim.ErrorCustomerGone, nil)

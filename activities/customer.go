@@ -30,17 +30,31 @@ func (a *Dixa) FindOrCreateCustomer(ctx context.Context, ref claim.Ref) (Custome
 	var found Customer
 	err := a.with(ctx, ref, "find or create the customer", func(ctx context.Context, s *session) error {
 		var err error
-		found.EndUserID, err = s.customer(ctx)
+		found.EndUserID, found.Revision, err = s.customer(ctx)
 		return err
 	})
 	return found, err
 }
 
-func (s *session) customer(ctx context.Context) (string, error) {
-	c, err := s.store.Body(ctx, s.ref)
+func (s *session) customer(ctx context.Context) (endUserID string, revision int64, err error) {
+	c, revision, err := s.store.Body(ctx, s.ref)
 	if err != nil {
-		return "", fmt.Errorf("read the claim: %w", err)
+		return "", 0, fmt.Errorf("read the claim: %w", err)
 	}
+	endUserID, err = s.customerOf(ctx, c, customerStep(revision))
+	return endUserID, revision, err
+}
+
+// customerStep is the step that creates the customer of a revision of the claim's
+// body: another revision may be of another person.
+func customerStep(revision int64) string {
+	if revision == 0 {
+		return claim.StepCustomer
+	}
+	return fmt.Sprintf("%s:%d", claim.StepCustomer, revision)
+}
+
+func (s *session) customerOf(ctx context.Context, c *claim.Claim, step string) (string, error) {
 	who, ok := personOf(c)
 	if !ok {
 		return "", parked(claim.CauseNoContact, "the claim has no e-mail address, no phone number and no external customer id")
@@ -55,7 +69,7 @@ func (s *session) customer(ctx context.Context) (string, error) {
 	if !held.Held {
 		return "", retryable(claim.ErrorBusy, "another claim of the same customer looks them up right now", nil, 2*time.Second)
 	}
-	id, err := s.findOrCreate(ctx, who)
+	id, err := s.findOrCreate(ctx, who, step)
 	if err != nil {
 		if mayAppear(err) {
 			return "", err
@@ -82,8 +96,8 @@ func mayAppear(err error) bool {
 	return dixa.OutcomeOf(err) == dixa.Ambiguous
 }
 
-func (s *session) findOrCreate(ctx context.Context, who person) (string, error) {
-	intent, err := s.store.Intent(ctx, s.ref, claim.StepCustomer)
+func (s *session) findOrCreate(ctx context.Context, who person, step string) (string, error) {
+	intent, err := s.store.Intent(ctx, s.ref, step)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return "", fmt.Errorf("read the intent: %w", err)
 	}
@@ -95,7 +109,7 @@ func (s *session) findOrCreate(ctx context.Context, who person) (string, error) 
 		}
 	}
 	return once(ctx, s.store, write[string]{
-		ref: s.ref, step: claim.StepCustomer, window: s.window(), unknown: claim.CauseCustomer,
+		ref: s.ref, step: step, window: s.window(), unknown: claim.CauseCustomer,
 		look: func(ctx context.Context) (string, bool, error) { return s.find(ctx, who) },
 		send: func(ctx context.Context, _ string) (string, error) {
 			u, err := s.client.EndUsers.Create(ctx, who.input)

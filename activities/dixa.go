@@ -15,6 +15,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/internal/evidence"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -22,6 +23,8 @@ import (
 type Dixa struct {
 	Store   *store.Store
 	Clients *connection.Clients
+	// Checker looks at files that come after the conversation was opened.
+	Checker *evidence.Checker
 }
 
 // heartbeatEvery tells the engine that the worker lives. It is well below the
@@ -31,6 +34,7 @@ const heartbeatEvery = 3 * time.Second
 // session is what every step needs.
 type session struct {
 	store    *store.Store
+	checker  *evidence.Checker
 	client   *dixa.Client
 	ref      claim.Ref
 	work     store.Work
@@ -81,10 +85,18 @@ func (a *Dixa) recordAttempt(ctx context.Context, ref claim.Ref, requests int, f
 // personalWords are the words that a claim's customer gave; nil where they cannot
 // be read.
 func (a *Dixa) personalWords(ctx context.Context, ref claim.Ref) map[string]bool {
-	c, err := a.Store.Body(ctx, ref)
+	opened, _, err := a.Store.Body(ctx, ref)
 	if err != nil {
 		return nil
 	}
+	latest, err := a.Store.Latest(ctx, ref)
+	if err != nil {
+		return nil
+	}
+	return connection.Words(append(personalTexts(opened), personalTexts(latest)...)...)
+}
+
+func personalTexts(c *claim.Claim) []string {
 	who, where := c.Customer, c.Order.Address
 	texts := []string{
 		who.Email, who.FirstName, who.LastName, who.Phone, who.ExternalID, c.Order.ExternalCustomerID, c.Description,
@@ -96,7 +108,7 @@ func (a *Dixa) personalWords(ctx context.Context, ref claim.Ref) map[string]bool
 	for _, i := range c.Items {
 		texts = append(texts, i.Title)
 	}
-	return connection.Words(texts...)
+	return texts
 }
 
 func (a *Dixa) session(ctx context.Context, ref claim.Ref) (*session, error) {
@@ -111,7 +123,7 @@ func (a *Dixa) session(ctx context.Context, ref claim.Ref) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the shop's settings: %w", err)
 	}
-	s := &session{store: a.Store, ref: ref, work: work, settings: integration.Effective}
+	s := &session{store: a.Store, checker: a.Checker, ref: ref, work: work, settings: integration.Effective}
 	if s.settings.ReadOnly {
 		return nil, parked(claim.CauseReadOnly, "the shop's connection is read-only")
 	}

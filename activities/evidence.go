@@ -14,6 +14,8 @@ import (
 // evidenceDraft is which of a claim's files are offered.
 type evidenceDraft struct {
 	evidence.Verdict
+	// Revision is that of the claim's body which names the files.
+	Revision int64 `json:"revision,omitempty"`
 	// Separate: Dixa refused the files together, so each is a message of its own.
 	Separate bool `json:"separate,omitempty"`
 	// Refused are the files, by index, that Dixa then refused one by one.
@@ -71,13 +73,13 @@ func (a *Evidence) check(ctx context.Context, ref claim.Ref) (Checked, error) {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return Checked{}, fmt.Errorf("read what was decided before: %w", err)
 	}
-	// Once Dixa was offered files one by one their numbers are keys.
-	if kept.Separate {
-		return Checked{Files: len(kept.Files), LeftOut: len(kept.LeftOut)}, nil
-	}
-	c, err := a.Store.Body(ctx, ref)
+	c, revision, err := a.Store.Body(ctx, ref)
 	if err != nil {
 		return Checked{}, fmt.Errorf("read the claim: %w", err)
+	}
+	// Once Dixa was offered files one by one their numbers are keys.
+	if kept.Separate && kept.Revision == revision {
+		return Checked{Files: len(kept.Files), LeftOut: len(kept.LeftOut)}, nil
 	}
 	integration, err := a.Store.Integration(ctx, ref.Shop)
 	if err != nil {
@@ -92,7 +94,7 @@ func (a *Evidence) check(ctx context.Context, ref claim.Ref) (Checked, error) {
 	if err != nil {
 		return Checked{}, err
 	}
-	if err := a.Store.SaveDraft(ctx, ref, draftEvidence, evidenceDraft{Verdict: verdict}); err != nil {
+	if err := a.Store.SaveDraft(ctx, ref, draftEvidence, evidenceDraft{Verdict: verdict, Revision: revision}); err != nil {
 		return Checked{}, fmt.Errorf("keep what was decided: %w", err)
 	}
 	return Checked{Files: len(verdict.Files), LeftOut: len(verdict.LeftOut)}, nil

@@ -100,6 +100,11 @@ func parked(cause claim.Cause, message string) error {
 	})
 }
 
+// edited says that the claim's owner changed it before its conversation was created.
+func edited(ref claim.Ref) error {
+	return temporal.NewNonRetryableApplicationError("claim "+ref.String()+" was changed before its conversation was created; it is rendered anew", claim.ErrorEdited, nil)
+}
+
 // withdrawn says that the claim was abandoned before anything was sent.
 func withdrawn(ref claim.Ref) error {
 	return temporal.NewNonRetryableApplicationError("claim "+ref.String()+" was abandoned", claim.ErrorWithdrawn, nil)

@@ -66,6 +66,7 @@ func (a *Claims) takeIn(ctx context.Context, work store.Work) error {
 	}
 	advance := store.Advance{
 		Ref: work.Ref, From: next.Cursor, To: next.Last, State: next.State, ConversationID: next.ConversationID,
+		Judged: work.JudgeDue,
 	}
 	readings := make([]follow.Reading, len(next.Events))
 	for i, e := range next.Events {

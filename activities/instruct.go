@@ -41,6 +41,8 @@ type outcome struct {
 	result any
 	// set is written to the claim with it.
 	set store.Set
+	// wrote is [claim.Instruction.Wrote].
+	wrote bool
 }
 
 // refusal is why an instruction is not carried out and never will be.
@@ -50,7 +52,7 @@ func (r refusal) Error() string { return r.why }
 
 // finish records what became of an instruction, unless it is to be tried again.
 func (s *session) finish(ctx context.Context, in claim.Instruction, err error, done outcome) error {
-	in.State = claim.InstructionDone
+	in.State, in.Wrote = claim.InstructionDone, done.wrote
 	var refused refusal
 	e, fromDixa := dixa.AsError(err)
 	switch {
@@ -59,6 +61,7 @@ func (s *session) finish(ctx context.Context, in claim.Instruction, err error, d
 		in.State, in.Why = claim.InstructionRefused, refused.why
 	case fromDixa && e.Outcome == dixa.Rejected && !e.Retryable && !tokenRefused(err):
 		in.State, in.Why = claim.InstructionRefused, err.Error()
+		done.set.JudgeDue = true // what was written by then may count
 	default:
 		return err
 	}

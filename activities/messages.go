@@ -31,6 +31,8 @@ type Checked struct {
 // Customer is what [Dixa.FindOrCreateCustomer] found.
 type Customer struct {
 	EndUserID string `json:"end_user_id"`
+	// Revision is that of the claim's body which names the customer.
+	Revision int64 `json:"revision,omitempty"`
 }
 
 // ConversationInput is what [Dixa.CreateConversation] needs. A claim that has its
@@ -38,6 +40,8 @@ type Customer struct {
 type ConversationInput struct {
 	claim.Ref
 	EndUserID string `json:"end_user_id,omitempty"`
+	// Revision is that of [Customer].
+	Revision int64 `json:"revision,omitempty"`
 }
 
 // Conversation is what [Dixa.CreateConversation] opened or found.

@@ -22,30 +22,36 @@ func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
 		}
 		sign := "Claimflow " + ref.Reference()
 		text := noteText(s.ticket.Note, files, sign)
-		_, err := once(ctx, s.store, write[string]{
-			ref: ref, step: claim.StepNote, window: s.window(),
-			look: func(ctx context.Context) (string, bool, error) {
-				notes, err := s.client.Conversations.Notes(ctx, s.work.ConversationID)
-				if err != nil {
-					return "", false, err
-				}
-				for _, n := range notes {
-					if strings.Contains(n.Message, sign) {
-						return n.ID, true, nil
-					}
-				}
-				return "", false, nil
-			},
-			send: func(ctx context.Context, _ string) (string, error) {
-				n, err := s.client.Conversations.AddNote(ctx, s.work.ConversationID, dixa.NoteInput{Message: text})
-				if err != nil {
-					return "", err
-				}
-				return n.ID, nil
-			},
-		})
-		return s.justOpened(ctx, err)
+		return s.justOpened(ctx, s.note(ctx, claim.StepNote, sign, text))
 	})
+}
+
+// note writes an internal note, once for each step. sign is what it is known by: it
+// stands in the text, and in no other note.
+func (s *session) note(ctx context.Context, step, sign, text string) error {
+	_, err := once(ctx, s.store, write[string]{
+		ref: s.ref, step: step, window: s.window(),
+		look: func(ctx context.Context) (string, bool, error) {
+			notes, err := s.client.Conversations.Notes(ctx, s.work.ConversationID)
+			if err != nil {
+				return "", false, err
+			}
+			for _, n := range notes {
+				if strings.Contains(n.Message, sign) {
+					return n.ID, true, nil
+				}
+			}
+			return "", false, nil
+		},
+		send: func(ctx context.Context, _ string) (string, error) {
+			n, err := s.client.Conversations.AddNote(ctx, s.work.ConversationID, dixa.NoteInput{Message: text})
+			if err != nil {
+				return "", err
+			}
+			return n.ID, nil
+		},
+	})
+	return err
 }
 
 // Bounds of a note, in bytes. Its list of files and its signature always fit.

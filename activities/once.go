@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,6 +18,9 @@ import (
 type write[R any] struct {
 	ref  claim.Ref
 	step string
+	// revision is the revision of the claim's body that what is sent was made of:
+	// it is not begun with an older one. Nil where it was not made of the body.
+	revision *int64
 	// window is how long after a send that was not answered Dixa may still show
 	// its effect for the first time.
 	window time.Duration
@@ -47,9 +51,9 @@ type write[R any] struct {
 // claim parks.
 func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 	var none R
-	intent, outstanding, err := s.BeginIntent(ctx, w.ref, w.step)
+	intent, outstanding, err := w.begin(ctx, s)
 	if err != nil {
-		return none, fmt.Errorf("write down the intent of step %s: %w", w.step, err)
+		return none, err
 	}
 	if !intent.DoneAt.IsZero() {
 		return w.resultOf(intent)
@@ -96,6 +100,22 @@ func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 	}
 }
 
+func (w write[R]) begin(ctx context.Context, s *store.Store) (intent store.Intent, outstanding bool, err error) {
+	if w.revision == nil {
+		intent, outstanding, err = s.BeginIntent(ctx, w.ref, w.step)
+	} else {
+		intent, outstanding, err = s.BeginIntentOf(ctx, w.ref, w.step, *w.revision)
+	}
+	var stale *store.StaleError
+	if errors.As(err, &stale) {
+		return intent, false, edited(w.ref)
+	}
+	if err != nil {
+		err = fmt.Errorf("write down the intent of step %s: %w", w.step, err)
+	}
+	return intent, outstanding, err
+}
+
 // sendAgain prepares another send after a look in vain; mine says that this
 // attempt is the one to make it.
 func (w write[R]) sendAgain(ctx context.Context, s *store.Store, intent store.Intent) (_ store.Intent, mine bool, err error) {
@@ -103,9 +123,9 @@ func (w write[R]) sendAgain(ctx context.Context, s *store.Store, intent store.In
 		if err := s.RefuseIntent(ctx, intent); err != nil {
 			return intent, false, fmt.Errorf("give step %s up: %w", w.step, err)
 		}
-		begun, outstanding, err := s.BeginIntent(ctx, w.ref, w.step)
+		begun, outstanding, err := w.begin(ctx, s)
 		if err != nil {
-			return intent, false, fmt.Errorf("write down the intent of step %s anew: %w", w.step, err)
+			return intent, false, err
 		}
 		return begun, !outstanding && begun.DoneAt.IsZero(), nil
 	}

@@ -87,7 +87,7 @@ func (b *bench) environment() *testsuite.TestActivityEnvironment {
 	env.RegisterActivity(&activities.Claims{Store: b.store})
 	env.RegisterActivity(&activities.Tickets{Store: b.store})
 	env.RegisterActivity(&activities.Evidence{Store: b.store, Checker: evidence.New(evidence.Options{AllowLoopback: true})})
-	env.RegisterActivity(&activities.Dixa{Store: b.store, Clients: b.clients})
+	env.RegisterActivity(&activities.Dixa{Store: b.store, Clients: b.clients, Checker: evidence.New(evidence.Options{AllowLoopback: true})})
 	if b.more != nil {
 		env.RegisterActivity(b.more)
 	}

@@ -20,6 +20,8 @@ const (
 // ticket is what a claim's conversation consists of, rendered.
 type ticket struct {
 	templates.Ticket
+	// Revision is that of the claim's body which it was rendered from.
+	Revision           int64             `json:"revision,omitempty"`
 	Language           string            `json:"language"`
 	EmailIntegrationID string            `json:"email_integration_id"`
 	QueueID            string            `json:"queue_id,omitempty"`
@@ -42,7 +44,7 @@ func (a *Tickets) ResolveTemplate(ctx context.Context, ref claim.Ref) (Resolved,
 }
 
 func (a *Tickets) resolve(ctx context.Context, ref claim.Ref) (Resolved, error) {
-	c, err := a.Store.Body(ctx, ref)
+	c, revision, err := a.Store.Body(ctx, ref)
 	if err != nil {
 		return Resolved{}, fmt.Errorf("read the claim: %w", err)
 	}
@@ -71,7 +73,7 @@ func (a *Tickets) resolve(ctx context.Context, ref claim.Ref) (Resolved, error) 
 	}
 	route := settings.RouteFor(c, chosen.Language)
 	t := ticket{
-		Ticket: rendered, Language: chosen.Language,
+		Ticket: rendered, Revision: revision, Language: chosen.Language,
 		EmailIntegrationID: route.EmailIntegrationID, QueueID: route.QueueID, AgentID: route.AgentID,
 		Outbound: settings.Opening == "outbound", Attributes: attributesOf(c, settings),
 	}

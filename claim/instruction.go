@@ -10,6 +10,8 @@ const (
 	InstructReply  = "reply"  // write to the customer
 	InstructNote   = "note"   // write an internal note
 	InstructChange = "change" // do what the shop's rules say of a change at the owner
+	// InstructShipment writes a note of where a parcel of the claim is.
+	InstructShipment = "shipment"
 )
 
 // InstructionState is what became of an instruction.
@@ -37,6 +39,8 @@ type Instruction struct {
 	By    string           `json:"by,omitempty"`
 	State InstructionState `json:"state"`
 	Why   string           `json:"why,omitempty"`
+	// Wrote says that a change wrote to Dixa what the shop's rules want.
+	Wrote bool `json:"-"`
 	// Result is what came of it, without personal data.
 	Result    json.RawMessage `json:"result,omitempty"`
 	CreatedAt time.Time       `json:"created_at"`

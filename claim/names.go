@@ -58,6 +58,9 @@ const (
 	ErrorPark = "Park"
 	// ErrorWithdrawn: the claim was abandoned meanwhile. Never retried.
 	ErrorWithdrawn = "Withdrawn"
+	// ErrorEdited: the claim's owner changed it before its conversation was
+	// created, so that it has to be rendered anew. Never retried.
+	ErrorEdited = "Edited"
 	// ErrorCustomerGone: the remembered customer no longer exists. Never retried.
 	ErrorCustomerGone = "CustomerGone"
 	// ErrorStore: our own store failed; a retry can help.
@@ -79,6 +82,7 @@ const (
 	ToldStatus         = "claim.status_changed"  // its status changed without its state
 	ToldConflict       = "claim.status_conflict" // its conversation contradicts itself
 	ToldMessage        = "claim.message_added"   // its conversation has a new message or note
+	ToldAbandoned      = "claim.abandoned"       // it was withdrawn, or an operator gave it up
 )
 
 // Ref names a claim: the key of everything that is kept about it.

@@ -7,7 +7,7 @@ import "time"
 func ToldTypes() []string {
 	return []string{
 		ToldOpened, ToldNeedsAttention, ToldFallback, ToldSkipped, ToldPending, ToldClosed, ToldReopened, ToldSettled,
-		ToldStatus, ToldConflict, ToldMessage,
+		ToldStatus, ToldConflict, ToldMessage, ToldAbandoned,
 		ToldConnectionNeedsToken, ToldConnectionRecovered, ToldEndpointPaused,
 	}
 }

@@ -54,6 +54,12 @@ type Settings struct {
 	// StatusRules say what the claims' owner is told their status is; the first
 	// that matches wins. Empty means [DefaultStatusRules].
 	StatusRules []StatusRule `json:"status_rules" validate:"max=50,dive"`
+	// ChangeRules say what is done in a conversation when its claim changes at
+	// its owner; every one that matches applies. Empty means [DefaultChangeRules].
+	ChangeRules []ChangeRule `json:"change_rules" validate:"max=50,dive"`
+	// ShipmentNotes are the phases of which a note is written while a claim is
+	// open, in any spelling.
+	ShipmentNotes []string `json:"shipment_notes" validate:"max=50,dive,required,max=100"`
 	// Evidence bounds the files that are offered to Dixa.
 	Evidence EvidenceSettings `json:"evidence"`
 	// OpenWithin is how long after its acceptance a claim may take to be
@@ -85,6 +91,7 @@ func BuiltIn() Settings {
 		Opening:         "inbound",
 		DefaultLanguage: "en",
 		Tag:             "claim",
+		ShipmentNotes:   []string{"delivered", "delivery_failed", "return_received"},
 		Evidence:        EvidenceSettings{MaxFiles: 20, MaxBytes: 10 << 20},
 		OpenWithin:      Duration(4 * time.Hour),
 		QuietPeriod:     Duration(30 * 24 * time.Hour),

@@ -71,10 +71,10 @@ func TestPageFitsTheTerminal(t *testing.T) {
 	}
 	page := s.page(samplePage(t, claim.StateOpen, ""), 80, nil)
 	require.Contains(t, page, "smells-of-smoke  smells_of_smoke  open                 1006\n", "what fits is not cut")
-	require.Contains(t, page, "6 of 6 claims are open")
+	require.Contains(t, page, "0 of 6 claims are settled")
 	require.Less(t, rows(page, 80), 24, "the demo fits a terminal of the usual size")
 	page = s.page(foreign, 80, nil)
-	require.Contains(t, page, "0 of the newest 1 claims are open")
+	require.Contains(t, page, "0 of the newest 1 claims are settled")
 	require.Contains(t, page, "…")
 	require.Contains(t, page, string(claim.StateNeedsAttention), "the state is whole")
 }

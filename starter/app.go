@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string, a *app) int {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%s; see `%s --help`", err, c.CommandPath())
 	})
-	group(root, a.serveCommand(), a.claimCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(), a.endpointCommand(),
+	group(root, a.serveCommand(), a.claimCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(), a.endpointCommand(), a.karlaSecretCommand(),
 		a.keyCommand(), a.keysCommand(), a.configCommand(), a.versionCommand())
 	root.Args = cobra.ArbitraryArgs
 	root.SetArgs(args)

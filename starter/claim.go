@@ -18,7 +18,7 @@ func (a *app) claimCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use: "claim", Short: "Hand claims over, see what became of them, mend them",
 		Example: "  starter claim submit -f claim.json\n  starter claim list acme --state needs_attention\n  starter claim retry acme c-10001",
-	}, a.claimSubmit(), a.claimShow(), a.claimList(), a.claimRetry(), a.claimAbandon(), a.claimLink())
+	}, a.claimSubmit(), a.claimShow(), a.claimList(), a.claimUpdate(), a.claimRetry(), a.claimAbandon(), a.claimLink())
 }
 
 func (a *app) claimShow() *cobra.Command {

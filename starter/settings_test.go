@@ -28,7 +28,7 @@ func TestSettingsFromFilesAndArguments(t *testing.T) {
 		"evidence.max_files=few": "evidence.max_files: must be a whole number",
 		"open_within=4":          "open_within: is not a length of time such as",
 		"tags=x":                 `did you mean "tag"?`,
-		"enabled=true":           "is not a setting; there are claim_id_attribute",
+		"enabled=true":           "is not a setting; there are change_rules, claim_id_attribute",
 		"tag.inner=1":            "tag: must be a text",
 	} {
 		require.Contains(t, b.fails(exitRefused, "shop", "settings", "acme", change), words)

@@ -26,7 +26,7 @@ func (a *app) shopCommand() *cobra.Command {
 		a.shopSwitch("disable", "Let the shop's new claims be skipped", (*client.Client).Disable),
 		a.shopSwitch("pause", "Let the shop's new claims wait", (*client.Client).Pause),
 		a.shopSwitch("resume", "Let the shop's waiting claims go on", (*client.Client).Resume),
-		a.shopRetry(), a.shopOpenSkipped(), a.shopWebhookSecret(), a.shopSweep(),
+		a.shopRetry(), a.shopOpenSkipped(), a.shopWebhookSecret(), a.shopSweep(), a.shopKarlaSecret(), a.shopKarlaEvents(),
 	)
 }
 

@@ -21,6 +21,8 @@ type Advance struct {
 	Conversation claim.Conversation
 	// Refreshed says that Dixa was asked how the conversation is.
 	Refreshed bool
+	// Judged says that the status rules were asked, as [Work.JudgeDue] wanted.
+	Judged bool
 	// Steps are the changes of the claim in their order.
 	Steps []Step
 	// Replaced are entries of the timeline that are taken out, by their ids.
@@ -78,7 +80,7 @@ func (s *Store) Advance(ctx context.Context, a Advance) error {
 				return err
 			}
 		}
-		_, err = exec(ctx, tx, `UPDATE claims SET applied = $3 WHERE shop = $1 AND id = $2`, a.Ref.Shop, a.Ref.ID, a.To)
+		_, err = exec(ctx, tx, `UPDATE claims SET applied = $3, judge_due = judge_due AND NOT $4 WHERE shop = $1 AND id = $2`, a.Ref.Shop, a.Ref.ID, a.To, a.Judged)
 		return err
 	})
 }
@@ -108,6 +110,22 @@ func (s *Store) saveConversation(ctx context.Context, tx *sql.Tx, row claimRow, 
 			refreshed_at = CASE WHEN excluded.refreshed_at > 0 THEN excluded.refreshed_at ELSE conversations.refreshed_at END`,
 		row.connectionID, id, plain(string(c.Status)), plain(assignee), plain(queue), micros(c.ClosedSince()), refreshed, doc, now)
 	return err
+}
+
+// learn takes in a fact of the conversation of a claim that the caller holds.
+func (s *Store) learn(ctx context.Context, tx *sql.Tx, row claimRow, f claim.Fact) error {
+	var c claim.Conversation
+	var doc []byte
+	err := one(ctx, tx, ErrNotFound, []any{&doc}, `SELECT body FROM conversations WHERE connection_id = $1 AND conversation_id = $2`,
+		row.connectionID, number(row.conversationID))
+	if err == nil {
+		err = s.openJSON(conversationDoc, doc, &c, row.connectionID, number(row.conversationID))
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	c.Apply(f)
+	return s.saveConversation(ctx, tx, row, Advance{Conversation: c, Refreshed: true})
 }
 
 func (s *Store) addHappening(ctx context.Context, tx *sql.Tx, ref claim.Ref, h Happening) error {

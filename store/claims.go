@@ -38,31 +38,35 @@ func (s *Store) Accept(ctx context.Context, c *claim.Claim) (Accepted, error) {
 	}
 	var accepted Accepted
 	err = s.write(ctx, doing, func(tx *sql.Tx) error {
-		accepted = Accepted{}
-		var slug string
-		err := one(ctx, tx, shopNotFound(ref.Shop), []any{&slug}, `SELECT slug FROM shops WHERE slug = $1 AND deleted_at = 0`, ref.Shop)
-		if err != nil {
-			return err
-		}
-		now := s.now()
-		n, err := exec(ctx, tx, `INSERT INTO claims (shop, id, state, reason, reason_key, flow, preference, phase, order_number, body, accepted_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) ON CONFLICT (shop, id) DO NOTHING`,
-			ref.Shop, ref.ID, claim.StateReceived, plain(c.Reason), plain(c.ReasonKey()), c.FlowKey(), plain(c.Preference),
-			plain(c.ShipmentPhase()), plain(c.Order.Number), body, now)
-		if err != nil {
-			return err
-		}
-		accepted.New = n == 1
-		if !accepted.New {
-			first, err := s.body(ctx, tx, ref)
-			if err != nil {
-				return err
-			}
-			accepted.Differences = claim.Differences(first, c)
-		}
-		accepted.Record, err = s.record(ctx, tx, ref)
+		var err error
+		accepted, err = s.accept(ctx, tx, c, body)
 		return err
 	})
+	return accepted, err
+}
+
+func (s *Store) accept(ctx context.Context, tx *sql.Tx, c *claim.Claim, body []byte) (Accepted, error) {
+	ref, accepted := claim.Ref{Shop: c.Shop, ID: c.ID}, Accepted{}
+	if err := liveShop(ctx, tx, ref.Shop); err != nil {
+		return accepted, err
+	}
+	now := s.now()
+	n, err := exec(ctx, tx, `INSERT INTO claims (shop, id, state, reason, reason_key, flow, preference, phase, order_number, body, owner_updated_at, accepted_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) ON CONFLICT (shop, id) DO NOTHING`,
+		ref.Shop, ref.ID, claim.StateReceived, plain(c.Reason), plain(c.ReasonKey()), c.FlowKey(), plain(c.Preference),
+		plain(c.ShipmentPhase()), plain(c.Order.Number), body, micros(c.UpdatedAt), now)
+	if err != nil {
+		return accepted, err
+	}
+	accepted.New = n == 1
+	if !accepted.New {
+		first, err := s.body(ctx, tx, ref)
+		if err != nil {
+			return accepted, err
+		}
+		accepted.Differences = claim.Differences(first, c)
+	}
+	accepted.Record, err = s.record(ctx, tx, ref)
 	return accepted, err
 }
 
@@ -77,16 +81,7 @@ func (s *Store) Record(ctx context.Context, ref claim.Ref) (claim.Record, error)
 	return r, err
 }
 
-// Body is the claim as it was first accepted.
-func (s *Store) Body(ctx context.Context, ref claim.Ref) (*claim.Claim, error) {
-	var c *claim.Claim
-	err := s.read(ctx, "read the body of claim "+ref.String(), func(db *sql.DB) (err error) {
-		c, err = s.body(ctx, db, ref)
-		return err
-	})
-	return c, err
-}
-
+// body is the claim as it was first accepted.
 func (s *Store) body(ctx context.Context, q querier, ref claim.Ref) (*claim.Claim, error) {
 	var sealed []byte
 	err := one(ctx, q, claimNotFound(ref), []any{&sealed}, `SELECT body FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)

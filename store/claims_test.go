@@ -42,7 +42,7 @@ func TestAcceptKeepsAClaimOnce(t *testing.T) {
 			require.False(t, again.New)
 			require.Equal(t, []string{"description", "order.total_order_price"}, again.Differences)
 
-			body, err := s.Body(t.Context(), ref("1"))
+			body, _, err := s.Body(t.Context(), ref("1"))
 			require.NoError(t, err)
 			require.Equal(t, sample("1"), body, "the first accepted body is not the one that is kept")
 		})
@@ -106,7 +106,7 @@ func TestAcceptTakesTextsThatDatabasesRefuse(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, "damaged", record.Reason)
 			require.Equal(t, "\uFFFDrefund", record.Preference)
-			body, err := s.Body(t.Context(), r)
+			body, _, err := s.Body(t.Context(), r)
 			require.NoError(t, err)
 			require.Equal(t, "zero \x00 byte", body.Description)
 		})
@@ -167,7 +167,7 @@ func TestUnknownClaimIsNotFound(t *testing.T) {
 			ctx, r := t.Context(), ref("unknown")
 			calls := map[string]func() error{
 				"Record":      func() error { _, err := s.Record(ctx, r); return err },
-				"Body":        func() error { _, err := s.Body(ctx, r); return err },
+				"Body":        func() error { _, _, err := s.Body(ctx, r); return err },
 				"Load":        func() error { _, err := s.Load(ctx, r); return err },
 				"Change":      func() error { _, err := s.Change(ctx, r, claim.EventStart, store.Set{}); return err },
 				"AddRequests": func() error { return s.AddRequests(ctx, r, 1) },

@@ -53,14 +53,26 @@ func (s *Store) Abandon(ctx context.Context, ref claim.Ref) error {
 		if err != nil {
 			return err
 		}
-		next, err := row.state.Next(claim.EventAbandon)
-		if err != nil || next == row.state {
-			return err
-		}
-		_, err = exec(ctx, tx, `UPDATE claims SET state = $3, cause = '', create_anyway = FALSE, updated_at = $4, revision = revision + 1
-			WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID, next, s.now())
-		return err
+		return s.abandon(ctx, tx, ref, &row, Set{})
 	})
+}
+
+// abandon gives up a claim that the caller holds, and tells its owner.
+func (s *Store) abandon(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *claimRow, set Set) error {
+	next, err := row.state.Next(claim.EventAbandon)
+	if err != nil || next == row.state {
+		return err
+	}
+	if err := s.refuseWaiting(ctx, tx, ref, "the claim was abandoned"); err != nil {
+		return err
+	}
+	set.Outbox = append(set.Outbox, OutboxEvent{Type: claim.ToldAbandoned})
+	if _, err := s.change(ctx, tx, ref, row, claim.EventAbandon, set); err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `UPDATE claims SET create_anyway = FALSE, revision = revision + 1
+		WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
+	return err
 }
 
 // LinkTo names the conversation that a claim has in the Dixa of its shop, where
@@ -107,8 +119,8 @@ func (s *Store) LinkTo(ctx context.Context, ref claim.Ref, conversationID int64)
 	})
 }
 
-// ownSteps are the steps that write nothing into the claim's conversation.
-const ownSteps = `('` + claim.StepCustomer + `', '` + claim.StepConversation + `')`
+// inConversation holds for steps that write into the claim's conversation.
+const inConversation = `step <> '` + claim.StepConversation + `' AND step NOT LIKE '` + claim.StepCustomer + `%'`
 
 // unlink takes a claim's conversation from it, unless that has something of the
 // claim in it or may get something at this moment.
@@ -128,7 +140,7 @@ func (s *Store) unlink(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claim
 	}
 	var written int
 	err := one(ctx, tx, nil, []any{&written}, `SELECT COUNT(*) FROM intents
-		WHERE shop = $1 AND claim_id = $2 AND done_at > 0 AND step NOT IN `+ownSteps, ref.Shop, ref.ID)
+		WHERE shop = $1 AND claim_id = $2 AND done_at > 0 AND `+inConversation, ref.Shop, ref.ID)
 	if err != nil {
 		return err
 	}
@@ -138,7 +150,7 @@ func (s *Store) unlink(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claim
 	// What may have reached the old conversation is sent to the new one, under
 	// another key: Dixa would take the same one for a repeat.
 	_, err = exec(ctx, tx, `UPDATE intents SET try = try + 1, sent_at = 0
-		WHERE shop = $1 AND claim_id = $2 AND done_at = 0 AND sent_at > 0 AND step NOT IN `+ownSteps, ref.Shop, ref.ID)
+		WHERE shop = $1 AND claim_id = $2 AND done_at = 0 AND sent_at > 0 AND `+inConversation, ref.Shop, ref.ID)
 	if err != nil {
 		return err
 	}

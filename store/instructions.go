@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/claimflow/claimflow/claim"
 )
@@ -110,13 +111,31 @@ func (s *Store) FinishInstruction(ctx context.Context, in claim.Instruction, set
 		if err != nil {
 			return err
 		}
-		n, err := exec(ctx, tx, `UPDATE instructions SET state = $4, why = $5, result = $6, done_at = $7
-			WHERE shop = $1 AND claim_id = $2 AND id = $3 AND state = $8`,
-			in.Shop, in.Ref.ID, in.ID, in.State, plain(cut(in.Why, maxLastError)), string(in.Result), s.now(), claim.InstructionWaiting)
+		n, err := exec(ctx, tx, `UPDATE instructions SET state = $4, why = $5, result = $6, done_at = $7, wrote = $8
+			WHERE shop = $1 AND claim_id = $2 AND id = $3 AND state = $9`,
+			in.Shop, in.Ref.ID, in.ID, in.State, plain(cut(in.Why, maxLastError)), string(in.Result), s.now(), in.Wrote, claim.InstructionWaiting)
 		if err != nil || n == 0 {
 			return err
 		}
 		_, err = s.change(ctx, tx, in.Ref, &row, "", set)
 		return err
 	})
+}
+
+// ChangesWritten counts the changes of a claim since a time that wrote to Dixa
+// what the shop's rules wanted.
+func (s *Store) ChangesWritten(ctx context.Context, ref claim.Ref, since time.Time) (int, error) {
+	n := 0
+	err := s.read(ctx, "count what changes of claim "+ref.String()+" wrote", func(db *sql.DB) error {
+		return db.QueryRowContext(ctx, `SELECT COUNT(*) FROM instructions WHERE shop = $1 AND claim_id = $2 AND kind = $3 AND wrote AND done_at >= $4`,
+			ref.Shop, ref.ID, claim.InstructChange, micros(since)).Scan(&n)
+	})
+	return n, err
+}
+
+// refuseWaiting refuses the instructions of a claim that wait.
+func (s *Store) refuseWaiting(ctx context.Context, tx *sql.Tx, ref claim.Ref, why string) error {
+	_, err := exec(ctx, tx, `UPDATE instructions SET state = $3, why = $4, done_at = $5 WHERE shop = $1 AND claim_id = $2 AND state = $6`,
+		ref.Shop, ref.ID, claim.InstructionRefused, why, s.now(), claim.InstructionWaiting)
+	return err
 }

@@ -33,9 +33,39 @@ type Intent struct {
 // Dixa before it sends. A step that is done is returned as it is, with DoneAt
 // set, and not outstanding. Of any number of callers at once one gets to send.
 func (s *Store) BeginIntent(ctx context.Context, ref claim.Ref, step string) (in Intent, outstanding bool, err error) {
+	return s.begin(ctx, ref, step, func(tx *sql.Tx) (func() error, error) {
+		return func() error { return nil }, known(ctx, tx, ref)
+	})
+}
+
+// BeginIntentOf is [Store.BeginIntent] for a step that sends what was made of a
+// revision of the claim's body, see [Store.Body]. Where the owner changed the claim
+// since, or it was abandoned, the step may not be sent: a [*StaleError]. Whoever changes it afterwards
+// finds the step begun. What was sent before is nothing to refuse.
+func (s *Store) BeginIntentOf(ctx context.Context, ref claim.Ref, step string, revision int64) (in Intent, outstanding bool, err error) {
+	return s.begin(ctx, ref, step, func(tx *sql.Tx) (func() error, error) {
+		row, err := hold(ctx, tx, ref)
+		if err != nil {
+			return nil, err
+		}
+		var now int64
+		err = one(ctx, tx, claimNotFound(ref), []any{&now}, `SELECT body_revision FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
+		return func() error {
+			if now != revision || row.state == claim.StateAbandoned {
+				return &StaleError{Ref: ref}
+			}
+			return nil
+		}, err
+	})
+}
+
+// begin begins a step. first reads what it depends on and says how to judge that
+// before the step is sent.
+func (s *Store) begin(ctx context.Context, ref claim.Ref, step string, first func(tx *sql.Tx) (maySend func() error, err error)) (in Intent, outstanding bool, err error) {
 	err = s.write(ctx, doingStep("begin", ref, step), func(tx *sql.Tx) error {
 		outstanding = false
-		if err := known(ctx, tx, ref); err != nil {
+		maySend, err := first(tx)
+		if err != nil {
 			return err
 		}
 		now := s.now()
@@ -44,11 +74,14 @@ func (s *Store) BeginIntent(ctx context.Context, ref claim.Ref, step string) (in
 		if err != nil {
 			return err
 		}
-		if in, err = holdIntent(ctx, tx, ref, step); err != nil || n == 1 || !in.DoneAt.IsZero() {
+		if in, err = holdIntent(ctx, tx, ref, step); err != nil || !in.DoneAt.IsZero() {
 			return err
 		}
-		if outstanding = !in.SentAt.IsZero(); outstanding {
+		if outstanding = n == 0 && !in.SentAt.IsZero(); outstanding {
 			return nil
+		}
+		if err := maySend(); err != nil || n == 1 {
+			return err
 		}
 		in.SentAt = timeOf(now)
 		_, err = exec(ctx, tx, `UPDATE intents SET sent_at = $4 WHERE shop = $1 AND claim_id = $2 AND step = $3`, ref.Shop, ref.ID, step, now)

@@ -22,6 +22,8 @@ type sealedColumn struct {
 
 var (
 	claimBody       = sealedColumn{"claims", "body", []string{"shop", "id"}}
+	claimEdited     = sealedColumn{"claims", "edited", []string{"shop", "id"}}
+	claimLatest     = sealedColumn{"claims", "latest", []string{"shop", "id"}}
 	draftBody       = sealedColumn{"drafts", "body", []string{"shop", "claim_id", "kind"}}
 	outboxBody      = sealedColumn{"outbox", "body", []string{"shop", "claim_id", "id"}}
 	connectionToken = sealedColumn{"connections", "token", []string{"id"}}
@@ -38,12 +40,16 @@ var (
 	messageBody     = sealedColumn{"messages", "body", []string{"connection_id", "conversation_id", "id"}}
 	instructionBody = sealedColumn{"instructions", "body", []string{"shop", "claim_id", "id"}}
 	timelineBody    = sealedColumn{"timeline", "body", []string{"shop", "claim_id", "id"}}
+	ownerEventBody  = sealedColumn{"owner_inbox", "body", []string{"shop", "event_id"}}
+	ownerSecret     = sealedColumn{"owner_secrets", "secret", []string{"shop"}}
+	ownerPrevious   = sealedColumn{"owner_secrets", "previous", []string{"shop"}}
 	activityBody    = sealedColumn{"activity_log", "body", []string{"connection_id", "id"}}
 
 	sealedColumns = []sealedColumn{
 		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
 		endpointURL, endpointSecret, endpointFormer, endpointKarla, announceBody,
 		conversationDoc, messageBody, timelineBody, instructionBody, activityBody,
+		claimEdited, claimLatest, ownerEventBody, ownerSecret, ownerPrevious,
 	}
 )
 

@@ -140,7 +140,7 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 			pruned := open(t, url, parseKeys(t, prunedText))
 			for i := range claims {
 				r := ref(fmt.Sprint(i))
-				body, err := pruned.Body(ctx, r)
+				body, _, err := pruned.Body(ctx, r)
 				require.NoError(t, err)
 				require.Equal(t, "ada@customer.example", body.Customer.Email)
 				var words string

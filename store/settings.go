@@ -70,6 +70,9 @@ func mergeSettings(inherited, before, patch json.RawMessage, rules []func(claim.
 	if err != nil {
 		return nil, err
 	}
+	if err := effective.CheckChangeRules(); err != nil {
+		return nil, err
+	}
 	for _, rule := range rules {
 		if err := rule(effective); err != nil {
 			return nil, err

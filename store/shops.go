@@ -176,6 +176,9 @@ func (s *Store) DeleteShop(ctx context.Context, slug string) error {
 		if _, err := exec(ctx, tx, `DELETE FROM endpoints WHERE shop = $1`, slug); err != nil {
 			return err
 		}
+		if _, err := exec(ctx, tx, `DELETE FROM owner_secrets WHERE shop = $1`, slug); err != nil {
+			return err
+		}
 		if _, err := exec(ctx, tx, `UPDATE api_keys SET revoked_at = $2 WHERE shop = $1 AND revoked_at = 0`, slug, now); err != nil {
 			return err
 		}

@@ -31,8 +31,9 @@ type Work struct {
 	// Cursor is the number of the last event of the conversation that the claim
 	// has taken in.
 	Cursor int64
-	// Unread says that events of the claim's conversation wait behind its cursor.
-	Unread bool
+	// Unread says that events of the claim's conversation wait behind its cursor,
+	// or that the status rules are to be asked anew, which JudgeDue says.
+	Unread, JudgeDue bool
 	// Instructed says that instructions wait, Changing that one of them may
 	// change the conversation's state or tags.
 	Instructed, Changing bool
@@ -70,7 +71,7 @@ func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
 		var retried, fallback, resumed, closed int64
 		row := db.QueryRowContext(ctx, `SELECT `+recordColumns+`, COALESCE(w.id, ''), COALESCE(w.state, ''), s.feature, s.enabled, s.paused,
 				s.settings_version, c.parked_version, c.revision, c.end_user_id, c.retried_at, c.fallback_at, s.resumed_at, c.create_anyway,
-				c.read_revision, c.applied, c.applied < c.events, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0),
+				c.read_revision, c.applied, c.applied < c.events, c.judge_due, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0),
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting'),
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting' AND i.kind = 'change')
 			FROM `+recordTables+` JOIN shops s ON s.slug = c.shop
@@ -80,7 +81,7 @@ func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
 		var err error
 		w.Record, err = scanRecord(row.Scan, &w.ConnectionID, &w.ConnectionState, &w.Feature, &w.Enabled, &w.Paused,
 			&w.SettingsVersion, &w.ParkedVersion, &w.Revision, &w.EndUserID, &retried, &fallback, &resumed, &w.CreateAnyway,
-			&w.Read, &w.Cursor, &w.Unread, &w.Derived, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed,
+			&w.Read, &w.Cursor, &w.Unread, &w.JudgeDue, &w.Derived, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed,
 			&w.Instructed, &w.Changing)
 		if errors.Is(err, sql.ErrNoRows) {
 			return claimNotFound(ref)
@@ -88,6 +89,9 @@ func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
 		if err != nil {
 			return err
 		}
+		// While a change waits, the rules do too.
+		w.JudgeDue = w.JudgeDue && !w.Changing
+		w.Unread = w.Unread || w.JudgeDue
 		w.RetriedAt, w.FallbackAt, w.ResumedAt = timeOf(retried), timeOf(fallback), timeOf(resumed)
 		w.Conversation.ClosedSince = timeOf(closed)
 		if w.OtherClaims, err = otherClaims(ctx, db, ref, w.OrderNumber); err != nil {
@@ -126,6 +130,12 @@ type Set struct {
 	Status, StatusBy, Derived string
 	// FallbackUsed says that the claim's fallback is raised with this change.
 	FallbackUsed bool
+	// Happened are entries of the timeline, added once each by their ids.
+	Happened []Happening
+	// Learned is what Dixa was found to say of the conversation.
+	Learned *claim.Fact
+	// JudgeDue has the status rules asked anew.
+	JudgeDue bool
 	// Revision, unless zero, makes the change hold only while the claim's
 	// [Work.Revision] is this one: else it is a [*StaleError].
 	Revision int64
@@ -201,8 +211,21 @@ func (s *Store) change(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *clai
 		assign += `, opened_at = ` + args.add(now)
 	}
 	_, err := exec(ctx, tx, `UPDATE claims SET `+assign+` WHERE shop = `+args.add(ref.Shop)+` AND id = `+args.add(ref.ID), args...)
-	if err != nil || len(set.Outbox) == 0 {
+	if err != nil {
 		return row.state, err
+	}
+	for _, h := range set.Happened {
+		if err := s.addHappening(ctx, tx, ref, h); err != nil {
+			return row.state, err
+		}
+	}
+	if set.Learned != nil {
+		if err := s.learn(ctx, tx, *row, *set.Learned); err != nil {
+			return row.state, err
+		}
+	}
+	if len(set.Outbox) == 0 {
+		return row.state, nil
 	}
 	row.sequence, err = s.addEvents(ctx, tx, ref, row.sequence, set.Outbox, now)
 	return row.state, err
@@ -238,6 +261,9 @@ func (set Set) assignments(args *arguments, event claim.Event, next claim.State,
 	number("left_out", set.LeftOut)
 	if set.ParkedVersion != 0 {
 		assign += `, parked_version = ` + args.add(set.ParkedVersion)
+	}
+	if set.JudgeDue {
+		assign += `, judge_due = TRUE`
 	}
 	if set.FallbackUsed {
 		assign += `, fallback_used = TRUE, fallback_at = ` + args.add(now)

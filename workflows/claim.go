@@ -122,7 +122,11 @@ func (r *claimRun) open(ctx workflow.Context) error {
 	if !r.left(ctx) && r.standing.FallbackDue() && !r.standing.Unanswered {
 		return r.park(ctx, claim.CauseDeadline, "it was too late when the opening could begin")
 	}
-	return r.stopped(ctx, r.openConversation(ctx))
+	err := r.openConversation(ctx)
+	if hasType(err, claim.ErrorEdited) {
+		return r.load(ctx) // and opens what the claim now is
+	}
+	return r.stopped(ctx, err)
 }
 
 // stopped deals with a step that could not be done: it parks the claim, or reads

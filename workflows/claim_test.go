@@ -552,6 +552,18 @@ func TestCustomerWhoIsGoneIsLookedUpAfreshOnce(t *testing.T) {
 	})
 }
 
+func TestAClaimThatItsOwnerEditsIsRenderedAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fail["CreateConversation"] = once(temporal.NewNonRetryableApplicationError("edited", claim.ErrorEdited, nil))
+	w.at(time.Hour, w.abandon)
+	w.run(t)
+	for _, step := range []string{"ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "CreateConversation"} {
+		require.Equal(t, 2, w.attempts[step], step)
+	}
+	require.Contains(t, w.calls, "SyncStatus opened")
+}
+
 func TestClaimWithdrawnOnTheWayEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

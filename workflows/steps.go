@@ -86,7 +86,7 @@ func (r *claimRun) createConversation(ctx workflow.Context) error {
 			if err := r.dixaStep(ctx, "Find or create the customer", dixa.FindOrCreateCustomer, r.ref, &customer); err != nil {
 				return err
 			}
-			in.EndUserID = customer.EndUserID
+			in.EndUserID, in.Revision = customer.EndUserID, customer.Revision
 		}
 		err := r.dixaStep(ctx, summary, dixa.CreateConversation, in, &made)
 		if hasType(err, claim.ErrorCustomerGone) && !again {

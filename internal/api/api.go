@@ -1,5 +1,5 @@
 // Package api is the HTTP API of `starter serve`: claims, shops, settings,
-// templates and operator commands under /v1, events from Dixa under /webhooks,
+// templates and operator commands under /v1, events from Dixa and Karla under /webhooks,
 // and /healthz, /readyz, /metrics, /openapi.json and /docs. The bodies that it speaks are those of the packages
 // claim and client; routes.go is its index.
 package api
@@ -45,6 +45,8 @@ type Options struct {
 	// Kick is called after every change, so that claims start at once rather
 	// than at the dispatcher's next round. Optional.
 	Kick func()
+	// KickOwner is called after every event of Karla's that was kept. Optional.
+	KickOwner func()
 	// Temporal says for /readyz, in a few words for everybody, how it stands with
 	// Temporal; the error, where claims do not get there, is for the log. Optional.
 	Temporal func(context.Context) (state string, err error)
@@ -94,6 +96,10 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the HTTP API: %w", err)
 	}
+	fromKarla, err := newKarlaWebhooks(o)
+	if err != nil {
+		return nil, fmt.Errorf("make the HTTP API: %w", err)
+	}
 	mux := http.NewServeMux()
 	spec := humago.New(mux, configuration(o.PublicURL, o.Version))
 	spec.UseMiddleware(a.authorize(spec), a.record)
@@ -101,7 +107,10 @@ func New(o Options) (http.Handler, error) {
 		r.register(spec)
 	}
 	documentWebhooks(spec.OpenAPI())
+	documentKarla(spec.OpenAPI())
 	mux.Handle("POST "+subscription.Path+"{connection}", hooks)
+	mux.Handle("POST "+karlaPath, fromKarla)
+	mux.Handle("POST "+karlaPath+"/{shop}", fromKarla)
 	mux.HandleFunc("GET /healthz", a.alive)
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /docs/", v5emb.New("Claimflow", "/openapi.json", "/docs/"))

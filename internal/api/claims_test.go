@@ -258,8 +258,8 @@ func TestOperatorCommandsAndTimeline(t *testing.T) {
 	for _, entry := range detail.Timeline {
 		what = append(what, entry.What)
 	}
-	require.Equal(t, []string{"accepted", "abandon", "retry", "retry", "link"}, what)
-	require.Equal(t, "test admin", detail.Timeline[1].By)
+	require.Equal(t, []string{"accepted", "claim.abandoned", "abandon", "retry", "retry", "link"}, what)
+	require.Equal(t, "test admin", detail.Timeline[2].By)
 	require.Equal(t, ref.Reference(), detail.Reference, "what people look for in Dixa")
 
 	_, err = b.client.Retry(t.Context(), claim.Ref{Shop: "acme", ID: "nobody"}, client.RetryRequest{})

@@ -30,7 +30,7 @@ func tags() []*huma.Tag {
 		{Name: tagDixa, Description: "A shop's connection to Dixa and its settings."},
 		{Name: tagTemplates, Description: "The words of the conversations, per reason and language."},
 		{Name: tagPlatform, Description: "What all shops inherit, API keys and the audit log."},
-		{Name: tagWebhooks, Description: "What Dixa sends."},
+		{Name: tagWebhooks, Description: "What Dixa and Karla send."},
 		{Name: tagEndpoints, Description: "Addresses that are told what becomes of claims, by signed webhooks."},
 	}
 }
@@ -54,6 +54,10 @@ func (a *api) routes() []route {
 		at("GET "+shop+"/claims", "list-claims", "List claims, newest first", tagClaims, claimsRead, a.listClaims, listAnswers,
 			says("One page as JSON with a cursor, or, for Accept: text/csv or format=csv, every claim that matches as CSV.")),
 		at("GET "+shop+"/claims/{claim}", "get-claim", "Read one claim with its timeline", tagClaims, claimsRead, a.getClaim),
+
+		at("PATCH "+shop+"/claims/{claim}", "update-claim", "Tell what changed of a claim", tagClaims, claimsWrite, a.updateClaim, unaudited,
+			takes[claim.Claim](claim.MaxBodyBytes),
+			says("The members of a claim that changed; those that are left out stay, null removes one, a list is replaced as a whole. Before the conversation is created this edits what it is opened with, and the status withdrawn ends the claim. After it the shop's change rules are carried out in the conversation. With updated_at a change that comes out of order is ignored.")),
 
 		at("POST "+shop+"/claims/{claim}/retry", "retry-claim", "Take a claim up again", tagOperators, operate, a.retryClaim, mayFail(http.StatusConflict)),
 		at("POST "+shop+"/claims/{claim}/abandon", "abandon-claim", "Give a claim up", tagOperators, operate, a.abandonClaim, mayFail(http.StatusConflict)),
@@ -91,6 +95,11 @@ func (a *api) routes() []route {
 		at("POST "+shop+"/integrations/dixa/test", "test-integration", "Open a test conversation", tagDixa, shopsWrite, a.test, talks, mayFail(http.StatusConflict, http.StatusMethodNotAllowed, http.StatusBadGateway),
 			says("405: the shop's settings are read-only; nothing was sent to Dixa.")),
 
+		at("PUT "+shop+"/karla/webhook-secret", "save-karla-secret", "Save the secret of Karla's webhooks for a shop", tagShops, shopsWrite, a.saveShopKarlaSecret,
+			takes[client.KarlaSecretRequest](small, "secret"), says("The secret never comes out again but as a preview. The one that it replaces stays good for three days.")),
+		at("GET "+shop+"/karla/events", "list-karla-events", "List what Karla sent and what became of it", tagShops, claimsRead, a.karlaEvents,
+			says("The newest 200, without their contents. An invalid one names every fault.")),
+
 		at("GET "+shop+"/templates", "list-templates", "List a shop's templates", tagTemplates, shopsRead, ofShop[InShop](a.listTemplates)),
 		at("GET "+shop+"/templates/{reason}", "get-template", "Read the template that holds", tagTemplates, shopsRead, ofShop[shopTemplateInput](a.getTemplate)),
 		at("PUT "+shop+"/templates/{reason}", "save-template", "Save a template", tagTemplates, shopsWrite, ofShop[shopTemplateBodyInput](a.putTemplate), takes[client.TemplateSource](small)),
@@ -106,6 +115,8 @@ func (a *api) routes() []route {
 
 		at("GET /v1/settings", "get-platform-settings", "Read the settings that shops inherit", tagPlatform, shopsRead, a.getPlatformSettings),
 		at("PUT /v1/settings", "change-platform-settings", "Merge into the settings that shops inherit", tagPlatform, shopsWrite, a.changePlatformSettings, takes[claim.Settings](small)),
+		at("PUT /v1/karla/webhook-secret", "save-platform-karla-secret", "Save the secret of Karla's webhooks for all shops", tagPlatform, shopsWrite, a.savePlatformKarlaSecret,
+			takes[client.KarlaSecretRequest](small, "secret"), says("The secret never comes out again but as a preview. The one that it replaces stays good for three days.")),
 		at("GET /v1/keys", "list-keys", "List API keys", tagPlatform, admin, a.listKeys),
 		at("POST /v1/keys", "create-key", "Make an API key", tagPlatform, admin, a.createKey, answers(http.StatusCreated)),
 		at("DELETE /v1/keys/{key}", "revoke-key", "Revoke an API key", tagPlatform, admin, a.revokeKey),

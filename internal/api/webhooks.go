@@ -103,20 +103,26 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
+	result, reason := refuseEvent(ctx, w, err, dixa.SignatureHeader)
+	h.count(ctx, name, result, reason)
+}
+
+// refuseEvent answers an event that was not taken, and says so in words for the
+// metric. signature is the header that it should be signed in.
+func refuseEvent(ctx context.Context, w http.ResponseWriter, err error, signature string) (result, reason string) {
 	var refused *eventRefusal
 	if !errors.As(err, &refused) {
 		refused = &eventRefusal{status: http.StatusServiceUnavailable, reason: "store", err: err, words: "The event was not taken. Sending it again is safe."}
 	}
-	result := eventRefused
+	result = eventRefused
 	p := newProblem(refused.status, "", refused.words)
 	if refused.status == http.StatusServiceUnavailable {
 		result = eventUnavailable
 		p.header = http.Header{"Retry-After": {retryAfter}}
 	}
 	if refused.status == http.StatusUnauthorized {
-		p.header = http.Header{"Www-Authenticate": {dixa.SignatureHeader}}
+		p.header = http.Header{"Www-Authenticate": {signature}}
 	}
-	h.count(ctx, name, result, refused.reason)
 	about := of(ctx)
 	about.refused = refused.reason
 	if refused.err != nil {
@@ -124,6 +130,7 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.Instance = about.id
 	p.write(w)
+	return result, refused.reason
 }
 
 func (h *webhooks) count(ctx context.Context, name, result, reason string) {

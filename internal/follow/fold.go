@@ -130,8 +130,8 @@ func (s *Story) judge(c *Change) {
 	if verdict.Conflict {
 		c.Told = append(c.Told, claim.ToldConflict)
 	}
-	if verdict.Status == s.Status {
-		return
+	if verdict.Status == s.Status || first && s.Status != "" {
+		return // what the owner said before the conversation was there holds
 	}
 	s.Status, c.Status = verdict.Status, verdict.Status
 	if len(c.Told) == 0 && !first {
@@ -145,4 +145,12 @@ func follows(s claim.State) bool {
 		return true
 	}
 	return false
+}
+
+// Judge is the [Mark] of what the rules say of a conversation and of a claim that
+// has caught up with it.
+func Judge(state claim.State, c claim.Conversation, settings claim.Settings) string {
+	s := Story{State: state, Conversation: c, Settings: settings, Held: true}
+	s.Take(claim.Fact{})
+	return Mark(s.Settings.Status(s.State, &s.Conversation))
 }

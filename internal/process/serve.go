@@ -13,6 +13,7 @@ import (
 	"github.com/claimflow/claimflow/internal/deliver"
 	"github.com/claimflow/claimflow/internal/dispatch"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/owner"
 )
 
 const (
@@ -55,6 +56,7 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		dispatcher.Kick()
 		deliverer.Kick()
 	}
+	fromOwner := owner.New(p.Store, t.Log, kick)
 	forget, err := p.countClaims()
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -70,6 +72,7 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		Onboarding:    onboarding.New(onboarding.Options{Store: p.Store, Dixa: p.Clients, PublicURL: p.Config.PublicURL, Log: t.Log}),
 		WebhookMaxAge: p.Config.WebhookMaxAge,
 		Sweep:         p.sweepNow,
+		KickOwner:     fromOwner.Kick,
 		Log:           t.Log, Kick: kick, Temporal: func(ctx context.Context) (string, error) { return p.engineState(ctx, dispatcher) },
 		Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
 		PublicURL: p.Config.PublicURL, Version: version,
@@ -99,6 +102,7 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 	background.Go(func() { p.dropOldBodies(ctx) })
 	background.Go(func() { deliverer.Run(ctx) })
 	background.Go(func() { p.forgetDelivered(ctx) })
+	background.Go(func() { fromOwner.Run(ctx) })
 	t.Log.Info("serving", "address", listener.Addr().String())
 
 	<-ctx.Done()

@@ -79,7 +79,7 @@ func (p *Parts) Work(ctx context.Context) error {
 		WorkerStopTimeout:            stopWithin,
 		OnFatalError:                 func(err error) { broken <- err },
 	})
-	dixa.RegisterActivity(&activities.Dixa{Store: p.Store, Clients: p.Clients})
+	dixa.RegisterActivity(&activities.Dixa{Store: p.Store, Clients: p.Clients, Checker: p.Checker})
 	sweeps, err := p.sweeps()
 	if err != nil {
 		return err

@@ -1,0 +1,391 @@
+package activities_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/store"
+)
+
+// opened is a claim whose conversation is open.
+func (b *bench) opened(id string) claim.Ref {
+	b.Helper()
+	ref := b.accept(b.sample(id))
+	_, err := b.open(ref)
+	require.NoError(b, err)
+	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
+	return ref
+}
+
+// patch tells what changed of a claim.
+func (b *bench) patch(ref claim.Ref, change string) store.Updated {
+	b.Helper()
+	out, err := b.store.UpdateFromOwner(b.Context(), store.OwnerUpdate{
+		Ref: ref, By: "shop system",
+		Read: func(current *claim.Claim) (*claim.Claim, error) { return claim.DecodeUpdate([]byte(change), current) },
+	})
+	require.NoError(b, err)
+	return out
+}
+
+// carryOut carries out what waits, as the workflow does, and takes in what is then
+// known.
+func (b *bench) carryOut(ref claim.Ref) {
+	b.Helper()
+	require.Eventually(b, func() bool { return b.instruct(ref) == nil && !b.work(ref).Instructed }, 15*time.Second, time.Millisecond)
+	b.follow(ref)
+}
+
+func (b *bench) instruct(ref claim.Ref) error {
+	var dixa *activities.Dixa
+	return runVoid(b, dixa.Instruct, ref)
+}
+
+func (b *bench) follow(ref claim.Ref) {
+	b.Helper()
+	var claims *activities.Claims
+	for b.work(ref).Unread || b.load(ref).Unread {
+		_, err := run[claim.Standing](b, claims.Follow, ref)
+		require.NoError(b, err)
+	}
+}
+
+func (b *bench) work(ref claim.Ref) store.Work {
+	b.Helper()
+	w, err := b.store.Load(b.Context(), ref)
+	require.NoError(b, err)
+	return w
+}
+
+func (b *bench) instruction(ref claim.Ref, id string) claim.Instruction {
+	b.Helper()
+	in, err := b.store.Instruction(b.Context(), ref, id)
+	require.NoError(b, err)
+	return in
+}
+
+// conversation is the only one, with the names of its tags.
+func (b *bench) conversation() (*server.Conversation, []string) {
+	b.Helper()
+	state := b.dixa.State()
+	require.Len(b, state.Conversations, 1)
+	var tags []string
+	for _, t := range state.Tags {
+		if slices.Contains(state.Conversations[0].TagIDs, t.ID) {
+			tags = append(tags, t.Name)
+		}
+	}
+	return state.Conversations[0], tags
+}
+
+func TestDefaultChangeRules(t *testing.T) {
+	t.Parallel()
+	for name, switches := range map[string]server.Switches{
+		"as documented":        {},
+		"refuses what is so":   {CloseClosed: server.Rejected, ReopenOpen: server.Rejected, TagTwice: server.Rejected, TransferClosed: server.Rejected},
+		"tags late":            {BulkTagDelay: server.Duration(300 * time.Millisecond)},
+		"transfers stay":       {TransferClosed: server.Stays},
+		"notes become HTML":    {NoteFormat: "html"},
+		"keeps no external id": {ExternalID: server.ExternalIDDropped},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, switches, nil)
+			ref := b.opened("c-1")
+
+			out := b.patch(ref, `{"status": "accepted", "resolution_preference": "reorder"}`)
+			require.Equal(t, store.UpdateInstructed, out.Result)
+			require.Equal(t, []string{"resolution_preference", "status"}, out.Changed)
+			require.Equal(t, "accepted", out.Record.Status)
+			require.Equal(t, claim.ByOwner, out.Record.StatusBy)
+			b.carryOut(ref)
+			c, tags := b.conversation()
+			require.Contains(t, tags, "claim-accepted")
+			require.Len(t, c.Notes, 1)
+			require.Contains(t, c.Notes[0].Text, "refund → reorder")
+			require.Equal(t, server.StateOpen, c.State)
+
+			b.patch(ref, `{"status": "rejected"}`)
+			b.carryOut(ref)
+			_, tags = b.conversation()
+			require.Contains(t, tags, "claim-rejected")
+			require.NotContains(t, tags, "claim-accepted", "only one of the two answers stays")
+			require.Equal(t, "rejected", b.work(ref).Status)
+
+			b.patch(ref, `{"status": "withdrawn"}`)
+			b.carryOut(ref)
+			c, tags = b.conversation()
+			require.Contains(t, tags, "claim-withdrawn")
+			require.Equal(t, server.StateClosed, c.State)
+			w := b.work(ref)
+			require.Equal(t, claim.StateClosed, w.State, "it is known to be closed without an event of it")
+			require.Equal(t, "withdrawn", w.Status, "the owner's own word holds against what its command brought about")
+			require.Equal(t, []string{claim.ToldOpened, claim.ToldClosed}, b.told(ref), "a status is never told to the side that set it")
+		})
+	}
+}
+
+func TestWantedStatesAreNotWrittenTwice(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{CloseClosed: server.Rejected}, nil)
+	ref := b.opened("c-1")
+	c, _ := b.conversation()
+	b.patch(ref, `{"status": "withdrawn"}`)
+	// The answer to the close is lost: the next attempt finds it closed.
+	b.dixa.Inject(server.Fault{Operation: "PUT /conversations/{conversationId}/close", Kind: server.FaultDropAfter, Times: 1})
+	b.carryOut(ref)
+	stats := b.dixa.Stats().ByOperation
+	require.Equal(t, 1, stats["PUT /conversations/{conversationId}/close"], b.requests())
+	now, _ := b.conversation()
+	require.Len(t, now.Notes, 1, "conversation %d has one note of one change", c.ID)
+}
+
+func TestACrashBetweenTheNoteAndItsRecordWritesOneNote(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.opened("c-1")
+	b.patch(ref, `{"resolution_preference": "reorder"}`)
+	b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/notes", Kind: server.FaultDropAfter, Times: 1})
+	require.Error(t, b.instruct(ref))
+	b.carryOut(ref)
+	c, _ := b.conversation()
+	require.Len(t, c.Notes, 1)
+}
+
+func TestRulesOfTheShop(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, map[string]any{"change_rules": []map[string]any{
+		{"name": "who", "when": map[string]any{"changed": []string{"customer"}}, "then": map[string]any{"queue_id": server.SeedQueueSupport, "add_tags": []string{"vip"}}},
+		{"name": "later", "when": map[string]any{"preference": []string{"Refund later"}}, "then": map[string]any{"follow_up": "48h"}},
+	}})
+	ref := b.opened("c-1")
+	b.patch(ref, `{"description": "It is broken in two."}`)
+	b.carryOut(ref)
+	c, _ := b.conversation()
+	require.Empty(t, c.Notes, "no rule wants a note")
+
+	b.patch(ref, `{"customer": {"first_name": "Anne"}}`)
+	b.carryOut(ref)
+	c, tags := b.conversation()
+	require.Equal(t, server.SeedQueueSupport, c.QueueID)
+	require.Contains(t, tags, "vip")
+
+	b.patch(ref, `{"resolution_preference": "refund_later"}`)
+	b.carryOut(ref)
+	c, _ = b.conversation()
+	require.Equal(t, server.StatePending, c.State)
+	require.Equal(t, claim.StatePending, b.work(ref).State)
+}
+
+func TestWhatTheCustomerAddsBecomesTheirMessage(t *testing.T) {
+	t.Parallel()
+	for _, onClosed := range []string{server.InboundReopens, server.Reopens, server.Stays, server.Rejected} {
+		t.Run(onClosed, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, server.Switches{MessageOnClosed: onClosed, ReopenOpen: server.Rejected}, nil)
+			ref := b.opened("c-1")
+			b.patch(ref, `{"status": "closed"}`)
+			b.carryOut(ref)
+			b.patch(ref, `{"status": "withdrawn"}`) // which closes it
+			b.carryOut(ref)
+			c, _ := b.conversation()
+			require.Equal(t, server.StateClosed, c.State)
+			before := len(c.Messages)
+
+			out := b.patch(ref, fmt.Sprintf(`{"description": "The mug is broken. So is the lid.", "image_urls": [%q, %q, %q]}`,
+				b.photos.URL+"/b", b.photos.URL+"/n", b.photos.URL+"/gone/x"))
+			require.Equal(t, []string{"description", "image_urls"}, out.Changed)
+			b.carryOut(ref)
+			c, _ = b.conversation()
+			require.Equal(t, server.StateOpen, c.State, "what the customer says opens it again")
+			require.Len(t, c.Messages, before+1)
+			said := c.Messages[len(c.Messages)-1]
+			require.True(t, strings.HasPrefix(said.Content.Value, "So is the lid."), said.Content.Value)
+			require.Len(t, said.Attachments, 1, "the photo that was there is not sent again, the one that is gone is not offered")
+			require.Contains(t, c.Notes[len(c.Notes)-1].Text, "Not attached:\n- photo-2")
+			require.Equal(t, "pending", b.work(ref).Status, "which is news to the owner, who set no status with it")
+		})
+	}
+}
+
+func TestAFileThatDixaCannotCopyDoesNotStopTheMessage(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{MaxAttachmentBytes: 1}, nil)
+	c := b.sample("c-1")
+	c.Items, c.ImageURLs, c.SignatureURL = nil, nil, ""
+	ref := b.accept(c)
+	_, err := b.open(ref)
+	require.NoError(t, err)
+	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
+	b.patch(ref, fmt.Sprintf(`{"description": "See the photo.", "image_urls": [%q]}`, b.photos.URL+"/n"))
+	b.carryOut(ref)
+	now, _ := b.conversation()
+	require.Len(t, now.Messages, 2)
+	require.Contains(t, now.Notes[0].Text, "Dixa could not copy it")
+}
+
+// A status rule and a change rule that contradict each other, and an owner that
+// answers every event: it ends.
+func TestContradictoryRulesEnd(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, map[string]any{
+		"status_rules": []map[string]any{
+			{"name": "closed is rejected", "when": map[string]any{"state": []string{"closed"}}, "then": map[string]any{"status": "rejected"}},
+			{"name": "open is accepted", "then": map[string]any{"status": "accepted"}},
+		},
+		"change_rules": []map[string]any{
+			{"name": "accepted closes", "when": map[string]any{"status": []string{"accepted"}}, "then": map[string]any{"close": true}},
+			{"name": "rejected reopens", "when": map[string]any{"status": []string{"rejected"}}, "then": map[string]any{"reopen": true}},
+		},
+	})
+	ref := b.opened("c-1")
+	statuses := []string{"accepted", "rejected"}
+	answered := 0
+	b.patch(ref, `{"status": "rejected"}`)
+	b.patch(ref, `{"status": "accepted"}`)
+	for round := range 100 {
+		b.carryOut(ref)
+		told := b.told(ref)
+		if len(told) == answered {
+			require.Less(t, round, 40)
+			break
+		}
+		answered = len(told)
+		// An owner that disagrees with whatever it is told.
+		next := statuses[slices.Index(statuses, b.work(ref).Status)^1]
+		b.patch(ref, fmt.Sprintf(`{"status": %q}`, next))
+	}
+	stats := b.dixa.Stats().ByOperation
+	writes := stats["PUT /conversations/{conversationId}/close"] + stats["PUT /conversations/{conversationId}/reopen"]
+	require.LessOrEqual(t, writes, 10)
+	require.Greater(t, writes, 5, "they do contradict each other")
+	conflicts := 0
+	for _, kind := range b.told(ref) {
+		if kind == claim.ToldConflict {
+			conflicts++
+		}
+	}
+	require.Equal(t, 1, conflicts)
+}
+
+func TestTooManyChangesAreRefusedAndSaySo(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.opened("c-1")
+	var last string
+	for i := range 13 {
+		last = b.patch(ref, fmt.Sprintf(`{"reason": "reason-%d"}`, i)).Instruction
+		b.carryOut(ref)
+	}
+	c, _ := b.conversation()
+	require.Len(t, c.Notes, 10)
+	in := b.instruction(ref, last)
+	require.Equal(t, claim.InstructionRefused, in.State)
+	require.Contains(t, in.Why, "contradict each other")
+	require.Equal(t, []string{claim.ToldOpened, claim.ToldConflict}, b.told(ref), "once")
+	happened, err := b.store.Happenings(t.Context(), ref, 100)
+	require.NoError(t, err)
+	require.Equal(t, "change of the owner refused", happened[len(happened)-1].What)
+}
+
+func TestAnEditBeforeTheCreateIsSent(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	customer, err := b.customer(ref)
+	require.NoError(t, err)
+	out := b.patch(ref, `{"description": "It was the plate.", "customer": {"email": "other@example.org"}}`)
+	require.Equal(t, store.UpdateEdited, out.Result)
+	require.Empty(t, out.Instruction)
+
+	// What was made before the edit is not sent.
+	_, err = b.create(ref, customer.EndUserID)
+	require.Equal(t, claim.ErrorEdited, failure(t, err).Type())
+	require.Empty(t, b.conversations())
+	b.prepare(ref)
+	_, err = b.create(ref, customer.EndUserID)
+	require.Equal(t, claim.ErrorEdited, failure(t, err).Type(), "the customer is that of the first body")
+
+	again, err := b.customer(ref)
+	require.NoError(t, err)
+	require.NotEqual(t, customer.EndUserID, again.EndUserID)
+	_, err = b.createOf(ref, again)
+	require.NoError(t, err)
+	c, _ := b.conversation()
+	require.Equal(t, again.EndUserID, c.RequesterID)
+	require.Contains(t, c.Messages[0].Content.Value, "It was the plate.")
+
+	// The same claim submitted once more is still the one that was accepted first.
+	accepted, err := b.store.Accept(t.Context(), b.sample("c-1"))
+	require.NoError(t, err)
+	require.Empty(t, accepted.Differences)
+	require.Equal(t, store.UpdateInstructed, b.patch(ref, `{"description": "It was both."}`).Result)
+}
+
+func (b *bench) createOf(ref claim.Ref, of activities.Customer) (activities.Conversation, error) {
+	var dixa *activities.Dixa
+	return run[activities.Conversation](b, dixa.CreateConversation, activities.ConversationInput{Ref: ref, EndUserID: of.EndUserID, Revision: of.Revision})
+}
+
+func TestAnEditWhileTheCreateIsUnansweredComesAfterIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultDropAfter, Times: 1})
+	_, err := b.open(ref)
+	require.Error(t, err)
+	out := b.patch(ref, `{"customer": {"email": "other@example.org"}, "description": "The mug is broken. Both are."}`)
+	require.Equal(t, store.UpdateInstructed, out.Result)
+	b.prepare(ref)
+	_, err = b.open(ref)
+	require.NoError(t, err, "it is found with the customer that it was created for")
+	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
+	b.carryOut(ref)
+	c, _ := b.conversation()
+	require.Len(t, c.Messages, 2)
+	require.Contains(t, c.Messages[1].Content.Value, "Both are.")
+}
+
+func TestAWithdrawalBeforeTheCreateEndsTheClaim(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	customer, err := b.customer(ref)
+	require.NoError(t, err)
+	require.Equal(t, store.UpdateWithdrawn, b.patch(ref, `{"status": "Withdrawn"}`).Result)
+	require.Equal(t, claim.StateAbandoned, b.load(ref).State)
+	_, err = b.create(ref, customer.EndUserID)
+	require.Equal(t, claim.ErrorWithdrawn, failure(t, err).Type())
+	_, _, err = b.store.BeginIntentOf(t.Context(), ref, claim.StepConversation, 0)
+	var stale *store.StaleError
+	require.ErrorAs(t, err, &stale, "nor does an attempt that is under way send it")
+	require.Equal(t, []string{claim.ToldAbandoned}, b.told(ref))
+	require.Equal(t, store.UpdateUnchanged, b.patch(ref, `{"status": "withdrawn"}`).Result)
+	require.Equal(t, store.UpdateKept, b.patch(ref, `{"description": "never mind"}`).Result)
+}
+
+func TestShipmentNewsBecomeOneNote(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.opened("c-1")
+	body, err := json.Marshal(store.ShipmentNews{Shipment: "s-1", Phase: "return_received", Carrier: "dhl", Number: "4711"})
+	require.NoError(t, err)
+	in := claim.Instruction{Ref: ref, ID: "shipment-1", Kind: claim.InstructShipment, Body: body, By: store.ByKarla}
+	for range 2 {
+		_, _, err = b.store.Instruct(t.Context(), in)
+		require.NoError(t, err)
+		b.carryOut(ref)
+	}
+	c, _ := b.conversation()
+	require.Len(t, c.Notes, 1)
+	require.Contains(t, c.Notes[0].Text, "The parcel dhl 4711 is now: return received")
+}

@@ -1,0 +1,199 @@
+package claim
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// DecodeUpdate reads what a claim's owner says has changed, in either wire form
+// of [Decode], and returns the claim as it is with that. What the owner leaves
+// out stays; a list that is given replaces the one that was; a null removes, except
+// in an envelope, where it means that nothing is known. The claim's id, shop and
+// [Claim.CreatedAt] stay. UpdatedAt is the owner's time of the change, zero where
+// none is given.
+//
+// The error is an [*InvalidError] with every fault of the claim as it would be.
+func DecodeUpdate(data []byte, current *Claim) (*Claim, error) {
+	var faults []Fault
+	root, err := parseObject(data, &faults)
+	if err != nil {
+		return nil, &InvalidError{What: "change", Faults: []Fault{{Field: "body", Problem: "is " + err.Error()}}}
+	}
+	u := update{envelope: root.raw("event_data") != nil}
+	event, context := root, root
+	if u.envelope {
+		event, context = root.object("event_data"), root.object("context")
+	}
+	next := *current
+	next.UpdatedAt = time.Time{}
+	u.claim(&next, event)
+	u.customer(&next.Customer, context.object("customer"))
+	u.order(&next.Order, context.object("order"))
+	if u.has(event, "order_number") && !u.has(context.object("order"), "order_number", "order_name") {
+		next.Order.Number = event.text("order_number")
+	}
+	u.address(&next.Order.Address, event.object("address"))
+	u.shipments(&next, event, context)
+	if id := first(event.text("claim_id"), event.text("uuid")); id != "" && id != current.ID {
+		event.fault("claim_id", "names another claim than the one to change")
+	}
+	if slug := root.text("shop_slug"); slug != "" && slug != current.Shop && !u.envelope {
+		root.fault("shop_slug", "names another shop than the address it was sent to")
+	}
+	faults = append(faults, lessKnown(next.faults(u.envelope), faults)...)
+	if len(faults) > 0 {
+		return nil, &InvalidError{What: "change", Faults: faults}
+	}
+	return &next, nil
+}
+
+// update lays what is given over what is known.
+type update struct{ envelope bool }
+
+// has reports whether one of the members is given.
+func (u update) has(o object, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, given := o.members[name]
+		return given && (!u.envelope || o.raw(name) != nil)
+	})
+}
+
+func (u update) text(to *string, value string, o object, names ...string) {
+	if u.has(o, names...) {
+		*to = value
+	}
+}
+
+func (u update) claim(c *Claim, o object) {
+	v := readEvent(o)
+	u.text(&c.Reason, v.Reason, o, "reason")
+	u.text(&c.Flow, v.Flow, o, "flow", "flow_type", "flowType")
+	u.text(&c.Preference, v.Preference, o, "resolution_preference")
+	u.text(&c.Phase, v.Phase, o, "phase")
+	u.text(&c.Description, v.Description, o, "description")
+	u.text(&c.Locale, v.Locale, o, "locale", "language")
+	u.text(&c.SignatureURL, v.SignatureURL, o, "customer_signature_image_url")
+	if v.Status != "" { // there is no claim without a status to go back to
+		c.Status = v.Status
+	}
+	if u.has(o, "selected_items") {
+		c.Items = v.Items
+	}
+	if u.has(o, "image_urls") {
+		c.ImageURLs = v.ImageURLs
+	}
+	if u.has(o, "optional_image_urls") {
+		c.OptionalImageURLs = v.OptionalImageURLs
+	}
+	if u.has(o, "answers") {
+		c.Answers = v.Answers
+	}
+	c.UpdatedAt = v.UpdatedAt
+}
+
+func (u update) customer(c *Customer, o object) {
+	v := readCustomer(o)
+	u.text(&c.ExternalID, v.ExternalID, o, "external_id")
+	u.text(&c.Email, v.Email, o, "email")
+	u.text(&c.FirstName, v.FirstName, o, "first_name")
+	u.text(&c.LastName, v.LastName, o, "last_name")
+	u.text(&c.Phone, v.Phone, o, "phone")
+	u.text(&c.Locale, v.Locale, o, "locale", "language")
+}
+
+func (u update) order(c *Order, o object) {
+	v := readOrder(o)
+	u.text(&c.ExternalID, v.ExternalID, o, "external_id")
+	u.text(&c.ExternalCustomerID, v.ExternalCustomerID, o, "external_customer_id")
+	u.text(&c.Number, v.Number, o, "order_number", "order_name")
+	u.text(&c.Currency, v.Currency, o, "currency")
+	u.text(&c.Locale, v.Locale, o, "locale", "language")
+	if u.has(o, "order_placed_at") {
+		c.PlacedAt = v.PlacedAt
+	}
+	if u.has(o, "total_order_price") {
+		c.Total = v.Total
+	}
+	u.address(&c.Address, o.object("address"))
+}
+
+func (u update) address(c *Address, o object) {
+	v := readAddress(o)
+	u.text(&c.Name, v.Name, o, "name")
+	u.text(&c.Street, v.Street, o, "street")
+	u.text(&c.ZIPCode, v.ZIPCode, o, "zip_code")
+	u.text(&c.City, v.City, o, "city")
+	u.text(&c.Province, v.Province, o, "province")
+	u.text(&c.Country, v.Country, o, "country")
+	u.text(&c.CountryCode, v.CountryCode, o, "country_code")
+	u.text(&c.Phone, v.Phone, o, "phone")
+}
+
+func (u update) shipments(c *Claim, event, context object) {
+	given := u.has(event, "shipments", "shipment", "shipment_id", "tracking_number", "tracking_url", "carrier_reference")
+	if u.envelope {
+		// An envelope always has the list, and often has nothing in it.
+		v := readShipments(event, context, true)
+		if len(v) > 0 {
+			c.Shipments = v
+		}
+		return
+	}
+	if given {
+		c.Shipments = readShipments(event, context, false)
+	}
+}
+
+// Said is what the customer newly said in a change of a claim: the words of the
+// description and of the answers that were not there before. What was put behind
+// the old description is taken without the old.
+func Said(before, after *Claim) string {
+	var parts []string
+	if after.Description != before.Description {
+		parts = append(parts, strings.TrimSpace(strings.TrimPrefix(after.Description, before.Description)))
+	}
+	for _, a := range after.Answers {
+		if a.Answer != "" && !slices.Contains(before.Answers, a) {
+			parts = append(parts, a.Question+"\n"+a.Answer)
+		}
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "\n\n")
+}
+
+// NewEvidence is a claim with nothing but the files that a change of a claim
+// added; nil where it added none. An address that differs in its query alone is
+// not new.
+func NewEvidence(before, after *Claim) *Claim {
+	known := map[string]bool{}
+	for _, u := range evidenceOf(before) {
+		known[withoutQuery(u)] = true
+	}
+	fresh := func(urls []string) []string {
+		return slices.DeleteFunc(slices.Clone(urls), func(u string) bool { return u == "" || known[withoutQuery(u)] })
+	}
+	added := &Claim{ImageURLs: fresh(after.ImageURLs), OptionalImageURLs: fresh(after.OptionalImageURLs)}
+	if s := fresh([]string{after.SignatureURL}); len(s) > 0 {
+		added.SignatureURL = s[0]
+	}
+	for _, i := range after.Items {
+		if urls := fresh(i.ImageURLs); len(urls) > 0 {
+			added.Items = append(added.Items, Item{SKU: i.SKU, Title: i.Title, ImageURLs: urls})
+		}
+	}
+	if len(evidenceOf(added)) == 0 {
+		return nil
+	}
+	return added
+}
+
+func evidenceOf(c *Claim) []string {
+	urls := slices.Concat(c.ImageURLs, c.OptionalImageURLs)
+	for _, i := range c.Items {
+		urls = append(urls, i.ImageURLs...)
+	}
+	if c.SignatureURL != "" {
+		urls = append(urls, c.SignatureURL)
+	}
+	return urls
+}

@@ -1,0 +1,94 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// What became of a change of a claim.
+const (
+	UpdateUnchanged  = "unchanged"     // the claim is so already
+	UpdateOlder      = "ignored_older" // something newer is known
+	UpdateEdited     = "edited"        // it was edited before its conversation was created
+	UpdateWithdrawn  = "withdrawn"     // it was withdrawn before its conversation was created
+	UpdateInstructed = "instructed"    // the change rules are carried out in its conversation
+	UpdateKept       = "kept"          // the claim is abandoned, so nothing follows
+)
+
+// Updated is what became of a change of a claim.
+type Updated struct {
+	// Result is one of [UpdateUnchanged] and so on.
+	Result string `json:"result" enum:"unchanged,ignored_older,edited,withdrawn,instructed,kept" doc:"What was done about the change."`
+	// Changed are the fields that changed, by JSON path.
+	Changed []string `json:"changed,omitempty" doc:"The fields that changed, by JSON path."`
+	// InstructionID names what is to be done in the conversation.
+	InstructionID string       `json:"instruction_id,omitempty" doc:"What is to be done in the conversation; missing where nothing is."`
+	Claim         claim.Record `json:"claim"`
+}
+
+// Update tells what changed of a claim at its owner: a JSON object with the members
+// of a claim that changed, see [claim.DecodeUpdate]. With "updated_at" a change that
+// comes out of order is ignored. To repeat it is safe.
+func (c *Client) Update(ctx context.Context, ref claim.Ref, change json.RawMessage) (Updated, error) {
+	var out Updated
+	err := c.do(ctx, call{method: http.MethodPatch, path: oneClaim(ref), body: change}, &out)
+	return out, err
+}
+
+// KarlaSecretRequest is the secret that Karla signs its webhooks with.
+type KarlaSecretRequest struct {
+	Secret string `json:"secret" doc:"The secret as Karla shows it. The one that it replaces stays good for three days."`
+}
+
+// KarlaSecret is a saved secret, masked.
+type KarlaSecret struct {
+	Preview string `json:"secret_preview"`
+	// Path is where Karla sends its webhooks to, below the public address.
+	Path string `json:"path"`
+}
+
+// SaveKarlaSecret saves the secret of Karla's webhooks for a shop, or for the
+// platform where shop is empty.
+func (c *Client) SaveKarlaSecret(ctx context.Context, shop, secret string) (KarlaSecret, error) {
+	path := []string{"v1", "karla", "webhook-secret"}
+	if shop != "" {
+		path = []string{"v1", "shops", shop, "karla", "webhook-secret"}
+	}
+	var out KarlaSecret
+	err := c.do(ctx, call{method: http.MethodPut, path: path, body: KarlaSecretRequest{Secret: secret}}, &out)
+	return out, err
+}
+
+// KarlaEvent is an event that Karla sent and what became of it.
+type KarlaEvent struct {
+	ID      string `json:"id"`
+	Ref     string `json:"ref,omitempty" example:"claims/updated"`
+	ClaimID string `json:"claim_id,omitempty"`
+	// State is waiting, applied, ignored or invalid, and Why says more.
+	State       string    `json:"state" enum:"waiting,applied,ignored,invalid"`
+	Why         string    `json:"why,omitempty"`
+	TriggeredAt time.Time `json:"triggered_at,omitzero"`
+	ReceivedAt  time.Time `json:"received_at"`
+}
+
+// KarlaEventList is a list of events, the newest first.
+type KarlaEventList struct {
+	Events []KarlaEvent `json:"data"`
+}
+
+// KarlaEvents lists the newest events that Karla sent for a shop, up to 200. An
+// empty state is any.
+func (c *Client) KarlaEvents(ctx context.Context, shop, state string) ([]KarlaEvent, error) {
+	q := url.Values{}
+	if state != "" {
+		q.Set("state", state)
+	}
+	var out KarlaEventList
+	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "shops", shop, "karla", "events"}, query: q}, &out)
+	return out.Events, err
+}

@@ -1,0 +1,64 @@
+package endtoend_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/karla"
+)
+
+// The owner of a claim accepts it by REST and takes it back by Karla's webhook.
+func TestWhatTheOwnerChangesReachesDixa(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteOptions{})
+	s.work()
+	const secret = "karla-secret-of-the-platform"
+	_, err := s.api.SaveKarlaSecret(t.Context(), "", secret)
+	require.NoError(t, err)
+	ref := s.submit(s.sample("c-1"))
+	s.awaitState(ref, claim.StateOpen)
+
+	_, err = s.api.Update(t.Context(), ref, json.RawMessage(`{"status": "accepted"}`))
+	require.NoError(t, err)
+	tagged := func(tag string) func() error {
+		return func() error {
+			if c := s.dixa.State().Conversations[0]; !slices.Contains(c.TagNames, tag) {
+				return fmt.Errorf("its tags are %v", c.TagNames)
+			}
+			return nil
+		}
+	}
+	eventually(t, "the conversation has the tag of the answer", tagged("claim-accepted"))
+
+	body := fmt.Sprintf(`{"ref":"claims/updated","event_group":"claim_updated","event_data":{"claim_id":%q,"status":"withdrawn"},"shop_slug":%q}`, ref.ID, ref.Shop)
+	for range 2 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.apiURL+"/webhooks/karla", strings.NewReader(body))
+		require.NoError(t, err)
+		req.Header.Set(karla.SignatureHeader, karla.Sign([]byte(body), secret, time.Now()))
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+	}
+	closed := s.awaitState(ref, claim.StateClosed)
+	require.Equal(t, "withdrawn", closed.Status)
+	require.Equal(t, claim.ByOwner, closed.StatusBy)
+	eventually(t, "it is closed in Dixa", func() error {
+		if c := s.dixa.State().Conversations[0]; c.State != server.StateClosed {
+			return errors.New("it is " + c.State)
+		}
+		return nil
+	})
+	require.NoError(t, tagged("claim-withdrawn")())
+	require.Equal(t, 1, s.dixa.Stats().ByOperation["PUT /conversations/{conversationId}/close"])
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+)
+
+func (a *app) claimUpdate() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use: "update SHOP CLAIM -f FILE", Short: "Tell what changed of a claim",
+		Long: "Hands over the members of a claim that changed, as a JSON object; those that are left out stay. " +
+			"Before the claim's conversation is created this edits what it is opened with. After it the shop's change rules are carried out in the conversation.",
+		Example: "  starter claim update acme c-10001 -f change.json\n  starter claim update acme c-10001 -f - < change.json",
+		Args:    arguments("SHOP", "CLAIM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if file == "" {
+				return usage("name the file with what changed with -f, or -f - for the standard input")
+			}
+			data, err := a.read(file)
+			if err != nil {
+				return err
+			}
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			u, err := api.Update(cmd.Context(), claim.Ref{Shop: args[0], ID: args[1]}, data)
+			if err != nil {
+				return aboutClaim(cmd.Context(), api, args[0], err)
+			}
+			return a.print(u, func(w *tabwriter.Writer) {
+				line(w, "Result", u.Result)
+				for _, field := range u.Changed {
+					line(w, "Changed", field)
+				}
+				line(w, "Instruction", u.InstructionID)
+				describe(w, u.Claim)
+			})
+		},
+	}
+	c.Flags().StringVarP(&file, "file", "f", "", "the JSON file with what changed; - for the standard input")
+	return c
+}
+
+func (a *app) shopKarlaSecret() *cobra.Command {
+	return a.saveKarlaSecret(&cobra.Command{
+		Use: "karla-secret SHOP", Short: "Save the secret of Karla's webhooks for one shop",
+		Example: "  starter shop karla-secret acme\n  starter shop karla-secret acme --secret-file secret.txt",
+		Args:    arguments("SHOP"),
+	})
+}
+
+func (a *app) karlaSecretCommand() *cobra.Command {
+	return a.saveKarlaSecret(&cobra.Command{
+		Use: "karla-secret", Short: "Save the secret of Karla's webhooks for all shops",
+		Example: "  starter karla-secret\n  starter karla-secret --secret-file secret.txt",
+		Args:    arguments(),
+	})
+}
+
+// saveKarlaSecret completes a command that saves the secret of Karla's webhooks:
+// for the shop that it names, else the platform.
+func (a *app) saveKarlaSecret(c *cobra.Command) *cobra.Command {
+	var file string
+	c.Long = "Karla shows the secret once, when the webhook is made. It comes from --secret-file, else from the standard input; " +
+		"on a terminal it is asked for and not shown. The one that it replaces stays good for three days."
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		secret, err := a.secret(file, "secret of Karla's webhooks")
+		if err != nil {
+			return err
+		}
+		if secret == "" {
+			return usage("no secret was given: use --secret-file or the standard input")
+		}
+		shop := ""
+		if len(args) > 0 {
+			shop = args[0]
+		}
+		api, err := a.api()
+		if err != nil {
+			return err
+		}
+		s, err := api.SaveKarlaSecret(cmd.Context(), shop, secret)
+		if err != nil {
+			return err
+		}
+		return a.print(s, func(w *tabwriter.Writer) {
+			line(w, "Secret", s.Preview)
+			line(w, "Path", s.Path)
+		})
+	}
+	c.Flags().StringVar(&file, "secret-file", "", "the file that holds the secret; - for the standard input")
+	return c
+}
+
+func (a *app) shopKarlaEvents() *cobra.Command {
+	var state string
+	c := &cobra.Command{
+		Use: "karla-events SHOP", Short: "List what Karla sent and what became of it",
+		Example: "  starter shop karla-events acme\n  starter shop karla-events acme --state invalid",
+		Args:    arguments("SHOP"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			events, err := api.KarlaEvents(cmd.Context(), args[0], state)
+			if err != nil {
+				return err
+			}
+			return a.print(client.KarlaEventList{Events: events}, func(w *tabwriter.Writer) {
+				line(w, "RECEIVED", "EVENT", "CLAIM", "STATE", "WHY")
+				for _, e := range events {
+					line(w, e.ReceivedAt, e.Ref, e.ClaimID, e.State, e.Why)
+				}
+			})
+		},
+	}
+	c.Flags().StringVar(&state, "state", "", "only events in this state: waiting, applied, ignored or invalid")
+	return c
+}

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// Body is the claim that its conversation is opened from: as it was first
+// accepted, with what its owner changed before the conversation was created.
+// revision counts those changes.
+func (s *Store) Body(ctx context.Context, ref claim.Ref) (c *claim.Claim, revision int64, err error) {
+	err = s.read(ctx, "read the body of claim "+ref.String(), func(db *sql.DB) error {
+		b, err := s.bodies(ctx, db, ref)
+		if err != nil {
+			return err
+		}
+		c, err = s.openBody(b, false)
+		revision = b.revision
+		return err
+	})
+	return c, revision, err
+}
+
+// Latest is the claim as its owner last said it is.
+func (s *Store) Latest(ctx context.Context, ref claim.Ref) (*claim.Claim, error) {
+	var c *claim.Claim
+	err := s.read(ctx, "read the latest body of claim "+ref.String(), func(db *sql.DB) (err error) {
+		c, err = s.latest(ctx, db, ref)
+		return err
+	})
+	return c, err
+}
+
+func (s *Store) latest(ctx context.Context, q querier, ref claim.Ref) (*claim.Claim, error) {
+	b, err := s.bodies(ctx, q, ref)
+	if err != nil {
+		return nil, err
+	}
+	return s.openBody(b, true)
+}
+
+// sealedBodies are the bodies of a claim: nil where there is none of that kind.
+type sealedBodies struct {
+	ref                   claim.Ref
+	first, edited, latest []byte
+	revision              int64
+}
+
+func (s *Store) bodies(ctx context.Context, q querier, ref claim.Ref) (sealedBodies, error) {
+	b := sealedBodies{ref: ref}
+	err := one(ctx, q, claimNotFound(ref), []any{&b.first, &b.edited, &b.latest, &b.revision},
+		`SELECT body, edited, latest, body_revision FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
+	return b, err
+}
+
+func (s *Store) openBody(b sealedBodies, latest bool) (*claim.Claim, error) {
+	column, sealed := claimBody, b.first
+	if b.edited != nil {
+		column, sealed = claimEdited, b.edited
+	}
+	if latest && b.latest != nil {
+		column, sealed = claimLatest, b.latest
+	}
+	c := new(claim.Claim)
+	return c, s.openJSON(column, sealed, c, b.ref.Shop, b.ref.ID)
+}

@@ -1,0 +1,393 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// OwnerUpdate is a change of a claim that its owner tells of.
+type OwnerUpdate struct {
+	Ref claim.Ref
+	// By is who tells it: an API key's name, or "karla".
+	By string
+	// Instruction is the id of the instruction that may follow; empty makes one up.
+	Instruction string
+	// Whole says that the owner tells how the whole claim is, whatever changed of
+	// it: a status that it told before is then no new decision.
+	Whole bool
+	// Read makes the claim as it is now of what is known, see
+	// [claim.DecodeUpdate]. Its error is returned and nothing is written.
+	Read func(current *claim.Claim) (*claim.Claim, error)
+}
+
+// UpdateResult is what was done about a change at a claim's owner.
+type UpdateResult string
+
+// What is done about a change.
+const (
+	// UpdateUnchanged: the claim is so already.
+	UpdateUnchanged UpdateResult = "unchanged"
+	// UpdateOlder: something newer is known, so it was ignored.
+	UpdateOlder UpdateResult = "ignored_older"
+	// UpdateEdited: the conversation is not created yet; it will be opened so.
+	UpdateEdited UpdateResult = "edited"
+	// UpdateWithdrawn: it was withdrawn before the conversation was created.
+	UpdateWithdrawn UpdateResult = "withdrawn"
+	// UpdateInstructed: the shop's change rules are carried out in the conversation.
+	UpdateInstructed UpdateResult = "instructed"
+	// UpdateKept: the claim is abandoned, so nothing follows from it.
+	UpdateKept UpdateResult = "kept"
+)
+
+// Updated is what became of a change at a claim's owner.
+type Updated struct {
+	Record claim.Record
+	Result UpdateResult
+	// Changed are the fields by JSON path, sorted.
+	Changed []string
+	// Instruction is the id of what is to be done in the conversation; empty where
+	// nothing is.
+	Instruction string
+}
+
+// UpdateFromOwner takes a change of a claim that its owner tells of: all or
+// nothing, and in one of two ways, whatever happens at the same moment. Before the
+// claim's create is begun, the claim is edited: [Store.BeginIntentOf] refuses what
+// was made of it before. After that an [claim.InstructChange] says what changed.
+// What the owner's clock says is older than what it said last is ignored, and what
+// is so already changes nothing; a status that the owner was told is so already.
+func (s *Store) UpdateFromOwner(ctx context.Context, u OwnerUpdate) (Updated, error) {
+	var out Updated
+	err := s.write(ctx, "change claim "+u.Ref.String()+" as its owner says", func(tx *sql.Tx) (err error) {
+		out, err = s.updateFromOwner(ctx, tx, u)
+		return err
+	})
+	return out, err
+}
+
+func (s *Store) updateFromOwner(ctx context.Context, tx *sql.Tx, u OwnerUpdate) (Updated, error) {
+	row, err := hold(ctx, tx, u.Ref)
+	if err != nil {
+		return Updated{}, err
+	}
+	current, err := s.latest(ctx, tx, u.Ref)
+	if err != nil {
+		return Updated{}, err
+	}
+	next, err := u.Read(current)
+	if err != nil {
+		return Updated{}, err
+	}
+	out := Updated{Result: UpdateUnchanged}
+	c := ownerChange{store: s, ref: u.Ref, row: &row, current: current, next: next, by: u.By, instruction: u.Instruction}
+	if err := c.read(ctx, tx, u.Whole); err != nil {
+		return Updated{}, err
+	}
+	switch {
+	case c.older:
+		out.Result = UpdateOlder
+	case len(c.fields) == 0 && c.status == "":
+		err = c.keep(ctx, tx, claimLatest)
+	case row.state == claim.StateAbandoned:
+		out.Result = UpdateKept
+		err = c.edit(ctx, tx)
+	case c.sent:
+		out.Result = UpdateInstructed
+		out.Instruction, err = c.instruct(ctx, tx)
+	case claim.Key(c.status) == claim.StatusWithdrawn:
+		out.Result = UpdateWithdrawn
+		err = c.withdraw(ctx, tx)
+	default:
+		out.Result = UpdateEdited
+		out.Instruction, err = c.editBefore(ctx, tx)
+	}
+	if err != nil {
+		return Updated{}, err
+	}
+	if !c.older {
+		for _, f := range c.fields {
+			out.Changed = append(out.Changed, f.Field)
+		}
+	}
+	out.Record, err = s.record(ctx, tx, u.Ref)
+	return out, err
+}
+
+// ownerChange is a change of a claim that is held.
+type ownerChange struct {
+	store         *Store
+	ref           claim.Ref
+	row           *claimRow
+	current, next *claim.Claim
+	by            string
+	instruction   string
+
+	// older: the owner told something newer before.
+	older bool
+	// status is what the change sets the status to; empty where it stays.
+	status string
+	fields []claim.FieldChange
+	// sent: the create of the conversation was sent and not refused.
+	sent bool
+}
+
+// read finds out what changed.
+func (c *ownerChange) read(ctx context.Context, tx *sql.Tx, whole bool) error {
+	var told string
+	var seen int64
+	err := one(ctx, tx, claimNotFound(c.ref), []any{&told, &seen, &c.sent}, `SELECT c.status, c.owner_updated_at,
+			c.conversation_id <> 0 OR EXISTS (SELECT 1 FROM intents i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.step = $3 AND (i.sent_at > 0 OR i.done_at > 0))
+		FROM claims c WHERE c.shop = $1 AND c.id = $2`, c.ref.Shop, c.ref.ID, claim.StepConversation)
+	if err != nil {
+		return err
+	}
+	at := c.next.UpdatedAt
+	c.older = !at.IsZero() && micros(at) < seen
+	if at.IsZero() {
+		c.next.UpdatedAt = c.current.UpdatedAt
+	}
+	said := claim.Key(c.next.Status)
+	if said != "" && said != claim.Key(told) && (!whole || said != claim.Key(c.current.Status)) {
+		c.status = c.next.Status
+	}
+	// The owner's last word of the status is no change by itself: the one that
+	// holds may be another's.
+	before, after := *c.current, *c.next
+	before.Status, after.Status = "", ""
+	c.fields = claim.FieldChanges(&before, &after)
+	if c.status != "" {
+		c.fields = append(c.fields, claim.FieldChange{Field: "status", Old: told, New: c.status})
+	}
+	return nil
+}
+
+// change is what an instruction needs to know.
+func (c *ownerChange) change() claim.OwnerChange {
+	out := claim.OwnerChange{
+		Fields: c.fields, Status: c.status,
+		Said: claim.Said(c.current, c.next), Added: claim.NewEvidence(c.current, c.next),
+	}
+	if c.next.Preference != c.current.Preference {
+		out.Preference = c.next.Preference
+	}
+	return out
+}
+
+// keep writes the claim into one of the columns of bodies.
+func (c *ownerChange) keep(ctx context.Context, tx *sql.Tx, column sealedColumn) error {
+	sealed, err := c.store.sealJSON(column, c.next, c.ref.Shop, c.ref.ID)
+	if err != nil {
+		return err
+	}
+	n := c.next
+	_, err = exec(ctx, tx, `UPDATE claims SET `+column.column+` = $3, reason = $4, reason_key = $5, flow = $6, preference = $7, phase = $8, order_number = $9,
+			owner_updated_at = CASE WHEN owner_updated_at < $10 THEN $10 ELSE owner_updated_at END WHERE shop = $1 AND id = $2`,
+		c.ref.Shop, c.ref.ID, sealed, plain(n.Reason), plain(n.ReasonKey()), n.FlowKey(), plain(n.Preference), plain(n.ShipmentPhase()),
+		plain(n.Order.Number), micros(n.UpdatedAt))
+	return err
+}
+
+// edit changes what the conversation is opened from.
+func (c *ownerChange) edit(ctx context.Context, tx *sql.Tx) error {
+	if err := c.keep(ctx, tx, claimEdited); err != nil {
+		return err
+	}
+	_, err := exec(ctx, tx, `UPDATE claims SET latest = NULL, body_revision = body_revision + 1, revision = revision + 1, updated_at = $3
+		WHERE shop = $1 AND id = $2`, c.ref.Shop, c.ref.ID, c.store.now())
+	return err
+}
+
+// editBefore edits a claim before its conversation is created. What the status
+// means to the conversation is done when there is one. A parked claim is tried
+// again with what it now is, unless its customer was told by other means.
+func (c *ownerChange) editBefore(ctx context.Context, tx *sql.Tx) (instruction string, err error) {
+	if err := c.edit(ctx, tx); err != nil {
+		return "", err
+	}
+	if err := c.setStatus(ctx, tx); err != nil {
+		return "", err
+	}
+	if c.status != "" {
+		of := claim.OwnerChange{Fields: c.fields[len(c.fields)-1:], Status: c.status}
+		if instruction, err = c.add(ctx, tx, of); err != nil {
+			return "", err
+		}
+	}
+	if c.row.state != claim.StateNeedsAttention {
+		return instruction, nil
+	}
+	var fallback bool
+	err = one(ctx, tx, claimNotFound(c.ref), []any{&fallback}, `SELECT fallback_used FROM claims WHERE shop = $1 AND id = $2`, c.ref.Shop, c.ref.ID)
+	if err != nil || fallback {
+		return instruction, err
+	}
+	return instruction, c.store.retry(ctx, tx, c.ref, c.row.state, RetryOptions{})
+}
+
+func (c *ownerChange) setStatus(ctx context.Context, tx *sql.Tx) error {
+	if c.status == "" {
+		return nil
+	}
+	_, err := c.store.change(ctx, tx, c.ref, c.row, "", Set{Status: c.status, StatusBy: claim.ByOwner})
+	return err
+}
+
+func (c *ownerChange) withdraw(ctx context.Context, tx *sql.Tx) error {
+	if err := c.keep(ctx, tx, claimEdited); err != nil {
+		return err
+	}
+	return c.store.abandon(ctx, tx, c.ref, c.row, Set{Status: c.status, StatusBy: claim.ByOwner})
+}
+
+// instruct has the change carried out in the conversation.
+func (c *ownerChange) instruct(ctx context.Context, tx *sql.Tx) (string, error) {
+	if err := c.keep(ctx, tx, claimLatest); err != nil {
+		return "", err
+	}
+	if err := c.setStatus(ctx, tx); err != nil {
+		return "", err
+	}
+	return c.add(ctx, tx, c.change())
+}
+
+func (c *ownerChange) add(ctx context.Context, tx *sql.Tx, of claim.OwnerChange) (string, error) {
+	body, err := json.Marshal(of)
+	if err != nil {
+		return "", err
+	}
+	in := claim.Instruction{Ref: c.ref, ID: c.instruction, Kind: claim.InstructChange, Body: body, By: c.by}
+	if in.ID == "" {
+		in.ID = uuid.NewString()
+	}
+	_, _, err = c.store.instruct(ctx, tx, in)
+	return in.ID, err
+}
+
+// upsert takes what the owner tells of a whole claim: one that is not known is
+// accepted. created says that it tells of a new claim; the one that was accepted
+// first is then nothing new, whatever happened to it since.
+func (s *Store) upsert(ctx context.Context, tx *sql.Tx, u OwnerUpdate, created bool, decode func() (*claim.Claim, error)) (UpdateResult, error) {
+	// Read first: what is only a part of a claim is none that could be accepted.
+	var id string
+	err := one(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM claims WHERE shop = $1 AND id = $2`, u.Ref.Shop, u.Ref.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return "", err
+	}
+	fresh := errors.Is(err, ErrNotFound)
+	if fresh || created {
+		c, err := decode()
+		switch {
+		case err != nil && fresh:
+			return "", err
+		case err == nil:
+			body, err := s.sealJSON(claimBody, c, c.Shop, c.ID)
+			if err != nil {
+				return "", err
+			}
+			accepted, err := s.accept(ctx, tx, c, body)
+			if err != nil {
+				return "", err
+			}
+			if accepted.New {
+				return updateAccepted, nil
+			}
+			if len(accepted.Differences) == 0 && created {
+				return UpdateUnchanged, nil
+			}
+		}
+	}
+	out, err := s.updateFromOwner(ctx, tx, u)
+	return out.Result, err
+}
+
+// updateAccepted: the claim was not known.
+const updateAccepted UpdateResult = "accepted"
+
+// ShipmentNews is that a parcel reached a phase.
+type ShipmentNews struct {
+	// Shipment names the parcel, such as by its id or tracking number.
+	Shipment string `json:"shipment,omitempty"`
+	Phase    string `json:"phase"`
+	Carrier  string `json:"carrier,omitempty"`
+	Number   string `json:"tracking_number,omitempty"`
+	URL      string `json:"tracking_url,omitempty"`
+	// At is when it did; zero where that is not told.
+	At time.Time `json:"at,omitzero"`
+
+	// ID is the id of the instruction that tells it in a conversation.
+	ID string `json:"-"`
+	// Claims and OrderNumber say whose parcel it is: the claims named, else those
+	// of the order.
+	Claims      []string `json:"-"`
+	OrderNumber string   `json:"-"`
+}
+
+// maxClaimsOfShipment bounds how many claims a parcel can be of.
+const maxClaimsOfShipment = 20
+
+// tellShipment has the conversations of the claims that are not closed told where
+// their parcel is, once for each parcel and phase.
+func (s *Store) tellShipment(ctx context.Context, tx *sql.Tx, shop string, news ShipmentNews) (int, error) {
+	var platform, own string
+	err := one(ctx, tx, shopNotFound(shop), []any{&platform, &own},
+		`SELECT p.settings, s.settings FROM shops s CROSS JOIN platform p WHERE s.slug = $1 AND s.deleted_at = 0`, shop)
+	if err != nil {
+		return 0, err
+	}
+	settings, err := claim.Resolve(json.RawMessage(platform), json.RawMessage(own))
+	if err != nil {
+		return 0, err
+	}
+	if !slices.ContainsFunc(settings.ShipmentNotes, func(phase string) bool { return claim.Key(phase) == claim.Key(news.Phase) }) {
+		return 0, nil
+	}
+	body, err := json.Marshal(news)
+	if err != nil {
+		return 0, err
+	}
+	args := arguments{shop}
+	whose := `order_number = ` + args.add(plain(news.OrderNumber))
+	if len(news.Claims) > 0 {
+		whose = `id IN (` + placeholders(&args, news.Claims) + `)`
+	} else if news.OrderNumber == "" {
+		return 0, nil
+	}
+	var refs []claim.Ref
+	states := []claim.State{claim.StateReceived, claim.StateOpening, claim.StateNeedsAttention, claim.StateOpen, claim.StatePending}
+	err = each(ctx, tx, func(scan func(...any) error) error {
+		ref := claim.Ref{Shop: shop}
+		err := scan(&ref.ID)
+		refs = append(refs, ref)
+		return err
+	}, fmt.Sprintf(`SELECT id FROM claims WHERE shop = $1 AND %s AND state IN (%s) ORDER BY id LIMIT %d`, whose, placeholders(&args, states), maxClaimsOfShipment), args...)
+	if err != nil {
+		return 0, err
+	}
+	told := 0
+	for _, ref := range refs {
+		if _, err := hold(ctx, tx, ref); err != nil {
+			return 0, err
+		}
+		_, fresh, err := s.instruct(ctx, tx, claim.Instruction{Ref: ref, ID: news.ID, Kind: claim.InstructShipment, Body: body, By: ByKarla})
+		var conflict *ConflictError
+		if err != nil && !errors.As(err, &conflict) { // told already, in other words
+			return 0, err
+		}
+		if fresh {
+			told++
+		}
+	}
+	return told, nil
+}
+
+// ByKarla is who asked for what follows from Karla's webhooks.
+const ByKarla = "karla"

@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// OwnerEvent is an event of a claims' owner whose signature was verified.
+type OwnerEvent struct {
+	// Shop is the shop that it is for, as the owner spells it: it need not exist.
+	Shop string
+	// ID is the same for the same bytes.
+	ID string
+	// Ref is what the owner calls the event, such as "claims/created".
+	Ref string
+	// ClaimID is the claim that it is about; empty for none.
+	ClaimID string
+	// TriggeredAt is when the owner sent it off; zero where that is not told.
+	TriggeredAt time.Time
+	// Body is what was received, byte for byte. It is kept sealed. Nil once it was
+	// dropped.
+	Body []byte
+
+	// State, Why, ReceivedAt and HandledAt are set by the store.
+	State      OwnerEventState
+	Why        string
+	ReceivedAt time.Time
+	HandledAt  time.Time
+}
+
+// OwnerEventState is what became of an event of a claims' owner.
+type OwnerEventState string
+
+// The states of an owner's events.
+const (
+	OwnerEventWaiting OwnerEventState = "waiting"
+	OwnerEventApplied OwnerEventState = "applied"
+	OwnerEventIgnored OwnerEventState = "ignored" // nothing follows from it; Why says the reason
+	OwnerEventInvalid OwnerEventState = "invalid" // it cannot be taken; Why names every fault
+)
+
+// ReceiveFromOwner keeps an event. fresh is false for one that was kept before: the
+// same bytes count once, for ever. When it returns nil the event is durable.
+func (s *Store) ReceiveFromOwner(ctx context.Context, e OwnerEvent) (fresh bool, err error) {
+	shop := plain(e.Shop)
+	sealed, err := s.seal(ownerEventBody, e.Body, shop, e.ID)
+	if err != nil {
+		return false, fmt.Errorf("keep event %s of shop %s: %w", e.ID, shop, err)
+	}
+	err = s.write(ctx, "keep an event of shop "+shop, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `INSERT INTO owner_inbox (shop, event_id, ref, claim_id, state, triggered_at, received_at, body)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (shop, event_id) DO NOTHING`,
+			shop, e.ID, plain(e.Ref), plain(e.ClaimID), OwnerEventWaiting, micros(e.TriggeredAt), s.now(), sealed)
+		fresh = n == 1
+		return err
+	})
+	return fresh, err
+}
+
+const ownerEventColumns = `shop, event_id, ref, claim_id, state, why, triggered_at, received_at, handled_at, body`
+
+func (s *Store) scanOwnerEvent(scan func(...any) error) (OwnerEvent, error) {
+	var e OwnerEvent
+	var triggered, received, handled int64
+	var sealed []byte
+	err := scan(&e.Shop, &e.ID, &e.Ref, &e.ClaimID, &e.State, &e.Why, &triggered, &received, &handled, &sealed)
+	if err != nil {
+		return e, err
+	}
+	e.TriggeredAt, e.ReceivedAt, e.HandledAt = timeOf(triggered), timeOf(received), timeOf(handled)
+	if sealed != nil {
+		e.Body, err = s.open(ownerEventBody, sealed, e.Shop, e.ID)
+	}
+	return e, err
+}
+
+// WaitingOwnerEvents lists up to limit events that were not handled yet, in the
+// order in which they came.
+func (s *Store) WaitingOwnerEvents(ctx context.Context, limit int) ([]OwnerEvent, error) {
+	return s.ownerEvents(ctx, "list events of owners", `state = 'waiting' ORDER BY received_at, triggered_at LIMIT $1`, limit)
+}
+
+// OwnerEvents lists a shop's newest events, the newest first, without bodies. An
+// empty state is any.
+func (s *Store) OwnerEvents(ctx context.Context, shop string, state OwnerEventState, limit int) ([]OwnerEvent, error) {
+	events, err := s.ownerEvents(ctx, "list the events of shop "+shop, `shop = $1 AND ($2 = '' OR state = $2) ORDER BY received_at DESC, event_id LIMIT $3`,
+		plain(shop), string(state), limit)
+	for i := range events {
+		events[i].Body = nil
+	}
+	return events, err
+}
+
+func (s *Store) ownerEvents(ctx context.Context, doing, where string, args ...any) ([]OwnerEvent, error) {
+	var events []OwnerEvent
+	err := s.read(ctx, doing, func(db *sql.DB) error {
+		events = nil
+		return each(ctx, db, func(scan func(...any) error) error {
+			e, err := s.scanOwnerEvent(scan)
+			events = append(events, e)
+			return err
+		}, `SELECT `+ownerEventColumns+` FROM owner_inbox WHERE `+where, args...)
+	})
+	return events, err
+}
+
+// OwnerEffect is what follows from an event of a claims' owner: one of Claim,
+// Shipment and Ignored.
+type OwnerEffect struct {
+	// Claim tells how a claim is. Decode reads the claim as one that is not known
+	// yet; Created says that the event tells of a new one.
+	Claim   *OwnerUpdate
+	Created bool
+	Decode  func() (*claim.Claim, error)
+	// Shipment tells where a parcel is.
+	Shipment *ShipmentNews
+	// Ignored says why nothing follows.
+	Ignored string
+}
+
+// ApplyOwnerEvent does what follows from an event and records that, all or
+// nothing, once: an event that is not waiting any more does nothing, whoever
+// applied it. What cannot be taken is recorded as invalid, with every fault. state
+// is empty where it did nothing.
+func (s *Store) ApplyOwnerEvent(ctx context.Context, e OwnerEvent, effect OwnerEffect) (state OwnerEventState, err error) {
+	why := ""
+	apply := func(do bool) error {
+		return s.write(ctx, "apply event "+e.ID+" of shop "+e.Shop, func(tx *sql.Tx) error {
+			n, err := exec(ctx, tx, `UPDATE owner_inbox SET state = $3, handled_at = $4 WHERE shop = $1 AND event_id = $2 AND state = $5`,
+				e.Shop, e.ID, OwnerEventApplied, s.now(), OwnerEventWaiting)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				state = ""
+				return nil
+			}
+			if do {
+				if state, why, err = s.applyOwnerEvent(ctx, tx, e, effect); err != nil {
+					return err
+				}
+			}
+			_, err = exec(ctx, tx, `UPDATE owner_inbox SET state = $3, why = $4 WHERE shop = $1 AND event_id = $2`, e.Shop, e.ID, state, plain(cut(why, maxLastError)))
+			return err
+		})
+	}
+	err = apply(true)
+	var invalid *claim.InvalidError
+	var moved *claim.TransitionError
+	switch {
+	case errors.As(err, &invalid):
+		state, why = OwnerEventInvalid, invalid.Error()
+	case errors.As(err, &moved):
+		state, why = OwnerEventIgnored, moved.Error()
+	case errors.Is(err, ErrNotFound):
+		state, why = OwnerEventIgnored, "the shop is not known"
+	default:
+		return state, err
+	}
+	return state, apply(false)
+}
+
+func (s *Store) applyOwnerEvent(ctx context.Context, tx *sql.Tx, e OwnerEvent, effect OwnerEffect) (OwnerEventState, string, error) {
+	switch {
+	case effect.Claim != nil:
+		result, err := s.upsert(ctx, tx, *effect.Claim, effect.Created, effect.Decode)
+		if result == UpdateUnchanged || result == UpdateOlder {
+			return OwnerEventIgnored, string(result), err
+		}
+		return OwnerEventApplied, string(result), err
+	case effect.Shipment != nil:
+		told, err := s.tellShipment(ctx, tx, e.Shop, *effect.Shipment)
+		if told == 0 {
+			return OwnerEventIgnored, "no open claim of it, or the shop wants no note of this phase", err
+		}
+		return OwnerEventApplied, "told to " + strconv.Itoa(told) + " claims", err
+	default:
+		return OwnerEventIgnored, effect.Ignored, nil
+	}
+}
+
+// DropOwnerBodies forgets the bodies of events that were handled before a time,
+// and says how many those were. Their ids stay.
+func (s *Store) DropOwnerBodies(ctx context.Context, before time.Time) (n int, err error) {
+	err = s.write(ctx, "drop the bodies of handled events", func(tx *sql.Tx) (err error) {
+		n, err = exec(ctx, tx, `UPDATE owner_inbox SET body = NULL WHERE body IS NOT NULL AND handled_at > 0 AND handled_at < $1`, micros(before))
+		return err
+	})
+	return n, err
+}
+
+// OwnerSecrets are the secrets that may have signed what an owner sends for a shop,
+// or, for an empty shop, to the platform: the present one and, for three days, the
+// one that it replaced. They are none where none was saved, or the shop is unknown.
+func (s *Store) OwnerSecrets(ctx context.Context, shop string) ([]string, error) {
+	var secrets []string
+	err := s.read(ctx, "read Karla's webhook secrets", func(db *sql.DB) error {
+		secrets = nil
+		var present, previous []byte
+		var replaced int64
+		err := one(ctx, db, ErrNotFound, []any{&present, &previous, &replaced}, `SELECT secret, previous, replaced_at FROM owner_secrets
+			WHERE shop = $1 AND (shop = '' OR EXISTS (SELECT 1 FROM shops s WHERE s.slug = owner_secrets.shop AND s.deleted_at = 0))`, shop)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		plaintext, err := s.open(ownerSecret, present, shop)
+		if err != nil {
+			return err
+		}
+		secrets = append(secrets, string(plaintext))
+		if previous == nil || s.clock().After(timeOf(replaced).Add(secretOverlap)) {
+			return nil
+		}
+		if plaintext, err = s.open(ownerPrevious, previous, shop); err != nil {
+			return err
+		}
+		secrets = append(secrets, string(plaintext))
+		return nil
+	})
+	return secrets, err
+}
+
+// SaveOwnerSecret keeps the secret that an owner signs with, for a shop or, for an
+// empty one, the platform, sealed. The one that it replaces stays good for three
+// days. An unknown shop is [ErrNotFound].
+func (s *Store) SaveOwnerSecret(ctx context.Context, shop, secret, preview string) error {
+	if strings.TrimSpace(secret) == "" {
+		return errors.New("the webhook secret is empty, and anybody can sign with that")
+	}
+	sealed, err := s.seal(ownerSecret, []byte(secret), shop)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, "save Karla's webhook secret", func(tx *sql.Tx) error {
+		if shop != "" {
+			if err := liveShop(ctx, tx, shop); err != nil {
+				return err
+			}
+		}
+		now := s.now()
+		n, err := exec(ctx, tx, `INSERT INTO owner_secrets (shop, secret, preview, updated_at) VALUES ($1, $2, $3, $4) ON CONFLICT (shop) DO NOTHING`,
+			shop, sealed, preview, now)
+		if err != nil || n == 1 {
+			return err
+		}
+		var present []byte
+		err = one(ctx, tx, ErrNotFound, []any{&present}, `UPDATE owner_secrets SET updated_at = updated_at WHERE shop = $1 RETURNING secret`, shop)
+		if err != nil {
+			return err
+		}
+		old, err := s.open(ownerSecret, present, shop)
+		if err != nil || string(old) == secret {
+			return err
+		}
+		previous, err := s.seal(ownerPrevious, old, shop)
+		if err != nil {
+			return err
+		}
+		_, err = exec(ctx, tx, `UPDATE owner_secrets SET secret = $2, preview = $3, previous = $4, replaced_at = $5, updated_at = $5 WHERE shop = $1`,
+			shop, sealed, preview, previous, now)
+		return err
+	})
+}
