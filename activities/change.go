@@ -27,11 +27,6 @@ const (
 	tagsLook   = 2 * time.Second
 )
 
-func init() {
-	carriedOut[claim.InstructChange] = carryOutChange
-	carriedOut[claim.InstructShipment] = tellShipment
-}
-
 // changed is what came of a change, without personal data.
 type changed struct {
 	// Done are the parts that were written to Dixa.
@@ -111,7 +106,7 @@ func (c *changeRun) carryOut(ctx context.Context) error {
 	}
 	if w.Note || len(c.files.leftOut()) > 0 {
 		sign := fmt.Sprintf("Claimflow %s (change %d)", c.ref.Reference(), c.in.Number)
-		if err := c.note(ctx, c.in.Step("note"), sign, noteText(noteOfChange(c.change, c.in.By), c.files, sign)); err != nil {
+		if _, err := c.note(ctx, c.in.Step("note"), sign, noteText(noteOfChange(c.change, c.in.By), c.files, sign)); err != nil {
 			return err
 		}
 		c.did("note", w.Note)
@@ -393,7 +388,7 @@ func tellShipment(ctx context.Context, s *session, in claim.Instruction) (outcom
 	if news.URL != "" {
 		text += "\n" + notedURL(news.URL)
 	}
-	if err := s.note(ctx, in.Step("note"), sign, text+"\n\n"+sign); err != nil {
+	if _, err := s.note(ctx, in.Step("note"), sign, text+"\n\n"+sign); err != nil {
 		return outcome{}, err
 	}
 	return outcome{}, nil

@@ -76,10 +76,14 @@ func (a *Claims) takeIn(ctx context.Context, work store.Work) error {
 		return err
 	}
 	follow.Oldest(readings)
+	wrote, err := a.Store.SentMessages(ctx, work.Ref)
+	if err != nil {
+		return err
+	}
 	story.TakeAll(readings, func(r follow.Reading, changes []follow.Change) {
 		advance.Refreshed = advance.Refreshed || r.Refreshed
 		for _, m := range r.Messages {
-			m.Ours = ours(work.Ref, r, m)
+			m.Ours = wrote[m.ID] || ours(work.Ref, r, m)
 			advance.Messages = append(advance.Messages, m)
 			if !m.Ours {
 				advance.Steps = append(advance.Steps, store.Step{Set: store.Set{Outbox: []store.OutboxEvent{told(m)}}})

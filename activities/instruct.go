@@ -33,7 +33,12 @@ func (a *Dixa) Instruct(ctx context.Context, ref claim.Ref) error {
 }
 
 // carriedOut has, for each kind, what carries an instruction out.
-var carriedOut = map[string]func(context.Context, *session, claim.Instruction) (outcome, error){}
+var carriedOut = map[string]func(context.Context, *session, claim.Instruction) (outcome, error){
+	claim.InstructChange:   carryOutChange,
+	claim.InstructShipment: tellShipment,
+	claim.InstructReply:    sendReply,
+	claim.InstructNote:     writeNote,
+}
 
 // outcome is what came of an instruction.
 type outcome struct {

@@ -22,14 +22,20 @@ func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
 		}
 		sign := "Claimflow " + ref.Reference()
 		text := noteText(s.ticket.Note, files, sign)
-		return s.justOpened(ctx, s.note(ctx, claim.StepNote, sign, text))
+		return s.noted(ctx, claim.StepNote, sign, text)
 	})
 }
 
-// note writes an internal note, once for each step. sign is what it is known by: it
+// noted writes an internal note of the opening.
+func (s *session) noted(ctx context.Context, step, sign, text string) error {
+	_, err := s.note(ctx, step, sign, text)
+	return s.justOpened(ctx, err)
+}
+
+// note writes an internal note, once for each step, and returns its id. sign is what it is known by: it
 // stands in the text, and in no other note.
-func (s *session) note(ctx context.Context, step, sign, text string) error {
-	_, err := once(ctx, s.store, write[string]{
+func (s *session) note(ctx context.Context, step, sign, text string) (id string, err error) {
+	return once(ctx, s.store, write[string]{
 		ref: s.ref, step: step, window: s.window(),
 		look: func(ctx context.Context) (string, bool, error) {
 			notes, err := s.client.Conversations.Notes(ctx, s.work.ConversationID)
@@ -51,7 +57,6 @@ func (s *session) note(ctx context.Context, step, sign, text string) error {
 			return n.ID, nil
 		},
 	})
-	return err
 }
 
 // Bounds of a note, in bytes. Its list of files and its signature always fit.

@@ -14,6 +14,28 @@ const (
 	InstructShipment = "shipment"
 )
 
+// MaxReply bounds the words of a reply or note, in bytes, and MaxReplyFiles its
+// attachments.
+const (
+	MaxReply      = 200 << 10
+	MaxReplyFiles = 20
+)
+
+// ReplyBody is the body of an [InstructReply]. One of Text and HTML is given.
+type ReplyBody struct {
+	Text string `json:"text,omitempty"`
+	HTML string `json:"html,omitempty"`
+	// AgentID is the agent who writes; empty for the shop's default one.
+	AgentID string `json:"agent_id,omitempty"`
+	// Attachments are addresses that Dixa copies files from.
+	Attachments []string `json:"attachments,omitempty"`
+}
+
+// NoteBody is the body of an [InstructNote].
+type NoteBody struct {
+	Text string `json:"text"`
+}
+
 // InstructionState is what became of an instruction.
 type InstructionState string
 

@@ -75,6 +75,9 @@ type Settings struct {
 	// each.
 	CommitWindow Duration `json:"commit_window" validate:"shortest=0s,longest=24h"`
 	ListLag      Duration `json:"list_lag" validate:"shortest=0s,longest=24h"`
+	// ReplyToClosed is what a reply through the API does to a closed
+	// conversation: [ReplyReopens] (the default) or [ReplyRefused].
+	ReplyToClosed string `json:"reply_to_closed" validate:"oneof=reopen refuse"`
 	// ReadOnly refuses every write to Dixa.
 	ReadOnly bool `json:"read_only"`
 }
@@ -85,10 +88,17 @@ type EvidenceSettings struct {
 	MaxBytes int `json:"max_bytes" validate:"min=1,max=104857600"`
 }
 
+// What a reply does to a closed conversation.
+const (
+	ReplyReopens = "reopen"
+	ReplyRefused = "refuse"
+)
+
 // BuiltIn is what holds where neither the platform nor the shop says otherwise.
 func BuiltIn() Settings {
 	return Settings{
 		Opening:         "inbound",
+		ReplyToClosed:   ReplyReopens,
 		DefaultLanguage: "en",
 		Tag:             "claim",
 		ShipmentNotes:   []string{"delivered", "delivery_failed", "return_received"},

@@ -94,6 +94,7 @@ type call struct {
 	query  url.Values
 	body   any    // encoded as JSON; json.RawMessage goes as it is
 	accept string // defaults to application/json
+	key    string // the Idempotency-Key, where the call has one
 	// once marks what must not be sent twice.
 	once bool
 	// slow marks what takes as long as a conversation with Dixa does.
@@ -170,6 +171,9 @@ func (c *Client) once(ctx context.Context, k call, body []byte) (*answer, error)
 	}
 	req.Header.Set("User-Agent", c.userAgent)
 	req.Header.Set("Accept", "application/json")
+	if k.key != "" {
+		req.Header.Set("Idempotency-Key", k.key)
+	}
 	if k.accept != "" {
 		req.Header.Set("Accept", k.accept)
 	}

@@ -18,7 +18,7 @@ func (a *app) claimCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use: "claim", Short: "Hand claims over, see what became of them, mend them",
 		Example: "  starter claim submit -f claim.json\n  starter claim list acme --state needs_attention\n  starter claim retry acme c-10001",
-	}, a.claimSubmit(), a.claimShow(), a.claimList(), a.claimUpdate(), a.claimRetry(), a.claimAbandon(), a.claimLink())
+	}, a.claimSubmit(), a.claimShow(), a.claimWatch(), a.claimList(), a.claimMessages(), a.claimReply(), a.claimNote(), a.claimUpdate(), a.claimRetry(), a.claimAbandon(), a.claimLink())
 }
 
 func (a *app) claimShow() *cobra.Command {
@@ -37,9 +37,10 @@ func (a *app) claimShow() *cobra.Command {
 			}
 			return a.print(d, func(w *tabwriter.Writer) {
 				describe(w, d.Record)
+				inDixa(w, d.Conversation)
 				say(w, "\n")
 				for _, t := range d.Timeline {
-					line(w, t.At, t.What, t.By)
+					line(w, t.At, t.What, t.By, t.Detail)
 				}
 			})
 		},
@@ -63,6 +64,9 @@ func describe(w *tabwriter.Writer, r claim.Record) {
 	line(w, "Claim", r.Ref.String())
 	line(w, "Reference", r.Reference())
 	line(w, "State", r.State)
+	if r.Status != "" {
+		line(w, "Status", fmt.Sprintf("%s (by %s)", r.Status, r.StatusBy))
+	}
 	if r.Cause != "" {
 		line(w, "Cause", r.Cause)
 		line(w, "What to do", r.Advice)

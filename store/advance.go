@@ -80,7 +80,8 @@ func (s *Store) Advance(ctx context.Context, a Advance) error {
 				return err
 			}
 		}
-		_, err = exec(ctx, tx, `UPDATE claims SET applied = $3, judge_due = judge_due AND NOT $4 WHERE shop = $1 AND id = $2`, a.Ref.Shop, a.Ref.ID, a.To, a.Judged)
+		_, err = exec(ctx, tx, `UPDATE claims SET applied = $3, judge_due = judge_due AND NOT $4, updated_at = $5 WHERE shop = $1 AND id = $2`,
+			a.Ref.Shop, a.Ref.ID, a.To, a.Judged, s.now())
 		return err
 	})
 }

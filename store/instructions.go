@@ -72,6 +72,29 @@ func (s *Store) NextInstruction(ctx context.Context, ref claim.Ref) (claim.Instr
 	return in, err
 }
 
+// SentMessages are the ids in Dixa of the messages and notes that a claim's
+// instructions are known to have written.
+func (s *Store) SentMessages(ctx context.Context, ref claim.Ref) (map[string]bool, error) {
+	var ids map[string]bool
+	err := s.read(ctx, "read what claim "+ref.String()+" wrote", func(db *sql.DB) error {
+		ids = map[string]bool{}
+		return each(ctx, db, func(scan func(...any) error) error {
+			var result string
+			if err := scan(&result); err != nil {
+				return err
+			}
+			var sent struct {
+				MessageID string `json:"message_id"`
+			}
+			if json.Unmarshal([]byte(result), &sent) == nil && sent.MessageID != "" {
+				ids[sent.MessageID] = true
+			}
+			return nil
+		}, `SELECT result FROM instructions WHERE shop = $1 AND claim_id = $2 AND state = $3 AND result <> ''`, ref.Shop, ref.ID, claim.InstructionDone)
+	})
+	return ids, err
+}
+
 // Instruction reads an instruction; [ErrNotFound] where the claim has none of
 // that id.
 func (s *Store) Instruction(ctx context.Context, ref claim.Ref, id string) (claim.Instruction, error) {

@@ -59,6 +59,13 @@ func (a *api) routes() []route {
 			takes[claim.Claim](claim.MaxBodyBytes),
 			says("The members of a claim that changed; those that are left out stay, null removes one, a list is replaced as a whole. Before the conversation is created this edits what it is opened with, and the status withdrawn ends the claim. After it the shop's change rules are carried out in the conversation. With updated_at a change that comes out of order is ignored.")),
 
+		at("GET "+shop+"/claims/{claim}/messages", "list-messages", "List the messages of a claim's conversation", tagClaims, claimsRead, a.listMessages,
+			says("Messages and internal notes in the order in which they were written, as Dixa told of them.")),
+		at("POST "+shop+"/claims/{claim}/messages", "send-message", "Write to the customer, or an internal note", tagClaims, operate, a.sendMessage,
+			takes[client.NewMessage](claim.MaxBodyBytes, "kind"), answers(http.StatusAccepted), mayFail(http.StatusConflict, http.StatusMethodNotAllowed),
+			says("202: it is durable and is sent once; read the instruction to see what became of it. The same Idempotency-Key with the same content is the same message; with other content it is a 409. 405: the shop's settings are read-only.")),
+		at("GET "+shop+"/claims/{claim}/instructions/{instruction}", "get-instruction", "See what became of a message or change", tagClaims, claimsRead, a.getInstruction),
+
 		at("POST "+shop+"/claims/{claim}/retry", "retry-claim", "Take a claim up again", tagOperators, operate, a.retryClaim, mayFail(http.StatusConflict)),
 		at("POST "+shop+"/claims/{claim}/abandon", "abandon-claim", "Give a claim up", tagOperators, operate, a.abandonClaim, mayFail(http.StatusConflict)),
 		at("POST "+shop+"/claims/{claim}/link", "link-claim", "Name a claim's conversation", tagOperators, operate, a.linkClaim, talks, mayFail(http.StatusConflict, http.StatusBadGateway),

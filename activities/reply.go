@@ -1,0 +1,145 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+)
+
+// sent is what came of a reply or note.
+type sent struct {
+	MessageID string `json:"message_id"`
+}
+
+// repliedOn are the channels on which an agent's words can be sent through the
+// API, see POST /v1/conversations/{conversationId}/messages.
+var repliedOn = []dixa.Channel{dixa.ChannelEmail, dixa.ChannelContactForm, dixa.ChannelWidgetChat, dixa.ChannelMessenger}
+
+// sendReply writes to the customer, as an agent, in the claim's conversation.
+func sendReply(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
+	var reply claim.ReplyBody
+	if json.Unmarshal(in.Body, &reply) != nil {
+		return outcome{}, refusal{"the reply cannot be read"}
+	}
+	if reply.AgentID == "" {
+		reply.AgentID = s.settings.DefaultAgentID
+	}
+	if reply.AgentID == "" {
+		return outcome{}, refusal{"a reply needs an agent, and neither it nor the shop's settings name one (default_agent_id)"}
+	}
+	if err := s.readyForReply(ctx, in); err != nil {
+		return outcome{}, err
+	}
+	step := in.Step("")
+	id, err := once(ctx, s.store, write[string]{
+		ref: s.ref, step: step, window: s.window(), unknown: claim.CauseOutcomeUnknown, taken: dixa.IsDuplicateExternalID,
+		look: func(ctx context.Context) (string, bool, error) { return s.findReply(ctx, in, step, reply) },
+		send: func(ctx context.Context, key string) (string, error) {
+			added, err := s.client.Conversations.AddMessage(ctx, s.work.ConversationID, dixa.MessageInput{
+				Type: dixa.Outbound, AgentID: reply.AgentID, Content: contentOf(reply), Attachments: filesOf(reply), ExternalID: key,
+			})
+			if err != nil {
+				return "", err
+			}
+			return added.MessageID, nil
+		},
+	})
+	if dixa.IsAttachmentDownload(err) {
+		return outcome{}, refusal{"Dixa could not copy an attachment, so nothing was sent: " + err.Error()}
+	}
+	return outcome{result: sent{MessageID: id}, wrote: true}, err
+}
+
+// readyForReply makes sure that the conversation takes a reply: one that is
+// closed is opened first, where the shop wants that. What Dixa does with a
+// message to a closed conversation is not documented.
+func (s *session) readyForReply(ctx context.Context, in claim.Instruction) error {
+	if slices.Contains(s.work.DoneSteps, in.Step("")) {
+		return nil
+	}
+	c, err := s.client.Conversations.Get(ctx, s.work.ConversationID)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(repliedOn, c.Channel) {
+		return refusal{fmt.Sprintf("a conversation on the channel %s takes no reply through Dixa's API; reply in Dixa", c.Channel)}
+	}
+	if c.State != dixa.StateClosed {
+		return nil
+	}
+	if s.settings.ReplyToClosed == claim.ReplyRefused {
+		return refusal{"the conversation is closed, and the shop's settings refuse replies then (reply_to_closed)"}
+	}
+	return s.client.Conversations.Reopen(ctx, s.work.ConversationID, "")
+}
+
+// findReply looks for a reply among the conversation's messages: by its key, or,
+// where Dixa keeps no keys, for the same words of the same agent since it was
+// asked for, in a message that is not known to be another reply of ours.
+func (s *session) findReply(ctx context.Context, in claim.Instruction, step string, reply claim.ReplyBody) (string, bool, error) {
+	messages, err := s.client.Conversations.Messages(ctx, s.work.ConversationID)
+	if err != nil {
+		return "", false, err
+	}
+	for _, m := range messages {
+		if strings.HasPrefix(m.ExternalID, s.ref.KeyPrefix(step)) {
+			return m.ID, true, nil
+		}
+	}
+	others, err := s.store.SentMessages(ctx, s.ref)
+	if err != nil {
+		return "", false, err
+	}
+	words, err := json.Marshal(reply.Text + reply.HTML)
+	if err != nil {
+		return "", false, err
+	}
+	for _, m := range messages {
+		same := m.ExternalID == "" && m.AuthorID == reply.AgentID && mentions(m, strings.Trim(string(words), `"`))
+		if same && !others[m.ID] && !m.CreatedAt.Before(in.CreatedAt.Add(-clockSkew)) {
+			return m.ID, true, nil
+		}
+	}
+	return "", false, nil
+}
+
+func contentOf(r claim.ReplyBody) dixa.Content {
+	if r.HTML != "" {
+		return dixa.HTMLContent(r.HTML)
+	}
+	return dixa.TextContent(r.Text)
+}
+
+func filesOf(r claim.ReplyBody) []dixa.Attachment {
+	var files []dixa.Attachment
+	for _, address := range r.Attachments {
+		name := ""
+		if u, err := url.Parse(address); err == nil {
+			name = path.Base(u.Path)
+		}
+		files = append(files, dixa.Attachment{URL: address, PrettyName: name})
+	}
+	return files
+}
+
+// writeNote writes an internal note. It goes to an operation of Dixa's that never
+// reaches a customer.
+func writeNote(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
+	var note claim.NoteBody
+	if json.Unmarshal(in.Body, &note) != nil {
+		return outcome{}, refusal{"the note cannot be read"}
+	}
+	sum := sha256.Sum256([]byte(in.ID))
+	sign := fmt.Sprintf("Claimflow %s #%s", s.ref.Reference(), hex.EncodeToString(sum[:4]))
+	id, err := s.note(ctx, in.Step(""), sign, noteText(note.Text, evidenceDraft{}, sign))
+	return outcome{result: sent{MessageID: id}, wrote: true}, err
+}

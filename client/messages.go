@@ -1,0 +1,88 @@
+package client
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// MessagePage is a page of the messages of a claim's conversation, oldest first.
+type MessagePage struct {
+	Messages []claim.Message `json:"data"`
+	// Next is the cursor of the next page; empty on the last.
+	Next string `json:"next,omitempty"`
+}
+
+// NewMessage is a reply to the customer or an internal note.
+type NewMessage struct {
+	// Kind is [claim.InstructReply] or [claim.InstructNote].
+	Kind string `json:"kind" enum:"reply,note" doc:"reply: to the customer, as an agent. note: internal, never seen by the customer."`
+	// Text or HTML are the words; a note has Text alone.
+	Text string `json:"text,omitempty" doc:"The words as plain text."`
+	HTML string `json:"html,omitempty" doc:"The words of a reply as HTML, in the place of text."`
+	// AgentID is the agent who replies; empty for the shop's default one.
+	AgentID string `json:"agent_id,omitempty" doc:"The Dixa agent who replies; the shop's default agent where it is missing."`
+	// Attachments are https addresses that Dixa copies files from.
+	Attachments []string `json:"attachments,omitempty" doc:"Addresses that Dixa copies files from."`
+}
+
+// Messages yields the messages and notes of a claim's conversation, oldest first,
+// fetching pages as they are wanted. After an error it ends.
+func (c *Client) Messages(ctx context.Context, ref claim.Ref) iter.Seq2[claim.Message, error] {
+	return func(yield func(claim.Message, error) bool) {
+		cursor := ""
+		for {
+			page, err := c.MessagesPage(ctx, ref, cursor, 0)
+			if err != nil {
+				yield(claim.Message{}, err)
+				return
+			}
+			for _, m := range page.Messages {
+				if !yield(m, nil) {
+					return
+				}
+			}
+			if page.Next == "" {
+				return
+			}
+			cursor = page.Next
+		}
+	}
+}
+
+// MessagesPage reads one page; an empty cursor means the first, a limit of zero
+// leaves it to the service.
+func (c *Client) MessagesPage(ctx context.Context, ref claim.Ref, cursor string, limit int) (MessagePage, error) {
+	q := url.Values{}
+	if cursor != "" {
+		q.Set("cursor", cursor)
+	}
+	if limit > 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
+	var out MessagePage
+	err := c.do(ctx, call{method: http.MethodGet, path: append(oneClaim(ref), "messages"), query: q}, &out)
+	return out, err
+}
+
+// Send writes to the customer or an internal note, once for each key: 1 to 200
+// visible ASCII characters of the caller's choice. What became of it is in
+// [Client.Instruction] under the same key.
+func (c *Client) Send(ctx context.Context, ref claim.Ref, key string, m NewMessage) (claim.Instruction, error) {
+	var out claim.Instruction
+	err := c.do(ctx, call{
+		method: http.MethodPost, path: append(oneClaim(ref), "messages"), body: m, key: key,
+	}, &out)
+	return out, err
+}
+
+// Instruction tells what became of a message or change.
+func (c *Client) Instruction(ctx context.Context, ref claim.Ref, id string) (claim.Instruction, error) {
+	var out claim.Instruction
+	err := c.do(ctx, call{method: http.MethodGet, path: append(oneClaim(ref), "instructions", id)}, &out)
+	return out, err
+}

@@ -1,0 +1,156 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/store"
+)
+
+type messagesInput struct {
+	InClaim
+	Limit  int    `query:"limit" minimum:"0" maximum:"500" doc:"How many at most; 50 unless given."`
+	Cursor string `query:"cursor" doc:"Goes on where an earlier page ended."`
+}
+
+func (a *api) listMessages(ctx context.Context, in *messagesInput) (*body[client.MessagePage], error) {
+	if _, err := a.store.Record(ctx, in.ref()); err != nil {
+		return nil, err
+	}
+	f := store.MessageFilter{Limit: in.Limit}
+	if f.Limit == 0 {
+		f.Limit = 50
+	}
+	if in.Cursor != "" {
+		var err error
+		if f.After, f.AfterID, err = messageAt(in.Cursor); err != nil {
+			return nil, err
+		}
+	}
+	messages, err := a.store.Messages(ctx, in.ref(), f)
+	if err != nil {
+		return nil, err
+	}
+	page := client.MessagePage{Messages: messages}
+	if messages == nil {
+		page.Messages = []claim.Message{}
+	}
+	if len(messages) == f.Limit {
+		last := messages[len(messages)-1]
+		page.Next = base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(last.At.UnixMicro(), 10) + "/" + last.ID))
+	}
+	return ok(page, nil)
+}
+
+// messageAt takes a cursor apart.
+func messageAt(cursor string) (time.Time, string, error) {
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	at, id, found := strings.Cut(string(text), "/")
+	micros, parseErr := strconv.ParseInt(at, 10, 64)
+	if err != nil || parseErr != nil || !found {
+		return time.Time{}, "", invalid("query", "cursor", "is none that this API gave")
+	}
+	return time.UnixMicro(micros).UTC(), id, nil
+}
+
+type sendInput struct {
+	InClaim
+	Key     string `header:"Idempotency-Key" required:"true" doc:"Names the message: 1 to 200 visible ASCII characters of your choice. The same key is the same message."`
+	RawBody []byte `contentType:"application/json"`
+}
+
+func (a *api) sendMessage(ctx context.Context, in *sendInput) (*body[claim.Instruction], error) {
+	if err := a.writable(ctx, in.Shop, http.MethodGet); err != nil {
+		return nil, err
+	}
+	record, err := a.store.Record(ctx, in.ref())
+	if err != nil {
+		return nil, err
+	}
+	settings, err := a.store.Integration(ctx, in.Shop)
+	if err != nil {
+		return nil, err
+	}
+	m, faults := readMessage(in, settings.Effective)
+	if len(faults) > 0 {
+		return nil, &claim.InvalidError{What: "message", Faults: faults}
+	}
+	if record.State == claim.StateAbandoned || record.State == claim.StateSkipped {
+		return nil, &store.ConflictError{What: "claim", Claim: in.ref(), Problem: fmt.Sprintf("claim %s is %s, so nothing is written for it; retry it first", in.ref(), record.State)}
+	}
+	var content any = claim.NoteBody{Text: m.Text}
+	if m.Kind == claim.InstructReply {
+		content = claim.ReplyBody{Text: m.Text, HTML: m.HTML, AgentID: m.AgentID, Attachments: m.Attachments}
+	}
+	data, err := json.Marshal(content)
+	if err != nil {
+		return nil, err
+	}
+	changed(ctx, "kind", m.Kind)
+	instruction, _, err := a.store.Instruct(ctx, claim.Instruction{Ref: in.ref(), ID: in.Key, Kind: m.Kind, Body: data, By: of(ctx).key.Name})
+	return ok(instruction, err)
+}
+
+// readMessage reads a message with all that is wrong with it.
+func readMessage(in *sendInput, s claim.Settings) (client.NewMessage, []claim.Fault) {
+	var m client.NewMessage
+	var faults []claim.Fault
+	wrong := func(field, problem string) { faults = append(faults, claim.Fault{Field: field, Problem: problem}) }
+	if len(in.Key) == 0 || len(in.Key) > 200 || strings.ContainsFunc(in.Key, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' }) {
+		wrong("Idempotency-Key", "must be 1 to 200 visible ASCII characters without a slash")
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(in.RawBody)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&m); err != nil {
+		wrong("body", "is not a JSON object with kind, text or html, agent_id and attachments")
+		return m, faults
+	}
+	switch m.Kind {
+	case claim.InstructReply:
+		if (m.Text == "") == (m.HTML == "") {
+			wrong("text", "a reply has either text or html")
+		}
+		if m.AgentID == "" && s.DefaultAgentID == "" {
+			wrong("agent_id", "is needed, since the shop's settings name no default agent")
+		}
+	case claim.InstructNote:
+		if strings.TrimSpace(m.Text) == "" {
+			wrong("text", "a note has text")
+		}
+		if m.HTML != "" || m.AgentID != "" || len(m.Attachments) > 0 {
+			wrong("kind", "a note has text alone")
+		}
+	default:
+		wrong("kind", "must be reply or note")
+	}
+	if len(m.Text)+len(m.HTML) > claim.MaxReply {
+		wrong("text", fmt.Sprintf("is longer than %d bytes", claim.MaxReply))
+	}
+	if len(m.Attachments) > claim.MaxReplyFiles {
+		wrong("attachments", fmt.Sprintf("are more than %d", claim.MaxReplyFiles))
+	}
+	for i, address := range m.Attachments {
+		if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			wrong(fmt.Sprintf("attachments[%d]", i), "is not an http or https address")
+		}
+	}
+	return m, faults
+}
+
+type instructionInput struct {
+	InClaim
+	Instruction string `path:"instruction" doc:"The Idempotency-Key of a message, or the instruction_id of a change."`
+}
+
+func (a *api) getInstruction(ctx context.Context, in *instructionInput) (*body[claim.Instruction], error) {
+	return ok(a.store.Instruction(ctx, in.ref(), in.Instruction))
+}

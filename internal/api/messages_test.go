@@ -1,0 +1,123 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/store"
+)
+
+// linked is an accepted claim with a conversation.
+func (b *bench) linked(id string, conversation int64) claim.Ref {
+	b.t.Helper()
+	connection, _ := b.enabled("acme")
+	_, err := b.store.Accept(b.t.Context(), &claim.Claim{ID: id, Shop: "acme", Reason: "damaged", Customer: claim.Customer{Email: "ada@customer.example"}})
+	require.NoError(b.t, err)
+	ref := claim.Ref{Shop: "acme", ID: id}
+	require.NoError(b.t, b.store.LinkConversation(b.t.Context(), store.LinkInput{Ref: ref, ConnectionID: connection, ConversationID: conversation, Step: claim.StepConversation}))
+	return ref
+}
+
+func TestMessageIsTakenOnceForEachKey(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ref := b.linked("c-1", 100)
+	ctx := t.Context()
+	reply := client.NewMessage{Kind: claim.InstructReply, Text: "Hello", AgentID: emulator.SeedAgentAnna}
+
+	first, err := b.client.Send(ctx, ref, "key-1", reply)
+	require.NoError(t, err)
+	require.Equal(t, claim.InstructionWaiting, first.State)
+	again, err := b.client.Send(ctx, ref, "key-1", reply)
+	require.NoError(t, err)
+	require.Equal(t, first.Number, again.Number, "the same key is the same message")
+	reply.Text = "Goodbye"
+	_, err = b.client.Send(ctx, ref, "key-1", reply)
+	require.True(t, client.HasCode(err, client.CodeConflict), "%v", err)
+	_, err = b.client.Send(ctx, ref, "key-2", client.NewMessage{Kind: claim.InstructNote, Text: "look"})
+	require.NoError(t, err)
+	known, err := b.client.Instruction(ctx, ref, "key-2")
+	require.NoError(t, err)
+	require.Equal(t, claim.InstructNote, known.Kind)
+	require.EqualValues(t, 2, known.Number)
+
+	require.NoError(t, b.store.Abandon(ctx, ref))
+	_, err = b.client.Send(ctx, ref, "key-3", reply)
+	require.True(t, client.HasCode(err, client.CodeConflict), "%v", err)
+	known, err = b.client.Instruction(ctx, ref, "key-2")
+	require.NoError(t, err)
+	require.Equal(t, claim.InstructionRefused, known.State)
+	_, err = b.client.Send(ctx, claim.Ref{Shop: "acme", ID: "unknown"}, "key-1", reply)
+	require.True(t, client.HasCode(err, client.CodeNotFound), "%v", err)
+}
+
+func TestMessageIsRefusedWithEveryFault(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.linked("c-1", 100)
+	key := b.key("acme", client.ScopeOperate)
+	for name, test := range map[string]struct {
+		key, body string
+		faults    []string
+	}{
+		"a reply of nothing": {"k", `{"kind":"reply","attachments":["ftp://x","https://example.org/a"]}`, []string{"text", "agent_id", "attachments[0]"}},
+		"a note with more":   {"k", `{"kind":"note","html":"x"}`, []string{"text", "kind"}},
+		"another kind":       {"a key", `{"kind":"shout","text":"x"}`, []string{"Idempotency-Key", "kind"}},
+		"unknown members":    {"k", `{"kind":"note","text":"x","to":"everybody"}`, []string{"body"}},
+		"no JSON":            {"k", `hello`, []string{"body"}},
+	} {
+		t.Run(name, func(t *testing.T) { //nolint:paralleltest // what comes after it changes the shop
+			r := b.send("POST", "/v1/shops/acme/claims/c-1/messages", key, test.body, "Idempotency-Key", test.key)
+			require.Equal(t, 422, r.StatusCode, r.text)
+			for _, field := range test.faults {
+				require.Contains(t, r.text, `"`+field+`"`)
+			}
+		})
+	}
+	r := b.send("POST", "/v1/shops/acme/claims/c-1/messages", key, `{"kind":"note","text":"x"}`)
+	require.Equal(t, 422, r.StatusCode, "a message without a key might be sent twice")
+	b.settings("acme", `{"read_only":true}`)
+	r = b.send("POST", "/v1/shops/acme/claims/c-1/messages", key, `{"kind":"note","text":"x"}`, "Idempotency-Key", "k")
+	require.Equal(t, 405, r.StatusCode)
+}
+
+func TestMessagesAreListedInTheirOrder(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ref := b.linked("c-1", 100)
+	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	var messages []claim.Message
+	for i := range 7 {
+		messages = append(messages, claim.Message{
+			ID: fmt.Sprint("m-", i), Kind: claim.MessageKind, Direction: claim.DirectionInbound, At: at.Add(time.Duration(i/2) * time.Second), Text: "Hello",
+			Attachments: []claim.MessageAttachment{{ID: "1", Name: "a.jpg", Source: "https://files.dixa.io/private/secret"}},
+		})
+	}
+	require.NoError(t, b.store.Advance(t.Context(), store.Advance{Ref: ref, State: claim.StateReceived, ConversationID: 100, Messages: messages}))
+	var ids []string
+	cursor := ""
+	for {
+		page, err := b.client.MessagesPage(t.Context(), ref, cursor, 2)
+		require.NoError(t, err)
+		for _, m := range page.Messages {
+			ids = append(ids, m.ID)
+		}
+		data, err := json.Marshal(page)
+		require.NoError(t, err)
+		require.NotContains(t, string(data), "private", "where Dixa keeps a file is never told")
+		if page.Next == "" {
+			break
+		}
+		cursor = page.Next
+	}
+	require.Equal(t, []string{"m-0", "m-1", "m-2", "m-3", "m-4", "m-5", "m-6"}, ids)
+	r := b.send("GET", "/v1/shops/acme/claims/c-1/messages?cursor=!", b.key("acme", client.ScopeClaimsRead), "")
+	require.Equal(t, 422, r.StatusCode)
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+)
+
+func (a *app) claimMessages() *cobra.Command {
+	return &cobra.Command{
+		Use: "messages SHOP CLAIM", Short: "List the messages and notes of a claim's conversation",
+		Example: "  starter claim messages acme c-10001\n  starter claim messages acme c-10001 -o json",
+		Args:    arguments("SHOP", "CLAIM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			messages := []claim.Message{}
+			for m, err := range api.Messages(cmd.Context(), claim.Ref{Shop: args[0], ID: args[1]}) {
+				if err != nil {
+					return aboutClaim(cmd.Context(), api, args[0], err)
+				}
+				messages = append(messages, m)
+			}
+			return a.print(messages, func(w *tabwriter.Writer) {
+				line(w, "WHEN", "WHAT", "BY", "FILES", "WORDS")
+				for _, m := range messages {
+					by := ""
+					if m.Author != nil {
+						by = cmp.Or(m.Author.Name, m.Author.ID)
+					}
+					words := strings.Join(strings.Fields(cmp.Or(m.Text, m.HTML)), " ")
+					if r := []rune(words); len(r) > 60 {
+						words = string(r[:59]) + "…"
+					}
+					line(w, m.At.Local().Format(time.DateTime), cmp.Or(m.Direction, m.Kind), by, fmt.Sprint(len(m.Attachments)), words)
+				}
+			})
+		},
+	}
+}
+
+// sendFlags are what reply and note share.
+type sendFlags struct {
+	text, key string
+	noWait    bool
+}
+
+func (f *sendFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.text, "text", "", "the words")
+	c.Flags().StringVar(&f.key, "key", "", "names the message: the same key is sent once (default: a new one)")
+	c.Flags().BoolVar(&f.noWait, "no-wait", false, "do not wait until it is sent")
+}
+
+func (a *app) claimReply() *cobra.Command {
+	var f sendFlags
+	m := client.NewMessage{Kind: claim.InstructReply}
+	c := &cobra.Command{
+		Use: "reply SHOP CLAIM --text WORDS", Short: "Write to the customer, in the claim's conversation",
+		Example: "  starter claim reply acme c-10001 --text \"Your refund is on its way.\"\n  starter claim reply acme c-10001 --text \"See the label.\" --attach https://acme.example/label.pdf",
+		Args:    arguments("SHOP", "CLAIM"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.send(cmd.Context(), args, f, m) },
+	}
+	f.add(c)
+	c.Flags().StringVar(&m.HTML, "html", "", "the words as HTML, in the place of --text")
+	c.Flags().StringVar(&m.AgentID, "agent", "", "the Dixa agent who writes (default: the shop's default agent)")
+	c.Flags().StringSliceVar(&m.Attachments, "attach", nil, "the address of a file; may be given several times")
+	return c
+}
+
+func (a *app) claimNote() *cobra.Command {
+	var f sendFlags
+	c := &cobra.Command{
+		Use: "note SHOP CLAIM --text WORDS", Short: "Write an internal note, which the customer never sees",
+		Example: "  starter claim note acme c-10001 --text \"The warehouse found the parcel.\"",
+		Args:    arguments("SHOP", "CLAIM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.send(cmd.Context(), args, f, client.NewMessage{Kind: claim.InstructNote})
+		},
+	}
+	f.add(c)
+	return c
+}
+
+// sendLook is how often it is looked whether a message was sent.
+const sendLook = 300 * time.Millisecond
+
+func (a *app) send(ctx context.Context, args []string, f sendFlags, m client.NewMessage) error {
+	m.Text = f.text
+	if m.Text == "" && m.HTML == "" {
+		return usage("say what to write with --text")
+	}
+	key := cmp.Or(f.key, uuid.NewString())
+	api, err := a.api()
+	if err != nil {
+		return err
+	}
+	ref := claim.Ref{Shop: args[0], ID: args[1]}
+	in, err := api.Send(ctx, ref, key, m)
+	if err != nil {
+		return aboutClaim(ctx, api, args[0], err)
+	}
+	for !f.noWait && in.State == claim.InstructionWaiting {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("it is taken as %s and not sent yet; `starter claim show %s %s` tells how the claim stands: %w", key, ref.Shop, ref.ID, context.Cause(ctx))
+		case <-time.After(sendLook):
+		}
+		if in, err = api.Instruction(ctx, ref, key); err != nil {
+			return err
+		}
+	}
+	if err := a.print(in, func(w *tabwriter.Writer) {
+		line(w, "Key", in.ID)
+		line(w, "State", string(in.State))
+		line(w, "Why", in.Why)
+	}); err != nil {
+		return err
+	}
+	if in.State == claim.InstructionRefused {
+		return fmt.Errorf("it was not sent: %s", in.Why)
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// watchEvery is how often a claim that is watched is read.
+const watchEvery = time.Second
+
+func (a *app) claimWatch() *cobra.Command {
+	return &cobra.Command{
+		Use: "watch SHOP CLAIM", Short: "Follow a claim: print what happens to it as it happens",
+		Long: "Prints what happened so far and then each new thing, until the claim is settled, skipped or abandoned, or Ctrl-C. " +
+			"With -o json it prints one object a line.",
+		Example: "  starter claim watch acme c-10001\n  starter claim watch acme c-10001 -o json | jq -r .what",
+		Args:    arguments("SHOP", "CLAIM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			seen := map[claim.TimelineEntry]bool{}
+			for d, err := range api.Follow(cmd.Context(), claim.Ref{Shop: args[0], ID: args[1]}, watchEvery) {
+				switch {
+				case errors.Is(err, context.Canceled):
+					return nil // the person has seen enough
+				case err != nil:
+					return aboutClaim(cmd.Context(), api, args[0], err)
+				}
+				for _, e := range d.Timeline {
+					if seen[e] {
+						continue
+					}
+					seen[e] = true
+					if err := a.watched(e); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// watched prints one thing that happened.
+func (a *app) watched(e claim.TimelineEntry) error {
+	if a.output == "json" {
+		return json.NewEncoder(a.out).Encode(e)
+	}
+	words := e.What
+	if e.Detail != "" {
+		words += ": " + e.Detail
+	}
+	if e.By != "" {
+		words += " (" + e.By + ")"
+	}
+	_, err := fmt.Fprintf(a.out, "%s  %s\n", e.At.Local().Format(time.DateTime), strings.Map(printable, words))
+	return err
+}
+
+// printable keeps words from outside from steering the terminal.
+func printable(r rune) rune {
+	if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		return '·'
+	}
+	return r
+}
+
+// inDixa writes what is known of a claim's conversation.
+func inDixa(w *tabwriter.Writer, c *claim.Conversation) {
+	if c == nil {
+		return
+	}
+	line(w, "In Dixa", c.Status)
+	if c.Assignee != nil {
+		line(w, "Agent", cmp.Or(c.Assignee.Name, c.Assignee.ID))
+	}
+	if c.Queue != nil {
+		line(w, "Queue", cmp.Or(c.Queue.Name, c.Queue.ID))
+	}
+	line(w, "Tags", strings.Join(c.Tags, ", "))
+	if c.Rating != nil {
+		line(w, "Rating", c.Rating.Score)
+	}
+}
