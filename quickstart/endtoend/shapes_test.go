@@ -2,6 +2,7 @@ package endtoend_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,48 @@ var shapes = map[string]func(*site) claim.Ref{
 	"opened": func(s *site) claim.Ref {
 		ref := s.submit(s.sample("c-1"))
 		s.requireOne(s.awaitState(ref, claim.StateOpen))
+		return ref
+	},
+	"followed-and-settled": func(s *site) claim.Ref {
+		s.save(map[string]any{"quiet_period": "1s"})
+		ref := s.submit(s.sample("c-1"))
+		r := s.awaitState(ref, claim.StateOpen)
+		s.agent(r, server.Step{Action: server.PlayClaim}, server.Step{Action: server.PlayReply, Text: "We look into it."}, server.Step{Action: server.PlayPending})
+		s.awaitState(ref, claim.StatePending)
+		s.agent(r, server.Step{Action: server.PlayTag, Tag: "claim-accepted"}, server.Step{Action: server.PlayClose})
+		s.awaitStatus(ref, claim.StateSettled, claim.StatusAccepted)
+		return ref
+	},
+	"reopened-after-settling": func(s *site) claim.Ref {
+		s.save(map[string]any{"quiet_period": "1s"})
+		ref := s.submit(s.sample("c-1"))
+		r := s.awaitState(ref, claim.StateOpen)
+		s.agent(r, server.Step{Action: server.PlayClose})
+		s.awaitState(ref, claim.StateSettled)
+		s.save(map[string]any{"quiet_period": "30d"})
+		s.customer(r, server.Step{Action: server.PlayReply, Text: "It broke again."})
+		s.awaitState(ref, claim.StateOpen)
+		s.agent(r, server.Step{Action: server.PlayClose})
+		s.awaitState(ref, claim.StateClosed)
+		return ref
+	},
+	"instructed": func(s *site) claim.Ref {
+		ref := s.submit(s.sample("c-1"))
+		s.awaitState(ref, claim.StateOpen)
+		for i, m := range []client.NewMessage{
+			{Kind: claim.InstructReply, Text: "Your refund is on its way.", AgentID: server.SeedAgentAnna}, {Kind: claim.InstructNote, Text: "The warehouse knows."},
+		} {
+			key := fmt.Sprint("key-", i)
+			_, err := s.api.Send(s.t.Context(), ref, key, m)
+			require.NoError(s.t, err)
+			eventually(s.t, "the message is sent", func() error {
+				in, err := s.api.Instruction(s.t.Context(), ref, key)
+				if err == nil && in.State != claim.InstructionDone {
+					err = fmt.Errorf("it is %s %s", in.State, in.Why)
+				}
+				return err
+			})
+		}
 		return ref
 	},
 	"skipped": func(s *site) claim.Ref {
