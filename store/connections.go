@@ -116,15 +116,21 @@ func mergeConnections(ctx context.Context, tx *sql.Tx, from, to string) error {
 	if from == to {
 		return nil
 	}
-	for _, table := range []string{"shops", "links", "claims"} {
-		if _, err := exec(ctx, tx, `UPDATE `+table+` SET connection_id = $2 WHERE connection_id = $1`, from, to); err != nil {
+	for _, move := range []string{
+		`UPDATE shops SET connection_id = $2 WHERE connection_id = $1`,
+		`UPDATE links SET connection_id = $2, looked_at = 0 WHERE connection_id = $1`,
+		`UPDATE claims SET connection_id = $2, applied = events WHERE connection_id = $1`,
+	} {
+		if _, err := exec(ctx, tx, move, from, to); err != nil {
 			return err
 		}
 	}
-	// Customers are looked up afresh: their identities are hashed with the
-	// connection's id.
-	if _, err := exec(ctx, tx, `DELETE FROM customers WHERE connection_id = $1`, from); err != nil {
-		return err
+	// What is hashed or sealed with the connection's id is found out afresh: the
+	// customers by looking them up, what happened in Dixa by the next sweep.
+	for _, table := range []string{"customers", "inbox", "conversations", "messages", "activity_log", "sweeps", "subscriptions"} {
+		if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE connection_id = $1`, from); err != nil {
+			return err
+		}
 	}
 	_, err := exec(ctx, tx, `DELETE FROM connections WHERE id = $1`, from)
 	return err

@@ -100,6 +100,9 @@ func TestConnectionsOfOneOrganisationBecomeOne(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, s.LinkConversation(ctx, store.LinkInput{Ref: r, ConnectionID: unknown.ID, ConversationID: 5}))
 			require.NoError(t, s.RememberCustomer(ctx, unknown.ID, []string{adaMail}, "eu-1", ""))
+			require.NoError(t, s.Advance(ctx, store.Advance{
+				Ref: r, State: claim.StateReceived, ConversationID: 5, Messages: []claim.Message{{ID: "m-1", Kind: claim.MessageKind, Text: "Hello"}},
+			}))
 			known, err := s.SaveToken(ctx, "sister", tokenB, store.Organization{ID: "org-1"})
 			require.NoError(t, err)
 			require.NotEqual(t, unknown.ID, known.ID)
