@@ -166,9 +166,13 @@ func (a *Claims) judge(ctx context.Context, change StatusChange, work store.Work
 		return err
 	}
 	story := follow.Story{State: work.State, Conversation: conversation, Status: work.Status, Derived: work.Derived, Settings: settings.Effective, Held: work.Changing}
+	var elsewhere *claim.TransitionError
 	moved, err := story.Move(change.Event)
-	if err != nil {
+	if errors.As(err, &elsewhere) {
 		return nil // somebody moved the claim; the change is refused as well
+	}
+	if err != nil {
+		return err
 	}
 	judged := setOf(moved)
 	set.Status, set.StatusBy, set.Derived = judged.Status, judged.StatusBy, judged.Derived

@@ -77,7 +77,7 @@ func TestNewestFactHasTheWord(t *testing.T) {
 	for name, test := range map[string]struct {
 		facts       []claim.Fact
 		want        claim.ConversationStatus
-		closedSince time.Duration // after dixaTime; negative for not closed
+		closedSince int // milliseconds after dixaTime; negative for not closed
 	}{
 		"nothing known":           {nil, "", -1},
 		"an older one comes late": {[]claim.Fact{at(5, claim.WeightTransition, claim.ConversationClosed), at(3, claim.WeightTransition, claim.ConversationOpen)}, claim.ConversationClosed, 5},
@@ -106,7 +106,7 @@ func TestNewestFactHasTheWord(t *testing.T) {
 			if test.closedSince < 0 {
 				require.Zero(t, c.ClosedSince())
 			} else {
-				require.Equal(t, dixaTime.Add(test.closedSince*time.Millisecond), c.ClosedSince())
+				require.Equal(t, dixaTime.Add(time.Duration(test.closedSince)*time.Millisecond), c.ClosedSince())
 			}
 		})
 	}

@@ -73,7 +73,8 @@ func TestMessageIsRefusedWithEveryFault(t *testing.T) {
 		"unknown members":    {"k", `{"kind":"note","text":"x","to":"everybody"}`, []string{"body"}},
 		"no JSON":            {"k", `hello`, []string{"body"}},
 	} {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // what comes after it changes the shop
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := b.send("POST", "/v1/shops/acme/claims/c-1/messages", key, test.body, "Idempotency-Key", test.key)
 			require.Equal(t, 422, r.StatusCode, r.text)
 			for _, field := range test.faults {
@@ -81,6 +82,13 @@ func TestMessageIsRefusedWithEveryFault(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestMessageNeedsAKeyAndAShopThatMayWrite(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.linked("c-1", 100)
+	key := b.key("acme", client.ScopeOperate)
 	r := b.send("POST", "/v1/shops/acme/claims/c-1/messages", key, `{"kind":"note","text":"x"}`)
 	require.Equal(t, 422, r.StatusCode, "a message without a key might be sent twice")
 	b.settings("acme", `{"read_only":true}`)

@@ -56,7 +56,7 @@ func Read(id, name string, at time.Time, body []byte) Reading {
 	r.message(event)
 	r.tagged(event)
 	if rated, ok := event.Rated(); ok && rated.Score != nil {
-		r.Fact.Rating = &claim.Rating{Score: int(*rated.Score), Comment: rated.Comment, At: r.Fact.At}
+		r.Fact.Rating = &claim.Rating{Score: *rated.Score, Comment: rated.Comment, At: r.Fact.At}
 	}
 	r.Happened = r.entry(event)
 	return r

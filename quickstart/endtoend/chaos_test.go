@@ -170,9 +170,16 @@ func (c *chaos) act(conversation int64, r *rand.Rand) error {
 	for i := range chaosActions {
 		tag := tags[r.IntN(len(tags))]
 		agent := []server.Step{
-			{Action: server.PlayClaim}, {Action: server.PlayReply, Text: fmt.Sprint("reply ", i)}, {Action: server.PlayTag, Tag: tag},
-			{Action: server.PlayUntag, Tag: tag}, {Action: server.PlayNote, Text: fmt.Sprint("note ", i)}, {Action: server.PlayClose},
-			{Action: server.PlayReopen}, {Action: server.PlayPending}, {Action: server.PlayUnassign}, {Action: server.PlayClose},
+			{Action: server.PlayClaim},
+			{Action: server.PlayReply, Text: fmt.Sprint("reply ", i)},
+			{Action: server.PlayTag, Tag: tag},
+			{Action: server.PlayUntag, Tag: tag},
+			{Action: server.PlayNote, Text: fmt.Sprint("note ", i)},
+			{Action: server.PlayClose},
+			{Action: server.PlayReopen},
+			{Action: server.PlayPending},
+			{Action: server.PlayUnassign},
+			{Action: server.PlayClose},
 		}
 		customer := []server.Step{{Action: server.PlayReply, Text: fmt.Sprint("answer ", i)}, {Action: server.PlayRate, Score: 1 + r.IntN(5)}}
 		var err error
@@ -188,7 +195,10 @@ func (c *chaos) act(conversation int64, r *rand.Rand) error {
 		if err != nil {
 			return err
 		}
-		time.Sleep(time.Duration(2+r.IntN(60)) * time.Millisecond) // people take their time
+		select { // people take their time
+		case <-c.t.Context().Done():
+		case <-time.After(time.Duration(2+r.IntN(60)) * time.Millisecond):
+		}
 	}
 	return nil
 }
@@ -247,9 +257,9 @@ func (c *chaos) requireSamePicture(ref claim.Ref) {
 		if err != nil {
 			return err
 		}
-		want := claim.Verdict{}
 		settings := claim.BuiltIn()
-		if want = settings.Status(truth[dixa.State], &claim.Conversation{Tags: dixa.TagNames}); r.State != truth[dixa.State] || r.Status != want.Status {
+		want := settings.Status(truth[dixa.State], &claim.Conversation{Tags: dixa.TagNames})
+		if r.State != truth[dixa.State] || r.Status != want.Status {
 			return fmt.Errorf("it is %s, %s, and ought to be %s, %s", r.State, r.Status, truth[dixa.State], want.Status)
 		}
 		tags := slices.Sorted(slices.Values(dixa.TagNames))

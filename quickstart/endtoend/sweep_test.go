@@ -50,7 +50,7 @@ func TestSweepMakesGoodForLostWebhooks(t *testing.T) {
 			want := s.inDixa(ref)
 			have, err := s.inStore(ref)
 			if err == nil && !reflect.DeepEqual(want, have) {
-				err = fmt.Errorf("Dixa has %+v, the store %+v", want, have) //nolint:staticcheck // Dixa is a name
+				err = fmt.Errorf("Dixa has %+v, the store %+v", want, have)
 			}
 			return err
 		})
@@ -159,11 +159,19 @@ func (s *site) sweepHistory() *historypb.History {
 // actAtRandom lets agents and customers act, the same way every time.
 func (s *site) actAtRandom(refs []claim.Ref, n int) {
 	s.t.Helper()
-	chance := rand.New(rand.NewPCG(11, 12)) //nolint:gosec // repeatable on purpose
+	chance := rand.New(rand.NewPCG(11, 12))
 	agent := []server.Step{
-		{Action: server.PlayClaim}, {Action: server.PlayReply, Text: "Reply"}, {Action: server.PlayTag, Tag: "tag-1"}, {Action: server.PlayTag, Tag: "claim-accepted"},
-		{Action: server.PlayUntag, Tag: "tag-1"}, {Action: server.PlayNote, Text: "Note"}, {Action: server.PlayClose}, {Action: server.PlayClose},
-		{Action: server.PlayReopen}, {Action: server.PlayTransfer, Queue: server.SeedQueueClaims}, {Action: server.PlayPending},
+		{Action: server.PlayClaim},
+		{Action: server.PlayReply, Text: "Reply"},
+		{Action: server.PlayTag, Tag: "tag-1"},
+		{Action: server.PlayTag, Tag: "claim-accepted"},
+		{Action: server.PlayUntag, Tag: "tag-1"},
+		{Action: server.PlayNote, Text: "Note"},
+		{Action: server.PlayClose},
+		{Action: server.PlayClose},
+		{Action: server.PlayReopen},
+		{Action: server.PlayTransfer, Queue: server.SeedQueueClaims},
+		{Action: server.PlayPending},
 	}
 	for range n {
 		id := s.record(refs[chance.IntN(len(refs))]).ConversationID
