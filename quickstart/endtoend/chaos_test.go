@@ -225,23 +225,6 @@ func (c *chaos) awaitAll(state claim.State) []claim.Ref {
 	return refs
 }
 
-// sweep lets Claimflow ask Dixa for what it was not told.
-func (c *chaos) sweep() {
-	c.t.Helper()
-	asked, err := c.api.Sweep(c.t.Context(), shop)
-	require.NoError(c.t, err)
-	eventually(c.t, "the sweep is over", func() error {
-		in, err := c.api.Integration(c.t.Context(), shop)
-		if err != nil {
-			return err
-		}
-		if in.LastSweep == nil || !in.LastSweep.FinishedAt.After(asked.LastFinishedAt) {
-			return fmt.Errorf("it is %+v", in.LastSweep)
-		}
-		return nil
-	})
-}
-
 // requireSamePicture compares what Dixa has of a claim's conversation with what
 // everybody else came to.
 func (c *chaos) requireSamePicture(ref claim.Ref) {
