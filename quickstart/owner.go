@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +32,7 @@ type owner struct {
 
 // told is an event that the owner was sent and whose signature is right.
 type told struct {
+	id        string
 	Sequence  int64       `json:"sequence"`
 	Type      string      `json:"type"`
 	State     claim.State `json:"state"`
@@ -93,10 +96,11 @@ func (o *owner) trust(secret string) (err error) {
 func (o *owner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-	if err == nil && o.verifier == nil {
-		err = errors.New("its secret is not known yet")
+	if o.verifier == nil {
+		http.Error(w, "the secret is not known yet", http.StatusServiceUnavailable)
+		return
 	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 	if err == nil {
 		err = o.verifier.Verify(body, r.Header)
 	}
@@ -109,22 +113,34 @@ func (o *owner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not taken", http.StatusBadRequest)
 		return
 	}
-	o.take(notice)
+	o.take(r.Header.Get("webhook-id"), notice)
 }
 
-// take keeps an event. One that comes again is known by its number.
-func (o *owner) take(n claim.Notice) {
+// take keeps an event. One that comes again is known by its id; another one with
+// the same number is wrong.
+func (o *owner) take(id string, n claim.Notice) {
 	have := o.events[n.Data.ID]
-	if len(have) > 0 {
-		last := have[len(have)-1].Sequence
-		if n.Data.Sequence <= last {
-			return
+	at, found := slices.BinarySearchFunc(have, n.Data.Sequence, func(e told, sequence int64) int { return cmp.Compare(e.Sequence, sequence) })
+	if found {
+		if have[at].id != id {
+			o.wrong = errors.Join(o.wrong, fmt.Errorf("claim %s: two events have the number %d", n.Data.ID, n.Data.Sequence))
 		}
-		if n.Data.Sequence != last+1 {
-			o.wrong = errors.Join(o.wrong, fmt.Errorf("claim %s: event %d came after event %d", n.Data.ID, n.Data.Sequence, last))
+		return
+	}
+	o.events[n.Data.ID] = slices.Insert(have, at, told{id: id, Sequence: n.Data.Sequence, Type: n.Type, State: n.Data.State, Status: n.Data.Status, Signature: "ok"})
+}
+
+// lacks says which event of a claim is missing below the last one that came; nil
+// where none is.
+func (o *owner) lacks(id string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i, e := range o.events[id] {
+		if e.Sequence != int64(i+1) {
+			return fmt.Errorf("its owner was not told of event %d", i+1)
 		}
 	}
-	o.events[n.Data.ID] = append(have, told{Sequence: n.Data.Sequence, Type: n.Type, State: n.Data.State, Status: n.Data.Status, Signature: "ok"})
+	return nil
 }
 
 // last is the last event of a claim; zero where there was none.

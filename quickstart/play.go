@@ -117,7 +117,7 @@ func (s *stack) play(ctx context.Context) error {
 				if have := s.owner.last(c.ref.ID); have.State != d.State || have.Status != d.Status {
 					return fmt.Errorf("its owner was told of %s, %s last", cmp.Or(string(have.State), "nothing"), have.Status)
 				}
-				return s.owner.trouble()
+				return s.owner.lacks(c.ref.ID)
 			})
 		})
 	}
@@ -154,6 +154,9 @@ func (s *stack) await(ctx context.Context, ref claim.Ref, is func(client.ClaimDe
 		if err == nil {
 			if err = is(d); err == nil {
 				return nil
+			}
+			if wrong := s.owner.trouble(); wrong != nil {
+				return wrong
 			}
 			if d.State == claim.StateNeedsAttention {
 				return fmt.Errorf("%w (%s): %s", errStuck, d.Cause, d.LastError)
