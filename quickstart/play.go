@@ -121,7 +121,8 @@ func (s *stack) play(ctx context.Context) error {
 			})
 		})
 	}
-	return people.Wait()
+	// An event that came twice or unsigned counts also where nobody waited after it.
+	return errors.Join(people.Wait(), s.owner.trouble())
 }
 
 // act does a part unless the claim shows that it was done, and waits until it
