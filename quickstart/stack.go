@@ -98,7 +98,8 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	c.DixaURL, c.PublicURL, c.AllowLoopbackEvidence = s.dixaURL+"/v1/", s.apiURL, true
+	c.DixaURL, c.DixaFilesURL = s.dixaURL+"/v1/", s.dixaURL+"/files"
+	c.PublicURL, c.AllowLoopbackEvidence = s.apiURL, true
 	c.AllowPrivateEndpoints = true // the demo's endpoint is here
 	if s.parts, err = process.Assemble(c, t, st, s.engine.ClientOptions()); err != nil {
 		return nil, errors.Join(err, st.Close())
@@ -279,6 +280,7 @@ Run the rest as processes of their own. Every terminal needs these, in this fold
 
   export TEMPORAL_ADDRESS=%[1]s
   export CLAIMFLOW_DIXA_URL=http://127.0.0.1:4010/v1/
+  export CLAIMFLOW_DIXA_FILES_URL=http://127.0.0.1:4010/files
   export CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE=true
   export CLAIMFLOW_KEYS=file:$PWD/claimflow.keys
   export CLAIMFLOW_DATABASE_URL=sqlite:$PWD/claimflow.db

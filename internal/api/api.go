@@ -23,6 +23,7 @@ import (
 
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/deliver"
+	"github.com/claimflow/claimflow/internal/files"
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/subscription"
 	"github.com/claimflow/claimflow/store"
@@ -66,6 +67,11 @@ type Options struct {
 	// AllowPrivateEndpoints takes endpoints on this machine and in private
 	// networks.
 	AllowPrivateEndpoints bool
+	// Files fetches the files of messages. Without it, asking for one is refused.
+	Files *files.Files
+	// AllowLoopback takes replies whose attachments are on this machine, also by
+	// plain http. For development only.
+	AllowLoopback bool
 	// Mails says that there is a mail server, so that people can be written to.
 	Mails bool
 	// Version is the build's version, for /openapi.json.
@@ -81,6 +87,8 @@ type api struct {
 	endpoints  *deliver.Guard
 	sweep      func(ctx context.Context, connectionID string) error
 	mails      bool
+	files      *files.Files
+	loopback   bool
 }
 
 // New returns the API as a handler.
@@ -88,7 +96,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Store == nil || o.Onboarding == nil || o.Log == nil {
 		return nil, errors.New("make the HTTP API: Store, Onboarding and Log are required")
 	}
-	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal, sweep: o.Sweep, endpoints: deliver.NewGuard(o.AllowPrivateEndpoints), mails: o.Mails}
+	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal, sweep: o.Sweep, endpoints: deliver.NewGuard(o.AllowPrivateEndpoints), mails: o.Mails, files: o.Files, loopback: o.AllowLoopback}
 	if a.kick == nil {
 		a.kick = func() {}
 	}

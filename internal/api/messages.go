@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -80,7 +81,7 @@ func (a *api) sendMessage(ctx context.Context, in *sendInput) (*body[claim.Instr
 	if err != nil {
 		return nil, err
 	}
-	m, faults := readMessage(in, settings.Effective)
+	m, faults := a.readMessage(in, settings.Effective)
 	if len(faults) > 0 {
 		return nil, &claim.InvalidError{What: "message", Faults: faults}
 	}
@@ -100,8 +101,25 @@ func (a *api) sendMessage(ctx context.Context, in *sendInput) (*body[claim.Instr
 	return ok(instruction, err)
 }
 
+// maxAttachmentURL bounds the address of an attachment, in bytes.
+const maxAttachmentURL = 2000
+
+// attachable reports whether Dixa may be given an address to copy a file from.
+func (a *api) attachable(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil || len(address) > maxAttachmentURL {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	here := u.Hostname() == "localhost" || err == nil && ip.Unmap().IsLoopback()
+	if here {
+		return a.loopback && (u.Scheme == "https" || u.Scheme == "http")
+	}
+	return u.Scheme == "https"
+}
+
 // readMessage reads a message with all that is wrong with it.
-func readMessage(in *sendInput, s claim.Settings) (client.NewMessage, []claim.Fault) {
+func (a *api) readMessage(in *sendInput, s claim.Settings) (client.NewMessage, []claim.Fault) {
 	var m client.NewMessage
 	var faults []claim.Fault
 	wrong := func(field, problem string) { faults = append(faults, claim.Fault{Field: field, Problem: problem}) }
@@ -139,8 +157,8 @@ func readMessage(in *sendInput, s claim.Settings) (client.NewMessage, []claim.Fa
 		wrong("attachments", fmt.Sprintf("are more than %d", claim.MaxReplyFiles))
 	}
 	for i, address := range m.Attachments {
-		if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			wrong(fmt.Sprintf("attachments[%d]", i), "is not an http or https address")
+		if !a.attachable(address) {
+			wrong(fmt.Sprintf("attachments[%d]", i), fmt.Sprintf("must be an https address of at most %d bytes without a user name", maxAttachmentURL))
 		}
 	}
 	return m, faults

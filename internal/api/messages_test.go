@@ -67,7 +67,7 @@ func TestMessageIsRefusedWithEveryFault(t *testing.T) {
 		key, body string
 		faults    []string
 	}{
-		"a reply of nothing": {"k", `{"kind":"reply","attachments":["ftp://x","https://example.org/a"]}`, []string{"text", "agent_id", "attachments[0]"}},
+		"a reply of nothing": {"k", `{"kind":"reply","attachments":["ftp://x","https://example.org/a","http://example.org/a","http://127.0.0.1/a","https://me:pw@example.org/a"]}`, []string{"text", "agent_id", "attachments[0]", "attachments[2]", "attachments[3]", "attachments[4]"}},
 		"a note with more":   {"k", `{"kind":"note","html":"x"}`, []string{"text", "kind"}},
 		"another kind":       {"a key", `{"kind":"shout","text":"x"}`, []string{"Idempotency-Key", "kind"}},
 		"unknown members":    {"k", `{"kind":"note","text":"x","to":"everybody"}`, []string{"body"}},

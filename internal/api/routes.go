@@ -64,6 +64,9 @@ func (a *api) routes() []route {
 		at("POST "+shop+"/claims/{claim}/messages", "send-message", "Write to the customer, or an internal note", tagClaims, operate, a.sendMessage,
 			takes[client.NewMessage](claim.MaxBodyBytes, "kind"), answers(http.StatusAccepted), mayFail(http.StatusConflict, http.StatusMethodNotAllowed),
 			says("202: it is durable and is sent once; read the instruction to see what became of it. The same Idempotency-Key with the same content is the same message; with other content it is a 409. 405: the shop's settings are read-only.")),
+		at("GET "+shop+"/claims/{claim}/messages/{message}/attachments/{attachment}", "get-attachment", "Fetch a file of a message", tagClaims, claimsRead, a.getAttachment, talks, attachmentAnswers,
+			mayFail(http.StatusConflict, http.StatusBadGateway),
+			says("The file as Dixa keeps it, up to 50 MiB, to be saved and not to be shown as a page. 409: Dixa refuses the shop's token. 502: it could not be fetched, or is larger. A file that breaks off on the way cuts the connection.")),
 		at("GET "+shop+"/claims/{claim}/instructions/{instruction}", "get-instruction", "See what became of a message or change", tagClaims, claimsRead, a.getInstruction),
 
 		at("POST "+shop+"/claims/{claim}/retry", "retry-claim", "Take a claim up again", tagOperators, operate, a.retryClaim, mayFail(http.StatusConflict)),

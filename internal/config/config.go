@@ -23,8 +23,9 @@ type Config struct {
 	DatabaseURL string `env:"CLAIMFLOW_DATABASE_URL" envDefault:"sqlite:claimflow.db" validate:"required,database" used:"starter, worker" doc:"Where the store is: 'sqlite:' and a file, 'sqlite::memory:' for one process and one run, or 'postgres://user:password@host/database'. A PostgreSQL address holds a password: treat it as a secret."`
 	Keys        Secret `env:"CLAIMFLOW_KEYS" used:"starter, worker" doc:"The keys that seal claims and tokens in the store, as 'starter keys new' prints them, or 'file:' and the path of a file that holds them. Every process of one store needs the same."`
 
-	DixaURL  string        `env:"CLAIMFLOW_DIXA_URL" envDefault:"https://dev.dixa.io/v1/" validate:"required,http_url" used:"starter, worker" doc:"The Dixa API, or an emulator of it."`
-	DixaPace time.Duration `env:"CLAIMFLOW_PACE" envDefault:"104ms" validate:"min=100ms,max=1m" used:"starter, worker" doc:"The least time between two requests with one Dixa token, over all processes. Dixa allows 10 requests per second, so less than 100ms is refused; a little more leaves room for requests that overtake each other on the way."`
+	DixaURL      string        `env:"CLAIMFLOW_DIXA_URL" envDefault:"https://dev.dixa.io/v1/" validate:"required,http_url" used:"starter, worker" doc:"The Dixa API, or an emulator of it."`
+	DixaFilesURL string        `env:"CLAIMFLOW_DIXA_FILES_URL" envDefault:"https://files.dixa.io" validate:"required,http_url" used:"starter" doc:"Where Dixa keeps the files of messages, or an emulator of it: its address and /files. The Dixa token is sent there and to no other host but the API's."`
+	DixaPace     time.Duration `env:"CLAIMFLOW_PACE" envDefault:"104ms" validate:"min=100ms,max=1m" used:"starter, worker" doc:"The least time between two requests with one Dixa token, over all processes. Dixa allows 10 requests per second, so less than 100ms is refused; a little more leaves room for requests that overtake each other on the way."`
 
 	SweepEvery time.Duration `env:"CLAIMFLOW_SWEEP_EVERY" envDefault:"15m" validate:"eq=0|min=1m,max=24h" used:"worker" doc:"How often each Dixa organisation is searched for what no webhook told. '0s' for never. A sweep keeps to a tenth of what a token may send. Every worker needs the same."`
 
@@ -33,7 +34,7 @@ type Config struct {
 	PublicURL     string        `env:"CLAIMFLOW_PUBLIC_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter, worker" doc:"The address under which the outside reaches 'starter serve'; webhooks come there. After a change, run 'starter shop enable' again for a shop of each Dixa organisation, so that Dixa sends to the new address."`
 	WebhookMaxAge time.Duration `env:"CLAIMFLOW_WEBHOOK_MAX_AGE" envDefault:"72h" validate:"min=5m,max=720h" used:"starter" doc:"How old the signature of an event from Dixa may be. Long is safe, since an event is kept once; it lets Dixa deliver late."`
 
-	AllowLoopbackEvidence bool `env:"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE" envDefault:"false" used:"worker" doc:"Takes photos from this machine itself. For development only: it lets whoever submits a claim make the worker fetch from its own host."`
+	AllowLoopbackEvidence bool `env:"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE" envDefault:"false" used:"starter, worker" doc:"Takes photos and files of messages from this machine itself, also by plain http. For development only: it lets whoever submits a claim make the worker fetch from its own host."`
 
 	AllowPrivateEndpoints bool `env:"CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS" envDefault:"false" used:"starter" doc:"Sends events also to endpoints on this machine and in private networks, and by plain http. It lets whoever may add endpoints make 'starter serve' send requests there."`
 

@@ -14,16 +14,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"code.dny.dev/ssrf"
 	"github.com/gabriel-vasile/mimetype"
 )
 
@@ -105,15 +102,7 @@ func New(o Options) *Checker {
 	if o.Total == 0 {
 		o.Total = 60 * time.Second
 	}
-	guards := []ssrf.Option{ssrf.WithAnyPort(), ssrf.WithNetworks("tcp4", "tcp6")}
-	if o.AllowLoopback {
-		guards = append(guards,
-			ssrf.WithAllowedV4Prefixes(netip.MustParsePrefix("127.0.0.0/8")),
-			ssrf.WithAllowedV6Prefixes(netip.MustParsePrefix("::1/128")))
-	}
-	// The guard sees the address that is connected to, after the name was
-	// resolved, so neither a redirect nor a name that changes its mind gets by.
-	dialer := &net.Dialer{Timeout: o.Timeout, Control: ssrf.New(guards...).Safe}
+	dialer := Dialer(o.AllowLoopback, o.Timeout)
 	return &Checker{
 		timeout: o.Timeout,
 		total:   o.Total,
@@ -128,15 +117,7 @@ func New(o Options) *Checker {
 				IdleConnTimeout:        30 * time.Second,
 				Proxy:                  nil, // a proxy would connect where the guard cannot see
 			},
-			CheckRedirect: func(r *http.Request, via []*http.Request) error {
-				if len(via) >= maxRedirects {
-					return errRedirects
-				}
-				if r.URL.Scheme != "http" && r.URL.Scheme != "https" {
-					return errScheme
-				}
-				return nil
-			},
+			CheckRedirect: Redirect,
 		},
 	}
 }
@@ -240,7 +221,7 @@ func (c *Checker) look(ctx context.Context, raw string, maxBytes int) look {
 	req.Header.Set("Accept", "image/*, application/pdf")
 	resp, err := c.client.Do(req)
 	if err != nil {
-		return look{reason: unreachable(err)}
+		return look{reason: Unreachable(err)}
 	}
 	defer func() { _ = resp.Body.Close() }() // what was read is judged by itself
 	if resp.StatusCode != http.StatusOK {
@@ -281,23 +262,4 @@ func accepted(kind *mimetype.MIME) bool {
 
 func tooLarge(maxBytes int) string {
 	return fmt.Sprintf("is larger than %.3g MB", float64(maxBytes)/(1<<20))
-}
-
-// unreachable says why a file was not reached, without its address.
-func unreachable(err error) string {
-	var dns *net.DNSError
-	switch {
-	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork), errors.Is(err, ssrf.ErrProhibitedPort):
-		return "its address is not a public one"
-	case errors.Is(err, errRedirects):
-		return errRedirects.Error()
-	case errors.Is(err, errScheme):
-		return errScheme.Error()
-	case errors.Is(err, context.DeadlineExceeded):
-		return "its server does not answer in time"
-	case errors.As(err, &dns):
-		return "its server's name is not known"
-	default:
-		return "its server cannot be reached"
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/deliver"
 	"github.com/claimflow/claimflow/internal/dispatch"
+	"github.com/claimflow/claimflow/internal/files"
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/owner"
 )
@@ -67,7 +68,12 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		return errors.Join(err, listener.Close())
 	}
 	defer endLags()
+	kept, err := files.New(files.Options{Store: p.Store, BaseURL: p.Config.DixaFilesURL, AllowLoopback: p.Config.AllowLoopbackEvidence})
+	if err != nil {
+		return errors.Join(fmt.Errorf("CLAIMFLOW_DIXA_FILES_URL: %w", err), listener.Close())
+	}
 	handler, err := api.New(api.Options{
+		Files:         kept,
 		Store:         p.Store,
 		Onboarding:    onboarding.New(onboarding.Options{Store: p.Store, Dixa: p.Clients, PublicURL: p.Config.PublicURL, Log: t.Log}),
 		WebhookMaxAge: p.Config.WebhookMaxAge,
@@ -77,6 +83,7 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
 		PublicURL: p.Config.PublicURL, Version: version,
 		AllowPrivateEndpoints: p.Config.AllowPrivateEndpoints, Mails: server != nil,
+		AllowLoopback: p.Config.AllowLoopbackEvidence,
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())

@@ -146,6 +146,7 @@ func startFlood(t *testing.T) flood {
 		"CLAIMFLOW_DATABASE_URL=sqlite:" + filepath.Join(t.TempDir(), "claimflow.db"),
 		"CLAIMFLOW_KEYS=" + keys,
 		"CLAIMFLOW_DIXA_URL=" + f.dixa + "/v1/",
+		"CLAIMFLOW_DIXA_FILES_URL=" + f.dixa + "/files",
 		"CLAIMFLOW_PUBLIC_URL=http://" + address,
 		"CLAIMFLOW_LISTEN=" + address,
 		"CLAIMFLOW_LOG_LEVEL=warn",

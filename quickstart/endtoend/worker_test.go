@@ -45,6 +45,7 @@ func (s *site) environ(more ...string) []string {
 		"CLAIMFLOW_DATABASE_URL=" + s.database,
 		"CLAIMFLOW_KEYS=" + s.keys,
 		"CLAIMFLOW_DIXA_URL=" + s.dixaURL + "/v1/",
+		"CLAIMFLOW_DIXA_FILES_URL=" + s.dixaURL + "/files",
 		"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE=true",
 		"CLAIMFLOW_LOG_LEVEL=debug",
 		"CLAIMFLOW_LOG_FORMAT=json",

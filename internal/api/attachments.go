@@ -1,0 +1,101 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/files"
+)
+
+type attachmentInput struct {
+	InClaim
+	Message    string `path:"message" doc:"The message's id."`
+	Attachment string `path:"attachment" doc:"The id of the file within its message."`
+}
+
+type attachmentOutput struct {
+	Body func(huma.Context)
+}
+
+// attachmentAnswers documents that the file is answered as it is.
+func attachmentAnswers(r *route) {
+	r.document = func(_ huma.API, op *huma.Operation) {
+		op.Responses["200"].Content = map[string]*huma.MediaType{
+			"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}},
+		}
+	}
+}
+
+func (a *api) getAttachment(ctx context.Context, in *attachmentInput) (*attachmentOutput, error) {
+	if a.files == nil {
+		return nil, newProblem(http.StatusBadGateway, client.CodeDixaUnreachable, "Files of messages cannot be fetched here.")
+	}
+	file, err := a.files.Open(ctx, in.ref(), in.Message, in.Attachment)
+	var refused *files.FetchError
+	switch {
+	case errors.As(err, &refused):
+		return nil, fileProblem(refused)
+	case err != nil:
+		return nil, err
+	}
+	return &attachmentOutput{Body: func(out huma.Context) { send(ctx, out, file) }}, nil
+}
+
+func fileProblem(e *files.FetchError) *Problem {
+	status, code := http.StatusBadGateway, client.CodeDixaUnreachable
+	switch e.Reason {
+	case files.Gone:
+		status, code = http.StatusNotFound, client.CodeNotFound
+	case files.TokenRefused:
+		status, code = http.StatusConflict, client.CodeNotConnected
+	case files.TooLarge, files.Unreachable:
+	}
+	return newProblem(status, code, sentence(e.Error())+".")
+}
+
+// send streams a file. Its words and type come from outside, so a browser is told
+// to save it, to believe the type, and to run nothing of it. An error after the
+// first byte cuts the connection, so that half a file never passes for a whole.
+func send(ctx context.Context, out huma.Context, file *files.File) {
+	defer func() { _ = file.Body.Close() }() // it was read to its end or given up
+	out.SetHeader("Content-Type", file.Type)
+	out.SetHeader("Content-Disposition", disposition(file.Name))
+	out.SetHeader("X-Content-Type-Options", "nosniff")
+	out.SetHeader("Content-Security-Policy", "default-src 'none'; sandbox")
+	out.SetHeader("Cache-Control", "private, no-store")
+	if file.Size >= 0 {
+		out.SetHeader("Content-Length", strconv.FormatInt(file.Size, 10))
+	}
+	if _, err := io.Copy(out.BodyWriter(), file.Body); err != nil {
+		note(ctx, err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// disposition says to save a file under its name (RFC 6266), of which nothing may
+// be read as a folder.
+func disposition(name string) string {
+	const attachment = "attachment"
+	name = strings.Map(func(r rune) rune {
+		if r == '/' || r == '\\' || !unicode.IsPrint(r) {
+			return '_'
+		}
+		return r
+	}, name)
+	if name = strings.Trim(name, ". "); name == "" {
+		return attachment
+	}
+	if formatted := mime.FormatMediaType(attachment, map[string]string{"filename": name}); formatted != "" {
+		return formatted
+	}
+	return attachment
+}

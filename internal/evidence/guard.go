@@ -1,0 +1,57 @@
+package evidence
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+// Dialer connects to public addresses only; with allowLoopback also to this
+// machine. It judges the address that is connected to, after the name was
+// resolved, so neither a redirect nor a name that changes its mind gets by. A
+// proxy would connect where it cannot see: a transport that uses it has none.
+func Dialer(allowLoopback bool, timeout time.Duration) *net.Dialer {
+	guards := []ssrf.Option{ssrf.WithAnyPort(), ssrf.WithNetworks("tcp4", "tcp6")}
+	if allowLoopback {
+		guards = append(guards,
+			ssrf.WithAllowedV4Prefixes(netip.MustParsePrefix("127.0.0.0/8")),
+			ssrf.WithAllowedV6Prefixes(netip.MustParsePrefix("::1/128")))
+	}
+	return &net.Dialer{Timeout: timeout, Control: ssrf.New(guards...).Safe}
+}
+
+// Redirect follows up to five redirects to http and https addresses, for
+// [net/http.Client].
+func Redirect(r *http.Request, via []*http.Request) error {
+	if len(via) >= maxRedirects {
+		return errRedirects
+	}
+	if r.URL.Scheme != "http" && r.URL.Scheme != "https" {
+		return errScheme
+	}
+	return nil
+}
+
+// Unreachable says why a file was not reached, without its address.
+func Unreachable(err error) string {
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork), errors.Is(err, ssrf.ErrProhibitedPort):
+		return "its address is not a public one"
+	case errors.Is(err, errRedirects):
+		return errRedirects.Error()
+	case errors.Is(err, errScheme):
+		return errScheme.Error()
+	case errors.Is(err, context.DeadlineExceeded):
+		return "its server does not answer in time"
+	case errors.As(err, &dns):
+		return "its server's name is not known"
+	default:
+		return "its server cannot be reached"
+	}
+}
