@@ -85,7 +85,7 @@ func TestNeverSendsTwiceWhatMustNotBe(t *testing.T) {
 	for name, trouble := range map[string]http.HandlerFunc{"no answer": drop, "a reply cut off": cut, "a slow proxy": answer(504, ""), "a bad gateway": answer(502, "")} {
 		url, calls := scripted(t, trouble)
 		c := newClient(t, url)
-		_, err := c.Test(t.Context(), "acme", "me@acme.example")
+		_, err := c.Test(t.Context(), "acme", client.TestRequest{Email: "me@acme.example"})
 		require.Error(t, err, name)
 		_, err = c.CreateKey(t.Context(), client.NewKey{Name: "x", Scopes: []string{client.ScopeAdmin}})
 		require.Error(t, err, name)

@@ -206,14 +206,17 @@ func (c *Client) Validate(ctx context.Context, shop string) (Report, error) {
 
 // TestRequest names the customer of a test conversation.
 type TestRequest struct {
-	Email string `json:"email" format:"email" doc:"The address in whose name the test conversation is opened. Dixa may write to it."`
+	Email string `json:"email" format:"email" doc:"The address in whose name the test conversation is opened. Dixa writes to it."`
+	// AgentID is the agent who replies; empty for the shop's default agent.
+	AgentID string `json:"agent_id,omitempty" format:"uuid" doc:"The agent who replies in it. Without one, the shop's default_agent_id."`
 }
 
 // Test opens a conversation tagged claimflow-test in the name of an address,
-// finds out what the token may do and closes it. It is never tried again.
-func (c *Client) Test(ctx context.Context, shop, email string) (Report, error) {
+// finds out what the token may do, replies in it and closes it. It is never tried
+// again.
+func (c *Client) Test(ctx context.Context, shop string, r TestRequest) (Report, error) {
 	var out Report
-	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "test"), body: TestRequest{Email: email}, once: true, slow: true}, &out)
+	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "test"), body: r, once: true, slow: true}, &out)
 	return out, err
 }
 

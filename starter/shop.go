@@ -231,28 +231,30 @@ func (a *app) shopValidate() *cobra.Command {
 }
 
 func (a *app) shopTest() *cobra.Command {
-	var email string
+	var request client.TestRequest
 	c := &cobra.Command{
-		Use: "test SHOP --email ADDRESS", Short: "Open a test conversation, find out what the token may do, close it",
-		Long: "Opens a conversation tagged claimflow-test in the name of the address. Dixa may write to it, so use one of your own. " +
-			"Exits with 1 where a check failed.",
-		Example: "  starter shop test acme --email me@acme.example", Args: arguments("SHOP"),
+		Use: "test SHOP --email ADDRESS", Short: "Open a test conversation, find out what the token may do, reply in it, close it",
+		Long: "Opens a conversation tagged claimflow-test in the name of the address, replies as an agent and shows that the reply is in the same " +
+			"conversation. Dixa writes to the address, so use one of your own. Exits with 1 where a check failed.",
+		Example: "  starter shop test acme --email me@acme.example\n  starter shop test acme --email me@acme.example --agent 3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0011",
+		Args:    arguments("SHOP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if email == "" {
+			if request.Email == "" {
 				return usage("name the address in whose name the conversation is opened with --email")
 			}
 			api, err := a.api()
 			if err != nil {
 				return err
 			}
-			r, err := api.Test(cmd.Context(), args[0], email)
+			r, err := api.Test(cmd.Context(), args[0], request)
 			if err != nil {
 				return err
 			}
 			return a.printReport(r)
 		},
 	}
-	c.Flags().StringVar(&email, "email", "", "the address in whose name the conversation is opened")
+	c.Flags().StringVar(&request.Email, "email", "", "the address in whose name the conversation is opened")
+	c.Flags().StringVar(&request.AgentID, "agent", "", "the id of the agent who replies (default: the shop's default_agent_id)")
 	return c
 }
 

@@ -127,7 +127,7 @@ func (b *bench) settings(slug, patch string) {
 // conversation opens a conversation in Dixa.
 func (b *bench) conversation() int64 {
 	b.t.Helper()
-	report, err := b.client.Test(b.t.Context(), "acme", "tester@example.org")
+	report, err := b.client.Test(b.t.Context(), "acme", client.TestRequest{Email: "tester@example.org"})
 	require.NoError(b.t, err)
 	require.NotZero(b.t, report.ConversationID)
 	return report.ConversationID

@@ -234,7 +234,7 @@ func (a *api) test(ctx context.Context, in *testInput) (*body[client.Report], er
 	if err := a.writable(ctx, in.Shop); err != nil {
 		return nil, err
 	}
-	report, err := a.onboarding.Test(ctx, in.Shop, in.Body.Email)
+	report, err := a.onboarding.Test(ctx, in.Shop, in.Body.Email, in.Body.AgentID)
 	if err == nil && report.ConversationID != 0 {
 		changed(ctx, "conversation_id", number(report.ConversationID))
 	}

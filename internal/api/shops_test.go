@@ -157,11 +157,11 @@ func TestEnableGoesThroughTheAPI(t *testing.T) {
 	report, err := b.client.Validate(t.Context(), "acme")
 	require.NoError(t, err)
 	require.True(t, report.OK)
-	report, err = b.client.Test(t.Context(), "acme", "tester@example.org")
+	report, err = b.client.Test(t.Context(), "acme", client.TestRequest{Email: "tester@example.org"})
 	require.NoError(t, err)
 	require.True(t, report.OK, "%+v", report.Checks)
 	require.NotZero(t, report.ConversationID)
-	_, err = b.client.Test(t.Context(), "acme", "nobody")
+	_, err = b.client.Test(t.Context(), "acme", client.TestRequest{Email: "nobody"})
 	require.Equal(t, []string{"email"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem))
 }
 

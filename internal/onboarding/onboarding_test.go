@@ -328,7 +328,7 @@ func TestCheckConversation(t *testing.T) {
 	require.ErrorIs(t, b.service.CheckConversation(t.Context(), "nobody", 1), store.ErrNotFound)
 	_ = refused(t, b.service.CheckConversation(t.Context(), shop, 1), onboarding.NotConnected)
 	b.ready()
-	report, err := b.service.Test(t.Context(), shop, "tester@example.org")
+	report, err := b.service.Test(t.Context(), shop, "tester@example.org", "")
 	require.NoError(t, err)
 	require.NoError(t, b.service.CheckConversation(t.Context(), shop, report.ConversationID))
 

@@ -1,6 +1,7 @@
 package onboarding_test
 
 import (
+	"cmp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -69,7 +70,7 @@ func TestTestOpensTagsNotesAndCloses(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.ready()
-	report, err := b.service.Test(t.Context(), shop, "tester@example.org")
+	report, err := b.service.Test(t.Context(), shop, "tester@example.org", "")
 	require.NoError(t, err)
 	require.True(t, report.OK(), "%+v", report.Checks)
 	require.Contains(t, row(t, report, "auto-reply").Detail, "Dixa wrote nothing by itself")
@@ -84,17 +85,67 @@ func TestTestOpensTagsNotesAndCloses(t *testing.T) {
 		tagged = tagged || tag.Name == onboarding.TestTag
 	}
 	require.True(t, tagged)
+	require.Equal(t, onboarding.Skipped, row(t, report, "send a reply").Result, "nobody is there to reply")
+	require.Contains(t, row(t, report, "reply in the same thread").Detail, "default_agent_id")
 
-	report, err = b.service.Test(t.Context(), shop, "tester@example.org")
+	report, err = b.service.Test(t.Context(), shop, "tester@example.org", "")
 	require.NoError(t, err)
 	require.Equal(t, onboarding.Skipped, row(t, report, "create a customer").Result, "one customer, not two")
+}
+
+func TestTestRepliesInTheSameThread(t *testing.T) {
+	t.Parallel()
+	for name, agent := range map[string]string{"the default agent": "", "a given agent": emulator.SeedAgentBen} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, emulator.Options{Switches: emulator.Switches{AutoReply: true}})
+			b.ready()
+			b.settings(`{"default_agent_id": "` + emulator.SeedAgentAnna + `"}`)
+			report, err := b.service.Test(t.Context(), shop, "tester@example.org", agent)
+			require.NoError(t, err)
+			require.True(t, report.OK(), "%+v", report.Checks)
+			require.Contains(t, row(t, report, "reply in the same thread").Detail, "lists it after the message that opened it")
+			b.dixa.Settle()
+			conversations := b.dixa.State().Conversations
+			require.Len(t, conversations, 1)
+			require.Equal(t, "Closed", conversations[0].State)
+			last := conversations[0].Messages[len(conversations[0].Messages)-1]
+			require.Equal(t, emulator.Outbound, last.Direction)
+			require.Equal(t, cmp.Or(agent, emulator.SeedAgentAnna), last.AuthorID)
+		})
+	}
+}
+
+func TestTestSaysThatTheReplyIsNotThere(t *testing.T) {
+	t.Parallel()
+	messages, post := "GET /conversations/{conversationId}/messages", "POST /conversations/{conversationId}/messages"
+	for name, tt := range map[string]struct {
+		fault        emulator.Fault
+		check, words string
+	}{
+		"not allowed":  {emulator.Fault{Operation: post, Kind: emulator.FaultStatus, Status: 401}, "send a reply", "lacks the right"},
+		"no answer":    {emulator.Fault{Operation: post, Kind: emulator.FaultDropAfter}, "send a reply", ""},
+		"not readable": {emulator.Fault{Operation: messages, Kind: emulator.FaultStatus, Status: 401, Skip: 1}, "reply in the same thread", "could not be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, emulator.Options{})
+			b.ready()
+			b.dixa.Inject(tt.fault)
+			report, err := b.service.Test(t.Context(), shop, "tester@example.org", emulator.SeedAgentAnna)
+			require.NoError(t, err)
+			require.Equal(t, onboarding.Failed, row(t, report, tt.check).Result)
+			require.Contains(t, row(t, report, tt.check).Detail, tt.words)
+			require.Equal(t, onboarding.OK, row(t, report, "close it").Result, "what was opened is closed in any case")
+		})
+	}
 }
 
 func TestTestFindsTheAutoReply(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{Switches: emulator.Switches{AutoReply: true}})
 	b.ready()
-	report, err := b.service.Test(t.Context(), shop, "tester@example.org")
+	report, err := b.service.Test(t.Context(), shop, "tester@example.org", "")
 	require.NoError(t, err)
 	require.Contains(t, row(t, report, "auto-reply").Detail, "Dixa answers by itself")
 }
@@ -121,7 +172,7 @@ func TestTestSaysWhatTheTokenMayNot(t *testing.T) {
 			b := newBench(t, emulator.Options{})
 			b.ready()
 			b.dixa.Inject(emulator.Fault{Operation: tt.operation, Kind: tt.kind, Status: tt.status})
-			report, err := b.service.Test(t.Context(), shop, "tester@example.org")
+			report, err := b.service.Test(t.Context(), shop, "tester@example.org", "")
 			require.NoError(t, err)
 			require.Positive(t, b.dixa.Stats().Struck, "the fault struck")
 			require.False(t, report.OK())
@@ -139,7 +190,7 @@ func TestTestWithAnAgentsAddress(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.ready()
-	report, err := b.service.Test(t.Context(), shop, emulator.SeedAgentAnnaEmail)
+	report, err := b.service.Test(t.Context(), shop, emulator.SeedAgentAnnaEmail, "")
 	require.NoError(t, err)
 	require.Contains(t, row(t, report, "create a customer").Detail, "it may be an agent's")
 }
@@ -147,10 +198,10 @@ func TestTestWithAnAgentsAddress(t *testing.T) {
 func TestTestThatCannotBeTried(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
-	_, err := b.service.Test(t.Context(), shop, "tester@example.org")
+	_, err := b.service.Test(t.Context(), shop, "tester@example.org", "")
 	_ = refused(t, err, onboarding.NotConnected)
 	b.connect()
-	_, err = b.service.Test(t.Context(), shop, "tester@example.org")
+	_, err = b.service.Test(t.Context(), shop, "tester@example.org", "")
 	_ = refused(t, err, onboarding.NotReady)
 }
 
@@ -160,7 +211,7 @@ func TestTestOfAReadOnlyShopWritesNothing(t *testing.T) {
 	b := newBench(t, emulator.Options{})
 	b.ready()
 	b.settings(`{"read_only": true}`)
-	report, err := b.service.Test(t.Context(), shop, "tester@example.org")
+	report, err := b.service.Test(t.Context(), shop, "tester@example.org", "")
 	require.NoError(t, err)
 	require.Equal(t, onboarding.OK, row(t, report, "read customers").Result)
 	require.Equal(t, onboarding.Failed, row(t, report, "create a customer").Result)

@@ -1,7 +1,9 @@
 package onboarding
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
@@ -16,6 +18,7 @@ const (
 	testSubject = "Claimflow test"
 	testBody    = "This conversation was opened by Claimflow to test the connection. It closes by itself; nothing needs to be done."
 	testNote    = "Claimflow tests whether its token may write notes."
+	testReply   = "This reply was sent by Claimflow to test the connection."
 )
 
 // The probes of a test, in order.
@@ -25,16 +28,19 @@ const (
 	probeOpen   = "open a conversation"
 	probeTag    = "tag it"
 	probeNote   = "write a note"
-	probeReply  = "auto-reply"
+	probeAuto   = "auto-reply"
+	probeReply  = "send a reply"
+	probeThread = "reply in the same thread"
 	probeClose  = "close it"
 )
 
 // Test opens a conversation tagged [TestTag] in the name of an address, finds
-// out what the token may do and whether Dixa answers by itself, and closes it.
-// What failed is in the report, such as every write of a shop whose settings are
-// read-only. Dixa may write to the address. The error is a [*Refusal] where
-// nothing can be tried.
-func (s *Service) Test(ctx context.Context, shop, email string) (*Report, error) {
+// out what the token may do and whether Dixa answers by itself, replies as an
+// agent and looks for the reply in the conversation, and closes it. Without an
+// agent it is the shop's default agent who replies. What failed is in the report,
+// such as every write of a shop whose settings are read-only. Dixa writes to the
+// address. The error is a [*Refusal] where nothing can be tried.
+func (s *Service) Test(ctx context.Context, shop, email, agent string) (*Report, error) {
 	in, err := s.store.Integration(ctx, shop)
 	if err != nil {
 		return nil, err
@@ -46,7 +52,7 @@ func (s *Service) Test(ctx context.Context, shop, email string) (*Report, error)
 	if in.Effective.EmailIntegrationID == "" {
 		return nil, refuse(NotReady, nil, "No contact endpoint is saved, so there is no mailbox to open a conversation in. Save email_integration_id first; %s.", s.mailboxesInWords(ctx, client))
 	}
-	t := &trial{client: client, settings: in.Effective, wait: s.wait, report: &Report{}}
+	t := &trial{client: client, settings: in.Effective, agent: cmp.Or(agent, in.Effective.DefaultAgentID), wait: s.wait, report: &Report{}}
 	t.run(ctx, email)
 	return t.report, nil
 }
@@ -55,6 +61,7 @@ func (s *Service) Test(ctx context.Context, shop, email string) (*Report, error)
 type trial struct {
 	client   *dixa.Client
 	settings claim.Settings
+	agent    string
 	wait     time.Duration
 	report   *Report
 }
@@ -62,12 +69,12 @@ type trial struct {
 func (t *trial) run(ctx context.Context, email string) {
 	user, ok := t.customer(ctx, email)
 	if !ok {
-		t.report.skip("there is no customer to open it for", probeOpen, probeTag, probeNote, probeReply, probeClose)
+		t.report.skip("there is no customer to open it for", probeOpen, probeTag, probeNote, probeAuto, probeReply, probeThread, probeClose)
 		return
 	}
 	id, ok := t.open(ctx, user)
 	if !ok {
-		t.report.skip("there is no conversation", probeTag, probeNote, probeReply, probeClose)
+		t.report.skip("there is no conversation", probeTag, probeNote, probeAuto, probeReply, probeThread, probeClose)
 		return
 	}
 	t.report.ConversationID = id
@@ -77,7 +84,8 @@ func (t *trial) run(ctx context.Context, email string) {
 		return conversations.AddNote(ctx, id, dixa.NoteInput{Message: testNote})
 	})
 	t.report.try(probeNote, err, "written")
-	t.lookForReply(ctx, id)
+	t.lookForAutoReply(ctx, id)
+	t.reply(ctx, id)
 	// What was opened is closed even when the caller no longer waits.
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), connection.Patience)
 	defer cancel()
@@ -133,8 +141,52 @@ func (t *trial) open(ctx context.Context, user string) (int64, bool) {
 	return id, t.report.try(probeOpen, err, "conversation %d in %s", id, t.settings.EmailIntegrationID)
 }
 
-// lookForReply looks for a message that Dixa wrote, once a second.
-func (t *trial) lookForReply(ctx context.Context, id int64) {
+// lookForAutoReply looks for a message that Dixa wrote.
+func (t *trial) lookForAutoReply(ctx context.Context, id int64) {
+	m, err := t.await(ctx, id, func(m *dixa.Message) bool {
+		return m.Attributes.Direction == dixa.Outbound || m.Attributes.IsAutoReply != nil && *m.Attributes.IsAutoReply
+	})
+	switch {
+	case err != nil:
+		t.report.add(probeAuto, Failed, "the messages could not be read: %s", failure(err))
+	case m != nil:
+		t.report.add(probeAuto, OK, "Dixa answers by itself: every customer whose claim opens a conversation gets this message. Switch it off for the mailbox in Dixa if it is not wanted")
+	default:
+		t.report.add(probeAuto, OK, "Dixa wrote nothing by itself%s", within(t.wait))
+	}
+}
+
+// reply writes to the customer as an agent and looks for it in the conversation.
+func (t *trial) reply(ctx context.Context, id int64) {
+	if t.agent == "" {
+		t.report.skip("a reply needs an agent: name one for the test, or save default_agent_id", probeReply, probeThread)
+		return
+	}
+	added, err := connection.Ask(ctx, func() (*dixa.AddedMessage, error) {
+		return t.client.Conversations.AddMessage(ctx, id, dixa.MessageInput{Type: dixa.Outbound, AgentID: t.agent, Content: dixa.TextContent(testReply)})
+	})
+	if !t.report.try(probeReply, err, "sent as agent %s", t.agent) {
+		t.report.skip("no reply is known to be sent", probeThread)
+		return
+	}
+	m, err := t.await(ctx, id, func(m *dixa.Message) bool { return m.ID == added.MessageID })
+	switch {
+	case err != nil:
+		t.report.add(probeThread, Failed, "the messages could not be read: %s", failure(err))
+	case m == nil:
+		t.report.add(probeThread, Failed, "Dixa does not list the reply in conversation %d%s; look there for where it went", id, within(t.wait))
+	case m.Attributes.DeliveryFailureReason != "":
+		t.report.add(probeThread, Failed, "Dixa could not deliver it: %s", m.Attributes.DeliveryFailureReason)
+	case m.Attributes.Direction != dixa.Outbound:
+		t.report.add(probeThread, Failed, "Dixa lists it as %s, so it does not go to the customer", cmp.Or(string(m.Attributes.Direction), "a message without direction"))
+	default:
+		t.report.add(probeThread, OK, "conversation %d lists it after the message that opened it", id)
+	}
+}
+
+// await reads a conversation's messages once a second until one is as wanted,
+// and gives nil where none is in time.
+func (t *trial) await(ctx context.Context, id int64, wanted func(*dixa.Message) bool) (*dixa.Message, error) {
 	deadline := time.NewTimer(t.wait)
 	defer deadline.Stop()
 	tick := time.NewTicker(time.Second)
@@ -142,27 +194,22 @@ func (t *trial) lookForReply(ctx context.Context, id int64) {
 	for {
 		messages, err := connection.Ask(ctx, func() ([]*dixa.Message, error) { return t.client.Conversations.Messages(ctx, id) })
 		if err != nil {
-			t.report.add(probeReply, Failed, "the messages could not be read: %s", failure(err))
-			return
+			return nil, err
 		}
-		for _, m := range messages {
-			if m.Attributes.Direction == dixa.Outbound || m.Attributes.IsAutoReply != nil && *m.Attributes.IsAutoReply {
-				t.report.add(probeReply, OK, "Dixa answers by itself: every customer whose claim opens a conversation gets this message. Switch it off for the mailbox in Dixa if it is not wanted")
-				return
-			}
+		if i := slices.IndexFunc(messages, wanted); i >= 0 {
+			return messages[i], nil
 		}
 		if t.wait < 0 {
-			break
+			return nil, nil
 		}
 		select {
 		case <-tick.C:
-			continue
 		case <-deadline.C:
+			return nil, nil
 		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
-		break
 	}
-	t.report.add(probeReply, OK, "Dixa wrote nothing by itself%s", within(t.wait))
 }
 
 func within(d time.Duration) string {
