@@ -217,6 +217,21 @@ func TestWhatTheCustomerAddsBecomesTheirMessage(t *testing.T) {
 	}
 }
 
+// Where Dixa keeps no keys, what a change wrote is known by its id, so that nobody
+// is told of it as if the customer had written to Dixa.
+func TestWhatAChangeWroteIsKnownToBeOurs(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{ExternalID: server.ExternalIDDropped}, nil)
+	ref := b.opened("c-1")
+	b.patch(ref, `{"description": "The mug is broken. So is the lid."}`)
+	b.carryOut(ref)
+	c, _ := b.conversation()
+	sent, err := b.store.SentMessages(t.Context(), ref)
+	require.NoError(t, err)
+	require.Contains(t, sent, c.Messages[len(c.Messages)-1].ID)
+	require.Contains(t, sent, c.Notes[len(c.Notes)-1].ID)
+}
+
 func TestAFileThatDixaCannotCopyDoesNotStopTheMessage(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{MaxAttachmentBytes: 1}, nil)

@@ -72,25 +72,22 @@ func (s *Store) NextInstruction(ctx context.Context, ref claim.Ref) (claim.Instr
 	return in, err
 }
 
-// SentMessages are the ids in Dixa of the messages and notes that a claim's
-// instructions are known to have written.
+// SentMessages are the ids in Dixa of the messages and notes that are known to be
+// written for a claim: the results of its intents that are an id.
 func (s *Store) SentMessages(ctx context.Context, ref claim.Ref) (map[string]bool, error) {
 	var ids map[string]bool
 	err := s.read(ctx, "read what claim "+ref.String()+" wrote", func(db *sql.DB) error {
 		ids = map[string]bool{}
 		return each(ctx, db, func(scan func(...any) error) error {
-			var result string
+			var result, id string
 			if err := scan(&result); err != nil {
 				return err
 			}
-			var sent struct {
-				MessageID string `json:"message_id"`
-			}
-			if json.Unmarshal([]byte(result), &sent) == nil && sent.MessageID != "" {
-				ids[sent.MessageID] = true
+			if json.Unmarshal([]byte(result), &id) == nil {
+				ids[id] = true
 			}
 			return nil
-		}, `SELECT result FROM instructions WHERE shop = $1 AND claim_id = $2 AND state = $3 AND result <> ''`, ref.Shop, ref.ID, claim.InstructionDone)
+		}, `SELECT result FROM intents WHERE shop = $1 AND claim_id = $2 AND done_at > 0 AND result LIKE '"%'`, ref.Shop, ref.ID)
 	})
 	return ids, err
 }

@@ -98,7 +98,7 @@ func New(s *store.Store, o Options) *Deliverer {
 		o.Observe = func(Attempt) {}
 	}
 	return &Deliverer{
-		store: s, log: o.Log, senders: newSenders(o), observe: o.Observe, lease: mailPatience*o.Timeout + margin,
+		store: s, log: o.Log, senders: newSenders(s, o), observe: o.Observe, lease: mailPatience*o.Timeout + margin,
 		kick: make(chan struct{}, 1), busy: map[string]int{},
 	}
 }

@@ -11,11 +11,18 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// nothingToTell is the note of an event that Karla need not know of.
-const nothingToTell = "nothing to tell: the event has no status that the owner does not know"
+// The notes of events that Karla need not know of.
+const (
+	nothingToTell = "nothing to tell: the event has no status that the owner does not know"
+	ownersWord    = "nothing to tell: the owner has set a status since"
+)
 
-// karlaSender tells Karla the status of claims.
-type karlaSender struct{ *webhookSender }
+// karlaSender tells Karla the status of claims. An event may have waited for days:
+// what the owner set in the meantime is not overwritten with what was before.
+type karlaSender struct {
+	*webhookSender
+	store *store.Store
+}
 
 func (s *karlaSender) send(ctx context.Context, p store.Parcel) answer {
 	var n claim.Notice
@@ -23,8 +30,17 @@ func (s *karlaSender) send(ctx context.Context, p store.Parcel) answer {
 		return answer{problem: "the event cannot be read", final: true}
 	}
 	// A status is never returned to the side that set it.
-	if n.Data.Status == "" || n.Data.StatusBy == "owner" {
+	if n.Data.Status == "" || n.Data.StatusBy == claim.ByOwner {
 		return answer{skip: nothingToTell}
+	}
+	now, err := s.store.Record(ctx, n.Data.Ref)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		now.Preference = n.Data.Preference
+	case err != nil:
+		return answer{problem: "the claim cannot be read from the store"}
+	case now.StatusBy == claim.ByOwner && now.Status != n.Data.Status:
+		return answer{skip: ownersWord}
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -34,7 +50,7 @@ func (s *karlaSender) send(ctx context.Context, p store.Parcel) answer {
 	}
 	client := karla.Client{HTTP: s.client}
 	as := karla.Credentials{User: p.Karla.User, Password: karla.Secret(p.Karla.Password)}
-	err := client.PutClaim(ctx, p.URL, as, shop, n.Data.ID, karla.Update{Status: n.Data.Status, ResolutionPreference: n.Data.Preference})
+	err = client.PutClaim(ctx, p.URL, as, shop, n.Data.ID, karla.Update{Status: n.Data.Status, ResolutionPreference: now.Preference})
 	var refused *karla.StatusError
 	switch {
 	case err == nil:

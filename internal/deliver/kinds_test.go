@@ -83,15 +83,16 @@ func TestKarlaIsToldTheStatus(t *testing.T) {
 		k := newKarla(b.T)
 		e := b.karla(k, "acme-at-karla")
 		ref := b.claim("c-1")
+		b.owner(ref, `{"resolution_preference": "refund"}`)
 		b.events(ref, 1) // says nothing of the status
-		b.status(ref, "pending", "dixa", "refund")
+		b.status(ref, "pending", "dixa", "")
 		b.status(ref, "closed", "owner", "")
 		b.status(ref, "accepted", "dixa", "")
 		require.Equal(b, 4, b.deliver())
 		const path = "/v1/shops/acme-at-karla/claims/c-1"
 		require.Equal(b, []put{
 			{path, "acme-user", "acme-password", `{"status":"pending","resolution_preference":"refund"}`},
-			{path, "acme-user", "acme-password", `{"status":"accepted"}`},
+			{path, "acme-user", "acme-password", `{"status":"accepted","resolution_preference":"refund"}`},
 		}, k.all())
 		log, _, err := b.store.Deliveries(b.Context(), "acme", e.ID, store.DeliveryFilter{State: store.DeliveryDelivered})
 		require.NoError(b, err)
@@ -102,6 +103,34 @@ func TestKarlaIsToldTheStatus(t *testing.T) {
 		}
 		require.Equal(b, map[int64]bool{1: true, 2: false, 3: true, 4: false}, notes)
 		require.NotContains(b, b.log.String(), "acme-password")
+	})
+}
+
+// owner is what the claim's owner changes.
+func (b *bench) owner(ref claim.Ref, change string) {
+	b.Helper()
+	_, err := b.store.UpdateFromOwner(b.Context(), store.OwnerUpdate{
+		Ref: ref, By: "test", Read: func(current *claim.Claim) (*claim.Claim, error) { return claim.DecodeUpdate([]byte(change), current) },
+	})
+	require.NoError(b, err)
+}
+
+// An event that waited does not undo what the owner decided in the meantime.
+func TestKarlaKeepsWhatItsShopDecidedSince(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(b *bench) {
+		k := newKarla(b.T)
+		b.karla(k, "")
+		ref := b.claim("c-1")
+		b.status(ref, "pending", claim.ByDixa, "refund")
+		b.owner(ref, `{"resolution_preference": "voucher"}`)
+		require.Equal(b, 1, b.deliver())
+		b.status(ref, "pending", claim.ByDixa, "voucher")
+		b.owner(ref, `{"status": "rejected"}`)
+		require.Equal(b, 1, b.deliver())
+		puts := k.all()
+		require.Len(b, puts, 1, "the owner rejected it")
+		require.JSONEq(b, `{"status":"pending","resolution_preference":"voucher"}`, puts[0].body)
 	})
 }
 

@@ -27,11 +27,11 @@ type sender interface {
 }
 
 // newSenders returns the sender of every kind of endpoint.
-func newSenders(o Options) map[store.EndpointKind]sender {
+func newSenders(s *store.Store, o Options) map[store.EndpointKind]sender {
 	webhooks := newWebhookSender(o)
 	return map[store.EndpointKind]sender{
 		store.EndpointWebhook: webhooks,
-		store.EndpointKarla:   &karlaSender{webhooks},
+		store.EndpointKarla:   &karlaSender{webhooks, s},
 		store.EndpointEmail:   &emailSender{server: o.Mail, timeout: mailPatience * o.Timeout, now: o.Now},
 	}
 }
