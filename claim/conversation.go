@@ -51,11 +51,20 @@ type Conversation struct {
 	Tags   []string `json:"tags,omitempty"`
 	Rating *Rating  `json:"rating,omitempty"`
 
-	// StatusAt, PeopleAt and TagsAt say which fact has the word.
+	// Newest is what later facts are compared with.
+	Newest `json:"newest,omitzero"`
+}
+
+// Newest says which facts have the word in a [Conversation].
+type Newest struct {
 	StatusAt Stamp `json:"status_at,omitzero"`
 	PeopleAt Stamp `json:"people_at,omitzero"`
 	TagsAt   Stamp `json:"tags_at,omitzero"`
 	RatingAt Stamp `json:"rating_at,omitzero"`
+	// Comment is the newest one of a rating, which may be of an earlier rating
+	// than the newest, or come before it.
+	Comment   string `json:"comment,omitempty"`
+	CommentAt Stamp  `json:"comment_at,omitzero"`
 	// ClosedAt is when it was last known to become closed, OpenAt when it was
 	// last known to be anything else.
 	ClosedAt time.Time `json:"closed_at,omitzero"`
@@ -101,6 +110,8 @@ type Fact struct {
 	// none.
 	Tags   []string
 	Rating *Rating
+	// Comment is that of a rating whose score another fact tells.
+	Comment string
 }
 
 // Apply takes a fact in. A fact that is older than what is known of a part does
@@ -128,9 +139,31 @@ func (c *Conversation) Apply(f Fact) {
 		slices.Sort(c.Tags)
 		c.Tags = slices.Compact(c.Tags)
 	}
-	if f.Rating != nil && f.Stamp.Compare(c.RatingAt) > 0 {
-		c.Rating, c.RatingAt = f.Rating, f.Stamp
+	c.rated(f)
+}
+
+// rated takes in what a fact tells of a rating. The score and the comment may come
+// apart, the comment never before its score by Dixa's clock.
+func (c *Conversation) rated(f Fact) {
+	comment := f.Comment
+	if f.Rating != nil {
+		comment = f.Rating.Comment
+		if f.Stamp.Compare(c.RatingAt) > 0 {
+			c.Rating, c.RatingAt = &Rating{Score: f.Rating.Score, At: f.Rating.At}, f.Stamp
+		}
 	}
+	if comment != "" && f.Stamp.Compare(c.CommentAt) > 0 {
+		c.Comment, c.CommentAt = comment, f.Stamp
+	}
+	if c.Rating == nil {
+		return
+	}
+	now := *c.Rating
+	now.Comment = ""
+	if !c.CommentAt.At.Before(c.RatingAt.At) {
+		now.Comment = c.Comment
+	}
+	c.Rating = &now
 }
 
 func latest(a, b time.Time) time.Time {

@@ -3,6 +3,7 @@ package claim_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -34,8 +35,11 @@ func someFacts(r *rand.Rand) []claim.Fact {
 		case 1:
 			f.Tags = []string{}
 		}
-		if r.IntN(4) == 0 {
-			f.Rating = &claim.Rating{Score: 1 + r.IntN(5), At: f.At}
+		switch comment := []string{"", "fine", "fast"}[r.IntN(3)]; r.IntN(4) {
+		case 0:
+			f.Rating = &claim.Rating{Score: 1 + r.IntN(5), Comment: comment, At: f.At}
+		case 1:
+			f.Comment = comment
 		}
 		facts = append(facts, f)
 	}
@@ -162,6 +166,39 @@ func TestStatusRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.Equal(t, test.want, test.settings.Status(test.state, &claim.Conversation{Tags: test.tags}))
+		})
+	}
+}
+
+// Dixa tells of a rating once for the score and once for its comment.
+func TestConversationPutsScoreAndCommentTogether(t *testing.T) {
+	t.Parallel()
+	at := func(ms int, id string) claim.Stamp {
+		return claim.Stamp{At: dixaTime.Add(time.Duration(ms) * time.Millisecond), ID: id}
+	}
+	score := func(ms int, id string, score int, comment string) claim.Fact {
+		return claim.Fact{Stamp: at(ms, id), Rating: &claim.Rating{Score: score, Comment: comment}}
+	}
+	for name, tt := range map[string]struct {
+		facts []claim.Fact
+		want  claim.Rating
+	}{
+		"together":                       {[]claim.Fact{score(1, "a", 5, "fine")}, claim.Rating{Score: 5, Comment: "fine"}},
+		"again with the comment":         {[]claim.Fact{score(1, "b", 5, ""), score(1, "a", 5, "fine")}, claim.Rating{Score: 5, Comment: "fine"}},
+		"the comment alone, later":       {[]claim.Fact{score(1, "a", 5, ""), {Stamp: at(9, "b"), Comment: "fine"}}, claim.Rating{Score: 5, Comment: "fine"}},
+		"a later rating says nothing":    {[]claim.Fact{score(1, "a", 5, "fine"), score(9, "b", 1, "")}, claim.Rating{Score: 1}},
+		"a later rating has another one": {[]claim.Fact{score(1, "a", 5, "fine"), score(9, "b", 1, "slow")}, claim.Rating{Score: 1, Comment: "slow"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for range 2 {
+				var c claim.Conversation
+				for _, f := range tt.facts {
+					c.Apply(f)
+				}
+				require.Equal(t, tt.want, *c.Rating)
+				slices.Reverse(tt.facts)
+			}
 		})
 	}
 }

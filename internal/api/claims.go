@@ -165,6 +165,7 @@ func (a *api) getClaim(ctx context.Context, in *InClaim) (*body[client.ClaimDeta
 	conversation, err := a.store.Conversation(ctx, record.Ref)
 	switch {
 	case err == nil:
+		conversation.Newest = claim.Newest{} // of no use to a reader
 		detail.Conversation = &conversation
 	case !errors.Is(err, store.ErrNotFound):
 		return nil, err

@@ -55,8 +55,10 @@ func Read(id, name string, at time.Time, body []byte) Reading {
 	r.transition(event.Name)
 	r.message(event)
 	r.tagged(event)
-	if rated, ok := event.Rated(); ok && rated.Score != nil {
-		r.Fact.Rating = &claim.Rating{Score: *rated.Score, Comment: rated.Comment, At: r.Fact.At}
+	if rated, ok := event.Rated(); ok {
+		if r.Fact.Comment = rated.Comment; rated.Score != nil {
+			r.Fact.Rating = &claim.Rating{Score: *rated.Score, Comment: rated.Comment, At: r.Fact.At}
+		}
 	}
 	r.Happened = r.entry(event)
 	return r

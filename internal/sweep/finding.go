@@ -130,7 +130,7 @@ func moment(known claim.Conversation, c *dixa.Conversation, entries []Entry) tim
 	for _, e := range entries {
 		newer(e.At)
 	}
-	stamps := []claim.Stamp{known.StatusAt, known.PeopleAt, known.TagsAt, known.RatingAt}
+	stamps := []claim.Stamp{known.StatusAt, known.PeopleAt, known.TagsAt, known.RatingAt, known.CommentAt}
 	for _, s := range stamps {
 		newer(s.At)
 	}

@@ -122,7 +122,7 @@ func TestFindTellsOnlyWhatIsNew(t *testing.T) {
 	t.Parallel()
 	known := sweep.Known{Conversation: claim.Conversation{
 		Status: claim.ConversationOpen, Assignee: &claim.Person{ID: "a", Name: "Anna"}, Requester: &claim.Person{ID: "r"}, Tags: []string{"x", "y"},
-		StatusAt: claim.Stamp{At: noon}, PeopleAt: claim.Stamp{At: noon}, TagsAt: claim.Stamp{At: noon},
+		Newest: claim.Newest{StatusAt: claim.Stamp{At: noon}, PeopleAt: claim.Stamp{At: noon}, TagsAt: claim.Stamp{At: noon}},
 	}}
 	at := func(d time.Duration) dixa.Time { return dixa.Time{Time: noon.Add(d)} }
 	answer := sweep.Answer{Asked: sweep.Conversation | sweep.Tags, Conversation: &dixa.Conversation{
@@ -159,7 +159,7 @@ func TestFindTellsOnlyWhatIsNew(t *testing.T) {
 // the log knew of the second keeps it from winning.
 func TestLateEventDoesNotUndoWhatWasSeen(t *testing.T) {
 	t.Parallel()
-	known := sweep.Known{Conversation: claim.Conversation{Status: claim.ConversationOpen, StatusAt: claim.Stamp{At: noon.Add(-time.Hour)}}}
+	known := sweep.Known{Conversation: claim.Conversation{Status: claim.ConversationOpen, Newest: claim.Newest{StatusAt: claim.Stamp{At: noon.Add(-time.Hour)}}}}
 	entries := []sweep.Entry{entry("1", "ConversationClosed", 200*time.Millisecond), entry("2", "ConversationReopened", 700*time.Millisecond)}
 	answer := sweep.Answer{Asked: sweep.Conversation, Conversation: &dixa.Conversation{State: dixa.StateOpen, StateUpdatedAt: dixa.Time{Time: noon}}}
 	f, ok, err := sweep.Find(1, known, answer, entries, entries)
