@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
 )
 
 // watchEvery is how often a claim that is watched is read.
@@ -30,27 +31,50 @@ func (a *app) claimWatch() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			seen := map[claim.TimelineEntry]bool{}
-			for d, err := range api.Follow(cmd.Context(), claim.Ref{Shop: args[0], ID: args[1]}, watchEvery) {
-				switch {
-				case errors.Is(err, context.Canceled):
-					return nil // the person has seen enough
-				case err != nil:
-					return aboutClaim(cmd.Context(), api, args[0], err)
-				}
-				for _, e := range d.Timeline {
-					if seen[e] {
-						continue
-					}
-					seen[e] = true
-					if err := a.watched(e); err != nil {
-						return err
-					}
-				}
+			ref := claim.Ref{Shop: args[0], ID: args[1]}
+			err = a.watch(cmd.Context(), api, ref)
+			if errors.Is(err, context.Canceled) {
+				return nil // the person has seen enough
 			}
-			return nil
+			return aboutClaim(cmd.Context(), api, ref.Shop, err)
 		},
 	}
+}
+
+// watch prints what happens to a claim until it is final, each thing once.
+func (a *app) watch(ctx context.Context, api *client.Client, ref claim.Ref) error {
+	seen := map[claim.TimelineEntry]bool{}
+	show := func(d client.ClaimDetail) error {
+		for _, e := range d.Timeline {
+			if seen[e] {
+				continue
+			}
+			seen[e] = true
+			if err := a.watched(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for d, err := range api.Follow(ctx, ref, watchEvery) {
+		if err == nil {
+			err = show(d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	// The command that ended it is entered after what it did.
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(watchEvery):
+	}
+	d, err := api.Claim(ctx, ref)
+	if err != nil {
+		return err
+	}
+	return show(d)
 }
 
 // watched prints one thing that happened.

@@ -63,6 +63,24 @@ func TestWatchPrintsWhatHappensUntilTheClaimIsFinal(t *testing.T) {
 	require.Equal(t, exitOK, <-ended)
 }
 
+// What a person did is entered after it was done, which may be after the claim's
+// last state was read.
+func TestWatchNamesTheCommandThatEndedTheClaim(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	b.ok("claim", "submit", "-f", b.file("claim.json", aClaim))
+	lines, ended := b.watching(t.Context(), "acme", "c-1")
+	require.True(t, lines.Scan())
+	b.ok("claim", "abandon", "acme", "c-1")
+	var printed strings.Builder
+	for lines.Scan() {
+		printed.WriteString(lines.Text() + "\n")
+	}
+	require.Equal(t, exitOK, <-ended)
+	require.Contains(t, printed.String(), "  abandon (test)")
+}
+
 func TestWatchEndsWithThePerson(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
