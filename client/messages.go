@@ -86,3 +86,14 @@ func (c *Client) Instruction(ctx context.Context, ref claim.Ref, id string) (cla
 	err := c.do(ctx, call{method: http.MethodGet, path: append(oneClaim(ref), "instructions", id)}, &out)
 	return out, err
 }
+
+// Attachment fetches a file of a message, of at most 50 MiB. Its id is in the
+// message's Attachments.
+func (c *Client) Attachment(ctx context.Context, ref claim.Ref, message, attachment string) ([]byte, error) {
+	path := append(oneClaim(ref), "messages", message, "attachments", attachment)
+	a, err := c.send(ctx, call{method: http.MethodGet, path: path, accept: "*/*", slow: true})
+	if err != nil {
+		return nil, err
+	}
+	return a.body, nil
+}

@@ -16,6 +16,7 @@ import (
 	emulator "github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/internal/files"
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/store"
@@ -52,9 +53,12 @@ func newBench(t *testing.T) *bench {
 	dixa := httptest.NewServer(b.dixa)
 	t.Cleanup(func() { dixa.Close(); b.dixa.Close() })
 	b.api = httptest.NewUnstartedServer(nil)
+	kept, err := files.New(files.Options{Store: b.store, BaseURL: dixa.URL + "/files", AllowLoopback: true})
+	require.NoError(t, err)
 	handler, err := api.New(api.Options{
 		Mails: true,
 		Store: b.store,
+		Files: kept,
 		Onboarding: onboarding.New(onboarding.Options{
 			Store: b.store, Dixa: connection.New(b.store, connection.Options{BaseURL: dixa.URL + "/v1/"}), AutoReplyWait: -1,
 			PublicURL: "http://" + b.api.Listener.Addr().String(),

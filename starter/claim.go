@@ -18,7 +18,7 @@ func (a *app) claimCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use: "claim", Short: "Hand claims over, see what became of them, mend them",
 		Example: "  starter claim submit -f claim.json\n  starter claim list acme --state needs_attention\n  starter claim retry acme c-10001",
-	}, a.claimSubmit(), a.claimShow(), a.claimWatch(), a.claimList(), a.claimMessages(), a.claimReply(), a.claimNote(), a.claimUpdate(), a.claimRetry(), a.claimAbandon(), a.claimLink())
+	}, a.claimSubmit(), a.claimShow(), a.claimWatch(), a.claimList(), a.claimMessages(), a.claimFiles(), a.claimReply(), a.claimNote(), a.claimUpdate(), a.claimRetry(), a.claimAbandon(), a.claimLink())
 }
 
 func (a *app) claimShow() *cobra.Command {
@@ -39,8 +39,9 @@ func (a *app) claimShow() *cobra.Command {
 				describe(w, d.Record)
 				inDixa(w, d.Conversation)
 				say(w, "\n")
+				line(w, "WHEN", "WHAT HAPPENED", "BY", "DETAIL")
 				for _, t := range d.Timeline {
-					line(w, t.At, t.What, t.By, t.Detail)
+					line(w, t.At, whatHappened(t), t.By, t.Detail)
 				}
 			})
 		},

@@ -3,7 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -48,6 +51,99 @@ func (a *app) claimMessages() *cobra.Command {
 			})
 		},
 	}
+}
+
+// savedFile is a file of a message and where it was saved.
+type savedFile struct {
+	Message string `json:"message_id"`
+	Name    string `json:"name"`
+	Path    string `json:"path,omitempty"`
+	Problem string `json:"problem,omitempty"`
+}
+
+func (a *app) claimFiles() *cobra.Command {
+	folder := "."
+	c := &cobra.Command{
+		Use: "files SHOP CLAIM", Short: "Save the files of a claim's conversation",
+		Long: "Fetches the files of all messages from Dixa into a folder, numbered in the order of the messages. " +
+			"A file that is there already is left alone. Exits with 1 where one could not be fetched.",
+		Example: "  starter claim files acme c-10001 --to ./c-10001", Args: arguments("SHOP", "CLAIM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := a.api()
+			if err != nil {
+				return err
+			}
+			if err := os.MkdirAll(folder, 0o750); err != nil {
+				return err
+			}
+			saved, err := saveFiles(cmd.Context(), api, claim.Ref{Shop: args[0], ID: args[1]}, folder)
+			if err != nil {
+				return aboutClaim(cmd.Context(), api, args[0], err)
+			}
+			return a.printSaved(saved)
+		},
+	}
+	c.Flags().StringVar(&folder, "to", folder, "the folder; it is made where it does not exist")
+	return c
+}
+
+// saveFiles saves the files of all messages of a claim. Names come from outside:
+// of one nothing but its last element is taken.
+func saveFiles(ctx context.Context, api *client.Client, ref claim.Ref, folder string) ([]savedFile, error) {
+	saved := []savedFile{}
+	for m, err := range api.Messages(ctx, ref) {
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range m.Attachments {
+			name := strings.Map(fileName, file.Name)
+			s := savedFile{Message: m.ID, Name: name, Path: filepath.Join(folder, fmt.Sprintf("%02d-%s", len(saved)+1, name))}
+			if err := saveFile(ctx, api, ref, m.ID, file.ID, s.Path); err != nil {
+				s.Path, s.Problem = "", err.Error()
+			}
+			saved = append(saved, s)
+		}
+	}
+	return saved, nil
+}
+
+func saveFile(ctx context.Context, api *client.Client, ref claim.Ref, message, attachment, path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return nil
+	}
+	data, err := api.Attachment(ctx, ref, message, attachment)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return errors.Join(err, os.Remove(path)) // half a file would pass for a whole
+	}
+	return nil
+}
+
+// fileName keeps a name from being a path, and from steering a terminal.
+func fileName(r rune) rune {
+	if r == '/' || r == '\\' || r == ':' {
+		return '_'
+	}
+	return printable(r)
+}
+
+func (a *app) printSaved(saved []savedFile) error {
+	failed := false
+	err := a.print(saved, func(w *tabwriter.Writer) {
+		line(w, "FILE", "SAVED AS")
+		for _, s := range saved {
+			line(w, s.Name, cmp.Or(s.Path, "not saved: "+s.Problem))
+		}
+	})
+	for _, s := range saved {
+		failed = failed || s.Problem != ""
+	}
+	if err == nil && failed {
+		return errSaid
+	}
+	return err
 }
 
 // sendFlags are what reply and note share.

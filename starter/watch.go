@@ -82,7 +82,7 @@ func (a *app) watched(e claim.TimelineEntry) error {
 	if a.output == "json" {
 		return json.NewEncoder(a.out).Encode(e)
 	}
-	words := e.What
+	words := whatHappened(e)
 	if e.Detail != "" {
 		words += ": " + e.Detail
 	}
@@ -91,6 +91,15 @@ func (a *app) watched(e claim.TimelineEntry) error {
 	}
 	_, err := fmt.Fprintf(a.out, "%s  %s\n", e.At.Local().Format(time.DateTime), strings.Map(printable, words))
 	return err
+}
+
+// whatHappened tells the events for the claim's owner apart from what happened in
+// Dixa.
+func whatHappened(e claim.TimelineEntry) string {
+	if strings.HasPrefix(e.What, "claim.") {
+		return "event " + e.What
+	}
+	return e.What
 }
 
 // printable keeps words from outside from steering the terminal.

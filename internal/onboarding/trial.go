@@ -159,7 +159,7 @@ func (t *trial) lookForAutoReply(ctx context.Context, id int64) {
 // reply writes to the customer as an agent and looks for it in the conversation.
 func (t *trial) reply(ctx context.Context, id int64) {
 	if t.agent == "" {
-		t.report.skip("a reply needs an agent: name one for the test, or save default_agent_id", probeReply, probeThread)
+		t.report.skip("a reply needs an agent: name one (--agent, agent_id) or save default_agent_id", probeReply, probeThread)
 		return
 	}
 	added, err := connection.Ask(ctx, func() (*dixa.AddedMessage, error) {
