@@ -128,6 +128,9 @@ func (a *Sweeps) keep(ctx context.Context, connectionID string, page []*dixa.Act
 	entries := make([]store.Activity, 0, len(page))
 	for _, p := range page {
 		e := sweep.Read(p)
+		if !claim.IsID(e.ID) {
+			continue // nothing can be kept under such an id
+		}
 		body, err := json.Marshal(e.Details)
 		if err != nil {
 			return 0, fmt.Errorf("keep entry %s of the activity log: %w", e.ID, err)

@@ -196,7 +196,7 @@ func (a *Sweeps) FetchUndelivered(ctx context.Context, in FetchInput) (claim.Swe
 // is another organisation's, is nothing that could be delivered.
 func (a *Sweeps) receive(ctx context.Context, connectionID, payload string) (fresh bool, err error) {
 	event, err := dixa.ParseEvent([]byte(payload))
-	if err != nil || !claim.IsText(event.ID) {
+	if err != nil || !claim.IsID(event.ID) {
 		return false, nil //nolint:nilerr // there is no event to keep
 	}
 	kept := store.Event{

@@ -63,6 +63,13 @@ func IsSlug(s string) bool { return slugPattern.MatchString(s) }
 // database takes it.
 func IsText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
+// maxForeignID bounds the ids that others choose, in bytes; Dixa's have 36.
+const maxForeignID = 200
+
+// IsID reports whether an id that comes from outside can be kept by it: a text of
+// 1 to 200 bytes, so that every index takes it.
+func IsID(s string) bool { return s != "" && len(s) <= maxForeignID && IsText(s) }
+
 // Validate checks a claim that was built rather than decoded. The error is an
 // [*InvalidError] with every fault at once, by JSON name.
 func (c *Claim) Validate() error {

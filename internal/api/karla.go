@@ -107,8 +107,10 @@ func (h *karlaWebhooks) receive(ctx context.Context, w http.ResponseWriter, r *h
 	return event.Kind, fresh, err
 }
 
-// cut bounds what somebody else calls something.
-func cut(s string) string { return s[:min(len(s), maxEventID)] }
+// maxForeignWord bounds what somebody else calls something, in bytes.
+const maxForeignWord = 200
+
+func cut(s string) string { return s[:min(len(s), maxForeignWord)] }
 
 // nobodysKarlaSecret stands in where there is no secret, so that it takes as long.
 const nobodysKarlaSecret = karla.Secret("-")

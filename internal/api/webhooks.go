@@ -31,8 +31,6 @@ const (
 	// eventPatience is how long an event may take to arrive, so that slow senders
 	// do not keep others out.
 	eventPatience = 10 * time.Second
-	// maxEventID bounds an event's id; Dixa's have 36 characters.
-	maxEventID = 200
 	// maxEventName bounds the name of an event that is not known.
 	maxEventName = 100
 )
@@ -172,8 +170,8 @@ func (h *webhooks) receive(ctx context.Context, w http.ResponseWriter, r *http.R
 		return nil, false, err
 	}
 	event, err = dixa.ParseEvent(body)
-	if err == nil && (len(event.ID) > maxEventID || !claim.IsText(event.ID)) {
-		err = fmt.Errorf("the event_id is no text of at most %d bytes", maxEventID)
+	if err == nil && !claim.IsID(event.ID) {
+		err = errors.New("the event_id cannot be kept")
 	}
 	if err != nil {
 		return nil, false, &eventRefusal{

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,14 @@ type Reading struct {
 // Read reads an event of the inbox by its id, its name as the inbox has it, when
 // it happened and its body. It takes any body: what cannot be read is left out.
 func Read(id, name string, at time.Time, body []byte) Reading {
+	r := read(id, name, at, body)
+	// Nothing can be kept under such an id, and nothing else must wait for it.
+	r.Messages = slices.DeleteFunc(r.Messages, func(m claim.Message) bool { return !claim.IsID(m.ID) })
+	maps.DeleteFunc(r.Log, func(id string, _ claim.TimelineEntry) bool { return !claim.IsID(id) })
+	return r
+}
+
+func read(id, name string, at time.Time, body []byte) Reading {
 	if name == NameRefreshed {
 		return readRefreshed(id, body)
 	}

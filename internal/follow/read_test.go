@@ -2,6 +2,7 @@ package follow_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,6 +111,24 @@ func TestReadLeavesOutWhatIsNotWorthTelling(t *testing.T) {
 
 // What Dixa sends is not ours to trust: anything is read, and nothing of it
 // changes a conversation that it does not tell of.
+// What no database takes as a key would keep the claim from everything after it.
+func TestReadLeavesOutWhatCannotBeKept(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"m\x00", strings.Repeat("m", 201)} {
+		r := follow.Read("e-1", "ConversationMessageAdded", nine, told(t, "CONVERSATION_MESSAGE_ADDED", "OPEN", map[string]any{"message_id": id, "text": "hello"}))
+		require.Empty(t, r.Messages)
+		require.Equal(t, claim.ConversationOpen, r.Fact.Status, "the rest of it counts")
+		body, err := json.Marshal(follow.Refreshed{
+			Status: claim.ConversationOpen, At: nine, Messages: []follow.RefreshedMessage{{Message: claim.Message{ID: id}}, {Message: claim.Message{ID: "m-1"}}},
+			Happened: map[string]claim.TimelineEntry{id: {What: "closed"}, "l-1": {What: "closed"}},
+		})
+		require.NoError(t, err)
+		r = follow.Read("e-2", follow.NameRefreshed, nine, body)
+		require.Len(t, r.Messages, 1)
+		require.Len(t, r.Log, 1)
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `null`, `[]`, `{"event_id":"e","event_fqn":"CONVERSATION_CLOSED"}`,
