@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -45,6 +47,43 @@ func TestKeysAreAskedFor(t *testing.T) {
 
 	require.NoError(t, b.client.RevokeKey(t.Context(), key.ID))
 	require.Equal(t, 401, b.send("GET", "/v1/shops/acme/claims", secret, "").StatusCode, "a revoked key is useless at once")
+}
+
+// Of every route that the document names: without a key 401, with the key of
+// another shop, whatever it may do there, 403, and nothing is changed.
+func TestEveryRouteAsksForItsKey(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	b.shop("other")
+	_, err := b.client.Submit(t.Context(), aClaim("c-1"))
+	require.NoError(t, err)
+	stranger := b.key("other", client.ScopeAdmin, client.ScopeOperate, client.ScopeShopsWrite, client.ScopeShopsRead, client.ScopeClaimsWrite, client.ScopeClaimsRead)
+	before := b.send("GET", "/v1/audit-log", b.secret, "").text
+	requests := b.dixa.Stats().Requests
+
+	var document struct {
+		Paths map[string]map[string]any `json:"paths"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(b.send("GET", "/openapi.json", "", "").text), &document))
+	asked := 0
+	for path, operations := range document.Paths {
+		if !strings.HasPrefix(path, "/v1/") {
+			continue // those verify signatures instead
+		}
+		address := strings.NewReplacer("{shop}", "acme", "{claim}", "c-1").Replace(path)
+		address = regexp.MustCompile(`\{[^}]+\}`).ReplaceAllString(address, "1")
+		for method := range operations {
+			asked++
+			method = strings.ToUpper(method)
+			require.Equal(t, http.StatusUnauthorized, b.send(method, address, "", "{}", "Idempotency-Key", "k").StatusCode, "%s %s", method, path)
+			r := b.send(method, address, stranger, "{}", "Idempotency-Key", "k")
+			require.Equal(t, http.StatusForbidden, r.StatusCode, "%s %s: %s", method, path, r.text)
+		}
+	}
+	require.Greater(t, asked, 50)
+	require.JSONEq(t, before, b.send("GET", "/v1/audit-log", b.secret, "").text)
+	require.Equal(t, requests, b.dixa.Stats().Requests, "Dixa was not asked")
 }
 
 func TestKeysAreMadeAndListedWithoutTheirSecret(t *testing.T) {
