@@ -66,8 +66,8 @@ type Settings struct {
 	// opened before its fallback is raised: 1s to 30d.
 	OpenWithin Duration `json:"open_within" validate:"shortest=1s,longest=30d"`
 	// QuietPeriod is how long a closed conversation may still reopen before its
-	// claim is settled: 1s to 365d. A claim that is closed already keeps the one
-	// that held then until something happens to it.
+	// claim is settled: 1s to 365d. A claim that is closed already learns of a
+	// change with the next thing that happens to it, or within a day.
 	QuietPeriod Duration `json:"quiet_period" validate:"shortest=1s,longest=365d"`
 	// CommitWindow and ListLag bound, added up, how long after an unanswered
 	// create Dixa may still show the conversation for the first time. A second
