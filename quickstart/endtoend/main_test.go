@@ -112,15 +112,20 @@ func newNamespace(t *testing.T) string {
 	return name
 }
 
+// keywords are the search attributes of claims with their type.
+func keywords() map[string]enumspb.IndexedValueType {
+	attributes := map[string]enumspb.IndexedValueType{}
+	for _, name := range claim.SearchAttributes() {
+		attributes[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
+	}
+	return attributes
+}
+
 func makeNamespaces(t *testing.T) []string {
 	t.Helper()
 	c, err := client.NewLazyClient(shared.engine.ClientOptions())
 	require.NoError(t, err)
 	defer c.Close()
-	attributes := map[string]enumspb.IndexedValueType{}
-	for _, name := range claim.SearchAttributes() {
-		attributes[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
-	}
 	names := make([]string, namespacesAtOnce)
 	for i := range names {
 		names[i] = "t-" + uuid.NewString()[:8]
@@ -131,7 +136,7 @@ func makeNamespaces(t *testing.T) []string {
 	}
 	for _, name := range names {
 		eventually(t, "namespace "+name+" takes search attributes", func() error {
-			_, err := c.OperatorService().AddSearchAttributes(t.Context(), &operatorservice.AddSearchAttributesRequest{Namespace: name, SearchAttributes: attributes})
+			_, err := c.OperatorService().AddSearchAttributes(t.Context(), &operatorservice.AddSearchAttributesRequest{Namespace: name, SearchAttributes: keywords()})
 			return err
 		})
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/quickstart/engine"
 	"github.com/claimflow/claimflow/workflows"
 )
 
@@ -190,18 +191,55 @@ func TestShapes(t *testing.T) {
 			s := newSite(t, siteOptions{everyStep: true})
 			s.work()
 			ref := take(s)
-			history := s.historyAtRest(ref)
-			document := indented(t, history) // the replay below changes the history in place
-
-			replayer := worker.NewWorkflowReplayer()
-			replayer.RegisterWorkflowWithOptions(workflows.Claim, workflow.RegisterOptions{Name: claim.WorkflowName})
-			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
-			requireNothingPersonal(t, "the history", s.secrets(), document)
-			if *record {
-				require.NoError(t, os.MkdirAll(histories, 0o755))
-				require.NoError(t, os.WriteFile(filepath.Join(histories, name+".json"), document, 0o644))
-			}
+			s.replay(name, s.historyAtRest(ref))
 		})
+	}
+}
+
+// TestContinuesAsNew has a run end because its history is long, and the next one
+// go on. It needs an engine of its own, for which less is long.
+func TestContinuesAsNew(t *testing.T) {
+	t.Parallel()
+	e, err := engine.Start(t.Context(), engine.Options{FrontendAddr: "127.0.0.1:0", SearchAttributes: keywords(), ContinueAfter: 100})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Stop()) })
+	s := newSite(t, siteOptions{engine: e.ClientOptions(), everyStep: true, settings: map[string]any{"quiet_period": "1s"}})
+	s.work()
+	ref := s.submit(s.sample("c-1"))
+	r := s.awaitState(ref, claim.StateOpen)
+	c := s.temporal()
+	first := s.awaitRest(c, ref, "")
+	told := 0
+	for run := first; run == first; run = s.awaitRest(c, ref, "") {
+		told++
+		require.Less(t, told, 50, "the run goes on and on")
+		s.agent(r, server.Step{Action: server.PlayTag, Tag: fmt.Sprint("seen-", told)})
+		eventually(t, "the claim has the tag", func() error {
+			now, err := s.api.Claim(t.Context(), ref)
+			if err == nil && (now.Conversation == nil || !now.Conversation.HasTag(fmt.Sprint("seen-", told))) {
+				err = fmt.Errorf("it has %+v", now.Conversation)
+			}
+			return err
+		})
+	}
+	s.replay("continued-as-new", s.historyOf(ref, first))
+	s.agent(r, server.Step{Action: server.PlayTag, Tag: "claim-rejected"}, server.Step{Action: server.PlayClose})
+	s.awaitStatus(ref, claim.StateSettled, claim.StatusRejected)
+	s.replay("went-on-as-new", s.historyAtRest(ref))
+	require.Len(t, s.dixa.State().Conversations, 1)
+}
+
+// replay replays a history, and keeps it with -record.
+func (s *site) replay(name string, history *historypb.History) {
+	s.t.Helper()
+	document := indented(s.t, history) // the replay below changes the history in place
+	replayer := worker.NewWorkflowReplayer()
+	replayer.RegisterWorkflowWithOptions(workflows.Claim, workflow.RegisterOptions{Name: claim.WorkflowName})
+	require.NoError(s.t, replayer.ReplayWorkflowHistory(nil, history))
+	requireNothingPersonal(s.t, "the history", s.secrets(), document)
+	if *record {
+		require.NoError(s.t, os.MkdirAll(histories, 0o755))
+		require.NoError(s.t, os.WriteFile(filepath.Join(histories, name+".json"), document, 0o644))
 	}
 }
 
@@ -217,8 +255,14 @@ func (s *site) historyAtRest(ref claim.Ref) *historypb.History {
 		require.NoError(s.t, c.GetWorkflow(s.t.Context(), ref.WorkflowID(), "").Get(s.t.Context(), &end))
 		require.Equal(s.t, s.record(ref).State, end)
 	}
+	return s.historyOf(ref, "")
+}
+
+// historyOf is the history of a run, empty for the newest one.
+func (s *site) historyOf(ref claim.Ref, run string) *historypb.History {
+	s.t.Helper()
 	history := &historypb.History{}
-	events := c.GetWorkflowHistory(s.t.Context(), ref.WorkflowID(), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := s.temporal().GetWorkflowHistory(s.t.Context(), ref.WorkflowID(), run, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		e, err := events.Next()
 		require.NoError(s.t, err)

@@ -108,8 +108,8 @@ func staticHosts(frontend *net.TCPAddr, internal [internalServices]int) map[prim
 
 // dynamicConfig holds what a single machine needs otherwise than a cluster
 // (deploy/temporal/dynamicconfig.yaml is its counterpart for a cluster).
-func dynamicConfig() dynamicconfig.StaticClient {
-	return dynamicconfig.StaticClient{
+func dynamicConfig(o Options) dynamicconfig.StaticClient {
+	c := dynamicconfig.StaticClient{
 		// One partition: a limit on a task queue is shared out among its
 		// partitions, and keys are only fair within one.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
@@ -123,4 +123,8 @@ func dynamicConfig() dynamicconfig.StaticClient {
 		// Tells Temporal's makers which version runs where, over the internet.
 		dynamicconfig.EnableServerVersionCheck.Key(): false,
 	}
+	if o.ContinueAfter > 0 {
+		c[dynamicconfig.HistoryCountSuggestContinueAsNew.Key()] = o.ContinueAfter
+	}
+	return c
 }

@@ -57,6 +57,9 @@ type Options struct {
 	// SearchAttributes are registered in the namespace, each with its type,
 	// where they are not yet.
 	SearchAttributes map[string]enumspb.IndexedValueType
+	// ContinueAfter is of how many events a run's history is when Temporal
+	// suggests to continue as new. Defaults to what the server has: 4,096.
+	ContinueAfter int
 	// Logger receives the server's warnings and errors; what is less than a
 	// warning is dropped. Defaults to none.
 	Logger *slog.Logger
@@ -121,7 +124,7 @@ func Start(ctx context.Context, options Options) (_ *Engine, err error) {
 	if err := createNamespace(store, e.options); err != nil {
 		return nil, err
 	}
-	if e.server, err = startServer(e.frontend, store, serverLogger{e.options.Logger, &e.stopping}); err != nil {
+	if e.server, err = startServer(e.options, e.frontend, store, serverLogger{e.options.Logger, &e.stopping}); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -204,7 +207,7 @@ func createNamespace(store *config.SQL, options Options) error {
 	return nil
 }
 
-func startServer(frontend *net.TCPAddr, store *config.SQL, logger serverLogger) (_ temporal.Server, err error) {
+func startServer(o Options, frontend *net.TCPAddr, store *config.SQL, logger serverLogger) (_ temporal.Server, err error) {
 	defer func() {
 		switch failure := recover().(type) {
 		case nil:
@@ -219,7 +222,7 @@ func startServer(frontend *net.TCPAddr, store *config.SQL, logger serverLogger) 
 		temporal.ForServices(temporal.DefaultServices),
 		temporal.WithConfig(serverConfig(frontend, internal, store)),
 		temporal.WithStaticHosts(staticHosts(frontend, internal)),
-		temporal.WithDynamicConfigClient(dynamicConfig()),
+		temporal.WithDynamicConfigClient(dynamicConfig(o)),
 		temporal.WithLogger(logger),
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 	)
