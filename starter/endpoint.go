@@ -145,7 +145,9 @@ func endpointLines(w *tabwriter.Writer, e client.Endpoint) {
 	line(w, "Shop", e.Shop)
 	line(w, "Kind", e.Kind)
 	line(w, "URL", e.URL)
-	line(w, "Shop at Karla", e.KarlaShop)
+	if e.KarlaShop != "" {
+		line(w, "Shop at Karla", e.KarlaShop)
+	}
 	line(w, "Description", e.Description)
 	line(w, "Events", eventsInWords(e.Kind, e.EventTypes))
 	line(w, "State", e.State)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -219,7 +220,15 @@ func (a *app) send(ctx context.Context, args []string, f sendFlags, m client.New
 	if err := a.print(in, func(w *tabwriter.Writer) {
 		line(w, "Key", in.ID)
 		line(w, "State", string(in.State))
-		line(w, "Why", in.Why)
+		if in.Why != "" {
+			line(w, "Why", in.Why)
+		}
+		var sent struct {
+			MessageID string `json:"message_id"`
+		}
+		if json.Unmarshal(in.Result, &sent) == nil && sent.MessageID != "" {
+			line(w, "Message", sent.MessageID)
+		}
 	}); err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func awaitSweep(ctx context.Context, api *client.Client, shop string, asked clie
 
 func printSweep(w *tabwriter.Writer, s claim.Sweep) {
 	r := s.Report
-	line(w, "Ended", s.FinishedAt.Format(time.RFC3339))
+	line(w, "Ended", s.FinishedAt)
 	line(w, "Lag", time.Duration(s.LagSeconds)*time.Second)
 	line(w, "Requests to Dixa", r.Requests)
 	line(w, "Entries of the log read", r.Entries)
