@@ -48,7 +48,7 @@ type session struct {
 func (a *Dixa) with(ctx context.Context, ref claim.Ref, doing string, step func(context.Context, *session) error) error {
 	ctx, requests := connection.Count(ctx)
 	ctx = connection.WithoutWords(ctx, func() map[string]bool { return a.personalWords(ctx, ref) })
-	stop := heartbeat(ctx)
+	stop := heartbeat(ctx, func(ctx context.Context) { activity.RecordHeartbeat(ctx) })
 	s, err := a.session(ctx, ref)
 	if err == nil {
 		err = step(ctx, s)
@@ -159,7 +159,7 @@ func (a *Dixa) refuseToken(ctx context.Context, s *session, refusal error) error
 }
 
 // heartbeat beats until the returned function is called.
-func heartbeat(ctx context.Context) (stop func()) {
+func heartbeat(ctx context.Context, beat func(context.Context)) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		tick := time.NewTicker(heartbeatEvery)
@@ -167,7 +167,7 @@ func heartbeat(ctx context.Context) (stop func()) {
 		for {
 			select {
 			case <-tick.C:
-				activity.RecordHeartbeat(ctx)
+				beat(ctx)
 			case <-done:
 				return
 			case <-ctx.Done():

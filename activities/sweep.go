@@ -257,7 +257,7 @@ func (a *Sweeps) step(ctx context.Context, connectionID, doing string, do func(c
 		return claim.SweepReport{}, retryable(claim.ErrorBusy, doing+": this worker has enough sweeps at work", nil, sweepTurn)
 	}
 	p := resume(ctx)
-	stop := p.beat(ctx)
+	stop := heartbeat(ctx, p.tell)
 	defer stop()
 	// Nobody knows whose words Dixa may repeat here.
 	ctx = connection.WithoutWords(connection.Gently(ctx), func() map[string]bool { return nil })
@@ -314,26 +314,6 @@ func (p *progress) report() claim.SweepReport {
 }
 
 func (p *progress) tell(ctx context.Context) { activity.RecordHeartbeat(ctx, p.report()) }
-
-// beat tells the engine of the progress until the returned function is called.
-func (p *progress) beat(ctx context.Context) (stop func()) {
-	done := make(chan struct{})
-	go func() {
-		tick := time.NewTicker(heartbeatEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				p.tell(ctx)
-			case <-done:
-				return
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return func() { close(done) }
-}
 
 // PageInput is what [Sweeps.ReadActivityLog] needs.
 type PageInput struct {
