@@ -15,6 +15,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/karla"
+	"github.com/claimflow/claimflow/store"
 )
 
 // The owner of a claim accepts it by REST and takes it back by Karla's webhook.
@@ -61,4 +62,28 @@ func TestWhatTheOwnerChangesReachesDixa(t *testing.T) {
 	})
 	require.NoError(t, tagged("claim-withdrawn")())
 	require.Equal(t, 1, s.dixa.Stats().ByOperation["PUT /conversations/{conversationId}/close"])
+}
+
+// The process that took an event of Karla's died before it did anything about it:
+// the event is in the store, and nobody was told. Another process applies it, once.
+func TestAnEventThatItsProcessLeftBehindIsApplied(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteOptions{})
+	s.work()
+	ref := s.submit(s.sample("c-1"))
+	s.awaitState(ref, claim.StateOpen)
+	body := fmt.Sprintf(`{"ref":"claims/updated","event_data":{"claim_id":%q,"status":"accepted"},"shop_slug":%q}`, ref.ID, ref.Shop)
+	event, err := karla.ParseEvent([]byte(body))
+	require.NoError(t, err)
+	fresh, err := s.store.ReceiveFromOwner(t.Context(), store.OwnerEvent{Shop: ref.Shop, ID: event.ID, Ref: event.Ref, ClaimID: event.ClaimID, Body: []byte(body)})
+	require.NoError(t, err)
+	require.True(t, fresh)
+	s.await(ref, "the owner accepted it", func(r claim.Record) bool { return r.Status == claim.StatusAccepted && r.StatusBy == claim.ByOwner })
+	eventually(t, "the conversation has the tag of the answer", func() error {
+		if c := s.dixa.State().Conversations[0]; !slices.Contains(c.TagNames, "claim-accepted") {
+			return fmt.Errorf("its tags are %v", c.TagNames)
+		}
+		return nil
+	})
+	require.Equal(t, 2, s.dixa.Stats().ByOperation["POST /conversations/{conversationId}/tags/bulk"], "one for the opening, one for the change")
 }
