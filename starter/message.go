@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
+	"golang.org/x/net/html"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
@@ -43,7 +44,7 @@ func (a *app) claimMessages() *cobra.Command {
 					if m.Author != nil {
 						by = cmp.Or(m.Author.Name, m.Author.ID)
 					}
-					words := strings.Join(strings.Fields(cmp.Or(m.Text, m.HTML)), " ")
+					words := strings.Join(strings.Fields(withoutMarkup(cmp.Or(m.Text, m.HTML))), " ")
 					if r := []rune(words); len(r) > 60 {
 						words = string(r[:59]) + "…"
 					}
@@ -51,6 +52,22 @@ func (a *app) claimMessages() *cobra.Command {
 				}
 			})
 		},
+	}
+}
+
+// withoutMarkup are the words of a message, whose text may be HTML as well.
+func withoutMarkup(text string) string {
+	if !strings.Contains(text, "</") {
+		return text
+	}
+	var words strings.Builder
+	for t := html.NewTokenizer(strings.NewReader(text)); ; {
+		switch t.Next() {
+		case html.ErrorToken: // its end, since all of it is in memory
+			return words.String()
+		case html.TextToken:
+			words.WriteString(t.Token().Data + " ")
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,4 +57,15 @@ func TestFilesAreSaved(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 2, "what could not be fetched leaves nothing")
 	require.Contains(t, b.fails(exitRefused, "claim", "files", "acme", "c-9", "--to", folder), "starter claim list acme")
+}
+
+func TestWordsHaveNoMarkup(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"2 < 3 & so on": "2 < 3 & so on",
+		"<p>The mug &amp; its <b>lid</b><br>broke.</p><p>Sorry</p>": "The mug & its lid broke. Sorry",
+		"</": "</",
+	} {
+		require.Equal(t, want, strings.Join(strings.Fields(withoutMarkup(text)), " "))
+	}
 }
