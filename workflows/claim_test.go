@@ -247,7 +247,7 @@ func TestClaimOpensAndStaysUntilItIsAbandoned(t *testing.T) {
 	require.Equal(t, claim.StateAbandoned, w.run(t))
 	require.Equal(t, []string{
 		"LoadClaim", "ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "CreateConversation",
-		"ApplyTags", "SyncStatus opened", "LoadClaim",
+		"ApplyTags", "SyncStatus opened", "Follow",
 	}, w.calls)
 }
 
@@ -259,7 +259,7 @@ func TestClaimDoesTheOptionalStepsThatAreAskedFor(t *testing.T) {
 	w.run(t)
 	require.Equal(t, []string{
 		"LoadClaim", "ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "CreateConversation",
-		"ApplyTags", "AssignConversation", "SetAttributes", "AddNote", "SyncStatus opened", "LoadClaim",
+		"ApplyTags", "AssignConversation", "SetAttributes", "AddNote", "SyncStatus opened", "Follow",
 	}, w.calls)
 }
 
@@ -291,7 +291,7 @@ func TestClaimDoesNotRepeatStepsThatAreDone(t *testing.T) {
 	w.resolved.Note, w.resolved.Assign = true, true
 	w.at(time.Hour, w.abandon)
 	w.run(t)
-	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CreateConversation", "AssignConversation", "SyncStatus opened", "LoadClaim"}, w.calls)
+	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CreateConversation", "AssignConversation", "SyncStatus opened", "Follow"}, w.calls)
 }
 
 // A new run knows nothing of what an earlier one found out about the files.
@@ -306,7 +306,7 @@ func TestNewRunFinishesWhatTheConversationLacks(t *testing.T) {
 	w.uploaded = activities.Uploaded{Attached: 1, LeftOut: 1}
 	w.at(time.Hour, w.abandon)
 	w.run(t)
-	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CreateConversation", "UploadAttachments", "AddNote", "SyncStatus opened", "LoadClaim"}, w.calls)
+	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CreateConversation", "UploadAttachments", "AddNote", "SyncStatus opened", "Follow"}, w.calls)
 }
 
 func TestClaimIsSkippedWhenTheIntegrationIsOff(t *testing.T) {
@@ -343,7 +343,7 @@ func TestParkedClaimGoesOnWithNewSettings(t *testing.T) {
 		"LoadClaim", "ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "SyncStatus park contact_endpoint_gone",
 		"LoadClaim",
 		"LoadClaim", "ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "CreateConversation", "ApplyTags", "SyncStatus opened",
-		"LoadClaim",
+		"Follow",
 	}, w.calls)
 }
 
@@ -524,7 +524,7 @@ func TestRefusedRoutingParksTheClaimAndNewSettingsMendIt(t *testing.T) {
 	w.at(2*time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{
-		"LoadClaim", "ResolveTemplate", "CreateConversation", "AssignConversation", "SyncStatus opened", "LoadClaim",
+		"LoadClaim", "ResolveTemplate", "CreateConversation", "AssignConversation", "SyncStatus opened", "Follow",
 	}, w.calls[len(w.calls)-6:], "the conversation that is there is read, not made for a customer")
 	require.Equal(t, 1, w.attempts["FindOrCreateCustomer"])
 }

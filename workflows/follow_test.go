@@ -29,7 +29,7 @@ func TestClaimIsSettledAfterItsQuietPeriod(t *testing.T) {
 	var closed time.Time
 	w.at(time.Hour, func() { closed = w.env.Now(); w.tell(claim.EventClose)() })
 	require.Equal(t, claim.StateSettled, w.run(t))
-	require.Equal(t, []string{"LoadClaim", "Follow", "SyncStatus settle"}, w.afterOpening())
+	require.Equal(t, []string{"Follow", "SyncStatus settle"}, w.afterOpening())
 	require.WithinDuration(t, closed.Add(30*day), w.env.Now(), time.Minute)
 }
 
@@ -43,7 +43,7 @@ func TestClaimThatReopensIsNotSettled(t *testing.T) {
 		w.tell(claim.EventPending, claim.EventClose)()
 	})
 	require.Equal(t, claim.StateSettled, w.run(t))
-	require.Equal(t, []string{"LoadClaim", "Follow", "LoadClaim", "Follow", "LoadClaim", "Follow", "Follow", "SyncStatus settle"}, w.afterOpening())
+	require.Equal(t, []string{"Follow", "Follow", "Follow", "Follow", "SyncStatus settle"}, w.afterOpening())
 }
 
 // A claim that was settled is started again by what comes after.
@@ -60,7 +60,7 @@ func TestSettledClaimTakesInWhatComesAfter(t *testing.T) {
 	w.tell(claim.EventReopen)()
 	w.at(time.Hour, w.tell(claim.EventClose))
 	require.Equal(t, claim.StateSettled, w.run(t))
-	require.Equal(t, []string{"LoadClaim", "Follow", "LoadClaim", "Follow", "SyncStatus settle"}, w.calls)
+	require.Equal(t, []string{"LoadClaim", "Follow", "Follow", "SyncStatus settle"}, w.calls)
 }
 
 func TestParkedClaimTakesInWhatDixaTells(t *testing.T) {
@@ -101,7 +101,7 @@ func TestInstructionsAreCarriedOutInTurn(t *testing.T) {
 	w.at(2*time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, 31, w.attempts["Instruct"])
-	require.Equal(t, []string{"Instruct", "LoadClaim", "LoadClaim", "Instruct"}, w.afterOpening()[:4], "not before it is open")
+	require.Equal(t, []string{"Instruct", "LoadClaim", "Follow", "Instruct"}, w.afterOpening()[:4], "not before it is open")
 }
 
 func TestInstructionThatCannotBeSentParksTheClaimAndWaits(t *testing.T) {

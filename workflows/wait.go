@@ -9,6 +9,10 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
+// changeFollowAtOnce: a nudge of an open claim was answered by reading the claim,
+// and by following only where that told of something unread.
+const changeFollowAtOnce = "follow-at-once"
+
 // drainNudges takes every nudge that has come and reports whether there was one.
 // A nudge has no content, so many are worth as much as one.
 func (r *claimRun) drainNudges() bool {
@@ -81,5 +85,9 @@ func (r *claimRun) readNews(ctx workflow.Context) error {
 		return err
 	}
 	r.drainNudges()
+	// Most news of an open claim is from Dixa, and taking it in reads the claim, too.
+	if r.standing.Next() == claim.MoveFollow && workflow.GetVersion(ctx, changeFollowAtOnce, workflow.DefaultVersion, 1) == 1 {
+		return r.follow(ctx)
+	}
 	return r.load(ctx)
 }

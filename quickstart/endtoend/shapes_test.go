@@ -43,6 +43,16 @@ var shapes = map[string]func(*site) claim.Ref{
 		s.awaitStatus(ref, claim.StateSettled, claim.StatusAccepted)
 		return ref
 	},
+	"news-while-open": func(s *site) claim.Ref {
+		ref := s.submit(s.sample("c-1"))
+		r := s.awaitState(ref, claim.StateOpen)
+		s.agent(r, server.Step{Action: server.PlayClaim}, server.Step{Action: server.PlayPending})
+		s.awaitState(ref, claim.StatePending)
+		_, err := s.api.Abandon(s.t.Context(), ref)
+		require.NoError(s.t, err)
+		s.awaitState(ref, claim.StateAbandoned)
+		return ref
+	},
 	"reopened-after-settling": func(s *site) claim.Ref {
 		s.save(map[string]any{"quiet_period": "1s"})
 		ref := s.submit(s.sample("c-1"))
