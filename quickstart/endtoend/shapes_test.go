@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	temporal "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -206,14 +207,21 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// TestContinuesAsNew has a run end because its history is long, and the next one
-// go on. It needs an engine of its own, for which less is long.
-func TestContinuesAsNew(t *testing.T) {
-	t.Parallel()
-	e, err := engine.Start(t.Context(), engine.Options{FrontendAddr: "127.0.0.1:0", SearchAttributes: keywords(), ContinueAfter: 100})
+// continuing is an engine of its own that suggests to go on as new after so many
+// events of a history.
+func continuing(t *testing.T, after int) temporal.Options {
+	t.Helper()
+	e, err := engine.Start(t.Context(), engine.Options{FrontendAddr: "127.0.0.1:0", SearchAttributes: keywords(), ContinueAfter: after})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Stop()) })
-	s := newSite(t, siteOptions{engine: e.ClientOptions(), everyStep: true, settings: map[string]any{"quiet_period": "1s"}})
+	return e.ClientOptions()
+}
+
+// TestContinuesAsNew has a run end because its history is long, and the next one
+// go on.
+func TestContinuesAsNew(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteOptions{engine: continuing(t, 100), everyStep: true, settings: map[string]any{"quiet_period": "1s"}})
 	s.work()
 	ref := s.submit(s.sample("c-1"))
 	r := s.awaitState(ref, claim.StateOpen)
