@@ -44,25 +44,37 @@ func carryOutChange(ctx context.Context, s *session, in claim.Instruction) (outc
 	if err := json.Unmarshal(in.Body, &c.change); err != nil {
 		return outcome{}, refusal{"what changed cannot be read"}
 	}
-	c.wanted = s.settings.Wants(&c.change)
-	written, err := s.store.ChangesWritten(ctx, s.ref, time.Now().Add(-changesWithin))
+	decision, err := decided(ctx, s, in, c.decide)
 	if err != nil {
 		return outcome{}, err
 	}
-	over := written >= maxChanges
-	if over {
-		c.wanted = claim.Wanted{}
-	}
+	c.wanted = decision.Wanted
 	if err := c.carryOut(ctx); err != nil {
 		return outcome{}, err
 	}
 	out, err := c.outcome(ctx)
-	if err == nil && over {
+	if err == nil && decision.Over {
 		out.set.Outbox = []store.OutboxEvent{{ID: "conflict:changes", Type: claim.ToldConflict}}
-		err = refusal{fmt.Sprintf("%d changes within an hour wrote to the conversation already: the rules of the shop and its owner contradict each other; mend the rules, then change the claim again", written)}
+		err = refusal{fmt.Sprintf("%d changes within an hour wrote to the conversation already: the rules of the shop and its owner contradict each other; mend the rules, then change the claim again", maxChanges)}
 	}
 	out.set.Happened = append(out.set.Happened, c.happened(err))
 	return out, err
+}
+
+// changeDecision is what a change comes to by the rules of its first attempt.
+type changeDecision struct {
+	Wanted claim.Wanted `json:"wanted"`
+	// Over says that so many changes were carried out lately that the rules do
+	// not count for this one.
+	Over bool `json:"over,omitempty"`
+}
+
+func (c *changeRun) decide(ctx context.Context) (changeDecision, error) {
+	written, err := c.store.ChangesWritten(ctx, c.ref, time.Now().Add(-changesWithin))
+	if err != nil || written >= maxChanges {
+		return changeDecision{Over: true}, err
+	}
+	return changeDecision{Wanted: c.settings.Wants(&c.change)}, nil
 }
 
 // changeRun carries one change out.
@@ -104,7 +116,7 @@ func (c *changeRun) carryOut(ctx context.Context) error {
 			return err
 		}
 	}
-	if w.Note || len(c.files.leftOut()) > 0 {
+	if w.Note || len(c.files.leftOut()) > 0 || c.files.missing() != "" || len(c.change.Cut) > 0 {
 		sign := fmt.Sprintf("Claimflow %s (change %d)", c.ref.Reference(), c.in.Number)
 		if _, err := c.note(ctx, c.in.Step("note"), sign, noteText(noteOfChange(c.change, c.in.By), c.files, sign)); err != nil {
 			return err
@@ -200,6 +212,14 @@ func (c *changeRun) tag(ctx context.Context) error {
 		}
 	}
 	missing := slices.DeleteFunc(slices.Clone(c.wanted.AddTags), has)
+	inactive, err := inactive(ctx, c.store, c.work.ConnectionID, missing)
+	if err != nil {
+		return err
+	}
+	if len(inactive) > 0 {
+		c.left("tags", strings.Join(inactive, ", ")+": deactivated in Dixa")
+		missing = slices.DeleteFunc(missing, func(tag string) bool { return slices.Contains(inactive, tag) })
+	}
 	sent, err := c.isDone(ctx, "tags")
 	if err != nil {
 		return err
@@ -211,9 +231,17 @@ func (c *changeRun) tag(ctx context.Context) error {
 		}
 		return nil
 	case sent.IsZero():
-		err := c.once(ctx, "tags", func() error { return c.client.Conversations.AddTags(ctx, c.work.ConversationID, missing...) })
+		var refused []string
+		err := c.once(ctx, "tags", func() (err error) {
+			refused, err = c.addTags(ctx, missing)
+			return err
+		})
 		if err != nil {
 			return err
+		}
+		if len(refused) == len(missing) {
+			c.left("tags", strings.Join(refused, ", ")+": refused by Dixa")
+			return nil
 		}
 	case time.Since(sent) > tagsWithin:
 		c.did("tags", true)
@@ -280,6 +308,11 @@ func (c *changeRun) outcome(ctx context.Context) (outcome, error) {
 	if !c.wroteState() {
 		return out, nil
 	}
+	// What is known before Dixa is asked had happened by then.
+	known, err := c.store.Conversation(ctx, c.ref)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return out, err
+	}
 	now, err := c.client.Conversations.Get(ctx, c.work.ConversationID)
 	if err != nil {
 		return out, err
@@ -295,11 +328,7 @@ func (c *changeRun) outcome(ctx context.Context) (outcome, error) {
 			tags = append(tags, t.Name)
 		}
 	}
-	known, err := c.store.Conversation(ctx, c.ref)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return out, err
-	}
-	fact := c.fact(known, now, tags)
+	fact := factOf(c.in.Step(""), known, now, tags)
 	out.set.Learned = &fact
 	// Another's doing in the meantime is not told apart from ours where both come
 	// to the same verdict; it is the one that the owner wanted.
@@ -317,37 +346,12 @@ func (c *changeRun) wroteState() bool {
 	return slices.ContainsFunc(c.done.Done, func(part string) bool { return part != "note" && part != "message" })
 }
 
-// fact is how the conversation was found to be: as new as its state, and newer than
-// everything that was known before it was asked for.
-func (c *changeRun) fact(known claim.Conversation, now *dixa.Conversation, tags []string) claim.Fact {
-	at := now.StateUpdatedAt.Time
-	for _, stamp := range []claim.Stamp{known.StatusAt, known.PeopleAt, known.TagsAt} {
-		if !stamp.At.Before(at) {
-			at = stamp.At.Add(time.Microsecond)
-		}
-	}
-	f := claim.Fact{
-		Stamp:  claim.Stamp{At: at, Weight: claim.WeightRefreshed, ID: c.in.Step("")},
-		Status: follow.Status(now.State), People: true, Tags: tags,
-	}
-	if now.Assignment != nil {
-		f.Assignee = &claim.Person{ID: now.Assignment.AgentID}
-		if a := known.Assignee; a != nil && a.ID == f.Assignee.ID {
-			f.Assignee = a
-		}
-	}
-	if now.Queue != nil {
-		f.Queue = &claim.Queue{ID: now.Queue.ID}
-		if q := known.Queue; q != nil && q.ID == f.Queue.ID {
-			f.Queue = q
-		}
-	}
-	return f
-}
-
 // happened is what the timeline says of the change.
 func (c *changeRun) happened(err error) store.Happening {
 	e := claim.TimelineEntry{At: time.Now().UTC(), What: "change of the owner carried out", By: c.in.By, Detail: strings.Join(c.done.Done, ", ")}
+	if len(c.done.Left) > 0 {
+		e.Detail = strings.TrimPrefix(e.Detail+"; left: "+strings.Join(c.done.Left, "; "), "; ")
+	}
 	if err != nil {
 		e.What, e.Detail = "change of the owner refused", err.Error()
 	}
@@ -360,6 +364,9 @@ func noteOfChange(c claim.OwnerChange, by string) string {
 	b.WriteString("The claim was changed by " + cmp.Or(by, "its owner") + ":\n")
 	for _, f := range c.Fields {
 		fmt.Fprintf(&b, "- %s: %s → %s\n", fieldInWords(f.Field), cmp.Or(f.Old, "(nothing)"), cmp.Or(f.New, "(nothing)"))
+	}
+	if len(c.Cut) > 0 {
+		b.WriteString(cutInWords(c.Cut) + "\n")
 	}
 	return b.String()
 }

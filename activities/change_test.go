@@ -292,6 +292,59 @@ func TestContradictoryRulesEnd(t *testing.T) {
 	require.Equal(t, 1, conflicts)
 }
 
+// Rules that are saved while a change is under way count for the next change.
+func TestAChangeIsCarriedOutUnderOneSetOfRules(t *testing.T) {
+	t.Parallel()
+	rules := func(tag, queue string, closes bool) map[string]any {
+		return map[string]any{"email_integration_id": server.SeedMailbox, "commit_window": "0s", "list_lag": "0s", "change_rules": []map[string]any{
+			{"name": "all", "then": map[string]any{"note": true, "add_tags": []string{tag}, "queue_id": queue, "close": closes}},
+		}}
+	}
+	for _, operation := range []string{
+		"GET /conversations/{conversationId}", "POST /conversations/{conversationId}/notes", "GET /conversations/{conversationId}/tags",
+		"POST /conversations/{conversationId}/tags/bulk", "PUT /conversations/{conversationId}/transfer/queue", "PUT /conversations/{conversationId}/close",
+	} {
+		t.Run(operation, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, server.Switches{}, rules("first", server.SeedQueueClaims, true))
+			ref := b.opened("c-1")
+			b.patch(ref, `{"reason": "return"}`)
+			b.dixa.Inject(server.Fault{Operation: operation, Kind: server.FaultStatus, Status: 503, Times: 1})
+			require.Error(t, b.instruct(ref))
+			b.save(rules("second", server.SeedQueueSupport, false))
+			b.carryOut(ref)
+
+			c, tags := b.conversation()
+			require.Len(t, c.Notes, 1)
+			require.Contains(t, tags, "first")
+			require.NotContains(t, tags, "second")
+			require.Equal(t, server.StateClosed, c.State)
+			require.Equal(t, 1, b.dixa.Stats().ByOperation["PUT /conversations/{conversationId}/transfer/queue"]-b.dixa.Stats().Struck*count(strings.HasSuffix(operation, "/queue")))
+
+			b.patch(ref, `{"reason": "damaged"}`)
+			b.carryOut(ref)
+			_, tags = b.conversation()
+			require.Contains(t, tags, "second")
+		})
+	}
+}
+
+// A retry of the change that reached the bound is still carried out.
+func TestAChangeStaysWithinTheBoundAtItsRetry(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.opened("c-1")
+	for i := range 9 {
+		b.patch(ref, fmt.Sprintf(`{"reason": "reason-%d"}`, i))
+		b.carryOut(ref)
+	}
+	tenth := b.patch(ref, `{"reason": "tenth"}`).Instruction
+	b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/notes", Kind: server.FaultDropAfter, Times: 1})
+	require.Error(t, b.instruct(ref))
+	b.carryOut(ref)
+	require.Equal(t, claim.InstructionDone, b.instruction(ref, tenth).State)
+}
+
 func TestTooManyChangesAreRefusedAndSaySo(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)

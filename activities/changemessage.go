@@ -1,61 +1,53 @@
 package activities
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/evidence"
 	"github.com/claimflow/claimflow/store"
 )
 
 // tell writes what the customer newly said into the conversation, as an inbound
-// message with the files that came with it. Files that Dixa cannot copy together
-// are offered one by one; those that are not taken are named in the note.
+// message with the files that came with it. A message that Dixa refuses goes in
+// pieces; those that are not taken are named in the note.
 func (c *changeRun) tell(ctx context.Context) error {
 	kind := draftEvidence + ":" + c.in.ID
 	if err := c.check(ctx, kind); err != nil {
 		return err
 	}
-	mark := fmt.Sprintf("(%s/%d)", c.ref.Reference(), c.in.Number)
-	text := clip(c.change.Said, maxSaid) + "\n\n" + mark
-	err := c.customerSays(ctx, c.in.Step("message"), mark, strings.TrimSpace(text), attachments(c.files))
-	if dixa.IsAttachmentDownload(err) && !c.files.Separate {
-		c.files.Separate = true
-		if err := c.store.SaveDraft(ctx, c.ref, kind, c.files); err != nil {
-			return fmt.Errorf("note that the files go one by one: %w", err)
+	mark := fmt.Sprintf("%s/%d", c.ref.Reference(), c.in.Number)
+	whole := dixa.TextContent(strings.TrimSpace(clip(c.change.Said, maxSaid) + "\n\n(" + mark + ")"))
+	keep := func(files evidenceDraft) error { return c.store.SaveDraft(ctx, c.ref, kind, files) }
+	for {
+		known := "(" + mark + ")"
+		if len(c.files.Parts) > 0 {
+			known = partMark(mark, 0, len(c.files.Parts))
 		}
-		err = c.customerSays(ctx, c.in.Step("message"), mark, strings.TrimSpace(text), nil)
-	}
-	if err != nil {
-		return err
-	}
-	c.did("message", false)
-	if !c.files.Separate {
-		return nil
-	}
-	for i, f := range c.files.Files {
-		if _, refused := c.files.Refused[i]; refused {
-			continue
+		err := c.says(ctx, c.in.Step("message"), known, dixa.MessageInput{
+			Type: dixa.Inbound, Content: c.files.content(whole), Attachments: attachments(c.files),
+		})
+		if err == nil {
+			break
 		}
-		line := fmt.Sprintf("%s (%s/%d-%d)", f.Name, c.ref.Reference(), c.in.Number, i+1)
-		err := c.customerSays(ctx, c.in.Step(fmt.Sprintf("file-%d", i)), line, line, []dixa.Attachment{{URL: f.URL, PrettyName: f.Name}})
-		if reason := fileRefused(err); reason != "" {
-			if c.files.Refused == nil {
-				c.files.Refused = map[int]string{}
-			}
-			c.files.Refused[i] = reason
-			err = c.store.SaveDraft(ctx, c.ref, kind, c.files)
-		}
-		if err != nil {
+		if !contentRefused(err) || !c.files.shrink(dixa.TextContent(c.change.Said), mark, len(c.files.Files)) {
 			return err
 		}
+		if err := keep(c.files); err != nil {
+			return fmt.Errorf("note that the message goes in pieces: %w", err)
+		}
 	}
-	return nil
+	c.did("message", false)
+	rest := remainder{
+		session: c.session, files: &c.files, message: dixa.MessageInput{Type: dixa.Inbound}, mark: mark, keep: keep,
+		part: func(i int) string { return c.in.Step(fmt.Sprintf("text-%d", i)) },
+		file: func(i int) string { return c.in.Step(fmt.Sprintf("file-%d", i)) },
+		line: func(i int) string { return fmt.Sprintf("%s (%s-%d)", c.files.Files[i].Name, mark, i+1) },
+	}
+	return rest.send(ctx)
 }
 
 // maxSaid bounds what one message says, in bytes.
@@ -71,41 +63,10 @@ func (c *changeRun) check(ctx context.Context, kind string) error {
 		return err
 	}
 	every := []string{evidence.KindItem, evidence.KindClaim, evidence.KindOptional, evidence.KindSignature}
-	limits := evidence.Limits{Files: c.settings.Evidence.MaxFiles, Bytes: c.settings.Evidence.MaxBytes}
+	limits := evidenceLimits(c.settings.Evidence)
 	c.files.Verdict, err = c.checker.Check(ctx, evidence.Candidates(photosOf(c.change.Added, every)), limits)
 	if err != nil {
 		return err
 	}
 	return c.store.SaveDraft(ctx, c.ref, kind, c.files)
-}
-
-// customerSays adds an inbound message, once for each step. mark is what it is
-// known by where Dixa keeps no keys: it stands in the text, and in no other.
-func (s *session) customerSays(ctx context.Context, step, mark, text string, files []dixa.Attachment) error {
-	_, err := once(ctx, s.store, write[string]{
-		ref: s.ref, step: step, window: s.window(), unknown: claim.CauseOutcomeUnknown,
-		look: func(ctx context.Context) (string, bool, error) {
-			messages, err := s.client.Conversations.Messages(ctx, s.work.ConversationID)
-			if err != nil {
-				return "", false, err
-			}
-			for _, m := range messages {
-				if strings.HasPrefix(m.ExternalID, s.ref.KeyPrefix(step)) || mentions(m, mark) {
-					return m.ID, true, nil
-				}
-			}
-			return "", false, nil
-		},
-		send: func(ctx context.Context, key string) (string, error) {
-			added, err := s.client.Conversations.AddMessage(ctx, s.work.ConversationID, dixa.MessageInput{
-				Type: dixa.Inbound, Content: dixa.TextContent(text), Attachments: files, ExternalID: key,
-			})
-			if err != nil {
-				return "", err
-			}
-			return cmp.Or(added.MessageID, "unnamed"), nil
-		},
-		taken: dixa.IsDuplicateExternalID,
-	})
-	return err
 }

@@ -72,8 +72,13 @@ func (a *Claims) standing(ctx context.Context, ref claim.Ref) (claim.Standing, e
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return claim.Standing{}, err
 	}
+	share, err := a.Store.TokenShare(ctx, work.ConnectionID)
+	if err != nil {
+		return claim.Standing{}, err
+	}
 	return claim.Standing{
-		State: work.State, Cause: work.Cause, LastError: work.LastError,
+		TokenShare: share,
+		State:      work.State, Cause: work.Cause, LastError: work.LastError,
 		Reason: work.Reason, OrderNumber: work.OrderNumber,
 		ConversationID: work.ConversationID, ConnectionID: work.ConnectionID,
 		Offered: work.Feature && work.Enabled, Paused: work.Paused,
@@ -86,6 +91,7 @@ func (a *Claims) standing(ctx context.Context, ref claim.Ref) (claim.Standing, e
 		Done:         work.DoneSteps,
 		Cursor:       work.Cursor,
 		Unread:       unread(work),
+		DoubtAt:      work.Conversation.DoubtAt,
 		Instructed:   work.Instructed,
 		SettleAt:     settleAt(work, time.Duration(settings.Effective.QuietPeriod)),
 		Status:       work.Status,

@@ -50,27 +50,37 @@ func (s *session) conversation(ctx context.Context, in ConversationInput) (Conve
 	if files.Revision != s.ticket.Revision || in.Revision != s.ticket.Revision {
 		return Conversation{}, edited(s.ref)
 	}
-	made, err := s.create(ctx, endUserID, files)
-	if dixa.IsAttachmentDownload(err) && !files.Separate {
-		files.Separate = true
-		if err := s.store.SaveDraft(ctx, s.ref, draftEvidence, files); err != nil {
-			return Conversation{}, fmt.Errorf("note that the files go one by one: %w", err)
+	for explained := false; ; {
+		made, err := s.create(ctx, endUserID, files)
+		if err == nil {
+			return made, nil
 		}
-		made, err = s.create(ctx, endUserID, files)
+		if !explained && !dixa.IsAttachmentDownload(err) {
+			if why := s.whyRefused(ctx, endUserID, err); why != nil {
+				return Conversation{}, why
+			}
+			explained = true
+		}
+		if !contentRefused(err) || !files.shrink(s.content(), s.ref.Reference(), len(files.Files)) {
+			return Conversation{}, err
+		}
+		if err := s.store.SaveDraft(ctx, s.ref, draftEvidence, files); err != nil {
+			return Conversation{}, fmt.Errorf("note that the message goes in pieces: %w", err)
+		}
 	}
-	if err != nil {
-		return Conversation{}, s.whyRefused(ctx, endUserID, err)
-	}
-	return made, nil
 }
 
 func (s *session) create(ctx context.Context, endUserID string, files evidenceDraft) (Conversation, error) {
 	if s.ticket.EmailIntegrationID == "" {
 		return Conversation{}, parked(claim.CauseContactEndpoint, "the shop's settings name no mailbox to open conversations in")
 	}
+	subject := s.ticket.Subject
+	if files.PartBytes > 0 {
+		subject = clip(subject, files.PartBytes)
+	}
 	message := dixa.MessageInput{
 		Type:        dixa.Inbound,
-		Content:     s.content(),
+		Content:     files.content(s.content()),
 		Attachments: attachments(files),
 	}
 	if s.ticket.Outbound {
@@ -94,7 +104,7 @@ func (s *session) create(ctx context.Context, endUserID string, files evidenceDr
 			message.ExternalID = key
 			id, err := s.client.Conversations.Create(ctx, dixa.NewConversation{
 				Type: dixa.NewEmail, RequesterID: endUserID, EmailIntegrationID: s.ticket.EmailIntegrationID,
-				Subject: s.ticket.Subject, Message: message, Language: language(s.ticket.Language),
+				Subject: subject, Message: message, Language: language(s.ticket.Language),
 			})
 			return files.conversation(id), err
 		},
@@ -198,17 +208,18 @@ func mentions(m *dixa.Message, words ...string) bool {
 }
 
 // whyRefused asks Dixa which of the things that a create names is missing: its
-// refusal does not say.
+// refusal does not say. It returns nil where none is.
 func (s *session) whyRefused(ctx context.Context, endUserID string, refusal error) error {
 	e, ok := dixa.AsError(refusal)
 	if !ok || e.Status != http.StatusBadRequest && e.Status != http.StatusNotFound {
-		return refusal
+		return nil
 	}
-	var decided *temporal.ApplicationError
-	if errors.As(refusal, &decided) {
-		return refusal
-	}
-	if _, err := s.client.EndUsers.Get(ctx, endUserID); dixa.IsNotFound(err) {
+	user, err := s.client.EndUsers.Get(ctx, endUserID)
+	if dixa.IsNotFound(err) {
+		intent, intentErr := s.store.Intent(ctx, s.ref, customerStep(s.ticket.Revision))
+		if intentErr == nil && !intent.DoneAt.IsZero() && time.Since(intent.DoneAt) <= s.window() {
+			return retryable(claim.ErrorUnavailable, "Dixa does not show the new customer yet: "+err.Error(), err, 2*time.Second)
+		}
 		if err := s.store.ForgetCustomer(ctx, s.work.ConnectionID, endUserID); err != nil {
 			return fmt.Errorf("forget the customer: %w", err)
 		}
@@ -220,5 +231,8 @@ func (s *session) whyRefused(ctx context.Context, endUserID string, refusal erro
 	if _, err := s.client.ContactEndpoints.Get(ctx, s.ticket.EmailIntegrationID); dixa.IsNotFound(err) {
 		return parked(claim.CauseContactEndpoint, "the mailbox of the shop's settings is not a contact endpoint of this Dixa")
 	}
-	return refusal
+	if err == nil && user.Email == "" {
+		return parked(claim.CauseNoEmail, "the customer has no e-mail address, and Dixa refuses an e-mail conversation for them: "+refusal.Error())
+	}
+	return nil
 }

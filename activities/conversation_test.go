@@ -203,6 +203,27 @@ func TestRefusalsOfACreateAreTold(t *testing.T) {
 		_, err := b.open(b.accept(b.sample("c-1")))
 		requireParked(t, err, claim.CauseContactEndpoint)
 	})
+	t.Run("a customer without an e-mail address", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, server.Switches{RequesterWithoutEmail: server.Rejected}, nil)
+		c := b.sample("c-1")
+		c.Customer = claim.Customer{Phone: "+4915123456789", FirstName: "Anna"}
+		ref := b.accept(c)
+		_, err := b.open(ref)
+		require.Contains(t, requireParked(t, err, claim.CauseNoEmail), "no e-mail address")
+		b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseNoEmail})
+
+		// The claim goes on once its owner tells of an address.
+		b.patch(ref, `{"customer": {"email": "anna.berg@example.org"}}`)
+		require.Equal(t, claim.MoveOpen, b.load(ref).Next())
+		b.prepare(ref)
+		customer, err := b.customer(ref)
+		require.NoError(t, err)
+		var dixa *activities.Dixa
+		_, err = run[activities.Conversation](b, dixa.CreateConversation, activities.ConversationInput{Ref: ref, EndUserID: customer.EndUserID, Revision: customer.Revision})
+		require.NoError(t, err)
+		require.Len(t, b.conversations(), 1)
+	})
 	t.Run("something else", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, server.Switches{MaxTextBytes: 10}, nil)
@@ -237,7 +258,7 @@ func TestPassingTroubleIsRetriedUnderTheRightKey(t *testing.T) {
 		fault server.Fault
 		kind  string
 	}{
-		{"too many requests", server.Fault{Kind: server.FaultStatus, Status: 429, Headers: map[string]string{"Retry-After": "7"}}, claim.ErrorRateLimited},
+		{"too many requests", server.Fault{Kind: server.FaultStatus, Status: 429, Headers: map[string]string{"Retry-After": "1"}}, claim.ErrorRateLimited},
 		{"an internal error", server.Fault{Kind: server.FaultStatus, Status: 500}, claim.ErrorAmbiguous},
 		{"a bad gateway", server.Fault{Kind: server.FaultStatus, Status: 502, Body: "<html>"}, claim.ErrorAmbiguous},
 		{"a slow reply", server.Fault{Kind: server.FaultLate, Delay: server.Duration(4e9)}, claim.ErrorAmbiguous},
@@ -253,7 +274,7 @@ func TestPassingTroubleIsRetriedUnderTheRightKey(t *testing.T) {
 			require.Equal(t, tt.kind, app.Type(), app.Message())
 			require.False(t, app.NonRetryable())
 			if tt.kind == claim.ErrorRateLimited {
-				require.GreaterOrEqual(t, app.NextRetryDelay().Seconds(), 7.0)
+				require.GreaterOrEqual(t, app.NextRetryDelay().Seconds(), 1.0)
 			}
 			_, err = b.open(ref)
 			require.NoError(t, err)
@@ -282,11 +303,11 @@ func TestFilesThatDixaCannotCopyAreOfferedOneByOne(t *testing.T) {
 
 				var dixa *activities.Dixa
 				b.dixa.Inject(server.Fault{Operation: message.Operation, Kind: server.FaultDropAfter, Times: 1})
-				_, err = run[activities.Uploaded](b, dixa.UploadAttachments, ref)
+				_, err = run[activities.Separate](b, dixa.SendSeparately, ref)
 				require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
-				up, err := run[activities.Uploaded](b, dixa.UploadAttachments, ref)
+				up, err := run[activities.Separate](b, dixa.SendSeparately, ref)
 				require.NoError(t, err)
-				require.Equal(t, activities.Uploaded{Attached: 2, LeftOut: 1}, up)
+				require.Equal(t, activities.Separate{Attached: 2, LeftOut: 1}, up)
 				require.NoError(t, runVoid(b, dixa.AddNote, ref))
 
 				c := b.conversations()[0]
@@ -528,9 +549,9 @@ func TestWhateverDixaHasAgainstAPhotoItIsLeftOut(t *testing.T) {
 	require.NoError(t, err)
 	b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/messages", Kind: server.FaultStatus, Status: 400, Body: `{"message":"Invalid attachment url in message"}`, Times: 1})
 	var dixa *activities.Dixa
-	up, err := run[activities.Uploaded](b, dixa.UploadAttachments, ref)
+	up, err := run[activities.Separate](b, dixa.SendSeparately, ref)
 	require.NoError(t, err)
-	require.Equal(t, activities.Uploaded{Attached: 2, LeftOut: 1}, up)
+	require.Equal(t, activities.Separate{Attached: 2, LeftOut: 1}, up)
 }
 
 func TestDixasWordsDoNotCarryTheCustomers(t *testing.T) {

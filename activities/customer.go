@@ -30,7 +30,11 @@ func (a *Dixa) FindOrCreateCustomer(ctx context.Context, ref claim.Ref) (Custome
 	var found Customer
 	err := a.with(ctx, ref, "find or create the customer", func(ctx context.Context, s *session) error {
 		var err error
-		found.EndUserID, found.Revision, err = s.customer(ctx)
+		if found.EndUserID, found.Revision, err = s.customer(ctx); err != nil {
+			return err
+		}
+		refused, err := s.readRefused(ctx)
+		found.Note = refused.Name
 		return err
 	})
 	return found, err
@@ -55,9 +59,9 @@ func customerStep(revision int64) string {
 }
 
 func (s *session) customerOf(ctx context.Context, c *claim.Claim, step string) (string, error) {
-	who, ok := personOf(c)
+	who, ok := personOf(c, s.ticket.DefaultCountry)
 	if !ok {
-		return "", parked(claim.CauseNoContact, "the claim has no e-mail address, no phone number and no external customer id")
+		return "", parked(claim.CauseNoContact, noContact(c))
 	}
 	held, err := s.store.ReserveCustomer(ctx, s.work.ConnectionID, who.identity, s.ref.String(), reservation+s.window())
 	if err != nil {
@@ -112,14 +116,7 @@ func (s *session) findOrCreate(ctx context.Context, who person, step string) (st
 		ref: s.ref, step: step, window: s.window(), unknown: claim.CauseCustomer,
 		look: func(ctx context.Context) (string, bool, error) { return s.find(ctx, who) },
 		send: func(ctx context.Context, _ string) (string, error) {
-			u, err := s.client.EndUsers.Create(ctx, who.input)
-			if dixa.IsPhoneExists(err) && who.input.Email != "" {
-				// The number is that of somebody else, of a family perhaps. Dixa
-				// keeps addresses apart, so this cannot make a second of one.
-				without := who.input
-				without.PhoneNumber = ""
-				u, err = s.client.EndUsers.Create(ctx, without)
-			}
+			u, err := s.createEndUser(ctx, who.input)
 			if err == nil {
 				return u.ID, nil
 			}
@@ -134,6 +131,31 @@ func (s *session) findOrCreate(ctx context.Context, who person, step string) (st
 			return (dixa.IsEmailExists(err) || dixa.IsPhoneExists(err)) && !errors.Is(err, errAgentAddress)
 		},
 	})
+}
+
+// createEndUser creates an end user, without what Dixa refuses of them and what
+// they are not known by.
+func (s *session) createEndUser(ctx context.Context, in dixa.EndUserInput) (*dixa.EndUser, error) {
+	u, err := s.client.EndUsers.Create(ctx, in)
+	if dixa.IsPhoneExists(err) && in.Email != "" {
+		// The number is that of somebody else, of a family perhaps. Dixa
+		// keeps addresses apart, so this cannot make a second of one.
+		in.PhoneNumber = ""
+		u, err = s.client.EndUsers.Create(ctx, in)
+	}
+	if !contentRefused(err) || dixa.IsEmailExists(err) || dixa.IsPhoneExists(err) {
+		return u, err
+	}
+	// How long a name may be is not documented.
+	in.DisplayName, in.FirstName, in.LastName = "", "", ""
+	nameless, again := s.client.EndUsers.Create(ctx, in)
+	if contentRefused(again) && !dixa.IsEmailExists(again) && !dixa.IsPhoneExists(again) {
+		return nil, err // it was not for the name
+	}
+	if again != nil {
+		return nil, again
+	}
+	return nameless, s.refused(ctx, func(r *refusedDraft) { r.Name = true })
 }
 
 var errAgentAddress = parked(claim.CauseCustomer, "the customer's e-mail address belongs to an agent in Dixa")
@@ -155,12 +177,12 @@ type person struct {
 
 // personOf makes a person of the claim's customer; false where there is nothing
 // to know them by.
-func personOf(c *claim.Claim) (person, bool) {
+func personOf(c *claim.Claim, defaultCountry string) (person, bool) {
 	who := c.Customer
 	p := person{input: dixa.EndUserInput{
 		DisplayName: strings.TrimSpace(who.FirstName + " " + who.LastName),
 		FirstName:   who.FirstName, LastName: who.LastName,
-		Email: who.Email, PhoneNumber: e164(who.Phone, c.Order.Address.CountryCode),
+		Email: who.Email, PhoneNumber: e164(who.Phone, c.Order.Address.CountryCode, c.Order.Address.Country, defaultCountry),
 		ExternalID: cmp.Or(who.ExternalID, c.Order.ExternalCustomerID),
 	}}
 	if p.input.DisplayName == "" {
@@ -187,13 +209,44 @@ func personOf(c *claim.Claim) (person, bool) {
 	return p, p.identity != ""
 }
 
-// e164 is a phone number as Dixa's examples spell it; empty where the number
-// cannot be one, given the country of the order.
-func e164(phone, country string) string {
+// noContact says why nothing of a claim's customer serves to know them by. It does
+// not repeat a phone number.
+func noContact(c *claim.Claim) string {
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, c.Customer.Phone)
+	const none = "the claim has no e-mail address, no external customer id"
+	if strings.TrimSpace(c.Customer.Phone) == "" {
+		return none + " and no phone number"
+	}
+	shown := "of no digits"
+	if len(digits) > 4 {
+		shown = fmt.Sprintf("of %d digits that ends in %s", len(digits), digits[len(digits)-2:])
+	} else if digits != "" {
+		shown = fmt.Sprintf("of %d digits", len(digits))
+	}
+	return none + ", and the phone number " + shown + " cannot be read: it is not in international form (+49 …), and it is no number of the country of the claim's address or of the setting default_country; " +
+		"set default_country, or have the claim changed"
+}
+
+// e164 is a phone number as Dixa's examples spell it. A number in national form is
+// read by the first of the countries that is one, in two letters of ISO 3166-1;
+// empty where it cannot be read.
+func e164(phone string, countries ...string) string {
 	if strings.TrimSpace(phone) == "" {
 		return ""
 	}
-	n, err := phonenumbers.Parse(phone, strings.ToUpper(country))
+	country := ""
+	for _, named := range countries {
+		if named = strings.ToUpper(strings.TrimSpace(named)); phonenumbers.GetCountryCodeForRegion(named) != 0 {
+			country = named
+			break
+		}
+	}
+	n, err := phonenumbers.Parse(phone, country)
 	if err != nil || !phonenumbers.IsPossibleNumber(n) {
 		return ""
 	}

@@ -212,19 +212,6 @@ func (s *session) justOpened(ctx context.Context, err error) error {
 	return retryable(claim.ErrorUnavailable, "Dixa does not show the new conversation yet: "+err.Error(), err, 2*time.Second)
 }
 
-// ApplyTags puts the ticket's tags on the conversation, in one request. Dixa adds
-// what is missing and keeps what is there, so sending them twice does no harm.
-func (a *Dixa) ApplyTags(ctx context.Context, ref claim.Ref) error {
-	return a.with(ctx, ref, "apply the tags", func(ctx context.Context, s *session) error {
-		return s.idempotent(ctx, claim.StepTags, func(ctx context.Context) error {
-			if len(s.ticket.Tags) == 0 {
-				return nil
-			}
-			return s.client.Conversations.AddTags(ctx, s.work.ConversationID, s.ticket.Tags...)
-		})
-	})
-}
-
 // AssignConversation gives the conversation to the ticket's agent, or puts it into
 // its queue. A conversation that an agent has already is left to them.
 func (a *Dixa) AssignConversation(ctx context.Context, ref claim.Ref) error {

@@ -16,8 +16,7 @@ type evidenceDraft struct {
 	evidence.Verdict
 	// Revision is that of the claim's body which names the files.
 	Revision int64 `json:"revision,omitempty"`
-	// Separate: Dixa refused the files together, so each is a message of its own.
-	Separate bool `json:"separate,omitempty"`
+	pieces
 	// Refused are the files, by index, that Dixa then refused one by one.
 	Refused map[int]string `json:"refused,omitempty"`
 }
@@ -35,7 +34,7 @@ func attachments(files evidenceDraft) []dixa.Attachment {
 }
 
 func (e evidenceDraft) conversation(id int64) Conversation {
-	return Conversation{ID: id, Attached: e.attached(), LeftOut: len(e.leftOut()), Separately: e.Separate}
+	return Conversation{ID: id, Attached: e.attached(), LeftOut: len(e.leftOut()), Separately: !e.whole()}
 }
 
 // attached counts the files that are, or are going to be, in the conversation.
@@ -51,6 +50,14 @@ func (e evidenceDraft) leftOut() []evidence.LeftOut {
 		}
 	}
 	return out
+}
+
+// evidenceLimits bound what is offered by a shop's settings.
+func evidenceLimits(s claim.EvidenceSettings) evidence.Limits {
+	return evidence.Limits{Files: s.MaxFiles, Bytes: map[evidence.Type]int{
+		evidence.Image: s.Types.Image, evidence.PDF: s.Types.PDF,
+		evidence.MP4: s.Types.MP4, evidence.MOV: s.Types.MOV, evidence.WebM: s.Types.WebM,
+	}}
 }
 
 // Evidence looks at the claims' files.
@@ -77,8 +84,8 @@ func (a *Evidence) check(ctx context.Context, ref claim.Ref) (Checked, error) {
 	if err != nil {
 		return Checked{}, fmt.Errorf("read the claim: %w", err)
 	}
-	// Once Dixa was offered files one by one their numbers are keys.
-	if kept.Separate && kept.Revision == revision {
+	// Once files and parts of the text were offered one by one their numbers are keys.
+	if !kept.whole() && kept.Revision == revision {
 		return Checked{Files: len(kept.Files), LeftOut: len(kept.LeftOut)}, nil
 	}
 	integration, err := a.Store.Integration(ctx, ref.Shop)
@@ -89,7 +96,7 @@ func (a *Evidence) check(ctx context.Context, ref claim.Ref) (Checked, error) {
 	if err := a.Store.Draft(ctx, ref, draftTicket, &t); err != nil {
 		return Checked{}, fmt.Errorf("read the ticket: %w", err)
 	}
-	limits := evidence.Limits{Files: integration.Effective.Evidence.MaxFiles, Bytes: integration.Effective.Evidence.MaxBytes}
+	limits := evidenceLimits(integration.Effective.Evidence)
 	verdict, err := a.Checker.Check(ctx, evidence.Candidates(photosOf(c, t.Evidence)), limits)
 	if err != nil {
 		return Checked{}, err

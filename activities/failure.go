@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,13 @@ import (
 
 // maxDelay bounds how long an activity asks to be left alone, so that the wait
 // always fits in the time that a claim has.
-const maxDelay = 15 * time.Minute
+const (
+	maxDelay = 15 * time.Minute
+	// rateLimitWait is how long a step waits that Dixa refused for its limit without
+	// saying for how long. The budget in the store finds the pace; a wait that grew
+	// would let steps that began later overtake this one.
+	rateLimitWait = time.Second
+)
 
 // toTemporal is the last thing that every activity calls: the engine looks at
 // the outermost error only, so whether and when to retry must be said there.
@@ -32,7 +39,7 @@ func toTemporal(doing string, err error) error {
 	message := doing + ": " + err.Error()
 	switch e, ok := dixa.AsError(err); {
 	case ok && dixa.IsRateLimited(err):
-		return retryable(claim.ErrorRateLimited, message, err, e.RetryAfter)
+		return retryable(claim.ErrorRateLimited, message, err, cmp.Or(e.RetryAfter, rateLimitWait))
 	case ok && e.Outcome == dixa.Ambiguous:
 		return retryable(claim.ErrorAmbiguous, message, err, e.RetryAfter)
 	case ok && e.Retryable:
@@ -78,12 +85,12 @@ func retryable(kind, message string, cause error, after time.Duration) error {
 	return temporal.NewApplicationErrorWithOptions(message, kind, options)
 }
 
-// bare keeps an error's kind for errors.As and drops its text from the history,
-// where the message has it already.
+// bare tells the kind of an error and drops its text, which the message has
+// already. It does not unwrap: what the engine is to be told is decided, and
+// nobody must decide it again by what lies beneath.
 type bare struct{ error }
 
 func (b bare) Error() string { return fmt.Sprintf("%T", b.error) }
-func (b bare) Unwrap() error { return b.error }
 
 func jittered(d time.Duration) time.Duration {
 	if d <= 0 {

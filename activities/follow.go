@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -104,8 +105,9 @@ func (a *Claims) takeIn(ctx context.Context, work store.Work) error {
 	return a.Store.Advance(ctx, advance)
 }
 
-// cameAfterAll are the entries of the timeline that the activity log had told of
-// before their events came: readings are in the order in which they came.
+// cameAfterAll are the entries of the activity log, by their ids in the timeline,
+// whose events came after all: before or after the log was found to have them.
+// readings are in the order in which they came.
 func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []follow.Reading) ([]string, error) {
 	entries, err := a.Store.Logged(ctx, ref)
 	if err != nil {
@@ -115,20 +117,62 @@ func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []fol
 	for _, h := range entries {
 		logged[h.ID] = h.TimelineEntry
 	}
+	told := map[string]claim.TimelineEntry{}
 	var replaced []string
 	for _, r := range readings {
-		for id, entry := range r.Log {
-			logged[store.LogPrefix+id] = entry
+		if len(r.Log) > 0 {
+			unseen, err := a.unseen(ctx, ref, r, told)
+			if err != nil {
+				return nil, err
+			}
+			for _, id := range slices.Sorted(maps.Keys(r.Log)) {
+				entry := r.Log[id]
+				if event := follow.Same(entry, unseen); event != "" {
+					delete(unseen, event)
+					replaced = append(replaced, store.LogPrefix+id)
+					continue
+				}
+				logged[store.LogPrefix+id] = entry
+			}
 		}
 		if r.Happened == nil {
 			continue
 		}
-		if id := follow.Replaced(logged, *r.Happened); id != "" {
+		told[r.Fact.ID] = *r.Happened
+		if id := follow.Same(*r.Happened, logged); id != "" {
 			delete(logged, id)
 			replaced = append(replaced, id)
 		}
 	}
 	return replaced, nil
+}
+
+// unseen are the events, told in this batch or before it, that came while the log
+// was compared with others.
+func (a *Claims) unseen(ctx context.Context, ref claim.Ref, r follow.Reading, told map[string]claim.TimelineEntry) (map[string]claim.TimelineEntry, error) {
+	var from, to time.Time
+	for _, entry := range r.Log {
+		if from.IsZero() || entry.At.Before(from) {
+			from = entry.At
+		}
+		if entry.At.After(to) {
+			to = entry.At
+		}
+	}
+	before, err := a.Store.HappenedBetween(ctx, ref, from.Add(-follow.Moment), to.Add(follow.Moment))
+	if err != nil {
+		return nil, err
+	}
+	unseen := maps.Clone(told)
+	for _, h := range before {
+		if !strings.HasPrefix(h.ID, store.LogPrefix) {
+			unseen[h.ID] = h.TimelineEntry
+		}
+	}
+	for _, id := range r.Seen {
+		delete(unseen, id)
+	}
+	return unseen, nil
 }
 
 // steps are what changes write.

@@ -55,9 +55,27 @@ type refusal struct{ why string }
 
 func (r refusal) Error() string { return r.why }
 
+// decided is what is made of an instruction, decided at its first attempt and kept
+// before anything is written: settings that are saved while it is under way count
+// for the next one.
+func decided[T any](ctx context.Context, s *session, in claim.Instruction, decide func(context.Context) (T, error)) (T, error) {
+	kind := "decision:" + in.ID
+	var kept T
+	err := s.store.Draft(ctx, s.ref, kind, &kept)
+	if !errors.Is(err, store.ErrNotFound) {
+		return kept, err
+	}
+	fresh, err := decide(ctx)
+	if err != nil {
+		return kept, err
+	}
+	return kept, s.store.KeepDraft(ctx, s.ref, kind, fresh, &kept)
+}
+
 // finish records what became of an instruction, unless it is to be tried again.
 func (s *session) finish(ctx context.Context, in claim.Instruction, err error, done outcome) error {
 	in.State, in.Wrote = claim.InstructionDone, done.wrote
+	err = s.justOpened(ctx, err)
 	var refused refusal
 	e, fromDixa := dixa.AsError(err)
 	switch {

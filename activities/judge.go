@@ -166,8 +166,7 @@ func (a *Sweeps) judge(ctx context.Context, client *dixa.Client, connectionID st
 	if c.parts != 0 || len(c.verdict.Missing) > 0 {
 		report, err = a.ask(ctx, client, connectionID, id, c)
 		if dixa.IsNotFound(err) {
-			report.Gone++
-			err = a.notThere(ctx, connectionID, ref, id)
+			return a.notThere(ctx, connectionID, ref, id, kept)
 		}
 		if err != nil {
 			return report, err
@@ -227,10 +226,16 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 	}
 	received := make([]sweep.Received, len(came))
 	for i, r := range came {
-		received[i] = sweep.Received{Name: dixa.EventName(r.Name), At: r.At}
+		received[i] = sweep.Received{ID: r.ID, Name: dixa.EventName(r.Name), Happened: claim.TimelineEntry{At: r.At}}
+		if told := follow.Read(r.ID, r.Name, r.At, r.Body).Happened; told != nil {
+			received[i].Happened = *told
+		}
 	}
 	c.verdict = sweep.Judge(c.entries, received)
 	c.parts = c.verdict.Parts | sweep.Ties(c.entries, c.known.Conversation)
+	if !c.known.DoubtAt.IsZero() {
+		c.parts |= sweep.Conversation
+	}
 	return c, nil
 }
 
@@ -249,7 +254,7 @@ func (a *Sweeps) ask(ctx context.Context, client *dixa.Client, connectionID stri
 	if err != nil {
 		return report, err
 	}
-	finding, ok, err := sweep.Find(id, c.known, answer, c.entries, c.verdict.Missing)
+	finding, ok, err := sweep.Find(id, c.known, answer, c.entries, c.verdict)
 	if err != nil {
 		return report, err
 	}
@@ -320,14 +325,22 @@ func (a *Sweeps) readMessages(ctx context.Context, c *comparison) error {
 }
 
 // notThere notes that Dixa does not have a conversation. One that was opened just
-// now may not be there for every operation yet.
-func (a *Sweeps) notThere(ctx context.Context, connectionID string, ref claim.Ref, id int64) error {
+// now may not be there for every operation yet: what the log tells of it waits for
+// the next sweep.
+func (a *Sweeps) notThere(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []store.Activity) (claim.SweepReport, error) {
 	link, err := a.Store.Link(ctx, ref)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		return claim.SweepReport{}, a.Store.Judged(ctx, connectionID, kept)
 	}
 	if err != nil {
-		return err
+		return claim.SweepReport{}, err
 	}
-	return a.Store.LookedAt(ctx, connectionID, id, time.Since(link.CreatedAt) > appearWithin)
+	gone := time.Since(link.CreatedAt) > appearWithin
+	if err := a.Store.LookedAt(ctx, connectionID, id, gone); err != nil {
+		return claim.SweepReport{}, err
+	}
+	if gone {
+		return claim.SweepReport{Gone: 1}, a.Store.Judged(ctx, connectionID, kept)
+	}
+	return claim.SweepReport{}, a.Store.PutOff(ctx, connectionID, id)
 }

@@ -33,6 +33,14 @@ type Customer struct {
 	EndUserID string `json:"end_user_id"`
 	// Revision is that of the claim's body which names the customer.
 	Revision int64 `json:"revision,omitempty"`
+	// Note says that something about the customer belongs into the internal note.
+	Note bool `json:"note,omitempty"`
+}
+
+// Tagged is what came of a ticket's tags.
+type Tagged struct {
+	// Note says that Dixa refused a tag, which belongs into the internal note.
+	Note bool `json:"note,omitempty"`
 }
 
 // ConversationInput is what [Dixa.CreateConversation] needs. A claim that has its
@@ -50,15 +58,17 @@ type Conversation struct {
 	// Attached counts the files that went with it, LeftOut those that did not.
 	Attached int `json:"attached"`
 	LeftOut  int `json:"left_out"`
-	// Separately says that Dixa could not copy one of the files, so that each
-	// has to be offered by itself.
+	// Separately says that Dixa did not take all of it in one message, so that
+	// [Dixa.SendSeparately] has to send the rest.
 	Separately bool `json:"separately,omitempty"`
 }
 
-// Uploaded is what [Dixa.UploadAttachments] could attach.
-type Uploaded struct {
+// Separate is what [Dixa.SendSeparately] could send.
+type Separate struct {
 	Attached int `json:"attached"`
 	LeftOut  int `json:"left_out"`
+	// Note says that a part of the text is missing, which the internal note tells.
+	Note bool `json:"note,omitempty"`
 }
 
 // StatusChange is what [Claims.SyncStatus] writes.

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +22,35 @@ func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
 			return fmt.Errorf("read the evidence: %w", err)
 		}
 		sign := "Claimflow " + ref.Reference()
-		text := noteText(s.ticket.Note, files, sign)
+		note := s.ticket.Note
+		if len(s.ticket.Inactive) > 0 {
+			note += "\n\nNot tagged, since deactivated in Dixa: " + strings.Join(s.ticket.Inactive, ", ")
+		}
+		refused, err := s.readRefused(ctx)
+		if err != nil {
+			return err
+		}
+		if words := refused.inWords(); words != "" {
+			note += "\n\n" + words
+		}
+		if len(s.ticket.Cut) > 0 {
+			note += "\n\n" + cutInWords(s.ticket.Cut)
+		}
+		text := noteText(note, files, sign)
 		return s.noted(ctx, claim.StepNote, sign, text)
 	})
+}
+
+// cutInWords says what of a claim was shortened or left out.
+func cutInWords(cuts []claim.Cut) string {
+	words := "Too long, so shortened or left out:"
+	for i, c := range cuts {
+		if i == maxNotedFiles {
+			return words + fmt.Sprintf("\nand %d more", len(cuts)-i)
+		}
+		words += "\n- " + c.String()
+	}
+	return words
 }
 
 // noted writes an internal note of the opening.
@@ -32,9 +59,49 @@ func (s *session) noted(ctx context.Context, step, sign, text string) error {
 	return s.justOpened(ctx, err)
 }
 
-// note writes an internal note, once for each step, and returns its id. sign is what it is known by: it
-// stands in the text, and in no other note.
+// note writes an internal note, once for each step, and returns its id, or that
+// of its first part where Dixa refuses it whole. sign ends the text; the note is
+// known by it, and no other note has it.
 func (s *session) note(ctx context.Context, step, sign, text string) (id string, err error) {
+	kind := "note-parts:" + step
+	size := 0
+	if err := s.store.Draft(ctx, s.ref, kind, &size); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return "", fmt.Errorf("read in which parts the note goes: %w", err)
+	}
+	for {
+		id, err := s.noteInParts(ctx, step, sign, text, size)
+		if err == nil || !contentRefused(err) {
+			return id, err
+		}
+		smaller := smallerParts(size, len(text))
+		if smaller == 0 {
+			return "", err
+		}
+		if err := s.store.SaveDraft(ctx, s.ref, kind, smaller); err != nil {
+			return "", fmt.Errorf("keep in which parts the note goes: %w", err)
+		}
+		size = smaller
+	}
+}
+
+// noteInParts writes a note in parts of a size in bytes, or whole where that is 0.
+func (s *session) noteInParts(ctx context.Context, step, sign, text string, size int) (id string, err error) {
+	if size == 0 {
+		return s.noteOnce(ctx, step, sign, text)
+	}
+	parts, _ := inParts(strings.TrimSuffix(text, sign), sign, size)
+	for i, part := range parts {
+		made, err := s.noteOnce(ctx, fmt.Sprintf("%s-%d-%d", step, size, i), partMark(sign, i, len(parts)), part)
+		if err != nil {
+			return "", err
+		}
+		id = cmp.Or(id, made)
+	}
+	return id, nil
+}
+
+// noteOnce writes one note, known by its mark.
+func (s *session) noteOnce(ctx context.Context, step, mark, text string) (id string, err error) {
 	return once(ctx, s.store, write[string]{
 		ref: s.ref, step: step, window: s.window(),
 		look: func(ctx context.Context) (string, bool, error) {
@@ -43,7 +110,7 @@ func (s *session) note(ctx context.Context, step, sign, text string) (id string,
 				return "", false, err
 			}
 			for _, n := range notes {
-				if strings.Contains(n.Message, sign) {
+				if strings.Contains(n.Message, mark) {
 					return n.ID, true, nil
 				}
 			}
@@ -81,6 +148,9 @@ func noteText(note string, files evidenceDraft, sign string) string {
 			fmt.Fprintf(&list, "and %d more\n", more)
 		}
 		list.WriteByte('\n')
+	}
+	if missing := files.missing(); missing != "" {
+		list.WriteString("Of the customer's text this is not in the conversation: " + clip(missing, maxNotedFile) + "\n\n")
 	}
 	if note = strings.TrimSpace(note); note != "" {
 		note = clip(note, maxNote-list.Len()-len(sign)-len("\n\n")) + "\n\n"

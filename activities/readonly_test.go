@@ -38,7 +38,7 @@ func TestReadOnlyInTheMiddleOfAnOpening(t *testing.T) {
 	require.Greater(t, b.dixa.Stats().Requests, requests)
 	b.readOnly(true)
 	requests = b.dixa.Stats().Requests
-	for _, step := range []any{steps.ApplyTags, steps.UploadAttachments, steps.AssignConversation, steps.SetAttributes, steps.AddNote} {
+	for _, step := range []any{steps.ApplyTags, steps.SendSeparately, steps.AssignConversation, steps.SetAttributes, steps.AddNote} {
 		requireParked(t, runVoid(b, step, ref), claim.CauseReadOnly)
 	}
 	require.Equal(t, requests, b.dixa.Stats().Requests, "Dixa was asked")

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,8 +31,12 @@ func sendReply(ctx context.Context, s *session, in claim.Instruction) (outcome, 
 	if json.Unmarshal(in.Body, &reply) != nil {
 		return outcome{}, refusal{"the reply cannot be read"}
 	}
-	if reply.AgentID == "" {
-		reply.AgentID = s.settings.DefaultAgentID
+	var err error
+	reply.AgentID, err = decided(ctx, s, in, func(context.Context) (string, error) {
+		return cmp.Or(reply.AgentID, s.settings.DefaultAgentID), nil
+	})
+	if err != nil {
+		return outcome{}, err
 	}
 	if reply.AgentID == "" {
 		return outcome{}, refusal{"a reply needs an agent, and neither it nor the shop's settings name one (default_agent_id)"}

@@ -67,6 +67,20 @@ func TestReplyIsSentOnce(t *testing.T) {
 	}
 }
 
+// The default agent of the first attempt writes the reply, so that a later attempt
+// knows it again where Dixa keeps no keys.
+func TestReplyStaysWithTheAgentOfItsFirstAttempt(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{ExternalID: server.ExternalIDDropped}, map[string]any{"default_agent_id": server.SeedAgentAnna})
+	ref := b.opened("c-1")
+	b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/messages", Kind: server.FaultDropAfter, Times: 1})
+	b.ask(ref, "r-1", claim.InstructReply, claim.ReplyBody{Text: "It is on its way."})
+	require.Error(t, b.instruct(ref))
+	b.save(map[string]any{"email_integration_id": server.SeedMailbox, "commit_window": "0s", "list_lag": "0s", "default_agent_id": server.SeedAgentBen})
+	b.carryOut(ref)
+	require.Len(t, b.replies(), 1)
+}
+
 func TestReplyToAClosedConversation(t *testing.T) {
 	t.Parallel()
 	for _, reading := range []string{server.InboundReopens, server.Reopens, server.Stays, server.Rejected} {

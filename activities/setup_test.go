@@ -36,6 +36,8 @@ type bench struct {
 	dixa    *server.Server
 	photos  *httptest.Server
 	clients *connection.Clients
+	// asked is told of each request to Dixa before it is answered; nil for none.
+	asked func(*http.Request)
 	// more are further activities; nil for none.
 	more any
 }
@@ -54,10 +56,14 @@ func setup(t *testing.T, switches server.Switches, settings map[string]any) *ben
 
 	dixa := server.New(server.Options{Switches: switches, Limit: server.Limit{Reading: server.LimitOff}})
 	t.Cleanup(dixa.Close)
-	api := httptest.NewServer(dixa)
-	t.Cleanup(api.Close)
-
 	b := &bench{T: t, store: s, dixa: dixa, photos: photoServer(t)}
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if b.asked != nil {
+			b.asked(r)
+		}
+		dixa.ServeHTTP(w, r)
+	}))
+	t.Cleanup(api.Close)
 	b.clients = connection.New(s, connection.Options{
 		BaseURL: api.URL + "/v1/",
 		Timeout: 2 * time.Second,

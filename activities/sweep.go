@@ -192,6 +192,24 @@ func (a *Sweeps) FetchUndelivered(ctx context.Context, in FetchInput) (claim.Swe
 	})
 }
 
+// ReadTags learns which tags are deactivated: Dixa answers a request that names
+// one like any other and leaves the tag out.
+func (a *Sweeps) ReadTags(ctx context.Context, connectionID string) (claim.SweepReport, error) {
+	return a.step(ctx, connectionID, "read the tags", func(ctx context.Context, client *dixa.Client, _ *claim.SweepReport) error {
+		tags, err := client.Tags.List(ctx, true)
+		if err != nil {
+			return err
+		}
+		inactive := []string{}
+		for _, t := range tags {
+			if t.Inactive() {
+				inactive = append(inactive, t.Name)
+			}
+		}
+		return a.Store.SaveInactiveTags(ctx, connectionID, inactive)
+	})
+}
+
 // receive keeps an event as if it had been delivered. One that cannot be read, or
 // is another organisation's, is nothing that could be delivered.
 func (a *Sweeps) receive(ctx context.Context, connectionID, payload string) (fresh bool, err error) {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/store"
@@ -28,6 +31,13 @@ type ticket struct {
 	AgentID            string            `json:"agent_id,omitempty"`
 	Outbound           bool              `json:"outbound,omitempty"`
 	Attributes         map[string]string `json:"attributes,omitempty"`
+	// Inactive are those of the tags that are deactivated in Dixa, which leaves
+	// them out without a word.
+	Inactive []string `json:"inactive,omitempty"`
+	// DefaultCountry is that of the shop's settings.
+	DefaultCountry string `json:"default_country,omitempty"`
+	// Cut is what of the claim was too long.
+	Cut []claim.Cut `json:"cut,omitempty"`
 }
 
 // Tickets turns claims into tickets.
@@ -75,19 +85,46 @@ func (a *Tickets) resolve(ctx context.Context, ref claim.Ref) (Resolved, error) 
 	t := ticket{
 		Ticket: rendered, Revision: revision, Language: chosen.Language,
 		EmailIntegrationID: route.EmailIntegrationID, QueueID: route.QueueID, AgentID: route.AgentID,
-		Outbound: settings.Opening == "outbound", Attributes: attributesOf(c, settings),
+		Outbound: settings.Opening == "outbound", Attributes: attributesOf(c, settings), Cut: c.Cut, DefaultCountry: settings.DefaultCountry,
+	}
+	if in := integration.Connection; in != nil {
+		if t.Inactive, err = inactive(ctx, a.Store, in.ID, t.Tags); err != nil {
+			return Resolved{}, err
+		}
 	}
 	if err := a.Store.SaveDraft(ctx, ref, draftTicket, t); err != nil {
 		return Resolved{}, fmt.Errorf("keep the ticket: %w", err)
 	}
 	name := chosen.Name()
-	if _, err := a.Store.Change(ctx, ref, "", store.Set{Template: name, Language: chosen.Language, Route: route.Rule}); err != nil {
+	set := store.Set{Template: name, Language: chosen.Language, Route: route.Rule}
+	if len(t.Inactive) > 0 {
+		set.Happened = []store.Happening{{ID: "inactive-tags", TimelineEntry: claim.TimelineEntry{
+			At: time.Now().UTC(), What: "tags left out", Detail: strings.Join(t.Inactive, ", ") + ": deactivated in Dixa",
+		}}}
+	}
+	if _, err := a.Store.Change(ctx, ref, "", set); err != nil {
 		return Resolved{}, fmt.Errorf("record which template won: %w", err)
+	}
+	refused, err := readRefused(ctx, a.Store, ref)
+	if err != nil {
+		return Resolved{}, err
 	}
 	return Resolved{
 		Template: name, Language: chosen.Language, Route: route.Rule,
-		Note: t.Note != "", Assign: t.AgentID != "" || t.QueueID != "", Attributes: len(t.Attributes) > 0,
+		Note: t.Note != "" || len(t.Inactive) > 0 || len(t.Cut) > 0 || refused.inWords() != "", Assign: t.AgentID != "" || t.QueueID != "", Attributes: len(t.Attributes) > 0,
 	}, nil
+}
+
+// inactive are those of the tags that were deactivated in Dixa when it was last
+// asked.
+func inactive(ctx context.Context, s *store.Store, connectionID string, tags []string) ([]string, error) {
+	known, err := s.InactiveTags(ctx, connectionID)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(tags), func(tag string) bool {
+		return !slices.Contains(known, tag)
+	}), nil
 }
 
 func candidates(stored []store.StoredTemplate) ([]templates.Candidate, error) {

@@ -12,6 +12,7 @@ const (
 	CauseTemplate        Cause = "template_broken"
 	CauseCustomer        Cause = "customer_unresolvable"
 	CauseNoContact       Cause = "no_contact"
+	CauseNoEmail         Cause = "no_email_address"
 	CauseOutcomeUnknown  Cause = "outcome_unknown"
 	CauseRouting         Cause = "routing_refused"
 	CauseAttributes      Cause = "attributes_refused"
@@ -29,6 +30,7 @@ var advice = map[Cause]string{
 	CauseTemplate:        "The shop's template for this reason does not render. Correct it with `starter template set`; parked claims then go on by themselves.",
 	CauseCustomer:        "The customer's address cannot be used in Dixa (it may belong to an agent). Correct it in Dixa, then `starter claim retry`.",
 	CauseNoContact:       "The claim has no e-mail, phone or external customer id, so no conversation can be opened. Reach the customer by other means, then `starter claim abandon`.",
+	CauseNoEmail:         "The customer has no e-mail address, and Dixa opens no e-mail conversation without one. Add the address to the claim with `starter claim update`; the claim then goes on by itself. Or add it to the customer in Dixa, then `starter claim retry`.",
 	CauseOutcomeUnknown:  "Dixa may have opened the conversation, but it cannot be found. Look in Dixa for the claim's reference: `starter claim link` if it is there, `starter claim retry --create-anyway` if it is not.",
 	CauseRouting:         "The conversation is open, but Dixa refuses the agent or queue that it should go to. Correct the default agent or the routing rules; the claim then goes on by itself.",
 	CauseAttributes:      "The conversation is open, but Dixa refuses the custom attributes. Correct them in the settings; the claim then goes on by itself.",
@@ -50,7 +52,7 @@ func (c Cause) Advice() string {
 // Causes lists every cause.
 func Causes() []Cause {
 	return []Cause{
-		CauseConnection, CauseNoConnection, CauseContactEndpoint, CauseTemplate, CauseCustomer, CauseNoContact,
+		CauseConnection, CauseNoConnection, CauseContactEndpoint, CauseTemplate, CauseCustomer, CauseNoContact, CauseNoEmail,
 		CauseOutcomeUnknown, CauseRouting, CauseAttributes, CauseRefused, CauseReadOnly, CauseDeadline, CauseUnavailable, CauseUnexpected,
 	}
 }

@@ -85,17 +85,22 @@ type OwnerChange struct {
 	// came with them, see [NewEvidence].
 	Said  string `json:"said,omitempty"`
 	Added *Claim `json:"added,omitempty"`
+	// Cut is what of the change was too long.
+	Cut []Cut `json:"cut,omitempty"`
 }
 
 // Wanted is what is to be so in a conversation after a change.
 type Wanted struct {
-	Note                bool
-	AddTags, RemoveTags []string
+	Note       bool     `json:"note,omitempty"`
+	AddTags    []string `json:"add_tags,omitempty"`
+	RemoveTags []string `json:"remove_tags,omitempty"`
 	// Close, Reopen and FollowUp: at most one is set.
-	Close, Reopen bool
-	FollowUp      time.Duration
+	Close    bool          `json:"close,omitempty"`
+	Reopen   bool          `json:"reopen,omitempty"`
+	FollowUp time.Duration `json:"follow_up,omitempty"`
 	// QueueID and AgentID: at most one is set.
-	QueueID, AgentID string
+	QueueID string `json:"queue_id,omitempty"`
+	AgentID string `json:"agent_id,omitempty"`
 }
 
 // Wants is what the shop's change rules say of a change.
@@ -126,6 +131,19 @@ func (s *Settings) Wants(c *OwnerChange) Wanted {
 func (s *Settings) Owns(tag string) bool {
 	tag, stem := strings.ToLower(tag), strings.ToLower(s.Tag)
 	return tag == stem || strings.HasPrefix(tag, stem+"-")
+}
+
+// Names reports whether the settings make use of a tag: one of ours, an extra tag,
+// or one of the status and change rules.
+func (s *Settings) Names(tag string) bool {
+	lists := [][]string{s.ExtraTags}
+	for _, r := range s.StatusRules {
+		lists = append(lists, r.When.Tags, r.When.AnyTag, r.When.NoTag)
+	}
+	for _, r := range s.ChangeRules {
+		lists = append(lists, r.Then.AddTags, r.Then.RemoveTags)
+	}
+	return s.Owns(tag) || slices.ContainsFunc(slices.Concat(lists...), func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), tag) })
 }
 
 func (w *Wanted) take(t ChangeThen, tags map[string]bool) {

@@ -8,6 +8,8 @@ import "time"
 //
 // Reason, Flow, Preference and Phase are open vocabularies: a value that nobody
 // has heard of is kept as it came and rendered with the general template.
+//
+// The tag `long` says what becomes of a text or list that is too long, see [Cut].
 type Claim struct {
 	// ID names the claim within its shop. It is the shop's or Karla's own id and
 	// becomes part of workflow ids, so it never contains personal data.
@@ -15,106 +17,111 @@ type Claim struct {
 	// Shop is the slug of the shop. The route that took the claim sets it.
 	Shop string `json:"shop_slug" validate:"required,slug"`
 	// Reason is why the customer complains: "damaged", "not_received", ….
-	Reason string `json:"reason" validate:"required,max=100"`
+	Reason string `json:"reason" validate:"required,max=100" long:"cut"`
 	// Flow is the form that the customer went through. Empty means that it
 	// follows from Reason, see [Claim.FlowKey].
-	Flow string `json:"flow,omitempty" validate:"max=100"`
+	Flow string `json:"flow,omitempty" validate:"max=100" long:"cut"`
 	// Preference is what the customer wants: "refund", "reorder", ….
-	Preference string `json:"resolution_preference,omitempty" validate:"max=100"`
+	Preference string `json:"resolution_preference,omitempty" validate:"max=100" long:"cut"`
 	// Phase is where the parcel was when the claim was made: "delivered", ….
 	// Empty means that it follows from the first shipment that names one.
-	Phase string `json:"phase,omitempty" validate:"max=100"`
+	Phase string `json:"phase,omitempty" validate:"max=100" long:"cut"`
 	// Status is what the claim's owner says of it: "pending", "accepted", ….
-	Status string `json:"status,omitempty" validate:"max=100"`
+	Status string `json:"status,omitempty" validate:"max=100" long:"cut"`
 	// Description is the customer's own text, plain, at most 200,000 characters.
-	Description string `json:"description,omitempty" validate:"max=200000"`
+	Description string `json:"description,omitempty" validate:"max=200000" long:"cut"`
 	// Locale is the language in which the customer filled in the claim, as a
 	// BCP 47 tag. One that cannot be read is as good as none.
-	Locale string `json:"locale,omitempty" validate:"max=35"`
+	Locale string `json:"locale,omitempty" validate:"max=35" long:"drop"`
 	// Items are the affected units.
-	Items []Item `json:"selected_items,omitempty" validate:"max=200,dive"`
+	Items []Item `json:"selected_items,omitempty" validate:"max=200,dive" long:"cut"`
 	// ImageURLs are photos of the claim as a whole.
-	ImageURLs []string `json:"image_urls,omitempty" validate:"max=100,dive,max=4096"`
+	ImageURLs []string `json:"image_urls,omitempty" validate:"max=100,dive,max=4096" long:"drop"`
 	// OptionalImageURLs are photos that the customer added unasked.
-	OptionalImageURLs []string `json:"optional_image_urls,omitempty" validate:"max=100,dive,max=4096"`
+	OptionalImageURLs []string `json:"optional_image_urls,omitempty" validate:"max=100,dive,max=4096" long:"drop"`
 	// SignatureURL is the picture of the customer's signature.
-	SignatureURL string `json:"customer_signature_image_url,omitempty" validate:"max=4096"`
+	SignatureURL string `json:"customer_signature_image_url,omitempty" validate:"max=4096" long:"drop"`
 	// Answers are what the customer said to the shop's own questions, in order.
-	Answers []Answer `json:"answers,omitempty" validate:"max=100,dive"`
+	Answers []Answer `json:"answers,omitempty" validate:"max=100,dive" long:"cut"`
 	// Customer is who claims.
 	Customer Customer `json:"customer"`
 	// Order is what the claim is about.
 	Order Order `json:"order"`
 	// Shipments are the parcels of the order that the claim is about.
-	Shipments []Shipment `json:"shipments,omitempty" validate:"max=50,dive"`
+	Shipments []Shipment `json:"shipments,omitempty" validate:"max=50,dive" long:"cut"`
 	// CreatedAt and UpdatedAt are the owner's times; zero where not given.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
+	// Cut is what was shortened or left out when the claim was read.
+	Cut []Cut `json:"cut,omitempty" readOnly:"true" hidden:"true"`
+	// Ignored are the members, by JSON path, that the flat form does not know, as
+	// far as they were given when the claim was read. They are not kept.
+	Ignored []string `json:"-"`
 }
 
 // Item is an article of the order with the units that are affected.
 type Item struct {
-	SKU      string `json:"sku,omitempty" validate:"required_without=Title,max=200"`
-	Title    string `json:"title,omitempty" validate:"required_without=SKU,max=500"`
+	SKU      string `json:"sku,omitempty" validate:"required_without=Title,max=200" long:"cut"`
+	Title    string `json:"title,omitempty" validate:"required_without=SKU,max=500" long:"cut"`
 	Quantity int    `json:"quantity" validate:"min=1,max=100000"`
 	// NetPrice is the price of one unit net of tax in the order's currency. It
 	// is internal: the customer never sees it.
 	NetPrice Amount `json:"net_price,omitempty" validate:"omitempty,amount"`
 	// ImageURLs are photos of this article.
-	ImageURLs []string `json:"image_urls,omitempty" validate:"max=50,dive,max=4096"`
+	ImageURLs []string `json:"image_urls,omitempty" validate:"max=50,dive,max=4096" long:"drop"`
 }
 
 // Answer is what the customer said to one of the shop's own questions.
 type Answer struct {
-	Question string `json:"question" validate:"required,max=1000"`
-	Answer   string `json:"answer" validate:"max=20000"`
+	Question string `json:"question" validate:"required,max=1000" long:"cut"`
+	Answer   string `json:"answer" validate:"max=20000" long:"cut"`
 }
 
 // Customer is the person who claims. Guests have no external id, and any field
 // may be missing.
 type Customer struct {
-	ExternalID string `json:"external_id,omitempty" validate:"max=200"`
+	ExternalID string `json:"external_id,omitempty" validate:"max=200" long:"drop"`
 	Email      string `json:"email,omitempty" validate:"omitempty,email,max=320"`
-	FirstName  string `json:"first_name,omitempty" validate:"max=200"`
-	LastName   string `json:"last_name,omitempty" validate:"max=200"`
+	FirstName  string `json:"first_name,omitempty" validate:"max=200" long:"cut"`
+	LastName   string `json:"last_name,omitempty" validate:"max=200" long:"cut"`
 	// Phone is kept as given; it is brought to E.164 where it is used.
-	Phone string `json:"phone,omitempty" validate:"max=50"`
+	Phone string `json:"phone,omitempty" validate:"max=50" long:"drop"`
 	// Locale is the customer's language as a BCP 47 tag.
-	Locale string `json:"locale,omitempty" validate:"max=35"`
+	Locale string `json:"locale,omitempty" validate:"max=35" long:"drop"`
 }
 
 // Order is the order that the claim is about.
 type Order struct {
-	ExternalID         string    `json:"external_id,omitempty" validate:"max=200"`
-	ExternalCustomerID string    `json:"external_customer_id,omitempty" validate:"max=200"`
-	Number             string    `json:"order_number,omitempty" validate:"max=100"`
+	ExternalID         string    `json:"external_id,omitempty" validate:"max=200" long:"drop"`
+	ExternalCustomerID string    `json:"external_customer_id,omitempty" validate:"max=200" long:"drop"`
+	Number             string    `json:"order_number,omitempty" validate:"max=100" long:"cut"`
 	PlacedAt           time.Time `json:"order_placed_at,omitzero"`
 	// Total is what the customer paid, in Currency. It is internal.
 	Total    Amount  `json:"total_order_price,omitempty" validate:"omitempty,amount"`
 	Currency string  `json:"currency,omitempty" validate:"omitempty,iso4217"`
-	Locale   string  `json:"locale,omitempty" validate:"max=35"`
+	Locale   string  `json:"locale,omitempty" validate:"max=35" long:"drop"`
 	Address  Address `json:"address,omitzero"`
 }
 
 // Address is where the order went. Only the country decides anything.
 type Address struct {
-	Name        string `json:"name,omitempty" validate:"max=300"`
-	Street      string `json:"street,omitempty" validate:"max=500"`
-	ZIPCode     string `json:"zip_code,omitempty" validate:"max=50"`
-	City        string `json:"city,omitempty" validate:"max=200"`
-	Province    string `json:"province,omitempty" validate:"max=200"`
-	Country     string `json:"country,omitempty" validate:"max=100"`
-	CountryCode string `json:"country_code,omitempty" validate:"max=10"`
-	Phone       string `json:"phone,omitempty" validate:"max=50"`
+	Name        string `json:"name,omitempty" validate:"max=300" long:"cut"`
+	Street      string `json:"street,omitempty" validate:"max=500" long:"cut"`
+	ZIPCode     string `json:"zip_code,omitempty" validate:"max=50" long:"cut"`
+	City        string `json:"city,omitempty" validate:"max=200" long:"cut"`
+	Province    string `json:"province,omitempty" validate:"max=200" long:"cut"`
+	Country     string `json:"country,omitempty" validate:"max=100" long:"cut"`
+	CountryCode string `json:"country_code,omitempty" validate:"max=10" long:"drop"`
+	Phone       string `json:"phone,omitempty" validate:"max=50" long:"drop"`
 }
 
 // Shipment is a parcel of the order.
 type Shipment struct {
-	ID             string `json:"shipment_id,omitempty" validate:"max=200"`
-	Carrier        string `json:"carrier_reference,omitempty" validate:"max=100"`
-	TrackingNumber string `json:"tracking_number,omitempty" validate:"max=200"`
-	TrackingURL    string `json:"tracking_url,omitempty" validate:"max=4096"`
-	Phase          string `json:"phase,omitempty" validate:"max=100"`
+	ID             string `json:"shipment_id,omitempty" validate:"max=200" long:"drop"`
+	Carrier        string `json:"carrier_reference,omitempty" validate:"max=100" long:"cut"`
+	TrackingNumber string `json:"tracking_number,omitempty" validate:"max=200" long:"cut"`
+	TrackingURL    string `json:"tracking_url,omitempty" validate:"max=4096" long:"drop"`
+	Phase          string `json:"phase,omitempty" validate:"max=100" long:"cut"`
 }
 
 // Amount is an amount of money as a decimal string such as "19.90". Its

@@ -42,7 +42,7 @@ func differing(path string, a, b map[string]any) []string {
 // withoutDeliveries is the claim by JSON name, without what changes on every delivery.
 func withoutDeliveries(c *Claim) map[string]any {
 	k := *c
-	k.CreatedAt, k.UpdatedAt = time.Time{}, time.Time{}
+	k.CreatedAt, k.UpdatedAt, k.Cut = time.Time{}, time.Time{}, nil
 	k.ImageURLs = withoutQueries(k.ImageURLs)
 	k.OptionalImageURLs = withoutQueries(k.OptionalImageURLs)
 	k.SignatureURL = withoutQuery(k.SignatureURL)

@@ -58,9 +58,12 @@ type Conversation struct {
 // Newest says which facts have the word in a [Conversation].
 type Newest struct {
 	StatusAt Stamp `json:"status_at,omitzero"`
-	PeopleAt Stamp `json:"people_at,omitzero"`
-	TagsAt   Stamp `json:"tags_at,omitzero"`
-	RatingAt Stamp `json:"rating_at,omitzero"`
+	// DoubtAt is the moment of StatusAt where Dixa may have another status: facts
+	// of that moment contradict each other, or the newest one has [Fact.Doubt].
+	DoubtAt  time.Time `json:"doubt_at,omitzero"`
+	PeopleAt Stamp     `json:"people_at,omitzero"`
+	TagsAt   Stamp     `json:"tags_at,omitzero"`
+	RatingAt Stamp     `json:"rating_at,omitzero"`
 	// Comment is the newest one of a rating, which may be of an earlier rating
 	// than the newest, or come before it.
 	Comment   string `json:"comment,omitempty"`
@@ -100,6 +103,9 @@ func (s Stamp) Compare(other Stamp) int {
 type Fact struct {
 	Stamp
 	Status ConversationStatus
+	// Doubt says that what happened may have changed the status after it was
+	// told.
+	Doubt bool
 	// People says that Assignee, Queue and Requester are told; nil then means
 	// that there is none.
 	People    bool
@@ -118,9 +124,7 @@ type Fact struct {
 // not change that part.
 func (c *Conversation) Apply(f Fact) {
 	if f.Status != "" {
-		if f.Stamp.Compare(c.StatusAt) > 0 {
-			c.Status, c.StatusAt = f.Status, f.Stamp
-		}
+		c.applyStatus(f)
 		switch {
 		case f.Status != ConversationClosed:
 			c.OpenAt = latest(c.OpenAt, f.At)
@@ -140,6 +144,21 @@ func (c *Conversation) Apply(f Fact) {
 		c.Tags = slices.Compact(c.Tags)
 	}
 	c.rated(f)
+}
+
+// applyStatus takes in what a fact tells of the status. Of facts of one moment and
+// weight nothing tells which was the last: where they differ there is doubt, until
+// a newer fact or an answer of Dixa's.
+func (c *Conversation) applyStatus(f Fact) {
+	order := f.Stamp.Compare(c.StatusAt)
+	tied := order != 0 && f.At.Equal(c.StatusAt.At) && f.Weight == c.StatusAt.Weight && f.Weight < WeightRefreshed
+	doubt := f.Doubt || tied && (f.Status != c.Status || !c.DoubtAt.IsZero())
+	if order > 0 {
+		c.Status, c.StatusAt, c.DoubtAt = f.Status, f.Stamp, time.Time{}
+	}
+	if doubt && (order > 0 || tied) {
+		c.DoubtAt = f.At
+	}
 }
 
 // rated takes in what a fact tells of a rating. The score and the comment may come

@@ -21,7 +21,7 @@ func someFacts(r *rand.Rand) []claim.Fact {
 	for i := range 2 + r.IntN(12) {
 		f := claim.Fact{
 			Stamp:  claim.Stamp{At: dixaTime.Add(time.Duration(r.IntN(8)) * time.Millisecond), Weight: claim.Weight(r.IntN(3)), ID: fmt.Sprint("e", i)},
-			Status: statuses[r.IntN(len(statuses))],
+			Status: statuses[r.IntN(len(statuses))], Doubt: r.IntN(4) == 0,
 		}
 		if r.IntN(2) == 0 {
 			f.People = true
@@ -197,6 +197,42 @@ func TestConversationPutsScoreAndCommentTogether(t *testing.T) {
 					c.Apply(f)
 				}
 				require.Equal(t, tt.want, *c.Rating)
+				slices.Reverse(tt.facts)
+			}
+		})
+	}
+}
+
+func TestStatusInDoubt(t *testing.T) {
+	t.Parallel()
+	fact := func(ms int, w claim.Weight, id string, s claim.ConversationStatus) claim.Fact {
+		return claim.Fact{Stamp: claim.Stamp{At: dixaTime.Add(time.Duration(ms) * time.Millisecond), Weight: w, ID: id}, Status: s}
+	}
+	doubted := fact(1, claim.WeightSnapshot, "a", claim.ConversationPending)
+	doubted.Doubt = true
+	closed, reopened := fact(1, claim.WeightTransition, "b", claim.ConversationClosed), fact(1, claim.WeightTransition, "c", claim.ConversationOpen)
+	for name, tt := range map[string]struct {
+		facts []claim.Fact
+		doubt bool
+	}{
+		"nothing":                           {},
+		"one fact":                          {facts: []claim.Fact{closed}},
+		"two of one moment that differ":     {facts: []claim.Fact{closed, reopened}, doubt: true},
+		"a third one does not end it":       {facts: []claim.Fact{closed, reopened, fact(1, claim.WeightTransition, "d", claim.ConversationOpen)}, doubt: true},
+		"a snapshot of that moment":         {facts: []claim.Fact{closed, fact(1, claim.WeightSnapshot, "e", claim.ConversationOpen)}},
+		"a later one ends it":               {facts: []claim.Fact{closed, reopened, fact(2, claim.WeightSnapshot, "e", claim.ConversationOpen)}},
+		"so does an answer of that moment":  {facts: []claim.Fact{closed, reopened, fact(1, claim.WeightRefreshed, "e", claim.ConversationOpen)}},
+		"it may have changed afterwards":    {facts: []claim.Fact{doubted}, doubt: true},
+		"a transition of that moment tells": {facts: []claim.Fact{doubted, reopened}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for range 2 {
+				var c claim.Conversation
+				for _, f := range tt.facts {
+					c.Apply(f)
+				}
+				require.Equal(t, tt.doubt, !c.DoubtAt.IsZero())
 				slices.Reverse(tt.facts)
 			}
 		})

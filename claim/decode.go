@@ -1,7 +1,6 @@
 package claim
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -12,7 +11,8 @@ const MaxBodyBytes = 2 << 20
 // Decode reads a claim in either wire form: the flat object of [Claim], or
 // Karla's event envelope, which is known by its "event_data". Both are taken
 // leniently where their authors differ (unknown members, nulls, numbers as
-// texts, lists left out) and strictly in types.
+// texts, lists left out, answers of any shape) and strictly in types. What is too
+// long to be shown is cut, see [Cut].
 //
 // shop is the slug of the route that the claim came by; a claim that names
 // another shop is refused. Empty takes the shop from the body.
@@ -25,6 +25,7 @@ func Decode(data []byte, shop string) (*Claim, error) {
 	if err != nil {
 		return nil, &InvalidError{What: "claim", Faults: []Fault{{Field: "body", Problem: "is " + err.Error()}}}
 	}
+	root.know("event_data", "address", "order_number", "cut")
 	envelope := root.raw("event_data") != nil
 	event, context := root, root
 	if envelope {
@@ -49,9 +50,13 @@ func Decode(data []byte, shop string) (*Claim, error) {
 		root.fault("shop_slug", "names another shop than the address it was sent to")
 		c.Shop = shop
 	}
+	c.shorten(nil)
 	faults = append(faults, lessKnown(c.faults(envelope), faults)...)
 	if len(faults) > 0 {
 		return nil, &InvalidError{What: "claim", Faults: faults}
+	}
+	if !envelope {
+		c.Ignored = root.reads.ignored()
 	}
 	return c, nil
 }
@@ -152,29 +157,6 @@ func readShipment(o object) Shipment {
 		TrackingURL:    o.text("tracking_url"),
 		Phase:          o.text("phase"),
 	}
-}
-
-// readAnswers takes a list of {question, answer}, or an object of answers by
-// question, whose order is that of the questions' letters. An answer of several
-// texts becomes one.
-func readAnswers(o object) []Answer {
-	raw := o.raw("answers")
-	if raw == nil {
-		return nil
-	}
-	var out []Answer
-	if raw[0] == '[' {
-		o.list("answers", func(a object) {
-			out = append(out, Answer{Question: first(a.text("question"), a.text("label")), Answer: first(a.joined("answer"), a.joined("value"))})
-		})
-		return out
-	}
-	answers := o.object("answers")
-	for _, q := range slices.Sorted(maps.Keys(answers.members)) {
-		question := strings.TrimSpace(strings.ReplaceAll(q, "\x00", ""))
-		out = append(out, Answer{Question: question, Answer: answers.joined(q)})
-	}
-	return out
 }
 
 func first(values ...string) string {

@@ -38,6 +38,7 @@ func TestDecode(t *testing.T) {
 			t.Parallel()
 			c, err := claim.Decode(data, "acme")
 			require.NoError(t, err)
+			c.Ignored = nil
 			got, err := json.Marshal(c)
 			require.NoError(t, err)
 			require.JSONEq(t, string(bodies[name+".want"]), string(got))
@@ -91,7 +92,7 @@ func TestDecodeNamesEveryFault(t *testing.T) {
 				"selected_items[0]": "must be an object", "selected_items[1].quantity": "must be at least 1",
 				"selected_items[2].quantity": "whole number", "selected_items[3].sku": "is required where title is missing",
 				"selected_items[3].title": "is required where sku is missing", "selected_items[4].net_price": "is not an amount",
-				"image_urls[1]": "must be a text", "optional_image_urls": "must be a list of texts", "answers[0].question": "is required",
+				"image_urls[1]": "must be a text", "optional_image_urls": "must be a list of texts",
 				"customer.email": "is not an e-mail address", "customer.first_name": "must be a text",
 				"order.currency": "is not a currency code", "order.total_order_price": "must be an amount", "order.order_placed_at": "must be a time",
 				"shipments": "must be a list",
@@ -104,7 +105,7 @@ func TestDecodeNamesEveryFault(t *testing.T) {
 			}`,
 			map[string]string{
 				"event_data.claim_id": "is required", "event_data.selected_items[0].quantity": "whole number",
-				"event_data.answers.How?": "must be a text", "context.customer.email": "is not an e-mail", "context.order": "must be an object",
+				"context.customer.email": "is not an e-mail", "context.order": "must be an object",
 			},
 		},
 		"times that JSON cannot spell": {
@@ -112,9 +113,8 @@ func TestDecodeNamesEveryFault(t *testing.T) {
 			map[string]string{"created_at": "must be a time", "updated_at": "must be a time"},
 		},
 		"bounds": {
-			`{"claim_id": "` + strings.Repeat("a", 129) + `", "reason": "` + strings.Repeat("ä", 101) + `", "description": "` + strings.Repeat("x", 200_001) + `",
-				"image_urls": [` + strings.Repeat(`"u",`, 100) + `"u"]}`,
-			map[string]string{"claim_id": "128 at most", "reason": "at most 100 characters", "description": "at most 200000 characters", "image_urls": "at most 100 entries"},
+			`{"claim_id": "` + strings.Repeat("a", 129) + `", "reason": "x", "customer": {"email": "a@` + strings.Repeat("a", 320) + `.example"}}`,
+			map[string]string{"claim_id": "128 at most", "customer.email": "at most 320 characters"},
 		},
 		"event data is a text": {`{"event_data": "x"}`, map[string]string{"event_data": "must be an object"}},
 		"empty":                {``, map[string]string{"body": "it is empty"}},
@@ -168,6 +168,7 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `{"event_data":{}}`, `{"claim_id":"1","shop_slug":"a","reason":"x","created_at":"9999-12-31T23:59:59-23:59"}`,
 		`{"claim_id":"1","shop_slug":"a","reason":"x","answers":{" q ":"\u0000","":[]}}`,
+		`{"claim_id":"1","shop_slug":"a","reason":"x","answers":[[{"a":[1,[{}]]}],{"label":"q","value":{"x":null}},7]}`,
 		`{"claim_id":"1","shop_slug":"a","reason":"x","selected_items":[{"sku":"a","quantity":"1e3","net_price":1e-7}]}`,
 	} {
 		f.Add([]byte(seed))
@@ -178,6 +179,7 @@ func FuzzDecode(f *testing.F) {
 			require.NotEmpty(t, faultsOf(t, err))
 			return
 		}
+		c.Cut = nil // what is cut is not cut again
 		flat, err := json.Marshal(c)
 		require.NoError(t, err)
 		again, err := claim.Decode(flat, c.Shop)

@@ -15,7 +15,7 @@ func TestMergeSettings(t *testing.T) {
 		{``, `{"tag": "x"}`, `{"tag": "x"}`},
 		{`{"tag": "x"}`, `{}`, `{"tag": "x"}`},
 		{`{"tag": "x", "language": "de"}`, `{"tag": null}`, `{"language": "de"}`},
-		{`{"evidence": {"max_files": 1, "max_bytes": 2}}`, `{"evidence": {"max_files": 3}}`, `{"evidence": {"max_files": 3, "max_bytes": 2}}`},
+		{`{"evidence": {"max_files": 1, "types": {"pdf": 2}}}`, `{"evidence": {"max_files": 3}}`, `{"evidence": {"max_files": 3, "types": {"pdf": 2}}}`},
 		{`{"extra_tags": ["a", "b"]}`, `{"extra_tags": ["c"]}`, `{"extra_tags": ["c"]}`},
 	} {
 		got, err := claim.MergeSettings(json.RawMessage(tt.layer), json.RawMessage(tt.patch))

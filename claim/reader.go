@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,67 @@ type object struct {
 	members map[string]json.RawMessage
 	path    string
 	faults  *[]Fault
+	reads   *reads
+}
+
+// reads is which members of a body were asked for. What nobody asks for is not
+// known here.
+type reads struct {
+	objects []object
+	asked   map[string]bool
+}
+
+// Bounds of the list of ignored members.
+const (
+	maxIgnored     = 20
+	maxIgnoredName = 100 // bytes
+)
+
+// ignored are the members that nobody asked for, by JSON path and sorted.
+func (r *reads) ignored() []string {
+	var out []string
+	for _, o := range r.objects {
+		for name := range o.members {
+			if path := o.at(name); !r.asked[path] {
+				out = append(out, strings.ToValidUTF8(path[:min(len(path), maxIgnoredName)], ""))
+			}
+		}
+	}
+	slices.Sort(out)
+	out = slices.Compact(out)
+	return out[:min(len(out), maxIgnored)]
+}
+
+// any reports whether a member that is known was given, some and the objects that
+// members lie in aside.
+func (r *reads) any(aside ...string) bool {
+	for _, o := range r.objects {
+		if len(o.members) > 0 {
+			aside = append(slices.Clone(aside), o.path)
+		}
+	}
+	for _, o := range r.objects {
+		for name := range o.members {
+			if path := o.at(name); r.asked[path] && !slices.Contains(aside, path) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// know marks members as known that are not always asked for.
+func (o object) know(names ...string) {
+	for _, name := range names {
+		o.reads.asked[o.at(name)] = true
+	}
+}
+
+// in makes the object a part of the same body.
+func (o object) in(r *reads) object {
+	o.reads = r
+	r.objects = append(r.objects, o)
+	return o
 }
 
 // parseObject reads the bytes as exactly one JSON object.
@@ -35,7 +97,7 @@ func parseObject(data []byte, faults *[]Fault) (object, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return object{}, fmt.Errorf("not a JSON object: more follows after its end")
 	}
-	return object{members: members, faults: faults}, nil
+	return object{members: members, faults: faults}.in(&reads{asked: map[string]bool{}}), nil
 }
 
 // plainJSONError keeps what helps and drops what the encoding/json package says
@@ -70,6 +132,7 @@ func (o object) fault(name, problem string) {
 
 // raw is the member's text, or nil where it is missing or null.
 func (o object) raw(name string) json.RawMessage {
+	o.know(name)
 	v := bytes.TrimSpace(o.members[name])
 	if len(v) == 0 || string(v) == "null" {
 		return nil
@@ -179,13 +242,10 @@ func (o object) instant(name string) time.Time {
 func (o object) object(name string) object {
 	nested := object{path: o.at(name), faults: o.faults}
 	v := o.raw(name)
-	if v == nil {
-		return nested
-	}
-	if v[0] != '{' || json.Unmarshal(v, &nested.members) != nil {
+	if v != nil && (v[0] != '{' || json.Unmarshal(v, &nested.members) != nil) {
 		o.fault(name, "must be an object")
 	}
-	return nested
+	return nested.in(o.reads)
 }
 
 // list calls each with every element of a list; for one that is no object, with
@@ -211,16 +271,8 @@ func (o object) list(name string, each func(object)) {
 		if json.Unmarshal(e, &nested.members) != nil || nested.members == nil {
 			o.fault(at, "must be an object")
 		}
-		each(nested)
+		each(nested.in(o.reads))
 	}
-}
-
-// joined reads a text, or a list of texts as one text with commas.
-func (o object) joined(name string) string {
-	if v := o.raw(name); v != nil && v[0] == '[' {
-		return strings.Join(o.texts(name), ", ")
-	}
-	return o.text(name)
 }
 
 // texts reads a list of texts; nulls and empty ones are left out.

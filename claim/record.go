@@ -2,6 +2,8 @@ package claim
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -84,8 +86,28 @@ type Connection struct {
 	OrganizationName string          `json:"organization_name,omitempty"`
 	State            ConnectionState `json:"state"`
 	// TokenPreview is the only form in which a token ever comes out: "dx_…4f2a".
-	TokenPreview string    `json:"token_preview,omitempty"`
+	TokenPreview string `json:"token_preview,omitempty"`
+	// TokenSavedAt is when the token was saved.
+	TokenSavedAt time.Time `json:"token_saved_at,omitzero" doc:"When the token was saved."`
 	UpdatedAt    time.Time `json:"updated_at"`
+}
+
+// TokenInWords says by what a person knows the saved token: what is shown of it, and
+// the day on which it was saved. Of a short token nothing but the day is left.
+func (c Connection) TokenInWords() string {
+	if c.TokenPreview == "" {
+		return "none"
+	}
+	day := "saved on " + c.TokenSavedAt.UTC().Format(time.DateOnly)
+	first, last, _ := strings.Cut(c.TokenPreview, "…")
+	switch {
+	case first != "":
+		return c.TokenPreview + ", " + day
+	case last != "":
+		return day + ", ends in " + last
+	default:
+		return day
+	}
 }
 
 // ConnectionState is whether a connection's token is good.
@@ -96,6 +118,22 @@ const (
 	ConnectionActive     ConnectionState = "active"
 	ConnectionNeedsToken ConnectionState = "needs_token"
 )
+
+// TokenShare is how much Dixa leaves to Claimflow of a token's requests. Dixa
+// refused requests lately that Claimflow's own pace allowed, so another program
+// uses the token too.
+type TokenShare struct {
+	// PerSecond are the requests a second that get through, as far as is known.
+	PerSecond float64 `json:"per_second" doc:"How many requests a second Dixa lets through, as far as is known."`
+	// RefusedAt is when Dixa last refused one.
+	RefusedAt time.Time `json:"refused_at" doc:"When Dixa last refused a request for its limit."`
+}
+
+// String is the share in words for an operator.
+func (s TokenShare) String() string {
+	return fmt.Sprintf("Dixa refuses requests that Claimflow's own pace allows, last at %s: another program uses the token too. About %.1f requests a second are left",
+		s.RefusedAt.UTC().Format(time.RFC3339), s.PerSecond)
+}
 
 // Integration is a shop's Dixa integration as the API tells it: the shop, its
 // own layer of settings and what it comes to.
@@ -111,6 +149,8 @@ type Integration struct {
 	// LastSweep is the last look for what no webhook told; nil before the first,
 	// and in the answers to changes.
 	LastSweep *Sweep `json:"last_sweep,omitempty"`
+	// TokenShare is set while another program seems to use the shop's token.
+	TokenShare *TokenShare `json:"token_share,omitempty" doc:"Set while Dixa refuses requests that Claimflow's own pace allows, so that another program seems to use the token."`
 	// Version grows with every change that parked claims may be waiting for.
 	Version int64 `json:"settings_version"`
 }

@@ -38,6 +38,9 @@ type Settings struct {
 	Language string `json:"language" validate:"omitempty,bcp47_language_tag"`
 	// DefaultLanguage serves customers whose language is not known.
 	DefaultLanguage string `json:"default_language" validate:"required,bcp47_language_tag"`
+	// DefaultCountry is the country, as two letters of ISO 3166-1, by which phone
+	// numbers in national form are read where a claim names none.
+	DefaultCountry string `json:"default_country" validate:"omitempty,iso3166_1_alpha2"`
 	// Tag is the tag that every conversation of ours carries and the stem of
 	// the other default tags.
 	Tag string `json:"tag" validate:"required,max=50"`
@@ -84,8 +87,22 @@ type Settings struct {
 
 // EvidenceSettings bounds the files that are offered to Dixa.
 type EvidenceSettings struct {
+	// MaxFiles is how many files of a claim are offered at most.
 	MaxFiles int `json:"max_files" validate:"min=0,max=50"`
-	MaxBytes int `json:"max_bytes" validate:"min=1,max=104857600"`
+	// Types are the types of files that are offered.
+	Types EvidenceTypes `json:"types"`
+}
+
+// EvidenceTypes says how large a file of each type may be, in bytes, to 100 MiB; 0
+// leaves files of the type out. A file's type is told by its content. There is no
+// member for SVG and HTML, which can carry script.
+type EvidenceTypes struct {
+	// Image is for pictures of every kind, HEIC, WebP and AVIF among them.
+	Image int `json:"image" validate:"min=0,max=104857600"`
+	PDF   int `json:"pdf" validate:"min=0,max=104857600"`
+	MP4   int `json:"mp4" validate:"min=0,max=104857600"`
+	MOV   int `json:"mov" validate:"min=0,max=104857600"`
+	WebM  int `json:"webm" validate:"min=0,max=104857600"`
 }
 
 // What a reply does to a closed conversation.
@@ -102,11 +119,14 @@ func BuiltIn() Settings {
 		DefaultLanguage: "en",
 		Tag:             "claim",
 		ShipmentNotes:   []string{"delivered", "delivery_failed", "return_received"},
-		Evidence:        EvidenceSettings{MaxFiles: 20, MaxBytes: 10 << 20},
-		OpenWithin:      Duration(4 * time.Hour),
-		QuietPeriod:     Duration(30 * 24 * time.Hour),
-		CommitWindow:    Duration(time.Minute),
-		ListLag:         Duration(time.Minute),
+		Evidence: EvidenceSettings{
+			MaxFiles: 20,
+			Types:    EvidenceTypes{Image: 10 << 20, PDF: 10 << 20, MP4: 25 << 20, MOV: 25 << 20, WebM: 25 << 20},
+		},
+		OpenWithin:   Duration(4 * time.Hour),
+		QuietPeriod:  Duration(30 * 24 * time.Hour),
+		CommitWindow: Duration(time.Minute),
+		ListLag:      Duration(time.Minute),
 	}
 }
 

@@ -27,7 +27,7 @@ func TestResolve(t *testing.T) {
 	s, err = claim.Resolve(
 		layer(`{"tag":"karla","default_language":"de","extra_tags":["a","b"],"open_within":"2h","evidence":{"max_files":5},
 			"routing":[{"name":"one","when":{"reason":["damaged"],"country":["DE"]},"then":{"queue_id":"`+queue+`"}},{"name":"two","when":{},"then":{}}]}`),
-		layer(`{"email_integration_id":"support@acme.email.dixa.io","extra_tags":["c"],"quiet_period":"14d","evidence":{"max_bytes":1024},
+		layer(`{"email_integration_id":"support@acme.email.dixa.io","extra_tags":["c"],"quiet_period":"14d","evidence":{"types":{"pdf":1024,"mp4":0}},
 			"routing":[{"name":"three","when":{"flow":["return"]},"then":{"agent_id":"`+agent+`"}}],"read_only":true}`),
 	)
 	require.NoError(t, err)
@@ -35,7 +35,7 @@ func TestResolve(t *testing.T) {
 	want.Tag, want.DefaultLanguage, want.EmailIntegrationID = "karla", "de", "support@acme.email.dixa.io"
 	want.ExtraTags = []string{"c"}
 	want.OpenWithin, want.QuietPeriod = claim.Duration(2*time.Hour), claim.Duration(14*24*time.Hour)
-	want.Evidence = claim.EvidenceSettings{MaxFiles: 5, MaxBytes: 1024}
+	want.Evidence.MaxFiles, want.Evidence.Types.PDF, want.Evidence.Types.MP4 = 5, 1024, 0
 	want.Routing = []claim.RoutingRule{{Name: "three", When: claim.RouteWhen{Flow: []string{"return"}}, Then: claim.RouteThen{AgentID: agent}}}
 	want.ReadOnly = true
 	require.Equal(t, want, s, "a list is replaced as a whole; nothing of the platform's first rule is left in the shop's")
@@ -58,11 +58,11 @@ func TestResolveNamesEveryFault(t *testing.T) {
 		want   []claim.Fault
 	}{
 		"unknown members": {
-			[]json.RawMessage{layer(`{"tags":"x","Tag":"y","evidence":{"max_files":1,"Max_Bytes":2}}`), layer(`{"opening_hours":1}`)},
+			[]json.RawMessage{layer(`{"tags":"x","Tag":"y","evidence":{"max_files":1,"Max_Files":2}}`), layer(`{"opening_hours":1}`)},
 			[]claim.Fault{
 				{Field: "Tag", Problem: `is not a setting; did you mean "tag"?`},
-				{Field: "evidence.Max_Bytes", Problem: `is not a setting; did you mean "max_bytes"?`},
-				{Field: "opening_hours", Problem: "is not a setting; there are change_rules, claim_id_attribute, commit_window, default_agent_id, default_language, default_queue_id, " +
+				{Field: "evidence.Max_Files", Problem: `is not a setting; did you mean "max_files"?`},
+				{Field: "opening_hours", Problem: "is not a setting; there are change_rules, claim_id_attribute, commit_window, default_agent_id, default_country, default_language, default_queue_id, " +
 					"email_integration_id, evidence, extra_tags, language, list_lag, open_within, opening, order_number_attribute, quiet_period, read_only, reply_to_closed, routing, shipment_notes, status_rules, tag"},
 				{Field: "tags", Problem: `is not a setting; did you mean "tag"?`},
 			},

@@ -21,6 +21,8 @@ type Standing struct {
 	Paused bool `json:"paused,omitempty"`
 	// ConnectionID is the shop's connection; empty where it has none.
 	ConnectionID string `json:"connection_id,omitempty"`
+	// TokenShare is set while another program seems to use the connection's token.
+	TokenShare *TokenShare `json:"token_share,omitempty"`
 	// SettingsVersion is the shop's current one, ParkedVersion the one that the
 	// claim was parked with.
 	SettingsVersion int64 `json:"settings_version"`
@@ -41,6 +43,9 @@ type Standing struct {
 	Cursor int64 `json:"cursor,omitempty"`
 	// Unread says that there is word from Dixa that the claim has not taken in.
 	Unread bool `json:"unread,omitempty"`
+	// DoubtAt is since when Dixa may have another state than the one that is
+	// known; zero where nothing speaks against it.
+	DoubtAt time.Time `json:"doubt_at,omitzero"`
 	// Instructed says that instructions wait to be carried out.
 	Instructed bool `json:"instructed,omitempty"`
 	// SettleAt is when a closed claim is settled; zero while it is not closed.
@@ -135,6 +140,7 @@ func (s Standing) HasDone(step string) bool { return slices.Contains(s.Done, ste
 const (
 	StepCustomer     = "customer"
 	StepConversation = "conversation"
+	StepText         = "text"       // followed by the number of the part
 	StepAttachment   = "attachment" // followed by the file's number
 	StepTags         = "tags"
 	StepAssign       = "assign"

@@ -5,6 +5,11 @@ import "time"
 // SweepWorkflowName is the name under which the sweep's workflow is registered.
 const SweepWorkflowName = "Sweep"
 
+// SignalSweep asks for a sweep. It is sent with start: a run that is under way
+// when it arrives is followed by another, since it may have read past what the
+// asker wants found.
+const SignalSweep = "sweep"
+
 // SweepWorkflowID is the id of a connection's sweep: of its schedule, and of a
 // run that a person asked for. The runs of the schedule have a time behind it.
 func SweepWorkflowID(connectionID string) string { return "sweep:" + connectionID }

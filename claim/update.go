@@ -20,6 +20,7 @@ func DecodeUpdate(data []byte, current *Claim) (*Claim, error) {
 	if err != nil {
 		return nil, &InvalidError{What: "change", Faults: []Fault{{Field: "body", Problem: "is " + err.Error()}}}
 	}
+	root.know("event_data", "address", "order_number", "cut")
 	u := update{envelope: root.raw("event_data") != nil}
 	event, context := root, root
 	if u.envelope {
@@ -41,12 +42,25 @@ func DecodeUpdate(data []byte, current *Claim) (*Claim, error) {
 	if slug := root.text("shop_slug"); slug != "" && slug != current.Shop && !u.envelope {
 		root.fault("shop_slug", "names another shop than the address it was sent to")
 	}
+	next.shorten(current)
+	if !u.envelope {
+		next.Ignored = root.reads.ignored()
+		if len(next.Ignored) > 0 && !root.reads.any(identifying...) {
+			for _, name := range next.Ignored {
+				faults = append(faults, Fault{Field: name, Problem: "is no member of a claim, and nothing else is given"})
+			}
+		}
+	}
 	faults = append(faults, lessKnown(next.faults(u.envelope), faults)...)
 	if len(faults) > 0 {
 		return nil, &InvalidError{What: "change", Faults: faults}
 	}
 	return &next, nil
 }
+
+// identifying are members that say which claim is changed and when, but change
+// nothing.
+var identifying = []string{"claim_id", "uuid", "shop_slug", "updated_at", "created_at"}
 
 // update lays what is given over what is known.
 type update struct{ envelope bool }

@@ -28,7 +28,7 @@ func TestDecodeUpdate(t *testing.T) {
 		want   func(*claim.Claim)
 	}{
 		"nothing":     {`{}`, func(*claim.Claim) {}},
-		"unknown":     {`{"colour": "blue"}`, func(*claim.Claim) {}},
+		"unknown":     {`{"colour": "blue", "reason": "late"}`, func(c *claim.Claim) { c.Reason, c.Ignored = "late", []string{"colour"} }},
 		"one":         {`{"flow_type": "return"}`, func(c *claim.Claim) { c.Flow = "return" }},
 		"nested":      {`{"customer": {"first_name": "Anna"}, "order": {"address": {"zip_code": 10115}}}`, func(c *claim.Claim) { c.Customer.FirstName, c.Order.Address.ZIPCode = "Anna", "10115" }},
 		"null":        {`{"description": null, "customer": {"first_name": null}, "status": null}`, func(c *claim.Claim) { c.Description, c.Customer.FirstName = "", "" }},

@@ -148,6 +148,8 @@ func inWords(f validator.FieldError) string {
 		return "is not a currency code such as EUR"
 	case "bcp47_language_tag":
 		return "is not a language such as en or de-CH"
+	case "iso3166_1_alpha2":
+		return "is not a country such as DE"
 	case "amount":
 		return "is not an amount such as 19.90"
 	case "identifier":

@@ -19,6 +19,10 @@ type Submitted struct {
 	// New is false where the claim was known already with this content.
 	New   bool         `json:"new" doc:"False where the claim was known already with this content."`
 	Claim claim.Record `json:"claim"`
+	// Cut is what was shortened or left out because it is too long.
+	Cut []claim.Cut `json:"cut,omitempty" doc:"What was shortened or left out because it is too long."`
+	// Ignored are members that the flat form does not know, by JSON path, up to 20.
+	Ignored []string `json:"ignored,omitempty" doc:"Members that the contract does not know, by JSON path, up to 20."`
 }
 
 // ClaimDetail is one claim with what happened to it.

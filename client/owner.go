@@ -29,6 +29,9 @@ type Updated struct {
 	// InstructionID names what is to be done in the conversation.
 	InstructionID string       `json:"instruction_id,omitempty" doc:"What is to be done in the conversation; missing where nothing is."`
 	Claim         claim.Record `json:"claim"`
+	// Cut and Ignored are those of [Submitted].
+	Cut     []claim.Cut `json:"cut,omitempty" doc:"What was shortened or left out because it is too long."`
+	Ignored []string    `json:"ignored,omitempty" doc:"Members that the contract does not know, by JSON path, up to 20."`
 }
 
 // Update tells what changed of a claim at its owner: a JSON object with the members

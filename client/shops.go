@@ -2,6 +2,10 @@ package client
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -130,12 +134,18 @@ func (c *Client) Integration(ctx context.Context, shop string) (claim.Integratio
 
 // SweepAsked is the answer to [Client.Sweep].
 type SweepAsked struct {
-	LastFinishedAt time.Time `json:"last_finished_at,omitzero" doc:"When the sweep before ended; missing where none did. Once reading the integration shows a later time, this one has ended."`
+	LastStartedAt time.Time `json:"last_started_at,omitzero" doc:"When the previous sweep began; missing where there was none. The sweep that was asked for has ended once the integration's last_sweep has a later started_at and a finished_at that is not before it."`
+}
+
+// EndedBy reports whether the sweep that was asked for has ended, by the last
+// sweep of the integration.
+func (a SweepAsked) EndedBy(last *claim.Sweep) bool {
+	return last != nil && last.StartedAt.After(a.LastStartedAt) && !last.FinishedAt.Before(last.StartedAt)
 }
 
 // Sweep begins a search of the shop's Dixa organisation for what no webhook told.
-// [Client.Integration] has its report in LastSweep once that has a FinishedAt
-// after the one that is answered here.
+// Its report is the LastSweep of [Client.Integration] once [SweepAsked.EndedBy]
+// says so.
 func (c *Client) Sweep(ctx context.Context, shop string) (SweepAsked, error) {
 	var out SweepAsked
 	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "sweep")}, &out)
@@ -161,6 +171,39 @@ func (c *Client) Connect(ctx context.Context, shop, token string) (claim.Connect
 	var out claim.Connection
 	err := c.do(ctx, call{method: http.MethodPut, path: dixaOf(shop, "token"), body: TokenRequest{Token: token}, slow: true}, &out)
 	return out, err
+}
+
+// TokenComparison asks whether a token is the saved one without sending it.
+type TokenComparison struct {
+	// Nonce is random, 32 bytes in hexadecimal.
+	Nonce string `json:"nonce" minLength:"64" maxLength:"64" pattern:"^[0-9a-f]+$" doc:"Random, 32 bytes in hexadecimal."`
+	// Fingerprint is [TokenFingerprint] of the token under the nonce.
+	Fingerprint string `json:"fingerprint" minLength:"64" maxLength:"64" pattern:"^[0-9a-f]+$" doc:"HMAC-SHA-256 of the token under the nonce's text, in hexadecimal."`
+}
+
+// TokenCompared is the answer to a [TokenComparison].
+type TokenCompared struct {
+	Same bool `json:"same" doc:"The token is the saved one."`
+}
+
+// TokenFingerprint is the HMAC-SHA-256 of a token under a nonce's text, in
+// hexadecimal.
+func TokenFingerprint(nonce, token string) string {
+	mac := hmac.New(sha256.New, []byte(nonce))
+	mac.Write([]byte(token))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// HasToken reports whether a token is the one that is saved for a shop. The token is
+// not sent: both sides compute its fingerprint under a nonce of this request.
+func (c *Client) HasToken(ctx context.Context, shop, token string) (bool, error) {
+	nonce := make([]byte, sha256.Size)
+	rand.Read(nonce)
+	ask := TokenComparison{Nonce: hex.EncodeToString(nonce)}
+	ask.Fingerprint = TokenFingerprint(ask.Nonce, token)
+	var out TokenCompared
+	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "token", "compare"), body: ask}, &out)
+	return out.Same, err
 }
 
 // WebhookSecretRequest carries the secret of a webhook subscription.

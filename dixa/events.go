@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 )
 
 // ErrMalformedEvent: the body of a webhook delivery is no event.
@@ -37,13 +38,16 @@ type Event struct {
 // ParseEvent reads the body of a webhook delivery, or a DeliveryLog's Payload.
 // Verify the signature first. Names, values and members that are not known are
 // kept, so that the error, which wraps ErrMalformedEvent and contains nothing
-// of the body, is left for a body that is no JSON object or has no event_id or
-// event_fqn.
+// of the body, is left for a body that is not UTF-8, is no JSON object or has no
+// event_id or event_fqn.
 //
 // Dixa: "Webhooks payloads" in its documentation.
 func ParseEvent(body []byte) (*Event, error) {
+	if !utf8.Valid(body) {
+		return nil, fmt.Errorf("dixa: %w: it is not UTF-8", ErrMalformedEvent)
+	}
 	var event Event
-	if err := json.Unmarshal(body, &event); err != nil {
+	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\uFEFF")), &event); err != nil {
 		return nil, fmt.Errorf("dixa: %w: it is not a JSON object", ErrMalformedEvent)
 	}
 	switch {

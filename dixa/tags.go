@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // TagsService manages the organisation's tags. Those of a conversation are
@@ -20,6 +21,10 @@ type Tag struct {
 	State string `json:"state"`
 	Extra Extra  `json:"-"`
 }
+
+// Inactive reports whether the tag is deactivated, so that no conversation gets
+// it.
+func (t *Tag) Inactive() bool { return strings.EqualFold(t.State, "Inactive") }
 
 func (t *Tag) identified() bool { return t.ID != "" }
 

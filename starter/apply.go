@@ -68,13 +68,10 @@ difference.`,
 
 // applied is what the command reports.
 type applied struct {
-	// Changes are all steps; those of the kind = are no differences.
 	Changes []change `json:"changes"`
 	DryRun  bool     `json:"dry_run,omitempty"`
-	// Done counts the differences that are gone, Tokens the tokens that were
-	// sent without being one.
+	// Done counts the changes that were made.
 	Done   int      `json:"done"`
-	Tokens int      `json:"tokens_sent,omitempty"`
 	Failed []string `json:"failed,omitempty"`
 }
 
@@ -88,15 +85,8 @@ func (a *app) carryOut(ctx context.Context, p *plan, dryRun bool) error {
 	if result.Changes == nil {
 		result.Changes = []change{}
 	}
-	differing := 0
 	var failures []error
 	broken := map[string]bool{}
-	for i := range p.changes {
-		c := &p.changes[i]
-		if c.Kind != kindSame {
-			differing++
-		}
-	}
 	for i := range p.changes {
 		c := &p.changes[i]
 		if dryRun || broken[c.Shop] {
@@ -113,25 +103,16 @@ func (a *app) carryOut(ctx context.Context, p *plan, dryRun bool) error {
 			}
 			continue
 		}
-		if c.Kind == kindSame {
-			result.Tokens++
-		} else {
-			result.Done++
-		}
+		result.Done++
 	}
 	err := a.print(result, func(w *tabwriter.Writer) {
 		switch {
 		case len(p.changes) == 0:
 			say(w, "Nothing differs.\n")
-		case differing == 0:
-			say(w, "Nothing else differs.\n")
 		case dryRun:
-			say(w, "%d changes; nothing was done.\n", differing)
+			say(w, "%d changes; nothing was done.\n", len(p.changes))
 		default:
-			say(w, "%d of %d changes done.\n", result.Done, differing)
-		}
-		if result.Tokens > 0 {
-			say(w, "Tokens sent, taken by Dixa and saved: %d.\n", result.Tokens)
+			say(w, "%d of %d changes done.\n", result.Done, len(p.changes))
 		}
 	})
 	if len(failures) > 0 {

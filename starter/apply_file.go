@@ -112,6 +112,9 @@ func (l *layer) complete(dir, where string) error {
 		for language, t := range languages {
 			if t.BodyFile != "" {
 				data, err := os.ReadFile(filepath.Join(dir, t.BodyFile))
+				if err == nil {
+					data, err = textOf(t.BodyFile, data)
+				}
 				if err != nil || t.Body != "" {
 					problems = append(problems, fmt.Errorf("%s: template %s/%s: body_file: %w", where, key, language, errors.Join(err, twice(t.Body))))
 				}
@@ -139,6 +142,9 @@ func (a *app) findToken(s *shopFile, dir, where string) error {
 		}
 	case s.TokenFile != "":
 		data, err := os.ReadFile(filepath.Join(dir, s.TokenFile))
+		if err == nil {
+			data, err = textOf(s.TokenFile, data)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: token_file: %w", where, err)
 		}

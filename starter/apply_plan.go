@@ -15,8 +15,7 @@ import (
 type change struct {
 	// Shop is the shop that it is about; empty for the platform.
 	Shop string `json:"shop,omitempty"`
-	// Kind is + for what is new, ~ for what changes, = for what is done each
-	// time.
+	// Kind is + for what is new, ~ for what changes.
 	Kind string `json:"kind"`
 	Text string `json:"change"`
 	do   func(context.Context) error
@@ -28,9 +27,6 @@ func (c *change) where() string {
 	}
 	return "shop " + c.Shop
 }
-
-// kindSame marks what is sent although no difference is known.
-const kindSame = "="
 
 // plan is what has to be done, in order.
 type plan struct {
@@ -102,7 +98,9 @@ func (p *plan) compareShop(ctx context.Context, s *shopFile) error {
 		in.Name, in.Feature = text(s.Name), s.Feature == nil || *s.Feature
 	}
 	p.compareFacts(s, in.Shop)
-	p.compareToken(s, in.Connection)
+	if err := p.compareToken(ctx, s, in.Connection); err != nil {
+		return err
+	}
 	err = p.compareSettings(s.Slug, in.Own, s.Settings, func(ctx context.Context, patch json.RawMessage) error {
 		_, err := p.api.ChangeSettings(ctx, s.Slug, patch)
 		return err
@@ -146,23 +144,30 @@ func (p *plan) compareFacts(s *shopFile, have claim.Shop) {
 	})
 }
 
-// compareToken sends the token each time: what is shown of the saved one cannot
-// tell whether it is the same.
-func (p *plan) compareToken(s *shopFile, have *claim.Connection) {
+// compareToken sends a token only where it is not the one that is saved and taken
+// by Dixa.
+func (p *plan) compareToken(ctx context.Context, s *shopFile, have *claim.Connection) error {
 	if s.token == "" {
-		return
+		return nil
 	}
-	kind, words := kindSame, "token: is checked when applied"
-	switch {
-	case have == nil:
-		kind, words = "~", "token: none -> "+seal.Mask(s.token)
-	case have.State == claim.ConnectionNeedsToken:
-		kind, words = "~", fmt.Sprintf("token: %s, refused by Dixa -> %s", have.TokenPreview, seal.Mask(s.token))
+	before := "none"
+	if have != nil {
+		before = have.TokenInWords()
+		same, err := p.api.HasToken(ctx, s.Slug, s.token)
+		switch {
+		case err != nil:
+			return err
+		case have.State == claim.ConnectionNeedsToken:
+			before += ", refused by Dixa"
+		case same:
+			return nil
+		}
 	}
-	p.add(s.Slug, kind, words, func(ctx context.Context) error {
+	p.add(s.Slug, "~", "token: "+before+" -> "+seal.Mask(s.token), func(ctx context.Context) error {
 		_, err := p.api.Connect(ctx, s.Slug, s.token)
 		return err
 	})
+	return nil
 }
 
 func (p *plan) compareSettings(shop string, own json.RawMessage, wanted map[string]any, do func(context.Context, json.RawMessage) error) error {

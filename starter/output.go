@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/internal/charset"
 )
 
 // print prints v as JSON, or what table writes for people.
@@ -67,8 +69,28 @@ func cell(v any) string {
 	return text
 }
 
-// read reads a file, or what is piped in for "-".
+// read reads the text of a file, or what is piped in for "-", as UTF-8.
 func (a *app) read(path string) ([]byte, error) {
+	data, err := a.readBytes(path)
+	if err != nil {
+		return nil, err
+	}
+	return textOf(path, data)
+}
+
+// textOf is the text of a file as UTF-8.
+func textOf(path string, data []byte) ([]byte, error) {
+	text, err := charset.UTF8(data, "")
+	if invalid := (*charset.InvalidError)(nil); errors.As(err, &invalid) && invalid.Offset >= 0 {
+		return nil, fmt.Errorf("%s is not UTF-8: byte %#02x at offset %d; save it as UTF-8", path, invalid.Byte, invalid.Offset)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %w; save it as UTF-8", path, err)
+	}
+	return text, nil
+}
+
+func (a *app) readBytes(path string) ([]byte, error) {
 	if path == "-" {
 		data, err := io.ReadAll(a.in)
 		if err != nil {

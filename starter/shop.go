@@ -60,7 +60,7 @@ func (a *app) printShop(s claim.Shop) error {
 		} else {
 			line(w, "Connection", s.Connection.State)
 			line(w, "Organisation", fmt.Sprintf("%s %s", cell(s.Connection.OrganizationID), s.Connection.OrganizationName))
-			line(w, "Token", s.Connection.TokenPreview)
+			line(w, "Token", s.Connection.TokenInWords())
 		}
 		for _, state := range claim.States() {
 			if n := s.Counts[state]; n > 0 {
@@ -204,7 +204,7 @@ func (a *app) shopConnect() *cobra.Command {
 			return a.print(connection, func(w *tabwriter.Writer) {
 				line(w, "Connected", args[0])
 				line(w, "Organisation", fmt.Sprintf("%s %s", cell(connection.OrganizationID), connection.OrganizationName))
-				line(w, "Token", connection.TokenPreview)
+				line(w, "Token", connection.TokenInWords())
 			})
 		},
 	}

@@ -150,7 +150,11 @@ func submissionTable(w *tabwriter.Writer, all []submission) {
 			id = fmt.Sprintf("(number %d)", s.Index)
 		}
 		if s.Submitted != nil {
-			line(w, s.Shop, id, s.Result, s.Claim.State, s.Claim.WorkflowID)
+			about := s.Claim.WorkflowID
+			if len(s.Ignored) > 0 {
+				about += " (members that nobody knows: " + strings.Join(s.Ignored, ", ") + ")"
+			}
+			line(w, s.Shop, id, s.Result, s.Claim.State, about)
 			continue
 		}
 		problem := client.Error{Problem: client.Problem{Detail: s.Error.Detail, Errors: s.Error.Errors}}

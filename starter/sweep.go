@@ -61,7 +61,7 @@ func awaitSweep(ctx context.Context, api *client.Client, shop string, asked clie
 		if err != nil {
 			return claim.Sweep{}, err
 		}
-		if in.LastSweep != nil && in.LastSweep.FinishedAt.After(asked.LastFinishedAt) {
+		if asked.EndedBy(in.LastSweep) {
 			return *in.LastSweep, nil
 		}
 		select {

@@ -104,12 +104,12 @@ func (s *Store) saveConversation(ctx context.Context, tx *sql.Tx, row claimRow, 
 	if a.Refreshed {
 		refreshed = now
 	}
-	_, err = exec(ctx, tx, `INSERT INTO conversations (connection_id, conversation_id, status, assignee_id, queue_id, closed_since, refreshed_at, body, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+	_, err = exec(ctx, tx, `INSERT INTO conversations (connection_id, conversation_id, status, assignee_id, queue_id, closed_since, doubt_at, refreshed_at, body, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (connection_id, conversation_id) DO UPDATE SET status = excluded.status, assignee_id = excluded.assignee_id,
-			queue_id = excluded.queue_id, closed_since = excluded.closed_since, body = excluded.body, updated_at = excluded.updated_at,
+			queue_id = excluded.queue_id, closed_since = excluded.closed_since, doubt_at = excluded.doubt_at, body = excluded.body, updated_at = excluded.updated_at,
 			refreshed_at = CASE WHEN excluded.refreshed_at > 0 THEN excluded.refreshed_at ELSE conversations.refreshed_at END`,
-		row.connectionID, id, plain(string(c.Status)), plain(assignee), plain(queue), micros(c.ClosedSince()), refreshed, doc, now)
+		row.connectionID, id, plain(string(c.Status)), plain(assignee), plain(queue), micros(c.ClosedSince()), micros(c.DoubtAt), refreshed, doc, now)
 	return err
 }
 
@@ -142,22 +142,8 @@ func (s *Store) addHappening(ctx context.Context, tx *sql.Tx, ref claim.Ref, h H
 // Happenings lists the newest entries of a claim's timeline, up to limit, oldest
 // first.
 func (s *Store) Happenings(ctx context.Context, ref claim.Ref, limit int) ([]Happening, error) {
-	var found []Happening
-	err := s.read(ctx, "read the timeline of claim "+ref.String(), func(db *sql.DB) error {
-		found = nil
-		return each(ctx, db, func(scan func(...any) error) error {
-			var h Happening
-			var sealed []byte
-			if err := scan(&h.ID, &sealed); err != nil {
-				return err
-			}
-			err := s.openJSON(timelineBody, sealed, &h.TimelineEntry, ref.Shop, ref.ID, h.ID)
-			found = append(found, h)
-			return err
-		}, `SELECT id, body FROM (SELECT id, at, body FROM timeline WHERE shop = $1 AND claim_id = $2 ORDER BY at DESC, id DESC LIMIT $3) AS newest
+	return s.happenings(ctx, ref, `SELECT id, body FROM (SELECT id, at, body FROM timeline WHERE shop = $1 AND claim_id = $2 ORDER BY at DESC, id DESC LIMIT $3) AS newest
 			ORDER BY at, id`, ref.Shop, ref.ID, limit)
-	})
-	return found, err
 }
 
 // Conversation is what is known of a claim's conversation; [ErrNotFound] where

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -20,8 +21,9 @@ func TestBudgetGivesSlotsThatAreApart(t *testing.T) {
 			s := open(t, url, newKeys(t))
 			const takers, interval = 20, 10 * time.Second
 			waits := make([]time.Duration, takers)
-			errs := atOnce(takers, func(i int) (err error) {
-				waits[i], err = s.TakeBudget(t.Context(), "token", store.Limits{Interval: interval, MaxWait: 5 * time.Minute})
+			errs := atOnce(takers, func(i int) error {
+				slot, err := s.TakeBudget(t.Context(), "token", store.Limits{Interval: interval, MaxWait: 5 * time.Minute})
+				waits[i] = slot.Wait
 				return err
 			})
 			require.NoError(t, errors.Join(errs...))
@@ -32,9 +34,9 @@ func TestBudgetGivesSlotsThatAreApart(t *testing.T) {
 				require.LessOrEqual(t, wait, time.Duration(i)*interval, "slot %d", i)
 				require.Greater(t, wait, time.Duration(i-1)*interval, "slot %d is too near to the one before", i)
 			}
-			wait, err := s.TakeBudget(t.Context(), "another token", store.Limits{})
+			slot, err := s.TakeBudget(t.Context(), "another token", store.Limits{})
 			require.NoError(t, err)
-			require.LessOrEqual(t, wait, time.Duration(0), "tokens share a budget")
+			require.LessOrEqual(t, slot.Wait, time.Duration(0), "tokens share a budget")
 		})
 	}
 }
@@ -47,9 +49,9 @@ func TestBudgetThatIsTakenConsumesNothing(t *testing.T) {
 			url := database(t)
 			s := open(t, url, newKeys(t))
 			const interval = time.Minute
-			wait, err := s.TakeBudget(t.Context(), "token", store.Limits{Interval: interval})
+			slot, err := s.TakeBudget(t.Context(), "token", store.Limits{Interval: interval})
 			require.NoError(t, err)
-			require.LessOrEqual(t, wait, time.Duration(0), "the first slot is free at once")
+			require.LessOrEqual(t, slot.Wait, time.Duration(0), "the first slot is free at once")
 			for range 5 {
 				_, err = s.TakeBudget(t.Context(), "token", store.Limits{Interval: interval, MaxWait: time.Second})
 				var budget *store.BudgetError
@@ -58,10 +60,10 @@ func TestBudgetThatIsTakenConsumesNothing(t *testing.T) {
 				require.Positive(t, budget.RetryAfter)
 				require.LessOrEqual(t, budget.RetryAfter, interval)
 			}
-			wait, err = s.TakeBudget(t.Context(), "token", store.Limits{Interval: interval, MaxWait: 2 * interval})
+			slot, err = s.TakeBudget(t.Context(), "token", store.Limits{Interval: interval, MaxWait: 2 * interval})
 			require.NoError(t, err)
-			require.LessOrEqual(t, wait, interval, "a refused caller took a slot")
-			require.Positive(t, wait)
+			require.LessOrEqual(t, slot.Wait, interval, "a refused caller took a slot")
+			require.Positive(t, slot.Wait)
 		})
 	}
 }
@@ -94,9 +96,9 @@ func TestBudgetOnAClockOfItsOwn(t *testing.T) {
 	t.Parallel()
 	take := func(t *testing.T, s *store.Store, limits store.Limits) time.Duration {
 		t.Helper()
-		wait, err := s.TakeBudget(t.Context(), "token", limits)
+		slot, err := s.TakeBudget(t.Context(), "token", limits)
 		require.NoError(t, err)
-		return wait
+		return slot.Wait
 	}
 	t.Run("slots of a flood are exact", func(t *testing.T) {
 		t.Parallel()
@@ -144,4 +146,122 @@ func TestBudgetOnAClockOfItsOwn(t *testing.T) {
 		now.Turn(-3 * time.Hour)
 		require.Zero(t, take(t, s, store.Limits{}))
 	})
+}
+
+// Another program takes nine of ten requests of the token, then stops. Dixa is a
+// bucket of four that is refilled at ten a second.
+func TestBudgetFindsWhatAnotherProgramLeaves(t *testing.T) {
+	t.Parallel()
+	s, now := setup(t, memory)
+	dixa := bucket{level: 4}
+	const step = time.Millisecond
+	var otherAt, ourAt time.Duration
+	run := func(from, to time.Duration, others bool) (sent, refused int) {
+		for at := from; at < to; at += step {
+			if others && at >= otherAt {
+				dixa.admit(at)
+				otherAt = at + time.Second/9
+			}
+			if at >= ourAt {
+				sent++
+				if !dixa.admit(at) {
+					refused++
+					require.NoError(t, s.RefuseBudget(t.Context(), "token", store.Limits{}, 0))
+				}
+				slot, err := s.TakeBudget(t.Context(), "token", store.Limits{MaxWait: time.Minute})
+				require.NoError(t, err)
+				ourAt = at + max(slot.Wait, step)
+			}
+			now.Turn(step)
+		}
+		return sent, refused
+	}
+	run(0, 20*time.Second, true) // it learns
+	sent, refused := run(20*time.Second, 3*time.Minute, true)
+	t.Logf("beside another program: %d sent, %d refused in 160 s", sent, refused)
+	require.Greater(t, sent-refused, 160*6/10, "it gets most of the one request a second that is left")
+	require.Less(t, refused, sent/8, "it does not run against Dixa's limit all the time")
+
+	run(3*time.Minute, 5*time.Minute, false) // it recovers
+	sent, refused = run(5*time.Minute, 6*time.Minute, false)
+	require.Zero(t, refused)
+	require.InDelta(t, time.Minute/store.DefaultInterval, sent, 2, "it is back at its own pace")
+}
+
+// bucket is Dixa's limit read as a bucket.
+type bucket struct {
+	level float64
+	at    time.Duration
+}
+
+func (b *bucket) admit(at time.Duration) bool {
+	b.level = min(4, b.level+(at-b.at).Seconds()*10)
+	b.at = at
+	if b.level < 1 {
+		return false
+	}
+	b.level--
+	return true
+}
+
+func TestRefusalsSlowATokenDown(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, database(t), newKeys(t))
+			addShop(t, s, "acme")
+			c, err := s.SaveToken(t.Context(), "acme", "dixa-token", store.Organization{ID: "org"})
+			require.NoError(t, err)
+			hash, limits := s.TokenHash("dixa-token"), store.Limits{Interval: time.Second, MaxWait: 5 * time.Minute}
+			take := func() store.Slot {
+				slot, err := s.TakeBudget(t.Context(), hash, limits)
+				require.NoError(t, err)
+				return slot
+			}
+			share := func() *claim.TokenShare {
+				share, err := s.TokenShare(t.Context(), c.ID)
+				require.NoError(t, err)
+				return share
+			}
+			require.NoError(t, s.RefuseBudget(t.Context(), hash, limits, 0), "of a token that has no row")
+			require.Equal(t, time.Second, take().Interval)
+			require.Nil(t, share())
+
+			for range 3 {
+				require.NoError(t, s.RefuseBudget(t.Context(), hash, limits, 30*time.Second))
+			}
+			require.InDelta(t, 0.5, share().PerSecond, 0.001, "refusals of one moment count once")
+			slot := take()
+			require.Equal(t, 2*time.Second*97/100, slot.Interval, "a request that follows brings the pace nearer to the configured one")
+			require.Greater(t, slot.Wait, 20*time.Second, "Dixa said when to come back")
+			require.LessOrEqual(t, slot.Wait, 30*time.Second)
+			shares, err := s.TokenShares(t.Context())
+			require.NoError(t, err)
+			require.Contains(t, shares, c.ID)
+			for range 23 {
+				take()
+			}
+			require.Equal(t, time.Second, take().Interval)
+			require.Nil(t, share(), "the token is all ours again")
+		})
+	}
+}
+
+func TestRefusalsAreForgotten(t *testing.T) {
+	t.Parallel()
+	s, now := setup(t, memory)
+	_, err := s.TakeBudget(t.Context(), "token", store.Limits{})
+	require.NoError(t, err)
+	for range 12 {
+		require.NoError(t, s.RefuseBudget(t.Context(), "token", store.Limits{}, 0))
+		now.Turn(time.Second)
+	}
+	slot, err := s.TakeBudget(t.Context(), "token", store.Limits{})
+	require.NoError(t, err)
+	require.Equal(t, 4*time.Second*97/100, slot.Interval, "a token is never slower than that")
+	now.Turn(10 * time.Minute)
+	slot, err = s.TakeBudget(t.Context(), "token", store.Limits{})
+	require.NoError(t, err)
+	require.Equal(t, store.DefaultInterval, slot.Interval)
 }

@@ -171,6 +171,7 @@ func TestUnknownClaimIsNotFound(t *testing.T) {
 				"Load":        func() error { _, err := s.Load(ctx, r); return err },
 				"Change":      func() error { _, err := s.Change(ctx, r, claim.EventStart, store.Set{}); return err },
 				"AddRequests": func() error { return s.AddRequests(ctx, r, 1) },
+				"KeepDraft":   func() error { return s.KeepDraft(ctx, r, "ticket", 1, new(int)) },
 				"SaveDraft":   func() error { return s.SaveDraft(ctx, r, "ticket", 1) },
 				"Draft":       func() error { return s.Draft(ctx, r, "ticket", new(int)) },
 				"Retry":       func() error { return s.Retry(ctx, r, store.RetryOptions{}) },

@@ -19,21 +19,21 @@ type Organization struct {
 }
 
 // connectionColumns are what [connectionRow] reads, of connections n.
-const connectionColumns = `n.organization_id, n.organization_name, n.state, n.token_preview, n.updated_at`
+const connectionColumns = `n.organization_id, n.organization_name, n.state, n.token_preview, n.token_saved_at, n.updated_at`
 
 type connectionRow struct {
 	organizationID, organizationName, state, preview sql.NullString
-	updated                                          sql.NullInt64
+	saved, updated                                   sql.NullInt64
 }
 
 func (r *connectionRow) dest() []any {
-	return []any{&r.organizationID, &r.organizationName, &r.state, &r.preview, &r.updated}
+	return []any{&r.organizationID, &r.organizationName, &r.state, &r.preview, &r.saved, &r.updated}
 }
 
 func (r *connectionRow) connection(id string) claim.Connection {
 	return claim.Connection{
 		ID: id, OrganizationID: r.organizationID.String, OrganizationName: r.organizationName.String,
-		State: claim.ConnectionState(r.state.String), TokenPreview: r.preview.String, UpdatedAt: timeOf(r.updated.Int64),
+		State: claim.ConnectionState(r.state.String), TokenPreview: r.preview.String, TokenSavedAt: timeOf(r.saved.Int64), UpdatedAt: timeOf(r.updated.Int64),
 	}
 }
 
@@ -148,7 +148,7 @@ func (s *Store) putToken(ctx context.Context, tx *sql.Tx, id, token string, org 
 	if err != nil {
 		return err
 	}
-	_, err = exec(ctx, tx, `UPDATE connections SET token = $2, token_hash = $3, token_preview = $4, state = $5, updated_at = $6,
+	_, err = exec(ctx, tx, `UPDATE connections SET token = $2, token_hash = $3, token_preview = $4, state = $5, updated_at = $6, token_saved_at = $6,
 			organization_id = COALESCE(organization_id, NULLIF($7, '')), organization_name = CASE WHEN $8 = '' THEN organization_name ELSE $8 END
 		WHERE id = $1`, id, sealed, s.TokenHash(token), seal.Mask(token), claim.ConnectionActive, s.now(), org.ID, plain(org.Name))
 	if err != nil {

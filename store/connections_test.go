@@ -29,7 +29,7 @@ func TestShopsOfAnOrganisationShareAConnection(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, claim.Connection{
 				ID: c.ID, OrganizationID: "org-1", OrganizationName: "Acme Group", State: claim.ConnectionActive,
-				TokenPreview: "dx-…1111", UpdatedAt: now.Now(),
+				TokenPreview: "dx-…1111", TokenSavedAt: now.Now(), UpdatedAt: now.Now(),
 			}, c)
 			sister, err := s.SaveToken(ctx, "sister", tokenB, org)
 			require.NoError(t, err)

@@ -26,17 +26,41 @@ func (s *Store) SaveDraft(ctx context.Context, ref claim.Ref, kind string, v any
 	})
 }
 
+// KeepDraft keeps a working document that must not change once it is there, and
+// reads the one that is kept into kept: this one, or that of whoever came first.
+func (s *Store) KeepDraft(ctx context.Context, ref claim.Ref, kind string, v, kept any) error {
+	body, err := s.sealJSON(draftBody, v, ref.Shop, ref.ID, kind)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, "keep the "+kind+" of claim "+ref.String(), func(tx *sql.Tx) error {
+		if err := known(ctx, tx, ref); err != nil {
+			return err
+		}
+		_, err := exec(ctx, tx, `INSERT INTO drafts (shop, claim_id, kind, body, updated_at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (shop, claim_id, kind) DO NOTHING`, ref.Shop, ref.ID, kind, body, s.now())
+		if err != nil {
+			return err
+		}
+		return s.draft(ctx, tx, ref, kind, kept)
+	})
+}
+
 // Draft reads a working document of a claim into v. One that was never saved is
 // [ErrNotFound].
 func (s *Store) Draft(ctx context.Context, ref claim.Ref, kind string, v any) error {
 	return s.read(ctx, "read the "+kind+" of claim "+ref.String(), func(db *sql.DB) error {
-		var sealed []byte
-		err := one(ctx, db, notFound(kind), []any{&sealed}, `SELECT body FROM drafts WHERE shop = $1 AND claim_id = $2 AND kind = $3`, ref.Shop, ref.ID, kind)
-		if err != nil {
-			return err
-		}
-		return s.openJSON(draftBody, sealed, v, ref.Shop, ref.ID, kind)
+		return s.draft(ctx, db, ref, kind, v)
 	})
+}
+
+func (s *Store) draft(ctx context.Context, q querier, ref claim.Ref, kind string, v any) error {
+	var sealed []byte
+	err := one(ctx, q, notFound(kind), []any{&sealed}, `SELECT body FROM drafts WHERE shop = $1 AND claim_id = $2 AND kind = $3`, ref.Shop, ref.ID, kind)
+	if err != nil {
+		return err
+	}
+	return s.openJSON(draftBody, sealed, v, ref.Shop, ref.ID, kind)
 }
 
 // known is nil for a claim that is in the store, else [ErrNotFound].

@@ -176,6 +176,11 @@ func (c *ownerChange) change() claim.OwnerChange {
 		Fields: c.fields, Status: c.status,
 		Said: claim.Said(c.current, c.next), Added: claim.NewEvidence(c.current, c.next),
 	}
+	for _, cut := range c.next.Cut {
+		if !slices.Contains(c.current.Cut, cut) {
+			out.Cut = append(out.Cut, cut)
+		}
+	}
 	if c.next.Preference != c.current.Preference {
 		out.Preference = c.next.Preference
 	}

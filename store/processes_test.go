@@ -73,11 +73,11 @@ func child() (report childReport, err error) {
 		}
 	}
 	for range childSlots {
-		wait, err := s.TakeBudget(ctx, "token", store.Limits{Interval: childInterval, MaxWait: time.Minute})
+		slot, err := s.TakeBudget(ctx, "token", store.Limits{Interval: childInterval, MaxWait: time.Minute})
 		if err != nil {
 			return report, err
 		}
-		report.Waits = append(report.Waits, wait)
+		report.Waits = append(report.Waits, slot.Wait)
 	}
 	return report, nil
 }

@@ -243,7 +243,7 @@ func TestSettingsThatComeAtOnceAllStay(t *testing.T) {
 			t.Parallel()
 			s, _ := setup(t, database(t))
 			ctx := t.Context()
-			patches := []string{`{"tag":"x"}`, `{"default_language":"fr"}`, `{"extra_tags":["vip"]}`, `{"evidence":{"max_files":3}}`, `{"evidence":{"max_bytes":4}}`, `{"open_within":"2h"}`}
+			patches := []string{`{"tag":"x"}`, `{"default_language":"fr"}`, `{"extra_tags":["vip"]}`, `{"evidence":{"max_files":3}}`, `{"evidence":{"types":{"pdf":4}}}`, `{"open_within":"2h"}`}
 			for _, shop := range []string{"", "acme"} {
 				errs := atOnce(len(patches), func(who int) error {
 					_, err := s.SaveSettings(ctx, shop, json.RawMessage(patches[who]))
@@ -251,7 +251,7 @@ func TestSettingsThatComeAtOnceAllStay(t *testing.T) {
 				})
 				require.NoError(t, errors.Join(errs...))
 			}
-			const all = `{"tag":"x","default_language":"fr","extra_tags":["vip"],"evidence":{"max_files":3,"max_bytes":4},"open_within":"2h"}`
+			const all = `{"tag":"x","default_language":"fr","extra_tags":["vip"],"evidence":{"max_files":3,"types":{"pdf":4}},"open_within":"2h"}`
 			platform, _, err := s.PlatformSettings(ctx)
 			require.NoError(t, err)
 			require.JSONEq(t, all, string(platform))

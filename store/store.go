@@ -20,6 +20,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/claimflow/claimflow/internal/seal"
 )
 
@@ -34,6 +36,7 @@ type Store struct {
 	dialect  dialect
 	keys     *seal.Keyring
 	indexKey []byte
+	id       string
 	clock    func() time.Time
 
 	arrivals gathering[*arrival]
@@ -73,7 +76,24 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return fmt.Errorf("bring the store's schema up to date: %w", err)
 	}
-	return s.loadIndexKey(ctx)
+	if err := s.loadIndexKey(ctx); err != nil {
+		return err
+	}
+	return s.loadID(ctx)
+}
+
+// ID is a UUID that tells this store from every other one. A copy of the database
+// has the same.
+func (s *Store) ID() string { return s.id }
+
+// loadID reads the store's id, or draws it in a new store.
+func (s *Store) loadID(ctx context.Context) error {
+	return s.write(ctx, "read the store's id", func(tx *sql.Tx) error {
+		if _, err := exec(ctx, tx, `UPDATE platform SET store_id = $1 WHERE store_id = ''`, uuid.NewString()); err != nil {
+			return err
+		}
+		return one(ctx, tx, notFound("store id"), []any{&s.id}, `SELECT store_id FROM platform`)
+	})
 }
 
 // Close closes the store.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -75,6 +76,34 @@ func (s *Store) EndSweep(ctx context.Context, connectionID string, report claim.
 		return claim.Sweep{}, err
 	}
 	return s.LastSweep(ctx, connectionID)
+}
+
+// SaveInactiveTags keeps which tags are deactivated in a connection's Dixa.
+func (s *Store) SaveInactiveTags(ctx context.Context, connectionID string, names []string) error {
+	doc, err := json.Marshal(names)
+	if err != nil {
+		return fmt.Errorf("save the deactivated tags of connection %s: %w", connectionID, err)
+	}
+	return s.write(ctx, "save the deactivated tags of connection "+connectionID, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `INSERT INTO sweeps (connection_id, inactive_tags) VALUES ($1, $2)
+			ON CONFLICT (connection_id) DO UPDATE SET inactive_tags = excluded.inactive_tags`, connectionID, plain(string(doc)))
+		return err
+	})
+}
+
+// InactiveTags are the names of the tags that were deactivated in a connection's
+// Dixa when it was last asked.
+func (s *Store) InactiveTags(ctx context.Context, connectionID string) ([]string, error) {
+	var names []string
+	err := s.read(ctx, "read the deactivated tags of connection "+connectionID, func(db *sql.DB) error {
+		doc := "[]"
+		err := one(ctx, db, ErrNotFound, []any{&doc}, `SELECT inactive_tags FROM sweeps WHERE connection_id = $1`, connectionID)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		return json.Unmarshal([]byte(doc), &names)
+	})
+	return names, err
 }
 
 // LastSweep reads how the last sweep of a connection went; [ErrNotFound] where
@@ -277,10 +306,12 @@ func (s *Store) PutOff(ctx context.Context, connectionID string, conversationID 
 	})
 }
 
-// Received is that an event of a name came, and when Dixa says that it happened.
+// Received is an event that came.
 type Received struct {
-	Name string
+	ID, Name string
+	// At is when Dixa says that it happened.
 	At   time.Time
+	Body []byte
 }
 
 // ReceivedOf lists the events of a conversation that Dixa says happened between
@@ -292,11 +323,16 @@ func (s *Store) ReceivedOf(ctx context.Context, connectionID string, conversatio
 		return each(ctx, db, func(scan func(...any) error) error {
 			var r Received
 			var at int64
-			err := scan(&r.Name, &at)
+			var sealed []byte
+			if err := scan(&r.ID, &r.Name, &at, &sealed); err != nil {
+				return err
+			}
+			var err error
 			r.At = timeOf(at)
+			r.Body, err = s.open(inboxBody, sealed, connectionID, r.ID)
 			events = append(events, r)
 			return err
-		}, `SELECT name, happened_at FROM inbox WHERE connection_id = $1 AND conversation_id = $2 AND happened_at BETWEEN $3 AND $4 AND name <> $5
+		}, `SELECT event_id, name, happened_at, body FROM inbox WHERE connection_id = $1 AND conversation_id = $2 AND happened_at BETWEEN $3 AND $4 AND name <> $5
 			ORDER BY happened_at, event_id`, connectionID, conversationID, micros(from), micros(to), without)
 	})
 	return events, err
@@ -360,6 +396,19 @@ func (s *Store) LookedAt(ctx context.Context, connectionID string, conversationI
 // Logged are the entries of a claim's timeline that come from Dixa's activity
 // log.
 func (s *Store) Logged(ctx context.Context, ref claim.Ref) ([]Happening, error) {
+	return s.happenings(ctx, ref, `SELECT id, body FROM timeline WHERE shop = $1 AND claim_id = $2 AND id LIKE $3 ORDER BY at, id`,
+		ref.Shop, ref.ID, LogPrefix+"%")
+}
+
+// HappenedBetween lists the entries of a claim's timeline between two times,
+// oldest first.
+func (s *Store) HappenedBetween(ctx context.Context, ref claim.Ref, from, to time.Time) ([]Happening, error) {
+	return s.happenings(ctx, ref, `SELECT id, body FROM timeline WHERE shop = $1 AND claim_id = $2 AND at BETWEEN $3 AND $4 ORDER BY at, id`,
+		ref.Shop, ref.ID, micros(from), micros(to))
+}
+
+// happenings reads entries of a claim's timeline.
+func (s *Store) happenings(ctx context.Context, ref claim.Ref, query string, args ...any) ([]Happening, error) {
 	var found []Happening
 	err := s.read(ctx, "read the timeline of claim "+ref.String(), func(db *sql.DB) error {
 		found = nil
@@ -372,8 +421,7 @@ func (s *Store) Logged(ctx context.Context, ref claim.Ref) ([]Happening, error) 
 			err := s.openJSON(timelineBody, sealed, &h.TimelineEntry, ref.Shop, ref.ID, h.ID)
 			found = append(found, h)
 			return err
-		}, `SELECT id, body FROM timeline WHERE shop = $1 AND claim_id = $2 AND id LIKE $3 ORDER BY at, id`,
-			ref.Shop, ref.ID, LogPrefix+"%")
+		}, query, args...)
 	})
 	return found, err
 }

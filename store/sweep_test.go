@@ -116,7 +116,7 @@ func TestSweep(t *testing.T) {
 				require.NoError(t, err)
 				came, err := s.ReceivedOf(ctx, id, 1, now.Now().Add(-time.Second), now.Now().Add(time.Second), "Refreshed")
 				require.NoError(t, err)
-				require.Equal(t, []store.Received{{Name: "ConversationClosed", At: now.Now().UTC()}}, came)
+				require.Equal(t, []store.Received{{ID: "e-1", Name: "ConversationClosed", At: now.Now().UTC(), Body: []byte("{}")}}, came)
 			})
 			t.Run("quiet conversations", func(t *testing.T) {
 				since := now.Now().Add(time.Second)

@@ -60,6 +60,8 @@ type ConversationFacts struct {
 	AssigneeID, QueueID string
 	// ClosedSince is zero where it is not closed.
 	ClosedSince time.Time
+	// DoubtAt is that of [claim.Newest].
+	DoubtAt time.Time
 }
 
 // Load reads what a claim's workflow needs to know. It works for claims of a
@@ -68,10 +70,10 @@ func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
 	var w Work
 	err := s.read(ctx, "load claim "+ref.String(), func(db *sql.DB) error {
 		w = Work{}
-		var retried, fallback, resumed, closed int64
+		var retried, fallback, resumed, closed, doubt int64
 		row := db.QueryRowContext(ctx, `SELECT `+recordColumns+`, COALESCE(w.id, ''), COALESCE(w.state, ''), s.feature, s.enabled, s.paused,
 				s.settings_version, c.parked_version, c.revision, c.end_user_id, c.retried_at, c.fallback_at, s.resumed_at, c.create_anyway,
-				c.read_revision, c.applied, c.applied < c.events, c.judge_due, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0),
+				c.read_revision, c.applied, c.applied < c.events, c.judge_due, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0), COALESCE(v.doubt_at, 0),
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting'),
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting' AND i.kind = 'change')
 			FROM `+recordTables+` JOIN shops s ON s.slug = c.shop
@@ -81,7 +83,7 @@ func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
 		var err error
 		w.Record, err = scanRecord(row.Scan, &w.ConnectionID, &w.ConnectionState, &w.Feature, &w.Enabled, &w.Paused,
 			&w.SettingsVersion, &w.ParkedVersion, &w.Revision, &w.EndUserID, &retried, &fallback, &resumed, &w.CreateAnyway,
-			&w.Read, &w.Cursor, &w.Unread, &w.JudgeDue, &w.Derived, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed,
+			&w.Read, &w.Cursor, &w.Unread, &w.JudgeDue, &w.Derived, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed, &doubt,
 			&w.Instructed, &w.Changing)
 		if errors.Is(err, sql.ErrNoRows) {
 			return claimNotFound(ref)
@@ -93,7 +95,7 @@ func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
 		w.JudgeDue = w.JudgeDue && !w.Changing
 		w.Unread = w.Unread || w.JudgeDue
 		w.RetriedAt, w.FallbackAt, w.ResumedAt = timeOf(retried), timeOf(fallback), timeOf(resumed)
-		w.Conversation.ClosedSince = timeOf(closed)
+		w.Conversation.ClosedSince, w.Conversation.DoubtAt = timeOf(closed), timeOf(doubt)
 		if w.OtherClaims, err = otherClaims(ctx, db, ref, w.OrderNumber); err != nil {
 			return err
 		}

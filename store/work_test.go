@@ -245,7 +245,10 @@ func TestDraftsAreKeptByKind(t *testing.T) {
 			require.NoError(t, s.SaveDraft(t.Context(), r, "ticket", ticket{"one"}))
 			require.NoError(t, s.SaveDraft(t.Context(), r, "ticket", ticket{"two"}))
 			require.NoError(t, s.SaveDraft(t.Context(), r, "evidence", []string{"a.jpg"}))
-			var got ticket
+			var got, kept ticket
+			require.NoError(t, s.KeepDraft(t.Context(), r, "decision", ticket{"first"}, &kept))
+			require.NoError(t, s.KeepDraft(t.Context(), r, "decision", ticket{"second"}, &kept))
+			require.Equal(t, ticket{"first"}, kept)
 			require.NoError(t, s.Draft(t.Context(), r, "ticket", &got))
 			require.Equal(t, ticket{"two"}, got)
 			var files []string

@@ -130,6 +130,9 @@ func (r *claimRun) card() string {
 		line("Files", fmt.Sprintf("%d attached, %d left out", r.attached, r.leftOut))
 	}
 	line("Waiting for", r.waiting)
+	if share := r.standing.TokenShare; share != nil {
+		line("Dixa's request limit", share.String())
+	}
 	if r.standing.State == claim.StateReceived && r.standing.Paused {
 		line("Waiting for", "the shop, which is paused: `starter shop resume "+r.ref.Shop+"`")
 	}

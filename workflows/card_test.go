@@ -73,6 +73,18 @@ func TestCardOfAPausedShopNamesTheWayBack(t *testing.T) {
 	w.run(t)
 }
 
+func TestCardSaysThatTheTokenIsShared(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.standing.Paused = true
+	w.standing.TokenShare = &claim.TokenShare{PerSecond: 1.25, RefusedAt: time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC)}
+	w.at(time.Hour, func() {
+		require.Contains(t, w.card(t), "**Dixa's request limit:** Dixa refuses requests that Claimflow's own pace allows, last at 2026-11-27T09:00:00Z: another program uses the token too. About 1.2 requests a second are left")
+		w.abandon()
+	})
+	w.run(t)
+}
+
 func TestSearchAttributesFollowTheClaim(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

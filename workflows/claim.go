@@ -48,10 +48,12 @@ type claimRun struct {
 	resolved activities.Resolved
 	attached int
 	leftOut  int
-	// separately says that Dixa refused the claim's files together.
+	// separately says that Dixa did not take all of the first message.
 	separately bool
 	// waiting says in words what the run waits for; empty while it works.
 	waiting string
+	// asked is the [claim.Standing.DoubtAt] about which Dixa was asked last.
+	asked time.Time
 	// shown are the search attributes as last written.
 	shown attributes
 }
@@ -63,7 +65,7 @@ func (r *claimRun) setup(ctx workflow.Context) {
 
 func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 	// What was nudged about so far is in the store and read now.
-	r.drainNudges()
+	drain(r.nudges)
 	if err := r.load(ctx); err != nil {
 		return "", err
 	}
@@ -77,6 +79,12 @@ func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 		}
 		if err != nil {
 			return "", err
+		}
+		if r.inDoubt() {
+			if err := r.askDixa(ctx); err != nil {
+				return "", err
+			}
+			continue
 		}
 		switch r.standing.Next() {
 		case claim.MoveOpen:
@@ -98,7 +106,7 @@ func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 			turns = 0
 			err = r.waitForNews(ctx)
 		case claim.MoveFinish:
-			if !r.drainNudges() {
+			if !drain(r.nudges) {
 				return r.standing.State, nil
 			}
 			err = r.load(ctx)
@@ -107,7 +115,7 @@ func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 			return "", err
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			r.drainNudges() // the next run reads the store first of all
+			drain(r.nudges) // the next run reads the store first of all
 			return "", workflow.NewContinueAsNewError(ctx, Claim, r.ref)
 		}
 	}
@@ -164,7 +172,7 @@ func (r *claimRun) openConversation(ctx workflow.Context) error {
 	if err := r.applyTags(ctx); err != nil {
 		return err
 	}
-	if err := r.uploadAttachments(ctx); err != nil {
+	if err := r.sendSeparately(ctx); err != nil {
 		return err
 	}
 	if err := r.assign(ctx); err != nil {

@@ -30,7 +30,10 @@ type world struct {
 	resolved activities.Resolved
 	checked  activities.Checked
 	made     activities.Conversation
-	uploaded activities.Uploaded
+	uploaded activities.Separate
+	tagged   activities.Tagged
+	// nameless: Dixa refused the customer's name.
+	nameless bool
 	calls    []string
 	// unread are batches of events that wait: what each does to the claim.
 	unread []func()
@@ -108,6 +111,13 @@ func newWorld(t *testing.T) *world {
 		w.standing.Unread = len(w.unread) > 0
 		return w.standing, nil
 	})
+	w.env.OnActivity(dixa.AskState, mock.Anything, ref).Return(func(context.Context, claim.Ref) error {
+		if err := w.call("AskState"); err != nil {
+			return err
+		}
+		w.standing.DoubtAt = time.Time{}
+		return nil
+	})
 	w.env.OnActivity(dixa.Instruct, mock.Anything, ref).Return(func(context.Context, claim.Ref) error {
 		if err := w.call("Instruct"); err != nil {
 			return err
@@ -123,7 +133,7 @@ func newWorld(t *testing.T) *world {
 		return w.checked, w.call("CheckEvidence")
 	})
 	w.env.OnActivity(dixa.FindOrCreateCustomer, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Customer, error) {
-		return activities.Customer{EndUserID: "user-1"}, w.call("FindOrCreateCustomer")
+		return activities.Customer{EndUserID: "user-1", Note: w.nameless}, w.call("FindOrCreateCustomer")
 	})
 	w.env.OnActivity(dixa.CreateConversation, mock.Anything, mock.Anything).Return(
 		func(_ context.Context, in activities.ConversationInput) (activities.Conversation, error) {
@@ -141,12 +151,15 @@ func newWorld(t *testing.T) *world {
 			}
 			return made, err
 		})
-	w.env.OnActivity(dixa.UploadAttachments, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Uploaded, error) {
-		return w.uploaded, w.call("UploadAttachments")
+	w.env.OnActivity(dixa.SendSeparately, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Separate, error) {
+		return w.uploaded, w.call("SendSeparately")
+	})
+	w.env.OnActivity(dixa.ApplyTags, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Tagged, error) {
+		return w.tagged, w.call("ApplyTags")
 	})
 	for name, step := range map[string]any{
-		"ApplyTags": dixa.ApplyTags, "AssignConversation": dixa.AssignConversation,
-		"SetAttributes": dixa.SetAttributes, "AddNote": dixa.AddNote,
+		"AssignConversation": dixa.AssignConversation,
+		"SetAttributes":      dixa.SetAttributes, "AddNote": dixa.AddNote,
 	} {
 		w.env.OnActivity(step, mock.Anything, ref).Return(func(context.Context, claim.Ref) error { return w.call(name) })
 	}
@@ -276,10 +289,28 @@ func TestClaimUploadsFilesOneByOneWhenDixaRefusedThemTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.made.Separately = true
-	w.uploaded = activities.Uploaded{Attached: 1, LeftOut: 1}
+	w.uploaded = activities.Separate{Attached: 1, LeftOut: 1}
 	w.at(time.Hour, w.abandon)
 	w.run(t)
-	require.Equal(t, []string{"CreateConversation", "ApplyTags", "UploadAttachments", "AddNote"}, w.calls[4:8])
+	require.Equal(t, []string{"CreateConversation", "ApplyTags", "SendSeparately", "AddNote"}, w.calls[4:8])
+}
+
+// What Dixa refused of the customer or the tags is written down in a note, though
+// the template has none.
+func TestClaimNotesWhatDixaRefused(t *testing.T) {
+	t.Parallel()
+	for name, refuse := range map[string]func(*world){
+		"a tag": func(w *world) { w.tagged.Note = true }, "the name": func(w *world) { w.nameless = true }, "nothing": func(*world) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			refuse(w)
+			w.at(time.Hour, w.abandon)
+			w.run(t)
+			require.Equal(t, name != "nothing", slices.Contains(w.calls, "AddNote"), w.calls)
+		})
+	}
 }
 
 func TestClaimDoesNotRepeatStepsThatAreDone(t *testing.T) {
@@ -303,10 +334,10 @@ func TestNewRunFinishesWhatTheConversationLacks(t *testing.T) {
 	w.standing.Done = []string{claim.StepTags}
 	w.made.Separately = true
 	w.checked.LeftOut = 1
-	w.uploaded = activities.Uploaded{Attached: 1, LeftOut: 1}
+	w.uploaded = activities.Separate{Attached: 1, LeftOut: 1}
 	w.at(time.Hour, w.abandon)
 	w.run(t)
-	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CreateConversation", "UploadAttachments", "AddNote", "SyncStatus opened", "Follow"}, w.calls)
+	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CreateConversation", "SendSeparately", "AddNote", "SyncStatus opened", "Follow"}, w.calls)
 }
 
 func TestClaimIsSkippedWhenTheIntegrationIsOff(t *testing.T) {

@@ -1,12 +1,15 @@
 package workflows_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/claimflow/claimflow/activities"
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/workflows"
 )
@@ -129,4 +132,39 @@ func TestClaimThatFollowsForLongContinuesAsNew(t *testing.T) {
 	w.env.ExecuteWorkflow(workflows.Claim, ref)
 	var next *workflow.ContinueAsNewError
 	require.ErrorAs(t, w.env.GetWorkflowError(), &next)
+}
+
+// Where events leave the state in doubt Dixa is asked once, and again only about
+// what is told after that.
+func TestDixaIsAskedWhereTheStateIsInDoubt(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]bool{"and tells": false, "and does not tell": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			if fails {
+				w.fail["AskState"] = func(int) error {
+					return temporal.NewNonRetryableApplicationError("no", claim.ErrorPark, nil, activities.Park{Cause: claim.CauseRefused})
+				}
+			}
+			doubt := func(event claim.Event) func() {
+				return func() {
+					at := w.env.Now()
+					w.tell(event)()
+					taken := w.unread[0]
+					w.unread[0] = func() { taken(); w.standing.DoubtAt = at }
+				}
+			}
+			w.at(time.Hour, doubt(claim.EventClose))
+			w.at(2*time.Hour, doubt(claim.EventReopen))
+			w.at(3*time.Hour, func() { w.standing.DoubtAt = time.Time{}; w.tell(claim.EventClose)() })
+			require.Equal(t, claim.StateSettled, w.run(t))
+			calls := []string{"Follow", "AskState", "LoadClaim", "Follow", "AskState", "LoadClaim", "Follow", "SyncStatus settle"}
+			if fails { // only what succeeds is a call
+				calls = slices.DeleteFunc(calls, func(c string) bool { return c == "AskState" })
+			}
+			require.Equal(t, calls, w.afterOpening())
+			require.Equal(t, 2, w.attempts["AskState"])
+		})
+	}
 }

@@ -21,6 +21,8 @@ const (
 	// several requests, each after a short wait for the budget, and a create
 	// lasts as long as Dixa needs to copy the photos.
 	attemptTime = 2 * time.Minute
+	// askWithin bounds how long Dixa is asked about a state.
+	askWithin = 5 * time.Minute
 	// afterOpening is how long each step is tried once the conversation is there.
 	afterOpening = time.Hour
 )

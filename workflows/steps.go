@@ -48,6 +48,28 @@ func (r *claimRun) follow(ctx workflow.Context) error {
 	return r.stand(ctx, workflow.ExecuteActivity(ctx, claims.Follow, r.ref))
 }
 
+// inDoubt reports whether Dixa may have another state than the one that is known,
+// and was not asked about that yet.
+func (r *claimRun) inDoubt() bool {
+	switch r.standing.Next() {
+	case claim.MoveFollow, claim.MoveFinish:
+		return !r.standing.DoubtAt.IsZero() && !r.standing.DoubtAt.Equal(r.asked)
+	default:
+		return false
+	}
+}
+
+// askDixa asks for the conversation's state. Where Dixa does not tell, the next
+// sweep asks again.
+func (r *claimRun) askDixa(ctx workflow.Context) error {
+	r.asked = r.standing.DoubtAt
+	asking := workflow.WithActivityOptions(ctx, dixaFast("Ask Dixa which state the conversation has", r.standing.ConnectionID, askWithin))
+	if err := workflow.ExecuteActivity(asking, dixa.AskState, r.ref).Get(asking, nil); err != nil && ctx.Err() != nil {
+		return err
+	}
+	return r.load(ctx)
+}
+
 // instruct carries out the oldest instruction. One that Dixa refuses is over; one
 // that cannot be sent parks the claim.
 func (r *claimRun) instruct(ctx workflow.Context) error {
@@ -87,6 +109,7 @@ func (r *claimRun) createConversation(ctx workflow.Context) error {
 				return err
 			}
 			in.EndUserID, in.Revision = customer.EndUserID, customer.Revision
+			r.resolved.Note = r.resolved.Note || customer.Note
 		}
 		err := r.dixaStep(ctx, summary, dixa.CreateConversation, in, &made)
 		if hasType(err, claim.ErrorCustomerGone) && !again {
@@ -102,16 +125,17 @@ func (r *claimRun) createConversation(ctx workflow.Context) error {
 	return nil
 }
 
-// uploadAttachments offers the files one by one where Dixa refused them together.
-func (r *claimRun) uploadAttachments(ctx workflow.Context) error {
+// sendSeparately sends what Dixa refused in the first message.
+func (r *claimRun) sendSeparately(ctx workflow.Context) error {
 	if !r.separately {
 		return nil
 	}
-	var uploaded activities.Uploaded
-	if err := r.dixaStep(ctx, "Upload the photos one by one", dixa.UploadAttachments, r.ref, &uploaded); err != nil {
+	var sent activities.Separate
+	if err := r.dixaStep(ctx, "Send the rest of the message: long text, photos", dixa.SendSeparately, r.ref, &sent); err != nil {
 		return err
 	}
-	r.attached, r.leftOut = uploaded.Attached, uploaded.LeftOut
+	r.attached, r.leftOut = sent.Attached, sent.LeftOut
+	r.resolved.Note = r.resolved.Note || sent.Note
 	return nil
 }
 
@@ -119,7 +143,10 @@ func (r *claimRun) applyTags(ctx workflow.Context) error {
 	if r.standing.HasDone(claim.StepTags) {
 		return nil
 	}
-	return r.dixaStep(ctx, "Apply the tags", dixa.ApplyTags, r.ref, nil)
+	var tagged activities.Tagged
+	err := r.dixaStep(ctx, "Apply the tags", dixa.ApplyTags, r.ref, &tagged)
+	r.resolved.Note = r.resolved.Note || tagged.Note
+	return err
 }
 
 func (r *claimRun) assign(ctx workflow.Context) error {

@@ -29,12 +29,13 @@ const (
 
 // Sweep is the workflow that looks for what no webhook told of a connection's
 // conversations. It makes sure of the webhook subscription, takes what Dixa could
-// not deliver, reads Dixa's activity log from where the last run ended, asks
+// not deliver, reads which tags are deactivated, reads Dixa's activity log from where the last run ended, asks
 // about the conversations of claims of which something is missing and about some
 // that were quiet for long. What it finds goes into the inbox.
 //
 // A run that Dixa's trouble ends early reports what it did; the next goes on from
-// its watermark.
+// its watermark. A run that [claim.SignalSweep] reaches after its beginning
+// continues as new once it has ended.
 func Sweep(ctx workflow.Context, connectionID string) (claim.SweepReport, error) {
 	r := &sweepRun{connectionID: connectionID}
 	return r.run(ctx)
@@ -47,6 +48,8 @@ type sweepRun struct {
 }
 
 func (r *sweepRun) run(ctx workflow.Context) (claim.SweepReport, error) {
+	asked := workflow.GetSignalChannel(ctx, claim.SignalSweep)
+	drain(asked) // this run is the answer
 	plan, err := r.plan(ctx)
 	if err != nil || !plan.Wanted {
 		return r.report, err
@@ -57,7 +60,11 @@ func (r *sweepRun) run(ctx workflow.Context) (claim.SweepReport, error) {
 	}
 	r.note(err)
 	end := activities.EndInput{ConnectionID: r.connectionID, Report: r.report}
-	return r.report, workflow.ExecuteActivity(r.options(ctx, "Record what was found"), sweeps.EndSweep, end).Get(ctx, nil)
+	err = workflow.ExecuteActivity(r.options(ctx, "Record what was found"), sweeps.EndSweep, end).Get(ctx, nil)
+	if err == nil && drain(asked) {
+		return r.report, workflow.NewContinueAsNewError(ctx, claim.SweepWorkflowName, r.connectionID)
+	}
+	return r.report, err
 }
 
 func (r *sweepRun) plan(ctx workflow.Context) (activities.SweepPlan, error) {
@@ -75,6 +82,9 @@ func (r *sweepRun) sweep(ctx workflow.Context, plan activities.SweepPlan) error 
 	}
 	fetch := activities.FetchInput{ConnectionID: r.connectionID, Since: plan.From}
 	if err = r.passing(r.found(ctx, "Fetch what Dixa could not deliver", sweeps.FetchUndelivered, fetch)); err != nil {
+		return err
+	}
+	if err = r.passing(r.found(ctx, "Read which tags are deactivated", sweeps.ReadTags, r.connectionID)); err != nil {
 		return err
 	}
 	for range maxSpans {

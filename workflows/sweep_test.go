@@ -31,6 +31,8 @@ type sweepWorld struct {
 	fail  map[string]error
 	calls []string
 	ended *claim.SweepReport
+	// meanwhile is called during each step.
+	meanwhile func(step string)
 }
 
 func newSweepWorld(t *testing.T) *sweepWorld {
@@ -46,6 +48,9 @@ func newSweepWorld(t *testing.T) *sweepWorld {
 	var s *activities.Sweeps
 	call := func(name string) error {
 		w.calls = append(w.calls, name)
+		if w.meanwhile != nil {
+			w.meanwhile(name)
+		}
 		return w.fail[name]
 	}
 	w.env.OnActivity(s.PlanSweep, mock.Anything, "con-1").Return(func(context.Context, string) (activities.SweepPlan, error) {
@@ -58,6 +63,7 @@ func newSweepWorld(t *testing.T) *sweepWorld {
 	w.env.OnActivity(s.FetchUndelivered, mock.Anything, mock.Anything).Return(func(context.Context, activities.FetchInput) (claim.SweepReport, error) {
 		return one, call("undelivered")
 	})
+	w.env.OnActivity(s.ReadTags, mock.Anything, "con-1").Return(func(context.Context, string) (claim.SweepReport, error) { return one, call("tags") })
 	page, batch := 0, 0
 	w.env.OnActivity(s.ReadActivityLog, mock.Anything, mock.Anything).Return(func(context.Context, activities.PageInput) (activities.Page, error) {
 		out := activities.Page{Report: one}
@@ -100,8 +106,8 @@ func TestSweepRaisesTheWatermarkOnceAllIsKept(t *testing.T) {
 	w := newSweepWorld(t)
 	w.pages, w.batches = 3, 2
 	report := w.run(t)
-	require.Equal(t, []string{"plan", "subscription", "undelivered", "page", "page", "page", "judge", "judge", "watermark", "around", "end"}, w.calls)
-	require.Equal(t, 8, report.Requests)
+	require.Equal(t, []string{"plan", "subscription", "undelivered", "tags", "page", "page", "page", "judge", "judge", "watermark", "around", "end"}, w.calls)
+	require.Equal(t, 9, report.Requests)
 	require.Equal(t, report, *w.ended)
 }
 
@@ -114,6 +120,30 @@ func TestSweepThatIsNotWantedDoesNothing(t *testing.T) {
 	require.Nil(t, w.ended)
 }
 
+// A sweep that is asked for while another runs is made, however near its end the
+// other is; one that is asked for before its beginning is that one.
+func TestSweepIsMadeAgainForWhoAskedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"", "plan", "judge", "end"} {
+		t.Run("at "+step, func(t *testing.T) {
+			t.Parallel()
+			w := newSweepWorld(t)
+			ask := func() { w.env.SignalWorkflow(claim.SignalSweep, nil) }
+			w.meanwhile = func(name string) {
+				if name == step {
+					ask()
+				}
+			}
+			w.env.RegisterDelayedCallback(ask, 0)
+			w.env.ExecuteWorkflow(workflows.Sweep, "con-1")
+			require.True(t, w.env.IsWorkflowCompleted())
+			require.Equal(t, "end", w.calls[len(w.calls)-1])
+			err := w.env.GetWorkflowError()
+			require.Equal(t, step != "", workflow.IsContinueAsNewError(err), "%v", err)
+		})
+	}
+}
+
 func TestSweepThatIsFarBehindReadsSpanAfterSpan(t *testing.T) {
 	t.Parallel()
 	w := newSweepWorld(t)
@@ -122,7 +152,7 @@ func TestSweepThatIsFarBehindReadsSpanAfterSpan(t *testing.T) {
 	w.plans = []activities.SweepPlan{behind, behind, w.plans[0]}
 	w.run(t)
 	require.Equal(t, []string{
-		"plan", "subscription", "undelivered", "page", "judge", "watermark", "plan", "page", "judge", "watermark", "plan", "page", "judge", "watermark", "around", "end",
+		"plan", "subscription", "undelivered", "tags", "page", "judge", "watermark", "plan", "page", "judge", "watermark", "plan", "page", "judge", "watermark", "around", "end",
 	}, w.calls)
 }
 
@@ -132,7 +162,7 @@ func TestSweepGoesOnWithoutWhatTheTokenMayNotDo(t *testing.T) {
 	w.fail["subscription"] = parkedBy(claim.CauseRefused)
 	w.fail["undelivered"] = parkedBy(claim.CauseRefused)
 	report := w.run(t)
-	require.Equal(t, []string{"plan", "subscription", "undelivered", "page", "judge", "watermark", "around", "end"}, w.calls)
+	require.Equal(t, []string{"plan", "subscription", "undelivered", "tags", "page", "judge", "watermark", "around", "end"}, w.calls)
 	require.Contains(t, report.Trouble, string(claim.CauseRefused))
 }
 
@@ -144,8 +174,8 @@ func TestSweepEndsWithWhatItDid(t *testing.T) {
 		calls []string
 	}{
 		"the token is refused": {"subscription", parkedBy(claim.CauseConnection), []string{"plan", "subscription", "end"}},
-		"the log is refused":   {"page", parkedBy(claim.CauseRefused), []string{"plan", "subscription", "undelivered", "page", "end"}},
-		"a defect":             {"judge", temporal.NewNonRetryableApplicationError("broken", claim.ErrorInternal, nil), []string{"plan", "subscription", "undelivered", "page", "judge", "end"}},
+		"the log is refused":   {"page", parkedBy(claim.CauseRefused), []string{"plan", "subscription", "undelivered", "tags", "page", "end"}},
+		"a defect":             {"judge", temporal.NewNonRetryableApplicationError("broken", claim.ErrorInternal, nil), []string{"plan", "subscription", "undelivered", "tags", "page", "judge", "end"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -162,7 +192,7 @@ func TestSweepEndsWithWhatItDid(t *testing.T) {
 		w := newSweepWorld(t)
 		w.fail["page"] = temporal.NewApplicationError("Dixa is down", claim.ErrorUnavailable)
 		report := w.run(t)
-		require.Greater(t, len(w.calls), 8, "it was tried again, for some time")
+		require.Greater(t, len(w.calls), 9, "it was tried again, for some time")
 		require.Equal(t, "end", w.calls[len(w.calls)-1])
 		require.NotContains(t, w.calls, "watermark")
 		require.Contains(t, report.Trouble, "Dixa is down")

@@ -13,11 +13,10 @@ import (
 // and by following only where that told of something unread.
 const changeFollowAtOnce = "follow-at-once"
 
-// drainNudges takes every nudge that has come and reports whether there was one.
-// A nudge has no content, so many are worth as much as one.
-func (r *claimRun) drainNudges() bool {
+// drain takes every signal that has come and reports whether there was one.
+func drain(signals workflow.ReceiveChannel) bool {
 	came := false
-	for r.nudges.ReceiveAsync(nil) {
+	for signals.ReceiveAsync(nil) {
 		came = true
 	}
 	return came
@@ -84,7 +83,7 @@ func (r *claimRun) readNews(ctx workflow.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	r.drainNudges()
+	drain(r.nudges)
 	// Most news of an open claim is from Dixa, and taking it in reads the claim, too.
 	if r.standing.Next() == claim.MoveFollow && workflow.GetVersion(ctx, changeFollowAtOnce, workflow.DefaultVersion, 1) == 1 {
 		return r.follow(ctx)

@@ -26,8 +26,11 @@ type activityBody struct {
 // record adds an entry to the activity log. kind is the _type of its
 // attributes; without one there are none.
 func (s *Server) record(c *call, conversation *Conversation, activity, author, kind string, attributes map[string]any) {
+	if s.switches.ActivityEntries == "no-messages" && (kind == "MessageAddedAttribute" || kind == "NoteAddedAttribute") {
+		return
+	}
 	entry := &Activity{
-		ID: s.newID(), ConversationID: conversation.ID, At: c.now,
+		ID: s.newID(), ConversationID: conversation.ID, At: c.now.Add(time.Duration(s.switches.ActivityShift)),
 		VisibleAt: c.now.Add(time.Duration(s.switches.ListLag)), Type: activity, AuthorID: author,
 	}
 	if kind != "" {
@@ -52,7 +55,7 @@ func (s *Server) activityUser(id string) activityUserBody {
 
 func (s *Server) activityBody(entry *Activity) activityBody {
 	body := activityBody{
-		ID: entry.ID, ConversationID: entry.ConversationID, At: zoned(entry.At),
+		ID: entry.ID, ConversationID: entry.ConversationID, At: s.zoned(entry.At),
 		DeprecatedType: deprecatedActivity(entry.Type), Type: entry.Type, Attributes: entry.Attributes,
 	}
 	if entry.AuthorID != "" {

@@ -29,14 +29,19 @@ func (s *Server) adminRoutes(mux *http.ServeMux) {
 		mux.HandleFunc(pattern, admin(handle))
 	}
 	mux.HandleFunc("GET /_emulator/{$}", s.page)
+	mux.HandleFunc("GET /_emulator/page.css", pageFile("page.css"))
+	mux.HandleFunc("GET /_emulator/page.js", pageFile("page.js"))
+	mux.Handle("POST /_emulator/act", fromHere.Handler(http.HandlerFunc(s.act)))
 	mux.HandleFunc("GET /_emulator/files/", s.showFile)
 }
+
+// fromHere keeps pages of other sites from steering a developer's emulator.
+var fromHere = http.NewCrossOriginProtection()
 
 // admin answers JSON: the value, 204 for none, or 400 with the error's words.
 func admin(handle func(*http.Request, []byte) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		// A page on another site must not be able to steer a developer's emulator.
-		if r.Method != http.MethodGet && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		if err := fromHere.Check(r); err != nil {
 			write(w, refuse(http.StatusForbidden, "the admin API takes no requests from other sites"))
 			return
 		}

@@ -21,12 +21,20 @@ type agentBody struct {
 	Roles                  []string `json:"roles"`
 }
 
-func (a *Agent) body() agentBody {
+// agentBody writes an agent, with roles as the switch agentRoles says.
+func (s *Server) agentBody(a *Agent) agentBody {
+	roles := a.Roles
+	switch s.switches.AgentRoles {
+	case "many":
+		roles = []string{"Admin", "TeamLead", "SystemAdmin", "Agent"}
+	case "upper":
+		roles = []string{"AGENT"}
+	}
 	return agentBody{
 		ID: a.ID, CreatedAt: seconds(a.CreatedAt), DisplayName: a.DisplayName, Email: a.Email,
 		AvatarURL: a.AvatarURL, PhoneNumber: a.PhoneNumber,
 		AdditionalEmails: a.AdditionalEmails, AdditionalPhoneNumbers: a.AdditionalPhoneNumbers,
-		FirstName: a.FirstName, LastName: a.LastName, MiddleNames: a.MiddleNames, Roles: a.Roles,
+		FirstName: a.FirstName, LastName: a.LastName, MiddleNames: a.MiddleNames, Roles: roles,
 	}
 }
 
@@ -63,9 +71,9 @@ func (s *Server) listAgents(c *call) (reply, error) {
 			phone != "" && !slices.Contains(agent.phones(), phone) {
 			continue
 		}
-		bodies = append(bodies, agent.body())
+		bodies = append(bodies, s.agentBody(agent))
 	}
-	body, err := page(c, "/agents", 1000, bodies)
+	body, err := page(c, "/agents", 1000, inOrder(s, bodies))
 	return reply{status: http.StatusOK, body: body}, err
 }
 
@@ -74,7 +82,7 @@ func (s *Server) getAgent(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(agent.body())
+	return ok(s.agentBody(agent))
 }
 
 func (s *Server) createAgent(c *call) (reply, error) {
@@ -89,7 +97,7 @@ func (s *Server) createAgent(c *call) (reply, error) {
 	if clash != "" {
 		return reply{}, bad("Create Agent failed with [errors:" + clash + "]")
 	}
-	return created(agent.body())
+	return created(s.agentBody(agent))
 }
 
 func (s *Server) addAgent(c *call, input personInput) (*Agent, string) {
@@ -120,7 +128,7 @@ func (s *Server) createAgents(c *call) (reply, error) {
 			outcomes = append(outcomes, failed("Validation", "", "Create Agent failed with [errors:"+clash+"]"))
 			continue
 		}
-		outcomes = append(outcomes, succeeded(agent.body()))
+		outcomes = append(outcomes, succeeded(s.agentBody(agent)))
 	}
 	return created(outcomes)
 }
@@ -154,7 +162,7 @@ func (s *Server) updateAgent(c *call, replace bool) (reply, error) {
 	if clash := s.changeAgent(c, agent, input, replace); clash != "" {
 		return reply{}, bad("Updating Agent [id:" + agent.ID + "] failed with [errors:" + clash + "]")
 	}
-	return ok(agent.body())
+	return ok(s.agentBody(agent))
 }
 
 func (s *Server) putAgent(c *call) (reply, error)   { return s.updateAgent(c, true) }
@@ -182,7 +190,7 @@ func (s *Server) updateAgents(c *call, replace bool) (reply, error) {
 				outcomes = append(outcomes, failed("Validation", item.ID, s.updateFailure("Agent", item.ID, clash)))
 				continue
 			}
-			outcomes = append(outcomes, succeeded(agent.body()))
+			outcomes = append(outcomes, succeeded(s.agentBody(agent)))
 		}
 	}
 	return ok(outcomes)

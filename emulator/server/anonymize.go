@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-func (a *Anonymization) body() map[string]any {
+func (s *Server) anonymizationBody(a *Anonymization) map[string]any {
 	body := map[string]any{
 		"id": a.ID, "entityType": a.Type + "AnonymizationType", "_type": a.Type,
-		"initiatedAt": zoned(a.InitiatedAt), "targetEntityId": a.TargetID, "requestedBy": a.RequestedBy,
+		"initiatedAt": s.zoned(a.InitiatedAt), "targetEntityId": a.TargetID, "requestedBy": a.RequestedBy,
 	}
 	if !a.ProcessedAt.IsZero() {
-		body["processedAt"] = zoned(a.ProcessedAt)
+		body["processedAt"] = s.zoned(a.ProcessedAt)
 	}
 	return body
 }
@@ -71,7 +71,7 @@ func (s *Server) getAnonymization(c *call) (reply, error) {
 	if at < 0 {
 		return reply{}, notFound()
 	}
-	return ok(s.state.Anonymizations[at].body())
+	return ok(s.anonymizationBody(s.state.Anonymizations[at]))
 }
 
 func (s *Server) anonymizeEndUser(c *call) (reply, error) {
@@ -87,7 +87,7 @@ func (s *Server) anonymizeEndUser(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return data(http.StatusAccepted, request.body())
+	return data(http.StatusAccepted, s.anonymizationBody(request))
 }
 
 // requestForUser refuses while a conversation of the user is open, unless forced.
@@ -124,7 +124,7 @@ func (s *Server) anonymizeConversation(c *call) (reply, error) {
 	}
 	target := strconv.FormatInt(conversation.ID, 10)
 	request := s.requestAnonymization(c, "Conversation", target)
-	return data(http.StatusAccepted, request.body())
+	return data(http.StatusAccepted, s.anonymizationBody(request))
 }
 
 func (s *Server) anonymizeMessage(c *call) (reply, error) {
@@ -141,7 +141,7 @@ func (s *Server) anonymizeMessage(c *call) (reply, error) {
 		return reply{}, notFound()
 	}
 	target := strconv.FormatInt(conversation.ID, 10) + "_" + id
-	return data(http.StatusAccepted, s.requestAnonymization(c, "Message", target).body())
+	return data(http.StatusAccepted, s.anonymizationBody(s.requestAnonymization(c, "Message", target)))
 }
 
 func (s *Server) redactMessage(c *call, conversation *Conversation, message *Message) {
@@ -203,7 +203,7 @@ func (s *Server) anonymize(c *call) (reply, error) {
 		if err != nil {
 			return reply{}, bad(messageInvalid) // the operation documents no 409
 		}
-		return ok(request.body())
+		return ok(s.anonymizationBody(request))
 	case "Conversation":
 		id, err := strconv.ParseInt(input.EntityID, 10, 64)
 		if err != nil {
@@ -214,7 +214,7 @@ func (s *Server) anonymize(c *call) (reply, error) {
 			return reply{}, bad(messageInvalid)
 		}
 		request := s.requestAnonymization(c, "Conversation", input.EntityID)
-		return ok(request.body())
+		return ok(s.anonymizationBody(request))
 	case "":
 		return reply{}, bad("The entity type is missing")
 	}

@@ -142,8 +142,8 @@ func (c *contract) operation(method, path string) *openapi3.Operation {
 }
 
 // undocumented are statuses that any operation may answer though the file does
-// not list them: the gateway's 401, the limit's 429.
-var undocumented = map[int]bool{http.StatusUnauthorized: true, http.StatusTooManyRequests: true}
+// not list them: the gateway's 401 or 403, the limit's 429.
+var undocumented = map[int]bool{http.StatusUnauthorized: true, http.StatusForbidden: true, http.StatusTooManyRequests: true}
 
 // checkReply holds a reply against the contract.
 func (c *contract) checkReply(t *testing.T, method, path string, status int, body []byte) {

@@ -33,6 +33,9 @@ func (s *Server) transferToAgent(c *call, conversation *Conversation, agent *Age
 func (s *Server) tellTransfer(c *call, conversation *Conversation, to string, members func() map[string]any) {
 	const event = "ConversationTransferred"
 	name := fqn(event)
+	if s.switches.Webhooks.UnconfirmedNames == "api" {
+		name = event
+	}
 	if s.switches.Webhooks.TransferredNames == "two" {
 		name = fqn(event + "To" + to)
 	}

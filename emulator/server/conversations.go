@@ -140,6 +140,7 @@ func (s *Server) begin(c *call, conversation *Conversation) {
 		s.record(c, conversation, "ConversationCreatedByCustomer", conversation.RequesterID, "ConversationCreatedAttribute", map[string]any{"subject": conversation.Subject})
 	}
 	s.emit(c, conversation, "ConversationCreated", nil)
+	s.emitOther(c, conversation, eventSLA, eventBan, eventUnban)
 }
 
 func (c *Conversation) mail() bool { return c.Channel == "Email" || c.Channel == "ContactForm" }
@@ -160,7 +161,11 @@ func (s *Server) pathConversation(c *call) (*Conversation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.findConversation(id)
+	conversation, err := s.findConversation(id)
+	if err == nil && c.now.Before(conversation.CreatedAt.Add(time.Duration(c.switches.NewConversationLag))) {
+		return nil, notFound()
+	}
+	return conversation, err
 }
 
 func (s *Server) getConversation(c *call) (reply, error) {

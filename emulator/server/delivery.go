@@ -188,7 +188,7 @@ func (s *Server) send(ctx context.Context, p parcel) {
 	}
 	delivery := Delivery{Event: p.event, EventID: p.eventID, At: at, Payload: string(p.payload)}
 	delivery.Code, delivery.Text = s.post(request, time.Duration(how.Timeout))
-	delivery.Success = delivery.Code/100 == 2
+	delivery.Success = succeeds(how.Success, delivery.Code)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,6 +207,19 @@ func (s *Server) send(ctx context.Context, p parcel) {
 		if how.DisableAfter > 0 && webhook.GivenUp >= how.DisableAfter {
 			webhook.Enabled = false
 		}
+	}
+}
+
+// succeeds says whether the switch webhooks.success takes an answer, 0 for none, for
+// a delivery.
+func succeeds(success string, code int) bool {
+	switch success {
+	case "200":
+		return code == http.StatusOK
+	case "any":
+		return code != 0
+	default:
+		return code/100 == 2
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // endUserBody is Dixa's EndUser. A nil CustomAttributes leaves them out, as the
@@ -92,7 +93,7 @@ func (s *Server) listEndUsers(c *call) (reply, error) {
 	if len(matches) == 0 && given > 0 && c.switches.NoEndUser == "404" {
 		return reply{}, notFound()
 	}
-	body, err := page(c, "/endusers", 1000, matches)
+	body, err := page(c, "/endusers", 1000, inOrder(s, matches))
 	return reply{status: http.StatusOK, body: body}, err
 }
 
@@ -121,6 +122,9 @@ func (s *Server) createEndUser(c *call) (reply, error) {
 func (s *Server) addEndUser(c *call, input endUserInput) (*EndUser, string) {
 	user := &EndUser{Person: input.patch(Person{CreatedAt: c.now})}
 	set(&user.ExternalID, input.ExternalID)
+	if s.nameTooLong(user.Person) {
+		return nil, "InvalidName"
+	}
 	if clash := s.clash(user.Person); clash != "" {
 		return nil, clash
 	}
@@ -158,11 +162,24 @@ func (s *Server) getEndUser(c *call) (reply, error) {
 	return ok(s.endUserBody(user, true))
 }
 
+// nameTooLong says whether the switch maxNameChars refuses a name.
+func (s *Server) nameTooLong(person Person) bool {
+	return slices.ContainsFunc([]string{person.DisplayName, person.FirstName, person.LastName}, func(name string) bool {
+		return tooLong(name, s.switches.MaxNameChars)
+	})
+}
+
+// tooLong says whether a text has more than so many characters; 0 is no limit.
+func tooLong(text string, limit int) bool { return limit > 0 && utf8.RuneCountInString(text) > limit }
+
 // changeEndUser applies a patch or a replacement and returns the clash, if any.
 func (s *Server) changeEndUser(c *call, user *EndUser, input endUserInput, replace bool) string {
 	person, externalID := input.patch(user.Person), user.ExternalID
 	if replace {
 		person, externalID = input.replace(user.Person), ""
+	}
+	if s.nameTooLong(person) {
+		return "InvalidName"
 	}
 	if clash := s.clash(person); clash != "" {
 		return clash

@@ -23,6 +23,9 @@ var eventNames = []string{
 	"TypingStarted",
 }
 
+// EventNames lists the events that a subscription may name.
+func EventNames() []string { return slices.Clone(eventNames) }
+
 // guessedEvents are the events whose data beyond the conversation is documented
 // nowhere that could be found; their members are sent only where the switch
 // webhooks.guessedMembers asks for it.
@@ -61,10 +64,44 @@ func fqn(event string) string {
 // upperSnake writes an API value the way webhooks do: WidgetChat as WIDGET_CHAT.
 func upperSnake(value string) string { return fqn(value) }
 
+// unconfirmedNames are the events whose event_fqn is published nowhere that could
+// be found.
+var unconfirmedNames = []string{
+	"ConversationAssigned", "ConversationUnassigned", "ConversationTagRemoved", "ConversationEndUserReplaced",
+	"ConversationCustomAttributeUpdated", "ConversationTransferred",
+}
+
+// otherEvents are the events of which neither the name nor the data is published.
+// The switch webhooks.otherEvents sends them.
+const (
+	eventTyping    = "TypingStarted"
+	eventSent      = "ConversationMessageDeliverySent"
+	eventDelivered = "ConversationMessageDeliveryDelivered"
+	eventSLA       = "SLAEvaluationPending"
+	eventSLAMet    = "SLAEvaluationAchieved"
+	eventBan       = "AgentBannedEnduser"
+	eventUnban     = "AgentUnbannedEnduser"
+)
+
 // emit tells the subscriptions of an event. members adds to the conversation
 // and is called only if someone listens.
 func (s *Server) emit(c *call, conversation *Conversation, event string, members func() map[string]any) {
-	s.emitAs(c, conversation, event, fqn(event), members)
+	name := fqn(event)
+	if s.switches.Webhooks.UnconfirmedNames == "api" && slices.Contains(unconfirmedNames, event) {
+		name = event
+	}
+	s.emitAs(c, conversation, event, name, members)
+}
+
+// emitOther tells of events of which nothing is published, where the switch
+// webhooks.otherEvents asks for it.
+func (s *Server) emitOther(c *call, conversation *Conversation, events ...string) {
+	if !s.switches.Webhooks.OtherEvents {
+		return
+	}
+	for _, event := range events {
+		s.emit(c, conversation, event, nil)
+	}
 }
 
 // emitAs is emit for an event whose payload may call it otherwise.
@@ -115,12 +152,6 @@ func (s *Server) webhookConversation(conversation *Conversation) map[string]any 
 			tags = append(tags, map[string]any{"id": tag.ID, "name": tag.Name, "is_deactivated": tag.Inactive})
 		}
 	}
-	attributes := []map[string]any{}
-	for _, value := range s.attributeBodies(conversation.Attributes) {
-		attributes = append(attributes, map[string]any{
-			"id": value.ID, "name": value.Name, "identifier": value.Identifier, "value": value.Value,
-		})
-	}
 	status := map[string]string{StateOpen: "OPEN", StateClosed: "CLOSED", StatePending: "PENDING"}[conversation.State]
 	body := map[string]any{
 		"csid": conversation.ID, "channel": upperSnake(conversation.Channel),
@@ -131,9 +162,27 @@ func (s *Server) webhookConversation(conversation *Conversation) map[string]any 
 		"tags": tags, "created_at": millis(conversation.CreatedAt),
 	}
 	if !s.switches.Webhooks.CustomAttributesAbsent {
-		body["custom_attributes"] = attributes
+		body["custom_attributes"] = s.webhookAttributes(conversation)
 	}
 	return body
+}
+
+// webhookAttributes are a conversation's custom attributes in the shape of the
+// switch webhooks.customAttributeItems.
+func (s *Server) webhookAttributes(conversation *Conversation) any {
+	byIdentifier, items := map[string]any{}, []map[string]any{}
+	for _, value := range s.attributeBodies(conversation.Attributes) {
+		byIdentifier[value.Identifier] = value.Value
+		item := map[string]any{"name": value.Name, "value": value.Value}
+		if s.switches.Webhooks.CustomAttributeItems != "pairs" {
+			item["id"], item["identifier"] = value.ID, value.Identifier
+		}
+		items = append(items, item)
+	}
+	if s.switches.Webhooks.CustomAttributeItems == "map" {
+		return byIdentifier
+	}
+	return items
 }
 
 func (s *Server) webhookQueue(conversation *Conversation) any {
@@ -149,13 +198,19 @@ func (s *Server) webhookUser(id string) any {
 		if person.ID != id {
 			continue
 		}
-		kind := "Contact"
-		if s.agent(id) != nil {
+		kind, roles := "Contact", []string{}
+		if s.switches.Webhooks.UserRoles == "filled" {
+			roles = []string{"Enduser"}
+		}
+		if agent := s.agent(id); agent != nil {
 			kind = "Member"
+			if s.switches.Webhooks.UserRoles == "filled" {
+				roles = s.agentBody(agent).Roles
+			}
 		}
 		return map[string]any{
 			"id": person.ID, "name": orNull(person.DisplayName), "email": orNull(person.Email),
-			"phone": orNull(person.PhoneNumber), "roles": []string{}, "user_type": kind,
+			"phone": orNull(person.PhoneNumber), "roles": roles, "user_type": kind,
 		}
 	}
 	return nil

@@ -111,7 +111,22 @@ func (s *Server) fetch(ctx context.Context, address string, switches Switches) d
 	if contentType == "" {
 		contentType = http.DetectContentType(body)
 	}
+	if !takenType(switches.AttachmentTypes, contentType) {
+		return fail(errors.New("not a type that is taken"))
+	}
 	return download{body: body, contentType: contentType}
+}
+
+// takenType says whether the switch attachmentTypes lets a file of a type through.
+func takenType(types, contentType string) bool {
+	switch types {
+	case "images":
+		return strings.HasPrefix(contentType, "image/")
+	case "images-pdf":
+		return strings.HasPrefix(contentType, "image/") || strings.HasPrefix(contentType, "application/pdf")
+	default:
+		return true
+	}
 }
 
 // storeAttachments keeps copies of the fetched files. One that could not be

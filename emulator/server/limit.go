@@ -33,6 +33,9 @@ type Limit struct {
 	Burst int `json:"burst"`
 	// PerDay is the quota of one UTC day. Defaults to 864,000.
 	PerDay int `json:"perDay"`
+
+	// rolling counts a day from its first request rather than from midnight.
+	rolling bool
 }
 
 func (l Limit) withDefaults() Limit {
@@ -49,7 +52,7 @@ type gauge struct {
 	level    float64 // requests left in the bucket
 	refilled time.Time
 	admitted []time.Time // within the last second
-	day      string
+	day      time.Time   // when the day began whose requests are counted
 	today    int
 }
 
@@ -66,13 +69,15 @@ func (g *gauge) admit(now time.Time, limit Limit) (wait time.Duration, ok bool) 
 	for len(g.admitted) > 0 && now.Sub(g.admitted[0]) >= time.Second {
 		g.admitted = g.admitted[1:]
 	}
-	if day := now.UTC().Format(time.DateOnly); day != g.day {
-		g.day, g.today = day, 0
+	switch midnight := now.UTC().Truncate(24 * time.Hour); {
+	case limit.rolling && now.Sub(g.day) >= 24*time.Hour:
+		g.day, g.today = now, 0
+	case !limit.rolling && g.day.Before(midnight):
+		g.day, g.today = midnight, 0
 	}
 
 	if limit.Reading != LimitOff && g.today >= limit.PerDay {
-		midnight := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
-		return midnight.Sub(now), false
+		return g.day.Add(24 * time.Hour).Sub(now), false
 	}
 	// A nanosecond of tolerance: 0.1 s of refill at 10/s is one request, but not
 	// in floating point.

@@ -48,7 +48,7 @@ func (s *Server) messageBody(c *call, conversation *Conversation, message *Messa
 		attachments = append(attachments, fileBody{s.fileLink(c.origin, file.Path), file.PrettyName})
 	}
 	body := messageBody{
-		ID: message.ID, AuthorID: message.AuthorID, ExternalID: message.ExternalID, CreatedAt: zoned(message.CreatedAt),
+		ID: message.ID, AuthorID: message.AuthorID, ExternalID: message.ExternalID, CreatedAt: s.zoned(message.CreatedAt),
 	}
 	if conversation.mail() {
 		content := emailContentBody{Content: message.Content, Type: "Regular"}

@@ -177,9 +177,15 @@ func (s *Server) append(c *call, conversation *Conversation, message *Message) {
 	}
 	s.record(c, conversation, kind, message.AuthorID, "MessageAddedAttribute",
 		map[string]any{"messageId": message.ID, "fromEndpoint": cmp.Or(message.From.Email, conversation.ContactPoint)})
+	if message.Direction == Outbound {
+		s.emitOther(c, conversation, eventTyping)
+	}
 	s.emit(c, conversation, "ConversationMessageAdded", func() map[string]any {
 		return s.messageEvent(conversation, message)
 	})
+	if message.Direction == Outbound {
+		s.emitOther(c, conversation, eventSent, eventDelivered, eventSLAMet)
+	}
 }
 
 // autoReply answers a new mail the way an organisation's template would.

@@ -22,7 +22,7 @@ type noteBody struct {
 }
 
 func (s *Server) noteBody(conversation *Conversation, note *Note) noteBody {
-	return noteBody{note.ID, note.AuthorID, zoned(note.CreatedAt), conversation.ID, s.noteText(note.Text)}
+	return noteBody{note.ID, note.AuthorID, s.zoned(note.CreatedAt), conversation.ID, s.noteText(note.Text)}
 }
 
 var markup = regexp.MustCompile(`<[^>]*>`)

@@ -37,7 +37,7 @@ func (s *Server) listContactEndpoints(c *call) (reply, error) {
 			bodies = append(bodies, body)
 		}
 	}
-	return ok(bodies)
+	return ok(inOrder(s, bodies))
 }
 
 func (s *Server) getContactEndpoint(c *call) (reply, error) {
@@ -83,7 +83,7 @@ type definitionBody struct {
 	IsDeactivated   bool   `json:"isDeactivated"`
 }
 
-func (d *AttributeDefinition) body() definitionBody {
+func (s *Server) definitionBody(d *AttributeDefinition) definitionBody {
 	var input any = struct {
 		Placeholder string `json:"placeholder,omitempty"`
 		Type        string `json:"_type"`
@@ -96,7 +96,7 @@ func (d *AttributeDefinition) body() definitionBody {
 	}
 	return definitionBody{
 		ID: d.ID, EntityType: d.EntityType, Identifier: d.Identifier, Label: d.Label,
-		InputDefinition: input, Description: d.Description, CreatedAt: zoned(d.CreatedAt),
+		InputDefinition: input, Description: d.Description, CreatedAt: s.zoned(d.CreatedAt),
 		IsRequired: d.IsRequired, IsArchived: d.IsArchived, IsDeactivated: d.IsDeactivated,
 	}
 }
@@ -106,9 +106,9 @@ func (d *AttributeDefinition) isSelect() bool { return len(d.Options) > 0 }
 func (s *Server) listAttributes(*call) (reply, error) {
 	bodies := []definitionBody{}
 	for _, definition := range s.state.Attributes {
-		bodies = append(bodies, definition.body())
+		bodies = append(bodies, s.definitionBody(definition))
 	}
-	return ok(bodies)
+	return ok(inOrder(s, bodies))
 }
 
 func (s *Server) getAttribute(c *call) (reply, error) {
@@ -116,7 +116,7 @@ func (s *Server) getAttribute(c *call) (reply, error) {
 	if definition == nil {
 		return reply{}, bad(messageInvalid) // the operation documents no 404
 	}
-	return ok(definition.body())
+	return ok(s.definitionBody(definition))
 }
 
 func (s *Server) attribute(id string) *AttributeDefinition {
@@ -165,6 +165,9 @@ func (s *Server) patchedAttributes(c *call, entity string, values map[string]any
 			delete(changed, definition.ID)
 		case json.Unmarshal(raw, &text) == nil:
 			if definition.isSelect() {
+				return nil, bad("Invalid input for patching")
+			}
+			if tooLong(text, c.switches.MaxAttributeChars) {
 				return nil, bad("Invalid input for patching")
 			}
 			changed[definition.ID] = text

@@ -1,33 +1,242 @@
 package server
 
 import (
-	_ "embed"
+	"cmp"
+	"embed"
+	"fmt"
+	"hash/fnv"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 )
 
-//go:embed page.html
-var pageSource string
+//go:embed page.html page.css page.js
+var pageFiles embed.FS
 
-var pageTemplate = template.Must(template.New("page").Parse(pageSource))
+var pageTemplate = template.Must(template.ParseFS(pageFiles, "page.html"))
 
-// page shows what exists to a person. Everything in it came from outside, so
-// mail bodies are shown in sandboxed frames and nothing on the page can run.
+// pageView is what the page shows: all conversations, and one of them whole.
+type pageView struct {
+	Organization, Origin string
+	Customers            int
+	Stats                Stats
+	Find                 string
+	Items                []pageItem
+	Selected             *pageConversation
+	KnownTags            []string
+	// Trouble is why the last action failed.
+	Trouble string
+}
+
+// pageItem is a conversation in the list.
+type pageItem struct {
+	ID                                 int64
+	Subject, Customer, State, Assignee string
+	Tags                               []string
+	// Last is when the last message was written; Waits says that it is the
+	// customer's, and the conversation open.
+	Last     time.Time
+	Waits    bool
+	Selected bool
+}
+
+type pageConversation struct {
+	*Conversation
+	Customer, Assignee, Queue string
+	Attributes                []pageAttribute
+	Tags                      []string
+	Actions                   []pageAction
+	Thread                    []pageEntry
+	Activity                  []pageActivity
+	// Version changes with everything that is shown.
+	Version string
+}
+
+type pageAttribute struct {
+	Label string
+	Value any
+}
+
+// pageAction is a button that acts as an agent.
+type pageAction struct{ Action, Label, Title string }
+
+// pageEntry is a message or a note.
+type pageEntry struct {
+	// Kind is customer, agent, automatic or note.
+	Kind, Author, Text, HTML, ExternalID string
+	At                                   time.Time
+	Files                                []File
+}
+
+// KindInWords says what the entry is.
+func (e pageEntry) KindInWords() string {
+	return map[string]string{
+		"customer": "from the customer", "agent": "to the customer", "automatic": "automatic answer", "note": "internal note",
+	}[e.Kind]
+}
+
+type pageActivity struct {
+	At           time.Time
+	Type, Author string
+}
+
+// page shows what exists to a person, who can act in it: the newest conversation
+// where the address says nothing else. Everything in it came
+// from outside, so mail bodies are shown in sandboxed frames and nothing but the
+// page's own script can run.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
-	state := s.State()
-	people := map[string]string{}
-	for _, user := range state.EndUsers {
-		people[user.ID] = user.DisplayName + " <" + user.Email + ">"
+	query, state := r.URL.Query(), s.State()
+	if n := len(state.Conversations); n > 0 && r.URL.RawQuery == "" {
+		http.Redirect(w, r, fmt.Sprintf("/_emulator/?conversation=%d", state.Conversations[n-1].ID), http.StatusFound)
+		return
 	}
-	for _, agent := range state.Agents {
-		people[agent.ID] = agent.DisplayName + " (agent)"
-	}
-	slices.Reverse(state.Conversations)
+	chosen, _ := strconv.ParseInt(query.Get("conversation"), 10, 64) // 0 is none
+	view := state.view(chosen, query.Get("find"))
+	view.Origin, view.Stats, view.Trouble = origin(r), s.Stats(), query.Get("trouble")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'")
+	w.Header().Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'")
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	_ = pageTemplate.Execute(w, map[string]any{
-		"State": state, "Stats": s.Stats(), "People": people, "Origin": origin(r),
-	}) // the reader may be gone
+	w.Header().Set("Cache-Control", "no-store")
+	_ = pageTemplate.Execute(w, view) // the reader may be gone
+}
+
+// pageFile serves the page's stylesheet or script.
+func pageFile(name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-cache")
+		http.ServeFileFS(w, r, pageFiles, name)
+	}
+}
+
+// act does what a form of the page asks for, and shows the conversation again.
+func (s *Server) act(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	id, err := strconv.ParseInt(r.PostFormValue("conversation"), 10, 64)
+	back := url.Values{}
+	if err == nil {
+		back.Set("conversation", strconv.FormatInt(id, 10))
+		step := Step{Action: r.PostFormValue("action"), Conversation: id, Text: r.PostFormValue("text"), Tag: r.PostFormValue("tag")}
+		if step.Action == "answer" {
+			step.Action = PlayReply
+			err = s.Customer(r.Context(), step)
+		} else {
+			err = s.Agent(r.Context(), step)
+		}
+	}
+	if err != nil {
+		back.Set("trouble", err.Error())
+	}
+	http.Redirect(w, r, "/_emulator/?"+back.Encode(), http.StatusSeeOther)
+}
+
+// view arranges a copy of the state for the page.
+func (s State) view(chosen int64, find string) pageView {
+	v := pageView{Organization: s.Organization.Name, Customers: len(s.EndUsers), Find: find}
+	people, queues := map[string]string{}, map[string]string{}
+	for _, user := range s.EndUsers {
+		people[user.ID] = strings.TrimSpace(user.DisplayName + " <" + user.Email + ">")
+		if user.Email == "" {
+			people[user.ID] = cmp.Or(user.DisplayName, user.PhoneNumber, user.ID)
+		}
+	}
+	for _, agent := range s.Agents {
+		people[agent.ID] = agent.DisplayName
+	}
+	for _, queue := range s.Queues {
+		queues[queue.ID] = queue.Name
+	}
+	for _, tag := range s.Tags {
+		v.KnownTags = append(v.KnownTags, tag.Name)
+	}
+	for _, c := range s.Conversations {
+		item := pageItem{
+			ID: c.ID, Subject: c.Subject, Customer: people[c.RequesterID], State: c.State, Assignee: people[c.AssigneeID],
+			Tags: c.TagNames, Last: c.CreatedAt, Selected: c.ID == chosen,
+		}
+		if n := len(c.Messages); n > 0 {
+			item.Last, item.Waits = c.Messages[n-1].CreatedAt, c.State == StateOpen && c.Messages[n-1].Direction == Inbound
+		}
+		if item.matches(find) {
+			v.Items = append(v.Items, item)
+		}
+		if c.ID == chosen {
+			v.Selected = s.conversationView(c, people, queues)
+		}
+	}
+	slices.SortStableFunc(v.Items, func(a, b pageItem) int { return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(b.ID, a.ID)) })
+	return v
+}
+
+// matches says whether an item has every word that is looked for.
+func (i pageItem) matches(find string) bool {
+	text := strings.ToLower(strings.Join(append([]string{i.Subject, i.Customer, i.State, i.Assignee, strconv.FormatInt(i.ID, 10)}, i.Tags...), "\n"))
+	return !slices.ContainsFunc(strings.Fields(strings.ToLower(find)), func(word string) bool { return !strings.Contains(text, word) })
+}
+
+func (s State) conversationView(c *Conversation, people, queues map[string]string) *pageConversation {
+	v := &pageConversation{
+		Conversation: c, Customer: people[c.RequesterID], Assignee: people[c.AssigneeID], Queue: queues[c.QueueID], Tags: c.TagNames,
+	}
+	for _, d := range s.Attributes {
+		if value, ok := c.Attributes[d.ID]; ok {
+			v.Attributes = append(v.Attributes, pageAttribute{d.Label, value})
+		}
+	}
+	if c.AssigneeID == "" {
+		v.Actions = append(v.Actions, pageAction{PlayClaim, "Take", "Anna Agent takes the conversation"})
+	} else {
+		v.Actions = append(v.Actions, pageAction{PlayUnassign, "Give back", "Nobody has the conversation then"})
+	}
+	switch c.State {
+	case StateClosed:
+		v.Actions = append(v.Actions, pageAction{PlayReopen, "Reopen", "Open the conversation again"})
+	case StatePending:
+		v.Actions = append(v.Actions, pageAction{PlayExpire, "Let the follow-up expire", "The conversation comes back"},
+			pageAction{PlayUnpend, "Remove the follow-up", "Open the conversation"}, pageAction{PlayClose, "Close", "Close the conversation"})
+	default:
+		v.Actions = append(v.Actions, pageAction{PlayPending, "Follow up tomorrow", "Set the conversation to pending"}, pageAction{PlayClose, "Close", "Close the conversation"})
+	}
+	for _, m := range c.Messages {
+		v.Thread = append(v.Thread, m.entry(people))
+	}
+	for _, n := range c.Notes {
+		v.Thread = append(v.Thread, pageEntry{Kind: "note", Author: name(people, n.AuthorID), Text: n.Text, At: n.CreatedAt})
+	}
+	slices.SortStableFunc(v.Thread, func(a, b pageEntry) int { return a.At.Compare(b.At) })
+	for _, a := range s.Activity {
+		if a.ConversationID == c.ID {
+			v.Activity = append(v.Activity, pageActivity{a.At, a.Type, name(people, a.AuthorID)})
+		}
+	}
+	sum := fnv.New64a()
+	_, _ = fmt.Fprint(sum, c.State, c.Subject, v.Customer, v.Assignee, v.Queue, v.Tags, v.Attributes, len(c.Messages), len(c.Notes), len(v.Activity)) // a hash takes everything
+	v.Version = strconv.FormatUint(sum.Sum64(), 36)
+	return v
+}
+
+// name is a person without their address.
+func name(people map[string]string, id string) string {
+	short, _, _ := strings.Cut(people[id], " <")
+	return short
+}
+
+func (m *Message) entry(people map[string]string) pageEntry {
+	e := pageEntry{Kind: "customer", Author: name(people, m.AuthorID), ExternalID: m.ExternalID, At: m.CreatedAt, Files: m.Attachments}
+	switch {
+	case m.AutoReply:
+		e.Kind = "automatic"
+	case m.Direction == Outbound:
+		e.Kind = "agent"
+	}
+	if m.Content != nil && m.Content.Type == "Html" {
+		e.HTML = m.Content.Value
+	} else if m.Content != nil {
+		e.Text = m.Content.Value
+	}
+	return e
 }

@@ -4,14 +4,25 @@ import (
 	"cmp"
 	"encoding/base64"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// pageMeta carries the links to the neighbouring pages, root-relative as Dixa's.
+// pageMeta carries the links to the neighbouring pages, root-relative as Dixa's
+// unless the switch nextLinks says otherwise.
 type pageMeta struct {
 	Previous string `json:"previous,omitempty"`
 	Next     string `json:"next,omitempty"`
+}
+
+// inOrder is a list that was made oldest first, in the order of the switch
+// listOrder.
+func inOrder[T any](s *Server, items []T) []T {
+	if s.switches.ListOrder == NewestFirst {
+		slices.Reverse(items)
+	}
+	return items
 }
 
 // page cuts one page out of a list. path is the operation's path without the
@@ -71,7 +82,11 @@ func (c *call) pageLink(path string, limit, offset int) string {
 	key.Set("pageLimit", strconv.Itoa(limit))
 	key.Set("offset", strconv.Itoa(offset))
 	encoded := base64.StdEncoding.EncodeToString([]byte(key.Encode()))
-	return "/" + c.version + path + "?pageKey=" + url.QueryEscape(encoded)
+	link := "/" + c.version + path + "?pageKey=" + url.QueryEscape(encoded)
+	if c.switches.NextLinks == "absolute" {
+		return c.origin + link
+	}
+	return link
 }
 
 // pageKey decodes the key of a later page. The published example of a key ends

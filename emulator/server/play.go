@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -131,9 +133,13 @@ func (s *Server) agentStep(c *call, conversation *Conversation, step Step) error
 		_, err := s.deliver(c, conversation, message)
 		return err
 	case PlayTag:
-		s.addTag(c, conversation, s.tagNamed(step.Tag, ""), agent.ID)
+		return s.tagByHand(c, conversation, strings.TrimSpace(step.Tag), agent.ID)
 	case PlayUntag:
-		s.removeTag(c, conversation, s.tagNamed(step.Tag, ""), agent.ID)
+		at := slices.IndexFunc(s.state.Tags, func(t *Tag) bool { return t.Name == strings.TrimSpace(step.Tag) })
+		if at < 0 {
+			return fmt.Errorf("there is no tag %q", step.Tag)
+		}
+		s.removeTag(c, conversation, s.state.Tags[at], agent.ID)
 	case PlayNote:
 		_, err := s.addNote(c, conversation, noteInput{Message: &step.Text, AgentID: agent.ID})
 		return err
@@ -163,6 +169,22 @@ func (s *Server) agentStep(c *call, conversation *Conversation, step Step) error
 	default:
 		return s.handOver(c, conversation, step, agent.ID)
 	}
+	return nil
+}
+
+// tagByHand adds a tag as an agent does, who can make a new one.
+func (s *Server) tagByHand(c *call, conversation *Conversation, name, agent string) error {
+	if name == "" {
+		return errors.New("the tag has no name")
+	}
+	if tooLong(name, c.switches.MaxTagChars) {
+		return fmt.Errorf("the tag has more than %d characters", c.switches.MaxTagChars)
+	}
+	tag := s.tagNamed(name, "")
+	if tag.Inactive {
+		return fmt.Errorf("the tag %q is deactivated", name)
+	}
+	s.addTag(c, conversation, tag, agent)
 	return nil
 }
 

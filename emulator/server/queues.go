@@ -57,7 +57,7 @@ func (s *Server) listQueues(*call) (reply, error) {
 	for _, queue := range s.state.Queues {
 		bodies = append(bodies, s.queueBody(queue))
 	}
-	return ok(bodies)
+	return ok(inOrder(s, bodies))
 }
 
 func (s *Server) getQueue(c *call) (reply, error) {

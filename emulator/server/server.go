@@ -267,7 +267,11 @@ func (s *Server) admit(c *call, rt route) (answer reply, fault *Fault, answered 
 	}
 	s.counters.arrived(rt.operation, name, c.now)
 	if !known {
-		return refuse(http.StatusUnauthorized, messageUnauthorized), nil, true
+		status := http.StatusUnauthorized
+		if s.switches.RefusedToken == "403" {
+			status = http.StatusForbidden
+		}
+		return refuse(status, messageUnauthorized), nil, true
 	}
 	g := s.gauges[c.token]
 	if g == nil {
@@ -276,6 +280,8 @@ func (s *Server) admit(c *call, rt route) (answer reply, fault *Fault, answered 
 	}
 	limit := s.limit
 	limit.Reading = cmp.Or(s.switches.LimitReading, limit.Reading)
+	limit.PerDay = cmp.Or(s.switches.RequestsPerDay, limit.PerDay)
+	limit.rolling = s.switches.QuotaReset == "rolling"
 	if wait, ok := g.admit(c.now, limit); !ok {
 		s.counters.refused(name)
 		return tooMany(wait, c.now, s.switches), nil, true

@@ -142,10 +142,16 @@ type Switches struct {
 	// ListLag is how long new conversations, messages, notes and activity entries stay out of lists and search.
 	// GET of one conversation by id does not lag.
 	ListLag Duration `json:"listLag"`
+	// NewConversationLag is how long every operation that names a new conversation by its id answers 404.
+	// Lists and search have ListLag.
+	NewConversationLag Duration `json:"newConversationLag"`
 	// EndUserListLag is how long a new end user stays out of GET /endusers. Uniqueness does not lag.
 	EndUserListLag Duration `json:"endUserListLag"`
 	// ConversationOrder is the order of an end user's conversations and of search hits: oldest or newest.
 	ConversationOrder string `json:"conversationOrder,omitempty"`
+	// ActivityShift is how much later than its event an entry of the activity log says that something happened;
+	// less than zero is earlier.
+	ActivityShift Duration `json:"activityShift"`
 	// ActivityOrder is the order of activity logs: oldest or newest.
 	ActivityOrder string `json:"activityOrder,omitempty"`
 	// DefaultPageLimit is the page size without pageLimit. Defaults to 50.
@@ -158,6 +164,27 @@ type Switches struct {
 	// TimePrecision is how exactly a conversation writes its times, such as stateUpdatedAt: seconds or millis.
 	TimePrecision string `json:"timePrecision,omitempty"`
 
+	// ListOrder is the order of the lists of tags, queues, teams, agents, end users, contact endpoints,
+	// attributes and subscriptions: oldest or newest.
+	ListOrder string `json:"listOrder,omitempty"`
+	// NextLinks is how meta.next and meta.previous are written: relative (to the root) or absolute.
+	NextLinks string `json:"nextLinks,omitempty"`
+	// ZonedTimes is how messages, notes, the activity log, anonymizations and attribute definitions write
+	// their times: gmt (2021-12-01T12:46:36.581Z[GMT]) or plain (without [GMT]).
+	ZonedTimes string `json:"zonedTimes,omitempty"`
+	// ActivityEntries is what the activity log has: all, or no-messages (nothing of messages and notes).
+	ActivityEntries string `json:"activityEntries,omitempty"`
+
+	// MaxNameChars refuses an end user with a longer name, with 400; 0 means no limit.
+	MaxNameChars int `json:"maxNameChars"`
+	// MaxTagChars refuses a longer tag, with 400; 0 means no limit.
+	MaxTagChars int `json:"maxTagChars"`
+	// MaxAttributeChars refuses a longer text of a custom attribute, with 400; 0 means no limit.
+	MaxAttributeChars int `json:"maxAttributeChars"`
+	// AgentRoles is how an agent's roles are written: as-documented (Agent), many (Admin, TeamLead,
+	// SystemAdmin, Agent) or upper (AGENT).
+	AgentRoles string `json:"agentRoles,omitempty"`
+
 	// UnknownQuery is what happens to a query parameter that the operation does not have: ignored or rejected.
 	UnknownQuery string `json:"unknownQuery,omitempty"`
 	// UnknownFields is what happens to a JSON field that the operation does not have: ignored or rejected.
@@ -165,6 +192,12 @@ type Switches struct {
 	// OrganizationAbsent removes GET /organization, as it was before 2026.
 	OrganizationAbsent bool `json:"organizationAbsent"`
 
+	// RefusedToken is the status for a token that is not accepted: 401 or 403.
+	RefusedToken string `json:"refusedToken,omitempty"`
+	// RequestsPerDay replaces Options.Limit.PerDay when set.
+	RequestsPerDay int `json:"requestsPerDay"`
+	// QuotaReset is when the requests of a day begin anew: midnight (UTC) or rolling (24 hours after the first).
+	QuotaReset string `json:"quotaReset,omitempty"`
 	// LimitReading replaces Options.Limit.Reading when set: both, bucket, window or off.
 	LimitReading string `json:"limitReading,omitempty"`
 	// RetryAfter is how a 429 says when to come back: none, seconds or date.
@@ -178,6 +211,8 @@ type Switches struct {
 	MaxAttachments int `json:"maxAttachments"`
 	// AttachmentTimeout bounds the fetch of one file. Defaults to 10s.
 	AttachmentTimeout Duration `json:"attachmentTimeout"`
+	// AttachmentTypes is which files are taken: any, images, or images-pdf.
+	AttachmentTypes string `json:"attachmentTypes,omitempty"`
 	// AttachmentRedirects says whether a redirect of a file's URL is followed or refused.
 	AttachmentRedirects string `json:"attachmentRedirects,omitempty"`
 
@@ -210,14 +245,29 @@ type WebhookSwitches struct {
 	RetryDelay Duration `json:"retryDelay"`
 	// Timeout bounds one attempt. Defaults to 10s.
 	Timeout Duration `json:"timeout"`
+	// Success is which answer ends the attempts: 2xx, 200 or any.
+	Success string `json:"success,omitempty"`
 	// DisableAfter disables a subscription after that many events in a row were given up; 0 means never.
 	DisableAfter int `json:"disableAfter"`
 	// LogLost shows events that Lose struck in the delivery logs, as attempts that failed.
 	LogLost bool `json:"logLost"`
+	// LogRetention is how long the logs keep a delivery; 0 means for ever.
+	LogRetention Duration `json:"logRetention"`
 	// KeptDeliveries is how many deliveries the logs of a subscription keep. Defaults to 100.
 	KeptDeliveries int `json:"keptDeliveries"`
 	// CustomAttributesAbsent leaves custom_attributes out of the conversation, as before October 2025.
 	CustomAttributesAbsent bool `json:"customAttributesAbsent"`
+	// CustomAttributeItems is the shape of the conversation's custom_attributes: full (id, name, identifier
+	// and value), pairs (name and value) or map (an object of values by identifier).
+	CustomAttributeItems string `json:"customAttributeItems,omitempty"`
+	// UserRoles is what a user's roles hold: empty, or filled (Enduser, or an agent's).
+	UserRoles string `json:"userRoles,omitempty"`
+	// OtherEvents sends the events whose data is undocumented altogether to subscriptions that name them:
+	// typing, delivery of messages, service levels and bans. Their names and data are guesses.
+	OtherEvents bool `json:"otherEvents"`
+	// UnconfirmedNames is event_fqn of the events for which nobody published it: snake
+	// (CONVERSATION_END_USER_REPLACED) or api (ConversationEndUserReplaced).
+	UnconfirmedNames string `json:"unconfirmedNames,omitempty"`
 	// AttachmentItems is the shape of a message's attachments: snake (url and pretty_name), camel
 	// (url and prettyName), strings (bare URLs) or empty (none, though the message has files).
 	AttachmentItems string `json:"attachmentItems,omitempty"`
@@ -270,18 +320,41 @@ func (s *Switches) settings() []setting {
 		{"activityOrder", &s.ActivityOrder, []string{OldestFirst, NewestFirst}},
 		{"pageLimitTooLarge", &s.PageLimitTooLarge, []string{"capped", Rejected}},
 		{"timePrecision", &s.TimePrecision, []string{"seconds", "millis"}},
+		{"listOrder", &s.ListOrder, []string{OldestFirst, NewestFirst}},
+		{"nextLinks", &s.NextLinks, []string{"relative", "absolute"}},
+		{"zonedTimes", &s.ZonedTimes, []string{"gmt", "plain"}},
+		{"activityEntries", &s.ActivityEntries, []string{"all", "no-messages"}},
+		{"agentRoles", &s.AgentRoles, []string{"as-documented", "many", "upper"}},
+		{"refusedToken", &s.RefusedToken, []string{"401", "403"}},
+		{"quotaReset", &s.QuotaReset, []string{"midnight", "rolling"}},
+		{"attachmentTypes", &s.AttachmentTypes, []string{"any", "images", "images-pdf"}},
 		{"unknownQuery", &s.UnknownQuery, []string{"ignored", Rejected}},
 		{"unknownFields", &s.UnknownFields, []string{"ignored", Rejected}},
 		{"retryAfter", &s.RetryAfter, []string{RetryAfterNone, RetryAfterSeconds, RetryAfterDate}},
 		{"limitBody", &s.LimitBody, []string{"message", "empty", "html"}},
 		{"attachmentRedirects", &s.AttachmentRedirects, []string{"followed", "refused"}},
 		{"fileLinks", &s.FileLinks, []string{"mixed", "absolute", "path"}},
+		{"webhooks.success", &s.Webhooks.Success, []string{"2xx", "200", "any"}},
+		{"webhooks.customAttributeItems", &s.Webhooks.CustomAttributeItems, []string{"full", "pairs", "map"}},
+		{"webhooks.userRoles", &s.Webhooks.UserRoles, []string{"empty", "filled"}},
+		{"webhooks.unconfirmedNames", &s.Webhooks.UnconfirmedNames, []string{"snake", "api"}},
 		{"webhooks.attachmentItems", &s.Webhooks.AttachmentItems, []string{"snake", "camel", "strings", "empty"}},
 		{"webhooks.externalIds", &s.Webhooks.ExternalIDs, []string{"value", "text", "null", "absent"}},
 		{"webhooks.htmlText", &s.Webhooks.HTMLText, []string{"as-sent", "text"}},
 		{"webhooks.followupRemoved", &s.Webhooks.FollowupRemoved, []string{"none", "open"}},
 		{"webhooks.transferredNames", &s.Webhooks.TransferredNames, []string{"one", "two"}},
 	}
+}
+
+// NamedSettings lists the settings of every switch whose settings have names, the
+// default first, by the switch's name in JSON; those of WebhookSwitches begin with
+// "webhooks.".
+func NamedSettings() map[string][]string {
+	named := map[string][]string{"limitReading": slices.Clone(limitReadings)}
+	for _, setting := range new(Switches).settings() {
+		named[setting.name] = setting.allowed
+	}
+	return named
 }
 
 // WithDefaults returns the switches with every default written out.

@@ -74,7 +74,7 @@ func (s *Server) listTags(c *call) (reply, error) {
 			bodies = append(bodies, tag.body())
 		}
 	}
-	return ok(bodies)
+	return ok(inOrder(s, bodies))
 }
 
 type tagInput struct {
@@ -181,6 +181,11 @@ func (s *Server) bulkTagConversation(c *call) (reply, error) {
 	}](c)
 	if err != nil {
 		return reply{}, err
+	}
+	for _, item := range input.Data {
+		if tooLong(item.Name, c.switches.MaxTagChars) {
+			return reply{}, bad(messageInvalid)
+		}
 	}
 	pending := &PendingTags{Actor: c.actor, DueAt: c.now.Add(time.Duration(c.switches.BulkTagDelay))}
 	for _, item := range input.Data {

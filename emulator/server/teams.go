@@ -37,7 +37,7 @@ func (s *Server) listTeams(*call) (reply, error) {
 	for _, team := range s.state.Teams {
 		bodies = append(bodies, teamBody{team.ID, team.Name})
 	}
-	return ok(bodies)
+	return ok(inOrder(s, bodies))
 }
 
 func (s *Server) createTeam(c *call) (reply, error) {

@@ -23,8 +23,14 @@ func (s *Server) stamp(t time.Time) string {
 func millis(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // zoned is 2021-12-01T12:46:36.581Z[GMT], used by messages, notes, the activity
-// log, anonymization requests and attribute definitions.
-func zoned(t time.Time) string { return millis(t) + "[GMT]" }
+// log, anonymization requests and attribute definitions; the switch zonedTimes
+// leaves the zone out.
+func (s *Server) zoned(t time.Time) string {
+	if s.switches.ZonedTimes == "plain" {
+		return millis(t)
+	}
+	return millis(t) + "[GMT]"
+}
 
 // zoneless is 2021-12-01T12:46:35.935, used by presence.
 func zoneless(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000") }

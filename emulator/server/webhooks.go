@@ -188,7 +188,7 @@ func (s *Server) listWebhooks(*call) (reply, error) {
 	for _, webhook := range s.state.Webhooks {
 		bodies = append(bodies, webhook.body())
 	}
-	return ok(bodies)
+	return ok(inOrder(s, bodies))
 }
 
 // createWebhook takes a subscription without customHeaders too: the contract
@@ -262,11 +262,22 @@ func (d Delivery) body(kind string) deliveryBody {
 	return deliveryBody{millis(d.At), &d.Success, &d.Code, &d.Text, kind}
 }
 
+// forgetDeliveries drops deliveries that are older than the switch
+// webhooks.logRetention.
+func (s *Server) forgetDeliveries(c *call, webhook *Webhook) {
+	keep := time.Duration(c.switches.Webhooks.LogRetention)
+	if keep <= 0 {
+		return
+	}
+	webhook.Deliveries = slices.DeleteFunc(webhook.Deliveries, func(d Delivery) bool { return c.now.Sub(d.At) > keep })
+}
+
 func (s *Server) webhookStatus(c *call) (reply, error) {
 	webhook, err := s.pathWebhook(c)
 	if err != nil {
 		return reply{}, err
 	}
+	s.forgetDeliveries(c, webhook)
 	type statusBody struct {
 		Event  string       `json:"event"`
 		Status deliveryBody `json:"deliveryStatus"`
@@ -296,6 +307,7 @@ func (s *Server) webhookLogs(c *call) (reply, error) {
 		Detail  deliveryBody `json:"deliveryDetail"`
 		Payload string       `json:"payload"`
 	}
+	s.forgetDeliveries(c, webhook)
 	bodies := []logBody{}
 	for _, delivery := range webhook.Deliveries {
 		if delivery.Event == event {

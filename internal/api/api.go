@@ -110,7 +110,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	spec := humago.New(mux, configuration(o.PublicURL, o.Version))
-	spec.UseMiddleware(a.authorize(spec), a.record)
+	spec.UseMiddleware(a.authorize(spec), a.record, a.textual(spec))
 	for _, r := range a.routes() {
 		r.register(spec)
 	}

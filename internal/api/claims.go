@@ -58,7 +58,9 @@ func (a *api) submitClaim(ctx context.Context, in *submitInput) (*submitOutput, 
 	if accepted.New {
 		status = http.StatusAccepted
 	}
-	return &submitOutput{Status: status, Body: client.Submitted{New: accepted.New, Claim: accepted.Record}}, nil
+	return &submitOutput{Status: status, Body: client.Submitted{
+		New: accepted.New, Claim: accepted.Record, Cut: c.Cut, Ignored: c.Ignored,
+	}}, nil
 }
 
 type listInput struct {

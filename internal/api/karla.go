@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -110,7 +111,9 @@ func (h *karlaWebhooks) receive(ctx context.Context, w http.ResponseWriter, r *h
 // maxForeignWord bounds what somebody else calls something, in bytes.
 const maxForeignWord = 200
 
-func cut(s string) string { return s[:min(len(s), maxForeignWord)] }
+func cut(s string) string {
+	return strings.ToValidUTF8(s[:min(len(s), maxForeignWord)], "") // not through a character
+}
 
 // nobodysKarlaSecret stands in where there is no secret, so that it takes as long.
 const nobodysKarlaSecret = karla.Secret("-")

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -266,4 +267,15 @@ func TestTwoProcessesApplyKarlasEventsOnce(t *testing.T) {
 	latest, err := b.store.Latest(t.Context(), refC1)
 	require.NoError(t, err)
 	require.Equal(t, "wish-19", latest.Preference, "in the order in which they came")
+}
+
+// A name that is cut in the middle of a character is still text.
+func TestKarlaEventWithALongForeignWord(t *testing.T) {
+	t.Parallel()
+	b := karlaBench(t)
+	require.Equal(t, http.StatusOK, b.karlaSays(`{"ref":"x`+strings.Repeat("ä", 150)+`","event_data":{"claim_id":"`+strings.Repeat("ö", 150)+`"},"shop_slug":"acme"}`))
+	events := b.karlaEvents("")
+	require.Len(t, events, 1)
+	require.True(t, utf8.ValidString(events[0].Ref))
+	require.Equal(t, "x"+strings.Repeat("ä", 99), events[0].Ref)
 }

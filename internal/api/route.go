@@ -47,6 +47,7 @@ func at[I, O any](pattern, name, summary, tag, scope string, handle func(context
 	r.register = func(spec huma.API) {
 		r.operation.Responses = map[string]*huma.Response{}
 		if r.body != nil {
+			r.operation.Errors = append(r.operation.Errors, http.StatusBadRequest, http.StatusUnsupportedMediaType)
 			r.operation.RequestBody = &huma.RequestBody{Required: true}
 		}
 		huma.Register(spec, r.operation, func(ctx context.Context, in *I) (*O, error) {

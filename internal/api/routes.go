@@ -91,6 +91,8 @@ func (a *api) routes() []route {
 		at("PUT "+shop+"/integrations/dixa/token", "save-token", "Save the Dixa API token", tagDixa, shopsWrite, a.saveToken, talks,
 			takes[client.TokenRequest](small, "token"), mayFail(http.StatusConflict, http.StatusBadGateway),
 			says("The token is checked with Dixa first. It never comes out again but as a preview.")),
+		at("POST "+shop+"/integrations/dixa/token/compare", "compare-token", "Ask whether a token is the saved one", tagDixa, shopsWrite, a.compareToken, unaudited,
+			says("The token is not sent: it is compared by its HMAC-SHA-256 under a nonce of the caller's.")),
 		at("POST "+shop+"/integrations/dixa/status-rules/preview", "preview-status-rules", "Try status rules on what happened", tagDixa, shopsRead, a.previewStatusRules, unaudited,
 			says("Reads what Dixa told of the shop's newest claims again, by the rules that hold and by those given, and lists the claims whose owner would have been told otherwise. Nothing is changed or sent.")),
 		at("POST "+shop+"/integrations/dixa/validate", "validate-integration", "Check connection and settings by reading", tagDixa, shopsRead, a.validate, unaudited, talks),

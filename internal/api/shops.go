@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/hmac"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -134,6 +135,9 @@ func (a *api) getIntegration(ctx context.Context, in *InShop) (*body[claim.Integ
 	if err != nil || integration.Connection == nil {
 		return ok(integration, err)
 	}
+	if integration.TokenShare, err = a.store.TokenShare(ctx, integration.Connection.ID); err != nil {
+		return nil, err
+	}
 	last, err := a.store.LastSweep(ctx, integration.Connection.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return ok(integration, nil)
@@ -154,7 +158,7 @@ func (a *api) sweepShop(ctx context.Context, in *InShop) (*body[client.SweepAske
 	last, err := a.store.LastSweep(ctx, shop.Connection.ID)
 	switch {
 	case err == nil:
-		asked.LastFinishedAt = last.FinishedAt
+		asked.LastStartedAt = last.StartedAt
 	case !errors.Is(err, store.ErrNotFound):
 		return nil, err
 	}
@@ -202,6 +206,24 @@ func (a *api) saveToken(ctx context.Context, in *settingsInput) (*body[claim.Con
 	changed(ctx, "preview", connection.TokenPreview)
 	changed(ctx, "organization_id", connection.OrganizationID)
 	return ok(connection, err)
+}
+
+type compareTokenInput struct {
+	InShop
+	Body client.TokenComparison
+}
+
+func (a *api) compareToken(ctx context.Context, in *compareTokenInput) (*body[client.TokenCompared], error) {
+	shop, err := a.store.Shop(ctx, in.Shop)
+	if err != nil || shop.Connection == nil {
+		return ok(client.TokenCompared{}, err)
+	}
+	token, _, err := a.store.Token(ctx, shop.Connection.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return ok(client.TokenCompared{}, nil)
+	}
+	same := hmac.Equal([]byte(client.TokenFingerprint(in.Body.Nonce, token)), []byte(in.Body.Fingerprint))
+	return ok(client.TokenCompared{Same: err == nil && same}, err)
 }
 
 func (a *api) saveWebhookSecret(ctx context.Context, in *settingsInput) (*body[claim.Subscription], error) {

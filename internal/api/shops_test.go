@@ -84,7 +84,7 @@ func TestSettingsThatComeAtOnceAllStay(t *testing.T) {
 	b.connected("acme")
 	patches := []string{
 		`{"default_agent_id": "` + emulator.SeedAgentAnna + `"}`, `{"tag": "reklamation"}`, `{"default_language": "fr"}`,
-		`{"extra_tags": ["vip"]}`, `{"evidence": {"max_files": 3}}`, `{"evidence": {"max_bytes": 4}}`, `{"open_within": "2h"}`,
+		`{"extra_tags": ["vip"]}`, `{"evidence": {"max_files": 3}}`, `{"evidence": {"types": {"pdf": 4}}}`, `{"open_within": "2h"}`,
 	}
 	errs := make([]error, 2*len(patches))
 	var wg sync.WaitGroup
@@ -101,7 +101,7 @@ func TestSettingsThatComeAtOnceAllStay(t *testing.T) {
 
 	all := map[string]any{
 		"tag": "reklamation", "default_language": "fr", "extra_tags": []any{"vip"},
-		"evidence": map[string]any{"max_files": 3.0, "max_bytes": 4.0}, "open_within": "2h",
+		"evidence": map[string]any{"max_files": 3.0, "types": map[string]any{"pdf": 4.0}}, "open_within": "2h",
 	}
 	own := func(layer json.RawMessage) (members map[string]any) {
 		require.NoError(t, json.Unmarshal(layer, &members))
@@ -173,4 +173,24 @@ func TestUnreachableDixaIsABadGateway(t *testing.T) {
 	_, err := b.client.Connect(t.Context(), "acme", token)
 	e := refusal(t, err, http.StatusBadGateway, client.CodeDixaUnreachable)
 	require.Contains(t, e.Detail, "nothing was saved")
+}
+
+// A token is compared without being sent.
+func TestTokenIsComparedByItsFingerprint(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.shop("acme")
+	same := func(token string) bool {
+		same, err := b.client.HasToken(t.Context(), "acme", token)
+		require.NoError(t, err)
+		return same
+	}
+	require.False(t, same(token), "none is saved")
+	_, err := b.client.Connect(t.Context(), "acme", token)
+	require.NoError(t, err)
+	require.True(t, same(token))
+	require.False(t, same(token[1:]))
+	require.NotContains(t, b.log.String(), token)
+	_, err = b.client.HasToken(t.Context(), "nobody", token)
+	require.True(t, client.HasCode(err, client.CodeNotFound), "%v", err)
 }

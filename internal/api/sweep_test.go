@@ -35,7 +35,7 @@ func TestSweepIsAskedForAndShown(t *testing.T) {
 	require.Nil(t, in.LastSweep)
 	answer, err := b.client.Sweep(ctx, "acme")
 	require.NoError(t, err)
-	require.Zero(t, answer.LastFinishedAt)
+	require.Zero(t, answer.LastStartedAt)
 	require.Equal(t, []string{in.Connection.ID}, asked)
 
 	_, err = b.store.BeginSweep(ctx, in.Connection.ID)

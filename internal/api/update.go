@@ -19,11 +19,19 @@ func (a *api) updateClaim(ctx context.Context, in *updateInput) (*body[client.Up
 	if _, err := a.store.Shop(ctx, in.Shop); err != nil {
 		return nil, err
 	}
+	var next claim.Claim
 	out, err := a.store.UpdateFromOwner(ctx, store.OwnerUpdate{
 		Ref: in.ref(), By: of(ctx).key.Name,
-		Read: func(current *claim.Claim) (*claim.Claim, error) { return claim.DecodeUpdate(in.RawBody, current) },
+		Read: func(current *claim.Claim) (*claim.Claim, error) {
+			read, err := claim.DecodeUpdate(in.RawBody, current)
+			if err == nil {
+				next = *read
+			}
+			return read, err
+		},
 	})
 	return ok(client.Updated{
 		Result: string(out.Result), Changed: out.Changed, InstructionID: out.Instruction, Claim: out.Record,
+		Cut: next.Cut, Ignored: next.Ignored,
 	}, err)
 }

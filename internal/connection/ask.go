@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -14,18 +15,23 @@ import (
 // request budget, which claims under way use as well.
 const Patience = 15 * time.Second
 
-// Ask makes a call of Dixa for a person, again while nothing of it was sent for
-// want of budget. Nothing else is tried again: a person is looking on and can.
+// refusedWait is how long a call waits that Dixa refused for its limit without
+// saying for how long.
+const refusedWait = 500 * time.Millisecond
+
+// Ask makes a call of Dixa for a person, again while it was not done for want of
+// budget: ours, or Dixa's where another program uses the token. Nothing else is
+// tried again: a person is looking on and can.
 func Ask[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	var last error
 	out, err := backoff.Retry(ctx, func() (T, error) {
 		v, err := call()
 		last = err
 		e, ok := dixa.AsError(err)
-		if err == nil || !ok || e.Outcome != dixa.Unsent || !dixa.IsRateLimited(err) {
+		if err == nil || !ok || !dixa.IsRateLimited(err) {
 			return v, permanent(err)
 		}
-		return v, errors.Join(err, &backoff.RetryAfterError{Duration: e.RetryAfter})
+		return v, errors.Join(err, &backoff.RetryAfterError{Duration: cmp.Or(e.RetryAfter, refusedWait)})
 	}, backoff.WithMaxElapsedTime(Patience))
 	if err != nil && last != nil {
 		return out, last

@@ -162,14 +162,34 @@ func (c *Clients) dial(token, hash string, more ...dixa.Option) (*dixa.Client, e
 		dixa.WithUserAgent("claimflow"),
 		dixa.WithMessageFilter(filter),
 		dixa.WithBudget(&budget{store: c.store, tokenHash: hash, limits: c.options.Limits}),
+		dixa.WithObserver(func(call dixa.Call) { c.observe(hash, call) }),
 	}
 	if c.options.Transport != nil {
 		options = append(options, dixa.WithTransport(c.options.Transport))
 	}
-	if c.options.Observe != nil {
-		options = append(options, dixa.WithObserver(c.options.Observe))
-	}
 	return dixa.New(token, append(options, more...)...)
+}
+
+// refusalWithin bounds how long a refusal takes to be recorded.
+const refusalWithin = 5 * time.Second
+
+// observe passes a call on, and lets every process that uses the token know where
+// Dixa refused it for its limit.
+func (c *Clients) observe(tokenHash string, call dixa.Call) {
+	if c.options.Observe != nil {
+		c.options.Observe(call)
+	}
+	if call.Status != http.StatusTooManyRequests {
+		return
+	}
+	var after time.Duration
+	if e, ok := dixa.AsError(call.Err); ok {
+		after = e.RetryAfter
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), refusalWithin)
+	defer cancel()
+	// A refusal that is not recorded is followed by another one.
+	_ = c.store.RefuseBudget(ctx, tokenHash, c.options.Limits, after)
 }
 
 // TokenRefused records that Dixa refused the token with which the client was
@@ -195,6 +215,8 @@ type budget struct {
 	store     *store.Store
 	tokenHash string
 	limits    store.Limits
+	// interval is the distance of the token's slots when the last one was taken.
+	interval atomic.Int64
 }
 
 // maxLateness is how far behind its slot a request may still leave. One that is
@@ -228,10 +250,11 @@ func (b *budget) Take(ctx context.Context) error {
 		}
 	}
 	for range maxSlots {
-		late, err := b.await(ctx, b.tokenHash, limits)
+		interval, late, err := b.await(ctx, b.tokenHash, limits)
 		if err != nil {
 			return err
 		}
+		b.interval.Store(int64(interval))
 		if late <= maxLateness {
 			break
 		}
@@ -242,24 +265,25 @@ func (b *budget) Take(ctx context.Context) error {
 	return nil
 }
 
-// await takes a slot, waits for it and says by how much it was missed.
-func (b *budget) await(ctx context.Context, row string, limits store.Limits) (late time.Duration, err error) {
-	wait, err := b.store.TakeBudget(ctx, row, limits)
+// await takes a slot, waits for it and says how far apart slots are and by how
+// much this one was missed.
+func (b *budget) await(ctx context.Context, row string, limits store.Limits) (interval, late time.Duration, err error) {
+	taken, err := b.store.TakeBudget(ctx, row, limits)
 	var spent *store.BudgetError
 	if errors.As(err, &spent) {
-		return 0, &dixa.BudgetExceededError{RetryAfter: spent.RetryAfter}
+		return 0, 0, &dixa.BudgetExceededError{RetryAfter: spent.RetryAfter}
 	}
 	if err != nil {
-		return 0, fmt.Errorf("take from the request budget: %w", err)
+		return 0, 0, fmt.Errorf("take from the request budget: %w", err)
 	}
-	slot := time.Now().Add(wait)
-	timer := time.NewTimer(wait)
+	slot := time.Now().Add(taken.Wait)
+	timer := time.NewTimer(taken.Wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return time.Since(slot), nil
+		return taken.Interval, time.Since(slot), nil
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return 0, 0, ctx.Err()
 	}
 }
 

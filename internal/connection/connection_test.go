@@ -157,3 +157,44 @@ func TestUnknownConnection(t *testing.T) {
 	_, err := b.clients.Client(t.Context(), "none")
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
+
+// Another program has used up the token's requests when one of ours arrives.
+func TestRefusalOfDixaSlowsAllClientsOfATokenDown(t *testing.T) {
+	t.Parallel()
+	b := setup(t, store.Limits{Interval: time.Second, MaxWait: time.Minute, PerDay: 100})
+	ctx := t.Context()
+	c, err := b.clients.Client(ctx, b.id)
+	require.NoError(t, err)
+	b.dixa.Inject(server.Fault{Operation: "GET /organization", Kind: server.FaultStatus, Status: 429, Times: 1, Headers: map[string]string{"Retry-After": "1"}})
+	_, err = c.Organization.Get(ctx)
+	require.True(t, dixa.IsRateLimited(err), "%v", err)
+	share, err := b.store.TokenShare(ctx, b.id)
+	require.NoError(t, err)
+	require.NotNil(t, share)
+	require.InDelta(t, 0.5, share.PerSecond, 0.001)
+	require.WithinDuration(t, time.Now(), share.RefusedAt, time.Minute)
+
+	probe, err := b.clients.Probe("demo-token")
+	require.NoError(t, err)
+	_, err = probe.Organization.Get(ctx)
+	require.NoError(t, err)
+	slot, err := b.store.TakeBudget(ctx, b.store.TokenHash("demo-token"), store.Limits{Interval: time.Second, MaxWait: time.Minute})
+	require.NoError(t, err)
+	require.Greater(t, slot.Interval, 1800*time.Millisecond, "the other client keeps the distance, too")
+}
+
+// A person's call waits for its turn beside another program, and gives up in time.
+func TestAskWaitsWhereDixaRefusesForItsLimit(t *testing.T) {
+	t.Parallel()
+	b := setup(t, store.Limits{Interval: time.Millisecond, MaxWait: time.Second, PerDay: 100})
+	ctx := t.Context()
+	c, err := b.clients.Client(ctx, b.id)
+	require.NoError(t, err)
+	get := func() (*dixa.Organization, error) { return c.Organization.Get(ctx) }
+	b.dixa.Inject(server.Fault{Operation: "GET /organization", Kind: server.FaultStatus, Status: 429, Times: 2})
+	_, err = connection.Ask(ctx, get)
+	require.NoError(t, err)
+	b.dixa.Inject(server.Fault{Operation: "GET /organization", Kind: server.FaultStatus, Status: 429, Headers: map[string]string{"Retry-After": "60"}})
+	_, err = connection.Ask(ctx, get)
+	require.True(t, dixa.IsRateLimited(err), "%v", err)
+}

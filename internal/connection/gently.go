@@ -33,14 +33,16 @@ func Gently(ctx context.Context) context.Context { return context.WithValue(ctx,
 func isGentle(ctx context.Context) bool { return ctx.Value(gentleKey{}) != nil }
 
 // standBack waits for the turn among the requests that stand back. They share a
-// row of their own, so that together they keep to their part.
+// row of their own, so that together they keep to their part, also of what another
+// program that uses the token leaves.
 func (b *budget) standBack(ctx context.Context, first bool) error {
-	interval := min(gentleShare*cmp.Or(b.limits.Interval, store.DefaultInterval), gentleInterval)
+	apart := max(time.Duration(b.interval.Load()), cmp.Or(b.limits.Interval, store.DefaultInterval))
+	interval := min(gentleShare*apart, gentleInterval)
 	wait := gentleTurn
 	if !first {
 		wait = max(wait, interval)
 	}
-	_, err := b.await(ctx, b.tokenHash+"/gently", store.Limits{
+	_, _, err := b.await(ctx, b.tokenHash+"/gently", store.Limits{
 		Interval: interval, MaxWait: wait, PerDay: max(1, cmp.Or(b.limits.PerDay, store.DefaultPerDay)/gentleShare),
 	})
 	return err

@@ -74,13 +74,13 @@ func TestCheckLooksAtABoundedNumberOfAddresses(t *testing.T) {
 		asked.Add(1)
 		return answer(http.StatusNotFound, http.NoBody)
 	})
-	v, err := c.Check(t.Context(), named(3000), Limits{Files: 5, Bytes: 1 << 20})
+	v, err := c.Check(t.Context(), named(3000), Limits{Files: 5, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
 	require.NoError(t, err)
 	require.Empty(t, v.Files)
 	require.Equal(t, map[string]int{"its server answers 404": 30, "too many files": 2970}, reasons(t, v.LeftOut))
 	require.EqualValues(t, 30, asked.Load())
 
-	v, err = c.Check(t.Context(), named(3), Limits{Files: 0, Bytes: 1 << 20})
+	v, err = c.Check(t.Context(), named(3), Limits{Files: 0, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"more than 0 files": 3}, reasons(t, v.LeftOut))
 	require.EqualValues(t, 30, asked.Load(), "nothing is asked where no file is wanted")
@@ -95,7 +95,7 @@ func TestCheckStopsWhenItHasEnough(t *testing.T) {
 			after(r, time.Second)
 			return answer(http.StatusOK, paper(r.URL.Path))
 		})
-		v, err := c.Check(t.Context(), named(3000), Limits{Files: 3, Bytes: 1 << 20})
+		v, err := c.Check(t.Context(), named(3000), Limits{Files: 3, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
 		require.NoError(t, err)
 		require.Len(t, v.Files, 3)
 		require.Equal(t, "2.pdf", v.Files[2].Name)
@@ -116,7 +116,7 @@ func TestCheckJudgesInOrder(t *testing.T) {
 			}
 			return answer(http.StatusOK, paper("one"))
 		})
-		v, err := c.Check(t.Context(), named(4), Limits{Files: 2, Bytes: 1 << 20})
+		v, err := c.Check(t.Context(), named(4), Limits{Files: 2, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
 		require.NoError(t, err)
 		require.Equal(t, []string{"0.pdf", "2.pdf"}, []string{v.Files[0].Name, v.Files[1].Name})
 		require.Equal(t, map[string]int{"is the same file as 0.pdf": 1, "more than 2 files": 1}, reasons(t, v.LeftOut))
@@ -132,7 +132,7 @@ func TestCheckDecidesWhenItsTimeIsUp(t *testing.T) {
 			}
 			return hang(r)
 		})
-		v, err := c.Check(t.Context(), named(3000), Limits{Files: 50, Bytes: 1 << 20})
+		v, err := c.Check(t.Context(), named(3000), Limits{Files: 50, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
 		require.NoError(t, err)
 		require.Len(t, v.Files, 1, "what was looked at in time is offered")
 		require.Equal(t, map[string]int{
@@ -148,7 +148,7 @@ func TestCheckFailsWhenItsCallerGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		_, err := checkerOf(Options{}, hang).Check(ctx, named(100), Limits{Files: 5, Bytes: 1 << 20})
+		_, err := checkerOf(Options{}, hang).Check(ctx, named(100), Limits{Files: 5, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 }
@@ -172,14 +172,16 @@ func TestChecksShareTheirTurns(t *testing.T) {
 		verdicts := make([]Verdict, 10)
 		errs := make([]error, 10)
 		for i := range verdicts {
-			running.Go(func() { verdicts[i], errs[i] = c.Check(t.Context(), named(6), Limits{Files: 6, Bytes: 1 << 20}) })
+			running.Go(func() {
+				verdicts[i], errs[i] = c.Check(t.Context(), named(6), Limits{Files: 6, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
+			})
 			synctest.Wait()
 			require.EqualValues(t, min(parallel*(i+1), parallelAll), now.Load(), "files that are looked at by %d checks", i+1)
 		}
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := c.Check(ctx, named(1), Limits{Files: 1, Bytes: 1 << 20})
+		_, err := c.Check(ctx, named(1), Limits{Files: 1, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
 		require.ErrorIs(t, err, context.DeadlineExceeded, "who waits for a turn may give up")
 
 		close(release)
@@ -219,14 +221,14 @@ func TestCheckKeepsNoFileInMemory(t *testing.T) {
 	}{
 		"as large as it may be": {&stream{left: limit - 9}, "%PDF-1.7\n", 1, "", limit - 9},
 		"larger, unannounced":   {&stream{left: 2 * limit}, "%PDF-1.7\n", 0, "is larger than 64 MB", limit + 1 - 9},
-		"large and no picture":  {&stream{left: limit - 9}, "\x7fELF\x02\x01\x01\x00\x00", 0, "is neither an image nor a PDF", sniffed - 9},
+		"large and no picture":  {&stream{left: limit - 9}, "\x7fELF\x02\x01\x01\x00\x00", 0, "is of a type that is not offered", sniffed - 9},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := checkerOf(Options{}, func(*http.Request) (*http.Response, error) {
 				return answer(http.StatusOK, io.MultiReader(strings.NewReader(tt.head), tt.body))
 			})
-			v, err := c.Check(t.Context(), named(1), Limits{Files: 1, Bytes: limit})
+			v, err := c.Check(t.Context(), named(1), Limits{Files: 1, Bytes: map[Type]int{Image: limit, PDF: limit}})
 			require.NoError(t, err)
 			require.Len(t, v.Files, tt.files, "left out: %v", v.LeftOut)
 			if tt.reason != "" {

@@ -1,10 +1,10 @@
-// Package evidence decides which of a claim's photos are offered to Dixa.
+// Package evidence decides which of a claim's files are offered to Dixa.
 //
 // Dixa copies what a URL serves, and refuses a whole conversation when one file
 // cannot be copied. So every file is looked at before it is offered: that its
 // address is a public one, also after redirects and at the moment of connecting,
-// that it is an image or a PDF by its bytes, not too large, and not offered
-// twice.
+// that it is of a type that the shop wants by its bytes, not too large, and not
+// offered twice.
 package evidence
 
 import (
@@ -16,20 +16,17 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/gabriel-vasile/mimetype"
 )
 
-// File is a photo that a claim names.
+// File is a photo, video or document that a claim names.
 type File struct {
 	// URL is where the file is. It is personal data.
 	URL string `json:"url"`
 	// Name is what people see, such as "SKU-photo-1.jpg". Before the check it
-	// has no extension.
+	// has no extension, and everything is a photo.
 	Name string `json:"name"`
 }
 
@@ -47,8 +44,20 @@ type Verdict struct {
 
 // Limits bound what is offered.
 type Limits struct {
-	Files int // how many at most
-	Bytes int // how large one may be
+	// Files is how many at most.
+	Files int
+	// Bytes is how large a file of each type may be. A type that is missing, or has
+	// 0, is left out.
+	Bytes map[Type]int
+}
+
+// largest is how large a file of any type may be.
+func (l Limits) largest() int {
+	most := 0
+	for _, n := range l.Bytes {
+		most = max(most, n)
+	}
+	return most
 }
 
 // Options say how a [Checker] reaches the files.
@@ -83,6 +92,9 @@ const (
 	// sniffed is how much of a file its type is told by, in bytes: as much as
 	// mimetype looks at.
 	sniffed = 4 << 10
+	// telling is how much of a video tells it, with its length, from every other
+	// one, in bytes.
+	telling = 1 << 20
 )
 
 // untimely is said of files that were not looked at before the time was up.
@@ -125,6 +137,7 @@ func New(o Options) *Checker {
 // look is what one file turned out to be. A reason means that it cannot be
 // offered.
 type look struct {
+	kind        Type
 	ext, reason string
 	sum         [sha256.Size]byte
 }
@@ -150,7 +163,7 @@ func (c *Checker) Check(ctx context.Context, files []File, limits Limits) (Verdi
 	for range min(parallel, most) {
 		running.Go(func() {
 			for i := next.Add(1) - 1; i < int64(most); i = next.Add(1) - 1 {
-				looks[i] <- c.inTurn(looking, files[i].URL, limits.Bytes)
+				looks[i] <- c.inTurn(looking, files[i].URL, limits)
 			}
 		})
 	}
@@ -167,7 +180,7 @@ func (c *Checker) Check(ctx context.Context, files []File, limits Limits) (Verdi
 		default:
 			l = <-looks[i]
 		}
-		f.Name += l.ext
+		f.Name = l.kind.named(f.Name) + l.ext
 		if twin, ok := seen[l.sum]; ok && l.reason == "" {
 			l.reason = "is the same file as " + twin
 		}
@@ -185,7 +198,7 @@ func (c *Checker) Check(ctx context.Context, files []File, limits Limits) (Verdi
 }
 
 // inTurn looks at a file when fewer than [parallelAll] are being looked at.
-func (c *Checker) inTurn(ctx context.Context, raw string, maxBytes int) look {
+func (c *Checker) inTurn(ctx context.Context, raw string, limits Limits) look {
 	select {
 	case c.turns <- struct{}{}:
 		defer func() { <-c.turns }()
@@ -194,15 +207,16 @@ func (c *Checker) inTurn(ctx context.Context, raw string, maxBytes int) look {
 	if ctx.Err() != nil { // also where a turn was free
 		return look{reason: untimely}
 	}
-	l := c.look(ctx, raw, maxBytes)
+	l := c.look(ctx, raw, limits)
 	if l.reason != "" && ctx.Err() != nil {
 		l.reason = untimely
 	}
 	return l
 }
 
-// look fetches one file, of which it keeps no more than tells its type.
-func (c *Checker) look(ctx context.Context, raw string, maxBytes int) look {
+// look fetches one file, of which it keeps no more than tells its type. Of a video
+// whose length is known it fetches no more than tells it from others.
+func (c *Checker) look(ctx context.Context, raw string, limits Limits) look {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Host == "":
@@ -218,7 +232,7 @@ func (c *Checker) look(ctx context.Context, raw string, maxBytes int) look {
 	if err != nil {
 		return look{reason: "its address cannot be read"}
 	}
-	req.Header.Set("Accept", "image/*, application/pdf")
+	req.Header.Set("Accept", "image/*, application/pdf, video/*")
 	resp, err := c.client.Do(req)
 	if err != nil {
 		return look{reason: Unreachable(err)}
@@ -227,37 +241,39 @@ func (c *Checker) look(ctx context.Context, raw string, maxBytes int) look {
 	if resp.StatusCode != http.StatusOK {
 		return look{reason: fmt.Sprintf("its server answers %d", resp.StatusCode)}
 	}
-	if resp.ContentLength > int64(maxBytes) {
-		return look{reason: tooLarge(maxBytes)}
+	if most := limits.largest(); resp.ContentLength > int64(most) {
+		return look{reason: tooLarge(most)}
 	}
-	body := io.LimitReader(resp.Body, int64(maxBytes)+1)
 	var head bytes.Buffer
 	hash := sha256.New()
-	size, err := io.CopyN(io.MultiWriter(&head, hash), body, sniffed)
+	size, err := io.CopyN(io.MultiWriter(&head, hash), resp.Body, sniffed)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return look{reason: "its server breaks off"}
 	}
 	if size == 0 {
 		return look{reason: "is empty"}
 	}
-	kind := mimetype.Detect(head.Bytes())
-	if !accepted(kind) {
-		return look{reason: "is neither an image nor a PDF but " + kind.String()}
+	kind, ext, found := typeOf(head.Bytes())
+	maxBytes := limits.Bytes[kind]
+	if kind == "" || maxBytes <= 0 {
+		return look{reason: "is of a type that is not offered: " + found}
 	}
-	rest, err := io.Copy(hash, body)
+	if resp.ContentLength > int64(maxBytes) {
+		return look{kind: kind, ext: ext, reason: tooLarge(maxBytes)}
+	}
+	wanted := int64(maxBytes) + 1 - size
+	if kind.video() && resp.ContentLength > telling {
+		_, _ = fmt.Fprintf(hash, "of %d bytes", resp.ContentLength) // a hash takes everything
+		wanted = telling - size
+	}
+	rest, err := io.Copy(hash, io.LimitReader(resp.Body, wanted))
 	switch {
 	case err != nil:
 		return look{reason: "its server breaks off"}
 	case size+rest > int64(maxBytes):
-		return look{reason: tooLarge(maxBytes)}
+		return look{kind: kind, ext: ext, reason: tooLarge(maxBytes)}
 	}
-	return look{ext: kind.Extension(), sum: [sha256.Size]byte(hash.Sum(nil))}
-}
-
-// accepted keeps out SVG: it is an image that can carry script.
-func accepted(kind *mimetype.MIME) bool {
-	name, _, _ := strings.Cut(kind.String(), ";")
-	return name == "application/pdf" || strings.HasPrefix(name, "image/") && name != "image/svg+xml"
+	return look{kind: kind, ext: ext, sum: [sha256.Size]byte(hash.Sum(nil))}
 }
 
 func tooLarge(maxBytes int) string {

@@ -88,6 +88,13 @@ func serve(t *testing.T) *httptest.Server {
 	return s
 }
 
+// upTo are limits of so many files of every type, each of so many bytes.
+func upTo(files, bytes int) evidence.Limits {
+	return evidence.Limits{Files: files, Bytes: map[evidence.Type]int{
+		evidence.Image: bytes, evidence.PDF: bytes, evidence.MP4: bytes, evidence.MOV: bytes, evidence.WebM: bytes,
+	}}
+}
+
 func TestCheckOffersWhatCanBeCopied(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -99,8 +106,8 @@ func TestCheckOffersWhatCanBeCopied(t *testing.T) {
 		{"a PNG", s.URL + "/b.png", "x.png", ""},
 		{"a PDF", s.URL + "/paper.pdf", "x.pdf", ""},
 		{"a redirect to one", s.URL + "/moved.jpg", "x.jpg", ""},
-		{"a page", s.URL + "/page.jpg", "", "neither an image nor a PDF"},
-		{"an SVG", s.URL + "/drawing.svg", "", "neither an image nor a PDF"},
+		{"a page", s.URL + "/page.jpg", "", "of a type that is not offered"},
+		{"an SVG", s.URL + "/drawing.svg", "", "of a type that is not offered"},
 		{"nothing", s.URL + "/empty", "", "empty"},
 		{"one too large", s.URL + "/large.jpg", "", "larger than"},
 		{"one that is gone", s.URL + "/gone.jpg", "", "answers 404"},
@@ -116,7 +123,7 @@ func TestCheckOffersWhatCanBeCopied(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			v, err := c.Check(t.Context(), []evidence.File{{URL: tt.url, Name: "x"}}, evidence.Limits{Files: 5, Bytes: 2000})
+			v, err := c.Check(t.Context(), []evidence.File{{URL: tt.url, Name: "x"}}, upTo(5, 2000))
 			require.NoError(t, err)
 			if tt.reason == "" {
 				require.Equal(t, []evidence.File{{URL: tt.url, Name: tt.file}}, v.Files, "left out: %v", v.LeftOut)
@@ -137,7 +144,7 @@ func TestCheckNeverConnectsToThisMachineUnlessAllowed(t *testing.T) {
 	t.Cleanup(s.Close)
 	c := evidence.New(evidence.Options{})
 	for _, u := range []string{s.URL, strings.Replace(s.URL, "127.0.0.1", "localhost", 1), strings.Replace(s.URL, "127.0.0.1", "[::ffff:127.0.0.1]", 1)} {
-		v, err := c.Check(t.Context(), []evidence.File{{URL: u, Name: "x"}}, evidence.Limits{Files: 1, Bytes: 100})
+		v, err := c.Check(t.Context(), []evidence.File{{URL: u, Name: "x"}}, upTo(1, 100))
 		require.NoError(t, err)
 		require.Len(t, v.LeftOut, 1, u)
 	}
@@ -154,7 +161,7 @@ func TestCheckDropsDoublesAndWhatIsTooMany(t *testing.T) {
 		{URL: s.URL + "/gone.jpg", Name: "three"},
 		{URL: s.URL + "/b.png", Name: "four"},
 		{URL: s.URL + "/paper.pdf", Name: "five"},
-	}, evidence.Limits{Files: 2, Bytes: 1 << 20})
+	}, upTo(2, 1<<20))
 	require.NoError(t, err)
 	require.Equal(t, []string{"one.jpg", "four.png"}, []string{v.Files[0].Name, v.Files[1].Name})
 	require.Len(t, v.LeftOut, 3)
@@ -166,7 +173,7 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := evidence.New(evidence.Options{}).Check(ctx, []evidence.File{{URL: "http://example.org", Name: "x"}}, evidence.Limits{Files: 1, Bytes: 1})
+	_, err := evidence.New(evidence.Options{}).Check(ctx, []evidence.File{{URL: "http://example.org", Name: "x"}}, upTo(1, 1))
 	require.ErrorIs(t, err, context.Canceled)
 }
 

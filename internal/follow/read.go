@@ -31,6 +31,8 @@ type Reading struct {
 	CreatedAt time.Time
 	// Log are entries of the timeline by their ids in Dixa's activity log.
 	Log map[string]claim.TimelineEntry
+	// Seen are the events that came before Log was made, by their ids.
+	Seen []string
 	// Refreshed says that Dixa was asked how the conversation is.
 	Refreshed bool
 }
@@ -62,6 +64,7 @@ func read(id, name string, at time.Time, body []byte) Reading {
 		r.snapshot(c)
 	}
 	r.transition(event.Name)
+	r.Fact.Doubt = r.Fact.Status != claim.ConversationOpen && slices.Contains(mayOpen, event.Name)
 	r.message(event)
 	r.tagged(event)
 	if rated, ok := event.Rated(); ok {
@@ -125,6 +128,13 @@ func (r *Reading) transition(name dixa.EventName) {
 	r.Fact.Weight = claim.WeightTransition
 }
 
+// mayOpen are events of what may open a conversation. Whether their snapshots are
+// of before or after is not documented.
+var mayOpen = []dixa.EventName{
+	dixa.EventConversationMessageAdded, dixa.EventConversationPendingExpired, dixa.EventConversationAssigned,
+	dixa.EventConversationEnqueued, dixa.EventConversationTransferred,
+}
+
 func (r *Reading) message(event *dixa.Event) {
 	if m, ok := event.MessageAdded(); ok {
 		text := cmp.Or(m.Content.Text, m.Text)
@@ -174,6 +184,11 @@ func direction(d dixa.Direction) string {
 	return strings.ToLower(string(d))
 }
 
+const (
+	tagAdded   = "tag added"
+	tagRemoved = "tag removed"
+)
+
 // happenings are the words for events that need no more than their name.
 var happenings = map[dixa.EventName]string{
 	dixa.EventConversationCreated:                      "conversation created",
@@ -188,8 +203,8 @@ var happenings = map[dixa.EventName]string{
 	dixa.EventConversationTransferred:                  "transferred",
 	dixa.EventConversationMessageAdded:                 "message added",
 	dixa.EventConversationNoteAdded:                    "note added",
-	dixa.EventConversationTagAdded:                     "tag added",
-	dixa.EventConversationTagRemoved:                   "tag removed",
+	dixa.EventConversationTagAdded:                     tagAdded,
+	dixa.EventConversationTagRemoved:                   tagRemoved,
 	dixa.EventConversationRated:                        "rated",
 	dixa.EventConversationEndUserReplaced:              "customer replaced",
 	dixa.EventConversationCustomAttributeUpdated:       "attributes changed",

@@ -2,8 +2,6 @@ package follow
 
 import (
 	"encoding/json"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
@@ -36,6 +34,9 @@ type Refreshed struct {
 	// Happened are entries of the timeline of which no event came, by their ids
 	// in Dixa's activity log.
 	Happened map[string]claim.TimelineEntry `json:"happened,omitempty"`
+	// Seen are the events, by their ids, that none of Happened stands for: they
+	// had come when the log was compared with them.
+	Seen []string `json:"seen,omitempty"`
 }
 
 // RefreshedMessage is a message with where its files are kept.
@@ -65,33 +66,6 @@ func readRefreshed(id string, body []byte) Reading {
 		}
 		r.Messages = append(r.Messages, m.Message)
 	}
-	r.Log = f.Happened
+	r.Log, r.Seen = f.Happened, f.Seen
 	return r
-}
-
-// Moment is how far apart Dixa's times of one and the same happening may be, in
-// an event and in the activity log.
-const Moment = 30 * time.Second
-
-// instant is how far apart they may be for an event to take the place of an
-// entry. An event of something else that happened within it takes it too, until
-// the next sweep puts the entry back.
-const instant = time.Second
-
-// Replaced is the id of the entry of a timeline, among those that come from
-// Dixa's activity log, whose event came after all: the closest of the same words;
-// empty where there is none.
-func Replaced(logged map[string]claim.TimelineEntry, happened claim.TimelineEntry) string {
-	best := ""
-	for _, id := range slices.Sorted(maps.Keys(logged)) {
-		l := logged[id]
-		apart := l.At.Sub(happened.At).Abs()
-		if l.What != happened.What || apart > instant || l.Detail != "" && happened.Detail != "" && l.Detail != happened.Detail {
-			continue
-		}
-		if best == "" || apart < logged[best].At.Sub(happened.At).Abs() {
-			best = id
-		}
-	}
-	return best
 }

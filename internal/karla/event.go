@@ -1,6 +1,7 @@
 package karla
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -70,13 +71,14 @@ var ErrNoEvent = errors.New("karla: the body is no event: it is not one JSON obj
 // fixtures of its Shopware plugin). It keeps body. Unknown members are ignored,
 // missing ones and such of another type are empty; the one error is [ErrNoEvent].
 func ParseEvent(body []byte) (*Event, error) {
+	sum := sha256.Sum256(body)
+	body = bytes.TrimPrefix(body, []byte("\uFEFF")) // a byte order mark
 	var root members
 	if json.Unmarshal(body, &root) != nil || root == nil {
 		return nil, ErrNoEvent
 	}
 	data, context := root.object("event_data"), root.object("context")
 	order := context.object("order")
-	sum := sha256.Sum256(body)
 	e := &Event{
 		ID:          hex.EncodeToString(sum[:]),
 		Ref:         strings.ToLower(root.text("ref")),

@@ -79,6 +79,15 @@ func TestParseEvent(t *testing.T) {
 	}
 }
 
+func TestByteOrderMarkIsSkipped(t *testing.T) {
+	t.Parallel()
+	const body = "\uFEFF" + `{"ref":"claims/created","event_data":{"claim_id":"u-1"},"shop_slug":"acme"}`
+	e, err := karla.ParseEvent([]byte(body))
+	require.NoError(t, err)
+	require.Equal(t, "u-1", e.ClaimID)
+	require.Equal(t, byte('{'), e.Raw[0], "what is read on is JSON")
+}
+
 func TestNoEvent(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"", "null", "[]", `"text"`, "7", "{", `{"ref":"claims/created"} {}`, `{"ref":"claims/cre`} {

@@ -28,6 +28,7 @@ type Store interface {
 	PlatformSettings(ctx context.Context) (layer json.RawMessage, version int64, err error)
 	SaveSettings(ctx context.Context, slug string, patch json.RawMessage, rules ...func(claim.Settings) error) (int64, error)
 	SaveToken(ctx context.Context, slug, token string, org store.Organization) (claim.Connection, error)
+	TokenShare(ctx context.Context, connectionID string) (*claim.TokenShare, error)
 	SetEnabled(ctx context.Context, slug string, enabled bool) error
 	DeleteShop(ctx context.Context, slug string) error
 	SaveWebhookSecret(ctx context.Context, slug, secret string) (connectionID string, err error)
@@ -280,7 +281,7 @@ func (s *Service) client(ctx context.Context, in claim.Integration) (*dixa.Clien
 	case in.Connection == nil:
 		return nil, refuse(NotConnected, nil, "The shop has no Dixa token. Save one with `starter shop connect %s`.", in.Slug)
 	case in.Connection.State == claim.ConnectionNeedsToken:
-		return nil, refuse(NotConnected, nil, "Dixa refused the shop's token %s. Save a new one with `starter shop connect %s`.", in.Connection.TokenPreview, in.Slug)
+		return nil, refuse(NotConnected, nil, "Dixa refused the shop's token (%s). Save a new one with `starter shop connect %s`.", in.Connection.TokenInWords(), in.Slug)
 	}
 	client, err := s.dixa.For(ctx, in.Connection.ID, in.Effective)
 	if err != nil {

@@ -169,7 +169,7 @@ func TestUnreachableDixa(t *testing.T) {
 		"a server error":       {emulator.Fault{Kind: emulator.FaultStatus, Status: 503}, "Dixa is in trouble (status 503)"},
 		"garbage":              {emulator.Fault{Kind: emulator.FaultGarbage}, "the reply is not one of Dixa (status 200)"},
 		"a reply cut short":    {emulator.Fault{Kind: emulator.FaultTruncate}, "the reply is not one of Dixa (status 200)"},
-		"the limit":            {emulator.Fault{Kind: emulator.FaultStatus, Status: 429}, "request limit is used up"},
+		"the limit":            {emulator.Fault{Kind: emulator.FaultStatus, Status: 429}, "used up for the moment"},
 	} {
 		b.dixa.ClearFaults()
 		tt.fault.Operation = "GET /organization"
@@ -316,7 +316,7 @@ func TestConnectionThatNeedsAToken(t *testing.T) {
 	_, err = b.store.MarkNeedsToken(t.Context(), s.Connection.ID, hash)
 	require.NoError(t, err)
 	r := refused(t, b.service.Enable(t.Context(), shop), onboarding.NotConnected)
-	require.Equal(t, "Dixa refused the shop's token dix…4f2a. Save a new one with `starter shop connect acme`.", r.Words)
+	require.Regexp(t, "^Dixa refused the shop's token \\(dix…4f2a, saved on [-0-9]+\\)\\. Save a new one with `starter shop connect acme`\\.$", r.Words)
 	report, err := b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
 	require.False(t, report.OK())

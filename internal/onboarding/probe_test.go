@@ -3,11 +3,14 @@ package onboarding_test
 import (
 	"cmp"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/claimflow/claimflow/dixa"
 	emulator "github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/store"
 )
 
 func row(t *testing.T, r *onboarding.Report, name string) onboarding.Check {
@@ -38,6 +41,22 @@ func TestValidateOnlyReads(t *testing.T) {
 	}
 }
 
+func TestValidateWarnsOfASharedToken(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{})
+	b.ready()
+	_, err := b.store.TakeBudget(t.Context(), b.store.TokenHash(token), store.Limits{MaxWait: time.Minute})
+	require.NoError(t, err)
+	require.NoError(t, b.store.RefuseBudget(t.Context(), b.store.TokenHash(token), store.Limits{Interval: 200 * time.Millisecond}, 0))
+	report, err := b.service.Validate(t.Context(), shop)
+	require.NoError(t, err)
+	check := row(t, report, "request limit")
+	require.Equal(t, onboarding.Warning, check.Result)
+	require.Contains(t, check.Detail, "another program uses the token too")
+	require.Contains(t, check.Detail, "starter shop connect "+shop)
+	require.True(t, report.OK(), "claims still become conversations: %+v", report.Checks)
+}
+
 func TestValidateSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
@@ -62,8 +81,30 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 	b.dixa.Revoke(token)
 	report, err = b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
-	require.Contains(t, row(t, report, "token").Detail, "Dixa refuses the token dix…4f2a (401)")
+	require.Contains(t, row(t, report, "token").Detail, "Dixa refuses the token (dix…4f2a, saved on ")
 	require.False(t, report.OK())
+}
+
+func TestValidateFindsDeactivatedTags(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, emulator.Options{Limit: emulator.Limit{Reading: emulator.LimitOff}})
+	b.connect()
+	b.settings(`{"extra_tags": ["VIP"], "change_rules": [{"name": "any", "then": {"add_tags": ["later"]}}]}`)
+	client, err := dixa.New(token, dixa.WithBaseURL(b.server.URL+"/v1/"))
+	require.NoError(t, err)
+	for _, name := range []string{"claim-accepted", "vip", "later", "nobody-uses-it"} {
+		tag, err := client.Tags.Create(t.Context(), dixa.TagInput{Name: name})
+		require.NoError(t, err)
+		require.NoError(t, client.Tags.Deactivate(t.Context(), tag.ID))
+	}
+	report, err := b.service.Validate(t.Context(), shop)
+	require.NoError(t, err)
+	tags := row(t, report, "tags")
+	require.Equal(t, onboarding.Warning, tags.Result)
+	for _, name := range []string{"claim-accepted", "vip", "later"} {
+		require.Contains(t, tags.Detail, name)
+	}
+	require.NotContains(t, tags.Detail, "nobody-uses-it")
 }
 
 func TestTestOpensTagsNotesAndCloses(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
@@ -98,9 +99,15 @@ func (s *Service) Validate(ctx context.Context, shop string) (*Report, error) {
 	d := newDirectory(client)
 	validateMailbox(ctx, d, in.Effective, r)
 	validateSettings(ctx, d, in.Effective, r)
-	tags, err := connection.Ask(ctx, func() ([]*dixa.Tag, error) { return client.Tags.List(ctx, false) })
-	r.try("read tags", err, "%d tags", len(tags))
+	validateTags(ctx, client, in.Effective, r)
 	s.validateWebhooks(ctx, in, r)
+	share, err := s.store.TokenShare(ctx, in.Connection.ID)
+	if err != nil {
+		return nil, err
+	}
+	if share != nil {
+		r.add("request limit", Warning, "%s. Give Claimflow a token of its own: make one in Dixa and save it with `starter shop connect %s`", share, in.Slug)
+	}
 	return r, nil
 }
 
@@ -108,7 +115,7 @@ func (s *Service) validateToken(ctx context.Context, client *dixa.Client, in cla
 	org, err := organization(ctx, client)
 	switch refusal := (*Refusal)(nil); {
 	case errors.As(err, &refusal) && refusal.Kind == TokenRefused:
-		r.add("token", Failed, "Dixa refuses the token %s (%d): it is wrong or revoked. Save a new one with `starter shop connect %s`", in.Connection.TokenPreview, status(err), in.Slug)
+		r.add("token", Failed, "Dixa refuses the token (%s; %d): it is wrong or revoked. Save a new one with `starter shop connect %s`", in.Connection.TokenInWords(), status(err), in.Slug)
 		return false
 	case err != nil:
 		r.add("token", Failed, "it could not be checked: %s", trouble(errors.Unwrap(err)))
@@ -135,6 +142,26 @@ func validateMailbox(ctx context.Context, d *directory, s claim.Settings, r *Rep
 	default:
 		r.add("contact endpoint", OK, "%s is live", s.EmailIntegrationID)
 	}
+}
+
+// validateTags looks for tags that the settings name and that are deactivated:
+// Dixa leaves them out without a word.
+func validateTags(ctx context.Context, client *dixa.Client, s claim.Settings, r *Report) {
+	tags, err := connection.Ask(ctx, func() ([]*dixa.Tag, error) { return client.Tags.List(ctx, true) })
+	if err != nil {
+		r.try("read tags", err, "")
+		return
+	}
+	var inactive []string
+	for _, t := range tags {
+		if t.Inactive() && s.Names(t.Name) {
+			inactive = append(inactive, t.Name)
+		}
+	}
+	if len(inactive) > 0 {
+		r.add("tags", Warning, "deactivated in Dixa, which leaves them out: %s. Activate them in Dixa, or name others in the settings", strings.Join(inactive, ", "))
+	}
+	r.add("read tags", OK, "%d tags", len(tags))
 }
 
 // validateSettings checks every other setting that names something in Dixa.

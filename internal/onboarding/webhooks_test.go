@@ -44,7 +44,7 @@ func TestEnableIsRefusedWhereDixaRefusesTheSubscription(t *testing.T) {
 		"not switched on":    {emulator.Fault{Operation: "PATCH /webhooks/{webhookSubscriptionId}", Kind: emulator.FaultStatus, Status: 400}, onboarding.SubscriptionRefused, publicURL + "/webhooks/dixa/"},
 		"trouble":            {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 503}, onboarding.Unreachable, "Enabling again is safe"},
 		"no answer":          {emulator.Fault{Operation: "GET /webhooks", Kind: emulator.FaultDropBefore}, onboarding.Unreachable, "Dixa could not be reached"},
-		"the limit is spent": {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 429}, onboarding.Unreachable, "request limit"},
+		"the limit is spent": {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 429}, onboarding.Unreachable, "used up for the moment"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/internal/charset"
 	"github.com/claimflow/claimflow/internal/karla"
 	"github.com/claimflow/claimflow/store"
 )
@@ -122,6 +123,9 @@ func effectOf(kept store.OwnerEvent) store.OwnerEffect {
 	case karla.ClaimCreated, karla.ClaimUpdated:
 		return claimEffect(kept, e)
 	case karla.ShipmentMoved:
+		if err := charset.Valid(kept.Body); err != nil {
+			return store.OwnerEffect{Ignored: "the body " + err.Error()}
+		}
 		return shipmentEffect(e)
 	default:
 		return store.OwnerEffect{Ignored: "nothing follows from events of this kind"}
@@ -135,6 +139,9 @@ func claimEffect(kept store.OwnerEvent, e *karla.Event) store.OwnerEffect {
 	}
 	// The address says which shop it is for; Karla may spell it otherwise.
 	decode := func() (*claim.Claim, error) {
+		if err := utf8Fault(e.Raw); err != nil {
+			return nil, err
+		}
 		shop := "" // as the body has it
 		if e.Shop == "" {
 			shop = kept.Shop
@@ -151,6 +158,9 @@ func claimEffect(kept store.OwnerEvent, e *karla.Event) store.OwnerEffect {
 		Claim: &store.OwnerUpdate{
 			Ref: claim.Ref{Shop: kept.Shop, ID: e.ClaimID}, By: store.ByKarla, Instruction: "karla-" + kept.ID[:min(len(kept.ID), 32)], Whole: true,
 			Read: func(current *claim.Claim) (*claim.Claim, error) {
+				if err := utf8Fault(e.Raw); err != nil {
+					return nil, err
+				}
 				next, err := claim.DecodeUpdate(e.Raw, current)
 				if err != nil {
 					return nil, err
@@ -160,6 +170,15 @@ func claimEffect(kept store.OwnerEvent, e *karla.Event) store.OwnerEffect {
 			},
 		},
 	}
+}
+
+// utf8Fault refuses an event that is not UTF-8: it would be taken with other words
+// than were sent.
+func utf8Fault(body []byte) error {
+	if err := charset.Valid(body); err != nil {
+		return &claim.InvalidError{What: "event", Faults: []claim.Fault{{Field: "body", Problem: err.Error()}}}
+	}
+	return nil
 }
 
 func shipmentEffect(e *karla.Event) store.OwnerEffect {

@@ -20,11 +20,16 @@ const (
 )
 
 // reachEngine asks the engine for the namespace that claims are worked on in,
-// since an engine that answers may still lack it.
+// since an engine that answers may still lack it, and makes sure that it is this
+// store's.
 func (p *Parts) reachEngine(ctx context.Context) error {
 	_, err := p.Temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: p.Namespace})
 	if err == nil {
-		return nil
+		err = p.bind(ctx)
+	}
+	var foreign *ForeignNamespaceError
+	if err == nil || errors.As(err, &foreign) {
+		return err
 	}
 	switch _, advice := explain(err); advice {
 	case "":
@@ -40,7 +45,10 @@ func explain(err error) (state, advice string) {
 	var missing *serviceerror.NamespaceNotFound
 	var notFound *serviceerror.NotFound
 	var denied *serviceerror.PermissionDenied
+	var foreign *ForeignNamespaceError
 	switch {
+	case errors.As(err, &foreign):
+		return "the namespace belongs to another store", "set TEMPORAL_NAMESPACE"
 	case errors.As(err, &missing), errors.As(err, &notFound):
 		return "the namespace does not exist", "create it or set TEMPORAL_NAMESPACE"
 	case errors.As(err, &denied):
@@ -62,8 +70,9 @@ func (p *Parts) engineState(ctx context.Context, d *dispatch.Dispatcher) (string
 	return "reachable", nil
 }
 
-// waitForEngine returns when the namespace can be reached. Until then it says
-// why not: when the reason changes, and every minute.
+// waitForEngine returns when the namespace can be reached and is this store's, or
+// with a [ForeignNamespaceError] when it is another's. Until then it says why not:
+// when the reason changes, and every minute.
 func (p *Parts) waitForEngine(ctx context.Context) error {
 	var said string
 	var at time.Time
@@ -71,14 +80,15 @@ func (p *Parts) waitForEngine(ctx context.Context) error {
 		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
 		err := p.reachEngine(attempt)
 		cancel()
-		if err == nil {
-			return nil
+		var foreign *ForeignNamespaceError
+		if err == nil || errors.As(err, &foreign) {
+			return err
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if state, _ := explain(err); state != said || time.Since(at) >= remindEvery {
-			p.Telemetry.Log.Warn("no claim is worked on until Temporal has the namespace for this worker; waiting (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE)", "error", err)
+			p.Telemetry.Log.Warn("no claim is worked on until Temporal has the namespace for this process; waiting (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE)", "error", err)
 			said, at = state, time.Now()
 		}
 		select {

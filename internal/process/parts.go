@@ -42,6 +42,7 @@ type Parts struct {
 
 	engineAddress string
 	polling       atomic.Bool // Work has started its pollers
+	bound         atomic.Bool // the namespace is known to be this store's
 }
 
 // Open makes the parts of the process of the given name from its configuration

@@ -37,7 +37,8 @@ func (p *Parts) Listen(ctx context.Context) (net.Listener, error) {
 // Serve serves the HTTP API on a listener, brings accepted claims to the engine
 // and events to the endpoints of their owners until ctx ends, then lets running
 // requests finish. It closes the listener. An engine that is down does not keep
-// claims from being accepted.
+// claims from being accepted; one whose namespace is another store's ends it with
+// a [ForeignNamespaceError].
 func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string) error {
 	t := p.Telemetry
 	dispatcher := dispatch.New(p.Store, p.Temporal, t.Log)
@@ -63,11 +64,11 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		return errors.Join(err, listener.Close())
 	}
 	defer forget()
-	endLags, err := p.showLags()
+	endConnections, err := p.showConnections()
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer endLags()
+	defer endConnections()
 	kept, err := files.New(files.Options{Store: p.Store, BaseURL: p.Config.DixaFilesURL, AllowLoopback: p.Config.AllowLoopbackEvidence})
 	if err != nil {
 		return errors.Join(fmt.Errorf("CLAIMFLOW_DIXA_FILES_URL: %w", err), listener.Close())
@@ -105,7 +106,17 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		served <- err
 	}()
 	var background sync.WaitGroup
-	background.Go(func() { dispatcher.Run(ctx) })
+	refused := make(chan error, 1)
+	background.Go(func() {
+		if err := p.waitForEngine(ctx); err != nil {
+			if ctx.Err() == nil {
+				refused <- err
+				stop()
+			}
+			return
+		}
+		dispatcher.Run(ctx)
+	})
 	background.Go(func() { p.dropOldBodies(ctx) })
 	background.Go(func() { deliverer.Run(ctx) })
 	background.Go(func() { p.forgetDelivered(ctx) })
@@ -120,5 +131,10 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the HTTP API: %w", err)
 	}
-	return stopErr
+	select {
+	case err := <-refused:
+		return errors.Join(err, stopErr)
+	default:
+		return stopErr
+	}
 }

@@ -59,34 +59,41 @@ func (p *Parts) sweeps() (*activities.Sweeps, error) {
 	}, nil
 }
 
-// showLags shows how far sweeps are behind, as a metric. The returned function
-// ends it.
-func (p *Parts) showLags() (stop func(), err error) {
+// showConnections shows, as metrics, how far the sweeps of connections are behind
+// and how much of a token's requests Dixa leaves to Claimflow. The returned
+// function ends it.
+func (p *Parts) showConnections() (stop func(), err error) {
 	meter := p.Telemetry.Meters.Meter("claimflow")
-	lag, err := meter.Float64ObservableGauge("claimflow.sweep.lag", metric.WithUnit("s"),
+	lag, err1 := meter.Float64ObservableGauge("claimflow.sweep.lag", metric.WithUnit("s"),
 		metric.WithDescription("How long ago the activity log of a connection's Dixa was known to the end."))
-	if err != nil {
-		return nil, fmt.Errorf("set up the metrics of sweeps: %w", err)
+	share, err2 := meter.Float64ObservableGauge("claimflow.dixa.token.share", metric.WithUnit("{request}/s"),
+		metric.WithDescription("Requests a second that Dixa leaves to Claimflow, by connection; only while Dixa refuses requests that Claimflow's own pace allows, so that another program seems to use the token."))
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, fmt.Errorf("set up the metrics of connections: %w", err)
 	}
 	registration, err := meter.RegisterCallback(func(ctx context.Context, to metric.Observer) error {
 		ctx, cancel := context.WithTimeout(ctx, countWithin)
 		defer cancel()
-		lags, err := p.Store.SweepLags(ctx)
-		if err != nil {
-			p.Telemetry.Log.Warn("the lags of sweeps are not read for the metrics", "error", err)
+		lags, err1 := p.Store.SweepLags(ctx)
+		shares, err2 := p.Store.TokenShares(ctx)
+		if err := errors.Join(err1, err2); err != nil {
+			p.Telemetry.Log.Warn("what is known of connections is not read for the metrics", "error", err)
 			return nil
 		}
 		for id, behind := range lags {
 			to.ObserveFloat64(lag, behind.Seconds(), metric.WithAttributes(attribute.String("connection", id)))
 		}
+		for id, left := range shares {
+			to.ObserveFloat64(share, left.PerSecond, metric.WithAttributes(attribute.String("connection", id)))
+		}
 		return nil
-	}, lag)
+	}, lag, share)
 	if err != nil {
-		return nil, fmt.Errorf("set up the metrics of sweeps: %w", err)
+		return nil, fmt.Errorf("set up the metrics of connections: %w", err)
 	}
 	return func() {
 		if err := registration.Unregister(); err != nil {
-			p.Telemetry.Log.Warn("the metrics of sweeps do not end", "error", err)
+			p.Telemetry.Log.Warn("the metrics of connections do not end", "error", err)
 		}
 	}, nil
 }
@@ -216,13 +223,15 @@ func (p *Parts) ensureSchedule(ctx context.Context, id string) error {
 	})
 }
 
-// sweepNow begins a sweep of a connection, unless one that was asked for before
-// still runs.
+// sweepNow begins a sweep of a connection, or lets another follow the one that
+// runs: it may be at its end already.
 func (p *Parts) sweepNow(ctx context.Context, connectionID string) error {
-	_, err := p.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: claim.SweepWorkflowID(connectionID), TaskQueue: claim.TaskQueueClaims,
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		StaticSummary:            "Look in Dixa for what no webhook told",
+	if err := p.bind(ctx); err != nil {
+		return fmt.Errorf("begin a sweep of connection %s: %w", connectionID, err)
+	}
+	id := claim.SweepWorkflowID(connectionID)
+	_, err := p.Temporal.SignalWithStartWorkflow(ctx, id, claim.SignalSweep, nil, client.StartWorkflowOptions{
+		ID: id, TaskQueue: claim.TaskQueueClaims, StaticSummary: "Look in Dixa for what no webhook told",
 	}, claim.SweepWorkflowName, connectionID)
 	if err != nil {
 		return fmt.Errorf("begin a sweep of connection %s: %w", connectionID, err)

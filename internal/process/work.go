@@ -38,8 +38,9 @@ const (
 )
 
 // Work runs workflows and activities until ctx ends, then lets what runs finish.
-// An engine that is not there yet, or lacks the namespace, is waited for. An
-// engine that lets the worker poll no more ends it with an error.
+// An engine that is not there yet, or lacks the namespace, is waited for. A
+// namespace of another store is refused with a [ForeignNamespaceError]. An engine
+// that lets the worker poll no more ends it with an error.
 func (p *Parts) Work(ctx context.Context) error {
 	if err := p.waitForEngine(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -65,6 +66,7 @@ func (p *Parts) Work(ctx context.Context) error {
 	})
 	claims.RegisterWorkflowWithOptions(workflows.Claim, workflow.RegisterOptions{Name: claim.WorkflowName})
 	claims.RegisterWorkflowWithOptions(workflows.Sweep, workflow.RegisterOptions{Name: claim.SweepWorkflowName})
+	claims.RegisterWorkflowWithOptions(workflows.Deployment, workflow.RegisterOptions{Name: claim.DeploymentWorkflowName})
 	claims.RegisterActivity(&activities.Claims{Store: p.Store})
 	claims.RegisterActivity(&activities.Tickets{Store: p.Store})
 	claims.RegisterActivity(&activities.Evidence{Store: p.Store, Checker: p.Checker})

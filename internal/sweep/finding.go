@@ -45,8 +45,8 @@ type Finding struct {
 // Find puts an answer together with the entries that are missing. ok is false
 // where it would tell nothing that is not known. entries are all that led to
 // asking, as they were read before.
-func Find(conversationID int64, known Known, answer Answer, entries, missing []Entry) (f Finding, ok bool, err error) {
-	n := names(known, entries)
+func Find(conversationID int64, known Known, answer Answer, entries []Entry, verdict Verdict) (f Finding, ok bool, err error) {
+	n, missing := names(known, entries), verdict.Missing
 	r := follow.Refreshed{At: moment(known.Conversation, answer.Conversation, entries)}
 	changed := false
 	if c := answer.Conversation; c != nil {
@@ -77,6 +77,7 @@ func Find(conversationID int64, known Known, answer Answer, entries, missing []E
 		}
 		r.Happened[e.ID] = e.timeline()
 	}
+	r.Seen = verdict.Seen
 	f.Report = claim.SweepReport{Messages: len(r.Messages), Happenings: len(missing)}
 	if !changed && len(r.Messages) == 0 && len(missing) == 0 {
 		return f, false, nil

@@ -10,24 +10,28 @@ import (
 	"github.com/claimflow/claimflow/internal/follow"
 )
 
-// Received is that an event came, and when it happened by Dixa's clock.
+// Received is an event that came.
 type Received struct {
+	ID   string
 	Name dixa.EventName
-	At   time.Time
+	// Happened is what it tells, with when it happened by Dixa's clock.
+	Happened claim.TimelineEntry
 }
 
 // Verdict is what the log has and the events do not.
 type Verdict struct {
 	// Missing are entries that the timeline lacks.
 	Missing []Entry
+	// Seen are the ids of the events that were compared with them.
+	Seen []string
 	// Parts are what may have changed without a word of it.
 	Parts Parts
 }
 
 // Judge compares entries of a conversation with the events of it that came. Their
 // ids have nothing in common, so that each event stands for one entry of its
-// kind: the closest pair first, as far apart as [follow.Moment]. So of two closes
-// of which one event came, one is missing, whichever it is.
+// kind: the pair that is most alike first, see [follow.Like]. So of two closes of
+// which one event came, one is missing, whichever it is.
 func Judge(entries []Entry, received []Received) Verdict {
 	matched := pair(entries, received)
 	var v Verdict
@@ -38,6 +42,11 @@ func Judge(entries []Entry, received []Received) Verdict {
 		case k.what != "" && !k.companion:
 			v.Missing = append(v.Missing, e)
 			v.Parts |= k.parts
+			for _, r := range received {
+				if slices.Contains(k.events, r.Name) && !slices.Contains(v.Seen, r.ID) {
+					v.Seen = append(v.Seen, r.ID)
+				}
+			}
 		default:
 			v.Parts |= k.parts
 		}
@@ -49,7 +58,7 @@ func Judge(entries []Entry, received []Received) Verdict {
 func pair(entries []Entry, received []Received) map[int]bool {
 	type couple struct {
 		entry, event, rank int
-		apart              time.Duration
+		likeness           follow.Likeness
 	}
 	var couples []couple
 	for i, e := range entries {
@@ -59,13 +68,13 @@ func pair(entries []Entry, received []Received) map[int]bool {
 		}
 		for j, r := range received {
 			rank := slices.Index(k.events, r.Name)
-			if apart := r.At.Sub(e.At).Abs(); rank >= 0 && apart <= follow.Moment {
-				couples = append(couples, couple{i, j, rank, apart})
+			if l, ok := follow.Like(e.timeline(), r.Happened); rank >= 0 && ok {
+				couples = append(couples, couple{i, j, rank, l})
 			}
 		}
 	}
 	slices.SortFunc(couples, func(a, b couple) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.apart, b.apart), cmp.Compare(a.entry, b.entry), cmp.Compare(a.event, b.event))
+		return cmp.Or(cmp.Compare(a.rank, b.rank), a.likeness.Compare(b.likeness), cmp.Compare(a.entry, b.entry), cmp.Compare(a.event, b.event))
 	})
 	matched, used := map[int]bool{}, map[int]bool{}
 	for _, c := range couples {
@@ -81,7 +90,7 @@ func pair(entries []Entry, received []Received) map[int]bool {
 func stoodFor(i int, entries []Entry, received []Received) bool {
 	name, at := kindOf(entries[i].Type).events[0], entries[i].At
 	near := func(t time.Time) bool { return t.Sub(at).Abs() <= follow.Moment }
-	return slices.ContainsFunc(received, func(r Received) bool { return r.Name == name && near(r.At) }) ||
+	return slices.ContainsFunc(received, func(r Received) bool { return r.Name == name && near(r.Happened.At) }) ||
 		slices.ContainsFunc(entries, func(e Entry) bool {
 			k := kindOf(e.Type)
 			return !k.companion && slices.Contains(k.events, name) && near(e.At)

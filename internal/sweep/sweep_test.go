@@ -21,7 +21,19 @@ func entry(id, activity string, after time.Duration) sweep.Entry {
 }
 
 func event(name dixa.EventName, after time.Duration) sweep.Received {
-	return sweep.Received{Name: name, At: noon.Add(after)}
+	return sweep.Received{Name: name, Happened: claim.TimelineEntry{At: noon.Add(after)}}
+}
+
+func taggedEntry(id, tag, by string, after time.Duration) sweep.Entry {
+	e := entry(id, "TagAdded", after)
+	e.Detail, e.Author = tag, &claim.Person{ID: by}
+	return e
+}
+
+func taggedEvent(tag, by string, after time.Duration) sweep.Received {
+	e := event(dixa.EventConversationTagAdded, after)
+	e.Happened.Detail, e.Happened.By = tag, by
+	return e
 }
 
 func TestJudge(t *testing.T) {
@@ -40,6 +52,21 @@ func TestJudge(t *testing.T) {
 		"one of two": {
 			entries:  []sweep.Entry{entry("1", "TagAdded", 0), entry("2", "TagAdded", time.Millisecond)},
 			received: []sweep.Received{event(dixa.EventConversationTagAdded, time.Millisecond)},
+			missing:  []string{"1"}, parts: sweep.Tags,
+		},
+		"the tag tells before the time": {
+			entries:  []sweep.Entry{taggedEntry("1", "one", "", 0), taggedEntry("2", "two", "", 0), taggedEntry("3", "three", "", time.Second)},
+			received: []sweep.Received{taggedEvent("two", "", time.Minute), taggedEvent("three", "", 0)},
+			missing:  []string{"1"}, parts: sweep.Tags,
+		},
+		"another tag is none of it": {
+			entries:  []sweep.Entry{taggedEntry("1", "one", "", 0)},
+			received: []sweep.Received{taggedEvent("two", "", 0)},
+			missing:  []string{"1"}, parts: sweep.Tags,
+		},
+		"the author tells before the time": {
+			entries:  []sweep.Entry{taggedEntry("1", "one", "anna", 0), taggedEntry("2", "one", "ben", time.Minute)},
+			received: []sweep.Received{taggedEvent("one", "ben", time.Second)},
 			missing:  []string{"1"}, parts: sweep.Tags,
 		},
 		"too far apart": {
@@ -109,7 +136,7 @@ func TestEntriesAndEventsHaveTheSameWords(t *testing.T) {
 		told := follow.Read("e", "", noon, []byte(body)).Happened
 		require.NotNil(t, told, activity)
 		missing := []sweep.Entry{entry("1", activity, 0)}
-		f, ok, err := sweep.Find(1, sweep.Known{}, sweep.Answer{}, missing, missing)
+		f, ok, err := sweep.Find(1, sweep.Known{}, sweep.Answer{}, missing, sweep.Verdict{Missing: missing})
 		require.NoError(t, err)
 		require.True(t, ok)
 		var r follow.Refreshed
@@ -128,15 +155,15 @@ func TestFindTellsOnlyWhatIsNew(t *testing.T) {
 	answer := sweep.Answer{Asked: sweep.Conversation | sweep.Tags, Conversation: &dixa.Conversation{
 		ID: 1, State: dixa.StateOpen, StateUpdatedAt: at(0), RequesterID: "r", Assignment: &dixa.Assignment{AgentID: "a", AssignedAt: at(0)},
 	}, Tags: []*dixa.Tag{{Name: "y"}, {Name: "x"}}}
-	_, ok, err := sweep.Find(1, known, answer, nil, nil)
+	_, ok, err := sweep.Find(1, known, answer, nil, sweep.Verdict{})
 	require.NoError(t, err)
 	require.False(t, ok)
 
 	answer.Tags = answer.Tags[:1]
-	first, ok, err := sweep.Find(1, known, answer, nil, nil)
+	first, ok, err := sweep.Find(1, known, answer, nil, sweep.Verdict{})
 	require.NoError(t, err)
 	require.True(t, ok)
-	again, _, err := sweep.Find(1, known, answer, nil, nil)
+	again, _, err := sweep.Find(1, known, answer, nil, sweep.Verdict{})
 	require.NoError(t, err)
 	require.Equal(t, first, again, "the same finding is the same event")
 	r := follow.Read(first.ID, follow.NameRefreshed, first.At, first.Body)
@@ -147,7 +174,7 @@ func TestFindTellsOnlyWhatIsNew(t *testing.T) {
 	// A second look of the same moment has the last word, whatever its id.
 	for i := range 20 {
 		answer.Tags = []*dixa.Tag{{Name: fmt.Sprint(i)}}
-		f, ok, err := sweep.Find(1, known, answer, nil, nil)
+		f, ok, err := sweep.Find(1, known, answer, nil, sweep.Verdict{})
 		require.NoError(t, err)
 		require.True(t, ok)
 		known.Apply(follow.Read(f.ID, follow.NameRefreshed, f.At, f.Body).Fact)
@@ -162,7 +189,7 @@ func TestLateEventDoesNotUndoWhatWasSeen(t *testing.T) {
 	known := sweep.Known{Conversation: claim.Conversation{Status: claim.ConversationOpen, Newest: claim.Newest{StatusAt: claim.Stamp{At: noon.Add(-time.Hour)}}}}
 	entries := []sweep.Entry{entry("1", "ConversationClosed", 200*time.Millisecond), entry("2", "ConversationReopened", 700*time.Millisecond)}
 	answer := sweep.Answer{Asked: sweep.Conversation, Conversation: &dixa.Conversation{State: dixa.StateOpen, StateUpdatedAt: dixa.Time{Time: noon}}}
-	f, ok, err := sweep.Find(1, known, answer, entries, entries)
+	f, ok, err := sweep.Find(1, known, answer, entries, sweep.Verdict{Missing: entries})
 	require.NoError(t, err)
 	require.True(t, ok, "that nothing is different now is worth telling: it is known at a later moment")
 	seen := follow.Read(f.ID, follow.NameRefreshed, f.At, f.Body).Fact

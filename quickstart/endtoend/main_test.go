@@ -27,8 +27,8 @@ import (
 
 var record = flag.Bool("record", false, "write the histories of TestShapes to workflows/testdata/histories")
 
-// patience is how long a test waits for what must happen. It is long, for a
-// machine that does much else; nothing is measured by it.
+// patience is how long a test waits while nothing that it looks at changes. A
+// busy machine makes everything slow, but it does not stop it.
 const patience = 90 * time.Second
 
 // shared is what all tests of the package use.
@@ -151,18 +151,23 @@ func makeNamespaces(t *testing.T) []string {
 	return names
 }
 
-// eventually tries until what a test waits for has come, and fails with the last
-// reason why it had not.
+// eventually tries until what a test waits for has come. It fails with the last
+// reason why it had not, once that reason has stayed the same for the time of
+// [patience]: reasons tell how far things are.
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	for last := ""; ; {
 		err := try()
 		if err == nil {
 			return
+		}
+		if reason := err.Error(); reason != last {
+			last = reason
+			deadline.Reset(patience)
 		}
 		select {
 		case <-deadline.C:

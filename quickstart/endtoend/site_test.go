@@ -2,6 +2,7 @@ package endtoend_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,6 +55,10 @@ type site struct {
 	logs            *logBook
 	everyStep       bool
 	sweepEvery      time.Duration
+	pace            time.Duration
+
+	dial    sync.Once
+	dialled temporal.Client
 }
 
 // siteOptions say how a site differs from the usual one.
@@ -61,6 +66,10 @@ type siteOptions struct {
 	// engine is the engine to use. Defaults to a namespace of the shared one.
 	engine   temporal.Options
 	switches server.Switches
+	// limit is the request limit of the emulated Dixa, and pace the distance of two
+	// requests. By default there is no limit and almost no distance.
+	limit server.Limit
+	pace  time.Duration
 	// settings are laid over the shop's usual ones.
 	settings map[string]any
 	// everyStep makes the opening of a claim have all of its steps.
@@ -79,10 +88,13 @@ func newSite(t *testing.T, o siteOptions) *site {
 		o.engine.Namespace = newNamespace(t)
 	}
 	o.engine.Identity = "test"
-	s := &site{t: t, engine: o.engine, logs: &logBook{}, sweepEvery: o.sweepEvery}
+	s := &site{t: t, engine: o.engine, logs: &logBook{}, sweepEvery: o.sweepEvery, pace: cmp.Or(o.pace, time.Microsecond)}
 	s.database = "sqlite:" + filepath.Join(t.TempDir(), "claimflow.db")
 
-	s.dixa = server.New(server.Options{Token: dixaToken, Switches: o.switches, Limit: server.Limit{Reading: server.LimitOff}})
+	if o.limit.Reading == "" {
+		o.limit.Reading = server.LimitOff
+	}
+	s.dixa = server.New(server.Options{Token: dixaToken, Switches: o.switches, Limit: o.limit})
 	t.Cleanup(s.dixa.Close)
 	s.gate = &gate{next: s.dixa}
 	dixa := httptest.NewServer(s.gate)
@@ -120,7 +132,7 @@ func (s *site) assemble() {
 	require.NoError(s.t, err)
 	c, err := config.LoadFrom(nil)
 	require.NoError(s.t, err)
-	c.DixaURL, c.AllowLoopbackEvidence, c.DixaPace = s.dixaURL+"/v1/", true, time.Microsecond
+	c.DixaURL, c.AllowLoopbackEvidence, c.DixaPace = s.dixaURL+"/v1/", true, s.pace
 	c.SweepEvery = s.sweepEvery
 	parts, err := process.Assemble(c, logs, s.store, s.engine)
 	require.NoError(s.t, err)
@@ -270,10 +282,13 @@ func (s *site) requireOne(r claim.Record) {
 // temporal is a client of the site's engine.
 func (s *site) temporal() temporal.Client {
 	s.t.Helper()
-	c, err := temporal.NewLazyClient(s.engine)
-	require.NoError(s.t, err)
-	s.t.Cleanup(c.Close)
-	return c
+	s.dial.Do(func() {
+		c, err := temporal.NewLazyClient(s.engine)
+		require.NoError(s.t, err)
+		s.t.Cleanup(c.Close)
+		s.dialled = c
+	})
+	return s.dialled
 }
 
 // photoServer serves a picture under every name, but none below /gone/.

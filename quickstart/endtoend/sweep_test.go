@@ -132,13 +132,26 @@ func (s *site) sweep() claim.Sweep {
 		if err != nil {
 			return err
 		}
-		if in.LastSweep == nil || !in.LastSweep.FinishedAt.After(asked.LastFinishedAt) {
-			return errors.New("it runs")
+		if !asked.EndedBy(in.LastSweep) {
+			return fmt.Errorf("it runs: %w; Dixa was asked %v", s.sweepIsAt(), s.dixa.Stats().Outcomes)
 		}
 		last = *in.LastSweep
 		return nil
 	})
 	return last
+}
+
+// sweepIsAt tells what a sweep is doing.
+func (s *site) sweepIsAt() error {
+	d, err := s.temporal().DescribeWorkflowExecution(s.t.Context(), claim.SweepWorkflowID(s.connection()), "")
+	if err != nil {
+		return err
+	}
+	at := fmt.Sprintf("%d events", d.GetWorkflowExecutionInfo().GetHistoryLength())
+	for _, a := range d.GetPendingActivities() {
+		at += fmt.Sprintf(", attempt %d at %s (%s)", a.GetAttempt(), a.GetActivityType().GetName(), a.GetLastFailure().GetMessage())
+	}
+	return errors.New(at)
 }
 
 func (s *site) sweepHistory() *historypb.History {

@@ -1,0 +1,58 @@
+package activities_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+// Dixa leaves a deactivated tag out without a word. The claim's timeline and the
+// agents are told.
+func TestADeactivatedTagIsNamed(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t, server.Switches{})
+	ctx := t.Context()
+	client, err := b.clients.Client(ctx, b.connection)
+	require.NoError(t, err)
+	for _, name := range []string{"claim-reason-damaged", "claim-accepted"} {
+		tag, err := client.Tags.Create(ctx, dixa.TagInput{Name: name})
+		require.NoError(t, err)
+		require.NoError(t, client.Tags.Deactivate(ctx, tag.ID))
+	}
+	require.Empty(t, b.sweep().Trouble)
+
+	a := b.withSweeps()
+	ref := a.accept(a.sample("c-1"))
+	resolved, _ := a.prepare(ref)
+	require.True(t, resolved.Note)
+	_, err = a.open(ref)
+	require.NoError(t, err)
+	var steps *activities.Dixa
+	require.NoError(t, runVoid(a, steps.ApplyTags, ref))
+	require.NoError(t, runVoid(a, steps.AddNote, ref))
+	a.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
+	b.dixa.Settle()
+
+	c, tags := a.conversation()
+	require.NotContains(t, tags, "claim-reason-damaged")
+	require.Len(t, c.Notes, 1)
+	require.Contains(t, c.Notes[0].Text, "deactivated in Dixa: claim-reason-damaged")
+	happened, err := a.store.Happenings(ctx, ref, 10)
+	require.NoError(t, err)
+	require.Equal(t, "tags left out", happened[0].What)
+	require.Contains(t, happened[0].Detail, "claim-reason-damaged")
+
+	// A change that wants one says so at once rather than wait for it.
+	in := a.patch(ref, `{"status": "accepted"}`).Instruction
+	require.NoError(t, a.instruct(ref))
+	require.Equal(t, claim.InstructionDone, a.instruction(ref, in).State)
+	require.Contains(t, string(a.instruction(ref, in).Result), "claim-accepted: deactivated in Dixa")
+	happened, err = a.store.Happenings(ctx, ref, 10)
+	require.NoError(t, err)
+	require.Contains(t, happened[len(happened)-1].Detail, "claim-accepted: deactivated in Dixa")
+}

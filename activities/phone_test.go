@@ -1,0 +1,74 @@
+package activities_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+// A number in national form is read by the country of the claim's address, else by
+// the shop's.
+func TestPhoneNumberInNationalForm(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		phone    string
+		address  claim.Address
+		settings string
+		want     string
+		says     string
+	}{
+		"the address's country":         {phone: "0151 23456789", address: claim.Address{CountryCode: "DE"}, want: "+4915123456789"},
+		"before the shop's":             {phone: "0664 1234567", address: claim.Address{CountryCode: "AT"}, settings: "DE", want: "+436641234567"},
+		"a country that is two letters": {phone: "0151 23456789", address: claim.Address{Country: "de"}, want: "+4915123456789"},
+		"the shop's country":            {phone: "0151 23456789", settings: "DE", want: "+4915123456789"},
+		"a country that is none":        {phone: "0151 23456789", address: claim.Address{CountryCode: "XX", Country: "Germany"}, settings: "DE", want: "+4915123456789"},
+		"in international form":         {phone: "+49 151 23456789", want: "+4915123456789"},
+		"no country":                    {phone: "0151 23456789", says: "of 12 digits that ends in 89"},
+		"no number of the country":      {phone: "12345", settings: "DE", address: claim.Address{CountryCode: "US"}, says: "of 5 digits that ends in 45"},
+		"no number at all":              {phone: "call me", settings: "DE", says: "of no digits"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, server.Switches{PhoneFormat: "e164"}, map[string]any{"default_country": tt.settings})
+			c := b.sample("c-1")
+			c.Customer = claim.Customer{Phone: tt.phone, FirstName: "Anna"}
+			c.Order.Address = tt.address
+			ref := b.accept(c)
+			_, err := b.customer(ref)
+			if tt.says != "" {
+				message := requireParked(t, err, claim.CauseNoContact)
+				require.Contains(t, message, tt.says)
+				require.Contains(t, message, "default_country")
+				require.NotContains(t, message, tt.phone)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tt.want, b.dixa.State().EndUsers[0].PhoneNumber)
+		})
+	}
+}
+
+// The country is decided with the ticket: settings that are saved meanwhile do not
+// make another person of the customer.
+func TestCountryOfAPhoneNumberIsDecidedOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, map[string]any{"default_country": "DE"})
+	c := b.sample("c-1")
+	c.Customer = claim.Customer{Phone: "0151 23456789"}
+	ref := b.accept(c)
+	b.save(map[string]any{"email_integration_id": server.SeedMailbox, "default_country": "AT"})
+	_, err := b.customer(ref)
+	require.NoError(t, err)
+	require.Equal(t, "+4915123456789", b.dixa.State().EndUsers[0].PhoneNumber)
+}
+
+func TestDefaultCountryIsChecked(t *testing.T) {
+	t.Parallel()
+	for value, fault := range map[string]bool{`"DE"`: false, `""`: false, `"Germany"`: true, `"XX"`: true} {
+		_, err := claim.Resolve([]byte(`{"default_country": ` + value + `}`))
+		require.Equal(t, fault, err != nil, value)
+	}
+}

@@ -1,0 +1,62 @@
+package activities_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+// A name that Dixa takes for too long does not keep the claim from being opened.
+func TestCustomerWhoseNameDixaRefusesHasNone(t *testing.T) {
+	t.Parallel()
+	var steps *activities.Dixa
+	b := setup(t, server.Switches{MaxNameChars: 5}, nil)
+	c := b.sample("c-1")
+	c.Customer.FirstName, c.Customer.LastName = "Wilhelmine", "Grünspecht"
+	ref := b.accept(c)
+	customer, err := b.customer(ref)
+	require.NoError(t, err)
+	require.True(t, customer.Note)
+	state := b.dixa.State()
+	require.Len(t, state.EndUsers, 1)
+	require.Empty(t, state.EndUsers[0].DisplayName)
+	require.Equal(t, c.Customer.Email, state.EndUsers[0].Email)
+
+	_, err = b.open(ref)
+	require.NoError(t, err)
+	require.NoError(t, runVoid(b, steps.AddNote, ref))
+	require.Contains(t, b.conversations()[0].Notes[0].Text, "Dixa refused the customer's name, so the customer has none in Dixa.")
+	again, _ := b.prepare(ref)
+	require.True(t, again.Note, "a run that begins anew knows that there is something to note")
+}
+
+func TestTagsThatDixaRefusesAreNamed(t *testing.T) {
+	t.Parallel()
+	var steps *activities.Dixa
+	b := setup(t, server.Switches{MaxTagChars: 10}, nil)
+	ref := b.accept(b.sample("c-1"))
+	_, err := b.open(ref)
+	require.NoError(t, err)
+	tagged, err := run[activities.Tagged](b, steps.ApplyTags, ref)
+	require.NoError(t, err)
+	require.True(t, tagged.Note)
+	b.dixa.Settle()
+	require.Equal(t, []string{"claim"}, b.conversations()[0].TagNames, "the others are applied")
+	require.NoError(t, runVoid(b, steps.AddNote, ref))
+	require.Contains(t, b.conversations()[0].Notes[0].Text, "Not tagged, since refused by Dixa: claim-reason-damaged")
+	happened, err := b.store.Happenings(t.Context(), ref, 10)
+	require.NoError(t, err)
+	require.Equal(t, "tags left out", happened[0].What)
+	require.Contains(t, happened[0].Detail, "claim-reason-damaged")
+
+	// A change that wants one says so at once rather than wait for it.
+	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
+	in := b.patch(ref, `{"status": "accepted"}`).Instruction
+	require.NoError(t, b.instruct(ref))
+	require.Equal(t, claim.InstructionDone, b.instruction(ref, in).State)
+	require.Contains(t, string(b.instruction(ref, in).Result), "claim-accepted: refused by Dixa")
+}

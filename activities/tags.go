@@ -1,0 +1,114 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/store"
+)
+
+// ApplyTags puts the ticket's tags on the conversation, in one request, or one by
+// one where Dixa refuses them together. Dixa adds what is missing and keeps what
+// is there, so sending them twice does no harm. A tag that Dixa refuses is left
+// out, and the internal note and the timeline name it.
+func (a *Dixa) ApplyTags(ctx context.Context, ref claim.Ref) (Tagged, error) {
+	var tagged Tagged
+	err := a.with(ctx, ref, "apply the tags", func(ctx context.Context, s *session) error {
+		err := s.idempotent(ctx, claim.StepTags, func(ctx context.Context) error {
+			refused, err := s.addTags(ctx, s.ticket.Tags)
+			if err != nil || len(refused) == 0 {
+				return err
+			}
+			if err := s.refused(ctx, func(r *refusedDraft) { r.Tags = refused }); err != nil {
+				return err
+			}
+			_, err = s.store.Change(ctx, ref, "", store.Set{Happened: []store.Happening{{ID: "refused-tags", TimelineEntry: claim.TimelineEntry{
+				At: time.Now().UTC(), What: "tags left out", Detail: strings.Join(refused, ", ") + ": refused by Dixa",
+			}}}})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		refused, err := s.readRefused(ctx)
+		tagged.Note = len(refused.Tags) > 0
+		return err
+	})
+	return tagged, err
+}
+
+// addTags adds tags and returns those that Dixa refuses for what they are.
+func (s *session) addTags(ctx context.Context, names []string) (refused []string, err error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	err = s.client.Conversations.AddTags(ctx, s.work.ConversationID, names...)
+	if !contentRefused(err) {
+		return nil, err
+	}
+	if len(names) == 1 {
+		return names, nil
+	}
+	for _, name := range names {
+		err := s.client.Conversations.AddTags(ctx, s.work.ConversationID, name)
+		switch {
+		case contentRefused(err):
+			refused = append(refused, name)
+		case err != nil:
+			return nil, err
+		}
+	}
+	return refused, nil
+}
+
+// draftRefused is the kind of the draft that holds what Dixa refused of a claim
+// without keeping its conversation from being opened.
+const draftRefused = "refused"
+
+type refusedDraft struct {
+	// Name says that Dixa refused the customer's name.
+	Name bool     `json:"name,omitempty"`
+	Tags []string `json:"tags,omitempty"`
+}
+
+// inWords says what Dixa refused, for the internal note; empty where that is
+// nothing.
+func (r refusedDraft) inWords() string {
+	var words []string
+	if r.Name {
+		words = append(words, "Dixa refused the customer's name, so the customer has none in Dixa.")
+	}
+	if len(r.Tags) > 0 {
+		words = append(words, "Not tagged, since refused by Dixa: "+strings.Join(r.Tags, ", "))
+	}
+	return strings.Join(words, "\n")
+}
+
+func (s *session) readRefused(ctx context.Context) (refusedDraft, error) {
+	return readRefused(ctx, s.store, s.ref)
+}
+
+func readRefused(ctx context.Context, from *store.Store, ref claim.Ref) (refusedDraft, error) {
+	var r refusedDraft
+	if err := from.Draft(ctx, ref, draftRefused, &r); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return r, fmt.Errorf("read what Dixa refused: %w", err)
+	}
+	return r, nil
+}
+
+// refused adds to what Dixa refused of the claim.
+func (s *session) refused(ctx context.Context, add func(*refusedDraft)) error {
+	r, err := s.readRefused(ctx)
+	if err != nil {
+		return err
+	}
+	add(&r)
+	if err := s.store.SaveDraft(ctx, s.ref, draftRefused, r); err != nil {
+		return fmt.Errorf("keep what Dixa refused: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,266 @@
+package activities_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/emulator/server"
+)
+
+// hold keeps back what Dixa tells from here on.
+func (b *sweepBench) hold() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.holding = true
+}
+
+// held are the events that were kept back.
+func (b *sweepBench) held() []string {
+	b.Helper()
+	b.dixa.Settle()
+	require.NoError(b, b.dixa.FlushDeliveries(b.Context()))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.late)
+}
+
+// deliver takes in events as if they came now.
+func (b *sweepBench) deliver(events ...string) {
+	b.Helper()
+	for _, body := range events {
+		require.NoError(b, b.take(body))
+	}
+}
+
+// eventful lets much happen to a conversation, some of it twice.
+func (b *sweepBench) eventful(ref claim.Ref) {
+	b.Helper()
+	b.agent(ref, server.Step{Action: server.PlayClaim}, server.Step{Action: server.PlayReply, Text: "Hello"},
+		server.Step{Action: server.PlayTag, Tag: "one"}, server.Step{Action: server.PlayTag, Tag: "two"},
+		server.Step{Action: server.PlayNote, Text: "A note"}, server.Step{Action: server.PlayClose})
+	b.customer(ref, server.Step{Action: server.PlayReply, Text: "Again"})
+	b.agent(ref, server.Step{Action: server.PlayClose})
+}
+
+// What happened stands in the timeline once, whoever tells of it: an event before
+// the sweep, while it compares, or minutes after it, and however far apart Dixa's
+// times of one happening are.
+func TestTimelineIsTheSameWhoeverTellsIt(t *testing.T) {
+	t.Parallel()
+	told := newSweepBench(t, losing(0))
+	told.sweep()
+	refs := told.opened(1)
+	told.eventful(refs[0])
+	told.known(refs)
+	want := told.timeline(refs[0])
+	require.Contains(t, want, "reply to the customer")
+
+	for name, shift := range map[string]time.Duration{
+		"one clock": 0, "milliseconds apart": -3 * time.Millisecond, "a second apart": -999 * time.Millisecond,
+		"seconds apart": -20 * time.Second, "minutes apart": -4 * time.Minute,
+	} {
+		switches := losing(0)
+		switches.ActivityShift = server.Duration(shift)
+		// Which of the events came before the sweep.
+		for when, before := range map[string]func(i int) bool{
+			"none before": func(int) bool { return false },
+			"every other": func(i int) bool { return i%2 == 0 },
+			"the others":  func(i int) bool { return i%2 == 1 },
+			"the last":    func(i int) bool { return i > 5 },
+		} {
+			t.Run(name+", "+when, func(t *testing.T) {
+				t.Parallel()
+				b := newSweepBench(t, switches)
+				b.sweep()
+				refs := b.openedBare(1)
+				b.hold()
+				var d *activities.Dixa
+				require.NoError(t, runVoid(b.bench, d.ApplyTags, refs[0])) // several tags of one moment
+				b.eventful(refs[0])
+				var later []string
+				for i, body := range b.held() {
+					if before(i) {
+						b.deliver(body)
+					} else {
+						later = append(later, body)
+					}
+				}
+				b.known(refs)
+				b.askWhereInDoubt(refs)
+				b.sweep()
+				b.known(refs)
+				b.requireTrue(refs)
+				require.Equal(t, want, b.timeline(refs[0]))
+				slices.Reverse(later)
+				for _, body := range later {
+					b.deliver(body)
+					b.known(refs)
+				}
+				b.askWhereInDoubt(refs)
+				b.requireTrue(refs)
+				require.Equal(t, want, b.timeline(refs[0]), "what comes late does not show twice")
+				require.Zero(t, b.sweep().Conversations)
+			})
+		}
+	}
+}
+
+// An event that comes while a sweep compares is not known to it.
+func TestEventThatComesWhileTheSweepComparesShowsOnce(t *testing.T) {
+	t.Parallel()
+	for name, takenIn := range map[string]bool{"waits in the inbox": false, "is taken in": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newSweepBench(t, losing(0))
+			b.sweep()
+			refs := b.opened(1)
+			before := len(b.timeline(refs[0]))
+			b.hold()
+			b.agent(refs[0], server.Step{Action: server.PlayTag, Tag: "one"}, server.Step{Action: server.PlayNote, Text: "A note"}, server.Step{Action: server.PlayClose})
+			events := b.held()
+			var once sync.Once
+			path := fmt.Sprintf("/v1/conversations/%d", b.conversationID(refs[0]))
+			b.asked = func(r *http.Request) {
+				if !strings.HasPrefix(r.URL.Path, path) {
+					return
+				}
+				once.Do(func() {
+					b.deliver(events...)
+					if takenIn {
+						b.known(refs)
+					}
+				})
+			}
+			require.NotZero(t, b.sweep().Happenings, "the sweep compared before they came")
+			b.known(refs)
+			b.requireTrue(refs)
+			require.Len(t, b.timeline(refs[0]), before+len(events))
+		})
+	}
+}
+
+// stateActs are ways in which a conversation's state goes to and fro, and the fates
+// of each event that are tried: before the next sweep, never, after it. All of them
+// end with it open.
+var stateActs = map[string]struct {
+	acts  [][]server.Step
+	fates int
+}{
+	"once":                  {[][]server.Step{{closes}, {reopens}}, 3},
+	"once, at once":         {[][]server.Step{{closes, reopens}}, 3},
+	"twice":                 {[][]server.Step{{closes}, {reopens}, {closes}, {reopens}}, 2},
+	"twice, in two moments": {[][]server.Step{{closes, reopens}, {closes, reopens}}, 2},
+	"twice, at once":        {[][]server.Step{{closes, reopens, closes, reopens}}, 2},
+}
+
+var closes, reopens = server.Step{Action: server.PlayClose}, server.Step{Action: server.PlayReopen}
+
+// Whichever of the events of closing and reopening come before a sweep, after it
+// or never, in whichever order, and wherever the sweeps fall: after the last one
+// the claim is where its conversation is.
+func TestNoReopenIsMissed(t *testing.T) {
+	t.Parallel()
+	for name, way := range stateActs {
+		events := 0
+		for _, steps := range way.acts {
+			events += len(steps)
+		}
+		for sweepAfter := range len(way.acts) {
+			t.Run(fmt.Sprintf("%s, sweep after %d", name, sweepAfter), func(t *testing.T) {
+				t.Parallel()
+				b := newSweepBench(t, losing(0))
+				b.sweep()
+				refs := b.opened(power(way.fates, events))
+				for _, ref := range refs {
+					b.agent(ref, server.Step{Action: server.PlayClaim}) // or each close were two events
+				}
+				b.known(refs)
+				b.hold()
+				late, claimOf := map[int][]string{}, map[int64]int{}
+				for i, ref := range refs {
+					claimOf[b.conversationID(ref)] = i
+				}
+				come := func(from int) {
+					events := b.held()
+					seen := map[int64]int{}
+					for i, body := range events {
+						event, err := dixa.ParseEvent([]byte(body))
+						require.NoError(t, err)
+						if event.Name != dixa.EventConversationClosed && event.Name != dixa.EventConversationOpen {
+							continue // only the events of the state are at stake
+						}
+						c, ok := event.Conversation()
+						require.True(t, ok)
+						number := seen[c.ID]
+						seen[c.ID]++
+						if i < from {
+							continue
+						}
+						claimed := claimOf[c.ID]
+						switch claimed / power(way.fates, number) % way.fates {
+						case 0:
+							b.deliver(body)
+						case 2:
+							late[claimed] = append([]string{body}, late[claimed]...)
+						}
+					}
+				}
+				done := 0
+				for i, steps := range way.acts {
+					if i == sweepAfter {
+						come(done)
+						done = len(b.held())
+						b.known(refs)
+						b.sweep()
+						b.known(refs)
+					}
+					for _, ref := range refs {
+						b.agent(ref, steps...)
+					}
+				}
+				come(done)
+				b.known(refs)
+				b.sweep()
+				b.known(refs)
+				b.requireTrue(refs)
+				for _, events := range late {
+					b.deliver(events...)
+				}
+				b.known(refs)
+				b.askWhereInDoubt(refs)
+				b.requireTrue(refs)
+			})
+		}
+	}
+}
+
+func power(base, exponent int) int {
+	n := 1
+	for range exponent {
+		n *= base
+	}
+	return n
+}
+
+// askWhereInDoubt asks Dixa about claims whose state is in doubt, as their
+// workflows do.
+func (b *sweepBench) askWhereInDoubt(refs []claim.Ref) {
+	b.Helper()
+	var d *activities.Dixa
+	for _, ref := range refs {
+		if !b.load(ref).DoubtAt.IsZero() {
+			require.NoError(b, runVoid(b.bench, d.AskState, ref))
+		}
+	}
+	b.known(refs)
+}

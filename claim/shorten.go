@@ -1,0 +1,135 @@
+package claim
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Cut is what of a claim was shortened or left out because it is too long. Only
+// what is shown is cut: what the claim cannot be opened without is refused.
+type Cut struct {
+	// Field is its JSON path.
+	Field string `json:"field"`
+	// Given and Kept count characters of a text and entries of a list; a Kept of 0
+	// says that it was left out.
+	Given int `json:"given"`
+	Kept  int `json:"kept"`
+	// List says that entries are counted.
+	List bool `json:"list,omitempty"`
+}
+
+// String is the cut in words.
+func (c Cut) String() string {
+	of := "characters"
+	if c.List {
+		of = "entries"
+	}
+	if c.Kept == 0 {
+		return fmt.Sprintf("%s: left out, since %d %s are too many", c.Field, c.Given, of)
+	}
+	return fmt.Sprintf("%s: the first %d of %d %s", c.Field, c.Kept, c.Given, of)
+}
+
+// What becomes of a field that is longer than its rule of validation allows, by
+// its tag `long`. Without the tag it is refused.
+const (
+	longCut  = "cut"  // a text keeps its beginning, a list its first entries
+	longDrop = "drop" // half of it would be wrong: it is left out; of a list, such entries are
+)
+
+// shorten cuts what is too long and says so in Cut, beside what was cut before of
+// fields that before has alike.
+func (c *Claim) shorten(before *Claim) {
+	c.Cut = nil
+	var cuts []Cut
+	shortenStruct(reflect.ValueOf(c).Elem(), "", &cuts)
+	if before != nil {
+		changed := Differences(before, c)
+		for _, old := range before.Cut {
+			if !slices.ContainsFunc(changed, func(path string) bool { return old.Field == path || strings.HasPrefix(old.Field, path+"[") }) {
+				cuts = append(cuts, old)
+			}
+		}
+	}
+	c.Cut = cuts
+}
+
+func shortenStruct(v reflect.Value, path string, cuts *[]Cut) {
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		shortenField(v.Field(i), path+name, field.Tag, cuts)
+	}
+}
+
+func shortenField(f reflect.Value, path string, tag reflect.StructTag, cuts *[]Cut) {
+	own, each, _ := strings.Cut(tag.Get("validate"), ",dive")
+	how, most := tag.Get("long"), maxOf(own)
+	switch {
+	case f.Kind() == reflect.String && how != "":
+		shortenText(f, path, how, most, cuts)
+	case f.Kind() == reflect.Slice && how != "":
+		if given := f.Len(); given > most {
+			f.Set(f.Slice(0, most))
+			*cuts = append(*cuts, Cut{Field: path, Given: given, Kept: most, List: true})
+		}
+		if f.Type().Elem().Kind() == reflect.String {
+			f.Set(reflect.ValueOf(shortEntries(f, path, maxOf(each), cuts)).Convert(f.Type()))
+			return
+		}
+		for i := range f.Len() {
+			if f.Index(i).Kind() == reflect.Struct {
+				shortenStruct(f.Index(i), fmt.Sprintf("%s[%d].", path, i), cuts)
+			}
+		}
+	case f.Kind() == reflect.Struct && f.Type().PkgPath() == reflect.TypeFor[Claim]().PkgPath():
+		shortenStruct(f, path+".", cuts)
+	}
+}
+
+func shortenText(f reflect.Value, path, how string, most int, cuts *[]Cut) {
+	given := utf8.RuneCountInString(f.String())
+	if given <= most {
+		return
+	}
+	cut := Cut{Field: path, Given: given}
+	short := ""
+	if how == longCut {
+		cut.Kept = most - 1
+		short = string([]rune(f.String())[:cut.Kept]) + "…"
+	}
+	f.SetString(short)
+	*cuts = append(*cuts, cut)
+}
+
+// shortEntries are the texts of a list that are not too long.
+func shortEntries(f reflect.Value, path string, most int, cuts *[]Cut) []string {
+	var short []string
+	for i := range f.Len() {
+		text := f.Index(i).String()
+		if given := utf8.RuneCountInString(text); most > 0 && given > most {
+			*cuts = append(*cuts, Cut{Field: fmt.Sprintf("%s[%d]", path, i), Given: given})
+			continue
+		}
+		short = append(short, text)
+	}
+	return short
+}
+
+// maxOf is the bound in rules of validation; 0 where there is none.
+func maxOf(rules string) int {
+	for rule := range strings.SplitSeq(rules, ",") {
+		if bound, ok := strings.CutPrefix(rule, "max="); ok {
+			n, err := strconv.Atoi(bound)
+			if err != nil {
+				panic("claim: the rule " + rule + " is no number")
+			}
+			return n
+		}
+	}
+	return 0
+}

@@ -1,0 +1,97 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+// ForeignNamespaceError says that a Temporal namespace works for another store.
+// Task queues have fixed names, so two stores on one namespace would take each
+// other's tasks.
+type ForeignNamespaceError struct {
+	// Namespace and Address are those of the engine.
+	Namespace, Address string
+	// Owner is the id of the store that the namespace is bound to, Store the id of
+	// this process's store.
+	Owner, Store string
+}
+
+// Error names both stores and what to do.
+func (e *ForeignNamespaceError) Error() string {
+	return fmt.Sprintf("namespace %[1]s on %[2]s belongs to another Claimflow: it is bound to store %[3]s, and CLAIMFLOW_DATABASE_URL is store %[4]s. "+
+		"Give this deployment a namespace of its own (TEMPORAL_NAMESPACE), or correct CLAIMFLOW_DATABASE_URL. "+
+		"If store %[3]s is gone for good, release the namespace: temporal workflow terminate --address %[2]s --namespace %[1]s --workflow-id %[5]s",
+		e.Namespace, e.Address, e.Owner, e.Store, claim.DeploymentWorkflowID)
+}
+
+// bind makes sure that the namespace works for this process's store and for no
+// other one. The first process binds it, by starting the Deployment workflow,
+// of which a namespace has one; every other process reads that run's memo. A
+// namespace of another store is a [ForeignNamespaceError].
+func (p *Parts) bind(ctx context.Context) error {
+	if p.bound.Load() {
+		return nil
+	}
+	owner, err := p.namespaceOwner(ctx)
+	if err == nil && owner == "" {
+		owner, err = p.takeNamespace(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if owner != p.Store.ID() {
+		return &ForeignNamespaceError{Namespace: p.Namespace, Address: p.engineAddress, Owner: owner, Store: p.Store.ID()}
+	}
+	p.bound.Store(true)
+	return nil
+}
+
+// namespaceOwner is the id of the store that the namespace is bound to; empty
+// where it is bound to none.
+func (p *Parts) namespaceOwner(ctx context.Context) (string, error) {
+	described, err := p.Temporal.DescribeWorkflowExecution(ctx, claim.DeploymentWorkflowID, "")
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("ask whose namespace %s is: %w", p.Namespace, err)
+	}
+	info := described.GetWorkflowExecutionInfo()
+	if info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return "", nil
+	}
+	var owner string
+	if err := converter.GetDefaultDataConverter().FromPayload(info.GetMemo().GetFields()[claim.DeploymentMemoStore], &owner); err != nil {
+		return "", fmt.Errorf("read the memo %q of workflow %s in namespace %s: %w", claim.DeploymentMemoStore, claim.DeploymentWorkflowID, p.Namespace, err)
+	}
+	return owner, nil
+}
+
+// takeNamespace binds the namespace to this process's store, unless another
+// process is faster, and returns whose it is then.
+func (p *Parts) takeNamespace(ctx context.Context) (string, error) {
+	_, err := p.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: claim.DeploymentWorkflowID, TaskQueue: claim.TaskQueueClaims,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		Memo:                                     map[string]any{claim.DeploymentMemoStore: p.Store.ID()},
+		StaticSummary:                            "Binds this namespace to store " + p.Store.ID(),
+	}, claim.DeploymentWorkflowName)
+	var started *serviceerror.WorkflowExecutionAlreadyStarted
+	switch {
+	case errors.As(err, &started):
+		return p.namespaceOwner(ctx)
+	case err != nil:
+		return "", fmt.Errorf("bind namespace %s to this store: %w", p.Namespace, err)
+	}
+	p.Telemetry.Log.Info("bound the namespace to this store", "namespace", p.Namespace, "store", p.Store.ID())
+	return p.Store.ID(), nil
+}
