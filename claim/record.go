@@ -98,6 +98,9 @@ func (c Connection) TokenInWords() string {
 	if c.TokenPreview == "" {
 		return "none"
 	}
+	if c.TokenSavedAt.IsZero() {
+		return c.TokenPreview
+	}
 	day := "saved on " + c.TokenSavedAt.UTC().Format(time.DateOnly)
 	first, last, _ := strings.Cut(c.TokenPreview, "…")
 	switch {

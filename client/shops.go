@@ -187,7 +187,8 @@ type TokenCompared struct {
 }
 
 // TokenFingerprint is the HMAC-SHA-256 of a token under a nonce's text, in
-// hexadecimal.
+// hexadecimal. The nonce is new for each comparison, so a fingerprint that somebody
+// reads on the way or in a log tells nothing about another one, and none is stored.
 func TokenFingerprint(nonce, token string) string {
 	mac := hmac.New(sha256.New, []byte(nonce))
 	mac.Write([]byte(token))

@@ -37,9 +37,8 @@ taken out of the file is inherited again.
       enabled: true
       paused: false
 
-A token is never in the file. Nothing that is shown tells one from another, so it
-is sent every time and saved after Dixa took it: "= token" in the list is no
-difference.`,
+A token is never in the file. Its fingerprint is compared with that of the saved
+token, so that it is sent only where it is a new one or Dixa refused the saved one.`,
 		Example: "  starter apply -f shops.yaml --dry-run\n  starter apply -f shops.yaml",
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

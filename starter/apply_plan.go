@@ -163,7 +163,11 @@ func (p *plan) compareToken(ctx context.Context, s *shopFile, have *claim.Connec
 			return nil
 		}
 	}
-	p.add(s.Slug, "~", "token: "+before+" -> "+seal.Mask(s.token), func(ctx context.Context) error {
+	after := seal.Mask(s.token)
+	if after == seal.Hidden {
+		after = "a new one"
+	}
+	p.add(s.Slug, "~", "token: "+before+" -> "+after, func(ctx context.Context) error {
 		_, err := p.api.Connect(ctx, s.Slug, s.token)
 		return err
 	})

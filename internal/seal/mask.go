@@ -2,8 +2,10 @@ package seal
 
 import "strings"
 
+// Hidden stands for the characters of a token that [Mask] does not show.
+const Hidden = "…"
+
 const (
-	hidden = "…"
 	// firstChars and lastChars are shown of a token that is long enough not to
 	// be given away by them.
 	firstChars, lastChars = 3, 4
@@ -22,10 +24,10 @@ func Mask(token string) string {
 	case n == 0:
 		return ""
 	case n < longForLast:
-		return hidden
+		return Hidden
 	case n < longForFirst:
-		return hidden + string(chars[n-lastChars:])
+		return Hidden + string(chars[n-lastChars:])
 	default:
-		return string(chars[:firstChars]) + hidden + string(chars[n-lastChars:])
+		return string(chars[:firstChars]) + Hidden + string(chars[n-lastChars:])
 	}
 }
