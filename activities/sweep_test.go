@@ -296,6 +296,7 @@ func (b *sweepBench) customer(ref claim.Ref, steps ...server.Step) {
 // happen lets agents and customers do things at random.
 func (b *sweepBench) happen(chance *rand.Rand, refs []claim.Ref, n int) {
 	b.Helper()
+	var tags []string
 	for i := range n {
 		ref := refs[chance.IntN(len(refs))]
 		switch chance.IntN(11) {
@@ -304,9 +305,12 @@ func (b *sweepBench) happen(chance *rand.Rand, refs []claim.Ref, n int) {
 		case 1:
 			b.agent(ref, server.Step{Action: server.PlayReply, Text: fmt.Sprintf("Reply %d", i)})
 		case 2:
-			b.agent(ref, server.Step{Action: server.PlayTag, Tag: fmt.Sprintf("tag-%d", chance.IntN(5))})
+			tags = append(tags, fmt.Sprintf("tag-%d", chance.IntN(5)))
+			b.agent(ref, server.Step{Action: server.PlayTag, Tag: tags[len(tags)-1]})
 		case 3:
-			b.agent(ref, server.Step{Action: server.PlayUntag, Tag: fmt.Sprintf("tag-%d", chance.IntN(5))})
+			if len(tags) > 0 {
+				b.agent(ref, server.Step{Action: server.PlayUntag, Tag: tags[chance.IntN(len(tags))]})
+			}
 		case 4:
 			b.agent(ref, server.Step{Action: server.PlayNote, Text: fmt.Sprintf("Note %d", i)})
 		case 5, 6:

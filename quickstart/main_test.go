@@ -108,7 +108,9 @@ func TestOncePlaysEverySampleClaimToItsEnd(t *testing.T) {
 		require.NotZero(t, c.ConversationID, "%+v", c)
 		require.Equal(t, claim.Ref{Shop: c.Shop, ID: c.ID}.WorkflowID(), c.WorkflowID)
 		reasons[c.Reason] = true
-		limit := 4 // look, create the customer, create the conversation, tags
+		// Look, create the customer, create the conversation, tags; and a question
+		// about the state where the event of the reopening is late.
+		limit := 4 + 1
 		if c.LeftOut > 0 {
 			limit++ // a note says so
 			noted++
@@ -119,7 +121,7 @@ func TestOncePlaysEverySampleClaimToItsEnd(t *testing.T) {
 	require.GreaterOrEqual(t, len(reasons), 4)
 	require.Equal(t, map[string]int{"accepted": len(report.Claims) - 2, "rejected": 1, "closed": 1}, statuses)
 	require.Equal(t, 1, noted, "one sample has a photo that cannot be fetched")
-	require.LessOrEqual(t, cheapest, 2, "the second claim of a customer whom the store knows")
+	require.LessOrEqual(t, cheapest, 2+1, "the second claim of a customer whom the store knows")
 	claims := len(report.Claims)
 	require.Equal(t, claims, report.Totals.Claims)
 	require.Equal(t, claims, report.Totals.Settled)

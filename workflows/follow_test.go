@@ -168,3 +168,19 @@ func TestDixaIsAskedWhereTheStateIsInDoubt(t *testing.T) {
 		})
 	}
 }
+
+// The event that ends a doubt is most often on its way, and Dixa need not be asked.
+func TestAnEventWithinAMomentEndsADoubtWithoutAQuestion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.at(time.Hour, func() {
+		at := w.env.Now()
+		w.tell(claim.EventClose)()
+		taken := w.unread[0]
+		w.unread[0] = func() { taken(); w.standing.DoubtAt = at }
+	})
+	w.at(time.Hour+time.Second, func() { w.standing.DoubtAt = time.Time{}; w.tell(claim.EventReopen)() })
+	w.at(2*time.Hour, w.tell(claim.EventClose))
+	require.Equal(t, claim.StateSettled, w.run(t))
+	require.Zero(t, w.attempts["AskState"])
+}

@@ -21,6 +21,9 @@ const (
 	// several requests, each after a short wait for the budget, and a create
 	// lasts as long as Dixa needs to copy the photos.
 	attemptTime = 2 * time.Minute
+	// doubtTime is how long an event that ends a doubt about a state may take,
+	// before Dixa is asked.
+	doubtTime = 2 * time.Second
 	// askWithin bounds how long Dixa is asked about a state.
 	askWithin = 5 * time.Minute
 	// afterOpening is how long each step is tried once the conversation is there.

@@ -60,9 +60,21 @@ func (r *claimRun) inDoubt() bool {
 }
 
 // askDixa asks for the conversation's state. Where Dixa does not tell, the next
-// sweep asks again.
+// sweep asks again. Most often the event that ends the doubt is on its way, and
+// what comes within a moment saves the request.
 func (r *claimRun) askDixa(ctx workflow.Context) error {
-	r.asked = r.standing.DoubtAt
+	doubt := r.standing.DoubtAt
+	if news, err := r.newsWithin(ctx, doubtTime, "Ask Dixa about the state unless an event tells it by then"); err != nil {
+		return err
+	} else if news {
+		if err := r.readNews(ctx); err != nil {
+			return err
+		}
+		if !r.inDoubt() || !r.standing.DoubtAt.Equal(doubt) {
+			return nil
+		}
+	}
+	r.asked = doubt
 	asking := workflow.WithActivityOptions(ctx, dixaFast("Ask Dixa which state the conversation has", r.standing.ConnectionID, askWithin))
 	if err := workflow.ExecuteActivity(asking, dixa.AskState, r.ref).Get(asking, nil); err != nil && ctx.Err() != nil {
 		return err

@@ -45,6 +45,21 @@ func (r *claimRun) waitForNews(ctx workflow.Context) error {
 	return r.sync(ctx, due.change)
 }
 
+// newsWithin waits for a nudge, for no longer than a time, and reports whether one
+// came.
+func (r *claimRun) newsWithin(ctx workflow.Context, d time.Duration, summary string) (bool, error) {
+	timerCtx, stopTimer := workflow.WithCancel(ctx)
+	defer stopTimer()
+	news := false
+	var err error
+	workflow.NewSelector(ctx).
+		AddReceive(r.nudges, func(c workflow.ReceiveChannel, _ bool) { news = true; c.Receive(ctx, nil) }).
+		AddFuture(workflow.NewTimerWithOptions(timerCtx, d, workflow.TimerOptions{Summary: summary}),
+			func(f workflow.Future) { err = f.Get(timerCtx, nil) }).
+		Select(ctx)
+	return news, err
+}
+
 // due is what the run does when nothing happens for some time.
 type due struct {
 	in      time.Duration
