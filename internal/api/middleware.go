@@ -88,6 +88,9 @@ func (a *api) logged(next http.Handler) http.Handler {
 		}
 		if about.err != nil {
 			level = slog.LevelError
+			if errors.Is(r.Context().Err(), context.Canceled) {
+				level = slog.LevelInfo // the caller did not wait for the answer
+			}
 			attrs = append(attrs, slog.String("error", about.err.Error()))
 		}
 		if quiet(r.URL.Path) && m.Code < http.StatusBadRequest {

@@ -167,13 +167,14 @@ func (c *chaos) killAtRandom(r *rand.Rand) (stop func()) {
 // act lets people do things at random in a conversation.
 func (c *chaos) act(conversation int64, r *rand.Rand) error {
 	tags := []string{"claim-accepted", "claim-rejected", "vip"}
+	untag := "" // a tag that Dixa has
 	for i := range chaosActions {
 		tag := tags[r.IntN(len(tags))]
 		agent := []server.Step{
 			{Action: server.PlayClaim},
 			{Action: server.PlayReply, Text: fmt.Sprint("reply ", i)},
 			{Action: server.PlayTag, Tag: tag},
-			{Action: server.PlayUntag, Tag: tag},
+			{Action: server.PlayUntag, Tag: untag},
 			{Action: server.PlayNote, Text: fmt.Sprint("note ", i)},
 			{Action: server.PlayClose},
 			{Action: server.PlayReopen},
@@ -186,6 +187,12 @@ func (c *chaos) act(conversation int64, r *rand.Rand) error {
 		if n := r.IntN(len(agent) + len(customer)); n < len(agent) {
 			step := agent[n]
 			step.Conversation = conversation
+			switch {
+			case step.Action == server.PlayTag:
+				untag = step.Tag
+			case step.Action == server.PlayUntag && untag == "":
+				continue
+			}
 			err = c.dixa.Agent(c.t.Context(), step)
 		} else {
 			step := customer[n-len(agent)]
