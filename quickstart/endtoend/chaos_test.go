@@ -89,7 +89,7 @@ type chaos struct {
 
 func newChaos(t *testing.T) *chaos {
 	t.Helper()
-	s := &site{t: t, logs: &logBook{}, engine: shared.engine.ClientOptions()}
+	s := &site{t: t, logs: &logBook{}, engine: shared.engine.ClientOptions(), pace: time.Microsecond}
 	s.engine.Namespace = newNamespace(t)
 	s.database = "sqlite:" + filepath.Join(t.TempDir(), "claimflow.db")
 	s.dixa = server.New(server.Options{Token: dixaToken, Limit: server.Limit{Reading: server.LimitOff}})
