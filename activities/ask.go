@@ -15,7 +15,7 @@ import (
 // that in doubt. It costs one request.
 func (a *Dixa) AskState(ctx context.Context, ref claim.Ref) error {
 	return a.with(ctx, ref, "ask for the state of the conversation", func(ctx context.Context, s *session) error {
-		known, err := s.store.Conversation(ctx, ref)
+		known, err := s.store.Conversations.Get(ctx, ref)
 		if err != nil {
 			return fmt.Errorf("read what is known of the conversation: %w", err)
 		}
@@ -27,7 +27,7 @@ func (a *Dixa) AskState(ctx context.Context, ref claim.Ref) error {
 			return s.justOpened(ctx, err)
 		}
 		fact := factOf("asked", known, now, nil)
-		_, err = s.store.Change(ctx, ref, "", store.Set{Learned: &fact, JudgeDue: true})
+		_, err = s.store.Claims.Change(ctx, ref, "", store.ClaimUpdate{Fact: &fact, RulesDue: true})
 		return err
 	})
 }

@@ -16,7 +16,7 @@ func (a *Dixa) SendSeparately(ctx context.Context, ref claim.Ref) (Separate, err
 	var sent Separate
 	err := a.with(ctx, ref, "send the rest of the message", func(ctx context.Context, s *session) error {
 		var files evidenceDraft
-		if err := s.store.Draft(ctx, ref, draftEvidence, &files); err != nil {
+		if err := s.store.Claims.Draft(ctx, ref, draftEvidence, &files); err != nil {
 			return fmt.Errorf("read the evidence: %w", err)
 		}
 		message := dixa.MessageInput{Type: dixa.Inbound}
@@ -28,13 +28,13 @@ func (a *Dixa) SendSeparately(ctx context.Context, ref claim.Ref) (Separate, err
 			part: func(i int) string { return fmt.Sprintf("%s-%d", claim.StepText, i) },
 			file: func(i int) string { return fmt.Sprintf("%s-%d", claim.StepAttachment, i) },
 			line: func(i int) string { return files.Files[i].Name + " (" + ref.Reference() + ")" },
-			keep: func(files evidenceDraft) error { return s.store.SaveDraft(ctx, ref, draftEvidence, files) },
+			keep: func(files evidenceDraft) error { return s.store.Claims.SaveDraft(ctx, ref, draftEvidence, files) },
 		}
 		if err := rest.send(ctx); err != nil {
 			return s.justOpened(ctx, err)
 		}
 		sent = Separate{Attached: files.attached(), LeftOut: len(files.leftOut()), Note: files.missing() != ""}
-		_, err := s.store.Change(ctx, ref, "", store.Set{Attached: &sent.Attached, LeftOut: &sent.LeftOut})
+		_, err := s.store.Claims.Change(ctx, ref, "", store.ClaimUpdate{Attached: &sent.Attached, LeftOut: &sent.LeftOut})
 		return err
 	})
 	return sent, err

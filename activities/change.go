@@ -57,7 +57,7 @@ func carryOutChange(ctx context.Context, s *session, in claim.Instruction) (outc
 		out.set.Outbox = []store.OutboxEvent{{ID: "conflict:changes", Type: claim.ToldConflict}}
 		err = refusal{fmt.Sprintf("%d changes within an hour wrote to the conversation already: the rules of the shop and its owner contradict each other; mend the rules, then change the claim again", maxChanges)}
 	}
-	out.set.Happened = append(out.set.Happened, c.happened(err))
+	out.set.Timeline = append(out.set.Timeline, c.happened(err))
 	return out, err
 }
 
@@ -70,7 +70,7 @@ type changeDecision struct {
 }
 
 func (c *changeRun) decide(ctx context.Context) (changeDecision, error) {
-	written, err := c.store.ChangesWritten(ctx, c.ref, time.Now().Add(-changesWithin))
+	written, err := c.store.Instructions.ChangesWritten(ctx, c.ref, time.Now().Add(-changesWithin))
 	if err != nil || written >= maxChanges {
 		return changeDecision{Over: true}, err
 	}
@@ -142,7 +142,7 @@ func (c *changeRun) left(part, why string) { c.done.Left = append(c.done.Left, p
 
 // isDone reports whether a part of the instruction was written, and when.
 func (c *changeRun) isDone(ctx context.Context, part string) (time.Time, error) {
-	intent, err := c.store.Intent(ctx, c.ref, c.in.Step(part))
+	intent, err := c.store.Intents.Get(ctx, c.ref, c.in.Step(part))
 	if errors.Is(err, store.ErrNotFound) {
 		return time.Time{}, nil
 	}
@@ -159,7 +159,7 @@ func (c *changeRun) once(ctx context.Context, part string, send func() error) er
 	if err := send(); err != nil {
 		return err
 	}
-	if err := c.store.FinishIntent(ctx, c.ref, c.in.Step(part), nil); err != nil {
+	if err := c.store.Intents.Finish(ctx, c.ref, c.in.Step(part), nil); err != nil {
 		return fmt.Errorf("record that %s is done: %w", part, err)
 	}
 	c.did(part, true)
@@ -304,12 +304,12 @@ func (c *changeRun) bringToState(ctx context.Context) error {
 // of that. What our own writes changed of it is no news to an owner who set the
 // status that they carry out; everything else is, and the rules are asked once more.
 func (c *changeRun) outcome(ctx context.Context) (outcome, error) {
-	out := outcome{result: c.done, set: store.Set{JudgeDue: true}, wrote: c.wrote}
+	out := outcome{result: c.done, set: store.ClaimUpdate{RulesDue: true}, wrote: c.wrote}
 	if !c.wroteState() {
 		return out, nil
 	}
 	// What is known before Dixa is asked had happened by then.
-	known, err := c.store.Conversation(ctx, c.ref)
+	known, err := c.store.Conversations.Get(ctx, c.ref)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return out, err
 	}
@@ -329,7 +329,7 @@ func (c *changeRun) outcome(ctx context.Context) (outcome, error) {
 		}
 	}
 	fact := factOf(c.in.Step(""), known, now, tags)
-	out.set.Learned = &fact
+	out.set.Fact = &fact
 	// Another's doing in the meantime is not told apart from ours where both come
 	// to the same verdict; it is the one that the owner wanted.
 	before, after := known, known
@@ -347,7 +347,7 @@ func (c *changeRun) wroteState() bool {
 }
 
 // happened is what the timeline says of the change.
-func (c *changeRun) happened(err error) store.Happening {
+func (c *changeRun) happened(err error) store.TimelineEntry {
 	e := claim.TimelineEntry{At: time.Now().UTC(), What: "change of the owner carried out", By: c.in.By, Detail: strings.Join(c.done.Done, ", ")}
 	if len(c.done.Left) > 0 {
 		e.Detail = strings.TrimPrefix(e.Detail+"; left: "+strings.Join(c.done.Left, "; "), "; ")
@@ -355,7 +355,7 @@ func (c *changeRun) happened(err error) store.Happening {
 	if err != nil {
 		e.What, e.Detail = "change of the owner refused", err.Error()
 	}
-	return store.Happening{ID: c.in.Step(""), TimelineEntry: e}
+	return store.TimelineEntry{ID: c.in.Step(""), TimelineEntry: e}
 }
 
 // noteOfChange tells agents what changed, in plain words.
@@ -378,7 +378,7 @@ func fieldInWords(path string) string {
 
 // tellShipment writes a note of where a parcel of the claim is.
 func tellShipment(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
-	var news store.ShipmentNews
+	var news store.ShipmentUpdate
 	if err := json.Unmarshal(in.Body, &news); err != nil {
 		return outcome{}, refusal{"the news of the shipment cannot be read"}
 	}

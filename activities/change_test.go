@@ -27,9 +27,9 @@ func (b *bench) opened(id string) claim.Ref {
 }
 
 // patch tells what changed of a claim.
-func (b *bench) patch(ref claim.Ref, change string) store.Updated {
+func (b *bench) patch(ref claim.Ref, change string) store.OwnerUpdateResult {
 	b.Helper()
-	out, err := b.store.UpdateFromOwner(b.Context(), store.OwnerUpdate{
+	out, err := b.store.Claims.UpdateFromOwner(b.Context(), store.OwnerUpdate{
 		Ref: ref, By: "shop system",
 		Read: func(current *claim.Claim) (*claim.Claim, error) { return claim.DecodeUpdate([]byte(change), current) },
 	})
@@ -59,16 +59,16 @@ func (b *bench) follow(ref claim.Ref) {
 	}
 }
 
-func (b *bench) work(ref claim.Ref) store.Work {
+func (b *bench) work(ref claim.Ref) store.Snapshot {
 	b.Helper()
-	w, err := b.store.Load(b.Context(), ref)
+	w, err := b.store.Claims.Load(b.Context(), ref)
 	require.NoError(b, err)
 	return w
 }
 
 func (b *bench) instruction(ref claim.Ref, id string) claim.Instruction {
 	b.Helper()
-	in, err := b.store.Instruction(b.Context(), ref, id)
+	in, err := b.store.Instructions.Get(b.Context(), ref, id)
 	require.NoError(b, err)
 	return in
 }
@@ -103,7 +103,7 @@ func TestDefaultChangeRules(t *testing.T) {
 			ref := b.opened("c-1")
 
 			out := b.patch(ref, `{"status": "accepted", "resolution_preference": "reorder"}`)
-			require.Equal(t, store.UpdateInstructed, out.Result)
+			require.Equal(t, store.UpdateInstructed, out.Outcome)
 			require.Equal(t, []string{"resolution_preference", "status"}, out.Changed)
 			require.Equal(t, "accepted", out.Record.Status)
 			require.Equal(t, claim.ByOwner, out.Record.StatusBy)
@@ -226,7 +226,7 @@ func TestWhatAChangeWroteIsKnownToBeOurs(t *testing.T) {
 	b.patch(ref, `{"description": "The mug is broken. So is the lid."}`)
 	b.carryOut(ref)
 	c, _ := b.conversation()
-	sent, err := b.store.SentMessages(t.Context(), ref)
+	sent, err := b.store.Instructions.SentMessages(t.Context(), ref)
 	require.NoError(t, err)
 	require.Contains(t, sent, c.Messages[len(c.Messages)-1].ID)
 	require.Contains(t, sent, c.Notes[len(c.Notes)-1].ID)
@@ -360,7 +360,7 @@ func TestTooManyChangesAreRefusedAndSaySo(t *testing.T) {
 	require.Equal(t, claim.InstructionRefused, in.State)
 	require.Contains(t, in.Why, "contradict each other")
 	require.Equal(t, []string{claim.ToldOpened, claim.ToldConflict}, b.told(ref), "once")
-	happened, err := b.store.Happenings(t.Context(), ref, 100)
+	happened, err := b.store.Conversations.LatestTimeline(t.Context(), ref, 100)
 	require.NoError(t, err)
 	require.Equal(t, "change of the owner refused", happened[len(happened)-1].What)
 }
@@ -372,7 +372,7 @@ func TestAnEditBeforeTheCreateIsSent(t *testing.T) {
 	customer, err := b.customer(ref)
 	require.NoError(t, err)
 	out := b.patch(ref, `{"description": "It was the plate.", "customer": {"email": "other@example.org"}}`)
-	require.Equal(t, store.UpdateEdited, out.Result)
+	require.Equal(t, store.UpdateEdited, out.Outcome)
 	require.Empty(t, out.Instruction)
 
 	// What was made before the edit is not sent.
@@ -393,10 +393,10 @@ func TestAnEditBeforeTheCreateIsSent(t *testing.T) {
 	require.Contains(t, c.Messages[0].Content.Value, "It was the plate.")
 
 	// The same claim submitted once more is still the one that was accepted first.
-	accepted, err := b.store.Accept(t.Context(), b.sample("c-1"))
+	accepted, err := b.store.Claims.Accept(t.Context(), b.sample("c-1"))
 	require.NoError(t, err)
 	require.Empty(t, accepted.Differences)
-	require.Equal(t, store.UpdateInstructed, b.patch(ref, `{"description": "It was both."}`).Result)
+	require.Equal(t, store.UpdateInstructed, b.patch(ref, `{"description": "It was both."}`).Outcome)
 }
 
 func (b *bench) createOf(ref claim.Ref, of activities.Customer) (activities.Conversation, error) {
@@ -412,7 +412,7 @@ func TestAnEditWhileTheCreateIsUnansweredComesAfterIt(t *testing.T) {
 	_, err := b.open(ref)
 	require.Error(t, err)
 	out := b.patch(ref, `{"customer": {"email": "other@example.org"}, "description": "The mug is broken. Both are."}`)
-	require.Equal(t, store.UpdateInstructed, out.Result)
+	require.Equal(t, store.UpdateInstructed, out.Outcome)
 	b.prepare(ref)
 	_, err = b.open(ref)
 	require.NoError(t, err, "it is found with the customer that it was created for")
@@ -429,27 +429,27 @@ func TestAWithdrawalBeforeTheCreateEndsTheClaim(t *testing.T) {
 	ref := b.accept(b.sample("c-1"))
 	customer, err := b.customer(ref)
 	require.NoError(t, err)
-	require.Equal(t, store.UpdateWithdrawn, b.patch(ref, `{"status": "Withdrawn"}`).Result)
+	require.Equal(t, store.UpdateWithdrawn, b.patch(ref, `{"status": "Withdrawn"}`).Outcome)
 	require.Equal(t, claim.StateAbandoned, b.load(ref).State)
 	_, err = b.create(ref, customer.EndUserID)
 	require.Equal(t, claim.ErrorWithdrawn, failure(t, err).Type())
-	_, _, err = b.store.BeginIntentOf(t.Context(), ref, claim.StepConversation, 0)
+	_, _, err = b.store.Intents.BeginForRevision(t.Context(), ref, claim.StepConversation, 0)
 	var stale *store.StaleError
 	require.ErrorAs(t, err, &stale, "nor does an attempt that is under way send it")
 	require.Equal(t, []string{claim.ToldAbandoned}, b.told(ref))
-	require.Equal(t, store.UpdateUnchanged, b.patch(ref, `{"status": "withdrawn"}`).Result)
-	require.Equal(t, store.UpdateKept, b.patch(ref, `{"description": "never mind"}`).Result)
+	require.Equal(t, store.UpdateUnchanged, b.patch(ref, `{"status": "withdrawn"}`).Outcome)
+	require.Equal(t, store.UpdateKept, b.patch(ref, `{"description": "never mind"}`).Outcome)
 }
 
 func TestShipmentNewsBecomeOneNote(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.opened("c-1")
-	body, err := json.Marshal(store.ShipmentNews{Shipment: "s-1", Phase: "return_received", Carrier: "dhl", Number: "4711"})
+	body, err := json.Marshal(store.ShipmentUpdate{Shipment: "s-1", Phase: "return_received", Carrier: "dhl", Number: "4711"})
 	require.NoError(t, err)
 	in := claim.Instruction{Ref: ref, ID: "shipment-1", Kind: claim.InstructShipment, Body: body, By: store.ByKarla}
 	for range 2 {
-		_, _, err = b.store.Instruct(t.Context(), in)
+		_, _, err = b.store.Instructions.Add(t.Context(), in)
 		require.NoError(t, err)
 		b.carryOut(ref)
 	}

@@ -21,7 +21,7 @@ func (c *changeRun) tell(ctx context.Context) error {
 	}
 	mark := fmt.Sprintf("%s/%d", c.ref.Reference(), c.in.Number)
 	whole := dixa.TextContent(strings.TrimSpace(clip(c.change.Said, maxSaid) + "\n\n(" + mark + ")"))
-	keep := func(files evidenceDraft) error { return c.store.SaveDraft(ctx, c.ref, kind, files) }
+	keep := func(files evidenceDraft) error { return c.store.Claims.SaveDraft(ctx, c.ref, kind, files) }
 	for {
 		known := "(" + mark + ")"
 		if len(c.files.Parts) > 0 {
@@ -58,7 +58,7 @@ func (c *changeRun) check(ctx context.Context, kind string) error {
 	if c.change.Added == nil {
 		return nil
 	}
-	err := c.store.Draft(ctx, c.ref, kind, &c.files)
+	err := c.store.Claims.Draft(ctx, c.ref, kind, &c.files)
 	if err == nil || !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
@@ -68,5 +68,5 @@ func (c *changeRun) check(ctx context.Context, kind string) error {
 	if err != nil {
 		return err
 	}
-	return c.store.SaveDraft(ctx, c.ref, kind, c.files)
+	return c.store.Claims.SaveDraft(ctx, c.ref, kind, c.files)
 }

@@ -33,7 +33,7 @@ func (a *Claims) load(ctx context.Context, ref claim.Ref) (claim.Standing, error
 	if err != nil || standing.Next() != claim.MoveOpen || standing.State == claim.StateOpening {
 		return standing, err
 	}
-	if standing.State, err = a.Store.Change(ctx, ref, claim.EventStart, store.Set{}); err != nil {
+	if standing.State, err = a.Store.Claims.Change(ctx, ref, claim.EventStart, store.ClaimUpdate{}); err != nil {
 		return claim.Standing{}, err
 	}
 	return standing, nil
@@ -42,9 +42,9 @@ func (a *Claims) load(ctx context.Context, ref claim.Ref) (claim.Standing, error
 // read is standing for a workflow that has taken its nudges: what changes after
 // it is nudged about anew.
 func (a *Claims) read(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
-	work, err := a.Store.Load(ctx, ref)
+	work, err := a.Store.Claims.Load(ctx, ref)
 	if err == nil && work.Read < work.Revision {
-		err = a.Store.MarkRead(ctx, ref, work.Revision)
+		err = a.Store.Nudges.MarkRead(ctx, ref, work.Revision)
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return claim.Standing{}, err
@@ -53,7 +53,7 @@ func (a *Claims) read(ctx context.Context, ref claim.Ref) (claim.Standing, error
 }
 
 func (a *Claims) standing(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
-	work, err := a.Store.Load(ctx, ref)
+	work, err := a.Store.Claims.Load(ctx, ref)
 	if errors.Is(err, store.ErrNotFound) {
 		return claim.Standing{State: claim.StateAbandoned}, nil
 	}
@@ -64,15 +64,15 @@ func (a *Claims) standing(ctx context.Context, ref claim.Ref) (claim.Standing, e
 	if err != nil {
 		return claim.Standing{}, err
 	}
-	settings, err := a.Store.Integration(ctx, ref.Shop)
+	settings, err := a.Store.Settings.Integration(ctx, ref.Shop)
 	if err != nil {
 		return claim.Standing{}, err
 	}
-	create, err := a.Store.Intent(ctx, ref, claim.StepConversation)
+	create, err := a.Store.Intents.Get(ctx, ref, claim.StepConversation)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return claim.Standing{}, err
 	}
-	share, err := a.Store.TokenShare(ctx, work.ConnectionID)
+	share, err := a.Store.Budget.Share(ctx, work.ConnectionID)
 	if err != nil {
 		return claim.Standing{}, err
 	}
@@ -103,7 +103,7 @@ func (a *Claims) standing(ctx context.Context, ref claim.Ref) (claim.Standing, e
 
 // deadline counts from when the claim could first be opened: a shop that let its
 // claims wait, or an operator who tries again, starts it anew.
-func deadline(w store.Work, within time.Duration) time.Time {
+func deadline(w store.Snapshot, within time.Duration) time.Time {
 	from := w.AcceptedAt
 	for _, t := range []time.Time{w.ResumedAt, w.RetriedAt} {
 		if t.After(from) {
@@ -123,7 +123,7 @@ func (a *Claims) SyncStatus(ctx context.Context, change StatusChange) (claim.Sta
 
 func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.Standing, error) {
 	// The revision is read first: whatever changes after it makes it stale.
-	before, err := a.Store.Load(ctx, change.Ref)
+	before, err := a.Store.Claims.Load(ctx, change.Ref)
 	if errors.Is(err, store.ErrNotFound) {
 		return claim.Standing{State: claim.StateAbandoned}, nil
 	}
@@ -144,7 +144,7 @@ func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.Standing,
 	// What a person does to the claim between our reading and our writing holds:
 	// then nothing is written and the workflow decides anew.
 	set.Revision = before.Revision
-	_, err = a.Store.Change(ctx, change.Ref, change.Event, set)
+	_, err = a.Store.Claims.Change(ctx, change.Ref, change.Event, set)
 	var stale *store.StaleError
 	var moved *claim.TransitionError
 	if err != nil && !errors.As(err, &stale) && !errors.As(err, &moved) {
@@ -156,7 +156,7 @@ func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.Standing,
 // statusSet says what a change writes. It is not wanted where it was written
 // before, since an activity may run twice, nor where a person did something to
 // the claim that the workflow does not know of yet.
-func statusSet(change StatusChange, now claim.Standing) (set store.Set, wanted bool) {
+func statusSet(change StatusChange, now claim.Standing) (set store.ClaimUpdate, wanted bool) {
 	if now.State == claim.StateAbandoned || now.RetriedAt.After(change.RetriedAt) {
 		return set, false
 	}
@@ -176,7 +176,7 @@ func statusSet(change StatusChange, now claim.Standing) (set store.Set, wanted b
 	return set, true
 }
 
-func parkSet(change StatusChange, now claim.Standing) (set store.Set, wanted bool) {
+func parkSet(change StatusChange, now claim.Standing) (set store.ClaimUpdate, wanted bool) {
 	cause := change.Cause
 	if cause == claim.CauseDeadline && now.Unanswered {
 		cause = claim.CauseOutcomeUnknown // it may be there: somebody has to look

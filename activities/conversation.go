@@ -36,10 +36,10 @@ func (a *Dixa) CreateConversation(ctx context.Context, in ConversationInput) (Co
 func (s *session) conversation(ctx context.Context, in ConversationInput) (Conversation, error) {
 	endUserID := in.EndUserID
 	var files evidenceDraft
-	if err := s.store.Draft(ctx, s.ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err := s.store.Claims.Draft(ctx, s.ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return Conversation{}, fmt.Errorf("read the evidence: %w", err)
 	}
-	link, err := s.store.Link(ctx, s.ref)
+	link, err := s.store.Links.Get(ctx, s.ref)
 	if err == nil {
 		return files.conversation(link.ConversationID), nil
 	}
@@ -64,7 +64,7 @@ func (s *session) conversation(ctx context.Context, in ConversationInput) (Conve
 		if !contentRefused(err) || !files.shrink(s.content(), s.ref.Reference(), len(files.Files)) {
 			return Conversation{}, err
 		}
-		if err := s.store.SaveDraft(ctx, s.ref, draftEvidence, files); err != nil {
+		if err := s.store.Claims.SaveDraft(ctx, s.ref, draftEvidence, files); err != nil {
 			return Conversation{}, fmt.Errorf("note that the message goes in pieces: %w", err)
 		}
 	}
@@ -110,7 +110,7 @@ func (s *session) create(ctx context.Context, endUserID string, files evidenceDr
 		},
 		taken: dixa.IsDuplicateExternalID,
 		finish: func(ctx context.Context, c Conversation) error {
-			err := s.store.LinkConversation(ctx, store.LinkInput{
+			err := s.store.Links.Create(ctx, store.LinkInput{
 				Ref: s.ref, ConnectionID: s.work.ConnectionID, ConversationID: c.ID, EndUserID: endUserID,
 				Step: claim.StepConversation, Attached: c.Attached, LeftOut: c.LeftOut,
 			})
@@ -153,7 +153,7 @@ func (s *session) findConversation(ctx context.Context, endUserID string) (int64
 		if c.CreatedAt.Before(since) {
 			continue
 		}
-		owner, err := s.store.ClaimOf(ctx, s.work.ConnectionID, c.ID)
+		owner, err := s.store.Links.ClaimOf(ctx, s.work.ConnectionID, c.ID)
 		if err == nil && owner != s.ref {
 			continue
 		}
@@ -216,14 +216,14 @@ func (s *session) whyRefused(ctx context.Context, endUserID string, refusal erro
 	}
 	user, err := s.client.EndUsers.Get(ctx, endUserID)
 	if dixa.IsNotFound(err) {
-		intent, intentErr := s.store.Intent(ctx, s.ref, customerStep(s.ticket.Revision))
+		intent, intentErr := s.store.Intents.Get(ctx, s.ref, customerStep(s.ticket.Revision))
 		if intentErr == nil && !intent.DoneAt.IsZero() && time.Since(intent.DoneAt) <= s.window() {
 			return retryable(claim.ErrorUnavailable, "Dixa does not show the new customer yet: "+err.Error(), err, 2*time.Second)
 		}
-		if err := s.store.ForgetCustomer(ctx, s.work.ConnectionID, endUserID); err != nil {
+		if err := s.store.Customers.Forget(ctx, s.work.ConnectionID, endUserID); err != nil {
 			return fmt.Errorf("forget the customer: %w", err)
 		}
-		if err := s.store.ReopenIntent(ctx, s.ref, customerStep(s.ticket.Revision)); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err := s.store.Intents.Reopen(ctx, s.ref, customerStep(s.ticket.Revision)); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("forget that the customer was created: %w", err)
 		}
 		return temporal.NewNonRetryableApplicationError("the remembered customer no longer exists in Dixa", claim.ErrorCustomerGone, nil)

@@ -80,7 +80,7 @@ func TestConversationWhoseCreateWasNotAnsweredIsFound(t *testing.T) {
 				require.NoError(t, err)
 				require.Len(t, b.conversations(), 1)
 				require.Equal(t, b.conversations()[0].ID, made.ID)
-				link, err := b.store.Link(t.Context(), ref)
+				link, err := b.store.Links.Get(t.Context(), ref)
 				require.NoError(t, err)
 				require.Equal(t, made.ID, link.ConversationID)
 			})
@@ -157,7 +157,7 @@ func TestDuplicateKeyWithoutAMatchNeverCreates(t *testing.T) {
 
 	// A person looked, found none, and says: create it anyway.
 	park(t, b, ref)
-	require.NoError(t, b.store.Retry(t.Context(), ref, store.RetryOptions{CreateAnyway: true}))
+	require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{CreateAnyway: true}))
 	b.load(ref)
 	_, err = b.open(ref)
 	require.NoError(t, err)
@@ -181,7 +181,7 @@ func TestPersonLinksTheConversation(t *testing.T) {
 	require.NoError(t, err)
 	ref := b.accept(b.sample("c-1"))
 	park(t, b, ref)
-	require.NoError(t, b.store.LinkTo(t.Context(), ref, 4711))
+	require.NoError(t, b.store.Claims.Link(t.Context(), ref, 4711))
 	standing := b.load(ref)
 	require.EqualValues(t, 4711, standing.ConversationID)
 	require.Equal(t, claim.StateOpening, standing.State)
@@ -240,12 +240,12 @@ func TestRefusalsOfACreateAreTold(t *testing.T) {
 	t.Run("a shop without connection", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, server.Switches{}, nil)
-		_, err := b.store.CreateShop(t.Context(), store.NewShop{Slug: "bare", Feature: true})
+		_, err := b.store.Shops.Create(t.Context(), store.NewShop{Slug: "bare", Feature: true})
 		require.NoError(t, err)
-		require.NoError(t, b.store.SetEnabled(t.Context(), "bare", true))
+		require.NoError(t, b.store.Shops.SetEnabled(t.Context(), "bare", true))
 		c := b.sample("c-1")
 		c.Shop = "bare"
-		_, err = b.store.Accept(t.Context(), c)
+		_, err = b.store.Claims.Accept(t.Context(), c)
 		require.NoError(t, err)
 		require.Equal(t, claim.MovePark, b.load(claim.Ref{Shop: "bare", ID: "c-1"}).Next())
 	})
@@ -419,7 +419,7 @@ func TestRoutingRuleReachesDixa(t *testing.T) {
 	require.Equal(t, server.SeedReturnsMailbox, c.ContactPoint)
 	require.Equal(t, server.SeedQueueClaims, c.QueueID)
 	require.Empty(t, c.AssigneeID, "a rule that names a queue overrides the default agent")
-	record, err := b.store.Record(t.Context(), ref)
+	record, err := b.store.Claims.Record(t.Context(), ref)
 	require.NoError(t, err)
 	require.Equal(t, "breakage", record.Route)
 }
@@ -447,7 +447,7 @@ func TestAbandonedClaimIsNotOpened(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
-	require.NoError(t, b.store.Abandon(t.Context(), ref))
+	require.NoError(t, b.store.Claims.Abandon(t.Context(), ref))
 	_, err := b.customer(ref)
 	require.Equal(t, claim.ErrorWithdrawn, failure(t, err).Type())
 	require.Zero(t, b.dixa.Stats().Requests)
@@ -456,8 +456,8 @@ func TestAbandonedClaimIsNotOpened(t *testing.T) {
 func TestBrokenTemplateParks(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
-	require.NoError(t, b.store.PutTemplate(t.Context(), shop, "damaged", "en", []byte(`{"subject":"{{.Nope}}","body":"x"}`)))
-	_, err := b.store.Accept(t.Context(), b.sample("c-1"))
+	require.NoError(t, b.store.Templates.Put(t.Context(), shop, "damaged", "en", []byte(`{"subject":"{{.Nope}}","body":"x"}`)))
+	_, err := b.store.Claims.Accept(t.Context(), b.sample("c-1"))
 	require.NoError(t, err)
 	ref := claim.Ref{Shop: shop, ID: "c-1"}
 	b.load(ref)
@@ -564,7 +564,7 @@ func TestDixasWordsDoNotCarryTheCustomers(t *testing.T) {
 	})
 	_, err := b.open(ref)
 	words := requireParked(t, err, claim.CauseRefused)
-	record, loadErr := b.store.Record(t.Context(), ref)
+	record, loadErr := b.store.Claims.Record(t.Context(), ref)
 	require.NoError(t, loadErr)
 	for _, text := range []string{words, record.LastError, err.Error()} {
 		for _, personal := range []string{"Anna", "BERG", "example.org", "mug", "broken", "photos.example"} {

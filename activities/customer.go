@@ -41,7 +41,7 @@ func (a *Dixa) FindOrCreateCustomer(ctx context.Context, ref claim.Ref) (Custome
 }
 
 func (s *session) customer(ctx context.Context) (endUserID string, revision int64, err error) {
-	c, revision, err := s.store.Body(ctx, s.ref)
+	c, revision, err := s.store.Claims.OpeningBody(ctx, s.ref)
 	if err != nil {
 		return "", 0, fmt.Errorf("read the claim: %w", err)
 	}
@@ -63,7 +63,7 @@ func (s *session) customerOf(ctx context.Context, c *claim.Claim, step string) (
 	if !ok {
 		return "", parked(claim.CauseNoContact, noContact(c))
 	}
-	held, err := s.store.ReserveCustomer(ctx, s.work.ConnectionID, who.identity, s.ref.String(), reservation+s.window())
+	held, err := s.store.Customers.Reserve(ctx, s.work.ConnectionID, who.identity, s.ref.String(), reservation+s.window())
 	if err != nil {
 		return "", fmt.Errorf("reserve the customer: %w", err)
 	}
@@ -79,12 +79,12 @@ func (s *session) customerOf(ctx context.Context, c *claim.Claim, step string) (
 			return "", err
 		}
 		// The reservation ends by itself; to end it now is a courtesy to others.
-		if releaseErr := s.store.ReleaseCustomer(context.WithoutCancel(ctx), s.work.ConnectionID, who.identity, s.ref.String()); releaseErr != nil {
+		if releaseErr := s.store.Customers.Release(context.WithoutCancel(ctx), s.work.ConnectionID, who.identity, s.ref.String()); releaseErr != nil {
 			err = errors.Join(err, releaseErr)
 		}
 		return "", err
 	}
-	if err := s.store.RememberCustomer(ctx, s.work.ConnectionID, []string{who.identity}, id, s.ref.String()); err != nil {
+	if err := s.store.Customers.Remember(ctx, s.work.ConnectionID, []string{who.identity}, id, s.ref.String()); err != nil {
 		return "", fmt.Errorf("remember the customer: %w", err)
 	}
 	return id, nil
@@ -101,7 +101,7 @@ func mayAppear(err error) bool {
 }
 
 func (s *session) findOrCreate(ctx context.Context, who person, step string) (string, error) {
-	intent, err := s.store.Intent(ctx, s.ref, step)
+	intent, err := s.store.Intents.Get(ctx, s.ref, step)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return "", fmt.Errorf("read the intent: %w", err)
 	}

@@ -43,7 +43,7 @@ func TestExistingCustomerIsFoundAndNeverChanged(t *testing.T) {
 			b := setup(t, switches, nil)
 			first, err := b.customer(b.accept(b.sample("c-1")))
 			require.NoError(t, err)
-			require.NoError(t, b.store.ForgetCustomer(t.Context(), b.load(claim.Ref{Shop: shop, ID: "c-1"}).ConnectionID, first.EndUserID))
+			require.NoError(t, b.store.Customers.Forget(t.Context(), b.load(claim.Ref{Shop: shop, ID: "c-1"}).ConnectionID, first.EndUserID))
 
 			c := b.sample("c-2")
 			c.Customer = claim.Customer{Email: "Anna.Berg@Example.org", FirstName: "Someone", LastName: "Else"}
@@ -221,7 +221,7 @@ func TestRequestsAreCountedWithTheClaim(t *testing.T) {
 	require.NoError(t, err)
 	var dixa *activities.Dixa
 	require.NoError(t, runVoid(b, dixa.ApplyTags, ref))
-	record, err := b.store.Record(t.Context(), ref)
+	record, err := b.store.Claims.Record(t.Context(), ref)
 	require.NoError(t, err)
 	require.Equal(t, 4, record.DixaRequests)
 	require.Equal(t, 4, b.dixa.Stats().Requests)
@@ -232,7 +232,7 @@ func TestRequestsAreCountedWithTheClaim(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3, made.Attached)
 	require.NoError(t, runVoid(b, dixa.ApplyTags, ref))
-	record, err = b.store.Record(t.Context(), ref)
+	record, err = b.store.Claims.Record(t.Context(), ref)
 	require.NoError(t, err)
 	require.Equal(t, 2, record.DixaRequests)
 	require.Equal(t, 6, b.dixa.Stats().Requests)

@@ -37,7 +37,7 @@ type session struct {
 	checker  *evidence.Checker
 	client   *dixa.Client
 	ref      claim.Ref
-	work     store.Work
+	work     store.Snapshot
 	settings claim.Settings
 	ticket   ticket
 }
@@ -70,11 +70,11 @@ func (a *Dixa) recordAttempt(ctx context.Context, ref claim.Ref, requests int, f
 	defer cancel()
 	var err error
 	if requests > 0 {
-		err = a.Store.AddRequests(ctx, ref, requests)
+		err = a.Store.Claims.AddRequests(ctx, ref, requests)
 	}
 	var app *temporal.ApplicationError
 	if errors.As(failure, &app) && app.Category() != temporal.ApplicationErrorCategoryBenign {
-		_, noteErr := a.Store.Change(ctx, ref, "", store.Set{LastError: app.Message()})
+		_, noteErr := a.Store.Claims.Change(ctx, ref, "", store.ClaimUpdate{LastError: app.Message()})
 		err = errors.Join(err, noteErr)
 	}
 	if err != nil {
@@ -85,11 +85,11 @@ func (a *Dixa) recordAttempt(ctx context.Context, ref claim.Ref, requests int, f
 // personalWords are the words that a claim's customer gave; nil where they cannot
 // be read.
 func (a *Dixa) personalWords(ctx context.Context, ref claim.Ref) map[string]bool {
-	opened, _, err := a.Store.Body(ctx, ref)
+	opened, _, err := a.Store.Claims.OpeningBody(ctx, ref)
 	if err != nil {
 		return nil
 	}
-	latest, err := a.Store.Latest(ctx, ref)
+	latest, err := a.Store.Claims.LatestBody(ctx, ref)
 	if err != nil {
 		return nil
 	}
@@ -112,14 +112,14 @@ func personalTexts(c *claim.Claim) []string {
 }
 
 func (a *Dixa) session(ctx context.Context, ref claim.Ref) (*session, error) {
-	work, err := a.Store.Load(ctx, ref)
+	work, err := a.Store.Claims.Load(ctx, ref)
 	if err != nil {
 		return nil, fmt.Errorf("read the claim: %w", err)
 	}
 	if work.State == claim.StateAbandoned {
 		return nil, withdrawn(ref)
 	}
-	integration, err := a.Store.Integration(ctx, ref.Shop)
+	integration, err := a.Store.Settings.Integration(ctx, ref.Shop)
 	if err != nil {
 		return nil, fmt.Errorf("read the shop's settings: %w", err)
 	}
@@ -130,7 +130,7 @@ func (a *Dixa) session(ctx context.Context, ref claim.Ref) (*session, error) {
 	if work.ConnectionID == "" {
 		return nil, parked(claim.CauseNoConnection, "the shop has no Dixa connection")
 	}
-	if err := a.Store.Draft(ctx, ref, draftTicket, &s.ticket); err != nil {
+	if err := a.Store.Claims.Draft(ctx, ref, draftTicket, &s.ticket); err != nil {
 		return nil, fmt.Errorf("read the ticket: %w", err)
 	}
 	if s.client, err = a.Clients.For(ctx, work.ConnectionID, s.settings); err != nil {
@@ -192,7 +192,7 @@ func (s *session) idempotent(ctx context.Context, step string, send func(context
 	if err := send(ctx); err != nil {
 		return s.justOpened(ctx, err)
 	}
-	if err := s.store.FinishIntent(ctx, s.ref, step, nil); err != nil {
+	if err := s.store.Intents.Finish(ctx, s.ref, step, nil); err != nil {
 		return fmt.Errorf("record that step %s is done: %w", step, err)
 	}
 	return nil
@@ -205,7 +205,7 @@ func (s *session) justOpened(ctx context.Context, err error) error {
 	if !dixa.IsNotFound(err) {
 		return err
 	}
-	link, linkErr := s.store.Link(ctx, s.ref)
+	link, linkErr := s.store.Links.Get(ctx, s.ref)
 	if linkErr != nil || time.Since(link.CreatedAt) > s.window() {
 		return err
 	}

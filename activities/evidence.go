@@ -76,11 +76,11 @@ func (a *Evidence) CheckEvidence(ctx context.Context, ref claim.Ref) (Checked, e
 
 func (a *Evidence) check(ctx context.Context, ref claim.Ref) (Checked, error) {
 	var kept evidenceDraft
-	err := a.Store.Draft(ctx, ref, draftEvidence, &kept)
+	err := a.Store.Claims.Draft(ctx, ref, draftEvidence, &kept)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return Checked{}, fmt.Errorf("read what was decided before: %w", err)
 	}
-	c, revision, err := a.Store.Body(ctx, ref)
+	c, revision, err := a.Store.Claims.OpeningBody(ctx, ref)
 	if err != nil {
 		return Checked{}, fmt.Errorf("read the claim: %w", err)
 	}
@@ -88,12 +88,12 @@ func (a *Evidence) check(ctx context.Context, ref claim.Ref) (Checked, error) {
 	if !kept.whole() && kept.Revision == revision {
 		return Checked{Files: len(kept.Files), LeftOut: len(kept.LeftOut)}, nil
 	}
-	integration, err := a.Store.Integration(ctx, ref.Shop)
+	integration, err := a.Store.Settings.Integration(ctx, ref.Shop)
 	if err != nil {
 		return Checked{}, fmt.Errorf("read the shop's settings: %w", err)
 	}
 	var t ticket
-	if err := a.Store.Draft(ctx, ref, draftTicket, &t); err != nil {
+	if err := a.Store.Claims.Draft(ctx, ref, draftTicket, &t); err != nil {
 		return Checked{}, fmt.Errorf("read the ticket: %w", err)
 	}
 	limits := evidenceLimits(integration.Effective.Evidence)
@@ -101,7 +101,7 @@ func (a *Evidence) check(ctx context.Context, ref claim.Ref) (Checked, error) {
 	if err != nil {
 		return Checked{}, err
 	}
-	if err := a.Store.SaveDraft(ctx, ref, draftEvidence, evidenceDraft{Verdict: verdict, Revision: revision}); err != nil {
+	if err := a.Store.Claims.SaveDraft(ctx, ref, draftEvidence, evidenceDraft{Verdict: verdict, Revision: revision}); err != nil {
 		return Checked{}, fmt.Errorf("keep what was decided: %w", err)
 	}
 	return Checked{Files: len(verdict.Files), LeftOut: len(verdict.LeftOut)}, nil

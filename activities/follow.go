@@ -35,7 +35,7 @@ func (a *Claims) Follow(ctx context.Context, ref claim.Ref) (claim.Standing, err
 }
 
 func (a *Claims) follow(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
-	work, err := a.Store.Load(ctx, ref)
+	work, err := a.Store.Claims.Load(ctx, ref)
 	if errors.Is(err, store.ErrNotFound) {
 		return claim.Standing{State: claim.StateAbandoned}, nil
 	}
@@ -52,12 +52,12 @@ func (a *Claims) follow(ctx context.Context, ref claim.Ref) (claim.Standing, err
 	return a.read(ctx, ref)
 }
 
-func (a *Claims) takeIn(ctx context.Context, work store.Work) error {
-	next, err := a.Store.NextEvents(ctx, work.Ref, readAtOnce)
+func (a *Claims) takeIn(ctx context.Context, work store.Snapshot) error {
+	next, err := a.Store.Inbox.NextEvents(ctx, work.Ref, readAtOnce)
 	if err != nil {
 		return err
 	}
-	settings, err := a.Store.Integration(ctx, work.Shop)
+	settings, err := a.Store.Settings.Integration(ctx, work.Shop)
 	if err != nil {
 		return err
 	}
@@ -65,9 +65,9 @@ func (a *Claims) takeIn(ctx context.Context, work store.Work) error {
 		State: next.State, Conversation: next.Conversation, Status: work.Status, Derived: work.Derived, Settings: settings.Effective,
 		Held: work.Changing,
 	}
-	advance := store.Advance{
+	advance := store.EventEffects{
 		Ref: work.Ref, From: next.Cursor, To: next.Last, State: next.State, ConversationID: next.ConversationID,
-		Judged: work.JudgeDue,
+		Judged: work.RulesDue,
 	}
 	readings := make([]follow.Reading, len(next.Events))
 	for i, e := range next.Events {
@@ -77,7 +77,7 @@ func (a *Claims) takeIn(ctx context.Context, work store.Work) error {
 		return err
 	}
 	follow.Oldest(readings)
-	wrote, err := a.Store.SentMessages(ctx, work.Ref)
+	wrote, err := a.Store.Instructions.SentMessages(ctx, work.Ref)
 	if err != nil {
 		return err
 	}
@@ -87,29 +87,29 @@ func (a *Claims) takeIn(ctx context.Context, work store.Work) error {
 			m.Ours = wrote[m.ID] || ours(work.Ref, r, m)
 			advance.Messages = append(advance.Messages, m)
 			if !m.Ours {
-				advance.Steps = append(advance.Steps, store.Step{Set: store.Set{Outbox: []store.OutboxEvent{told(m)}}})
+				advance.Transitions = append(advance.Transitions, store.Transition{Update: store.ClaimUpdate{Outbox: []store.OutboxEvent{told(m)}}})
 			}
 		}
 		if r.Happened != nil {
-			advance.Timeline = append(advance.Timeline, store.Happening{ID: r.Fact.ID, TimelineEntry: *r.Happened})
+			advance.Timeline = append(advance.Timeline, store.TimelineEntry{ID: r.Fact.ID, TimelineEntry: *r.Happened})
 		}
 		for id, entry := range r.Log {
 			if id = store.LogPrefix + id; !slices.Contains(advance.Replaced, id) {
-				advance.Timeline = append(advance.Timeline, store.Happening{ID: id, TimelineEntry: entry})
+				advance.Timeline = append(advance.Timeline, store.TimelineEntry{ID: id, TimelineEntry: entry})
 			}
 		}
-		advance.Steps = append(advance.Steps, steps(changes)...)
+		advance.Transitions = append(advance.Transitions, steps(changes)...)
 	})
-	advance.Steps = append(advance.Steps, steps(story.Take(claim.Fact{}))...)
+	advance.Transitions = append(advance.Transitions, steps(story.Take(claim.Fact{}))...)
 	advance.Conversation = story.Conversation
-	return a.Store.Advance(ctx, advance)
+	return a.Store.Conversations.Apply(ctx, advance)
 }
 
 // cameAfterAll are the entries of the activity log, by their ids in the timeline,
 // whose events came after all: before or after the log was found to have them.
 // readings are in the order in which they came.
 func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []follow.Reading) ([]string, error) {
-	entries, err := a.Store.Logged(ctx, ref)
+	entries, err := a.Store.Conversations.TimelineFromLog(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (a *Claims) unseen(ctx context.Context, ref claim.Ref, r follow.Reading, to
 			to = entry.At
 		}
 	}
-	before, err := a.Store.HappenedBetween(ctx, ref, from.Add(-follow.Moment), to.Add(follow.Moment))
+	before, err := a.Store.Conversations.TimelineBetween(ctx, ref, from.Add(-follow.Moment), to.Add(follow.Moment))
 	if err != nil {
 		return nil, err
 	}
@@ -176,16 +176,16 @@ func (a *Claims) unseen(ctx context.Context, ref claim.Ref, r follow.Reading, to
 }
 
 // steps are what changes write.
-func steps(changes []follow.Change) []store.Step {
-	var out []store.Step
+func steps(changes []follow.Change) []store.Transition {
+	var out []store.Transition
 	for _, c := range changes {
-		out = append(out, store.Step{Event: c.Event, Set: setOf(c)})
+		out = append(out, store.Transition{Event: c.Event, Update: setOf(c)})
 	}
 	return out
 }
 
-func setOf(c follow.Change) store.Set {
-	set := store.Set{Derived: c.Derived}
+func setOf(c follow.Change) store.ClaimUpdate {
+	set := store.ClaimUpdate{Derived: c.Derived}
 	if c.Status != "" {
 		set.Status, set.StatusBy = c.Status, claim.ByDixa
 	}
@@ -197,15 +197,15 @@ func setOf(c follow.Change) store.Set {
 
 // judge adds what the shop's status rules say of a change that a step of ours or
 // time brings.
-func (a *Claims) judge(ctx context.Context, change StatusChange, work store.Work, set *store.Set) error {
+func (a *Claims) judge(ctx context.Context, change StatusChange, work store.Snapshot, set *store.ClaimUpdate) error {
 	if change.Event != claim.EventOpened && change.Event != claim.EventSettle {
 		return nil
 	}
-	conversation, err := a.Store.Conversation(ctx, change.Ref)
+	conversation, err := a.Store.Conversations.Get(ctx, change.Ref)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	settings, err := a.Store.Integration(ctx, change.Shop)
+	settings, err := a.Store.Settings.Integration(ctx, change.Shop)
 	if err != nil {
 		return err
 	}
@@ -253,13 +253,13 @@ func ours(ref claim.Ref, r follow.Reading, m claim.Message) bool {
 
 // unread reports whether a claim has something to take in: events, or what is
 // known of its conversation already and could not move it then.
-func unread(w store.Work) bool {
+func unread(w store.Snapshot) bool {
 	conversation := claim.Conversation{Status: w.Conversation.Status}
 	return w.Unread || conversation.Event(w.State) != ""
 }
 
 // settleAt is when a closed claim is settled; zero while it is not closed.
-func settleAt(w store.Work, quiet time.Duration) time.Time {
+func settleAt(w store.Snapshot, quiet time.Duration) time.Time {
 	if w.State != claim.StateClosed || w.Conversation.ClosedSince.IsZero() {
 		return time.Time{}
 	}
@@ -267,11 +267,11 @@ func settleAt(w store.Work, quiet time.Duration) time.Time {
 }
 
 // recent are the last entries of the claim's timeline, without names.
-func (a *Claims) recent(ctx context.Context, w store.Work) ([]claim.Moment, error) {
+func (a *Claims) recent(ctx context.Context, w store.Snapshot) ([]claim.Moment, error) {
 	if w.ConversationID == 0 {
 		return nil, nil
 	}
-	last, err := a.Store.Happenings(ctx, w.Ref, recentMoments)
+	last, err := a.Store.Conversations.LatestTimeline(ctx, w.Ref, recentMoments)
 	if err != nil {
 		return nil, fmt.Errorf("read what happened last: %w", err)
 	}

@@ -42,7 +42,7 @@ func TestADeactivatedTagIsNamed(t *testing.T) {
 	require.NotContains(t, tags, "claim-reason-damaged")
 	require.Len(t, c.Notes, 1)
 	require.Contains(t, c.Notes[0].Text, "deactivated in Dixa: claim-reason-damaged")
-	happened, err := a.store.Happenings(ctx, ref, 10)
+	happened, err := a.store.Conversations.LatestTimeline(ctx, ref, 10)
 	require.NoError(t, err)
 	require.Equal(t, "tags left out", happened[0].What)
 	require.Contains(t, happened[0].Detail, "claim-reason-damaged")
@@ -52,7 +52,7 @@ func TestADeactivatedTagIsNamed(t *testing.T) {
 	require.NoError(t, a.instruct(ref))
 	require.Equal(t, claim.InstructionDone, a.instruction(ref, in).State)
 	require.Contains(t, string(a.instruction(ref, in).Result), "claim-accepted: deactivated in Dixa")
-	happened, err = a.store.Happenings(ctx, ref, 10)
+	happened, err = a.store.Conversations.LatestTimeline(ctx, ref, 10)
 	require.NoError(t, err)
 	require.Contains(t, happened[len(happened)-1].Detail, "claim-accepted: deactivated in Dixa")
 }

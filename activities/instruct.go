@@ -16,7 +16,7 @@ import (
 // trouble that time or a person can mend is an error, and the instruction waits.
 func (a *Dixa) Instruct(ctx context.Context, ref claim.Ref) error {
 	return a.with(ctx, ref, "carry out an instruction", func(ctx context.Context, s *session) error {
-		in, err := s.store.NextInstruction(ctx, ref)
+		in, err := s.store.Instructions.Next(ctx, ref)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
@@ -45,7 +45,7 @@ type outcome struct {
 	// result is kept with the instruction, as JSON without personal data.
 	result any
 	// set is written to the claim with it.
-	set store.Set
+	set store.ClaimUpdate
 	// wrote is [claim.Instruction.Wrote].
 	wrote bool
 }
@@ -61,7 +61,7 @@ func (r refusal) Error() string { return r.why }
 func decided[T any](ctx context.Context, s *session, in claim.Instruction, decide func(context.Context) (T, error)) (T, error) {
 	kind := "decision:" + in.ID
 	var kept T
-	err := s.store.Draft(ctx, s.ref, kind, &kept)
+	err := s.store.Claims.Draft(ctx, s.ref, kind, &kept)
 	if !errors.Is(err, store.ErrNotFound) {
 		return kept, err
 	}
@@ -69,7 +69,7 @@ func decided[T any](ctx context.Context, s *session, in claim.Instruction, decid
 	if err != nil {
 		return kept, err
 	}
-	return kept, s.store.KeepDraft(ctx, s.ref, kind, fresh, &kept)
+	return kept, s.store.Claims.KeepDraft(ctx, s.ref, kind, fresh, &kept)
 }
 
 // finish records what became of an instruction, unless it is to be tried again.
@@ -84,7 +84,7 @@ func (s *session) finish(ctx context.Context, in claim.Instruction, err error, d
 		in.State, in.Why = claim.InstructionRefused, refused.why
 	case fromDixa && e.Outcome == dixa.Rejected && !e.Retryable && !tokenRefused(err):
 		in.State, in.Why = claim.InstructionRefused, err.Error()
-		done.set.JudgeDue = true // what was written by then may count
+		done.set.RulesDue = true // what was written by then may count
 	default:
 		return err
 	}
@@ -94,5 +94,5 @@ func (s *session) finish(ctx context.Context, in claim.Instruction, err error, d
 			return fmt.Errorf("write what came of instruction %s as JSON: %w", in.ID, err)
 		}
 	}
-	return s.store.FinishInstruction(ctx, in, done.set)
+	return s.store.Instructions.Finish(ctx, in, done.set)
 }

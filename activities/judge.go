@@ -54,14 +54,14 @@ type Judged struct {
 func (a *Sweeps) JudgeConversations(ctx context.Context, in JudgeInput) (Judged, error) {
 	var out Judged
 	report, err := a.step(ctx, in.ConnectionID, "look at touched conversations", func(ctx context.Context, client *dixa.Client, _ *claim.SweepReport) error {
-		ids, err := a.Store.Unjudged(ctx, in.ConnectionID, in.Since, judgedAtOnce)
+		ids, err := a.Store.Sweeps.Unreconciled(ctx, in.ConnectionID, in.Since, judgedAtOnce)
 		if err != nil {
 			return err
 		}
 		out.More = len(ids) == judgedAtOnce
 		return a.each(ctx, ids, func(ctx context.Context, id int64) (claim.SweepReport, error) {
 			return a.judge(ctx, client, in.ConnectionID, id, 0)
-		}, func(ctx context.Context, id int64) error { return a.Store.PutOff(ctx, in.ConnectionID, id) })
+		}, func(ctx context.Context, id int64) error { return a.Store.Sweeps.Postpone(ctx, in.ConnectionID, id) })
 	})
 	out.Report = report
 	return out, err
@@ -75,7 +75,7 @@ func (a *Sweeps) LookAround(ctx context.Context, in JudgeInput) (claim.SweepRepo
 		if limit <= 0 {
 			return nil
 		}
-		ids, err := a.Store.Unlooked(ctx, in.ConnectionID, in.Since.Add(-lookAgain), limit)
+		ids, err := a.Store.Sweeps.Unchecked(ctx, in.ConnectionID, in.Since.Add(-lookAgain), limit)
 		if err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func progressOf(ctx context.Context) *progress {
 
 // keep keeps a page of the activity log.
 func (a *Sweeps) keep(ctx context.Context, connectionID string, page []*dixa.Activity) (conversations int, err error) {
-	entries := make([]store.Activity, 0, len(page))
+	entries := make([]store.ActivityEntry, 0, len(page))
 	for _, p := range page {
 		e := sweep.Read(p)
 		if !claim.IsID(e.ID) {
@@ -135,22 +135,22 @@ func (a *Sweeps) keep(ctx context.Context, connectionID string, page []*dixa.Act
 		if err != nil {
 			return 0, fmt.Errorf("keep entry %s of the activity log: %w", e.ID, err)
 		}
-		entries = append(entries, store.Activity{ID: e.ID, ConversationID: p.ConversationID, At: e.At, Type: e.Type, Body: body})
+		entries = append(entries, store.ActivityEntry{ID: e.ID, ConversationID: p.ConversationID, At: e.At, Type: e.Type, Body: body})
 	}
-	return a.Store.KeepActivities(ctx, connectionID, entries)
+	return a.Store.Sweeps.SaveActivities(ctx, connectionID, entries)
 }
 
 // judge compares a conversation with what is known of it, asks Dixa for what is
 // missing, and for the parts given in any case, and lets the claim know by an
 // event. The entries are forgotten once that is kept.
 func (a *Sweeps) judge(ctx context.Context, client *dixa.Client, connectionID string, id int64, parts sweep.Parts) (report claim.SweepReport, err error) {
-	kept, err := a.Store.Activities(ctx, connectionID, id)
+	kept, err := a.Store.Sweeps.Activities(ctx, connectionID, id)
 	if err != nil {
 		return report, err
 	}
-	ref, err := a.Store.ClaimOf(ctx, connectionID, id)
+	ref, err := a.Store.Links.ClaimOf(ctx, connectionID, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return report, a.Store.Judged(ctx, connectionID, kept)
+		return report, a.Store.Sweeps.MarkReconciled(ctx, connectionID, kept)
 	}
 	if err != nil {
 		return report, err
@@ -172,7 +172,7 @@ func (a *Sweeps) judge(ctx context.Context, client *dixa.Client, connectionID st
 			return report, err
 		}
 	}
-	return report, a.Store.Judged(ctx, connectionID, kept)
+	return report, a.Store.Sweeps.MarkReconciled(ctx, connectionID, kept)
 }
 
 // comparison is a conversation as it is known here, beside the log.
@@ -184,9 +184,9 @@ type comparison struct {
 	parts   sweep.Parts
 }
 
-func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []store.Activity) (*comparison, error) {
+func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []store.ActivityEntry) (*comparison, error) {
 	// Before the events, so that none of which it tells is missed.
-	logged, err := a.Store.Logged(ctx, ref)
+	logged, err := a.Store.Conversations.TimelineFromLog(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 		c.entries = append(c.entries, e)
 	}
 	// What will be known once the claim took in what came.
-	next, err := a.Store.NextEvents(ctx, ref, readAhead)
+	next, err := a.Store.Inbox.NextEvents(ctx, ref, readAhead)
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +220,7 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 		return c, nil
 	}
 	from, to := c.entries[0].At.Add(-follow.Moment), c.entries[len(c.entries)-1].At.Add(follow.Moment)
-	came, err := a.Store.ReceivedOf(ctx, connectionID, id, from, to, follow.NameRefreshed)
+	came, err := a.Store.Inbox.ReceivedBetween(ctx, connectionID, id, from, to, follow.NameRefreshed)
 	if err != nil {
 		return nil, err
 	}
@@ -259,7 +259,7 @@ func (a *Sweeps) ask(ctx context.Context, client *dixa.Client, connectionID stri
 		return report, err
 	}
 	if ok {
-		fresh, err := a.Store.Find(ctx, connectionID, store.Event{
+		fresh, err := a.Store.Inbox.AddFinding(ctx, connectionID, store.DixaEvent{
 			ID: finding.ID, Name: follow.NameRefreshed, ConversationID: id, HappenedAt: finding.At, Body: finding.Body,
 		})
 		if err != nil {
@@ -277,7 +277,7 @@ func (a *Sweeps) ask(ctx context.Context, client *dixa.Client, connectionID stri
 		report.Gone = 1
 	}
 	if c.parts.Has(sweep.Conversation) || gone {
-		return report, a.Store.LookedAt(ctx, connectionID, id, gone)
+		return report, a.Store.Sweeps.MarkChecked(ctx, connectionID, id, gone)
 	}
 	return report, nil
 }
@@ -309,7 +309,7 @@ func look(ctx context.Context, client *dixa.Client, id int64, parts sweep.Parts)
 func (a *Sweeps) readMessages(ctx context.Context, c *comparison) error {
 	filter := store.MessageFilter{Limit: 500}
 	for {
-		page, err := a.Store.Messages(ctx, c.ref, filter)
+		page, err := a.Store.Conversations.Messages(ctx, c.ref, filter)
 		if err != nil {
 			return err
 		}
@@ -327,20 +327,20 @@ func (a *Sweeps) readMessages(ctx context.Context, c *comparison) error {
 // notThere notes that Dixa does not have a conversation. One that was opened just
 // now may not be there for every operation yet: what the log tells of it waits for
 // the next sweep.
-func (a *Sweeps) notThere(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []store.Activity) (claim.SweepReport, error) {
-	link, err := a.Store.Link(ctx, ref)
+func (a *Sweeps) notThere(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []store.ActivityEntry) (claim.SweepReport, error) {
+	link, err := a.Store.Links.Get(ctx, ref)
 	if errors.Is(err, store.ErrNotFound) {
-		return claim.SweepReport{}, a.Store.Judged(ctx, connectionID, kept)
+		return claim.SweepReport{}, a.Store.Sweeps.MarkReconciled(ctx, connectionID, kept)
 	}
 	if err != nil {
 		return claim.SweepReport{}, err
 	}
 	gone := time.Since(link.CreatedAt) > appearWithin
-	if err := a.Store.LookedAt(ctx, connectionID, id, gone); err != nil {
+	if err := a.Store.Sweeps.MarkChecked(ctx, connectionID, id, gone); err != nil {
 		return claim.SweepReport{}, err
 	}
 	if gone {
-		return claim.SweepReport{Gone: 1}, a.Store.Judged(ctx, connectionID, kept)
+		return claim.SweepReport{Gone: 1}, a.Store.Sweeps.MarkReconciled(ctx, connectionID, kept)
 	}
-	return claim.SweepReport{}, a.Store.PutOff(ctx, connectionID, id)
+	return claim.SweepReport{}, a.Store.Sweeps.Postpone(ctx, connectionID, id)
 }

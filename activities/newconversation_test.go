@@ -61,7 +61,7 @@ func TestStepsWaitForANewConversation(t *testing.T) {
 		"reply": {
 			settings: agent,
 			prepare: func(b *bench, ref claim.Ref) {
-				_, _, err := b.store.Instruct(b.Context(), claim.Instruction{Ref: ref, ID: "k-1", Kind: claim.InstructReply, Body: []byte(`{"text":"We look into it."}`)})
+				_, _, err := b.store.Instructions.Add(b.Context(), claim.Instruction{Ref: ref, ID: "k-1", Kind: claim.InstructReply, Body: []byte(`{"text":"We look into it."}`)})
 				require.NoError(b, err)
 			},
 			run:  (*bench).instruct,

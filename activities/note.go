@@ -18,7 +18,7 @@ import (
 func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
 	return a.with(ctx, ref, "write the internal note", func(ctx context.Context, s *session) error {
 		var files evidenceDraft
-		if err := s.store.Draft(ctx, ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err := s.store.Claims.Draft(ctx, ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("read the evidence: %w", err)
 		}
 		sign := "Claimflow " + ref.Reference()
@@ -65,7 +65,7 @@ func (s *session) noted(ctx context.Context, step, sign, text string) error {
 func (s *session) note(ctx context.Context, step, sign, text string) (id string, err error) {
 	kind := "note-parts:" + step
 	size := 0
-	if err := s.store.Draft(ctx, s.ref, kind, &size); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err := s.store.Claims.Draft(ctx, s.ref, kind, &size); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return "", fmt.Errorf("read in which parts the note goes: %w", err)
 	}
 	for {
@@ -77,7 +77,7 @@ func (s *session) note(ctx context.Context, step, sign, text string) (id string,
 		if smaller == 0 {
 			return "", err
 		}
-		if err := s.store.SaveDraft(ctx, s.ref, kind, smaller); err != nil {
+		if err := s.store.Claims.SaveDraft(ctx, s.ref, kind, smaller); err != nil {
 			return "", fmt.Errorf("keep in which parts the note goes: %w", err)
 		}
 		size = smaller

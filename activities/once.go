@@ -92,9 +92,9 @@ func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 	case w.taken != nil && w.taken(err):
 		return w.settleTaken(ctx, s, outstanding, err)
 	case dixa.OutcomeOf(err) == dixa.Unsent:
-		return none, afterwards(err, s.WithdrawIntent(ctx, intent))
+		return none, afterwards(err, s.Intents.Withdraw(ctx, intent))
 	case dixa.OutcomeOf(err) == dixa.Rejected:
-		return none, afterwards(err, s.RefuseIntent(ctx, intent))
+		return none, afterwards(err, s.Intents.Refuse(ctx, intent))
 	default:
 		return none, err
 	}
@@ -102,9 +102,9 @@ func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 
 func (w write[R]) begin(ctx context.Context, s *store.Store) (intent store.Intent, outstanding bool, err error) {
 	if w.revision == nil {
-		intent, outstanding, err = s.BeginIntent(ctx, w.ref, w.step)
+		intent, outstanding, err = s.Intents.Begin(ctx, w.ref, w.step)
 	} else {
-		intent, outstanding, err = s.BeginIntentOf(ctx, w.ref, w.step, *w.revision)
+		intent, outstanding, err = s.Intents.BeginForRevision(ctx, w.ref, w.step, *w.revision)
 	}
 	var stale *store.StaleError
 	if errors.As(err, &stale) {
@@ -120,7 +120,7 @@ func (w write[R]) begin(ctx context.Context, s *store.Store) (intent store.Inten
 // attempt is the one to make it.
 func (w write[R]) sendAgain(ctx context.Context, s *store.Store, intent store.Intent) (_ store.Intent, mine bool, err error) {
 	if intent.SentAt.Before(w.again) {
-		if err := s.RefuseIntent(ctx, intent); err != nil {
+		if err := s.Intents.Refuse(ctx, intent); err != nil {
 			return intent, false, fmt.Errorf("give step %s up: %w", w.step, err)
 		}
 		begun, outstanding, err := w.begin(ctx, s)
@@ -129,7 +129,7 @@ func (w write[R]) sendAgain(ctx context.Context, s *store.Store, intent store.In
 		}
 		return begun, !outstanding && begun.DoneAt.IsZero(), nil
 	}
-	intent, mine, err = s.Resend(ctx, intent)
+	intent, mine, err = s.Intents.Resend(ctx, intent)
 	if err != nil {
 		return intent, false, fmt.Errorf("write down the intent of step %s again: %w", w.step, err)
 	}
@@ -165,7 +165,7 @@ func (w write[R]) record(ctx context.Context, s *store.Store, result R) error {
 	if w.finish != nil {
 		return w.finish(ctx, result)
 	}
-	if err := s.FinishIntent(ctx, w.ref, w.step, result); err != nil {
+	if err := s.Intents.Finish(ctx, w.ref, w.step, result); err != nil {
 		return fmt.Errorf("record that step %s is done: %w", w.step, err)
 	}
 	return nil

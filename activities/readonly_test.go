@@ -29,7 +29,7 @@ func TestReadOnlyInTheMiddleOfAnOpening(t *testing.T) {
 	requests := b.dixa.Stats().Requests
 	_, err = b.create(ref, customer.EndUserID)
 	require.Contains(t, requireParked(t, err, claim.CauseReadOnly), "read-only")
-	intent, err := b.store.Intent(t.Context(), ref, claim.StepConversation)
+	intent, err := b.store.Intents.Get(t.Context(), ref, claim.StepConversation)
 	require.True(t, err != nil || intent.SentAt.IsZero(), "no create is on its way")
 	b.goesOnWhenAllowed(ref)
 
@@ -58,11 +58,11 @@ func (b *bench) goesOnWhenAllowed(ref claim.Ref) {
 	b.Helper()
 	standing := b.load(ref)
 	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseReadOnly, SettingsVersion: standing.SettingsVersion})
-	woken, err := b.store.WakeParked(b.Context())
+	woken, err := b.store.Nudges.WakeParked(b.Context())
 	require.NoError(b, err)
 	require.Zero(b, woken, "nothing changed yet")
 	b.readOnly(false)
-	woken, err = b.store.WakeParked(b.Context())
+	woken, err = b.store.Nudges.WakeParked(b.Context())
 	require.NoError(b, err)
 	require.Equal(b, 1, woken, "the claim goes on by itself")
 	require.Equal(b, claim.StateOpening, b.load(ref).State)

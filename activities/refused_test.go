@@ -48,7 +48,7 @@ func TestTagsThatDixaRefusesAreNamed(t *testing.T) {
 	require.Equal(t, []string{"claim"}, b.conversations()[0].TagNames, "the others are applied")
 	require.NoError(t, runVoid(b, steps.AddNote, ref))
 	require.Contains(t, b.conversations()[0].Notes[0].Text, "Not tagged, since refused by Dixa: claim-reason-damaged")
-	happened, err := b.store.Happenings(t.Context(), ref, 10)
+	happened, err := b.store.Conversations.LatestTimeline(t.Context(), ref, 10)
 	require.NoError(t, err)
 	require.Equal(t, "tags left out", happened[0].What)
 	require.Contains(t, happened[0].Detail, "claim-reason-damaged")

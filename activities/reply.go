@@ -100,7 +100,7 @@ func (s *session) findReply(ctx context.Context, in claim.Instruction, step stri
 			return m.ID, true, nil
 		}
 	}
-	others, err := s.store.SentMessages(ctx, s.ref)
+	others, err := s.store.Instructions.SentMessages(ctx, s.ref)
 	if err != nil {
 		return "", false, err
 	}

@@ -16,7 +16,7 @@ func (b *bench) ask(ref claim.Ref, id, kind string, body any) {
 	b.Helper()
 	data, err := json.Marshal(body)
 	require.NoError(b, err)
-	_, fresh, err := b.store.Instruct(b.Context(), claim.Instruction{Ref: ref, ID: id, Kind: kind, Body: data, By: "test"})
+	_, fresh, err := b.store.Instructions.Add(b.Context(), claim.Instruction{Ref: ref, ID: id, Kind: kind, Body: data, By: "test"})
 	require.NoError(b, err)
 	require.True(b, fresh)
 }
@@ -166,9 +166,9 @@ func TestAbandonedClaimWritesNothing(t *testing.T) {
 	b := setup(t, server.Switches{}, nil)
 	ref := b.opened("c-1")
 	b.ask(ref, "r-1", claim.InstructReply, anna)
-	require.NoError(t, b.store.Abandon(t.Context(), ref))
+	require.NoError(t, b.store.Claims.Abandon(t.Context(), ref))
 	require.Equal(t, claim.InstructionRefused, b.instruction(ref, "r-1").State)
 	require.Empty(t, b.replies())
-	_, err := b.store.NextInstruction(t.Context(), ref)
+	_, err := b.store.Instructions.Next(t.Context(), ref)
 	require.ErrorIs(t, err, store.ErrNotFound)
 }

@@ -67,13 +67,13 @@ func setup(t *testing.T, switches server.Switches, settings map[string]any) *ben
 	b.clients = connection.New(s, connection.Options{
 		BaseURL: api.URL + "/v1/",
 		Timeout: 2 * time.Second,
-		Limits:  store.Limits{Interval: time.Microsecond, MaxWait: time.Second, PerDay: 100_000},
+		Limits:  store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second, PerDay: 100_000},
 	})
-	_, err = s.CreateShop(ctx, store.NewShop{Slug: shop, Name: "Acme", Feature: true})
+	_, err = s.Shops.Create(ctx, store.NewShop{Slug: shop, Name: "Acme", Feature: true})
 	require.NoError(t, err)
-	_, err = s.SaveToken(ctx, shop, "demo-token", store.Organization{ID: server.SeedOrganization, Name: "Demo"})
+	_, err = s.Connections.SaveToken(ctx, shop, "demo-token", store.Organization{ID: server.SeedOrganization, Name: "Demo"})
 	require.NoError(t, err)
-	require.NoError(t, s.SetEnabled(ctx, shop, true))
+	require.NoError(t, s.Shops.SetEnabled(ctx, shop, true))
 	layer := map[string]any{"email_integration_id": server.SeedMailbox, "commit_window": "0s", "list_lag": "0s"}
 	for k, v := range settings {
 		layer[k] = v
@@ -104,7 +104,7 @@ func (b *bench) save(layer map[string]any) {
 	b.Helper()
 	data, err := json.Marshal(layer)
 	require.NoError(b, err)
-	_, err = b.store.SaveSettings(b.Context(), shop, data)
+	_, err = b.store.Settings.Save(b.Context(), shop, data)
 	require.NoError(b, err)
 }
 
@@ -146,7 +146,7 @@ func (b *bench) sample(id string) *claim.Claim {
 func (b *bench) accept(c *claim.Claim) claim.Ref {
 	b.Helper()
 	require.NoError(b, c.Validate())
-	_, err := b.store.Accept(b.Context(), c)
+	_, err := b.store.Claims.Accept(b.Context(), c)
 	require.NoError(b, err)
 	ref := claim.Ref{Shop: c.Shop, ID: c.ID}
 	require.Equal(b, claim.StateOpening, b.load(ref).State)

@@ -67,17 +67,17 @@ func (a *Sweeps) PlanSweep(ctx context.Context, connectionID string) (SweepPlan,
 }
 
 func (a *Sweeps) plan(ctx context.Context, connectionID string) (SweepPlan, error) {
-	start, err := a.Store.BeginSweep(ctx, connectionID)
+	start, err := a.Store.Sweeps.Begin(ctx, connectionID)
 	if err != nil || !start.Wanted {
 		return SweepPlan{}, err
 	}
 	overlap := sweepOverlap
-	shops, err := a.Store.ConnectionShops(ctx, connectionID)
+	shops, err := a.Store.Connections.Shops(ctx, connectionID)
 	if err != nil {
 		return SweepPlan{}, err
 	}
 	for _, shop := range shops {
-		in, err := a.Store.Integration(ctx, shop)
+		in, err := a.Store.Settings.Integration(ctx, shop)
 		if err != nil {
 			return SweepPlan{}, err
 		}
@@ -128,12 +128,12 @@ func (a *Sweeps) RepairSubscription(ctx context.Context, connectionID string) (c
 // mayWrite reports whether an enabled shop of the connection lets Claimflow write
 // to its Dixa.
 func (a *Sweeps) mayWrite(ctx context.Context, connectionID string) (bool, error) {
-	shops, err := a.Store.ConnectionShops(ctx, connectionID)
+	shops, err := a.Store.Connections.Shops(ctx, connectionID)
 	if err != nil {
 		return false, err
 	}
 	for _, shop := range shops {
-		in, err := a.Store.Integration(ctx, shop)
+		in, err := a.Store.Settings.Integration(ctx, shop)
 		if err != nil {
 			return false, err
 		}
@@ -155,7 +155,7 @@ type FetchInput struct {
 // delivery logs.
 func (a *Sweeps) FetchUndelivered(ctx context.Context, in FetchInput) (claim.SweepReport, error) {
 	return a.step(ctx, in.ConnectionID, "fetch what Dixa could not deliver", func(ctx context.Context, client *dixa.Client, report *claim.SweepReport) error {
-		kept, err := a.Store.Subscription(ctx, in.ConnectionID)
+		kept, err := a.Store.Subscriptions.Get(ctx, in.ConnectionID)
 		if err != nil || kept.ID == "" {
 			return err
 		}
@@ -206,7 +206,7 @@ func (a *Sweeps) ReadTags(ctx context.Context, connectionID string) (claim.Sweep
 				inactive = append(inactive, t.Name)
 			}
 		}
-		return a.Store.SaveInactiveTags(ctx, connectionID, inactive)
+		return a.Store.Sweeps.SaveInactiveTags(ctx, connectionID, inactive)
 	})
 }
 
@@ -217,7 +217,7 @@ func (a *Sweeps) receive(ctx context.Context, connectionID, payload string) (fre
 	if err != nil || !claim.IsID(event.ID) {
 		return false, nil //nolint:nilerr // there is no event to keep
 	}
-	kept := store.Event{
+	kept := store.DixaEvent{
 		ID: event.ID, Name: string(event.Name), HappenedAt: event.Timestamp.Time, Body: []byte(payload),
 		Organization: store.Organization{ID: event.Organization.ID, Name: event.Organization.Name},
 	}
@@ -227,7 +227,7 @@ func (a *Sweeps) receive(ctx context.Context, connectionID, payload string) (fre
 	if conversation, ok := event.Conversation(); ok {
 		kept.ConversationID = conversation.ID
 	}
-	fresh, err = a.Store.Receive(ctx, connectionID, kept)
+	fresh, err = a.Store.Inbox.Receive(ctx, connectionID, kept)
 	var foreign *store.ForeignEventError
 	var conflict *store.ConflictError
 	if errors.As(err, &foreign) || errors.As(err, &conflict) {
@@ -244,7 +244,7 @@ type EndInput struct {
 
 // EndSweep records what a sweep found.
 func (a *Sweeps) EndSweep(ctx context.Context, in EndInput) error {
-	sweep, err := a.Store.EndSweep(ctx, in.ConnectionID, in.Report)
+	sweep, err := a.Store.Sweeps.End(ctx, in.ConnectionID, in.Report)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // the connection is gone
 	}
@@ -263,7 +263,7 @@ type MarkInput struct {
 // RaiseWatermark records that everything which Dixa logged up to a time was read
 // and is kept.
 func (a *Sweeps) RaiseWatermark(ctx context.Context, in MarkInput) error {
-	return toTemporal("save the watermark", a.Store.RaiseWatermark(ctx, in.ConnectionID, in.To))
+	return toTemporal("save the watermark", a.Store.Sweeps.RaiseWatermark(ctx, in.ConnectionID, in.To))
 }
 
 // step runs a step that talks to Dixa, at the pace of work that nobody waits for.

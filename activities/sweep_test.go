@@ -48,13 +48,13 @@ type sweepBench struct {
 func newSweepBench(t *testing.T, switches server.Switches) *sweepBench {
 	t.Helper()
 	b := &sweepBench{bench: setup(t, switches, nil)}
-	in, err := b.store.Integration(t.Context(), shop)
+	in, err := b.store.Settings.Integration(t.Context(), shop)
 	require.NoError(t, err)
 	b.connection = in.Connection.ID
 	receiver := httptest.NewServer(http.HandlerFunc(b.receive))
 	t.Cleanup(receiver.Close)
 	b.sweeps = &activities.Sweeps{
-		Store: b.store, Clients: b.clients, Subscriptions: subscription.New(b.store, b.clients, receiver.URL),
+		Store: b.store, Clients: b.clients, Subscriptions: subscription.New(b.store.Subscriptions, b.clients, receiver.URL),
 		Ended: func(_ string, s claim.Sweep) { b.ended = append(b.ended, s) },
 	}
 	return b
@@ -82,14 +82,14 @@ func (b *sweepBench) take(body string) error {
 	if err != nil {
 		return err
 	}
-	e := store.Event{
+	e := store.DixaEvent{
 		ID: event.ID, Name: string(event.Name), HappenedAt: event.Timestamp.Time, Body: []byte(body),
 		Organization: store.Organization{ID: event.Organization.ID},
 	}
 	if c, ok := event.Conversation(); ok {
 		e.ConversationID = c.ID
 	}
-	_, err = b.store.Receive(context.Background(), b.connection, e)
+	_, err = b.store.Inbox.Receive(context.Background(), b.connection, e)
 	return err
 }
 
@@ -151,7 +151,7 @@ func (b *sweepBench) known(refs []claim.Ref) {
 	b.dixa.Settle() // a bulk tag takes effect after its reply
 	require.NoError(b, b.dixa.FlushDeliveries(b.Context()))
 	for {
-		more, err := b.store.JoinInbox(b.Context(), 1000)
+		more, err := b.store.Inbox.Join(b.Context(), 1000)
 		require.NoError(b, err)
 		if !more {
 			break
@@ -171,7 +171,7 @@ func (b *sweepBench) known(refs []claim.Ref) {
 
 func (b *sweepBench) conversationID(ref claim.Ref) int64 {
 	b.Helper()
-	link, err := b.store.Link(b.Context(), ref)
+	link, err := b.store.Links.Get(b.Context(), ref)
 	require.NoError(b, err)
 	return link.ConversationID
 }
@@ -222,9 +222,9 @@ func pictureOf(c *server.Conversation) picture {
 
 func (b *sweepBench) picture(ref claim.Ref) picture {
 	b.Helper()
-	c, err := b.store.Conversation(b.Context(), ref)
+	c, err := b.store.Conversations.Get(b.Context(), ref)
 	require.NoError(b, err)
-	record, err := b.store.Record(b.Context(), ref)
+	record, err := b.store.Claims.Record(b.Context(), ref)
 	require.NoError(b, err)
 	p := picture{State: string(c.Status), Claim: string(record.State), Tags: slices.Clone(c.Tags)}
 	if c.Assignee != nil {
@@ -239,7 +239,7 @@ func (b *sweepBench) picture(ref claim.Ref) picture {
 	if c.Rating != nil {
 		p.Rating = c.Rating.Score
 	}
-	messages, err := b.store.Messages(b.Context(), ref, store.MessageFilter{Limit: 500})
+	messages, err := b.store.Conversations.Messages(b.Context(), ref, store.MessageFilter{Limit: 500})
 	require.NoError(b, err)
 	for _, m := range messages {
 		what := m.Direction
@@ -264,7 +264,7 @@ func (b *sweepBench) requireTrue(refs []claim.Ref) {
 // timeline are the words of a claim's timeline.
 func (b *sweepBench) timeline(ref claim.Ref) []string {
 	b.Helper()
-	all, err := b.store.Happenings(b.Context(), ref, 500)
+	all, err := b.store.Conversations.LatestTimeline(b.Context(), ref, 500)
 	require.NoError(b, err)
 	var words []string
 	for _, h := range all {
@@ -360,7 +360,7 @@ func TestSweepFindsWhatWebhooksDidNotTell(t *testing.T) {
 			require.Equal(t, map[string]int{"subscription": 0, "event": 0, "conversation": 0, "message": 0, "happening": 0}, again.Repaired(), "nothing is found twice")
 			b.known(refs)
 			b.requireTrue(refs)
-			last, err := b.store.LastSweep(t.Context(), b.connection)
+			last, err := b.store.Sweeps.Last(t.Context(), b.connection)
 			require.NoError(t, err)
 			require.Equal(t, again, last.Report)
 			require.NotZero(t, last.Watermark)
@@ -384,13 +384,13 @@ func TestEventsAndFindingsConvergeInAnyOrder(t *testing.T) {
 		server.Step{Action: server.PlayReopen}, server.Step{Action: server.PlayTag, Tag: "one"}, server.Step{Action: server.PlayUntag, Tag: "one"})
 	require.NoError(t, b.dixa.FlushDeliveries(t.Context()))
 	id := b.conversation(refs[0]).ID
-	before, err := b.store.Conversation(t.Context(), refs[0])
+	before, err := b.store.Conversations.Get(t.Context(), refs[0])
 	require.NoError(t, err)
 	b.sweep()
-	next, err := b.store.JoinInbox(t.Context(), 1000)
+	next, err := b.store.Inbox.Join(t.Context(), 1000)
 	require.NoError(t, err)
 	require.False(t, next)
-	unread, err := b.store.NextEvents(t.Context(), refs[0], 100)
+	unread, err := b.store.Inbox.NextEvents(t.Context(), refs[0], 100)
 	require.NoError(t, err)
 	require.Len(t, unread.Events, 1, "one look, one event")
 	b.known(refs)
@@ -406,7 +406,7 @@ func TestEventsAndFindingsConvergeInAnyOrder(t *testing.T) {
 		require.Equal(t, id, c.ID)
 		facts = append(facts, follow.Read(event.ID, string(event.Name), event.Timestamp.Time, []byte(body)).Fact)
 	}
-	known, err := b.store.Conversation(t.Context(), refs[0])
+	known, err := b.store.Conversations.Get(t.Context(), refs[0])
 	require.NoError(t, err)
 	chance := rand.New(rand.NewPCG(1, 2))
 	for range 500 {
@@ -492,7 +492,7 @@ func TestSweepLeavesSubscriptionsOfOthersAlone(t *testing.T) {
 	t.Run("by hand", func(t *testing.T) {
 		t.Parallel()
 		b := newSweepBench(t, server.Switches{})
-		_, err := b.store.SaveWebhookSecret(t.Context(), shop, "00ff00ff00ff00ff00ff00ff00ff00ff")
+		_, err := b.store.Subscriptions.SaveSecret(t.Context(), shop, "00ff00ff00ff00ff00ff00ff00ff00ff")
 		require.NoError(t, err)
 		require.Zero(t, b.sweep().Subscriptions)
 		require.Empty(t, b.dixa.State().Webhooks)
@@ -601,7 +601,7 @@ func TestSweepThatIsKilledLosesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, page.Report.Touched)
 	// Killed here: kept and not judged.
-	left, err := b.store.Unjudged(ctx, b.connection, plan.StartedAt.Add(time.Hour), 10)
+	left, err := b.store.Sweeps.Unreconciled(ctx, b.connection, plan.StartedAt.Add(time.Hour), 10)
 	require.NoError(t, err)
 	require.Len(t, left, 2)
 	judged, err := run[activities.Judged](b.withSweeps(), b.sweeps.JudgeConversations, activities.JudgeInput{ConnectionID: b.connection, Since: plan.StartedAt.Add(time.Hour)})
@@ -645,7 +645,7 @@ func TestSweepOfAConnectionThatCannotBeSweptEndsAtOnce(t *testing.T) {
 	t.Run("disabled", func(t *testing.T) {
 		t.Parallel()
 		b := newSweepBench(t, server.Switches{})
-		require.NoError(t, b.store.SetEnabled(t.Context(), shop, false))
+		require.NoError(t, b.store.Shops.SetEnabled(t.Context(), shop, false))
 		before := b.dixa.Stats().Requests
 		require.Equal(t, claim.SweepReport{}, b.sweep())
 		require.Equal(t, before, b.dixa.Stats().Requests)
@@ -672,12 +672,12 @@ func TestSweepOfAConnectionThatCannotBeSweptEndsAtOnce(t *testing.T) {
 		b.sweep()
 		refs := b.opened(1)
 		b.agent(refs[0], server.Step{Action: server.PlayClose})
-		last, err := b.store.LastSweep(t.Context(), b.connection)
+		last, err := b.store.Sweeps.Last(t.Context(), b.connection)
 		require.NoError(t, err)
 		b.dixa.Inject(server.Fault{Kind: server.FaultStatus, Status: 503})
 		report := b.sweep()
 		require.NotEmpty(t, report.Trouble)
-		now, err := b.store.LastSweep(t.Context(), b.connection)
+		now, err := b.store.Sweeps.Last(t.Context(), b.connection)
 		require.NoError(t, err)
 		require.Equal(t, last.Watermark, now.Watermark, "the next one goes on from there")
 		b.dixa.ClearFaults()

@@ -23,7 +23,7 @@ func (b *bench) sync(change activities.StatusChange) claim.Standing {
 // told are the types of the events that are owed to the claim's owner.
 func (b *bench) told(ref claim.Ref) []string {
 	b.Helper()
-	events, err := b.store.Outbox(b.Context(), ref)
+	events, err := b.store.Outbox.List(b.Context(), ref)
 	require.NoError(b, err)
 	types := []string{}
 	for _, e := range events {
@@ -59,9 +59,9 @@ func TestRetryWinsOverAChangeThatDoesNotKnowOfIt(t *testing.T) {
 	ref := b.accept(b.sample("c-1"))
 	park := activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseOutcomeUnknown}
 	b.sync(park)
-	require.NoError(t, b.store.Retry(t.Context(), ref, store.RetryOptions{CreateAnyway: true}))
+	require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{CreateAnyway: true}))
 	require.Equal(t, claim.StateReceived, b.sync(park).State, "the repeated park must not undo the retry")
-	work, err := b.store.Load(t.Context(), ref)
+	work, err := b.store.Claims.Load(t.Context(), ref)
 	require.NoError(t, err)
 	require.True(t, work.CreateAnyway, "nor take the permission away")
 	require.Equal(t, []string{claim.ToldNeedsAttention}, b.told(ref))
@@ -70,14 +70,14 @@ func TestRetryWinsOverAChangeThatDoesNotKnowOfIt(t *testing.T) {
 func TestSkipIsNotRepeatedAfterTheShopWasSwitchedOn(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
-	require.NoError(t, b.store.SetEnabled(t.Context(), shop, false))
-	_, err := b.store.Accept(t.Context(), b.sample("c-1"))
+	require.NoError(t, b.store.Shops.SetEnabled(t.Context(), shop, false))
+	_, err := b.store.Claims.Accept(t.Context(), b.sample("c-1"))
 	require.NoError(t, err)
 	ref := claim.Ref{Shop: shop, ID: "c-1"}
 	skip := activities.StatusChange{Ref: ref, Event: claim.EventSkip}
 	require.Equal(t, claim.StateSkipped, b.sync(skip).State)
-	require.NoError(t, b.store.SetEnabled(t.Context(), shop, true))
-	_, err = b.store.OpenSkipped(t.Context(), shop, time.Time{})
+	require.NoError(t, b.store.Shops.SetEnabled(t.Context(), shop, true))
+	_, err = b.store.Claims.OpenSkipped(t.Context(), shop, time.Time{})
 	require.NoError(t, err)
 	require.Equal(t, claim.StateReceived, b.sync(skip).State)
 	require.Equal(t, []string{claim.ToldSkipped}, b.told(ref))
@@ -87,9 +87,9 @@ func TestOpenedAfterAbandonAndRetryDoesNotHang(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
-	require.NoError(t, b.store.Abandon(t.Context(), ref))
+	require.NoError(t, b.store.Claims.Abandon(t.Context(), ref))
 	require.Equal(t, claim.StateAbandoned, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).State)
-	require.NoError(t, b.store.Retry(t.Context(), ref, store.RetryOptions{}))
+	require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{}))
 	standing := b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
 	require.Equal(t, claim.MoveOpen, standing.Next(), "the workflow goes on with the claim as it now is")
 }
@@ -115,7 +115,7 @@ func TestDeadlineWithAnUnansweredCreateSaysThatItMayBeThere(t *testing.T) {
 	require.True(t, standing.Unanswered)
 	require.Equal(t, claim.CauseOutcomeUnknown, standing.Cause)
 	require.True(t, standing.AwaitsRetry)
-	require.NoError(t, b.store.Retry(t.Context(), ref, store.RetryOptions{}))
+	require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{}))
 	require.False(t, b.load(ref).AwaitsRetry)
 }
 

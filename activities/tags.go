@@ -26,7 +26,7 @@ func (a *Dixa) ApplyTags(ctx context.Context, ref claim.Ref) (Tagged, error) {
 			if err := s.refused(ctx, func(r *refusedDraft) { r.Tags = refused }); err != nil {
 				return err
 			}
-			_, err = s.store.Change(ctx, ref, "", store.Set{Happened: []store.Happening{{ID: "refused-tags", TimelineEntry: claim.TimelineEntry{
+			_, err = s.store.Claims.Change(ctx, ref, "", store.ClaimUpdate{Timeline: []store.TimelineEntry{{ID: "refused-tags", TimelineEntry: claim.TimelineEntry{
 				At: time.Now().UTC(), What: "tags left out", Detail: strings.Join(refused, ", ") + ": refused by Dixa",
 			}}}})
 			return err
@@ -94,7 +94,7 @@ func (s *session) readRefused(ctx context.Context) (refusedDraft, error) {
 
 func readRefused(ctx context.Context, from *store.Store, ref claim.Ref) (refusedDraft, error) {
 	var r refusedDraft
-	if err := from.Draft(ctx, ref, draftRefused, &r); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err := from.Claims.Draft(ctx, ref, draftRefused, &r); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return r, fmt.Errorf("read what Dixa refused: %w", err)
 	}
 	return r, nil
@@ -107,7 +107,7 @@ func (s *session) refused(ctx context.Context, add func(*refusedDraft)) error {
 		return err
 	}
 	add(&r)
-	if err := s.store.SaveDraft(ctx, s.ref, draftRefused, r); err != nil {
+	if err := s.store.Claims.SaveDraft(ctx, s.ref, draftRefused, r); err != nil {
 		return fmt.Errorf("keep what Dixa refused: %w", err)
 	}
 	return nil

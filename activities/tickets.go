@@ -54,19 +54,19 @@ func (a *Tickets) ResolveTemplate(ctx context.Context, ref claim.Ref) (Resolved,
 }
 
 func (a *Tickets) resolve(ctx context.Context, ref claim.Ref) (Resolved, error) {
-	c, revision, err := a.Store.Body(ctx, ref)
+	c, revision, err := a.Store.Claims.OpeningBody(ctx, ref)
 	if err != nil {
 		return Resolved{}, fmt.Errorf("read the claim: %w", err)
 	}
-	record, err := a.Store.Record(ctx, ref)
+	record, err := a.Store.Claims.Record(ctx, ref)
 	if err != nil {
 		return Resolved{}, fmt.Errorf("read the claim's record: %w", err)
 	}
-	integration, err := a.Store.Integration(ctx, ref.Shop)
+	integration, err := a.Store.Settings.Integration(ctx, ref.Shop)
 	if err != nil {
 		return Resolved{}, fmt.Errorf("read the shop's settings: %w", err)
 	}
-	stored, err := a.Store.Templates(ctx, ref.Shop)
+	stored, err := a.Store.Templates.List(ctx, ref.Shop)
 	if err != nil {
 		return Resolved{}, fmt.Errorf("read the shop's templates: %w", err)
 	}
@@ -92,17 +92,17 @@ func (a *Tickets) resolve(ctx context.Context, ref claim.Ref) (Resolved, error) 
 			return Resolved{}, err
 		}
 	}
-	if err := a.Store.SaveDraft(ctx, ref, draftTicket, t); err != nil {
+	if err := a.Store.Claims.SaveDraft(ctx, ref, draftTicket, t); err != nil {
 		return Resolved{}, fmt.Errorf("keep the ticket: %w", err)
 	}
 	name := chosen.Name()
-	set := store.Set{Template: name, Language: chosen.Language, Route: route.Rule}
+	set := store.ClaimUpdate{Template: name, Language: chosen.Language, Route: route.Rule}
 	if len(t.Inactive) > 0 {
-		set.Happened = []store.Happening{{ID: "inactive-tags", TimelineEntry: claim.TimelineEntry{
+		set.Timeline = []store.TimelineEntry{{ID: "inactive-tags", TimelineEntry: claim.TimelineEntry{
 			At: time.Now().UTC(), What: "tags left out", Detail: strings.Join(t.Inactive, ", ") + ": deactivated in Dixa",
 		}}}
 	}
-	if _, err := a.Store.Change(ctx, ref, "", set); err != nil {
+	if _, err := a.Store.Claims.Change(ctx, ref, "", set); err != nil {
 		return Resolved{}, fmt.Errorf("record which template won: %w", err)
 	}
 	refused, err := readRefused(ctx, a.Store, ref)
@@ -118,7 +118,7 @@ func (a *Tickets) resolve(ctx context.Context, ref claim.Ref) (Resolved, error) 
 // inactive are those of the tags that were deactivated in Dixa when it was last
 // asked.
 func inactive(ctx context.Context, s *store.Store, connectionID string, tags []string) ([]string, error) {
-	known, err := s.InactiveTags(ctx, connectionID)
+	known, err := s.Sweeps.InactiveTags(ctx, connectionID)
 	if err != nil {
 		return nil, err
 	}

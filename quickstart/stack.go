@@ -108,11 +108,11 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	s.background(ctx, "the HTTP API", func(ctx context.Context) error { return s.parts.Serve(ctx, apiListener, "quickstart") })
 	s.background(ctx, "the worker", s.parts.Work)
 
-	key, secret, err := st.CreateKey(ctx, store.NewKey{Name: "quickstart", Scopes: client.Scopes()})
+	key, secret, err := st.APIKeys.Create(ctx, store.NewAPIKey{Name: "quickstart", Scopes: client.Scopes()})
 	if err != nil {
 		return nil, err
 	}
-	s.halts = append(s.halts, func() error { return st.RevokeKey(context.WithoutCancel(ctx), key.ID) })
+	s.halts = append(s.halts, func() error { return st.APIKeys.Revoke(context.WithoutCancel(ctx), key.ID) })
 	s.api, err = client.New(s.apiURL, secret)
 	return s, err
 }

@@ -93,9 +93,9 @@ func TestApplySavesATokenThatLooksLikeTheOldOne(t *testing.T) {
 	first, second := "short-one", "short-two"
 	require.Equal(t, seal.Mask(first), seal.Mask(second), "what is shown cannot tell them apart")
 	saved := func() string {
-		in, err := b.store.Integration(t.Context(), "acme")
+		in, err := b.store.Settings.Integration(t.Context(), "acme")
 		require.NoError(t, err)
-		token, _, err := b.store.Token(t.Context(), in.Connection.ID)
+		token, _, err := b.store.Connections.Token(t.Context(), in.Connection.ID)
 		require.NoError(t, err)
 		return token
 	}

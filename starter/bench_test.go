@@ -65,10 +65,10 @@ func newBench(t *testing.T) *bench {
 		}),
 		Log: slog.New(slog.DiscardHandler),
 		Sweep: func(ctx context.Context, connectionID string) error {
-			if _, err := b.store.BeginSweep(ctx, connectionID); err != nil {
+			if _, err := b.store.Sweeps.Begin(ctx, connectionID); err != nil {
 				return err
 			}
-			_, err := b.store.EndSweep(ctx, connectionID, b.found)
+			_, err := b.store.Sweeps.End(ctx, connectionID, b.found)
 			return err
 		},
 	})

@@ -29,7 +29,7 @@ func TestEndpointCommands(t *testing.T) {
 	b.ok("claim", "submit", "-f", b.file("claim.json", aClaim))
 	ref := claim.Ref{Shop: "acme", ID: "c-1"}
 	for _, event := range []claim.Event{claim.EventStart, claim.EventPark} {
-		_, err := b.store.Change(t.Context(), ref, event, store.Set{
+		_, err := b.store.Claims.Change(t.Context(), ref, event, store.ClaimUpdate{
 			Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}},
 		})
 		require.NoError(t, err)

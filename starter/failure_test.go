@@ -53,7 +53,7 @@ func TestWhatIsNotThereIsNamed(t *testing.T) {
 	require.Contains(t, err, "Next: `starter claim list acme` shows the shop's claims.")
 
 	for _, event := range []claim.Event{claim.EventStart, claim.EventOpened} {
-		_, err := b.store.Change(t.Context(), claim.Ref{Shop: "acme", ID: "c-1"}, event, store.Set{})
+		_, err := b.store.Claims.Change(t.Context(), claim.Ref{Shop: "acme", ID: "c-1"}, event, store.ClaimUpdate{})
 		require.NoError(t, err)
 	}
 	err = b.fails(exitRefused, "claim", "retry", "acme", "c-1")

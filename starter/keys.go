@@ -29,7 +29,7 @@ func (a *app) keyCommand() *cobra.Command {
 }
 
 func (a *app) keyCreate() *cobra.Command {
-	var k store.NewKey
+	var k store.NewAPIKey
 	c := &cobra.Command{
 		Use: "create --name NAME", Short: "Make an API key and print it, this once",
 		Long: "The key is printed alone on the standard output, so that a script can take it; the standard error says in which store it is. " +
@@ -51,18 +51,18 @@ func (a *app) keyCreate() *cobra.Command {
 				return err
 			}
 			return a.withStore(cmd.Context(), func(s *store.Store) error {
-				before, err := s.Keys(cmd.Context(), "")
+				before, err := s.APIKeys.List(cmd.Context(), "")
 				if err != nil {
 					return err
 				}
 				if len(before) == 0 {
 					place += " It is the first key there."
 				}
-				key, secret, err := s.CreateKey(cmd.Context(), k)
+				key, secret, err := s.APIKeys.Create(cmd.Context(), k)
 				if err != nil {
 					return fmt.Errorf("%w; `starter shop list` shows the shops", err)
 				}
-				err = s.Audit(cmd.Context(), store.AuditEntry{
+				err = s.AuditLog.Append(cmd.Context(), store.AuditEntry{
 					Actor: actor, Action: "create-key", Shop: key.Shop, Target: key.ID,
 					Details: map[string]string{"name": key.Name, "scopes": strings.Join(key.Scopes, ", ")},
 				})
@@ -115,7 +115,7 @@ func (a *app) keyList() *cobra.Command {
 		Use: "list", Short: "List API keys", Example: "  starter key list", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), func(s *store.Store) error {
-				keys, err := s.Keys(cmd.Context(), shop)
+				keys, err := s.APIKeys.List(cmd.Context(), shop)
 				if err != nil {
 					return err
 				}
@@ -141,10 +141,10 @@ func (a *app) keyRevoke() *cobra.Command {
 		Use: "revoke ID", Short: "Make an API key useless at once", Example: "  starter key revoke 4c9f…", Args: arguments("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(s *store.Store) error {
-				if err := s.RevokeKey(cmd.Context(), args[0]); err != nil {
+				if err := s.APIKeys.Revoke(cmd.Context(), args[0]); err != nil {
 					return fmt.Errorf("%w; `starter key list` shows the ids", err)
 				}
-				if err := s.Audit(cmd.Context(), store.AuditEntry{Actor: actor, Action: "revoke-key", Target: args[0]}); err != nil {
+				if err := s.AuditLog.Append(cmd.Context(), store.AuditEntry{Actor: actor, Action: "revoke-key", Target: args[0]}); err != nil {
 					return err
 				}
 				return a.print(struct{}{}, func(w *tabwriter.Writer) { line(w, "revoked "+args[0]) })

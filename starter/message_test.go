@@ -29,13 +29,13 @@ func TestFilesAreSaved(t *testing.T) {
 	b.connected("acme")
 	b.ok("claim", "submit", "-f", b.file("claim.json", aClaim))
 	ref := claim.Ref{Shop: "acme", ID: "c-1"}
-	shop, err := b.store.Shop(t.Context(), "acme")
+	shop, err := b.store.Shops.Get(t.Context(), "acme")
 	require.NoError(t, err)
-	require.NoError(t, b.store.LinkConversation(t.Context(), store.LinkInput{Ref: ref, ConnectionID: shop.Connection.ID, ConversationID: 7}))
+	require.NoError(t, b.store.Links.Create(t.Context(), store.LinkInput{Ref: ref, ConnectionID: shop.Connection.ID, ConversationID: 7}))
 	message := func(id string, minute int, files ...claim.MessageAttachment) claim.Message {
 		return claim.Message{ID: id, Kind: claim.MessageKind, Direction: claim.DirectionInbound, At: time.Date(2026, 3, 1, 9, minute, 0, 0, time.UTC), Attachments: files}
 	}
-	require.NoError(t, b.store.Advance(t.Context(), store.Advance{Ref: ref, State: claim.StateReceived, ConversationID: 7, Messages: []claim.Message{
+	require.NoError(t, b.store.Conversations.Apply(t.Context(), store.EventEffects{Ref: ref, State: claim.StateReceived, ConversationID: 7, Messages: []claim.Message{
 		message("m-2", 2, claim.MessageAttachment{ID: "1", Name: "gone.jpg", Source: host.URL + "/gone"}),
 		message("m-1", 1, claim.MessageAttachment{ID: "1", Name: "../../mug\x1b[31m.jpg", Source: host.URL + "/a"}, claim.MessageAttachment{ID: "2", Name: "mug.jpg", Source: host.URL + "/b"}),
 	}}))

@@ -108,7 +108,7 @@ func (a *app) keysPrune() *cobra.Command {
 				if err := a.changeKeys(seal.Prune, "has lost its old keys. Give it to every process when it is restarted next"); err != nil {
 					return err
 				}
-				return s.Audit(cmd.Context(), store.AuditEntry{Actor: actor, Action: "prune-keys"})
+				return s.AuditLog.Append(cmd.Context(), store.AuditEntry{Actor: actor, Action: "prune-keys"})
 			})
 		},
 	}
@@ -171,7 +171,7 @@ func (a *app) keysReseal() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				err = s.Audit(cmd.Context(), store.AuditEntry{
+				err = s.AuditLog.Append(cmd.Context(), store.AuditEntry{
 					Actor: actor, Action: "reseal-store", Details: map[string]string{"values": strconv.Itoa(n)},
 				})
 				if err != nil {

@@ -45,7 +45,7 @@ func TestSealingKeysRotate(t *testing.T) {
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-	entries, _, err := b.store.AuditLog(t.Context(), store.AuditFilter{Actor: "cli", Action: "prune-keys"})
+	entries, _, err := b.store.AuditLog.List(t.Context(), store.AuditFilter{Actor: "cli", Action: "prune-keys"})
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 }

@@ -37,9 +37,9 @@ func TestWatchPrintsWhatHappensUntilTheClaimIsFinal(t *testing.T) {
 	b.connected("acme")
 	b.ok("claim", "submit", "-f", b.file("claim.json", aClaim))
 	ref := claim.Ref{Shop: "acme", ID: "c-1"}
-	shop, err := b.store.Shop(t.Context(), "acme")
+	shop, err := b.store.Shops.Get(t.Context(), "acme")
 	require.NoError(t, err)
-	require.NoError(t, b.store.LinkConversation(t.Context(), store.LinkInput{Ref: ref, ConnectionID: shop.Connection.ID, ConversationID: 7}))
+	require.NoError(t, b.store.Links.Create(t.Context(), store.LinkInput{Ref: ref, ConnectionID: shop.Connection.ID, ConversationID: 7}))
 	lines, ended := b.watching(t.Context(), "acme", "c-1", "-o", "json")
 	next := func() (e claim.TimelineEntry) {
 		t.Helper()
@@ -51,12 +51,12 @@ func TestWatchPrintsWhatHappensUntilTheClaimIsFinal(t *testing.T) {
 
 	// What changes neither the claim's state nor its status is printed as well.
 	tag := claim.TimelineEntry{At: time.Now().UTC().Truncate(time.Millisecond), What: "tag added", By: "Anna", Detail: "answered"}
-	require.NoError(t, b.store.Advance(t.Context(), store.Advance{
-		Ref: ref, State: claim.StateReceived, ConversationID: 7, Timeline: []store.Happening{{ID: "e-1", TimelineEntry: tag}},
+	require.NoError(t, b.store.Conversations.Apply(t.Context(), store.EventEffects{
+		Ref: ref, State: claim.StateReceived, ConversationID: 7, Timeline: []store.TimelineEntry{{ID: "e-1", TimelineEntry: tag}},
 	}))
 	require.Equal(t, tag, next())
 
-	_, err = b.store.Change(t.Context(), ref, claim.EventSkip, store.Set{Outbox: []store.OutboxEvent{{Type: claim.ToldSkipped}}})
+	_, err = b.store.Claims.Change(t.Context(), ref, claim.EventSkip, store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.ToldSkipped}}})
 	require.NoError(t, err)
 	require.Equal(t, claim.ToldSkipped, next().What)
 	require.False(t, lines.Scan(), "nothing twice: %s", lines.Text())

@@ -10,7 +10,7 @@ import (
 )
 
 // Advance is what events did to a claim.
-type Advance struct {
+type EventEffects struct {
 	Ref claim.Ref
 	// From and To are the cursor before and after, State and ConversationID as
 	// they were read: the advance holds only while they are so.
@@ -24,33 +24,33 @@ type Advance struct {
 	// Judged says that the status rules were asked, as [Work.JudgeDue] wanted.
 	Judged bool
 	// Steps are the changes of the claim in their order.
-	Steps []Step
+	Transitions []Transition
 	// Replaced are entries of the timeline that are taken out, by their ids.
 	Replaced []string
 	// Timeline and Messages are added once each, by their ids.
-	Timeline []Happening
+	Timeline []TimelineEntry
 	Messages []claim.Message
 }
 
 // Step is one change of a claim: see [Store.Change].
-type Step struct {
-	Event claim.Event
-	Set   Set
+type Transition struct {
+	Event  claim.Event
+	Update ClaimUpdate
 }
 
 // Happening is an entry of a claim's timeline under an id that follows from what
 // happened.
-type Happening struct {
+type TimelineEntry struct {
 	ID string
 	claim.TimelineEntry
 }
 
-// Advance writes what events did to a claim, and that they were taken in, all or
+// Apply writes what events did to a claim, and that they were taken in, all or
 // nothing: so each does its work exactly once, whoever reads it how often. A
 // claim that moved meanwhile is a [*StaleError].
-func (s *Store) Advance(ctx context.Context, a Advance) error {
+func (s Conversations) Apply(ctx context.Context, a EventEffects) error {
 	return s.write(ctx, "take in the events of claim "+a.Ref.String(), func(tx *sql.Tx) error {
-		row, err := hold(ctx, tx, a.Ref)
+		row, err := lockClaim(ctx, tx, a.Ref)
 		if err != nil {
 			return err
 		}
@@ -71,12 +71,12 @@ func (s *Store) Advance(ctx context.Context, a Advance) error {
 			}
 		}
 		for _, h := range a.Timeline {
-			if err := s.addHappening(ctx, tx, a.Ref, h); err != nil {
+			if err := s.addTimelineEntry(ctx, tx, a.Ref, h); err != nil {
 				return err
 			}
 		}
-		for _, step := range a.Steps {
-			if _, err := s.change(ctx, tx, a.Ref, &row, step.Event, step.Set); err != nil {
+		for _, step := range a.Transitions {
+			if _, err := s.change(ctx, tx, a.Ref, &row, step.Event, step.Update); err != nil {
 				return err
 			}
 		}
@@ -86,7 +86,7 @@ func (s *Store) Advance(ctx context.Context, a Advance) error {
 	})
 }
 
-func (s *Store) saveConversation(ctx context.Context, tx *sql.Tx, row claimRow, a Advance) error {
+func (s *core) saveConversation(ctx context.Context, tx *sql.Tx, row claimRow, a EventEffects) error {
 	c, id := a.Conversation, number(row.conversationID)
 	doc, err := s.sealJSON(conversationDoc, c, row.connectionID, id)
 	if err != nil {
@@ -114,10 +114,10 @@ func (s *Store) saveConversation(ctx context.Context, tx *sql.Tx, row claimRow, 
 }
 
 // learn takes in a fact of the conversation of a claim that the caller holds.
-func (s *Store) learn(ctx context.Context, tx *sql.Tx, row claimRow, f claim.Fact) error {
+func (s *core) applyFact(ctx context.Context, tx *sql.Tx, row claimRow, f claim.Fact) error {
 	var c claim.Conversation
 	var doc []byte
-	err := one(ctx, tx, ErrNotFound, []any{&doc}, `SELECT body FROM conversations WHERE connection_id = $1 AND conversation_id = $2`,
+	err := queryOne(ctx, tx, ErrNotFound, []any{&doc}, `SELECT body FROM conversations WHERE connection_id = $1 AND conversation_id = $2`,
 		row.connectionID, number(row.conversationID))
 	if err == nil {
 		err = s.openJSON(conversationDoc, doc, &c, row.connectionID, number(row.conversationID))
@@ -126,10 +126,10 @@ func (s *Store) learn(ctx context.Context, tx *sql.Tx, row claimRow, f claim.Fac
 		return err
 	}
 	c.Apply(f)
-	return s.saveConversation(ctx, tx, row, Advance{Conversation: c, Refreshed: true})
+	return s.saveConversation(ctx, tx, row, EventEffects{Conversation: c, Refreshed: true})
 }
 
-func (s *Store) addHappening(ctx context.Context, tx *sql.Tx, ref claim.Ref, h Happening) error {
+func (s *core) addTimelineEntry(ctx context.Context, tx *sql.Tx, ref claim.Ref, h TimelineEntry) error {
 	body, err := s.sealJSON(timelineBody, h.TimelineEntry, ref.Shop, ref.ID, h.ID)
 	if err != nil {
 		return err
@@ -139,22 +139,22 @@ func (s *Store) addHappening(ctx context.Context, tx *sql.Tx, ref claim.Ref, h H
 	return err
 }
 
-// Happenings lists the newest entries of a claim's timeline, up to limit, oldest
+// LatestTimeline lists the newest entries of a claim's timeline, up to limit, oldest
 // first.
-func (s *Store) Happenings(ctx context.Context, ref claim.Ref, limit int) ([]Happening, error) {
-	return s.happenings(ctx, ref, `SELECT id, body FROM (SELECT id, at, body FROM timeline WHERE shop = $1 AND claim_id = $2 ORDER BY at DESC, id DESC LIMIT $3) AS newest
+func (s Conversations) LatestTimeline(ctx context.Context, ref claim.Ref, limit int) ([]TimelineEntry, error) {
+	return s.timeline(ctx, ref, `SELECT id, body FROM (SELECT id, at, body FROM timeline WHERE shop = $1 AND claim_id = $2 ORDER BY at DESC, id DESC LIMIT $3) AS newest
 			ORDER BY at, id`, ref.Shop, ref.ID, limit)
 }
 
-// Conversation is what is known of a claim's conversation; [ErrNotFound] where
+// Get is what is known of a claim's conversation; [ErrNotFound] where
 // nothing is.
-func (s *Store) Conversation(ctx context.Context, ref claim.Ref) (claim.Conversation, error) {
+func (s Conversations) Get(ctx context.Context, ref claim.Ref) (claim.Conversation, error) {
 	var c claim.Conversation
 	err := s.read(ctx, "read the conversation of claim "+ref.String(), func(db *sql.DB) error {
 		c = claim.Conversation{}
 		var connection, id string
 		var doc []byte
-		err := one(ctx, db, notFound("conversation of claim "+ref.String()), []any{&connection, &id, &doc},
+		err := queryOne(ctx, db, notFound("conversation of claim "+ref.String()), []any{&connection, &id, &doc},
 			`SELECT v.connection_id, v.conversation_id, v.body FROM claims c
 			JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = CAST(c.conversation_id AS TEXT)
 			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID)
@@ -174,7 +174,7 @@ type storedMessage struct {
 
 // saveMessage keeps a message. How Dixa lists it takes the place of what an event
 // told of it, never the other way round.
-func (s *Store) saveMessage(ctx context.Context, tx *sql.Tx, connectionID string, conversationID int64, m claim.Message) error {
+func (s *core) saveMessage(ctx context.Context, tx *sql.Tx, connectionID string, conversationID int64, m claim.Message) error {
 	stored := storedMessage{Message: m}
 	for _, a := range m.Attachments {
 		stored.Sources = append(stored.Sources, a.Source)
@@ -202,7 +202,7 @@ type MessageFilter struct {
 
 // Messages lists the messages and notes of a claim's conversation in the order in
 // which they were written.
-func (s *Store) Messages(ctx context.Context, ref claim.Ref, f MessageFilter) ([]claim.Message, error) {
+func (s Conversations) Messages(ctx context.Context, ref claim.Ref, f MessageFilter) ([]claim.Message, error) {
 	limit := f.Limit
 	if limit <= 0 {
 		limit = defaultPage
@@ -211,7 +211,7 @@ func (s *Store) Messages(ctx context.Context, ref claim.Ref, f MessageFilter) ([
 	var messages []claim.Message
 	err := s.read(ctx, "read the messages of claim "+ref.String(), func(db *sql.DB) error {
 		messages = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			m, err := s.scanMessage(scan)
 			messages = append(messages, m)
 			return err
@@ -225,7 +225,7 @@ func (s *Store) Messages(ctx context.Context, ref claim.Ref, f MessageFilter) ([
 
 // Message reads one message of a claim's conversation; [ErrNotFound] where it has
 // none of that id.
-func (s *Store) Message(ctx context.Context, ref claim.Ref, id string) (claim.Message, error) {
+func (s Conversations) Message(ctx context.Context, ref claim.Ref, id string) (claim.Message, error) {
 	var m claim.Message
 	err := s.read(ctx, "read message "+id, func(db *sql.DB) (err error) {
 		m, err = s.scanMessage(db.QueryRowContext(ctx, `SELECT m.connection_id, m.conversation_id, m.id, m.listed, m.body FROM claims c
@@ -239,7 +239,7 @@ func (s *Store) Message(ctx context.Context, ref claim.Ref, id string) (claim.Me
 	return m, err
 }
 
-func (s *Store) scanMessage(scan func(...any) error) (claim.Message, error) {
+func (s *core) scanMessage(scan func(...any) error) (claim.Message, error) {
 	var stored storedMessage
 	var connection, conversation, id string
 	var listed bool

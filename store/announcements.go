@@ -22,9 +22,9 @@ const (
 // announce adds an event of a lane, with a delivery to every endpoint of the
 // platform and of the shops given that wants it, but for one. The caller holds
 // the row that the lane is about. body makes what is sent of the event's number.
-func (s *Store) announce(ctx context.Context, tx *sql.Tx, lane, kind string, shops []string, except string, body func(sequence int64) any) error {
+func (s *core) announce(ctx context.Context, tx *sql.Tx, lane, kind string, shops []string, except string, body func(sequence int64) any) error {
 	var sequence int64
-	err := one(ctx, tx, nil, []any{&sequence}, `SELECT COALESCE(MAX(sequence), 0) + 1 FROM announcements WHERE lane = $1`, lane)
+	err := queryOne(ctx, tx, nil, []any{&sequence}, `SELECT COALESCE(MAX(sequence), 0) + 1 FROM announcements WHERE lane = $1`, lane)
 	if err != nil {
 		return err
 	}
@@ -43,9 +43,9 @@ func (s *Store) announce(ctx context.Context, tx *sql.Tx, lane, kind string, sho
 }
 
 // announceConnection tells of a connection as it now is. The caller holds it.
-func (s *Store) announceConnection(ctx context.Context, tx *sql.Tx, id, kind string) error {
+func (s *core) announceConnection(ctx context.Context, tx *sql.Tx, id, kind string) error {
 	var row connectionRow
-	err := one(ctx, tx, notFound("connection "+id), row.dest(), `SELECT `+connectionColumns+` FROM connections n WHERE n.id = $1`, id)
+	err := queryOne(ctx, tx, notFound("connection "+id), row.dest(), `SELECT `+connectionColumns+` FROM connections n WHERE n.id = $1`, id)
 	if err != nil {
 		return err
 	}
@@ -60,12 +60,12 @@ func (s *Store) announceConnection(ctx context.Context, tx *sql.Tx, id, kind str
 }
 
 // pauseEndpoint pauses an endpoint that the caller holds and tells the others.
-func (s *Store) pauseEndpoint(ctx context.Context, tx *sql.Tx, id, reason string, now time.Time) error {
+func (s *core) pauseEndpoint(ctx context.Context, tx *sql.Tx, id, reason string, now time.Time) error {
 	d := claim.EndpointNoticeData{
 		EndpointID: id, State: string(EndpointPaused), Reason: plain(reason),
 		Advice: "Its events wait. Mend the endpoint, then `starter endpoint resume`: what waits is sent then.",
 	}
-	err := one(ctx, tx, endpointNotFound(id), []any{&d.Kind, &d.Shop, &d.Description},
+	err := queryOne(ctx, tx, endpointNotFound(id), []any{&d.Kind, &d.Shop, &d.Description},
 		`UPDATE endpoints SET state = 'paused', reason = $2, updated_at = $3 WHERE id = $1 RETURNING kind, shop, description`, id, d.Reason, micros(now))
 	if err != nil {
 		return err
@@ -93,11 +93,11 @@ type Announcement struct {
 }
 
 // ConnectionEvents lists what was told of a connection, in its sequence.
-func (s *Store) ConnectionEvents(ctx context.Context, connectionID string) ([]Announcement, error) {
+func (s Outbox) ConnectionEvents(ctx context.Context, connectionID string) ([]Announcement, error) {
 	var all []Announcement
 	err := s.read(ctx, "read the events of connection "+connectionID, func(db *sql.DB) error {
 		all = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var a Announcement
 			var body []byte
 			var created int64

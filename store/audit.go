@@ -42,8 +42,8 @@ type AuditFilter struct {
 	Cursor string
 }
 
-// Audit adds an entry to the audit log.
-func (s *Store) Audit(ctx context.Context, e AuditEntry) error {
+// Append adds an entry to the audit log.
+func (s AuditLog) Append(ctx context.Context, e AuditEntry) error {
 	details, err := json.Marshal(withoutSecrets(e.Details))
 	if err != nil {
 		return err
@@ -69,9 +69,9 @@ func withoutSecrets(details map[string]string) map[string]string {
 	return clean
 }
 
-// AuditLog lists entries, newest first. next is the cursor of the next page,
+// List lists entries, newest first. next is the cursor of the next page,
 // empty on the last.
-func (s *Store) AuditLog(ctx context.Context, f AuditFilter) (entries []AuditEntry, next string, err error) {
+func (s AuditLog) List(ctx context.Context, f AuditFilter) (entries []AuditEntry, next string, err error) {
 	var args arguments
 	where := `TRUE`
 	for _, e := range []struct{ column, value string }{{"shop", f.Shop}, {"actor", f.Actor}, {"action", f.Action}} {
@@ -96,7 +96,7 @@ func (s *Store) AuditLog(ctx context.Context, f AuditFilter) (entries []AuditEnt
 	query := `SELECT id, at, actor, action, shop, target, details FROM audit WHERE ` + where + ` ORDER BY at DESC, id DESC LIMIT ` + args.add(limit+1)
 	err = s.read(ctx, "read the audit log", func(db *sql.DB) error {
 		entries = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var e AuditEntry
 			var at int64
 			var details string

@@ -71,14 +71,14 @@ func open(tb testing.TB, url string, keys *seal.Keyring, opts ...store.Option) *
 
 func addShop(tb testing.TB, s *store.Store, slug string) {
 	tb.Helper()
-	_, err := s.CreateShop(tb.Context(), store.NewShop{Slug: slug, Name: "The " + slug, Feature: true})
+	_, err := s.Shops.Create(tb.Context(), store.NewShop{Slug: slug, Name: "The " + slug, Feature: true})
 	require.NoError(tb, err)
 }
 
 // connect gives a shop a token of an organisation and returns its connection.
 func connect(t *testing.T, s *store.Store, shop, organization string) claim.Connection {
 	t.Helper()
-	c, err := s.SaveToken(t.Context(), shop, "dx-live-token-of-"+organization, store.Organization{ID: organization, Name: "Org " + organization})
+	c, err := s.Connections.SaveToken(t.Context(), shop, "dx-live-token-of-"+organization, store.Organization{ID: organization, Name: "Org " + organization})
 	require.NoError(t, err)
 	return c
 }
@@ -97,7 +97,7 @@ func ref(id string) claim.Ref { return claim.Ref{Shop: "acme", ID: id} }
 
 func accept(t *testing.T, s *store.Store, c *claim.Claim) claim.Ref {
 	t.Helper()
-	accepted, err := s.Accept(t.Context(), c)
+	accepted, err := s.Claims.Accept(t.Context(), c)
 	require.NoError(t, err)
 	require.True(t, accepted.New)
 	return accepted.Record.Ref
@@ -106,14 +106,14 @@ func accept(t *testing.T, s *store.Store, c *claim.Claim) claim.Ref {
 func change(t *testing.T, s *store.Store, r claim.Ref, events ...claim.Event) {
 	t.Helper()
 	for _, e := range events {
-		_, err := s.Change(t.Context(), r, e, store.Set{})
+		_, err := s.Claims.Change(t.Context(), r, e, store.ClaimUpdate{})
 		require.NoError(t, err, "claim %s, event %s", r, e)
 	}
 }
 
-func load(t *testing.T, s *store.Store, r claim.Ref) store.Work {
+func load(t *testing.T, s *store.Store, r claim.Ref) store.Snapshot {
 	t.Helper()
-	w, err := s.Load(t.Context(), r)
+	w, err := s.Claims.Load(t.Context(), r)
 	require.NoError(t, err)
 	return w
 }

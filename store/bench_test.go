@@ -22,7 +22,7 @@ func BenchmarkAccept(b *testing.B) {
 			run := strconv.Itoa(b.N)
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					_, err := s.Accept(b.Context(), sample(run+"-"+strconv.FormatInt(id.Add(1), 10)))
+					_, err := s.Claims.Accept(b.Context(), sample(run+"-"+strconv.FormatInt(id.Add(1), 10)))
 					require.NoError(b, err)
 				}
 			})
@@ -35,7 +35,7 @@ func BenchmarkTakeBudget(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					_, err := s.TakeBudget(b.Context(), "token", store.Limits{Interval: time.Microsecond, MaxWait: time.Minute, PerDay: 1 << 40})
+					_, err := s.Budget.Take(b.Context(), "token", store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Minute, PerDay: 1 << 40})
 					require.NoError(b, err)
 				}
 			})
@@ -56,7 +56,7 @@ func BenchmarkReceive(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/senders=%d", name, senders), func(b *testing.B) {
 				s := open(b, database(b), newKeys(b))
 				addShop(b, s, "acme")
-				c, err := s.SaveToken(b.Context(), "acme", tokenA, store.Organization{ID: "org-1", Name: "Org"})
+				c, err := s.Connections.SaveToken(b.Context(), "acme", tokenA, store.Organization{ID: "org-1", Name: "Org"})
 				require.NoError(b, err)
 				var id atomic.Int64
 				var done sync.WaitGroup
@@ -64,7 +64,7 @@ func BenchmarkReceive(b *testing.B) {
 				for range senders {
 					done.Go(func() {
 						for i := id.Add(1); i <= int64(b.N); i = id.Add(1) {
-							_, err := s.Receive(b.Context(), c.ID, closed(strconv.FormatInt(i, 10), "org-1", i%1000))
+							_, err := s.Inbox.Receive(b.Context(), c.ID, closed(strconv.FormatInt(i, 10), "org-1", i%1000))
 							if err != nil {
 								b.Error(err)
 							}

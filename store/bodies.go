@@ -7,10 +7,10 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Body is the claim that its conversation is opened from: as it was first
+// OpeningBody is the claim that its conversation is opened from: as it was first
 // accepted, with what its owner changed before the conversation was created.
 // revision counts those changes.
-func (s *Store) Body(ctx context.Context, ref claim.Ref) (c *claim.Claim, revision int64, err error) {
+func (s Claims) OpeningBody(ctx context.Context, ref claim.Ref) (c *claim.Claim, revision int64, err error) {
 	err = s.read(ctx, "read the body of claim "+ref.String(), func(db *sql.DB) error {
 		b, err := s.bodies(ctx, db, ref)
 		if err != nil {
@@ -23,8 +23,8 @@ func (s *Store) Body(ctx context.Context, ref claim.Ref) (c *claim.Claim, revisi
 	return c, revision, err
 }
 
-// Latest is the claim as its owner last said it is.
-func (s *Store) Latest(ctx context.Context, ref claim.Ref) (*claim.Claim, error) {
+// LatestBody is the claim as its owner last said it is.
+func (s Claims) LatestBody(ctx context.Context, ref claim.Ref) (*claim.Claim, error) {
 	var c *claim.Claim
 	err := s.read(ctx, "read the latest body of claim "+ref.String(), func(db *sql.DB) (err error) {
 		c, err = s.latest(ctx, db, ref)
@@ -33,7 +33,7 @@ func (s *Store) Latest(ctx context.Context, ref claim.Ref) (*claim.Claim, error)
 	return c, err
 }
 
-func (s *Store) latest(ctx context.Context, q querier, ref claim.Ref) (*claim.Claim, error) {
+func (s *core) latest(ctx context.Context, q querier, ref claim.Ref) (*claim.Claim, error) {
 	b, err := s.bodies(ctx, q, ref)
 	if err != nil {
 		return nil, err
@@ -48,14 +48,14 @@ type sealedBodies struct {
 	revision              int64
 }
 
-func (s *Store) bodies(ctx context.Context, q querier, ref claim.Ref) (sealedBodies, error) {
+func (s *core) bodies(ctx context.Context, q querier, ref claim.Ref) (sealedBodies, error) {
 	b := sealedBodies{ref: ref}
-	err := one(ctx, q, claimNotFound(ref), []any{&b.first, &b.edited, &b.latest, &b.revision},
+	err := queryOne(ctx, q, claimNotFound(ref), []any{&b.first, &b.edited, &b.latest, &b.revision},
 		`SELECT body, edited, latest, body_revision FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
 	return b, err
 }
 
-func (s *Store) openBody(b sealedBodies, latest bool) (*claim.Claim, error) {
+func (s *core) openBody(b sealedBodies, latest bool) (*claim.Claim, error) {
 	column, sealed := claimBody, b.first
 	if b.edited != nil {
 		column, sealed = claimEdited, b.edited

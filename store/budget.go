@@ -42,7 +42,7 @@ const (
 )
 
 // Limits is what a token may do.
-type Limits struct {
+type BudgetLimits struct {
 	// Interval is the distance of two requests. Defaults to [DefaultInterval].
 	Interval time.Duration
 	// MaxWait is how long the caller is ready to wait for its slot; at most five
@@ -85,7 +85,7 @@ const takeSlot = `INSERT INTO budget AS b (token_hash, next_slot, day, used)
 
 const readSlot = `SELECT b.next_slot - {now}, CASE WHEN b.day = {now} / {day} THEN b.used ELSE 0 END, {day} - {now} % {day} FROM budget b WHERE b.token_hash = $1`
 
-func (s *Store) budgetSQL(text string) string {
+func (s *core) budgetSQL(text string) string {
 	now := `CAST($5 AS BIGINT)`
 	if s.dialect == onPostgres {
 		now = `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`
@@ -104,7 +104,7 @@ func (s *Store) budgetSQL(text string) string {
 }
 
 // Slot is the place of one request in a token's budget.
-type Slot struct {
+type BudgetSlot struct {
 	// Wait is how long to wait for it; less than zero where it has just passed.
 	Wait time.Duration
 	// Interval is the distance to the next slot: that of the limits, or a longer one
@@ -112,13 +112,13 @@ type Slot struct {
 	Interval time.Duration
 }
 
-// TakeBudget takes the next slot for a request of a token. Slots are the interval
+// Take takes the next slot for a request of a token. Slots are the interval
 // of the limits apart, across all processes, and further apart after Dixa refused
 // a request; see [Store.RefuseBudget]. A slot that is not used is lost. Where the
 // wait would be longer than the caller is ready for, or the day's requests are
 // used up, it is a [*BudgetError] and nothing is taken.
-func (s *Store) TakeBudget(ctx context.Context, tokenHash string, limits Limits) (Slot, error) {
-	var slot Slot
+func (s Budget) Take(ctx context.Context, tokenHash string, limits BudgetLimits) (BudgetSlot, error) {
+	var slot BudgetSlot
 	interval := cmp.Or(limits.Interval, DefaultInterval)
 	perDay := cmp.Or(limits.PerDay, DefaultPerDay)
 	maxWait := min(limits.MaxWait, furthest/2)
@@ -129,9 +129,9 @@ func (s *Store) TakeBudget(ctx context.Context, tokenHash string, limits Limits)
 			args = append(args, s.now()) // read while the transaction holds the lock
 		}
 		var next, apart int64
-		err := one(ctx, tx, ErrNotFound, []any{&next, &apart}, s.budgetSQL(takeSlot), args...)
+		err := queryOne(ctx, tx, ErrNotFound, []any{&next, &apart}, s.budgetSQL(takeSlot), args...)
 		if err == nil {
-			slot = Slot{Wait: time.Duration(next-apart) * time.Microsecond, Interval: time.Duration(apart) * time.Microsecond}
+			slot = BudgetSlot{Wait: time.Duration(next-apart) * time.Microsecond, Interval: time.Duration(apart) * time.Microsecond}
 			granted = s.now()
 			return nil
 		}
@@ -141,20 +141,20 @@ func (s *Store) TakeBudget(ctx context.Context, tokenHash string, limits Limits)
 		return s.budgetError(ctx, tx, tokenHash, maxWait, perDay)
 	})
 	if err != nil {
-		return Slot{}, err
+		return BudgetSlot{}, err
 	}
 	// The slot does not move while the database commits.
 	slot.Wait -= time.Duration(s.now()-granted) * time.Microsecond
 	return slot, nil
 }
 
-// RefuseBudget records that Dixa refused a request of a token for its limit (429),
+// RecordRefusal records that Dixa refused a request of a token for its limit (429),
 // though the budget allowed it: somebody else uses the token too. Requests then
 // keep twice the distance, at most four seconds; the distance shrinks by 3 % with
 // every request that follows. So the pace settles at what the others leave. None
 // is sent before retryAfter is over, or five minutes. Refusals of requests that
 // were under way at the same time count once.
-func (s *Store) RefuseBudget(ctx context.Context, tokenHash string, limits Limits, retryAfter time.Duration) error {
+func (s Budget) RecordRefusal(ctx context.Context, tokenHash string, limits BudgetLimits, retryAfter time.Duration) error {
 	interval := cmp.Or(limits.Interval, DefaultInterval)
 	hold := min(max(retryAfter, 0), longestHold)
 	return s.write(ctx, "record a refusal in the request budget", func(tx *sql.Tx) error {
@@ -177,9 +177,9 @@ const refuseSlot = `UPDATE budget AS b SET
 	refused_at = {now}
 	WHERE b.token_hash = $1`
 
-// TokenShare is how much of its requests Dixa lately left to a connection's token;
+// Share is how much of its requests Dixa lately left to a connection's token;
 // nil where Dixa refused none within ten minutes.
-func (s *Store) TokenShare(ctx context.Context, connectionID string) (*claim.TokenShare, error) {
+func (s Budget) Share(ctx context.Context, connectionID string) (*claim.TokenShare, error) {
 	shares, err := s.tokenShares(ctx, `AND n.id = $1`, connectionID)
 	if share, ok := shares[connectionID]; ok {
 		return &share, err
@@ -187,17 +187,17 @@ func (s *Store) TokenShare(ctx context.Context, connectionID string) (*claim.Tok
 	return nil, err
 }
 
-// TokenShares are the shares of all connections of which [Store.TokenShare] tells
+// Shares are the shares of all connections of which [Store.TokenShare] tells
 // one, by connection.
-func (s *Store) TokenShares(ctx context.Context) (map[string]claim.TokenShare, error) {
+func (s Budget) Shares(ctx context.Context) (map[string]claim.TokenShare, error) {
 	return s.tokenShares(ctx, "")
 }
 
-func (s *Store) tokenShares(ctx context.Context, which string, args ...any) (map[string]claim.TokenShare, error) {
+func (s *core) tokenShares(ctx context.Context, which string, args ...any) (map[string]claim.TokenShare, error) {
 	var shares map[string]claim.TokenShare
 	err := s.read(ctx, "read what Dixa leaves of the request budget", func(db *sql.DB) error {
 		shares = map[string]claim.TokenShare{}
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var id string
 			var pace, refusedAt int64
 			err := scan(&id, &pace, &refusedAt)
@@ -210,7 +210,7 @@ func (s *Store) tokenShares(ctx context.Context, which string, args ...any) (map
 	return shares, err
 }
 
-func (s *Store) budgetError(ctx context.Context, tx *sql.Tx, tokenHash string, maxWait time.Duration, perDay int) error {
+func (s *core) budgetError(ctx context.Context, tx *sql.Tx, tokenHash string, maxWait time.Duration, perDay int) error {
 	query, args := s.budgetSQL(readSlot), []any{tokenHash}
 	if s.dialect == onSQLite {
 		query = strings.ReplaceAll(query, "$5", "$2")

@@ -22,7 +22,7 @@ func TestBudgetGivesSlotsThatAreApart(t *testing.T) {
 			const takers, interval = 20, 10 * time.Second
 			waits := make([]time.Duration, takers)
 			errs := atOnce(takers, func(i int) error {
-				slot, err := s.TakeBudget(t.Context(), "token", store.Limits{Interval: interval, MaxWait: 5 * time.Minute})
+				slot, err := s.Budget.Take(t.Context(), "token", store.BudgetLimits{Interval: interval, MaxWait: 5 * time.Minute})
 				waits[i] = slot.Wait
 				return err
 			})
@@ -34,7 +34,7 @@ func TestBudgetGivesSlotsThatAreApart(t *testing.T) {
 				require.LessOrEqual(t, wait, time.Duration(i)*interval, "slot %d", i)
 				require.Greater(t, wait, time.Duration(i-1)*interval, "slot %d is too near to the one before", i)
 			}
-			slot, err := s.TakeBudget(t.Context(), "another token", store.Limits{})
+			slot, err := s.Budget.Take(t.Context(), "another token", store.BudgetLimits{})
 			require.NoError(t, err)
 			require.LessOrEqual(t, slot.Wait, time.Duration(0), "tokens share a budget")
 		})
@@ -49,18 +49,18 @@ func TestBudgetThatIsTakenConsumesNothing(t *testing.T) {
 			url := database(t)
 			s := open(t, url, newKeys(t))
 			const interval = time.Minute
-			slot, err := s.TakeBudget(t.Context(), "token", store.Limits{Interval: interval})
+			slot, err := s.Budget.Take(t.Context(), "token", store.BudgetLimits{Interval: interval})
 			require.NoError(t, err)
 			require.LessOrEqual(t, slot.Wait, time.Duration(0), "the first slot is free at once")
 			for range 5 {
-				_, err = s.TakeBudget(t.Context(), "token", store.Limits{Interval: interval, MaxWait: time.Second})
+				_, err = s.Budget.Take(t.Context(), "token", store.BudgetLimits{Interval: interval, MaxWait: time.Second})
 				var budget *store.BudgetError
 				require.ErrorAs(t, err, &budget)
 				require.False(t, budget.Day)
 				require.Positive(t, budget.RetryAfter)
 				require.LessOrEqual(t, budget.RetryAfter, interval)
 			}
-			slot, err = s.TakeBudget(t.Context(), "token", store.Limits{Interval: interval, MaxWait: 2 * interval})
+			slot, err = s.Budget.Take(t.Context(), "token", store.BudgetLimits{Interval: interval, MaxWait: 2 * interval})
 			require.NoError(t, err)
 			require.LessOrEqual(t, slot.Wait, interval, "a refused caller took a slot")
 			require.Positive(t, slot.Wait)
@@ -75,10 +75,10 @@ func TestBudgetOfADay(t *testing.T) {
 			t.Parallel()
 			url := database(t)
 			s := open(t, url, newKeys(t))
-			limits := store.Limits{Interval: time.Microsecond, MaxWait: time.Second, PerDay: 3}
+			limits := store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second, PerDay: 3}
 			var err error
 			for range 7 { // should midnight pass, there are three more
-				if _, err = s.TakeBudget(t.Context(), "token", limits); err != nil {
+				if _, err = s.Budget.Take(t.Context(), "token", limits); err != nil {
 					break
 				}
 			}
@@ -94,20 +94,20 @@ func TestBudgetOfADay(t *testing.T) {
 // The clock can only be turned where it is the process's own.
 func TestBudgetOnAClockOfItsOwn(t *testing.T) {
 	t.Parallel()
-	take := func(t *testing.T, s *store.Store, limits store.Limits) time.Duration {
+	take := func(t *testing.T, s *store.Store, limits store.BudgetLimits) time.Duration {
 		t.Helper()
-		slot, err := s.TakeBudget(t.Context(), "token", limits)
+		slot, err := s.Budget.Take(t.Context(), "token", limits)
 		require.NoError(t, err)
 		return slot.Wait
 	}
 	t.Run("slots of a flood are exact", func(t *testing.T) {
 		t.Parallel()
 		s, now := setup(t, memory)
-		limits := store.Limits{MaxWait: time.Second}
+		limits := store.BudgetLimits{MaxWait: time.Second}
 		for i := range 10 {
 			require.Equal(t, time.Duration(i)*104*time.Millisecond, take(t, s, limits))
 		}
-		_, err := s.TakeBudget(t.Context(), "token", limits)
+		_, err := s.Budget.Take(t.Context(), "token", limits)
 		var budget *store.BudgetError
 		require.ErrorAs(t, err, &budget)
 		require.Equal(t, 1040*time.Millisecond-limits.MaxWait/2, budget.RetryAfter)
@@ -117,24 +117,24 @@ func TestBudgetOnAClockOfItsOwn(t *testing.T) {
 	t.Run("slots of the past are lost", func(t *testing.T) {
 		t.Parallel()
 		s, now := setup(t, memory)
-		take(t, s, store.Limits{})
+		take(t, s, store.BudgetLimits{})
 		now.Turn(time.Hour)
-		require.Zero(t, take(t, s, store.Limits{}))
-		require.Equal(t, store.DefaultInterval, take(t, s, store.Limits{MaxWait: time.Second}))
+		require.Zero(t, take(t, s, store.BudgetLimits{}))
+		require.Equal(t, store.DefaultInterval, take(t, s, store.BudgetLimits{MaxWait: time.Second}))
 	})
 	t.Run("a slot right at the end of the wait is given", func(t *testing.T) {
 		t.Parallel()
 		s, _ := setup(t, memory)
-		take(t, s, store.Limits{})
-		require.Equal(t, store.DefaultInterval, take(t, s, store.Limits{MaxWait: store.DefaultInterval}))
+		take(t, s, store.BudgetLimits{})
+		require.Equal(t, store.DefaultInterval, take(t, s, store.BudgetLimits{MaxWait: store.DefaultInterval}))
 	})
 	t.Run("the day ends at midnight UTC", func(t *testing.T) {
 		t.Parallel()
 		s, now := setup(t, memory) // noon
-		limits := store.Limits{PerDay: 1}
+		limits := store.BudgetLimits{PerDay: 1}
 		take(t, s, limits)
 		now.Turn(11*time.Hour + 59*time.Minute)
-		_, err := s.TakeBudget(t.Context(), "token", limits)
+		_, err := s.Budget.Take(t.Context(), "token", limits)
 		require.Equal(t, &store.BudgetError{RetryAfter: time.Minute, Day: true}, errors.Unwrap(err))
 		now.Turn(time.Minute)
 		require.Zero(t, take(t, s, limits))
@@ -142,9 +142,9 @@ func TestBudgetOnAClockOfItsOwn(t *testing.T) {
 	t.Run("a clock that is set back does not stop everything", func(t *testing.T) {
 		t.Parallel()
 		s, now := setup(t, memory)
-		take(t, s, store.Limits{})
+		take(t, s, store.BudgetLimits{})
 		now.Turn(-3 * time.Hour)
-		require.Zero(t, take(t, s, store.Limits{}))
+		require.Zero(t, take(t, s, store.BudgetLimits{}))
 	})
 }
 
@@ -166,9 +166,9 @@ func TestBudgetFindsWhatAnotherProgramLeaves(t *testing.T) {
 				sent++
 				if !dixa.admit(at) {
 					refused++
-					require.NoError(t, s.RefuseBudget(t.Context(), "token", store.Limits{}, 0))
+					require.NoError(t, s.Budget.RecordRefusal(t.Context(), "token", store.BudgetLimits{}, 0))
 				}
-				slot, err := s.TakeBudget(t.Context(), "token", store.Limits{MaxWait: time.Minute})
+				slot, err := s.Budget.Take(t.Context(), "token", store.BudgetLimits{MaxWait: time.Minute})
 				require.NoError(t, err)
 				ourAt = at + max(slot.Wait, step)
 			}
@@ -211,32 +211,32 @@ func TestRefusalsSlowATokenDown(t *testing.T) {
 			t.Parallel()
 			s := open(t, database(t), newKeys(t))
 			addShop(t, s, "acme")
-			c, err := s.SaveToken(t.Context(), "acme", "dixa-token", store.Organization{ID: "org"})
+			c, err := s.Connections.SaveToken(t.Context(), "acme", "dixa-token", store.Organization{ID: "org"})
 			require.NoError(t, err)
-			hash, limits := s.TokenHash("dixa-token"), store.Limits{Interval: time.Second, MaxWait: 5 * time.Minute}
-			take := func() store.Slot {
-				slot, err := s.TakeBudget(t.Context(), hash, limits)
+			hash, limits := s.Connections.TokenHash("dixa-token"), store.BudgetLimits{Interval: time.Second, MaxWait: 5 * time.Minute}
+			take := func() store.BudgetSlot {
+				slot, err := s.Budget.Take(t.Context(), hash, limits)
 				require.NoError(t, err)
 				return slot
 			}
 			share := func() *claim.TokenShare {
-				share, err := s.TokenShare(t.Context(), c.ID)
+				share, err := s.Budget.Share(t.Context(), c.ID)
 				require.NoError(t, err)
 				return share
 			}
-			require.NoError(t, s.RefuseBudget(t.Context(), hash, limits, 0), "of a token that has no row")
+			require.NoError(t, s.Budget.RecordRefusal(t.Context(), hash, limits, 0), "of a token that has no row")
 			require.Equal(t, time.Second, take().Interval)
 			require.Nil(t, share())
 
 			for range 3 {
-				require.NoError(t, s.RefuseBudget(t.Context(), hash, limits, 30*time.Second))
+				require.NoError(t, s.Budget.RecordRefusal(t.Context(), hash, limits, 30*time.Second))
 			}
 			require.InDelta(t, 0.5, share().PerSecond, 0.001, "refusals of one moment count once")
 			slot := take()
 			require.Equal(t, 2*time.Second*97/100, slot.Interval, "a request that follows brings the pace nearer to the configured one")
 			require.Greater(t, slot.Wait, 20*time.Second, "Dixa said when to come back")
 			require.LessOrEqual(t, slot.Wait, 30*time.Second)
-			shares, err := s.TokenShares(t.Context())
+			shares, err := s.Budget.Shares(t.Context())
 			require.NoError(t, err)
 			require.Contains(t, shares, c.ID)
 			for range 23 {
@@ -251,17 +251,17 @@ func TestRefusalsSlowATokenDown(t *testing.T) {
 func TestRefusalsAreForgotten(t *testing.T) {
 	t.Parallel()
 	s, now := setup(t, memory)
-	_, err := s.TakeBudget(t.Context(), "token", store.Limits{})
+	_, err := s.Budget.Take(t.Context(), "token", store.BudgetLimits{})
 	require.NoError(t, err)
 	for range 12 {
-		require.NoError(t, s.RefuseBudget(t.Context(), "token", store.Limits{}, 0))
+		require.NoError(t, s.Budget.RecordRefusal(t.Context(), "token", store.BudgetLimits{}, 0))
 		now.Turn(time.Second)
 	}
-	slot, err := s.TakeBudget(t.Context(), "token", store.Limits{})
+	slot, err := s.Budget.Take(t.Context(), "token", store.BudgetLimits{})
 	require.NoError(t, err)
 	require.Equal(t, 4*time.Second*97/100, slot.Interval, "a token is never slower than that")
 	now.Turn(10 * time.Minute)
-	slot, err = s.TakeBudget(t.Context(), "token", store.Limits{})
+	slot, err = s.Budget.Take(t.Context(), "token", store.BudgetLimits{})
 	require.NoError(t, err)
 	require.Equal(t, store.DefaultInterval, slot.Interval)
 }

@@ -13,7 +13,7 @@ import (
 const otherClaimsLimit = 20
 
 // Accepted is what became of a claim that was handed in.
-type Accepted struct {
+type AcceptResult struct {
 	Record claim.Record
 	// New says that the claim was not known before.
 	New bool
@@ -26,17 +26,17 @@ type Accepted struct {
 // already is left as it is and compared, see [claim.Differences]. Of any number
 // of callers with the same claim exactly one gets it as new. An unknown or
 // deleted shop is [ErrNotFound].
-func (s *Store) Accept(ctx context.Context, c *claim.Claim) (Accepted, error) {
+func (s Claims) Accept(ctx context.Context, c *claim.Claim) (AcceptResult, error) {
 	ref := claim.Ref{Shop: c.Shop, ID: c.ID}
 	if ref.Shop == "" || ref.ID == "" {
-		return Accepted{}, errors.New("accept a claim: it has no id or no shop")
+		return AcceptResult{}, errors.New("accept a claim: it has no id or no shop")
 	}
 	doing := "accept claim " + ref.String()
 	body, err := s.sealJSON(claimBody, c, ref.Shop, ref.ID)
 	if err != nil {
-		return Accepted{}, fmt.Errorf("%s: %w", doing, err)
+		return AcceptResult{}, fmt.Errorf("%s: %w", doing, err)
 	}
-	var accepted Accepted
+	var accepted AcceptResult
 	err = s.write(ctx, doing, func(tx *sql.Tx) error {
 		var err error
 		accepted, err = s.accept(ctx, tx, c, body)
@@ -45,8 +45,8 @@ func (s *Store) Accept(ctx context.Context, c *claim.Claim) (Accepted, error) {
 	return accepted, err
 }
 
-func (s *Store) accept(ctx context.Context, tx *sql.Tx, c *claim.Claim, body []byte) (Accepted, error) {
-	ref, accepted := claim.Ref{Shop: c.Shop, ID: c.ID}, Accepted{}
+func (s *core) accept(ctx context.Context, tx *sql.Tx, c *claim.Claim, body []byte) (AcceptResult, error) {
+	ref, accepted := claim.Ref{Shop: c.Shop, ID: c.ID}, AcceptResult{}
 	if err := liveShop(ctx, tx, ref.Shop); err != nil {
 		return accepted, err
 	}
@@ -72,7 +72,7 @@ func (s *Store) accept(ctx context.Context, tx *sql.Tx, c *claim.Claim, body []b
 
 // Record is what is known about a claim, with the order's newest other claims.
 // A claim that is not known is [ErrNotFound].
-func (s *Store) Record(ctx context.Context, ref claim.Ref) (claim.Record, error) {
+func (s Claims) Record(ctx context.Context, ref claim.Ref) (claim.Record, error) {
 	var r claim.Record
 	err := s.read(ctx, "read claim "+ref.String(), func(db *sql.DB) (err error) {
 		r, err = s.record(ctx, db, ref)
@@ -82,9 +82,9 @@ func (s *Store) Record(ctx context.Context, ref claim.Ref) (claim.Record, error)
 }
 
 // body is the claim as it was first accepted.
-func (s *Store) body(ctx context.Context, q querier, ref claim.Ref) (*claim.Claim, error) {
+func (s *core) body(ctx context.Context, q querier, ref claim.Ref) (*claim.Claim, error) {
 	var sealed []byte
-	err := one(ctx, q, claimNotFound(ref), []any{&sealed}, `SELECT body FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
+	err := queryOne(ctx, q, claimNotFound(ref), []any{&sealed}, `SELECT body FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func scanRecord(scan func(dest ...any) error, more ...any) (claim.Record, error)
 	return r, nil
 }
 
-func (s *Store) record(ctx context.Context, q querier, ref claim.Ref) (claim.Record, error) {
+func (s *core) record(ctx context.Context, q querier, ref claim.Ref) (claim.Record, error) {
 	row := q.QueryRowContext(ctx, `SELECT `+recordColumns+` FROM `+recordTables+` WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID)
 	r, err := scanRecord(row.Scan)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -139,7 +139,7 @@ func otherClaims(ctx context.Context, q querier, ref claim.Ref, orderNumber stri
 		return nil, nil
 	}
 	var others []claim.OtherClaim
-	err := each(ctx, q, func(scan func(...any) error) error {
+	err := queryEach(ctx, q, func(scan func(...any) error) error {
 		var o claim.OtherClaim
 		err := scan(&o.ID, &o.State, &o.ConversationID)
 		others = append(others, o)

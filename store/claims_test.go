@@ -17,7 +17,7 @@ func TestAcceptKeepsAClaimOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, now := setup(t, database(t))
-			first, err := s.Accept(t.Context(), sample("1"))
+			first, err := s.Claims.Accept(t.Context(), sample("1"))
 			require.NoError(t, err)
 			require.True(t, first.New)
 			require.Empty(t, first.Differences)
@@ -29,7 +29,7 @@ func TestAcceptKeepsAClaimOnce(t *testing.T) {
 
 			signedAnew := sample("1")
 			signedAnew.Items[0].ImageURLs[0] = "https://img.example/a.jpg?sig=2"
-			again, err := s.Accept(t.Context(), signedAnew)
+			again, err := s.Claims.Accept(t.Context(), signedAnew)
 			require.NoError(t, err)
 			require.False(t, again.New)
 			require.Empty(t, again.Differences)
@@ -37,12 +37,12 @@ func TestAcceptKeepsAClaimOnce(t *testing.T) {
 
 			other := sample("1")
 			other.Description, other.Order.Total = "Something else.", "20.00"
-			again, err = s.Accept(t.Context(), other)
+			again, err = s.Claims.Accept(t.Context(), other)
 			require.NoError(t, err)
 			require.False(t, again.New)
 			require.Equal(t, []string{"description", "order.total_order_price"}, again.Differences)
 
-			body, _, err := s.Body(t.Context(), ref("1"))
+			body, _, err := s.Claims.OpeningBody(t.Context(), ref("1"))
 			require.NoError(t, err)
 			require.Equal(t, sample("1"), body, "the first accepted body is not the one that is kept")
 		})
@@ -59,7 +59,7 @@ func TestAcceptOfOneClaimByManyIsNewOnce(t *testing.T) {
 			addShop(t, s, "acme")
 			var fresh atomic.Int32
 			errs := atOnce(50, func(int) error {
-				accepted, err := s.Accept(t.Context(), sample("1"))
+				accepted, err := s.Claims.Accept(t.Context(), sample("1"))
 				if accepted.New {
 					fresh.Add(1)
 				}
@@ -79,15 +79,15 @@ func TestAcceptNeedsAShop(t *testing.T) {
 			s, _ := setup(t, database(t))
 			c := sample("1")
 			c.Shop = "nobody"
-			_, err := s.Accept(t.Context(), c)
+			_, err := s.Claims.Accept(t.Context(), c)
 			require.ErrorIs(t, err, store.ErrNotFound)
 			require.ErrorContains(t, err, "shop nobody")
 
-			require.NoError(t, s.DeleteShop(t.Context(), "acme"))
-			_, err = s.Accept(t.Context(), sample("1"))
+			require.NoError(t, s.Shops.Delete(t.Context(), "acme"))
+			_, err = s.Claims.Accept(t.Context(), sample("1"))
 			require.ErrorIs(t, err, store.ErrNotFound)
 
-			_, err = s.Accept(t.Context(), &claim.Claim{Shop: "acme"})
+			_, err = s.Claims.Accept(t.Context(), &claim.Claim{Shop: "acme"})
 			require.ErrorContains(t, err, "no id")
 		})
 	}
@@ -102,11 +102,11 @@ func TestAcceptTakesTextsThatDatabasesRefuse(t *testing.T) {
 			c := sample("1")
 			c.Reason, c.Preference, c.Order.Number, c.Description = "da\x00maged", "\xffrefund", "#\x001", "zero \x00 byte"
 			r := accept(t, s, c)
-			record, err := s.Record(t.Context(), r)
+			record, err := s.Claims.Record(t.Context(), r)
 			require.NoError(t, err)
 			require.Equal(t, "damaged", record.Reason)
 			require.Equal(t, "\uFFFDrefund", record.Preference)
-			body, _, err := s.Body(t.Context(), r)
+			body, _, err := s.Claims.OpeningBody(t.Context(), r)
 			require.NoError(t, err)
 			require.Equal(t, "zero \x00 byte", body.Description)
 		})
@@ -128,7 +128,7 @@ func TestRecordTellsTheOrdersOtherClaims(t *testing.T) {
 			accept(t, s, sample("4"))
 			connection := connect(t, s, "acme", "org-1")
 			change(t, s, ref("1"), claim.EventStart)
-			require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{Ref: ref("1"), ConnectionID: connection.ID, ConversationID: 77}))
+			require.NoError(t, s.Links.Create(t.Context(), store.LinkInput{Ref: ref("1"), ConnectionID: connection.ID, ConversationID: 77}))
 
 			addShop(t, s, "other")
 			foreign := sample("5")
@@ -136,12 +136,12 @@ func TestRecordTellsTheOrdersOtherClaims(t *testing.T) {
 			accept(t, s, foreign)
 
 			want := []claim.OtherClaim{{ID: "3", State: claim.StateReceived}, {ID: "1", State: claim.StateOpening, ConversationID: 77}}
-			record, err := s.Record(t.Context(), ref("2"))
+			record, err := s.Claims.Record(t.Context(), ref("2"))
 			require.NoError(t, err)
 			require.Equal(t, want, record.OtherClaims)
 			require.Equal(t, want, load(t, s, ref("2")).OtherClaims)
 
-			record, err = s.Record(t.Context(), ref("1"))
+			record, err = s.Claims.Record(t.Context(), ref("1"))
 			require.NoError(t, err)
 			require.Equal(t, "org-1", record.OrganizationID)
 			require.EqualValues(t, 77, record.ConversationID)
@@ -151,7 +151,7 @@ func TestRecordTellsTheOrdersOtherClaims(t *testing.T) {
 			accept(t, s, noOrder)
 			noOrder.ID = "7"
 			accept(t, s, noOrder)
-			record, err = s.Record(t.Context(), ref("7"))
+			record, err = s.Claims.Record(t.Context(), ref("7"))
 			require.NoError(t, err)
 			require.Empty(t, record.OtherClaims, "claims without an order number count as one order")
 		})
@@ -166,24 +166,24 @@ func TestUnknownClaimIsNotFound(t *testing.T) {
 			s, _ := setup(t, database(t))
 			ctx, r := t.Context(), ref("unknown")
 			calls := map[string]func() error{
-				"Record":      func() error { _, err := s.Record(ctx, r); return err },
-				"Body":        func() error { _, _, err := s.Body(ctx, r); return err },
-				"Load":        func() error { _, err := s.Load(ctx, r); return err },
-				"Change":      func() error { _, err := s.Change(ctx, r, claim.EventStart, store.Set{}); return err },
-				"AddRequests": func() error { return s.AddRequests(ctx, r, 1) },
-				"KeepDraft":   func() error { return s.KeepDraft(ctx, r, "ticket", 1, new(int)) },
-				"SaveDraft":   func() error { return s.SaveDraft(ctx, r, "ticket", 1) },
-				"Draft":       func() error { return s.Draft(ctx, r, "ticket", new(int)) },
-				"Retry":       func() error { return s.Retry(ctx, r, store.RetryOptions{}) },
-				"Abandon":     func() error { return s.Abandon(ctx, r) },
-				"LinkTo":      func() error { return s.LinkTo(ctx, r, 1) },
-				"Link":        func() error { _, err := s.Link(ctx, r); return err },
+				"Record":      func() error { _, err := s.Claims.Record(ctx, r); return err },
+				"Body":        func() error { _, _, err := s.Claims.OpeningBody(ctx, r); return err },
+				"Load":        func() error { _, err := s.Claims.Load(ctx, r); return err },
+				"Change":      func() error { _, err := s.Claims.Change(ctx, r, claim.EventStart, store.ClaimUpdate{}); return err },
+				"AddRequests": func() error { return s.Claims.AddRequests(ctx, r, 1) },
+				"KeepDraft":   func() error { return s.Claims.KeepDraft(ctx, r, "ticket", 1, new(int)) },
+				"SaveDraft":   func() error { return s.Claims.SaveDraft(ctx, r, "ticket", 1) },
+				"Draft":       func() error { return s.Claims.Draft(ctx, r, "ticket", new(int)) },
+				"Retry":       func() error { return s.Claims.Retry(ctx, r, store.RetryOptions{}) },
+				"Abandon":     func() error { return s.Claims.Abandon(ctx, r) },
+				"LinkTo":      func() error { return s.Claims.Link(ctx, r, 1) },
+				"Link":        func() error { _, err := s.Links.Get(ctx, r); return err },
 				"LinkConversation": func() error {
-					return s.LinkConversation(ctx, store.LinkInput{Ref: r, ConnectionID: "c", ConversationID: 1})
+					return s.Links.Create(ctx, store.LinkInput{Ref: r, ConnectionID: "c", ConversationID: 1})
 				},
-				"BeginIntent":  func() error { _, _, err := s.BeginIntent(ctx, r, "create"); return err },
-				"FinishIntent": func() error { return s.FinishIntent(ctx, r, "create", nil) },
-				"Intent":       func() error { _, err := s.Intent(ctx, r, "create"); return err },
+				"BeginIntent":  func() error { _, _, err := s.Intents.Begin(ctx, r, "create"); return err },
+				"FinishIntent": func() error { return s.Intents.Finish(ctx, r, "create", nil) },
+				"Intent":       func() error { _, err := s.Intents.Get(ctx, r, "create"); return err },
 			}
 			for name, call := range calls {
 				require.ErrorIs(t, call(), store.ErrNotFound, name)
@@ -215,10 +215,10 @@ func TestListFiltersAndPages(t *testing.T) {
 				}
 			}
 			change(t, s, ref("a"), claim.EventStart)
-			_, err := s.Change(t.Context(), ref("b"), claim.EventPark, store.Set{Cause: claim.CauseTemplate})
+			_, err := s.Claims.Change(t.Context(), ref("b"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate})
 			require.NoError(t, err)
 			connection := connect(t, s, "acme", "org-1")
-			require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{Ref: ref("c"), ConnectionID: connection.ID, ConversationID: 5}))
+			require.NoError(t, s.Links.Create(t.Context(), store.LinkInput{Ref: ref("c"), ConnectionID: connection.ID, ConversationID: 5}))
 
 			for name, c := range map[string]struct {
 				filter store.ClaimFilter
@@ -240,7 +240,7 @@ func TestListFiltersAndPages(t *testing.T) {
 					c.filter.Limit = limit
 					got, pages := "", 0
 					for f := c.filter; ; pages++ {
-						records, next, err := s.List(t.Context(), f)
+						records, next, err := s.Claims.List(t.Context(), f)
 						require.NoError(t, err, name)
 						for _, r := range records {
 							got += r.ID
@@ -255,11 +255,11 @@ func TestListFiltersAndPages(t *testing.T) {
 				}
 			}
 
-			_, next, err := s.List(t.Context(), store.ClaimFilter{Limit: 2})
+			_, next, err := s.Claims.List(t.Context(), store.ClaimFilter{Limit: 2})
 			require.NoError(t, err)
 			now.Turn(1000)
 			accept(t, s, sample("g"))
-			records, _, err := s.List(t.Context(), store.ClaimFilter{Limit: 2, Cursor: next})
+			records, _, err := s.Claims.List(t.Context(), store.ClaimFilter{Limit: 2, Cursor: next})
 			require.NoError(t, err)
 			require.Equal(t, "d", records[0].ID, "a claim that came in meanwhile moved the next page")
 		})
@@ -273,7 +273,7 @@ func TestListRefusesACursorThatIsNone(t *testing.T) {
 			t.Parallel()
 			s, _ := setup(t, database(t))
 			for _, cursor := range []string{"%", "abc", "MTIz", "eC9hL2I"} {
-				_, _, err := s.List(t.Context(), store.ClaimFilter{Cursor: cursor})
+				_, _, err := s.Claims.List(t.Context(), store.ClaimFilter{Cursor: cursor})
 				var invalid *claim.InvalidError
 				require.ErrorAs(t, err, &invalid, "cursor %q", cursor)
 				require.Equal(t, "cursor", invalid.Faults[0].Field)

@@ -21,9 +21,9 @@ type RetryOptions struct {
 // Retry wakes a claim that needs attention, was skipped or was abandoned: it is
 // received once more. A claim that is on its way is only nudged. One that is
 // open or further is a [*claim.TransitionError].
-func (s *Store) Retry(ctx context.Context, ref claim.Ref, o RetryOptions) error {
+func (s Claims) Retry(ctx context.Context, ref claim.Ref, o RetryOptions) error {
 	return s.write(ctx, "retry claim "+ref.String(), func(tx *sql.Tx) error {
-		row, err := hold(ctx, tx, ref)
+		row, err := lockClaim(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
@@ -31,7 +31,7 @@ func (s *Store) Retry(ctx context.Context, ref claim.Ref, o RetryOptions) error 
 	})
 }
 
-func (s *Store) retry(ctx context.Context, tx *sql.Tx, ref claim.Ref, from claim.State, o RetryOptions) error {
+func (s *core) retry(ctx context.Context, tx *sql.Tx, ref claim.Ref, from claim.State, o RetryOptions) error {
 	next, err := from.Next(claim.EventRetry)
 	if err != nil {
 		return err
@@ -47,18 +47,18 @@ func (s *Store) retry(ctx context.Context, tx *sql.Tx, ref claim.Ref, from claim
 
 // Abandon gives a claim up. A claim that is settled is a
 // [*claim.TransitionError]; one that is abandoned already stays as it is.
-func (s *Store) Abandon(ctx context.Context, ref claim.Ref) error {
+func (s Claims) Abandon(ctx context.Context, ref claim.Ref) error {
 	return s.write(ctx, "abandon claim "+ref.String(), func(tx *sql.Tx) error {
-		row, err := hold(ctx, tx, ref)
+		row, err := lockClaim(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
-		return s.abandon(ctx, tx, ref, &row, Set{})
+		return s.abandon(ctx, tx, ref, &row, ClaimUpdate{})
 	})
 }
 
 // abandon gives up a claim that the caller holds, and tells its owner.
-func (s *Store) abandon(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *claimRow, set Set) error {
+func (s *core) abandon(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *claimRow, set ClaimUpdate) error {
 	next, err := row.state.Next(claim.EventAbandon)
 	if err != nil || next == row.state {
 		return err
@@ -75,7 +75,7 @@ func (s *Store) abandon(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *cla
 	return err
 }
 
-// LinkTo names the conversation that a claim has in the Dixa of its shop, where
+// Link names the conversation that a claim has in the Dixa of its shop, where
 // a person found it, and retries the claim, which then goes on with it. It is
 // idempotent. Naming another conversation takes the place of the first as long as
 // nothing was written into that by a later step.
@@ -84,15 +84,15 @@ func (s *Store) abandon(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *cla
 // claim's own can no longer be replaced, and where a create of the claim is on
 // its way; a [*claim.TransitionError] where the claim is open or further and has
 // no conversation; [ErrNotFound] where the shop has no connection.
-func (s *Store) LinkTo(ctx context.Context, ref claim.Ref, conversationID int64) error {
+func (s Claims) Link(ctx context.Context, ref claim.Ref, conversationID int64) error {
 	return s.write(ctx, fmt.Sprintf("link claim %s to conversation %d", ref, conversationID), func(tx *sql.Tx) error {
-		row, err := hold(ctx, tx, ref)
+		row, err := lockClaim(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
 		connectionID := row.connectionID
 		if connectionID == "" {
-			err := one(ctx, tx, notFound("the Dixa connection of shop "+ref.Shop), []any{&connectionID},
+			err := queryOne(ctx, tx, notFound("the Dixa connection of shop "+ref.Shop), []any{&connectionID},
 				`SELECT connection_id FROM shops WHERE slug = $1 AND connection_id IS NOT NULL`, ref.Shop)
 			if err != nil {
 				return err
@@ -124,7 +124,7 @@ const inConversation = `step <> '` + claim.StepConversation + `' AND step NOT LI
 
 // unlink takes a claim's conversation from it, unless that has something of the
 // claim in it or may get something at this moment.
-func (s *Store) unlink(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claimRow) error {
+func (s *core) unlink(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claimRow) error {
 	taken := func(why string) error {
 		return &ConflictError{
 			What:    "claim",
@@ -139,7 +139,7 @@ func (s *Store) unlink(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claim
 		return taken("which is being written to just now; wait until the claim needs attention, or abandon it, then link it")
 	}
 	var written int
-	err := one(ctx, tx, nil, []any{&written}, `SELECT COUNT(*) FROM intents
+	err := queryOne(ctx, tx, nil, []any{&written}, `SELECT COUNT(*) FROM intents
 		WHERE shop = $1 AND claim_id = $2 AND done_at > 0 AND `+inConversation, ref.Shop, ref.ID)
 	if err != nil {
 		return err
@@ -164,7 +164,7 @@ func (s *Store) unlink(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claim
 // settleCreate finishes the intent of the create with the conversation that a
 // person named, so that no create is sent after this. One statement looks and
 // writes: a create may begin at the same moment.
-func (s *Store) settleCreate(ctx context.Context, tx *sql.Tx, ref claim.Ref, from claim.State, conversationID int64) error {
+func (s *core) settleCreate(ctx context.Context, tx *sql.Tx, ref claim.Ref, from claim.State, conversationID int64) error {
 	result, err := createdConversation(conversationID)
 	if err != nil {
 		return err
@@ -184,7 +184,7 @@ func (s *Store) settleCreate(ctx context.Context, tx *sql.Tx, ref claim.Ref, fro
 
 // RetryShop retries the claims of a shop that need attention for one of the
 // causes given, or for any, and says how many those are.
-func (s *Store) RetryShop(ctx context.Context, shop string, causes ...claim.Cause) (int, error) {
+func (s Claims) RetryShop(ctx context.Context, shop string, causes ...claim.Cause) (int, error) {
 	var args arguments
 	where := `shop = ` + args.add(shop)
 	if len(causes) > 0 {
@@ -195,13 +195,13 @@ func (s *Store) RetryShop(ctx context.Context, shop string, causes ...claim.Caus
 
 // OpenSkipped opens the claims of a shop that were skipped and accepted at or
 // after since, and says how many those are. The zero time opens all.
-func (s *Store) OpenSkipped(ctx context.Context, shop string, since time.Time) (int, error) {
+func (s Claims) OpenSkipped(ctx context.Context, shop string, since time.Time) (int, error) {
 	var args arguments
 	where := `shop = ` + args.add(shop) + ` AND accepted_at >= ` + args.add(micros(since))
 	return s.retryAll(ctx, shop, claim.StateSkipped, where, args)
 }
 
-func (s *Store) retryAll(ctx context.Context, shop string, from claim.State, where string, args arguments) (int, error) {
+func (s *core) retryAll(ctx context.Context, shop string, from claim.State, where string, args arguments) (int, error) {
 	next, err := from.Next(claim.EventRetry)
 	if err != nil {
 		return 0, err

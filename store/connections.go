@@ -44,13 +44,13 @@ func (r *connectionRow) connection(id string) claim.Connection {
 // could not be found out, the shop keeps its connection, or shares that of the
 // same token. A token of another organisation than the shop's present one is an
 // [*OtherOrganizationError].
-func (s *Store) SaveToken(ctx context.Context, shop, token string, org Organization) (claim.Connection, error) {
+func (s Connections) SaveToken(ctx context.Context, shop, token string, org Organization) (claim.Connection, error) {
 	if strings.TrimSpace(token) == "" {
 		return claim.Connection{}, errors.New("save the token of shop " + shop + ": it is empty")
 	}
 	var id string
 	err := s.write(ctx, "save the token of shop "+shop, func(tx *sql.Tx) error {
-		if _, _, err := holdPlatform(ctx, tx); err != nil {
+		if _, _, err := lockPlatform(ctx, tx); err != nil {
 			return err
 		}
 		var err error
@@ -62,14 +62,14 @@ func (s *Store) SaveToken(ctx context.Context, shop, token string, org Organizat
 	if err != nil {
 		return claim.Connection{}, err
 	}
-	return s.Connection(ctx, id)
+	return s.Get(ctx, id)
 }
 
 // connectionFor finds or makes the connection that a shop uses with a token of
 // an organisation, and puts the shop on it.
-func (s *Store) connectionFor(ctx context.Context, tx *sql.Tx, shop, token string, org Organization) (string, error) {
+func (s *core) connectionFor(ctx context.Context, tx *sql.Tx, shop, token string, org Organization) (string, error) {
 	var present, presentOrg sql.NullString
-	err := one(ctx, tx, shopNotFound(shop), []any{&present, &presentOrg}, `SELECT s.connection_id, n.organization_id
+	err := queryOne(ctx, tx, shopNotFound(shop), []any{&present, &presentOrg}, `SELECT s.connection_id, n.organization_id
 		FROM shops s LEFT JOIN connections n ON n.id = s.connection_id WHERE s.slug = $1 AND s.deleted_at = 0`, shop)
 	if err != nil {
 		return "", err
@@ -98,16 +98,16 @@ func (s *Store) connectionFor(ctx context.Context, tx *sql.Tx, shop, token strin
 	return id, err
 }
 
-func (s *Store) existingConnection(ctx context.Context, tx *sql.Tx, token string, org Organization) (id string, err error) {
+func (s *core) existingConnection(ctx context.Context, tx *sql.Tx, token string, org Organization) (id string, err error) {
 	if org.ID != "" {
-		err = one(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE organization_id = $1`, org.ID)
+		err = queryOne(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE organization_id = $1`, org.ID)
 		if !errors.Is(err, ErrNotFound) {
 			return id, err
 		}
-		return id, one(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE token_hash = $1 AND organization_id IS NULL
-			ORDER BY created_at LIMIT 1`, s.TokenHash(token))
+		return id, queryOne(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE token_hash = $1 AND organization_id IS NULL
+			ORDER BY created_at LIMIT 1`, Connections{s}.TokenHash(token))
 	}
-	return id, one(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE token_hash = $1 ORDER BY created_at LIMIT 1`, s.TokenHash(token))
+	return id, queryOne(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE token_hash = $1 ORDER BY created_at LIMIT 1`, Connections{s}.TokenHash(token))
 }
 
 // mergeConnections moves all that is keyed by a connection whose organisation
@@ -137,20 +137,20 @@ func mergeConnections(ctx context.Context, tx *sql.Tx, from, to string) error {
 }
 
 // putToken makes a token the connection's and wakes the connection's shops.
-func (s *Store) putToken(ctx context.Context, tx *sql.Tx, id, token string, org Organization) error {
+func (s *core) putToken(ctx context.Context, tx *sql.Tx, id, token string, org Organization) error {
 	sealed, err := s.seal(connectionToken, []byte(token), id)
 	if err != nil {
 		return err
 	}
 	var refused bool
-	err = one(ctx, tx, notFound("connection "+id), []any{&refused},
+	err = queryOne(ctx, tx, notFound("connection "+id), []any{&refused},
 		`UPDATE connections SET updated_at = updated_at WHERE id = $1 RETURNING state = $2 AND token IS NOT NULL`, id, claim.ConnectionNeedsToken)
 	if err != nil {
 		return err
 	}
 	_, err = exec(ctx, tx, `UPDATE connections SET token = $2, token_hash = $3, token_preview = $4, state = $5, updated_at = $6, token_saved_at = $6,
 			organization_id = COALESCE(organization_id, NULLIF($7, '')), organization_name = CASE WHEN $8 = '' THEN organization_name ELSE $8 END
-		WHERE id = $1`, id, sealed, s.TokenHash(token), seal.Mask(token), claim.ConnectionActive, s.now(), org.ID, plain(org.Name))
+		WHERE id = $1`, id, sealed, Connections{s}.TokenHash(token), seal.Mask(token), claim.ConnectionActive, s.now(), org.ID, plain(org.Name))
 	if err != nil {
 		return err
 	}
@@ -164,10 +164,10 @@ func (s *Store) putToken(ctx context.Context, tx *sql.Tx, id, token string, org 
 // Token is the token of a connection in clear, and the keyed hash of it by which
 // [Store.TakeBudget] and [Store.MarkNeedsToken] know it. A connection without
 // one is [ErrNotFound].
-func (s *Store) Token(ctx context.Context, connectionID string) (token, hash string, err error) {
+func (s Connections) Token(ctx context.Context, connectionID string) (token, hash string, err error) {
 	err = s.read(ctx, "read the token of connection "+connectionID, func(db *sql.DB) error {
 		var sealed []byte
-		err := one(ctx, db, notFound("token of connection "+connectionID), []any{&sealed, &hash},
+		err := queryOne(ctx, db, notFound("token of connection "+connectionID), []any{&sealed, &hash},
 			`SELECT token, token_hash FROM connections WHERE id = $1 AND token IS NOT NULL`, connectionID)
 		if err != nil {
 			return err
@@ -179,11 +179,11 @@ func (s *Store) Token(ctx context.Context, connectionID string) (token, hash str
 	return token, hash, err
 }
 
-// Connection reads a connection. An unknown one is [ErrNotFound].
-func (s *Store) Connection(ctx context.Context, id string) (claim.Connection, error) {
+// Get reads a connection. An unknown one is [ErrNotFound].
+func (s Connections) Get(ctx context.Context, id string) (claim.Connection, error) {
 	var c connectionRow
 	err := s.read(ctx, "read connection "+id, func(db *sql.DB) error {
-		return one(ctx, db, notFound("connection "+id), c.dest(), `SELECT `+connectionColumns+` FROM connections n WHERE n.id = $1`, id)
+		return queryOne(ctx, db, notFound("connection "+id), c.dest(), `SELECT `+connectionColumns+` FROM connections n WHERE n.id = $1`, id)
 	})
 	if err != nil {
 		return claim.Connection{}, err
@@ -191,8 +191,8 @@ func (s *Store) Connection(ctx context.Context, id string) (claim.Connection, er
 	return c.connection(id), nil
 }
 
-// ConnectionShops lists the slugs of the shops that use a connection, sorted.
-func (s *Store) ConnectionShops(ctx context.Context, id string) ([]string, error) {
+// Shops lists the slugs of the shops that use a connection, sorted.
+func (s Connections) Shops(ctx context.Context, id string) ([]string, error) {
 	var slugs []string
 	err := s.read(ctx, "list the shops of connection "+id, func(db *sql.DB) (err error) {
 		slugs, err = connectionShops(ctx, db, id)
@@ -203,7 +203,7 @@ func (s *Store) ConnectionShops(ctx context.Context, id string) ([]string, error
 
 func connectionShops(ctx context.Context, q querier, id string) ([]string, error) {
 	var slugs []string
-	err := each(ctx, q, func(scan func(...any) error) error {
+	err := queryEach(ctx, q, func(scan func(...any) error) error {
 		var slug string
 		err := scan(&slug)
 		slugs = append(slugs, slug)
@@ -216,7 +216,7 @@ func connectionShops(ctx context.Context, q querier, id string) ([]string, error
 // says that nobody had recorded it before: then the endpoints of the connection's
 // shops and of the platform are told. It does nothing where another token was
 // saved meanwhile.
-func (s *Store) MarkNeedsToken(ctx context.Context, connectionID, tokenHash string) (first bool, err error) {
+func (s Connections) MarkNeedsToken(ctx context.Context, connectionID, tokenHash string) (first bool, err error) {
 	err = s.write(ctx, "mark connection "+connectionID, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `UPDATE connections SET state = $3, updated_at = $4 WHERE id = $1 AND token_hash = $2 AND state = $5`,
 			connectionID, tokenHash, claim.ConnectionNeedsToken, s.now(), claim.ConnectionActive)
@@ -231,4 +231,4 @@ func (s *Store) MarkNeedsToken(ctx context.Context, connectionID, tokenHash stri
 
 // TokenHash is what a token's budget and state are kept by: a keyed hash, so that
 // neither the database nor a log can be searched for a token.
-func (s *Store) TokenHash(token string) string { return s.blind("token", token) }
+func (s Connections) TokenHash(token string) string { return s.blind("token", token) }

@@ -17,22 +17,22 @@ type Reservation struct {
 	Held bool
 }
 
-// Customer looks up the Dixa end user of an identity, such as
+// Lookup looks up the Dixa end user of an identity, such as
 // "email:a@example.com", in a connection's organisation. One that is not
 // remembered is [ErrNotFound]. Identities are kept only as keyed hashes.
-func (s *Store) Customer(ctx context.Context, connectionID, identity string) (endUserID string, err error) {
+func (s Customers) Lookup(ctx context.Context, connectionID, identity string) (endUserID string, err error) {
 	err = s.read(ctx, "look up a customer", func(db *sql.DB) error {
-		return one(ctx, db, notFound("customer"), []any{&endUserID},
+		return queryOne(ctx, db, notFound("customer"), []any{&endUserID},
 			`SELECT end_user_id FROM customers WHERE connection_id = $1 AND identity = $2 AND end_user_id <> ''`,
 			connectionID, s.identity(connectionID, identity))
 	})
 	return endUserID, err
 }
 
-// ReserveCustomer lets one holder at a time, such as a claim, find or create the
+// Reserve lets one holder at a time, such as a claim, find or create the
 // end user of an identity, so that two claims of a new customer make one. A
 // reservation lapses after the lease; its holder can renew it by asking again.
-func (s *Store) ReserveCustomer(ctx context.Context, connectionID, identity, holder string, lease time.Duration) (Reservation, error) {
+func (s Customers) Reserve(ctx context.Context, connectionID, identity, holder string, lease time.Duration) (Reservation, error) {
 	if holder == "" || lease <= 0 {
 		return Reservation{}, errors.New("reserve a customer: there is no holder or no lease")
 	}
@@ -41,7 +41,7 @@ func (s *Store) ReserveCustomer(ctx context.Context, connectionID, identity, hol
 		r = Reservation{}
 		now := s.now()
 		hash := s.identity(connectionID, identity)
-		err := one(ctx, tx, ErrNotFound, []any{&r.EndUserID}, `INSERT INTO customers (connection_id, identity, holder, held_until, updated_at)
+		err := queryOne(ctx, tx, ErrNotFound, []any{&r.EndUserID}, `INSERT INTO customers (connection_id, identity, holder, held_until, updated_at)
 			VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (connection_id, identity) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until, updated_at = excluded.updated_at
 			WHERE customers.end_user_id = '' AND (customers.holder = '' OR customers.holder = excluded.holder OR customers.held_until <= excluded.updated_at)
@@ -55,15 +55,15 @@ func (s *Store) ReserveCustomer(ctx context.Context, connectionID, identity, hol
 		}
 		// Who held it may have let go meanwhile: then it counts as held still, and
 		// the caller comes again.
-		err = one(ctx, tx, nil, []any{&r.EndUserID}, `SELECT end_user_id FROM customers WHERE connection_id = $1 AND identity = $2`, connectionID, hash)
+		err = queryOne(ctx, tx, nil, []any{&r.EndUserID}, `SELECT end_user_id FROM customers WHERE connection_id = $1 AND identity = $2`, connectionID, hash)
 		return err
 	})
 	return r, err
 }
 
-// RememberCustomer records that identities belong to an end user and lets go of
+// Remember records that identities belong to an end user and lets go of
 // what holder had reserved of them.
-func (s *Store) RememberCustomer(ctx context.Context, connectionID string, identities []string, endUserID, holder string) error {
+func (s Customers) Remember(ctx context.Context, connectionID string, identities []string, endUserID, holder string) error {
 	if endUserID == "" {
 		return errors.New("remember a customer: there is no end user id")
 	}
@@ -86,9 +86,9 @@ func (s *Store) RememberCustomer(ctx context.Context, connectionID string, ident
 	})
 }
 
-// ReleaseCustomer lets go of a reservation. It does nothing where holder has
+// Release lets go of a reservation. It does nothing where holder has
 // none.
-func (s *Store) ReleaseCustomer(ctx context.Context, connectionID, identity, holder string) error {
+func (s Customers) Release(ctx context.Context, connectionID, identity, holder string) error {
 	return s.write(ctx, "release a customer", func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `DELETE FROM customers WHERE connection_id = $1 AND identity = $2 AND holder = $3 AND end_user_id = ''`,
 			connectionID, s.identity(connectionID, identity), holder)
@@ -96,8 +96,8 @@ func (s *Store) ReleaseCustomer(ctx context.Context, connectionID, identity, hol
 	})
 }
 
-// ForgetCustomer forgets every identity of an end user who is gone from Dixa.
-func (s *Store) ForgetCustomer(ctx context.Context, connectionID, endUserID string) error {
+// Forget forgets every identity of an end user who is gone from Dixa.
+func (s Customers) Forget(ctx context.Context, connectionID, endUserID string) error {
 	if endUserID == "" {
 		return errors.New("forget a customer: there is no end user id")
 	}
@@ -107,6 +107,6 @@ func (s *Store) ForgetCustomer(ctx context.Context, connectionID, endUserID stri
 	})
 }
 
-func (s *Store) identity(connectionID, identity string) string {
+func (s *core) identity(connectionID, identity string) string {
 	return s.blind("customer", connectionID, identity)
 }

@@ -47,7 +47,7 @@ const (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-func (s *Store) connect(ctx context.Context, address string) error {
+func (s *core) connect(ctx context.Context, address string) error {
 	switch {
 	case address == sqliteScheme+memory:
 		return s.connectMemory(ctx)
@@ -60,7 +60,7 @@ func (s *Store) connect(ctx context.Context, address string) error {
 	}
 }
 
-func (s *Store) connectMemory(ctx context.Context) error {
+func (s *core) connectMemory(ctx context.Context) error {
 	// Of its own name, so that two stores in one process never meet.
 	db, err := sql.Open("sqlite", "file:/claimflow-"+uuid.NewString()+"?vfs=memdb&_txlock=immediate&_dqs=0&_foreign_keys=on")
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Store) connectMemory(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) connectFile(path string) error {
+func (s *core) connectFile(path string) error {
 	if path == "" {
 		return errors.New("the store's address names no file; it should look like sqlite:/var/lib/claimflow/claimflow.db")
 	}
@@ -117,7 +117,7 @@ func (s *Store) connectFile(path string) error {
 	return nil
 }
 
-func (s *Store) connectPostgres(ctx context.Context, address string) error {
+func (s *core) connectPostgres(ctx context.Context, address string) error {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		// pgx's own words are dropped: they may quote the password.
@@ -147,7 +147,7 @@ func unreached(err error) error {
 	return err
 }
 
-func (s *Store) migrate(ctx context.Context) error {
+func (s *core) migrate(ctx context.Context) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func (s *Store) migrate(ctx context.Context) error {
 // write runs fn in a transaction and commits. fn runs again, from the start,
 // where the database asks for it, so it must not change anything but through tx.
 // doing says in a few words what is being done, for errors.
-func (s *Store) write(ctx context.Context, doing string, fn func(tx *sql.Tx) error) error {
+func (s *core) write(ctx context.Context, doing string, fn func(tx *sql.Tx) error) error {
 	return retrying(ctx, doing, func() error {
 		tx, err := s.writes.BeginTx(ctx, nil)
 		if err != nil {
@@ -193,7 +193,7 @@ func (s *Store) write(ctx context.Context, doing string, fn func(tx *sql.Tx) err
 }
 
 // read runs fn, which only reads.
-func (s *Store) read(ctx context.Context, doing string, fn func(db *sql.DB) error) error {
+func (s *core) read(ctx context.Context, doing string, fn func(db *sql.DB) error) error {
 	return retrying(ctx, doing, func() error { return fn(s.reads) })
 }
 
@@ -248,7 +248,7 @@ func exec(ctx context.Context, q querier, query string, args ...any) (int, error
 
 // one scans the only row of a query into dest; a missing row is [ErrNotFound]
 // with the words given.
-func one(ctx context.Context, q querier, missing error, dest []any, query string, args ...any) error {
+func queryOne(ctx context.Context, q querier, missing error, dest []any, query string, args ...any) error {
 	err := q.QueryRowContext(ctx, query, args...).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return missing
@@ -257,7 +257,7 @@ func one(ctx context.Context, q querier, missing error, dest []any, query string
 }
 
 // each calls fn for every row of a query.
-func each(ctx context.Context, q querier, fn func(scan func(dest ...any) error) error, query string, args ...any) (err error) {
+func queryEach(ctx context.Context, q querier, fn func(scan func(dest ...any) error) error, query string, args ...any) (err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err

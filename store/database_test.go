@@ -52,7 +52,7 @@ func TestOpenAgainFindsWhatWasWritten(t *testing.T) {
 			require.Error(t, s.Ping(t.Context()))
 
 			again := open(t, url, keys)
-			_, err = again.Record(t.Context(), ref("1"))
+			_, err = again.Claims.Record(t.Context(), ref("1"))
 			if url == memory {
 				require.ErrorIs(t, err, store.ErrNotFound, "two stores in memory are one")
 				return
@@ -80,9 +80,9 @@ func TestOpenOfANewStoreByMany(t *testing.T) {
 			require.NoError(t, errors.Join(errs...))
 			addShop(t, stores[0], "acme")
 			connection := connect(t, stores[0], "acme", "org-1")
-			require.NoError(t, stores[0].RememberCustomer(t.Context(), connection.ID, []string{adaMail}, "eu-1", ""))
+			require.NoError(t, stores[0].Customers.Remember(t.Context(), connection.ID, []string{adaMail}, "eu-1", ""))
 			for i, s := range stores {
-				_, err := s.Customer(t.Context(), connection.ID, adaMail)
+				_, err := s.Customers.Lookup(t.Context(), connection.ID, adaMail)
 				require.NoError(t, err, "store %d hashes with another key", i)
 				require.NoError(t, s.Close())
 			}
@@ -102,9 +102,9 @@ func TestCancelledCallsLeaveTheStoreWhole(t *testing.T) {
 			cancelled, cancel := context.WithCancel(t.Context())
 			cancel()
 			for range 20 {
-				_, err := s.Accept(cancelled, sample("1"))
+				_, err := s.Claims.Accept(cancelled, sample("1"))
 				require.ErrorIs(t, err, context.Canceled)
-				_, err = s.Record(cancelled, ref("1"))
+				_, err = s.Claims.Record(cancelled, ref("1"))
 				require.ErrorIs(t, err, context.Canceled)
 			}
 			accept(t, s, sample("1"))

@@ -8,11 +8,11 @@ import (
 
 const forgetBatch = 1000
 
-// ForgetDelivered removes deliveries that were delivered before a time, and says
+// DeleteDelivered removes deliveries that were delivered before a time, and says
 // how many. The last one of each claim stays at every endpoint, so that it can be
 // seen what the endpoint knows, and so do those that wait or were given up. The
 // events themselves stay, so [Store.Replay] can send them again.
-func (s *Store) ForgetDelivered(ctx context.Context, before time.Time) (int, error) {
+func (s Deliveries) DeleteDelivered(ctx context.Context, before time.Time) (int, error) {
 	total := 0
 	for {
 		n := 0
@@ -31,7 +31,7 @@ func (s *Store) ForgetDelivered(ctx context.Context, before time.Time) (int, err
 }
 
 // DeliveryTally is how far the deliveries to endpoints of one kind are.
-type DeliveryTally struct {
+type DeliveryCounts struct {
 	// Waiting counts deliveries that are still to be made, those of paused
 	// endpoints included.
 	Waiting int
@@ -44,15 +44,15 @@ type DeliveryTally struct {
 	Paused int
 }
 
-// DeliveryTallies counts by kind of endpoint; every kind is there.
-func (s *Store) DeliveryTallies(ctx context.Context) (map[EndpointKind]DeliveryTally, error) {
-	var tallies map[EndpointKind]DeliveryTally
+// Counts counts by kind of endpoint; every kind is there.
+func (s Deliveries) Counts(ctx context.Context) (map[EndpointKind]DeliveryCounts, error) {
+	var tallies map[EndpointKind]DeliveryCounts
 	err := s.read(ctx, "count deliveries", func(db *sql.DB) error {
-		tallies = map[EndpointKind]DeliveryTally{EndpointWebhook: {}, EndpointKarla: {}, EndpointEmail: {}}
+		tallies = map[EndpointKind]DeliveryCounts{EndpointWebhook: {}, EndpointKarla: {}, EndpointEmail: {}}
 		now := s.now()
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var kind EndpointKind
-			var t DeliveryTally
+			var t DeliveryCounts
 			var paused bool
 			var oldest int64
 			if err := scan(&kind, &paused, &t.Waiting, &oldest, &t.Dead); err != nil {
@@ -65,7 +65,7 @@ func (s *Store) DeliveryTallies(ctx context.Context) (map[EndpointKind]DeliveryT
 				t.Paused = 1
 			}
 			sum := tallies[kind]
-			tallies[kind] = DeliveryTally{
+			tallies[kind] = DeliveryCounts{
 				Waiting: sum.Waiting + t.Waiting, Oldest: max(sum.Oldest, t.Oldest), Dead: sum.Dead + t.Dead, Paused: sum.Paused + t.Paused,
 			}
 			return nil

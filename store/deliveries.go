@@ -52,7 +52,7 @@ type Delivery struct {
 }
 
 // Parcel is a delivery that the caller holds, with what it needs to send it.
-type Parcel struct {
+type LeasedDelivery struct {
 	ID, EndpointID, Shop, URL string
 	Kind                      EndpointKind
 	// Secrets are a webhook's, the present one first.
@@ -82,14 +82,14 @@ func claimLane(ref claim.Ref) string { return ref.WorkflowID() }
 
 // addDeliveries adds a delivery of an event to every endpoint of the platform and
 // of the shops given that wants it, but for one.
-func (s *Store) addDeliveries(ctx context.Context, tx *sql.Tx, e event, shops []string, except string, now int64) error {
+func (s *core) addDeliveries(ctx context.Context, tx *sql.Tx, e event, shops []string, except string, now int64) error {
 	args := arguments{except}
 	places := `''`
 	for _, shop := range shops {
 		places += `, ` + args.add(shop)
 	}
 	var ids []string
-	err := each(ctx, tx, func(scan func(...any) error) error {
+	err := queryEach(ctx, tx, func(scan func(...any) error) error {
 		var id, types string
 		var kind EndpointKind
 		err := scan(&id, &kind, &types)
@@ -111,7 +111,7 @@ func (s *Store) addDeliveries(ctx context.Context, tx *sql.Tx, e event, shops []
 
 // addDelivery adds one, unless the endpoint was removed meanwhile. again says
 // what is done with one that is there.
-func (s *Store) addDelivery(ctx context.Context, tx *sql.Tx, endpointID string, e event, now int64, again string) error {
+func (s *core) addDelivery(ctx context.Context, tx *sql.Tx, endpointID string, e event, now int64, again string) error {
 	null := func(text string) any {
 		if text == "" {
 			return nil
@@ -138,11 +138,11 @@ const due = `d.state = 'waiting' AND d.next_attempt_at <= $1 AND d.held_until <=
 		AND (p.held_until > $1 OR p.state = 'waiting' AND p.sequence < d.sequence))`
 
 // DueEndpoints names the active endpoints that something is to be sent to now.
-func (s *Store) DueEndpoints(ctx context.Context) ([]string, error) {
+func (s Deliveries) DueEndpoints(ctx context.Context) ([]string, error) {
 	var ids []string
 	err := s.read(ctx, "look for due deliveries", func(db *sql.DB) error {
 		ids = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var id string
 			err := scan(&id)
 			ids = append(ids, id)
@@ -152,17 +152,17 @@ func (s *Store) DueEndpoints(ctx context.Context) ([]string, error) {
 	return ids, err
 }
 
-// HoldDeliveries takes up to limit due deliveries of an active endpoint for a
+// Lease takes up to limit due deliveries of an active endpoint for a
 // holder, the longest due first, at most one of each claim. For as long as lease
 // says nobody else gets them or later ones of the same claims. What is of no claim
 // is in order per connection and per endpoint that it is about.
-func (s *Store) HoldDeliveries(ctx context.Context, endpointID, holder string, limit int, lease time.Duration) ([]Parcel, error) {
-	var parcels []Parcel
+func (s Deliveries) Lease(ctx context.Context, endpointID, holder string, limit int, lease time.Duration) ([]LeasedDelivery, error) {
+	var parcels []LeasedDelivery
 	err := s.write(ctx, "take deliveries of endpoint "+endpointID, func(tx *sql.Tx) error {
 		parcels = nil
 		now := s.clock()
 		var ids []any
-		err := each(ctx, tx, func(scan func(...any) error) error {
+		err := queryEach(ctx, tx, func(scan func(...any) error) error {
 			var id string
 			err := scan(&id)
 			ids = append(ids, id)
@@ -175,7 +175,7 @@ func (s *Store) HoldDeliveries(ctx context.Context, endpointID, holder string, l
 			return err
 		}
 		for _, id := range ids {
-			p, err := s.parcel(ctx, tx, id, micros(now))
+			p, err := s.leasedDelivery(ctx, tx, id, micros(now))
 			if err != nil {
 				return err
 			}
@@ -209,19 +209,19 @@ func (r *eventRow) dest() []any {
 func (r *eventRow) ref() claim.Ref { return claim.Ref{Shop: r.shop.String, ID: r.claimID.String} }
 
 // open opens what is sent.
-func (r *eventRow) open(s *Store) ([]byte, error) {
+func (r *eventRow) open(s *core) ([]byte, error) {
 	if r.announcementID != "" {
 		return s.open(announceBody, r.announcedBody, r.announcementID)
 	}
 	return s.open(outboxBody, r.claimBody, r.shop.String, r.claimID.String, r.eventID)
 }
 
-func (s *Store) parcel(ctx context.Context, tx *sql.Tx, id any, now int64) (Parcel, error) {
-	var p Parcel
+func (s *core) leasedDelivery(ctx context.Context, tx *sql.Tx, id any, now int64) (LeasedDelivery, error) {
+	var p LeasedDelivery
 	var row eventRow
 	var url, secret, former, karla []byte
 	var until int64
-	err := one(ctx, tx, notFound("delivery"), append([]any{
+	err := queryOne(ctx, tx, notFound("delivery"), append([]any{
 		&p.ID, &p.EndpointID, &p.Kind, &p.Shop, &url, &secret, &former, &until, &karla, &p.Attempts,
 	}, row.dest()...),
 		`SELECT d.id, e.id, e.kind, e.shop, e.url, e.secret, e.previous_secret, e.previous_until, e.karla, d.attempts, `+eventColumns+`
@@ -249,7 +249,7 @@ func (s *Store) parcel(ctx context.Context, tx *sql.Tx, id any, now int64) (Parc
 }
 
 // endpointSecrets opens those that a webhook is signed with.
-func (s *Store) endpointSecrets(endpointID string, secret, former []byte, both bool) ([]string, error) {
+func (s *core) endpointSecrets(endpointID string, secret, former []byte, both bool) ([]string, error) {
 	present, err := s.open(endpointSecret, secret, endpointID)
 	if err != nil || !both {
 		return []string{string(present)}, err
@@ -258,9 +258,9 @@ func (s *Store) endpointSecrets(endpointID string, secret, former []byte, both b
 	return []string{string(present), string(previous)}, err
 }
 
-// Delivered says that the endpoint took what the holder held. It does nothing
+// MarkDelivered says that the endpoint took what the holder held. It does nothing
 // for one whose lease went to somebody else.
-func (s *Store) Delivered(ctx context.Context, id, holder string, status int) error {
+func (s Deliveries) MarkDelivered(ctx context.Context, id, holder string, status int) error {
 	return s.write(ctx, "note delivery "+id, func(tx *sql.Tx) error {
 		now := s.now()
 		n, err := exec(ctx, tx, `UPDATE deliveries SET state = 'delivered', delivered_at = $3, attempts = attempts + 1, last_status = $4, last_error = '', note = '',
@@ -276,10 +276,10 @@ func (s *Store) Delivered(ctx context.Context, id, holder string, status int) er
 	})
 }
 
-// Skipped says that there was nothing to send of what the holder held, for the
+// MarkSkipped says that there was nothing to send of what the holder held, for the
 // reason in note. The delivery counts as delivered. It does nothing for one whose
 // lease went to somebody else.
-func (s *Store) Skipped(ctx context.Context, id, holder, note string) error {
+func (s Deliveries) MarkSkipped(ctx context.Context, id, holder, note string) error {
 	return s.write(ctx, "note delivery "+id, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE deliveries SET state = 'delivered', delivered_at = $3, last_error = '', note = $4, holder = '', held_until = 0
 			WHERE id = $1 AND holder = $2`, id, holder, s.now(), plain(note))
@@ -288,7 +288,7 @@ func (s *Store) Skipped(ctx context.Context, id, holder, note string) error {
 }
 
 // Failure is why an attempt did not succeed and what follows.
-type Failure struct {
+type DeliveryFailure struct {
 	// Status is that of the answer; zero where none came.
 	Status int
 	// Error says what was wrong, without what the endpoint answered.
@@ -305,11 +305,11 @@ type Failure struct {
 	PauseReason string
 }
 
-// Failed notes a failed attempt at what the holder held and returns why the
+// MarkFailed notes a failed attempt at what the holder held and returns why the
 // endpoint is paused, where this failure paused it: the other endpoints of its
 // shop and of the platform are told so. It does nothing for a delivery whose lease
 // went to somebody else.
-func (s *Store) Failed(ctx context.Context, id, holder string, f Failure) (paused string, err error) {
+func (s Deliveries) MarkFailed(ctx context.Context, id, holder string, f DeliveryFailure) (paused string, err error) {
 	err = s.write(ctx, "note the failure of delivery "+id, func(tx *sql.Tx) error {
 		paused = ""
 		now := s.clock()
@@ -329,7 +329,7 @@ func (s *Store) Failed(ctx context.Context, id, holder string, f Failure) (pause
 		}
 		var since int64
 		var present EndpointState
-		err = one(ctx, tx, endpointNotFound(endpointID), []any{&since, &present}, `UPDATE endpoints SET failed_at = $2,
+		err = queryOne(ctx, tx, endpointNotFound(endpointID), []any{&since, &present}, `UPDATE endpoints SET failed_at = $2,
 			failing_since = CASE WHEN failing_since = 0 OR failed_at <= $3 THEN $2 ELSE failing_since END
 			WHERE id = $1 RETURNING failing_since, state`, endpointID, micros(now), micros(now.Add(-f.PauseAfter)))
 		if err != nil || present == EndpointPaused {
@@ -358,9 +358,9 @@ type DeliveryFilter struct {
 	Cursor string
 }
 
-// Deliveries lists an endpoint's deliveries with what was sent, newest first.
+// List lists an endpoint's deliveries with what was sent, newest first.
 // next is the cursor of the next page, empty on the last.
-func (s *Store) Deliveries(ctx context.Context, shop, endpointID string, f DeliveryFilter) (deliveries []Delivery, next string, err error) {
+func (s Deliveries) List(ctx context.Context, shop, endpointID string, f DeliveryFilter) (deliveries []Delivery, next string, err error) {
 	args := arguments{shop, endpointID}
 	where := `e.shop = $1 AND e.id = $2`
 	if f.State != "" {
@@ -381,7 +381,7 @@ func (s *Store) Deliveries(ctx context.Context, shop, endpointID string, f Deliv
 		FROM ` + eventTables + ` WHERE ` + where + ` ORDER BY d.created_at DESC, d.id DESC LIMIT ` + args.add(limit+1)
 	err = s.read(ctx, "list the deliveries of endpoint "+endpointID, func(db *sql.DB) error {
 		deliveries = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var d Delivery
 			var row eventRow
 			var at, delivered, created int64
@@ -394,7 +394,7 @@ func (s *Store) Deliveries(ctx context.Context, shop, endpointID string, f Deliv
 				d.NextAttemptAt = timeOf(at)
 			}
 			d.DeliveredAt, d.CreatedAt = timeOf(delivered), timeOf(created)
-			d.Body, err = row.open(s)
+			d.Body, err = row.open(s.core)
 			deliveries = append(deliveries, d)
 			return err
 		}, query, args...)

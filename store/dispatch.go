@@ -23,10 +23,10 @@ type Nudge struct {
 // workflow reads the store within moments, unless no worker runs.
 const resignal = time.Minute
 
-// Unsignalled lists up to limit claims whose workflow is to be nudged, oldest
+// Due lists up to limit claims whose workflow is to be nudged, oldest
 // first. A workflow that has not yet read what it was nudged about last is not
 // nudged again so soon: it will see everything.
-func (s *Store) Unsignalled(ctx context.Context, limit int) ([]Nudge, error) {
+func (s Nudges) Due(ctx context.Context, limit int) ([]Nudge, error) {
 	return s.nudges(ctx, "list claims to nudge", `signalled < revision AND (read_revision >= signalled OR nudged_at <= $1)
 		ORDER BY accepted_at LIMIT $2`, s.now()-resignal.Microseconds(), limit)
 }
@@ -36,7 +36,7 @@ func (s *Store) Unsignalled(ctx context.Context, limit int) ([]Nudge, error) {
 // change nor did the engine take word of them, see [Store.Signalled]. Their
 // workflow may have been cancelled, terminated or lost with the engine's
 // database. Claims whose conversation is open or closed are given a day.
-func (s *Store) Stranded(ctx context.Context, silence time.Duration, limit int) ([]Nudge, error) {
+func (s Nudges) Stranded(ctx context.Context, silence time.Duration, limit int) ([]Nudge, error) {
 	return s.nudges(ctx, "list claims that may have lost their workflow", `signalled >= revision
 		AND (state IN ($1, $2, $3) AND updated_at <= $4 AND nudged_at <= $4
 			OR state IN ($5, $6, $7) AND updated_at <= $8 AND nudged_at <= $8) ORDER BY nudged_at, accepted_at LIMIT $9`,
@@ -49,18 +49,18 @@ func (s *Store) Stranded(ctx context.Context, silence time.Duration, limit int) 
 const openSilence = 24 * time.Hour
 
 // MarkRead records that the claim's workflow has read a revision.
-func (s *Store) MarkRead(ctx context.Context, ref claim.Ref, revision int64) error {
+func (s Nudges) MarkRead(ctx context.Context, ref claim.Ref, revision int64) error {
 	return s.write(ctx, "note what the workflow of claim "+ref.String()+" has read", func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE claims SET read_revision = $3 WHERE shop = $1 AND id = $2 AND read_revision < $3`, ref.Shop, ref.ID, revision)
 		return err
 	})
 }
 
-func (s *Store) nudges(ctx context.Context, doing, where string, args ...any) ([]Nudge, error) {
+func (s *core) nudges(ctx context.Context, doing, where string, args ...any) ([]Nudge, error) {
 	var nudges []Nudge
 	err := s.read(ctx, doing, func(db *sql.DB) error {
 		nudges = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var n Nudge
 			err := scan(&n.Ref.Shop, &n.Ref.ID, &n.Revision, &n.Reason, &n.OrderNumber)
 			nudges = append(nudges, n)
@@ -70,9 +70,9 @@ func (s *Store) nudges(ctx context.Context, doing, where string, args ...any) ([
 	return nudges, err
 }
 
-// Signalled records that the engine now knows of a revision of the claim. A
+// MarkSent records that the engine now knows of a revision of the claim. A
 // later one is still to be told.
-func (s *Store) Signalled(ctx context.Context, ref claim.Ref, revision int64) error {
+func (s Nudges) MarkSent(ctx context.Context, ref claim.Ref, revision int64) error {
 	return s.write(ctx, "note the nudge of claim "+ref.String(), func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE claims SET signalled = CASE WHEN signalled < $3 THEN $3 ELSE signalled END, nudged_at = $4
 			WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID, revision, s.now())
@@ -83,7 +83,7 @@ func (s *Store) Signalled(ctx context.Context, ref claim.Ref, revision int64) er
 // WakeParked nudges, once, every parked claim whose shop's settings changed
 // since it was parked, and says how many those are. A claim whose fallback was
 // raised is left to a person until it is retried.
-func (s *Store) WakeParked(ctx context.Context) (int, error) {
+func (s Nudges) WakeParked(ctx context.Context) (int, error) {
 	const shopVersion = `(SELECT s.settings_version FROM shops s WHERE s.slug = claims.shop)`
 	n := 0
 	err := s.write(ctx, "wake parked claims", func(tx *sql.Tx) (err error) {
@@ -96,9 +96,9 @@ func (s *Store) WakeParked(ctx context.Context) (int, error) {
 }
 
 // Tally is how many claims there are and what waits.
-type Tally struct {
+type ClaimCounts struct {
 	// Claims counts claims by state and, for parked ones, by cause.
-	Claims map[Standpoint]int
+	Claims map[StateCause]int
 	// Undelivered is how many claims wait for the engine to hear of them.
 	Undelivered int
 	// OldestUnopened is how long the oldest claim that is received or opening has
@@ -107,18 +107,18 @@ type Tally struct {
 }
 
 // Standpoint is a state and, where that is needs_attention, its cause.
-type Standpoint struct {
+type StateCause struct {
 	State claim.State
 	Cause claim.Cause
 }
 
-// Tally counts claims, from indexes alone where they are not parked.
-func (s *Store) Tally(ctx context.Context) (Tally, error) {
-	var t Tally
+// Counts counts claims, from indexes alone where they are not parked.
+func (s Claims) Counts(ctx context.Context) (ClaimCounts, error) {
+	var t ClaimCounts
 	err := s.read(ctx, "count claims", func(db *sql.DB) error {
-		t = Tally{Claims: map[Standpoint]int{}}
-		err := each(ctx, db, func(scan func(...any) error) error {
-			var of Standpoint
+		t = ClaimCounts{Claims: map[StateCause]int{}}
+		err := queryEach(ctx, db, func(scan func(...any) error) error {
+			var of StateCause
 			var n int
 			err := scan(&of.State, &of.Cause, &n)
 			t.Claims[of] = n

@@ -14,7 +14,7 @@ import (
 
 func unsignalled(t *testing.T, s *store.Store, limit int) []store.Nudge {
 	t.Helper()
-	nudges, err := s.Unsignalled(t.Context(), limit)
+	nudges, err := s.Nudges.Due(t.Context(), limit)
 	require.NoError(t, err)
 	return nudges
 }
@@ -23,8 +23,8 @@ func unsignalled(t *testing.T, s *store.Store, limit int) []store.Nudge {
 func told(t *testing.T, s *store.Store) {
 	t.Helper()
 	for _, n := range unsignalled(t, s, 1000) {
-		require.NoError(t, s.Signalled(t.Context(), n.Ref, n.Revision))
-		require.NoError(t, s.MarkRead(t.Context(), n.Ref, n.Revision))
+		require.NoError(t, s.Nudges.MarkSent(t.Context(), n.Ref, n.Revision))
+		require.NoError(t, s.Nudges.MarkRead(t.Context(), n.Ref, n.Revision))
 	}
 }
 
@@ -43,19 +43,19 @@ func TestNudgesAreOwedUntilTheyAreTold(t *testing.T) {
 				{Ref: ref("2"), Revision: 1, Reason: "partial_damage", OrderNumber: "#2"},
 			}, unsignalled(t, s, 2))
 
-			require.NoError(t, s.Signalled(t.Context(), ref("1"), 1))
+			require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("1"), 1))
 			require.Len(t, unsignalled(t, s, 10), 2)
 
 			// A retry between the reading and the telling is told of as well.
-			require.NoError(t, s.Retry(t.Context(), ref("2"), store.RetryOptions{}))
-			require.NoError(t, s.Signalled(t.Context(), ref("2"), 1))
-			require.NoError(t, s.MarkRead(t.Context(), ref("2"), 1))
+			require.NoError(t, s.Claims.Retry(t.Context(), ref("2"), store.RetryOptions{}))
+			require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("2"), 1))
+			require.NoError(t, s.Nudges.MarkRead(t.Context(), ref("2"), 1))
 			nudges := unsignalled(t, s, 10)
 			require.Len(t, nudges, 2)
 			require.Equal(t, ref("2"), nudges[0].Ref)
 			require.EqualValues(t, 2, nudges[0].Revision)
-			require.NoError(t, s.Signalled(t.Context(), ref("2"), 2))
-			require.NoError(t, s.Signalled(t.Context(), ref("2"), 1))
+			require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("2"), 2))
+			require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("2"), 1))
 			require.Len(t, unsignalled(t, s, 10), 1, "a late note of an old nudge takes the new one back")
 		})
 	}
@@ -69,11 +69,11 @@ func TestParkedClaimsWakeOnceForNewSettings(t *testing.T) {
 			s, _ := setup(t, database(t))
 			ctx := t.Context()
 			park := func(version int64) {
-				_, err := s.Change(ctx, ref("1"), claim.EventPark, store.Set{Cause: claim.CauseTemplate, ParkedVersion: version})
+				_, err := s.Claims.Change(ctx, ref("1"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate, ParkedVersion: version})
 				require.NoError(t, err)
 			}
 			wake := func() int {
-				n, err := s.WakeParked(ctx)
+				n, err := s.Nudges.WakeParked(ctx)
 				require.NoError(t, err)
 				return n
 			}
@@ -81,7 +81,7 @@ func TestParkedClaimsWakeOnceForNewSettings(t *testing.T) {
 			park(version(t, s, "acme"))
 			require.Zero(t, wake(), "nothing changed")
 
-			_, err := s.SaveSettings(ctx, "acme", json.RawMessage(`{"tag":"x"}`))
+			_, err := s.Settings.Save(ctx, "acme", json.RawMessage(`{"tag":"x"}`))
 			require.NoError(t, err)
 			told(t, s)
 			require.Equal(t, 1, wake())
@@ -96,7 +96,7 @@ func TestParkedClaimsWakeOnceForNewSettings(t *testing.T) {
 			require.Zero(t, wake())
 
 			change(t, s, ref("1"), claim.EventStart)
-			require.NoError(t, s.SetEnabled(ctx, "acme", true))
+			require.NoError(t, s.Shops.SetEnabled(ctx, "acme", true))
 			require.Zero(t, wake(), "a claim that is not parked is woken")
 		})
 	}
@@ -112,27 +112,27 @@ func TestEveryChangeThatCanHelpWakesParkedClaims(t *testing.T) {
 			off := false
 			accept(t, s, sample("1"))
 			for name, do := range map[string]func() error{
-				"settings":          func() error { _, err := s.SaveSettings(ctx, "acme", json.RawMessage(`{"tag":"x"}`)); return err },
-				"platform settings": func() error { _, err := s.SaveSettings(ctx, "", json.RawMessage(`{"tag":"y"}`)); return err },
-				"template":          func() error { return s.PutTemplate(ctx, "acme", "damaged", "en", json.RawMessage(`{}`)) },
-				"platform template": func() error { return s.PutTemplate(ctx, "", "damaged", "en", json.RawMessage(`{}`)) },
+				"settings":          func() error { _, err := s.Settings.Save(ctx, "acme", json.RawMessage(`{"tag":"x"}`)); return err },
+				"platform settings": func() error { _, err := s.Settings.Save(ctx, "", json.RawMessage(`{"tag":"y"}`)); return err },
+				"template":          func() error { return s.Templates.Put(ctx, "acme", "damaged", "en", json.RawMessage(`{}`)) },
+				"platform template": func() error { return s.Templates.Put(ctx, "", "damaged", "en", json.RawMessage(`{}`)) },
 				"token": func() error {
-					_, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
+					_, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
 					return err
 				},
-				"enable":  func() error { return s.SetEnabled(ctx, "acme", true) },
-				"feature": func() error { _, err := s.PatchShop(ctx, "acme", store.ShopPatch{Feature: &off}); return err },
+				"enable":  func() error { return s.Shops.SetEnabled(ctx, "acme", true) },
+				"feature": func() error { _, err := s.Shops.Patch(ctx, "acme", store.ShopPatch{Feature: &off}); return err },
 				"resume": func() error {
-					if err := s.Pause(ctx, "acme"); err != nil {
+					if err := s.Shops.Pause(ctx, "acme"); err != nil {
 						return err
 					}
-					return s.Resume(ctx, "acme")
+					return s.Shops.Resume(ctx, "acme")
 				},
 			} {
-				_, err := s.Change(ctx, ref("1"), claim.EventPark, store.Set{Cause: claim.CauseTemplate, ParkedVersion: version(t, s, "acme")})
+				_, err := s.Claims.Change(ctx, ref("1"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate, ParkedVersion: version(t, s, "acme")})
 				require.NoError(t, err)
 				require.NoError(t, do(), name)
-				n, err := s.WakeParked(ctx)
+				n, err := s.Nudges.WakeParked(ctx)
 				require.NoError(t, err)
 				require.Equal(t, 1, n, name)
 			}
@@ -151,20 +151,20 @@ func TestClaimWithARaisedFallbackWaitsForAPerson(t *testing.T) {
 			settings := 0
 			wakes := func() bool {
 				settings++
-				_, err := s.SaveSettings(ctx, "acme", json.RawMessage(fmt.Sprintf(`{"tag":"t%d"}`, settings)))
+				_, err := s.Settings.Save(ctx, "acme", json.RawMessage(fmt.Sprintf(`{"tag":"t%d"}`, settings)))
 				require.NoError(t, err)
-				n, err := s.WakeParked(ctx)
+				n, err := s.Nudges.WakeParked(ctx)
 				require.NoError(t, err)
 				return n == 1
 			}
-			_, err := s.Change(ctx, ref("1"), claim.EventPark, store.Set{Cause: claim.CauseDeadline, ParkedVersion: 1, FallbackUsed: true})
+			_, err := s.Claims.Change(ctx, ref("1"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseDeadline, ParkedVersion: 1, FallbackUsed: true})
 			require.NoError(t, err)
 			require.False(t, wakes(), "a conversation would be created though the fallback was used")
 
 			now.Turn(time.Minute)
-			require.NoError(t, s.Retry(ctx, ref("1"), store.RetryOptions{}))
+			require.NoError(t, s.Claims.Retry(ctx, ref("1"), store.RetryOptions{}))
 			require.True(t, load(t, s, ref("1")).FallbackUsed, "the mark is gone")
-			_, err = s.Change(ctx, ref("1"), claim.EventPark, store.Set{Cause: claim.CauseTemplate, ParkedVersion: 1})
+			_, err = s.Claims.Change(ctx, ref("1"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate, ParkedVersion: 1})
 			require.NoError(t, err)
 			require.True(t, wakes(), "a person retried it, and it still sleeps")
 		})
@@ -179,7 +179,7 @@ func TestClaimsThatNothingIsHeardOfAreStranded(t *testing.T) {
 			s, now := setup(t, database(t))
 			const silence = 10 * time.Minute
 			stranded := func() (states []string) {
-				nudges, err := s.Stranded(t.Context(), silence, 100)
+				nudges, err := s.Nudges.Stranded(t.Context(), silence, 100)
 				require.NoError(t, err)
 				for _, n := range nudges {
 					states = append(states, n.Ref.ID)
@@ -200,14 +200,14 @@ func TestClaimsThatNothingIsHeardOfAreStranded(t *testing.T) {
 			require.ElementsMatch(t, waiting, stranded())
 
 			// A sign of life, and word that the engine took.
-			_, err := s.Change(t.Context(), ref("opening"), "", store.Set{LastError: "Dixa answers 503"})
+			_, err := s.Claims.Change(t.Context(), ref("opening"), "", store.ClaimUpdate{LastError: "Dixa answers 503"})
 			require.NoError(t, err)
-			require.NoError(t, s.Signalled(t.Context(), ref("received"), 1))
+			require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("received"), 1))
 			require.Equal(t, []string{"needs_attention"}, stranded())
 			require.Empty(t, unsignalled(t, s, 10), "making sure of a workflow owes it a signal")
 			now.Turn(silence)
 			require.ElementsMatch(t, waiting, stranded())
-			limited, err := s.Stranded(t.Context(), silence, 2)
+			limited, err := s.Nudges.Stranded(t.Context(), silence, 2)
 			require.NoError(t, err)
 			require.Len(t, limited, 2)
 			for _, n := range limited {

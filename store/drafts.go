@@ -9,7 +9,7 @@ import (
 
 // SaveDraft keeps a working document of a claim, such as its rendered "ticket",
 // as sealed JSON; it replaces an earlier one of the same kind.
-func (s *Store) SaveDraft(ctx context.Context, ref claim.Ref, kind string, v any) error {
+func (s Claims) SaveDraft(ctx context.Context, ref claim.Ref, kind string, v any) error {
 	doing := "save the " + kind + " of claim " + ref.String()
 	body, err := s.sealJSON(draftBody, v, ref.Shop, ref.ID, kind)
 	if err != nil {
@@ -28,7 +28,7 @@ func (s *Store) SaveDraft(ctx context.Context, ref claim.Ref, kind string, v any
 
 // KeepDraft keeps a working document that must not change once it is there, and
 // reads the one that is kept into kept: this one, or that of whoever came first.
-func (s *Store) KeepDraft(ctx context.Context, ref claim.Ref, kind string, v, kept any) error {
+func (s Claims) KeepDraft(ctx context.Context, ref claim.Ref, kind string, v, kept any) error {
 	body, err := s.sealJSON(draftBody, v, ref.Shop, ref.ID, kind)
 	if err != nil {
 		return err
@@ -48,15 +48,15 @@ func (s *Store) KeepDraft(ctx context.Context, ref claim.Ref, kind string, v, ke
 
 // Draft reads a working document of a claim into v. One that was never saved is
 // [ErrNotFound].
-func (s *Store) Draft(ctx context.Context, ref claim.Ref, kind string, v any) error {
+func (s Claims) Draft(ctx context.Context, ref claim.Ref, kind string, v any) error {
 	return s.read(ctx, "read the "+kind+" of claim "+ref.String(), func(db *sql.DB) error {
 		return s.draft(ctx, db, ref, kind, v)
 	})
 }
 
-func (s *Store) draft(ctx context.Context, q querier, ref claim.Ref, kind string, v any) error {
+func (s *core) draft(ctx context.Context, q querier, ref claim.Ref, kind string, v any) error {
 	var sealed []byte
-	err := one(ctx, q, notFound(kind), []any{&sealed}, `SELECT body FROM drafts WHERE shop = $1 AND claim_id = $2 AND kind = $3`, ref.Shop, ref.ID, kind)
+	err := queryOne(ctx, q, notFound(kind), []any{&sealed}, `SELECT body FROM drafts WHERE shop = $1 AND claim_id = $2 AND kind = $3`, ref.Shop, ref.ID, kind)
 	if err != nil {
 		return err
 	}
@@ -66,5 +66,5 @@ func (s *Store) draft(ctx context.Context, q querier, ref claim.Ref, kind string
 // known is nil for a claim that is in the store, else [ErrNotFound].
 func known(ctx context.Context, q querier, ref claim.Ref) error {
 	var id string
-	return one(ctx, q, claimNotFound(ref), []any{&id}, `SELECT id FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
+	return queryOne(ctx, q, claimNotFound(ref), []any{&id}, `SELECT id FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
 }

@@ -111,10 +111,10 @@ func newEndpointSecret() string {
 	return secretPrefix + base64.StdEncoding.EncodeToString(random)
 }
 
-// AddEndpoint adds an endpoint and returns it with its secret, which is kept
+// Create adds an endpoint and returns it with its secret, which is kept
 // sealed and does not come out again; only webhooks have one. It is told of what
 // happens from now on.
-func (s *Store) AddEndpoint(ctx context.Context, e NewEndpoint) (endpoint Endpoint, secret string, err error) {
+func (s Endpoints) Create(ctx context.Context, e NewEndpoint) (endpoint Endpoint, secret string, err error) {
 	id := uuid.NewString()
 	e.Kind = cmp.Or(e.Kind, EndpointWebhook)
 	if e.Kind == EndpointWebhook {
@@ -146,7 +146,7 @@ func (s *Store) AddEndpoint(ctx context.Context, e NewEndpoint) (endpoint Endpoi
 		return err
 	})
 	if err == nil {
-		endpoint, err = s.Endpoint(ctx, e.Shop, id)
+		endpoint, err = s.Get(ctx, e.Shop, id)
 	}
 	if err != nil {
 		return Endpoint{}, "", err
@@ -154,16 +154,16 @@ func (s *Store) AddEndpoint(ctx context.Context, e NewEndpoint) (endpoint Endpoi
 	return endpoint, secret, nil
 }
 
-// Endpoints lists the endpoints of a shop, or those of the platform where shop
+// List lists the endpoints of a shop, or those of the platform where shop
 // is empty, oldest first.
-func (s *Store) Endpoints(ctx context.Context, shop string) ([]Endpoint, error) {
+func (s Endpoints) List(ctx context.Context, shop string) ([]Endpoint, error) {
 	return s.endpointsWhere(ctx, `e.shop = $1`, shop)
 }
 
-// Endpoint reads an endpoint of a shop, or of the platform where shop is empty.
+// Get reads an endpoint of a shop, or of the platform where shop is empty.
 // One that is not there, or is another shop's, is [ErrNotFound], here and in the
 // other methods.
-func (s *Store) Endpoint(ctx context.Context, shop, id string) (Endpoint, error) {
+func (s Endpoints) Get(ctx context.Context, shop, id string) (Endpoint, error) {
 	found, err := s.endpointsWhere(ctx, `e.shop = $1 AND e.id = $2`, shop, id)
 	if err == nil && len(found) == 0 {
 		err = endpointNotFound(id)
@@ -174,13 +174,13 @@ func (s *Store) Endpoint(ctx context.Context, shop, id string) (Endpoint, error)
 	return found[0], nil
 }
 
-// Heard reports whether somebody is told of a shop's claims that need a person:
+// AnyActive reports whether somebody is told of a shop's claims that need a person:
 // by an active endpoint of its own or of the platform that wants such events.
-func (s *Store) Heard(ctx context.Context, shop string) (bool, error) {
+func (s Endpoints) AnyActive(ctx context.Context, shop string) (bool, error) {
 	heard := false
 	err := s.read(ctx, "look for endpoints of shop "+shop, func(db *sql.DB) error {
 		heard = false
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var kind EndpointKind
 			var types string
 			err := scan(&kind, &types)
@@ -195,12 +195,12 @@ func (s *Store) Heard(ctx context.Context, shop string) (bool, error) {
 
 func endpointNotFound(id string) error { return notFound("endpoint " + id) }
 
-func (s *Store) endpointsWhere(ctx context.Context, where string, args ...any) ([]Endpoint, error) {
+func (s *core) endpointsWhere(ctx context.Context, where string, args ...any) ([]Endpoint, error) {
 	var all []Endpoint
 	err := s.read(ctx, "read endpoints", func(db *sql.DB) error {
 		all = nil
 		now := s.clock()
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var e Endpoint
 			var url, karla []byte
 			var types string
@@ -236,7 +236,7 @@ func (s *Store) endpointsWhere(ctx context.Context, where string, args ...any) (
 // accessJSON is [KarlaAccess] without the methods that hide it.
 type accessJSON KarlaAccess
 
-func (s *Store) karlaAccess(sealed []byte, endpointID string) (KarlaAccess, error) {
+func (s *core) karlaAccess(sealed []byte, endpointID string) (KarlaAccess, error) {
 	var access accessJSON
 	if len(sealed) == 0 {
 		return KarlaAccess{}, nil
@@ -252,9 +252,9 @@ func splitTypes(types string) []string {
 	return strings.Split(types, ",")
 }
 
-// PatchEndpoint changes an endpoint. Other types hold for what happens from now
+// Patch changes an endpoint. Other types hold for what happens from now
 // on; what waits is sent to a new address.
-func (s *Store) PatchEndpoint(ctx context.Context, shop, id string, p EndpointPatch) (Endpoint, error) {
+func (s Endpoints) Patch(ctx context.Context, shop, id string, p EndpointPatch) (Endpoint, error) {
 	err := s.write(ctx, "change endpoint "+id, func(tx *sql.Tx) error {
 		var args arguments
 		assign := `updated_at = ` + args.add(s.now())
@@ -293,14 +293,14 @@ func (s *Store) PatchEndpoint(ctx context.Context, shop, id string, p EndpointPa
 	if err != nil {
 		return Endpoint{}, err
 	}
-	return s.Endpoint(ctx, shop, id)
+	return s.Get(ctx, shop, id)
 }
 
 // patchedAccess is what a Karla endpoint asks for after a change, sealed.
-func (s *Store) patchedAccess(ctx context.Context, tx *sql.Tx, shop, id string, p EndpointPatch) ([]byte, error) {
+func (s *core) patchedAccess(ctx context.Context, tx *sql.Tx, shop, id string, p EndpointPatch) ([]byte, error) {
 	var kind EndpointKind
 	var sealed []byte
-	err := one(ctx, tx, endpointNotFound(id), []any{&kind, &sealed},
+	err := queryOne(ctx, tx, endpointNotFound(id), []any{&kind, &sealed},
 		`UPDATE endpoints SET updated_at = updated_at WHERE shop = $1 AND id = $2 RETURNING kind, karla`, shop, id)
 	if err != nil {
 		return nil, err
@@ -320,19 +320,19 @@ func (s *Store) patchedAccess(ctx context.Context, tx *sql.Tx, shop, id string, 
 	return s.sealJSON(endpointKarla, accessJSON(access), id)
 }
 
-// ResumeEndpoint goes on where a paused endpoint stopped: what waits is due at
+// Resume goes on where a paused endpoint stopped: what waits is due at
 // once and its schedule begins anew. It does nothing for one that is active.
-func (s *Store) ResumeEndpoint(ctx context.Context, shop, id string) (Endpoint, error) {
+func (s Endpoints) Resume(ctx context.Context, shop, id string) (Endpoint, error) {
 	err := s.write(ctx, "resume endpoint "+id, func(tx *sql.Tx) error { return s.resumeEndpoint(ctx, tx, shop, id) })
 	if err != nil {
 		return Endpoint{}, err
 	}
-	return s.Endpoint(ctx, shop, id)
+	return s.Get(ctx, shop, id)
 }
 
-func (s *Store) resumeEndpoint(ctx context.Context, tx *sql.Tx, shop, id string) error {
+func (s *core) resumeEndpoint(ctx context.Context, tx *sql.Tx, shop, id string) error {
 	var state EndpointState
-	err := one(ctx, tx, endpointNotFound(id), []any{&state}, `UPDATE endpoints SET updated_at = updated_at WHERE shop = $1 AND id = $2 RETURNING state`, shop, id)
+	err := queryOne(ctx, tx, endpointNotFound(id), []any{&state}, `UPDATE endpoints SET updated_at = updated_at WHERE shop = $1 AND id = $2 RETURNING state`, shop, id)
 	if err != nil || state == EndpointActive {
 		return err
 	}
@@ -344,8 +344,8 @@ func (s *Store) resumeEndpoint(ctx context.Context, tx *sql.Tx, shop, id string)
 	return err
 }
 
-// DeleteEndpoint removes an endpoint with its deliveries.
-func (s *Store) DeleteEndpoint(ctx context.Context, shop, id string) error {
+// Delete removes an endpoint with its deliveries.
+func (s Endpoints) Delete(ctx context.Context, shop, id string) error {
 	return s.write(ctx, "remove endpoint "+id, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `DELETE FROM endpoints WHERE shop = $1 AND id = $2`, shop, id)
 		if err == nil && n == 0 {
@@ -355,11 +355,11 @@ func (s *Store) DeleteEndpoint(ctx context.Context, shop, id string) error {
 	})
 }
 
-// RotateEndpoint gives an endpoint a new secret, which does not come out again.
+// RotateSecret gives an endpoint a new secret, which does not come out again.
 // The one before signs beside it for as long as keep says; zero ends it at once.
 // A secret before that signs no more. An endpoint that is no webhook has no
 // secret: a [*ConflictError].
-func (s *Store) RotateEndpoint(ctx context.Context, shop, id string, keep time.Duration) (endpoint Endpoint, secret string, err error) {
+func (s Endpoints) RotateSecret(ctx context.Context, shop, id string, keep time.Duration) (endpoint Endpoint, secret string, err error) {
 	secret = newEndpointSecret()
 	sealed, err := s.seal(endpointSecret, []byte(secret), id)
 	if err != nil {
@@ -368,7 +368,7 @@ func (s *Store) RotateEndpoint(ctx context.Context, shop, id string, keep time.D
 	err = s.write(ctx, "rotate the secret of endpoint "+id, func(tx *sql.Tx) error {
 		var present []byte
 		var kind EndpointKind
-		err := one(ctx, tx, endpointNotFound(id), []any{&kind, &present},
+		err := queryOne(ctx, tx, endpointNotFound(id), []any{&kind, &present},
 			`UPDATE endpoints SET updated_at = $3 WHERE shop = $1 AND id = $2 RETURNING kind, secret`, shop, id, s.now())
 		if err != nil {
 			return err
@@ -392,7 +392,7 @@ func (s *Store) RotateEndpoint(ctx context.Context, shop, id string, keep time.D
 		return err
 	})
 	if err == nil {
-		endpoint, err = s.Endpoint(ctx, shop, id)
+		endpoint, err = s.Get(ctx, shop, id)
 	}
 	if err != nil {
 		return Endpoint{}, "", err

@@ -17,28 +17,28 @@ const (
 // gathering lets calls that are made while the same work is under way share the
 // next round of it. The first call is worked on at once; what a round costs
 // whatever its size, such as a commit, is then for all of them.
-type gathering[T any] struct {
+type batcher[T any] struct {
 	// work does what the calls ask for and keeps in them what came of it. It runs
 	// in one goroutine at a time.
 	work func(ctx context.Context, calls []T)
 
 	mu      sync.Mutex
-	waiting []gathered[T]
+	waiting []batched[T]
 	working bool
 }
 
-type gathered[T any] struct {
+type batched[T any] struct {
 	call T
 	done chan struct{}
 }
 
 // add hands a call over. The channel is closed once it was worked on, all of it
 // after the call was made.
-func (g *gathering[T]) add(call T) <-chan struct{} {
+func (g *batcher[T]) add(call T) <-chan struct{} {
 	done := make(chan struct{})
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.waiting = append(g.waiting, gathered[T]{call, done})
+	g.waiting = append(g.waiting, batched[T]{call, done})
 	if !g.working {
 		g.working = true
 		go g.run()
@@ -47,7 +47,7 @@ func (g *gathering[T]) add(call T) <-chan struct{} {
 }
 
 // run works until nobody waits.
-func (g *gathering[T]) run() {
+func (g *batcher[T]) run() {
 	for batch := g.next(); len(batch) > 0; batch = g.next() {
 		calls := make([]T, len(batch))
 		for i, b := range batch {
@@ -62,7 +62,7 @@ func (g *gathering[T]) run() {
 	}
 }
 
-func (g *gathering[T]) next() []gathered[T] {
+func (g *batcher[T]) next() []batched[T] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := min(len(g.waiting), gatheredAtOnce)

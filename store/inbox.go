@@ -8,7 +8,7 @@ import (
 )
 
 // Event is an event that Dixa told of and whose signature was verified.
-type Event struct {
+type DixaEvent struct {
 	// ID is Dixa's id of the event.
 	ID string
 	// Name is the API's name of the event, or what its payload calls it where
@@ -26,13 +26,13 @@ type Event struct {
 
 // Event reads an event of a connection. Body is nil once it was dropped. An
 // event that never came is [ErrNotFound].
-func (s *Store) Event(ctx context.Context, connectionID, id string) (Event, error) {
-	e := Event{ID: id}
+func (s Inbox) Event(ctx context.Context, connectionID, id string) (DixaEvent, error) {
+	e := DixaEvent{ID: id}
 	err := s.read(ctx, "read event "+id, func(db *sql.DB) error {
 		var conversation sql.NullInt64
 		var happened int64
 		var sealed []byte
-		err := one(ctx, db, notFound("event "+id), []any{&e.Name, &conversation, &happened, &sealed, &e.Organization.ID, &e.Organization.Name},
+		err := queryOne(ctx, db, notFound("event "+id), []any{&e.Name, &conversation, &happened, &sealed, &e.Organization.ID, &e.Organization.Name},
 			`SELECT i.name, i.conversation_id, i.happened_at, i.body, n.organization_id, n.organization_name
 			FROM inbox i JOIN connections n ON n.id = i.connection_id WHERE i.connection_id = $1 AND i.event_id = $2`, connectionID, id)
 		if err != nil {
@@ -54,7 +54,7 @@ const dropBatch = 500
 // DropBodies forgets the bodies of events received before a time whose
 // conversation is no claim's, and says how many those were. Their ids stay. The
 // body of an event whose conversation is a claim's by then stays.
-func (s *Store) DropBodies(ctx context.Context, before time.Time) (n int, err error) {
+func (s Inbox) DropBodies(ctx context.Context, before time.Time) (n int, err error) {
 	for {
 		judged, dropped, err := s.dropBatch(ctx, micros(before))
 		n += dropped
@@ -64,11 +64,11 @@ func (s *Store) DropBodies(ctx context.Context, before time.Time) (n int, err er
 	}
 }
 
-func (s *Store) dropBatch(ctx context.Context, before int64) (judged, dropped int, err error) {
+func (s *core) dropBatch(ctx context.Context, before int64) (judged, dropped int, err error) {
 	const linked = `EXISTS (SELECT 1 FROM links l WHERE l.connection_id = inbox.connection_id AND l.conversation_id = inbox.conversation_id)`
 	err = s.write(ctx, "drop the bodies of old events", func(tx *sql.Tx) error {
 		judged, dropped = 0, 0
-		return each(ctx, tx, func(scan func(...any) error) error {
+		return queryEach(ctx, tx, func(scan func(...any) error) error {
 			var retained bool
 			err := scan(&retained)
 			judged++

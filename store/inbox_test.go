@@ -12,8 +12,8 @@ import (
 )
 
 // closed is an event about a conversation, zero for none.
-func closed(id, organization string, conversation int64) store.Event {
-	return store.Event{
+func closed(id, organization string, conversation int64) store.DixaEvent {
+	return store.DixaEvent{
 		ID: id, Name: "ConversationClosed", ConversationID: conversation, HappenedAt: newClock().Now(),
 		Organization: store.Organization{ID: organization, Name: "Org " + organization},
 		Body:         []byte(`{"event_id": "` + id + `", "requester": "ada@customer.example"}`),
@@ -23,7 +23,7 @@ func closed(id, organization string, conversation int64) store.Event {
 // body reads what is kept of an event; nil once it was dropped.
 func body(t *testing.T, s *store.Store, connection, id string) []byte {
 	t.Helper()
-	e, err := s.Event(t.Context(), connection, id)
+	e, err := s.Inbox.Event(t.Context(), connection, id)
 	require.NoError(t, err)
 	return e.Body
 }
@@ -40,7 +40,7 @@ func TestEventCountsOnceForEver(t *testing.T) {
 
 			fresh := make([]bool, 20)
 			for _, err := range atOnce(len(fresh), func(i int) (err error) {
-				fresh[i], err = s.Receive(t.Context(), c.ID, event)
+				fresh[i], err = s.Inbox.Receive(t.Context(), c.ID, event)
 				return err
 			}) {
 				require.NoError(t, err)
@@ -52,25 +52,25 @@ func TestEventCountsOnceForEver(t *testing.T) {
 				}
 			}
 			require.Equal(t, 1, first, "one of twenty is the first")
-			kept, err := s.Event(t.Context(), c.ID, "e-1")
+			kept, err := s.Inbox.Event(t.Context(), c.ID, "e-1")
 			require.NoError(t, err)
 			require.Equal(t, event, kept, "byte for byte")
 
 			now.Turn(1000 * time.Hour)
-			n, err := s.DropBodies(t.Context(), now.Now())
+			n, err := s.Inbox.DropBodies(t.Context(), now.Now())
 			require.NoError(t, err)
 			require.Equal(t, 1, n)
-			again, err := s.Receive(t.Context(), c.ID, event)
+			again, err := s.Inbox.Receive(t.Context(), c.ID, event)
 			require.NoError(t, err)
 			require.False(t, again, "an event without its body is still known")
 			require.Nil(t, body(t, s, c.ID, "e-1"), "and its body does not come back")
 
 			addShop(t, s, "other")
 			other := connect(t, s, "other", "org-2")
-			again, err = s.Receive(t.Context(), other.ID, closed("e-1", "org-2", 7))
+			again, err = s.Inbox.Receive(t.Context(), other.ID, closed("e-1", "org-2", 7))
 			require.NoError(t, err)
 			require.True(t, again, "ids of another organisation mean nothing here")
-			_, err = s.Event(t.Context(), c.ID, "e-2")
+			_, err = s.Inbox.Event(t.Context(), c.ID, "e-2")
 			require.ErrorIs(t, err, store.ErrNotFound)
 		})
 	}
@@ -84,14 +84,14 @@ func TestEventOfAnotherOrganizationIsRefused(t *testing.T) {
 			s, _ := setup(t, database(t))
 			c := connect(t, s, "acme", "org-1")
 			for _, organization := range []string{"org-2", ""} {
-				_, err := s.Receive(t.Context(), c.ID, closed("e-1", organization, 7))
+				_, err := s.Inbox.Receive(t.Context(), c.ID, closed("e-1", organization, 7))
 				var foreign *store.ForeignEventError
 				require.ErrorAs(t, err, &foreign)
 				require.Equal(t, store.ForeignEventError{Have: "org-1", Got: organization}, *foreign)
 			}
-			_, err := s.Receive(t.Context(), "nobody", closed("e-1", "org-1", 7))
+			_, err := s.Inbox.Receive(t.Context(), "nobody", closed("e-1", "org-1", 7))
 			require.ErrorIs(t, err, store.ErrNotFound)
-			_, err = s.Event(t.Context(), c.ID, "e-1")
+			_, err = s.Inbox.Event(t.Context(), c.ID, "e-1")
 			require.ErrorIs(t, err, store.ErrNotFound, "nothing of it was kept")
 		})
 	}
@@ -104,17 +104,17 @@ func TestFirstEventTellsTheOrganization(t *testing.T) {
 			t.Parallel()
 			s, _ := setup(t, database(t))
 			ctx := t.Context()
-			unknown, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{})
+			unknown, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{})
 			require.NoError(t, err)
-			_, err = s.Receive(ctx, unknown.ID, closed("e-0", "", 7))
+			_, err = s.Inbox.Receive(ctx, unknown.ID, closed("e-0", "", 7))
 			var foreign *store.ForeignEventError
 			require.ErrorAs(t, err, &foreign, "an event without organisation tells nothing")
 
 			results := atOnce(6, func(i int) error {
-				_, err := s.Receive(ctx, unknown.ID, closed(fmt.Sprint("e-", i), fmt.Sprint("org-", i%2), 7))
+				_, err := s.Inbox.Receive(ctx, unknown.ID, closed(fmt.Sprint("e-", i), fmt.Sprint("org-", i%2), 7))
 				return err
 			})
-			c, err := s.Connection(ctx, unknown.ID)
+			c, err := s.Connections.Get(ctx, unknown.ID)
 			require.NoError(t, err)
 			require.NotEmpty(t, c.OrganizationID)
 			require.Equal(t, "Org "+c.OrganizationID, c.OrganizationName)
@@ -127,13 +127,13 @@ func TestFirstEventTellsTheOrganization(t *testing.T) {
 			}
 
 			var token *store.OtherOrganizationError
-			_, err = s.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-9"})
+			_, err = s.Connections.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-9"})
 			require.ErrorAs(t, err, &token, "a token of another organisation is refused from then on")
 
 			addShop(t, s, "second")
-			second, err := s.SaveToken(ctx, "second", tokenB, store.Organization{})
+			second, err := s.Connections.SaveToken(ctx, "second", tokenB, store.Organization{})
 			require.NoError(t, err)
-			_, err = s.Receive(ctx, second.ID, closed("e-7", c.OrganizationID, 7))
+			_, err = s.Inbox.Receive(ctx, second.ID, closed("e-7", c.OrganizationID, 7))
 			var conflict *store.ConflictError
 			require.ErrorAs(t, err, &conflict, "an organisation has one connection")
 			require.Contains(t, conflict.Problem, c.ID)
@@ -150,13 +150,13 @@ func TestBodiesThatAreNoClaimsAreDropped(t *testing.T) {
 			s, now := setup(t, database(t))
 			c := connect(t, s, "acme", "org-1")
 			receive := func(id string, conversation int64) {
-				_, err := s.Receive(ctx, c.ID, closed(id, "org-1", conversation))
+				_, err := s.Inbox.Receive(ctx, c.ID, closed(id, "org-1", conversation))
 				require.NoError(t, err)
 			}
 			link := func(id string, conversation int64) {
 				r := accept(t, s, sample(id))
 				change(t, s, r, claim.EventStart)
-				require.NoError(t, s.LinkConversation(ctx, store.LinkInput{Ref: r, ConnectionID: c.ID, ConversationID: conversation}))
+				require.NoError(t, s.Links.Create(ctx, store.LinkInput{Ref: r, ConnectionID: c.ID, ConversationID: conversation}))
 			}
 			link("c-1", 1)
 			receive("before", 1) // the link came first
@@ -170,10 +170,10 @@ func TestBodiesThatAreNoClaimsAreDropped(t *testing.T) {
 			now.Turn(time.Minute)
 			receive("young", 9)
 
-			n, err := s.DropBodies(ctx, now.Now().Add(-24*time.Hour))
+			n, err := s.Inbox.DropBodies(ctx, now.Now().Add(-24*time.Hour))
 			require.NoError(t, err)
 			require.Zero(t, n, "all are young")
-			n, err = s.DropBodies(ctx, now.Now().Add(-time.Second))
+			n, err = s.Inbox.DropBodies(ctx, now.Now().Add(-time.Second))
 			require.NoError(t, err)
 			require.Equal(t, strangers+1, n)
 			for id, stays := range map[string]bool{"before": true, "after": true, "young": true, "none": false, "stranger-0": false, "stranger-509": false} {
@@ -183,7 +183,7 @@ func TestBodiesThatAreNoClaimsAreDropped(t *testing.T) {
 					require.Nil(t, body(t, s, c.ID, id), id)
 				}
 			}
-			n, err = s.DropBodies(ctx, now.Now().Add(-time.Second))
+			n, err = s.Inbox.DropBodies(ctx, now.Now().Add(-time.Second))
 			require.NoError(t, err)
 			require.Zero(t, n, "what was judged is not judged again")
 		})

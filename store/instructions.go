@@ -11,14 +11,14 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Instruct adds an instruction for the claim's workflow, which it wakes. ID, Ref,
+// Add adds an instruction for the claim's workflow, which it wakes. ID, Ref,
 // Kind, Body and By are given. An instruction whose id the claim has already is
 // not added again: fresh is false, and the one that is there is returned, with a
 // [*ConflictError] where it asks for something else.
-func (s *Store) Instruct(ctx context.Context, in claim.Instruction) (_ claim.Instruction, fresh bool, err error) {
+func (s Instructions) Add(ctx context.Context, in claim.Instruction) (_ claim.Instruction, fresh bool, err error) {
 	var out claim.Instruction
 	err = s.write(ctx, "instruct claim "+in.Ref.String(), func(tx *sql.Tx) error {
-		if _, err := hold(ctx, tx, in.Ref); err != nil {
+		if _, err := lockClaim(ctx, tx, in.Ref); err != nil {
 			return err
 		}
 		out, fresh, err = s.instruct(ctx, tx, in)
@@ -28,7 +28,7 @@ func (s *Store) Instruct(ctx context.Context, in claim.Instruction) (_ claim.Ins
 }
 
 // instruct adds an instruction of a claim that the caller holds.
-func (s *Store) instruct(ctx context.Context, tx *sql.Tx, in claim.Instruction) (_ claim.Instruction, fresh bool, err error) {
+func (s *core) instruct(ctx context.Context, tx *sql.Tx, in claim.Instruction) (_ claim.Instruction, fresh bool, err error) {
 	have, err := s.instruction(ctx, tx, in.Ref, in.ID)
 	if err == nil {
 		if have.Kind != in.Kind || !bytes.Equal(have.Body, in.Body) {
@@ -45,7 +45,7 @@ func (s *Store) instruct(ctx context.Context, tx *sql.Tx, in claim.Instruction) 
 	}
 	now := s.now()
 	in.State, in.CreatedAt = claim.InstructionWaiting, timeOf(now)
-	err = one(ctx, tx, ErrNotFound, []any{&in.Number}, `INSERT INTO instructions (shop, claim_id, id, number, kind, body, asked_by, state, created_at)
+	err = queryOne(ctx, tx, ErrNotFound, []any{&in.Number}, `INSERT INTO instructions (shop, claim_id, id, number, kind, body, asked_by, state, created_at)
 		SELECT $1, $2, $3, COALESCE(MAX(number), 0) + 1, $4, $5, $6, $7, $8 FROM instructions WHERE shop = $1 AND claim_id = $2
 		RETURNING number`, in.Shop, in.Ref.ID, in.ID, in.Kind, body, plain(in.By), in.State, now)
 	if err != nil {
@@ -55,13 +55,13 @@ func (s *Store) instruct(ctx context.Context, tx *sql.Tx, in claim.Instruction) 
 	return in, true, err
 }
 
-// NextInstruction is the oldest instruction of a claim that waits; [ErrNotFound]
+// Next is the oldest instruction of a claim that waits; [ErrNotFound]
 // where none does.
-func (s *Store) NextInstruction(ctx context.Context, ref claim.Ref) (claim.Instruction, error) {
+func (s Instructions) Next(ctx context.Context, ref claim.Ref) (claim.Instruction, error) {
 	var in claim.Instruction
 	err := s.read(ctx, "read what claim "+ref.String()+" is to do", func(db *sql.DB) error {
 		var id string
-		err := one(ctx, db, notFound("waiting instruction of claim "+ref.String()), []any{&id},
+		err := queryOne(ctx, db, notFound("waiting instruction of claim "+ref.String()), []any{&id},
 			`SELECT id FROM instructions WHERE shop = $1 AND claim_id = $2 AND state = $3 ORDER BY number LIMIT 1`, ref.Shop, ref.ID, claim.InstructionWaiting)
 		if err != nil {
 			return err
@@ -74,11 +74,11 @@ func (s *Store) NextInstruction(ctx context.Context, ref claim.Ref) (claim.Instr
 
 // SentMessages are the ids in Dixa of the messages and notes that are known to be
 // written for a claim: the results of its intents that are an id.
-func (s *Store) SentMessages(ctx context.Context, ref claim.Ref) (map[string]bool, error) {
+func (s Instructions) SentMessages(ctx context.Context, ref claim.Ref) (map[string]bool, error) {
 	var ids map[string]bool
 	err := s.read(ctx, "read what claim "+ref.String()+" wrote", func(db *sql.DB) error {
 		ids = map[string]bool{}
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var result, id string
 			if err := scan(&result); err != nil {
 				return err
@@ -92,9 +92,9 @@ func (s *Store) SentMessages(ctx context.Context, ref claim.Ref) (map[string]boo
 	return ids, err
 }
 
-// Instruction reads an instruction; [ErrNotFound] where the claim has none of
+// Get reads an instruction; [ErrNotFound] where the claim has none of
 // that id.
-func (s *Store) Instruction(ctx context.Context, ref claim.Ref, id string) (claim.Instruction, error) {
+func (s Instructions) Get(ctx context.Context, ref claim.Ref, id string) (claim.Instruction, error) {
 	var in claim.Instruction
 	err := s.read(ctx, "read instruction "+id, func(db *sql.DB) (err error) {
 		in, err = s.instruction(ctx, db, ref, id)
@@ -103,12 +103,12 @@ func (s *Store) Instruction(ctx context.Context, ref claim.Ref, id string) (clai
 	return in, err
 }
 
-func (s *Store) instruction(ctx context.Context, q querier, ref claim.Ref, id string) (claim.Instruction, error) {
+func (s *core) instruction(ctx context.Context, q querier, ref claim.Ref, id string) (claim.Instruction, error) {
 	in := claim.Instruction{Ref: ref, ID: id}
 	var sealed []byte
 	var result string
 	var created, done int64
-	err := one(ctx, q, notFound("instruction "+id), []any{&in.Number, &in.Kind, &sealed, &in.By, &in.State, &in.Why, &result, &created, &done},
+	err := queryOne(ctx, q, notFound("instruction "+id), []any{&in.Number, &in.Kind, &sealed, &in.By, &in.State, &in.Why, &result, &created, &done},
 		`SELECT number, kind, body, asked_by, state, why, result, created_at, done_at FROM instructions
 		WHERE shop = $1 AND claim_id = $2 AND id = $3`, ref.Shop, ref.ID, id)
 	if err != nil {
@@ -122,12 +122,12 @@ func (s *Store) instruction(ctx context.Context, q querier, ref claim.Ref, id st
 	return in, err
 }
 
-// FinishInstruction records what became of an instruction: done with a result, or
+// Finish records what became of an instruction: done with a result, or
 // refused with why. What is finished stays as it is. set is written with it, see
 // [Store.Change].
-func (s *Store) FinishInstruction(ctx context.Context, in claim.Instruction, set Set) error {
+func (s Instructions) Finish(ctx context.Context, in claim.Instruction, set ClaimUpdate) error {
 	return s.write(ctx, "finish instruction "+in.ID, func(tx *sql.Tx) error {
-		row, err := hold(ctx, tx, in.Ref)
+		row, err := lockClaim(ctx, tx, in.Ref)
 		if err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func (s *Store) FinishInstruction(ctx context.Context, in claim.Instruction, set
 
 // ChangesWritten counts the changes of a claim since a time that wrote to Dixa
 // what the shop's rules wanted.
-func (s *Store) ChangesWritten(ctx context.Context, ref claim.Ref, since time.Time) (int, error) {
+func (s Instructions) ChangesWritten(ctx context.Context, ref claim.Ref, since time.Time) (int, error) {
 	n := 0
 	err := s.read(ctx, "count what changes of claim "+ref.String()+" wrote", func(db *sql.DB) error {
 		return db.QueryRowContext(ctx, `SELECT COUNT(*) FROM instructions WHERE shop = $1 AND claim_id = $2 AND kind = $3 AND wrote AND done_at >= $4`,
@@ -154,7 +154,7 @@ func (s *Store) ChangesWritten(ctx context.Context, ref claim.Ref, since time.Ti
 }
 
 // refuseWaiting refuses the instructions of a claim that wait.
-func (s *Store) refuseWaiting(ctx context.Context, tx *sql.Tx, ref claim.Ref, why string) error {
+func (s *core) refuseWaiting(ctx context.Context, tx *sql.Tx, ref claim.Ref, why string) error {
 	_, err := exec(ctx, tx, `UPDATE instructions SET state = $3, why = $4, done_at = $5 WHERE shop = $1 AND claim_id = $2 AND state = $6`,
 		ref.Shop, ref.ID, claim.InstructionRefused, why, s.now(), claim.InstructionWaiting)
 	return err

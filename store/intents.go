@@ -28,28 +28,28 @@ type Intent struct {
 	DoneAt time.Time
 }
 
-// BeginIntent commits that a step is about to be sent. outstanding says that an
+// Begin commits that a step is about to be sent. outstanding says that an
 // earlier send has no result: then nothing is changed, and the caller looks in
 // Dixa before it sends. A step that is done is returned as it is, with DoneAt
 // set, and not outstanding. Of any number of callers at once one gets to send.
-func (s *Store) BeginIntent(ctx context.Context, ref claim.Ref, step string) (in Intent, outstanding bool, err error) {
+func (s Intents) Begin(ctx context.Context, ref claim.Ref, step string) (in Intent, outstanding bool, err error) {
 	return s.begin(ctx, ref, step, func(tx *sql.Tx) (func() error, error) {
 		return func() error { return nil }, known(ctx, tx, ref)
 	})
 }
 
-// BeginIntentOf is [Store.BeginIntent] for a step that sends what was made of a
+// BeginForRevision is [Store.BeginIntent] for a step that sends what was made of a
 // revision of the claim's body, see [Store.Body]. Where the owner changed the claim
 // since, or it was abandoned, the step may not be sent: a [*StaleError]. Whoever changes it afterwards
 // finds the step begun. What was sent before is nothing to refuse.
-func (s *Store) BeginIntentOf(ctx context.Context, ref claim.Ref, step string, revision int64) (in Intent, outstanding bool, err error) {
+func (s Intents) BeginForRevision(ctx context.Context, ref claim.Ref, step string, revision int64) (in Intent, outstanding bool, err error) {
 	return s.begin(ctx, ref, step, func(tx *sql.Tx) (func() error, error) {
-		row, err := hold(ctx, tx, ref)
+		row, err := lockClaim(ctx, tx, ref)
 		if err != nil {
 			return nil, err
 		}
 		var now int64
-		err = one(ctx, tx, claimNotFound(ref), []any{&now}, `SELECT body_revision FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
+		err = queryOne(ctx, tx, claimNotFound(ref), []any{&now}, `SELECT body_revision FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
 		return func() error {
 			if now != revision || row.state == claim.StateAbandoned {
 				return &StaleError{Ref: ref}
@@ -61,7 +61,7 @@ func (s *Store) BeginIntentOf(ctx context.Context, ref claim.Ref, step string, r
 
 // begin begins a step. first reads what it depends on and says how to judge that
 // before the step is sent.
-func (s *Store) begin(ctx context.Context, ref claim.Ref, step string, first func(tx *sql.Tx) (maySend func() error, err error)) (in Intent, outstanding bool, err error) {
+func (s *core) begin(ctx context.Context, ref claim.Ref, step string, first func(tx *sql.Tx) (maySend func() error, err error)) (in Intent, outstanding bool, err error) {
 	err = s.write(ctx, doingStep("begin", ref, step), func(tx *sql.Tx) error {
 		outstanding = false
 		maySend, err := first(tx)
@@ -74,7 +74,7 @@ func (s *Store) begin(ctx context.Context, ref claim.Ref, step string, first fun
 		if err != nil {
 			return err
 		}
-		if in, err = holdIntent(ctx, tx, ref, step); err != nil || !in.DoneAt.IsZero() {
+		if in, err = lockIntent(ctx, tx, ref, step); err != nil || !in.DoneAt.IsZero() {
 			return err
 		}
 		if outstanding = n == 0 && !in.SentAt.IsZero(); outstanding {
@@ -94,29 +94,29 @@ func (s *Store) begin(ctx context.Context, ref claim.Ref, step string, first fun
 // same try, after a look in Dixa found nothing. read is the intent as the caller
 // saw it: where somebody else sent or finished it meanwhile, mine is false and
 // the caller must not send.
-func (s *Store) Resend(ctx context.Context, read Intent) (in Intent, mine bool, err error) {
+func (s Intents) Resend(ctx context.Context, read Intent) (in Intent, mine bool, err error) {
 	return s.changeIntent(ctx, "resend", read, func(in *Intent, now time.Time) { in.SentAt = now })
 }
 
-// RefuseIntent records that Dixa is known not to have done what the caller sent,
+// Refuse records that Dixa is known not to have done what the caller sent,
 // or that a person gave it up: the next send is another try. It does nothing
 // where somebody else sent or finished the step meanwhile.
-func (s *Store) RefuseIntent(ctx context.Context, read Intent) error {
+func (s Intents) Refuse(ctx context.Context, read Intent) error {
 	_, _, err := s.changeIntent(ctx, "refuse", read, func(in *Intent, _ time.Time) { in.Try, in.SentAt = in.Try+1, time.Time{} })
 	return err
 }
 
-// WithdrawIntent records that nothing left the process: the next send is the
+// Withdraw records that nothing left the process: the next send is the
 // same try. It does nothing where somebody else sent or finished the step
 // meanwhile.
-func (s *Store) WithdrawIntent(ctx context.Context, read Intent) error {
+func (s Intents) Withdraw(ctx context.Context, read Intent) error {
 	_, _, err := s.changeIntent(ctx, "withdraw", read, func(in *Intent, _ time.Time) { in.SentAt = time.Time{} })
 	return err
 }
 
-// ReopenIntent forgets that a step was done, because what it made is gone from
+// Reopen forgets that a step was done, because what it made is gone from
 // Dixa: the next send is another try. A step that is not done is left alone.
-func (s *Store) ReopenIntent(ctx context.Context, ref claim.Ref, step string) error {
+func (s Intents) Reopen(ctx context.Context, ref claim.Ref, step string) error {
 	return s.write(ctx, doingStep("reopen", ref, step), func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE intents SET try = try + 1, sent_at = 0, result = '', done_at = 0
 			WHERE shop = $1 AND claim_id = $2 AND step = $3 AND done_at > 0`, ref.Shop, ref.ID, step)
@@ -124,9 +124,9 @@ func (s *Store) ReopenIntent(ctx context.Context, ref claim.Ref, step string) er
 	})
 }
 
-// FinishIntent records that the step is done and what came of it, as JSON
+// Finish records that the step is done and what came of it, as JSON
 // without personal data. What is done stays as it was first finished.
-func (s *Store) FinishIntent(ctx context.Context, ref claim.Ref, step string, result any) error {
+func (s Intents) Finish(ctx context.Context, ref claim.Ref, step string, result any) error {
 	doing := doingStep("finish", ref, step)
 	data, err := json.Marshal(result)
 	if err != nil {
@@ -140,16 +140,16 @@ func (s *Store) FinishIntent(ctx context.Context, ref claim.Ref, step string, re
 	})
 }
 
-func (s *Store) finish(ctx context.Context, tx *sql.Tx, ref claim.Ref, step string, result []byte) error {
+func (s *core) finish(ctx context.Context, tx *sql.Tx, ref claim.Ref, step string, result []byte) error {
 	_, err := exec(ctx, tx, `INSERT INTO intents (shop, claim_id, step, try, sent_at, result, done_at) VALUES ($1, $2, $3, 1, 0, $4, $5)
 		ON CONFLICT (shop, claim_id, step) DO UPDATE SET sent_at = 0, result = excluded.result, done_at = excluded.done_at
 		WHERE intents.done_at = 0`, ref.Shop, ref.ID, step, string(result), s.now())
 	return err
 }
 
-// Intent reads the intent of a step. A step that was never begun is
+// Get reads the intent of a step. A step that was never begun is
 // [ErrNotFound].
-func (s *Store) Intent(ctx context.Context, ref claim.Ref, step string) (Intent, error) {
+func (s Intents) Get(ctx context.Context, ref claim.Ref, step string) (Intent, error) {
 	var in Intent
 	err := s.read(ctx, doingStep("read", ref, step), func(db *sql.DB) (err error) {
 		in, err = scanIntent(ref, step, db.QueryRowContext(ctx,
@@ -161,9 +161,9 @@ func (s *Store) Intent(ctx context.Context, ref claim.Ref, step string) (Intent,
 
 // changeIntent changes an intent that is outstanding since the moment that the
 // caller knows of.
-func (s *Store) changeIntent(ctx context.Context, verb string, read Intent, change func(in *Intent, now time.Time)) (in Intent, mine bool, err error) {
+func (s *core) changeIntent(ctx context.Context, verb string, read Intent, change func(in *Intent, now time.Time)) (in Intent, mine bool, err error) {
 	err = s.write(ctx, doingStep(verb, read.Ref, read.Step), func(tx *sql.Tx) (err error) {
-		in, err = holdIntent(ctx, tx, read.Ref, read.Step)
+		in, err = lockIntent(ctx, tx, read.Ref, read.Step)
 		mine = err == nil && in.DoneAt.IsZero() && !in.SentAt.IsZero() && in.SentAt.Equal(read.SentAt) && in.Try == read.Try
 		if !mine {
 			return err
@@ -178,7 +178,7 @@ func (s *Store) changeIntent(ctx context.Context, verb string, read Intent, chan
 
 // holdIntent reads an intent and keeps everybody else from changing it until the
 // transaction ends.
-func holdIntent(ctx context.Context, tx *sql.Tx, ref claim.Ref, step string) (Intent, error) {
+func lockIntent(ctx context.Context, tx *sql.Tx, ref claim.Ref, step string) (Intent, error) {
 	return scanIntent(ref, step, tx.QueryRowContext(ctx, `UPDATE intents SET try = try
 		WHERE shop = $1 AND claim_id = $2 AND step = $3 RETURNING try, sent_at, result, done_at`, ref.Shop, ref.ID, step))
 }

@@ -19,39 +19,39 @@ func TestIntentRemembersWhatIsOutstanding(t *testing.T) {
 			t.Parallel()
 			s, now := setup(t, database(t))
 			r := accept(t, s, sample("1"))
-			_, err := s.Intent(t.Context(), r, "create")
+			_, err := s.Intents.Get(t.Context(), r, "create")
 			require.ErrorIs(t, err, store.ErrNotFound)
 
-			in, outstanding, err := s.BeginIntent(t.Context(), r, "create")
+			in, outstanding, err := s.Intents.Begin(t.Context(), r, "create")
 			require.NoError(t, err)
 			require.False(t, outstanding)
 			sent := now.Now()
 			require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 1, SentAt: sent}, in)
 
 			now.Turn(time.Minute)
-			in, outstanding, err = s.BeginIntent(t.Context(), r, "create")
+			in, outstanding, err = s.Intents.Begin(t.Context(), r, "create")
 			require.NoError(t, err)
 			require.True(t, outstanding, "an unanswered send is forgotten")
 			require.Equal(t, sent, in.SentAt, "the time of the unanswered send is lost")
 
 			first := in
-			in, mine, err := s.Resend(t.Context(), first)
+			in, mine, err := s.Intents.Resend(t.Context(), first)
 			require.NoError(t, err)
 			require.True(t, mine)
 			require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 1, SentAt: now.Now()}, in)
 
-			require.NoError(t, s.RefuseIntent(t.Context(), in))
-			require.NoError(t, s.RefuseIntent(t.Context(), in))
-			in, err = s.Intent(t.Context(), r, "create")
+			require.NoError(t, s.Intents.Refuse(t.Context(), in))
+			require.NoError(t, s.Intents.Refuse(t.Context(), in))
+			in, err = s.Intents.Get(t.Context(), r, "create")
 			require.NoError(t, err)
 			require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 2}, in, "one refusal counts as two, or none")
 
-			in, outstanding, err = s.BeginIntent(t.Context(), r, "create")
+			in, outstanding, err = s.Intents.Begin(t.Context(), r, "create")
 			require.NoError(t, err)
 			require.False(t, outstanding)
 			require.Equal(t, 2, in.Try)
-			require.NoError(t, s.WithdrawIntent(t.Context(), in))
-			in, outstanding, err = s.BeginIntent(t.Context(), r, "create")
+			require.NoError(t, s.Intents.Withdraw(t.Context(), in))
+			in, outstanding, err = s.Intents.Begin(t.Context(), r, "create")
 			require.NoError(t, err)
 			require.False(t, outstanding)
 			require.Equal(t, 2, in.Try, "what never left the process uses a key up")
@@ -66,27 +66,27 @@ func TestFinishedIntentStaysAsItIs(t *testing.T) {
 			t.Parallel()
 			s, now := setup(t, database(t))
 			r := accept(t, s, sample("1"))
-			begun, _, err := s.BeginIntent(t.Context(), r, "create")
+			begun, _, err := s.Intents.Begin(t.Context(), r, "create")
 			require.NoError(t, err)
-			require.NoError(t, s.FinishIntent(t.Context(), r, "create", map[string]int{"conversation_id": 5}))
+			require.NoError(t, s.Intents.Finish(t.Context(), r, "create", map[string]int{"conversation_id": 5}))
 			done := now.Now()
 			now.Turn(time.Minute)
 
-			require.NoError(t, s.FinishIntent(t.Context(), r, "create", map[string]int{"conversation_id": 6}))
-			require.NoError(t, s.RefuseIntent(t.Context(), begun))
-			require.NoError(t, s.WithdrawIntent(t.Context(), begun))
-			_, mine, err := s.Resend(t.Context(), begun)
+			require.NoError(t, s.Intents.Finish(t.Context(), r, "create", map[string]int{"conversation_id": 6}))
+			require.NoError(t, s.Intents.Refuse(t.Context(), begun))
+			require.NoError(t, s.Intents.Withdraw(t.Context(), begun))
+			_, mine, err := s.Intents.Resend(t.Context(), begun)
 			require.NoError(t, err)
 			require.False(t, mine, "what is done must not be sent again")
-			in, outstanding, err := s.BeginIntent(t.Context(), r, "create")
+			in, outstanding, err := s.Intents.Begin(t.Context(), r, "create")
 			require.NoError(t, err)
 			require.False(t, outstanding)
 			require.JSONEq(t, `{"conversation_id":5}`, string(in.Result))
 			require.Equal(t, done, in.DoneAt)
 			require.Equal(t, 1, in.Try)
 
-			require.NoError(t, s.FinishIntent(t.Context(), r, "never-begun", nil))
-			in, err = s.Intent(t.Context(), r, "never-begun")
+			require.NoError(t, s.Intents.Finish(t.Context(), r, "never-begun", nil))
+			in, err = s.Intents.Get(t.Context(), r, "never-begun")
 			require.NoError(t, err)
 			require.NotZero(t, in.DoneAt)
 		})
@@ -101,10 +101,10 @@ func TestIntentsThatWereNeverBegunAreNotFound(t *testing.T) {
 			s, _ := setup(t, database(t))
 			r := accept(t, s, sample("1"))
 			never := store.Intent{Ref: r, Step: "create"}
-			_, _, err := s.Resend(t.Context(), never)
+			_, _, err := s.Intents.Resend(t.Context(), never)
 			require.ErrorIs(t, err, store.ErrNotFound)
-			require.ErrorIs(t, s.RefuseIntent(t.Context(), never), store.ErrNotFound)
-			require.ErrorIs(t, s.WithdrawIntent(t.Context(), never), store.ErrNotFound)
+			require.ErrorIs(t, s.Intents.Refuse(t.Context(), never), store.ErrNotFound)
+			require.ErrorIs(t, s.Intents.Withdraw(t.Context(), never), store.ErrNotFound)
 		})
 	}
 }
@@ -120,7 +120,7 @@ func TestOneOfManyGetsToSend(t *testing.T) {
 			for range 3 { // the first send, and those after a refusal
 				var senders atomic.Int32
 				errs := atOnce(20, func(int) error {
-					_, outstanding, err := s.BeginIntent(t.Context(), r, "create")
+					_, outstanding, err := s.Intents.Begin(t.Context(), r, "create")
 					if !outstanding {
 						senders.Add(1)
 					}
@@ -128,12 +128,12 @@ func TestOneOfManyGetsToSend(t *testing.T) {
 				})
 				require.NoError(t, errors.Join(errs...))
 				require.EqualValues(t, 1, senders.Load())
-				in, err := s.Intent(t.Context(), r, "create")
+				in, err := s.Intents.Get(t.Context(), r, "create")
 				require.NoError(t, err)
 				senders.Store(0)
 				now.Turn(time.Minute)
 				errs = atOnce(20, func(int) error { // after an empty look each
-					_, mine, err := s.Resend(t.Context(), in)
+					_, mine, err := s.Intents.Resend(t.Context(), in)
 					if mine {
 						senders.Add(1)
 					}
@@ -141,11 +141,11 @@ func TestOneOfManyGetsToSend(t *testing.T) {
 				})
 				require.NoError(t, errors.Join(errs...))
 				require.EqualValues(t, 1, senders.Load(), "two attempts that looked in vain both send")
-				require.NoError(t, s.RefuseIntent(t.Context(), in), "of a send that is not the present one")
-				in, err = s.Intent(t.Context(), r, "create")
+				require.NoError(t, s.Intents.Refuse(t.Context(), in), "of a send that is not the present one")
+				in, err = s.Intents.Get(t.Context(), r, "create")
 				require.NoError(t, err)
 				require.NotZero(t, in.SentAt, "a late answer to one send refuses another")
-				require.NoError(t, s.RefuseIntent(t.Context(), in))
+				require.NoError(t, s.Intents.Refuse(t.Context(), in))
 			}
 		})
 	}
@@ -159,19 +159,19 @@ func TestLinkConversationIsOneStep(t *testing.T) {
 			s, now := setup(t, database(t))
 			r := accept(t, s, sample("1"))
 			connection := connect(t, s, "acme", "org-1")
-			_, _, err := s.BeginIntent(t.Context(), r, "create")
+			_, _, err := s.Intents.Begin(t.Context(), r, "create")
 			require.NoError(t, err)
-			_, err = s.Link(t.Context(), r)
+			_, err = s.Links.Get(t.Context(), r)
 			require.ErrorIs(t, err, store.ErrNotFound)
-			_, err = s.ClaimOf(t.Context(), connection.ID, 5)
+			_, err = s.Links.ClaimOf(t.Context(), connection.ID, 5)
 			require.ErrorIs(t, err, store.ErrNotFound)
 
 			in := store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5, EndUserID: "eu-1", Step: "create", Attached: 2, LeftOut: 1}
-			require.NoError(t, s.LinkConversation(t.Context(), in))
-			link, err := s.Link(t.Context(), r)
+			require.NoError(t, s.Links.Create(t.Context(), in))
+			link, err := s.Links.Get(t.Context(), r)
 			require.NoError(t, err)
 			require.Equal(t, store.Link{Ref: r, ConnectionID: connection.ID, ConversationID: 5, EndUserID: "eu-1", CreatedAt: now.Now()}, link)
-			found, err := s.ClaimOf(t.Context(), connection.ID, 5)
+			found, err := s.Links.ClaimOf(t.Context(), connection.ID, 5)
 			require.NoError(t, err)
 			require.Equal(t, r, found)
 			w := load(t, s, r)
@@ -180,13 +180,13 @@ func TestLinkConversationIsOneStep(t *testing.T) {
 			require.Equal(t, "eu-1", w.EndUserID)
 			require.Equal(t, []int{2, 1}, []int{w.Attached, w.LeftOut})
 			require.Equal(t, []string{"create"}, w.DoneSteps)
-			intent, err := s.Intent(t.Context(), r, "create")
+			intent, err := s.Intents.Get(t.Context(), r, "create")
 			require.NoError(t, err)
 			require.JSONEq(t, `{"conversation_id":5}`, string(intent.Result))
 
-			require.NoError(t, s.LinkConversation(t.Context(), in), "repeating the link is refused")
+			require.NoError(t, s.Links.Create(t.Context(), in), "repeating the link is refused")
 			bare := store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5}
-			require.NoError(t, s.LinkConversation(t.Context(), bare))
+			require.NoError(t, s.Links.Create(t.Context(), bare))
 			w = load(t, s, r)
 			require.Equal(t, "eu-1", w.EndUserID, "a repeat that knows less takes the customer back")
 			require.Equal(t, 2, w.Attached, "a repeat that knows less takes the files back")
@@ -204,7 +204,7 @@ func TestLinkConversationRefusesASecondPair(t *testing.T) {
 			connection := connect(t, s, "acme", "org-1")
 			addShop(t, s, "far")
 			elsewhere := connect(t, s, "far", "org-2")
-			require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5}))
+			require.NoError(t, s.Links.Create(t.Context(), store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5}))
 
 			for name, in := range map[string]store.LinkInput{
 				"another conversation": {Ref: r, ConnectionID: connection.ID, ConversationID: 6, Step: "create"},
@@ -212,14 +212,14 @@ func TestLinkConversationRefusesASecondPair(t *testing.T) {
 				"another claim":        {Ref: other, ConnectionID: connection.ID, ConversationID: 5, Step: "create"},
 			} {
 				var conflict *store.ConflictError
-				require.ErrorAs(t, s.LinkConversation(t.Context(), in), &conflict, name)
-				_, err := s.Intent(t.Context(), in.Ref, "create")
+				require.ErrorAs(t, s.Links.Create(t.Context(), in), &conflict, name)
+				_, err := s.Intents.Get(t.Context(), in.Ref, "create")
 				require.ErrorIs(t, err, store.ErrNotFound, "%s: a refused link finishes the intent", name)
 			}
 			require.Zero(t, load(t, s, other).ConversationID)
 
 			// The same number in another organisation is another conversation.
-			require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{Ref: other, ConnectionID: elsewhere.ID, ConversationID: 5}))
+			require.NoError(t, s.Links.Create(t.Context(), store.LinkInput{Ref: other, ConnectionID: elsewhere.ID, ConversationID: 5}))
 		})
 	}
 }
@@ -239,7 +239,7 @@ func TestOneOfManyClaimsGetsAConversation(t *testing.T) {
 			}
 			linked := 0
 			for _, err := range atOnce(len(refs), func(i int) error {
-				return s.LinkConversation(t.Context(), store.LinkInput{Ref: refs[i], ConnectionID: connection.ID, ConversationID: 5})
+				return s.Links.Create(t.Context(), store.LinkInput{Ref: refs[i], ConnectionID: connection.ID, ConversationID: 5})
 			}) {
 				if err == nil {
 					linked++

@@ -15,7 +15,7 @@ type conversationKey struct {
 	conversationID int64
 }
 
-// JoinInbox gives up to limit events that nobody looked at yet, and those that
+// Join gives up to limit events that nobody looked at yet, and those that
 // came before their conversation became a claim's, their place among the events
 // of their claim, and marks those claims as changed. more says that there may be
 // more to do.
@@ -23,12 +23,12 @@ type conversationKey struct {
 // An event is found whichever comes first, it or the link: it is looked at once
 // after it came, and each link looks at all events of its conversation once after
 // it was made.
-func (s *Store) JoinInbox(ctx context.Context, limit int) (more bool, err error) {
-	fresh, err := s.notLookedAt(ctx, limit)
+func (s Inbox) Join(ctx context.Context, limit int) (more bool, err error) {
+	fresh, err := s.newEvents(ctx, limit)
 	if err != nil {
 		return false, err
 	}
-	linked, err := s.notJoined(ctx, limit)
+	linked, err := s.unjoinedLinks(ctx, limit)
 	if err != nil {
 		return false, err
 	}
@@ -39,10 +39,10 @@ func (s *Store) JoinInbox(ctx context.Context, limit int) (more bool, err error)
 	}
 	joined := map[claim.Ref]bool{}
 	for key, events := range fresh {
-		ref, err := s.ClaimOf(ctx, key.connectionID, key.conversationID)
+		ref, err := Links{s.core}.ClaimOf(ctx, key.connectionID, key.conversationID)
 		switch {
 		case errors.Is(err, ErrNotFound):
-			err = s.noClaims(ctx, key, events)
+			err = s.markUnlinked(ctx, key, events)
 		case err == nil && !joined[ref]:
 			joined[ref], err = true, s.join(ctx, ref)
 		}
@@ -57,11 +57,11 @@ func (s *Store) JoinInbox(ctx context.Context, limit int) (more bool, err error)
 	return n == limit || len(linked) == limit, nil
 }
 
-func (s *Store) notLookedAt(ctx context.Context, limit int) (map[conversationKey][]string, error) {
+func (s *core) newEvents(ctx context.Context, limit int) (map[conversationKey][]string, error) {
 	var fresh map[conversationKey][]string
 	err := s.read(ctx, "list new events", func(db *sql.DB) error {
 		fresh = map[conversationKey][]string{}
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var key conversationKey
 			var conversation sql.NullInt64
 			var id string
@@ -74,11 +74,11 @@ func (s *Store) notLookedAt(ctx context.Context, limit int) (map[conversationKey
 	return fresh, err
 }
 
-func (s *Store) notJoined(ctx context.Context, limit int) ([]claim.Ref, error) {
+func (s *core) unjoinedLinks(ctx context.Context, limit int) ([]claim.Ref, error) {
 	var refs []claim.Ref
 	err := s.read(ctx, "list new links", func(db *sql.DB) error {
 		refs = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var ref claim.Ref
 			err := scan(&ref.Shop, &ref.ID)
 			refs = append(refs, ref)
@@ -90,7 +90,7 @@ func (s *Store) notJoined(ctx context.Context, limit int) ([]claim.Ref, error) {
 
 // noClaims notes that events are of a conversation that is no claim's. A link
 // that is made at the same moment looks at them by itself.
-func (s *Store) noClaims(ctx context.Context, key conversationKey, events []string) error {
+func (s *core) markUnlinked(ctx context.Context, key conversationKey, events []string) error {
 	return s.write(ctx, "note events of no claim", func(tx *sql.Tx) error {
 		var args arguments
 		connection, conversation := args.add(key.connectionID), args.add(key.conversationID)
@@ -103,10 +103,10 @@ func (s *Store) noClaims(ctx context.Context, key conversationKey, events []stri
 
 // join numbers all events of a claim's conversation that have no number, by
 // Dixa's clock as far as they came together.
-func (s *Store) join(ctx context.Context, ref claim.Ref) error {
+func (s *core) join(ctx context.Context, ref claim.Ref) error {
 	return s.write(ctx, "join the events of claim "+ref.String(), func(tx *sql.Tx) error {
 		// Two dispatchers must not give the same number twice.
-		row, err := hold(ctx, tx, ref)
+		row, err := lockClaim(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func (s *Store) join(ctx context.Context, ref claim.Ref) error {
 }
 
 // TakenIn is what a claim has taken in so far, with the events behind that.
-type TakenIn struct {
+type EventBatch struct {
 	// Cursor is the number of the last event taken in.
 	Cursor         int64
 	State          claim.State
@@ -135,7 +135,7 @@ type TakenIn struct {
 	ConversationID int64
 	Conversation   claim.Conversation
 	// Events are the next ones in their order, and Last the number of the last.
-	Events []Event
+	Events []DixaEvent
 	Last   int64
 	// More says that there are events behind these.
 	More bool
@@ -143,13 +143,13 @@ type TakenIn struct {
 
 // NextEvents reads how far a claim came with the events of its conversation and
 // up to limit next ones. A claim without a conversation has none.
-func (s *Store) NextEvents(ctx context.Context, ref claim.Ref, limit int) (TakenIn, error) {
-	var t TakenIn
+func (s Inbox) NextEvents(ctx context.Context, ref claim.Ref, limit int) (EventBatch, error) {
+	var t EventBatch
 	err := s.read(ctx, "read the events of claim "+ref.String(), func(db *sql.DB) error {
-		t = TakenIn{}
+		t = EventBatch{}
 		var events int64
 		var doc []byte
-		err := one(ctx, db, claimNotFound(ref), []any{&t.Cursor, &events, &t.State, &t.ConnectionID, &t.ConversationID, &doc},
+		err := queryOne(ctx, db, claimNotFound(ref), []any{&t.Cursor, &events, &t.State, &t.ConnectionID, &t.ConversationID, &doc},
 			`SELECT c.applied, c.events, c.state, c.connection_id, c.conversation_id, v.body FROM claims c
 			LEFT JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = CAST(c.conversation_id AS TEXT)
 			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID)
@@ -178,10 +178,10 @@ func (s *Store) NextEvents(ctx context.Context, ref claim.Ref, limit int) (Taken
 
 // events reads the events of a claim's conversation behind a number, and the
 // number of the last.
-func (s *Store) events(ctx context.Context, q querier, connectionID string, conversationID, after int64, limit int) (events []Event, last int64, err error) {
+func (s *core) events(ctx context.Context, q querier, connectionID string, conversationID, after int64, limit int) (events []DixaEvent, last int64, err error) {
 	last = after
-	err = each(ctx, q, func(scan func(...any) error) error {
-		e := Event{ConversationID: conversationID}
+	err = queryEach(ctx, q, func(scan func(...any) error) error {
+		e := DixaEvent{ConversationID: conversationID}
 		var happened int64
 		var sealed []byte
 		if err := scan(&e.ID, &e.Name, &happened, &sealed, &last); err != nil {
@@ -204,12 +204,12 @@ func (s *Store) events(ctx context.Context, q querier, connectionID string, conv
 
 // EventsOf reads the first events that a claim was given, up to limit, whether it
 // has taken them in or not.
-func (s *Store) EventsOf(ctx context.Context, ref claim.Ref, limit int) ([]Event, error) {
-	var events []Event
+func (s Inbox) EventsOf(ctx context.Context, ref claim.Ref, limit int) ([]DixaEvent, error) {
+	var events []DixaEvent
 	err := s.read(ctx, "read the events of claim "+ref.String(), func(db *sql.DB) error {
 		var connection string
 		var conversation int64
-		err := one(ctx, db, claimNotFound(ref), []any{&connection, &conversation},
+		err := queryOne(ctx, db, claimNotFound(ref), []any{&connection, &conversation},
 			`SELECT connection_id, conversation_id FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
 		if err != nil {
 			return err

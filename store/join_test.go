@@ -17,26 +17,26 @@ func joinAll(t *testing.T, s *store.Store, limit int) {
 	t.Helper()
 	for more := true; more; {
 		var err error
-		more, err = s.JoinInbox(t.Context(), limit)
+		more, err = s.Inbox.Join(t.Context(), limit)
 		require.NoError(t, err)
 	}
 }
 
-func receive(t *testing.T, s *store.Store, connection string, e store.Event) {
+func receive(t *testing.T, s *store.Store, connection string, e store.DixaEvent) {
 	t.Helper()
-	_, err := s.Receive(t.Context(), connection, e)
+	_, err := s.Inbox.Receive(t.Context(), connection, e)
 	require.NoError(t, err)
 }
 
 func link(t *testing.T, s *store.Store, connection, id string, conversation int64) {
 	t.Helper()
-	require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{Ref: ref(id), ConnectionID: connection, ConversationID: conversation, Step: claim.StepConversation}))
+	require.NoError(t, s.Links.Create(t.Context(), store.LinkInput{Ref: ref(id), ConnectionID: connection, ConversationID: conversation, Step: claim.StepConversation}))
 }
 
 // eventsOf are the ids of the events that a claim has yet to take in.
 func eventsOf(t *testing.T, s *store.Store, id string) []string {
 	t.Helper()
-	next, err := s.NextEvents(t.Context(), ref(id), 1000)
+	next, err := s.Inbox.NextEvents(t.Context(), ref(id), 1000)
 	require.NoError(t, err)
 	var ids []string
 	for _, e := range next.Events {
@@ -71,7 +71,7 @@ func TestEventsReachTheirClaimWhicheverComesFirst(t *testing.T) {
 			require.Len(t, unsignalled(t, s, 10), 1, "the claim's workflow is to hear of them")
 			require.True(t, load(t, s, ref("1")).Unread)
 
-			_, err := s.DropBodies(t.Context(), now.Now().Add(time.Hour))
+			_, err := s.Inbox.DropBodies(t.Context(), now.Now().Add(time.Hour))
 			require.NoError(t, err)
 			require.NotNil(t, body(t, s, c.ID, "before"))
 			require.Nil(t, body(t, s, c.ID, "of another"))
@@ -93,21 +93,21 @@ func TestEventsAndLinksAtOnceStrandNothing(t *testing.T) {
 			}
 			for _, err := range atOnce(claims*(events+1)+8, func(i int) error {
 				if i >= claims*(events+1) {
-					_, err := s.JoinInbox(t.Context(), 3)
+					_, err := s.Inbox.Join(t.Context(), 3)
 					return err
 				}
 				n, e := i%claims, i/claims
 				if e == 2 {
-					return s.LinkConversation(t.Context(), store.LinkInput{Ref: ref(fmt.Sprint(n)), ConnectionID: c.ID, ConversationID: int64(100 + n), Step: claim.StepConversation})
+					return s.Links.Create(t.Context(), store.LinkInput{Ref: ref(fmt.Sprint(n)), ConnectionID: c.ID, ConversationID: int64(100 + n), Step: claim.StepConversation})
 				}
-				_, err := s.Receive(t.Context(), c.ID, closed(fmt.Sprintf("%d-%d", n, e), "org-1", int64(100+n)))
+				_, err := s.Inbox.Receive(t.Context(), c.ID, closed(fmt.Sprintf("%d-%d", n, e), "org-1", int64(100+n)))
 				return err
 			}) {
 				require.NoError(t, err)
 			}
 			joinAll(t, s, 1000)
 			for n := range claims {
-				next, err := s.NextEvents(t.Context(), ref(fmt.Sprint(n)), 1000)
+				next, err := s.Inbox.NextEvents(t.Context(), ref(fmt.Sprint(n)), 1000)
 				require.NoError(t, err)
 				require.Len(t, next.Events, events, "claim %d", n)
 				require.EqualValues(t, events, next.Last, "its numbers have no gap")
@@ -128,13 +128,13 @@ func TestEventsAreTakenInOnce(t *testing.T) {
 			c := connect(t, s, "acme", "org-1")
 			accept(t, s, sample("1"))
 			link(t, s, c.ID, "1", 7)
-			_, err := s.Change(ctx, ref("1"), claim.EventStart, store.Set{})
+			_, err := s.Claims.Change(ctx, ref("1"), claim.EventStart, store.ClaimUpdate{})
 			require.NoError(t, err)
-			_, err = s.Change(ctx, ref("1"), claim.EventOpened, store.Set{})
+			_, err = s.Claims.Change(ctx, ref("1"), claim.EventOpened, store.ClaimUpdate{})
 			require.NoError(t, err)
 			receive(t, s, c.ID, closed("e-1", "org-1", 7))
 			joinAll(t, s, 10)
-			next, err := s.NextEvents(ctx, ref("1"), 10)
+			next, err := s.Inbox.NextEvents(ctx, ref("1"), 10)
 			require.NoError(t, err)
 
 			at := newClock().Now()
@@ -143,17 +143,17 @@ func TestEventsAreTakenInOnce(t *testing.T) {
 				Stamp: claim.Stamp{At: at, Weight: claim.WeightTransition, ID: "e-1"}, Status: claim.ConversationClosed,
 				People: true, Assignee: &claim.Person{ID: "agent-1", Name: "Anna"}, Tags: []string{"claim"},
 			})
-			advance := store.Advance{
+			advance := store.EventEffects{
 				Ref: ref("1"), From: next.Cursor, To: next.Last, State: next.State, ConversationID: 7, Conversation: conversation,
-				Steps: []store.Step{
-					{Event: claim.EventClose, Set: store.Set{Status: "closed", StatusBy: claim.ByDixa, Derived: "closed", Outbox: []store.OutboxEvent{{Type: claim.ToldClosed}}}},
-					{Set: store.Set{Outbox: []store.OutboxEvent{{ID: "message:m-1", Type: claim.ToldMessage, Message: &claim.MessageNotice{ID: "m-1"}}}}},
+				Transitions: []store.Transition{
+					{Event: claim.EventClose, Update: store.ClaimUpdate{Status: "closed", StatusBy: claim.ByDixa, Derived: "closed", Outbox: []store.OutboxEvent{{Type: claim.ToldClosed}}}},
+					{Update: store.ClaimUpdate{Outbox: []store.OutboxEvent{{ID: "message:m-1", Type: claim.ToldMessage, Message: &claim.MessageNotice{ID: "m-1"}}}}},
 				},
-				Timeline: []store.Happening{{ID: "e-1", TimelineEntry: claim.TimelineEntry{At: at, What: "conversation closed", By: "Anna"}}},
+				Timeline: []store.TimelineEntry{{ID: "e-1", TimelineEntry: claim.TimelineEntry{At: at, What: "conversation closed", By: "Anna"}}},
 				Messages: []claim.Message{{ID: "m-1", Kind: claim.MessageKind, At: at, Text: "Hello", Attachments: []claim.MessageAttachment{{ID: "1", Source: "/private/x"}}}},
 			}
 			won := 0
-			for _, err := range atOnce(8, func(int) error { return s.Advance(ctx, advance) }) {
+			for _, err := range atOnce(8, func(int) error { return s.Conversations.Apply(ctx, advance) }) {
 				if err == nil {
 					won++
 					continue
@@ -168,18 +168,18 @@ func TestEventsAreTakenInOnce(t *testing.T) {
 			require.Equal(t, "closed", work.Status)
 			require.False(t, work.Unread)
 			require.Equal(t, store.ConversationFacts{Status: claim.ConversationClosed, AssigneeID: "agent-1", ClosedSince: at}, work.Conversation)
-			events, err := s.Outbox(ctx, ref("1"))
+			events, err := s.Outbox.List(ctx, ref("1"))
 			require.NoError(t, err)
 			require.Len(t, events, 2)
 			require.Contains(t, string(events[0].Body), `"status":"closed"`)
 			require.Contains(t, string(events[1].Body), `"message":{"id":"m-1"`)
-			known, err := s.Conversation(ctx, ref("1"))
+			known, err := s.Conversations.Get(ctx, ref("1"))
 			require.NoError(t, err)
 			require.Equal(t, conversation, known)
-			happened, err := s.Happenings(ctx, ref("1"), 10)
+			happened, err := s.Conversations.LatestTimeline(ctx, ref("1"), 10)
 			require.NoError(t, err)
 			require.Equal(t, advance.Timeline, happened)
-			messages, err := s.Messages(ctx, ref("1"), store.MessageFilter{})
+			messages, err := s.Conversations.Messages(ctx, ref("1"), store.MessageFilter{})
 			require.NoError(t, err)
 			require.Equal(t, advance.Messages, messages)
 		})
@@ -203,8 +203,8 @@ func TestMessageIsKeptOnceAndTheListHasTheWord(t *testing.T) {
 				link(t, s, c.ID, "1", 7)
 				messages := []claim.Message{told, listed, told}
 				rand.New(rand.NewPCG(uint64(round), 0)).Shuffle(len(messages), func(i, j int) { messages[i], messages[j] = messages[j], messages[i] })
-				require.NoError(t, s.Advance(t.Context(), store.Advance{Ref: ref("1"), State: claim.StateReceived, ConversationID: 7, Messages: messages}))
-				kept, err := s.Messages(t.Context(), ref("1"), store.MessageFilter{})
+				require.NoError(t, s.Conversations.Apply(t.Context(), store.EventEffects{Ref: ref("1"), State: claim.StateReceived, ConversationID: 7, Messages: messages}))
+				kept, err := s.Conversations.Messages(t.Context(), ref("1"), store.MessageFilter{})
 				require.NoError(t, err)
 				require.Equal(t, []claim.Message{listed}, kept)
 			}

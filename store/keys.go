@@ -17,7 +17,7 @@ import (
 const keyPrefix = "cfk_"
 
 // Key is an API key. The key itself is shown once, by [Store.CreateKey].
-type Key struct {
+type APIKey struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	// Shop is the shop that the key is for; empty for the platform.
@@ -31,26 +31,26 @@ type Key struct {
 }
 
 // NewKey is an API key to create.
-type NewKey struct {
+type NewAPIKey struct {
 	Name string
 	// Shop is the shop that the key is for; empty for the platform.
 	Shop   string
 	Scopes []string
 }
 
-// CreateKey makes an API key and returns it with its secret of 256 random bits,
+// Create makes an API key and returns it with its secret of 256 random bits,
 // which is kept only as a hash and cannot be shown again.
-func (s *Store) CreateKey(ctx context.Context, k NewKey) (key Key, secret string, err error) {
+func (s APIKeys) Create(ctx context.Context, k NewAPIKey) (key APIKey, secret string, err error) {
 	random := make([]byte, 32)
 	rand.Read(random)
 	secret = keyPrefix + base64.RawURLEncoding.EncodeToString(random)
-	key = Key{
+	key = APIKey{
 		ID: uuid.NewString(), Name: plain(k.Name), Shop: k.Shop, Scopes: append([]string{}, k.Scopes...),
 		Preview: keyPrefix + "…" + secret[len(secret)-4:],
 	}
 	scopes, err := json.Marshal(key.Scopes)
 	if err != nil {
-		return Key{}, "", err
+		return APIKey{}, "", err
 	}
 	err = s.write(ctx, "make an API key", func(tx *sql.Tx) error {
 		if k.Shop != "" {
@@ -65,32 +65,32 @@ func (s *Store) CreateKey(ctx context.Context, k NewKey) (key Key, secret string
 		return err
 	})
 	if err != nil {
-		return Key{}, "", err
+		return APIKey{}, "", err
 	}
 	return key, secret, nil
 }
 
-// KeyBySecret finds the key of a secret. One that is unknown or revoked is
+// BySecret finds the key of a secret. One that is unknown or revoked is
 // [ErrNotFound].
-func (s *Store) KeyBySecret(ctx context.Context, secret string) (Key, error) {
+func (s APIKeys) BySecret(ctx context.Context, secret string) (APIKey, error) {
 	keys, err := s.keysWhere(ctx, `hash = $1 AND revoked_at = 0`, keyHash(secret))
 	if err == nil && len(keys) == 0 {
 		err = notFound("API key")
 	}
 	if err != nil {
-		return Key{}, err
+		return APIKey{}, err
 	}
 	return keys[0], nil
 }
 
-// Keys lists the API keys of a shop, or all where shop is empty, also revoked
+// List lists the API keys of a shop, or all where shop is empty, also revoked
 // ones, newest first.
-func (s *Store) Keys(ctx context.Context, shop string) ([]Key, error) {
+func (s APIKeys) List(ctx context.Context, shop string) ([]APIKey, error) {
 	return s.keysWhere(ctx, `$1 = '' OR shop = $1`, shop)
 }
 
-// RevokeKey makes a key useless, at once. It may be repeated.
-func (s *Store) RevokeKey(ctx context.Context, id string) error {
+// Revoke makes a key useless, at once. It may be repeated.
+func (s APIKeys) Revoke(ctx context.Context, id string) error {
 	return s.write(ctx, "revoke API key "+id, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `UPDATE api_keys SET revoked_at = CASE WHEN revoked_at = 0 THEN $2 ELSE revoked_at END WHERE id = $1`, id, s.now())
 		if err == nil && n == 0 {
@@ -100,12 +100,12 @@ func (s *Store) RevokeKey(ctx context.Context, id string) error {
 	})
 }
 
-func (s *Store) keysWhere(ctx context.Context, where string, arg any) ([]Key, error) {
-	var keys []Key
+func (s *core) keysWhere(ctx context.Context, where string, arg any) ([]APIKey, error) {
+	var keys []APIKey
 	err := s.read(ctx, "read API keys", func(db *sql.DB) error {
 		keys = nil
-		return each(ctx, db, func(scan func(...any) error) error {
-			var k Key
+		return queryEach(ctx, db, func(scan func(...any) error) error {
+			var k APIKey
 			var scopes string
 			var created, revoked int64
 			if err := scan(&k.ID, &k.Name, &k.Shop, &scopes, &k.Preview, &created, &revoked); err != nil {

@@ -34,12 +34,12 @@ type LinkInput struct {
 	Attached, LeftOut int
 }
 
-// Link reads the link of a claim; [ErrNotFound] where it has none.
-func (s *Store) Link(ctx context.Context, ref claim.Ref) (Link, error) {
+// Get reads the link of a claim; [ErrNotFound] where it has none.
+func (s Links) Get(ctx context.Context, ref claim.Ref) (Link, error) {
 	l := Link{Ref: ref}
 	err := s.read(ctx, "read the link of claim "+ref.String(), func(db *sql.DB) error {
 		var created int64
-		err := one(ctx, db, notFound("link of claim "+ref.String()), []any{&l.ConnectionID, &l.ConversationID, &l.EndUserID, &created},
+		err := queryOne(ctx, db, notFound("link of claim "+ref.String()), []any{&l.ConnectionID, &l.ConversationID, &l.EndUserID, &created},
 			`SELECT connection_id, conversation_id, end_user_id, created_at FROM links WHERE shop = $1 AND claim_id = $2`, ref.Shop, ref.ID)
 		l.CreatedAt = timeOf(created)
 		return err
@@ -49,7 +49,7 @@ func (s *Store) Link(ctx context.Context, ref claim.Ref) (Link, error) {
 
 // ClaimOf names the claim that a conversation belongs to; [ErrNotFound] where it
 // is no claim's.
-func (s *Store) ClaimOf(ctx context.Context, connectionID string, conversationID int64) (claim.Ref, error) {
+func (s Links) ClaimOf(ctx context.Context, connectionID string, conversationID int64) (claim.Ref, error) {
 	var ref claim.Ref
 	err := s.read(ctx, fmt.Sprintf("find the claim of conversation %d", conversationID), func(db *sql.DB) (err error) {
 		ref, err = claimOf(ctx, db, connectionID, conversationID)
@@ -60,18 +60,18 @@ func (s *Store) ClaimOf(ctx context.Context, connectionID string, conversationID
 
 func claimOf(ctx context.Context, q querier, connectionID string, conversationID int64) (claim.Ref, error) {
 	var ref claim.Ref
-	err := one(ctx, q, notFound(fmt.Sprintf("claim of conversation %d", conversationID)), []any{&ref.Shop, &ref.ID},
+	err := queryOne(ctx, q, notFound(fmt.Sprintf("claim of conversation %d", conversationID)), []any{&ref.Shop, &ref.ID},
 		`SELECT shop, claim_id FROM links WHERE connection_id = $1 AND conversation_id = $2`, connectionID, conversationID)
 	return ref, err
 }
 
-// LinkConversation records, all or nothing, that a claim has its conversation:
+// Create records, all or nothing, that a claim has its conversation:
 // the link, what the claim's row says of it and the finished intent. It is
 // idempotent. Where the claim has another conversation or the conversation is
 // another claim's, it is a [*ConflictError] and nothing is written.
-func (s *Store) LinkConversation(ctx context.Context, in LinkInput) error {
+func (s Links) Create(ctx context.Context, in LinkInput) error {
 	return s.write(ctx, fmt.Sprintf("link claim %s to conversation %d", in.Ref, in.ConversationID), func(tx *sql.Tx) error {
-		row, err := hold(ctx, tx, in.Ref)
+		row, err := lockClaim(ctx, tx, in.Ref)
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func createdConversation(id int64) ([]byte, error) {
 
 // link writes the link row and the claim's copy of it; already says that it was
 // there. The caller holds the claim.
-func (s *Store) link(ctx context.Context, tx *sql.Tx, row claimRow, in LinkInput) (already bool, err error) {
+func (s *core) link(ctx context.Context, tx *sql.Tx, row claimRow, in LinkInput) (already bool, err error) {
 	if in.ConnectionID == "" || in.ConversationID <= 0 {
 		return false, errors.New("a link needs a connection and a conversation id above zero")
 	}

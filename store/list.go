@@ -37,7 +37,7 @@ type ClaimFilter struct {
 // List lists claims, newest first, without their other claims. next is the
 // cursor of the next page, empty on the last; claims that come in meanwhile
 // neither repeat nor hide any. A cursor that is none is a [*claim.InvalidError].
-func (s *Store) List(ctx context.Context, f ClaimFilter) (records []claim.Record, next string, err error) {
+func (s Claims) List(ctx context.Context, f ClaimFilter) (records []claim.Record, next string, err error) {
 	var args arguments
 	var where []string
 	equals := func(column string, v any, given bool) {
@@ -75,7 +75,7 @@ func (s *Store) List(ctx context.Context, f ClaimFilter) (records []claim.Record
 
 	err = s.read(ctx, "list claims", func(db *sql.DB) error {
 		records = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			r, err := scanRecord(scan)
 			records = append(records, r)
 			return err

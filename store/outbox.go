@@ -32,7 +32,7 @@ type OutboxEvent struct {
 // addEvents adds the events that the claim does not have yet after the sequence
 // number given, and a delivery of each to every endpoint that wants it, and
 // returns the last number. The caller holds the claim and has changed it: the events tell how it now is.
-func (s *Store) addEvents(ctx context.Context, tx *sql.Tx, ref claim.Ref, sequence int64, events []OutboxEvent, now int64) (last int64, err error) {
+func (s *core) addEvents(ctx context.Context, tx *sql.Tx, ref claim.Ref, sequence int64, events []OutboxEvent, now int64) (last int64, err error) {
 	record, err := s.record(ctx, tx, ref)
 	if err != nil {
 		return sequence, err
@@ -71,12 +71,12 @@ func (s *Store) addEvents(ctx context.Context, tx *sql.Tx, ref claim.Ref, sequen
 	return sequence, err
 }
 
-// Outbox lists a claim's events in their sequence.
-func (s *Store) Outbox(ctx context.Context, ref claim.Ref) ([]OutboxEvent, error) {
+// List lists a claim's events in their sequence.
+func (s Outbox) List(ctx context.Context, ref claim.Ref) ([]OutboxEvent, error) {
 	var events []OutboxEvent
 	err := s.read(ctx, "read the outbox of claim "+ref.String(), func(db *sql.DB) error {
 		events = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			e := OutboxEvent{Ref: ref}
 			var sealed []byte
 			var created int64

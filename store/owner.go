@@ -30,28 +30,28 @@ type OwnerUpdate struct {
 }
 
 // UpdateResult is what was done about a change at a claim's owner.
-type UpdateResult string
+type OwnerUpdateOutcome string
 
 // What is done about a change.
 const (
 	// UpdateUnchanged: the claim is so already.
-	UpdateUnchanged UpdateResult = "unchanged"
+	UpdateUnchanged OwnerUpdateOutcome = "unchanged"
 	// UpdateOlder: something newer is known, so it was ignored.
-	UpdateOlder UpdateResult = "ignored_older"
+	UpdateOlder OwnerUpdateOutcome = "ignored_older"
 	// UpdateEdited: the conversation is not created yet; it will be opened so.
-	UpdateEdited UpdateResult = "edited"
+	UpdateEdited OwnerUpdateOutcome = "edited"
 	// UpdateWithdrawn: it was withdrawn before the conversation was created.
-	UpdateWithdrawn UpdateResult = "withdrawn"
+	UpdateWithdrawn OwnerUpdateOutcome = "withdrawn"
 	// UpdateInstructed: the shop's change rules are carried out in the conversation.
-	UpdateInstructed UpdateResult = "instructed"
+	UpdateInstructed OwnerUpdateOutcome = "instructed"
 	// UpdateKept: the claim is abandoned, so nothing follows from it.
-	UpdateKept UpdateResult = "kept"
+	UpdateKept OwnerUpdateOutcome = "kept"
 )
 
 // Updated is what became of a change at a claim's owner.
-type Updated struct {
-	Record claim.Record
-	Result UpdateResult
+type OwnerUpdateResult struct {
+	Record  claim.Record
+	Outcome OwnerUpdateOutcome
 	// Changed are the fields by JSON path, sorted.
 	Changed []string
 	// Instruction is the id of what is to be done in the conversation; empty where
@@ -65,8 +65,8 @@ type Updated struct {
 // was made of it before. After that an [claim.InstructChange] says what changed.
 // What the owner's clock says is older than what it said last is ignored, and what
 // is so already changes nothing; a status that the owner was told is so already.
-func (s *Store) UpdateFromOwner(ctx context.Context, u OwnerUpdate) (Updated, error) {
-	var out Updated
+func (s Claims) UpdateFromOwner(ctx context.Context, u OwnerUpdate) (OwnerUpdateResult, error) {
+	var out OwnerUpdateResult
 	err := s.write(ctx, "change claim "+u.Ref.String()+" as its owner says", func(tx *sql.Tx) (err error) {
 		out, err = s.updateFromOwner(ctx, tx, u)
 		return err
@@ -74,44 +74,44 @@ func (s *Store) UpdateFromOwner(ctx context.Context, u OwnerUpdate) (Updated, er
 	return out, err
 }
 
-func (s *Store) updateFromOwner(ctx context.Context, tx *sql.Tx, u OwnerUpdate) (Updated, error) {
-	row, err := hold(ctx, tx, u.Ref)
+func (s *core) updateFromOwner(ctx context.Context, tx *sql.Tx, u OwnerUpdate) (OwnerUpdateResult, error) {
+	row, err := lockClaim(ctx, tx, u.Ref)
 	if err != nil {
-		return Updated{}, err
+		return OwnerUpdateResult{}, err
 	}
 	current, err := s.latest(ctx, tx, u.Ref)
 	if err != nil {
-		return Updated{}, err
+		return OwnerUpdateResult{}, err
 	}
 	next, err := u.Read(current)
 	if err != nil {
-		return Updated{}, err
+		return OwnerUpdateResult{}, err
 	}
-	out := Updated{Result: UpdateUnchanged}
+	out := OwnerUpdateResult{Outcome: UpdateUnchanged}
 	c := ownerChange{store: s, ref: u.Ref, row: &row, current: current, next: next, by: u.By, instruction: u.Instruction}
 	if err := c.read(ctx, tx, u.Whole); err != nil {
-		return Updated{}, err
+		return OwnerUpdateResult{}, err
 	}
 	switch {
 	case c.older:
-		out.Result = UpdateOlder
+		out.Outcome = UpdateOlder
 	case len(c.fields) == 0 && c.status == "":
 		err = c.keep(ctx, tx, claimLatest)
 	case row.state == claim.StateAbandoned:
-		out.Result = UpdateKept
+		out.Outcome = UpdateKept
 		err = c.edit(ctx, tx)
 	case c.sent:
-		out.Result = UpdateInstructed
+		out.Outcome = UpdateInstructed
 		out.Instruction, err = c.instruct(ctx, tx)
 	case claim.Key(c.status) == claim.StatusWithdrawn:
-		out.Result = UpdateWithdrawn
+		out.Outcome = UpdateWithdrawn
 		err = c.withdraw(ctx, tx)
 	default:
-		out.Result = UpdateEdited
+		out.Outcome = UpdateEdited
 		out.Instruction, err = c.editBefore(ctx, tx)
 	}
 	if err != nil {
-		return Updated{}, err
+		return OwnerUpdateResult{}, err
 	}
 	if !c.older {
 		for _, f := range c.fields {
@@ -124,7 +124,7 @@ func (s *Store) updateFromOwner(ctx context.Context, tx *sql.Tx, u OwnerUpdate) 
 
 // ownerChange is a change of a claim that is held.
 type ownerChange struct {
-	store         *Store
+	store         *core
 	ref           claim.Ref
 	row           *claimRow
 	current, next *claim.Claim
@@ -144,7 +144,7 @@ type ownerChange struct {
 func (c *ownerChange) read(ctx context.Context, tx *sql.Tx, whole bool) error {
 	var told string
 	var seen int64
-	err := one(ctx, tx, claimNotFound(c.ref), []any{&told, &seen, &c.sent}, `SELECT c.status, c.owner_updated_at,
+	err := queryOne(ctx, tx, claimNotFound(c.ref), []any{&told, &seen, &c.sent}, `SELECT c.status, c.owner_updated_at,
 			c.conversation_id <> 0 OR EXISTS (SELECT 1 FROM intents i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.step = $3 AND (i.sent_at > 0 OR i.done_at > 0))
 		FROM claims c WHERE c.shop = $1 AND c.id = $2`, c.ref.Shop, c.ref.ID, claim.StepConversation)
 	if err != nil {
@@ -231,7 +231,7 @@ func (c *ownerChange) editBefore(ctx context.Context, tx *sql.Tx) (instruction s
 		return instruction, nil
 	}
 	var fallback bool
-	err = one(ctx, tx, claimNotFound(c.ref), []any{&fallback}, `SELECT fallback_used FROM claims WHERE shop = $1 AND id = $2`, c.ref.Shop, c.ref.ID)
+	err = queryOne(ctx, tx, claimNotFound(c.ref), []any{&fallback}, `SELECT fallback_used FROM claims WHERE shop = $1 AND id = $2`, c.ref.Shop, c.ref.ID)
 	if err != nil || fallback {
 		return instruction, err
 	}
@@ -242,7 +242,7 @@ func (c *ownerChange) setStatus(ctx context.Context, tx *sql.Tx) error {
 	if c.status == "" {
 		return nil
 	}
-	_, err := c.store.change(ctx, tx, c.ref, c.row, "", Set{Status: c.status, StatusBy: claim.ByOwner})
+	_, err := c.store.change(ctx, tx, c.ref, c.row, "", ClaimUpdate{Status: c.status, StatusBy: claim.ByOwner})
 	return err
 }
 
@@ -250,7 +250,7 @@ func (c *ownerChange) withdraw(ctx context.Context, tx *sql.Tx) error {
 	if err := c.keep(ctx, tx, claimEdited); err != nil {
 		return err
 	}
-	return c.store.abandon(ctx, tx, c.ref, c.row, Set{Status: c.status, StatusBy: claim.ByOwner})
+	return c.store.abandon(ctx, tx, c.ref, c.row, ClaimUpdate{Status: c.status, StatusBy: claim.ByOwner})
 }
 
 // instruct has the change carried out in the conversation.
@@ -280,10 +280,10 @@ func (c *ownerChange) add(ctx context.Context, tx *sql.Tx, of claim.OwnerChange)
 // upsert takes what the owner tells of a whole claim: one that is not known is
 // accepted. created says that it tells of a new claim; the one that was accepted
 // first is then nothing new, whatever happened to it since.
-func (s *Store) upsert(ctx context.Context, tx *sql.Tx, u OwnerUpdate, created bool, decode func() (*claim.Claim, error)) (UpdateResult, error) {
+func (s *core) upsert(ctx context.Context, tx *sql.Tx, u OwnerUpdate, created bool, decode func() (*claim.Claim, error)) (OwnerUpdateOutcome, error) {
 	// Read first: what is only a part of a claim is none that could be accepted.
 	var id string
-	err := one(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM claims WHERE shop = $1 AND id = $2`, u.Ref.Shop, u.Ref.ID)
+	err := queryOne(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM claims WHERE shop = $1 AND id = $2`, u.Ref.Shop, u.Ref.ID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return "", err
 	}
@@ -311,14 +311,14 @@ func (s *Store) upsert(ctx context.Context, tx *sql.Tx, u OwnerUpdate, created b
 		}
 	}
 	out, err := s.updateFromOwner(ctx, tx, u)
-	return out.Result, err
+	return out.Outcome, err
 }
 
 // updateAccepted: the claim was not known.
-const updateAccepted UpdateResult = "accepted"
+const updateAccepted OwnerUpdateOutcome = "accepted"
 
 // ShipmentNews is that a parcel reached a phase.
-type ShipmentNews struct {
+type ShipmentUpdate struct {
 	// Shipment names the parcel, such as by its id or tracking number.
 	Shipment string `json:"shipment,omitempty"`
 	Phase    string `json:"phase"`
@@ -341,9 +341,9 @@ const maxClaimsOfShipment = 20
 
 // tellShipment has the conversations of the claims that are not closed told where
 // their parcel is, once for each parcel and phase.
-func (s *Store) tellShipment(ctx context.Context, tx *sql.Tx, shop string, news ShipmentNews) (int, error) {
+func (s *core) tellShipment(ctx context.Context, tx *sql.Tx, shop string, news ShipmentUpdate) (int, error) {
 	var platform, own string
-	err := one(ctx, tx, shopNotFound(shop), []any{&platform, &own},
+	err := queryOne(ctx, tx, shopNotFound(shop), []any{&platform, &own},
 		`SELECT p.settings, s.settings FROM shops s CROSS JOIN platform p WHERE s.slug = $1 AND s.deleted_at = 0`, shop)
 	if err != nil {
 		return 0, err
@@ -368,7 +368,7 @@ func (s *Store) tellShipment(ctx context.Context, tx *sql.Tx, shop string, news 
 	}
 	var refs []claim.Ref
 	states := []claim.State{claim.StateReceived, claim.StateOpening, claim.StateNeedsAttention, claim.StateOpen, claim.StatePending}
-	err = each(ctx, tx, func(scan func(...any) error) error {
+	err = queryEach(ctx, tx, func(scan func(...any) error) error {
 		ref := claim.Ref{Shop: shop}
 		err := scan(&ref.ID)
 		refs = append(refs, ref)
@@ -379,7 +379,7 @@ func (s *Store) tellShipment(ctx context.Context, tx *sql.Tx, shop string, news 
 	}
 	told := 0
 	for _, ref := range refs {
-		if _, err := hold(ctx, tx, ref); err != nil {
+		if _, err := lockClaim(ctx, tx, ref); err != nil {
 			return 0, err
 		}
 		_, fresh, err := s.instruct(ctx, tx, claim.Instruction{Ref: ref, ID: news.ID, Kind: claim.InstructShipment, Body: body, By: ByKarla})

@@ -13,9 +13,9 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func update(t *testing.T, s *store.Store, r claim.Ref, change string) store.Updated {
+func update(t *testing.T, s *store.Store, r claim.Ref, change string) store.OwnerUpdateResult {
 	t.Helper()
-	out, err := s.UpdateFromOwner(t.Context(), store.OwnerUpdate{Ref: r, By: "test", Read: reading(change)})
+	out, err := s.Claims.UpdateFromOwner(t.Context(), store.OwnerUpdate{Ref: r, By: "test", Read: reading(change)})
 	require.NoError(t, err)
 	return out
 }
@@ -37,21 +37,21 @@ func TestAnEditIsSentOrComesAfter(t *testing.T) {
 				change(t, s, r, claim.EventStart)
 				var wg sync.WaitGroup
 				var begun, edited error
-				var out store.Updated
-				wg.Go(func() { _, _, begun = s.BeginIntentOf(t.Context(), r, claim.StepConversation, 0) })
+				var out store.OwnerUpdateResult
+				wg.Go(func() { _, _, begun = s.Intents.BeginForRevision(t.Context(), r, claim.StepConversation, 0) })
 				wg.Go(func() {
-					out, edited = s.UpdateFromOwner(t.Context(), store.OwnerUpdate{Ref: r, Read: reading(`{"description": "changed"}`)})
+					out, edited = s.Claims.UpdateFromOwner(t.Context(), store.OwnerUpdate{Ref: r, Read: reading(`{"description": "changed"}`)})
 				})
 				wg.Wait()
 				require.NoError(t, edited)
 				var stale *store.StaleError
-				switch out.Result {
+				switch out.Outcome {
 				case store.UpdateEdited:
 					require.ErrorAs(t, begun, &stale)
 				case store.UpdateInstructed:
 					require.NoError(t, begun)
 				default:
-					require.Fail(t, "the edit is lost", "%s", out.Result)
+					require.Fail(t, "the edit is lost", "%s", out.Outcome)
 				}
 			}
 		})
@@ -66,20 +66,20 @@ func TestARefusedCreateLetsTheClaimBeEdited(t *testing.T) {
 			s, _ := setup(t, url(t))
 			r := accept(t, s, sample("1"))
 			change(t, s, r, claim.EventStart)
-			in, _, err := s.BeginIntentOf(t.Context(), r, claim.StepConversation, 0)
+			in, _, err := s.Intents.BeginForRevision(t.Context(), r, claim.StepConversation, 0)
 			require.NoError(t, err)
-			require.Equal(t, store.UpdateInstructed, update(t, s, r, `{"description": "after"}`).Result)
-			body, _, err := s.Body(t.Context(), r)
+			require.Equal(t, store.UpdateInstructed, update(t, s, r, `{"description": "after"}`).Outcome)
+			body, _, err := s.Claims.OpeningBody(t.Context(), r)
 			require.NoError(t, err)
 			require.Equal(t, sample("1").Description, body.Description, "what may have been sent stays")
-			require.NoError(t, s.RefuseIntent(t.Context(), in))
+			require.NoError(t, s.Intents.Refuse(t.Context(), in))
 
-			require.Equal(t, store.UpdateEdited, update(t, s, r, `{"phase": "returned"}`).Result)
-			body, revision, err := s.Body(t.Context(), r)
+			require.Equal(t, store.UpdateEdited, update(t, s, r, `{"phase": "returned"}`).Outcome)
+			body, revision, err := s.Claims.OpeningBody(t.Context(), r)
 			require.NoError(t, err)
 			require.Equal(t, int64(1), revision)
 			require.Equal(t, "after", body.Description, "and what came after it is in the next one, too")
-			_, _, err = s.BeginIntentOf(t.Context(), r, claim.StepConversation, 1)
+			_, _, err = s.Intents.BeginForRevision(t.Context(), r, claim.StepConversation, 1)
 			require.NoError(t, err)
 			require.Equal(t, "returned", load(t, s, r).Phase)
 		})
@@ -91,15 +91,15 @@ func TestAParkedClaimIsTriedAgainWithWhatItsOwnerMended(t *testing.T) {
 	s, _ := setup(t, memory)
 	r := accept(t, s, sample("1"))
 	change(t, s, r, claim.EventStart)
-	_, err := s.Change(t.Context(), r, claim.EventPark, store.Set{Cause: claim.CauseCustomer})
+	_, err := s.Claims.Change(t.Context(), r, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseCustomer})
 	require.NoError(t, err)
 	out := update(t, s, r, `{"customer": {"email": "ada.lovelace@customer.example"}}`)
-	require.Equal(t, store.UpdateEdited, out.Result)
+	require.Equal(t, store.UpdateEdited, out.Outcome)
 	require.Equal(t, claim.StateReceived, out.Record.State)
 
 	// Its customer was told by other means: only a person takes it up again.
 	change(t, s, r, claim.EventStart)
-	_, err = s.Change(t.Context(), r, claim.EventPark, store.Set{Cause: claim.CauseCustomer, FallbackUsed: true})
+	_, err = s.Claims.Change(t.Context(), r, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseCustomer, FallbackUsed: true})
 	require.NoError(t, err)
 	require.Equal(t, claim.StateNeedsAttention, update(t, s, r, `{"customer": {"email": "ada@customer.example"}}`).Record.State)
 }
@@ -109,18 +109,18 @@ func TestAStatusBeforeTheCreateIsCarriedOutWhenItIsOpen(t *testing.T) {
 	s, _ := setup(t, memory)
 	r := accept(t, s, sample("1"))
 	out := update(t, s, r, `{"status": "accepted", "reason": "lost"}`)
-	require.Equal(t, store.UpdateEdited, out.Result)
+	require.Equal(t, store.UpdateEdited, out.Outcome)
 	require.Equal(t, []string{"reason", "status"}, out.Changed)
-	in, err := s.NextInstruction(t.Context(), r)
+	in, err := s.Instructions.Next(t.Context(), r)
 	require.NoError(t, err)
 	require.Equal(t, out.Instruction, in.ID)
 	require.NotContains(t, string(in.Body), "lost", "the reason is in what is opened")
 
-	require.NoError(t, s.Abandon(t.Context(), r))
-	in, err = s.Instruction(t.Context(), r, in.ID)
+	require.NoError(t, s.Claims.Abandon(t.Context(), r))
+	in, err = s.Instructions.Get(t.Context(), r, in.ID)
 	require.NoError(t, err)
 	require.Equal(t, claim.InstructionRefused, in.State)
-	events, err := s.Outbox(t.Context(), r)
+	events, err := s.Outbox.List(t.Context(), r)
 	require.NoError(t, err)
 	require.Len(t, events, 1)
 	require.Equal(t, claim.ToldAbandoned, events[0].Type)
@@ -131,12 +131,12 @@ func TestAFaultyChangeWritesNothing(t *testing.T) {
 	s, _ := setup(t, memory)
 	r := accept(t, s, sample("1"))
 	before := load(t, s, r)
-	_, err := s.UpdateFromOwner(t.Context(), store.OwnerUpdate{Ref: r, Read: reading(`{"reason": null, "selected_items": 5}`)})
+	_, err := s.Claims.UpdateFromOwner(t.Context(), store.OwnerUpdate{Ref: r, Read: reading(`{"reason": null, "selected_items": 5}`)})
 	var invalid *claim.InvalidError
 	require.ErrorAs(t, err, &invalid)
 	require.Len(t, invalid.Faults, 2)
 	require.Equal(t, before, load(t, s, r))
-	_, err = s.UpdateFromOwner(t.Context(), store.OwnerUpdate{Ref: ref("none"), Read: reading(`{}`)})
+	_, err = s.Claims.UpdateFromOwner(t.Context(), store.OwnerUpdate{Ref: ref("none"), Read: reading(`{}`)})
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
@@ -148,26 +148,26 @@ func TestTheRulesAreAskedAnewOnceNoChangeWaits(t *testing.T) {
 			s, _ := setup(t, url(t))
 			r := accept(t, s, sample("1"))
 			c := connect(t, s, "acme", "org-1")
-			require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{Ref: r, ConnectionID: c.ID, ConversationID: 1, Step: claim.StepConversation}))
+			require.NoError(t, s.Links.Create(t.Context(), store.LinkInput{Ref: r, ConnectionID: c.ID, ConversationID: 1, Step: claim.StepConversation}))
 			ids := []string{"a", "b"}
 			for _, id := range ids {
-				_, _, err := s.Instruct(t.Context(), claim.Instruction{Ref: r, ID: id, Kind: claim.InstructChange, Body: []byte(`{}`)})
+				_, _, err := s.Instructions.Add(t.Context(), claim.Instruction{Ref: r, ID: id, Kind: claim.InstructChange, Body: []byte(`{}`)})
 				require.NoError(t, err)
 			}
-			in, err := s.NextInstruction(t.Context(), r)
+			in, err := s.Instructions.Next(t.Context(), r)
 			require.NoError(t, err)
 			in.State, in.Wrote = claim.InstructionDone, true
-			require.NoError(t, s.FinishInstruction(t.Context(), in, store.Set{JudgeDue: true}))
+			require.NoError(t, s.Instructions.Finish(t.Context(), in, store.ClaimUpdate{RulesDue: true}))
 			require.False(t, load(t, s, r).Unread, "another change waits, and the rules with it")
-			in, err = s.NextInstruction(t.Context(), r)
+			in, err = s.Instructions.Next(t.Context(), r)
 			require.NoError(t, err)
 			in.State = claim.InstructionDone
-			require.NoError(t, s.FinishInstruction(t.Context(), in, store.Set{JudgeDue: true}))
+			require.NoError(t, s.Instructions.Finish(t.Context(), in, store.ClaimUpdate{RulesDue: true}))
 			w := load(t, s, r)
 			require.True(t, w.Unread)
-			require.NoError(t, s.Advance(t.Context(), store.Advance{Ref: r, State: w.State, ConversationID: 1, Judged: true}))
+			require.NoError(t, s.Conversations.Apply(t.Context(), store.EventEffects{Ref: r, State: w.State, ConversationID: 1, Judged: true}))
 			require.False(t, load(t, s, r).Unread)
-			n, err := s.ChangesWritten(t.Context(), r, time.Time{})
+			n, err := s.Instructions.ChangesWritten(t.Context(), r, time.Time{})
 			require.NoError(t, err)
 			require.Equal(t, 1, n)
 		})
@@ -184,33 +184,33 @@ func TestAnOwnersEventIsAppliedOnceOrWaits(t *testing.T) {
 			r := accept(t, s, sample("1"))
 			e := store.OwnerEvent{Shop: "acme", ID: "e-1", Ref: "claims/updated", ClaimID: r.ID, Body: []byte(`{"personal": "ada"}`)}
 			for i := range 2 {
-				fresh, err := s.ReceiveFromOwner(t.Context(), e)
+				fresh, err := s.OwnerInbox.Receive(t.Context(), e)
 				require.NoError(t, err)
 				require.Equal(t, i == 0, fresh)
 			}
 			broken := errors.New("the process was killed")
-			_, err := s.ApplyOwnerEvent(t.Context(), e, store.OwnerEffect{Claim: &store.OwnerUpdate{Ref: r, Read: func(*claim.Claim) (*claim.Claim, error) { return nil, broken }}})
+			_, err := s.OwnerInbox.Apply(t.Context(), e, store.OwnerEffect{Claim: &store.OwnerUpdate{Ref: r, Read: func(*claim.Claim) (*claim.Claim, error) { return nil, broken }}})
 			require.ErrorIs(t, err, broken)
-			waiting, err := s.WaitingOwnerEvents(t.Context(), 10)
+			waiting, err := s.OwnerInbox.Waiting(t.Context(), 10)
 			require.NoError(t, err)
 			require.Len(t, waiting, 1)
 			require.Equal(t, e.Body, waiting[0].Body)
 
 			effect := store.OwnerEffect{Claim: &store.OwnerUpdate{Ref: r, Read: reading(`{"phase": "returned"}`)}}
-			state, err := s.ApplyOwnerEvent(t.Context(), e, effect)
+			state, err := s.OwnerInbox.Apply(t.Context(), e, effect)
 			require.NoError(t, err)
 			require.Equal(t, store.OwnerEventApplied, state)
 			revision := load(t, s, r).Revision
-			state, err = s.ApplyOwnerEvent(t.Context(), e, effect)
+			state, err = s.OwnerInbox.Apply(t.Context(), e, effect)
 			require.NoError(t, err)
 			require.Empty(t, state)
 			require.Equal(t, revision, load(t, s, r).Revision)
 
 			now.Turn(25 * time.Hour)
-			n, err := s.DropOwnerBodies(t.Context(), now.Now().Add(-24*time.Hour))
+			n, err := s.OwnerInbox.DropBodies(t.Context(), now.Now().Add(-24*time.Hour))
 			require.NoError(t, err)
 			require.Equal(t, 1, n)
-			fresh, err := s.ReceiveFromOwner(t.Context(), e)
+			fresh, err := s.OwnerInbox.Receive(t.Context(), e)
 			require.NoError(t, err)
 			require.False(t, fresh, "its id stays")
 		})

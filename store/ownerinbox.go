@@ -46,9 +46,9 @@ const (
 	OwnerEventInvalid OwnerEventState = "invalid" // it cannot be taken; Why names every fault
 )
 
-// ReceiveFromOwner keeps an event. fresh is false for one that was kept before: the
+// Receive keeps an event. fresh is false for one that was kept before: the
 // same bytes count once, for ever. When it returns nil the event is durable.
-func (s *Store) ReceiveFromOwner(ctx context.Context, e OwnerEvent) (fresh bool, err error) {
+func (s OwnerInbox) Receive(ctx context.Context, e OwnerEvent) (fresh bool, err error) {
 	shop := plain(e.Shop)
 	sealed, err := s.seal(ownerEventBody, e.Body, shop, e.ID)
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *Store) ReceiveFromOwner(ctx context.Context, e OwnerEvent) (fresh bool,
 
 const ownerEventColumns = `shop, event_id, ref, claim_id, state, why, triggered_at, received_at, handled_at, body`
 
-func (s *Store) scanOwnerEvent(scan func(...any) error) (OwnerEvent, error) {
+func (s *core) scanOwnerEvent(scan func(...any) error) (OwnerEvent, error) {
 	var e OwnerEvent
 	var triggered, received, handled int64
 	var sealed []byte
@@ -81,15 +81,15 @@ func (s *Store) scanOwnerEvent(scan func(...any) error) (OwnerEvent, error) {
 	return e, err
 }
 
-// WaitingOwnerEvents lists up to limit events that were not handled yet, in the
+// Waiting lists up to limit events that were not handled yet, in the
 // order in which they came.
-func (s *Store) WaitingOwnerEvents(ctx context.Context, limit int) ([]OwnerEvent, error) {
+func (s OwnerInbox) Waiting(ctx context.Context, limit int) ([]OwnerEvent, error) {
 	return s.ownerEvents(ctx, "list events of owners", `state = 'waiting' ORDER BY received_at, triggered_at LIMIT $1`, limit)
 }
 
-// OwnerEvents lists a shop's newest events, the newest first, without bodies. An
+// List lists a shop's newest events, the newest first, without bodies. An
 // empty state is any.
-func (s *Store) OwnerEvents(ctx context.Context, shop string, state OwnerEventState, limit int) ([]OwnerEvent, error) {
+func (s OwnerInbox) List(ctx context.Context, shop string, state OwnerEventState, limit int) ([]OwnerEvent, error) {
 	events, err := s.ownerEvents(ctx, "list the events of shop "+shop, `shop = $1 AND ($2 = '' OR state = $2) ORDER BY received_at DESC, event_id LIMIT $3`,
 		plain(shop), string(state), limit)
 	for i := range events {
@@ -98,11 +98,11 @@ func (s *Store) OwnerEvents(ctx context.Context, shop string, state OwnerEventSt
 	return events, err
 }
 
-func (s *Store) ownerEvents(ctx context.Context, doing, where string, args ...any) ([]OwnerEvent, error) {
+func (s *core) ownerEvents(ctx context.Context, doing, where string, args ...any) ([]OwnerEvent, error) {
 	var events []OwnerEvent
 	err := s.read(ctx, doing, func(db *sql.DB) error {
 		events = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			e, err := s.scanOwnerEvent(scan)
 			events = append(events, e)
 			return err
@@ -120,16 +120,16 @@ type OwnerEffect struct {
 	Created bool
 	Decode  func() (*claim.Claim, error)
 	// Shipment tells where a parcel is.
-	Shipment *ShipmentNews
+	Shipment *ShipmentUpdate
 	// Ignored says why nothing follows.
 	Ignored string
 }
 
-// ApplyOwnerEvent does what follows from an event and records that, all or
+// Apply does what follows from an event and records that, all or
 // nothing, once: an event that is not waiting any more does nothing, whoever
 // applied it. What cannot be taken is recorded as invalid, with every fault. state
 // is empty where it did nothing.
-func (s *Store) ApplyOwnerEvent(ctx context.Context, e OwnerEvent, effect OwnerEffect) (state OwnerEventState, err error) {
+func (s OwnerInbox) Apply(ctx context.Context, e OwnerEvent, effect OwnerEffect) (state OwnerEventState, err error) {
 	why := ""
 	apply := func(do bool) error {
 		return s.write(ctx, "apply event "+e.ID+" of shop "+e.Shop, func(tx *sql.Tx) error {
@@ -167,7 +167,7 @@ func (s *Store) ApplyOwnerEvent(ctx context.Context, e OwnerEvent, effect OwnerE
 	return state, apply(false)
 }
 
-func (s *Store) applyOwnerEvent(ctx context.Context, tx *sql.Tx, e OwnerEvent, effect OwnerEffect) (OwnerEventState, string, error) {
+func (s *core) applyOwnerEvent(ctx context.Context, tx *sql.Tx, e OwnerEvent, effect OwnerEffect) (OwnerEventState, string, error) {
 	switch {
 	case effect.Claim != nil:
 		result, err := s.upsert(ctx, tx, *effect.Claim, effect.Created, effect.Decode)
@@ -186,9 +186,9 @@ func (s *Store) applyOwnerEvent(ctx context.Context, tx *sql.Tx, e OwnerEvent, e
 	}
 }
 
-// DropOwnerBodies forgets the bodies of events that were handled before a time,
+// DropBodies forgets the bodies of events that were handled before a time,
 // and says how many those were. Their ids stay.
-func (s *Store) DropOwnerBodies(ctx context.Context, before time.Time) (n int, err error) {
+func (s OwnerInbox) DropBodies(ctx context.Context, before time.Time) (n int, err error) {
 	err = s.write(ctx, "drop the bodies of handled events", func(tx *sql.Tx) (err error) {
 		n, err = exec(ctx, tx, `UPDATE owner_inbox SET body = NULL WHERE body IS NOT NULL AND handled_at > 0 AND handled_at < $1`, micros(before))
 		return err
@@ -196,16 +196,16 @@ func (s *Store) DropOwnerBodies(ctx context.Context, before time.Time) (n int, e
 	return n, err
 }
 
-// OwnerSecrets are the secrets that may have signed what an owner sends for a shop,
+// Secrets are the secrets that may have signed what an owner sends for a shop,
 // or, for an empty shop, to the platform: the present one and, for three days, the
 // one that it replaced. They are none where none was saved, or the shop is unknown.
-func (s *Store) OwnerSecrets(ctx context.Context, shop string) ([]string, error) {
+func (s OwnerInbox) Secrets(ctx context.Context, shop string) ([]string, error) {
 	var secrets []string
 	err := s.read(ctx, "read Karla's webhook secrets", func(db *sql.DB) error {
 		secrets = nil
 		var present, previous []byte
 		var replaced int64
-		err := one(ctx, db, ErrNotFound, []any{&present, &previous, &replaced}, `SELECT secret, previous, replaced_at FROM owner_secrets
+		err := queryOne(ctx, db, ErrNotFound, []any{&present, &previous, &replaced}, `SELECT secret, previous, replaced_at FROM owner_secrets
 			WHERE shop = $1 AND (shop = '' OR EXISTS (SELECT 1 FROM shops s WHERE s.slug = owner_secrets.shop AND s.deleted_at = 0))`, shop)
 		if errors.Is(err, ErrNotFound) {
 			return nil
@@ -230,10 +230,10 @@ func (s *Store) OwnerSecrets(ctx context.Context, shop string) ([]string, error)
 	return secrets, err
 }
 
-// SaveOwnerSecret keeps the secret that an owner signs with, for a shop or, for an
+// SaveSecret keeps the secret that an owner signs with, for a shop or, for an
 // empty one, the platform, sealed. The one that it replaces stays good for three
 // days. An unknown shop is [ErrNotFound].
-func (s *Store) SaveOwnerSecret(ctx context.Context, shop, secret, preview string) error {
+func (s OwnerInbox) SaveSecret(ctx context.Context, shop, secret, preview string) error {
 	if strings.TrimSpace(secret) == "" {
 		return errors.New("the webhook secret is empty, and anybody can sign with that")
 	}
@@ -254,7 +254,7 @@ func (s *Store) SaveOwnerSecret(ctx context.Context, shop, secret, preview strin
 			return err
 		}
 		var present []byte
-		err = one(ctx, tx, ErrNotFound, []any{&present}, `UPDATE owner_secrets SET updated_at = updated_at WHERE shop = $1 RETURNING secret`, shop)
+		err = queryOne(ctx, tx, ErrNotFound, []any{&present}, `UPDATE owner_secrets SET updated_at = updated_at WHERE shop = $1 RETURNING secret`, shop)
 		if err != nil {
 			return err
 		}

@@ -58,13 +58,13 @@ func child() (report childReport, err error) {
 		return report, err
 	}
 	defer s.Close()
-	if _, err := s.CreateShop(ctx, store.NewShop{Slug: "acme"}); err != nil {
+	if _, err := s.Shops.Create(ctx, store.NewShop{Slug: "acme"}); err != nil {
 		if _, another := errors.AsType[*store.ConflictError](err); !another {
 			return report, err
 		}
 	}
 	for i := range childClaims {
-		accepted, err := s.Accept(ctx, sample(strconv.Itoa(i)))
+		accepted, err := s.Claims.Accept(ctx, sample(strconv.Itoa(i)))
 		if err != nil {
 			return report, err
 		}
@@ -73,7 +73,7 @@ func child() (report childReport, err error) {
 		}
 	}
 	for range childSlots {
-		slot, err := s.TakeBudget(ctx, "token", store.Limits{Interval: childInterval, MaxWait: time.Minute})
+		slot, err := s.Budget.Take(ctx, "token", store.BudgetLimits{Interval: childInterval, MaxWait: time.Minute})
 		if err != nil {
 			return report, err
 		}

@@ -33,7 +33,7 @@ func (e *ForeignEventError) Error() string {
 //
 // Events that are received at once share a transaction, and no more than that:
 // what is wrong with one is the error of that one only.
-func (s *Store) Receive(ctx context.Context, connectionID string, e Event) (fresh bool, err error) {
+func (s Inbox) Receive(ctx context.Context, connectionID string, e DixaEvent) (fresh bool, err error) {
 	doing := "keep event " + e.ID
 	sealed, err := s.seal(inboxBody, e.Body, connectionID, e.ID)
 	if err == nil {
@@ -42,7 +42,7 @@ func (s *Store) Receive(ctx context.Context, connectionID string, e Event) (fres
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", doing, err)
 	}
-	a := &arrival{connection: connectionID, event: e, sealed: sealed}
+	a := &incomingEvent{connection: connectionID, event: e, sealed: sealed}
 	select {
 	case <-s.arrivals.add(a):
 	case <-ctx.Done():
@@ -51,13 +51,13 @@ func (s *Store) Receive(ctx context.Context, connectionID string, e Event) (fres
 	if a.kept {
 		return a.fresh, nil
 	}
-	return s.receiveAlone(ctx, doing, a)
+	return s.receiveOne(ctx, doing, a)
 }
 
 // arrival is an event on its way into the inbox.
-type arrival struct {
+type incomingEvent struct {
 	connection string
-	event      Event
+	event      DixaEvent
 	sealed     []byte
 
 	// kept and fresh are what came of it. What was not kept has to be in a
@@ -65,13 +65,13 @@ type arrival struct {
 	kept, fresh bool
 }
 
-func (a *arrival) key() [2]string { return [2]string{a.connection, a.event.ID} }
+func (a *incomingEvent) key() [2]string { return [2]string{a.connection, a.event.ID} }
 
 // keepTogether keeps in one transaction, of one statement, those of a batch that
 // are plainly their connection's. It leaves the others alone, and all of them
 // where the transaction fails: each then learns its own reason.
-func (s *Store) keepTogether(ctx context.Context, batch []*arrival) {
-	var well []*arrival
+func (s *core) insertBatch(ctx context.Context, batch []*incomingEvent) {
+	var well []*incomingEvent
 	var inserted map[[2]string]bool
 	// One statement is a transaction, and the rows are durable once all that it
 	// returns was read. That organisations are read before it does no harm: one
@@ -104,7 +104,7 @@ func (s *Store) keepTogether(ctx context.Context, batch []*arrival) {
 
 // organizationsOf reads the organisation of each connection of a batch; those
 // that are not known are empty.
-func organizationsOf(ctx context.Context, q querier, batch []*arrival) (map[string]string, error) {
+func organizationsOf(ctx context.Context, q querier, batch []*incomingEvent) (map[string]string, error) {
 	have := map[string]string{}
 	var args arguments
 	var places []string
@@ -114,7 +114,7 @@ func organizationsOf(ctx context.Context, q querier, batch []*arrival) (map[stri
 			places = append(places, args.add(a.connection))
 		}
 	}
-	err := each(ctx, q, func(scan func(...any) error) error {
+	err := queryEach(ctx, q, func(scan func(...any) error) error {
 		var id string
 		var organization sql.NullString
 		err := scan(&id, &organization)
@@ -126,10 +126,10 @@ func organizationsOf(ctx context.Context, q querier, batch []*arrival) (map[stri
 
 // insertEvents writes events into the inbox and returns the keys of those that
 // were not in it.
-func (s *Store) insertEvents(ctx context.Context, q querier, batch []*arrival) (map[[2]string]bool, error) {
+func (s *core) insertEvents(ctx context.Context, q querier, batch []*incomingEvent) (map[[2]string]bool, error) {
 	// In one order in every process: two that insert the same ids would otherwise
 	// wait for each other.
-	batch = slices.SortedStableFunc(slices.Values(batch), func(a, b *arrival) int {
+	batch = slices.SortedStableFunc(slices.Values(batch), func(a, b *incomingEvent) int {
 		return cmp.Or(strings.Compare(a.connection, b.connection), strings.Compare(a.event.ID, b.event.ID))
 	})
 	now := s.now()
@@ -148,7 +148,7 @@ func (s *Store) insertEvents(ctx context.Context, q querier, batch []*arrival) (
 		rows[i] = "(" + strings.Join(places, ", ") + ")"
 	}
 	inserted := map[[2]string]bool{}
-	err := each(ctx, q, func(scan func(...any) error) error {
+	err := queryEach(ctx, q, func(scan func(...any) error) error {
 		var key [2]string
 		err := scan(&key[0], &key[1])
 		inserted[key] = true
@@ -159,12 +159,12 @@ func (s *Store) insertEvents(ctx context.Context, q querier, batch []*arrival) (
 }
 
 // receiveAlone keeps an event in a transaction of its own.
-func (s *Store) receiveAlone(ctx context.Context, doing string, a *arrival) (fresh bool, err error) {
+func (s *core) receiveOne(ctx context.Context, doing string, a *incomingEvent) (fresh bool, err error) {
 	err = s.write(ctx, doing, func(tx *sql.Tx) error {
-		if err := s.belongs(ctx, tx, a.connection, a.event.Organization); err != nil {
+		if err := s.checkOrganization(ctx, tx, a.connection, a.event.Organization); err != nil {
 			return err
 		}
-		inserted, err := s.insertEvents(ctx, tx, []*arrival{a})
+		inserted, err := s.insertEvents(ctx, tx, []*incomingEvent{a})
 		fresh = inserted[a.key()]
 		return err
 	})
@@ -173,26 +173,26 @@ func (s *Store) receiveAlone(ctx context.Context, doing string, a *arrival) (fre
 
 // belongs makes sure that an organisation is the connection's, and pins it where
 // the connection's was not known.
-func (s *Store) belongs(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
+func (s *core) checkOrganization(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
 	have, err := organizationOf(ctx, tx, connectionID)
 	if err != nil || have == org.ID && have != "" {
 		return err
 	}
 	if have == "" && org.ID != "" {
-		return s.pin(ctx, tx, connectionID, org)
+		return s.pinOrganization(ctx, tx, connectionID, org)
 	}
 	return &ForeignEventError{Have: have, Got: org.ID}
 }
 
 func organizationOf(ctx context.Context, tx *sql.Tx, connectionID string) (string, error) {
 	var id sql.NullString
-	err := one(ctx, tx, notFound("connection "+connectionID), []any{&id}, `SELECT organization_id FROM connections WHERE id = $1`, connectionID)
+	err := queryOne(ctx, tx, notFound("connection "+connectionID), []any{&id}, `SELECT organization_id FROM connections WHERE id = $1`, connectionID)
 	return id.String, err
 }
 
 // pin makes an organisation that of a connection which had none.
-func (s *Store) pin(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
-	if _, _, err := holdPlatform(ctx, tx); err != nil {
+func (s *core) pinOrganization(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
+	if _, _, err := lockPlatform(ctx, tx); err != nil {
 		return err
 	}
 	// Another event, or a token, may have pinned it before the hold.
@@ -204,7 +204,7 @@ func (s *Store) pin(ctx context.Context, tx *sql.Tx, connectionID string, org Or
 		return &ForeignEventError{Have: have, Got: org.ID}
 	}
 	var other string
-	err = one(ctx, tx, ErrNotFound, []any{&other}, `SELECT id FROM connections WHERE organization_id = $1 AND id <> $2`, org.ID, connectionID)
+	err = queryOne(ctx, tx, ErrNotFound, []any{&other}, `SELECT id FROM connections WHERE organization_id = $1 AND id <> $2`, org.ID, connectionID)
 	if err == nil {
 		return &ConflictError{What: "organization", Problem: fmt.Sprintf(
 			"connection %s is of the Dixa organisation %s, which connection %s has already; save the token of that one for the shops of this one as well", connectionID, org.ID, other)}

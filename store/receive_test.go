@@ -64,7 +64,7 @@ func TestEventsAtOnceAreEachAnsweredByThemselves(t *testing.T) {
 			s, now := setup(t, database(t))
 			addShop(t, s, "second")
 			addShop(t, s, "third")
-			unknown, err := s.SaveToken(ctx, "third", tokenA, store.Organization{})
+			unknown, err := s.Connections.SaveToken(ctx, "third", tokenA, store.Organization{})
 			require.NoError(t, err)
 			sendings := storm([3]string{connect(t, s, "acme", "org-0").ID, connect(t, s, "second", "org-1").ID, unknown.ID})
 
@@ -76,11 +76,11 @@ func TestEventsAtOnceAreEachAnsweredByThemselves(t *testing.T) {
 					if d.left {
 						go cancel()
 					}
-					d.fresh, d.err = s.Receive(ctx, d.connection, closed(d.id, d.organization, 7))
+					d.fresh, d.err = s.Inbox.Receive(ctx, d.connection, closed(d.id, d.organization, 7))
 					cancel()
 					if d.err == nil {
 						// By another connection to the database: it is there before the answer is.
-						if _, err := s.Event(t.Context(), d.connection, d.id); err != nil {
+						if _, err := s.Inbox.Event(t.Context(), d.connection, d.id); err != nil {
 							return fmt.Errorf("answered, but not kept: %w", err)
 						}
 					}
@@ -127,12 +127,12 @@ func TestEventsAtOnceAreEachAnsweredByThemselves(t *testing.T) {
 				delete(left, key)
 			}
 			for key := range left {
-				if _, err := s.Event(ctx, key[0], key[1]); err == nil {
+				if _, err := s.Inbox.Event(ctx, key[0], key[1]); err == nil {
 					kept++
 				}
 			}
 			now.Turn(time.Minute)
-			n, err := s.DropBodies(ctx, now.Now())
+			n, err := s.Inbox.DropBodies(ctx, now.Now())
 			require.NoError(t, err)
 			require.Equal(t, kept, n, "and nothing else was kept")
 		})
@@ -151,7 +151,7 @@ func TestEventThatTheDatabaseRefusesIsRefusedAlone(t *testing.T) {
 				if i%20 == 0 {
 					id += "\x00" // PostgreSQL takes no such text
 				}
-				fresh, err := s.Receive(t.Context(), c.ID, closed(id, "org-1", 7))
+				fresh, err := s.Inbox.Receive(t.Context(), c.ID, closed(id, "org-1", 7))
 				if err == nil && !fresh {
 					return errors.New("not the first")
 				}
@@ -173,9 +173,9 @@ func TestEventOfASenderThatHasLeft(t *testing.T) {
 	c := connect(t, s, "acme", "org-1")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.Receive(ctx, c.ID, closed("e-1", "org-1", 7))
+	_, err := s.Inbox.Receive(ctx, c.ID, closed("e-1", "org-1", 7))
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = s.Event(t.Context(), c.ID, "e-1")
+	_, err = s.Inbox.Event(t.Context(), c.ID, "e-1")
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
@@ -205,7 +205,7 @@ func TestStoreClosedWhileEventsArrive(t *testing.T) {
 			for _, err := range atOnce(senders, func(sender int) error {
 				for i := 0; ; i++ {
 					id := fmt.Sprintf("e-%d-%d", sender, i)
-					if _, err := s.Receive(t.Context(), c.ID, closed(id, "org-1", 7)); err != nil {
+					if _, err := s.Inbox.Receive(t.Context(), c.ID, closed(id, "org-1", 7)); err != nil {
 						return err
 					}
 					ids[sender] = append(ids[sender], id)
@@ -220,7 +220,7 @@ func TestStoreClosedWhileEventsArrive(t *testing.T) {
 
 			again := open(t, url, keys)
 			for _, id := range slices.Concat(ids...) {
-				_, err := again.Event(t.Context(), c.ID, id)
+				_, err := again.Inbox.Event(t.Context(), c.ID, id)
 				require.NoError(t, err, "what was answered is kept")
 			}
 		})

@@ -14,8 +14,8 @@ const replayBatch = 500
 // from since, included, until until, not included; zero means without bound. It
 // says how many those are. They keep their webhook-id; events from before the
 // endpoint was added get one.
-func (s *Store) Replay(ctx context.Context, shop, endpointID string, since, until time.Time) (int, error) {
-	e, err := s.Endpoint(ctx, shop, endpointID)
+func (s Deliveries) Replay(ctx context.Context, shop, endpointID string, since, until time.Time) (int, error) {
+	e, err := Endpoints{s.core}.Get(ctx, shop, endpointID)
 	if err != nil {
 		return 0, err
 	}
@@ -31,7 +31,7 @@ func (s *Store) Replay(ctx context.Context, shop, endpointID string, since, unti
 	return total + announced, err
 }
 
-func (s *Store) replayClaims(ctx context.Context, e Endpoint, since, to int64) (int, error) {
+func (s *core) replayClaims(ctx context.Context, e Endpoint, since, to int64) (int, error) {
 	total := 0
 	after := eventKey{at: since}
 	for {
@@ -71,7 +71,7 @@ type eventKey struct {
 
 func eventsAfter(ctx context.Context, tx *sql.Tx, shop string, after eventKey, to int64) ([]eventKey, error) {
 	var keys []eventKey
-	err := each(ctx, tx, func(scan func(...any) error) error {
+	err := queryEach(ctx, tx, func(scan func(...any) error) error {
 		var k eventKey
 		err := scan(&k.at, &k.ref.Shop, &k.ref.ID, &k.sequence, &k.kind)
 		k.lane = claimLane(k.ref)
@@ -86,11 +86,11 @@ func eventsAfter(ctx context.Context, tx *sql.Tx, shop string, after eventKey, t
 
 // replayAnnouncements sends again what is of no claim but concerns the endpoint's
 // shop. There is little of it.
-func (s *Store) replayAnnouncements(ctx context.Context, e Endpoint, since, to int64) (int, error) {
+func (s *core) replayAnnouncements(ctx context.Context, e Endpoint, since, to int64) (int, error) {
 	total := 0
 	err := s.write(ctx, "replay events to endpoint "+e.ID, func(tx *sql.Tx) error {
 		var events []event
-		err := each(ctx, tx, func(scan func(...any) error) error {
+		err := queryEach(ctx, tx, func(scan func(...any) error) error {
 			var a event
 			var shops string
 			err := scan(&a.announcement, &a.lane, &a.sequence, &a.kind, &shops)
@@ -115,7 +115,7 @@ func (s *Store) replayAnnouncements(ctx context.Context, e Endpoint, since, to i
 	return total, err
 }
 
-func (s *Store) sendAgain(ctx context.Context, tx *sql.Tx, endpointID string, e event) error {
+func (s *core) sendAgain(ctx context.Context, tx *sql.Tx, endpointID string, e event) error {
 	return s.addDelivery(ctx, tx, endpointID, e, s.now(),
 		`DO UPDATE SET state = 'waiting', attempts = 0, note = '', next_attempt_at = excluded.next_attempt_at`)
 }

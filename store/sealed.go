@@ -58,11 +58,11 @@ func (c sealedColumn) place(key []string) []byte {
 	return []byte(c.table + "|" + c.column + "|" + strings.Join(key, "|"))
 }
 
-func (s *Store) seal(c sealedColumn, plaintext []byte, key ...string) ([]byte, error) {
+func (s *core) seal(c sealedColumn, plaintext []byte, key ...string) ([]byte, error) {
 	return s.keys.Seal(plaintext, c.place(key))
 }
 
-func (s *Store) open(c sealedColumn, sealed []byte, key ...string) ([]byte, error) {
+func (s *core) open(c sealedColumn, sealed []byte, key ...string) ([]byte, error) {
 	plaintext, err := s.keys.Open(sealed, c.place(key))
 	if err != nil {
 		return nil, fmt.Errorf("%s of %s %s: %w", c.column, c.table, strings.Join(key, "/"), err)
@@ -70,7 +70,7 @@ func (s *Store) open(c sealedColumn, sealed []byte, key ...string) ([]byte, erro
 	return plaintext, nil
 }
 
-func (s *Store) sealJSON(c sealedColumn, v any, key ...string) ([]byte, error) {
+func (s *core) sealJSON(c sealedColumn, v any, key ...string) ([]byte, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("write %s of %s as JSON: %w", c.column, c.table, err)
@@ -78,7 +78,7 @@ func (s *Store) sealJSON(c sealedColumn, v any, key ...string) ([]byte, error) {
 	return s.seal(c, data, key...)
 }
 
-func (s *Store) openJSON(c sealedColumn, sealed []byte, v any, key ...string) error {
+func (s *core) openJSON(c sealedColumn, sealed []byte, v any, key ...string) error {
 	data, err := s.open(c, sealed, key...)
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ const indexKeyName = "index"
 
 // loadIndexKey reads the key of the keyed hashes, or makes it in a new store. It
 // is also where a store that was sealed with other keys is noticed.
-func (s *Store) loadIndexKey(ctx context.Context) error {
+func (s *core) loadIndexKey(ctx context.Context) error {
 	fresh := make([]byte, sha256.Size)
 	rand.Read(fresh)
 	sealed, err := s.seal(secretValue, fresh, indexKeyName)
@@ -107,7 +107,7 @@ func (s *Store) loadIndexKey(ctx context.Context) error {
 		if _, err := exec(ctx, tx, `INSERT INTO secrets (name, sealed) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, indexKeyName, sealed); err != nil {
 			return err
 		}
-		return one(ctx, tx, notFound("index key"), []any{&sealed}, `SELECT sealed FROM secrets WHERE name = $1`, indexKeyName)
+		return queryOne(ctx, tx, notFound("index key"), []any{&sealed}, `SELECT sealed FROM secrets WHERE name = $1`, indexKeyName)
 	})
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func (s *Store) loadIndexKey(ctx context.Context) error {
 
 // blind is a keyed hash: equal values of one kind can be found again, and
 // without the store's keys nobody can tell what they are.
-func (s *Store) blind(kind string, parts ...string) string {
+func (s *core) blind(kind string, parts ...string) string {
 	mac := hmac.New(sha256.New, s.indexKey)
 	for _, part := range append([]string{kind}, parts...) {
 		mac.Write(fmt.Appendf(nil, "%d:%s", len(part), part))
@@ -176,7 +176,7 @@ type sealedValue struct {
 	value []byte
 }
 
-func (s *Store) resealColumn(ctx context.Context, c sealedColumn) (int, error) {
+func (s *core) resealColumn(ctx context.Context, c sealedColumn) (int, error) {
 	doing := "reseal " + c.table
 	total := 0
 	var after []string
@@ -208,7 +208,7 @@ func (s *Store) resealColumn(ctx context.Context, c sealedColumn) (int, error) {
 	}
 }
 
-func (s *Store) sealedBatch(ctx context.Context, c sealedColumn, after []string) ([]sealedValue, error) {
+func (s *core) sealedBatch(ctx context.Context, c sealedColumn, after []string) ([]sealedValue, error) {
 	var batch []sealedValue
 	err := s.read(ctx, "read what is sealed in "+c.table, func(db *sql.DB) error {
 		batch = nil
@@ -223,7 +223,7 @@ func (s *Store) sealedBatch(ctx context.Context, c sealedColumn, after []string)
 			query += ` AND (` + keys + `) > (` + strings.Join(places, ", ") + `)`
 		}
 		query += fmt.Sprintf(` ORDER BY %s LIMIT %d`, keys, resealBatch)
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			v := sealedValue{key: make([]string, len(c.key))}
 			dest := []any{&v.value}
 			for i := range v.key {
@@ -239,7 +239,7 @@ func (s *Store) sealedBatch(ctx context.Context, c sealedColumn, after []string)
 	return batch, err
 }
 
-func (s *Store) resealValue(ctx context.Context, tx *sql.Tx, c sealedColumn, v sealedValue) (int, error) {
+func (s *core) resealValue(ctx context.Context, tx *sql.Tx, c sealedColumn, v sealedValue) (int, error) {
 	plaintext, err := s.open(c, v.value, v.key...)
 	if err != nil {
 		return 0, err

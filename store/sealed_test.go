@@ -21,18 +21,18 @@ import (
 func fill(t *testing.T, s *store.Store, claims int) {
 	t.Helper()
 	ctx := t.Context()
-	connection, err := s.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
+	connection, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
 	require.NoError(t, err)
 	for _, secret := range []string{secretA, secretB} {
-		require.NoError(t, s.SaveSubscription(ctx, connection.ID, store.SavedSubscription{ID: "sub-1", URL: "https://a.example/x", Secret: secret}))
+		require.NoError(t, s.Subscriptions.Save(ctx, connection.ID, store.SavedSubscription{ID: "sub-1", URL: "https://a.example/x", Secret: secret}))
 	}
-	_, err = s.Receive(ctx, connection.ID, closed("e-1", "org-1", 7))
+	_, err = s.Inbox.Receive(ctx, connection.ID, closed("e-1", "org-1", 7))
 	require.NoError(t, err)
-	require.NoError(t, s.RememberCustomer(ctx, connection.ID, []string{adaMail, adaPhone}, "eu-1", ""))
+	require.NoError(t, s.Customers.Remember(ctx, connection.ID, []string{adaMail, adaPhone}, "eu-1", ""))
 	for i := range claims {
 		r := accept(t, s, sample(fmt.Sprint(i)))
-		require.NoError(t, s.SaveDraft(ctx, r, "ticket", "The vase arrived in pieces."))
-		_, err := s.Change(ctx, r, claim.EventStart, store.Set{Outbox: []store.OutboxEvent{
+		require.NoError(t, s.Claims.SaveDraft(ctx, r, "ticket", "The vase arrived in pieces."))
+		_, err := s.Claims.Change(ctx, r, claim.EventStart, store.ClaimUpdate{Outbox: []store.OutboxEvent{
 			{ID: "started", Type: "started", Body: json.RawMessage(`"from ada@customer.example"`)},
 		}})
 		require.NoError(t, err)
@@ -47,9 +47,9 @@ func TestNothingPersonalOrSecretIsOnDisk(t *testing.T) {
 	require.NoError(t, err)
 	addShop(t, s, "acme")
 	fill(t, s, 3)
-	_, secret, err := s.CreateKey(t.Context(), store.NewKey{Name: "k", Scopes: []string{"admin"}})
+	_, secret, err := s.APIKeys.Create(t.Context(), store.NewAPIKey{Name: "k", Scopes: []string{"admin"}})
 	require.NoError(t, err)
-	require.NoError(t, s.Audit(t.Context(), store.AuditEntry{Actor: "cli", Action: "token.save", Details: map[string]string{"token": tokenA}}))
+	require.NoError(t, s.AuditLog.Append(t.Context(), store.AuditEntry{Actor: "cli", Action: "token.save", Details: map[string]string{"token": tokenA}}))
 
 	grep := func() {
 		files, err := filepath.Glob(path + "*")
@@ -122,7 +122,7 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 					return err
 				}
 				for i := range claims / 2 {
-					if err := after.SaveDraft(ctx, ref(fmt.Sprint(i)), "ticket", "new words"); err != nil {
+					if err := after.Claims.SaveDraft(ctx, ref(fmt.Sprint(i)), "ticket", "new words"); err != nil {
 						return err
 					}
 				}
@@ -140,24 +140,24 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 			pruned := open(t, url, parseKeys(t, prunedText))
 			for i := range claims {
 				r := ref(fmt.Sprint(i))
-				body, _, err := pruned.Body(ctx, r)
+				body, _, err := pruned.Claims.OpeningBody(ctx, r)
 				require.NoError(t, err)
 				require.Equal(t, "ada@customer.example", body.Customer.Email)
 				var words string
-				require.NoError(t, pruned.Draft(ctx, r, "ticket", &words))
+				require.NoError(t, pruned.Claims.Draft(ctx, r, "ticket", &words))
 				if i < claims/2 {
 					require.Equal(t, "new words", words, "sealing anew took a newer draft back")
 				}
-				events, err := pruned.Outbox(ctx, r)
+				events, err := pruned.Outbox.List(ctx, r)
 				require.NoError(t, err)
 				require.Len(t, events, 1)
 			}
-			connection, err := pruned.Shop(ctx, "acme")
+			connection, err := pruned.Shops.Get(ctx, "acme")
 			require.NoError(t, err)
-			token, _, err := pruned.Token(ctx, connection.Connection.ID)
+			token, _, err := pruned.Connections.Token(ctx, connection.Connection.ID)
 			require.NoError(t, err)
 			require.Equal(t, tokenA, token)
-			endUser, err := pruned.Customer(ctx, connection.Connection.ID, adaMail)
+			endUser, err := pruned.Customers.Lookup(ctx, connection.Connection.ID, adaMail)
 			require.NoError(t, err, "customers are found by another index key")
 			require.Equal(t, "eu-1", endUser)
 		})
@@ -170,14 +170,14 @@ func TestErrorsHoldNothingPersonal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, _ := setup(t, database(t))
-			_, err := s.Customer(t.Context(), "unknown", adaMail)
+			_, err := s.Customers.Lookup(t.Context(), "unknown", adaMail)
 			require.ErrorIs(t, err, store.ErrNotFound)
 			require.NotContains(t, err.Error(), "ada")
 			// The connection does not exist, so the database itself refuses.
-			_, err = s.ReserveCustomer(t.Context(), "unknown", adaMail, "claim-1", time.Minute)
+			_, err = s.Customers.Reserve(t.Context(), "unknown", adaMail, "claim-1", time.Minute)
 			require.Error(t, err)
 			require.NotContains(t, err.Error(), "ada")
-			_, err = s.KeyBySecret(t.Context(), "cfk_secret")
+			_, err = s.APIKeys.BySecret(t.Context(), "cfk_secret")
 			require.NotContains(t, err.Error(), "cfk_secret")
 		})
 	}

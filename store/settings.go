@@ -9,16 +9,16 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// SaveSettings merges a patch (RFC 7396: null removes a member) into the layer of
+// Save merges a patch (RFC 7396: null removes a member) into the layer of
 // settings of a shop, or of the platform for an empty shop, and returns the
 // version that then holds. It merges into what holds at that moment, so that of
 // patches that come at once none takes back what another one set. A layer that
 // does not resolve is a [*claim.InvalidError]; rules may refuse what resolves,
 // by their own errors, from the settings alone. A patch that changes nothing
 // leaves the version; any other may wake parked claims.
-func (s *Store) SaveSettings(ctx context.Context, shop string, patch json.RawMessage, rules ...func(effective claim.Settings) error) (version int64, err error) {
+func (s Settings) Save(ctx context.Context, shop string, patch json.RawMessage, rules ...func(effective claim.Settings) error) (version int64, err error) {
 	err = s.write(ctx, "save settings", func(tx *sql.Tx) error {
-		platform, platformVersion, err := holdPlatform(ctx, tx)
+		platform, platformVersion, err := lockPlatform(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func (s *Store) SaveSettings(ctx context.Context, shop string, patch json.RawMes
 	return version, err
 }
 
-func (s *Store) savePlatform(ctx context.Context, tx *sql.Tx, before json.RawMessage, version int64, patch json.RawMessage, rules []func(claim.Settings) error) (int64, error) {
+func (s *core) savePlatform(ctx context.Context, tx *sql.Tx, before json.RawMessage, version int64, patch json.RawMessage, rules []func(claim.Settings) error) (int64, error) {
 	layer, err := mergeSettings(nil, before, patch, rules)
 	if err != nil || sameJSON(before, layer) {
 		return version, err
@@ -44,10 +44,10 @@ func (s *Store) savePlatform(ctx context.Context, tx *sql.Tx, before json.RawMes
 	return version + 1, bumpShops(ctx, tx, "")
 }
 
-func (s *Store) saveShop(ctx context.Context, tx *sql.Tx, platform json.RawMessage, shop string, patch json.RawMessage, rules []func(claim.Settings) error) (int64, error) {
+func (s *core) saveShop(ctx context.Context, tx *sql.Tx, platform json.RawMessage, shop string, patch json.RawMessage, rules []func(claim.Settings) error) (int64, error) {
 	var before string
 	var version int64
-	err := one(ctx, tx, shopNotFound(shop), []any{&before, &version},
+	err := queryOne(ctx, tx, shopNotFound(shop), []any{&before, &version},
 		`UPDATE shops SET updated_at = updated_at WHERE slug = $1 AND deleted_at = 0 RETURNING settings, settings_version`, shop)
 	if err != nil {
 		return 0, err
@@ -81,8 +81,8 @@ func mergeSettings(inherited, before, patch json.RawMessage, rules []func(claim.
 	return layer, nil
 }
 
-// PlatformSettings reads the platform's layer and its version.
-func (s *Store) PlatformSettings(ctx context.Context) (layer json.RawMessage, version int64, err error) {
+// Platform reads the platform's layer and its version.
+func (s Settings) Platform(ctx context.Context) (layer json.RawMessage, version int64, err error) {
 	err = s.read(ctx, "read the platform's settings", func(db *sql.DB) error {
 		var text string
 		err := db.QueryRowContext(ctx, `SELECT settings, version FROM platform`).Scan(&text, &version)
@@ -94,11 +94,11 @@ func (s *Store) PlatformSettings(ctx context.Context) (layer json.RawMessage, ve
 
 // Integration reads a shop, without the counts of its claims, with its own layer
 // of settings and what holds after inheritance.
-func (s *Store) Integration(ctx context.Context, shop string) (claim.Integration, error) {
+func (s Settings) Integration(ctx context.Context, shop string) (claim.Integration, error) {
 	var in claim.Integration
 	var platform, own string
 	err := s.read(ctx, "read the integration of shop "+shop, func(db *sql.DB) error {
-		return one(ctx, db, shopNotFound(shop), []any{&platform, &own, &in.Version},
+		return queryOne(ctx, db, shopNotFound(shop), []any{&platform, &own, &in.Version},
 			`SELECT p.settings, s.settings, s.settings_version FROM shops s CROSS JOIN platform p WHERE s.slug = $1 AND s.deleted_at = 0`, shop)
 	})
 	if err != nil {
@@ -112,14 +112,14 @@ func (s *Store) Integration(ctx context.Context, shop string) (claim.Integration
 	if in.Shop, err = s.shop(ctx, shop); err != nil || in.Connection == nil {
 		return in, err
 	}
-	subscription, err := s.Subscription(ctx, in.Connection.ID)
+	subscription, err := Subscriptions{s.core}.Get(ctx, in.Connection.ID)
 	in.Subscription = &subscription
 	return in, err
 }
 
 // holdPlatform reads the platform's settings and keeps everybody else from
 // changing what several shops share until the transaction ends.
-func holdPlatform(ctx context.Context, tx *sql.Tx) (json.RawMessage, int64, error) {
+func lockPlatform(ctx context.Context, tx *sql.Tx) (json.RawMessage, int64, error) {
 	var settings string
 	var version int64
 	err := tx.QueryRowContext(ctx, `UPDATE platform SET updated_at = updated_at RETURNING settings, version`).Scan(&settings, &version)

@@ -20,10 +20,10 @@ type ShopPatch struct {
 	Feature *bool
 }
 
-// CreateShop adds a shop. A slug that is taken is a [*ConflictError]. A shop
+// Create adds a shop. A slug that is taken is a [*ConflictError]. A shop
 // that was deleted may be added again: it begins anew, but its claims are known
 // still, so that none is opened twice.
-func (s *Store) CreateShop(ctx context.Context, shop NewShop) (claim.Shop, error) {
+func (s Shops) Create(ctx context.Context, shop NewShop) (claim.Shop, error) {
 	err := s.write(ctx, "add shop "+shop.Slug, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `INSERT INTO shops (slug, name, feature, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
 			ON CONFLICT (slug) DO UPDATE SET name = excluded.name, feature = excluded.feature, created_at = excluded.created_at,
@@ -37,12 +37,12 @@ func (s *Store) CreateShop(ctx context.Context, shop NewShop) (claim.Shop, error
 	if err != nil {
 		return claim.Shop{}, err
 	}
-	return s.Shop(ctx, shop.Slug)
+	return s.Get(ctx, shop.Slug)
 }
 
-// Shop reads a shop with its connection and the counts of its claims. An unknown
+// Get reads a shop with its connection and the counts of its claims. An unknown
 // or deleted shop is [ErrNotFound], here and in the other methods.
-func (s *Store) Shop(ctx context.Context, slug string) (claim.Shop, error) {
+func (s Shops) Get(ctx context.Context, slug string) (claim.Shop, error) {
 	shop, err := s.shop(ctx, slug)
 	if err != nil {
 		return claim.Shop{}, err
@@ -52,8 +52,8 @@ func (s *Store) Shop(ctx context.Context, slug string) (claim.Shop, error) {
 	return shop, err
 }
 
-// Shops lists the shops by their slugs.
-func (s *Store) Shops(ctx context.Context) ([]claim.Shop, error) {
+// List lists the shops by their slugs.
+func (s Shops) List(ctx context.Context) ([]claim.Shop, error) {
 	shops, err := s.shopsWhere(ctx, "list shops", `TRUE`)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (s *Store) Shops(ctx context.Context) ([]claim.Shop, error) {
 }
 
 // shop reads a shop without the counts of its claims.
-func (s *Store) shop(ctx context.Context, slug string) (claim.Shop, error) {
+func (s *core) shop(ctx context.Context, slug string) (claim.Shop, error) {
 	shops, err := s.shopsWhere(ctx, "read shop "+slug, `s.slug = $1`, slug)
 	if err == nil && len(shops) == 0 {
 		err = shopNotFound(slug)
@@ -77,11 +77,11 @@ func (s *Store) shop(ctx context.Context, slug string) (claim.Shop, error) {
 	return shops[0], nil
 }
 
-func (s *Store) shopsWhere(ctx context.Context, doing, where string, args ...any) ([]claim.Shop, error) {
+func (s *core) shopsWhere(ctx context.Context, doing, where string, args ...any) ([]claim.Shop, error) {
 	var shops []claim.Shop
 	err := s.read(ctx, doing, func(db *sql.DB) error {
 		shops = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			shop, err := scanShop(scan)
 			shops = append(shops, shop)
 			return err
@@ -92,11 +92,11 @@ func (s *Store) shopsWhere(ctx context.Context, doing, where string, args ...any
 }
 
 // counts says how many claims shops have in each state.
-func (s *Store) counts(ctx context.Context, where string, args ...any) (map[string]map[claim.State]int, error) {
+func (s *core) counts(ctx context.Context, where string, args ...any) (map[string]map[claim.State]int, error) {
 	var counts map[string]map[claim.State]int
 	err := s.read(ctx, "count claims", func(db *sql.DB) error {
 		counts = map[string]map[claim.State]int{}
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var shop string
 			var state claim.State
 			var n int
@@ -130,12 +130,12 @@ func scanShop(scan func(dest ...any) error) (claim.Shop, error) {
 	return shop, nil
 }
 
-// PatchShop changes a shop. A change of its feature flag may wake parked claims.
-func (s *Store) PatchShop(ctx context.Context, slug string, p ShopPatch) (claim.Shop, error) {
+// Patch changes a shop. A change of its feature flag may wake parked claims.
+func (s Shops) Patch(ctx context.Context, slug string, p ShopPatch) (claim.Shop, error) {
 	err := s.write(ctx, "change shop "+slug, func(tx *sql.Tx) error {
 		var name string
 		var feature bool
-		err := one(ctx, tx, shopNotFound(slug), []any{&name, &feature},
+		err := queryOne(ctx, tx, shopNotFound(slug), []any{&name, &feature},
 			`UPDATE shops SET updated_at = $2 WHERE slug = $1 AND deleted_at = 0 RETURNING name, feature`, slug, s.now())
 		if err != nil {
 			return err
@@ -153,13 +153,13 @@ func (s *Store) PatchShop(ctx context.Context, slug string, p ShopPatch) (claim.
 	if err != nil {
 		return claim.Shop{}, err
 	}
-	return s.Shop(ctx, slug)
+	return s.Get(ctx, slug)
 }
 
-// DeleteShop deletes a shop with its settings, templates, endpoints and API keys
+// Delete deletes a shop with its settings, templates, endpoints and API keys
 // and takes it off its connection. Its claims stay; those that wait are nudged
 // and find the shop switched off.
-func (s *Store) DeleteShop(ctx context.Context, slug string) error {
+func (s Shops) Delete(ctx context.Context, slug string) error {
 	return s.write(ctx, "delete shop "+slug, func(tx *sql.Tx) error {
 		now := s.now()
 		n, err := exec(ctx, tx, `UPDATE shops SET deleted_at = $2, updated_at = $2, feature = FALSE, enabled = FALSE, paused = FALSE,
@@ -187,7 +187,7 @@ func (s *Store) DeleteShop(ctx context.Context, slug string) error {
 }
 
 // SetEnabled says whether the shop's new claims become conversations.
-func (s *Store) SetEnabled(ctx context.Context, slug string, enabled bool) error {
+func (s Shops) SetEnabled(ctx context.Context, slug string, enabled bool) error {
 	return s.write(ctx, "switch shop "+slug, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `UPDATE shops SET enabled = $2, updated_at = $3,
 			settings_version = settings_version + CASE WHEN enabled = $2 THEN 0 ELSE 1 END WHERE slug = $1 AND deleted_at = 0`, slug, enabled, s.now())
@@ -199,7 +199,7 @@ func (s *Store) SetEnabled(ctx context.Context, slug string, enabled bool) error
 }
 
 // Pause lets the shop's claims wait in [claim.StateReceived].
-func (s *Store) Pause(ctx context.Context, slug string) error {
+func (s Shops) Pause(ctx context.Context, slug string) error {
 	return s.write(ctx, "pause shop "+slug, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `UPDATE shops SET paused = TRUE, updated_at = $2 WHERE slug = $1 AND deleted_at = 0`, slug, s.now())
 		if err == nil && n == 0 {
@@ -211,10 +211,10 @@ func (s *Store) Pause(ctx context.Context, slug string) error {
 
 // Resume lets the shop's claims go on and nudges those that waited. It does
 // nothing for a shop that is not paused.
-func (s *Store) Resume(ctx context.Context, slug string) error {
+func (s Shops) Resume(ctx context.Context, slug string) error {
 	return s.write(ctx, "resume shop "+slug, func(tx *sql.Tx) error {
 		var paused bool
-		err := one(ctx, tx, shopNotFound(slug), []any{&paused},
+		err := queryOne(ctx, tx, shopNotFound(slug), []any{&paused},
 			`UPDATE shops SET updated_at = updated_at WHERE slug = $1 AND deleted_at = 0 RETURNING paused`, slug)
 		if err != nil || !paused {
 			return err
@@ -238,5 +238,5 @@ func nudgeWaiting(ctx context.Context, tx *sql.Tx, slug string) error {
 // liveShop is nil for a shop that is there, else [ErrNotFound].
 func liveShop(ctx context.Context, q querier, slug string) error {
 	var found string
-	return one(ctx, q, shopNotFound(slug), []any{&found}, `SELECT slug FROM shops WHERE slug = $1 AND deleted_at = 0`, slug)
+	return queryOne(ctx, q, shopNotFound(slug), []any{&found}, `SELECT slug FROM shops WHERE slug = $1 AND deleted_at = 0`, slug)
 }

@@ -14,7 +14,7 @@ import (
 
 func version(t *testing.T, s *store.Store, shop string) int64 {
 	t.Helper()
-	in, err := s.Integration(t.Context(), shop)
+	in, err := s.Settings.Integration(t.Context(), shop)
 	require.NoError(t, err)
 	return in.Version
 }
@@ -25,7 +25,7 @@ func TestShopsAreAddedChangedAndListed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, now := setup(t, database(t))
-			_, err := s.CreateShop(t.Context(), store.NewShop{Slug: "acme", Name: "Again"})
+			_, err := s.Shops.Create(t.Context(), store.NewShop{Slug: "acme", Name: "Again"})
 			var conflict *store.ConflictError
 			require.ErrorAs(t, err, &conflict)
 			require.Equal(t, "shop", conflict.What)
@@ -38,13 +38,13 @@ func TestShopsAreAddedChangedAndListed(t *testing.T) {
 			change(t, s, ref("2"), claim.EventPark)
 			connection := connect(t, s, "acme", "org-1")
 
-			shop, err := s.Shop(t.Context(), "acme")
+			shop, err := s.Shops.Get(t.Context(), "acme")
 			require.NoError(t, err)
 			require.Equal(t, claim.Shop{
 				Slug: "acme", Name: "The acme", Feature: true, Connection: &connection, CreatedAt: created, UpdatedAt: created,
 				Counts: map[claim.State]int{claim.StateReceived: 1, claim.StateNeedsAttention: 1},
 			}, shop)
-			shops, err := s.Shops(t.Context())
+			shops, err := s.Shops.List(t.Context())
 			require.NoError(t, err)
 			require.Len(t, shops, 2)
 			require.Equal(t, shop, shops[0])
@@ -53,12 +53,12 @@ func TestShopsAreAddedChangedAndListed(t *testing.T) {
 
 			before := version(t, s, "acme")
 			name, off := "New name", false
-			shop, err = s.PatchShop(t.Context(), "acme", store.ShopPatch{Name: &name})
+			shop, err = s.Shops.Patch(t.Context(), "acme", store.ShopPatch{Name: &name})
 			require.NoError(t, err)
 			require.Equal(t, "New name", shop.Name)
 			require.True(t, shop.Feature)
 			require.Equal(t, before, version(t, s, "acme"))
-			shop, err = s.PatchShop(t.Context(), "acme", store.ShopPatch{Feature: &off})
+			shop, err = s.Shops.Patch(t.Context(), "acme", store.ShopPatch{Feature: &off})
 			require.NoError(t, err)
 			require.Equal(t, "New name", shop.Name)
 			require.False(t, shop.Feature)
@@ -75,28 +75,31 @@ func TestUnknownShopIsNotFound(t *testing.T) {
 			s, _ := setup(t, database(t))
 			ctx := t.Context()
 			accept(t, s, sample("1"))
-			require.NoError(t, s.DeleteShop(ctx, "acme"))
+			require.NoError(t, s.Shops.Delete(ctx, "acme"))
 			for _, slug := range []string{"nobody", "acme"} {
 				for name, call := range map[string]func() error{
-					"Shop":         func() error { _, err := s.Shop(ctx, slug); return err },
-					"PatchShop":    func() error { _, err := s.PatchShop(ctx, slug, store.ShopPatch{}); return err },
-					"DeleteShop":   func() error { return s.DeleteShop(ctx, slug) },
-					"SetEnabled":   func() error { return s.SetEnabled(ctx, slug, true) },
-					"Pause":        func() error { return s.Pause(ctx, slug) },
-					"Resume":       func() error { return s.Resume(ctx, slug) },
-					"Integration":  func() error { _, err := s.Integration(ctx, slug); return err },
-					"SaveSettings": func() error { _, err := s.SaveSettings(ctx, slug, json.RawMessage("{}")); return err },
-					"SaveToken":    func() error { _, err := s.SaveToken(ctx, slug, "a-token", store.Organization{}); return err },
-					"PutTemplate":  func() error { return s.PutTemplate(ctx, slug, "damaged", "en", json.RawMessage(`{}`)) },
-					"DeleteTemplate": func() error {
-						return s.DeleteTemplate(ctx, slug, "damaged", "en")
+					"Shop":         func() error { _, err := s.Shops.Get(ctx, slug); return err },
+					"PatchShop":    func() error { _, err := s.Shops.Patch(ctx, slug, store.ShopPatch{}); return err },
+					"DeleteShop":   func() error { return s.Shops.Delete(ctx, slug) },
+					"SetEnabled":   func() error { return s.Shops.SetEnabled(ctx, slug, true) },
+					"Pause":        func() error { return s.Shops.Pause(ctx, slug) },
+					"Resume":       func() error { return s.Shops.Resume(ctx, slug) },
+					"Integration":  func() error { _, err := s.Settings.Integration(ctx, slug); return err },
+					"SaveSettings": func() error { _, err := s.Settings.Save(ctx, slug, json.RawMessage("{}")); return err },
+					"SaveToken": func() error {
+						_, err := s.Connections.SaveToken(ctx, slug, "a-token", store.Organization{})
+						return err
 					},
-					"CreateKey": func() error { _, _, err := s.CreateKey(ctx, store.NewKey{Shop: slug}); return err },
+					"PutTemplate": func() error { return s.Templates.Put(ctx, slug, "damaged", "en", json.RawMessage(`{}`)) },
+					"DeleteTemplate": func() error {
+						return s.Templates.Delete(ctx, slug, "damaged", "en")
+					},
+					"CreateKey": func() error { _, _, err := s.APIKeys.Create(ctx, store.NewAPIKey{Shop: slug}); return err },
 				} {
 					require.ErrorIs(t, call(), store.ErrNotFound, "%s of %s", name, slug)
 				}
 			}
-			shops, err := s.Shops(ctx)
+			shops, err := s.Shops.List(ctx)
 			require.NoError(t, err)
 			require.Empty(t, shops)
 		})
@@ -112,30 +115,30 @@ func TestDeletedShopBeginsAnewButKnowsItsClaims(t *testing.T) {
 			ctx := t.Context()
 			accept(t, s, sample("1"))
 			connect(t, s, "acme", "org-1")
-			require.NoError(t, s.SetEnabled(ctx, "acme", true))
-			_, err := s.SaveSettings(ctx, "acme", json.RawMessage(`{"tag":"old"}`))
+			require.NoError(t, s.Shops.SetEnabled(ctx, "acme", true))
+			_, err := s.Settings.Save(ctx, "acme", json.RawMessage(`{"tag":"old"}`))
 			require.NoError(t, err)
-			require.NoError(t, s.PutTemplate(ctx, "acme", "damaged", "en", json.RawMessage(`{}`)))
-			_, secret, err := s.CreateKey(ctx, store.NewKey{Name: "k", Shop: "acme", Scopes: []string{"claims"}})
+			require.NoError(t, s.Templates.Put(ctx, "acme", "damaged", "en", json.RawMessage(`{}`)))
+			_, secret, err := s.APIKeys.Create(ctx, store.NewAPIKey{Name: "k", Shop: "acme", Scopes: []string{"claims"}})
 			require.NoError(t, err)
 			before := version(t, s, "acme")
 
-			require.NoError(t, s.DeleteShop(ctx, "acme"))
+			require.NoError(t, s.Shops.Delete(ctx, "acme"))
 			require.EqualValues(t, 2, load(t, s, ref("1")).Revision, "a claim on its way is not told")
-			_, err = s.KeyBySecret(ctx, secret)
+			_, err = s.APIKeys.BySecret(ctx, secret)
 			require.ErrorIs(t, err, store.ErrNotFound, "the key of a deleted shop still opens")
 
 			addShop(t, s, "acme")
-			in, err := s.Integration(ctx, "acme")
+			in, err := s.Settings.Integration(ctx, "acme")
 			require.NoError(t, err)
 			require.False(t, in.Enabled)
 			require.Nil(t, in.Connection)
 			require.Equal(t, "claim", in.Effective.Tag)
 			require.Greater(t, in.Version, before, "claims that were parked would take old settings for new")
-			templates, err := s.Templates(ctx, "acme")
+			templates, err := s.Templates.List(ctx, "acme")
 			require.NoError(t, err)
 			require.Empty(t, templates)
-			accepted, err := s.Accept(ctx, sample("1"))
+			accepted, err := s.Claims.Accept(ctx, sample("1"))
 			require.NoError(t, err)
 			require.False(t, accepted.New, "a claim of before would be opened twice")
 		})
@@ -152,15 +155,15 @@ func TestPauseAndResume(t *testing.T) {
 			for _, state := range []claim.State{claim.StateReceived, claim.StateOpening, claim.StateOpen} {
 				change(t, s, accept(t, s, sample(string(state))), waysTo[state]...)
 			}
-			require.NoError(t, s.Resume(ctx, "acme"))
+			require.NoError(t, s.Shops.Resume(ctx, "acme"))
 			require.EqualValues(t, 1, load(t, s, ref("received")).Revision, "a shop that was not paused nudges its claims")
 
-			require.NoError(t, s.Pause(ctx, "acme"))
-			require.NoError(t, s.Pause(ctx, "acme"))
+			require.NoError(t, s.Shops.Pause(ctx, "acme"))
+			require.NoError(t, s.Shops.Pause(ctx, "acme"))
 			require.True(t, load(t, s, ref("received")).Paused)
 			before := version(t, s, "acme")
 			now.Turn(time.Hour)
-			require.NoError(t, s.Resume(ctx, "acme"))
+			require.NoError(t, s.Shops.Resume(ctx, "acme"))
 			w := load(t, s, ref("received"))
 			require.False(t, w.Paused)
 			require.Equal(t, now.Now(), w.ResumedAt)
@@ -180,43 +183,43 @@ func TestSettingsInherit(t *testing.T) {
 			s, _ := setup(t, database(t))
 			ctx := t.Context()
 			addShop(t, s, "other")
-			_, err := s.SaveSettings(ctx, "", json.RawMessage(`{"tag":"platform","default_language":"de"}`))
+			_, err := s.Settings.Save(ctx, "", json.RawMessage(`{"tag":"platform","default_language":"de"}`))
 			require.NoError(t, err)
 			require.EqualValues(t, 2, version(t, s, "acme"))
 			require.EqualValues(t, 2, version(t, s, "other"))
-			v, err := s.SaveSettings(ctx, "acme", json.RawMessage(`{"tag":"shop"}`))
+			v, err := s.Settings.Save(ctx, "acme", json.RawMessage(`{"tag":"shop"}`))
 			require.NoError(t, err)
 			require.EqualValues(t, 3, v)
 			require.EqualValues(t, 2, version(t, s, "other"))
 
-			in, err := s.Integration(ctx, "acme")
+			in, err := s.Settings.Integration(ctx, "acme")
 			require.NoError(t, err)
 			require.JSONEq(t, `{"tag":"shop"}`, string(in.Own))
 			require.Equal(t, "shop", in.Effective.Tag)
 			require.Equal(t, "de", in.Effective.DefaultLanguage)
 			require.Equal(t, "inbound", in.Effective.Opening)
-			layer, platformVersion, err := s.PlatformSettings(ctx)
+			layer, platformVersion, err := s.Settings.Platform(ctx)
 			require.NoError(t, err)
 			require.JSONEq(t, `{"tag":"platform","default_language":"de"}`, string(layer))
 			require.EqualValues(t, 2, platformVersion)
 
-			v, err = s.SaveSettings(ctx, "acme", json.RawMessage(` { "tag" : "shop" } `))
+			v, err = s.Settings.Save(ctx, "acme", json.RawMessage(` { "tag" : "shop" } `))
 			require.NoError(t, err)
 			require.EqualValues(t, 3, v, "settings that say the same wake parked claims")
-			_, err = s.SaveSettings(ctx, "", json.RawMessage(`{"default_language":"de", "tag":"platform"}`))
+			_, err = s.Settings.Save(ctx, "", json.RawMessage(`{"default_language":"de", "tag":"platform"}`))
 			require.NoError(t, err)
 			require.EqualValues(t, 2, version(t, s, "other"))
 
 			for _, shop := range []string{"", "acme"} {
 				for _, wrong := range []string{`{"tga":"x"}`, `[]`, `null`, `"x"`, `{`} {
-					_, err = s.SaveSettings(ctx, shop, json.RawMessage(wrong))
+					_, err = s.Settings.Save(ctx, shop, json.RawMessage(wrong))
 					require.ErrorAs(t, err, new(*claim.InvalidError), wrong)
 				}
 			}
 			require.EqualValues(t, 3, version(t, s, "acme"))
 
 			refused := errors.New("refused")
-			_, err = s.SaveSettings(ctx, "acme", json.RawMessage(`{"tag":"refused"}`), func(effective claim.Settings) error {
+			_, err = s.Settings.Save(ctx, "acme", json.RawMessage(`{"tag":"refused"}`), func(effective claim.Settings) error {
 				require.Equal(t, "refused", effective.Tag)
 				require.Equal(t, "de", effective.DefaultLanguage, "a rule sees what is inherited too")
 				return refused
@@ -224,11 +227,11 @@ func TestSettingsInherit(t *testing.T) {
 			require.ErrorIs(t, err, refused)
 			require.EqualValues(t, 3, version(t, s, "acme"))
 
-			_, err = s.SaveSettings(ctx, "acme", json.RawMessage(`{"default_language":"fr"}`))
+			_, err = s.Settings.Save(ctx, "acme", json.RawMessage(`{"default_language":"fr"}`))
 			require.NoError(t, err)
-			_, err = s.SaveSettings(ctx, "acme", json.RawMessage(`{"tag":null}`))
+			_, err = s.Settings.Save(ctx, "acme", json.RawMessage(`{"tag":null}`))
 			require.NoError(t, err)
-			in, err = s.Integration(ctx, "acme")
+			in, err = s.Settings.Integration(ctx, "acme")
 			require.NoError(t, err)
 			require.Equal(t, "platform", in.Effective.Tag)
 			require.Equal(t, "fr", in.Effective.DefaultLanguage, "a member that the patch does not name is gone")
@@ -246,16 +249,16 @@ func TestSettingsThatComeAtOnceAllStay(t *testing.T) {
 			patches := []string{`{"tag":"x"}`, `{"default_language":"fr"}`, `{"extra_tags":["vip"]}`, `{"evidence":{"max_files":3}}`, `{"evidence":{"types":{"pdf":4}}}`, `{"open_within":"2h"}`}
 			for _, shop := range []string{"", "acme"} {
 				errs := atOnce(len(patches), func(who int) error {
-					_, err := s.SaveSettings(ctx, shop, json.RawMessage(patches[who]))
+					_, err := s.Settings.Save(ctx, shop, json.RawMessage(patches[who]))
 					return err
 				})
 				require.NoError(t, errors.Join(errs...))
 			}
 			const all = `{"tag":"x","default_language":"fr","extra_tags":["vip"],"evidence":{"max_files":3,"types":{"pdf":4}},"open_within":"2h"}`
-			platform, _, err := s.PlatformSettings(ctx)
+			platform, _, err := s.Settings.Platform(ctx)
 			require.NoError(t, err)
 			require.JSONEq(t, all, string(platform))
-			in, err := s.Integration(ctx, "acme")
+			in, err := s.Settings.Integration(ctx, "acme")
 			require.NoError(t, err)
 			require.JSONEq(t, all, string(in.Own))
 		})
@@ -268,11 +271,11 @@ func TestEnablingAgainChangesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, _ := setup(t, database(t))
-			require.NoError(t, s.SetEnabled(t.Context(), "acme", true))
+			require.NoError(t, s.Shops.SetEnabled(t.Context(), "acme", true))
 			require.EqualValues(t, 2, version(t, s, "acme"))
-			require.NoError(t, s.SetEnabled(t.Context(), "acme", true))
+			require.NoError(t, s.Shops.SetEnabled(t.Context(), "acme", true))
 			require.EqualValues(t, 2, version(t, s, "acme"))
-			require.NoError(t, s.SetEnabled(t.Context(), "acme", false))
+			require.NoError(t, s.Shops.SetEnabled(t.Context(), "acme", false))
 			require.EqualValues(t, 3, version(t, s, "acme"))
 		})
 	}
@@ -287,36 +290,36 @@ func TestTemplatesOfPlatformAndShop(t *testing.T) {
 			ctx := t.Context()
 			addShop(t, s, "other")
 			doc := func(subject string) json.RawMessage { return json.RawMessage(`{"subject":"` + subject + `"}`) }
-			require.NoError(t, s.PutTemplate(ctx, "", "damaged", "en", doc("platform")))
-			require.NoError(t, s.PutTemplate(ctx, "acme", "damaged", "en", doc("first")))
-			require.NoError(t, s.PutTemplate(ctx, "acme", "damaged", "en", doc("shop")))
-			require.NoError(t, s.PutTemplate(ctx, "acme", "damaged", "en", doc("shop")))
+			require.NoError(t, s.Templates.Put(ctx, "", "damaged", "en", doc("platform")))
+			require.NoError(t, s.Templates.Put(ctx, "acme", "damaged", "en", doc("first")))
+			require.NoError(t, s.Templates.Put(ctx, "acme", "damaged", "en", doc("shop")))
+			require.NoError(t, s.Templates.Put(ctx, "acme", "damaged", "en", doc("shop")))
 			require.EqualValues(t, 4, version(t, s, "acme"), "each change counts once, a repeat not at all")
 			require.EqualValues(t, 2, version(t, s, "other"))
 
-			templates, err := s.Templates(ctx, "acme")
+			templates, err := s.Templates.List(ctx, "acme")
 			require.NoError(t, err)
 			require.Equal(t, []store.StoredTemplate{
 				{Scope: "platform", Key: "damaged", Language: "en", Doc: doc("platform"), UpdatedAt: now.Now()},
 				{Scope: "shop", Key: "damaged", Language: "en", Doc: doc("shop"), UpdatedAt: now.Now()},
 			}, templates)
-			templates, err = s.Templates(ctx, "")
+			templates, err = s.Templates.List(ctx, "")
 			require.NoError(t, err)
 			require.Len(t, templates, 1)
 
-			found, err := s.Template(ctx, "", "damaged", "en")
+			found, err := s.Templates.Get(ctx, "", "damaged", "en")
 			require.NoError(t, err)
 			require.Equal(t, doc("platform"), found.Doc)
-			found, err = s.Template(ctx, "acme", "damaged", "en")
+			found, err = s.Templates.Get(ctx, "acme", "damaged", "en")
 			require.NoError(t, err)
 			require.Equal(t, doc("shop"), found.Doc)
-			_, err = s.Template(ctx, "other", "damaged", "en")
+			_, err = s.Templates.Get(ctx, "other", "damaged", "en")
 			require.ErrorIs(t, err, store.ErrNotFound)
 
-			require.NoError(t, s.DeleteTemplate(ctx, "acme", "damaged", "en"))
-			require.ErrorIs(t, s.DeleteTemplate(ctx, "acme", "damaged", "en"), store.ErrNotFound)
+			require.NoError(t, s.Templates.Delete(ctx, "acme", "damaged", "en"))
+			require.ErrorIs(t, s.Templates.Delete(ctx, "acme", "damaged", "en"), store.ErrNotFound)
 			require.EqualValues(t, 5, version(t, s, "acme"))
-			require.NoError(t, s.DeleteTemplate(ctx, "", "damaged", "en"))
+			require.NoError(t, s.Templates.Delete(ctx, "", "damaged", "en"))
 			require.EqualValues(t, 3, version(t, s, "other"))
 		})
 	}

@@ -18,14 +18,14 @@ import (
 // Dixa sends: as long as a signature may be old.
 const secretOverlap = 72 * time.Hour
 
-// Subscription reads how Dixa tells a connection of what happens. A connection
+// Get reads how Dixa tells a connection of what happens. A connection
 // that has nothing of the kind is in [claim.SubscriptionNone].
-func (s *Store) Subscription(ctx context.Context, connectionID string) (claim.Subscription, error) {
+func (s Subscriptions) Get(ctx context.Context, connectionID string) (claim.Subscription, error) {
 	out := claim.Subscription{State: claim.SubscriptionNone}
 	err := s.read(ctx, "read the webhook subscription of connection "+connectionID, func(db *sql.DB) error {
 		var byHand, active bool
 		var updated int64
-		err := one(ctx, db, ErrNotFound, []any{&out.ID, &out.URL, &byHand, &active, &out.SecretPreview, &updated},
+		err := queryOne(ctx, db, ErrNotFound, []any{&out.ID, &out.URL, &byHand, &active, &out.SecretPreview, &updated},
 			`SELECT subscription_id, url, by_hand, active, secret_preview, updated_at FROM subscriptions WHERE connection_id = $1`, connectionID)
 		if errors.Is(err, ErrNotFound) {
 			return nil
@@ -44,12 +44,12 @@ func (s *Store) Subscription(ctx context.Context, connectionID string) (claim.Su
 	return out, err
 }
 
-// WebhookSecrets are the secrets that may have signed what Dixa sends to a
+// Secrets are the secrets that may have signed what Dixa sends to a
 // connection: the present one and, for three days, the one that it replaced.
 // They are none for a connection without, or one that is unknown.
 //
 // Calls that are made at once share a query.
-func (s *Store) WebhookSecrets(ctx context.Context, connectionID string) ([]string, error) {
+func (s Subscriptions) Secrets(ctx context.Context, connectionID string) ([]string, error) {
 	doing := "read the webhook secrets of connection " + connectionID
 	l := &secretLookup{connection: connectionID}
 	select {
@@ -72,7 +72,7 @@ type secretLookup struct {
 	done       bool
 }
 
-func (s *Store) lookUpTogether(ctx context.Context, batch []*secretLookup) {
+func (s *core) lookUpTogether(ctx context.Context, batch []*secretLookup) {
 	connections := map[string]bool{}
 	for _, l := range batch {
 		connections[l.connection] = true
@@ -87,7 +87,7 @@ func (s *Store) lookUpTogether(ctx context.Context, batch []*secretLookup) {
 }
 
 // webhookSecrets reads the secrets of connections, for [Store.WebhookSecrets].
-func (s *Store) webhookSecrets(ctx context.Context, doing string, connections ...string) (map[string][]string, error) {
+func (s *core) webhookSecrets(ctx context.Context, doing string, connections ...string) (map[string][]string, error) {
 	var args arguments
 	places := make([]string, len(connections))
 	for i, id := range connections {
@@ -96,7 +96,7 @@ func (s *Store) webhookSecrets(ctx context.Context, doing string, connections ..
 	var secrets map[string][]string
 	err := s.read(ctx, doing, func(db *sql.DB) error {
 		secrets = map[string][]string{}
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var id string
 			var present, previous []byte
 			var replaced int64
@@ -130,9 +130,9 @@ type SavedSubscription struct {
 	Active bool
 }
 
-// SaveSubscription keeps a subscription that was made in Dixa, with its secret
+// Save keeps a subscription that was made in Dixa, with its secret
 // sealed. A secret that it replaces stays good for three days.
-func (s *Store) SaveSubscription(ctx context.Context, connectionID string, in SavedSubscription) error {
+func (s Subscriptions) Save(ctx context.Context, connectionID string, in SavedSubscription) error {
 	return s.write(ctx, "save the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
 		if err := s.putSecret(ctx, tx, connectionID, in.Secret); err != nil {
 			return err
@@ -143,14 +143,14 @@ func (s *Store) SaveSubscription(ctx context.Context, connectionID string, in Sa
 	})
 }
 
-// SaveWebhookSecret keeps the secret of a subscription that a person made in
+// SaveSecret keeps the secret of a subscription that a person made in
 // Dixa, for the connection of a shop. An empty secret says that there is none
 // any more; what was saved stays good until it is replaced. A shop without a
 // connection is a [*ConflictError].
-func (s *Store) SaveWebhookSecret(ctx context.Context, shop, secret string) (connectionID string, err error) {
+func (s Subscriptions) SaveSecret(ctx context.Context, shop, secret string) (connectionID string, err error) {
 	err = s.write(ctx, "save the webhook secret of shop "+shop, func(tx *sql.Tx) error {
 		var id sql.NullString
-		if err := one(ctx, tx, shopNotFound(shop), []any{&id}, `SELECT connection_id FROM shops WHERE slug = $1 AND deleted_at = 0`, shop); err != nil {
+		if err := queryOne(ctx, tx, shopNotFound(shop), []any{&id}, `SELECT connection_id FROM shops WHERE slug = $1 AND deleted_at = 0`, shop); err != nil {
 			return err
 		}
 		if !id.Valid {
@@ -173,12 +173,12 @@ func (s *Store) SaveWebhookSecret(ctx context.Context, shop, secret string) (con
 
 // putSecret makes a secret the connection's present one. Saving it again changes
 // nothing.
-func (s *Store) putSecret(ctx context.Context, tx *sql.Tx, connectionID, secret string) error {
+func (s *core) putSecret(ctx context.Context, tx *sql.Tx, connectionID, secret string) error {
 	if strings.TrimSpace(secret) == "" {
 		return errors.New("the webhook secret is empty, and anybody can sign with that")
 	}
 	var present []byte
-	err := one(ctx, tx, ErrNotFound, []any{&present}, `INSERT INTO subscriptions (connection_id) VALUES ($1)
+	err := queryOne(ctx, tx, ErrNotFound, []any{&present}, `INSERT INTO subscriptions (connection_id) VALUES ($1)
 		ON CONFLICT (connection_id) DO UPDATE SET connection_id = excluded.connection_id RETURNING secret`, connectionID)
 	if err != nil {
 		return err
@@ -204,9 +204,9 @@ func (s *Store) putSecret(ctx context.Context, tx *sql.Tx, connectionID, secret 
 	return err
 }
 
-// ForgetSubscription records that a connection's subscription is gone from Dixa.
+// Delete records that a connection's subscription is gone from Dixa.
 // Its secret stays good for what is still on its way.
-func (s *Store) ForgetSubscription(ctx context.Context, connectionID string) error {
+func (s Subscriptions) Delete(ctx context.Context, connectionID string) error {
 	return s.write(ctx, "forget the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE subscriptions SET subscription_id = '', url = '', active = FALSE, updated_at = $2 WHERE connection_id = $1`,
 			connectionID, s.now())
@@ -214,8 +214,8 @@ func (s *Store) ForgetSubscription(ctx context.Context, connectionID string) err
 	})
 }
 
-// SubscriptionWanted reports whether a shop that is enabled uses the connection.
-func (s *Store) SubscriptionWanted(ctx context.Context, connectionID string) (bool, error) {
+// Wanted reports whether a shop that is enabled uses the connection.
+func (s Subscriptions) Wanted(ctx context.Context, connectionID string) (bool, error) {
 	n := 0
 	err := s.read(ctx, "count the enabled shops of connection "+connectionID, func(db *sql.DB) error {
 		return db.QueryRowContext(ctx, `SELECT COUNT(*) FROM shops WHERE connection_id = $1 AND enabled AND deleted_at = 0`, connectionID).Scan(&n)
@@ -223,10 +223,10 @@ func (s *Store) SubscriptionWanted(ctx context.Context, connectionID string) (bo
 	return n > 0, err
 }
 
-// HoldSubscription lets one holder at a time change a connection's subscription
+// Lock lets one holder at a time change a connection's subscription
 // in Dixa. held is false while somebody else does. A hold lapses after the lease.
 // An unknown connection is [ErrNotFound].
-func (s *Store) HoldSubscription(ctx context.Context, connectionID, holder string, lease time.Duration) (held bool, err error) {
+func (s Subscriptions) Lock(ctx context.Context, connectionID, holder string, lease time.Duration) (held bool, err error) {
 	if holder == "" || lease <= 0 {
 		return false, errors.New("hold a webhook subscription: there is no holder or no lease")
 	}
@@ -245,8 +245,8 @@ func (s *Store) HoldSubscription(ctx context.Context, connectionID, holder strin
 	return held, err
 }
 
-// ReleaseSubscription ends a hold. It does nothing where the holder has none.
-func (s *Store) ReleaseSubscription(ctx context.Context, connectionID, holder string) error {
+// Unlock ends a hold. It does nothing where the holder has none.
+func (s Subscriptions) Unlock(ctx context.Context, connectionID, holder string) error {
 	return s.write(ctx, "release the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE subscriptions SET holder = '', held_until = 0 WHERE connection_id = $1 AND holder = $2`, connectionID, holder)
 		return err

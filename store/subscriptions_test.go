@@ -26,12 +26,12 @@ func TestSecretThatIsReplacedStaysGoodForAWhile(t *testing.T) {
 			s, now := setup(t, database(t))
 			c := connect(t, s, "acme", "org-1")
 			secrets := func() []string {
-				all, err := s.WebhookSecrets(ctx, c.ID)
+				all, err := s.Subscriptions.Secrets(ctx, c.ID)
 				require.NoError(t, err)
 				return all
 			}
 			save := func(secret string) {
-				require.NoError(t, s.SaveSubscription(ctx, c.ID, store.SavedSubscription{ID: "sub-1", URL: "https://a.example/x", Secret: secret, Active: true}))
+				require.NoError(t, s.Subscriptions.Save(ctx, c.ID, store.SavedSubscription{ID: "sub-1", URL: "https://a.example/x", Secret: secret, Active: true}))
 			}
 			require.Empty(t, secrets())
 			save(secretA)
@@ -47,8 +47,8 @@ func TestSecretThatIsReplacedStaysGoodForAWhile(t *testing.T) {
 			require.Equal(t, []string{secretB}, secrets())
 			save(secretC)
 			require.Equal(t, []string{secretC, secretB}, secrets(), "two at the most")
-			require.ErrorContains(t, s.SaveSubscription(ctx, c.ID, store.SavedSubscription{ID: "sub-1", Secret: " "}), "anybody can sign")
-			none, err := s.WebhookSecrets(ctx, "nobody")
+			require.ErrorContains(t, s.Subscriptions.Save(ctx, c.ID, store.SavedSubscription{ID: "sub-1", Secret: " "}), "anybody can sign")
+			none, err := s.Subscriptions.Secrets(ctx, "nobody")
 			require.NoError(t, err)
 			require.Empty(t, none)
 		})
@@ -63,13 +63,13 @@ func TestSubscriptionIsMadeOrByHand(t *testing.T) {
 			ctx := t.Context()
 			s, _ := setup(t, database(t))
 			var conflict *store.ConflictError
-			_, err := s.SaveWebhookSecret(ctx, "acme", secretA)
+			_, err := s.Subscriptions.SaveSecret(ctx, "acme", secretA)
 			require.ErrorAs(t, err, &conflict, "there is no connection yet")
-			_, err = s.SaveWebhookSecret(ctx, "nobody", secretA)
+			_, err = s.Subscriptions.SaveSecret(ctx, "nobody", secretA)
 			require.ErrorIs(t, err, store.ErrNotFound)
 			c := connect(t, s, "acme", "org-1")
 			shown := func() claim.Subscription {
-				in, err := s.Integration(ctx, "acme")
+				in, err := s.Settings.Integration(ctx, "acme")
 				require.NoError(t, err)
 				in.Subscription.UpdatedAt = time.Time{}
 				return *in.Subscription
@@ -77,25 +77,25 @@ func TestSubscriptionIsMadeOrByHand(t *testing.T) {
 			require.Equal(t, claim.Subscription{State: claim.SubscriptionNone}, shown())
 
 			made := store.SavedSubscription{ID: "sub-1", URL: "https://a.example/x", Secret: secretA}
-			require.NoError(t, s.SaveSubscription(ctx, c.ID, made))
+			require.NoError(t, s.Subscriptions.Save(ctx, c.ID, made))
 			want := claim.Subscription{State: claim.SubscriptionUnfinished, ID: "sub-1", URL: "https://a.example/x", SecretPreview: "aaa…1111"}
 			require.Equal(t, want, shown())
 			made.Active, want.State = true, claim.SubscriptionActive
-			require.NoError(t, s.SaveSubscription(ctx, c.ID, made))
+			require.NoError(t, s.Subscriptions.Save(ctx, c.ID, made))
 			require.Equal(t, want, shown())
 
-			id, err := s.SaveWebhookSecret(ctx, "acme", secretB)
+			id, err := s.Subscriptions.SaveSecret(ctx, "acme", secretB)
 			require.NoError(t, err)
 			require.Equal(t, c.ID, id)
 			require.Equal(t, claim.Subscription{State: claim.SubscriptionByHand, SecretPreview: "bbb…2222"}, shown())
-			_, err = s.SaveWebhookSecret(ctx, "acme", "")
+			_, err = s.Subscriptions.SaveSecret(ctx, "acme", "")
 			require.NoError(t, err)
 			require.Equal(t, claim.Subscription{State: claim.SubscriptionNone, SecretPreview: "bbb…2222"}, shown())
 
-			require.NoError(t, s.SaveSubscription(ctx, c.ID, made))
-			require.NoError(t, s.ForgetSubscription(ctx, c.ID))
+			require.NoError(t, s.Subscriptions.Save(ctx, c.ID, made))
+			require.NoError(t, s.Subscriptions.Delete(ctx, c.ID))
 			require.Equal(t, claim.SubscriptionNone, shown().State)
-			secrets, err := s.WebhookSecrets(ctx, c.ID)
+			secrets, err := s.Subscriptions.Secrets(ctx, c.ID)
 			require.NoError(t, err)
 			require.Contains(t, secrets, secretA, "what is on its way still arrives")
 		})
@@ -110,16 +110,16 @@ func TestSubscriptionIsWantedByEnabledShops(t *testing.T) {
 	c := connect(t, s, "acme", "org-1")
 	require.Equal(t, c.ID, connect(t, s, "second", "org-1").ID)
 	wanted := func() bool {
-		w, err := s.SubscriptionWanted(ctx, c.ID)
+		w, err := s.Subscriptions.Wanted(ctx, c.ID)
 		require.NoError(t, err)
 		return w
 	}
 	require.False(t, wanted())
-	require.NoError(t, s.SetEnabled(ctx, "acme", true))
-	require.NoError(t, s.SetEnabled(ctx, "second", true))
-	require.NoError(t, s.SetEnabled(ctx, "acme", false))
+	require.NoError(t, s.Shops.SetEnabled(ctx, "acme", true))
+	require.NoError(t, s.Shops.SetEnabled(ctx, "second", true))
+	require.NoError(t, s.Shops.SetEnabled(ctx, "acme", false))
 	require.True(t, wanted())
-	require.NoError(t, s.DeleteShop(ctx, "second"))
+	require.NoError(t, s.Shops.Delete(ctx, "second"))
 	require.False(t, wanted())
 }
 
@@ -133,7 +133,7 @@ func TestSubscriptionHasOneHolder(t *testing.T) {
 			c := connect(t, s, "acme", "org-1")
 			var holders atomic.Int32
 			for _, err := range atOnce(8, func(i int) error {
-				held, err := s.HoldSubscription(ctx, c.ID, string(rune('a'+i)), time.Minute)
+				held, err := s.Subscriptions.Lock(ctx, c.ID, string(rune('a'+i)), time.Minute)
 				if held {
 					holders.Add(1)
 				}
@@ -143,19 +143,19 @@ func TestSubscriptionHasOneHolder(t *testing.T) {
 			}
 			require.EqualValues(t, 1, holders.Load())
 			hold := func(holder string) bool {
-				held, err := s.HoldSubscription(ctx, c.ID, holder, time.Minute)
+				held, err := s.Subscriptions.Lock(ctx, c.ID, holder, time.Minute)
 				require.NoError(t, err)
 				return held
 			}
 			require.False(t, hold("x"))
-			require.NoError(t, s.ReleaseSubscription(ctx, c.ID, "x"))
+			require.NoError(t, s.Subscriptions.Unlock(ctx, c.ID, "x"))
 			require.False(t, hold("x"), "only the holder ends a hold")
 			now.Turn(time.Minute)
 			require.True(t, hold("x"), "a hold lapses")
 			require.False(t, hold("y"))
-			require.NoError(t, s.ReleaseSubscription(ctx, c.ID, "x"))
+			require.NoError(t, s.Subscriptions.Unlock(ctx, c.ID, "x"))
 			require.True(t, hold("y"))
-			_, err := s.HoldSubscription(ctx, "nobody", "x", time.Minute)
+			_, err := s.Subscriptions.Lock(ctx, "nobody", "x", time.Minute)
 			require.ErrorIs(t, err, store.ErrNotFound)
 		})
 	}

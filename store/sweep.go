@@ -26,9 +26,9 @@ type SweepStart struct {
 	Now time.Time
 }
 
-// BeginSweep notes that a sweep of a connection begins. An unknown connection is
+// Begin notes that a sweep of a connection begins. An unknown connection is
 // not wanted.
-func (s *Store) BeginSweep(ctx context.Context, connectionID string) (SweepStart, error) {
+func (s Sweeps) Begin(ctx context.Context, connectionID string) (SweepStart, error) {
 	var start SweepStart
 	err := s.write(ctx, "begin the sweep of connection "+connectionID, func(tx *sql.Tx) error {
 		start = SweepStart{}
@@ -41,7 +41,7 @@ func (s *Store) BeginSweep(ctx context.Context, connectionID string) (SweepStart
 		}
 		start.Wanted, start.Now = true, timeOf(s.now())
 		var watermark, first int64
-		err = one(ctx, tx, ErrNotFound, []any{&watermark}, `INSERT INTO sweeps (connection_id, started_at) VALUES ($1, $2)
+		err = queryOne(ctx, tx, ErrNotFound, []any{&watermark}, `INSERT INTO sweeps (connection_id, started_at) VALUES ($1, $2)
 			ON CONFLICT (connection_id) DO UPDATE SET started_at = excluded.started_at RETURNING watermark`, connectionID, s.now())
 		if err != nil {
 			return err
@@ -55,15 +55,15 @@ func (s *Store) BeginSweep(ctx context.Context, connectionID string) (SweepStart
 
 // RaiseWatermark records that everything which Dixa logged up to a time is kept.
 // It never goes back.
-func (s *Store) RaiseWatermark(ctx context.Context, connectionID string, to time.Time) error {
+func (s Sweeps) RaiseWatermark(ctx context.Context, connectionID string, to time.Time) error {
 	return s.write(ctx, "save the watermark of connection "+connectionID, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE sweeps SET watermark = $2 WHERE connection_id = $1 AND watermark < $2`, connectionID, micros(to))
 		return err
 	})
 }
 
-// EndSweep records what a sweep found and answers with how it then stands.
-func (s *Store) EndSweep(ctx context.Context, connectionID string, report claim.SweepReport) (claim.Sweep, error) {
+// End records what a sweep found and answers with how it then stands.
+func (s Sweeps) End(ctx context.Context, connectionID string, report claim.SweepReport) (claim.Sweep, error) {
 	doc, err := json.Marshal(report)
 	if err != nil {
 		return claim.Sweep{}, fmt.Errorf("end the sweep of connection %s: %w", connectionID, err)
@@ -75,11 +75,11 @@ func (s *Store) EndSweep(ctx context.Context, connectionID string, report claim.
 	if err != nil {
 		return claim.Sweep{}, err
 	}
-	return s.LastSweep(ctx, connectionID)
+	return s.Last(ctx, connectionID)
 }
 
 // SaveInactiveTags keeps which tags are deactivated in a connection's Dixa.
-func (s *Store) SaveInactiveTags(ctx context.Context, connectionID string, names []string) error {
+func (s Sweeps) SaveInactiveTags(ctx context.Context, connectionID string, names []string) error {
 	doc, err := json.Marshal(names)
 	if err != nil {
 		return fmt.Errorf("save the deactivated tags of connection %s: %w", connectionID, err)
@@ -93,11 +93,11 @@ func (s *Store) SaveInactiveTags(ctx context.Context, connectionID string, names
 
 // InactiveTags are the names of the tags that were deactivated in a connection's
 // Dixa when it was last asked.
-func (s *Store) InactiveTags(ctx context.Context, connectionID string) ([]string, error) {
+func (s Sweeps) InactiveTags(ctx context.Context, connectionID string) ([]string, error) {
 	var names []string
 	err := s.read(ctx, "read the deactivated tags of connection "+connectionID, func(db *sql.DB) error {
 		doc := "[]"
-		err := one(ctx, db, ErrNotFound, []any{&doc}, `SELECT inactive_tags FROM sweeps WHERE connection_id = $1`, connectionID)
+		err := queryOne(ctx, db, ErrNotFound, []any{&doc}, `SELECT inactive_tags FROM sweeps WHERE connection_id = $1`, connectionID)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
@@ -106,14 +106,14 @@ func (s *Store) InactiveTags(ctx context.Context, connectionID string) ([]string
 	return names, err
 }
 
-// LastSweep reads how the last sweep of a connection went; [ErrNotFound] where
+// Last reads how the last sweep of a connection went; [ErrNotFound] where
 // none began yet.
-func (s *Store) LastSweep(ctx context.Context, connectionID string) (claim.Sweep, error) {
+func (s Sweeps) Last(ctx context.Context, connectionID string) (claim.Sweep, error) {
 	var sweep claim.Sweep
 	err := s.read(ctx, "read the last sweep of connection "+connectionID, func(db *sql.DB) error {
 		var watermark, started, finished int64
 		var report string
-		err := one(ctx, db, notFound("sweep of connection "+connectionID), []any{&watermark, &started, &finished, &report},
+		err := queryOne(ctx, db, notFound("sweep of connection "+connectionID), []any{&watermark, &started, &finished, &report},
 			`SELECT watermark, started_at, finished_at, report FROM sweeps WHERE connection_id = $1`, connectionID)
 		if err != nil {
 			return err
@@ -125,20 +125,20 @@ func (s *Store) LastSweep(ctx context.Context, connectionID string) (claim.Sweep
 	return sweep, err
 }
 
-func (s *Store) lag(watermark int64) time.Duration {
+func (s *core) lag(watermark int64) time.Duration {
 	if watermark == 0 {
 		return 0
 	}
 	return max(0, time.Duration(s.now()-watermark)*time.Microsecond)
 }
 
-// SweepLags are how far the watermarks of connections that enabled shops use are
+// Lags are how far the watermarks of connections that enabled shops use are
 // behind. A connection whose first sweep did not end is not among them.
-func (s *Store) SweepLags(ctx context.Context) (map[string]time.Duration, error) {
+func (s Sweeps) Lags(ctx context.Context) (map[string]time.Duration, error) {
 	var lags map[string]time.Duration
 	err := s.read(ctx, "read the watermarks", func(db *sql.DB) error {
 		lags = map[string]time.Duration{}
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var id string
 			var watermark int64
 			err := scan(&id, &watermark)
@@ -150,12 +150,12 @@ func (s *Store) SweepLags(ctx context.Context) (map[string]time.Duration, error)
 	return lags, err
 }
 
-// SweptConnections lists the connections that enabled shops use.
-func (s *Store) SweptConnections(ctx context.Context) ([]string, error) {
+// Connections lists the connections that enabled shops use.
+func (s Sweeps) Connections(ctx context.Context) ([]string, error) {
 	var ids []string
 	err := s.read(ctx, "list the connections to sweep", func(db *sql.DB) error {
 		ids = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var id string
 			err := scan(&id)
 			ids = append(ids, id)
@@ -166,7 +166,7 @@ func (s *Store) SweptConnections(ctx context.Context) ([]string, error) {
 }
 
 // Activity is an entry of Dixa's activity log that is to be judged.
-type Activity struct {
+type ActivityEntry struct {
 	ID             string
 	ConversationID int64
 	At             time.Time
@@ -176,10 +176,10 @@ type Activity struct {
 	Body []byte
 }
 
-// KeepActivities keeps those entries of Dixa's activity log that are of a
+// SaveActivities keeps those entries of Dixa's activity log that are of a
 // claim's conversation until they are judged, and says of how many conversations
 // those are. An entry that waits already stays as it is.
-func (s *Store) KeepActivities(ctx context.Context, connectionID string, entries []Activity) (conversations int, err error) {
+func (s Sweeps) SaveActivities(ctx context.Context, connectionID string, entries []ActivityEntry) (conversations int, err error) {
 	if len(entries) == 0 {
 		return 0, nil
 	}
@@ -222,7 +222,7 @@ func linkedAmong(ctx context.Context, q querier, connectionID string, ids map[in
 	look := func() error {
 		var args arguments
 		connection := args.add(connectionID)
-		return each(ctx, q, func(scan func(...any) error) error {
+		return queryEach(ctx, q, func(scan func(...any) error) error {
 			var id int64
 			err := scan(&id)
 			ours[id] = true
@@ -244,14 +244,14 @@ func linkedAmong(ctx context.Context, q querier, connectionID string, ids map[in
 	return ours, look()
 }
 
-// Unjudged lists up to limit conversations with entries of the activity log that
+// Unreconciled lists up to limit conversations with entries of the activity log that
 // are to be judged and were not put off since a time; those put off longest ago
 // first.
-func (s *Store) Unjudged(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
+func (s Sweeps) Unreconciled(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
 	var ids []int64
 	err := s.read(ctx, "list conversations to judge", func(db *sql.DB) error {
 		ids = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var id int64
 			var tried int64
 			err := scan(&id, &tried)
@@ -265,12 +265,12 @@ func (s *Store) Unjudged(ctx context.Context, connectionID string, since time.Ti
 
 // Activities lists the entries of a conversation that are to be judged, oldest
 // first.
-func (s *Store) Activities(ctx context.Context, connectionID string, conversationID int64) ([]Activity, error) {
-	var entries []Activity
+func (s Sweeps) Activities(ctx context.Context, connectionID string, conversationID int64) ([]ActivityEntry, error) {
+	var entries []ActivityEntry
 	err := s.read(ctx, fmt.Sprintf("read the entries of conversation %d", conversationID), func(db *sql.DB) error {
 		entries = nil
-		return each(ctx, db, func(scan func(...any) error) error {
-			e := Activity{ConversationID: conversationID}
+		return queryEach(ctx, db, func(scan func(...any) error) error {
+			e := ActivityEntry{ConversationID: conversationID}
 			var at int64
 			var sealed []byte
 			if err := scan(&e.ID, &at, &e.Type, &sealed); err != nil {
@@ -286,8 +286,8 @@ func (s *Store) Activities(ctx context.Context, connectionID string, conversatio
 	return entries, err
 }
 
-// Judged forgets entries of the activity log.
-func (s *Store) Judged(ctx context.Context, connectionID string, entries []Activity) error {
+// MarkReconciled forgets entries of the activity log.
+func (s Sweeps) MarkReconciled(ctx context.Context, connectionID string, entries []ActivityEntry) error {
 	return s.write(ctx, "forget entries that were judged", func(tx *sql.Tx) error {
 		for _, e := range entries {
 			if _, err := exec(ctx, tx, `DELETE FROM activity_log WHERE connection_id = $1 AND id = $2`, connectionID, e.ID); err != nil {
@@ -298,8 +298,8 @@ func (s *Store) Judged(ctx context.Context, connectionID string, entries []Activ
 	})
 }
 
-// PutOff lets the entries of a conversation wait for the next sweep.
-func (s *Store) PutOff(ctx context.Context, connectionID string, conversationID int64) error {
+// Postpone lets the entries of a conversation wait for the next sweep.
+func (s Sweeps) Postpone(ctx context.Context, connectionID string, conversationID int64) error {
 	return s.write(ctx, fmt.Sprintf("put conversation %d off", conversationID), func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE activity_log SET tried_at = $3 WHERE connection_id = $1 AND conversation_id = $2`, connectionID, conversationID, s.now())
 		return err
@@ -307,21 +307,21 @@ func (s *Store) PutOff(ctx context.Context, connectionID string, conversationID 
 }
 
 // Received is an event that came.
-type Received struct {
+type ReceivedEvent struct {
 	ID, Name string
 	// At is when Dixa says that it happened.
 	At   time.Time
 	Body []byte
 }
 
-// ReceivedOf lists the events of a conversation that Dixa says happened between
+// ReceivedBetween lists the events of a conversation that Dixa says happened between
 // two times, oldest first, those of another name left out.
-func (s *Store) ReceivedOf(ctx context.Context, connectionID string, conversationID int64, from, to time.Time, without string) ([]Received, error) {
-	var events []Received
+func (s Inbox) ReceivedBetween(ctx context.Context, connectionID string, conversationID int64, from, to time.Time, without string) ([]ReceivedEvent, error) {
+	var events []ReceivedEvent
 	err := s.read(ctx, fmt.Sprintf("list the events of conversation %d", conversationID), func(db *sql.DB) error {
 		events = nil
-		return each(ctx, db, func(scan func(...any) error) error {
-			var r Received
+		return queryEach(ctx, db, func(scan func(...any) error) error {
+			var r ReceivedEvent
 			var at int64
 			var sealed []byte
 			if err := scan(&r.ID, &r.Name, &at, &sealed); err != nil {
@@ -338,10 +338,10 @@ func (s *Store) ReceivedOf(ctx context.Context, connectionID string, conversatio
 	return events, err
 }
 
-// Find keeps an event of our own making: what was found out by asking Dixa. It
+// AddFinding keeps an event of our own making: what was found out by asking Dixa. It
 // goes the way of Dixa's own events from there. fresh is false for one that was
 // kept before.
-func (s *Store) Find(ctx context.Context, connectionID string, e Event) (fresh bool, err error) {
+func (s Inbox) AddFinding(ctx context.Context, connectionID string, e DixaEvent) (fresh bool, err error) {
 	sealed, err := s.seal(inboxBody, e.Body, connectionID, e.ID)
 	if err != nil {
 		return false, fmt.Errorf("keep finding %s: %w", e.ID, err)
@@ -356,15 +356,15 @@ func (s *Store) Find(ctx context.Context, connectionID string, e Event) (fresh b
 	return fresh, err
 }
 
-// Unlooked lists up to limit conversations of open, pending and closed claims
+// Unchecked lists up to limit conversations of open, pending and closed claims
 // that the sweep has not looked at since a time: first those of which nothing is
 // known, then those that it looked at longest ago. One of which something is
 // known counts as looked at when it was linked. Those that are gone are left out.
-func (s *Store) Unlooked(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
+func (s Sweeps) Unchecked(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
 	var ids []int64
 	err := s.read(ctx, "list conversations to look at", func(db *sql.DB) error {
 		ids = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var id int64
 			err := scan(&id)
 			ids = append(ids, id)
@@ -378,9 +378,9 @@ func (s *Store) Unlooked(ctx context.Context, connectionID string, since time.Ti
 	return ids, err
 }
 
-// LookedAt notes that the sweep looked at a conversation, and whether Dixa had it
+// MarkChecked notes that the sweep looked at a conversation, and whether Dixa had it
 // no more.
-func (s *Store) LookedAt(ctx context.Context, connectionID string, conversationID int64, gone bool) error {
+func (s Sweeps) MarkChecked(ctx context.Context, connectionID string, conversationID int64, gone bool) error {
 	return s.write(ctx, fmt.Sprintf("note the look at conversation %d", conversationID), func(tx *sql.Tx) error {
 		now := s.now()
 		var goneAt int64
@@ -393,27 +393,27 @@ func (s *Store) LookedAt(ctx context.Context, connectionID string, conversationI
 	})
 }
 
-// Logged are the entries of a claim's timeline that come from Dixa's activity
+// TimelineFromLog are the entries of a claim's timeline that come from Dixa's activity
 // log.
-func (s *Store) Logged(ctx context.Context, ref claim.Ref) ([]Happening, error) {
-	return s.happenings(ctx, ref, `SELECT id, body FROM timeline WHERE shop = $1 AND claim_id = $2 AND id LIKE $3 ORDER BY at, id`,
+func (s Conversations) TimelineFromLog(ctx context.Context, ref claim.Ref) ([]TimelineEntry, error) {
+	return s.timeline(ctx, ref, `SELECT id, body FROM timeline WHERE shop = $1 AND claim_id = $2 AND id LIKE $3 ORDER BY at, id`,
 		ref.Shop, ref.ID, LogPrefix+"%")
 }
 
-// HappenedBetween lists the entries of a claim's timeline between two times,
+// TimelineBetween lists the entries of a claim's timeline between two times,
 // oldest first.
-func (s *Store) HappenedBetween(ctx context.Context, ref claim.Ref, from, to time.Time) ([]Happening, error) {
-	return s.happenings(ctx, ref, `SELECT id, body FROM timeline WHERE shop = $1 AND claim_id = $2 AND at BETWEEN $3 AND $4 ORDER BY at, id`,
+func (s Conversations) TimelineBetween(ctx context.Context, ref claim.Ref, from, to time.Time) ([]TimelineEntry, error) {
+	return s.timeline(ctx, ref, `SELECT id, body FROM timeline WHERE shop = $1 AND claim_id = $2 AND at BETWEEN $3 AND $4 ORDER BY at, id`,
 		ref.Shop, ref.ID, micros(from), micros(to))
 }
 
 // happenings reads entries of a claim's timeline.
-func (s *Store) happenings(ctx context.Context, ref claim.Ref, query string, args ...any) ([]Happening, error) {
-	var found []Happening
+func (s *core) timeline(ctx context.Context, ref claim.Ref, query string, args ...any) ([]TimelineEntry, error) {
+	var found []TimelineEntry
 	err := s.read(ctx, "read the timeline of claim "+ref.String(), func(db *sql.DB) error {
 		found = nil
-		return each(ctx, db, func(scan func(...any) error) error {
-			var h Happening
+		return queryEach(ctx, db, func(scan func(...any) error) error {
+			var h TimelineEntry
 			var sealed []byte
 			if err := scan(&h.ID, &sealed); err != nil {
 				return err

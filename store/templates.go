@@ -25,10 +25,10 @@ type StoredTemplate struct {
 	UpdatedAt time.Time
 }
 
-// PutTemplate saves the template of a key and language for a shop, or for the
+// Put saves the template of a key and language for a shop, or for the
 // platform where shop is empty. One that says what is there already changes
 // nothing; any other may wake parked claims. The caller checks the document.
-func (s *Store) PutTemplate(ctx context.Context, shop, key, language string, doc json.RawMessage) error {
+func (s Templates) Put(ctx context.Context, shop, key, language string, doc json.RawMessage) error {
 	return s.write(ctx, doingTemplate("save", shop, key, language), func(tx *sql.Tx) error {
 		if err := templateScope(ctx, tx, shop); err != nil {
 			return err
@@ -43,8 +43,8 @@ func (s *Store) PutTemplate(ctx context.Context, shop, key, language string, doc
 	})
 }
 
-// DeleteTemplate deletes a template, so that the next one in line holds.
-func (s *Store) DeleteTemplate(ctx context.Context, shop, key, language string) error {
+// Delete deletes a template, so that the next one in line holds.
+func (s Templates) Delete(ctx context.Context, shop, key, language string) error {
 	return s.write(ctx, doingTemplate("delete", shop, key, language), func(tx *sql.Tx) error {
 		if err := templateScope(ctx, tx, shop); err != nil {
 			return err
@@ -60,11 +60,11 @@ func (s *Store) DeleteTemplate(ctx context.Context, shop, key, language string) 
 	})
 }
 
-// Template reads the template of a shop, or of the platform where shop is empty;
+// Get reads the template of a shop, or of the platform where shop is empty;
 // it does not look further where there is none.
-func (s *Store) Template(ctx context.Context, shop, key, language string) (StoredTemplate, error) {
+func (s Templates) Get(ctx context.Context, shop, key, language string) (StoredTemplate, error) {
 	var found StoredTemplate
-	templates, err := s.Templates(ctx, shop)
+	templates, err := s.List(ctx, shop)
 	if err != nil {
 		return found, err
 	}
@@ -76,13 +76,13 @@ func (s *Store) Template(ctx context.Context, shop, key, language string) (Store
 	return found, notFound("template " + key + "/" + language)
 }
 
-// Templates lists the templates of the platform and of a shop, or of the
+// List lists the templates of the platform and of a shop, or of the
 // platform alone where shop is empty.
-func (s *Store) Templates(ctx context.Context, shop string) ([]StoredTemplate, error) {
+func (s Templates) List(ctx context.Context, shop string) ([]StoredTemplate, error) {
 	var templates []StoredTemplate
 	err := s.read(ctx, "list templates", func(db *sql.DB) error {
 		templates = nil
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			t := StoredTemplate{Scope: ScopePlatform}
 			var owner, doc string
 			var updated int64
@@ -104,7 +104,7 @@ func (s *Store) Templates(ctx context.Context, shop string) ([]StoredTemplate, e
 // everybody else from changing what shops share.
 func templateScope(ctx context.Context, tx *sql.Tx, shop string) error {
 	if shop == "" {
-		_, _, err := holdPlatform(ctx, tx)
+		_, _, err := lockPlatform(ctx, tx)
 		return err
 	}
 	return liveShop(ctx, tx, shop)

@@ -14,7 +14,7 @@ import (
 const maxLastError = 2000
 
 // Work is what a claim's workflow needs to know: plain facts, nothing personal.
-type Work struct {
+type Snapshot struct {
 	claim.Record
 	// ConnectionID is the connection that the claim's conversation is in, else
 	// that of its shop; empty where the shop has none.
@@ -33,7 +33,7 @@ type Work struct {
 	Cursor int64
 	// Unread says that events of the claim's conversation wait behind its cursor,
 	// or that the status rules are to be asked anew, which JudgeDue says.
-	Unread, JudgeDue bool
+	Unread, RulesDue bool
 	// Instructed says that instructions wait, Changing that one of them may
 	// change the conversation's state or tags.
 	Instructed, Changing bool
@@ -66,10 +66,10 @@ type ConversationFacts struct {
 
 // Load reads what a claim's workflow needs to know. It works for claims of a
 // deleted shop too, which counts as switched off.
-func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
-	var w Work
+func (s Claims) Load(ctx context.Context, ref claim.Ref) (Snapshot, error) {
+	var w Snapshot
 	err := s.read(ctx, "load claim "+ref.String(), func(db *sql.DB) error {
-		w = Work{}
+		w = Snapshot{}
 		var retried, fallback, resumed, closed, doubt int64
 		row := db.QueryRowContext(ctx, `SELECT `+recordColumns+`, COALESCE(w.id, ''), COALESCE(w.state, ''), s.feature, s.enabled, s.paused,
 				s.settings_version, c.parked_version, c.revision, c.end_user_id, c.retried_at, c.fallback_at, s.resumed_at, c.create_anyway,
@@ -83,7 +83,7 @@ func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
 		var err error
 		w.Record, err = scanRecord(row.Scan, &w.ConnectionID, &w.ConnectionState, &w.Feature, &w.Enabled, &w.Paused,
 			&w.SettingsVersion, &w.ParkedVersion, &w.Revision, &w.EndUserID, &retried, &fallback, &resumed, &w.CreateAnyway,
-			&w.Read, &w.Cursor, &w.Unread, &w.JudgeDue, &w.Derived, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed, &doubt,
+			&w.Read, &w.Cursor, &w.Unread, &w.RulesDue, &w.Derived, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed, &doubt,
 			&w.Instructed, &w.Changing)
 		if errors.Is(err, sql.ErrNoRows) {
 			return claimNotFound(ref)
@@ -92,14 +92,14 @@ func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
 			return err
 		}
 		// While a change waits, the rules do too.
-		w.JudgeDue = w.JudgeDue && !w.Changing
-		w.Unread = w.Unread || w.JudgeDue
+		w.RulesDue = w.RulesDue && !w.Changing
+		w.Unread = w.Unread || w.RulesDue
 		w.RetriedAt, w.FallbackAt, w.ResumedAt = timeOf(retried), timeOf(fallback), timeOf(resumed)
 		w.Conversation.ClosedSince, w.Conversation.DoubtAt = timeOf(closed), timeOf(doubt)
 		if w.OtherClaims, err = otherClaims(ctx, db, ref, w.OrderNumber); err != nil {
 			return err
 		}
-		return each(ctx, db, func(scan func(...any) error) error {
+		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var step string
 			err := scan(&step)
 			w.DoneSteps = append(w.DoneSteps, step)
@@ -111,7 +111,7 @@ func (s *Store) Load(ctx context.Context, ref claim.Ref) (Work, error) {
 
 // Set is what to write beside a change of state. Zero members and nil pointers
 // leave what is there.
-type Set struct {
+type ClaimUpdate struct {
 	// Cause says why a claim is parked. It goes by itself when the claim leaves
 	// [claim.StateNeedsAttention].
 	Cause claim.Cause
@@ -133,11 +133,11 @@ type Set struct {
 	// FallbackUsed says that the claim's fallback is raised with this change.
 	FallbackUsed bool
 	// Happened are entries of the timeline, added once each by their ids.
-	Happened []Happening
+	Timeline []TimelineEntry
 	// Learned is what Dixa was found to say of the conversation.
-	Learned *claim.Fact
+	Fact *claim.Fact
 	// JudgeDue has the status rules asked anew.
-	JudgeDue bool
+	RulesDue bool
 	// Revision, unless zero, makes the change hold only while the claim's
 	// [Work.Revision] is this one: else it is a [*StaleError].
 	Revision int64
@@ -168,9 +168,9 @@ func (e *StaleError) Error() string {
 // hold reads a claim and keeps everybody else from changing it until the
 // transaction ends. An update that changes nothing is the one way to do so in
 // both databases.
-func hold(ctx context.Context, tx *sql.Tx, ref claim.Ref) (claimRow, error) {
+func lockClaim(ctx context.Context, tx *sql.Tx, ref claim.Ref) (claimRow, error) {
 	var r claimRow
-	err := one(ctx, tx, claimNotFound(ref), []any{&r.state, &r.connectionID, &r.conversationID, &r.sequence, &r.openedAt, &r.revision, &r.applied},
+	err := queryOne(ctx, tx, claimNotFound(ref), []any{&r.state, &r.connectionID, &r.conversationID, &r.sequence, &r.openedAt, &r.revision, &r.applied},
 		`UPDATE claims SET updated_at = updated_at WHERE shop = $1 AND id = $2
 		RETURNING state, connection_id, conversation_id, sequence, opened_at, revision, applied`, ref.Shop, ref.ID)
 	return r, err
@@ -180,10 +180,10 @@ func hold(ctx context.Context, tx *sql.Tx, ref claim.Ref) (claimRow, error) {
 // state, all or nothing: of two changes at once the second sees what the first
 // made of the claim. An event that does not apply is a [*claim.TransitionError],
 // a change to what was changed meanwhile a [*StaleError]; both write nothing. The empty event writes set without moving the claim.
-func (s *Store) Change(ctx context.Context, ref claim.Ref, event claim.Event, set Set) (claim.State, error) {
+func (s Claims) Change(ctx context.Context, ref claim.Ref, event claim.Event, set ClaimUpdate) (claim.State, error) {
 	var next claim.State
 	err := s.write(ctx, "change claim "+ref.String(), func(tx *sql.Tx) error {
-		row, err := hold(ctx, tx, ref)
+		row, err := lockClaim(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func (s *Store) Change(ctx context.Context, ref claim.Ref, event claim.Event, se
 }
 
 // change moves a claim that the caller holds, and keeps row up with it.
-func (s *Store) change(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *claimRow, event claim.Event, set Set) (claim.State, error) {
+func (s *core) change(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *claimRow, event claim.Event, set ClaimUpdate) (claim.State, error) {
 	if event != "" {
 		next, err := row.state.Next(event)
 		if err != nil {
@@ -216,13 +216,13 @@ func (s *Store) change(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *clai
 	if err != nil {
 		return row.state, err
 	}
-	for _, h := range set.Happened {
-		if err := s.addHappening(ctx, tx, ref, h); err != nil {
+	for _, h := range set.Timeline {
+		if err := s.addTimelineEntry(ctx, tx, ref, h); err != nil {
 			return row.state, err
 		}
 	}
-	if set.Learned != nil {
-		if err := s.learn(ctx, tx, *row, *set.Learned); err != nil {
+	if set.Fact != nil {
+		if err := s.applyFact(ctx, tx, *row, *set.Fact); err != nil {
 			return row.state, err
 		}
 	}
@@ -234,7 +234,7 @@ func (s *Store) change(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *clai
 }
 
 // assignments is the SET clause of the change.
-func (set Set) assignments(args *arguments, event claim.Event, next claim.State, now int64) string {
+func (set ClaimUpdate) assignments(args *arguments, event claim.Event, next claim.State, now int64) string {
 	assign := `updated_at = ` + args.add(now) + `, state = ` + args.add(next)
 	text := func(column, value string) {
 		if value != "" {
@@ -264,7 +264,7 @@ func (set Set) assignments(args *arguments, event claim.Event, next claim.State,
 	if set.ParkedVersion != 0 {
 		assign += `, parked_version = ` + args.add(set.ParkedVersion)
 	}
-	if set.JudgeDue {
+	if set.RulesDue {
 		assign += `, judge_due = TRUE`
 	}
 	if set.FallbackUsed {
@@ -292,7 +292,7 @@ func cut(text string, n int) string {
 }
 
 // AddRequests counts n more requests to Dixa for a claim.
-func (s *Store) AddRequests(ctx context.Context, ref claim.Ref, n int) error {
+func (s Claims) AddRequests(ctx context.Context, ref claim.Ref, n int) error {
 	return s.write(ctx, "count the requests of claim "+ref.String(), func(tx *sql.Tx) error {
 		found, err := exec(ctx, tx, `UPDATE claims SET dixa_requests = dixa_requests + $3 WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID, n)
 		if err == nil && found == 0 {

@@ -31,14 +31,14 @@ func TestLoadTellsTheWorkflowPlainFacts(t *testing.T) {
 			require.Empty(t, w.DoneSteps)
 
 			connection := connect(t, s, "acme", "org-1")
-			require.NoError(t, s.SetEnabled(t.Context(), "acme", true))
-			require.NoError(t, s.Pause(t.Context(), "acme"))
+			require.NoError(t, s.Shops.SetEnabled(t.Context(), "acme", true))
+			require.NoError(t, s.Shops.Pause(t.Context(), "acme"))
 			for _, step := range []string{"tags", "create"} {
-				_, _, err := s.BeginIntent(t.Context(), ref("1"), step)
+				_, _, err := s.Intents.Begin(t.Context(), ref("1"), step)
 				require.NoError(t, err)
-				require.NoError(t, s.FinishIntent(t.Context(), ref("1"), step, nil))
+				require.NoError(t, s.Intents.Finish(t.Context(), ref("1"), step, nil))
 			}
-			_, _, err := s.BeginIntent(t.Context(), ref("1"), "note")
+			_, _, err := s.Intents.Begin(t.Context(), ref("1"), "note")
 			require.NoError(t, err)
 			w = load(t, s, ref("1"))
 			require.Equal(t, connection.ID, w.ConnectionID)
@@ -64,8 +64,8 @@ func TestLoadWorksForClaimsOfADeletedShop(t *testing.T) {
 			s, _ := setup(t, database(t))
 			accept(t, s, sample("1"))
 			connection := connect(t, s, "acme", "org-1")
-			require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{Ref: ref("1"), ConnectionID: connection.ID, ConversationID: 5}))
-			require.NoError(t, s.DeleteShop(t.Context(), "acme"))
+			require.NoError(t, s.Links.Create(t.Context(), store.LinkInput{Ref: ref("1"), ConnectionID: connection.ID, ConversationID: 5}))
+			require.NoError(t, s.Shops.Delete(t.Context(), "acme"))
 			w := load(t, s, ref("1"))
 			require.False(t, w.Feature)
 			require.False(t, w.Enabled)
@@ -83,12 +83,12 @@ func TestChangeMovesAndSets(t *testing.T) {
 			r := accept(t, s, sample("1"))
 			accepted := now.Now()
 			now.Turn(time.Minute)
-			state, err := s.Change(t.Context(), r, claim.EventStart, store.Set{Template: "shop/damaged/de", Language: "de", Route: "vip", EndUserID: "eu-1"})
+			state, err := s.Claims.Change(t.Context(), r, claim.EventStart, store.ClaimUpdate{Template: "shop/damaged/de", Language: "de", Route: "vip", EndUserID: "eu-1"})
 			require.NoError(t, err)
 			require.Equal(t, claim.StateOpening, state)
 
 			long := strings.Repeat("é", 1500)
-			state, err = s.Change(t.Context(), r, claim.EventPark, store.Set{Cause: claim.CauseTemplate, LastError: long, ParkedVersion: 7, FallbackUsed: true})
+			state, err = s.Claims.Change(t.Context(), r, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate, LastError: long, ParkedVersion: 7, FallbackUsed: true})
 			require.NoError(t, err)
 			require.Equal(t, claim.StateNeedsAttention, state)
 			w := load(t, s, r)
@@ -102,19 +102,19 @@ func TestChangeMovesAndSets(t *testing.T) {
 
 			now.Turn(time.Minute)
 			two, one := 2, 1
-			state, err = s.Change(t.Context(), r, claim.EventOpened, store.Set{Attached: &two, LeftOut: &one})
+			state, err = s.Claims.Change(t.Context(), r, claim.EventOpened, store.ClaimUpdate{Attached: &two, LeftOut: &one})
 			require.NoError(t, err)
 			require.Equal(t, claim.StateOpen, state)
 			opened := now.Now()
 			now.Turn(time.Minute)
 			zero := 0
-			_, err = s.Change(t.Context(), r, claim.EventPending, store.Set{LeftOut: &zero})
+			_, err = s.Claims.Change(t.Context(), r, claim.EventPending, store.ClaimUpdate{LeftOut: &zero})
 			require.NoError(t, err)
 			change(t, s, r, claim.EventReopen)
 
-			require.NoError(t, s.AddRequests(t.Context(), r, 2))
-			require.NoError(t, s.AddRequests(t.Context(), r, 1))
-			record, err := s.Record(t.Context(), r)
+			require.NoError(t, s.Claims.AddRequests(t.Context(), r, 2))
+			require.NoError(t, s.Claims.AddRequests(t.Context(), r, 1))
+			record, err := s.Claims.Record(t.Context(), r)
 			require.NoError(t, err)
 			require.Equal(t, claim.Record{
 				Ref: r, State: claim.StateOpen, LastError: strings.Repeat("é", 1000), Reason: "partialDamage", Flow: "defective",
@@ -135,12 +135,12 @@ func TestChangeThatDoesNotApplyWritesNothing(t *testing.T) {
 			s, _ := setup(t, database(t))
 			r := accept(t, s, sample("1"))
 			before := load(t, s, r)
-			_, err := s.Change(t.Context(), r, claim.EventSettle, store.Set{LastError: "x", Outbox: []store.OutboxEvent{{Type: "settled", Body: json.RawMessage(`{}`)}}})
+			_, err := s.Claims.Change(t.Context(), r, claim.EventSettle, store.ClaimUpdate{LastError: "x", Outbox: []store.OutboxEvent{{Type: "settled", Body: json.RawMessage(`{}`)}}})
 			var transition *claim.TransitionError
 			require.ErrorAs(t, err, &transition)
 			require.Equal(t, claim.TransitionError{From: claim.StateReceived, Event: claim.EventSettle}, *transition)
 			require.Equal(t, before, load(t, s, r))
-			events, err := s.Outbox(t.Context(), r)
+			events, err := s.Outbox.List(t.Context(), r)
 			require.NoError(t, err)
 			require.Empty(t, events)
 		})
@@ -154,9 +154,9 @@ func TestChangeWithoutEventOnlySets(t *testing.T) {
 			t.Parallel()
 			s, _ := setup(t, database(t))
 			r := accept(t, s, sample("1"))
-			_, err := s.Change(t.Context(), r, claim.EventPark, store.Set{Cause: claim.CauseRefused})
+			_, err := s.Claims.Change(t.Context(), r, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseRefused})
 			require.NoError(t, err)
-			state, err := s.Change(t.Context(), r, "", store.Set{Template: "built-in/general/en"})
+			state, err := s.Claims.Change(t.Context(), r, "", store.ClaimUpdate{Template: "built-in/general/en"})
 			require.NoError(t, err)
 			require.Equal(t, claim.StateNeedsAttention, state)
 			w := load(t, s, r)
@@ -176,17 +176,17 @@ func TestOutboxCountsEachClaimsEventsWithoutAGap(t *testing.T) {
 			change(t, s, r, claim.EventStart)
 			errs := atOnce(10, func(i int) error {
 				event := store.OutboxEvent{ID: fmt.Sprintf("e-%d", i), Type: "tried", Body: json.RawMessage(fmt.Sprintf(`{"n":%d}`, i))}
-				_, err := s.Change(t.Context(), r, claim.EventStart, store.Set{Outbox: []store.OutboxEvent{event}})
+				_, err := s.Claims.Change(t.Context(), r, claim.EventStart, store.ClaimUpdate{Outbox: []store.OutboxEvent{event}})
 				return err
 			})
 			require.NoError(t, errors.Join(errs...))
 			opened := []store.OutboxEvent{{ID: "e-3", Type: "tried"}, {ID: "opened", Type: "opened", Body: json.RawMessage(`{"conversation_id":5}`)}, {Type: "unnamed"}}
-			_, err := s.Change(t.Context(), r, claim.EventOpened, store.Set{Outbox: opened})
+			_, err := s.Claims.Change(t.Context(), r, claim.EventOpened, store.ClaimUpdate{Outbox: opened})
 			require.NoError(t, err)
-			_, err = s.Change(t.Context(), r, claim.EventOpened, store.Set{Outbox: opened[:2]})
+			_, err = s.Claims.Change(t.Context(), r, claim.EventOpened, store.ClaimUpdate{Outbox: opened[:2]})
 			require.NoError(t, err)
 
-			events, err := s.Outbox(t.Context(), r)
+			events, err := s.Outbox.List(t.Context(), r)
 			require.NoError(t, err)
 			require.Len(t, events, 12, "an event was added twice, or lost")
 			for i, e := range events {
@@ -215,9 +215,9 @@ func TestAbandonAndOpenedAtOnceAreInOneOrder(t *testing.T) {
 				change(t, s, r, claim.EventStart)
 				errs := atOnce(2, func(who int) error {
 					if who == 0 {
-						return s.Abandon(t.Context(), r)
+						return s.Claims.Abandon(t.Context(), r)
 					}
-					_, err := s.Change(t.Context(), r, claim.EventOpened, store.Set{})
+					_, err := s.Claims.Change(t.Context(), r, claim.EventOpened, store.ClaimUpdate{})
 					return err
 				})
 				require.NoError(t, errs[0])
@@ -242,20 +242,20 @@ func TestDraftsAreKeptByKind(t *testing.T) {
 			s, _ := setup(t, database(t))
 			r := accept(t, s, sample("1"))
 			type ticket struct{ Subject string }
-			require.NoError(t, s.SaveDraft(t.Context(), r, "ticket", ticket{"one"}))
-			require.NoError(t, s.SaveDraft(t.Context(), r, "ticket", ticket{"two"}))
-			require.NoError(t, s.SaveDraft(t.Context(), r, "evidence", []string{"a.jpg"}))
+			require.NoError(t, s.Claims.SaveDraft(t.Context(), r, "ticket", ticket{"one"}))
+			require.NoError(t, s.Claims.SaveDraft(t.Context(), r, "ticket", ticket{"two"}))
+			require.NoError(t, s.Claims.SaveDraft(t.Context(), r, "evidence", []string{"a.jpg"}))
 			var got, kept ticket
-			require.NoError(t, s.KeepDraft(t.Context(), r, "decision", ticket{"first"}, &kept))
-			require.NoError(t, s.KeepDraft(t.Context(), r, "decision", ticket{"second"}, &kept))
+			require.NoError(t, s.Claims.KeepDraft(t.Context(), r, "decision", ticket{"first"}, &kept))
+			require.NoError(t, s.Claims.KeepDraft(t.Context(), r, "decision", ticket{"second"}, &kept))
 			require.Equal(t, ticket{"first"}, kept)
-			require.NoError(t, s.Draft(t.Context(), r, "ticket", &got))
+			require.NoError(t, s.Claims.Draft(t.Context(), r, "ticket", &got))
 			require.Equal(t, ticket{"two"}, got)
 			var files []string
-			require.NoError(t, s.Draft(t.Context(), r, "evidence", &files))
+			require.NoError(t, s.Claims.Draft(t.Context(), r, "evidence", &files))
 			require.Equal(t, []string{"a.jpg"}, files)
-			require.ErrorIs(t, s.Draft(t.Context(), r, "note", &files), store.ErrNotFound)
-			err := s.Draft(t.Context(), r, "ticket", &files)
+			require.ErrorIs(t, s.Claims.Draft(t.Context(), r, "note", &files), store.ErrNotFound)
+			err := s.Claims.Draft(t.Context(), r, "ticket", &files)
 			require.ErrorContains(t, err, "not the JSON that was expected")
 			require.NotContains(t, err.Error(), "two", "an error quotes what is sealed")
 		})

@@ -33,7 +33,7 @@ func (b *bench) receive(ref claim.Ref, conversation int64, sources ...string) {
 	for i, source := range sources {
 		m.Attachments = append(m.Attachments, claim.MessageAttachment{ID: string(rune('1' + i)), Name: "../broken \"mug\" ß.html", Source: source})
 	}
-	require.NoError(b.t, b.store.Advance(b.t.Context(), store.Advance{Ref: ref, State: claim.StateReceived, ConversationID: conversation, Messages: []claim.Message{m}}))
+	require.NoError(b.t, b.store.Conversations.Apply(b.t.Context(), store.EventEffects{Ref: ref, State: claim.StateReceived, ConversationID: conversation, Messages: []claim.Message{m}}))
 }
 
 const attachment = "/v1/shops/acme/claims/c-1/messages/m-1/attachments/"

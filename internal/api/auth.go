@@ -57,7 +57,7 @@ func (a *api) admit(ctx huma.Context) error {
 	if !ok || secret == "" {
 		return unauthorized("No API key was given. Send one as \"Authorization: Bearer cfk_…\"; `starter key create` makes one.")
 	}
-	key, err := a.store.KeyBySecret(ctx.Context(), secret)
+	key, err := a.store.APIKeys.BySecret(ctx.Context(), secret)
 	if errors.Is(err, store.ErrNotFound) {
 		return unauthorized("The API key is unknown or revoked. `starter key create` makes one.")
 	}

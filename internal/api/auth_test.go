@@ -17,7 +17,7 @@ func TestKeysAreAskedFor(t *testing.T) {
 	b := newBench(t)
 	b.shop("acme")
 	b.shop("other")
-	key, secret, err := b.store.CreateKey(t.Context(), newKey("acme", client.ScopeClaimsRead))
+	key, secret, err := b.store.APIKeys.Create(t.Context(), newKey("acme", client.ScopeClaimsRead))
 	require.NoError(t, err)
 
 	for name, tt := range map[string]struct {

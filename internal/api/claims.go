@@ -42,7 +42,7 @@ func (a *api) submitClaim(ctx context.Context, in *submitInput) (*submitOutput, 
 	if err != nil {
 		return nil, err
 	}
-	accepted, err := a.store.Accept(ctx, c)
+	accepted, err := a.store.Claims.Accept(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -128,13 +128,13 @@ func (a *api) listClaims(ctx context.Context, in *listInput) (*listOutput, error
 	if err != nil {
 		return nil, err
 	}
-	records, next, err := a.store.List(ctx, f)
+	records, next, err := a.store.Claims.List(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	if len(records) == 0 {
 		// An unknown shop is no shop without claims.
-		if _, err := a.store.Shop(ctx, in.Shop); err != nil {
+		if _, err := a.store.Shops.Get(ctx, in.Shop); err != nil {
 			return nil, err
 		}
 	}
@@ -159,12 +159,12 @@ type InClaim struct {
 func (in *InClaim) ref() claim.Ref { return claim.Ref{Shop: in.Shop, ID: in.Claim} }
 
 func (a *api) getClaim(ctx context.Context, in *InClaim) (*body[client.ClaimDetail], error) {
-	record, err := a.store.Record(ctx, in.ref())
+	record, err := a.store.Claims.Record(ctx, in.ref())
 	if err != nil {
 		return nil, err
 	}
 	detail := client.ClaimDetail{Record: record, Reference: record.Reference()}
-	conversation, err := a.store.Conversation(ctx, record.Ref)
+	conversation, err := a.store.Conversations.Get(ctx, record.Ref)
 	switch {
 	case err == nil:
 		conversation.Newest = claim.Newest{} // of no use to a reader
@@ -182,16 +182,16 @@ const timelineLimit = 1000
 // timeline is what happened to a claim: its own times, the events that were owed
 // to its owner, what operators did and what happened in Dixa.
 func (a *api) timeline(ctx context.Context, r claim.Record) ([]claim.TimelineEntry, error) {
-	events, err := a.store.Outbox(ctx, r.Ref)
+	events, err := a.store.Outbox.List(ctx, r.Ref)
 	if err != nil {
 		return nil, err
 	}
-	happenings, err := a.store.Happenings(ctx, r.Ref, timelineLimit)
+	happenings, err := a.store.Conversations.LatestTimeline(ctx, r.Ref, timelineLimit)
 	if err != nil {
 		return nil, err
 	}
 	// A claim outlives few commands of its shop; the newest page has its own.
-	commands, _, err := a.store.AuditLog(ctx, store.AuditFilter{Shop: r.Shop, Since: r.AcceptedAt, Limit: 500})
+	commands, _, err := a.store.AuditLog.List(ctx, store.AuditFilter{Shop: r.Shop, Since: r.AcceptedAt, Limit: 500})
 	if err != nil {
 		return nil, err
 	}
@@ -225,11 +225,11 @@ func (a *api) retryClaim(ctx context.Context, in *retryInput) (*body[claim.Recor
 	if o.CreateAnyway {
 		changed(ctx, "create_anyway", "true")
 	}
-	return a.operated(ctx, in.ref(), a.store.Retry(ctx, in.ref(), o))
+	return a.operated(ctx, in.ref(), a.store.Claims.Retry(ctx, in.ref(), o))
 }
 
 func (a *api) abandonClaim(ctx context.Context, in *InClaim) (*body[claim.Record], error) {
-	return a.operated(ctx, in.ref(), a.store.Abandon(ctx, in.ref()))
+	return a.operated(ctx, in.ref(), a.store.Claims.Abandon(ctx, in.ref()))
 }
 
 type linkInput struct {
@@ -239,14 +239,14 @@ type linkInput struct {
 
 func (a *api) linkClaim(ctx context.Context, in *linkInput) (*body[claim.Record], error) {
 	// An unknown claim is told before Dixa is asked.
-	if _, err := a.store.Record(ctx, in.ref()); err != nil {
+	if _, err := a.store.Claims.Record(ctx, in.ref()); err != nil {
 		return nil, err
 	}
 	if err := a.onboarding.CheckConversation(ctx, in.Shop, in.Body.ConversationID); err != nil {
 		return nil, err
 	}
 	changed(ctx, "conversation_id", number(in.Body.ConversationID))
-	return a.operated(ctx, in.ref(), a.store.LinkTo(ctx, in.ref(), in.Body.ConversationID))
+	return a.operated(ctx, in.ref(), a.store.Claims.Link(ctx, in.ref(), in.Body.ConversationID))
 }
 
 // operated answers a command with the claim as it now is.
@@ -254,5 +254,5 @@ func (a *api) operated(ctx context.Context, ref claim.Ref, err error) (*body[cla
 	if err != nil {
 		return nil, err
 	}
-	return ok(a.store.Record(ctx, ref))
+	return ok(a.store.Claims.Record(ctx, ref))
 }

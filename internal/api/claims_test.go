@@ -305,7 +305,7 @@ func TestLinkAsksDixaAndCanBeUndone(t *testing.T) {
 	require.NoError(t, err, "a wrong link can be undone")
 	require.Equal(t, right, linked.ConversationID)
 
-	require.NoError(t, b.store.FinishIntent(t.Context(), refOf("c-1"), claim.StepTags, nil))
+	require.NoError(t, b.store.Intents.Finish(t.Context(), refOf("c-1"), claim.StepTags, nil))
 	_, err = link(wrong)
 	e = refusal(t, err, http.StatusConflict, client.CodeConflict)
 	require.Contains(t, e.Detail, strconv.FormatInt(right, 10))
@@ -331,7 +331,7 @@ func TestCommandThatDoesNotApply(t *testing.T) {
 	require.NoError(t, err)
 	ref := claim.Ref{Shop: "acme", ID: "c-1"}
 	for _, event := range []claim.Event{claim.EventStart, claim.EventOpened} {
-		_, err := b.store.Change(t.Context(), ref, event, store.Set{})
+		_, err := b.store.Claims.Change(t.Context(), ref, event, store.ClaimUpdate{})
 		require.NoError(t, err)
 	}
 	_, err = b.client.Retry(t.Context(), ref, client.RetryRequest{})
@@ -347,11 +347,11 @@ func TestShopWideCommands(t *testing.T) {
 		id := fmt.Sprintf("c-%d", i)
 		_, err := b.client.Submit(t.Context(), aClaim(id))
 		require.NoError(t, err)
-		set := store.Set{}
+		set := store.ClaimUpdate{}
 		if event == claim.EventPark {
 			set.Cause = []claim.Cause{claim.CauseTemplate, claim.CauseNoContact}[i]
 		}
-		_, err = b.store.Change(t.Context(), claim.Ref{Shop: "acme", ID: id}, event, set)
+		_, err = b.store.Claims.Change(t.Context(), claim.Ref{Shop: "acme", ID: id}, event, set)
 		require.NoError(t, err)
 	}
 	n, err := b.client.RetryShop(t.Context(), "acme", claim.CauseTemplate)

@@ -105,7 +105,7 @@ func (a *api) addEndpoint(ctx context.Context, shop string, in *NewEndpointBody)
 	if len(faults.Faults) > 0 {
 		return nil, faults
 	}
-	added, secret, err := a.store.AddEndpoint(ctx, e)
+	added, secret, err := a.store.Endpoints.Create(ctx, e)
 	changed(ctx, "id", added.ID)
 	changed(ctx, "kind", string(added.Kind))
 	changed(ctx, "event_types", strings.Join(added.Types, ", "))
@@ -165,7 +165,7 @@ func (a *api) listEndpoints(ctx context.Context, shop string, _ *struct{}) (*bod
 	if err := a.known(ctx, shop); err != nil {
 		return nil, err
 	}
-	endpoints, err := a.store.Endpoints(ctx, shop)
+	endpoints, err := a.store.Endpoints.List(ctx, shop)
 	out := make([]client.Endpoint, 0, len(endpoints))
 	for _, e := range endpoints {
 		out = append(out, shownEndpoint(e))
@@ -174,11 +174,11 @@ func (a *api) listEndpoints(ctx context.Context, shop string, _ *struct{}) (*bod
 }
 
 func (a *api) getEndpoint(ctx context.Context, shop string, in *InEndpoint) (*body[client.Endpoint], error) {
-	return endpointAnswer(a.store.Endpoint(ctx, shop, in.Endpoint))
+	return endpointAnswer(a.store.Endpoints.Get(ctx, shop, in.Endpoint))
 }
 
 func (a *api) patchEndpoint(ctx context.Context, shop string, in *InEndpointPatch) (*body[client.Endpoint], error) {
-	e, err := a.store.Endpoint(ctx, shop, in.Endpoint)
+	e, err := a.store.Endpoints.Get(ctx, shop, in.Endpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -208,11 +208,11 @@ func (a *api) patchEndpoint(ctx context.Context, shop string, in *InEndpointPatc
 		p.State = &state
 		changed(ctx, "state", *in.Body.State)
 	}
-	return endpointAnswer(a.store.PatchEndpoint(ctx, shop, in.Endpoint, p))
+	return endpointAnswer(a.store.Endpoints.Patch(ctx, shop, in.Endpoint, p))
 }
 
 func (a *api) deleteEndpoint(ctx context.Context, shop string, in *InEndpoint) (*struct{}, error) {
-	return nil, a.store.DeleteEndpoint(ctx, shop, in.Endpoint)
+	return nil, a.store.Endpoints.Delete(ctx, shop, in.Endpoint)
 }
 
 func (a *api) rotateEndpoint(ctx context.Context, shop string, in *InEndpointRotate) (*body[client.EndpointWithSecret], error) {
@@ -220,13 +220,13 @@ func (a *api) rotateEndpoint(ctx context.Context, shop string, in *InEndpointRot
 	if in.Body != nil && in.Body.KeepHours != nil {
 		keep = time.Duration(*in.Body.KeepHours) * time.Hour
 	}
-	e, secret, err := a.store.RotateEndpoint(ctx, shop, in.Endpoint, keep)
+	e, secret, err := a.store.Endpoints.RotateSecret(ctx, shop, in.Endpoint, keep)
 	changed(ctx, "both_until", instant(e.PreviousUntil))
 	return ok(client.EndpointWithSecret{Endpoint: shownEndpoint(e), Secret: secret}, err)
 }
 
 func (a *api) resumeEndpoint(ctx context.Context, shop string, in *InEndpoint) (*body[client.Endpoint], error) {
-	return endpointAnswer(a.store.ResumeEndpoint(ctx, shop, in.Endpoint))
+	return endpointAnswer(a.store.Endpoints.Resume(ctx, shop, in.Endpoint))
 }
 
 func (a *api) replayEndpoint(ctx context.Context, shop string, in *InEndpointReplay) (*body[client.EventCount], error) {
@@ -237,7 +237,7 @@ func (a *api) replayEndpoint(ctx context.Context, shop string, in *InEndpointRep
 	if !r.Until.IsZero() && !r.Since.Before(r.Until) {
 		return nil, invalid("range", "until", "must be after since")
 	}
-	n, err := a.store.Replay(ctx, shop, in.Endpoint, r.Since, r.Until)
+	n, err := a.store.Deliveries.Replay(ctx, shop, in.Endpoint, r.Since, r.Until)
 	changed(ctx, "events", strconv.Itoa(n))
 	changed(ctx, "since", instant(r.Since))
 	changed(ctx, "until", instant(r.Until))
@@ -245,10 +245,10 @@ func (a *api) replayEndpoint(ctx context.Context, shop string, in *InEndpointRep
 }
 
 func (a *api) listDeliveries(ctx context.Context, shop string, in *InDeliveries) (*body[client.DeliveryPage], error) {
-	if _, err := a.store.Endpoint(ctx, shop, in.Endpoint); err != nil {
+	if _, err := a.store.Endpoints.Get(ctx, shop, in.Endpoint); err != nil {
 		return nil, err
 	}
-	deliveries, next, err := a.store.Deliveries(ctx, shop, in.Endpoint, store.DeliveryFilter{
+	deliveries, next, err := a.store.Deliveries.List(ctx, shop, in.Endpoint, store.DeliveryFilter{
 		State: store.DeliveryState(in.State), ClaimID: in.ClaimID, Limit: in.Limit, Cursor: in.Cursor,
 	})
 	out := make([]client.Delivery, 0, len(deliveries))
@@ -280,7 +280,7 @@ func shownEndpoint(e store.Endpoint) client.Endpoint {
 
 // unheard warns of a shop of whose claims nobody is told.
 func (a *api) unheard(ctx context.Context, shop string) ([]string, error) {
-	heard, err := a.store.Heard(ctx, shop)
+	heard, err := a.store.Endpoints.AnyActive(ctx, shop)
 	if err != nil || heard {
 		return nil, err
 	}

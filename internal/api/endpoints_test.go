@@ -104,18 +104,18 @@ func TestDeliveriesAndReplayByTheAPI(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.client.Submit(t.Context(), aClaim("c-1"))
 	require.NoError(t, err)
-	_, err = b.store.Change(t.Context(), refOf("c-1"), claim.EventStart, store.Set{})
+	_, err = b.store.Claims.Change(t.Context(), refOf("c-1"), claim.EventStart, store.ClaimUpdate{})
 	require.NoError(t, err)
 	const events = 60 // more than a page
 	for range events {
-		_, err = b.store.Change(t.Context(), refOf("c-1"), claim.EventPark, store.Set{
+		_, err = b.store.Claims.Change(t.Context(), refOf("c-1"), claim.EventPark, store.ClaimUpdate{
 			Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}},
 		})
 		require.NoError(t, err)
 	}
-	parcels, err := b.store.HoldDeliveries(t.Context(), added.ID, "test", 1, time.Minute)
+	parcels, err := b.store.Deliveries.Lease(t.Context(), added.ID, "test", 1, time.Minute)
 	require.NoError(t, err)
-	_, err = b.store.Failed(t.Context(), parcels[0].ID, "test", store.Failure{Status: 404, Error: "the endpoint answered 404", Dead: true})
+	_, err = b.store.Deliveries.MarkFailed(t.Context(), parcels[0].ID, "test", store.DeliveryFailure{Status: 404, Error: "the endpoint answered 404", Dead: true})
 	require.NoError(t, err)
 
 	seen := map[int64]bool{}

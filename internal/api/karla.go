@@ -102,7 +102,7 @@ func (h *karlaWebhooks) receive(ctx context.Context, w http.ResponseWriter, r *h
 		}
 	}
 	// A shop that is not known is kept, too: its row says so.
-	fresh, err = h.store.ReceiveFromOwner(ctx, store.OwnerEvent{
+	fresh, err = h.store.OwnerInbox.Receive(ctx, store.OwnerEvent{
 		Shop: cut(cmp.Or(shop, event.Shop)), ID: event.ID, Ref: cut(event.Ref), ClaimID: cut(event.ClaimID), TriggeredAt: event.TriggeredAt, Body: body,
 	})
 	return event.Kind, fresh, err
@@ -122,7 +122,7 @@ func (h *karlaWebhooks) verify(ctx context.Context, shop, signature string, body
 	var known []string
 	var err error
 	if shop == "" || claim.IsSlug(shop) {
-		if known, err = h.store.OwnerSecrets(ctx, shop); err != nil {
+		if known, err = h.store.OwnerInbox.Secrets(ctx, shop); err != nil {
 			return err
 		}
 	}
@@ -161,7 +161,7 @@ func (a *api) saveKarlaSecret(ctx context.Context, shop string, raw []byte) (*bo
 		return nil, invalid("webhook secret", "secret", "must have at least %d characters", minKarlaSecret)
 	}
 	preview := seal.Mask(request.Secret)
-	if err := a.store.SaveOwnerSecret(ctx, shop, request.Secret, preview); err != nil {
+	if err := a.store.OwnerInbox.SaveSecret(ctx, shop, request.Secret, preview); err != nil {
 		return nil, err
 	}
 	changed(ctx, "preview", preview)
@@ -195,10 +195,10 @@ type karlaEventsInput struct {
 const maxKarlaEvents = 200
 
 func (a *api) karlaEvents(ctx context.Context, in *karlaEventsInput) (*body[client.KarlaEventList], error) {
-	if _, err := a.store.Shop(ctx, in.Shop); err != nil {
+	if _, err := a.store.Shops.Get(ctx, in.Shop); err != nil {
 		return nil, err
 	}
-	events, err := a.store.OwnerEvents(ctx, in.Shop, store.OwnerEventState(in.State), maxKarlaEvents)
+	events, err := a.store.OwnerInbox.List(ctx, in.Shop, store.OwnerEventState(in.State), maxKarlaEvents)
 	out := client.KarlaEventList{Events: []client.KarlaEvent{}}
 	for _, e := range events {
 		out.Events = append(out.Events, client.KarlaEvent{

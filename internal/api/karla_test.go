@@ -112,9 +112,9 @@ func TestAnEchoOfOurStatusChangesNothing(t *testing.T) {
 	b := karlaBench(t)
 	b.karlaSays(karlaClaim("created", "c-1", "2026-03-01T12:00:00Z", `"status":"pending"`))
 	b.apply()
-	_, _, err := b.store.BeginIntentOf(t.Context(), refC1, claim.StepConversation, 0)
+	_, _, err := b.store.Intents.BeginForRevision(t.Context(), refC1, claim.StepConversation, 0)
 	require.NoError(t, err)
-	_, err = b.store.Change(t.Context(), refC1, "", store.Set{Status: "accepted", StatusBy: claim.ByDixa})
+	_, err = b.store.Claims.Change(t.Context(), refC1, "", store.ClaimUpdate{Status: "accepted", StatusBy: claim.ByDixa})
 	require.NoError(t, err)
 
 	b.karlaSays(karlaClaim("updated", "c-1", "2026-03-01T12:06:00Z", `"status":"accepted"`))
@@ -147,11 +147,11 @@ func TestKarlaTellsOfParcels(t *testing.T) {
 		require.Equal(t, http.StatusOK, b.karlaSays(body))
 	}
 	b.apply()
-	w, err := b.store.Load(t.Context(), refC1)
+	w, err := b.store.Claims.Load(t.Context(), refC1)
 	require.NoError(t, err)
 	require.True(t, w.Instructed)
 	require.Len(t, b.karlaEvents("applied"), 2, "once for each phase that the shop wants a note of")
-	other, err := b.store.Load(t.Context(), claim.Ref{Shop: "acme", ID: "c-2"})
+	other, err := b.store.Claims.Load(t.Context(), claim.Ref{Shop: "acme", ID: "c-2"})
 	require.NoError(t, err)
 	require.False(t, other.Instructed)
 }
@@ -169,10 +169,10 @@ func TestKarlaEventsThatCannotBeTakenAreKeptAndVisible(t *testing.T) {
 	require.Contains(t, bad[0].Why, "event_data.selected_items[0].quantity")
 	require.NotContains(t, bad[0].Why, "secret-customer")
 	require.Len(t, b.karlaEvents("ignored"), 1)
-	nobody, err := b.store.OwnerEvents(t.Context(), "nobody", "", 10)
+	nobody, err := b.store.OwnerInbox.List(t.Context(), "nobody", "", 10)
 	require.NoError(t, err)
 	require.Equal(t, store.OwnerEventIgnored, nobody[0].State)
-	waiting, err := b.store.WaitingOwnerEvents(t.Context(), 10)
+	waiting, err := b.store.OwnerInbox.Waiting(t.Context(), 10)
 	require.NoError(t, err)
 	require.Empty(t, waiting, "nothing is tried for ever")
 }
@@ -250,7 +250,7 @@ func TestTwoProcessesApplyKarlasEventsOnce(t *testing.T) {
 	t.Parallel()
 	b := karlaBench(t)
 	b.submit("c-1")
-	_, _, err := b.store.BeginIntentOf(t.Context(), refC1, claim.StepConversation, 0)
+	_, _, err := b.store.Intents.BeginForRevision(t.Context(), refC1, claim.StepConversation, 0)
 	require.NoError(t, err)
 	for i := range 20 {
 		b.karlaSays(karlaClaim("updated", "c-1", "2026-03-01T12:00:00Z", fmt.Sprintf(`"resolution_preference":"wish-%d"`, i)))
@@ -264,7 +264,7 @@ func TestTwoProcessesApplyKarlasEventsOnce(t *testing.T) {
 	require.NoError(t, <-errs)
 	require.NoError(t, <-errs)
 	require.Len(t, b.karlaEvents("applied"), 20)
-	latest, err := b.store.Latest(t.Context(), refC1)
+	latest, err := b.store.Claims.LatestBody(t.Context(), refC1)
 	require.NoError(t, err)
 	require.Equal(t, "wish-19", latest.Preference, "in the order in which they came")
 }

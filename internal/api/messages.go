@@ -24,7 +24,7 @@ type messagesInput struct {
 }
 
 func (a *api) listMessages(ctx context.Context, in *messagesInput) (*body[client.MessagePage], error) {
-	if _, err := a.store.Record(ctx, in.ref()); err != nil {
+	if _, err := a.store.Claims.Record(ctx, in.ref()); err != nil {
 		return nil, err
 	}
 	f := store.MessageFilter{Limit: in.Limit}
@@ -37,7 +37,7 @@ func (a *api) listMessages(ctx context.Context, in *messagesInput) (*body[client
 			return nil, err
 		}
 	}
-	messages, err := a.store.Messages(ctx, in.ref(), f)
+	messages, err := a.store.Conversations.Messages(ctx, in.ref(), f)
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +73,11 @@ func (a *api) sendMessage(ctx context.Context, in *sendInput) (*body[claim.Instr
 	if err := a.writable(ctx, in.Shop, http.MethodGet); err != nil {
 		return nil, err
 	}
-	record, err := a.store.Record(ctx, in.ref())
+	record, err := a.store.Claims.Record(ctx, in.ref())
 	if err != nil {
 		return nil, err
 	}
-	settings, err := a.store.Integration(ctx, in.Shop)
+	settings, err := a.store.Settings.Integration(ctx, in.Shop)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (a *api) sendMessage(ctx context.Context, in *sendInput) (*body[claim.Instr
 		return nil, err
 	}
 	changed(ctx, "kind", m.Kind)
-	instruction, _, err := a.store.Instruct(ctx, claim.Instruction{Ref: in.ref(), ID: in.Key, Kind: m.Kind, Body: data, By: of(ctx).key.Name})
+	instruction, _, err := a.store.Instructions.Add(ctx, claim.Instruction{Ref: in.ref(), ID: in.Key, Kind: m.Kind, Body: data, By: of(ctx).key.Name})
 	return ok(instruction, err)
 }
 
@@ -170,5 +170,5 @@ type instructionInput struct {
 }
 
 func (a *api) getInstruction(ctx context.Context, in *instructionInput) (*body[claim.Instruction], error) {
-	return ok(a.store.Instruction(ctx, in.ref(), in.Instruction))
+	return ok(a.store.Instructions.Get(ctx, in.ref(), in.Instruction))
 }

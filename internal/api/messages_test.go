@@ -18,10 +18,10 @@ import (
 func (b *bench) linked(id string, conversation int64) claim.Ref {
 	b.t.Helper()
 	connection, _ := b.enabled("acme")
-	_, err := b.store.Accept(b.t.Context(), &claim.Claim{ID: id, Shop: "acme", Reason: "damaged", Customer: claim.Customer{Email: "ada@customer.example"}})
+	_, err := b.store.Claims.Accept(b.t.Context(), &claim.Claim{ID: id, Shop: "acme", Reason: "damaged", Customer: claim.Customer{Email: "ada@customer.example"}})
 	require.NoError(b.t, err)
 	ref := claim.Ref{Shop: "acme", ID: id}
-	require.NoError(b.t, b.store.LinkConversation(b.t.Context(), store.LinkInput{Ref: ref, ConnectionID: connection, ConversationID: conversation, Step: claim.StepConversation}))
+	require.NoError(b.t, b.store.Links.Create(b.t.Context(), store.LinkInput{Ref: ref, ConnectionID: connection, ConversationID: conversation, Step: claim.StepConversation}))
 	return ref
 }
 
@@ -48,7 +48,7 @@ func TestMessageIsTakenOnceForEachKey(t *testing.T) {
 	require.Equal(t, claim.InstructNote, known.Kind)
 	require.EqualValues(t, 2, known.Number)
 
-	require.NoError(t, b.store.Abandon(ctx, ref))
+	require.NoError(t, b.store.Claims.Abandon(ctx, ref))
 	_, err = b.client.Send(ctx, ref, "key-3", reply)
 	require.True(t, client.HasCode(err, client.CodeConflict), "%v", err)
 	known, err = b.client.Instruction(ctx, ref, "key-2")
@@ -108,7 +108,7 @@ func TestMessagesAreListedInTheirOrder(t *testing.T) {
 			Attachments: []claim.MessageAttachment{{ID: "1", Name: "a.jpg", Source: "https://files.dixa.io/private/secret"}},
 		})
 	}
-	require.NoError(t, b.store.Advance(t.Context(), store.Advance{Ref: ref, State: claim.StateReceived, ConversationID: 100, Messages: messages}))
+	require.NoError(t, b.store.Conversations.Apply(t.Context(), store.EventEffects{Ref: ref, State: claim.StateReceived, ConversationID: 100, Messages: messages}))
 	var ids []string
 	cursor := ""
 	for {

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *api) getPlatformSettings(ctx context.Context, _ *struct{}) (*body[client.PlatformSettings], error) {
-	own, _, err := a.store.PlatformSettings(ctx)
+	own, _, err := a.store.Settings.Platform(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +26,7 @@ func (a *api) changePlatformSettings(ctx context.Context, in *struct {
 },
 ) (*body[client.PlatformSettings], error) {
 	changed(ctx, "fields", members(in.RawBody))
-	if _, err := a.store.SaveSettings(ctx, "", slices.Clone(in.RawBody)); err != nil {
+	if _, err := a.store.Settings.Save(ctx, "", slices.Clone(in.RawBody)); err != nil {
 		return nil, err
 	}
 	return a.getPlatformSettings(ctx, nil)
@@ -36,7 +36,7 @@ func (a *api) listKeys(ctx context.Context, in *struct {
 	Shop string `query:"shop" doc:"Only keys that are limited to this shop."`
 },
 ) (*body[client.KeyList], error) {
-	keys, err := a.store.Keys(ctx, in.Shop)
+	keys, err := a.store.APIKeys.List(ctx, in.Shop)
 	out := make([]client.Key, 0, len(keys))
 	for _, k := range keys {
 		out = append(out, shownKey(k))
@@ -54,11 +54,11 @@ func (a *api) createKey(ctx context.Context, in *struct{ Body client.NewKey }) (
 		if !claim.IsSlug(in.Body.Shop) {
 			return nil, invalid("key", "shop", "cannot be the slug of a shop")
 		}
-		if _, err := a.store.Shop(ctx, in.Body.Shop); err != nil {
+		if _, err := a.store.Shops.Get(ctx, in.Body.Shop); err != nil {
 			return nil, err
 		}
 	}
-	key, secret, err := a.store.CreateKey(ctx, store.NewKey{Name: in.Body.Name, Shop: in.Body.Shop, Scopes: in.Body.Scopes})
+	key, secret, err := a.store.APIKeys.Create(ctx, store.NewAPIKey{Name: in.Body.Name, Shop: in.Body.Shop, Scopes: in.Body.Scopes})
 	changed(ctx, "id", key.ID)
 	changed(ctx, "name", key.Name)
 	changed(ctx, "shop", key.Shop)
@@ -70,10 +70,10 @@ func (a *api) revokeKey(ctx context.Context, in *struct {
 	Key string `path:"key"`
 },
 ) (*struct{}, error) {
-	return nil, a.store.RevokeKey(ctx, in.Key)
+	return nil, a.store.APIKeys.Revoke(ctx, in.Key)
 }
 
-func shownKey(k store.Key) client.Key { return client.Key(k) }
+func shownKey(k store.APIKey) client.Key { return client.Key(k) }
 
 type auditInput struct {
 	Shop   string    `query:"shop" doc:"Only what was done to this shop."`
@@ -86,7 +86,7 @@ type auditInput struct {
 }
 
 func (a *api) auditLog(ctx context.Context, in *auditInput) (*body[client.AuditPage], error) {
-	entries, next, err := a.store.AuditLog(ctx, store.AuditFilter(*in))
+	entries, next, err := a.store.AuditLog.List(ctx, store.AuditFilter(*in))
 	out := make([]client.AuditEntry, 0, len(entries))
 	for _, e := range entries {
 		out = append(out, client.AuditEntry(e))

@@ -14,7 +14,7 @@ import (
 // that the address takes nevertheless; RFC 9110, section 15.5.6 wants them named.
 // An unknown shop is not found.
 func (a *api) writable(ctx context.Context, shop string, allow ...string) error {
-	in, err := a.store.Integration(ctx, shop)
+	in, err := a.store.Settings.Integration(ctx, shop)
 	if err != nil || !in.Effective.ReadOnly {
 		return err
 	}

@@ -29,7 +29,7 @@ func (a *api) record(ctx huma.Context, next func(huma.Context)) {
 	}
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx.Context()), 5*time.Second)
 	defer cancel()
-	if err := a.store.Audit(writing, entry); err != nil {
+	if err := a.store.AuditLog.Append(writing, entry); err != nil {
 		a.log.ErrorContext(writing, "the audit log could not be written", "action", entry.Action, "actor", entry.Actor,
 			"shop", entry.Shop, "target", entry.Target, "details", entry.Details, "request_id", about.id, "error", err.Error())
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 func (a *api) listShops(ctx context.Context, _ *struct{}) (*body[client.ShopList], error) {
-	shops, err := a.store.Shops(ctx)
+	shops, err := a.store.Shops.List(ctx)
 	if shops == nil {
 		shops = []claim.Shop{}
 	}
@@ -32,11 +32,11 @@ func (a *api) addShop(ctx context.Context, in *addShopInput) (*body[claim.Shop],
 		return nil, &claim.InvalidError{What: "shop", Faults: faults}
 	}
 	changed(ctx, "slug", s.Slug)
-	return ok(a.store.CreateShop(ctx, s))
+	return ok(a.store.Shops.Create(ctx, s))
 }
 
 func (a *api) getShop(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
-	return ok(a.store.Shop(ctx, in.Shop))
+	return ok(a.store.Shops.Get(ctx, in.Shop))
 }
 
 type patchShopInput struct {
@@ -51,7 +51,7 @@ func (a *api) patchShop(ctx context.Context, in *patchShopInput) (*body[claim.Sh
 	if in.Body.Feature != nil {
 		changed(ctx, "dixa_feature", strconv.FormatBool(*in.Body.Feature))
 	}
-	return ok(a.store.PatchShop(ctx, in.Shop, store.ShopPatch(in.Body)))
+	return ok(a.store.Shops.Patch(ctx, in.Shop, store.ShopPatch(in.Body)))
 }
 
 func (a *api) deleteShop(ctx context.Context, in *InShop) (*struct{}, error) {
@@ -59,11 +59,11 @@ func (a *api) deleteShop(ctx context.Context, in *InShop) (*struct{}, error) {
 }
 
 func (a *api) pauseShop(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
-	return a.switched(ctx, in.Shop, a.store.Pause(ctx, in.Shop))
+	return a.switched(ctx, in.Shop, a.store.Shops.Pause(ctx, in.Shop))
 }
 
 func (a *api) resumeShop(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
-	return a.switched(ctx, in.Shop, a.store.Resume(ctx, in.Shop))
+	return a.switched(ctx, in.Shop, a.store.Shops.Resume(ctx, in.Shop))
 }
 
 func (a *api) enable(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
@@ -90,7 +90,7 @@ func (a *api) switched(ctx context.Context, shop string, err error) (*body[claim
 	if err != nil {
 		return nil, err
 	}
-	return ok(a.store.Shop(ctx, shop))
+	return ok(a.store.Shops.Get(ctx, shop))
 }
 
 type retryShopInput struct {
@@ -108,7 +108,7 @@ func (a *api) retryShop(ctx context.Context, in *retryShopInput) (*body[client.C
 			return nil, invalid("command", "causes", "must be some of %s", join(claim.Causes()))
 		}
 	}
-	n, err := a.store.RetryShop(ctx, in.Shop, causes...)
+	n, err := a.store.Claims.RetryShop(ctx, in.Shop, causes...)
 	changed(ctx, "claims", strconv.Itoa(n))
 	changed(ctx, "causes", join(causes))
 	return ok(client.Count{Claims: n}, err)
@@ -124,7 +124,7 @@ func (a *api) openSkipped(ctx context.Context, in *openSkippedInput) (*body[clie
 	if in.Body != nil {
 		since = *in.Body
 	}
-	n, err := a.store.OpenSkipped(ctx, in.Shop, since.Since)
+	n, err := a.store.Claims.OpenSkipped(ctx, in.Shop, since.Since)
 	changed(ctx, "claims", strconv.Itoa(n))
 	changed(ctx, "since", instant(since.Since))
 	return ok(client.Count{Claims: n}, err)
@@ -135,10 +135,10 @@ func (a *api) getIntegration(ctx context.Context, in *InShop) (*body[claim.Integ
 	if err != nil || integration.Connection == nil {
 		return ok(integration, err)
 	}
-	if integration.TokenShare, err = a.store.TokenShare(ctx, integration.Connection.ID); err != nil {
+	if integration.TokenShare, err = a.store.Budget.Share(ctx, integration.Connection.ID); err != nil {
 		return nil, err
 	}
-	last, err := a.store.LastSweep(ctx, integration.Connection.ID)
+	last, err := a.store.Sweeps.Last(ctx, integration.Connection.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return ok(integration, nil)
 	}
@@ -147,7 +147,7 @@ func (a *api) getIntegration(ctx context.Context, in *InShop) (*body[claim.Integ
 }
 
 func (a *api) sweepShop(ctx context.Context, in *InShop) (*body[client.SweepAsked], error) {
-	shop, err := a.store.Shop(ctx, in.Shop)
+	shop, err := a.store.Shops.Get(ctx, in.Shop)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (a *api) sweepShop(ctx context.Context, in *InShop) (*body[client.SweepAske
 		return nil, newProblem(http.StatusConflict, "", "Nothing is swept for a shop that is not enabled.")
 	}
 	var asked client.SweepAsked
-	last, err := a.store.LastSweep(ctx, shop.Connection.ID)
+	last, err := a.store.Sweeps.Last(ctx, shop.Connection.ID)
 	switch {
 	case err == nil:
 		asked.LastStartedAt = last.StartedAt
@@ -214,11 +214,11 @@ type compareTokenInput struct {
 }
 
 func (a *api) compareToken(ctx context.Context, in *compareTokenInput) (*body[client.TokenCompared], error) {
-	shop, err := a.store.Shop(ctx, in.Shop)
+	shop, err := a.store.Shops.Get(ctx, in.Shop)
 	if err != nil || shop.Connection == nil {
 		return ok(client.TokenCompared{}, err)
 	}
-	token, _, err := a.store.Token(ctx, shop.Connection.ID)
+	token, _, err := a.store.Connections.Token(ctx, shop.Connection.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return ok(client.TokenCompared{}, nil)
 	}

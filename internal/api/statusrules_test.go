@@ -37,12 +37,12 @@ func TestStatusRulesAreTriedOnWhatHappened(t *testing.T) {
 	ctx := t.Context()
 	for i, tags := range [][]string{{"claim-accepted"}, {"refunded"}, nil} {
 		id, conversation := fmt.Sprint("c-", i), int64(100+i)
-		_, err := b.store.Accept(ctx, &claim.Claim{ID: id, Shop: "acme", Reason: "damaged", Customer: claim.Customer{Email: "ada@customer.example"}})
+		_, err := b.store.Claims.Accept(ctx, &claim.Claim{ID: id, Shop: "acme", Reason: "damaged", Customer: claim.Customer{Email: "ada@customer.example"}})
 		require.NoError(t, err)
 		ref := claim.Ref{Shop: "acme", ID: id}
-		require.NoError(t, b.store.LinkConversation(ctx, store.LinkInput{Ref: ref, ConnectionID: connection, ConversationID: conversation, Step: claim.StepConversation}))
+		require.NoError(t, b.store.Links.Create(ctx, store.LinkInput{Ref: ref, ConnectionID: connection, ConversationID: conversation, Step: claim.StepConversation}))
 		for _, event := range []claim.Event{claim.EventStart, claim.EventOpened} {
-			_, err = b.store.Change(ctx, ref, event, store.Set{})
+			_, err = b.store.Claims.Change(ctx, ref, event, store.ClaimUpdate{})
 			require.NoError(t, err)
 		}
 		// They come in the wrong order.
@@ -53,7 +53,7 @@ func TestStatusRulesAreTriedOnWhatHappened(t *testing.T) {
 			require.Equal(t, 204, b.deliver(connection, secret, body).StatusCode)
 		}
 	}
-	_, err := b.store.JoinInbox(ctx, 100)
+	_, err := b.store.Inbox.Join(ctx, 100)
 	require.NoError(t, err)
 
 	tried, err := b.client.PreviewStatusRules(ctx, "acme", client.StatusRulesRequest{StatusRules: []claim.StatusRule{

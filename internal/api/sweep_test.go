@@ -38,10 +38,10 @@ func TestSweepIsAskedForAndShown(t *testing.T) {
 	require.Zero(t, answer.LastStartedAt)
 	require.Equal(t, []string{in.Connection.ID}, asked)
 
-	_, err = b.store.BeginSweep(ctx, in.Connection.ID)
+	_, err = b.store.Sweeps.Begin(ctx, in.Connection.ID)
 	require.NoError(t, err)
-	require.NoError(t, b.store.RaiseWatermark(ctx, in.Connection.ID, time.Now().Add(-time.Minute)))
-	_, err = b.store.EndSweep(ctx, in.Connection.ID, claim.SweepReport{Messages: 2})
+	require.NoError(t, b.store.Sweeps.RaiseWatermark(ctx, in.Connection.ID, time.Now().Add(-time.Minute)))
+	_, err = b.store.Sweeps.End(ctx, in.Connection.ID, claim.SweepReport{Messages: 2})
 	require.NoError(t, err)
 	in, err = b.client.Integration(ctx, "acme")
 	require.NoError(t, err)

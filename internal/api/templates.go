@@ -64,7 +64,7 @@ func (a *api) listTemplates(ctx context.Context, shop string, _ *struct{}) (*bod
 	if err := a.known(ctx, shop); err != nil {
 		return nil, err
 	}
-	stored, err := a.store.Templates(ctx, shop)
+	stored, err := a.store.Templates.List(ctx, shop)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (a *api) known(ctx context.Context, shop string) error {
 	if shop == "" {
 		return nil
 	}
-	_, err := a.store.Shop(ctx, shop)
+	_, err := a.store.Shops.Get(ctx, shop)
 	return err
 }
 
@@ -128,7 +128,7 @@ func (a *api) putTemplate(ctx context.Context, shop string, in *InTemplateBody) 
 		return nil, err
 	}
 	changed(ctx, "language", place.language)
-	if err := a.store.PutTemplate(ctx, shop, place.key, place.language, doc); err != nil {
+	if err := a.store.Templates.Put(ctx, shop, place.key, place.language, doc); err != nil {
 		return nil, err
 	}
 	saved := client.TemplateSource(source)
@@ -141,7 +141,7 @@ func (a *api) deleteTemplate(ctx context.Context, shop string, in *InTemplate) (
 		return nil, err
 	}
 	changed(ctx, "language", place.language)
-	return nil, a.store.DeleteTemplate(ctx, shop, place.key, place.language)
+	return nil, a.store.Templates.Delete(ctx, shop, place.key, place.language)
 }
 
 func (a *api) previewTemplate(ctx context.Context, shop string, in *InTemplateBody) (*body[client.Ticket], error) {
@@ -209,7 +209,7 @@ type place struct {
 func (a *api) place(ctx context.Context, shop string, in *InTemplate) (*place, error) {
 	p := &place{shop: shop, key: claim.Key(in.Reason)}
 	if shop == "" {
-		own, _, err := a.store.PlatformSettings(ctx)
+		own, _, err := a.store.Settings.Platform(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -217,7 +217,7 @@ func (a *api) place(ctx context.Context, shop string, in *InTemplate) (*place, e
 			return nil, err
 		}
 	} else {
-		integration, err := a.store.Integration(ctx, shop)
+		integration, err := a.store.Settings.Integration(ctx, shop)
 		if err != nil {
 			return nil, err
 		}
@@ -228,7 +228,7 @@ func (a *api) place(ctx context.Context, shop string, in *InTemplate) (*place, e
 		return nil, invalid("template", "language", "is not a language such as en or de-CH")
 	}
 	p.language = tag.String()
-	if p.stored, err = a.store.Templates(ctx, shop); err != nil {
+	if p.stored, err = a.store.Templates.List(ctx, shop); err != nil {
 		return nil, err
 	}
 	for _, t := range p.stored {

@@ -70,7 +70,7 @@ func TestClaimInLatin1IsTranscoded(t *testing.T) {
 	body := "{\"claim_id\":\"lat\",\"reason\":\"damaged\",\"description\":\"Gr\xF6\xDFe\",\"customer\":{\"email\":\"a@example.org\"},\"order\":{\"order_number\":\"1\"}}"
 	r := b.send("POST", "/v1/shops/acme/claims", b.secret, body, "Content-Type", "application/json; charset=ISO-8859-1")
 	require.Equal(t, http.StatusAccepted, r.StatusCode, r.text)
-	c, _, err := b.store.Body(t.Context(), claim.Ref{Shop: "acme", ID: "lat"})
+	c, _, err := b.store.Claims.OpeningBody(t.Context(), claim.Ref{Shop: "acme", ID: "lat"})
 	require.NoError(t, err)
 	require.Equal(t, "Größe", c.Description)
 

@@ -16,11 +16,11 @@ type updateInput struct {
 // updateClaim takes what changed of a claim at its owner.
 func (a *api) updateClaim(ctx context.Context, in *updateInput) (*body[client.Updated], error) {
 	// A deleted shop's claims are not changed any more.
-	if _, err := a.store.Shop(ctx, in.Shop); err != nil {
+	if _, err := a.store.Shops.Get(ctx, in.Shop); err != nil {
 		return nil, err
 	}
 	var next claim.Claim
-	out, err := a.store.UpdateFromOwner(ctx, store.OwnerUpdate{
+	out, err := a.store.Claims.UpdateFromOwner(ctx, store.OwnerUpdate{
 		Ref: in.ref(), By: of(ctx).key.Name,
 		Read: func(current *claim.Claim) (*claim.Claim, error) {
 			read, err := claim.DecodeUpdate(in.RawBody, current)
@@ -31,7 +31,7 @@ func (a *api) updateClaim(ctx context.Context, in *updateInput) (*body[client.Up
 		},
 	})
 	return ok(client.Updated{
-		Result: string(out.Result), Changed: out.Changed, InstructionID: out.Instruction, Claim: out.Record,
+		Result: string(out.Outcome), Changed: out.Changed, InstructionID: out.Instruction, Claim: out.Record,
 		Cut: next.Cut, Ignored: next.Ignored,
 	}, err)
 }

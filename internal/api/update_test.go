@@ -44,7 +44,7 @@ func TestPatchEditsAClaimBeforeItIsOpened(t *testing.T) {
 	require.Equal(t, client.UpdateUnchanged, b.update(`{}`).Result)
 	require.Equal(t, client.UpdateEdited, b.update(`{"customer": {"phone": null}}`).Result)
 
-	body, revision, err := b.store.Body(t.Context(), refC1)
+	body, revision, err := b.store.Claims.OpeningBody(t.Context(), refC1)
 	require.NoError(t, err)
 	require.Equal(t, int64(2), revision)
 	require.Empty(t, body.Customer.Phone)
@@ -81,12 +81,12 @@ func TestPatchAfterTheCreateInstructs(t *testing.T) {
 	b := newBench(t)
 	b.shop("acme")
 	b.submit("c-1")
-	_, _, err := b.store.BeginIntentOf(t.Context(), refC1, claim.StepConversation, 0)
+	_, _, err := b.store.Intents.BeginForRevision(t.Context(), refC1, claim.StepConversation, 0)
 	require.NoError(t, err)
 
 	out := b.update(`{"status": "accepted", "description": "The vase is in pieces. And so is the plate."}`)
 	require.Equal(t, client.UpdateInstructed, out.Result)
-	in, err := b.store.Instruction(t.Context(), refC1, out.InstructionID)
+	in, err := b.store.Instructions.Get(t.Context(), refC1, out.InstructionID)
 	require.NoError(t, err)
 	var change claim.OwnerChange
 	require.NoError(t, json.Unmarshal(in.Body, &change))
@@ -95,7 +95,7 @@ func TestPatchAfterTheCreateInstructs(t *testing.T) {
 	require.Nil(t, change.Added)
 
 	require.Equal(t, client.UpdateUnchanged, b.update(`{"status": "Accepted"}`).Result, "the status that holds is no change")
-	body, revision, err := b.store.Body(t.Context(), refC1)
+	body, revision, err := b.store.Claims.OpeningBody(t.Context(), refC1)
 	require.NoError(t, err)
 	require.Zero(t, revision)
 	require.Equal(t, "The vase is in pieces.", body.Description, "what may have been sent stays as it was sent")

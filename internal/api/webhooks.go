@@ -188,14 +188,14 @@ func (h *webhooks) keep(ctx context.Context, connection string, event *dixa.Even
 	if name == "" {
 		name = event.FQN[:min(len(event.FQN), maxEventName)]
 	}
-	kept := store.Event{
+	kept := store.DixaEvent{
 		ID: event.ID, Name: name, HappenedAt: event.Timestamp.Time, Body: body,
 		Organization: store.Organization{ID: event.Organization.ID, Name: event.Organization.Name},
 	}
 	if conversation, ok := event.Conversation(); ok {
 		kept.ConversationID = conversation.ID
 	}
-	fresh, err = h.store.Receive(ctx, connection, kept)
+	fresh, err = h.store.Inbox.Receive(ctx, connection, kept)
 	var foreign *store.ForeignEventError
 	var conflict *store.ConflictError
 	switch {
@@ -229,7 +229,7 @@ const nobodysSecret = dixa.Secret("00")
 func (h *webhooks) verify(ctx context.Context, connection, signature string, body []byte) error {
 	var known []string
 	if id, err := uuid.Parse(connection); err == nil && id.String() == connection {
-		if known, err = h.store.WebhookSecrets(ctx, connection); err != nil {
+		if known, err = h.store.Subscriptions.Secrets(ctx, connection); err != nil {
 			return err
 		}
 	}

@@ -35,7 +35,7 @@ func (b *bench) enabled(slug string) (connection, secret string) {
 	b.connected(slug)
 	shop, err := b.client.Enable(b.t.Context(), slug)
 	require.NoError(b.t, err)
-	secrets, err := b.store.WebhookSecrets(b.t.Context(), shop.Connection.ID)
+	secrets, err := b.store.Subscriptions.Secrets(b.t.Context(), shop.Connection.ID)
 	require.NoError(b.t, err)
 	return shop.Connection.ID, secrets[0]
 }
@@ -59,16 +59,16 @@ func (b *bench) deliver(connection, secret, body string) *reply {
 }
 
 // kept reads an event from the store.
-func (b *bench) kept(connection, id string) store.Event {
+func (b *bench) kept(connection, id string) store.DixaEvent {
 	b.t.Helper()
-	e, err := b.store.Event(b.t.Context(), connection, id)
+	e, err := b.store.Inbox.Event(b.t.Context(), connection, id)
 	require.NoError(b.t, err)
 	return e
 }
 
 func (b *bench) nothingKept(connection, id string) {
 	b.t.Helper()
-	_, err := b.store.Event(b.t.Context(), connection, id)
+	_, err := b.store.Inbox.Event(b.t.Context(), connection, id)
 	require.ErrorIs(b.t, err, store.ErrNotFound)
 }
 
@@ -283,12 +283,12 @@ func TestFirstWebhookTellsTheOrganization(t *testing.T) {
 	b := newBench(t)
 	b.dixa.SetSwitches(emulator.Switches{OrganizationAbsent: true})
 	connection, secret := b.enabled("acme")
-	c, err := b.store.Connection(t.Context(), connection)
+	c, err := b.store.Connections.Get(t.Context(), connection)
 	require.NoError(t, err)
 	require.Empty(t, c.OrganizationID, "Dixa did not say it")
 	body := event("e-1", never, "CONVERSATION_CLOSED")
 	require.Equal(t, http.StatusUnauthorized, b.deliver(connection, strings.Repeat("ab", 32), body).StatusCode)
-	c, err = b.store.Connection(t.Context(), connection)
+	c, err = b.store.Connections.Get(t.Context(), connection)
 	require.NoError(t, err)
 	require.Empty(t, c.OrganizationID, "an event that is not verified tells nothing")
 
@@ -310,7 +310,7 @@ func TestFirstWebhookTellsTheOrganization(t *testing.T) {
 	require.Contains(t, b.log.String(), "which connection "+connection+" has already", "the log says what to do")
 	// A token of an organisation that is another's now is refused.
 	b.dixa.SetSwitches(emulator.Switches{})
-	other, err := b.store.SaveToken(t.Context(), "acme", token, store.Organization{ID: never})
+	other, err := b.store.Connections.SaveToken(t.Context(), "acme", token, store.Organization{ID: never})
 	var foreign *store.OtherOrganizationError
 	require.ErrorAs(t, err, &foreign, "%v", other)
 }
@@ -390,7 +390,7 @@ func TestNothingOfAnEventIsOnDisk(t *testing.T) {
 		}
 	}
 	grep()
-	_, err := b.store.DropBodies(t.Context(), time.Now().Add(time.Hour))
+	_, err := b.store.Inbox.DropBodies(t.Context(), time.Now().Add(time.Hour))
 	require.NoError(t, err)
 	require.Nil(t, b.kept(connection, eventID).Body)
 	grep()

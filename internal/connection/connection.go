@@ -26,7 +26,7 @@ type Options struct {
 	// before it answers a create.
 	Timeout time.Duration
 	// Limits is the pace per token. Defaults to [DefaultLimits].
-	Limits store.Limits
+	Limits store.BudgetLimits
 	// Observe is called after every request, for metrics.
 	Observe func(dixa.Call)
 }
@@ -35,8 +35,8 @@ type Options struct {
 // refuses one: a bucket of 4 refilled at 10 a second, or 10 in any second. Even
 // steps of 104 ms are 96 % of the limit and leave 40 ms for requests that
 // overtake each other on the way.
-func DefaultLimits() store.Limits {
-	return store.Limits{Interval: store.DefaultInterval, MaxWait: 2 * time.Second, PerDay: store.DefaultPerDay}
+func DefaultLimits() store.BudgetLimits {
+	return store.BudgetLimits{Interval: store.DefaultInterval, MaxWait: 2 * time.Second, PerDay: store.DefaultPerDay}
 }
 
 // NeedsTokenError says that Dixa refused a connection's token before. Nothing was
@@ -73,7 +73,7 @@ func New(s *store.Store, o Options) *Clients {
 	if o.Timeout == 0 {
 		o.Timeout = 45 * time.Second
 	}
-	if o.Limits == (store.Limits{}) {
+	if o.Limits == (store.BudgetLimits{}) {
 		o.Limits = DefaultLimits()
 	}
 	return &Clients{store: s, options: o, kept: map[string]kept{}}
@@ -102,12 +102,12 @@ func (c *Clients) For(ctx context.Context, connectionID string, settings claim.S
 
 // allReadOnly reports whether no shop of a connection lets it write.
 func (c *Clients) allReadOnly(ctx context.Context, connectionID string) (bool, error) {
-	shops, err := c.store.ConnectionShops(ctx, connectionID)
+	shops, err := c.store.Connections.Shops(ctx, connectionID)
 	if err != nil {
 		return false, err
 	}
 	for _, shop := range shops {
-		in, err := c.store.Integration(ctx, shop)
+		in, err := c.store.Settings.Integration(ctx, shop)
 		if errors.Is(err, store.ErrNotFound) {
 			continue // deleted meanwhile
 		}
@@ -119,14 +119,14 @@ func (c *Clients) allReadOnly(ctx context.Context, connectionID string) (bool, e
 }
 
 func (c *Clients) open(ctx context.Context, connectionID string, readOnly bool) (*dixa.Client, error) {
-	conn, err := c.store.Connection(ctx, connectionID)
+	conn, err := c.store.Connections.Get(ctx, connectionID)
 	if err != nil {
 		return nil, fmt.Errorf("read connection %s: %w", connectionID, err)
 	}
 	if conn.State == claim.ConnectionNeedsToken {
 		return nil, &NeedsTokenError{ConnectionID: connectionID}
 	}
-	token, hash, err := c.store.Token(ctx, connectionID)
+	token, hash, err := c.store.Connections.Token(ctx, connectionID)
 	if err != nil {
 		return nil, fmt.Errorf("open the token of connection %s: %w", connectionID, err)
 	}
@@ -152,7 +152,7 @@ func (c *Clients) open(ctx context.Context, connectionID string, readOnly bool) 
 // Probe returns a client for a token that is not saved yet. It spends from the
 // same budget as the saved token would.
 func (c *Clients) Probe(token string) (*dixa.Client, error) {
-	return c.dial(token, c.store.TokenHash(token))
+	return c.dial(token, c.store.Connections.TokenHash(token))
 }
 
 func (c *Clients) dial(token, hash string, more ...dixa.Option) (*dixa.Client, error) {
@@ -189,7 +189,7 @@ func (c *Clients) observe(tokenHash string, call dixa.Call) {
 	ctx, cancel := context.WithTimeout(context.Background(), refusalWithin)
 	defer cancel()
 	// A refusal that is not recorded is followed by another one.
-	_ = c.store.RefuseBudget(ctx, tokenHash, c.options.Limits, after)
+	_ = c.store.Budget.RecordRefusal(ctx, tokenHash, c.options.Limits, after)
 }
 
 // TokenRefused records that Dixa refused the token with which the client was
@@ -203,7 +203,7 @@ func (c *Clients) TokenRefused(ctx context.Context, connectionID string, client 
 	if !ok || k.client != client && k.reader != client {
 		return false, nil
 	}
-	first, err = c.store.MarkNeedsToken(ctx, connectionID, k.tokenHash)
+	first, err = c.store.Connections.MarkNeedsToken(ctx, connectionID, k.tokenHash)
 	if err != nil {
 		return false, fmt.Errorf("mark connection %s as in need of a token: %w", connectionID, err)
 	}
@@ -214,7 +214,7 @@ func (c *Clients) TokenRefused(ctx context.Context, connectionID string, client 
 type budget struct {
 	store     *store.Store
 	tokenHash string
-	limits    store.Limits
+	limits    store.BudgetLimits
 	// interval is the distance of the token's slots when the last one was taken.
 	interval atomic.Int64
 }
@@ -267,8 +267,8 @@ func (b *budget) Take(ctx context.Context) error {
 
 // await takes a slot, waits for it and says how far apart slots are and by how
 // much this one was missed.
-func (b *budget) await(ctx context.Context, row string, limits store.Limits) (interval, late time.Duration, err error) {
-	taken, err := b.store.TakeBudget(ctx, row, limits)
+func (b *budget) await(ctx context.Context, row string, limits store.BudgetLimits) (interval, late time.Duration, err error) {
+	taken, err := b.store.Budget.Take(ctx, row, limits)
 	var spent *store.BudgetError
 	if errors.As(err, &spent) {
 		return 0, 0, &dixa.BudgetExceededError{RetryAfter: spent.RetryAfter}

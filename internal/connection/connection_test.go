@@ -21,7 +21,7 @@ type bundle struct {
 	id      string
 }
 
-func setup(t *testing.T, limits store.Limits) *bundle {
+func setup(t *testing.T, limits store.BudgetLimits) *bundle {
 	t.Helper()
 	ctx := t.Context()
 	text, err := seal.Generate()
@@ -35,23 +35,23 @@ func setup(t *testing.T, limits store.Limits) *bundle {
 	t.Cleanup(d.Close)
 	api := httptest.NewServer(d)
 	t.Cleanup(api.Close)
-	_, err = s.CreateShop(ctx, store.NewShop{Slug: "acme", Feature: true})
+	_, err = s.Shops.Create(ctx, store.NewShop{Slug: "acme", Feature: true})
 	require.NoError(t, err)
-	c, err := s.SaveToken(ctx, "acme", "demo-token", store.Organization{ID: server.SeedOrganization})
+	c, err := s.Connections.SaveToken(ctx, "acme", "demo-token", store.Organization{ID: server.SeedOrganization})
 	require.NoError(t, err)
 	return &bundle{store: s, dixa: d, id: c.ID, clients: connection.New(s, connection.Options{BaseURL: api.URL + "/v1/", Limits: limits})}
 }
 
 func TestClientIsKeptUntilItsTokenIsReplaced(t *testing.T) {
 	t.Parallel()
-	b := setup(t, store.Limits{})
+	b := setup(t, store.BudgetLimits{})
 	ctx := t.Context()
 	one, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
 	two, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
 	require.Same(t, one, two)
-	_, err = b.store.SaveToken(ctx, "acme", "second-token", store.Organization{ID: server.SeedOrganization})
+	_, err = b.store.Connections.SaveToken(ctx, "acme", "second-token", store.Organization{ID: server.SeedOrganization})
 	require.NoError(t, err)
 	three, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func TestClientIsKeptUntilItsTokenIsReplaced(t *testing.T) {
 
 func TestRefusedTokenIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
-	b := setup(t, store.Limits{})
+	b := setup(t, store.BudgetLimits{})
 	ctx := t.Context()
 	c, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
@@ -79,7 +79,7 @@ func TestRefusedTokenIsNotUsedAgain(t *testing.T) {
 	require.ErrorAs(t, err, &needs)
 	require.NotContains(t, err.Error(), "demo-token")
 
-	_, err = b.store.SaveToken(ctx, "acme", "second-token", store.Organization{ID: server.SeedOrganization})
+	_, err = b.store.Connections.SaveToken(ctx, "acme", "second-token", store.Organization{ID: server.SeedOrganization})
 	require.NoError(t, err)
 	_, err = b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
@@ -87,11 +87,11 @@ func TestRefusedTokenIsNotUsedAgain(t *testing.T) {
 
 func TestRefusalOfATokenThatWasReplacedMeanwhileChangesNothing(t *testing.T) {
 	t.Parallel()
-	b := setup(t, store.Limits{})
+	b := setup(t, store.BudgetLimits{})
 	ctx := t.Context()
 	old, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
-	_, err = b.store.SaveToken(ctx, "acme", "second-token", store.Organization{ID: server.SeedOrganization})
+	_, err = b.store.Connections.SaveToken(ctx, "acme", "second-token", store.Organization{ID: server.SeedOrganization})
 	require.NoError(t, err)
 	_, err = b.clients.TokenRefused(ctx, b.id, old)
 	require.NoError(t, err)
@@ -101,7 +101,7 @@ func TestRefusalOfATokenThatWasReplacedMeanwhileChangesNothing(t *testing.T) {
 
 func TestPaceIsOneForAllClientsOfAToken(t *testing.T) {
 	t.Parallel()
-	b := setup(t, store.Limits{})
+	b := setup(t, store.BudgetLimits{})
 	ctx, count := connection.Count(t.Context())
 	saved, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
@@ -119,7 +119,7 @@ func TestPaceIsOneForAllClientsOfAToken(t *testing.T) {
 
 func TestFullBudgetSaysWhenToComeBack(t *testing.T) {
 	t.Parallel()
-	b := setup(t, store.Limits{Interval: time.Minute, MaxWait: time.Second, PerDay: 100})
+	b := setup(t, store.BudgetLimits{Interval: time.Minute, MaxWait: time.Second, PerDay: 100})
 	ctx := t.Context()
 	c, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
@@ -137,7 +137,7 @@ func TestFullBudgetSaysWhenToComeBack(t *testing.T) {
 // An attempt that gave up between two requests would send the first one again.
 func TestAttemptThatHasSentARequestWaitsForItsNext(t *testing.T) {
 	t.Parallel()
-	b := setup(t, store.Limits{Interval: 200 * time.Millisecond, MaxWait: time.Nanosecond, PerDay: 100})
+	b := setup(t, store.BudgetLimits{Interval: 200 * time.Millisecond, MaxWait: time.Nanosecond, PerDay: 100})
 	attempt, count := connection.Count(t.Context())
 	c, err := b.clients.Client(attempt, b.id)
 	require.NoError(t, err)
@@ -153,7 +153,7 @@ func TestAttemptThatHasSentARequestWaitsForItsNext(t *testing.T) {
 
 func TestUnknownConnection(t *testing.T) {
 	t.Parallel()
-	b := setup(t, store.Limits{})
+	b := setup(t, store.BudgetLimits{})
 	_, err := b.clients.Client(t.Context(), "none")
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
@@ -161,14 +161,14 @@ func TestUnknownConnection(t *testing.T) {
 // Another program has used up the token's requests when one of ours arrives.
 func TestRefusalOfDixaSlowsAllClientsOfATokenDown(t *testing.T) {
 	t.Parallel()
-	b := setup(t, store.Limits{Interval: time.Second, MaxWait: time.Minute, PerDay: 100})
+	b := setup(t, store.BudgetLimits{Interval: time.Second, MaxWait: time.Minute, PerDay: 100})
 	ctx := t.Context()
 	c, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)
 	b.dixa.Inject(server.Fault{Operation: "GET /organization", Kind: server.FaultStatus, Status: 429, Times: 1, Headers: map[string]string{"Retry-After": "1"}})
 	_, err = c.Organization.Get(ctx)
 	require.True(t, dixa.IsRateLimited(err), "%v", err)
-	share, err := b.store.TokenShare(ctx, b.id)
+	share, err := b.store.Budget.Share(ctx, b.id)
 	require.NoError(t, err)
 	require.NotNil(t, share)
 	require.InDelta(t, 0.5, share.PerSecond, 0.001)
@@ -178,7 +178,7 @@ func TestRefusalOfDixaSlowsAllClientsOfATokenDown(t *testing.T) {
 	require.NoError(t, err)
 	_, err = probe.Organization.Get(ctx)
 	require.NoError(t, err)
-	slot, err := b.store.TakeBudget(ctx, b.store.TokenHash("demo-token"), store.Limits{Interval: time.Second, MaxWait: time.Minute})
+	slot, err := b.store.Budget.Take(ctx, b.store.Connections.TokenHash("demo-token"), store.BudgetLimits{Interval: time.Second, MaxWait: time.Minute})
 	require.NoError(t, err)
 	require.Greater(t, slot.Interval, 1800*time.Millisecond, "the other client keeps the distance, too")
 }
@@ -186,7 +186,7 @@ func TestRefusalOfDixaSlowsAllClientsOfATokenDown(t *testing.T) {
 // A person's call waits for its turn beside another program, and gives up in time.
 func TestAskWaitsWhereDixaRefusesForItsLimit(t *testing.T) {
 	t.Parallel()
-	b := setup(t, store.Limits{Interval: time.Millisecond, MaxWait: time.Second, PerDay: 100})
+	b := setup(t, store.BudgetLimits{Interval: time.Millisecond, MaxWait: time.Second, PerDay: 100})
 	ctx := t.Context()
 	c, err := b.clients.Client(ctx, b.id)
 	require.NoError(t, err)

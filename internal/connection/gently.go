@@ -42,7 +42,7 @@ func (b *budget) standBack(ctx context.Context, first bool) error {
 	if !first {
 		wait = max(wait, interval)
 	}
-	_, _, err := b.await(ctx, b.tokenHash+"/gently", store.Limits{
+	_, _, err := b.await(ctx, b.tokenHash+"/gently", store.BudgetLimits{
 		Interval: interval, MaxWait: wait, PerDay: max(1, cmp.Or(b.limits.PerDay, store.DefaultPerDay)/gentleShare),
 	})
 	return err

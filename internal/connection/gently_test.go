@@ -13,7 +13,7 @@ import (
 
 func TestPatientWorkKeepsToATenth(t *testing.T) {
 	t.Parallel()
-	b := setup(t, store.Limits{Interval: time.Second, MaxWait: time.Minute, PerDay: 1000})
+	b := setup(t, store.BudgetLimits{Interval: time.Second, MaxWait: time.Minute, PerDay: 1000})
 	c, err := b.clients.Client(t.Context(), b.id)
 	require.NoError(t, err)
 	patient, _ := connection.Count(connection.Gently(t.Context()))
@@ -36,7 +36,7 @@ func TestPatientWorkKeepsToATenth(t *testing.T) {
 
 func TestPatientWorkStandsBackWhileClaimsWait(t *testing.T) {
 	t.Parallel()
-	b := setup(t, store.Limits{Interval: 10 * time.Second, MaxWait: time.Minute, PerDay: 1000})
+	b := setup(t, store.BudgetLimits{Interval: 10 * time.Second, MaxWait: time.Minute, PerDay: 1000})
 	c, err := b.clients.Client(t.Context(), b.id)
 	require.NoError(t, err)
 	_, err = c.Organization.Get(t.Context())

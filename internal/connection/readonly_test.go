@@ -14,7 +14,7 @@ import (
 
 func TestClientOfAReadOnlyShopOnlyReads(t *testing.T) {
 	t.Parallel()
-	b := setup(t, store.Limits{})
+	b := setup(t, store.BudgetLimits{})
 	ctx := t.Context()
 	reader, err := b.clients.For(ctx, b.id, claim.Settings{ReadOnly: true})
 	require.NoError(t, err)
@@ -50,10 +50,10 @@ func TestClientOfAReadOnlyShopOnlyReads(t *testing.T) {
 // written for is enough.
 func TestConnectionIsReadOnlyWhenAllOfItsShopsAre(t *testing.T) {
 	t.Parallel()
-	b := setup(t, store.Limits{})
+	b := setup(t, store.BudgetLimits{})
 	ctx := t.Context()
 	readOnly := func(shop, value string) {
-		_, err := b.store.SaveSettings(ctx, shop, json.RawMessage(`{"read_only": `+value+`}`))
+		_, err := b.store.Settings.Save(ctx, shop, json.RawMessage(`{"read_only": `+value+`}`))
 		require.NoError(t, err)
 	}
 	writes := func() bool {
@@ -71,14 +71,14 @@ func TestConnectionIsReadOnlyWhenAllOfItsShopsAre(t *testing.T) {
 	readOnly("acme", "false")
 	require.True(t, writes())
 
-	_, err := b.store.CreateShop(ctx, store.NewShop{Slug: "beta", Feature: true})
+	_, err := b.store.Shops.Create(ctx, store.NewShop{Slug: "beta", Feature: true})
 	require.NoError(t, err)
-	_, err = b.store.SaveToken(ctx, "beta", "demo-token", store.Organization{ID: server.SeedOrganization})
+	_, err = b.store.Connections.SaveToken(ctx, "beta", "demo-token", store.Organization{ID: server.SeedOrganization})
 	require.NoError(t, err)
 	require.True(t, writes(), "acme allows it")
 	readOnly("acme", "null")
 	require.False(t, writes())
-	require.NoError(t, b.store.DeleteShop(ctx, "acme"))
-	require.NoError(t, b.store.DeleteShop(ctx, "beta"))
+	require.NoError(t, b.store.Shops.Delete(ctx, "acme"))
+	require.NoError(t, b.store.Shops.Delete(ctx, "beta"))
 	require.True(t, writes(), "nobody forbids it")
 }

@@ -18,7 +18,7 @@ import (
 func (b *bench) hears(shop string, types ...string) *receiver {
 	b.Helper()
 	r := newReceiver(b.T, nil)
-	_, secret, err := b.store.AddEndpoint(b.Context(), store.NewEndpoint{Shop: shop, URL: r.URL, Types: types})
+	_, secret, err := b.store.Endpoints.Create(b.Context(), store.NewEndpoint{Shop: shop, URL: r.URL, Types: types})
 	require.NoError(b, err)
 	r.trust(secret)
 	return r
@@ -41,7 +41,7 @@ func TestConnectionIsToldOnce(t *testing.T) {
 		ctx := b.Context()
 		org := store.Organization{ID: "org-1", Name: "Acme Group"}
 		for _, shop := range []string{"berlin", "foreign"} {
-			_, err := b.store.CreateShop(ctx, store.NewShop{Slug: shop, Feature: true})
+			_, err := b.store.Shops.Create(ctx, store.NewShop{Slug: shop, Feature: true})
 			require.NoError(b, err)
 		}
 		own, second, platform, foreign := b.hears("acme"), b.hears("berlin"), b.hears(""), b.hears("foreign")
@@ -51,21 +51,21 @@ func TestConnectionIsToldOnce(t *testing.T) {
 		server := mailtest.New(b.T)
 		b.mailTo(server, "staff@acme.example", "acme")
 
-		_, err := b.store.SaveToken(ctx, "acme", "the-first-token", org)
+		_, err := b.store.Connections.SaveToken(ctx, "acme", "the-first-token", org)
 		require.NoError(b, err)
-		connection, err := b.store.SaveToken(ctx, "berlin", "the-second-token", org)
+		connection, err := b.store.Connections.SaveToken(ctx, "berlin", "the-second-token", org)
 		require.NoError(b, err)
 		require.Zero(b, b.deliver(), "a first token and one for a good one are no news")
 
 		for range 2 { // twice: it fails, and is mended
-			_, hash, err := b.store.Token(ctx, connection.ID)
+			_, hash, err := b.store.Connections.Token(ctx, connection.ID)
 			require.NoError(b, err)
 			for range 3 { // many notice it
-				_, err = b.store.MarkNeedsToken(ctx, connection.ID, hash)
+				_, err = b.store.Connections.MarkNeedsToken(ctx, connection.ID, hash)
 				require.NoError(b, err)
 			}
 			b.clock.Turn(time.Hour)
-			_, err = b.store.SaveToken(ctx, "acme", "a-token-of-"+b.clock.Now().String(), org)
+			_, err = b.store.Connections.SaveToken(ctx, "acme", "a-token-of-"+b.clock.Now().String(), org)
 			require.NoError(b, err)
 		}
 		require.Equal(b, 4*4, b.deliver(), "two shops, the platform and one person")
@@ -91,13 +91,13 @@ func TestConnectionIsToldOnce(t *testing.T) {
 		require.Contains(b, server.Messages()[0].Header.Get("Subject"), "Acme Group needs a new API token")
 		require.Contains(b, server.Messages()[0].Body, "starter shop connect")
 
-		events, err := b.store.ConnectionEvents(ctx, connection.ID)
+		events, err := b.store.Outbox.ConnectionEvents(ctx, connection.ID)
 		require.NoError(b, err)
 		require.Len(b, events, 4)
 		late := b.hears("berlin")
-		endpoints, err := b.store.Endpoints(ctx, "berlin")
+		endpoints, err := b.store.Endpoints.List(ctx, "berlin")
 		require.NoError(b, err)
-		n, err := b.store.Replay(ctx, "berlin", endpoints[1].ID, time.Time{}, time.Time{})
+		n, err := b.store.Deliveries.Replay(ctx, "berlin", endpoints[1].ID, time.Time{}, time.Time{})
 		require.NoError(b, err)
 		require.Equal(b, 4, n)
 		require.Equal(b, 4, b.deliver())
@@ -125,7 +125,7 @@ func TestPauseIsToldToTheOthers(t *testing.T) {
 			require.Contains(b, n.Data.Reason, "410")
 			require.NotContains(b, string(r.taken()[0].body), gone.URL, "an address may be a secret")
 		}
-		tallies, err := b.store.DeliveryTallies(b.Context())
+		tallies, err := b.store.Deliveries.Counts(b.Context())
 		require.NoError(b, err)
 		b.clock.Turn(time.Minute)
 		require.Equal(b, 1, tallies[store.EndpointWebhook].Paused)
@@ -137,7 +137,7 @@ func TestPlatformsPauseIsThePlatforms(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, databases["memory"])
 	r := newReceiver(t, answering(http.StatusGone))
-	_, secret, err := b.store.AddEndpoint(t.Context(), store.NewEndpoint{URL: r.URL})
+	_, secret, err := b.store.Endpoints.Create(t.Context(), store.NewEndpoint{URL: r.URL})
 	require.NoError(t, err)
 	r.trust(secret)
 	shop, platform := b.hears("acme", claim.ToldEndpointPaused), b.hears("", claim.ToldEndpointPaused)
@@ -167,17 +167,17 @@ func TestOldDeliveriesAreForgotten(t *testing.T) {
 		b.clock.Turn(31 * 24 * time.Hour)
 		b.events(b.claim("c-2"), 1)
 		before := b.clock.Now().Add(-30 * 24 * time.Hour)
-		n, err := b.store.ForgetDelivered(b.Context(), before)
+		n, err := b.store.Deliveries.DeleteDelivered(b.Context(), before)
 		require.NoError(b, err)
 		require.Equal(b, 2, n)
-		log, _, err := b.store.Deliveries(b.Context(), "acme", e.ID, store.DeliveryFilter{ClaimID: "c-1"})
+		log, _, err := b.store.Deliveries.List(b.Context(), "acme", e.ID, store.DeliveryFilter{ClaimID: "c-1"})
 		require.NoError(b, err)
 		left := map[int64]store.DeliveryState{}
 		for _, d := range log {
 			left[d.Sequence] = d.State
 		}
 		require.Equal(b, map[int64]store.DeliveryState{3: store.DeliveryDelivered, 4: store.DeliveryDead}, left, "what the endpoint knows, and what it does not")
-		n, err = b.store.ForgetDelivered(b.Context(), before)
+		n, err = b.store.Deliveries.DeleteDelivered(b.Context(), before)
 		require.NoError(b, err)
 		require.Zero(b, n)
 
@@ -186,7 +186,7 @@ func TestOldDeliveriesAreForgotten(t *testing.T) {
 			ids[m.notice.Data.Sequence] = m.id
 		}
 		b.deliver()
-		_, err = b.store.Replay(b.Context(), "acme", e.ID, time.Time{}, before)
+		_, err = b.store.Deliveries.Replay(b.Context(), "acme", e.ID, time.Time{}, before)
 		require.NoError(b, err)
 		seen := len(r.taken())
 		b.deliver()

@@ -158,7 +158,7 @@ func (d *Deliverer) report(err error) {
 
 // start begins the attempts that are due and that there is room for.
 func (d *Deliverer) start(ctx context.Context) (int, error) {
-	endpoints, err := d.store.DueEndpoints(ctx)
+	endpoints, err := d.store.Deliveries.DueEndpoints(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -171,7 +171,7 @@ func (d *Deliverer) start(ctx context.Context) (int, error) {
 		// Of its own for each take: what came of an attempt whose lease ran out
 		// must not pass for that of the next one.
 		holder := uuid.NewString()
-		parcels, err := d.store.HoldDeliveries(ctx, id, holder, room, d.lease)
+		parcels, err := d.store.Deliveries.Lease(ctx, id, holder, room, d.lease)
 		d.release(id, room-len(parcels))
 		if err != nil {
 			return started, err
@@ -209,7 +209,7 @@ func (d *Deliverer) release(id string, n int) {
 
 // attempt sends a parcel and notes what came of it. It is not cut short by the
 // end of the process: an answer that is not noted means a second attempt.
-func (d *Deliverer) attempt(ctx context.Context, holder string, p store.Parcel) {
+func (d *Deliverer) attempt(ctx context.Context, holder string, p store.LeasedDelivery) {
 	a := d.senders[p.Kind].send(ctx, p)
 	ctx, cancel := context.WithTimeout(ctx, noteWithin)
 	defer cancel()
@@ -218,7 +218,7 @@ func (d *Deliverer) attempt(ctx context.Context, holder string, p store.Parcel) 
 		return
 	}
 	f := a.failure(p.Attempts + 1)
-	paused, err := d.store.Failed(ctx, p.ID, holder, f)
+	paused, err := d.store.Deliveries.MarkFailed(ctx, p.ID, holder, f)
 	if err != nil {
 		d.log.Warn("a failed delivery could not be noted, so it is tried again soon", "endpoint", p.EndpointID, "delivery", p.ID, "error", err)
 		return
@@ -237,13 +237,13 @@ func (d *Deliverer) attempt(ctx context.Context, holder string, p store.Parcel) 
 	}
 }
 
-func (d *Deliverer) noteDelivered(ctx context.Context, holder string, p store.Parcel, a answer) {
+func (d *Deliverer) noteDelivered(ctx context.Context, holder string, p store.LeasedDelivery, a answer) {
 	result := Delivered
 	var err error
 	if a.skip != "" {
-		result, err = Skipped, d.store.Skipped(ctx, p.ID, holder, a.skip)
+		result, err = Skipped, d.store.Deliveries.MarkSkipped(ctx, p.ID, holder, a.skip)
 	} else {
-		err = d.store.Delivered(ctx, p.ID, holder, a.status)
+		err = d.store.Deliveries.MarkDelivered(ctx, p.ID, holder, a.status)
 	}
 	if err != nil {
 		d.log.Warn("a delivery could not be noted, so it is made again", "endpoint", p.EndpointID, "delivery", p.ID, "error", err)
@@ -253,9 +253,9 @@ func (d *Deliverer) noteDelivered(ctx context.Context, holder string, p store.Pa
 }
 
 // notePause tells people that an endpoint was paused.
-func (d *Deliverer) notePause(ctx context.Context, p store.Parcel, reason string) {
+func (d *Deliverer) notePause(ctx context.Context, p store.LeasedDelivery, reason string) {
 	d.log.Warn("an endpoint is paused; its events wait", "endpoint", p.EndpointID, "shop", p.Shop, "reason", reason)
-	err := d.store.Audit(ctx, store.AuditEntry{
+	err := d.store.AuditLog.Append(ctx, store.AuditEntry{
 		Actor: "claimflow", Action: "pause-endpoint", Shop: p.Shop, Target: p.EndpointID, Details: map[string]string{"reason": reason},
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ func TestEventTellsTheFullStateAtItsChange(t *testing.T) {
 		b.endpoint(r)
 		ref := b.claim("c-1")
 		b.events(ref, 1)
-		b.change(ref, claim.EventPark, store.Set{
+		b.change(ref, claim.EventPark, store.ClaimUpdate{
 			Cause: claim.CauseDeadline, FallbackUsed: true, LastError: "words that stay here",
 			Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}, {Type: claim.ToldFallback}},
 		})
@@ -165,7 +165,7 @@ func TestAnswers(t *testing.T) {
 				b.deliver()
 				return b.read(e).Dead == 1
 			}, "it is given up")
-			dead, _, err := b.store.Deliveries(t.Context(), "acme", e.ID, store.DeliveryFilter{State: store.DeliveryDead})
+			dead, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, store.DeliveryFilter{State: store.DeliveryDead})
 			require.NoError(t, err)
 			require.Len(t, dead, 1)
 			require.Equal(t, test.attempts, dead[0].Attempts)
@@ -218,7 +218,7 @@ func TestNoUsableAnswer(t *testing.T) {
 			e := b.endpoint(r)
 			b.events(b.claim("c-1"), 1)
 			require.Equal(t, 1, b.deliver())
-			waiting, _, err := b.store.Deliveries(t.Context(), "acme", e.ID, store.DeliveryFilter{})
+			waiting, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, store.DeliveryFilter{})
 			require.NoError(t, err)
 			require.Equal(t, store.DeliveryWaiting, waiting[0].State)
 			require.Zero(t, waiting[0].LastStatus)
@@ -251,7 +251,7 @@ func TestScheduleAndRetryAfter(t *testing.T) {
 			e := b.endpoint(r)
 			b.events(b.claim("c-1"), 1)
 			require.Equal(t, 1, b.deliver())
-			waiting, _, err := b.store.Deliveries(t.Context(), "acme", e.ID, store.DeliveryFilter{})
+			waiting, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, store.DeliveryFilter{})
 			require.NoError(t, err)
 			wait := waiting[0].NextAttemptAt.Sub(b.clock.Now())
 			require.GreaterOrEqual(t, wait, test.min)
@@ -269,7 +269,7 @@ func TestRestartInTheMiddle(t *testing.T) {
 		ref := b.claim("c-1")
 		b.events(ref, 3)
 		// A process took the first event and was killed, after sending it or before.
-		parcels, err := b.store.HoldDeliveries(b.Context(), e.ID, "killed", 10, time.Minute)
+		parcels, err := b.store.Deliveries.Lease(b.Context(), e.ID, "killed", 10, time.Minute)
 		require.NoError(b, err)
 		require.Len(b, parcels, 1, "one of a claim at a time")
 		require.Zero(b, b.deliver(), "while it may be alive nothing overtakes it")
@@ -279,8 +279,8 @@ func TestRestartInTheMiddle(t *testing.T) {
 		require.Equal(b, map[string][]int64{"c-1": {1, 2, 3}}, r.sequences())
 		require.Equal(b, parcels[0].ID, r.taken()[0].id, "the receiver can tell a second one by its id")
 		// What the killed one says now counts no more.
-		require.NoError(b, b.store.Delivered(b.Context(), parcels[0].ID, "killed", 204))
-		_, err = b.store.Failed(b.Context(), parcels[0].ID, "killed", store.Failure{Dead: true})
+		require.NoError(b, b.store.Deliveries.MarkDelivered(b.Context(), parcels[0].ID, "killed", 204))
+		_, err = b.store.Deliveries.MarkFailed(b.Context(), parcels[0].ID, "killed", store.DeliveryFailure{Dead: true})
 		require.NoError(b, err)
 		require.Zero(b, b.read(e).Dead)
 	})
@@ -337,7 +337,7 @@ func TestPauseAndResume(t *testing.T) {
 		require.GreaterOrEqual(b, b.clock.Now().Sub(began), 24*time.Hour)
 		require.Contains(b, b.read(e).Reason, "24 hours")
 		require.Contains(b, b.log.String(), "an endpoint is paused")
-		log, _, err := b.store.AuditLog(b.Context(), store.AuditFilter{Action: "pause-endpoint"})
+		log, _, err := b.store.AuditLog.List(b.Context(), store.AuditFilter{Action: "pause-endpoint"})
 		require.NoError(b, err)
 		require.Len(b, log, 1)
 		require.Equal(b, e.ID, log[0].Target)
@@ -346,7 +346,7 @@ func TestPauseAndResume(t *testing.T) {
 		well.Store(true)
 		b.clock.Turn(48 * time.Hour)
 		require.Zero(b, b.deliver(), "a paused endpoint is left alone")
-		resumed, err := b.store.ResumeEndpoint(b.Context(), "acme", e.ID)
+		resumed, err := b.store.Endpoints.Resume(b.Context(), "acme", e.ID)
 		require.NoError(b, err)
 		require.Equal(b, store.EndpointActive, resumed.State)
 		require.Empty(b, resumed.Reason)
@@ -389,14 +389,14 @@ func TestRotationSignsWithBoth(t *testing.T) {
 		old, fresh := newReceiver(b.T, nil), newReceiver(b.T, nil)
 		e := b.endpoint(old)
 		ref := b.claim("c-1")
-		_, secret, err := b.store.RotateEndpoint(b.Context(), "acme", e.ID, 24*time.Hour)
+		_, secret, err := b.store.Endpoints.RotateSecret(b.Context(), "acme", e.ID, 24*time.Hour)
 		require.NoError(b, err)
 		fresh.trust(secret)
 
 		b.events(ref, 1)
 		b.deliver() // the receiver knows the old secret only
 		moved := fresh.URL
-		_, err = b.store.PatchEndpoint(b.Context(), "acme", e.ID, store.EndpointPatch{URL: &moved})
+		_, err = b.store.Endpoints.Patch(b.Context(), "acme", e.ID, store.EndpointPatch{URL: &moved})
 		require.NoError(b, err)
 		b.events(ref, 1)
 		b.deliver() // and this one the new secret only
@@ -408,7 +408,7 @@ func TestRotationSignsWithBoth(t *testing.T) {
 		require.Len(b, strings.Fields(fresh.taken()[0].header.Get("Webhook-Signature")), 2)
 		require.Len(b, strings.Fields(fresh.taken()[1].header.Get("Webhook-Signature")), 1, "the old secret has ended")
 
-		_, secret, err = b.store.RotateEndpoint(b.Context(), "acme", e.ID, 0)
+		_, secret, err = b.store.Endpoints.RotateSecret(b.Context(), "acme", e.ID, 0)
 		require.NoError(b, err)
 		fresh.trust(secret)
 		b.events(ref, 1)
@@ -438,7 +438,7 @@ func TestReplay(t *testing.T) {
 			ids[m.notice.Data.Sequence] = m.id
 		}
 
-		n, err := b.store.Replay(b.Context(), "acme", e.ID, since, until)
+		n, err := b.store.Deliveries.Replay(b.Context(), "acme", e.ID, since, until)
 		require.NoError(b, err)
 		require.Equal(b, 2, n)
 		require.Equal(b, 2, b.deliver())
@@ -446,7 +446,7 @@ func TestReplay(t *testing.T) {
 		for _, m := range r.taken() {
 			require.Equal(b, ids[m.notice.Data.Sequence], m.id, "a replay has the same id")
 		}
-		n, err = b.store.Replay(b.Context(), "acme", e.ID, time.Time{}, time.Time{})
+		n, err = b.store.Deliveries.Replay(b.Context(), "acme", e.ID, time.Time{}, time.Time{})
 		require.NoError(b, err)
 		require.Equal(b, 4, n)
 		require.Equal(b, 4, b.deliver())
@@ -463,13 +463,13 @@ func TestReplayDoesNotOvertakeAnAttemptUnderWay(t *testing.T) {
 		b.events(ref, 1)
 		require.Equal(b, 1, b.deliver())
 		b.events(ref, 1)
-		parcels, err := b.store.HoldDeliveries(b.Context(), e.ID, "another process", 1, time.Minute)
+		parcels, err := b.store.Deliveries.Lease(b.Context(), e.ID, "another process", 1, time.Minute)
 		require.NoError(b, err)
 		require.EqualValues(b, 2, parcels[0].Sequence)
-		_, err = b.store.Replay(b.Context(), "acme", e.ID, time.Time{}, time.Time{})
+		_, err = b.store.Deliveries.Replay(b.Context(), "acme", e.ID, time.Time{}, time.Time{})
 		require.NoError(b, err)
 		require.Zero(b, b.deliver(), "the second event is being sent: the first one waits for its end")
-		require.NoError(b, b.store.Delivered(b.Context(), parcels[0].ID, "another process", 204))
+		require.NoError(b, b.store.Deliveries.MarkDelivered(b.Context(), parcels[0].ID, "another process", 204))
 		require.Equal(b, 1, b.deliver())
 	})
 }
@@ -477,18 +477,18 @@ func TestReplayDoesNotOvertakeAnAttemptUnderWay(t *testing.T) {
 func TestOnlyWhatAnEndpointWants(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
-		_, err := b.store.CreateShop(b.Context(), store.NewShop{Slug: "other", Feature: true})
+		_, err := b.store.Shops.Create(b.Context(), store.NewShop{Slug: "other", Feature: true})
 		require.NoError(b, err)
 		mine, platform, foreign := newReceiver(b.T, nil), newReceiver(b.T, nil), newReceiver(b.T, nil)
 		b.endpoint(mine, claim.ToldFallback)
-		_, secret, err := b.store.AddEndpoint(b.Context(), store.NewEndpoint{URL: platform.URL})
+		_, secret, err := b.store.Endpoints.Create(b.Context(), store.NewEndpoint{URL: platform.URL})
 		require.NoError(b, err)
 		platform.trust(secret)
-		_, _, err = b.store.AddEndpoint(b.Context(), store.NewEndpoint{Shop: "other", URL: foreign.URL})
+		_, _, err = b.store.Endpoints.Create(b.Context(), store.NewEndpoint{Shop: "other", URL: foreign.URL})
 		require.NoError(b, err)
 		ref := b.claim("c-1")
 		b.events(ref, 1)
-		b.change(ref, claim.EventPark, store.Set{Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldFallback}}})
+		b.change(ref, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldFallback}}})
 		b.deliver()
 		require.Equal(b, map[string][]int64{"c-1": {2}}, mine.sequences())
 		require.Equal(b, map[string][]int64{"c-1": {1, 2}}, platform.sequences())
@@ -505,7 +505,7 @@ func TestPrivateAddressIsNotReached(t *testing.T) {
 	b.events(b.claim("c-1"), 1)
 	require.Equal(t, 1, b.deliver())
 	require.Empty(t, r.all())
-	got, _, err := b.store.Deliveries(t.Context(), "acme", e.ID, store.DeliveryFilter{})
+	got, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, store.DeliveryFilter{})
 	require.NoError(t, err)
 	require.Contains(t, got[0].LastError, "not a public one")
 }
@@ -553,9 +553,9 @@ func TestSecretsAreNotInTheFile(t *testing.T) {
 		dir = t.TempDir()
 		return "sqlite:" + filepath.Join(dir, "claimflow.db")
 	})
-	e, first, err := b.store.AddEndpoint(t.Context(), store.NewEndpoint{Shop: "acme", URL: "https://hooks.example/token-in-the-path"})
+	e, first, err := b.store.Endpoints.Create(t.Context(), store.NewEndpoint{Shop: "acme", URL: "https://hooks.example/token-in-the-path"})
 	require.NoError(t, err)
-	_, second, err := b.store.RotateEndpoint(t.Context(), "acme", e.ID, time.Hour)
+	_, second, err := b.store.Endpoints.RotateSecret(t.Context(), "acme", e.ID, time.Hour)
 	require.NoError(t, err)
 	require.NotEqual(t, first, second)
 	files, err := filepath.Glob(filepath.Join(dir, "*"))

@@ -21,7 +21,7 @@ type emailSender struct {
 	now     func() time.Time
 }
 
-func (s *emailSender) send(ctx context.Context, p store.Parcel) answer {
+func (s *emailSender) send(ctx context.Context, p store.LeasedDelivery) answer {
 	if s.server == nil {
 		return answer{problem: "no mail server is configured; set CLAIMFLOW_SMTP_URL"}
 	}

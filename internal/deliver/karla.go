@@ -24,7 +24,7 @@ type karlaSender struct {
 	store *store.Store
 }
 
-func (s *karlaSender) send(ctx context.Context, p store.Parcel) answer {
+func (s *karlaSender) send(ctx context.Context, p store.LeasedDelivery) answer {
 	var n claim.Notice
 	if json.Unmarshal(p.Body, &n) != nil {
 		return answer{problem: "the event cannot be read", final: true}
@@ -33,7 +33,7 @@ func (s *karlaSender) send(ctx context.Context, p store.Parcel) answer {
 	if n.Data.Status == "" || n.Data.StatusBy == claim.ByOwner {
 		return answer{skip: nothingToTell}
 	}
-	now, err := s.store.Record(ctx, n.Data.Ref)
+	now, err := s.store.Claims.Record(ctx, n.Data.Ref)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		now.Preference = n.Data.Preference

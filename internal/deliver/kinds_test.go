@@ -61,7 +61,7 @@ func (k *karlaAPI) all() []put {
 
 func (b *bench) karla(k *karlaAPI, shop string) store.Endpoint {
 	b.Helper()
-	e, secret, err := b.store.AddEndpoint(b.Context(), store.NewEndpoint{
+	e, secret, err := b.store.Endpoints.Create(b.Context(), store.NewEndpoint{
 		Kind: store.EndpointKarla, Shop: "acme", URL: k.URL, Karla: store.KarlaAccess{Shop: shop, User: "acme-user", Password: "acme-password"},
 	})
 	require.NoError(b, err)
@@ -74,7 +74,7 @@ func (b *bench) status(ref claim.Ref, status, by, preference string) {
 	b.Helper()
 	body, err := json.Marshal(claim.Notice{Type: claim.ToldOpened, Data: claim.NoticeData{Ref: ref, Status: status, StatusBy: by, Preference: preference}})
 	require.NoError(b, err)
-	b.change(ref, "", store.Set{Outbox: []store.OutboxEvent{{Type: claim.ToldOpened, Body: body}}})
+	b.change(ref, "", store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.ToldOpened, Body: body}}})
 }
 
 func TestKarlaIsToldTheStatus(t *testing.T) {
@@ -94,7 +94,7 @@ func TestKarlaIsToldTheStatus(t *testing.T) {
 			{path, "acme-user", "acme-password", `{"status":"pending","resolution_preference":"refund"}`},
 			{path, "acme-user", "acme-password", `{"status":"accepted","resolution_preference":"refund"}`},
 		}, k.all())
-		log, _, err := b.store.Deliveries(b.Context(), "acme", e.ID, store.DeliveryFilter{State: store.DeliveryDelivered})
+		log, _, err := b.store.Deliveries.List(b.Context(), "acme", e.ID, store.DeliveryFilter{State: store.DeliveryDelivered})
 		require.NoError(b, err)
 		require.Len(b, log, 4)
 		notes := map[int64]bool{}
@@ -109,7 +109,7 @@ func TestKarlaIsToldTheStatus(t *testing.T) {
 // owner is what the claim's owner changes.
 func (b *bench) owner(ref claim.Ref, change string) {
 	b.Helper()
-	_, err := b.store.UpdateFromOwner(b.Context(), store.OwnerUpdate{
+	_, err := b.store.Claims.UpdateFromOwner(b.Context(), store.OwnerUpdate{
 		Ref: ref, By: "test", Read: func(current *claim.Claim) (*claim.Claim, error) { return claim.DecodeUpdate([]byte(change), current) },
 	})
 	require.NoError(b, err)
@@ -165,12 +165,12 @@ func TestKarlaRefuses(t *testing.T) {
 
 	k.answer(http.StatusOK)
 	password, active := "another", store.EndpointActive
-	_, err := b.store.PatchEndpoint(t.Context(), "acme", e.ID, store.EndpointPatch{Password: &password, State: &active})
+	_, err := b.store.Endpoints.Patch(t.Context(), "acme", e.ID, store.EndpointPatch{Password: &password, State: &active})
 	require.NoError(t, err)
 	require.Equal(t, 1, b.deliver())
 	last := k.all()[len(k.all())-1]
 	require.Equal(t, put{"/v1/shops/acme/claims/c-1", "acme-user", "another", `{"status":"closed"}`}, last, "the user stays")
-	_, _, err = b.store.RotateEndpoint(t.Context(), "acme", e.ID, 0)
+	_, _, err = b.store.Endpoints.RotateSecret(t.Context(), "acme", e.ID, 0)
 	var conflict *store.ConflictError
 	require.ErrorAs(t, err, &conflict, "nothing is signed for Karla")
 	_, err = b.store.Outdated(t.Context())
@@ -184,7 +184,7 @@ func (b *bench) mailTo(server *mailtest.Server, address, shop string, types ...s
 	b.out = b.deliverer(func(o *deliver.Options) { o.Mail = parsed })
 	to, err := deliver.Mailto(address)
 	require.NoError(b, err)
-	e, secret, err := b.store.AddEndpoint(b.Context(), store.NewEndpoint{Kind: store.EndpointEmail, Shop: shop, URL: to, Types: types})
+	e, secret, err := b.store.Endpoints.Create(b.Context(), store.NewEndpoint{Kind: store.EndpointEmail, Shop: shop, URL: to, Types: types})
 	require.NoError(b, err)
 	require.Empty(b, secret)
 	return e
@@ -196,7 +196,7 @@ func TestStaffIsWrittenTo(t *testing.T) {
 		server := mailtest.New(b.T)
 		b.mailTo(server, "staff@acme.example", "acme")
 		ref := b.claim("c-1")
-		b.change(ref, claim.EventPark, store.Set{
+		b.change(ref, claim.EventPark, store.ClaimUpdate{
 			Cause: claim.CauseDeadline, FallbackUsed: true, LastError: "words that stay here",
 			Outbox: []store.OutboxEvent{{Type: claim.ToldOpened}, {Type: claim.ToldNeedsAttention}, {Type: claim.ToldFallback}},
 		})
@@ -228,7 +228,7 @@ func TestMailboxIsRefused(t *testing.T) {
 	server.Answer("RCPT", "451 later", refusal, refusal)
 	b.events(b.claim("c-1"), 2)
 	b.until(func() bool { return b.read(e).Dead == 1 }, "it is given up")
-	dead, _, err := b.store.Deliveries(t.Context(), "acme", e.ID, store.DeliveryFilter{State: store.DeliveryDead})
+	dead, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, store.DeliveryFilter{State: store.DeliveryDead})
 	require.NoError(t, err)
 	require.Equal(t, 3, dead[0].Attempts)
 	require.Contains(t, dead[0].LastError, "550")
@@ -246,7 +246,7 @@ func TestWithoutAMailServerLettersWait(t *testing.T) {
 	b.out = b.deliverer()
 	b.events(b.claim("c-1"), 1)
 	require.Equal(t, 1, b.deliver())
-	waiting, _, err := b.store.Deliveries(t.Context(), "acme", e.ID, store.DeliveryFilter{})
+	waiting, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, store.DeliveryFilter{})
 	require.NoError(t, err)
 	require.Contains(t, waiting[0].LastError, "CLAIMFLOW_SMTP_URL")
 	b.out = configured

@@ -12,7 +12,7 @@ import (
 
 // letter words an event for staff. It says nothing personal of the customer: an
 // e-mail is read by others on its way.
-func letter(p store.Parcel) (subject, text string, err error) {
+func letter(p store.LeasedDelivery) (subject, text string, err error) {
 	var b strings.Builder
 	row := func(name string, value any) {
 		if v := strings.Join(strings.Fields(fmt.Sprint(value)), " "); v != "" && v != "0" {

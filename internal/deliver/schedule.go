@@ -53,8 +53,8 @@ func (a answer) ok() bool { return a.taken || a.status >= 200 && a.status < 300 
 
 // failure says what follows from an answer to the attempt of the given number,
 // counted from 1.
-func (a answer) failure(attempt int) store.Failure {
-	f := store.Failure{Status: a.status, Error: a.problem, PauseAfter: pauseAfter, PauseReason: pauseReason}
+func (a answer) failure(attempt int) store.DeliveryFailure {
+	f := store.DeliveryFailure{Status: a.status, Error: a.problem, PauseAfter: pauseAfter, PauseReason: pauseReason}
 	if f.Error == "" {
 		f.Error = "the endpoint answered " + strconv.Itoa(a.status)
 		if a.status >= 300 && a.status < 400 {

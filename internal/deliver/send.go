@@ -23,7 +23,7 @@ const maxAnswer = 64 << 10
 
 // sender makes attempts at the endpoints of one kind.
 type sender interface {
-	send(ctx context.Context, p store.Parcel) answer
+	send(ctx context.Context, p store.LeasedDelivery) answer
 }
 
 // newSenders returns the sender of every kind of endpoint.
@@ -67,7 +67,7 @@ func newWebhookSender(o Options) *webhookSender {
 }
 
 // send makes one attempt.
-func (s *webhookSender) send(ctx context.Context, p store.Parcel) answer {
+func (s *webhookSender) send(ctx context.Context, p store.LeasedDelivery) answer {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL, bytes.NewReader(p.Body))

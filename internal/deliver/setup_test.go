@@ -56,7 +56,7 @@ func newBench(t *testing.T, database func(t *testing.T) string) *bench {
 	b.store, err = store.Open(t.Context(), database(t), keys, store.WithClock(b.clock.Now))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.store.Close()) })
-	_, err = b.store.CreateShop(t.Context(), store.NewShop{Slug: "acme", Feature: true})
+	_, err = b.store.Shops.Create(t.Context(), store.NewShop{Slug: "acme", Feature: true})
 	require.NoError(t, err)
 	b.out = b.deliverer()
 	return b
@@ -73,7 +73,7 @@ func (b *bench) deliverer(edit ...func(*deliver.Options)) *deliver.Deliverer {
 // endpoint adds an endpoint of the shop acme.
 func (b *bench) endpoint(r *receiver, types ...string) store.Endpoint {
 	b.Helper()
-	e, secret, err := b.store.AddEndpoint(b.Context(), store.NewEndpoint{Shop: "acme", URL: r.URL, Types: types})
+	e, secret, err := b.store.Endpoints.Create(b.Context(), store.NewEndpoint{Shop: "acme", URL: r.URL, Types: types})
 	require.NoError(b, err)
 	r.trust(secret)
 	return e
@@ -81,7 +81,7 @@ func (b *bench) endpoint(r *receiver, types ...string) store.Endpoint {
 
 func (b *bench) read(e store.Endpoint) store.Endpoint {
 	b.Helper()
-	e, err := b.store.Endpoint(b.Context(), e.Shop, e.ID)
+	e, err := b.store.Endpoints.Get(b.Context(), e.Shop, e.ID)
 	require.NoError(b, err)
 	return e
 }
@@ -93,18 +93,18 @@ const (
 
 func (b *bench) claim(id string) claim.Ref {
 	b.Helper()
-	accepted, err := b.store.Accept(b.Context(), &claim.Claim{
+	accepted, err := b.store.Claims.Accept(b.Context(), &claim.Claim{
 		ID: id, Shop: "acme", Reason: "damaged", Description: "The vase arrived in pieces.", Order: claim.Order{Number: "#" + id},
 		Customer: claim.Customer{Email: customer, FirstName: "Ada", LastName: surname},
 	})
 	require.NoError(b, err)
-	b.change(accepted.Record.Ref, claim.EventStart, store.Set{})
+	b.change(accepted.Record.Ref, claim.EventStart, store.ClaimUpdate{})
 	return accepted.Record.Ref
 }
 
-func (b *bench) change(ref claim.Ref, event claim.Event, set store.Set) {
+func (b *bench) change(ref claim.Ref, event claim.Event, set store.ClaimUpdate) {
 	b.Helper()
-	_, err := b.store.Change(b.Context(), ref, event, set)
+	_, err := b.store.Claims.Change(b.Context(), ref, event, set)
 	require.NoError(b, err)
 }
 
@@ -112,7 +112,7 @@ func (b *bench) change(ref claim.Ref, event claim.Event, set store.Set) {
 func (b *bench) events(ref claim.Ref, n int) {
 	b.Helper()
 	for range n {
-		b.change(ref, claim.EventPark, store.Set{Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}}})
+		b.change(ref, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}}})
 	}
 }
 

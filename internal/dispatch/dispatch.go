@@ -134,13 +134,13 @@ func (d *Dispatcher) Once(ctx context.Context) error { return d.round(ctx).err()
 
 func (d *Dispatcher) round(ctx context.Context) *trouble {
 	met := &trouble{}
-	if _, err := d.store.WakeParked(ctx); err != nil {
+	if _, err := d.store.Nudges.WakeParked(ctx); err != nil {
 		met.add(err)
 		return met
 	}
 	for more := true; more && ctx.Err() == nil; {
 		var err error
-		if more, err = d.store.JoinInbox(ctx, batch); err != nil {
+		if more, err = d.store.Inbox.Join(ctx, batch); err != nil {
 			met.add(err)
 			return met
 		}
@@ -148,18 +148,18 @@ func (d *Dispatcher) round(ctx context.Context) *trouble {
 	refused := map[claim.Ref]bool{}
 	more := true
 	for more {
-		more = d.some(ctx, met, refused, d.store.Unsignalled, d.nudge)
+		more = d.some(ctx, met, refused, d.store.Nudges.Due, d.nudge)
 	}
 	if met.stop() || ctx.Err() != nil || !d.searchDue() {
 		return met
 	}
 	lost := func(ctx context.Context, limit int) ([]store.Nudge, error) {
-		return d.store.Stranded(ctx, silence, limit)
+		return d.store.Nudges.Stranded(ctx, silence, limit)
 	}
 	stillLost := map[claim.Ref]bool{}
 	for d.some(ctx, met, stillLost, lost, d.ensure) {
 		// What came meanwhile does not wait for the end of the search.
-		for d.some(ctx, met, refused, d.store.Unsignalled, d.nudge) {
+		for d.some(ctx, met, refused, d.store.Nudges.Due, d.nudge) {
 		}
 	}
 	return met
@@ -225,7 +225,7 @@ func (d *Dispatcher) nudge(ctx context.Context, n store.Nudge) error {
 	if _, err := d.engine.SignalWithStartWorkflow(ctx, o.ID, claim.SignalNudge, nil, o, claim.WorkflowName, n.Ref); err != nil {
 		return fmt.Errorf("nudge the workflow of claim %s: %w", n.Ref, err)
 	}
-	return d.store.Signalled(ctx, n.Ref, n.Revision)
+	return d.store.Nudges.MarkSent(ctx, n.Ref, n.Revision)
 }
 
 // ensure starts the claim's workflow where it does not run. One that runs does
@@ -238,7 +238,7 @@ func (d *Dispatcher) ensure(ctx context.Context, n store.Nudge) error {
 	if _, err := d.engine.ExecuteWorkflow(ctx, o, claim.WorkflowName, n.Ref); err != nil {
 		return fmt.Errorf("make sure of the workflow of claim %s: %w", n.Ref, err)
 	}
-	return d.store.Signalled(ctx, n.Ref, n.Revision)
+	return d.store.Nudges.MarkSent(ctx, n.Ref, n.Revision)
 }
 
 func options(n store.Nudge) client.StartWorkflowOptions {

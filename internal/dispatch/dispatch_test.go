@@ -109,7 +109,7 @@ func setup(t *testing.T, opts ...dispatch.Option) *bundle {
 	s, err := store.Open(t.Context(), "sqlite::memory:", keys, store.WithClock(func() time.Time { return time.UnixMicro(now.Load()) }))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	_, err = s.CreateShop(t.Context(), store.NewShop{Slug: "acme", Feature: true})
+	_, err = s.Shops.Create(t.Context(), store.NewShop{Slug: "acme", Feature: true})
 	require.NoError(t, err)
 	b := &bundle{store: s, now: now, engine: &engine{asked: make(chan struct{}, 1)}, log: &bytes.Buffer{}}
 	b.dispatcher = dispatch.New(s, b.engine, slog.New(slog.NewTextHandler(b.log, nil)), opts...)
@@ -120,7 +120,7 @@ func (b *bundle) turn(d time.Duration) { b.now.Add(d.Microseconds()) }
 
 func (b *bundle) accept(t *testing.T, id string) {
 	t.Helper()
-	_, err := b.store.Accept(t.Context(), &claim.Claim{
+	_, err := b.store.Claims.Accept(t.Context(), &claim.Claim{
 		ID: id, Shop: "acme", Reason: "Damaged", Order: claim.Order{Number: "10001"},
 		Customer: claim.Customer{Email: "anna@example.org"},
 	})
@@ -130,12 +130,12 @@ func (b *bundle) accept(t *testing.T, id string) {
 // heard lets the claims' workflows read what they were nudged about.
 func (b *bundle) heard(t *testing.T) {
 	t.Helper()
-	records, _, err := b.store.List(t.Context(), store.ClaimFilter{Limit: 500})
+	records, _, err := b.store.Claims.List(t.Context(), store.ClaimFilter{Limit: 500})
 	require.NoError(t, err)
 	for _, r := range records {
-		work, err := b.store.Load(t.Context(), r.Ref)
+		work, err := b.store.Claims.Load(t.Context(), r.Ref)
 		require.NoError(t, err)
-		require.NoError(t, b.store.MarkRead(t.Context(), r.Ref, work.Revision))
+		require.NoError(t, b.store.Nudges.MarkRead(t.Context(), r.Ref, work.Revision))
 	}
 }
 
@@ -170,7 +170,7 @@ func TestChangedClaimIsNudgedAgain(t *testing.T) {
 	b.accept(t, "a")
 	require.NoError(t, b.dispatcher.Once(t.Context()))
 	b.heard(t)
-	require.NoError(t, b.store.Abandon(t.Context(), claim.Ref{Shop: "acme", ID: "a"}))
+	require.NoError(t, b.store.Claims.Abandon(t.Context(), claim.Ref{Shop: "acme", ID: "a"}))
 	require.NoError(t, b.dispatcher.Once(t.Context()))
 	require.Len(t, b.engine.ids(), 2)
 }
@@ -182,16 +182,16 @@ func TestOneNudgeIsOutstandingAtATime(t *testing.T) {
 	ref := claim.Ref{Shop: "acme", ID: "a"}
 	for range 20 {
 		require.NoError(t, b.dispatcher.Once(t.Context()))
-		require.NoError(t, b.store.Retry(t.Context(), ref, store.RetryOptions{}))
+		require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{}))
 	}
 	require.Len(t, b.engine.ids(), 1, "nudged again before it read what it was nudged about")
 	b.heard(t)
-	require.NoError(t, b.store.Retry(t.Context(), ref, store.RetryOptions{}))
+	require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{}))
 	require.NoError(t, b.dispatcher.Once(t.Context()))
 	require.Len(t, b.engine.ids(), 2)
 
 	// Nobody reads: the nudge may be lost with its workflow.
-	require.NoError(t, b.store.Retry(t.Context(), ref, store.RetryOptions{}))
+	require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{}))
 	b.turn(time.Minute)
 	require.NoError(t, b.dispatcher.Once(t.Context()))
 	require.Len(t, b.engine.ids(), 3)
@@ -204,14 +204,14 @@ func TestParkedClaimIsWokenByNewSettingsOnly(t *testing.T) {
 	b.accept(t, "a")
 	ref := claim.Ref{Shop: "acme", ID: "a"}
 	require.NoError(t, b.dispatcher.Once(ctx))
-	work, err := b.store.Load(ctx, ref)
+	work, err := b.store.Claims.Load(ctx, ref)
 	require.NoError(t, err)
-	_, err = b.store.Change(ctx, ref, claim.EventPark, store.Set{Cause: claim.CauseContactEndpoint, ParkedVersion: work.SettingsVersion})
+	_, err = b.store.Claims.Change(ctx, ref, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseContactEndpoint, ParkedVersion: work.SettingsVersion})
 	require.NoError(t, err)
 	require.NoError(t, b.dispatcher.Once(ctx))
 	require.Len(t, b.engine.ids(), 1)
 	b.heard(t)
-	_, err = b.store.SaveSettings(ctx, "acme", []byte(`{"email_integration_id":"help@acme.example"}`))
+	_, err = b.store.Settings.Save(ctx, "acme", []byte(`{"email_integration_id":"help@acme.example"}`))
 	require.NoError(t, err)
 	require.NoError(t, b.dispatcher.Once(ctx))
 	require.NoError(t, b.dispatcher.Once(ctx))
@@ -336,7 +336,7 @@ func TestManyClaimsThatAreRefusedDoNotKeepNewOnesBack(t *testing.T) {
 	b.turn(time.Second)
 	b.engine.refuse = "claim:acme:poison"
 	for i := range poisoned {
-		require.NoError(t, b.store.Abandon(t.Context(), claim.Ref{Shop: "acme", ID: fmt.Sprintf("poison-%d", i)}))
+		require.NoError(t, b.store.Claims.Abandon(t.Context(), claim.Ref{Shop: "acme", ID: fmt.Sprintf("poison-%d", i)}))
 	}
 	b.accept(t, "b")
 	b.engine.calls, b.engine.started = 0, nil

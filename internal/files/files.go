@@ -125,7 +125,7 @@ const (
 // claim has no such message, or that no such file, the error is
 // [store.ErrNotFound]; where the file cannot be had it is a [*FetchError].
 func (f *Files) Open(ctx context.Context, ref claim.Ref, message, attachment string) (*File, error) {
-	m, err := f.store.Message(ctx, ref, message)
+	m, err := f.store.Conversations.Message(ctx, ref, message)
 	if err != nil {
 		return nil, err
 	}
@@ -198,14 +198,14 @@ func (f *Files) isOwn(u *url.URL) bool {
 
 // token is that of the connection which the claim's conversation is in.
 func (f *Files) token(ctx context.Context, ref claim.Ref) (string, error) {
-	work, err := f.store.Load(ctx, ref)
+	work, err := f.store.Claims.Load(ctx, ref)
 	if err != nil {
 		return "", err
 	}
 	if work.ConnectionState == claim.ConnectionNeedsToken {
 		return "", failed(TokenRefused, "Dixa refused the shop's token, so its files cannot be fetched; save a new one with `starter shop connect %s`", ref.Shop)
 	}
-	token, _, err := f.store.Token(ctx, work.ConnectionID)
+	token, _, err := f.store.Connections.Token(ctx, work.ConnectionID)
 	if errors.Is(err, store.ErrNotFound) {
 		return "", failed(TokenRefused, "the shop has no Dixa token, so its files cannot be fetched; save one with `starter shop connect %s`", ref.Shop)
 	}

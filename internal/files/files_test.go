@@ -74,18 +74,18 @@ func openStore(t *testing.T, sources ...string) *store.Store {
 	s, err := store.Open(t.Context(), "sqlite::memory:", keys)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
-	_, err = s.CreateShop(t.Context(), store.NewShop{Slug: ref.Shop, Name: "Acme", Feature: true})
+	_, err = s.Shops.Create(t.Context(), store.NewShop{Slug: ref.Shop, Name: "Acme", Feature: true})
 	require.NoError(t, err)
-	connection, err := s.SaveToken(t.Context(), ref.Shop, token, store.Organization{ID: server.SeedOrganization, Name: "Demo"})
+	connection, err := s.Connections.SaveToken(t.Context(), ref.Shop, token, store.Organization{ID: server.SeedOrganization, Name: "Demo"})
 	require.NoError(t, err)
-	_, err = s.Accept(t.Context(), &claim.Claim{ID: ref.ID, Shop: ref.Shop, Reason: "damaged", Customer: claim.Customer{Email: "ada@customer.example"}})
+	_, err = s.Claims.Accept(t.Context(), &claim.Claim{ID: ref.ID, Shop: ref.Shop, Reason: "damaged", Customer: claim.Customer{Email: "ada@customer.example"}})
 	require.NoError(t, err)
-	require.NoError(t, s.LinkConversation(t.Context(), store.LinkInput{Ref: ref, ConnectionID: connection.ID, ConversationID: 100, Step: claim.StepConversation}))
+	require.NoError(t, s.Links.Create(t.Context(), store.LinkInput{Ref: ref, ConnectionID: connection.ID, ConversationID: 100, Step: claim.StepConversation}))
 	m := claim.Message{ID: "m-1", Kind: claim.MessageKind, At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
 	for i, source := range sources {
 		m.Attachments = append(m.Attachments, claim.MessageAttachment{ID: string(rune('1' + i)), Name: "photo.jpg", Source: source})
 	}
-	require.NoError(t, s.Advance(t.Context(), store.Advance{Ref: ref, State: claim.StateReceived, ConversationID: 100, Messages: []claim.Message{m}}))
+	require.NoError(t, s.Conversations.Apply(t.Context(), store.EventEffects{Ref: ref, State: claim.StateReceived, ConversationID: 100, Messages: []claim.Message{m}}))
 	return s
 }
 
@@ -267,11 +267,11 @@ func TestRefusedTokenIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	dixa := newHost(t, says("ours"))
 	s := openStore(t, "/private/a")
-	work, err := s.Load(t.Context(), ref)
+	work, err := s.Claims.Load(t.Context(), ref)
 	require.NoError(t, err)
-	_, hash, err := s.Token(t.Context(), work.ConnectionID)
+	_, hash, err := s.Connections.Token(t.Context(), work.ConnectionID)
 	require.NoError(t, err)
-	_, err = s.MarkNeedsToken(t.Context(), work.ConnectionID, hash)
+	_, err = s.Connections.MarkNeedsToken(t.Context(), work.ConnectionID, hash)
 	require.NoError(t, err)
 	_, err = fetcher(t, s, dixa.URL, false).Open(t.Context(), ref, "m-1", "1")
 	require.Equal(t, files.TokenRefused, reason(t, err))

@@ -21,20 +21,6 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// Store is what onboarding reads and writes; [store.Store] is one.
-type Store interface {
-	Shop(ctx context.Context, slug string) (claim.Shop, error)
-	Integration(ctx context.Context, slug string) (claim.Integration, error)
-	PlatformSettings(ctx context.Context) (layer json.RawMessage, version int64, err error)
-	SaveSettings(ctx context.Context, slug string, patch json.RawMessage, rules ...func(claim.Settings) error) (int64, error)
-	SaveToken(ctx context.Context, slug, token string, org store.Organization) (claim.Connection, error)
-	TokenShare(ctx context.Context, connectionID string) (*claim.TokenShare, error)
-	SetEnabled(ctx context.Context, slug string, enabled bool) error
-	DeleteShop(ctx context.Context, slug string) error
-	SaveWebhookSecret(ctx context.Context, slug, secret string) (connectionID string, err error)
-	subscription.Store
-}
-
 // Dixa makes clients of the Dixa API.
 type Dixa interface {
 	// Client is that of a connection with its saved token and shared budget.
@@ -48,7 +34,7 @@ type Dixa interface {
 
 // Options configure a Service.
 type Options struct {
-	Store Store
+	Store *store.Store
 	Dixa  Dixa
 	// PublicURL is the address under which Dixa reaches the API's webhooks.
 	PublicURL string
@@ -62,7 +48,7 @@ type Options struct {
 
 // Service sets up shops. Make one with [New].
 type Service struct {
-	store    Store
+	store    *store.Store
 	dixa     Dixa
 	webhooks *subscription.Service
 	log      *slog.Logger
@@ -78,7 +64,7 @@ func New(o Options) *Service {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		store: o.Store, dixa: o.Dixa, webhooks: subscription.New(o.Store, o.Dixa, o.PublicURL),
+		store: o.Store, dixa: o.Dixa, webhooks: subscription.New(o.Store.Subscriptions, o.Dixa, o.PublicURL),
 		log: o.Log, wait: o.AutoReplyWait,
 	}
 }
@@ -88,7 +74,7 @@ func New(o Options) *Service {
 // otherwise, and the error is a [*Refusal]: [TokenMalformed], [TokenRefused],
 // [OtherOrganization] or [Unreachable]. An unknown shop is [store.ErrNotFound].
 func (s *Service) Connect(ctx context.Context, shop, token string) (claim.Connection, error) {
-	if _, err := s.store.Shop(ctx, shop); err != nil {
+	if _, err := s.store.Shops.Get(ctx, shop); err != nil {
 		return claim.Connection{}, err
 	}
 	client, err := s.dixa.Probe(token)
@@ -102,7 +88,7 @@ func (s *Service) Connect(ctx context.Context, shop, token string) (claim.Connec
 	if err != nil {
 		return claim.Connection{}, err
 	}
-	saved, err := s.store.SaveToken(ctx, shop, token, org)
+	saved, err := s.store.Connections.SaveToken(ctx, shop, token, org)
 	if other := (*store.OtherOrganizationError)(nil); errors.As(err, &other) {
 		return claim.Connection{}, refuse(OtherOrganization, err,
 			"The token is of the Dixa organisation %s, but the shop is connected to %s; nothing was saved. Use a token of %[2]s. A shop that moves to another Dixa is a new shop here.",
@@ -146,7 +132,7 @@ func organization(ctx context.Context, client *dixa.Client) (store.Organization,
 // error is a [*claim.InvalidError] with every fault, or a [*Refusal] where Dixa
 // could not be asked; nothing is saved then.
 func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.RawMessage) (claim.Integration, error) {
-	before, err := s.store.Integration(ctx, shop)
+	before, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
 		return claim.Integration{}, err
 	}
@@ -155,7 +141,7 @@ func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.Ra
 	}
 	// Others may have changed the settings since; what they make of the patch is
 	// seen under the store's lock only.
-	if _, err := s.store.SaveSettings(ctx, shop, patch, authored); err != nil {
+	if _, err := s.store.Settings.Save(ctx, shop, patch, authored); err != nil {
 		return claim.Integration{}, err
 	}
 	s.subscribeAllowed(ctx, before)
@@ -181,7 +167,7 @@ func (s *Service) acceptable(ctx context.Context, before claim.Integration, patc
 	if err != nil {
 		return err
 	}
-	platform, _, err := s.store.PlatformSettings(ctx)
+	platform, _, err := s.store.Settings.Platform(ctx)
 	if err != nil {
 		return err
 	}
@@ -215,7 +201,7 @@ func (s *Service) acceptable(ctx context.Context, before claim.Integration, patc
 // first; where it refuses that, it is a [*Refusal] too, unless a person saved the
 // secret of a subscription or the settings are read-only.
 func (s *Service) Enable(ctx context.Context, shop string) error {
-	in, err := s.store.Integration(ctx, shop)
+	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
 		return err
 	}
@@ -238,7 +224,7 @@ func (s *Service) Enable(ctx context.Context, shop string) error {
 		r.Faults = faults
 		return r
 	}
-	return s.subscribed(ctx, in, func(ctx context.Context) error { return s.store.SetEnabled(ctx, shop, true) })
+	return s.subscribed(ctx, in, func(ctx context.Context) error { return s.store.Shops.SetEnabled(ctx, shop, true) })
 }
 
 func (s *Service) mailboxesInWords(ctx context.Context, client *dixa.Client) string {
@@ -254,7 +240,7 @@ func (s *Service) mailboxesInWords(ctx context.Context, client *dixa.Client) str
 // [*claim.InvalidError]; where Dixa cannot be asked, the error is a [*Refusal]:
 // [NotConnected] or [Unreachable].
 func (s *Service) CheckConversation(ctx context.Context, shop string, id int64) error {
-	in, err := s.store.Integration(ctx, shop)
+	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func newBench(t *testing.T, o emulator.Options) *bench {
 	b.store, err = store.Open(t.Context(), "sqlite::memory:", keys)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = b.store.Close() })
-	_, err = b.store.CreateShop(t.Context(), store.NewShop{Slug: shop, Name: "Acme", Feature: true})
+	_, err = b.store.Shops.Create(t.Context(), store.NewShop{Slug: shop, Name: "Acme", Feature: true})
 	require.NoError(t, err)
 	o.Token = token
 	b.dixa = emulator.New(o)
@@ -85,7 +85,7 @@ func (b *bench) ready() {
 // unconnected asserts that nothing was saved.
 func (b *bench) unconnected() {
 	b.t.Helper()
-	s, err := b.store.Shop(b.t.Context(), shop)
+	s, err := b.store.Shops.Get(b.t.Context(), shop)
 	require.NoError(b.t, err)
 	require.Nil(b.t, s.Connection, "nothing was saved")
 }
@@ -153,7 +153,7 @@ func TestTokenOfAnotherOrganization(t *testing.T) {
 	require.Equal(t, "The token is of the Dixa organisation 11111111-2222-4333-8444-555555555555 (Rival), but the shop is connected to "+
 		emulator.SeedOrganization+"; nothing was saved. Use a token of "+emulator.SeedOrganization+
 		". A shop that moves to another Dixa is a new shop here.", r.Words)
-	s, err := b.store.Shop(t.Context(), shop)
+	s, err := b.store.Shops.Get(t.Context(), shop)
 	require.NoError(t, err)
 	require.Equal(t, emulator.SeedOrganization, s.Connection.OrganizationID)
 }
@@ -245,7 +245,7 @@ func TestSettingsThatNameWhatIsNotInDixa(t *testing.T) {
 		require.Equal(t, tt.field, invalid.Faults[0].Field, name)
 		require.Contains(t, invalid.Faults[0].Problem, tt.words, name)
 	}
-	in, err := b.store.Integration(t.Context(), shop)
+	in, err := b.store.Settings.Integration(t.Context(), shop)
 	require.NoError(t, err)
 	require.JSONEq(t, `{}`, string(in.Own), "nothing was saved")
 
@@ -269,7 +269,7 @@ func TestEnableWaitsForALiveContactEndpoint(t *testing.T) {
 	b := newBench(t, emulator.Options{})
 	ctx := t.Context()
 	enabled := func() bool {
-		s, err := b.store.Shop(ctx, shop)
+		s, err := b.store.Shops.Get(ctx, shop)
 		require.NoError(t, err)
 		return s.Enabled
 	}
@@ -281,7 +281,7 @@ func TestEnableWaitsForALiveContactEndpoint(t *testing.T) {
 		emulator.SeedMailbox+", "+emulator.SeedReturnsMailbox+".", r.Words)
 
 	// A mailbox that was live when it was saved and is gone now.
-	_, err := b.store.SaveSettings(ctx, shop, json.RawMessage(`{"email_integration_id": "gone@demo.email.dixa.io"}`))
+	_, err := b.store.Settings.Save(ctx, shop, json.RawMessage(`{"email_integration_id": "gone@demo.email.dixa.io"}`))
 	require.NoError(t, err)
 	r = refused(t, b.service.Enable(ctx, shop), onboarding.NotReady)
 	require.Equal(t, "email_integration_id", r.Faults[0].Field)
@@ -289,10 +289,10 @@ func TestEnableWaitsForALiveContactEndpoint(t *testing.T) {
 
 	b.settings(`{"email_integration_id": "` + emulator.SeedMailbox + `"}`)
 	off, on := false, true
-	_, err = b.store.PatchShop(ctx, shop, store.ShopPatch{Feature: &off})
+	_, err = b.store.Shops.Patch(ctx, shop, store.ShopPatch{Feature: &off})
 	require.NoError(t, err)
 	_ = refused(t, b.service.Enable(ctx, shop), onboarding.FeatureOff)
-	_, err = b.store.PatchShop(ctx, shop, store.ShopPatch{Feature: &on})
+	_, err = b.store.Shops.Patch(ctx, shop, store.ShopPatch{Feature: &on})
 	require.NoError(t, err)
 
 	b.dixa.Revoke(token)
@@ -309,11 +309,11 @@ func TestConnectionThatNeedsAToken(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.ready()
-	s, err := b.store.Shop(t.Context(), shop)
+	s, err := b.store.Shops.Get(t.Context(), shop)
 	require.NoError(t, err)
-	_, hash, err := b.store.Token(t.Context(), s.Connection.ID)
+	_, hash, err := b.store.Connections.Token(t.Context(), s.Connection.ID)
 	require.NoError(t, err)
-	_, err = b.store.MarkNeedsToken(t.Context(), s.Connection.ID, hash)
+	_, err = b.store.Connections.MarkNeedsToken(t.Context(), s.Connection.ID, hash)
 	require.NoError(t, err)
 	r := refused(t, b.service.Enable(t.Context(), shop), onboarding.NotConnected)
 	require.Regexp(t, "^Dixa refused the shop's token \\(dix…4f2a, saved on [-0-9]+\\)\\. Save a new one with `starter shop connect acme`\\.$", r.Words)

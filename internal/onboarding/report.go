@@ -78,7 +78,7 @@ func failure(err error) string {
 // against Dixa. It only reads. What is wrong is in the report; an error means
 // that the store failed or the shop is unknown.
 func (s *Service) Validate(ctx context.Context, shop string) (*Report, error) {
-	in, err := s.store.Integration(ctx, shop)
+	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (s *Service) Validate(ctx context.Context, shop string) (*Report, error) {
 	validateSettings(ctx, d, in.Effective, r)
 	validateTags(ctx, client, in.Effective, r)
 	s.validateWebhooks(ctx, in, r)
-	share, err := s.store.TokenShare(ctx, in.Connection.ID)
+	share, err := s.store.Budget.Share(ctx, in.Connection.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ const (
 // such as every write of a shop whose settings are read-only. Dixa writes to the
 // address. The error is a [*Refusal] where nothing can be tried.
 func (s *Service) Test(ctx context.Context, shop, email, agent string) (*Report, error) {
-	in, err := s.store.Integration(ctx, shop)
+	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (s *Service) subscribeAllowed(ctx context.Context, before claim.Integration
 	if !before.Enabled || before.Connection == nil || !before.Effective.ReadOnly {
 		return
 	}
-	in, err := s.store.Integration(ctx, before.Slug)
+	in, err := s.store.Settings.Integration(ctx, before.Slug)
 	if err == nil && !in.Effective.ReadOnly {
 		err = s.webhooks.Ensure(ctx, in.Connection.ID, nil)
 	}
@@ -78,11 +78,11 @@ func (s *Service) byHand(in claim.Integration) string {
 // are open are not followed until one is enabled again. It succeeds also where
 // Dixa cannot be told; what Dixa still sends then is kept as before.
 func (s *Service) Disable(ctx context.Context, shop string) error {
-	in, err := s.store.Integration(ctx, shop)
+	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
 		return err
 	}
-	if err := s.store.SetEnabled(ctx, shop, false); err != nil {
+	if err := s.store.Shops.SetEnabled(ctx, shop, false); err != nil {
 		return err
 	}
 	s.unsubscribe(ctx, in)
@@ -91,11 +91,11 @@ func (s *Service) Disable(ctx context.Context, shop string) error {
 
 // Delete deletes a shop. Its connection is treated as by [Service.Disable].
 func (s *Service) Delete(ctx context.Context, shop string) error {
-	in, err := s.store.Integration(ctx, shop)
+	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
 		return err
 	}
-	if err := s.store.DeleteShop(ctx, shop); err != nil {
+	if err := s.store.Shops.Delete(ctx, shop); err != nil {
 		return err
 	}
 	s.unsubscribe(ctx, in)
@@ -121,14 +121,14 @@ func (s *Service) SaveWebhookSecret(ctx context.Context, shop, secret string) (c
 	if problem := secretProblem(secret); problem != "" {
 		return claim.Subscription{}, &claim.InvalidError{What: "webhook secret", Faults: []claim.Fault{{Field: "secret", Problem: problem}}}
 	}
-	in, err := s.store.Integration(ctx, shop)
+	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
 		return claim.Subscription{}, err
 	}
 	if in.Connection == nil {
 		return claim.Subscription{}, refuse(NotConnected, nil, "The shop has no Dixa token. Save one with `starter shop connect %s` first.", shop)
 	}
-	if _, err := s.store.SaveWebhookSecret(ctx, shop, secret); err != nil {
+	if _, err := s.store.Subscriptions.SaveSecret(ctx, shop, secret); err != nil {
 		return claim.Subscription{}, err
 	}
 	if in, err = s.Integration(ctx, shop); err != nil {
@@ -161,7 +161,7 @@ func secretProblem(secret string) string {
 // Integration reads a shop's integration, with the address to which Dixa has to
 // send its events.
 func (s *Service) Integration(ctx context.Context, shop string) (claim.Integration, error) {
-	in, err := s.store.Integration(ctx, shop)
+	in, err := s.store.Settings.Integration(ctx, shop)
 	if err == nil && in.Subscription != nil && in.Subscription.URL == "" {
 		in.Subscription.URL = s.webhooks.URL(in.Connection.ID)
 	}

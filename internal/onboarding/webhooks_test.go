@@ -26,7 +26,7 @@ func (b *bench) subscription() claim.Subscription {
 
 func (b *bench) enabled() bool {
 	b.t.Helper()
-	s, err := b.store.Shop(b.t.Context(), shop)
+	s, err := b.store.Shops.Get(b.t.Context(), shop)
 	require.NoError(b.t, err)
 	return s.Enabled
 }
@@ -196,12 +196,12 @@ func TestTokenThatIsRevokedOnTheWay(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.ready()
-	s, err := b.store.Shop(t.Context(), shop)
+	s, err := b.store.Shops.Get(t.Context(), shop)
 	require.NoError(t, err)
-	_, hash, err := b.store.Token(t.Context(), s.Connection.ID)
+	_, hash, err := b.store.Connections.Token(t.Context(), s.Connection.ID)
 	require.NoError(t, err)
 	clients := &revoking{Clients: connection.New(b.store, connection.Options{BaseURL: b.server.URL + "/v1/"}), revoke: func() error {
-		_, err := b.store.MarkNeedsToken(t.Context(), s.Connection.ID, hash)
+		_, err := b.store.Connections.MarkNeedsToken(t.Context(), s.Connection.ID, hash)
 		return err
 	}}
 	service := onboarding.New(onboarding.Options{Store: b.store, Dixa: clients, PublicURL: publicURL})

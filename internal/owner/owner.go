@@ -63,7 +63,7 @@ func (i *Inbox) Run(ctx context.Context) {
 		err := i.Apply(ctx)
 		if err == nil && time.Since(dropped) > dropEvery {
 			dropped = time.Now()
-			_, err = i.store.DropOwnerBodies(ctx, dropped.Add(-bodiesFor))
+			_, err = i.store.OwnerInbox.DropBodies(ctx, dropped.Add(-bodiesFor))
 		}
 		if ctx.Err() != nil {
 			return
@@ -85,14 +85,14 @@ func (i *Inbox) Run(ctx context.Context) {
 // and does not keep the others.
 func (i *Inbox) Apply(ctx context.Context) error {
 	for {
-		events, err := i.store.WaitingOwnerEvents(ctx, batch)
+		events, err := i.store.OwnerInbox.Waiting(ctx, batch)
 		if err != nil {
 			return err
 		}
 		applied := 0
 		var failures []error
 		for _, e := range events {
-			state, err := i.store.ApplyOwnerEvent(ctx, e, effectOf(e))
+			state, err := i.store.OwnerInbox.Apply(ctx, e, effectOf(e))
 			if err != nil {
 				failures = append(failures, err)
 				continue
@@ -191,7 +191,7 @@ func shipmentEffect(e *karla.Event) store.OwnerEffect {
 		name = parcel.TrackingNumber
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%s", len(name), name, claim.Key(parcel.Phase)))
-	return store.OwnerEffect{Shipment: &store.ShipmentNews{
+	return store.OwnerEffect{Shipment: &store.ShipmentUpdate{
 		ID: "shipment-" + hex.EncodeToString(sum[:12]), Shipment: name, Phase: claim.Key(parcel.Phase), Carrier: parcel.Carrier,
 		Number: parcel.TrackingNumber, URL: parcel.TrackingURL, At: e.UpdatedAt,
 		Claims: slices.Clone(e.Claims[:min(len(e.Claims), maxClaims)]), OrderNumber: e.OrderNumber,

@@ -82,11 +82,11 @@ func (p *Parts) countDeliveries() (observe func(deliver.Attempt), stop func(), e
 type deliveryCount struct {
 	mu   sync.Mutex
 	at   time.Time
-	last map[store.EndpointKind]store.DeliveryTally
+	last map[store.EndpointKind]store.DeliveryCounts
 }
 
 // read counts where the last count is old; nil while the store cannot be read.
-func (c *deliveryCount) read(ctx context.Context, p *Parts) map[store.EndpointKind]store.DeliveryTally {
+func (c *deliveryCount) read(ctx context.Context, p *Parts) map[store.EndpointKind]store.DeliveryCounts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if time.Since(c.at) < countEvery {
@@ -94,7 +94,7 @@ func (c *deliveryCount) read(ctx context.Context, p *Parts) map[store.EndpointKi
 	}
 	ctx, cancel := context.WithTimeout(ctx, countWithin)
 	defer cancel()
-	last, err := p.Store.DeliveryTallies(ctx)
+	last, err := p.Store.Deliveries.Counts(ctx)
 	if err != nil {
 		p.Telemetry.Log.Warn("deliveries are not counted for the metrics", "error", err)
 		last = nil
@@ -110,7 +110,7 @@ func (p *Parts) forgetDelivered(ctx context.Context) {
 	defer tick.Stop()
 	failing := false
 	for {
-		n, err := p.Store.ForgetDelivered(ctx, time.Now().Add(-deliveredFor))
+		n, err := p.Store.Deliveries.DeleteDelivered(ctx, time.Now().Add(-deliveredFor))
 		if ctx.Err() != nil {
 			return
 		}

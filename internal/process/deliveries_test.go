@@ -21,7 +21,7 @@ func TestDeliveriesAreCountedForOperators(t *testing.T) {
 	letters := mailtest.New(t)
 	parts := assemble(t, "CLAIMFLOW_SMTP_URL="+letters.URL(), "CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS=true")
 	ctx, s := t.Context(), parts.Store
-	_, err := s.CreateShop(ctx, store.NewShop{Slug: "acme", Feature: true})
+	_, err := s.Shops.Create(ctx, store.NewShop{Slug: "acme", Feature: true})
 	require.NoError(t, err)
 	took := make(chan struct{}, 10)
 	takes := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { took <- struct{}{} }))
@@ -31,12 +31,12 @@ func TestDeliveriesAreCountedForOperators(t *testing.T) {
 	for _, e := range []store.NewEndpoint{
 		{Shop: "acme", URL: takes.URL}, {Shop: "acme", URL: gone.URL}, {Kind: store.EndpointEmail, URL: "mailto:ops@claimflow.example"},
 	} {
-		_, _, err := s.AddEndpoint(ctx, e)
+		_, _, err := s.Endpoints.Create(ctx, e)
 		require.NoError(t, err)
 	}
-	accepted, err := s.Accept(ctx, &claim.Claim{ID: "c-1", Shop: "acme", Reason: "damaged"})
+	accepted, err := s.Claims.Accept(ctx, &claim.Claim{ID: "c-1", Shop: "acme", Reason: "damaged"})
 	require.NoError(t, err)
-	_, err = s.Change(ctx, accepted.Record.Ref, claim.EventStart, store.Set{Outbox: []store.OutboxEvent{{Type: claim.ToldFallback}}})
+	_, err = s.Claims.Change(ctx, accepted.Record.Ref, claim.EventStart, store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.ToldFallback}}})
 	require.NoError(t, err)
 
 	url, _ := serve(t, parts)
@@ -45,10 +45,10 @@ func TestDeliveriesAreCountedForOperators(t *testing.T) {
 		<-took
 	}
 	require.Eventually(t, func() bool { return len(letters.Messages()) == 2 }, 30*time.Second, 5*time.Millisecond, "a person is written to")
-	endpoints, err := s.Endpoints(ctx, "acme")
+	endpoints, err := s.Endpoints.List(ctx, "acme")
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		e, err := s.Endpoint(ctx, "acme", endpoints[0].ID)
+		e, err := s.Endpoints.Get(ctx, "acme", endpoints[0].ID)
 		return err == nil && e.Waiting == 0
 	}, 30*time.Second, 5*time.Millisecond, "it is noted what was taken")
 	r, err := (&http.Client{}).Get(url + "/metrics")

@@ -25,7 +25,7 @@ type tally struct {
 	mu    sync.Mutex
 	at    time.Time
 	known bool
-	last  store.Tally
+	last  store.ClaimCounts
 }
 
 // countClaims shows how many claims there are, and what waits, as metrics. They
@@ -67,7 +67,7 @@ func (p *Parts) countClaims() (stop func(), err error) {
 
 // count reads the store where the last count is old, and reports whether it
 // could be read then.
-func (p *Parts) count(ctx context.Context, t *tally) (store.Tally, bool) {
+func (p *Parts) count(ctx context.Context, t *tally) (store.ClaimCounts, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if time.Since(t.at) < countEvery {
@@ -75,7 +75,7 @@ func (p *Parts) count(ctx context.Context, t *tally) (store.Tally, bool) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, countWithin)
 	defer cancel()
-	last, err := p.Store.Tally(ctx)
+	last, err := p.Store.Claims.Counts(ctx)
 	if err != nil {
 		p.Telemetry.Log.Warn("claims are not counted for the metrics", "error", err)
 	}

@@ -18,14 +18,14 @@ func TestClaimsAreCountedForOperators(t *testing.T) {
 	t.Parallel()
 	parts := assemble(t)
 	url, _ := serve(t, parts)
-	_, err := parts.Store.CreateShop(t.Context(), store.NewShop{Slug: "acme", Feature: true})
+	_, err := parts.Store.Shops.Create(t.Context(), store.NewShop{Slug: "acme", Feature: true})
 	require.NoError(t, err)
 	for _, id := range []string{"c-1", "c-2", "c-3"} {
-		_, err := parts.Store.Accept(t.Context(), &claim.Claim{ID: id, Shop: "acme", Reason: "damaged"})
+		_, err := parts.Store.Claims.Accept(t.Context(), &claim.Claim{ID: id, Shop: "acme", Reason: "damaged"})
 		require.NoError(t, err)
 	}
 	parked := claim.Ref{Shop: "acme", ID: "c-3"}
-	_, err = parts.Store.Change(t.Context(), parked, claim.EventPark, store.Set{Cause: claim.CauseTemplate})
+	_, err = parts.Store.Claims.Change(t.Context(), parked, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate})
 	require.NoError(t, err)
 
 	r, err := (&http.Client{}).Get(url + "/metrics")

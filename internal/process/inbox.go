@@ -20,7 +20,7 @@ func (p *Parts) dropOldBodies(ctx context.Context) {
 	defer tick.Stop()
 	failing := false
 	for {
-		n, err := p.Store.DropBodies(ctx, time.Now().Add(-bodiesFor))
+		n, err := p.Store.Inbox.DropBodies(ctx, time.Now().Add(-bodiesFor))
 		if ctx.Err() != nil {
 			return
 		}

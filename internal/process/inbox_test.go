@@ -33,12 +33,12 @@ func TestServeDropsOldBodies(t *testing.T) {
 	require.NoError(t, err)
 	s, err := store.Open(ctx, "sqlite::memory:", keys, store.WithClock(func() time.Time { return time.Now().Add(-24*time.Hour - time.Minute) }))
 	require.NoError(t, err)
-	_, err = s.CreateShop(ctx, store.NewShop{Slug: "acme", Feature: true})
+	_, err = s.Shops.Create(ctx, store.NewShop{Slug: "acme", Feature: true})
 	require.NoError(t, err)
 	org := store.Organization{ID: "org-1"}
-	connection, err := s.SaveToken(ctx, "acme", "a-token-of-the-shop", org)
+	connection, err := s.Connections.SaveToken(ctx, "acme", "a-token-of-the-shop", org)
 	require.NoError(t, err)
-	_, err = s.Receive(ctx, connection.ID, store.Event{ID: "e-1", Name: "ConversationClosed", ConversationID: 7, Organization: org, Body: []byte("{}")})
+	_, err = s.Inbox.Receive(ctx, connection.ID, store.DixaEvent{ID: "e-1", Name: "ConversationClosed", ConversationID: 7, Organization: org, Body: []byte("{}")})
 	require.NoError(t, err)
 
 	parts, err := process.Assemble(c, tel, s, temporal.Options{HostPort: unusedAddress(t)})
@@ -49,7 +49,7 @@ func TestServeDropsOldBodies(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- parts.Serve(ctx, listener, "test") }()
 	require.Eventually(t, func() bool {
-		e, err := s.Event(ctx, connection.ID, "e-1")
+		e, err := s.Inbox.Event(ctx, connection.ID, "e-1")
 		return err == nil && e.Body == nil
 	}, 30*time.Second, 5*time.Millisecond, "the body is kept for longer than a day")
 	stop()

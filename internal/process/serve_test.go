@@ -33,7 +33,7 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	s := parts.Store
 	url, stop := serve(t, parts)
 
-	_, secret, err := s.CreateKey(ctx, store.NewKey{Name: "test", Scopes: []string{client.ScopeAdmin}})
+	_, secret, err := s.APIKeys.Create(ctx, store.NewAPIKey{Name: "test", Scopes: []string{client.ScopeAdmin}})
 	require.NoError(t, err)
 	api, err := client.New(url, secret)
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	submitted, err := api.Submit(ctx, &claim.Claim{ID: "c-1", Shop: "acme", Reason: "damaged"})
 	require.NoError(t, err)
 	require.True(t, submitted.New)
-	waiting, err := s.Unsignalled(ctx, 10)
+	waiting, err := s.Nudges.Due(ctx, 10)
 	require.NoError(t, err)
 	require.Len(t, waiting, 1, "it waits for the engine")
 
@@ -53,7 +53,7 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	defer receiver.Close()
 	_, err = api.AddEndpoint(ctx, "acme", client.NewEndpoint{URL: receiver.URL})
 	require.NoError(t, err)
-	_, err = s.Change(ctx, submitted.Claim.Ref, claim.EventStart, store.Set{Outbox: []store.OutboxEvent{{Type: claim.ToldFallback}}})
+	_, err = s.Claims.Change(ctx, submitted.Claim.Ref, claim.EventStart, store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.ToldFallback}}})
 	require.NoError(t, err)
 	select {
 	case id := <-told:

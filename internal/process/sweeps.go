@@ -43,7 +43,7 @@ func (p *Parts) sweeps() (*activities.Sweeps, error) {
 		return nil, fmt.Errorf("set up the metrics of sweeps: %w", err)
 	}
 	return &activities.Sweeps{
-		Store: p.Store, Clients: p.Clients, Subscriptions: subscription.New(p.Store, p.Clients, p.Config.PublicURL),
+		Store: p.Store, Clients: p.Clients, Subscriptions: subscription.New(p.Store.Subscriptions, p.Clients, p.Config.PublicURL),
 		Ended: func(connectionID string, sweep claim.Sweep) {
 			ctx, of := context.Background(), attribute.String("connection", connectionID)
 			for kind, n := range sweep.Report.Repaired() {
@@ -74,8 +74,8 @@ func (p *Parts) showConnections() (stop func(), err error) {
 	registration, err := meter.RegisterCallback(func(ctx context.Context, to metric.Observer) error {
 		ctx, cancel := context.WithTimeout(ctx, countWithin)
 		defer cancel()
-		lags, err1 := p.Store.SweepLags(ctx)
-		shares, err2 := p.Store.TokenShares(ctx)
+		lags, err1 := p.Store.Sweeps.Lags(ctx)
+		shares, err2 := p.Store.Budget.Shares(ctx)
 		if err := errors.Join(err1, err2); err != nil {
 			p.Telemetry.Log.Warn("what is known of connections is not read for the metrics", "error", err)
 			return nil
@@ -131,7 +131,7 @@ func (p *Parts) compareSchedules(ctx context.Context, made map[string]bool) erro
 	defer cancel()
 	wanted := map[string]bool{}
 	if p.Config.SweepEvery > 0 {
-		ids, err := p.Store.SweptConnections(ctx)
+		ids, err := p.Store.Sweeps.Connections(ctx)
 		if err != nil {
 			return err
 		}

@@ -37,17 +37,6 @@ var (
 	ErrNoSecret = errors.New("dixa does not tell the secret of the webhook subscription; copy it from Dixa's settings and save it with `starter shop webhook-secret`")
 )
 
-// Store is what the service reads and writes; [store.Store] is one.
-type Store interface {
-	Subscription(ctx context.Context, connectionID string) (claim.Subscription, error)
-	SaveSubscription(ctx context.Context, connectionID string, in store.SavedSubscription) error
-	ForgetSubscription(ctx context.Context, connectionID string) error
-	SubscriptionWanted(ctx context.Context, connectionID string) (bool, error)
-	WebhookSecrets(ctx context.Context, connectionID string) ([]string, error)
-	HoldSubscription(ctx context.Context, connectionID, holder string, lease time.Duration) (bool, error)
-	ReleaseSubscription(ctx context.Context, connectionID, holder string) error
-}
-
 // Dixa makes clients of connections.
 type Dixa interface {
 	Client(ctx context.Context, connectionID string) (*dixa.Client, error)
@@ -55,14 +44,14 @@ type Dixa interface {
 
 // Service keeps subscriptions. Make one with [New].
 type Service struct {
-	store  Store
+	store  store.Subscriptions
 	dixa   Dixa
 	public string
 }
 
 // New returns a service. Dixa reaches it under the address public, such as
 // "https://claims.example".
-func New(s Store, d Dixa, public string) *Service {
+func New(s store.Subscriptions, d Dixa, public string) *Service {
 	return &Service{store: s, dixa: d, public: strings.TrimRight(public, "/")}
 }
 
@@ -105,11 +94,11 @@ func (s *Service) Ensure(ctx context.Context, connectionID string, then func(con
 // not know the public address must not send Dixa's events astray.
 func (s *Service) Repair(ctx context.Context, connectionID string) (changed bool, err error) {
 	err = s.alone(ctx, connectionID, func(ctx context.Context) error {
-		wanted, err := s.store.SubscriptionWanted(ctx, connectionID)
+		wanted, err := s.store.Wanted(ctx, connectionID)
 		if err != nil || !wanted {
 			return err
 		}
-		kept, err := s.store.Subscription(ctx, connectionID)
+		kept, err := s.store.Get(ctx, connectionID)
 		if err != nil {
 			return err
 		}
@@ -120,7 +109,7 @@ func (s *Service) Repair(ctx context.Context, connectionID string) (changed bool
 }
 
 func (s *Service) ensure(ctx context.Context, connectionID, address string) (changed bool, err error) {
-	kept, err := s.store.Subscription(ctx, connectionID)
+	kept, err := s.store.Get(ctx, connectionID)
 	if err != nil || kept.State == claim.SubscriptionByHand {
 		return false, err
 	}
@@ -141,7 +130,7 @@ func (s *Service) ensure(ctx context.Context, connectionID, address string) (cha
 	// The secret is kept before anything can be signed with it.
 	correction, wrong := corrected(ours, address)
 	saved := store.SavedSubscription{ID: ours.ID, URL: address, Secret: ours.SecretKey.Reveal(), Active: !wrong}
-	if err := s.store.SaveSubscription(ctx, connectionID, saved); err != nil {
+	if err := s.store.Save(ctx, connectionID, saved); err != nil {
 		return false, err
 	}
 	if wrong {
@@ -150,7 +139,7 @@ func (s *Service) ensure(ctx context.Context, connectionID, address string) (cha
 			return false, err
 		}
 		saved.Active = true
-		if err := s.store.SaveSubscription(ctx, connectionID, saved); err != nil {
+		if err := s.store.Save(ctx, connectionID, saved); err != nil {
 			return false, err
 		}
 	}
@@ -161,11 +150,11 @@ func (s *Service) ensure(ctx context.Context, connectionID, address string) (cha
 // uses the connection or a person made it.
 func (s *Service) Remove(ctx context.Context, connectionID string) error {
 	return s.alone(ctx, connectionID, func(ctx context.Context) error {
-		wanted, err := s.store.SubscriptionWanted(ctx, connectionID)
+		wanted, err := s.store.Wanted(ctx, connectionID)
 		if err != nil || wanted {
 			return err
 		}
-		kept, err := s.store.Subscription(ctx, connectionID)
+		kept, err := s.store.Get(ctx, connectionID)
 		if err != nil || kept.ID == "" {
 			return err
 		}
@@ -183,18 +172,18 @@ func (s *Service) Remove(ctx context.Context, connectionID string) error {
 		if err := remove(ctx, client, doubles); err != nil {
 			return err
 		}
-		return s.store.ForgetSubscription(ctx, connectionID)
+		return s.store.Delete(ctx, connectionID)
 	})
 }
 
 // Inspect compares the connection's subscription in Dixa with what it has to be
 // and says in words what is wrong with it. It only reads.
 func (s *Service) Inspect(ctx context.Context, connectionID string) (problems []string, err error) {
-	kept, err := s.store.Subscription(ctx, connectionID)
+	kept, err := s.store.Get(ctx, connectionID)
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := s.store.WebhookSecrets(ctx, connectionID)
+	secrets, err := s.store.Secrets(ctx, connectionID)
 	if err != nil {
 		return nil, err
 	}
@@ -245,7 +234,7 @@ func (s *Service) alone(ctx context.Context, connectionID string, do func(contex
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 20*time.Millisecond, time.Second
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		held, err := s.store.HoldSubscription(ctx, connectionID, holder, lease)
+		held, err := s.store.Lock(ctx, connectionID, holder, lease)
 		switch {
 		case err != nil:
 			return struct{}{}, backoff.Permanent(err)
@@ -267,7 +256,7 @@ func (s *Service) alone(ctx context.Context, connectionID string, do func(contex
 	releasing, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer stop()
 	// A hold that cannot be ended lapses.
-	if failed := s.store.ReleaseSubscription(releasing, connectionID, holder); failed != nil && err != nil {
+	if failed := s.store.Unlock(releasing, connectionID, holder); failed != nil && err != nil {
 		err = fmt.Errorf("%w (and %w)", err, failed)
 	}
 	return err

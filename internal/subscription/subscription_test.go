@@ -61,14 +61,14 @@ func newBench(t *testing.T) *bench {
 	t.Cleanup(func() { server.Close(); b.dixa.Close() })
 
 	ctx := t.Context()
-	_, err = b.store.CreateShop(ctx, store.NewShop{Slug: "acme", Feature: true})
+	_, err = b.store.Shops.Create(ctx, store.NewShop{Slug: "acme", Feature: true})
 	require.NoError(t, err)
-	c, err := b.store.SaveToken(ctx, "acme", token, store.Organization{ID: emulator.SeedOrganization})
+	c, err := b.store.Connections.SaveToken(ctx, "acme", token, store.Organization{ID: emulator.SeedOrganization})
 	require.NoError(t, err)
-	require.NoError(t, b.store.SetEnabled(ctx, "acme", true))
+	require.NoError(t, b.store.Shops.SetEnabled(ctx, "acme", true))
 	b.connection = c.ID
 	b.clients = connection.New(b.store, connection.Options{
-		BaseURL: server.URL + "/v1/", Limits: store.Limits{Interval: time.Microsecond, MaxWait: time.Minute, PerDay: 1000},
+		BaseURL: server.URL + "/v1/", Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Minute, PerDay: 1000},
 	})
 	b.client, err = b.clients.Client(ctx, c.ID)
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func newBench(t *testing.T) *bench {
 
 // at is the service below another public address.
 func (b *bench) at(public string) *subscription.Service {
-	return subscription.New(b.store, b.clients, public)
+	return subscription.New(b.store.Subscriptions, b.clients, public)
 }
 
 func (b *bench) ensure() {
@@ -96,14 +96,14 @@ func (b *bench) only() emulator.Webhook {
 
 func (b *bench) kept() claim.Subscription {
 	b.t.Helper()
-	s, err := b.store.Subscription(b.t.Context(), b.connection)
+	s, err := b.store.Subscriptions.Get(b.t.Context(), b.connection)
 	require.NoError(b.t, err)
 	return s
 }
 
 func (b *bench) secrets() []string {
 	b.t.Helper()
-	all, err := b.store.WebhookSecrets(b.t.Context(), b.connection)
+	all, err := b.store.Subscriptions.Secrets(b.t.Context(), b.connection)
 	require.NoError(b.t, err)
 	return all
 }
@@ -137,8 +137,8 @@ func TestSubscriptionIsSwitchedOnOnceItsSecretIsKept(t *testing.T) {
 	b.before = func(r *http.Request) {
 		if r.Method == http.MethodPatch {
 			made = b.dixa.State().Webhooks
-			kept, _ = b.store.Subscription(r.Context(), b.connection)
-			secrets, _ = b.store.WebhookSecrets(r.Context(), b.connection)
+			kept, _ = b.store.Subscriptions.Get(r.Context(), b.connection)
+			secrets, _ = b.store.Subscriptions.Secrets(r.Context(), b.connection)
 		}
 	}
 	ran := false
@@ -316,7 +316,7 @@ func TestRemove(t *testing.T) {
 	require.NoError(t, b.Remove(ctx, b.connection))
 	b.whole() // an enabled shop uses it
 
-	require.NoError(t, b.store.SetEnabled(ctx, "acme", false))
+	require.NoError(t, b.store.Shops.SetEnabled(ctx, "acme", false))
 	b.dixa.Inject(emulator.Fault{Operation: "DELETE /webhooks/{webhookSubscriptionId}", Kind: emulator.FaultDropAfter, Times: 1})
 	require.Error(t, b.Remove(ctx, b.connection))
 	require.Equal(t, claim.SubscriptionActive, b.kept().State, "it is not known to be gone")
@@ -337,16 +337,16 @@ func TestSubscriptionMadeByHandIsLeftAlone(t *testing.T) {
 	ctx := t.Context()
 	made, err := b.client.Webhooks.Create(ctx, dixa.WebhookInput{Name: "By hand", URL: "https://proxy.example/hook", Events: []dixa.EventName{dixa.EventConversationClosed}})
 	require.NoError(t, err)
-	_, err = b.store.SaveWebhookSecret(ctx, "acme", made.SecretKey.Reveal())
+	_, err = b.store.Subscriptions.SaveSecret(ctx, "acme", made.SecretKey.Reveal())
 	require.NoError(t, err)
 	before := b.dixa.Stats().Requests
 	b.ensure()
-	require.NoError(t, b.store.SetEnabled(ctx, "acme", false))
+	require.NoError(t, b.store.Shops.SetEnabled(ctx, "acme", false))
 	require.NoError(t, b.Remove(ctx, b.connection))
 	require.Equal(t, before, b.dixa.Stats().Requests)
 	require.Equal(t, claim.SubscriptionByHand, b.kept().State)
 
-	_, err = b.store.SaveWebhookSecret(ctx, "acme", "")
+	_, err = b.store.Subscriptions.SaveSecret(ctx, "acme", "")
 	require.NoError(t, err)
 	b.ensure()
 	require.Len(t, b.dixa.State().Webhooks, 2, "handed back, it is made; the other has another address")

@@ -107,7 +107,7 @@ func newChaos(t *testing.T) *chaos {
 	c.env = s.environ("CLAIMFLOW_PUBLIC_URL=http://"+address, "CLAIMFLOW_LISTEN="+address, "CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS=true", "CLAIMFLOW_PACE=100ms")
 	c.begin("starter", "serve")
 	s.apiURL = "http://" + address
-	_, s.apiKey, err = s.store.CreateKey(t.Context(), store.NewKey{Name: "test", Scopes: client.Scopes()})
+	_, s.apiKey, err = s.store.APIKeys.Create(t.Context(), store.NewAPIKey{Name: "test", Scopes: client.Scopes()})
 	require.NoError(t, err)
 	s.api, err = client.New(s.apiURL, s.apiKey)
 	require.NoError(t, err)
@@ -216,7 +216,7 @@ func (c *chaos) awaitAll(state claim.State) []claim.Ref {
 	c.t.Helper()
 	var refs []claim.Ref
 	eventually(c.t, "every claim is "+string(state), func() error {
-		records, _, err := c.store.List(c.t.Context(), store.ClaimFilter{Shop: shop, States: []claim.State{state}, Limit: 500})
+		records, _, err := c.store.Claims.List(c.t.Context(), store.ClaimFilter{Shop: shop, States: []claim.State{state}, Limit: 500})
 		if err != nil {
 			return err
 		}
@@ -238,12 +238,12 @@ func (c *chaos) requireSamePicture(ref claim.Ref) {
 	c.t.Helper()
 	truth := map[string]claim.State{server.StateOpen: claim.StateOpen, server.StatePending: claim.StatePending, server.StateClosed: claim.StateClosed}
 	eventually(c.t, "claim "+ref.ID+" is as Dixa has it", func() error {
-		r, err := c.store.Record(c.t.Context(), ref)
+		r, err := c.store.Claims.Record(c.t.Context(), ref)
 		if err != nil {
 			return err
 		}
 		dixa := c.conversation(r.ConversationID)
-		known, err := c.store.Conversation(c.t.Context(), ref)
+		known, err := c.store.Conversations.Get(c.t.Context(), ref)
 		if err != nil {
 			return err
 		}
@@ -264,7 +264,7 @@ func (c *chaos) requireSamePicture(ref claim.Ref) {
 			return fmt.Errorf("agent %q has it, not %q", assignee, dixa.AssigneeID)
 		}
 		var have, there []string
-		messages, err := c.store.Messages(c.t.Context(), ref, store.MessageFilter{Limit: 500})
+		messages, err := c.store.Conversations.Messages(c.t.Context(), ref, store.MessageFilter{Limit: 500})
 		if err != nil {
 			return err
 		}

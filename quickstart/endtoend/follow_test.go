@@ -44,7 +44,7 @@ func (s *site) tick() {
 // order, with the status that each tells where it has one.
 func (s *site) told(ref claim.Ref) []string {
 	s.t.Helper()
-	events, err := s.store.Outbox(s.t.Context(), ref)
+	events, err := s.store.Outbox.List(s.t.Context(), ref)
 	require.NoError(s.t, err)
 	var told []string
 	for i, e := range events {
@@ -94,7 +94,7 @@ func TestClaimFollowsItsConversationUntilItIsSettled(t *testing.T) {
 	for _, what := range []string{"accepted", "assigned", "reply to the customer", "follow-up set", "conversation closed", "message from the customer", "conversation reopened", "tag added", "claim.settled"} {
 		require.Contains(t, happened, what)
 	}
-	messages, err := s.store.Messages(t.Context(), ref, store.MessageFilter{})
+	messages, err := s.store.Conversations.Messages(t.Context(), ref, store.MessageFilter{})
 	require.NoError(t, err)
 	var ours int
 	for _, m := range messages {

@@ -77,20 +77,20 @@ func (s *site) talked(connection, id string, conversation int64) claim.Ref {
 	s.t.Helper()
 	ctx := s.t.Context()
 	ref := claim.Ref{Shop: shop, ID: id}
-	_, err := s.store.Accept(ctx, s.sample(id))
+	_, err := s.store.Claims.Accept(ctx, s.sample(id))
 	require.NoError(s.t, err)
 	for _, event := range []claim.Event{claim.EventStart, claim.EventOpened} {
-		_, err = s.store.Change(ctx, ref, event, store.Set{})
+		_, err = s.store.Claims.Change(ctx, ref, event, store.ClaimUpdate{})
 		require.NoError(s.t, err)
 	}
-	require.NoError(s.t, s.store.LinkConversation(ctx, store.LinkInput{Ref: ref, ConnectionID: connection, ConversationID: conversation}))
+	require.NoError(s.t, s.store.Links.Create(ctx, store.LinkInput{Ref: ref, ConnectionID: connection, ConversationID: conversation}))
 	return ref
 }
 
 // deliver sends an event as Dixa does, so that it is not waited for.
 func (s *site) deliver(connection string, conversation int64, i int) {
 	s.t.Helper()
-	secrets, err := s.store.WebhookSecrets(s.t.Context(), connection)
+	secrets, err := s.store.Subscriptions.Secrets(s.t.Context(), connection)
 	require.NoError(s.t, err)
 	_, _, body := messageEvent(conversation, i)
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.apiURL+"/webhooks/dixa/"+connection, bytes.NewReader(body))
@@ -124,7 +124,7 @@ func messageEvent(conversation int64, i int) (id string, at time.Time, body []by
 func (s *site) receive(ctx context.Context, connection string, conversation int64, i int) error {
 	id, at, body := messageEvent(conversation, i)
 	for range 1 + i%7/6 {
-		_, err := s.store.Receive(ctx, connection, store.Event{
+		_, err := s.store.Inbox.Receive(ctx, connection, store.DixaEvent{
 			ID: id, Name: "ConversationMessageAdded", ConversationID: conversation, HappenedAt: at,
 			Organization: store.Organization{ID: server.SeedOrganization}, Body: body,
 		})
@@ -136,7 +136,7 @@ func (s *site) receive(ctx context.Context, connection string, conversation int6
 }
 
 func (s *site) takenIn(ref claim.Ref, n int) error {
-	w, err := s.store.Load(s.t.Context(), ref)
+	w, err := s.store.Claims.Load(s.t.Context(), ref)
 	if err == nil && w.Cursor < int64(n) {
 		err = fmt.Errorf("%d of %d events", w.Cursor, n)
 	}
@@ -156,7 +156,7 @@ func (s *site) requireAll(ref claim.Ref, n int) {
 	f := store.MessageFilter{Limit: 500}
 	count := 0
 	for {
-		page, err := s.store.Messages(s.t.Context(), ref, f)
+		page, err := s.store.Conversations.Messages(s.t.Context(), ref, f)
 		require.NoError(s.t, err)
 		count += len(page)
 		if len(page) < f.Limit {

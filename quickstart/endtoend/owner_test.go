@@ -75,7 +75,7 @@ func TestAnEventThatItsProcessLeftBehindIsApplied(t *testing.T) {
 	body := fmt.Sprintf(`{"ref":"claims/updated","event_data":{"claim_id":%q,"status":"accepted"},"shop_slug":%q}`, ref.ID, ref.Shop)
 	event, err := karla.ParseEvent([]byte(body))
 	require.NoError(t, err)
-	fresh, err := s.store.ReceiveFromOwner(t.Context(), store.OwnerEvent{Shop: ref.Shop, ID: event.ID, Ref: event.Ref, ClaimID: event.ClaimID, Body: []byte(body)})
+	fresh, err := s.store.OwnerInbox.Receive(t.Context(), store.OwnerEvent{Shop: ref.Shop, ID: event.ID, Ref: event.Ref, ClaimID: event.ClaimID, Body: []byte(body)})
 	require.NoError(t, err)
 	require.True(t, fresh)
 	s.await(ref, "the owner accepted it", func(r claim.Record) bool { return r.Status == claim.StatusAccepted && r.StatusBy == claim.ByOwner })

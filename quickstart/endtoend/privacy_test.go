@@ -178,7 +178,7 @@ func (s *site) everythingGoesWrong() []claim.Ref {
 	parked(c, claim.CauseCustomer)
 
 	// A template of an earlier version, that does not render any more.
-	require.NoError(s.t, s.store.PutTemplate(s.t.Context(), shop, "damaged", "de",
+	require.NoError(s.t, s.store.Templates.Put(s.t.Context(), shop, "damaged", "de",
 		json.RawMessage(`{"subject":"x","format":"text","body":"{{ .Description }} {{ .Description.Gone }}"}`)))
 	parked(next(), claim.CauseTemplate)
 	require.NoError(s.t, s.api.DeleteTemplate(s.t.Context(), shop, "damaged", "de"))

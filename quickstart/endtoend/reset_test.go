@@ -122,7 +122,7 @@ func TestATerminatedClaimIsStartedAgainAfterAWhile(t *testing.T) {
 		return err
 	}
 	eventually(t, "the workflow is started, and that noted", func() error {
-		owed, err := s.store.Unsignalled(t.Context(), 1)
+		owed, err := s.store.Nudges.Due(t.Context(), 1)
 		if err != nil || len(owed) > 0 {
 			return cmp.Or(err, errNotYet)
 		}

@@ -234,11 +234,11 @@ func (s *site) inDixa(ref claim.Ref) standing {
 
 func (s *site) inStore(ref claim.Ref) (standing, error) {
 	ctx := context.WithoutCancel(s.t.Context())
-	c, err := s.store.Conversation(ctx, ref)
+	c, err := s.store.Conversations.Get(ctx, ref)
 	if err != nil {
 		return standing{}, err
 	}
-	r, err := s.store.Record(ctx, ref)
+	r, err := s.store.Claims.Record(ctx, ref)
 	if err != nil {
 		return standing{}, err
 	}
@@ -252,7 +252,7 @@ func (s *site) inStore(ref claim.Ref) (standing, error) {
 	if c.Rating != nil {
 		out.Rating = c.Rating.Score
 	}
-	messages, err := s.store.Messages(ctx, ref, store.MessageFilter{Limit: 500})
+	messages, err := s.store.Conversations.Messages(ctx, ref, store.MessageFilter{Limit: 500})
 	for _, m := range messages {
 		out.Messages = append(out.Messages, m.ID)
 	}

@@ -90,7 +90,7 @@ func (s *site) awaitWrites(refs []claim.Ref, n int) {
 	s.t.Helper()
 	eventually(s.t, "another write", func() error {
 		if s.writes() >= n || !slices.ContainsFunc(refs, func(ref claim.Ref) bool {
-			w, err := s.store.Load(s.t.Context(), ref)
+			w, err := s.store.Claims.Load(s.t.Context(), ref)
 			return err != nil || w.Instructed
 		}) {
 			return nil
