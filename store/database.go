@@ -246,7 +246,7 @@ func exec(ctx context.Context, q querier, query string, args ...any) (int, error
 	return int(n), err
 }
 
-// one scans the only row of a query into dest; a missing row is [ErrNotFound]
+// queryOne scans the only row of a query into dest; a missing row is [ErrNotFound]
 // with the words given.
 func queryOne(ctx context.Context, q querier, missing error, dest []any, query string, args ...any) error {
 	err := q.QueryRowContext(ctx, query, args...).Scan(dest...)
@@ -256,7 +256,7 @@ func queryOne(ctx context.Context, q querier, missing error, dest []any, query s
 	return err
 }
 
-// each calls fn for every row of a query.
+// queryEach calls fn for every row of a query.
 func queryEach(ctx context.Context, q querier, fn func(scan func(dest ...any) error) error, query string, args ...any) (err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {

@@ -162,7 +162,7 @@ func (s *core) putToken(ctx context.Context, tx *sql.Tx, id, token string, org O
 }
 
 // Token is the token of a connection in clear, and the keyed hash of it by which
-// [Store.TakeBudget] and [Store.MarkNeedsToken] know it. A connection without
+// [Budget.Take] and [Connections.MarkNeedsToken] know it. A connection without
 // one is [ErrNotFound].
 func (s Connections) Token(ctx context.Context, connectionID string) (token, hash string, err error) {
 	err = s.read(ctx, "read the token of connection "+connectionID, func(db *sql.DB) error {

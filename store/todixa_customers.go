@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Reservation is what [Store.ReserveCustomer] found.
+// Reservation is what [Customers.Reserve] found.
 type Reservation struct {
 	// EndUserID is the customer in Dixa where it is known already.
 	EndUserID string

@@ -12,7 +12,7 @@ import (
 // otherClaimsLimit bounds how many other claims of an order are told.
 const otherClaimsLimit = 20
 
-// Accepted is what became of a claim that was handed in.
+// AcceptResult is what became of a claim that was handed in.
 type AcceptResult struct {
 	Record claim.Record
 	// New says that the claim was not known before.

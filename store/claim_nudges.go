@@ -33,7 +33,7 @@ func (s Nudges) Due(ctx context.Context, limit int) ([]Nudge, error) {
 
 // Stranded lists up to limit claims that a workflow must be at work on or wait
 // with and that nothing was heard of for as long as given: neither did they
-// change nor did the engine take word of them, see [Store.Signalled]. Their
+// change nor did the engine take word of them, see [Nudges.MarkSent]. Their
 // workflow may have been cancelled, terminated or lost with the engine's
 // database. Claims whose conversation is open or closed are given a day.
 func (s Nudges) Stranded(ctx context.Context, silence time.Duration, limit int) ([]Nudge, error) {
@@ -95,7 +95,7 @@ func (s Nudges) WakeParked(ctx context.Context) (int, error) {
 	return n, err
 }
 
-// Tally is how many claims there are and what waits.
+// ClaimCounts is how many claims there are and what waits.
 type ClaimCounts struct {
 	// Claims counts claims by state and, for parked ones, by cause.
 	Claims map[StateCause]int
@@ -106,7 +106,7 @@ type ClaimCounts struct {
 	OldestUnopened time.Duration
 }
 
-// Standpoint is a state and, where that is needs_attention, its cause.
+// StateCause is a state and, where that is needs_attention, its cause.
 type StateCause struct {
 	State claim.State
 	Cause claim.Cause

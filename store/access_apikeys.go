@@ -16,7 +16,7 @@ import (
 // keyPrefix begins every API key, so that a leaked one is recognised.
 const keyPrefix = "cfk_"
 
-// Key is an API key. The key itself is shown once, by [Store.CreateKey].
+// APIKey is an API key. The key itself is shown once, by [APIKeys.Create].
 type APIKey struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -30,7 +30,7 @@ type APIKey struct {
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 }
 
-// NewKey is an API key to create.
+// NewAPIKey is an API key to create.
 type NewAPIKey struct {
 	Name string
 	// Shop is the shop that the key is for; empty for the platform.

@@ -11,7 +11,7 @@ const forgetBatch = 1000
 // DeleteDelivered removes deliveries that were delivered before a time, and says
 // how many. The last one of each claim stays at every endpoint, so that it can be
 // seen what the endpoint knows, and so do those that wait or were given up. The
-// events themselves stay, so [Store.Replay] can send them again.
+// events themselves stay, so [Deliveries.Replay] can send them again.
 func (s Deliveries) DeleteDelivered(ctx context.Context, before time.Time) (int, error) {
 	total := 0
 	for {
@@ -30,7 +30,7 @@ func (s Deliveries) DeleteDelivered(ctx context.Context, before time.Time) (int,
 	}
 }
 
-// DeliveryTally is how far the deliveries to endpoints of one kind are.
+// DeliveryCounts is how far the deliveries to endpoints of one kind are.
 type DeliveryCounts struct {
 	// Waiting counts deliveries that are still to be made, those of paused
 	// endpoints included.

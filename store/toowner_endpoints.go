@@ -100,7 +100,7 @@ type EndpointPatch struct {
 	// KarlaShop, User and Password are of one of kind karla.
 	KarlaShop, User, Password *string
 	// State paused takes Reason with it; state active does what
-	// [Store.ResumeEndpoint] does.
+	// [Endpoints.Resume] does.
 	State  *EndpointState
 	Reason string
 }

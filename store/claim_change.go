@@ -13,7 +13,7 @@ import (
 // maxLastError bounds what is kept of an error, in bytes.
 const maxLastError = 2000
 
-// Work is what a claim's workflow needs to know: plain facts, nothing personal.
+// Snapshot is what a claim's workflow needs to know: plain facts, nothing personal.
 type Snapshot struct {
 	claim.Record
 	// ConnectionID is the connection that the claim's conversation is in, else
@@ -39,7 +39,7 @@ type Snapshot struct {
 	Instructed, Changing bool
 	// Conversation is what is known of its conversation in Dixa.
 	Conversation ConversationFacts
-	// Derived is the status that Dixa's facts last came to, see [Set].
+	// Derived is the status that Dixa's facts last came to, see [ClaimUpdate].
 	Derived string
 	// EndUserID is the customer in Dixa, once known.
 	EndUserID string
@@ -139,7 +139,7 @@ type ClaimUpdate struct {
 	// JudgeDue has the status rules asked anew.
 	RulesDue bool
 	// Revision, unless zero, makes the change hold only while the claim's
-	// [Work.Revision] is this one: else it is a [*StaleError].
+	// [Snapshot.Revision] is this one: else it is a [*StaleError].
 	Revision int64
 	// Outbox are events that are owed to the claim's owner for this change. One
 	// whose ID the claim has already is not added again.
@@ -165,7 +165,7 @@ func (e *StaleError) Error() string {
 	return "claim " + e.Ref.String() + " was changed from outside since it was read: read it again"
 }
 
-// hold reads a claim and keeps everybody else from changing it until the
+// lockClaim reads a claim and keeps everybody else from changing it until the
 // transaction ends. An update that changes nothing is the one way to do so in
 // both databases.
 func lockClaim(ctx context.Context, tx *sql.Tx, ref claim.Ref) (claimRow, error) {

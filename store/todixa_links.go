@@ -21,7 +21,7 @@ type Link struct {
 	CreatedAt time.Time
 }
 
-// LinkInput is what [Store.LinkConversation] writes.
+// LinkInput is what [Links.Create] writes.
 type LinkInput struct {
 	Ref            claim.Ref
 	ConnectionID   string

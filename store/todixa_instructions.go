@@ -124,7 +124,7 @@ func (s *core) instruction(ctx context.Context, q querier, ref claim.Ref, id str
 
 // Finish records what became of an instruction: done with a result, or
 // refused with why. What is finished stays as it is. set is written with it, see
-// [Store.Change].
+// [Claims.Change].
 func (s Instructions) Finish(ctx context.Context, in claim.Instruction, set ClaimUpdate) error {
 	return s.write(ctx, "finish instruction "+in.ID, func(tx *sql.Tx) error {
 		row, err := lockClaim(ctx, tx, in.Ref)

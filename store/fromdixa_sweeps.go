@@ -165,7 +165,7 @@ func (s Sweeps) Connections(ctx context.Context) ([]string, error) {
 	return ids, err
 }
 
-// Activity is an entry of Dixa's activity log that is to be judged.
+// ActivityEntry is an entry of Dixa's activity log that is to be judged.
 type ActivityEntry struct {
 	ID             string
 	ConversationID int64
@@ -306,7 +306,7 @@ func (s Sweeps) Postpone(ctx context.Context, connectionID string, conversationI
 	})
 }
 
-// Received is an event that came.
+// ReceivedEvent is an event that came.
 type ReceivedEvent struct {
 	ID, Name string
 	// At is when Dixa says that it happened.
@@ -407,7 +407,7 @@ func (s Conversations) TimelineBetween(ctx context.Context, ref claim.Ref, from,
 		ref.Shop, ref.ID, micros(from), micros(to))
 }
 
-// happenings reads entries of a claim's timeline.
+// timeline reads entries of a claim's timeline.
 func (s *core) timeline(ctx context.Context, ref claim.Ref, query string, args ...any) ([]TimelineEntry, error) {
 	var found []TimelineEntry
 	err := s.read(ctx, "read the timeline of claim "+ref.String(), func(db *sql.DB) error {

@@ -14,7 +14,7 @@ const (
 	gatheredPatience = 10 * time.Second
 )
 
-// gathering lets calls that are made while the same work is under way share the
+// batcher lets calls that are made while the same work is under way share the
 // next round of it. The first call is worked on at once; what a round costs
 // whatever its size, such as a commit, is then for all of them.
 type batcher[T any] struct {

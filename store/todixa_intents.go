@@ -22,7 +22,7 @@ type Intent struct {
 	// SentAt is when the step was last sent without an answer that is known;
 	// zero where nothing is outstanding.
 	SentAt time.Time
-	// Result is what [Store.FinishIntent] was given. It holds no personal data.
+	// Result is what [Intents.Finish] was given. It holds no personal data.
 	Result json.RawMessage
 	// DoneAt is when the step was finished; zero before.
 	DoneAt time.Time
@@ -38,8 +38,8 @@ func (s Intents) Begin(ctx context.Context, ref claim.Ref, step string) (in Inte
 	})
 }
 
-// BeginForRevision is [Store.BeginIntent] for a step that sends what was made of a
-// revision of the claim's body, see [Store.Body]. Where the owner changed the claim
+// BeginForRevision is [Intents.Begin] for a step that sends what was made of a
+// revision of the claim's body, see [Claims.OpeningBody]. Where the owner changed the claim
 // since, or it was abandoned, the step may not be sent: a [*StaleError]. Whoever changes it afterwards
 // finds the step begun. What was sent before is nothing to refuse.
 func (s Intents) BeginForRevision(ctx context.Context, ref claim.Ref, step string, revision int64) (in Intent, outstanding bool, err error) {
@@ -176,7 +176,7 @@ func (s *core) changeIntent(ctx context.Context, verb string, read Intent, chang
 	return in, mine, err
 }
 
-// holdIntent reads an intent and keeps everybody else from changing it until the
+// lockIntent reads an intent and keeps everybody else from changing it until the
 // transaction ends.
 func lockIntent(ctx context.Context, tx *sql.Tx, ref claim.Ref, step string) (Intent, error) {
 	return scanIntent(ref, step, tx.QueryRowContext(ctx, `UPDATE intents SET try = try

@@ -41,7 +41,7 @@ const (
 	longestHold = 5 * time.Minute
 )
 
-// Limits is what a token may do.
+// BudgetLimits is what a token may do.
 type BudgetLimits struct {
 	// Interval is the distance of two requests. Defaults to [DefaultInterval].
 	Interval time.Duration
@@ -103,7 +103,7 @@ func (s *core) budgetSQL(text string) string {
 	).Replace(text)
 }
 
-// Slot is the place of one request in a token's budget.
+// BudgetSlot is the place of one request in a token's budget.
 type BudgetSlot struct {
 	// Wait is how long to wait for it; less than zero where it has just passed.
 	Wait time.Duration
@@ -114,7 +114,7 @@ type BudgetSlot struct {
 
 // Take takes the next slot for a request of a token. Slots are the interval
 // of the limits apart, across all processes, and further apart after Dixa refused
-// a request; see [Store.RefuseBudget]. A slot that is not used is lost. Where the
+// a request; see [Budget.RecordRefusal]. A slot that is not used is lost. Where the
 // wait would be longer than the caller is ready for, or the day's requests are
 // used up, it is a [*BudgetError] and nothing is taken.
 func (s Budget) Take(ctx context.Context, tokenHash string, limits BudgetLimits) (BudgetSlot, error) {
@@ -187,7 +187,7 @@ func (s Budget) Share(ctx context.Context, connectionID string) (*claim.TokenSha
 	return nil, err
 }
 
-// Shares are the shares of all connections of which [Store.TokenShare] tells
+// Shares are the shares of all connections of which [Budget.Share] tells
 // one, by connection.
 func (s Budget) Shares(ctx context.Context) (map[string]claim.TokenShare, error) {
 	return s.tokenShares(ctx, "")

@@ -117,7 +117,7 @@ func (s Settings) Integration(ctx context.Context, shop string) (claim.Integrati
 	return in, err
 }
 
-// holdPlatform reads the platform's settings and keeps everybody else from
+// lockPlatform reads the platform's settings and keeps everybody else from
 // changing what several shops share until the transaction ends.
 func lockPlatform(ctx context.Context, tx *sql.Tx) (json.RawMessage, int64, error) {
 	var settings string

@@ -9,7 +9,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Advance is what events did to a claim.
+// EventEffects is what events did to a claim.
 type EventEffects struct {
 	Ref claim.Ref
 	// From and To are the cursor before and after, State and ConversationID as
@@ -21,7 +21,7 @@ type EventEffects struct {
 	Conversation claim.Conversation
 	// Refreshed says that Dixa was asked how the conversation is.
 	Refreshed bool
-	// Judged says that the status rules were asked, as [Work.JudgeDue] wanted.
+	// Judged says that the status rules were asked, as [Snapshot.RulesDue] wanted.
 	Judged bool
 	// Steps are the changes of the claim in their order.
 	Transitions []Transition
@@ -32,13 +32,13 @@ type EventEffects struct {
 	Messages []claim.Message
 }
 
-// Step is one change of a claim: see [Store.Change].
+// Transition is one change of a claim: see [Claims.Change].
 type Transition struct {
 	Event  claim.Event
 	Update ClaimUpdate
 }
 
-// Happening is an entry of a claim's timeline under an id that follows from what
+// TimelineEntry is an entry of a claim's timeline under an id that follows from what
 // happened.
 type TimelineEntry struct {
 	ID string
@@ -113,7 +113,7 @@ func (s *core) saveConversation(ctx context.Context, tx *sql.Tx, row claimRow, a
 	return err
 }
 
-// learn takes in a fact of the conversation of a claim that the caller holds.
+// applyFact takes in a fact of the conversation of a claim that the caller holds.
 func (s *core) applyFact(ctx context.Context, tx *sql.Tx, row claimRow, f claim.Fact) error {
 	var c claim.Conversation
 	var doc []byte

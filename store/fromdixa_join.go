@@ -88,7 +88,7 @@ func (s *core) unjoinedLinks(ctx context.Context, limit int) ([]claim.Ref, error
 	return refs, err
 }
 
-// noClaims notes that events are of a conversation that is no claim's. A link
+// markUnlinked notes that events are of a conversation that is no claim's. A link
 // that is made at the same moment looks at them by itself.
 func (s *core) markUnlinked(ctx context.Context, key conversationKey, events []string) error {
 	return s.write(ctx, "note events of no claim", func(tx *sql.Tx) error {
@@ -126,7 +126,7 @@ func (s *core) join(ctx context.Context, ref claim.Ref) error {
 	})
 }
 
-// TakenIn is what a claim has taken in so far, with the events behind that.
+// EventBatch is what a claim has taken in so far, with the events behind that.
 type EventBatch struct {
 	// Cursor is the number of the last event taken in.
 	Cursor         int64

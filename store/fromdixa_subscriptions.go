@@ -64,7 +64,7 @@ func (s Subscriptions) Secrets(ctx context.Context, connectionID string) ([]stri
 	return secrets[connectionID], err
 }
 
-// secretLookup is a call of [Store.WebhookSecrets]. One that is not done after it
+// secretLookup is a call of [Subscriptions.Secrets]. One that is not done after it
 // was worked on has to learn its own reason.
 type secretLookup struct {
 	connection string
@@ -86,7 +86,7 @@ func (s *core) lookUpTogether(ctx context.Context, batch []*secretLookup) {
 	}
 }
 
-// webhookSecrets reads the secrets of connections, for [Store.WebhookSecrets].
+// webhookSecrets reads the secrets of connections, for [Subscriptions.Secrets].
 func (s *core) webhookSecrets(ctx context.Context, doing string, connections ...string) (map[string][]string, error) {
 	var args arguments
 	places := make([]string, len(connections))
@@ -122,7 +122,7 @@ func (s *core) webhookSecrets(ctx context.Context, doing string, connections ...
 	return secrets, err
 }
 
-// SavedSubscription is what [Store.SaveSubscription] keeps.
+// SavedSubscription is what [Subscriptions.Save] keeps.
 type SavedSubscription struct {
 	// ID, URL and Secret are those of the subscription in Dixa.
 	ID, URL, Secret string

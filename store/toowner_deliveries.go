@@ -51,7 +51,7 @@ type Delivery struct {
 	CreatedAt   time.Time
 }
 
-// Parcel is a delivery that the caller holds, with what it needs to send it.
+// LeasedDelivery is a delivery that the caller holds, with what it needs to send it.
 type LeasedDelivery struct {
 	ID, EndpointID, Shop, URL string
 	Kind                      EndpointKind
@@ -287,7 +287,7 @@ func (s Deliveries) MarkSkipped(ctx context.Context, id, holder, note string) er
 	})
 }
 
-// Failure is why an attempt did not succeed and what follows.
+// DeliveryFailure is why an attempt did not succeed and what follows.
 type DeliveryFailure struct {
 	// Status is that of the answer; zero where none came.
 	Status int

@@ -29,7 +29,7 @@ type OwnerUpdate struct {
 	Read func(current *claim.Claim) (*claim.Claim, error)
 }
 
-// UpdateResult is what was done about a change at a claim's owner.
+// OwnerUpdateOutcome is what was done about a change at a claim's owner.
 type OwnerUpdateOutcome string
 
 // What is done about a change.
@@ -48,7 +48,7 @@ const (
 	UpdateKept OwnerUpdateOutcome = "kept"
 )
 
-// Updated is what became of a change at a claim's owner.
+// OwnerUpdateResult is what became of a change at a claim's owner.
 type OwnerUpdateResult struct {
 	Record  claim.Record
 	Outcome OwnerUpdateOutcome
@@ -61,7 +61,7 @@ type OwnerUpdateResult struct {
 
 // UpdateFromOwner takes a change of a claim that its owner tells of: all or
 // nothing, and in one of two ways, whatever happens at the same moment. Before the
-// claim's create is begun, the claim is edited: [Store.BeginIntentOf] refuses what
+// claim's create is begun, the claim is edited: [Intents.BeginForRevision] refuses what
 // was made of it before. After that an [claim.InstructChange] says what changed.
 // What the owner's clock says is older than what it said last is ignored, and what
 // is so already changes nothing; a status that the owner was told is so already.
@@ -317,7 +317,7 @@ func (s *core) upsert(ctx context.Context, tx *sql.Tx, u OwnerUpdate, created bo
 // updateAccepted: the claim was not known.
 const updateAccepted OwnerUpdateOutcome = "accepted"
 
-// ShipmentNews is that a parcel reached a phase.
+// ShipmentUpdate is that a parcel reached a phase.
 type ShipmentUpdate struct {
 	// Shipment names the parcel, such as by its id or tracking number.
 	Shipment string `json:"shipment,omitempty"`

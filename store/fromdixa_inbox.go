@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Event is an event that Dixa told of and whose signature was verified.
+// DixaEvent is an event that Dixa told of and whose signature was verified.
 type DixaEvent struct {
 	// ID is Dixa's id of the event.
 	ID string

@@ -54,7 +54,7 @@ func (s Inbox) Receive(ctx context.Context, connectionID string, e DixaEvent) (f
 	return s.receiveOne(ctx, doing, a)
 }
 
-// arrival is an event on its way into the inbox.
+// incomingEvent is an event on its way into the inbox.
 type incomingEvent struct {
 	connection string
 	event      DixaEvent
@@ -67,7 +67,7 @@ type incomingEvent struct {
 
 func (a *incomingEvent) key() [2]string { return [2]string{a.connection, a.event.ID} }
 
-// keepTogether keeps in one transaction, of one statement, those of a batch that
+// insertBatch keeps in one transaction, of one statement, those of a batch that
 // are plainly their connection's. It leaves the others alone, and all of them
 // where the transaction fails: each then learns its own reason.
 func (s *core) insertBatch(ctx context.Context, batch []*incomingEvent) {
@@ -158,7 +158,7 @@ func (s *core) insertEvents(ctx context.Context, q querier, batch []*incomingEve
 	return inserted, err
 }
 
-// receiveAlone keeps an event in a transaction of its own.
+// receiveOne keeps an event in a transaction of its own.
 func (s *core) receiveOne(ctx context.Context, doing string, a *incomingEvent) (fresh bool, err error) {
 	err = s.write(ctx, doing, func(tx *sql.Tx) error {
 		if err := s.checkOrganization(ctx, tx, a.connection, a.event.Organization); err != nil {
@@ -171,7 +171,7 @@ func (s *core) receiveOne(ctx context.Context, doing string, a *incomingEvent) (
 	return fresh, err
 }
 
-// belongs makes sure that an organisation is the connection's, and pins it where
+// checkOrganization makes sure that an organisation is the connection's, and pins it where
 // the connection's was not known.
 func (s *core) checkOrganization(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
 	have, err := organizationOf(ctx, tx, connectionID)
@@ -190,7 +190,7 @@ func organizationOf(ctx context.Context, tx *sql.Tx, connectionID string) (strin
 	return id.String, err
 }
 
-// pin makes an organisation that of a connection which had none.
+// pinOrganization makes an organisation that of a connection which had none.
 func (s *core) pinOrganization(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
 	if _, _, err := lockPlatform(ctx, tx); err != nil {
 		return err
