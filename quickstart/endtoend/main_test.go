@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,9 +29,13 @@ import (
 
 var record = flag.Bool("record", false, "write the histories of TestShapes to workflows/testdata/histories")
 
-// patience is how long a test waits while nothing that it looks at changes. A
-// busy machine makes everything slow, but it does not stop it.
-const patience = 90 * time.Second
+// A test waits as long as nothing that it looks at changes for patience and this
+// process used patientCPU of processor time meanwhile. On a busy machine
+// everything takes longer, because it gets less of the processor.
+const (
+	patience   = 90 * time.Second
+	patientCPU = 2 * time.Minute
+)
 
 // shared is what all tests of the package use.
 var shared struct {
@@ -53,6 +59,8 @@ func run(m *testing.M) int {
 	// that every task replays its whole history. Workers that are processes of
 	// their own keep them.
 	worker.SetStickyWorkflowCacheSize(0)
+	// An engine in memory makes much garbage, and there is memory for it.
+	debug.SetGCPercent(400)
 
 	var err error
 	if shared.binaries, err = os.MkdirTemp("", "claimflow-endtoend"); err != nil {
@@ -156,9 +164,8 @@ func makeNamespaces(t *testing.T) []string {
 // [patience]: reasons tell how far things are.
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(50 * time.Millisecond)
+	began, used := time.Now(), cpuTime()
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for last := ""; ; {
 		err := try()
@@ -166,15 +173,24 @@ func eventually(t *testing.T, what string, try func() error) {
 			return
 		}
 		if reason := err.Error(); reason != last {
-			last = reason
-			deadline.Reset(patience)
+			last, began, used = reason, time.Now(), cpuTime()
+		}
+		if time.Since(began) > patience && cpuTime()-used > patientCPU {
+			require.FailNow(t, "it did not come to pass: "+what, "%v", err)
 		}
 		select {
-		case <-deadline.C:
-			require.FailNow(t, "it did not come to pass: "+what, "%v", err)
 		case <-t.Context().Done():
 			require.FailNow(t, "the test ended while it waited for: "+what, "%v", err)
 		case <-tick.C:
 		}
 	}
+}
+
+// cpuTime is the processor time that this process has used.
+func cpuTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
