@@ -14,8 +14,8 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
-	"github.com/claimflow/claimflow/internal/connection"
-	"github.com/claimflow/claimflow/internal/evidence"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/internal/todixa/evidence"
 	"github.com/claimflow/claimflow/store"
 )
 

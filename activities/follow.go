@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
-	"github.com/claimflow/claimflow/internal/follow"
+	"github.com/claimflow/claimflow/internal/fromdixa/fold"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -61,7 +61,7 @@ func (a *Claims) takeIn(ctx context.Context, work store.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	story := follow.Story{
+	story := fold.Story{
 		State: next.State, Conversation: next.Conversation, Status: work.Status, Derived: work.Derived, Settings: settings.Effective,
 		Held: work.Changing,
 	}
@@ -69,19 +69,19 @@ func (a *Claims) takeIn(ctx context.Context, work store.Snapshot) error {
 		Ref: work.Ref, From: next.Cursor, To: next.Last, State: next.State, ConversationID: next.ConversationID,
 		Judged: work.RulesDue,
 	}
-	readings := make([]follow.Reading, len(next.Events))
+	readings := make([]fold.Reading, len(next.Events))
 	for i, e := range next.Events {
-		readings[i] = follow.Read(e.ID, e.Name, e.HappenedAt, e.Body)
+		readings[i] = fold.Read(e.ID, e.Name, e.HappenedAt, e.Body)
 	}
 	if advance.Replaced, err = a.cameAfterAll(ctx, work.Ref, readings); err != nil {
 		return err
 	}
-	follow.Oldest(readings)
+	fold.Oldest(readings)
 	wrote, err := a.Store.Instructions.SentMessages(ctx, work.Ref)
 	if err != nil {
 		return err
 	}
-	story.TakeAll(readings, func(r follow.Reading, changes []follow.Change) {
+	story.TakeAll(readings, func(r fold.Reading, changes []fold.Change) {
 		advance.Refreshed = advance.Refreshed || r.Refreshed
 		for _, m := range r.Messages {
 			m.Ours = wrote[m.ID] || ours(work.Ref, r, m)
@@ -108,7 +108,7 @@ func (a *Claims) takeIn(ctx context.Context, work store.Snapshot) error {
 // cameAfterAll are the entries of the activity log, by their ids in the timeline,
 // whose events came after all: before or after the log was found to have them.
 // readings are in the order in which they came.
-func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []follow.Reading) ([]string, error) {
+func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []fold.Reading) ([]string, error) {
 	entries, err := a.Store.Conversations.TimelineFromLog(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []fol
 			}
 			for _, id := range slices.Sorted(maps.Keys(r.Log)) {
 				entry := r.Log[id]
-				if event := follow.Same(entry, unseen); event != "" {
+				if event := fold.Same(entry, unseen); event != "" {
 					delete(unseen, event)
 					replaced = append(replaced, store.LogPrefix+id)
 					continue
@@ -139,7 +139,7 @@ func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []fol
 			continue
 		}
 		told[r.Fact.ID] = *r.Happened
-		if id := follow.Same(*r.Happened, logged); id != "" {
+		if id := fold.Same(*r.Happened, logged); id != "" {
 			delete(logged, id)
 			replaced = append(replaced, id)
 		}
@@ -149,7 +149,7 @@ func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []fol
 
 // unseen are the events, told in this batch or before it, that came while the log
 // was compared with others.
-func (a *Claims) unseen(ctx context.Context, ref claim.Ref, r follow.Reading, told map[string]claim.TimelineEntry) (map[string]claim.TimelineEntry, error) {
+func (a *Claims) unseen(ctx context.Context, ref claim.Ref, r fold.Reading, told map[string]claim.TimelineEntry) (map[string]claim.TimelineEntry, error) {
 	var from, to time.Time
 	for _, entry := range r.Log {
 		if from.IsZero() || entry.At.Before(from) {
@@ -159,7 +159,7 @@ func (a *Claims) unseen(ctx context.Context, ref claim.Ref, r follow.Reading, to
 			to = entry.At
 		}
 	}
-	before, err := a.Store.Conversations.TimelineBetween(ctx, ref, from.Add(-follow.Moment), to.Add(follow.Moment))
+	before, err := a.Store.Conversations.TimelineBetween(ctx, ref, from.Add(-fold.Moment), to.Add(fold.Moment))
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (a *Claims) unseen(ctx context.Context, ref claim.Ref, r follow.Reading, to
 }
 
 // steps are what changes write.
-func steps(changes []follow.Change) []store.Transition {
+func steps(changes []fold.Change) []store.Transition {
 	var out []store.Transition
 	for _, c := range changes {
 		out = append(out, store.Transition{Event: c.Event, Update: setOf(c)})
@@ -184,7 +184,7 @@ func steps(changes []follow.Change) []store.Transition {
 	return out
 }
 
-func setOf(c follow.Change) store.ClaimUpdate {
+func setOf(c fold.Change) store.ClaimUpdate {
 	set := store.ClaimUpdate{Derived: c.Derived}
 	if c.Status != "" {
 		set.Status, set.StatusBy = c.Status, claim.ByDixa
@@ -209,7 +209,7 @@ func (a *Claims) judge(ctx context.Context, change StatusChange, work store.Snap
 	if err != nil {
 		return err
 	}
-	story := follow.Story{State: work.State, Conversation: conversation, Status: work.Status, Derived: work.Derived, Settings: settings.Effective, Held: work.Changing}
+	story := fold.Story{State: work.State, Conversation: conversation, Status: work.Status, Derived: work.Derived, Settings: settings.Effective, Held: work.Changing}
 	var elsewhere *claim.TransitionError
 	moved, err := story.Move(change.Event)
 	if errors.As(err, &elsewhere) {
@@ -240,7 +240,7 @@ func told(m claim.Message) store.OutboxEvent {
 // ours reports whether Claimflow wrote a message. Where Dixa keeps no externalId
 // the opening message is known by the claim's reference, which later messages
 // may quote.
-func ours(ref claim.Ref, r follow.Reading, m claim.Message) bool {
+func ours(ref claim.Ref, r fold.Reading, m claim.Message) bool {
 	if strings.HasPrefix(m.ExternalID, claim.KeyMark) {
 		return true
 	}

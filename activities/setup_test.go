@@ -20,9 +20,9 @@ import (
 	"github.com/claimflow/claimflow/activities"
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/emulator/server"
-	"github.com/claimflow/claimflow/internal/connection"
-	"github.com/claimflow/claimflow/internal/evidence"
 	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/internal/todixa/evidence"
 	"github.com/claimflow/claimflow/store"
 )
 

@@ -12,8 +12,8 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
-	"github.com/claimflow/claimflow/internal/connection"
-	"github.com/claimflow/claimflow/internal/subscription"
+	"github.com/claimflow/claimflow/internal/fromdixa/subscription"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
 	"github.com/claimflow/claimflow/store"
 )
 

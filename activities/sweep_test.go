@@ -23,8 +23,8 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/emulator/server"
-	"github.com/claimflow/claimflow/internal/follow"
-	"github.com/claimflow/claimflow/internal/subscription"
+	"github.com/claimflow/claimflow/internal/fromdixa/fold"
+	"github.com/claimflow/claimflow/internal/fromdixa/subscription"
 	"github.com/claimflow/claimflow/store"
 	"github.com/claimflow/claimflow/workflows"
 )
@@ -397,14 +397,14 @@ func TestEventsAndFindingsConvergeInAnyOrder(t *testing.T) {
 	b.requireTrue(refs)
 
 	finding := unread.Events[0]
-	facts := []claim.Fact{follow.Read(finding.ID, finding.Name, finding.HappenedAt, finding.Body).Fact}
+	facts := []claim.Fact{fold.Read(finding.ID, finding.Name, finding.HappenedAt, finding.Body).Fact}
 	for _, body := range b.late {
 		event, err := dixa.ParseEvent([]byte(body))
 		require.NoError(t, err)
 		c, ok := event.Conversation()
 		require.True(t, ok)
 		require.Equal(t, id, c.ID)
-		facts = append(facts, follow.Read(event.ID, string(event.Name), event.Timestamp.Time, []byte(body)).Fact)
+		facts = append(facts, fold.Read(event.ID, string(event.Name), event.Timestamp.Time, []byte(body)).Fact)
 	}
 	known, err := b.store.Conversations.Get(t.Context(), refs[0])
 	require.NoError(t, err)

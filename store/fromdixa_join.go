@@ -39,7 +39,7 @@ func (s Inbox) Join(ctx context.Context, limit int) (more bool, err error) {
 	}
 	joined := map[claim.Ref]bool{}
 	for key, events := range fresh {
-		ref, err := Links{s.core}.ClaimOf(ctx, key.connectionID, key.conversationID)
+		ref, err := Links(s).ClaimOf(ctx, key.connectionID, key.conversationID)
 		switch {
 		case errors.Is(err, ErrNotFound):
 			err = s.markUnlinked(ctx, key, events)

@@ -112,7 +112,7 @@ func (s Settings) Integration(ctx context.Context, shop string) (claim.Integrati
 	if in.Shop, err = s.shop(ctx, shop); err != nil || in.Connection == nil {
 		return in, err
 	}
-	subscription, err := Subscriptions{s.core}.Get(ctx, in.Connection.ID)
+	subscription, err := Subscriptions(s).Get(ctx, in.Connection.ID)
 	in.Subscription = &subscription
 	return in, err
 }

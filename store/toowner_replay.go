@@ -15,7 +15,7 @@ const replayBatch = 500
 // says how many those are. They keep their webhook-id; events from before the
 // endpoint was added get one.
 func (s Deliveries) Replay(ctx context.Context, shop, endpointID string, since, until time.Time) (int, error) {
-	e, err := Endpoints{s.core}.Get(ctx, shop, endpointID)
+	e, err := Endpoints(s).Get(ctx, shop, endpointID)
 	if err != nil {
 		return 0, err
 	}

@@ -22,10 +22,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/claimflow/claimflow/dixa"
-	"github.com/claimflow/claimflow/internal/deliver"
-	"github.com/claimflow/claimflow/internal/files"
+	"github.com/claimflow/claimflow/internal/fromdixa/subscription"
 	"github.com/claimflow/claimflow/internal/onboarding"
-	"github.com/claimflow/claimflow/internal/subscription"
+	"github.com/claimflow/claimflow/internal/toowner/delivery"
+	"github.com/claimflow/claimflow/internal/toowner/files"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -84,7 +84,7 @@ type api struct {
 	log        *slog.Logger
 	kick       func()
 	temporal   func(context.Context) (string, error)
-	endpoints  *deliver.Guard
+	endpoints  *delivery.Guard
 	sweep      func(ctx context.Context, connectionID string) error
 	mails      bool
 	files      *files.Files
@@ -96,7 +96,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Store == nil || o.Onboarding == nil || o.Log == nil {
 		return nil, errors.New("make the HTTP API: Store, Onboarding and Log are required")
 	}
-	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal, sweep: o.Sweep, endpoints: deliver.NewGuard(o.AllowPrivateEndpoints), mails: o.Mails, files: o.Files, loopback: o.AllowLoopback}
+	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal, sweep: o.Sweep, endpoints: delivery.NewGuard(o.AllowPrivateEndpoints), mails: o.Mails, files: o.Files, loopback: o.AllowLoopback}
 	if a.kick == nil {
 		a.kick = func() {}
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/claimflow/claimflow/client"
-	"github.com/claimflow/claimflow/internal/files"
+	"github.com/claimflow/claimflow/internal/toowner/files"
 )
 
 type attachmentInput struct {

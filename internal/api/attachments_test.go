@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/internal/api"
-	"github.com/claimflow/claimflow/internal/files"
+	"github.com/claimflow/claimflow/internal/toowner/files"
 	"github.com/claimflow/claimflow/store"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
-	"github.com/claimflow/claimflow/internal/deliver"
+	"github.com/claimflow/claimflow/internal/toowner/delivery"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -118,7 +118,7 @@ func (a *api) checkEndpointAddress(ctx context.Context, kind store.EndpointKind,
 	var err error
 	if kind == store.EndpointEmail {
 		var person string
-		if person, err = deliver.Mailto(*address); err == nil {
+		if person, err = delivery.Mailto(*address); err == nil {
 			*address = person
 		}
 	} else {

@@ -28,10 +28,10 @@ import (
 	emulator "github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/integration/pgtest"
 	"github.com/claimflow/claimflow/internal/api"
-	"github.com/claimflow/claimflow/internal/connection"
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/telemetry"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
 	"github.com/claimflow/claimflow/store"
 )
 

@@ -18,7 +18,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
-	"github.com/claimflow/claimflow/internal/karla"
+	"github.com/claimflow/claimflow/internal/fromowner/karla"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/store"
 )
@@ -116,7 +116,7 @@ func cut(s string) string {
 }
 
 // nobodysKarlaSecret stands in where there is no secret, so that it takes as long.
-const nobodysKarlaSecret = karla.Secret("-")
+const nobodysKarlaSecret = seal.Secret("-")
 
 func (h *karlaWebhooks) verify(ctx context.Context, shop, signature string, body []byte) error {
 	var known []string
@@ -126,9 +126,9 @@ func (h *karlaWebhooks) verify(ctx context.Context, shop, signature string, body
 			return err
 		}
 	}
-	secrets := make([]karla.Secret, 0, len(known)+1)
+	secrets := make([]seal.Secret, 0, len(known)+1)
 	for _, secret := range known {
-		secrets = append(secrets, karla.Secret(secret))
+		secrets = append(secrets, seal.Secret(secret))
 	}
 	if len(known) == 0 {
 		secrets = append(secrets, nobodysKarlaSecret)

@@ -15,8 +15,9 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
-	"github.com/claimflow/claimflow/internal/karla"
-	"github.com/claimflow/claimflow/internal/owner"
+	"github.com/claimflow/claimflow/internal/fromowner"
+	"github.com/claimflow/claimflow/internal/fromowner/karla"
+	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -41,7 +42,7 @@ func (b *bench) karlaSays(body string) int {
 // apply applies what waits, as a process does.
 func (b *bench) apply() {
 	b.t.Helper()
-	require.NoError(b.t, owner.New(b.store, slog.New(slog.DiscardHandler), nil).Apply(b.t.Context()))
+	require.NoError(b.t, fromowner.New(b.store, slog.New(slog.DiscardHandler), nil).Apply(b.t.Context()))
 }
 
 // karlaClaim is an event about a claim.
@@ -185,7 +186,7 @@ func TestKarlaMustSign(t *testing.T) {
 	require.Equal(t, "/webhooks/karla/acme", saved.Path)
 	require.NotContains(t, saved.Preview, "secret-of-the-shop")
 	body := karlaClaim("created", "c-1", "2026-03-01T12:00:00Z", "")
-	sign := func(secret karla.Secret, at time.Time) string { return karla.Sign([]byte(body), secret, at) }
+	sign := func(secret seal.Secret, at time.Time) string { return karla.Sign([]byte(body), secret, at) }
 	now := time.Now()
 	answers := map[string]*reply{}
 	for name, test := range map[string]struct{ path, header string }{
@@ -213,7 +214,7 @@ func TestKarlaMustSign(t *testing.T) {
 	// While a secret is replaced both are good.
 	_, err = b.client.SaveKarlaSecret(t.Context(), "acme", "the-new-secret-of-acme")
 	require.NoError(t, err)
-	for _, secret := range []karla.Secret{"secret-of-the-shop-acme", "the-new-secret-of-acme"} {
+	for _, secret := range []seal.Secret{"secret-of-the-shop-acme", "the-new-secret-of-acme"} {
 		require.Equal(t, http.StatusOK, b.send("POST", "/webhooks/karla/acme", "", body, karla.SignatureHeader, sign(secret, now)).StatusCode)
 	}
 	large := `{"a":"` + strings.Repeat("x", 1<<20) + `"}`
@@ -258,7 +259,7 @@ func TestTwoProcessesApplyKarlasEventsOnce(t *testing.T) {
 	errs := make(chan error, 2)
 	for range 2 {
 		go func() {
-			errs <- owner.New(b.store, slog.New(slog.DiscardHandler), nil).Apply(context.WithoutCancel(t.Context()))
+			errs <- fromowner.New(b.store, slog.New(slog.DiscardHandler), nil).Apply(context.WithoutCancel(t.Context()))
 		}()
 	}
 	require.NoError(t, <-errs)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
-	"github.com/claimflow/claimflow/internal/follow"
+	"github.com/claimflow/claimflow/internal/fromdixa/fold"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -50,11 +50,11 @@ func (a *api) previewStatusRules(ctx context.Context, in *statusRulesInput) (*bo
 		if err != nil {
 			return nil, err
 		}
-		readings := make([]follow.Reading, len(events))
+		readings := make([]fold.Reading, len(events))
 		for i, e := range events {
-			readings[i] = follow.Read(e.ID, e.Name, e.HappenedAt, e.Body)
+			readings[i] = fold.Read(e.ID, e.Name, e.HappenedAt, e.Body)
 		}
-		follow.Oldest(readings)
+		fold.Oldest(readings)
 		is, would := told(integration.Effective, readings), told(changed, readings)
 		if !slices.Equal(is, would) {
 			out.Different = append(out.Different, client.StatusDifference{ClaimID: r.ID, State: r.State, Is: is, Would: would})
@@ -76,17 +76,17 @@ func withStatusRules(s claim.Settings, rules []claim.StatusRule) (claim.Settings
 }
 
 // told are the statuses that a claim's owner is told, one after another.
-func told(s claim.Settings, readings []follow.Reading) []string {
-	story := follow.Story{State: claim.StateOpen, Settings: s}
+func told(s claim.Settings, readings []fold.Reading) []string {
+	story := fold.Story{State: claim.StateOpen, Settings: s}
 	statuses := []string{}
-	note := func(_ follow.Reading, changes []follow.Change) {
+	note := func(_ fold.Reading, changes []fold.Change) {
 		for _, c := range changes {
 			if c.Status != "" {
 				statuses = append(statuses, c.Status)
 			}
 		}
 	}
-	note(follow.Reading{}, story.Take(claim.Fact{}))
+	note(fold.Reading{}, story.Take(claim.Fact{}))
 	story.TakeAll(readings, note)
 	return statuses
 }

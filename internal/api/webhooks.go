@@ -18,7 +18,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
-	"github.com/claimflow/claimflow/internal/subscription"
+	"github.com/claimflow/claimflow/internal/fromdixa/subscription"
 	"github.com/claimflow/claimflow/store"
 )
 

@@ -14,14 +14,16 @@ import (
 
 	"github.com/caarlos0/env/v11"
 	"github.com/go-playground/validator/v10"
+
+	"github.com/claimflow/claimflow/internal/seal"
 )
 
 // Config is the configuration of every Claimflow process. The `doc` tag of a
 // field says what the variable means, `used` who reads it; a field of the type
-// [Secret] is never printed.
+// [seal.Secret] is never printed.
 type Config struct {
-	DatabaseURL string `env:"CLAIMFLOW_DATABASE_URL" envDefault:"sqlite:claimflow.db" validate:"required,database" used:"starter, worker" doc:"Where the store is: 'sqlite:' and a file, 'sqlite::memory:' for one process and one run, or 'postgres://user:password@host/database'. A PostgreSQL address holds a password: treat it as a secret."`
-	Keys        Secret `env:"CLAIMFLOW_KEYS" used:"starter, worker" doc:"The keys that seal claims and tokens in the store, as 'starter keys new' prints them, or 'file:' and the path of a file that holds them. Every process of one store needs the same."`
+	DatabaseURL string      `env:"CLAIMFLOW_DATABASE_URL" envDefault:"sqlite:claimflow.db" validate:"required,database" used:"starter, worker" doc:"Where the store is: 'sqlite:' and a file, 'sqlite::memory:' for one process and one run, or 'postgres://user:password@host/database'. A PostgreSQL address holds a password: treat it as a secret."`
+	Keys        seal.Secret `env:"CLAIMFLOW_KEYS" used:"starter, worker" doc:"The keys that seal claims and tokens in the store, as 'starter keys new' prints them, or 'file:' and the path of a file that holds them. Every process of one store needs the same."`
 
 	DixaURL      string        `env:"CLAIMFLOW_DIXA_URL" envDefault:"https://dev.dixa.io/v1/" validate:"required,http_url" used:"starter, worker" doc:"The Dixa API, or an emulator of it."`
 	DixaFilesURL string        `env:"CLAIMFLOW_DIXA_FILES_URL" envDefault:"https://files.dixa.io" validate:"required,http_url" used:"starter" doc:"Where Dixa keeps the files of messages, or an emulator of it: its address and /files. The Dixa token is sent there and to no other host but the API's."`
@@ -38,37 +40,17 @@ type Config struct {
 
 	AllowPrivateEndpoints bool `env:"CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS" envDefault:"false" used:"starter" doc:"Sends events also to endpoints on this machine and in private networks, and by plain http. It lets whoever may add endpoints make 'starter serve' send requests there."`
 
-	SMTPURL Secret `env:"CLAIMFLOW_SMTP_URL" validate:"omitempty,smtp" used:"starter" doc:"The mail server through which endpoints of kind email are written to: 'smtp://user:password@mail.example:587?from=claims@acme.example', with special characters percent-encoded. 'smtp' insists on STARTTLS, 'smtps' speaks TLS from the start; '&tls=none' encrypts nothing and takes no password. Empty: no e-mail is sent."`
+	SMTPURL seal.Secret `env:"CLAIMFLOW_SMTP_URL" validate:"omitempty,smtp" used:"starter" doc:"The mail server through which endpoints of kind email are written to: 'smtp://user:password@mail.example:587?from=claims@acme.example', with special characters percent-encoded. 'smtp' insists on STARTTLS, 'smtps' speaks TLS from the start; '&tls=none' encrypts nothing and takes no password. Empty: no e-mail is sent."`
 
 	LogFormat string `env:"CLAIMFLOW_LOG_FORMAT" validate:"omitempty,oneof=text json" used:"starter, worker" doc:"'text' for people or 'json' for machines. Empty: text on a terminal, else JSON."`
 	LogLevel  string `env:"CLAIMFLOW_LOG_LEVEL" envDefault:"info" validate:"oneof=debug info warn error" used:"starter, worker" doc:"The least that is logged: debug, info, warn or error."`
 
-	URL    string `env:"CLAIMFLOW_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter" doc:"The 'starter serve' that the other starter commands talk to, without the /v1 of the API's addresses."`
-	APIKey Secret `env:"CLAIMFLOW_API_KEY" used:"starter" doc:"The API key that the starter commands use, as 'starter key create' prints it."`
+	URL    string      `env:"CLAIMFLOW_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter" doc:"The 'starter serve' that the other starter commands talk to, without the /v1 of the API's addresses."`
+	APIKey seal.Secret `env:"CLAIMFLOW_API_KEY" used:"starter" doc:"The API key that the starter commands use, as 'starter key create' prints it."`
 	// DixaToken is taken as it is: that space around it is wrong is for
 	// onboarding to say.
-	DixaToken Secret `env:"CLAIMFLOW_DIXA_TOKEN" used:"starter" doc:"The Dixa API token that 'starter shop connect' saves. A token that comes by --token-file or the standard input as well is refused: give it in one way only."`
+	DixaToken seal.Secret `env:"CLAIMFLOW_DIXA_TOKEN" used:"starter" doc:"The Dixa API token that 'starter shop connect' saves. A token that comes by --token-file or the standard input as well is refused: give it in one way only."`
 }
-
-// Secret is a value that prints as "[secret]" in every format.
-type Secret string
-
-// Reveal is the value itself.
-func (s Secret) Reveal() string { return string(s) }
-
-// String hides the value; an empty one stays empty.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "[secret]"
-}
-
-// GoString hides the value from %#v.
-func (s Secret) GoString() string { return s.String() }
-
-// MarshalText hides the value from JSON and logs.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Load reads the process's environment. The error names every variable that is
 // wrong, at once, and never its value.

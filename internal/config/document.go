@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/claimflow/claimflow/internal/seal"
 )
 
 // Variable is one environment variable.
@@ -30,10 +32,10 @@ func Variables(c Config) []Variable {
 		variable := Variable{
 			Name: f.Tag.Get("env"), Default: f.Tag.Get("envDefault"), UsedBy: f.Tag.Get("used"),
 			Meaning: f.Tag.Get("doc"), Value: fmt.Sprint(v.Field(i).Interface()),
-			Secret: f.Type == reflect.TypeFor[Secret](),
+			Secret: f.Type == reflect.TypeFor[seal.Secret](),
 		}
 		if variable.Name == "CLAIMFLOW_DATABASE_URL" && strings.HasPrefix(variable.Value, "postgres") {
-			variable.Secret, variable.Value = true, Secret(variable.Value).String()
+			variable.Secret, variable.Value = true, seal.Secret(variable.Value).String()
 		}
 		out = append(out, variable)
 	}

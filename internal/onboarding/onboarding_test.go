@@ -12,9 +12,9 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	emulator "github.com/claimflow/claimflow/emulator/server"
-	"github.com/claimflow/claimflow/internal/connection"
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
 	"github.com/claimflow/claimflow/store"
 )
 

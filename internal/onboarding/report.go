@@ -8,7 +8,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
-	"github.com/claimflow/claimflow/internal/connection"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
 )
 
 // Result is what became of a check.

@@ -10,8 +10,8 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 	emulator "github.com/claimflow/claimflow/emulator/server"
-	"github.com/claimflow/claimflow/internal/connection"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
 	"github.com/claimflow/claimflow/store"
 )
 

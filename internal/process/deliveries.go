@@ -10,8 +10,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"github.com/claimflow/claimflow/internal/deliver"
-	"github.com/claimflow/claimflow/internal/mail"
+	"github.com/claimflow/claimflow/internal/toowner/delivery"
+	"github.com/claimflow/claimflow/internal/toowner/mail"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -38,7 +38,7 @@ func (p *Parts) mailServer() (*mail.Server, error) {
 
 // countDeliveries counts attempts by kind of endpoint and result and shows what
 // waits, was given up and is paused. The returned function ends the showing.
-func (p *Parts) countDeliveries() (observe func(deliver.Attempt), stop func(), err error) {
+func (p *Parts) countDeliveries() (observe func(delivery.Attempt), stop func(), err error) {
 	meter := p.Telemetry.Meters.Meter("claimflow")
 	attempts, err1 := meter.Int64Counter("claimflow.deliveries",
 		metric.WithDescription("Attempts to deliver an event, by kind of endpoint and result."))
@@ -67,7 +67,7 @@ func (p *Parts) countDeliveries() (observe func(deliver.Attempt), stop func(), e
 	if err != nil {
 		return nil, nil, fmt.Errorf("set up the metrics of deliveries: %w", err)
 	}
-	observe = func(a deliver.Attempt) {
+	observe = func(a delivery.Attempt) {
 		attempts.Add(context.Background(), 1, metric.WithAttributes(
 			attribute.String("kind", string(a.Kind)), attribute.String("result", string(a.Result))))
 	}

@@ -9,7 +9,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"github.com/claimflow/claimflow/internal/dispatch"
+	"github.com/claimflow/claimflow/internal/nudge"
 )
 
 const (
@@ -59,7 +59,7 @@ func explain(err error) (state, advice string) {
 }
 
 // engineState is what /readyz says: whether claims get to the engine.
-func (p *Parts) engineState(ctx context.Context, d *dispatch.Dispatcher) (string, error) {
+func (p *Parts) engineState(ctx context.Context, d *nudge.Dispatcher) (string, error) {
 	if err := p.reachEngine(ctx); err != nil {
 		state, _ := explain(err)
 		return state, err

@@ -21,10 +21,10 @@ import (
 
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/config"
-	"github.com/claimflow/claimflow/internal/connection"
-	"github.com/claimflow/claimflow/internal/evidence"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/telemetry"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/internal/todixa/evidence"
 	"github.com/claimflow/claimflow/store"
 )
 

@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/claimflow/claimflow/internal/api"
-	"github.com/claimflow/claimflow/internal/deliver"
-	"github.com/claimflow/claimflow/internal/dispatch"
-	"github.com/claimflow/claimflow/internal/files"
+	"github.com/claimflow/claimflow/internal/fromowner"
+	"github.com/claimflow/claimflow/internal/nudge"
 	"github.com/claimflow/claimflow/internal/onboarding"
-	"github.com/claimflow/claimflow/internal/owner"
+	"github.com/claimflow/claimflow/internal/toowner/delivery"
+	"github.com/claimflow/claimflow/internal/toowner/files"
 )
 
 const (
@@ -41,7 +41,7 @@ func (p *Parts) Listen(ctx context.Context) (net.Listener, error) {
 // a [ForeignNamespaceError].
 func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string) error {
 	t := p.Telemetry
-	dispatcher := dispatch.New(p.Store, p.Temporal, t.Log)
+	dispatcher := nudge.New(p.Store, p.Temporal, t.Log)
 	server, err := p.mailServer()
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -51,14 +51,14 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		return errors.Join(err, listener.Close())
 	}
 	defer forgetDeliveries()
-	deliverer := deliver.New(p.Store, deliver.Options{
+	deliverer := delivery.New(p.Store, delivery.Options{
 		Log: t.Log, AllowPrivate: p.Config.AllowPrivateEndpoints, Mail: server, Observe: observe,
 	})
 	kick := func() {
 		dispatcher.Kick()
 		deliverer.Kick()
 	}
-	fromOwner := owner.New(p.Store, t.Log, kick)
+	fromOwner := fromowner.New(p.Store, t.Log, kick)
 	forget, err := p.countClaims()
 	if err != nil {
 		return errors.Join(err, listener.Close())

@@ -16,7 +16,7 @@ import (
 
 	"github.com/claimflow/claimflow/activities"
 	"github.com/claimflow/claimflow/claim"
-	"github.com/claimflow/claimflow/internal/subscription"
+	"github.com/claimflow/claimflow/internal/fromdixa/subscription"
 )
 
 const (

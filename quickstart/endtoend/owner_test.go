@@ -14,7 +14,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/emulator/server"
-	"github.com/claimflow/claimflow/internal/karla"
+	"github.com/claimflow/claimflow/internal/fromowner/karla"
 	"github.com/claimflow/claimflow/store"
 )
 

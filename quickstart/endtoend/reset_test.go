@@ -20,7 +20,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
-	"github.com/claimflow/claimflow/internal/dispatch"
+	"github.com/claimflow/claimflow/internal/nudge"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/store"
 	"github.com/claimflow/claimflow/workflows"
@@ -149,7 +149,7 @@ func (s *site) dispatchLater(c temporal.Client, after time.Duration) {
 	later, err := store.Open(s.t.Context(), s.database, ring, store.WithClock(func() time.Time { return time.Now().Add(after) }))
 	require.NoError(s.t, err)
 	defer func() { require.NoError(s.t, later.Close()) }()
-	require.NoError(s.t, dispatch.New(later, c, slog.New(slog.DiscardHandler)).Once(s.t.Context()))
+	require.NoError(s.t, nudge.New(later, c, slog.New(slog.DiscardHandler)).Once(s.t.Context()))
 }
 
 func (s *site) record(ref claim.Ref) claim.Record {

@@ -1,0 +1,118 @@
+package activities
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/store"
+)
+
+// maxDelay bounds how long an activity asks to be left alone, so that the wait
+// always fits in the time that a claim has.
+const (
+	maxDelay = 15 * time.Minute
+	// rateLimitWait is how long a step waits that Dixa refused for its limit without
+	// saying for how long. The budget in the store finds the pace; a wait that grew
+	// would let steps that began later overtake this one.
+	rateLimitWait = time.Second
+)
+
+// toTemporal is the last thing that every activity calls: the engine looks at
+// the outermost error only, so whether and when to retry must be said there.
+func toTemporal(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var done *temporal.ApplicationError
+	if errors.As(err, &done) {
+		return done
+	}
+	message := doing + ": " + err.Error()
+	switch e, ok := dixa.AsError(err); {
+	case ok && dixa.IsRateLimited(err):
+		return retryable(claim.ErrorRateLimited, message, err, cmp.Or(e.RetryAfter, rateLimitWait))
+	case ok && e.Outcome == dixa.Ambiguous:
+		return retryable(claim.ErrorAmbiguous, message, err, e.RetryAfter)
+	case ok && e.Retryable:
+		return retryable(claim.ErrorUnavailable, message, err, e.RetryAfter)
+	case ok && errors.Is(err, dixa.ErrReadOnly):
+		return parked(claim.CauseReadOnly, message)
+	case ok:
+		return parked(claim.CauseRefused, message)
+	}
+	var conflict *store.ConflictError
+	var needsToken *connection.NeedsTokenError
+	var moved *claim.TransitionError
+	switch {
+	case errors.As(err, &conflict):
+		// A conversation was opened for a claim that was given another one, or
+		// found for one that is not its claim. Only a person can tell.
+		return parked(claim.CauseUnexpected, message)
+	case errors.As(err, &needsToken):
+		return parked(claim.CauseConnection, message)
+	case errors.As(err, &moved):
+		// Somebody else moved the claim between our reading and our writing. The
+		// next attempt reads again.
+		return retryable(claim.ErrorBusy, message, err, 0)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return retryable(claim.ErrorUnavailable, message, err, 0)
+	case errors.Is(err, store.ErrNotFound):
+		return temporal.NewNonRetryableApplicationError(message, claim.ErrorInternal, err)
+	}
+	return retryable(claim.ErrorStore, message, err, 0)
+}
+
+// retryable makes an error that the engine retries: after the wait, with some
+// jitter so that many do not come back at once, or by its own policy where the
+// wait is zero. A full budget is no failure, so it does not count as one.
+func retryable(kind, message string, cause error, after time.Duration) error {
+	options := temporal.ApplicationErrorOptions{NextRetryDelay: jittered(after)}
+	if cause != nil {
+		options.Cause = bare{cause}
+	}
+	if kind == claim.ErrorRateLimited || kind == claim.ErrorBusy {
+		options.Category = temporal.ApplicationErrorCategoryBenign
+	}
+	return temporal.NewApplicationErrorWithOptions(message, kind, options)
+}
+
+// bare tells the kind of an error and drops its text, which the message has
+// already. It does not unwrap: what the engine is to be told is decided, and
+// nobody must decide it again by what lies beneath.
+type bare struct{ error }
+
+func (b bare) Error() string { return fmt.Sprintf("%T", b.error) }
+
+func jittered(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	d = min(d, maxDelay)
+	return d + time.Duration(rand.Int64N(int64(d)/4+int64(50*time.Millisecond))) //nolint:gosec // spreads retries, guards nothing
+}
+
+// parked makes the error that parks the claim.
+func parked(cause claim.Cause, message string) error {
+	return temporal.NewApplicationErrorWithOptions(message, claim.ErrorPark, temporal.ApplicationErrorOptions{
+		NonRetryable: true, Details: []any{Park{Cause: cause}},
+	})
+}
+
+// edited says that the claim's owner changed it before its conversation was created.
+func edited(ref claim.Ref) error {
+	return temporal.NewNonRetryableApplicationError("claim "+ref.String()+" was changed before its conversation was created; it is rendered anew", claim.ErrorEdited, nil)
+}
+
+// withdrawn says that the claim was abandoned before anything was sent.
+func withdrawn(ref claim.Ref) error {
+	return temporal.NewNonRetryableApplicationError("claim "+ref.String()+" was abandoned", claim.ErrorWithdrawn, nil)
+}

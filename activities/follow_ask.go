@@ -1,0 +1,62 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/fromdixa/fold"
+	"github.com/claimflow/claimflow/store"
+)
+
+// AskState asks Dixa which state the claim's conversation has, where events leave
+// that in doubt. It costs one request.
+func (a *Dixa) AskState(ctx context.Context, ref claim.Ref) error {
+	return a.with(ctx, ref, "ask for the state of the conversation", func(ctx context.Context, s *session) error {
+		known, err := s.store.Conversations.Get(ctx, ref)
+		if err != nil {
+			return fmt.Errorf("read what is known of the conversation: %w", err)
+		}
+		if known.DoubtAt.IsZero() {
+			return nil
+		}
+		now, err := s.client.Conversations.Get(ctx, s.work.ConversationID)
+		if err != nil {
+			return s.justOpened(ctx, err)
+		}
+		fact := factOf("asked", known, now, nil)
+		_, err = s.store.Claims.Change(ctx, ref, "", store.ClaimUpdate{Fact: &fact, RulesDue: true})
+		return err
+	})
+}
+
+// factOf is how the conversation was found to be: as new as its state, and newer than
+// everything that was known before it was asked for. tags is nil where they were not
+// asked for.
+func factOf(id string, known claim.Conversation, now *dixa.Conversation, tags []string) claim.Fact {
+	at := now.StateUpdatedAt.Time
+	for _, stamp := range []claim.Stamp{known.StatusAt, known.PeopleAt, known.TagsAt} {
+		if !stamp.At.Before(at) {
+			at = stamp.At.Add(time.Microsecond)
+		}
+	}
+	f := claim.Fact{
+		Stamp:  claim.Stamp{At: at, Weight: claim.WeightRefreshed, ID: id},
+		Status: fold.Status(now.State), People: true, Tags: tags,
+	}
+	if now.Assignment != nil {
+		f.Assignee = &claim.Person{ID: now.Assignment.AgentID}
+		if a := known.Assignee; a != nil && a.ID == f.Assignee.ID {
+			f.Assignee = a
+		}
+	}
+	if now.Queue != nil {
+		f.Queue = &claim.Queue{ID: now.Queue.ID}
+		if q := known.Queue; q != nil && q.ID == f.Queue.ID {
+			f.Queue = q
+		}
+	}
+	return f
+}

@@ -1,0 +1,402 @@
+package activities
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/fromdixa/fold"
+	"github.com/claimflow/claimflow/store"
+)
+
+const (
+	// maxChanges bounds how many changes of a claim write to Dixa in changesWithin
+	// what the rules want. Rules that contradict each other would go on for ever.
+	maxChanges    = 10
+	changesWithin = time.Hour
+	// tagsWithin is how long tags that were added are looked for, and tagsLook how
+	// long after one look the next one is made: Dixa tags after its answer.
+	tagsWithin = time.Minute
+	tagsLook   = 2 * time.Second
+)
+
+// changed is what came of a change, without personal data.
+type changed struct {
+	// Done are the parts that were written to Dixa.
+	Done []string `json:"done,omitempty"`
+	// Left are the wanted parts that were not done, with why.
+	Left []string `json:"left,omitempty"`
+}
+
+// carryOutChange does in the conversation what the shop's rules say of a change at
+// the claim's owner. What the customer newly said is written whatever the rules
+// say. Everything else is a wanted state: how the conversation is is read first,
+// and what is so already is left alone.
+func carryOutChange(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
+	c := changeRun{session: s, in: in}
+	if err := json.Unmarshal(in.Body, &c.change); err != nil {
+		return outcome{}, refusal{"what changed cannot be read"}
+	}
+	decision, err := decided(ctx, s, in, c.decide)
+	if err != nil {
+		return outcome{}, err
+	}
+	c.wanted = decision.Wanted
+	if err := c.carryOut(ctx); err != nil {
+		return outcome{}, err
+	}
+	out, err := c.outcome(ctx)
+	if err == nil && decision.Over {
+		out.set.Outbox = []store.OutboxEvent{{ID: "conflict:changes", Type: claim.ToldConflict}}
+		err = refusal{fmt.Sprintf("%d changes within an hour wrote to the conversation already: the rules of the shop and its owner contradict each other; mend the rules, then change the claim again", maxChanges)}
+	}
+	out.set.Timeline = append(out.set.Timeline, c.happened(err))
+	return out, err
+}
+
+// changeDecision is what a change comes to by the rules of its first attempt.
+type changeDecision struct {
+	Wanted claim.Wanted `json:"wanted"`
+	// Over says that so many changes were carried out lately that the rules do
+	// not count for this one.
+	Over bool `json:"over,omitempty"`
+}
+
+func (c *changeRun) decide(ctx context.Context) (changeDecision, error) {
+	written, err := c.store.Instructions.ChangesWritten(ctx, c.ref, time.Now().Add(-changesWithin))
+	if err != nil || written >= maxChanges {
+		return changeDecision{Over: true}, err
+	}
+	return changeDecision{Wanted: c.settings.Wants(&c.change)}, nil
+}
+
+// changeRun carries one change out.
+type changeRun struct {
+	*session
+	in     claim.Instruction
+	change claim.OwnerChange
+	wanted claim.Wanted
+
+	// found is the conversation as it was before anything was written; nil where
+	// nothing asked for it.
+	found *dixa.Conversation
+	tags  []string // nil where they were not asked for
+	files evidenceDraft
+	done  changed
+	// wrote says that something of what the rules want was written.
+	wrote bool
+}
+
+func (c *changeRun) carryOut(ctx context.Context) error {
+	message := c.change.Said != "" || c.change.Added != nil
+	w := c.wanted
+	if message || w.Close || w.Reopen || w.FollowUp > 0 || w.QueueID != "" || w.AgentID != "" {
+		found, err := c.client.Conversations.Get(ctx, c.work.ConversationID)
+		if err != nil {
+			return err
+		}
+		c.found = found
+	}
+	// What the customer says opens a closed conversation, as an e-mail of theirs
+	// would, whatever Dixa makes of a message that comes by its API.
+	if (message || w.Reopen) && c.found.State == dixa.StateClosed {
+		if err := c.reopen(ctx); err != nil {
+			return err
+		}
+	}
+	if message {
+		if err := c.tell(ctx); err != nil {
+			return err
+		}
+	}
+	if w.Note || len(c.files.leftOut()) > 0 || c.files.missing() != "" || len(c.change.Cut) > 0 {
+		sign := fmt.Sprintf("Claimflow %s (change %d)", c.ref.Reference(), c.in.Number)
+		if _, err := c.note(ctx, c.in.Step("note"), sign, noteText(noteOfChange(c.change, c.in.By), c.files, sign)); err != nil {
+			return err
+		}
+		c.did("note", w.Note)
+	}
+	if err := c.tag(ctx); err != nil {
+		return err
+	}
+	if err := c.assign(ctx); err != nil {
+		return err
+	}
+	return c.bringToState(ctx)
+}
+
+// did records that a part was written, and whether the rules wanted it.
+func (c *changeRun) did(part string, rules bool) {
+	c.done.Done = append(c.done.Done, part)
+	c.wrote = c.wrote || rules
+}
+
+func (c *changeRun) left(part, why string) { c.done.Left = append(c.done.Left, part+": "+why) }
+
+// isDone reports whether a part of the instruction was written, and when.
+func (c *changeRun) isDone(ctx context.Context, part string) (time.Time, error) {
+	intent, err := c.store.Intents.Get(ctx, c.ref, c.in.Step(part))
+	if errors.Is(err, store.ErrNotFound) {
+		return time.Time{}, nil
+	}
+	return intent.DoneAt, err
+}
+
+// once writes a part that may be sent twice, unless it was written.
+func (c *changeRun) once(ctx context.Context, part string, send func() error) error {
+	done, err := c.isDone(ctx, part)
+	if err != nil || !done.IsZero() {
+		c.did(part, true)
+		return err
+	}
+	if err := send(); err != nil {
+		return err
+	}
+	if err := c.store.Intents.Finish(ctx, c.ref, c.in.Step(part), nil); err != nil {
+		return fmt.Errorf("record that %s is done: %w", part, err)
+	}
+	c.did(part, true)
+	return nil
+}
+
+// reopen opens the conversation. Somebody may have done so since it was read.
+func (c *changeRun) reopen(ctx context.Context) error {
+	return c.once(ctx, "reopen", func() error {
+		return c.unless(ctx, c.client.Conversations.Reopen(ctx, c.work.ConversationID, ""),
+			func(now *dixa.Conversation) bool { return now.State != dixa.StateClosed })
+	})
+}
+
+// unless is nil for a refusal of what turns out to be so already. What Dixa
+// answers to such a request is not documented.
+func (c *changeRun) unless(ctx context.Context, err error, so func(*dixa.Conversation) bool) error {
+	if e, ok := dixa.AsError(err); !ok || e.Outcome != dixa.Rejected || e.Retryable {
+		return err
+	}
+	now, getErr := c.client.Conversations.Get(ctx, c.work.ConversationID)
+	if getErr == nil && so(now) {
+		return nil
+	}
+	return err
+}
+
+// tag removes and adds tags. Those that are added are there a while after Dixa's
+// answer; until then the shop's status rules wait.
+func (c *changeRun) tag(ctx context.Context) error {
+	if len(c.wanted.AddTags)+len(c.wanted.RemoveTags) == 0 {
+		return nil
+	}
+	listed, err := c.client.Conversations.Tags(ctx, c.work.ConversationID)
+	if err != nil {
+		return err
+	}
+	has := func(name string) bool {
+		return slices.ContainsFunc(c.tags, func(t string) bool { return strings.EqualFold(t, name) })
+	}
+	c.tags = []string{}
+	for _, t := range listed {
+		if !slices.ContainsFunc(c.wanted.RemoveTags, func(name string) bool { return strings.EqualFold(t.Name, name) }) {
+			c.tags = append(c.tags, t.Name)
+			continue
+		}
+		err := c.once(ctx, "untag:"+t.ID, func() error { return c.client.Conversations.RemoveTag(ctx, c.work.ConversationID, t.ID) })
+		if err != nil && !dixa.IsNotFound(err) {
+			return err
+		}
+	}
+	missing := slices.DeleteFunc(slices.Clone(c.wanted.AddTags), has)
+	inactive, err := inactive(ctx, c.store, c.work.ConnectionID, missing)
+	if err != nil {
+		return err
+	}
+	if len(inactive) > 0 {
+		c.left("tags", strings.Join(inactive, ", ")+": deactivated in Dixa")
+		missing = slices.DeleteFunc(missing, func(tag string) bool { return slices.Contains(inactive, tag) })
+	}
+	sent, err := c.isDone(ctx, "tags")
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(missing) == 0:
+		if !sent.IsZero() {
+			c.did("tags", true)
+		}
+		return nil
+	case sent.IsZero():
+		var refused []string
+		err := c.once(ctx, "tags", func() (err error) {
+			refused, err = c.addTags(ctx, missing)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if len(refused) == len(missing) {
+			c.left("tags", strings.Join(refused, ", ")+": refused by Dixa")
+			return nil
+		}
+	case time.Since(sent) > tagsWithin:
+		c.did("tags", true)
+		c.left("tags", "Dixa does not show them a minute after it took them")
+		return nil
+	}
+	return retryable(claim.ErrorBusy, "Dixa has not put the tags on yet", nil, tagsLook)
+}
+
+// assign gives the conversation to the agent or queue that is wanted.
+func (c *changeRun) assign(ctx context.Context) error {
+	w := c.wanted
+	if w.QueueID == "" && w.AgentID == "" {
+		return nil
+	}
+	if c.found.State == dixa.StateClosed && !slices.Contains(c.done.Done, "reopen") {
+		c.left("assign", "the conversation is closed")
+		return nil
+	}
+	if w.AgentID != "" {
+		if c.found.Assignment != nil && strings.EqualFold(c.found.Assignment.AgentID, w.AgentID) {
+			return nil
+		}
+		return c.once(ctx, "assign", func() error { return c.client.Conversations.Claim(ctx, c.work.ConversationID, w.AgentID, true) })
+	}
+	if c.found.Assignment == nil && c.found.Queue != nil && strings.EqualFold(c.found.Queue.ID, w.QueueID) {
+		return nil
+	}
+	return c.once(ctx, "assign", func() error { return c.client.Conversations.TransferToQueue(ctx, c.work.ConversationID, w.QueueID, "") })
+}
+
+// bringToState closes the conversation or sets it aside.
+func (c *changeRun) bringToState(ctx context.Context) error {
+	w := c.wanted
+	reopened := slices.Contains(c.done.Done, "reopen")
+	switch {
+	case w.Close && (c.found.State != dixa.StateClosed || reopened):
+		return c.once(ctx, "close", func() error {
+			return c.unless(ctx, c.client.Conversations.Close(ctx, c.work.ConversationID, ""),
+				func(now *dixa.Conversation) bool { return now.State == dixa.StateClosed })
+		})
+	case w.FollowUp > 0:
+		until := c.in.CreatedAt.Add(w.FollowUp)
+		if !until.After(time.Now()) {
+			c.left("follow_up", "its time is over")
+			return nil
+		}
+		if c.found.State == dixa.StateClosed && !reopened {
+			c.left("follow_up", "the conversation is closed")
+			return nil
+		}
+		return c.once(ctx, "follow_up", func() error {
+			return c.client.Conversations.FollowUp(ctx, c.work.ConversationID, dixa.Time{Time: until}, "")
+		})
+	}
+	return nil
+}
+
+// outcome asks Dixa how the conversation is by now and what the status rules make
+// of that. What our own writes changed of it is no news to an owner who set the
+// status that they carry out; everything else is, and the rules are asked once more.
+func (c *changeRun) outcome(ctx context.Context) (outcome, error) {
+	out := outcome{result: c.done, set: store.ClaimUpdate{RulesDue: true}, wrote: c.wrote}
+	if !c.wroteState() {
+		return out, nil
+	}
+	// What is known before Dixa is asked had happened by then.
+	known, err := c.store.Conversations.Get(ctx, c.ref)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return out, err
+	}
+	now, err := c.client.Conversations.Get(ctx, c.work.ConversationID)
+	if err != nil {
+		return out, err
+	}
+	tags := c.tags
+	if tags != nil {
+		listed, err := c.client.Conversations.Tags(ctx, c.work.ConversationID)
+		if err != nil {
+			return out, err
+		}
+		tags = []string{}
+		for _, t := range listed {
+			tags = append(tags, t.Name)
+		}
+	}
+	fact := factOf(c.in.Step(""), known, now, tags)
+	out.set.Fact = &fact
+	// Another's doing in the meantime is not told apart from ours where both come
+	// to the same verdict; it is the one that the owner wanted.
+	before, after := known, known
+	after.Apply(fact)
+	was := fold.Judge(c.work.State, before, c.settings)
+	if is := fold.Judge(c.work.State, after, c.settings); is != was && c.change.Status != "" {
+		out.set.Derived = is
+	}
+	return out, nil
+}
+
+// wroteState reports whether more than words was written.
+func (c *changeRun) wroteState() bool {
+	return slices.ContainsFunc(c.done.Done, func(part string) bool { return part != "note" && part != "message" })
+}
+
+// happened is what the timeline says of the change.
+func (c *changeRun) happened(err error) store.TimelineEntry {
+	e := claim.TimelineEntry{At: time.Now().UTC(), What: "change of the owner carried out", By: c.in.By, Detail: strings.Join(c.done.Done, ", ")}
+	if len(c.done.Left) > 0 {
+		e.Detail = strings.TrimPrefix(e.Detail+"; left: "+strings.Join(c.done.Left, "; "), "; ")
+	}
+	if err != nil {
+		e.What, e.Detail = "change of the owner refused", err.Error()
+	}
+	return store.TimelineEntry{ID: c.in.Step(""), TimelineEntry: e}
+}
+
+// noteOfChange tells agents what changed, in plain words.
+func noteOfChange(c claim.OwnerChange, by string) string {
+	var b strings.Builder
+	b.WriteString("The claim was changed by " + cmp.Or(by, "its owner") + ":\n")
+	for _, f := range c.Fields {
+		fmt.Fprintf(&b, "- %s: %s → %s\n", fieldInWords(f.Field), cmp.Or(f.Old, "(nothing)"), cmp.Or(f.New, "(nothing)"))
+	}
+	if len(c.Cut) > 0 {
+		b.WriteString(cutInWords(c.Cut) + "\n")
+	}
+	return b.String()
+}
+
+// fieldInWords is a field's name for people.
+func fieldInWords(path string) string {
+	return strings.NewReplacer("_", " ", ".", " ", "selected items", "items").Replace(path)
+}
+
+// tellShipment writes a note of where a parcel of the claim is.
+func tellShipment(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
+	var news store.ShipmentUpdate
+	if err := json.Unmarshal(in.Body, &news); err != nil {
+		return outcome{}, refusal{"the news of the shipment cannot be read"}
+	}
+	sign := fmt.Sprintf("Claimflow %s (shipment %d)", s.ref.Reference(), in.Number)
+	parcel := strings.Join(slices.DeleteFunc([]string{news.Carrier, cmp.Or(news.Number, news.Shipment)}, func(p string) bool { return p == "" }), " ")
+	text := "The parcel"
+	if parcel != "" {
+		text += " " + clip(parcel, maxNotedFile)
+	}
+	text += " is now: " + clip(strings.ReplaceAll(news.Phase, "_", " "), maxNotedFile)
+	if !news.At.IsZero() {
+		text += ", since " + news.At.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	if news.URL != "" {
+		text += "\n" + notedURL(news.URL)
+	}
+	if _, err := s.note(ctx, in.Step("note"), sign, text+"\n\n"+sign); err != nil {
+		return outcome{}, err
+	}
+	return outcome{}, nil
+}

@@ -1,0 +1,134 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/todixa/evidence"
+	"github.com/claimflow/claimflow/store"
+)
+
+// evidenceDraft is which of a claim's files are offered.
+type evidenceDraft struct {
+	evidence.Verdict
+	// Revision is that of the claim's body which names the files.
+	Revision int64 `json:"revision,omitempty"`
+	pieces
+	// Refused are the files, by index, that Dixa then refused one by one.
+	Refused map[int]string `json:"refused,omitempty"`
+}
+
+// attachments are the files that go with the create.
+func attachments(files evidenceDraft) []dixa.Attachment {
+	if files.Separate {
+		return nil
+	}
+	out := make([]dixa.Attachment, len(files.Files))
+	for i, f := range files.Files {
+		out[i] = dixa.Attachment{URL: f.URL, PrettyName: f.Name}
+	}
+	return out
+}
+
+func (e evidenceDraft) conversation(id int64) Conversation {
+	return Conversation{ID: id, Attached: e.attached(), LeftOut: len(e.leftOut()), Separately: !e.whole()}
+}
+
+// attached counts the files that are, or are going to be, in the conversation.
+func (e evidenceDraft) attached() int { return len(e.Files) - len(e.Refused) }
+
+// leftOut lists the files that are not in the conversation: those that were not
+// offered and those that Dixa refused.
+func (e evidenceDraft) leftOut() []evidence.LeftOut {
+	out := append([]evidence.LeftOut(nil), e.LeftOut...)
+	for i, f := range e.Files {
+		if reason, ok := e.Refused[i]; ok {
+			out = append(out, evidence.LeftOut{File: f, Reason: reason})
+		}
+	}
+	return out
+}
+
+// evidenceLimits bound what is offered by a shop's settings.
+func evidenceLimits(s claim.EvidenceSettings) evidence.Limits {
+	return evidence.Limits{Files: s.MaxFiles, Bytes: map[evidence.Type]int{
+		evidence.Image: s.Types.Image, evidence.PDF: s.Types.PDF,
+		evidence.MP4: s.Types.MP4, evidence.MOV: s.Types.MOV, evidence.WebM: s.Types.WebM,
+	}}
+}
+
+// Evidence looks at the claims' files.
+type Evidence struct {
+	Store   *store.Store
+	Checker *evidence.Checker
+}
+
+// CheckEvidence looks at every file that the claim names and that the template
+// wants, and keeps which of them are offered to Dixa. A file that cannot be
+// offered is left out with a reason; it never stops a claim.
+func (a *Evidence) CheckEvidence(ctx context.Context, ref claim.Ref) (Checked, error) {
+	c, err := a.check(ctx, ref)
+	return c, toTemporal("check the evidence", err)
+}
+
+func (a *Evidence) check(ctx context.Context, ref claim.Ref) (Checked, error) {
+	var kept evidenceDraft
+	err := a.Store.Claims.Draft(ctx, ref, draftEvidence, &kept)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return Checked{}, fmt.Errorf("read what was decided before: %w", err)
+	}
+	c, revision, err := a.Store.Claims.OpeningBody(ctx, ref)
+	if err != nil {
+		return Checked{}, fmt.Errorf("read the claim: %w", err)
+	}
+	// Once files and parts of the text were offered one by one their numbers are keys.
+	if !kept.whole() && kept.Revision == revision {
+		return Checked{Files: len(kept.Files), LeftOut: len(kept.LeftOut)}, nil
+	}
+	integration, err := a.Store.Settings.Integration(ctx, ref.Shop)
+	if err != nil {
+		return Checked{}, fmt.Errorf("read the shop's settings: %w", err)
+	}
+	var t ticket
+	if err := a.Store.Claims.Draft(ctx, ref, draftTicket, &t); err != nil {
+		return Checked{}, fmt.Errorf("read the ticket: %w", err)
+	}
+	limits := evidenceLimits(integration.Effective.Evidence)
+	verdict, err := a.Checker.Check(ctx, evidence.Candidates(photosOf(c, t.Evidence)), limits)
+	if err != nil {
+		return Checked{}, err
+	}
+	if err := a.Store.Claims.SaveDraft(ctx, ref, draftEvidence, evidenceDraft{Verdict: verdict, Revision: revision}); err != nil {
+		return Checked{}, fmt.Errorf("keep what was decided: %w", err)
+	}
+	return Checked{Files: len(verdict.Files), LeftOut: len(verdict.LeftOut)}, nil
+}
+
+// photosOf lists a claim's photos of the kinds that the template wants, in the
+// order item, claim, optional, signature.
+func photosOf(c *claim.Claim, kinds []string) []evidence.Photos {
+	wanted := map[string]bool{}
+	for _, k := range kinds {
+		wanted[k] = true
+	}
+	var out []evidence.Photos
+	add := func(p evidence.Photos) {
+		if wanted[p.Kind] {
+			out = append(out, p)
+		}
+	}
+	for _, i := range c.Items {
+		sku := i.SKU
+		if sku == "" {
+			sku = i.Title
+		}
+		add(evidence.Photos{Kind: evidence.KindItem, SKU: sku, URLs: i.ImageURLs})
+	}
+	add(evidence.Photos{Kind: evidence.KindClaim, URLs: c.ImageURLs})
+	add(evidence.Photos{Kind: evidence.KindOptional, URLs: c.OptionalImageURLs})
+	add(evidence.Photos{Kind: evidence.KindSignature, URLs: []string{c.SignatureURL}})
+	return out
+}

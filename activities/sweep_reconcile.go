@@ -1,0 +1,346 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/fromdixa/fold"
+	"github.com/claimflow/claimflow/internal/fromdixa/sweep"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/store"
+)
+
+const (
+	// judgedAtOnce is how many conversations one activity judges.
+	judgedAtOnce = 20
+	// lookAgain is how long after a look the next one at a conversation is due,
+	// where nothing is heard of it.
+	lookAgain = time.Hour
+	// downAfter is how many conversations in a row may fail before Dixa counts as
+	// down.
+	downAfter = 3
+	// appearWithin is how long after its link a conversation may still be unknown
+	// to some of Dixa's operations.
+	appearWithin = time.Hour
+	// readAhead bounds the events that the claim has not taken in yet and that
+	// are read to know what will be known.
+	readAhead = 5000
+)
+
+// JudgeInput is what [Sweeps.JudgeConversations] and [Sweeps.LookAround] need.
+type JudgeInput struct {
+	ConnectionID string `json:"connection_id"`
+	// Since is when the sweep began: what was looked at after it is done.
+	Since time.Time `json:"since"`
+	// Limit bounds the conversations of [Sweeps.LookAround].
+	Limit int `json:"limit,omitempty"`
+}
+
+// Judged is what [Sweeps.JudgeConversations] found.
+type Judged struct {
+	Report claim.SweepReport `json:"report"`
+	// More says that there are more conversations to judge.
+	More bool `json:"more,omitempty"`
+}
+
+// JudgeConversations compares a batch of conversations that the activity log
+// names with what came of them, and asks Dixa about those of which something is
+// missing. One that Dixa cannot tell of just now waits for the next sweep.
+func (a *Sweeps) JudgeConversations(ctx context.Context, in JudgeInput) (Judged, error) {
+	var out Judged
+	report, err := a.step(ctx, in.ConnectionID, "look at touched conversations", func(ctx context.Context, client *dixa.Client, _ *claim.SweepReport) error {
+		ids, err := a.Store.Sweeps.Unreconciled(ctx, in.ConnectionID, in.Since, judgedAtOnce)
+		if err != nil {
+			return err
+		}
+		out.More = len(ids) == judgedAtOnce
+		return a.each(ctx, ids, func(ctx context.Context, id int64) (claim.SweepReport, error) {
+			return a.judge(ctx, client, in.ConnectionID, id, 0)
+		}, func(ctx context.Context, id int64) error { return a.Store.Sweeps.Postpone(ctx, in.ConnectionID, id) })
+	})
+	out.Report = report
+	return out, err
+}
+
+// LookAround asks Dixa about conversations of which nothing was heard for long,
+// those first of which nothing is known at all.
+func (a *Sweeps) LookAround(ctx context.Context, in JudgeInput) (claim.SweepReport, error) {
+	return a.step(ctx, in.ConnectionID, "look at quiet conversations", func(ctx context.Context, client *dixa.Client, _ *claim.SweepReport) error {
+		limit := in.Limit - progressOf(ctx).report().Looked
+		if limit <= 0 {
+			return nil
+		}
+		ids, err := a.Store.Sweeps.Unchecked(ctx, in.ConnectionID, in.Since.Add(-lookAgain), limit)
+		if err != nil {
+			return err
+		}
+		return a.each(ctx, ids, func(ctx context.Context, id int64) (claim.SweepReport, error) {
+			return a.judge(ctx, client, in.ConnectionID, id, sweep.Conversation|sweep.Tags)
+		}, func(context.Context, int64) error { return nil })
+	})
+}
+
+// each does something to each of some conversations and counts what it found.
+// Where Dixa fails at one, that is put off; where it fails at several in a row,
+// the rest waits too.
+func (a *Sweeps) each(ctx context.Context, ids []int64, do func(context.Context, int64) (claim.SweepReport, error), putOff func(context.Context, int64) error) error {
+	failed := 0
+	for _, id := range ids {
+		one, requests := connection.Count(ctx)
+		found, err := do(one, id)
+		found.Requests += int(requests.Load())
+		if err != nil && skippable(err) {
+			if failed++; failed < downAfter {
+				found.Failed++
+				err = putOff(ctx, id)
+			}
+		} else {
+			failed = 0
+		}
+		progressOf(ctx).add(found)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// skippable reports whether a failure may be one of a single conversation.
+func skippable(err error) bool {
+	e, ok := dixa.AsError(err)
+	return ok && e.Outcome != dixa.Unsent && !dixa.IsRateLimited(err) && !tokenRefused(err)
+}
+
+func progressOf(ctx context.Context) *progress {
+	if p, ok := ctx.Value(progressKey{}).(*progress); ok {
+		return p
+	}
+	return &progress{}
+}
+
+// keep keeps a page of the activity log.
+func (a *Sweeps) keep(ctx context.Context, connectionID string, page []*dixa.Activity) (conversations int, err error) {
+	entries := make([]store.ActivityEntry, 0, len(page))
+	for _, p := range page {
+		e := sweep.Read(p)
+		if !claim.IsID(e.ID) {
+			continue // nothing can be kept under such an id
+		}
+		body, err := json.Marshal(e.Details)
+		if err != nil {
+			return 0, fmt.Errorf("keep entry %s of the activity log: %w", e.ID, err)
+		}
+		entries = append(entries, store.ActivityEntry{ID: e.ID, ConversationID: p.ConversationID, At: e.At, Type: e.Type, Body: body})
+	}
+	return a.Store.Sweeps.SaveActivities(ctx, connectionID, entries)
+}
+
+// judge compares a conversation with what is known of it, asks Dixa for what is
+// missing, and for the parts given in any case, and lets the claim know by an
+// event. The entries are forgotten once that is kept.
+func (a *Sweeps) judge(ctx context.Context, client *dixa.Client, connectionID string, id int64, parts sweep.Parts) (report claim.SweepReport, err error) {
+	kept, err := a.Store.Sweeps.Activities(ctx, connectionID, id)
+	if err != nil {
+		return report, err
+	}
+	ref, err := a.Store.Links.ClaimOf(ctx, connectionID, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return report, a.Store.Sweeps.MarkReconciled(ctx, connectionID, kept)
+	}
+	if err != nil {
+		return report, err
+	}
+	c, err := a.compare(ctx, connectionID, ref, id, kept)
+	if err != nil {
+		return report, err
+	}
+	c.parts |= parts
+	if parts != 0 && c.known.StatusAt.At.IsZero() {
+		c.parts |= sweep.Messages | sweep.Notes
+	}
+	if c.parts != 0 || len(c.verdict.Missing) > 0 {
+		report, err = a.ask(ctx, client, connectionID, id, c)
+		if dixa.IsNotFound(err) {
+			return a.notThere(ctx, connectionID, ref, id, kept)
+		}
+		if err != nil {
+			return report, err
+		}
+	}
+	return report, a.Store.Sweeps.MarkReconciled(ctx, connectionID, kept)
+}
+
+// comparison is a conversation as it is known here, beside the log.
+type comparison struct {
+	ref     claim.Ref
+	known   sweep.Known
+	entries []sweep.Entry
+	verdict sweep.Verdict
+	parts   sweep.Parts
+}
+
+func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []store.ActivityEntry) (*comparison, error) {
+	// Before the events, so that none of which it tells is missed.
+	logged, err := a.Store.Conversations.TimelineFromLog(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	done := map[string]bool{}
+	for _, h := range logged {
+		done[h.ID] = true
+	}
+	c := &comparison{ref: ref}
+	for _, k := range kept {
+		if done[store.LogPrefix+k.ID] {
+			continue
+		}
+		e := sweep.Entry{ID: k.ID, At: k.At, Type: k.Type}
+		_ = json.Unmarshal(k.Body, &e.Details) // what cannot be read is left out
+		c.entries = append(c.entries, e)
+	}
+	// What will be known once the claim took in what came.
+	next, err := a.Store.Inbox.NextEvents(ctx, ref, readAhead)
+	if err != nil {
+		return nil, err
+	}
+	c.known = sweep.Known{Conversation: next.Conversation, Messages: map[string]claim.Message{}}
+	for _, e := range next.Events {
+		r := fold.Read(e.ID, e.Name, e.HappenedAt, e.Body)
+		c.known.Apply(r.Fact)
+		for _, m := range r.Messages {
+			c.known.Messages[m.ID] = m
+		}
+	}
+	if len(c.entries) == 0 {
+		return c, nil
+	}
+	from, to := c.entries[0].At.Add(-fold.Moment), c.entries[len(c.entries)-1].At.Add(fold.Moment)
+	came, err := a.Store.Inbox.ReceivedBetween(ctx, connectionID, id, from, to, fold.NameRefreshed)
+	if err != nil {
+		return nil, err
+	}
+	received := make([]sweep.Received, len(came))
+	for i, r := range came {
+		received[i] = sweep.Received{ID: r.ID, Name: dixa.EventName(r.Name), Happened: claim.TimelineEntry{At: r.At}}
+		if told := fold.Read(r.ID, r.Name, r.At, r.Body).Happened; told != nil {
+			received[i].Happened = *told
+		}
+	}
+	c.verdict = sweep.Judge(c.entries, received)
+	c.parts = c.verdict.Parts | sweep.Ties(c.entries, c.known.Conversation)
+	if !c.known.DoubtAt.IsZero() {
+		c.parts |= sweep.Conversation
+	}
+	return c, nil
+}
+
+// ask asks Dixa for the parts and keeps what it tells that is new.
+func (a *Sweeps) ask(ctx context.Context, client *dixa.Client, connectionID string, id int64, c *comparison) (report claim.SweepReport, err error) {
+	if c.parts&(sweep.Messages|sweep.Notes) != 0 {
+		if err := a.readMessages(ctx, c); err != nil {
+			return report, err
+		}
+		if len(c.known.Messages) == 0 {
+			// When it began tells which message is the one that opened it.
+			c.parts |= sweep.Conversation
+		}
+	}
+	answer, err := look(ctx, client, id, c.parts)
+	if err != nil {
+		return report, err
+	}
+	finding, ok, err := sweep.Find(id, c.known, answer, c.entries, c.verdict)
+	if err != nil {
+		return report, err
+	}
+	if ok {
+		fresh, err := a.Store.Inbox.AddFinding(ctx, connectionID, store.DixaEvent{
+			ID: finding.ID, Name: fold.NameRefreshed, ConversationID: id, HappenedAt: finding.At, Body: finding.Body,
+		})
+		if err != nil {
+			return report, err
+		}
+		if fresh {
+			report = finding.Report
+		}
+	}
+	if c.parts != 0 {
+		report.Looked = 1
+	}
+	gone := answer.Conversation != nil && answer.Conversation.Type == "AnonymizedConversation"
+	if gone {
+		report.Gone = 1
+	}
+	if c.parts.Has(sweep.Conversation) || gone {
+		return report, a.Store.Sweeps.MarkChecked(ctx, connectionID, id, gone)
+	}
+	return report, nil
+}
+
+// look asks Dixa for some parts of a conversation.
+func look(ctx context.Context, client *dixa.Client, id int64, parts sweep.Parts) (sweep.Answer, error) {
+	answer := sweep.Answer{Asked: parts}
+	var err error
+	// The state first: the lists are then no older than it.
+	if parts.Has(sweep.Conversation) {
+		answer.Conversation, err = client.Conversations.Get(ctx, id)
+	}
+	if err == nil && parts.Has(sweep.Tags) {
+		answer.Tags, err = client.Conversations.Tags(ctx, id)
+	}
+	if err == nil && parts.Has(sweep.Messages) {
+		answer.Messages, err = client.Conversations.Messages(ctx, id)
+	}
+	if err == nil && parts.Has(sweep.Notes) {
+		answer.Notes, err = client.Conversations.Notes(ctx, id)
+	}
+	if err == nil && parts.Has(sweep.Ratings) {
+		answer.Ratings, err = client.Conversations.Ratings(ctx, id)
+	}
+	return answer, err
+}
+
+// readMessages reads the messages that are kept.
+func (a *Sweeps) readMessages(ctx context.Context, c *comparison) error {
+	filter := store.MessageFilter{Limit: 500}
+	for {
+		page, err := a.Store.Conversations.Messages(ctx, c.ref, filter)
+		if err != nil {
+			return err
+		}
+		for _, m := range page {
+			c.known.Messages[m.ID] = m
+		}
+		if len(page) < filter.Limit {
+			return nil
+		}
+		last := page[len(page)-1]
+		filter.After, filter.AfterID = last.At, last.ID
+	}
+}
+
+// notThere notes that Dixa does not have a conversation. One that was opened just
+// now may not be there for every operation yet: what the log tells of it waits for
+// the next sweep.
+func (a *Sweeps) notThere(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []store.ActivityEntry) (claim.SweepReport, error) {
+	link, err := a.Store.Links.Get(ctx, ref)
+	if errors.Is(err, store.ErrNotFound) {
+		return claim.SweepReport{}, a.Store.Sweeps.MarkReconciled(ctx, connectionID, kept)
+	}
+	if err != nil {
+		return claim.SweepReport{}, err
+	}
+	gone := time.Since(link.CreatedAt) > appearWithin
+	if err := a.Store.Sweeps.MarkChecked(ctx, connectionID, id, gone); err != nil {
+		return claim.SweepReport{}, err
+	}
+	if gone {
+		return claim.SweepReport{Gone: 1}, a.Store.Sweeps.MarkReconciled(ctx, connectionID, kept)
+	}
+	return claim.SweepReport{}, a.Store.Sweeps.Postpone(ctx, connectionID, id)
+}

@@ -1,0 +1,280 @@
+// Package fold parses Dixa's events and folds them into the state of a claim. Each
+// event becomes a fact, a message and a timeline entry.
+//
+// [claim.Conversation.Apply] merges facts in any order. The shop's status rules
+// decide what they mean.
+package fold
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+)
+
+// Reading is what an event tells. Each part may be missing: an event of unknown
+// shape tells nothing but that it happened.
+type Reading struct {
+	Fact claim.Fact
+	// Messages are new or better known messages and notes.
+	Messages []claim.Message
+	// Happened is what the timeline says of it; nil for what is not worth it.
+	Happened *claim.TimelineEntry
+	// CreatedAt is when the conversation began; zero where that is not told.
+	CreatedAt time.Time
+	// Log are entries of the timeline by their ids in Dixa's activity log.
+	Log map[string]claim.TimelineEntry
+	// Seen are the events that came before Log was made, by their ids.
+	Seen []string
+	// Refreshed says that Dixa was asked how the conversation is.
+	Refreshed bool
+}
+
+// Read reads an event of the inbox by its id, its name as the inbox has it, when
+// it happened and its body. It takes any body: what cannot be read is left out.
+func Read(id, name string, at time.Time, body []byte) Reading {
+	r := read(id, name, at, body)
+	// Nothing can be kept under such an id, and nothing else must wait for it.
+	r.Messages = slices.DeleteFunc(r.Messages, func(m claim.Message) bool { return !claim.IsID(m.ID) })
+	maps.DeleteFunc(r.Log, func(id string, _ claim.TimelineEntry) bool { return !claim.IsID(id) })
+	return r
+}
+
+func read(id, name string, at time.Time, body []byte) Reading {
+	if name == NameRefreshed {
+		return readRefreshed(id, body)
+	}
+	r := Reading{Fact: claim.Fact{Stamp: claim.Stamp{At: at, ID: id}}}
+	event, err := dixa.ParseEvent(body)
+	if err != nil {
+		return r
+	}
+	if t := event.Timestamp.Time; !t.IsZero() {
+		r.Fact.At = t
+	}
+	if c, ok := event.Conversation(); ok {
+		r.CreatedAt = c.CreatedAt.Time
+		r.snapshot(c)
+	}
+	r.transition(event.Name)
+	r.Fact.Doubt = r.Fact.Status != claim.ConversationOpen && slices.Contains(mayOpen, event.Name)
+	r.message(event)
+	r.tagged(event)
+	if rated, ok := event.Rated(); ok {
+		if r.Fact.Comment = rated.Comment; rated.Score != nil {
+			r.Fact.Rating = &claim.Rating{Score: *rated.Score, Comment: rated.Comment, At: r.Fact.At}
+		}
+	}
+	r.Happened = r.entry(event)
+	return r
+}
+
+// snapshot takes over how the conversation was when the event happened.
+func (r *Reading) snapshot(c *dixa.EventConversation) {
+	r.Fact.Status = Status(c.State)
+	r.Fact.People = true
+	r.Fact.Assignee, r.Fact.Requester = person(c.Assignee), person(c.Requester)
+	if c.Queue != nil && c.Queue.ID != "" {
+		r.Fact.Queue = &claim.Queue{ID: c.Queue.ID, Name: c.Queue.Name}
+	}
+	if c.Tags != nil {
+		r.Fact.Tags = []string{}
+		for _, t := range c.Tags {
+			if t.Name != "" {
+				r.Fact.Tags = append(r.Fact.Tags, t.Name)
+			}
+		}
+	}
+}
+
+// Status is what a state of Dixa's means to a claim. What comes after a
+// follow-up ended still waits for somebody: it counts as pending. An unknown
+// state tells nothing.
+func Status(s dixa.ConversationState) claim.ConversationStatus {
+	switch s {
+	case dixa.StateOpen:
+		return claim.ConversationOpen
+	case dixa.StatePending, dixa.StateAwaitingPending:
+		return claim.ConversationPending
+	case dixa.StateClosed:
+		return claim.ConversationClosed
+	}
+	return ""
+}
+
+// transition takes the event's name for what happened: it has more weight than a
+// snapshot that may have been taken a moment too early or late.
+func (r *Reading) transition(name dixa.EventName) {
+	switch name {
+	case dixa.EventConversationClosed, dixa.EventConversationAbandoned:
+		r.Fact.Status = claim.ConversationClosed
+	case dixa.EventConversationPending:
+		r.Fact.Status = claim.ConversationPending
+	case dixa.EventConversationOpen:
+		r.Fact.Status = claim.ConversationOpen
+	case dixa.EventConversationPendingExpired:
+		r.Fact.Status = cmp.Or(r.Fact.Status, claim.ConversationOpen)
+	case dixa.EventConversationCreated:
+	default:
+		return
+	}
+	r.Fact.Weight = claim.WeightTransition
+}
+
+// mayOpen are events of what may open a conversation. Whether their snapshots are
+// of before or after is not documented.
+var mayOpen = []dixa.EventName{
+	dixa.EventConversationMessageAdded, dixa.EventConversationPendingExpired, dixa.EventConversationAssigned,
+	dixa.EventConversationEnqueued, dixa.EventConversationTransferred,
+}
+
+func (r *Reading) message(event *dixa.Event) {
+	if m, ok := event.MessageAdded(); ok {
+		text := cmp.Or(m.Content.Text, m.Text)
+		message := claim.Message{
+			ID: m.MessageID, Kind: claim.MessageKind, Direction: direction(m.Direction), Channel: string(m.Channel),
+			Author: person(m.Author), At: cmp.Or(m.CreatedAt.Time, r.Fact.At), ExternalID: m.ExternalID,
+		}
+		if strings.EqualFold(m.Content.Type, "html") {
+			message.HTML = text
+		} else {
+			message.Text = text
+		}
+		for i, a := range m.Attachments {
+			message.Attachments = append(message.Attachments, claim.MessageAttachment{ID: strconv.Itoa(i + 1), Name: a.PrettyName, Source: a.URL})
+		}
+		r.Messages = append(r.Messages, message)
+	}
+	if n, ok := event.NoteAdded(); ok {
+		r.Messages = append(r.Messages, claim.Message{
+			ID: n.NoteID, Kind: claim.NoteKind, Author: person(n.Author), At: cmp.Or(n.CreatedAt.Time, r.Fact.At), Text: n.Text,
+		})
+	}
+}
+
+// tagged makes sure that a tag that was added is there: whether the snapshot was
+// taken before or after is not documented.
+func (r *Reading) tagged(event *dixa.Event) {
+	if t, ok := event.TagAdded(); ok && r.Fact.Tags != nil && !slices.Contains(r.Fact.Tags, t.Tag) {
+		r.Fact.Tags = append(r.Fact.Tags, t.Tag)
+	}
+}
+
+func person(u *dixa.EventUser) *claim.Person {
+	if u == nil || u.ID == "" {
+		return nil
+	}
+	return &claim.Person{ID: u.ID, Name: u.Name}
+}
+
+func direction(d dixa.Direction) string {
+	switch d {
+	case dixa.Inbound:
+		return claim.DirectionInbound
+	case dixa.Outbound:
+		return claim.DirectionOutbound
+	}
+	return strings.ToLower(string(d))
+}
+
+const (
+	tagAdded   = "tag added"
+	tagRemoved = "tag removed"
+)
+
+// happenings are the words for events that need no more than their name.
+var happenings = map[dixa.EventName]string{
+	dixa.EventConversationCreated:                      "conversation created",
+	dixa.EventConversationOpen:                         "conversation reopened",
+	dixa.EventConversationPending:                      "follow-up set",
+	dixa.EventConversationPendingExpired:               "follow-up expired",
+	dixa.EventConversationClosed:                       "conversation closed",
+	dixa.EventConversationAbandoned:                    "conversation closed without an agent",
+	dixa.EventConversationEnqueued:                     "queued",
+	dixa.EventConversationAssigned:                     "assigned",
+	dixa.EventConversationUnassigned:                   "unassigned",
+	dixa.EventConversationTransferred:                  "transferred",
+	dixa.EventConversationMessageAdded:                 "message added",
+	dixa.EventConversationNoteAdded:                    "note added",
+	dixa.EventConversationTagAdded:                     tagAdded,
+	dixa.EventConversationTagRemoved:                   tagRemoved,
+	dixa.EventConversationRated:                        "rated",
+	dixa.EventConversationEndUserReplaced:              "customer replaced",
+	dixa.EventConversationCustomAttributeUpdated:       "attributes changed",
+	dixa.EventConversationMessageDeliverySent:          "message sent",
+	dixa.EventConversationMessageDeliveryDelivered:     "message delivered",
+	dixa.EventConversationMessageDeliverySeen:          "message seen",
+	dixa.EventConversationMessageDeliveryFailed:        "message not delivered",
+	dixa.EventConversationMessageDeliverySpamComplaint: "message marked as spam",
+	dixa.EventSLAEvaluationBreached:                    "SLA breached",
+	dixa.EventSLAEvaluationAchieved:                    "SLA achieved",
+}
+
+// unremarkable are events that the timeline leaves out.
+var unremarkable = []dixa.EventName{
+	dixa.EventTypingStarted, dixa.EventConversationMessageDeliveryInfo, dixa.EventSLAEvaluationPending, dixa.EventSLAEvaluationVoided,
+}
+
+func (r *Reading) entry(event *dixa.Event) *claim.TimelineEntry {
+	if slices.Contains(unremarkable, event.Name) {
+		return nil
+	}
+	e := &claim.TimelineEntry{At: r.Fact.At, What: happenings[event.Name]}
+	if e.What == "" {
+		e.What = strings.ToLower(strings.ReplaceAll(event.FQN, "_", " "))
+	}
+	var data struct {
+		Author *dixa.EventUser `json:"author"`
+		Agent  *dixa.EventUser `json:"agent"`
+		Tag    any             `json:"tag"`
+	}
+	_ = json.Unmarshal(event.Data, &data) // what is not told is left out
+	if author := cmp.Or(data.Author, data.Agent); author != nil {
+		e.By = cmp.Or(author.Name, author.ID)
+	}
+	switch event.Name {
+	case dixa.EventConversationMessageAdded:
+		if len(r.Messages) > 0 {
+			e.What = map[string]string{claim.DirectionInbound: "message from the customer", claim.DirectionOutbound: "reply to the customer"}[r.Messages[0].Direction]
+			e.What = cmp.Or(e.What, "message added")
+		}
+	case dixa.EventConversationTagAdded, dixa.EventConversationTagRemoved:
+		if name, ok := data.Tag.(string); ok {
+			e.Detail = name
+		}
+	case dixa.EventConversationAssigned:
+		e.Detail = nameOf(r.Fact.Assignee)
+	case dixa.EventConversationEnqueued:
+		e.Detail = queueName(r.Fact.Queue)
+	case dixa.EventConversationTransferred:
+		e.Detail = cmp.Or(queueName(r.Fact.Queue), nameOf(r.Fact.Assignee))
+	case dixa.EventConversationEndUserReplaced:
+		e.Detail = nameOf(r.Fact.Requester)
+	case dixa.EventConversationRated:
+		if r.Fact.Rating != nil {
+			e.Detail = fmt.Sprint(r.Fact.Rating.Score)
+		}
+	}
+	return e
+}
+
+func nameOf(p *claim.Person) string {
+	if p == nil {
+		return ""
+	}
+	return cmp.Or(p.Name, p.ID)
+}
+
+func queueName(q *claim.Queue) string {
+	if q == nil {
+		return ""
+	}
+	return cmp.Or(q.Name, q.ID)
+}

@@ -1,0 +1,263 @@
+// Package subscription keeps one webhook subscription in each Dixa organisation
+// that an enabled shop uses, so that Dixa tells what happens in conversations.
+package subscription
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/google/uuid"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/store"
+)
+
+// Name is what the subscription is called in Dixa. It may be renamed there.
+const Name = "Claimflow"
+
+// Path is where events are received below the public address, before the
+// connection's id.
+const Path = "/webhooks/dixa/"
+
+var (
+	// ErrBusy says that somebody else changes the connection's subscription and
+	// did not finish in time.
+	ErrBusy = errors.New("the webhook subscription of this Dixa is being changed for somebody else just now; try again")
+
+	// ErrNoSecret says that Dixa does not tell the subscription's secret, without
+	// which nothing that it sends can be believed.
+	ErrNoSecret = errors.New("dixa does not tell the secret of the webhook subscription; copy it from Dixa's settings and save it with `starter shop webhook-secret`")
+)
+
+// Dixa makes clients of connections.
+type Dixa interface {
+	Client(ctx context.Context, connectionID string) (*dixa.Client, error)
+}
+
+// Service keeps subscriptions. Make one with [New].
+type Service struct {
+	store  store.Subscriptions
+	dixa   Dixa
+	public string
+}
+
+// New returns a service. Dixa reaches it under the address public, such as
+// "https://claims.example".
+func New(s store.Subscriptions, d Dixa, public string) *Service {
+	return &Service{store: s, dixa: d, public: strings.TrimRight(public, "/")}
+}
+
+// URL is where Dixa sends the events of a connection to.
+func (s *Service) URL(connectionID string) string { return s.public + Path + connectionID }
+
+// Events are those that the subscription asks for: all that happens to
+// conversations.
+func Events() []dixa.EventName {
+	return slices.DeleteFunc(dixa.EventNames(), func(n dixa.EventName) bool { return !strings.HasPrefix(string(n), "Conversation") })
+}
+
+// Ensure makes sure that Dixa sends events to the connection's address and that
+// their secret is kept, and then runs then, if it is not nil, before anybody
+// else can remove the subscription again.
+//
+// Ours is the subscription that was made before, whatever its address is now, or
+// else the oldest with the connection's address. It is corrected where somebody
+// changed it; further ones with that address are deleted. Where there is none,
+// one is made switched off and switched on once its secret is kept. A
+// subscription that a person made, and saved the secret of, is left alone.
+//
+// Any number of calls may run at once: they take turns. One that ends between
+// Dixa's commit and our own leaves nothing that the next does not find.
+func (s *Service) Ensure(ctx context.Context, connectionID string, then func(context.Context) error) error {
+	return s.alone(ctx, connectionID, func(ctx context.Context) error {
+		if _, err := s.ensure(ctx, connectionID, s.URL(connectionID)); err != nil {
+			return err
+		}
+		if then == nil {
+			return nil
+		}
+		return then(ctx)
+	})
+}
+
+// Repair does what [Service.Ensure] does for a connection that an enabled shop
+// uses, and says whether anything had to be changed in Dixa. It keeps the address
+// that enabling gave the subscription: it is called by workers, and one that does
+// not know the public address must not send Dixa's events astray.
+func (s *Service) Repair(ctx context.Context, connectionID string) (changed bool, err error) {
+	err = s.alone(ctx, connectionID, func(ctx context.Context) error {
+		wanted, err := s.store.Wanted(ctx, connectionID)
+		if err != nil || !wanted {
+			return err
+		}
+		kept, err := s.store.Get(ctx, connectionID)
+		if err != nil {
+			return err
+		}
+		changed, err = s.ensure(ctx, connectionID, cmp.Or(kept.URL, s.URL(connectionID)))
+		return err
+	})
+	return changed, err
+}
+
+func (s *Service) ensure(ctx context.Context, connectionID, address string) (changed bool, err error) {
+	kept, err := s.store.Get(ctx, connectionID)
+	if err != nil || kept.State == claim.SubscriptionByHand {
+		return false, err
+	}
+	client, err := s.dixa.Client(ctx, connectionID)
+	if err != nil {
+		return false, err
+	}
+	ours, doubles, err := find(ctx, client, kept.ID, address)
+	if err == nil && ours == nil {
+		ours, err = create(ctx, client, address)
+	}
+	if err != nil {
+		return false, err
+	}
+	if ours.SecretKey == "" {
+		return false, ErrNoSecret
+	}
+	// The secret is kept before anything can be signed with it.
+	correction, wrong := corrected(ours, address)
+	saved := store.SavedSubscription{ID: ours.ID, URL: address, Secret: ours.SecretKey.Reveal(), Active: !wrong}
+	if err := s.store.Save(ctx, connectionID, saved); err != nil {
+		return false, err
+	}
+	if wrong {
+		_, err := connection.Ask(ctx, func() (*dixa.WebhookSubscription, error) { return client.Webhooks.Update(ctx, ours.ID, correction) })
+		if err != nil {
+			return false, err
+		}
+		saved.Active = true
+		if err := s.store.Save(ctx, connectionID, saved); err != nil {
+			return false, err
+		}
+	}
+	return wrong || len(doubles) > 0, remove(ctx, client, doubles)
+}
+
+// Remove deletes the connection's subscription from Dixa, unless an enabled shop
+// uses the connection or a person made it.
+func (s *Service) Remove(ctx context.Context, connectionID string) error {
+	return s.alone(ctx, connectionID, func(ctx context.Context) error {
+		wanted, err := s.store.Wanted(ctx, connectionID)
+		if err != nil || wanted {
+			return err
+		}
+		kept, err := s.store.Get(ctx, connectionID)
+		if err != nil || kept.ID == "" {
+			return err
+		}
+		client, err := s.dixa.Client(ctx, connectionID)
+		if err != nil {
+			return err
+		}
+		ours, doubles, err := find(ctx, client, kept.ID, s.URL(connectionID))
+		if err != nil {
+			return err
+		}
+		if ours != nil {
+			doubles = append(doubles, ours)
+		}
+		if err := remove(ctx, client, doubles); err != nil {
+			return err
+		}
+		return s.store.Delete(ctx, connectionID)
+	})
+}
+
+// Inspect compares the connection's subscription in Dixa with what it has to be
+// and says in words what is wrong with it. It only reads.
+func (s *Service) Inspect(ctx context.Context, connectionID string) (problems []string, err error) {
+	kept, err := s.store.Get(ctx, connectionID)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := s.store.Secrets(ctx, connectionID)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.dixa.Client(ctx, connectionID)
+	if err != nil {
+		return nil, err
+	}
+	address := s.URL(connectionID)
+	ours, doubles, err := find(ctx, client, kept.ID, address)
+	if err != nil {
+		return nil, err
+	}
+	if ours == nil {
+		return []string{"Dixa has no webhook subscription with the address " + address}, nil
+	}
+	correction, _ := corrected(ours, address)
+	for _, c := range []struct {
+		wrong bool
+		words string
+	}{
+		{correction.URL != "", "its address is not " + address},
+		{correction.Enabled != nil, "it is switched off in Dixa"},
+		{correction.Events != nil, "it leaves events out"},
+		{correction.Filters != nil, "its filters keep conversations back"},
+		{correction.Authorization != nil, "it has an authorization that Claimflow did not set"},
+		{!slices.Contains(secrets, ours.SecretKey.Reveal()), "its secret is not the one that is kept here"},
+		{len(doubles) > 0, "Dixa has more than one with this address"},
+	} {
+		if c.wrong {
+			problems = append(problems, c.words)
+		}
+	}
+	return problems, nil
+}
+
+const (
+	// lease is how long a hold lasts that nobody ends: longer than a request to
+	// our API may take.
+	lease = 2 * time.Minute
+	// patience is how long a hold of somebody else is waited for.
+	patience = 30 * time.Second
+)
+
+// alone runs do while nobody else, in any process, changes the connection's
+// subscription.
+func (s *Service) alone(ctx context.Context, connectionID string, do func(context.Context) error) error {
+	holder := uuid.NewString()
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 20*time.Millisecond, time.Second
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		held, err := s.store.Lock(ctx, connectionID, holder, lease)
+		switch {
+		case err != nil:
+			return struct{}{}, backoff.Permanent(err)
+		case !held:
+			return struct{}{}, ErrBusy
+		default:
+			return struct{}{}, nil
+		}
+	}, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(patience))
+	if permanent, ok := errors.AsType[*backoff.PermanentError](err); ok {
+		err = permanent.Err
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lease)
+	defer cancel()
+	err = do(ctx)
+	releasing, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer stop()
+	// A hold that cannot be ended lapses.
+	if failed := s.store.Unlock(releasing, connectionID, holder); failed != nil && err != nil {
+		err = fmt.Errorf("%w (and %w)", err, failed)
+	}
+	return err
+}

@@ -1,0 +1,390 @@
+package subscription_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/fromdixa/subscription"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/store"
+)
+
+const (
+	token  = "dixa-token-of-the-demo-shop-4f2a"
+	public = "http://127.0.0.1:1"
+)
+
+// bench is the connection of an enabled shop, on a real store and an emulated
+// Dixa.
+type bench struct {
+	t          *testing.T
+	store      *store.Store
+	dixa       *emulator.Server
+	client     *dixa.Client
+	clients    *connection.Clients
+	connection string
+	*subscription.Service
+
+	mu sync.Mutex
+	// before is called before each request reaches Dixa.
+	before func(*http.Request)
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{t: t, before: func(*http.Request) {}}
+	text, err := seal.Generate()
+	require.NoError(t, err)
+	keys, err := seal.Parse(text)
+	require.NoError(t, err)
+	b.store, err = store.Open(t.Context(), "sqlite::memory:", keys)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = b.store.Close() })
+	b.dixa = emulator.New(emulator.Options{Token: token, Limit: emulator.Limit{Reading: emulator.LimitOff}})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.mu.Lock()
+		b.before(r)
+		b.mu.Unlock()
+		b.dixa.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() { server.Close(); b.dixa.Close() })
+
+	ctx := t.Context()
+	_, err = b.store.Shops.Create(ctx, store.NewShop{Slug: "acme", Feature: true})
+	require.NoError(t, err)
+	c, err := b.store.Connections.SaveToken(ctx, "acme", token, store.Organization{ID: emulator.SeedOrganization})
+	require.NoError(t, err)
+	require.NoError(t, b.store.Shops.SetEnabled(ctx, "acme", true))
+	b.connection = c.ID
+	b.clients = connection.New(b.store, connection.Options{
+		BaseURL: server.URL + "/v1/", Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Minute, PerDay: 1000},
+	})
+	b.client, err = b.clients.Client(ctx, c.ID)
+	require.NoError(t, err)
+	b.Service = b.at(public)
+	return b
+}
+
+// at is the service below another public address.
+func (b *bench) at(public string) *subscription.Service {
+	return subscription.New(b.store.Subscriptions, b.clients, public)
+}
+
+func (b *bench) ensure() {
+	b.t.Helper()
+	require.NoError(b.t, b.Ensure(b.t.Context(), b.connection, nil))
+}
+
+// only is the one subscription that Dixa has.
+func (b *bench) only() emulator.Webhook {
+	b.t.Helper()
+	all := b.dixa.State().Webhooks
+	require.Len(b.t, all, 1)
+	return *all[0]
+}
+
+func (b *bench) kept() claim.Subscription {
+	b.t.Helper()
+	s, err := b.store.Subscriptions.Get(b.t.Context(), b.connection)
+	require.NoError(b.t, err)
+	return s
+}
+
+func (b *bench) secrets() []string {
+	b.t.Helper()
+	all, err := b.store.Subscriptions.Secrets(b.t.Context(), b.connection)
+	require.NoError(b.t, err)
+	return all
+}
+
+// whole asserts that Dixa has one subscription, as it has to be, and that its
+// secret is kept.
+func (b *bench) whole() {
+	b.t.Helper()
+	w := b.only()
+	require.Equal(b.t, b.URL(b.connection), w.URL)
+	require.True(b.t, w.Enabled)
+	for _, name := range subscription.Events() {
+		require.Contains(b.t, w.Events, string(name))
+	}
+	require.Empty(b.t, w.Filters)
+	require.NotContains(b.t, w.Headers, "Authorization")
+	require.Equal(b.t, w.Secret, b.secrets()[0])
+	require.Equal(b.t, claim.SubscriptionActive, b.kept().State)
+	require.Equal(b.t, w.ID, b.kept().ID)
+	problems, err := b.Inspect(b.t.Context(), b.connection)
+	require.NoError(b.t, err)
+	require.Empty(b.t, problems)
+}
+
+func TestSubscriptionIsSwitchedOnOnceItsSecretIsKept(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var made []*emulator.Webhook
+	var kept claim.Subscription
+	var secrets []string
+	b.before = func(r *http.Request) {
+		if r.Method == http.MethodPatch {
+			made = b.dixa.State().Webhooks
+			kept, _ = b.store.Subscriptions.Get(r.Context(), b.connection)
+			secrets, _ = b.store.Subscriptions.Secrets(r.Context(), b.connection)
+		}
+	}
+	ran := false
+	require.NoError(t, b.Ensure(t.Context(), b.connection, func(context.Context) error {
+		ran = true
+		b.whole()
+		return nil
+	}))
+	require.True(t, ran)
+	require.Len(t, made, 1)
+	require.False(t, made[0].Enabled, "it is made switched off")
+	require.Equal(t, []string{made[0].Secret}, secrets, "its secret is kept before it is switched on")
+	require.Equal(t, claim.SubscriptionUnfinished, kept.State)
+	require.Equal(t, subscription.Name, b.only().Name)
+	require.Len(t, subscription.Events(), 23)
+
+	before := b.dixa.Stats().Requests
+	b.ensure()
+	b.whole()
+	require.Equal(t, 1+1, b.dixa.Stats().Requests-before, "one look, and one of the test's own")
+	failed := errors.New("the store is gone")
+	require.ErrorIs(t, b.Ensure(t.Context(), b.connection, func(context.Context) error { return failed }), failed)
+}
+
+func TestSubscriptionThatSomebodyChangedIsRepaired(t *testing.T) {
+	t.Parallel()
+	off := false
+	for name, tt := range map[string]struct {
+		change dixa.WebhookInput
+		words  string
+	}{
+		"switched off": {dixa.WebhookInput{Enabled: &off}, "it is switched off in Dixa"},
+		"events":       {dixa.WebhookInput{Events: []dixa.EventName{dixa.EventConversationClosed}}, "it leaves events out"},
+		"address":      {dixa.WebhookInput{URL: "https://elsewhere.example/hook"}, "its address is not"},
+		"authorization": {
+			dixa.WebhookInput{Authorization: dixa.BasicAuth("a", "b")}, "it has an authorization",
+		},
+		"filters": {dixa.WebhookInput{Filters: map[string]dixa.WebhookFilters{"Conversation": {
+			Type: "CombinedFilters", Strategy: "All", Conditions: []dixa.WebhookCondition{{Type: "IsOneOf", Field: "InitialChannel", Values: []string{"email"}}},
+		}}}, "its filters keep conversations back"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.ensure()
+			id := b.only().ID
+			_, err := b.client.Webhooks.Update(t.Context(), id, tt.change)
+			require.NoError(t, err)
+			problems, err := b.Inspect(t.Context(), b.connection)
+			require.NoError(t, err)
+			require.Len(t, problems, 1)
+			require.Contains(t, problems[0], tt.words)
+			b.ensure()
+			b.whole()
+			require.Equal(t, id, b.only().ID, "it is the same one")
+		})
+	}
+}
+
+func TestSubscriptionThatWasMadeBeforeIsFound(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	name := "Renamed, with more than is needed"
+	_, err := b.client.Webhooks.Create(t.Context(), dixa.WebhookInput{
+		Name: name, URL: "HTTP://127.0.0.1:1" + subscription.Path + b.connection + "/", Events: dixa.EventNames(),
+		CustomHeaders: map[string]dixa.Secret{"X-Route": "shop"},
+	})
+	require.NoError(t, err)
+	before := b.dixa.Stats().ByOperation["PATCH /webhooks/{webhookSubscriptionId}"]
+	b.ensure()
+	require.Equal(t, name, b.only().Name)
+	require.Equal(t, map[string]string{"X-Route": "shop"}, b.only().Custom)
+	require.Equal(t, before, b.dixa.Stats().ByOperation["PATCH /webhooks/{webhookSubscriptionId}"], "there is nothing to correct")
+	require.Equal(t, []string{b.only().Secret}, b.secrets())
+}
+
+func TestSubscriptionThatWasDeletedIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ensure()
+	old := b.only()
+	require.NoError(t, b.client.Webhooks.Delete(t.Context(), old.ID))
+	problems, err := b.Inspect(t.Context(), b.connection)
+	require.NoError(t, err)
+	require.Contains(t, problems[0], "Dixa has no webhook subscription")
+	b.ensure()
+	b.whole()
+	require.Equal(t, []string{b.only().Secret, old.Secret}, b.secrets(), "what the old one sent still verifies")
+}
+
+func TestSubscriptionFollowsThePublicAddress(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.ensure()
+	id := b.only().ID
+	b.Service = b.at("https://claims.example/dixa/")
+	b.ensure()
+	b.whole()
+	require.Equal(t, id, b.only().ID)
+	require.Equal(t, "https://claims.example/dixa/webhooks/dixa/"+b.connection, b.only().URL)
+	require.Equal(t, b.only().URL, b.kept().URL)
+}
+
+func TestDoublesAreDeleted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	create := func(url string) string {
+		w, err := b.client.Webhooks.Create(t.Context(), dixa.WebhookInput{Name: "Claimflow", URL: url})
+		require.NoError(t, err)
+		return w.ID
+	}
+	for range 3 {
+		create(b.URL(b.connection))
+	}
+	other := create("https://elsewhere.example/hook")
+	b.ensure()
+	var left []string
+	for _, w := range b.dixa.State().Webhooks {
+		left = append(left, w.ID)
+	}
+	require.Len(t, left, 2)
+	require.Contains(t, left, b.kept().ID)
+	require.Contains(t, left, other, "what is not ours is left alone")
+	require.NoError(t, b.client.Webhooks.Delete(t.Context(), other))
+	b.whole()
+}
+
+func TestLostReplyLeavesOneSubscription(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]emulator.Fault{
+		"create, cut off":         {Operation: "POST /webhooks", Kind: emulator.FaultDropAfter},
+		"create, garbage":         {Operation: "POST /webhooks", Kind: emulator.FaultGarbage},
+		"create, half a reply":    {Operation: "POST /webhooks", Kind: emulator.FaultTruncate},
+		"create, and then a look": {Operation: "*", Kind: emulator.FaultDropAfter, Skip: 1},
+		"switching on":            {Operation: "PATCH /webhooks/{webhookSubscriptionId}", Kind: emulator.FaultDropAfter},
+		"not created":             {Operation: "POST /webhooks", Kind: emulator.FaultDropBefore},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			fault.Times = 1
+			if fault.Skip > 0 {
+				fault.Times = 2
+			}
+			b.dixa.Inject(fault)
+			// The first may fail, but leaves what the second needs.
+			_ = b.Ensure(t.Context(), b.connection, nil)
+			require.Equal(t, fault.Times, b.dixa.Stats().Struck)
+			b.ensure()
+			b.whole()
+		})
+	}
+}
+
+func TestManyAtOnceMakeOneSubscription(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var wg sync.WaitGroup
+	errs := make([]error, 8)
+	for i := range errs {
+		// Each as if in a process of its own.
+		wg.Go(func() { errs[i] = b.at(public).Ensure(t.Context(), b.connection, nil) })
+	}
+	wg.Wait()
+	require.NoError(t, errors.Join(errs...))
+	b.whole()
+	require.Equal(t, 1, b.dixa.Stats().ByOperation["POST /webhooks"])
+}
+
+func TestRemove(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx := t.Context()
+	b.ensure()
+	require.NoError(t, b.Remove(ctx, b.connection))
+	b.whole() // an enabled shop uses it
+
+	require.NoError(t, b.store.Shops.SetEnabled(ctx, "acme", false))
+	b.dixa.Inject(emulator.Fault{Operation: "DELETE /webhooks/{webhookSubscriptionId}", Kind: emulator.FaultDropAfter, Times: 1})
+	require.Error(t, b.Remove(ctx, b.connection))
+	require.Equal(t, claim.SubscriptionActive, b.kept().State, "it is not known to be gone")
+	require.NoError(t, b.Remove(ctx, b.connection))
+	require.Empty(t, b.dixa.State().Webhooks)
+	require.Equal(t, claim.SubscriptionNone, b.kept().State)
+
+	before := b.dixa.Stats().Requests
+	require.NoError(t, b.Remove(ctx, b.connection))
+	require.Equal(t, before, b.dixa.Stats().Requests, "there is nothing to ask for")
+	b.ensure()
+	b.whole()
+}
+
+func TestSubscriptionMadeByHandIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx := t.Context()
+	made, err := b.client.Webhooks.Create(ctx, dixa.WebhookInput{Name: "By hand", URL: "https://proxy.example/hook", Events: []dixa.EventName{dixa.EventConversationClosed}})
+	require.NoError(t, err)
+	_, err = b.store.Subscriptions.SaveSecret(ctx, "acme", made.SecretKey.Reveal())
+	require.NoError(t, err)
+	before := b.dixa.Stats().Requests
+	b.ensure()
+	require.NoError(t, b.store.Shops.SetEnabled(ctx, "acme", false))
+	require.NoError(t, b.Remove(ctx, b.connection))
+	require.Equal(t, before, b.dixa.Stats().Requests)
+	require.Equal(t, claim.SubscriptionByHand, b.kept().State)
+
+	_, err = b.store.Subscriptions.SaveSecret(ctx, "acme", "")
+	require.NoError(t, err)
+	b.ensure()
+	require.Len(t, b.dixa.State().Webhooks, 2, "handed back, it is made; the other has another address")
+	require.Equal(t, claim.SubscriptionActive, b.kept().State)
+}
+
+func TestDixaThatTellsNoSecret(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.dixa.Inject(emulator.Fault{Operation: "GET /webhooks", Kind: emulator.FaultStatus, Status: 200, Body: `{"data":[{"id":"3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0001","url":"` + b.URL(b.connection) + `","enabled":true}]}`})
+	require.ErrorIs(t, b.Ensure(t.Context(), b.connection, nil), subscription.ErrNoSecret)
+	require.Empty(t, b.secrets())
+}
+
+func TestConcern(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for address, words := range map[string]string{
+		"http://localhost:8080":         "only this network can reach",
+		"https://127.0.0.1":             "only this network can reach",
+		"https://10.1.2.3/x":            "only this network can reach",
+		"https://[::1]:8080":            "only this network can reach",
+		"https://[fd00::1]":             "only this network can reach",
+		"https://[::ffff:192.168.1.1]":  "only this network can reach",
+		"https://169.254.1.1":           "only this network can reach",
+		"https://starter":               "only this network can reach",
+		"https://starter.shop.internal": "only this network can reach",
+		"https://Claims.LOCAL.":         "only this network can reach",
+		"http://claims.example":         "without encryption",
+		"nonsense":                      "is not an address",
+		"https://claims.example":        "",
+		"https://93.184.216.34":         "",
+	} {
+		got := b.at(address).Concern()
+		if words == "" {
+			require.Empty(t, got, address)
+		} else {
+			require.Contains(t, got, words, address)
+		}
+	}
+}

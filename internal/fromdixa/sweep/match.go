@@ -1,0 +1,137 @@
+package sweep
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/fromdixa/fold"
+)
+
+// Received is an event that came.
+type Received struct {
+	ID   string
+	Name dixa.EventName
+	// Happened is what it tells, with when it happened by Dixa's clock.
+	Happened claim.TimelineEntry
+}
+
+// Verdict is what the log has and the events do not.
+type Verdict struct {
+	// Missing are entries that the timeline lacks.
+	Missing []Entry
+	// Seen are the ids of the events that were compared with them.
+	Seen []string
+	// Parts are what may have changed without a word of it.
+	Parts Parts
+}
+
+// Judge compares entries of a conversation with the events of it that came. Their
+// ids have nothing in common, so that each event stands for one entry of its
+// kind: the pair that is most alike first, see [follow.Like]. So of two closes of
+// which one event came, one is missing, whichever it is.
+func Judge(entries []Entry, received []Received) Verdict {
+	matched := pair(entries, received)
+	var v Verdict
+	for i, e := range entries {
+		k := kindOf(e.Type)
+		switch {
+		case matched[i], k.companion && stoodFor(i, entries, received):
+		case k.what != "" && !k.companion:
+			v.Missing = append(v.Missing, e)
+			v.Parts |= k.parts
+			for _, r := range received {
+				if slices.Contains(k.events, r.Name) && !slices.Contains(v.Seen, r.ID) {
+					v.Seen = append(v.Seen, r.ID)
+				}
+			}
+		default:
+			v.Parts |= k.parts
+		}
+	}
+	return v
+}
+
+// pair says which entries have an event of their own.
+func pair(entries []Entry, received []Received) map[int]bool {
+	type couple struct {
+		entry, event, rank int
+		likeness           fold.Likeness
+	}
+	var couples []couple
+	for i, e := range entries {
+		k := kindOf(e.Type)
+		if k.companion {
+			continue
+		}
+		for j, r := range received {
+			rank := slices.Index(k.events, r.Name)
+			if l, ok := fold.Like(e.timeline(), r.Happened); rank >= 0 && ok {
+				couples = append(couples, couple{i, j, rank, l})
+			}
+		}
+	}
+	slices.SortFunc(couples, func(a, b couple) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), a.likeness.Compare(b.likeness), cmp.Compare(a.entry, b.entry), cmp.Compare(a.event, b.event))
+	})
+	matched, used := map[int]bool{}, map[int]bool{}
+	for _, c := range couples {
+		if !matched[c.entry] && !used[c.event] {
+			matched[c.entry], used[c.event] = true, true
+		}
+	}
+	return matched
+}
+
+// stoodFor reports whether a companion's event came, or whether the entry that
+// stands for it is there to be missed.
+func stoodFor(i int, entries []Entry, received []Received) bool {
+	name, at := kindOf(entries[i].Type).events[0], entries[i].At
+	near := func(t time.Time) bool { return t.Sub(at).Abs() <= fold.Moment }
+	return slices.ContainsFunc(received, func(r Received) bool { return r.Name == name && near(r.Happened.At) }) ||
+		slices.ContainsFunc(entries, func(e Entry) bool {
+			k := kindOf(e.Type)
+			return !k.companion && slices.Contains(k.events, name) && near(e.At)
+		})
+}
+
+// Ties are the parts on which events of one moment had the last word: each shows
+// the conversation as it was in the middle of what happened, and nothing tells
+// which of them was the last.
+func Ties(entries []Entry, known claim.Conversation) Parts {
+	var tied Parts
+	for part, stamp := range map[Parts]claim.Stamp{Conversation: known.PeopleAt, Tags: known.TagsAt} {
+		if stamp.Weight < claim.WeightRefreshed && eventsAt(stamp.At, part, entries) > 1 {
+			tied |= part
+		}
+	}
+	return tied
+}
+
+// eventsAt is how many events about a part the entries of a moment stand for.
+func eventsAt(at time.Time, part Parts, entries []Entry) int {
+	n := 0
+	seen := map[dixa.EventName]bool{}
+	var beside []dixa.EventName
+	for _, e := range entries {
+		k := kindOf(e.Type)
+		if len(k.events) == 0 || !k.parts.Has(part) || !e.At.Equal(at) {
+			continue
+		}
+		if k.companion {
+			beside = append(beside, k.events[0])
+			continue
+		}
+		seen[k.events[0]] = true
+		n++
+	}
+	for _, name := range beside {
+		if !seen[name] {
+			seen[name] = true
+			n++
+		}
+	}
+	return n
+}

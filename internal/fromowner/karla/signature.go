@@ -1,0 +1,158 @@
+package karla
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/internal/seal"
+)
+
+// SignatureHeader has the signature of a webhook: "t=<Unix seconds>,v1=<hex>".
+const SignatureHeader = "Karla-Signature"
+
+// DefaultTolerance is how far a signature's time may be from now unless the
+// caller of [VerifySignature] says otherwise. It is that of Karla's own receiver.
+const DefaultTolerance = 300 * time.Second
+
+var (
+	// ErrSignatureMalformed: the header is not "t=<Unix seconds>,v1=<hex>".
+	ErrSignatureMalformed = errors.New("the webhook signature is malformed")
+
+	// ErrSignatureMismatch: no signature in the header is that of the body under
+	// one of the secrets.
+	ErrSignatureMismatch = errors.New("the webhook signature is wrong")
+
+	// ErrSignatureMissing: the header is empty.
+	ErrSignatureMissing = errors.New("the webhook signature is missing")
+
+	// ErrSignatureTooOld: the signature is right, but its time is further from
+	// now, in the past or in the future, than the tolerance.
+	ErrSignatureTooOld = errors.New("the webhook signature's time is too far from now")
+
+	// ErrNoSecret: there is no secret to verify with.
+	ErrNoSecret = errors.New("there is no secret to verify the webhook signature with")
+)
+
+// VerifySignature checks that Karla signed a webhook: header is the value of
+// [SignatureHeader] and body the request's body, byte for byte as it came. It
+// returns nil if a v1 of the header is the HMAC-SHA256 of "<t>." + body under one
+// of the secrets, and t is within tolerance of now. A secret is the key as it is
+// written, never decoded.
+//
+// While a secret is being replaced, pass the old one as well. An empty one is
+// passed over, because anyone can sign with it. The members of the header may
+// come in any order, v1 may be repeated, a v1 that is not 32 bytes in hexadecimal
+// is no match, and members of other names are ignored. A tolerance of 0 means
+// [DefaultTolerance].
+//
+// The error wraps [ErrSignatureMissing], [ErrSignatureMalformed],
+// [ErrSignatureMismatch], [ErrSignatureTooOld], which is returned for right
+// signatures only, or [ErrNoSecret]. Its text never contains a signature, a
+// secret or a part of the body. The comparison takes the same time wherever the
+// signatures differ.
+//
+// Karla: "Webhooks" in its older documentation, and the receiver of its Shopware
+// plugin.
+func VerifySignature(header string, body []byte, secrets []seal.Secret, now time.Time, tolerance time.Duration) error {
+	signed, err := parseSignature(header)
+	if err != nil {
+		return err
+	}
+	keys, matches := 0, 0
+	for _, secret := range secrets {
+		if secret == "" {
+			continue
+		}
+		keys++
+		want := digest(secret, signed.stamp, body)
+		for _, signature := range signed.signatures {
+			matches += subtle.ConstantTimeCompare(want, signature)
+		}
+	}
+	if keys == 0 {
+		return fmt.Errorf("karla: %w", ErrNoSecret)
+	}
+	if matches == 0 {
+		return fmt.Errorf("karla: %w: check that the secret is the one that Karla signs with, and that the body is verified before anything changes it", ErrSignatureMismatch)
+	}
+	if tolerance == 0 {
+		tolerance = DefaultTolerance
+	}
+	if age := now.Sub(signed.at); age.Abs() > tolerance {
+		side := "ago"
+		if age < 0 {
+			side = "ahead of this machine's clock"
+		}
+		return fmt.Errorf("karla: %w: it was signed %s %s, and %s are allowed", ErrSignatureTooOld, age.Abs(), side, tolerance)
+	}
+	return nil
+}
+
+// Sign is the value of [SignatureHeader] for a body, as Karla makes it: for tests
+// and rehearsals.
+func Sign(body []byte, secret seal.Secret, at time.Time) string {
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	return "t=" + stamp + ",v1=" + hex.EncodeToString(digest(secret, stamp, body))
+}
+
+func digest(secret seal.Secret, stamp string, body []byte) []byte {
+	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
+	mac.Write([]byte(stamp + "."))
+	mac.Write(body)
+	return mac.Sum(nil)
+}
+
+// signatureParts are the members of [SignatureHeader] that count.
+type signatureParts struct {
+	stamp      string // t as it was written, which is what was signed
+	at         time.Time
+	signatures [][]byte
+}
+
+// maxSeconds is the last time whose distance from any other fits a
+// [time.Duration] without wrapping around; it is in the year 2262.
+const maxSeconds = math.MaxInt64 / int64(time.Second)
+
+func parseSignature(header string) (signatureParts, error) {
+	var parts signatureParts
+	if strings.TrimSpace(header) == "" {
+		return parts, fmt.Errorf("karla: %w: the request has no %s", ErrSignatureMissing, SignatureHeader)
+	}
+	malformed := func(how string) (signatureParts, error) {
+		return signatureParts{}, fmt.Errorf("karla: %w: %s %s", ErrSignatureMalformed, SignatureHeader, how)
+	}
+	for member := range strings.SplitSeq(header, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(member), "=")
+		switch name {
+		case "t":
+			if parts.stamp != "" {
+				return malformed("has more than one t")
+			}
+			// ParseUint takes digits only.
+			seconds, err := strconv.ParseUint(value, 10, 63)
+			if err != nil || int64(seconds) > maxSeconds {
+				return malformed("has a t that is no number of seconds")
+			}
+			parts.stamp, parts.at = value, time.Unix(int64(seconds), 0)
+		case "v1":
+			if signature, err := hex.DecodeString(value); err == nil && len(signature) == sha256.Size {
+				parts.signatures = append(parts.signatures, signature)
+			}
+		}
+	}
+	switch {
+	case parts.stamp == "":
+		return malformed("has no t")
+	case len(parts.signatures) == 0:
+		return malformed("has no v1 of 32 bytes in hexadecimal")
+	}
+	return parts, nil
+}

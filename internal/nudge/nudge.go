@@ -1,0 +1,251 @@
+// Package nudge tells Temporal which claims changed. It starts the workflow of
+// each claim that has none or has lost it, and signals the workflow of each claim
+// that changed. The store is written first: claims are accepted while Temporal is
+// down, and their workflows start when it is back.
+package nudge
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/store"
+	"github.com/claimflow/claimflow/workflows"
+)
+
+// Engine is what the dispatcher needs of a Temporal client.
+type Engine interface {
+	SignalWithStartWorkflow(ctx context.Context, workflowID, signalName string, signalArg any,
+		options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
+	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
+}
+
+const (
+	// every is how often the store is looked at when nobody kicks.
+	every = time.Second
+	// batch is how many claims are read at once, parallel how many of them are
+	// brought to the engine at once.
+	batch    = 200
+	parallel = 8
+	// patience bounds one call to the engine.
+	patience = 10 * time.Second
+	// silence is how long nothing may be heard of a claim until its workflow is
+	// made sure of, searchEvery how often such claims are looked for.
+	silence     = 10 * time.Minute
+	searchEvery = time.Minute
+)
+
+// Dispatcher carries changes from the store to the engine. Any number of them may
+// run at once: a nudge has no content, so one too many does no harm.
+type Dispatcher struct {
+	store  *store.Store
+	engine Engine
+	log    *slog.Logger
+	kick   chan struct{}
+
+	searchEvery time.Duration
+
+	mu       sync.Mutex
+	met      *trouble // in the last round of Run
+	searched time.Time
+}
+
+// Option changes a default of [New].
+type Option func(*Dispatcher)
+
+// SearchEvery sets how often claims that have lost their workflow are looked
+// for. Defaults to a minute; zero looks in every round.
+func SearchEvery(d time.Duration) Option { return func(to *Dispatcher) { to.searchEvery = d } }
+
+// New makes a dispatcher; Run starts it.
+func New(s *store.Store, e Engine, log *slog.Logger, opts ...Option) *Dispatcher {
+	d := &Dispatcher{store: s, engine: e, log: log, kick: make(chan struct{}, 1), searchEvery: searchEvery, met: &trouble{}}
+	for _, o := range opts {
+		o(d)
+	}
+	return d
+}
+
+// Kick makes the dispatcher look at the store now. It never blocks.
+func (d *Dispatcher) Kick() {
+	select {
+	case d.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Run dispatches until ctx ends. Each kind of trouble with the store or the
+// engine is logged once when it begins, and once that all of it is over; nothing
+// is lost by it.
+func (d *Dispatcher) Run(ctx context.Context) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		met := d.round(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		d.report(met)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-d.kick:
+		}
+	}
+}
+
+// Trouble is what went wrong in the last round of Run; nil where nothing did.
+func (d *Dispatcher) Trouble() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.met.err()
+}
+
+func (d *Dispatcher) report(met *trouble) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for kind, err := range met.first {
+		if _, known := d.met.first[kind]; !known {
+			d.log.Warn("claims are accepted but not brought to Temporal; they wait in the store", "error", err)
+		}
+	}
+	if len(met.first) == 0 && len(d.met.first) > 0 {
+		d.log.Info("claims are brought to Temporal again")
+	}
+	d.met = met
+}
+
+// Once wakes parked claims whose settings changed, gives the events that Dixa
+// told to the claims that they are of, brings every claim that
+// changed to its workflow and, now and then, starts workflows that were lost. A
+// claim that the engine refuses does not keep the others back; an engine that
+// cannot be reached, or does not have the namespace, is not asked for each of
+// them. The error has the first of each kind.
+func (d *Dispatcher) Once(ctx context.Context) error { return d.round(ctx).err() }
+
+func (d *Dispatcher) round(ctx context.Context) *trouble {
+	met := &trouble{}
+	if _, err := d.store.Nudges.WakeParked(ctx); err != nil {
+		met.add(err)
+		return met
+	}
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		if more, err = d.store.Inbox.Join(ctx, batch); err != nil {
+			met.add(err)
+			return met
+		}
+	}
+	refused := map[claim.Ref]bool{}
+	more := true
+	for more {
+		more = d.some(ctx, met, refused, d.store.Nudges.Due, d.nudge)
+	}
+	if met.stop() || ctx.Err() != nil || !d.searchDue() {
+		return met
+	}
+	lost := func(ctx context.Context, limit int) ([]store.Nudge, error) {
+		return d.store.Nudges.Stranded(ctx, silence, limit)
+	}
+	stillLost := map[claim.Ref]bool{}
+	for d.some(ctx, met, stillLost, lost, d.ensure) {
+		// What came meanwhile does not wait for the end of the search.
+		for d.some(ctx, met, refused, d.store.Nudges.Due, d.nudge) {
+		}
+	}
+	return met
+}
+
+// some brings the next claims of a list to their workflows and reports whether
+// there may be more. Claims that are refused are remembered and stay in the
+// list, so as many more are read: however many those are, they do not keep back
+// what comes after them.
+func (d *Dispatcher) some(ctx context.Context, met *trouble, refused map[claim.Ref]bool,
+	list func(ctx context.Context, limit int) ([]store.Nudge, error), do func(context.Context, store.Nudge) error,
+) (more bool) {
+	if met.stop() || ctx.Err() != nil {
+		return false
+	}
+	limit := batch + len(refused)
+	listed, err := list(ctx, limit)
+	if err != nil {
+		met.add(err)
+		return false
+	}
+	more = len(listed) == limit
+	var g errgroup.Group
+	g.SetLimit(parallel)
+	var mu sync.Mutex
+	for _, n := range slices.DeleteFunc(listed, func(n store.Nudge) bool { return refused[n.Ref] }) {
+		g.Go(func() error {
+			if met.stop() || ctx.Err() != nil {
+				return nil
+			}
+			if err := do(ctx, n); err != nil {
+				met.add(err)
+				mu.Lock()
+				defer mu.Unlock()
+				refused[n.Ref] = true
+			}
+			return nil
+		})
+	}
+	met.add(g.Wait())
+	return more
+}
+
+// searchDue reports whether lost workflows are to be looked for, at most once in
+// every searchEvery.
+func (d *Dispatcher) searchDue() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	if now.Sub(d.searched) < d.searchEvery {
+		return false
+	}
+	d.searched = now
+	return true
+}
+
+// nudge tells the claim's workflow that something changed, and starts it where
+// it does not run.
+func (d *Dispatcher) nudge(ctx context.Context, n store.Nudge) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	o := options(n)
+	if _, err := d.engine.SignalWithStartWorkflow(ctx, o.ID, claim.SignalNudge, nil, o, claim.WorkflowName, n.Ref); err != nil {
+		return fmt.Errorf("nudge the workflow of claim %s: %w", n.Ref, err)
+	}
+	return d.store.Nudges.MarkSent(ctx, n.Ref, n.Revision)
+}
+
+// ensure starts the claim's workflow where it does not run. One that runs does
+// not notice, however often it is made sure of.
+func (d *Dispatcher) ensure(ctx context.Context, n store.Nudge) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	o := options(n)
+	o.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
+	if _, err := d.engine.ExecuteWorkflow(ctx, o, claim.WorkflowName, n.Ref); err != nil {
+		return fmt.Errorf("make sure of the workflow of claim %s: %w", n.Ref, err)
+	}
+	return d.store.Nudges.MarkSent(ctx, n.Ref, n.Revision)
+}
+
+func options(n store.Nudge) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                    n.Ref.WorkflowID(),
+		TaskQueue:             claim.TaskQueueClaims,
+		StaticSummary:         workflows.Summary(n.Ref, n.Reason, n.OrderNumber),
+		TypedSearchAttributes: workflows.StartAttributes(n.Ref, n.Reason, n.OrderNumber),
+	}
+}

@@ -1,0 +1,199 @@
+package delivery_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/integration/mailtest"
+	"github.com/claimflow/claimflow/store"
+)
+
+// hears adds an endpoint of a shop, or of the platform where shop is empty.
+func (b *bench) hears(shop string, types ...string) *receiver {
+	b.Helper()
+	r := newReceiver(b.T, nil)
+	_, secret, err := b.store.Endpoints.Create(b.Context(), store.NewEndpoint{Shop: shop, URL: r.URL, Types: types})
+	require.NoError(b, err)
+	r.trust(secret)
+	return r
+}
+
+func (r *receiver) connections(t *testing.T) []claim.ConnectionNotice {
+	t.Helper()
+	var out []claim.ConnectionNotice
+	for _, m := range r.taken() {
+		var n claim.ConnectionNotice
+		require.NoError(t, json.Unmarshal(m.body, &n))
+		out = append(out, n)
+	}
+	return out
+}
+
+func TestConnectionIsToldOnce(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(b *bench) {
+		ctx := b.Context()
+		org := store.Organization{ID: "org-1", Name: "Acme Group"}
+		for _, shop := range []string{"berlin", "foreign"} {
+			_, err := b.store.Shops.Create(ctx, store.NewShop{Slug: shop, Feature: true})
+			require.NoError(b, err)
+		}
+		own, second, platform, foreign := b.hears("acme"), b.hears("berlin"), b.hears(""), b.hears("foreign")
+		picky := b.hears("acme", claim.ToldFallback)
+		k := newKarla(b.T)
+		b.karla(k, "")
+		server := mailtest.New(b.T)
+		b.mailTo(server, "staff@acme.example", "acme")
+
+		_, err := b.store.Connections.SaveToken(ctx, "acme", "the-first-token", org)
+		require.NoError(b, err)
+		connection, err := b.store.Connections.SaveToken(ctx, "berlin", "the-second-token", org)
+		require.NoError(b, err)
+		require.Zero(b, b.deliver(), "a first token and one for a good one are no news")
+
+		for range 2 { // twice: it fails, and is mended
+			_, hash, err := b.store.Connections.Token(ctx, connection.ID)
+			require.NoError(b, err)
+			for range 3 { // many notice it
+				_, err = b.store.Connections.MarkNeedsToken(ctx, connection.ID, hash)
+				require.NoError(b, err)
+			}
+			b.clock.Turn(time.Hour)
+			_, err = b.store.Connections.SaveToken(ctx, "acme", "a-token-of-"+b.clock.Now().String(), org)
+			require.NoError(b, err)
+		}
+		require.Equal(b, 4*4, b.deliver(), "two shops, the platform and one person")
+		for _, r := range []*receiver{own, second, platform} {
+			got := r.connections(b.T)
+			require.Len(b, got, 4)
+			for i, n := range got {
+				require.EqualValues(b, i+1, n.Data.Sequence, "in order")
+				require.Equal(b, []string{"acme", "berlin"}, n.Data.Shops)
+				require.Equal(b, "Acme Group", n.Data.OrganizationName)
+				require.Equal(b, connection.ID, n.Data.ConnectionID)
+				require.NotEmpty(b, n.Data.Advice)
+			}
+			require.Equal(b, claim.ToldConnectionNeedsToken, got[0].Type)
+			require.Equal(b, claim.ConnectionNeedsToken, got[0].Data.State)
+			require.Equal(b, claim.ToldConnectionRecovered, got[3].Type)
+			require.Equal(b, claim.ConnectionActive, got[3].Data.State)
+		}
+		require.Empty(b, foreign.all())
+		require.Empty(b, picky.all())
+		require.Empty(b, k.all(), "Karla knows claims only")
+		require.Len(b, server.Messages(), 4)
+		require.Contains(b, server.Messages()[0].Header.Get("Subject"), "Acme Group needs a new API token")
+		require.Contains(b, server.Messages()[0].Body, "starter shop connect")
+
+		events, err := b.store.Outbox.ConnectionEvents(ctx, connection.ID)
+		require.NoError(b, err)
+		require.Len(b, events, 4)
+		late := b.hears("berlin")
+		endpoints, err := b.store.Endpoints.List(ctx, "berlin")
+		require.NoError(b, err)
+		n, err := b.store.Deliveries.Replay(ctx, "berlin", endpoints[1].ID, time.Time{}, time.Time{})
+		require.NoError(b, err)
+		require.Equal(b, 4, n)
+		require.Equal(b, 4, b.deliver())
+		require.Equal(b, second.connections(b.T), late.connections(b.T), "replay has them too")
+	})
+}
+
+func TestPauseIsToldToTheOthers(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(b *bench) {
+		gone := newReceiver(b.T, answering(http.StatusGone))
+		e := b.endpoint(gone)
+		other, platform := b.hears("acme", claim.ToldEndpointPaused), b.hears("", claim.ToldEndpointPaused)
+		b.events(b.claim("c-1"), 1)
+		require.Equal(b, 3, b.deliver())
+		require.Equal(b, store.EndpointPaused, b.read(e).State)
+		require.Equal(b, 1, b.read(e).Waiting, "it is not told itself")
+		for _, r := range []*receiver{other, platform} {
+			require.Len(b, r.taken(), 1)
+			var n claim.EndpointNotice
+			require.NoError(b, json.Unmarshal(r.taken()[0].body, &n))
+			require.Equal(b, claim.ToldEndpointPaused, n.Type)
+			require.Equal(b, e.ID, n.Data.EndpointID)
+			require.Equal(b, "acme", n.Data.Shop)
+			require.Contains(b, n.Data.Reason, "410")
+			require.NotContains(b, string(r.taken()[0].body), gone.URL, "an address may be a secret")
+		}
+		tallies, err := b.store.Deliveries.Counts(b.Context())
+		require.NoError(b, err)
+		b.clock.Turn(time.Minute)
+		require.Equal(b, 1, tallies[store.EndpointWebhook].Paused)
+		require.Equal(b, 1, tallies[store.EndpointWebhook].Waiting)
+	})
+}
+
+func TestPlatformsPauseIsThePlatforms(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, databases["memory"])
+	r := newReceiver(t, answering(http.StatusGone))
+	_, secret, err := b.store.Endpoints.Create(t.Context(), store.NewEndpoint{URL: r.URL})
+	require.NoError(t, err)
+	r.trust(secret)
+	shop, platform := b.hears("acme", claim.ToldEndpointPaused), b.hears("", claim.ToldEndpointPaused)
+	b.events(b.claim("c-1"), 1)
+	b.deliver()
+	require.Empty(t, shop.all())
+	require.Len(t, platform.taken(), 1)
+}
+
+func TestOldDeliveriesAreForgotten(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(b *bench) {
+		var refuse atomic.Bool
+		r := newReceiver(b.T, func(w http.ResponseWriter, r *http.Request, m message) {
+			if refuse.Load() {
+				answering(http.StatusBadRequest)(w, r, m)
+			}
+		})
+		e := b.endpoint(r)
+		ref := b.claim("c-1")
+		b.events(ref, 3)
+		b.deliver()
+		refuse.Store(true)
+		b.events(ref, 1)
+		b.until(func() bool { return b.read(e).Dead == 1 }, "it is given up")
+		refuse.Store(false)
+		b.clock.Turn(31 * 24 * time.Hour)
+		b.events(b.claim("c-2"), 1)
+		before := b.clock.Now().Add(-30 * 24 * time.Hour)
+		n, err := b.store.Deliveries.DeleteDelivered(b.Context(), before)
+		require.NoError(b, err)
+		require.Equal(b, 2, n)
+		log, _, err := b.store.Deliveries.List(b.Context(), "acme", e.ID, store.DeliveryFilter{ClaimID: "c-1"})
+		require.NoError(b, err)
+		left := map[int64]store.DeliveryState{}
+		for _, d := range log {
+			left[d.Sequence] = d.State
+		}
+		require.Equal(b, map[int64]store.DeliveryState{3: store.DeliveryDelivered, 4: store.DeliveryDead}, left, "what the endpoint knows, and what it does not")
+		n, err = b.store.Deliveries.DeleteDelivered(b.Context(), before)
+		require.NoError(b, err)
+		require.Zero(b, n)
+
+		ids := map[int64]string{}
+		for _, m := range r.taken() {
+			ids[m.notice.Data.Sequence] = m.id
+		}
+		b.deliver()
+		_, err = b.store.Deliveries.Replay(b.Context(), "acme", e.ID, time.Time{}, before)
+		require.NoError(b, err)
+		seen := len(r.taken())
+		b.deliver()
+		replayed := r.taken()[seen:]
+		require.Len(b, replayed, 4)
+		for _, m := range replayed[:3] {
+			require.Equal(b, ids[m.notice.Data.Sequence], m.id, "a replay has the id that the receiver knows")
+		}
+	})
+}

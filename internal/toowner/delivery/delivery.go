@@ -1,0 +1,264 @@
+// Package delivery sends events to the endpoints of shops and of the platform: as
+// signed Standard Webhooks, as the status of a claim to Karla, or as an e-mail.
+//
+// Events of one claim reach an endpoint in their order: the next one waits until
+// the one before was taken or given up. The same holds for those of a connection.
+// Claims do not wait for each other, nor
+// endpoints. An event may arrive twice, with the same webhook-id. All that is
+// known of a delivery is in the store, so any number of deliverers may run, and
+// be killed, at any time.
+package delivery
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/claimflow/claimflow/internal/toowner/mail"
+	"github.com/claimflow/claimflow/store"
+)
+
+const (
+	// every is how often the store is looked at when nobody kicks.
+	every = time.Second
+	// perEndpoint bounds the requests to one endpoint at once, inAll those to all.
+	perEndpoint = 4
+	inAll       = 256
+	// defaultTimeout bounds an attempt from connecting to the end of the answer.
+	defaultTimeout = 10 * time.Second
+	// margin is how much longer a delivery is held than an attempt may take.
+	margin = 30 * time.Second
+	// noteWithin bounds the writing of what came of an attempt.
+	noteWithin = 20 * time.Second
+)
+
+// Options configure a Deliverer.
+type Options struct {
+	// Log is told of endpoints that are paused and of trouble with the store.
+	// Required.
+	Log *slog.Logger
+	// AllowPrivate also sends to this machine and to private networks.
+	AllowPrivate bool
+	// Timeout bounds one attempt. Defaults to 10 s.
+	Timeout time.Duration
+	// Now is the time that signatures name. Defaults to [time.Now].
+	Now func() time.Time
+	// Mail is what e-mails go out by. Without it they wait.
+	Mail *mail.Server
+	// Observe is called after every attempt, for metrics.
+	Observe func(Attempt)
+}
+
+// Attempt is one attempt at a delivery.
+type Attempt struct {
+	Kind   store.EndpointKind
+	Result Result
+}
+
+// Result is what came of an attempt.
+type Result string
+
+// The results of an attempt.
+const (
+	Delivered Result = "delivered"
+	Skipped   Result = "skipped" // there was nothing to send
+	Failed    Result = "failed"  // it is tried again
+	Dead      Result = "dead"    // it was given up
+)
+
+// Deliverer sends what is due. Make one with [New].
+type Deliverer struct {
+	store   *store.Store
+	log     *slog.Logger
+	senders map[store.EndpointKind]sender
+	observe func(Attempt)
+	lease   time.Duration
+	kick    chan struct{}
+
+	running sync.WaitGroup
+	mu      sync.Mutex
+	busy    map[string]int // requests under way by endpoint
+	total   int
+	down    bool
+}
+
+// New makes a deliverer; Run starts it.
+func New(s *store.Store, o Options) *Deliverer {
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Observe == nil {
+		o.Observe = func(Attempt) {}
+	}
+	return &Deliverer{
+		store: s, log: o.Log, senders: newSenders(s, o), observe: o.Observe, lease: mailPatience*o.Timeout + margin,
+		kick: make(chan struct{}, 1), busy: map[string]int{},
+	}
+}
+
+// Kick makes the deliverer look at the store now. It never blocks.
+func (d *Deliverer) Kick() {
+	select {
+	case d.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Run delivers until ctx ends and then waits for the attempts under way.
+// Trouble with the store is logged once when it begins and once when it is over.
+func (d *Deliverer) Run(ctx context.Context) {
+	defer d.running.Wait()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		_, err := d.start(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		d.report(err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-d.kick:
+		}
+	}
+}
+
+// Once makes all attempts that are due, and those that become due by them, waits
+// for them and says how many they were.
+func (d *Deliverer) Once(ctx context.Context) (int, error) {
+	attempts := 0
+	for {
+		n, err := d.start(ctx)
+		d.running.Wait()
+		attempts += n
+		if err != nil || n == 0 || ctx.Err() != nil {
+			return attempts, errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+func (d *Deliverer) report(err error) {
+	if err != nil && !d.down {
+		d.log.Warn("events are not delivered to the owners of claims; they wait in the store", "error", err)
+	}
+	if err == nil && d.down {
+		d.log.Info("events are delivered again")
+	}
+	d.down = err != nil
+}
+
+// start begins the attempts that are due and that there is room for.
+func (d *Deliverer) start(ctx context.Context) (int, error) {
+	endpoints, err := d.store.Deliveries.DueEndpoints(ctx)
+	if err != nil {
+		return 0, err
+	}
+	started := 0
+	for _, id := range endpoints {
+		room := d.reserve(id)
+		if room == 0 {
+			continue
+		}
+		// Of its own for each take: what came of an attempt whose lease ran out
+		// must not pass for that of the next one.
+		holder := uuid.NewString()
+		parcels, err := d.store.Deliveries.Lease(ctx, id, holder, room, d.lease)
+		d.release(id, room-len(parcels))
+		if err != nil {
+			return started, err
+		}
+		started += len(parcels)
+		for _, p := range parcels {
+			d.running.Go(func() {
+				defer d.Kick()
+				defer d.release(id, 1)
+				d.attempt(context.WithoutCancel(ctx), holder, p)
+			})
+		}
+	}
+	return started, nil
+}
+
+// reserve keeps the room that there is for an endpoint.
+func (d *Deliverer) reserve(id string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	room := max(0, min(perEndpoint-d.busy[id], inAll-d.total))
+	d.busy[id] += room
+	d.total += room
+	return room
+}
+
+func (d *Deliverer) release(id string, n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.total -= n
+	if d.busy[id] -= n; d.busy[id] == 0 {
+		delete(d.busy, id)
+	}
+}
+
+// attempt sends a parcel and notes what came of it. It is not cut short by the
+// end of the process: an answer that is not noted means a second attempt.
+func (d *Deliverer) attempt(ctx context.Context, holder string, p store.LeasedDelivery) {
+	a := d.senders[p.Kind].send(ctx, p)
+	ctx, cancel := context.WithTimeout(ctx, noteWithin)
+	defer cancel()
+	if a.skip != "" || a.ok() {
+		d.noteDelivered(ctx, holder, p, a)
+		return
+	}
+	f := a.failure(p.Attempts + 1)
+	paused, err := d.store.Deliveries.MarkFailed(ctx, p.ID, holder, f)
+	if err != nil {
+		d.log.Warn("a failed delivery could not be noted, so it is tried again soon", "endpoint", p.EndpointID, "delivery", p.ID, "error", err)
+		return
+	}
+	result := Failed
+	if f.Dead {
+		result = Dead
+	}
+	d.observe(Attempt{Kind: p.Kind, Result: result})
+	if f.Dead {
+		d.log.Warn("an event was given up; replay sends it again", "endpoint", p.EndpointID, "delivery", p.ID,
+			"shop", p.Ref.Shop, "claim", p.Ref.ID, "sequence", p.Sequence, "type", p.Type, "problem", f.Error)
+	}
+	if paused != "" {
+		d.notePause(ctx, p, paused)
+	}
+}
+
+func (d *Deliverer) noteDelivered(ctx context.Context, holder string, p store.LeasedDelivery, a answer) {
+	result := Delivered
+	var err error
+	if a.skip != "" {
+		result, err = Skipped, d.store.Deliveries.MarkSkipped(ctx, p.ID, holder, a.skip)
+	} else {
+		err = d.store.Deliveries.MarkDelivered(ctx, p.ID, holder, a.status)
+	}
+	if err != nil {
+		d.log.Warn("a delivery could not be noted, so it is made again", "endpoint", p.EndpointID, "delivery", p.ID, "error", err)
+		return
+	}
+	d.observe(Attempt{Kind: p.Kind, Result: result})
+}
+
+// notePause tells people that an endpoint was paused.
+func (d *Deliverer) notePause(ctx context.Context, p store.LeasedDelivery, reason string) {
+	d.log.Warn("an endpoint is paused; its events wait", "endpoint", p.EndpointID, "shop", p.Shop, "reason", reason)
+	err := d.store.AuditLog.Append(ctx, store.AuditEntry{
+		Actor: "claimflow", Action: "pause-endpoint", Shop: p.Shop, Target: p.EndpointID, Details: map[string]string{"reason": reason},
+	})
+	if err != nil {
+		d.log.Warn("the pause of an endpoint could not be written into the audit log", "endpoint", p.EndpointID, "error", err)
+	}
+}

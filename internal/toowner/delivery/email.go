@@ -1,0 +1,44 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/internal/toowner/mail"
+	"github.com/claimflow/claimflow/store"
+)
+
+// mailPatience is how many times as long as a webhook an e-mail may take: mail
+// servers make strangers wait.
+const mailPatience = 3
+
+// emailSender writes to staff.
+type emailSender struct {
+	server  *mail.Server // nil where none is configured
+	timeout time.Duration
+	now     func() time.Time
+}
+
+func (s *emailSender) send(ctx context.Context, p store.LeasedDelivery) answer {
+	if s.server == nil {
+		return answer{problem: "no mail server is configured; set CLAIMFLOW_SMTP_URL"}
+	}
+	subject, text, err := letter(p)
+	if err != nil {
+		return answer{problem: "the event cannot be read", final: true}
+	}
+	err = s.server.Send(ctx, mail.Letter{
+		ID: p.ID, To: strings.TrimPrefix(p.URL, mailto), Subject: subject, Text: text, At: s.now(),
+	}, s.timeout)
+	var refused *mail.Error
+	switch {
+	case err == nil:
+		return answer{taken: true}
+	case errors.As(err, &refused):
+		return answer{problem: refused.Error(), final: refused.Final}
+	default:
+		return answer{problem: "the mail server did not take it"}
+	}
+}

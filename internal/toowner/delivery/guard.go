@@ -1,0 +1,101 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+// Guard tells addresses that events may be sent to from those that they may not.
+type Guard struct {
+	guardian     *ssrf.Guardian
+	allowPrivate bool
+}
+
+// maxURL bounds an endpoint's address, in bytes.
+const maxURL = 2000
+
+// mailto begins the address of an endpoint of kind email (RFC 6068).
+const mailto = "mailto:"
+
+// Mailto is the address of an endpoint that writes to a person: mailto: and an
+// e-mail address, which may be given without the mailto. The error says what is
+// wrong in words that follow on the name of the field.
+func Mailto(address string) (string, error) {
+	plain := strings.TrimPrefix(strings.TrimSpace(address), mailto)
+	parsed, err := mail.ParseAddress(plain)
+	if err != nil || parsed.Address != plain || len(address) > maxURL {
+		return "", errors.New("must be one e-mail address, such as mailto:staff@shop.example; add an endpoint for each person")
+	}
+	return mailto + plain, nil
+}
+
+// NewGuard makes a guard. With allowPrivate addresses of this machine and of
+// private networks are taken too, and plain http.
+func NewGuard(allowPrivate bool) *Guard {
+	options := []ssrf.Option{ssrf.WithAnyPort(), ssrf.WithNetworks("tcp4", "tcp6")}
+	if allowPrivate {
+		options = append(options,
+			ssrf.WithAllowedV4Prefixes(netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"),
+				netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16")),
+			ssrf.WithAllowedV6Prefixes(netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fc00::/7")))
+	}
+	return &Guard{guardian: ssrf.New(options...), allowPrivate: allowPrivate}
+}
+
+// Check says what is wrong with an endpoint's address, in words that follow on
+// the name of the field. A name that cannot be resolved just now is taken: it is
+// looked at again at every attempt.
+func (g *Guard) Check(ctx context.Context, address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || len(address) > maxURL || (u.Scheme != "https" && u.Scheme != "http"):
+		return errors.New("must be an address such as https://shop.example/claimflow")
+	case u.User != nil:
+		return errors.New("must not hold a user name or password: the signature says who sends")
+	case u.Fragment != "":
+		return errors.New("must not have a fragment")
+	case u.Scheme == "http" && !g.allowPrivate:
+		return errors.New("must begin with https://")
+	}
+	host := strings.TrimSuffix(u.Hostname(), ".")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return g.check(ip)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil // every attempt looks again, with the guard at the connection itself
+	}
+	for _, ip := range found {
+		if err := g.check(ip); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Guard) check(ip netip.Addr) error {
+	ip = ip.Unmap().WithZone("")
+	network := "tcp6"
+	if ip.Is4() {
+		network = "tcp4"
+	}
+	if g.guardian.Safe(network, netip.AddrPortFrom(ip, 443).String(), nil) != nil {
+		return errors.New("leads to an address that is not a public one; CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS=true takes private ones")
+	}
+	return nil
+}
+
+// refused reports whether the guard kept a connection from being made.
+func refused(err error) bool {
+	return errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork) || errors.Is(err, ssrf.ErrProhibitedPort)
+}

@@ -1,0 +1,68 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/internal/toowner/karla"
+	"github.com/claimflow/claimflow/store"
+)
+
+// The notes of events that Karla need not know of.
+const (
+	nothingToTell = "nothing to tell: the event has no status that the owner does not know"
+	ownersWord    = "nothing to tell: the owner has set a status since"
+)
+
+// karlaSender tells Karla the status of claims. An event may have waited for days:
+// what the owner set in the meantime is not overwritten with what was before.
+type karlaSender struct {
+	*webhookSender
+	store *store.Store
+}
+
+func (s *karlaSender) send(ctx context.Context, p store.LeasedDelivery) answer {
+	var n claim.Notice
+	if json.Unmarshal(p.Body, &n) != nil {
+		return answer{problem: "the event cannot be read", final: true}
+	}
+	// A status is never returned to the side that set it.
+	if n.Data.Status == "" || n.Data.StatusBy == claim.ByOwner {
+		return answer{skip: nothingToTell}
+	}
+	now, err := s.store.Claims.Record(ctx, n.Data.Ref)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		now.Preference = n.Data.Preference
+	case err != nil:
+		return answer{problem: "the claim cannot be read from the store"}
+	case now.StatusBy == claim.ByOwner && now.Status != n.Data.Status:
+		return answer{skip: ownersWord}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	shop := p.Karla.Shop
+	if shop == "" {
+		shop = n.Data.Shop
+	}
+	client := karla.Client{HTTP: s.client}
+	as := karla.Credentials{User: p.Karla.User, Password: seal.Secret(p.Karla.Password)}
+	err = client.PutClaim(ctx, p.URL, as, shop, n.Data.ID, karla.Update{Status: n.Data.Status, ResolutionPreference: now.Preference})
+	var refused *karla.StatusError
+	switch {
+	case err == nil:
+		return answer{status: http.StatusOK}
+	case errors.As(err, &refused):
+		a := answer{status: refused.Status, final: refused.Final(), retryAfter: retryAfter(refused.RetryAfter, s.now())}
+		if refused.Status == http.StatusUnauthorized {
+			a.pause = credentialsReason
+		}
+		return a
+	default:
+		return answer{problem: s.inWords(err)}
+	}
+}

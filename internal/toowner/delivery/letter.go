@@ -1,0 +1,110 @@
+package delivery
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/store"
+)
+
+// letter words an event for staff. It says nothing personal of the customer: an
+// e-mail is read by others on its way.
+func letter(p store.LeasedDelivery) (subject, text string, err error) {
+	var b strings.Builder
+	row := func(name string, value any) {
+		if v := strings.Join(strings.Fields(fmt.Sprint(value)), " "); v != "" && v != "0" {
+			fmt.Fprintf(&b, "%-14s%s\n", name, v)
+		}
+	}
+	switch {
+	case strings.HasPrefix(p.Type, "connection."):
+		var n claim.ConnectionNotice
+		if err := json.Unmarshal(p.Body, &n); err != nil {
+			return "", "", err
+		}
+		subject = connectionSubject(n)
+		fmt.Fprintf(&b, "%s.\n\n", subject)
+		row("What to do", n.Data.Advice)
+		row("Shops", strings.Join(n.Data.Shops, ", "))
+		row("Organisation", strings.TrimSpace(n.Data.OrganizationName+" "+n.Data.OrganizationID))
+		row("Connection", n.Data.ConnectionID)
+		row("Happened", moment(n.Timestamp))
+	case p.Type == claim.ToldEndpointPaused:
+		var n claim.EndpointNotice
+		if err := json.Unmarshal(p.Body, &n); err != nil {
+			return "", "", err
+		}
+		subject = of(n.Data.Shop, "an endpoint of kind "+n.Data.Kind+" is paused")
+		fmt.Fprintf(&b, "%s.\n\n", subject)
+		row("Why", n.Data.Reason)
+		row("What to do", n.Data.Advice)
+		row("Endpoint", n.Data.EndpointID)
+		row("Description", n.Data.Description)
+		row("Happened", moment(n.Timestamp))
+	default:
+		var n claim.Notice
+		if err := json.Unmarshal(p.Body, &n); err != nil {
+			return "", "", err
+		}
+		about, words := claimWords(n)
+		subject = of(n.Data.Shop, about)
+		fmt.Fprintf(&b, "%s\n\n", words)
+		row("Shop", n.Data.Shop)
+		row("Reference", n.Data.Reference)
+		row("Order", n.Data.OrderNumber)
+		row("Reason", n.Data.Reason)
+		row("State", n.Data.State)
+		row("Status", n.Data.Status)
+		row("Cause", n.Data.Cause)
+		row("What to do", n.Data.Advice)
+		row("Conversation", n.Data.ConversationID)
+		row("Claim", n.Data.ID)
+		row("Workflow", n.Data.WorkflowID)
+		row("Happened", moment(n.Timestamp))
+	}
+	fmt.Fprintf(&b, "\nEvent %s, %s. Nobody reads what is answered to this address.\n", p.Type, p.ID)
+	return "[Claimflow] " + subject, b.String(), nil
+}
+
+func connectionSubject(n claim.ConnectionNotice) string {
+	name := n.Data.OrganizationName
+	if name == "" {
+		name = strings.Join(n.Data.Shops, ", ")
+	}
+	switch n.Type {
+	case claim.ToldConnectionNeedsToken:
+		return "Dixa of " + name + " needs a new API token"
+	case claim.ToldConnectionRecovered:
+		return "Dixa of " + name + " takes the API token again"
+	default:
+		return "Dixa of " + name + ": " + n.Type
+	}
+}
+
+// claimWords are the subject of a letter about a claim and its first sentence.
+func claimWords(n claim.Notice) (about, words string) {
+	name := "claim " + n.Data.Reference
+	if n.Data.OrderNumber != "" {
+		name += ", order " + n.Data.OrderNumber + ","
+	}
+	switch n.Type {
+	case claim.ToldNeedsAttention:
+		return name + " needs attention", "A claim cannot go on without a person."
+	case claim.ToldFallback:
+		return name + " is not open in Dixa", "A claim could not be opened in Dixa in time: see to the customer by another way."
+	default:
+		return name + " " + strings.TrimPrefix(n.Type, "claim."), "This happened to a claim: " + n.Type + "."
+	}
+}
+
+func of(shop, words string) string {
+	if shop == "" {
+		return words
+	}
+	return shop + ": " + words
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

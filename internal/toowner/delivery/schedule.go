@@ -1,0 +1,98 @@
+package delivery
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/claimflow/claimflow/store"
+)
+
+// schedule is how long a delivery waits after each failed attempt, give or take
+// a tenth. After one more attempt than it has members the delivery is dead.
+var schedule = []time.Duration{
+	5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 12 * time.Hour, 24 * time.Hour,
+}
+
+const (
+	// refusedAttempts is how often an answer that will not change is asked for.
+	refusedAttempts = 3
+	// maxRetryAfter bounds what an endpoint may ask for.
+	maxRetryAfter = time.Hour
+	// pauseAfter is how long an endpoint may fail, without a success, until it is
+	// paused.
+	pauseAfter = 24 * time.Hour
+
+	pauseReason       = "no event was taken for 24 hours; mend the endpoint and resume it: what waits is sent then"
+	credentialsReason = "Karla refuses the user and password; save good ones and resume it"
+
+	goneReason = "the endpoint answered 410 Gone; resume it if it is back, or remove it"
+)
+
+// Schedule lists how long a delivery waits after each failed attempt, give or
+// take a tenth.
+func Schedule() []time.Duration { return append([]time.Duration(nil), schedule...) }
+
+// answer is what came of one attempt.
+type answer struct {
+	// status is zero where no answer came; problem says then what was wrong.
+	status     int
+	problem    string
+	retryAfter time.Duration
+	// taken says that it was taken where there is no status, final that it never
+	// will be.
+	taken, final bool
+	// skip says why there was nothing to send, pause why the endpoint is to be
+	// paused.
+	skip, pause string
+}
+
+func (a answer) ok() bool { return a.taken || a.status >= 200 && a.status < 300 }
+
+// failure says what follows from an answer to the attempt of the given number,
+// counted from 1.
+func (a answer) failure(attempt int) store.DeliveryFailure {
+	f := store.DeliveryFailure{Status: a.status, Error: a.problem, PauseAfter: pauseAfter, PauseReason: pauseReason}
+	if f.Error == "" {
+		f.Error = "the endpoint answered " + strconv.Itoa(a.status)
+		if a.status >= 300 && a.status < 400 {
+			f.Error += ", a redirect, which is not followed"
+		}
+	}
+	switch {
+	case a.pause != "":
+		f.Pause = a.pause
+	case a.status == http.StatusGone && !a.final: // of the endpoint, not of a claim
+		f.Pause = goneReason
+	case a.refused() && attempt >= refusedAttempts, attempt > len(schedule):
+		f.Dead = true
+	}
+	step := schedule[min(attempt, len(schedule))-1]
+	f.Wait = max(step*9/10+rand.N(step/5), a.retryAfter) //nolint:gosec // spreads load; nothing to guess
+	return f
+}
+
+// refused reports whether the answer will not change by waiting.
+func (a answer) refused() bool {
+	if a.final {
+		return true
+	}
+	switch a.status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return a.status >= 400 && a.status < 500
+}
+
+// retryAfter reads a Retry-After header (RFC 9110, 10.2.3), up to the bound.
+func retryAfter(header string, now time.Time) time.Duration {
+	var d time.Duration
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+		d = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(header); err == nil {
+		d = at.Sub(now)
+	}
+	return min(max(d, 0), maxRetryAfter)
+}

@@ -1,0 +1,130 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/claimflow/claimflow/store"
+)
+
+// maxAnswer is how much of an answer is read, to be able to use the connection
+// again. None of it is kept.
+const maxAnswer = 64 << 10
+
+// sender makes attempts at the endpoints of one kind.
+type sender interface {
+	send(ctx context.Context, p store.LeasedDelivery) answer
+}
+
+// newSenders returns the sender of every kind of endpoint.
+func newSenders(s *store.Store, o Options) map[store.EndpointKind]sender {
+	webhooks := newWebhookSender(o)
+	return map[store.EndpointKind]sender{
+		store.EndpointWebhook: webhooks,
+		store.EndpointKarla:   &karlaSender{webhooks, s},
+		store.EndpointEmail:   &emailSender{server: o.Mail, timeout: mailPatience * o.Timeout, now: o.Now},
+	}
+}
+
+// webhookSender sends Standard Webhooks.
+type webhookSender struct {
+	client  *http.Client
+	timeout time.Duration
+	now     func() time.Time
+}
+
+func newWebhookSender(o Options) *webhookSender {
+	// The guard sees the address that is connected to, after the name was
+	// resolved.
+	dialer := &net.Dialer{Timeout: o.Timeout, Control: NewGuard(o.AllowPrivate).guardian.Safe}
+	return &webhookSender{
+		timeout: o.Timeout, now: o.Now,
+		client: &http.Client{
+			Transport: &http.Transport{
+				DialContext:            dialer.DialContext,
+				TLSHandshakeTimeout:    o.Timeout,
+				ResponseHeaderTimeout:  o.Timeout,
+				MaxResponseHeaderBytes: 64 << 10,
+				MaxIdleConns:           inAll,
+				MaxIdleConnsPerHost:    perEndpoint,
+				IdleConnTimeout:        30 * time.Second,
+				DisableCompression:     true,
+				Proxy:                  nil, // a proxy would connect where the guard cannot see
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// send makes one attempt.
+func (s *webhookSender) send(ctx context.Context, p store.LeasedDelivery) answer {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL, bytes.NewReader(p.Body))
+	if err != nil {
+		return answer{problem: "its address cannot be used"}
+	}
+	now := s.now()
+	signature, err := sign(p.Secrets, p.ID, now, p.Body)
+	if err != nil {
+		return answer{problem: "its secret cannot be used; rotate it"}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "Claimflow")
+	req.Header.Set(standardwebhooks.HeaderWebhookID, p.ID)
+	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
+	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return answer{problem: s.inWords(err)}
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read as far as it will be
+	// An answer that breaks off after its status was given all the same.
+	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
+	return answer{status: resp.StatusCode, retryAfter: retryAfter(resp.Header.Get("Retry-After"), now)}
+}
+
+// sign signs with every secret: during a rotation either one verifies.
+func sign(secrets []string, id string, at time.Time, body []byte) (string, error) {
+	signatures := make([]string, len(secrets))
+	for i, secret := range secrets {
+		webhook, err := standardwebhooks.NewWebhook(secret)
+		if err != nil {
+			return "", err
+		}
+		if signatures[i], err = webhook.Sign(id, at, body); err != nil {
+			return "", err
+		}
+	}
+	return strings.Join(signatures, " "), nil
+}
+
+// inWords says why no answer came. The error's own text is left out: it holds
+// the address, which may be a secret.
+func (s *webhookSender) inWords(err error) string {
+	var dns *net.DNSError
+	var network net.Error
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case refused(err):
+		return "its name leads to an address that is not a public one"
+	case errors.As(err, &dns):
+		return "its name cannot be resolved"
+	case errors.As(err, &network) && network.Timeout():
+		return "it did not answer within " + s.timeout.String()
+	case errors.As(err, &certificate):
+		return "its certificate is not valid"
+	default:
+		return "it could not be reached, or its answer was no HTTP"
+	}
+}

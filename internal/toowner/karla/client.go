@@ -1,0 +1,133 @@
+// Package karla tells Karla (gokarla.io) the status of a claim.
+package karla
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/internal/seal"
+)
+
+// Credentials are those of Karla's API: HTTP Basic.
+type Credentials struct {
+	User     string
+	Password seal.Secret
+}
+
+// String hides the credentials.
+func (Credentials) String() string { return "[secret]" }
+
+// GoString hides the credentials from %#v.
+func (Credentials) GoString() string { return "[secret]" }
+
+// Update is what changes of a claim. An empty member is left out, and stays as it
+// is at Karla.
+type Update struct {
+	// Status is pending, accepted, rejected or closed.
+	Status string `json:"status,omitempty"`
+	// ResolutionPreference is such as "refund". It is an open set.
+	ResolutionPreference string `json:"resolution_preference,omitempty"`
+}
+
+// StatusError says that Karla answered, but not with success. It holds nothing of
+// the answer's body.
+type StatusError struct {
+	Status int
+	// RetryAfter is the answer's header of this name, as it came.
+	RetryAfter string
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("karla: the claim was not changed: Karla answered %d", e.Status)
+}
+
+// Final reports whether the same request will never succeed: every 4xx but 408,
+// 425 and 429.
+func (e *StatusError) Final() bool {
+	switch e.Status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return e.Status >= 400 && e.Status < 500
+}
+
+const (
+	defaultTimeout = 10 * time.Second
+	// maxAnswer is how much of an answer is read, to be able to use the connection
+	// again.
+	maxAnswer = 64 << 10
+)
+
+// Client talks to Karla's API. The zero value is ready to use.
+type Client struct {
+	// HTTP makes the requests. It should not follow redirects, for which a PUT is
+	// not meant. Defaults to a client that does not, with a time-out of 10 s.
+	HTTP *http.Client
+}
+
+// PutClaim changes the status and the preference of a claim
+// (PUT /v1/shops/{slug}/claims/{uuid}). baseURL is the API's address without the
+// /v1. To repeat it is safe. The error is a [*StatusError] where Karla answered;
+// otherwise it is not known whether Karla did it. It holds neither the
+// credentials nor the address.
+func (c *Client) PutClaim(ctx context.Context, baseURL string, as Credentials, slug, claimUUID string, u Update) error {
+	address, err := claimAddress(baseURL, slug, claimUUID)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(u)
+	if err != nil {
+		return fmt.Errorf("karla: change a claim: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, address, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("karla: change a claim: the address cannot be used")
+	}
+	req.SetBasicAuth(as.User, as.Password.Reveal())
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "Claimflow")
+	resp, err := c.client().Do(req)
+	if err != nil {
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			err = e.Err // its text without the address
+		}
+		return fmt.Errorf("karla: change a claim: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read as far as it will be
+	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return &StatusError{Status: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After")}
+	}
+	return nil
+}
+
+// claimAddress refuses what would make another path of it.
+func claimAddress(baseURL, slug, claimUUID string) (string, error) {
+	for name, part := range map[string]string{"shop": slug, "claim id": claimUUID} {
+		if part == "" || part == "." || part == ".." {
+			return "", fmt.Errorf("karla: change a claim: %q is no %s", part, name)
+		}
+	}
+	return strings.TrimRight(baseURL, "/") + "/v1/shops/" + url.PathEscape(slug) + "/claims/" + url.PathEscape(claimUUID), nil
+}
+
+func (c *Client) client() *http.Client {
+	if c.HTTP != nil {
+		return c.HTTP
+	}
+	return plainClient
+}
+
+var plainClient = &http.Client{
+	Timeout:       defaultTimeout,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
