@@ -101,7 +101,7 @@ func TestNoEvent(t *testing.T) {
 func TestClaimOfAnEvent(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"envelope-full", "envelope-guest"} {
-		file := "../../claim/testdata/claims/" + name + ".json"
+		file := "../../../claim/testdata/claims/" + name + ".json"
 		body, err := os.ReadFile(file)
 		require.NoError(t, err)
 		e, err := karla.ParseEvent(body)

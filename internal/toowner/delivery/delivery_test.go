@@ -572,7 +572,7 @@ func TestSecretsAreNotInTheFile(t *testing.T) {
 
 func TestScheduleIsWhatTheDocumentSays(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../docs/webhooks-out.md")
+	text, err := os.ReadFile("../../../docs/webhooks-out.md")
 	require.NoError(t, err)
 	words := make([]string, 0, 11)
 	for _, d := range delivery.Schedule() {
