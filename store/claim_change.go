@@ -73,7 +73,7 @@ func (s Claims) Load(ctx context.Context, ref claim.Ref) (Snapshot, error) {
 		var retried, fallback, resumed, closed, doubt int64
 		row := db.QueryRowContext(ctx, `SELECT `+recordColumns+`, COALESCE(w.id, ''), COALESCE(w.state, ''), s.feature, s.enabled, s.paused,
 				s.settings_version, c.parked_version, c.revision, c.end_user_id, c.retried_at, c.fallback_at, s.resumed_at, c.create_anyway,
-				c.read_revision, c.applied, c.applied < c.events, c.judge_due, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0), COALESCE(v.doubt_at, 0),
+				c.read_revision, c.applied, c.applied < c.events, c.rules_due, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0), COALESCE(v.doubt_at, 0),
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting'),
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting' AND i.kind = 'change')
 			FROM `+recordTables+` JOIN shops s ON s.slug = c.shop
@@ -265,7 +265,7 @@ func (set ClaimUpdate) assignments(args *arguments, event claim.Event, next clai
 		assign += `, parked_version = ` + args.add(set.ParkedVersion)
 	}
 	if set.RulesDue {
-		assign += `, judge_due = TRUE`
+		assign += `, rules_due = TRUE`
 	}
 	if set.FallbackUsed {
 		assign += `, fallback_used = TRUE, fallback_at = ` + args.add(now)

@@ -80,7 +80,7 @@ func (s Conversations) Apply(ctx context.Context, a EventEffects) error {
 				return err
 			}
 		}
-		_, err = exec(ctx, tx, `UPDATE claims SET applied = $3, judge_due = judge_due AND NOT $4, updated_at = $5 WHERE shop = $1 AND id = $2`,
+		_, err = exec(ctx, tx, `UPDATE claims SET applied = $3, rules_due = rules_due AND NOT $4, updated_at = $5 WHERE shop = $1 AND id = $2`,
 			a.Ref.Shop, a.Ref.ID, a.To, a.Judged, s.now())
 		return err
 	})
