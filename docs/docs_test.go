@@ -188,7 +188,7 @@ func TestStarterCommandsExist(t *testing.T) {
 			}
 			words := strings.Fields(m[1])
 			// A command of a group has two words; what follows is an argument.
-			group := slices.Contains([]string{"claim", "endpoint", "key", "keys", "shop", "template"}, words[0])
+			group := slices.Contains([]string{"claim", "api-key", "endpoint", "keyring", "shop", "template"}, words[0])
 			if group && len(words) > 1 {
 				words = words[:2]
 			} else {

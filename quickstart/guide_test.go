@@ -16,13 +16,13 @@ func TestGuideKeepsTheKeysPrivateAndLeadsToAShop(t *testing.T) {
 	require.NotContains(t, text, "%!")
 	at := -1
 	for _, step := range []string{
-		"go run ./starter keys new --file claimflow.keys\n",
+		"go run ./starter keyring new --file claimflow.keys\n",
 		"export TEMPORAL_ADDRESS=127.0.0.1:7233\n",
 		"export CLAIMFLOW_KEYS=file:$PWD/claimflow.keys\n",
 		"export CLAIMFLOW_DATABASE_URL=sqlite:$PWD/claimflow.db\n",
 		"export CLAIMFLOW_LISTEN=127.0.0.1:18080 CLAIMFLOW_URL=http://127.0.0.1:18080\n",
 		"go run ./emulator ", "go run ./worker\n", "go run ./starter serve\n",
-		"export CLAIMFLOW_API_KEY=$(go run ./starter key create --name me --scope admin)\n",
+		"export CLAIMFLOW_API_KEY=$(go run ./starter api-key create --name me --scope admin)\n",
 		"go run ./starter shop add demo-shop\n", "go run ./starter shop connect demo-shop\n",
 		"go run ./starter shop settings demo-shop email_integration_id=", "go run ./starter shop enable demo-shop\n",
 	} {

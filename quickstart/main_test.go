@@ -196,7 +196,7 @@ func TestOnlyTemporalSaysHowToRunTheRest(t *testing.T) {
 	conn, err := net.Dial("tcp", address)
 	require.NoError(t, err, "Temporal answers where it says")
 	require.NoError(t, conn.Close())
-	for _, step := range []string{"CLAIMFLOW_DIXA_URL=", "CLAIMFLOW_KEYS=", "go run ./starter keys new", "go run ./emulator", "go run ./worker", "go run ./starter serve"} {
+	for _, step := range []string{"CLAIMFLOW_DIXA_URL=", "CLAIMFLOW_KEYS=", "go run ./starter keyring new", "go run ./emulator", "go run ./worker", "go run ./starter serve"} {
 		require.Contains(t, text, step)
 	}
 	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))

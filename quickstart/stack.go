@@ -274,7 +274,7 @@ Temporal UI  %s
 
 Make the keys that seal the store, once:
 
-  go run ./starter keys new --file claimflow.keys
+  go run ./starter keyring new --file claimflow.keys
 
 Run the rest as processes of their own. Every terminal needs these, in this folder:
 
@@ -297,7 +297,7 @@ One in each terminal:
 
 In one more, with the same exports, make an API key and set a shop up:
 
-  export CLAIMFLOW_API_KEY=$(go run ./starter key create --name me --scope admin)
+  export CLAIMFLOW_API_KEY=$(go run ./starter api-key create --name me --scope admin)
   go run ./starter shop add demo-shop
   CLAIMFLOW_DIXA_TOKEN=%[3]s go run ./starter shop connect demo-shop
   go run ./starter shop settings demo-shop email_integration_id=%[4]s

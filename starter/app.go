@@ -33,9 +33,9 @@ type app struct {
 
 const about = `starter is Claimflow's HTTP API and command line.
 
-"starter serve" runs the API. Every other command but "key", "keys" and "config"
+"starter serve" runs the API. Every other command but "api-key", "keyring" and "config"
 talks to a running one: CLAIMFLOW_URL says where it is and CLAIMFLOW_API_KEY who
-asks. "starter key create" makes the first key.
+asks. "starter api-key create" makes the first key.
 
 With -o json an error is JSON too, on the standard error: code, detail, errors.
 
@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, a *app) int {
 		return usage("%s; see `%s --help`", err, c.CommandPath())
 	})
 	group(root, a.serveCommand(), a.claimCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(), a.endpointCommand(), a.karlaSecretCommand(),
-		a.keyCommand(), a.keysCommand(), a.configCommand(), a.versionCommand())
+		a.apiKeyCommand(), a.keyringCommand(), renamed("key", a.apiKeyCommand()), renamed("keys", a.keyringCommand()), a.configCommand(), a.versionCommand())
 	root.Args = cobra.ArbitraryArgs
 	root.SetArgs(args)
 	root.SetIn(a.in)
@@ -93,27 +93,17 @@ func group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	c.AddCommand(commands...)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usage("`%s` has no command %q; %s", cmd.CommandPath(), args[0], instead(cmd, args[0]))
+			return usage("`%s` has no command %q; see `%[1]s --help`", cmd.CommandPath(), args[0])
 		}
 		return cmd.Help()
 	}
 	return c
 }
 
-// instead names the command of a group of nearly the same name ("key" and
-// "keys"), or where help is.
-func instead(group *cobra.Command, name string) string {
-	if group.HasParent() {
-		for _, other := range group.Parent().Commands() {
-			if other.Name() != group.Name()+"s" && other.Name()+"s" != group.Name() {
-				continue
-			}
-			if found, _, err := other.Find([]string{name}); err == nil && found != other {
-				return "did you mean `" + found.CommandPath() + "`?"
-			}
-		}
-	}
-	return "see `" + group.CommandPath() + " --help`"
+// renamed keeps a command available under the name that it used to have.
+func renamed(old string, c *cobra.Command) *cobra.Command {
+	c.Use, c.Hidden = old, true
+	return c
 }
 
 // arguments checks a command's arguments by name.
@@ -152,7 +142,7 @@ func (a *app) withStore(ctx context.Context, f func(*store.Store) error) error {
 		return err
 	}
 	if c.Keys == "" {
-		return errors.New("CLAIMFLOW_KEYS is not set, so the store cannot be opened; `starter keys new` makes keys for a new store")
+		return errors.New("CLAIMFLOW_KEYS is not set, so the store cannot be opened; `starter keyring new` makes keys for a new store")
 	}
 	keys, err := seal.Parse(c.Keys.Reveal())
 	if err != nil {

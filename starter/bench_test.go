@@ -77,7 +77,7 @@ func newBench(t *testing.T) *bench {
 	b.api.Start()
 	t.Cleanup(b.api.Close)
 	b.environ = []string{"CLAIMFLOW_DATABASE_URL=" + database, "CLAIMFLOW_KEYS=" + text, "CLAIMFLOW_URL=" + b.api.URL}
-	key := strings.TrimSpace(b.ok("key", "create", "--name", "test", "--scope", "admin"))
+	key := strings.TrimSpace(b.ok("api-key", "create", "--name", "test", "--scope", "admin"))
 	b.environ = append(b.environ, "CLAIMFLOW_API_KEY="+key)
 	return b
 }

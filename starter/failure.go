@@ -20,8 +20,8 @@ const (
 
 // nextSteps says what to do about a refusal.
 var nextSteps = map[string]string{
-	client.CodeUnauthorized: "set CLAIMFLOW_API_KEY to a key that `starter key create` made in the store of the service",
-	client.CodeForbidden:    "use a key with that scope: `starter key create --scope …`",
+	client.CodeUnauthorized: "set CLAIMFLOW_API_KEY to a key that `starter api-key create` made in the store of the service",
+	client.CodeForbidden:    "use a key with that scope: `starter api-key create --scope …`",
 	client.CodeNotFound:     "`starter shop list` and `starter claim list` show what there is",
 	client.CodeInvalid:      "correct this and run the command again",
 	client.CodeDiffers:      "send a changed claim under an id of its own",

@@ -35,7 +35,7 @@ func TestErrorsAreJSONWhereResultsAre(t *testing.T) {
 	for _, args := range [][]string{{"claim", "list", "-o", "json"}, {"shop", "list", "--colour", "-o", "json"}, {"shop", "list", "--colour", "--output=json"}} {
 		require.Equal(t, "usage", failed(exitUsage, args...).Code)
 	}
-	require.Equal(t, "failed", failed(exitFailed, "key", "revoke", "nobody", "-o", "json").Code)
+	require.Equal(t, "failed", failed(exitFailed, "api-key", "revoke", "nobody", "-o", "json").Code)
 }
 
 func TestWhatIsNotThereIsNamed(t *testing.T) {

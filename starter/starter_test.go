@@ -33,7 +33,7 @@ func commands(t *testing.T) (all []*cobra.Command) {
 	}
 	for _, c := range []*cobra.Command{
 		a.serveCommand(), a.claimCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(), a.endpointCommand(),
-		a.keyCommand(), a.keysCommand(), a.configCommand(), a.versionCommand(),
+		a.apiKeyCommand(), a.keyringCommand(), a.configCommand(), a.versionCommand(),
 	} {
 		walk(c)
 	}
@@ -71,11 +71,10 @@ func TestCommandsThatAreGivenWrongly(t *testing.T) {
 		{[]string{"shop", "connect", "acme"}, "no token was given: use --token-file, CLAIMFLOW_DIXA_TOKEN or the standard input"},
 		{[]string{"shop", "settings", "acme", "language"}, "write it like language=de"},
 		{[]string{"template", "set", "damaged", "-f", "x"}, "--shop SHOP, or --platform"},
-		{[]string{"key", "create", "--name", "x", "--scope", "everything"}, "the scopes are claims:write"},
+		{[]string{"api-key", "create", "--name", "x", "--scope", "everything"}, "the scopes are claims:write"},
 		{[]string{"apply"}, "name the file with -f"},
-		{[]string{"keys", "list"}, "did you mean `starter key list`?"},
-		{[]string{"key", "rotate"}, "see `starter key --help`"},
-		{[]string{"key", "promote"}, "did you mean `starter keys promote`?"},
+		{[]string{"keyring", "list"}, "see `starter keyring --help`"},
+		{[]string{"api-key", "rotate"}, "see `starter api-key --help`"},
 		{[]string{"claim", "list", "acme", "-o", "json", "--csv"}, "contradict each other"},
 		{[]string{"claim", "list", "acme", "--limit", "0"}, "must be at least 1"},
 		{[]string{"claim", "list", "acme", "--since", "-3d"}, "such as 24h or 3d"},
@@ -133,8 +132,8 @@ func TestErrorsEndWithTheNextStep(t *testing.T) {
 	require.Contains(t, b.fails(exitFailed, "claim", "submit", "-f", filepath.Join(b.dir, "missing")), "name a file, or - for the standard input")
 
 	stranger := &bench{t: t, dir: b.dir, environ: []string{"CLAIMFLOW_URL=" + b.api.URL}}
-	require.Contains(t, stranger.fails(exitRefused, "shop", "list"), "Next: set CLAIMFLOW_API_KEY to a key that `starter key create` made in the store of the service.")
-	require.Contains(t, stranger.fails(exitFailed, "key", "list"), "`starter keys new` makes keys for a new store")
+	require.Contains(t, stranger.fails(exitRefused, "shop", "list"), "Next: set CLAIMFLOW_API_KEY to a key that `starter api-key create` made in the store of the service.")
+	require.Contains(t, stranger.fails(exitFailed, "api-key", "list"), "`starter keyring new` makes keys for a new store")
 
 	b.api.Close()
 	var stderr bytes.Buffer
@@ -211,18 +210,18 @@ func TestKeysOnTheStore(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.ok("shop", "add", "acme")
-	secret := strings.TrimSpace(b.ok("key", "create", "--name", "shop system", "--shop", "acme", "--scope", "claims:write,claims:read"))
+	secret := strings.TrimSpace(b.ok("api-key", "create", "--name", "shop system", "--shop", "acme", "--scope", "claims:write,claims:read"))
 	require.True(t, strings.HasPrefix(secret, "cfk_"))
-	list := b.ok("key", "list", "--shop", "acme")
+	list := b.ok("api-key", "list", "--shop", "acme")
 	require.Contains(t, list, "claims:write,claims:read")
 	require.NotContains(t, list, secret)
 	key, err := b.store.APIKeys.BySecret(t.Context(), secret)
 	require.NoError(t, err)
-	require.Equal(t, "revoked "+key.ID+"\n", b.ok("key", "revoke", key.ID))
+	require.Equal(t, "revoked "+key.ID+"\n", b.ok("api-key", "revoke", key.ID))
 	_, err = b.store.APIKeys.BySecret(t.Context(), secret)
 	require.ErrorIs(t, err, store.ErrNotFound)
-	require.Contains(t, b.fails(exitFailed, "key", "revoke", "nobody"), "`starter key list` shows the ids")
-	require.Contains(t, b.fails(exitFailed, "key", "create", "--name", "x", "--shop", "nobody", "--scope", "admin"), "`starter shop list` shows the shops")
+	require.Contains(t, b.fails(exitFailed, "api-key", "revoke", "nobody"), "`starter api-key list` shows the ids")
+	require.Contains(t, b.fails(exitFailed, "api-key", "create", "--name", "x", "--shop", "nobody", "--scope", "admin"), "`starter shop list` shows the shops")
 	entries, _, err := b.store.AuditLog.List(t.Context(), store.AuditFilter{Actor: "cli", Action: "revoke-key"})
 	require.NoError(t, err)
 	require.Len(t, entries, 1)

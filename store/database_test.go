@@ -33,7 +33,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		})
 	}
 	_, err := store.Open(t.Context(), memory, nil)
-	require.ErrorContains(t, err, "starter keys new")
+	require.ErrorContains(t, err, "starter keyring new")
 }
 
 func TestOpenAgainFindsWhatWasWritten(t *testing.T) {

@@ -113,7 +113,7 @@ func (s *core) loadIndexKey(ctx context.Context) error {
 		return err
 	}
 	if s.indexKey, err = s.open(secretValue, sealed, indexKeyName); err != nil {
-		return errors.New("the store was sealed with other keys than those in CLAIMFLOW_KEYS; give the keyring that it was made with, or one that came from it (`starter keys add` keeps the old keys)")
+		return errors.New("the store was sealed with other keys than those in CLAIMFLOW_KEYS; give the keyring that it was made with, or one that came from it (`starter keyring add` keeps the old keys)")
 	}
 	return nil
 }

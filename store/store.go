@@ -156,7 +156,7 @@ func WithClock(now func() time.Time) Option { return func(s *core) { s.clock = n
 // personal or secret; a store that was sealed with other keys is refused.
 func Open(ctx context.Context, url string, keys *seal.Keyring, opts ...Option) (*Store, error) {
 	if keys == nil {
-		return nil, errors.New("open the store: there are no keys to seal with; make some with `starter keys new` and put them into CLAIMFLOW_KEYS")
+		return nil, errors.New("open the store: there are no keys to seal with; make some with `starter keyring new` and put them into CLAIMFLOW_KEYS")
 	}
 	s := newStore(&core{keys: keys, clock: time.Now})
 	s.arrivals.work, s.lookups.work = s.insertBatch, s.lookUpTogether

@@ -165,7 +165,7 @@ func configuration(publicURL, version string) huma.Config {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					apiKeyScheme: {Type: "http", Scheme: "bearer", Description: "An API key, as `starter key create` prints it."},
+					apiKeyScheme: {Type: "http", Scheme: "bearer", Description: "An API key, as `starter api-key create` prints it."},
 					signatureScheme: {
 						Type: "apiKey", In: "header", Name: dixa.SignatureHeader,
 						Description: "t=<Unix milliseconds>,v1=<hexadecimal HMAC-SHA256 of t, a dot and the body> under the subscription's secret.",

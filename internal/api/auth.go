@@ -55,11 +55,11 @@ func (a *api) admit(ctx huma.Context) error {
 	scope, _ := ctx.Operation().Metadata[metaScope].(string)
 	secret, ok := strings.CutPrefix(ctx.Header("Authorization"), "Bearer ")
 	if !ok || secret == "" {
-		return unauthorized("No API key was given. Send one as \"Authorization: Bearer cfk_…\"; `starter key create` makes one.")
+		return unauthorized("No API key was given. Send one as \"Authorization: Bearer cfk_…\"; `starter api-key create` makes one.")
 	}
 	key, err := a.store.APIKeys.BySecret(ctx.Context(), secret)
 	if errors.Is(err, store.ErrNotFound) {
-		return unauthorized("The API key is unknown or revoked. `starter key create` makes one.")
+		return unauthorized("The API key is unknown or revoked. `starter api-key create` makes one.")
 	}
 	if err != nil {
 		return err

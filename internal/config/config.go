@@ -23,7 +23,7 @@ import (
 // [seal.Secret] is never printed.
 type Config struct {
 	DatabaseURL string      `env:"CLAIMFLOW_DATABASE_URL" envDefault:"sqlite:claimflow.db" validate:"required,database" used:"starter, worker" doc:"Where the store is: 'sqlite:' and a file, 'sqlite::memory:' for one process and one run, or 'postgres://user:password@host/database'. A PostgreSQL address holds a password: treat it as a secret."`
-	Keys        seal.Secret `env:"CLAIMFLOW_KEYS" used:"starter, worker" doc:"The keys that seal claims and tokens in the store, as 'starter keys new' prints them, or 'file:' and the path of a file that holds them. Every process of one store needs the same."`
+	Keys        seal.Secret `env:"CLAIMFLOW_KEYS" used:"starter, worker" doc:"The keys that seal claims and tokens in the store, as 'starter keyring new' prints them, or 'file:' and the path of a file that holds them. Every process of one store needs the same."`
 
 	DixaURL      string        `env:"CLAIMFLOW_DIXA_URL" envDefault:"https://dev.dixa.io/v1/" validate:"required,http_url" used:"starter, worker" doc:"The Dixa API, or an emulator of it."`
 	DixaFilesURL string        `env:"CLAIMFLOW_DIXA_FILES_URL" envDefault:"https://files.dixa.io" validate:"required,http_url" used:"starter" doc:"Where Dixa keeps the files of messages, or an emulator of it: its address and /files. The Dixa token is sent there and to no other host but the API's."`
@@ -46,7 +46,7 @@ type Config struct {
 	LogLevel  string `env:"CLAIMFLOW_LOG_LEVEL" envDefault:"info" validate:"oneof=debug info warn error" used:"starter, worker" doc:"The least that is logged: debug, info, warn or error."`
 
 	URL    string      `env:"CLAIMFLOW_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter" doc:"The 'starter serve' that the other starter commands talk to, without the /v1 of the API's addresses."`
-	APIKey seal.Secret `env:"CLAIMFLOW_API_KEY" used:"starter" doc:"The API key that the starter commands use, as 'starter key create' prints it."`
+	APIKey seal.Secret `env:"CLAIMFLOW_API_KEY" used:"starter" doc:"The API key that the starter commands use, as 'starter api-key create' prints it."`
 	// DixaToken is taken as it is: that space around it is wrong is for
 	// onboarding to say.
 	DixaToken seal.Secret `env:"CLAIMFLOW_DIXA_TOKEN" used:"starter" doc:"The Dixa API token that 'starter shop connect' saves. A token that comes by --token-file or the standard input as well is refused: give it in one way only."`

@@ -28,7 +28,7 @@ const filePrefix = "file:"
 // and the key's id.
 const prefixBytes = 5
 
-const adviceNew = "make a keyring with `starter keys new` and put it into CLAIMFLOW_KEYS"
+const adviceNew = "make a keyring with `starter keyring new` and put it into CLAIMFLOW_KEYS"
 
 // Keyring seals and opens. It is safe for concurrent use.
 type Keyring struct {
@@ -103,7 +103,7 @@ func Promote(text string) (string, error) {
 	keys := info.GetKeyInfo()
 	newest := keys[len(keys)-1].GetKeyId()
 	if newest == info.GetPrimaryKeyId() {
-		return "", errors.New("the keyring's newest key seals already: `starter keys add` adds another")
+		return "", errors.New("the keyring's newest key seals already: `starter keyring add` adds another")
 	}
 	manager := keyset.NewManagerFromHandle(handle)
 	if err := manager.SetPrimary(newest); err != nil {

@@ -98,7 +98,7 @@ func TestStepsThatHaveNothingToDoSaySo(t *testing.T) {
 	t.Parallel()
 	text := generate(t)
 	_, err := seal.Promote(text)
-	require.ErrorContains(t, err, "starter keys add")
+	require.ErrorContains(t, err, "starter keyring add")
 	_, err = seal.Prune(text)
 	require.ErrorContains(t, err, "nothing to drop")
 
@@ -150,7 +150,7 @@ func TestMalformedKeysSayWhatToDo(t *testing.T) {
 			t.Parallel()
 			_, err := seal.Parse(c.text)
 			require.ErrorContains(t, err, c.says)
-			require.ErrorContains(t, err, "starter keys new")
+			require.ErrorContains(t, err, "starter keyring new")
 			require.NotContains(t, err.Error(), "secret words")
 		})
 	}
@@ -158,7 +158,7 @@ func TestMalformedKeysSayWhatToDo(t *testing.T) {
 	require.ErrorContains(t, err, "/nowhere/keys")
 	for name, change := range map[string]func(string) (string, error){"Add": seal.Add, "Promote": seal.Promote, "Prune": seal.Prune} {
 		_, err = change("nonsense")
-		require.ErrorContains(t, err, "starter keys new", name)
+		require.ErrorContains(t, err, "starter keyring new", name)
 	}
 }
 

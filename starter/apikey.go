@@ -20,22 +20,22 @@ import (
 // actor is who the audit log names for what is done on the store itself.
 const actor = "cli"
 
-func (a *app) keyCommand() *cobra.Command {
+func (a *app) apiKeyCommand() *cobra.Command {
 	return group(&cobra.Command{
-		Use: "key", Short: "Make, list and revoke API keys, directly in the store",
-		Long:    "Works on the store of CLAIMFLOW_DATABASE_URL and CLAIMFLOW_KEYS itself, so the first key can be made before anything runs.",
-		Example: "  starter key create --name admin --scope admin\n  starter key list",
-	}, a.keyCreate(), a.keyList(), a.keyRevoke())
+		Use: "api-key", Short: "Create, list and revoke API keys, directly in the store",
+		Long:    "Opens the store of CLAIMFLOW_DATABASE_URL and CLAIMFLOW_KEYS itself, so that you can create the first key before the API runs.",
+		Example: "  starter api-key create --name admin --scope admin\n  starter api-key list",
+	}, a.apiKeyCreate(), a.apiKeyList(), a.apiKeyRevoke())
 }
 
-func (a *app) keyCreate() *cobra.Command {
+func (a *app) apiKeyCreate() *cobra.Command {
 	var k store.NewAPIKey
 	c := &cobra.Command{
-		Use: "create --name NAME", Short: "Make an API key and print it, this once",
-		Long: "The key is printed alone on the standard output, so that a script can take it; the standard error says in which store it is. " +
-			"Only a service on that store knows it.\n\nScopes: claims:write submits claims, claims:read reads them, shops:write sets shops up, " +
-			"shops:read reads that, operate mends claims, admin does everything.",
-		Example: "  starter key create --name admin --scope admin\n  starter key create --name \"shop system\" --shop acme --scope claims:write,claims:read",
+		Use: "create --name NAME", Short: "Create an API key and print it once",
+		Long: "Prints the key alone on standard output, for scripts, and names its store on standard error. " +
+			"Only a service that uses this store accepts the key.\n\nScopes: claims:write submits claims, claims:read reads claims, shops:write configures shops, " +
+			"shops:read reads their configuration, operate retries and abandons claims, admin allows everything.",
+		Example: "  starter api-key create --name admin --scope admin\n  starter api-key create --name \"shop system\" --shop acme --scope claims:write,claims:read",
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if k.Name == "" || len(k.Scopes) == 0 {
@@ -109,10 +109,10 @@ func (a *app) place() (string, error) {
 	return "The key is in the store sqlite:" + path + ".", nil
 }
 
-func (a *app) keyList() *cobra.Command {
+func (a *app) apiKeyList() *cobra.Command {
 	var shop string
 	c := &cobra.Command{
-		Use: "list", Short: "List API keys", Example: "  starter key list", Args: arguments(),
+		Use: "list", Short: "List API keys", Example: "  starter api-key list", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), func(s *store.Store) error {
 				keys, err := s.APIKeys.List(cmd.Context(), shop)
@@ -124,7 +124,7 @@ func (a *app) keyList() *cobra.Command {
 					shown[i] = client.Key(k)
 				}
 				return a.print(shown, func(w *tabwriter.Writer) {
-					line(w, "ID", "NAME", "SHOP", "SCOPES", "KEY", "MADE", "REVOKED")
+					line(w, "ID", "NAME", "SHOP", "SCOPES", "KEY", "CREATED", "REVOKED")
 					for _, k := range shown {
 						line(w, k.ID, k.Name, k.Shop, strings.Join(k.Scopes, ","), k.Preview, k.CreatedAt, k.RevokedAt)
 					}
@@ -136,13 +136,13 @@ func (a *app) keyList() *cobra.Command {
 	return c
 }
 
-func (a *app) keyRevoke() *cobra.Command {
+func (a *app) apiKeyRevoke() *cobra.Command {
 	return &cobra.Command{
-		Use: "revoke ID", Short: "Make an API key useless at once", Example: "  starter key revoke 4c9f…", Args: arguments("ID"),
+		Use: "revoke ID", Short: "Revoke an API key immediately", Example: "  starter api-key revoke 4c9f…", Args: arguments("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(s *store.Store) error {
 				if err := s.APIKeys.Revoke(cmd.Context(), args[0]); err != nil {
-					return fmt.Errorf("%w; `starter key list` shows the ids", err)
+					return fmt.Errorf("%w; `starter api-key list` shows the ids", err)
 				}
 				if err := s.AuditLog.Append(cmd.Context(), store.AuditEntry{Actor: actor, Action: "revoke-key", Target: args[0]}); err != nil {
 					return err

@@ -12,7 +12,7 @@ import (
 func TestAKeySaysInWhichStoreItIs(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	create := []string{"key", "create", "--name", "x", "--scope", "admin"}
+	create := []string{"api-key", "create", "--name", "x", "--scope", "admin"}
 	code, out, err := b.run("", create...)
 	require.Equal(t, exitOK, code)
 	require.True(t, strings.HasPrefix(out, "cfk_"), "the key is printed alone")
