@@ -15,7 +15,7 @@ func (a *app) applyCommand() *cobra.Command {
 	var file string
 	var dryRun bool
 	c := &cobra.Command{
-		Use: "apply -f FILE", Short: "Make shops, settings and templates as a file says",
+		Use: "apply -f FILE", Short: "Apply shops, settings and templates from a file",
 		Long: `Compares a YAML file with what is there, prints what differs and then makes it so.
 Running it again changes nothing. What the file does not mention stays as it is;
 settings that it gives to a shop are all of the shop's own, so that one which is

@@ -16,14 +16,14 @@ import (
 
 func (a *app) claimCommand() *cobra.Command {
 	return group(&cobra.Command{
-		Use: "claim", Short: "Hand claims over, see what became of them, mend them",
+		Use: "claim", Short: "Submit, inspect, retry and abandon claims",
 		Example: "  starter claim submit -f claim.json\n  starter claim list acme --state needs_attention\n  starter claim retry acme c-10001",
 	}, a.claimSubmit(), a.claimShow(), a.claimWatch(), a.claimList(), a.claimMessages(), a.claimFiles(), a.claimReply(), a.claimNote(), a.claimUpdate(), a.claimRetry(), a.claimAbandon(), a.claimLink())
 }
 
 func (a *app) claimShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show SHOP CLAIM", Short: "Show a claim and what happened to it",
+		Use: "show SHOP CLAIM", Short: "Show a claim and its timeline",
 		Example: "  starter claim show acme c-10001\n  starter claim show acme c-10001 -o json",
 		Args:    arguments("SHOP", "CLAIM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -204,7 +204,7 @@ func (a *app) claimOperation(use, short, example string, do func(*cobra.Command,
 
 func (a *app) claimLink() *cobra.Command {
 	return &cobra.Command{
-		Use: "link SHOP CLAIM CONVERSATION", Short: "Name the conversation that a claim has in Dixa",
+		Use: "link SHOP CLAIM CONVERSATION", Short: "Link a claim to an existing conversation in Dixa",
 		Long: "For a claim of which Dixa may have opened the conversation without saying so (outcome_unknown). " +
 			"A wrong number is corrected by the same command, until tags, files or a note of the claim are in the conversation.",
 		Example: "  starter claim link acme c-10001 4711",

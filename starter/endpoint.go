@@ -32,7 +32,7 @@ func (p *endpointPlace) check() error {
 
 func (a *app) endpointCommand() *cobra.Command {
 	return group(&cobra.Command{
-		Use: "endpoint", Short: "Addresses that are told what becomes of claims",
+		Use: "endpoint", Short: "Manage the endpoints that receive events about claims",
 		Long:    "Events go out as Standard Webhooks, as the status of claims to Karla or as e-mail: in order per claim, tried again on a schedule for two days.",
 		Example: "  starter endpoint add https://shop.example/claimflow --shop acme\n  starter endpoint deliveries 4c9f… --shop acme --state dead",
 	}, a.endpointAdd(), a.endpointList(), a.endpointShow(), a.endpointRotate(), a.endpointCredentials(), a.endpointPause(), a.endpointResume(),
@@ -58,7 +58,7 @@ func (a *app) endpointAdd() *cobra.Command {
 	var e client.NewEndpoint
 	var passwordFile string
 	c := &cobra.Command{
-		Use: "add URL", Short: "Add an endpoint; the secret of a webhook is printed, this once",
+		Use: "add URL", Short: "Add an endpoint and print its signing secret once",
 		Long: "It is told of what happens from now on; `starter endpoint replay` sends what was before.\n\n" +
 			"--kind karla tells Karla's API the status of claims: the URL is that of the API without its /v1, and the password is asked for, or read from --password-file. " +
 			"--kind email writes to a person when something has to be done: the URL is an e-mail address.",
@@ -106,7 +106,7 @@ func (a *app) endpointCredentials() *cobra.Command {
 	var p endpointPlace
 	var user, passwordFile string
 	c := &cobra.Command{
-		Use: "credentials ID", Short: "Give an endpoint of kind karla another password",
+		Use: "credentials ID", Short: "Replace the password of an endpoint of kind karla",
 		Long:    "The password is asked for, or read from --password-file or the standard input. One that Karla refused has paused the endpoint: resume it afterwards.",
 		Example: "  starter endpoint credentials 4c9f… --shop acme --user acme --password-file karla.txt", Args: arguments("ID"),
 	}
@@ -235,7 +235,7 @@ func (a *app) endpointRotate() *cobra.Command {
 	var p endpointPlace
 	var keep int
 	c := &cobra.Command{
-		Use: "rotate ID", Short: "Give an endpoint a new secret and print it, this once",
+		Use: "rotate ID", Short: "Rotate an endpoint's signing secret and print the new one once",
 		Long:    "The present secret signs beside the new one for a while, so that the receiver can change over.",
 		Example: "  starter endpoint rotate 4c9f… --shop acme\n  starter endpoint rotate 4c9f… --shop acme --keep-hours 0", Args: arguments("ID"),
 		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
@@ -254,7 +254,7 @@ func (a *app) endpointRotate() *cobra.Command {
 func (a *app) endpointRemove() *cobra.Command {
 	var p endpointPlace
 	c := &cobra.Command{
-		Use: "remove ID", Short: "Remove an endpoint with what waits for it", Example: "  starter endpoint remove 4c9f… --shop acme", Args: arguments("ID"),
+		Use: "remove ID", Short: "Delete an endpoint and its pending deliveries", Example: "  starter endpoint remove 4c9f… --shop acme", Args: arguments("ID"),
 		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
 			if err := api.RemoveEndpoint(ctx, p.shop, args[0]); err != nil {
 				return err
@@ -271,7 +271,7 @@ func (a *app) endpointDeliveries() *cobra.Command {
 	var f client.DeliveryFilter
 	var limit int
 	c := &cobra.Command{
-		Use: "deliveries ID", Short: "List what was sent and what is to be, newest first",
+		Use: "deliveries ID", Short: "List deliveries, newest first",
 		Long:    "With -o json the bodies are shown too.",
 		Example: "  starter endpoint deliveries 4c9f… --shop acme\n  starter endpoint deliveries 4c9f… --shop acme --state dead -o json", Args: arguments("ID"),
 		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
@@ -314,7 +314,7 @@ func (a *app) endpointReplay() *cobra.Command {
 	var p endpointPlace
 	var since, until string
 	c := &cobra.Command{
-		Use: "replay ID --since TIME", Short: "Send again what happened in a range of time",
+		Use: "replay ID --since TIME", Short: "Replay the events of a time range",
 		Long:    "Every event that the endpoint wants is sent again, in order, with the webhook-id that it had. A paused endpoint gets them when it is resumed.",
 		Example: "  starter endpoint replay 4c9f… --shop acme --since 24h\n  starter endpoint replay 4c9f… --platform --since 2026-01-31 --until 2026-02-01", Args: arguments("ID"),
 		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {

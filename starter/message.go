@@ -82,7 +82,7 @@ type savedFile struct {
 func (a *app) claimFiles() *cobra.Command {
 	folder := "."
 	c := &cobra.Command{
-		Use: "files SHOP CLAIM", Short: "Save the files of a claim's conversation",
+		Use: "files SHOP CLAIM", Short: "Download the files of a claim's conversation",
 		Long: "Fetches the files of all messages from Dixa into a folder, numbered in the order of the messages. " +
 			"A file that is there already is left alone. Exits with 1 where one could not be fetched.",
 		Example: "  starter claim files acme c-10001 --to ./c-10001", Args: arguments("SHOP", "CLAIM"),
@@ -180,7 +180,7 @@ func (a *app) claimReply() *cobra.Command {
 	var f sendFlags
 	m := client.NewMessage{Kind: claim.InstructReply}
 	c := &cobra.Command{
-		Use: "reply SHOP CLAIM --text WORDS", Short: "Write to the customer, in the claim's conversation",
+		Use: "reply SHOP CLAIM --text WORDS", Short: "Send a message to the customer",
 		Example: "  starter claim reply acme c-10001 --text \"Your refund is on its way.\"\n  starter claim reply acme c-10001 --text \"See the label.\" --attach https://acme.example/label.pdf",
 		Args:    arguments("SHOP", "CLAIM"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.send(cmd.Context(), args, f, m) },
@@ -195,7 +195,7 @@ func (a *app) claimReply() *cobra.Command {
 func (a *app) claimNote() *cobra.Command {
 	var f sendFlags
 	c := &cobra.Command{
-		Use: "note SHOP CLAIM --text WORDS", Short: "Write an internal note, which the customer never sees",
+		Use: "note SHOP CLAIM --text WORDS", Short: "Add an internal note; the customer never sees it",
 		Example: "  starter claim note acme c-10001 --text \"The warehouse found the parcel.\"",
 		Args:    arguments("SHOP", "CLAIM"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -12,7 +12,7 @@ import (
 func (a *app) claimUpdate() *cobra.Command {
 	var file string
 	c := &cobra.Command{
-		Use: "update SHOP CLAIM -f FILE", Short: "Tell what changed of a claim",
+		Use: "update SHOP CLAIM -f FILE", Short: "Update a claim",
 		Long: "Hands over the members of a claim that changed, as a JSON object; those that are left out stay. " +
 			"Before the claim's conversation is created this edits what it is opened with. After it the shop's change rules are carried out in the conversation.",
 		Example: "  starter claim update acme c-10001 -f change.json\n  starter claim update acme c-10001 -f - < change.json",
@@ -49,7 +49,7 @@ func (a *app) claimUpdate() *cobra.Command {
 
 func (a *app) shopKarlaSecret() *cobra.Command {
 	return a.saveKarlaSecret(&cobra.Command{
-		Use: "karla-secret SHOP", Short: "Save the secret of Karla's webhooks for one shop",
+		Use: "karla-secret SHOP", Short: "Save the signing secret of Karla's webhooks for one shop",
 		Example: "  starter shop karla-secret acme\n  starter shop karla-secret acme --secret-file secret.txt",
 		Args:    arguments("SHOP"),
 	})
@@ -57,7 +57,7 @@ func (a *app) shopKarlaSecret() *cobra.Command {
 
 func (a *app) karlaSecretCommand() *cobra.Command {
 	return a.saveKarlaSecret(&cobra.Command{
-		Use: "karla-secret", Short: "Save the secret of Karla's webhooks for all shops",
+		Use: "karla-secret", Short: "Save the signing secret of Karla's webhooks for all shops",
 		Example: "  starter karla-secret\n  starter karla-secret --secret-file secret.txt",
 		Args:    arguments(),
 	})
@@ -101,7 +101,7 @@ func (a *app) saveKarlaSecret(c *cobra.Command) *cobra.Command {
 func (a *app) shopKarlaEvents() *cobra.Command {
 	var state string
 	c := &cobra.Command{
-		Use: "karla-events SHOP", Short: "List what Karla sent and what became of it",
+		Use: "karla-events SHOP", Short: "List the events that Karla sent and their results",
 		Example: "  starter shop karla-events acme\n  starter shop karla-events acme --state invalid",
 		Args:    arguments("SHOP"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -17,7 +17,7 @@ func (a *app) shopTryRules() *cobra.Command {
 	var file string
 	var claims int
 	c := &cobra.Command{
-		Use: "try-rules SHOP", Short: "Try changed status rules on what happened, without changing anything",
+		Use: "try-rules SHOP", Short: "Preview status rules against past events",
 		Long: "Reads what Dixa told of the shop's newest claims again, by the rules that hold and by those of the file, and lists the claims whose owner would have been told otherwise. " +
 			"Without a file the built-in rules are tried.",
 		Example: "  starter shop try-rules acme -f settings.yaml\n  starter shop try-rules acme -f settings.yaml --claims 500 && starter shop settings acme -f settings.yaml",

@@ -13,7 +13,7 @@ import (
 
 func (a *app) serveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "serve", Short: "Run the HTTP API until it is stopped",
+		Use: "serve", Short: "Run the HTTP API",
 		Long: "Takes claims also while Temporal is down; they wait in the store and start when it is back. " +
 			"Stops on an interrupt after letting requests under way finish. `starter config` lists what configures it.",
 		Example: "  starter serve\n  CLAIMFLOW_LISTEN=127.0.0.1:9000 CLAIMFLOW_DATABASE_URL=postgres://claimflow@db/claimflow starter serve",
@@ -39,7 +39,7 @@ func (a *app) serveCommand() *cobra.Command {
 
 func (a *app) configCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "config", Short: "List every variable with what holds", Example: "  starter config\n  starter config -o json", Args: arguments(),
+		Use: "config", Short: "List every variable with its effective value", Example: "  starter config\n  starter config -o json", Args: arguments(),
 		RunE: func(*cobra.Command, []string) error {
 			c, err := a.config()
 			if err != nil {

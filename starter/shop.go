@@ -16,7 +16,7 @@ import (
 
 func (a *app) shopCommand() *cobra.Command {
 	return group(&cobra.Command{
-		Use: "shop", Short: "Set shops up and operate them",
+		Use: "shop", Short: "Configure and operate shops",
 		Example: "  starter shop add acme --name \"Acme Ltd\"\n  starter shop connect acme --token-file token.txt\n" +
 			"  starter shop settings acme email_integration_id=support@acme.email.dixa.io\n  starter shop enable acme",
 	},
@@ -124,7 +124,7 @@ func (a *app) shopList() *cobra.Command {
 func (a *app) shopUpdate() *cobra.Command {
 	var name, feature string
 	c := &cobra.Command{
-		Use: "update SHOP", Short: "Change a shop's name or whether Dixa is offered to it",
+		Use: "update SHOP", Short: "Change a shop's name or its access to Dixa",
 		Example: "  starter shop update acme --name \"Acme GmbH\"\n  starter shop update acme --dixa=false", Args: arguments("SHOP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var p client.ShopPatch
@@ -160,7 +160,7 @@ func (a *app) shopUpdate() *cobra.Command {
 func (a *app) shopRemove() *cobra.Command {
 	var sure bool
 	c := &cobra.Command{
-		Use: "remove SHOP --yes", Short: "Remove a shop with its settings, templates and keys",
+		Use: "remove SHOP --yes", Short: "Delete a shop with its settings, templates and keys",
 		Example: "  starter shop remove acme --yes", Args: arguments("SHOP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !sure {
@@ -183,7 +183,7 @@ func (a *app) shopRemove() *cobra.Command {
 func (a *app) shopConnect() *cobra.Command {
 	var file string
 	c := &cobra.Command{
-		Use: "connect SHOP", Short: "Save a shop's Dixa API token after Dixa took it",
+		Use: "connect SHOP", Short: "Verify a shop's Dixa API token and save it",
 		Long: "The token comes from --token-file, from the variable CLAIMFLOW_DIXA_TOKEN or from the standard input, and from one of them only; " +
 			"on a terminal it is asked for and not shown. It is never an argument: those are seen by everybody on the machine.",
 		Example: "  starter shop connect acme\n  starter shop connect acme --token-file token.txt\n  pass show dixa/acme | starter shop connect acme",
@@ -214,7 +214,7 @@ func (a *app) shopConnect() *cobra.Command {
 
 func (a *app) shopValidate() *cobra.Command {
 	return &cobra.Command{
-		Use: "validate SHOP", Short: "Check connection and settings against Dixa; only reads",
+		Use: "validate SHOP", Short: "Check the connection and settings against Dixa (read-only)",
 		Long: "Exits with 1 where a check failed.", Example: "  starter shop validate acme", Args: arguments("SHOP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := a.api()
@@ -233,7 +233,7 @@ func (a *app) shopValidate() *cobra.Command {
 func (a *app) shopTest() *cobra.Command {
 	var request client.TestRequest
 	c := &cobra.Command{
-		Use: "test SHOP --email ADDRESS", Short: "Open a test conversation, find out what the token may do, reply in it, close it",
+		Use: "test SHOP --email ADDRESS", Short: "Test the integration: open a conversation, probe permissions, reply, close",
 		Long: "Opens a conversation tagged claimflow-test in the name of the address, replies as an agent and shows that the reply is in the same " +
 			"conversation. Dixa writes to the address, so use one of your own. Exits with 1 where a check failed.",
 		Example: "  starter shop test acme --email me@acme.example\n  starter shop test acme --email me@acme.example --agent 3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0011",
@@ -277,7 +277,7 @@ func (a *app) printReport(r client.Report) error {
 func (a *app) shopRetry() *cobra.Command {
 	var causes []string
 	c := &cobra.Command{
-		Use: "retry SHOP", Short: "Take all parked claims of a shop up again",
+		Use: "retry SHOP", Short: "Retry all parked claims of a shop",
 		Example: "  starter shop retry acme\n  starter shop retry acme --cause template_broken", Args: arguments("SHOP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := a.api()
@@ -299,7 +299,7 @@ func (a *app) shopRetry() *cobra.Command {
 func (a *app) shopOpenSkipped() *cobra.Command {
 	var since string
 	c := &cobra.Command{
-		Use: "open-skipped SHOP", Short: "Open the claims that came while the integration was off",
+		Use: "open-skipped SHOP", Short: "Open the claims that were skipped while the integration was disabled",
 		Example: "  starter shop open-skipped acme --since 48h", Args: arguments("SHOP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at, err := instant("since", since, time.Now())

@@ -19,7 +19,7 @@ import (
 func (a *app) claimSubmit() *cobra.Command {
 	var file, shop string
 	c := &cobra.Command{
-		Use: "submit -f FILE", Short: "Hand a claim over, or a list of claims",
+		Use: "submit -f FILE", Short: "Submit a claim or a list of claims",
 		Long: "Hands over the claim of a JSON file in either wire form, or every claim of a JSON list. " +
 			"A claim of a list that is refused does not keep back those after it: each is reported as new, known or refused, " +
 			"and the command exits with 3 where one was refused. " +

@@ -18,7 +18,7 @@ const lookEvery = 500 * time.Millisecond
 func (a *app) shopSweep() *cobra.Command {
 	var within time.Duration
 	c := &cobra.Command{
-		Use: "sweep SHOP", Short: "Search the shop's Dixa now for what no webhook told, and report",
+		Use: "sweep SHOP", Short: "Reconcile with Dixa now: find events that no webhook delivered",
 		Long: "A sweep is of the whole Dixa organisation and runs by itself every CLAIMFLOW_SWEEP_EVERY. It keeps to a tenth of the token's requests, so it may take minutes. " +
 			"Exits with 1 where it left something out.",
 		Example: "  starter shop sweep acme", Args: arguments("SHOP"),

@@ -35,7 +35,7 @@ func (p *templatePlace) check() error {
 
 func (a *app) templateCommand() *cobra.Command {
 	return group(&cobra.Command{
-		Use: "template", Short: "The words of the conversations, per reason and language",
+		Use: "template", Short: "Manage the templates of conversations, per reason and language",
 		Example: "  starter template show damaged --shop acme --language de > damaged.yaml\n  starter template set damaged --shop acme --language de -f damaged.yaml",
 	}, a.templatePreview(), a.templateSet(), a.templateShow(), a.templateList(), a.templateDelete())
 }
@@ -44,7 +44,7 @@ func (a *app) templatePreview() *cobra.Command {
 	var p templatePlace
 	var file, claimFile string
 	c := &cobra.Command{
-		Use: "preview REASON", Short: "Render a template without asking Dixa anything",
+		Use: "preview REASON", Short: "Render a template without calling Dixa",
 		Long:    "Renders what would be used, or the template of a file that is not saved, for a sample claim or one of your own.",
 		Example: "  starter template preview damaged --shop acme --language de\n  starter template preview damaged --shop acme -f damaged.yaml --claim claim.json",
 		Args:    arguments("REASON"),
@@ -99,7 +99,7 @@ func (a *app) templateSet() *cobra.Command {
 	var p templatePlace
 	var file string
 	c := &cobra.Command{
-		Use: "set REASON -f FILE", Short: "Save a template that renders",
+		Use: "set REASON -f FILE", Short: "Validate a template and save it",
 		Long:    "The file is YAML or JSON with subject, body, format (html or text), tags, note and evidence; what it leaves out is inherited.",
 		Example: "  starter template set damaged --shop acme --language de -f damaged.yaml",
 		Args:    arguments("REASON"),
@@ -149,7 +149,7 @@ func (a *app) readTemplate(file string) (client.TemplateSource, error) {
 func (a *app) templateShow() *cobra.Command {
 	var p templatePlace
 	c := &cobra.Command{
-		Use: "show REASON", Short: "Show the template that holds, as YAML to start from",
+		Use: "show REASON", Short: "Show the effective template as YAML",
 		Example: "  starter template show damaged --shop acme --language de > damaged.yaml", Args: arguments("REASON"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := p.check(); err != nil {
@@ -179,7 +179,7 @@ func (a *app) templateShow() *cobra.Command {
 func (a *app) templateList() *cobra.Command {
 	var shop string
 	c := &cobra.Command{
-		Use: "list", Short: "List a shop's templates, or those of the platform",
+		Use: "list", Short: "List the templates of a shop or of the platform",
 		Example: "  starter template list\n  starter template list --shop acme", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := a.api()
@@ -205,7 +205,7 @@ func (a *app) templateList() *cobra.Command {
 func (a *app) templateDelete() *cobra.Command {
 	var p templatePlace
 	c := &cobra.Command{
-		Use: "delete REASON", Short: "Delete a template, so that the inherited one holds again",
+		Use: "delete REASON", Short: "Delete a template; the inherited one applies again",
 		Example: "  starter template delete damaged --shop acme --language de", Args: arguments("REASON"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := p.check(); err != nil {

@@ -21,7 +21,7 @@ const watchEvery = time.Second
 
 func (a *app) claimWatch() *cobra.Command {
 	return &cobra.Command{
-		Use: "watch SHOP CLAIM", Short: "Follow a claim: print what happens to it as it happens",
+		Use: "watch SHOP CLAIM", Short: "Watch a claim: print its events as they happen",
 		Long: "Prints what happened so far and then each new thing, until the claim is settled, skipped or abandoned, or Ctrl-C. " +
 			"With -o json it prints one object a line.",
 		Example: "  starter claim watch acme c-10001\n  starter claim watch acme c-10001 -o json | jq -r .what",

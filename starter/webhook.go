@@ -10,7 +10,7 @@ func (a *app) shopWebhookSecret() *cobra.Command {
 	var file string
 	var automatic bool
 	c := &cobra.Command{
-		Use: "webhook-secret SHOP", Short: "Save the secret of a webhook that was made by hand in Dixa",
+		Use: "webhook-secret SHOP", Short: "Save the signing secret of a webhook that you created in Dixa",
 		Long: "Enabling a shop makes a webhook in Dixa, so this is only for a token that may not. " +
 			"`starter shop settings SHOP -o json` shows the address that the webhook in Dixa needs, as subscription.url. " +
 			"The secret comes from --secret-file, else from the standard input; on a terminal it is asked for and not shown. " +
