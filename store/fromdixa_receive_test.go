@@ -89,6 +89,11 @@ func TestEventsAtOnceAreEachAnsweredByThemselves(t *testing.T) {
 			}) {
 				require.NoError(t, err)
 			}
+			// Events are worked on in their order: with this one all are done whose
+			// senders did not wait.
+			last := &sending{connection: sendings[0].connection, id: "last", organization: sendings[0].organization}
+			last.fresh, last.err = s.Inbox.Receive(ctx, last.connection, closed(last.id, last.organization, 7))
+			sendings = append(sendings, last)
 
 			first, answered, left := map[[2]string]int{}, map[[2]string]bool{}, map[[2]string]bool{}
 			for _, d := range sendings {
