@@ -1,9 +1,9 @@
-// Package activities does the work of the workflows: it reads and writes the
-// store, looks at files, and talks to Dixa.
+// Package activities implements the activities of the workflows: it reads and writes
+// the store, checks files, and calls Dixa.
 //
-// There is one struct per dependency. Every activity may run twice, at any
-// moment, in two processes: what it does to Dixa is guarded by an intent in the
-// store. Errors leave through toTemporal, which says whether a retry can help.
+// There is one struct per dependency. Every activity may run twice, at any time, in
+// two processes, so an intent in the store guards what it does to Dixa. Errors are
+// returned through toTemporal, which says whether a retry can help.
 package activities
 
 import (
@@ -15,14 +15,14 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// Claims reads and writes how claims stand.
+// Claims reads and writes the standing of claims.
 type Claims struct {
 	Store *store.Store
 }
 
-// LoadClaim reads how a claim stands. A claim that nothing stands against is
-// marked as being opened. One that was erased counts as abandoned: its workflow
-// has nothing left to do.
+// LoadClaim reads the standing of a claim. If the claim is ready to be opened,
+// LoadClaim marks it as opening. An erased claim counts as abandoned, because its
+// workflow has nothing left to do.
 func (a *Claims) LoadClaim(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
 	standing, err := a.load(ctx, ref)
 	return standing, toTemporal("read the claim", err)
@@ -39,8 +39,8 @@ func (a *Claims) load(ctx context.Context, ref claim.Ref) (claim.Standing, error
 	return standing, nil
 }
 
-// read is standing for a workflow that has taken its nudges: what changes after
-// it is nudged about anew.
+// read returns the standing for a workflow that has consumed its nudges. Later
+// changes nudge the workflow again.
 func (a *Claims) read(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
 	work, err := a.Store.Claims.Load(ctx, ref)
 	if err == nil && work.Read < work.Revision {
@@ -101,8 +101,8 @@ func (a *Claims) standing(ctx context.Context, ref claim.Ref) (claim.Standing, e
 	}, nil
 }
 
-// deadline counts from when the claim could first be opened: a shop that let its
-// claims wait, or an operator who tries again, starts it anew.
+// deadline counts from when the claim could first be opened. Resuming a paused shop
+// or retrying the claim restarts it.
 func deadline(w store.Snapshot, within time.Duration) time.Time {
 	from := w.AcceptedAt
 	for _, t := range []time.Time{w.ResumedAt, w.RetriedAt} {
@@ -113,16 +113,16 @@ func deadline(w store.Snapshot, within time.Duration) time.Time {
 	return from.Add(within)
 }
 
-// SyncStatus moves a claim to its next state and puts what its owner must know of
-// it into the outbox, together or not at all. It answers with how the claim then
-// stands, its settings read anew. What is already so is left alone.
+// SyncStatus moves a claim to its next state and writes the notifications for its
+// owner to the outbox, atomically. It returns the resulting standing, with the
+// settings read again. It leaves alone what already matches.
 func (a *Claims) SyncStatus(ctx context.Context, change StatusChange) (claim.Standing, error) {
 	standing, err := a.sync(ctx, change)
 	return standing, toTemporal("write the claim's state", err)
 }
 
 func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.Standing, error) {
-	// The revision is read first: whatever changes after it makes it stale.
+	// Read the revision first, so that any later change makes it stale.
 	before, err := a.Store.Claims.Load(ctx, change.Ref)
 	if errors.Is(err, store.ErrNotFound) {
 		return claim.Standing{State: claim.StateAbandoned}, nil
@@ -141,8 +141,8 @@ func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.Standing,
 	if err := a.judge(ctx, change, before, &set); err != nil {
 		return claim.Standing{}, err
 	}
-	// What a person does to the claim between our reading and our writing holds:
-	// then nothing is written and the workflow decides anew.
+	// A person's change to the claim between our read and our write wins: nothing is
+	// written, and the workflow decides again.
 	set.Revision = before.Revision
 	_, err = a.Store.Claims.Change(ctx, change.Ref, change.Event, set)
 	var stale *store.StaleError
@@ -153,9 +153,9 @@ func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.Standing,
 	return a.standing(ctx, change.Ref)
 }
 
-// statusSet says what a change writes. It is not wanted where it was written
-// before, since an activity may run twice, nor where a person did something to
-// the claim that the workflow does not know of yet.
+// statusSet returns what a change writes. The change is not wanted if it is already
+// written, because an activity may run twice, or if a person did something to the
+// claim that the workflow does not know yet.
 func statusSet(change StatusChange, now claim.Standing) (set store.ClaimUpdate, wanted bool) {
 	if now.State == claim.StateAbandoned || now.RetriedAt.After(change.RetriedAt) {
 		return set, false
@@ -179,12 +179,13 @@ func statusSet(change StatusChange, now claim.Standing) (set store.ClaimUpdate, 
 func parkSet(change StatusChange, now claim.Standing) (set store.ClaimUpdate, wanted bool) {
 	cause := change.Cause
 	if cause == claim.CauseDeadline && now.Unanswered {
-		cause = claim.CauseOutcomeUnknown // it may be there: somebody has to look
+		cause = claim.CauseOutcomeUnknown // the conversation may exist: an operator has to check
 	}
 	raise := change.Fallback && !now.FallbackUsed && now.ConversationID == 0
 	same := now.State == claim.StateNeedsAttention && now.Cause == cause
 	set.Cause, set.LastError, set.ParkedVersion = cause, change.LastError, change.SettingsVersion
-	// That a connection needs a token is told once, of the connection.
+	// A connection that needs a token is reported once, for the connection instead
+	// of for each claim.
 	if !same && cause != claim.CauseConnection {
 		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: claim.ToldNeedsAttention})
 	}

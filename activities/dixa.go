@@ -19,19 +19,19 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// Dixa does the steps of opening a claim that talk to Dixa.
+// Dixa implements the steps of a claim that call Dixa.
 type Dixa struct {
 	Store   *store.Store
 	Clients *connection.Clients
-	// Checker looks at files that come after the conversation was opened.
+	// Checker checks files that arrive after the conversation was opened.
 	Checker *evidence.Checker
 }
 
-// heartbeatEvery tells the engine that the worker lives. It is well below the
-// heartbeat time-out that the workflow asks for.
+// heartbeatEvery is the heartbeat interval. It is well below the heartbeat timeout
+// that the workflow sets.
 const heartbeatEvery = 3 * time.Second
 
-// session is what every step needs.
+// session holds what every step needs.
 type session struct {
 	store    *store.Store
 	checker  *evidence.Checker
@@ -42,9 +42,9 @@ type session struct {
 	ticket   ticket
 }
 
-// with runs one step: it heartbeats, makes sure that the claim still wants to be
-// opened and that its connection is good, counts the step's requests, and turns
-// what went wrong into an error of the engine.
+// with runs one step. It sends heartbeats, checks that the claim is not abandoned
+// and that its connection is usable, counts the step's requests, and converts
+// failures to Temporal errors.
 func (a *Dixa) with(ctx context.Context, ref claim.Ref, doing string, step func(context.Context, *session) error) error {
 	ctx, requests := connection.Count(ctx)
 	ctx = connection.WithoutWords(ctx, func() map[string]bool { return a.personalWords(ctx, ref) })
@@ -62,10 +62,10 @@ func (a *Dixa) with(ctx context.Context, ref claim.Ref, doing string, step func(
 	return err
 }
 
-// recordAttempt writes down what an attempt spent and why it failed, for people
-// who look at the claim. It is not worth failing for.
+// recordAttempt records what an attempt spent and why it failed, for people who
+// inspect the claim. A failure to record does not fail the attempt.
 func (a *Dixa) recordAttempt(ctx context.Context, ref claim.Ref, requests int, failure error) {
-	// What was spent is written down even when the activity ran out of time.
+	// Record the requests even if the activity ran out of time.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	var err error
@@ -82,8 +82,8 @@ func (a *Dixa) recordAttempt(ctx context.Context, ref claim.Ref, requests int, f
 	}
 }
 
-// personalWords are the words that a claim's customer gave; nil where they cannot
-// be read.
+// personalWords returns the words that a claim's customer supplied. Nil if they
+// cannot be read.
 func (a *Dixa) personalWords(ctx context.Context, ref claim.Ref) map[string]bool {
 	opened, _, err := a.Store.Claims.OpeningBody(ctx, ref)
 	if err != nil {
@@ -139,9 +139,9 @@ func (a *Dixa) session(ctx context.Context, ref claim.Ref) (*session, error) {
 	return s, nil
 }
 
-// tokenRefused reports whether Dixa said that the token itself is not good.
-// A service that lacks a right says so in other words, and whether Dixa ever
-// answers 403 is not known: one claim that is answered so must not stop all.
+// tokenRefused reports whether Dixa rejected the token itself. A service that lacks
+// a permission answers with a different message. It is unknown whether Dixa ever
+// answers 403, and such an answer to one claim must not stop all of them.
 func tokenRefused(err error) bool {
 	e, ok := dixa.AsError(err)
 	return ok && e.Status == http.StatusUnauthorized && !strings.Contains(e.Message, "underlying operation")
@@ -158,7 +158,7 @@ func (a *Dixa) refuseToken(ctx context.Context, s *session, refusal error) error
 	return parked(claim.CauseConnection, refusal.Error())
 }
 
-// heartbeat beats until the returned function is called.
+// heartbeat calls beat periodically until the returned function is called.
 func heartbeat(ctx context.Context, beat func(context.Context)) (stop func()) {
 	done := make(chan struct{})
 	go func() {
@@ -183,7 +183,7 @@ func (s *session) window() time.Duration {
 	return time.Duration(s.settings.CommitWindow) + time.Duration(s.settings.ListLag)
 }
 
-// idempotent does a write that may safely be sent twice, unless it is known to be
+// idempotent performs a write that is safe to send twice, unless it is known to be
 // done.
 func (s *session) idempotent(ctx context.Context, step string, send func(context.Context) error) error {
 	if slices.Contains(s.work.DoneSteps, step) {
@@ -198,8 +198,8 @@ func (s *session) idempotent(ctx context.Context, step string, send func(context
 	return nil
 }
 
-// justOpened turns a 404 for a conversation of ours into something to try again:
-// Dixa does not say how soon after a create the conversation is there for every
+// justOpened makes a 404 for a newly created conversation of ours retryable. Dixa
+// does not document how soon after a create the conversation is available to every
 // operation.
 func (s *session) justOpened(ctx context.Context, err error) error {
 	if !dixa.IsNotFound(err) {
@@ -212,8 +212,8 @@ func (s *session) justOpened(ctx context.Context, err error) error {
 	return retryable(claim.ErrorUnavailable, "Dixa does not show the new conversation yet: "+err.Error(), err, 2*time.Second)
 }
 
-// AssignConversation gives the conversation to the ticket's agent, or puts it into
-// its queue. A conversation that an agent has already is left to them.
+// AssignConversation assigns the conversation to the ticket's agent or transfers it
+// to the ticket's queue. A conversation that already has an agent stays with them.
 func (a *Dixa) AssignConversation(ctx context.Context, ref claim.Ref) error {
 	return a.with(ctx, ref, "assign the conversation", func(ctx context.Context, s *session) error {
 		_, err := once(ctx, s.store, write[string]{
@@ -234,8 +234,8 @@ func (a *Dixa) AssignConversation(ctx context.Context, ref claim.Ref) error {
 	})
 }
 
-// whoHasIt finds out whether an unanswered assignment was made: whoever has the
-// conversation by now keeps it.
+// whoHasIt checks whether an unanswered assignment succeeded. An agent or queue that
+// has the conversation by now keeps it.
 func (s *session) whoHasIt(ctx context.Context) (string, bool, error) {
 	c, err := s.client.Conversations.Get(ctx, s.work.ConversationID)
 	switch {
@@ -250,8 +250,8 @@ func (s *session) whoHasIt(ctx context.Context) (string, bool, error) {
 	}
 }
 
-// SetAttributes writes order number and claim id into the custom attributes that
-// the shop names.
+// SetAttributes writes the order number and the claim id to the custom attributes
+// that the shop names.
 func (a *Dixa) SetAttributes(ctx context.Context, ref claim.Ref) error {
 	return a.with(ctx, ref, "set the custom attributes", func(ctx context.Context, s *session) error {
 		return s.idempotent(ctx, claim.StepAttributes, func(ctx context.Context) error {
@@ -268,7 +268,7 @@ func (a *Dixa) SetAttributes(ctx context.Context, ref claim.Ref) error {
 	})
 }
 
-// refusedAs parks the claim for the cause where Dixa refused for good.
+// refusedAs parks the claim with cause if Dixa refused permanently.
 func refusedAs(cause claim.Cause, err error) error {
 	e, ok := dixa.AsError(err)
 	if ok && e.Outcome == dixa.Rejected && !e.Retryable && !tokenRefused(err) {

@@ -16,18 +16,18 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// maxDelay bounds how long an activity asks to be left alone, so that the wait
-// always fits in the time that a claim has.
+// maxDelay bounds the retry delay that an activity requests, so that the wait always
+// fits in the time that a claim has.
 const (
 	maxDelay = 15 * time.Minute
-	// rateLimitWait is how long a step waits that Dixa refused for its limit without
-	// saying for how long. The budget in the store finds the pace; a wait that grew
-	// would let steps that began later overtake this one.
+	// rateLimitWait is how long a step waits if Dixa rate-limits it without saying
+	// how long to wait. The budget in the store finds the pace. A growing wait would
+	// let later steps overtake this one.
 	rateLimitWait = time.Second
 )
 
-// toTemporal is the last thing that every activity calls: the engine looks at
-// the outermost error only, so whether and when to retry must be said there.
+// toTemporal is the last call of every activity. Temporal inspects only the
+// outermost error, so that error must say whether and when to retry.
 func toTemporal(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -54,14 +54,14 @@ func toTemporal(doing string, err error) error {
 	var moved *claim.TransitionError
 	switch {
 	case errors.As(err, &conflict):
-		// A conversation was opened for a claim that was given another one, or
-		// found for one that is not its claim. Only a person can tell.
+		// The claim already has another conversation, or the conversation belongs to
+		// another claim. Only an operator can decide which is right.
 		return parked(claim.CauseUnexpected, message)
 	case errors.As(err, &needsToken):
 		return parked(claim.CauseConnection, message)
 	case errors.As(err, &moved):
-		// Somebody else moved the claim between our reading and our writing. The
-		// next attempt reads again.
+		// Someone else moved the claim between our read and our write. The next
+		// attempt reads it again.
 		return retryable(claim.ErrorBusy, message, err, 0)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return retryable(claim.ErrorUnavailable, message, err, 0)
@@ -71,9 +71,9 @@ func toTemporal(doing string, err error) error {
 	return retryable(claim.ErrorStore, message, err, 0)
 }
 
-// retryable makes an error that the engine retries: after the wait, with some
-// jitter so that many do not come back at once, or by its own policy where the
-// wait is zero. A full budget is no failure, so it does not count as one.
+// retryable returns an error that Temporal retries: after the given delay, with
+// jitter to spread the retries, or by the retry policy if the delay is zero. A full
+// budget is not a failure, so it does not count as one.
 func retryable(kind, message string, cause error, after time.Duration) error {
 	options := temporal.ApplicationErrorOptions{NextRetryDelay: jittered(after)}
 	if cause != nil {
@@ -85,9 +85,9 @@ func retryable(kind, message string, cause error, after time.Duration) error {
 	return temporal.NewApplicationErrorWithOptions(message, kind, options)
 }
 
-// bare tells the kind of an error and drops its text, which the message has
-// already. It does not unwrap: what the engine is to be told is decided, and
-// nobody must decide it again by what lies beneath.
+// bare keeps the type of an error and drops its text, which the message already
+// contains. It does not unwrap: the error for Temporal is decided, and an underlying
+// error must not change that.
 type bare struct{ error }
 
 func (b bare) Error() string { return fmt.Sprintf("%T", b.error) }
@@ -100,19 +100,20 @@ func jittered(d time.Duration) time.Duration {
 	return d + time.Duration(rand.Int64N(int64(d)/4+int64(50*time.Millisecond))) //nolint:gosec // spreads retries, guards nothing
 }
 
-// parked makes the error that parks the claim.
+// parked returns the error that parks the claim.
 func parked(cause claim.Cause, message string) error {
 	return temporal.NewApplicationErrorWithOptions(message, claim.ErrorPark, temporal.ApplicationErrorOptions{
 		NonRetryable: true, Details: []any{Park{Cause: cause}},
 	})
 }
 
-// edited says that the claim's owner changed it before its conversation was created.
+// edited reports that the owner changed the claim before its conversation was
+// created.
 func edited(ref claim.Ref) error {
 	return temporal.NewNonRetryableApplicationError("claim "+ref.String()+" was changed before its conversation was created; it is rendered anew", claim.ErrorEdited, nil)
 }
 
-// withdrawn says that the claim was abandoned before anything was sent.
+// withdrawn reports that the claim was abandoned before anything was sent.
 func withdrawn(ref claim.Ref) error {
 	return temporal.NewNonRetryableApplicationError("claim "+ref.String()+" was abandoned", claim.ErrorWithdrawn, nil)
 }

@@ -15,20 +15,21 @@ import (
 )
 
 const (
-	// readAtOnce is how many events are taken in by one activity: few enough for
-	// it to be quick, so that a worker that died with it is soon noticed.
+	// readAtOnce is how many events one activity applies. It is small, so that the
+	// activity is quick and a dead worker is noticed soon.
 	readAtOnce = 200
-	// recentMoments is how many entries of the timeline the card shows.
+	// recentMoments is how many timeline entries the card shows.
 	recentMoments = 8
 	// ownOpening is how long after a conversation began its first message may
-	// come.
+	// arrive.
 	ownOpening = time.Minute
 )
 
-// Follow takes in what Dixa told of the claim's conversation since it was last
-// read, up to a batch: the claim's state and status, its timeline and messages,
-// and what its owner is to be told of, together with the cursor. It answers with
-// how the claim then stands; [claim.Standing.Unread] says whether there is more.
+// Follow applies the events from Dixa about the claim's conversation since the last
+// read, up to one batch. It updates the claim's state and status, its timeline and
+// messages, and the notifications to its owner, together with the cursor. It returns
+// the resulting standing, whose [claim.Standing.Unread] says whether more events
+// wait.
 func (a *Claims) Follow(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
 	standing, err := a.follow(ctx, ref)
 	return standing, toTemporal("take in what Dixa told of the claim", err)
@@ -43,7 +44,8 @@ func (a *Claims) follow(ctx context.Context, ref claim.Ref) (claim.Standing, err
 		return claim.Standing{}, err
 	}
 	if unread(work) {
-		// What a person does to the claim meanwhile holds: then it is read anew.
+		// A person's concurrent change to the claim wins: the claim is then read
+		// again.
 		var stale *store.StaleError
 		if err := a.takeIn(ctx, work); err != nil && !errors.As(err, &stale) {
 			return claim.Standing{}, err
@@ -105,9 +107,9 @@ func (a *Claims) takeIn(ctx context.Context, work store.Snapshot) error {
 	return a.Store.Conversations.Apply(ctx, advance)
 }
 
-// cameAfterAll are the entries of the activity log, by their ids in the timeline,
-// whose events came after all: before or after the log was found to have them.
-// readings are in the order in which they came.
+// cameAfterAll returns the timeline ids of the activity log entries whose events
+// arrived after all, before or after they were found in the log. readings must be in
+// the order of arrival.
 func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []fold.Reading) ([]string, error) {
 	entries, err := a.Store.Conversations.TimelineFromLog(ctx, ref)
 	if err != nil {
@@ -147,8 +149,8 @@ func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []fol
 	return replaced, nil
 }
 
-// unseen are the events, told in this batch or before it, that came while the log
-// was compared with others.
+// unseen returns the events, of this batch or earlier ones, that arrived while the
+// log was compared with other events.
 func (a *Claims) unseen(ctx context.Context, ref claim.Ref, r fold.Reading, told map[string]claim.TimelineEntry) (map[string]claim.TimelineEntry, error) {
 	var from, to time.Time
 	for _, entry := range r.Log {
@@ -175,7 +177,7 @@ func (a *Claims) unseen(ctx context.Context, ref claim.Ref, r fold.Reading, told
 	return unseen, nil
 }
 
-// steps are what changes write.
+// steps returns the transitions that changes write.
 func steps(changes []fold.Change) []store.Transition {
 	var out []store.Transition
 	for _, c := range changes {
@@ -195,8 +197,8 @@ func setOf(c fold.Change) store.ClaimUpdate {
 	return set
 }
 
-// judge adds what the shop's status rules say of a change that a step of ours or
-// time brings.
+// judge adds what the shop's status rules derive from a change that time or one of
+// our own steps causes.
 func (a *Claims) judge(ctx context.Context, change StatusChange, work store.Snapshot, set *store.ClaimUpdate) error {
 	if change.Event != claim.EventOpened && change.Event != claim.EventSettle {
 		return nil
@@ -213,7 +215,7 @@ func (a *Claims) judge(ctx context.Context, change StatusChange, work store.Snap
 	var elsewhere *claim.TransitionError
 	moved, err := story.Move(change.Event)
 	if errors.As(err, &elsewhere) {
-		return nil // somebody moved the claim; the change is refused as well
+		return nil // someone moved the claim; the change is refused as well
 	}
 	if err != nil {
 		return err
@@ -228,8 +230,8 @@ func (a *Claims) judge(ctx context.Context, change StatusChange, work store.Snap
 	return nil
 }
 
-// told is the event that tells the owner of a message. Its id lets one message be
-// told once, however often it is read.
+// told returns the event that notifies the owner of a message. Its id deduplicates
+// the notification, however often the message is read.
 func told(m claim.Message) store.OutboxEvent {
 	return store.OutboxEvent{
 		ID: "message:" + m.ID, Type: claim.ToldMessage,
@@ -237,9 +239,8 @@ func told(m claim.Message) store.OutboxEvent {
 	}
 }
 
-// ours reports whether Claimflow wrote a message. Where Dixa keeps no externalId
-// the opening message is known by the claim's reference, which later messages
-// may quote.
+// ours reports whether Claimflow wrote a message. If Dixa keeps no externalId, the
+// claim's reference identifies the opening message. Later messages may quote it.
 func ours(ref claim.Ref, r fold.Reading, m claim.Message) bool {
 	if strings.HasPrefix(m.ExternalID, claim.KeyMark) {
 		return true
@@ -251,14 +252,14 @@ func ours(ref claim.Ref, r fold.Reading, m claim.Message) bool {
 	return marked && !r.CreatedAt.IsZero() && m.At.Before(r.CreatedAt.Add(ownOpening))
 }
 
-// unread reports whether a claim has something to take in: events, or what is
-// known of its conversation already and could not move it then.
+// unread reports whether a claim has something to apply: events, or a known
+// conversation state that could not move the claim earlier.
 func unread(w store.Snapshot) bool {
 	conversation := claim.Conversation{Status: w.Conversation.Status}
 	return w.Unread || conversation.Event(w.State) != ""
 }
 
-// settleAt is when a closed claim is settled; zero while it is not closed.
+// settleAt returns when a closed claim is settled. Zero while it is not closed.
 func settleAt(w store.Snapshot, quiet time.Duration) time.Time {
 	if w.State != claim.StateClosed || w.Conversation.ClosedSince.IsZero() {
 		return time.Time{}
@@ -266,7 +267,7 @@ func settleAt(w store.Snapshot, quiet time.Duration) time.Time {
 	return w.Conversation.ClosedSince.Add(quiet)
 }
 
-// recent are the last entries of the claim's timeline, without names.
+// recent returns the last entries of the claim's timeline, without names.
 func (a *Claims) recent(ctx context.Context, w store.Snapshot) ([]claim.Moment, error) {
 	if w.ConversationID == 0 {
 		return nil, nil

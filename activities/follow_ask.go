@@ -11,8 +11,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// AskState asks Dixa which state the claim's conversation has, where events leave
-// that in doubt. It costs one request.
+// AskState asks Dixa for the state of the claim's conversation if events leave it in
+// doubt. It costs one request.
 func (a *Dixa) AskState(ctx context.Context, ref claim.Ref) error {
 	return a.with(ctx, ref, "ask for the state of the conversation", func(ctx context.Context, s *session) error {
 		known, err := s.store.Conversations.Get(ctx, ref)
@@ -32,9 +32,9 @@ func (a *Dixa) AskState(ctx context.Context, ref claim.Ref) error {
 	})
 }
 
-// factOf is how the conversation was found to be: as new as its state, and newer than
-// everything that was known before it was asked for. tags is nil where they were not
-// asked for.
+// factOf converts Dixa's answer about the conversation to a fact. The fact is at
+// least as new as the state in the answer and newer than everything known before the
+// request. tags is nil if they were not requested.
 func factOf(id string, known claim.Conversation, now *dixa.Conversation, tags []string) claim.Fact {
 	at := now.StateUpdatedAt.Time
 	for _, stamp := range []claim.Stamp{known.StatusAt, known.PeopleAt, known.TagsAt} {

@@ -11,9 +11,9 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// Instruct carries out the oldest instruction of a claim that waits. An
-// instruction that cannot be carried out whatever one does is refused, with why;
-// trouble that time or a person can mend is an error, and the instruction waits.
+// Instruct carries out the oldest pending instruction of a claim. It refuses, with a
+// reason, an instruction that can never be carried out. It returns errors that time
+// or an operator can fix, and the instruction waits.
 func (a *Dixa) Instruct(ctx context.Context, ref claim.Ref) error {
 	return a.with(ctx, ref, "carry out an instruction", func(ctx context.Context, s *session) error {
 		in, err := s.store.Instructions.Next(ctx, ref)
@@ -32,7 +32,7 @@ func (a *Dixa) Instruct(ctx context.Context, ref claim.Ref) error {
 	})
 }
 
-// carriedOut has, for each kind, what carries an instruction out.
+// carriedOut maps each kind of instruction to the function that carries it out.
 var carriedOut = map[string]func(context.Context, *session, claim.Instruction) (outcome, error){
 	claim.InstructChange:   carryOutChange,
 	claim.InstructShipment: tellShipment,
@@ -40,24 +40,24 @@ var carriedOut = map[string]func(context.Context, *session, claim.Instruction) (
 	claim.InstructNote:     writeNote,
 }
 
-// outcome is what came of an instruction.
+// outcome is the result of an instruction.
 type outcome struct {
-	// result is kept with the instruction, as JSON without personal data.
+	// result is stored with the instruction, as JSON without personal data.
 	result any
-	// set is written to the claim with it.
+	// set is written to the claim together with the result.
 	set store.ClaimUpdate
 	// wrote is [claim.Instruction.Wrote].
 	wrote bool
 }
 
-// refusal is why an instruction is not carried out and never will be.
+// refusal is the reason why an instruction will never be carried out.
 type refusal struct{ why string }
 
 func (r refusal) Error() string { return r.why }
 
-// decided is what is made of an instruction, decided at its first attempt and kept
-// before anything is written: settings that are saved while it is under way count
-// for the next one.
+// decided returns the decision about an instruction. The first attempt decides and
+// stores the decision before anything is written. Settings saved while the
+// instruction is in progress apply to the next one.
 func decided[T any](ctx context.Context, s *session, in claim.Instruction, decide func(context.Context) (T, error)) (T, error) {
 	kind := "decision:" + in.ID
 	var kept T
@@ -72,7 +72,7 @@ func decided[T any](ctx context.Context, s *session, in claim.Instruction, decid
 	return kept, s.store.Claims.KeepDraft(ctx, s.ref, kind, fresh, &kept)
 }
 
-// finish records what became of an instruction, unless it is to be tried again.
+// finish records the outcome of an instruction, unless it is to be retried.
 func (s *session) finish(ctx context.Context, in claim.Instruction, err error, done outcome) error {
 	in.State, in.Wrote = claim.InstructionDone, done.wrote
 	err = s.justOpened(ctx, err)
@@ -84,7 +84,7 @@ func (s *session) finish(ctx context.Context, in claim.Instruction, err error, d
 		in.State, in.Why = claim.InstructionRefused, refused.why
 	case fromDixa && e.Outcome == dixa.Rejected && !e.Retryable && !tokenRefused(err):
 		in.State, in.Why = claim.InstructionRefused, err.Error()
-		done.set.RulesDue = true // what was written by then may count
+		done.set.RulesDue = true // what was written so far may count
 	default:
 		return err
 	}

@@ -17,28 +17,29 @@ import (
 )
 
 const (
-	// maxChanges bounds how many changes of a claim write to Dixa in changesWithin
-	// what the rules want. Rules that contradict each other would go on for ever.
+	// maxChanges bounds how many changes of a claim may write what the rules want to
+	// Dixa within changesWithin. Rules that contradict each other would otherwise
+	// loop forever.
 	maxChanges    = 10
 	changesWithin = time.Hour
-	// tagsWithin is how long tags that were added are looked for, and tagsLook how
-	// long after one look the next one is made: Dixa tags after its answer.
+	// tagsWithin is how long to check for added tags, and tagsLook the delay between
+	// two checks. Dixa applies tags after it has answered.
 	tagsWithin = time.Minute
 	tagsLook   = 2 * time.Second
 )
 
-// changed is what came of a change, without personal data.
+// changed is the result of a change, without personal data.
 type changed struct {
 	// Done are the parts that were written to Dixa.
 	Done []string `json:"done,omitempty"`
-	// Left are the wanted parts that were not done, with why.
+	// Left are the wanted parts that were not done, with the reason.
 	Left []string `json:"left,omitempty"`
 }
 
-// carryOutChange does in the conversation what the shop's rules say of a change at
-// the claim's owner. What the customer newly said is written whatever the rules
-// say. Everything else is a wanted state: how the conversation is is read first,
-// and what is so already is left alone.
+// carryOutChange applies the shop's rules for a change by the claim's owner to the
+// conversation. It always writes what the customer newly said, regardless of the
+// rules. Everything else is a desired state: it reads the conversation first and
+// leaves alone what already matches.
 func carryOutChange(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
 	c := changeRun{session: s, in: in}
 	if err := json.Unmarshal(in.Body, &c.change); err != nil {
@@ -61,11 +62,12 @@ func carryOutChange(ctx context.Context, s *session, in claim.Instruction) (outc
 	return out, err
 }
 
-// changeDecision is what a change comes to by the rules of its first attempt.
+// changeDecision is the result of applying the rules of the first attempt to a
+// change.
 type changeDecision struct {
 	Wanted claim.Wanted `json:"wanted"`
-	// Over says that so many changes were carried out lately that the rules do
-	// not count for this one.
+	// Over says that too many recent changes wrote to Dixa, so that the rules do not
+	// apply to this one.
 	Over bool `json:"over,omitempty"`
 }
 
@@ -77,20 +79,20 @@ func (c *changeRun) decide(ctx context.Context) (changeDecision, error) {
 	return changeDecision{Wanted: c.settings.Wants(&c.change)}, nil
 }
 
-// changeRun carries one change out.
+// changeRun carries out one change.
 type changeRun struct {
 	*session
 	in     claim.Instruction
 	change claim.OwnerChange
 	wanted claim.Wanted
 
-	// found is the conversation as it was before anything was written; nil where
-	// nothing asked for it.
+	// found is the conversation before anything was written. Nil if nothing needed
+	// it.
 	found *dixa.Conversation
-	tags  []string // nil where they were not asked for
+	tags  []string // nil if not requested
 	files evidenceDraft
 	done  changed
-	// wrote says that something of what the rules want was written.
+	// wrote says that something that the rules want was written.
 	wrote bool
 }
 
@@ -104,8 +106,8 @@ func (c *changeRun) carryOut(ctx context.Context) error {
 		}
 		c.found = found
 	}
-	// What the customer says opens a closed conversation, as an e-mail of theirs
-	// would, whatever Dixa makes of a message that comes by its API.
+	// A message from the customer reopens a closed conversation, as an e-mail would,
+	// regardless of how Dixa treats a message sent through its API.
 	if (message || w.Reopen) && c.found.State == dixa.StateClosed {
 		if err := c.reopen(ctx); err != nil {
 			return err
@@ -132,7 +134,7 @@ func (c *changeRun) carryOut(ctx context.Context) error {
 	return c.bringToState(ctx)
 }
 
-// did records that a part was written, and whether the rules wanted it.
+// did records that a part was written and whether the rules wanted it.
 func (c *changeRun) did(part string, rules bool) {
 	c.done.Done = append(c.done.Done, part)
 	c.wrote = c.wrote || rules
@@ -140,7 +142,7 @@ func (c *changeRun) did(part string, rules bool) {
 
 func (c *changeRun) left(part, why string) { c.done.Left = append(c.done.Left, part+": "+why) }
 
-// isDone reports whether a part of the instruction was written, and when.
+// isDone returns when a part of the instruction was written. Zero if it was not.
 func (c *changeRun) isDone(ctx context.Context, part string) (time.Time, error) {
 	intent, err := c.store.Intents.Get(ctx, c.ref, c.in.Step(part))
 	if errors.Is(err, store.ErrNotFound) {
@@ -149,7 +151,7 @@ func (c *changeRun) isDone(ctx context.Context, part string) (time.Time, error) 
 	return intent.DoneAt, err
 }
 
-// once writes a part that may be sent twice, unless it was written.
+// once writes a part that is safe to send twice, unless it is already written.
 func (c *changeRun) once(ctx context.Context, part string, send func() error) error {
 	done, err := c.isDone(ctx, part)
 	if err != nil || !done.IsZero() {
@@ -166,7 +168,7 @@ func (c *changeRun) once(ctx context.Context, part string, send func() error) er
 	return nil
 }
 
-// reopen opens the conversation. Somebody may have done so since it was read.
+// reopen reopens the conversation. Someone may have done so since it was read.
 func (c *changeRun) reopen(ctx context.Context) error {
 	return c.once(ctx, "reopen", func() error {
 		return c.unless(ctx, c.client.Conversations.Reopen(ctx, c.work.ConversationID, ""),
@@ -174,8 +176,8 @@ func (c *changeRun) reopen(ctx context.Context) error {
 	})
 }
 
-// unless is nil for a refusal of what turns out to be so already. What Dixa
-// answers to such a request is not documented.
+// unless returns nil for a refusal if the wanted state already holds. Dixa does not
+// document how it answers such a request.
 func (c *changeRun) unless(ctx context.Context, err error, so func(*dixa.Conversation) bool) error {
 	if e, ok := dixa.AsError(err); !ok || e.Outcome != dixa.Rejected || e.Retryable {
 		return err
@@ -187,8 +189,8 @@ func (c *changeRun) unless(ctx context.Context, err error, so func(*dixa.Convers
 	return err
 }
 
-// tag removes and adds tags. Those that are added are there a while after Dixa's
-// answer; until then the shop's status rules wait.
+// tag removes and adds tags. Added tags appear some time after Dixa's answer. Until
+// then the shop's status rules wait.
 func (c *changeRun) tag(ctx context.Context) error {
 	if len(c.wanted.AddTags)+len(c.wanted.RemoveTags) == 0 {
 		return nil
@@ -251,7 +253,7 @@ func (c *changeRun) tag(ctx context.Context) error {
 	return retryable(claim.ErrorBusy, "Dixa has not put the tags on yet", nil, tagsLook)
 }
 
-// assign gives the conversation to the agent or queue that is wanted.
+// assign assigns the conversation to the wanted agent or queue.
 func (c *changeRun) assign(ctx context.Context) error {
 	w := c.wanted
 	if w.QueueID == "" && w.AgentID == "" {
@@ -273,7 +275,7 @@ func (c *changeRun) assign(ctx context.Context) error {
 	return c.once(ctx, "assign", func() error { return c.client.Conversations.TransferToQueue(ctx, c.work.ConversationID, w.QueueID, "") })
 }
 
-// bringToState closes the conversation or sets it aside.
+// bringToState closes the conversation or sets it to follow up later.
 func (c *changeRun) bringToState(ctx context.Context) error {
 	w := c.wanted
 	reopened := slices.Contains(c.done.Done, "reopen")
@@ -300,15 +302,15 @@ func (c *changeRun) bringToState(ctx context.Context) error {
 	return nil
 }
 
-// outcome asks Dixa how the conversation is by now and what the status rules make
-// of that. What our own writes changed of it is no news to an owner who set the
-// status that they carry out; everything else is, and the rules are asked once more.
+// outcome asks Dixa for the current conversation and evaluates the status rules on
+// it. The effects of our own writes are no news to an owner who set the status that
+// they carry out. Everything else is, and the rules are evaluated once more.
 func (c *changeRun) outcome(ctx context.Context) (outcome, error) {
 	out := outcome{result: c.done, set: store.ClaimUpdate{RulesDue: true}, wrote: c.wrote}
 	if !c.wroteState() {
 		return out, nil
 	}
-	// What is known before Dixa is asked had happened by then.
+	// Read this before asking Dixa: everything known by then has already happened.
 	known, err := c.store.Conversations.Get(ctx, c.ref)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return out, err
@@ -330,8 +332,8 @@ func (c *changeRun) outcome(ctx context.Context) (outcome, error) {
 	}
 	fact := factOf(c.in.Step(""), known, now, tags)
 	out.set.Fact = &fact
-	// Another's doing in the meantime is not told apart from ours where both come
-	// to the same verdict; it is the one that the owner wanted.
+	// If a concurrent change by someone else leads to the same verdict as ours, the
+	// two cannot be distinguished. That verdict is the one that the owner wanted.
 	before, after := known, known
 	after.Apply(fact)
 	was := fold.Judge(c.work.State, before, c.settings)
@@ -341,12 +343,12 @@ func (c *changeRun) outcome(ctx context.Context) (outcome, error) {
 	return out, nil
 }
 
-// wroteState reports whether more than words was written.
+// wroteState reports whether anything besides messages and notes was written.
 func (c *changeRun) wroteState() bool {
 	return slices.ContainsFunc(c.done.Done, func(part string) bool { return part != "note" && part != "message" })
 }
 
-// happened is what the timeline says of the change.
+// happened returns the timeline entry of the change.
 func (c *changeRun) happened(err error) store.TimelineEntry {
 	e := claim.TimelineEntry{At: time.Now().UTC(), What: "change of the owner carried out", By: c.in.By, Detail: strings.Join(c.done.Done, ", ")}
 	if len(c.done.Left) > 0 {
@@ -371,12 +373,12 @@ func noteOfChange(c claim.OwnerChange, by string) string {
 	return b.String()
 }
 
-// fieldInWords is a field's name for people.
+// fieldInWords returns a field's name in readable form.
 func fieldInWords(path string) string {
 	return strings.NewReplacer("_", " ", ".", " ", "selected items", "items").Replace(path)
 }
 
-// tellShipment writes a note of where a parcel of the claim is.
+// tellShipment writes a note about the status of one of the claim's parcels.
 func tellShipment(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
 	var news store.ShipmentUpdate
 	if err := json.Unmarshal(in.Body, &news); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// tell writes what the customer newly said into the conversation, as an inbound
-// message with the files that came with it. A message that Dixa refuses goes in
-// pieces; those that are not taken are named in the note.
+// tell writes what the customer newly said to the conversation, as an inbound
+// message with the new files. A message that Dixa refuses is sent in pieces. The
+// note names the pieces that Dixa refuses.
 func (c *changeRun) tell(ctx context.Context) error {
 	kind := draftEvidence + ":" + c.in.ID
 	if err := c.check(ctx, kind); err != nil {
@@ -50,7 +50,7 @@ func (c *changeRun) tell(ctx context.Context) error {
 	return rest.send(ctx)
 }
 
-// maxSaid bounds what one message says, in bytes.
+// maxSaid bounds the text of one message, in bytes.
 const maxSaid = 200 << 10
 
 // check decides, once, which of the new files are offered.

@@ -16,13 +16,13 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-// sent is what came of a reply or note.
+// sent is the result of a reply or note.
 type sent struct {
 	MessageID string `json:"message_id"`
 }
 
-// repliedOn are the channels on which an agent's words can be sent through the
-// API, see POST /v1/conversations/{conversationId}/messages.
+// repliedOn are the channels on which the API can send an agent's message. See POST
+// /v1/conversations/{conversationId}/messages.
 var repliedOn = []dixa.Channel{dixa.ChannelEmail, dixa.ChannelContactForm, dixa.ChannelWidgetChat, dixa.ChannelMessenger}
 
 // sendReply writes to the customer, as an agent, in the claim's conversation.
@@ -64,9 +64,9 @@ func sendReply(ctx context.Context, s *session, in claim.Instruction) (outcome, 
 	return outcome{result: sent{MessageID: id}, wrote: true}, err
 }
 
-// readyForReply makes sure that the conversation takes a reply: one that is
-// closed is opened first, where the shop wants that. What Dixa does with a
-// message to a closed conversation is not documented.
+// readyForReply ensures that the conversation accepts a reply. It reopens a closed
+// conversation if the shop's settings allow that. Dixa does not document what it
+// does with a message to a closed conversation.
 func (s *session) readyForReply(ctx context.Context, in claim.Instruction) error {
 	if slices.Contains(s.work.DoneSteps, in.Step("")) {
 		return nil
@@ -87,9 +87,9 @@ func (s *session) readyForReply(ctx context.Context, in claim.Instruction) error
 	return s.client.Conversations.Reopen(ctx, s.work.ConversationID, "")
 }
 
-// findReply looks for a reply among the conversation's messages: by its key, or,
-// where Dixa keeps no keys, for the same words of the same agent since it was
-// asked for, in a message that is not known to be another reply of ours.
+// findReply searches the conversation's messages for a reply by its key. If Dixa
+// keeps no keys, it searches for the same text by the same agent since the
+// instruction was created, and skips messages known to be other replies of ours.
 func (s *session) findReply(ctx context.Context, in claim.Instruction, step string, reply claim.ReplyBody) (string, bool, error) {
 	messages, err := s.client.Conversations.Messages(ctx, s.work.ConversationID)
 	if err != nil {
@@ -136,8 +136,8 @@ func filesOf(r claim.ReplyBody) []dixa.Attachment {
 	return files
 }
 
-// writeNote writes an internal note. It goes to an operation of Dixa's that never
-// reaches a customer.
+// writeNote writes an internal note through an operation of Dixa that never reaches
+// a customer.
 func writeNote(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
 	var note claim.NoteBody
 	if json.Unmarshal(in.Body, &note) != nil {

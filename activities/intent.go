@@ -13,42 +13,42 @@ import (
 )
 
 // write is one write to Dixa that must not happen twice. Dixa has no idempotency
-// key, so its intent is committed before the bytes leave, and an intent without a
-// result means: look before you send.
+// keys, so the intent is committed before the request is sent. An intent without a
+// result means: search Dixa before sending again.
 type write[R any] struct {
 	ref  claim.Ref
 	step string
-	// revision is the revision of the claim's body that what is sent was made of:
-	// it is not begun with an older one. Nil where it was not made of the body.
+	// revision is the revision of the claim's body from which the request was built.
+	// The write does not begin with an outdated revision. Nil if the request was not
+	// built from the body.
 	revision *int64
-	// window is how long after a send that was not answered Dixa may still show
-	// its effect for the first time.
+	// window is how long after an unanswered send its effect may first appear in
+	// Dixa.
 	window time.Duration
 	// look searches Dixa for the effect of an earlier send.
 	look func(context.Context) (result R, found bool, err error)
-	// send sends it under a key.
+	// send sends the request under a key.
 	send func(ctx context.Context, key string) (R, error)
-	// taken reports whether a refusal says that Dixa has it already. Nil where
-	// Dixa never says so.
+	// taken reports whether a refusal says that Dixa already has it. Nil if Dixa
+	// never says so.
 	taken func(error) bool
-	// finish records the result with the intent. Nil records it with the intent
-	// alone.
+	// finish records the result together with the intent. Nil records the result in
+	// the intent alone.
 	finish func(context.Context, R) error
-	// unknown is why the claim parks when Dixa says that it has it already and
-	// it cannot be found.
+	// unknown is the cause with which the claim parks if Dixa says that it already
+	// has the write and the write cannot be found.
 	unknown claim.Cause
-	// again is when an operator said to send it whatever became of earlier
-	// sends: after one more look it is sent under a new key.
+	// again is when an operator asked to send it regardless of the outcome of
+	// earlier sends. After one more search it is sent under a new key.
 	again time.Time
 }
 
-// once does a write unless it was done. It returns the result of this send or of
-// an earlier one, of this process or another.
+// once performs a write unless it is already done. It returns the result of this
+// send or of an earlier one, by this process or another.
 //
-// A second send of an unanswered write happens only after a look that found
-// nothing and was made later than the window allows for. A refusal because Dixa
-// has it already, with nothing to be found, never leads to another send: the
-// claim parks.
+// An unanswered write is sent a second time only after a search that started after
+// the window and found nothing. If Dixa refuses a write because it already has it,
+// and the write cannot be found, once never sends it again: the claim parks.
 func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 	var none R
 	intent, outstanding, err := w.begin(ctx, s)
@@ -80,7 +80,7 @@ func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 		case !intent.DoneAt.IsZero():
 			return w.resultOf(intent)
 		default:
-			// The engine took this attempt's worker, or the other's, for dead.
+			// Temporal considered this attempt's worker, or the other's, dead.
 			return none, retryable(claim.ErrorAmbiguous, "another attempt at step "+w.step+" is under way", nil, w.window)
 		}
 	}
@@ -116,8 +116,8 @@ func (w write[R]) begin(ctx context.Context, s *store.Store) (intent store.Inten
 	return intent, outstanding, err
 }
 
-// sendAgain prepares another send after a look in vain; mine says that this
-// attempt is the one to make it.
+// sendAgain prepares another send after a search found nothing. mine says that this
+// attempt has to send it.
 func (w write[R]) sendAgain(ctx context.Context, s *store.Store, intent store.Intent) (_ store.Intent, mine bool, err error) {
 	if intent.SentAt.Before(w.again) {
 		if err := s.Intents.Refuse(ctx, intent); err != nil {
@@ -144,7 +144,7 @@ func (w write[R]) resultOf(intent store.Intent) (R, error) {
 	return result, nil
 }
 
-// settleTaken deals with Dixa's word that it has the write already.
+// settleTaken handles a refusal because Dixa already has the write.
 func (w write[R]) settleTaken(ctx context.Context, s *store.Store, waited bool, refusal error) (R, error) {
 	result, found, err := w.look(ctx)
 	switch {
@@ -153,8 +153,8 @@ func (w write[R]) settleTaken(ctx context.Context, s *store.Store, waited bool, 
 	case found:
 		return result, w.record(ctx, s, result)
 	case !waited:
-		// Lists may lag behind; the intent stays open and the next look is made
-		// when they must have caught up.
+		// Lists may lag. The intent stays open, and the next search runs when they
+		// must have caught up.
 		return result, retryable(claim.ErrorAmbiguous, "Dixa says that it has step "+w.step+" already, but does not show it yet: "+refusal.Error(), refusal, w.window)
 	default:
 		return result, parked(w.unknown, "Dixa says that it has step "+w.step+" already, but it cannot be found: "+refusal.Error())
@@ -171,8 +171,8 @@ func (w write[R]) record(ctx context.Context, s *store.Store, result R) error {
 	return nil
 }
 
-// afterwards returns what went wrong with Dixa, unless the store failed to note
-// it: then that, and the next attempt looks before it sends.
+// afterwards returns the Dixa error, unless the store failed to record it. Then it
+// returns both, and the next attempt searches Dixa before it sends.
 func afterwards(dixaErr, storeErr error) error {
 	if storeErr != nil {
 		return fmt.Errorf("note that Dixa did not do it (%w): %w", dixaErr, storeErr)

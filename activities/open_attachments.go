@@ -10,8 +10,8 @@ import (
 )
 
 // SendSeparately sends what Dixa refused in the first message: the other parts of
-// its text, then its files, each as a message of its own. What it refuses again is
-// left out.
+// its text, then its files, each as a message of its own. It leaves out what Dixa
+// refuses again.
 func (a *Dixa) SendSeparately(ctx context.Context, ref claim.Ref) (Separate, error) {
 	var sent Separate
 	err := a.with(ctx, ref, "send the rest of the message", func(ctx context.Context, s *session) error {

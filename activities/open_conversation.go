@@ -16,13 +16,13 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// clockSkew is how far Dixa's clock may be behind ours when conversations are
-// looked through by their time.
+// clockSkew is how far Dixa's clock may lag behind ours when conversations are
+// filtered by time.
 const clockSkew = 10 * time.Minute
 
-// CreateConversation opens the claim's conversation with its files in the same
-// request, and links it to the claim. A conversation that was opened before, by
-// any run of the claim, is found and linked instead.
+// CreateConversation creates the claim's conversation, with its files in the same
+// request, and links it to the claim. If any run of the claim created a conversation
+// before, CreateConversation finds and links that one instead.
 func (a *Dixa) CreateConversation(ctx context.Context, in ConversationInput) (Conversation, error) {
 	var made Conversation
 	err := a.with(ctx, in.Ref, "create the conversation", func(ctx context.Context, s *session) error {
@@ -46,7 +46,7 @@ func (s *session) conversation(ctx context.Context, in ConversationInput) (Conve
 	if !errors.Is(err, store.ErrNotFound) {
 		return Conversation{}, fmt.Errorf("read the link: %w", err)
 	}
-	// The words, the files and the customer must be of the same claim.
+	// The text, the files and the customer must come from the same claim revision.
 	if files.Revision != s.ticket.Revision || in.Revision != s.ticket.Revision {
 		return Conversation{}, edited(s.ref)
 	}
@@ -89,7 +89,7 @@ func (s *session) create(ctx context.Context, endUserID string, files evidenceDr
 		}
 		message.Type, message.AgentID = dixa.Outbound, s.ticket.AgentID
 	}
-	// An operator's word to create it anyway holds for the sends before it.
+	// An operator's decision to create it anyway covers only the sends before it.
 	var again time.Time
 	if s.work.CreateAnyway {
 		again = s.work.RetriedAt
@@ -122,7 +122,8 @@ func (s *session) create(ctx context.Context, endUserID string, files evidenceDr
 	})
 }
 
-// language is what Dixa takes: two letters of ISO 639-1.
+// language converts a language tag to what Dixa accepts: two letters of ISO 639-1.
+// It returns "" if it cannot.
 func language(tag string) string {
 	base, _, _ := strings.Cut(tag, "-")
 	if len(base) != 2 {
@@ -138,9 +139,9 @@ func (s *session) content() dixa.Content {
 	return dixa.HTMLContent(s.ticket.Body)
 }
 
-// findConversation looks for the claim's conversation among all of the
-// customer's since the claim came in: by the key of its first message, or, where
-// Dixa does not keep keys, by the claim's reference.
+// findConversation searches the customer's conversations since the claim was
+// accepted. It identifies the claim's conversation by the key of its first message
+// or, if Dixa does not keep keys, by the claim's reference.
 func (s *session) findConversation(ctx context.Context, endUserID string) (int64, bool, error) {
 	since := s.work.AcceptedAt.Add(-clockSkew)
 	for c, err := range s.client.EndUsers.Conversations(ctx, endUserID) {
@@ -183,8 +184,8 @@ func (s *session) isOurs(ctx context.Context, conversationID int64) (bool, error
 		switch {
 		case strings.HasPrefix(m.ExternalID, s.ref.KeyPrefix(claim.StepConversation)):
 			return true, nil
-		// Only the first message is ours by its words: others may talk of the
-		// claim. One with another key of ours is another claim's.
+		// Match only the first message by its text, because later ones may mention
+		// the claim. A message with another key of ours belongs to another claim.
 		case i == 0 && !strings.HasPrefix(m.ExternalID, claim.KeyMark) && mentions(m, s.ref.Reference()):
 			return true, nil
 		}
@@ -192,8 +193,8 @@ func (s *session) isOurs(ctx context.Context, conversationID int64) (bool, error
 	return false, nil
 }
 
-// mentions reports whether a message contains some words, wherever its kind
-// keeps its text.
+// mentions reports whether a message contains all words, wherever its type stores
+// its text.
 func mentions(m *dixa.Message, words ...string) bool {
 	text, err := json.Marshal(m.Attributes)
 	if err != nil {
@@ -207,8 +208,8 @@ func mentions(m *dixa.Message, words ...string) bool {
 	return true
 }
 
-// whyRefused asks Dixa which of the things that a create names is missing: its
-// refusal does not say. It returns nil where none is.
+// whyRefused asks Dixa which of the objects that a create names is missing, because
+// the refusal does not say. It returns nil if none is.
 func (s *session) whyRefused(ctx context.Context, endUserID string, refusal error) error {
 	e, ok := dixa.AsError(refusal)
 	if !ok || e.Status != http.StatusBadRequest && e.Status != http.StatusNotFound {

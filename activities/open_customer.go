@@ -17,15 +17,15 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// reservation is how long one claim may keep others of the same customer waiting
-// while it looks the customer up: longer than an attempt can take.
+// reservation is how long one claim may make other claims of the same customer wait
+// while it looks the customer up. It is longer than an attempt can take.
 const reservation = 3 * time.Minute
 
-// FindOrCreateCustomer finds the claim's customer in Dixa, or creates them: by
-// e-mail as given, then in lower case; without an e-mail by external id, else by
-// phone. Who was found once is remembered. Of two claims of one new customer at
-// the same moment one waits for the other. An end user who exists is never
-// changed.
+// FindOrCreateCustomer finds the claim's customer in Dixa or creates them. It
+// searches by e-mail as given, then in lower case. Without an e-mail it searches by
+// external id, then by phone. It remembers the customer it found. If two claims of
+// one new customer arrive at the same time, one waits for the other. It never
+// changes an existing end user.
 func (a *Dixa) FindOrCreateCustomer(ctx context.Context, ref claim.Ref) (Customer, error) {
 	var found Customer
 	err := a.with(ctx, ref, "find or create the customer", func(ctx context.Context, s *session) error {
@@ -49,8 +49,8 @@ func (s *session) customer(ctx context.Context) (endUserID string, revision int6
 	return endUserID, revision, err
 }
 
-// customerStep is the step that creates the customer of a revision of the claim's
-// body: another revision may be of another person.
+// customerStep is the step that creates the customer for a revision of the claim's
+// body. Another revision may name another person.
 func customerStep(revision int64) string {
 	if revision == 0 {
 		return claim.StepCustomer
@@ -78,7 +78,8 @@ func (s *session) customerOf(ctx context.Context, c *claim.Claim, step string) (
 		if mayAppear(err) {
 			return "", err
 		}
-		// The reservation ends by itself; to end it now is a courtesy to others.
+		// The reservation expires by itself. Releasing it now spares other claims
+		// the wait.
 		if releaseErr := s.store.Customers.Release(context.WithoutCancel(ctx), s.work.ConnectionID, who.identity, s.ref.String()); releaseErr != nil {
 			err = errors.Join(err, releaseErr)
 		}
@@ -90,8 +91,8 @@ func (s *session) customerOf(ctx context.Context, c *claim.Claim, step string) (
 	return id, nil
 }
 
-// mayAppear reports whether the customer may yet turn up, created by an attempt
-// that was not answered. Until that is settled no other claim may create them.
+// mayAppear reports whether the customer may still appear in Dixa, created by an
+// unanswered attempt. Until that is settled, no other claim may create them.
 func mayAppear(err error) bool {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
@@ -105,7 +106,7 @@ func (s *session) findOrCreate(ctx context.Context, who person, step string) (st
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return "", fmt.Errorf("read the intent: %w", err)
 	}
-	// An open intent is looked for by once itself.
+	// once itself searches for an open intent.
 	if intent.SentAt.IsZero() && intent.DoneAt.IsZero() {
 		id, found, err := s.find(ctx, who)
 		if err != nil || found {
@@ -133,24 +134,24 @@ func (s *session) findOrCreate(ctx context.Context, who person, step string) (st
 	})
 }
 
-// createEndUser creates an end user, without what Dixa refuses of them and what
-// they are not known by.
+// createEndUser creates an end user without the values that Dixa refuses and that do
+// not identify the customer.
 func (s *session) createEndUser(ctx context.Context, in dixa.EndUserInput) (*dixa.EndUser, error) {
 	u, err := s.client.EndUsers.Create(ctx, in)
 	if dixa.IsPhoneExists(err) && in.Email != "" {
-		// The number is that of somebody else, of a family perhaps. Dixa
-		// keeps addresses apart, so this cannot make a second of one.
+		// The number belongs to someone else, such as a family member. Dixa keeps
+		// e-mail addresses unique, so this cannot create a duplicate.
 		in.PhoneNumber = ""
 		u, err = s.client.EndUsers.Create(ctx, in)
 	}
 	if !contentRefused(err) || dixa.IsEmailExists(err) || dixa.IsPhoneExists(err) {
 		return u, err
 	}
-	// How long a name may be is not documented.
+	// Dixa does not document how long a name may be.
 	in.DisplayName, in.FirstName, in.LastName = "", "", ""
 	nameless, again := s.client.EndUsers.Create(ctx, in)
 	if contentRefused(again) && !dixa.IsEmailExists(again) && !dixa.IsPhoneExists(again) {
-		return nil, err // it was not for the name
+		return nil, err // the name was not the reason
 	}
 	if again != nil {
 		return nil, again
@@ -167,16 +168,16 @@ func (s *session) isAgent(ctx context.Context, email string) (bool, error) {
 	return false, nil
 }
 
-// person is a claim's customer as Dixa knows people.
+// person is a claim's customer in Dixa's terms.
 type person struct {
-	// identity is what they are remembered by.
+	// identity is the key under which they are remembered.
 	identity string
 	filters  []dixa.EndUserFilter
 	input    dixa.EndUserInput
 }
 
-// personOf makes a person of the claim's customer; false where there is nothing
-// to know them by.
+// personOf converts the claim's customer to a person. It reports false if nothing
+// identifies them.
 func personOf(c *claim.Claim, defaultCountry string) (person, bool) {
 	who := c.Customer
 	p := person{input: dixa.EndUserInput{
@@ -209,8 +210,8 @@ func personOf(c *claim.Claim, defaultCountry string) (person, bool) {
 	return p, p.identity != ""
 }
 
-// noContact says why nothing of a claim's customer serves to know them by. It does
-// not repeat a phone number.
+// noContact explains why nothing in a claim identifies its customer. It does not
+// repeat a phone number.
 func noContact(c *claim.Claim) string {
 	digits := strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {
@@ -232,9 +233,9 @@ func noContact(c *claim.Claim) string {
 		"set default_country, or have the claim changed"
 }
 
-// e164 is a phone number as Dixa's examples spell it. A number in national form is
-// read by the first of the countries that is one, in two letters of ISO 3166-1;
-// empty where it cannot be read.
+// e164 formats a phone number as in Dixa's examples. It parses a national number
+// with the first valid country, given as two letters of ISO 3166-1. It returns "" if
+// the number cannot be parsed.
 func e164(phone string, countries ...string) string {
 	if strings.TrimSpace(phone) == "" {
 		return ""
@@ -253,9 +254,9 @@ func e164(phone string, countries ...string) string {
 	return phonenumbers.Format(n, phonenumbers.E164)
 }
 
-// find looks the person up. Of several end users who match, the oldest wins, so
-// that every claim finds the same one. Dixa may say that there is none with an
-// empty list or with a 404.
+// find searches Dixa for the person. If several end users match, the oldest wins, so
+// that every claim finds the same one. Dixa may report no match with an empty list
+// or with a 404.
 func (s *session) find(ctx context.Context, who person) (string, bool, error) {
 	for _, filter := range who.filters {
 		var users []*dixa.EndUser
@@ -280,7 +281,8 @@ func (s *session) find(ctx context.Context, who person) (string, bool, error) {
 	return "", false, nil
 }
 
-// matches keeps out what a filter of unknown reading lets through.
+// matches excludes false matches, because Dixa's interpretation of a filter is
+// unknown.
 func matches(u *dixa.EndUser, f dixa.EndUserFilter) bool {
 	switch {
 	case f.Email != "":

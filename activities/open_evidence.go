@@ -11,17 +11,18 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// evidenceDraft is which of a claim's files are offered.
+// evidenceDraft records which of a claim's files are offered to Dixa.
 type evidenceDraft struct {
 	evidence.Verdict
-	// Revision is that of the claim's body which names the files.
+	// Revision is the revision of the claim's body that names the files.
 	Revision int64 `json:"revision,omitempty"`
 	pieces
-	// Refused are the files, by index, that Dixa then refused one by one.
+	// Refused are the files, by index, that Dixa refused when sent separately, with
+	// the reason.
 	Refused map[int]string `json:"refused,omitempty"`
 }
 
-// attachments are the files that go with the create.
+// attachments returns the files that are sent with the message itself.
 func attachments(files evidenceDraft) []dixa.Attachment {
 	if files.Separate {
 		return nil
@@ -37,11 +38,11 @@ func (e evidenceDraft) conversation(id int64) Conversation {
 	return Conversation{ID: id, Attached: e.attached(), LeftOut: len(e.leftOut()), Separately: !e.whole()}
 }
 
-// attached counts the files that are, or are going to be, in the conversation.
+// attached counts the files that are, or will be, in the conversation.
 func (e evidenceDraft) attached() int { return len(e.Files) - len(e.Refused) }
 
-// leftOut lists the files that are not in the conversation: those that were not
-// offered and those that Dixa refused.
+// leftOut lists the files that are not in the conversation: those not offered and
+// those that Dixa refused.
 func (e evidenceDraft) leftOut() []evidence.LeftOut {
 	out := append([]evidence.LeftOut(nil), e.LeftOut...)
 	for i, f := range e.Files {
@@ -52,7 +53,7 @@ func (e evidenceDraft) leftOut() []evidence.LeftOut {
 	return out
 }
 
-// evidenceLimits bound what is offered by a shop's settings.
+// evidenceLimits returns the limits that a shop's settings put on the files.
 func evidenceLimits(s claim.EvidenceSettings) evidence.Limits {
 	return evidence.Limits{Files: s.MaxFiles, Bytes: map[evidence.Type]int{
 		evidence.Image: s.Types.Image, evidence.PDF: s.Types.PDF,
@@ -60,15 +61,15 @@ func evidenceLimits(s claim.EvidenceSettings) evidence.Limits {
 	}}
 }
 
-// Evidence looks at the claims' files.
+// Evidence checks the claims' files.
 type Evidence struct {
 	Store   *store.Store
 	Checker *evidence.Checker
 }
 
-// CheckEvidence looks at every file that the claim names and that the template
-// wants, and keeps which of them are offered to Dixa. A file that cannot be
-// offered is left out with a reason; it never stops a claim.
+// CheckEvidence checks every file that the claim names and the template wants, and
+// stores which of them are offered to Dixa. A file that cannot be offered is left
+// out with a reason. It never stops a claim.
 func (a *Evidence) CheckEvidence(ctx context.Context, ref claim.Ref) (Checked, error) {
 	c, err := a.check(ctx, ref)
 	return c, toTemporal("check the evidence", err)
@@ -84,7 +85,7 @@ func (a *Evidence) check(ctx context.Context, ref claim.Ref) (Checked, error) {
 	if err != nil {
 		return Checked{}, fmt.Errorf("read the claim: %w", err)
 	}
-	// Once files and parts of the text were offered one by one their numbers are keys.
+	// After files and parts of the text are sent separately, their indexes are keys.
 	if !kept.whole() && kept.Revision == revision {
 		return Checked{Files: len(kept.Files), LeftOut: len(kept.LeftOut)}, nil
 	}
@@ -107,8 +108,8 @@ func (a *Evidence) check(ctx context.Context, ref claim.Ref) (Checked, error) {
 	return Checked{Files: len(verdict.Files), LeftOut: len(verdict.LeftOut)}, nil
 }
 
-// photosOf lists a claim's photos of the kinds that the template wants, in the
-// order item, claim, optional, signature.
+// photosOf lists a claim's photos of the kinds that the template wants, in the order
+// item, claim, optional, signature.
 func photosOf(c *claim.Claim, kinds []string) []evidence.Photos {
 	wanted := map[string]bool{}
 	for _, k := range kinds {

@@ -13,8 +13,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// AddNote writes the internal note: what the template has for it, and which files
-// were left out. Notes have no key, so an earlier one is known by a line of ours.
+// AddNote writes the internal note: the template's note and the files that were left
+// out. Notes have no key, so a line of ours identifies an earlier one.
 func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
 	return a.with(ctx, ref, "write the internal note", func(ctx context.Context, s *session) error {
 		var files evidenceDraft
@@ -41,7 +41,7 @@ func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
 	})
 }
 
-// cutInWords says what of a claim was shortened or left out.
+// cutInWords lists what was shortened or left out of a claim.
 func cutInWords(cuts []claim.Cut) string {
 	words := "Too long, so shortened or left out:"
 	for i, c := range cuts {
@@ -53,15 +53,15 @@ func cutInWords(cuts []claim.Cut) string {
 	return words
 }
 
-// noted writes an internal note of the opening.
+// noted writes an internal note while the claim is being opened.
 func (s *session) noted(ctx context.Context, step, sign, text string) error {
 	_, err := s.note(ctx, step, sign, text)
 	return s.justOpened(ctx, err)
 }
 
-// note writes an internal note, once for each step, and returns its id, or that
-// of its first part where Dixa refuses it whole. sign ends the text; the note is
-// known by it, and no other note has it.
+// note writes an internal note once per step. It returns the note's id, or the id of
+// its first part if Dixa refuses the whole note. sign ends the text and identifies
+// the note. No other note contains it.
 func (s *session) note(ctx context.Context, step, sign, text string) (id string, err error) {
 	kind := "note-parts:" + step
 	size := 0
@@ -84,7 +84,7 @@ func (s *session) note(ctx context.Context, step, sign, text string) (id string,
 	}
 }
 
-// noteInParts writes a note in parts of a size in bytes, or whole where that is 0.
+// noteInParts writes a note in parts of size bytes, or whole if size is 0.
 func (s *session) noteInParts(ctx context.Context, step, sign, text string, size int) (id string, err error) {
 	if size == 0 {
 		return s.noteOnce(ctx, step, sign, text)
@@ -100,7 +100,7 @@ func (s *session) noteInParts(ctx context.Context, step, sign, text string, size
 	return id, nil
 }
 
-// noteOnce writes one note, known by its mark.
+// noteOnce writes one note, identified by its mark.
 func (s *session) noteOnce(ctx context.Context, step, mark, text string) (id string, err error) {
 	return once(ctx, s.store, write[string]{
 		ref: s.ref, step: step, window: s.window(),
@@ -126,16 +126,17 @@ func (s *session) noteOnce(ctx context.Context, step, mark, text string) (id str
 	})
 }
 
-// Bounds of a note, in bytes. Its list of files and its signature always fit.
+// Limits of a note, in bytes except for maxNotedFiles. The list of files and the
+// signature always fit.
 const (
 	maxNote       = 16 << 10
 	maxNotedFiles = 20
-	maxNotedFile  = 600 // a line of the list
+	maxNotedFile  = 600 // one line of the list
 	maxNotedURL   = 450
 )
 
-// noteText is the template's note, what was not attached, and the line by which
-// the note is known, which is never cut.
+// noteText returns the template's note, the list of what is not attached, and the
+// line that identifies the note. That line is never cut.
 func noteText(note string, files evidenceDraft, sign string) string {
 	var list strings.Builder
 	left := files.leftOut()
@@ -158,8 +159,8 @@ func noteText(note string, files evidenceDraft, sign string) string {
 	return note + list.String() + sign
 }
 
-// notedURL is where a file is, for an agent to open: with its query, which many
-// addresses need, where there is room for all of it.
+// notedURL returns the address of a file for an agent to open. It keeps the query,
+// which many addresses need, if the whole address fits.
 func notedURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -173,7 +174,7 @@ func notedURL(raw string) string {
 	return clip(u.String(), maxNotedURL)
 }
 
-// clip cuts a text to at most so many bytes, with a mark where it ends.
+// clip cuts a text to at most that many bytes and marks the cut.
 func clip(s string, most int) string {
 	const mark = "…"
 	if len(s) <= most {

@@ -14,15 +14,15 @@ import (
 )
 
 // partSizes are the sizes, in bytes, of the parts into which a text that Dixa
-// refuses is divided: each is tried in turn. How long a text Dixa takes is not
-// documented.
+// refuses is split. They are tried in order. Dixa does not document how long a text
+// may be.
 var partSizes = []int{8000, 2000, 500}
 
 // maxParts bounds the messages that one text becomes.
 const maxParts = 60
 
-// smallerParts is the next size of parts for a text that Dixa refused in parts
-// of a size, or whole where that is 0; 0 where there is none.
+// smallerParts returns the next part size for a text that Dixa refused in parts of
+// size bytes, or whole if size is 0. It returns 0 if there is none.
 func smallerParts(size, text int) int {
 	for _, s := range partSizes {
 		if s < text && (size == 0 || s < size) {
@@ -32,24 +32,24 @@ func smallerParts(size, text int) int {
 	return 0
 }
 
-// pieces is how a message that Dixa refused whole is sent.
+// pieces describes how to send a message that Dixa refused whole.
 type pieces struct {
 	// Separate says that each file is a message of its own.
 	Separate bool `json:"separate,omitempty"`
-	// PartBytes is the size of the parts of the text; 0 where it goes whole.
+	// PartBytes is the size of the parts of the text. 0 if the text is sent whole.
 	PartBytes int `json:"part_bytes,omitempty"`
-	// Parts are the parts of the text as they are sent, each with its mark. The
-	// first is sent in the message itself.
+	// Parts are the parts of the text as sent, each with its mark. The message
+	// itself carries the first.
 	Parts []string `json:"parts,omitempty"`
-	// RefusedParts are the parts, by index, that Dixa refused by themselves.
+	// RefusedParts are the indexes of the parts that Dixa refused individually.
 	RefusedParts []int `json:"refused_parts,omitempty"`
 	// Cut is how many bytes of the text are beyond maxParts.
 	Cut int `json:"cut,omitempty"`
 }
 
-// shrink makes a message that was refused smaller: first its files go one by one,
-// then its text goes in parts. It reports false where nothing smaller is left.
-// mark is in no other message of the conversation; it takes less than 200 bytes.
+// shrink makes a refused message smaller. First it sends the files separately, then
+// it splits the text. It reports false if nothing smaller is left. mark occurs in no
+// other message of the conversation and takes less than 200 bytes.
 func (p *pieces) shrink(content dixa.Content, mark string, files int) bool {
 	if files > 0 && !p.Separate {
 		p.Separate = true
@@ -68,7 +68,7 @@ func (p *pieces) shrink(content dixa.Content, mark string, files int) bool {
 	return true
 }
 
-// content is what goes in the message itself.
+// content returns the content of the message itself.
 func (p *pieces) content(whole dixa.Content) dixa.Content {
 	if len(p.Parts) == 0 {
 		return whole
@@ -76,11 +76,11 @@ func (p *pieces) content(whole dixa.Content) dixa.Content {
 	return dixa.TextContent(p.Parts[0])
 }
 
-// whole reports whether the message itself has everything.
+// whole reports whether the message itself contains everything.
 func (p *pieces) whole() bool { return !p.Separate && len(p.Parts) < 2 }
 
-// missing says what of the text is not in the conversation; empty where all of it
-// is.
+// missing lists the parts of the text that are not in the conversation. Empty if
+// none is missing.
 func (p *pieces) missing() string {
 	var out []string
 	for _, i := range p.RefusedParts {
@@ -92,11 +92,11 @@ func (p *pieces) missing() string {
 	return strings.Join(out, ", ")
 }
 
-// partMark ends a part of a text and tells it apart from the others.
+// partMark ends a part of a text and distinguishes it from the others.
 func partMark(mark string, i, n int) string { return fmt.Sprintf("(%s %d/%d)", mark, i+1, n) }
 
-// inParts divides a text, between words where it can, into parts of at most size
-// bytes with their marks. cut is how many bytes did not find room.
+// inParts splits a text, between words if possible, into parts of at most size bytes
+// including their marks. cut is how many bytes did not fit.
 func inParts(text, mark string, size int) (parts []string, cut int) {
 	room := size - len("\n\n") - len(partMark(mark, maxParts, maxParts))
 	for text = strings.TrimSpace(text); text != "" && len(parts) < maxParts; {
@@ -110,8 +110,8 @@ func inParts(text, mark string, size int) (parts []string, cut int) {
 	return parts, len(text)
 }
 
-// breakAt is where the first part of a text ends: after a paragraph, a line or a
-// word in its second half, or else between two characters.
+// breakAt returns where the first part of a text ends: after a paragraph, a line or
+// a word in its second half, or else between two characters.
 func breakAt(text string, most int) int {
 	if len(text) <= most {
 		return len(text)
@@ -125,16 +125,16 @@ func breakAt(text string, most int) int {
 	return len(head)
 }
 
-// contentRefused reports whether Dixa may have refused a message for what is in
-// it. Its refusals do not say.
+// contentRefused reports whether Dixa may have refused a message because of its
+// content. Dixa's refusals do not say.
 func contentRefused(err error) bool {
 	e, ok := dixa.AsError(err)
 	return ok && e.Outcome == dixa.Rejected && !e.Retryable &&
 		slices.Contains([]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}, e.Status)
 }
 
-// remainder sends what was left of a message: the other parts of its text, then
-// its files.
+// remainder sends the rest of a message: the other parts of its text, then its
+// files.
 type remainder struct {
 	*session
 	files *evidenceDraft
@@ -142,16 +142,16 @@ type remainder struct {
 	message dixa.MessageInput
 	// part and file name the steps.
 	part, file func(i int) string
-	// line is the text of the message that carries a file. It tells the message
-	// apart where Dixa keeps no keys.
+	// line is the text of the message that carries a file. It identifies the message
+	// if Dixa keeps no keys.
 	line func(i int) string
 	mark string
-	// keep keeps what Dixa refused.
+	// keep stores what Dixa refused.
 	keep func(evidenceDraft) error
 }
 
-// send sends each message once. What Dixa refuses is left out: a claim is never
-// parked for a photo or a long story.
+// send sends each message once and leaves out what Dixa refuses. A photo or a long
+// text never parks a claim.
 func (r *remainder) send(ctx context.Context) error {
 	for i := 1; i < len(r.files.Parts); i++ {
 		if slices.Contains(r.files.RefusedParts, i) {
@@ -194,8 +194,7 @@ func (r *remainder) say(ctx context.Context, step, mark string, content dixa.Con
 	return r.says(ctx, step, mark, m)
 }
 
-// fileRefused says why Dixa does not take a file; empty where it is not about the
-// file.
+// fileRefused says why Dixa refused a file. Empty if the file is not the reason.
 func fileRefused(err error) string {
 	switch {
 	case dixa.IsAttachmentDownload(err):
@@ -207,8 +206,8 @@ func fileRefused(err error) string {
 	}
 }
 
-// says adds a message, once for each step. mark is what it is known by where Dixa
-// keeps no keys: it stands in the text, and in no other.
+// says adds a message once per step. mark identifies the message if Dixa keeps no
+// keys. Its text contains the mark, and no other message does.
 func (s *session) says(ctx context.Context, step, mark string, m dixa.MessageInput) error {
 	_, err := once(ctx, s.store, write[string]{
 		ref: s.ref, step: step, window: s.window(), unknown: claim.CauseOutcomeUnknown,

@@ -11,10 +11,10 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// ApplyTags puts the ticket's tags on the conversation, in one request, or one by
-// one where Dixa refuses them together. Dixa adds what is missing and keeps what
-// is there, so sending them twice does no harm. A tag that Dixa refuses is left
-// out, and the internal note and the timeline name it.
+// ApplyTags adds the ticket's tags to the conversation in one request, or one by one
+// if Dixa refuses them together. Dixa adds missing tags and keeps existing ones, so
+// sending them twice is harmless. A tag that Dixa refuses is left out, and the
+// internal note and the timeline name it.
 func (a *Dixa) ApplyTags(ctx context.Context, ref claim.Ref) (Tagged, error) {
 	var tagged Tagged
 	err := a.with(ctx, ref, "apply the tags", func(ctx context.Context, s *session) error {
@@ -41,7 +41,7 @@ func (a *Dixa) ApplyTags(ctx context.Context, ref claim.Ref) (Tagged, error) {
 	return tagged, err
 }
 
-// addTags adds tags and returns those that Dixa refuses for what they are.
+// addTags adds tags and returns those that Dixa refuses because of their content.
 func (s *session) addTags(ctx context.Context, names []string) (refused []string, err error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -66,7 +66,7 @@ func (s *session) addTags(ctx context.Context, names []string) (refused []string
 }
 
 // draftRefused is the kind of the draft that holds what Dixa refused of a claim
-// without keeping its conversation from being opened.
+// without preventing its conversation from being opened.
 const draftRefused = "refused"
 
 type refusedDraft struct {
@@ -75,7 +75,7 @@ type refusedDraft struct {
 	Tags []string `json:"tags,omitempty"`
 }
 
-// inWords says what Dixa refused, for the internal note; empty where that is
+// inWords lists what Dixa refused, for the internal note. Empty if it refused
 // nothing.
 func (r refusedDraft) inWords() string {
 	var words []string
@@ -100,7 +100,7 @@ func readRefused(ctx context.Context, from *store.Store, ref claim.Ref) (refused
 	return r, nil
 }
 
-// refused adds to what Dixa refused of the claim.
+// refused adds to the record of what Dixa refused of the claim.
 func (s *session) refused(ctx context.Context, add func(*refusedDraft)) error {
 	r, err := s.readRefused(ctx)
 	if err != nil {

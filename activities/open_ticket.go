@@ -13,17 +13,18 @@ import (
 	"github.com/claimflow/claimflow/templates"
 )
 
-// The working documents of a claim. They are sealed in the store and go with the
-// claim when it is erased.
+// The working documents of a claim. The store encrypts them and deletes them when
+// the claim is erased.
 const (
 	draftTicket   = "ticket"
 	draftEvidence = "evidence"
 )
 
-// ticket is what a claim's conversation consists of, rendered.
+// ticket is the rendered content of a claim's conversation.
 type ticket struct {
 	templates.Ticket
-	// Revision is that of the claim's body which it was rendered from.
+	// Revision is the revision of the claim's body that the ticket was rendered
+	// from.
 	Revision           int64             `json:"revision,omitempty"`
 	Language           string            `json:"language"`
 	EmailIntegrationID string            `json:"email_integration_id"`
@@ -31,12 +32,12 @@ type ticket struct {
 	AgentID            string            `json:"agent_id,omitempty"`
 	Outbound           bool              `json:"outbound,omitempty"`
 	Attributes         map[string]string `json:"attributes,omitempty"`
-	// Inactive are those of the tags that are deactivated in Dixa, which leaves
-	// them out without a word.
+	// Inactive lists the tags that are deactivated in Dixa. Dixa omits them
+	// silently.
 	Inactive []string `json:"inactive,omitempty"`
-	// DefaultCountry is that of the shop's settings.
+	// DefaultCountry comes from the shop's settings.
 	DefaultCountry string `json:"default_country,omitempty"`
-	// Cut is what of the claim was too long.
+	// Cut lists what was too long in the claim.
 	Cut []claim.Cut `json:"cut,omitempty"`
 }
 
@@ -46,8 +47,8 @@ type Tickets struct {
 }
 
 // ResolveTemplate chooses the template for a claim, renders it with the shop's
-// settings of this moment and keeps the ticket in the store. A template that
-// does not render parks the claim as [claim.CauseTemplate].
+// current settings and stores the ticket. A template that does not render parks the
+// claim as [claim.CauseTemplate].
 func (a *Tickets) ResolveTemplate(ctx context.Context, ref claim.Ref) (Resolved, error) {
 	r, err := a.resolve(ctx, ref)
 	return r, toTemporal("resolve the template", err)
@@ -115,8 +116,7 @@ func (a *Tickets) resolve(ctx context.Context, ref claim.Ref) (Resolved, error) 
 	}, nil
 }
 
-// inactive are those of the tags that were deactivated in Dixa when it was last
-// asked.
+// inactive returns those tags that were deactivated in Dixa at the last check.
 func inactive(ctx context.Context, s *store.Store, connectionID string, tags []string) ([]string, error) {
 	known, err := s.Sweeps.InactiveTags(ctx, connectionID)
 	if err != nil {
@@ -154,7 +154,7 @@ func render(chosen templates.Candidate, c *claim.Claim, record claim.Record, in 
 	return t, nil
 }
 
-// attributesOf are the values of the custom attributes that the shop names.
+// attributesOf returns the values of the custom attributes that the shop names.
 func attributesOf(c *claim.Claim, s *claim.Settings) map[string]string {
 	values := map[string]string{}
 	if s.OrderNumberAttribute != "" && c.Order.Number != "" {

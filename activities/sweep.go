@@ -18,24 +18,24 @@ import (
 )
 
 const (
-	// sweepOverlap is how far a sweep looks back behind the watermark at least:
-	// entries may appear in the log after newer ones.
+	// sweepOverlap is the minimum that a sweep reads back behind the watermark.
+	// Entries may appear in the log after newer ones.
 	sweepOverlap = 10 * time.Minute
-	// firstSweep is how far the first sweep of a connection looks back at most.
+	// firstSweep is the maximum that the first sweep of a connection reads back.
 	firstSweep = 24 * time.Hour
-	// sweepSpan is how much of the log is read before the watermark is raised.
+	// sweepSpan is how much of the log a sweep reads before it raises the watermark.
 	sweepSpan = 6 * time.Hour
-	// sweepPage is how many entries of the log are asked for at once.
+	// sweepPage is the number of log entries requested at once.
 	sweepPage = 1000
-	// sweepsAtOnce is how many steps of sweeps a worker holds at once. They wait
-	// much; claims must find the other slots free.
+	// sweepsAtOnce is how many sweep steps a worker runs at once. They wait a lot,
+	// and claims need the other slots.
 	sweepsAtOnce = 15
-	// sweepTurn is when a step comes again that found none free.
+	// sweepTurn is the retry delay of a step that has to wait for its turn.
 	sweepTurn = 10 * time.Second
 )
 
-// Sweeps looks in Dixa for what no webhook told. Each step can be done again from
-// its start: what it found before is found to be known.
+// Sweeps finds in Dixa what no webhook reported. Each step can be repeated from its
+// start, because it recognizes what it found before.
 type Sweeps struct {
 	Store         *store.Store
 	Clients       *connection.Clients
@@ -46,21 +46,21 @@ type Sweeps struct {
 	held atomic.Int64
 }
 
-// SweepPlan is what a sweep is to do.
+// SweepPlan is what a sweep has to do.
 type SweepPlan struct {
-	// Wanted is false for a connection that is not to be swept.
+	// Wanted is false for a connection that must not be swept.
 	Wanted bool `json:"wanted"`
 	// StartedAt is the store's time when the sweep began.
 	StartedAt time.Time `json:"started_at,omitzero"`
-	// From and To are the span of the activity log to read; Behind says that there
-	// is more of it after To.
+	// From and To are the span of the activity log to read. Behind says that more of
+	// the log follows To.
 	From   time.Time `json:"from,omitzero"`
 	To     time.Time `json:"to,omitzero"`
 	Behind bool      `json:"behind,omitempty"`
 }
 
-// PlanSweep decides what there is to do for a connection. Every call is the
-// beginning of a sweep, or of its next span of the log.
+// PlanSweep plans the work for a connection. Every call begins a sweep or its next
+// span of the log.
 func (a *Sweeps) PlanSweep(ctx context.Context, connectionID string) (SweepPlan, error) {
 	plan, err := a.plan(ctx, connectionID)
 	return plan, toTemporal("begin the sweep", err)
@@ -104,8 +104,9 @@ func latestOf(a, b time.Time) time.Time {
 	return b
 }
 
-// RepairSubscription makes sure of the connection's webhook subscription, unless
-// all of its shops are read-only or a person made it.
+// RepairSubscription ensures that the connection's webhook subscription exists and
+// is correct. It does nothing if no enabled shop of the connection may write to
+// Dixa, or if a person created the subscription.
 func (a *Sweeps) RepairSubscription(ctx context.Context, connectionID string) (claim.SweepReport, error) {
 	return a.step(ctx, connectionID, "make sure of the webhook subscription", func(ctx context.Context, _ *dixa.Client, report *claim.SweepReport) error {
 		writes, err := a.mayWrite(ctx, connectionID)
@@ -125,8 +126,8 @@ func (a *Sweeps) RepairSubscription(ctx context.Context, connectionID string) (c
 	})
 }
 
-// mayWrite reports whether an enabled shop of the connection lets Claimflow write
-// to its Dixa.
+// mayWrite reports whether an enabled shop of the connection allows Claimflow to
+// write to its Dixa.
 func (a *Sweeps) mayWrite(ctx context.Context, connectionID string) (bool, error) {
 	shops, err := a.Store.Connections.Shops(ctx, connectionID)
 	if err != nil {
@@ -144,15 +145,15 @@ func (a *Sweeps) mayWrite(ctx context.Context, connectionID string) (bool, error
 	return false, nil
 }
 
-// FetchInput is what [Sweeps.FetchUndelivered] needs.
+// FetchInput is the input of [Sweeps.FetchUndelivered].
 type FetchInput struct {
 	ConnectionID string `json:"connection_id"`
-	// Since leaves out deliveries before.
+	// Since excludes earlier deliveries.
 	Since time.Time `json:"since"`
 }
 
-// FetchUndelivered takes the events that Dixa says it could not deliver from its
-// delivery logs.
+// FetchUndelivered reads, from Dixa's delivery logs, the events that Dixa reports as
+// undelivered, and stores them.
 func (a *Sweeps) FetchUndelivered(ctx context.Context, in FetchInput) (claim.SweepReport, error) {
 	return a.step(ctx, in.ConnectionID, "fetch what Dixa could not deliver", func(ctx context.Context, client *dixa.Client, report *claim.SweepReport) error {
 		kept, err := a.Store.Subscriptions.Get(ctx, in.ConnectionID)
@@ -161,7 +162,7 @@ func (a *Sweeps) FetchUndelivered(ctx context.Context, in FetchInput) (claim.Swe
 		}
 		states, err := client.Webhooks.DeliveryStatus(ctx, kept.ID)
 		if dixa.IsNotFound(err) {
-			return nil // deleted a moment ago
+			return nil // just deleted
 		}
 		if err != nil {
 			return err
@@ -192,8 +193,8 @@ func (a *Sweeps) FetchUndelivered(ctx context.Context, in FetchInput) (claim.Swe
 	})
 }
 
-// ReadTags learns which tags are deactivated: Dixa answers a request that names
-// one like any other and leaves the tag out.
+// ReadTags records which tags are deactivated. Dixa accepts a request that names one
+// like any other and silently omits the tag.
 func (a *Sweeps) ReadTags(ctx context.Context, connectionID string) (claim.SweepReport, error) {
 	return a.step(ctx, connectionID, "read the tags", func(ctx context.Context, client *dixa.Client, _ *claim.SweepReport) error {
 		tags, err := client.Tags.List(ctx, true)
@@ -210,8 +211,9 @@ func (a *Sweeps) ReadTags(ctx context.Context, connectionID string) (claim.Sweep
 	})
 }
 
-// receive keeps an event as if it had been delivered. One that cannot be read, or
-// is another organisation's, is nothing that could be delivered.
+// receive stores an event as if it had been delivered. It skips an event that could
+// never be delivered: one that cannot be read or that belongs to another
+// organization.
 func (a *Sweeps) receive(ctx context.Context, connectionID, payload string) (fresh bool, err error) {
 	event, err := dixa.ParseEvent([]byte(payload))
 	if err != nil || !claim.IsID(event.ID) {
@@ -246,7 +248,7 @@ type EndInput struct {
 func (a *Sweeps) EndSweep(ctx context.Context, in EndInput) error {
 	sweep, err := a.Store.Sweeps.End(ctx, in.ConnectionID, in.Report)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil // the connection is gone
+		return nil // the connection is deleted
 	}
 	if err == nil && a.Ended != nil {
 		a.Ended(in.ConnectionID, sweep)
@@ -260,15 +262,15 @@ type MarkInput struct {
 	To           time.Time `json:"to"`
 }
 
-// RaiseWatermark records that everything which Dixa logged up to a time was read
-// and is kept.
+// RaiseWatermark records that everything Dixa logged up to a time is read and
+// stored.
 func (a *Sweeps) RaiseWatermark(ctx context.Context, in MarkInput) error {
 	return toTemporal("save the watermark", a.Store.Sweeps.RaiseWatermark(ctx, in.ConnectionID, in.To))
 }
 
-// step runs a step that talks to Dixa, at the pace of work that nobody waits for.
-// What it had found before it failed is not lost to the report: the attempts
-// share it by their heartbeats.
+// step runs a step that calls Dixa, at the pace of background work. The report
+// includes what failed attempts found, because attempts share it through their
+// heartbeats.
 func (a *Sweeps) step(ctx context.Context, connectionID, doing string, do func(context.Context, *dixa.Client, *claim.SweepReport) error) (claim.SweepReport, error) {
 	defer a.held.Add(-1)
 	if a.held.Add(1) > sweepsAtOnce {
@@ -277,7 +279,7 @@ func (a *Sweeps) step(ctx context.Context, connectionID, doing string, do func(c
 	p := resume(ctx)
 	stop := heartbeat(ctx, p.tell)
 	defer stop()
-	// Nobody knows whose words Dixa may repeat here.
+	// It is unknown here whose words Dixa may repeat.
 	ctx = connection.WithoutWords(connection.Gently(ctx), func() map[string]bool { return nil })
 	ctx, requests := connection.Count(ctx)
 	client, err := a.Clients.Client(ctx, connectionID)
@@ -305,7 +307,7 @@ func (a *Sweeps) step(ctx context.Context, connectionID, doing string, do func(c
 
 type progressKey struct{}
 
-// progress is what the attempts at one step found so far.
+// progress is what the attempts at one step have found so far.
 type progress struct {
 	mu    sync.Mutex
 	sofar claim.SweepReport
@@ -314,7 +316,7 @@ type progress struct {
 func resume(ctx context.Context) *progress {
 	p := &progress{}
 	if activity.HasHeartbeatDetails(ctx) {
-		_ = activity.GetHeartbeatDetails(ctx, &p.sofar) // a report that cannot be read begins anew
+		_ = activity.GetHeartbeatDetails(ctx, &p.sofar) // an unreadable report starts empty
 	}
 	return p
 }
@@ -333,30 +335,30 @@ func (p *progress) report() claim.SweepReport {
 
 func (p *progress) tell(ctx context.Context) { activity.RecordHeartbeat(ctx, p.report()) }
 
-// PageInput is what [Sweeps.ReadActivityLog] needs.
+// PageInput is the input of [Sweeps.ReadActivityLog].
 type PageInput struct {
 	ConnectionID string    `json:"connection_id"`
 	From         time.Time `json:"from"`
 	To           time.Time `json:"to"`
-	// After is the page that was read last; empty for the first.
+	// After is the page read last. Empty for the first page.
 	After string `json:"after,omitempty"`
 }
 
-// Page is what [Sweeps.ReadActivityLog] read.
+// Page is the result of [Sweeps.ReadActivityLog].
 type Page struct {
 	Report claim.SweepReport `json:"report"`
-	// Next is the page to read next; empty after the last one.
+	// Next is the page to read next. Empty after the last page.
 	Next string `json:"next,omitempty"`
 }
 
-// ReadActivityLog reads a page of the organisation's activity log and keeps the
-// entries of claims' conversations until they are judged.
+// ReadActivityLog reads a page of the organization's activity log. It stores the
+// entries of claims' conversations until they are reconciled.
 func (a *Sweeps) ReadActivityLog(ctx context.Context, in PageInput) (Page, error) {
 	var page Page
 	report, err := a.step(ctx, in.ConnectionID, "read the activity log", func(ctx context.Context, client *dixa.Client, report *claim.SweepReport) error {
 		entries, next, err := client.Conversations.OrganizationActivityLogPage(ctx, in.From, in.To, sweepPage, in.After)
 		if e, ok := dixa.AsError(err); ok && e.Status == http.StatusBadRequest && in.After == "" {
-			// How large a page may be is not documented: Dixa shall say.
+			// The maximum page size is not documented, so let Dixa choose.
 			entries, next, err = client.Conversations.OrganizationActivityLogPage(ctx, in.From, in.To, 0, "")
 		}
 		if err != nil {

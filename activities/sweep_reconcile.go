@@ -16,41 +16,40 @@ import (
 )
 
 const (
-	// judgedAtOnce is how many conversations one activity judges.
+	// judgedAtOnce is how many conversations one activity reconciles.
 	judgedAtOnce = 20
-	// lookAgain is how long after a look the next one at a conversation is due,
-	// where nothing is heard of it.
+	// lookAgain is how long after a check a quiet conversation is due for the next
+	// one.
 	lookAgain = time.Hour
-	// downAfter is how many conversations in a row may fail before Dixa counts as
-	// down.
+	// downAfter is the number of consecutive failures at which Dixa counts as down.
 	downAfter = 3
-	// appearWithin is how long after its link a conversation may still be unknown
-	// to some of Dixa's operations.
+	// appearWithin is how long after its link a conversation may still be unknown to
+	// some of Dixa's operations.
 	appearWithin = time.Hour
-	// readAhead bounds the events that the claim has not taken in yet and that
-	// are read to know what will be known.
+	// readAhead bounds the pending events that are read to determine what the claim
+	// will know once it has applied them.
 	readAhead = 5000
 )
 
-// JudgeInput is what [Sweeps.JudgeConversations] and [Sweeps.LookAround] need.
+// JudgeInput is the input of [Sweeps.JudgeConversations] and [Sweeps.LookAround].
 type JudgeInput struct {
 	ConnectionID string `json:"connection_id"`
-	// Since is when the sweep began: what was looked at after it is done.
+	// Since is when the sweep began. Conversations handled after it are done.
 	Since time.Time `json:"since"`
 	// Limit bounds the conversations of [Sweeps.LookAround].
 	Limit int `json:"limit,omitempty"`
 }
 
-// Judged is what [Sweeps.JudgeConversations] found.
+// Judged is the result of [Sweeps.JudgeConversations].
 type Judged struct {
 	Report claim.SweepReport `json:"report"`
-	// More says that there are more conversations to judge.
+	// More says that there are more conversations to reconcile.
 	More bool `json:"more,omitempty"`
 }
 
-// JudgeConversations compares a batch of conversations that the activity log
-// names with what came of them, and asks Dixa about those of which something is
-// missing. One that Dixa cannot tell of just now waits for the next sweep.
+// JudgeConversations reconciles a batch of conversations named in the activity log
+// with what is known of them. It asks Dixa about those with missing information. A
+// conversation that Dixa cannot report on now waits for the next sweep.
 func (a *Sweeps) JudgeConversations(ctx context.Context, in JudgeInput) (Judged, error) {
 	var out Judged
 	report, err := a.step(ctx, in.ConnectionID, "look at touched conversations", func(ctx context.Context, client *dixa.Client, _ *claim.SweepReport) error {
@@ -67,8 +66,8 @@ func (a *Sweeps) JudgeConversations(ctx context.Context, in JudgeInput) (Judged,
 	return out, err
 }
 
-// LookAround asks Dixa about conversations of which nothing was heard for long,
-// those first of which nothing is known at all.
+// LookAround asks Dixa about conversations that have been quiet for a long time.
+// Conversations about which nothing is known come first.
 func (a *Sweeps) LookAround(ctx context.Context, in JudgeInput) (claim.SweepReport, error) {
 	return a.step(ctx, in.ConnectionID, "look at quiet conversations", func(ctx context.Context, client *dixa.Client, _ *claim.SweepReport) error {
 		limit := in.Limit - progressOf(ctx).report().Looked
@@ -85,9 +84,8 @@ func (a *Sweeps) LookAround(ctx context.Context, in JudgeInput) (claim.SweepRepo
 	})
 }
 
-// each does something to each of some conversations and counts what it found.
-// Where Dixa fails at one, that is put off; where it fails at several in a row,
-// the rest waits too.
+// each processes conversations and counts what it finds. If Dixa fails for one, each
+// postpones it. If Dixa fails for several in a row, the rest waits too.
 func (a *Sweeps) each(ctx context.Context, ids []int64, do func(context.Context, int64) (claim.SweepReport, error), putOff func(context.Context, int64) error) error {
 	failed := 0
 	for _, id := range ids {
@@ -110,7 +108,7 @@ func (a *Sweeps) each(ctx context.Context, ids []int64, do func(context.Context,
 	return nil
 }
 
-// skippable reports whether a failure may be one of a single conversation.
+// skippable reports whether a failure may concern a single conversation.
 func skippable(err error) bool {
 	e, ok := dixa.AsError(err)
 	return ok && e.Outcome != dixa.Unsent && !dixa.IsRateLimited(err) && !tokenRefused(err)
@@ -123,13 +121,13 @@ func progressOf(ctx context.Context) *progress {
 	return &progress{}
 }
 
-// keep keeps a page of the activity log.
+// keep stores a page of the activity log.
 func (a *Sweeps) keep(ctx context.Context, connectionID string, page []*dixa.Activity) (conversations int, err error) {
 	entries := make([]store.ActivityEntry, 0, len(page))
 	for _, p := range page {
 		e := sweep.Read(p)
 		if !claim.IsID(e.ID) {
-			continue // nothing can be kept under such an id
+			continue // nothing can be stored under such an id
 		}
 		body, err := json.Marshal(e.Details)
 		if err != nil {
@@ -140,9 +138,9 @@ func (a *Sweeps) keep(ctx context.Context, connectionID string, page []*dixa.Act
 	return a.Store.Sweeps.SaveActivities(ctx, connectionID, entries)
 }
 
-// judge compares a conversation with what is known of it, asks Dixa for what is
-// missing, and for the parts given in any case, and lets the claim know by an
-// event. The entries are forgotten once that is kept.
+// judge reconciles a conversation with what is known of it. It asks Dixa for what is
+// missing and always for the given parts, and notifies the claim with an event. It
+// deletes the log entries after that event is stored.
 func (a *Sweeps) judge(ctx context.Context, client *dixa.Client, connectionID string, id int64, parts sweep.Parts) (report claim.SweepReport, err error) {
 	kept, err := a.Store.Sweeps.Activities(ctx, connectionID, id)
 	if err != nil {
@@ -175,7 +173,7 @@ func (a *Sweeps) judge(ctx context.Context, client *dixa.Client, connectionID st
 	return report, a.Store.Sweeps.MarkReconciled(ctx, connectionID, kept)
 }
 
-// comparison is a conversation as it is known here, beside the log.
+// comparison is a conversation as known here, compared with the log.
 type comparison struct {
 	ref     claim.Ref
 	known   sweep.Known
@@ -185,7 +183,7 @@ type comparison struct {
 }
 
 func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []store.ActivityEntry) (*comparison, error) {
-	// Before the events, so that none of which it tells is missed.
+	// Read this before the events, so that no event that it reflects is missed.
 	logged, err := a.Store.Conversations.TimelineFromLog(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -200,10 +198,10 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 			continue
 		}
 		e := sweep.Entry{ID: k.ID, At: k.At, Type: k.Type}
-		_ = json.Unmarshal(k.Body, &e.Details) // what cannot be read is left out
+		_ = json.Unmarshal(k.Body, &e.Details) // ignore what cannot be read
 		c.entries = append(c.entries, e)
 	}
-	// What will be known once the claim took in what came.
+	// The state after the claim applies its pending events.
 	next, err := a.Store.Inbox.NextEvents(ctx, ref, readAhead)
 	if err != nil {
 		return nil, err
@@ -239,14 +237,14 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 	return c, nil
 }
 
-// ask asks Dixa for the parts and keeps what it tells that is new.
+// ask asks Dixa for the parts and stores what is new.
 func (a *Sweeps) ask(ctx context.Context, client *dixa.Client, connectionID string, id int64, c *comparison) (report claim.SweepReport, err error) {
 	if c.parts&(sweep.Messages|sweep.Notes) != 0 {
 		if err := a.readMessages(ctx, c); err != nil {
 			return report, err
 		}
 		if len(c.known.Messages) == 0 {
-			// When it began tells which message is the one that opened it.
+			// The conversation's start time identifies its opening message.
 			c.parts |= sweep.Conversation
 		}
 	}
@@ -286,7 +284,7 @@ func (a *Sweeps) ask(ctx context.Context, client *dixa.Client, connectionID stri
 func look(ctx context.Context, client *dixa.Client, id int64, parts sweep.Parts) (sweep.Answer, error) {
 	answer := sweep.Answer{Asked: parts}
 	var err error
-	// The state first: the lists are then no older than it.
+	// Read the state first, so that the lists are at least as recent.
 	if parts.Has(sweep.Conversation) {
 		answer.Conversation, err = client.Conversations.Get(ctx, id)
 	}
@@ -305,7 +303,7 @@ func look(ctx context.Context, client *dixa.Client, id int64, parts sweep.Parts)
 	return answer, err
 }
 
-// readMessages reads the messages that are kept.
+// readMessages reads the stored messages.
 func (a *Sweeps) readMessages(ctx context.Context, c *comparison) error {
 	filter := store.MessageFilter{Limit: 500}
 	for {
@@ -324,9 +322,9 @@ func (a *Sweeps) readMessages(ctx context.Context, c *comparison) error {
 	}
 }
 
-// notThere notes that Dixa does not have a conversation. One that was opened just
-// now may not be there for every operation yet: what the log tells of it waits for
-// the next sweep.
+// notThere records that Dixa does not have a conversation. A conversation that was
+// just opened may not be available to every operation yet, so its log entries wait
+// for the next sweep.
 func (a *Sweeps) notThere(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []store.ActivityEntry) (claim.SweepReport, error) {
 	link, err := a.Store.Links.Get(ctx, ref)
 	if errors.Is(err, store.ErrNotFound) {

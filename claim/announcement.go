@@ -2,26 +2,26 @@ package claim
 
 import "time"
 
-// The types of the events that are of no claim.
+// Types of events that do not belong to a claim.
 const (
-	ToldConnectionNeedsToken = "connection.needs_token" // Dixa refuses its token
-	ToldConnectionRecovered  = "connection.recovered"   // it has a token again
-	ToldEndpointPaused       = "endpoint.paused"        // an endpoint failed for long, or is gone
+	ToldConnectionNeedsToken = "connection.needs_token" // Dixa rejects the connection's token
+	ToldConnectionRecovered  = "connection.recovered"   // the connection has a working token again
+	ToldEndpointPaused       = "endpoint.paused"        // the endpoint kept failing, or answered 410 Gone
 )
 
-// ConnectionNotice is what endpoints are sent of a connection that a shop of
-// theirs uses, in the form of a Standard Webhooks payload.
+// ConnectionNotice is the event payload about a connection, sent to the endpoints of
+// the shops that use it. It follows the Standard Webhooks format.
 type ConnectionNotice struct {
 	Type string `json:"type"`
-	// Timestamp is when it happened, not when it was sent.
+	// Timestamp is when the event happened, not when it was sent.
 	Timestamp time.Time            `json:"timestamp"`
 	Data      ConnectionNoticeData `json:"data"`
 }
 
-// ConnectionNoticeData is how a connection stood after the change.
+// ConnectionNoticeData is the state of a connection after the change.
 type ConnectionNoticeData struct {
 	ConnectionID string `json:"connection_id"`
-	// Sequence counts the connection's events from 1 without a gap.
+	// Sequence numbers the connection's events from 1 without gaps.
 	Sequence         int64           `json:"sequence"`
 	State            ConnectionState `json:"state"`
 	Advice           string          `json:"advice"`
@@ -31,7 +31,8 @@ type ConnectionNoticeData struct {
 	Shops []string `json:"shops"`
 }
 
-// Notice is the event of a type and number about the connection as it now is.
+// Notice returns the event of the given type and sequence number for the
+// connection's current state.
 func (c *Connection) Notice(kind string, sequence int64, at time.Time, shops []string) ConnectionNotice {
 	advice := CauseConnection.Advice()
 	if c.State == ConnectionActive {
@@ -43,24 +44,24 @@ func (c *Connection) Notice(kind string, sequence int64, at time.Time, shops []s
 	}}
 }
 
-// EndpointNotice is what endpoints are sent of another one, in the form of a
-// Standard Webhooks payload.
+// EndpointNotice is the event payload about an endpoint, sent to other endpoints. It
+// follows the Standard Webhooks format.
 type EndpointNotice struct {
 	Type string `json:"type"`
-	// Timestamp is when it happened, not when it was sent.
+	// Timestamp is when the event happened, not when it was sent.
 	Timestamp time.Time          `json:"timestamp"`
 	Data      EndpointNoticeData `json:"data"`
 }
 
-// EndpointNoticeData is how an endpoint stood after the change. Its address is
-// not named: it may hold a secret.
+// EndpointNoticeData is the state of an endpoint after the change. It omits the
+// endpoint's address, which may contain a secret.
 type EndpointNoticeData struct {
 	EndpointID string `json:"endpoint_id"`
-	// Sequence counts the endpoint's events from 1 without a gap.
+	// Sequence numbers the endpoint's events from 1 without gaps.
 	Sequence    int64  `json:"sequence"`
 	Kind        string `json:"kind"`
 	Description string `json:"description,omitempty"`
-	// Shop is empty for an endpoint of the platform.
+	// Shop is empty for a platform endpoint.
 	Shop   string `json:"shop,omitempty"`
 	State  string `json:"state"`
 	Reason string `json:"reason"`

@@ -9,20 +9,19 @@ import (
 	"strings"
 )
 
-// maxAnswerDepth is how deep answers are taken apart. What lies deeper is kept as
-// its JSON text.
+// maxAnswerDepth is the depth to which answers are flattened. Deeper values are
+// stored as JSON text.
 const maxAnswerDepth = 5
 
-// within joins the question and the names of what lies in its answer.
+// within separates a question from the member names in its answer.
 const within = " › "
 
-// readAnswers takes answers of any shape: how shops and Karla write those to
-// questions of their own is not known, and none may lose a claim. A list of
-// {question, answer} or {label, value}, and an object of answers by question, are
-// the shapes that are expected. Whatever lies in an answer becomes an answer of
-// its own under "question › name"; texts in a list become one. Objects are read in
-// the order of their members' letters, so that the same answers are the same
-// claim.
+// readAnswers accepts answers of any shape: shops' and Karla's formats for custom
+// questions are unknown, and no format may cause the loss of a claim. The expected
+// shapes are a list of {question, answer} or {label, value}, and an object that maps
+// questions to answers. A nested value becomes a separate answer under "question ›
+// name". The texts of a list become one answer. Object members are read in
+// alphabetical order, so the same answers always produce the same claim.
 func readAnswers(o object) []Answer {
 	raw := o.raw("answers")
 	if raw == nil {
@@ -41,7 +40,7 @@ func readAnswers(o object) []Answer {
 		return out
 	}
 	var elements []json.RawMessage
-	_ = json.Unmarshal(raw, &elements) // the body was one JSON object
+	_ = json.Unmarshal(raw, &elements) // cannot fail: the body already parsed as a JSON object
 	for i, e := range elements {
 		number := fmt.Sprint(i + 1)
 		members := membersOf(e)
@@ -55,8 +54,8 @@ func readAnswers(o object) []Answer {
 	return out
 }
 
-// expected finds a question and the member with its answer in an element of a
-// list; both are empty where it is of another shape.
+// expected returns the question and the name of the answer member of a list element.
+// Both are empty if the element has another shape.
 func expected(members map[string]json.RawMessage) (question, answer string) {
 	for _, name := range []string{"label", "question"} {
 		if v := bytes.TrimSpace(members[name]); len(v) > 0 && string(v) != "null" {
@@ -78,7 +77,7 @@ func expected(members map[string]json.RawMessage) (question, answer string) {
 	return question, answer
 }
 
-// flatten adds an answer, and what lies in it, as flat answers.
+// flatten appends an answer and its nested values as flat answers.
 func flatten(out *[]Answer, question string, raw json.RawMessage, depth int) {
 	raw = bytes.TrimSpace(raw)
 	add := func(answer string) { *out = append(*out, Answer{Question: question, Answer: answer}) }
@@ -90,7 +89,7 @@ func flatten(out *[]Answer, question string, raw json.RawMessage, depth int) {
 		add(text)
 	case depth > maxAnswerDepth:
 		var flat bytes.Buffer
-		_ = json.Compact(&flat, raw) // it is JSON already
+		_ = json.Compact(&flat, raw) // cannot fail: raw is valid JSON
 		add(strings.ReplaceAll(flat.String(), `\u0000`, ""))
 	case raw[0] == '{':
 		members := membersOf(raw)
@@ -105,10 +104,10 @@ func flatten(out *[]Answer, question string, raw json.RawMessage, depth int) {
 	}
 }
 
-// flattenList joins the texts of a list and takes apart what else is in it.
+// flattenList joins the texts of a list and flattens its other elements.
 func flattenList(out *[]Answer, question string, raw json.RawMessage, depth int) {
 	var elements []json.RawMessage
-	_ = json.Unmarshal(raw, &elements) // it is JSON already
+	_ = json.Unmarshal(raw, &elements) // cannot fail: raw is valid JSON
 	var texts []string
 	nested := map[int]json.RawMessage{}
 	for i, e := range elements {
@@ -129,11 +128,11 @@ func flattenList(out *[]Answer, question string, raw json.RawMessage, depth int)
 
 func membersOf(raw json.RawMessage) map[string]json.RawMessage {
 	var members map[string]json.RawMessage
-	_ = json.Unmarshal(raw, &members) // what is no object has none
+	_ = json.Unmarshal(raw, &members) // anything but an object has no members
 	return members
 }
 
-// label is a name as people read it; other where there is none.
+// label returns a name in readable form, or other if the name is empty.
 func label(name, other string) string {
 	return first(strings.TrimSpace(strings.ReplaceAll(name, "\x00", "")), other)
 }

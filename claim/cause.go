@@ -1,10 +1,10 @@
 package claim
 
-// Cause says why a claim needs attention, in a word that rules and queries can
-// use. [Cause.Advice] says what to do about it.
+// Cause is the machine-readable reason why a claim needs attention. [Cause.Advice]
+// says how to resolve it.
 type Cause string
 
-// The causes for which a claim is parked.
+// Causes for which a claim is parked.
 const (
 	CauseConnection      Cause = "connection_needs_token"
 	CauseNoConnection    Cause = "not_connected"
@@ -41,7 +41,7 @@ var advice = map[Cause]string{
 	CauseUnexpected:      "Something went wrong that nobody foresaw. The last error says what; `starter claim retry` tries again.",
 }
 
-// Advice says what a person can do about the cause, in a sentence or two.
+// Advice says briefly how a person can resolve the cause.
 func (c Cause) Advice() string {
 	if a, ok := advice[c]; ok {
 		return a

@@ -8,53 +8,52 @@ import (
 	"time"
 )
 
-// StatusWithdrawn is what an owner sets to take a claim back. Before its
-// conversation is created it ends the claim; afterwards the shop's change rules
-// say what is done.
+// StatusWithdrawn is the status that an owner sets to withdraw a claim. Before the
+// conversation is created, it ends the claim. Afterwards, the shop's change rules
+// decide what happens.
 const StatusWithdrawn = "withdrawn"
 
-// ChangeRule says what is done in a claim's conversation when the claim changes
-// at its owner. Every rule that matches applies, in order; where two contradict
-// each other the later one holds.
+// ChangeRule says what happens in a claim's conversation when its owner changes the
+// claim. All matching rules apply, in order. If two conflict, the later rule wins.
 type ChangeRule struct {
-	// Name is for people.
+	// Name is the display name.
 	Name string     `json:"name" validate:"required,max=100"`
 	When ChangeWhen `json:"when"`
 	Then ChangeThen `json:"then"`
 }
 
-// ChangeWhen is what a change must be for a rule to match. Every member that is
-// given must match; a list matches where one of its words does.
+// ChangeWhen is the condition of a rule. Every member that is set must match. A list
+// matches if one of its values matches.
 type ChangeWhen struct {
-	// Changed are the fields of which one must have changed, by their JSON names:
-	// "customer" stands for everything within it, "customer.email" for that alone.
+	// Changed lists fields by JSON name. At least one of them must have changed.
+	// "customer" covers all its members, "customer.email" only that one.
 	Changed []string `json:"changed,omitempty" validate:"max=50,dive,required,max=100"`
-	// Status and Preference are what the change sets them to, in any spelling.
+	// Status and Preference match the new values, in any spelling.
 	Status     []string `json:"status,omitempty" validate:"max=20,dive,required,max=100"`
 	Preference []string `json:"preference,omitempty" validate:"max=20,dive,required,max=100"`
 }
 
-// ChangeThen is what a rule does. All of it are wanted states: what is so already
+// ChangeThen is the desired state that a rule sets. Anything already in that state
 // is left alone.
 type ChangeThen struct {
-	// Note writes an internal note with what changed.
+	// Note writes an internal note that lists the changes.
 	Note bool `json:"note,omitempty"`
-	// AddTags and RemoveTags name tags. Only tags of ours are removed: those that
-	// begin with [Settings.Tag].
+	// AddTags and RemoveTags name tags. Only Claimflow's own tags can be removed:
+	// [Settings.Tag] itself and tags that start with it and a hyphen.
 	AddTags    []string `json:"add_tags,omitempty" validate:"max=20,dive,required,max=100"`
 	RemoveTags []string `json:"remove_tags,omitempty" validate:"max=20,dive,required,max=100"`
-	// Close, Reopen and FollowUp, which sets the conversation aside for so long,
-	// exclude each other.
+	// Close, Reopen and FollowUp are mutually exclusive. FollowUp snoozes the
+	// conversation for the given duration.
 	Close    bool     `json:"close,omitempty"`
 	Reopen   bool     `json:"reopen,omitempty"`
 	FollowUp Duration `json:"follow_up,omitempty" validate:"shortest=0s,longest=365d"`
-	// QueueID and AgentID say who gets it. They exclude each other.
+	// QueueID and AgentID assign the conversation. They are mutually exclusive.
 	QueueID string `json:"queue_id,omitempty" validate:"omitempty,uuid"`
 	AgentID string `json:"agent_id,omitempty" validate:"omitempty,uuid"`
 }
 
-// DefaultChangeRules hold where a shop has none of its own. tag is the stem of the
-// shop's tags.
+// DefaultChangeRules are the rules of a shop that sets none. tag is the prefix of
+// the shop's tags.
 func DefaultChangeRules(tag string) []ChangeRule {
 	accepted, rejected := tag+"-accepted", tag+"-rejected"
 	return []ChangeRule{
@@ -65,45 +64,44 @@ func DefaultChangeRules(tag string) []ChangeRule {
 	}
 }
 
-// FieldChange is a field of a claim with what it was and is, in words. Both may be
-// personal.
+// FieldChange is a field of a claim with its old and new value in words. Both values
+// may be personal data.
 type FieldChange struct {
 	Field string `json:"field"`
 	Old   string `json:"old"`
 	New   string `json:"new"`
 }
 
-// OwnerChange is what changed of a claim at its owner after its conversation was
-// created: the body of an [InstructChange].
+// OwnerChange is a change that the owner makes to a claim after its conversation is
+// created. It is the body of an [InstructChange].
 type OwnerChange struct {
 	Fields []FieldChange `json:"fields"`
-	// Status and Preference are what the change sets them to; empty where they
-	// stay.
+	// Status and Preference are the new values; empty if unchanged.
 	Status     string `json:"status,omitempty"`
 	Preference string `json:"preference,omitempty"`
-	// Said are new words of the customer, see [Said], and Added the files that
-	// came with them, see [NewEvidence].
+	// Said is the customer's new text, see [Said]. Added holds the files that came
+	// with it, see [NewEvidence].
 	Said  string `json:"said,omitempty"`
 	Added *Claim `json:"added,omitempty"`
-	// Cut is what of the change was too long.
+	// Cut lists the parts of the change that were too long.
 	Cut []Cut `json:"cut,omitempty"`
 }
 
-// Wanted is what is to be so in a conversation after a change.
+// Wanted is the desired state of a conversation after a change.
 type Wanted struct {
 	Note       bool     `json:"note,omitempty"`
 	AddTags    []string `json:"add_tags,omitempty"`
 	RemoveTags []string `json:"remove_tags,omitempty"`
-	// Close, Reopen and FollowUp: at most one is set.
+	// At most one of Close, Reopen and FollowUp is set.
 	Close    bool          `json:"close,omitempty"`
 	Reopen   bool          `json:"reopen,omitempty"`
 	FollowUp time.Duration `json:"follow_up,omitempty"`
-	// QueueID and AgentID: at most one is set.
+	// At most one of QueueID and AgentID is set.
 	QueueID string `json:"queue_id,omitempty"`
 	AgentID string `json:"agent_id,omitempty"`
 }
 
-// Wants is what the shop's change rules say of a change.
+// Wants applies the shop's change rules to a change.
 func (s *Settings) Wants(c *OwnerChange) Wanted {
 	rules := s.ChangeRules
 	if len(rules) == 0 {
@@ -127,14 +125,14 @@ func (s *Settings) Wants(c *OwnerChange) Wanted {
 	return w
 }
 
-// Owns reports whether a tag is one of ours, which may be removed.
+// Owns reports whether Claimflow owns a tag and may therefore remove it.
 func (s *Settings) Owns(tag string) bool {
 	tag, stem := strings.ToLower(tag), strings.ToLower(s.Tag)
 	return tag == stem || strings.HasPrefix(tag, stem+"-")
 }
 
-// Names reports whether the settings make use of a tag: one of ours, an extra tag,
-// or one of the status and change rules.
+// Names reports whether the settings use a tag: one of Claimflow's own tags, an
+// extra tag, or a tag in the status or change rules.
 func (s *Settings) Names(tag string) bool {
 	lists := [][]string{s.ExtraTags}
 	for _, r := range s.StatusRules {
@@ -174,16 +172,15 @@ func (w *ChangeWhen) matches(c *OwnerChange) bool {
 	})
 }
 
-// changeable are the members of a claim that its owner can change.
+// changeable lists the members of a claim that its owner can change.
 var changeable = []string{
 	"answers", "customer", "customer_signature_image_url", "description", "flow", "image_urls", "locale", "optional_image_urls",
 	"order", "phase", "reason", "resolution_preference", "selected_items", "shipments", "status",
 }
 
-// CheckChangeRules finds faults of the change rules that follow from several
-// settings together. It is for settings that are about to be saved: what is saved
-// already must not stop because a setting that it inherits changes. The error is
-// an [*InvalidError].
+// CheckChangeRules finds faults in the change rules that depend on several settings.
+// Call it only for settings that are about to be saved: saved settings must keep
+// working when an inherited setting changes. The error is an [*InvalidError].
 func (s *Settings) CheckChangeRules() error {
 	var faults []Fault
 	for i, r := range s.ChangeRules {
@@ -224,15 +221,15 @@ func count(of ...bool) int {
 	return n
 }
 
-// Bounds of what is told of a change.
+// Limits on the description of a change.
 const (
 	maxFieldChanges = 40
-	maxChangeWords  = 500 // bytes of a value
+	maxChangeWords  = 500 // bytes per value
 )
 
-// FieldChanges are the fields in which a claim differs from what it was, each with
-// both values in words, cut where they are long. See [Differences] for what does
-// not count.
+// FieldChanges lists the fields that differ between two versions of a claim, with
+// both values in words. Long values are truncated. [Differences] says what does not
+// count as a change.
 func FieldChanges(before, after *Claim) []FieldChange {
 	a, b := withoutDeliveries(before), withoutDeliveries(after)
 	var out []FieldChange
@@ -254,8 +251,8 @@ func at(m map[string]any, path string) any {
 	return at(inner, rest)
 }
 
-// valueInWords spells a value for people. Files are counted: their addresses are
-// of no use to them.
+// valueInWords formats a value for people. It counts files, because their URLs are
+// of no use to a reader.
 func valueInWords(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -289,7 +286,7 @@ func files(n int) string {
 	return fmt.Sprintf("%d files", n)
 }
 
-// elementInWords spells an item, an answer or a shipment.
+// elementInWords formats an item, an answer or a shipment.
 func elementInWords(m map[string]any) string {
 	text := func(name string) string {
 		if m[name] == nil {

@@ -2,89 +2,89 @@ package claim
 
 import "time"
 
-// Claim is a shop's resolution claim: what a customer said is wrong with an
-// order and what the customer wants done. It is the one domain type behind both
-// wire forms that [Decode] accepts, and it marshals to the flat one.
+// Claim is a shop's resolution claim: what the customer says is wrong with an order
+// and how the customer wants it resolved. It is the only domain type behind both
+// wire forms that [Decode] accepts. It marshals to the flat form.
 //
-// Reason, Flow, Preference and Phase are open vocabularies: a value that nobody
-// has heard of is kept as it came and rendered with the general template.
+// Reason, Flow, Preference and Phase are open vocabularies. Unknown values are
+// stored unchanged and rendered with the general template.
 //
-// The tag `long` says what becomes of a text or list that is too long, see [Cut].
+// The `long` tag says what happens to a text or list that is too long, see [Cut].
 type Claim struct {
-	// ID names the claim within its shop. It is the shop's or Karla's own id and
+	// ID identifies the claim within its shop. The shop or Karla assigns it. It
 	// becomes part of workflow ids, so it never contains personal data.
 	ID string `json:"claim_id" validate:"required,identifier"`
-	// Shop is the slug of the shop. The route that took the claim sets it.
+	// Shop is the slug of the shop. The receiving route sets it.
 	Shop string `json:"shop_slug" validate:"required,slug"`
 	// Reason is why the customer complains: "damaged", "not_received", ….
 	Reason string `json:"reason" validate:"required,max=100" long:"cut"`
-	// Flow is the form that the customer went through. Empty means that it
-	// follows from Reason, see [Claim.FlowKey].
+	// Flow is the form that the customer completed. If empty, Reason determines it,
+	// see [Claim.FlowKey].
 	Flow string `json:"flow,omitempty" validate:"max=100" long:"cut"`
 	// Preference is what the customer wants: "refund", "reorder", ….
 	Preference string `json:"resolution_preference,omitempty" validate:"max=100" long:"cut"`
-	// Phase is where the parcel was when the claim was made: "delivered", ….
-	// Empty means that it follows from the first shipment that names one.
+	// Phase is where the parcel was when the claim was made: "delivered", …. If
+	// empty, the first shipment with a phase determines it.
 	Phase string `json:"phase,omitempty" validate:"max=100" long:"cut"`
-	// Status is what the claim's owner says of it: "pending", "accepted", ….
+	// Status is the owner's status of the claim: "pending", "accepted", ….
 	Status string `json:"status,omitempty" validate:"max=100" long:"cut"`
-	// Description is the customer's own text, plain, at most 200,000 characters.
+	// Description is the customer's own plain text, at most 200,000 characters.
 	Description string `json:"description,omitempty" validate:"max=200000" long:"cut"`
-	// Locale is the language in which the customer filled in the claim, as a
-	// BCP 47 tag. One that cannot be read is as good as none.
+	// Locale is the language in which the customer filled in the claim, as a BCP 47
+	// tag. An unreadable tag counts as missing.
 	Locale string `json:"locale,omitempty" validate:"max=35" long:"drop"`
 	// Items are the affected units.
 	Items []Item `json:"selected_items,omitempty" validate:"max=200,dive" long:"cut"`
 	// ImageURLs are photos of the claim as a whole.
 	ImageURLs []string `json:"image_urls,omitempty" validate:"max=100,dive,max=4096" long:"drop"`
-	// OptionalImageURLs are photos that the customer added unasked.
+	// OptionalImageURLs are photos that the customer added voluntarily.
 	OptionalImageURLs []string `json:"optional_image_urls,omitempty" validate:"max=100,dive,max=4096" long:"drop"`
-	// SignatureURL is the picture of the customer's signature.
+	// SignatureURL is the image of the customer's signature.
 	SignatureURL string `json:"customer_signature_image_url,omitempty" validate:"max=4096" long:"drop"`
-	// Answers are what the customer said to the shop's own questions, in order.
+	// Answers are the customer's answers to the shop's own questions, in order.
 	Answers []Answer `json:"answers,omitempty" validate:"max=100,dive" long:"cut"`
-	// Customer is who claims.
+	// Customer is the person who makes the claim.
 	Customer Customer `json:"customer"`
-	// Order is what the claim is about.
+	// Order is the order that the claim is about.
 	Order Order `json:"order"`
 	// Shipments are the parcels of the order that the claim is about.
 	Shipments []Shipment `json:"shipments,omitempty" validate:"max=50,dive" long:"cut"`
-	// CreatedAt and UpdatedAt are the owner's times; zero where not given.
+	// CreatedAt and UpdatedAt are the owner's timestamps; zero if not given.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
-	// Cut is what was shortened or left out when the claim was read.
+	// Cut lists what was shortened or dropped when the claim was read.
 	Cut []Cut `json:"cut,omitempty" readOnly:"true" hidden:"true"`
-	// Ignored are the members, by JSON path, that the flat form does not know, as
-	// far as they were given when the claim was read. They are not kept.
+	// Ignored lists, by JSON path, the members of the body that the flat form does
+	// not define. They are not stored.
 	Ignored []string `json:"-"`
 }
 
-// Item is an article of the order with the units that are affected.
+// Item is an article of the order with its affected units.
 type Item struct {
 	SKU      string `json:"sku,omitempty" validate:"required_without=Title,max=200" long:"cut"`
 	Title    string `json:"title,omitempty" validate:"required_without=SKU,max=500" long:"cut"`
 	Quantity int    `json:"quantity" validate:"min=1,max=100000"`
-	// NetPrice is the price of one unit net of tax in the order's currency. It
-	// is internal: the customer never sees it.
+	// NetPrice is the price of one unit, net of tax, in the order's currency. It is
+	// internal: the customer never sees it.
 	NetPrice Amount `json:"net_price,omitempty" validate:"omitempty,amount"`
 	// ImageURLs are photos of this article.
 	ImageURLs []string `json:"image_urls,omitempty" validate:"max=50,dive,max=4096" long:"drop"`
 }
 
-// Answer is what the customer said to one of the shop's own questions.
+// Answer is the customer's answer to one of the shop's own questions.
 type Answer struct {
 	Question string `json:"question" validate:"required,max=1000" long:"cut"`
 	Answer   string `json:"answer" validate:"max=20000" long:"cut"`
 }
 
-// Customer is the person who claims. Guests have no external id, and any field
-// may be missing.
+// Customer is the person who makes the claim. Guests have no external id, and any
+// field may be missing.
 type Customer struct {
 	ExternalID string `json:"external_id,omitempty" validate:"max=200" long:"drop"`
 	Email      string `json:"email,omitempty" validate:"omitempty,email,max=320"`
 	FirstName  string `json:"first_name,omitempty" validate:"max=200" long:"cut"`
 	LastName   string `json:"last_name,omitempty" validate:"max=200" long:"cut"`
-	// Phone is kept as given; it is brought to E.164 where it is used.
+	// Phone is stored as given and converted to E.164 on use.
 	Phone string `json:"phone,omitempty" validate:"max=50" long:"drop"`
 	// Locale is the customer's language as a BCP 47 tag.
 	Locale string `json:"locale,omitempty" validate:"max=35" long:"drop"`
@@ -96,14 +96,14 @@ type Order struct {
 	ExternalCustomerID string    `json:"external_customer_id,omitempty" validate:"max=200" long:"drop"`
 	Number             string    `json:"order_number,omitempty" validate:"max=100" long:"cut"`
 	PlacedAt           time.Time `json:"order_placed_at,omitzero"`
-	// Total is what the customer paid, in Currency. It is internal.
+	// Total is the amount that the customer paid, in Currency. It is internal.
 	Total    Amount  `json:"total_order_price,omitempty" validate:"omitempty,amount"`
 	Currency string  `json:"currency,omitempty" validate:"omitempty,iso4217"`
 	Locale   string  `json:"locale,omitempty" validate:"max=35" long:"drop"`
 	Address  Address `json:"address,omitzero"`
 }
 
-// Address is where the order went. Only the country decides anything.
+// Address is the delivery address of the order. Only the country affects behavior.
 type Address struct {
 	Name        string `json:"name,omitempty" validate:"max=300" long:"cut"`
 	Street      string `json:"street,omitempty" validate:"max=500" long:"cut"`
@@ -124,12 +124,12 @@ type Shipment struct {
 	Phase          string `json:"phase,omitempty" validate:"max=100" long:"cut"`
 }
 
-// Amount is an amount of money as a decimal string such as "19.90". Its
-// currency is that of the order.
+// Amount is an amount of money as a decimal string such as "19.90", in the currency
+// of the order.
 type Amount string
 
-// ShipmentPhase is where the parcel is: the claim's own phase, else that of the
-// first shipment that names one, else empty.
+// ShipmentPhase returns the claim's own phase, otherwise the phase of the first
+// shipment that has one, otherwise "".
 func (c *Claim) ShipmentPhase() string {
 	if c.Phase != "" {
 		return c.Phase

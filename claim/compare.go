@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Differences names the fields, by JSON path and sorted, in which two bodies of
-// one claim differ. What changes on every delivery does not count: the queries
-// of addresses (signatures that expire) and the owner's times.
+// Differences returns the sorted JSON paths of the fields in which two versions of a
+// claim differ. It ignores what changes on every delivery: the queries of URLs
+// (expiring signatures) and the owner's timestamps.
 func Differences(a, b *Claim) []string {
 	out := differing("", withoutDeliveries(a), withoutDeliveries(b))
 	sort.Strings(out)
@@ -39,7 +39,8 @@ func differing(path string, a, b map[string]any) []string {
 	return out
 }
 
-// withoutDeliveries is the claim by JSON name, without what changes on every delivery.
+// withoutDeliveries returns the claim by JSON name, without what changes on every
+// delivery.
 func withoutDeliveries(c *Claim) map[string]any {
 	k := *c
 	k.CreatedAt, k.UpdatedAt, k.Cut = time.Time{}, time.Time{}, nil

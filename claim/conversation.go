@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// ConversationStatus is the state of a conversation as Dixa has it.
+// ConversationStatus is the state of a conversation in Dixa.
 type ConversationStatus string
 
-// The states of a conversation that mean something to a claim. Dixa's
-// AwaitingPending counts as pending; the set is open.
+// Conversation states that matter to a claim. Dixa's AwaitingPending counts as
+// pending. The set is open.
 const (
 	ConversationOpen    ConversationStatus = "open"
 	ConversationPending ConversationStatus = "pending"
@@ -30,98 +30,95 @@ type Queue struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Rating is what the customer thought. The comment is personal data.
+// Rating is the customer's rating. The comment is personal data.
 type Rating struct {
 	Score   int       `json:"score"`
 	Comment string    `json:"comment,omitempty"`
 	At      time.Time `json:"at"`
 }
 
-// Conversation is what is known of a claim's conversation in Dixa: the newest
-// word on each part of it, by Dixa's own clock. However the facts came, in
-// whichever order and how often, the same facts make the same Conversation.
+// Conversation is what Claimflow knows about a claim's conversation in Dixa: the
+// newest fact about each part, by Dixa's own clock. The same facts produce the same
+// Conversation, in any order and with any repetition.
 type Conversation struct {
 	Status ConversationStatus `json:"status,omitempty"`
-	// Assignee is the agent who has it and Queue the queue that it is in; nil
-	// where nobody has it and outside of any queue.
+	// Assignee is the assigned agent and Queue the current queue. Each is nil if
+	// there is none.
 	Assignee  *Person `json:"assignee,omitempty"`
 	Queue     *Queue  `json:"queue,omitempty"`
 	Requester *Person `json:"requester,omitempty"`
-	// Tags are the names of its tags, sorted.
+	// Tags are the sorted names of the conversation's tags.
 	Tags   []string `json:"tags,omitempty"`
 	Rating *Rating  `json:"rating,omitempty"`
 
-	// Newest is what later facts are compared with.
+	// Newest is compared with later facts.
 	Newest `json:"newest,omitzero"`
 }
 
-// Newest says which facts have the word in a [Conversation].
+// Newest records which facts determine the parts of a [Conversation].
 type Newest struct {
 	StatusAt Stamp `json:"status_at,omitzero"`
-	// DoubtAt is the moment of StatusAt where Dixa may have another status: facts
-	// of that moment contradict each other, or the newest one has [Fact.Doubt].
+	// DoubtAt is the time of StatusAt if Dixa may have another status: facts of that
+	// time contradict each other, or the newest fact has [Fact.Doubt].
 	DoubtAt  time.Time `json:"doubt_at,omitzero"`
 	PeopleAt Stamp     `json:"people_at,omitzero"`
 	TagsAt   Stamp     `json:"tags_at,omitzero"`
 	RatingAt Stamp     `json:"rating_at,omitzero"`
-	// Comment is the newest one of a rating, which may be of an earlier rating
-	// than the newest, or come before it.
+	// Comment is the newest rating comment. It may belong to an earlier rating or
+	// arrive before its own.
 	Comment   string `json:"comment,omitempty"`
 	CommentAt Stamp  `json:"comment_at,omitzero"`
-	// ClosedAt is when it was last known to become closed, OpenAt when it was
-	// last known to be anything else.
+	// ClosedAt is the last time the conversation is known to have become closed.
+	// OpenAt is the last time it is known to have had any other status.
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 	OpenAt   time.Time `json:"open_at,omitzero"`
 }
 
-// Weight says how much a fact is worth beside another of the same moment.
+// Weight ranks facts of the same time.
 type Weight int
 
-// The weights of facts.
+// Weights of facts, lowest first.
 const (
-	WeightSnapshot   Weight = iota // how the conversation was when something else happened to it
-	WeightTransition               // it is what happened
-	WeightRefreshed                // Dixa was asked after all of them
+	WeightSnapshot   Weight = iota // the state at the time of another event
+	WeightTransition               // the change itself
+	WeightRefreshed                // read from Dixa after all of them
 )
 
-// Stamp orders facts: by Dixa's clock, then by weight, then by id, so that two
-// facts are never equally new.
+// Stamp orders facts by Dixa's clock, then weight, then id, so no two facts are
+// equally new.
 type Stamp struct {
 	At     time.Time `json:"at"`
 	Weight Weight    `json:"weight,omitempty"`
 	ID     string    `json:"id,omitempty"`
 }
 
-// Compare is negative where s is older than other and positive where it is
-// newer.
+// Compare is negative if s is older than other and positive if s is newer.
 func (s Stamp) Compare(other Stamp) int {
 	return cmp.Or(s.At.Compare(other.At), cmp.Compare(s.Weight, other.Weight), strings.Compare(s.ID, other.ID))
 }
 
-// Fact is what one event, or one look at Dixa, tells of a conversation. Parts
-// that it does not tell of are left out.
+// Fact is what one event or one read from Dixa says about a conversation. Parts that
+// it says nothing about are empty.
 type Fact struct {
 	Stamp
 	Status ConversationStatus
-	// Doubt says that what happened may have changed the status after it was
-	// told.
+	// Doubt says that the event may have changed the status after Status was captured.
 	Doubt bool
-	// People says that Assignee, Queue and Requester are told; nil then means
-	// that there is none.
+	// People says that the fact includes Assignee, Queue and Requester; nil then
+	// means that there is none.
 	People    bool
 	Assignee  *Person
 	Queue     *Queue
 	Requester *Person
-	// Tags is nil where the fact does not tell of them, empty where there are
-	// none.
+	// Tags is nil if the fact does not include tags, and empty if there are none.
 	Tags   []string
 	Rating *Rating
-	// Comment is that of a rating whose score another fact tells.
+	// Comment is the comment of a rating whose score is in another fact.
 	Comment string
 }
 
-// Apply takes a fact in. A fact that is older than what is known of a part does
-// not change that part.
+// Apply merges a fact into the conversation. A part keeps its value if the fact is
+// older than the part's newest fact.
 func (c *Conversation) Apply(f Fact) {
 	if f.Status != "" {
 		c.applyStatus(f)
@@ -146,9 +143,9 @@ func (c *Conversation) Apply(f Fact) {
 	c.rated(f)
 }
 
-// applyStatus takes in what a fact tells of the status. Of facts of one moment and
-// weight nothing tells which was the last: where they differ there is doubt, until
-// a newer fact or an answer of Dixa's.
+// applyStatus merges the status of a fact. Facts with the same time and weight have
+// no known order. If their statuses differ, the status is in doubt until a newer
+// fact or a read from Dixa.
 func (c *Conversation) applyStatus(f Fact) {
 	order := f.Stamp.Compare(c.StatusAt)
 	tied := order != 0 && f.At.Equal(c.StatusAt.At) && f.Weight == c.StatusAt.Weight && f.Weight < WeightRefreshed
@@ -161,8 +158,8 @@ func (c *Conversation) applyStatus(f Fact) {
 	}
 }
 
-// rated takes in what a fact tells of a rating. The score and the comment may come
-// apart, the comment never before its score by Dixa's clock.
+// rated merges the rating of a fact. The score and the comment may arrive
+// separately. By Dixa's clock, the comment never precedes its score.
 func (c *Conversation) rated(f Fact) {
 	comment := f.Comment
 	if f.Rating != nil {
@@ -192,9 +189,9 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// Event is what moves a claim in a state to where its conversation is; empty
-// where it is there already, where nothing is known of the conversation, and
-// where the claim is not following it.
+// Event returns the event that moves a claim from state s to the state of its
+// conversation. It is empty if the claim is already there, if the status of the
+// conversation is unknown, or if the claim does not follow its conversation in s.
 func (c *Conversation) Event(s State) Event {
 	switch s {
 	case StateOpen, StatePending, StateClosed, StateSettled:
@@ -212,7 +209,7 @@ func (c *Conversation) Event(s State) Event {
 	return ""
 }
 
-// ClosedSince is when the conversation was closed; zero where it is not.
+// ClosedSince returns when the conversation was closed, or zero if it is not closed.
 func (c *Conversation) ClosedSince() time.Time {
 	switch {
 	case c.Status != ConversationClosed:
@@ -220,10 +217,10 @@ func (c *Conversation) ClosedSince() time.Time {
 	case c.ClosedAt.After(c.OpenAt):
 		return c.ClosedAt
 	}
-	return c.StatusAt.At // nobody told when; it was closed by then
+	return c.StatusAt.At // the exact time is unknown; the conversation was closed by then
 }
 
-// HasTag reports whether the conversation has a tag, in any case of letters.
+// HasTag reports whether the conversation has a tag, ignoring case.
 func (c *Conversation) HasTag(name string) bool {
 	return slices.ContainsFunc(c.Tags, func(t string) bool { return strings.EqualFold(t, name) })
 }

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// MaxBodyBytes bounds the body of a claim in either wire form.
+// MaxBodyBytes limits the body of a claim in either wire form.
 const MaxBodyBytes = 2 << 20
 
-// Decode reads a claim in either wire form: the flat object of [Claim], or
-// Karla's event envelope, which is known by its "event_data". Both are taken
-// leniently where their authors differ (unknown members, nulls, numbers as
-// texts, lists left out, answers of any shape) and strictly in types. What is too
-// long to be shown is cut, see [Cut].
+// Decode reads a claim in either wire form: the flat object of [Claim], or Karla's
+// event envelope, which has an "event_data" member. It tolerates differences between
+// senders (unknown members, nulls, numbers as strings, missing lists, answers of any
+// shape) but is strict about types. It cuts values that are too long to show, see
+// [Cut].
 //
-// shop is the slug of the route that the claim came by; a claim that names
-// another shop is refused. Empty takes the shop from the body.
+// shop is the slug of the receiving route. Decode rejects a claim that names another
+// shop. If shop is empty, the body determines it.
 //
-// The error is an [*InvalidError] with every fault, those of [Claim.Validate]
-// included.
+// The error is an [*InvalidError] with every fault, including those of
+// [Claim.Validate].
 func Decode(data []byte, shop string) (*Claim, error) {
 	var faults []Fault
 	root, err := parseObject(data, &faults)
@@ -61,10 +61,10 @@ func Decode(data []byte, shop string) (*Claim, error) {
 	return c, nil
 }
 
-// readShipments reads the parcels: as a list or one object beside the claim, as
+// readShipments reads the parcels from a list or object next to the claim, from
 // members of the claim itself, or from an envelope's context. The shape of the
-// latter is not published, so what cannot be read there is left out instead of
-// refused.
+// context is not published, so unreadable parts of it are skipped instead of
+// rejected.
 func readShipments(event, context object, envelope bool) []Shipment {
 	var out []Shipment
 	add := func(o object) { out = append(out, readShipment(o)) }

@@ -1,11 +1,11 @@
 package claim
 
 const (
-	// DeploymentWorkflowName is the name under which the workflow that binds a
-	// Temporal namespace to a store is registered.
+	// DeploymentWorkflowName is the registered name of the workflow that binds a
+	// Temporal namespace to a store.
 	DeploymentWorkflowName = "Deployment"
-	// DeploymentWorkflowID is its id; one namespace has one such run.
+	// DeploymentWorkflowID is the id of that workflow. A namespace has one such run.
 	DeploymentWorkflowID = "deployment"
-	// DeploymentMemoStore is the memo of that run that holds the id of the store.
+	// DeploymentMemoStore is the memo key of that run that holds the store's id.
 	DeploymentMemoStore = "store"
 )

@@ -1,8 +1,7 @@
-// Package claim is the contract that every other package of Claimflow shares:
-// the claim as a shop sends it, in both accepted wire forms; its validation;
-// the states that it goes through; a shop's settings; and the names by which
-// workflows, messages, search attributes and errors are known.
+// Package claim is the contract that all other Claimflow packages share: the claim
+// as a shop sends it, in both wire forms; its validation; its states; a shop's
+// settings; and the names of workflows, messages, search attributes and errors.
 //
-// It imports nothing of ours, so a service that talks to Claimflow can import
-// it without pulling in a store, an engine or a client for Dixa.
+// It imports no other Claimflow package, so a service that talks to Claimflow can
+// import it without a store, Temporal or a Dixa client.
 package claim

@@ -5,19 +5,18 @@ import (
 	"strings"
 )
 
-// Fault is what is wrong with one field of what somebody sent.
+// Fault describes a problem with one field of the input.
 type Fault struct {
-	// Field is the field by its JSON path, such as "selected_items[0].quantity".
+	// Field is the JSON path of the field, such as "selected_items[0].quantity".
 	Field string `json:"field"`
-	// Problem says in words what is wrong and what would be right. It never
-	// repeats the value: that may be personal.
+	// Problem says what is wrong and what is valid. It never repeats the value,
+	// which may be personal data.
 	Problem string `json:"problem"`
 }
 
-// InvalidError says that what somebody sent cannot be taken, with every fault at
-// once.
+// InvalidError rejects an input and lists all its faults.
 type InvalidError struct {
-	// What was sent: "claim", "settings", "template".
+	// What is the kind of input, such as "claim", "settings" or "template".
 	What   string
 	Faults []Fault
 }

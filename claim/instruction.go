@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// The kinds of instructions.
+// Kinds of instructions.
 const (
 	InstructReply  = "reply"  // write to the customer
 	InstructNote   = "note"   // write an internal note
-	InstructChange = "change" // do what the shop's rules say of a change at the owner
-	// InstructShipment writes a note of where a parcel of the claim is.
+	InstructChange = "change" // apply the shop's rules to an owner's change
+	// InstructShipment writes a note about the location of a parcel of the claim.
 	InstructShipment = "shipment"
 )
 
-// MaxReply bounds the words of a reply or note, in bytes, and MaxReplyFiles its
+// MaxReply limits the text of a reply or note, in bytes. MaxReplyFiles limits its
 // attachments.
 const (
 	MaxReply      = 200 << 10
 	MaxReplyFiles = 20
 )
 
-// ReplyBody is the body of an [InstructReply]. One of Text and HTML is given.
+// ReplyBody is the body of an [InstructReply]. It has either Text or HTML.
 type ReplyBody struct {
 	Text string `json:"text,omitempty"`
 	HTML string `json:"html,omitempty"`
-	// AgentID is the agent who writes; empty for the shop's default one.
+	// AgentID is the agent who writes; empty for the shop's default agent.
 	AgentID string `json:"agent_id,omitempty"`
-	// Attachments are addresses that Dixa copies files from.
+	// Attachments are URLs from which Dixa copies files.
 	Attachments []string `json:"attachments,omitempty"`
 }
 
@@ -36,41 +36,42 @@ type NoteBody struct {
 	Text string `json:"text"`
 }
 
-// InstructionState is what became of an instruction.
+// InstructionState is the state of an instruction.
 type InstructionState string
 
-// The states of an instruction.
+// States of an instruction.
 const (
 	InstructionWaiting InstructionState = "waiting"
 	InstructionDone    InstructionState = "done"
-	InstructionRefused InstructionState = "refused" // Why says the reason
+	InstructionRefused InstructionState = "refused" // Why gives the reason
 )
 
-// Instruction is something that is to be done in a claim's conversation. The
-// claim's workflow carries instructions out one after another, in the order of
-// their numbers, each once.
+// Instruction is a task for a claim's conversation. The claim's workflow carries out
+// instructions one at a time, in order of their numbers, each once.
 type Instruction struct {
 	Ref
-	// ID names it within its claim; the same id again is the same instruction.
+	// ID identifies the instruction within its claim. Reusing an id means the same
+	// instruction.
 	ID     string `json:"id"`
 	Number int64  `json:"number"`
 	Kind   string `json:"kind"`
-	// Body is what is to be done, in the kind's own shape. It may be personal.
+	// Body is the task, in a format that depends on Kind. It may contain personal
+	// data.
 	Body json.RawMessage `json:"-"`
-	// By is who asked for it: an API key's name, or "karla".
+	// By is the requester: the name of an API key, or "karla".
 	By    string           `json:"by,omitempty"`
 	State InstructionState `json:"state"`
 	Why   string           `json:"why,omitempty"`
-	// Wrote says that a change wrote to Dixa what the shop's rules want.
+	// Wrote says that a change wrote the state that the shop's rules want to Dixa.
 	Wrote bool `json:"-"`
-	// Result is what came of it, without personal data.
+	// Result is the outcome, without personal data.
 	Result    json.RawMessage `json:"result,omitempty"`
 	CreatedAt time.Time       `json:"created_at"`
 	DoneAt    time.Time       `json:"done_at,omitzero"`
 }
 
-// Step is the name of the intent that guards a write of the instruction. An
-// instruction with several writes names each.
+// Step returns the name of the intent that guards a write of the instruction. An
+// instruction with several writes gives each a part.
 func (i Instruction) Step(part string) string {
 	step := StepInstruction + ":" + i.ID
 	if part != "" {

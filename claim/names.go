@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// The task queues. Dixa's has one partition, so that fairness and its rate limit
-// are exact; everything that does not talk to Dixa runs on the other.
+// Task queues. Dixa's queue has one partition, so that fairness and its rate limit
+// are exact. Everything that does not call Dixa runs on the other queue.
 const (
 	TaskQueueClaims = "claims"
 	TaskQueueDixa   = "dixa"
 )
 
-// WorkflowName is the name under which the claim workflow is registered.
+// WorkflowName is the registered name of the claim workflow.
 const WorkflowName = "Claim"
 
-// SignalNudge tells a claim's workflow that something of its claim changed in
-// the store. It carries no content: the workflow reads the store.
+// SignalNudge notifies a claim's workflow that its claim changed in the store. It
+// has no payload: the workflow reads the store.
 const SignalNudge = "nudge"
 
-// The search attributes by which operators find claims in the Temporal UI. None
-// of them ever holds personal data: they are indexed in plain text.
+// Search attributes by which operators find claims in the Temporal UI. They are
+// indexed in plain text, so they never contain personal data.
 const (
 	AttributeShop         = "ClaimShop"         // Keyword: the shop's slug
 	AttributeID           = "ClaimId"           // Keyword: the claim's id
@@ -42,36 +42,39 @@ func SearchAttributes() []string {
 	}
 }
 
-// The types of errors that cross from activities to workflows. A caller decides
-// by the type, never by the text.
+// Types of the errors that cross from activities to workflows. Callers decide by
+// type, never by text.
 const (
-	// ErrorUnavailable: Dixa or the way to it is in trouble; a retry can help.
+	// ErrorUnavailable: Dixa failed or could not be reached. A retry can help.
 	ErrorUnavailable = "Unavailable"
-	// ErrorRateLimited: the token's budget is used up for now; a retry helps.
+	// ErrorRateLimited: the token's request budget is exhausted for now. A retry
+	// helps.
 	ErrorRateLimited = "RateLimited"
-	// ErrorAmbiguous: it is not known whether Dixa did it; the next attempt looks.
+	// ErrorAmbiguous: it is unknown whether Dixa performed the write. The next
+	// attempt checks.
 	ErrorAmbiguous = "Ambiguous"
-	// ErrorBusy: somebody else does the same for another claim right now.
+	// ErrorBusy: a concurrent caller is doing the work, or Dixa has not applied a
+	// write yet. A retry can help.
 	ErrorBusy = "Busy"
-	// ErrorPark: the claim cannot go on without a person; the details hold the
+	// ErrorPark: the claim cannot proceed without a person. The details hold the
 	// [Cause]. Never retried.
 	ErrorPark = "Park"
-	// ErrorWithdrawn: the claim was abandoned meanwhile. Never retried.
+	// ErrorWithdrawn: the claim was abandoned in the meantime. Never retried.
 	ErrorWithdrawn = "Withdrawn"
-	// ErrorEdited: the claim's owner changed it before its conversation was
-	// created, so that it has to be rendered anew. Never retried.
+	// ErrorEdited: the owner changed the claim before its conversation was created,
+	// so it must be rendered again. Never retried.
 	ErrorEdited = "Edited"
-	// ErrorCustomerGone: the remembered customer no longer exists. Never retried.
+	// ErrorCustomerGone: the stored customer has been deleted. Never retried.
 	ErrorCustomerGone = "CustomerGone"
-	// ErrorStore: our own store failed; a retry can help.
+	// ErrorStore: Claimflow's store failed. A retry can help.
 	ErrorStore = "Store"
-	// ErrorInternal: a defect. Never retried.
+	// ErrorInternal: a bug. Never retried.
 	ErrorInternal = "Internal"
 )
 
-// The types of the events that a claim's owner is told.
+// Types of the events that a claim's owner receives.
 const (
-	ToldOpened         = "claim.opened"          // it is a conversation in Dixa
+	ToldOpened         = "claim.opened"          // its conversation exists in Dixa
 	ToldNeedsAttention = "claim.needs_attention" // it is parked
 	ToldFallback       = "claim.fallback"        // it was not open by its deadline
 	ToldSkipped        = "claim.skipped"         // the shop's integration was off
@@ -79,13 +82,13 @@ const (
 	ToldClosed         = "claim.closed"          // its conversation was closed
 	ToldReopened       = "claim.reopened"        // its conversation is open again
 	ToldSettled        = "claim.settled"         // it stayed closed for the quiet period
-	ToldStatus         = "claim.status_changed"  // its status changed without its state
+	ToldStatus         = "claim.status_changed"  // its status changed, its state did not
 	ToldConflict       = "claim.status_conflict" // its conversation contradicts itself
 	ToldMessage        = "claim.message_added"   // its conversation has a new message or note
-	ToldAbandoned      = "claim.abandoned"       // it was withdrawn, or an operator gave it up
+	ToldAbandoned      = "claim.abandoned"       // it was withdrawn, or an operator abandoned it
 )
 
-// Ref names a claim: the key of everything that is kept about it.
+// Ref identifies a claim. It is the key of all data about the claim.
 type Ref struct {
 	Shop string `json:"shop"`
 	ID   string `json:"claim_id"`
@@ -95,11 +98,11 @@ func (r Ref) String() string { return r.Shop + "/" + r.ID }
 
 const workflowPrefix = "claim:"
 
-// WorkflowID is the id of the claim's workflow. Both parts are identifiers, and
-// a shop's slug holds no colon, so it can be taken apart again.
+// WorkflowID returns the id of the claim's workflow. Both parts are identifiers and
+// a slug contains no colon, so [ParseWorkflowID] can split it again.
 func (r Ref) WorkflowID() string { return workflowPrefix + r.Shop + ":" + r.ID }
 
-// ParseWorkflowID takes an id of [Ref.WorkflowID] apart.
+// ParseWorkflowID parses an id returned by [Ref.WorkflowID].
 func ParseWorkflowID(id string) (Ref, error) {
 	rest, ok := strings.CutPrefix(id, workflowPrefix)
 	shop, claim, found := strings.Cut(rest, ":")
@@ -109,25 +112,25 @@ func ParseWorkflowID(id string) (Ref, error) {
 	return Ref{Shop: shop, ID: claim}, nil
 }
 
-// Reference is a short code of the claim that people can read out and that is
-// put into its conversation, so that the conversation can be recognised even
-// where Dixa keeps no externalId. It is derived from shop and id alone.
+// Reference returns a short code for the claim that people can read aloud. The
+// claim's conversation contains it, so the conversation can be identified even if
+// Dixa stores no externalId. It depends only on shop and id.
 func (r Ref) Reference() string {
 	sum := sha256.Sum256([]byte("reference\x00" + r.Shop + "\x00" + r.ID))
 	return "CF-" + base32.StdEncoding.EncodeToString(sum[:10])[:12]
 }
 
-// Key is the externalId under which a step of the claim is sent to Dixa. try
-// counts how often the step was given up as not done: a refused try may have
-// used its key up, an unanswered one must keep it.
+// Key returns the externalId under which a step of the claim is sent to Dixa. try
+// increases each time the step is known not to have happened: a refused try may have
+// consumed its key, and an unanswered try must keep it.
 func (r Ref) Key(step string, try int) string {
 	return fmt.Sprintf("%s%d", r.KeyPrefix(step), try)
 }
 
-// KeyMark is what every key of ours begins with.
+// KeyMark is the prefix of every key that Claimflow generates.
 const KeyMark = "cf-"
 
-// KeyPrefix is what the keys of all tries of a step begin with.
+// KeyPrefix returns the common prefix of the keys of all tries of a step.
 func (r Ref) KeyPrefix(step string) string {
 	sum := sha256.Sum256([]byte("step\x00" + r.Shop + "\x00" + r.ID + "\x00" + step))
 	return KeyMark + hex.EncodeToString(sum[:12]) + "-"

@@ -2,8 +2,8 @@ package claim
 
 import "time"
 
-// ToldTypes lists every type of event that a claim's owner is told, those that
-// are of no claim included.
+// ToldTypes lists every type of event that a claim's owner receives, including those
+// that do not belong to a claim.
 func ToldTypes() []string {
 	return []string{
 		ToldOpened, ToldNeedsAttention, ToldFallback, ToldSkipped, ToldPending, ToldClosed, ToldReopened, ToldSettled,
@@ -12,26 +12,26 @@ func ToldTypes() []string {
 	}
 }
 
-// AlarmTypes lists the types of events after which a person has to do something,
-// or need not any more.
+// AlarmTypes lists the types of events after which a person must act, or no longer
+// needs to.
 func AlarmTypes() []string {
 	return []string{ToldNeedsAttention, ToldFallback, ToldConflict, ToldConnectionNeedsToken, ToldConnectionRecovered, ToldEndpointPaused}
 }
 
-// Notice is what an endpoint is sent: one event of one claim in the form of a
-// Standard Webhooks payload (https://www.standardwebhooks.com). It holds no
+// Notice is the event payload about one claim that endpoints receive. It follows the
+// Standard Webhooks format (https://www.standardwebhooks.com). It contains no
 // personal data.
 type Notice struct {
 	Type string `json:"type"`
-	// Timestamp is when it happened, not when it was sent.
+	// Timestamp is when the event happened, not when it was sent.
 	Timestamp time.Time  `json:"timestamp"`
 	Data      NoticeData `json:"data"`
 }
 
-// NoticeData is how a claim stood after the change that the event is about.
+// NoticeData is the state of a claim after the change that the event reports.
 type NoticeData struct {
 	Ref
-	// Sequence counts the claim's events from 1 without a gap.
+	// Sequence numbers the claim's events from 1 without gaps.
 	Sequence       int64  `json:"sequence"`
 	State          State  `json:"state"`
 	Cause          Cause  `json:"cause,omitempty"`
@@ -40,23 +40,24 @@ type NoticeData struct {
 	OrderNumber    string `json:"order_number,omitempty"`
 	OrganizationID string `json:"organization_id,omitempty"`
 	ConversationID int64  `json:"conversation_id,omitempty"`
-	// Status is what the shop's status rules, or its owner, say of the claim,
-	// StatusBy who of them, see [ByDixa]; empty before it is open.
+	// Status is the claim's status, set by the shop's status rules or by its owner.
+	// StatusBy says by which of them, see [ByDixa]. Both are empty before the claim
+	// is open.
 	Status   string `json:"status,omitempty"`
 	StatusBy string `json:"status_by,omitempty"`
 	// Preference is what the customer wants.
 	Preference string `json:"resolution_preference,omitempty"`
-	// Message is the message that a [ToldMessage] is about.
+	// Message is the message that a [ToldMessage] reports.
 	Message      *MessageNotice `json:"message,omitempty"`
 	Attached     int            `json:"attached"`
 	LeftOut      int            `json:"left_out"`
 	FallbackUsed bool           `json:"fallback_used"`
 	WorkflowID   string         `json:"workflow_id"`
-	// Reference is what people search for in Dixa to find the claim.
+	// Reference is the code to search for in Dixa to find the claim.
 	Reference string `json:"reference"`
 }
 
-// MessageNotice names a message without its words, which the API has.
+// MessageNotice identifies a message without its text. The API returns the text.
 type MessageNotice struct {
 	ID        string    `json:"id"`
 	Kind      string    `json:"kind"`
@@ -64,7 +65,8 @@ type MessageNotice struct {
 	At        time.Time `json:"at"`
 }
 
-// Notice is the event of a type and number about the claim as it now is.
+// Notice returns the event of the given type and sequence number for the claim's
+// current state.
 func (r Record) Notice(kind string, sequence int64, at time.Time) Notice {
 	return Notice{Type: kind, Timestamp: at, Data: NoticeData{
 		Ref: r.Ref, Sequence: sequence, State: r.State, Cause: r.Cause, Advice: r.Advice, Reason: r.Reason,

@@ -13,10 +13,9 @@ import (
 	"time"
 )
 
-// object reads one JSON object whose author is not ours. A missing member and a
-// null are the same; a member of the wrong type becomes a fault and the reading
-// goes on, so that one answer can name every fault. Unknown members are left
-// alone.
+// object reads one JSON object from an external sender. A missing member and null
+// are equivalent. A member of the wrong type becomes a fault and reading continues,
+// so that one response can list every fault. Unknown members are ignored.
 type object struct {
 	members map[string]json.RawMessage
 	path    string
@@ -24,20 +23,20 @@ type object struct {
 	reads   *reads
 }
 
-// reads is which members of a body were asked for. What nobody asks for is not
-// known here.
+// reads records which members of a body were read. A member that no code reads is
+// unknown.
 type reads struct {
 	objects []object
 	asked   map[string]bool
 }
 
-// Bounds of the list of ignored members.
+// Limits on the list of ignored members.
 const (
 	maxIgnored     = 20
 	maxIgnoredName = 100 // bytes
 )
 
-// ignored are the members that nobody asked for, by JSON path and sorted.
+// ignored returns the sorted JSON paths of the members that were never read.
 func (r *reads) ignored() []string {
 	var out []string
 	for _, o := range r.objects {
@@ -52,8 +51,8 @@ func (r *reads) ignored() []string {
 	return out[:min(len(out), maxIgnored)]
 }
 
-// any reports whether a member that is known was given, some and the objects that
-// members lie in aside.
+// any reports whether the body has a known member other than those in aside. Objects
+// do not count, only their members.
 func (r *reads) any(aside ...string) bool {
 	for _, o := range r.objects {
 		if len(o.members) > 0 {
@@ -70,21 +69,21 @@ func (r *reads) any(aside ...string) bool {
 	return false
 }
 
-// know marks members as known that are not always asked for.
+// know marks members as known that are not always read.
 func (o object) know(names ...string) {
 	for _, name := range names {
 		o.reads.asked[o.at(name)] = true
 	}
 }
 
-// in makes the object a part of the same body.
+// in adds the object to the body that r tracks.
 func (o object) in(r *reads) object {
 	o.reads = r
 	r.objects = append(r.objects, o)
 	return o
 }
 
-// parseObject reads the bytes as exactly one JSON object.
+// parseObject parses the bytes as exactly one JSON object.
 func parseObject(data []byte, faults *[]Fault) (object, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	var members map[string]json.RawMessage
@@ -100,8 +99,8 @@ func parseObject(data []byte, faults *[]Fault) (object, error) {
 	return object{members: members, faults: faults}.in(&reads{asked: map[string]bool{}}), nil
 }
 
-// plainJSONError keeps what helps and drops what the encoding/json package says
-// of Go types.
+// plainJSONError keeps the useful part of an encoding/json error and drops the Go
+// types.
 func plainJSONError(err error) error {
 	var syntax *json.SyntaxError
 	var wrongType *json.UnmarshalTypeError
@@ -130,7 +129,7 @@ func (o object) fault(name, problem string) {
 	*o.faults = append(*o.faults, Fault{Field: o.at(name), Problem: problem})
 }
 
-// raw is the member's text, or nil where it is missing or null.
+// raw returns the JSON text of the member, or nil if it is missing or null.
 func (o object) raw(name string) json.RawMessage {
 	o.know(name)
 	v := bytes.TrimSpace(o.members[name])
@@ -140,8 +139,8 @@ func (o object) raw(name string) json.RawMessage {
 	return v
 }
 
-// text reads a string. A number or a boolean is taken by its spelling: shops
-// send order numbers and ids either way.
+// text reads a string. It also accepts a number or a boolean as text: shops send
+// order numbers and ids either way.
 func (o object) text(name string) string {
 	v := o.raw(name)
 	if v == nil {
@@ -154,8 +153,8 @@ func (o object) text(name string) string {
 	return s
 }
 
-// scalar is the text of a string, number or boolean without space around it.
-// U+0000 goes: PostgreSQL keeps no text that has it.
+// scalar returns the text of a string, number or boolean without surrounding space.
+// It drops U+0000, which PostgreSQL text cannot contain.
 func scalar(v json.RawMessage) (string, bool) {
 	switch v[0] {
 	case '"':
@@ -169,8 +168,8 @@ func scalar(v json.RawMessage) (string, bool) {
 	}
 }
 
-// number reads a whole number, written as a number or as a text; absent where
-// the member is missing.
+// number reads a whole number, given as a number or as a string. It returns absent
+// if the member is missing.
 func (o object) number(name string, absent int) int {
 	v := o.raw(name)
 	if v == nil {
@@ -186,7 +185,7 @@ func (o object) number(name string, absent int) int {
 	return absent
 }
 
-// amount reads an amount of money, written as a number or as a text.
+// amount reads an amount of money, given as a number or as a string.
 func (o object) amount(name string) Amount {
 	v := o.raw(name)
 	if v == nil {
@@ -205,12 +204,12 @@ func (o object) amount(name string) Amount {
 	return Amount(s)
 }
 
-// timeLayouts are the spellings of a time that shops are known to send.
+// timeLayouts are the time formats that shops are known to send.
 var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05", time.DateOnly}
 
-// ParseTime reads a time in one of the spellings that shops are known to send,
-// in UTC; one without a zone is UTC. It reports whether the text was one, of a
-// year that JSON can spell.
+// ParseTime parses a time in one of the formats that shops are known to send and
+// returns it in UTC. A time without a zone is UTC. It reports whether the text is
+// such a time with a year that JSON can represent.
 func ParseTime(text string) (time.Time, bool) {
 	for _, layout := range timeLayouts {
 		if t, err := time.Parse(layout, text); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
@@ -220,8 +219,9 @@ func ParseTime(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// instant reads a time; one without a zone is UTC. Zero where it is missing. A
-// year that JSON cannot spell, which a zone can bring about, is refused.
+// instant reads a time; a time without a zone is UTC. It returns zero if the member
+// is missing. A year that JSON cannot represent, which a zone offset can cause, is a
+// fault.
 func (o object) instant(name string) time.Time {
 	v := o.raw(name)
 	if v == nil {
@@ -238,7 +238,7 @@ func (o object) instant(name string) time.Time {
 	return time.Time{}
 }
 
-// object reads a nested object; an empty one where it is missing.
+// object reads a nested object; empty if it is missing.
 func (o object) object(name string) object {
 	nested := object{path: o.at(name), faults: o.faults}
 	v := o.raw(name)
@@ -248,9 +248,9 @@ func (o object) object(name string) object {
 	return nested.in(o.reads)
 }
 
-// list calls each with every element of a list; for one that is no object, with
-// an empty object, so that positions stay. A single object is taken for a list
-// of one.
+// list calls each for every element of a list. An element that is not an object is
+// passed as an empty object, so that positions are preserved. A single object counts
+// as a list of one.
 func (o object) list(name string, each func(object)) {
 	v := o.raw(name)
 	if v == nil {
@@ -275,7 +275,7 @@ func (o object) list(name string, each func(object)) {
 	}
 }
 
-// texts reads a list of texts; nulls and empty ones are left out.
+// texts reads a list of texts. It skips nulls and empty texts.
 func (o object) texts(name string) []string {
 	v := o.raw(name)
 	if v == nil {

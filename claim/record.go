@@ -7,48 +7,48 @@ import (
 	"time"
 )
 
-// Record is what Claimflow knows about a claim, as its API tells it. It holds no
-// personal data: the claim's own body is read separately.
+// Record is a claim as the API returns it. It contains no personal data; the claim's
+// body is read separately.
 type Record struct {
 	Ref
 	State  State  `json:"state"`
 	Cause  Cause  `json:"cause,omitempty"`
 	Advice string `json:"advice,omitempty"`
-	// LastError is the last thing that went wrong, in words, without personal
-	// data. It stays after the claim went on.
+	// LastError is the last error in words, without personal data. It remains after
+	// the claim proceeds.
 	LastError   string `json:"last_error,omitempty"`
 	Reason      string `json:"reason"`
 	Flow        string `json:"flow"`
 	Preference  string `json:"resolution_preference,omitempty"`
 	Phase       string `json:"phase,omitempty"`
 	OrderNumber string `json:"order_number,omitempty"`
-	// Template is the template that won, such as "shop/damaged/de".
+	// Template is the template that was selected, such as "shop/damaged/de".
 	Template string `json:"template,omitempty"`
 	Language string `json:"language,omitempty"`
-	// Route names the routing rule that matched.
+	// Route is the name of the routing rule that matched.
 	Route string `json:"route,omitempty"`
-	// OrganizationID and ConversationID name the conversation in Dixa; zero
-	// until it is open.
+	// OrganizationID and ConversationID identify the conversation in Dixa. Both are
+	// zero until it is open.
 	OrganizationID string `json:"organization_id,omitempty"`
 	ConversationID int64  `json:"conversation_id,omitempty"`
-	// Status is what the claim's owner is told of it, such as "pending" or
-	// "accepted", and StatusBy who set it: [ByDixa] or [ByOwner].
+	// Status is the status reported to the claim's owner, such as "pending" or
+	// "accepted". StatusBy is who set it: [ByDixa] or [ByOwner].
 	Status   string `json:"status,omitempty"`
 	StatusBy string `json:"status_by,omitempty"`
-	// Attached counts the files in the conversation, LeftOut those that could
-	// not be.
+	// Attached counts the files in the conversation, LeftOut those that could not be
+	// attached.
 	Attached int `json:"attached"`
 	LeftOut  int `json:"left_out"`
-	// DixaRequests counts the requests to Dixa that the claim has cost.
+	// DixaRequests counts the requests to Dixa made for the claim.
 	DixaRequests int `json:"dixa_requests"`
-	// FallbackUsed says that the claim was not open by its deadline and its
-	// fallback was raised.
+	// FallbackUsed says that the claim was not open by its deadline and its fallback
+	// was raised.
 	FallbackUsed bool      `json:"fallback_used,omitempty"`
 	WorkflowID   string    `json:"workflow_id"`
 	AcceptedAt   time.Time `json:"accepted_at"`
 	OpenedAt     time.Time `json:"opened_at,omitzero"`
 	UpdatedAt    time.Time `json:"updated_at"`
-	// OtherClaims are the order's other claims.
+	// OtherClaims are the other claims of the same order.
 	OtherClaims []OtherClaim `json:"other_claims,omitempty"`
 }
 
@@ -59,41 +59,42 @@ type OtherClaim struct {
 	ConversationID int64  `json:"conversation_id,omitempty"`
 }
 
-// Shop is a shop as the API tells it.
+// Shop is a shop as the API returns it.
 type Shop struct {
 	Slug string `json:"slug"`
 	Name string `json:"name,omitempty"`
-	// Feature says whether the platform offers Dixa to the shop at all.
+	// Feature says whether the platform offers Dixa to the shop.
 	Feature bool `json:"dixa_feature"`
 	// Enabled says whether new claims become conversations.
 	Enabled bool `json:"enabled"`
 	// Paused says whether claims wait in [StateReceived].
 	Paused bool `json:"paused"`
-	// Connection is the Dixa connection; nil before a token was saved.
+	// Connection is the Dixa connection; nil before a token is saved.
 	Connection *Connection `json:"connection,omitempty"`
-	// Counts are the shop's claims by state.
+	// Counts are the numbers of the shop's claims by state.
 	Counts    map[State]int `json:"claims,omitempty"`
 	CreatedAt time.Time     `json:"created_at"`
 	UpdatedAt time.Time     `json:"updated_at"`
-	// Warnings say what may be wrong; only the answer to enabling has them.
+	// Warnings list possible problems. Only the response to enabling sets them.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// Connection is one Dixa organisation and the token to it, as the API tells it.
+// Connection is a Dixa organisation with its token, as the API returns it.
 type Connection struct {
 	ID               string          `json:"id"`
 	OrganizationID   string          `json:"organization_id,omitempty"`
 	OrganizationName string          `json:"organization_name,omitempty"`
 	State            ConnectionState `json:"state"`
-	// TokenPreview is the only form in which a token ever comes out: "dx_…4f2a".
+	// TokenPreview is the only form in which a token is ever returned: "dx_…4f2a".
 	TokenPreview string `json:"token_preview,omitempty"`
 	// TokenSavedAt is when the token was saved.
 	TokenSavedAt time.Time `json:"token_saved_at,omitzero" doc:"When the token was saved."`
 	UpdatedAt    time.Time `json:"updated_at"`
 }
 
-// TokenInWords says by what a person knows the saved token: what is shown of it, and
-// the day on which it was saved. Of a short token nothing but the day is left.
+// TokenInWords describes the saved token so that a person can recognise it: its
+// preview and the day on which it was saved. For a short token, only the day
+// remains.
 func (c Connection) TokenInWords() string {
 	if c.TokenPreview == "" {
 		return "none"
@@ -113,44 +114,44 @@ func (c Connection) TokenInWords() string {
 	}
 }
 
-// ConnectionState is whether a connection's token is good.
+// ConnectionState says whether a connection's token works.
 type ConnectionState string
 
-// The states of a connection.
+// States of a connection.
 const (
 	ConnectionActive     ConnectionState = "active"
 	ConnectionNeedsToken ConnectionState = "needs_token"
 )
 
-// TokenShare is how much Dixa leaves to Claimflow of a token's requests. Dixa
-// refused requests lately that Claimflow's own pace allowed, so another program
-// uses the token too.
+// TokenShare is how much of a token's rate limit Dixa leaves to Claimflow. Dixa
+// recently refused requests within Claimflow's own pace, so another program uses the
+// token too.
 type TokenShare struct {
-	// PerSecond are the requests a second that get through, as far as is known.
+	// PerSecond is the rate of requests per second that succeed, as far as is known.
 	PerSecond float64 `json:"per_second" doc:"How many requests a second Dixa lets through, as far as is known."`
-	// RefusedAt is when Dixa last refused one.
+	// RefusedAt is when Dixa last refused a request.
 	RefusedAt time.Time `json:"refused_at" doc:"When Dixa last refused a request for its limit."`
 }
 
-// String is the share in words for an operator.
+// String describes the share for an operator.
 func (s TokenShare) String() string {
 	return fmt.Sprintf("Dixa refuses requests that Claimflow's own pace allows, last at %s: another program uses the token too. About %.1f requests a second are left",
 		s.RefusedAt.UTC().Format(time.RFC3339), s.PerSecond)
 }
 
-// Integration is a shop's Dixa integration as the API tells it: the shop, its
-// own layer of settings and what it comes to.
+// Integration is a shop's Dixa integration as the API returns it: the shop, its own
+// layer of settings and the resulting settings.
 type Integration struct {
 	Shop
 	// Own is the shop's own layer of settings.
 	Own json.RawMessage `json:"own_settings"`
-	// Effective is what holds after inheritance.
+	// Effective are the settings after inheritance.
 	Effective Settings `json:"settings"`
-	// Subscription is how Dixa tells of what happens; nil before a token was
-	// saved.
+	// Subscription is the webhook subscription through which Dixa sends events; nil
+	// before a token is saved.
 	Subscription *Subscription `json:"subscription,omitempty"`
-	// LastSweep is the last look for what no webhook told; nil before the first,
-	// and in the answers to changes.
+	// LastSweep is the last sweep for events that no webhook delivered; nil before
+	// the first sweep and in responses to changes.
 	LastSweep *Sweep `json:"last_sweep,omitempty"`
 	// TokenShare is set while another program seems to use the shop's token.
 	TokenShare *TokenShare `json:"token_share,omitempty" doc:"Set while Dixa refuses requests that Claimflow's own pace allows, so that another program seems to use the token."`

@@ -16,88 +16,87 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Settings are what a shop (or the platform for all its shops) decides about how
-// claims become conversations. They inherit: built-in, platform, shop; see
-// [Resolve]. Whether the integration is on and whether the shop is paused are
-// facts of the shop itself, not settings.
+// Settings control how the claims of a shop, or of all the platform's shops, become
+// conversations. They inherit in the order built-in, platform, shop; see [Resolve].
+// Enabling and pausing are properties of the shop, not settings.
 type Settings struct {
-	// EmailIntegrationID is the Dixa contact endpoint, a mailbox address such as
-	// support@acme.email.dixa.io, in which conversations are opened.
+	// EmailIntegrationID is the Dixa contact endpoint in which conversations are
+	// opened, a mailbox address such as support@acme.email.dixa.io.
 	EmailIntegrationID string `json:"email_integration_id" validate:"omitempty,email"`
-	// DefaultAgentID is the agent that new conversations are given to. Empty
-	// lets Dixa route them.
+	// DefaultAgentID is the agent to whom new conversations are assigned. If empty,
+	// Dixa routes them.
 	DefaultAgentID string `json:"default_agent_id" validate:"omitempty,uuid"`
-	// DefaultQueueID is the queue that new conversations are put into where no
-	// agent takes them. Empty lets Dixa route them.
+	// DefaultQueueID is the queue for new conversations without an agent. If empty,
+	// Dixa routes them.
 	DefaultQueueID string `json:"default_queue_id" validate:"omitempty,uuid"`
-	// Opening is "inbound", as a message of the customer (the default), or
-	// "outbound", as a message of the default agent, which e-mails the customer.
+	// Opening is "inbound" (the default) to open conversations with a message from
+	// the customer, or "outbound" to open them with a message from the default
+	// agent, which e-mails the customer.
 	Opening string `json:"opening" validate:"oneof=inbound outbound"`
-	// Language is the fixed language of the shop's words; empty means that of
-	// the customer.
+	// Language is the fixed language of the shop's texts. If empty, the customer's
+	// language applies.
 	Language string `json:"language" validate:"omitempty,bcp47_language_tag"`
-	// DefaultLanguage serves customers whose language is not known.
+	// DefaultLanguage applies to customers whose language is unknown.
 	DefaultLanguage string `json:"default_language" validate:"required,bcp47_language_tag"`
-	// DefaultCountry is the country, as two letters of ISO 3166-1, by which phone
-	// numbers in national form are read where a claim names none.
+	// DefaultCountry is the ISO 3166-1 alpha-2 country for national phone numbers if
+	// a claim names no country.
 	DefaultCountry string `json:"default_country" validate:"omitempty,iso3166_1_alpha2"`
-	// Tag is the tag that every conversation of ours carries and the stem of
-	// the other default tags.
+	// Tag is set on every conversation that Claimflow opens. It is also the prefix
+	// of the other default tags.
 	Tag string `json:"tag" validate:"required,max=50"`
-	// ExtraTags are put on every conversation beside the default ones.
+	// ExtraTags are set on every conversation in addition to the default tags.
 	ExtraTags []string `json:"extra_tags" validate:"max=20,dive,required,max=100"`
-	// OrderNumberAttribute and ClaimIDAttribute are the ids of Dixa custom
-	// attributes of conversations that hold the order number and the claim's
-	// id. Empty: not written.
+	// OrderNumberAttribute and ClaimIDAttribute are the ids of the custom
+	// conversation attributes in Dixa that hold the order number and the claim's id.
+	// An empty id means that the attribute is not written.
 	OrderNumberAttribute string `json:"order_number_attribute" validate:"omitempty,uuid"`
 	ClaimIDAttribute     string `json:"claim_id_attribute" validate:"omitempty,uuid"`
-	// Routing are the rules that choose mailbox, queue and agent; the first that
-	// matches wins.
+	// Routing are the rules that select mailbox, queue and agent. The first match
+	// wins.
 	Routing []RoutingRule `json:"routing" validate:"max=100,dive"`
-	// StatusRules say what the claims' owner is told their status is; the first
-	// that matches wins. Empty means [DefaultStatusRules].
+	// StatusRules determine the status reported to the owner of the claims. The
+	// first match wins. Empty means [DefaultStatusRules].
 	StatusRules []StatusRule `json:"status_rules" validate:"max=50,dive"`
-	// ChangeRules say what is done in a conversation when its claim changes at
-	// its owner; every one that matches applies. Empty means [DefaultChangeRules].
+	// ChangeRules determine what happens in a conversation when the owner changes
+	// its claim. Every match applies. Empty means [DefaultChangeRules].
 	ChangeRules []ChangeRule `json:"change_rules" validate:"max=50,dive"`
-	// ShipmentNotes are the phases of which a note is written while a claim is
-	// open, in any spelling.
+	// ShipmentNotes are the shipment phases, in any spelling, that cause a note
+	// while a claim is open.
 	ShipmentNotes []string `json:"shipment_notes" validate:"max=50,dive,required,max=100"`
-	// Evidence bounds the files that are offered to Dixa.
+	// Evidence limits the files that are offered to Dixa.
 	Evidence EvidenceSettings `json:"evidence"`
-	// OpenWithin is how long after its acceptance a claim may take to be
-	// opened before its fallback is raised: 1s to 30d.
+	// OpenWithin is the time from acceptance until a claim that is not open raises
+	// its fallback: 1s to 30d.
 	OpenWithin Duration `json:"open_within" validate:"shortest=1s,longest=30d"`
 	// QuietPeriod is how long a closed conversation may still reopen before its
-	// claim is settled: 1s to 365d. A claim that is closed already learns of a
-	// change with the next thing that happens to it, or within a day.
+	// claim is settled: 1s to 365d. A claim that is already closed applies a new
+	// value at its next event, or within a day.
 	QuietPeriod Duration `json:"quiet_period" validate:"shortest=1s,longest=365d"`
-	// CommitWindow and ListLag bound, added up, how long after an unanswered
-	// create Dixa may still show the conversation for the first time. A second
-	// create is sent only after an empty look made later than that. 0s to 24h
-	// each.
+	// The sum of CommitWindow and ListLag limits how long after an unanswered create
+	// the conversation may still appear in Dixa. A second create is sent only if a
+	// check after that time finds nothing. 0s to 24h each.
 	CommitWindow Duration `json:"commit_window" validate:"shortest=0s,longest=24h"`
 	ListLag      Duration `json:"list_lag" validate:"shortest=0s,longest=24h"`
-	// ReplyToClosed is what a reply through the API does to a closed
-	// conversation: [ReplyReopens] (the default) or [ReplyRefused].
+	// ReplyToClosed is the effect of an API reply on a closed conversation:
+	// [ReplyReopens] (the default) or [ReplyRefused].
 	ReplyToClosed string `json:"reply_to_closed" validate:"oneof=reopen refuse"`
-	// ReadOnly refuses every write to Dixa.
+	// ReadOnly blocks every write to Dixa.
 	ReadOnly bool `json:"read_only"`
 }
 
-// EvidenceSettings bounds the files that are offered to Dixa.
+// EvidenceSettings limits the files that are offered to Dixa.
 type EvidenceSettings struct {
-	// MaxFiles is how many files of a claim are offered at most.
+	// MaxFiles is the maximum number of files offered per claim.
 	MaxFiles int `json:"max_files" validate:"min=0,max=50"`
-	// Types are the types of files that are offered.
+	// Types limits the file types that are offered.
 	Types EvidenceTypes `json:"types"`
 }
 
-// EvidenceTypes says how large a file of each type may be, in bytes, to 100 MiB; 0
-// leaves files of the type out. A file's type is told by its content. There is no
-// member for SVG and HTML, which can carry script.
+// EvidenceTypes sets the maximum file size per type in bytes, up to 100 MiB. 0
+// excludes the type. The content of a file determines its type. SVG and HTML have no
+// member because they can contain scripts.
 type EvidenceTypes struct {
-	// Image is for pictures of every kind, HEIC, WebP and AVIF among them.
+	// Image covers all image formats, including HEIC, WebP and AVIF.
 	Image int `json:"image" validate:"min=0,max=104857600"`
 	PDF   int `json:"pdf" validate:"min=0,max=104857600"`
 	MP4   int `json:"mp4" validate:"min=0,max=104857600"`
@@ -105,13 +104,14 @@ type EvidenceTypes struct {
 	WebM  int `json:"webm" validate:"min=0,max=104857600"`
 }
 
-// What a reply does to a closed conversation.
+// Effects of a reply on a closed conversation.
 const (
 	ReplyReopens = "reopen"
 	ReplyRefused = "refuse"
 )
 
-// BuiltIn is what holds where neither the platform nor the shop says otherwise.
+// BuiltIn returns the settings that apply if neither the platform nor the shop
+// overrides them.
 func BuiltIn() Settings {
 	return Settings{
 		Opening:         "inbound",
@@ -130,10 +130,10 @@ func BuiltIn() Settings {
 	}
 }
 
-// Resolve lays layers of settings, each a JSON object with some of the members
-// of [Settings], over the built-in ones; a later layer wins, member by member. A
-// list is replaced as a whole. Unknown members are faults: a typing error must
-// not pass for a setting. The error is an [*InvalidError].
+// Resolve merges layers of settings over the built-in settings. Each layer is a JSON
+// object with some of the members of [Settings]. Later layers win, member by member;
+// lists are replaced as a whole. Unknown members are faults, so that a typo never
+// passes for a setting. The error is an [*InvalidError].
 func Resolve(layers ...json.RawMessage) (Settings, error) {
 	merged := []byte("{}")
 	for _, layer := range layers {
@@ -144,8 +144,8 @@ func Resolve(layers ...json.RawMessage) (Settings, error) {
 		if fields(layer) == nil {
 			return Settings{}, notAnObject
 		}
-		// RFC 7396 replaces a list as a whole; decoding one layer over the other
-		// would let the elements of two lists run into each other.
+		// RFC 7396 replaces a list as a whole. Decoding the layers on top of each
+		// other would mix the elements of two lists.
 		next, err := jsonpatch.MergeMergePatches(merged, layer)
 		if err != nil {
 			return Settings{}, notAnObject
@@ -163,9 +163,9 @@ func Resolve(layers ...json.RawMessage) (Settings, error) {
 	return s, nil
 }
 
-// MergeSettings merges a patch into one layer of settings (RFC 7396: null removes
-// a member, which is then inherited again). Whether the layer makes sense is for
-// [Resolve] to say. The error is an [*InvalidError].
+// MergeSettings merges a patch into one layer of settings (RFC 7396: null removes a
+// member, which is then inherited again). It does not validate the settings;
+// [Resolve] does. The error is an [*InvalidError].
 func MergeSettings(layer, patch json.RawMessage) (json.RawMessage, error) {
 	if len(bytes.TrimSpace(layer)) == 0 {
 		layer = json.RawMessage("{}")
@@ -181,9 +181,9 @@ func MergeSettings(layer, patch json.RawMessage) (json.RawMessage, error) {
 	return merged, nil
 }
 
-// take lays one JSON object of settings over s. It goes member by member, so
-// that every fault has its name; names count by their exact letters, which
-// encoding/json alone would not see to.
+// take decodes a JSON object of settings into s. It decodes each member separately,
+// so that every fault names its member. Names are case-sensitive, which
+// encoding/json alone does not enforce.
 func (s *Settings) take(object []byte) []Fault {
 	own, err := json.Marshal(s)
 	if err != nil {
@@ -214,7 +214,7 @@ func (s *Settings) take(object []byte) []Fault {
 	return faults
 }
 
-// fields are the members of a JSON object; nil for anything else.
+// fields returns the members of a JSON object; nil for anything else.
 func fields(object []byte) map[string]json.RawMessage {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(object, &members) != nil {
@@ -223,13 +223,13 @@ func fields(object []byte) map[string]json.RawMessage {
 	return members
 }
 
-// Duration is a length of time that JSON spells as Go does: "90s", "4h".
+// Duration is a duration in Go's notation when encoded as JSON: "90s", "4h".
 type Duration time.Duration
 
-// MarshalText spells the duration, for example "4h0m0s".
+// MarshalText formats the duration, for example "4h0m0s".
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// UnmarshalText reads what [time.ParseDuration] reads, and days as "30d".
+// UnmarshalText accepts the format of [time.ParseDuration], and days such as "30d".
 func (d *Duration) UnmarshalText(text []byte) error {
 	if days, ok := strings.CutSuffix(string(text), "d"); ok {
 		n, err := strconv.ParseFloat(days, 64)
@@ -249,30 +249,30 @@ func (d *Duration) UnmarshalText(text []byte) error {
 
 var errDuration = errors.New("is not a length of time such as 90s, 4h or 30d")
 
-// RoutingRule sends claims that match to a mailbox, a queue or an agent.
+// RoutingRule sends matching claims to a mailbox, a queue or an agent.
 type RoutingRule struct {
-	// Name is for people; it is recorded with the claims that the rule routed.
+	// Name is the display name. It is recorded with the claims that the rule routes.
 	Name string    `json:"name" validate:"required,max=100"`
 	When RouteWhen `json:"when"`
 	Then RouteThen `json:"then"`
 }
 
-// RouteWhen is what a claim must be for a rule to match. Every member that is
-// given must match; a list matches where one of its words does, in any spelling.
+// RouteWhen is the condition of a rule. Every member that is set must match. A list
+// matches if one of its values matches, in any spelling.
 type RouteWhen struct {
 	Reason   []string `json:"reason,omitempty"`
 	Flow     []string `json:"flow,omitempty"`
 	Language []string `json:"language,omitempty"`
 	Country  []string `json:"country,omitempty"`
 	Phase    []string `json:"phase,omitempty"`
-	// MinValue and MaxValue bound the value of the affected items, net, or of
-	// the whole order where no item has a price. A claim without any price
-	// matches neither.
+	// MinValue and MaxValue limit the net value of the affected items, or the value
+	// of the whole order if no item has a price. A claim without any price matches
+	// neither.
 	MinValue Amount `json:"min_value,omitempty" validate:"omitempty,amount"`
 	MaxValue Amount `json:"max_value,omitempty" validate:"omitempty,amount"`
 }
 
-// RouteThen is where a rule sends a claim. An empty member leaves the shop's
+// RouteThen is the destination that a rule sets. An empty member keeps the shop's
 // default.
 type RouteThen struct {
 	EmailIntegrationID string `json:"email_integration_id,omitempty" validate:"omitempty,email"`
@@ -280,18 +280,18 @@ type RouteThen struct {
 	AgentID            string `json:"agent_id,omitempty" validate:"omitempty,uuid"`
 }
 
-// Route is where a claim goes.
+// Route is the destination of a claim.
 type Route struct {
-	// Rule is the name of the rule that matched; empty for the shop's defaults.
+	// Rule is the name of the matching rule; empty for the shop's defaults.
 	Rule               string
 	EmailIntegrationID string
 	QueueID            string
 	AgentID            string
 }
 
-// RouteFor chooses the route of a claim whose words are in the given language.
-// A rule that names a queue overrides the default agent, and the other way
-// round: a conversation has one or the other.
+// RouteFor selects the route of a claim whose texts are in the given language. A
+// rule that names a queue overrides the default agent and vice versa: a conversation
+// has one or the other.
 func (s *Settings) RouteFor(c *Claim, language string) Route {
 	r := Route{EmailIntegrationID: s.EmailIntegrationID, QueueID: s.DefaultQueueID, AgentID: s.DefaultAgentID}
 	for _, rule := range s.Routing {
@@ -337,8 +337,8 @@ func oneOf(words []string, word string) bool {
 	return false
 }
 
-// Value is the net value of the affected items, or of the whole order where no
-// item has a price; false where nothing has.
+// Value returns the net value of the affected items, or the value of the whole order
+// if no item has a price. It returns false if there is no price at all.
 func (c *Claim) Value() (decimal.Decimal, bool) {
 	sum, priced := decimal.Zero, false
 	for _, i := range c.Items {
@@ -352,8 +352,8 @@ func (c *Claim) Value() (decimal.Decimal, bool) {
 	return sum, priced
 }
 
-// decimal is the amount as a number; zero for one that is none, which
-// validation keeps out.
+// decimal returns the amount as a number, or zero if it is invalid. Validation
+// rejects invalid amounts.
 func (a Amount) decimal() decimal.Decimal {
 	d, err := decimal.NewFromString(string(a))
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// settingsFault says what a member of the setting must be that could not be
-// decoded.
+// settingsFault turns a decoding error of a setting into a fault that says what is
+// valid.
 func settingsFault(name string, err error) Fault {
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) {
@@ -22,7 +22,7 @@ func settingsFault(name string, err error) Fault {
 	return Fault{Field: name, Problem: err.Error()}
 }
 
-// kindInWords is what people have to write for a value of the type.
+// kindInWords describes how to write a value of the type.
 func kindInWords(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[Duration]():
@@ -44,8 +44,8 @@ func kindInWords(t reflect.Type) string {
 	}
 }
 
-// notASetting says which known name is meant by an unknown one, or all of them
-// where none is near.
+// notASetting suggests the known name closest to an unknown one. If none is close,
+// it lists all known names.
 func notASetting(name string, known map[string]json.RawMessage) string {
 	names := slices.Sorted(maps.Keys(known))
 	best, distance := "", len(name)/3+1
@@ -60,8 +60,8 @@ func notASetting(name string, known map[string]json.RawMessage) string {
 	return "is not a setting; there are " + strings.Join(names, ", ")
 }
 
-// edits is how many letters have to be put in, left out or replaced to make b of
-// a (Levenshtein's distance, in bytes).
+// edits returns the Levenshtein distance between a and b in bytes: the number of
+// insertions, deletions and replacements.
 func edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

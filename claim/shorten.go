@@ -9,20 +9,21 @@ import (
 	"unicode/utf8"
 )
 
-// Cut is what of a claim was shortened or left out because it is too long. Only
-// what is shown is cut: what the claim cannot be opened without is refused.
+// Cut describes a part of a claim that was shortened or dropped because it was too
+// long. Only display values are cut. A value that is required to open the claim is
+// rejected instead.
 type Cut struct {
-	// Field is its JSON path.
+	// Field is the JSON path.
 	Field string `json:"field"`
-	// Given and Kept count characters of a text and entries of a list; a Kept of 0
-	// says that it was left out.
+	// Given and Kept count the characters of a text or the entries of a list. A Kept
+	// of 0 means that the value was dropped.
 	Given int `json:"given"`
 	Kept  int `json:"kept"`
-	// List says that entries are counted.
+	// List says that the counts are entries.
 	List bool `json:"list,omitempty"`
 }
 
-// String is the cut in words.
+// String describes the cut in words.
 func (c Cut) String() string {
 	of := "characters"
 	if c.List {
@@ -34,15 +35,15 @@ func (c Cut) String() string {
 	return fmt.Sprintf("%s: the first %d of %d %s", c.Field, c.Kept, c.Given, of)
 }
 
-// What becomes of a field that is longer than its rule of validation allows, by
-// its tag `long`. Without the tag it is refused.
+// Values of the `long` tag: what happens to a field that exceeds its validation
+// limit. A field without the tag is rejected.
 const (
 	longCut  = "cut"  // a text keeps its beginning, a list its first entries
-	longDrop = "drop" // half of it would be wrong: it is left out; of a list, such entries are
+	longDrop = "drop" // a partial value would be wrong: drop the field, or such entries of a list
 )
 
-// shorten cuts what is too long and says so in Cut, beside what was cut before of
-// fields that before has alike.
+// shorten cuts values that are too long and lists them in Cut. It also keeps the
+// earlier cuts of before for fields that did not change since.
 func (c *Claim) shorten(before *Claim) {
 	c.Cut = nil
 	var cuts []Cut
@@ -106,7 +107,7 @@ func shortenText(f reflect.Value, path, how string, most int, cuts *[]Cut) {
 	*cuts = append(*cuts, cut)
 }
 
-// shortEntries are the texts of a list that are not too long.
+// shortEntries returns the texts of a list that are within the limit.
 func shortEntries(f reflect.Value, path string, most int, cuts *[]Cut) []string {
 	var short []string
 	for i := range f.Len() {
@@ -120,7 +121,7 @@ func shortEntries(f reflect.Value, path string, most int, cuts *[]Cut) []string 
 	return short
 }
 
-// maxOf is the bound in rules of validation; 0 where there is none.
+// maxOf returns the max limit of validation rules, or 0 if there is none.
 func maxOf(rules string) int {
 	for rule := range strings.SplitSeq(rules, ",") {
 		if bound, ok := strings.CutPrefix(rule, "max="); ok {

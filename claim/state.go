@@ -2,13 +2,13 @@ package claim
 
 import "fmt"
 
-// State is where a claim stands.
+// State is the state of a claim.
 type State string
 
-// The states of a claim.
+// States of a claim.
 const (
-	// StateReceived: accepted and durable; nothing was sent to Dixa yet. A
-	// claim of a paused shop waits here.
+	// StateReceived: accepted and durable, but nothing has been sent to Dixa. The
+	// claims of a paused shop wait in this state.
 	StateReceived State = "received"
 	// StateOpening: its conversation is being opened.
 	StateOpening State = "opening"
@@ -20,15 +20,15 @@ const (
 	StateClosed State = "closed"
 	// StateSettled: closed for the whole quiet period.
 	StateSettled State = "settled"
-	// StateNeedsAttention: parked until a person acts; the [Cause] says why.
+	// StateNeedsAttention: parked until a person acts. The [Cause] says why.
 	StateNeedsAttention State = "needs_attention"
-	// StateSkipped: the integration was off when the claim came.
+	// StateSkipped: the integration was off when the claim arrived.
 	StateSkipped State = "skipped"
-	// StateAbandoned: withdrawn by its owner or given up by an operator.
+	// StateAbandoned: withdrawn by its owner or abandoned by an operator.
 	StateAbandoned State = "abandoned"
 )
 
-// States lists every state in the order in which people read them.
+// States lists every state in display order.
 func States() []State {
 	return []State{
 		StateReceived, StateOpening, StateOpen, StatePending, StateClosed, StateSettled,
@@ -36,22 +36,22 @@ func States() []State {
 	}
 }
 
-// Final reports whether a claim in this state has no workflow that waits for
-// anything. A final state can still be left: by a retry or by a reopen.
+// Final reports whether the workflow of a claim in this state has ended or has
+// nothing to wait for. A retry or a reopen can still leave a final state.
 func (s State) Final() bool {
 	return s == StateSettled || s == StateSkipped || s == StateAbandoned
 }
 
-// Event is what moves a claim from one state to the next.
+// Event moves a claim from one state to the next.
 type Event string
 
-// The events of a claim's life.
+// Events of a claim's lifecycle.
 const (
-	EventStart   Event = "start"   // its workflow begins to open it
+	EventStart   Event = "start"   // its workflow starts to open it
 	EventOpened  Event = "opened"  // its conversation exists and is complete
-	EventPark    Event = "park"    // it cannot go on without a person
+	EventPark    Event = "park"    // it cannot proceed without a person
 	EventSkip    Event = "skip"    // the integration is off
-	EventAbandon Event = "abandon" // withdrawn, or given up
+	EventAbandon Event = "abandon" // withdrawn or abandoned
 	EventRetry   Event = "retry"   // a person or new settings wake it
 	EventPending Event = "pending" // Dixa: follow-up added
 	EventReopen  Event = "reopen"  // Dixa: open again
@@ -89,7 +89,7 @@ var transitions = map[State]map[Event]State{
 	StateAbandoned: {EventRetry: StateReceived, EventAbandon: StateAbandoned},
 }
 
-// TransitionError says that an event does not apply to a claim in a state.
+// TransitionError reports that an event does not apply in a state.
 type TransitionError struct {
 	From  State
 	Event Event
@@ -99,8 +99,8 @@ func (e *TransitionError) Error() string {
 	return fmt.Sprintf("a claim that is %s cannot take %q", e.From, e.Event)
 }
 
-// Next is the state after an event, or a [*TransitionError] where the event
-// does not apply. It is pure: the same pair always gives the same state.
+// Next returns the state after an event, or a [*TransitionError] if the event does
+// not apply. It is pure: the same pair always gives the same state.
 func (s State) Next(e Event) (State, error) {
 	if next, ok := transitions[s][e]; ok {
 		return next, nil

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// The statuses of the built-in rules. A shop's rules may name others: the owner
-// of the claims says what they mean.
+// Statuses of the built-in rules. A shop's rules may use others, which the owner of
+// the claims defines.
 const (
 	StatusPending  = "pending"
 	StatusAccepted = "accepted"
@@ -14,51 +14,53 @@ const (
 	StatusClosed   = "closed"
 )
 
-// Who set a claim's status.
+// Sources of a claim's status.
 const (
 	ByDixa  = "dixa"
 	ByOwner = "owner"
 )
 
-// StatusRule says what a claim's owner is told its status is. The first rule that
-// matches wins.
+// StatusRule determines the status reported to a claim's owner. The first match
+// wins.
 type StatusRule struct {
-	// Name is for people.
+	// Name is the display name.
 	Name string     `json:"name" validate:"required,max=100"`
 	When StatusWhen `json:"when"`
 	Then StatusThen `json:"then"`
 }
 
-// StatusWhen is what a claim's conversation must be for a rule to match. Every
-// member that is given must match. Tags count in any case of letters.
+// StatusWhen is the condition of a rule. Every member that is set must match. Tags
+// are case-insensitive.
 type StatusWhen struct {
-	// State is where the claim stands: one of open, pending, closed and settled.
+	// State is the claim's state: one of open, pending, closed and settled.
 	State []State `json:"state,omitempty" validate:"dive,oneof=open pending closed settled"`
-	// Tags must all be there, of AnyTag at least one, of NoTag none.
+	// The conversation must have all of Tags, at least one of AnyTag and none of
+	// NoTag.
 	Tags   []string `json:"tags,omitempty" validate:"max=20,dive,required,max=100"`
 	AnyTag []string `json:"any_tag,omitempty" validate:"max=20,dive,required,max=100"`
 	NoTag  []string `json:"no_tag,omitempty" validate:"max=20,dive,required,max=100"`
 }
 
-// StatusThen is what a rule decides.
+// StatusThen is the result of a rule.
 type StatusThen struct {
-	// Status is pending, accepted, rejected, closed or a word of the owner's.
+	// Status is pending, accepted, rejected, closed or a value that the owner
+	// defines.
 	Status string `json:"status" validate:"required,max=50"`
-	// Conflict tells the owner that the conversation contradicts itself, once.
+	// Conflict notifies the owner once that the conversation contradicts itself.
 	Conflict bool `json:"conflict,omitempty"`
 }
 
-// Verdict is what the rules say of a conversation.
+// Verdict is the result of the rules for a conversation.
 type Verdict struct {
 	Status   string `json:"status"`
 	Conflict bool   `json:"conflict,omitempty"`
-	// Rule is the name of the rule that matched; empty where none did.
+	// Rule is the name of the matching rule; empty if none matched.
 	Rule string `json:"rule,omitempty"`
 }
 
-// DefaultStatusRules hold where a shop has none of its own. tag is the stem of
-// the shop's tags: an agent accepts a claim by closing its conversation with the
-// tag claim-accepted, and rejects it with claim-rejected.
+// DefaultStatusRules are the rules of a shop that sets none. tag is the prefix of
+// the shop's tags. With the prefix "claim", an agent accepts a claim by closing its
+// conversation with the tag claim-accepted and rejects it with claim-rejected.
 func DefaultStatusRules(tag string) []StatusRule {
 	done := []State{StateClosed, StateSettled}
 	accepted, rejected := tag+"-accepted", tag+"-rejected"
@@ -71,8 +73,8 @@ func DefaultStatusRules(tag string) []StatusRule {
 	}
 }
 
-// Status is what a claim's owner is told of a claim that stands somewhere with
-// its conversation. Where no rule of the shop matches it is pending.
+// Status returns the status reported to the owner of a claim with the given state
+// and conversation. If no rule matches, it is pending.
 func (s *Settings) Status(state State, c *Conversation) Verdict {
 	rules := s.StatusRules
 	if len(rules) == 0 {

@@ -2,64 +2,65 @@ package claim
 
 import "time"
 
-// SweepWorkflowName is the name under which the sweep's workflow is registered.
+// SweepWorkflowName is the registered name of the sweep workflow.
 const SweepWorkflowName = "Sweep"
 
-// SignalSweep asks for a sweep. It is sent with start: a run that is under way
-// when it arrives is followed by another, since it may have read past what the
-// asker wants found.
+// SignalSweep requests a sweep. It is sent with signal-with-start. If a run is in
+// progress, another run follows it, because the current run may already have read
+// past what the requester is looking for.
 const SignalSweep = "sweep"
 
-// SweepWorkflowID is the id of a connection's sweep: of its schedule, and of a
-// run that a person asked for. The runs of the schedule have a time behind it.
+// SweepWorkflowID returns the id of a connection's sweep schedule and of runs that a
+// person requests. Scheduled runs have a time appended.
 func SweepWorkflowID(connectionID string) string { return "sweep:" + connectionID }
 
-// Sweep is how the last look for what no webhook told of a connection's
-// conversations went.
+// Sweep is the state of a connection's last sweep: a search for what no webhook
+// delivered about its conversations.
 type Sweep struct {
 	StartedAt time.Time `json:"started_at,omitzero" doc:"When the last sweep began."`
-	// FinishedAt is older than StartedAt, or zero, while a sweep runs.
+	// FinishedAt is zero or earlier than StartedAt while a sweep runs.
 	FinishedAt time.Time `json:"finished_at,omitzero" doc:"When a sweep last ended. Older than started_at, or missing, while one runs."`
-	// Watermark is the time up to which everything that Dixa logged is kept.
+	// Watermark is the time up to which all entries of Dixa's activity log are
+	// stored.
 	Watermark time.Time `json:"watermark,omitzero" doc:"Everything that Dixa's activity log had up to then is known here."`
-	// LagSeconds is how far the watermark is behind.
+	// LagSeconds is the age of the watermark.
 	LagSeconds int64 `json:"lag_seconds" doc:"How far the watermark is behind."`
-	// Report is of the last sweep that ended.
+	// Report is the report of the last finished sweep.
 	Report SweepReport `json:"report" doc:"What the last sweep that ended found and repaired."`
 }
 
-// SweepReport counts what a sweep found and repaired. It holds nothing of any
-// customer.
+// SweepReport counts what a sweep found and repaired. It contains no customer data.
 type SweepReport struct {
-	// Requests are the requests to Dixa that it cost.
+	// Requests counts the requests to Dixa.
 	Requests int `json:"requests"`
-	// Subscriptions are webhook subscriptions that were made again or corrected.
+	// Subscriptions counts the webhook subscriptions that were recreated or
+	// corrected.
 	Subscriptions int `json:"subscriptions"`
-	// Events are those that Dixa's delivery logs had and that had not arrived.
+	// Events counts the events in Dixa's delivery logs that had not arrived.
 	Events int `json:"events"`
-	// Entries are the entries of Dixa's activity log that were read, Touched the
+	// Entries counts the entries read from Dixa's activity log, Touched the
 	// conversations of claims that they name.
 	Entries int `json:"entries"`
 	Touched int `json:"touched"`
-	// Looked are the conversations that Dixa was asked about, Conversations those
-	// of which something was not known here.
+	// Looked counts the conversations that were queried in Dixa, Conversations those
+	// with data that was missing here.
 	Looked        int `json:"looked"`
 	Conversations int `json:"conversations"`
-	// Messages are messages and notes that were not known here.
+	// Messages counts the messages and notes that were missing here.
 	Messages int `json:"messages"`
-	// Happenings are entries of timelines of which no event had come.
+	// Happenings counts the timeline entries for which no event had arrived.
 	Happenings int `json:"happenings"`
-	// Gone are conversations that Dixa does not have any more, or only without
-	// its persons.
+	// Gone counts the conversations that are deleted or anonymized in Dixa.
 	Gone int `json:"gone"`
-	// Failed are conversations that could not be read; the next sweep tries again.
+	// Failed counts the conversations that could not be read. The next sweep retries
+	// them.
 	Failed int `json:"failed"`
-	// Trouble says why the sweep left something out or ended early; empty where
-	// it did all.
+	// Trouble says why the sweep skipped something or ended early; empty if it was
+	// complete.
 	Trouble string `json:"trouble,omitempty"`
 }
 
-// Repaired are the counts of what was not known or not right before, by kind.
+// Repaired returns, by kind, how many things were missing or wrong.
 func (r SweepReport) Repaired() map[string]int {
 	return map[string]int{
 		"subscription": r.Subscriptions, "event": r.Events, "conversation": r.Conversations,
@@ -67,8 +68,7 @@ func (r SweepReport) Repaired() map[string]int {
 	}
 }
 
-// Add puts what a step found to what the steps before it found. The first trouble
-// is the one that is told.
+// Add adds the findings of a later step. The first trouble is kept.
 func (r *SweepReport) Add(more SweepReport) {
 	r.Requests += more.Requests
 	r.Subscriptions += more.Subscriptions

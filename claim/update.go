@@ -6,14 +6,13 @@ import (
 	"time"
 )
 
-// DecodeUpdate reads what a claim's owner says has changed, in either wire form
-// of [Decode], and returns the claim as it is with that. What the owner leaves
-// out stays; a list that is given replaces the one that was; a null removes, except
-// in an envelope, where it means that nothing is known. The claim's id, shop and
-// [Claim.CreatedAt] stay. UpdatedAt is the owner's time of the change, zero where
-// none is given.
+// DecodeUpdate reads a change from a claim's owner, in either wire form of [Decode],
+// and returns the changed claim. Omitted members stay. A list replaces the old list.
+// null removes the value, except in an envelope, where it means unknown. The claim's
+// id, shop and [Claim.CreatedAt] stay. UpdatedAt becomes the owner's time of the
+// change, or zero if not given.
 //
-// The error is an [*InvalidError] with every fault of the claim as it would be.
+// The error is an [*InvalidError] with every fault of the changed claim.
 func DecodeUpdate(data []byte, current *Claim) (*Claim, error) {
 	var faults []Fault
 	root, err := parseObject(data, &faults)
@@ -58,11 +57,11 @@ func DecodeUpdate(data []byte, current *Claim) (*Claim, error) {
 	return &next, nil
 }
 
-// identifying are members that say which claim is changed and when, but change
+// identifying lists the members that say which claim changes and when, but change
 // nothing.
 var identifying = []string{"claim_id", "uuid", "shop_slug", "updated_at", "created_at"}
 
-// update lays what is given over what is known.
+// update applies the given members to the current claim.
 type update struct{ envelope bool }
 
 // has reports whether one of the members is given.
@@ -88,7 +87,7 @@ func (u update) claim(c *Claim, o object) {
 	u.text(&c.Description, v.Description, o, "description")
 	u.text(&c.Locale, v.Locale, o, "locale", "language")
 	u.text(&c.SignatureURL, v.SignatureURL, o, "customer_signature_image_url")
-	if v.Status != "" { // there is no claim without a status to go back to
+	if v.Status != "" { // a claim cannot lose its status
 		c.Status = v.Status
 	}
 	if u.has(o, "selected_items") {
@@ -147,7 +146,7 @@ func (u update) address(c *Address, o object) {
 func (u update) shipments(c *Claim, event, context object) {
 	given := u.has(event, "shipments", "shipment", "shipment_id", "tracking_number", "tracking_url", "carrier_reference")
 	if u.envelope {
-		// An envelope always has the list, and often has nothing in it.
+		// An envelope always has the list, often empty.
 		v := readShipments(event, context, true)
 		if len(v) > 0 {
 			c.Shipments = v
@@ -159,9 +158,9 @@ func (u update) shipments(c *Claim, event, context object) {
 	}
 }
 
-// Said is what the customer newly said in a change of a claim: the words of the
-// description and of the answers that were not there before. What was put behind
-// the old description is taken without the old.
+// Said returns what the customer added in a change: the parts of the description and
+// the answers that are new. If text was appended to the old description, only the
+// appended text counts.
 func Said(before, after *Claim) string {
 	var parts []string
 	if after.Description != before.Description {
@@ -175,9 +174,8 @@ func Said(before, after *Claim) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "\n\n")
 }
 
-// NewEvidence is a claim with nothing but the files that a change of a claim
-// added; nil where it added none. An address that differs in its query alone is
-// not new.
+// NewEvidence returns a claim that contains only the files that a change added, or
+// nil if it added none. A URL that differs only in its query is not new.
 func NewEvidence(before, after *Claim) *Claim {
 	known := map[string]bool{}
 	for _, u := range evidenceOf(before) {

@@ -38,13 +38,13 @@ var structValidator = sync.OnceValue(func() *validator.Validate {
 	} {
 		register(name, func(fl validator.FieldLevel) bool { return pattern.MatchString(fl.Field().String()) })
 	}
-	// Unlike min and max these take lengths of time as people spell them.
+	// Unlike min and max, these take durations in human-readable form.
 	register("shortest", func(fl validator.FieldLevel) bool { return fl.Field().Int() >= lengthOf(fl) })
 	register("longest", func(fl validator.FieldLevel) bool { return fl.Field().Int() <= lengthOf(fl) })
 	return v
 })
 
-// lengthOf is the bound that a tag gives a [Duration].
+// lengthOf returns the limit that a tag sets for a [Duration].
 func lengthOf(fl validator.FieldLevel) int64 {
 	var d Duration
 	if err := d.UnmarshalText([]byte(fl.Param())); err != nil {
@@ -53,25 +53,25 @@ func lengthOf(fl validator.FieldLevel) int64 {
 	return int64(d)
 }
 
-// IsIdentifier reports whether a text can be the id of a claim.
+// IsIdentifier reports whether s is a valid claim id.
 func IsIdentifier(s string) bool { return identifierPattern.MatchString(s) }
 
-// IsSlug reports whether a text can be the slug of a shop.
+// IsSlug reports whether s is a valid shop slug.
 func IsSlug(s string) bool { return slugPattern.MatchString(s) }
 
-// IsText reports whether a text is valid UTF-8 without zero bytes, so that every
-// database takes it.
+// IsText reports whether s is valid UTF-8 without zero bytes, so that every database
+// accepts it.
 func IsText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
-// maxForeignID bounds the ids that others choose, in bytes; Dixa's have 36.
+// maxForeignID limits external ids, in bytes. Dixa's ids have 36.
 const maxForeignID = 200
 
-// IsID reports whether an id that comes from outside can be kept by it: a text of
-// 1 to 200 bytes, so that every index takes it.
+// IsID reports whether an external id can be used as a key: text of 1 to 200 bytes,
+// so that every index accepts it.
 func IsID(s string) bool { return s != "" && len(s) <= maxForeignID && IsText(s) }
 
-// Validate checks a claim that was built rather than decoded. The error is an
-// [*InvalidError] with every fault at once, by JSON name.
+// Validate checks a claim that was built instead of decoded. The error is an
+// [*InvalidError] that lists every fault by JSON name.
 func (c *Claim) Validate() error {
 	if faults := c.faults(false); len(faults) > 0 {
 		return &InvalidError{What: "claim", Faults: faults}
@@ -79,8 +79,7 @@ func (c *Claim) Validate() error {
 	return nil
 }
 
-// faults lists what is wrong with the claim, by the paths of the flat form or of
-// the envelope.
+// faults lists the claim's faults, with paths of the flat form or of the envelope.
 func (c *Claim) faults(envelope bool) []Fault {
 	faults := Check(c)
 	if !envelope {
@@ -100,8 +99,8 @@ func (c *Claim) faults(envelope bool) []Fault {
 	return faults
 }
 
-// lessKnown drops faults of fields that are at fault already, or lie in one that
-// is: a member of the wrong type is not also "missing".
+// lessKnown drops the faults of fields that already have a fault or lie in one that
+// has: a member of the wrong type is not also "missing".
 func lessKnown(faults, known []Fault) []Fault {
 	return slices.DeleteFunc(faults, func(f Fault) bool {
 		return slices.ContainsFunc(known, func(k Fault) bool {
@@ -111,8 +110,8 @@ func lessKnown(faults, known []Fault) []Fault {
 	})
 }
 
-// Check validates any struct by its `validate` tags and lists every fault by
-// JSON path, in words. It serves settings and requests as well as claims.
+// Check validates a struct by its `validate` tags and lists every fault by JSON
+// path, in words. It works for claims, settings and requests.
 func Check(v any) []Fault {
 	err := structValidator().Struct(v)
 	if err == nil {
@@ -185,5 +184,5 @@ func bound(f validator.FieldError) string {
 	}
 }
 
-// jsonWord turns the Go names that validator's tags use into JSON names.
+// jsonWord converts the Go names in validator tags to JSON names.
 func jsonWord(goName string) string { return strings.ToLower(goName) }

@@ -5,8 +5,8 @@ import (
 	"unicode"
 )
 
-// The flows that templates are written for. Karla names seven; General serves
-// every claim whose flow and reason nobody knows.
+// Flows for which templates exist. Karla defines seven. General serves every claim
+// whose flow and reason are both unknown.
 const (
 	FlowDefective      = "defective"
 	FlowNotReceived    = "not_received"
@@ -18,7 +18,7 @@ const (
 	FlowGeneral        = "general"
 )
 
-// Flows lists the known flows in the order in which people read them.
+// Flows lists the known flows in display order.
 func Flows() []string {
 	return []string{
 		FlowDefective, FlowNotReceived, FlowMissingProduct, FlowWrongProduct,
@@ -26,10 +26,10 @@ func Flows() []string {
 	}
 }
 
-// flowOfReason says which flow a reason belongs to where the claim names none.
-// Karla's published reasons are partial_damage, damage, damaged, investigation,
-// support and return; that an investigation is about a parcel that did not
-// arrive is our reading.
+// flowOfReason maps a reason to its flow, for claims that name none. Karla's
+// published reasons are partial_damage, damage, damaged, investigation, support and
+// return. That an investigation is about a parcel that did not arrive is our
+// interpretation.
 var flowOfReason = map[string]string{
 	"damage": FlowDefective, "damaged": FlowDefective, "partial_damage": FlowDefective, "defective": FlowDefective,
 	"investigation": FlowNotReceived, "not_received": FlowNotReceived, "lost": FlowNotReceived,
@@ -38,8 +38,8 @@ var flowOfReason = map[string]string{
 	"return": FlowReturn, "dissatisfied": FlowDissatisfied, "support": FlowSupport,
 }
 
-// FlowKey is the flow of the claim in the spelling of [Flows]: the one it
-// names, else the one its reason belongs to, else [FlowGeneral].
+// FlowKey returns the claim's flow in the spelling of [Flows]: the flow that the
+// claim names, otherwise the flow of its reason, otherwise [FlowGeneral].
 func (c *Claim) FlowKey() string {
 	if c.Flow != "" {
 		key := Key(c.Flow)
@@ -56,12 +56,12 @@ func (c *Claim) FlowKey() string {
 	return FlowGeneral
 }
 
-// ReasonKey is the reason in the spelling that templates, tags and rules use.
+// ReasonKey returns the reason in the spelling that templates, tags and rules use.
 func (c *Claim) ReasonKey() string { return Key(c.Reason) }
 
-// Key brings a word of an open vocabulary to one spelling: lower case with
-// underscores, so that "notReceived", "Not received" and "not-received" are one.
-// What is neither letter nor digit separates words.
+// Key normalises a word of an open vocabulary to lower case with underscores, so
+// that "notReceived", "Not received" and "not-received" are equal. Characters other
+// than letters and digits separate words.
 func Key(word string) string {
 	var b strings.Builder
 	var last rune
@@ -84,7 +84,7 @@ func Key(word string) string {
 }
 
 // knownReasons, knownPreferences and knownPhases are the published values. They
-// bound the tags that a shop's Dixa ends up with; nothing else depends on them.
+// limit the set of tags that is created in a shop's Dixa and have no other effect.
 var (
 	knownReasons = words("damage damaged partial_damage defective investigation not_received missing_product " +
 		"wrong_product return dissatisfied support")
@@ -101,13 +101,11 @@ func words(s string) map[string]bool {
 	return m
 }
 
-// KnownReason reports whether a reason, in any spelling, is a published one.
+// KnownReason reports whether a reason, in any spelling, is published.
 func KnownReason(word string) bool { return knownReasons[Key(word)] }
 
-// KnownPreference reports whether a preference, in any spelling, is a published
-// one.
+// KnownPreference reports whether a preference, in any spelling, is published.
 func KnownPreference(word string) bool { return knownPreferences[Key(word)] }
 
-// KnownPhase reports whether a shipment phase, in any spelling, is a published
-// one.
+// KnownPhase reports whether a shipment phase, in any spelling, is published.
 func KnownPhase(word string) bool { return knownPhases[Key(word)] }

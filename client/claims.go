@@ -14,54 +14,56 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Submitted is what became of a submitted claim.
+// Submitted is the result of submitting a claim.
 type Submitted struct {
-	// New is false where the claim was known already with this content.
+	// New is false if the claim was already known with this content.
 	New   bool         `json:"new" doc:"False where the claim was known already with this content."`
 	Claim claim.Record `json:"claim"`
-	// Cut is what was shortened or left out because it is too long.
+	// Cut lists what was shortened or dropped because it was too long.
 	Cut []claim.Cut `json:"cut,omitempty" doc:"What was shortened or left out because it is too long."`
-	// Ignored are members that the flat form does not know, by JSON path, up to 20.
+	// Ignored lists up to 20 members, by JSON path, that the flat form does not
+	// define.
 	Ignored []string `json:"ignored,omitempty" doc:"Members that the contract does not know, by JSON path, up to 20."`
 }
 
-// ClaimDetail is one claim with what happened to it.
+// ClaimDetail is a claim with its history.
 type ClaimDetail struct {
 	claim.Record
-	// Reference is the short code of the claim that stands in its conversation,
-	// by which people find it in Dixa; see [claim.Ref.Reference]. It hides that
-	// method of the embedded Ref.
+	// Reference is the short code in the claim's conversation by which people find
+	// it in Dixa; see [claim.Ref.Reference]. It shadows that method of the embedded
+	// Ref.
 	Reference string `json:"reference" doc:"The short code that stands in the claim's conversation, by which people find it in Dixa." example:"CF-PCCQ4LTTGVMU"`
-	// Conversation is what is known of the conversation in Dixa: its state, who
-	// has it, its tags and rating. Nil before Dixa told anything.
+	// Conversation is the known state of the conversation in Dixa: its status,
+	// assignee, tags and rating. It is nil before the first event from Dixa.
 	Conversation *claim.Conversation `json:"conversation,omitempty" doc:"What is known of the conversation in Dixa."`
-	// Timeline is what happened, oldest first.
+	// Timeline is the claim's history, oldest first.
 	Timeline []claim.TimelineEntry `json:"timeline" doc:"What happened to the claim, oldest first."`
 }
 
-// Filter narrows a list of claims. Zero members do not.
+// Filter narrows a list of claims. Zero members have no effect.
 type Filter struct {
 	State          claim.State
 	Cause          claim.Cause
 	Reason         string
 	OrderNumber    string
 	ConversationID int64
-	// Since and Until bound when the claim was accepted: from, and before.
+	// Since and Until limit the time of acceptance. Since is inclusive, Until
+	// exclusive.
 	Since, Until time.Time
-	// PageSize is how many claims one request fetches; 0 leaves it to the service.
+	// PageSize is the number of claims per request; 0 uses the service's default.
 	PageSize int
 }
 
 // Page is one page of a list of claims, newest first.
 type Page struct {
 	Claims []claim.Record `json:"data"`
-	// Next is the cursor of the next page; empty on the last.
+	// Next is the cursor of the next page; empty on the last page.
 	Next string `json:"next,omitempty" doc:"The cursor of the next page; missing on the last."`
 }
 
-// Submit hands a claim over. It returns once the claim is durable. The same
-// claim again is not new; the same id with other content is an [*Error] with
-// [CodeDiffers] that names the fields, and one that cannot be taken an [*Error]
+// Submit submits a claim. It returns once the claim is durable. Submitting the same
+// claim again reports it as not new. The same id with different content is an
+// [*Error] with [CodeDiffers] that names the fields. An invalid claim is an [*Error]
 // with [CodeInvalid] that names every fault.
 func (c *Client) Submit(ctx context.Context, k *claim.Claim) (Submitted, error) {
 	body, err := json.Marshal(k)
@@ -71,23 +73,23 @@ func (c *Client) Submit(ctx context.Context, k *claim.Claim) (Submitted, error) 
 	return c.SubmitBody(ctx, k.Shop, body)
 }
 
-// SubmitBody hands over a claim of the shop that is JSON already, in either wire
-// form, see [Client.Submit].
+// SubmitBody submits a claim of the shop that is already encoded as JSON, in either
+// wire form; see [Client.Submit].
 func (c *Client) SubmitBody(ctx context.Context, shop string, body json.RawMessage) (Submitted, error) {
 	var out Submitted
 	err := c.do(ctx, call{method: http.MethodPost, path: claimsOf(shop), body: body}, &out)
 	return out, err
 }
 
-// Claim reads one claim.
+// Claim returns one claim.
 func (c *Client) Claim(ctx context.Context, ref claim.Ref) (ClaimDetail, error) {
 	var out ClaimDetail
 	err := c.do(ctx, call{method: http.MethodGet, path: oneClaim(ref)}, &out)
 	return out, err
 }
 
-// Claims lists a shop's claims, newest first, fetching pages as they are wanted.
-// After an error it ends.
+// Claims lists a shop's claims, newest first, and fetches pages on demand. It ends
+// after an error.
 func (c *Client) Claims(ctx context.Context, shop string, f Filter) iter.Seq2[claim.Record, error] {
 	return func(yield func(claim.Record, error) bool) {
 		cursor := ""
@@ -110,7 +112,7 @@ func (c *Client) Claims(ctx context.Context, shop string, f Filter) iter.Seq2[cl
 	}
 }
 
-// ClaimsPage reads one page; an empty cursor means the first.
+// ClaimsPage returns one page; an empty cursor means the first page.
 func (c *Client) ClaimsPage(ctx context.Context, shop string, f Filter, cursor string) (Page, error) {
 	q := f.query()
 	if cursor != "" {
@@ -121,7 +123,7 @@ func (c *Client) ClaimsPage(ctx context.Context, shop string, f Filter, cursor s
 	return out, err
 }
 
-// ClaimsCSV reads one page as CSV with a header line.
+// ClaimsCSV returns one page as CSV with a header line.
 func (c *Client) ClaimsCSV(ctx context.Context, shop string, f Filter) ([]byte, error) {
 	a, err := c.send(ctx, call{method: http.MethodGet, path: claimsOf(shop), query: f.query(), accept: "text/csv"})
 	if err != nil {
@@ -130,9 +132,9 @@ func (c *Client) ClaimsCSV(ctx context.Context, shop string, f Filter) ([]byte, 
 	return bytes.Clone(a.body), nil
 }
 
-// Follow reads a claim every interval and yields it each time it changed, first
-// as it is. It ends with the claim's last state, see [claim.State.Final], with
-// the context or with an error.
+// Follow polls a claim at the interval. It yields the current claim first and then
+// every change. It ends with a final state (see [claim.State.Final]), with the
+// context, or with an error.
 func (c *Client) Follow(ctx context.Context, ref claim.Ref, interval time.Duration) iter.Seq2[ClaimDetail, error] {
 	return func(yield func(ClaimDetail, error) bool) {
 		tick := time.NewTicker(interval)
@@ -163,19 +165,19 @@ func (c *Client) Follow(ctx context.Context, ref claim.Ref, interval time.Durati
 	}
 }
 
-// RetryRequest says how a claim is taken up again.
+// RetryRequest says how to retry a claim.
 type RetryRequest struct {
-	// CreateAnyway opens a conversation although an earlier create may have
-	// opened one that cannot be found.
+	// CreateAnyway opens a conversation even if an earlier create may have opened
+	// one that cannot be found.
 	CreateAnyway bool `json:"create_anyway,omitempty" doc:"Open a conversation although an earlier create may have opened one that cannot be found."`
 }
 
-// Retry takes a parked, skipped or abandoned claim up again.
+// Retry retries a parked, skipped or abandoned claim.
 func (c *Client) Retry(ctx context.Context, ref claim.Ref, r RetryRequest) (claim.Record, error) {
 	return c.operate(ctx, operation(ref, "retry", r))
 }
 
-// Abandon gives a claim up. Its conversation, if it has one, is left alone.
+// Abandon abandons a claim. It leaves the claim's conversation, if any, unchanged.
 func (c *Client) Abandon(ctx context.Context, ref claim.Ref) (claim.Record, error) {
 	return c.operate(ctx, operation(ref, "abandon", nil))
 }
@@ -185,8 +187,8 @@ type LinkRequest struct {
 	ConversationID int64 `json:"conversation_id" minimum:"1" doc:"The conversation's number in Dixa."`
 }
 
-// Link tells that an existing conversation of the shop's Dixa is the claim's, in
-// the place of one that was named wrongly before.
+// Link sets an existing conversation of the shop's Dixa as the claim's conversation.
+// It replaces a conversation that was linked by mistake.
 func (c *Client) Link(ctx context.Context, ref claim.Ref, conversationID int64) (claim.Record, error) {
 	k := operation(ref, "link", LinkRequest{ConversationID: conversationID})
 	k.slow = true

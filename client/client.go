@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// DefaultTimeout bounds one request from connecting to the last byte.
+	// DefaultTimeout limits one request, from connecting to the last byte.
 	DefaultTimeout = 30 * time.Second
-	// DefaultRetryFor bounds how long a call goes on trying.
+	// DefaultRetryFor limits how long a call is retried.
 	DefaultRetryFor = 30 * time.Second
 
 	maxReplyBytes = 64 << 20
@@ -27,11 +27,11 @@ const (
 	apiVersion = "v1"
 )
 
-// ErrNoAnswer is wrapped by the errors of calls that no usable answer came to:
-// the service may or may not have done what was asked.
+// ErrNoAnswer is wrapped by errors of calls that received no usable response: the
+// service may or may not have performed the call.
 var ErrNoAnswer = errors.New("no answer came")
 
-// Client calls the HTTP API of `starter serve`. Make one with [New]. It is safe
+// Client calls the HTTP API of `starter serve`. Create one with [New]. It is safe
 // for concurrent use.
 type Client struct {
 	base      *url.URL
@@ -46,18 +46,19 @@ type Client struct {
 // Option configures a Client in [New].
 type Option func(*Client)
 
-// WithHTTPClient sends requests through h. Its Timeout bounds a request beside
+// WithHTTPClient sends requests through h. Its Timeout applies in addition to
 // [WithTimeout].
 func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
 
-// WithTimeout bounds one request; defaults to [DefaultTimeout].
+// WithTimeout limits one request. The default is [DefaultTimeout].
 func WithTimeout(d time.Duration) Option { return func(c *Client) { c.timeout = d } }
 
-// WithRetries says how long a call goes on trying and how long it waits before
-// the second try, which doubles from try to try; 0 for the first never tries
-// again. Tried again is what may be sent twice, when no answer came or the
-// answer was 429, 502, 503 or 504, after the time that Retry-After asks for.
-// Defaults to [DefaultRetryFor] and half a second.
+// WithRetries sets how long a call is retried and the delay before the first retry,
+// which doubles with each retry. A total of 0 disables retries. A call is retried if
+// no response arrives or the response is 429, 502, 503 or 504, after the delay in
+// Retry-After if there is one. A call that is not safe to repeat is retried only if
+// the service certainly did nothing. The defaults are [DefaultRetryFor] and half a
+// second.
 func WithRetries(total, first time.Duration) Option {
 	return func(c *Client) { c.retryFor, c.first = total, first }
 }
@@ -65,10 +66,9 @@ func WithRetries(total, first time.Duration) Option {
 // WithUserAgent names the calling service.
 func WithUserAgent(ua string) Option { return func(c *Client) { c.userAgent = ua } }
 
-// New returns a client of the service at baseURL, such as
-// "https://claims.example", that identifies itself by an API key. Behind a proxy
-// the address may have a path; the "/v1" of the API's own addresses is no part of
-// it.
+// New returns a client of the service at baseURL, such as "https://claims.example",
+// that authenticates with an API key. Behind a proxy, baseURL may have a path. It
+// must not include the "/v1" of the API.
 func New(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	base, err := url.Parse(baseURL)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
@@ -87,27 +87,27 @@ func New(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// call is one request of the API.
+// call is one request to the API.
 type call struct {
 	method string
 	path   []string // segments; escaped when sent
 	query  url.Values
-	body   any    // encoded as JSON; json.RawMessage goes as it is
+	body   any    // encoded as JSON; json.RawMessage is sent as is
 	accept string // defaults to application/json
-	key    string // the Idempotency-Key, where the call has one
-	// once marks what must not be sent twice.
+	key    string // the Idempotency-Key, if any
+	// once marks a call that must not be sent twice.
 	once bool
-	// slow marks what takes as long as a conversation with Dixa does.
+	// slow marks a call that waits for Dixa.
 	slow bool
 }
 
-// answer is a reply of success.
+// answer is a success response.
 type answer struct {
 	status int
 	body   []byte
 }
 
-// do sends the call, again where that is safe, and decodes the reply into out.
+// do sends the call, retries it if that is safe, and decodes the response into out.
 func (c *Client) do(ctx context.Context, k call, out any) error {
 	a, err := c.send(ctx, k)
 	if err != nil {
@@ -187,7 +187,7 @@ func (c *Client) once(ctx context.Context, k call, body []byte) (*answer, error)
 	if err != nil {
 		return nil, fmt.Errorf("claimflow: %s %s: %w: %w; is the service running at %s?", k.method, k.route(), ErrNoAnswer, withoutURL(err), c.base.Redacted())
 	}
-	defer func() { _ = resp.Body.Close() }() // it was read to its end or given up
+	defer func() { _ = resp.Body.Close() }() // already read to the end or abandoned
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("claimflow: %s %s: %w: the reply broke off: %w", k.method, k.route(), ErrNoAnswer, err)
@@ -222,8 +222,8 @@ func encode(body any) ([]byte, error) {
 	}
 }
 
-// withoutURL takes the address, which the message names already, from an error
-// of net/http.
+// withoutURL strips the URL from a net/http error, because the message already names
+// it.
 func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {

@@ -9,61 +9,61 @@ import (
 	"time"
 )
 
-// Problem is what the API answers where it cannot do what was asked: problem
-// details of RFC 9457 with the extension members code and errors.
+// Problem is an error response of the API: RFC 9457 problem details with the
+// extension members code and errors.
 type Problem struct {
-	// Type is "about:blank": Status and Code say what kind of problem it is.
+	// Type is "about:blank". Status and Code identify the problem.
 	Type   string `json:"type" doc:"Always about:blank; status and code say what kind of problem it is."`
 	Title  string `json:"title" doc:"The HTTP status in words."`
 	Status int    `json:"status" doc:"The HTTP status."`
-	// Detail says in words what went wrong and what to do.
+	// Detail says what went wrong and what to do.
 	Detail string `json:"detail,omitempty" doc:"What went wrong and what to do about it."`
-	// Instance is the id of the request, by which the service's log is searched.
+	// Instance is the request id, which also appears in the service's log.
 	Instance string `json:"instance,omitempty" doc:"The request's id, as in the service's log."`
-	// Code is a word that programs can decide by; see the Code constants.
+	// Code is the machine-readable kind of problem; see the Code constants.
 	Code string `json:"code,omitempty" doc:"A word that programs can decide by."`
-	// Errors are the faults of what was sent, all at once.
+	// Errors lists every fault of the request.
 	Errors []FieldError `json:"errors,omitempty" doc:"Every fault of what was sent, or every field that differs."`
 }
 
-// FieldError is what is wrong with one field.
+// FieldError describes a problem with one field.
 type FieldError struct {
 	// Field is the JSON path, such as "selected_items[0].quantity".
 	Field string `json:"field" doc:"The field by its JSON path." example:"selected_items[0].quantity"`
-	// Message says what is wrong and what would be right, never the value.
+	// Message says what is wrong and what is valid. It never includes the value.
 	Message string `json:"message" doc:"What is wrong with it and what would be right."`
 }
 
-// The codes of a [Problem] that programs decide by.
+// Values of [Problem.Code].
 const (
 	CodeInvalid           = "invalid"            // 422: Errors lists every fault
 	CodeDiffers           = "differs"            // 409: the claim is known with other content; Errors names the fields
-	CodeConflict          = "conflict"           // 409: the state of things does not allow it
+	CodeConflict          = "conflict"           // 409: the current state does not allow it
 	CodeNotFound          = "not_found"          // 404
-	CodeUnauthorized      = "unauthorized"       // 401: no API key, or one that is unknown or revoked
-	CodeForbidden         = "forbidden"          // 403: the API key may not do this
+	CodeUnauthorized      = "unauthorized"       // 401: no API key, or an unknown or revoked one
+	CodeForbidden         = "forbidden"          // 403: the API key lacks permission
 	CodeTooLarge          = "too_large"          // 413
-	CodeUnavailable       = "unavailable"        // 503: nothing was taken; try again
-	CodeTokenMalformed    = "token_malformed"    // 422: the Dixa token cannot be one
-	CodeTokenRefused      = "token_refused"      // 422: Dixa refuses the token
-	CodeOtherOrganization = "other_organization" // 409: the token is of another Dixa organisation
-	CodeDixaUnreachable   = "dixa_unreachable"   // 502: Dixa gave no usable answer; nothing was saved
+	CodeUnavailable       = "unavailable"        // 503: nothing was accepted; retry
+	CodeTokenMalformed    = "token_malformed"    // 422: not a well-formed Dixa token
+	CodeTokenRefused      = "token_refused"      // 422: Dixa rejects the token
+	CodeOtherOrganization = "other_organization" // 409: the token belongs to another Dixa organisation
+	CodeDixaUnreachable   = "dixa_unreachable"   // 502: Dixa gave no usable response; nothing was saved
 	CodeNotConnected      = "not_connected"      // 409: the shop has no usable Dixa token
 	CodeNotReady          = "not_ready"          // 409: the integration cannot be enabled yet
 	CodeFeatureOff        = "feature_off"        // 409: the platform does not offer Dixa to the shop
-	CodeReadOnly          = "read_only"          // 405: the shop's settings let nothing be written to Dixa
+	CodeReadOnly          = "read_only"          // 405: the shop's settings forbid writes to Dixa
 
-	CodeSubscriptionRefused = "subscription_refused" // 409: Dixa takes no webhook subscription with the token
+	CodeSubscriptionRefused = "subscription_refused" // 409: Dixa accepts no webhook subscription with the token
 )
 
-// Error is a refusal of the service.
+// Error is an error response of the service.
 type Error struct {
 	Problem
-	// RetryAfter is the wait that the service asked for; 0 for none.
+	// RetryAfter is the delay that the service requested; 0 if none.
 	RetryAfter time.Duration
 }
 
-// Error is the problem in words with every fault.
+// Error returns the problem in words, with every fault.
 func (e *Error) Error() string {
 	parts := make([]string, 0, len(e.Errors))
 	for _, f := range e.Errors {
@@ -79,8 +79,9 @@ func (e *Error) Error() string {
 	return text
 }
 
-// mayRetry reports whether the same request can succeed later and may be sent
-// again: one that must not be sent twice only where nothing was done for sure.
+// mayRetry reports whether the same request can succeed later and may be sent again.
+// A request that must not be sent twice is retried only if the service certainly did
+// nothing.
 func (e *Error) mayRetry(once bool) bool {
 	switch e.Status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
@@ -100,8 +101,8 @@ func HasCode(err error, code string) bool {
 	return errors.As(err, &e) && e.Code == code
 }
 
-// readError reads problem details; a reply without them, such as that of a
-// proxy on the way, becomes an Error of its status.
+// readError parses problem details. A response without them, such as a proxy's,
+// becomes an Error with its status.
 func readError(k call, resp *http.Response, data []byte) *Error {
 	e := &Error{RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	if err := json.Unmarshal(data, &e.Problem); err != nil || e.Status == 0 {
@@ -116,7 +117,7 @@ func readError(k call, resp *http.Response, data []byte) *Error {
 
 const maxRetryAfter = time.Hour
 
-// retryAfter reads either form of RFC 9110, section 10.2.3.
+// retryAfter parses either form of RFC 9110, section 10.2.3.
 func retryAfter(header string, now time.Time) time.Duration {
 	d := time.Duration(0)
 	if seconds, err := strconv.Atoi(header); err == nil {

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// The scopes of an API key.
+// Scopes of an API key.
 const (
 	ScopeClaimsWrite = "claims:write" // submit claims
 	ScopeClaimsRead  = "claims:read"  // read and list claims
-	ScopeShopsWrite  = "shops:write"  // change settings, tokens, templates and, for the platform, shops
-	ScopeShopsRead   = "shops:read"   // read them
+	ScopeShopsWrite  = "shops:write"  // change settings, tokens, templates and, for platform keys, shops
+	ScopeShopsRead   = "shops:read"   // read settings, tokens, templates and shops
 	ScopeOperate     = "operate"      // retry, abandon, link, pause, resume
-	ScopeAdmin       = "admin"        // everything, and API keys and the audit log
+	ScopeAdmin       = "admin"        // everything, including API keys and the audit log
 )
 
 // Scopes lists every scope.
@@ -23,10 +23,10 @@ func Scopes() []string {
 	return []string{ScopeClaimsWrite, ScopeClaimsRead, ScopeShopsWrite, ScopeShopsRead, ScopeOperate, ScopeAdmin}
 }
 
-// NewKey is an API key to create.
+// NewKey describes an API key to create.
 type NewKey struct {
 	Name string `json:"name" minLength:"1" maxLength:"100" doc:"What the key is for; the audit log shows it."`
-	// Shop limits the key to one shop; empty means the whole platform.
+	// Shop restricts the key to one shop; empty means the whole platform.
 	Shop   string   `json:"shop,omitempty" doc:"The shop that the key is limited to. Missing: the whole platform."`
 	Scopes []string `json:"scopes" minItems:"1" doc:"What the key may do."`
 }
@@ -43,7 +43,7 @@ type Key struct {
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 }
 
-// CreatedKey is a new API key with its secret, which is shown this once.
+// CreatedKey is a new API key with its secret, which is shown only once.
 type CreatedKey struct {
 	Key
 	Secret string `json:"secret" doc:"The key itself. It is shown this once and kept nowhere."`
@@ -54,15 +54,15 @@ type KeyList struct {
 	Keys []Key `json:"data"`
 }
 
-// CreateKey makes an API key. It is not tried again where no answer came.
+// CreateKey creates an API key. It is not retried if no response arrives.
 func (c *Client) CreateKey(ctx context.Context, k NewKey) (CreatedKey, error) {
 	var out CreatedKey
 	err := c.do(ctx, call{method: http.MethodPost, path: []string{"v1", "keys"}, body: k, once: true}, &out)
 	return out, err
 }
 
-// Keys lists the API keys of a shop, or all where shop is empty, newest first
-// and revoked ones included.
+// Keys lists the API keys of a shop, or all keys if shop is empty, newest first. It
+// includes revoked keys.
 func (c *Client) Keys(ctx context.Context, shop string) ([]Key, error) {
 	q := url.Values{}
 	if shop != "" {
@@ -73,42 +73,42 @@ func (c *Client) Keys(ctx context.Context, shop string) ([]Key, error) {
 	return out.Keys, err
 }
 
-// RevokeKey makes an API key useless from now on.
+// RevokeKey revokes an API key with immediate effect.
 func (c *Client) RevokeKey(ctx context.Context, id string) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: []string{"v1", "keys", id}}, nil)
 }
 
-// AuditEntry says who changed what.
+// AuditEntry records who changed what.
 type AuditEntry struct {
 	ID string    `json:"id"`
 	At time.Time `json:"at"`
 	// Actor is the name of the API key.
 	Actor string `json:"actor"`
-	// Action is what was done: the operation's id in /openapi.json.
+	// Action is the id of the operation in /openapi.json.
 	Action string `json:"action" example:"save-token"`
 	Shop   string `json:"shop,omitempty"`
-	// Target is what it was done to, such as a claim's id.
+	// Target is the object of the action, such as a claim's id.
 	Target string `json:"target,omitempty"`
-	// Details are plain facts, never a secret or personal data.
+	// Details never contain a secret or personal data.
 	Details map[string]string `json:"details,omitempty"`
 }
 
 // AuditPage is a page of the audit log, newest first.
 type AuditPage struct {
 	Entries []AuditEntry `json:"data"`
-	// Next is the cursor of the next page; empty on the last.
+	// Next is the cursor of the next page; empty on the last page.
 	Next string `json:"next,omitempty"`
 }
 
-// AuditFilter narrows the audit log. Zero members do not.
+// AuditFilter narrows the audit log. Zero members have no effect.
 type AuditFilter struct {
 	Shop, Actor, Action string
-	// Since is included, Until is not.
+	// Since is inclusive, Until exclusive.
 	Since, Until time.Time
 }
 
-// AuditLog lists who changed what, newest first, fetching pages as they are
-// wanted. After an error it ends.
+// AuditLog lists who changed what, newest first, and fetches pages on demand. It
+// ends after an error.
 func (c *Client) AuditLog(ctx context.Context, f AuditFilter) iter.Seq2[AuditEntry, error] {
 	q := url.Values{}
 	for name, value := range map[string]string{"shop": f.Shop, "actor": f.Actor, "action": f.Action, "since": instant(f.Since), "until": instant(f.Until)} {

@@ -13,7 +13,7 @@ import (
 // MessagePage is a page of the messages of a claim's conversation, oldest first.
 type MessagePage struct {
 	Messages []claim.Message `json:"data"`
-	// Next is the cursor of the next page; empty on the last.
+	// Next is the cursor of the next page; empty on the last page.
 	Next string `json:"next,omitempty"`
 }
 
@@ -21,17 +21,17 @@ type MessagePage struct {
 type NewMessage struct {
 	// Kind is [claim.InstructReply] or [claim.InstructNote].
 	Kind string `json:"kind" enum:"reply,note" doc:"reply: to the customer, as an agent. note: internal, never seen by the customer."`
-	// Text or HTML are the words; a note has Text alone.
+	// Text or HTML is the content. A note has only Text.
 	Text string `json:"text,omitempty" doc:"The words as plain text."`
 	HTML string `json:"html,omitempty" doc:"The words of a reply as HTML, in the place of text."`
-	// AgentID is the agent who replies; empty for the shop's default one.
+	// AgentID is the agent who replies; empty for the shop's default agent.
 	AgentID string `json:"agent_id,omitempty" doc:"The Dixa agent who replies; the shop's default agent where it is missing."`
-	// Attachments are https addresses that Dixa copies files from.
+	// Attachments are https URLs from which Dixa copies files.
 	Attachments []string `json:"attachments,omitempty" doc:"Addresses that Dixa copies files from."`
 }
 
 // Messages yields the messages and notes of a claim's conversation, oldest first,
-// fetching pages as they are wanted. After an error it ends.
+// and fetches pages on demand. It ends after an error.
 func (c *Client) Messages(ctx context.Context, ref claim.Ref) iter.Seq2[claim.Message, error] {
 	return func(yield func(claim.Message, error) bool) {
 		cursor := ""
@@ -54,8 +54,8 @@ func (c *Client) Messages(ctx context.Context, ref claim.Ref) iter.Seq2[claim.Me
 	}
 }
 
-// MessagesPage reads one page; an empty cursor means the first, a limit of zero
-// leaves it to the service.
+// MessagesPage returns one page. An empty cursor means the first page. A limit of
+// zero uses the service's default.
 func (c *Client) MessagesPage(ctx context.Context, ref claim.Ref, cursor string, limit int) (MessagePage, error) {
 	q := url.Values{}
 	if cursor != "" {
@@ -69,9 +69,9 @@ func (c *Client) MessagesPage(ctx context.Context, ref claim.Ref, cursor string,
 	return out, err
 }
 
-// Send writes to the customer or an internal note, once for each key: 1 to 200
-// visible ASCII characters of the caller's choice. What became of it is in
-// [Client.Instruction] under the same key.
+// Send sends a reply to the customer or writes an internal note, once per key. The
+// caller chooses the key: 1 to 200 visible ASCII characters. [Client.Instruction]
+// returns the outcome under the same key.
 func (c *Client) Send(ctx context.Context, ref claim.Ref, key string, m NewMessage) (claim.Instruction, error) {
 	var out claim.Instruction
 	err := c.do(ctx, call{
@@ -80,15 +80,15 @@ func (c *Client) Send(ctx context.Context, ref claim.Ref, key string, m NewMessa
 	return out, err
 }
 
-// Instruction tells what became of a message or change.
+// Instruction returns the state of a message or change.
 func (c *Client) Instruction(ctx context.Context, ref claim.Ref, id string) (claim.Instruction, error) {
 	var out claim.Instruction
 	err := c.do(ctx, call{method: http.MethodGet, path: append(oneClaim(ref), "instructions", id)}, &out)
 	return out, err
 }
 
-// Attachment fetches a file of a message, of at most 50 MiB. Its id is in the
-// message's Attachments.
+// Attachment downloads a file of a message, up to 50 MiB. The message's Attachments
+// contain its id.
 func (c *Client) Attachment(ctx context.Context, ref claim.Ref, message, attachment string) ([]byte, error) {
 	path := append(oneClaim(ref), "messages", message, "attachments", attachment)
 	a, err := c.send(ctx, call{method: http.MethodGet, path: path, accept: "*/*", slow: true})

@@ -10,40 +10,41 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// What became of a change of a claim.
+// Results of a change to a claim.
 const (
-	UpdateUnchanged  = "unchanged"     // the claim is so already
-	UpdateOlder      = "ignored_older" // something newer is known
-	UpdateEdited     = "edited"        // it was edited before its conversation was created
-	UpdateWithdrawn  = "withdrawn"     // it was withdrawn before its conversation was created
+	UpdateUnchanged  = "unchanged"     // the claim already has these values
+	UpdateOlder      = "ignored_older" // a newer change is known
+	UpdateEdited     = "edited"        // the claim was edited before its conversation was created
+	UpdateWithdrawn  = "withdrawn"     // the claim was withdrawn before its conversation was created
 	UpdateInstructed = "instructed"    // the change rules are carried out in its conversation
-	UpdateKept       = "kept"          // the claim is abandoned, so nothing follows
+	UpdateKept       = "kept"          // the claim is abandoned, so there is no further effect
 )
 
-// Updated is what became of a change of a claim.
+// Updated is the result of a change to a claim.
 type Updated struct {
-	// Result is one of [UpdateUnchanged] and so on.
+	// Result is one of the Update constants, such as [UpdateUnchanged].
 	Result string `json:"result" enum:"unchanged,ignored_older,edited,withdrawn,instructed,kept" doc:"What was done about the change."`
-	// Changed are the fields that changed, by JSON path.
+	// Changed lists the fields that changed, by JSON path.
 	Changed []string `json:"changed,omitempty" doc:"The fields that changed, by JSON path."`
-	// InstructionID names what is to be done in the conversation.
+	// InstructionID is the instruction for the conversation.
 	InstructionID string       `json:"instruction_id,omitempty" doc:"What is to be done in the conversation; missing where nothing is."`
 	Claim         claim.Record `json:"claim"`
-	// Cut and Ignored are those of [Submitted].
+	// Cut and Ignored are as in [Submitted].
 	Cut     []claim.Cut `json:"cut,omitempty" doc:"What was shortened or left out because it is too long."`
 	Ignored []string    `json:"ignored,omitempty" doc:"Members that the contract does not know, by JSON path, up to 20."`
 }
 
-// Update tells what changed of a claim at its owner: a JSON object with the members
-// of a claim that changed, see [claim.DecodeUpdate]. With "updated_at" a change that
-// comes out of order is ignored. To repeat it is safe.
+// Update applies a change that the owner made to a claim. change is a JSON object
+// with the members of the claim that changed, see [claim.DecodeUpdate]. If it has
+// "updated_at", a change that arrives out of order is ignored. Update is safe to
+// repeat.
 func (c *Client) Update(ctx context.Context, ref claim.Ref, change json.RawMessage) (Updated, error) {
 	var out Updated
 	err := c.do(ctx, call{method: http.MethodPatch, path: oneClaim(ref), body: change}, &out)
 	return out, err
 }
 
-// KarlaSecretRequest is the secret that Karla signs its webhooks with.
+// KarlaSecretRequest is the secret with which Karla signs its webhooks.
 type KarlaSecretRequest struct {
 	Secret string `json:"secret" doc:"The secret as Karla shows it. The one that it replaces stays good for three days."`
 }
@@ -51,12 +52,12 @@ type KarlaSecretRequest struct {
 // KarlaSecret is a saved secret, masked.
 type KarlaSecret struct {
 	Preview string `json:"secret_preview"`
-	// Path is where Karla sends its webhooks to, below the public address.
+	// Path is the path, below the public address, to which Karla sends its webhooks.
 	Path string `json:"path"`
 }
 
 // SaveKarlaSecret saves the secret of Karla's webhooks for a shop, or for the
-// platform where shop is empty.
+// platform if shop is empty.
 func (c *Client) SaveKarlaSecret(ctx context.Context, shop, secret string) (KarlaSecret, error) {
 	path := []string{"v1", "karla", "webhook-secret"}
 	if shop != "" {
@@ -67,25 +68,25 @@ func (c *Client) SaveKarlaSecret(ctx context.Context, shop, secret string) (Karl
 	return out, err
 }
 
-// KarlaEvent is an event that Karla sent and what became of it.
+// KarlaEvent is an event from Karla with its outcome.
 type KarlaEvent struct {
 	ID      string `json:"id"`
 	Ref     string `json:"ref,omitempty" example:"claims/updated"`
 	ClaimID string `json:"claim_id,omitempty"`
-	// State is waiting, applied, ignored or invalid, and Why says more.
+	// State is waiting, applied, ignored or invalid. Why gives the reason.
 	State       string    `json:"state" enum:"waiting,applied,ignored,invalid"`
 	Why         string    `json:"why,omitempty"`
 	TriggeredAt time.Time `json:"triggered_at,omitzero"`
 	ReceivedAt  time.Time `json:"received_at"`
 }
 
-// KarlaEventList is a list of events, the newest first.
+// KarlaEventList is a list of events, newest first.
 type KarlaEventList struct {
 	Events []KarlaEvent `json:"data"`
 }
 
-// KarlaEvents lists the newest events that Karla sent for a shop, up to 200. An
-// empty state is any.
+// KarlaEvents lists up to 200 of the newest events from Karla for a shop. An empty
+// state matches any state.
 func (c *Client) KarlaEvents(ctx context.Context, shop, state string) ([]KarlaEvent, error) {
 	q := url.Values{}
 	if state != "" {

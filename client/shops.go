@@ -13,7 +13,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// NewShop is a shop to add.
+// NewShop describes a shop to add.
 type NewShop struct {
 	Slug string `json:"slug" validate:"required,slug" doc:"The shop's name in addresses: small letters, digits, - and _."`
 	Name string `json:"name,omitempty" validate:"max=200" doc:"The shop's name for people; templates use it."`
@@ -21,13 +21,13 @@ type NewShop struct {
 	Feature *bool `json:"dixa_feature,omitempty" doc:"Whether the platform offers Dixa to the shop. Missing means yes."`
 }
 
-// ShopPatch changes a shop; nil members do not.
+// ShopPatch is a change to a shop; nil members stay unchanged.
 type ShopPatch struct {
 	Name    *string `json:"name,omitempty" doc:"The shop's name for people."`
 	Feature *bool   `json:"dixa_feature,omitempty" doc:"Whether the platform offers Dixa to the shop."`
 }
 
-// ShopList is the platform's shops.
+// ShopList is the list of the platform's shops.
 type ShopList struct {
 	Shops []claim.Shop `json:"data"`
 }
@@ -39,15 +39,15 @@ func (c *Client) Shops(ctx context.Context) ([]claim.Shop, error) {
 	return out.Shops, err
 }
 
-// Shop reads a shop with the counts of its claims by state.
+// Shop returns a shop with the counts of its claims by state.
 func (c *Client) Shop(ctx context.Context, shop string) (claim.Shop, error) {
 	var out claim.Shop
 	err := c.do(ctx, call{method: http.MethodGet, path: shopPath(shop)}, &out)
 	return out, err
 }
 
-// AddShop adds a shop. One that exists is an [*Error] with [CodeConflict]. It is
-// not tried again where no answer came.
+// AddShop adds a shop. If the shop exists, it returns an [*Error] with
+// [CodeConflict]. It is not retried if no response arrives.
 func (c *Client) AddShop(ctx context.Context, s NewShop) (claim.Shop, error) {
 	var out claim.Shop
 	err := c.do(ctx, call{method: http.MethodPost, path: []string{"v1", "shops"}, body: s, once: true}, &out)
@@ -61,12 +61,12 @@ func (c *Client) PatchShop(ctx context.Context, shop string, p ShopPatch) (claim
 	return out, err
 }
 
-// DeleteShop removes a shop. Its claims are no longer reachable.
+// DeleteShop deletes a shop. Its claims become unreachable.
 func (c *Client) DeleteShop(ctx context.Context, shop string) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: shopPath(shop)}, nil)
 }
 
-// Count is how many claims a command reached.
+// Count is the number of claims that a command affected.
 type Count struct {
 	Claims int `json:"claims" doc:"How many claims the command reached."`
 }
@@ -76,8 +76,8 @@ type RetryShopRequest struct {
 	Causes []claim.Cause `json:"causes,omitempty" doc:"Only claims parked for one of these causes. Missing means all."`
 }
 
-// RetryShop takes up again every parked claim of the shop, or those parked for
-// one of the causes.
+// RetryShop retries every parked claim of the shop, or those parked for one of the
+// causes.
 func (c *Client) RetryShop(ctx context.Context, shop string, causes ...claim.Cause) (int, error) {
 	var out Count
 	err := c.do(ctx, call{method: http.MethodPost, path: shopPath(shop, "retry"), body: RetryShopRequest{Causes: causes}}, &out)
@@ -89,8 +89,8 @@ type OpenSkippedRequest struct {
 	Since time.Time `json:"since,omitzero" doc:"Only claims accepted since then. Missing means all."`
 }
 
-// OpenSkipped opens the claims that came while the integration was off, since a
-// time; the zero time means all.
+// OpenSkipped opens the claims that arrived while the integration was off, from
+// since on; a zero time means all.
 func (c *Client) OpenSkipped(ctx context.Context, shop string, since time.Time) (int, error) {
 	var out Count
 	err := c.do(ctx, call{method: http.MethodPost, path: shopPath(shop, "open-skipped"), body: OpenSkippedRequest{Since: since}}, &out)
@@ -102,18 +102,18 @@ func (c *Client) Pause(ctx context.Context, shop string) (claim.Shop, error) {
 	return c.switched(ctx, shop, "pause")
 }
 
-// Resume lets the shop's waiting claims go on.
+// Resume lets the shop's waiting claims proceed.
 func (c *Client) Resume(ctx context.Context, shop string) (claim.Shop, error) {
 	return c.switched(ctx, shop, "resume")
 }
 
-// Enable makes the shop's claims become conversations from now on. It is an
-// [*Error] until a live contact endpoint is saved.
+// Enable turns the shop's new claims into conversations. It returns an [*Error]
+// until a live contact endpoint is saved.
 func (c *Client) Enable(ctx context.Context, shop string) (claim.Shop, error) {
 	return c.switched(ctx, shop, "integrations", "dixa", "enable")
 }
 
-// Disable makes new claims be skipped.
+// Disable makes the shop skip new claims.
 func (c *Client) Disable(ctx context.Context, shop string) (claim.Shop, error) {
 	return c.switched(ctx, shop, "integrations", "dixa", "disable")
 }
@@ -124,79 +124,80 @@ func (c *Client) switched(ctx context.Context, shop string, tail ...string) (cla
 	return out, err
 }
 
-// Integration reads a shop's Dixa integration: its own settings and what they
-// come to with those that it inherits.
+// Integration returns a shop's Dixa integration: its own settings and the settings
+// that result from inheritance.
 func (c *Client) Integration(ctx context.Context, shop string) (claim.Integration, error) {
 	var out claim.Integration
 	err := c.do(ctx, call{method: http.MethodGet, path: dixaOf(shop)}, &out)
 	return out, err
 }
 
-// SweepAsked is the answer to [Client.Sweep].
+// SweepAsked is the response to [Client.Sweep].
 type SweepAsked struct {
 	LastStartedAt time.Time `json:"last_started_at,omitzero" doc:"When the previous sweep began; missing where there was none. The sweep that was asked for has ended once the integration's last_sweep has a later started_at and a finished_at that is not before it."`
 }
 
-// EndedBy reports whether the sweep that was asked for has ended, by the last
-// sweep of the integration.
+// EndedBy reports whether the requested sweep has ended, given the last sweep of the
+// integration.
 func (a SweepAsked) EndedBy(last *claim.Sweep) bool {
 	return last != nil && last.StartedAt.After(a.LastStartedAt) && !last.FinishedAt.Before(last.StartedAt)
 }
 
-// Sweep begins a search of the shop's Dixa organisation for what no webhook told.
-// Its report is the LastSweep of [Client.Integration] once [SweepAsked.EndedBy]
-// says so.
+// Sweep starts a search of the shop's Dixa organisation for what no webhook
+// delivered. Once [SweepAsked.EndedBy] reports true, LastSweep of
+// [Client.Integration] has the report.
 func (c *Client) Sweep(ctx context.Context, shop string) (SweepAsked, error) {
 	var out SweepAsked
 	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "sweep")}, &out)
 	return out, err
 }
 
-// ChangeSettings merges a JSON object into the shop's own settings (RFC 7396: a
-// null removes a member, so that it is inherited again). What names something in
-// Dixa is checked there; faults are an [*Error] with [CodeInvalid].
+// ChangeSettings merges a JSON object into the shop's own settings (RFC 7396: null
+// removes a member, which is then inherited again). References to Dixa objects are
+// checked in Dixa. Faults are an [*Error] with [CodeInvalid].
 func (c *Client) ChangeSettings(ctx context.Context, shop string, patch json.RawMessage) (claim.Integration, error) {
 	var out claim.Integration
 	err := c.do(ctx, call{method: http.MethodPut, path: dixaOf(shop), body: patch, slow: true}, &out)
 	return out, err
 }
 
-// TokenRequest carries a Dixa API token.
+// TokenRequest contains a Dixa API token.
 type TokenRequest struct {
 	Token string `json:"token" doc:"The Dixa API token as Dixa shows it, without space around it."`
 }
 
-// Connect saves a shop's Dixa API token after Dixa has taken it.
+// Connect saves a shop's Dixa API token after Dixa accepts it.
 func (c *Client) Connect(ctx context.Context, shop, token string) (claim.Connection, error) {
 	var out claim.Connection
 	err := c.do(ctx, call{method: http.MethodPut, path: dixaOf(shop, "token"), body: TokenRequest{Token: token}, slow: true}, &out)
 	return out, err
 }
 
-// TokenComparison asks whether a token is the saved one without sending it.
+// TokenComparison asks whether a token is the saved one, without sending it.
 type TokenComparison struct {
-	// Nonce is random, 32 bytes in hexadecimal.
+	// Nonce is 32 random bytes in hexadecimal.
 	Nonce string `json:"nonce" minLength:"64" maxLength:"64" pattern:"^[0-9a-f]+$" doc:"Random, 32 bytes in hexadecimal."`
-	// Fingerprint is [TokenFingerprint] of the token under the nonce.
+	// Fingerprint is the [TokenFingerprint] of the token under the nonce.
 	Fingerprint string `json:"fingerprint" minLength:"64" maxLength:"64" pattern:"^[0-9a-f]+$" doc:"HMAC-SHA-256 of the token under the nonce's text, in hexadecimal."`
 }
 
-// TokenCompared is the answer to a [TokenComparison].
+// TokenCompared is the response to a [TokenComparison].
 type TokenCompared struct {
 	Same bool `json:"same" doc:"The token is the saved one."`
 }
 
-// TokenFingerprint is the HMAC-SHA-256 of a token under a nonce's text, in
-// hexadecimal. The nonce is new for each comparison, so a fingerprint that somebody
-// reads on the way or in a log tells nothing about another one, and none is stored.
+// TokenFingerprint returns the HMAC-SHA-256 of a token, keyed with the text of a
+// nonce, in hexadecimal. Each comparison uses a new nonce, so a fingerprint that
+// leaks in transit or through a log reveals nothing about another one. No
+// fingerprint is stored.
 func TokenFingerprint(nonce, token string) string {
 	mac := hmac.New(sha256.New, []byte(nonce))
 	mac.Write([]byte(token))
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// HasToken reports whether a token is the one that is saved for a shop. The token is
-// not sent: both sides compute its fingerprint under a nonce of this request.
+// HasToken reports whether a token is the one saved for a shop. It does not send the
+// token: both sides compute its fingerprint under a nonce of this request.
 func (c *Client) HasToken(ctx context.Context, shop, token string) (bool, error) {
 	nonce := make([]byte, sha256.Size)
 	rand.Read(nonce)
@@ -207,41 +208,41 @@ func (c *Client) HasToken(ctx context.Context, shop, token string) (bool, error)
 	return out.Same, err
 }
 
-// WebhookSecretRequest carries the secret of a webhook subscription.
+// WebhookSecretRequest contains the secret of a webhook subscription.
 type WebhookSecretRequest struct {
 	Secret string `json:"secret" doc:"The secret that Dixa shows for the subscription. Empty: Claimflow makes the subscription itself again."`
 }
 
-// SaveWebhookSecret saves the secret of a webhook subscription that a person made
-// in the shop's Dixa; Claimflow leaves that subscription alone. An empty secret
-// hands the subscription back to Claimflow, which makes it when the shop is
-// enabled the next time. A secret that is replaced stays good for three days.
+// SaveWebhookSecret saves the secret of a webhook subscription that a person created
+// in the shop's Dixa. Claimflow does not change that subscription. An empty secret
+// returns the subscription to Claimflow, which creates it when the shop is next
+// enabled. A replaced secret stays valid for three days.
 func (c *Client) SaveWebhookSecret(ctx context.Context, shop, secret string) (claim.Subscription, error) {
 	var out claim.Subscription
 	err := c.do(ctx, call{method: http.MethodPut, path: dixaOf(shop, "webhook-secret"), body: WebhookSecretRequest{Secret: secret}}, &out)
 	return out, err
 }
 
-// Report is what a look at a shop's Dixa found.
+// Report is the result of checks of a shop's Dixa.
 type Report struct {
 	// OK says that no check failed.
 	OK     bool    `json:"ok" doc:"No check failed."`
 	Checks []Check `json:"checks"`
 	// ConversationID is the conversation that a test opened.
 	ConversationID int64 `json:"conversation_id,omitempty" doc:"The conversation that a test opened."`
-	// Warnings say what may be wrong but keeps no claim from being opened.
+	// Warnings list possible problems that do not prevent claims from being opened.
 	Warnings []string `json:"warnings,omitempty" doc:"What may be wrong but keeps no claim from being opened."`
 }
 
-// Check is one thing that was looked at.
+// Check is the result of one check.
 type Check struct {
 	Name   string `json:"check" doc:"What was looked at." example:"contact endpoint"`
 	Result string `json:"result" enum:"ok,warning,failed,skipped"`
-	// Detail says what was found and, where it failed, what to do.
+	// Detail says what was found and, after a failure, what to do.
 	Detail string `json:"detail" doc:"What was found and, where it failed, what to do."`
 }
 
-// Validate checks a shop's connection and settings against Dixa. It only reads.
+// Validate checks a shop's connection and settings against Dixa. It is read-only.
 func (c *Client) Validate(ctx context.Context, shop string) (Report, error) {
 	var out Report
 	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "validate"), slow: true}, &out)
@@ -256,8 +257,8 @@ type TestRequest struct {
 }
 
 // Test opens a conversation tagged claimflow-test in the name of an address,
-// finds out what the token may do, replies in it and closes it. It is never tried
-// again.
+// determines what the token may do, replies in the conversation and closes it. It is
+// not retried once it may have started.
 func (c *Client) Test(ctx context.Context, shop string, r TestRequest) (Report, error) {
 	var out Report
 	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "test"), body: r, once: true, slow: true}, &out)
@@ -267,18 +268,18 @@ func (c *Client) Test(ctx context.Context, shop string, r TestRequest) (Report, 
 // PlatformSettings is the layer of settings that all shops inherit.
 type PlatformSettings struct {
 	Own json.RawMessage `json:"own_settings" doc:"The platform's own layer: some of the members of the settings."`
-	// Effective is what a shop without settings of its own has.
+	// Effective are the settings of a shop that sets none of its own.
 	Effective claim.Settings `json:"settings"`
 }
 
-// PlatformSettings reads the settings that all shops inherit.
+// PlatformSettings returns the settings that all shops inherit.
 func (c *Client) PlatformSettings(ctx context.Context) (PlatformSettings, error) {
 	var out PlatformSettings
 	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "settings"}}, &out)
 	return out, err
 }
 
-// ChangePlatformSettings merges a JSON object into them, as
+// ChangePlatformSettings merges a JSON object into the platform's settings, as
 // [Client.ChangeSettings] does for a shop.
 func (c *Client) ChangePlatformSettings(ctx context.Context, patch json.RawMessage) (PlatformSettings, error) {
 	var out PlatformSettings
@@ -294,24 +295,24 @@ func dixaOf(shop string, tail ...string) []string {
 	return shopPath(shop, append([]string{"integrations", "dixa"}, tail...)...)
 }
 
-// StatusRulesRequest are rules to try.
+// StatusRulesRequest contains the rules to try.
 type StatusRulesRequest struct {
-	// StatusRules are the rules; none means the built-in ones.
+	// StatusRules are the rules; empty means the built-in rules.
 	StatusRules []claim.StatusRule `json:"status_rules" doc:"The rules to try; none means the built-in ones."`
-	// Claims is how many of the newest claims to try them on. Defaults to 100.
+	// Claims is the number of newest claims to try the rules on. The default is 100.
 	Claims int `json:"claims,omitempty" minimum:"0" maximum:"500" doc:"How many of the newest claims to try them on; 100 unless given."`
 }
 
-// StatusRulesPreview is what other rules would have said.
+// StatusRulesPreview is the effect of other rules.
 type StatusRulesPreview struct {
-	// Claims is how many claims the rules were tried on.
+	// Claims is the number of claims that the rules were tried on.
 	Claims int `json:"claims" doc:"How many claims the rules were tried on."`
-	// Different are those whose owner would have been told otherwise.
+	// Different lists the claims whose owner would have received other statuses.
 	Different []StatusDifference `json:"different" doc:"The claims whose owner would have been told otherwise."`
 }
 
-// StatusDifference is a claim whose owner would have been told otherwise: the
-// statuses one after another, by the rules that hold and by those tried.
+// StatusDifference is a claim whose owner would have received other statuses. It
+// lists the statuses in sequence, under the current rules and under the tried rules.
 type StatusDifference struct {
 	ClaimID string      `json:"claim_id"`
 	State   claim.State `json:"state"`
@@ -319,8 +320,8 @@ type StatusDifference struct {
 	Would   []string    `json:"would" doc:"The statuses one after another by the rules tried."`
 }
 
-// PreviewStatusRules tries status rules on what Dixa told of the shop's newest
-// claims. Nothing is changed or sent.
+// PreviewStatusRules tries status rules on the events from Dixa about the shop's
+// newest claims. It changes and sends nothing.
 func (c *Client) PreviewStatusRules(ctx context.Context, shop string, r StatusRulesRequest) (StatusRulesPreview, error) {
 	var out StatusRulesPreview
 	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "status-rules", "preview"), body: r}, &out)

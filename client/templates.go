@@ -8,29 +8,29 @@ import (
 	"time"
 )
 
-// TemplateSource is a ticket template: what a claim's conversation says. A
-// member that is left out comes from the layer beneath: shop, platform, built-in.
+// TemplateSource is a ticket template: the content of a claim's conversation.
+// Omitted members come from the next layer: shop, platform, built-in.
 type TemplateSource struct {
 	Subject string `json:"subject,omitempty" yaml:"subject" doc:"The conversation's subject, as a template."`
 	Body    string `json:"body,omitempty" yaml:"body" doc:"The first message, as a template."`
 	// Format is "html" (the default) or "text".
 	Format string `json:"format,omitempty" yaml:"format" enum:"html,text" doc:"What the body is."`
-	// Tags are templates of tags beside the default ones.
+	// Tags are templates of additional tags.
 	Tags []string `json:"tags,omitzero" yaml:"tags" doc:"Tags beside the default ones, each a template."`
 	Note string   `json:"note,omitempty" yaml:"note" doc:"The internal note, as a template. Missing: none."`
-	// Evidence names the kinds of files to attach: "item", "claim", "optional",
+	// Evidence lists the kinds of files to attach: "item", "claim", "optional",
 	// "signature". Nil means all, empty none.
 	Evidence []string `json:"evidence,omitzero" yaml:"evidence" doc:"Which kinds of files are attached: item, claim, optional, signature. Missing: all; empty: none."`
 }
 
-// Template is a template with where it is from.
+// Template is a template with its origin.
 type Template struct {
 	// Scope is "shop", "platform" or "built-in".
 	Scope    string `json:"scope" enum:"shop,platform,built-in"`
 	Key      string `json:"reason" doc:"The reason or flow that it is for."`
 	Language string `json:"language"`
-	// Source is the template: in a list as it was saved, without it for built-in
-	// ones; read alone, together with what it leaves to the layers beneath.
+	// Source is the template. A list contains it as saved, and omits it for built-in
+	// templates. A single read includes the members from lower layers.
 	Source    *TemplateSource `json:"template,omitempty"`
 	UpdatedAt time.Time       `json:"updated_at,omitzero"`
 }
@@ -42,16 +42,16 @@ type TemplateList struct {
 
 // PreviewRequest says what to render.
 type PreviewRequest struct {
-	// Template is one that is not saved; nil renders what would be used.
+	// Template is an unsaved template; nil renders the template that would be used.
 	Template *TemplateSource `json:"template,omitempty" doc:"A template that is not saved yet. Missing: the one that would be used."`
-	// Claim is the claim to render for, in either wire form; empty takes a
-	// sample of the reason.
+	// Claim is the claim to render for, in either wire form; empty uses a sample for
+	// the reason.
 	Claim json.RawMessage `json:"claim,omitempty" doc:"The claim to render for, in either wire form. Missing: a sample."`
 }
 
 // Ticket is a rendered template.
 type Ticket struct {
-	// Template names the one that was rendered, such as "shop/damaged/de".
+	// Template names the rendered template, such as "shop/damaged/de".
 	Template string   `json:"template"`
 	Subject  string   `json:"subject"`
 	Body     string   `json:"body"`
@@ -60,33 +60,33 @@ type Ticket struct {
 	Note     string   `json:"note,omitempty"`
 }
 
-// Templates lists the templates that a shop has or inherits, the shop's own
-// first; an empty shop lists those of the platform.
+// Templates lists the templates that a shop has or inherits, the shop's own first.
+// An empty shop lists the platform's templates.
 func (c *Client) Templates(ctx context.Context, shop string) ([]Template, error) {
 	var out TemplateList
 	err := c.do(ctx, call{method: http.MethodGet, path: templatePath(shop)}, &out)
 	return out.Templates, err
 }
 
-// Template reads the template that a reason and a language get in a shop, which
-// may be an inherited one.
+// Template returns the template that applies to a reason and a language in a shop.
+// It may be inherited.
 func (c *Client) Template(ctx context.Context, shop, reason, language string) (Template, error) {
 	var out Template
 	err := c.do(ctx, call{method: http.MethodGet, path: templatePath(shop, reason), query: inLanguage(language)}, &out)
 	return out, err
 }
 
-// SetTemplate saves a template of the shop, or of the platform where shop is
-// empty. One that does not render is an [*Error] with [CodeInvalid] that names
-// the line.
+// SetTemplate saves a template of the shop, or of the platform if shop is empty. A
+// template that does not render is an [*Error] with [CodeInvalid] that names the
+// line.
 func (c *Client) SetTemplate(ctx context.Context, shop, reason, language string, t TemplateSource) (Template, error) {
 	var out Template
 	err := c.do(ctx, call{method: http.MethodPut, path: templatePath(shop, reason), query: inLanguage(language), body: t}, &out)
 	return out, err
 }
 
-// DeleteTemplate removes a template of the shop or the platform, so that the
-// inherited one holds again.
+// DeleteTemplate deletes a template of the shop or platform, so that the inherited
+// one applies again.
 func (c *Client) DeleteTemplate(ctx context.Context, shop, reason, language string) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: templatePath(shop, reason), query: inLanguage(language)}, nil)
 }

@@ -15,11 +15,11 @@ type Activity struct {
 	ID             string `json:"id"`
 	ConversationID int64  `json:"conversationId"`
 	At             Time   `json:"activityTimestamp,omitzero"`
-	// Type is what happened, such as "ConversationClosed" or "TagAdded"; the set
-	// is open.
+	// Type is the kind of activity, such as "ConversationClosed" or "TagAdded". The
+	// set is open.
 	Type   string        `json:"_type"`
 	Author *ActivityUser `json:"author,omitempty"`
-	// Attributes depend on Type; they carry a _type of their own.
+	// Attributes depend on Type and have their own _type.
 	Attributes json.RawMessage `json:"attributes,omitempty"`
 	Extra      Extra           `json:"-"`
 }
@@ -32,13 +32,13 @@ func (a *Activity) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(a), &a.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (a Activity) MarshalJSON() ([]byte, error) {
 	type plain Activity
 	return encodeOpen(plain(a), a.Extra)
 }
 
-// ActivityUser is who an activity is about or by.
+// ActivityUser is the subject or author of an activity.
 type ActivityUser struct {
 	ID          string `json:"id"`
 	Name        string `json:"name,omitempty"`
@@ -53,14 +53,13 @@ func (u *ActivityUser) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(u), &u.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (u ActivityUser) MarshalJSON() ([]byte, error) {
 	type plain ActivityUser
 	return encodeOpen(plain(u), u.Extra)
 }
 
-// ActivityLog returns all activities of a conversation. Their order is
-// unknown.
+// ActivityLog returns all activities of a conversation in an unspecified order.
 //
 // Dixa: GET /v1/conversations/{conversationId}/activitylog.
 func (s *ConversationsService) ActivityLog(ctx context.Context, id int64) ([]*Activity, error) {
@@ -68,22 +67,21 @@ func (s *ConversationsService) ActivityLog(ctx context.Context, id int64) ([]*Ac
 	return fetchAll[Activity](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// OrganizationActivityLog yields the activities of all conversations between
-// two times, page after page; a zero time leaves that end open, a pageLimit of
-// 0 leaves the page size to Dixa. Dixa's filter takes whole seconds, so the
-// span is widened to them. The order is unknown, and whether the ends are
-// included: overlap successive spans and drop repeats by id.
+// OrganizationActivityLog yields the activities of all conversations between two
+// times, page by page. A zero time leaves that end open, and a pageLimit of 0 uses
+// Dixa's default page size. Dixa's filter takes whole seconds, so the range is
+// widened to them. The order is unspecified, and it is unknown whether the ends are
+// inclusive: overlap successive ranges and deduplicate by id.
 //
 // Dixa: GET /v1/conversations/activitylog.
 func (s *ConversationsService) OrganizationActivityLog(ctx context.Context, from, to time.Time, pageLimit int) iter.Seq2[*Activity, error] {
 	return fetchPages[Activity](ctx, s.client, organizationActivityLog, Params{Query: activityQuery(from, to, pageLimit)})
 }
 
-// OrganizationActivityLogPage returns one page of what OrganizationActivityLog
-// yields, for a caller that goes on another time: the first page where after is
-// empty, else the page after the one that answered next = after, for which the
-// other arguments do not matter. next is empty after the last page. How long
-// Dixa knows a next page is unknown.
+// OrganizationActivityLogPage returns one page of OrganizationActivityLog, for
+// callers that resume later. An empty after returns the first page. Otherwise after
+// is the next value of the previous page, and the other arguments are ignored. next
+// is empty after the last page. It is unknown how long Dixa accepts a next value.
 //
 // Dixa: GET /v1/conversations/activitylog.
 func (s *ConversationsService) OrganizationActivityLogPage(ctx context.Context, from, to time.Time, pageLimit int, after string) (entries []*Activity, next string, err error) {

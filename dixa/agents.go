@@ -23,7 +23,7 @@ type Agent struct {
 	FirstName              string   `json:"firstName,omitempty"`
 	LastName               string   `json:"lastName,omitempty"`
 	MiddleNames            []string `json:"middleNames,omitzero"`
-	// Roles has values such as "Agent"; the set is not documented.
+	// Roles has values such as "Agent". The set is not documented.
 	Roles []string `json:"roles,omitzero"`
 	Extra Extra    `json:"-"`
 }
@@ -36,19 +36,19 @@ func (a *Agent) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(a), &a.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (a Agent) MarshalJSON() ([]byte, error) {
 	type plain Agent
 	return encodeOpen(plain(a), a.Extra)
 }
 
-// AgentInput is what a create, update or replacement may set. Empty fields are
-// left out.
+// AgentInput holds the fields of a create, update or replacement. Empty fields are
+// omitted.
 type AgentInput struct {
 	DisplayName string `json:"displayName,omitempty"`
-	// Email is of a create only: Dixa offers no way to change it.
+	// Email can only be set on create: Dixa has no operation to change it.
 	Email string `json:"email,omitempty"`
-	// PhoneNumber is in E.164 form.
+	// PhoneNumber is in E.164 format.
 	PhoneNumber            string   `json:"phoneNumber,omitempty"`
 	AdditionalEmails       []string `json:"additionalEmails,omitzero"`
 	AdditionalPhoneNumbers []string `json:"additionalPhoneNumbers,omitzero"`
@@ -64,15 +64,15 @@ type AgentChange struct {
 	AgentInput
 }
 
-// AgentFilter selects agents by at most one of its criteria.
+// AgentFilter selects agents by at most one criterion.
 type AgentFilter struct {
 	Email string
 	Phone string
-	// PageLimit is the size of a page, 0 for Dixa's default.
+	// PageLimit is the page size; 0 uses Dixa's default.
 	PageLimit int
 }
 
-// List yields the agents and admins that match, page after page.
+// List yields the matching agents and admins, page by page.
 //
 // Dixa: GET /v1/agents.
 func (s *AgentsService) List(ctx context.Context, filter AgentFilter) iter.Seq2[*Agent, error] {
@@ -84,7 +84,7 @@ func (s *AgentsService) List(ctx context.Context, filter AgentFilter) iter.Seq2[
 	return fetchPages[Agent](ctx, s.client, op, Params{Query: query})
 }
 
-// Get returns one agent or admin. What the id of an end user answers is not
+// Get returns one agent or admin. The response for an end user's id is not
 // documented.
 //
 // Dixa: GET /v1/agents/{agentId}.
@@ -93,7 +93,7 @@ func (s *AgentsService) Get(ctx context.Context, id string) (*Agent, error) {
 	return fetch[Agent](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// Create creates an agent; DisplayName and Email are required.
+// Create creates an agent. DisplayName and Email are required.
 //
 // Dixa: POST /v1/agents.
 func (s *AgentsService) Create(ctx context.Context, in AgentInput) (*Agent, error) {
@@ -101,7 +101,7 @@ func (s *AgentsService) Create(ctx context.Context, in AgentInput) (*Agent, erro
 	return fetch[Agent](ctx, s.client, op, Params{Body: in})
 }
 
-// Update changes the given fields of an agent and leaves the others.
+// Update changes the given fields of an agent and leaves the others unchanged.
 //
 // Dixa: PATCH /v1/agents/{agentId}.
 func (s *AgentsService) Update(ctx context.Context, id string, in AgentInput) (*Agent, error) {
@@ -109,7 +109,7 @@ func (s *AgentsService) Update(ctx context.Context, id string, in AgentInput) (*
 	return fetch[Agent](ctx, s.client, op, Params{Path: []any{id}, Body: in})
 }
 
-// Replace sets an agent to the given fields; DisplayName is required.
+// Replace sets an agent to the given fields. DisplayName is required.
 //
 // Dixa: PUT /v1/agents/{agentId}.
 func (s *AgentsService) Replace(ctx context.Context, id string, in AgentInput) (*Agent, error) {
@@ -117,7 +117,7 @@ func (s *AgentsService) Replace(ctx context.Context, id string, in AgentInput) (
 	return fetch[Agent](ctx, s.client, op, Params{Path: []any{id}, Body: in})
 }
 
-// CreateBulk creates several agents; each has an outcome of its own.
+// CreateBulk creates several agents. Each has its own outcome.
 //
 // Dixa: POST /v1/agents/bulk.
 func (s *AgentsService) CreateBulk(ctx context.Context, in []AgentInput) ([]*BulkOutcome[Agent], error) {
@@ -141,7 +141,7 @@ func (s *AgentsService) ReplaceBulk(ctx context.Context, in []AgentChange) ([]*B
 	return fetchAll[BulkOutcome[Agent]](ctx, s.client, op, Params{Body: orEmpty(in)})
 }
 
-// Delete makes an agent or admin an end user.
+// Delete turns an agent or admin into an end user.
 //
 // Dixa: DELETE /v1/agents/{agentId}.
 func (s *AgentsService) Delete(ctx context.Context, id string) error {
@@ -149,7 +149,7 @@ func (s *AgentsService) Delete(ctx context.Context, id string) error {
 	return run(ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// Teams returns the teams that an agent is in. Only their ids are set.
+// Teams returns an agent's teams with only their ids set.
 //
 // Dixa: GET /v1/agents/{agentId}/teams.
 func (s *AgentsService) Teams(ctx context.Context, id string) ([]*Team, error) {
@@ -157,7 +157,7 @@ func (s *AgentsService) Teams(ctx context.Context, id string) ([]*Team, error) {
 	return fetchAll[Team](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// Presence is whether an agent is there and works.
+// Presence reports whether an agent is online and working.
 type Presence struct {
 	UserID      string `json:"userId"`
 	RequestTime Time   `json:"requestTime,omitzero"`
@@ -176,7 +176,7 @@ func (p *Presence) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(p), &p.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (p Presence) MarshalJSON() ([]byte, error) {
 	type plain Presence
 	return encodeOpen(plain(p), p.Extra)
@@ -192,7 +192,7 @@ func (s *AgentsService) Presence(ctx context.Context, id string) (*Presence, err
 
 // Presences returns the presence of every agent and admin.
 //
-// Dixa: GET /v1/agents/presence, the one reply without an envelope.
+// Dixa: GET /v1/agents/presence, the only response without an envelope.
 func (s *AgentsService) Presences(ctx context.Context) ([]*Presence, error) {
 	op := Operation{"Agents.Presences", http.MethodGet, "/agents/presence"}
 	req, err := s.client.NewRequest(ctx, op, Params{})
@@ -206,10 +206,10 @@ func (s *AgentsService) Presences(ctx context.Context) ([]*Presence, error) {
 	return reply, nil
 }
 
-// presenceList also reads an enveloped list, should Dixa mend the exception.
+// presenceList also accepts a list in an envelope, in case Dixa fixes the exception.
 type presenceList []*Presence
 
-// UnmarshalJSON reads both forms.
+// UnmarshalJSON decodes both forms.
 func (l *presenceList) UnmarshalJSON(b []byte) error {
 	if len(b) == 0 || b[0] != '[' {
 		var reply checked[list[Presence]]
@@ -230,7 +230,7 @@ func (l *presenceList) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// SetWorkingChannel says whether an agent works on a kind of channel: "Email",
+// SetWorkingChannel sets whether an agent works on a kind of channel: "Email",
 // "InteractiveChat", "Messaging" or "Speak".
 //
 // Dixa: PUT /v1/agents/{agentId}/presence/working-channel.

@@ -5,12 +5,12 @@ import (
 	"net/http"
 )
 
-// AnonymizationService follows requests to anonymise. They are made by
-// EndUsersService.Anonymize, ConversationsService.Anonymize and
-// ConversationsService.AnonymizeMessage.
+// AnonymizationService tracks anonymization requests. EndUsersService.Anonymize,
+// ConversationsService.Anonymize and ConversationsService.AnonymizeMessage create
+// them.
 type AnonymizationService struct{ service }
 
-// AnonymizationRequest is a request to anonymise and its progress.
+// AnonymizationRequest is an anonymization request and its progress.
 type AnonymizationRequest struct {
 	ID string `json:"id"`
 	// Type is "Conversation", "Message" or "User".
@@ -20,7 +20,7 @@ type AnonymizationRequest struct {
 	TargetEntityID string `json:"targetEntityId"`
 	InitiatedAt    Time   `json:"initiatedAt,omitzero"`
 	RequestedBy    string `json:"requestedBy"`
-	// ProcessedAt is set once it is done.
+	// ProcessedAt is set once the request is completed.
 	ProcessedAt Time  `json:"processedAt,omitzero"`
 	Extra       Extra `json:"-"`
 }
@@ -33,13 +33,13 @@ func (r *AnonymizationRequest) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(r), &r.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (r AnonymizationRequest) MarshalJSON() ([]byte, error) {
 	type plain AnonymizationRequest
 	return encodeOpen(plain(r), r.Extra)
 }
 
-// Get returns a request to anonymise as it stands.
+// Get returns the current state of an anonymization request.
 //
 // Dixa: GET /v1/anonymization/request/{requestId}.
 func (s *AnonymizationService) Get(ctx context.Context, id string) (*AnonymizationRequest, error) {

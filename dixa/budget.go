@@ -7,46 +7,46 @@ import (
 	"time"
 )
 
-// Budget holds requests to Dixa's limits: 10 a second with a burst of 4 and
-// 864,000 a day, per token. All clients of one token must share one budget.
+// Budget enforces Dixa's rate limits per token: 10 requests a second with a burst of
+// 4, and 864,000 a day. All clients of one token must share one budget.
 type Budget interface {
-	// Take is called once per HTTP request just before it is sent, and may wait.
-	// Its error fails the call with the outcome Unsent; a *BudgetExceededError
-	// also says when to try again.
+	// Take is called once per HTTP request, just before it is sent. It may block. An
+	// error fails the call with the outcome Unsent; a *BudgetExceededError also says
+	// when to retry.
 	Take(ctx context.Context) error
 }
 
-// BudgetExceededError says that the budget has nothing to give soon.
+// BudgetExceededError means that the budget is exhausted for now.
 type BudgetExceededError struct {
-	// RetryAfter is how long to wait before asking again.
+	// RetryAfter is how long to wait before the next attempt.
 	RetryAfter time.Duration
 }
 
-// Error names the wait.
+// Error states the wait.
 func (e BudgetExceededError) Error() string {
 	return fmt.Sprintf("the Dixa request budget is used up; ask again in %s", e.RetryAfter.Round(time.Millisecond))
 }
 
-// BudgetLimits configures a MemoryBudget. A zero field has its default.
+// BudgetLimits configures a MemoryBudget. Zero fields use their defaults.
 type BudgetLimits struct {
-	// Burst is how many requests may go at once after a pause. Defaults to 1: with
-	// more, 10 could be exceeded within some second.
+	// Burst is how many requests may start at once after a pause. The default is 1:
+	// a larger burst could exceed 10 requests within one second.
 	Burst int
-	// Daily is the most requests in 24 hours, counted from the first. Defaults to
-	// 864,000.
+	// Daily is the maximum number of requests in 24 hours, counted from the first.
+	// The default is 864,000.
 	Daily int
-	// Interval is the pace: one request per interval. Defaults to 104 ms, 9.6 a
-	// second, which neither a bucket of 4 refilled at 10 a second nor a count of
-	// 10 in any second refuses.
+	// Interval is the time between two requests. The default is 104 ms, or 9.6
+	// requests a second. That pace stays within both a bucket of 4 refilled at 10 a
+	// second and a limit of 10 in any one second.
 	Interval time.Duration
-	// MaxWait is the longest that Take waits; a request that would have to wait
-	// longer fails with a *BudgetExceededError at once. Defaults to 2 s; negative
-	// never waits.
+	// MaxWait is the longest time that Take waits. A request with a longer wait
+	// fails immediately with a *BudgetExceededError. The default is 2 s; a negative
+	// value never waits.
 	MaxWait time.Duration
 }
 
-// MemoryBudget is a Budget for one process. It spaces requests evenly (the
-// generic cell rate algorithm) and serves waiting callers in their order.
+// MemoryBudget is a Budget for one process. It spaces requests evenly (the generic
+// cell rate algorithm) and serves waiting callers in order.
 type MemoryBudget struct {
 	limits BudgetLimits
 
@@ -58,8 +58,8 @@ type MemoryBudget struct {
 
 var _ Budget = (*MemoryBudget)(nil)
 
-// NewMemoryBudget returns a full budget. A Burst, Daily or Interval that is
-// not positive has its default.
+// NewMemoryBudget returns a full budget. If Burst, Daily or Interval is not
+// positive, it uses the default.
 func NewMemoryBudget(limits BudgetLimits) *MemoryBudget {
 	if limits.Burst <= 0 {
 		limits.Burst = 1
@@ -76,9 +76,9 @@ func NewMemoryBudget(limits BudgetLimits) *MemoryBudget {
 	return &MemoryBudget{limits: limits}
 }
 
-// Take waits for the caller's turn, at most MaxWait and never beyond the
-// context's deadline. It returns a *BudgetExceededError without waiting where
-// the turn comes later than that, or the context's error when it ends first.
+// Take waits for the caller's turn, at most MaxWait and never past the context's
+// deadline. If the turn comes later, it returns a *BudgetExceededError without
+// waiting. If the context ends first, it returns the context's error.
 func (b *MemoryBudget) Take(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -122,7 +122,7 @@ func (b *MemoryBudget) reserve(ctx context.Context) (turn time.Time, wait time.D
 	return b.next, wait, nil
 }
 
-// release gives an unused turn back where nobody has queued behind it.
+// release returns an unused turn if no other caller has queued behind it.
 func (b *MemoryBudget) release(turn time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

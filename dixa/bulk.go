@@ -14,9 +14,8 @@ func bulkOf[T any](items []T) bulkInput[T] {
 	return bulkInput[T]{Data: items}
 }
 
-// BulkOutcome is what became of one item of a bulk operation. The operation
-// answers with success also when items failed; outcomes come in the order of
-// the items.
+// BulkOutcome is the outcome of one item of a bulk operation. The operation succeeds
+// even if items fail. Outcomes are in the order of the items.
 type BulkOutcome[T any] struct {
 	// Type is "BulkActionSuccess" or "BulkActionFailure".
 	Type string `json:"_type"`
@@ -26,8 +25,8 @@ type BulkOutcome[T any] struct {
 	Error *BulkError `json:"error,omitempty"`
 }
 
-// Err returns the item's failure as an error for predicates such as
-// IsEmailExists, nil for a success.
+// Err returns the item's failure as an error for predicates such as IsEmailExists,
+// or nil if it succeeded.
 func (o *BulkOutcome[T]) Err() error {
 	switch {
 	case o.Error != nil:
@@ -38,17 +37,17 @@ func (o *BulkOutcome[T]) Err() error {
 	return nil
 }
 
-// BulkError says why an item of a bulk operation failed.
+// BulkError is the reason why an item of a bulk operation failed.
 type BulkError struct {
 	// Type is "EmptyPatchSet", "ErrorResponse", "Infrastructure", "Integrity",
 	// "InvalidArgument", "NotFound", "Validation" or absent.
 	Type string `json:"_type,omitempty"`
-	// ID is the item's, where it had one.
+	// ID is the item's id, if it has one.
 	ID      string `json:"id,omitempty"`
 	Message string `json:"message"`
 }
 
-// Error gives Dixa's reason with personal data masked.
+// Error returns Dixa's reason with personal data masked.
 func (e *BulkError) Error() string {
 	return fmt.Sprintf("dixa: an item of the bulk operation failed: %s: %q", e.Type, redactPersonal(shorten(e.Message)))
 }

@@ -15,28 +15,30 @@ import (
 )
 
 const (
-	// DefaultBaseURL is where New sends requests unless WithBaseURL says otherwise.
+	// DefaultBaseURL is the base URL that New uses unless WithBaseURL sets another.
 	DefaultBaseURL = "https://dev.dixa.io/v1/"
 
-	// DefaultTimeout bounds one request from connecting to the last byte of its reply.
+	// DefaultTimeout bounds one request, from connecting to the last byte of the
+	// response.
 	DefaultTimeout = 30 * time.Second
 
-	// DefaultMaxResponseBytes bounds the body of one reply, after decompression.
+	// DefaultMaxResponseBytes bounds one response body, after decompression.
 	DefaultMaxResponseBytes int64 = 32 << 20
 
 	defaultUserAgent = "claimflow-dixa"
 
-	// A shorter token is an emulator's; masking it would garble Dixa's words.
+	// A shorter token belongs to an emulator; masking it would garble Dixa's
+	// messages.
 	minRedactedToken = 8
 )
 
-// ErrTokenFormat is wrapped by New's error when the token cannot be one: empty,
-// with space around or in it, or with characters that no header may carry. The
-// error's text never contains the token.
+// ErrTokenFormat is wrapped by New's error if the token is malformed: it is empty,
+// contains or is surrounded by whitespace, or has characters that are not allowed in
+// a header. The error text never contains the token.
 var ErrTokenFormat = errors.New("the Dixa API token is malformed")
 
 // Client calls the Dixa API with one token. Create it with New. It is safe for
-// concurrent use; copies of it are not meant to be made.
+// concurrent use. Do not copy it.
 type Client struct {
 	Agents           *AgentsService
 	Anonymization    *AnonymizationService
@@ -60,16 +62,16 @@ type Client struct {
 	timeout   time.Duration
 	userAgent string
 
-	// Closures, so that printing a Client in any format shows no token.
+	// Closures keep the token out of any formatted output of a Client.
 	authorize func(http.Header)
 	redact    func(string) string
 }
 
 type service struct{ client *Client }
 
-// New returns a client that sends the token as it is in the Authorization
-// header. It makes no request. The error wraps ErrTokenFormat for an unusable
-// token and otherwise names the option that was refused.
+// New returns a client that sends the token unmodified in the Authorization header.
+// It makes no request. The error wraps ErrTokenFormat for a malformed token and
+// otherwise names the rejected option.
 func New(token string, opts ...Option) (*Client, error) {
 	if err := checkToken(token); err != nil {
 		return nil, err
@@ -115,8 +117,8 @@ func New(token string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// newTransport keeps idle connections for less time than servers commonly do:
-// a write on a connection that the other side has just closed is Ambiguous.
+// newTransport keeps idle connections for less time than most servers do, because a
+// write on a connection that the server has just closed is Ambiguous.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
@@ -144,16 +146,16 @@ func checkToken(token string) error {
 	return nil
 }
 
-// BaseURL returns the address that requests go to, ending in a slash.
+// BaseURL returns the base URL for requests, ending in a slash.
 func (c *Client) BaseURL() string { return c.base.String() }
 
-// Operation names one operation of the API.
+// Operation identifies one operation of the API.
 type Operation struct {
 	// Name is "Service.Method", such as "Conversations.Create".
 	Name string
 	// Method is the HTTP method.
 	Method string
-	// Path is the template relative to the base URL, such as
+	// Path is the path template relative to the base URL, such as
 	// "/conversations/{conversationId}/tags".
 	Path string
 }
@@ -163,8 +165,8 @@ func (o Operation) safe() bool { return onlyReads(o.Method, o.Path) }
 
 // Params are the variable parts of a request.
 type Params struct {
-	// Path fills the placeholders of Operation.Path in their order; strings and
-	// int64 are accepted. An empty value is refused.
+	// Path fills the placeholders of Operation.Path in order. Values are strings or
+	// int64s; empty strings and non-positive integers are refused.
 	Path []any
 	// Query is the query string.
 	Query url.Values
@@ -172,10 +174,9 @@ type Params struct {
 	Body any
 }
 
-// Request is a request built by Client.NewRequest, to be sent once by
-// Client.Do.
+// Request is a request built by Client.NewRequest. Client.Do sends it once.
 type Request struct {
-	// Header may be added to before the request is sent. Authorization is
+	// Header accepts additional headers before the request is sent. Authorization is
 	// overwritten.
 	Header http.Header
 
@@ -183,8 +184,8 @@ type Request struct {
 	op   Operation
 }
 
-// NewRequest builds a request for an operation. With Do it reaches operations
-// that have no method of their own; every service uses the two. An error is an
+// NewRequest builds a request for an operation. Use it with Do to call operations
+// that have no method of their own; every service is built on both. An error is an
 // *Error with the outcome Unsent that wraps ErrInvalidArgument.
 func (c *Client) NewRequest(ctx context.Context, op Operation, params Params) (*Request, error) {
 	path, err := expandPath(op.Path, params.Path)
@@ -208,7 +209,7 @@ func (c *Client) NewRequest(ctx context.Context, op Operation, params Params) (*
 	if err != nil {
 		return nil, invalid(op, errors.New("its method or context is unusable"))
 	}
-	req.GetBody = nil // see the package comment: nothing may be sent twice
+	req.GetBody = nil // net/http must not resend a write; see the package comment
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -217,14 +218,14 @@ func (c *Client) NewRequest(ctx context.Context, op Operation, params Params) (*
 	return &Request{Header: req.Header, http: req, op: op}, nil
 }
 
-// Response is what is left to say of a reply whose body was decoded.
+// Response is the status and header of a response whose body was decoded.
 type Response struct {
 	Status int
 	Header http.Header
 }
 
-// Do sends a request once and decodes the whole reply into out; nil ignores a
-// reply's JSON. Every failure is an *Error.
+// Do sends a request once and decodes the whole response into out. If out is nil, it
+// discards the response JSON. Every failure is an *Error.
 func (c *Client) Do(req *Request, out any) (*Response, error) {
 	started := time.Now()
 	resp, err := c.exchange(req, out)

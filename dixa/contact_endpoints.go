@@ -6,8 +6,8 @@ import (
 	"net/url"
 )
 
-// ContactEndpointsService reads the addresses and numbers that customers reach
-// the organisation by.
+// ContactEndpointsService reads the addresses and numbers at which customers contact
+// the organisation.
 type ContactEndpointsService struct{ service }
 
 // Kinds of contact endpoint.
@@ -21,18 +21,19 @@ type ContactEndpoint struct {
 	// Type is EmailEndpoint or TelephonyEndpoint.
 	Type string `json:"_type"`
 	Name string `json:"name,omitempty"`
-	// Address is an EmailEndpoint's, as NewConversation.EmailIntegrationID wants it.
+	// Address is the address of an EmailEndpoint, for
+	// NewConversation.EmailIntegrationID.
 	Address string `json:"address,omitempty"`
-	// SenderOverride is the address that an EmailEndpoint sends as.
+	// SenderOverride is the sender address of an EmailEndpoint.
 	SenderOverride string `json:"senderOverride,omitempty"`
-	// Number is a TelephonyEndpoint's, in E.164 form.
+	// Number is the number of a TelephonyEndpoint, in E.164 format.
 	Number string `json:"number,omitempty"`
 	// Functionality of a TelephonyEndpoint has values such as "VoiceInbound".
 	Functionality []string `json:"functionality,omitzero"`
 	Extra         Extra    `json:"-"`
 }
 
-// ID returns the address or number, which is how Dixa names an endpoint.
+// ID returns the address or number, which Dixa uses as the endpoint's id.
 func (e *ContactEndpoint) ID() string {
 	if e.Address != "" {
 		return e.Address
@@ -46,13 +47,13 @@ func (e *ContactEndpoint) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(e), &e.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (e ContactEndpoint) MarshalJSON() ([]byte, error) {
 	type plain ContactEndpoint
 	return encodeOpen(plain(e), e.Extra)
 }
 
-// List returns the contact endpoints of one type, or of all for an empty one.
+// List returns the contact endpoints of one type, or all if the type is empty.
 //
 // Dixa: GET /v1/contact-endpoints.
 func (s *ContactEndpointsService) List(ctx context.Context, endpointType string) ([]*ContactEndpoint, error) {
@@ -62,8 +63,7 @@ func (s *ContactEndpointsService) List(ctx context.Context, endpointType string)
 	return fetchAll[ContactEndpoint](ctx, s.client, op, Params{Query: query})
 }
 
-// Get returns the endpoint with the given e-mail address or number in E.164
-// form.
+// Get returns the endpoint with the given e-mail address or E.164 number.
 //
 // Dixa: GET /v1/contact-endpoints/{contactEndpointId}.
 func (s *ContactEndpointsService) Get(ctx context.Context, id string) (*ContactEndpoint, error) {

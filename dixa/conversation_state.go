@@ -5,13 +5,13 @@ import (
 	"net/http"
 )
 
-// actor is the optional agent or admin in whose name a state changes.
+// actor is the optional agent or admin to whom a state change is attributed.
 type actor struct {
 	UserID string `json:"userId,omitempty"`
 }
 
-// Claim gives a conversation to an agent. Without force it fails (IsConflict)
-// when another agent has it.
+// Claim assigns a conversation to an agent. Without force it fails (IsConflict) if
+// another agent has it.
 //
 // Dixa: PUT /v1/conversations/{conversationId}/claim.
 func (s *ConversationsService) Claim(ctx context.Context, id int64, agentID string, force bool) error {
@@ -23,8 +23,8 @@ func (s *ConversationsService) Claim(ctx context.Context, id int64, agentID stri
 	return run(ctx, s.client, op, Params{Path: []any{id}, Body: body})
 }
 
-// Close closes a conversation. userID is the agent or admin who closes it;
-// empty for none. What closing a closed one answers is unknown.
+// Close closes a conversation. userID is the agent or admin who closes it; empty for
+// none. The response for a conversation that is already closed is unknown.
 //
 // Dixa: PUT /v1/conversations/{conversationId}/close.
 func (s *ConversationsService) Close(ctx context.Context, id int64, userID string) error {
@@ -32,8 +32,8 @@ func (s *ConversationsService) Close(ctx context.Context, id int64, userID strin
 	return run(ctx, s.client, op, Params{Path: []any{id}, Body: actor{userID}})
 }
 
-// FollowUp sets a conversation aside (Pending) until the given time. userID is
-// the agent or admin who does it; empty for none.
+// FollowUp sets a conversation to Pending until the given time. userID is the agent
+// or admin who does it; empty for none.
 //
 // Dixa: PUT /v1/conversations/{conversationId}/followup.
 func (s *ConversationsService) FollowUp(ctx context.Context, id int64, until Time, userID string) error {
@@ -45,14 +45,14 @@ func (s *ConversationsService) FollowUp(ctx context.Context, id int64, until Tim
 	return run(ctx, s.client, op, Params{Path: []any{id}, Body: body})
 }
 
-// Kinds of link that Link can make.
+// Kinds of link that Link can create.
 const (
 	LinkRelated          = "Related"
 	LinkSideConversation = "SideConversation"
 )
 
-// Link makes a conversation the child of another. A parent has at most 100
-// children, a child one parent and no children.
+// Link makes a conversation the child of another. A parent has at most 100 children.
+// A child has one parent and no children.
 //
 // Dixa: PUT /v1/conversations/{conversationId}/link.
 func (s *ConversationsService) Link(ctx context.Context, id, parentID int64, linkType string) error {
@@ -64,9 +64,9 @@ func (s *ConversationsService) Link(ctx context.Context, id, parentID int64, lin
 	return run(ctx, s.client, op, Params{Path: []any{id}, Body: body})
 }
 
-// Reopen opens a closed conversation and offers it in its queue, or in the
-// organisation's default queue. userID is the agent or admin who does it;
-// empty for none.
+// Reopen reopens a closed conversation and offers it in its queue, or in the
+// organisation's default queue. userID is the agent or admin who does it; empty for
+// none.
 //
 // Dixa: PUT /v1/conversations/{conversationId}/reopen.
 func (s *ConversationsService) Reopen(ctx context.Context, id int64, userID string) error {
@@ -74,8 +74,8 @@ func (s *ConversationsService) Reopen(ctx context.Context, id int64, userID stri
 	return run(ctx, s.client, op, Params{Path: []any{id}, Body: actor{userID}})
 }
 
-// TransferToQueue moves a conversation to a queue. userID is the agent or
-// admin who does it; empty for none.
+// TransferToQueue moves a conversation to a queue. userID is the agent or admin who
+// does it; empty for none.
 //
 // Dixa: PUT /v1/conversations/{conversationId}/transfer/queue.
 func (s *ConversationsService) TransferToQueue(ctx context.Context, id int64, queueID, userID string) error {
@@ -87,9 +87,9 @@ func (s *ConversationsService) TransferToQueue(ctx context.Context, id int64, qu
 	return run(ctx, s.client, op, Params{Path: []any{id}, Body: body})
 }
 
-// Anonymize asks for a conversation to be anonymised, which happens later; see
-// AnonymizationService.Get. Without force it fails (IsConflict) when the
-// conversation is not closed; with force it is closed.
+// Anonymize requests the anonymization of a conversation, which runs asynchronously;
+// see AnonymizationService.Get. Without force it fails (IsConflict) if the
+// conversation is not closed. With force, Dixa closes it.
 //
 // Dixa: PATCH /v1/conversations/{conversationId}/anonymize.
 func (s *ConversationsService) Anonymize(ctx context.Context, id int64, force bool) (*AnonymizationRequest, error) {
@@ -97,7 +97,7 @@ func (s *ConversationsService) Anonymize(ctx context.Context, id int64, force bo
 	return fetch[AnonymizationRequest](ctx, s.client, op, Params{Path: []any{id}, Query: forceQuery(force)})
 }
 
-// AnonymizeMessage asks for one message to be anonymised.
+// AnonymizeMessage requests the anonymization of one message.
 //
 // Dixa: PATCH /v1/conversations/{conversationId}/messages/{messageId}/anonymize.
 func (s *ConversationsService) AnonymizeMessage(ctx context.Context, id int64, messageID string) (*AnonymizationRequest, error) {

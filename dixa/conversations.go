@@ -6,11 +6,10 @@ import (
 	"net/http"
 )
 
-// ConversationsService opens, reads and changes conversations and what they
-// hold.
+// ConversationsService creates, reads and changes conversations and their contents.
 type ConversationsService struct{ service }
 
-// Channel is where a conversation takes place. The set is open.
+// Channel is the channel of a conversation. The set is open.
 type Channel string
 
 // The channels that Dixa lists for conversations. Search uses other names.
@@ -28,7 +27,7 @@ const (
 	ChannelWidgetChat        Channel = "WidgetChat"
 )
 
-// Direction says who began a conversation or wrote a message. The set is open.
+// Direction is the direction of a conversation or message. The set is open.
 type Direction string
 
 // Inbound is from the customer, Outbound from an agent.
@@ -38,10 +37,10 @@ const (
 	Outbound Direction = "Outbound"
 )
 
-// ConversationState is where a conversation stands. The set is open.
+// ConversationState is the state of a conversation. The set is open.
 type ConversationState string
 
-// The states that Dixa lists. What sets AwaitingPending apart from Pending is
+// The states that Dixa lists. The difference between AwaitingPending and Pending is
 // not documented.
 const (
 	StateAwaitingPending ConversationState = "AwaitingPending"
@@ -50,12 +49,12 @@ const (
 	StatePending         ConversationState = "Pending"
 )
 
-// Conversation is a conversation of any kind: the members below the first
-// group are present only for some kinds. It has neither messages, notes, tags
-// nor the time of closing.
+// Conversation is a conversation of any kind. Members after the first group are
+// present only for some kinds. It does not include messages, notes, tags or the
+// closing time.
 type Conversation struct {
-	// Type is the kind, such as "EmailConversation" or "AnonymizedConversation".
-	// It need not agree with Channel.
+	// Type is the kind, such as "EmailConversation" or "AnonymizedConversation". It
+	// may differ from Channel.
 	Type               string             `json:"_type"`
 	ID                 int64              `json:"id"`
 	RequesterID        string             `json:"requesterId,omitempty"`
@@ -68,7 +67,7 @@ type Conversation struct {
 	Queue              *ConversationQueue `json:"queue,omitempty"`
 	Link               *ConversationLink  `json:"link,omitempty"`
 	TransportExpiresAt Time               `json:"transportExpiresAt,omitzero"`
-	// CustomAttributes are absent from lists.
+	// CustomAttributes is absent from lists.
 	CustomAttributes []CustomAttribute `json:"customAttributes,omitzero"`
 
 	// E-mail and contact form.
@@ -110,25 +109,25 @@ func (c *Conversation) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(c), &c.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (c Conversation) MarshalJSON() ([]byte, error) {
 	type plain Conversation
 	return encodeOpen(plain(c), c.Extra)
 }
 
-// Assignment is the agent who has a conversation.
+// Assignment is the agent to whom a conversation is assigned.
 type Assignment struct {
 	AgentID    string `json:"agentId"`
 	AssignedAt Time   `json:"assignedAt,omitzero"`
 }
 
-// ConversationQueue is the queue that a conversation is or was in.
+// ConversationQueue is the conversation's current or former queue.
 type ConversationQueue struct {
 	ID       string `json:"id"`
 	QueuedAt Time   `json:"queuedAt,omitzero"`
 }
 
-// ConversationLink ties a conversation to its parent.
+// ConversationLink links a conversation to its parent.
 type ConversationLink struct {
 	// Type is "EmailForward", "FollowUp" or "SideConversation".
 	Type     string `json:"_type"`
@@ -142,7 +141,7 @@ func (l *ConversationLink) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(l), &l.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (l ConversationLink) MarshalJSON() ([]byte, error) {
 	type plain ConversationLink
 	return encodeOpen(plain(l), l.Extra)
@@ -156,7 +155,7 @@ type BrowserInfo struct {
 	OriginatingURL string `json:"originatingUrl,omitempty"`
 }
 
-// Kinds of conversation that can be created.
+// Kinds of conversation that Create accepts.
 const (
 	NewCallback    = "Callback"
 	NewChat        = "Chat"
@@ -165,8 +164,7 @@ const (
 	NewSms         = "Sms"
 )
 
-// NewConversation is a conversation to create. Type decides which fields
-// count:
+// NewConversation is a conversation to create. Type determines which fields apply:
 //
 //   - Email, ContactForm: RequesterID, EmailIntegrationID, Subject, Message; Language optional
 //   - Chat: RequesterID, WidgetID, Message; BrowserInfo, Language optional
@@ -175,20 +173,19 @@ const (
 type NewConversation struct {
 	Type        string `json:"_type"`
 	RequesterID string `json:"requesterId"`
-	// EmailIntegrationID is the address of a contact endpoint of the type
-	// EmailEndpoint.
+	// EmailIntegrationID is the address of a contact endpoint of type EmailEndpoint.
 	EmailIntegrationID string `json:"emailIntegrationId,omitempty"`
-	// ContactEndpointID is a phone number of the organisation, in E.164 form.
+	// ContactEndpointID is a phone number of the organisation, in E.164 format.
 	ContactEndpointID string    `json:"contactEndpointId,omitempty"`
 	WidgetID          string    `json:"widgetId,omitempty"`
 	QueueID           string    `json:"queueId,omitempty"`
 	Direction         Direction `json:"direction,omitempty"`
 	Subject           string    `json:"subject,omitempty"`
-	// Message is the first message. An Inbound one is the requester's, an
-	// Outbound one is sent to them in the name of its agent.
+	// Message is the first message. An Inbound message is from the requester. An
+	// Outbound message is sent to the requester on behalf of its agent.
 	Message     MessageInput `json:"message,omitzero"`
 	BrowserInfo *BrowserInfo `json:"browserInfo,omitempty"`
-	// Language is an ISO 639-1 code of two letters.
+	// Language is a two-letter ISO 639-1 code.
 	Language string `json:"language,omitempty"`
 }
 
@@ -202,17 +199,17 @@ func (n NewConversation) check() error {
 	return n.Message.check()
 }
 
-// conversationID is the whole of what a create answers.
+// conversationID is the complete response data of a create.
 type conversationID struct {
 	ID int64 `json:"id"`
 }
 
 func (c *conversationID) identified() bool { return c.ID > 0 }
 
-// Create opens a conversation with its first message and returns its id. It
-// has no idempotency key: after an Ambiguous error look for the conversation
-// first. A repeated Message.ExternalID may be refused (IsDuplicateExternalID),
-// an attachment that Dixa cannot fetch is (IsAttachmentDownload).
+// Create creates a conversation with its first message and returns its id. It has no
+// idempotency key: after an Ambiguous error, check for the conversation first. Dixa
+// may refuse a repeated Message.ExternalID (IsDuplicateExternalID). It refuses an
+// attachment that it cannot fetch (IsAttachmentDownload).
 //
 // Dixa: POST /v1/conversations.
 func (s *ConversationsService) Create(ctx context.Context, in NewConversation) (int64, error) {
@@ -243,8 +240,8 @@ func (s *ConversationsService) Linked(ctx context.Context, id int64) ([]*Convers
 	return fetchAll[Conversation](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// SetCustomAttributes sets the attributes with the given definition ids and
-// leaves the others.
+// SetCustomAttributes sets the attributes with the given definition ids and leaves
+// the others unchanged.
 //
 // Dixa: PATCH /v1/conversations/{conversationId}/custom-attributes.
 func (s *ConversationsService) SetCustomAttributes(ctx context.Context, id int64, values map[string]AttributeValue) ([]*CustomAttribute, error) {
@@ -252,7 +249,7 @@ func (s *ConversationsService) SetCustomAttributes(ctx context.Context, id int64
 	return fetchAll[CustomAttribute](ctx, s.client, op, Params{Path: []any{id}, Body: attributesBody(values)})
 }
 
-// Flow is a path that conversations of a channel take.
+// Flow is a routing path for conversations of a channel.
 type Flow struct {
 	ID                string  `json:"id"`
 	Name              string  `json:"name"`
@@ -260,7 +257,7 @@ type Flow struct {
 	ContactEndpointID string  `json:"contactEndpointId"`
 }
 
-// Flows returns the flows of a channel; an empty channel means PstnPhone.
+// Flows returns the flows of a channel. An empty channel means PstnPhone.
 //
 // Dixa: GET /v1/conversations/flows.
 func (s *ConversationsService) Flows(ctx context.Context, channel Channel) ([]*Flow, error) {

@@ -7,13 +7,13 @@ import (
 	"net/http"
 )
 
-// CustomAttributesService reads the definitions of custom attributes. Values
-// are set by ConversationsService.SetCustomAttributes and
+// CustomAttributesService reads the definitions of custom attributes. Set their
+// values with ConversationsService.SetCustomAttributes and
 // EndUsersService.SetCustomAttributes.
 type CustomAttributesService struct{ service }
 
-// CustomAttributeDefinition is an attribute that the organisation defined for
-// its conversations or end users.
+// CustomAttributeDefinition is an attribute that the organisation defines for its
+// conversations or end users.
 type CustomAttributeDefinition struct {
 	ID string `json:"id"`
 	// EntityType is "Contact" (end users) or "Conversation".
@@ -38,19 +38,19 @@ func (d *CustomAttributeDefinition) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(d), &d.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (d CustomAttributeDefinition) MarshalJSON() ([]byte, error) {
 	type plain CustomAttributeDefinition
 	return encodeOpen(plain(d), d.Extra)
 }
 
-// AttributeInput says what values an attribute takes.
+// AttributeInput describes the values that an attribute accepts.
 type AttributeInput struct {
 	// Type is "Text" or "Select".
 	Type string `json:"_type"`
-	// Placeholder is of Text.
+	// Placeholder applies to Text.
 	Placeholder string `json:"placeholder,omitempty"`
-	// Options are of Select.
+	// Options apply to Select.
 	Options []AttributeOption `json:"options,omitzero"`
 	Extra   Extra             `json:"-"`
 }
@@ -61,13 +61,13 @@ func (i *AttributeInput) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(i), &i.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (i AttributeInput) MarshalJSON() ([]byte, error) {
 	type plain AttributeInput
 	return encodeOpen(plain(i), i.Extra)
 }
 
-// AttributeOption is one choice of a Select attribute; options nest.
+// AttributeOption is one option of a Select attribute. Options can be nested.
 type AttributeOption struct {
 	ID            string            `json:"id"`
 	Label         string            `json:"label"`
@@ -77,7 +77,7 @@ type AttributeOption struct {
 	OrderIndex    int               `json:"orderIndex"`
 }
 
-// List returns every definition.
+// List returns all definitions.
 //
 // Dixa: GET /v1/custom-attributes.
 func (s *CustomAttributesService) List(ctx context.Context) ([]*CustomAttributeDefinition, error) {
@@ -93,7 +93,7 @@ func (s *CustomAttributesService) Get(ctx context.Context, id string) (*CustomAt
 	return fetch[CustomAttributeDefinition](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// CustomAttribute is an attribute's value on a conversation or end user.
+// CustomAttribute is the value of an attribute on a conversation or end user.
 type CustomAttribute struct {
 	ID         string         `json:"id"`
 	Name       string         `json:"name"`
@@ -108,32 +108,32 @@ func (a *CustomAttribute) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(a), &a.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (a CustomAttribute) MarshalJSON() ([]byte, error) {
 	type plain CustomAttribute
 	return encodeOpen(plain(a), a.Extra)
 }
 
-// AttributeValue is a text, a path of option values (parent first), or, to
-// clear an attribute, null. Exactly one of its fields counts: Other, then
-// Null, then Path if not nil, then Text.
+// AttributeValue is a text, a path of option values (parent first), or null to clear
+// an attribute. Only one field is used: Other, then Null, then Path if not nil, then
+// Text.
 type AttributeValue struct {
 	Text string
 	Path []string
 	Null bool
-	// Other is a value of a form that this package does not know.
+	// Other is a value in a form that this package does not know.
 	Other json.RawMessage
 }
 
-// TextValue is the value of a Text attribute.
+// TextValue returns the value of a Text attribute.
 func TextValue(s string) AttributeValue { return AttributeValue{Text: s} }
 
-// SelectValue is the value of a Select attribute: option values, parent first.
+// SelectValue returns the value of a Select attribute: option values, parent first.
 func SelectValue(path ...string) AttributeValue {
 	return AttributeValue{Path: append([]string{}, path...)}
 }
 
-// ClearValue clears an attribute.
+// ClearValue returns the value that clears an attribute.
 func ClearValue() AttributeValue { return AttributeValue{Null: true} }
 
 // UnmarshalJSON accepts any JSON.
@@ -153,7 +153,7 @@ func (v *AttributeValue) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON writes the value in its form.
+// MarshalJSON writes the field that is used.
 func (v AttributeValue) MarshalJSON() ([]byte, error) {
 	switch {
 	case v.Other != nil:

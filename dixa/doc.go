@@ -1,6 +1,6 @@
 // Package dixa is a typed client for the Dixa API (https://dev.dixa.io/v1).
 //
-// A [Client] holds one service per group of operations:
+// A [Client] has one service per group of operations:
 //
 //	client, err := dixa.New(token)
 //	org, err := client.Organization.Get(ctx)
@@ -9,53 +9,51 @@
 //
 // # Errors
 //
-// Every failed call returns an [*Error]. It says what Dixa answered, whether a
-// retry can help and after how long, and, which matters most for an API
-// without idempotency keys, what is known of the request's effect:
-// [Unsent], [Rejected] or [Ambiguous]. The client itself never repeats a
-// write; that decision is its caller's.
+// Every failed call returns an [*Error]. It contains Dixa's response and says
+// whether a retry can succeed and how long to wait before it. Because the API has no
+// idempotency keys, it also reports the known effect of the request: [Unsent],
+// [Rejected] or [Ambiguous]. The client never retries a write; the caller decides.
 //
 // # Reads
 //
-// A request that cannot change anything (every GET, and
-// POST /search/conversations) is never Ambiguous: it is Unsent when it never
-// got a connection and Rejected otherwise, also when the answer was cut.
+// A request that cannot change anything (every GET, and POST /search/conversations)
+// is never Ambiguous. It is Unsent if it never got a connection, and Rejected
+// otherwise, even if the response was truncated.
 //
-// # What is sent again without being asked
+// # Implicit retries
 //
-// net/http sends a GET again when a kept-alive connection turns out to have
-// been closed. A write is sent again by it only where no byte of the first
-// attempt left. To keep that so under HTTP/2 as well, requests carry no
-// GetBody and never an Idempotency-Key header. A custom transport (see
-// [WithTransport]) must not retry on its own.
+// net/http resends a GET if a kept-alive connection turns out to be closed. It
+// resends a write only if no byte of the first attempt was sent. To guarantee this
+// under HTTP/2 as well, requests have no GetBody and never carry an Idempotency-Key
+// header. A custom transport (see [WithTransport]) must not retry on its own.
 //
 // # Safety
 //
-// The token goes to the base URL's scheme, host and port and nowhere else: no
-// redirect is followed, and a link to a next page that names another host is
-// refused with [ErrForeignHost]. Replies are bounded, and no error text holds
-// the token, an e-mail address or a phone number.
+// The client sends the token only to the scheme, host and port of the base URL. It
+// follows no redirects, and it refuses a next-page link to another host with
+// [ErrForeignHost]. Response sizes are bounded. No error text contains the token, an
+// e-mail address or a phone number.
 //
 // # Webhooks
 //
-// Dixa tells of what happens by signed requests. [VerifySignature] checks one,
-// [ParseEvent] reads it; receiving and storing are the caller's:
+// Dixa reports events in signed requests. [VerifySignature] verifies the signature
+// and [ParseEvent] decodes the body. The caller receives and stores events:
 //
 //	err := dixa.VerifySignature(r.Header.Get(dixa.SignatureHeader), body, secrets, time.Now(), dixa.DefaultSignatureTolerance)
 //	event, err := dixa.ParseEvent(body)
 //	conversation, ok := event.Conversation()
 //
-// What the payloads of many events hold is documented nowhere. So [Event.Data]
-// keeps all of it as it came, every event that has a conversation gives it, and
-// methods such as [Event.MessageAdded] read those whose shape is known.
-// [EventName.FQN] says for which events even the name in the payload is this
-// package's reading.
+// Dixa does not document the payloads of many events. [Event.Data] therefore keeps
+// the payload data unmodified, [Event.Conversation] works for every event that has a
+// conversation, and methods such as [Event.MessageAdded] decode the payloads with a
+// known shape. [EventName.FQN] reports whether an event's payload name is confirmed
+// or an assumption of this package.
 //
 // # Unknown members and values
 //
-// Enumerations are open: an unknown value is kept as it came. Objects keep
-// members that this package does not know in their Extra field and write them
-// out again. Empty optional members are left out, which Dixa reads as absent.
-// In an event, a known member of an unexpected type is kept in Extra too instead
-// of failing the whole.
+// Enumerations are open: unknown values are kept unmodified. Objects keep members
+// that this package does not know in their Extra field and write them back when
+// encoded. Empty optional members are omitted, which Dixa treats as absent. In an
+// event, a known member of an unexpected type also goes to Extra instead of failing
+// the whole event.
 package dixa

@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// EndUsersService finds, creates and changes end users: the customers.
+// EndUsersService finds, creates and changes end users, which are the customers.
 type EndUsersService struct{ service }
 
 // EndUser is a customer of the organisation.
@@ -26,7 +26,7 @@ type EndUser struct {
 	MiddleNames            []string `json:"middleNames,omitzero"`
 	AvatarURL              string   `json:"avatarUrl,omitempty"`
 	ExternalID             string   `json:"externalId,omitempty"`
-	// CustomAttributes are absent from lists.
+	// CustomAttributes is absent from lists.
 	CustomAttributes []CustomAttribute `json:"customAttributes,omitzero"`
 	Extra            Extra             `json:"-"`
 }
@@ -39,25 +39,25 @@ func (u *EndUser) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(u), &u.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (u EndUser) MarshalJSON() ([]byte, error) {
 	type plain EndUser
 	return encodeOpen(plain(u), u.Extra)
 }
 
-// EndUserInput is what a create, update or replacement may set. Empty fields
-// are left out.
+// EndUserInput holds the fields of a create, update or replacement. Empty fields are
+// omitted.
 type EndUserInput struct {
 	DisplayName string `json:"displayName,omitempty"`
 	Email       string `json:"email,omitempty"`
-	// PhoneNumber is in E.164 form, such as "+4512345678".
+	// PhoneNumber is in E.164 format, such as "+4512345678".
 	PhoneNumber            string   `json:"phoneNumber,omitempty"`
 	AdditionalEmails       []string `json:"additionalEmails,omitzero"`
 	AdditionalPhoneNumbers []string `json:"additionalPhoneNumbers,omitzero"`
 	FirstName              string   `json:"firstName,omitempty"`
 	LastName               string   `json:"lastName,omitempty"`
 	MiddleNames            []string `json:"middleNames,omitzero"`
-	// AvatarURL is fetched and copied by Dixa.
+	// AvatarURL is the address from which Dixa fetches and copies the avatar.
 	AvatarURL  string `json:"avatarUrl,omitempty"`
 	ExternalID string `json:"externalId,omitempty"`
 }
@@ -68,13 +68,13 @@ type EndUserChange struct {
 	EndUserInput
 }
 
-// EndUserFilter selects end users by at most one of its criteria; Dixa refuses
-// two. Whether the e-mail address matches regardless of case is unknown.
+// EndUserFilter selects end users by at most one criterion; Dixa refuses two. It is
+// unknown whether the e-mail address is case-sensitive.
 type EndUserFilter struct {
 	Email      string
 	Phone      string
 	ExternalID string
-	// PageLimit is the size of a page, 0 for Dixa's default.
+	// PageLimit is the page size; 0 uses Dixa's default.
 	PageLimit int
 }
 
@@ -87,8 +87,8 @@ func (f EndUserFilter) query() (url.Values, error) {
 	return q, nil
 }
 
-// List yields the end users that match, page after page. No match is an empty
-// sequence; Dixa may also answer it with 404 (IsNotFound).
+// List yields the matching end users, page by page. If there is no match, the
+// sequence is empty, but Dixa may also return a 404 (IsNotFound).
 //
 // Dixa: GET /v1/endusers.
 func (s *EndUsersService) List(ctx context.Context, filter EndUserFilter) iter.Seq2[*EndUser, error] {
@@ -108,8 +108,8 @@ func (s *EndUsersService) Get(ctx context.Context, id string) (*EndUser, error) 
 	return fetch[EndUser](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// Create creates an end user. An e-mail address or phone number that another
-// user has fails (IsEmailExists, IsPhoneExists).
+// Create creates an end user. It fails if another user has the e-mail address
+// (IsEmailExists) or phone number (IsPhoneExists).
 //
 // Dixa: POST /v1/endusers.
 func (s *EndUsersService) Create(ctx context.Context, in EndUserInput) (*EndUser, error) {
@@ -117,7 +117,7 @@ func (s *EndUsersService) Create(ctx context.Context, in EndUserInput) (*EndUser
 	return fetch[EndUser](ctx, s.client, op, Params{Body: in})
 }
 
-// Update changes the given fields of an end user and leaves the others.
+// Update changes the given fields of an end user and leaves the others unchanged.
 //
 // Dixa: PATCH /v1/endusers/{userId}.
 func (s *EndUsersService) Update(ctx context.Context, id string, in EndUserInput) (*EndUser, error) {
@@ -125,7 +125,7 @@ func (s *EndUsersService) Update(ctx context.Context, id string, in EndUserInput
 	return fetch[EndUser](ctx, s.client, op, Params{Path: []any{id}, Body: in})
 }
 
-// Replace sets an end user to the given fields; DisplayName is required.
+// Replace sets an end user to the given fields. DisplayName is required.
 //
 // Dixa: PUT /v1/endusers/{userId}.
 func (s *EndUsersService) Replace(ctx context.Context, id string, in EndUserInput) (*EndUser, error) {
@@ -133,7 +133,7 @@ func (s *EndUsersService) Replace(ctx context.Context, id string, in EndUserInpu
 	return fetch[EndUser](ctx, s.client, op, Params{Path: []any{id}, Body: in})
 }
 
-// CreateBulk creates several end users; each has an outcome of its own.
+// CreateBulk creates several end users. Each has its own outcome.
 //
 // Dixa: POST /v1/endusers/bulk.
 func (s *EndUsersService) CreateBulk(ctx context.Context, in []EndUserInput) ([]*BulkOutcome[EndUser], error) {
@@ -157,9 +157,10 @@ func (s *EndUsersService) ReplaceBulk(ctx context.Context, in []EndUserChange) (
 	return fetchAll[BulkOutcome[EndUser]](ctx, s.client, op, Params{Body: bulkOf(in)})
 }
 
-// Anonymize asks for an end user to be anonymised, which happens later; see
-// AnonymizationService.Get. Without force it fails (IsConflict) while the end
-// user has a conversation that is not closed; with force those are closed.
+// Anonymize requests the anonymization of an end user, which runs asynchronously;
+// see AnonymizationService.Get. Without force it fails (IsConflict) if the end user
+// has a conversation that is not closed. With force, Dixa closes those
+// conversations.
 //
 // Dixa: PATCH /v1/endusers/{userId}/anonymize.
 func (s *EndUsersService) Anonymize(ctx context.Context, id string, force bool) (*AnonymizationRequest, error) {
@@ -167,8 +168,8 @@ func (s *EndUsersService) Anonymize(ctx context.Context, id string, force bool) 
 	return fetch[AnonymizationRequest](ctx, s.client, op, Params{Path: []any{id}, Query: forceQuery(force)})
 }
 
-// SetCustomAttributes sets the attributes with the given definition ids and
-// leaves the others.
+// SetCustomAttributes sets the attributes with the given definition ids and leaves
+// the others unchanged.
 //
 // Dixa: PATCH /v1/endusers/{userId}/custom-attributes.
 func (s *EndUsersService) SetCustomAttributes(ctx context.Context, id string, values map[string]AttributeValue) ([]*CustomAttribute, error) {
@@ -176,8 +177,8 @@ func (s *EndUsersService) SetCustomAttributes(ctx context.Context, id string, va
 	return fetchAll[CustomAttribute](ctx, s.client, op, Params{Path: []any{id}, Body: attributesBody(values)})
 }
 
-// Conversations yields every conversation that the end user requested, page
-// after page and without custom attributes. Their order is unknown.
+// Conversations yields every conversation that the end user requested, page by page,
+// without custom attributes and in an unspecified order.
 //
 // Dixa: GET /v1/endusers/{userId}/conversations.
 func (s *EndUsersService) Conversations(ctx context.Context, id string) iter.Seq2[*Conversation, error] {
@@ -185,7 +186,7 @@ func (s *EndUsersService) Conversations(ctx context.Context, id string) iter.Seq
 	return fetchPages[Conversation](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// attributesBody keeps a nil map from becoming null.
+// attributesBody prevents a nil map from being encoded as null.
 func attributesBody(values map[string]AttributeValue) map[string]AttributeValue {
 	if values == nil {
 		return map[string]AttributeValue{}

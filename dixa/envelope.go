@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// identified is implemented by replies that are useless without their id.
+// identified is implemented by response types that are useless without an id.
 type identified interface{ identified() bool }
 
 type envelope[T any] struct {
@@ -20,7 +20,7 @@ type pageMeta struct {
 	Next string `json:"next"`
 }
 
-// run makes a call whose reply carries nothing.
+// run makes a call whose response has no data.
 func run(ctx context.Context, c *Client, op Operation, params Params) error {
 	req, err := c.NewRequest(ctx, op, params)
 	if err != nil {
@@ -30,13 +30,13 @@ func run(ctx context.Context, c *Client, op Operation, params Params) error {
 	return err
 }
 
-// fetch makes a call that answers {"data": T}.
+// fetch makes a call that returns {"data": T}.
 func fetch[T any](ctx context.Context, c *Client, op Operation, params Params) (*T, error) {
 	data, _, err := fetchPage[T](ctx, c, op, params)
 	return data, err
 }
 
-// fetchAll makes a call that answers {"data": [T, ...]} in one piece.
+// fetchAll makes a call that returns {"data": [T, ...]} without pages.
 func fetchAll[T any](ctx context.Context, c *Client, op Operation, params Params) ([]*T, error) {
 	data, _, err := fetchPage[list[T]](ctx, c, op, params)
 	if err != nil {
@@ -57,12 +57,12 @@ func fetchPage[T any](ctx context.Context, c *Client, op Operation, params Param
 	return reply.Data, reply.Meta, nil
 }
 
-// checked is an envelope that does not decode without what it is for. So a
-// write whose reply lost its id fails as Ambiguous, and a list that came
-// without its list never passes for an empty one.
+// checked is an envelope that fails to decode without its data or id. A write whose
+// response lacks the id therefore fails as Ambiguous, and a missing list is never
+// mistaken for an empty one.
 type checked[T any] envelope[T]
 
-// UnmarshalJSON decodes the envelope and refuses one without usable data.
+// UnmarshalJSON decodes the envelope and rejects one without usable data.
 func (e *checked[T]) UnmarshalJSON(b []byte) error {
 	if err := decode(b, (*envelope[T])(e)); err != nil {
 		return err
@@ -90,8 +90,8 @@ func (l list[T]) identified() bool {
 	return true
 }
 
-// fetchPages yields the items of all pages, one request per page, as they are
-// wanted. After an error it ends.
+// fetchPages yields the items of all pages. It requests each page on demand and
+// stops after an error.
 func fetchPages[T any](ctx context.Context, c *Client, op Operation, params Params) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		params := params
@@ -124,9 +124,9 @@ func fetchPages[T any](ctx context.Context, c *Client, op Operation, params Para
 	}
 }
 
-// nextPage takes the query from a link to a next page. Only the query: the
-// link is relative to the API's root, which a base URL behind a path prefix
-// does not share, and the page key carries the filters and the page size.
+// nextPage returns the query of a next-page link. It ignores the path: the link is
+// relative to the API's root, which differs from a base URL with a path prefix. The
+// page key carries the filters and the page size.
 func (c *Client) nextPage(link string) (url.Values, error) {
 	next, err := c.base.Parse(link)
 	if err != nil {
@@ -142,7 +142,7 @@ func (c *Client) nextPage(link string) (url.Values, error) {
 	return query, nil
 }
 
-// failed is a sequence that only yields an error.
+// failed returns a sequence that yields only an error.
 func failed[T any](err error) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) { yield(nil, err) }
 }
@@ -155,7 +155,7 @@ func pageQuery(limit int) url.Values {
 	return q
 }
 
-// setNonEmpty sets a parameter that has a value and returns how many it set.
+// setNonEmpty sets a parameter if value is not empty and returns how many it set.
 func setNonEmpty(q url.Values, name, value string) int {
 	if value == "" {
 		return 0

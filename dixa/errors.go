@@ -11,44 +11,49 @@ import (
 )
 
 var (
-	// ErrForeignHost: a link or redirect named another scheme, host or port than
-	// the base URL's. It was not followed and the token not sent there.
+	// ErrForeignHost means that a link or redirect named a scheme, host or port
+	// other than the base URL's. The client did not follow it or send the token
+	// there.
 	ErrForeignHost = errors.New("it leads to another host than the base URL, where the token must not go")
 
-	// ErrInvalidArgument: the call's arguments cannot make a request.
+	// ErrInvalidArgument means that the call's arguments do not form a valid
+	// request.
 	ErrInvalidArgument = errors.New("invalid argument")
 
-	// ErrMalformedResponse: a reply with a status of success was not what the
-	// operation answers.
+	// ErrMalformedResponse means that a success response does not have the format of
+	// the operation.
 	ErrMalformedResponse = errors.New("the reply is malformed")
 
-	// ErrNoMessage: Dixa refused without a readable message.
+	// ErrNoMessage means that Dixa refused the request without a readable message.
 	ErrNoMessage = errors.New("the reply has no readable message")
 
-	// ErrReadOnly: the client was made with WithReadOnly.
+	// ErrReadOnly means that the client was created with WithReadOnly.
 	ErrReadOnly = errors.New("the client is read-only and this request could change something")
 
-	// ErrRedirected: the reply was a redirect; none is followed.
+	// ErrRedirected means that the response was a redirect, which the client never
+	// follows.
 	ErrRedirected = errors.New("redirected; check the base URL")
 
-	// ErrResponseTooLarge: a reply was longer than WithMaxResponseBytes allows.
+	// ErrResponseTooLarge means that a response exceeded the limit of
+	// WithMaxResponseBytes.
 	ErrResponseTooLarge = errors.New("the reply is too large")
 )
 
-// Outcome says what is known of a failed request's effect in Dixa. The zero
-// value stands for no failure.
+// Outcome is the known effect of a failed request in Dixa. The zero value means that
+// the call did not fail.
 type Outcome int
 
 const (
-	// Unsent: nothing reached Dixa. The request could not be built, was refused
-	// by read-only mode or the budget, or never got a connection.
+	// Unsent means that nothing reached Dixa. The request could not be built, was
+	// refused by read-only mode or the budget, or never got a connection.
 	Unsent Outcome = iota + 1
-	// Rejected: Dixa answered that it did not do it (every 4xx, 429 included).
-	// For reads, any failure after a connection was there.
+	// Rejected means that Dixa reported that it did not execute the request (every
+	// 4xx, including 429). For reads, it covers any failure after connecting.
 	Rejected
-	// Ambiguous: it may have been done. The connection broke or time ran out
-	// after bytes could have left, Dixa answered 5xx, or the reply of a write
-	// that succeeded could not be read. Look before sending it again.
+	// Ambiguous means that Dixa may have executed the request. The connection broke
+	// or the call timed out after bytes could have been sent, Dixa returned 5xx, or
+	// the response to a successful write could not be read. Check before sending it
+	// again.
 	Ambiguous
 )
 
@@ -68,29 +73,30 @@ func (o Outcome) String() string {
 
 // Error is the failure of one call.
 type Error struct {
-	// Operation is "Service.Method", Method the HTTP method, Path the template.
+	// Operation is "Service.Method", Method is the HTTP method and Path is the path
+	// template.
 	Operation string
 	Method    string
 	Path      string
-	// Status is Dixa's HTTP status, 0 where none was received.
+	// Status is Dixa's HTTP status, or 0 if no response was received.
 	Status int
 	// Message is Dixa's message, shortened, with the token, e-mail addresses and
-	// phone numbers masked. Empty where there was none.
+	// phone numbers masked. Empty if there is none.
 	Message string
-	// Outcome says whether the request can have had an effect.
+	// Outcome says whether the request may have taken effect.
 	Outcome Outcome
-	// Retryable says that the same request may succeed later. A write whose
-	// Outcome is Ambiguous must be looked for first.
+	// Retryable reports whether the same request may succeed later. If the Outcome
+	// of a write is Ambiguous, check whether it took effect before you retry.
 	Retryable bool
-	// RetryAfter is the wait that Dixa or the budget asked for, 0 for none; at
-	// most a day.
+	// RetryAfter is the wait that Dixa or the budget requested, at most one day, or
+	// 0 if none.
 	RetryAfter time.Duration
-	// Err is the cause where Message is not it: a sentinel of this package, an
-	// error of the network, of the context or of the budget.
+	// Err is the cause if Message does not give it: a sentinel error of this
+	// package, or an error from the network, the context or the budget.
 	Err error
 }
 
-// Error says what was being done, what came of it and what to do.
+// Error describes the operation, its failure and what to do next.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "dixa: %s (%s %s): ", e.Operation, e.Method, e.Path)
@@ -138,8 +144,8 @@ func AsError(err error) (*Error, bool) {
 	return e, ok
 }
 
-// OutcomeOf returns the outcome that err carries. An error that is not of this
-// package is Ambiguous, the careful reading; nil has the zero Outcome.
+// OutcomeOf returns the outcome of err. An error from outside this package is
+// Ambiguous, the conservative choice. A nil error has the zero Outcome.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return 0
@@ -158,37 +164,37 @@ func IsUnauthorized(err error) bool {
 // IsNotFound reports a 404: the entity in the path or the body does not exist.
 func IsNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }
 
-// IsConflict reports a 409: the entity's state does not allow it, such as a
-// claim without force of a conversation that has an agent.
+// IsConflict reports a 409: the entity's state does not allow the request, such as a
+// claim without force of a conversation that is assigned to an agent.
 func IsConflict(err error) bool { return hasStatus(err, http.StatusConflict) }
 
-// IsRateLimited reports a 429, or a request that the budget held back.
+// IsRateLimited reports a 429 or a request that the budget refused.
 func IsRateLimited(err error) bool {
 	return hasStatus(err, http.StatusTooManyRequests) || isBudgetExceeded(err)
 }
 
-// IsDuplicateExternalID reports the 400 for a message whose externalId Dixa
-// already has: an earlier send of it may have succeeded.
+// IsDuplicateExternalID reports the 400 for a message whose externalId already
+// exists in Dixa. An earlier attempt to send it may have succeeded.
 func IsDuplicateExternalID(err error) bool {
 	return says(err, "Duplicate externalId") || says(err, "DuplicateExternalId")
 }
 
-// IsAttachmentDownload reports the 400 for an attachment URL that Dixa could
-// not fetch. The reply does not say which.
+// IsAttachmentDownload reports the 400 for an attachment URL that Dixa could not
+// fetch. The response does not name the attachment.
 func IsAttachmentDownload(err error) bool {
 	return says(err, "Failure to download attachment")
 }
 
-// IsEmailExists reports the 400 for an e-mail address that another user of the
-// organisation has.
+// IsEmailExists reports the 400 for an e-mail address that belongs to another user
+// of the organisation.
 func IsEmailExists(err error) bool { return says(err, "EmailExists") }
 
-// IsPhoneExists reports the 400 for a phone number that another user of the
-// organisation has.
+// IsPhoneExists reports the 400 for a phone number that belongs to another user of
+// the organisation.
 func IsPhoneExists(err error) bool { return says(err, "PhoneNumberExists") }
 
-// says looks for the fragment in a 400's message or a failed bulk item's,
-// whatever stands around it: Dixa prefixes some with ids.
+// says reports whether the message of a 400 or of a failed bulk item contains the
+// fragment. It matches anywhere because Dixa prefixes some messages with ids.
 func says(err error, fragment string) bool {
 	message := ""
 	if e, ok := AsError(err); ok && e.Status == http.StatusBadRequest {
@@ -212,8 +218,8 @@ func isBudgetExceeded(err error) bool {
 	return errors.As(err, &pointer) || errors.As(err, &value)
 }
 
-// failure completes an error for an operation. A read has no effect to be
-// unsure of.
+// failure completes an error for an operation. A read has no effect, so its outcome
+// cannot be Ambiguous.
 func failure(op Operation, e Error) *Error {
 	e.Operation, e.Method, e.Path = op.Name, op.Method, op.Path
 	if op.safe() && e.Outcome == Ambiguous {

@@ -13,20 +13,18 @@ type MessageAddedEvent struct {
 	// MessageID is the id of the Message that Conversations.Messages lists.
 	MessageID string `json:"message_id,omitempty"`
 	Text      string `json:"text,omitempty"`
-	// Direction and Channel are in the API's spelling, as EventConversation has
-	// them.
+	// Direction and Channel use the API's spelling, as in EventConversation.
 	Direction   Direction           `json:"direction,omitempty"`
 	Channel     Channel             `json:"channel,omitempty"`
 	Content     EventMessageContent `json:"content,omitzero"`
 	Attachments []EventAttachment   `json:"attachments,omitzero"`
-	// ExternalID is the key that whoever added the message gave it.
+	// ExternalID is the key that the sender assigned to the message.
 	ExternalID string `json:"external_id,omitempty"`
 	Extra      Extra  `json:"-"`
 }
 
-// MessageAdded returns the data of an EventConversationMessageAdded. ok is
-// false for another event and for data without a message id, of which Data has
-// what there is.
+// MessageAdded returns the data of an EventConversationMessageAdded. ok is false for
+// another event and for data without a message id; use Data in that case.
 func (e *Event) MessageAdded() (data *MessageAddedEvent, ok bool) {
 	data = eventData[MessageAddedEvent](e, EventConversationMessageAdded)
 	if data == nil || data.MessageID == "" {
@@ -35,7 +33,7 @@ func (e *Event) MessageAdded() (data *MessageAddedEvent, ok bool) {
 	return data, true
 }
 
-// UnmarshalJSON keeps what it cannot read in Extra.
+// UnmarshalJSON keeps members that it cannot decode in Extra.
 func (m *MessageAddedEvent) UnmarshalJSON(b []byte) error {
 	type plain MessageAddedEvent
 	if err := decodeLenient(b, (*plain)(m), &m.Extra); err != nil {
@@ -46,53 +44,54 @@ func (m *MessageAddedEvent) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (m MessageAddedEvent) MarshalJSON() ([]byte, error) {
 	type plain MessageAddedEvent
 	return encodeOpen(plain(m), m.Extra)
 }
 
-// EventMessageContent is the text of a message, and where its forms are kept.
+// EventMessageContent is the text of a message and the locations of its stored
+// forms.
 type EventMessageContent struct {
 	Text string `json:"text,omitempty"`
-	// Type has been seen as "Text" and, for inbound messages, empty.
+	// Type has been observed as "Text" and, for inbound messages, empty.
 	Type string `json:"content_type,omitempty"`
-	// OriginalURL and ProcessedURL are where Dixa keeps the text. They have been
-	// seen without a host ("/private/…"), where the API's messages have the same
-	// path below https://files.dixa.io.
+	// OriginalURL and ProcessedURL locate the text in Dixa's storage. They have been
+	// observed without a host ("/private/…"); the API's messages have the same path
+	// below https://files.dixa.io.
 	OriginalURL  string `json:"original_content_url,omitempty"`
 	ProcessedURL string `json:"processed_content_url,omitempty"`
 	Extra        Extra  `json:"-"`
 }
 
-// IsZero reports content of which nothing is known.
+// IsZero reports whether the content is empty.
 func (c EventMessageContent) IsZero() bool {
 	return c.Text == "" && c.Type == "" && c.OriginalURL == "" && c.ProcessedURL == "" && len(c.Extra) == 0
 }
 
-// UnmarshalJSON keeps what it cannot read in Extra.
+// UnmarshalJSON keeps members that it cannot decode in Extra.
 func (c *EventMessageContent) UnmarshalJSON(b []byte) error {
 	type plain EventMessageContent
 	return decodeLenient(b, (*plain)(c), &c.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (c EventMessageContent) MarshalJSON() ([]byte, error) {
 	type plain EventMessageContent
 	return encodeOpen(plain(c), c.Extra)
 }
 
-// EventAttachment is a file of a message. How events write one is documented
-// nowhere: an address by itself is read, and an object with the members url and
-// pretty_name or prettyName. Of another object Extra has everything.
+// EventAttachment is a file of a message. Dixa does not document its format in
+// events. This type decodes a bare URL and an object with the members url and
+// pretty_name or prettyName. All members of any other object go to Extra.
 type EventAttachment struct {
-	// URL is an address as EventMessageContent has them.
+	// URL has the same form as the URLs of EventMessageContent.
 	URL        string `json:"url,omitempty"`
 	PrettyName string `json:"pretty_name,omitempty"`
 	Extra      Extra  `json:"-"`
 }
 
-// UnmarshalJSON keeps what it cannot read in Extra.
+// UnmarshalJSON keeps members that it cannot decode in Extra.
 func (a *EventAttachment) UnmarshalJSON(b []byte) error {
 	if bytes.HasPrefix(b, []byte(`"`)) {
 		*a = EventAttachment{}
@@ -110,7 +109,7 @@ func (a *EventAttachment) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON writes an object, with the members in Extra as well.
+// MarshalJSON writes an object that includes the members in Extra.
 func (a EventAttachment) MarshalJSON() ([]byte, error) {
 	type plain EventAttachment
 	return encodeOpen(plain(a), a.Extra)
@@ -137,13 +136,13 @@ func (e *Event) NoteAdded() (data *NoteAddedEvent, ok bool) {
 	return data, true
 }
 
-// UnmarshalJSON keeps what it cannot read in Extra.
+// UnmarshalJSON keeps members that it cannot decode in Extra.
 func (n *NoteAddedEvent) UnmarshalJSON(b []byte) error {
 	type plain NoteAddedEvent
 	return decodeLenient(b, (*plain)(n), &n.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (n NoteAddedEvent) MarshalJSON() ([]byte, error) {
 	type plain NoteAddedEvent
 	return encodeOpen(plain(n), n.Extra)
@@ -151,7 +150,7 @@ func (n NoteAddedEvent) MarshalJSON() ([]byte, error) {
 
 // TagAddedEvent is the data of EventConversationTagAdded.
 type TagAddedEvent struct {
-	// Conversation has the tag among its Tags already.
+	// Conversation already has the tag in its Tags.
 	Conversation *EventConversation `json:"conversation,omitempty"`
 	Author       *EventUser         `json:"author,omitempty"`
 	// Tag is the tag's name.
@@ -159,8 +158,8 @@ type TagAddedEvent struct {
 	Extra Extra  `json:"-"`
 }
 
-// TagAdded returns the data of an EventConversationTagAdded. ok is false for
-// another event and for data without a tag's name.
+// TagAdded returns the data of an EventConversationTagAdded. ok is false for another
+// event and for data without a tag name.
 func (e *Event) TagAdded() (data *TagAddedEvent, ok bool) {
 	data = eventData[TagAddedEvent](e, EventConversationTagAdded)
 	if data == nil || data.Tag == "" {
@@ -169,25 +168,25 @@ func (e *Event) TagAdded() (data *TagAddedEvent, ok bool) {
 	return data, true
 }
 
-// UnmarshalJSON keeps what it cannot read in Extra.
+// UnmarshalJSON keeps members that it cannot decode in Extra.
 func (t *TagAddedEvent) UnmarshalJSON(b []byte) error {
 	type plain TagAddedEvent
 	return decodeLenient(b, (*plain)(t), &t.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (t TagAddedEvent) MarshalJSON() ([]byte, error) {
 	type plain TagAddedEvent
 	return encodeOpen(plain(t), t.Extra)
 }
 
-// RatedEvent is the data of EventConversationRated. Dixa sends the event for
-// the score and again for the comment where the two come separately.
+// RatedEvent is the data of EventConversationRated. Dixa sends the event for the
+// score and again for the comment if they arrive separately.
 type RatedEvent struct {
 	Conversation *EventConversation `json:"conversation,omitempty"`
-	// Agent is who was rated.
+	// Agent is the rated agent.
 	Agent *EventUser `json:"agent,omitempty"`
-	// Score is on the scale of Type; nil where there is none.
+	// Score is on the scale of Type; nil if there is none.
 	Score   *int   `json:"score,omitempty"`
 	Comment string `json:"comment,omitempty"`
 	// Type is the kind of rating, such as RatingCsat.
@@ -195,8 +194,8 @@ type RatedEvent struct {
 	Extra Extra  `json:"-"`
 }
 
-// Rated returns the data of an EventConversationRated. ok is false for another
-// event and for data with neither score nor comment.
+// Rated returns the data of an EventConversationRated. ok is false for another event
+// and for data with neither score nor comment.
 func (e *Event) Rated() (data *RatedEvent, ok bool) {
 	data = eventData[RatedEvent](e, EventConversationRated)
 	if data == nil || data.Score == nil && data.Comment == "" {
@@ -205,13 +204,13 @@ func (e *Event) Rated() (data *RatedEvent, ok bool) {
 	return data, true
 }
 
-// UnmarshalJSON keeps what it cannot read in Extra.
+// UnmarshalJSON keeps members that it cannot decode in Extra.
 func (r *RatedEvent) UnmarshalJSON(b []byte) error {
 	type plain RatedEvent
 	return decodeLenient(b, (*plain)(r), &r.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (r RatedEvent) MarshalJSON() ([]byte, error) {
 	type plain RatedEvent
 	return encodeOpen(plain(r), r.Extra)
@@ -220,25 +219,25 @@ func (r RatedEvent) MarshalJSON() ([]byte, error) {
 // PendingExpiredEvent is the data of EventConversationPendingExpired.
 type PendingExpiredEvent struct {
 	Conversation *EventConversation `json:"conversation,omitempty"`
-	// PendingBy is who set the follow-up, nil where that is not told.
+	// PendingBy is the user who set the follow-up; nil if Dixa does not report it.
 	PendingBy *EventUser `json:"pendingByUser,omitempty"`
 	Extra     Extra      `json:"-"`
 }
 
-// PendingExpired returns the data of an EventConversationPendingExpired. ok is
-// false for another event and for data that is no object.
+// PendingExpired returns the data of an EventConversationPendingExpired. ok is false
+// for another event and for data that is not an object.
 func (e *Event) PendingExpired() (data *PendingExpiredEvent, ok bool) {
 	data = eventData[PendingExpiredEvent](e, EventConversationPendingExpired)
 	return data, data != nil
 }
 
-// UnmarshalJSON keeps what it cannot read in Extra.
+// UnmarshalJSON keeps members that it cannot decode in Extra.
 func (p *PendingExpiredEvent) UnmarshalJSON(b []byte) error {
 	type plain PendingExpiredEvent
 	return decodeLenient(b, (*plain)(p), &p.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (p PendingExpiredEvent) MarshalJSON() ([]byte, error) {
 	type plain PendingExpiredEvent
 	return encodeOpen(plain(p), p.Extra)
@@ -247,25 +246,25 @@ func (p PendingExpiredEvent) MarshalJSON() ([]byte, error) {
 // AbandonedEvent is the data of EventConversationAbandoned.
 type AbandonedEvent struct {
 	Conversation *EventConversation `json:"conversation,omitempty"`
-	// Queue is where the conversation waited, nil for none.
+	// Queue is the queue in which the conversation waited; nil if none.
 	Queue *EventQueue `json:"queue,omitempty"`
 	Extra Extra       `json:"-"`
 }
 
 // Abandoned returns the data of an EventConversationAbandoned. ok is false for
-// another event and for data that is no object.
+// another event and for data that is not an object.
 func (e *Event) Abandoned() (data *AbandonedEvent, ok bool) {
 	data = eventData[AbandonedEvent](e, EventConversationAbandoned)
 	return data, data != nil
 }
 
-// UnmarshalJSON keeps what it cannot read in Extra.
+// UnmarshalJSON keeps members that it cannot decode in Extra.
 func (a *AbandonedEvent) UnmarshalJSON(b []byte) error {
 	type plain AbandonedEvent
 	return decodeLenient(b, (*plain)(a), &a.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (a AbandonedEvent) MarshalJSON() ([]byte, error) {
 	type plain AbandonedEvent
 	return encodeOpen(plain(a), a.Extra)

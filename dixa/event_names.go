@@ -2,9 +2,9 @@ package dixa
 
 import "strings"
 
-// EventName is what the API calls a kind of event, such as
-// "ConversationClosed". A subscription asks for events by these names; the
-// payloads have another spelling, see FQN. The set is open.
+// EventName is the API's name for a kind of event, such as "ConversationClosed".
+// Subscriptions use these names; payloads use another spelling, see FQN. The set is
+// open.
 type EventName string
 
 // The events that Dixa's API lists.
@@ -29,9 +29,9 @@ const (
 	EventConversationMessageDeliverySpamComplaint EventName = "ConversationMessageDeliverySpamComplaint"
 	EventConversationNoteAdded                    EventName = "ConversationNoteAdded"
 	EventConversationOpen                         EventName = "ConversationOpen"           // reopened
-	EventConversationPending                      EventName = "ConversationPending"        // a follow-up was set
-	EventConversationPendingExpired               EventName = "ConversationPendingExpired" // the follow-up is due
-	EventConversationRated                        EventName = "ConversationRated"          // also once more for the rating's comment
+	EventConversationPending                      EventName = "ConversationPending"        // follow-up set
+	EventConversationPendingExpired               EventName = "ConversationPendingExpired" // follow-up due
+	EventConversationRated                        EventName = "ConversationRated"          // sent again for the rating's comment
 	EventConversationTagAdded                     EventName = "ConversationTagAdded"
 	EventConversationTagRemoved                   EventName = "ConversationTagRemoved"
 	EventConversationTransferred                  EventName = "ConversationTransferred"
@@ -43,9 +43,9 @@ const (
 	EventTypingStarted                            EventName = "TypingStarted"
 )
 
-// eventNames lists the events with what their payloads call them. A name is
-// confirmed where Dixa's documentation or a payload of Dixa's shows it; the
-// others are this package's reading.
+// eventNames lists the events with their payload names. A name is confirmed if
+// Dixa's documentation or a payload from Dixa shows it. The others are assumptions
+// of this package.
 var eventNames = []struct {
 	name      EventName
 	fqn       string
@@ -85,8 +85,8 @@ var eventNames = []struct {
 	{EventTypingStarted, "TYPING_STARTED", false},
 }
 
-// transferNames are what Dixa's web app suggests that the payloads of
-// ConversationTransferred may call it instead.
+// transferNames are alternative payload names for ConversationTransferred that
+// Dixa's web app suggests.
 var transferNames = []string{"ConversationTransferredToAgent", "ConversationTransferredToQueue"}
 
 // EventNames returns the events that Dixa's API lists, in alphabetical order.
@@ -98,11 +98,11 @@ func EventNames() []EventName {
 	return names
 }
 
-// FQN returns what the payload of an event of this name has as its event_fqn,
-// such as "CONVERSATION_CLOSED". It is confirmed if Dixa's documentation or a
-// payload of Dixa's shows it. Otherwise it is this package's reading and Dixa
-// may write another: to tell what a payload is about use Event.Name, which does
-// not rest on it. For a name that EventNames does not have fqn is empty.
+// FQN returns the event_fqn in payloads of this event, such as
+// "CONVERSATION_CLOSED". It is confirmed if Dixa's documentation or a payload from
+// Dixa shows it. Otherwise it is an assumption of this package, and Dixa may use
+// another name. To identify a payload use Event.Name, which does not depend on it.
+// fqn is empty for a name that EventNames does not list.
 func (n EventName) FQN() (fqn string, confirmed bool) {
 	for _, event := range eventNames {
 		if event.name == n {
@@ -112,9 +112,8 @@ func (n EventName) FQN() (fqn string, confirmed bool) {
 	return "", false
 }
 
-// eventNamed returns the name of the event that a payload calls fqn, "" for one
-// that is not known. Since most fqns are not documented, neither case nor where
-// the underscores stand matters.
+// eventNamed returns the event name for a payload's fqn, or "" if it is unknown. It
+// ignores case and underscores because most fqns are not documented.
 func eventNamed(fqn string) EventName {
 	for _, event := range eventNames {
 		if sameWord(fqn, string(event.name)) {
@@ -129,9 +128,9 @@ func eventNamed(fqn string) EventName {
 	return ""
 }
 
-// spelled returns the one of the known values that value is another spelling
-// of, or value itself. Webhooks write OPEN, inbound and WIDGET_CHAT where the
-// API writes Open, Inbound and WidgetChat.
+// spelled returns the known value that value spells differently, or value itself.
+// Webhooks write OPEN, inbound and WIDGET_CHAT for the API's Open, Inbound and
+// WidgetChat.
 func spelled[T ~string](value T, known ...T) T {
 	for _, k := range known {
 		if sameWord(string(value), string(k)) {

@@ -8,38 +8,38 @@ import (
 	"unicode/utf8"
 )
 
-// ErrMalformedEvent: the body of a webhook delivery is no event.
+// ErrMalformedEvent means that the body of a webhook delivery is not an event.
 var ErrMalformedEvent = errors.New("the webhook event is malformed")
 
-// Event is what a webhook delivery carries. Deliveries repeat and overtake each
-// other: handle an ID once and order events by Timestamp, which is Dixa's clock.
+// Event is the content of a webhook delivery. Deliveries may repeat and arrive out
+// of order: deduplicate events by ID and order them by Timestamp, which is Dixa's
+// clock.
 type Event struct {
-	// ID is the event's own id; a delivery of the same event again has it too.
+	// ID is the event's own id. A repeated delivery of the event has the same ID.
 	ID string `json:"event_id"`
-	// FQN is the event's name as the payload spells it, such as
+	// FQN is the event's name as spelled in the payload, such as
 	// "CONVERSATION_CLOSED".
 	FQN string `json:"event_fqn"`
-	// Name is the API's name of the event that FQN stands for, in whichever
-	// spelling; empty where it is none that this package knows.
+	// Name is the API's name for the event, matched from any spelling of FQN. Empty
+	// if this package does not know the event.
 	Name EventName `json:"-"`
 	// Version is "1".
 	Version string `json:"event_version,omitempty"`
-	// Timestamp is when it happened, zero where that could not be read.
+	// Timestamp is when the event occurred, or zero if it could not be decoded.
 	Timestamp Time `json:"event_timestamp,omitzero"`
-	// Organization is where it happened. Compare its ID with the subscription's
-	// organisation: a signature does not say whose event it is.
+	// Organization is where the event occurred. Compare its ID with the
+	// subscription's organisation: a signature does not identify the organisation.
 	Organization EventOrganization `json:"organization,omitzero"`
-	// Data is the event's own part as it came. Conversation and the methods
-	// named after events read it.
+	// Data is the unmodified event-specific data. Conversation and the methods named
+	// after events decode it.
 	Data  json.RawMessage `json:"data,omitempty"`
 	Extra Extra           `json:"-"`
 }
 
-// ParseEvent reads the body of a webhook delivery, or a DeliveryLog's Payload.
-// Verify the signature first. Names, values and members that are not known are
-// kept, so that the error, which wraps ErrMalformedEvent and contains nothing
-// of the body, is left for a body that is not UTF-8, is no JSON object or has no
-// event_id or event_fqn.
+// ParseEvent decodes the body of a webhook delivery, or a DeliveryLog's Payload.
+// Verify the signature first. ParseEvent keeps unknown names, values and members. It
+// fails only if the body is not UTF-8, is not a JSON object or has no event_id or
+// event_fqn. The error wraps ErrMalformedEvent and contains nothing from the body.
 //
 // Dixa: "Webhooks payloads" in its documentation.
 func ParseEvent(body []byte) (*Event, error) {
@@ -59,7 +59,7 @@ func ParseEvent(body []byte) (*Event, error) {
 	return &event, nil
 }
 
-// UnmarshalJSON sets Name and keeps what it cannot read in Extra.
+// UnmarshalJSON sets Name and keeps members that it cannot decode in Extra.
 func (e *Event) UnmarshalJSON(b []byte) error {
 	type plain Event
 	if err := decodeLenient(b, (*plain)(e), &e.Extra); err != nil {
@@ -69,15 +69,15 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (e Event) MarshalJSON() ([]byte, error) {
 	type plain Event
 	return encodeOpen(plain(e), e.Extra)
 }
 
-// Conversation returns the conversation that the event is about, as it stood
-// then. Events of any name may have one, unknown ones included. ok is false
-// where there is none with an id.
+// Conversation returns the event's conversation as of the event. Any event may have
+// one, including events with unknown names. ok is false if there is no conversation
+// with an id.
 func (e *Event) Conversation() (conversation *EventConversation, ok bool) {
 	var data struct {
 		Conversation *EventConversation `json:"conversation"`
@@ -88,8 +88,8 @@ func (e *Event) Conversation() (conversation *EventConversation, ok bool) {
 	return data.Conversation, true
 }
 
-// eventData decodes the data of an event of the given name; nil for another
-// event and for data that is no object.
+// eventData decodes the data of an event with the given name. It returns nil for
+// another event and for data that is not an object.
 func eventData[T any](e *Event, name EventName) *T {
 	if e.Name != name || !bytes.HasPrefix(bytes.TrimSpace(e.Data), []byte("{")) {
 		return nil
@@ -108,48 +108,48 @@ type EventOrganization struct {
 	Extra Extra  `json:"-"`
 }
 
-// IsZero reports an organisation of which nothing is known.
+// IsZero reports whether the organisation is empty.
 func (o EventOrganization) IsZero() bool { return o.ID == "" && o.Name == "" && len(o.Extra) == 0 }
 
-// UnmarshalJSON keeps what it cannot read in Extra.
+// UnmarshalJSON keeps members that it cannot decode in Extra.
 func (o *EventOrganization) UnmarshalJSON(b []byte) error {
 	type plain EventOrganization
 	return decodeLenient(b, (*plain)(o), &o.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (o EventOrganization) MarshalJSON() ([]byte, error) {
 	type plain EventOrganization
 	return encodeOpen(plain(o), o.Extra)
 }
 
-// EventConversation is a conversation as events carry it, which is unlike the
-// API's Conversation. State, Channel and Direction are in the API's spelling
-// where the value is one of this package's constants (events write OPEN,
-// WIDGET_CHAT and INBOUND), and otherwise as they came.
+// EventConversation is a conversation in the format of events, which differs from
+// the API's Conversation. State, Channel and Direction use the API's spelling if the
+// value matches one of this package's constants (events write OPEN, WIDGET_CHAT and
+// INBOUND). Other values stay unmodified.
 type EventConversation struct {
 	ID        int64             `json:"csid,omitempty"`
 	Channel   Channel           `json:"channel,omitempty"`
 	State     ConversationState `json:"status,omitempty"`
 	Direction Direction         `json:"direction,omitempty"`
-	// Queue is nil outside of any queue.
+	// Queue is nil if the conversation is not in a queue.
 	Queue *EventQueue `json:"queue,omitempty"`
-	// ContactPoint is the address or number of the organisation's that was
-	// written to, or what else the channel has.
+	// ContactPoint is the organisation's address or number that received the
+	// conversation, or the channel's equivalent.
 	ContactPoint string     `json:"contact_point,omitempty"`
 	Requester    *EventUser `json:"requester,omitempty"`
-	// Assignee is nil where no agent has the conversation.
+	// Assignee is nil if the conversation is not assigned to an agent.
 	Assignee *EventUser `json:"assignee,omitempty"`
 	Subject  string     `json:"subject,omitempty"`
 	Tags     []EventTag `json:"tags,omitzero"`
-	// CustomAttributes are a list whose items are documented nowhere; absent
-	// from older events.
+	// CustomAttributes is a list whose items are not documented. Older events do not
+	// have it.
 	CustomAttributes json.RawMessage `json:"custom_attributes,omitempty"`
 	CreatedAt        Time            `json:"created_at,omitzero"`
 	Extra            Extra           `json:"-"`
 }
 
-// UnmarshalJSON keeps what it cannot read in Extra.
+// UnmarshalJSON keeps members that it cannot decode in Extra.
 func (c *EventConversation) UnmarshalJSON(b []byte) error {
 	type plain EventConversation
 	if err := decodeLenient(b, (*plain)(c), &c.Extra); err != nil {
@@ -161,32 +161,32 @@ func (c *EventConversation) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (c EventConversation) MarshalJSON() ([]byte, error) {
 	type plain EventConversation
 	return encodeOpen(plain(c), c.Extra)
 }
 
-// channels are those that spelled knows.
+// channels are the channels that spelled recognizes in events.
 var channels = []Channel{
 	ChannelCallback, ChannelContactForm, ChannelEmail, ChannelFacebookMessenger, ChannelMessenger, ChannelPstnPhone,
 	ChannelSms, ChannelTwitter, ChannelVoicemail, ChannelWhatsApp, ChannelWidgetChat,
 }
 
-// EventQueue is a queue as events carry it.
+// EventQueue is a queue in the format of events.
 type EventQueue struct {
 	ID    string `json:"id,omitempty"`
 	Name  string `json:"name,omitempty"`
 	Extra Extra  `json:"-"`
 }
 
-// UnmarshalJSON keeps what it cannot read in Extra.
+// UnmarshalJSON keeps members that it cannot decode in Extra.
 func (q *EventQueue) UnmarshalJSON(b []byte) error {
 	type plain EventQueue
 	return decodeLenient(b, (*plain)(q), &q.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (q EventQueue) MarshalJSON() ([]byte, error) {
 	type plain EventQueue
 	return encodeOpen(plain(q), q.Extra)
@@ -200,40 +200,40 @@ type EventTag struct {
 	Extra         Extra  `json:"-"`
 }
 
-// UnmarshalJSON keeps what it cannot read in Extra.
+// UnmarshalJSON keeps members that it cannot decode in Extra.
 func (t *EventTag) UnmarshalJSON(b []byte) error {
 	type plain EventTag
 	return decodeLenient(b, (*plain)(t), &t.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (t EventTag) MarshalJSON() ([]byte, error) {
 	type plain EventTag
 	return encodeOpen(plain(t), t.Extra)
 }
 
-// EventUser is an end user or agent as events carry them. Anything but the ID
-// may be empty: a customer on a messenger has neither name nor e-mail address.
+// EventUser is an end user or agent in the format of events. Every field except ID
+// may be empty: a customer on a messenger has no name or e-mail address.
 type EventUser struct {
 	ID    string `json:"id,omitempty"`
 	Name  string `json:"name,omitempty"`
 	Email string `json:"email,omitempty"`
 	Phone string `json:"phone,omitempty"`
-	// Roles has been seen empty and with values such as "Agent" and "Enduser".
+	// Roles has been observed empty and with values such as "Agent" and "Enduser".
 	Roles []string `json:"roles,omitzero"`
-	// Type is "Contact" (an end user) or "Member" (an agent). A Member can be
-	// the requester: a colleague who writes in.
+	// Type is "Contact" (an end user) or "Member" (an agent). The requester can be a
+	// Member if a colleague writes in.
 	Type  string `json:"user_type,omitempty"`
 	Extra Extra  `json:"-"`
 }
 
-// UnmarshalJSON keeps what it cannot read in Extra.
+// UnmarshalJSON keeps members that it cannot decode in Extra.
 func (u *EventUser) UnmarshalJSON(b []byte) error {
 	type plain EventUser
 	return decodeLenient(b, (*plain)(u), &u.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (u EventUser) MarshalJSON() ([]byte, error) {
 	type plain EventUser
 	return encodeOpen(plain(u), u.Extra)

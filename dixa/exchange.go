@@ -21,8 +21,8 @@ const (
 	maxRetryAfter = 24 * time.Hour
 )
 
-// exchange makes one HTTP request. A non-nil Response accompanies an error
-// when Dixa answered.
+// exchange makes one HTTP request. If Dixa responded, the Response is non-nil even
+// with an error.
 func (c *Client) exchange(req *Request, out any) (*Response, error) {
 	if c.readOnly && !req.op.safe() {
 		return nil, failure(req.op, Error{Outcome: Unsent, Err: ErrReadOnly})
@@ -52,7 +52,7 @@ func (c *Client) exchange(req *Request, out any) (*Response, error) {
 	if err != nil {
 		return nil, failure(req.op, Error{Outcome: progress.outcome(), Retryable: true, Err: c.transportError(err)})
 	}
-	defer func() { _ = httpResp.Body.Close() }() // nothing is lost: the body was read or is not wanted
+	defer func() { _ = httpResp.Body.Close() }() // safe to ignore: the body was read or is not needed
 
 	resp := &Response{Status: httpResp.StatusCode, Header: httpResp.Header}
 	if resp.Status < 200 || resp.Status > 299 {
@@ -73,7 +73,7 @@ func (c *Client) exchange(req *Request, out any) (*Response, error) {
 	return resp, nil
 }
 
-// refusal turns an answer that is no success into an error.
+// refusal converts a non-2xx response into an error.
 func (c *Client) refusal(op Operation, resp *http.Response) error {
 	e := Error{Status: resp.StatusCode, RetryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	switch status := resp.StatusCode; {
@@ -87,13 +87,13 @@ func (c *Client) refusal(op Operation, resp *http.Response) error {
 		e.Outcome = Rejected
 		e.Err = redirectError(resp)
 	default:
-		// Other redirects are a common way to say "done, look there".
+		// Services commonly use other redirects to report success.
 		e.Outcome = Ambiguous
 		e.Err = redirectError(resp)
 	}
 	body, err := readBounded(resp.Body, maxErrorBytes)
 	if err != nil {
-		body = nil // the status decides; the words were a courtesy
+		body = nil // the status decides the outcome; the message is optional
 	}
 	var said struct {
 		Message string `json:"message"`
@@ -119,8 +119,8 @@ func redirectError(resp *http.Response) error {
 	return ErrRedirected
 }
 
-// transportError strips what net/http adds: the URL, which may hold an e-mail
-// address as a filter.
+// transportError strips the URL that net/http adds, because it may contain an e-mail
+// address in a filter.
 func (c *Client) transportError(err error) error {
 	var withURL *url.Error
 	if errors.As(err, &withURL) {
@@ -140,8 +140,8 @@ func readBounded(r io.Reader, limit int64) ([]byte, error) {
 	return body, nil
 }
 
-// decode refuses what is no JSON also where the reply is not wanted: a proxy's
-// page with a 200 is no proof that Dixa did anything.
+// decode rejects a body that is not JSON even if out is nil: a proxy's page with
+// status 200 does not prove that Dixa did anything.
 func decode(body []byte, out any) error {
 	if out == nil {
 		if trimmed := bytes.TrimSpace(body); len(trimmed) > 0 && !json.Valid(trimmed) {
@@ -184,8 +184,8 @@ func budgetRetryAfter(err error) time.Duration {
 	return 0
 }
 
-// parseRetryAfter reads both forms of RFC 9110 section 10.2.3, seconds and a
-// date. Anything else, and a date that has passed, is 0; a day is the most.
+// parseRetryAfter parses both forms of RFC 9110 section 10.2.3, seconds and a date.
+// It returns 0 for any other value and for a date in the past, and at most one day.
 func parseRetryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
 	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
@@ -198,19 +198,19 @@ func parseRetryAfter(header string, now time.Time) time.Duration {
 	return min(max(at.Sub(now), 0), maxRetryAfter)
 }
 
-// progress records how far a request came. The hooks may run on other
-// goroutines, and after the request has failed.
+// progress records how far a request got. The hooks may run on other goroutines and
+// after the request has failed.
 type progress struct {
-	asked     atomic.Bool // a connection was asked for: the transport reports
-	connected atomic.Bool // and one was there for the latest attempt
-	written   atomic.Bool // some attempt was written completely
+	asked     atomic.Bool // a connection was requested: the transport reports
+	connected atomic.Bool // the latest attempt got a connection
+	written   atomic.Bool // at least one attempt was written completely
 }
 
 func (p *progress) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn: func(string) {
-			// Asking again means that net/http found the last connection dead
-			// before a byte of the request had left.
+			// A second request for a connection means that net/http found the last
+			// one dead before any byte of the request was sent.
 			p.connected.Store(false)
 			p.asked.Store(true)
 		},
@@ -223,8 +223,8 @@ func (p *progress) trace() *httptrace.ClientTrace {
 	}
 }
 
-// outcome is Unsent only where it is certain: with a connection at hand, bytes
-// may have left that no hook has told of yet.
+// outcome returns Unsent only if it is certain. Once there is a connection, bytes
+// may have been sent that no hook has reported yet.
 func (p *progress) outcome() Outcome {
 	if p.asked.Load() && !p.connected.Load() && !p.written.Load() {
 		return Unsent

@@ -8,12 +8,12 @@ import (
 	"sync"
 )
 
-// Extra holds the members of an object that this package does not know, by
-// name, as they came. They are written out again when the object is encoded.
+// Extra holds the members of an object that this package does not know, unmodified
+// and keyed by name. They are written back when the object is encoded.
 type Extra map[string]json.RawMessage
 
-// decodeOpen decodes an object into plain, a pointer to a struct without
-// methods, and collects what has no field there.
+// decodeOpen decodes an object into plain, a pointer to a struct without methods,
+// and stores members without a field in extra.
 func decodeOpen(b []byte, plain any, extra *Extra) error {
 	if err := json.Unmarshal(b, plain); err != nil {
 		return err
@@ -35,10 +35,10 @@ func decodeOpen(b []byte, plain any, extra *Extra) error {
 	return nil
 }
 
-// decodeLenient decodes an object into plain as decodeOpen does, but a member of
-// a type that its field does not take fails nothing: the field stays zero and
-// the member is in extra. null is the same as absent. It is for what Dixa sends
-// unasked, where there is nobody to ask again.
+// decodeLenient is like decodeOpen, but a member whose type does not match its field
+// is not an error: the field stays zero and the member goes to extra. null counts as
+// absent. Use it for data that Dixa pushes, because the caller cannot request it
+// again.
 func decodeLenient(b []byte, plain any, extra *Extra) error {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(b, &members); err != nil {
@@ -67,8 +67,8 @@ func decodeLenient(b []byte, plain any, extra *Extra) error {
 	return nil
 }
 
-// encodeOpen encodes plain with the extra members added. A field wins over an
-// extra member of its name.
+// encodeOpen encodes plain together with the extra members. A field takes precedence
+// over an extra member of the same name.
 func encodeOpen(plain any, extra Extra) ([]byte, error) {
 	encoded, err := encodeJSON(plain)
 	if err != nil || len(extra) == 0 {
@@ -83,8 +83,8 @@ func encodeOpen(plain any, extra Extra) ([]byte, error) {
 
 var memberNamesByType sync.Map // reflect.Type to map[string]bool
 
-// memberNames lists a struct's JSON names in lower case, as encoding/json
-// matches them.
+// memberNames returns a struct's JSON names in lower case, because encoding/json
+// matches names case-insensitively.
 func memberNames(t reflect.Type) map[string]bool {
 	if cached, ok := memberNamesByType.Load(t); ok {
 		if names, ok := cached.(map[string]bool); ok {

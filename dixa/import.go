@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// ImportInput is a past conversation to bring into Dixa.
+// ImportInput is a past conversation to import into Dixa.
 type ImportInput struct {
 	// Channel is "email" or "genericapimessaging".
 	Channel     string `json:"genericChannelName"`
@@ -23,7 +23,7 @@ type ImportInput struct {
 	Attributes map[string]any `json:"attributes,omitzero"`
 }
 
-// MarshalJSON adds the type that Dixa's examples carry.
+// MarshalJSON adds the type that Dixa's examples have.
 func (in ImportInput) MarshalJSON() ([]byte, error) {
 	type plain ImportInput
 	in.Messages = orEmpty(in.Messages)
@@ -33,7 +33,7 @@ func (in ImportInput) MarshalJSON() ([]byte, error) {
 	}{"GenericConversationImport", plain(in)})
 }
 
-// ImportClosing says when and by whom a conversation was closed.
+// ImportClosing is the time and author of a conversation's closing.
 type ImportClosing struct {
 	ClosedAt Time   `json:"closedAt"`
 	ClosedBy string `json:"closedBy"`
@@ -53,22 +53,22 @@ type ImportMessage struct {
 	Attributes map[string]any `json:"attributes,omitzero"`
 }
 
-// MarshalJSON writes an empty list of attachments as one.
+// MarshalJSON writes nil attachments as an empty list.
 func (m ImportMessage) MarshalJSON() ([]byte, error) {
 	type plain ImportMessage
 	m.Attachments = orEmpty(m.Attachments)
 	return encodeJSON(plain(m))
 }
 
-// ImportedConversation is what an import answers.
+// ImportedConversation is the response to an import.
 type ImportedConversation struct {
 	ID int64 `json:"id"`
-	// PartialErrors are what went wrong without stopping the import.
+	// PartialErrors are the errors that did not stop the import.
 	PartialErrors []ImportError `json:"partialErrors,omitzero"`
 	Extra         Extra         `json:"-"`
 }
 
-// ImportError is one thing that went wrong in an import.
+// ImportError is one error of an import.
 type ImportError struct {
 	Message string `json:"message"`
 }
@@ -81,13 +81,13 @@ func (i *ImportedConversation) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(i), &i.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (i ImportedConversation) MarshalJSON() ([]byte, error) {
 	type plain ImportedConversation
 	return encodeOpen(plain(i), i.Extra)
 }
 
-// Import brings a past conversation into Dixa.
+// Import imports a past conversation into Dixa.
 //
 // Dixa: POST /v1/conversations/import.
 func (s *ConversationsService) Import(ctx context.Context, in ImportInput) (*ImportedConversation, error) {

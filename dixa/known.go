@@ -2,9 +2,9 @@ package dixa
 
 import "regexp"
 
-// knownMessages are the shapes of Dixa's messages that its contract lists or
-// that integrators have seen. They name ids and fields, never what a person
-// wrote.
+// knownMessages matches the message formats that Dixa's contract lists or that
+// integrators have seen. They contain ids and field names, never text written by a
+// person.
 var knownMessages = regexp.MustCompile(`^(` +
 	`Decoding failure in request` +
 	`|Invalid value in request` +
@@ -23,6 +23,6 @@ var knownMessages = regexp.MustCompile(`^(` +
 	`|There was an internal server error while processing the request` +
 	`)\.?$`)
 
-// KnownMessage reports whether a message of Dixa's is of a shape that is known
-// to carry nothing personal.
+// KnownMessage reports whether a Dixa message has a format known to contain no
+// personal data.
 func KnownMessage(message string) bool { return knownMessages.MatchString(message) }

@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-// Content is the text of a message in one form.
+// Content is the text of a message in one format.
 type Content struct {
 	// Type is "Html", "Markdown" (WhatsApp only) or "Text".
 	Type  string `json:"_type"`
@@ -16,16 +16,16 @@ type Content struct {
 	Extra Extra  `json:"-"`
 }
 
-// HTMLContent is content in HTML.
+// HTMLContent returns content in HTML.
 func HTMLContent(s string) Content { return Content{Type: "Html", Value: s} }
 
-// MarkdownContent is content in Markdown, which only WhatsApp takes.
+// MarkdownContent returns content in Markdown, which only WhatsApp accepts.
 func MarkdownContent(s string) Content { return Content{Type: "Markdown", Value: s} }
 
-// TextContent is plain text.
+// TextContent returns content in plain text.
 func TextContent(s string) Content { return Content{Type: "Text", Value: s} }
 
-// IsZero reports content without a type.
+// IsZero reports whether the content has no type.
 func (c Content) IsZero() bool { return c.Type == "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
@@ -34,14 +34,14 @@ func (c *Content) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(c), &c.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (c Content) MarshalJSON() ([]byte, error) {
 	type plain Content
 	return encodeOpen(plain(c), c.Extra)
 }
 
-// Attachment is a file by its address. In a request Dixa fetches URL and keeps
-// a copy; in a reply URL is Dixa's copy, which may need the token to read.
+// Attachment is a file identified by its URL. In a request, Dixa fetches the URL and
+// stores a copy. In a response, URL is Dixa's copy, which may require the token.
 type Attachment struct {
 	URL        string `json:"url"`
 	PrettyName string `json:"prettyName,omitempty"`
@@ -49,21 +49,21 @@ type Attachment struct {
 
 // MessageInput is a message to add.
 type MessageInput struct {
-	// Type is Inbound (the requester's own words) or Outbound (sent to the
+	// Type is Inbound (written by the requester) or Outbound (sent to the
 	// requester).
 	Type Direction
 	// AgentID is the author of an Outbound message.
 	AgentID string
 	Content Content
-	// Attachments must be reachable for Dixa; one that is not fails the whole
+	// Attachments must be reachable by Dixa. An unreachable one fails the whole
 	// message (IsAttachmentDownload).
 	Attachments []Attachment
-	// IntegrationEmail is an address "<name>@email.dixa.io" of the organisation.
+	// IntegrationEmail is an "<name>@email.dixa.io" address of the organisation.
 	IntegrationEmail string
 	// ExternalID is the caller's own key for the message. A repeat fails
-	// (IsDuplicateExternalID); within which scope is unknown.
+	// (IsDuplicateExternalID). The scope of uniqueness is unknown.
 	ExternalID string
-	// CC and BCC are of Outbound messages. Dixa's contract says user ids, its
+	// CC and BCC apply to Outbound messages. Dixa's contract says user ids, but its
 	// examples show e-mail addresses.
 	CC, BCC []string
 }
@@ -80,8 +80,8 @@ func (m MessageInput) check() error {
 	return nil
 }
 
-// MarshalJSON writes the members that the message's type has. Lists are
-// written when empty too.
+// MarshalJSON writes the members that apply to the message's type, including empty
+// lists.
 func (m MessageInput) MarshalJSON() ([]byte, error) {
 	common := messageMembers{m.Type, m.Content, orEmpty(m.Attachments), m.IntegrationEmail, m.ExternalID}
 	if m.Type == Inbound {
@@ -95,7 +95,7 @@ func (m MessageInput) MarshalJSON() ([]byte, error) {
 	}{common, m.AgentID, orEmpty(m.CC), orEmpty(m.BCC)})
 }
 
-// messageMembers are what messages of both types have.
+// messageMembers are the members that both message types have.
 type messageMembers struct {
 	Type             Direction    `json:"_type"`
 	Content          Content      `json:"content,omitzero"`
@@ -111,8 +111,8 @@ func orEmpty[T any](s []T) []T {
 	return s
 }
 
-// AddedMessage is what adding a message answers. It is shaped unlike a listed
-// Message.
+// AddedMessage is the response to an added message. Its format differs from that of
+// a listed Message.
 type AddedMessage struct {
 	MessageID  string    `json:"messageId,omitempty"`
 	ExternalID string    `json:"externalId,omitempty"`
@@ -129,7 +129,7 @@ func (m *AddedMessage) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(m), &m.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (m AddedMessage) MarshalJSON() ([]byte, error) {
 	type plain AddedMessage
 	return encodeOpen(plain(m), m.Extra)
@@ -153,14 +153,14 @@ func (m *Message) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(m), &m.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (m Message) MarshalJSON() ([]byte, error) {
 	type plain Message
 	return encodeOpen(plain(m), m.Extra)
 }
 
-// MessageAttributes are a message's particulars; which are present depends on
-// Type.
+// MessageAttributes are the type-specific attributes of a message. Type determines
+// which are present.
 type MessageAttributes struct {
 	// Type is the kind, such as "EmailAttributes", "ContactFormAttributes",
 	// "ChatAttributes" or "PhoneAttributes".
@@ -169,7 +169,7 @@ type MessageAttributes struct {
 	Content     *Content     `json:"content,omitempty"`
 	Attachments []Attachment `json:"attachments,omitzero"`
 
-	// E-mail and contact form; From and To also phone calls.
+	// E-mail and contact form. From and To also apply to phone calls.
 	EmailContent          *EmailContent `json:"emailContent,omitempty"`
 	From                  *Party        `json:"from,omitempty"`
 	To                    Parties       `json:"to,omitzero"`
@@ -184,7 +184,7 @@ type MessageAttributes struct {
 	// Chat.
 	IsAutomated *bool `json:"isAutomated,omitempty"`
 
-	// Phone and call recording; the duration is in seconds.
+	// Phone and call recording. The duration is in seconds.
 	Duration  *int   `json:"duration,omitempty"`
 	Recording string `json:"recording,omitempty"`
 
@@ -192,7 +192,7 @@ type MessageAttributes struct {
 	UtteranceStart *int64 `json:"utterance_start_ms,omitempty"`
 	UtteranceEnd   *int64 `json:"utterance_end_ms,omitempty"`
 
-	// Extra also has the formSubmission of a messenger form.
+	// Extra also holds the formSubmission of a messenger form.
 	Extra Extra `json:"-"`
 }
 
@@ -202,14 +202,14 @@ func (a *MessageAttributes) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(a), &a.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (a MessageAttributes) MarshalJSON() ([]byte, error) {
 	type plain MessageAttributes
 	return encodeOpen(plain(a), a.Extra)
 }
 
-// Text returns the message's content wherever its kind keeps it. ok is false
-// where there is none here, for one because an e-mail was too large.
+// Text returns the message's content for any type. ok is false if the message does
+// not include it, for example because an e-mail was too large.
 func (a MessageAttributes) Text() (content Content, ok bool) {
 	switch {
 	case a.EmailContent != nil && a.EmailContent.Content != nil:
@@ -220,7 +220,7 @@ func (a MessageAttributes) Text() (content Content, ok bool) {
 	return Content{}, false
 }
 
-// EmailContent is the text of an e-mail, or where it is.
+// EmailContent is the text of an e-mail, or the file that contains it.
 type EmailContent struct {
 	// Type is "Regular" (Content is set) or "TooLarge" (File is set).
 	Type    string      `json:"_type"`
@@ -235,23 +235,24 @@ func (e *EmailContent) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(e), &e.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (e EmailContent) MarshalJSON() ([]byte, error) {
 	type plain EmailContent
 	return encodeOpen(plain(e), e.Extra)
 }
 
-// Party is who a message is from or to: an e-mail contact, or for a phone call
-// a number.
+// Party is the sender or a recipient of a message: an e-mail contact, or a number
+// for a phone call.
 type Party struct {
 	Email string `json:"email"`
 	Name  string `json:"name,omitempty"`
-	// Phone is set instead of the others; Dixa writes it as a string or a number.
+	// Phone is set instead of the other fields. Dixa writes it as a string or a
+	// number.
 	Phone string `json:"-"`
 	Extra Extra  `json:"-"`
 }
 
-// UnmarshalJSON reads a contact object, a string or a number.
+// UnmarshalJSON accepts a contact object, a string or a number.
 func (p *Party) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] != '{' {
 		*p = Party{}
@@ -267,7 +268,7 @@ func (p *Party) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(p), &p.Extra)
 }
 
-// MarshalJSON writes a phone number as a string and others as an object.
+// MarshalJSON writes a phone number as a string, and any other party as an object.
 func (p Party) MarshalJSON() ([]byte, error) {
 	if p.Phone != "" {
 		return encodeJSON(p.Phone)
@@ -276,10 +277,11 @@ func (p Party) MarshalJSON() ([]byte, error) {
 	return encodeOpen(plain(p), p.Extra)
 }
 
-// Parties are several of them. A phone call has one, not in a list.
+// Parties is a list of parties. For a phone call, Dixa sends a single party without
+// a list.
 type Parties []Party
 
-// UnmarshalJSON reads a list or a single party.
+// UnmarshalJSON accepts a list or a single party.
 func (p *Parties) UnmarshalJSON(b []byte) error {
 	if bytes.HasPrefix(b, []byte("[")) || bytes.Equal(b, []byte("null")) {
 		return json.Unmarshal(b, (*[]Party)(p))
@@ -288,7 +290,7 @@ func (p *Parties) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &(*p)[0])
 }
 
-// MarshalJSON writes a single phone number by itself and others as a list.
+// MarshalJSON writes a single phone number by itself, and anything else as a list.
 func (p Parties) MarshalJSON() ([]byte, error) {
 	if len(p) == 1 && p[0].Phone != "" {
 		return p[0].MarshalJSON()
@@ -296,7 +298,7 @@ func (p Parties) MarshalJSON() ([]byte, error) {
 	return encodeJSON([]Party(p))
 }
 
-// Messages returns all messages of a conversation, the oldest first.
+// Messages returns all messages of a conversation, oldest first.
 //
 // Dixa: GET /v1/conversations/{conversationId}/messages.
 func (s *ConversationsService) Messages(ctx context.Context, id int64) ([]*Message, error) {
@@ -304,8 +306,8 @@ func (s *ConversationsService) Messages(ctx context.Context, id int64) ([]*Messa
 	return fetchAll[Message](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// AddMessage adds a message to a conversation. After an Ambiguous error look
-// for it by its ExternalID before sending it again.
+// AddMessage adds a message to a conversation. After an Ambiguous error, check for
+// its ExternalID before sending it again.
 //
 // Dixa: POST /v1/conversations/{conversationId}/messages.
 func (s *ConversationsService) AddMessage(ctx context.Context, id int64, in MessageInput) (*AddedMessage, error) {

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// Note is an internal note of a conversation, which customers do not see.
+// Note is an internal note of a conversation. Customers do not see it.
 type Note struct {
 	ID             string `json:"id"`
 	AuthorID       string `json:"authorId"`
@@ -23,23 +23,23 @@ func (n *Note) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(n), &n.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (n Note) MarshalJSON() ([]byte, error) {
 	type plain Note
 	return encodeOpen(plain(n), n.Extra)
 }
 
-// NoteInput is an internal note to add. Whether Dixa reads HTML in it is
-// unknown.
+// NoteInput is an internal note to add. It is unknown whether Dixa interprets HTML
+// in it.
 type NoteInput struct {
 	Message string `json:"message"`
-	// AgentID is the author; empty leaves the choice to Dixa.
+	// AgentID is the author; if empty, Dixa chooses.
 	AgentID string `json:"agentId,omitempty"`
-	// CreatedAt is for notes of the past; zero for now.
+	// CreatedAt backdates the note; zero means now.
 	CreatedAt Time `json:"createdAt,omitzero"`
 }
 
-// Notes returns all internal notes of a conversation, the oldest first.
+// Notes returns all internal notes of a conversation, oldest first.
 //
 // Dixa: GET /v1/conversations/{conversationId}/notes.
 func (s *ConversationsService) Notes(ctx context.Context, id int64) ([]*Note, error) {
@@ -47,8 +47,8 @@ func (s *ConversationsService) Notes(ctx context.Context, id int64) ([]*Note, er
 	return fetchAll[Note](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// AddNote adds an internal note. Notes have no key of the caller's: after an
-// Ambiguous error look for the text.
+// AddNote adds an internal note. Notes have no caller-defined key: after an
+// Ambiguous error, check for the text.
 //
 // Dixa: POST /v1/conversations/{conversationId}/notes.
 func (s *ConversationsService) AddNote(ctx context.Context, id int64, in NoteInput) (*Note, error) {
@@ -56,7 +56,7 @@ func (s *ConversationsService) AddNote(ctx context.Context, id int64, in NoteInp
 	return fetch[Note](ctx, s.client, op, Params{Path: []any{id}, Body: in})
 }
 
-// AddNotes adds several internal notes; each has an outcome of its own.
+// AddNotes adds several internal notes. Each has its own outcome.
 //
 // Dixa: POST /v1/conversations/{conversationId}/notes/bulk.
 func (s *ConversationsService) AddNotes(ctx context.Context, id int64, in []NoteInput) ([]*BulkOutcome[Note], error) {

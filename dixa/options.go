@@ -10,28 +10,28 @@ import (
 	"time"
 )
 
-// Option configures a Client in New. Each refuses an unusable argument.
+// Option configures a Client in New. Every option refuses an invalid argument.
 type Option func(*Client) error
 
 // Call describes one finished call for an observer (see WithObserver).
 type Call struct {
-	// Operation, Method and Path are those of the Operation: Path is a template,
-	// so that none of the three carries an id or personal data.
+	// Operation, Method and Path come from the Operation. Path is a template, so
+	// none of the three contains an id or personal data.
 	Operation string
 	Method    string
 	Path      string
-	// Status is Dixa's HTTP status, 0 where none was received.
+	// Status is Dixa's HTTP status, or 0 if no response was received.
 	Status int
-	// Err is what the caller was given: nil or an *Error.
+	// Err is the error that the caller received: nil or an *Error.
 	Err error
-	// Duration runs from the call's start to the last byte of the reply, the
-	// wait for the budget included.
+	// Duration runs from the start of the call to the last byte of the response and
+	// includes the wait for the budget.
 	Duration time.Duration
 }
 
-// WithBaseURL sends requests to another address than DefaultBaseURL, such as
-// an emulator. It must be an absolute http or https URL without user, query or
-// fragment; a missing trailing slash is added.
+// WithBaseURL replaces DefaultBaseURL, for example with an emulator's URL. It must
+// be an absolute http or https URL without user, query or fragment. A missing
+// trailing slash is added.
 func WithBaseURL(raw string) Option {
 	return func(c *Client) error {
 		u, err := url.Parse(raw)
@@ -51,8 +51,8 @@ func WithBaseURL(raw string) Option {
 	}
 }
 
-// WithBudget asks the budget before every request (see Budget). Without it
-// nothing holds the client to Dixa's limits.
+// WithBudget takes from the budget before every request (see Budget). Without it,
+// the client does not enforce Dixa's rate limits.
 func WithBudget(b Budget) Option {
 	return func(c *Client) error {
 		if b == nil {
@@ -63,8 +63,8 @@ func WithBudget(b Budget) Option {
 	}
 }
 
-// WithMaxResponseBytes bounds the body of one reply after decompression;
-// beyond it the call fails with ErrResponseTooLarge. Defaults to
+// WithMaxResponseBytes bounds one response body after decompression. A call with a
+// larger response fails with ErrResponseTooLarge. The default is
 // DefaultMaxResponseBytes.
 func WithMaxResponseBytes(n int64) Option {
 	return func(c *Client) error {
@@ -76,10 +76,10 @@ func WithMaxResponseBytes(n int64) Option {
 	}
 }
 
-// WithMessageFilter passes every message of Dixa's that becomes an Error's
-// Message through f, after the token, e-mail addresses and phone numbers were
-// masked. Dixa may repeat what it was sent; a caller who knows what was personal
-// in it can take it out. What KnownMessage knows must stay as it is.
+// WithMessageFilter passes every Dixa message through f before it becomes an Error's
+// Message, after the token, e-mail addresses and phone numbers are masked. Dixa may
+// echo request data, so a caller that knows which parts are personal can remove
+// them. f must not alter messages that KnownMessage recognizes.
 func WithMessageFilter(f func(ctx context.Context, message string) string) Option {
 	return func(c *Client) error {
 		if f == nil {
@@ -90,8 +90,8 @@ func WithMessageFilter(f func(ctx context.Context, message string) string) Optio
 	}
 }
 
-// WithObserver calls f after every call that was sent or attempted, refused
-// ones included, from the goroutine that made it. May be given several times.
+// WithObserver calls f after every call that was sent or attempted, including
+// refused ones, on the calling goroutine. It may be given several times.
 func WithObserver(f func(Call)) Option {
 	return func(c *Client) error {
 		if f == nil {
@@ -102,11 +102,11 @@ func WithObserver(f func(Call)) Option {
 	}
 }
 
-// WithReadOnly refuses every request that could change something in Dixa: all
-// but GET, HEAD, and the queries that Dixa takes by POST (/search/conversations,
-// /analytics/metrics and /analytics/records). The error is ErrReadOnly with the
-// outcome Unsent, before anything leaves or the budget is asked. The client's
-// transport holds to it as well, whichever options follow.
+// WithReadOnly refuses every request that could change something in Dixa. It allows
+// only GET, HEAD, and the queries that Dixa takes by POST (/search/conversations,
+// /analytics/metrics and /analytics/records). A refused call fails with ErrReadOnly
+// and the outcome Unsent before it takes from the budget or sends anything. The
+// client's transport enforces this too, regardless of later options.
 func WithReadOnly() Option {
 	return func(c *Client) error {
 		c.readOnly = true
@@ -114,8 +114,8 @@ func WithReadOnly() Option {
 	}
 }
 
-// WithTimeout bounds one request from connecting to the last byte of its
-// reply; the wait for the budget does not count. Defaults to DefaultTimeout.
+// WithTimeout bounds one request, from connecting to the last byte of the response.
+// The wait for the budget does not count. The default is DefaultTimeout.
 func WithTimeout(d time.Duration) Option {
 	return func(c *Client) error {
 		if d <= 0 {
@@ -126,10 +126,10 @@ func WithTimeout(d time.Duration) Option {
 	}
 }
 
-// WithTransport sends requests through rt, which must not retry and must not
-// follow redirects. Where rt does not report to net/http/httptrace no failed
-// write of it is called Unsent. Defaults to one of the client's own that
-// heeds the proxy settings of the environment.
+// WithTransport sends requests through rt, which must not retry and must not follow
+// redirects. If rt does not report to net/http/httptrace, its failed writes are
+// never classified as Unsent. The default is a transport that honors the proxy
+// settings of the environment.
 func WithTransport(rt http.RoundTripper) Option {
 	return func(c *Client) error {
 		if rt == nil {

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// OrganizationService reads the organisation that the token belongs to.
+// OrganizationService reads the token's organisation.
 type OrganizationService struct{ service }
 
 // Organization is a Dixa organisation.
@@ -27,14 +27,14 @@ func (o *Organization) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(o), &o.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (o Organization) MarshalJSON() ([]byte, error) {
 	type plain Organization
 	return encodeOpen(plain(o), o.Extra)
 }
 
-// Get returns the token's organisation. Organisations on an older version of
-// the API may answer 404 (IsNotFound).
+// Get returns the token's organisation. It may fail with a 404 (IsNotFound) for
+// organisations on an older version of the API.
 //
 // Dixa: GET /v1/organization.
 func (s *OrganizationService) Get(ctx context.Context) (*Organization, error) {

@@ -44,19 +44,19 @@ func (q *Queue) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(q), &q.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (q Queue) MarshalJSON() ([]byte, error) {
 	type plain Queue
 	return encodeOpen(plain(q), q.Extra)
 }
 
-// QueueUsages are the endpoints, by channel, that feed a queue.
+// QueueUsages are the endpoints that feed a queue, by channel.
 type QueueUsages struct {
 	QueueID string               `json:"queueId"`
 	Usages  map[Channel][]string `json:"usages"`
 }
 
-// QueueInput is a queue to create. Nil fields leave the choice to Dixa.
+// QueueInput is a queue to create. Nil fields use Dixa's defaults.
 type QueueInput struct {
 	Name                string         `json:"name"`
 	CallFunctionality   bool           `json:"callFunctionality"`
@@ -64,7 +64,7 @@ type QueueInput struct {
 	IsDoNotOfferEnabled bool           `json:"isDoNotOfferEnabled"`
 	QueueThresholds     map[string]int `json:"queueThresholds,omitzero"`
 	OfferTimeout        *int           `json:"offerTimeout,omitempty"`
-	// OfferAlgorithm is called offeringAlgorithm in replies.
+	// OfferAlgorithm is named offeringAlgorithm in responses.
 	OfferAlgorithm               string          `json:"offerAlgorithm,omitempty"`
 	WrapupTimeout                *int            `json:"wrapupTimeout,omitempty"`
 	Priority                     *int            `json:"priority,omitempty"`
@@ -77,7 +77,7 @@ type QueueInput struct {
 	IsRestricted                 *bool           `json:"isRestricted,omitempty"`
 }
 
-// List returns every queue.
+// List returns all queues.
 //
 // Dixa: GET /v1/queues.
 func (s *QueuesService) List(ctx context.Context) ([]*Queue, error) {
@@ -117,7 +117,7 @@ func (m *QueueMember) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(m), &m.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (m QueueMember) MarshalJSON() ([]byte, error) {
 	type plain QueueMember
 	return encodeOpen(plain(m), m.Extra)
@@ -131,8 +131,8 @@ func (s *QueuesService) Members(ctx context.Context, id string) ([]*QueueMember,
 	return fetchAll[QueueMember](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// AddMembers adds at most 10 agents or admins to a queue. A success's outcome
-// carries the agent's id.
+// AddMembers adds at most 10 agents or admins to a queue. A successful outcome
+// contains the agent's id.
 //
 // Dixa: PATCH /v1/queues/{queueId}/members.
 func (s *QueuesService) AddMembers(ctx context.Context, id string, ids ...string) ([]*BulkOutcome[string], error) {
@@ -140,7 +140,7 @@ func (s *QueuesService) AddMembers(ctx context.Context, id string, ids ...string
 	return fetchAll[BulkOutcome[string]](ctx, s.client, op, Params{Path: []any{id}, Body: agentIDs{orEmpty(ids)}})
 }
 
-// RemoveMembers takes at most 10 agents or admins out of a queue.
+// RemoveMembers removes at most 10 agents or admins from a queue.
 //
 // Dixa: DELETE /v1/queues/{queueId}/members, with a body.
 func (s *QueuesService) RemoveMembers(ctx context.Context, id string, ids ...string) error {
@@ -148,13 +148,13 @@ func (s *QueuesService) RemoveMembers(ctx context.Context, id string, ids ...str
 	return run(ctx, s.client, op, Params{Path: []any{id}, Body: agentIDs{orEmpty(ids)}})
 }
 
-// QueuePosition is roughly where a conversation stands in its queue.
+// QueuePosition is the approximate position of a conversation in its queue.
 type QueuePosition struct {
 	Position *int `json:"position,omitempty"`
 	QueuedAt Time `json:"queuedAt,omitzero"`
 }
 
-// Position returns where a conversation stands in its queue.
+// Position returns the position of a conversation in its queue.
 //
 // Dixa: GET /v1/queues/conversation-position/{csid}.
 func (s *QueuesService) Position(ctx context.Context, conversationID int64) (*QueuePosition, error) {
@@ -162,7 +162,8 @@ func (s *QueuesService) Position(ctx context.Context, conversationID int64) (*Qu
 	return fetch[QueuePosition](ctx, s.client, op, Params{Path: []any{conversationID}})
 }
 
-// ChannelAvailability is whether a queue takes conversations of a channel now.
+// ChannelAvailability reports whether a queue currently accepts conversations of a
+// channel.
 type ChannelAvailability struct {
 	// Type is "Success" or "Failure".
 	Type string `json:"_type"`
@@ -172,14 +173,15 @@ type ChannelAvailability struct {
 	Error *ChannelAvailabilityError `json:"error,omitempty"`
 }
 
-// GenericChannelAvailability is of a channel that another system provides.
+// GenericChannelAvailability is the availability of a channel that another system
+// provides.
 type GenericChannelAvailability struct {
 	// Type is "GenericChannel".
 	Type               string `json:"_type"`
 	GenericChannelName string `json:"genericChannelName"`
 	// Availability is "Available" or "NotAvailable".
 	Availability string `json:"availability"`
-	// QueueSize is present only when not available.
+	// QueueSize is present only if the channel is not available.
 	QueueSize *int  `json:"queueSize,omitempty"`
 	Extra     Extra `json:"-"`
 }
@@ -190,21 +192,21 @@ func (a *GenericChannelAvailability) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(a), &a.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (a GenericChannelAvailability) MarshalJSON() ([]byte, error) {
 	type plain GenericChannelAvailability
 	return encodeOpen(plain(a), a.Extra)
 }
 
-// ChannelAvailabilityError says why a channel's availability is not known.
+// ChannelAvailabilityError is the reason why a channel's availability is unknown.
 type ChannelAvailabilityError struct {
 	Type    string `json:"_type,omitempty"`
 	Channel string `json:"channel"`
 	Message string `json:"message"`
 }
 
-// Availability returns whether a queue takes conversations, for the generic
-// channels only; without any it fails (IsConflict).
+// Availability reports whether a queue accepts conversations, for generic channels
+// only. If the queue has none, it fails (IsConflict).
 //
 // Dixa: GET /v1/queues/{queueId}/availability.
 func (s *QueuesService) Availability(ctx context.Context, id string) ([]*ChannelAvailability, error) {

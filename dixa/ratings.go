@@ -12,11 +12,11 @@ const (
 	RatingThumbsUpOrDown = "ThumbsUpOrDown" // 0 or 1
 )
 
-// Rating is a rating of a conversation, given or not. The questions of one
-// survey are ratings with the same id.
+// Rating is a given or pending rating of a conversation. The questions of one survey
+// are ratings with the same id.
 type Rating struct {
 	ID string `json:"id"`
-	// Score is nil until it is given.
+	// Score is nil until the customer rates.
 	Score   *int    `json:"ratingScore,omitempty"`
 	Type    string  `json:"ratingType"`
 	Comment string  `json:"ratingComment,omitempty"`
@@ -39,7 +39,7 @@ func (r *Rating) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(r), &r.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (r Rating) MarshalJSON() ([]byte, error) {
 	type plain Rating
 	return encodeOpen(plain(r), r.Extra)
@@ -48,7 +48,7 @@ func (r Rating) MarshalJSON() ([]byte, error) {
 // RatingOfferInput offers a rating to a customer.
 type RatingOfferInput struct {
 	Type string `json:"ratingType"`
-	// UserID and AgentID are required by v1 of the API; later versions default to
+	// UserID and AgentID are required by v1 of the API. Later versions default to
 	// the requester and the most likely agent.
 	UserID    string `json:"userId,omitempty"`
 	AgentID   string `json:"agentId,omitempty"`
@@ -73,13 +73,13 @@ func (r *RatingOffer) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(r), &r.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (r RatingOffer) MarshalJSON() ([]byte, error) {
 	type plain RatingOffer
 	return encodeOpen(plain(r), r.Extra)
 }
 
-// RatingScore is a score of a kind of rating.
+// RatingScore is a score on the scale of a kind of rating.
 type RatingScore struct {
 	Type  string `json:"_type"`
 	Value int    `json:"value"`
@@ -92,7 +92,7 @@ type RatingResultInput struct {
 	SubmittedAt Time        `json:"submittedAt,omitzero"`
 }
 
-// RatingResult is a customer's answer as Dixa took it.
+// RatingResult is a customer's answer as recorded by Dixa.
 type RatingResult struct {
 	RatingID    string      `json:"ratingId"`
 	UserID      string      `json:"userId,omitempty"`
@@ -108,13 +108,13 @@ func (r *RatingResult) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(r), &r.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (r RatingResult) MarshalJSON() ([]byte, error) {
 	type plain RatingResult
 	return encodeOpen(plain(r), r.Extra)
 }
 
-// Ratings returns the ratings of a conversation as they stand.
+// Ratings returns the current ratings of a conversation.
 //
 // Dixa: GET /v1/conversations/{conversationId}/ratings.
 func (s *ConversationsService) Ratings(ctx context.Context, id int64) ([]*Rating, error) {
@@ -130,7 +130,7 @@ func (s *ConversationsService) OfferRating(ctx context.Context, id int64, in Rat
 	return fetch[RatingOffer](ctx, s.client, op, Params{Path: []any{id}, Body: in})
 }
 
-// SubmitRating records the customer's answer to the offer with the given id.
+// SubmitRating records the customer's answer to the rating offer with the given id.
 //
 // Dixa: POST /v1/conversations/{conversationId}/ratings/{ratingId}/submit.
 func (s *ConversationsService) SubmitRating(ctx context.Context, id int64, ratingID string, in RatingResultInput) (*RatingResult, error) {

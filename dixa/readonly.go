@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// queries are the operations of POST that only read.
+// queries are the POST operations that only read.
 //
 // Dixa: POST /v1/search/conversations, /v1/analytics/metrics, /v1/analytics/records.
 var queries = []string{searchPath, "/analytics/metrics", "/analytics/records"}
@@ -24,19 +24,19 @@ func onlyReads(method, path string) bool {
 	}
 }
 
-// readOnlyTransport lets nothing through that could change something in Dixa. It
-// looks at the request itself, not at the operation that it was built from.
+// readOnlyTransport blocks every request that could change something in Dixa. It
+// checks the request itself, not the operation that built it.
 type readOnlyTransport struct {
 	// base is the path of the base URL, ending in a slash.
 	base string
 	next http.RoundTripper
 }
 
-// RoundTrip implements http.RoundTripper. A refusal is ErrReadOnly.
+// RoundTrip implements http.RoundTripper. It refuses a request with ErrReadOnly.
 func (t readOnlyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !onlyReads(r.Method, strings.TrimPrefix(r.URL.Path, t.base)) {
 		if r.Body != nil {
-			_ = r.Body.Close() // http.RoundTripper closes it also where it fails
+			_ = r.Body.Close() // a RoundTripper must close the body even on error
 		}
 		return nil, ErrReadOnly
 	}

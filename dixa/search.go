@@ -8,16 +8,15 @@ import (
 
 const searchPath = "/search/conversations"
 
-// SearchQuery says which conversations to find: by text, by conditions, or
-// both.
+// SearchQuery selects conversations by text, by conditions, or both.
 type SearchQuery struct {
 	Text string
-	// ExactMatch wants Text as it stands.
+	// ExactMatch requires an exact match of Text.
 	ExactMatch bool
-	// MatchAny lets one of several Conditions suffice; otherwise all must hold.
+	// MatchAny requires only one of the Conditions to match instead of all.
 	MatchAny   bool
 	Conditions []SearchCondition
-	// PageLimit is the size of a page, at most 50; 0 leaves it to Dixa.
+	// PageLimit is the page size, at most 50; 0 uses Dixa's default.
 	PageLimit int
 }
 
@@ -26,15 +25,15 @@ type SearchCondition struct {
 	// Field is one of AgentId, AssignedDate, Channel, ClosedDate, ContactId,
 	// ConversationId, CreationDate, CustomAttribute, Direction, Duration,
 	// LastActivity, LastMessage, QueueId, Status and TagId. Channel, Direction and
-	// Status have lower-case values here, such as "email" and "open".
+	// Status take lower-case values, such as "email" and "open".
 	Field string `json:"_type"`
-	// AttributeID is the definition's id for the field CustomAttribute.
+	// AttributeID is the definition's id if Field is CustomAttribute.
 	AttributeID string         `json:"attributeId,omitempty"`
 	Operator    SearchOperator `json:"operator"`
 }
 
-// SearchOperator compares a field. The functions below make them; which fields
-// take which is in Dixa's reference.
+// SearchOperator compares a field. Create it with the functions below. Dixa's
+// reference lists the operators that each field supports.
 type SearchOperator struct {
 	Type string `json:"_type"`
 	// Values is a []string, or a [][]string of option paths for CustomAttribute.
@@ -47,47 +46,47 @@ type SearchOperator struct {
 	Max           *int64 `json:"max,omitempty"`
 }
 
-// Between wants a date between two times.
+// Between matches a date between two times.
 func Between(from, to Time) SearchOperator {
 	return SearchOperator{Type: "Between", TimestampFrom: from, TimestampTo: to}
 }
 
-// IsEmpty wants a field without a value.
+// IsEmpty matches a field without a value.
 func IsEmpty() SearchOperator { return SearchOperator{Type: "IsEmpty"} }
 
-// IsNotEmpty wants a field with a value.
+// IsNotEmpty matches a field with a value.
 func IsNotEmpty() SearchOperator { return SearchOperator{Type: "IsNotEmpty"} }
 
-// IsOneOf wants one of the values.
+// IsOneOf matches any of the values.
 func IsOneOf(values ...string) SearchOperator {
 	return SearchOperator{Type: "IsOneOf", Values: orEmpty(values)}
 }
 
-// IsNotOneOf wants none of the values.
+// IsNotOneOf matches none of the values.
 func IsNotOneOf(values ...string) SearchOperator {
 	return SearchOperator{Type: "IsNotOneOf", Values: orEmpty(values)}
 }
 
-// IncludesAll wants all of the tags.
+// IncludesAll matches all of the tags.
 func IncludesAll(tagIDs ...string) SearchOperator {
 	return SearchOperator{Type: "IncludesAll", Values: orEmpty(tagIDs)}
 }
 
-// IncludesOne wants one of the tags.
+// IncludesOne matches any of the tags.
 func IncludesOne(tagIDs ...string) SearchOperator {
 	return SearchOperator{Type: "IncludesOne", Values: orEmpty(tagIDs)}
 }
 
-// Since wants a date at or after a time.
+// Since matches a date at or after a time.
 func Since(t Time) SearchOperator { return SearchOperator{Type: "Since", Timestamp: t} }
 
-// Until wants a date up to a time.
+// Until matches a date up to a time.
 func Until(t Time) SearchOperator { return SearchOperator{Type: "Until", Timestamp: t} }
 
-// SearchHit is a conversation that was found. Fetch it for more than its id.
+// SearchHit is a matching conversation. Fetch it to get more than its id.
 type SearchHit struct {
 	ID int64 `json:"id"`
-	// Highlights are HTML snippets by where the text was found.
+	// Highlights are HTML snippets, keyed by where the text matched.
 	Highlights map[string][]string `json:"highlights"`
 	Extra      Extra               `json:"-"`
 }
@@ -100,14 +99,14 @@ func (h *SearchHit) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(h), &h.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (h SearchHit) MarshalJSON() ([]byte, error) {
 	type plain SearchHit
 	return encodeOpen(plain(h), h.Extra)
 }
 
-// Search yields the conversations that match, page after page. Their order,
-// and how long a new conversation takes to be found, are unknown. It changes
+// Search yields the matching conversations, page by page, in an unspecified order.
+// It is unknown how long Dixa takes to index a new conversation. Search changes
 // nothing, so read-only clients may use it.
 //
 // Dixa: POST /v1/search/conversations.

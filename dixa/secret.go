@@ -4,11 +4,11 @@ import "log/slog"
 
 const hiddenSecret = "[secret]"
 
-// Secret is a string that formatting and logging hide. JSON carries it as it
-// is; Reveal returns it.
+// Secret is a string that formatting and logging hide. JSON encodes it in plain
+// text, and Reveal returns it.
 type Secret string
 
-// Reveal returns the secret itself.
+// Reveal returns the secret in plain text.
 func (s Secret) Reveal() string { return string(s) }
 
 // String hides the secret.

@@ -14,56 +14,56 @@ import (
 
 // Headers of a webhook delivery.
 const (
-	// SignatureHeader has the signature: "t=<Unix milliseconds>,v1=<hex>".
+	// SignatureHeader carries the signature: "t=<Unix milliseconds>,v1=<hex>".
 	SignatureHeader = "X-DIXA-SIGNATURE"
-	// SubscriptionHeader has the id of the subscription that the delivery is for.
+	// SubscriptionHeader carries the id of the delivery's subscription.
 	SubscriptionHeader = "X-DIXA-SUBSCRIPTION-ID"
 )
 
-// DefaultSignatureTolerance is how old a signature may be unless the caller of
-// VerifySignature says otherwise. It is generous because Dixa's schedule of
-// retries is unknown and deliveries have been seen to arrive half a minute
-// after their signature's time. Whoever handles every event id once loses
-// nothing by it: a replay has an id that was handled.
+// DefaultSignatureTolerance is the default maximum age of a signature for
+// VerifySignature. It is generous because Dixa's retry schedule is unknown and
+// deliveries have arrived half a minute after the signature's time. It is safe for
+// callers that deduplicate events by id: a replay has an id that was already
+// handled.
 const DefaultSignatureTolerance = 72 * time.Hour
 
 var (
-	// ErrSignatureMalformed: the header is not "t=<Unix milliseconds>,v1=<hex>".
+	// ErrSignatureMalformed means that the header is not "t=<Unix
+	// milliseconds>,v1=<hex>".
 	ErrSignatureMalformed = errors.New("the webhook signature is malformed")
 
-	// ErrSignatureMismatch: no signature in the header is that of the body under
-	// one of the secrets.
+	// ErrSignatureMismatch means that no signature in the header matches the body
+	// under any of the secrets.
 	ErrSignatureMismatch = errors.New("the webhook signature is wrong")
 
-	// ErrSignatureMissing: the header is empty.
+	// ErrSignatureMissing means that the header is empty.
 	ErrSignatureMissing = errors.New("the webhook signature is missing")
 
-	// ErrSignatureTooOld: the signature is right, but its time is further from
-	// now, in the past or in the future, than the tolerance.
+	// ErrSignatureTooOld means that the signature matches but its time is further
+	// from now, in the past or in the future, than the tolerance.
 	ErrSignatureTooOld = errors.New("the webhook signature's time is too far from now")
 )
 
-// VerifySignature checks that Dixa signed a webhook delivery: header is the
-// value of SignatureHeader and body the request's body, byte for byte as it
-// came. It returns nil if a v1 of the header is the HMAC-SHA256 of
-// "<t>." + body under one of the secrets, and t is within tolerance of now.
+// VerifySignature verifies that Dixa signed a webhook delivery. header is the value
+// of SignatureHeader and body is the exact request body. It returns nil if a v1 in
+// the header is the HMAC-SHA256 of "<t>." + body under one of the secrets and t is
+// within tolerance of now.
 //
-// While a subscription's secret is being replaced, pass the old one as well.
-// An empty secret is passed over, because anyone can sign with it; where no
-// other is given the error wraps ErrInvalidArgument. A secret is taken as
-// hexadecimal, which is how Dixa documents it. One that is not hexadecimal is
-// taken as the key itself: the sample that Dixa publishes is such a one, and
-// what Dixa does with it is not documented, so this is this package's reading.
+// During rotation of a subscription's secret, also pass the old secret. Empty
+// secrets are ignored, because anyone can sign with them. If no other secret is
+// given, the error wraps ErrInvalidArgument. Secrets are decoded as hexadecimal, as
+// Dixa documents. A secret that is not hexadecimal is used directly as the key.
+// Dixa's published sample is such a secret, but its handling is not documented, so
+// this is an assumption of this package.
 //
-// The members of the header may come in any order, v1 may be repeated, a v1
-// that is not 32 bytes in hexadecimal is no match, and members of other names
-// are ignored. A tolerance of 0 means DefaultSignatureTolerance.
+// The header members may come in any order and v1 may be repeated. A v1 that is not
+// 32 bytes in hexadecimal does not match. Members with other names are ignored. A
+// tolerance of 0 means DefaultSignatureTolerance.
 //
-// Otherwise the error wraps ErrSignatureMissing, ErrSignatureMalformed,
-// ErrSignatureMismatch or ErrSignatureTooOld. Its text never contains a
-// signature, a secret or a part of the body. ErrSignatureTooOld is returned for
-// right signatures only. The comparison takes the same time wherever the
-// signatures differ.
+// Otherwise, the error wraps ErrSignatureMissing, ErrSignatureMalformed,
+// ErrSignatureMismatch or ErrSignatureTooOld. Its text never contains a signature, a
+// secret or part of the body. ErrSignatureTooOld is returned only for valid
+// signatures. Signatures are compared in constant time.
 //
 // Dixa: "Webhooks security" in its documentation.
 func VerifySignature(header string, body []byte, secrets []Secret, now time.Time, tolerance time.Duration) error {
@@ -102,9 +102,9 @@ func VerifySignature(header string, body []byte, secrets []Secret, now time.Time
 	return nil
 }
 
-// signatureParts are the members of SignatureHeader that count.
+// signatureParts are the members of SignatureHeader used for verification.
 type signatureParts struct {
-	stamp      string // t as it was written, which is what was signed
+	stamp      string // t as sent, because it is part of the signed text
 	at         time.Time
 	signatures [][]byte
 }
@@ -124,7 +124,7 @@ func parseSignature(header string) (signatureParts, error) {
 			if parts.stamp != "" {
 				return malformed("has more than one t")
 			}
-			// ParseUint takes digits only, and what fits 63 bits fits an int64.
+			// ParseUint accepts digits only, and a 63-bit value fits an int64.
 			ms, err := strconv.ParseUint(value, 10, 63)
 			if err != nil {
 				return malformed("has a t that is no number of milliseconds")
@@ -145,7 +145,7 @@ func parseSignature(header string) (signatureParts, error) {
 	return parts, nil
 }
 
-// signingKeys returns the keys that secrets stand for, without empty ones.
+// signingKeys returns the keys of the non-empty secrets.
 func signingKeys(secrets []Secret) [][]byte {
 	keys := make([][]byte, 0, len(secrets))
 	for _, secret := range secrets {

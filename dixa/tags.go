@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// TagsService manages the organisation's tags. Those of a conversation are
-// with ConversationsService.
+// TagsService manages the organisation's tags. ConversationsService manages the tags
+// of a conversation.
 type TagsService struct{ service }
 
 // Tag is a tag of the organisation.
 type Tag struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
-	// Color is like "#00aaff".
+	// Color has the form "#00aaff".
 	Color string `json:"color,omitempty"`
 	// State is "Active" or "Inactive".
 	State string `json:"state"`
 	Extra Extra  `json:"-"`
 }
 
-// Inactive reports whether the tag is deactivated, so that no conversation gets
-// it.
+// Inactive reports whether the tag is deactivated and cannot be added to
+// conversations.
 func (t *Tag) Inactive() bool { return strings.EqualFold(t.State, "Inactive") }
 
 func (t *Tag) identified() bool { return t.ID != "" }
@@ -34,7 +34,7 @@ func (t *Tag) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(t), &t.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (t Tag) MarshalJSON() ([]byte, error) {
 	type plain Tag
 	return encodeOpen(plain(t), t.Extra)
@@ -43,11 +43,12 @@ func (t Tag) MarshalJSON() ([]byte, error) {
 // TagInput is a tag to create.
 type TagInput struct {
 	Name string `json:"name"`
-	// Color is like "#00aaff"; empty leaves the choice to Dixa.
+	// Color has the form "#00aaff"; if empty, Dixa chooses.
 	Color string `json:"color,omitempty"`
 }
 
-// List returns the organisation's tags, inactive ones only on request.
+// List returns the organisation's tags. It includes inactive ones only if
+// includeDeactivated is true.
 //
 // Dixa: GET /v1/tags.
 func (s *TagsService) List(ctx context.Context, includeDeactivated bool) ([]*Tag, error) {
@@ -67,8 +68,8 @@ func (s *TagsService) Get(ctx context.Context, id string) (*Tag, error) {
 	return fetch[Tag](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// Create returns the tag of the given name, creating it if there is none. An
-// existing one keeps its colour and state.
+// Create returns the tag with the given name and creates it if it does not exist. An
+// existing tag keeps its colour and state.
 //
 // Dixa: POST /v1/tags.
 func (s *TagsService) Create(ctx context.Context, in TagInput) (*Tag, error) {
@@ -76,8 +77,8 @@ func (s *TagsService) Create(ctx context.Context, in TagInput) (*Tag, error) {
 	return fetch[Tag](ctx, s.client, op, Params{Body: in})
 }
 
-// Delete removes a tag from the organisation and all its conversations for
-// good.
+// Delete permanently removes a tag from the organisation and from all its
+// conversations.
 //
 // Dixa: DELETE /v1/tags/{tagId}.
 func (s *TagsService) Delete(ctx context.Context, id string) error {
@@ -85,7 +86,7 @@ func (s *TagsService) Delete(ctx context.Context, id string) error {
 	return run(ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// Activate lets a tag be used again.
+// Activate makes a deactivated tag usable again.
 //
 // Dixa: PATCH /v1/tags/{tagId}/activate.
 func (s *TagsService) Activate(ctx context.Context, id string) error {
@@ -93,7 +94,7 @@ func (s *TagsService) Activate(ctx context.Context, id string) error {
 	return run(ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// Deactivate keeps a tag from being used; conversations keep it.
+// Deactivate prevents further use of a tag. Conversations that have it keep it.
 //
 // Dixa: PATCH /v1/tags/{tagId}/deactivate.
 func (s *TagsService) Deactivate(ctx context.Context, id string) error {
@@ -109,8 +110,8 @@ func (s *ConversationsService) Tags(ctx context.Context, id int64) ([]*Tag, erro
 	return fetchAll[Tag](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// AddTags tags a conversation by name, creating tags that do not exist. Dixa
-// does it after answering: Tags may not show them yet.
+// AddTags adds tags to a conversation by name and creates tags that do not exist.
+// Dixa applies them asynchronously, so Tags may not show them yet.
 //
 // Dixa: POST /v1/conversations/{conversationId}/tags/bulk.
 func (s *ConversationsService) AddTags(ctx context.Context, id int64, names ...string) error {
@@ -122,7 +123,7 @@ func (s *ConversationsService) AddTags(ctx context.Context, id int64, names ...s
 	return run(ctx, s.client, op, Params{Path: []any{id}, Body: bulkOf(tags)})
 }
 
-// AddTag tags a conversation with an active tag.
+// AddTag adds an active tag to a conversation.
 //
 // Dixa: PUT /v1/conversations/{conversationId}/tags/{tagId}.
 func (s *ConversationsService) AddTag(ctx context.Context, id int64, tagID string) error {

@@ -24,7 +24,7 @@ func (t *Team) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(t), &t.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (t Team) MarshalJSON() ([]byte, error) {
 	type plain Team
 	return encodeOpen(plain(t), t.Extra)
@@ -47,18 +47,18 @@ func (m *TeamMember) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(m), &m.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (m TeamMember) MarshalJSON() ([]byte, error) {
 	type plain TeamMember
 	return encodeOpen(plain(m), m.Extra)
 }
 
-// agentIDs is the body of the operations on members.
+// agentIDs is the request body of the member operations.
 type agentIDs struct {
 	AgentIDs []string `json:"agentIds"`
 }
 
-// List returns every team.
+// List returns all teams.
 //
 // Dixa: GET /v1/teams.
 func (s *TeamsService) List(ctx context.Context) ([]*Team, error) {
@@ -109,7 +109,7 @@ func (s *TeamsService) AddMembers(ctx context.Context, id string, ids ...string)
 	return run(ctx, s.client, op, Params{Path: []any{id}, Body: agentIDs{orEmpty(ids)}})
 }
 
-// RemoveMembers takes agents and admins out of a team.
+// RemoveMembers removes agents and admins from a team.
 //
 // Dixa: DELETE /v1/teams/{teamId}/agents, with a body.
 func (s *TeamsService) RemoveMembers(ctx context.Context, id string, ids ...string) error {

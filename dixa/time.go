@@ -9,28 +9,28 @@ import (
 	"time"
 )
 
-// timeFormat is what Dixa documents for instants in requests:
+// timeFormat is Dixa's documented format for instants in requests:
 // yyyy-MM-dd'T'HH:mm:ss.SSS'Z'.
 const timeFormat = "2006-01-02T15:04:05.000Z"
 
-// filterTimeFormat is what Dixa documents for query filters.
+// filterTimeFormat is Dixa's documented format for query filters.
 const filterTimeFormat = "2006-01-02T15:04:05Z"
 
 var errTimeFormat = errors.New("dixa: a time is in none of the formats that Dixa uses")
 
-// Time is an instant as Dixa writes it, which varies by endpoint. It reads
-// 2020-12-16T09:41:43Z, with fractions, with a numeric offset, with a zone
-// name in brackets behind (2021-12-01T12:46:36.581Z[GMT]), without any zone
-// (taken as UTC), without seconds (how Java prints a full minute), a date
-// alone, and Unix milliseconds as a number or string. null and "" are the zero
-// Time. It is always in UTC.
+// Time is an instant in any of Dixa's formats, which vary by endpoint. It decodes
+// 2020-12-16T09:41:43Z, with fractions, with a numeric offset, with a trailing zone
+// name in brackets (2021-12-01T12:46:36.581Z[GMT]), without a zone (read as UTC),
+// without seconds (Java's format for a full minute), a date alone, and Unix
+// milliseconds as a number or string. null and "" are the zero Time. Decoded times
+// are always in UTC.
 type Time struct{ time.Time }
 
 // NewTime returns t as a Time.
 func NewTime(t time.Time) Time { return Time{t.UTC()} }
 
-// MarshalJSON writes UTC with milliseconds, and null for the zero Time or a
-// year that has no four digits.
+// MarshalJSON writes UTC with milliseconds. It writes null for the zero Time and for
+// a year outside 0 to 9999.
 func (t Time) MarshalJSON() ([]byte, error) {
 	utc := t.UTC()
 	if t.IsZero() || utc.Year() < 0 || utc.Year() > 9999 {
@@ -39,7 +39,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return []byte(utc.Format(`"` + timeFormat + `"`)), nil
 }
 
-// UnmarshalJSON reads every form that Time documents.
+// UnmarshalJSON decodes every format that Time documents.
 func (t *Time) UnmarshalJSON(b []byte) error {
 	b = bytes.TrimSpace(b)
 	if bytes.Equal(b, []byte("null")) {
@@ -68,7 +68,7 @@ var timeLayouts = []string{
 	time.DateOnly,
 }
 
-// ParseTime reads an instant in any of the forms that Time documents.
+// ParseTime parses an instant in any format that Time documents.
 func ParseTime(s string) (Time, error) {
 	s = strings.TrimSpace(s)
 	if s == "" {

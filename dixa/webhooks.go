@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// WebhooksService manages webhook subscriptions and reads how their deliveries
-// fared.
+// WebhooksService manages webhook subscriptions and reads the results of their
+// deliveries.
 type WebhooksService struct{ service }
 
 // WebhookSubscription is a subscription to events.
@@ -15,11 +15,10 @@ type WebhookSubscription struct {
 	Name             string      `json:"name"`
 	SubscribedEvents []EventName `json:"subscribedEvents"`
 	URL              string      `json:"url"`
-	// Headers are what Dixa adds to each delivery, the one generated from the
-	// authorization included.
+	// Headers are the headers that Dixa adds to each delivery, including the one
+	// generated from the authorization.
 	Headers map[string]Secret `json:"headers"`
-	// SecretKey is the key of the signatures, in hexadecimal, for
-	// VerifySignature.
+	// SecretKey is the signing key in hexadecimal, for VerifySignature.
 	SecretKey Secret                    `json:"secretKey"`
 	Enabled   bool                      `json:"enabled"`
 	CreatedAt Time                      `json:"createdAt,omitzero"`
@@ -38,13 +37,13 @@ func (w *WebhookSubscription) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(w), &w.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well, and the secrets.
+// MarshalJSON also writes the members in Extra. It writes the secrets in plain text.
 func (w WebhookSubscription) MarshalJSON() ([]byte, error) {
 	type plain WebhookSubscription
 	return encodeOpen(plain(w), w.Extra)
 }
 
-// WebhookFilters narrow the events of a kind; the only documented key is
+// WebhookFilters restrict the events of a kind. The only documented key is
 // "Conversation".
 type WebhookFilters struct {
 	// Type is "CombinedFilters".
@@ -63,7 +62,7 @@ type WebhookCondition struct {
 	Values []string `json:"values"`
 }
 
-// WebhookAuthorization is how deliveries authenticate themselves.
+// WebhookAuthorization is the authentication method of deliveries.
 type WebhookAuthorization struct {
 	// Type is "BasicAuth", "NoAuth" or "TokenAuth".
 	Type     string `json:"_type"`
@@ -72,35 +71,35 @@ type WebhookAuthorization struct {
 	Value    Secret `json:"value,omitempty"`
 }
 
-// BasicAuth makes deliveries carry a user name and password.
+// BasicAuth adds a user name and password to deliveries.
 func BasicAuth(username, password string) *WebhookAuthorization {
 	return &WebhookAuthorization{Type: "BasicAuth", Username: username, Password: Secret(password)}
 }
 
-// NoAuth makes deliveries carry no authorization; they are signed all the same.
+// NoAuth adds no authorization to deliveries. They are still signed.
 func NoAuth() *WebhookAuthorization { return &WebhookAuthorization{Type: "NoAuth"} }
 
-// TokenAuth makes deliveries carry a bearer token.
+// TokenAuth adds a bearer token to deliveries.
 func TokenAuth(token string) *WebhookAuthorization {
 	return &WebhookAuthorization{Type: "TokenAuth", Value: Secret(token)}
 }
 
-// WebhookInput is a subscription to create or what to change of one. Nil and
-// empty fields are left out of an update.
+// WebhookInput is a subscription to create, or the changes to an existing one. An
+// update omits nil and empty fields.
 type WebhookInput struct {
 	Name   string      `json:"name,omitempty"`
 	Events []EventName `json:"events,omitzero"`
 	URL    string      `json:"url,omitempty"`
 	// Authorization defaults to NoAuth on create.
 	Authorization *WebhookAuthorization `json:"authorization,omitempty"`
-	// CustomHeaders are sent as {} on create when nil.
+	// CustomHeaders defaults to an empty object on create.
 	CustomHeaders map[string]Secret `json:"customHeaders,omitzero"`
 	// Enabled defaults to true on create.
 	Enabled *bool                     `json:"enabled,omitempty"`
 	Filters map[string]WebhookFilters `json:"filters,omitzero"`
 }
 
-// List returns every subscription.
+// List returns all subscriptions.
 //
 // Dixa: GET /v1/webhooks.
 func (s *WebhooksService) List(ctx context.Context) ([]*WebhookSubscription, error) {
@@ -116,7 +115,7 @@ func (s *WebhooksService) Get(ctx context.Context, id string) (*WebhookSubscript
 	return fetch[WebhookSubscription](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// Create makes a subscription; Name and URL are required.
+// Create creates a subscription. Name and URL are required.
 //
 // Dixa: POST /v1/webhooks.
 func (s *WebhooksService) Create(ctx context.Context, in WebhookInput) (*WebhookSubscription, error) {
@@ -130,7 +129,7 @@ func (s *WebhooksService) Create(ctx context.Context, in WebhookInput) (*Webhook
 	return fetch[WebhookSubscription](ctx, s.client, op, Params{Body: in})
 }
 
-// Update changes the given fields of a subscription and leaves the others.
+// Update changes the given fields of a subscription and leaves the others unchanged.
 //
 // Dixa: PATCH /v1/webhooks/{webhookSubscriptionId}.
 func (s *WebhooksService) Update(ctx context.Context, id string, in WebhookInput) (*WebhookSubscription, error) {
@@ -138,7 +137,7 @@ func (s *WebhooksService) Update(ctx context.Context, id string, in WebhookInput
 	return fetch[WebhookSubscription](ctx, s.client, op, Params{Path: []any{id}, Body: in})
 }
 
-// Delete ends a subscription.
+// Delete deletes a subscription.
 //
 // Dixa: DELETE /v1/webhooks/{webhookSubscriptionId}.
 func (s *WebhooksService) Delete(ctx context.Context, id string) error {
@@ -146,9 +145,9 @@ func (s *WebhooksService) Delete(ctx context.Context, id string) error {
 	return run(ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// Delivery is what became of one delivery.
+// Delivery is the result of one delivery.
 type Delivery struct {
-	// Type is "DeliveryDetail", "NoRecentDelivery" (nothing else is set) or, in
+	// Type is "DeliveryDetail", "NoRecentDelivery" (no other field is set) or, in
 	// logs, empty.
 	Type         string `json:"_type,omitempty"`
 	DeliveredAt  Time   `json:"deliveryTimestamp,omitzero"`
@@ -164,7 +163,7 @@ func (d *Delivery) UnmarshalJSON(b []byte) error {
 	return decodeOpen(b, (*plain)(d), &d.Extra)
 }
 
-// MarshalJSON writes the members in Extra as well.
+// MarshalJSON also writes the members in Extra.
 func (d Delivery) MarshalJSON() ([]byte, error) {
 	type plain Delivery
 	return encodeOpen(plain(d), d.Extra)
@@ -176,7 +175,7 @@ type EventDelivery struct {
 	Status Delivery  `json:"deliveryStatus"`
 }
 
-// DeliveryLog is one delivery with what was sent.
+// DeliveryLog is one delivery with its payload.
 type DeliveryLog struct {
 	Delivery Delivery `json:"deliveryDetail"`
 	// Payload is the event's JSON, for ParseEvent.
@@ -191,8 +190,8 @@ func (s *WebhooksService) DeliveryStatus(ctx context.Context, id string) ([]*Eve
 	return fetchAll[EventDelivery](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// DeliveryLogs returns the latest deliveries of one kind of event. How many
-// Dixa keeps is unknown.
+// DeliveryLogs returns the latest deliveries of one kind of event. It is unknown how
+// many deliveries Dixa stores.
 //
 // Dixa: GET /v1/webhooks/{webhookSubscriptionId}/delivery-status/logs/{event}.
 func (s *WebhooksService) DeliveryLogs(ctx context.Context, id string, event EventName) ([]*DeliveryLog, error) {

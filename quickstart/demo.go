@@ -10,10 +10,10 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// connectAndSubmit does what a platform and a shop's staff do, through the API:
-// add the shop, save its Dixa token and mailbox, name the endpoint that is told
-// what becomes of claims, switch it on, hand claims over.
-// What was done by an earlier run is done again without harm.
+// connectAndSubmit does through the API what a platform and a shop's staff do: it
+// adds the shop, saves its Dixa token and mailbox, adds the endpoint that receives
+// events about claims, enables the shop and submits claims. It is safe to repeat
+// after an earlier run.
 func (s *stack) connectAndSubmit(ctx context.Context, p pace) error {
 	_, err := s.api.AddShop(ctx, client.NewShop{Slug: demoShop, Name: "Demo Shop"})
 	if err != nil && !client.HasCode(err, client.CodeConflict) {
@@ -36,8 +36,8 @@ func (s *stack) connectAndSubmit(ctx context.Context, p pace) error {
 		return fmt.Errorf("switch the demo shop on: %w", err)
 	}
 	for _, c := range s.samples {
-		// The addresses of the photos hold that of the emulated Dixa, so a claim
-		// of an earlier run may differ in them.
+		// The photo URLs contain the address of the emulated Dixa, so a claim of an
+		// earlier run may differ in them.
 		if _, err := s.api.SubmitBody(ctx, demoShop, c.body); err != nil && !client.HasCode(err, client.CodeDiffers) {
 			return fmt.Errorf("submit sample claim %s: %w", c.ref.ID, err)
 		}
@@ -45,7 +45,7 @@ func (s *stack) connectAndSubmit(ctx context.Context, p pace) error {
 	return nil
 }
 
-// claims reads how the sample claims stand, in the order of their files.
+// claims returns the records of the sample claims, in the order of their files.
 func (s *stack) claims(ctx context.Context) ([]claim.Record, error) {
 	known := map[string]claim.Record{}
 	for r, err := range s.api.Claims(ctx, demoShop, client.Filter{}) {

@@ -1,7 +1,6 @@
-// Command quickstart runs all of Claimflow on one machine, with nothing but Go:
-// Temporal and its UI, an emulated Dixa, the worker and the HTTP API in one
-// process. It connects a demo shop, submits sample claims and shows what becomes
-// of them.
+// Command quickstart runs all of Claimflow on one machine and needs only Go:
+// Temporal and its UI, an emulated Dixa, the worker and the HTTP API run in one
+// process. It connects a demo shop, submits sample claims and shows their progress.
 package main
 
 import (
@@ -31,7 +30,7 @@ Examples:
 Flags:
 `
 
-// options are the flags.
+// options are the command-line flags.
 type options struct {
 	once, verbose              bool
 	data, only                 string
@@ -63,13 +62,13 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		if _, wrong := errors.AsType[usageError](err); wrong {
-			os.Exit(2) // as the flag package does for a flag that it does not know
+			os.Exit(2) // as the flag package does for an unknown flag
 		}
 		os.Exit(1)
 	}
 }
 
-// usageError says that the command was called in a way that it does not know.
+// usageError reports wrong command-line usage.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
@@ -127,7 +126,7 @@ func runLive(ctx context.Context, o options) error {
 		err = s.playAndShow(ctx)
 	}
 	if ctx.Err() != nil {
-		err = nil // stopped by a person, which is no failure
+		err = nil // a person stopped it, which is not a failure
 	}
 	say("\nStopping …")
 	return errors.Join(err, s.stop())
@@ -147,5 +146,6 @@ func (s *stack) playAndShow(ctx context.Context) error {
 	return err
 }
 
-// say tells a person at the terminal. Who has closed it has stopped listening.
+// say prints a line to the terminal. It ignores errors, because nobody reads a
+// closed terminal.
 func say(text string) { _, _ = fmt.Fprintln(os.Stdout, text) }

@@ -19,8 +19,8 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// owner is the system that the demo's claims come from: an endpoint that checks
-// what it is told.
+// owner is the system that the demo's claims come from: an endpoint that verifies
+// the events it receives.
 type owner struct {
 	url string
 
@@ -30,7 +30,7 @@ type owner struct {
 	wrong    error
 }
 
-// told is an event that the owner was sent and whose signature is right.
+// told is an event that the owner received with a valid signature.
 type told struct {
 	id        string
 	Sequence  int64       `json:"sequence"`
@@ -60,8 +60,7 @@ func (s *stack) serveOwner(ctx context.Context) error {
 	return nil
 }
 
-// register tells Claimflow of the endpoint, in the place of that of an earlier
-// run.
+// register adds the endpoint to Claimflow and removes that of an earlier run.
 func (s *stack) register(ctx context.Context) error {
 	earlier, err := s.api.Endpoints(ctx, demoShop)
 	if err != nil {
@@ -79,12 +78,12 @@ func (s *stack) register(ctx context.Context) error {
 	if err := s.owner.trust(made.Secret); err != nil {
 		return err
 	}
-	// What an earlier run's endpoint was told is sent again to this one.
+	// Replays what an earlier run's endpoint received.
 	_, err = s.api.Replay(ctx, demoShop, made.ID, client.ReplayRequest{Since: time.Unix(0, 0), Until: time.Now()})
 	return err
 }
 
-// trust takes the secret that events are signed with.
+// trust sets the secret that events are signed with.
 func (o *owner) trust(secret string) (err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -92,7 +91,7 @@ func (o *owner) trust(secret string) (err error) {
 	return err
 }
 
-// ServeHTTP takes an event.
+// ServeHTTP receives an event.
 func (o *owner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -116,8 +115,8 @@ func (o *owner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.take(r.Header.Get("webhook-id"), notice)
 }
 
-// take keeps an event. One that comes again is known by its id; another one with
-// the same number is wrong.
+// take stores an event. It recognizes a duplicate by its id; a different event with
+// the same sequence number is an error.
 func (o *owner) take(id string, n claim.Notice) {
 	have := o.events[n.Data.ID]
 	at, found := slices.BinarySearchFunc(have, n.Data.Sequence, func(e told, sequence int64) int { return cmp.Compare(e.Sequence, sequence) })
@@ -130,8 +129,8 @@ func (o *owner) take(id string, n claim.Notice) {
 	o.events[n.Data.ID] = slices.Insert(have, at, told{id: id, Sequence: n.Data.Sequence, Type: n.Type, State: n.Data.State, Status: n.Data.Status, Signature: "ok"})
 }
 
-// lacks says which event of a claim is missing below the last one that came; nil
-// where none is.
+// lacks reports the first event missing before the last one received for a claim, or
+// nil if none is.
 func (o *owner) lacks(id string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -143,7 +142,7 @@ func (o *owner) lacks(id string) error {
 	return nil
 }
 
-// last is the last event of a claim; zero where there was none.
+// last returns the last event of a claim, or the zero value if there is none.
 func (o *owner) last(id string) told {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -153,14 +152,14 @@ func (o *owner) last(id string) told {
 	return told{}
 }
 
-// received are the events of a claim in the order in which they came.
+// received returns the events of a claim, ordered by sequence number.
 func (o *owner) received(id string) []told {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return append([]told{}, o.events[id]...)
 }
 
-// trouble is what was wrong with events; nil where nothing was.
+// trouble returns the errors in received events, or nil if there are none.
 func (o *owner) trouble() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

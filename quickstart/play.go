@@ -15,10 +15,10 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// pace is how fast the demo's people are.
+// pace is how fast the demo's people act.
 type pace struct {
-	// between is how long somebody waits before they do the next thing. Dixa's
-	// clock tells milliseconds, and nobody does two things in one.
+	// between is how long a person waits before the next action. Dixa's clock has a
+	// resolution of milliseconds, and nobody does two things in one.
 	between time.Duration
 	// quiet is how long a closed claim may reopen.
 	quiet time.Duration
@@ -29,16 +29,16 @@ var (
 	watching = pace{between: time.Second, quiet: 5 * time.Second}
 )
 
-// part is one thing that people do in the conversation of a claim. It is done
-// once the claim shows that it has followed.
+// part is one action that people take in a claim's conversation. It is done once the
+// claim reflects it.
 type part struct {
 	name string
 	do   func(ctx context.Context, s *stack, conversation int64) error
 	done func(d client.ClaimDetail) bool
 }
 
-// answers are the tags with which the agent closes the samples for good: most are
-// accepted, one is rejected and one closed without an answer.
+// answerTo returns the tag with which the agent closes sample i for good. Most
+// samples are accepted, one is rejected and one is closed without an answer.
 func answerTo(i int) string {
 	switch i {
 	case 1:
@@ -49,8 +49,8 @@ func answerTo(i int) string {
 	return "claim-accepted"
 }
 
-// script is what people do to a sample claim, from its opening to its end. Who
-// comes to a claim that is further goes on from there.
+// script returns the actions on a sample claim, from its opening to its end. A claim
+// that is further along continues from there.
 func script(answer string) []part {
 	happened := func(what string, times int) func(client.ClaimDetail) bool {
 		return func(d client.ClaimDetail) bool {
@@ -102,8 +102,8 @@ func (s *stack) each(ctx context.Context, conversation int64, play func(context.
 	return nil
 }
 
-// play plays the script to every sample claim, all at once, and waits for the
-// end. A claim that needs a person fails at once, since nobody is there.
+// play plays the script for all sample claims at once and waits for the end. A claim
+// that needs attention fails immediately, because no operator is there.
 func (s *stack) play(ctx context.Context) error {
 	var people errgroup.Group
 	for i, c := range s.samples {
@@ -121,11 +121,11 @@ func (s *stack) play(ctx context.Context) error {
 			})
 		})
 	}
-	// An event that came twice or unsigned counts also where nobody waited after it.
+	// A duplicate or unsigned event counts even if nothing waited after it.
 	return errors.Join(people.Wait(), s.owner.trouble())
 }
 
-// act does a part unless the claim shows that it was done, and waits until it
+// act performs a part unless the claim shows that it is done, and waits until it
 // does.
 func (s *stack) act(ctx context.Context, ref claim.Ref, p part) error {
 	d, err := s.api.Claim(ctx, ref)
@@ -145,10 +145,11 @@ func (s *stack) act(ctx context.Context, ref claim.Ref, p part) error {
 	})
 }
 
-// errStuck says that waiting does not help.
+// errStuck reports that waiting does not help.
 var errStuck = errors.New("it needs attention")
 
-// await reads a claim until it is as wanted; is says what it lacks.
+// await polls a claim until is returns nil. is returns an error that says what the
+// claim lacks.
 func (s *stack) await(ctx context.Context, ref claim.Ref, is func(client.ClaimDetail) error) error {
 	for {
 		d, err := s.api.Claim(ctx, ref)
@@ -169,7 +170,7 @@ func (s *stack) await(ctx context.Context, ref claim.Ref, is func(client.ClaimDe
 	}
 }
 
-// wait lets time pass.
+// wait pauses for d. It fails if ctx or a part of the stack ends first.
 func (s *stack) wait(ctx context.Context, d time.Duration) error {
 	select {
 	case <-s.ended:
@@ -181,7 +182,7 @@ func (s *stack) wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// reached are the names of the parts that a claim shows, in their order.
+// reached returns the names of the parts that the claim shows as done, in order.
 func reached(i int, d client.ClaimDetail) []string {
 	names := []string{}
 	for _, p := range script(answerTo(i)) {

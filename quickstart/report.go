@@ -7,13 +7,13 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// report is what -once prints.
+// report is the output of -once.
 type report struct {
 	Claims []reportedClaim `json:"claims"`
 	Totals totals          `json:"totals"`
 }
 
-// reportedClaim is how one sample claim ended.
+// reportedClaim is the outcome of one sample claim.
 type reportedClaim struct {
 	ID             string      `json:"id"`
 	Shop           string      `json:"shop"`
@@ -27,15 +27,16 @@ type reportedClaim struct {
 	ConversationID int64       `json:"conversation_id,omitempty"`
 	WorkflowID     string      `json:"workflow_id"`
 	DixaRequests   int         `json:"dixa_requests"`
-	// Status is what the owner is told, Reached the parts of the play that the
-	// claim shows, Timeline what happened, Events what the owner's endpoint took.
+	// Status is what the owner is notified of, Reached lists the parts of the play
+	// that the claim shows, Timeline is what happened, and Events is what the
+	// owner's endpoint received.
 	Status   string                `json:"status"`
 	Reached  []string              `json:"reached"`
 	Timeline []claim.TimelineEntry `json:"timeline"`
 	Events   []told                `json:"events"`
 }
 
-// totals are what the claims came to, as the emulated Dixa saw it.
+// totals sums up all claims, as the emulated Dixa saw them.
 type totals struct {
 	Claims        int     `json:"claims"`
 	Settled       int     `json:"settled"`

@@ -30,7 +30,7 @@ type sample struct {
 	body []byte
 }
 
-// samples are the demo's claims in the order of their files, with the address of
+// samples returns the demo's claims in the order of their files, with the address of
 // the photos filled in.
 func samples(photos string) ([]sample, error) {
 	names, err := sampleFiles.ReadDir("samples")
@@ -53,13 +53,13 @@ func samples(photos string) ([]sample, error) {
 	return out, nil
 }
 
-// photoNames are the pictures that the demo's customers took. One more, which a
-// sample claim names, does not exist.
+// photoNames are the pictures that the demo's customers took. A sample claim names
+// one more, which does not exist.
 var photoNames = []string{
 	"mug-front.jpg", "mug-inside.jpg", "plate.jpg", "box.jpg", "signature.png", "lamp.jpg", "chair.jpg",
 }
 
-// servePhotos serves the pictures: coloured squares, each of another colour.
+// servePhotos serves the pictures: plain images, each in its own colour.
 func servePhotos(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	if !slices.Contains(photoNames, name) {
@@ -67,7 +67,7 @@ func servePhotos(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	sum := fnv.New32a()
-	_, _ = sum.Write([]byte(name)) // a hash takes everything
+	_, _ = sum.Write([]byte(name)) // a hash never fails
 	h := sum.Sum32()
 	img := image.NewRGBA(image.Rect(0, 0, 320, 240))
 	draw.Draw(img, img.Bounds(), image.NewUniform(color.RGBA{R: byte(h), G: byte(h >> 8), B: byte(h >> 16), A: 255}), image.Point{}, draw.Src)
@@ -82,5 +82,5 @@ func servePhotos(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	_, _ = w.Write(out.Bytes()) // a reader that went away needs no answer
+	_, _ = w.Write(out.Bytes()) // the reader may have disconnected
 }

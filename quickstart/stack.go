@@ -29,7 +29,8 @@ import (
 // demoToken is the API token of the emulated Dixa.
 const demoToken = "demo-token"
 
-// stack is everything that runs: engine, emulated Dixa, worker, HTTP API.
+// stack is everything that runs: the engine, the emulated Dixa, the worker and the
+// HTTP API.
 type stack struct {
 	engine *engine.Engine
 	dixa   *server.Server
@@ -41,13 +42,13 @@ type stack struct {
 	samples         []sample
 	pace            pace
 
-	halts []func() error // in the order of starting
+	halts []func() error // in start order
 
 	ended chan struct{} // closed when a part ends by itself
 	end   func()
 }
 
-// start starts everything and returns when all of it answers.
+// start starts everything and returns once all of it answers.
 func start(ctx context.Context, o options) (_ *stack, err error) {
 	s := &stack{ended: make(chan struct{})}
 	s.end = sync.OnceFunc(func() { close(s.ended) })
@@ -56,7 +57,8 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 			err = errors.Join(err, s.stop())
 		}
 	}()
-	// The listeners come first: a taken port is told before anything starts.
+	// The listeners come first, so that a port in use is reported before anything
+	// starts.
 	dixaListener, err := listen(ctx, o.dixa, "the emulated Dixa", "-dixa")
 	if err != nil {
 		return nil, err
@@ -100,7 +102,7 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	}
 	c.DixaURL, c.DixaFilesURL = s.dixaURL+"/v1/", s.dixaURL+"/files"
 	c.PublicURL, c.AllowLoopbackEvidence = s.apiURL, true
-	c.AllowPrivateEndpoints = true // the demo's endpoint is here
+	c.AllowPrivateEndpoints = true // the demo's endpoint is on this machine
 	if s.parts, err = process.Assemble(c, t, st, s.engine.ClientOptions()); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
@@ -117,7 +119,7 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	return s, err
 }
 
-// background runs a part until the stack is stopped. One that ends before closes
+// background runs a part until the stack stops. A part that ends earlier closes
 // ended, and stop returns its error.
 func (s *stack) background(ctx context.Context, name string, run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -136,7 +138,7 @@ func (s *stack) background(ctx context.Context, name string, run func(context.Co
 	})
 }
 
-// stop stops everything, the last first.
+// stop stops everything in reverse start order.
 func (s *stack) stop() error {
 	var errs []error
 	for i := len(s.halts) - 1; i >= 0; i-- {
@@ -190,7 +192,7 @@ func (s *stack) serveDixa(ctx context.Context, listener net.Listener, data strin
 	return nil
 }
 
-// openStore opens the demo's store. Its keys lie beside it.
+// openStore opens the demo's store. A store on disk has its keys beside it.
 func openStore(ctx context.Context, data string) (*store.Store, error) {
 	if data == "" {
 		text, err := seal.Generate()
@@ -223,8 +225,8 @@ func openStore(ctx context.Context, data string) (*store.Store, error) {
 	return store.Open(ctx, "sqlite:"+filepath.Join(data, "claimflow.db"), keys)
 }
 
-// dataFile is a file of the data directory, which is made where it is missing;
-// empty where nothing is kept.
+// dataFile returns the path of a file in the data directory and creates the
+// directory if it is missing. It returns an empty path if nothing is stored on disk.
 func dataFile(data, name string) (string, error) {
 	if data == "" {
 		return "", nil
@@ -267,7 +269,7 @@ func runEngine(ctx context.Context, o options) error {
 	return e.Stop()
 }
 
-// guide says how to run the rest beside an engine.
+// guide explains how to run the rest beside an engine.
 func guide(temporal, ui string) string {
 	return fmt.Sprintf(`Temporal     %s
 Temporal UI  %s

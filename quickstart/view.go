@@ -19,17 +19,18 @@ import (
 )
 
 const (
-	// redrawEvery is how often the live table is looked at.
+	// redrawEvery is how often the live table checks for changes.
 	redrawEvery = 300 * time.Millisecond
-	// readWithin is how long it waits for the claims until it says so.
+	// readWithin is how long the table waits for the claims before it reports an
+	// error.
 	readWithin = 2 * time.Second
-	// shown is how many claims of the shop, the newest, the live table has.
+	// shown is how many of the shop's newest claims the live table shows.
 	shown = 15
-	// plainWidth is how wide a page may be where there is no terminal.
+	// plainWidth is the page width without a terminal.
 	plainWidth = 80
 )
 
-// screen is a terminal's size; the zero value is no terminal.
+// screen is the size of a terminal; the zero value means no terminal.
 type screen struct{ width, height int }
 
 func screenOf(out *os.File) screen {
@@ -40,8 +41,8 @@ func screenOf(out *os.File) screen {
 	return screen{width: width, height: height}
 }
 
-// show draws the live table until ctx or a part of the stack ends: over itself
-// on a terminal, anew whenever something changed elsewhere.
+// show draws the live table until ctx or a part of the stack ends. On a terminal it
+// redraws in place; elsewhere it prints the table again whenever it changes.
 func (s *stack) show(ctx context.Context, out *os.File) error {
 	tick := time.NewTicker(redrawEvery)
 	defer tick.Stop()
@@ -63,32 +64,33 @@ func (s *stack) show(ctx context.Context, out *os.File) error {
 		case <-ctx.Done():
 			return nil
 		case <-s.ended:
-			return nil // stop says why
+			return nil // stop returns the reason
 		case <-tick.C:
 		}
 	}
 }
 
-// latest reads the newest claims. The client's own patience would freeze the
-// view.
+// latest reads the newest claims. The client's own retries would freeze the view, so
+// the call is bounded.
 func (s *stack) latest(ctx context.Context) (client.Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	return s.api.ClaimsPage(ctx, demoShop, client.Filter{PageSize: shown}, "")
 }
 
-// redraw writes a page; on a terminal over the one before, unless either is
-// higher than the screen: what has left it cannot be written over.
+// redraw writes a page. On a terminal it overwrites the previous page, unless either
+// is taller than the screen: lines that scrolled away cannot be overwritten.
 func redraw(out io.Writer, at screen, before, page string) error {
 	if up := rows(before, at.width); before != "" && max(up, rows(page, at.width)) < at.height {
-		// Up to the old page's first line, then clear to the end of the screen.
+		// Moves up to the old page's first line, then clears to the end of the
+		// screen.
 		page = fmt.Sprintf("\x1b[%dA\x1b[J", up) + page
 	}
 	_, err := io.WriteString(out, page)
 	return err
 }
 
-// rows is how many rows of a terminal a page takes.
+// rows returns how many terminal rows a page takes.
 func rows(page string, width int) int {
 	n := 0
 	for line := range strings.Lines(page) {
@@ -97,8 +99,8 @@ func rows(page string, width int) int {
 	return n
 }
 
-// page is the table of some claims, newest first, and the addresses. trouble is
-// why the claims are not the latest.
+// page renders the table of claims and the addresses. claims is newest first.
+// trouble is why the claims are not the latest.
 func (s *stack) page(claims client.Page, width int, trouble error) string {
 	if width == 0 {
 		width = plainWidth
@@ -134,13 +136,13 @@ func (s *stack) page(claims client.Page, width int, trouble error) string {
 	return b.String()
 }
 
-// lastTold is the last event of a claim that its owner was told, in words.
+// lastTold returns the last event that a claim's owner received, in words.
 func (s *stack) lastTold(id string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(s.owner.last(id).Type, "claim."), "_", " ")
 }
 
-// table sets lines of cells in columns, two spaces apart. Where they are wider
-// than the width given, the widest of the first columns gives way.
+// table arranges rows of cells in columns, two spaces apart. If they exceed width,
+// it shortens the widest of the first giving columns.
 func table(lines [][]string, giving, width int) string {
 	const gap = 2
 	widths := make([]int, len(lines[0]))
@@ -169,7 +171,7 @@ func table(lines [][]string, giving, width int) string {
 	return b.String()
 }
 
-// cut makes a text from outside fit into one line of so many characters.
+// cut fits untrusted text into one line of at most width characters.
 func cut(text string, width int) string {
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

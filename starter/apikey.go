@@ -17,7 +17,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// actor is who the audit log names for what is done on the store itself.
+// actor is the audit log's actor for changes made directly in the store.
 const actor = "cli"
 
 func (a *app) apiKeyCommand() *cobra.Command {
@@ -80,9 +80,9 @@ func (a *app) apiKeyCreate() *cobra.Command {
 	return c
 }
 
-// place says in which store a key is made, and warns where the command makes the
-// store itself: the service is on another one then. It has to be asked before
-// the store is opened.
+// place describes the store in which a key is created. It warns if the command
+// creates the store itself, because the service then uses another one. Call it
+// before opening the store.
 func (a *app) place() (string, error) {
 	c, err := a.config()
 	if err != nil {
@@ -90,9 +90,9 @@ func (a *app) place() (string, error) {
 	}
 	path, inFile := strings.CutPrefix(c.DatabaseURL, "sqlite:")
 	if !inFile {
-		where := "of CLAIMFLOW_DATABASE_URL" // what net/url cannot read is not shown: it holds a password
+		where := "of CLAIMFLOW_DATABASE_URL" // not shown if net/url cannot parse it: it holds a password
 		if address, err := url.Parse(c.DatabaseURL); err == nil {
-			where = "postgres://" + address.Host + address.Path // a password can be a parameter as well
+			where = "postgres://" + address.Host + address.Path // a password can also be a parameter
 		}
 		return "The key is in the store " + where + ".", nil
 	}

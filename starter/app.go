@@ -16,18 +16,18 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// app is what every command works with. Nothing else of the process is touched,
-// so that tests run commands side by side.
+// app is the environment of every command. Commands touch nothing else of the
+// process, so that tests can run them side by side.
 type app struct {
 	in       io.Reader
 	out, err io.Writer
 	environ  []string
-	// prompts says that a person can be asked on in.
+	// prompts reports whether in can prompt a person.
 	prompts bool
-	// inputWait is how long is waited for what may be piped in beside
-	// CLAIMFLOW_DIXA_TOKEN; 0 means a second.
+	// inputWait is how long to wait for piped input when CLAIMFLOW_DIXA_TOKEN is
+	// set; 0 means one second.
 	inputWait time.Duration
-	// output is how results are printed: "table" or "json".
+	// output is the format of results: "table" or "json".
 	output string
 }
 
@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, a *app) int {
 		return exitOK
 	}
 	if a.output == "table" && wantsJSON(args) {
-		a.output = "json" // the arguments could not be read as far as there
+		a.output = "json" // parsing failed before it reached -o
 	}
 	if !errors.Is(err, errSaid) {
 		a.complain(err)
@@ -78,17 +78,17 @@ func run(ctx context.Context, args []string, a *app) int {
 	return codeOf(err)
 }
 
-// errSaid ends a command whose output says already what failed.
+// errSaid ends a command whose output already says what failed.
 var errSaid = errors.New("a check failed")
 
-// usageError says that a command was given wrongly.
+// usageError reports wrong command-line usage.
 type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
 
 func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
-// group is a command that only has further commands.
+// group makes c a command that only has subcommands.
 func group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	c.AddCommand(commands...)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -100,13 +100,13 @@ func group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	return c
 }
 
-// renamed keeps a command available under the name that it used to have.
+// renamed keeps a command available, hidden, under its former name.
 func renamed(old string, c *cobra.Command) *cobra.Command {
 	c.Use, c.Hidden = old, true
 	return c
 }
 
-// arguments checks a command's arguments by name.
+// arguments validates a command's arguments by name.
 func arguments(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) == len(names) {
@@ -122,7 +122,7 @@ func arguments(names ...string) cobra.PositionalArgs {
 
 func (a *app) config() (config.Config, error) { return config.LoadFrom(a.environ) }
 
-// api is a client of the configured service.
+// api returns a client of the configured service.
 func (a *app) api() (*client.Client, error) {
 	c, err := a.config()
 	if err != nil {
@@ -155,7 +155,7 @@ func (a *app) withStore(ctx context.Context, f func(*store.Store) error) error {
 	return errors.Join(f(s), s.Close())
 }
 
-// env is a variable of the environment.
+// env returns the value of an environment variable.
 func (a *app) env(name string) string {
 	for _, entry := range a.environ {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {

@@ -65,7 +65,7 @@ token, so that it is sent only where it is a new one or Dixa refused the saved o
 	return c
 }
 
-// applied is what the command reports.
+// applied is the report of the command.
 type applied struct {
 	Changes []change `json:"changes"`
 	DryRun  bool     `json:"dry_run,omitempty"`
@@ -74,8 +74,9 @@ type applied struct {
 	Failed []string `json:"failed,omitempty"`
 }
 
-// carryOut prints the plan and does it, shop by shop: what fails for one shop
-// ends that shop's changes and not those of the others.
+// carryOut prints the plan and applies it shop by shop. A failure ends the changes
+// of its shop but not those of other shops. If the service does not answer or ctx
+// ends, all remaining changes are skipped.
 func (a *app) carryOut(ctx context.Context, p *plan, dryRun bool) error {
 	if a.output == "table" {
 		p.print(a.out)

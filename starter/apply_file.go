@@ -16,17 +16,17 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// shopsFile is what `starter apply` reads.
+// shopsFile is the file that `starter apply` reads.
 type shopsFile struct {
 	Platform *layer     `yaml:"platform"`
 	Shops    []shopFile `yaml:"shops"`
 }
 
-// layer is what the platform and a shop both have.
+// layer is what the platform and a shop have in common.
 type layer struct {
-	// Settings is the whole own layer; nil leaves what is there.
+	// Settings is the complete own layer; nil leaves the existing one.
 	Settings map[string]any `yaml:"settings"`
-	// Templates are by reason and language.
+	// Templates are keyed by reason and language.
 	Templates map[string]map[string]templateFile `yaml:"templates"`
 }
 
@@ -45,12 +45,12 @@ type shopFile struct {
 
 type templateFile struct {
 	client.TemplateSource `yaml:",inline"`
-	// BodyFile is a file of the body, beside the shops' file.
+	// BodyFile names a file with the body, relative to the shops file.
 	BodyFile string `yaml:"body_file"`
 }
 
-// readShops reads the file with everything that it refers to. Every mistake is
-// told at once.
+// readShops reads the file and everything that it refers to. It reports all mistakes
+// at once.
 func (a *app) readShops(path string) (*shopsFile, error) {
 	data, err := a.read(path)
 	if err != nil {
@@ -97,8 +97,7 @@ func collect(problems *[]error, err error) {
 	}
 }
 
-// complete reads the files of bodies and brings the templates' keys to one
-// spelling.
+// complete reads the body files and normalizes the template keys.
 func (l *layer) complete(dir, where string) error {
 	var problems []error
 	templates := map[string]map[string]templateFile{}
@@ -155,8 +154,8 @@ func (a *app) findToken(s *shopFile, dir, where string) error {
 	return nil
 }
 
-// settingsChanges is the merge patch that makes the own layer what is wanted,
-// with each change in words.
+// settingsChanges returns the merge patch that turns the own layer into wanted, with
+// each change in words.
 func settingsChanges(own json.RawMessage, wanted map[string]any) (json.RawMessage, []string, error) {
 	have := map[string]json.RawMessage{}
 	if len(own) > 0 {
@@ -189,8 +188,8 @@ func settingsChanges(own json.RawMessage, wanted map[string]any) (json.RawMessag
 	return doc, words, err
 }
 
-// replacement is the merge patch that makes an object what is wanted: members
-// that are not wanted any more have to be named.
+// replacement returns the merge patch that turns an object into wanted. Members that
+// are not wanted must be named to be removed.
 func replacement(have json.RawMessage, wanted any) any {
 	object, ok := wanted.(map[string]any)
 	var present map[string]json.RawMessage

@@ -13,9 +13,9 @@ import (
 
 // change is one step of a plan.
 type change struct {
-	// Shop is the shop that it is about; empty for the platform.
+	// Shop is the shop that the change is about; empty for the platform.
 	Shop string `json:"shop,omitempty"`
-	// Kind is + for what is new, ~ for what changes.
+	// Kind is + for an addition and ~ for a change.
 	Kind string `json:"kind"`
 	Text string `json:"change"`
 	do   func(context.Context) error
@@ -28,7 +28,7 @@ func (c *change) where() string {
 	return "shop " + c.Shop
 }
 
-// plan is what has to be done, in order.
+// plan lists the required changes, in order.
 type plan struct {
 	api     *client.Client
 	changes []change
@@ -50,7 +50,7 @@ func (p *plan) print(w io.Writer) {
 	}
 }
 
-// compare reads what is there and adds what differs.
+// compare reads the current state and adds the differences.
 func (p *plan) compare(ctx context.Context, f *shopsFile) error {
 	if f.Platform != nil {
 		if err := p.comparePlatform(ctx, f.Platform); err != nil {
@@ -117,7 +117,7 @@ func (p *plan) compareShop(ctx context.Context, s *shopFile) error {
 	if err := p.compareTemplates(s.Slug, "shop", have, s.Templates); err != nil {
 		return err
 	}
-	// Last: enabling needs everything before it.
+	// Last, because enabling needs everything before it.
 	p.compareSwitch(s.Slug, "enabled", in.Enabled, s.Enabled, p.api.Enable, p.api.Disable)
 	p.compareSwitch(s.Slug, "paused", in.Paused, s.Paused, p.api.Pause, p.api.Resume)
 	return nil
@@ -144,8 +144,7 @@ func (p *plan) compareFacts(s *shopFile, have claim.Shop) {
 	})
 }
 
-// compareToken sends a token only where it is not the one that is saved and taken
-// by Dixa.
+// compareToken sends a token unless it is the saved one and Dixa accepts it.
 func (p *plan) compareToken(ctx context.Context, s *shopFile, have *claim.Connection) error {
 	if s.token == "" {
 		return nil
@@ -182,7 +181,7 @@ func (p *plan) compareSettings(shop string, own json.RawMessage, wanted map[stri
 	if err != nil || patch == nil {
 		return err
 	}
-	// They are saved together, because they are checked together.
+	// Settings are validated together, so the first step saves them all.
 	for i, w := range words {
 		step := func(context.Context) error { return nil }
 		if i == 0 {

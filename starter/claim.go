@@ -48,8 +48,8 @@ func (a *app) claimShow() *cobra.Command {
 	}
 }
 
-// aboutClaim is the error of a command on one claim: where the shop itself is not
-// known, it says so in the place of the claim.
+// aboutClaim returns the error of a command on one claim. If the shop itself is
+// unknown, the error is about the shop instead.
 func aboutClaim(ctx context.Context, api *client.Client, shop string, err error) error {
 	if !client.HasCode(err, client.CodeNotFound) {
 		return err
@@ -60,7 +60,7 @@ func aboutClaim(ctx context.Context, api *client.Client, shop string, err error)
 	return &nextError{err, "`starter claim list " + shop + "` shows the shop's claims"}
 }
 
-// describe writes a claim as a list of what is known of it.
+// describe prints what is known about a claim as a list.
 func describe(w *tabwriter.Writer, r claim.Record) {
 	line(w, "Claim", r.Ref.String())
 	line(w, "Reference", r.Reference())
@@ -181,7 +181,7 @@ func (a *app) claimAbandon() *cobra.Command {
 		})
 }
 
-// claimOperation is a command on one claim that answers with the claim.
+// claimOperation returns a command that acts on one claim and prints it.
 func (a *app) claimOperation(use, short, example string, do func(*cobra.Command, *client.Client, claim.Ref) (claim.Record, error)) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Example: example, Args: arguments("SHOP", "CLAIM"),

@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// endpointPlace says whose endpoint a command is about.
+// endpointPlace says whether a command is about a shop's endpoint or the platform's.
 type endpointPlace struct {
 	shop     string
 	platform bool
@@ -39,7 +39,7 @@ func (a *app) endpointCommand() *cobra.Command {
 		a.endpointRemove(), a.endpointDeliveries(), a.endpointReplay())
 }
 
-// endpointRun is a command about endpoints: it checks whose and makes the client.
+// endpointRun runs a command about endpoints: it checks p and creates the client.
 func (a *app) endpointRun(p *endpointPlace, run func(ctx context.Context, api *client.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := p.check(); err != nil {
@@ -92,7 +92,7 @@ func (a *app) endpointAdd() *cobra.Command {
 	return c
 }
 
-// karlaPassword reads the password at Karla from a file, a person or the standard
+// karlaPassword reads the Karla password from a file, a prompt or the standard
 // input.
 func (a *app) karlaPassword(file string) (string, error) {
 	password, err := a.secret(file, "password at Karla")
@@ -192,7 +192,7 @@ func (a *app) endpointList() *cobra.Command {
 	return c
 }
 
-// endpointOne is a command that answers with the endpoint that it is about.
+// endpointOne returns a command that acts on one endpoint and prints it.
 func (a *app) endpointOne(use, short, example string, do func(context.Context, *client.Client, string, string) (client.Endpoint, error)) *cobra.Command {
 	var p endpointPlace
 	c := &cobra.Command{
@@ -302,7 +302,7 @@ func (a *app) endpointDeliveries() *cobra.Command {
 	return c
 }
 
-// ofClaim names the claim of a delivery; some are of none.
+// ofClaim names the claim of a delivery; empty if the delivery has none.
 func ofClaim(d client.Delivery) string {
 	if d.ClaimID == "" {
 		return ""

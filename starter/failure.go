@@ -9,16 +9,16 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// The exit codes, for scripts.
+// Exit codes, for scripts.
 const (
 	exitOK          = 0
-	exitFailed      = 1 // something failed, or a check did
-	exitUsage       = 2 // the command was given wrongly
-	exitRefused     = 3 // the service refused it: 4xx
-	exitUnavailable = 4 // no usable answer: try again
+	exitFailed      = 1 // an error occurred or a check failed
+	exitUsage       = 2 // wrong usage
+	exitRefused     = 3 // the service refused the request: 4xx
+	exitUnavailable = 4 // no usable answer: retry
 )
 
-// nextSteps says what to do about a refusal.
+// nextSteps says how to resolve a refusal, by error code.
 var nextSteps = map[string]string{
 	client.CodeUnauthorized: "set CLAIMFLOW_API_KEY to a key that `starter api-key create` made in the store of the service",
 	client.CodeForbidden:    "use a key with that scope: `starter api-key create --scope …`",
@@ -29,7 +29,7 @@ var nextSteps = map[string]string{
 	client.CodeUnavailable:  "try again in a moment",
 }
 
-// nextError is an error with a next step of its own.
+// nextError is an error with its own next step.
 type nextError struct {
 	error
 	next string
@@ -37,7 +37,7 @@ type nextError struct {
 
 func (e *nextError) Unwrap() error { return e.error }
 
-// nextStep is what to do about the error; empty where its words say it.
+// nextStep returns how to resolve an error; empty if the message already says it.
 func nextStep(err error) string {
 	var own *nextError
 	if errors.As(err, &own) {
@@ -50,7 +50,7 @@ func nextStep(err error) string {
 	return ""
 }
 
-// explain is the error in words that end with the next step.
+// explain returns the error's message, ending with the next step.
 func explain(err error) string {
 	var e *client.Error
 	if !errors.As(err, &e) {
@@ -66,8 +66,8 @@ func explain(err error) string {
 	return text + "."
 }
 
-// failure is an error as -o json prints it: the members of a [client.Problem]
-// that say something, with codes of its own where the service did not speak.
+// failure is an error as -o json prints it: the meaningful members of a
+// [client.Problem], with local codes if the error is not from the service.
 type failure struct {
 	Code     string              `json:"code"`
 	Status   int                 `json:"status,omitempty"`
@@ -77,14 +77,14 @@ type failure struct {
 	Next     string              `json:"next,omitempty"`
 }
 
-// localCodes are the codes of what the service did not say, by exit code.
+// localCodes maps exit codes to codes for errors that are not from the service.
 var localCodes = map[int]string{exitUsage: "usage", exitUnavailable: "no_answer"}
 
 func failureOf(err error) failure {
 	f := failure{Code: localCodes[codeOf(err)], Detail: err.Error(), Next: nextStep(err)}
 	var e *client.Error
 	if errors.As(err, &e) {
-		// What the command said before the service's own words is kept.
+		// Keep the text that the command put before the service's own.
 		said, _ := strings.CutSuffix(err.Error(), e.Error())
 		if said == err.Error() {
 			said = ""
@@ -100,7 +100,7 @@ func failureOf(err error) failure {
 	return f
 }
 
-// complain prints an error: to people, or as JSON with -o json.
+// complain prints an error as text, or as JSON with -o json.
 func (a *app) complain(err error) {
 	if a.output == "json" {
 		enc := json.NewEncoder(a.err)
@@ -112,8 +112,7 @@ func (a *app) complain(err error) {
 	say(a.err, "starter: %s\n", explain(err))
 }
 
-// wantsJSON reports whether arguments ask for JSON that could not be read to
-// their end.
+// wantsJSON reports whether arguments that could not be fully parsed ask for JSON.
 func wantsJSON(args []string) bool {
 	for i, arg := range args {
 		if slices.Contains([]string{"-o=json", "-ojson", "--output=json"}, arg) {

@@ -141,13 +141,13 @@ func (a *app) changeKeys(change func(text string) (string, error), done string) 
 	return nil
 }
 
-// replace replaces the content of a file atomically.
+// replace atomically replaces the content of a file.
 func replace(file, content string) error {
 	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already where all went well
+	defer func() { _ = os.Remove(f.Name()) }() // the rename moves it on success
 	if _, err := f.WriteString(content); err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
-// Command starter is Claimflow's HTTP API (`starter serve`) and what people and
-// scripts work with: claims, shops, settings, templates and keys.
+// Command starter is Claimflow's HTTP API (`starter serve`) and the command line for
+// people and scripts: claims, shops, settings, templates and keys.
 package main
 
 import (

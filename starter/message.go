@@ -55,7 +55,7 @@ func (a *app) claimMessages() *cobra.Command {
 	}
 }
 
-// withoutMarkup are the words of a message, whose text may be HTML as well.
+// withoutMarkup returns the words of a message, whose text may also be HTML.
 func withoutMarkup(text string) string {
 	if !strings.Contains(text, "</") {
 		return text
@@ -63,7 +63,7 @@ func withoutMarkup(text string) string {
 	var words strings.Builder
 	for t := html.NewTokenizer(strings.NewReader(text)); ; {
 		switch t.Next() {
-		case html.ErrorToken: // its end, since all of it is in memory
+		case html.ErrorToken: // the end, because the input is in memory
 			return words.String()
 		case html.TextToken:
 			words.WriteString(t.Token().Data + " ")
@@ -71,7 +71,7 @@ func withoutMarkup(text string) string {
 	}
 }
 
-// savedFile is a file of a message and where it was saved.
+// savedFile is a file of a message and its location on disk.
 type savedFile struct {
 	Message string `json:"message_id"`
 	Name    string `json:"name"`
@@ -105,8 +105,8 @@ func (a *app) claimFiles() *cobra.Command {
 	return c
 }
 
-// saveFiles saves the files of all messages of a claim. Names come from outside:
-// of one nothing but its last element is taken.
+// saveFiles saves the files of all messages of a claim. Names are untrusted; see
+// fileName.
 func saveFiles(ctx context.Context, api *client.Client, ref claim.Ref, folder string) ([]savedFile, error) {
 	saved := []savedFile{}
 	for m, err := range api.Messages(ctx, ref) {
@@ -134,12 +134,12 @@ func saveFile(ctx context.Context, api *client.Client, ref claim.Ref, message, a
 		return err
 	}
 	if err := os.WriteFile(path, data, 0o600); err != nil {
-		return errors.Join(err, os.Remove(path)) // half a file would pass for a whole
+		return errors.Join(err, os.Remove(path)) // a partial file would pass for a complete one
 	}
 	return nil
 }
 
-// fileName keeps a name from being a path, and from steering a terminal.
+// fileName keeps a name from being a path and from controlling a terminal.
 func fileName(r rune) rune {
 	if r == '/' || r == '\\' || r == ':' {
 		return '_'
@@ -164,7 +164,7 @@ func (a *app) printSaved(saved []savedFile) error {
 	return err
 }
 
-// sendFlags are what reply and note share.
+// sendFlags are the flags that reply and note share.
 type sendFlags struct {
 	text, key string
 	noWait    bool
@@ -206,7 +206,7 @@ func (a *app) claimNote() *cobra.Command {
 	return c
 }
 
-// sendLook is how often it is looked whether a message was sent.
+// sendLook is how often to check whether a message was sent.
 const sendLook = 300 * time.Millisecond
 
 func (a *app) send(ctx context.Context, args []string, f sendFlags, m client.NewMessage) error {

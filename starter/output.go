@@ -14,7 +14,7 @@ import (
 	"github.com/claimflow/claimflow/internal/charset"
 )
 
-// print prints v as JSON, or what table writes for people.
+// print prints v as JSON, or calls table to print it for people.
 func (a *app) print(v any, table func(w *tabwriter.Writer)) error {
 	if a.output == "json" {
 		enc := json.NewEncoder(a.out)
@@ -27,7 +27,8 @@ func (a *app) print(v any, table func(w *tabwriter.Writer)) error {
 	return w.Flush()
 }
 
-// say prints to people. A terminal or pipe that is gone can be told nothing.
+// say prints text for people. It ignores errors, because nobody reads a closed
+// terminal or pipe.
 func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
 // line writes one row of a table.
@@ -39,8 +40,8 @@ func line(w *tabwriter.Writer, cells ...any) {
 	say(w, "%s\n", strings.Join(texts, "\t"))
 }
 
-// cell is a value in words; what is missing is a dash. A control character in
-// what came from outside never reaches the terminal.
+// cell formats a value; a missing value is a dash. It removes control characters, so
+// that untrusted text cannot control the terminal.
 func cell(v any) string {
 	text := ""
 	switch v := v.(type) {
@@ -69,7 +70,7 @@ func cell(v any) string {
 	return text
 }
 
-// read reads the text of a file, or what is piped in for "-", as UTF-8.
+// read reads the text of a file as UTF-8, or the standard input if path is "-".
 func (a *app) read(path string) ([]byte, error) {
 	data, err := a.readBytes(path)
 	if err != nil {
@@ -78,7 +79,7 @@ func (a *app) read(path string) ([]byte, error) {
 	return textOf(path, data)
 }
 
-// textOf is the text of a file as UTF-8.
+// textOf returns the text of a file as UTF-8.
 func textOf(path string, data []byte) ([]byte, error) {
 	text, err := charset.UTF8(data, "")
 	if invalid := (*charset.InvalidError)(nil); errors.As(err, &invalid) && invalid.Offset >= 0 {
@@ -105,7 +106,7 @@ func (a *app) readBytes(path string) ([]byte, error) {
 	return data, nil
 }
 
-// instant reads a point in time: RFC 3339, a day, or how long ago ("24h", "3d").
+// instant parses a point in time: RFC 3339, a day, or how long ago ("24h", "3d").
 func instant(name, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

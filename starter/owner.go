@@ -63,8 +63,8 @@ func (a *app) karlaSecretCommand() *cobra.Command {
 	})
 }
 
-// saveKarlaSecret completes a command that saves the secret of Karla's webhooks:
-// for the shop that it names, else the platform.
+// saveKarlaSecret completes a command that saves the signing secret of Karla's
+// webhooks, for the shop that it names or else for the platform.
 func (a *app) saveKarlaSecret(c *cobra.Command) *cobra.Command {
 	var file string
 	c.Long = "Karla shows the secret once, when the webhook is made. It comes from --secret-file, else from the standard input; " +

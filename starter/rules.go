@@ -49,7 +49,7 @@ func (a *app) shopTryRules() *cobra.Command {
 	return c
 }
 
-// statusRules reads the member status_rules of a file of settings.
+// statusRules reads the member status_rules of a settings file.
 func (a *app) statusRules(file string) ([]claim.StatusRule, error) {
 	if file == "" {
 		return nil, nil

@@ -14,8 +14,8 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// settingsPatch is the merge patch of a file and of NAME=VALUE arguments, which
-// win; nil where there is neither.
+// settingsPatch returns the merge patch of a file and of NAME=VALUE arguments, which
+// take precedence; nil if there is neither.
 func (a *app) settingsPatch(file string, changes []string) (json.RawMessage, error) {
 	if file == "" && len(changes) == 0 {
 		return nil, nil
@@ -41,8 +41,8 @@ func (a *app) settingsPatch(file string, changes []string) (json.RawMessage, err
 	return json.Marshal(patch)
 }
 
-// settingsOf reads a JSON or YAML document of settings. One without any content
-// holds none; anything but a mapping is refused.
+// settingsOf parses a JSON or YAML document of settings. An empty document holds
+// none; anything but a mapping is an error.
 func settingsOf(data []byte) (map[string]any, error) {
 	var document any
 	if err := yaml.Unmarshal(data, &document); err != nil {
@@ -58,8 +58,8 @@ func settingsOf(data []byte) (map[string]any, error) {
 	return settings, nil
 }
 
-// settingType is the Go type of a setting, or of a member of one; nil for what
-// is none, about which the service has the words.
+// settingType returns the Go type of a setting or of one of its members. It returns
+// nil for an unknown name, which the service reports.
 func settingType(path []string) reflect.Type {
 	t := reflect.TypeFor[claim.Settings]()
 	for _, name := range path {
@@ -75,8 +75,8 @@ func settingType(path []string) reflect.Type {
 	return t
 }
 
-// valueOf reads the value of a NAME=VALUE argument: JSON of the setting's kind,
-// or else the plain text. null is JSON for every setting: it inherits again.
+// valueOf parses the value of a NAME=VALUE argument: JSON of the setting's type, or
+// else plain text. null is JSON for every setting: it inherits again.
 func valueOf(text string, t reflect.Type) any {
 	var value any
 	if json.Unmarshal([]byte(text), &value) != nil {
@@ -105,7 +105,7 @@ func valueOf(text string, t reflect.Type) any {
 	}
 }
 
-// set puts a value into nested maps.
+// set stores a value in nested maps.
 func set(into map[string]any, path []string, value any) {
 	for ; len(path) > 1; path = path[1:] {
 		next, ok := into[path[0]].(map[string]any)

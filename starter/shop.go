@@ -30,7 +30,7 @@ func (a *app) shopCommand() *cobra.Command {
 	)
 }
 
-// shopSwitch is a command on one shop that answers with the shop.
+// shopSwitch returns a command that acts on one shop and prints it.
 func (a *app) shopSwitch(verb, short string, do func(*client.Client, context.Context, string) (claim.Shop, error)) *cobra.Command {
 	return &cobra.Command{
 		Use: verb + " SHOP", Short: short, Example: "  starter shop " + verb + " acme", Args: arguments("SHOP"),
@@ -364,7 +364,7 @@ func (a *app) shopSettings() *cobra.Command {
 	return c
 }
 
-// printSettings shows every setting with where it is from.
+// printSettings prints every setting with its origin.
 func (a *app) printSettings(in claim.Integration) error {
 	return a.print(in, func(w *tabwriter.Writer) {
 		own, effective := map[string]json.RawMessage{}, map[string]json.RawMessage{}

@@ -62,15 +62,15 @@ func (a *app) claimSubmit() *cobra.Command {
 	return c
 }
 
-// submission is what became of one claim of a list.
+// submission is the result of submitting one claim of a list.
 type submission struct {
-	// Index counts the list's claims from 1.
+	// Index is the claim's position in the list, from 1.
 	Index int    `json:"index"`
 	Shop  string `json:"shop,omitempty"`
 	ID    string `json:"claim_id,omitempty"`
 	// Result is "new", "known" or "refused".
 	Result string `json:"result"`
-	// Submitted is the service's answer; nil where it refused the claim.
+	// Submitted is the service's answer; nil if it refused the claim.
 	*client.Submitted
 	// Error is why a claim was refused.
 	Error *failure `json:"error,omitempty"`
@@ -84,9 +84,8 @@ func accepted(index int, s client.Submitted) submission {
 	return submission{Index: index, Shop: s.Claim.Shop, ID: s.Claim.ID, Result: result, Submitted: &s}
 }
 
-// submitAll hands the claims over one by one and reports each. It ends early
-// only where the next claim would fare no better: without an answer, or with a
-// key that is not taken.
+// submitAll submits the claims one by one and reports each. It stops early only if
+// the next claim would fail as well: without an answer, or with a rejected key.
 func (a *app) submitAll(ctx context.Context, api *client.Client, shop string, bodies []json.RawMessage) error {
 	done := make([]submission, 0, len(bodies))
 	var refused, broken error
@@ -135,8 +134,8 @@ func submitOne(ctx context.Context, api *client.Client, shop string, body json.R
 	return out, err
 }
 
-// isRefusal reports whether the service refused this claim, and not whatever it
-// is sent.
+// isRefusal reports whether the service refused this claim in particular and would
+// not refuse every claim.
 func isRefusal(err error) bool {
 	var e *client.Error
 	return errors.As(err, &e) && e.Status < 500 && e.Status != http.StatusUnauthorized && e.Status != http.StatusTooManyRequests
@@ -162,7 +161,7 @@ func submissionTable(w *tabwriter.Writer, all []submission) {
 	}
 }
 
-// claimsOf takes a file of one claim or of a list of claims apart.
+// claimsOf splits a file of one claim or of a list of claims.
 func claimsOf(data []byte) (bodies []json.RawMessage, isList bool, err error) {
 	trimmed := bytes.TrimSpace(data)
 	if len(trimmed) == 0 {
@@ -179,7 +178,7 @@ func claimsOf(data []byte) (bodies []json.RawMessage, isList bool, err error) {
 	return bodies, true, err
 }
 
-// syntaxError says where in the data a JSON error is.
+// syntaxError describes a JSON error with its position in the data.
 func syntaxError(data []byte, err error) string {
 	var syntax *json.SyntaxError
 	if !errors.As(err, &syntax) {
@@ -197,7 +196,7 @@ type claimNames struct {
 }
 
 func namesOf(body json.RawMessage) (n claimNames) {
-	_ = json.Unmarshal(body, &n) // the service says better what is wrong with it
+	_ = json.Unmarshal(body, &n) // the service reports faults better
 	n.ID = cmp.Or(n.ID, n.UUID)
 	return n
 }

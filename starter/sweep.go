@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// lookEvery is how often a sweep that was asked for is looked at.
+// lookEvery is how often to check on a requested sweep.
 const lookEvery = 500 * time.Millisecond
 
 func (a *app) shopSweep() *cobra.Command {

@@ -13,7 +13,7 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// templatePlace says whose template a command is about.
+// templatePlace says whether a command is about a shop's template or the platform's.
 type templatePlace struct {
 	shop     string
 	platform bool
@@ -130,8 +130,8 @@ func (a *app) templateSet() *cobra.Command {
 	return c
 }
 
-// readTemplate reads a template as YAML, of which JSON is a part. A member that
-// templates do not have is refused.
+// readTemplate reads a template as YAML, which includes JSON. It rejects unknown
+// members.
 func (a *app) readTemplate(file string) (client.TemplateSource, error) {
 	var source client.TemplateSource
 	data, err := a.read(file)

@@ -10,9 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// token reads a Dixa token from a file, the environment, a person or the
-// standard input; from two of them at once it is refused, since either may be
-// the old one.
+// token reads a Dixa token from a file, the environment, a prompt or the standard
+// input. It refuses two of them at once, because either may hold the old token.
 func (a *app) token(file string) (string, error) {
 	c, err := a.config()
 	if err != nil {
@@ -38,9 +37,8 @@ func (a *app) token(file string) (string, error) {
 	return token, err
 }
 
-// secret reads a secret from a file, a person or the standard input. One end of
-// line is taken off, nothing else: that space around it is wrong is for the
-// service to say.
+// secret reads a secret from a file, a prompt or the standard input. It removes one
+// line ending and nothing else: the service reports surrounding space.
 func (a *app) secret(file, what string) (string, error) {
 	if file != "" {
 		data, err := a.read(file)
@@ -59,14 +57,14 @@ func (a *app) secret(file, what string) (string, error) {
 	return withoutLineEnd(string(data)), err
 }
 
-// pipedIn is the beginning of what the standard input holds. An input that
-// nobody writes to and nobody closes, as under a scheduler, must not hold the
-// command up, so it counts as empty after a while.
+// pipedIn returns the beginning of the standard input. An input that nobody writes
+// to or closes, as under a scheduler, must not block the command, so it counts as
+// empty after a while.
 func (a *app) pipedIn() string {
 	first := make(chan string, 1)
 	go func() {
 		buffer := make([]byte, 64)
-		n, _ := io.ReadAtLeast(a.in, buffer, 1) // an input that cannot be read holds no token
+		n, _ := io.ReadAtLeast(a.in, buffer, 1) // an unreadable input holds no token
 		first <- strings.TrimSpace(string(buffer[:n]))
 	}()
 	wait := a.inputWait

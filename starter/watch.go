@@ -16,7 +16,7 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// watchEvery is how often a claim that is watched is read.
+// watchEvery is how often a watched claim is read.
 const watchEvery = time.Second
 
 func (a *app) claimWatch() *cobra.Command {
@@ -34,14 +34,14 @@ func (a *app) claimWatch() *cobra.Command {
 			ref := claim.Ref{Shop: args[0], ID: args[1]}
 			err = a.watch(cmd.Context(), api, ref)
 			if errors.Is(err, context.Canceled) {
-				return nil // the person has seen enough
+				return nil // a person stopped watching
 			}
 			return aboutClaim(cmd.Context(), api, ref.Shop, err)
 		},
 	}
 }
 
-// watch prints what happens to a claim until it is final, each thing once.
+// watch prints what happens to a claim until it is final, each entry once.
 func (a *app) watch(ctx context.Context, api *client.Client, ref claim.Ref) error {
 	seen := map[claim.TimelineEntry]bool{}
 	show := func(d client.ClaimDetail) error {
@@ -64,7 +64,7 @@ func (a *app) watch(ctx context.Context, api *client.Client, ref claim.Ref) erro
 			return err
 		}
 	}
-	// The command that ended it is entered after what it did.
+	// The audit log records the command that ended the claim after its effects.
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -77,7 +77,7 @@ func (a *app) watch(ctx context.Context, api *client.Client, ref claim.Ref) erro
 	return show(d)
 }
 
-// watched prints one thing that happened.
+// watched prints one timeline entry.
 func (a *app) watched(e claim.TimelineEntry) error {
 	if a.output == "json" {
 		return json.NewEncoder(a.out).Encode(e)
@@ -93,7 +93,7 @@ func (a *app) watched(e claim.TimelineEntry) error {
 	return err
 }
 
-// whatHappened tells the events for the claim's owner apart from what happened in
+// whatHappened distinguishes events for the claim's owner from what happened in
 // Dixa.
 func whatHappened(e claim.TimelineEntry) string {
 	if strings.HasPrefix(e.What, "claim.") {
@@ -102,7 +102,7 @@ func whatHappened(e claim.TimelineEntry) string {
 	return e.What
 }
 
-// printable keeps words from outside from steering the terminal.
+// printable keeps untrusted text from controlling the terminal.
 func printable(r rune) rune {
 	if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
 		return '·'
@@ -110,7 +110,7 @@ func printable(r rune) rune {
 	return r
 }
 
-// inDixa writes what is known of a claim's conversation.
+// inDixa prints what is known about a claim's conversation.
 func inDixa(w *tabwriter.Writer, c *claim.Conversation) {
 	if c == nil {
 		return

@@ -8,11 +8,10 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Check decides whether a template may be saved: it compiles and renders every
-// claim of [Samples], claims whose lists are as long as they can be, and a claim
-// that says nothing. Members that are left out are taken from the built-in
-// template, as they are when a claim is rendered. The error is a
-// [*claim.InvalidError] with every fault.
+// Check validates a template before it is saved. It compiles the template and
+// renders every claim of [Samples], a claim with lists of maximum length, and an
+// empty claim. Omitted members come from the built-in template, as in production
+// rendering. The error is a [*claim.InvalidError] that lists every fault.
 func Check(s Source) error {
 	beneath, _ := Default(claim.FlowGeneral, "en")
 	if s.Body == "" && s.Format != "" {
@@ -38,15 +37,15 @@ func Check(s Source) error {
 	return nil
 }
 
-// Samples are the claims that previews show and that a template must render: one
-// with everything, a guest's with little, a German one about a parcel that did
-// not arrive, and one of a reason that nobody knows. Each call returns new ones.
+// Samples returns the claims that previews show and that every template must render:
+// one with all fields, a guest's with few, a German one about a parcel that did not
+// arrive, and one with an unknown reason. Each call returns new claims.
 func Samples() []*claim.Claim {
 	var out []*claim.Claim
 	for _, data := range sampleFiles() {
 		c, err := claim.Decode(data, "")
 		if err != nil {
-			panic(err) // the files are part of the program and tested
+			panic(err) // the files are embedded and tested
 		}
 		out = append(out, c)
 	}
@@ -56,7 +55,7 @@ func Samples() []*claim.Claim {
 var sampleFiles = sync.OnceValue(func() [][]byte {
 	entries, err := files.ReadDir("samples")
 	if err != nil {
-		panic(err) // the folder is part of the program
+		panic(err) // the folder is embedded
 	}
 	out := make([][]byte, len(entries))
 	for i, entry := range entries {
@@ -69,7 +68,8 @@ var sampleFiles = sync.OnceValue(func() [][]byte {
 
 const longest = "longest"
 
-// extremes are a claim that says nothing and one that says all that can be said.
+// extremes returns an empty claim and one with a long description and lists of
+// maximum length.
 func extremes() []*claim.Claim {
 	full := &claim.Claim{
 		ID: longest, Shop: "sample", Reason: "damaged", Flow: "defective", Preference: "refund", Phase: "delivered",

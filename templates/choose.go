@@ -9,37 +9,37 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// The scopes of templates, the strongest first.
+// The scopes of templates, in order of precedence.
 const (
 	ScopeShop     = "shop"
 	ScopePlatform = "platform"
 	ScopeBuiltIn  = "built-in"
 )
 
-// Candidate is a template with its place: who wrote it, for which reason or
-// flow, in which language.
+// Candidate is a template with its scope, its reason or flow, and its language.
 type Candidate struct {
 	Scope    string // ScopeShop, ScopePlatform or ScopeBuiltIn
-	Key      string // a reason or a flow, in the spelling of claim.Key
+	Key      string // a reason or a flow, as spelled by claim.Key
 	Language string // a BCP 47 tag
 	Source   Source
 }
 
-// Name is how the candidate is recorded, such as "shop/damaged/de".
+// Name returns the name under which the candidate is recorded, such as
+// "shop/damaged/de".
 func (c Candidate) Name() string { return c.Scope + "/" + c.Key + "/" + c.Language }
 
-// Choose picks the template of a claim among those that the shop and the
-// platform stored and the built-in ones. It always finds one.
+// Choose selects the template of a claim from the stored templates of the shop and
+// the platform and the built-in ones. It always finds one.
 //
-// The wanted languages decide first, in their order: a customer is better
-// served by a built-in template in the right language than by the shop's own in
-// another. Within a language, scope decides (shop, platform, built-in), then the
-// key (the claim's reason before its flow), then how close the template's
-// language is to the wanted one (de-CH, de, de-DE for de-CH). A general template
-// serves flows that nobody wrote one for in that language.
+// The wanted languages decide first, in order: a built-in template in the right
+// language serves a customer better than the shop's own in another. Within a
+// language, the scope decides (shop, platform, built-in), then the key (the claim's
+// reason before its flow), then how close the template's language is to the wanted
+// one (de-CH, de, de-DE for de-CH). A general template serves flows that have no
+// template in that language.
 //
-// Members that the winner leaves out come from the next candidates in the same
-// language, at last from the built-in template.
+// Members that the selected template omits come from the next candidates in the same
+// language and finally from the built-in template.
 func Choose(c *claim.Claim, languages []string, stored []Candidate) Candidate {
 	keys := []string{c.ReasonKey(), c.FlowKey()}
 	all := slices.DeleteFunc(slices.Concat(stored, builtIn()), func(one Candidate) bool {
@@ -67,7 +67,7 @@ func Choose(c *claim.Claim, languages []string, stored []Candidate) Candidate {
 	panic("templates: the built-in English templates cover every flow")
 }
 
-// rank orders candidates of one language: by scope and key, general ones last.
+// rank orders candidates of one language by scope and key, with general ones last.
 func rank(c Candidate, keys []string) int {
 	scope := slices.Index([]string{ScopeShop, ScopePlatform, ScopeBuiltIn}, c.Scope)
 	key := slices.Index(keys, claim.Key(c.Key))
@@ -77,8 +77,8 @@ func rank(c Candidate, keys []string) int {
 	return scope*10 + key
 }
 
-// distance orders the tags of one language: the wanted one, its wider ones, the
-// others.
+// distance orders the tags of one language: the wanted one, then its parents, then
+// all others.
 func distance(offered, wanted string) int {
 	have := locale(offered)
 	steps := 0
@@ -91,8 +91,9 @@ func distance(offered, wanted string) int {
 	return 100
 }
 
-// inLanguage keeps the candidates in the wanted language, in whatever region;
-// where there are none, those in a language that its speakers read as well.
+// inLanguage returns the candidates in the wanted language, in any region. If there
+// are none, it returns those in a language that speakers of the wanted one also
+// read.
 func inLanguage(all []Candidate, wanted string) []Candidate {
 	want := locale(wanted)
 	var same, near []Candidate

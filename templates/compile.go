@@ -12,24 +12,23 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Template is a ticket template that may run. It is safe for use by several
-// goroutines at once.
+// Template is a compiled ticket template. It is safe for concurrent use.
 type Template struct {
 	subject, body, note part
 	tags                []part
 	format              string
 	evidence            []string
-	// namesOthers says that the body itself names the order's other claims.
+	// namesOthers reports whether the body itself names the order's other claims.
 	namesOthers bool
 }
 
-// Compile reads a template and refuses one that could read its surroundings, not
-// come to an end, grow without bound, harm its reader, or that names a key that
-// does not exist. The error is a [*claim.InvalidError] with every fault, each
-// with its line and the reason.
+// Compile compiles a template. It refuses one that could access its environment, not
+// terminate, grow without bound or harm its reader, or that names an unknown key.
+// The error is a [*claim.InvalidError] that lists every fault with its line and
+// reason.
 //
-// What it accepts renders for every claim, except where the text alone is more
-// than a message may hold; [Check] finds that out.
+// An accepted template renders for every claim, unless its own text exceeds the
+// limit of a message; [Check] detects that.
 func Compile(s Source) (*Template, error) {
 	if faults := s.faults(); len(faults) > 0 {
 		return nil, invalid(faults...)
@@ -64,13 +63,13 @@ func Compile(s Source) (*Template, error) {
 // defaultSubject is the subject of templates that have none.
 const defaultSubject = `{{with .Order.Number}}#{{.}} · {{end}}{{.Reason.Text}}{{with .Preference.Text}} · {{.}}{{end}}`
 
-// part is one compiled text of a template: its subject, its body, its note or
-// one of its tags.
+// part is one compiled text of a template: its subject, body, note or one of its
+// tags.
 type part struct {
 	field string
-	// limit bounds what it writes, in bytes.
+	// limit bounds the output, in bytes.
 	limit int
-	// keys are the fields that it names.
+	// keys are the fields that the part names.
 	keys map[string]bool
 	text *texttemplate.Template
 	html *htmltemplate.Template
@@ -92,7 +91,7 @@ func newPart(field, source, format string, root reflect.Type, limit int) (part, 
 	if len(faults) > 0 {
 		return p, faults
 	}
-	// html/template reads the contexts of a template when it first runs.
+	// html/template analyzes the escaping contexts on the first execution.
 	if err := p.execute(io.Discard, reflect.Zero(root).Interface(), &work{left: maxWork}); err != nil {
 		faults = append(faults, faultOf(field, err))
 	}
@@ -111,7 +110,7 @@ func (p *part) build(tree *parse.Tree, format string) error {
 	return err
 }
 
-// execute runs the part once, on a copy with functions that count on w.
+// execute runs the part once, on a copy whose functions count against w.
 func (p *part) execute(out io.Writer, data any, w *work) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -132,7 +131,7 @@ func (p *part) execute(out io.Writer, data any, w *work) (err error) {
 	return t.Funcs(w.funcs(FormatText)).Execute(out, data)
 }
 
-// limited takes at most left bytes and then refuses.
+// limited writes at most left bytes and then returns errTooLong.
 type limited struct {
 	to   io.Writer
 	left int

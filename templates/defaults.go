@@ -37,12 +37,12 @@ var defaults = sync.OnceValue(func() map[string]map[string]Source {
 		return nil
 	})
 	if err != nil {
-		panic(err) // the files are part of the program and tested
+		panic(err) // the files are embedded and tested
 	}
 	return all
 })
 
-// readYAML reads an embedded file; members that v does not have are errors.
+// readYAML decodes an embedded file. Members that v does not have are errors.
 func readYAML(name string, v any) error {
 	data, err := files.ReadFile(name)
 	if err != nil {
@@ -56,17 +56,17 @@ func readYAML(name string, v any) error {
 	return nil
 }
 
-// Default is the built-in template of a flow in a language of
-// [DefaultLanguages]; false where there is none.
+// Default returns the built-in template of a flow in a language of
+// [DefaultLanguages], or false if there is none.
 func Default(key, language string) (Source, bool) {
 	s, ok := defaults()[language][key]
 	return s, ok
 }
 
-// DefaultLanguages lists the languages of the built-in templates.
+// DefaultLanguages returns the languages of the built-in templates.
 func DefaultLanguages() []string { return []string{"en", "de"} }
 
-// builtIn are the built-in templates as candidates.
+// builtIn returns the built-in templates as candidates.
 func builtIn() []Candidate {
 	var out []Candidate
 	for _, language := range DefaultLanguages() {

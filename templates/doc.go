@@ -1,14 +1,14 @@
-// Package templates writes the words of a ticket: the subject, the body, the
-// tags and the internal note of the Dixa conversation that a claim becomes.
+// Package templates renders the contents of a ticket: the subject, body, tags and
+// internal note of the Dixa conversation that is created for a claim.
 //
-// Templates are data of shop staff. [Choose] picks one by language, scope and
-// key, [Compile] refuses what could read the surroundings or not come to an
-// end, and [Template.Render] writes a ticket from a [View] within fixed bounds,
-// whatever the customer wrote. [Check] is what saving a template runs.
+// Shop staff provide templates as data. [Choose] selects one by language, scope and
+// key. [Compile] refuses templates that could access their environment or not
+// terminate. [Template.Render] renders a ticket from a [View] within fixed bounds,
+// regardless of customer input. [Check] validates a template before it is saved.
 //
-// The default templates are the files under defaults/, the words of reasons,
-// preferences, phases and states those under words/. docs/templates.md is the
-// reference for shop staff; it is generated from this package.
+// The default templates are the files under defaults/. The words for reasons,
+// preferences, phases and states are in words/. docs/templates.md is the reference
+// for shop staff and is generated from this package.
 package templates
 
 //go:generate go test . -run ^TestReferencePage$ -update

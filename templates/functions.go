@@ -14,18 +14,18 @@ import (
 	"github.com/Masterminds/sprig/v3"
 )
 
-// function is one that templates may call.
+// function is a function that templates may call.
 type function struct {
 	group, name, usage, doc string
-	// plain is the function, in Go. Where bind is set, that makes it instead,
-	// for one rendering.
+	// plain is the Go function. If bind is set, it creates the function for one
+	// rendering instead.
 	plain any
 	bind  func(*work) any
-	// lists says that it takes lists and groups of keys beside texts.
+	// lists reports whether the function also takes lists and groups of keys.
 	lists bool
 }
 
-// groups says why each group of functions is harmless.
+// groups gives the reason why each group of functions is harmless.
 var groups = []struct{ name, why string }{
 	{"Texts", "Every byte that they read and write counts, and is counted before it is made."},
 	{"Choices", "They return one of their arguments."},
@@ -33,9 +33,9 @@ var groups = []struct{ name, why string }{
 	{"Numbers", "Whole numbers of 64 bits; none of them can fail."},
 }
 
-// functions lists every function that templates may call. Those of sprig are
-// taken as they are where they take and return texts, since a wrong type is then
-// found on save; the others are ours, under sprig's names.
+// functions lists every function that templates may call. Those from sprig are used
+// unmodified if they take and return texts, so that a wrong type is detected on
+// save. The others are our own under sprig's names.
 var functions = sync.OnceValue(func() []function {
 	fromSprig := sprig.GenericFuncMap()
 	return []function{
@@ -126,7 +126,7 @@ func eq(a any, others ...any) bool {
 	return slices.ContainsFunc(others, func(b any) bool { c, ok := compare(a, b); return ok && c == 0 })
 }
 
-// compare orders two texts, two numbers or two truth values; false for a pair
+// compare orders two texts, two numbers or two booleans. It returns false for a pair
 // that has no order.
 func compare(a, b any) (int, bool) {
 	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
@@ -159,27 +159,26 @@ func length(v any) int {
 	return 0
 }
 
-// htmlLines is lines for HTML: it escapes the text itself, so that its own <br>
-// may stay.
+// htmlLines is lines for HTML. It escapes the text itself to preserve its own <br>.
 func htmlLines(s string) template.HTML {
 	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(s), "\n", "<br>\n")) //nolint:gosec // escaped on this line
 }
 
-// maxWork bounds what the functions of one rendering read and write, in bytes.
-// Every call counts before it runs, so a template that doubles a text in a loop
-// is stopped long before memory is.
+// maxWork bounds the bytes that the functions of one rendering read and write. Every
+// call counts before it runs, so a template that doubles a text in a loop stops long
+// before memory runs out.
 const maxWork = 8 << 20
 
-// callCost is what a call counts beside its bytes.
+// callCost is the fixed cost of a call, in addition to its bytes.
 const callCost = 64
 
 var errTooMuch = errors.New("it works on more text than a ticket may hold")
 
-// work is the account of one rendering.
+// work is the remaining budget of one rendering.
 type work struct{ left int }
 
-// take counts bytes that are about to be worked on. The panic ends the
-// rendering: text/template turns it into its error.
+// take deducts bytes before they are processed. Its panic ends the rendering;
+// text/template converts it to an error.
 func (w *work) take(bytes int) {
 	if w.left -= bytes; w.left < 0 {
 		panic(errTooMuch)
@@ -194,7 +193,7 @@ func (w *work) replace(old, with, s string) string {
 	return strings.ReplaceAll(s, old, with)
 }
 
-// funcs are the functions for one rendering.
+// funcs returns the functions for one rendering.
 func (w *work) funcs(format string) template.FuncMap {
 	m := template.FuncMap{}
 	for _, f := range functions() {
@@ -212,7 +211,8 @@ func (w *work) funcs(format string) template.FuncMap {
 	return m
 }
 
-// counted is the function with its arguments and its result on the account.
+// counted wraps the function so that its arguments and result count against the
+// budget.
 func (w *work) counted(f any) any {
 	call := reflect.ValueOf(f)
 	return reflect.MakeFunc(call.Type(), func(args []reflect.Value) []reflect.Value {
@@ -232,8 +232,8 @@ func (w *work) counted(f any) any {
 	}).Interface()
 }
 
-// size is how many bytes of text a value has; lists of the view are only looked
-// at, never read.
+// size returns the bytes of text in a value. The lists of the view count as 0,
+// because functions never read their contents.
 func size(v reflect.Value) int {
 	switch v.Kind() {
 	case reflect.String:

@@ -11,20 +11,20 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Bounds of what a template may be made of.
+// Bounds of a template's structure.
 const (
-	// maxRanges is how deep ranges may nest.
+	// maxRanges is the maximum nesting depth of range.
 	maxRanges = 2
-	// maxDepth is how deep if, with and range may nest together.
+	// maxDepth is the maximum combined nesting depth of if, with and range.
 	maxDepth = 12
-	// maxNodes bounds how many parts of the template run in the worst case,
-	// when every list is as long as it can be.
+	// maxNodes bounds how many parts of the template run in the worst case, when
+	// every list has its maximum length.
 	maxNodes = 300_000
 )
 
-// inspector reads a parsed template before it ever runs. It knows the type of
-// every expression, so that an unknown key, a wrong argument or a loop over
-// anything but a list of the view is found in branches that no sample reaches.
+// inspector checks a parsed template before it runs. It knows the type of every
+// expression, so it finds an unknown key, a wrong argument or a loop over anything
+// but a list of the view even in branches that no sample reaches.
 type inspector struct {
 	field  string
 	source string
@@ -32,8 +32,8 @@ type inspector struct {
 	vars   []variable
 	ranges int
 	depth  int
-	// times is how often the part at hand runs at most, nodes how many parts do
-	// in all. Both stop counting beyond the bound.
+	// times is the maximum number of runs of the current part, and nodes the maximum
+	// total of all parts. Both stop counting past the bound.
 	times  int
 	nodes  int
 	faults []claim.Fault
@@ -46,25 +46,25 @@ type variable struct {
 	typ  reflect.Type
 }
 
-// The types of expressions beside those of the view.
+// The types of expressions besides those of the view.
 var (
 	textType   = reflect.TypeFor[string]()
 	htmlType   = reflect.TypeFor[template.HTML]()
 	numberType = reflect.TypeFor[int]()
 	boolType   = reflect.TypeFor[bool]()
-	// mixedType is that of an expression that may be one of several.
+	// mixedType is the type of an expression that may have one of several types.
 	mixedType = reflect.TypeFor[error]()
-	// unknownType is that of an expression that was refused already.
+	// unknownType is the type of an expression that was already refused.
 	unknownType = reflect.TypeFor[any]()
 )
 
-// inspect parses the source and lists what is wrong with it; keys are the fields
-// that it names. root is what the template is given.
+// inspect parses the source and returns its faults and the fields that it names
+// (keys). root is the type of the template's data.
 func inspect(field, source, format string, root reflect.Type) (*parse.Tree, map[string]bool, []claim.Fault) {
 	in := &inspector{field: field, source: source, html: format == FormatHTML, times: 1, keys: map[string]bool{}}
 	trees := map[string]*parse.Tree{}
 	tree := parse.New(field)
-	tree.Mode = parse.SkipFuncCheck // the inspector knows better what to say
+	tree.Mode = parse.SkipFuncCheck // the inspector gives better messages
 	if _, err := tree.Parse(source, "", "", trees); err != nil {
 		return nil, nil, []claim.Fault{faultOf(field, err)}
 	}
@@ -86,10 +86,11 @@ func (in *inspector) fault(at parse.Pos, problem string, args ...any) {
 	in.faults = append(in.faults, claim.Fault{Field: in.field, Problem: fmt.Sprintf("line %d: %s", line, fmt.Sprintf(problem, args...))})
 }
 
-// count adds one part of the template to what runs.
+// count counts one part of the template as run.
 func (in *inspector) count() { in.nodes = min(in.nodes+in.times, maxNodes+1) }
 
-// list inspects nodes in turn. Variables that it declares end with it.
+// list inspects nodes in order. Variables that they declare go out of scope at its
+// end.
 func (in *inspector) list(l *parse.ListNode, dot reflect.Type) {
 	if l == nil {
 		return
@@ -150,8 +151,8 @@ func (in *inspector) branch(n *parse.BranchNode, dot reflect.Type) {
 	in.list(n.ElseList, dot)
 }
 
-// ranged inspects what a range runs over and returns the type of its elements
-// and how many there are at most.
+// ranged inspects the operand of a range and returns the type of its elements and
+// their maximum number.
 func (in *inspector) ranged(n *parse.BranchNode, dot reflect.Type) (reflect.Type, int) {
 	typ := unknownType
 	if len(n.Pipe.Cmds) == 1 && len(n.Pipe.Cmds[0].Args) == 1 {
@@ -199,8 +200,8 @@ func (in *inspector) pipe(p *parse.PipeNode, dot reflect.Type) reflect.Type {
 	return typ
 }
 
-// command inspects one command of a pipeline; piped is the type of what the
-// command before it hands on, nil for the first.
+// command inspects one command of a pipeline. piped is the result type of the
+// previous command, or nil for the first.
 func (in *inspector) command(c *parse.CommandNode, dot, piped reflect.Type) reflect.Type {
 	if name, ok := c.Args[0].(*parse.IdentifierNode); ok {
 		return in.call(name, c.Args[1:], dot, piped)
@@ -262,7 +263,7 @@ func (in *inspector) call(name *parse.IdentifierNode, args []parse.Node, dot, pi
 	return in.fits(name, f.name, result, signature, types)
 }
 
-// fits checks the arguments of a call by number and type.
+// fits checks the number and types of a call's arguments.
 func (in *inspector) fits(at *parse.IdentifierNode, name string, result, signature reflect.Type, types []reflect.Type) reflect.Type {
 	fixed := signature.NumIn()
 	if signature.IsVariadic() {
@@ -284,8 +285,8 @@ func (in *inspector) fits(at *parse.IdentifierNode, name string, result, signatu
 	return result
 }
 
-// formatPattern is a format without anything that pads without bound, takes a
-// width from the data or writes an argument a second time.
+// formatPattern matches formats that cannot pad without bound, take a width from the
+// data or write an argument twice.
 var formatPattern = regexp.MustCompile(`^(?:[^%]|%%|%[-+ 0]*\d{0,2}(?:\.\d{0,2})?[sdqvtx])*$`)
 
 func (in *inspector) printf(at parse.Pos, args []parse.Node) {
@@ -337,7 +338,7 @@ func (in *inspector) value(n parse.Node, dot reflect.Type) reflect.Type {
 	}
 }
 
-// lookup is the type of a variable; parsing has made sure that it is declared.
+// lookup returns the type of a variable. The parser ensures that it is declared.
 func (in *inspector) lookup(v *parse.VariableNode) reflect.Type {
 	for i := len(in.vars) - 1; i >= 0; i-- {
 		if in.vars[i].name == v.Ident[0] {
@@ -348,7 +349,7 @@ func (in *inspector) lookup(v *parse.VariableNode) reflect.Type {
 	return unknownType
 }
 
-// keysOf follows keys from a type.
+// keysOf resolves a path of keys from a type and returns the resulting type.
 func (in *inspector) keysOf(at parse.Pos, typ reflect.Type, path string, keys []string) reflect.Type {
 	for _, key := range keys {
 		if typ == unknownType {
@@ -380,7 +381,7 @@ func spelled(path string) string {
 	return path
 }
 
-// owner begins the sentence that lists the keys of a path.
+// owner returns the beginning of the sentence that lists the keys of a path.
 func owner(path string) string {
 	if path == "" {
 		return "the keys here are"
@@ -388,7 +389,7 @@ func owner(path string) string {
 	return path + " has"
 }
 
-// keysIn lists the keys of a group, those of an embedded group among them.
+// keysIn returns the keys of a group, including those of embedded groups.
 func keysIn(typ reflect.Type) []string {
 	var names []string
 	for i := range typ.NumField() {
@@ -424,10 +425,11 @@ func describe(typ reflect.Type) string {
 	}
 }
 
-// errorLine takes the line out of an error of text/template or html/template.
+// errorLine extracts the line from an error of text/template or html/template.
 var errorLine = regexp.MustCompile(`^(?:html/)?template: ?[^:]*:(\d+)(?::\d+)?: ?(?s:(.*))$`)
 
-// faultOf is an error of text/template or html/template with the line first.
+// faultOf converts an error of text/template or html/template to a fault that starts
+// with the line.
 func faultOf(field string, err error) claim.Fault {
 	problem := err.Error()
 	if m := errorLine.FindStringSubmatch(problem); m != nil {

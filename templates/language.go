@@ -9,13 +9,12 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Languages lists the languages in which a claim's words are wanted, as BCP 47
-// tags, the most wanted first and each followed by its wider ones: de-CH, de, en.
+// Languages returns the wanted languages of a claim's text as BCP 47 tags, in order
+// of preference. Each is followed by its parents: de-CH, de, en.
 //
-// The shop's fixed language decides, else the first that can be read of the
-// claim's locale, the customer's, the order's and the language that is most
-// likely spoken in the order's country. After it come the shop's default
-// language and English.
+// The shop's fixed language decides. If there is none, the first valid one decides
+// of the claim's locale, the customer's, the order's, and the most likely language
+// of the order's country. The shop's default language and English follow.
 func Languages(c *claim.Claim, s *claim.Settings) []string {
 	var out []string
 	add := func(tag language.Tag) {
@@ -50,8 +49,8 @@ func wanted(c *claim.Claim, s *claim.Settings) language.Tag {
 	return language.Und
 }
 
-// locale reads a language as shops spell it: "de", "de-CH", "de_CH.UTF-8".
-// What cannot be read is language.Und.
+// locale parses a language as shops spell it: "de", "de-CH", "de_CH.UTF-8". It
+// returns language.Und for an invalid one.
 func locale(word string) language.Tag {
 	word, _, _ = strings.Cut(strings.TrimSpace(word), ".")
 	word, _, _ = strings.Cut(word, "@")
@@ -63,7 +62,7 @@ func locale(word string) language.Tag {
 	if base == unknownBase {
 		return language.Und
 	}
-	// Extensions such as -u-co-phonebk say nothing about words.
+	// Extensions such as -u-co-phonebk do not affect wording.
 	plain, err := language.Compose(base, script, region)
 	if err != nil {
 		return language.Und
@@ -71,7 +70,7 @@ func locale(word string) language.Tag {
 	return plain
 }
 
-// spokenIn is the language that CLDR's likely subtags give for a country code.
+// spokenIn returns the language for a country code from CLDR's likely subtags.
 func spokenIn(country string) language.Tag {
 	region, err := language.ParseRegion(strings.TrimSpace(country))
 	if err != nil || !region.IsCountry() {
@@ -92,7 +91,7 @@ func spokenIn(country string) language.Tag {
 	return spoken
 }
 
-// baseOf is the language of a tag without script and region, such as "de".
+// baseOf returns the language of a tag without script and region, such as "de".
 func baseOf(word string) string {
 	base, _ := locale(word).Base()
 	return base.String()

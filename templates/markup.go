@@ -13,30 +13,30 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// elements are the HTML elements that a body may have: what e-mail is written
-// with. None of them runs, loads or sends anything but an image.
+// elements are the HTML elements that a body may have, limited to those used in
+// e-mail. None of them executes, loads or sends anything except an image.
 var elements = strings.Fields(`a b bdi bdo blockquote br caption code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins
 	li ol p pre s small span strong sub sup table tbody td tfoot th thead tr u ul`)
 
-// attributes are the attributes that those elements may have. Those in
-// changeable may hold keys; the others are written out, because a style or a
-// class made of a customer's text is never what is meant.
+// attributes are the attributes that those elements may have. Only those in
+// changeable may contain keys. The others must be literal, because a style or class
+// built from customer text is never intended.
 var (
 	attributes = strings.Fields(`align alt cellpadding cellspacing class colspan dir height href lang rel rowspan src
 		style target title valign width`)
 	changeable = strings.Fields("alt href lang src title")
-	// schemes are where links and images may lead.
+	// schemes are the URL schemes that links and images may use.
 	schemes = []string{"https", "http", "mailto", "tel"}
 )
 
-// mask stands for every byte of an action where a template's HTML is read. No
-// source has it: control characters are refused.
+// mask replaces every byte of an action when a template's HTML is checked. No source
+// contains it, because control characters are refused.
 const mask = '\x01'
 
 var actions = regexp.MustCompile(`\x01+`)
 
-// masked is the source with every action masked, byte by byte, so that lines
-// stay.
+// masked returns the source with every action masked byte by byte, which preserves
+// line numbers.
 func masked(source string, tree *parse.Tree) string {
 	out := []byte(source)
 	for i, b := range out {
@@ -69,9 +69,9 @@ func masked(source string, tree *parse.Tree) string {
 	return string(out)
 }
 
-// markupFaults lists the elements and attributes of an HTML template that a
-// message does not need and that could do harm. It reads the text of every
-// branch, whether or not a sample reaches it.
+// markupFaults lists the elements and attributes of an HTML template that a message
+// does not need and that could do harm. It checks the text of every branch, even if
+// no sample reaches it.
 func markupFaults(field, source string, tree *parse.Tree) []claim.Fault {
 	var faults []claim.Fault
 	line := 1

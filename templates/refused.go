@@ -2,8 +2,8 @@ package templates
 
 import "strings"
 
-// refusals says, group by group, why functions that templates might expect from
-// sprig or text/template are not there. A test keeps it complete.
+// refusals gives, by group, the reason why functions of sprig or text/template are
+// not available. A test keeps it complete.
 var refusals = []struct{ why, names string }{
 	{
 		"a ticket reads the same whenever and wherever it is rendered: no environment, clock, network or files",
@@ -69,8 +69,8 @@ var refusals = []struct{ why, names string }{
 	},
 }
 
-// whyRefused is the reason for which a function is not there; empty for one that
-// nobody knows.
+// whyRefused returns the reason why a function is not available, or "" for an
+// unknown function.
 func whyRefused(name string) string {
 	for _, group := range refusals {
 		for _, one := range strings.Fields(group.names) {

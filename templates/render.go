@@ -8,40 +8,40 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Bounds of what a template writes.
+// Bounds of a template's output.
 const (
 	maxBody = 512 << 10 // bytes
 	maxNote = 16 << 10  // bytes
 	maxLine = 16 << 10  // bytes of a subject or tag before it is shortened
-	// maxSubject is how many characters a subject has at most.
+	// maxSubject is the maximum length of a subject in characters.
 	maxSubject = 200
 )
 
-// cuts are the lengths, in characters, to which the texts of a claim are cut, in
-// turn, until the ticket keeps its bounds. Validation admits no text longer than
-// the first.
+// cuts are the lengths, in characters, to which a claim's texts are cut, in order,
+// until the ticket is within its bounds. Validation admits no text longer than the
+// first.
 var cuts = []int{200_000, 50_000, 10_000, 2_000, 500, 100}
 
-// Ticket is what a template writes for a claim.
+// Ticket is the output of a template for a claim.
 type Ticket struct {
 	// Subject is one line of 1 to 200 characters.
 	Subject string
-	// Body is the first message, in Format. It always has the claim's reference
-	// in it.
+	// Body is the first message, in Format. It always contains the claim's
+	// reference.
 	Body   string
 	Format string // FormatHTML or FormatText
-	// Tags are the template's own tags, beside the default ones of [Tags].
+	// Tags are the template's own tags, which are added to the default ones of
+	// [Tags].
 	Tags []string
-	// Note is the internal note in plain text; empty where there is none.
+	// Note is the internal note in plain text; empty if there is none.
 	Note string
-	// Evidence are the kinds to attach, in order.
+	// Evidence lists the kinds to attach, in order.
 	Evidence []string
 }
 
-// Render writes the ticket of a claim. What the customer wrote is escaped for
-// the place where it stands. A claim that is too long for a ticket has its
-// longest texts cut, with a mark where they end. The error is a
-// [*claim.InvalidError]; it never repeats what the customer wrote.
+// Render renders the ticket of a claim. Customer text is escaped for its context. If
+// a claim is too long for a ticket, Render cuts its longest texts and marks each
+// cut. The error is a [*claim.InvalidError]; it never contains customer text.
 func (t *Template) Render(v View) (Ticket, error) {
 	words := wordsIn(v.Language)
 	ticket := Ticket{Format: t.format, Evidence: append([]string{}, t.evidence...)}
@@ -68,7 +68,8 @@ func (t *Template) Render(v View) (Ticket, error) {
 	return ticket, nil
 }
 
-// write runs the part on ever shorter texts until it keeps its bounds.
+// write executes the part with increasingly shorter texts until it is within its
+// bounds.
 func (p part) write(v View, mark string, data func(View) any) (string, error) {
 	var err error
 	for i, most := range cuts {
@@ -87,7 +88,7 @@ func (p part) write(v View, mark string, data func(View) any) (string, error) {
 	return "", err
 }
 
-// complete sees to what every body has: a first line that names the order's
+// complete adds what every body must contain: a first line that names the order's
 // other claims, and the claim's reference.
 func (t *Template) complete(body string, v View, words vocabulary) string {
 	body = strings.TrimSpace(body)
@@ -107,8 +108,8 @@ func paragraph(format, line string) string {
 	return line + "\n\n"
 }
 
-// subject brings what a template wrote to one line of a subject. A line without
-// a word is as good as none: then the reference stands in.
+// subject converts the output of a template to a one-line subject. If the line has
+// no words, it returns the reference.
 func subject(s string, v View) string {
 	s = shorten(oneLine(s), maxSubject-1, "…")
 	if strings.Trim(s, " ·#-:") == "" {
@@ -117,8 +118,8 @@ func subject(s string, v View) string {
 	return s
 }
 
-// noTags keeps what a customer wrote from being read as HTML: it is not known
-// whether Dixa reads a note as HTML or as plain text, and this is right in both.
+// noTags keeps customer text from being interpreted as HTML. It is unknown whether
+// Dixa treats a note as HTML or as plain text; this is correct for both.
 func noTags(s string, _ bool) string {
 	var b strings.Builder
 	for i := range len(s) {

@@ -13,48 +13,48 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Source is a ticket template as shop staff write it. A member that is left out
-// comes from the layer beneath: shop, platform, built-in.
+// Source is a ticket template as written by shop staff. An omitted member comes from
+// the next layer: shop, platform, built-in.
 type Source struct {
-	// Subject is the template of the subject line. What renders to nothing
-	// becomes the default subject.
+	// Subject is the template of the subject line. If empty, the default subject
+	// applies.
 	Subject string `json:"subject,omitempty" yaml:"subject"`
 	// Body is the template of the first message.
 	Body string `json:"body,omitempty" yaml:"body"`
-	// Format is what Body is: "html" (the default) or "text".
+	// Format is the format of Body: "html" (the default) or "text".
 	Format string `json:"format,omitempty" yaml:"format"`
-	// Tags are templates of tags beside the default ones.
+	// Tags are templates of tags that are added to the default ones.
 	Tags []string `json:"tags,omitzero" yaml:"tags"`
-	// Note is the template of the internal note; one that is empty, or renders
-	// to nothing, writes no note and costs no request.
+	// Note is the template of the internal note. If it is empty or renders to
+	// nothing, no note is written and no request is sent.
 	Note string `json:"note,omitempty" yaml:"note"`
-	// Evidence are the kinds of evidence to attach, see [EvidenceKinds]. Left
-	// out means every kind; an empty list means none.
+	// Evidence lists the kinds of evidence to attach, see [EvidenceKinds]. If
+	// omitted, all kinds are attached; an empty list attaches none.
 	Evidence []string `json:"evidence,omitzero" yaml:"evidence"`
 }
 
-// The formats of a body. Dixa takes one of the two.
+// The formats of a body. Dixa accepts one of the two.
 const (
 	FormatHTML = "html"
 	FormatText = "text"
 )
 
-// The kinds of evidence that a template attaches.
+// The kinds of evidence that a template can attach.
 const (
 	EvidenceItem      = "item"      // photos of an affected item
 	EvidenceClaim     = "claim"     // photos of the claim as a whole
-	EvidenceOptional  = "optional"  // photos that the customer added unasked
-	EvidenceSignature = "signature" // the picture of the customer's signature
+	EvidenceOptional  = "optional"  // photos that the customer added without being asked
+	EvidenceSignature = "signature" // the image of the customer's signature
 )
 
-// EvidenceKinds lists the kinds of evidence in the order in which files are
+// EvidenceKinds returns the kinds of evidence in the order in which files are
 // attached.
 func EvidenceKinds() []string {
 	return []string{EvidenceItem, EvidenceClaim, EvidenceOptional, EvidenceSignature}
 }
 
-// ParseSource reads the JSON document of a template. Unknown members are
-// refused: a typing error must not pass for a template. The error is a
+// ParseSource decodes the JSON document of a template. It refuses unknown members so
+// that a typing error is not mistaken for a template. The error is a
 // [*claim.InvalidError].
 func ParseSource(doc []byte) (Source, error) {
 	var s Source
@@ -79,8 +79,8 @@ func ParseSource(doc []byte) (Source, error) {
 	return Source{}, invalid(fault)
 }
 
-// over lays s over the template beneath it, member by member. A body brings its
-// own format.
+// over fills the omitted members of s from the template beneath it. A body brings
+// its own format.
 func (s Source) over(beneath Source) Source {
 	if s.Subject == "" {
 		s.Subject = beneath.Subject
@@ -109,7 +109,7 @@ const (
 	maxTags          = 20
 )
 
-// faults lists what is wrong with the source before any template is read.
+// faults returns the faults of the source that can be found without parsing.
 func (s Source) faults() []claim.Fault {
 	var out []claim.Fault
 	add := func(field, problem string, args ...any) {
@@ -154,8 +154,8 @@ func (s Source) faults() []claim.Fault {
 	return out
 }
 
-// controlLine is the line of the first control character that is neither a tab
-// nor part of a line break; zero where there is none.
+// controlLine returns the line of the first control character that is neither a tab
+// nor part of a line break, or 0 if there is none.
 func controlLine(s string) int {
 	i := strings.IndexFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r' })
 	if i < 0 {
@@ -164,7 +164,7 @@ func controlLine(s string) int {
 	return 1 + strings.Count(s[:i], "\n")
 }
 
-// evidence is the kinds to attach, in the order of [EvidenceKinds].
+// evidence returns the kinds to attach, in the order of [EvidenceKinds].
 func (s Source) evidence() []string {
 	kinds := EvidenceKinds()
 	if s.Evidence == nil {

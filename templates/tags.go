@@ -9,14 +9,14 @@ import (
 
 const maxTagRunes = 100
 
-// Tags are the tags of a claim's conversation: the shop's tag, which is the stem
-// of the default ones (claim, claim-reason-…, claim-wants-…, claim-phase-…, and
-// claim-repeat where the order has another claim), then the shop's extra tags,
-// then extra, which is what the template adds.
+// Tags returns the tags of a claim's conversation, in this order: the shop's tag and
+// the default tags derived from it (claim, claim-reason-…, claim-wants-…,
+// claim-phase-…, and claim-repeat if the order has another claim), the shop's extra
+// tags, and extra, the template's tags.
 //
-// Only published reasons, preferences and phases become tags of their own;
-// others become …-other, so that customers cannot fill a shop's list of tags.
-// What the claim does not say has no tag.
+// Only published reasons, preferences and phases become tags of their own. Others
+// become …-other, so that customers cannot fill a shop's list of tags. Fields that
+// the claim leaves empty have no tag.
 func Tags(c *claim.Claim, s *claim.Settings, repeat bool, extra []string) []string {
 	stem := s.Tag
 	tags := []string{stem}
@@ -38,9 +38,9 @@ func Tags(c *claim.Claim, s *claim.Settings, repeat bool, extra []string) []stri
 	return tidyTags(slices.Concat(tags, s.ExtraTags, extra))
 }
 
-// tidyTags trims and bounds tags and drops empty and repeated ones. Capital
-// letters stay, since the tag may exist in Dixa as it is written, but do not
-// make two tags of one.
+// tidyTags trims and bounds tags and drops empty and duplicate ones. It keeps
+// capital letters, because the tag may already exist in Dixa with that spelling, but
+// compares tags case-insensitively.
 func tidyTags(tags []string) []string {
 	var out []string
 	seen := map[string]bool{}

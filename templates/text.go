@@ -7,25 +7,24 @@ import (
 	"unicode/utf8"
 )
 
-// maxMarks is how many combining marks may follow each other. No living
-// orthography needs more; a hundred of them cover the lines above.
+// maxMarks is how many combining marks may follow each other. No living orthography
+// needs more; a hundred of them would cover the lines above.
 const maxMarks = 8
 
-// clean makes a text that a stranger wrote safe to look at: it stays what it
-// says, and nothing in it hides or reorders what stands around it.
+// clean makes untrusted text safe to display. The text keeps its meaning, and
+// nothing in it hides or reorders the surrounding text.
 //
-//   - Every line break becomes one line feed; other control characters go.
-//   - Bidirectional embeddings, overrides and isolates go: they can show a text
-//     in another order than it has. The marks U+200E, U+200F and U+061C stay:
-//     correct right-to-left text needs them, and they move neutral characters
-//     only.
-//   - Invisible characters go: zero-width spaces, soft hyphens, byte order marks,
-//     tag characters, fillers and every other format character that has no
-//     shape. The zero-width joiner and non-joiner stay between two characters
-//     of a script, or two symbols, that they shape; in Latin, Greek and Cyrillic
-//     words they only deceive.
-//   - A variation selector stays where it follows what it varies; marks beyond
-//     [maxMarks] go.
+//   - Every line break becomes one line feed. Other control characters are removed.
+//   - Bidirectional embeddings, overrides and isolates are removed: they can display
+//     text in an order other than its own. The marks U+200E, U+200F and U+061C stay:
+//     correct right-to-left text needs them, and they move only neutral characters.
+//   - Invisible characters are removed: zero-width spaces, soft hyphens, byte order
+//     marks, tag characters, fillers and every other format character without a
+//     shape. The zero-width joiner and non-joiner stay between two characters of a
+//     script, or two symbols, that they shape. In Latin, Greek and Cyrillic words
+//     they only deceive.
+//   - A variation selector stays if it follows a character that it can vary. Marks
+//     beyond [maxMarks] are removed.
 func clean(s string) string {
 	if isPlain(s) {
 		return s
@@ -66,7 +65,7 @@ func clean(s string) string {
 	return b.String()
 }
 
-// isPlain spares the common text the longer way.
+// isPlain is the fast path for the common case.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c >= utf8.RuneSelf || c == 0x7F || c < ' ' && c != '\n' && c != '\t' {
@@ -95,10 +94,10 @@ func hidden(r rune) bool {
 	return false
 }
 
-// joins reports whether a joiner beside the character shapes something.
+// joins reports whether a joiner next to the character affects its shape.
 func joins(r rune) bool {
 	switch {
-	case r == utf8.RuneError: // also what stands beyond the end
+	case r == utf8.RuneError: // also returned past the end of the text
 		return false
 	case r >= '\uFE00' && r <= '\uFE0F':
 		return true
@@ -110,10 +109,10 @@ func joins(r rune) bool {
 	return false
 }
 
-// oneLine is the cleaned text in one line, without space around it.
+// oneLine returns the cleaned text on one line, without surrounding space.
 func oneLine(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
 
-// shorten cuts a text to at most max characters and ends a cut one with mark.
+// shorten cuts a text to at most max characters and appends mark if it cut the text.
 func shorten(s string, max int, mark string) string {
 	if len(s) <= max {
 		return s
@@ -128,9 +127,9 @@ func shorten(s string, max int, mark string) string {
 	return s
 }
 
-// webAddress is the address where it is one of the web that looks like what it
-// is, else empty: a link never runs anything and names no other host than it
-// seems to.
+// webAddress returns the address if it is a safe web URL, and "" otherwise. A link
+// therefore never executes anything and never points to a host other than the one it
+// shows.
 func webAddress(raw string) string {
 	raw = oneLine(raw)
 	u, err := url.Parse(raw)

@@ -8,16 +8,16 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// View is what templates see. The subject, the body and the tags see [Message]
-// alone; the internal note sees Internal as well. Every text in it is cleaned,
-// and every documented key exists for every claim, empty where the claim says
-// nothing. docs/templates.md lists the keys.
+// View is the data of a template. The subject, body and tags see only [Message]; the
+// internal note also sees Internal. Every text in it is cleaned. Every documented
+// key exists for every claim and is empty if the claim has no value for it.
+// docs/templates.md lists the keys.
 type View struct {
 	Message
 	Internal Internal `doc:"what only the internal note may hold"`
 }
 
-// Message is the part of a [View] that the customer gave or already knows.
+// Message is the part of a [View] that the customer provided or already knows.
 type Message struct {
 	Reference       string       `doc:"the short code of the claim, such as CF-7QK2M4XWZ3TA; every body carries it"`
 	Language        string       `doc:"the language of the template, such as de"`
@@ -61,15 +61,15 @@ type Shipment struct {
 	Phase          Word   `doc:"where the parcel was"`
 }
 
-// OtherClaim is another claim of the same order. It has no reference: a claim's
-// conversation is known by its reference, so no other conversation may hold it.
+// OtherClaim is another claim of the same order. It has no reference: a reference
+// identifies its claim's conversation, so no other conversation may contain it.
 type OtherClaim struct {
 	ClaimID      string `doc:"its id at its owner"`
 	Conversation string `doc:"the number of its conversation in Dixa; empty before it has one"`
 	State        Word   `doc:"where it stands"`
 }
 
-// Customer is who claims.
+// Customer is the person who makes the claim.
 type Customer struct {
 	Name      string `doc:"first and last name"`
 	FirstName string `doc:"first name"`
@@ -78,13 +78,13 @@ type Customer struct {
 	Phone     string `doc:"telephone number as given"`
 }
 
-// Order is the order that the claim is about.
+// Order is the order of the claim.
 type Order struct {
 	Number   string `doc:"the order number without a leading #"`
 	PlacedOn string `doc:"the day of the order as the language writes it"`
 }
 
-// Internal is what the customer does not know or must not see.
+// Internal is the data that the customer does not know or must not see.
 type Internal struct {
 	ClaimID  string          `doc:"the claim's id at its owner"`
 	ShopSlug string          `doc:"the shop's slug"`
@@ -103,8 +103,8 @@ type InternalPrice struct {
 	NetPrice string `doc:"the net price of one unit; empty where it is not known"`
 }
 
-// How many entries each list of a view ever has. The bounds of a template's work
-// rest on them.
+// The maximum lengths of a view's lists. The bounds of a template's work depend on
+// them.
 const (
 	maxItems       = 200
 	maxAnswers     = 100
@@ -120,19 +120,19 @@ var listBounds = map[reflect.Type]int{
 	reflect.TypeFor[[]OtherClaim]():    maxOtherClaims,
 }
 
-// ViewInput is what a [View] needs beside the claim.
+// ViewInput is the input of a [View] besides the claim.
 type ViewInput struct {
-	// ShopName is the shop's name for people; empty takes its slug.
+	// ShopName is the shop's display name; if empty, its slug is used.
 	ShopName string
-	// Language is the language of the template that won.
+	// Language is the language of the selected template.
 	Language string
-	// Reference is the claim's short code; empty takes [claim.Ref.Reference].
+	// Reference is the claim's short code; if empty, [claim.Ref.Reference] is used.
 	Reference string
 	// OtherClaims are the order's other claims.
 	OtherClaims []claim.OtherClaim
 }
 
-// NewView makes the view of a claim. It copies and cleans what it takes.
+// NewView creates the view of a claim. It copies and cleans its input.
 func NewView(c *claim.Claim, in ViewInput) View {
 	words := wordsIn(in.Language)
 	ref := claim.Ref{Shop: c.Shop, ID: c.ID}
@@ -201,8 +201,8 @@ func NewView(c *claim.Claim, in ViewInput) View {
 	})
 }
 
-// bounded is the list less what lies beyond a view's bounds. Validation keeps a
-// claim within them; the number of an order's claims has no other bound.
+// bounded truncates the list to a view's bound. Validation keeps a claim's lists
+// within the bounds; the number of an order's claims has no other bound.
 func bounded[T any](list []T, most int) []T { return list[:min(len(list), most)] }
 
 func carrier(code string) string {
@@ -212,8 +212,8 @@ func carrier(code string) string {
 	return code
 }
 
-// otherClaimsLine names the order's other claims by their conversation, or by
-// their id where they have none yet, with their state.
+// otherClaimsLine names the order's other claims with their state. It uses the
+// conversation of each claim, or its id if it has no conversation yet.
 func otherClaimsLine(others []OtherClaim, words vocabulary) string {
 	if len(others) == 0 {
 		return ""
@@ -229,8 +229,8 @@ func otherClaimsLine(others []OtherClaim, words vocabulary) string {
 	return words.Labels["other_claims"] + ": " + strings.Join(parts, ", ")
 }
 
-// eachText is a copy of the view in which change was applied to every text;
-// lines says whether it may have several lines.
+// eachText returns a copy of the view with change applied to every text. lines
+// reports whether the text may have several lines.
 func eachText(v View, change func(s string, lines bool) string) View {
 	reflect.ValueOf(&v).Elem().Set(changed(reflect.ValueOf(v), false, change))
 	return v

@@ -9,7 +9,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// vocabulary is the words of claims in one language; see words/en.yaml.
+// vocabulary is the words for claims in one language; see words/en.yaml.
 type vocabulary struct {
 	Date        string            `yaml:"date"`
 	Labels      map[string]string `yaml:"labels"`
@@ -24,7 +24,7 @@ var vocabularies = sync.OnceValue(func() map[string]vocabulary {
 	for _, language := range DefaultLanguages() {
 		var v vocabulary
 		if err := readYAML("words/"+language+".yaml", &v); err != nil {
-			panic(err) // the files are part of the program and tested
+			panic(err) // the files are embedded and tested
 		}
 		all[language] = v
 	}
@@ -34,12 +34,12 @@ var vocabularies = sync.OnceValue(func() map[string]vocabulary {
 var carriers = sync.OnceValue(func() map[string]string {
 	var names map[string]string
 	if err := readYAML("words/carriers.yaml", &names); err != nil {
-		panic(err) // the file is part of the program and tested
+		panic(err) // the file is embedded and tested
 	}
 	return names
 })
 
-// wordsIn are the words of the language, of English where we have none.
+// wordsIn returns the words of the language, or English ones if it has none.
 func wordsIn(language string) vocabulary {
 	if v, ok := vocabularies()[baseOf(language)]; ok {
 		return v
@@ -47,17 +47,17 @@ func wordsIn(language string) vocabulary {
 	return vocabularies()["en"]
 }
 
-// Word is a value of an open vocabulary with its word for people.
+// Word is a value of an open vocabulary with its human-readable text.
 type Word struct {
 	Key  string `doc:"the value in one spelling, such as partial_damage; empty where there is none"`
 	Text string `doc:"the word for it in the template's language; a value that nobody knows is made readable"`
 }
 
-// maxWord bounds a word that a stranger chose, in characters.
+// maxWord bounds the text of an untrusted value, in characters.
 const maxWord = 100
 
-// word looks a value up. One that is not in the table reads as it was written,
-// less its underscores.
+// word translates a value. A value that is not in the table keeps its own text, with
+// underscores replaced by spaces.
 func word(value string, table map[string]string) Word {
 	key := claim.Key(value)
 	if text, ok := table[key]; ok {
@@ -70,7 +70,7 @@ func word(value string, table map[string]string) Word {
 	return Word{Key: key, Text: shorten(text, maxWord, "…")}
 }
 
-// capitalised begins the word with a capital letter.
+// capitalised returns the word with a capital first letter.
 func (w Word) capitalised() Word {
 	r, n := utf8.DecodeRuneInString(w.Text)
 	if n > 0 {

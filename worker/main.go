@@ -2,8 +2,8 @@
 //
 //	CLAIMFLOW_DATABASE_URL=postgres://… CLAIMFLOW_KEYS=file:/run/keys TEMPORAL_ADDRESS=temporal:7233 worker
 //
-// Everything is configured by environment variables; `starter config` lists
-// them. Any number of workers may run against one store and one engine.
+// Environment variables configure everything; `starter config` lists them. Any
+// number of workers may run against the same store and the same Temporal.
 package main
 
 import (

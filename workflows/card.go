@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// The typed keys of the search attributes, see [claim.SearchAttributes].
+// The typed keys of the search attributes. See [claim.SearchAttributes].
 var (
 	keyShop         = temporal.NewSearchAttributeKeyKeyword(claim.AttributeShop)
 	keyID           = temporal.NewSearchAttributeKeyKeyword(claim.AttributeID)
@@ -30,12 +30,12 @@ type attributes struct {
 	conversation int64
 }
 
-// startState is the state that a workflow is started with, so that a claim whose
-// opening goes well changes its attributes only once.
+// startState is the state with which a workflow starts. A claim that opens without
+// problems then changes its attributes only once.
 const startState = claim.StateOpening
 
-// attributesOf reads what a run was started with: the attributes of a run before
-// it are carried over when a workflow continues as new.
+// attributesOf reads the attributes with which a run started. A workflow that
+// continues as new carries over the attributes of the previous run.
 func attributesOf(set temporal.SearchAttributes) attributes {
 	shown := attributes{state: startState}
 	if state, ok := set.GetKeyword(keyState); ok {
@@ -45,13 +45,13 @@ func attributesOf(set temporal.SearchAttributes) attributes {
 		shown.cause = claim.Cause(cause)
 	}
 	if id, ok := set.GetKeyword(keyConversation); ok {
-		shown.conversation, _ = strconv.ParseInt(id, 10, 64) // zero writes it anew
+		shown.conversation, _ = strconv.ParseInt(id, 10, 64) // zero causes a rewrite
 	}
 	return shown
 }
 
-// StartAttributes are the search attributes that the workflow of a claim is
-// started with.
+// StartAttributes are the search attributes with which the workflow of a claim
+// starts.
 func StartAttributes(ref claim.Ref, reason, orderNumber string) temporal.SearchAttributes {
 	set := []temporal.SearchAttributeUpdate{
 		keyShop.ValueSet(ref.Shop),
@@ -65,8 +65,7 @@ func StartAttributes(ref claim.Ref, reason, orderNumber string) temporal.SearchA
 	return temporal.NewSearchAttributes(set...)
 }
 
-// Summary is the sentence by which people recognise a claim's workflow in a
-// list.
+// Summary is the sentence that identifies a claim's workflow to people in a list.
 func Summary(ref claim.Ref, reason, orderNumber string) string {
 	words := strings.ReplaceAll(claim.Key(reason), "_", " ")
 	if orderNumber == "" {
@@ -75,15 +74,16 @@ func Summary(ref claim.Ref, reason, orderNumber string) string {
 	return fmt.Sprintf("%s: %s claim %s on order %s", ref.Shop, words, ref.ID, orderNumber)
 }
 
-// show brings the search attributes and the card in the Temporal UI up to what
-// the claim has come to.
+// show updates the search attributes and the card in the Temporal UI to the claim's
+// standing.
 func (r *claimRun) show(ctx workflow.Context) {
 	now := attributes{state: r.standing.State, cause: r.standing.Cause, conversation: r.standing.ConversationID}
 	if now.state != claim.StateNeedsAttention {
 		now.cause = ""
 	}
-	// A claim that is being opened will change again within seconds, and each
-	// change costs an event and an index; only what people look for must go.
+	// An opening claim changes again within seconds, and each update costs an event
+	// and an index write. Update it at once only to clear needs_attention, which
+	// people search for.
 	settling := now.state == claim.StateOpening && r.shown.state != claim.StateNeedsAttention
 	if !settling && now != r.shown {
 		set := []temporal.SearchAttributeUpdate{keyState.ValueSet(string(now.state))}
@@ -108,7 +108,7 @@ func causeUpdate(cause claim.Cause) temporal.SearchAttributeUpdate {
 	return keyCause.ValueSet(string(cause))
 }
 
-// card is the live status card, in Markdown.
+// card returns the live status card, in Markdown.
 func (r *claimRun) card() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s\n\n", strings.ReplaceAll(string(r.standing.State), "_", " "))

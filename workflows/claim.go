@@ -1,9 +1,9 @@
-// Package workflows holds the durable processes of Claimflow.
+// Package workflows contains the durable workflows of Claimflow.
 //
-// A workflow here holds ids and plain facts only. Everything else about a claim
-// is in the store, where activities read and write it, so that a history never
-// contains personal data and a workflow that is reset or started anew finds out
-// by itself what was done.
+// A workflow holds only ids and plain facts. Everything else about a claim is in the
+// store, which activities read and write. A history therefore never contains
+// personal data, and a workflow that is reset or restarted finds out by itself what
+// is done.
 package workflows
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Activities are named by methods of nil pointers: the compiler checks arguments
-// and an editor finds the definition.
+// Activities are referenced as methods of nil pointers, so that the compiler checks
+// the references and an editor finds the definitions.
 var (
 	claims   *activities.Claims
 	tickets  *activities.Tickets
@@ -24,11 +24,11 @@ var (
 	dixa     *activities.Dixa
 )
 
-// Claim is the workflow of one claim. It opens the claim's conversation in Dixa
-// and stays as long as the claim lives. Its result is the state in which the
-// claim came to rest; it may be started again from there.
+// Claim is the workflow of one claim. It opens the claim's conversation in Dixa and
+// runs as long as the claim lives. Its result is the state in which the claim came
+// to rest. It may be started again from there.
 //
-// It is started and woken by [claim.SignalNudge] with start, under the id of
+// A signal-with-start of [claim.SignalNudge] starts and wakes it, under the id
 // [claim.Ref.WorkflowID].
 func Claim(ctx workflow.Context, ref claim.Ref) (claim.State, error) {
 	r := &claimRun{ref: ref}
@@ -36,7 +36,7 @@ func Claim(ctx workflow.Context, ref claim.Ref) (claim.State, error) {
 	return r.run(ctx)
 }
 
-// maxTurns is how often a run decides anew before it pauses.
+// maxTurns is how many decisions a run makes before it pauses.
 const maxTurns = 10
 
 // claimRun is one run of the workflow of one claim.
@@ -44,15 +44,15 @@ type claimRun struct {
 	ref      claim.Ref
 	nudges   workflow.ReceiveChannel
 	standing claim.Standing
-	// What the steps of this run found out, for the card.
+	// Results of this run's steps, for the card.
 	resolved activities.Resolved
 	attached int
 	leftOut  int
-	// separately says that Dixa did not take all of the first message.
+	// separately says that Dixa did not accept all of the first message.
 	separately bool
-	// waiting says in words what the run waits for; empty while it works.
+	// waiting says in words what the run waits for. Empty while it works.
 	waiting string
-	// asked is the [claim.Standing.DoubtAt] about which Dixa was asked last.
+	// asked is the [claim.Standing.DoubtAt] that Dixa was last asked about.
 	asked time.Time
 	// shown are the search attributes as last written.
 	shown attributes
@@ -64,7 +64,7 @@ func (r *claimRun) setup(ctx workflow.Context) {
 }
 
 func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
-	// What was nudged about so far is in the store and read now.
+	// Everything nudged so far is in the store, and load reads it now.
 	drain(r.nudges)
 	if err := r.load(ctx); err != nil {
 		return "", err
@@ -73,8 +73,8 @@ func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 		r.show(ctx)
 		var err error
 		if turns%maxTurns == 0 {
-			// A claim moves a few times between two waits. One that does not come
-			// to rest must not keep the engine busy.
+			// A claim moves only a few times between two waits. A claim that does
+			// not come to rest must not keep Temporal busy.
 			err = r.pause(ctx)
 		}
 		if err != nil {
@@ -100,7 +100,7 @@ func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 				turns = 0
 			}
 		case claim.MoveInstruct:
-			turns = 0 // each is carried out once
+			turns = 0 // each instruction is carried out once
 			err = r.instruct(ctx)
 		case claim.MoveWait, claim.MoveFollow:
 			turns = 0
@@ -115,30 +115,30 @@ func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 			return "", err
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			drain(r.nudges) // the next run reads the store first of all
+			drain(r.nudges) // the next run starts by reading the store
 			return "", workflow.NewContinueAsNewError(ctx, Claim, r.ref)
 		}
 	}
 }
 
-// open brings the claim's conversation to Dixa, complete, or parks the claim.
-// Steps that were done before, by this run or an earlier one, are not done again.
+// open creates the claim's complete conversation in Dixa or parks the claim. It does
+// not repeat steps that this run or an earlier one has done.
 func (r *claimRun) open(ctx workflow.Context) error {
 	if r.standing.State != claim.StateOpening {
-		return r.load(ctx) // which marks the claim as opening
+		return r.load(ctx) // marks the claim as opening
 	}
 	if !r.left(ctx) && r.standing.FallbackDue() && !r.standing.Unanswered {
 		return r.park(ctx, claim.CauseDeadline, "it was too late when the opening could begin")
 	}
 	err := r.openConversation(ctx)
 	if hasType(err, claim.ErrorEdited) {
-		return r.load(ctx) // and opens what the claim now is
+		return r.load(ctx) // the next turn opens the edited claim
 	}
 	return r.stopped(ctx, err)
 }
 
-// stopped deals with a step that could not be done: it parks the claim, or reads
-// what a person did to it.
+// stopped handles a failed step: it parks the claim or reads what a person did to
+// it.
 func (r *claimRun) stopped(ctx workflow.Context, err error) error {
 	if err == nil {
 		return nil
@@ -187,8 +187,8 @@ func (r *claimRun) openConversation(ctx workflow.Context) error {
 	return r.sync(ctx, activities.StatusChange{Event: claim.EventOpened})
 }
 
-// park writes down that the claim needs a person and why. The fallback is raised
-// with it where the deadline has passed or the customer cannot be reached at all.
+// park records that the claim needs a person, and why. It also raises the fallback
+// if the deadline has passed or the customer cannot be reached at all.
 func (r *claimRun) park(ctx workflow.Context, cause claim.Cause, why string) error {
 	due := r.standing.FallbackDue() && (cause == claim.CauseNoContact || !r.left(ctx))
 	return r.sync(ctx, activities.StatusChange{
@@ -197,20 +197,20 @@ func (r *claimRun) park(ctx workflow.Context, cause claim.Cause, why string) err
 	})
 }
 
-// left reports whether there is time until the claim's deadline.
+// left reports whether time is left until the claim's deadline.
 func (r *claimRun) left(ctx workflow.Context) bool {
 	return workflow.Now(ctx).Before(r.standing.Deadline)
 }
 
-// untilDeadline is the time until the claim's deadline, at least a moment.
+// untilDeadline is the time until the claim's deadline, at least one millisecond.
 func (r *claimRun) untilDeadline(ctx workflow.Context) time.Duration {
 	return max(r.standing.Deadline.Sub(workflow.Now(ctx)), time.Millisecond)
 }
 
-// stepTime is how long a step may be tried: before the claim has its
-// conversation until its deadline, and long enough in any case for an attempt
-// that is under way then to end, since a create that is cut off may have been
-// done; afterwards for a fixed time, since the customer is served.
+// stepTime is how long a step may be retried. Before the claim has its conversation,
+// that is until its deadline, plus the time for an attempt in progress to end,
+// because a create that is cut off may have succeeded. Afterwards it is a fixed
+// time, because the customer is served.
 func (r *claimRun) stepTime(ctx workflow.Context) time.Duration {
 	if r.standing.ConversationID != 0 {
 		return afterOpening

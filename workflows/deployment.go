@@ -2,9 +2,9 @@ package workflows
 
 import "go.temporal.io/sdk/workflow"
 
-// Deployment binds the namespace that it runs in to one store, whose id is in its
-// memo ([claim.DeploymentMemoStore]). It does nothing until somebody cancels or
-// terminates it, which gives the namespace up.
+// Deployment binds the namespace it runs in to one store, whose id is in its memo
+// ([claim.DeploymentMemoStore]). It does nothing until someone cancels or terminates
+// it, which releases the namespace.
 func Deployment(ctx workflow.Context) error {
 	ctx.Done().Receive(ctx, nil)
 	return ctx.Err()

@@ -9,29 +9,29 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Priorities on the Dixa queue: a claim that a customer waits for goes before
-// work that nobody waits for. 3 is the engine's default.
+// Priorities on the Dixa queue. A claim that a customer waits for runs before
+// background work. Temporal's default is 3.
 const (
 	priorityClaim = 2
 	prioritySweep = 4
 )
 
 const (
-	// attemptTime bounds one attempt at a step that talks to Dixa. It may send
-	// several requests, each after a short wait for the budget, and a create
-	// lasts as long as Dixa needs to copy the photos.
+	// attemptTime bounds one attempt at a step that calls Dixa. An attempt may send
+	// several requests, each after a short wait for the budget, and a create lasts
+	// as long as Dixa needs to copy the photos.
 	attemptTime = 2 * time.Minute
-	// doubtTime is how long an event that ends a doubt about a state may take,
-	// before Dixa is asked.
+	// doubtTime is how long to wait for an event that ends a doubt about a state
+	// before asking Dixa.
 	doubtTime = 2 * time.Second
-	// askWithin bounds how long Dixa is asked about a state.
+	// askWithin bounds how long the workflow tries to ask Dixa about a state.
 	askWithin = 5 * time.Minute
-	// afterOpening is how long each step is tried once the conversation is there.
+	// afterOpening is how long each step is retried after the conversation exists.
 	afterOpening = time.Hour
 )
 
-// storeOptions are for activities that read and write our own store. There is
-// nothing better to do than to wait until it is back, so they never give up.
+// storeOptions returns the options for activities that read and write our own store.
+// Those retry forever, because the only remedy is to wait until the store is back.
 func storeOptions(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue:           claim.TaskQueueClaims,
@@ -45,17 +45,17 @@ func storeOptions(summary string) workflow.ActivityOptions {
 	}
 }
 
-// evidenceOptions are for looking at files on the shop's servers: as many as a
-// claim has, several at once, each bounded by its own time-out.
+// evidenceOptions returns the options for checking files on the shop's servers: all
+// files of a claim, several at once, each with its own timeout.
 func evidenceOptions(summary string) workflow.ActivityOptions {
 	o := storeOptions(summary)
 	o.StartToCloseTimeout = 3 * time.Minute
 	return o
 }
 
-// dixaFast are the first attempts of a step that talks to Dixa: a passing
-// trouble is over before anybody notices. The heartbeat tells of a dead worker
-// long before the time-out would.
+// dixaFast returns the options for the first attempts of a step that calls Dixa.
+// They bridge a transient failure before anyone notices. The heartbeat detects a
+// dead worker long before the timeout does.
 func dixaFast(summary, connectionID string, within time.Duration) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue:              claim.TaskQueueDixa,
@@ -73,8 +73,9 @@ func dixaFast(summary, connectionID string, within time.Duration) workflow.Activ
 	}
 }
 
-// dixaSlow are the attempts after those of dixaFast: Dixa is down or the token's
-// budget is far behind. They go on until the step's time is over.
+// dixaSlow returns the options for the attempts after those of dixaFast, when Dixa
+// is down or the token's budget is far behind. They continue until the step's time
+// is over.
 func dixaSlow(summary, connectionID string, within time.Duration) workflow.ActivityOptions {
 	o := dixaFast(summary, connectionID, within)
 	o.RetryPolicy = &temporal.RetryPolicy{
@@ -85,9 +86,9 @@ func dixaSlow(summary, connectionID string, within time.Duration) workflow.Activ
 	return o
 }
 
-// sweepOptions are for the steps of a sweep: behind all claims, and given up
-// after some time, since the next sweep goes on where this one ends. A step that
-// keeps to a tenth of the budget takes its time.
+// sweepOptions returns the options for the steps of a sweep. The steps run after all
+// claims and stop retrying after some time, because the next sweep continues where
+// this one ends. A step that keeps to a tenth of the budget takes its time.
 func sweepOptions(summary, connectionID string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue:              claim.TaskQueueDixa,

@@ -11,9 +11,9 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// stand takes over how the claim stands from an activity.
+// stand replaces the run's standing with the result of an activity.
 func (r *claimRun) stand(ctx workflow.Context, f workflow.Future) error {
-	// Decoded into the old one, what is left out as empty would stay as it was.
+	// Decode into a new value: fields omitted as empty would keep their old values.
 	var now claim.Standing
 	if err := f.Get(ctx, &now); err != nil {
 		return err
@@ -42,14 +42,14 @@ func (r *claimRun) sync(ctx workflow.Context, change activities.StatusChange) er
 	return r.stand(ctx, workflow.ExecuteActivity(ctx, claims.SyncStatus, change))
 }
 
-// follow takes in what Dixa told of the conversation.
+// follow applies the events from Dixa about the conversation.
 func (r *claimRun) follow(ctx workflow.Context) error {
 	ctx = workflow.WithActivityOptions(ctx, storeOptions("Take in what Dixa told"))
 	return r.stand(ctx, workflow.ExecuteActivity(ctx, claims.Follow, r.ref))
 }
 
-// inDoubt reports whether Dixa may have another state than the one that is known,
-// and was not asked about that yet.
+// inDoubt reports whether Dixa may have a state other than the known one and has not
+// been asked about it yet.
 func (r *claimRun) inDoubt() bool {
 	switch r.standing.Next() {
 	case claim.MoveFollow, claim.MoveFinish:
@@ -59,9 +59,9 @@ func (r *claimRun) inDoubt() bool {
 	}
 }
 
-// askDixa asks for the conversation's state. Where Dixa does not tell, the next
-// sweep asks again. Most often the event that ends the doubt is on its way, and
-// what comes within a moment saves the request.
+// askDixa asks Dixa for the conversation's state. If Dixa does not answer, the next
+// sweep asks again. Usually the event that ends the doubt is already on its way, and
+// a short wait saves the request.
 func (r *claimRun) askDixa(ctx workflow.Context) error {
 	doubt := r.standing.DoubtAt
 	if news, err := r.newsWithin(ctx, doubtTime, "Ask Dixa about the state unless an event tells it by then"); err != nil {
@@ -82,8 +82,8 @@ func (r *claimRun) askDixa(ctx workflow.Context) error {
 	return r.load(ctx)
 }
 
-// instruct carries out the oldest instruction. One that Dixa refuses is over; one
-// that cannot be sent parks the claim.
+// instruct carries out the oldest instruction. An instruction that Dixa refuses is
+// finished. One that cannot be sent parks the claim.
 func (r *claimRun) instruct(ctx workflow.Context) error {
 	if err := r.dixaStep(ctx, "Carry out what was asked for", dixa.Instruct, r.ref, nil); err != nil {
 		return r.stopped(ctx, err)
@@ -107,9 +107,9 @@ func (r *claimRun) checkEvidence(ctx workflow.Context) error {
 	return err
 }
 
-// createConversation opens the conversation for the claim's customer, or finds
-// the one that the claim has, with what became of its files. A remembered
-// customer who no longer exists is looked up afresh, once.
+// createConversation creates the conversation for the claim's customer, or finds the
+// claim's existing one, with the outcome of its files. If a remembered customer no
+// longer exists, it looks the customer up again, once.
 func (r *claimRun) createConversation(ctx workflow.Context) error {
 	var made activities.Conversation
 	for again := false; ; again = true {
@@ -182,8 +182,8 @@ func (r *claimRun) addNote(ctx workflow.Context) error {
 	return r.dixaStep(ctx, "Write the internal note", dixa.AddNote, r.ref, nil)
 }
 
-// dixaStep runs an activity that talks to Dixa: quick attempts first, then slow
-// ones until the claim's deadline, with the wait visible on the card.
+// dixaStep runs an activity that calls Dixa: quick attempts first, then slow ones
+// until the claim's deadline, with the wait visible on the card.
 func (r *claimRun) dixaStep(ctx workflow.Context, summary string, activity, in, out any) error {
 	fast := workflow.WithActivityOptions(ctx, dixaFast(summary, r.standing.ConnectionID, r.stepTime(ctx)))
 	err := workflow.ExecuteActivity(fast, activity, in).Get(fast, out)
@@ -199,7 +199,7 @@ func (r *claimRun) dixaStep(ctx workflow.Context, summary string, activity, in, 
 	return err
 }
 
-// transient reports whether an activity ended for a reason that time can mend.
+// transient reports whether an activity ended for a reason that may pass with time.
 func transient(err error) bool {
 	var timeout *temporal.TimeoutError
 	return errors.As(err, &timeout) || hasType(err,
@@ -214,10 +214,10 @@ func hasType(err error, types ...string) bool {
 	return slices.Contains(types, app.Type())
 }
 
-// stop is why a claim cannot go on.
+// stop is the reason why a claim cannot continue.
 type stop struct {
 	park      bool
-	late      bool // time could have mended it, but too little is left
+	late      bool // the failure is transient, but too little time is left
 	withdrawn bool
 	cause     claim.Cause
 	message   string

@@ -15,27 +15,28 @@ import (
 var sweeps *activities.Sweeps
 
 const (
-	// maxSpans is how many spans of the activity log one run reads; the next goes
-	// on from there.
+	// maxSpans is how many spans of the activity log one run reads. The next run
+	// continues from there.
 	maxSpans = 8
-	// maxPages and maxBatches end a span that does not end by itself.
+	// maxPages and maxBatches bound a span that does not end by itself.
 	maxPages   = 500
 	maxBatches = 500
 	// lookAround is how many quiet conversations a run asks about.
 	lookAround = 20
-	// maxTrouble bounds what is told of a failure.
+	// maxTrouble bounds the reported text of a failure, in bytes.
 	maxTrouble = 300
 )
 
-// Sweep is the workflow that looks for what no webhook told of a connection's
-// conversations. It makes sure of the webhook subscription, takes what Dixa could
-// not deliver, reads which tags are deactivated, reads Dixa's activity log from where the last run ended, asks
-// about the conversations of claims of which something is missing and about some
-// that were quiet for long. What it finds goes into the inbox.
+// Sweep is the workflow that finds what no webhook reported about a connection's
+// conversations. It ensures the webhook subscription, fetches the events that Dixa
+// could not deliver, reads which tags are deactivated, and reads Dixa's activity log
+// from where the last run ended. It asks Dixa about claims' conversations with
+// missing information and about some that have been quiet for a long time. It writes
+// what it finds to the inbox.
 //
-// A run that Dixa's trouble ends early reports what it did; the next goes on from
-// its watermark. A run that [claim.SignalSweep] reaches after its beginning
-// continues as new once it has ended.
+// If Dixa errors end a run early, the run reports what it did, and the next one
+// continues from its watermark. A run that receives [claim.SignalSweep] after its
+// start continues as new when it ends.
 func Sweep(ctx workflow.Context, connectionID string) (claim.SweepReport, error) {
 	r := &sweepRun{connectionID: connectionID}
 	return r.run(ctx)
@@ -49,7 +50,7 @@ type sweepRun struct {
 
 func (r *sweepRun) run(ctx workflow.Context) (claim.SweepReport, error) {
 	asked := workflow.GetSignalChannel(ctx, claim.SignalSweep)
-	drain(asked) // this run is the answer
+	drain(asked) // this run answers them
 	plan, err := r.plan(ctx)
 	if err != nil || !plan.Wanted {
 		return r.report, err
@@ -75,7 +76,8 @@ func (r *sweepRun) plan(ctx workflow.Context) (activities.SweepPlan, error) {
 
 func (r *sweepRun) sweep(ctx workflow.Context, plan activities.SweepPlan) error {
 	first := plan
-	// What the token may not do, or Dixa does not have, leaves the rest to do.
+	// A step that the token may not perform, or that Dixa lacks, must not stop the
+	// others.
 	err := r.found(ctx, "Make sure of the webhook subscription", sweeps.RepairSubscription, r.connectionID)
 	if err = r.passing(err); err != nil {
 		return err
@@ -102,7 +104,8 @@ func (r *sweepRun) sweep(ctx workflow.Context, plan activities.SweepPlan) error 
 	return r.found(ctx, "Look at quiet conversations", sweeps.LookAround, around)
 }
 
-// span reads a span of the log, judges what it names, and raises the watermark.
+// span reads a span of the log, reconciles the conversations it names, and raises
+// the watermark.
 func (r *sweepRun) span(ctx workflow.Context, plan activities.SweepPlan, since time.Time) error {
 	in := activities.PageInput{ConnectionID: r.connectionID, From: plan.From, To: plan.To}
 	for range maxPages {
@@ -140,8 +143,8 @@ func (r *sweepRun) found(ctx workflow.Context, summary string, step, in any) err
 	return err
 }
 
-// passing notes a failure of one step and lets the others be done, unless they
-// would fail as well.
+// passing records the failure of one step and lets the others run, unless they would
+// fail as well.
 func (r *sweepRun) passing(err error) error {
 	var app *temporal.ApplicationError
 	if !errors.As(err, &app) || app.Type() != claim.ErrorPark {

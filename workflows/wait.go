@@ -9,11 +9,12 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// changeFollowAtOnce: a nudge of an open claim was answered by reading the claim,
-// and by following only where that told of something unread.
+// changeFollowAtOnce is the change id for following at once after a nudge of an open
+// claim. The default version loads the claim and follows only if something is
+// unread.
 const changeFollowAtOnce = "follow-at-once"
 
-// drain takes every signal that has come and reports whether there was one.
+// drain consumes all pending signals and reports whether there were any.
 func drain(signals workflow.ReceiveChannel) bool {
 	came := false
 	for signals.ReceiveAsync(nil) {
@@ -22,9 +23,9 @@ func drain(signals workflow.ReceiveChannel) bool {
 	return came
 }
 
-// waitForNews waits until something of the claim changes in the store. A claim
-// that has no conversation by its deadline raises its fallback meanwhile; a closed
-// one is settled when it stayed so for the quiet period.
+// waitForNews waits until the claim changes in the store. Meanwhile, a claim without
+// a conversation raises its fallback at its deadline, and a closed claim is settled
+// after it stayed closed for the quiet period.
 func (r *claimRun) waitForNews(ctx workflow.Context) error {
 	due := r.due(ctx)
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
@@ -45,8 +46,7 @@ func (r *claimRun) waitForNews(ctx workflow.Context) error {
 	return r.sync(ctx, due.change)
 }
 
-// newsWithin waits for a nudge, for no longer than a time, and reports whether one
-// came.
+// newsWithin waits for a nudge for at most d and reports whether one arrived.
 func (r *claimRun) newsWithin(ctx workflow.Context, d time.Duration, summary string) (bool, error) {
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
 	defer stopTimer()
@@ -60,14 +60,14 @@ func (r *claimRun) newsWithin(ctx workflow.Context, d time.Duration, summary str
 	return news, err
 }
 
-// due is what the run does when nothing happens for some time.
+// due is what the run does if nothing happens for some time.
 type due struct {
 	in      time.Duration
 	summary string
 	change  activities.StatusChange
 }
 
-// due is nil where the run waits for news alone.
+// due returns nil if the run only waits for news.
 func (r *claimRun) due(ctx workflow.Context) *due {
 	switch {
 	case r.standing.FallbackDue():
@@ -82,7 +82,7 @@ func (r *claimRun) due(ctx workflow.Context) *due {
 	return nil
 }
 
-// pause lets some time pass and reads the claim anew.
+// pause waits for a minute and loads the claim again.
 func (r *claimRun) pause(ctx workflow.Context) error {
 	timer := workflow.NewTimerWithOptions(ctx, time.Minute, workflow.TimerOptions{
 		Summary: "The claim does not come to rest: look again in a minute",
@@ -99,7 +99,8 @@ func (r *claimRun) readNews(ctx workflow.Context) error {
 		return err
 	}
 	drain(r.nudges)
-	// Most news of an open claim is from Dixa, and taking it in reads the claim, too.
+	// Most news of an open claim comes from Dixa, and applying it also reads the
+	// claim.
 	if r.standing.Next() == claim.MoveFollow && workflow.GetVersion(ctx, changeFollowAtOnce, workflow.DefaultVersion, 1) == 1 {
 		return r.follow(ctx)
 	}

@@ -1,4 +1,4 @@
-// Package mailtest is a mail server for tests.
+// Package mailtest provides a mail server for tests.
 package mailtest
 
 import (
@@ -16,15 +16,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Message is one that the server took.
+// Message is a message that the server accepted.
 type Message struct {
 	From, To string
 	Header   mail.Header
 	Body     string
 }
 
-// Server is an SMTP server on the loopback that keeps what it takes. It does not
-// speak TLS.
+// Server is an SMTP server on the loopback interface that stores the messages it
+// accepts. It does not support TLS.
 type Server struct {
 	t        *testing.T
 	listener net.Listener
@@ -34,7 +34,7 @@ type Server struct {
 	replies  map[string][]string
 }
 
-// New starts a server that ends with the test.
+// New starts a server that stops when the test ends.
 func New(t *testing.T) *Server {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -57,21 +57,21 @@ func New(t *testing.T) *Server {
 	return s
 }
 
-// URL is the server's address for mail.Parse.
+// URL returns the server's address for mail.Parse.
 func (s *Server) URL() string {
 	return "smtp://" + s.listener.Addr().String() + "?tls=none&from=Claimflow%20%3Cclaims@claimflow.example%3E"
 }
 
-// Answer has the server answer a command, such as "RCPT", or "." for the end of a
-// message, with the replies given, each once, instead of taking it. An empty reply
-// breaks the connection off.
+// Answer makes the server answer a command, such as "RCPT", or "." for the end of a
+// message, with the given replies, each once, instead of accepting it. An empty
+// reply closes the connection.
 func (s *Server) Answer(command string, replies ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.replies[command] = append(s.replies[command], replies...)
 }
 
-// Messages are those that the server took.
+// Messages returns the messages that the server accepted.
 func (s *Server) Messages() []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,7 +160,7 @@ func (s *Server) take(text *textproto.Reader, m Message, say func(string) bool) 
 	return say(reply)
 }
 
-// address is what is in the angle brackets.
+// address returns the text in angle brackets.
 func address(parameters string) string {
 	_, rest, _ := strings.Cut(parameters, "<")
 	inner, _, _ := strings.Cut(rest, ">")

@@ -1,4 +1,4 @@
-// Package pgtest gives tests a PostgreSQL of their own, in a container.
+// Package pgtest gives each test its own PostgreSQL database in a container.
 package pgtest
 
 import (
@@ -20,7 +20,7 @@ import (
 const (
 	// imageEnv names the image to run instead of [defaultImage].
 	imageEnv = "CLAIMFLOW_POSTGRES_IMAGE"
-	// requireEnv, set to "1", makes a test without Docker fail, not skip.
+	// requireEnv, set to "1", makes tests without Docker fail instead of skip.
 	requireEnv = "CLAIMFLOW_REQUIRE_CONTAINERS"
 
 	defaultImage = "postgres:15"
@@ -29,32 +29,31 @@ const (
 	queryTimeout = 30 * time.Second
 )
 
-// Postgres returns the URL of a new, empty PostgreSQL database that is dropped
-// when the test ends. The server runs in a container that all tests of the
-// process share; see [Main] for its end.
+// Postgres returns the URL of a new, empty PostgreSQL database, which is dropped
+// when the test ends. The server runs in a container that all tests of the process
+// share; [Main] removes it.
 //
-// Without Docker the test is skipped, or fails where the environment has
-// CLAIMFLOW_REQUIRE_CONTAINERS=1. The image is postgres:15 unless
-// CLAIMFLOW_POSTGRES_IMAGE names another.
+// Without Docker the test is skipped, or fails if CLAIMFLOW_REQUIRE_CONTAINERS=1.
+// The image is postgres:15 unless CLAIMFLOW_POSTGRES_IMAGE names another.
 func Postgres(t *testing.T) string {
 	t.Helper()
 	return shared.database(t)
 }
 
-// Durable is [Postgres] for benchmarks: a server of its own that flushes every
-// commit to disk before it answers, as one in production does.
+// Durable is [Postgres] for benchmarks: a separate server that flushes every commit
+// to disk before it answers, as in production.
 func Durable(tb testing.TB) string {
 	tb.Helper()
 	return durable.database(tb)
 }
 
-// Main runs the tests of a package and then removes the containers that
-// [Postgres] and [Durable] started, if they did. A package that uses one of them
-// calls it from its TestMain:
+// Main runs the tests of a package and then removes the containers that [Postgres]
+// and [Durable] started, if any. A package that uses either of them calls it from
+// its TestMain:
 //
 //	func TestMain(m *testing.M) { pgtest.Main(m) }
 //
-// Without it the container is left to the reaper of testcontainers.
+// Otherwise the containers are left to the testcontainers reaper.
 func Main(m *testing.M) {
 	code := m.Run()
 	for _, s := range []*server{&shared, &durable} {
@@ -67,12 +66,12 @@ func Main(m *testing.M) {
 }
 
 var (
-	// Nothing of a test survives a crash, so nothing is flushed for one.
+	// Test data need not survive a crash, so nothing is flushed.
 	shared  = server{settings: []string{"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"}}
 	durable server
 )
 
-// server is a container of this process, started when first asked for.
+// server is a container of this process, started on first use.
 type server struct {
 	settings []string
 
@@ -82,7 +81,7 @@ type server struct {
 	err       error
 }
 
-// database makes a database on the server that is dropped when the test ends.
+// database creates a database on the server, which is dropped when the test ends.
 func (s *server) database(tb testing.TB) string {
 	tb.Helper()
 	if os.Getenv(requireEnv) != "1" {
@@ -103,8 +102,8 @@ func (s *server) database(tb testing.TB) string {
 	return u.String()
 }
 
-// skipWithoutDocker is testcontainers.SkipIfProviderIsNotHealthy, which takes no
-// benchmark.
+// skipWithoutDocker stands in for testcontainers.SkipIfProviderIsNotHealthy, which
+// does not accept a benchmark.
 func skipWithoutDocker(tb testing.TB) {
 	tb.Helper()
 	defer func() {
@@ -127,7 +126,7 @@ func (s *server) url() (string, error) {
 }
 
 func (s *server) start() (string, error) {
-	// Not the context of the test that comes first: the container outlives it.
+	// Not the context of the first test, because the container outlives it.
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 
@@ -159,7 +158,7 @@ func (s *server) terminate() error {
 
 func execute(tb testing.TB, server, statement string) {
 	tb.Helper()
-	// A cleanup runs after the test's own context has ended.
+	// Cleanup runs after the test's own context has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), queryTimeout)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, server)

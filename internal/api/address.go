@@ -11,9 +11,9 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// addressed refuses an address that cannot name anything, before any of it is
-// looked for: a name that nothing can bear is not there, and a filter that is no
-// text is a fault. PostgreSQL would fail at either.
+// addressed rejects an address that cannot name anything before any lookup. A path
+// parameter that no object can have as its name is not found; a query filter that is
+// not text is invalid. PostgreSQL would fail on either.
 func addressed(ctx huma.Context) error {
 	for _, part := range ctx.Operation().Parameters {
 		if part.In == "path" && !named(part.Name, ctx.Param(part.Name)) {
@@ -37,8 +37,7 @@ func addressed(ctx huma.Context) error {
 	return nil
 }
 
-// named reports whether something can bear the name that a part of an address
-// gives it.
+// named reports whether an object can have the name that a path parameter gives it.
 func named(part, name string) bool {
 	switch part {
 	case "shop":

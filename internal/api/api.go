@@ -1,7 +1,7 @@
-// Package api is the HTTP API of `starter serve`: claims, shops, settings,
-// templates and operator commands under /v1, events from Dixa and Karla under /webhooks,
-// and /healthz, /readyz, /metrics, /openapi.json and /docs. The bodies that it speaks are those of the packages
-// claim and client; routes.go is its index.
+// Package api is the HTTP API of `starter serve`: claims, shops, settings, templates
+// and operator commands under /v1, events from Dixa and Karla under /webhooks, and
+// /healthz, /readyz, /metrics, /openapi.json and /docs. The packages claim and
+// client define its request and response bodies; routes.go is its index.
 package api
 
 import (
@@ -29,30 +29,30 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// Options are what the API works with.
+// Options are the API's dependencies and configuration.
 type Options struct {
-	// Store keeps everything. Required.
+	// Store holds all state. Required.
 	Store *store.Store
-	// Onboarding sets shops up against Dixa. Required.
+	// Onboarding sets up shops with Dixa. Required.
 	Onboarding *onboarding.Service
-	// Log takes one line per request and what goes wrong. Required.
+	// Log receives one line per request and all errors. Required.
 	Log *slog.Logger
-	// WebhookMaxAge is how old the signature of an event from Dixa may be.
-	// Defaults to 72 h, since event ids keep replays out.
+	// WebhookMaxAge is the maximum age of the signature of a Dixa event. Defaults to
+	// 72 h, because event ids prevent replays.
 	WebhookMaxAge time.Duration
-	// WebhookPatience is how long an event from Dixa may take to arrive. Defaults
-	// to 10 s.
+	// WebhookPatience is how long a Dixa event may take to arrive. Defaults to 10 s.
 	WebhookPatience time.Duration
-	// Kick is called after every change, so that claims start at once rather
-	// than at the dispatcher's next round. Optional.
+	// Kick is called after every change, so that claims start at once instead of in
+	// the dispatcher's next round. Optional.
 	Kick func()
-	// KickOwner is called after every event of Karla's that was kept. Optional.
+	// KickOwner is called after each new Karla event is stored. Optional.
 	KickOwner func()
-	// Temporal says for /readyz, in a few words for everybody, how it stands with
-	// Temporal; the error, where claims do not get there, is for the log. Optional.
+	// Temporal reports the state of Temporal for /readyz, in a few words that are
+	// safe to publish. The error, set if claims do not reach Temporal, is for the
+	// log. Optional.
 	Temporal func(context.Context) (state string, err error)
-	// Sweep begins a sweep of a connection in the background. Without it, asking
-	// for one is refused.
+	// Sweep starts a sweep of a connection in the background. If nil, sweep requests
+	// are refused.
 	Sweep func(ctx context.Context, connectionID string) error
 	// Metrics serves /metrics. Optional.
 	Metrics http.Handler
@@ -60,19 +60,20 @@ type Options struct {
 	Meters     metric.MeterProvider
 	Traces     trace.TracerProvider
 	Propagator propagation.TextMapPropagator
-	// PublicURL is the address under which the outside reaches the API: the first
-	// server of /openapi.json. The address that the document was fetched from is
-	// another, and the only one where this is empty.
+	// PublicURL is the API's public address. /openapi.json lists it as the first
+	// server, followed by the address that the document was fetched from. If empty,
+	// only the latter is listed.
 	PublicURL string
-	// AllowPrivateEndpoints takes endpoints on this machine and in private
+	// AllowPrivateEndpoints allows endpoints on this machine and in private
 	// networks.
 	AllowPrivateEndpoints bool
-	// Files fetches the files of messages. Without it, asking for one is refused.
+	// Files fetches the files of messages. If nil, file requests are refused.
 	Files *files.Files
-	// AllowLoopback takes replies whose attachments are on this machine, also by
-	// plain http. For development only.
+	// AllowLoopback allows replies with attachments on this machine, also over plain
+	// http. For development only.
 	AllowLoopback bool
-	// Mails says that there is a mail server, so that people can be written to.
+	// Mails reports whether a mail server is configured, which e-mail endpoints
+	// need.
 	Mails bool
 	// Version is the build's version, for /openapi.json.
 	Version string
@@ -130,9 +131,10 @@ func New(o Options) (http.Handler, error) {
 	return a.around(mux, o), nil
 }
 
-// around wraps the routes: request id, trace, access log, panics.
+// around wraps the routes with request ids, traces, the access log and panic
+// recovery.
 func (a *api) around(mux *http.ServeMux, o Options) http.Handler {
-	// The name is fixed, or every Host that somebody makes up is a metric.
+	// A fixed name keeps made-up Host headers from becoming metrics.
 	options := []otelhttp.Option{otelhttp.WithServerName("claimflow")}
 	if o.Meters != nil {
 		options = append(options, otelhttp.WithMeterProvider(o.Meters))
@@ -177,13 +179,13 @@ func configuration(publicURL, version string) huma.Config {
 		OpenAPIPath:   "/openapi",
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		DefaultFormat: "application/json",
-		// A filter that is misspelt must not pass for one that matched everything.
+		// A misspelled filter must not pass for one that matched everything.
 		RejectUnknownQueryParameters: true,
 	}
 }
 
-// requestTimeout bounds the work on one request; talkTimeout that on one that
-// asks Dixa many things.
+// requestTimeout bounds the work on one request; talkTimeout bounds a request that
+// makes many calls to Dixa.
 const (
 	requestTimeout = 30 * time.Second
 	talkTimeout    = 110 * time.Second

@@ -26,7 +26,7 @@ type attachmentOutput struct {
 	Body func(huma.Context)
 }
 
-// attachmentAnswers documents that the file is answered as it is.
+// attachmentAnswers documents that the response is the unmodified file.
 func attachmentAnswers(r *route) {
 	r.document = func(_ huma.API, op *huma.Operation) {
 		op.Responses["200"].Content = map[string]*huma.MediaType{
@@ -62,11 +62,12 @@ func fileProblem(e *files.FetchError) *Problem {
 	return newProblem(status, code, sentence(e.Error())+".")
 }
 
-// send streams a file. Its words and type come from outside, so a browser is told
-// to save it, to believe the type, and to run nothing of it. An error after the
-// first byte cuts the connection, so that half a file never passes for a whole.
+// send streams a file. Its name and type are untrusted, so the headers make a
+// browser save it, trust the declared type and execute nothing. An error after the
+// first byte aborts the connection, so that a partial file never passes for a
+// complete one.
 func send(ctx context.Context, out huma.Context, file *files.File) {
-	defer func() { _ = file.Body.Close() }() // it was read to its end or given up
+	defer func() { _ = file.Body.Close() }() // the body was read to the end or abandoned
 	out.SetHeader("Content-Type", file.Type)
 	out.SetHeader("Content-Disposition", disposition(file.Name))
 	out.SetHeader("X-Content-Type-Options", "nosniff")
@@ -81,8 +82,8 @@ func send(ctx context.Context, out huma.Context, file *files.File) {
 	}
 }
 
-// disposition says to save a file under its name (RFC 6266), of which nothing may
-// be read as a folder.
+// disposition returns the Content-Disposition that saves a file under its name (RFC
+// 6266). It neutralizes anything in the name that could act as a folder.
 func disposition(name string) string {
 	const attachment = "attachment"
 	name = strings.Map(func(r rune) rune {

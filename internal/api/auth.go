@@ -15,10 +15,11 @@ import (
 
 const apiKeyScheme = "apiKey"
 
-// principal is who asks.
+// principal is the authenticated caller.
 type principal struct {
 	ID, Name string
-	// Shop is the one shop that the key is for; empty for the whole platform.
+	// Shop is the only shop that the key grants access to; empty for the whole
+	// platform.
 	Shop   string
 	Scopes []string
 }
@@ -28,8 +29,8 @@ func (p *principal) may(scope string) bool {
 	return slices.Contains(p.Scopes, scope) || slices.Contains(p.Scopes, client.ScopeAdmin)
 }
 
-// authorize lets a request through whose API key may do what the route does and
-// whose address can name something.
+// authorize admits a request if its API key permits the route and its address can
+// name something.
 func (a *api) authorize(spec huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		err := a.admit(ctx)
@@ -42,7 +43,7 @@ func (a *api) authorize(spec huma.API) func(huma.Context, func(huma.Context)) {
 			for name, values := range p.header {
 				ctx.SetHeader(name, values[0])
 			}
-			_ = huma.WriteErr(spec, ctx, p.Status, p.Detail, p) // the caller may be gone
+			_ = huma.WriteErr(spec, ctx, p.Status, p.Detail, p) // the caller may have disconnected
 			return
 		}
 		bounded, cancel := context.WithTimeout(ctx.Context(), timeoutOf(ctx.Operation()))

@@ -27,7 +27,7 @@ type submitOutput struct {
 	Body   client.Submitted
 }
 
-// submitAnswers documents the second status of success.
+// submitAnswers documents the second success status.
 func submitAnswers(r *route) {
 	r.document = func(_ huma.API, op *huma.Operation) {
 		op.Responses["202"].Description = "The claim is durable and will become a conversation."
@@ -103,7 +103,8 @@ func join[T ~string](words []T) string {
 	return strings.Join(out, ", ")
 }
 
-// wantsCSV reads the wish from the address first, then from what is accepted.
+// wantsCSV reports whether the caller wants CSV. The format parameter takes
+// precedence over the Accept header.
 func (in *listInput) wantsCSV() bool {
 	return in.Format == "csv" || in.Format == "" && strings.HasPrefix(in.Accept, "text/csv")
 }
@@ -133,7 +134,7 @@ func (a *api) listClaims(ctx context.Context, in *listInput) (*listOutput, error
 		return nil, err
 	}
 	if len(records) == 0 {
-		// An unknown shop is no shop without claims.
+		// Distinguish an unknown shop from a shop without claims.
 		if _, err := a.store.Shops.Get(ctx, in.Shop); err != nil {
 			return nil, err
 		}
@@ -146,7 +147,7 @@ func (a *api) listClaims(ctx context.Context, in *listInput) (*listOutput, error
 	}
 	return &listOutput{Body: func(out huma.Context) {
 		out.SetHeader("Content-Type", "application/json")
-		_ = json.NewEncoder(out.BodyWriter()).Encode(client.Page{Claims: records, Next: next}) // the caller may be gone
+		_ = json.NewEncoder(out.BodyWriter()).Encode(client.Page{Claims: records, Next: next}) // the caller may have disconnected
 	}}, nil
 }
 
@@ -176,11 +177,11 @@ func (a *api) getClaim(ctx context.Context, in *InClaim) (*body[client.ClaimDeta
 	return ok(detail, err)
 }
 
-// timelineLimit bounds how many things that happened in Dixa are told.
+// timelineLimit bounds how many entries of a timeline are from Dixa.
 const timelineLimit = 1000
 
-// timeline is what happened to a claim: its own times, the events that were owed
-// to its owner, what operators did and what happened in Dixa.
+// timeline returns a claim's history: its own times, the events for its owner,
+// operator commands and what happened in Dixa.
 func (a *api) timeline(ctx context.Context, r claim.Record) ([]claim.TimelineEntry, error) {
 	events, err := a.store.Outbox.List(ctx, r.Ref)
 	if err != nil {
@@ -190,7 +191,8 @@ func (a *api) timeline(ctx context.Context, r claim.Record) ([]claim.TimelineEnt
 	if err != nil {
 		return nil, err
 	}
-	// A claim outlives few commands of its shop; the newest page has its own.
+	// Few commands run on a shop during the lifetime of a claim, so the newest page
+	// contains the claim's own.
 	commands, _, err := a.store.AuditLog.List(ctx, store.AuditFilter{Shop: r.Shop, Since: r.AcceptedAt, Limit: 500})
 	if err != nil {
 		return nil, err
@@ -238,7 +240,7 @@ type linkInput struct {
 }
 
 func (a *api) linkClaim(ctx context.Context, in *linkInput) (*body[claim.Record], error) {
-	// An unknown claim is told before Dixa is asked.
+	// Report an unknown claim before calling Dixa.
 	if _, err := a.store.Claims.Record(ctx, in.ref()); err != nil {
 		return nil, err
 	}
@@ -249,7 +251,7 @@ func (a *api) linkClaim(ctx context.Context, in *linkInput) (*body[claim.Record]
 	return a.operated(ctx, in.ref(), a.store.Claims.Link(ctx, in.ref(), in.Body.ConversationID))
 }
 
-// operated answers a command with the claim as it now is.
+// operated answers a command with the claim's current state.
 func (a *api) operated(ctx context.Context, ref claim.Ref, err error) (*body[claim.Record], error) {
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// csvColumns are the columns of the list as CSV, in order.
+// csvColumns are the columns of the CSV list, in order.
 var csvColumns = []struct {
 	name  string
 	value func(*claim.Record) string
@@ -44,7 +44,8 @@ var csvColumns = []struct {
 }
 
 // writeCSV writes the records and those of all further pages. An error after the
-// first byte cuts the connection, so that half a list never passes for a whole.
+// first byte aborts the connection, so that a partial list never passes for a
+// complete one.
 func (a *api) writeCSV(ctx context.Context, out huma.Context, f store.ClaimFilter, records []claim.Record, next string) {
 	out.SetHeader("Content-Type", "text/csv; charset=utf-8")
 	out.SetHeader("Content-Disposition", `attachment; filename="claims-`+f.Shop+`.csv"`)
@@ -79,8 +80,8 @@ func (a *api) writeCSV(ctx context.Context, out huma.Context, f store.ClaimFilte
 	}
 }
 
-// inert keeps a spreadsheet from running a cell as a formula (OWASP, CSV
-// injection): claim ids and order numbers come from outside.
+// inert keeps a spreadsheet from evaluating a cell as a formula (OWASP, CSV
+// injection), because claim ids and order numbers are untrusted.
 func inert(cell string) string {
 	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
 		return "'" + cell

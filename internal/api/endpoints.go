@@ -15,8 +15,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// The inputs of the platform's endpoint routes; those of a shop's routes have the
-// shop beside them.
+// Inputs of the platform's endpoint routes. The inputs of a shop's routes add the
+// shop.
 type (
 	// NewEndpointBody is an endpoint to add.
 	NewEndpointBody struct{ Body client.NewEndpoint }
@@ -24,22 +24,23 @@ type (
 	InEndpoint struct {
 		Endpoint string `path:"endpoint" doc:"The endpoint's id."`
 	}
-	// InEndpointPatch names one and says what to change.
+	// InEndpointPatch names an endpoint and what to change.
 	InEndpointPatch struct {
 		InEndpoint
 		Body client.EndpointPatch
 	}
-	// InEndpointRotate names one and says how long its secret goes on signing.
+	// InEndpointRotate names an endpoint and how long its previous secret keeps
+	// signing.
 	InEndpointRotate struct {
 		InEndpoint
 		Body *client.RotateRequest
 	}
-	// InEndpointReplay names one and says what to send again.
+	// InEndpointReplay names an endpoint and the events to replay.
 	InEndpointReplay struct {
 		InEndpoint
 		Body *client.ReplayRequest
 	}
-	// InDeliveries says which deliveries to list.
+	// InDeliveries selects the deliveries to list.
 	InDeliveries struct {
 		InEndpoint
 		State   string `query:"state" enum:"waiting,delivered,dead" doc:"Only deliveries in this state. Dead ones were given up."`
@@ -86,7 +87,8 @@ func (in *shopEndpointReplay) split() (string, *InEndpointReplay) {
 }
 func (in *shopDeliveries) split() (string, *InDeliveries) { return in.Shop, &in.InDeliveries }
 
-// keepSecret is how long a secret signs on after a rotation that says nothing.
+// keepSecret is how long the previous secret keeps signing if a rotation does not
+// specify it.
 const keepSecret = 24 * time.Hour
 
 func (a *api) addEndpoint(ctx context.Context, shop string, in *NewEndpointBody) (*body[client.EndpointWithSecret], error) {
@@ -112,8 +114,8 @@ func (a *api) addEndpoint(ctx context.Context, shop string, in *NewEndpointBody)
 	return ok(client.EndpointWithSecret{Endpoint: shownEndpoint(added), Secret: secret}, err)
 }
 
-// checkEndpointAddress checks where an endpoint is and puts that of a person into
-// its one spelling.
+// checkEndpointAddress validates an endpoint's address and normalizes an e-mail
+// address.
 func (a *api) checkEndpointAddress(ctx context.Context, kind store.EndpointKind, address *string, faults *claim.InvalidError) {
 	var err error
 	if kind == store.EndpointEmail {
@@ -278,7 +280,7 @@ func shownEndpoint(e store.Endpoint) client.Endpoint {
 	}
 }
 
-// unheard warns of a shop of whose claims nobody is told.
+// unheard returns a warning if no active endpoint is notified of the shop's claims.
 func (a *api) unheard(ctx context.Context, shop string) ([]string, error) {
 	heard, err := a.store.Endpoints.AnyActive(ctx, shop)
 	if err != nil || heard {

@@ -14,14 +14,14 @@ type health struct {
 	Temporal string `json:"temporal,omitempty"`
 }
 
-// alive answers as long as the process serves at all.
+// alive answers as long as the process serves requests.
 func (a *api) alive(w http.ResponseWriter, _ *http.Request) {
 	writeHealth(w, http.StatusOK, health{Status: "ok"})
 }
 
-// ready is 503 while claims cannot be taken, which is while the store is down.
-// While they do not get to Temporal they are taken and wait, so it is said but
-// changes nothing: a balancer must not turn claims away for it.
+// ready answers 503 while the store is down, because claims cannot be accepted then.
+// If claims do not reach Temporal, they are accepted and wait. The body says so, but
+// the status does not change: a load balancer must not turn claims away.
 func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
@@ -46,6 +46,6 @@ func writeHealth(w http.ResponseWriter, status int, h health) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	if data, err := json.Marshal(h); err == nil {
-		_, _ = w.Write(data) // the caller may be gone
+		_, _ = w.Write(data) // the caller may have disconnected
 	}
 }

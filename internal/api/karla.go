@@ -23,11 +23,11 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// karlaPath is where Karla sends its webhooks to: this one for all shops, with a
-// shop's slug behind it for that shop.
+// karlaPath is where Karla sends its webhooks: the path itself serves all shops;
+// with a shop's slug appended it serves that shop.
 const karlaPath = "/webhooks/karla"
 
-// karlaWebhooks receives the events that Karla sends.
+// karlaWebhooks receives events from Karla.
 type karlaWebhooks struct {
 	store    *store.Store
 	patience time.Duration
@@ -55,9 +55,9 @@ func newKarlaWebhooks(o Options) (*karlaWebhooks, error) {
 	}, nil
 }
 
-// ServeHTTP answers 200, which is what Karla asks for, once an event is durable,
-// also for one that was before and for one that nothing follows from. Whatever is
-// wrong with a signature, or with the shop in the address, is one and the same 401.
+// ServeHTTP answers 200, as Karla requires, once an event is durable, including
+// duplicates and events without effect. Any problem with the signature or with the
+// shop in the address gets the same 401.
 func (h *karlaWebhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
@@ -78,7 +78,7 @@ func (h *karlaWebhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *karlaWebhooks) receive(ctx context.Context, w http.ResponseWriter, r *http.Request) (kind karla.Kind, fresh bool, err error) {
-	// As the events of Dixa are received, see webhooks.receive.
+	// For the deadline, see webhooks.receive.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.patience))
 	select {
 	case h.slots <- struct{}{}:
@@ -101,21 +101,22 @@ func (h *karlaWebhooks) receive(ctx context.Context, w http.ResponseWriter, r *h
 			err: fmt.Errorf("keep an event of shop %q: %w", shop, err),
 		}
 	}
-	// A shop that is not known is kept, too: its row says so.
+	// Events of unknown shops are stored, too; the row says so.
 	fresh, err = h.store.OwnerInbox.Receive(ctx, store.OwnerEvent{
 		Shop: cut(cmp.Or(shop, event.Shop)), ID: event.ID, Ref: cut(event.Ref), ClaimID: cut(event.ClaimID), TriggeredAt: event.TriggeredAt, Body: body,
 	})
 	return event.Kind, fresh, err
 }
 
-// maxForeignWord bounds what somebody else calls something, in bytes.
+// maxForeignWord bounds names that come from another system, in bytes.
 const maxForeignWord = 200
 
 func cut(s string) string {
-	return strings.ToValidUTF8(s[:min(len(s), maxForeignWord)], "") // not through a character
+	return strings.ToValidUTF8(s[:min(len(s), maxForeignWord)], "") // drops a character that the cut splits
 }
 
-// nobodysKarlaSecret stands in where there is no secret, so that it takes as long.
+// nobodysKarlaSecret stands in if there is no secret, so that verification takes
+// equally long.
 const nobodysKarlaSecret = seal.Secret("-")
 
 func (h *karlaWebhooks) verify(ctx context.Context, shop, signature string, body []byte) error {
@@ -150,9 +151,9 @@ func (h *karlaWebhooks) verify(ctx context.Context, shop, signature string, body
 	}
 }
 
-// saveKarlaSecret saves the secret for a shop, or the platform.
+// saveKarlaSecret saves the secret of a shop or, if shop is empty, of the platform.
 func (a *api) saveKarlaSecret(ctx context.Context, shop string, raw []byte) (*body[client.KarlaSecret], error) {
-	// Read by hand: the router's own faults would show what was sent.
+	// Parsed by hand because the router's own errors would reveal the value.
 	var request struct{ Secret string }
 	if err := json.Unmarshal(raw, &request); err != nil {
 		return nil, invalid("webhook secret", "secret", `is not given as {"secret": "…"}`)
@@ -172,7 +173,7 @@ func (a *api) saveKarlaSecret(ctx context.Context, shop string, raw []byte) (*bo
 	return ok(client.KarlaSecret{Preview: preview, Path: path}, nil)
 }
 
-// minKarlaSecret keeps out what can be guessed.
+// minKarlaSecret rejects guessable secrets.
 const minKarlaSecret = 16
 
 func (a *api) saveShopKarlaSecret(ctx context.Context, in *settingsInput) (*body[client.KarlaSecret], error) {
@@ -208,10 +209,11 @@ func (a *api) karlaEvents(ctx context.Context, in *karlaEventsInput) (*body[clie
 	return ok(out, err)
 }
 
-// karlaSignatureScheme is what the document calls the signature of Karla's events.
+// karlaSignatureScheme names the signature of Karla's events in the OpenAPI
+// document.
 const karlaSignatureScheme = "karlaSignature"
 
-// documentKarla describes the routes of the webhooks in the document.
+// documentKarla describes the webhook routes in the OpenAPI document.
 func documentKarla(spec *huma.OpenAPI) {
 	problem := map[string]*huma.MediaType{problemType: {Schema: spec.Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")}}
 	responses := map[string]*huma.Response{"200": {Description: "The event is kept, or was before."}}

@@ -52,7 +52,7 @@ func (a *api) listMessages(ctx context.Context, in *messagesInput) (*body[client
 	return ok(page, nil)
 }
 
-// messageAt takes a cursor apart.
+// messageAt decodes a cursor.
 func messageAt(cursor string) (time.Time, string, error) {
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
 	at, id, found := strings.Cut(string(text), "/")
@@ -104,7 +104,7 @@ func (a *api) sendMessage(ctx context.Context, in *sendInput) (*body[claim.Instr
 // maxAttachmentURL bounds the address of an attachment, in bytes.
 const maxAttachmentURL = 2000
 
-// attachable reports whether Dixa may be given an address to copy a file from.
+// attachable reports whether Dixa may copy a file from an address.
 func (a *api) attachable(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || len(address) > maxAttachmentURL {
@@ -118,7 +118,7 @@ func (a *api) attachable(address string) bool {
 	return u.Scheme == "https"
 }
 
-// readMessage reads a message with all that is wrong with it.
+// readMessage decodes a message and returns all of its faults.
 func (a *api) readMessage(in *sendInput, s claim.Settings) (client.NewMessage, []claim.Fault) {
 	var m client.NewMessage
 	var faults []claim.Fault

@@ -12,18 +12,18 @@ import (
 	"github.com/google/uuid"
 )
 
-// request is what the parts of one request's way tell each other.
+// request is the state that middleware and handlers share during one request.
 type request struct {
 	id string
-	// pattern is the route that serves it.
+	// pattern is the route that serves the request.
 	pattern string
-	// key is the API key that the request came with.
+	// key is the API key of the request.
 	key *principal
-	// changed is what the audit log says was changed.
+	// changed is what the audit log records as changed.
 	changed map[string]string
-	// refused is why an event was not taken, in a word.
+	// refused is a one-word reason why an event was rejected.
 	refused string
-	// err is what went wrong here, for the log.
+	// err is an internal error, for the log.
 	err error
 }
 
@@ -38,11 +38,11 @@ func of(ctx context.Context) *request {
 
 func requestID(ctx context.Context) string { return of(ctx).id }
 
-// note keeps what went wrong for the request's line in the log.
+// note records an error for the request's log line.
 func note(ctx context.Context, err error) { of(ctx).err = err }
 
-// changed keeps what a command changed for the audit log: names of fields and
-// ids, never a secret or anything personal.
+// changed records what a command changed for the audit log: field names and ids,
+// never secrets or personal data.
 func changed(ctx context.Context, name, value string) {
 	r := of(ctx)
 	if r.changed == nil {
@@ -53,10 +53,11 @@ func changed(ctx context.Context, name, value string) {
 	}
 }
 
-// requestIDHeader carries the id that the caller gave or that was made up.
+// requestIDHeader carries the request id that the caller sent or that was generated.
 const requestIDHeader = "X-Request-Id"
 
-// identified gives every request an id: the caller's, where it is one, or a new.
+// identified gives every request an id: the caller's if it is a valid UUID,
+// otherwise a new one.
 func (a *api) identified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(requestIDHeader)
@@ -69,7 +70,7 @@ func (a *api) identified(next http.Handler) http.Handler {
 	})
 }
 
-// logged writes one line per request: the route and never the address, whose
+// logged writes one line per request. It logs the route and never the address, whose
 // query may hold an order number, nor a body.
 func (a *api) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -104,7 +105,7 @@ func quiet(path string) bool {
 	return slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, path)
 }
 
-// guarded answers a panic with problem details instead of a cut connection.
+// guarded answers a panic with problem details instead of a dropped connection.
 func (a *api) guarded(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -127,7 +128,8 @@ func (a *api) guarded(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// elsewhere answers what no route serves: 405 where another method would do.
+// elsewhere answers requests that no route serves: 405 if the address supports
+// another method, otherwise 404.
 func elsewhere(mux *http.ServeMux) http.Handler {
 	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

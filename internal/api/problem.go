@@ -18,16 +18,16 @@ import (
 
 const problemType = "application/problem+json"
 
-// retryAfter is what a caller is asked to wait when the store is down.
+// retryAfter is the Retry-After value while the store is down, in seconds.
 const retryAfter = "5"
 
-// Problem is every error that the API answers.
+// Problem is the form of every error that the API returns.
 type Problem struct {
 	client.Problem
 	header http.Header
 }
 
-// Error is the problem in words.
+// Error returns the problem's detail.
 func (p *Problem) Error() string { return p.Detail }
 
 // GetStatus implements huma.StatusError.
@@ -39,8 +39,8 @@ func (p *Problem) GetHeaders() http.Header { return p.header }
 // ContentType implements huma.ContentTypeFilter.
 func (p *Problem) ContentType(string) string { return problemType }
 
-// The one place where the router's own errors get the API's form. It is a
-// variable of the package huma, so it is set once, before any server starts.
+// Gives the router's own errors the API's form. The hooks are package variables of
+// huma, so they are set once, before any server starts.
 func init() {
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return routerProblem(status, message, errs)
@@ -52,7 +52,7 @@ func init() {
 	}
 }
 
-// routerProblem keeps what the router says of each field but never the value.
+// routerProblem keeps the router's message for each field but never the value.
 func routerProblem(status int, message string, errs []error) *Problem {
 	p := newProblem(status, "", sentence(message))
 	for _, err := range errs {
@@ -80,7 +80,7 @@ func routerProblem(status int, message string, errs []error) *Problem {
 	case http.StatusRequestEntityTooLarge:
 		p.Detail, p.Errors = "The body is too large.", nil
 	case http.StatusInternalServerError:
-		// What an unforeseen error says is for the log alone.
+		// The text of an unforeseen error is for the log only.
 		p.Detail, p.Errors = "Something went wrong here that nobody foresaw.", nil
 	}
 	return p
@@ -102,8 +102,8 @@ func newProblem(status int, code, detail string) *Problem {
 	}}
 }
 
-// problemOf turns what a handler returns into a problem. What has no type of its
-// own came from the store: nothing was taken, and the caller may try again.
+// problemOf converts a handler's error to a problem. An error without a known type
+// came from the store: nothing was accepted, and the caller may retry.
 func problemOf(ctx context.Context, err error) error {
 	p := known(err)
 	if p == nil {
@@ -169,7 +169,7 @@ func invalid(what, field, format string, args ...any) error {
 	return &claim.InvalidError{What: what, Faults: []claim.Fault{{Field: field, Problem: fmt.Sprintf(format, args...)}}}
 }
 
-// write answers a problem outside of the router.
+// write sends a problem from outside the router.
 func (p *Problem) write(w http.ResponseWriter) {
 	for name, values := range p.header {
 		w.Header()[name] = values
@@ -177,7 +177,7 @@ func (p *Problem) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
 	if data, err := json.Marshal(p.Problem); err == nil {
-		_, _ = w.Write(data) // the caller may be gone
+		_, _ = w.Write(data) // the caller may have disconnected
 	}
 }
 

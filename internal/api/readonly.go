@@ -9,9 +9,9 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// writable refuses, with 405, what would write to the Dixa of a shop whose
-// settings are read-only, before Dixa is asked anything. allow are the methods
-// that the address takes nevertheless; RFC 9110, section 15.5.6 wants them named.
+// writable returns a 405 problem if the shop's settings are read-only, so that a
+// request that would write to its Dixa fails before any call to Dixa. allow lists
+// the methods that the address still supports, as RFC 9110, section 15.5.6 requires.
 // An unknown shop is not found.
 func (a *api) writable(ctx context.Context, shop string, allow ...string) error {
 	in, err := a.store.Settings.Integration(ctx, shop)

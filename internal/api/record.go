@@ -10,9 +10,9 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// record follows up on what changed something: the dispatcher is woken, and a
-// command is written into the audit log. The log's line comes after the change;
-// where it cannot be written, the process's own log has it.
+// record follows up on successful changes: it wakes the dispatcher and writes
+// commands to the audit log. It writes the entry after the change. If that fails,
+// the process log receives the entry instead.
 func (a *api) record(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 	if ctx.Method() == http.MethodGet || ctx.Status() >= http.StatusBadRequest {
@@ -35,7 +35,7 @@ func (a *api) record(ctx huma.Context, next func(huma.Context)) {
 	}
 }
 
-// target is what a command was about beside the shop.
+// target returns what a command acted on besides the shop.
 func target(ctx huma.Context) string {
 	for _, name := range []string{"claim", "reason", "key", "endpoint"} {
 		if id := ctx.Param(name); id != "" {

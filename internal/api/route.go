@@ -13,23 +13,24 @@ import (
 // route is one line of the index in routes.go.
 type route struct {
 	operation huma.Operation
-	// body is the type that documents a body which is read by hand.
+	// body is the type that documents a body that the handler parses.
 	body reflect.Type
-	// required are the members that such a body must have.
+	// required lists the members that such a body must have.
 	required []string
-	// document completes what the router cannot know of the operation.
+	// document adds what the router cannot derive about the operation.
 	document func(huma.API, *huma.Operation)
 	register func(huma.API)
 }
 
-// Metadata of operations that the middleware reads.
+// Operation metadata that the middleware reads.
 const (
 	metaScope   = "scope"   // the scope that a key needs
-	metaAudit   = "audit"   // the action in the audit log; missing: not a change
+	metaAudit   = "audit"   // the action in the audit log; missing if the route is not audited
 	metaTimeout = "timeout" // how long the work may take
 )
 
-// at makes a route: name is the operation's id, scope what an API key needs.
+// at creates a route. name is the operation id; scope is the scope that the API key
+// needs.
 func at[I, O any](pattern, name, summary, tag, scope string, handle func(context.Context, *I) (*O, error), options ...func(*route)) route {
 	method, path, _ := strings.Cut(pattern, " ")
 	r := route{operation: huma.Operation{
@@ -74,8 +75,8 @@ func says(text string) func(*route) {
 	return func(r *route) { r.operation.Description = text }
 }
 
-// takes documents a body that the handler reads by hand, with the members that
-// it must have, and bounds it.
+// takes documents and bounds a body that the handler parses. required lists the
+// members that it must have.
 func takes[T any](maxBytes int64, required ...string) func(*route) {
 	return func(r *route) {
 		r.body, r.required = reflect.TypeFor[T](), required
@@ -84,18 +85,19 @@ func takes[T any](maxBytes int64, required ...string) func(*route) {
 	}
 }
 
-// mayFail documents further errors.
+// mayFail documents further error statuses.
 func mayFail(statuses ...int) func(*route) {
 	return func(r *route) { r.operation.Errors = append(r.operation.Errors, statuses...) }
 }
 
-// unaudited marks a route that changes nothing, or a claim's own way in.
+// unaudited keeps a route out of the audit log, because it changes nothing or
+// because claims come in through it.
 func unaudited(r *route) { delete(r.operation.Metadata, metaAudit) }
 
-// talks marks a route that asks Dixa many things.
+// talks marks a route that makes many calls to Dixa.
 func talks(r *route) { r.operation.Metadata[metaTimeout] = talkTimeout }
 
-// answers sets the status of success.
+// answers sets the success status.
 func answers(status int) func(*route) {
 	return func(r *route) { r.operation.DefaultStatus = status }
 }

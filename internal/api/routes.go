@@ -10,7 +10,7 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// Sections of the document.
+// Sections of the OpenAPI document.
 const (
 	tagClaims    = "Claims"
 	tagOperators = "Operators"
@@ -37,8 +37,8 @@ func tags() []*huma.Tag {
 
 const shop = "/v1/shops/{shop}"
 
-// routes is the index of the API. Every route that is not a GET goes into the
-// audit log under its name unless it says otherwise.
+// routes is the index of the API. The audit log records every route other than a GET
+// under its name, unless the route says otherwise.
 func (a *api) routes() []route {
 	const (
 		claimsWrite, claimsRead = client.ScopeClaimsWrite, client.ScopeClaimsRead
@@ -136,7 +136,7 @@ func (a *api) routes() []route {
 	})
 }
 
-// endpointRoutes are those of endpoints, each for a shop and for the platform.
+// endpointRoutes returns the endpoint routes, each for a shop and for the platform.
 func (a *api) endpointRoutes() []route {
 	const (
 		claimsRead, shopsRead = client.ScopeClaimsRead, client.ScopeShopsRead
@@ -175,7 +175,7 @@ type InShop struct {
 	Shop string `path:"shop" doc:"The shop's slug."`
 }
 
-// body is an output of a JSON body.
+// body is a JSON response body.
 type body[T any] struct{ Body T }
 
 func ok[T any](v T, err error) (*body[T], error) {

@@ -85,7 +85,7 @@ func (a *api) disable(ctx context.Context, in *InShop) (*body[claim.Shop], error
 	return a.switched(ctx, in.Shop, a.onboarding.Disable(ctx, in.Shop))
 }
 
-// switched answers a command with the shop as it now is.
+// switched answers a command with the shop's current state.
 func (a *api) switched(ctx context.Context, shop string, err error) (*body[claim.Shop], error) {
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (a *api) changeSettings(ctx context.Context, in *settingsInput) (*body[clai
 	return ok(a.onboarding.ChangeSettings(ctx, in.Shop, slices.Clone(in.RawBody)))
 }
 
-// members names the members of a patch for the audit log.
+// members lists the members of a patch for the audit log.
 func members(patch []byte) string {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(patch, &object) != nil {
@@ -197,7 +197,7 @@ func members(patch []byte) string {
 }
 
 func (a *api) saveToken(ctx context.Context, in *settingsInput) (*body[claim.Connection], error) {
-	// Read by hand: the router's own faults would show what was sent.
+	// Parsed by hand because the router's own errors would reveal the value.
 	var request client.TokenRequest
 	if err := json.Unmarshal(in.RawBody, &request); err != nil {
 		return nil, invalid("token", "token", `is not given as {"token": "…"}`)
@@ -227,7 +227,7 @@ func (a *api) compareToken(ctx context.Context, in *compareTokenInput) (*body[cl
 }
 
 func (a *api) saveWebhookSecret(ctx context.Context, in *settingsInput) (*body[claim.Subscription], error) {
-	// Read by hand, as the token is.
+	// Parsed by hand, like the token.
 	var request struct{ Secret *string }
 	if err := json.Unmarshal(in.RawBody, &request); err != nil || request.Secret == nil {
 		return nil, invalid("webhook secret", "secret", `is not given as {"secret": "…"}`)

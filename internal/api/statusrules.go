@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// triedClaims is how many claims rules are tried on unless the caller says
-	// otherwise, triedEvents how many events of each are read.
+	// triedClaims is how many claims to try rules on by default; triedEvents is how
+	// many events of each claim to read.
 	triedClaims = 100
 	triedEvents = 2000
 )
@@ -23,7 +23,7 @@ type statusRulesInput struct {
 	Body client.StatusRulesRequest
 }
 
-// previewStatusRules tells what other rules would have said of what happened.
+// previewStatusRules evaluates past events with other rules.
 func (a *api) previewStatusRules(ctx context.Context, in *statusRulesInput) (*body[client.StatusRulesPreview], error) {
 	integration, err := a.store.Settings.Integration(ctx, in.Shop)
 	if err != nil {
@@ -63,7 +63,7 @@ func (a *api) previewStatusRules(ctx context.Context, in *statusRulesInput) (*bo
 	return ok(out, nil)
 }
 
-// withStatusRules are the settings with other status rules, checked as if they
+// withStatusRules returns the settings with other status rules, validated as if they
 // were saved.
 func withStatusRules(s claim.Settings, rules []claim.StatusRule) (claim.Settings, error) {
 	s.StatusRules = rules
@@ -75,7 +75,7 @@ func withStatusRules(s claim.Settings, rules []claim.StatusRule) (claim.Settings
 	return s, err
 }
 
-// told are the statuses that a claim's owner is told, one after another.
+// told returns the statuses that the claim's owner is notified of, in order.
 func told(s claim.Settings, readings []fold.Reading) []string {
 	story := fold.Story{State: claim.StateOpen, Settings: s}
 	statuses := []string{}

@@ -15,15 +15,15 @@ import (
 	"github.com/claimflow/claimflow/templates"
 )
 
-// The inputs of the platform's template routes; those of a shop's routes have
-// the shop beside them.
+// Inputs of the platform's template routes. The inputs of a shop's routes add the
+// shop.
 type (
 	// InTemplate names a template.
 	InTemplate struct {
 		Reason   string `path:"reason" maxLength:"100" doc:"A reason such as damaged, or a flow, in any spelling."`
 		Language string `query:"language" doc:"A BCP 47 tag such as de or de-CH. Missing: the default language."`
 	}
-	// InTemplateBody names one and has a body that is read by hand.
+	// InTemplateBody names a template and has a body that the handler parses.
 	InTemplateBody struct {
 		InTemplate
 		RawBody []byte `contentType:"application/json"`
@@ -44,7 +44,7 @@ func (in *shopTemplateBodyInput) split() (string, *InTemplateBody) {
 	return in.Shop, &in.InTemplateBody
 }
 
-// ofPlatform and ofShop make one handler serve both.
+// ofPlatform and ofShop let one handler serve both kinds of routes.
 func ofPlatform[I, O any](handle func(context.Context, string, *I) (*O, error)) func(context.Context, *I) (*O, error) {
 	return func(ctx context.Context, in *I) (*O, error) { return handle(ctx, "", in) }
 }
@@ -88,7 +88,7 @@ func (a *api) listTemplates(ctx context.Context, shop string, _ *struct{}) (*bod
 	return ok(client.TemplateList{Templates: out}, nil)
 }
 
-// known is nil for the platform and for a shop that exists.
+// known returns nil for the platform and for a shop that exists.
 func (a *api) known(ctx context.Context, shop string) error {
 	if shop == "" {
 		return nil
@@ -105,8 +105,8 @@ func (a *api) getTemplate(ctx context.Context, shop string, in *InTemplate) (*bo
 	return ok(place.winner(), nil)
 }
 
-// putTemplate saves a template that renders for the sample claims together with
-// what it leaves to the layers beneath it.
+// putTemplate saves a template if it renders for the sample claims, together with
+// what it inherits from the layers below it.
 func (a *api) putTemplate(ctx context.Context, shop string, in *InTemplateBody) (*body[client.Template], error) {
 	source, err := templates.ParseSource(in.RawBody)
 	if err != nil {
@@ -179,8 +179,8 @@ func (a *api) previewTemplate(ctx context.Context, shop string, in *InTemplateBo
 	}, nil)
 }
 
-// sample is the claim of a preview: the one given, else one of the samples for
-// the reason.
+// sample returns the claim for a preview: the given one, or else a sample for the
+// reason.
 func sample(key, shop string, given json.RawMessage) (*claim.Claim, error) {
 	if len(given) > 0 && string(given) != "null" {
 		return claim.Decode(given, shop)
@@ -196,8 +196,8 @@ func sample(key, shop string, given json.RawMessage) (*claim.Claim, error) {
 	return &c, nil
 }
 
-// place is where a template stands: the shop or the platform, the reason and the
-// language, and what is stored there.
+// place locates a template: the shop or the platform, the reason and the language,
+// with the templates stored there.
 type place struct {
 	shop, shopName string
 	key, language  string
@@ -241,7 +241,7 @@ func (a *api) place(ctx context.Context, shop string, in *InTemplate) (*place, e
 	return p, nil
 }
 
-// own is a source as the place's own template.
+// own returns source as the place's own template.
 func (p *place) own(source templates.Source) templates.Candidate {
 	scope := templates.ScopeShop
 	if p.shop == "" {
@@ -250,8 +250,8 @@ func (p *place) own(source templates.Source) templates.Candidate {
 	return templates.Candidate{Scope: scope, Key: p.key, Language: p.language, Source: source}
 }
 
-// choose finds the template that a claim of the place gets, with own in the
-// place of what is stored there.
+// choose returns the template for a claim of the place. own, if set, replaces the
+// stored template of the same scope, key and language.
 func (p *place) choose(own *templates.Candidate) templates.Candidate {
 	candidates := slices.Clone(p.candidates)
 	if own != nil {
@@ -263,7 +263,7 @@ func (p *place) choose(own *templates.Candidate) templates.Candidate {
 	return templates.Choose(&claim.Claim{Reason: p.key}, []string{p.language}, candidates)
 }
 
-// winner is the template that a claim of the place gets, as the API tells it.
+// winner returns the template for a claim of the place in the API's form.
 func (p *place) winner() client.Template {
 	chosen := p.choose(nil)
 	source := client.TemplateSource(chosen.Source)

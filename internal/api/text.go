@@ -14,9 +14,9 @@ import (
 	"github.com/claimflow/claimflow/internal/charset"
 )
 
-// textual gives handlers bodies in UTF-8, whichever charset they came in. A body
-// that is not of the charset that its Content-Type names, UTF-8 where it names
-// none, is refused: a JSON parser would replace what is wrong without a word.
+// textual converts request bodies to UTF-8 before handlers read them. It rejects a
+// body that is invalid in the charset of its Content-Type, or in UTF-8 if none is
+// named, because a JSON parser would silently replace invalid bytes.
 func (a *api) textual(spec huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		op := ctx.Operation()
@@ -25,11 +25,11 @@ func (a *api) textual(spec huma.API) func(huma.Context, func(huma.Context)) {
 			return
 		}
 		if op.BodyReadTimeout > 0 {
-			_ = ctx.SetReadDeadline(time.Now().Add(op.BodyReadTimeout)) // a connection that knows none goes without
+			_ = ctx.SetReadDeadline(time.Now().Add(op.BodyReadTimeout)) // not every connection supports deadlines
 		}
 		body, err := io.ReadAll(io.LimitReader(ctx.BodyReader(), op.MaxBodyBytes+1))
 		if err != nil || int64(len(body)) > op.MaxBodyBytes {
-			// The router says what is wrong with it.
+			// The router reports the error.
 			next(withBody{ctx, io.MultiReader(bytes.NewReader(body), failing{err}, ctx.BodyReader())})
 			return
 		}
@@ -42,7 +42,7 @@ func (a *api) textual(spec huma.API) func(huma.Context, func(huma.Context)) {
 				p.Errors = []client.FieldError{{Field: "body", Message: err.Error()}}
 			}
 			p.Instance = requestID(ctx.Context())
-			_ = huma.WriteErr(spec, ctx, p.Status, p.Detail, p) // the caller may be gone
+			_ = huma.WriteErr(spec, ctx, p.Status, p.Detail, p) // the caller may have disconnected
 			return
 		}
 		next(withBody{ctx, bytes.NewReader(text)})
@@ -60,7 +60,7 @@ type humaContext huma.Context
 // BodyReader implements huma.Context.
 func (c withBody) BodyReader() io.Reader { return c.body }
 
-// Header implements huma.Context. The body is UTF-8 by now.
+// Header implements huma.Context. It drops the charset because the body is UTF-8.
 func (c withBody) Header(name string) string {
 	value := c.humaContext.Header(name)
 	if strings.EqualFold(name, "Content-Type") {
@@ -69,10 +69,10 @@ func (c withBody) Header(name string) string {
 	return value
 }
 
-// Unwrap lets the router find its own context.
+// Unwrap gives the router access to its own context.
 func (c withBody) Unwrap() huma.Context { return c.humaContext }
 
-// failing is a reader that fails, unless the error is nil: then it is empty.
+// failing is a reader that returns err, or io.EOF if err is nil.
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) {

@@ -13,9 +13,9 @@ type updateInput struct {
 	RawBody []byte `contentType:"application/json"`
 }
 
-// updateClaim takes what changed of a claim at its owner.
+// updateClaim applies an owner's changes to a claim.
 func (a *api) updateClaim(ctx context.Context, in *updateInput) (*body[client.Updated], error) {
-	// A deleted shop's claims are not changed any more.
+	// Claims of a deleted shop cannot be changed.
 	if _, err := a.store.Shops.Get(ctx, in.Shop); err != nil {
 		return nil, err
 	}

@@ -23,19 +23,19 @@ import (
 )
 
 const (
-	// maxEventBytes bounds an event. Those that are known have some kilobytes,
-	// and a message's text with them.
+	// maxEventBytes bounds an event. Known events have a few kilobytes plus the text
+	// of a message.
 	maxEventBytes = 1 << 20
-	// maxEventsAtOnce bounds how many events are held in memory at once.
+	// maxEventsAtOnce bounds how many events are in memory at once.
 	maxEventsAtOnce = 128
-	// eventPatience is how long an event may take to arrive, so that slow senders
-	// do not keep others out.
+	// eventPatience is how long an event may take to arrive, so that slow senders do
+	// not block others.
 	eventPatience = 10 * time.Second
-	// maxEventName bounds the name of an event that is not known.
+	// maxEventName bounds the name of an unknown event, in bytes.
 	maxEventName = 100
 )
 
-// The results of a received event, in its metric.
+// Results of a received event in its metric.
 const (
 	eventVerified    = "verified"
 	eventDuplicate   = "duplicate"
@@ -43,7 +43,7 @@ const (
 	eventUnavailable = "unavailable"
 )
 
-// webhooks receives the events that Dixa sends.
+// webhooks receives events from Dixa.
 type webhooks struct {
 	store    *store.Store
 	maxAge   time.Duration
@@ -68,12 +68,12 @@ func newWebhooks(o Options, kick func()) (*webhooks, error) {
 	}, nil
 }
 
-// eventRefusal says why an event was not taken.
+// eventRefusal is the reason why an event was rejected.
 type eventRefusal struct {
 	status int
 	// reason is a word for the metric and the log.
 	reason string
-	// words are for the sender, and give nothing away.
+	// words is the message for the sender. It reveals no details.
 	words string
 	// err is for the log.
 	err error
@@ -83,9 +83,8 @@ func (r *eventRefusal) Error() string { return r.reason }
 
 func (r *eventRefusal) Unwrap() error { return r.err }
 
-// ServeHTTP answers 204 once an event is durable, also for one that was before.
-// Whatever is wrong with a signature, or with the connection in the address, is
-// one and the same 401.
+// ServeHTTP answers 204 once an event is durable, including duplicates. Any problem
+// with the signature or with the connection in the address gets the same 401.
 func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
@@ -105,8 +104,8 @@ func (h *webhooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.count(ctx, name, result, reason)
 }
 
-// refuseEvent answers an event that was not taken, and says so in words for the
-// metric. signature is the header that it should be signed in.
+// refuseEvent answers an event that was rejected and returns the result and reason
+// for the metric. signature is the header that should hold the signature.
 func refuseEvent(ctx context.Context, w http.ResponseWriter, err error, signature string) (result, reason string) {
 	var refused *eventRefusal
 	if !errors.As(err, &refused) {
@@ -136,8 +135,8 @@ func (h *webhooks) count(ctx context.Context, name, result, reason string) {
 		attribute.String("event", name), attribute.String("result", result), attribute.String("reason", reason)))
 }
 
-// eventLabel is an event's name for a metric: one of those that are known, so
-// that nobody can make metrics up.
+// eventLabel returns the event's name for a metric. Unknown names share one label,
+// so that senders cannot create metrics.
 func eventLabel(e *dixa.Event) string {
 	switch {
 	case e == nil:
@@ -149,11 +148,11 @@ func eventLabel(e *dixa.Event) string {
 	}
 }
 
-// receive verifies an event and keeps it. Nothing of the body is read before its
-// signature is right.
+// receive verifies an event and stores it. It does not parse the body before the
+// signature is verified.
 func (h *webhooks) receive(ctx context.Context, w http.ResponseWriter, r *http.Request) (event *dixa.Event, fresh bool, err error) {
-	// Also for a body that is not read here: the server waits for what is left of
-	// it. A connection that knows no deadlines goes without.
+	// The deadline also covers a body that is not read here, because the server
+	// waits for the rest of it. Not every connection supports deadlines.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.patience))
 	select {
 	case h.slots <- struct{}{}:
@@ -218,12 +217,13 @@ func readEvent(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, &eventRefusal{status: http.StatusBadRequest, reason: "cut_off", words: "The event did not arrive whole."}
 	}
-	// The deadline would end the request if it passed after the body arrived.
+	// If the deadline passed after the body arrived, it would end the request.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	return body, nil
 }
 
-// nobodysSecret stands in where there is no secret, so that it takes as long.
+// nobodysSecret stands in if there is no secret, so that verification takes equally
+// long.
 const nobodysSecret = dixa.Secret("00")
 
 func (h *webhooks) verify(ctx context.Context, connection, signature string, body []byte) error {
@@ -257,15 +257,15 @@ func (h *webhooks) verify(ctx context.Context, connection, signature string, bod
 	}
 }
 
-// unverified is the one answer to everything that is wrong with a signature.
+// unverified is the single answer to every signature problem.
 func unverified(reason string) *eventRefusal {
 	return &eventRefusal{status: http.StatusUnauthorized, reason: reason, words: "The event is not signed as this address asks for."}
 }
 
-// signatureScheme is what the document calls the signature of an event.
+// signatureScheme names the signature of an event in the OpenAPI document.
 const signatureScheme = "dixaSignature"
 
-// documentWebhooks describes the route in the document.
+// documentWebhooks describes the webhook route in the OpenAPI document.
 func documentWebhooks(spec *huma.OpenAPI) {
 	problem := map[string]*huma.MediaType{problemType: {Schema: spec.Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")}}
 	responses := map[string]*huma.Response{"204": {Description: "The event is kept, or was before."}}

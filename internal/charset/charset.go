@@ -1,6 +1,5 @@
-// Package charset makes text of another encoding UTF-8. encoding/json takes bytes
-// that are not UTF-8 and replaces them without a word, so they are looked for
-// before.
+// Package charset converts text to UTF-8. encoding/json silently replaces bytes that
+// are not UTF-8, so this package detects them first.
 package charset
 
 import (
@@ -15,20 +14,20 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// ErrUnknown says that a charset has no name that is known here.
+// ErrUnknown says that a charset's name is unknown.
 var ErrUnknown = errors.New("the charset is not known")
 
-// InvalidError says that text is not of the charset that it should be of.
+// InvalidError says that text is not in its expected charset.
 type InvalidError struct {
 	// Charset is its name, in lower case.
 	Charset string
-	// Offset is that of the first wrong byte, from 0, and Byte is that byte; -1
-	// and 0 where that is not known.
+	// Offset is the offset of the first invalid byte, from 0, and Byte is that byte;
+	// -1 and 0 if unknown.
 	Offset int
 	Byte   byte
 }
 
-// Error says where the first wrong byte is.
+// Error says where the first invalid byte is.
 func (e *InvalidError) Error() string {
 	if e.Offset < 0 {
 		return "is not " + e.Charset
@@ -36,10 +35,10 @@ func (e *InvalidError) Error() string {
 	return fmt.Sprintf("is not UTF-8: byte %#02x at offset %d; encode it as UTF-8, or name its charset in the Content-Type", e.Byte, e.Offset)
 }
 
-// UTF8 makes text UTF-8, by the charset that a Content-Type names (RFC 9110,
-// section 8.3; names as the WHATWG's Encoding Standard has them), else by its byte
-// order mark, which goes. Without either it must be UTF-8. The error wraps
-// [ErrUnknown] or is an [*InvalidError].
+// UTF8 converts text to UTF-8. It uses the charset that a Content-Type names (RFC
+// 9110, section 8.3; names as in the WHATWG's Encoding Standard), or else the byte
+// order mark, which it removes. Without either, the text must be UTF-8. The error
+// wraps [ErrUnknown] or is an [*InvalidError].
 func UTF8(text []byte, contentType string) ([]byte, error) {
 	name := ""
 	if _, params, err := mime.ParseMediaType(contentType); err == nil {
@@ -62,7 +61,7 @@ func UTF8(text []byte, contentType string) ([]byte, error) {
 	}
 	decoder := fallback.NewDecoder().Transformer
 	if canonical == "utf-8" {
-		decoder = transform.Nop // which leaves wrong bytes to be found
+		decoder = transform.Nop // leaves invalid bytes for valid to find
 	}
 	out, _, err := transform.Bytes(unicode.BOMOverride(decoder), text)
 	if err != nil {
@@ -72,7 +71,7 @@ func UTF8(text []byte, contentType string) ([]byte, error) {
 	if canonical == "utf-8" && utf16(text) == "" {
 		return out, valid(out)
 	}
-	// Decoders put this in the place of what they do not know.
+	// Decoders replace unknown bytes with this rune.
 	if bytes.ContainsRune(out, utf8.RuneError) {
 		if name := utf16(text); name != "" {
 			canonical = name
@@ -87,8 +86,8 @@ var mark = []byte("\uFEFF")
 
 func marked(text []byte) bool { return bytes.HasPrefix(text, mark) || utf16(text) != "" }
 
-// utf16 is the kind of UTF-16 whose byte order mark a text has; empty where it has
-// none.
+// utf16 returns the kind of UTF-16 that a text's byte order mark indicates; empty if
+// it has none.
 func utf16(text []byte) string {
 	switch {
 	case bytes.HasPrefix(text, []byte{0xFE, 0xFF}):
@@ -100,7 +99,8 @@ func utf16(text []byte) string {
 	}
 }
 
-// Valid is nil for UTF-8, else an [*InvalidError] with the first wrong byte.
+// Valid returns nil for UTF-8, or else an [*InvalidError] with the first invalid
+// byte.
 func Valid(text []byte) error { return valid(text) }
 
 func valid(text []byte) error {

@@ -1,6 +1,6 @@
-// Package config is the one list of the environment variables that Claimflow
-// reads: what each means, what holds where it is missing and whether it is
-// secret. docs/configuration.md is generated from it.
+// Package config is the single list of the environment variables that Claimflow
+// reads: their meanings, their defaults and which are secret. docs/configuration.md
+// is generated from it.
 package config
 
 import (
@@ -18,9 +18,9 @@ import (
 	"github.com/claimflow/claimflow/internal/seal"
 )
 
-// Config is the configuration of every Claimflow process. The `doc` tag of a
-// field says what the variable means, `used` who reads it; a field of the type
-// [seal.Secret] is never printed.
+// Config is the configuration of every Claimflow process. The `doc` tag of a field
+// describes the variable, `used` names its readers. Fields of type [seal.Secret] are
+// never printed.
 type Config struct {
 	DatabaseURL string      `env:"CLAIMFLOW_DATABASE_URL" envDefault:"sqlite:claimflow.db" validate:"required,database" used:"starter, worker" doc:"Where the store is: 'sqlite:' and a file, 'sqlite::memory:' for one process and one run, or 'postgres://user:password@host/database'. A PostgreSQL address holds a password: treat it as a secret."`
 	Keys        seal.Secret `env:"CLAIMFLOW_KEYS" used:"starter, worker" doc:"The keys that seal claims and tokens in the store, as 'starter keyring new' prints them, or 'file:' and the path of a file that holds them. Every process of one store needs the same."`
@@ -47,17 +47,16 @@ type Config struct {
 
 	URL    string      `env:"CLAIMFLOW_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter" doc:"The 'starter serve' that the other starter commands talk to, without the /v1 of the API's addresses."`
 	APIKey seal.Secret `env:"CLAIMFLOW_API_KEY" used:"starter" doc:"The API key that the starter commands use, as 'starter api-key create' prints it."`
-	// DixaToken is taken as it is: that space around it is wrong is for
-	// onboarding to say.
+	// DixaToken is taken as is: onboarding rejects surrounding space.
 	DixaToken seal.Secret `env:"CLAIMFLOW_DIXA_TOKEN" used:"starter" doc:"The Dixa API token that 'starter shop connect' saves. A token that comes by --token-file or the standard input as well is refused: give it in one way only."`
 }
 
-// Load reads the process's environment. The error names every variable that is
-// wrong, at once, and never its value.
+// Load reads the process's environment. The error names every invalid variable at
+// once, and never its value.
 func Load() (Config, error) { return LoadFrom(os.Environ()) }
 
-// LoadFrom reads an environment given as "NAME=value" entries. A variable that
-// is set but empty counts as missing.
+// LoadFrom reads an environment given as "NAME=value" entries. A variable that is
+// set but empty counts as missing.
 func LoadFrom(environ []string) (Config, error) {
 	vars := map[string]string{}
 	for _, entry := range environ {

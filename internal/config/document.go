@@ -18,7 +18,7 @@ type Variable struct {
 	// UsedBy names the processes that read it.
 	UsedBy  string `json:"used_by"`
 	Meaning string `json:"meaning"`
-	// Value is what holds in this process; hidden where it is secret.
+	// Value is the value in this process; hidden if it is secret.
 	Value string `json:"value,omitempty"`
 }
 
@@ -42,9 +42,9 @@ func Variables(c Config) []Variable {
 	return out
 }
 
-// Others lists the variables that libraries read on Claimflow's behalf: the
-// Temporal SDK's envconfig package and the OpenTelemetry SDK. The commonest are
-// named; theirs are the full lists.
+// Others lists the variables that libraries read on Claimflow's behalf: the Temporal
+// SDK's envconfig package and the OpenTelemetry SDK. It names only the most common
+// ones; the libraries document the full lists.
 func Others() []Variable {
 	return []Variable{
 		{Name: "TEMPORAL_ADDRESS", Default: "localhost:7233", UsedBy: "starter, worker", Meaning: "The Temporal frontend. This and all other TEMPORAL_* variables, and the profiles of a TOML file, are read by the Temporal SDK's envconfig, as by the temporal command."},
@@ -69,14 +69,14 @@ counts as missing. ` + "`starter config`" + ` prints this list with the values t
 
 `
 
-// Markdown is docs/configuration.md.
+// Markdown returns the content of docs/configuration.md.
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString(preamble)
 	b.WriteString("## Claimflow\n\n")
 	c, err := LoadFrom(nil)
 	if err != nil {
-		panic("config: the defaults are valid: " + err.Error()) // a defect that the tests of this package show
+		panic("config: the defaults are valid: " + err.Error()) // a defect that this package's tests catch
 	}
 	table(&b, Variables(c))
 	b.WriteString("\n## Temporal and OpenTelemetry\n\n")
@@ -98,11 +98,11 @@ func table(b *strings.Builder, variables []Variable) {
 	}
 }
 
-// WriteTable prints the variables and what holds as a table for people.
+// WriteTable prints the variables and their values as a table for people.
 func WriteTable(w io.Writer, c Config) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) {
-		_, _ = io.WriteString(tw, strings.Join(cells, "\t")+"\n") // Flush tells what went wrong
+		_, _ = io.WriteString(tw, strings.Join(cells, "\t")+"\n") // Flush reports the error
 	}
 	row("VARIABLE", "VALUE", "READ BY", "MEANING")
 	for _, v := range append(Variables(c), Others()...) {

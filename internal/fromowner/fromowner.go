@@ -21,17 +21,17 @@ import (
 const (
 	// batch is how many events are read at once.
 	batch = 100
-	// every is how often waiting events are looked for. One that came in this
-	// process is taken at once.
+	// every is how often to poll for waiting events. An event received by this
+	// process is applied at once.
 	every = 5 * time.Second
-	// bodiesFor is how long the body of an event is kept after it was handled, and
-	// dropEvery how often old ones are looked for.
+	// bodiesFor is how long the body of an event is stored after it was handled, and
+	// dropEvery how often old ones are deleted.
 	bodiesFor = 24 * time.Hour
 	dropEvery = time.Minute
 )
 
-// Inbox applies kept events. Several processes may do so at once: each event takes
-// effect once, in the order in which they came.
+// Inbox applies stored events. Several processes may do so at once: each event takes
+// effect once, in order of receipt.
 type Inbox struct {
 	store  *store.Store
 	log    *slog.Logger
@@ -40,12 +40,12 @@ type Inbox struct {
 	moved func()
 }
 
-// New makes an Inbox. moved is called after events changed claims.
+// New creates an Inbox. moved is called after events changed claims.
 func New(s *store.Store, log *slog.Logger, moved func()) *Inbox {
 	return &Inbox{store: s, log: log, kicked: make(chan struct{}, 1), moved: moved}
 }
 
-// Kick has waiting events applied at once.
+// Kick applies waiting events at once.
 func (i *Inbox) Kick() {
 	select {
 	case i.kicked <- struct{}{}:
@@ -53,7 +53,7 @@ func (i *Inbox) Kick() {
 	}
 }
 
-// Run applies events until ctx ends. Trouble is logged once when it begins.
+// Run applies events until ctx ends. It logs errors once when they start.
 func (i *Inbox) Run(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -81,8 +81,8 @@ func (i *Inbox) Run(ctx context.Context) {
 	}
 }
 
-// Apply applies the events that wait. One that cannot be applied just now waits on
-// and does not keep the others.
+// Apply applies the waiting events. An event that cannot be applied now keeps
+// waiting and does not block the others.
 func (i *Inbox) Apply(ctx context.Context) error {
 	for {
 		events, err := i.store.OwnerInbox.Waiting(ctx, batch)
@@ -113,7 +113,7 @@ func (i *Inbox) Apply(ctx context.Context) error {
 	}
 }
 
-// effectOf says what follows from an event.
+// effectOf returns the effect of an event.
 func effectOf(kept store.OwnerEvent) store.OwnerEffect {
 	e, err := karla.ParseEvent(kept.Body)
 	if err != nil {
@@ -137,12 +137,12 @@ func claimEffect(kept store.OwnerEvent, e *karla.Event) store.OwnerEffect {
 	if at.IsZero() {
 		at = e.TriggeredAt
 	}
-	// The address says which shop it is for; Karla may spell it otherwise.
+	// The address identifies the shop; Karla may spell it differently.
 	decode := func() (*claim.Claim, error) {
 		if err := utf8Fault(e.Raw); err != nil {
 			return nil, err
 		}
-		shop := "" // as the body has it
+		shop := "" // as in the body
 		if e.Shop == "" {
 			shop = kept.Shop
 		}
@@ -172,8 +172,7 @@ func claimEffect(kept store.OwnerEvent, e *karla.Event) store.OwnerEffect {
 	}
 }
 
-// utf8Fault refuses an event that is not UTF-8: it would be taken with other words
-// than were sent.
+// utf8Fault rejects an event that is not UTF-8: decoding would change its text.
 func utf8Fault(body []byte) error {
 	if err := charset.Valid(body); err != nil {
 		return &claim.InvalidError{What: "event", Faults: []claim.Fault{{Field: "body", Problem: err.Error()}}}

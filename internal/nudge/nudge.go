@@ -1,7 +1,7 @@
-// Package nudge tells Temporal which claims changed. It starts the workflow of
-// each claim that has none or has lost it, and signals the workflow of each claim
-// that changed. The store is written first: claims are accepted while Temporal is
-// down, and their workflows start when it is back.
+// Package nudge notifies Temporal of changed claims. It starts the workflow of each
+// claim that has none or has lost it, and signals the workflow of each claim that
+// changed. The store is written first: claims are accepted while Temporal is down,
+// and their workflows start when it is back.
 package nudge
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/claimflow/claimflow/workflows"
 )
 
-// Engine is what the dispatcher needs of a Temporal client.
+// Engine is the part of the Temporal client that the dispatcher uses.
 type Engine interface {
 	SignalWithStartWorkflow(ctx context.Context, workflowID, signalName string, signalArg any,
 		options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
@@ -29,22 +29,22 @@ type Engine interface {
 }
 
 const (
-	// every is how often the store is looked at when nobody kicks.
+	// every is how often the store is polled without a kick.
 	every = time.Second
 	// batch is how many claims are read at once, parallel how many of them are
-	// brought to the engine at once.
+	// submitted to Temporal at once.
 	batch    = 200
 	parallel = 8
-	// patience bounds one call to the engine.
+	// patience bounds one call to Temporal.
 	patience = 10 * time.Second
-	// silence is how long nothing may be heard of a claim until its workflow is
-	// made sure of, searchEvery how often such claims are looked for.
+	// silence is how long a claim may show no activity before its workflow is
+	// ensured, searchEvery how often such claims are queried.
 	silence     = 10 * time.Minute
 	searchEvery = time.Minute
 )
 
-// Dispatcher carries changes from the store to the engine. Any number of them may
-// run at once: a nudge has no content, so one too many does no harm.
+// Dispatcher carries changes from the store to Temporal. Any number of dispatchers
+// may run at once: a nudge has no content, so a duplicate is harmless.
 type Dispatcher struct {
 	store  *store.Store
 	engine Engine
@@ -61,11 +61,11 @@ type Dispatcher struct {
 // Option changes a default of [New].
 type Option func(*Dispatcher)
 
-// SearchEvery sets how often claims that have lost their workflow are looked
-// for. Defaults to a minute; zero looks in every round.
+// SearchEvery sets how often to search for claims that have lost their workflow.
+// Defaults to a minute; zero searches in every round.
 func SearchEvery(d time.Duration) Option { return func(to *Dispatcher) { to.searchEvery = d } }
 
-// New makes a dispatcher; Run starts it.
+// New creates a dispatcher. Call Run to start it.
 func New(s *store.Store, e Engine, log *slog.Logger, opts ...Option) *Dispatcher {
 	d := &Dispatcher{store: s, engine: e, log: log, kick: make(chan struct{}, 1), searchEvery: searchEvery, met: &trouble{}}
 	for _, o := range opts {
@@ -74,7 +74,7 @@ func New(s *store.Store, e Engine, log *slog.Logger, opts ...Option) *Dispatcher
 	return d
 }
 
-// Kick makes the dispatcher look at the store now. It never blocks.
+// Kick makes the dispatcher poll the store now. It never blocks.
 func (d *Dispatcher) Kick() {
 	select {
 	case d.kick <- struct{}{}:
@@ -82,9 +82,9 @@ func (d *Dispatcher) Kick() {
 	}
 }
 
-// Run dispatches until ctx ends. Each kind of trouble with the store or the
-// engine is logged once when it begins, and once that all of it is over; nothing
-// is lost by it.
+// Run dispatches until ctx ends. It logs each kind of store or Temporal error once
+// when it starts, and logs once when all errors have cleared. Errors lose no
+// changes.
 func (d *Dispatcher) Run(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -103,7 +103,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 }
 
-// Trouble is what went wrong in the last round of Run; nil where nothing did.
+// Trouble returns the errors of the last round of Run, or nil if there were none.
 func (d *Dispatcher) Trouble() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -124,12 +124,11 @@ func (d *Dispatcher) report(met *trouble) {
 	d.met = met
 }
 
-// Once wakes parked claims whose settings changed, gives the events that Dixa
-// told to the claims that they are of, brings every claim that
-// changed to its workflow and, now and then, starts workflows that were lost. A
-// claim that the engine refuses does not keep the others back; an engine that
-// cannot be reached, or does not have the namespace, is not asked for each of
-// them. The error has the first of each kind.
+// Once wakes parked claims whose settings changed, assigns events from Dixa to their
+// claims, signals the workflow of every claim that changed and, periodically,
+// restarts lost workflows. If Temporal refuses a claim, the others still proceed. If
+// Temporal is unreachable or lacks the namespace, the remaining claims are skipped.
+// The error joins the first of each kind.
 func (d *Dispatcher) Once(ctx context.Context) error { return d.round(ctx).err() }
 
 func (d *Dispatcher) round(ctx context.Context) *trouble {
@@ -158,17 +157,16 @@ func (d *Dispatcher) round(ctx context.Context) *trouble {
 	}
 	stillLost := map[claim.Ref]bool{}
 	for d.some(ctx, met, stillLost, lost, d.ensure) {
-		// What came meanwhile does not wait for the end of the search.
+		// New changes do not wait for the end of the search.
 		for d.some(ctx, met, refused, d.store.Nudges.Due, d.nudge) {
 		}
 	}
 	return met
 }
 
-// some brings the next claims of a list to their workflows and reports whether
-// there may be more. Claims that are refused are remembered and stay in the
-// list, so as many more are read: however many those are, they do not keep back
-// what comes after them.
+// some submits the next claims of a list to their workflows and reports whether
+// there may be more. Refused claims are remembered and stay in the list, so the
+// limit grows by their number: refused claims never block the ones after them.
 func (d *Dispatcher) some(ctx context.Context, met *trouble, refused map[claim.Ref]bool,
 	list func(ctx context.Context, limit int) ([]store.Nudge, error), do func(context.Context, store.Nudge) error,
 ) (more bool) {
@@ -203,8 +201,8 @@ func (d *Dispatcher) some(ctx context.Context, met *trouble, refused map[claim.R
 	return more
 }
 
-// searchDue reports whether lost workflows are to be looked for, at most once in
-// every searchEvery.
+// searchDue reports whether to search for lost workflows now, at most once per
+// searchEvery.
 func (d *Dispatcher) searchDue() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -216,8 +214,8 @@ func (d *Dispatcher) searchDue() bool {
 	return true
 }
 
-// nudge tells the claim's workflow that something changed, and starts it where
-// it does not run.
+// nudge signals the claim's workflow that something changed, and starts the workflow
+// if it is not running.
 func (d *Dispatcher) nudge(ctx context.Context, n store.Nudge) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -228,8 +226,8 @@ func (d *Dispatcher) nudge(ctx context.Context, n store.Nudge) error {
 	return d.store.Nudges.MarkSent(ctx, n.Ref, n.Revision)
 }
 
-// ensure starts the claim's workflow where it does not run. One that runs does
-// not notice, however often it is made sure of.
+// ensure starts the claim's workflow if it is not running. A running workflow is
+// unaffected.
 func (d *Dispatcher) ensure(ctx context.Context, n store.Nudge) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

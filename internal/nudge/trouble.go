@@ -11,14 +11,14 @@ import (
 	"go.temporal.io/api/serviceerror"
 )
 
-// trouble is what went wrong in a round: the first error of each kind.
+// trouble collects the first error of each kind in a round.
 type trouble struct {
 	mu    sync.Mutex
 	first map[string]error
 	gone  bool
 }
 
-// add notes an error; nil is none.
+// add records an error. It ignores nil.
 func (t *trouble) add(err error) {
 	if err == nil {
 		return
@@ -34,7 +34,7 @@ func (t *trouble) add(err error) {
 	t.gone = t.gone || hopeless(err)
 }
 
-// stop reports whether the engine need not be asked for other claims.
+// stop reports whether the rest of the round's claims should be skipped.
 func (t *trouble) stop() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -51,8 +51,8 @@ func (t *trouble) err() error {
 	return errors.Join(errs...)
 }
 
-// kind tells errors apart whose words differ with the claim and the connection:
-// it is the type of the innermost.
+// kind groups errors whose messages differ by claim and connection. It returns the
+// type of the innermost error.
 func kind(err error) string {
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
 		err = inner
@@ -60,7 +60,7 @@ func kind(err error) string {
 	return fmt.Sprintf("%T", err)
 }
 
-// hopeless reports whether an error would meet every other claim, too.
+// hopeless reports whether every other claim would get the same error.
 func hopeless(err error) bool {
 	var unavailable *serviceerror.Unavailable
 	var late *serviceerror.DeadlineExceeded

@@ -11,7 +11,7 @@ import (
 	"github.com/claimflow/claimflow/internal/todixa/connection"
 )
 
-// kind is a kind of thing in Dixa that settings name.
+// kind is a kind of Dixa object that settings name.
 type kind string
 
 const (
@@ -21,14 +21,14 @@ const (
 	attribute kind = "custom attribute"
 )
 
-// reference is a setting that names something in Dixa.
+// reference is a setting that names a Dixa object.
 type reference struct {
 	field string
 	kind  kind
 	id    string
 }
 
-// references lists what the settings name in Dixa, by JSON path.
+// references lists the Dixa objects that the settings name, by JSON path.
 func references(s claim.Settings) []reference {
 	all := []reference{
 		{"email_integration_id", mailbox, s.EmailIntegrationID},
@@ -47,7 +47,7 @@ func references(s claim.Settings) []reference {
 	return slices.DeleteFunc(all, func(r reference) bool { return r.id == "" })
 }
 
-// directory looks things up in one Dixa, each list once.
+// directory looks up objects in one Dixa. It reads each list once.
 type directory struct {
 	client     *dixa.Client
 	boxes      []string
@@ -61,8 +61,8 @@ func newDirectory(client *dixa.Client) *directory {
 	return &directory{client: client, agents: map[string]bool{}}
 }
 
-// check lists the references that lead nowhere. The error is a [*Refusal] where
-// Dixa could not be asked.
+// check lists the references to missing or unsuitable objects. The error is a
+// [*Refusal] if Dixa could not be queried.
 func (d *directory) check(ctx context.Context, refs []reference) ([]claim.Fault, error) {
 	var faults []claim.Fault
 	for _, r := range refs {
@@ -77,7 +77,7 @@ func (d *directory) check(ctx context.Context, refs []reference) ([]claim.Fault,
 	return faults, nil
 }
 
-// problem says in words what is wrong with a reference; empty where it is right.
+// problem says in words what is wrong with a reference; empty if it is valid.
 func (d *directory) problem(ctx context.Context, r reference) (string, error) {
 	switch r.kind {
 	case mailbox:

@@ -1,6 +1,6 @@
-// Package onboarding is how a shop's Dixa is set up: a token is taken only after
-// Dixa took it, settings only after what they name was found in Dixa, and the
-// integration goes on only when claims can become conversations.
+// Package onboarding sets up a shop's Dixa. It accepts a token only after Dixa
+// accepted it, and settings only after finding what they name in Dixa. It enables
+// the integration only when claims can become conversations.
 package onboarding
 
 import (
@@ -21,14 +21,15 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// Dixa makes clients of the Dixa API.
+// Dixa creates clients of the Dixa API.
 type Dixa interface {
-	// Client is that of a connection with its saved token and shared budget.
+	// Client returns the client of a connection with its saved token and shared
+	// budget.
 	Client(ctx context.Context, connectionID string) (*dixa.Client, error)
-	// For is the same for what is done for a shop: it writes nothing where the
-	// shop's settings are read-only.
+	// For is like Client, on behalf of a shop: it writes nothing if the shop's
+	// settings are read-only.
 	For(ctx context.Context, connectionID string, settings claim.Settings) (*dixa.Client, error)
-	// Probe is one of a token that is not saved yet.
+	// Probe returns a client for a token that is not saved yet.
 	Probe(token string) (*dixa.Client, error)
 }
 
@@ -38,15 +39,15 @@ type Options struct {
 	Dixa  Dixa
 	// PublicURL is the address under which Dixa reaches the API's webhooks.
 	PublicURL string
-	// Log takes what went wrong beside a command that was carried out. Defaults
-	// to none.
+	// Log records failures that did not make a command fail. Defaults to discarding
+	// them.
 	Log *slog.Logger
-	// AutoReplyWait is how long a test waits for Dixa to answer by itself.
-	// Defaults to 5 s; negative looks once.
+	// AutoReplyWait is how long a test waits for an automatic reply from Dixa.
+	// Defaults to 5 s; negative checks once.
 	AutoReplyWait time.Duration
 }
 
-// Service sets up shops. Make one with [New].
+// Service sets up shops. Create one with [New].
 type Service struct {
 	store    *store.Store
 	dixa     Dixa
@@ -69,10 +70,11 @@ func New(o Options) *Service {
 	}
 }
 
-// Connect saves a shop's Dixa token after Dixa took it. Where Dixa has no
-// GET /v1/organization (404) the organisation stays unknown. Nothing is saved
-// otherwise, and the error is a [*Refusal]: [TokenMalformed], [TokenRefused],
-// [OtherOrganization] or [Unreachable]. An unknown shop is [store.ErrNotFound].
+// Connect saves a shop's Dixa token after Dixa accepted it. If Dixa has no
+// GET /v1/organization (404), the organisation stays unknown. If the token is not
+// accepted, nothing is saved and the error is a [*Refusal]: [TokenMalformed],
+// [TokenRefused], [OtherOrganization] or [Unreachable]. An unknown shop is
+// [store.ErrNotFound].
 func (s *Service) Connect(ctx context.Context, shop, token string) (claim.Connection, error) {
 	if _, err := s.store.Shops.Get(ctx, shop); err != nil {
 		return claim.Connection{}, err
@@ -104,15 +106,15 @@ func named(org store.Organization, id string) string {
 	return fmt.Sprintf("%s (%s)", id, org.Name)
 }
 
-// organization asks which organisation a token is of and so checks the token.
+// organization queries the organisation of a token, which also checks the token.
 func organization(ctx context.Context, client *dixa.Client) (store.Organization, error) {
 	org, err := connection.Ask(ctx, func() (*dixa.Organization, error) { return client.Organization.Get(ctx) })
 	if err == nil {
 		return store.Organization{ID: org.ID, Name: org.Name}, nil
 	}
 	if dixa.IsNotFound(err) {
-		// Some organisations have no such operation. Another read tells a good
-		// token there from an address that is no Dixa at all.
+		// Some organisations lack this operation. Another read distinguishes a valid
+		// token from an address that is no Dixa API at all.
 		if _, err = newDirectory(client).mailboxes(ctx); err == nil {
 			return store.Organization{}, nil
 		}
@@ -125,12 +127,11 @@ func organization(ctx context.Context, client *dixa.Client) (store.Organization,
 		"The token could not be checked, so nothing was saved: %s. Try again when Dixa answers at %s.", trouble(err), client.BaseURL())
 }
 
-// ChangeSettings merges patch (RFC 7396) into the shop's own settings and saves
-// them when they are valid and everything that they name exists in the shop's
-// Dixa. A shop that has no token yet gets that check when it is enabled. Of
-// changes that come at once each keeps the members that the others set. The
-// error is a [*claim.InvalidError] with every fault, or a [*Refusal] where Dixa
-// could not be asked; nothing is saved then.
+// ChangeSettings merges patch (RFC 7396) into the shop's own settings. It saves them
+// if they are valid and everything that they name exists in the shop's Dixa. If a
+// shop has no token yet, that check runs when it is enabled. Concurrent changes keep
+// the members that the others set. The error is a [*claim.InvalidError] with every
+// fault, or a [*Refusal] if Dixa could not be queried; nothing is saved then.
 func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.RawMessage) (claim.Integration, error) {
 	before, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
@@ -139,8 +140,8 @@ func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.Ra
 	if err := s.acceptable(ctx, before, patch); err != nil {
 		return claim.Integration{}, err
 	}
-	// Others may have changed the settings since; what they make of the patch is
-	// seen under the store's lock only.
+	// Others may have changed the settings since. The merged result is known only
+	// under the store's lock.
 	if _, err := s.store.Settings.Save(ctx, shop, patch, authored); err != nil {
 		return claim.Integration{}, err
 	}
@@ -148,8 +149,8 @@ func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.Ra
 	return s.Integration(ctx, shop)
 }
 
-// authored refuses settings by which conversations open with a message that
-// nobody has written.
+// authored rejects settings that open conversations with a message that has no
+// author.
 func authored(s claim.Settings) error {
 	if s.Opening == "outbound" && s.DefaultAgentID == "" {
 		return &claim.InvalidError{What: "settings", Faults: []claim.Fault{{
@@ -159,9 +160,8 @@ func authored(s claim.Settings) error {
 	return nil
 }
 
-// acceptable checks what a patch makes of the shop's settings. What it names in
-// Dixa is looked up only where it changed: a language can be set while Dixa is
-// down.
+// acceptable validates the shop's settings after a patch. It looks up in Dixa only
+// the references that changed: a language can be set while Dixa is down.
 func (s *Service) acceptable(ctx context.Context, before claim.Integration, patch json.RawMessage) error {
 	own, err := claim.MergeSettings(before.Own, patch)
 	if err != nil {
@@ -194,12 +194,12 @@ func (s *Service) acceptable(ctx context.Context, before claim.Integration, patc
 	return err
 }
 
-// Enable makes the shop's claims become conversations. It is a [*Refusal] until
-// the platform offers Dixa to the shop, a token is saved and its mailbox is a
-// live contact endpoint, and while anything else that the settings name is
-// missing in Dixa. Dixa is made to tell of what happens in the conversations
-// first; where it refuses that, it is a [*Refusal] too, unless a person saved the
-// secret of a subscription or the settings are read-only.
+// Enable makes the shop's claims become conversations. The error is a [*Refusal]
+// unless the platform offers Dixa to the shop, a token is saved, the mailbox is a
+// live contact endpoint, and everything else that the settings name exists in Dixa.
+// Enable first ensures the webhook subscription for events of the shop's
+// conversations. If Dixa refuses it, the error is a [*Refusal] too, unless a person
+// saved the secret of a subscription or the settings are read-only.
 func (s *Service) Enable(ctx context.Context, shop string) error {
 	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
@@ -235,9 +235,9 @@ func (s *Service) mailboxesInWords(ctx context.Context, client *dixa.Client) str
 	return "this Dixa has " + listed(boxes)
 }
 
-// CheckConversation makes sure that the shop's Dixa has a conversation
-// (GET /v1/conversations/{conversationId}). One that it does not have is a
-// [*claim.InvalidError]; where Dixa cannot be asked, the error is a [*Refusal]:
+// CheckConversation checks that the shop's Dixa has a conversation (GET
+// /v1/conversations/{conversationId}). If it does not, the error is a
+// [*claim.InvalidError]. If Dixa cannot be queried, it is a [*Refusal]:
 // [NotConnected] or [Unreachable].
 func (s *Service) CheckConversation(ctx context.Context, shop string, id int64) error {
 	in, err := s.store.Settings.Integration(ctx, shop)
@@ -261,7 +261,8 @@ func (s *Service) CheckConversation(ctx context.Context, shop string, id int64) 
 	}
 }
 
-// client is that of the shop's connection, or a [*Refusal].
+// client returns the client of the shop's connection. If there is no usable token,
+// the error is a [*Refusal].
 func (s *Service) client(ctx context.Context, in claim.Integration) (*dixa.Client, error) {
 	switch {
 	case in.Connection == nil:
@@ -276,7 +277,7 @@ func (s *Service) client(ctx context.Context, in claim.Integration) (*dixa.Clien
 	return client, nil
 }
 
-// dixaTrouble is the refusal for a read that did not succeed.
+// dixaTrouble returns the refusal for a failed read.
 func dixaTrouble(err error) *Refusal {
 	if dixa.IsUnauthorized(err) {
 		return refuse(NotConnected, err, "Dixa refuses the shop's token (%d): it is revoked or may not read this. Save a new one with `starter shop connect`.", status(err))
@@ -291,7 +292,7 @@ func status(err error) int {
 	return 0
 }
 
-// trouble says in a few words why Dixa gave no usable answer.
+// trouble says briefly why Dixa gave no usable answer.
 func trouble(err error) string {
 	e, ok := dixa.AsError(err)
 	switch {

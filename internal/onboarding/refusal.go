@@ -11,25 +11,25 @@ type Kind string
 
 // The kinds of refusal.
 const (
-	TokenMalformed    Kind = "token_malformed"    // the token cannot be one: space around it, for instance
-	TokenRefused      Kind = "token_refused"      // Dixa refuses it
-	OtherOrganization Kind = "other_organization" // it is of another organisation than the shop's
+	TokenMalformed    Kind = "token_malformed"    // the token has an invalid format, for instance surrounding space
+	TokenRefused      Kind = "token_refused"      // Dixa refuses the token
+	OtherOrganization Kind = "other_organization" // the token belongs to another organisation than the shop's
 	Unreachable       Kind = "dixa_unreachable"   // Dixa gave no usable answer
-	NotConnected      Kind = "not_connected"      // the shop has no token that Dixa takes
-	NotReady          Kind = "not_ready"          // no live contact endpoint, or settings that name what is not there
+	NotConnected      Kind = "not_connected"      // the shop has no token that Dixa accepts
+	NotReady          Kind = "not_ready"          // no live contact endpoint, or settings that name missing objects
 	FeatureOff        Kind = "feature_off"        // the platform does not offer Dixa to the shop
 
-	SubscriptionRefused Kind = "subscription_refused" // Dixa takes no webhook subscription with the token
+	SubscriptionRefused Kind = "subscription_refused" // Dixa accepts no webhook subscription with the token
 )
 
 // Refusal says that something was not done, why, and what to do. Its text is for
-// people and holds no token.
+// people and contains no token.
 type Refusal struct {
 	Kind  Kind
 	Words string
-	// Faults are the settings that are wrong, where that is the reason.
+	// Faults are the invalid settings, if they are the reason.
 	Faults []claim.Fault
-	// Err is what Dixa or the way to it said, where that is the reason.
+	// Err is the error from Dixa or from reaching it, if that is the reason.
 	Err error
 }
 

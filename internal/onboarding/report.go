@@ -11,7 +11,7 @@ import (
 	"github.com/claimflow/claimflow/internal/todixa/connection"
 )
 
-// Result is what became of a check.
+// Result is the outcome of a check.
 type Result string
 
 // The results of a check.
@@ -19,25 +19,25 @@ const (
 	OK      Result = "ok"
 	Failed  Result = "failed"
 	Skipped Result = "skipped"
-	Warning Result = "warning" // it works, but perhaps not as it is meant to
+	Warning Result = "warning" // it works, but perhaps not as intended
 )
 
-// Check is one thing that was looked at.
+// Check is one thing that was checked.
 type Check struct {
 	Name   string
 	Result Result
-	// Detail says what was found and, where it failed, what to do.
+	// Detail says what was found and, if the check failed, what to do.
 	Detail string
 }
 
-// Report is what a look at a shop's Dixa found.
+// Report is the result of checking a shop's Dixa.
 type Report struct {
 	Checks []Check
 	// ConversationID is the conversation that a test opened.
 	ConversationID int64
 }
 
-// OK says that no check failed.
+// OK reports whether no check failed.
 func (r *Report) OK() bool {
 	for _, c := range r.Checks {
 		if c.Result == Failed {
@@ -51,7 +51,7 @@ func (r *Report) add(name string, result Result, format string, args ...any) {
 	r.Checks = append(r.Checks, Check{Name: name, Result: result, Detail: fmt.Sprintf(format, args...)})
 }
 
-// try adds a check that fails with a call of Dixa.
+// try adds a check that fails if a call of Dixa failed.
 func (r *Report) try(name string, err error, format string, args ...any) bool {
 	if err != nil {
 		r.add(name, Failed, "%s", failure(err))
@@ -74,9 +74,9 @@ func failure(err error) string {
 	return trouble(err)
 }
 
-// Validate checks a shop's connection and everything that its settings name
-// against Dixa. It only reads. What is wrong is in the report; an error means
-// that the store failed or the shop is unknown.
+// Validate checks a shop's connection and everything that its settings name against
+// Dixa. It only reads. The report lists the problems; an error means that the store
+// failed or the shop is unknown.
 func (s *Service) Validate(ctx context.Context, shop string) (*Report, error) {
 	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
@@ -144,8 +144,8 @@ func validateMailbox(ctx context.Context, d *directory, s claim.Settings, r *Rep
 	}
 }
 
-// validateTags looks for tags that the settings name and that are deactivated:
-// Dixa leaves them out without a word.
+// validateTags warns about tags that the settings name and that are deactivated:
+// Dixa silently omits them.
 func validateTags(ctx context.Context, client *dixa.Client, s claim.Settings, r *Report) {
 	tags, err := connection.Ask(ctx, func() ([]*dixa.Tag, error) { return client.Tags.List(ctx, true) })
 	if err != nil {
@@ -164,7 +164,7 @@ func validateTags(ctx context.Context, client *dixa.Client, s claim.Settings, r 
 	r.add("read tags", OK, "%d tags", len(tags))
 }
 
-// validateSettings checks every other setting that names something in Dixa.
+// validateSettings checks every other setting that names a Dixa object.
 func validateSettings(ctx context.Context, d *directory, s claim.Settings, r *Report) {
 	checked := false
 	for _, ref := range references(s) {

@@ -34,12 +34,12 @@ const (
 	probeClose  = "close it"
 )
 
-// Test opens a conversation tagged [TestTag] in the name of an address, finds
-// out what the token may do and whether Dixa answers by itself, replies as an
-// agent and looks for the reply in the conversation, and closes it. Without an
-// agent it is the shop's default agent who replies. What failed is in the report,
-// such as every write of a shop whose settings are read-only. Dixa writes to the
-// address. The error is a [*Refusal] where nothing can be tried.
+// Test opens a conversation tagged [TestTag] on behalf of an address. It determines
+// what the token may do and whether Dixa replies automatically. It then replies as
+// an agent, checks that the conversation lists the reply, and closes the
+// conversation. If agent is empty, the shop's default agent replies. The report
+// lists the failures, such as every write if the shop's settings are read-only. Dixa
+// sends e-mail to the address. The error is a [*Refusal] if nothing can be tested.
 func (s *Service) Test(ctx context.Context, shop, email, agent string) (*Report, error) {
 	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
@@ -86,7 +86,7 @@ func (t *trial) run(ctx context.Context, email string) {
 	t.report.try(probeNote, err, "written")
 	t.lookForAutoReply(ctx, id)
 	t.reply(ctx, id)
-	// What was opened is closed even when the caller no longer waits.
+	// The conversation is closed even if the caller has stopped waiting.
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), connection.Patience)
 	defer cancel()
 	t.report.try(probeClose, connection.Do(closing, func() error { return conversations.Close(closing, id, "") }), "closed")
@@ -141,7 +141,7 @@ func (t *trial) open(ctx context.Context, user string) (int64, bool) {
 	return id, t.report.try(probeOpen, err, "conversation %d in %s", id, t.settings.EmailIntegrationID)
 }
 
-// lookForAutoReply looks for a message that Dixa wrote.
+// lookForAutoReply checks for a message that Dixa wrote.
 func (t *trial) lookForAutoReply(ctx context.Context, id int64) {
 	m, err := t.await(ctx, id, func(m *dixa.Message) bool {
 		return m.Attributes.Direction == dixa.Outbound || m.Attributes.IsAutoReply != nil && *m.Attributes.IsAutoReply
@@ -156,7 +156,8 @@ func (t *trial) lookForAutoReply(ctx context.Context, id int64) {
 	}
 }
 
-// reply writes to the customer as an agent and looks for it in the conversation.
+// reply replies to the customer as an agent and checks that the conversation lists
+// the reply.
 func (t *trial) reply(ctx context.Context, id int64) {
 	if t.agent == "" {
 		t.report.skip("a reply needs an agent: name one (--agent, agent_id) or save default_agent_id", probeReply, probeThread)
@@ -184,8 +185,8 @@ func (t *trial) reply(ctx context.Context, id int64) {
 	}
 }
 
-// await reads a conversation's messages once a second until one is as wanted,
-// and gives nil where none is in time.
+// await reads a conversation's messages once a second until one is as wanted. It
+// returns nil if none is in time.
 func (t *trial) await(ctx context.Context, id int64, wanted func(*dixa.Message) bool) (*dixa.Message, error) {
 	deadline := time.NewTimer(t.wait)
 	defer deadline.Stop()

@@ -13,9 +13,9 @@ import (
 	"github.com/claimflow/claimflow/internal/todixa/connection"
 )
 
-// subscribed runs enable once Dixa tells of what happens in the conversations of
-// the shop's connection. A read-only shop writes nothing to Dixa, so that it has
-// the subscription that is there, or none.
+// subscribed runs enable once Dixa sends events for the conversations of the shop's
+// connection. A read-only shop writes nothing to Dixa, so it uses the existing
+// subscription or none.
 func (s *Service) subscribed(ctx context.Context, in claim.Integration, enable func(context.Context) error) error {
 	if in.Effective.ReadOnly {
 		return enable(ctx)
@@ -39,8 +39,8 @@ func (s *Service) subscribed(ctx context.Context, in claim.Integration, enable f
 	}
 }
 
-// subscribeAllowed makes the subscription that an enabled shop went without
-// while it was read-only. The settings hold also where that fails.
+// subscribeAllowed ensures the subscription that an enabled shop went without while
+// it was read-only. If that fails, the settings still apply.
 func (s *Service) subscribeAllowed(ctx context.Context, before claim.Integration) {
 	if !before.Enabled || before.Connection == nil || !before.Effective.ReadOnly {
 		return
@@ -55,9 +55,9 @@ func (s *Service) subscribeAllowed(ctx context.Context, before claim.Integration
 	}
 }
 
-// Unseen says in words, for the person who enables a shop, that Dixa does not
-// tell what happens in its conversations, since the settings are read-only and
-// nobody made a subscription by hand; empty where it does. It asks the store only.
+// Unseen explains, to the person who enables a shop, that Dixa does not report what
+// happens in its conversations because the settings are read-only and no
+// subscription was created by hand. It is empty otherwise. It reads only the store.
 func (s *Service) Unseen(ctx context.Context, shop string) (string, error) {
 	in, err := s.Integration(ctx, shop)
 	if err != nil || !in.Effective.ReadOnly || in.Subscription == nil || in.Subscription.State != claim.SubscriptionNone {
@@ -67,16 +67,16 @@ func (s *Service) Unseen(ctx context.Context, shop string) (string, error) {
 		" Or allow writing: that makes the subscription.", nil
 }
 
-// byHand says how a person makes the subscription.
+// byHand explains how a person creates the subscription.
 func (s *Service) byHand(in claim.Integration) string {
 	return fmt.Sprintf("Add a webhook in Dixa under Settings > Integrations > Webhooks, with the address %s and all events of conversations, and save its secret with `starter shop webhook-secret %s`.",
 		s.webhooks.URL(in.Connection.ID), in.Slug)
 }
 
-// Disable makes new claims be skipped. Where the shop was the last enabled one of
-// its connection, Dixa is made to tell nothing any more, and conversations that
-// are open are not followed until one is enabled again. It succeeds also where
-// Dixa cannot be told; what Dixa still sends then is kept as before.
+// Disable makes new claims be skipped. If the shop was the last enabled one of its
+// connection, Disable removes the webhook subscription, and open conversations are
+// not followed until one is enabled again. It succeeds even if Dixa cannot be
+// reached; events that Dixa still sends are stored as before.
 func (s *Service) Disable(ctx context.Context, shop string) error {
 	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *Service) Disable(ctx context.Context, shop string) error {
 	return nil
 }
 
-// Delete deletes a shop. Its connection is treated as by [Service.Disable].
+// Delete deletes a shop. It treats the shop's connection as [Service.Disable] does.
 func (s *Service) Delete(ctx context.Context, shop string) error {
 	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
@@ -112,11 +112,12 @@ func (s *Service) unsubscribe(ctx context.Context, in claim.Integration) {
 	}
 }
 
-// SaveWebhookSecret keeps the secret of a webhook subscription that a person made
-// in the shop's Dixa, which is left alone from then on. An empty one hands the
-// subscription back: it is made, or found by its address, when a shop of the
-// connection is enabled the next time. A shop without a token is a [*Refusal],
-// a text that cannot be a secret a [*claim.InvalidError].
+// SaveWebhookSecret stores the secret of a webhook subscription that a person
+// created in the shop's Dixa. Claimflow then leaves that subscription alone. An
+// empty secret returns the subscription to Claimflow, which creates it, or finds it
+// by its address, when a shop of the connection is next enabled. If the shop has no
+// token, the error is a [*Refusal]; if the text cannot be a secret, it is a
+// [*claim.InvalidError].
 func (s *Service) SaveWebhookSecret(ctx context.Context, shop, secret string) (claim.Subscription, error) {
 	if problem := secretProblem(secret); problem != "" {
 		return claim.Subscription{}, &claim.InvalidError{What: "webhook secret", Faults: []claim.Fault{{Field: "secret", Problem: problem}}}
@@ -142,8 +143,8 @@ const (
 	longestSecret  = 512
 )
 
-// secretProblem says why a text cannot be a secret. Dixa's are 64 characters, but
-// that they are hexadecimal always is not certain.
+// secretProblem says why a text cannot be a secret. Dixa's secrets have 64
+// characters, but they may not always be hexadecimal.
 func secretProblem(secret string) string {
 	outside := func(r rune) bool { return r <= ' ' || r > '~' }
 	switch {
@@ -158,8 +159,8 @@ func secretProblem(secret string) string {
 	}
 }
 
-// Integration reads a shop's integration, with the address to which Dixa has to
-// send its events.
+// Integration reads a shop's integration, with the address to which Dixa has to send
+// its events.
 func (s *Service) Integration(ctx context.Context, shop string) (claim.Integration, error) {
 	in, err := s.store.Settings.Integration(ctx, shop)
 	if err == nil && in.Subscription != nil && in.Subscription.URL == "" {
@@ -168,7 +169,7 @@ func (s *Service) Integration(ctx context.Context, shop string) (claim.Integrati
 	return in, err
 }
 
-// validateWebhooks checks that Dixa tells of what happens.
+// validateWebhooks checks that Dixa sends events.
 func (s *Service) validateWebhooks(ctx context.Context, in claim.Integration, r *Report) {
 	const address, webhooks = "public address", "webhooks"
 	if concern := s.webhooks.Concern(); concern != "" {

@@ -13,18 +13,18 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// ForeignNamespaceError says that a Temporal namespace works for another store.
+// ForeignNamespaceError says that a Temporal namespace belongs to another store.
 // Task queues have fixed names, so two stores on one namespace would take each
 // other's tasks.
 type ForeignNamespaceError struct {
-	// Namespace and Address are those of the engine.
+	// Namespace and Address are those of Temporal.
 	Namespace, Address string
 	// Owner is the id of the store that the namespace is bound to, Store the id of
 	// this process's store.
 	Owner, Store string
 }
 
-// Error names both stores and what to do.
+// Error names both stores and the fix.
 func (e *ForeignNamespaceError) Error() string {
 	return fmt.Sprintf("namespace %[1]s on %[2]s belongs to another Claimflow: it is bound to store %[3]s, and CLAIMFLOW_DATABASE_URL is store %[4]s. "+
 		"Give this deployment a namespace of its own (TEMPORAL_NAMESPACE), or correct CLAIMFLOW_DATABASE_URL. "+
@@ -32,10 +32,10 @@ func (e *ForeignNamespaceError) Error() string {
 		e.Namespace, e.Address, e.Owner, e.Store, claim.DeploymentWorkflowID)
 }
 
-// bind makes sure that the namespace works for this process's store and for no
-// other one. The first process binds it, by starting the Deployment workflow,
-// of which a namespace has one; every other process reads that run's memo. A
-// namespace of another store is a [ForeignNamespaceError].
+// bind ensures that the namespace belongs to this process's store and to no other.
+// The first process binds it by starting the Deployment workflow, which runs once
+// per namespace. Every other process reads the memo of that run. If the namespace
+// belongs to another store, the error is a [ForeignNamespaceError].
 func (p *Parts) bind(ctx context.Context) error {
 	if p.bound.Load() {
 		return nil
@@ -54,8 +54,8 @@ func (p *Parts) bind(ctx context.Context) error {
 	return nil
 }
 
-// namespaceOwner is the id of the store that the namespace is bound to; empty
-// where it is bound to none.
+// namespaceOwner returns the id of the store that the namespace is bound to, or
+// empty if it is unbound.
 func (p *Parts) namespaceOwner(ctx context.Context) (string, error) {
 	described, err := p.Temporal.DescribeWorkflowExecution(ctx, claim.DeploymentWorkflowID, "")
 	var missing *serviceerror.NotFound
@@ -76,8 +76,8 @@ func (p *Parts) namespaceOwner(ctx context.Context) (string, error) {
 	return owner, nil
 }
 
-// takeNamespace binds the namespace to this process's store, unless another
-// process is faster, and returns whose it is then.
+// takeNamespace binds the namespace to this process's store, unless another process
+// is faster, and returns the resulting owner.
 func (p *Parts) takeNamespace(ctx context.Context) (string, error) {
 	_, err := p.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: claim.DeploymentWorkflowID, TaskQueue: claim.TaskQueueClaims,

@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	// deliveredFor is how long it is kept that an endpoint took an event, beyond
-	// the last one of each claim.
+	// deliveredFor is how long successful deliveries stay in the store. The last one
+	// of each claim at an endpoint stays longer.
 	deliveredFor = 30 * 24 * time.Hour
-	// forgetEvery is how often old deliveries are looked for.
+	// forgetEvery is how often old deliveries are deleted.
 	forgetEvery = time.Hour
 )
 
-// mailServer is what e-mails go out by; nil where none is configured.
+// mailServer returns the server that sends e-mails, or nil if none is configured.
 func (p *Parts) mailServer() (*mail.Server, error) {
 	address := p.Config.SMTPURL.Reveal()
 	if address == "" {
@@ -36,8 +36,9 @@ func (p *Parts) mailServer() (*mail.Server, error) {
 	return server, nil
 }
 
-// countDeliveries counts attempts by kind of endpoint and result and shows what
-// waits, was given up and is paused. The returned function ends the showing.
+// countDeliveries counts attempts by endpoint kind and result, and shows waiting and
+// dead deliveries and paused endpoints as metrics. The returned function unregisters
+// the metrics.
 func (p *Parts) countDeliveries() (observe func(delivery.Attempt), stop func(), err error) {
 	meter := p.Telemetry.Meters.Meter("claimflow")
 	attempts, err1 := meter.Int64Counter("claimflow.deliveries",
@@ -85,7 +86,8 @@ type deliveryCount struct {
 	last map[store.EndpointKind]store.DeliveryCounts
 }
 
-// read counts where the last count is old; nil while the store cannot be read.
+// read counts again if the last count is old. It returns nil while the store cannot
+// be read.
 func (c *deliveryCount) read(ctx context.Context, p *Parts) map[store.EndpointKind]store.DeliveryCounts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,8 +105,8 @@ func (c *deliveryCount) read(ctx context.Context, p *Parts) map[store.EndpointKi
 	return last
 }
 
-// forgetDelivered forgets old deliveries until ctx ends. Trouble is logged once
-// when it begins.
+// forgetDelivered deletes old deliveries until ctx ends. It logs errors once when
+// they start.
 func (p *Parts) forgetDelivered(ctx context.Context) {
 	tick := time.NewTicker(forgetEvery)
 	defer tick.Stop()

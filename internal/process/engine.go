@@ -13,15 +13,14 @@ import (
 )
 
 const (
-	// askEvery is how often an engine that is not there is asked for, remindEvery
-	// how often the log says so.
+	// askEvery is how often to retry while Temporal is unavailable, remindEvery how
+	// often to log it.
 	askEvery    = time.Second
 	remindEvery = time.Minute
 )
 
-// reachEngine asks the engine for the namespace that claims are worked on in,
-// since an engine that answers may still lack it, and makes sure that it is this
-// store's.
+// reachEngine queries Temporal for the namespace, because a reachable Temporal may
+// still lack it, and ensures that the namespace belongs to this store.
 func (p *Parts) reachEngine(ctx context.Context) error {
 	_, err := p.Temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: p.Namespace})
 	if err == nil {
@@ -39,8 +38,8 @@ func (p *Parts) reachEngine(ctx context.Context) error {
 	}
 }
 
-// explain says in a few words what the engine's answer about the namespace means
-// and what to do about it; nothing is to be done about one that is away.
+// explain describes a namespace error briefly and advises a fix. The advice is empty
+// if Temporal is unreachable.
 func explain(err error) (state, advice string) {
 	var missing *serviceerror.NamespaceNotFound
 	var notFound *serviceerror.NotFound
@@ -58,7 +57,7 @@ func explain(err error) (state, advice string) {
 	}
 }
 
-// engineState is what /readyz says: whether claims get to the engine.
+// engineState is the state for /readyz: whether claims reach Temporal.
 func (p *Parts) engineState(ctx context.Context, d *nudge.Dispatcher) (string, error) {
 	if err := p.reachEngine(ctx); err != nil {
 		state, _ := explain(err)
@@ -70,9 +69,9 @@ func (p *Parts) engineState(ctx context.Context, d *nudge.Dispatcher) (string, e
 	return "reachable", nil
 }
 
-// waitForEngine returns when the namespace can be reached and is this store's, or
-// with a [ForeignNamespaceError] when it is another's. Until then it says why not:
-// when the reason changes, and every minute.
+// waitForEngine returns when the namespace is reachable and belongs to this store,
+// or with a [ForeignNamespaceError] if it belongs to another. Until then it logs the
+// reason when it changes, and every minute.
 func (p *Parts) waitForEngine(ctx context.Context) error {
 	var said string
 	var at time.Time

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// countEvery is how long a count is shown before the store is asked
-	// again, countWithin how long that may take.
+	// countEvery is how long a count is reused before the store is queried again,
+	// countWithin how long that query may take.
 	countEvery  = 30 * time.Second
 	countWithin = 5 * time.Second
 )
@@ -28,8 +28,8 @@ type tally struct {
 	last  store.ClaimCounts
 }
 
-// countClaims shows how many claims there are, and what waits, as metrics. They
-// are not shown while the store cannot be read. The returned function ends it.
+// countClaims shows the number of claims, and of those that wait, as metrics. It
+// omits them while the store cannot be read. The returned function unregisters them.
 func (p *Parts) countClaims() (stop func(), err error) {
 	meter := p.Telemetry.Meters.Meter("claimflow")
 	claims, err1 := meter.Int64ObservableGauge("claimflow.claims",
@@ -65,8 +65,8 @@ func (p *Parts) countClaims() (stop func(), err error) {
 	}, nil
 }
 
-// count reads the store where the last count is old, and reports whether it
-// could be read then.
+// count reads the store if the last count is old, and reports whether the last read
+// succeeded.
 func (p *Parts) count(ctx context.Context, t *tally) (store.ClaimCounts, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	// bodiesFor is how long the body of an event is kept whose conversation is
-	// no claim's. Its claim may be a moment behind the event.
+	// bodiesFor is how long to keep the body of an event whose conversation belongs
+	// to no claim. Its claim may arrive shortly after the event.
 	bodiesFor = 24 * time.Hour
-	// dropEvery is how often old bodies are looked for.
+	// dropEvery is how often old bodies are deleted.
 	dropEvery = time.Minute
 )
 
-// dropOldBodies forgets the bodies of events that are no claim's until ctx ends.
-// Trouble is logged once when it begins.
+// dropOldBodies deletes the bodies of events that belong to no claim, until ctx
+// ends. It logs errors once when they start.
 func (p *Parts) dropOldBodies(ctx context.Context) {
 	tick := time.NewTicker(dropEvery)
 	defer tick.Stop()

@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// ServeMetrics serves /metrics, /healthz, which is 200 for as long as the store
-// answers, and /readyz, which is 200 only while Work also polls for work, on
-// CLAIMFLOW_METRICS_LISTEN; nowhere where that is empty. The returned function
-// ends it.
+// ServeMetrics serves metrics and health checks on CLAIMFLOW_METRICS_LISTEN, or
+// nothing if that is empty. /healthz is 200 while the store answers; /readyz is 200
+// only while Work also polls for work. The returned function stops the server.
 func (p *Parts) ServeMetrics(ctx context.Context) (stop func(), err error) {
 	if p.Config.MetricsListen == "" {
 		return func() {}, nil

@@ -1,6 +1,5 @@
-// Package process puts Claimflow's processes together: what `starter serve` and
-// `worker` are made of. The quickstart runs both in one process from the same
-// parts.
+// Package process assembles Claimflow's processes, `starter serve` and `worker`. The
+// quickstart runs both in one process from the same parts.
 package process
 
 import (
@@ -28,13 +27,13 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// Parts are what every process is made of.
+// Parts are the components of every process.
 type Parts struct {
 	Config    config.Config
 	Telemetry *telemetry.Telemetry
 	Store     *store.Store
-	// Temporal connects when it is first used, so that a process starts, and
-	// takes claims, while the engine is down.
+	// Temporal connects on first use, so that a process starts and accepts claims
+	// while Temporal is down.
 	Temporal  client.Client
 	Namespace string
 	Clients   *connection.Clients
@@ -42,11 +41,11 @@ type Parts struct {
 
 	engineAddress string
 	polling       atomic.Bool // Work has started its pollers
-	bound         atomic.Bool // the namespace is known to be this store's
+	bound         atomic.Bool // the namespace is known to belong to this store
 }
 
-// Open makes the parts of the process of the given name from its configuration
-// and from the TEMPORAL_* variables. Close them at the end.
+// Open creates the parts of the named process from its configuration and from the
+// TEMPORAL_* variables. Close them at the end.
 func Open(ctx context.Context, service, version string, c config.Config) (*Parts, error) {
 	t, err := telemetry.Start(ctx, telemetry.Options{
 		Service: service, Version: version,
@@ -74,8 +73,8 @@ func Open(ctx context.Context, service, version string, c config.Config) (*Parts
 	return p, nil
 }
 
-// Assemble makes the parts of a process whose store, telemetry and way to the
-// engine are there already.
+// Assemble creates the parts of a process from an existing store, telemetry and
+// Temporal client options.
 func Assemble(c config.Config, t *telemetry.Telemetry, s *store.Store, options client.Options) (*Parts, error) {
 	if options.Namespace == "" {
 		options.Namespace = client.DefaultNamespace
@@ -111,14 +110,14 @@ func Assemble(c config.Config, t *telemetry.Telemetry, s *store.Store, options c
 	}, nil
 }
 
-// Close closes the engine's client, the store and the telemetry.
+// Close closes the Temporal client, the store and the telemetry.
 func (p *Parts) Close(ctx context.Context) error {
 	p.Temporal.Close()
 	return errors.Join(p.Store.Close(), p.Telemetry.Shutdown(ctx))
 }
 
-// countCalls counts requests to Dixa by operation and outcome and measures how
-// long they take.
+// countCalls counts requests to Dixa by operation and outcome and measures their
+// duration.
 func countCalls(meters metric.MeterProvider, log *slog.Logger) (func(dixa.Call), error) {
 	meter := meters.Meter("claimflow")
 	duration, err := meter.Float64Histogram("claimflow.dixa.request.duration",

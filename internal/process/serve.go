@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	// requestTime bounds a request to the API. A test of a shop's set-up makes a
-	// dozen requests to Dixa at the token's pace and is the longest.
+	// requestTime bounds a request to the API. The longest is a test of a shop's
+	// set-up: it makes a dozen requests to Dixa at the token's pace.
 	requestTime = 2 * time.Minute
 	// drainWithin is how long requests may take to finish on shutdown.
 	drainWithin = 20 * time.Second
 )
 
-// Listen opens the address of CLAIMFLOW_LISTEN.
+// Listen listens on the address in CLAIMFLOW_LISTEN.
 func (p *Parts) Listen(ctx context.Context) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.Config.Listen)
 	if err != nil {
@@ -34,11 +34,10 @@ func (p *Parts) Listen(ctx context.Context) (net.Listener, error) {
 	return listener, nil
 }
 
-// Serve serves the HTTP API on a listener, brings accepted claims to the engine
-// and events to the endpoints of their owners until ctx ends, then lets running
-// requests finish. It closes the listener. An engine that is down does not keep
-// claims from being accepted; one whose namespace is another store's ends it with
-// a [ForeignNamespaceError].
+// Serve serves the HTTP API on a listener, submits accepted claims to Temporal and
+// delivers events to owners' endpoints until ctx ends. It then lets running requests
+// finish and closes the listener. Claims are accepted while Temporal is down. If the
+// namespace belongs to another store, Serve ends with a [ForeignNamespaceError].
 func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string) error {
 	t := p.Telemetry
 	dispatcher := nudge.New(p.Store, p.Temporal, t.Log)

@@ -20,16 +20,16 @@ import (
 )
 
 const (
-	// scheduleEvery is how often the schedules are compared with the connections.
+	// scheduleEvery is how often schedules are reconciled with the connections.
 	scheduleEvery = time.Minute
-	// scheduleWithin bounds one comparison.
+	// scheduleWithin bounds one reconciliation.
 	scheduleWithin = 30 * time.Second
-	// sweepCatchUp is how late a sweep may begin after the engine was away; one is
-	// as good as many.
+	// sweepCatchUp is how late a sweep may start after Temporal was unavailable; one
+	// sweep makes up for all missed ones.
 	sweepCatchUp = time.Minute
 )
 
-// sweeps are the steps of sweeps, with their metrics.
+// sweeps returns the sweep activities with their metrics.
 func (p *Parts) sweeps() (*activities.Sweeps, error) {
 	meter := p.Telemetry.Meters.Meter("claimflow")
 	repaired, err1 := meter.Int64Counter("claimflow.sweep.repaired",
@@ -59,9 +59,9 @@ func (p *Parts) sweeps() (*activities.Sweeps, error) {
 	}, nil
 }
 
-// showConnections shows, as metrics, how far the sweeps of connections are behind
-// and how much of a token's requests Dixa leaves to Claimflow. The returned
-// function ends it.
+// showConnections shows, as metrics, the lag of each connection's sweeps and the
+// share of a token's requests that Dixa leaves to Claimflow. The returned function
+// unregisters them.
 func (p *Parts) showConnections() (stop func(), err error) {
 	meter := p.Telemetry.Meters.Meter("claimflow")
 	lag, err1 := meter.Float64ObservableGauge("claimflow.sweep.lag", metric.WithUnit("s"),
@@ -98,9 +98,9 @@ func (p *Parts) showConnections() (stop func(), err error) {
 	}, nil
 }
 
-// keepSchedules keeps one schedule for each connection that an enabled shop uses,
-// until ctx ends. The worker does it, since it sets up the engine for its work
-// and a sweep without a worker is none; any number of workers may.
+// keepSchedules maintains one schedule per connection that an enabled shop uses,
+// until ctx ends. The worker does this because it sets up Temporal for its work, and
+// without a worker no sweep runs. Any number of workers may do it at once.
 func (p *Parts) keepSchedules(ctx context.Context) {
 	tick := time.NewTicker(scheduleEvery)
 	defer tick.Stop()
@@ -123,9 +123,9 @@ func (p *Parts) keepSchedules(ctx context.Context) {
 	}
 }
 
-// compareSchedules makes the schedules that are missing, corrects those with
-// another interval and deletes those that nobody needs any more. made are those
-// that this process made sure of before.
+// compareSchedules creates missing schedules, updates those with another interval
+// and deletes those that are not needed. made are the schedules that this process
+// has already ensured.
 func (p *Parts) compareSchedules(ctx context.Context, made map[string]bool) error {
 	ctx, cancel := context.WithTimeout(ctx, scheduleWithin)
 	defer cancel()
@@ -169,8 +169,8 @@ func (p *Parts) compareSchedules(ctx context.Context, made map[string]bool) erro
 	return nil
 }
 
-// listSchedules lists the schedules of sweeps. The engine's list may lag: one that
-// is missed is deleted by the next comparison.
+// listSchedules lists the schedules of sweeps. Temporal's list may lag: the next
+// reconciliation deletes one that this one misses.
 func (p *Parts) listSchedules(ctx context.Context) ([]string, error) {
 	all, err := p.Temporal.ScheduleClient().List(ctx, client.ScheduleListOptions{PageSize: 1000})
 	if err != nil {
@@ -189,13 +189,13 @@ func (p *Parts) listSchedules(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// ensureSchedule makes a schedule, or gives it the interval that is configured
-// now. A schedule that a person paused stays so.
+// ensureSchedule creates a schedule or updates it to the configured interval. A
+// schedule that a person paused stays paused.
 func (p *Parts) ensureSchedule(ctx context.Context, id string) error {
 	every := p.Config.SweepEvery
 	spec := client.ScheduleSpec{
 		Intervals: []client.ScheduleIntervalSpec{{Every: every}},
-		// So that connections do not all begin at once.
+		// Jitter keeps connections from starting at once.
 		Jitter: every / 2,
 	}
 	schedules := p.Temporal.ScheduleClient()
@@ -223,8 +223,8 @@ func (p *Parts) ensureSchedule(ctx context.Context, id string) error {
 	})
 }
 
-// sweepNow begins a sweep of a connection, or lets another follow the one that
-// runs: it may be at its end already.
+// sweepNow starts a sweep of a connection. If one is running, another follows,
+// because the running one may be about to end.
 func (p *Parts) sweepNow(ctx context.Context, connectionID string) error {
 	if err := p.bind(ctx); err != nil {
 		return fmt.Errorf("begin a sweep of connection %s: %w", connectionID, err)

@@ -21,26 +21,26 @@ import (
 )
 
 const (
-	// dixaSlots is how many steps that talk to Dixa a worker holds at once: the
-	// pace of a few tokens times the seconds that a create with photos can take.
+	// dixaSlots is how many Dixa activities a worker runs at once: the pace of a few
+	// tokens times the seconds that a create with photos can take.
 	dixaSlots = 60
-	// claimSlots is how many steps that do not talk to Dixa a worker holds at
-	// once. Looking at photos takes the longest of them.
+	// claimSlots is how many other activities a worker runs at once. Checking photos
+	// takes the longest.
 	claimSlots = 200
-	// perConnection is the engine's coarse limit of steps per second and
-	// connection. The budget in the store is the exact one; this keeps one
-	// shop's flood from filling the workers. It is three times what Dixa takes,
-	// since many steps send nothing: the customer is known, another claim looks
-	// them up just now, or the budget is spent for the moment.
+	// perConnection is Temporal's coarse limit of activities per second and
+	// connection. The budget in the store is the exact limit; this one keeps a flood
+	// from one shop from filling the workers. It is three times Dixa's limit because
+	// many activities send nothing: the customer is known, another claim is looking
+	// them up, or the budget is momentarily spent.
 	perConnection = 30
 	// stopWithin is how long running activities have to finish on shutdown.
 	stopWithin = 20 * time.Second
 )
 
-// Work runs workflows and activities until ctx ends, then lets what runs finish.
-// An engine that is not there yet, or lacks the namespace, is waited for. A
-// namespace of another store is refused with a [ForeignNamespaceError]. An engine
-// that lets the worker poll no more ends it with an error.
+// Work runs workflows and activities until ctx ends, then lets running activities
+// finish. It waits while Temporal is unavailable or lacks the namespace. It refuses
+// a namespace of another store with a [ForeignNamespaceError]. It ends with an error
+// if Temporal stops the worker from polling.
 func (p *Parts) Work(ctx context.Context) error {
 	if err := p.waitForEngine(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -56,7 +56,7 @@ func (p *Parts) Work(ctx context.Context) error {
 		p.Telemetry.Log.Warn("the engine takes no rate limit per connection; the budget in the store limits all the same", "error", err)
 	}
 
-	broken := make(chan error, 2) // one of each worker
+	broken := make(chan error, 2) // one per worker
 	claims := worker.New(p.Temporal, claim.TaskQueueClaims, worker.Options{
 		MaxConcurrentActivityExecutionSize: claimSlots,
 		WorkflowTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
@@ -74,8 +74,8 @@ func (p *Parts) Work(ctx context.Context) error {
 	dixa := worker.New(p.Temporal, claim.TaskQueueDixa, worker.Options{
 		DisableWorkflowWorker:              true,
 		MaxConcurrentActivityExecutionSize: dixaSlots,
-		// Heartbeats go out as they are beaten. By default most are held back,
-		// and a short hiccup would pass for a dead worker.
+		// Sends heartbeats promptly. The SDK throttles most of them by default, and
+		// a short hiccup would look like a dead worker.
 		MaxHeartbeatThrottleInterval: time.Second,
 		ActivityTaskPollerBehavior:   worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		WorkerStopTimeout:            stopWithin,
@@ -134,7 +134,7 @@ func (p *Parts) registerAttributes(ctx context.Context) error {
 	return nil
 }
 
-// shareFairly sets the engine's rate limit per connection on the Dixa queue.
+// shareFairly sets Temporal's rate limit per connection on the Dixa queue.
 func (p *Parts) shareFairly(ctx context.Context) error {
 	_, err := p.Temporal.WorkflowService().UpdateTaskQueueConfig(ctx, &workflowservice.UpdateTaskQueueConfigRequest{
 		Namespace: p.Namespace, Identity: "claimflow-worker",

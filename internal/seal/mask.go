@@ -6,16 +6,16 @@ import "strings"
 const Hidden = "…"
 
 const (
-	// firstChars and lastChars are shown of a token that is long enough not to
-	// be given away by them.
+	// firstChars and lastChars are how many characters to show of a token that is
+	// long enough not to be revealed by them.
 	firstChars, lastChars = 3, 4
 	longForFirst          = 24
 	longForLast           = 12
 )
 
-// Mask is the only form in which a token is ever shown: "dx_…4f2a", the first
-// three characters of one of 24 and more and the last four of one of 12 and more;
-// of a shorter one only "…". It is empty for an empty token. Two tokens can look
+// Mask returns the only form in which a token is ever shown, such as "dx_…4f2a": the
+// first three characters if it has 24 or more, and the last four if it has 12 or
+// more. A shorter token is only "…", and an empty one is empty. Two tokens can look
 // the same.
 func Mask(token string) string {
 	chars := []rune(strings.TrimSpace(token))

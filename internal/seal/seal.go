@@ -1,8 +1,8 @@
-// Package seal keeps secrets and personal data unreadable at rest: authenticated
-// encryption under a ring of keys, of which the primary seals and all open.
+// Package seal encrypts secrets and personal data at rest. It uses authenticated
+// encryption under a ring of keys: the primary key encrypts and all keys decrypt.
 //
-// The keys are a keyset of Tink (https://developers.google.com/tink), so they
-// can be looked at and handled with Tink's own tools too.
+// The keys are a keyset of Tink (https://developers.google.com/tink), so Tink's own
+// tools can inspect and manage them too.
 package seal
 
 import (
@@ -24,22 +24,22 @@ import (
 // filePrefix marks a value of CLAIMFLOW_KEYS that names a file.
 const filePrefix = "file:"
 
-// prefixBytes is how many bytes of a ciphertext name its key: Tink's start byte
+// prefixBytes is how many bytes of a ciphertext identify its key: Tink's start byte
 // and the key's id.
 const prefixBytes = 5
 
 const adviceNew = "make a keyring with `starter keyring new` and put it into CLAIMFLOW_KEYS"
 
-// Keyring seals and opens. It is safe for concurrent use.
+// Keyring encrypts and decrypts. It is safe for concurrent use.
 type Keyring struct {
 	primitive tink.AEAD
 	primary   [prefixBytes]byte
 }
 
-// Parse reads the value of CLAIMFLOW_KEYS: a cleartext Tink keyset of AEAD keys,
-// either in JSON or in Tink's binary form in base64 (what [Generate] makes), or
-// "file:" and the path of a file that holds one of the two. Errors say what to
-// do and never hold key material.
+// Parse parses the value of CLAIMFLOW_KEYS: a cleartext Tink keyset of AEAD keys, in
+// JSON or in Tink's binary form in base64 (the output of [Generate]), or "file:" and
+// the path of a file that holds one of the two. Errors include advice and never
+// contain key material.
 func Parse(text string) (*Keyring, error) {
 	handle, err := read(text)
 	if err != nil {
@@ -65,8 +65,8 @@ func newKeyring(handle *keyset.Handle) (*Keyring, error) {
 	return k, nil
 }
 
-// Generate makes a keyring of one new key (XChaCha20-Poly1305) as the text to
-// put into CLAIMFLOW_KEYS. The text is a secret.
+// Generate creates a keyring of one new key (XChaCha20-Poly1305) as the text to put
+// into CLAIMFLOW_KEYS. The text is a secret.
 func Generate() (string, error) {
 	handle, err := keyset.NewHandle(aead.XChaCha20Poly1305KeyTemplate())
 	if err != nil {
@@ -75,10 +75,10 @@ func Generate() (string, error) {
 	return write(handle)
 }
 
-// Add adds a new key to a keyring that [Parse] reads and returns the new
-// keyring's text. The key only opens for now; [Promote] makes it seal. Give the
-// text to every process in between: one that lacks the key cannot open what the
-// key sealed.
+// Add adds a new key to a keyring that [Parse] reads and returns the new keyring's
+// text. The key only decrypts until [Promote] makes it encrypt. Distribute the text
+// to every process before that: a process without the key cannot decrypt what it
+// encrypted.
 func Add(text string) (string, error) {
 	handle, err := read(text)
 	if err != nil {
@@ -91,9 +91,9 @@ func Add(text string) (string, error) {
 	return changed(manager)
 }
 
-// Promote makes the newest key of a keyring that [Parse] reads the one that seals
-// and returns the new keyring's text. What the others sealed still opens. It is
-// an error where the newest key seals already.
+// Promote makes the newest key of a keyring that [Parse] reads the encrypting one
+// and returns the new keyring's text. The other keys still decrypt. It fails if the
+// newest key is already the encrypting one.
 func Promote(text string) (string, error) {
 	handle, err := read(text)
 	if err != nil {
@@ -112,9 +112,9 @@ func Promote(text string) (string, error) {
 	return changed(manager)
 }
 
-// Prune drops every key that is older than the one that seals from a keyring that
-// [Parse] reads and returns the new keyring's text. What only a dropped key opens
-// is lost, so seal everything anew first. It is an error where there is no older
+// Prune drops every key that is older than the encrypting one from a keyring that
+// [Parse] reads and returns the new keyring's text. Data that only a dropped key
+// decrypts is lost, so re-encrypt everything first. It fails if there is no older
 // key.
 func Prune(text string) (string, error) {
 	handle, err := read(text)
@@ -137,7 +137,7 @@ func Prune(text string) (string, error) {
 	return changed(manager)
 }
 
-// changed is the text of a changed keyring, which must be one that [Parse] takes.
+// changed returns the text of a changed keyring, which [Parse] must accept.
 func changed(manager *keyset.Manager) (string, error) {
 	handle, err := manager.Handle()
 	if err != nil {
@@ -149,8 +149,8 @@ func changed(manager *keyset.Manager) (string, error) {
 	return write(handle)
 }
 
-// Seal encrypts plaintext. associated is not kept; the same bytes must be given
-// to [Keyring.Open], so that a sealed value cannot be moved to another place.
+// Seal encrypts plaintext. associated is not stored; [Keyring.Open] requires the
+// same bytes, so that a sealed value cannot be moved to another place.
 func (k *Keyring) Seal(plaintext, associated []byte) ([]byte, error) {
 	sealed, err := k.primitive.Encrypt(plaintext, associated)
 	if err != nil {
@@ -159,7 +159,7 @@ func (k *Keyring) Seal(plaintext, associated []byte) ([]byte, error) {
 	return sealed, nil
 }
 
-// Open decrypts what [Keyring.Seal] made with the same associated bytes under
+// Open decrypts the output of [Keyring.Seal] with the same associated bytes, under
 // any key of the ring.
 func (k *Keyring) Open(sealed, associated []byte) ([]byte, error) {
 	plaintext, err := k.primitive.Decrypt(sealed, associated)
@@ -169,7 +169,7 @@ func (k *Keyring) Open(sealed, associated []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
-// NeedsReseal reports whether sealed was sealed by another key than the primary
+// NeedsReseal reports whether sealed was encrypted with a key other than the primary
 // one.
 func (k *Keyring) NeedsReseal(sealed []byte) bool {
 	return !bytes.HasPrefix(sealed, k.primary[:])
@@ -197,7 +197,7 @@ func read(text string) (*keyset.Handle, error) {
 		}
 		reader = keyset.NewBinaryReader(bytes.NewReader(data))
 	}
-	// Tink's own words are dropped: they may quote what they could not read.
+	// Tink's own errors are dropped: they may quote the input.
 	handle, err := insecurecleartextkeyset.Read(reader)
 	if err != nil {
 		return nil, errors.New("the keyring is not a cleartext Tink keyset (was it cut?): " + adviceNew)

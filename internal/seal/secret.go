@@ -5,7 +5,7 @@ import "log/slog"
 // Secret is a value that prints as "[secret]" in every format.
 type Secret string
 
-// Reveal is the value itself.
+// Reveal returns the value itself.
 func (s Secret) Reveal() string { return string(s) }
 
 // String hides the value; an empty one stays empty.

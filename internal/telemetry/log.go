@@ -12,15 +12,15 @@ import (
 	logrusslog "github.com/sirupsen/logrus/hooks/slog"
 )
 
-// LogOptions say how a process logs.
+// LogOptions configure how a process logs.
 type LogOptions struct {
-	// Format is "text" for people or "json" for machines; empty is text on a
+	// Format is "text" for people or "json" for machines. Empty means text on a
 	// terminal and JSON elsewhere.
 	Format string
-	// Level is the least that is logged: "debug", "info", "warn" or "error".
+	// Level is the minimum level to log: "debug", "info", "warn" or "error".
 	// Defaults to "info".
 	Level string
-	// Output defaults to the standard error.
+	// Output defaults to standard error.
 	Output io.Writer
 }
 

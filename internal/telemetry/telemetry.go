@@ -1,5 +1,5 @@
-// Package telemetry sets up logs, metrics and traces. Whoever logs gives no
-// personal data: no name, e-mail address, text of a customer or token.
+// Package telemetry sets up logs, metrics and traces. Callers must not log personal
+// data or secrets: no names, e-mail addresses, customer texts or tokens.
 package telemetry
 
 import (
@@ -25,32 +25,33 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
-// endpoints are the variables by which the OpenTelemetry SDK is told where
-// traces go (OpenTelemetry Protocol Exporter specification).
+// endpoints are the variables that tell the OpenTelemetry SDK where to send traces
+// (OpenTelemetry Protocol Exporter specification).
 var endpoints = []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
 
-// Options say what a process is and how it logs.
+// Options identify a process and configure its logging.
 type Options struct {
 	// Service is the process's name: "starter", "worker".
 	Service string
 	// Version is the build's version.
 	Version string
-	// Log says how to log.
+	// Log configures logging.
 	Log LogOptions
 }
 
-// Telemetry is what a process logs, counts and traces with. Nothing global is
-// set: two of them live side by side in one process.
+// Telemetry holds a process's logger, metrics and tracing. It sets nothing global,
+// so two can coexist in one process.
 type Telemetry struct {
 	// Log goes through logrus; see [NewLogger].
 	Log *slog.Logger
-	// Meters makes metrics that Metrics serves.
+	// Meters creates the metrics that Metrics serves.
 	Meters metric.MeterProvider
 	// Metrics serves every metric for Prometheus.
 	Metrics http.Handler
-	// Traces makes spans. Unless OTEL_EXPORTER_OTLP_ENDPOINT is set it drops them.
+	// Traces creates spans. It drops them unless OTEL_EXPORTER_OTLP_ENDPOINT or
+	// OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set.
 	Traces trace.TracerProvider
-	// Propagator carries a trace from and to other processes (W3C Trace Context).
+	// Propagator carries traces to and from other processes (W3C Trace Context).
 	Propagator propagation.TextMapPropagator
 
 	shutdown []func(context.Context) error
@@ -119,7 +120,7 @@ func wanted() bool {
 	return false
 }
 
-// Shutdown sends what is still unsent. Call it once, after the last use.
+// Shutdown flushes unsent data. Call it once, after the last use.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	var errs []error
 	for _, stop := range t.shutdown {

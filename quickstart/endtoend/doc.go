@@ -1,3 +1,3 @@
-// Package endtoend holds the tests of Claimflow as a whole: its processes, the
-// engine, an emulated Dixa, and what goes wrong between them.
+// Package endtoend holds the end-to-end tests of Claimflow: its processes, the
+// engine, an emulated Dixa, and failures between them.
 package endtoend

@@ -22,17 +22,17 @@ const (
 	storeName   = "sqlite"
 	loopback    = "127.0.0.1"
 
-	// internalServices are the services that only the server itself calls.
+	// internalServices is the number of services that only the server itself calls.
 	internalServices = 3
 )
 
-// sqlConfig describes the one SQLite database that holds both the runs and
-// their visibility records.
+// sqlConfig describes the single SQLite database that holds both the runs and their
+// visibility records.
 func sqlConfig(dataFile string) (*config.SQL, error) {
 	cfg := &config.SQL{PluginName: sqlite.PluginName}
 	if dataFile == "" {
-		// A name of its own: the plugin shares a database between all
-		// servers of a process that use the same name.
+		// A unique name, because the plugin shares a database between all servers of
+		// a process that use the same name.
 		cfg.DatabaseName = "engine-" + uuid.NewString()
 		cfg.ConnectAttributes = map[string]string{"mode": "memory", "cache": "shared"}
 		return cfg, nil
@@ -41,7 +41,7 @@ func sqlConfig(dataFile string) (*config.SQL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: find the data file %q: %w", dataFile, err)
 	}
-	// The name becomes part of a URI, in which "?", "#" and "%" mean something.
+	// The name becomes part of a URI, in which "?", "#" and "%" are special.
 	cfg.DatabaseName = (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()
 	cfg.ConnectAttributes = map[string]string{
 		"mode":         "rwc",
@@ -53,8 +53,8 @@ func sqlConfig(dataFile string) (*config.SQL, error) {
 	return cfg, nil
 }
 
-// serverConfig is the configuration of a whole Temporal cluster on one
-// machine: four services, each listening on a port of its own.
+// serverConfig is the configuration of a complete Temporal cluster on one machine:
+// four services, each with its own port.
 func serverConfig(frontend *net.TCPAddr, internal [internalServices]int, store *config.SQL) *config.Config {
 	var cfg config.Config
 	cfg.Global.Membership.MaxJoinDuration = 30 * time.Second
@@ -92,8 +92,8 @@ func serverConfig(frontend *net.TCPAddr, internal [internalServices]int, store *
 	return &cfg
 }
 
-// staticHosts tells each service where the others are, in place of the gossip
-// by which the machines of a real cluster find each other.
+// staticHosts gives each service the addresses of the others. It replaces the gossip
+// with which the machines of a real cluster find each other.
 func staticHosts(frontend *net.TCPAddr, internal [internalServices]int) map[primitives.ServiceName]static.Hosts {
 	at := func(port int) static.Hosts {
 		return static.SingleLocalHost(net.JoinHostPort(loopback, strconv.Itoa(port)))
@@ -106,21 +106,22 @@ func staticHosts(frontend *net.TCPAddr, internal [internalServices]int) map[prim
 	}
 }
 
-// dynamicConfig holds what a single machine needs otherwise than a cluster
+// dynamicConfig holds the settings in which a single machine differs from a cluster
 // (deploy/temporal/dynamicconfig.yaml is its counterpart for a cluster).
 func dynamicConfig(o Options) dynamicconfig.StaticClient {
 	c := dynamicconfig.StaticClient{
-		// One partition: a limit on a task queue is shared out among its
-		// partitions, and keys are only fair within one.
+		// One partition, because a task queue's rate limit is divided among its
+		// partitions and fairness keys only apply within one.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
 		dynamicconfig.MatchingEnableFairness.Key():              true,
-		// The default of 20 a second is meant for hundreds of shards; here it
-		// would pace one claim after another.
+		// The default of 20 per second is meant for hundreds of shards. Here it
+		// would delay claims one after another.
 		dynamicconfig.TransferProcessorMaxPollRPS.Key(): 200,
-		// The UI and tests list runs more often than 10 times a second.
+		// The UI and tests list runs more often than 10 times per second.
 		dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 1000,
-		// Tells Temporal's makers which version runs where, over the internet.
+		// The check reports to Temporal's makers, over the internet, which version
+		// runs where.
 		dynamicconfig.EnableServerVersionCheck.Key(): false,
 	}
 	if o.ContinueAfter > 0 {

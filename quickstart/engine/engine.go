@@ -1,9 +1,8 @@
-// Package engine runs a complete Temporal in this process: the server with all
-// of its services on one SQLite database, and the Temporal UI.
+// Package engine runs a complete Temporal in this process: the server with all of
+// its services on one SQLite database, and the Temporal UI.
 //
-// It is meant for laptops, demonstrations and tests. SQLite and a single
-// history shard make it unfit for production; there, use a Temporal cluster or
-// Temporal Cloud.
+// It is meant for laptops, demos and tests. SQLite and a single history shard make
+// it unfit for production; use a Temporal cluster or Temporal Cloud there.
 package engine
 
 import (
@@ -28,43 +27,43 @@ import (
 )
 
 const (
-	// startTimeout bounds [Start]. A start takes about a second; a machine
-	// that is busy building the rest of a project takes many.
+	// startTimeout bounds [Start]. A start takes about a second, but much longer on
+	// a machine that is busy building the rest of a project.
 	startTimeout = 60 * time.Second
-	// stopTimeout bounds [Engine.Stop]. The server itself would wait for
-	// minutes for a service that hangs.
+	// stopTimeout bounds [Engine.Stop]. The server itself would wait minutes for a
+	// service that hangs.
 	stopTimeout = 30 * time.Second
 )
 
-// Options says where an [Engine] listens and what it keeps.
+// Options configures where an [Engine] listens and what it stores.
 type Options struct {
-	// FrontendAddr is the IP address and port of Temporal's gRPC API. Port 0
-	// picks a free port. There is no authentication: whoever reaches the
-	// address may do anything. Defaults to "127.0.0.1:7233".
+	// FrontendAddr is the IP address and port of Temporal's gRPC API. Port 0 picks a
+	// free port. There is no authentication: anyone who can reach the address may do
+	// anything. Defaults to "127.0.0.1:7233".
 	FrontendAddr string
-	// UIAddr is the IP address and port of the Temporal UI. Port 0 picks a
-	// free port; empty means no UI.
+	// UIAddr is the IP address and port of the Temporal UI. Port 0 picks a free
+	// port. If empty, there is no UI.
 	UIAddr string
-	// DataFile is the SQLite file that keeps runs across restarts; it is made
-	// when it does not exist. Empty keeps everything in memory. One file
-	// serves one engine at a time.
+	// DataFile is the SQLite file that stores runs across restarts. It is created if
+	// it does not exist. If empty, everything is in memory. A file serves one engine
+	// at a time.
 	DataFile string
-	// Namespace is made when it does not exist. Defaults to "default".
+	// Namespace is created if it does not exist. Defaults to "default".
 	Namespace string
-	// Retention is how long a closed run is kept, for a namespace that is
-	// made; one that exists keeps its own. Defaults to 7 days.
+	// Retention is how long a new namespace retains closed runs. An existing
+	// namespace keeps its own retention. Defaults to 7 days.
 	Retention time.Duration
-	// SearchAttributes are registered in the namespace, each with its type,
-	// where they are not yet.
+	// SearchAttributes are registered in the namespace with their types, unless they
+	// exist.
 	SearchAttributes map[string]enumspb.IndexedValueType
-	// ContinueAfter is of how many events a run's history is when Temporal
-	// suggests to continue as new. Defaults to what the server has: 4,096.
+	// ContinueAfter is the number of history events after which Temporal suggests
+	// that a run continue as new. Defaults to the server's default, 4,096.
 	ContinueAfter int
-	// Logger receives the server's warnings and errors; what is less than a
-	// warning is dropped. Defaults to none.
+	// Logger receives the server's warnings and errors; lower levels are dropped.
+	// Defaults to none.
 	Logger *slog.Logger
-	// FrontendFlag and UIFlag name the command-line flags by which a person
-	// sets the two addresses, for the words of a [ListenError].
+	// FrontendFlag and UIFlag name the command-line flags that set the two
+	// addresses, for the message of a [ListenError].
 	FrontendFlag, UIFlag string
 }
 
@@ -96,11 +95,11 @@ type Engine struct {
 	stopping atomic.Bool
 }
 
-// Start starts Temporal and its UI and returns when both answer, the namespace
-// exists and its search attributes can be used. ctx bounds the start only.
+// Start starts Temporal and its UI. It returns once both answer, the namespace
+// exists and its search attributes are usable. ctx bounds the start only.
 //
-// An address that cannot be listened on gives a [*ListenError], before
-// anything is started.
+// If it cannot listen on an address, it returns a [*ListenError] before starting
+// anything.
 func Start(ctx context.Context, options Options) (_ *Engine, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -144,12 +143,12 @@ func Start(ctx context.Context, options Options) (_ *Engine, err error) {
 	return e, nil
 }
 
-// Address is the host and port of Temporal's gRPC API, as a client on this
-// machine dials it.
+// Address returns the host and port of Temporal's gRPC API for clients on this
+// machine.
 func (e *Engine) Address() string { return dialAddress(e.frontend) }
 
-// UIURL is where a browser on this machine finds the Temporal UI; empty
-// without one.
+// UIURL returns the URL of the Temporal UI for browsers on this machine; empty if
+// there is no UI.
 func (e *Engine) UIURL() string {
 	if e.uiAddr == nil {
 		return ""
@@ -157,7 +156,7 @@ func (e *Engine) UIURL() string {
 	return "http://" + dialAddress(e.uiAddr)
 }
 
-// ClientOptions are what an SDK client needs to talk to the engine. The
+// ClientOptions returns what an SDK client needs to connect to the engine. The
 // client's own log is dropped unless the caller sets Logger.
 func (e *Engine) ClientOptions() client.Options {
 	return client.Options{
@@ -167,10 +166,10 @@ func (e *Engine) ClientOptions() client.Options {
 	}
 }
 
-// Stop ends the UI and the server. Stop workers and close clients first: their
-// open polls are cut off after a second. It returns an error when the server
-// has not ended within 30 s; it may then go on in the background. Calls after
-// the first wait for it and return the same.
+// Stop stops the UI and the server. Stop workers and close clients first, because
+// their open polls are cut off after a second. It returns an error if the server has
+// not stopped within 30 s; the server may then continue in the background. Later
+// calls wait for the first and return the same result.
 func (e *Engine) Stop() error { return e.stop() }
 
 func (e *Engine) shutDown() error {
@@ -191,9 +190,9 @@ func (e *Engine) shutDown() error {
 	}
 }
 
-// createNamespace writes the namespace straight into the database. Registered
-// over the API it could not be used for some seconds, until the server's
-// caches have seen it.
+// createNamespace writes the namespace directly to the database. If it were
+// registered over the API, it would be unusable for some seconds, until the server's
+// caches see it.
 func createNamespace(store *config.SQL, options Options) error {
 	ns, err := sqliteschema.NewNamespaceConfig(clusterName, options.Namespace, false, options.SearchAttributes)
 	if err != nil {

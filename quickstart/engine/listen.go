@@ -9,17 +9,17 @@ import (
 	"go.temporal.io/server/common/testing/freeport"
 )
 
-// ListenError says that an address given in [Options] cannot be listened on,
-// mostly because another process has it.
+// ListenError reports that an address given in [Options] cannot be listened on,
+// usually because another process uses it.
 type ListenError struct {
-	// Server is what was to listen: "Temporal" or "the Temporal UI".
+	// Server is the server that cannot listen: "Temporal" or "the Temporal UI".
 	Server string
 	// Address is the address as given.
 	Address string
-	// Flag is the command-line flag by which a person chooses another address;
-	// empty where [Options] named none.
+	// Flag is the command-line flag that sets another address; empty if [Options]
+	// names none.
 	Flag string
-	// Err is the operating system's answer.
+	// Err is the operating system's error.
 	Err error
 }
 
@@ -38,9 +38,9 @@ func (e *ListenError) Error() string {
 
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// claimAddress resolves address, replaces port 0 by a free port, and makes
-// sure that it can be listened on. The servers open their listeners
-// themselves, so the address is free again on return.
+// claimAddress resolves address, replaces port 0 with a free port, and verifies that
+// it can be listened on. The servers open their own listeners, so the address is
+// free again on return.
 func claimAddress(server, address, flag string) (*net.TCPAddr, error) {
 	fail := func(err error) (*net.TCPAddr, error) {
 		return nil, &ListenError{Server: server, Address: address, Flag: flag, Err: err}
@@ -65,7 +65,7 @@ func claimAddress(server, address, flag string) (*net.TCPAddr, error) {
 	return addr, nil
 }
 
-// dialAddress is where addr is reached from this machine.
+// dialAddress returns the host and port to reach addr from this machine.
 func dialAddress(addr *net.TCPAddr) string {
 	host := addr.IP.String()
 	if addr.IP.IsUnspecified() {

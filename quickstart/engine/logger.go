@@ -11,23 +11,22 @@ import (
 	"go.temporal.io/server/common/log/tag"
 )
 
-// fatal is what the server's Fatal becomes. The server's own logger would end
-// the process; an embedded server leaves that to the one who started it.
+// fatal is the panic value of the server's Fatal. The server's own logger would exit
+// the process; an embedded server leaves that decision to its caller.
 type fatal struct{ message string }
 
 func (f fatal) Error() string { return f.message }
 
-// noHTTP begins a warning about the HTTP API, which is off on purpose: it would
-// open one more port for something that neither the UI nor the SDK uses.
+// noHTTP is the prefix of a warning about the HTTP API, which is off on purpose: it
+// would open another port, and neither the UI nor the SDK uses it.
 const noHTTP = "HTTP API port has not been set"
 
-// serverLogger lets the Temporal server write its warnings and errors to a
-// slog.Logger. What is below a warning is dropped: the server narrates its
-// start and stop in hundreds of lines.
+// serverLogger writes the Temporal server's warnings and errors to a slog.Logger. It
+// drops lower levels, because the server logs hundreds of lines on start and stop.
 type serverLogger struct {
 	logger *slog.Logger
-	// stopping is set when the server is told to stop. From then on its
-	// services only complain that the others are going away.
+	// stopping is set when the server is asked to stop. From then on its services
+	// only report that the others are shutting down.
 	stopping *atomic.Bool
 }
 
@@ -53,8 +52,8 @@ func (l serverLogger) Error(msg string, tags ...tag.Tag) {
 	l.logger.LogAttrs(context.Background(), slog.LevelError, msg, attrs(tags)...)
 }
 
-// DPanic marks what the server's authors take for a defect. In production it
-// is an error in the log, and so it is here.
+// DPanic reports what the server's authors consider a defect. As in production, it
+// is only logged as an error.
 func (l serverLogger) DPanic(msg string, tags ...tag.Tag) { l.Error(msg, tags...) }
 
 func (l serverLogger) Panic(msg string, tags ...tag.Tag) {

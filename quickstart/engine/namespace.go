@@ -14,9 +14,9 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// awaitNamespace returns when the frontend serves the namespace and every
-// search attribute can be searched by. Those that the namespace lacks, because
-// an older program made it, are added.
+// awaitNamespace returns once the frontend serves the namespace and every search
+// attribute is searchable. It adds the attributes that the namespace lacks because
+// an older program created it.
 func awaitNamespace(ctx context.Context, options client.Options, attributes map[string]enumspb.IndexedValueType) error {
 	c, err := client.NewLazyClient(options)
 	if err != nil {
@@ -80,7 +80,7 @@ func missingAttributes(
 	return missing, nil
 }
 
-// await calls try until it succeeds or ctx ends. One attempt may take 5 s.
+// await calls try until it succeeds or ctx ends. Each attempt may take 5 s.
 func await(ctx context.Context, try func(context.Context) error) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

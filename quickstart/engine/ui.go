@@ -11,8 +11,8 @@ import (
 	uioptions "github.com/temporalio/ui-server/v2/server/server_options"
 )
 
-// startUI serves the Temporal UI on addr for the frontend at temporal, and
-// returns when it answers.
+// startUI serves the Temporal UI on addr for the frontend at temporal. It returns
+// once the UI answers.
 func startUI(ctx context.Context, addr *net.TCPAddr, temporal, namespace string) (*uiserver.Server, error) {
 	host := addr.IP.String()
 	if addr.IP.To4() == nil {
@@ -25,13 +25,13 @@ func startUI(ctx context.Context, addr *net.TCPAddr, temporal, namespace string)
 		DefaultNamespace:    namespace,
 		EnableUI:            true,
 		HideLogs:            true,
-		// News are fetched from the internet.
+		// News would be fetched from the internet.
 		DisableNewsFetch: true,
-		// The page is served without TLS: its cookie must work without, too.
+		// The page is served without TLS, so its cookie must work without it.
 		CORS: uiconfig.CORS{CookieInsecure: true},
 	}))
-	// Start returns once Stop is called; it ends the process if it cannot
-	// listen, which claimAddress has ruled out a moment ago.
+	// Start returns once Stop is called. It exits the process if it cannot listen,
+	// which claimAddress has just ruled out.
 	go func() { _ = ui.Start() }()
 
 	if err := await(ctx, func(ctx context.Context) error { return get(ctx, "http://"+dialAddress(addr)+"/healthz") }); err != nil {

@@ -6,35 +6,35 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Story is a claim and what is known of its conversation, as facts change both.
+// Story is a claim and the known state of its conversation. Facts change both.
 type Story struct {
 	State        claim.State
 	Conversation claim.Conversation
-	// Status is what the owner is told, and Derived the [Mark] of the verdict
-	// that Dixa's facts came to last.
+	// Status is the status that the owner sees. Derived is the [Mark] of the last
+	// verdict derived from Dixa's facts.
 	Status, Derived string
 	// Settings hold the shop's status rules.
 	Settings claim.Settings
-	// Held says that the rules wait: a command of ours is on its way, and facts
-	// may show it in halves.
+	// Held suspends the rules while a command of ours is in flight, because facts
+	// may show it half-applied.
 	Held bool
 }
 
 // Change is an accepted change of a claim.
 type Change struct {
-	// Event moves the claim; empty where only its status changed.
+	// Event moves the claim; empty if only its status changed.
 	Event claim.Event
 	State claim.State
-	// Status is the owner's new view, empty where it stays; Derived is the new
-	// [Mark], empty where the rules were not asked.
+	// Status is the owner's new view, empty if unchanged. Derived is the new [Mark],
+	// empty if the rules reached no new verdict.
 	Status, Derived string
-	// Told are the types of the events that the owner is owed.
+	// Told are the types of the events to send to the owner.
 	Told []string
 	// Rule is the name of the rule that decided.
 	Rule string
 }
 
-// Mark is how a verdict is remembered: its status, and whether it is a conflict.
+// Mark encodes a verdict for storage: its status, and whether it is a conflict.
 func Mark(v claim.Verdict) string {
 	if v.Conflict {
 		return v.Status + "!"
@@ -42,13 +42,13 @@ func Mark(v claim.Verdict) string {
 	return v.Status
 }
 
-// Oldest puts readings in the order of their facts.
+// Oldest sorts readings by their facts, oldest first.
 func Oldest(readings []Reading) {
 	slices.SortStableFunc(readings, func(a, b Reading) int { return a.Fact.Stamp.Compare(b.Fact.Stamp) })
 }
 
-// Take takes a fact in and says what it changed. The zero fact changes nothing
-// but brings the claim to where its conversation is known to be.
+// Take applies a fact and returns the resulting changes. The zero fact adds nothing;
+// it only moves the claim to the known state of its conversation.
 func (s *Story) Take(f claim.Fact) []Change {
 	s.Conversation.Apply(f)
 	var changes []Change
@@ -61,9 +61,9 @@ func (s *Story) Take(f claim.Fact) []Change {
 	}
 }
 
-// TakeAll takes in what readings tell, which are in the order of their facts.
-// Facts of one moment count together: which of them came first nobody knows, and
-// the owner is not told of states that lasted no time.
+// TakeAll applies readings, which must be in the order of their facts. Facts with
+// the same time count together: their order is unknown, and the owner is not
+// notified of states that lasted no time.
 func (s *Story) TakeAll(readings []Reading, each func(Reading, []Change)) {
 	for i, r := range readings {
 		if i+1 < len(readings) && readings[i+1].Fact.At.Equal(r.Fact.At) {
@@ -80,8 +80,8 @@ var toldOf = map[claim.Event]string{
 	claim.EventClose: claim.ToldClosed, claim.EventSettle: claim.ToldSettled,
 }
 
-// settle makes one change that is due. After each the claim is closer to its
-// conversation, so it ends.
+// settle makes one due change. Each change brings the claim closer to its
+// conversation, so repeated calls terminate.
 func (s *Story) settle() (Change, bool) {
 	var c Change
 	if event := s.Conversation.Event(s.State); event != "" {
@@ -99,7 +99,7 @@ func (s *Story) settle() (Change, bool) {
 	return c, true
 }
 
-// Move makes a change that time or a step of ours brings, not a fact.
+// Move makes a change caused by time or by a step of ours instead of a fact.
 func (s *Story) Move(event claim.Event) (Change, error) {
 	next, err := s.State.Next(event)
 	if err != nil {
@@ -111,9 +111,9 @@ func (s *Story) Move(event claim.Event) (Change, error) {
 	return c, nil
 }
 
-// judge asks the rules. Only a verdict that differs from the last one that Dixa's
-// facts came to counts, so that a status which the owner set stays until
-// something new happens in Dixa.
+// judge evaluates the rules. A verdict counts only if it differs from the last one
+// derived from Dixa's facts, so a status that the owner set stays until something
+// new happens in Dixa.
 func (s *Story) judge(c *Change) {
 	if told := toldOf[c.Event]; told != "" {
 		c.Told = append(c.Told, told)
@@ -131,7 +131,7 @@ func (s *Story) judge(c *Change) {
 		c.Told = append(c.Told, claim.ToldConflict)
 	}
 	if verdict.Status == s.Status || first && s.Status != "" {
-		return // what the owner said before the conversation was there holds
+		return // a status that the owner set before the conversation existed stays
 	}
 	s.Status, c.Status = verdict.Status, verdict.Status
 	if len(c.Told) == 0 && !first {
@@ -147,7 +147,7 @@ func follows(s claim.State) bool {
 	return false
 }
 
-// Judge is the [Mark] of what the rules say of a conversation and of a claim that
+// Judge returns the [Mark] of the rules' verdict on a conversation and a claim that
 // has caught up with it.
 func Judge(state claim.State, c claim.Conversation, settings claim.Settings) string {
 	s := Story{State: state, Conversation: c, Settings: settings, Held: true}

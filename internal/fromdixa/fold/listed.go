@@ -8,8 +8,8 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-// Listed is a message as Dixa lists it. Lists name authors by their ids alone;
-// nameOf tells their names, empty for one that is not known.
+// Listed converts a message as Dixa lists it. Lists identify authors only by id;
+// nameOf returns their names, or empty if unknown.
 func Listed(m *dixa.Message, channel dixa.Channel, nameOf func(id string) string) RefreshedMessage {
 	a := m.Attributes
 	message := claim.Message{
@@ -32,7 +32,7 @@ func Listed(m *dixa.Message, channel dixa.Channel, nameOf func(id string) string
 	return out
 }
 
-// ListedNote is an internal note as Dixa lists it.
+// ListedNote converts an internal note as Dixa lists it.
 func ListedNote(n *dixa.Note, nameOf func(id string) string) RefreshedMessage {
 	return RefreshedMessage{Message: claim.Message{
 		ID: n.ID, Kind: claim.NoteKind, Author: author(n.AuthorID, nameOf), At: n.CreatedAt.Time, Text: n.Message, Listed: true,

@@ -19,29 +19,30 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-// Reading is what an event tells. Each part may be missing: an event of unknown
-// shape tells nothing but that it happened.
+// Reading is the content of an event. Each part may be missing: an event of unknown
+// shape says only that it happened.
 type Reading struct {
 	Fact claim.Fact
-	// Messages are new or better known messages and notes.
+	// Messages are new messages and notes, or more complete versions of known ones.
 	Messages []claim.Message
-	// Happened is what the timeline says of it; nil for what is not worth it.
+	// Happened is the timeline entry; nil if the event is not worth one.
 	Happened *claim.TimelineEntry
-	// CreatedAt is when the conversation began; zero where that is not told.
+	// CreatedAt is when the conversation began; zero if unknown.
 	CreatedAt time.Time
-	// Log are entries of the timeline by their ids in Dixa's activity log.
+	// Log are timeline entries by their ids in Dixa's activity log.
 	Log map[string]claim.TimelineEntry
-	// Seen are the events that came before Log was made, by their ids.
+	// Seen are the ids of the events received before Log was made.
 	Seen []string
-	// Refreshed says that Dixa was asked how the conversation is.
+	// Refreshed says that this is Dixa's answer to a query for the conversation's
+	// state.
 	Refreshed bool
 }
 
-// Read reads an event of the inbox by its id, its name as the inbox has it, when
-// it happened and its body. It takes any body: what cannot be read is left out.
+// Read parses an inbox event from its id, its name in the inbox, its time and its
+// body. It accepts any body and leaves out what it cannot parse.
 func Read(id, name string, at time.Time, body []byte) Reading {
 	r := read(id, name, at, body)
-	// Nothing can be kept under such an id, and nothing else must wait for it.
+	// Such ids cannot be stored, and must not block the rest.
 	r.Messages = slices.DeleteFunc(r.Messages, func(m claim.Message) bool { return !claim.IsID(m.ID) })
 	maps.DeleteFunc(r.Log, func(id string, _ claim.TimelineEntry) bool { return !claim.IsID(id) })
 	return r
@@ -76,7 +77,7 @@ func read(id, name string, at time.Time, body []byte) Reading {
 	return r
 }
 
-// snapshot takes over how the conversation was when the event happened.
+// snapshot copies the conversation's state at the time of the event.
 func (r *Reading) snapshot(c *dixa.EventConversation) {
 	r.Fact.Status = Status(c.State)
 	r.Fact.People = true
@@ -94,9 +95,9 @@ func (r *Reading) snapshot(c *dixa.EventConversation) {
 	}
 }
 
-// Status is what a state of Dixa's means to a claim. What comes after a
-// follow-up ended still waits for somebody: it counts as pending. An unknown
-// state tells nothing.
+// Status maps a Dixa state to a claim's conversation status. The state after an
+// expired follow-up still awaits someone's action, so it counts as pending. An
+// unknown state maps to empty.
 func Status(s dixa.ConversationState) claim.ConversationStatus {
 	switch s {
 	case dixa.StateOpen:
@@ -109,8 +110,8 @@ func Status(s dixa.ConversationState) claim.ConversationStatus {
 	return ""
 }
 
-// transition takes the event's name for what happened: it has more weight than a
-// snapshot that may have been taken a moment too early or late.
+// transition derives the status from the event's name. The name outweighs the
+// snapshot, which may have been taken slightly too early or too late.
 func (r *Reading) transition(name dixa.EventName) {
 	switch name {
 	case dixa.EventConversationClosed, dixa.EventConversationAbandoned:
@@ -128,8 +129,8 @@ func (r *Reading) transition(name dixa.EventName) {
 	r.Fact.Weight = claim.WeightTransition
 }
 
-// mayOpen are events of what may open a conversation. Whether their snapshots are
-// of before or after is not documented.
+// mayOpen are the events that may open a conversation. Dixa does not document
+// whether their snapshots show the state before or after.
 var mayOpen = []dixa.EventName{
 	dixa.EventConversationMessageAdded, dixa.EventConversationPendingExpired, dixa.EventConversationAssigned,
 	dixa.EventConversationEnqueued, dixa.EventConversationTransferred,
@@ -159,8 +160,8 @@ func (r *Reading) message(event *dixa.Event) {
 	}
 }
 
-// tagged makes sure that a tag that was added is there: whether the snapshot was
-// taken before or after is not documented.
+// tagged ensures that an added tag is present. Dixa does not document whether the
+// snapshot was taken before or after.
 func (r *Reading) tagged(event *dixa.Event) {
 	if t, ok := event.TagAdded(); ok && r.Fact.Tags != nil && !slices.Contains(r.Fact.Tags, t.Tag) {
 		r.Fact.Tags = append(r.Fact.Tags, t.Tag)
@@ -189,7 +190,7 @@ const (
 	tagRemoved = "tag removed"
 )
 
-// happenings are the words for events that need no more than their name.
+// happenings describe the events that need no more than their name.
 var happenings = map[dixa.EventName]string{
 	dixa.EventConversationCreated:                      "conversation created",
 	dixa.EventConversationOpen:                         "conversation reopened",
@@ -235,7 +236,7 @@ func (r *Reading) entry(event *dixa.Event) *claim.TimelineEntry {
 		Agent  *dixa.EventUser `json:"agent"`
 		Tag    any             `json:"tag"`
 	}
-	_ = json.Unmarshal(event.Data, &data) // what is not told is left out
+	_ = json.Unmarshal(event.Data, &data) // unreadable data is left out
 	if author := cmp.Or(data.Author, data.Agent); author != nil {
 		e.By = cmp.Or(author.Name, author.ID)
 	}

@@ -7,39 +7,39 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// NameRefreshed is the name of an event of our own in the inbox: Dixa was asked
-// how a conversation is. Its body is a [Refreshed].
+// NameRefreshed is the inbox name of our own event for a conversation state queried
+// from Dixa. Its body is a [Refreshed].
 const NameRefreshed = "Refreshed"
 
-// Refreshed is how a conversation was when Dixa was asked. It goes the way of
-// Dixa's events, so that there is one way to take in what is known.
+// Refreshed is the state of a conversation when Dixa was queried. It takes the same
+// path as Dixa's events, so that all facts are applied in one way.
 type Refreshed struct {
-	// Status, Assignee, Queue and Requester are as GET
-	// /v1/conversations/{conversationId} has them.
+	// Status, Assignee, Queue and Requester are as in GET
+	// /v1/conversations/{conversationId}.
 	Status    claim.ConversationStatus `json:"status,omitempty"`
 	Assignee  *claim.Person            `json:"assignee,omitempty"`
 	Queue     *claim.Queue             `json:"queue,omitempty"`
 	Requester *claim.Person            `json:"requester,omitempty"`
-	// Tags is nil where they were not asked for.
+	// Tags is nil if not queried.
 	Tags []string `json:"tags"`
-	// Rating is nil where it was not asked for, or none was given.
+	// Rating is nil if not queried or if none was given.
 	Rating *claim.Rating `json:"rating,omitempty"`
-	// CreatedAt is when the conversation began; zero where it was not asked for.
+	// CreatedAt is when the conversation began; zero if not queried.
 	CreatedAt time.Time `json:"created_at,omitzero"`
-	// At is as new as the state that was found, and no older than what was known
-	// before Dixa was asked: whatever was known then had happened by then.
+	// At is as new as the state that was found, and no older than anything known
+	// before the query: all of that had happened by then.
 	At time.Time `json:"at"`
-	// Messages are those that Dixa lists; nil where they were not asked for.
+	// Messages are those that Dixa lists; nil if not queried.
 	Messages []RefreshedMessage `json:"messages,omitempty"`
-	// Happened are entries of the timeline of which no event came, by their ids
-	// in Dixa's activity log.
+	// Happened are timeline entries without an event, by their ids in Dixa's
+	// activity log.
 	Happened map[string]claim.TimelineEntry `json:"happened,omitempty"`
-	// Seen are the events, by their ids, that none of Happened stands for: they
-	// had come when the log was compared with them.
+	// Seen are the ids of the events that no entry in Happened stands for: they had
+	// arrived when the log was compared with them.
 	Seen []string `json:"seen,omitempty"`
 }
 
-// RefreshedMessage is a message with where its files are kept.
+// RefreshedMessage is a message with the source URLs of its files.
 type RefreshedMessage struct {
 	claim.Message
 	Sources []string `json:"sources,omitempty"`

@@ -7,34 +7,34 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Moment is how far apart Dixa's times of one happening may be, in an event and in
-// the activity log. The contract does not say that they are equal. A sweep reads
-// the log further back than that.
+// Moment is how far apart Dixa's times for one happening may be in an event and in
+// the activity log. The contract does not say that they are equal. A sweep reads the
+// log further back than that.
 const Moment = 5 * time.Minute
 
-// Likeness says how much an entry of the activity log and an event look like one
+// Likeness measures how closely an activity log entry and an event resemble one
 // happening. Less is more alike.
 type Likeness struct {
 	detail, author int
 	apart          time.Duration
 }
 
-// Compare is negative where l is more alike than other: by what happened first,
-// then by who did it, then by when.
+// Compare is negative if l is more alike than other: by what happened, then by who
+// did it, then by when.
 func (l Likeness) Compare(other Likeness) int {
 	return cmp.Or(cmp.Compare(l.detail, other.detail), cmp.Compare(l.author, other.author), cmp.Compare(l.apart, other.apart))
 }
 
-// Like says how much two entries of a timeline, whose kind is the same, look like
-// one happening. ok is false where they cannot be one: tags of other names, or
-// times further apart than [Moment].
+// Like measures how closely two timeline entries of the same kind resemble one
+// happening. ok is false if they cannot be one: their tags differ, or their times
+// are further apart than [Moment].
 func Like(a, b claim.TimelineEntry) (l Likeness, ok bool) {
 	l = Likeness{detail: alike(a.Detail, b.Detail), author: alike(a.By, b.By), apart: a.At.Sub(b.At).Abs()}
 	tag := a.What == tagAdded || a.What == tagRemoved
 	return l, l.apart <= Moment && (l.detail < 2 || !tag)
 }
 
-// alike is 0 for the same, 1 where it is not known and 2 for something else.
+// alike is 0 for equal, 1 for unknown and 2 for different.
 func alike(a, b string) int {
 	switch {
 	case a == "" || b == "":
@@ -46,8 +46,8 @@ func alike(a, b string) int {
 	}
 }
 
-// Same is the id of the one among some entries that is most like an entry of the
-// same words; empty where none is.
+// Same returns the id of the entry in among that is most like the given one and has
+// the same words; empty if none is.
 func Same(entry claim.TimelineEntry, among map[string]claim.TimelineEntry) string {
 	best, closest := "", Likeness{}
 	for id, other := range among {

@@ -11,8 +11,8 @@ import (
 	"github.com/claimflow/claimflow/internal/todixa/connection"
 )
 
-// find looks for our subscription in Dixa, by the id that it had and else by its
-// address, and for others with that address. ours is nil where there is none.
+// find queries Dixa for our subscription, by its known id or else by its address,
+// and for others with that address. ours is nil if there is none.
 func find(ctx context.Context, client *dixa.Client, id, address string) (ours *dixa.WebhookSubscription, doubles []*dixa.WebhookSubscription, err error) {
 	all, err := connection.Ask(ctx, func() ([]*dixa.WebhookSubscription, error) { return client.Webhooks.List(ctx) })
 	if err != nil {
@@ -34,8 +34,8 @@ func find(ctx context.Context, client *dixa.Client, id, address string) (ours *d
 	return all[0], all[1:], nil
 }
 
-// create makes a subscription that is switched off. One whose creation was not
-// answered is looked for.
+// create creates a disabled subscription. If Dixa's answer is lost, it searches for
+// the subscription.
 func create(ctx context.Context, client *dixa.Client, address string) (*dixa.WebhookSubscription, error) {
 	off := false
 	made, err := connection.Ask(ctx, func() (*dixa.WebhookSubscription, error) {
@@ -51,8 +51,8 @@ func create(ctx context.Context, client *dixa.Client, address string) (*dixa.Web
 	return found, nil
 }
 
-// corrected is what has to change of a subscription; wrong is false for one that
-// is as it has to be. Its name and further headers are nobody's concern.
+// corrected returns the required changes to a subscription; wrong is false if there
+// are none. The name and other headers are not checked.
 func corrected(w *dixa.WebhookSubscription, address string) (change dixa.WebhookInput, wrong bool) {
 	if !sameURL(w.URL, address) {
 		change.URL, wrong = address, true
@@ -75,7 +75,7 @@ func corrected(w *dixa.WebhookSubscription, address string) (change dixa.Webhook
 	return change, wrong
 }
 
-// remove deletes subscriptions. One that is gone already is as good as deleted.
+// remove deletes subscriptions. An already deleted one is not an error.
 func remove(ctx context.Context, client *dixa.Client, all []*dixa.WebhookSubscription) error {
 	for _, w := range all {
 		err := connection.Do(ctx, func() error { return client.Webhooks.Delete(ctx, w.ID) })
@@ -86,7 +86,7 @@ func remove(ctx context.Context, client *dixa.Client, all []*dixa.WebhookSubscri
 	return nil
 }
 
-// sameURL reports whether two addresses are one, however they are spelt.
+// sameURL reports whether two addresses are equal regardless of spelling.
 func sameURL(a, b string) bool {
 	return a == b || spelt(a) == spelt(b)
 }

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Concern says in words why Dixa, which is on the internet, will probably not
-// reach the public address, or not safely. It is empty where nothing speaks
-// against it. Nothing is looked up.
+// Concern explains why Dixa, on the internet, probably cannot reach the public
+// address, or not safely. It is empty if there is no concern. It does no DNS
+// lookups.
 func (s *Service) Concern() string {
 	u, err := url.Parse(s.public)
 	if err != nil || u.Hostname() == "" {
@@ -26,9 +26,9 @@ func (s *Service) Concern() string {
 	}
 }
 
-// private reports whether a host is one that the internet cannot reach: an
-// address that is not global, a name without a dot, or one below a domain that
-// is reserved for such (RFC 6761, RFC 6762, RFC 8375 and ICANN's "internal").
+// private reports whether the internet cannot reach a host: an address that is not
+// global, a name without a dot, or one below a reserved domain (RFC 6761, RFC 6762,
+// RFC 8375 and ICANN's "internal").
 func private(host string) bool {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		ip = ip.Unmap()

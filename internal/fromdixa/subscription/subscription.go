@@ -1,5 +1,5 @@
-// Package subscription keeps one webhook subscription in each Dixa organisation
-// that an enabled shop uses, so that Dixa tells what happens in conversations.
+// Package subscription maintains one webhook subscription in each Dixa organisation
+// that an enabled shop uses, so that Dixa reports what happens in conversations.
 package subscription
 
 import (
@@ -20,29 +20,29 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// Name is what the subscription is called in Dixa. It may be renamed there.
+// Name is the subscription's initial name in Dixa. It may be renamed there.
 const Name = "Claimflow"
 
-// Path is where events are received below the public address, before the
+// Path is the path of the event receiver below the public address, before the
 // connection's id.
 const Path = "/webhooks/dixa/"
 
 var (
-	// ErrBusy says that somebody else changes the connection's subscription and
+	// ErrBusy says that another caller is changing the connection's subscription and
 	// did not finish in time.
 	ErrBusy = errors.New("the webhook subscription of this Dixa is being changed for somebody else just now; try again")
 
-	// ErrNoSecret says that Dixa does not tell the subscription's secret, without
-	// which nothing that it sends can be believed.
+	// ErrNoSecret says that Dixa does not return the subscription's secret. Without
+	// it, no event can be verified.
 	ErrNoSecret = errors.New("dixa does not tell the secret of the webhook subscription; copy it from Dixa's settings and save it with `starter shop webhook-secret`")
 )
 
-// Dixa makes clients of connections.
+// Dixa creates clients of connections.
 type Dixa interface {
 	Client(ctx context.Context, connectionID string) (*dixa.Client, error)
 }
 
-// Service keeps subscriptions. Make one with [New].
+// Service maintains subscriptions. Create one with [New].
 type Service struct {
 	store  store.Subscriptions
 	dixa   Dixa
@@ -55,27 +55,26 @@ func New(s store.Subscriptions, d Dixa, public string) *Service {
 	return &Service{store: s, dixa: d, public: strings.TrimRight(public, "/")}
 }
 
-// URL is where Dixa sends the events of a connection to.
+// URL is the address to which Dixa sends a connection's events.
 func (s *Service) URL(connectionID string) string { return s.public + Path + connectionID }
 
-// Events are those that the subscription asks for: all that happens to
-// conversations.
+// Events are the events that the subscription requests: all conversation events.
 func Events() []dixa.EventName {
 	return slices.DeleteFunc(dixa.EventNames(), func(n dixa.EventName) bool { return !strings.HasPrefix(string(n), "Conversation") })
 }
 
-// Ensure makes sure that Dixa sends events to the connection's address and that
-// their secret is kept, and then runs then, if it is not nil, before anybody
-// else can remove the subscription again.
+// Ensure ensures that Dixa sends events to the connection's address and that their
+// secret is stored. It then runs then, if it is not nil, before another caller can
+// remove the subscription again.
 //
-// Ours is the subscription that was made before, whatever its address is now, or
-// else the oldest with the connection's address. It is corrected where somebody
-// changed it; further ones with that address are deleted. Where there is none,
-// one is made switched off and switched on once its secret is kept. A
-// subscription that a person made, and saved the secret of, is left alone.
+// Ours is the subscription that was created before, whatever its address is now, or
+// else the oldest with the connection's address. Ensure corrects it if it was
+// changed, and deletes further ones with that address. If there is none, Ensure
+// creates one disabled and enables it once its secret is stored. It leaves a
+// subscription alone if a person created it and saved its secret.
 //
-// Any number of calls may run at once: they take turns. One that ends between
-// Dixa's commit and our own leaves nothing that the next does not find.
+// Concurrent calls take turns. If a call ends between Dixa's commit and our own, the
+// next one finds everything that it left.
 func (s *Service) Ensure(ctx context.Context, connectionID string, then func(context.Context) error) error {
 	return s.alone(ctx, connectionID, func(ctx context.Context) error {
 		if _, err := s.ensure(ctx, connectionID, s.URL(connectionID)); err != nil {
@@ -88,10 +87,10 @@ func (s *Service) Ensure(ctx context.Context, connectionID string, then func(con
 	})
 }
 
-// Repair does what [Service.Ensure] does for a connection that an enabled shop
-// uses, and says whether anything had to be changed in Dixa. It keeps the address
-// that enabling gave the subscription: it is called by workers, and one that does
-// not know the public address must not send Dixa's events astray.
+// Repair does what [Service.Ensure] does for a connection that an enabled shop uses,
+// and reports whether anything in Dixa had to change. It keeps the address that
+// enabling set: workers call it, and a worker that does not know the public address
+// must not misdirect Dixa's events.
 func (s *Service) Repair(ctx context.Context, connectionID string) (changed bool, err error) {
 	err = s.alone(ctx, connectionID, func(ctx context.Context) error {
 		wanted, err := s.store.Wanted(ctx, connectionID)
@@ -127,7 +126,7 @@ func (s *Service) ensure(ctx context.Context, connectionID, address string) (cha
 	if ours.SecretKey == "" {
 		return false, ErrNoSecret
 	}
-	// The secret is kept before anything can be signed with it.
+	// The secret is stored before anything can be signed with it.
 	correction, wrong := corrected(ours, address)
 	saved := store.SavedSubscription{ID: ours.ID, URL: address, Secret: ours.SecretKey.Reveal(), Active: !wrong}
 	if err := s.store.Save(ctx, connectionID, saved); err != nil {
@@ -147,7 +146,7 @@ func (s *Service) ensure(ctx context.Context, connectionID, address string) (cha
 }
 
 // Remove deletes the connection's subscription from Dixa, unless an enabled shop
-// uses the connection or a person made it.
+// uses the connection or a person created the subscription.
 func (s *Service) Remove(ctx context.Context, connectionID string) error {
 	return s.alone(ctx, connectionID, func(ctx context.Context) error {
 		wanted, err := s.store.Wanted(ctx, connectionID)
@@ -176,8 +175,8 @@ func (s *Service) Remove(ctx context.Context, connectionID string) error {
 	})
 }
 
-// Inspect compares the connection's subscription in Dixa with what it has to be
-// and says in words what is wrong with it. It only reads.
+// Inspect compares the connection's subscription in Dixa with its required state and
+// describes each difference. It only reads.
 func (s *Service) Inspect(ctx context.Context, connectionID string) (problems []string, err error) {
 	kept, err := s.store.Get(ctx, connectionID)
 	if err != nil {
@@ -220,14 +219,14 @@ func (s *Service) Inspect(ctx context.Context, connectionID string) (problems []
 }
 
 const (
-	// lease is how long a hold lasts that nobody ends: longer than a request to
+	// lease is how long a lock lasts if it is not released: longer than a request to
 	// our API may take.
 	lease = 2 * time.Minute
-	// patience is how long a hold of somebody else is waited for.
+	// patience is how long to wait for another holder's lock.
 	patience = 30 * time.Second
 )
 
-// alone runs do while nobody else, in any process, changes the connection's
+// alone runs do while no other caller, in any process, changes the connection's
 // subscription.
 func (s *Service) alone(ctx context.Context, connectionID string, do func(context.Context) error) error {
 	holder := uuid.NewString()
@@ -255,7 +254,7 @@ func (s *Service) alone(ctx context.Context, connectionID string, do func(contex
 	err = do(ctx)
 	releasing, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer stop()
-	// A hold that cannot be ended lapses.
+	// A lock that cannot be released expires.
 	if failed := s.store.Unlock(releasing, connectionID, holder); failed != nil && err != nil {
 		err = fmt.Errorf("%w (and %w)", err, failed)
 	}

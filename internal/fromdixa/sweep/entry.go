@@ -1,6 +1,6 @@
-// Package sweep judges what no webhook told: it compares Dixa's activity log with
-// the events that came, and Dixa's answers with what is known here. It asks
-// nobody and keeps nothing.
+// Package sweep finds what no webhook reported. It compares Dixa's activity log with
+// the received events, and Dixa's answers with the known state. It makes no requests
+// and stores nothing.
 package sweep
 
 import (
@@ -16,24 +16,23 @@ import (
 type Entry struct {
 	ID string
 	At time.Time
-	// Type is what happened, as Dixa spells it.
+	// Type is what happened, in Dixa's spelling.
 	Type string
 	Details
 }
 
-// Details are what an entry tells besides. Names are personal data.
+// Details are the further contents of an entry. Names are personal data.
 type Details struct {
 	// Author is who did it.
 	Author *claim.Person `json:"author,omitempty"`
-	// Persons are others that it names.
+	// Persons are the other people it names.
 	Persons []claim.Person `json:"persons,omitempty"`
 	Queue   *claim.Queue   `json:"queue,omitempty"`
-	// Detail is what the timeline says more of it.
+	// Detail is the extra text for the timeline.
 	Detail string `json:"detail,omitempty"`
 }
 
-// Read reads an entry. What Dixa leaves out, or writes in another way, is left
-// out.
+// Read parses an entry. It leaves out what Dixa omits or writes in another format.
 func Read(a *dixa.Activity) Entry {
 	e := Entry{ID: a.ID, At: a.At.Time, Type: a.Type}
 	if a.Author != nil && a.Author.ID != "" {
@@ -49,7 +48,7 @@ func Read(a *dixa.Activity) Entry {
 		QueueLabel       string             `json:"queueLabel"`
 		Tag              string             `json:"tag"`
 	}
-	_ = json.Unmarshal(a.Attributes, &more) // what is not told is left out
+	_ = json.Unmarshal(a.Attributes, &more) // unreadable attributes are left out
 	if more.AgentID != "" {
 		e.Persons = append(e.Persons, claim.Person{ID: more.AgentID, Name: more.AgentName})
 	}
@@ -69,26 +68,26 @@ func Read(a *dixa.Activity) Entry {
 	return e
 }
 
-// Parts are what Dixa is to be asked of a conversation, one request each.
+// Parts are the parts of a conversation to query from Dixa, one request each.
 type Parts uint8
 
 // The parts of a conversation.
 const (
-	Conversation Parts = 1 << iota // state and persons
+	Conversation Parts = 1 << iota // state and people
 	Tags
 	Messages
 	Notes
 	Ratings
 )
 
-// Has reports whether some parts are among p.
+// Has reports whether p contains all of some.
 func (p Parts) Has(some Parts) bool { return p&some == some }
 
-// kind is what a type of entry means.
+// kind is the meaning of an entry type.
 type kind struct {
-	// events are the events that Dixa sends for it: one of them.
+	// events are the events that Dixa may send for it; it sends one of them.
 	events []dixa.EventName
-	// what is what the timeline says; empty for what is not worth it.
+	// what is the timeline's text; empty if the entry is not worth one.
 	what string
 	// parts may have changed.
 	parts Parts
@@ -104,10 +103,9 @@ func beside(event dixa.EventName) kind {
 	return kind{events: []dixa.EventName{event}, parts: Conversation, companion: true}
 }
 
-// kinds are the types of entries that Dixa lists, in the words that follow.Read
-// has for their events, so that an entry and its event are known as one. Which
-// event belongs to which is not documented everywhere: where this is wrong, Dixa
-// is asked once too often.
+// kinds are the entry types that Dixa lists, in the words that [fold.Read] uses for
+// their events, so that an entry matches its event. Dixa does not document every
+// match; a wrong one costs only one request too many.
 var kinds = map[string]kind{
 	"ConversationCreatedByAgent":    tells("conversation created", Conversation|Tags, dixa.EventConversationCreated),
 	"ConversationCreatedByCustomer": tells("conversation created", Conversation|Tags, dixa.EventConversationCreated),
@@ -131,11 +129,11 @@ var kinds = map[string]kind{
 	"MessageAddedByCustomer":        tells("message from the customer", Messages, dixa.EventConversationMessageAdded),
 	"MessageAddedByAgent":           tells("reply to the customer", Messages, dixa.EventConversationMessageAdded),
 	"ConversationAutoreplySent":     tells("reply to the customer", Messages, dixa.EventConversationMessageAdded),
-	// No event tells of it.
+	// No event reports it.
 	redacted:                              tells("message redacted", Messages),
 	"ConversationCustomAttributesUpdated": tells("attributes changed", 0, dixa.EventConversationCustomAttributeUpdated),
 
-	// Nothing that is followed here.
+	// Not followed here.
 	"ConversationChannelChanged": {}, "ConversationLanguageUpdated": {}, "ConversationLinkedFromChild": {}, "ConversationLinkedToParent": {},
 	"ConversationOfferRejected": {}, "ConversationOfferTimeout": {}, "ConversationRatingCancelled": {}, "ConversationRatingNotOffered": {},
 	"ConversationRatingOffered": {}, "ConversationRatingScheduled": {}, "ConversationRatingUnscheduled": {}, "ConversationReserved": {},
@@ -145,8 +143,8 @@ var kinds = map[string]kind{
 
 const redacted = "ConversationMessageRedacted"
 
-// kindOf is what a type means. One that is not known may have changed anything
-// that one request tells.
+// kindOf returns the meaning of a type. An unknown type may have changed anything
+// that one request returns.
 func kindOf(activity string) kind {
 	if k, ok := kinds[activity]; ok {
 		return k

@@ -14,16 +14,16 @@ import (
 	"github.com/claimflow/claimflow/internal/fromdixa/fold"
 )
 
-// Known is what is known here of a conversation, as it was before Dixa was asked.
+// Known is the known state of a conversation before Dixa was queried.
 type Known struct {
 	claim.Conversation
-	// Messages are its messages and notes by their ids; nil where nobody looked.
+	// Messages are its messages and notes by their ids; nil if not loaded.
 	Messages map[string]claim.Message
 }
 
-// Answer is what Dixa told.
+// Answer is Dixa's answer.
 type Answer struct {
-	// Asked are the parts that were asked for.
+	// Asked are the parts that were queried.
 	Asked        Parts
 	Conversation *dixa.Conversation
 	Tags         []*dixa.Tag
@@ -34,7 +34,7 @@ type Answer struct {
 
 // Finding is an answer as an event of our own.
 type Finding struct {
-	// ID follows from the content: the same finding twice is one event.
+	// ID derives from the content: identical findings are one event.
 	ID   string
 	At   time.Time
 	Body []byte
@@ -42,9 +42,8 @@ type Finding struct {
 	Report claim.SweepReport
 }
 
-// Find puts an answer together with the entries that are missing. ok is false
-// where it would tell nothing that is not known. entries are all that led to
-// asking, as they were read before.
+// Find combines an answer with the missing entries. ok is false if it has no news.
+// entries are all entries that led to the query, as read before it.
 func Find(conversationID int64, known Known, answer Answer, entries []Entry, verdict Verdict) (f Finding, ok bool, err error) {
 	n, missing := names(known, entries), verdict.Missing
 	r := fold.Refreshed{At: moment(known.Conversation, answer.Conversation, entries)}
@@ -92,26 +91,25 @@ func Find(conversationID int64, known Known, answer Answer, entries []Entry, ver
 	return f, true, nil
 }
 
-// moment is when an answer holds, by Dixa's clock: the newest moment that
-// certainly was before Dixa was asked.
+// moment is when an answer holds, by Dixa's clock: the newest moment that was
+// certainly before Dixa was queried.
 //
-// Dixa tells only when the state changed last, and people and tags are as of the
+// Dixa reports only when the state last changed, while people and tags are as of the
 // answer. So the moment must be
 //
 //   - no later than the answer, or a change that came after it would lose;
-//   - no earlier than any change that the answer already shows, or an event of
-//     such a change that arrives late would bring back what was before the
-//     changes after it.
+//   - no earlier than any change that the answer already shows, or a late event
+//     for such a change would restore what was before the changes after it.
 //
-// What is known here, and every entry of the log that was read, had happened
-// before Dixa was asked: the newest of all of them meets the first, and the
-// second as far as the log does not lag. An event that arrives later and is older
-// than the moment loses, a newer one wins. Where the log lagged behind the
-// answer, its entry leads to another look by the next sweep.
+// The known state, and every log entry that was read, had happened before Dixa was
+// queried. The newest of them all meets the first condition, and the second as far
+// as the log does not lag. A late event older than the moment loses; a newer one
+// wins. If the log lagged behind the answer, its entry makes the next sweep check
+// again.
 //
-// An older answer of that very moment must lose: its successor is a microsecond
-// newer. Times with whole seconds only are taken as they are, at the start of
-// their second, for the first of the two conditions.
+// An older answer with the same moment must lose, so its successor is a microsecond
+// newer. For the first condition, times in whole seconds are taken as is, at the
+// start of their second.
 func moment(known claim.Conversation, c *dixa.Conversation, entries []Entry) time.Time {
 	var at time.Time
 	newer := func(t time.Time) {
@@ -160,7 +158,7 @@ func tagNames(tags []*dixa.Tag) []string {
 	return slices.Compact(out)
 }
 
-// given is the newest rating that has a score.
+// given is the newest rating with a score.
 func given(ratings []*dixa.Rating) *claim.Rating {
 	var newest *claim.Rating
 	for _, r := range ratings {
@@ -175,8 +173,8 @@ func given(ratings []*dixa.Rating) *claim.Rating {
 	return newest
 }
 
-// news are the messages and notes that are not known, and where one was redacted
-// those that read differently now.
+// news returns the unknown messages and notes and, if one was redacted, those that
+// changed.
 func news(known Known, answer Answer, n namesOf, rewritten bool) []fold.RefreshedMessage {
 	var channel dixa.Channel
 	if answer.Conversation != nil {
@@ -201,7 +199,7 @@ func news(known Known, answer Answer, n namesOf, rewritten bool) []fold.Refreshe
 	return out
 }
 
-// namesOf are names by ids: Dixa's answers have only ids.
+// namesOf maps ids to names: Dixa's answers have only ids.
 type namesOf map[string]string
 
 func names(known Known, entries []Entry) namesOf {

@@ -10,28 +10,28 @@ import (
 	"github.com/claimflow/claimflow/internal/fromdixa/fold"
 )
 
-// Received is an event that came.
+// Received is a received event.
 type Received struct {
 	ID   string
 	Name dixa.EventName
-	// Happened is what it tells, with when it happened by Dixa's clock.
+	// Happened is its content, with its time by Dixa's clock.
 	Happened claim.TimelineEntry
 }
 
-// Verdict is what the log has and the events do not.
+// Verdict is what the log has and the events lack.
 type Verdict struct {
 	// Missing are entries that the timeline lacks.
 	Missing []Entry
 	// Seen are the ids of the events that were compared with them.
 	Seen []string
-	// Parts are what may have changed without a word of it.
+	// Parts are what may have changed without an event.
 	Parts Parts
 }
 
-// Judge compares entries of a conversation with the events of it that came. Their
-// ids have nothing in common, so that each event stands for one entry of its
-// kind: the pair that is most alike first, see [follow.Like]. So of two closes of
-// which one event came, one is missing, whichever it is.
+// Judge compares the log entries of a conversation with its received events. Their
+// ids have nothing in common, so each event matches one entry of its kind: the most
+// alike pair first, see [fold.Like]. If only one of two closes sent an event, one is
+// missing, whichever it is.
 func Judge(entries []Entry, received []Received) Verdict {
 	matched := pair(entries, received)
 	var v Verdict
@@ -54,7 +54,7 @@ func Judge(entries []Entry, received []Received) Verdict {
 	return v
 }
 
-// pair says which entries have an event of their own.
+// pair returns the entries that have an event of their own.
 func pair(entries []Entry, received []Received) map[int]bool {
 	type couple struct {
 		entry, event, rank int
@@ -85,8 +85,8 @@ func pair(entries []Entry, received []Received) map[int]bool {
 	return matched
 }
 
-// stoodFor reports whether a companion's event came, or whether the entry that
-// stands for it is there to be missed.
+// stoodFor reports whether a companion's event arrived, or whether the entry that
+// stands for it exists and can be reported missing.
 func stoodFor(i int, entries []Entry, received []Received) bool {
 	name, at := kindOf(entries[i].Type).events[0], entries[i].At
 	near := func(t time.Time) bool { return t.Sub(at).Abs() <= fold.Moment }
@@ -97,9 +97,8 @@ func stoodFor(i int, entries []Entry, received []Received) bool {
 		})
 }
 
-// Ties are the parts on which events of one moment had the last word: each shows
-// the conversation as it was in the middle of what happened, and nothing tells
-// which of them was the last.
+// Ties are the parts that events of the same time wrote last. Each event shows the
+// conversation mid-change, and their order is unknown.
 func Ties(entries []Entry, known claim.Conversation) Parts {
 	var tied Parts
 	for part, stamp := range map[Parts]claim.Stamp{Conversation: known.PeopleAt, Tags: known.TagsAt} {
@@ -110,7 +109,7 @@ func Ties(entries []Entry, known claim.Conversation) Parts {
 	return tied
 }
 
-// eventsAt is how many events about a part the entries of a moment stand for.
+// eventsAt counts the events about a part that the entries at a time stand for.
 func eventsAt(at time.Time, part Parts, entries []Entry) int {
 	n := 0
 	seen := map[dixa.EventName]bool{}

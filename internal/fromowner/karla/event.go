@@ -21,55 +21,55 @@ const (
 	ClaimUpdated Kind = "claim_updated"
 	// ShipmentMoved is an event of a parcel, to the customer or back.
 	ShipmentMoved Kind = "shipment"
-	// Other is every other event. It is kept, and nothing follows from it.
+	// Other is every other event. It is stored and has no effect.
 	Other Kind = "other"
 )
 
-// Event is one event that Karla sent. What the event does not say is empty.
+// Event is one event that Karla sent. Fields missing from the event are empty.
 type Event struct {
-	// ID is the SHA-256 of the body in hexadecimal: Karla gives events no id, so
-	// the same bytes are the same event.
+	// ID is the SHA-256 of the body in hexadecimal: Karla gives events no id, so the
+	// same bytes are the same event.
 	ID   string
 	Kind Kind
-	// Ref and Group are what Karla calls the event, such as "claims/created" and
+	// Ref and Group are Karla's names for the event, such as "claims/created" and
 	// "claim_created".
 	Ref, Group string
 	// Shop is the shop's slug at Karla.
 	Shop string
-	// TriggeredAt is when Karla sent the event off, UpdatedAt when what it is
-	// about changed last.
+	// TriggeredAt is when Karla sent the event, UpdatedAt when its subject last
+	// changed.
 	TriggeredAt, UpdatedAt time.Time
 	// ClaimID is the claim that the event is about. An event of a parcel has none,
 	// see [Event.Claims].
 	ClaimID string
 	// Claims are the ids of the claims that Karla names beside the event.
 	Claims []string
-	// OrderNumber is that of the order which the event belongs to.
+	// OrderNumber is the number of the event's order.
 	OrderNumber string
-	// Shipment is the parcel; zero unless the event is of one.
+	// Shipment is the parcel; zero unless the event is about one.
 	Shipment Shipment
-	// Raw is the body as it came. [claim.Decode] reads the claim of one that is
-	// about a claim.
+	// Raw is the body as received, without a byte order mark. If the event is about
+	// a claim, [claim.Decode] reads the claim from it.
 	Raw []byte
 }
 
-// Shipment is a parcel as an event tells of it.
+// Shipment is a parcel as an event describes it.
 type Shipment struct {
 	ID string
-	// Phase is Karla's word for where the parcel is, such as "delivered" or
-	// "return_received". It is an open set.
+	// Phase is Karla's term for the parcel's progress, such as "delivered" or
+	// "return_received". The set is open.
 	Phase                       string
 	TrackingNumber, TrackingURL string
 	// Carrier is Karla's code of the carrier, such as "dhl".
 	Carrier string
 }
 
-// ErrNoEvent says that a body is not a JSON object, so no event.
+// ErrNoEvent says that a body is not an event because it is not a JSON object.
 var ErrNoEvent = errors.New("karla: the body is no event: it is not one JSON object")
 
-// ParseEvent reads the envelope of an event (Karla: "Claim events", and the
-// fixtures of its Shopware plugin). It keeps body. Unknown members are ignored,
-// missing ones and such of another type are empty; the one error is [ErrNoEvent].
+// ParseEvent parses the envelope of an event (Karla: "Claim events", and the
+// fixtures of its Shopware plugin). It retains body. Unknown members are ignored;
+// missing ones and those of another type are empty. The only error is [ErrNoEvent].
 func ParseEvent(body []byte) (*Event, error) {
 	sum := sha256.Sum256(body)
 	body = bytes.TrimPrefix(body, []byte("\uFEFF")) // a byte order mark
@@ -108,8 +108,8 @@ func ParseEvent(body []byte) (*Event, error) {
 	return e, nil
 }
 
-// kindOf goes by the ref, and by the group where the ref is unknown. The names of
-// the events of returns are not published beyond how they begin.
+// kindOf uses the ref, or the group if the ref is unknown. Karla publishes only the
+// prefixes of the names of return events.
 func kindOf(ref, group string) Kind {
 	switch {
 	case ref == "claims/created", ref == "" && group == "claim_created":
@@ -129,7 +129,7 @@ func kindOf(ref, group string) Kind {
 // members is a JSON object that is read leniently.
 type members map[string]json.RawMessage
 
-// object is a nested object; nil, which can be read too, where there is none.
+// object returns a nested object, or nil, which is readable too, if there is none.
 func (m members) object(name string) members {
 	var nested members
 	if json.Unmarshal(m[name], &nested) != nil {
@@ -138,7 +138,7 @@ func (m members) object(name string) members {
 	return nested
 }
 
-// list is a list of objects. A text in it stands for an object with that id.
+// list returns a list of objects. A string in it stands for an object with that id.
 func (m members) list(name string) []members {
 	var elements []json.RawMessage
 	if json.Unmarshal(m[name], &elements) != nil {
@@ -157,8 +157,8 @@ func (m members) list(name string) []members {
 
 func (m members) claimID() string { return first(m.text("claim_id"), m.text("uuid"), m.text("id")) }
 
-// text is a text, or a number as it is written. U+0000 goes: PostgreSQL keeps no
-// text that has it.
+// text returns a string, or a number as written. It removes U+0000, which PostgreSQL
+// cannot store in text.
 func (m members) text(name string) string {
 	var v any
 	raw := m[name]

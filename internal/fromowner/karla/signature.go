@@ -15,49 +15,49 @@ import (
 	"github.com/claimflow/claimflow/internal/seal"
 )
 
-// SignatureHeader has the signature of a webhook: "t=<Unix seconds>,v1=<hex>".
+// SignatureHeader carries the signature of a webhook: "t=<Unix seconds>,v1=<hex>".
 const SignatureHeader = "Karla-Signature"
 
-// DefaultTolerance is how far a signature's time may be from now unless the
-// caller of [VerifySignature] says otherwise. It is that of Karla's own receiver.
+// DefaultTolerance is how far a signature's time may be from now if the caller of
+// [VerifySignature] sets no tolerance. Karla's own receiver uses the same value.
 const DefaultTolerance = 300 * time.Second
 
 var (
 	// ErrSignatureMalformed: the header is not "t=<Unix seconds>,v1=<hex>".
 	ErrSignatureMalformed = errors.New("the webhook signature is malformed")
 
-	// ErrSignatureMismatch: no signature in the header is that of the body under
-	// one of the secrets.
+	// ErrSignatureMismatch: no signature in the header matches the body under any of
+	// the secrets.
 	ErrSignatureMismatch = errors.New("the webhook signature is wrong")
 
 	// ErrSignatureMissing: the header is empty.
 	ErrSignatureMissing = errors.New("the webhook signature is missing")
 
-	// ErrSignatureTooOld: the signature is right, but its time is further from
-	// now, in the past or in the future, than the tolerance.
+	// ErrSignatureTooOld: the signature is valid, but its time is further from now,
+	// in the past or in the future, than the tolerance.
 	ErrSignatureTooOld = errors.New("the webhook signature's time is too far from now")
 
 	// ErrNoSecret: there is no secret to verify with.
 	ErrNoSecret = errors.New("there is no secret to verify the webhook signature with")
 )
 
-// VerifySignature checks that Karla signed a webhook: header is the value of
-// [SignatureHeader] and body the request's body, byte for byte as it came. It
-// returns nil if a v1 of the header is the HMAC-SHA256 of "<t>." + body under one
-// of the secrets, and t is within tolerance of now. A secret is the key as it is
-// written, never decoded.
+// VerifySignature checks that Karla signed a webhook. header is the value of
+// [SignatureHeader] and body the request's body, byte for byte as received. It
+// returns nil if a v1 of the header is the HMAC-SHA256 of "<t>." + body under one of
+// the secrets, and t is within tolerance of now. A secret is the key as written,
+// never decoded.
 //
-// While a secret is being replaced, pass the old one as well. An empty one is
-// passed over, because anyone can sign with it. The members of the header may
-// come in any order, v1 may be repeated, a v1 that is not 32 bytes in hexadecimal
-// is no match, and members of other names are ignored. A tolerance of 0 means
+// While a secret is being replaced, pass the old one as well. An empty secret is
+// skipped, because anyone can sign with it. The members of the header may come in
+// any order, v1 may be repeated, a v1 that is not 32 bytes in hexadecimal is no
+// match, and members of other names are ignored. A tolerance of 0 means
 // [DefaultTolerance].
 //
 // The error wraps [ErrSignatureMissing], [ErrSignatureMalformed],
-// [ErrSignatureMismatch], [ErrSignatureTooOld], which is returned for right
-// signatures only, or [ErrNoSecret]. Its text never contains a signature, a
-// secret or a part of the body. The comparison takes the same time wherever the
-// signatures differ.
+// [ErrSignatureMismatch], [ErrSignatureTooOld], which is returned only for valid
+// signatures, or [ErrNoSecret]. Its text never contains a signature, a secret or a
+// part of the body. The comparison takes the same time wherever the signatures
+// differ.
 //
 // Karla: "Webhooks" in its older documentation, and the receiver of its Shopware
 // plugin.
@@ -96,8 +96,8 @@ func VerifySignature(header string, body []byte, secrets []seal.Secret, now time
 	return nil
 }
 
-// Sign is the value of [SignatureHeader] for a body, as Karla makes it: for tests
-// and rehearsals.
+// Sign returns the value of [SignatureHeader] for a body, as Karla computes it. It
+// is for tests and rehearsals.
 func Sign(body []byte, secret seal.Secret, at time.Time) string {
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	return "t=" + stamp + ",v1=" + hex.EncodeToString(digest(secret, stamp, body))
@@ -110,15 +110,15 @@ func digest(secret seal.Secret, stamp string, body []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// signatureParts are the members of [SignatureHeader] that count.
+// signatureParts are the relevant members of [SignatureHeader].
 type signatureParts struct {
-	stamp      string // t as it was written, which is what was signed
+	stamp      string // t as written, which is the signed form
 	at         time.Time
 	signatures [][]byte
 }
 
-// maxSeconds is the last time whose distance from any other fits a
-// [time.Duration] without wrapping around; it is in the year 2262.
+// maxSeconds is the last time whose distance from any other fits a [time.Duration]
+// without overflow; it is in the year 2262.
 const maxSeconds = math.MaxInt64 / int64(time.Second)
 
 func parseSignature(header string) (signatureParts, error) {
@@ -136,7 +136,7 @@ func parseSignature(header string) (signatureParts, error) {
 			if parts.stamp != "" {
 				return malformed("has more than one t")
 			}
-			// ParseUint takes digits only.
+			// ParseUint accepts digits only.
 			seconds, err := strconv.ParseUint(value, 10, 63)
 			if err != nil || int64(seconds) > maxSeconds {
 				return malformed("has a t that is no number of seconds")

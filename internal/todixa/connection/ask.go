@@ -11,17 +11,17 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-// Patience is how long a person is kept waiting for a place in the token's
-// request budget, which claims under way use as well.
+// Patience is how long a person waits for a slot in the token's request budget,
+// which claims in progress also use.
 const Patience = 15 * time.Second
 
-// refusedWait is how long a call waits that Dixa refused for its limit without
-// saying for how long.
+// refusedWait is how long to wait after Dixa rate-limits a call without a
+// Retry-After.
 const refusedWait = 500 * time.Millisecond
 
-// Ask makes a call of Dixa for a person, again while it was not done for want of
-// budget: ours, or Dixa's where another program uses the token. Nothing else is
-// tried again: a person is looking on and can.
+// Ask calls Dixa for a waiting person. It retries only if the budget was exhausted:
+// ours, or Dixa's if another program uses the token. The person can retry anything
+// else.
 func Ask[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	var last error
 	out, err := backoff.Retry(ctx, func() (T, error) {

@@ -1,5 +1,5 @@
-// Package connection makes clients for a shop's Dixa: the token from the store,
-// the request budget that all processes share, and the address to talk to.
+// Package connection creates clients for a shop's Dixa, with the token from the
+// store, the request budget that all processes share, and the API's address.
 package connection
 
 import (
@@ -16,11 +16,11 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// Options say how clients reach Dixa. A zero field has its default.
+// Options configure how clients reach Dixa. A zero field has its default.
 type Options struct {
-	// BaseURL is where Dixa's API is. Defaults to [dixa.DefaultBaseURL].
+	// BaseURL is the address of Dixa's API. Defaults to [dixa.DefaultBaseURL].
 	BaseURL string
-	// Transport carries the requests. Defaults to one of the clients' own.
+	// Transport carries the requests. Defaults to the clients' own transport.
 	Transport http.RoundTripper
 	// Timeout bounds one request. Defaults to 45 s: Dixa copies a claim's photos
 	// before it answers a create.
@@ -31,15 +31,15 @@ type Options struct {
 	Observe func(dixa.Call)
 }
 
-// DefaultLimits paces requests so that neither reading of Dixa's published limit
-// refuses one: a bucket of 4 refilled at 10 a second, or 10 in any second. Even
-// steps of 104 ms are 96 % of the limit and leave 40 ms for requests that
-// overtake each other on the way.
+// DefaultLimits paces requests to satisfy both readings of Dixa's published limit: a
+// bucket of 4 refilled at 10 a second, or 10 in any second. Even steps of 104 ms are
+// 96 % of the limit and leave 40 ms for requests that overtake each other in
+// transit.
 func DefaultLimits() store.BudgetLimits {
 	return store.BudgetLimits{Interval: store.DefaultInterval, MaxWait: 2 * time.Second, PerDay: store.DefaultPerDay}
 }
 
-// NeedsTokenError says that Dixa refused a connection's token before. Nothing was
+// NeedsTokenError says that Dixa refused a connection's token before. No request was
 // sent.
 type NeedsTokenError struct{ ConnectionID string }
 
@@ -47,7 +47,7 @@ func (e *NeedsTokenError) Error() string {
 	return fmt.Sprintf("connection %s needs a new Dixa token: save one with `starter shop connect`", e.ConnectionID)
 }
 
-// Clients makes and keeps one client per connection. It is safe for concurrent
+// Clients creates and caches one client per connection. It is safe for concurrent
 // use.
 type Clients struct {
 	store   *store.Store
@@ -57,8 +57,8 @@ type Clients struct {
 	kept map[string]kept
 }
 
-// kept are the clients of one token: one that writes and one that only reads.
-// Either is made when it is asked for first.
+// kept are the clients of one token: a writing and a read-only one. Each is created
+// on first use.
 type kept struct {
 	tokenHash string
 	client    *dixa.Client
@@ -79,11 +79,10 @@ func New(s *store.Store, o Options) *Clients {
 	return &Clients{store: s, options: o, kept: map[string]kept{}}
 }
 
-// Client returns the client of a connection for what is done for all shops that
-// use it, such as its webhook subscription. Where every one of them is read-only
-// it is one that only reads, as [Clients.For] has it. The error is a
-// [*NeedsTokenError] where Dixa refused the connection's token, and
-// [store.ErrNotFound] where there is no such connection.
+// Client returns the client of a connection for work on behalf of all shops that use
+// it, such as its webhook subscription. If every one of them is read-only, so is the
+// client, as in [Clients.For]. The error is a [*NeedsTokenError] if Dixa refused the
+// connection's token, and [store.ErrNotFound] if there is no such connection.
 func (c *Clients) Client(ctx context.Context, connectionID string) (*dixa.Client, error) {
 	readOnly, err := c.allReadOnly(ctx, connectionID)
 	if err != nil {
@@ -92,15 +91,16 @@ func (c *Clients) Client(ctx context.Context, connectionID string) (*dixa.Client
 	return c.open(ctx, connectionID, readOnly)
 }
 
-// For returns the client of a connection for what is done for a shop with the
-// settings given. Where those are read-only, its transport refuses whatever could
+// For returns the client of a connection for work on behalf of a shop with the given
+// settings. If they are read-only, its transport refuses every request that could
 // change something in Dixa with [dixa.ErrReadOnly]; see [dixa.WithReadOnly]. The
 // errors are those of [Clients.Client].
 func (c *Clients) For(ctx context.Context, connectionID string, settings claim.Settings) (*dixa.Client, error) {
 	return c.open(ctx, connectionID, settings.ReadOnly)
 }
 
-// allReadOnly reports whether no shop of a connection lets it write.
+// allReadOnly reports whether every shop of a connection is read-only. It is false
+// if there are none.
 func (c *Clients) allReadOnly(ctx context.Context, connectionID string) (bool, error) {
 	shops, err := c.store.Connections.Shops(ctx, connectionID)
 	if err != nil {
@@ -149,8 +149,8 @@ func (c *Clients) open(ctx context.Context, connectionID string, readOnly bool) 
 	return *wanted, nil
 }
 
-// Probe returns a client for a token that is not saved yet. It spends from the
-// same budget as the saved token would.
+// Probe returns a client for a token that is not saved yet. It spends from the same
+// budget as the saved token would.
 func (c *Clients) Probe(token string) (*dixa.Client, error) {
 	return c.dial(token, c.store.Connections.TokenHash(token))
 }
@@ -170,11 +170,11 @@ func (c *Clients) dial(token, hash string, more ...dixa.Option) (*dixa.Client, e
 	return dixa.New(token, append(options, more...)...)
 }
 
-// refusalWithin bounds how long a refusal takes to be recorded.
+// refusalWithin bounds recording a refusal.
 const refusalWithin = 5 * time.Second
 
-// observe passes a call on, and lets every process that uses the token know where
-// Dixa refused it for its limit.
+// observe passes a call on to Options.Observe. If Dixa rate-limited it, observe
+// records that for every process that uses the token.
 func (c *Clients) observe(tokenHash string, call dixa.Call) {
 	if c.options.Observe != nil {
 		c.options.Observe(call)
@@ -188,13 +188,13 @@ func (c *Clients) observe(tokenHash string, call dixa.Call) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), refusalWithin)
 	defer cancel()
-	// A refusal that is not recorded is followed by another one.
+	// If the refusal is not recorded, the next refusal makes up for it.
 	_ = c.store.Budget.RecordRefusal(ctx, tokenHash, c.options.Limits, after)
 }
 
-// TokenRefused records that Dixa refused the token with which the client was
-// made, so that nobody uses it again. It reports whether it is the first to say
-// so; a token that was replaced meanwhile is nobody's concern any more.
+// TokenRefused records that Dixa refused the client's token, so that it is not used
+// again. first reports whether this call was the first to record it. A token that
+// has since been replaced is ignored.
 func (c *Clients) TokenRefused(ctx context.Context, connectionID string, client *dixa.Client) (first bool, err error) {
 	c.mu.Lock()
 	k, ok := c.kept[connectionID]
@@ -210,30 +210,31 @@ func (c *Clients) TokenRefused(ctx context.Context, connectionID string, client 
 	return first, nil
 }
 
-// budget takes every request of a token from the row that all processes share.
+// budget charges every request of a token to the row that all processes share.
 type budget struct {
 	store     *store.Store
 	tokenHash string
 	limits    store.BudgetLimits
-	// interval is the distance of the token's slots when the last one was taken.
+	// interval is the distance between the token's slots when the last one was
+	// taken.
 	interval atomic.Int64
 }
 
-// maxLateness is how far behind its slot a request may still leave. One that is
-// later would crowd those that leave on time: 11 slots of 104 ms span 40 ms more
-// than the second in which Dixa takes 10, and the way to Dixa is not even.
+// maxLateness is how far behind its slot a request may still be sent. A later one
+// would crowd those that are sent on time: 11 slots of 104 ms span 40 ms more than
+// the second in which Dixa allows 10, and latency to Dixa varies.
 const maxLateness = 20 * time.Millisecond
 
-// maxSlots bounds how many slots a request may miss before it leaves late.
+// maxSlots bounds how many slots a request may miss before it is sent late.
 const maxSlots = 3
 
-// nextWait is how long an attempt that has sent a request waits for its next one
-// at least: to come back later would send the first one again.
+// nextWait is the minimum MaxWait for the next request of an attempt that has
+// already sent one: retrying the attempt would send the first one again.
 const nextWait = 10 * time.Second
 
-// Take waits for the request's slot. A wait of more than a moment is an error
-// that says when to come back, so that it does not hold a worker's slot. A slot
-// that was missed, since the machine was busy, is left unused.
+// Take waits for the request's slot. If the wait exceeds the limit, it returns an
+// error with a retry time, so that the request does not occupy a worker slot. A slot
+// missed because the machine was busy stays unused.
 func (b *budget) Take(ctx context.Context) error {
 	sent, counted := ctx.Value(countKey{}).(*atomic.Int64)
 	limits := b.limits
@@ -265,8 +266,8 @@ func (b *budget) Take(ctx context.Context) error {
 	return nil
 }
 
-// await takes a slot, waits for it and says how far apart slots are and by how
-// much this one was missed.
+// await takes a slot and waits for it. It returns the interval between slots and how
+// late this one was.
 func (b *budget) await(ctx context.Context, row string, limits store.BudgetLimits) (interval, late time.Duration, err error) {
 	taken, err := b.store.Budget.Take(ctx, row, limits)
 	var spent *store.BudgetError
@@ -289,7 +290,7 @@ func (b *budget) await(ctx context.Context, row string, limits store.BudgetLimit
 
 type countKey struct{}
 
-// Count returns a context under which requests are counted, and the count.
+// Count returns a context that counts its requests, and the count.
 func Count(ctx context.Context) (context.Context, *atomic.Int64) {
 	n := new(atomic.Int64)
 	return context.WithValue(ctx, countKey{}, n), n

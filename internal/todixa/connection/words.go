@@ -11,10 +11,10 @@ import (
 
 type wordsKey struct{}
 
-// WithoutWords returns a context under which Dixa's messages come without some
-// words, such as those of the customer whose claim is sent: what Dixa says may
-// repeat them, and its words end up in histories and logs. words is asked only
-// for a message of unknown shape; nil withholds such a message altogether.
+// WithoutWords returns a context that removes certain words from Dixa's messages,
+// such as those of the customer whose claim is sent: Dixa may repeat them, and its
+// messages end up in histories and logs. words is called only for a message of
+// unknown shape; if it returns nil, the message is withheld entirely.
 func WithoutWords(ctx context.Context, words func() map[string]bool) context.Context {
 	return context.WithValue(ctx, wordsKey{}, words)
 }
@@ -36,7 +36,7 @@ func filter(ctx context.Context, message string) string {
 	return without(addresses.ReplaceAllString(message, "[address]"), personal)
 }
 
-// without puts an ellipsis in place of every word that is one of some.
+// without replaces every personal word with an ellipsis.
 func without(message string, personal map[string]bool) string {
 	var b strings.Builder
 	for message != "" {
@@ -60,7 +60,7 @@ func without(message string, personal map[string]bool) string {
 	return b.String()
 }
 
-// Words are the words of some texts, in small letters.
+// Words returns the words of some texts in lower case.
 func Words(texts ...string) map[string]bool {
 	words := map[string]bool{}
 	for _, t := range texts {

@@ -23,9 +23,9 @@ type Photos struct {
 }
 
 // Candidates names the files of the photos, in their order: "SKU-photo-1",
-// "photo-1", "extra-photo-1", "signature". An address that comes twice is one
-// file; of two that differ only in their query both are kept, since a query can
-// name the file.
+// "photo-1", "extra-photo-1", "signature". A repeated address is one file. Addresses
+// that differ only in their query are separate files, because a query can name the
+// file.
 func Candidates(photos []Photos) []File {
 	var files []File
 	seen := map[string]bool{}
@@ -61,7 +61,7 @@ func stemOf(p Photos) string {
 	}
 }
 
-// fileWord makes a word that is safe in a file name everywhere.
+// fileWord converts a string into a word that is safe in a file name everywhere.
 func fileWord(s string) string {
 	word := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_' || r == '.' {

@@ -1,10 +1,9 @@
 // Package evidence decides which of a claim's files are offered to Dixa.
 //
-// Dixa copies what a URL serves, and refuses a whole conversation when one file
-// cannot be copied. So every file is looked at before it is offered: that its
-// address is a public one, also after redirects and at the moment of connecting,
-// that it is of a type that the shop wants by its bytes, not too large, and not
-// offered twice.
+// Dixa copies the file that a URL serves, and refuses a whole conversation if one
+// file cannot be copied. So every file is checked before it is offered: its address
+// is public, including after redirects and at the time of connecting; its bytes are
+// of a type that the shop wants; it is not too large; and it is not offered twice.
 package evidence
 
 import (
@@ -23,10 +22,10 @@ import (
 
 // File is a photo, video or document that a claim names.
 type File struct {
-	// URL is where the file is. It is personal data.
+	// URL is the file's address. It is personal data.
 	URL string `json:"url"`
-	// Name is what people see, such as "SKU-photo-1.jpg". Before the check it
-	// has no extension, and everything is a photo.
+	// Name is the display name, such as "SKU-photo-1.jpg". Before the check it has
+	// no extension, and everything is a photo.
 	Name string `json:"name"`
 }
 
@@ -36,7 +35,7 @@ type LeftOut struct {
 	Reason string `json:"reason"`
 }
 
-// Verdict is what [Checker.Check] decided.
+// Verdict is the decision of [Checker.Check].
 type Verdict struct {
 	Files   []File    `json:"files"`
 	LeftOut []LeftOut `json:"left_out"`
@@ -44,14 +43,14 @@ type Verdict struct {
 
 // Limits bound what is offered.
 type Limits struct {
-	// Files is how many at most.
+	// Files is the maximum number of files.
 	Files int
-	// Bytes is how large a file of each type may be. A type that is missing, or has
-	// 0, is left out.
+	// Bytes is the maximum size of a file of each type. A type that is missing or
+	// has 0 is left out.
 	Bytes map[Type]int
 }
 
-// largest is how large a file of any type may be.
+// largest returns the maximum size of a file of any type.
 func (l Limits) largest() int {
 	most := 0
 	for _, n := range l.Bytes {
@@ -60,20 +59,20 @@ func (l Limits) largest() int {
 	return most
 }
 
-// Options say how a [Checker] reaches the files.
+// Options configure how a [Checker] reaches the files.
 type Options struct {
-	// AllowLoopback lets files be served from this machine. Only for
-	// development: the quickstart serves its sample photos itself.
+	// AllowLoopback allows files served from this machine. Only for development: the
+	// quickstart serves its sample photos itself.
 	AllowLoopback bool
-	// Timeout bounds the look at one file. Defaults to 10 s.
+	// Timeout bounds the check of one file. Defaults to 10 s.
 	Timeout time.Duration
-	// Total bounds all the looks of one check, waiting for their turn included.
+	// Total bounds all file checks of one call, including waiting for their turn.
 	// Defaults to 60 s.
 	Total time.Duration
 }
 
-// Checker looks at files. It is safe for concurrent use: a process should have
-// one, since it bounds how many files are looked at at once.
+// Checker checks files. It is safe for concurrent use. A process should have one,
+// because it bounds how many files are checked at once.
 type Checker struct {
 	client         *http.Client
 	timeout, total time.Duration
@@ -82,31 +81,30 @@ type Checker struct {
 
 const (
 	maxRedirects = 5
-	// parallel bounds the files of one claim that are looked at at once, and
+	// parallel bounds the files of one claim that are checked at once, and
 	// parallelAll those of all claims.
 	parallel    = 4
 	parallelAll = 16
-	// spare is how many addresses beyond twice the files that are wanted are
-	// looked at: a claim can name thousands.
+	// spare is how many addresses to check beyond twice the wanted number of files:
+	// a claim can name thousands.
 	spare = 20
-	// sniffed is how much of a file its type is told by, in bytes: as much as
-	// mimetype looks at.
+	// sniffed is how many bytes of a file determine its type: as many as mimetype
+	// reads.
 	sniffed = 4 << 10
-	// telling is how much of a video tells it, with its length, from every other
-	// one, in bytes.
+	// telling is how many bytes of a video identify it, together with its length.
 	telling = 1 << 20
 )
 
-// untimely is said of files that were not looked at before the time was up.
+// untimely is the reason for files that were not checked in time.
 const untimely = "was not looked at in time"
 
-// errRedirects and errScheme are why a redirect is not followed.
+// errRedirects and errScheme say why a redirect is not followed.
 var (
 	errRedirects = errors.New("redirects more than 5 times")
 	errScheme    = errors.New("redirects to an address that is not http or https")
 )
 
-// New makes a checker.
+// New creates a checker.
 func New(o Options) *Checker {
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second
@@ -134,7 +132,7 @@ func New(o Options) *Checker {
 	}
 }
 
-// look is what one file turned out to be. A reason means that it cannot be
+// look is the result of checking one file. With a reason, the file cannot be
 // offered.
 type look struct {
 	kind        Type
@@ -142,10 +140,10 @@ type look struct {
 	sum         [sha256.Size]byte
 }
 
-// Check looks at the files, in their order, and says which to offer. It looks
-// until it has as many as the limits admit, at no more than twice that and 20
-// addresses, and no longer than [Options].Total; what it did not look at is left
-// out. It fails only when ctx ends.
+// Check checks the files in order and returns which to offer. It checks until it has
+// as many as the limits admit, at no more than twice that number plus 20 addresses,
+// and for no longer than [Options].Total. Unchecked files are left out. It fails
+// only if ctx ends.
 func (c *Checker) Check(ctx context.Context, files []File, limits Limits) (Verdict, error) {
 	most := 0
 	if limits.Files > 0 {
@@ -197,14 +195,14 @@ func (c *Checker) Check(ctx context.Context, files []File, limits Limits) (Verdi
 	return v, nil
 }
 
-// inTurn looks at a file when fewer than [parallelAll] are being looked at.
+// inTurn checks a file once fewer than [parallelAll] checks are running.
 func (c *Checker) inTurn(ctx context.Context, raw string, limits Limits) look {
 	select {
 	case c.turns <- struct{}{}:
 		defer func() { <-c.turns }()
 	case <-ctx.Done():
 	}
-	if ctx.Err() != nil { // also where a turn was free
+	if ctx.Err() != nil { // also if a turn was free
 		return look{reason: untimely}
 	}
 	l := c.look(ctx, raw, limits)
@@ -214,8 +212,8 @@ func (c *Checker) inTurn(ctx context.Context, raw string, limits Limits) look {
 	return l
 }
 
-// look fetches one file, of which it keeps no more than tells its type. Of a video
-// whose length is known it fetches no more than tells it from others.
+// look fetches one file and keeps only the bytes that determine its type. Of a video
+// with known length it fetches only enough to distinguish it from others.
 func (c *Checker) look(ctx context.Context, raw string, limits Limits) look {
 	u, err := url.Parse(raw)
 	switch {
@@ -237,7 +235,7 @@ func (c *Checker) look(ctx context.Context, raw string, limits Limits) look {
 	if err != nil {
 		return look{reason: Unreachable(err)}
 	}
-	defer func() { _ = resp.Body.Close() }() // what was read is judged by itself
+	defer func() { _ = resp.Body.Close() }() // the bytes read are checked on their own
 	if resp.StatusCode != http.StatusOK {
 		return look{reason: fmt.Sprintf("its server answers %d", resp.StatusCode)}
 	}
@@ -263,7 +261,7 @@ func (c *Checker) look(ctx context.Context, raw string, limits Limits) look {
 	}
 	wanted := int64(maxBytes) + 1 - size
 	if kind.video() && resp.ContentLength > telling {
-		_, _ = fmt.Fprintf(hash, "of %d bytes", resp.ContentLength) // a hash takes everything
+		_, _ = fmt.Fprintf(hash, "of %d bytes", resp.ContentLength) // writing to a hash never fails
 		wanted = telling - size
 	}
 	rest, err := io.Copy(hash, io.LimitReader(resp.Body, wanted))

@@ -11,10 +11,10 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// Dialer connects to public addresses only; with allowLoopback also to this
-// machine. It judges the address that is connected to, after the name was
-// resolved, so neither a redirect nor a name that changes its mind gets by. A
-// proxy would connect where it cannot see: a transport that uses it has none.
+// Dialer connects only to public addresses; with allowLoopback also to this machine.
+// It checks the resolved address that is connected to, so neither a redirect nor a
+// changed DNS record evades it. Transports that use it must not use a proxy, which
+// would connect where it cannot see.
 func Dialer(allowLoopback bool, timeout time.Duration) *net.Dialer {
 	guards := []ssrf.Option{ssrf.WithAnyPort(), ssrf.WithNetworks("tcp4", "tcp6")}
 	if allowLoopback {

@@ -9,7 +9,7 @@ import (
 // Type is a type of file that can be offered.
 type Type string
 
-// The types of files. There is none for SVG and HTML, which can carry script.
+// The types of files. SVG and HTML are missing because they can carry scripts.
 const (
 	Image Type = "image"
 	PDF   Type = "pdf"
@@ -20,7 +20,7 @@ const (
 
 func (t Type) video() bool { return t == MP4 || t == MOV || t == WebM }
 
-// named is the name of a file of the type whose candidate was called a photo.
+// named adapts the name of a candidate, which is called a photo, to the file's type.
 func (t Type) named(name string) string {
 	word := "photo"
 	switch {
@@ -35,9 +35,9 @@ func (t Type) named(name string) string {
 	return name
 }
 
-// typeOf tells a file's type by its first bytes, with the extension for its name.
-// The type is empty for what can never be offered. found is what the file was
-// recognised as, such as "text/html".
+// typeOf detects a file's type from its first bytes, with the extension for its
+// name. The type is empty if it can never be offered. found is the detected media
+// type, such as "text/html".
 func typeOf(head []byte) (t Type, ext, found string) {
 	kind := mimetype.Detect(head)
 	found, _, _ = strings.Cut(kind.String(), ";")

@@ -1,12 +1,11 @@
 // Package delivery sends events to the endpoints of shops and of the platform: as
-// signed Standard Webhooks, as the status of a claim to Karla, or as an e-mail.
+// signed Standard Webhooks, as claim statuses to Karla, or as e-mails.
 //
-// Events of one claim reach an endpoint in their order: the next one waits until
-// the one before was taken or given up. The same holds for those of a connection.
-// Claims do not wait for each other, nor
-// endpoints. An event may arrive twice, with the same webhook-id. All that is
-// known of a delivery is in the store, so any number of deliverers may run, and
-// be killed, at any time.
+// Events of one claim reach an endpoint in order: each waits until the previous one
+// is delivered or dead-lettered. The same holds for the events of a connection.
+// Claims do not wait for each other, nor do endpoints. An event may arrive twice,
+// with the same webhook-id. All delivery state is in the store, so any number of
+// deliverers may run, and be killed, at any time.
 package delivery
 
 import (
@@ -23,31 +22,30 @@ import (
 )
 
 const (
-	// every is how often the store is looked at when nobody kicks.
+	// every is how often the store is polled without a kick.
 	every = time.Second
-	// perEndpoint bounds the requests to one endpoint at once, inAll those to all.
+	// perEndpoint bounds concurrent requests to one endpoint, inAll those to all.
 	perEndpoint = 4
 	inAll       = 256
 	// defaultTimeout bounds an attempt from connecting to the end of the answer.
 	defaultTimeout = 10 * time.Second
-	// margin is how much longer a delivery is held than an attempt may take.
+	// margin is how much longer a delivery's lease is than an attempt may take.
 	margin = 30 * time.Second
-	// noteWithin bounds the writing of what came of an attempt.
+	// noteWithin bounds recording the result of an attempt.
 	noteWithin = 20 * time.Second
 )
 
 // Options configure a Deliverer.
 type Options struct {
-	// Log is told of endpoints that are paused and of trouble with the store.
-	// Required.
+	// Log records paused endpoints, dead-lettered events and store errors. Required.
 	Log *slog.Logger
 	// AllowPrivate also sends to this machine and to private networks.
 	AllowPrivate bool
 	// Timeout bounds one attempt. Defaults to 10 s.
 	Timeout time.Duration
-	// Now is the time that signatures name. Defaults to [time.Now].
+	// Now returns the time used in signatures. Defaults to [time.Now].
 	Now func() time.Time
-	// Mail is what e-mails go out by. Without it they wait.
+	// Mail sends the e-mails. Without it they wait.
 	Mail *mail.Server
 	// Observe is called after every attempt, for metrics.
 	Observe func(Attempt)
@@ -59,18 +57,18 @@ type Attempt struct {
 	Result Result
 }
 
-// Result is what came of an attempt.
+// Result is the outcome of an attempt.
 type Result string
 
 // The results of an attempt.
 const (
 	Delivered Result = "delivered"
-	Skipped   Result = "skipped" // there was nothing to send
-	Failed    Result = "failed"  // it is tried again
-	Dead      Result = "dead"    // it was given up
+	Skipped   Result = "skipped" // nothing to send
+	Failed    Result = "failed"  // will be retried
+	Dead      Result = "dead"    // given up
 )
 
-// Deliverer sends what is due. Make one with [New].
+// Deliverer sends due events. Create one with [New].
 type Deliverer struct {
 	store   *store.Store
 	log     *slog.Logger
@@ -81,12 +79,12 @@ type Deliverer struct {
 
 	running sync.WaitGroup
 	mu      sync.Mutex
-	busy    map[string]int // requests under way by endpoint
+	busy    map[string]int // in-flight requests by endpoint
 	total   int
 	down    bool
 }
 
-// New makes a deliverer; Run starts it.
+// New creates a deliverer. Call Run to start it.
 func New(s *store.Store, o Options) *Deliverer {
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
@@ -103,7 +101,7 @@ func New(s *store.Store, o Options) *Deliverer {
 	}
 }
 
-// Kick makes the deliverer look at the store now. It never blocks.
+// Kick makes the deliverer poll the store now. It never blocks.
 func (d *Deliverer) Kick() {
 	select {
 	case d.kick <- struct{}{}:
@@ -111,8 +109,8 @@ func (d *Deliverer) Kick() {
 	}
 }
 
-// Run delivers until ctx ends and then waits for the attempts under way.
-// Trouble with the store is logged once when it begins and once when it is over.
+// Run delivers until ctx ends, then waits for in-flight attempts. It logs store
+// errors once when they start and once when they end.
 func (d *Deliverer) Run(ctx context.Context) {
 	defer d.running.Wait()
 	tick := time.NewTicker(every)
@@ -132,8 +130,8 @@ func (d *Deliverer) Run(ctx context.Context) {
 	}
 }
 
-// Once makes all attempts that are due, and those that become due by them, waits
-// for them and says how many they were.
+// Once makes all due attempts, including those that become due as a result, waits
+// for them and returns their number.
 func (d *Deliverer) Once(ctx context.Context) (int, error) {
 	attempts := 0
 	for {
@@ -156,7 +154,7 @@ func (d *Deliverer) report(err error) {
 	d.down = err != nil
 }
 
-// start begins the attempts that are due and that there is room for.
+// start begins due attempts as far as there is room.
 func (d *Deliverer) start(ctx context.Context) (int, error) {
 	endpoints, err := d.store.Deliveries.DueEndpoints(ctx)
 	if err != nil {
@@ -168,8 +166,8 @@ func (d *Deliverer) start(ctx context.Context) (int, error) {
 		if room == 0 {
 			continue
 		}
-		// Of its own for each take: what came of an attempt whose lease ran out
-		// must not pass for that of the next one.
+		// A holder per lease keeps the result of an attempt with an expired lease
+		// from counting as the next attempt's.
 		holder := uuid.NewString()
 		parcels, err := d.store.Deliveries.Lease(ctx, id, holder, room, d.lease)
 		d.release(id, room-len(parcels))
@@ -188,7 +186,7 @@ func (d *Deliverer) start(ctx context.Context) (int, error) {
 	return started, nil
 }
 
-// reserve keeps the room that there is for an endpoint.
+// reserve reserves the available room for an endpoint.
 func (d *Deliverer) reserve(id string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -207,8 +205,8 @@ func (d *Deliverer) release(id string, n int) {
 	}
 }
 
-// attempt sends a parcel and notes what came of it. It is not cut short by the
-// end of the process: an answer that is not noted means a second attempt.
+// attempt sends a parcel and records the result. Shutdown does not interrupt it,
+// because an unrecorded answer means a second attempt.
 func (d *Deliverer) attempt(ctx context.Context, holder string, p store.LeasedDelivery) {
 	a := d.senders[p.Kind].send(ctx, p)
 	ctx, cancel := context.WithTimeout(ctx, noteWithin)
@@ -252,7 +250,7 @@ func (d *Deliverer) noteDelivered(ctx context.Context, holder string, p store.Le
 	d.observe(Attempt{Kind: p.Kind, Result: result})
 }
 
-// notePause tells people that an endpoint was paused.
+// notePause reports a paused endpoint in the log and the audit log.
 func (d *Deliverer) notePause(ctx context.Context, p store.LeasedDelivery, reason string) {
 	d.log.Warn("an endpoint is paused; its events wait", "endpoint", p.EndpointID, "shop", p.Shop, "reason", reason)
 	err := d.store.AuditLog.Append(ctx, store.AuditEntry{

@@ -10,13 +10,13 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// mailPatience is how many times as long as a webhook an e-mail may take: mail
-// servers make strangers wait.
+// mailPatience multiplies the webhook timeout for e-mails: mail servers delay
+// unknown senders.
 const mailPatience = 3
 
-// emailSender writes to staff.
+// emailSender sends e-mails to staff.
 type emailSender struct {
-	server  *mail.Server // nil where none is configured
+	server  *mail.Server // nil if none is configured
 	timeout time.Duration
 	now     func() time.Time
 }

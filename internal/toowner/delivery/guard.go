@@ -13,7 +13,7 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// Guard tells addresses that events may be sent to from those that they may not.
+// Guard decides which addresses may receive events.
 type Guard struct {
 	guardian     *ssrf.Guardian
 	allowPrivate bool
@@ -25,9 +25,9 @@ const maxURL = 2000
 // mailto begins the address of an endpoint of kind email (RFC 6068).
 const mailto = "mailto:"
 
-// Mailto is the address of an endpoint that writes to a person: mailto: and an
-// e-mail address, which may be given without the mailto. The error says what is
-// wrong in words that follow on the name of the field.
+// Mailto returns the address of an email endpoint: mailto: and an e-mail address.
+// The mailto: may be omitted from the input. The error describes the problem in
+// words that follow the field's name.
 func Mailto(address string) (string, error) {
 	plain := strings.TrimPrefix(strings.TrimSpace(address), mailto)
 	parsed, err := mail.ParseAddress(plain)
@@ -37,8 +37,8 @@ func Mailto(address string) (string, error) {
 	return mailto + plain, nil
 }
 
-// NewGuard makes a guard. With allowPrivate addresses of this machine and of
-// private networks are taken too, and plain http.
+// NewGuard creates a guard. With allowPrivate it also accepts addresses of this
+// machine and of private networks, and plain http.
 func NewGuard(allowPrivate bool) *Guard {
 	options := []ssrf.Option{ssrf.WithAnyPort(), ssrf.WithNetworks("tcp4", "tcp6")}
 	if allowPrivate {
@@ -50,9 +50,9 @@ func NewGuard(allowPrivate bool) *Guard {
 	return &Guard{guardian: ssrf.New(options...), allowPrivate: allowPrivate}
 }
 
-// Check says what is wrong with an endpoint's address, in words that follow on
-// the name of the field. A name that cannot be resolved just now is taken: it is
-// looked at again at every attempt.
+// Check describes what is wrong with an endpoint's address, in words that follow the
+// field's name. It accepts a name that does not resolve now: every attempt checks
+// again.
 func (g *Guard) Check(ctx context.Context, address string) error {
 	u, err := url.Parse(address)
 	switch {
@@ -73,7 +73,7 @@ func (g *Guard) Check(ctx context.Context, address string) error {
 	defer cancel()
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return nil // every attempt looks again, with the guard at the connection itself
+		return nil // every attempt resolves again and guards the connection itself
 	}
 	for _, ip := range found {
 		if err := g.check(ip); err != nil {
@@ -95,7 +95,7 @@ func (g *Guard) check(ip netip.Addr) error {
 	return nil
 }
 
-// refused reports whether the guard kept a connection from being made.
+// refused reports whether the guard prevented a connection.
 func refused(err error) bool {
 	return errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork) || errors.Is(err, ssrf.ErrProhibitedPort)
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// The notes of events that Karla need not know of.
+// The notes of events that are not sent to Karla.
 const (
 	nothingToTell = "nothing to tell: the event has no status that the owner does not know"
 	ownersWord    = "nothing to tell: the owner has set a status since"
 )
 
-// karlaSender tells Karla the status of claims. An event may have waited for days:
-// what the owner set in the meantime is not overwritten with what was before.
+// karlaSender sends the status of claims to Karla. An event may have waited for
+// days, so it does not overwrite a status that the owner has set since.
 type karlaSender struct {
 	*webhookSender
 	store *store.Store

@@ -10,8 +10,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// letter words an event for staff. It says nothing personal of the customer: an
-// e-mail is read by others on its way.
+// letter formats an event for staff. It contains no personal data of the customer,
+// because others can read an e-mail in transit.
 func letter(p store.LeasedDelivery) (subject, text string, err error) {
 	var b strings.Builder
 	row := func(name string, value any) {
@@ -84,7 +84,7 @@ func connectionSubject(n claim.ConnectionNotice) string {
 	}
 }
 
-// claimWords are the subject of a letter about a claim and its first sentence.
+// claimWords returns the subject and the first sentence of a letter about a claim.
 func claimWords(n claim.Notice) (about, words string) {
 	name := "claim " + n.Data.Reference
 	if n.Data.OrderNumber != "" {

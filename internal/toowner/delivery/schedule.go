@@ -9,19 +9,19 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// schedule is how long a delivery waits after each failed attempt, give or take
-// a tenth. After one more attempt than it has members the delivery is dead.
+// schedule is the wait after each failed attempt, plus or minus a tenth. If the
+// attempt after the last wait fails too, the delivery is dead.
 var schedule = []time.Duration{
 	5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
 	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 12 * time.Hour, 24 * time.Hour,
 }
 
 const (
-	// refusedAttempts is how often an answer that will not change is asked for.
+	// refusedAttempts is how many attempts to make against a permanent refusal.
 	refusedAttempts = 3
-	// maxRetryAfter bounds what an endpoint may ask for.
+	// maxRetryAfter bounds the wait that an endpoint may request.
 	maxRetryAfter = time.Hour
-	// pauseAfter is how long an endpoint may fail, without a success, until it is
+	// pauseAfter is how long an endpoint may fail without a success before it is
 	// paused.
 	pauseAfter = 24 * time.Hour
 
@@ -31,28 +31,26 @@ const (
 	goneReason = "the endpoint answered 410 Gone; resume it if it is back, or remove it"
 )
 
-// Schedule lists how long a delivery waits after each failed attempt, give or
-// take a tenth.
+// Schedule returns the wait after each failed attempt, plus or minus a tenth.
 func Schedule() []time.Duration { return append([]time.Duration(nil), schedule...) }
 
-// answer is what came of one attempt.
+// answer is the outcome of one attempt.
 type answer struct {
-	// status is zero where no answer came; problem says then what was wrong.
+	// status is zero if no answer came; problem then says what was wrong.
 	status     int
 	problem    string
 	retryAfter time.Duration
-	// taken says that it was taken where there is no status, final that it never
-	// will be.
+	// taken says that it was accepted although there is no status, final that it
+	// never will be.
 	taken, final bool
-	// skip says why there was nothing to send, pause why the endpoint is to be
-	// paused.
+	// skip says why there was nothing to send, pause why to pause the endpoint.
 	skip, pause string
 }
 
 func (a answer) ok() bool { return a.taken || a.status >= 200 && a.status < 300 }
 
-// failure says what follows from an answer to the attempt of the given number,
-// counted from 1.
+// failure turns an answer to the given attempt, counted from 1, into the failure to
+// record.
 func (a answer) failure(attempt int) store.DeliveryFailure {
 	f := store.DeliveryFailure{Status: a.status, Error: a.problem, PauseAfter: pauseAfter, PauseReason: pauseReason}
 	if f.Error == "" {
@@ -64,7 +62,7 @@ func (a answer) failure(attempt int) store.DeliveryFailure {
 	switch {
 	case a.pause != "":
 		f.Pause = a.pause
-	case a.status == http.StatusGone && !a.final: // of the endpoint, not of a claim
+	case a.status == http.StatusGone && !a.final: // about the endpoint, not a claim
 		f.Pause = goneReason
 	case a.refused() && attempt >= refusedAttempts, attempt > len(schedule):
 		f.Dead = true
@@ -74,7 +72,7 @@ func (a answer) failure(attempt int) store.DeliveryFailure {
 	return f
 }
 
-// refused reports whether the answer will not change by waiting.
+// refused reports whether the refusal is permanent.
 func (a answer) refused() bool {
 	if a.final {
 		return true
@@ -86,7 +84,8 @@ func (a answer) refused() bool {
 	return a.status >= 400 && a.status < 500
 }
 
-// retryAfter reads a Retry-After header (RFC 9110, 10.2.3), up to the bound.
+// retryAfter parses a Retry-After header (RFC 9110, 10.2.3), capped at
+// maxRetryAfter.
 func retryAfter(header string, now time.Time) time.Duration {
 	var d time.Duration
 	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {

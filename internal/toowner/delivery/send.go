@@ -17,8 +17,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// maxAnswer is how much of an answer is read, to be able to use the connection
-// again. None of it is kept.
+// maxAnswer bounds how much of an answer is read so that the connection can be
+// reused. None of it is stored.
 const maxAnswer = 64 << 10
 
 // sender makes attempts at the endpoints of one kind.
@@ -44,8 +44,7 @@ type webhookSender struct {
 }
 
 func newWebhookSender(o Options) *webhookSender {
-	// The guard sees the address that is connected to, after the name was
-	// resolved.
+	// The guard checks the resolved address that is connected to.
 	dialer := &net.Dialer{Timeout: o.Timeout, Control: NewGuard(o.AllowPrivate).guardian.Safe}
 	return &webhookSender{
 		timeout: o.Timeout, now: o.Now,
@@ -88,13 +87,13 @@ func (s *webhookSender) send(ctx context.Context, p store.LeasedDelivery) answer
 	if err != nil {
 		return answer{problem: s.inWords(err)}
 	}
-	defer func() { _ = resp.Body.Close() }() // it was read as far as it will be
-	// An answer that breaks off after its status was given all the same.
+	defer func() { _ = resp.Body.Close() }() // the body has been read as far as needed
+	// An answer that breaks off after its status still counts.
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
 	return answer{status: resp.StatusCode, retryAfter: retryAfter(resp.Header.Get("Retry-After"), now)}
 }
 
-// sign signs with every secret: during a rotation either one verifies.
+// sign signs with every secret: during a rotation, either signature verifies.
 func sign(secrets []string, id string, at time.Time, body []byte) (string, error) {
 	signatures := make([]string, len(secrets))
 	for i, secret := range secrets {
@@ -109,8 +108,8 @@ func sign(secrets []string, id string, at time.Time, body []byte) (string, error
 	return strings.Join(signatures, " "), nil
 }
 
-// inWords says why no answer came. The error's own text is left out: it holds
-// the address, which may be a secret.
+// inWords says why no answer came. It leaves out the error's own text, which
+// contains the address and may thus reveal a secret.
 func (s *webhookSender) inWords(err error) string {
 	var dns *net.DNSError
 	var network net.Error

@@ -1,8 +1,8 @@
-// Package files fetches the files of messages from where Dixa keeps them.
+// Package files fetches the files of messages from Dixa's file storage.
 //
-// A message names its files by addresses. Those of Dixa's own are private: they
-// open with the token that the API takes, which no other host is ever sent. Any
-// other address is fetched without it, from public addresses only.
+// A message refers to its files by address. Dixa's own addresses are private and
+// require the API token, which is never sent to another host. Any other address is
+// fetched without the token, and only if it is public.
 package files
 
 import (
@@ -23,28 +23,28 @@ import (
 )
 
 const (
-	// DefaultBaseURL is where Dixa keeps files.
+	// DefaultBaseURL is the address of Dixa's file storage.
 	DefaultBaseURL = "https://files.dixa.io"
-	// MaxBytes is how large a file may be.
+	// MaxBytes is the maximum size of a file.
 	MaxBytes = 50 << 20
 
-	// bearer is the user name that goes with a token for Dixa's files, which take
-	// HTTP Basic (RFC 7617) where the API takes the token by itself.
+	// bearer is the user name that goes with a token for Dixa's files. They require
+	// HTTP Basic (RFC 7617), while the API takes the bare token.
 	bearer = "bearer"
 )
 
-// Options say where files are.
+// Options configure where files are.
 type Options struct {
 	// Store has the claims' messages and the tokens. Required.
 	Store *store.Store
-	// BaseURL is the address below which Dixa keeps files. Defaults to
+	// BaseURL is the address below which Dixa stores files. Defaults to
 	// [DefaultBaseURL].
 	BaseURL string
-	// AllowLoopback takes files that are not Dixa's from this machine too. For
+	// AllowLoopback also fetches files that are not Dixa's from this machine. For
 	// development only.
 	AllowLoopback bool
-	// Timeout bounds connecting, and the wait for the first byte. Defaults to
-	// 15 s. The context bounds the whole.
+	// Timeout bounds connecting and the wait for the first byte. Defaults to 15 s.
+	// The context bounds the whole fetch.
 	Timeout time.Duration
 }
 
@@ -52,21 +52,21 @@ type Options struct {
 type Files struct {
 	store *store.Store
 	base  *url.URL
-	// own reaches Dixa's host, wherever the configuration has it, others the
-	// public hosts.
+	// own reaches Dixa's host, wherever it is configured; others reaches public
+	// hosts.
 	own, others http.RoundTripper
 }
 
 // File is a file that is being fetched. Close Body.
 type File struct {
-	// Name is what people know it by; it may be empty.
+	// Name is the display name; it may be empty.
 	Name string
-	// Type is its media type as its server has it, such as image/jpeg.
+	// Type is the media type that the server reports, such as image/jpeg.
 	Type string
-	// Size is in bytes; -1 where its server does not say.
+	// Size is in bytes; -1 if the server does not report it.
 	Size int64
-	// Body fails with a [*http.MaxBytesError] beyond [MaxBytes], and where the
-	// server breaks off.
+	// Body fails with a [*http.MaxBytesError] beyond [MaxBytes], and if the server
+	// breaks off.
 	Body io.ReadCloser
 }
 
@@ -75,8 +75,8 @@ type Reason int
 
 // The reasons of a [FetchError].
 const (
-	Unreachable  Reason = iota // nobody gave it; another try may succeed
-	Gone                       // Dixa has it no more
+	Unreachable  Reason = iota // no server returned it; a retry may succeed
+	Gone                       // Dixa has deleted it
 	TokenRefused               // the connection needs another token
 	TooLarge                   // it is larger than [MaxBytes]
 )
@@ -93,7 +93,7 @@ func failed(reason Reason, format string, args ...any) error {
 	return &FetchError{Reason: reason, words: fmt.Sprintf(format, args...)}
 }
 
-// New makes a fetcher.
+// New creates a fetcher.
 func New(o Options) (*Files, error) {
 	if o.BaseURL == "" {
 		o.BaseURL = DefaultBaseURL
@@ -105,7 +105,7 @@ func New(o Options) (*Files, error) {
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
 		return nil, errors.New("the address of Dixa's files must be an http or https address like " + DefaultBaseURL + ", without user, query and fragment")
 	}
-	// What is streamed is what the server stores, so that its size is known.
+	// Without compression, the size of the streamed file is known.
 	own := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: o.Timeout, ResponseHeaderTimeout: o.Timeout,
 		MaxResponseHeaderBytes: maxHeader, IdleConnTimeout: idle, DisableCompression: true,
@@ -121,9 +121,9 @@ const (
 	idle      = 30 * time.Second
 )
 
-// Open begins to fetch a file of a message of a claim's conversation. Where the
-// claim has no such message, or that no such file, the error is
-// [store.ErrNotFound]; where the file cannot be had it is a [*FetchError].
+// Open starts fetching a file of a message in a claim's conversation. If the claim
+// has no such message, or the message no such file, the error is
+// [store.ErrNotFound]. If the file cannot be fetched, it is a [*FetchError].
 func (f *Files) Open(ctx context.Context, ref claim.Ref, message, attachment string) (*File, error) {
 	m, err := f.store.Conversations.Message(ctx, ref, message)
 	if err != nil {
@@ -159,7 +159,7 @@ func (f *Files) fetch(ctx context.Context, ref claim.Ref, a claim.MessageAttachm
 		return nil, failed(Unreachable, "the file cannot be fetched: %s", evidence.Unreachable(err))
 	}
 	if err := refusal(response, way.token != ""); err != nil {
-		_ = response.Body.Close() // nothing of it is wanted
+		_ = response.Body.Close() // the body is not needed
 		return nil, err
 	}
 	return &File{
@@ -168,8 +168,8 @@ func (f *Files) fetch(ctx context.Context, ref claim.Ref, a claim.MessageAttachm
 	}, nil
 }
 
-// locate makes an address of what a message says of a file: Dixa's API names
-// whole addresses, its events paths.
+// locate builds a file's address from its source in a message: Dixa's API has full
+// addresses, its events have paths.
 func (f *Files) locate(source string) (*url.URL, error) {
 	u, err := url.Parse(source)
 	switch {
@@ -191,12 +191,11 @@ func (f *Files) isOwn(u *url.URL) bool {
 	if u.Scheme != f.base.Scheme || !strings.EqualFold(u.Host, f.base.Host) {
 		return false
 	}
-	// As a server would resolve it, percent-encoding included: dots must not lead
-	// out.
+	// Cleans the decoded path as a server would: dots must not lead out of the base.
 	return strings.HasPrefix(path.Clean(u.Path)+"/", f.base.Path+"/")
 }
 
-// token is that of the connection which the claim's conversation is in.
+// token returns the token of the connection that the claim's conversation is in.
 func (f *Files) token(ctx context.Context, ref claim.Ref) (string, error) {
 	work, err := f.store.Claims.Load(ctx, ref)
 	if err != nil {
@@ -212,18 +211,18 @@ func (f *Files) token(ctx context.Context, ref claim.Ref) (string, error) {
 	return token, err
 }
 
-// way carries the requests of one fetch, redirects included. The token is on
-// none of them until it is known where the request goes.
+// way carries the requests of one fetch, including redirects. It adds the token only
+// once a request's destination is known.
 type way struct {
 	files *Files
-	token string // empty where the first address is not Dixa's
+	token string // empty if the first address is not Dixa's
 }
 
 // RoundTrip sends the token to Dixa's host and to no other.
 func (w *way) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Del("Authorization")
-	r.Header.Del("Referer") // an address of Dixa's is nobody else's business
+	r.Header.Del("Referer") // do not leak Dixa addresses to other hosts
 	if w.token == "" || !w.files.isOwn(r.URL) {
 		return w.files.others.RoundTrip(r)
 	}
@@ -231,7 +230,7 @@ func (w *way) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.files.own.RoundTrip(r)
 }
 
-// refusal is why an answer is not the file.
+// refusal returns why an answer is not the file.
 func refusal(r *http.Response, own bool) error {
 	switch status := r.StatusCode; {
 	case status == http.StatusOK && r.ContentLength > MaxBytes:
@@ -247,7 +246,7 @@ func refusal(r *http.Response, own bool) error {
 	}
 }
 
-// mediaType is a media type that is well formed, whatever the server says.
+// mediaType returns a well-formed media type, whatever the server sends.
 func mediaType(header string) string {
 	if kind, parameters, err := mime.ParseMediaType(header); err == nil && strings.Contains(kind, "/") {
 		if formatted := mime.FormatMediaType(kind, parameters); formatted != "" {

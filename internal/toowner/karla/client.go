@@ -1,4 +1,4 @@
-// Package karla tells Karla (gokarla.io) the status of a claim.
+// Package karla sends the status of a claim to Karla (gokarla.io).
 package karla
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/claimflow/claimflow/internal/seal"
 )
 
-// Credentials are those of Karla's API: HTTP Basic.
+// Credentials authenticate to Karla's API with HTTP Basic.
 type Credentials struct {
 	User     string
 	Password seal.Secret
@@ -28,20 +28,20 @@ func (Credentials) String() string { return "[secret]" }
 // GoString hides the credentials from %#v.
 func (Credentials) GoString() string { return "[secret]" }
 
-// Update is what changes of a claim. An empty member is left out, and stays as it
-// is at Karla.
+// Update is a change to a claim. An empty member is omitted and stays unchanged at
+// Karla.
 type Update struct {
 	// Status is pending, accepted, rejected or closed.
 	Status string `json:"status,omitempty"`
-	// ResolutionPreference is such as "refund". It is an open set.
+	// ResolutionPreference is a value such as "refund". The set is open.
 	ResolutionPreference string `json:"resolution_preference,omitempty"`
 }
 
-// StatusError says that Karla answered, but not with success. It holds nothing of
-// the answer's body.
+// StatusError says that Karla answered without success. It contains nothing of the
+// answer's body.
 type StatusError struct {
 	Status int
-	// RetryAfter is the answer's header of this name, as it came.
+	// RetryAfter is the raw Retry-After header.
 	RetryAfter string
 }
 
@@ -49,8 +49,8 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("karla: the claim was not changed: Karla answered %d", e.Status)
 }
 
-// Final reports whether the same request will never succeed: every 4xx but 408,
-// 425 and 429.
+// Final reports whether the same request can never succeed: every 4xx but 408, 425
+// and 429.
 func (e *StatusError) Final() bool {
 	switch e.Status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -61,23 +61,23 @@ func (e *StatusError) Final() bool {
 
 const (
 	defaultTimeout = 10 * time.Second
-	// maxAnswer is how much of an answer is read, to be able to use the connection
-	// again.
+	// maxAnswer bounds how much of an answer is read so that the connection can be
+	// reused.
 	maxAnswer = 64 << 10
 )
 
 // Client talks to Karla's API. The zero value is ready to use.
 type Client struct {
-	// HTTP makes the requests. It should not follow redirects, for which a PUT is
-	// not meant. Defaults to a client that does not, with a time-out of 10 s.
+	// HTTP makes the requests. It should not follow redirects, which are not meant
+	// for a PUT. Defaults to a client that does not, with a timeout of 10 s.
 	HTTP *http.Client
 }
 
-// PutClaim changes the status and the preference of a claim
-// (PUT /v1/shops/{slug}/claims/{uuid}). baseURL is the API's address without the
-// /v1. To repeat it is safe. The error is a [*StatusError] where Karla answered;
-// otherwise it is not known whether Karla did it. It holds neither the
-// credentials nor the address.
+// PutClaim changes the status and the preference of a claim (PUT
+// /v1/shops/{slug}/claims/{uuid}). baseURL is the API's address without the /v1. It
+// is idempotent. The error is a [*StatusError] if Karla answered; otherwise it is
+// unknown whether Karla applied the change. It contains neither the credentials nor
+// the address.
 func (c *Client) PutClaim(ctx context.Context, baseURL string, as Credentials, slug, claimUUID string, u Update) error {
 	address, err := claimAddress(baseURL, slug, claimUUID)
 	if err != nil {
@@ -102,7 +102,7 @@ func (c *Client) PutClaim(ctx context.Context, baseURL string, as Credentials, s
 		}
 		return fmt.Errorf("karla: change a claim: %w", err)
 	}
-	defer func() { _ = resp.Body.Close() }() // it was read as far as it will be
+	defer func() { _ = resp.Body.Close() }() // the body has been read as far as needed
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return &StatusError{Status: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After")}
@@ -110,7 +110,7 @@ func (c *Client) PutClaim(ctx context.Context, baseURL string, as Credentials, s
 	return nil
 }
 
-// claimAddress refuses what would make another path of it.
+// claimAddress rejects parts that would change the path.
 func claimAddress(baseURL, slug, claimUUID string) (string, error) {
 	for name, part := range map[string]string{"shop": slug, "claim id": claimUUID} {
 		if part == "" || part == "." || part == ".." {

@@ -17,7 +17,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 )
 
-// Server is an SMTP server (RFC 5321, RFC 6409) to send through. Make one with
+// Server is an SMTP server (RFC 5321, RFC 6409) to send through. Create one with
 // [Parse].
 type Server struct {
 	host    string
@@ -26,15 +26,14 @@ type Server struct {
 	dial    gomail.DialContextFunc
 }
 
-// Parse reads the address of a server:
+// Parse parses the address of a server:
 //
 //	smtp://user:password@mail.example:587?from=Claimflow%20<claims@acme.example>
 //
-// smtp asks for STARTTLS and does not go on without (port 587 unless given);
-// smtps speaks TLS from the start (465). Credentials may be left out. With
-// tls=none in the query nothing is encrypted (port 25), and credentials are
-// refused. from is required: an address, with or without a name. The error never
-// holds a part of the address.
+// smtp requires STARTTLS (port 587 unless given); smtps uses TLS from the start
+// (465). Credentials are optional. With tls=none in the query, nothing is encrypted
+// (port 25) and credentials are refused. from is required: an address, with or
+// without a name. The error never contains any part of the address.
 func Parse(address string) (*Server, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
@@ -79,10 +78,10 @@ func (s *Server) String() string { return "SMTP server " + s.host }
 // GoString hides the credentials from %#v.
 func (s *Server) GoString() string { return s.String() }
 
-// Letter is an e-mail of plain text to one person.
+// Letter is a plain-text e-mail to one person.
 type Letter struct {
-	// ID makes the Message-ID: the same for the same letter, so that one that
-	// comes twice can be told.
+	// ID forms the Message-ID. It is the same for the same letter, so that
+	// duplicates can be detected.
 	ID            string
 	To            string
 	Subject, Text string
@@ -90,20 +89,20 @@ type Letter struct {
 	At time.Time
 }
 
-// Error says why a letter was not taken. It holds neither the server's words nor
-// an address.
+// Error says why a letter was not accepted. It contains neither the server's words
+// nor an address.
 type Error struct {
-	// Code is the server's reply code (RFC 5321, 4.2); zero where it gave none.
+	// Code is the server's reply code (RFC 5321, 4.2); zero if it gave none.
 	Code int
-	// Final says that the server will never take a letter to this address.
+	// Final says that the server will never accept a letter to this address.
 	Final   bool
 	problem string
 }
 
 func (e *Error) Error() string { return e.problem }
 
-// Send hands a letter to the server within timeout. A failure is an [*Error]: the
-// letter may have been taken all the same where the connection broke.
+// Send submits a letter to the server within timeout. A failure is an [*Error]. If
+// the connection broke, the letter may have been accepted all the same.
 func (s *Server) Send(ctx context.Context, l Letter, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -114,11 +113,11 @@ func (s *Server) Send(ctx context.Context, l Letter, timeout time.Duration) erro
 	}
 	m.SetMessageIDWithValue(l.ID + s.from.Address[strings.LastIndex(s.from.Address, "@"):])
 	m.SetDateWithValue(l.At)
-	// Nobody is to answer by machine (RFC 3834).
+	// Automatic replies are unwanted (RFC 3834).
 	m.SetGenHeader("Auto-Submitted", "auto-generated")
 	m.Subject(line(l.Subject))
 	m.SetBodyString(gomail.TypeTextPlain, l.Text)
-	// The library leaves a connection open on which it could not begin.
+	// The library leaves a connection open if the session fails to start.
 	var open net.Conn
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		var err error
@@ -166,5 +165,5 @@ func inWords(err error) *Error {
 	}
 }
 
-// line makes one line of a text: a header has no more.
+// line collapses a text into one line, as a header requires.
 func line(text string) string { return strings.Join(strings.Fields(text), " ") }
