@@ -1,5 +1,5 @@
-// Command emulator serves a Dixa that runs on a laptop: the API below /v1 and
-// /beta, stored files below /files, and its own controls below /_emulator/.
+// Command emulator serves a local emulation of Dixa: the API under /v1 and /beta,
+// stored files under /files, and its own controls under /_emulator/.
 package main
 
 import (
@@ -88,7 +88,8 @@ emulator/README.md describes the controls.`,
 	return cmd
 }
 
-// longFlags lets flags be written with one dash, as Go's own tools do.
+// longFlags rewrites single-dash flags to double-dash ones, so that flags work as in
+// Go's own tools.
 func longFlags(args []string) []string {
 	out := make([]string, len(args))
 	for i, arg := range args {
@@ -153,13 +154,13 @@ func serve(ctx context.Context, set settings, out, logs io.Writer) error {
 		return fmt.Errorf("serve on %s: %w", set.addr, err)
 	case <-ctx.Done():
 	}
-	dixa.Close() // ends the waits of injected delays, which requests would hang in
+	dixa.Close() // ends injected delays, in which requests would hang
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err = web.Shutdown(finish)
 	if err != nil {
 		err = fmt.Errorf("stop: requests were still under way after 5s: %w", err)
 	}
-	stopKeeping() // the last save comes after the last request
+	stopKeeping() // the last save follows the last request
 	return errors.Join(err, <-kept)
 }

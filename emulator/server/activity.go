@@ -23,8 +23,8 @@ type activityBody struct {
 	Attributes     map[string]any    `json:"attributes,omitempty"`
 }
 
-// record adds an entry to the activity log. kind is the _type of its
-// attributes; without one there are none.
+// record adds an entry to the activity log. kind is the _type of the entry's
+// attributes. If kind is empty, the entry has no attributes.
 func (s *Server) record(c *call, conversation *Conversation, activity, author, kind string, attributes map[string]any) {
 	if s.switches.ActivityEntries == "no-messages" && (kind == "MessageAddedAttribute" || kind == "NoteAddedAttribute") {
 		return
@@ -65,7 +65,7 @@ func (s *Server) activityBody(entry *Activity) activityBody {
 	return body
 }
 
-// newActivities are the types that have no deprecated twin in the contract.
+// newActivities are the types without a deprecated counterpart in the contract.
 var newActivities = []string{
 	"ConversationChannelChanged", "ConversationCustomAttributesUpdated", "ConversationLinkedFromChild",
 	"ConversationLinkedToParent", "ConversationMessageRedacted", "ConversationRatingNotOffered",
@@ -84,7 +84,7 @@ func (s *Server) listConversationActivity(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	// The operation documents no 404: an unknown conversation has no entries.
+	// The operation documents no 404, so an unknown conversation has no entries.
 	return ok(s.activity(c, func(entry *Activity) bool { return entry.ConversationID == id }))
 }
 

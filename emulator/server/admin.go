@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// adminRoutes are the emulator's own controls. They need no token, cost no
-// request of the limit and are meant for the loopback interface only.
+// adminRoutes registers the emulator's own controls. They need no token, do not
+// count against the request limit and are meant for the loopback interface only.
 func (s *Server) adminRoutes(mux *http.ServeMux) {
 	for pattern, handle := range map[string]func(*http.Request, []byte) (any, error){
 		"GET /_emulator/stats":      func(*http.Request, []byte) (any, error) { return s.Stats(), nil },
@@ -35,10 +35,11 @@ func (s *Server) adminRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_emulator/files/", s.showFile)
 }
 
-// fromHere keeps pages of other sites from steering a developer's emulator.
+// fromHere prevents other sites' pages from controlling a developer's emulator.
 var fromHere = http.NewCrossOriginProtection()
 
-// admin answers JSON: the value, 204 for none, or 400 with the error's words.
+// admin responds with the value as JSON, 204 if there is none, or 400 with the error
+// message.
 func admin(handle func(*http.Request, []byte) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := fromHere.Check(r); err != nil {
@@ -72,7 +73,7 @@ func (s *Server) adminSwitches(_ *http.Request, body []byte) (any, error) {
 	return s.switches, nil
 }
 
-// Faults lists the armed faults with what is left of them.
+// Faults lists the armed faults with their remaining Skip and Times.
 func (s *Server) Faults() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()

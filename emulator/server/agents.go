@@ -21,7 +21,7 @@ type agentBody struct {
 	Roles                  []string `json:"roles"`
 }
 
-// agentBody writes an agent, with roles as the switch agentRoles says.
+// agentBody renders an agent, with roles as set by the switch agentRoles.
 func (s *Server) agentBody(a *Agent) agentBody {
 	roles := a.Roles
 	switch s.switches.AgentRoles {
@@ -133,7 +133,8 @@ func (s *Server) createAgents(c *call) (reply, error) {
 	return created(outcomes)
 }
 
-// changeAgent applies a patch or replacement; an agent's e-mail never changes.
+// changeAgent applies a patch or replacement and returns the clash, if any. An
+// agent's email address never changes.
 func (s *Server) changeAgent(c *call, agent *Agent, input personInput, replace bool) string {
 	input.Email = &agent.Email
 	person := input.patch(agent.Person)
@@ -168,7 +169,7 @@ func (s *Server) updateAgent(c *call, replace bool) (reply, error) {
 func (s *Server) putAgent(c *call) (reply, error)   { return s.updateAgent(c, true) }
 func (s *Server) patchAgent(c *call) (reply, error) { return s.updateAgent(c, false) }
 
-// updateAgents takes a bare array, unlike the end users' bulk operations.
+// updateAgents takes a bare array, unlike the bulk operations on end users.
 func (s *Server) updateAgents(c *call, replace bool) (reply, error) {
 	input, err := decode[[]struct {
 		ID string `json:"id" validate:"required,uuid"`
@@ -199,7 +200,7 @@ func (s *Server) updateAgents(c *call, replace bool) (reply, error) {
 func (s *Server) putAgents(c *call) (reply, error)   { return s.updateAgents(c, true) }
 func (s *Server) patchAgents(c *call) (reply, error) { return s.updateAgents(c, false) }
 
-// deleteAgent turns an agent into an end user.
+// deleteAgent converts an agent to an end user.
 func (s *Server) deleteAgent(c *call) (reply, error) {
 	agent, err := s.pathAgent(c)
 	if err != nil {
@@ -256,7 +257,7 @@ func (a *Agent) presence(c *call) presenceBody {
 	return body
 }
 
-// listPresence answers a bare array: the one list without an envelope.
+// listPresence returns a bare array. It is the only list without an envelope.
 func (s *Server) listPresence(c *call) (reply, error) {
 	bodies := []presenceBody{}
 	for _, agent := range s.state.Agents {

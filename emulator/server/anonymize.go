@@ -19,7 +19,7 @@ func (s *Server) anonymizationBody(a *Anonymization) map[string]any {
 	return body
 }
 
-// requestAnonymization notes a request and processes it later.
+// requestAnonymization records a request and schedules its processing.
 func (s *Server) requestAnonymization(c *call, kind, target string) *Anonymization {
 	request := &Anonymization{
 		ID: s.newID(), Type: kind, TargetID: target, RequestedBy: c.actor, InitiatedAt: c.now,
@@ -30,7 +30,7 @@ func (s *Server) requestAnonymization(c *call, kind, target string) *Anonymizati
 	return request
 }
 
-// armAnonymization processes a request when it is due.
+// armAnonymization schedules the processing of a request for its due time.
 func (s *Server) armAnonymization(request *Anonymization) {
 	s.at(request.DueAt, func(at time.Time) {
 		request.ProcessedAt = at
@@ -90,7 +90,8 @@ func (s *Server) anonymizeEndUser(c *call) (reply, error) {
 	return data(http.StatusAccepted, s.anonymizationBody(request))
 }
 
-// requestForUser refuses while a conversation of the user is open, unless forced.
+// requestForUser refuses a request if a conversation of the user is not closed,
+// unless force is set.
 func (s *Server) requestForUser(c *call, user *EndUser, force bool) (*Anonymization, error) {
 	for _, conversation := range s.state.Conversations {
 		if conversation.RequesterID == user.ID && conversation.State != StateClosed && !force {
@@ -177,7 +178,7 @@ func (s *Server) forgetMessage(message *Message) {
 	message.From, message.To, message.CC, message.BCC = Contact{Email: "anonymized"}, []Contact{}, []Contact{}, []Contact{}
 }
 
-// anonymize is the deprecated operation for any kind of entity.
+// anonymize is the deprecated operation that anonymizes any kind of entity.
 func (s *Server) anonymize(c *call) (reply, error) {
 	input, err := decode[struct {
 		EntityID string `json:"entityId" validate:"required"`

@@ -17,7 +17,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// The messages of Dixa's error bodies that its documentation gives word for word.
+// Error messages that Dixa's documentation quotes verbatim.
 const (
 	messageDecoding     = "Decoding failure in request"
 	messageInvalid      = "Invalid value in request"
@@ -26,7 +26,7 @@ const (
 	messageServerError  = "There was an internal server error while processing the request"
 )
 
-// call is one request to the API, already authenticated.
+// call is one authenticated API request.
 type call struct {
 	ctx       context.Context
 	request   *http.Request
@@ -34,7 +34,7 @@ type call struct {
 	version   string // v1 or beta
 	origin    string // scheme and host that the client used
 	token     string
-	actor     string // the user whose token it is
+	actor     string // user that the request acts as
 	query     url.Values
 	body      []byte
 	now       time.Time
@@ -42,8 +42,8 @@ type call struct {
 	switches  Switches
 }
 
-// reply is what an operation answers. A nil body writes none; raw, when not
-// nil, is written instead of body.
+// reply is the response of an operation. A nil body sends no body. A non-nil raw is
+// sent instead of body.
 type reply struct {
 	status int
 	body   any
@@ -59,12 +59,12 @@ func (r reply) encode() []byte {
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(r.body); err != nil {
-		panic("emulator: encode reply: " + err.Error()) // replies hold nothing that JSON cannot
+		panic("emulator: encode reply: " + err.Error()) // replies contain only values that JSON can encode
 	}
 	return bytes.TrimRight(buffer.Bytes(), "\n")
 }
 
-// envelope is the usual {"data": ..., "meta": ...}.
+// envelope is the usual response wrapper, {"data": ..., "meta": ...}.
 type envelope struct {
 	Data any       `json:"data"`
 	Meta *pageMeta `json:"meta,omitempty"`
@@ -76,8 +76,8 @@ func data(status int, value any) (reply, error) {
 
 func empty(status int) (reply, error) { return reply{status: status}, nil }
 
-// refusal is an answer other than success, as an error so that every step of an
-// operation can end it.
+// refusal is a non-success response as an error, so that any step of an operation
+// can return it.
 type refusal struct {
 	status  int
 	message string
@@ -93,7 +93,8 @@ func bad(message string) error      { return refusal{http.StatusBadRequest, mess
 func conflict(message string) error { return refusal{http.StatusConflict, message} }
 func notFound() error               { return refusal{http.StatusNotFound, messageNotFound} }
 
-// refusedWith turns a switch's status into a refusal; 404 has Dixa's own message.
+// refusedWith turns a switch's status into a refusal. A 404 carries Dixa's own
+// message.
 func refusedWith(status, message string) error {
 	code, _ := strconv.Atoi(status)
 	if code == http.StatusNotFound {
@@ -102,7 +103,7 @@ func refusedWith(status, message string) error {
 	return refusal{code, message}
 }
 
-// uuid reads a path parameter that must be a UUID; anything else is 400.
+// uuid reads a path parameter that must be a UUID. Any other value is a 400.
 func (c *call) uuid(name string) (string, error) {
 	value := c.request.PathValue(name)
 	if !isUUID(value) {
@@ -111,7 +112,7 @@ func (c *call) uuid(name string) (string, error) {
 	return strings.ToLower(value), nil
 }
 
-// int64 reads a path parameter that must be an integer; anything else is 400.
+// int64 reads a path parameter that must be an integer. Any other value is a 400.
 func (c *call) int64(name string) (int64, error) {
 	value, err := strconv.ParseInt(c.request.PathValue(name), 10, 64)
 	if err != nil {
@@ -159,7 +160,7 @@ func newValidator() *validator.Validate {
 	return v
 }
 
-// instant is a time in a request body, in any notation that the API writes.
+// instant is a time in a request body, in any notation that parseTime accepts.
 type instant struct{ time.Time }
 
 func (i *instant) UnmarshalJSON(raw []byte) error {
@@ -175,7 +176,7 @@ func (i *instant) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// decode reads the request body into a T and checks its validate tags.
+// decode unmarshals the request body into a T and checks its validate tags.
 func decode[T any](c *call) (T, error) {
 	var input T
 	decoder := json.NewDecoder(bytes.NewReader(c.body))
@@ -194,7 +195,7 @@ func decode[T any](c *call) (T, error) {
 	return input, nil
 }
 
-// decodeOptional is decode for operations whose body may be left out.
+// decodeOptional is decode for operations with an optional body.
 func decodeOptional[T any](c *call) (T, error) {
 	if len(bytes.TrimSpace(c.body)) == 0 {
 		var zero T

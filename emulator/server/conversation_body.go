@@ -1,7 +1,7 @@
 package server
 
-// conversationBody is Dixa's Conversation, the union of all channels. FromEmail
-// and ToEmail are there in every mail, also where the customer has no address.
+// conversationBody is Dixa's Conversation, the union of all channels. Mail always
+// has FromEmail and ToEmail, even if the customer has no address.
 type conversationBody struct {
 	ID               int64           `json:"id"`
 	RequesterID      string          `json:"requesterId"`

@@ -2,7 +2,7 @@ package server
 
 import "time"
 
-// transfer moves a conversation to a queue and takes it from its agent.
+// transfer moves a conversation to a queue and unassigns its agent.
 func (s *Server) transfer(c *call, conversation *Conversation, queue *Queue, actor string) {
 	s.unassign(c, conversation, actor)
 	attributes := map[string]any{
@@ -16,8 +16,8 @@ func (s *Server) transfer(c *call, conversation *Conversation, queue *Queue, act
 	})
 }
 
-// transferToAgent hands a conversation to an agent. The API has no such
-// operation; agents do it in Dixa's screens.
+// transferToAgent transfers a conversation to an agent. The API has no such
+// operation; agents do it in Dixa's UI.
 func (s *Server) transferToAgent(c *call, conversation *Conversation, agent *Agent, actor string) {
 	attributes := map[string]any{
 		"transferType": "Agent", "destinationType": "Agent", "destinationId": agent.ID, "destinationLabel": agent.DisplayName,
@@ -49,7 +49,7 @@ func (s *Server) enqueue(c *call, conversation *Conversation, queue string) {
 	s.emit(c, conversation, "ConversationEnqueued", nil)
 }
 
-// assign gives a conversation to an agent, on somebody's word; activity is
+// assign assigns a conversation to an agent on behalf of actor. activity is
 // ConversationAssigned or ConversationClaimed.
 func (s *Server) assign(c *call, conversation *Conversation, agentID, actor, activity string) {
 	if conversation.AssigneeID == agentID {
@@ -81,8 +81,8 @@ func (s *Server) unassign(c *call, conversation *Conversation, actor string) {
 	})
 }
 
-// replaceEndUser makes a conversation another customer's, as agents do who find
-// out who is writing. Addresses and messages stay as they are.
+// replaceEndUser moves a conversation to another customer, as agents do when they
+// find out who is writing. Addresses and messages stay unchanged.
 func (s *Server) replaceEndUser(c *call, conversation *Conversation, user *EndUser, actor string) {
 	former := conversation.RequesterID
 	conversation.RequesterID = user.ID

@@ -10,8 +10,8 @@ type actorInput struct {
 	UserID string `json:"userId" validate:"omitempty,uuid"`
 }
 
-// acting is the user that a state change is made by: the one named, or the
-// token's.
+// acting returns the user who makes a state change: the named user or, if none is
+// named, the token's.
 func (s *Server) acting(c *call, userID string) (string, error) {
 	if userID == "" {
 		return c.actor, nil
@@ -26,7 +26,8 @@ func (s *Server) acting(c *call, userID string) (string, error) {
 	return "", bad("User not found")
 }
 
-// acted reads which conversation a close or a reopen is about and who does it.
+// acted reads the conversation of a close or reopen request and the user who makes
+// it.
 func (s *Server) acted(c *call) (conversation *Conversation, actor string, err error) {
 	if conversation, err = s.pathConversation(c); err != nil {
 		return nil, "", err
@@ -153,8 +154,8 @@ func (s *Server) claimConversation(c *call) (reply, error) {
 	return empty(http.StatusNoContent)
 }
 
-// revive does to a closed conversation what the switch transferClosed says
-// before it is transferred or claimed.
+// revive applies the switch transferClosed to a closed conversation before a
+// transfer or claim.
 func (s *Server) revive(c *call, conversation *Conversation, actor string) error {
 	if conversation.State != StateClosed || c.switches.TransferClosed == Stays {
 		return nil
@@ -188,7 +189,8 @@ func (s *Server) shut(c *call, conversation *Conversation, actor string) {
 	}
 }
 
-// open reopens a conversation and offers it in its queue, or else the default one.
+// open reopens a conversation and offers it in its queue or, if it has none, in the
+// default queue.
 func (s *Server) open(c *call, conversation *Conversation, actor string) {
 	s.enter(c, conversation, StateOpen)
 	s.record(c, conversation, "ConversationReopened", actor, "", nil)
@@ -212,8 +214,8 @@ func (s *Server) postpone(c *call, conversation *Conversation, actor string, unt
 	s.armFollowup(conversation)
 }
 
-// armFollowup lets a follow-up expire when it is due, unless the conversation
-// was closed, reopened or postponed again meanwhile.
+// armFollowup schedules the expiry of a follow-up. The expiry has no effect if the
+// conversation was closed, reopened or postponed again in the meantime.
 func (s *Server) armFollowup(conversation *Conversation) {
 	until, actor := conversation.FollowupAt, conversation.FollowupBy
 	s.at(until, func(at time.Time) {
@@ -224,7 +226,8 @@ func (s *Server) armFollowup(conversation *Conversation) {
 	})
 }
 
-// expireFollowup ends the wait of a pending conversation.
+// expireFollowup moves a pending conversation to the state set by the switch
+// followupExpiry.
 func (s *Server) expireFollowup(c *call, conversation *Conversation) {
 	by := conversation.FollowupBy
 	s.enter(c, conversation, s.switches.FollowupExpiry)
@@ -234,8 +237,8 @@ func (s *Server) expireFollowup(c *call, conversation *Conversation) {
 	})
 }
 
-// removeFollowup opens a pending conversation before its follow-up is due. Which
-// event tells of it, if any, is documented nowhere.
+// removeFollowup opens a pending conversation before its follow-up is due. The event
+// that Dixa sends, if any, is undocumented.
 func (s *Server) removeFollowup(c *call, conversation *Conversation, actor string) {
 	s.enter(c, conversation, StateOpen)
 	s.record(c, conversation, "FollowupRemoved", actor, "", nil)

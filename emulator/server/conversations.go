@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Where a conversation came from, as webhook filters name it.
+// Origins of a conversation, as webhook filters name them.
 const (
 	originAPI    = "Api"
 	originImport = "ApiImport"
 )
 
-// conversationInput is the union of what POST /conversations takes; Type says
-// which fields count.
+// conversationInput is the union of the inputs of POST /conversations. Type
+// determines which fields apply.
 type conversationInput struct {
 	Type              string        `json:"_type" validate:"required,oneof=Email ContactForm Chat Sms Callback"`
 	RequesterID       string        `json:"requesterId" validate:"required,uuid"`
@@ -95,8 +95,8 @@ func (s *Server) createConversation(c *call) (reply, error) {
 	return created(map[string]int64{"id": conversation.ID})
 }
 
-// placeContactPoint checks the mailbox, number or widget and fills the
-// addresses that the channel shows.
+// placeContactPoint sets the mailbox, number or widget and the addresses that the
+// channel shows. It refuses an unknown mailbox or number.
 func (s *Server) placeContactPoint(c *call, conversation *Conversation, requester *EndUser, input conversationInput) error {
 	switch input.Type {
 	case "Email", "ContactForm":
@@ -128,7 +128,7 @@ func (s *Server) placeContactPoint(c *call, conversation *Conversation, requeste
 	return nil
 }
 
-// begin gives a conversation its id and tells of it.
+// begin assigns the conversation its id, records its creation and emits the events.
 func (s *Server) begin(c *call, conversation *Conversation) {
 	conversation.ID = s.conversation
 	s.conversation++
@@ -146,7 +146,7 @@ func (s *Server) begin(c *call, conversation *Conversation) {
 func (c *Conversation) mail() bool { return c.Channel == "Email" || c.Channel == "ContactForm" }
 
 func (s *Server) findConversation(id int64) (*Conversation, error) {
-	// Ids are given in order, so the list is sorted.
+	// Ids are assigned in ascending order, so the list is sorted.
 	at, found := slices.BinarySearchFunc(s.state.Conversations, id, func(c *Conversation, id int64) int {
 		return int(min(1, max(-1, c.ID-id)))
 	})

@@ -15,23 +15,23 @@ import (
 	"time"
 )
 
-// parcel is an event on its way to one subscription.
+// parcel is an event in transit to one subscription.
 type parcel struct {
 	webhookID string
 	event     string
 	eventID   string
 	payload   []byte
-	attempt   int // those already made
+	attempt   int // attempts already made
 }
 
-// deliveryQueue sends parcels one after the other, so that without misbehaviour
-// or failures they arrive in the order in which things happened.
+// deliveryQueue sends parcels one at a time. Without injected misbehaviour or
+// failures, they arrive in the order in which the events happened.
 type deliveryQueue struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	waiting []parcel
-	held    []parcel // kept back to arrive after the next one
-	open    int      // parcels that were queued or are late and not yet done with
+	held    []parcel // held back until after the next parcel
+	open    int      // queued or late parcels that are not finished
 	stopped bool
 	done    chan struct{}
 }
@@ -91,7 +91,7 @@ func (q *deliveryQueue) add(held bool, parcels ...parcel) {
 	q.changed.Broadcast()
 }
 
-// expect counts a parcel that will be added later.
+// expect counts n parcels that are added later.
 func (q *deliveryQueue) expect(n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -105,9 +105,9 @@ func (q *deliveryQueue) finished() {
 	q.changed.Broadcast()
 }
 
-// FlushDeliveries releases events that the switch webhooks.reorder holds back
-// and waits until every delivery was made, or ctx ends. Late events count too:
-// with a clock that stands still they keep it waiting.
+// FlushDeliveries releases the events that the switch webhooks.reorder holds back
+// and waits until all deliveries are finished or ctx ends. Late events count too, so
+// a clock that stands still keeps it waiting.
 func (s *Server) FlushDeliveries(ctx context.Context) error {
 	q := &s.deliveries
 	q.add(false)
@@ -126,14 +126,14 @@ func (s *Server) FlushDeliveries(ctx context.Context) error {
 }
 
 // dispatch queues an event for a subscription, with the misbehaviour that the
-// switches ask for. The caller holds s.mu.
+// switches request. The caller holds s.mu.
 func (s *Server) dispatch(webhook *Webhook, event string, payload []byte) {
 	how := s.switches.Webhooks
 	struck := func(share float64) bool { return share > 0 && s.chance.Float64() < share }
 	var envelope struct {
 		EventID string `json:"event_id"`
 	}
-	_ = json.Unmarshal(payload, &envelope) // it was marshalled just now
+	_ = json.Unmarshal(payload, &envelope) // cannot fail: the payload was just marshalled
 	if struck(how.Lose) {
 		if how.LogLost {
 			webhook.log(Delivery{Event: event, EventID: envelope.EventID, At: s.clock(), Text: noResponse, Payload: string(payload)}, how.KeptDeliveries)
@@ -151,7 +151,7 @@ func (s *Server) dispatch(webhook *Webhook, event string, payload []byte) {
 	s.deliveries.add(struck(how.Reorder), parcels...)
 }
 
-// Sign is the value of X-DIXA-SIGNATURE for a body: the time in milliseconds and
+// Sign returns the X-DIXA-SIGNATURE value for a body: the time in milliseconds and
 // the HMAC-SHA256 of "time.body" under the hex-decoded secret.
 func Sign(secret string, at time.Time, body []byte) string {
 	key, err := hex.DecodeString(secret)
@@ -174,7 +174,8 @@ func (s *Server) sendLater(delay time.Duration, parcels ...parcel) {
 	})
 }
 
-// send makes one attempt of a delivery and schedules the next if it failed.
+// send makes one delivery attempt. If it fails and attempts remain, send schedules
+// the next one.
 func (s *Server) send(ctx context.Context, p parcel) {
 	s.mu.Lock()
 	webhook, how, at := s.webhook(p.webhookID), s.switches.Webhooks, s.clock()
@@ -184,7 +185,7 @@ func (s *Server) send(ctx context.Context, p parcel) {
 	}
 	s.mu.Unlock()
 	if request == nil {
-		return // deleted or disabled meanwhile
+		return // deleted or disabled in the meantime
 	}
 	delivery := Delivery{Event: p.event, EventID: p.eventID, At: at, Payload: string(p.payload)}
 	delivery.Code, delivery.Text = s.post(request, time.Duration(how.Timeout))
@@ -210,8 +211,8 @@ func (s *Server) send(ctx context.Context, p parcel) {
 	}
 }
 
-// succeeds says whether the switch webhooks.success takes an answer, 0 for none, for
-// a delivery.
+// succeeds reports whether the switch webhooks.success accepts a status code. Code 0
+// means no response.
 func succeeds(success string, code int) bool {
 	switch success {
 	case "200":
@@ -223,7 +224,8 @@ func succeeds(success string, code int) bool {
 	}
 }
 
-// log adds a delivery to those that the delivery logs show, of which it keeps the latest.
+// log adds a delivery to the delivery logs and keeps only the latest ones, up to
+// kept.
 func (w *Webhook) log(delivery Delivery, kept int) {
 	w.Deliveries = append([]Delivery{delivery}, w.Deliveries[:min(len(w.Deliveries), kept-1)]...)
 }
@@ -247,7 +249,7 @@ func (w *Webhook) request(ctx context.Context, at time.Time, payload []byte) *ht
 	return request
 }
 
-// noResponse is the text of an attempt that nobody answered.
+// noResponse is the text of an attempt without a response.
 const noResponse = "no response"
 
 func (s *Server) post(request *http.Request, timeout time.Duration) (code int, text string) {
@@ -257,7 +259,7 @@ func (s *Server) post(request *http.Request, timeout time.Duration) (code int, t
 	if err != nil {
 		return 0, noResponse
 	}
-	defer func() { _ = response.Body.Close() }() // it was read as far as wanted
+	defer func() { _ = response.Body.Close() }() // the body is read as far as needed
 	_, _ = io.CopyN(io.Discard, response.Body, 1<<16)
 	return response.StatusCode, http.StatusText(response.StatusCode)
 }

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// endUserBody is Dixa's EndUser. A nil CustomAttributes leaves them out, as the
+// endUserBody is Dixa's EndUser. A nil CustomAttributes omits the attributes, as the
 // list does.
 type endUserBody struct {
 	ID                     string          `json:"id"`
@@ -162,17 +162,18 @@ func (s *Server) getEndUser(c *call) (reply, error) {
 	return ok(s.endUserBody(user, true))
 }
 
-// nameTooLong says whether the switch maxNameChars refuses a name.
+// nameTooLong reports whether the switch maxNameChars refuses one of the person's
+// names.
 func (s *Server) nameTooLong(person Person) bool {
 	return slices.ContainsFunc([]string{person.DisplayName, person.FirstName, person.LastName}, func(name string) bool {
 		return tooLong(name, s.switches.MaxNameChars)
 	})
 }
 
-// tooLong says whether a text has more than so many characters; 0 is no limit.
+// tooLong reports whether text has more than limit characters. 0 means no limit.
 func tooLong(text string, limit int) bool { return limit > 0 && utf8.RuneCountInString(text) > limit }
 
-// changeEndUser applies a patch or a replacement and returns the clash, if any.
+// changeEndUser applies a patch or replacement and returns the clash, if any.
 func (s *Server) changeEndUser(c *call, user *EndUser, input endUserInput, replace bool) string {
 	person, externalID := input.patch(user.Person), user.ExternalID
 	if replace {

@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// eventNames are the 32 events that a subscription may name.
+// eventNames are the 32 events that a subscription can name.
 var eventNames = []string{
 	"AgentBannedEnduser", "AgentBannedIp", "AgentUnbannedEnduser", "AgentUnbannedIp",
 	"ConversationAbandoned", "ConversationAssigned", "ConversationClosed", "ConversationCreated",
@@ -23,19 +23,19 @@ var eventNames = []string{
 	"TypingStarted",
 }
 
-// EventNames lists the events that a subscription may name.
+// EventNames lists the events that a subscription can name.
 func EventNames() []string { return slices.Clone(eventNames) }
 
-// guessedEvents are the events whose data beyond the conversation is documented
-// nowhere that could be found; their members are sent only where the switch
-// webhooks.guessedMembers asks for it.
+// guessedEvents are events for which no documentation of the data beyond the
+// conversation was found. Their members are sent only if the switch
+// webhooks.guessedMembers is set.
 var guessedEvents = []string{
 	"ConversationAssigned", "ConversationUnassigned", "ConversationTransferred",
 	"ConversationTagRemoved", "ConversationCustomAttributeUpdated", "ConversationEndUserReplaced",
 }
 
-// eventPayload is the body of a delivery. The members are in the order of a
-// captured one.
+// eventPayload is the body of a delivery. Its members are in the order of a captured
+// delivery.
 type eventPayload struct {
 	EventID        string         `json:"event_id"`
 	EventFQN       string         `json:"event_fqn"`
@@ -45,8 +45,8 @@ type eventPayload struct {
 	Data           map[string]any `json:"data"`
 }
 
-// fqn is an event's name as the payload writes it, ConversationTagAdded as
-// CONVERSATION_TAG_ADDED.
+// fqn returns an event's name in the notation of payloads: ConversationTagAdded
+// becomes CONVERSATION_TAG_ADDED.
 func fqn(event string) string {
 	var out strings.Builder
 	runes := []rune(event)
@@ -61,18 +61,18 @@ func fqn(event string) string {
 	return out.String()
 }
 
-// upperSnake writes an API value the way webhooks do: WidgetChat as WIDGET_CHAT.
+// upperSnake converts an API value to the notation of webhooks: WidgetChat becomes
+// WIDGET_CHAT.
 func upperSnake(value string) string { return fqn(value) }
 
-// unconfirmedNames are the events whose event_fqn is published nowhere that could
-// be found.
+// unconfirmedNames are the events for which no published event_fqn was found.
 var unconfirmedNames = []string{
 	"ConversationAssigned", "ConversationUnassigned", "ConversationTagRemoved", "ConversationEndUserReplaced",
 	"ConversationCustomAttributeUpdated", "ConversationTransferred",
 }
 
-// otherEvents are the events of which neither the name nor the data is published.
-// The switch webhooks.otherEvents sends them.
+// Events with neither a published name nor published data. The switch
+// webhooks.otherEvents sends them.
 const (
 	eventTyping    = "TypingStarted"
 	eventSent      = "ConversationMessageDeliverySent"
@@ -83,8 +83,8 @@ const (
 	eventUnban     = "AgentUnbannedEnduser"
 )
 
-// emit tells the subscriptions of an event. members adds to the conversation
-// and is called only if someone listens.
+// emit sends an event to its subscriptions. members returns the data beyond the
+// conversation. It is called only if a subscription receives the event.
 func (s *Server) emit(c *call, conversation *Conversation, event string, members func() map[string]any) {
 	name := fqn(event)
 	if s.switches.Webhooks.UnconfirmedNames == "api" && slices.Contains(unconfirmedNames, event) {
@@ -93,8 +93,8 @@ func (s *Server) emit(c *call, conversation *Conversation, event string, members
 	s.emitAs(c, conversation, event, name, members)
 }
 
-// emitOther tells of events of which nothing is published, where the switch
-// webhooks.otherEvents asks for it.
+// emitOther emits events about which nothing is published, if the switch
+// webhooks.otherEvents is set.
 func (s *Server) emitOther(c *call, conversation *Conversation, events ...string) {
 	if !s.switches.Webhooks.OtherEvents {
 		return
@@ -104,7 +104,7 @@ func (s *Server) emitOther(c *call, conversation *Conversation, events ...string
 	}
 }
 
-// emitAs is emit for an event whose payload may call it otherwise.
+// emitAs is emit for an event whose payload may use another name.
 func (s *Server) emitAs(c *call, conversation *Conversation, event, name string, members func() map[string]any) {
 	if s.switches.Webhooks.Off {
 		return
@@ -132,12 +132,13 @@ func (s *Server) eventPayload(c *call, conversation *Conversation, event, name s
 		Data:         data,
 	})
 	if err != nil {
-		panic("emulator: encode event: " + err.Error()) // events hold nothing that JSON cannot
+		panic("emulator: encode event: " + err.Error()) // events contain only values that JSON can encode
 	}
 	return payload
 }
 
-// Webhooks write empty values as null, where the API leaves them out.
+// orNull returns nil for an empty text. Webhooks write empty values as null; the API
+// omits them.
 func orNull(text string) any {
 	if text == "" {
 		return nil
@@ -167,8 +168,8 @@ func (s *Server) webhookConversation(conversation *Conversation) map[string]any 
 	return body
 }
 
-// webhookAttributes are a conversation's custom attributes in the shape of the
-// switch webhooks.customAttributeItems.
+// webhookAttributes returns a conversation's custom attributes in the shape set by
+// the switch webhooks.customAttributeItems.
 func (s *Server) webhookAttributes(conversation *Conversation) any {
 	byIdentifier, items := map[string]any{}, []map[string]any{}
 	for _, value := range s.attributeBodies(conversation.Attributes) {

@@ -12,57 +12,63 @@ import (
 	"time"
 )
 
-// The kinds of fault.
+// Kinds of fault.
 const (
-	// FaultStatus answers Status with Body and Headers; nothing is committed.
+	// FaultStatus responds with Status, Body and Headers. Nothing is committed.
 	FaultStatus = "status"
-	// FaultDelay waits Delay, then handles the request as usual.
+	// FaultDelay waits for Delay, then handles the request as usual.
 	FaultDelay = "delay"
 	// FaultDropBefore closes the connection without handling the request.
 	FaultDropBefore = "drop-before-commit"
-	// FaultDropAfter handles the request and closes the connection instead of answering.
+	// FaultDropAfter handles the request and closes the connection instead of
+	// responding.
 	FaultDropAfter = "drop-after-commit"
-	// FaultTruncate handles the request and closes the connection in the middle of the reply's body.
+	// FaultTruncate handles the request and closes the connection in the middle of
+	// the response body.
 	FaultTruncate = "truncate"
-	// FaultLate handles the request and answers after Delay.
+	// FaultLate handles the request and responds after Delay.
 	FaultLate = "late"
-	// FaultGarbage handles the request and answers its status with Body, which is not what the operation promises.
+	// FaultGarbage handles the request and responds with its status but with Body,
+	// which breaks the operation's contract.
 	FaultGarbage = "garbage"
 )
 
 var faultKinds = []string{FaultStatus, FaultDelay, FaultDropBefore, FaultDropAfter, FaultTruncate, FaultLate, FaultGarbage}
 
-// Fault makes requests go wrong. It strikes after authentication and the
-// request limit, on every request that matches, in the order of injection; at
-// most one fault strikes one request.
+// Fault makes requests fail or misbehave. It applies after authentication and the
+// request limit, to every matching request, in the order of injection. At most one
+// fault applies to a request.
 type Fault struct {
-	// Operation is the operation it strikes, such as "POST /conversations" or
-	// "GET /endusers/{userId}", or "*" for every one. Defaults to "*".
+	// Operation is the operation that the fault applies to, such as "POST
+	// /conversations" or "GET /endusers/{userId}", or "*" for all. Defaults to "*".
 	Operation string `json:"operation"`
 	// Kind is one of the Fault constants.
 	Kind string `json:"kind"`
-	// Skip lets that many matching requests through first.
+	// Skip is the number of matching requests to let through first.
 	Skip int `json:"skip,omitempty"`
-	// Times is how many requests it strikes; 0 means until it is cleared.
+	// Times is the number of requests that the fault applies to. 0 means until it is
+	// cleared.
 	Times int `json:"times,omitempty"`
-	// Share is the share of matching requests that it strikes, from 0 to 1, drawn
-	// from the seed. 0 means all.
+	// Share is the share of matching requests that the fault applies to, from 0 to
+	// 1, drawn from the seed. 0 means all.
 	Share float64 `json:"share,omitempty"`
-	// Containing limits it to requests whose body or query contains this text.
+	// Containing restricts the fault to requests whose body or query contains this
+	// text.
 	Containing string `json:"containing,omitempty"`
-	// Token limits it to requests with this token.
+	// Token restricts the fault to requests with this token.
 	Token string `json:"token,omitempty"`
-	// Status is the status of FaultStatus. Defaults to 500.
+	// Status is the status code of FaultStatus. Defaults to 500.
 	Status int `json:"status,omitempty"`
-	// Body is sent as it is. Defaults to Dixa's error body for FaultStatus and to "<html>" for FaultGarbage.
+	// Body is sent verbatim. Defaults to Dixa's error body for FaultStatus and to
+	// "<html><body>Bad gateway" for FaultGarbage.
 	Body string `json:"body,omitempty"`
-	// Headers are added to the reply, for example Retry-After.
+	// Headers are added to the response, for example Retry-After.
 	Headers map[string]string `json:"headers,omitempty"`
-	// Delay is the wait of FaultDelay and FaultLate. Defaults to 1s.
+	// Delay is the delay of FaultDelay and FaultLate. Defaults to 1s.
 	Delay Duration `json:"delay,omitempty"`
 }
 
-// Validate says what is wrong with a fault.
+// Validate returns an error if the fault is invalid.
 func (f Fault) Validate() error {
 	if !slices.Contains(faultKinds, f.Kind) {
 		return fmt.Errorf("fault kind %q is unknown: choose one of %s", f.Kind, strings.Join(faultKinds, ", "))
@@ -94,8 +100,8 @@ func (a *armedFault) matches(operation, token string, body []byte, query string)
 	return a.Containing == "" || strings.Contains(string(body), a.Containing) || strings.Contains(query, a.Containing)
 }
 
-// Inject arms a fault. It panics on a fault that Validate refuses, which is a
-// mistake in the calling test.
+// Inject arms a fault. It panics if Validate returns an error, which is a mistake in
+// the calling test.
 func (s *Server) Inject(fault Fault) {
 	if err := fault.Validate(); err != nil {
 		panic("emulator: " + err.Error())
@@ -115,7 +121,7 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
-// strike returns the fault for a request, if any. The caller holds s.mu.
+// strike returns the fault that applies to a request, if any. The caller holds s.mu.
 func (s *Server) strike(c *call) *Fault {
 	for i, armed := range s.faults {
 		if !armed.matches(c.operation, c.token, c.body, c.query.Encode()) {
@@ -139,7 +145,7 @@ func (s *Server) strike(c *call) *Fault {
 	return nil
 }
 
-// statusReply is the reply of a FaultStatus.
+// statusReply returns the response of a FaultStatus.
 func (f *Fault) statusReply() reply {
 	answer := refuse(f.Status, cmp.Or(map[int]string{
 		http.StatusInternalServerError: messageServerError,
@@ -157,7 +163,7 @@ func (f *Fault) statusReply() reply {
 	return answer
 }
 
-// garbled keeps the status of a committed reply and replaces its body.
+// garbled keeps the status of a committed response and replaces its body.
 func (f *Fault) garbled(committed reply) reply {
 	committed.raw, committed.body = []byte(cmp.Or(f.Body, "<html><body>Bad gateway")), nil
 	if committed.header == nil {
@@ -169,7 +175,7 @@ func (f *Fault) garbled(committed reply) reply {
 	return committed
 }
 
-// pause waits for d, or until the client is gone or the server closes.
+// pause waits for d, or until the client disconnects or the server closes.
 func (s *Server) pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -180,7 +186,8 @@ func (s *Server) pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// newChance draws the shares of faults and switches, the same for the same seed.
+// newChance returns the generator that draws the shares of faults and switches. It
+// draws the same values for the same seed.
 func newChance(seed uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0x6469786165)) //nolint:gosec // repeatable on purpose; nothing secret is drawn
 }

@@ -13,22 +13,22 @@ import (
 	"time"
 )
 
-// download is the outcome of fetching one attachment URL.
+// download is the result of fetching one attachment URL.
 type download struct {
 	body        []byte
 	contentType string
 	err         error
 }
 
-// storedFile is a copy that GET /files/... serves.
+// storedFile is a file copy that GET /files/... serves.
 type storedFile struct {
 	body        []byte
 	contentType string
 }
 
-// fetchAttachments fetches every distinct attachment URL of a request body, as
-// Dixa does before it accepts a message. It runs without the lock, and goes on
-// when the client gives up: what a client no longer waits for still commits.
+// fetchAttachments fetches every distinct attachment URL of a request body, as Dixa
+// does before it accepts a message. It runs without the lock. It continues if the
+// client disconnects, because the request still commits.
 func (s *Server) fetchAttachments(ctx context.Context, body []byte) map[string]download {
 	var message struct {
 		Attachments []fileInput `json:"attachments"`
@@ -96,7 +96,7 @@ func (s *Server) fetch(ctx context.Context, address string, switches Switches) d
 	if err != nil {
 		return fail(err)
 	}
-	defer func() { _ = response.Body.Close() }() // it was read as far as wanted
+	defer func() { _ = response.Body.Close() }() // the body is read as far as needed
 	if response.StatusCode != http.StatusOK {
 		return fail(fmt.Errorf("status %d", response.StatusCode))
 	}
@@ -117,7 +117,7 @@ func (s *Server) fetch(ctx context.Context, address string, switches Switches) d
 	return download{body: body, contentType: contentType}
 }
 
-// takenType says whether the switch attachmentTypes lets a file of a type through.
+// takenType reports whether the switch attachmentTypes accepts a content type.
 func takenType(types, contentType string) bool {
 	switch types {
 	case "images":
@@ -129,8 +129,8 @@ func takenType(types, contentType string) bool {
 	}
 }
 
-// storeAttachments keeps copies of the fetched files. One that could not be
-// fetched refuses the whole message, without saying which.
+// storeAttachments stores copies of the fetched files. If one could not be fetched,
+// it refuses the whole message without saying which.
 func (s *Server) storeAttachments(c *call, inputs []fileInput) ([]File, error) {
 	if most := c.switches.MaxAttachments; most > 0 && len(inputs) > most {
 		return nil, bad("Invalid input for Message")
@@ -161,7 +161,7 @@ func (s *Server) contentPath(kind string, message *Message) string {
 	return s.privatePath(kind) + message.ID
 }
 
-// fileLink names a file in a reply of the API.
+// fileLink returns the link to a file in an API response.
 func (s *Server) fileLink(origin, path string) string {
 	if s.switches.FileLinks == "path" {
 		return path
@@ -169,8 +169,8 @@ func (s *Server) fileLink(origin, path string) string {
 	return origin + "/files" + path
 }
 
-// eventFileLink names a file in an event: for a whole address it is the one by
-// which the API was asked last.
+// eventFileLink returns the link to a file in an event. An absolute link uses the
+// origin of the latest API request.
 func (s *Server) eventFileLink(path string) string {
 	if s.switches.FileLinks == "absolute" && s.origin != "" {
 		return s.origin + "/files" + path
@@ -178,8 +178,8 @@ func (s *Server) eventFileLink(path string) string {
 	return path
 }
 
-// serveFile answers GET /files/..., the emulator's files.dixa.io. Private files
-// need Basic credentials with the user "bearer" and a token as password.
+// serveFile handles GET /files/..., the emulator's files.dixa.io. Private files need
+// Basic credentials with the user "bearer" and a token as the password.
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/files")
 	s.mu.Lock()
@@ -197,7 +197,7 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// showFile answers GET /_emulator/files/... for the page for people, which has
+// showFile handles GET /_emulator/files/... for the emulator's web page, which has
 // no credentials.
 func (s *Server) showFile(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
@@ -210,12 +210,12 @@ func (s *Server) showFile(w http.ResponseWriter, r *http.Request) {
 	file.send(w)
 }
 
-// send never lets a stored file run as a page of the emulator.
+// send sandboxes a stored file, so that it never runs as a page of the emulator.
 func (f storedFile) send(w http.ResponseWriter) {
 	w.Header().Set("Content-Security-Policy", "sandbox")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Content-Type", f.contentType)
-	_, _ = w.Write(f.body) // the reader may be gone
+	_, _ = w.Write(f.body) // the client may have disconnected
 }
 
 func (s *Server) findFile(path string) (storedFile, bool) {

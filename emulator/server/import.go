@@ -50,8 +50,8 @@ type partialError struct {
 	Message string `json:"message"`
 }
 
-// importConversation takes a conversation with its history. What is wrong with
-// a part of it is reported beside the id.
+// importConversation creates a conversation with its history. Errors in parts of it
+// are reported next to the id.
 func (s *Server) importConversation(c *call) (reply, error) {
 	input, err := decode[importInput](c)
 	if err != nil {
@@ -153,8 +153,8 @@ func (s *Server) importMessage(c *call, conversation *Conversation, input import
 	return partial
 }
 
-// flows are not emulated; the list is a phone flow for each number and a mail
-// flow for each mailbox.
+// listFlows returns a phone flow for each number or a mail flow for each mailbox.
+// Flows themselves are not emulated.
 func (s *Server) listFlows(c *call) (reply, error) {
 	channel := c.query.Get("channel")
 	if channel == "" {

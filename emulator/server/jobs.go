@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// job is work that Dixa does after its reply: bulk tags, anonymization, the
-// expiry of a follow-up. Jobs run under s.mu, in the order of their due time,
-// and are told that time: what they do happened then, however late they run.
+// job is work that Dixa does after its response: bulk tags, anonymization, the
+// expiry of a follow-up. Jobs run under s.mu, in the order of their due times. Each
+// receives its due time, so its effects carry that time however late it runs.
 type job struct {
 	due time.Time
 	run func(at time.Time)
 }
 
-// at schedules work for a time of the server's clock, now if it has passed. The
-// caller holds s.mu.
+// at schedules work for a time on the server's clock, or for now if that time has
+// passed. The caller holds s.mu.
 func (s *Server) at(due time.Time, run func(at time.Time)) {
 	if now := s.clock(); due.Before(now) {
 		due = now
@@ -23,15 +23,15 @@ func (s *Server) at(due time.Time, run func(at time.Time)) {
 		if j.due.After(due) {
 			return 1
 		}
-		return -1 // equal due times keep their order of scheduling
+		return -1 // equal due times keep their scheduling order
 	})
 	s.jobs = slices.Insert(s.jobs, place, job{due, run})
 	s.wake()
 }
 
-// wake sets the timer for the earliest job. With an injected clock that does
-// not move by itself the timer may fire early; the job then runs at the first
-// request or Settle after the clock has passed its due time.
+// wake sets the timer for the earliest job. With an injected clock that does not
+// advance by itself, the timer may fire early. The job then runs at the first
+// request or Settle after the clock passes its due time.
 func (s *Server) wake() {
 	if s.closed || len(s.jobs) == 0 {
 		return
@@ -55,7 +55,7 @@ func (s *Server) ring() {
 	}
 }
 
-// settle runs every job that is due and says how many ran. The caller holds s.mu.
+// settle runs every due job and returns how many ran. The caller holds s.mu.
 func (s *Server) settle() int {
 	ran := 0
 	for now := s.clock(); len(s.jobs) > 0 && !s.jobs[0].due.After(now); ran++ {
@@ -66,8 +66,8 @@ func (s *Server) settle() int {
 	return ran
 }
 
-// Settle runs the asynchronous work that is due by the server's clock: bulk
-// tags, anonymizations, follow-ups that expired.
+// Settle runs the asynchronous work that is due on the server's clock: bulk tags,
+// anonymizations and expired follow-ups.
 func (s *Server) Settle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

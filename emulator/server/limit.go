@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// The readings of Dixa's documented limit, "10 requests per second, burst 4,
-// 864,000 a day" per token.
+// Readings of Dixa's documented limit, "10 requests per second, burst 4, 864,000 a
+// day" per token.
 const (
-	// LimitBoth refuses what either reading refuses.
+	// LimitBoth refuses a request that either LimitBucket or LimitWindow refuses.
 	LimitBoth = "both"
-	// LimitBucket is a bucket of Burst requests refilled at PerSecond.
+	// LimitBucket is a token bucket of Burst requests, refilled at PerSecond.
 	LimitBucket = "bucket"
-	// LimitWindow admits at most PerSecond requests in any one second.
+	// LimitWindow admits at most PerSecond requests in any one-second window.
 	LimitWindow = "window"
-	// LimitOff admits everything.
+	// LimitOff admits every request.
 	LimitOff = "off"
 )
 
@@ -31,10 +31,10 @@ type Limit struct {
 	PerSecond int `json:"perSecond"`
 	// Burst is the size of the bucket. Defaults to 4.
 	Burst int `json:"burst"`
-	// PerDay is the quota of one UTC day. Defaults to 864,000.
+	// PerDay is the quota per UTC day. Defaults to 864,000.
 	PerDay int `json:"perDay"`
 
-	// rolling counts a day from its first request rather than from midnight.
+	// rolling starts a day at its first request instead of at midnight.
 	rolling bool
 }
 
@@ -46,18 +46,18 @@ func (l Limit) withDefaults() Limit {
 	return l
 }
 
-// gauge is the use that one token has made of its limit. Both readings are
-// counted all the time, so that the reading can be switched while running.
+// gauge tracks one token's use of its limit. It counts for both readings, so that
+// the reading can change at run time.
 type gauge struct {
 	level    float64 // requests left in the bucket
 	refilled time.Time
 	admitted []time.Time // within the last second
-	day      time.Time   // when the day began whose requests are counted
+	day      time.Time   // start of the current day
 	today    int
 }
 
-// admit counts one request at now and says whether the limit allows it, and if
-// not, how long the client would have to wait. A refused request costs nothing.
+// admit counts a request at now if the limit allows it. Otherwise it returns how
+// long the client has to wait and counts nothing.
 func (g *gauge) admit(now time.Time, limit Limit) (wait time.Duration, ok bool) {
 	if g.refilled.IsZero() {
 		g.level, g.refilled = float64(limit.Burst), now
@@ -79,8 +79,8 @@ func (g *gauge) admit(now time.Time, limit Limit) (wait time.Duration, ok bool) 
 	if limit.Reading != LimitOff && g.today >= limit.PerDay {
 		return g.day.Add(24 * time.Hour).Sub(now), false
 	}
-	// A nanosecond of tolerance: 0.1 s of refill at 10/s is one request, but not
-	// in floating point.
+	// Tolerates rounding: 0.1 s of refill at 10/s is one request, but not in
+	// floating point.
 	if bucketed := limit.Reading == LimitBucket || limit.Reading == LimitBoth; bucketed && g.level < 1-1e-6 {
 		wait = time.Duration((1 - g.level) / float64(limit.PerSecond) * float64(time.Second))
 		return wait, false
@@ -94,8 +94,8 @@ func (g *gauge) admit(now time.Time, limit Limit) (wait time.Duration, ok bool) 
 	return 0, true
 }
 
-// tooMany is the reply to a request over the limit. Dixa documents neither its
-// body nor its headers; the switches retryAfter and limitBody choose.
+// tooMany is the response to a request over the limit. Dixa documents neither its
+// body nor its headers; the switches retryAfter and limitBody set them.
 func tooMany(wait time.Duration, now time.Time, switches Switches) reply {
 	answer := refuse(http.StatusTooManyRequests, "Too Many Requests")
 	answer.header = http.Header{}

@@ -39,8 +39,8 @@ func (s *Server) textLimit() int {
 	return math.MaxInt
 }
 
-// newMessage checks a message and makes it, without adding it yet. The
-// conversation of an opening message has no id yet.
+// newMessage validates and creates a message without adding it. The conversation of
+// an opening message has no id yet.
 func (s *Server) newMessage(c *call, conversation *Conversation, input messageInput) (*Message, error) {
 	switch conversation.Channel {
 	case "Email", "ContactForm", "WidgetChat", "Messenger":
@@ -105,7 +105,7 @@ func (s *Server) newMessage(c *call, conversation *Conversation, input messageIn
 	return message, nil
 }
 
-// address fills the sender and recipient of a mail.
+// address sets the sender and recipient of a mail.
 func (s *Server) address(conversation *Conversation, message *Message, mailbox string) {
 	endpoint, _ := s.contactEndpoint(mailbox)
 	shop := Contact{Email: mailbox, Name: endpoint.Name}
@@ -119,12 +119,12 @@ func (s *Server) address(conversation *Conversation, message *Message, mailbox s
 	}
 }
 
-// externalKeys are the keys of an externalId in the organisation and in its
-// conversation. Both are kept, so that the reading can be switched while running.
+// externalKeys returns the keys of an externalId in the organisation and in its
+// conversation. Both are stored, so that the reading can change at run time.
 func (s *Server) externalKeys(conversation *Conversation, externalID string) (organization, own string) {
 	id := conversation.ID
 	if id == 0 {
-		id = s.conversation // the one about to begin
+		id = s.conversation // the id that begin assigns next
 	}
 	return "/" + externalID, strconv.FormatInt(id, 10) + "/" + externalID
 }
@@ -147,8 +147,8 @@ func (s *Server) takeExternalID(conversation *Conversation, externalID string) {
 	}
 }
 
-// copies reads cc or bcc. Dixa's schema says user ids and its examples say
-// addresses; the switch copyAddresses chooses.
+// copies reads cc or bcc. Dixa's schema specifies user ids, but its examples use
+// addresses. The switch copyAddresses selects what is accepted.
 func (s *Server) copies(values []string) ([]Contact, error) {
 	contacts := []Contact{}
 	for _, value := range values {
@@ -168,7 +168,7 @@ func (s *Server) copies(values []string) ([]Contact, error) {
 	return contacts, nil
 }
 
-// append adds a message and tells of it.
+// append adds a message to a conversation and records and emits it.
 func (s *Server) append(c *call, conversation *Conversation, message *Message) {
 	conversation.Messages = append(conversation.Messages, message)
 	kind := "MessageAddedByCustomer"
@@ -188,7 +188,7 @@ func (s *Server) append(c *call, conversation *Conversation, message *Message) {
 	}
 }
 
-// autoReply answers a new mail the way an organisation's template would.
+// autoReply replies to new mail as an organisation's template would.
 func (s *Server) autoReply(c *call, conversation *Conversation) {
 	message := &Message{
 		ID: s.newID(), AuthorID: c.actor, Direction: Outbound, CreatedAt: c.now,
@@ -228,8 +228,8 @@ func (s *Server) createMessage(c *call) (reply, error) {
 	}{message.Content, message.Direction, message.AuthorID, message.ExternalID, message.ID, millis(message.CreatedAt)})
 }
 
-// deliver adds a message to an existing conversation and reopens it where the
-// switch messageOnClosed says so.
+// deliver adds a message to an existing conversation. It reopens the conversation if
+// the switch messageOnClosed or messageOnPending says so.
 func (s *Server) deliver(c *call, conversation *Conversation, input messageInput) (*Message, error) {
 	if !conversation.AnonymizedAt.IsZero() {
 		return nil, bad("Invalid input for Message")

@@ -27,7 +27,7 @@ func (s *Server) noteBody(conversation *Conversation, note *Note) noteBody {
 
 var markup = regexp.MustCompile(`<[^>]*>`)
 
-// noteText is a note in the format of the switch noteFormat.
+// noteText returns a note in the format set by the switch noteFormat.
 func (s *Server) noteText(text string) string {
 	switch s.switches.NoteFormat {
 	case "html":

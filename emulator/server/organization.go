@@ -62,7 +62,7 @@ func (s *Server) contactEndpoint(id string) (ContactEndpoint, bool) {
 	return s.state.ContactEndpoints[at], true
 }
 
-// attributeBody is a custom attribute's value on an end user or conversation.
+// attributeBody is the value of a custom attribute on an end user or conversation.
 type attributeBody struct {
 	ID         string `json:"id"`
 	Name       string `json:"name"`
@@ -127,7 +127,8 @@ func (s *Server) attribute(id string) *AttributeDefinition {
 	return s.state.Attributes[at]
 }
 
-// attributeBodies lists values in the order of the definitions. It is never nil.
+// attributeBodies lists values in the order of the definitions. It never returns
+// nil.
 func (s *Server) attributeBodies(values map[string]any) []attributeBody {
 	bodies := []attributeBody{}
 	for _, definition := range s.state.Attributes {
@@ -138,9 +139,10 @@ func (s *Server) attributeBodies(values map[string]any) []attributeBody {
 	return bodies
 }
 
-// patchedAttributes reads a map of attribute id to value and returns the values
-// with it applied; null clears. An attribute of the other entity, an unknown
-// one, or a value of the wrong kind is 400 and changes nothing.
+// patchedAttributes reads a map of attribute id to value from the body and returns
+// values with the map applied. null clears a value. An attribute of the other
+// entity, an unknown attribute or a value of the wrong kind is a 400 and changes
+// nothing.
 func (s *Server) patchedAttributes(c *call, entity string, values map[string]any) (map[string]any, error) {
 	var patch map[string]json.RawMessage
 	if err := json.Unmarshal(c.body, &patch); err != nil || patch == nil {
@@ -183,7 +185,7 @@ func (s *Server) patchedAttributes(c *call, entity string, values map[string]any
 	return changed, nil
 }
 
-// optionPath says whether path, parent first, leads through the options.
+// optionPath reports whether path, parent first, leads through the options.
 func optionPath(options []AttributeOption, path []string) bool {
 	if len(path) == 0 {
 		return false

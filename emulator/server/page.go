@@ -19,7 +19,7 @@ var pageFiles embed.FS
 
 var pageTemplate = template.Must(template.ParseFS(pageFiles, "page.html"))
 
-// pageView is what the page shows: all conversations, and one of them whole.
+// pageView is the data of the page: all conversations, and the selected one in full.
 type pageView struct {
 	Organization, Origin string
 	Customers            int
@@ -28,7 +28,7 @@ type pageView struct {
 	Items                []pageItem
 	Selected             *pageConversation
 	KnownTags            []string
-	// Trouble is why the last action failed.
+	// Trouble is the error of the last action.
 	Trouble string
 }
 
@@ -37,8 +37,8 @@ type pageItem struct {
 	ID                                 int64
 	Subject, Customer, State, Assignee string
 	Tags                               []string
-	// Last is when the last message was written; Waits says that it is the
-	// customer's, and the conversation open.
+	// Last is the time of the last message. Waits reports that the customer wrote it
+	// and the conversation is open.
 	Last     time.Time
 	Waits    bool
 	Selected bool
@@ -52,7 +52,7 @@ type pageConversation struct {
 	Actions                   []pageAction
 	Thread                    []pageEntry
 	Activity                  []pageActivity
-	// Version changes with everything that is shown.
+	// Version changes with everything shown.
 	Version string
 }
 
@@ -72,7 +72,7 @@ type pageEntry struct {
 	Files                                []File
 }
 
-// KindInWords says what the entry is.
+// KindInWords describes the kind of the entry.
 func (e pageEntry) KindInWords() string {
 	return map[string]string{
 		"customer": "from the customer", "agent": "to the customer", "automatic": "automatic answer", "note": "internal note",
@@ -84,17 +84,16 @@ type pageActivity struct {
 	Type, Author string
 }
 
-// page shows what exists to a person, who can act in it: the newest conversation
-// where the address says nothing else. Everything in it came
-// from outside, so mail bodies are shown in sandboxed frames and nothing but the
-// page's own script can run.
+// page shows the emulator's content to a person, who can act on it. Without a query,
+// it redirects to the newest conversation. All content comes from outside, so mail
+// bodies are shown in sandboxed frames and only the page's own script can run.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	query, state := r.URL.Query(), s.State()
 	if n := len(state.Conversations); n > 0 && r.URL.RawQuery == "" {
 		http.Redirect(w, r, fmt.Sprintf("/_emulator/?conversation=%d", state.Conversations[n-1].ID), http.StatusFound)
 		return
 	}
-	chosen, _ := strconv.ParseInt(query.Get("conversation"), 10, 64) // 0 is none
+	chosen, _ := strconv.ParseInt(query.Get("conversation"), 10, 64) // 0 selects none
 	view := state.view(chosen, query.Get("find"))
 	view.Origin, view.Stats, view.Trouble = origin(r), s.Stats(), query.Get("trouble")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -102,7 +101,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		"default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = pageTemplate.Execute(w, view) // the reader may be gone
+	_ = pageTemplate.Execute(w, view) // the client may have disconnected
 }
 
 // pageFile serves the page's stylesheet or script.
@@ -113,7 +112,8 @@ func pageFile(name string) http.HandlerFunc {
 	}
 }
 
-// act does what a form of the page asks for, and shows the conversation again.
+// act performs the action of a form on the page and redirects back to the
+// conversation.
 func (s *Server) act(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	id, err := strconv.ParseInt(r.PostFormValue("conversation"), 10, 64)
@@ -134,7 +134,7 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/_emulator/?"+back.Encode(), http.StatusSeeOther)
 }
 
-// view arranges a copy of the state for the page.
+// view builds the page's data from a copy of the state.
 func (s State) view(chosen int64, find string) pageView {
 	v := pageView{Organization: s.Organization.Name, Customers: len(s.EndUsers), Find: find}
 	people, queues := map[string]string{}, map[string]string{}
@@ -172,7 +172,7 @@ func (s State) view(chosen int64, find string) pageView {
 	return v
 }
 
-// matches says whether an item has every word that is looked for.
+// matches reports whether an item contains every word of the search.
 func (i pageItem) matches(find string) bool {
 	text := strings.ToLower(strings.Join(append([]string{i.Subject, i.Customer, i.State, i.Assignee, strconv.FormatInt(i.ID, 10)}, i.Tags...), "\n"))
 	return !slices.ContainsFunc(strings.Fields(strings.ToLower(find)), func(word string) bool { return !strings.Contains(text, word) })
@@ -214,12 +214,12 @@ func (s State) conversationView(c *Conversation, people, queues map[string]strin
 		}
 	}
 	sum := fnv.New64a()
-	_, _ = fmt.Fprint(sum, c.State, c.Subject, v.Customer, v.Assignee, v.Queue, v.Tags, v.Attributes, len(c.Messages), len(c.Notes), len(v.Activity)) // a hash takes everything
+	_, _ = fmt.Fprint(sum, c.State, c.Subject, v.Customer, v.Assignee, v.Queue, v.Tags, v.Attributes, len(c.Messages), len(c.Notes), len(v.Activity)) // writing to a hash cannot fail
 	v.Version = strconv.FormatUint(sum.Sum64(), 36)
 	return v
 }
 
-// name is a person without their address.
+// name returns a person's name without the address.
 func name(people map[string]string, id string) string {
 	short, _, _ := strings.Cut(people[id], " <")
 	return short

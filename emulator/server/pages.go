@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// pageMeta carries the links to the neighbouring pages, root-relative as Dixa's
-// unless the switch nextLinks says otherwise.
+// pageMeta holds the links to the adjacent pages. They are root-relative, like
+// Dixa's, unless the switch nextLinks says otherwise.
 type pageMeta struct {
 	Previous string `json:"previous,omitempty"`
 	Next     string `json:"next,omitempty"`
 }
 
-// inOrder is a list that was made oldest first, in the order of the switch
+// inOrder returns a list, given oldest first, in the order set by the switch
 // listOrder.
 func inOrder[T any](s *Server, items []T) []T {
 	if s.switches.ListOrder == NewestFirst {
@@ -25,10 +25,10 @@ func inOrder[T any](s *Server, items []T) []T {
 	return items
 }
 
-// page cuts one page out of a list. path is the operation's path without the
-// version, largest the largest page unless a switch says otherwise. The key
-// carries the size and the filters, so that a client sends nothing else for
-// later pages.
+// page returns one page of a list. path is the operation's path without the version.
+// largest is the largest page size unless a switch overrides it. The page key
+// encodes the size and the filters, so that clients send nothing else for later
+// pages.
 func page[T any](c *call, path string, largest int, items []T) (envelope, error) {
 	largest = cmp.Or(c.switches.MaxPageLimit, largest)
 	limit, offset := min(c.switches.DefaultPageLimit, largest), 0
@@ -89,8 +89,8 @@ func (c *call) pageLink(path string, limit, offset int) string {
 	return link
 }
 
-// pageKey decodes the key of a later page. The published example of a key ends
-// with a stray colon after its padding, so one is tolerated.
+// pageKey decodes the key of a later page. The published example of a key ends with
+// a stray colon after its padding, so pageKey tolerates one.
 func (c *call) pageKey() url.Values {
 	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(c.query.Get("pageKey"), ":"))
 	if err != nil {
@@ -103,12 +103,12 @@ func (c *call) pageKey() url.Values {
 	return key
 }
 
-// filter is one filter of the request, or of the first page's request when this
+// filter returns one filter of the request, or of the first page's request if this
 // is a later page.
 func (c *call) filter(name string) string { return c.filters().Get(name) }
 
-// filters are the query parameters of the request, or of the first page's
-// request when this is a later page.
+// filters returns the query parameters of the request, or of the first page's
+// request if this is a later page.
 func (c *call) filters() url.Values {
 	source := c.query
 	if c.query.Get("pageKey") != "" {
@@ -123,8 +123,8 @@ func (c *call) filters() url.Values {
 	return kept
 }
 
-// checkQuery refuses query parameters that the operation does not have, when
-// the switch unknownQuery asks for it.
+// checkQuery refuses query parameters that the operation does not have, if the
+// switch unknownQuery requires it.
 func (c *call) checkQuery(rt route) error {
 	if c.switches.UnknownQuery != Rejected {
 		return nil

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// personInput is what end users and agents have in common in requests. Nil
-// means absent, which a patch leaves alone and a replacement empties.
+// personInput holds the request fields that end users and agents share. Nil means
+// absent: a patch leaves the field unchanged, a replacement empties it.
 type personInput struct {
 	DisplayName            *string   `json:"displayName"`
 	Email                  *string   `json:"email" validate:"omitempty,email"`
@@ -36,7 +36,8 @@ func (in personInput) patch(person Person) Person {
 	return person.tidy()
 }
 
-// replace returns a person with the id of the given one and nothing else kept.
+// replace returns a person with the given fields. It keeps only the id and creation
+// time of person.
 func (in personInput) replace(person Person) Person {
 	return in.patch(Person{ID: person.ID, CreatedAt: person.CreatedAt})
 }
@@ -60,7 +61,8 @@ func set[T any](field *T, value *T) {
 	}
 }
 
-// rehosted is the avatar as Dixa answers it: a copy of its own.
+// rehosted replaces the avatar URL with that of a copy under /files/public/, as Dixa
+// does.
 func (s *Server) rehosted(c *call, person Person) Person {
 	if person.AvatarURL != "" && !strings.Contains(person.AvatarURL, "/files/public/") {
 		person.AvatarURL = c.origin + "/files/public/" + s.newID()
@@ -70,8 +72,9 @@ func (s *Server) rehosted(c *call, person Person) Person {
 
 var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
-// clash names what of a person another person already has, in Dixa's words, or
-// is empty. An agent's address is taken for end users too.
+// clash returns Dixa's name for the error if another person already has one of
+// person's addresses or phone numbers, or if a phone number is invalid. Otherwise it
+// returns an empty string. An agent's address is taken for end users too.
 func (s *Server) clash(person Person) string {
 	for _, phone := range person.phones() {
 		if s.switches.PhoneFormat == "e164" && !e164.MatchString(phone) {
@@ -128,7 +131,7 @@ func sameEmail(a, b, comparison string) bool {
 	return strings.EqualFold(a, b)
 }
 
-// outcome is one item of a bulk reply.
+// outcome is one item of a bulk response.
 type outcome struct {
 	Data  any        `json:"data,omitempty"`
 	Error *bulkError `json:"error,omitempty"`

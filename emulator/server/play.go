@@ -10,13 +10,14 @@ import (
 	"time"
 )
 
-// The actions of a Step.
+// Actions of a Step.
 const (
-	// PlayClaim takes the conversation for the agent.
+	// PlayClaim claims the conversation for the agent.
 	PlayClaim = "claim"
-	// PlayReply writes a message: the agent's to the customer, or the customer's.
+	// PlayReply writes a message from the agent to the customer, or from the
+	// customer.
 	PlayReply = "reply"
-	// PlayTag and PlayUntag add and remove the tag with the name Tag.
+	// PlayTag and PlayUntag add and remove the tag named Tag.
 	PlayTag   = "tag"
 	PlayUntag = "untag"
 	// PlayNote writes an internal note.
@@ -26,56 +27,62 @@ const (
 	PlayReopen = "reopen"
 	// PlayPending makes the conversation pending until Until.
 	PlayPending = "pending"
-	// PlayUnpend removes the follow-up of a pending conversation; PlayExpire lets it expire at once.
+	// PlayUnpend removes the follow-up of a pending conversation. PlayExpire expires
+	// it immediately.
 	PlayUnpend = "unpend"
 	PlayExpire = "expire"
-	// PlayTransfer moves the conversation to the queue Queue, or to the agent To.
+	// PlayTransfer transfers the conversation to the queue Queue or the agent To.
 	PlayTransfer = "transfer"
-	// PlayAssign gives the conversation to the agent To; PlayUnassign takes it from its agent.
+	// PlayAssign assigns the conversation to the agent To. PlayUnassign unassigns
+	// its agent.
 	PlayAssign   = "assign"
 	PlayUnassign = "unassign"
-	// PlayEnqueue puts the conversation into the queue Queue, by default the organisation's.
+	// PlayEnqueue puts the conversation into the queue Queue. Defaults to the
+	// organisation's default queue.
 	PlayEnqueue = "enqueue"
-	// PlayReplace makes the conversation the end user EndUser's.
+	// PlayReplace makes the end user EndUser the customer of the conversation.
 	PlayReplace = "replace"
-	// PlayRate answers a satisfaction survey with Score and Text, offering one first if there is none.
+	// PlayRate offers a satisfaction survey and answers it with Score and Text.
 	PlayRate = "rate"
 )
 
-// Step is one thing that a person does in Dixa's own screens or by mail. It
-// costs no request and is not refused by the limit.
+// Step is one action that a person takes in Dixa's UI or by mail. It does not count
+// against the request limit, and the limit never refuses it.
 type Step struct {
 	// Action is one of the Play constants.
 	Action string `json:"action"`
-	// Conversation is its id; 0 means the newest.
+	// Conversation is the id of the conversation. 0 means the newest.
 	Conversation int64 `json:"conversation,omitempty"`
-	// Agent is the id of the agent who acts. Defaults to SeedAgentAnna, else the first agent.
+	// Agent is the id of the acting agent. Defaults to SeedAgentAnna or, if she does
+	// not exist, the first agent.
 	Agent string `json:"agent,omitempty"`
-	// Text is the text of a reply, note or rating; HTML is used instead for a reply when set.
+	// Text is the text of a reply, note or rating. If HTML is set, a reply uses it
+	// instead.
 	Text string `json:"text,omitempty"`
 	HTML string `json:"html,omitempty"`
-	// Attachments are URLs to files of a reply.
+	// Attachments are the URLs of a reply's files.
 	Attachments []string `json:"attachments,omitempty"`
 	// Tag is the name of a tag.
 	Tag string `json:"tag,omitempty"`
-	// To is the id of the agent who gets the conversation.
+	// To is the id of the agent who receives the conversation.
 	To string `json:"to,omitempty"`
 	// EndUser is the id of an end user.
 	EndUser string `json:"endUser,omitempty"`
 	// Queue is the id of a queue.
 	Queue string `json:"queue,omitempty"`
-	// Until is when a follow-up expires. Defaults to a day from now.
+	// Until is the time at which a follow-up expires. Defaults to 24 hours from now.
 	Until time.Time `json:"until,omitzero"`
 	// Score is a rating on the scale of a Csat survey, 1 to 5.
 	Score int `json:"score,omitempty"`
 }
 
-// Agent plays steps of an agent, in order. It stops at the first that fails.
+// Agent plays an agent's steps in order and stops at the first failure.
 func (s *Server) Agent(ctx context.Context, steps ...Step) error {
 	return s.play(ctx, steps, s.agentStep)
 }
 
-// Customer plays steps of the conversation's customer: PlayReply and PlayRate.
+// Customer plays steps of the conversation's customer, PlayReply and PlayRate, in
+// order and stops at the first failure.
 func (s *Server) Customer(ctx context.Context, steps ...Step) error {
 	return s.play(ctx, steps, s.customerStep)
 }
@@ -172,7 +179,7 @@ func (s *Server) agentStep(c *call, conversation *Conversation, step Step) error
 	return nil
 }
 
-// tagByHand adds a tag as an agent does, who can make a new one.
+// tagByHand adds a tag as an agent does, and creates the tag if it does not exist.
 func (s *Server) tagByHand(c *call, conversation *Conversation, name, agent string) error {
 	if name == "" {
 		return errors.New("the tag has no name")
@@ -188,7 +195,8 @@ func (s *Server) tagByHand(c *call, conversation *Conversation, name, agent stri
 	return nil
 }
 
-// handOver plays the actions that change whose a conversation is.
+// handOver plays the actions that change the agent, queue or customer of a
+// conversation.
 func (s *Server) handOver(c *call, conversation *Conversation, step Step, actor string) error {
 	switch {
 	case step.Action == PlayUnassign:

@@ -15,7 +15,8 @@ func (s *Server) queue(id string) *Queue {
 	return s.state.Queues[at]
 }
 
-// defaultQueue is the id of the organisation's default queue, if it has one.
+// defaultQueue returns the id of the organisation's default queue, or an empty
+// string if there is none.
 func (s *Server) defaultQueue() string {
 	for _, queue := range s.state.Queues {
 		if queue.IsDefault {
@@ -68,8 +69,8 @@ func (s *Server) getQueue(c *call) (reply, error) {
 	return ok(s.queueBody(queue))
 }
 
-// createQueue takes its body wrapped in "request" and answers some fields under
-// another name.
+// createQueue expects its body wrapped in "request" and returns some fields under
+// other names.
 func (s *Server) createQueue(c *call) (reply, error) {
 	checked, err := decode[struct {
 		Request *struct {
@@ -187,8 +188,8 @@ func (s *Server) removeQueueMembers(c *call) (reply, error) {
 	return empty(http.StatusNoContent)
 }
 
-// queueAvailability answers 409: the emulated organisation has none of the
-// generic channels that the operation reports on.
+// queueAvailability responds with 409, because the emulated organisation has none of
+// the generic channels that the operation reports on.
 func (s *Server) queueAvailability(c *call) (reply, error) {
 	if _, err := s.pathQueue(c); err != nil {
 		return reply{}, bad("queue does not exist")

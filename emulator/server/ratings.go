@@ -69,7 +69,7 @@ func (s *Server) offerRating(c *call) (reply, error) {
 	})
 }
 
-// ratingScale is the lowest and highest value of each type.
+// ratingScale holds the lowest and highest value of each type.
 var ratingScale = map[string][2]int{"Csat": {1, 5}, "Nps": {0, 10}, "ThumbsUpOrDown": {0, 1}}
 
 func (s *Server) submitRating(c *call) (reply, error) {
@@ -109,8 +109,8 @@ func (s *Server) submitRating(c *call) (reply, error) {
 	})
 }
 
-// rate answers an offered rating. Dixa tells of a score and of its comment
-// separately, so a rating with both makes two events.
+// rate answers an offered rating. Dixa reports a score and its comment separately,
+// so a rating with both emits two events.
 func (s *Server) rate(c *call, conversation *Conversation, rating *Rating, score int, comment string) {
 	rating.Status, rating.Score, rating.Comment = "Rated", &score, comment
 	s.record(c, conversation, "ConversationRated", rating.UserID, "ConversationRatedAttribute",

@@ -5,19 +5,20 @@ import (
 	"strings"
 )
 
-// route is one operation of the API. Its name is its method and path as Dixa's
-// documentation writes them, without the version.
+// route is one operation of the API. Its name is the method and path as in Dixa's
+// documentation, without the version.
 type route struct {
 	operation string
 	handle    func(*Server, *call) (reply, error)
-	// query are its parameters besides pageLimit and pageKey, which paged ones have.
+	// query lists the parameters other than pageLimit and pageKey, which paged
+	// operations have.
 	query []string
 	paged bool
-	// attachments says that the body may name files, which are fetched first.
+	// attachments means that the body may name files, which are fetched first.
 	attachments bool
 }
 
-// routes is the index of the API.
+// routes lists the operations of the API.
 func routes() []route {
 	return []route{
 		{operation: "GET /organization", handle: (*Server).getOrganization},
@@ -124,11 +125,11 @@ func routes() []route {
 	}
 }
 
-// queuePositionOperation overlaps /queues/{queueId}/members in a way that
-// http.ServeMux refuses, so it has a mux of its own.
+// queuePositionOperation conflicts with /queues/{queueId}/members in a way that
+// http.ServeMux rejects, so it has its own mux.
 const queuePositionOperation = "GET /queues/conversation-position/{csid}"
 
-// Operations lists the names of the operations that the emulator has.
+// Operations lists the names of the emulated operations.
 func Operations() []string {
 	var names []string
 	for _, rt := range routes() {
@@ -150,7 +151,7 @@ func (s *Server) routed() http.Handler {
 			}
 			rest.HandleFunc(method+" /"+version+path, handler)
 			if strings.HasSuffix(path, "/search/conversations") {
-				// Dixa's own page links put a slash before the query.
+				// Dixa's own page links have a slash before the query.
 				rest.HandleFunc(method+" /"+version+path+"/{$}", handler)
 			}
 		}

@@ -97,14 +97,14 @@ func (s *Server) searchFilters(c *call) (reply, error) {
 	}
 	hits := s.search(c, query, exact, wanted)
 	for i := range hits {
-		hits[i].InnerHits = nil // only the deprecated operation has them
+		hits[i].InnerHits = nil // only the deprecated operation returns them
 	}
 	body, err := page(c, searchPath, 50, hits)
 	return reply{status: http.StatusOK, body: body}, err
 }
 
-// search finds text in subjects, messages and customers. An inexact search
-// needs every word somewhere, an exact one the whole phrase.
+// search finds text in subjects, messages and customers. An inexact search requires
+// every word, in any place. An exact search requires the whole phrase.
 func (s *Server) search(c *call, query string, exact bool, wanted func(*Conversation) bool) []searchHit {
 	words := strings.Fields(query)
 	if exact && query != "" {
@@ -162,7 +162,7 @@ func (s *Server) searchOne(c *call, conversation *Conversation, words []string) 
 	return hit, len(missing) == 0
 }
 
-// searchTest turns a condition into a test of one conversation.
+// searchTest turns a condition into a predicate on a conversation.
 func (s *Server) searchTest(c *call, field searchField) (func(*Conversation) bool, error) {
 	switch field.Type {
 	case "AssignedDate", "ClosedDate", "CreationDate", "LastActivity", "LastMessage":
@@ -184,7 +184,8 @@ func (s *Server) searchTest(c *call, field searchField) (func(*Conversation) boo
 	return func(conversation *Conversation) bool { return matches(s.searchValues(conversation, field.Type)) }, err
 }
 
-// searchValues are a conversation's values of a field, as search writes them.
+// searchValues returns a conversation's values of a field, in the notation of
+// search.
 func (s *Server) searchValues(conversation *Conversation, field string) []string {
 	var value string
 	switch field {
@@ -298,8 +299,8 @@ func (o searchOperator) durations() (func(int64) bool, error) {
 	return nil, bad(messageDecoding)
 }
 
-// attributeTest compares a custom attribute: a text as a path of one, a select
-// by its path or the beginning of it.
+// attributeTest matches a custom attribute: a Text as a path of one element, a
+// Select by its path or a prefix of it.
 func (s *Server) attributeTest(field searchField) (func(*Conversation) bool, error) {
 	var paths [][]string
 	for _, value := range field.Operator.Values {

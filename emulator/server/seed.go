@@ -2,8 +2,8 @@ package server
 
 import "time"
 
-// The ids and addresses of the default seed. They never change, so that tests
-// and demos can name them.
+// Ids and addresses of the default seed. They never change, so that tests and demos
+// can name them.
 const (
 	SeedOrganization = "3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0001"
 
@@ -37,11 +37,11 @@ const (
 	SeedAttrLoyalty = "3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0053"
 )
 
-// Seed is what exists at the start. A nil list takes the default seed's; an
-// empty one stays empty.
+// Seed is the initial content of a Server. A nil list defaults to that of the
+// default seed; an empty list stays empty.
 type Seed struct {
-	// Random seeds ids, webhook secrets and the shares of faults and switches.
-	// Two servers with the same seed, clock and requests answer alike.
+	// Random seeds ids, webhook secrets and the shares of faults and switches. Two
+	// servers with the same seed, clock and requests respond identically.
 	Random uint64
 	// FirstConversation is the id of the first conversation. Defaults to 1001.
 	FirstConversation int64
@@ -55,8 +55,8 @@ type Seed struct {
 	EndUsers         []*EndUser
 }
 
-// DefaultSeed is one shop's organisation: three agents of whom one is an
-// administrator, two teams, two queues, two mailboxes, a phone number and four
+// DefaultSeed returns the organisation of one shop: three agents (one an
+// administrator), two teams, two queues, two mailboxes, a phone number and four
 // custom attributes.
 func DefaultSeed() Seed {
 	since := time.Date(2024, time.January, 8, 9, 0, 0, 0, time.UTC)
@@ -117,7 +117,7 @@ func DefaultSeed() Seed {
 	}
 }
 
-// completed fills what a seed leaves out from the default one.
+// completed fills the fields that seed omits with those of the default seed.
 func (seed Seed) completed() Seed {
 	base := DefaultSeed()
 	if seed.FirstConversation == 0 {

@@ -1,11 +1,12 @@
-// Package server emulates the Dixa API for development and tests: an
-// http.Handler with the state, status codes, bodies, odd shapes, request limit
-// and webhooks that Dixa's documentation and its integrators describe, and with
-// switches for what they leave open and faults for bad days.
+// Package server emulates the Dixa API for development and tests. It is an
+// http.Handler that reproduces the state, status codes, bodies, irregular shapes,
+// request limit and webhooks that Dixa's documentation and its integrators describe.
+// Switches decide what those sources leave open, and faults simulate failures.
 //
-// The API is served below /v1 and /beta, stored files below /files and the
-// emulator's own admin API below /_emulator/ (see the README beside this
-// package). It is written from the contract and shares no code with any client.
+// The API is served under /v1 and /beta, stored files under /files and the
+// emulator's own admin API under /_emulator/ (see the README in the parent
+// directory). The package is written from the contract and shares no code with any
+// client.
 package server
 
 import (
@@ -24,33 +25,35 @@ import (
 	"github.com/google/uuid"
 )
 
-// maxBody is the largest request body, as at AWS API Gateway.
+// maxBody is the largest request body, the same as for AWS API Gateway.
 const maxBody = 10 << 20
 
-// Options configure a Server. The zero value serves the default seed with the
-// token "demo-token", the documented limit and every switch at its default.
+// Options configures a Server. The zero value serves the default seed with the token
+// "demo-token", the documented limit and every switch at its default.
 type Options struct {
 	// Token is the first accepted token. Defaults to "demo-token".
 	Token string
-	// Tokens are further accepted tokens, each with a limit of its own.
+	// Tokens are additional accepted tokens, each with its own limit.
 	Tokens []string
 	// OrganizationID is the organisation's id. Defaults to SeedOrganization.
 	OrganizationID string
 	// OrganizationName is the organisation's name. Defaults to "Demo Shop".
 	OrganizationName string
-	// Seed is what exists at the start.
+	// Seed is the initial content.
 	Seed Seed
-	// Switches are the first settings of the switches. New panics on an unknown one.
+	// Switches are the initial settings of the switches. New panics on an unknown
+	// setting.
 	Switches Switches
 	// Limit is the request limit of each token.
 	Limit Limit
-	// Clock tells the time. Defaults to time.Now. With a clock that stands still,
-	// asynchronous work runs at the first request or Settle after it was moved.
+	// Clock returns the current time. Defaults to time.Now. If the clock does not
+	// advance by itself, asynchronous work runs at the first request or Settle after
+	// it is moved.
 	Clock func() time.Time
 	// HTTPClient fetches attachments and delivers webhooks. Defaults to a client
-	// without a proxy; the switches bound each request's time.
+	// without a proxy. The switches limit the duration of each request.
 	HTTPClient *http.Client
-	// Logger receives one line per request at debug level. Defaults to none.
+	// Logger receives one line per request at debug level. Defaults to no logging.
 	Logger *slog.Logger
 }
 
@@ -71,8 +74,8 @@ type Server struct {
 	files        map[string]storedFile
 	externalIDs  map[string]bool
 	ids          uint64
-	conversation int64  // the id of the next conversation
-	origin       string // by which the API was asked last
+	conversation int64  // id of the next conversation
+	origin       string // origin of the latest API request
 	tokens       map[string]bool
 	gauges       map[string]*gauge
 	switches     Switches
@@ -84,7 +87,7 @@ type Server struct {
 	timer        *time.Timer
 }
 
-// New makes a Server with its own copy of the seed. Call Close when done with it.
+// New creates a Server with its own copy of the seed. Call Close to release it.
 func New(options Options) *Server {
 	options.Token = cmp.Or(options.Token, "demo-token")
 	options.OrganizationID = cmp.Or(options.OrganizationID, SeedOrganization)
@@ -117,8 +120,8 @@ func New(options Options) *Server {
 	return s
 }
 
-// Reset brings back the seed, the first tokens and switches, and forgets faults
-// and counts. Deliveries under way go on.
+// Reset restores the seed and the initial tokens and switches, and clears faults and
+// counters. Deliveries in progress continue.
 func (s *Server) Reset() {
 	seed := s.options.Seed.completed()
 	s.mu.Lock()
@@ -151,8 +154,8 @@ func (s *Server) Reset() {
 	s.faults, s.jobs = nil, nil
 }
 
-// Close stops asynchronous work and webhook deliveries, and waits for a
-// delivery that is under way. Requests are still answered.
+// Close stops asynchronous work and webhook deliveries, and waits for a delivery in
+// progress. The server still responds to requests.
 func (s *Server) Close() {
 	s.mu.Lock()
 	already := s.closed
@@ -167,14 +170,15 @@ func (s *Server) Close() {
 	s.deliveries.wait()
 }
 
-// AddToken accepts a further token.
+// AddToken accepts an additional token.
 func (s *Server) AddToken(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tokens[token] = true
 }
 
-// Revoke refuses a token from now on with 401.
+// Revoke stops accepting a token. Requests with it then fail with 401, or with the
+// status set by the switch refusedToken.
 func (s *Server) Revoke(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +188,7 @@ func (s *Server) Revoke(token string) {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// newID returns the next id of the server's sequence. The caller holds s.mu.
+// newID returns the next id in the server's sequence. The caller holds s.mu.
 func (s *Server) newID() string {
 	s.ids++
 	name := strconv.FormatUint(s.options.Seed.Random, 16) + "/" + strconv.FormatUint(s.ids, 16)
@@ -195,7 +199,8 @@ func (s *Server) newID() string {
 	return uuid.NewSHA1(space, []byte(name)).String()
 }
 
-// credential is the token of a request: Dixa takes it raw or as a bearer token.
+// credential returns the token of a request. Dixa accepts it raw or as a bearer
+// token.
 func credential(r *http.Request) string {
 	header := r.Header.Get("Authorization")
 	if bearer, ok := strings.CutPrefix(header, "Bearer "); ok {
@@ -204,8 +209,8 @@ func credential(r *http.Request) string {
 	return header
 }
 
-// serve runs one operation: authentication first (an unknown token has no limit
-// to count against), then the limit, then faults, then the operation itself.
+// serve runs one operation: first authentication (an unknown token has no limit to
+// count against), then the limit, then faults, then the operation itself.
 func (s *Server) serve(rt route, version string, w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	c := &call{
@@ -254,8 +259,8 @@ func (s *Server) serve(rt route, version string, w http.ResponseWriter, r *http.
 	write(w, answer)
 }
 
-// admit counts the arrival and answers what needs no work: a wrong token, a
-// request over the limit. Otherwise it says which fault strikes.
+// admit counts the arrival and answers requests that need no work: an unknown token
+// or a request over the limit. Otherwise it returns the fault that applies, if any.
 func (s *Server) admit(c *call, rt route) (answer reply, fault *Fault, answered bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -293,7 +298,7 @@ func (s *Server) admit(c *call, rt route) (answer reply, fault *Fault, answered 
 	return reply{}, fault, false
 }
 
-// perform runs the operation. Files are fetched before the state is locked.
+// perform runs the operation. It fetches files before it locks the state.
 func (s *Server) perform(c *call, rt route) reply {
 	if rt.attachments {
 		c.files = s.fetchAttachments(c.ctx, c.body)
@@ -314,7 +319,7 @@ func (s *Server) perform(c *call, rt route) reply {
 		}
 		return refuse(refused.status, refused.message)
 	}
-	answer.raw = answer.encode() // while nothing can change under it
+	answer.raw = answer.encode() // encoded under the lock, before the state can change
 	return answer
 }
 
@@ -336,10 +341,10 @@ func write(w http.ResponseWriter, answer reply) {
 		w.Header().Set("Content-Type", "application/json")
 	}
 	w.WriteHeader(answer.status)
-	_, _ = w.Write(body) // the client may be gone; the commit stands
+	_, _ = w.Write(body) // the client may have disconnected; the commit stands
 }
 
-// writeHalf promises the whole body and sends half of it.
+// writeHalf declares the length of the whole body and sends half of it.
 func writeHalf(w http.ResponseWriter, answer reply) {
 	body := answer.encode()
 	w.Header().Set("Content-Type", "application/json")
@@ -357,7 +362,8 @@ func origin(r *http.Request) string {
 	return scheme + "://" + r.Host
 }
 
-// tokenUser is the user that API calls are made by: the first administrator.
+// tokenUser returns the user that API calls act as: the first administrator or, if
+// there is none, the first agent. Without agents, it returns the organisation's id.
 func (s *Server) tokenUser() string {
 	for _, agent := range s.state.Agents {
 		if agent.isAdmin() {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// snapshot is what Save writes: the state and what it does not show.
+// snapshot is the format of Save: the state and the data that State does not show.
 type snapshot struct {
 	Version      int                     `json:"version"`
 	State        State                   `json:"state"`
@@ -31,8 +31,8 @@ type snapshotFile struct {
 
 const snapshotVersion = 1
 
-// Save writes everything that exists as JSON, for Load. Tokens, switches,
-// faults, counts and webhook deliveries under way are not part of it.
+// Save writes everything that exists as JSON, for Load. Tokens, switches, faults,
+// counters and webhook deliveries in progress are not included.
 func (s *Server) Save(w io.Writer) error {
 	s.mu.Lock()
 	s.settle()
@@ -50,9 +50,8 @@ func (s *Server) Save(w io.Writer) error {
 	return nil
 }
 
-// Load replaces everything that exists by what Save wrote. Bulk tags,
-// follow-ups and anonymizations that were pending go on. An error leaves the
-// state as it was.
+// Load replaces everything that exists with the output of Save. Pending bulk tags,
+// follow-ups and anonymizations continue. On error, the state stays unchanged.
 func (s *Server) Load(r io.Reader) error {
 	var saved snapshot
 	if err := json.NewDecoder(r).Decode(&saved); err != nil {
@@ -91,7 +90,7 @@ func (s *Server) Load(r io.Reader) error {
 	return nil
 }
 
-// optionValues gives a Select's value, which JSON reads as []any, its own type.
+// optionValues restores the type of a Select value, which JSON decodes as []any.
 func optionValues(value any) any {
 	list, isList := value.([]any)
 	if !isList {
@@ -104,7 +103,7 @@ func optionValues(value any) any {
 	return path
 }
 
-// LoadFile is Load from a file. A file that does not exist leaves the seed.
+// LoadFile is Load from a file. If the file does not exist, the seed stays in place.
 func (s *Server) LoadFile(path string) error {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -113,20 +112,20 @@ func (s *Server) LoadFile(path string) error {
 	if err != nil {
 		return fmt.Errorf("load emulator state: %w", err)
 	}
-	defer func() { _ = file.Close() }() // it was only read
+	defer func() { _ = file.Close() }() // nothing was written
 	if err := s.Load(file); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }
 
-// SaveFile is Save to a file, which is replaced as a whole or not at all.
+// SaveFile is Save to a file, which it replaces atomically.
 func (s *Server) SaveFile(path string) error {
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return fmt.Errorf("save emulator state: %w", err)
 	}
-	defer func() { _ = os.Remove(file.Name()) }() // gone already after the rename
+	defer func() { _ = os.Remove(file.Name()) }() // already renamed on success
 	err = errors.Join(s.Save(file), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), path)
@@ -137,7 +136,7 @@ func (s *Server) SaveFile(path string) error {
 	return nil
 }
 
-// KeepFile saves to a file every interval in which something may have changed,
+// KeepFile saves to a file after every interval in which something may have changed,
 // and once more when ctx ends. It returns the first error of a save.
 func (s *Server) KeepFile(ctx context.Context, path string, interval time.Duration) error {
 	ticker := time.NewTicker(interval)
@@ -160,7 +159,8 @@ func (s *Server) KeepFile(ctx context.Context, path string, interval time.Durati
 	}
 }
 
-// revision grows with every change: each one comes by a request or makes an id.
+// revision grows with every change: every change comes from a request or creates an
+// id.
 func (s *Server) revision() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

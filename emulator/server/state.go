@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The states of a conversation.
+// States of a conversation.
 const (
 	StateOpen            = "Open"
 	StatePending         = "Pending"
@@ -15,14 +15,14 @@ const (
 	StateClosed          = "Closed"
 )
 
-// The directions of a conversation or message.
+// Directions of a conversation or message.
 const (
 	Inbound  = "Inbound"
 	Outbound = "Outbound"
 )
 
-// State is everything that exists in the emulator, in its own shapes (not
-// Dixa's), for tests and people to look at.
+// State is everything that exists in the emulator, in its own shapes (not Dixa's),
+// for inspection by tests and people.
 type State struct {
 	Organization     Organization           `json:"organization"`
 	EndUsers         []*EndUser             `json:"endUsers"`
@@ -46,7 +46,7 @@ type Organization struct {
 	Status    string `json:"status"`
 }
 
-// Person is what end users and agents have in common.
+// Person holds the fields that end users and agents share.
 type Person struct {
 	ID                     string    `json:"id"`
 	CreatedAt              time.Time `json:"createdAt"`
@@ -74,7 +74,8 @@ type EndUser struct {
 type Agent struct {
 	Person
 	Roles []string `json:"roles"`
-	// Offline and Away are its presence; WorkingChannels the channels it works on.
+	// Offline and Away are the agent's presence. WorkingChannels are the channels
+	// that the agent works on.
 	Offline         bool     `json:"offline,omitempty"`
 	Away            bool     `json:"away,omitempty"`
 	WorkingChannels []string `json:"workingChannels,omitempty"`
@@ -87,7 +88,7 @@ type Team struct {
 	Members []string `json:"members"`
 }
 
-// Queue is where conversations wait to be offered.
+// Queue is a queue in which conversations wait to be offered.
 type Queue struct {
 	ID        string         `json:"id"`
 	Name      string         `json:"name"`
@@ -112,7 +113,7 @@ type AttributeDefinition struct {
 	Identifier  string `json:"identifier"`
 	Label       string `json:"label"`
 	Description string `json:"description,omitempty"`
-	// Options make it a Select; without them it is a Text.
+	// Options make it a Select attribute. Without options it is a Text attribute.
 	Options       []AttributeOption `json:"options,omitempty"`
 	Placeholder   string            `json:"placeholder,omitempty"`
 	CreatedAt     time.Time         `json:"createdAt"`
@@ -121,7 +122,7 @@ type AttributeDefinition struct {
 	IsDeactivated bool              `json:"isDeactivated"`
 }
 
-// AttributeOption is a choice of a Select attribute. Its JSON is Dixa's.
+// AttributeOption is a choice of a Select attribute. Its JSON matches Dixa's.
 type AttributeOption struct {
 	ID            string            `json:"id"`
 	Label         string            `json:"label"`
@@ -139,7 +140,7 @@ type Tag struct {
 	Inactive bool   `json:"inactive,omitempty"`
 }
 
-// Conversation is a conversation with all that hangs on it.
+// Conversation is a conversation with everything that belongs to it.
 type Conversation struct {
 	ID             int64     `json:"id"`
 	Type           string    `json:"type"`
@@ -155,7 +156,8 @@ type Conversation struct {
 	FollowupAt     time.Time `json:"followupAt,omitzero"`
 	FollowupBy     string    `json:"followupBy,omitempty"`
 	AnonymizedAt   time.Time `json:"anonymizedAt,omitzero"`
-	// ContactPoint is the mailbox, number or widget that it came in by.
+	// ContactPoint is the mailbox, number or widget that the conversation came in
+	// through.
 	ContactPoint string       `json:"contactPoint,omitempty"`
 	FromAddress  string       `json:"fromAddress,omitempty"`
 	ToAddress    string       `json:"toAddress,omitempty"`
@@ -179,14 +181,15 @@ type Conversation struct {
 	Ratings     []*Rating      `json:"ratings"`
 }
 
-// PendingTags is a bulk tag on its way.
+// PendingTags is a bulk tag that has not taken effect yet.
 type PendingTags struct {
 	Names []string  `json:"names"`
 	Actor string    `json:"actor"`
 	DueAt time.Time `json:"dueAt"`
 }
 
-// BrowserInfo is where a chat was begun. Its JSON is Dixa's.
+// BrowserInfo describes the browser and page in which a chat started. Its JSON
+// matches Dixa's.
 type BrowserInfo struct {
 	Name           string `json:"name"`
 	Version        string `json:"version,omitempty"`
@@ -194,13 +197,14 @@ type BrowserInfo struct {
 	OriginatingURL string `json:"originatingUrl,omitempty"`
 }
 
-// Content is a text with its format, Html, Markdown or Text. Its JSON is Dixa's.
+// Content is a text with its format: Html, Markdown or Text. Its JSON matches
+// Dixa's.
 type Content struct {
 	Type  string `json:"_type"`
 	Value string `json:"value"`
 }
 
-// Contact is a mail address with an optional name. Its JSON is Dixa's.
+// Contact is an email address with an optional name. Its JSON matches Dixa's.
 type Contact struct {
 	Email string `json:"email"`
 	Name  string `json:"name,omitempty"`
@@ -208,16 +212,17 @@ type Contact struct {
 
 // File is a stored copy of an attachment.
 type File struct {
-	// Path is where it is served below /files, for example /private/<organisation>/attachment/<id>.
+	// Path is the path of the file under /files, for example
+	// /private/<organisation>/attachment/<id>.
 	Path        string `json:"path"`
 	PrettyName  string `json:"prettyName,omitempty"`
 	ContentType string `json:"contentType"`
 	Bytes       int64  `json:"bytes"`
-	// Source is the URL that it was copied from.
+	// Source is the URL that the file was copied from.
 	Source string `json:"source"`
 }
 
-// Image says whether the file is a picture.
+// Image reports whether the file is an image.
 func (f File) Image() bool { return strings.HasPrefix(f.ContentType, "image/") }
 
 // Message is one message of a conversation.
@@ -246,7 +251,7 @@ type Note struct {
 	Text      string    `json:"text"`
 }
 
-// Rating is a satisfaction survey offered to the customer, and its answer.
+// Rating is a satisfaction survey offered to the customer, with its answer.
 type Rating struct {
 	ID          string    `json:"id"`
 	Type        string    `json:"type"`
@@ -292,11 +297,11 @@ func (s *Server) State() State {
 	return clone(s.state)
 }
 
-// clone copies a state with everything that it points at.
+// clone returns a deep copy of a state.
 func clone(state State) State {
 	encoded, err := json.Marshal(state)
 	if err != nil {
-		panic(fmt.Sprintf("emulator: copy state: %v", err)) // the state holds nothing that JSON cannot
+		panic(fmt.Sprintf("emulator: copy state: %v", err)) // the state contains only values that JSON can encode
 	}
 	var copied State
 	if err := json.Unmarshal(encoded, &copied); err != nil {
@@ -305,7 +310,7 @@ func clone(state State) State {
 	return copied
 }
 
-// Conversation returns the conversation with an id.
+// Conversation returns the conversation with the given id.
 func (s State) Conversation(id int64) (*Conversation, bool) {
 	for _, conversation := range s.Conversations {
 		if conversation.ID == id {

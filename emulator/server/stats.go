@@ -7,54 +7,57 @@ import (
 	"time"
 )
 
-// unknownToken is the name under which requests with a wrong or missing token
-// are counted, so that a real token sent by mistake is not kept.
+// unknownToken is the name under which requests with an unknown or missing token are
+// counted, so that a real token sent by mistake is not stored.
 const unknownToken = "(unknown)"
 
-// unknownOperation is the name under which requests to a path that the API does
-// not have are counted.
+// unknownOperation is the name under which requests to paths that the API does not
+// have are counted.
 const unknownOperation = "(no such operation)"
 
-// Stats counts what the API was asked since the start or the last reset. The
-// admin routes and file downloads are not counted.
+// Stats counts the API requests since the start or the last reset. Admin routes and
+// file downloads are not counted.
 type Stats struct {
-	// Requests is how many requests arrived, refused ones included.
+	// Requests is the number of requests received, including refused ones.
 	Requests int `json:"requests"`
-	// Refused is how many the request limit answered with 429.
+	// Refused is the number of requests that the limit refused with 429.
 	Refused int `json:"refused"`
-	// Struck is how many an injected fault struck.
+	// Struck is the number of requests that an injected fault applied to.
 	Struck int `json:"struck"`
-	// ByOperation counts arrivals by operation, such as "POST /conversations".
+	// ByOperation counts requests by operation, such as "POST /conversations".
 	ByOperation map[string]int `json:"byOperation"`
-	// ByStatus counts replies by status; a connection dropped on purpose counts as 0.
+	// ByStatus counts responses by status code. A connection dropped on purpose
+	// counts as 0.
 	ByStatus map[int]int `json:"byStatus"`
-	// Outcomes counts replies by operation and status.
+	// Outcomes counts responses by operation and status code.
 	Outcomes map[string]map[int]int `json:"outcomes"`
-	// ByToken counts per token; unknown and missing tokens share the name "(unknown)".
+	// ByToken counts requests by token. Unknown and missing tokens share the name
+	// "(unknown)".
 	ByToken map[string]TokenStats `json:"byToken"`
-	// Peak is the most requests that were under way at once.
+	// Peak is the highest number of concurrent requests.
 	Peak int `json:"peak"`
-	// WorstSecond is the largest WorstSecond of any token.
+	// WorstSecond is the largest WorstSecond of any known token.
 	WorstSecond int `json:"worstSecond"`
-	// First and Last are the arrivals of the first and the last request.
+	// First and Last are the arrival times of the first and the last request.
 	First time.Time `json:"first,omitzero"`
 	Last  time.Time `json:"last,omitzero"`
 }
 
 // TokenStats counts the requests of one token.
 type TokenStats struct {
-	// Requests is how many arrived, refused ones included.
+	// Requests is the number of requests received, including refused ones.
 	Requests int `json:"requests"`
-	// Refused is how many the request limit answered with 429.
+	// Refused is the number of requests that the limit refused with 429.
 	Refused int `json:"refused"`
-	// WorstSecond is the most requests that arrived in any one second, refused ones included.
+	// WorstSecond is the highest number of requests received in any one second,
+	// including refused ones.
 	WorstSecond int `json:"worstSecond"`
-	// WorstSecondAt is when that second ended.
+	// WorstSecondAt is the end of that second.
 	WorstSecondAt time.Time `json:"worstSecondAt,omitzero"`
 }
 
-// Writes is how many of the requests could have changed something: all but GET
-// and the queries by POST.
+// Writes returns the number of requests that could have changed something: all but
+// GET requests, searches by POST and unknown operations.
 func (s Stats) Writes() int {
 	n := 0
 	for operation, requests := range s.ByOperation {
@@ -123,7 +126,7 @@ func (c *counters) answered(operation string, status int) {
 	c.Outcomes[operation][status]++
 }
 
-// Stats returns a copy of the counts.
+// Stats returns a copy of the counters.
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()

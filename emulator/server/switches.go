@@ -25,28 +25,30 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// The settings of the switches. Each group belongs to one field of Switches.
+// Settings of the switches, grouped by the switches that use them.
 const (
-	// ExternalIDOrganization: an externalId is unique in the organisation.
+	// ExternalIDOrganization makes an externalId unique in the organisation.
 	ExternalIDOrganization = "organization"
-	// ExternalIDConversation: an externalId is unique in its conversation, so a second create with it succeeds.
+	// ExternalIDConversation makes an externalId unique in its conversation, so a
+	// second create with it succeeds.
 	ExternalIDConversation = "conversation"
-	// ExternalIDStored: an externalId is kept and shown but never refused.
+	// ExternalIDStored stores and returns an externalId but never refuses it.
 	ExternalIDStored = "stored"
-	// ExternalIDDropped: an externalId is accepted and forgotten.
+	// ExternalIDDropped accepts an externalId and discards it.
 	ExternalIDDropped = "dropped"
 
-	// CaseInsensitive compares e-mail addresses without regard to case.
+	// CaseInsensitive compares email addresses without regard to case.
 	CaseInsensitive = "insensitive"
-	// CaseExact compares e-mail addresses byte by byte.
+	// CaseExact compares email addresses byte by byte.
 	CaseExact = "exact"
 
-	// Accepted answers as if the request had been valid.
+	// Accepted responds as if the request were valid.
 	Accepted = "accepted"
-	// Rejected answers 400.
+	// Rejected responds with 400.
 	Rejected = "rejected"
 
-	// InboundReopens opens a closed conversation when its customer writes, not when an agent does.
+	// InboundReopens opens a closed conversation if its customer writes, but not if
+	// an agent does.
 	InboundReopens = "inbound-reopens"
 	// Reopens opens a closed conversation.
 	Reopens = "reopens"
@@ -66,224 +68,269 @@ const (
 	NewestFirst = "newest"
 )
 
-// Switches decide what the emulator does where Dixa's behaviour is not
-// documented, and how much it misbehaves. The zero value is every default.
-// Each field's comment names its settings, the default first.
+// Switches select the emulator's behaviour if Dixa's is undocumented, and how much
+// it misbehaves. The zero value selects every default. Each field's comment names
+// its settings, the default first.
 type Switches struct {
-	// ExternalID is the reading of a message's externalId:
-	// organization, conversation, stored or dropped.
+	// ExternalID is the reading of a message's externalId: organization,
+	// conversation, stored or dropped.
 	ExternalID string `json:"externalId,omitempty"`
-	// FailedCreateBurnsExternalID makes a create or message that was refused
-	// for an attachment keep its externalId, so that the same key is refused later.
+	// FailedCreateBurnsExternalID makes a create or message that was refused because
+	// of an attachment consume its externalId, so that the same key is refused
+	// later.
 	FailedCreateBurnsExternalID bool `json:"failedCreateBurnsExternalId"`
 
-	// EmailFilter compares ?email= with an address: insensitive or exact.
+	// EmailFilter is how ?email= compares addresses: insensitive or exact.
 	EmailFilter string `json:"emailFilter,omitempty"`
-	// EmailFilterAdditional makes ?email= match additionalEmails too.
+	// EmailFilterAdditional makes ?email= also match additionalEmails.
 	EmailFilterAdditional bool `json:"emailFilterAdditional"`
-	// EmailUniqueness decides which addresses collide with EmailExists: insensitive or exact.
+	// EmailUniqueness is how EmailExists compares addresses: insensitive or exact.
 	EmailUniqueness string `json:"emailUniqueness,omitempty"`
-	// NoEndUser is the answer of GET /endusers when a filter matches nobody: empty (200 with []) or 404.
+	// NoEndUser is the response of GET /endusers if a filter matches no end user:
+	// empty (200 with []) or 404.
 	NoEndUser string `json:"noEndUser,omitempty"`
-	// DuplicatePhone is what happens to a phone number that another user has: rejected (PhoneNumberExists) or accepted.
+	// DuplicatePhone is the response to a phone number that another user has:
+	// rejected (PhoneNumberExists) or accepted.
 	DuplicatePhone string `json:"duplicatePhone,omitempty"`
-	// PhoneFormat is which phone numbers are accepted: any or e164.
+	// PhoneFormat is the accepted format of phone numbers: any or e164.
 	PhoneFormat string `json:"phoneFormat,omitempty"`
 
-	// AutoReply sends an automated answer to the first inbound message of a mail conversation.
+	// AutoReply sends an automatic reply to the first inbound message of a mail
+	// conversation.
 	AutoReply bool `json:"autoReply"`
-	// UnknownRequester is the status of a create for an end user that does not exist: 404 or 400.
+	// UnknownRequester is the status code of a create for an end user that does not
+	// exist: 404 or 400.
 	UnknownRequester string `json:"unknownRequester,omitempty"`
-	// RequesterWithoutEmail is the answer to a mail conversation, created or imported, whose requester
-	// has no e-mail address: accepted (the customer's address is then empty) or rejected.
+	// RequesterWithoutEmail is the response to creating or importing a mail
+	// conversation whose requester has no email address: accepted (the customer's
+	// address is then empty) or rejected.
 	RequesterWithoutEmail string `json:"requesterWithoutEmail,omitempty"`
-	// UnknownContactEndpoint is the status of a create for a mailbox or number that does not exist: 400 or 404.
+	// UnknownContactEndpoint is the status code of a create for a mailbox or number
+	// that does not exist: 400 or 404.
 	UnknownContactEndpoint string `json:"unknownContactEndpoint,omitempty"`
-	// QueueOnCreate puts a new inbound conversation in no queue, or in the default one: none or default.
+	// QueueOnCreate is the queue of a new inbound conversation: none or default (the
+	// default queue).
 	QueueOnCreate string `json:"queueOnCreate,omitempty"`
-	// OutboundUnassigned leaves a conversation that an agent began without an assignment.
+	// OutboundUnassigned does not assign a conversation that an agent started.
 	OutboundUnassigned bool `json:"outboundUnassigned"`
 	// MarkdownAnywhere accepts Markdown content outside WhatsApp.
 	MarkdownAnywhere bool `json:"markdownAnywhere"`
-	// CopyAddresses is what cc and bcc may hold: either, email or uuid.
+	// CopyAddresses is the accepted content of cc and bcc: either, email or uuid.
 	CopyAddresses string `json:"copyAddresses,omitempty"`
-	// MaxTextBytes refuses a message, note or subject that is longer, with 400; 0 means no limit.
+	// MaxTextBytes is the maximum size of a message, note or subject. A longer one
+	// is refused with 400. 0 means no limit.
 	MaxTextBytes int `json:"maxTextBytes"`
-	// LargeContentBytes is the size above which a mail's body is listed as TooLarge with a file. Defaults to 1 MiB.
+	// LargeContentBytes is the size above which a mail's body is listed as TooLarge
+	// with a file. Defaults to 1 MiB.
 	LargeContentBytes int `json:"largeContentBytes"`
 
-	// CloseClosed is the answer to closing a closed conversation: accepted (nothing changes) or rejected.
+	// CloseClosed is the response to closing a closed conversation: accepted
+	// (nothing changes) or rejected.
 	CloseClosed string `json:"closeClosed,omitempty"`
-	// ReopenOpen is the answer to reopening an open conversation: accepted (nothing changes) or rejected.
+	// ReopenOpen is the response to reopening an open conversation: accepted
+	// (nothing changes) or rejected.
 	ReopenOpen string `json:"reopenOpen,omitempty"`
-	// MessageOnClosed is what a message does to a closed conversation:
+	// MessageOnClosed is the effect of a message on a closed conversation:
 	// inbound-reopens, reopens, stays or rejected.
 	MessageOnClosed string `json:"messageOnClosed,omitempty"`
-	// MessageOnPending is what a customer's message does to a pending conversation:
-	// stays or inbound-reopens, which removes its follow-up.
+	// MessageOnPending is the effect of a customer's message on a pending
+	// conversation: stays or inbound-reopens, which removes its follow-up.
 	MessageOnPending string `json:"messageOnPending,omitempty"`
-	// TransferClosed is what a transfer or a claim does to a closed conversation: reopens, stays or rejected.
+	// TransferClosed is the effect of a transfer or claim on a closed conversation:
+	// reopens, stays or rejected.
 	TransferClosed string `json:"transferClosed,omitempty"`
-	// ClaimForce is the meaning of a claim without "force": true or false.
+	// ClaimForce is the value of an absent "force" in a claim: true or false.
 	ClaimForce string `json:"claimForce,omitempty"`
 	// FollowupExpiry is the state after a follow-up expires: Open or AwaitingPending.
 	FollowupExpiry string `json:"followupExpiry,omitempty"`
-	// TagTwice is the answer to a tag that the conversation has: accepted or rejected.
+	// TagTwice is the response to adding a tag that the conversation already has:
+	// accepted or rejected.
 	TagTwice string `json:"tagTwice,omitempty"`
-	// InactiveTag is the status for tagging with a deactivated tag: 400 or 404.
+	// InactiveTag is the status code of tagging with a deactivated tag: 400 or 404.
 	InactiveTag string `json:"inactiveTag,omitempty"`
-	// NoteFormat is how a note comes back: as-sent, html (escaped, newlines as <br>) or text (markup removed).
+	// NoteFormat is the format of returned notes: as-sent, html (escaped, newlines
+	// as <br>) or text (markup removed).
 	NoteFormat string `json:"noteFormat,omitempty"`
 
-	// BulkTagDelay is how long after its 202 a bulk tag takes effect. Zero means directly after the reply.
+	// BulkTagDelay is the delay between the 202 of a bulk tag and its effect. 0
+	// means directly after the response.
 	BulkTagDelay Duration `json:"bulkTagDelay"`
 	// AnonymizationDelay is how long an anonymization request stays unprocessed.
 	AnonymizationDelay Duration `json:"anonymizationDelay"`
-	// ListLag is how long new conversations, messages, notes and activity entries stay out of lists and search.
-	// GET of one conversation by id does not lag.
+	// ListLag is how long new conversations, messages, notes and activity entries
+	// are missing from lists and search. GET of one conversation by id does not lag.
 	ListLag Duration `json:"listLag"`
-	// NewConversationLag is how long every operation that names a new conversation by its id answers 404.
-	// Lists and search have ListLag.
+	// NewConversationLag is how long every operation on a new conversation's id
+	// responds with 404. ListLag applies to lists and search.
 	NewConversationLag Duration `json:"newConversationLag"`
-	// EndUserListLag is how long a new end user stays out of GET /endusers. Uniqueness does not lag.
+	// EndUserListLag is how long a new end user is missing from GET /endusers.
+	// Uniqueness does not lag.
 	EndUserListLag Duration `json:"endUserListLag"`
-	// ConversationOrder is the order of an end user's conversations and of search hits: oldest or newest.
+	// ConversationOrder is the order of an end user's conversations and of search
+	// hits: oldest or newest.
 	ConversationOrder string `json:"conversationOrder,omitempty"`
-	// ActivityShift is how much later than its event an entry of the activity log says that something happened;
-	// less than zero is earlier.
+	// ActivityShift is the offset added to the times of activity log entries. A
+	// negative offset makes an entry earlier than its event.
 	ActivityShift Duration `json:"activityShift"`
 	// ActivityOrder is the order of activity logs: oldest or newest.
 	ActivityOrder string `json:"activityOrder,omitempty"`
 	// DefaultPageLimit is the page size without pageLimit. Defaults to 50.
 	DefaultPageLimit int `json:"defaultPageLimit"`
-	// MaxPageLimit is the largest page. Defaults to 50 for search and 1000 elsewhere.
+	// MaxPageLimit is the largest page size. Defaults to 50 for search, 10,000 for
+	// the activity log and 1000 elsewhere.
 	MaxPageLimit int `json:"maxPageLimit"`
-	// PageLimitTooLarge is what a larger pageLimit gives: capped or rejected.
+	// PageLimitTooLarge is the response to a larger pageLimit: capped or rejected.
 	PageLimitTooLarge string `json:"pageLimitTooLarge,omitempty"`
 
-	// TimePrecision is how exactly a conversation writes its times, such as stateUpdatedAt: seconds or millis.
+	// TimePrecision is the precision of a conversation's times, such as
+	// stateUpdatedAt: seconds or millis.
 	TimePrecision string `json:"timePrecision,omitempty"`
 
-	// ListOrder is the order of the lists of tags, queues, teams, agents, end users, contact endpoints,
-	// attributes and subscriptions: oldest or newest.
+	// ListOrder is the order of the lists of tags, queues, teams, agents, end users,
+	// contact endpoints, attributes and subscriptions: oldest or newest.
 	ListOrder string `json:"listOrder,omitempty"`
-	// NextLinks is how meta.next and meta.previous are written: relative (to the root) or absolute.
+	// NextLinks is the form of meta.next and meta.previous: relative (to the root)
+	// or absolute.
 	NextLinks string `json:"nextLinks,omitempty"`
-	// ZonedTimes is how messages, notes, the activity log, anonymizations and attribute definitions write
-	// their times: gmt (2021-12-01T12:46:36.581Z[GMT]) or plain (without [GMT]).
+	// ZonedTimes is the format of times in messages, notes, the activity log,
+	// anonymizations and attribute definitions: gmt (2021-12-01T12:46:36.581Z[GMT])
+	// or plain (without [GMT]).
 	ZonedTimes string `json:"zonedTimes,omitempty"`
-	// ActivityEntries is what the activity log has: all, or no-messages (nothing of messages and notes).
+	// ActivityEntries is the content of the activity log: all or no-messages (no
+	// entries for messages and notes).
 	ActivityEntries string `json:"activityEntries,omitempty"`
 
-	// MaxNameChars refuses an end user with a longer name, with 400; 0 means no limit.
+	// MaxNameChars is the maximum length of an end user's name. A longer one is
+	// refused with 400. 0 means no limit.
 	MaxNameChars int `json:"maxNameChars"`
-	// MaxTagChars refuses a longer tag, with 400; 0 means no limit.
+	// MaxTagChars is the maximum length of a tag. A longer one is refused with 400.
+	// 0 means no limit.
 	MaxTagChars int `json:"maxTagChars"`
-	// MaxAttributeChars refuses a longer text of a custom attribute, with 400; 0 means no limit.
+	// MaxAttributeChars is the maximum length of a custom attribute's text. A longer
+	// one is refused with 400. 0 means no limit.
 	MaxAttributeChars int `json:"maxAttributeChars"`
-	// AgentRoles is how an agent's roles are written: as-documented (Agent), many (Admin, TeamLead,
-	// SystemAdmin, Agent) or upper (AGENT).
+	// AgentRoles is the form of an agent's roles: as-documented (Agent), many
+	// (Admin, TeamLead, SystemAdmin, Agent) or upper (AGENT).
 	AgentRoles string `json:"agentRoles,omitempty"`
 
-	// UnknownQuery is what happens to a query parameter that the operation does not have: ignored or rejected.
+	// UnknownQuery is the treatment of a query parameter that the operation does not
+	// have: ignored or rejected.
 	UnknownQuery string `json:"unknownQuery,omitempty"`
-	// UnknownFields is what happens to a JSON field that the operation does not have: ignored or rejected.
+	// UnknownFields is the treatment of a JSON field that the operation does not
+	// have: ignored or rejected.
 	UnknownFields string `json:"unknownFields,omitempty"`
-	// OrganizationAbsent removes GET /organization, as it was before 2026.
+	// OrganizationAbsent removes GET /organization, as before 2026.
 	OrganizationAbsent bool `json:"organizationAbsent"`
 
-	// RefusedToken is the status for a token that is not accepted: 401 or 403.
+	// RefusedToken is the status code for a token that is not accepted: 401 or 403.
 	RefusedToken string `json:"refusedToken,omitempty"`
-	// RequestsPerDay replaces Options.Limit.PerDay when set.
+	// RequestsPerDay overrides Options.Limit.PerDay if set.
 	RequestsPerDay int `json:"requestsPerDay"`
-	// QuotaReset is when the requests of a day begin anew: midnight (UTC) or rolling (24 hours after the first).
+	// QuotaReset is when the daily count restarts: midnight (UTC) or rolling (24
+	// hours after the first request).
 	QuotaReset string `json:"quotaReset,omitempty"`
-	// LimitReading replaces Options.Limit.Reading when set: both, bucket, window or off.
+	// LimitReading overrides Options.Limit.Reading if set: both, bucket, window or
+	// off.
 	LimitReading string `json:"limitReading,omitempty"`
-	// RetryAfter is how a 429 says when to come back: none, seconds or date.
+	// RetryAfter is the form of the Retry-After header of a 429: none, seconds or
+	// date.
 	RetryAfter string `json:"retryAfter,omitempty"`
 	// LimitBody is the body of a 429: message, empty or html.
 	LimitBody string `json:"limitBody,omitempty"`
 
-	// MaxAttachmentBytes is the largest file that is fetched. Defaults to 25 MiB.
+	// MaxAttachmentBytes is the maximum size of a fetched file. Defaults to 25 MiB.
 	MaxAttachmentBytes int64 `json:"maxAttachmentBytes"`
-	// MaxAttachments is the most files of one message; more is 400. 0 means no limit.
+	// MaxAttachments is the maximum number of files per message. More are refused
+	// with 400. 0 means no limit.
 	MaxAttachments int `json:"maxAttachments"`
-	// AttachmentTimeout bounds the fetch of one file. Defaults to 10s.
+	// AttachmentTimeout limits the fetch of one file. Defaults to 10s.
 	AttachmentTimeout Duration `json:"attachmentTimeout"`
-	// AttachmentTypes is which files are taken: any, images, or images-pdf.
+	// AttachmentTypes is the set of accepted file types: any, images or images-pdf.
 	AttachmentTypes string `json:"attachmentTypes,omitempty"`
-	// AttachmentRedirects says whether a redirect of a file's URL is followed or refused.
+	// AttachmentRedirects is the treatment of a redirect of a file's URL: followed
+	// or refused.
 	AttachmentRedirects string `json:"attachmentRedirects,omitempty"`
 
-	// FileLinks is how Dixa's own files are named: mixed (whole addresses in the API, in webhooks paths without
-	// a host), absolute (addresses in both) or path (paths in both).
+	// FileLinks is the form of links to Dixa's own files: mixed (URLs in the API,
+	// paths without a host in webhooks), absolute (URLs in both) or path (paths in
+	// both).
 	FileLinks string `json:"fileLinks,omitempty"`
 
-	// Webhooks is how deliveries behave.
+	// Webhooks controls deliveries.
 	Webhooks WebhookSwitches `json:"webhooks"`
 }
 
-// WebhookSwitches decide how deliveries are made and how they go wrong. Shares
-// run from 0 (never, the default) to 1 (always) and are drawn from the seed.
+// WebhookSwitches control how deliveries are made and how they fail. Shares range
+// from 0 (never, the default) to 1 (always) and are drawn from the seed.
 type WebhookSwitches struct {
-	// Off makes no deliveries at all. Events of that time are gone.
+	// Off disables all deliveries. Events emitted in the meantime are lost.
 	Off bool `json:"off"`
 	// Duplicate is the share of events sent twice with the same event_id.
 	Duplicate float64 `json:"duplicate"`
-	// Reorder is the share of events held back until the next one was sent.
+	// Reorder is the share of events held back and sent after the next one.
 	Reorder float64 `json:"reorder"`
 	// Lose is the share of events that are never sent.
 	Lose float64 `json:"lose"`
-	// Late is the share of events sent LateBy after they happened.
+	// Late is the share of events sent LateBy after they happen.
 	Late float64 `json:"late"`
-	// LateBy is the lateness of late events. Defaults to 5s.
+	// LateBy is the delay of late events. Defaults to 5s.
 	LateBy Duration `json:"lateBy"`
-	// Attempts is how often a delivery is tried until a 2xx. Defaults to 3.
+	// Attempts is the maximum number of attempts until a delivery succeeds. Defaults
+	// to 3.
 	Attempts int `json:"attempts"`
-	// RetryDelay is the wait between attempts. Defaults to 1s.
+	// RetryDelay is the delay between attempts. Defaults to 1s.
 	RetryDelay Duration `json:"retryDelay"`
-	// Timeout bounds one attempt. Defaults to 10s.
+	// Timeout limits one attempt. Defaults to 10s.
 	Timeout Duration `json:"timeout"`
-	// Success is which answer ends the attempts: 2xx, 200 or any.
+	// Success is the response that ends the attempts: 2xx, 200 or any.
 	Success string `json:"success,omitempty"`
-	// DisableAfter disables a subscription after that many events in a row were given up; 0 means never.
+	// DisableAfter disables a subscription after that many consecutive undeliverable
+	// events. 0 means never.
 	DisableAfter int `json:"disableAfter"`
-	// LogLost shows events that Lose struck in the delivery logs, as attempts that failed.
+	// LogLost shows lost events in the delivery logs, as failed attempts.
 	LogLost bool `json:"logLost"`
-	// LogRetention is how long the logs keep a delivery; 0 means for ever.
+	// LogRetention is how long the logs keep a delivery. 0 means forever.
 	LogRetention Duration `json:"logRetention"`
-	// KeptDeliveries is how many deliveries the logs of a subscription keep. Defaults to 100.
+	// KeptDeliveries is how many deliveries the logs of a subscription keep.
+	// Defaults to 100.
 	KeptDeliveries int `json:"keptDeliveries"`
-	// CustomAttributesAbsent leaves custom_attributes out of the conversation, as before October 2025.
+	// CustomAttributesAbsent omits custom_attributes from the conversation, as
+	// before October 2025.
 	CustomAttributesAbsent bool `json:"customAttributesAbsent"`
-	// CustomAttributeItems is the shape of the conversation's custom_attributes: full (id, name, identifier
-	// and value), pairs (name and value) or map (an object of values by identifier).
+	// CustomAttributeItems is the shape of the conversation's custom_attributes:
+	// full (id, name, identifier and value), pairs (name and value) or map (an
+	// object of values by identifier).
 	CustomAttributeItems string `json:"customAttributeItems,omitempty"`
-	// UserRoles is what a user's roles hold: empty, or filled (Enduser, or an agent's).
+	// UserRoles is the content of a user's roles: empty or filled (Enduser, or an
+	// agent's roles).
 	UserRoles string `json:"userRoles,omitempty"`
-	// OtherEvents sends the events whose data is undocumented altogether to subscriptions that name them:
-	// typing, delivery of messages, service levels and bans. Their names and data are guesses.
+	// OtherEvents sends the events whose data is entirely undocumented to
+	// subscriptions that name them: typing, message delivery, service levels and
+	// bans. Their names and data are guesses.
 	OtherEvents bool `json:"otherEvents"`
-	// UnconfirmedNames is event_fqn of the events for which nobody published it: snake
+	// UnconfirmedNames is the event_fqn of events without a published one: snake
 	// (CONVERSATION_END_USER_REPLACED) or api (ConversationEndUserReplaced).
 	UnconfirmedNames string `json:"unconfirmedNames,omitempty"`
-	// AttachmentItems is the shape of a message's attachments: snake (url and pretty_name), camel
-	// (url and prettyName), strings (bare URLs) or empty (none, though the message has files).
+	// AttachmentItems is the shape of a message's attachments: snake (url and
+	// pretty_name), camel (url and prettyName), strings (bare URLs) or empty (none,
+	// even if the message has files).
 	AttachmentItems string `json:"attachmentItems,omitempty"`
-	// ExternalIDs is what a message's external_id says: value (null for a message without one), text (the
-	// text "null" for a message without one), null (always) or absent.
+	// ExternalIDs is the external_id of a message: value (null for a message without
+	// one), text (the text "null" for a message without one), null (always) or
+	// absent.
 	ExternalIDs string `json:"externalIds,omitempty"`
-	// HTMLText is the text of a message that was written as HTML: as-sent or text (markup removed).
+	// HTMLText is the text of an HTML message: as-sent or text (markup removed).
 	HTMLText string `json:"htmlText,omitempty"`
-	// FollowupRemoved is what tells that somebody removed a follow-up: none (only the activity log) or
-	// open (ConversationOpen).
+	// FollowupRemoved is the event for a removed follow-up: none (only the activity
+	// log) or open (ConversationOpen).
 	FollowupRemoved string `json:"followupRemoved,omitempty"`
-	// GuessedMembers adds plausible members to the events whose data is undocumented
-	// beyond the conversation (assigned, unassigned, transferred, tag removed, attributes, end user replaced).
+	// GuessedMembers adds plausible members to the events whose data beyond the
+	// conversation is undocumented (assigned, unassigned, transferred, tag removed,
+	// attributes, end user replaced).
 	GuessedMembers bool `json:"guessedMembers"`
-	// TransferredNames sends CONVERSATION_TRANSFERRED (one) or the two names that Dixa's UI suggests (two):
-	// CONVERSATION_TRANSFERRED_TO_QUEUE and CONVERSATION_TRANSFERRED_TO_AGENT.
+	// TransferredNames is the event_fqn of a transfer: one
+	// (CONVERSATION_TRANSFERRED) or two (CONVERSATION_TRANSFERRED_TO_QUEUE and
+	// CONVERSATION_TRANSFERRED_TO_AGENT, as Dixa's UI suggests).
 	TransferredNames string `json:"transferredNames,omitempty"`
 }
 
@@ -346,8 +393,8 @@ func (s *Switches) settings() []setting {
 	}
 }
 
-// NamedSettings lists the settings of every switch whose settings have names, the
-// default first, by the switch's name in JSON; those of WebhookSwitches begin with
+// NamedSettings lists the settings of every switch with named settings, the default
+// first, keyed by the switch's name in JSON. The names of WebhookSwitches start with
 // "webhooks.".
 func NamedSettings() map[string][]string {
 	named := map[string][]string{"limitReading": slices.Clone(limitReadings)}
@@ -357,7 +404,7 @@ func NamedSettings() map[string][]string {
 	return named
 }
 
-// WithDefaults returns the switches with every default written out.
+// WithDefaults returns the switches with all defaults filled in.
 func (s Switches) WithDefaults() Switches {
 	for _, setting := range s.settings() {
 		*setting.value = cmp.Or(*setting.value, setting.allowed[0])
@@ -374,7 +421,8 @@ func (s Switches) WithDefaults() Switches {
 	return s
 }
 
-// Validate says which switch has a setting that it does not know, and which settings it has.
+// Validate returns an error if a switch has an invalid value. For an unknown
+// setting, the error lists the valid ones.
 func (s Switches) Validate() error {
 	for _, setting := range s.settings() {
 		if *setting.value != "" && !slices.Contains(setting.allowed, *setting.value) {
@@ -400,7 +448,7 @@ func (s Switches) Validate() error {
 	return nil
 }
 
-// patched applies a JSON object that holds only the switches to change.
+// patched applies a JSON object that contains only the switches to change.
 func (s Switches) patched(body []byte) (Switches, error) {
 	decoder := json.NewDecoder(strings.NewReader(string(body)))
 	decoder.DisallowUnknownFields()
@@ -410,8 +458,8 @@ func (s Switches) patched(body []byte) (Switches, error) {
 	return s, s.Validate()
 }
 
-// SetSwitches replaces all switches; a field left out gets its default. It
-// panics on an unknown setting, which is a mistake in the calling test.
+// SetSwitches replaces all switches. Unset fields get their defaults. It panics on
+// an unknown setting, which is a mistake in the calling test.
 func (s *Server) SetSwitches(switches Switches) {
 	if err := switches.Validate(); err != nil {
 		panic("emulator: " + err.Error())
@@ -421,7 +469,7 @@ func (s *Server) SetSwitches(switches Switches) {
 	s.switches = switches.WithDefaults()
 }
 
-// Switches returns the switches in force with every default written out.
+// Switches returns the current switches with all defaults filled in.
 func (s *Server) Switches() Switches {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -30,7 +30,7 @@ func (s *Server) tag(id string) *Tag {
 	return s.state.Tags[at]
 }
 
-// tagNamed returns the tag with a name, made if there is none.
+// tagNamed returns the tag with the given name and creates it if it does not exist.
 func (s *Server) tagNamed(name, color string) *Tag {
 	at := slices.IndexFunc(s.state.Tags, func(t *Tag) bool { return t.Name == name })
 	if at >= 0 {
@@ -168,7 +168,7 @@ func (s *Server) untagConversation(c *call) (reply, error) {
 	return empty(http.StatusNoContent)
 }
 
-// bulkTagConversation answers 202 and tags later, by name.
+// bulkTagConversation responds with 202 and adds the tags later, by name.
 func (s *Server) bulkTagConversation(c *call) (reply, error) {
 	conversation, err := s.pathConversation(c)
 	if err != nil {
@@ -196,7 +196,7 @@ func (s *Server) bulkTagConversation(c *call) (reply, error) {
 	return empty(http.StatusAccepted)
 }
 
-// armTags lets a bulk tag take effect when it is due.
+// armTags schedules a bulk tag for its due time.
 func (s *Server) armTags(conversation *Conversation, pending *PendingTags) {
 	s.at(pending.DueAt, func(at time.Time) {
 		conversation.PendingTags = slices.DeleteFunc(conversation.PendingTags, func(p *PendingTags) bool { return p == pending })

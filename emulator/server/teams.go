@@ -23,7 +23,7 @@ func (s *Server) pathTeam(c *call) (*Team, error) {
 	return s.state.Teams[at], nil
 }
 
-// knownTeam is pathTeam for the operations that document no 404.
+// knownTeam is pathTeam for operations that document no 404.
 func (s *Server) knownTeam(c *call) (*Team, error) {
 	team, err := s.pathTeam(c)
 	if err != nil {

@@ -26,20 +26,22 @@ type Webhook struct {
 	UpdatedAt time.Time                `json:"updatedAt"`
 	UpdatedBy string                   `json:"updatedBy"`
 	Filters   map[string]WebhookFilter `json:"filters,omitempty"`
-	// Deliveries are the latest ones, newest first, at most as many as the switch webhooks.keptDeliveries says.
+	// Deliveries are the latest deliveries, newest first. The switch
+	// webhooks.keptDeliveries limits their number.
 	Deliveries []Delivery `json:"deliveries"`
-	// GivenUp is how many events in a row could not be delivered.
+	// GivenUp is the number of consecutive events that could not be delivered.
 	GivenUp int `json:"givenUp,omitempty"`
 }
 
-// WebhookFilter limits which conversations a subscription hears of. Its JSON is Dixa's.
+// WebhookFilter restricts a subscription to the events of certain conversations. Its
+// JSON matches Dixa's.
 type WebhookFilter struct {
 	Strategy   string             `json:"strategy" validate:"required,oneof=All Any"`
 	Conditions []WebhookCondition `json:"conditions" validate:"required,min=1,dive"`
 	Type       string             `json:"_type" validate:"required,eq=CombinedFilters"`
 }
 
-// WebhookCondition is one condition of a filter. Its JSON is Dixa's.
+// WebhookCondition is one condition of a filter. Its JSON matches Dixa's.
 type WebhookCondition struct {
 	Field  string   `json:"field" validate:"required,oneof=InitialChannel OperationOrigin QueueId"`
 	Values []string `json:"values" validate:"required,min=1"`
@@ -52,7 +54,7 @@ type Delivery struct {
 	EventID string    `json:"eventId"`
 	At      time.Time `json:"at"`
 	Success bool      `json:"success"`
-	// Code is the receiver's status, 0 when it could not be reached.
+	// Code is the receiver's status code, or 0 if there was no response.
 	Code    int    `json:"code"`
 	Text    string `json:"text"`
 	Payload string `json:"payload"`
@@ -112,8 +114,8 @@ func (w *Webhook) body() webhookBody {
 	}
 }
 
-// apply sets what the input holds; Dixa names the events "events" on the way in
-// and "subscribedEvents" on the way out.
+// apply sets the fields that the input contains. Dixa names the events "events" in
+// requests and "subscribedEvents" in responses.
 func (w *Webhook) apply(input webhookInput) error {
 	if input.URL != nil {
 		target, err := url.Parse(*input.URL)
@@ -143,7 +145,7 @@ func (w *Webhook) apply(input webhookInput) error {
 	return nil
 }
 
-// lets says whether the filters let a conversation's events through.
+// lets reports whether the filters admit a conversation's events.
 func (w *Webhook) lets(conversation *Conversation) bool {
 	filter, filtered := w.Filters["Conversation"]
 	if !filtered {
@@ -191,8 +193,8 @@ func (s *Server) listWebhooks(*call) (reply, error) {
 	return ok(inOrder(s, bodies))
 }
 
-// createWebhook takes a subscription without customHeaders too: the contract
-// requires them, working integrations leave them out.
+// createWebhook also accepts a subscription without customHeaders. The contract
+// requires them, but working integrations omit them.
 func (s *Server) createWebhook(c *call) (reply, error) {
 	input, err := decode[webhookInput](c)
 	if err != nil {
@@ -262,7 +264,7 @@ func (d Delivery) body(kind string) deliveryBody {
 	return deliveryBody{millis(d.At), &d.Success, &d.Code, &d.Text, kind}
 }
 
-// forgetDeliveries drops deliveries that are older than the switch
+// forgetDeliveries deletes deliveries that are older than the switch
 // webhooks.logRetention.
 func (s *Server) forgetDeliveries(c *call, webhook *Webhook) {
 	keep := time.Duration(c.switches.Webhooks.LogRetention)
