@@ -13,33 +13,33 @@ import (
 	"github.com/google/uuid"
 )
 
-// keyPrefix begins every API key, so that a leaked one is recognised.
+// keyPrefix starts every API key, so that a leaked key can be recognised.
 const keyPrefix = "cfk_"
 
 // APIKey is an API key. The key itself is shown once, by [APIKeys.Create].
 type APIKey struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
-	// Shop is the shop that the key is for; empty for the platform.
+	// Shop is the shop that the key belongs to; empty for the platform.
 	Shop   string   `json:"shop,omitempty"`
 	Scopes []string `json:"scopes"`
 	// Preview is the key's prefix and its last four characters.
 	Preview   string    `json:"preview"`
 	CreatedAt time.Time `json:"created_at"`
-	// RevokedAt is zero for a key that is good.
+	// RevokedAt is zero unless the key is revoked.
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 }
 
 // NewAPIKey is an API key to create.
 type NewAPIKey struct {
 	Name string
-	// Shop is the shop that the key is for; empty for the platform.
+	// Shop is the shop that the key belongs to; empty for the platform.
 	Shop   string
 	Scopes []string
 }
 
-// Create makes an API key and returns it with its secret of 256 random bits,
-// which is kept only as a hash and cannot be shown again.
+// Create creates an API key and returns it with its secret of 256 random bits. Only
+// a hash of the secret is stored, so it cannot be shown again.
 func (s APIKeys) Create(ctx context.Context, k NewAPIKey) (key APIKey, secret string, err error) {
 	random := make([]byte, 32)
 	rand.Read(random)
@@ -70,8 +70,8 @@ func (s APIKeys) Create(ctx context.Context, k NewAPIKey) (key APIKey, secret st
 	return key, secret, nil
 }
 
-// BySecret finds the key of a secret. One that is unknown or revoked is
-// [ErrNotFound].
+// BySecret returns the key of a secret. It returns [ErrNotFound] if the key is
+// unknown or revoked.
 func (s APIKeys) BySecret(ctx context.Context, secret string) (APIKey, error) {
 	keys, err := s.keysWhere(ctx, `hash = $1 AND revoked_at = 0`, keyHash(secret))
 	if err == nil && len(keys) == 0 {
@@ -83,13 +83,13 @@ func (s APIKeys) BySecret(ctx context.Context, secret string) (APIKey, error) {
 	return keys[0], nil
 }
 
-// List lists the API keys of a shop, or all where shop is empty, also revoked
-// ones, newest first.
+// List lists the API keys of a shop, or all keys if shop is empty, newest first and
+// including revoked ones.
 func (s APIKeys) List(ctx context.Context, shop string) ([]APIKey, error) {
 	return s.keysWhere(ctx, `$1 = '' OR shop = $1`, shop)
 }
 
-// Revoke makes a key useless, at once. It may be repeated.
+// Revoke revokes a key at once. It is idempotent.
 func (s APIKeys) Revoke(ctx context.Context, id string) error {
 	return s.write(ctx, "revoke API key "+id, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `UPDATE api_keys SET revoked_at = CASE WHEN revoked_at = 0 THEN $2 ELSE revoked_at END WHERE id = $1`, id, s.now())
@@ -119,7 +119,8 @@ func (s *core) keysWhere(ctx context.Context, where string, arg any) ([]APIKey, 
 	return keys, err
 }
 
-// keyHash needs no salt and no slowness: the secret has 256 random bits.
+// keyHash needs neither a salt nor a slow hash because the secret has 256 random
+// bits.
 func keyHash(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:])

@@ -13,32 +13,32 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// AuditEntry says who changed what.
+// AuditEntry records who changed what.
 type AuditEntry struct {
 	// ID and At are set by the store.
 	ID string    `json:"id"`
 	At time.Time `json:"at"`
-	// Actor is who did it: the name of an API key, or "cli".
+	// Actor is who made the change: the name of an API key, or "cli".
 	Actor string `json:"actor"`
-	// Action is what was done, such as "save-token" or "retry-claim".
+	// Action is what the actor did, such as "save-token" or "retry-claim".
 	Action string `json:"action"`
-	// Shop is the shop that it was done to; empty for the platform.
+	// Shop is the shop that was changed; empty for the platform.
 	Shop string `json:"shop,omitempty"`
 	// Target names what was changed, such as a claim's id.
 	Target string `json:"target,omitempty"`
-	// Details are plain facts. The value of a member whose name speaks of a
-	// token, secret, password, key or authorization is left out.
+	// Details are plain facts. The store redacts the value of a member whose name
+	// contains token, secret, password, key or authorization.
 	Details map[string]string `json:"details,omitempty"`
 }
 
-// AuditFilter says which entries to list. Zero members do not filter.
+// AuditFilter selects the entries to list. Zero members do not filter.
 type AuditFilter struct {
 	Shop, Actor, Action string
-	// Since is included, Until is not.
+	// Since is inclusive, Until is exclusive.
 	Since, Until time.Time
-	// Limit is how many to list at most. Defaults to 50; at most 500.
+	// Limit is the maximum number of entries. Defaults to 50; at most 500.
 	Limit int
-	// Cursor goes on where an earlier list ended.
+	// Cursor continues an earlier list from where it ended.
 	Cursor string
 }
 
@@ -69,8 +69,8 @@ func withoutSecrets(details map[string]string) map[string]string {
 	return clean
 }
 
-// List lists entries, newest first. next is the cursor of the next page,
-// empty on the last.
+// List lists entries, newest first. next is the cursor of the next page, empty on
+// the last page.
 func (s AuditLog) List(ctx context.Context, f AuditFilter) (entries []AuditEntry, next string, err error) {
 	var args arguments
 	where := `TRUE`

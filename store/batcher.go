@@ -7,19 +7,19 @@ import (
 )
 
 const (
-	// gatheredAtOnce bounds how many calls are worked on at once.
+	// gatheredAtOnce bounds the number of calls in a round.
 	gatheredAtOnce = 128
-	// gatheredPatience bounds their work, which is nobody's alone and ends with
-	// nobody's context.
+	// gatheredPatience bounds the work on a round. A round serves several callers,
+	// so it cannot use the context of any one of them.
 	gatheredPatience = 10 * time.Second
 )
 
-// batcher lets calls that are made while the same work is under way share the
-// next round of it. The first call is worked on at once; what a round costs
-// whatever its size, such as a commit, is then for all of them.
+// batcher lets calls that arrive while a round of the same work is running share the
+// next round. The first call starts a round at once. The calls of a round share its
+// fixed costs, such as a commit.
 type batcher[T any] struct {
-	// work does what the calls ask for and keeps in them what came of it. It runs
-	// in one goroutine at a time.
+	// work processes the calls and stores the results in them. It runs in one
+	// goroutine at a time.
 	work func(ctx context.Context, calls []T)
 
 	mu      sync.Mutex
@@ -32,8 +32,8 @@ type batched[T any] struct {
 	done chan struct{}
 }
 
-// add hands a call over. The channel is closed once it was worked on, all of it
-// after the call was made.
+// add submits a call. The channel is closed once a round that began after the call
+// was submitted has processed it.
 func (g *batcher[T]) add(call T) <-chan struct{} {
 	done := make(chan struct{})
 	g.mu.Lock()
@@ -46,7 +46,7 @@ func (g *batcher[T]) add(call T) <-chan struct{} {
 	return done
 }
 
-// run works until nobody waits.
+// run works until no calls are waiting.
 func (g *batcher[T]) run() {
 	for batch := g.next(); len(batch) > 0; batch = g.next() {
 		calls := make([]T, len(batch))

@@ -9,23 +9,23 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// otherClaimsLimit bounds how many other claims of an order are told.
+// otherClaimsLimit bounds how many other claims of an order a record lists.
 const otherClaimsLimit = 20
 
-// AcceptResult is what became of a claim that was handed in.
+// AcceptResult is the outcome of submitting a claim.
 type AcceptResult struct {
 	Record claim.Record
 	// New says that the claim was not known before.
 	New bool
-	// Differences names the fields, by JSON path, in which a known claim's first
-	// body differs; then nothing was written.
+	// Differences lists the fields, by JSON path, in which the claim differs from
+	// the known claim's first body. If there are any, nothing was written.
 	Differences []string
 }
 
-// Accept makes a claim durable, in [claim.StateReceived]. A claim that is known
-// already is left as it is and compared, see [claim.Differences]. Of any number
-// of callers with the same claim exactly one gets it as new. An unknown or
-// deleted shop is [ErrNotFound].
+// Accept makes a claim durable, in [claim.StateReceived]. It leaves a known claim
+// unchanged and compares the two, see [claim.Differences]. Of any number of
+// concurrent callers with the same claim, exactly one gets it as new. It returns
+// [ErrNotFound] for an unknown or deleted shop.
 func (s Claims) Accept(ctx context.Context, c *claim.Claim) (AcceptResult, error) {
 	ref := claim.Ref{Shop: c.Shop, ID: c.ID}
 	if ref.Shop == "" || ref.ID == "" {
@@ -70,8 +70,8 @@ func (s *core) accept(ctx context.Context, tx *sql.Tx, c *claim.Claim, body []by
 	return accepted, err
 }
 
-// Record is what is known about a claim, with the order's newest other claims.
-// A claim that is not known is [ErrNotFound].
+// Record returns what is known about a claim, including the newest other claims of
+// its order. It returns [ErrNotFound] for an unknown claim.
 func (s Claims) Record(ctx context.Context, ref claim.Ref) (claim.Record, error) {
 	var r claim.Record
 	err := s.read(ctx, "read claim "+ref.String(), func(db *sql.DB) (err error) {
@@ -81,7 +81,7 @@ func (s Claims) Record(ctx context.Context, ref claim.Ref) (claim.Record, error)
 	return r, err
 }
 
-// body is the claim as it was first accepted.
+// body returns the claim as it was first accepted.
 func (s *core) body(ctx context.Context, q querier, ref claim.Ref) (*claim.Claim, error) {
 	var sealed []byte
 	err := queryOne(ctx, q, claimNotFound(ref), []any{&sealed}, `SELECT body FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
@@ -95,7 +95,8 @@ func (s *core) body(ctx context.Context, q querier, ref claim.Ref) (*claim.Claim
 	return c, nil
 }
 
-// recordColumns are what [scanRecord] reads, of claims c and their connection n.
+// recordColumns are the columns that [scanRecord] reads, of claims c and their
+// connection n.
 const recordColumns = `c.shop, c.id, c.state, c.cause, c.last_error, c.reason, c.flow, c.preference, c.phase, c.order_number,
 	c.template, c.language, c.route, COALESCE(n.organization_id, ''), c.conversation_id, c.status, c.status_by, c.attached, c.left_out, c.dixa_requests,
 	c.fallback_used, c.accepted_at, c.opened_at, c.updated_at`

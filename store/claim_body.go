@@ -7,9 +7,9 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// OpeningBody is the claim that its conversation is opened from: as it was first
-// accepted, with what its owner changed before the conversation was created.
-// revision counts those changes.
+// OpeningBody returns the claim to open the conversation from: the claim as first
+// accepted, with the changes that its owner made before the conversation was
+// created. revision counts those changes.
 func (s Claims) OpeningBody(ctx context.Context, ref claim.Ref) (c *claim.Claim, revision int64, err error) {
 	err = s.read(ctx, "read the body of claim "+ref.String(), func(db *sql.DB) error {
 		b, err := s.bodies(ctx, db, ref)
@@ -23,7 +23,7 @@ func (s Claims) OpeningBody(ctx context.Context, ref claim.Ref) (c *claim.Claim,
 	return c, revision, err
 }
 
-// LatestBody is the claim as its owner last said it is.
+// LatestBody returns the claim as its owner last reported it.
 func (s Claims) LatestBody(ctx context.Context, ref claim.Ref) (*claim.Claim, error) {
 	var c *claim.Claim
 	err := s.read(ctx, "read the latest body of claim "+ref.String(), func(db *sql.DB) (err error) {
@@ -41,7 +41,8 @@ func (s *core) latest(ctx context.Context, q querier, ref claim.Ref) (*claim.Cla
 	return s.openBody(b, true)
 }
 
-// sealedBodies are the bodies of a claim: nil where there is none of that kind.
+// sealedBodies are the encrypted bodies of a claim. A body is nil if the claim has
+// none of that kind.
 type sealedBodies struct {
 	ref                   claim.Ref
 	first, edited, latest []byte

@@ -10,62 +10,62 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// maxLastError bounds what is kept of an error, in bytes.
+// maxLastError bounds the length of a stored error, in bytes.
 const maxLastError = 2000
 
-// Snapshot is what a claim's workflow needs to know: plain facts, nothing personal.
+// Snapshot is what a claim's workflow needs to know. It holds no personal data.
 type Snapshot struct {
 	claim.Record
-	// ConnectionID is the connection that the claim's conversation is in, else
-	// that of its shop; empty where the shop has none.
+	// ConnectionID is the connection of the claim's conversation, or else of its
+	// shop; empty if the shop has none.
 	ConnectionID    string
 	ConnectionState claim.ConnectionState
-	// Feature, Enabled and Paused are the shop's.
+	// Feature, Enabled and Paused are the shop's flags.
 	Feature, Enabled, Paused bool
-	// SettingsVersion is the shop's present one, ParkedVersion that which the
-	// claim had read when it was parked last.
+	// SettingsVersion is the shop's current version. ParkedVersion is the version
+	// that the claim had read when it was last parked.
 	SettingsVersion, ParkedVersion int64
-	// Revision counts what was changed from outside for the workflow to see,
-	// Read is the one that it saw last.
+	// Revision counts the outside changes that the workflow must see. Read is the
+	// last revision that it saw.
 	Revision, Read int64
-	// Cursor is the number of the last event of the conversation that the claim
-	// has taken in.
+	// Cursor is the number of the last event of the conversation that the claim has
+	// applied.
 	Cursor int64
-	// Unread says that events of the claim's conversation wait behind its cursor,
-	// or that the status rules are to be asked anew, which JudgeDue says.
+	// Unread says that the conversation has events after Cursor or that RulesDue is
+	// set. RulesDue says that the status rules must be evaluated again.
 	Unread, RulesDue bool
-	// Instructed says that instructions wait, Changing that one of them may
-	// change the conversation's state or tags.
+	// Instructed says that instructions are waiting. Changing says that one of them
+	// may change the conversation's state or tags.
 	Instructed, Changing bool
-	// Conversation is what is known of its conversation in Dixa.
+	// Conversation is what is known of the claim's conversation in Dixa.
 	Conversation ConversationFacts
-	// Derived is the status that Dixa's facts last came to, see [ClaimUpdate].
+	// Derived is the status last derived from Dixa's facts, see [ClaimUpdate].
 	Derived string
-	// EndUserID is the customer in Dixa, once known.
+	// EndUserID is the customer's id in Dixa, once known.
 	EndUserID string
-	// RetriedAt, FallbackAt and ResumedAt say when a person last retried the
-	// claim, when its fallback was raised and when its shop was last resumed;
-	// zero for never.
+	// RetriedAt, FallbackAt and ResumedAt are when a person last retried the claim,
+	// when its fallback was raised and when its shop was last resumed; zero for
+	// never.
 	RetriedAt, FallbackAt, ResumedAt time.Time
-	// CreateAnyway says that a person looked and found no conversation. It holds
-	// from the retry until the claim is open or parked.
+	// CreateAnyway says that a person checked Dixa and found no conversation. It
+	// holds from the retry until the claim is open or parked.
 	CreateAnyway bool
 	// DoneSteps are the steps whose intent is finished, sorted.
 	DoneSteps []string
 }
 
-// ConversationFacts are the plain facts of a conversation.
+// ConversationFacts are the facts of a conversation, without personal data.
 type ConversationFacts struct {
 	Status              claim.ConversationStatus
 	AssigneeID, QueueID string
-	// ClosedSince is zero where it is not closed.
+	// ClosedSince is zero unless the conversation is closed.
 	ClosedSince time.Time
-	// DoubtAt is that of [claim.Newest].
+	// DoubtAt is the field of the same name in [claim.Newest].
 	DoubtAt time.Time
 }
 
-// Load reads what a claim's workflow needs to know. It works for claims of a
-// deleted shop too, which counts as switched off.
+// Load reads what a claim's workflow needs to know. It also works for claims of a
+// deleted shop, which counts as switched off.
 func (s Claims) Load(ctx context.Context, ref claim.Ref) (Snapshot, error) {
 	var w Snapshot
 	err := s.read(ctx, "load claim "+ref.String(), func(db *sql.DB) error {
@@ -91,7 +91,7 @@ func (s Claims) Load(ctx context.Context, ref claim.Ref) (Snapshot, error) {
 		if err != nil {
 			return err
 		}
-		// While a change waits, the rules do too.
+		// While a change waits, so do the rules.
 		w.RulesDue = w.RulesDue && !w.Changing
 		w.Unread = w.Unread || w.RulesDue
 		w.RetriedAt, w.FallbackAt, w.ResumedAt = timeOf(retried), timeOf(fallback), timeOf(resumed)
@@ -109,44 +109,44 @@ func (s Claims) Load(ctx context.Context, ref claim.Ref) (Snapshot, error) {
 	return w, err
 }
 
-// Set is what to write beside a change of state. Zero members and nil pointers
-// leave what is there.
+// ClaimUpdate is what to write with a change of state. Zero members and nil pointers
+// leave the stored value unchanged.
 type ClaimUpdate struct {
-	// Cause says why a claim is parked. It goes by itself when the claim leaves
+	// Cause says why a claim is parked. It is cleared when the claim leaves
 	// [claim.StateNeedsAttention].
 	Cause claim.Cause
-	// LastError is what went wrong, in words, without personal data. It stays
-	// after the claim went on; more than 2,000 bytes are cut.
+	// LastError describes the last error, without personal data. It stays after the
+	// claim proceeds. It is truncated to 2,000 bytes.
 	LastError string
 	// ParkedVersion is the shop's settings version that a parked claim had read.
 	ParkedVersion int64
-	// Template, Language and Route say what was chosen for the conversation.
+	// Template, Language and Route are the ones chosen for the conversation.
 	Template, Language, Route string
-	// EndUserID is the customer in Dixa.
+	// EndUserID is the customer's id in Dixa.
 	EndUserID string
 	// Attached and LeftOut count files.
 	Attached, LeftOut *int
-	// Status is what the owner is told of the claim and StatusBy who says so.
-	// Derived is what Dixa's facts come to by the shop's rules, whoever's word
-	// Status is.
+	// Status is the claim's status as reported to the owner, and StatusBy is who set
+	// it. Derived is the status that the shop's rules derive from Dixa's facts,
+	// regardless of who set Status.
 	Status, StatusBy, Derived string
-	// FallbackUsed says that the claim's fallback is raised with this change.
+	// FallbackUsed says that this change raises the claim's fallback.
 	FallbackUsed bool
-	// Happened are entries of the timeline, added once each by their ids.
+	// Timeline entries are added to the claim's timeline, once per id.
 	Timeline []TimelineEntry
-	// Learned is what Dixa was found to say of the conversation.
+	// Fact is a fact about the conversation that was read from Dixa.
 	Fact *claim.Fact
-	// JudgeDue has the status rules asked anew.
+	// RulesDue requests another evaluation of the status rules.
 	RulesDue bool
-	// Revision, unless zero, makes the change hold only while the claim's
-	// [Snapshot.Revision] is this one: else it is a [*StaleError].
+	// Revision, unless zero, makes the change conditional on the claim's
+	// [Snapshot.Revision]. If the two differ, the change is a [*StaleError].
 	Revision int64
-	// Outbox are events that are owed to the claim's owner for this change. One
-	// whose ID the claim has already is not added again.
+	// Outbox lists the events that the claim's owner gets for this change. An event
+	// whose ID the claim already has is not added again.
 	Outbox []OutboxEvent
 }
 
-// claimRow is what a change needs of the claim that it holds.
+// claimRow is what a change needs to know of the claim that it has locked.
 type claimRow struct {
 	state          claim.State
 	connectionID   string
@@ -157,17 +157,16 @@ type claimRow struct {
 	applied        int64
 }
 
-// StaleError says that somebody changed a claim from outside since it was read.
-// Nothing was written.
+// StaleError says that a claim was changed from outside since it was read. Nothing
+// was written.
 type StaleError struct{ Ref claim.Ref }
 
 func (e *StaleError) Error() string {
 	return "claim " + e.Ref.String() + " was changed from outside since it was read: read it again"
 }
 
-// lockClaim reads a claim and keeps everybody else from changing it until the
-// transaction ends. An update that changes nothing is the one way to do so in
-// both databases.
+// lockClaim reads a claim and locks its row until the transaction ends. A no-op
+// UPDATE is the only row lock that works on both databases.
 func lockClaim(ctx context.Context, tx *sql.Tx, ref claim.Ref) (claimRow, error) {
 	var r claimRow
 	err := queryOne(ctx, tx, claimNotFound(ref), []any{&r.state, &r.connectionID, &r.conversationID, &r.sequence, &r.openedAt, &r.revision, &r.applied},
@@ -176,10 +175,11 @@ func lockClaim(ctx context.Context, tx *sql.Tx, ref claim.Ref) (claimRow, error)
 	return r, err
 }
 
-// Change moves a claim by an event, writes set beside it and returns the new
-// state, all or nothing: of two changes at once the second sees what the first
-// made of the claim. An event that does not apply is a [*claim.TransitionError],
-// a change to what was changed meanwhile a [*StaleError]; both write nothing. The empty event writes set without moving the claim.
+// Change applies an event to a claim, writes set with it and returns the new state,
+// atomically. Of two concurrent changes, the second sees the result of the first. It
+// returns a [*claim.TransitionError] if the event does not apply, and a
+// [*StaleError] if the claim was changed meanwhile; both write nothing. The empty
+// event writes set without changing the state.
 func (s Claims) Change(ctx context.Context, ref claim.Ref, event claim.Event, set ClaimUpdate) (claim.State, error) {
 	var next claim.State
 	err := s.write(ctx, "change claim "+ref.String(), func(tx *sql.Tx) error {
@@ -196,7 +196,7 @@ func (s Claims) Change(ctx context.Context, ref claim.Ref, event claim.Event, se
 	return next, err
 }
 
-// change moves a claim that the caller holds, and keeps row up with it.
+// change applies an event to a claim that the caller has locked, and updates row.
 func (s *core) change(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *claimRow, event claim.Event, set ClaimUpdate) (claim.State, error) {
 	if event != "" {
 		next, err := row.state.Next(event)
@@ -233,7 +233,7 @@ func (s *core) change(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *claim
 	return row.state, err
 }
 
-// assignments is the SET clause of the change.
+// assignments returns the SET clause of the change.
 func (set ClaimUpdate) assignments(args *arguments, event claim.Event, next claim.State, now int64) string {
 	assign := `updated_at = ` + args.add(now) + `, state = ` + args.add(next)
 	text := func(column, value string) {
@@ -280,7 +280,7 @@ func (set ClaimUpdate) assignments(args *arguments, event claim.Event, next clai
 	return assign
 }
 
-// cut shortens a text to at most n bytes, never within a character.
+// cut truncates a text to at most n bytes, never within a character.
 func cut(text string, n int) string {
 	if len(text) <= n {
 		return text
@@ -291,7 +291,7 @@ func cut(text string, n int) string {
 	return text[:n]
 }
 
-// AddRequests counts n more requests to Dixa for a claim.
+// AddRequests adds n to the number of requests to Dixa for a claim.
 func (s Claims) AddRequests(ctx context.Context, ref claim.Ref, n int) error {
 	return s.write(ctx, "count the requests of claim "+ref.String(), func(tx *sql.Tx) error {
 		found, err := exec(ctx, tx, `UPDATE claims SET dixa_requests = dixa_requests + $3 WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID, n)

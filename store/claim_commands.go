@@ -12,15 +12,15 @@ import (
 
 // RetryOptions says how to retry a claim.
 type RetryOptions struct {
-	// CreateAnyway says that a person looked in Dixa and found no conversation,
-	// so one may be created though an earlier create was never answered. It
-	// holds for one retry, and only for a claim that was waiting.
+	// CreateAnyway says that a person checked Dixa and found no conversation, so one
+	// may be created even though an earlier create got no answer. It holds for one
+	// retry, and only for a claim that was waiting.
 	CreateAnyway bool
 }
 
-// Retry wakes a claim that needs attention, was skipped or was abandoned: it is
-// received once more. A claim that is on its way is only nudged. One that is
-// open or further is a [*claim.TransitionError].
+// Retry returns a claim that needs attention, was skipped or was abandoned to
+// [claim.StateReceived]. A claim in progress is only nudged. It returns a
+// [*claim.TransitionError] if the claim is open or further.
 func (s Claims) Retry(ctx context.Context, ref claim.Ref, o RetryOptions) error {
 	return s.write(ctx, "retry claim "+ref.String(), func(tx *sql.Tx) error {
 		row, err := lockClaim(ctx, tx, ref)
@@ -45,8 +45,8 @@ func (s *core) retry(ctx context.Context, tx *sql.Tx, ref claim.Ref, from claim.
 	return err
 }
 
-// Abandon gives a claim up. A claim that is settled is a
-// [*claim.TransitionError]; one that is abandoned already stays as it is.
+// Abandon abandons a claim. It returns a [*claim.TransitionError] if the claim is
+// settled. An abandoned claim stays unchanged.
 func (s Claims) Abandon(ctx context.Context, ref claim.Ref) error {
 	return s.write(ctx, "abandon claim "+ref.String(), func(tx *sql.Tx) error {
 		row, err := lockClaim(ctx, tx, ref)
@@ -57,7 +57,7 @@ func (s Claims) Abandon(ctx context.Context, ref claim.Ref) error {
 	})
 }
 
-// abandon gives up a claim that the caller holds, and tells its owner.
+// abandon abandons a claim that the caller has locked, and notifies its owner.
 func (s *core) abandon(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *claimRow, set ClaimUpdate) error {
 	next, err := row.state.Next(claim.EventAbandon)
 	if err != nil || next == row.state {
@@ -75,15 +75,15 @@ func (s *core) abandon(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *clai
 	return err
 }
 
-// Link names the conversation that a claim has in the Dixa of its shop, where
-// a person found it, and retries the claim, which then goes on with it. It is
-// idempotent. Naming another conversation takes the place of the first as long as
-// nothing was written into that by a later step.
+// Link assigns a claim the conversation that a person found for it in the shop's
+// Dixa, and retries the claim, which then continues with that conversation. It is
+// idempotent. A different conversation replaces the first one, unless a later step
+// has written to the first.
 //
-// It is a [*ConflictError] where the conversation is another claim's, where the
-// claim's own can no longer be replaced, and where a create of the claim is on
-// its way; a [*claim.TransitionError] where the claim is open or further and has
-// no conversation; [ErrNotFound] where the shop has no connection.
+// It returns a [*ConflictError] if the conversation belongs to another claim, if the
+// claim's own can no longer be replaced, or if a create of the claim is in flight.
+// It returns a [*claim.TransitionError] if the claim is open or further and has no
+// conversation, and [ErrNotFound] if the shop has no connection.
 func (s Claims) Link(ctx context.Context, ref claim.Ref, conversationID int64) error {
 	return s.write(ctx, fmt.Sprintf("link claim %s to conversation %d", ref, conversationID), func(tx *sql.Tx) error {
 		row, err := lockClaim(ctx, tx, ref)
@@ -119,11 +119,11 @@ func (s Claims) Link(ctx context.Context, ref claim.Ref, conversationID int64) e
 	})
 }
 
-// inConversation holds for steps that write into the claim's conversation.
+// inConversation matches steps that write to the claim's conversation.
 const inConversation = `step <> '` + claim.StepConversation + `' AND step NOT LIKE '` + claim.StepCustomer + `%'`
 
-// unlink takes a claim's conversation from it, unless that has something of the
-// claim in it or may get something at this moment.
+// unlink removes a claim's conversation, unless it contains something of the claim
+// or may be receiving something right now.
 func (s *core) unlink(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claimRow) error {
 	taken := func(why string) error {
 		return &ConflictError{
@@ -147,8 +147,8 @@ func (s *core) unlink(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claimR
 	if written > 0 {
 		return taken("which has tags, files or a note of the claim in it, and keeps it")
 	}
-	// What may have reached the old conversation is sent to the new one, under
-	// another key: Dixa would take the same one for a repeat.
+	// Steps that may have reached the old conversation are sent to the new one under
+	// another key. Dixa would treat the same key as a repeat.
 	_, err = exec(ctx, tx, `UPDATE intents SET try = try + 1, sent_at = 0
 		WHERE shop = $1 AND claim_id = $2 AND done_at = 0 AND sent_at > 0 AND `+inConversation, ref.Shop, ref.ID)
 	if err != nil {
@@ -161,9 +161,9 @@ func (s *core) unlink(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claimR
 	return err
 }
 
-// settleCreate finishes the intent of the create with the conversation that a
-// person named, so that no create is sent after this. One statement looks and
-// writes: a create may begin at the same moment.
+// settleCreate finishes the intent of the create with the conversation that a person
+// named, so that no create is sent after this. A single statement checks and writes
+// because a create may begin concurrently.
 func (s *core) settleCreate(ctx context.Context, tx *sql.Tx, ref claim.Ref, from claim.State, conversationID int64) error {
 	result, err := createdConversation(conversationID)
 	if err != nil {
@@ -182,8 +182,8 @@ func (s *core) settleCreate(ctx context.Context, tx *sql.Tx, ref claim.Ref, from
 	return err
 }
 
-// RetryShop retries the claims of a shop that need attention for one of the
-// causes given, or for any, and says how many those are.
+// RetryShop retries the claims of a shop that need attention for one of the given
+// causes, or for any cause if none is given. It returns their number.
 func (s Claims) RetryShop(ctx context.Context, shop string, causes ...claim.Cause) (int, error) {
 	var args arguments
 	where := `shop = ` + args.add(shop)
@@ -193,8 +193,8 @@ func (s Claims) RetryShop(ctx context.Context, shop string, causes ...claim.Caus
 	return s.retryAll(ctx, shop, claim.StateNeedsAttention, where, args)
 }
 
-// OpenSkipped opens the claims of a shop that were skipped and accepted at or
-// after since, and says how many those are. The zero time opens all.
+// OpenSkipped opens the skipped claims of a shop that were accepted at or after
+// since, and returns their number. The zero time opens all.
 func (s Claims) OpenSkipped(ctx context.Context, shop string, since time.Time) (int, error) {
 	var args arguments
 	where := `shop = ` + args.add(shop) + ` AND accepted_at >= ` + args.add(micros(since))

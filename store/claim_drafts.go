@@ -7,8 +7,8 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// SaveDraft keeps a working document of a claim, such as its rendered "ticket",
-// as sealed JSON; it replaces an earlier one of the same kind.
+// SaveDraft stores a working document of a claim, such as its rendered "ticket", as
+// encrypted JSON. It replaces an earlier document of the same kind.
 func (s Claims) SaveDraft(ctx context.Context, ref claim.Ref, kind string, v any) error {
 	doing := "save the " + kind + " of claim " + ref.String()
 	body, err := s.sealJSON(draftBody, v, ref.Shop, ref.ID, kind)
@@ -26,8 +26,9 @@ func (s Claims) SaveDraft(ctx context.Context, ref claim.Ref, kind string, v any
 	})
 }
 
-// KeepDraft keeps a working document that must not change once it is there, and
-// reads the one that is kept into kept: this one, or that of whoever came first.
+// KeepDraft stores a working document that must not change once it exists, and reads
+// the stored one into kept: this document, or the one that another caller stored
+// first.
 func (s Claims) KeepDraft(ctx context.Context, ref claim.Ref, kind string, v, kept any) error {
 	body, err := s.sealJSON(draftBody, v, ref.Shop, ref.ID, kind)
 	if err != nil {
@@ -46,8 +47,8 @@ func (s Claims) KeepDraft(ctx context.Context, ref claim.Ref, kind string, v, ke
 	})
 }
 
-// Draft reads a working document of a claim into v. One that was never saved is
-// [ErrNotFound].
+// Draft reads a working document of a claim into v. It returns [ErrNotFound] if the
+// document was never saved.
 func (s Claims) Draft(ctx context.Context, ref claim.Ref, kind string, v any) error {
 	return s.read(ctx, "read the "+kind+" of claim "+ref.String(), func(db *sql.DB) error {
 		return s.draft(ctx, db, ref, kind, v)
@@ -63,7 +64,7 @@ func (s *core) draft(ctx context.Context, q querier, ref claim.Ref, kind string,
 	return s.openJSON(draftBody, sealed, v, ref.Shop, ref.ID, kind)
 }
 
-// known is nil for a claim that is in the store, else [ErrNotFound].
+// known returns nil if the claim is in the store, else [ErrNotFound].
 func known(ctx context.Context, q querier, ref claim.Ref) error {
 	var id string
 	return queryOne(ctx, q, claimNotFound(ref), []any{&id}, `SELECT id FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)

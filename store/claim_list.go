@@ -16,7 +16,7 @@ const (
 	maxPage     = 500
 )
 
-// ClaimFilter says which claims to list. Zero members do not filter.
+// ClaimFilter selects the claims to list. Zero members do not filter.
 type ClaimFilter struct {
 	Shop   string
 	States []claim.State
@@ -25,18 +25,18 @@ type ClaimFilter struct {
 	Reason         string
 	OrderNumber    string
 	ConversationID int64
-	// Since and Until bound when the claim was accepted: Since is included,
-	// Until is not.
+	// Since (inclusive) and Until (exclusive) bound the time when the claim was
+	// accepted.
 	Since, Until time.Time
-	// Limit is how many to list at most. Defaults to 50; at most 500.
+	// Limit is the maximum number of claims. Defaults to 50; at most 500.
 	Limit int
-	// Cursor goes on where an earlier list ended.
+	// Cursor continues an earlier list from where it ended.
 	Cursor string
 }
 
-// List lists claims, newest first, without their other claims. next is the
-// cursor of the next page, empty on the last; claims that come in meanwhile
-// neither repeat nor hide any. A cursor that is none is a [*claim.InvalidError].
+// List lists claims, newest first, without their other claims. next is the cursor of
+// the next page, empty on the last page. Claims that arrive between pages cause no
+// duplicates or gaps. It returns a [*claim.InvalidError] for an invalid cursor.
 func (s Claims) List(ctx context.Context, f ClaimFilter) (records []claim.Record, next string, err error) {
 	var args arguments
 	var where []string
@@ -107,7 +107,7 @@ func placeholders[T any](args *arguments, values []T) string {
 	return strings.Join(places, ", ")
 }
 
-// cursor names the last row of a page. A shop's slug holds no slash.
+// cursor identifies the last row of a page. A shop's slug contains no slash.
 func cursor(at int64, ref claim.Ref) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at, 10) + "/" + ref.Shop + "/" + ref.ID))
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Nudge is a claim whose workflow has not been told of its present revision.
-// Reason and OrderNumber are for the search attributes of a workflow that is to
-// be started.
+// Nudge is a claim whose workflow has not been signalled its current revision.
+// Reason and OrderNumber are the search attributes for a workflow that has to be
+// started.
 type Nudge struct {
 	Ref      claim.Ref
 	Revision int64
@@ -19,23 +19,23 @@ type Nudge struct {
 	OrderNumber string
 }
 
-// resignal is how long after a nudge that was not heard the next one is sent. A
-// workflow reads the store within moments, unless no worker runs.
+// resignal is how long to wait before nudging again a workflow that has not read the
+// last nudge. A workflow reads the store within moments, unless no worker runs.
 const resignal = time.Minute
 
-// Due lists up to limit claims whose workflow is to be nudged, oldest
-// first. A workflow that has not yet read what it was nudged about last is not
-// nudged again so soon: it will see everything.
+// Due lists up to limit claims whose workflow is to be nudged, oldest first. A
+// workflow that has not yet read the revision of its last nudge is not nudged again
+// so soon: it will see everything when it reads.
 func (s Nudges) Due(ctx context.Context, limit int) ([]Nudge, error) {
 	return s.nudges(ctx, "list claims to nudge", `signalled < revision AND (read_revision >= signalled OR nudged_at <= $1)
 		ORDER BY accepted_at LIMIT $2`, s.now()-resignal.Microseconds(), limit)
 }
 
-// Stranded lists up to limit claims that a workflow must be at work on or wait
-// with and that nothing was heard of for as long as given: neither did they
-// change nor did the engine take word of them, see [Nudges.MarkSent]. Their
-// workflow may have been cancelled, terminated or lost with the engine's
-// database. Claims whose conversation is open or closed are given a day.
+// Stranded lists up to limit claims that need a workflow but have been silent for
+// the given time: the claim did not change, and Temporal accepted no nudge, see
+// [Nudges.MarkSent]. Their workflow may have been cancelled, terminated or lost with
+// Temporal's database. Claims with an open or closed conversation get at least a
+// day.
 func (s Nudges) Stranded(ctx context.Context, silence time.Duration, limit int) ([]Nudge, error) {
 	return s.nudges(ctx, "list claims that may have lost their workflow", `signalled >= revision
 		AND (state IN ($1, $2, $3) AND updated_at <= $4 AND nudged_at <= $4
@@ -44,8 +44,8 @@ func (s Nudges) Stranded(ctx context.Context, silence time.Duration, limit int) 
 		claim.StateOpen, claim.StatePending, claim.StateClosed, s.now()-max(silence, openSilence).Microseconds(), limit)
 }
 
-// openSilence is how long nothing may be heard of a claim whose conversation is
-// there. Its next event starts its workflow in any case; only settling waits.
+// openSilence is the shortest silence of a claim that already has its conversation.
+// Its next event starts its workflow anyway; only settling is delayed.
 const openSilence = 24 * time.Hour
 
 // MarkRead records that the claim's workflow has read a revision.
@@ -70,8 +70,8 @@ func (s *core) nudges(ctx context.Context, doing, where string, args ...any) ([]
 	return nudges, err
 }
 
-// MarkSent records that the engine now knows of a revision of the claim. A
-// later one is still to be told.
+// MarkSent records that Temporal has accepted a revision of the claim. A later
+// revision is still to be signalled.
 func (s Nudges) MarkSent(ctx context.Context, ref claim.Ref, revision int64) error {
 	return s.write(ctx, "note the nudge of claim "+ref.String(), func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE claims SET signalled = CASE WHEN signalled < $3 THEN $3 ELSE signalled END, nudged_at = $4
@@ -80,9 +80,9 @@ func (s Nudges) MarkSent(ctx context.Context, ref claim.Ref, revision int64) err
 	})
 }
 
-// WakeParked nudges, once, every parked claim whose shop's settings changed
-// since it was parked, and says how many those are. A claim whose fallback was
-// raised is left to a person until it is retried.
+// WakeParked nudges, once, every parked claim whose shop's settings changed since it
+// was parked, and returns the number of claims. A claim whose fallback was raised is
+// left to a person until it is retried.
 func (s Nudges) WakeParked(ctx context.Context) (int, error) {
 	const shopVersion = `(SELECT s.settings_version FROM shops s WHERE s.slug = claims.shop)`
 	n := 0
@@ -95,24 +95,24 @@ func (s Nudges) WakeParked(ctx context.Context) (int, error) {
 	return n, err
 }
 
-// ClaimCounts is how many claims there are and what waits.
+// ClaimCounts counts the claims and the backlog.
 type ClaimCounts struct {
 	// Claims counts claims by state and, for parked ones, by cause.
 	Claims map[StateCause]int
-	// Undelivered is how many claims wait for the engine to hear of them.
+	// Undelivered counts the claims with a revision that Temporal has not accepted.
 	Undelivered int
-	// OldestUnopened is how long the oldest claim that is received or opening has
-	// waited; zero where there is none.
+	// OldestUnopened is how long the oldest received or opening claim has waited;
+	// zero if there is none.
 	OldestUnopened time.Duration
 }
 
-// StateCause is a state and, where that is needs_attention, its cause.
+// StateCause is a state and, if the state is needs_attention, its cause.
 type StateCause struct {
 	State claim.State
 	Cause claim.Cause
 }
 
-// Counts counts claims, from indexes alone where they are not parked.
+// Counts counts claims. It reads only indexes, except for parked claims.
 func (s Claims) Counts(ctx context.Context) (ClaimCounts, error) {
 	var t ClaimCounts
 	err := s.read(ctx, "count claims", func(db *sql.DB) error {

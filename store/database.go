@@ -36,8 +36,8 @@ const (
 	sqliteScheme = "sqlite:"
 	memory       = ":memory:"
 
-	// maxAttempts bounds how often a transaction that the database asks to
-	// repeat is repeated.
+	// maxAttempts bounds how often a transaction is attempted if the database asks
+	// for a retry.
 	maxAttempts = 12
 
 	postgresConnections = 20
@@ -61,13 +61,13 @@ func (s *core) connect(ctx context.Context, address string) error {
 }
 
 func (s *core) connectMemory(ctx context.Context) error {
-	// Of its own name, so that two stores in one process never meet.
+	// A unique name isolates the stores of one process from each other.
 	db, err := sql.Open("sqlite", "file:/claimflow-"+uuid.NewString()+"?vfs=memdb&_txlock=immediate&_dqs=0&_foreign_keys=on")
 	if err != nil {
 		return fmt.Errorf("open a store in memory: %w", err)
 	}
-	// One connection for the work, one that is never used: the database is gone
-	// with its last connection.
+	// One connection does the work, and the other stays unused: the database is
+	// deleted with its last connection.
 	db.SetMaxOpenConns(2)
 	db.SetMaxIdleConns(2)
 	if s.keeper, err = db.Conn(ctx); err != nil {
@@ -84,7 +84,7 @@ func (s *core) connectFile(path string) error {
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return fmt.Errorf("open the store: there is no folder %s; make it first", filepath.Dir(path))
 	}
-	// SQLite would make the file readable by everybody.
+	// SQLite would create the file readable by everyone.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
@@ -96,8 +96,8 @@ func (s *core) connectFile(path string) error {
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
-	// An accepted claim is answered with 202 once it is durable, hence the full
-	// synchronisation: with less, a power cut could take it back.
+	// A claim is acknowledged with 202 once it is durable. With less than full
+	// synchronisation, a power failure could lose it.
 	name := (&url.URL{Scheme: "file", Path: absolute, RawQuery: url.Values{
 		"_busy_timeout": {"10000"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"},
 		"_foreign_keys": {"on"}, "_txlock": {"immediate"}, "_dqs": {"0"},
@@ -120,7 +120,7 @@ func (s *core) connectFile(path string) error {
 func (s *core) connectPostgres(ctx context.Context, address string) error {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
-		// pgx's own words are dropped: they may quote the password.
+		// pgx's error is dropped because it may quote the password.
 		return errors.New("the store's PostgreSQL address cannot be read; it should look like postgres://user:password@host:5432/name?sslmode=require, with special characters of the password percent-encoded")
 	}
 	db := stdlib.OpenDB(*config)
@@ -135,8 +135,8 @@ func (s *core) connectPostgres(ctx context.Context, address string) error {
 	return nil
 }
 
-// unreached is the cause within pgx's account of every address that it tried,
-// which is several lines long.
+// unreached returns the cause within pgx's error, which spans several lines and
+// lists every address that it tried.
 func unreached(err error) error {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e
@@ -164,8 +164,8 @@ func (s *core) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// SQLite has no lock for migrations: of two processes that begin at once,
-	// one is refused, and finds the work done when it looks again.
+	// SQLite has no migration lock. If two processes start at once, one fails and
+	// finds the schema up to date on its next attempt.
 	for attempt := 1; ; attempt++ {
 		_, err = provider.Up(ctx)
 		if err == nil || s.dialect == onPostgres || attempt == maxAttempts || ctx.Err() != nil {
@@ -174,9 +174,9 @@ func (s *core) migrate(ctx context.Context) error {
 	}
 }
 
-// write runs fn in a transaction and commits. fn runs again, from the start,
-// where the database asks for it, so it must not change anything but through tx.
-// doing says in a few words what is being done, for errors.
+// write runs fn in a transaction and commits. If the database asks for a retry, fn
+// runs again from the start, so it must change nothing except through tx. doing
+// describes the operation in a few words, for errors.
 func (s *core) write(ctx context.Context, doing string, fn func(tx *sql.Tx) error) error {
 	return retrying(ctx, doing, func() error {
 		tx, err := s.writes.BeginTx(ctx, nil)
@@ -216,7 +216,7 @@ func retrying(ctx context.Context, doing string, fn func() error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// repeatable reports whether the database took nothing and asks to try again.
+// repeatable reports whether the database applied nothing and asks for a retry.
 func repeatable(err error) bool {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		const busy, locked = 5, 6 // SQLITE_BUSY and SQLITE_LOCKED; extended codes are in the higher bytes
@@ -229,14 +229,14 @@ func repeatable(err error) bool {
 	return false
 }
 
-// querier is what a transaction and a pool have in common.
+// querier is the common interface of a transaction and a pool.
 type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// exec runs a statement and says how many rows it touched.
+// exec runs a statement and returns the number of affected rows.
 func exec(ctx context.Context, q querier, query string, args ...any) (int, error) {
 	result, err := q.ExecContext(ctx, query, args...)
 	if err != nil {
@@ -246,8 +246,8 @@ func exec(ctx context.Context, q querier, query string, args ...any) (int, error
 	return int(n), err
 }
 
-// queryOne scans the only row of a query into dest; a missing row is [ErrNotFound]
-// with the words given.
+// queryOne scans the only row of a query into dest. If there is no row, it returns
+// missing.
 func queryOne(ctx context.Context, q querier, missing error, dest []any, query string, args ...any) error {
 	err := q.QueryRowContext(ctx, query, args...).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -271,17 +271,17 @@ func queryEach(ctx context.Context, q querier, fn func(scan func(dest ...any) er
 	return rows.Err()
 }
 
-// arguments collects the arguments of a query that is put together.
+// arguments collects the arguments of a query under construction.
 type arguments []any
 
-// add keeps an argument and returns its placeholder.
+// add appends an argument and returns its placeholder.
 func (a *arguments) add(v any) string {
 	*a = append(*a, v)
 	return fmt.Sprintf("$%d", len(*a))
 }
 
-// plain makes a text from outside fit for a text column of either database:
-// PostgreSQL takes neither a zero byte nor broken UTF-8.
+// plain makes external text fit for a text column of either database. PostgreSQL
+// accepts neither zero bytes nor invalid UTF-8.
 func plain(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 }

@@ -7,26 +7,26 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// ErrNotFound says that what was asked for is not in the store. Use [errors.Is].
+// ErrNotFound says that the requested object is not in the store. Use [errors.Is].
 var ErrNotFound = errors.New("not found")
 
-// ConflictError says that what was to be written stands against what is there.
+// ConflictError says that a write conflicts with stored data.
 type ConflictError struct {
-	// What is in the way: "shop", "conversation" (another claim has it) or
-	// "claim" (it has another conversation).
+	// What is the object in conflict, such as "shop", "conversation" (another claim
+	// has it) or "claim" (it has another conversation).
 	What string
-	// Problem says in words what is in the way.
+	// Problem describes the conflict in words.
 	Problem string
-	// Claim is the claim that has the conversation, where that is the conflict.
+	// Claim is the claim that has the conversation, if that is the conflict.
 	Claim claim.Ref
-	// ConversationID is the conversation that is in the way, where there is one.
+	// ConversationID is the conversation in conflict, if there is one.
 	ConversationID int64
 }
 
 func (e *ConflictError) Error() string { return e.Problem }
 
-// OtherOrganizationError says that a token belongs to another Dixa organisation
-// than the one that the shop is connected to.
+// OtherOrganizationError says that a token belongs to a different Dixa organisation
+// than the shop's connection.
 type OtherOrganizationError struct {
 	// Have and Got are the ids of the two organisations.
 	Have, Got string

@@ -9,45 +9,46 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// EventEffects is what events did to a claim.
+// EventEffects are the effects of events on a claim.
 type EventEffects struct {
 	Ref claim.Ref
-	// From and To are the cursor before and after, State and ConversationID as
-	// they were read: the advance holds only while they are so.
+	// From and To are the cursor before and after. State and ConversationID are the
+	// values as read. The effects apply only if none of them has changed since.
 	From, To       int64
 	State          claim.State
 	ConversationID int64
-	// Conversation is what is known of the conversation now.
+	// Conversation is the resulting knowledge of the conversation.
 	Conversation claim.Conversation
-	// Refreshed says that Dixa was asked how the conversation is.
+	// Refreshed says that Dixa was queried for the conversation.
 	Refreshed bool
-	// Judged says that the status rules were asked, as [Snapshot.RulesDue] wanted.
+	// Judged says that the status rules were evaluated, as [Snapshot.RulesDue]
+	// requires.
 	Judged bool
-	// Steps are the changes of the claim in their order.
+	// Transitions are the changes of the claim, in order.
 	Transitions []Transition
-	// Replaced are entries of the timeline that are taken out, by their ids.
+	// Replaced lists the ids of timeline entries to delete.
 	Replaced []string
-	// Timeline and Messages are added once each, by their ids.
+	// Timeline and Messages are added once per id.
 	Timeline []TimelineEntry
 	Messages []claim.Message
 }
 
-// Transition is one change of a claim: see [Claims.Change].
+// Transition is one change of a claim, see [Claims.Change].
 type Transition struct {
 	Event  claim.Event
 	Update ClaimUpdate
 }
 
-// TimelineEntry is an entry of a claim's timeline under an id that follows from what
-// happened.
+// TimelineEntry is an entry of a claim's timeline under an id that is derived from
+// what happened.
 type TimelineEntry struct {
 	ID string
 	claim.TimelineEntry
 }
 
-// Apply writes what events did to a claim, and that they were taken in, all or
-// nothing: so each does its work exactly once, whoever reads it how often. A
-// claim that moved meanwhile is a [*StaleError].
+// Apply writes the effects of events on a claim and advances its cursor, atomically.
+// So each event takes effect exactly once, no matter who reads it how often. It
+// returns a [*StaleError] if the claim moved meanwhile.
 func (s Conversations) Apply(ctx context.Context, a EventEffects) error {
 	return s.write(ctx, "take in the events of claim "+a.Ref.String(), func(tx *sql.Tx) error {
 		row, err := lockClaim(ctx, tx, a.Ref)
@@ -113,7 +114,8 @@ func (s *core) saveConversation(ctx context.Context, tx *sql.Tx, row claimRow, a
 	return err
 }
 
-// applyFact takes in a fact of the conversation of a claim that the caller holds.
+// applyFact applies a fact to the conversation of a claim that the caller has
+// locked.
 func (s *core) applyFact(ctx context.Context, tx *sql.Tx, row claimRow, f claim.Fact) error {
 	var c claim.Conversation
 	var doc []byte
@@ -146,8 +148,8 @@ func (s Conversations) LatestTimeline(ctx context.Context, ref claim.Ref, limit 
 			ORDER BY at, id`, ref.Shop, ref.ID, limit)
 }
 
-// Get is what is known of a claim's conversation; [ErrNotFound] where
-// nothing is.
+// Get returns what is known of a claim's conversation. It returns [ErrNotFound] if
+// nothing is known.
 func (s Conversations) Get(ctx context.Context, ref claim.Ref) (claim.Conversation, error) {
 	var c claim.Conversation
 	err := s.read(ctx, "read the conversation of claim "+ref.String(), func(db *sql.DB) error {
@@ -166,14 +168,14 @@ func (s Conversations) Get(ctx context.Context, ref claim.Ref) (claim.Conversati
 	return c, err
 }
 
-// storedMessage is how a message is kept: with what is never told.
+// storedMessage is a message as stored, including the fields that are never exposed.
 type storedMessage struct {
 	claim.Message
 	Sources []string `json:"sources,omitempty"`
 }
 
-// saveMessage keeps a message. How Dixa lists it takes the place of what an event
-// told of it, never the other way round.
+// saveMessage stores a message. A message as listed by Dixa replaces one from an
+// event, never the reverse.
 func (s *core) saveMessage(ctx context.Context, tx *sql.Tx, connectionID string, conversationID int64, m claim.Message) error {
 	stored := storedMessage{Message: m}
 	for _, a := range m.Attachments {
@@ -190,13 +192,13 @@ func (s *core) saveMessage(ctx context.Context, tx *sql.Tx, connectionID string,
 	return err
 }
 
-// MessageFilter says which messages of a claim to list.
+// MessageFilter selects the messages of a claim to list.
 type MessageFilter struct {
-	// After leaves out the messages up to this one in their order: the time and
-	// id of the last one read. Zero begins with the first.
+	// After and AfterID are the time and id of the last message read: the list
+	// starts after it. Zero starts with the first message.
 	After   time.Time
 	AfterID string
-	// Limit is how many to list at most. Defaults to 50; at most 500.
+	// Limit is the maximum number of messages. Defaults to 50; at most 500.
 	Limit int
 }
 
@@ -223,8 +225,8 @@ func (s Conversations) Messages(ctx context.Context, ref claim.Ref, f MessageFil
 	return messages, err
 }
 
-// Message reads one message of a claim's conversation; [ErrNotFound] where it has
-// none of that id.
+// Message reads one message of a claim's conversation. It returns [ErrNotFound] if
+// the conversation has no message with that id.
 func (s Conversations) Message(ctx context.Context, ref claim.Ref, id string) (claim.Message, error) {
 	var m claim.Message
 	err := s.read(ctx, "read message "+id, func(db *sql.DB) (err error) {

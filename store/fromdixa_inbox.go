@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// DixaEvent is an event that Dixa told of and whose signature was verified.
+// DixaEvent is an event from Dixa with a verified signature.
 type DixaEvent struct {
 	// ID is Dixa's id of the event.
 	ID string
-	// Name is the API's name of the event, or what its payload calls it where
-	// that is not known.
+	// Name is the API's name of the event, or the name in its payload if the API's
+	// is not known.
 	Name string
-	// ConversationID is the conversation that it is about; zero for none.
+	// ConversationID is the conversation of the event; zero if it has none.
 	ConversationID int64
-	// HappenedAt is Dixa's own time; zero where it gave none that can be read.
+	// HappenedAt is Dixa's timestamp; zero if it is missing or cannot be parsed.
 	HappenedAt time.Time
-	// Organization is the organisation that it names.
+	// Organization is the organisation that the event names.
 	Organization Organization
-	// Body is what was received, byte for byte. It is kept sealed.
+	// Body is the payload as received, byte for byte. It is stored encrypted.
 	Body []byte
 }
 
-// Event reads an event of a connection. Body is nil once it was dropped. An
-// event that never came is [ErrNotFound].
+// Event reads an event of a connection. Body is nil if it was dropped. It returns
+// [ErrNotFound] if the event was never received.
 func (s Inbox) Event(ctx context.Context, connectionID, id string) (DixaEvent, error) {
 	e := DixaEvent{ID: id}
 	err := s.read(ctx, "read event "+id, func(db *sql.DB) error {
@@ -48,12 +48,12 @@ func (s Inbox) Event(ctx context.Context, connectionID, id string) (DixaEvent, e
 	return e, err
 }
 
-// dropBatch bounds how many bodies are judged in one transaction.
+// dropBatch bounds the number of bodies per transaction.
 const dropBatch = 500
 
-// DropBodies forgets the bodies of events received before a time whose
-// conversation is no claim's, and says how many those were. Their ids stay. The
-// body of an event whose conversation is a claim's by then stays.
+// DropBodies deletes the bodies of events that were received before a time and whose
+// conversation belongs to no claim, and returns their number. The event ids stay. If
+// the conversation belongs to a claim by then, the body stays as well.
 func (s Inbox) DropBodies(ctx context.Context, before time.Time) (n int, err error) {
 	for {
 		judged, dropped, err := s.dropBatch(ctx, micros(before))

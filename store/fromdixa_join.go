@@ -9,20 +9,20 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// conversationKey names a conversation of a connection.
+// conversationKey identifies a conversation of a connection.
 type conversationKey struct {
 	connectionID   string
 	conversationID int64
 }
 
-// Join gives up to limit events that nobody looked at yet, and those that
-// came before their conversation became a claim's, their place among the events
-// of their claim, and marks those claims as changed. more says that there may be
-// more to do.
+// Join assigns events their sequence numbers within their claim and marks those
+// claims as changed. It processes up to limit events that were not checked yet, and
+// the events that arrived before their conversation was linked to a claim. more says
+// that there may be more to do.
 //
-// An event is found whichever comes first, it or the link: it is looked at once
-// after it came, and each link looks at all events of its conversation once after
-// it was made.
+// No event is missed, whether it or the link comes first: each event is checked once
+// after it arrives, and each link checks all events of its conversation once after
+// it is created.
 func (s Inbox) Join(ctx context.Context, limit int) (more bool, err error) {
 	fresh, err := s.newEvents(ctx, limit)
 	if err != nil {
@@ -88,8 +88,8 @@ func (s *core) unjoinedLinks(ctx context.Context, limit int) ([]claim.Ref, error
 	return refs, err
 }
 
-// markUnlinked notes that events are of a conversation that is no claim's. A link
-// that is made at the same moment looks at them by itself.
+// markUnlinked marks events whose conversation belongs to no claim. A link that is
+// created concurrently checks them itself.
 func (s *core) markUnlinked(ctx context.Context, key conversationKey, events []string) error {
 	return s.write(ctx, "note events of no claim", func(tx *sql.Tx) error {
 		var args arguments
@@ -101,11 +101,11 @@ func (s *core) markUnlinked(ctx context.Context, key conversationKey, events []s
 	})
 }
 
-// join numbers all events of a claim's conversation that have no number, by
-// Dixa's clock as far as they came together.
+// join numbers all events of a claim's conversation that have no number. Events that
+// are numbered together are in the order of Dixa's clock.
 func (s *core) join(ctx context.Context, ref claim.Ref) error {
 	return s.write(ctx, "join the events of claim "+ref.String(), func(tx *sql.Tx) error {
-		// Two dispatchers must not give the same number twice.
+		// Two dispatchers must not assign the same number twice.
 		row, err := lockClaim(ctx, tx, ref)
 		if err != nil {
 			return err
@@ -126,23 +126,23 @@ func (s *core) join(ctx context.Context, ref claim.Ref) error {
 	})
 }
 
-// EventBatch is what a claim has taken in so far, with the events behind that.
+// EventBatch is a claim's progress through its events, with the events that follow.
 type EventBatch struct {
-	// Cursor is the number of the last event taken in.
+	// Cursor is the number of the last event that was applied.
 	Cursor         int64
 	State          claim.State
 	ConnectionID   string
 	ConversationID int64
 	Conversation   claim.Conversation
-	// Events are the next ones in their order, and Last the number of the last.
+	// Events are the next events in order, and Last is the number of the last one.
 	Events []DixaEvent
 	Last   int64
-	// More says that there are events behind these.
+	// More says that further events follow.
 	More bool
 }
 
-// NextEvents reads how far a claim came with the events of its conversation and
-// up to limit next ones. A claim without a conversation has none.
+// NextEvents reads a claim's progress through the events of its conversation and up
+// to limit next events. A claim without a conversation has none.
 func (s Inbox) NextEvents(ctx context.Context, ref claim.Ref, limit int) (EventBatch, error) {
 	var t EventBatch
 	err := s.read(ctx, "read the events of claim "+ref.String(), func(db *sql.DB) error {
@@ -168,7 +168,7 @@ func (s Inbox) NextEvents(ctx context.Context, ref claim.Ref, limit int) (EventB
 		t.Events, t.Last, err = s.events(ctx, db, t.ConnectionID, t.ConversationID, t.Cursor, limit)
 		t.More = len(t.Events) == limit && t.Last < events
 		if !t.More {
-			// Numbers of a conversation that was the claim's before have no events here.
+			// Numbers from the claim's previous conversation have no events here.
 			t.Last = max(t.Last, events)
 		}
 		return err
@@ -176,8 +176,8 @@ func (s Inbox) NextEvents(ctx context.Context, ref claim.Ref, limit int) (EventB
 	return t, err
 }
 
-// events reads the events of a claim's conversation behind a number, and the
-// number of the last.
+// events reads the events of a claim's conversation after a number. last is the
+// number of the last event that it returns.
 func (s *core) events(ctx context.Context, q querier, connectionID string, conversationID, after int64, limit int) (events []DixaEvent, last int64, err error) {
 	last = after
 	err = queryEach(ctx, q, func(scan func(...any) error) error {
@@ -202,8 +202,7 @@ func (s *core) events(ctx context.Context, q querier, connectionID string, conve
 	return events, last, err
 }
 
-// EventsOf reads the first events that a claim was given, up to limit, whether it
-// has taken them in or not.
+// EventsOf reads the first events of a claim, up to limit, whether applied or not.
 func (s Inbox) EventsOf(ctx context.Context, ref claim.Ref, limit int) ([]DixaEvent, error) {
 	var events []DixaEvent
 	err := s.read(ctx, "read the events of claim "+ref.String(), func(db *sql.DB) error {

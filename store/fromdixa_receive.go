@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// ForeignEventError says that an event is of another Dixa organisation than its
-// connection.
+// ForeignEventError says that an event belongs to a different Dixa organisation than
+// its connection.
 type ForeignEventError struct {
-	// Have is the connection's organisation, empty where it is not known; Got is
-	// the event's, empty where it names none.
+	// Have is the connection's organisation, empty if unknown. Got is the event's
+	// organisation, empty if it names none.
 	Have, Got string
 }
 
@@ -22,17 +22,17 @@ func (e *ForeignEventError) Error() string {
 	return fmt.Sprintf("the event is of the Dixa organisation %q, and the connection of %q", e.Got, e.Have)
 }
 
-// Receive keeps an event of a connection. fresh is false for one that was kept
-// before, whatever became of its body: an event id counts once, for ever. When
-// Receive returns nil the event is durable; when ctx ends first it may be.
+// Receive stores an event of a connection. fresh is false if the event was stored
+// before, even if its body was dropped since: an event id counts once, forever. If
+// Receive returns nil, the event is durable. If ctx ends first, it may be.
 //
-// The first event of a connection whose organisation is not known tells which it
-// is; from then on it is pinned. An event of another organisation, or of none,
-// is a [*ForeignEventError]; one of an organisation that another
-// connection has is a [*ConflictError]; an unknown connection is [ErrNotFound].
+// The first event of a connection with an unknown organisation pins the
+// organisation. Receive returns a [*ForeignEventError] for an event of another
+// organisation or of none, a [*ConflictError] for an event of an organisation that
+// another connection has, and [ErrNotFound] for an unknown connection.
 //
-// Events that are received at once share a transaction, and no more than that:
-// what is wrong with one is the error of that one only.
+// Concurrent calls share a transaction, but not their errors: a bad event fails only
+// its own call.
 func (s Inbox) Receive(ctx context.Context, connectionID string, e DixaEvent) (fresh bool, err error) {
 	doing := "keep event " + e.ID
 	sealed, err := s.seal(inboxBody, e.Body, connectionID, e.ID)
@@ -60,22 +60,23 @@ type incomingEvent struct {
 	event      DixaEvent
 	sealed     []byte
 
-	// kept and fresh are what came of it. What was not kept has to be in a
-	// transaction of its own.
+	// kept and fresh are the result. An event that was not kept needs a transaction
+	// of its own.
 	kept, fresh bool
 }
 
 func (a *incomingEvent) key() [2]string { return [2]string{a.connection, a.event.ID} }
 
-// insertBatch keeps in one transaction, of one statement, those of a batch that
-// are plainly their connection's. It leaves the others alone, and all of them
-// where the transaction fails: each then learns its own reason.
+// insertBatch inserts those events of a batch that match their connection's known
+// organisation, in a single-statement transaction. It leaves the others alone, and
+// all of them if the transaction fails. Each remaining event then gets its own
+// error.
 func (s *core) insertBatch(ctx context.Context, batch []*incomingEvent) {
 	var well []*incomingEvent
 	var inserted map[[2]string]bool
-	// One statement is a transaction, and the rows are durable once all that it
-	// returns was read. That organisations are read before it does no harm: one
-	// that is known never changes.
+	// A single statement is a transaction: its rows are durable once its result has
+	// been read to the end. Reading the organisations outside of it is safe because
+	// a known organisation never changes.
 	err := retrying(ctx, "keep events", func() error {
 		have, err := organizationsOf(ctx, s.reads, batch)
 		if err != nil {
@@ -98,12 +99,12 @@ func (s *core) insertBatch(ctx context.Context, batch []*incomingEvent) {
 	}
 	for _, a := range well {
 		a.kept, a.fresh = true, inserted[a.key()]
-		delete(inserted, a.key()) // of two with one id, one is the first
+		delete(inserted, a.key()) // of two events with the same id, only one is fresh
 	}
 }
 
-// organizationsOf reads the organisation of each connection of a batch; those
-// that are not known are empty.
+// organizationsOf reads the organisation of each connection of a batch. An unknown
+// organisation is empty.
 func organizationsOf(ctx context.Context, q querier, batch []*incomingEvent) (map[string]string, error) {
 	have := map[string]string{}
 	var args arguments
@@ -124,11 +125,10 @@ func organizationsOf(ctx context.Context, q querier, batch []*incomingEvent) (ma
 	return have, err
 }
 
-// insertEvents writes events into the inbox and returns the keys of those that
-// were not in it.
+// insertEvents inserts events into the inbox and returns the keys of the new ones.
 func (s *core) insertEvents(ctx context.Context, q querier, batch []*incomingEvent) (map[[2]string]bool, error) {
-	// In one order in every process: two that insert the same ids would otherwise
-	// wait for each other.
+	// All processes insert in the same order. Otherwise two that insert the same ids
+	// could deadlock.
 	batch = slices.SortedStableFunc(slices.Values(batch), func(a, b *incomingEvent) int {
 		return cmp.Or(strings.Compare(a.connection, b.connection), strings.Compare(a.event.ID, b.event.ID))
 	})
@@ -158,7 +158,7 @@ func (s *core) insertEvents(ctx context.Context, q querier, batch []*incomingEve
 	return inserted, err
 }
 
-// receiveOne keeps an event in a transaction of its own.
+// receiveOne stores an event in a transaction of its own.
 func (s *core) receiveOne(ctx context.Context, doing string, a *incomingEvent) (fresh bool, err error) {
 	err = s.write(ctx, doing, func(tx *sql.Tx) error {
 		if err := s.checkOrganization(ctx, tx, a.connection, a.event.Organization); err != nil {
@@ -171,8 +171,8 @@ func (s *core) receiveOne(ctx context.Context, doing string, a *incomingEvent) (
 	return fresh, err
 }
 
-// checkOrganization makes sure that an organisation is the connection's, and pins it where
-// the connection's was not known.
+// checkOrganization checks that an organisation is the connection's, and pins it if
+// the connection's is unknown.
 func (s *core) checkOrganization(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
 	have, err := organizationOf(ctx, tx, connectionID)
 	if err != nil || have == org.ID && have != "" {
@@ -190,12 +190,12 @@ func organizationOf(ctx context.Context, tx *sql.Tx, connectionID string) (strin
 	return id.String, err
 }
 
-// pinOrganization makes an organisation that of a connection which had none.
+// pinOrganization sets the organisation of a connection that has none.
 func (s *core) pinOrganization(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
 	if _, _, err := lockPlatform(ctx, tx); err != nil {
 		return err
 	}
-	// Another event, or a token, may have pinned it before the hold.
+	// Another event, or a token, may have pinned it before the lock was acquired.
 	have, err := organizationOf(ctx, tx, connectionID)
 	if err != nil {
 		return err

@@ -14,12 +14,12 @@ import (
 	"github.com/claimflow/claimflow/internal/seal"
 )
 
-// secretOverlap is how long the secret that was replaced still verifies what
-// Dixa sends: as long as a signature may be old.
+// secretOverlap is how long a replaced secret still verifies requests from Dixa: the
+// maximum age of a signature.
 const secretOverlap = 72 * time.Hour
 
-// Get reads how Dixa tells a connection of what happens. A connection
-// that has nothing of the kind is in [claim.SubscriptionNone].
+// Get reads the webhook subscription of a connection. A connection without one is in
+// [claim.SubscriptionNone].
 func (s Subscriptions) Get(ctx context.Context, connectionID string) (claim.Subscription, error) {
 	out := claim.Subscription{State: claim.SubscriptionNone}
 	err := s.read(ctx, "read the webhook subscription of connection "+connectionID, func(db *sql.DB) error {
@@ -44,11 +44,11 @@ func (s Subscriptions) Get(ctx context.Context, connectionID string) (claim.Subs
 	return out, err
 }
 
-// Secrets are the secrets that may have signed what Dixa sends to a
-// connection: the present one and, for three days, the one that it replaced.
-// They are none for a connection without, or one that is unknown.
+// Secrets returns the secrets that may have signed requests from Dixa to a
+// connection: the current secret and, for three days, the one that it replaced. It
+// returns none if the connection has none or is unknown.
 //
-// Calls that are made at once share a query.
+// Concurrent calls share a query.
 func (s Subscriptions) Secrets(ctx context.Context, connectionID string) ([]string, error) {
 	doing := "read the webhook secrets of connection " + connectionID
 	l := &secretLookup{connection: connectionID}
@@ -64,8 +64,8 @@ func (s Subscriptions) Secrets(ctx context.Context, connectionID string) ([]stri
 	return secrets[connectionID], err
 }
 
-// secretLookup is a call of [Subscriptions.Secrets]. One that is not done after it
-// was worked on has to learn its own reason.
+// secretLookup is a call of [Subscriptions.Secrets]. A lookup that is not done after
+// its round runs alone to get its own error.
 type secretLookup struct {
 	connection string
 	secrets    []string
@@ -122,16 +122,16 @@ func (s *core) webhookSecrets(ctx context.Context, doing string, connections ...
 	return secrets, err
 }
 
-// SavedSubscription is what [Subscriptions.Save] keeps.
+// SavedSubscription is what [Subscriptions.Save] stores.
 type SavedSubscription struct {
-	// ID, URL and Secret are those of the subscription in Dixa.
+	// ID, URL and Secret belong to the subscription in Dixa.
 	ID, URL, Secret string
-	// Active says that Dixa sends events by it.
+	// Active says that Dixa sends events through it.
 	Active bool
 }
 
-// Save keeps a subscription that was made in Dixa, with its secret
-// sealed. A secret that it replaces stays good for three days.
+// Save stores a subscription that was created in Dixa, with its secret encrypted. A
+// secret that it replaces stays valid for three days.
 func (s Subscriptions) Save(ctx context.Context, connectionID string, in SavedSubscription) error {
 	return s.write(ctx, "save the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
 		if err := s.putSecret(ctx, tx, connectionID, in.Secret); err != nil {
@@ -143,10 +143,10 @@ func (s Subscriptions) Save(ctx context.Context, connectionID string, in SavedSu
 	})
 }
 
-// SaveSecret keeps the secret of a subscription that a person made in
-// Dixa, for the connection of a shop. An empty secret says that there is none
-// any more; what was saved stays good until it is replaced. A shop without a
-// connection is a [*ConflictError].
+// SaveSecret stores the secret of a subscription that a person created in Dixa, for
+// the connection of a shop. An empty secret says that this subscription does not
+// exist any more; the saved secret stays valid until it is replaced. It returns a
+// [*ConflictError] if the shop has no connection.
 func (s Subscriptions) SaveSecret(ctx context.Context, shop, secret string) (connectionID string, err error) {
 	err = s.write(ctx, "save the webhook secret of shop "+shop, func(tx *sql.Tx) error {
 		var id sql.NullString
@@ -171,8 +171,8 @@ func (s Subscriptions) SaveSecret(ctx context.Context, shop, secret string) (con
 	return connectionID, err
 }
 
-// putSecret makes a secret the connection's present one. Saving it again changes
-// nothing.
+// putSecret sets the current secret of a connection. Saving the same secret again
+// changes nothing.
 func (s *core) putSecret(ctx context.Context, tx *sql.Tx, connectionID, secret string) error {
 	if strings.TrimSpace(secret) == "" {
 		return errors.New("the webhook secret is empty, and anybody can sign with that")
@@ -204,8 +204,8 @@ func (s *core) putSecret(ctx context.Context, tx *sql.Tx, connectionID, secret s
 	return err
 }
 
-// Delete records that a connection's subscription is gone from Dixa.
-// Its secret stays good for what is still on its way.
+// Delete records that a connection's subscription was deleted in Dixa. Its secret
+// stays valid for events still in flight.
 func (s Subscriptions) Delete(ctx context.Context, connectionID string) error {
 	return s.write(ctx, "forget the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE subscriptions SET subscription_id = '', url = '', active = FALSE, updated_at = $2 WHERE connection_id = $1`,
@@ -214,7 +214,7 @@ func (s Subscriptions) Delete(ctx context.Context, connectionID string) error {
 	})
 }
 
-// Wanted reports whether a shop that is enabled uses the connection.
+// Wanted reports whether an enabled shop uses the connection.
 func (s Subscriptions) Wanted(ctx context.Context, connectionID string) (bool, error) {
 	n := 0
 	err := s.read(ctx, "count the enabled shops of connection "+connectionID, func(db *sql.DB) error {
@@ -223,9 +223,9 @@ func (s Subscriptions) Wanted(ctx context.Context, connectionID string) (bool, e
 	return n > 0, err
 }
 
-// Lock lets one holder at a time change a connection's subscription
-// in Dixa. held is false while somebody else does. A hold lapses after the lease.
-// An unknown connection is [ErrNotFound].
+// Lock lets one holder at a time change a connection's subscription in Dixa. held is
+// false while another holder has the lock. The lock expires after the lease. It
+// returns [ErrNotFound] for an unknown connection.
 func (s Subscriptions) Lock(ctx context.Context, connectionID, holder string, lease time.Duration) (held bool, err error) {
 	if holder == "" || lease <= 0 {
 		return false, errors.New("hold a webhook subscription: there is no holder or no lease")
@@ -245,7 +245,7 @@ func (s Subscriptions) Lock(ctx context.Context, connectionID, holder string, le
 	return held, err
 }
 
-// Unlock ends a hold. It does nothing where the holder has none.
+// Unlock releases the lock. It does nothing if the holder does not have it.
 func (s Subscriptions) Unlock(ctx context.Context, connectionID, holder string) error {
 	return s.write(ctx, "release the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE subscriptions SET holder = '', held_until = 0 WHERE connection_id = $1 AND holder = $2`, connectionID, holder)

@@ -11,23 +11,23 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// SweepStart is where a connection's sweep begins.
+// SweepStart is the starting point of a connection's sweep.
 type SweepStart struct {
-	// Wanted says that an enabled shop uses the connection and that its token is
-	// not refused; nothing else is told where it is not.
+	// Wanted says that an enabled shop uses the connection and that Dixa does not
+	// refuse its token. If false, the other fields are zero.
 	Wanted bool
-	// Watermark is the time up to which everything that Dixa logged is kept; zero
+	// Watermark is the time up to which all of Dixa's log entries are stored; zero
 	// before the first sweep ended.
 	Watermark time.Time
-	// FirstLink is when the connection's first conversation became a claim's;
-	// zero where none did.
+	// FirstLink is when the connection's first conversation was linked to a claim;
+	// zero if none was.
 	FirstLink time.Time
-	// Now is the store's time at the beginning.
+	// Now is the store's time at the start of the sweep.
 	Now time.Time
 }
 
-// Begin notes that a sweep of a connection begins. An unknown connection is
-// not wanted.
+// Begin records the start of a connection's sweep. An unknown connection is not
+// wanted.
 func (s Sweeps) Begin(ctx context.Context, connectionID string) (SweepStart, error) {
 	var start SweepStart
 	err := s.write(ctx, "begin the sweep of connection "+connectionID, func(tx *sql.Tx) error {
@@ -53,8 +53,8 @@ func (s Sweeps) Begin(ctx context.Context, connectionID string) (SweepStart, err
 	return start, err
 }
 
-// RaiseWatermark records that everything which Dixa logged up to a time is kept.
-// It never goes back.
+// RaiseWatermark records that all of Dixa's log entries up to a time are stored. The
+// watermark never moves back.
 func (s Sweeps) RaiseWatermark(ctx context.Context, connectionID string, to time.Time) error {
 	return s.write(ctx, "save the watermark of connection "+connectionID, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE sweeps SET watermark = $2 WHERE connection_id = $1 AND watermark < $2`, connectionID, micros(to))
@@ -62,7 +62,7 @@ func (s Sweeps) RaiseWatermark(ctx context.Context, connectionID string, to time
 	})
 }
 
-// End records what a sweep found and answers with how it then stands.
+// End records the report of a sweep and returns the sweep's resulting state.
 func (s Sweeps) End(ctx context.Context, connectionID string, report claim.SweepReport) (claim.Sweep, error) {
 	doc, err := json.Marshal(report)
 	if err != nil {
@@ -78,7 +78,7 @@ func (s Sweeps) End(ctx context.Context, connectionID string, report claim.Sweep
 	return s.Last(ctx, connectionID)
 }
 
-// SaveInactiveTags keeps which tags are deactivated in a connection's Dixa.
+// SaveInactiveTags stores which tags are deactivated in a connection's Dixa.
 func (s Sweeps) SaveInactiveTags(ctx context.Context, connectionID string, names []string) error {
 	doc, err := json.Marshal(names)
 	if err != nil {
@@ -91,8 +91,8 @@ func (s Sweeps) SaveInactiveTags(ctx context.Context, connectionID string, names
 	})
 }
 
-// InactiveTags are the names of the tags that were deactivated in a connection's
-// Dixa when it was last asked.
+// InactiveTags returns the names of the tags that were deactivated in a connection's
+// Dixa when it was last queried.
 func (s Sweeps) InactiveTags(ctx context.Context, connectionID string) ([]string, error) {
 	var names []string
 	err := s.read(ctx, "read the deactivated tags of connection "+connectionID, func(db *sql.DB) error {
@@ -106,8 +106,8 @@ func (s Sweeps) InactiveTags(ctx context.Context, connectionID string) ([]string
 	return names, err
 }
 
-// Last reads how the last sweep of a connection went; [ErrNotFound] where
-// none began yet.
+// Last reads the state of a connection's last sweep. It returns [ErrNotFound] if no
+// sweep has begun.
 func (s Sweeps) Last(ctx context.Context, connectionID string) (claim.Sweep, error) {
 	var sweep claim.Sweep
 	err := s.read(ctx, "read the last sweep of connection "+connectionID, func(db *sql.DB) error {
@@ -132,8 +132,8 @@ func (s *core) lag(watermark int64) time.Duration {
 	return max(0, time.Duration(s.now()-watermark)*time.Microsecond)
 }
 
-// Lags are how far the watermarks of connections that enabled shops use are
-// behind. A connection whose first sweep did not end is not among them.
+// Lags returns how far the watermarks of connections that enabled shops use lag
+// behind. It omits connections whose first sweep has not ended.
 func (s Sweeps) Lags(ctx context.Context) (map[string]time.Duration, error) {
 	var lags map[string]time.Duration
 	err := s.read(ctx, "read the watermarks", func(db *sql.DB) error {
@@ -165,20 +165,20 @@ func (s Sweeps) Connections(ctx context.Context) ([]string, error) {
 	return ids, err
 }
 
-// ActivityEntry is an entry of Dixa's activity log that is to be judged.
+// ActivityEntry is an entry of Dixa's activity log that is to be reconciled.
 type ActivityEntry struct {
 	ID             string
 	ConversationID int64
 	At             time.Time
-	// Type is what happened, as Dixa spells it.
+	// Type is what happened, in Dixa's spelling.
 	Type string
-	// Body is what else is to be known of it. It is kept sealed.
+	// Body holds the other details of the entry. It is stored encrypted.
 	Body []byte
 }
 
-// SaveActivities keeps those entries of Dixa's activity log that are of a
-// claim's conversation until they are judged, and says of how many conversations
-// those are. An entry that waits already stays as it is.
+// SaveActivities stores the entries of Dixa's activity log that belong to a claim's
+// conversation until they are reconciled, and returns the number of those
+// conversations. It does not change an entry that is already waiting.
 func (s Sweeps) SaveActivities(ctx context.Context, connectionID string, entries []ActivityEntry) (conversations int, err error) {
 	if len(entries) == 0 {
 		return 0, nil
@@ -212,10 +212,10 @@ func (s Sweeps) SaveActivities(ctx context.Context, connectionID string, entries
 	return conversations, err
 }
 
-// linkedAtOnce bounds the conversations of one query.
+// linkedAtOnce bounds the conversations per query.
 const linkedAtOnce = 500
 
-// linkedAmong says which of some conversations are claims'.
+// linkedAmong returns which of the given conversations belong to claims.
 func linkedAmong(ctx context.Context, q querier, connectionID string, ids map[int64]bool) (map[int64]bool, error) {
 	ours := map[int64]bool{}
 	var batch []int64
@@ -244,9 +244,8 @@ func linkedAmong(ctx context.Context, q querier, connectionID string, ids map[in
 	return ours, look()
 }
 
-// Unreconciled lists up to limit conversations with entries of the activity log that
-// are to be judged and were not put off since a time; those put off longest ago
-// first.
+// Unreconciled lists up to limit conversations that have activity log entries to
+// reconcile and were not postponed since a time, least recently postponed first.
 func (s Sweeps) Unreconciled(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
 	var ids []int64
 	err := s.read(ctx, "list conversations to judge", func(db *sql.DB) error {
@@ -263,7 +262,7 @@ func (s Sweeps) Unreconciled(ctx context.Context, connectionID string, since tim
 	return ids, err
 }
 
-// Activities lists the entries of a conversation that are to be judged, oldest
+// Activities lists the entries of a conversation that are to be reconciled, oldest
 // first.
 func (s Sweeps) Activities(ctx context.Context, connectionID string, conversationID int64) ([]ActivityEntry, error) {
 	var entries []ActivityEntry
@@ -286,7 +285,7 @@ func (s Sweeps) Activities(ctx context.Context, connectionID string, conversatio
 	return entries, err
 }
 
-// MarkReconciled forgets entries of the activity log.
+// MarkReconciled deletes reconciled entries of the activity log.
 func (s Sweeps) MarkReconciled(ctx context.Context, connectionID string, entries []ActivityEntry) error {
 	return s.write(ctx, "forget entries that were judged", func(tx *sql.Tx) error {
 		for _, e := range entries {
@@ -298,7 +297,7 @@ func (s Sweeps) MarkReconciled(ctx context.Context, connectionID string, entries
 	})
 }
 
-// Postpone lets the entries of a conversation wait for the next sweep.
+// Postpone defers the entries of a conversation to the next sweep.
 func (s Sweeps) Postpone(ctx context.Context, connectionID string, conversationID int64) error {
 	return s.write(ctx, fmt.Sprintf("put conversation %d off", conversationID), func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE activity_log SET tried_at = $3 WHERE connection_id = $1 AND conversation_id = $2`, connectionID, conversationID, s.now())
@@ -306,16 +305,16 @@ func (s Sweeps) Postpone(ctx context.Context, connectionID string, conversationI
 	})
 }
 
-// ReceivedEvent is an event that came.
+// ReceivedEvent is an event that was received.
 type ReceivedEvent struct {
 	ID, Name string
-	// At is when Dixa says that it happened.
+	// At is when the event happened, by Dixa's clock.
 	At   time.Time
 	Body []byte
 }
 
-// ReceivedBetween lists the events of a conversation that Dixa says happened between
-// two times, oldest first, those of another name left out.
+// ReceivedBetween lists the events of a conversation that happened between two times
+// by Dixa's clock, oldest first. It omits events with the name without.
 func (s Inbox) ReceivedBetween(ctx context.Context, connectionID string, conversationID int64, from, to time.Time, without string) ([]ReceivedEvent, error) {
 	var events []ReceivedEvent
 	err := s.read(ctx, fmt.Sprintf("list the events of conversation %d", conversationID), func(db *sql.DB) error {
@@ -338,9 +337,9 @@ func (s Inbox) ReceivedBetween(ctx context.Context, connectionID string, convers
 	return events, err
 }
 
-// AddFinding keeps an event of our own making: what was found out by asking Dixa. It
-// goes the way of Dixa's own events from there. fresh is false for one that was
-// kept before.
+// AddFinding stores an event that Claimflow generated itself from what it read in
+// Dixa. From then on it is processed like Dixa's own events. fresh is false if the
+// event was stored before.
 func (s Inbox) AddFinding(ctx context.Context, connectionID string, e DixaEvent) (fresh bool, err error) {
 	sealed, err := s.seal(inboxBody, e.Body, connectionID, e.ID)
 	if err != nil {
@@ -356,10 +355,11 @@ func (s Inbox) AddFinding(ctx context.Context, connectionID string, e DixaEvent)
 	return fresh, err
 }
 
-// Unchecked lists up to limit conversations of open, pending and closed claims
-// that the sweep has not looked at since a time: first those of which nothing is
-// known, then those that it looked at longest ago. One of which something is
-// known counts as looked at when it was linked. Those that are gone are left out.
+// Unchecked lists up to limit conversations of open, pending and closed claims that
+// the sweep has not checked since a time. Conversations of which nothing is known
+// come first, then the least recently checked. One that is known but was never
+// checked counts as checked when it was linked. Conversations that were deleted in
+// Dixa are omitted.
 func (s Sweeps) Unchecked(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
 	var ids []int64
 	err := s.read(ctx, "list conversations to look at", func(db *sql.DB) error {
@@ -378,8 +378,8 @@ func (s Sweeps) Unchecked(ctx context.Context, connectionID string, since time.T
 	return ids, err
 }
 
-// MarkChecked notes that the sweep looked at a conversation, and whether Dixa had it
-// no more.
+// MarkChecked records that the sweep checked a conversation, and whether it was
+// deleted in Dixa.
 func (s Sweeps) MarkChecked(ctx context.Context, connectionID string, conversationID int64, gone bool) error {
 	return s.write(ctx, fmt.Sprintf("note the look at conversation %d", conversationID), func(tx *sql.Tx) error {
 		now := s.now()
@@ -393,8 +393,8 @@ func (s Sweeps) MarkChecked(ctx context.Context, connectionID string, conversati
 	})
 }
 
-// TimelineFromLog are the entries of a claim's timeline that come from Dixa's activity
-// log.
+// TimelineFromLog returns the entries of a claim's timeline that come from Dixa's
+// activity log.
 func (s Conversations) TimelineFromLog(ctx context.Context, ref claim.Ref) ([]TimelineEntry, error) {
 	return s.timeline(ctx, ref, `SELECT id, body FROM timeline WHERE shop = $1 AND claim_id = $2 AND id LIKE $3 ORDER BY at, id`,
 		ref.Shop, ref.ID, LogPrefix+"%")
@@ -426,6 +426,6 @@ func (s *core) timeline(ctx context.Context, ref claim.Ref, query string, args .
 	return found, err
 }
 
-// LogPrefix is what the ids of entries from Dixa's activity log begin with in a
-// timeline. No event of Dixa's has such an id.
+// LogPrefix starts the ids of timeline entries from Dixa's activity log. No event
+// from Dixa has such an id.
 const LogPrefix = "log:"

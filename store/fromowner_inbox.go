@@ -12,20 +12,20 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// OwnerEvent is an event of a claims' owner whose signature was verified.
+// OwnerEvent is an event from a claims' owner with a verified signature.
 type OwnerEvent struct {
-	// Shop is the shop that it is for, as the owner spells it: it need not exist.
+	// Shop is the shop of the event, as the owner spells it. It need not exist.
 	Shop string
 	// ID is the same for the same bytes.
 	ID string
-	// Ref is what the owner calls the event, such as "claims/created".
+	// Ref is the owner's name of the event, such as "claims/created".
 	Ref string
-	// ClaimID is the claim that it is about; empty for none.
+	// ClaimID is the claim of the event; empty if it has none.
 	ClaimID string
-	// TriggeredAt is when the owner sent it off; zero where that is not told.
+	// TriggeredAt is when the owner sent the event; zero if unknown.
 	TriggeredAt time.Time
-	// Body is what was received, byte for byte. It is kept sealed. Nil once it was
-	// dropped.
+	// Body is the payload as received, byte for byte. It is stored encrypted. It is
+	// nil once dropped.
 	Body []byte
 
 	// State, Why, ReceivedAt and HandledAt are set by the store.
@@ -35,19 +35,19 @@ type OwnerEvent struct {
 	HandledAt  time.Time
 }
 
-// OwnerEventState is what became of an event of a claims' owner.
+// OwnerEventState is the outcome of an event from a claims' owner.
 type OwnerEventState string
 
 // The states of an owner's events.
 const (
 	OwnerEventWaiting OwnerEventState = "waiting"
 	OwnerEventApplied OwnerEventState = "applied"
-	OwnerEventIgnored OwnerEventState = "ignored" // nothing follows from it; Why says the reason
-	OwnerEventInvalid OwnerEventState = "invalid" // it cannot be taken; Why names every fault
+	OwnerEventIgnored OwnerEventState = "ignored" // it has no effect; Why gives the reason
+	OwnerEventInvalid OwnerEventState = "invalid" // it cannot be applied; Why lists every fault
 )
 
-// Receive keeps an event. fresh is false for one that was kept before: the
-// same bytes count once, for ever. When it returns nil the event is durable.
+// Receive stores an event. fresh is false if it was stored before: the same bytes
+// count once, forever. If Receive returns nil, the event is durable.
 func (s OwnerInbox) Receive(ctx context.Context, e OwnerEvent) (fresh bool, err error) {
 	shop := plain(e.Shop)
 	sealed, err := s.seal(ownerEventBody, e.Body, shop, e.ID)
@@ -81,14 +81,14 @@ func (s *core) scanOwnerEvent(scan func(...any) error) (OwnerEvent, error) {
 	return e, err
 }
 
-// Waiting lists up to limit events that were not handled yet, in the
-// order in which they came.
+// Waiting lists up to limit events that were not handled yet, in the order in which
+// they arrived.
 func (s OwnerInbox) Waiting(ctx context.Context, limit int) ([]OwnerEvent, error) {
 	return s.ownerEvents(ctx, "list events of owners", `state = 'waiting' ORDER BY received_at, triggered_at LIMIT $1`, limit)
 }
 
-// List lists a shop's newest events, the newest first, without bodies. An
-// empty state is any.
+// List lists a shop's events, newest first, without bodies. An empty state matches
+// any.
 func (s OwnerInbox) List(ctx context.Context, shop string, state OwnerEventState, limit int) ([]OwnerEvent, error) {
 	events, err := s.ownerEvents(ctx, "list the events of shop "+shop, `shop = $1 AND ($2 = '' OR state = $2) ORDER BY received_at DESC, event_id LIMIT $3`,
 		plain(shop), string(state), limit)
@@ -111,24 +111,24 @@ func (s *core) ownerEvents(ctx context.Context, doing, where string, args ...any
 	return events, err
 }
 
-// OwnerEffect is what follows from an event of a claims' owner: one of Claim,
-// Shipment and Ignored.
+// OwnerEffect is the effect of an event from a claims' owner: one of Claim, Shipment
+// and Ignored.
 type OwnerEffect struct {
-	// Claim tells how a claim is. Decode reads the claim as one that is not known
-	// yet; Created says that the event tells of a new one.
+	// Claim reports the current state of a claim. Decode reads the claim as a new
+	// one. Created says that the event reports a new claim.
 	Claim   *OwnerUpdate
 	Created bool
 	Decode  func() (*claim.Claim, error)
-	// Shipment tells where a parcel is.
+	// Shipment reports where a parcel is.
 	Shipment *ShipmentUpdate
-	// Ignored says why nothing follows.
+	// Ignored says why the event has no effect.
 	Ignored string
 }
 
-// Apply does what follows from an event and records that, all or
-// nothing, once: an event that is not waiting any more does nothing, whoever
-// applied it. What cannot be taken is recorded as invalid, with every fault. state
-// is empty where it did nothing.
+// Apply carries out the effect of an event and records the result, atomically and
+// once. It does nothing if the event has already been handled. An effect that cannot
+// be applied is recorded as invalid, with every fault. state is empty if Apply did
+// nothing.
 func (s OwnerInbox) Apply(ctx context.Context, e OwnerEvent, effect OwnerEffect) (state OwnerEventState, err error) {
 	why := ""
 	apply := func(do bool) error {
@@ -186,8 +186,8 @@ func (s *core) applyOwnerEvent(ctx context.Context, tx *sql.Tx, e OwnerEvent, ef
 	}
 }
 
-// DropBodies forgets the bodies of events that were handled before a time,
-// and says how many those were. Their ids stay.
+// DropBodies deletes the bodies of events that were handled before a time, and
+// returns their number. The event ids stay.
 func (s OwnerInbox) DropBodies(ctx context.Context, before time.Time) (n int, err error) {
 	err = s.write(ctx, "drop the bodies of handled events", func(tx *sql.Tx) (err error) {
 		n, err = exec(ctx, tx, `UPDATE owner_inbox SET body = NULL WHERE body IS NOT NULL AND handled_at > 0 AND handled_at < $1`, micros(before))
@@ -196,9 +196,9 @@ func (s OwnerInbox) DropBodies(ctx context.Context, before time.Time) (n int, er
 	return n, err
 }
 
-// Secrets are the secrets that may have signed what an owner sends for a shop,
-// or, for an empty shop, to the platform: the present one and, for three days, the
-// one that it replaced. They are none where none was saved, or the shop is unknown.
+// Secrets returns the secrets that may have signed an owner's requests for a shop,
+// or for the platform if shop is empty: the current secret and, for three days, the
+// one that it replaced. It returns none if none was saved or the shop is unknown.
 func (s OwnerInbox) Secrets(ctx context.Context, shop string) ([]string, error) {
 	var secrets []string
 	err := s.read(ctx, "read Karla's webhook secrets", func(db *sql.DB) error {
@@ -230,9 +230,9 @@ func (s OwnerInbox) Secrets(ctx context.Context, shop string) ([]string, error) 
 	return secrets, err
 }
 
-// SaveSecret keeps the secret that an owner signs with, for a shop or, for an
-// empty one, the platform, sealed. The one that it replaces stays good for three
-// days. An unknown shop is [ErrNotFound].
+// SaveSecret stores the secret that an owner signs with, for a shop or, if shop is
+// empty, for the platform. The secret is encrypted. The one that it replaces stays
+// valid for three days. It returns [ErrNotFound] for an unknown shop.
 func (s OwnerInbox) SaveSecret(ctx context.Context, shop, secret, preview string) error {
 	if strings.TrimSpace(secret) == "" {
 		return errors.New("the webhook secret is empty, and anybody can sign with that")

@@ -14,57 +14,62 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// OwnerUpdate is a change of a claim that its owner tells of.
+// OwnerUpdate is a change of a claim that its owner reports.
 type OwnerUpdate struct {
 	Ref claim.Ref
-	// By is who tells it: an API key's name, or "karla".
+	// By is who reports it: an API key's name, or "karla".
 	By string
-	// Instruction is the id of the instruction that may follow; empty makes one up.
+	// Instruction is the id of the instruction that may result; if empty, one is
+	// generated.
 	Instruction string
-	// Whole says that the owner tells how the whole claim is, whatever changed of
-	// it: a status that it told before is then no new decision.
+	// Whole says that the owner reports the whole claim, whatever changed in it. A
+	// status that it reported before is then not a new decision.
 	Whole bool
-	// Read makes the claim as it is now of what is known, see
-	// [claim.DecodeUpdate]. Its error is returned and nothing is written.
+	// Read derives the updated claim from the current one, see [claim.DecodeUpdate].
+	// If it fails, its error is returned and nothing is written.
 	Read func(current *claim.Claim) (*claim.Claim, error)
 }
 
-// OwnerUpdateOutcome is what was done about a change at a claim's owner.
+// OwnerUpdateOutcome is the outcome of a change that a claim's owner reports.
 type OwnerUpdateOutcome string
 
-// What is done about a change.
+// The outcomes of a change.
 const (
-	// UpdateUnchanged: the claim is so already.
+	// UpdateUnchanged: the claim already matches.
 	UpdateUnchanged OwnerUpdateOutcome = "unchanged"
-	// UpdateOlder: something newer is known, so it was ignored.
+	// UpdateOlder: a newer change is known, so this one was ignored.
 	UpdateOlder OwnerUpdateOutcome = "ignored_older"
-	// UpdateEdited: the conversation is not created yet; it will be opened so.
+	// UpdateEdited: the conversation does not exist yet and will be opened with the
+	// change.
 	UpdateEdited OwnerUpdateOutcome = "edited"
-	// UpdateWithdrawn: it was withdrawn before the conversation was created.
+	// UpdateWithdrawn: the claim was withdrawn before the conversation was created.
 	UpdateWithdrawn OwnerUpdateOutcome = "withdrawn"
 	// UpdateInstructed: the shop's change rules are carried out in the conversation.
 	UpdateInstructed OwnerUpdateOutcome = "instructed"
-	// UpdateKept: the claim is abandoned, so nothing follows from it.
+	// UpdateKept: the change was stored, but has no effect because the claim is
+	// abandoned.
 	UpdateKept OwnerUpdateOutcome = "kept"
 )
 
-// OwnerUpdateResult is what became of a change at a claim's owner.
+// OwnerUpdateResult is the result of a change that a claim's owner reports.
 type OwnerUpdateResult struct {
 	Record  claim.Record
 	Outcome OwnerUpdateOutcome
-	// Changed are the fields by JSON path, sorted.
+	// Changed lists the changed fields by JSON path, sorted.
 	Changed []string
-	// Instruction is the id of what is to be done in the conversation; empty where
-	// nothing is.
+	// Instruction is the id of the instruction to carry out in the conversation;
+	// empty if there is none.
 	Instruction string
 }
 
-// UpdateFromOwner takes a change of a claim that its owner tells of: all or
-// nothing, and in one of two ways, whatever happens at the same moment. Before the
-// claim's create is begun, the claim is edited: [Intents.BeginForRevision] refuses what
-// was made of it before. After that an [claim.InstructChange] says what changed.
-// What the owner's clock says is older than what it said last is ignored, and what
-// is so already changes nothing; a status that the owner was told is so already.
+// UpdateFromOwner applies a change that a claim's owner reports, atomically and,
+// even under concurrency, in one of two ways. Before the create of the conversation
+// has begun, it edits the claim, and [Intents.BeginForRevision] refuses to send
+// anything derived from an earlier revision. After that, it adds an
+// [claim.InstructChange] that describes the change. It ignores a change that is
+// older, by the owner's clock, than the owner's last one. A change to what the claim
+// already is does nothing; this includes a status that the owner was already
+// notified of.
 func (s Claims) UpdateFromOwner(ctx context.Context, u OwnerUpdate) (OwnerUpdateResult, error) {
 	var out OwnerUpdateResult
 	err := s.write(ctx, "change claim "+u.Ref.String()+" as its owner says", func(tx *sql.Tx) (err error) {
@@ -122,7 +127,7 @@ func (s *core) updateFromOwner(ctx context.Context, tx *sql.Tx, u OwnerUpdate) (
 	return out, err
 }
 
-// ownerChange is a change of a claim that is held.
+// ownerChange is a change of a claim that the caller has locked.
 type ownerChange struct {
 	store         *core
 	ref           claim.Ref
@@ -131,16 +136,16 @@ type ownerChange struct {
 	by            string
 	instruction   string
 
-	// older: the owner told something newer before.
+	// older: the owner has reported something newer.
 	older bool
-	// status is what the change sets the status to; empty where it stays.
+	// status is the new status; empty if it does not change.
 	status string
 	fields []claim.FieldChange
 	// sent: the create of the conversation was sent and not refused.
 	sent bool
 }
 
-// read finds out what changed.
+// read determines what changed.
 func (c *ownerChange) read(ctx context.Context, tx *sql.Tx, whole bool) error {
 	var told string
 	var seen int64
@@ -159,8 +164,8 @@ func (c *ownerChange) read(ctx context.Context, tx *sql.Tx, whole bool) error {
 	if said != "" && said != claim.Key(told) && (!whole || said != claim.Key(c.current.Status)) {
 		c.status = c.next.Status
 	}
-	// The owner's last word of the status is no change by itself: the one that
-	// holds may be another's.
+	// The owner's last reported status is no change by itself because the current
+	// one may come from someone else.
 	before, after := *c.current, *c.next
 	before.Status, after.Status = "", ""
 	c.fields = claim.FieldChanges(&before, &after)
@@ -170,7 +175,7 @@ func (c *ownerChange) read(ctx context.Context, tx *sql.Tx, whole bool) error {
 	return nil
 }
 
-// change is what an instruction needs to know.
+// change returns the change as an instruction needs it.
 func (c *ownerChange) change() claim.OwnerChange {
 	out := claim.OwnerChange{
 		Fields: c.fields, Status: c.status,
@@ -187,7 +192,7 @@ func (c *ownerChange) change() claim.OwnerChange {
 	return out
 }
 
-// keep writes the claim into one of the columns of bodies.
+// keep writes the claim to one of the body columns.
 func (c *ownerChange) keep(ctx context.Context, tx *sql.Tx, column sealedColumn) error {
 	sealed, err := c.store.sealJSON(column, c.next, c.ref.Shop, c.ref.ID)
 	if err != nil {
@@ -201,7 +206,7 @@ func (c *ownerChange) keep(ctx context.Context, tx *sql.Tx, column sealedColumn)
 	return err
 }
 
-// edit changes what the conversation is opened from.
+// edit changes the claim that the conversation will be opened from.
 func (c *ownerChange) edit(ctx context.Context, tx *sql.Tx) error {
 	if err := c.keep(ctx, tx, claimEdited); err != nil {
 		return err
@@ -211,9 +216,9 @@ func (c *ownerChange) edit(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// editBefore edits a claim before its conversation is created. What the status
-// means to the conversation is done when there is one. A parked claim is tried
-// again with what it now is, unless its customer was told by other means.
+// editBefore edits a claim before its conversation is created. The effect of a
+// status on the conversation waits until the conversation exists. A parked claim is
+// retried with its new content, unless its customer was informed by other means.
 func (c *ownerChange) editBefore(ctx context.Context, tx *sql.Tx) (instruction string, err error) {
 	if err := c.edit(ctx, tx); err != nil {
 		return "", err
@@ -253,7 +258,7 @@ func (c *ownerChange) withdraw(ctx context.Context, tx *sql.Tx) error {
 	return c.store.abandon(ctx, tx, c.ref, c.row, ClaimUpdate{Status: c.status, StatusBy: claim.ByOwner})
 }
 
-// instruct has the change carried out in the conversation.
+// instruct adds an instruction to carry out the change in the conversation.
 func (c *ownerChange) instruct(ctx context.Context, tx *sql.Tx) (string, error) {
 	if err := c.keep(ctx, tx, claimLatest); err != nil {
 		return "", err
@@ -277,11 +282,11 @@ func (c *ownerChange) add(ctx context.Context, tx *sql.Tx, of claim.OwnerChange)
 	return in.ID, err
 }
 
-// upsert takes what the owner tells of a whole claim: one that is not known is
-// accepted. created says that it tells of a new claim; the one that was accepted
-// first is then nothing new, whatever happened to it since.
+// upsert applies an owner's report of a whole claim. It accepts a claim that is not
+// known. created says that the report is of a new claim: the claim that was accepted
+// first is then no change, whatever happened to it since.
 func (s *core) upsert(ctx context.Context, tx *sql.Tx, u OwnerUpdate, created bool, decode func() (*claim.Claim, error)) (OwnerUpdateOutcome, error) {
-	// Read first: what is only a part of a claim is none that could be accepted.
+	// Check for the claim first because a partial claim cannot be accepted.
 	var id string
 	err := queryOne(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM claims WHERE shop = $1 AND id = $2`, u.Ref.Shop, u.Ref.ID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -317,30 +322,31 @@ func (s *core) upsert(ctx context.Context, tx *sql.Tx, u OwnerUpdate, created bo
 // updateAccepted: the claim was not known.
 const updateAccepted OwnerUpdateOutcome = "accepted"
 
-// ShipmentUpdate is that a parcel reached a phase.
+// ShipmentUpdate says that a parcel reached a phase.
 type ShipmentUpdate struct {
-	// Shipment names the parcel, such as by its id or tracking number.
+	// Shipment identifies the parcel, such as by its id or tracking number.
 	Shipment string `json:"shipment,omitempty"`
 	Phase    string `json:"phase"`
 	Carrier  string `json:"carrier,omitempty"`
 	Number   string `json:"tracking_number,omitempty"`
 	URL      string `json:"tracking_url,omitempty"`
-	// At is when it did; zero where that is not told.
+	// At is when the parcel reached the phase; zero if unknown.
 	At time.Time `json:"at,omitzero"`
 
-	// ID is the id of the instruction that tells it in a conversation.
+	// ID is the id of the instruction that reports it in a conversation.
 	ID string `json:"-"`
-	// Claims and OrderNumber say whose parcel it is: the claims named, else those
+	// Claims and OrderNumber say whose parcel it is: the listed claims, else those
 	// of the order.
 	Claims      []string `json:"-"`
 	OrderNumber string   `json:"-"`
 }
 
-// maxClaimsOfShipment bounds how many claims a parcel can be of.
+// maxClaimsOfShipment bounds how many claims a parcel can belong to.
 const maxClaimsOfShipment = 20
 
-// tellShipment has the conversations of the claims that are not closed told where
-// their parcel is, once for each parcel and phase.
+// tellShipment adds an instruction to report the parcel's phase in the conversations
+// of its claims that are not closed, once per parcel and phase. It returns the
+// number of new instructions.
 func (s *core) tellShipment(ctx context.Context, tx *sql.Tx, shop string, news ShipmentUpdate) (int, error) {
 	var platform, own string
 	err := queryOne(ctx, tx, shopNotFound(shop), []any{&platform, &own},
@@ -384,7 +390,7 @@ func (s *core) tellShipment(ctx context.Context, tx *sql.Tx, shop string, news S
 		}
 		_, fresh, err := s.instruct(ctx, tx, claim.Instruction{Ref: ref, ID: news.ID, Kind: claim.InstructShipment, Body: body, By: ByKarla})
 		var conflict *ConflictError
-		if err != nil && !errors.As(err, &conflict) { // told already, in other words
+		if err != nil && !errors.As(err, &conflict) { // reported already, with other details
 			return 0, err
 		}
 		if fresh {
@@ -394,5 +400,5 @@ func (s *core) tellShipment(ctx context.Context, tx *sql.Tx, shop string, news S
 	return told, nil
 }
 
-// ByKarla is who asked for what follows from Karla's webhooks.
+// ByKarla is the requester of instructions that Karla's webhooks cause.
 const ByKarla = "karla"

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// sealedColumn is a column whose values are sealed, with the columns of its
-// table's primary key, all of which are texts.
+// sealedColumn is a column with encrypted values. key lists the columns of its
+// table's primary key, which are all text.
 type sealedColumn struct {
 	table, column string
 	key           []string
@@ -53,7 +53,8 @@ var (
 	}
 )
 
-// place is the associated data of a value: it cannot be opened anywhere else.
+// place is the associated data of a value: the value cannot be decrypted in any
+// other place.
 func (c sealedColumn) place(key []string) []byte {
 	return []byte(c.table + "|" + c.column + "|" + strings.Join(key, "|"))
 }
@@ -83,19 +84,19 @@ func (s *core) openJSON(c sealedColumn, sealed []byte, v any, key ...string) err
 	if err != nil {
 		return err
 	}
-	// The decoder's own words are dropped: they may quote what is sealed.
+	// The decoder's error is dropped because it may quote encrypted data.
 	if json.Unmarshal(data, v) != nil {
 		return fmt.Errorf("%s of %s %s is not the JSON that was expected", c.column, c.table, strings.Join(key, "/"))
 	}
 	return nil
 }
 
-// indexKeyName is the secret under which values that must be found again, but
-// not read, are hashed.
+// indexKeyName names the secret that keys the hashes of values that must be
+// searchable but not readable.
 const indexKeyName = "index"
 
-// loadIndexKey reads the key of the keyed hashes, or makes it in a new store. It
-// is also where a store that was sealed with other keys is noticed.
+// loadIndexKey reads the key of the keyed hashes, or creates it in a new store. It
+// also detects a store that was encrypted with other keys.
 func (s *core) loadIndexKey(ctx context.Context) error {
 	fresh := make([]byte, sha256.Size)
 	rand.Read(fresh)
@@ -118,8 +119,8 @@ func (s *core) loadIndexKey(ctx context.Context) error {
 	return nil
 }
 
-// blind is a keyed hash: equal values of one kind can be found again, and
-// without the store's keys nobody can tell what they are.
+// blind returns a keyed hash: equal values of one kind have equal hashes, and no one
+// can recover a value without the store's keys.
 func (s *core) blind(kind string, parts ...string) string {
 	mac := hmac.New(sha256.New, s.indexKey)
 	for _, part := range append([]string{kind}, parts...) {
@@ -130,10 +131,10 @@ func (s *core) blind(kind string, parts ...string) string {
 
 const resealBatch = 100
 
-// Reseal seals anew, under the primary key, all that is sealed under another
-// one, and says how many values that were. It may run while others write: a
-// value that changes meanwhile is left alone, for whoever changed it sealed it.
-// Run it after every process has the new keyring; then the old keys can go.
+// Reseal re-encrypts, under the primary key, all values that are encrypted under
+// another key, and returns their number. It is safe to run during writes: it skips a
+// value that changes meanwhile because that write has encrypted it. Run it once
+// every process has the new keyring; then the old keys can be removed.
 func (s *Store) Reseal(ctx context.Context) (int, error) {
 	total := 0
 	for _, c := range sealedColumns {
@@ -146,8 +147,9 @@ func (s *Store) Reseal(ctx context.Context) (int, error) {
 	return total, nil
 }
 
-// Outdated counts what is sealed under another key than the primary one: what
-// [Store.Reseal] would seal anew. While there is any, no key may be dropped.
+// Outdated counts the values that are encrypted under another key than the primary
+// one, which [Store.Reseal] would re-encrypt. As long as there are any, no key may
+// be removed.
 func (s *Store) Outdated(ctx context.Context) (int, error) {
 	total := 0
 	for _, c := range sealedColumns {

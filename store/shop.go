@@ -7,22 +7,22 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// NewShop is a shop to create. It begins switched off and without a connection.
+// NewShop is a shop to create. It starts switched off and without a connection.
 type NewShop struct {
 	Slug, Name string
 	// Feature says whether the platform offers Dixa to the shop at all.
 	Feature bool
 }
 
-// ShopPatch is what to change of a shop; nil leaves what is there.
+// ShopPatch is a change to a shop; nil fields stay unchanged.
 type ShopPatch struct {
 	Name    *string
 	Feature *bool
 }
 
-// Create adds a shop. A slug that is taken is a [*ConflictError]. A shop
-// that was deleted may be added again: it begins anew, but its claims are known
-// still, so that none is opened twice.
+// Create adds a shop. It returns a [*ConflictError] if the slug is taken. A deleted
+// shop can be added again. It starts over, but its claims are still known, so that
+// none is opened twice.
 func (s Shops) Create(ctx context.Context, shop NewShop) (claim.Shop, error) {
 	err := s.write(ctx, "add shop "+shop.Slug, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `INSERT INTO shops (slug, name, feature, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
@@ -40,8 +40,8 @@ func (s Shops) Create(ctx context.Context, shop NewShop) (claim.Shop, error) {
 	return s.Get(ctx, shop.Slug)
 }
 
-// Get reads a shop with its connection and the counts of its claims. An unknown
-// or deleted shop is [ErrNotFound], here and in the other methods.
+// Get reads a shop with its connection and the counts of its claims. An unknown or
+// deleted shop is [ErrNotFound], here and in the other methods.
 func (s Shops) Get(ctx context.Context, slug string) (claim.Shop, error) {
 	shop, err := s.shop(ctx, slug)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s Shops) Get(ctx context.Context, slug string) (claim.Shop, error) {
 	return shop, err
 }
 
-// List lists the shops by their slugs.
+// List lists the shops, sorted by slug.
 func (s Shops) List(ctx context.Context) ([]claim.Shop, error) {
 	shops, err := s.shopsWhere(ctx, "list shops", `TRUE`)
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *core) shopsWhere(ctx context.Context, doing, where string, args ...any)
 	return shops, err
 }
 
-// counts says how many claims shops have in each state.
+// counts returns the number of claims by shop and state.
 func (s *core) counts(ctx context.Context, where string, args ...any) (map[string]map[claim.State]int, error) {
 	var counts map[string]map[claim.State]int
 	err := s.read(ctx, "count claims", func(db *sql.DB) error {
@@ -156,9 +156,9 @@ func (s Shops) Patch(ctx context.Context, slug string, p ShopPatch) (claim.Shop,
 	return s.Get(ctx, slug)
 }
 
-// Delete deletes a shop with its settings, templates, endpoints and API keys
-// and takes it off its connection. Its claims stay; those that wait are nudged
-// and find the shop switched off.
+// Delete deletes a shop with its settings, templates, endpoints and API keys, and
+// detaches it from its connection. Its claims stay. Waiting claims are nudged and
+// find the shop switched off.
 func (s Shops) Delete(ctx context.Context, slug string) error {
 	return s.write(ctx, "delete shop "+slug, func(tx *sql.Tx) error {
 		now := s.now()
@@ -186,7 +186,7 @@ func (s Shops) Delete(ctx context.Context, slug string) error {
 	})
 }
 
-// SetEnabled says whether the shop's new claims become conversations.
+// SetEnabled sets whether the shop's new claims become conversations.
 func (s Shops) SetEnabled(ctx context.Context, slug string, enabled bool) error {
 	return s.write(ctx, "switch shop "+slug, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `UPDATE shops SET enabled = $2, updated_at = $3,
@@ -198,7 +198,7 @@ func (s Shops) SetEnabled(ctx context.Context, slug string, enabled bool) error 
 	})
 }
 
-// Pause lets the shop's claims wait in [claim.StateReceived].
+// Pause makes the shop's claims wait in [claim.StateReceived].
 func (s Shops) Pause(ctx context.Context, slug string) error {
 	return s.write(ctx, "pause shop "+slug, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `UPDATE shops SET paused = TRUE, updated_at = $2 WHERE slug = $1 AND deleted_at = 0`, slug, s.now())
@@ -209,8 +209,8 @@ func (s Shops) Pause(ctx context.Context, slug string) error {
 	})
 }
 
-// Resume lets the shop's claims go on and nudges those that waited. It does
-// nothing for a shop that is not paused.
+// Resume lets the shop's claims proceed and nudges those that waited. It does
+// nothing if the shop is not paused.
 func (s Shops) Resume(ctx context.Context, slug string) error {
 	return s.write(ctx, "resume shop "+slug, func(tx *sql.Tx) error {
 		var paused bool
@@ -227,15 +227,15 @@ func (s Shops) Resume(ctx context.Context, slug string) error {
 	})
 }
 
-// nudgeWaiting has the workflows of a shop's claims that are on their way look
-// again. Parked ones are woken by the shop's new settings version.
+// nudgeWaiting makes the workflows of a shop's claims in progress read the store
+// again. The shop's new settings version wakes the parked ones.
 func nudgeWaiting(ctx context.Context, tx *sql.Tx, slug string) error {
 	_, err := exec(ctx, tx, `UPDATE claims SET revision = revision + 1 WHERE shop = $1 AND state IN ($2, $3)`,
 		slug, claim.StateReceived, claim.StateOpening)
 	return err
 }
 
-// liveShop is nil for a shop that is there, else [ErrNotFound].
+// liveShop returns nil if the shop exists and is not deleted, else [ErrNotFound].
 func liveShop(ctx context.Context, q querier, slug string) error {
 	var found string
 	return queryOne(ctx, q, shopNotFound(slug), []any{&found}, `SELECT slug FROM shops WHERE slug = $1 AND deleted_at = 0`, slug)

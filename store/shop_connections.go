@@ -12,13 +12,13 @@ import (
 	"github.com/claimflow/claimflow/internal/seal"
 )
 
-// Organization is a Dixa organisation as GET /v1/organization names it. The zero
-// value is one that could not be found out.
+// Organization is a Dixa organisation as returned by GET /v1/organization. The zero
+// value is an unknown organisation.
 type Organization struct {
 	ID, Name string
 }
 
-// connectionColumns are what [connectionRow] reads, of connections n.
+// connectionColumns are the columns that [connectionRow] reads, of connections n.
 const connectionColumns = `n.organization_id, n.organization_name, n.state, n.token_preview, n.token_saved_at, n.updated_at`
 
 type connectionRow struct {
@@ -37,13 +37,14 @@ func (r *connectionRow) connection(id string) claim.Connection {
 	}
 }
 
-// SaveToken keeps a shop's Dixa token, which makes its connection active and may
-// wake parked claims of every shop that uses it. Where Dixa had refused the
-// connection's last token, endpoints are told that it recovered. Shops of one organisation share
-// a connection: the token replaces the one of them all. Where the organisation
-// could not be found out, the shop keeps its connection, or shares that of the
-// same token. A token of another organisation than the shop's present one is an
-// [*OtherOrganizationError].
+// SaveToken stores a shop's Dixa token, which makes its connection active and may
+// wake parked claims of every shop that uses it. If Dixa had refused the
+// connection's last token, endpoints are notified that the connection recovered.
+//
+// Shops of one organisation share a connection, so the token replaces the token of
+// them all. If the organisation is unknown, the shop keeps its connection or shares
+// the one with the same token. It returns an [*OtherOrganizationError] if the token
+// belongs to a different organisation than the shop's current one.
 func (s Connections) SaveToken(ctx context.Context, shop, token string, org Organization) (claim.Connection, error) {
 	if strings.TrimSpace(token) == "" {
 		return claim.Connection{}, errors.New("save the token of shop " + shop + ": it is empty")
@@ -65,8 +66,8 @@ func (s Connections) SaveToken(ctx context.Context, shop, token string, org Orga
 	return s.Get(ctx, id)
 }
 
-// connectionFor finds or makes the connection that a shop uses with a token of
-// an organisation, and puts the shop on it.
+// connectionFor finds or creates the connection for a shop with a token of an
+// organisation, and assigns it to the shop.
 func (s *core) connectionFor(ctx context.Context, tx *sql.Tx, shop, token string, org Organization) (string, error) {
 	var present, presentOrg sql.NullString
 	err := queryOne(ctx, tx, shopNotFound(shop), []any{&present, &presentOrg}, `SELECT s.connection_id, n.organization_id
@@ -83,7 +84,7 @@ func (s *core) connectionFor(ctx context.Context, tx *sql.Tx, shop, token string
 	id, err := s.existingConnection(ctx, tx, token, org)
 	switch {
 	case errors.Is(err, ErrNotFound) && present.Valid:
-		return present.String, nil // the organisation of its connection becomes known
+		return present.String, nil // the token reveals the organisation of this connection
 	case errors.Is(err, ErrNotFound):
 		id = uuid.NewString()
 		now := s.now()
@@ -110,8 +111,8 @@ func (s *core) existingConnection(ctx context.Context, tx *sql.Tx, token string,
 	return id, queryOne(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE token_hash = $1 ORDER BY created_at LIMIT 1`, Connections{s}.TokenHash(token))
 }
 
-// mergeConnections moves all that is keyed by a connection whose organisation
-// was not known to that of the organisation that it turned out to be.
+// mergeConnections moves everything keyed by a connection of unknown organisation to
+// the connection of the organisation that it turned out to belong to.
 func mergeConnections(ctx context.Context, tx *sql.Tx, from, to string) error {
 	if from == to {
 		return nil
@@ -125,8 +126,8 @@ func mergeConnections(ctx context.Context, tx *sql.Tx, from, to string) error {
 			return err
 		}
 	}
-	// What is hashed or sealed with the connection's id is found out afresh: the
-	// customers by looking them up, what happened in Dixa by the next sweep.
+	// Data that is hashed or encrypted with the connection's id is rebuilt:
+	// customers by lookup, activity in Dixa by the next sweep.
 	for _, table := range []string{"customers", "inbox", "conversations", "messages", "activity_log", "sweeps", "subscriptions"} {
 		if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE connection_id = $1`, from); err != nil {
 			return err
@@ -136,7 +137,7 @@ func mergeConnections(ctx context.Context, tx *sql.Tx, from, to string) error {
 	return err
 }
 
-// putToken makes a token the connection's and wakes the connection's shops.
+// putToken sets the token of a connection and wakes the connection's shops.
 func (s *core) putToken(ctx context.Context, tx *sql.Tx, id, token string, org Organization) error {
 	sealed, err := s.seal(connectionToken, []byte(token), id)
 	if err != nil {
@@ -161,9 +162,9 @@ func (s *core) putToken(ctx context.Context, tx *sql.Tx, id, token string, org O
 	return s.announceConnection(ctx, tx, id, claim.ToldConnectionRecovered)
 }
 
-// Token is the token of a connection in clear, and the keyed hash of it by which
-// [Budget.Take] and [Connections.MarkNeedsToken] know it. A connection without
-// one is [ErrNotFound].
+// Token returns a connection's token in plaintext, and the token's keyed hash by
+// which [Budget.Take] and [Connections.MarkNeedsToken] identify it. It returns
+// [ErrNotFound] if the connection has no token.
 func (s Connections) Token(ctx context.Context, connectionID string) (token, hash string, err error) {
 	err = s.read(ctx, "read the token of connection "+connectionID, func(db *sql.DB) error {
 		var sealed []byte
@@ -179,7 +180,7 @@ func (s Connections) Token(ctx context.Context, connectionID string) (token, has
 	return token, hash, err
 }
 
-// Get reads a connection. An unknown one is [ErrNotFound].
+// Get reads a connection. It returns [ErrNotFound] if the connection is unknown.
 func (s Connections) Get(ctx context.Context, id string) (claim.Connection, error) {
 	var c connectionRow
 	err := s.read(ctx, "read connection "+id, func(db *sql.DB) error {
@@ -212,10 +213,10 @@ func connectionShops(ctx context.Context, q querier, id string) ([]string, error
 	return slugs, err
 }
 
-// MarkNeedsToken records that Dixa refuses the token with the hash given. first
-// says that nobody had recorded it before: then the endpoints of the connection's
-// shops and of the platform are told. It does nothing where another token was
-// saved meanwhile.
+// MarkNeedsToken records that Dixa refuses the token with the given hash. first says
+// that this was not recorded before. In that case the endpoints of the connection's
+// shops and of the platform are notified. It does nothing if another token was saved
+// meanwhile.
 func (s Connections) MarkNeedsToken(ctx context.Context, connectionID, tokenHash string) (first bool, err error) {
 	err = s.write(ctx, "mark connection "+connectionID, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `UPDATE connections SET state = $3, updated_at = $4 WHERE id = $1 AND token_hash = $2 AND state = $5`,
@@ -229,6 +230,6 @@ func (s Connections) MarkNeedsToken(ctx context.Context, connectionID, tokenHash
 	return first, err
 }
 
-// TokenHash is what a token's budget and state are kept by: a keyed hash, so that
-// neither the database nor a log can be searched for a token.
+// TokenHash returns the keyed hash that identifies a token's budget and state, so
+// that neither the database nor a log can be searched for a token.
 func (s Connections) TokenHash(token string) string { return s.blind("token", token) }

@@ -9,13 +9,13 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Save merges a patch (RFC 7396: null removes a member) into the layer of
-// settings of a shop, or of the platform for an empty shop, and returns the
-// version that then holds. It merges into what holds at that moment, so that of
-// patches that come at once none takes back what another one set. A layer that
-// does not resolve is a [*claim.InvalidError]; rules may refuse what resolves,
-// by their own errors, from the settings alone. A patch that changes nothing
-// leaves the version; any other may wake parked claims.
+// Save merges a patch (RFC 7396: null removes a member) into the settings layer of a
+// shop, or of the platform if shop is empty, and returns the resulting version. It
+// merges into the layer as stored at that moment, so concurrent patches do not undo
+// each other. It returns a [*claim.InvalidError] if the layer does not resolve.
+// rules may reject settings that resolve, with their own errors and based on the
+// settings alone. A patch that changes nothing keeps the version; any other may wake
+// parked claims.
 func (s Settings) Save(ctx context.Context, shop string, patch json.RawMessage, rules ...func(effective claim.Settings) error) (version int64, err error) {
 	err = s.write(ctx, "save settings", func(tx *sql.Tx) error {
 		platform, platformVersion, err := lockPlatform(ctx, tx)
@@ -60,7 +60,7 @@ func (s *core) saveShop(ctx context.Context, tx *sql.Tx, platform json.RawMessag
 	return version + 1, err
 }
 
-// mergeSettings merges a patch into a layer that lies over the inherited one.
+// mergeSettings merges a patch into a layer on top of the inherited one.
 func mergeSettings(inherited, before, patch json.RawMessage, rules []func(claim.Settings) error) (json.RawMessage, error) {
 	layer, err := claim.MergeSettings(before, patch)
 	if err != nil {
@@ -92,8 +92,8 @@ func (s Settings) Platform(ctx context.Context) (layer json.RawMessage, version 
 	return layer, version, err
 }
 
-// Integration reads a shop, without the counts of its claims, with its own layer
-// of settings and what holds after inheritance.
+// Integration reads a shop, without the counts of its claims, with its own settings
+// layer and the effective settings after inheritance.
 func (s Settings) Integration(ctx context.Context, shop string) (claim.Integration, error) {
 	var in claim.Integration
 	var platform, own string
@@ -108,7 +108,8 @@ func (s Settings) Integration(ctx context.Context, shop string) (claim.Integrati
 	if in.Effective, err = claim.Resolve(json.RawMessage(platform), in.Own); err != nil {
 		return in, err
 	}
-	// Read after the version: a change between the two is then noticed by it.
+	// The shop is read after the version, so that the version reveals a change
+	// between the two reads.
 	if in.Shop, err = s.shop(ctx, shop); err != nil || in.Connection == nil {
 		return in, err
 	}
@@ -117,8 +118,8 @@ func (s Settings) Integration(ctx context.Context, shop string) (claim.Integrati
 	return in, err
 }
 
-// lockPlatform reads the platform's settings and keeps everybody else from
-// changing what several shops share until the transaction ends.
+// lockPlatform reads the platform's settings and locks what several shops share
+// until the transaction ends.
 func lockPlatform(ctx context.Context, tx *sql.Tx) (json.RawMessage, int64, error) {
 	var settings string
 	var version int64
@@ -126,13 +127,14 @@ func lockPlatform(ctx context.Context, tx *sql.Tx) (json.RawMessage, int64, erro
 	return json.RawMessage(settings), version, err
 }
 
-// bumpShops raises the settings version of a shop, or of all for an empty slug.
+// bumpShops increments the settings version of a shop, or of all shops if slug is
+// empty.
 func bumpShops(ctx context.Context, tx *sql.Tx, slug string) error {
 	_, err := exec(ctx, tx, `UPDATE shops SET settings_version = settings_version + 1 WHERE deleted_at = 0 AND ($1 = '' OR slug = $1)`, slug)
 	return err
 }
 
-// sameJSON reports whether two documents say the same, however they are spaced.
+// sameJSON reports whether two documents are equal, ignoring whitespace.
 func sameJSON(a, b json.RawMessage) bool {
 	var x, y any
 	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {

@@ -20,14 +20,14 @@ type StoredTemplate struct {
 	Scope string
 	// Key is a reason or a flow, Language a BCP 47 tag.
 	Key, Language string
-	// Doc is the template's JSON document as it was put.
+	// Doc is the template's JSON document as it was saved.
 	Doc       json.RawMessage
 	UpdatedAt time.Time
 }
 
-// Put saves the template of a key and language for a shop, or for the
-// platform where shop is empty. One that says what is there already changes
-// nothing; any other may wake parked claims. The caller checks the document.
+// Put saves the template of a key and language for a shop, or for the platform if
+// shop is empty. A template equal to the stored one changes nothing; any other may
+// wake parked claims. The caller validates the document.
 func (s Templates) Put(ctx context.Context, shop, key, language string, doc json.RawMessage) error {
 	return s.write(ctx, doingTemplate("save", shop, key, language), func(tx *sql.Tx) error {
 		if err := templateScope(ctx, tx, shop); err != nil {
@@ -43,7 +43,8 @@ func (s Templates) Put(ctx context.Context, shop, key, language string, doc json
 	})
 }
 
-// Delete deletes a template, so that the next one in line holds.
+// Delete deletes a template, so that the next one in the order of precedence
+// applies.
 func (s Templates) Delete(ctx context.Context, shop, key, language string) error {
 	return s.write(ctx, doingTemplate("delete", shop, key, language), func(tx *sql.Tx) error {
 		if err := templateScope(ctx, tx, shop); err != nil {
@@ -60,8 +61,8 @@ func (s Templates) Delete(ctx context.Context, shop, key, language string) error
 	})
 }
 
-// Get reads the template of a shop, or of the platform where shop is empty;
-// it does not look further where there is none.
+// Get reads the template of a shop, or of the platform if shop is empty. It does not
+// fall back to another template.
 func (s Templates) Get(ctx context.Context, shop, key, language string) (StoredTemplate, error) {
 	var found StoredTemplate
 	templates, err := s.List(ctx, shop)
@@ -76,8 +77,8 @@ func (s Templates) Get(ctx context.Context, shop, key, language string) (StoredT
 	return found, notFound("template " + key + "/" + language)
 }
 
-// List lists the templates of the platform and of a shop, or of the
-// platform alone where shop is empty.
+// List lists the templates of the platform and of a shop, or of the platform alone
+// if shop is empty.
 func (s Templates) List(ctx context.Context, shop string) ([]StoredTemplate, error) {
 	var templates []StoredTemplate
 	err := s.read(ctx, "list templates", func(db *sql.DB) error {
@@ -100,8 +101,8 @@ func (s Templates) List(ctx context.Context, shop string) ([]StoredTemplate, err
 	return templates, err
 }
 
-// templateScope checks that the shop is there; for the platform it keeps
-// everybody else from changing what shops share.
+// templateScope checks that the shop exists. For the platform, it locks what shops
+// share.
 func templateScope(ctx context.Context, tx *sql.Tx, shop string) error {
 	if shop == "" {
 		_, _, err := lockPlatform(ctx, tx)

@@ -1,16 +1,16 @@
-// Package store keeps everything that Claimflow knows: claims, shops, settings,
-// templates, connections to Dixa, intents, links, the outbox, the request
-// budget, API keys and the audit log. It is one schema on SQLite (a file that
-// several processes may use at once, or memory) and on PostgreSQL.
+// Package store persists everything that Claimflow knows: claims, shops, settings,
+// templates, connections to Dixa, intents, links, the outbox, the request budget,
+// API keys and the audit log. One schema serves both SQLite (in memory, or a file
+// that several processes may use at once) and PostgreSQL.
 //
-// What is personal or secret is sealed before it reaches the database, bound to
-// its table, column and key, or kept only as a keyed hash; the schema's own file
-// says which columns those are.
+// Personal data and secrets are encrypted before they reach the database, bound to
+// their table, column and key, or stored only as a keyed hash. The schema file lists
+// those columns.
 //
 // Methods are safe for concurrent use by any number of processes. Each is one
-// transaction, retried by itself where the database asks for it; only what many
-// webhooks do at once shares one. Errors say what was being done and never hold a
-// secret or personal data.
+// transaction, which it retries itself if the database asks for it. Only operations
+// that many webhooks perform at once share a transaction. Errors describe the failed
+// operation and never contain a secret or personal data.
 package store
 
 import (
@@ -25,11 +25,11 @@ import (
 	"github.com/claimflow/claimflow/internal/seal"
 )
 
-// Store is an open store. [Open] makes one. Its methods are grouped by subject.
+// Store is an open store, created by [Open]. Its methods are grouped by subject.
 type Store struct {
 	*core
 
-	// Claims and the nudges that tell their workflows to read them.
+	// Claims, and the nudges that make their workflows read them.
 	Claims Claims
 	Nudges Nudges
 
@@ -60,65 +60,66 @@ type Store struct {
 	Templates   Templates
 	Connections Connections
 
-	// Who may do what, and who did.
+	// Access control and audit.
 	APIKeys  APIKeys
 	AuditLog AuditLog
 }
 
 // The subjects of a [Store].
 type (
-	// Claims are the claims' rows: their state, body and drafts, and the commands
-	// that operators and owners give.
+	// Claims holds the claims' rows: their state, body and drafts, and the commands
+	// of operators and owners.
 	Claims struct{ *core }
-	// Nudges say which workflows have to be told that their claim changed.
+	// Nudges tracks the workflows to notify that their claim changed.
 	Nudges struct{ *core }
-	// Inbox holds the events that Dixa told of and those that a sweep found.
+	// Inbox holds the events from Dixa and the findings of sweeps.
 	Inbox struct{ *core }
 	// Conversations holds what is known of the claims' conversations: state,
 	// messages, timeline.
 	Conversations struct{ *core }
-	// Sweeps holds how far each connection's activity log was reconciled.
+	// Sweeps holds how far each connection's activity log is reconciled.
 	Sweeps struct{ *core }
 	// Subscriptions holds the webhook subscription of each connection.
 	Subscriptions struct{ *core }
-	// OwnerInbox holds the events that claims' owners sent, such as Karla.
+	// OwnerInbox holds the events from claims' owners, such as Karla.
 	OwnerInbox struct{ *core }
-	// Instructions are what owners asked to be done in a conversation.
+	// Instructions holds what owners requested to be done in a conversation.
 	Instructions struct{ *core }
-	// Intents are written before a request to Dixa that must not be repeated.
+	// Intents records each request to Dixa that must not be repeated, before it is
+	// sent.
 	Intents struct{ *core }
-	// Links join claims and conversations.
+	// Links connects claims and conversations.
 	Links struct{ *core }
-	// Customers remembers which end user in Dixa a customer is.
+	// Customers maps customers to their end users in Dixa.
 	Customers struct{ *core }
 	// Budget is the request budget of each token, shared by all processes.
 	Budget struct{ *core }
-	// Outbox holds the events that are owed to claims' owners.
+	// Outbox holds the events for claims' owners.
 	Outbox struct{ *core }
-	// Endpoints are where owners are told of events.
+	// Endpoints holds the addresses that owners receive events at.
 	Endpoints struct{ *core }
-	// Deliveries are the events on their way to endpoints.
+	// Deliveries holds the events on their way to endpoints.
 	Deliveries struct{ *core }
-	// Shops are the shops.
+	// Shops holds the shops.
 	Shops struct{ *core }
-	// Settings are the layers of settings of the platform and of shops.
+	// Settings holds the settings layers of the platform and of shops.
 	Settings struct{ *core }
-	// Templates are the templates that staff saved.
+	// Templates holds the templates that staff saved.
 	Templates struct{ *core }
-	// Connections are Dixa organisations and the tokens to them.
+	// Connections holds Dixa organisations and their tokens.
 	Connections struct{ *core }
-	// APIKeys are the keys to the HTTP API.
+	// APIKeys holds the keys to the HTTP API.
 	APIKeys struct{ *core }
-	// AuditLog says who changed what.
+	// AuditLog records who changed what.
 	AuditLog struct{ *core }
 )
 
 // core is what all subjects share: the database, the keys and the clock.
 type core struct {
-	// reads and writes are one pool except on a SQLite file, where a single
-	// writing connection queues writers fairly instead of by polling a lock.
+	// reads and writes are one pool, except for a SQLite file: there, a single write
+	// connection queues writers fairly instead of polling a lock.
 	reads, writes *sql.DB
-	// keeper holds a database in memory alive.
+	// keeper keeps an in-memory database alive.
 	keeper *sql.Conn
 
 	dialect  dialect
@@ -146,14 +147,14 @@ func newStore(c *core) *Store {
 // Option changes how a store is opened.
 type Option func(*core)
 
-// WithClock sets the source of time, for tests. Defaults to [time.Now]. The
-// budget on PostgreSQL keeps to the database's clock all the same.
+// WithClock sets the time source, for tests. Defaults to [time.Now]. The budget on
+// PostgreSQL always uses the database's clock.
 func WithClock(now func() time.Time) Option { return func(s *core) { s.clock = now } }
 
-// Open opens the store at url and brings its schema up to date. The url is
-// "sqlite:" and a path, "sqlite::memory:" for a store that is gone when it is
-// closed, or "postgres://user:password@host:port/name". Keys seal what is
-// personal or secret; a store that was sealed with other keys is refused.
+// Open opens the store at url and migrates its schema to the latest version. The url
+// is "sqlite:" and a path, "sqlite::memory:" for a store that is deleted when it is
+// closed, or "postgres://user:password@host:port/name". keys encrypt personal data
+// and secrets. Open refuses a store that was encrypted with other keys.
 func Open(ctx context.Context, url string, keys *seal.Keyring, opts ...Option) (*Store, error) {
 	if keys == nil {
 		return nil, errors.New("open the store: there are no keys to seal with; make some with `starter keyring new` and put them into CLAIMFLOW_KEYS")
@@ -182,11 +183,11 @@ func (s *core) prepare(ctx context.Context) error {
 	return s.loadID(ctx)
 }
 
-// ID is a UUID that tells this store from every other one. A copy of the database
-// has the same.
+// ID returns a UUID that identifies this store. A copy of the database has the same
+// id.
 func (s *Store) ID() string { return s.id }
 
-// loadID reads the store's id, or draws it in a new store.
+// loadID reads the store's id, or generates it in a new store.
 func (s *core) loadID(ctx context.Context) error {
 	return s.write(ctx, "read the store's id", func(tx *sql.Tx) error {
 		if _, err := exec(ctx, tx, `UPDATE platform SET store_id = $1 WHERE store_id = ''`, uuid.NewString()); err != nil {
@@ -220,7 +221,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 func (s *core) now() int64 { return micros(s.clock()) }
 
-// micros is how the database keeps a time; zero for the zero time.
+// micros converts a time to its stored form; zero for the zero time.
 func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

@@ -13,51 +13,52 @@ import (
 )
 
 const (
-	// DefaultInterval is the distance of two requests of a token: a little more
-	// than the tenth of a second that Dixa's limit of 10 requests a second means,
-	// so that neither reading of the limit refuses one.
+	// DefaultInterval is the interval between two requests of a token. It is
+	// slightly longer than the 100 ms that Dixa's limit of 10 requests a second
+	// implies, so that no reading of the limit refuses a request.
 	DefaultInterval = 104 * time.Millisecond
 	// DefaultPerDay is Dixa's limit of requests per token and day.
 	DefaultPerDay = 864_000
 
-	// furthest is how far ahead a slot can be at all. One that is further was
-	// given by a clock that has been set back since, and does not count.
+	// furthest is the latest valid slot, from now. A later one came from a clock
+	// that has been set back since, and is ignored.
 	furthest = 10 * time.Minute
 	day      = 24 * time.Hour
 
-	// slowest is the longest distance of two requests that refusals lead to.
+	// slowest is the longest interval that refusals lead to.
 	slowest = 4 * time.Second
-	// slowdown is by how much a refusal lengthens the distance, recovery how much
-	// of it, in percent, is left after each request that follows. Where another
-	// program takes the rest, about one request in 23 is refused then.
+	// slowdown is the factor by which a refusal lengthens the interval. recovery is
+	// the percentage of the interval that is left after each later request. If
+	// another program uses the rest of the limit, about one request in 23 is then
+	// refused.
 	slowdown = 2
 	recovery = 97
-	// oneRefusal is how long requests that were under way already may be refused
-	// after the first without counting as another refusal.
+	// oneRefusal is how long after a refusal further ones do not count, because they
+	// refuse requests that were already in flight.
 	oneRefusal = 500 * time.Millisecond
 	// forgetRefusal is how long a refusal counts at most.
 	forgetRefusal = 10 * time.Minute
-	// longestHold bounds for how long one refusal holds all requests back.
+	// longestHold bounds how long one refusal holds back all requests.
 	longestHold = 5 * time.Minute
 )
 
-// BudgetLimits is what a token may do.
+// BudgetLimits are the limits of a token.
 type BudgetLimits struct {
-	// Interval is the distance of two requests. Defaults to [DefaultInterval].
+	// Interval is the interval between two requests. Defaults to [DefaultInterval].
 	Interval time.Duration
-	// MaxWait is how long the caller is ready to wait for its slot; at most five
-	// minutes. Zero takes a slot only where it is free right now.
+	// MaxWait is how long the caller is willing to wait for its slot; at most five
+	// minutes. Zero takes a slot only if one is free now.
 	MaxWait time.Duration
-	// PerDay bounds the requests of a UTC day. Defaults to [DefaultPerDay].
+	// PerDay bounds the requests per UTC day. Defaults to [DefaultPerDay].
 	PerDay int
 }
 
-// BudgetError says that the token has no slot within the time that the caller
-// would wait. None was taken.
+// BudgetError says that the token has no slot within the caller's maximum wait. No
+// slot was taken.
 type BudgetError struct {
-	// RetryAfter is when to ask again.
+	// RetryAfter is how long to wait before asking again.
 	RetryAfter time.Duration
-	// Day says that the requests of the day are used up.
+	// Day says that the day's requests are used up.
 	Day bool
 }
 
@@ -68,11 +69,10 @@ func (e *BudgetError) Error() string {
 	return fmt.Sprintf("the token's requests are taken for now; ask again in %s", e.RetryAfter.Round(time.Millisecond))
 }
 
-// The one row of a token holds the next slot that nobody has. {now} is the time
-// in microseconds: on PostgreSQL the database's own at the moment when the row
-// is held, so that processes on several machines share one clock. Every slot that
-// is given brings the pace that was learned a little nearer to the configured
-// interval, $2.
+// A token's only row holds its next free slot. {now} is the time in microseconds. On
+// PostgreSQL it is the database's time when the row is locked, so that processes on
+// several machines share one clock. Each slot taken moves the learned pace closer to
+// the configured interval, $2.
 const takeSlot = `INSERT INTO budget AS b (token_hash, next_slot, day, used)
 	VALUES ($1, {now} + CAST($2 AS BIGINT), {now} / {day}, 1)
 	ON CONFLICT (token_hash) DO UPDATE SET
@@ -103,20 +103,20 @@ func (s *core) budgetSQL(text string) string {
 	).Replace(text)
 }
 
-// BudgetSlot is the place of one request in a token's budget.
+// BudgetSlot is the slot of one request in a token's budget.
 type BudgetSlot struct {
-	// Wait is how long to wait for it; less than zero where it has just passed.
+	// Wait is how long to wait for the slot; negative if it has just passed.
 	Wait time.Duration
-	// Interval is the distance to the next slot: that of the limits, or a longer one
-	// where Dixa refused requests lately.
+	// Interval is the interval to the next slot: the one in the limits, or a longer
+	// one if Dixa refused requests lately.
 	Interval time.Duration
 }
 
-// Take takes the next slot for a request of a token. Slots are the interval
-// of the limits apart, across all processes, and further apart after Dixa refused
-// a request; see [Budget.RecordRefusal]. A slot that is not used is lost. Where the
-// wait would be longer than the caller is ready for, or the day's requests are
-// used up, it is a [*BudgetError] and nothing is taken.
+// Take takes the next slot for a request of a token. Across all processes, slots are
+// one interval of the limits apart, and further apart after Dixa refused a request,
+// see [Budget.RecordRefusal]. An unused slot is lost. It returns a [*BudgetError]
+// and takes nothing if the wait would exceed the caller's maximum or the day's
+// requests are used up.
 func (s Budget) Take(ctx context.Context, tokenHash string, limits BudgetLimits) (BudgetSlot, error) {
 	var slot BudgetSlot
 	interval := cmp.Or(limits.Interval, DefaultInterval)
@@ -148,12 +148,12 @@ func (s Budget) Take(ctx context.Context, tokenHash string, limits BudgetLimits)
 	return slot, nil
 }
 
-// RecordRefusal records that Dixa refused a request of a token for its limit (429),
-// though the budget allowed it: somebody else uses the token too. Requests then
-// keep twice the distance, at most four seconds; the distance shrinks by 3 % with
-// every request that follows. So the pace settles at what the others leave. None
-// is sent before retryAfter is over, or five minutes. Refusals of requests that
-// were under way at the same time count once.
+// RecordRefusal records that Dixa rate limited a request of a token (429) although
+// the budget allowed it, because someone else uses the token too. Requests are then
+// twice as far apart, at most four seconds. Each later request shortens the interval
+// by 3 %, so the pace settles at what the others leave. No request is sent until
+// retryAfter, at most five minutes, has passed. Refusals of requests that were in
+// flight at the same time count once.
 func (s Budget) RecordRefusal(ctx context.Context, tokenHash string, limits BudgetLimits, retryAfter time.Duration) error {
 	interval := cmp.Or(limits.Interval, DefaultInterval)
 	hold := min(max(retryAfter, 0), longestHold)
@@ -167,7 +167,7 @@ func (s Budget) RecordRefusal(ctx context.Context, tokenHash string, limits Budg
 	})
 }
 
-// The distance grows from the configured one where the last refusal is forgotten.
+// The interval grows from the configured one once the last refusal has expired.
 const refuseSlot = `UPDATE budget AS b SET
 	pace = CASE
 		WHEN b.refused_at > {now} - {one} AND b.refused_at <= {now} THEN b.pace
@@ -177,8 +177,8 @@ const refuseSlot = `UPDATE budget AS b SET
 	refused_at = {now}
 	WHERE b.token_hash = $1`
 
-// Share is how much of its requests Dixa lately left to a connection's token;
-// nil where Dixa refused none within ten minutes.
+// Share returns the share of its requests that Dixa lately left to a connection's
+// token. It returns nil if Dixa refused none within ten minutes.
 func (s Budget) Share(ctx context.Context, connectionID string) (*claim.TokenShare, error) {
 	shares, err := s.tokenShares(ctx, `AND n.id = $1`, connectionID)
 	if share, ok := shares[connectionID]; ok {
@@ -187,8 +187,8 @@ func (s Budget) Share(ctx context.Context, connectionID string) (*claim.TokenSha
 	return nil, err
 }
 
-// Shares are the shares of all connections of which [Budget.Share] tells
-// one, by connection.
+// Shares returns the shares of all connections for which [Budget.Share] returns one,
+// by connection.
 func (s Budget) Shares(ctx context.Context) (map[string]claim.TokenShare, error) {
 	return s.tokenShares(ctx, "")
 }
@@ -223,7 +223,7 @@ func (s *core) budgetError(ctx context.Context, tx *sql.Tx, tokenHash string, ma
 	if used >= int64(perDay) {
 		return &BudgetError{RetryAfter: time.Duration(dayLeft) * time.Microsecond, Day: true}
 	}
-	// Half of the wait is left in the queue then: early enough that the queue
-	// does not run dry, late enough that most who come again get a slot.
+	// By then, half of the wait is left in the queue: early enough that the queue
+	// does not run dry, late enough that most retries get a slot.
 	return &BudgetError{RetryAfter: max(time.Duration(ahead)*time.Microsecond-maxWait/2, time.Millisecond)}
 }

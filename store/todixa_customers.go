@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Reservation is what [Customers.Reserve] found.
+// Reservation is the result of [Customers.Reserve].
 type Reservation struct {
-	// EndUserID is the customer in Dixa where it is known already.
+	// EndUserID is the customer's id in Dixa, if known.
 	EndUserID string
-	// Held says that the caller now holds the identity. Where it is false and
-	// EndUserID is empty, somebody else holds it.
+	// Held says that the caller now holds the identity. If it is false and EndUserID
+	// is empty, another holder has it.
 	Held bool
 }
 
-// Lookup looks up the Dixa end user of an identity, such as
-// "email:a@example.com", in a connection's organisation. One that is not
-// remembered is [ErrNotFound]. Identities are kept only as keyed hashes.
+// Lookup looks up the Dixa end user of an identity, such as "email:a@example.com",
+// in a connection's organisation. It returns [ErrNotFound] if none is stored.
+// Identities are stored only as keyed hashes.
 func (s Customers) Lookup(ctx context.Context, connectionID, identity string) (endUserID string, err error) {
 	err = s.read(ctx, "look up a customer", func(db *sql.DB) error {
 		return queryOne(ctx, db, notFound("customer"), []any{&endUserID},
@@ -29,9 +29,9 @@ func (s Customers) Lookup(ctx context.Context, connectionID, identity string) (e
 	return endUserID, err
 }
 
-// Reserve lets one holder at a time, such as a claim, find or create the
-// end user of an identity, so that two claims of a new customer make one. A
-// reservation lapses after the lease; its holder can renew it by asking again.
+// Reserve lets one holder at a time, such as a claim, find or create the end user of
+// an identity, so that two claims of a new customer create only one. A reservation
+// expires after the lease. Its holder can renew it by reserving again.
 func (s Customers) Reserve(ctx context.Context, connectionID, identity, holder string, lease time.Duration) (Reservation, error) {
 	if holder == "" || lease <= 0 {
 		return Reservation{}, errors.New("reserve a customer: there is no holder or no lease")
@@ -53,16 +53,16 @@ func (s Customers) Reserve(ctx context.Context, connectionID, identity, holder s
 		if !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		// Who held it may have let go meanwhile: then it counts as held still, and
-		// the caller comes again.
+		// Its holder may have released it meanwhile. It then still counts as held,
+		// and the caller retries.
 		err = queryOne(ctx, tx, nil, []any{&r.EndUserID}, `SELECT end_user_id FROM customers WHERE connection_id = $1 AND identity = $2`, connectionID, hash)
 		return err
 	})
 	return r, err
 }
 
-// Remember records that identities belong to an end user and lets go of
-// what holder had reserved of them.
+// Remember records that identities belong to an end user and releases the
+// reservations of holder.
 func (s Customers) Remember(ctx context.Context, connectionID string, identities []string, endUserID, holder string) error {
 	if endUserID == "" {
 		return errors.New("remember a customer: there is no end user id")
@@ -71,7 +71,7 @@ func (s Customers) Remember(ctx context.Context, connectionID string, identities
 	for i, identity := range identities {
 		hashes[i] = s.identity(connectionID, identity)
 	}
-	slices.Sort(hashes) // in one order, so that two callers cannot wait for each other
+	slices.Sort(hashes) // the same order everywhere, so that two callers cannot deadlock
 	return s.write(ctx, "remember a customer", func(tx *sql.Tx) error {
 		for _, hash := range slices.Compact(hashes) {
 			_, err := exec(ctx, tx, `INSERT INTO customers (connection_id, identity, end_user_id, updated_at) VALUES ($1, $2, $3, $4)
@@ -86,8 +86,7 @@ func (s Customers) Remember(ctx context.Context, connectionID string, identities
 	})
 }
 
-// Release lets go of a reservation. It does nothing where holder has
-// none.
+// Release releases a reservation. It does nothing if holder has none.
 func (s Customers) Release(ctx context.Context, connectionID, identity, holder string) error {
 	return s.write(ctx, "release a customer", func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `DELETE FROM customers WHERE connection_id = $1 AND identity = $2 AND holder = $3 AND end_user_id = ''`,
@@ -96,7 +95,7 @@ func (s Customers) Release(ctx context.Context, connectionID, identity, holder s
 	})
 }
 
-// Forget forgets every identity of an end user who is gone from Dixa.
+// Forget deletes every identity of an end user who was deleted in Dixa.
 func (s Customers) Forget(ctx context.Context, connectionID, endUserID string) error {
 	if endUserID == "" {
 		return errors.New("forget a customer: there is no end user id")

@@ -11,10 +11,10 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Add adds an instruction for the claim's workflow, which it wakes. ID, Ref,
-// Kind, Body and By are given. An instruction whose id the claim has already is
-// not added again: fresh is false, and the one that is there is returned, with a
-// [*ConflictError] where it asks for something else.
+// Add adds an instruction for the claim's workflow and wakes the workflow. ID, Ref,
+// Kind, Body and By are required. An instruction whose id the claim already has is
+// not added again: fresh is false, and the stored one is returned, with a
+// [*ConflictError] if it asks for something else.
 func (s Instructions) Add(ctx context.Context, in claim.Instruction) (_ claim.Instruction, fresh bool, err error) {
 	var out claim.Instruction
 	err = s.write(ctx, "instruct claim "+in.Ref.String(), func(tx *sql.Tx) error {
@@ -27,7 +27,7 @@ func (s Instructions) Add(ctx context.Context, in claim.Instruction) (_ claim.In
 	return out, fresh, err
 }
 
-// instruct adds an instruction of a claim that the caller holds.
+// instruct adds an instruction to a claim that the caller has locked.
 func (s *core) instruct(ctx context.Context, tx *sql.Tx, in claim.Instruction) (_ claim.Instruction, fresh bool, err error) {
 	have, err := s.instruction(ctx, tx, in.Ref, in.ID)
 	if err == nil {
@@ -55,8 +55,8 @@ func (s *core) instruct(ctx context.Context, tx *sql.Tx, in claim.Instruction) (
 	return in, true, err
 }
 
-// Next is the oldest instruction of a claim that waits; [ErrNotFound]
-// where none does.
+// Next returns the oldest waiting instruction of a claim. It returns [ErrNotFound]
+// if none is waiting.
 func (s Instructions) Next(ctx context.Context, ref claim.Ref) (claim.Instruction, error) {
 	var in claim.Instruction
 	err := s.read(ctx, "read what claim "+ref.String()+" is to do", func(db *sql.DB) error {
@@ -72,8 +72,8 @@ func (s Instructions) Next(ctx context.Context, ref claim.Ref) (claim.Instructio
 	return in, err
 }
 
-// SentMessages are the ids in Dixa of the messages and notes that are known to be
-// written for a claim: the results of its intents that are an id.
+// SentMessages returns the ids in Dixa of the messages and notes that are known to
+// have been written for a claim: the results of its intents that are an id.
 func (s Instructions) SentMessages(ctx context.Context, ref claim.Ref) (map[string]bool, error) {
 	var ids map[string]bool
 	err := s.read(ctx, "read what claim "+ref.String()+" wrote", func(db *sql.DB) error {
@@ -92,8 +92,8 @@ func (s Instructions) SentMessages(ctx context.Context, ref claim.Ref) (map[stri
 	return ids, err
 }
 
-// Get reads an instruction; [ErrNotFound] where the claim has none of
-// that id.
+// Get reads an instruction. It returns [ErrNotFound] if the claim has none with that
+// id.
 func (s Instructions) Get(ctx context.Context, ref claim.Ref, id string) (claim.Instruction, error) {
 	var in claim.Instruction
 	err := s.read(ctx, "read instruction "+id, func(db *sql.DB) (err error) {
@@ -122,8 +122,8 @@ func (s *core) instruction(ctx context.Context, q querier, ref claim.Ref, id str
 	return in, err
 }
 
-// Finish records what became of an instruction: done with a result, or
-// refused with why. What is finished stays as it is. set is written with it, see
+// Finish records the outcome of an instruction: done with a result, or refused with
+// a reason. A finished instruction stays unchanged. set is written with it, see
 // [Claims.Change].
 func (s Instructions) Finish(ctx context.Context, in claim.Instruction, set ClaimUpdate) error {
 	return s.write(ctx, "finish instruction "+in.ID, func(tx *sql.Tx) error {
@@ -142,8 +142,8 @@ func (s Instructions) Finish(ctx context.Context, in claim.Instruction, set Clai
 	})
 }
 
-// ChangesWritten counts the changes of a claim since a time that wrote to Dixa
-// what the shop's rules wanted.
+// ChangesWritten counts the changes of a claim since a time for which the shop's
+// rules led to a write to Dixa.
 func (s Instructions) ChangesWritten(ctx context.Context, ref claim.Ref, since time.Time) (int, error) {
 	n := 0
 	err := s.read(ctx, "count what changes of claim "+ref.String()+" wrote", func(db *sql.DB) error {
@@ -153,7 +153,7 @@ func (s Instructions) ChangesWritten(ctx context.Context, ref claim.Ref, since t
 	return n, err
 }
 
-// refuseWaiting refuses the instructions of a claim that wait.
+// refuseWaiting refuses the waiting instructions of a claim.
 func (s *core) refuseWaiting(ctx context.Context, tx *sql.Tx, ref claim.Ref, why string) error {
 	_, err := exec(ctx, tx, `UPDATE instructions SET state = $3, why = $4, done_at = $5 WHERE shop = $1 AND claim_id = $2 AND state = $6`,
 		ref.Shop, ref.ID, claim.InstructionRefused, why, s.now(), claim.InstructionWaiting)

@@ -11,37 +11,38 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Intent is the record, committed before bytes leave, that a write to Dixa is
-// about to be sent. There is one of each claim and step.
+// Intent records, committed before the request leaves, that a write to Dixa is about
+// to be sent. There is one per claim and step.
 type Intent struct {
 	Ref  claim.Ref
 	Step string
-	// Try is one more than the number of times that Dixa is known to have
-	// refused the step; see [claim.Ref.Key].
+	// Try is one more than the number of times that Dixa is known to have refused
+	// the step, see [claim.Ref.Key].
 	Try int
-	// SentAt is when the step was last sent without an answer that is known;
-	// zero where nothing is outstanding.
+	// SentAt is when the step was last sent with no known answer; zero if nothing is
+	// outstanding.
 	SentAt time.Time
-	// Result is what [Intents.Finish] was given. It holds no personal data.
+	// Result is the result passed to [Intents.Finish]. It holds no personal data.
 	Result json.RawMessage
 	// DoneAt is when the step was finished; zero before.
 	DoneAt time.Time
 }
 
-// Begin commits that a step is about to be sent. outstanding says that an
-// earlier send has no result: then nothing is changed, and the caller looks in
-// Dixa before it sends. A step that is done is returned as it is, with DoneAt
-// set, and not outstanding. Of any number of callers at once one gets to send.
+// Begin commits that a step is about to be sent. outstanding says that an earlier
+// send has no result: Begin then changes nothing, and the caller checks Dixa before
+// it sends. A finished step is returned unchanged, with DoneAt set, and is not
+// outstanding. Of any number of concurrent callers, one gets to send.
 func (s Intents) Begin(ctx context.Context, ref claim.Ref, step string) (in Intent, outstanding bool, err error) {
 	return s.begin(ctx, ref, step, func(tx *sql.Tx) (func() error, error) {
 		return func() error { return nil }, known(ctx, tx, ref)
 	})
 }
 
-// BeginForRevision is [Intents.Begin] for a step that sends what was made of a
-// revision of the claim's body, see [Claims.OpeningBody]. Where the owner changed the claim
-// since, or it was abandoned, the step may not be sent: a [*StaleError]. Whoever changes it afterwards
-// finds the step begun. What was sent before is nothing to refuse.
+// BeginForRevision is [Intents.Begin] for a step that sends data derived from a
+// revision of the claim's body, see [Claims.OpeningBody]. It returns a
+// [*StaleError], and the step must not be sent, if the owner has changed the claim
+// since or the claim was abandoned. A later change finds the step begun. A step that
+// was already sent is not refused.
 func (s Intents) BeginForRevision(ctx context.Context, ref claim.Ref, step string, revision int64) (in Intent, outstanding bool, err error) {
 	return s.begin(ctx, ref, step, func(tx *sql.Tx) (func() error, error) {
 		row, err := lockClaim(ctx, tx, ref)
@@ -59,8 +60,8 @@ func (s Intents) BeginForRevision(ctx context.Context, ref claim.Ref, step strin
 	})
 }
 
-// begin begins a step. first reads what it depends on and says how to judge that
-// before the step is sent.
+// begin begins a step. first reads what the step depends on and returns a check that
+// runs before the step is sent.
 func (s *core) begin(ctx context.Context, ref claim.Ref, step string, first func(tx *sql.Tx) (maySend func() error, err error)) (in Intent, outstanding bool, err error) {
 	err = s.write(ctx, doingStep("begin", ref, step), func(tx *sql.Tx) error {
 		outstanding = false
@@ -90,32 +91,32 @@ func (s *core) begin(ctx context.Context, ref claim.Ref, step string, first func
 	return in, outstanding, err
 }
 
-// Resend commits that an outstanding step is about to be sent again under the
-// same try, after a look in Dixa found nothing. read is the intent as the caller
-// saw it: where somebody else sent or finished it meanwhile, mine is false and
-// the caller must not send.
+// Resend commits that an outstanding step is about to be sent again under the same
+// try, after a check in Dixa found nothing. read is the intent as the caller saw it.
+// If another caller sent or finished it meanwhile, mine is false and this caller
+// must not send.
 func (s Intents) Resend(ctx context.Context, read Intent) (in Intent, mine bool, err error) {
 	return s.changeIntent(ctx, "resend", read, func(in *Intent, now time.Time) { in.SentAt = now })
 }
 
-// Refuse records that Dixa is known not to have done what the caller sent,
-// or that a person gave it up: the next send is another try. It does nothing
-// where somebody else sent or finished the step meanwhile.
+// Refuse records that Dixa is known not to have done what the caller sent, or that a
+// person gave it up. The next send is another try. It does nothing if another caller
+// sent or finished the step meanwhile.
 func (s Intents) Refuse(ctx context.Context, read Intent) error {
 	_, _, err := s.changeIntent(ctx, "refuse", read, func(in *Intent, _ time.Time) { in.Try, in.SentAt = in.Try+1, time.Time{} })
 	return err
 }
 
-// Withdraw records that nothing left the process: the next send is the
-// same try. It does nothing where somebody else sent or finished the step
-// meanwhile.
+// Withdraw records that nothing left the process. The next send is the same try. It
+// does nothing if another caller sent or finished the step meanwhile.
 func (s Intents) Withdraw(ctx context.Context, read Intent) error {
 	_, _, err := s.changeIntent(ctx, "withdraw", read, func(in *Intent, _ time.Time) { in.SentAt = time.Time{} })
 	return err
 }
 
-// Reopen forgets that a step was done, because what it made is gone from
-// Dixa: the next send is another try. A step that is not done is left alone.
+// Reopen clears the result of a finished step because the object that it created was
+// deleted in Dixa. The next send is another try. It does nothing if the step is not
+// finished.
 func (s Intents) Reopen(ctx context.Context, ref claim.Ref, step string) error {
 	return s.write(ctx, doingStep("reopen", ref, step), func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE intents SET try = try + 1, sent_at = 0, result = '', done_at = 0
@@ -124,8 +125,8 @@ func (s Intents) Reopen(ctx context.Context, ref claim.Ref, step string) error {
 	})
 }
 
-// Finish records that the step is done and what came of it, as JSON
-// without personal data. What is done stays as it was first finished.
+// Finish records that the step is done, and its result as JSON without personal
+// data. A finished step keeps its first result.
 func (s Intents) Finish(ctx context.Context, ref claim.Ref, step string, result any) error {
 	doing := doingStep("finish", ref, step)
 	data, err := json.Marshal(result)
@@ -147,8 +148,8 @@ func (s *core) finish(ctx context.Context, tx *sql.Tx, ref claim.Ref, step strin
 	return err
 }
 
-// Get reads the intent of a step. A step that was never begun is
-// [ErrNotFound].
+// Get reads the intent of a step. It returns [ErrNotFound] if the step was never
+// begun.
 func (s Intents) Get(ctx context.Context, ref claim.Ref, step string) (Intent, error) {
 	var in Intent
 	err := s.read(ctx, doingStep("read", ref, step), func(db *sql.DB) (err error) {
@@ -159,7 +160,7 @@ func (s Intents) Get(ctx context.Context, ref claim.Ref, step string) (Intent, e
 	return in, err
 }
 
-// changeIntent changes an intent that is outstanding since the moment that the
+// changeIntent changes an intent if it is still outstanding since the send that the
 // caller knows of.
 func (s *core) changeIntent(ctx context.Context, verb string, read Intent, change func(in *Intent, now time.Time)) (in Intent, mine bool, err error) {
 	err = s.write(ctx, doingStep(verb, read.Ref, read.Step), func(tx *sql.Tx) (err error) {
@@ -176,8 +177,7 @@ func (s *core) changeIntent(ctx context.Context, verb string, read Intent, chang
 	return in, mine, err
 }
 
-// lockIntent reads an intent and keeps everybody else from changing it until the
-// transaction ends.
+// lockIntent reads an intent and locks its row until the transaction ends.
 func lockIntent(ctx context.Context, tx *sql.Tx, ref claim.Ref, step string) (Intent, error) {
 	return scanIntent(ref, step, tx.QueryRowContext(ctx, `UPDATE intents SET try = try
 		WHERE shop = $1 AND claim_id = $2 AND step = $3 RETURNING try, sent_at, result, done_at`, ref.Shop, ref.ID, step))

@@ -11,12 +11,12 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Link ties a claim to its conversation.
+// Link connects a claim to its conversation.
 type Link struct {
 	Ref            claim.Ref
 	ConnectionID   string
 	ConversationID int64
-	// EndUserID is empty where a person made the link.
+	// EndUserID is empty if a person created the link.
 	EndUserID string
 	CreatedAt time.Time
 }
@@ -27,14 +27,14 @@ type LinkInput struct {
 	ConnectionID   string
 	ConversationID int64
 	EndUserID      string
-	// Step is the step whose intent created the conversation; it is finished
-	// with {"conversation_id": …}. Empty for a conversation that no step created.
+	// Step is the step whose intent created the conversation; it is finished with
+	// {"conversation_id": …}. Empty for a conversation that no step created.
 	Step string
 	// Attached and LeftOut count the files that went with it.
 	Attached, LeftOut int
 }
 
-// Get reads the link of a claim; [ErrNotFound] where it has none.
+// Get reads the link of a claim. It returns [ErrNotFound] if the claim has none.
 func (s Links) Get(ctx context.Context, ref claim.Ref) (Link, error) {
 	l := Link{Ref: ref}
 	err := s.read(ctx, "read the link of claim "+ref.String(), func(db *sql.DB) error {
@@ -47,8 +47,8 @@ func (s Links) Get(ctx context.Context, ref claim.Ref) (Link, error) {
 	return l, err
 }
 
-// ClaimOf names the claim that a conversation belongs to; [ErrNotFound] where it
-// is no claim's.
+// ClaimOf returns the claim that a conversation belongs to. It returns [ErrNotFound]
+// if the conversation belongs to no claim.
 func (s Links) ClaimOf(ctx context.Context, connectionID string, conversationID int64) (claim.Ref, error) {
 	var ref claim.Ref
 	err := s.read(ctx, fmt.Sprintf("find the claim of conversation %d", conversationID), func(db *sql.DB) (err error) {
@@ -65,10 +65,10 @@ func claimOf(ctx context.Context, q querier, connectionID string, conversationID
 	return ref, err
 }
 
-// Create records, all or nothing, that a claim has its conversation:
-// the link, what the claim's row says of it and the finished intent. It is
-// idempotent. Where the claim has another conversation or the conversation is
-// another claim's, it is a [*ConflictError] and nothing is written.
+// Create records, atomically, that a claim has its conversation: the link, the
+// link's copy in the claim's row and the finished intent. It is idempotent. It
+// returns a [*ConflictError] and writes nothing if the claim has another
+// conversation or the conversation belongs to another claim.
 func (s Links) Create(ctx context.Context, in LinkInput) error {
 	return s.write(ctx, fmt.Sprintf("link claim %s to conversation %d", in.Ref, in.ConversationID), func(tx *sql.Tx) error {
 		row, err := lockClaim(ctx, tx, in.Ref)
@@ -79,7 +79,7 @@ func (s Links) Create(ctx context.Context, in LinkInput) error {
 		if err != nil {
 			return err
 		}
-		// A repeat that knows of no files takes nothing back.
+		// A repeat without files must not reset the counts.
 		if !already || in.Attached+in.LeftOut > 0 {
 			_, err = exec(ctx, tx, `UPDATE claims SET attached = $3, left_out = $4 WHERE shop = $1 AND id = $2`, in.Ref.Shop, in.Ref.ID, in.Attached, in.LeftOut)
 			if err != nil {
@@ -97,13 +97,13 @@ func (s Links) Create(ctx context.Context, in LinkInput) error {
 	})
 }
 
-// createdConversation is the result of the step that created a conversation.
+// createdConversation returns the result of the step that created a conversation.
 func createdConversation(id int64) ([]byte, error) {
 	return json.Marshal(map[string]int64{"conversation_id": id})
 }
 
-// link writes the link row and the claim's copy of it; already says that it was
-// there. The caller holds the claim.
+// link writes the link row and the claim's copy of it. already says that the link
+// existed. The caller has locked the claim.
 func (s *core) link(ctx context.Context, tx *sql.Tx, row claimRow, in LinkInput) (already bool, err error) {
 	if in.ConnectionID == "" || in.ConversationID <= 0 {
 		return false, errors.New("a link needs a connection and a conversation id above zero")

@@ -12,16 +12,16 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// An announcement is an event that is of no claim. It is in order with the others
-// of its lane.
+// An announcement is an event that belongs to no claim. It is ordered with the other
+// events of its lane.
 const (
 	connectionLane = "connection:"
 	endpointLane   = "endpoint:"
 )
 
-// announce adds an event of a lane, with a delivery to every endpoint of the
-// platform and of the shops given that wants it, but for one. The caller holds
-// the row that the lane is about. body makes what is sent of the event's number.
+// announce adds an event to a lane, with a delivery to every endpoint of the
+// platform and of the given shops that wants it, except one. The caller has locked
+// the row that the lane is about. body returns the payload for the event's number.
 func (s *core) announce(ctx context.Context, tx *sql.Tx, lane, kind string, shops []string, except string, body func(sequence int64) any) error {
 	var sequence int64
 	err := queryOne(ctx, tx, nil, []any{&sequence}, `SELECT COALESCE(MAX(sequence), 0) + 1 FROM announcements WHERE lane = $1`, lane)
@@ -42,7 +42,8 @@ func (s *core) announce(ctx context.Context, tx *sql.Tx, lane, kind string, shop
 	return s.addDeliveries(ctx, tx, e, shops, except, now)
 }
 
-// announceConnection tells of a connection as it now is. The caller holds it.
+// announceConnection announces a connection's current state. The caller has locked
+// the connection.
 func (s *core) announceConnection(ctx context.Context, tx *sql.Tx, id, kind string) error {
 	var row connectionRow
 	err := queryOne(ctx, tx, notFound("connection "+id), row.dest(), `SELECT `+connectionColumns+` FROM connections n WHERE n.id = $1`, id)
@@ -59,7 +60,8 @@ func (s *core) announceConnection(ctx context.Context, tx *sql.Tx, id, kind stri
 	})
 }
 
-// pauseEndpoint pauses an endpoint that the caller holds and tells the others.
+// pauseEndpoint pauses an endpoint that the caller has locked, and notifies the
+// others.
 func (s *core) pauseEndpoint(ctx context.Context, tx *sql.Tx, id, reason string, now time.Time) error {
 	d := claim.EndpointNoticeData{
 		EndpointID: id, State: string(EndpointPaused), Reason: plain(reason),
@@ -80,19 +82,19 @@ func (s *core) pauseEndpoint(ctx context.Context, tx *sql.Tx, id, reason string,
 	})
 }
 
-// Announcement is an event that is of no claim.
+// Announcement is an event that belongs to no claim.
 type Announcement struct {
 	ID   string
 	Type string
-	// Sequence counts those of one connection, or of one endpoint, from 1.
+	// Sequence counts the announcements about one connection, or one endpoint, from
+	// 1.
 	Sequence int64
-	// Body is what is sent: a [claim.ConnectionNotice] or a
-	// [claim.EndpointNotice].
+	// Body is the payload: a [claim.ConnectionNotice] or a [claim.EndpointNotice].
 	Body      json.RawMessage
 	CreatedAt time.Time
 }
 
-// ConnectionEvents lists what was told of a connection, in its sequence.
+// ConnectionEvents lists the announcements about a connection in sequence order.
 func (s Outbox) ConnectionEvents(ctx context.Context, connectionID string) ([]Announcement, error) {
 	var all []Announcement
 	err := s.read(ctx, "read the events of connection "+connectionID, func(db *sql.DB) error {

@@ -8,10 +8,10 @@ import (
 
 const forgetBatch = 1000
 
-// DeleteDelivered removes deliveries that were delivered before a time, and says
-// how many. The last one of each claim stays at every endpoint, so that it can be
-// seen what the endpoint knows, and so do those that wait or were given up. The
-// events themselves stay, so [Deliveries.Replay] can send them again.
+// DeleteDelivered deletes deliveries that were delivered before a time, and returns
+// their number. The last delivery of each claim stays at every endpoint, to show
+// what the endpoint knows. Waiting and dead deliveries stay as well. The events
+// themselves stay, so [Deliveries.Replay] can send them again.
 func (s Deliveries) DeleteDelivered(ctx context.Context, before time.Time) (int, error) {
 	total := 0
 	for {
@@ -30,21 +30,20 @@ func (s Deliveries) DeleteDelivered(ctx context.Context, before time.Time) (int,
 	}
 }
 
-// DeliveryCounts is how far the deliveries to endpoints of one kind are.
+// DeliveryCounts is the progress of the deliveries to endpoints of one kind.
 type DeliveryCounts struct {
-	// Waiting counts deliveries that are still to be made, those of paused
-	// endpoints included.
+	// Waiting counts the deliveries still to be made, including those of paused
+	// endpoints.
 	Waiting int
-	// Oldest is how long the longest waiting of them is known; zero where there is
-	// none.
+	// Oldest is the age of the oldest waiting delivery; zero if there is none.
 	Oldest time.Duration
-	// Dead counts deliveries that were given up and not replayed.
+	// Dead counts the deliveries that were given up and not replayed.
 	Dead int
-	// Paused counts endpoints that are paused.
+	// Paused counts the paused endpoints.
 	Paused int
 }
 
-// Counts counts by kind of endpoint; every kind is there.
+// Counts counts deliveries by kind of endpoint. The result contains every kind.
 func (s Deliveries) Counts(ctx context.Context) (map[EndpointKind]DeliveryCounts, error) {
 	var tallies map[EndpointKind]DeliveryCounts
 	err := s.read(ctx, "count deliveries", func(db *sql.DB) error {

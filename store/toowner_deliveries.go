@@ -13,17 +13,17 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// DeliveryState says what became of a delivery.
+// DeliveryState is the state of a delivery.
 type DeliveryState string
 
 // The states of a delivery.
 const (
-	// DeliveryWaiting: it is tried when it is due, after the events of the same
-	// claim before it.
+	// DeliveryWaiting: it is attempted when due, after the earlier events of the
+	// same claim.
 	DeliveryWaiting DeliveryState = "waiting"
-	// DeliveryDelivered: the endpoint took it.
+	// DeliveryDelivered: the endpoint accepted it.
 	DeliveryDelivered DeliveryState = "delivered"
-	// DeliveryDead: it was given up; later events go on without it.
+	// DeliveryDead: it was given up; later events proceed without it.
 	DeliveryDead DeliveryState = "dead"
 )
 
@@ -31,7 +31,7 @@ const (
 type Delivery struct {
 	// ID is the message's webhook-id: the same in every attempt and replay.
 	ID string
-	// Ref is zero for an event that is of no claim.
+	// Ref is zero for an event that belongs to no claim.
 	Ref claim.Ref
 	// Sequence, Type and Body are the event's.
 	Sequence int64
@@ -39,36 +39,37 @@ type Delivery struct {
 	Body     json.RawMessage
 	State    DeliveryState
 	Attempts int
-	// NextAttemptAt is zero unless the delivery waits.
+	// NextAttemptAt is zero unless the delivery is waiting.
 	NextAttemptAt time.Time
-	// LastStatus is the last answer's HTTP status; zero where none came.
+	// LastStatus is the HTTP status of the last response; zero if there was none.
 	LastStatus int
-	// LastError says what was wrong, never with what the endpoint answered.
+	// LastError describes the last error, never with the endpoint's response.
 	LastError string
-	// Note says why nothing was sent of one that counts as delivered.
+	// Note says why nothing was sent for a delivery that counts as delivered.
 	Note        string
 	DeliveredAt time.Time
 	CreatedAt   time.Time
 }
 
-// LeasedDelivery is a delivery that the caller holds, with what it needs to send it.
+// LeasedDelivery is a delivery that the caller has leased, with everything needed to
+// send it.
 type LeasedDelivery struct {
 	ID, EndpointID, Shop, URL string
 	Kind                      EndpointKind
-	// Secrets are a webhook's, the present one first.
+	// Secrets are a webhook's secrets, the current one first.
 	Secrets []string
-	// Karla is for an endpoint of kind karla.
+	// Karla is set for an endpoint of kind karla.
 	Karla KarlaAccess
-	// Ref is zero for an event that is of no claim.
+	// Ref is zero for an event that belongs to no claim.
 	Ref      claim.Ref
 	Sequence int64
 	Type     string
-	// Attempts counts those before this one.
+	// Attempts counts the attempts before this one.
 	Attempts int
 	Body     json.RawMessage
 }
 
-// event is what deliveries are made of: an event of a claim or an announcement.
+// event is the source of deliveries: an event of a claim or an announcement.
 type event struct {
 	lane         string
 	sequence     int64
@@ -80,8 +81,8 @@ type event struct {
 // claimLane is the lane of a claim's events.
 func claimLane(ref claim.Ref) string { return ref.WorkflowID() }
 
-// addDeliveries adds a delivery of an event to every endpoint of the platform and
-// of the shops given that wants it, but for one.
+// addDeliveries adds a delivery of an event to every endpoint of the platform and of
+// the given shops that wants it, except one.
 func (s *core) addDeliveries(ctx context.Context, tx *sql.Tx, e event, shops []string, except string, now int64) error {
 	args := arguments{except}
 	places := `''`
@@ -109,8 +110,8 @@ func (s *core) addDeliveries(ctx context.Context, tx *sql.Tx, e event, shops []s
 	return nil
 }
 
-// addDelivery adds one, unless the endpoint was removed meanwhile. again says
-// what is done with one that is there.
+// addDelivery adds one delivery, unless the endpoint was removed meanwhile. again is
+// the conflict action for an existing delivery.
 func (s *core) addDelivery(ctx context.Context, tx *sql.Tx, endpointID string, e event, now int64, again string) error {
 	null := func(text string) any {
 		if text == "" {
@@ -125,19 +126,19 @@ func (s *core) addDelivery(ctx context.Context, tx *sql.Tx, endpointID string, e
 	return err
 }
 
-// deliveryID is the webhook-id of an event at an endpoint. It follows from both,
-// so that a replay has it even after the delivery was forgotten.
+// deliveryID is the webhook-id of an event at an endpoint. It is derived from both,
+// so that a replay has the same one even after the delivery was deleted.
 func deliveryID(endpointID string, e event) string {
 	return "msg_" + uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s|%s|%d", endpointID, e.lane, e.sequence)).String()
 }
 
-// due is true of a delivery d that is to be sent at time $1: nobody holds it or
-// another of the same lane, and none of the lane's earlier events waits.
+// due matches a delivery d that is to be sent at time $1: neither it nor another
+// delivery of its lane is leased, and no earlier event of its lane is waiting.
 const due = `d.state = 'waiting' AND d.next_attempt_at <= $1 AND d.held_until <= $1 AND NOT EXISTS (
 	SELECT 1 FROM deliveries p WHERE p.endpoint_id = d.endpoint_id AND p.lane = d.lane AND p.id <> d.id
 		AND (p.held_until > $1 OR p.state = 'waiting' AND p.sequence < d.sequence))`
 
-// DueEndpoints names the active endpoints that something is to be sent to now.
+// DueEndpoints lists the active endpoints with due deliveries.
 func (s Deliveries) DueEndpoints(ctx context.Context) ([]string, error) {
 	var ids []string
 	err := s.read(ctx, "look for due deliveries", func(db *sql.DB) error {
@@ -152,10 +153,10 @@ func (s Deliveries) DueEndpoints(ctx context.Context) ([]string, error) {
 	return ids, err
 }
 
-// Lease takes up to limit due deliveries of an active endpoint for a
-// holder, the longest due first, at most one of each claim. For as long as lease
-// says nobody else gets them or later ones of the same claims. What is of no claim
-// is in order per connection and per endpoint that it is about.
+// Lease leases up to limit due deliveries of an active endpoint to a holder, the
+// longest due first, at most one per claim. Until the lease expires, no other holder
+// gets them or later deliveries of the same claims. Events that belong to no claim
+// are ordered by the connection or endpoint that they are about.
 func (s Deliveries) Lease(ctx context.Context, endpointID, holder string, limit int, lease time.Duration) ([]LeasedDelivery, error) {
 	var parcels []LeasedDelivery
 	err := s.write(ctx, "take deliveries of endpoint "+endpointID, func(tx *sql.Tx) error {
@@ -186,7 +187,7 @@ func (s Deliveries) Lease(ctx context.Context, endpointID, holder string, limit 
 	return parcels, err
 }
 
-// eventColumns are what [eventRow] reads of deliveries d.
+// eventColumns are the columns that [eventRow] reads, of deliveries d.
 const (
 	eventColumns = `d.shop, d.claim_id, d.sequence, COALESCE(o.id, ''), o.body, COALESCE(a.id, ''), a.body, COALESCE(o.type, a.type)`
 	eventTables  = `deliveries d JOIN endpoints e ON e.id = d.endpoint_id
@@ -208,7 +209,7 @@ func (r *eventRow) dest() []any {
 
 func (r *eventRow) ref() claim.Ref { return claim.Ref{Shop: r.shop.String, ID: r.claimID.String} }
 
-// open opens what is sent.
+// open decrypts the payload.
 func (r *eventRow) open(s *core) ([]byte, error) {
 	if r.announcementID != "" {
 		return s.open(announceBody, r.announcedBody, r.announcementID)
@@ -248,7 +249,7 @@ func (s *core) leasedDelivery(ctx context.Context, tx *sql.Tx, id any, now int64
 	return p, err
 }
 
-// endpointSecrets opens those that a webhook is signed with.
+// endpointSecrets decrypts the secrets that sign a webhook.
 func (s *core) endpointSecrets(endpointID string, secret, former []byte, both bool) ([]string, error) {
 	present, err := s.open(endpointSecret, secret, endpointID)
 	if err != nil || !both {
@@ -258,8 +259,8 @@ func (s *core) endpointSecrets(endpointID string, secret, former []byte, both bo
 	return []string{string(present), string(previous)}, err
 }
 
-// MarkDelivered says that the endpoint took what the holder held. It does nothing
-// for one whose lease went to somebody else.
+// MarkDelivered records that the endpoint accepted a delivery that the holder had
+// leased. It does nothing if another holder has the lease.
 func (s Deliveries) MarkDelivered(ctx context.Context, id, holder string, status int) error {
 	return s.write(ctx, "note delivery "+id, func(tx *sql.Tx) error {
 		now := s.now()
@@ -268,17 +269,17 @@ func (s Deliveries) MarkDelivered(ctx context.Context, id, holder string, status
 		if err != nil || n == 0 {
 			return err
 		}
-		// The time is kept to the minute, so that a busy endpoint's row is not
-		// written for each event.
+		// The time has a precision of a minute, so that not every event writes a
+		// busy endpoint's row.
 		_, err = exec(ctx, tx, `UPDATE endpoints SET succeeded_at = $2, failing_since = 0, failed_at = 0
 			WHERE id = (SELECT endpoint_id FROM deliveries WHERE id = $1) AND (failing_since > 0 OR succeeded_at < $3)`, id, now, now-time.Minute.Microseconds())
 		return err
 	})
 }
 
-// MarkSkipped says that there was nothing to send of what the holder held, for the
-// reason in note. The delivery counts as delivered. It does nothing for one whose
-// lease went to somebody else.
+// MarkSkipped records that there was nothing to send for a delivery that the holder
+// had leased, with the reason in note. The delivery counts as delivered. It does
+// nothing if another holder has the lease.
 func (s Deliveries) MarkSkipped(ctx context.Context, id, holder, note string) error {
 	return s.write(ctx, "note delivery "+id, func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE deliveries SET state = 'delivered', delivered_at = $3, last_error = '', note = $4, holder = '', held_until = 0
@@ -287,28 +288,29 @@ func (s Deliveries) MarkSkipped(ctx context.Context, id, holder, note string) er
 	})
 }
 
-// DeliveryFailure is why an attempt did not succeed and what follows.
+// DeliveryFailure is why an attempt failed and what follows.
 type DeliveryFailure struct {
-	// Status is that of the answer; zero where none came.
+	// Status is the HTTP status of the response; zero if there was none.
 	Status int
-	// Error says what was wrong, without what the endpoint answered.
+	// Error describes the error, without the endpoint's response.
 	Error string
-	// Wait is how long to wait until the next attempt.
+	// Wait is how long to wait before the next attempt.
 	Wait time.Duration
-	// Dead gives the delivery up.
+	// Dead gives up the delivery.
 	Dead bool
 	// Pause, unless empty, pauses the endpoint for this reason.
 	Pause string
-	// PauseAfter pauses an endpoint that has failed for so long, since without
-	// success, as PauseReason says. A silence of as long begins the count anew.
+	// PauseAfter pauses an endpoint, for PauseReason, once it has failed for this
+	// long without a success. A gap of this length between failures restarts the
+	// count.
 	PauseAfter  time.Duration
 	PauseReason string
 }
 
-// MarkFailed notes a failed attempt at what the holder held and returns why the
-// endpoint is paused, where this failure paused it: the other endpoints of its
-// shop and of the platform are told so. It does nothing for a delivery whose lease
-// went to somebody else.
+// MarkFailed records a failed attempt at a delivery that the holder had leased. If
+// this failure pauses the endpoint, it returns the reason and notifies the other
+// endpoints of the shop and of the platform. It does nothing if another holder has
+// the lease.
 func (s Deliveries) MarkFailed(ctx context.Context, id, holder string, f DeliveryFailure) (paused string, err error) {
 	err = s.write(ctx, "note the failure of delivery "+id, func(tx *sql.Tx) error {
 		paused = ""
@@ -347,19 +349,19 @@ func (s Deliveries) MarkFailed(ctx context.Context, id, holder string, f Deliver
 	return paused, err
 }
 
-// DeliveryFilter says which deliveries of an endpoint to list. Zero members do
-// not filter.
+// DeliveryFilter selects the deliveries of an endpoint to list. Zero members do not
+// filter.
 type DeliveryFilter struct {
 	State   DeliveryState
 	ClaimID string
-	// Limit is how many to list at most. Defaults to 50; at most 500.
+	// Limit is the maximum number of deliveries. Defaults to 50; at most 500.
 	Limit int
-	// Cursor goes on where an earlier list ended.
+	// Cursor continues an earlier list from where it ended.
 	Cursor string
 }
 
-// List lists an endpoint's deliveries with what was sent, newest first.
-// next is the cursor of the next page, empty on the last.
+// List lists an endpoint's deliveries with their payloads, newest first. next is the
+// cursor of the next page, empty on the last page.
 func (s Deliveries) List(ctx context.Context, shop, endpointID string, f DeliveryFilter) (deliveries []Delivery, next string, err error) {
 	args := arguments{shop, endpointID}
 	where := `e.shop = $1 AND e.id = $2`

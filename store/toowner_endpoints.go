@@ -15,35 +15,35 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// secretPrefix begins every endpoint's secret, as Standard Webhooks has it.
+// secretPrefix starts every endpoint's secret, as Standard Webhooks specifies.
 const secretPrefix = "whsec_"
 
-// EndpointState says whether an endpoint is sent anything.
+// EndpointState says whether events are sent to an endpoint.
 type EndpointState string
 
-// The states of an endpoint. What happens while one is paused waits.
+// The states of an endpoint. Events that happen while an endpoint is paused wait.
 const (
 	EndpointActive EndpointState = "active"
 	EndpointPaused EndpointState = "paused"
 )
 
-// EndpointKind says how an endpoint is told.
+// EndpointKind says how an endpoint receives events.
 type EndpointKind string
 
 // The kinds of endpoints.
 const (
-	// EndpointWebhook is sent every event as a signed webhook.
+	// EndpointWebhook receives every event as a signed webhook.
 	EndpointWebhook EndpointKind = "webhook"
-	// EndpointKarla is Karla's API: it is told the status of claims.
+	// EndpointKarla is Karla's API, which receives the status of claims.
 	EndpointKarla EndpointKind = "karla"
-	// EndpointEmail is an address of staff: it is written to when a person has to
-	// do something.
+	// EndpointEmail is a staff address, which receives mail when a person has to
+	// act.
 	EndpointEmail EndpointKind = "email"
 )
 
-// KarlaAccess is what Karla's API asks for beside its address.
+// KarlaAccess is what Karla's API requires besides its address.
 type KarlaAccess struct {
-	// Shop is the shop's slug at Karla; empty where it is the claim's own.
+	// Shop is the shop's slug at Karla; empty if it is the claim's own.
 	Shop     string `json:"shop,omitempty"`
 	User     string `json:"user"`
 	Password string `json:"password"`
@@ -55,28 +55,29 @@ func (KarlaAccess) String() string { return "[secret]" }
 // GoString hides the credentials from %#v.
 func (KarlaAccess) GoString() string { return "[secret]" }
 
-// Endpoint is an address that is told what becomes of claims.
+// Endpoint is an address that receives events about claims.
 type Endpoint struct {
 	ID   string
 	Kind EndpointKind
-	// Shop is the shop whose claims it is told of; empty for those of all. URL is
-	// a mailto address for one of kind email, the API's for one of kind karla.
+	// Shop is the shop whose claims it is notified of; empty for all shops. URL is a
+	// mailto address for an endpoint of kind email, the API's address for one of
+	// kind karla.
 	Shop, URL, Description string
-	// KarlaShop is the shop's slug at Karla, where it is not the claim's own.
+	// KarlaShop is the shop's slug at Karla, if it is not the claim's own.
 	KarlaShop string
-	// Types are the types of events that it wants; empty for those that its kind
-	// is told by default, see [EndpointKind.Wants].
+	// Types lists the event types that it wants; empty for the default of its kind,
+	// see [EndpointKind.Wants].
 	Types []string
 	State EndpointState
 	// Reason says why it is paused.
 	Reason string
-	// PreviousUntil is until when the secret before the last rotation signs too;
-	// zero where it does not any more.
+	// PreviousUntil is until when the secret before the last rotation also signs;
+	// zero if it has expired.
 	PreviousUntil time.Time
-	// FailingSince is when the first of the present row of failures was; zero
+	// FailingSince is the time of the first failure in the current series; zero
 	// after a success.
 	FailingSince time.Time
-	// SucceededAt is about when it last took an event.
+	// SucceededAt is approximately when it last accepted an event.
 	SucceededAt time.Time
 	// Waiting and Dead count deliveries.
 	Waiting, Dead        int
@@ -89,18 +90,17 @@ type NewEndpoint struct {
 	Kind                   EndpointKind
 	Shop, URL, Description string
 	Types                  []string
-	// Karla is for one of kind karla.
+	// Karla is for an endpoint of kind karla.
 	Karla KarlaAccess
 }
 
-// EndpointPatch is what to change of an endpoint; nil leaves what is there.
+// EndpointPatch is a change to an endpoint; nil fields stay unchanged.
 type EndpointPatch struct {
 	URL, Description *string
 	Types            *[]string
-	// KarlaShop, User and Password are of one of kind karla.
+	// KarlaShop, User and Password are for an endpoint of kind karla.
 	KarlaShop, User, Password *string
-	// State paused takes Reason with it; state active does what
-	// [Endpoints.Resume] does.
+	// State paused also sets Reason; state active does what [Endpoints.Resume] does.
 	State  *EndpointState
 	Reason string
 }
@@ -111,16 +111,16 @@ func newEndpointSecret() string {
 	return secretPrefix + base64.StdEncoding.EncodeToString(random)
 }
 
-// Create adds an endpoint and returns it with its secret, which is kept
-// sealed and does not come out again; only webhooks have one. It is told of what
-// happens from now on.
+// Create adds an endpoint and returns it with its secret, which is stored encrypted
+// and never returned again. Only webhooks have a secret. The endpoint receives
+// events from now on.
 func (s Endpoints) Create(ctx context.Context, e NewEndpoint) (endpoint Endpoint, secret string, err error) {
 	id := uuid.NewString()
 	e.Kind = cmp.Or(e.Kind, EndpointWebhook)
 	if e.Kind == EndpointWebhook {
 		secret = newEndpointSecret()
 	}
-	var karla any // a nil []byte is no NULL in SQLite
+	var karla any // a nil []byte is not NULL in SQLite
 	if e.Kind == EndpointKarla {
 		if karla, err = s.sealJSON(endpointKarla, accessJSON(e.Karla), id); err != nil {
 			return Endpoint{}, "", err
@@ -154,14 +154,14 @@ func (s Endpoints) Create(ctx context.Context, e NewEndpoint) (endpoint Endpoint
 	return endpoint, secret, nil
 }
 
-// List lists the endpoints of a shop, or those of the platform where shop
-// is empty, oldest first.
+// List lists the endpoints of a shop, or of the platform if shop is empty, oldest
+// first.
 func (s Endpoints) List(ctx context.Context, shop string) ([]Endpoint, error) {
 	return s.endpointsWhere(ctx, `e.shop = $1`, shop)
 }
 
-// Get reads an endpoint of a shop, or of the platform where shop is empty.
-// One that is not there, or is another shop's, is [ErrNotFound], here and in the
+// Get reads an endpoint of a shop, or of the platform if shop is empty. An endpoint
+// that does not exist, or belongs to another shop, is [ErrNotFound], here and in the
 // other methods.
 func (s Endpoints) Get(ctx context.Context, shop, id string) (Endpoint, error) {
 	found, err := s.endpointsWhere(ctx, `e.shop = $1 AND e.id = $2`, shop, id)
@@ -174,8 +174,9 @@ func (s Endpoints) Get(ctx context.Context, shop, id string) (Endpoint, error) {
 	return found[0], nil
 }
 
-// AnyActive reports whether somebody is told of a shop's claims that need a person:
-// by an active endpoint of its own or of the platform that wants such events.
+// AnyActive reports whether anyone is notified of a shop's claims that need a
+// person: by an active endpoint of the shop or of the platform that wants such
+// events.
 func (s Endpoints) AnyActive(ctx context.Context, shop string) (bool, error) {
 	heard := false
 	err := s.read(ctx, "look for endpoints of shop "+shop, func(db *sql.DB) error {
@@ -252,8 +253,8 @@ func splitTypes(types string) []string {
 	return strings.Split(types, ",")
 }
 
-// Patch changes an endpoint. Other types hold for what happens from now
-// on; what waits is sent to a new address.
+// Patch changes an endpoint. New types apply to later events. Waiting deliveries go
+// to a new address.
 func (s Endpoints) Patch(ctx context.Context, shop, id string, p EndpointPatch) (Endpoint, error) {
 	err := s.write(ctx, "change endpoint "+id, func(tx *sql.Tx) error {
 		var args arguments
@@ -296,7 +297,7 @@ func (s Endpoints) Patch(ctx context.Context, shop, id string, p EndpointPatch) 
 	return s.Get(ctx, shop, id)
 }
 
-// patchedAccess is what a Karla endpoint asks for after a change, sealed.
+// patchedAccess returns the encrypted access of a Karla endpoint after a change.
 func (s *core) patchedAccess(ctx context.Context, tx *sql.Tx, shop, id string, p EndpointPatch) ([]byte, error) {
 	var kind EndpointKind
 	var sealed []byte
@@ -320,8 +321,8 @@ func (s *core) patchedAccess(ctx context.Context, tx *sql.Tx, shop, id string, p
 	return s.sealJSON(endpointKarla, accessJSON(access), id)
 }
 
-// Resume goes on where a paused endpoint stopped: what waits is due at
-// once and its schedule begins anew. It does nothing for one that is active.
+// Resume continues a paused endpoint where it stopped: waiting deliveries are due at
+// once, and their schedule restarts. It does nothing if the endpoint is active.
 func (s Endpoints) Resume(ctx context.Context, shop, id string) (Endpoint, error) {
 	err := s.write(ctx, "resume endpoint "+id, func(tx *sql.Tx) error { return s.resumeEndpoint(ctx, tx, shop, id) })
 	if err != nil {
@@ -344,7 +345,7 @@ func (s *core) resumeEndpoint(ctx context.Context, tx *sql.Tx, shop, id string) 
 	return err
 }
 
-// Delete removes an endpoint with its deliveries.
+// Delete deletes an endpoint with its deliveries.
 func (s Endpoints) Delete(ctx context.Context, shop, id string) error {
 	return s.write(ctx, "remove endpoint "+id, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `DELETE FROM endpoints WHERE shop = $1 AND id = $2`, shop, id)
@@ -355,10 +356,10 @@ func (s Endpoints) Delete(ctx context.Context, shop, id string) error {
 	})
 }
 
-// RotateSecret gives an endpoint a new secret, which does not come out again.
-// The one before signs beside it for as long as keep says; zero ends it at once.
-// A secret before that signs no more. An endpoint that is no webhook has no
-// secret: a [*ConflictError].
+// RotateSecret gives an endpoint a new secret, which is never returned again. The
+// previous secret also signs for as long as keep says; zero ends it at once. Older
+// secrets do not sign. It returns a [*ConflictError] if the endpoint is not a
+// webhook because only webhooks have a secret.
 func (s Endpoints) RotateSecret(ctx context.Context, shop, id string, keep time.Duration) (endpoint Endpoint, secret string, err error) {
 	secret = newEndpointSecret()
 	sealed, err := s.seal(endpointSecret, []byte(secret), id)
@@ -376,7 +377,7 @@ func (s Endpoints) RotateSecret(ctx context.Context, shop, id string, keep time.
 		if kind != EndpointWebhook {
 			return &ConflictError{What: "endpoint", Problem: "the endpoint is of kind " + string(kind) + ", so nothing is signed for it and it has no secret"}
 		}
-		var former any // a nil []byte is no NULL in SQLite
+		var former any // a nil []byte is not NULL in SQLite
 		var until int64
 		if keep > 0 {
 			old, err := s.open(endpointSecret, present, id)
@@ -400,10 +401,10 @@ func (s Endpoints) RotateSecret(ctx context.Context, shop, id string, keep time.
 	return endpoint, secret, nil
 }
 
-// Wants reports whether an endpoint of a kind that asks for the types given wants
-// an event of a type. Without types a webhook wants every event, staff those
-// after which they have to do something, and Karla those of claims, which is all
-// that it can be told of.
+// Wants reports whether an endpoint of this kind with the given types wants an event
+// of a type. Without types, a webhook wants every event, staff want the events that
+// require them to act, and Karla wants the events of claims, which are the only ones
+// that it can receive.
 func (k EndpointKind) Wants(types []string, kind string) bool {
 	if k == EndpointKarla && !strings.HasPrefix(kind, "claim.") {
 		return false

@@ -11,27 +11,28 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// OutboxEvent is an event that is owed to a claim's owner.
+// OutboxEvent is an event for a claim's owner.
 type OutboxEvent struct {
-	// ID names the event within its claim. Give one that follows from what
-	// happened where the same change may be written twice; empty makes one up.
+	// ID identifies the event within its claim. If the same change may be written
+	// twice, derive it from what happened. If empty, one is generated.
 	ID  string
 	Ref claim.Ref
 	// Sequence counts the claim's events from 1 without a gap. The store sets it.
 	Sequence int64
 	Type     string
-	// Body is what the owner is sent. Nil tells how the claim is after the
-	// change, as a [claim.Notice]. It is kept sealed.
+	// Body is the payload for the owner. If nil, it is the claim after the change,
+	// as a [claim.Notice]. It is stored encrypted.
 	Body json.RawMessage
-	// Message is the message that the event is about; nil for most.
+	// Message is the message that the event is about; nil for most events.
 	Message *claim.MessageNotice
 	// CreatedAt is set by the store.
 	CreatedAt time.Time
 }
 
-// addEvents adds the events that the claim does not have yet after the sequence
-// number given, and a delivery of each to every endpoint that wants it, and
-// returns the last number. The caller holds the claim and has changed it: the events tell how it now is.
+// addEvents adds the events that the claim does not have yet after the given
+// sequence number, with a delivery to every endpoint that wants them, and returns
+// the last number. The caller has locked and changed the claim, so the events report
+// its new state.
 func (s *core) addEvents(ctx context.Context, tx *sql.Tx, ref claim.Ref, sequence int64, events []OutboxEvent, now int64) (last int64, err error) {
 	record, err := s.record(ctx, tx, ref)
 	if err != nil {
@@ -71,7 +72,7 @@ func (s *core) addEvents(ctx context.Context, tx *sql.Tx, ref claim.Ref, sequenc
 	return sequence, err
 }
 
-// List lists a claim's events in their sequence.
+// List lists a claim's events in sequence order.
 func (s Outbox) List(ctx context.Context, ref claim.Ref) ([]OutboxEvent, error) {
 	var events []OutboxEvent
 	err := s.read(ctx, "read the outbox of claim "+ref.String(), func(db *sql.DB) error {

@@ -10,10 +10,10 @@ import (
 
 const replayBatch = 500
 
-// Replay has an endpoint sent again every event that it wants and that happened
-// from since, included, until until, not included; zero means without bound. It
-// says how many those are. They keep their webhook-id; events from before the
-// endpoint was added get one.
+// Replay sends an endpoint again every event that it wants and that happened from
+// since (inclusive) to until (exclusive); a zero time is no bound. It returns their
+// number. They keep their webhook-id; events from before the endpoint was added get
+// one.
 func (s Deliveries) Replay(ctx context.Context, shop, endpointID string, since, until time.Time) (int, error) {
 	e, err := Endpoints(s).Get(ctx, shop, endpointID)
 	if err != nil {
@@ -84,8 +84,8 @@ func eventsAfter(ctx context.Context, tx *sql.Tx, shop string, after eventKey, t
 	return keys, err
 }
 
-// replayAnnouncements sends again what is of no claim but concerns the endpoint's
-// shop. There is little of it.
+// replayAnnouncements replays the announcements that concern the endpoint's shop.
+// There are few of them.
 func (s *core) replayAnnouncements(ctx context.Context, e Endpoint, since, to int64) (int, error) {
 	total := 0
 	err := s.write(ctx, "replay events to endpoint "+e.ID, func(tx *sql.Tx) error {

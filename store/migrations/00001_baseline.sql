@@ -1,11 +1,11 @@
 -- The schema, the same on SQLite and PostgreSQL. Times are microseconds since 1970
--- UTC, 0 for never. Columns of type BYTEA are sealed; customers.identity and the
--- token hashes are keyed hashes. No other column holds personal data or secrets.
+-- UTC, 0 for never. BYTEA columns are encrypted. customers.identity and the token
+-- hashes are keyed hashes. No other column holds personal data or secrets.
 
 -- +goose Up
 
--- The platform, shops and their set-up. A shop's settings and the platform's are
--- layers of one document. platform.store_id tells this store from every other one.
+-- The platform, shops and their set-up. The settings of a shop and of the platform
+-- are layers of one document. platform.store_id identifies this store.
 
 CREATE TABLE platform (
     id         TEXT PRIMARY KEY,
@@ -60,13 +60,13 @@ CREATE TABLE templates (
     PRIMARY KEY (shop, key, language)
 );
 
--- Claims. body is what was accepted first; edited is what the conversation is opened
--- from, where the owner changed the claim before; latest is what the owner said last,
--- where that came after. body_revision counts the edits. revision counts what the
--- workflow has to see, signalled what it was nudged about (at nudged_at), and
--- read_revision what it read. events is the number of the last event of the
--- conversation, applied that of the last one that the claim has taken in. rules_due
--- says that the status rules are due.
+-- Claims. body is the claim as first accepted. edited is what the conversation is
+-- opened from, if the owner changed the claim before that. latest is the owner's
+-- last version, if it came after that. body_revision counts the edits. revision
+-- counts the changes that the workflow must see, signalled is the revision of its
+-- last nudge (at nudged_at), and read_revision is the revision that it read. events
+-- is the number of the conversation's last event, applied is the number of the last
+-- event that was applied to the claim. rules_due says that the status rules are due.
 
 CREATE TABLE claims (
     shop             TEXT NOT NULL REFERENCES shops (slug),
@@ -135,10 +135,11 @@ CREATE TABLE drafts (
 );
 
 -- From the claim to Dixa. An intent is written before a request that must not be
--- repeated. links.joined says that the events that came before the link have their
--- numbers; looked_at is when the sweep last checked the conversation, gone_at when
--- Dixa had it no more. budget.pace is the learned distance of two requests in
--- microseconds, refused_at when Dixa last answered 429; both are 0 if it never did.
+-- repeated. links.joined says that the events from before the link have their
+-- numbers. looked_at is when the sweep last checked the conversation, gone_at is
+-- when it found the conversation deleted in Dixa. budget.pace is the learned
+-- interval between two requests in microseconds, refused_at is when Dixa last
+-- responded with 429. Both are 0 if it never did.
 
 CREATE TABLE intents (
     shop     TEXT NOT NULL,
@@ -208,14 +209,14 @@ CREATE TABLE budget (
     refused_at BIGINT NOT NULL DEFAULT 0
 );
 
--- From Dixa to the claim. An event's row stays for good; its body is NULL once it was
--- dropped, and retained says that the body stays. inbox.sequence is NULL for an event
--- that was not joined to a claim yet, 0 if its conversation is no claim's, else its
--- number within the claim. subscriptions.holder changes the subscription in Dixa at
--- the moment. conversations.doubt_at is since when the state may not be the one in
--- Dixa. sweeps.watermark is the time up to which Dixa's activity log is known;
--- activity_log holds its entries that are not reconciled yet, tried_at when one was
--- last postponed. sweeps.inactive_tags is a JSON list.
+-- From Dixa to the claim. An event's row stays forever. Its body is NULL once
+-- dropped, and retained says that the body stays. inbox.sequence is NULL for an
+-- event that was not joined to a claim yet, 0 if its conversation belongs to no
+-- claim, else its number within the claim. subscriptions.holder has the lock to
+-- change the subscription in Dixa. conversations.doubt_at is since when Dixa may
+-- have another state. sweeps.watermark is the time up to which Dixa's activity log
+-- is known. activity_log holds the entries that are not reconciled yet, tried_at is
+-- when an entry was last postponed. sweeps.inactive_tags is a JSON list.
 
 CREATE TABLE inbox (
     connection_id   TEXT NOT NULL REFERENCES connections (id),
@@ -306,8 +307,8 @@ CREATE TABLE activity_log (
 CREATE INDEX activity_log_by_conversation ON activity_log (connection_id, conversation_id);
 
 -- From the owner to the claim. An event's state is waiting, applied, ignored or
--- invalid; its body is NULL once it was dropped. An empty shop in owner_secrets is
--- the platform.
+-- invalid. Its body is NULL once dropped. In owner_secrets, an empty shop is the
+-- platform.
 
 CREATE TABLE owner_inbox (
     shop         TEXT NOT NULL,
@@ -336,10 +337,10 @@ CREATE TABLE owner_secrets (
 );
 
 -- From the claim to its owner. An announcement is an event that belongs to no claim.
--- Deliveries of one lane (a claim, or what announcements are about) go out in the
--- order of their sequence. types and shops are lists with commas; empty types are
--- all. A delivery's state is waiting, delivered or dead; note says why one that
--- counts as delivered was not sent.
+-- Deliveries of one lane (a claim, or the subject of announcements) go out in the
+-- order of their sequence. types and shops are comma-separated lists. Empty types
+-- mean all. A delivery's state is waiting, delivered or dead. note says why nothing
+-- was sent for a delivery that counts as delivered.
 
 CREATE TABLE outbox (
     shop       TEXT NOT NULL,
@@ -417,7 +418,7 @@ CREATE INDEX deliveries_waiting ON deliveries (endpoint_id, next_attempt_at) WHE
 CREATE INDEX deliveries_dead ON deliveries (endpoint_id) WHERE state = 'dead';
 CREATE INDEX deliveries_done ON deliveries (delivered_at) WHERE state = 'delivered';
 
--- Who may do what, and who did.
+-- Access control and audit.
 
 CREATE TABLE api_keys (
     id         TEXT PRIMARY KEY,
