@@ -22,6 +22,10 @@ const WorkflowName = "Claim"
 // has no payload: the workflow reads the store.
 const SignalNudge = "nudge"
 
+// QueryStatus is the query that a claim's workflow answers with a [RunStatus],
+// while it runs and after it ended.
+const QueryStatus = "status"
+
 // Search attributes by which operators find claims in the Temporal UI. They are
 // indexed in plain text, so they never contain personal data.
 const (

@@ -129,12 +129,9 @@ func (r *claimRun) card() string {
 	if r.attached > 0 || r.leftOut > 0 {
 		line("Files", fmt.Sprintf("%d attached, %d left out", r.attached, r.leftOut))
 	}
-	line("Waiting for", r.waiting)
+	line("Waiting for", r.waitingFor())
 	if share := r.standing.TokenShare; share != nil {
 		line("Dixa's request limit", share.String())
-	}
-	if r.standing.State == claim.StateReceived && r.standing.Paused {
-		line("Waiting for", "the shop, which is paused: `starter shop resume "+r.ref.Shop+"`")
 	}
 	if r.standing.FallbackUsed {
 		line("Fallback", "raised")
@@ -149,9 +146,6 @@ func (r *claimRun) card() string {
 		lastError = "Last error (over)"
 	}
 	line(lastError, r.standing.LastError)
-	if r.standing.State == claim.StateClosed && !r.standing.SettleAt.IsZero() {
-		line("Settles", r.standing.SettleAt.UTC().Format(time.RFC3339))
-	}
 	if len(r.standing.Recent) > 0 {
 		b.WriteString("\n#### In Dixa\n\n")
 		for _, m := range r.standing.Recent {

@@ -32,7 +32,9 @@ var (
 // [claim.Ref.WorkflowID].
 func Claim(ctx workflow.Context, ref claim.Ref) (claim.State, error) {
 	r := &claimRun{ref: ref}
-	r.setup(ctx)
+	if err := r.setup(ctx); err != nil {
+		return "", err
+	}
 	return r.run(ctx)
 }
 
@@ -58,9 +60,10 @@ type claimRun struct {
 	shown attributes
 }
 
-func (r *claimRun) setup(ctx workflow.Context) {
+func (r *claimRun) setup(ctx workflow.Context) error {
 	r.nudges = workflow.GetSignalChannel(ctx, claim.SignalNudge)
 	r.shown = attributesOf(workflow.GetTypedSearchAttributes(ctx))
+	return r.answerStatus(ctx)
 }
 
 func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {

@@ -121,6 +121,7 @@ func (r *claimRun) createConversation(ctx workflow.Context) error {
 				return err
 			}
 			in.EndUserID, in.Revision = customer.EndUserID, customer.Revision
+			r.did(claim.StepCustomer)
 			r.resolved.Note = r.resolved.Note || customer.Note
 		}
 		err := r.dixaStep(ctx, summary, dixa.CreateConversation, in, &made)
@@ -134,6 +135,7 @@ func (r *claimRun) createConversation(ctx workflow.Context) error {
 	}
 	r.standing.ConversationID, r.attached, r.leftOut = made.ID, made.Attached, made.LeftOut
 	r.separately = made.Separately
+	r.did(claim.StepConversation)
 	return nil
 }
 
@@ -156,30 +158,52 @@ func (r *claimRun) applyTags(ctx workflow.Context) error {
 		return nil
 	}
 	var tagged activities.Tagged
-	err := r.dixaStep(ctx, "Apply the tags", dixa.ApplyTags, r.ref, &tagged)
+	if err := r.dixaStep(ctx, "Apply the tags", dixa.ApplyTags, r.ref, &tagged); err != nil {
+		return err
+	}
 	r.resolved.Note = r.resolved.Note || tagged.Note
-	return err
+	r.did(claim.StepTags)
+	return nil
 }
 
 func (r *claimRun) assign(ctx workflow.Context) error {
 	if !r.resolved.Assign || r.standing.HasDone(claim.StepAssign) {
 		return nil
 	}
-	return r.dixaStep(ctx, "Give the conversation to its agent or queue", dixa.AssignConversation, r.ref, nil)
+	if err := r.dixaStep(ctx, "Give the conversation to its agent or queue", dixa.AssignConversation, r.ref, nil); err != nil {
+		return err
+	}
+	r.did(claim.StepAssign)
+	return nil
 }
 
 func (r *claimRun) setAttributes(ctx workflow.Context) error {
 	if !r.resolved.Attributes || r.standing.HasDone(claim.StepAttributes) {
 		return nil
 	}
-	return r.dixaStep(ctx, "Set order number and claim id", dixa.SetAttributes, r.ref, nil)
+	if err := r.dixaStep(ctx, "Set order number and claim id", dixa.SetAttributes, r.ref, nil); err != nil {
+		return err
+	}
+	r.did(claim.StepAttributes)
+	return nil
 }
 
 func (r *claimRun) addNote(ctx workflow.Context) error {
 	if !r.resolved.Note && r.leftOut == 0 || r.standing.HasDone(claim.StepNote) {
 		return nil
 	}
-	return r.dixaStep(ctx, "Write the internal note", dixa.AddNote, r.ref, nil)
+	if err := r.dixaStep(ctx, "Write the internal note", dixa.AddNote, r.ref, nil); err != nil {
+		return err
+	}
+	r.did(claim.StepNote)
+	return nil
+}
+
+// did records a completed step until the standing is read again.
+func (r *claimRun) did(step string) {
+	if !r.standing.HasDone(step) {
+		r.standing.Done = append(r.standing.Done, step)
+	}
 }
 
 // dixaStep runs an activity that calls Dixa: quick attempts first, then slow ones

@@ -27,6 +27,9 @@ const (
 	// sweepCatchUp is how late a sweep may start after Temporal was unavailable; one
 	// sweep makes up for all missed ones.
 	sweepCatchUp = time.Minute
+	// sweepNote is what the Temporal UI shows beside the schedule.
+	sweepNote = "Finds what no webhook reported about this Dixa organisation. " +
+		"Trigger it to reconcile now; pause it to spend no requests on it."
 )
 
 // sweeps returns the sweep activities with their metrics.
@@ -205,6 +208,7 @@ func (p *Parts) ensureSchedule(ctx context.Context, id string) error {
 			ID: id, Workflow: claim.SweepWorkflowName, Args: []any{strings.TrimPrefix(id, claim.SweepWorkflowID(""))},
 			TaskQueue: claim.TaskQueueClaims, StaticSummary: "Look in Dixa for what no webhook told",
 		},
+		Note:          sweepNote,
 		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
 		CatchupWindow: sweepCatchUp,
 	})
@@ -214,10 +218,18 @@ func (p *Parts) ensureSchedule(ctx context.Context, id string) error {
 	return schedules.GetHandle(ctx, id).Update(ctx, client.ScheduleUpdateOptions{
 		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 			now := in.Description.Schedule
-			if now.Spec != nil && len(now.Spec.Intervals) == 1 && now.Spec.Intervals[0].Every == every {
+			same := now.Spec != nil && len(now.Spec.Intervals) == 1 && now.Spec.Intervals[0].Every == every
+			if now.State == nil {
+				now.State = &client.ScheduleState{}
+			}
+			// The note of a paused schedule says who paused it and why.
+			if same && (now.State.Paused || now.State.Note == sweepNote) {
 				return nil, temporal.ErrSkipScheduleUpdate
 			}
 			now.Spec = &spec
+			if !now.State.Paused {
+				now.State.Note = sweepNote
+			}
 			return &client.ScheduleUpdate{Schedule: &now}, nil
 		},
 	})

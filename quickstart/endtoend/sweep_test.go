@@ -17,6 +17,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -86,6 +87,9 @@ func TestSchedulesFollowTheConnections(t *testing.T) {
 			if got := d.Schedule.Spec.Intervals[0].Every; got != want {
 				return fmt.Errorf("it is every %s", got)
 			}
+			if note := d.Schedule.State.Note; !strings.Contains(note, "reconcile now") && note != "spare the token" {
+				return fmt.Errorf("its note is %q", note)
+			}
 			if d.Schedule.Policy.Overlap != enumspb.SCHEDULE_OVERLAP_POLICY_SKIP {
 				return fmt.Errorf("its overlap is %s", d.Schedule.Policy.Overlap)
 			}
@@ -96,12 +100,18 @@ func TestSchedulesFollowTheConnections(t *testing.T) {
 	eventually(t, "the schedule is there", interval(24*time.Hour))
 	stop()
 
+	// An operator pauses it in the Temporal UI.
+	require.NoError(t, handle.Pause(t.Context(), client.SchedulePauseOptions{Note: "spare the token"}))
 	s.parts.Config.SweepEvery = 12 * time.Hour
 	stop = s.work()
 	eventually(t, "the schedule has the new interval", interval(12*time.Hour))
 	stop()
+	paused, err := handle.Describe(t.Context())
+	require.NoError(t, err)
+	require.True(t, paused.Schedule.State.Paused)
+	require.Equal(t, "spare the token", paused.Schedule.State.Note, "what the operator wrote stays")
 
-	_, err := s.api.Disable(t.Context(), shop)
+	_, err = s.api.Disable(t.Context(), shop)
 	require.NoError(t, err)
 	s.work()
 	eventually(t, "the schedule is gone", func() error {
