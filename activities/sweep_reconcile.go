@@ -194,10 +194,7 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 	}
 	c := &comparison{ref: ref}
 	for _, k := range kept {
-		if done[store.LogPrefix+k.ID] {
-			continue
-		}
-		e := sweep.Entry{ID: k.ID, At: k.At, Type: k.Type}
+		e := sweep.Entry{ID: k.ID, At: k.At, Type: k.Type, Reported: done[store.LogPrefix+k.ID]}
 		_ = json.Unmarshal(k.Body, &e.Details) // ignore what cannot be read
 		c.entries = append(c.entries, e)
 	}
@@ -231,7 +228,7 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 	}
 	c.verdict = sweep.Judge(c.entries, received)
 	c.parts = c.verdict.Parts | sweep.Ties(c.entries, c.known.Conversation)
-	if !c.known.DoubtAt.IsZero() {
+	if !c.known.DoubtAt.IsZero() || sweep.Contradicts(c.entries, c.known.Conversation) {
 		c.parts |= sweep.Conversation
 	}
 	return c, nil

@@ -432,6 +432,36 @@ func TestEventsAndFindingsConvergeInAnyOrder(t *testing.T) {
 	b.requireTrue(refs)
 }
 
+// The event of a close that an earlier sweep reported comes late, and is not applied
+// yet when the next sweep compares it with the log: it must not pass for the event of
+// another close, which was lost.
+func TestALateEventDoesNotHideALostOne(t *testing.T) {
+	t.Parallel()
+	b := newSweepBench(t, losing(0))
+	b.sweep()
+	refs := b.opened(1)
+	b.mu.Lock()
+	b.holding = true
+	b.mu.Unlock()
+	b.agent(refs[0], server.Step{Action: server.PlayClose}, server.Step{Action: server.PlayReopen})
+	require.NoError(t, b.dixa.FlushDeliveries(t.Context()))
+	b.sweep()
+	b.known(refs)
+	b.requireTrue(refs)
+
+	b.dixa.SetSwitches(losing(1))
+	b.agent(refs[0], server.Step{Action: server.PlayClose})
+	for _, body := range b.late {
+		require.NoError(t, b.take(body))
+	}
+	b.sweep()
+	b.known(refs)
+	b.requireTrue(refs)
+	record, err := b.store.Claims.Record(t.Context(), refs[0])
+	require.NoError(t, err)
+	require.Equal(t, claim.StateClosed, record.State)
+}
+
 func TestSweepTakesWhatDixaCouldNotDeliver(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, server.Switches{Webhooks: server.WebhookSwitches{Attempts: 1}})

@@ -18,6 +18,9 @@ type Entry struct {
 	At time.Time
 	// Type is what happened, in Dixa's spelling.
 	Type string
+	// Reported says that the timeline already has the entry. Its event may still have
+	// arrived since, and must not be taken for the event of another entry.
+	Reported bool
 	Details
 }
 

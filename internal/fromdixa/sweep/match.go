@@ -38,7 +38,7 @@ func Judge(entries []Entry, received []Received) Verdict {
 	for i, e := range entries {
 		k := kindOf(e.Type)
 		switch {
-		case matched[i], k.companion && stoodFor(i, entries, received):
+		case matched[i], e.Reported, k.companion && stoodFor(i, entries, received):
 		case k.what != "" && !k.companion:
 			v.Missing = append(v.Missing, e)
 			v.Parts |= k.parts
@@ -95,6 +95,28 @@ func stoodFor(i int, entries []Entry, received []Received) bool {
 			k := kindOf(e.Type)
 			return !k.companion && slices.Contains(k.events, name) && near(e.At)
 		})
+}
+
+// Contradicts reports whether the newest entry about the status says something else
+// than the known status, which is older. Then a change was missed, whichever events
+// the entries were matched with.
+func Contradicts(entries []Entry, known claim.Conversation) bool {
+	var newest Entry
+	var said claim.ConversationStatus
+	for _, e := range entries {
+		status, ok := statuses[e.Type]
+		if ok && !e.At.Before(newest.At) {
+			newest, said = e, status
+		}
+	}
+	return said != "" && newest.At.After(known.StatusAt.At) && said != known.Status
+}
+
+// statuses are the statuses that entries leave a conversation in.
+var statuses = map[string]claim.ConversationStatus{
+	"ConversationReopened": claim.ConversationOpen,
+	"ConversationPending":  claim.ConversationPending,
+	"ConversationClosed":   claim.ConversationClosed,
 }
 
 // Ties are the parts that events of the same time wrote last. Each event shows the

@@ -36,6 +36,38 @@ func taggedEvent(tag, by string, after time.Duration) sweep.Received {
 	return e
 }
 
+func reported(e sweep.Entry) sweep.Entry {
+	e.Reported = true
+	return e
+}
+
+func TestContradicts(t *testing.T) {
+	t.Parallel()
+	closed := entry("1", "ConversationClosed", time.Minute)
+	reopened := entry("2", "ConversationReopened", 2*time.Minute)
+	for name, tt := range map[string]struct {
+		entries []sweep.Entry
+		status  claim.ConversationStatus
+		at      time.Duration
+		want    bool
+	}{
+		"nothing is logged":          {nil, claim.ConversationOpen, 0, false},
+		"a close that is not known":  {[]sweep.Entry{closed}, claim.ConversationOpen, 0, true},
+		"a reopen that is not known": {[]sweep.Entry{reopened, closed}, claim.ConversationClosed, time.Minute, true},
+		"the newest one is known":    {[]sweep.Entry{closed, reopened}, claim.ConversationOpen, time.Minute, false},
+		"something newer is known":   {[]sweep.Entry{closed}, claim.ConversationOpen, 2 * time.Minute, false},
+		"of one instant":             {[]sweep.Entry{closed}, claim.ConversationOpen, time.Minute, false},
+		"others say nothing":         {[]sweep.Entry{entry("3", "TagAdded", time.Hour)}, claim.ConversationOpen, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			known := claim.Conversation{Status: tt.status}
+			known.StatusAt.At = noon.Add(tt.at)
+			require.Equal(t, tt.want, sweep.Contradicts(tt.entries, known))
+		})
+	}
+}
+
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -68,6 +100,14 @@ func TestJudge(t *testing.T) {
 			entries:  []sweep.Entry{taggedEntry("1", "one", "anna", 0), taggedEntry("2", "one", "ben", time.Minute)},
 			received: []sweep.Received{taggedEvent("one", "ben", time.Second)},
 			missing:  []string{"1"}, parts: sweep.Tags,
+		},
+		"the event of an entry that was reported stands for no other": {
+			entries:  []sweep.Entry{reported(entry("1", "ConversationClosed", 0)), entry("2", "ConversationClosed", time.Minute)},
+			received: []sweep.Received{event(dixa.EventConversationClosed, 0)},
+			missing:  []string{"2"}, parts: sweep.Conversation,
+		},
+		"what was reported is not missing": {
+			entries: []sweep.Entry{reported(entry("1", "ConversationClosed", 0))},
 		},
 		"too far apart": {
 			entries:  []sweep.Entry{entry("1", "ConversationClosed", 0)},
