@@ -5,6 +5,10 @@ import "fmt"
 // State is the state of a claim.
 type State string
 
+// Opening reports whether the claim is still on its way to a conversation: received
+// or opening.
+func (s State) Opening() bool { return s == StateReceived || s == StateOpening }
+
 // States of a claim.
 const (
 	// StateReceived: accepted and durable, but nothing has been sent to Dixa. The

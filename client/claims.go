@@ -61,23 +61,42 @@ type Page struct {
 	Next string `json:"next,omitempty" doc:"The cursor of the next page; missing on the last."`
 }
 
+// MaxWait is the longest time that a submission can wait for its claim to open.
+const MaxWait = 30 * time.Second
+
+// SubmitOption changes how a claim is submitted.
+type SubmitOption func(*call)
+
+// Wait waits until the claim is open, parked or skipped, for at most d, which is
+// rounded up to seconds and limited to [MaxWait]. The result then has the claim's
+// state and conversation. A claim that takes longer is reported as it is, and so is
+// every claim while Temporal is down.
+func Wait(d time.Duration) SubmitOption {
+	seconds := (min(d, MaxWait) + time.Second - 1) / time.Second
+	return func(k *call) { k.prefer, k.slow = fmt.Sprintf("wait=%d", seconds), true }
+}
+
 // Submit submits a claim. It returns once the claim is durable. Submitting the same
 // claim again reports it as not new. The same id with different content is an
 // [*Error] with [CodeDiffers] that names the fields. An invalid claim is an [*Error]
 // with [CodeInvalid] that names every fault.
-func (c *Client) Submit(ctx context.Context, k *claim.Claim) (Submitted, error) {
+func (c *Client) Submit(ctx context.Context, k *claim.Claim, opts ...SubmitOption) (Submitted, error) {
 	body, err := json.Marshal(k)
 	if err != nil {
 		return Submitted{}, fmt.Errorf("claimflow: encode the claim: %w", err)
 	}
-	return c.SubmitBody(ctx, k.Shop, body)
+	return c.SubmitBody(ctx, k.Shop, body, opts...)
 }
 
 // SubmitBody submits a claim of the shop that is already encoded as JSON, in either
 // wire form; see [Client.Submit].
-func (c *Client) SubmitBody(ctx context.Context, shop string, body json.RawMessage) (Submitted, error) {
+func (c *Client) SubmitBody(ctx context.Context, shop string, body json.RawMessage, opts ...SubmitOption) (Submitted, error) {
 	var out Submitted
-	err := c.do(ctx, call{method: http.MethodPost, path: claimsOf(shop), body: body}, &out)
+	k := call{method: http.MethodPost, path: claimsOf(shop), body: body}
+	for _, o := range opts {
+		o(&k)
+	}
+	err := c.do(ctx, k, &out)
 	return out, err
 }
 

@@ -95,9 +95,10 @@ type call struct {
 	body   any    // encoded as JSON; json.RawMessage is sent as is
 	accept string // defaults to application/json
 	key    string // the Idempotency-Key, if any
+	prefer string // the Prefer header, if any
 	// once marks a call that must not be sent twice.
 	once bool
-	// slow marks a call that waits for Dixa.
+	// slow marks a call that waits for Dixa or for a claim.
 	slow bool
 }
 
@@ -173,6 +174,9 @@ func (c *Client) once(ctx context.Context, k call, body []byte) (*answer, error)
 	req.Header.Set("Accept", "application/json")
 	if k.key != "" {
 		req.Header.Set("Idempotency-Key", k.key)
+	}
+	if k.prefer != "" {
+		req.Header.Set("Prefer", k.prefer)
 	}
 	if k.accept != "" {
 		req.Header.Set("Accept", k.accept)

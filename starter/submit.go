@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,17 +19,26 @@ import (
 
 func (a *app) claimSubmit() *cobra.Command {
 	var file, shop string
+	var wait time.Duration
 	c := &cobra.Command{
 		Use: "submit -f FILE", Short: "Submit a claim or a list of claims",
-		Long: "Hands over the claim of a JSON file in either wire form, or every claim of a JSON list. " +
-			"A claim of a list that is refused does not keep back those after it: each is reported as new, known or refused, " +
-			"and the command exits with 3 where one was refused. " +
-			"The same claim again is no new one, so a broken-off command can simply be run again.",
-		Example: "  starter claim submit -f claim.json\n  starter claim submit --shop acme -f - < claims.json",
+		Long: "Submits the claim in a JSON file, in either wire form, or every claim in a JSON list. " +
+			"If a claim in a list is refused, the others are still submitted: each is reported as new, known or refused, " +
+			"and the command exits with 3 if one was refused. " +
+			"Submitting the same claim again is safe, so you can repeat an interrupted command.\n\n" +
+			"With --wait, each claim is reported once it is open, parked or skipped, with its conversation.",
+		Example: "  starter claim submit -f claim.json\n  starter claim submit -f claim.json --wait\n  starter claim submit --shop acme -f - < claims.json",
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
 				return usage("name the claim's file with -f, or -f - for the standard input")
+			}
+			if wait < 0 || wait > client.MaxWait {
+				return usage("--wait must be at most %s", client.MaxWait)
+			}
+			var opts []client.SubmitOption
+			if wait > 0 {
+				opts = append(opts, client.Wait(wait))
 			}
 			data, err := a.read(file)
 			if err != nil {
@@ -43,14 +53,14 @@ func (a *app) claimSubmit() *cobra.Command {
 				return err
 			}
 			if isList {
-				return a.submitAll(cmd.Context(), api, shop, bodies)
+				return a.submitAll(cmd.Context(), api, shop, bodies, opts)
 			}
 			if shop == "" {
 				if shop = shopOf(data); shop == "" {
 					return usage("the claim of %s has no shop_slug; name the shop with --shop", file)
 				}
 			}
-			s, err := api.SubmitBody(cmd.Context(), shop, data)
+			s, err := api.SubmitBody(cmd.Context(), shop, data, opts...)
 			if err != nil {
 				return err
 			}
@@ -59,6 +69,8 @@ func (a *app) claimSubmit() *cobra.Command {
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "the claim's JSON file; - for the standard input")
 	c.Flags().StringVar(&shop, "shop", "", "the shop; missing: the claim's shop_slug")
+	c.Flags().DurationVar(&wait, "wait", 0, "wait until the claim is open, parked or skipped; --wait alone waits 30s")
+	c.Flags().Lookup("wait").NoOptDefVal = client.MaxWait.String()
 	return c
 }
 
@@ -86,13 +98,13 @@ func accepted(index int, s client.Submitted) submission {
 
 // submitAll submits the claims one by one and reports each. It stops early only if
 // the next claim would fail as well: without an answer, or with a rejected key.
-func (a *app) submitAll(ctx context.Context, api *client.Client, shop string, bodies []json.RawMessage) error {
+func (a *app) submitAll(ctx context.Context, api *client.Client, shop string, bodies []json.RawMessage, opts []client.SubmitOption) error {
 	done := make([]submission, 0, len(bodies))
 	var refused, broken error
 	for i, body := range bodies {
-		s, err := submitOne(ctx, api, shop, body, i+1)
+		s, err := submitOne(ctx, api, shop, body, i+1, opts)
 		if err != nil && !isRefusal(err) {
-			broken = fmt.Errorf("claim %d of %d, and none after it was handed over: %w", i+1, len(bodies), err)
+			broken = fmt.Errorf("claim %d of %d was not submitted, nor any after it: %w", i+1, len(bodies), err)
 			break
 		}
 		if err != nil {
@@ -111,7 +123,7 @@ func (a *app) submitAll(ctx context.Context, api *client.Client, shop string, bo
 	}
 }
 
-func submitOne(ctx context.Context, api *client.Client, shop string, body json.RawMessage, index int) (submission, error) {
+func submitOne(ctx context.Context, api *client.Client, shop string, body json.RawMessage, index int, opts []client.SubmitOption) (submission, error) {
 	named := namesOf(body)
 	if shop == "" {
 		shop = named.Shop
@@ -125,7 +137,7 @@ func submitOne(ctx context.Context, api *client.Client, shop string, body json.R
 		}}
 	} else {
 		var s client.Submitted
-		if s, err = api.SubmitBody(ctx, shop, body); err == nil {
+		if s, err = api.SubmitBody(ctx, shop, body, opts...); err == nil {
 			return accepted(index, s), nil
 		}
 	}
@@ -150,6 +162,9 @@ func submissionTable(w *tabwriter.Writer, all []submission) {
 		}
 		if s.Submitted != nil {
 			about := s.Claim.WorkflowID
+			if s.Claim.ConversationID != 0 {
+				about += fmt.Sprintf(", conversation %d", s.Claim.ConversationID)
+			}
 			if len(s.Ignored) > 0 {
 				about += " (members that nobody knows: " + strings.Join(s.Ignored, ", ") + ")"
 			}

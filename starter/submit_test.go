@@ -98,7 +98,7 @@ func TestWhatWasAcceptedIsToldWhereTheServiceGoes(t *testing.T) {
 		service.Close()
 		require.Equal(t, exit, code, err)
 		require.Regexp(t, `(?m)^acme +c-1 +new`, out)
-		require.Contains(t, err, "claim 2 of 3, and none after it was handed over")
+		require.Contains(t, err, "claim 2 of 3 was not submitted, nor any after it")
 		require.Equal(t, 2, calls, "the third would fare no better")
 		require.Equal(t, 2, strings.Count(out, "\n"))
 	}

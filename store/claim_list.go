@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,6 +91,32 @@ func (s Claims) List(ctx context.Context, f ClaimFilter) (records []claim.Record
 		next = cursor(micros(last.AcceptedAt), last.Ref)
 	}
 	return records, next, nil
+}
+
+// Opened returns those of the given claims that are no longer received or opening,
+// and those that do not exist.
+func (s Claims) Opened(ctx context.Context, refs []claim.Ref) ([]claim.Ref, error) {
+	var args arguments
+	pairs := make([]string, len(refs))
+	for i, ref := range refs {
+		pairs[i] = "(" + args.add(ref.Shop) + ", " + args.add(ref.ID) + ")"
+	}
+	query := `SELECT shop, id FROM claims WHERE state IN (` + placeholders(&args, []claim.State{claim.StateReceived, claim.StateOpening}) + `)
+		AND (shop, id) IN (VALUES ` + strings.Join(pairs, ", ") + `)`
+	var opening map[claim.Ref]bool
+	err := s.read(ctx, "read which claims are open", func(db *sql.DB) error {
+		opening = map[claim.Ref]bool{}
+		return queryEach(ctx, db, func(scan func(...any) error) error {
+			var ref claim.Ref
+			err := scan(&ref.Shop, &ref.ID)
+			opening[ref] = true
+			return err
+		}, query, args...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(refs), func(ref claim.Ref) bool { return opening[ref] }), nil
 }
 
 func pageSize(limit int) int {

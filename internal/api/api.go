@@ -83,6 +83,7 @@ type api struct {
 	store      *store.Store
 	onboarding *onboarding.Service
 	log        *slog.Logger
+	openings   *openings
 	kick       func()
 	temporal   func(context.Context) (string, error)
 	endpoints  *delivery.Guard
@@ -98,6 +99,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, errors.New("make the HTTP API: Store, Onboarding and Log are required")
 	}
 	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal, sweep: o.Sweep, endpoints: delivery.NewGuard(o.AllowPrivateEndpoints), mails: o.Mails, files: o.Files, loopback: o.AllowLoopback}
+	a.openings = &openings{store: o.Store, temporal: o.Temporal, log: o.Log}
 	if a.kick == nil {
 		a.kick = func() {}
 	}

@@ -19,20 +19,22 @@ import (
 
 type submitInput struct {
 	InShop
+	Prefer  string `header:"Prefer" doc:"wait=N waits up to N seconds, at most 30, until the claim is open, parked or skipped (RFC 7240)." example:"wait=10"`
 	RawBody []byte `contentType:"application/json"`
 }
 
 type submitOutput struct {
-	Status int
-	Body   client.Submitted
+	Status            int
+	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N where the request asked for it."`
+	Body              client.Submitted
 }
 
 // submitAnswers documents the second success status.
 func submitAnswers(r *route) {
 	r.document = func(_ huma.API, op *huma.Operation) {
-		op.Responses["202"].Description = "The claim is durable and will become a conversation."
+		op.Responses["202"].Description = "The claim is stored and will become a conversation."
 		op.Responses["200"] = &huma.Response{
-			Description: "The claim was known already with this content.", Content: op.Responses["202"].Content,
+			Description: "The same claim was submitted before, or Prefer: wait=N was given and the claim is open, parked or skipped.", Content: op.Responses["202"].Content,
 		}
 	}
 }
@@ -54,12 +56,16 @@ func (a *api) submitClaim(ctx context.Context, in *submitInput) (*submitOutput, 
 		}
 		return nil, p
 	}
-	status := http.StatusOK
-	if accepted.New {
-		status = http.StatusAccepted
+	record := accepted.Record
+	waited, applied, ok, err := a.waitForOpening(ctx, in.Prefer, record.Ref)
+	if err != nil {
+		return nil, err
 	}
-	return &submitOutput{Status: status, Body: client.Submitted{
-		New: accepted.New, Claim: accepted.Record, Cut: c.Cut, Ignored: c.Ignored,
+	if ok {
+		record = waited
+	}
+	return &submitOutput{Status: submitStatus(accepted.New, record.State), PreferenceApplied: applied, Body: client.Submitted{
+		New: accepted.New, Claim: record, Cut: c.Cut, Ignored: c.Ignored,
 	}}, nil
 }
 

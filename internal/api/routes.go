@@ -50,7 +50,7 @@ func (a *api) routes() []route {
 		at("POST "+shop+"/claims", "submit-claim", "Submit a claim", tagClaims, claimsWrite, a.submitClaim, unaudited,
 			takes[claim.Claim](claim.MaxBodyBytes, "claim_id", "reason"), answers(http.StatusAccepted), submitAnswers,
 			mayFail(http.StatusConflict, http.StatusRequestEntityTooLarge),
-			says("Accepts the flat form shown here or Karla's event envelope. 202: the claim is stored and will become a conversation. 200: the same claim was submitted before. 409: the claim exists with different content; errors names the fields. 422: errors lists every fault. 503: nothing was stored; retry.")),
+			says("Accepts the flat form shown here or Karla's event envelope. 202: the claim is stored and will become a conversation. 200: the same claim was submitted before, or Prefer: wait=N was given and the claim is open, parked or skipped; claim has its conversation. If Temporal is down, the answer does not wait. 409: the claim exists with different content; errors names the fields. 422: errors lists every fault. 503: nothing was stored; retry.")),
 		at("GET "+shop+"/claims", "list-claims", "List claims, newest first", tagClaims, claimsRead, a.listClaims, listAnswers,
 			says("Returns one page as JSON with a cursor. With Accept: text/csv or format=csv, returns every matching claim as CSV.")),
 		at("GET "+shop+"/claims/{claim}", "get-claim", "Get a claim with its timeline", tagClaims, claimsRead, a.getClaim),

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/store"
 )
@@ -68,6 +69,9 @@ func TestClaimFollowsItsConversationUntilItIsSettled(t *testing.T) {
 	s.work()
 	ref := s.submit(s.sample("c-1"))
 	r := s.awaitStatus(ref, claim.StateOpen, claim.StatusPending)
+	waited, err := s.api.Submit(t.Context(), s.sample("c-1"), client.Wait(client.MaxWait))
+	require.NoError(t, err)
+	require.Equal(t, r.ConversationID, waited.Claim.ConversationID)
 
 	s.agent(r, server.Step{Action: server.PlayClaim}, server.Step{Action: server.PlayReply, Text: "We look into it."}, server.Step{Action: server.PlayPending})
 	s.awaitStatus(ref, claim.StatePending, claim.StatusPending)
@@ -104,6 +108,16 @@ func TestClaimFollowsItsConversationUntilItIsSettled(t *testing.T) {
 	}
 	require.Len(t, messages, 4, "the opening message, our note, a reply and the customer's answer")
 	require.Equal(t, 2, ours)
+
+	// Its workflow answers after its end.
+	value, err := s.temporal().QueryWorkflow(t.Context(), ref.WorkflowID(), "", claim.QueryStatus)
+	require.NoError(t, err)
+	var status claim.RunStatus
+	require.NoError(t, value.Get(&status))
+	require.Equal(t, claim.RunStatus{
+		State: claim.StateSettled, ConversationID: r.ConversationID, Status: claim.StatusAccepted,
+		StepsDone: []string{claim.StepConversation, claim.StepCustomer, claim.StepNote, claim.StepTags},
+	}, status)
 
 	// A settled claim that is reopened begins its next run.
 	s.customer(r, server.Step{Action: server.PlayReply, Text: "And now it broke again."})

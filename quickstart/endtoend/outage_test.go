@@ -41,6 +41,10 @@ func TestClaimsAreTakenWhileTemporalIsDown(t *testing.T) {
 	}
 	submit()
 	require.Contains(t, s.ready(), "degraded", "who asks is told that the engine is away, and may still send claims")
+	taken, err := s.api.Submit(t.Context(), s.sample("who-waits"), client.Wait(client.MaxWait))
+	require.NoError(t, err)
+	require.Equal(t, claim.StateReceived, taken.Claim.State, "nobody waits for an engine that is away")
+	refs = append(refs, taken.Claim.Ref)
 	e := up()
 	s.awaitState(refs[0], claim.StateOpen)
 	require.NotContains(t, s.ready(), "degraded")
