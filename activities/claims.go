@@ -23,60 +23,60 @@ type Claims struct {
 // LoadClaim reads the standing of a claim. If the claim is ready to be opened,
 // LoadClaim marks it as opening. An erased claim counts as abandoned, because its
 // workflow has nothing left to do.
-func (a *Claims) LoadClaim(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
+func (a *Claims) LoadClaim(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
 	standing, err := a.load(ctx, ref)
 	return standing, toTemporal("read the claim", err)
 }
 
-func (a *Claims) load(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
+func (a *Claims) load(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
 	standing, err := a.read(ctx, ref)
-	if err != nil || standing.Next() != claim.MoveOpen || standing.State == claim.StateOpening {
+	if err != nil || standing.Next() != claim.ActionOpen || standing.State == claim.StateOpening {
 		return standing, err
 	}
 	if standing.State, err = a.Store.Claims.Change(ctx, ref, claim.EventStart, store.ClaimUpdate{}); err != nil {
-		return claim.Standing{}, err
+		return claim.WorkflowState{}, err
 	}
 	return standing, nil
 }
 
 // read returns the standing for a workflow that has consumed its nudges. Later
 // changes nudge the workflow again.
-func (a *Claims) read(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
+func (a *Claims) read(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
 	work, err := a.Store.Claims.Load(ctx, ref)
-	if err == nil && work.Read < work.Revision {
+	if err == nil && work.ReadRevision < work.Revision {
 		err = a.Store.Nudges.MarkRead(ctx, ref, work.Revision)
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return claim.Standing{}, err
+		return claim.WorkflowState{}, err
 	}
-	return a.standing(ctx, ref)
+	return a.workflowState(ctx, ref)
 }
 
-func (a *Claims) standing(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
+func (a *Claims) workflowState(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
 	work, err := a.Store.Claims.Load(ctx, ref)
 	if errors.Is(err, store.ErrNotFound) {
-		return claim.Standing{State: claim.StateAbandoned}, nil
+		return claim.WorkflowState{State: claim.StateAbandoned}, nil
 	}
 	if err != nil {
-		return claim.Standing{}, err
+		return claim.WorkflowState{}, err
 	}
 	recent, err := a.recent(ctx, work)
 	if err != nil {
-		return claim.Standing{}, err
+		return claim.WorkflowState{}, err
 	}
 	settings, err := a.Store.Settings.Integration(ctx, ref.Shop)
 	if err != nil {
-		return claim.Standing{}, err
+		return claim.WorkflowState{}, err
 	}
 	create, err := a.Store.Intents.Get(ctx, ref, claim.StepConversation)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return claim.Standing{}, err
+		return claim.WorkflowState{}, err
 	}
 	share, err := a.Store.Budget.Share(ctx, work.ConnectionID)
 	if err != nil {
-		return claim.Standing{}, err
+		return claim.WorkflowState{}, err
 	}
-	return claim.Standing{
+	return claim.WorkflowState{
 		TokenShare: share,
 		State:      work.State, Cause: work.Cause, LastError: work.LastError,
 		Reason: work.Reason, OrderNumber: work.OrderNumber,
@@ -116,30 +116,30 @@ func deadline(w store.Snapshot, within time.Duration) time.Time {
 // SyncStatus moves a claim to its next state and writes the notifications for its
 // owner to the outbox, atomically. It returns the resulting standing, with the
 // settings read again. It leaves alone what already matches.
-func (a *Claims) SyncStatus(ctx context.Context, change StatusChange) (claim.Standing, error) {
+func (a *Claims) SyncStatus(ctx context.Context, change StatusChange) (claim.WorkflowState, error) {
 	standing, err := a.sync(ctx, change)
 	return standing, toTemporal("write the claim's state", err)
 }
 
-func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.Standing, error) {
+func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.WorkflowState, error) {
 	// Read the revision first, so that any later change makes it stale.
 	before, err := a.Store.Claims.Load(ctx, change.Ref)
 	if errors.Is(err, store.ErrNotFound) {
-		return claim.Standing{State: claim.StateAbandoned}, nil
+		return claim.WorkflowState{State: claim.StateAbandoned}, nil
 	}
 	if err != nil {
-		return claim.Standing{}, err
+		return claim.WorkflowState{}, err
 	}
-	standing, err := a.standing(ctx, change.Ref)
+	standing, err := a.workflowState(ctx, change.Ref)
 	if err != nil {
-		return claim.Standing{}, err
+		return claim.WorkflowState{}, err
 	}
 	set, wanted := statusSet(change, standing)
 	if !wanted {
 		return standing, nil
 	}
-	if err := a.judge(ctx, change, before, &set); err != nil {
-		return claim.Standing{}, err
+	if err := a.evaluateRules(ctx, change, before, &set); err != nil {
+		return claim.WorkflowState{}, err
 	}
 	// A person's change to the claim between our read and our write wins: nothing is
 	// written, and the workflow decides again.
@@ -148,27 +148,27 @@ func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.Standing,
 	var stale *store.StaleError
 	var moved *claim.TransitionError
 	if err != nil && !errors.As(err, &stale) && !errors.As(err, &moved) {
-		return claim.Standing{}, err
+		return claim.WorkflowState{}, err
 	}
-	return a.standing(ctx, change.Ref)
+	return a.workflowState(ctx, change.Ref)
 }
 
 // statusSet returns what a change writes. The change is not wanted if it is already
 // written, because an activity may run twice, or if a person did something to the
 // claim that the workflow does not know yet.
-func statusSet(change StatusChange, now claim.Standing) (set store.ClaimUpdate, wanted bool) {
+func statusSet(change StatusChange, now claim.WorkflowState) (set store.ClaimUpdate, wanted bool) {
 	if now.State == claim.StateAbandoned || now.RetriedAt.After(change.RetriedAt) {
 		return set, false
 	}
 	switch change.Event {
 	case claim.EventOpened:
-		set.Outbox = []store.OutboxEvent{{Type: claim.ToldOpened}}
+		set.Outbox = []store.OutboxEvent{{Type: claim.OutboundOpened}}
 		return set, now.State == claim.StateOpening
 	case claim.EventSkip:
-		set.Outbox = []store.OutboxEvent{{Type: claim.ToldSkipped}}
-		return set, now.Next() == claim.MoveSkip
+		set.Outbox = []store.OutboxEvent{{Type: claim.OutboundSkipped}}
+		return set, now.Next() == claim.ActionSkip
 	case claim.EventSettle:
-		set.Outbox = []store.OutboxEvent{{Type: claim.ToldSettled}}
+		set.Outbox = []store.OutboxEvent{{Type: claim.OutboundSettled}}
 		return set, now.State == claim.StateClosed && !now.Unread
 	case claim.EventPark:
 		return parkSet(change, now)
@@ -176,7 +176,7 @@ func statusSet(change StatusChange, now claim.Standing) (set store.ClaimUpdate, 
 	return set, true
 }
 
-func parkSet(change StatusChange, now claim.Standing) (set store.ClaimUpdate, wanted bool) {
+func parkSet(change StatusChange, now claim.WorkflowState) (set store.ClaimUpdate, wanted bool) {
 	cause := change.Cause
 	if cause == claim.CauseDeadline && now.Unanswered {
 		cause = claim.CauseOutcomeUnknown // the conversation may exist: an operator has to check
@@ -187,11 +187,11 @@ func parkSet(change StatusChange, now claim.Standing) (set store.ClaimUpdate, wa
 	// A connection that needs a token is reported once, for the connection instead
 	// of for each claim.
 	if !same && cause != claim.CauseConnection {
-		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: claim.ToldNeedsAttention})
+		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: claim.OutboundNeedsAttention})
 	}
 	if raise {
 		set.FallbackUsed = true
-		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: claim.ToldFallback})
+		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: claim.OutboundFallback})
 	}
 	return set, !same || raise || now.ParkedVersion != change.SettingsVersion
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func (b *bench) sync(change activities.StatusChange) claim.Standing {
+func (b *bench) sync(change activities.StatusChange) claim.WorkflowState {
 	b.Helper()
 	var claims *activities.Claims
-	standing, err := run[claim.Standing](b, claims.SyncStatus, change)
+	standing, err := run[claim.WorkflowState](b, claims.SyncStatus, change)
 	require.NoError(b, err)
 	return standing
 }
@@ -42,13 +42,13 @@ func TestEveryChangeOfStateMayBeWrittenTwice(t *testing.T) {
 		require.Equal(t, claim.StateNeedsAttention, standing.State)
 		require.True(t, standing.FallbackUsed)
 	}
-	require.Equal(t, []string{claim.ToldNeedsAttention, claim.ToldFallback}, b.told(ref))
+	require.Equal(t, []string{claim.OutboundNeedsAttention, claim.OutboundFallback}, b.told(ref))
 
 	ref = b.accept(b.sample("c-2"))
 	for range 2 {
 		require.Equal(t, claim.StateOpen, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).State)
 	}
-	require.Equal(t, []string{claim.ToldOpened}, b.told(ref))
+	require.Equal(t, []string{claim.OutboundOpened}, b.told(ref))
 }
 
 // What a person does to a claim holds against what its workflow was about to
@@ -64,7 +64,7 @@ func TestRetryWinsOverAChangeThatDoesNotKnowOfIt(t *testing.T) {
 	work, err := b.store.Claims.Load(t.Context(), ref)
 	require.NoError(t, err)
 	require.True(t, work.CreateAnyway, "nor take the permission away")
-	require.Equal(t, []string{claim.ToldNeedsAttention}, b.told(ref))
+	require.Equal(t, []string{claim.OutboundNeedsAttention}, b.told(ref))
 }
 
 func TestSkipIsNotRepeatedAfterTheShopWasSwitchedOn(t *testing.T) {
@@ -80,7 +80,7 @@ func TestSkipIsNotRepeatedAfterTheShopWasSwitchedOn(t *testing.T) {
 	_, err = b.store.Claims.OpenSkipped(t.Context(), shop, time.Time{})
 	require.NoError(t, err)
 	require.Equal(t, claim.StateReceived, b.sync(skip).State)
-	require.Equal(t, []string{claim.ToldSkipped}, b.told(ref))
+	require.Equal(t, []string{claim.OutboundSkipped}, b.told(ref))
 }
 
 func TestOpenedAfterAbandonAndRetryDoesNotHang(t *testing.T) {
@@ -91,7 +91,7 @@ func TestOpenedAfterAbandonAndRetryDoesNotHang(t *testing.T) {
 	require.Equal(t, claim.StateAbandoned, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).State)
 	require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{}))
 	standing := b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
-	require.Equal(t, claim.MoveOpen, standing.Next(), "the workflow goes on with the claim as it now is")
+	require.Equal(t, claim.ActionOpen, standing.Next(), "the workflow goes on with the claim as it now is")
 }
 
 func TestFallbackIsNotRaisedForAClaimThatHasItsConversation(t *testing.T) {
@@ -101,7 +101,7 @@ func TestFallbackIsNotRaisedForAClaimThatHasItsConversation(t *testing.T) {
 	_, err := b.open(ref)
 	require.NoError(t, err)
 	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseRouting, Fallback: true})
-	require.Equal(t, []string{claim.ToldNeedsAttention}, b.told(ref))
+	require.Equal(t, []string{claim.OutboundNeedsAttention}, b.told(ref))
 }
 
 func TestDeadlineWithAnUnansweredCreateSaysThatItMayBeThere(t *testing.T) {
@@ -131,15 +131,15 @@ func TestTokenIsToldOfTheConnection(t *testing.T) {
 		require.Empty(t, b.told(ref))
 	}
 	b.sync(activities.StatusChange{Ref: first, Event: claim.EventPark, Cause: claim.CauseConnection, SettingsVersion: 1, Fallback: true})
-	require.Equal(t, []string{claim.ToldFallback}, b.told(first), "the deadline is the claim's own")
+	require.Equal(t, []string{claim.OutboundFallback}, b.told(first), "the deadline is the claim's own")
 	b.sync(activities.StatusChange{Ref: second, Event: claim.EventPark, Cause: claim.CauseTemplate, SettingsVersion: 2})
-	require.Equal(t, []string{claim.ToldNeedsAttention}, b.told(second))
+	require.Equal(t, []string{claim.OutboundNeedsAttention}, b.told(second))
 }
 
 func TestErasedClaimHasNothingLeftToDo(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := claim.Ref{Shop: shop, ID: "never"}
-	require.Equal(t, claim.MoveFinish, b.load(ref).Next())
-	require.Equal(t, claim.MoveFinish, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).Next())
+	require.Equal(t, claim.ActionFinish, b.load(ref).Next())
+	require.Equal(t, claim.ActionFinish, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).Next())
 }

@@ -42,12 +42,12 @@ type session struct {
 	ticket   ticket
 }
 
-// with runs one step. It sends heartbeats, checks that the claim is not abandoned
+// withSession runs one step. It sends heartbeats, checks that the claim is not abandoned
 // and that its connection is usable, counts the step's requests, and converts
 // failures to Temporal errors.
-func (a *Dixa) with(ctx context.Context, ref claim.Ref, doing string, step func(context.Context, *session) error) error {
+func (a *Dixa) withSession(ctx context.Context, ref claim.Ref, doing string, step func(context.Context, *session) error) error {
 	ctx, requests := connection.Count(ctx)
-	ctx = connection.WithoutWords(ctx, func() map[string]bool { return a.personalWords(ctx, ref) })
+	ctx = connection.WithRedaction(ctx, func() map[string]bool { return a.personalWords(ctx, ref) })
 	stop := heartbeat(ctx, func(ctx context.Context) { activity.RecordHeartbeat(ctx) })
 	s, err := a.session(ctx, ref)
 	if err == nil {
@@ -93,7 +93,7 @@ func (a *Dixa) personalWords(ctx context.Context, ref claim.Ref) map[string]bool
 	if err != nil {
 		return nil
 	}
-	return connection.Words(append(personalTexts(opened), personalTexts(latest)...)...)
+	return connection.WordSet(append(personalTexts(opened), personalTexts(latest)...)...)
 }
 
 func personalTexts(c *claim.Claim) []string {
@@ -190,7 +190,7 @@ func (s *session) idempotent(ctx context.Context, step string, send func(context
 		return nil
 	}
 	if err := send(ctx); err != nil {
-		return s.justOpened(ctx, err)
+		return s.retryNotFound(ctx, err)
 	}
 	if err := s.store.Intents.Finish(ctx, s.ref, step, nil); err != nil {
 		return fmt.Errorf("record that step %s is done: %w", step, err)
@@ -198,10 +198,10 @@ func (s *session) idempotent(ctx context.Context, step string, send func(context
 	return nil
 }
 
-// justOpened makes a 404 for a newly created conversation of ours retryable. Dixa
+// retryNotFound makes a 404 for a newly created conversation of ours retryable. Dixa
 // does not document how soon after a create the conversation is available to every
 // operation.
-func (s *session) justOpened(ctx context.Context, err error) error {
+func (s *session) retryNotFound(ctx context.Context, err error) error {
 	if !dixa.IsNotFound(err) {
 		return err
 	}
@@ -215,10 +215,10 @@ func (s *session) justOpened(ctx context.Context, err error) error {
 // AssignConversation assigns the conversation to the ticket's agent or transfers it
 // to the ticket's queue. A conversation that already has an agent stays with them.
 func (a *Dixa) AssignConversation(ctx context.Context, ref claim.Ref) error {
-	return a.with(ctx, ref, "assign the conversation", func(ctx context.Context, s *session) error {
-		_, err := once(ctx, s.store, write[string]{
+	return a.withSession(ctx, ref, "assign the conversation", func(ctx context.Context, s *session) error {
+		_, err := executeOnce(ctx, s.store, write[string]{
 			ref: ref, step: claim.StepAssign,
-			look: s.whoHasIt,
+			find: s.currentAssignee,
 			send: func(ctx context.Context, _ string) (string, error) {
 				if s.ticket.AgentID != "" {
 					err := s.client.Conversations.Claim(ctx, s.work.ConversationID, s.ticket.AgentID, false)
@@ -230,13 +230,13 @@ func (a *Dixa) AssignConversation(ctx context.Context, ref claim.Ref) error {
 				return s.ticket.QueueID, s.client.Conversations.TransferToQueue(ctx, s.work.ConversationID, s.ticket.QueueID, "")
 			},
 		})
-		return refusedAs(claim.CauseRouting, s.justOpened(ctx, err))
+		return parkIfRefused(claim.CauseRouting, s.retryNotFound(ctx, err))
 	})
 }
 
-// whoHasIt checks whether an unanswered assignment succeeded. An agent or queue that
+// currentAssignee checks whether an unanswered assignment succeeded. An agent or queue that
 // has the conversation by now keeps it.
-func (s *session) whoHasIt(ctx context.Context) (string, bool, error) {
+func (s *session) currentAssignee(ctx context.Context) (string, bool, error) {
 	c, err := s.client.Conversations.Get(ctx, s.work.ConversationID)
 	switch {
 	case err != nil:
@@ -253,7 +253,7 @@ func (s *session) whoHasIt(ctx context.Context) (string, bool, error) {
 // SetAttributes writes the order number and the claim id to the custom attributes
 // that the shop names.
 func (a *Dixa) SetAttributes(ctx context.Context, ref claim.Ref) error {
-	return a.with(ctx, ref, "set the custom attributes", func(ctx context.Context, s *session) error {
+	return a.withSession(ctx, ref, "set the custom attributes", func(ctx context.Context, s *session) error {
 		return s.idempotent(ctx, claim.StepAttributes, func(ctx context.Context) error {
 			values := map[string]dixa.AttributeValue{}
 			for id, v := range s.ticket.Attributes {
@@ -263,13 +263,13 @@ func (a *Dixa) SetAttributes(ctx context.Context, ref claim.Ref) error {
 			if tokenRefused(err) {
 				return err
 			}
-			return refusedAs(claim.CauseAttributes, s.justOpened(ctx, err))
+			return parkIfRefused(claim.CauseAttributes, s.retryNotFound(ctx, err))
 		})
 	})
 }
 
-// refusedAs parks the claim with cause if Dixa refused permanently.
-func refusedAs(cause claim.Cause, err error) error {
+// parkIfRefused parks the claim with cause if Dixa refused permanently.
+func parkIfRefused(cause claim.Cause, err error) error {
 	e, ok := dixa.AsError(err)
 	if ok && e.Outcome == dixa.Rejected && !e.Retryable && !tokenRefused(err) {
 		return parked(cause, err.Error())

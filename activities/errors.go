@@ -77,7 +77,7 @@ func toTemporal(doing string, err error) error {
 func retryable(kind, message string, cause error, after time.Duration) error {
 	options := temporal.ApplicationErrorOptions{NextRetryDelay: jittered(after)}
 	if cause != nil {
-		options.Cause = bare{cause}
+		options.Cause = redactedError{cause}
 	}
 	if kind == claim.ErrorRateLimited || kind == claim.ErrorBusy {
 		options.Category = temporal.ApplicationErrorCategoryBenign
@@ -85,12 +85,12 @@ func retryable(kind, message string, cause error, after time.Duration) error {
 	return temporal.NewApplicationErrorWithOptions(message, kind, options)
 }
 
-// bare keeps the type of an error and drops its text, which the message already
+// redactedError keeps the type of an error and drops its text, which the message already
 // contains. It does not unwrap: the error for Temporal is decided, and an underlying
 // error must not change that.
-type bare struct{ error }
+type redactedError struct{ error }
 
-func (b bare) Error() string { return fmt.Sprintf("%T", b.error) }
+func (b redactedError) Error() string { return fmt.Sprintf("%T", b.error) }
 
 func jittered(d time.Duration) time.Duration {
 	if d <= 0 {

@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// readAtOnce is how many events one activity applies. It is small, so that the
+	// eventBatchSize is how many events one activity applies. It is small, so that the
 	// activity is quick and a dead worker is noticed soon.
-	readAtOnce = 200
-	// recentMoments is how many timeline entries the card shows.
-	recentMoments = 8
+	eventBatchSize = 200
+	// maxRecentEvents is how many timeline entries the card shows.
+	maxRecentEvents = 8
 	// ownOpening is how long after a conversation began its first message may
 	// arrive.
 	ownOpening = time.Minute
@@ -28,34 +28,34 @@ const (
 // Follow applies the events from Dixa about the claim's conversation since the last
 // read, up to one batch. It updates the claim's state and status, its timeline and
 // messages, and the notifications to its owner, together with the cursor. It returns
-// the resulting standing, whose [claim.Standing.Unread] says whether more events
+// the resulting standing, whose [claim.WorkflowState.Unread] says whether more events
 // wait.
-func (a *Claims) Follow(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
+func (a *Claims) Follow(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
 	standing, err := a.follow(ctx, ref)
 	return standing, toTemporal("take in what Dixa told of the claim", err)
 }
 
-func (a *Claims) follow(ctx context.Context, ref claim.Ref) (claim.Standing, error) {
+func (a *Claims) follow(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
 	work, err := a.Store.Claims.Load(ctx, ref)
 	if errors.Is(err, store.ErrNotFound) {
-		return claim.Standing{State: claim.StateAbandoned}, nil
+		return claim.WorkflowState{State: claim.StateAbandoned}, nil
 	}
 	if err != nil {
-		return claim.Standing{}, err
+		return claim.WorkflowState{}, err
 	}
 	if unread(work) {
 		// A person's concurrent change to the claim wins: the claim is then read
 		// again.
 		var stale *store.StaleError
-		if err := a.takeIn(ctx, work); err != nil && !errors.As(err, &stale) {
-			return claim.Standing{}, err
+		if err := a.applyEvents(ctx, work); err != nil && !errors.As(err, &stale) {
+			return claim.WorkflowState{}, err
 		}
 	}
 	return a.read(ctx, ref)
 }
 
-func (a *Claims) takeIn(ctx context.Context, work store.Snapshot) error {
-	next, err := a.Store.Inbox.NextEvents(ctx, work.Ref, readAtOnce)
+func (a *Claims) applyEvents(ctx context.Context, work store.Snapshot) error {
+	next, err := a.Store.Inbox.NextEvents(ctx, work.Ref, eventBatchSize)
 	if err != nil {
 		return err
 	}
@@ -63,19 +63,19 @@ func (a *Claims) takeIn(ctx context.Context, work store.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	story := fold.Story{
-		State: next.State, Conversation: next.Conversation, Status: work.Status, Derived: work.Derived, Settings: settings.Effective,
-		Held: work.Changing,
+	story := fold.Projection{
+		State: next.State, Conversation: next.Conversation, Status: work.Status, DerivedStatus: work.DerivedStatus, Settings: settings.Effective,
+		RulesSuspended: work.ChangeInProgress,
 	}
 	advance := store.EventEffects{
 		Ref: work.Ref, From: next.Cursor, To: next.Last, State: next.State, ConversationID: next.ConversationID,
-		Judged: work.RulesDue,
+		RulesEvaluated: work.RulesDue,
 	}
 	readings := make([]fold.Reading, len(next.Events))
 	for i, e := range next.Events {
 		readings[i] = fold.Read(e.ID, e.Name, e.HappenedAt, e.Body)
 	}
-	if advance.Replaced, err = a.cameAfterAll(ctx, work.Ref, readings); err != nil {
+	if advance.Replaced, err = a.supersededLogEntries(ctx, work.Ref, readings); err != nil {
 		return err
 	}
 	fold.Oldest(readings)
@@ -83,34 +83,34 @@ func (a *Claims) takeIn(ctx context.Context, work store.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	story.TakeAll(readings, func(r fold.Reading, changes []fold.Change) {
+	story.ApplyAll(readings, func(r fold.Reading, changes []fold.Change) {
 		advance.Refreshed = advance.Refreshed || r.Refreshed
 		for _, m := range r.Messages {
-			m.Ours = wrote[m.ID] || ours(work.Ref, r, m)
+			m.Ours = wrote[m.ID] || writtenByUs(work.Ref, r, m)
 			advance.Messages = append(advance.Messages, m)
 			if !m.Ours {
-				advance.Transitions = append(advance.Transitions, store.Transition{Update: store.ClaimUpdate{Outbox: []store.OutboxEvent{told(m)}}})
+				advance.Transitions = append(advance.Transitions, store.Transition{Update: store.ClaimUpdate{Outbox: []store.OutboxEvent{messageEvent(m)}}})
 			}
 		}
-		if r.Happened != nil {
-			advance.Timeline = append(advance.Timeline, store.TimelineEntry{ID: r.Fact.ID, TimelineEntry: *r.Happened})
+		if r.Timeline != nil {
+			advance.Timeline = append(advance.Timeline, store.TimelineEntry{ID: r.Fact.ID, TimelineEntry: *r.Timeline})
 		}
 		for id, entry := range r.Log {
 			if id = store.LogPrefix + id; !slices.Contains(advance.Replaced, id) {
 				advance.Timeline = append(advance.Timeline, store.TimelineEntry{ID: id, TimelineEntry: entry})
 			}
 		}
-		advance.Transitions = append(advance.Transitions, steps(changes)...)
+		advance.Transitions = append(advance.Transitions, transitions(changes)...)
 	})
-	advance.Transitions = append(advance.Transitions, steps(story.Take(claim.Fact{}))...)
+	advance.Transitions = append(advance.Transitions, transitions(story.Apply(claim.Fact{}))...)
 	advance.Conversation = story.Conversation
 	return a.Store.Conversations.Apply(ctx, advance)
 }
 
-// cameAfterAll returns the timeline ids of the activity log entries whose events
+// supersededLogEntries returns the timeline ids of the activity log entries whose events
 // arrived after all, before or after they were found in the log. readings must be in
 // the order of arrival.
-func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []fold.Reading) ([]string, error) {
+func (a *Claims) supersededLogEntries(ctx context.Context, ref claim.Ref, readings []fold.Reading) ([]string, error) {
 	entries, err := a.Store.Conversations.TimelineFromLog(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -123,13 +123,13 @@ func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []fol
 	var replaced []string
 	for _, r := range readings {
 		if len(r.Log) > 0 {
-			unseen, err := a.unseen(ctx, ref, r, told)
+			unseen, err := a.unmatchedEvents(ctx, ref, r, told)
 			if err != nil {
 				return nil, err
 			}
 			for _, id := range slices.Sorted(maps.Keys(r.Log)) {
 				entry := r.Log[id]
-				if event := fold.Same(entry, unseen); event != "" {
+				if event := fold.BestMatch(entry, unseen); event != "" {
 					delete(unseen, event)
 					replaced = append(replaced, store.LogPrefix+id)
 					continue
@@ -137,11 +137,11 @@ func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []fol
 				logged[store.LogPrefix+id] = entry
 			}
 		}
-		if r.Happened == nil {
+		if r.Timeline == nil {
 			continue
 		}
-		told[r.Fact.ID] = *r.Happened
-		if id := fold.Same(*r.Happened, logged); id != "" {
+		told[r.Fact.ID] = *r.Timeline
+		if id := fold.BestMatch(*r.Timeline, logged); id != "" {
 			delete(logged, id)
 			replaced = append(replaced, id)
 		}
@@ -149,9 +149,9 @@ func (a *Claims) cameAfterAll(ctx context.Context, ref claim.Ref, readings []fol
 	return replaced, nil
 }
 
-// unseen returns the events, of this batch or earlier ones, that arrived while the
+// unmatchedEvents returns the events, of this batch or earlier ones, that arrived while the
 // log was compared with other events.
-func (a *Claims) unseen(ctx context.Context, ref claim.Ref, r fold.Reading, told map[string]claim.TimelineEntry) (map[string]claim.TimelineEntry, error) {
+func (a *Claims) unmatchedEvents(ctx context.Context, ref claim.Ref, r fold.Reading, told map[string]claim.TimelineEntry) (map[string]claim.TimelineEntry, error) {
 	var from, to time.Time
 	for _, entry := range r.Log {
 		if from.IsZero() || entry.At.Before(from) {
@@ -161,7 +161,7 @@ func (a *Claims) unseen(ctx context.Context, ref claim.Ref, r fold.Reading, told
 			to = entry.At
 		}
 	}
-	before, err := a.Store.Conversations.TimelineBetween(ctx, ref, from.Add(-fold.Moment), to.Add(fold.Moment))
+	before, err := a.Store.Conversations.TimelineBetween(ctx, ref, from.Add(-fold.MatchTolerance), to.Add(fold.MatchTolerance))
 	if err != nil {
 		return nil, err
 	}
@@ -177,29 +177,29 @@ func (a *Claims) unseen(ctx context.Context, ref claim.Ref, r fold.Reading, told
 	return unseen, nil
 }
 
-// steps returns the transitions that changes write.
-func steps(changes []fold.Change) []store.Transition {
+// transitions returns the transitions that changes write.
+func transitions(changes []fold.Change) []store.Transition {
 	var out []store.Transition
 	for _, c := range changes {
-		out = append(out, store.Transition{Event: c.Event, Update: setOf(c)})
+		out = append(out, store.Transition{Event: c.Event, Update: updateFor(c)})
 	}
 	return out
 }
 
-func setOf(c fold.Change) store.ClaimUpdate {
-	set := store.ClaimUpdate{Derived: c.Derived}
+func updateFor(c fold.Change) store.ClaimUpdate {
+	set := store.ClaimUpdate{DerivedStatus: c.DerivedStatus}
 	if c.Status != "" {
 		set.Status, set.StatusBy = c.Status, claim.ByDixa
 	}
-	for _, kind := range c.Told {
+	for _, kind := range c.Outbound {
 		set.Outbox = append(set.Outbox, store.OutboxEvent{Type: kind})
 	}
 	return set
 }
 
-// judge adds what the shop's status rules derive from a change that time or one of
+// evaluateRules adds what the shop's status rules derive from a change that time or one of
 // our own steps causes.
-func (a *Claims) judge(ctx context.Context, change StatusChange, work store.Snapshot, set *store.ClaimUpdate) error {
+func (a *Claims) evaluateRules(ctx context.Context, change StatusChange, work store.Snapshot, set *store.ClaimUpdate) error {
 	if change.Event != claim.EventOpened && change.Event != claim.EventSettle {
 		return nil
 	}
@@ -211,38 +211,38 @@ func (a *Claims) judge(ctx context.Context, change StatusChange, work store.Snap
 	if err != nil {
 		return err
 	}
-	story := fold.Story{State: work.State, Conversation: conversation, Status: work.Status, Derived: work.Derived, Settings: settings.Effective, Held: work.Changing}
+	story := fold.Projection{State: work.State, Conversation: conversation, Status: work.Status, DerivedStatus: work.DerivedStatus, Settings: settings.Effective, RulesSuspended: work.ChangeInProgress}
 	var elsewhere *claim.TransitionError
-	moved, err := story.Move(change.Event)
+	moved, err := story.Transition(change.Event)
 	if errors.As(err, &elsewhere) {
 		return nil // someone moved the claim; the change is refused as well
 	}
 	if err != nil {
 		return err
 	}
-	judged := setOf(moved)
-	set.Status, set.StatusBy, set.Derived = judged.Status, judged.StatusBy, judged.Derived
+	judged := updateFor(moved)
+	set.Status, set.StatusBy, set.DerivedStatus = judged.Status, judged.StatusBy, judged.DerivedStatus
 	for _, e := range judged.Outbox {
-		if e.Type == claim.ToldConflict {
+		if e.Type == claim.OutboundStatusConflict {
 			set.Outbox = append(set.Outbox, e)
 		}
 	}
 	return nil
 }
 
-// told returns the event that notifies the owner of a message. Its id deduplicates
+// messageEvent returns the event that notifies the owner of a message. Its id deduplicates
 // the notification, however often the message is read.
-func told(m claim.Message) store.OutboxEvent {
+func messageEvent(m claim.Message) store.OutboxEvent {
 	return store.OutboxEvent{
-		ID: "message:" + m.ID, Type: claim.ToldMessage,
+		ID: "message:" + m.ID, Type: claim.OutboundMessageAdded,
 		Message: &claim.MessageNotice{ID: m.ID, Kind: m.Kind, Direction: m.Direction, At: m.At},
 	}
 }
 
-// ours reports whether Claimflow wrote a message. If Dixa keeps no externalId, the
+// writtenByUs reports whether Claimflow wrote a message. If Dixa keeps no externalId, the
 // claim's reference identifies the opening message. Later messages may quote it.
-func ours(ref claim.Ref, r fold.Reading, m claim.Message) bool {
-	if strings.HasPrefix(m.ExternalID, claim.KeyMark) {
+func writtenByUs(ref claim.Ref, r fold.Reading, m claim.Message) bool {
+	if strings.HasPrefix(m.ExternalID, claim.ExternalIDPrefix) {
 		return true
 	}
 	marked := strings.Contains(m.Text, ref.Reference()) || strings.Contains(m.HTML, ref.Reference())
@@ -256,7 +256,7 @@ func ours(ref claim.Ref, r fold.Reading, m claim.Message) bool {
 // conversation state that could not move the claim earlier.
 func unread(w store.Snapshot) bool {
 	conversation := claim.Conversation{Status: w.Conversation.Status}
-	return w.Unread || conversation.Event(w.State) != ""
+	return w.Unread || conversation.NextEvent(w.State) != ""
 }
 
 // settleAt returns when a closed claim is settled. Zero while it is not closed.
@@ -268,17 +268,17 @@ func settleAt(w store.Snapshot, quiet time.Duration) time.Time {
 }
 
 // recent returns the last entries of the claim's timeline, without names.
-func (a *Claims) recent(ctx context.Context, w store.Snapshot) ([]claim.Moment, error) {
+func (a *Claims) recent(ctx context.Context, w store.Snapshot) ([]claim.RecentEvent, error) {
 	if w.ConversationID == 0 {
 		return nil, nil
 	}
-	last, err := a.Store.Conversations.LatestTimeline(ctx, w.Ref, recentMoments)
+	last, err := a.Store.Conversations.LatestTimeline(ctx, w.Ref, maxRecentEvents)
 	if err != nil {
 		return nil, fmt.Errorf("read what happened last: %w", err)
 	}
-	var moments []claim.Moment
+	var moments []claim.RecentEvent
 	for _, h := range last {
-		moments = append(moments, claim.Moment{At: h.At, What: h.What})
+		moments = append(moments, claim.RecentEvent{At: h.At, What: h.What})
 	}
 	return moments, nil
 }

@@ -14,7 +14,7 @@ import (
 // AskState asks Dixa for the state of the claim's conversation if events leave it in
 // doubt. It costs one request.
 func (a *Dixa) AskState(ctx context.Context, ref claim.Ref) error {
-	return a.with(ctx, ref, "ask for the state of the conversation", func(ctx context.Context, s *session) error {
+	return a.withSession(ctx, ref, "ask for the state of the conversation", func(ctx context.Context, s *session) error {
 		known, err := s.store.Conversations.Get(ctx, ref)
 		if err != nil {
 			return fmt.Errorf("read what is known of the conversation: %w", err)
@@ -24,7 +24,7 @@ func (a *Dixa) AskState(ctx context.Context, ref claim.Ref) error {
 		}
 		now, err := s.client.Conversations.Get(ctx, s.work.ConversationID)
 		if err != nil {
-			return s.justOpened(ctx, err)
+			return s.retryNotFound(ctx, err)
 		}
 		fact := factOf("asked", known, now, nil)
 		_, err = s.store.Claims.Change(ctx, ref, "", store.ClaimUpdate{Fact: &fact, RulesDue: true})

@@ -15,7 +15,7 @@ import (
 // reason, an instruction that can never be carried out. It returns errors that time
 // or an operator can fix, and the instruction waits.
 func (a *Dixa) Instruct(ctx context.Context, ref claim.Ref) error {
-	return a.with(ctx, ref, "carry out an instruction", func(ctx context.Context, s *session) error {
+	return a.withSession(ctx, ref, "carry out an instruction", func(ctx context.Context, s *session) error {
 		in, err := s.store.Instructions.Next(ctx, ref)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
@@ -34,8 +34,8 @@ func (a *Dixa) Instruct(ctx context.Context, ref claim.Ref) error {
 
 // carriedOut maps each kind of instruction to the function that carries it out.
 var carriedOut = map[string]func(context.Context, *session, claim.Instruction) (outcome, error){
-	claim.InstructChange:   carryOutChange,
-	claim.InstructShipment: tellShipment,
+	claim.InstructChange:   applyOwnerChange,
+	claim.InstructShipment: writeShipmentNote,
 	claim.InstructReply:    sendReply,
 	claim.InstructNote:     writeNote,
 }
@@ -55,10 +55,10 @@ type refusal struct{ why string }
 
 func (r refusal) Error() string { return r.why }
 
-// decided returns the decision about an instruction. The first attempt decides and
+// decideOnce returns the decision about an instruction. The first attempt decides and
 // stores the decision before anything is written. Settings saved while the
 // instruction is in progress apply to the next one.
-func decided[T any](ctx context.Context, s *session, in claim.Instruction, decide func(context.Context) (T, error)) (T, error) {
+func decideOnce[T any](ctx context.Context, s *session, in claim.Instruction, decide func(context.Context) (T, error)) (T, error) {
 	kind := "decision:" + in.ID
 	var kept T
 	err := s.store.Claims.Draft(ctx, s.ref, kind, &kept)
@@ -69,13 +69,13 @@ func decided[T any](ctx context.Context, s *session, in claim.Instruction, decid
 	if err != nil {
 		return kept, err
 	}
-	return kept, s.store.Claims.KeepDraft(ctx, s.ref, kind, fresh, &kept)
+	return kept, s.store.Claims.SaveDraftOnce(ctx, s.ref, kind, fresh, &kept)
 }
 
 // finish records the outcome of an instruction, unless it is to be retried.
 func (s *session) finish(ctx context.Context, in claim.Instruction, err error, done outcome) error {
 	in.State, in.Wrote = claim.InstructionDone, done.wrote
-	err = s.justOpened(ctx, err)
+	err = s.retryNotFound(ctx, err)
 	var refused refusal
 	e, fromDixa := dixa.AsError(err)
 	switch {

@@ -22,10 +22,10 @@ const (
 	// loop forever.
 	maxChanges    = 10
 	changesWithin = time.Hour
-	// tagsWithin is how long to check for added tags, and tagsLook the delay between
+	// tagTimeout is how long to check for added tags, and tagsLook the delay between
 	// two checks. Dixa applies tags after it has answered.
-	tagsWithin = time.Minute
-	tagsLook   = 2 * time.Second
+	tagTimeout      = time.Minute
+	tagPollInterval = 2 * time.Second
 )
 
 // changed is the result of a change, without personal data.
@@ -36,36 +36,36 @@ type changed struct {
 	Left []string `json:"left,omitempty"`
 }
 
-// carryOutChange applies the shop's rules for a change by the claim's owner to the
+// applyOwnerChange applies the shop's rules for a change by the claim's owner to the
 // conversation. It always writes what the customer newly said, regardless of the
 // rules. Everything else is a desired state: it reads the conversation first and
 // leaves alone what already matches.
-func carryOutChange(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
+func applyOwnerChange(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
 	c := changeRun{session: s, in: in}
 	if err := json.Unmarshal(in.Body, &c.change); err != nil {
 		return outcome{}, refusal{"what changed cannot be read"}
 	}
-	decision, err := decided(ctx, s, in, c.decide)
+	decision, err := decideOnce(ctx, s, in, c.decide)
 	if err != nil {
 		return outcome{}, err
 	}
-	c.wanted = decision.Wanted
-	if err := c.carryOut(ctx); err != nil {
+	c.desired = decision.Wanted
+	if err := c.execute(ctx); err != nil {
 		return outcome{}, err
 	}
 	out, err := c.outcome(ctx)
 	if err == nil && decision.Over {
-		out.set.Outbox = []store.OutboxEvent{{ID: "conflict:changes", Type: claim.ToldConflict}}
+		out.set.Outbox = []store.OutboxEvent{{ID: "conflict:changes", Type: claim.OutboundStatusConflict}}
 		err = refusal{fmt.Sprintf("%d changes within an hour wrote to the conversation already: the rules of the shop and its owner contradict each other; mend the rules, then change the claim again", maxChanges)}
 	}
-	out.set.Timeline = append(out.set.Timeline, c.happened(err))
+	out.set.Timeline = append(out.set.Timeline, c.timelineEntry(err))
 	return out, err
 }
 
 // changeDecision is the result of applying the rules of the first attempt to a
 // change.
 type changeDecision struct {
-	Wanted claim.Wanted `json:"wanted"`
+	Wanted claim.DesiredState `json:"wanted"`
 	// Over says that too many recent changes wrote to Dixa, so that the rules do not
 	// apply to this one.
 	Over bool `json:"over,omitempty"`
@@ -76,15 +76,15 @@ func (c *changeRun) decide(ctx context.Context) (changeDecision, error) {
 	if err != nil || written >= maxChanges {
 		return changeDecision{Over: true}, err
 	}
-	return changeDecision{Wanted: c.settings.Wants(&c.change)}, nil
+	return changeDecision{Wanted: c.settings.EvaluateChange(&c.change)}, nil
 }
 
 // changeRun carries out one change.
 type changeRun struct {
 	*session
-	in     claim.Instruction
-	change claim.OwnerChange
-	wanted claim.Wanted
+	in      claim.Instruction
+	change  claim.OwnerChange
+	desired claim.DesiredState
 
 	// found is the conversation before anything was written. Nil if nothing needed
 	// it.
@@ -96,9 +96,9 @@ type changeRun struct {
 	wrote bool
 }
 
-func (c *changeRun) carryOut(ctx context.Context) error {
+func (c *changeRun) execute(ctx context.Context) error {
 	message := c.change.Said != "" || c.change.Added != nil
-	w := c.wanted
+	w := c.desired
 	if message || w.Close || w.Reopen || w.FollowUp > 0 || w.QueueID != "" || w.AgentID != "" {
 		found, err := c.client.Conversations.Get(ctx, c.work.ConversationID)
 		if err != nil {
@@ -114,16 +114,16 @@ func (c *changeRun) carryOut(ctx context.Context) error {
 		}
 	}
 	if message {
-		if err := c.tell(ctx); err != nil {
+		if err := c.sendMessage(ctx); err != nil {
 			return err
 		}
 	}
 	if w.Note || len(c.files.leftOut()) > 0 || c.files.missing() != "" || len(c.change.Cut) > 0 {
 		sign := fmt.Sprintf("Claimflow %s (change %d)", c.ref.Reference(), c.in.Number)
-		if _, err := c.note(ctx, c.in.Step("note"), sign, noteText(noteOfChange(c.change, c.in.By), c.files, sign)); err != nil {
+		if _, err := c.addNote(ctx, c.in.Step("note"), sign, noteText(noteOfChange(c.change, c.in.By), c.files, sign)); err != nil {
 			return err
 		}
-		c.did("note", w.Note)
+		c.recordDone("note", w.Note)
 	}
 	if err := c.tag(ctx); err != nil {
 		return err
@@ -131,19 +131,19 @@ func (c *changeRun) carryOut(ctx context.Context) error {
 	if err := c.assign(ctx); err != nil {
 		return err
 	}
-	return c.bringToState(ctx)
+	return c.applyState(ctx)
 }
 
-// did records that a part was written and whether the rules wanted it.
-func (c *changeRun) did(part string, rules bool) {
+// recordDone records that a part was written and whether the rules wanted it.
+func (c *changeRun) recordDone(part string, rules bool) {
 	c.done.Done = append(c.done.Done, part)
 	c.wrote = c.wrote || rules
 }
 
-func (c *changeRun) left(part, why string) { c.done.Left = append(c.done.Left, part+": "+why) }
+func (c *changeRun) recordSkipped(part, why string) { c.done.Left = append(c.done.Left, part+": "+why) }
 
-// isDone returns when a part of the instruction was written. Zero if it was not.
-func (c *changeRun) isDone(ctx context.Context, part string) (time.Time, error) {
+// doneAt returns when a part of the instruction was written. Zero if it was not.
+func (c *changeRun) doneAt(ctx context.Context, part string) (time.Time, error) {
 	intent, err := c.store.Intents.Get(ctx, c.ref, c.in.Step(part))
 	if errors.Is(err, store.ErrNotFound) {
 		return time.Time{}, nil
@@ -151,11 +151,11 @@ func (c *changeRun) isDone(ctx context.Context, part string) (time.Time, error) 
 	return intent.DoneAt, err
 }
 
-// once writes a part that is safe to send twice, unless it is already written.
-func (c *changeRun) once(ctx context.Context, part string, send func() error) error {
-	done, err := c.isDone(ctx, part)
+// runOnce writes a part that is safe to send twice, unless it is already written.
+func (c *changeRun) runOnce(ctx context.Context, part string, send func() error) error {
+	done, err := c.doneAt(ctx, part)
 	if err != nil || !done.IsZero() {
-		c.did(part, true)
+		c.recordDone(part, true)
 		return err
 	}
 	if err := send(); err != nil {
@@ -164,21 +164,21 @@ func (c *changeRun) once(ctx context.Context, part string, send func() error) er
 	if err := c.store.Intents.Finish(ctx, c.ref, c.in.Step(part), nil); err != nil {
 		return fmt.Errorf("record that %s is done: %w", part, err)
 	}
-	c.did(part, true)
+	c.recordDone(part, true)
 	return nil
 }
 
 // reopen reopens the conversation. Someone may have done so since it was read.
 func (c *changeRun) reopen(ctx context.Context) error {
-	return c.once(ctx, "reopen", func() error {
-		return c.unless(ctx, c.client.Conversations.Reopen(ctx, c.work.ConversationID, ""),
+	return c.runOnce(ctx, "reopen", func() error {
+		return c.ignoreIfAlready(ctx, c.client.Conversations.Reopen(ctx, c.work.ConversationID, ""),
 			func(now *dixa.Conversation) bool { return now.State != dixa.StateClosed })
 	})
 }
 
-// unless returns nil for a refusal if the wanted state already holds. Dixa does not
+// ignoreIfAlready returns nil for a refusal if the wanted state already holds. Dixa does not
 // document how it answers such a request.
-func (c *changeRun) unless(ctx context.Context, err error, so func(*dixa.Conversation) bool) error {
+func (c *changeRun) ignoreIfAlready(ctx context.Context, err error, so func(*dixa.Conversation) bool) error {
 	if e, ok := dixa.AsError(err); !ok || e.Outcome != dixa.Rejected || e.Retryable {
 		return err
 	}
@@ -192,7 +192,7 @@ func (c *changeRun) unless(ctx context.Context, err error, so func(*dixa.Convers
 // tag removes and adds tags. Added tags appear some time after Dixa's answer. Until
 // then the shop's status rules wait.
 func (c *changeRun) tag(ctx context.Context) error {
-	if len(c.wanted.AddTags)+len(c.wanted.RemoveTags) == 0 {
+	if len(c.desired.AddTags)+len(c.desired.RemoveTags) == 0 {
 		return nil
 	}
 	listed, err := c.client.Conversations.Tags(ctx, c.work.ConversationID)
@@ -204,37 +204,37 @@ func (c *changeRun) tag(ctx context.Context) error {
 	}
 	c.tags = []string{}
 	for _, t := range listed {
-		if !slices.ContainsFunc(c.wanted.RemoveTags, func(name string) bool { return strings.EqualFold(t.Name, name) }) {
+		if !slices.ContainsFunc(c.desired.RemoveTags, func(name string) bool { return strings.EqualFold(t.Name, name) }) {
 			c.tags = append(c.tags, t.Name)
 			continue
 		}
-		err := c.once(ctx, "untag:"+t.ID, func() error { return c.client.Conversations.RemoveTag(ctx, c.work.ConversationID, t.ID) })
+		err := c.runOnce(ctx, "untag:"+t.ID, func() error { return c.client.Conversations.RemoveTag(ctx, c.work.ConversationID, t.ID) })
 		if err != nil && !dixa.IsNotFound(err) {
 			return err
 		}
 	}
-	missing := slices.DeleteFunc(slices.Clone(c.wanted.AddTags), has)
+	missing := slices.DeleteFunc(slices.Clone(c.desired.AddTags), has)
 	inactive, err := inactive(ctx, c.store, c.work.ConnectionID, missing)
 	if err != nil {
 		return err
 	}
 	if len(inactive) > 0 {
-		c.left("tags", strings.Join(inactive, ", ")+": deactivated in Dixa")
+		c.recordSkipped("tags", strings.Join(inactive, ", ")+": deactivated in Dixa")
 		missing = slices.DeleteFunc(missing, func(tag string) bool { return slices.Contains(inactive, tag) })
 	}
-	sent, err := c.isDone(ctx, "tags")
+	sent, err := c.doneAt(ctx, "tags")
 	if err != nil {
 		return err
 	}
 	switch {
 	case len(missing) == 0:
 		if !sent.IsZero() {
-			c.did("tags", true)
+			c.recordDone("tags", true)
 		}
 		return nil
 	case sent.IsZero():
 		var refused []string
-		err := c.once(ctx, "tags", func() (err error) {
+		err := c.runOnce(ctx, "tags", func() (err error) {
 			refused, err = c.addTags(ctx, missing)
 			return err
 		})
@@ -242,60 +242,60 @@ func (c *changeRun) tag(ctx context.Context) error {
 			return err
 		}
 		if len(refused) == len(missing) {
-			c.left("tags", strings.Join(refused, ", ")+": refused by Dixa")
+			c.recordSkipped("tags", strings.Join(refused, ", ")+": refused by Dixa")
 			return nil
 		}
-	case time.Since(sent) > tagsWithin:
-		c.did("tags", true)
-		c.left("tags", "Dixa does not show them a minute after it took them")
+	case time.Since(sent) > tagTimeout:
+		c.recordDone("tags", true)
+		c.recordSkipped("tags", "Dixa does not show them a minute after it took them")
 		return nil
 	}
-	return retryable(claim.ErrorBusy, "Dixa has not put the tags on yet", nil, tagsLook)
+	return retryable(claim.ErrorBusy, "Dixa has not put the tags on yet", nil, tagPollInterval)
 }
 
 // assign assigns the conversation to the wanted agent or queue.
 func (c *changeRun) assign(ctx context.Context) error {
-	w := c.wanted
+	w := c.desired
 	if w.QueueID == "" && w.AgentID == "" {
 		return nil
 	}
 	if c.found.State == dixa.StateClosed && !slices.Contains(c.done.Done, "reopen") {
-		c.left("assign", "the conversation is closed")
+		c.recordSkipped("assign", "the conversation is closed")
 		return nil
 	}
 	if w.AgentID != "" {
 		if c.found.Assignment != nil && strings.EqualFold(c.found.Assignment.AgentID, w.AgentID) {
 			return nil
 		}
-		return c.once(ctx, "assign", func() error { return c.client.Conversations.Claim(ctx, c.work.ConversationID, w.AgentID, true) })
+		return c.runOnce(ctx, "assign", func() error { return c.client.Conversations.Claim(ctx, c.work.ConversationID, w.AgentID, true) })
 	}
 	if c.found.Assignment == nil && c.found.Queue != nil && strings.EqualFold(c.found.Queue.ID, w.QueueID) {
 		return nil
 	}
-	return c.once(ctx, "assign", func() error { return c.client.Conversations.TransferToQueue(ctx, c.work.ConversationID, w.QueueID, "") })
+	return c.runOnce(ctx, "assign", func() error { return c.client.Conversations.TransferToQueue(ctx, c.work.ConversationID, w.QueueID, "") })
 }
 
-// bringToState closes the conversation or sets it to follow up later.
-func (c *changeRun) bringToState(ctx context.Context) error {
-	w := c.wanted
+// applyState closes the conversation or sets it to follow up later.
+func (c *changeRun) applyState(ctx context.Context) error {
+	w := c.desired
 	reopened := slices.Contains(c.done.Done, "reopen")
 	switch {
 	case w.Close && (c.found.State != dixa.StateClosed || reopened):
-		return c.once(ctx, "close", func() error {
-			return c.unless(ctx, c.client.Conversations.Close(ctx, c.work.ConversationID, ""),
+		return c.runOnce(ctx, "close", func() error {
+			return c.ignoreIfAlready(ctx, c.client.Conversations.Close(ctx, c.work.ConversationID, ""),
 				func(now *dixa.Conversation) bool { return now.State == dixa.StateClosed })
 		})
 	case w.FollowUp > 0:
 		until := c.in.CreatedAt.Add(w.FollowUp)
 		if !until.After(time.Now()) {
-			c.left("follow_up", "its time is over")
+			c.recordSkipped("follow_up", "its time is over")
 			return nil
 		}
 		if c.found.State == dixa.StateClosed && !reopened {
-			c.left("follow_up", "the conversation is closed")
+			c.recordSkipped("follow_up", "the conversation is closed")
 			return nil
 		}
-		return c.once(ctx, "follow_up", func() error {
+		return c.runOnce(ctx, "follow_up", func() error {
 			return c.client.Conversations.FollowUp(ctx, c.work.ConversationID, dixa.Time{Time: until}, "")
 		})
 	}
@@ -336,9 +336,9 @@ func (c *changeRun) outcome(ctx context.Context) (outcome, error) {
 	// two cannot be distinguished. That verdict is the one that the owner wanted.
 	before, after := known, known
 	after.Apply(fact)
-	was := fold.Judge(c.work.State, before, c.settings)
-	if is := fold.Judge(c.work.State, after, c.settings); is != was && c.change.Status != "" {
-		out.set.Derived = is
+	was := fold.Evaluate(c.work.State, before, c.settings)
+	if is := fold.Evaluate(c.work.State, after, c.settings); is != was && c.change.Status != "" {
+		out.set.DerivedStatus = is
 	}
 	return out, nil
 }
@@ -348,8 +348,8 @@ func (c *changeRun) wroteState() bool {
 	return slices.ContainsFunc(c.done.Done, func(part string) bool { return part != "note" && part != "message" })
 }
 
-// happened returns the timeline entry of the change.
-func (c *changeRun) happened(err error) store.TimelineEntry {
+// timelineEntry returns the timeline entry of the change.
+func (c *changeRun) timelineEntry(err error) store.TimelineEntry {
 	e := claim.TimelineEntry{At: time.Now().UTC(), What: "change of the owner carried out", By: c.in.By, Detail: strings.Join(c.done.Done, ", ")}
 	if len(c.done.Left) > 0 {
 		e.Detail = strings.TrimPrefix(e.Detail+"; left: "+strings.Join(c.done.Left, "; "), "; ")
@@ -368,7 +368,7 @@ func noteOfChange(c claim.OwnerChange, by string) string {
 		fmt.Fprintf(&b, "- %s: %s → %s\n", fieldInWords(f.Field), cmp.Or(f.Old, "(nothing)"), cmp.Or(f.New, "(nothing)"))
 	}
 	if len(c.Cut) > 0 {
-		b.WriteString(cutInWords(c.Cut) + "\n")
+		b.WriteString(describeTruncations(c.Cut) + "\n")
 	}
 	return b.String()
 }
@@ -378,8 +378,8 @@ func fieldInWords(path string) string {
 	return strings.NewReplacer("_", " ", ".", " ", "selected items", "items").Replace(path)
 }
 
-// tellShipment writes a note about the status of one of the claim's parcels.
-func tellShipment(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
+// writeShipmentNote writes a note about the status of one of the claim's parcels.
+func writeShipmentNote(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
 	var news store.ShipmentUpdate
 	if err := json.Unmarshal(in.Body, &news); err != nil {
 		return outcome{}, refusal{"the news of the shipment cannot be read"}
@@ -397,7 +397,7 @@ func tellShipment(ctx context.Context, s *session, in claim.Instruction) (outcom
 	if news.URL != "" {
 		text += "\n" + notedURL(news.URL)
 	}
-	if _, err := s.note(ctx, in.Step("note"), sign, text+"\n\n"+sign); err != nil {
+	if _, err := s.addNote(ctx, in.Step("note"), sign, text+"\n\n"+sign); err != nil {
 		return outcome{}, err
 	}
 	return outcome{}, nil

@@ -11,23 +11,23 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// tell writes what the customer newly said to the conversation, as an inbound
+// sendMessage writes what the customer newly said to the conversation, as an inbound
 // message with the new files. A message that Dixa refuses is sent in pieces. The
 // note names the pieces that Dixa refuses.
-func (c *changeRun) tell(ctx context.Context) error {
+func (c *changeRun) sendMessage(ctx context.Context) error {
 	kind := draftEvidence + ":" + c.in.ID
 	if err := c.check(ctx, kind); err != nil {
 		return err
 	}
 	mark := fmt.Sprintf("%s/%d", c.ref.Reference(), c.in.Number)
-	whole := dixa.TextContent(strings.TrimSpace(clip(c.change.Said, maxSaid) + "\n\n(" + mark + ")"))
+	whole := dixa.TextContent(strings.TrimSpace(clip(c.change.Said, maxMessageBytes) + "\n\n(" + mark + ")"))
 	keep := func(files evidenceDraft) error { return c.store.Claims.SaveDraft(ctx, c.ref, kind, files) }
 	for {
 		known := "(" + mark + ")"
 		if len(c.files.Parts) > 0 {
 			known = partMark(mark, 0, len(c.files.Parts))
 		}
-		err := c.says(ctx, c.in.Step("message"), known, dixa.MessageInput{
+		err := c.addMessageOnce(ctx, c.in.Step("message"), known, dixa.MessageInput{
 			Type: dixa.Inbound, Content: c.files.content(whole), Attachments: attachments(c.files),
 		})
 		if err == nil {
@@ -40,7 +40,7 @@ func (c *changeRun) tell(ctx context.Context) error {
 			return fmt.Errorf("note that the message goes in pieces: %w", err)
 		}
 	}
-	c.did("message", false)
+	c.recordDone("message", false)
 	rest := remainder{
 		session: c.session, files: &c.files, message: dixa.MessageInput{Type: dixa.Inbound}, mark: mark, keep: keep,
 		part: func(i int) string { return c.in.Step(fmt.Sprintf("text-%d", i)) },
@@ -50,8 +50,8 @@ func (c *changeRun) tell(ctx context.Context) error {
 	return rest.send(ctx)
 }
 
-// maxSaid bounds the text of one message, in bytes.
-const maxSaid = 200 << 10
+// maxMessageBytes bounds the text of one message, in bytes.
+const maxMessageBytes = 200 << 10
 
 // check decides, once, which of the new files are offered.
 func (c *changeRun) check(ctx context.Context, kind string) error {
@@ -64,7 +64,7 @@ func (c *changeRun) check(ctx context.Context, kind string) error {
 	}
 	every := []string{evidence.KindItem, evidence.KindClaim, evidence.KindOptional, evidence.KindSignature}
 	limits := evidenceLimits(c.settings.Evidence)
-	c.files.Verdict, err = c.checker.Check(ctx, evidence.Candidates(photosOf(c.change.Added, every)), limits)
+	c.files.Result, err = c.checker.Check(ctx, evidence.Candidates(photosOf(c.change.Added, every)), limits)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (b *bench) follow(ref claim.Ref) {
 	b.Helper()
 	var claims *activities.Claims
 	for b.work(ref).Unread || b.load(ref).Unread {
-		_, err := run[claim.Standing](b, claims.Follow, ref)
+		_, err := run[claim.WorkflowState](b, claims.Follow, ref)
 		require.NoError(b, err)
 	}
 }
@@ -129,7 +129,7 @@ func TestDefaultChangeRules(t *testing.T) {
 			w := b.work(ref)
 			require.Equal(t, claim.StateClosed, w.State, "it is known to be closed without an event of it")
 			require.Equal(t, "withdrawn", w.Status, "the owner's own word holds against what its command brought about")
-			require.Equal(t, []string{claim.ToldOpened, claim.ToldClosed}, b.told(ref), "a status is never told to the side that set it")
+			require.Equal(t, []string{claim.OutboundOpened, claim.OutboundClosed}, b.told(ref), "a status is never told to the side that set it")
 		})
 	}
 }
@@ -285,7 +285,7 @@ func TestContradictoryRulesEnd(t *testing.T) {
 	require.Greater(t, writes, 5, "they do contradict each other")
 	conflicts := 0
 	for _, kind := range b.told(ref) {
-		if kind == claim.ToldConflict {
+		if kind == claim.OutboundStatusConflict {
 			conflicts++
 		}
 	}
@@ -359,7 +359,7 @@ func TestTooManyChangesAreRefusedAndSaySo(t *testing.T) {
 	in := b.instruction(ref, last)
 	require.Equal(t, claim.InstructionRefused, in.State)
 	require.Contains(t, in.Why, "contradict each other")
-	require.Equal(t, []string{claim.ToldOpened, claim.ToldConflict}, b.told(ref), "once")
+	require.Equal(t, []string{claim.OutboundOpened, claim.OutboundStatusConflict}, b.told(ref), "once")
 	happened, err := b.store.Conversations.LatestTimeline(t.Context(), ref, 100)
 	require.NoError(t, err)
 	require.Equal(t, "change of the owner refused", happened[len(happened)-1].What)
@@ -436,7 +436,7 @@ func TestAWithdrawalBeforeTheCreateEndsTheClaim(t *testing.T) {
 	_, _, err = b.store.Intents.BeginForRevision(t.Context(), ref, claim.StepConversation, 0)
 	var stale *store.StaleError
 	require.ErrorAs(t, err, &stale, "nor does an attempt that is under way send it")
-	require.Equal(t, []string{claim.ToldAbandoned}, b.told(ref))
+	require.Equal(t, []string{claim.OutboundAbandoned}, b.told(ref))
 	require.Equal(t, store.UpdateUnchanged, b.patch(ref, `{"status": "withdrawn"}`).Outcome)
 	require.Equal(t, store.UpdateKept, b.patch(ref, `{"description": "never mind"}`).Outcome)
 }

@@ -21,9 +21,9 @@ type sent struct {
 	MessageID string `json:"message_id"`
 }
 
-// repliedOn are the channels on which the API can send an agent's message. See POST
+// replyChannels are the channels on which the API can send an agent's message. See POST
 // /v1/conversations/{conversationId}/messages.
-var repliedOn = []dixa.Channel{dixa.ChannelEmail, dixa.ChannelContactForm, dixa.ChannelWidgetChat, dixa.ChannelMessenger}
+var replyChannels = []dixa.Channel{dixa.ChannelEmail, dixa.ChannelContactForm, dixa.ChannelWidgetChat, dixa.ChannelMessenger}
 
 // sendReply writes to the customer, as an agent, in the claim's conversation.
 func sendReply(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
@@ -32,7 +32,7 @@ func sendReply(ctx context.Context, s *session, in claim.Instruction) (outcome, 
 		return outcome{}, refusal{"the reply cannot be read"}
 	}
 	var err error
-	reply.AgentID, err = decided(ctx, s, in, func(context.Context) (string, error) {
+	reply.AgentID, err = decideOnce(ctx, s, in, func(context.Context) (string, error) {
 		return cmp.Or(reply.AgentID, s.settings.DefaultAgentID), nil
 	})
 	if err != nil {
@@ -41,13 +41,13 @@ func sendReply(ctx context.Context, s *session, in claim.Instruction) (outcome, 
 	if reply.AgentID == "" {
 		return outcome{}, refusal{"a reply needs an agent, and neither it nor the shop's settings name one (default_agent_id)"}
 	}
-	if err := s.readyForReply(ctx, in); err != nil {
+	if err := s.ensureReplyable(ctx, in); err != nil {
 		return outcome{}, err
 	}
 	step := in.Step("")
-	id, err := once(ctx, s.store, write[string]{
-		ref: s.ref, step: step, window: s.window(), unknown: claim.CauseOutcomeUnknown, taken: dixa.IsDuplicateExternalID,
-		look: func(ctx context.Context) (string, bool, error) { return s.findReply(ctx, in, step, reply) },
+	id, err := executeOnce(ctx, s.store, write[string]{
+		ref: s.ref, step: step, window: s.window(), unknown: claim.CauseOutcomeUnknown, isDuplicate: dixa.IsDuplicateExternalID,
+		find: func(ctx context.Context) (string, bool, error) { return s.findReply(ctx, in, step, reply) },
 		send: func(ctx context.Context, key string) (string, error) {
 			added, err := s.client.Conversations.AddMessage(ctx, s.work.ConversationID, dixa.MessageInput{
 				Type: dixa.Outbound, AgentID: reply.AgentID, Content: contentOf(reply), Attachments: filesOf(reply), ExternalID: key,
@@ -64,10 +64,10 @@ func sendReply(ctx context.Context, s *session, in claim.Instruction) (outcome, 
 	return outcome{result: sent{MessageID: id}, wrote: true}, err
 }
 
-// readyForReply ensures that the conversation accepts a reply. It reopens a closed
+// ensureReplyable ensures that the conversation accepts a reply. It reopens a closed
 // conversation if the shop's settings allow that. Dixa does not document what it
 // does with a message to a closed conversation.
-func (s *session) readyForReply(ctx context.Context, in claim.Instruction) error {
+func (s *session) ensureReplyable(ctx context.Context, in claim.Instruction) error {
 	if slices.Contains(s.work.DoneSteps, in.Step("")) {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (s *session) readyForReply(ctx context.Context, in claim.Instruction) error
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(repliedOn, c.Channel) {
+	if !slices.Contains(replyChannels, c.Channel) {
 		return refusal{fmt.Sprintf("a conversation on the channel %s takes no reply through Dixa's API; reply in Dixa", c.Channel)}
 	}
 	if c.State != dixa.StateClosed {
@@ -96,7 +96,7 @@ func (s *session) findReply(ctx context.Context, in claim.Instruction, step stri
 		return "", false, err
 	}
 	for _, m := range messages {
-		if strings.HasPrefix(m.ExternalID, s.ref.KeyPrefix(step)) {
+		if strings.HasPrefix(m.ExternalID, s.ref.ExternalIDPrefix(step)) {
 			return m.ID, true, nil
 		}
 	}
@@ -145,6 +145,6 @@ func writeNote(ctx context.Context, s *session, in claim.Instruction) (outcome, 
 	}
 	sum := sha256.Sum256([]byte(in.ID))
 	sign := fmt.Sprintf("Claimflow %s #%s", s.ref.Reference(), hex.EncodeToString(sum[:4]))
-	id, err := s.note(ctx, in.Step(""), sign, noteText(note.Text, evidenceDraft{}, sign))
+	id, err := s.addNote(ctx, in.Step(""), sign, noteText(note.Text, evidenceDraft{}, sign))
 	return outcome{result: sent{MessageID: id}, wrote: true}, err
 }

@@ -25,31 +25,31 @@ type write[R any] struct {
 	// window is how long after an unanswered send its effect may first appear in
 	// Dixa.
 	window time.Duration
-	// look searches Dixa for the effect of an earlier send.
-	look func(context.Context) (result R, found bool, err error)
+	// find searches Dixa for the effect of an earlier send.
+	find func(context.Context) (result R, found bool, err error)
 	// send sends the request under a key.
 	send func(ctx context.Context, key string) (R, error)
-	// taken reports whether a refusal says that Dixa already has it. Nil if Dixa
+	// isDuplicate reports whether a refusal says that Dixa already has it. Nil if Dixa
 	// never says so.
-	taken func(error) bool
+	isDuplicate func(error) bool
 	// finish records the result together with the intent. Nil records the result in
 	// the intent alone.
 	finish func(context.Context, R) error
 	// unknown is the cause with which the claim parks if Dixa says that it already
 	// has the write and the write cannot be found.
 	unknown claim.Cause
-	// again is when an operator asked to send it regardless of the outcome of
+	// forcedAt is when an operator asked to send it regardless of the outcome of
 	// earlier sends. After one more search it is sent under a new key.
-	again time.Time
+	forcedAt time.Time
 }
 
-// once performs a write unless it is already done. It returns the result of this
+// executeOnce performs a write unless it is already done. It returns the result of this
 // send or of an earlier one, by this process or another.
 //
 // An unanswered write is sent a second time only after a search that started after
 // the window and found nothing. If Dixa refuses a write because it already has it,
 // and the write cannot be found, once never sends it again: the claim parks.
-func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
+func executeOnce[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 	var none R
 	intent, outstanding, err := w.begin(ctx, s)
 	if err != nil {
@@ -60,7 +60,7 @@ func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 	}
 	if outstanding {
 		lookedAt := time.Now()
-		result, found, err := w.look(ctx)
+		result, found, err := w.find(ctx)
 		if err != nil {
 			return none, fmt.Errorf("look whether step %s was done: %w", w.step, err)
 		}
@@ -72,7 +72,7 @@ func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 				"step %s was sent without an answer and cannot be found yet; it is looked for again in %s", w.step, wait.Round(time.Second)), nil, wait)
 		}
 		var mine bool
-		if intent, mine, err = w.sendAgain(ctx, s, intent); err != nil {
+		if intent, mine, err = w.prepareResend(ctx, s, intent); err != nil {
 			return none, err
 		}
 		switch {
@@ -85,16 +85,16 @@ func once[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 		}
 	}
 
-	result, err := w.send(ctx, w.ref.Key(w.step, intent.Try))
+	result, err := w.send(ctx, w.ref.ExternalID(w.step, intent.Try))
 	switch {
 	case err == nil:
 		return result, w.record(ctx, s, result)
-	case w.taken != nil && w.taken(err):
-		return w.settleTaken(ctx, s, outstanding, err)
+	case w.isDuplicate != nil && w.isDuplicate(err):
+		return w.resolveDuplicate(ctx, s, outstanding, err)
 	case dixa.OutcomeOf(err) == dixa.Unsent:
-		return none, afterwards(err, s.Intents.Withdraw(ctx, intent))
+		return none, joinRecordError(err, s.Intents.Withdraw(ctx, intent))
 	case dixa.OutcomeOf(err) == dixa.Rejected:
-		return none, afterwards(err, s.Intents.Refuse(ctx, intent))
+		return none, joinRecordError(err, s.Intents.Refuse(ctx, intent))
 	default:
 		return none, err
 	}
@@ -116,10 +116,10 @@ func (w write[R]) begin(ctx context.Context, s *store.Store) (intent store.Inten
 	return intent, outstanding, err
 }
 
-// sendAgain prepares another send after a search found nothing. mine says that this
+// prepareResend prepares another send after a search found nothing. mine says that this
 // attempt has to send it.
-func (w write[R]) sendAgain(ctx context.Context, s *store.Store, intent store.Intent) (_ store.Intent, mine bool, err error) {
-	if intent.SentAt.Before(w.again) {
+func (w write[R]) prepareResend(ctx context.Context, s *store.Store, intent store.Intent) (_ store.Intent, mine bool, err error) {
+	if intent.SentAt.Before(w.forcedAt) {
 		if err := s.Intents.Refuse(ctx, intent); err != nil {
 			return intent, false, fmt.Errorf("give step %s up: %w", w.step, err)
 		}
@@ -144,9 +144,9 @@ func (w write[R]) resultOf(intent store.Intent) (R, error) {
 	return result, nil
 }
 
-// settleTaken handles a refusal because Dixa already has the write.
-func (w write[R]) settleTaken(ctx context.Context, s *store.Store, waited bool, refusal error) (R, error) {
-	result, found, err := w.look(ctx)
+// resolveDuplicate handles a refusal because Dixa already has the write.
+func (w write[R]) resolveDuplicate(ctx context.Context, s *store.Store, waited bool, refusal error) (R, error) {
+	result, found, err := w.find(ctx)
 	switch {
 	case err != nil:
 		return result, fmt.Errorf("look for what Dixa says it has of step %s: %w", w.step, err)
@@ -171,9 +171,9 @@ func (w write[R]) record(ctx context.Context, s *store.Store, result R) error {
 	return nil
 }
 
-// afterwards returns the Dixa error, unless the store failed to record it. Then it
+// joinRecordError returns the Dixa error, unless the store failed to record it. Then it
 // returns both, and the next attempt searches Dixa before it sends.
-func afterwards(dixaErr, storeErr error) error {
+func joinRecordError(dixaErr, storeErr error) error {
 	if storeErr != nil {
 		return fmt.Errorf("note that Dixa did not do it (%w): %w", dixaErr, storeErr)
 	}

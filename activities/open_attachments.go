@@ -12,9 +12,9 @@ import (
 // SendSeparately sends what Dixa refused in the first message: the other parts of
 // its text, then its files, each as a message of its own. It leaves out what Dixa
 // refuses again.
-func (a *Dixa) SendSeparately(ctx context.Context, ref claim.Ref) (Separate, error) {
-	var sent Separate
-	err := a.with(ctx, ref, "send the rest of the message", func(ctx context.Context, s *session) error {
+func (a *Dixa) SendSeparately(ctx context.Context, ref claim.Ref) (SeparateResult, error) {
+	var sent SeparateResult
+	err := a.withSession(ctx, ref, "send the rest of the message", func(ctx context.Context, s *session) error {
 		var files evidenceDraft
 		if err := s.store.Claims.Draft(ctx, ref, draftEvidence, &files); err != nil {
 			return fmt.Errorf("read the evidence: %w", err)
@@ -31,9 +31,9 @@ func (a *Dixa) SendSeparately(ctx context.Context, ref claim.Ref) (Separate, err
 			keep: func(files evidenceDraft) error { return s.store.Claims.SaveDraft(ctx, ref, draftEvidence, files) },
 		}
 		if err := rest.send(ctx); err != nil {
-			return s.justOpened(ctx, err)
+			return s.retryNotFound(ctx, err)
 		}
-		sent = Separate{Attached: files.attached(), LeftOut: len(files.leftOut()), Note: files.missing() != ""}
+		sent = SeparateResult{Attached: files.attached(), LeftOut: len(files.leftOut()), Note: files.missing() != ""}
 		_, err := s.store.Claims.Change(ctx, ref, "", store.ClaimUpdate{Attached: &sent.Attached, LeftOut: &sent.LeftOut})
 		return err
 	})

@@ -25,7 +25,7 @@ const clockSkew = 10 * time.Minute
 // before, CreateConversation finds and links that one instead.
 func (a *Dixa) CreateConversation(ctx context.Context, in ConversationInput) (Conversation, error) {
 	var made Conversation
-	err := a.with(ctx, in.Ref, "create the conversation", func(ctx context.Context, s *session) error {
+	err := a.withSession(ctx, in.Ref, "create the conversation", func(ctx context.Context, s *session) error {
 		var err error
 		made, err = s.conversation(ctx, in)
 		return err
@@ -56,7 +56,7 @@ func (s *session) conversation(ctx context.Context, in ConversationInput) (Conve
 			return made, nil
 		}
 		if !explained && !dixa.IsAttachmentDownload(err) {
-			if why := s.whyRefused(ctx, endUserID, err); why != nil {
+			if why := s.diagnoseRefusal(ctx, endUserID, err); why != nil {
 				return Conversation{}, why
 			}
 			explained = true
@@ -94,9 +94,9 @@ func (s *session) create(ctx context.Context, endUserID string, files evidenceDr
 	if s.work.CreateAnyway {
 		again = s.work.RetriedAt
 	}
-	return once(ctx, s.store, write[Conversation]{
-		ref: s.ref, step: claim.StepConversation, revision: &s.ticket.Revision, window: s.window(), unknown: claim.CauseOutcomeUnknown, again: again,
-		look: func(ctx context.Context) (Conversation, bool, error) {
+	return executeOnce(ctx, s.store, write[Conversation]{
+		ref: s.ref, step: claim.StepConversation, revision: &s.ticket.Revision, window: s.window(), unknown: claim.CauseOutcomeUnknown, forcedAt: again,
+		find: func(ctx context.Context) (Conversation, bool, error) {
 			id, found, err := s.findConversation(ctx, endUserID)
 			return files.conversation(id), found, err
 		},
@@ -108,7 +108,7 @@ func (s *session) create(ctx context.Context, endUserID string, files evidenceDr
 			})
 			return files.conversation(id), err
 		},
-		taken: dixa.IsDuplicateExternalID,
+		isDuplicate: dixa.IsDuplicateExternalID,
 		finish: func(ctx context.Context, c Conversation) error {
 			err := s.store.Links.Create(ctx, store.LinkInput{
 				Ref: s.ref, ConnectionID: s.work.ConnectionID, ConversationID: c.ID, EndUserID: endUserID,
@@ -182,11 +182,11 @@ func (s *session) isOurs(ctx context.Context, conversationID int64) (bool, error
 	}
 	for i, m := range messages {
 		switch {
-		case strings.HasPrefix(m.ExternalID, s.ref.KeyPrefix(claim.StepConversation)):
+		case strings.HasPrefix(m.ExternalID, s.ref.ExternalIDPrefix(claim.StepConversation)):
 			return true, nil
 		// Match only the first message by its text, because later ones may mention
 		// the claim. A message with another key of ours belongs to another claim.
-		case i == 0 && !strings.HasPrefix(m.ExternalID, claim.KeyMark) && mentions(m, s.ref.Reference()):
+		case i == 0 && !strings.HasPrefix(m.ExternalID, claim.ExternalIDPrefix) && mentions(m, s.ref.Reference()):
 			return true, nil
 		}
 	}
@@ -208,9 +208,9 @@ func mentions(m *dixa.Message, words ...string) bool {
 	return true
 }
 
-// whyRefused asks Dixa which of the objects that a create names is missing, because
+// diagnoseRefusal asks Dixa which of the objects that a create names is missing, because
 // the refusal does not say. It returns nil if none is.
-func (s *session) whyRefused(ctx context.Context, endUserID string, refusal error) error {
+func (s *session) diagnoseRefusal(ctx context.Context, endUserID string, refusal error) error {
 	e, ok := dixa.AsError(refusal)
 	if !ok || e.Status != http.StatusBadRequest && e.Status != http.StatusNotFound {
 		return nil

@@ -37,7 +37,7 @@ func TestConversationIsCompleteInOneRequest(t *testing.T) {
 	require.Equal(t, customer.EndUserID, message.AuthorID)
 	require.Contains(t, message.Content.Value, "The mug is broken.")
 	require.Contains(t, message.Content.Value, ref.Reference())
-	require.Equal(t, ref.Key(claim.StepConversation, 1), message.ExternalID)
+	require.Equal(t, ref.ExternalID(claim.StepConversation, 1), message.ExternalID)
 	var names []string
 	for _, f := range message.Attachments {
 		names = append(names, f.PrettyName)
@@ -118,7 +118,7 @@ func TestConversationThatWasNotCreatedIsCreatedAfterAnEmptyLook(t *testing.T) {
 			require.Len(t, b.conversations(), 1)
 			require.Positive(t, b.dixa.Stats().ByOperation["GET /endusers/{userId}/conversations"], "it must look before it sends")
 			if reading != server.ExternalIDDropped {
-				require.Equal(t, ref.Key(claim.StepConversation, 1), b.conversations()[0].Messages[0].ExternalID, "an unanswered try keeps its key")
+				require.Equal(t, ref.ExternalID(claim.StepConversation, 1), b.conversations()[0].Messages[0].ExternalID, "an unanswered try keeps its key")
 			}
 		})
 	}
@@ -162,14 +162,14 @@ func TestDuplicateKeyWithoutAMatchNeverCreates(t *testing.T) {
 	_, err = b.open(ref)
 	require.NoError(t, err)
 	require.Len(t, b.conversations(), 1)
-	require.Equal(t, ref.Key(claim.StepConversation, 2), b.conversations()[0].Messages[0].ExternalID, "under a new key")
+	require.Equal(t, ref.ExternalID(claim.StepConversation, 2), b.conversations()[0].Messages[0].ExternalID, "under a new key")
 }
 
 // park moves a claim to where its workflow would have put it.
 func park(t *testing.T, b *bench, ref claim.Ref) {
 	t.Helper()
 	var claims *activities.Claims
-	_, err := run[claim.Standing](b, claims.SyncStatus, activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseOutcomeUnknown})
+	_, err := run[claim.WorkflowState](b, claims.SyncStatus, activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseOutcomeUnknown})
 	require.NoError(t, err)
 }
 
@@ -215,7 +215,7 @@ func TestRefusalsOfACreateAreTold(t *testing.T) {
 
 		// The claim goes on once its owner tells of an address.
 		b.patch(ref, `{"customer": {"email": "anna.berg@example.org"}}`)
-		require.Equal(t, claim.MoveOpen, b.load(ref).Next())
+		require.Equal(t, claim.ActionOpen, b.load(ref).Next())
 		b.prepare(ref)
 		customer, err := b.customer(ref)
 		require.NoError(t, err)
@@ -247,7 +247,7 @@ func TestRefusalsOfACreateAreTold(t *testing.T) {
 		c.Shop = "bare"
 		_, err = b.store.Claims.Accept(t.Context(), c)
 		require.NoError(t, err)
-		require.Equal(t, claim.MovePark, b.load(claim.Ref{Shop: "bare", ID: "c-1"}).Next())
+		require.Equal(t, claim.ActionPark, b.load(claim.Ref{Shop: "bare", ID: "c-1"}).Next())
 	})
 }
 
@@ -303,11 +303,11 @@ func TestFilesThatDixaCannotCopyAreOfferedOneByOne(t *testing.T) {
 
 				var dixa *activities.Dixa
 				b.dixa.Inject(server.Fault{Operation: message.Operation, Kind: server.FaultDropAfter, Times: 1})
-				_, err = run[activities.Separate](b, dixa.SendSeparately, ref)
+				_, err = run[activities.SeparateResult](b, dixa.SendSeparately, ref)
 				require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
-				up, err := run[activities.Separate](b, dixa.SendSeparately, ref)
+				up, err := run[activities.SeparateResult](b, dixa.SendSeparately, ref)
 				require.NoError(t, err)
-				require.Equal(t, activities.Separate{Attached: 2, LeftOut: 1}, up)
+				require.Equal(t, activities.SeparateResult{Attached: 2, LeftOut: 1}, up)
 				require.NoError(t, runVoid(b, dixa.AddNote, ref))
 
 				c := b.conversations()[0]
@@ -462,7 +462,7 @@ func TestBrokenTemplateParks(t *testing.T) {
 	ref := claim.Ref{Shop: shop, ID: "c-1"}
 	b.load(ref)
 	var tickets *activities.Tickets
-	_, err = run[activities.Resolved](b, tickets.ResolveTemplate, ref)
+	_, err = run[activities.ResolveResult](b, tickets.ResolveTemplate, ref)
 	require.Contains(t, requireParked(t, err, claim.CauseTemplate), "shop/damaged/en")
 }
 
@@ -549,9 +549,9 @@ func TestWhateverDixaHasAgainstAPhotoItIsLeftOut(t *testing.T) {
 	require.NoError(t, err)
 	b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/messages", Kind: server.FaultStatus, Status: 400, Body: `{"message":"Invalid attachment url in message"}`, Times: 1})
 	var dixa *activities.Dixa
-	up, err := run[activities.Separate](b, dixa.SendSeparately, ref)
+	up, err := run[activities.SeparateResult](b, dixa.SendSeparately, ref)
 	require.NoError(t, err)
-	require.Equal(t, activities.Separate{Attached: 2, LeftOut: 1}, up)
+	require.Equal(t, activities.SeparateResult{Attached: 2, LeftOut: 1}, up)
 }
 
 func TestDixasWordsDoNotCarryTheCustomers(t *testing.T) {

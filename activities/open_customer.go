@@ -28,7 +28,7 @@ const reservation = 3 * time.Minute
 // changes an existing end user.
 func (a *Dixa) FindOrCreateCustomer(ctx context.Context, ref claim.Ref) (Customer, error) {
 	var found Customer
-	err := a.with(ctx, ref, "find or create the customer", func(ctx context.Context, s *session) error {
+	err := a.withSession(ctx, ref, "find or create the customer", func(ctx context.Context, s *session) error {
 		var err error
 		if found.EndUserID, found.Revision, err = s.customer(ctx); err != nil {
 			return err
@@ -113,9 +113,9 @@ func (s *session) findOrCreate(ctx context.Context, who person, step string) (st
 			return id, err
 		}
 	}
-	return once(ctx, s.store, write[string]{
+	return executeOnce(ctx, s.store, write[string]{
 		ref: s.ref, step: step, window: s.window(), unknown: claim.CauseCustomer,
-		look: func(ctx context.Context) (string, bool, error) { return s.find(ctx, who) },
+		find: func(ctx context.Context) (string, bool, error) { return s.find(ctx, who) },
 		send: func(ctx context.Context, _ string) (string, error) {
 			u, err := s.createEndUser(ctx, who.input)
 			if err == nil {
@@ -128,7 +128,7 @@ func (s *session) findOrCreate(ctx context.Context, who person, step string) (st
 			}
 			return "", err
 		},
-		taken: func(err error) bool {
+		isDuplicate: func(err error) bool {
 			return (dixa.IsEmailExists(err) || dixa.IsPhoneExists(err)) && !errors.Is(err, errAgentAddress)
 		},
 	})

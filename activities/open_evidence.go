@@ -13,7 +13,7 @@ import (
 
 // evidenceDraft records which of a claim's files are offered to Dixa.
 type evidenceDraft struct {
-	evidence.Verdict
+	evidence.Result
 	// Revision is the revision of the claim's body that names the files.
 	Revision int64 `json:"revision,omitempty"`
 	pieces
@@ -70,42 +70,42 @@ type Evidence struct {
 // CheckEvidence checks every file that the claim names and the template wants, and
 // stores which of them are offered to Dixa. A file that cannot be offered is left
 // out with a reason. It never stops a claim.
-func (a *Evidence) CheckEvidence(ctx context.Context, ref claim.Ref) (Checked, error) {
+func (a *Evidence) CheckEvidence(ctx context.Context, ref claim.Ref) (EvidenceResult, error) {
 	c, err := a.check(ctx, ref)
 	return c, toTemporal("check the evidence", err)
 }
 
-func (a *Evidence) check(ctx context.Context, ref claim.Ref) (Checked, error) {
+func (a *Evidence) check(ctx context.Context, ref claim.Ref) (EvidenceResult, error) {
 	var kept evidenceDraft
 	err := a.Store.Claims.Draft(ctx, ref, draftEvidence, &kept)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return Checked{}, fmt.Errorf("read what was decided before: %w", err)
+		return EvidenceResult{}, fmt.Errorf("read what was decided before: %w", err)
 	}
 	c, revision, err := a.Store.Claims.OpeningBody(ctx, ref)
 	if err != nil {
-		return Checked{}, fmt.Errorf("read the claim: %w", err)
+		return EvidenceResult{}, fmt.Errorf("read the claim: %w", err)
 	}
 	// After files and parts of the text are sent separately, their indexes are keys.
 	if !kept.whole() && kept.Revision == revision {
-		return Checked{Files: len(kept.Files), LeftOut: len(kept.LeftOut)}, nil
+		return EvidenceResult{Files: len(kept.Files), LeftOut: len(kept.LeftOut)}, nil
 	}
 	integration, err := a.Store.Settings.Integration(ctx, ref.Shop)
 	if err != nil {
-		return Checked{}, fmt.Errorf("read the shop's settings: %w", err)
+		return EvidenceResult{}, fmt.Errorf("read the shop's settings: %w", err)
 	}
 	var t ticket
 	if err := a.Store.Claims.Draft(ctx, ref, draftTicket, &t); err != nil {
-		return Checked{}, fmt.Errorf("read the ticket: %w", err)
+		return EvidenceResult{}, fmt.Errorf("read the ticket: %w", err)
 	}
 	limits := evidenceLimits(integration.Effective.Evidence)
 	verdict, err := a.Checker.Check(ctx, evidence.Candidates(photosOf(c, t.Evidence)), limits)
 	if err != nil {
-		return Checked{}, err
+		return EvidenceResult{}, err
 	}
-	if err := a.Store.Claims.SaveDraft(ctx, ref, draftEvidence, evidenceDraft{Verdict: verdict, Revision: revision}); err != nil {
-		return Checked{}, fmt.Errorf("keep what was decided: %w", err)
+	if err := a.Store.Claims.SaveDraft(ctx, ref, draftEvidence, evidenceDraft{Result: verdict, Revision: revision}); err != nil {
+		return EvidenceResult{}, fmt.Errorf("keep what was decided: %w", err)
 	}
-	return Checked{Files: len(verdict.Files), LeftOut: len(verdict.LeftOut)}, nil
+	return EvidenceResult{Files: len(verdict.Files), LeftOut: len(verdict.LeftOut)}, nil
 }
 
 // photosOf lists a claim's photos of the kinds that the template wants, in the order

@@ -16,7 +16,7 @@ import (
 // AddNote writes the internal note: the template's note and the files that were left
 // out. Notes have no key, so a line of ours identifies an earlier one.
 func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
-	return a.with(ctx, ref, "write the internal note", func(ctx context.Context, s *session) error {
+	return a.withSession(ctx, ref, "write the internal note", func(ctx context.Context, s *session) error {
 		var files evidenceDraft
 		if err := s.store.Claims.Draft(ctx, ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("read the evidence: %w", err)
@@ -34,15 +34,15 @@ func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
 			note += "\n\n" + words
 		}
 		if len(s.ticket.Cut) > 0 {
-			note += "\n\n" + cutInWords(s.ticket.Cut)
+			note += "\n\n" + describeTruncations(s.ticket.Cut)
 		}
 		text := noteText(note, files, sign)
-		return s.noted(ctx, claim.StepNote, sign, text)
+		return s.addOpeningNote(ctx, claim.StepNote, sign, text)
 	})
 }
 
-// cutInWords lists what was shortened or left out of a claim.
-func cutInWords(cuts []claim.Cut) string {
+// describeTruncations lists what was shortened or left out of a claim.
+func describeTruncations(cuts []claim.Truncation) string {
 	words := "Too long, so shortened or left out:"
 	for i, c := range cuts {
 		if i == maxNotedFiles {
@@ -53,16 +53,16 @@ func cutInWords(cuts []claim.Cut) string {
 	return words
 }
 
-// noted writes an internal note while the claim is being opened.
-func (s *session) noted(ctx context.Context, step, sign, text string) error {
-	_, err := s.note(ctx, step, sign, text)
-	return s.justOpened(ctx, err)
+// addOpeningNote writes an internal note while the claim is being opened.
+func (s *session) addOpeningNote(ctx context.Context, step, sign, text string) error {
+	_, err := s.addNote(ctx, step, sign, text)
+	return s.retryNotFound(ctx, err)
 }
 
-// note writes an internal note once per step. It returns the note's id, or the id of
+// addNote writes an internal note once per step. It returns the note's id, or the id of
 // its first part if Dixa refuses the whole note. sign ends the text and identifies
 // the note. No other note contains it.
-func (s *session) note(ctx context.Context, step, sign, text string) (id string, err error) {
+func (s *session) addNote(ctx context.Context, step, sign, text string) (id string, err error) {
 	kind := "note-parts:" + step
 	size := 0
 	if err := s.store.Claims.Draft(ctx, s.ref, kind, &size); err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -89,7 +89,7 @@ func (s *session) noteInParts(ctx context.Context, step, sign, text string, size
 	if size == 0 {
 		return s.noteOnce(ctx, step, sign, text)
 	}
-	parts, _ := inParts(strings.TrimSuffix(text, sign), sign, size)
+	parts, _ := splitText(strings.TrimSuffix(text, sign), sign, size)
 	for i, part := range parts {
 		made, err := s.noteOnce(ctx, fmt.Sprintf("%s-%d-%d", step, size, i), partMark(sign, i, len(parts)), part)
 		if err != nil {
@@ -102,9 +102,9 @@ func (s *session) noteInParts(ctx context.Context, step, sign, text string, size
 
 // noteOnce writes one note, identified by its mark.
 func (s *session) noteOnce(ctx context.Context, step, mark, text string) (id string, err error) {
-	return once(ctx, s.store, write[string]{
+	return executeOnce(ctx, s.store, write[string]{
 		ref: s.ref, step: step, window: s.window(),
-		look: func(ctx context.Context) (string, bool, error) {
+		find: func(ctx context.Context) (string, bool, error) {
 			notes, err := s.client.Conversations.Notes(ctx, s.work.ConversationID)
 			if err != nil {
 				return "", false, err

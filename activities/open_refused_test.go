@@ -41,7 +41,7 @@ func TestTagsThatDixaRefusesAreNamed(t *testing.T) {
 	ref := b.accept(b.sample("c-1"))
 	_, err := b.open(ref)
 	require.NoError(t, err)
-	tagged, err := run[activities.Tagged](b, steps.ApplyTags, ref)
+	tagged, err := run[activities.TagResult](b, steps.ApplyTags, ref)
 	require.NoError(t, err)
 	require.True(t, tagged.Note)
 	b.dixa.Settle()

@@ -64,7 +64,7 @@ func (p *pieces) shrink(content dixa.Content, mark string, files int) bool {
 		text = html2text.HTML2TextWithOptions(text, html2text.WithUnixLineBreaks(), html2text.WithLinksInnerText(), html2text.WithListSupport())
 	}
 	p.PartBytes = size
-	p.Parts, p.Cut = inParts(text, mark, size)
+	p.Parts, p.Cut = splitText(text, mark, size)
 	return true
 }
 
@@ -95,9 +95,9 @@ func (p *pieces) missing() string {
 // partMark ends a part of a text and distinguishes it from the others.
 func partMark(mark string, i, n int) string { return fmt.Sprintf("(%s %d/%d)", mark, i+1, n) }
 
-// inParts splits a text, between words if possible, into parts of at most size bytes
+// splitText splits a text, between words if possible, into parts of at most size bytes
 // including their marks. cut is how many bytes did not fit.
-func inParts(text, mark string, size int) (parts []string, cut int) {
+func splitText(text, mark string, size int) (parts []string, cut int) {
 	room := size - len("\n\n") - len(partMark(mark, maxParts, maxParts))
 	for text = strings.TrimSpace(text); text != "" && len(parts) < maxParts; {
 		end := breakAt(text, room)
@@ -157,7 +157,7 @@ func (r *remainder) send(ctx context.Context) error {
 		if slices.Contains(r.files.RefusedParts, i) {
 			continue
 		}
-		err := r.say(ctx, r.part(i), partMark(r.mark, i, len(r.files.Parts)), dixa.TextContent(r.files.Parts[i]), nil)
+		err := r.sendPart(ctx, r.part(i), partMark(r.mark, i, len(r.files.Parts)), dixa.TextContent(r.files.Parts[i]), nil)
 		if contentRefused(err) {
 			r.files.RefusedParts = append(r.files.RefusedParts, i)
 			err = r.keep(*r.files)
@@ -173,7 +173,7 @@ func (r *remainder) send(ctx context.Context) error {
 		if _, refused := r.files.Refused[i]; refused {
 			continue
 		}
-		err := r.say(ctx, r.file(i), r.line(i), dixa.TextContent(r.line(i)), []dixa.Attachment{{URL: f.URL, PrettyName: f.Name}})
+		err := r.sendPart(ctx, r.file(i), r.line(i), dixa.TextContent(r.line(i)), []dixa.Attachment{{URL: f.URL, PrettyName: f.Name}})
 		if reason := fileRefused(err); reason != "" {
 			if r.files.Refused == nil {
 				r.files.Refused = map[int]string{}
@@ -188,10 +188,10 @@ func (r *remainder) send(ctx context.Context) error {
 	return nil
 }
 
-func (r *remainder) say(ctx context.Context, step, mark string, content dixa.Content, files []dixa.Attachment) error {
+func (r *remainder) sendPart(ctx context.Context, step, mark string, content dixa.Content, files []dixa.Attachment) error {
 	m := r.message
 	m.Content, m.Attachments = content, files
-	return r.says(ctx, step, mark, m)
+	return r.addMessageOnce(ctx, step, mark, m)
 }
 
 // fileRefused says why Dixa refused a file. Empty if the file is not the reason.
@@ -206,18 +206,18 @@ func fileRefused(err error) string {
 	}
 }
 
-// says adds a message once per step. mark identifies the message if Dixa keeps no
+// addMessageOnce adds a message once per step. mark identifies the message if Dixa keeps no
 // keys. Its text contains the mark, and no other message does.
-func (s *session) says(ctx context.Context, step, mark string, m dixa.MessageInput) error {
-	_, err := once(ctx, s.store, write[string]{
+func (s *session) addMessageOnce(ctx context.Context, step, mark string, m dixa.MessageInput) error {
+	_, err := executeOnce(ctx, s.store, write[string]{
 		ref: s.ref, step: step, window: s.window(), unknown: claim.CauseOutcomeUnknown,
-		look: func(ctx context.Context) (string, bool, error) {
+		find: func(ctx context.Context) (string, bool, error) {
 			messages, err := s.client.Conversations.Messages(ctx, s.work.ConversationID)
 			if err != nil {
 				return "", false, err
 			}
 			for _, found := range messages {
-				if strings.HasPrefix(found.ExternalID, s.ref.KeyPrefix(step)) || mentions(found, mark) {
+				if strings.HasPrefix(found.ExternalID, s.ref.ExternalIDPrefix(step)) || mentions(found, mark) {
 					return found.ID, true, nil
 				}
 			}
@@ -234,7 +234,7 @@ func (s *session) says(ctx context.Context, step, mark string, m dixa.MessageInp
 			}
 			return added.MessageID, nil
 		},
-		taken: dixa.IsDuplicateExternalID,
+		isDuplicate: dixa.IsDuplicateExternalID,
 	})
 	return err
 }

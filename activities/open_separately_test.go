@@ -80,11 +80,11 @@ func TestMessageThatDixaRefusesWholeGoesInPieces(t *testing.T) {
 				var dixa *activities.Dixa
 				lost := server.Fault{Operation: "POST /conversations/{conversationId}/messages", Kind: server.FaultDropAfter, Times: 1}
 				b.dixa.Inject(lost)
-				_, err = run[activities.Separate](b, dixa.SendSeparately, ref)
+				_, err = run[activities.SeparateResult](b, dixa.SendSeparately, ref)
 				require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
-				sent, err := run[activities.Separate](b, dixa.SendSeparately, ref)
+				sent, err := run[activities.SeparateResult](b, dixa.SendSeparately, ref)
 				require.NoError(t, err)
-				require.Equal(t, activities.Separate{Attached: 3}, sent)
+				require.Equal(t, activities.SeparateResult{Attached: 3}, sent)
 
 				lost.Operation = "POST /conversations/{conversationId}/notes"
 				b.dixa.Inject(lost)
@@ -129,7 +129,7 @@ func TestPartThatDixaRefusesIsNamedInTheNote(t *testing.T) {
 		Body: `{"message":"Invalid input for Message"}`, Containing: "wörd-300 ",
 	})
 	var dixa *activities.Dixa
-	sent, err := run[activities.Separate](b, dixa.SendSeparately, ref)
+	sent, err := run[activities.SeparateResult](b, dixa.SendSeparately, ref)
 	require.NoError(t, err)
 	require.True(t, sent.Note)
 	require.NoError(t, runVoid(b, dixa.AddNote, ref))
@@ -147,7 +147,7 @@ func TestTextOfMoreThanSixtyPartsIsCut(t *testing.T) {
 	_, err := b.open(ref)
 	require.NoError(t, err)
 	var dixa *activities.Dixa
-	sent, err := run[activities.Separate](b, dixa.SendSeparately, ref)
+	sent, err := run[activities.SeparateResult](b, dixa.SendSeparately, ref)
 	require.NoError(t, err)
 	require.True(t, sent.Note)
 	require.NoError(t, runVoid(b, dixa.AddNote, ref))

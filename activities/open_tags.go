@@ -15,9 +15,9 @@ import (
 // if Dixa refuses them together. Dixa adds missing tags and keeps existing ones, so
 // sending them twice is harmless. A tag that Dixa refuses is left out, and the
 // internal note and the timeline name it.
-func (a *Dixa) ApplyTags(ctx context.Context, ref claim.Ref) (Tagged, error) {
-	var tagged Tagged
-	err := a.with(ctx, ref, "apply the tags", func(ctx context.Context, s *session) error {
+func (a *Dixa) ApplyTags(ctx context.Context, ref claim.Ref) (TagResult, error) {
+	var tagged TagResult
+	err := a.withSession(ctx, ref, "apply the tags", func(ctx context.Context, s *session) error {
 		err := s.idempotent(ctx, claim.StepTags, func(ctx context.Context) error {
 			refused, err := s.addTags(ctx, s.ticket.Tags)
 			if err != nil || len(refused) == 0 {

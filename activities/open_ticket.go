@@ -38,7 +38,7 @@ type ticket struct {
 	// DefaultCountry comes from the shop's settings.
 	DefaultCountry string `json:"default_country,omitempty"`
 	// Cut lists what was too long in the claim.
-	Cut []claim.Cut `json:"cut,omitempty"`
+	Cut []claim.Truncation `json:"cut,omitempty"`
 }
 
 // Tickets turns claims into tickets.
@@ -49,38 +49,38 @@ type Tickets struct {
 // ResolveTemplate chooses the template for a claim, renders it with the shop's
 // current settings and stores the ticket. A template that does not render parks the
 // claim as [claim.CauseTemplate].
-func (a *Tickets) ResolveTemplate(ctx context.Context, ref claim.Ref) (Resolved, error) {
+func (a *Tickets) ResolveTemplate(ctx context.Context, ref claim.Ref) (ResolveResult, error) {
 	r, err := a.resolve(ctx, ref)
 	return r, toTemporal("resolve the template", err)
 }
 
-func (a *Tickets) resolve(ctx context.Context, ref claim.Ref) (Resolved, error) {
+func (a *Tickets) resolve(ctx context.Context, ref claim.Ref) (ResolveResult, error) {
 	c, revision, err := a.Store.Claims.OpeningBody(ctx, ref)
 	if err != nil {
-		return Resolved{}, fmt.Errorf("read the claim: %w", err)
+		return ResolveResult{}, fmt.Errorf("read the claim: %w", err)
 	}
 	record, err := a.Store.Claims.Record(ctx, ref)
 	if err != nil {
-		return Resolved{}, fmt.Errorf("read the claim's record: %w", err)
+		return ResolveResult{}, fmt.Errorf("read the claim's record: %w", err)
 	}
 	integration, err := a.Store.Settings.Integration(ctx, ref.Shop)
 	if err != nil {
-		return Resolved{}, fmt.Errorf("read the shop's settings: %w", err)
+		return ResolveResult{}, fmt.Errorf("read the shop's settings: %w", err)
 	}
 	stored, err := a.Store.Templates.List(ctx, ref.Shop)
 	if err != nil {
-		return Resolved{}, fmt.Errorf("read the shop's templates: %w", err)
+		return ResolveResult{}, fmt.Errorf("read the shop's templates: %w", err)
 	}
 	settings := &integration.Effective
 
 	candidates, err := candidates(stored)
 	if err != nil {
-		return Resolved{}, parked(claim.CauseTemplate, err.Error())
+		return ResolveResult{}, parked(claim.CauseTemplate, err.Error())
 	}
 	chosen := templates.Choose(c, templates.Languages(c, settings), candidates)
 	rendered, err := render(chosen, c, record, integration)
 	if err != nil {
-		return Resolved{}, parked(claim.CauseTemplate, "template "+chosen.Name()+": "+err.Error())
+		return ResolveResult{}, parked(claim.CauseTemplate, "template "+chosen.Name()+": "+err.Error())
 	}
 	route := settings.RouteFor(c, chosen.Language)
 	t := ticket{
@@ -90,11 +90,11 @@ func (a *Tickets) resolve(ctx context.Context, ref claim.Ref) (Resolved, error) 
 	}
 	if in := integration.Connection; in != nil {
 		if t.Inactive, err = inactive(ctx, a.Store, in.ID, t.Tags); err != nil {
-			return Resolved{}, err
+			return ResolveResult{}, err
 		}
 	}
 	if err := a.Store.Claims.SaveDraft(ctx, ref, draftTicket, t); err != nil {
-		return Resolved{}, fmt.Errorf("keep the ticket: %w", err)
+		return ResolveResult{}, fmt.Errorf("keep the ticket: %w", err)
 	}
 	name := chosen.Name()
 	set := store.ClaimUpdate{Template: name, Language: chosen.Language, Route: route.Rule}
@@ -104,13 +104,13 @@ func (a *Tickets) resolve(ctx context.Context, ref claim.Ref) (Resolved, error) 
 		}}}
 	}
 	if _, err := a.Store.Claims.Change(ctx, ref, "", set); err != nil {
-		return Resolved{}, fmt.Errorf("record which template won: %w", err)
+		return ResolveResult{}, fmt.Errorf("record which template won: %w", err)
 	}
 	refused, err := readRefused(ctx, a.Store, ref)
 	if err != nil {
-		return Resolved{}, err
+		return ResolveResult{}, err
 	}
-	return Resolved{
+	return ResolveResult{
 		Template: name, Language: chosen.Language, Route: route.Rule,
 		Note: t.Note != "" || len(t.Inactive) > 0 || len(t.Cut) > 0 || refused.inWords() != "", Assign: t.AgentID != "" || t.QueueID != "", Attributes: len(t.Attributes) > 0,
 	}, nil

@@ -9,8 +9,8 @@ import (
 // Inputs and results of the activities. All of them enter workflow histories, so
 // they hold ids, counts and our own words, never customer data.
 
-// Resolved is the result of [Tickets.ResolveTemplate].
-type Resolved struct {
+// ResolveResult is the result of [Tickets.ResolveTemplate].
+type ResolveResult struct {
 	// Template is the chosen template, such as "shop/damaged/de".
 	Template string `json:"template"`
 	Language string `json:"language"`
@@ -22,8 +22,8 @@ type Resolved struct {
 	Attributes bool `json:"attributes,omitempty"`
 }
 
-// Checked is the result of [Evidence.CheckEvidence].
-type Checked struct {
+// EvidenceResult is the result of [Evidence.CheckEvidence].
+type EvidenceResult struct {
 	Files   int `json:"files"`
 	LeftOut int `json:"left_out"`
 }
@@ -37,8 +37,8 @@ type Customer struct {
 	Note bool `json:"note,omitempty"`
 }
 
-// Tagged is the result of applying a ticket's tags.
-type Tagged struct {
+// TagResult is the result of applying a ticket's tags.
+type TagResult struct {
 	// Note says that Dixa refused a tag, which the internal note has to mention.
 	Note bool `json:"note,omitempty"`
 }
@@ -63,8 +63,8 @@ type Conversation struct {
 	Separately bool `json:"separately,omitempty"`
 }
 
-// Separate is the result of [Dixa.SendSeparately].
-type Separate struct {
+// SeparateResult is the result of [Dixa.SendSeparately].
+type SeparateResult struct {
 	Attached int `json:"attached"`
 	LeftOut  int `json:"left_out"`
 	// Note says that a part of the text is missing, which the internal note has to
@@ -84,7 +84,7 @@ type StatusChange struct {
 	SettingsVersion int64 `json:"settings_version,omitempty"`
 	// Fallback raises the claim's fallback, once.
 	Fallback bool `json:"fallback,omitempty"`
-	// RetriedAt is the [claim.Standing.RetriedAt] on which the workflow acts. A
+	// RetriedAt is the [claim.WorkflowState.RetriedAt] on which the workflow acts. A
 	// claim that was retried since is not changed: the workflow must read it first.
 	RetriedAt time.Time `json:"retried_at,omitzero"`
 }

@@ -154,23 +154,23 @@ func (b *bench) accept(c *claim.Claim) claim.Ref {
 	return ref
 }
 
-func (b *bench) prepare(ref claim.Ref) (activities.Resolved, activities.Checked) {
+func (b *bench) prepare(ref claim.Ref) (activities.ResolveResult, activities.EvidenceResult) {
 	b.Helper()
 	var (
 		tickets  *activities.Tickets
 		evidence *activities.Evidence
 	)
-	resolved, err := run[activities.Resolved](b, tickets.ResolveTemplate, ref)
+	resolved, err := run[activities.ResolveResult](b, tickets.ResolveTemplate, ref)
 	require.NoError(b, err)
-	checked, err := run[activities.Checked](b, evidence.CheckEvidence, ref)
+	checked, err := run[activities.EvidenceResult](b, evidence.CheckEvidence, ref)
 	require.NoError(b, err)
 	return resolved, checked
 }
 
-func (b *bench) load(ref claim.Ref) claim.Standing {
+func (b *bench) load(ref claim.Ref) claim.WorkflowState {
 	b.Helper()
 	var claims *activities.Claims
-	standing, err := run[claim.Standing](b, claims.LoadClaim, ref)
+	standing, err := run[claim.WorkflowState](b, claims.LoadClaim, ref)
 	require.NoError(b, err)
 	return standing
 }

@@ -27,9 +27,9 @@ const (
 	sweepSpan = 6 * time.Hour
 	// sweepPage is the number of log entries requested at once.
 	sweepPage = 1000
-	// sweepsAtOnce is how many sweep steps a worker runs at once. They wait a lot,
+	// maxConcurrentSweeps is how many sweep steps a worker runs at once. They wait a lot,
 	// and claims need the other slots.
-	sweepsAtOnce = 15
+	maxConcurrentSweeps = 15
 	// sweepTurn is the retry delay of a step that has to wait for its turn.
 	sweepTurn = 10 * time.Second
 )
@@ -40,8 +40,8 @@ type Sweeps struct {
 	Store         *store.Store
 	Clients       *connection.Clients
 	Subscriptions *subscription.Service
-	// Ended is called with every sweep that ended, for metrics. Optional.
-	Ended func(connectionID string, sweep claim.Sweep)
+	// OnEnd is called with every sweep that ended, for metrics. Optional.
+	OnEnd func(connectionID string, sweep claim.Sweep)
 
 	held atomic.Int64
 }
@@ -250,8 +250,8 @@ func (a *Sweeps) EndSweep(ctx context.Context, in EndInput) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // the connection is deleted
 	}
-	if err == nil && a.Ended != nil {
-		a.Ended(in.ConnectionID, sweep)
+	if err == nil && a.OnEnd != nil {
+		a.OnEnd(in.ConnectionID, sweep)
 	}
 	return toTemporal("end the sweep", err)
 }
@@ -273,14 +273,14 @@ func (a *Sweeps) RaiseWatermark(ctx context.Context, in MarkInput) error {
 // heartbeats.
 func (a *Sweeps) step(ctx context.Context, connectionID, doing string, do func(context.Context, *dixa.Client, *claim.SweepReport) error) (claim.SweepReport, error) {
 	defer a.held.Add(-1)
-	if a.held.Add(1) > sweepsAtOnce {
+	if a.held.Add(1) > maxConcurrentSweeps {
 		return claim.SweepReport{}, retryable(claim.ErrorBusy, doing+": this worker has enough sweeps at work", nil, sweepTurn)
 	}
 	p := resume(ctx)
 	stop := heartbeat(ctx, p.tell)
 	defer stop()
 	// It is unknown here whose words Dixa may repeat.
-	ctx = connection.WithoutWords(connection.Gently(ctx), func() map[string]bool { return nil })
+	ctx = connection.WithRedaction(connection.WithBackgroundRate(ctx), func() map[string]bool { return nil })
 	ctx, requests := connection.Count(ctx)
 	client, err := a.Clients.Client(ctx, connectionID)
 	if err == nil {
@@ -365,7 +365,7 @@ func (a *Sweeps) ReadActivityLog(ctx context.Context, in PageInput) (Page, error
 			return err
 		}
 		page.Next, report.Entries = next, len(entries)
-		report.Touched, err = a.keep(ctx, in.ConnectionID, entries)
+		report.Touched, err = a.saveActivities(ctx, in.ConnectionID, entries)
 		return err
 	})
 	page.Report = report

@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	// judgedAtOnce is how many conversations one activity reconciles.
-	judgedAtOnce = 20
+	// reconcileBatchSize is how many conversations one activity reconciles.
+	reconcileBatchSize = 20
 	// lookAgain is how long after a check a quiet conversation is due for the next
 	// one.
 	lookAgain = time.Hour
-	// downAfter is the number of consecutive failures at which Dixa counts as down.
-	downAfter = 3
+	// maxConsecutiveFailures is the number of consecutive failures at which Dixa counts as down.
+	maxConsecutiveFailures = 3
 	// appearWithin is how long after its link a conversation may still be unknown to
 	// some of Dixa's operations.
 	appearWithin = time.Hour
@@ -31,8 +31,8 @@ const (
 	readAhead = 5000
 )
 
-// JudgeInput is the input of [Sweeps.JudgeConversations] and [Sweeps.LookAround].
-type JudgeInput struct {
+// ReconcileInput is the input of [Sweeps.JudgeConversations] and [Sweeps.LookAround].
+type ReconcileInput struct {
 	ConnectionID string `json:"connection_id"`
 	// Since is when the sweep began. Conversations handled after it are done.
 	Since time.Time `json:"since"`
@@ -40,8 +40,8 @@ type JudgeInput struct {
 	Limit int `json:"limit,omitempty"`
 }
 
-// Judged is the result of [Sweeps.JudgeConversations].
-type Judged struct {
+// ReconcileResult is the result of [Sweeps.JudgeConversations].
+type ReconcileResult struct {
 	Report claim.SweepReport `json:"report"`
 	// More says that there are more conversations to reconcile.
 	More bool `json:"more,omitempty"`
@@ -50,16 +50,16 @@ type Judged struct {
 // JudgeConversations reconciles a batch of conversations named in the activity log
 // with what is known of them. It asks Dixa about those with missing information. A
 // conversation that Dixa cannot report on now waits for the next sweep.
-func (a *Sweeps) JudgeConversations(ctx context.Context, in JudgeInput) (Judged, error) {
-	var out Judged
+func (a *Sweeps) JudgeConversations(ctx context.Context, in ReconcileInput) (ReconcileResult, error) {
+	var out ReconcileResult
 	report, err := a.step(ctx, in.ConnectionID, "look at touched conversations", func(ctx context.Context, client *dixa.Client, _ *claim.SweepReport) error {
-		ids, err := a.Store.Sweeps.Unreconciled(ctx, in.ConnectionID, in.Since, judgedAtOnce)
+		ids, err := a.Store.Sweeps.Unreconciled(ctx, in.ConnectionID, in.Since, reconcileBatchSize)
 		if err != nil {
 			return err
 		}
-		out.More = len(ids) == judgedAtOnce
-		return a.each(ctx, ids, func(ctx context.Context, id int64) (claim.SweepReport, error) {
-			return a.judge(ctx, client, in.ConnectionID, id, 0)
+		out.More = len(ids) == reconcileBatchSize
+		return a.forEach(ctx, ids, func(ctx context.Context, id int64) (claim.SweepReport, error) {
+			return a.reconcile(ctx, client, in.ConnectionID, id, 0)
 		}, func(ctx context.Context, id int64) error { return a.Store.Sweeps.Postpone(ctx, in.ConnectionID, id) })
 	})
 	out.Report = report
@@ -68,7 +68,7 @@ func (a *Sweeps) JudgeConversations(ctx context.Context, in JudgeInput) (Judged,
 
 // LookAround asks Dixa about conversations that have been quiet for a long time.
 // Conversations about which nothing is known come first.
-func (a *Sweeps) LookAround(ctx context.Context, in JudgeInput) (claim.SweepReport, error) {
+func (a *Sweeps) LookAround(ctx context.Context, in ReconcileInput) (claim.SweepReport, error) {
 	return a.step(ctx, in.ConnectionID, "look at quiet conversations", func(ctx context.Context, client *dixa.Client, _ *claim.SweepReport) error {
 		limit := in.Limit - progressOf(ctx).report().Looked
 		if limit <= 0 {
@@ -78,22 +78,22 @@ func (a *Sweeps) LookAround(ctx context.Context, in JudgeInput) (claim.SweepRepo
 		if err != nil {
 			return err
 		}
-		return a.each(ctx, ids, func(ctx context.Context, id int64) (claim.SweepReport, error) {
-			return a.judge(ctx, client, in.ConnectionID, id, sweep.Conversation|sweep.Tags)
+		return a.forEach(ctx, ids, func(ctx context.Context, id int64) (claim.SweepReport, error) {
+			return a.reconcile(ctx, client, in.ConnectionID, id, sweep.Conversation|sweep.Tags)
 		}, func(context.Context, int64) error { return nil })
 	})
 }
 
-// each processes conversations and counts what it finds. If Dixa fails for one, each
+// forEach processes conversations and counts what it finds. If Dixa fails for one, each
 // postpones it. If Dixa fails for several in a row, the rest waits too.
-func (a *Sweeps) each(ctx context.Context, ids []int64, do func(context.Context, int64) (claim.SweepReport, error), putOff func(context.Context, int64) error) error {
+func (a *Sweeps) forEach(ctx context.Context, ids []int64, do func(context.Context, int64) (claim.SweepReport, error), putOff func(context.Context, int64) error) error {
 	failed := 0
 	for _, id := range ids {
 		one, requests := connection.Count(ctx)
 		found, err := do(one, id)
 		found.Requests += int(requests.Load())
 		if err != nil && skippable(err) {
-			if failed++; failed < downAfter {
+			if failed++; failed < maxConsecutiveFailures {
 				found.Failed++
 				err = putOff(ctx, id)
 			}
@@ -121,8 +121,8 @@ func progressOf(ctx context.Context) *progress {
 	return &progress{}
 }
 
-// keep stores a page of the activity log.
-func (a *Sweeps) keep(ctx context.Context, connectionID string, page []*dixa.Activity) (conversations int, err error) {
+// saveActivities stores a page of the activity log.
+func (a *Sweeps) saveActivities(ctx context.Context, connectionID string, page []*dixa.Activity) (conversations int, err error) {
 	entries := make([]store.ActivityEntry, 0, len(page))
 	for _, p := range page {
 		e := sweep.Read(p)
@@ -138,10 +138,10 @@ func (a *Sweeps) keep(ctx context.Context, connectionID string, page []*dixa.Act
 	return a.Store.Sweeps.SaveActivities(ctx, connectionID, entries)
 }
 
-// judge reconciles a conversation with what is known of it. It asks Dixa for what is
+// reconcile reconciles a conversation with what is known of it. It asks Dixa for what is
 // missing and always for the given parts, and notifies the claim with an event. It
 // deletes the log entries after that event is stored.
-func (a *Sweeps) judge(ctx context.Context, client *dixa.Client, connectionID string, id int64, parts sweep.Parts) (report claim.SweepReport, err error) {
+func (a *Sweeps) reconcile(ctx context.Context, client *dixa.Client, connectionID string, id int64, parts sweep.Parts) (report claim.SweepReport, err error) {
 	kept, err := a.Store.Sweeps.Activities(ctx, connectionID, id)
 	if err != nil {
 		return report, err
@@ -162,9 +162,9 @@ func (a *Sweeps) judge(ctx context.Context, client *dixa.Client, connectionID st
 		c.parts |= sweep.Messages | sweep.Notes
 	}
 	if c.parts != 0 || len(c.verdict.Missing) > 0 {
-		report, err = a.ask(ctx, client, connectionID, id, c)
+		report, err = a.refresh(ctx, client, connectionID, id, c)
 		if dixa.IsNotFound(err) {
-			return a.notThere(ctx, connectionID, ref, id, kept)
+			return a.handleMissing(ctx, connectionID, ref, id, kept)
 		}
 		if err != nil {
 			return report, err
@@ -178,7 +178,7 @@ type comparison struct {
 	ref     claim.Ref
 	known   sweep.Known
 	entries []sweep.Entry
-	verdict sweep.Verdict
+	verdict sweep.MatchResult
 	parts   sweep.Parts
 }
 
@@ -214,28 +214,31 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 	if len(c.entries) == 0 {
 		return c, nil
 	}
-	from, to := c.entries[0].At.Add(-fold.Moment), c.entries[len(c.entries)-1].At.Add(fold.Moment)
+	from, to := c.entries[0].At.Add(-fold.MatchTolerance), c.entries[len(c.entries)-1].At.Add(fold.MatchTolerance)
 	came, err := a.Store.Inbox.ReceivedBetween(ctx, connectionID, id, from, to, fold.NameRefreshed)
 	if err != nil {
 		return nil, err
 	}
 	received := make([]sweep.Received, len(came))
+	expected := c.known.Conversation // with the events that are not joined to the claim yet
 	for i, r := range came {
-		received[i] = sweep.Received{ID: r.ID, Name: dixa.EventName(r.Name), Happened: claim.TimelineEntry{At: r.At}}
-		if told := fold.Read(r.ID, r.Name, r.At, r.Body).Happened; told != nil {
-			received[i].Happened = *told
+		received[i] = sweep.Received{ID: r.ID, Name: dixa.EventName(r.Name), Timeline: claim.TimelineEntry{At: r.At}}
+		reading := fold.Read(r.ID, r.Name, r.At, r.Body)
+		if reading.Timeline != nil {
+			received[i].Timeline = *reading.Timeline
 		}
+		expected.Apply(reading.Fact)
 	}
-	c.verdict = sweep.Judge(c.entries, received)
-	c.parts = c.verdict.Parts | sweep.Ties(c.entries, c.known.Conversation)
-	if !c.known.DoubtAt.IsZero() || sweep.Contradicts(c.entries, c.known.Conversation) {
+	c.verdict = sweep.Match(c.entries, received)
+	c.parts = c.verdict.Parts | sweep.TiedParts(c.entries, c.known.Conversation)
+	if !c.known.DoubtAt.IsZero() || sweep.Contradicts(c.entries, expected) {
 		c.parts |= sweep.Conversation
 	}
 	return c, nil
 }
 
-// ask asks Dixa for the parts and stores what is new.
-func (a *Sweeps) ask(ctx context.Context, client *dixa.Client, connectionID string, id int64, c *comparison) (report claim.SweepReport, err error) {
+// refresh asks Dixa for the parts and stores what is new.
+func (a *Sweeps) refresh(ctx context.Context, client *dixa.Client, connectionID string, id int64, c *comparison) (report claim.SweepReport, err error) {
 	if c.parts&(sweep.Messages|sweep.Notes) != 0 {
 		if err := a.readMessages(ctx, c); err != nil {
 			return report, err
@@ -245,7 +248,7 @@ func (a *Sweeps) ask(ctx context.Context, client *dixa.Client, connectionID stri
 			c.parts |= sweep.Conversation
 		}
 	}
-	answer, err := look(ctx, client, id, c.parts)
+	answer, err := fetchParts(ctx, client, id, c.parts)
 	if err != nil {
 		return report, err
 	}
@@ -277,8 +280,8 @@ func (a *Sweeps) ask(ctx context.Context, client *dixa.Client, connectionID stri
 	return report, nil
 }
 
-// look asks Dixa for some parts of a conversation.
-func look(ctx context.Context, client *dixa.Client, id int64, parts sweep.Parts) (sweep.Answer, error) {
+// fetchParts asks Dixa for some parts of a conversation.
+func fetchParts(ctx context.Context, client *dixa.Client, id int64, parts sweep.Parts) (sweep.Answer, error) {
 	answer := sweep.Answer{Asked: parts}
 	var err error
 	// Read the state first, so that the lists are at least as recent.
@@ -319,10 +322,10 @@ func (a *Sweeps) readMessages(ctx context.Context, c *comparison) error {
 	}
 }
 
-// notThere records that Dixa does not have a conversation. A conversation that was
+// handleMissing records that Dixa does not have a conversation. A conversation that was
 // just opened may not be available to every operation yet, so its log entries wait
 // for the next sweep.
-func (a *Sweeps) notThere(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []store.ActivityEntry) (claim.SweepReport, error) {
+func (a *Sweeps) handleMissing(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []store.ActivityEntry) (claim.SweepReport, error) {
 	link, err := a.Store.Links.Get(ctx, ref)
 	if errors.Is(err, store.ErrNotFound) {
 		return claim.SweepReport{}, a.Store.Sweeps.MarkReconciled(ctx, connectionID, kept)

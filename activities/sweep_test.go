@@ -55,7 +55,7 @@ func newSweepBench(t *testing.T, switches server.Switches) *sweepBench {
 	t.Cleanup(receiver.Close)
 	b.sweeps = &activities.Sweeps{
 		Store: b.store, Clients: b.clients, Subscriptions: subscription.New(b.store.Subscriptions, b.clients, receiver.URL),
-		Ended: func(_ string, s claim.Sweep) { b.ended = append(b.ended, s) },
+		OnEnd: func(_ string, s claim.Sweep) { b.ended = append(b.ended, s) },
 	}
 	return b
 }
@@ -160,7 +160,7 @@ func (b *sweepBench) known(refs []claim.Ref) {
 	var claims *activities.Claims
 	for _, ref := range refs {
 		for {
-			standing, err := run[claim.Standing](b.bench, claims.Follow, ref)
+			standing, err := run[claim.WorkflowState](b.bench, claims.Follow, ref)
 			require.NoError(b, err)
 			if !standing.Unread {
 				break
@@ -634,7 +634,7 @@ func TestSweepThatIsKilledLosesNothing(t *testing.T) {
 	left, err := b.store.Sweeps.Unreconciled(ctx, b.connection, plan.StartedAt.Add(time.Hour), 10)
 	require.NoError(t, err)
 	require.Len(t, left, 2)
-	judged, err := run[activities.Judged](b.withSweeps(), b.sweeps.JudgeConversations, activities.JudgeInput{ConnectionID: b.connection, Since: plan.StartedAt.Add(time.Hour)})
+	judged, err := run[activities.ReconcileResult](b.withSweeps(), b.sweeps.JudgeConversations, activities.ReconcileInput{ConnectionID: b.connection, Since: plan.StartedAt.Add(time.Hour)})
 	require.NoError(t, err)
 	require.Equal(t, 2, judged.Report.Conversations)
 	// Killed here: found, and the watermark not raised.
@@ -728,7 +728,7 @@ func TestSweepLooksAtQuietConversations(t *testing.T) {
 	}
 	later := time.Now().Add(2 * time.Hour)
 	look := func(since time.Time) claim.SweepReport {
-		report, err := run[claim.SweepReport](b.withSweeps(), b.sweeps.LookAround, activities.JudgeInput{ConnectionID: b.connection, Since: since, Limit: 2})
+		report, err := run[claim.SweepReport](b.withSweeps(), b.sweeps.LookAround, activities.ReconcileInput{ConnectionID: b.connection, Since: since, Limit: 2})
 		require.NoError(t, err)
 		b.known(refs)
 		return report

@@ -4,9 +4,9 @@ import "time"
 
 // Types of events that do not belong to a claim.
 const (
-	ToldConnectionNeedsToken = "connection.needs_token" // Dixa rejects the connection's token
-	ToldConnectionRecovered  = "connection.recovered"   // the connection has a working token again
-	ToldEndpointPaused       = "endpoint.paused"        // the endpoint kept failing, or answered 410 Gone
+	OutboundConnectionNeedsToken = "connection.needs_token" // Dixa rejects the connection's token
+	OutboundConnectionRecovered  = "connection.recovered"   // the connection has a working token again
+	OutboundEndpointPaused       = "endpoint.paused"        // the endpoint kept failing, or answered 410 Gone
 )
 
 // ConnectionNotice is the event payload about a connection, sent to the endpoints of

@@ -13,8 +13,8 @@ import (
 // stored as JSON text.
 const maxAnswerDepth = 5
 
-// within separates a question from the member names in its answer.
-const within = " › "
+// answerSeparator separates a question from the member names in its answer.
+const answerSeparator = " › "
 
 // readAnswers accepts answers of any shape: shops' and Karla's formats for custom
 // questions are unknown, and no format may cause the loss of a claim. The expected
@@ -97,7 +97,7 @@ func flatten(out *[]Answer, question string, raw json.RawMessage, depth int) {
 			add("")
 		}
 		for _, name := range slices.Sorted(maps.Keys(members)) {
-			flatten(out, question+within+label(name, "?"), members[name], depth+1)
+			flatten(out, question+answerSeparator+label(name, "?"), members[name], depth+1)
 		}
 	default:
 		flattenList(out, question, raw, depth)
@@ -122,7 +122,7 @@ func flattenList(out *[]Answer, question string, raw json.RawMessage, depth int)
 		*out = append(*out, Answer{Question: question, Answer: strings.Join(texts, ", ")})
 	}
 	for _, i := range slices.Sorted(maps.Keys(nested)) {
-		flatten(out, fmt.Sprintf("%s%s%d", question, within, i+1), nested[i], depth+1)
+		flatten(out, fmt.Sprintf("%s%s%d", question, answerSeparator, i+1), nested[i], depth+1)
 	}
 }
 

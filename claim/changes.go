@@ -79,16 +79,16 @@ type OwnerChange struct {
 	// Status and Preference are the new values; empty if unchanged.
 	Status     string `json:"status,omitempty"`
 	Preference string `json:"preference,omitempty"`
-	// Said is the customer's new text, see [Said]. Added holds the files that came
+	// Said is the customer's new text, see [AddedText]. Added holds the files that came
 	// with it, see [NewEvidence].
 	Said  string `json:"said,omitempty"`
 	Added *Claim `json:"added,omitempty"`
 	// Cut lists the parts of the change that were too long.
-	Cut []Cut `json:"cut,omitempty"`
+	Cut []Truncation `json:"cut,omitempty"`
 }
 
-// Wanted is the desired state of a conversation after a change.
-type Wanted struct {
+// DesiredState is the desired state of a conversation after a change.
+type DesiredState struct {
 	Note       bool     `json:"note,omitempty"`
 	AddTags    []string `json:"add_tags,omitempty"`
 	RemoveTags []string `json:"remove_tags,omitempty"`
@@ -101,17 +101,17 @@ type Wanted struct {
 	AgentID string `json:"agent_id,omitempty"`
 }
 
-// Wants applies the shop's change rules to a change.
-func (s *Settings) Wants(c *OwnerChange) Wanted {
+// EvaluateChange applies the shop's change rules to a change.
+func (s *Settings) EvaluateChange(c *OwnerChange) DesiredState {
 	rules := s.ChangeRules
 	if len(rules) == 0 {
 		rules = DefaultChangeRules(s.Tag)
 	}
-	var w Wanted
+	var w DesiredState
 	tags := map[string]bool{}
 	for _, r := range rules {
 		if r.When.matches(c) {
-			w.take(r.Then, tags)
+			w.apply(r.Then, tags)
 		}
 	}
 	for _, tag := range slices.Sorted(maps.Keys(tags)) {
@@ -131,9 +131,9 @@ func (s *Settings) Owns(tag string) bool {
 	return tag == stem || strings.HasPrefix(tag, stem+"-")
 }
 
-// Names reports whether the settings use a tag: one of Claimflow's own tags, an
+// UsesTag reports whether the settings use a tag: one of Claimflow's own tags, an
 // extra tag, or a tag in the status or change rules.
-func (s *Settings) Names(tag string) bool {
+func (s *Settings) UsesTag(tag string) bool {
 	lists := [][]string{s.ExtraTags}
 	for _, r := range s.StatusRules {
 		lists = append(lists, r.When.Tags, r.When.AnyTag, r.When.NoTag)
@@ -144,7 +144,7 @@ func (s *Settings) Names(tag string) bool {
 	return s.Owns(tag) || slices.ContainsFunc(slices.Concat(lists...), func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), tag) })
 }
 
-func (w *Wanted) take(t ChangeThen, tags map[string]bool) {
+func (w *DesiredState) apply(t ChangeThen, tags map[string]bool) {
 	w.Note = w.Note || t.Note
 	for _, tag := range t.AddTags {
 		tags[strings.TrimSpace(tag)] = true
@@ -237,23 +237,23 @@ func FieldChanges(before, after *Claim) []FieldChange {
 		if len(out) == maxFieldChanges {
 			break
 		}
-		out = append(out, FieldChange{Field: path, Old: valueInWords(at(a, path)), New: valueInWords(at(b, path))})
+		out = append(out, FieldChange{Field: path, Old: formatValue(lookupPath(a, path)), New: formatValue(lookupPath(b, path))})
 	}
 	return out
 }
 
-func at(m map[string]any, path string) any {
+func lookupPath(m map[string]any, path string) any {
 	head, rest, nested := strings.Cut(path, ".")
 	if !nested {
 		return m[head]
 	}
 	inner, _ := m[head].(map[string]any)
-	return at(inner, rest)
+	return lookupPath(inner, rest)
 }
 
-// valueInWords formats a value for people. It counts files, because their URLs are
+// formatValue formats a value for people. It counts files, because their URLs are
 // of no use to a reader.
-func valueInWords(v any) string {
+func formatValue(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
@@ -266,7 +266,7 @@ func valueInWords(v any) string {
 		parts := make([]string, 0, len(v))
 		for _, e := range v {
 			m, _ := e.(map[string]any)
-			parts = append(parts, elementInWords(m))
+			parts = append(parts, formatElement(m))
 		}
 		return shorten(strings.Join(parts, "; "))
 	case string:
@@ -286,8 +286,8 @@ func files(n int) string {
 	return fmt.Sprintf("%d files", n)
 }
 
-// elementInWords formats an item, an answer or a shipment.
-func elementInWords(m map[string]any) string {
+// formatElement formats an item, an answer or a shipment.
+func formatElement(m map[string]any) string {
 	text := func(name string) string {
 		if m[name] == nil {
 			return ""

@@ -9,7 +9,7 @@ import "time"
 // Reason, Flow, Preference and Phase are open vocabularies. Unknown values are
 // stored unchanged and rendered with the general template.
 //
-// The `long` tag says what happens to a text or list that is too long, see [Cut].
+// The `long` tag says what happens to a text or list that is too long, see [Truncation].
 type Claim struct {
 	// ID identifies the claim within its shop. The shop or Karla assigns it. It
 	// becomes part of workflow ids, so it never contains personal data.
@@ -53,7 +53,7 @@ type Claim struct {
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 	// Cut lists what was shortened or dropped when the claim was read.
-	Cut []Cut `json:"cut,omitempty" readOnly:"true" hidden:"true"`
+	Cut []Truncation `json:"cut,omitempty" readOnly:"true" hidden:"true"`
 	// Ignored lists, by JSON path, the members of the body that the flat form does
 	// not define. They are not stored.
 	Ignored []string `json:"-"`

@@ -12,12 +12,12 @@ import (
 // claim differ. It ignores what changes on every delivery: the queries of URLs
 // (expiring signatures) and the owner's timestamps.
 func Differences(a, b *Claim) []string {
-	out := differing("", withoutDeliveries(a), withoutDeliveries(b))
+	out := diffPaths("", withoutDeliveries(a), withoutDeliveries(b))
 	sort.Strings(out)
 	return out
 }
 
-func differing(path string, a, b map[string]any) []string {
+func diffPaths(path string, a, b map[string]any) []string {
 	names := map[string]bool{}
 	for name := range a {
 		names[name] = true
@@ -31,7 +31,7 @@ func differing(path string, a, b map[string]any) []string {
 		inB, _ := b[name].(map[string]any)
 		switch {
 		case inA != nil || inB != nil:
-			out = append(out, differing(path+name+".", inA, inB)...)
+			out = append(out, diffPaths(path+name+".", inA, inB)...)
 		case !reflect.DeepEqual(a[name], b[name]):
 			out = append(out, path+name)
 		}

@@ -51,12 +51,12 @@ type Conversation struct {
 	Tags   []string `json:"tags,omitempty"`
 	Rating *Rating  `json:"rating,omitempty"`
 
-	// Newest is compared with later facts.
-	Newest `json:"newest,omitzero"`
+	// Versions is compared with later facts.
+	Versions `json:"newest,omitzero"`
 }
 
-// Newest records which facts determine the parts of a [Conversation].
-type Newest struct {
+// Versions records which facts determine the parts of a [Conversation].
+type Versions struct {
 	StatusAt Stamp `json:"status_at,omitzero"`
 	// DoubtAt is the time of StatusAt if Dixa may have another status: facts of that
 	// time contradict each other, or the newest fact has [Fact.Doubt].
@@ -189,10 +189,10 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// Event returns the event that moves a claim from state s to the state of its
+// NextEvent returns the event that moves a claim from state s to the state of its
 // conversation. It is empty if the claim is already there, if the status of the
 // conversation is unknown, or if the claim does not follow its conversation in s.
-func (c *Conversation) Event(s State) Event {
+func (c *Conversation) NextEvent(s State) Event {
 	switch s {
 	case StateOpen, StatePending, StateClosed, StateSettled:
 	default:

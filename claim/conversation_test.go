@@ -124,7 +124,7 @@ func TestConversationMovesAClaimInOneStep(t *testing.T) {
 	for _, status := range []claim.ConversationStatus{claim.ConversationOpen, claim.ConversationPending, claim.ConversationClosed, "", "strange"} {
 		c := claim.Conversation{Status: status}
 		for _, s := range claim.States() {
-			event := c.Event(s)
+			event := c.NextEvent(s)
 			if !following[s] {
 				require.Empty(t, event, "%s, %s", status, s)
 				continue
@@ -134,7 +134,7 @@ func TestConversationMovesAClaimInOneStep(t *testing.T) {
 			}
 			next, err := s.Next(event)
 			require.NoError(t, err, "%s, %s", status, s)
-			require.Empty(t, c.Event(next), "%s: from %s it gets to %s and not further", status, s, next)
+			require.Empty(t, c.NextEvent(next), "%s: from %s it gets to %s and not further", status, s, next)
 		}
 	}
 }
@@ -149,23 +149,23 @@ func TestStatusRules(t *testing.T) {
 		settings claim.Settings
 		state    claim.State
 		tags     []string
-		want     claim.Verdict
+		want     claim.StatusDecision
 	}{
-		"open":                      {claim.BuiltIn(), claim.StateOpen, nil, claim.Verdict{Status: "pending", Rule: "not closed"}},
-		"a tag alone":               {claim.BuiltIn(), claim.StateOpen, []string{"claim-accepted"}, claim.Verdict{Status: "pending", Rule: "not closed"}},
-		"pending":                   {claim.BuiltIn(), claim.StatePending, nil, claim.Verdict{Status: "pending", Rule: "not closed"}},
-		"closed":                    {claim.BuiltIn(), claim.StateClosed, []string{"claim"}, claim.Verdict{Status: "closed", Rule: "closed"}},
-		"accepted":                  {claim.BuiltIn(), claim.StateClosed, []string{"Claim-Accepted"}, claim.Verdict{Status: "accepted", Rule: "accepted"}},
-		"rejected":                  {claim.BuiltIn(), claim.StateSettled, []string{"claim-rejected"}, claim.Verdict{Status: "rejected", Rule: "rejected"}},
-		"both":                      {claim.BuiltIn(), claim.StateClosed, []string{"claim-rejected", "claim-accepted"}, claim.Verdict{Status: "pending", Conflict: true, Rule: "accepted and rejected"}},
-		"another stem":              {claim.Settings{Tag: "fall"}, claim.StateClosed, []string{"fall-accepted", "claim-rejected"}, claim.Verdict{Status: "accepted", Rule: "accepted"}},
-		"own rules replace the set": {own, claim.StateClosed, []string{"claim-accepted"}, claim.Verdict{Status: "pending"}},
-		"own, all tags":             {own, claim.StateOpen, []string{"refunded"}, claim.Verdict{Status: "paid", Rule: "refunded"}},
-		"own, but for a tag":        {own, claim.StateClosed, []string{"refunded", "disputed", "b"}, claim.Verdict{Status: "ab", Rule: "any"}},
+		"open":                      {claim.DefaultSettings(), claim.StateOpen, nil, claim.StatusDecision{Status: "pending", Rule: "not closed"}},
+		"a tag alone":               {claim.DefaultSettings(), claim.StateOpen, []string{"claim-accepted"}, claim.StatusDecision{Status: "pending", Rule: "not closed"}},
+		"pending":                   {claim.DefaultSettings(), claim.StatePending, nil, claim.StatusDecision{Status: "pending", Rule: "not closed"}},
+		"closed":                    {claim.DefaultSettings(), claim.StateClosed, []string{"claim"}, claim.StatusDecision{Status: "closed", Rule: "closed"}},
+		"accepted":                  {claim.DefaultSettings(), claim.StateClosed, []string{"Claim-Accepted"}, claim.StatusDecision{Status: "accepted", Rule: "accepted"}},
+		"rejected":                  {claim.DefaultSettings(), claim.StateSettled, []string{"claim-rejected"}, claim.StatusDecision{Status: "rejected", Rule: "rejected"}},
+		"both":                      {claim.DefaultSettings(), claim.StateClosed, []string{"claim-rejected", "claim-accepted"}, claim.StatusDecision{Status: "pending", Conflict: true, Rule: "accepted and rejected"}},
+		"another stem":              {claim.Settings{Tag: "fall"}, claim.StateClosed, []string{"fall-accepted", "claim-rejected"}, claim.StatusDecision{Status: "accepted", Rule: "accepted"}},
+		"own rules replace the set": {own, claim.StateClosed, []string{"claim-accepted"}, claim.StatusDecision{Status: "pending"}},
+		"own, all tags":             {own, claim.StateOpen, []string{"refunded"}, claim.StatusDecision{Status: "paid", Rule: "refunded"}},
+		"own, but for a tag":        {own, claim.StateClosed, []string{"refunded", "disputed", "b"}, claim.StatusDecision{Status: "ab", Rule: "any"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, test.want, test.settings.Status(test.state, &claim.Conversation{Tags: test.tags}))
+			require.Equal(t, test.want, test.settings.EvaluateStatus(test.state, &claim.Conversation{Tags: test.tags}))
 		})
 	}
 }

@@ -12,7 +12,7 @@ const MaxBodyBytes = 2 << 20
 // event envelope, which has an "event_data" member. It tolerates differences between
 // senders (unknown members, nulls, numbers as strings, missing lists, answers of any
 // shape) but is strict about types. It cuts values that are too long to show, see
-// [Cut].
+// [Truncation].
 //
 // shop is the slug of the receiving route. Decode rejects a claim that names another
 // shop. If shop is empty, the body determines it.
@@ -25,7 +25,7 @@ func Decode(data []byte, shop string) (*Claim, error) {
 	if err != nil {
 		return nil, &InvalidError{What: "claim", Faults: []Fault{{Field: "body", Problem: "is " + err.Error()}}}
 	}
-	root.know("event_data", "address", "order_number", "cut")
+	root.markKnown("event_data", "address", "order_number", "cut")
 	envelope := root.raw("event_data") != nil
 	event, context := root, root
 	if envelope {
@@ -51,7 +51,7 @@ func Decode(data []byte, shop string) (*Claim, error) {
 		c.Shop = shop
 	}
 	c.shorten(nil)
-	faults = append(faults, lessKnown(c.faults(envelope), faults)...)
+	faults = append(faults, dropKnown(c.faults(envelope), faults)...)
 	if len(faults) > 0 {
 		return nil, &InvalidError{What: "claim", Faults: faults}
 	}

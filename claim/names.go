@@ -78,18 +78,18 @@ const (
 
 // Types of the events that a claim's owner receives.
 const (
-	ToldOpened         = "claim.opened"          // its conversation exists in Dixa
-	ToldNeedsAttention = "claim.needs_attention" // it is parked
-	ToldFallback       = "claim.fallback"        // it was not open by its deadline
-	ToldSkipped        = "claim.skipped"         // the shop's integration was off
-	ToldPending        = "claim.pending"         // its conversation waits for a follow-up
-	ToldClosed         = "claim.closed"          // its conversation was closed
-	ToldReopened       = "claim.reopened"        // its conversation is open again
-	ToldSettled        = "claim.settled"         // it stayed closed for the quiet period
-	ToldStatus         = "claim.status_changed"  // its status changed, its state did not
-	ToldConflict       = "claim.status_conflict" // its conversation contradicts itself
-	ToldMessage        = "claim.message_added"   // its conversation has a new message or note
-	ToldAbandoned      = "claim.abandoned"       // it was withdrawn, or an operator abandoned it
+	OutboundOpened         = "claim.opened"          // its conversation exists in Dixa
+	OutboundNeedsAttention = "claim.needs_attention" // it is parked
+	OutboundFallback       = "claim.fallback"        // it was not open by its deadline
+	OutboundSkipped        = "claim.skipped"         // the shop's integration was off
+	OutboundPending        = "claim.pending"         // its conversation waits for a follow-up
+	OutboundClosed         = "claim.closed"          // its conversation was closed
+	OutboundReopened       = "claim.reopened"        // its conversation is open again
+	OutboundSettled        = "claim.settled"         // it stayed closed for the quiet period
+	OutboundStatusChanged  = "claim.status_changed"  // its status changed, its state did not
+	OutboundStatusConflict = "claim.status_conflict" // its conversation contradicts itself
+	OutboundMessageAdded   = "claim.message_added"   // its conversation has a new message or note
+	OutboundAbandoned      = "claim.abandoned"       // it was withdrawn, or an operator abandoned it
 )
 
 // Ref identifies a claim. It is the key of all data about the claim.
@@ -124,18 +124,18 @@ func (r Ref) Reference() string {
 	return "CF-" + base32.StdEncoding.EncodeToString(sum[:10])[:12]
 }
 
-// Key returns the externalId under which a step of the claim is sent to Dixa. try
+// ExternalID returns the externalId under which a step of the claim is sent to Dixa. try
 // increases each time the step is known not to have happened: a refused try may have
 // consumed its key, and an unanswered try must keep it.
-func (r Ref) Key(step string, try int) string {
-	return fmt.Sprintf("%s%d", r.KeyPrefix(step), try)
+func (r Ref) ExternalID(step string, try int) string {
+	return fmt.Sprintf("%s%d", r.ExternalIDPrefix(step), try)
 }
 
-// KeyMark is the prefix of every key that Claimflow generates.
-const KeyMark = "cf-"
+// ExternalIDPrefix is the prefix of every key that Claimflow generates.
+const ExternalIDPrefix = "cf-"
 
-// KeyPrefix returns the common prefix of the keys of all tries of a step.
-func (r Ref) KeyPrefix(step string) string {
+// ExternalIDPrefix returns the common prefix of the keys of all tries of a step.
+func (r Ref) ExternalIDPrefix(step string) string {
 	sum := sha256.Sum256([]byte("step\x00" + r.Shop + "\x00" + r.ID + "\x00" + step))
-	return KeyMark + hex.EncodeToString(sum[:12]) + "-"
+	return ExternalIDPrefix + hex.EncodeToString(sum[:12]) + "-"
 }

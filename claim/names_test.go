@@ -30,8 +30,8 @@ func TestKeysStayTheSame(t *testing.T) {
 	t.Parallel()
 	ref := claim.Ref{Shop: "acme", ID: "1"}
 	require.Equal(t, "CF-PCCQ4LTTGVMU", ref.Reference())
-	require.Equal(t, "cf-740cf6f009074ec7c82f87fe-1", ref.Key(claim.StepConversation, 1))
-	require.True(t, strings.HasPrefix(ref.Key(claim.StepConversation, 7), ref.KeyPrefix(claim.StepConversation)))
+	require.Equal(t, "cf-740cf6f009074ec7c82f87fe-1", ref.ExternalID(claim.StepConversation, 1))
+	require.True(t, strings.HasPrefix(ref.ExternalID(claim.StepConversation, 7), ref.ExternalIDPrefix(claim.StepConversation)))
 }
 
 func TestKeysDiffer(t *testing.T) {
@@ -40,7 +40,7 @@ func TestKeysDiffer(t *testing.T) {
 	for _, ref := range []claim.Ref{{Shop: "a", ID: "1"}, {Shop: "a", ID: "2"}, {Shop: "b", ID: "1"}, {Shop: "a1", ID: "1"}, {Shop: "a", ID: "11"}} {
 		for _, step := range []string{claim.StepConversation, claim.StepAttachment, claim.StepNote} {
 			for try := 1; try < 4; try++ {
-				key := ref.Key(step, try)
+				key := ref.ExternalID(step, try)
 				require.NotContains(t, seen, key)
 				seen[key] = ref.String() + step
 				require.LessOrEqual(t, len(key), 40)
@@ -81,8 +81,8 @@ func TestKey(t *testing.T) {
 		"Not received": "not_received", "not-received": "not_received", " not__received ": "not_received", "NOT_RECEIVED": "not_received",
 		"not.Received!": "not_received", "v2Claim": "v2_claim", "größe": "größe", "GrößeXL": "größe_xl", "---": "", "_x_": "x", "破損": "破損",
 	} {
-		require.Equal(t, want, claim.Key(word), word)
-		require.Equal(t, want, claim.Key(want), "a key stays")
+		require.Equal(t, want, claim.NormalizeKey(word), word)
+		require.Equal(t, want, claim.NormalizeKey(want), "a key stays")
 	}
 }
 
@@ -91,8 +91,8 @@ func FuzzKey(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, word string) {
-		key := claim.Key(word)
-		require.Equal(t, key, claim.Key(key))
+		key := claim.NormalizeKey(word)
+		require.Equal(t, key, claim.NormalizeKey(key))
 		require.NotContains(t, key, "__")
 		require.NotContains(t, key, " ")
 	})

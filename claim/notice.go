@@ -2,20 +2,20 @@ package claim
 
 import "time"
 
-// ToldTypes lists every type of event that a claim's owner receives, including those
+// OutboundTypes lists every type of event that a claim's owner receives, including those
 // that do not belong to a claim.
-func ToldTypes() []string {
+func OutboundTypes() []string {
 	return []string{
-		ToldOpened, ToldNeedsAttention, ToldFallback, ToldSkipped, ToldPending, ToldClosed, ToldReopened, ToldSettled,
-		ToldStatus, ToldConflict, ToldMessage, ToldAbandoned,
-		ToldConnectionNeedsToken, ToldConnectionRecovered, ToldEndpointPaused,
+		OutboundOpened, OutboundNeedsAttention, OutboundFallback, OutboundSkipped, OutboundPending, OutboundClosed, OutboundReopened, OutboundSettled,
+		OutboundStatusChanged, OutboundStatusConflict, OutboundMessageAdded, OutboundAbandoned,
+		OutboundConnectionNeedsToken, OutboundConnectionRecovered, OutboundEndpointPaused,
 	}
 }
 
-// AlarmTypes lists the types of events after which a person must act, or no longer
+// AlertTypes lists the types of events after which a person must act, or no longer
 // needs to.
-func AlarmTypes() []string {
-	return []string{ToldNeedsAttention, ToldFallback, ToldConflict, ToldConnectionNeedsToken, ToldConnectionRecovered, ToldEndpointPaused}
+func AlertTypes() []string {
+	return []string{OutboundNeedsAttention, OutboundFallback, OutboundStatusConflict, OutboundConnectionNeedsToken, OutboundConnectionRecovered, OutboundEndpointPaused}
 }
 
 // Notice is the event payload about one claim that endpoints receive. It follows the
@@ -47,7 +47,7 @@ type NoticeData struct {
 	StatusBy string `json:"status_by,omitempty"`
 	// Preference is what the customer wants.
 	Preference string `json:"resolution_preference,omitempty"`
-	// Message is the message that a [ToldMessage] reports.
+	// Message is the message that a [OutboundMessageAdded] reports.
 	Message      *MessageNotice `json:"message,omitempty"`
 	Attached     int            `json:"attached"`
 	LeftOut      int            `json:"left_out"`

@@ -20,14 +20,14 @@ type object struct {
 	members map[string]json.RawMessage
 	path    string
 	faults  *[]Fault
-	reads   *reads
+	reads   *readTracker
 }
 
-// reads records which members of a body were read. A member that no code reads is
+// readTracker records which members of a body were read. A member that no code reads is
 // unknown.
-type reads struct {
-	objects []object
-	asked   map[string]bool
+type readTracker struct {
+	objects  []object
+	accessed map[string]bool
 }
 
 // Limits on the list of ignored members.
@@ -37,11 +37,11 @@ const (
 )
 
 // ignored returns the sorted JSON paths of the members that were never read.
-func (r *reads) ignored() []string {
+func (r *readTracker) ignored() []string {
 	var out []string
 	for _, o := range r.objects {
 		for name := range o.members {
-			if path := o.at(name); !r.asked[path] {
+			if path := o.at(name); !r.accessed[path] {
 				out = append(out, strings.ToValidUTF8(path[:min(len(path), maxIgnoredName)], ""))
 			}
 		}
@@ -53,7 +53,7 @@ func (r *reads) ignored() []string {
 
 // any reports whether the body has a known member other than those in aside. Objects
 // do not count, only their members.
-func (r *reads) any(aside ...string) bool {
+func (r *readTracker) any(aside ...string) bool {
 	for _, o := range r.objects {
 		if len(o.members) > 0 {
 			aside = append(slices.Clone(aside), o.path)
@@ -61,7 +61,7 @@ func (r *reads) any(aside ...string) bool {
 	}
 	for _, o := range r.objects {
 		for name := range o.members {
-			if path := o.at(name); r.asked[path] && !slices.Contains(aside, path) {
+			if path := o.at(name); r.accessed[path] && !slices.Contains(aside, path) {
 				return true
 			}
 		}
@@ -69,15 +69,15 @@ func (r *reads) any(aside ...string) bool {
 	return false
 }
 
-// know marks members as known that are not always read.
-func (o object) know(names ...string) {
+// markKnown marks members as known that are not always read.
+func (o object) markKnown(names ...string) {
 	for _, name := range names {
-		o.reads.asked[o.at(name)] = true
+		o.reads.accessed[o.at(name)] = true
 	}
 }
 
 // in adds the object to the body that r tracks.
-func (o object) in(r *reads) object {
+func (o object) in(r *readTracker) object {
 	o.reads = r
 	r.objects = append(r.objects, o)
 	return o
@@ -96,7 +96,7 @@ func parseObject(data []byte, faults *[]Fault) (object, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return object{}, fmt.Errorf("not a JSON object: more follows after its end")
 	}
-	return object{members: members, faults: faults}.in(&reads{asked: map[string]bool{}}), nil
+	return object{members: members, faults: faults}.in(&readTracker{accessed: map[string]bool{}}), nil
 }
 
 // plainJSONError keeps the useful part of an encoding/json error and drops the Go
@@ -131,7 +131,7 @@ func (o object) fault(name, problem string) {
 
 // raw returns the JSON text of the member, or nil if it is missing or null.
 func (o object) raw(name string) json.RawMessage {
-	o.know(name)
+	o.markKnown(name)
 	v := bytes.TrimSpace(o.members[name])
 	if len(v) == 0 || string(v) == "null" {
 		return nil

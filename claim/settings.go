@@ -110,9 +110,9 @@ const (
 	ReplyRefused = "refuse"
 )
 
-// BuiltIn returns the settings that apply if neither the platform nor the shop
+// DefaultSettings returns the settings that apply if neither the platform nor the shop
 // overrides them.
-func BuiltIn() Settings {
+func DefaultSettings() Settings {
 	return Settings{
 		Opening:         "inbound",
 		ReplyToClosed:   ReplyReopens,
@@ -152,10 +152,10 @@ func Resolve(layers ...json.RawMessage) (Settings, error) {
 		}
 		merged = next
 	}
-	s := BuiltIn()
-	faults := s.take(merged)
+	s := DefaultSettings()
+	faults := s.merge(merged)
 	if len(faults) == 0 {
-		faults = Check(&s)
+		faults = ValidateStruct(&s)
 	}
 	if len(faults) > 0 {
 		return Settings{}, &InvalidError{What: "settings", Faults: faults}
@@ -181,10 +181,10 @@ func MergeSettings(layer, patch json.RawMessage) (json.RawMessage, error) {
 	return merged, nil
 }
 
-// take decodes a JSON object of settings into s. It decodes each member separately,
+// merge decodes a JSON object of settings into s. It decodes each member separately,
 // so that every fault names its member. Names are case-sensitive, which
 // encoding/json alone does not enforce.
-func (s *Settings) take(object []byte) []Fault {
+func (s *Settings) merge(object []byte) []Fault {
 	own, err := json.Marshal(s)
 	if err != nil {
 		panic("claim: settings of texts and numbers always marshal: " + err.Error())
@@ -194,13 +194,13 @@ func (s *Settings) take(object []byte) []Fault {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		shape, ok := known[name]
 		if !ok {
-			faults = append(faults, Fault{Field: name, Problem: notASetting(name, known)})
+			faults = append(faults, Fault{Field: name, Problem: unknownSetting(name, known)})
 			continue
 		}
 		unknown := slices.Sorted(maps.Keys(fields(members[name])))
 		unknown = slices.DeleteFunc(unknown, func(inner string) bool { return fields(shape) == nil || fields(shape)[inner] != nil })
 		for _, inner := range unknown {
-			faults = append(faults, Fault{Field: name + "." + inner, Problem: notASetting(inner, fields(shape))})
+			faults = append(faults, Fault{Field: name + "." + inner, Problem: unknownSetting(inner, fields(shape))})
 		}
 		if len(unknown) > 0 {
 			continue
@@ -330,7 +330,7 @@ func oneOf(words []string, word string) bool {
 		return true
 	}
 	for _, w := range words {
-		if Key(w) == Key(word) {
+		if NormalizeKey(w) == NormalizeKey(word) {
 			return true
 		}
 	}

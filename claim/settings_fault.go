@@ -44,13 +44,13 @@ func kindInWords(t reflect.Type) string {
 	}
 }
 
-// notASetting suggests the known name closest to an unknown one. If none is close,
+// unknownSetting suggests the known name closest to an unknown one. If none is close,
 // it lists all known names.
-func notASetting(name string, known map[string]json.RawMessage) string {
+func unknownSetting(name string, known map[string]json.RawMessage) string {
 	names := slices.Sorted(maps.Keys(known))
 	best, distance := "", len(name)/3+1
 	for _, candidate := range names {
-		if d := edits(strings.ToLower(name), candidate); d <= distance && (best == "" || d < distance) {
+		if d := levenshtein(strings.ToLower(name), candidate); d <= distance && (best == "" || d < distance) {
 			best, distance = candidate, d
 		}
 	}
@@ -60,9 +60,9 @@ func notASetting(name string, known map[string]json.RawMessage) string {
 	return "is not a setting; there are " + strings.Join(names, ", ")
 }
 
-// edits returns the Levenshtein distance between a and b in bytes: the number of
+// levenshtein returns the Levenshtein distance between a and b in bytes: the number of
 // insertions, deletions and replacements.
-func edits(a, b string) int {
+func levenshtein(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

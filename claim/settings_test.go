@@ -18,11 +18,11 @@ func TestResolve(t *testing.T) {
 	t.Parallel()
 	s, err := claim.Resolve()
 	require.NoError(t, err)
-	require.Equal(t, claim.BuiltIn(), s)
+	require.Equal(t, claim.DefaultSettings(), s)
 
 	s, err = claim.Resolve(nil, layer(" "), layer(`{}`))
 	require.NoError(t, err)
-	require.Equal(t, claim.BuiltIn(), s)
+	require.Equal(t, claim.DefaultSettings(), s)
 
 	s, err = claim.Resolve(
 		layer(`{"tag":"karla","default_language":"de","extra_tags":["a","b"],"open_within":"2h","evidence":{"max_files":5},
@@ -31,7 +31,7 @@ func TestResolve(t *testing.T) {
 			"routing":[{"name":"three","when":{"flow":["return"]},"then":{"agent_id":"`+agent+`"}}],"read_only":true}`),
 	)
 	require.NoError(t, err)
-	want := claim.BuiltIn()
+	want := claim.DefaultSettings()
 	want.Tag, want.DefaultLanguage, want.EmailIntegrationID = "karla", "de", "support@acme.email.dixa.io"
 	want.ExtraTags = []string{"c"}
 	want.OpenWithin, want.QuietPeriod = claim.Duration(2*time.Hour), claim.Duration(14*24*time.Hour)
@@ -147,11 +147,11 @@ func TestLengthsOfTimeReachTheirBounds(t *testing.T) {
 
 func TestSettingsRoundTrip(t *testing.T) {
 	t.Parallel()
-	data, err := json.Marshal(claim.BuiltIn())
+	data, err := json.Marshal(claim.DefaultSettings())
 	require.NoError(t, err)
 	s, err := claim.Resolve(data)
 	require.NoError(t, err)
-	require.Equal(t, claim.BuiltIn(), s)
+	require.Equal(t, claim.DefaultSettings(), s)
 }
 
 func FuzzResolve(f *testing.F) {

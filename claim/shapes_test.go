@@ -62,7 +62,7 @@ func TestWhatIsTooLongIsCut(t *testing.T) {
 	require.Empty(t, c.Customer.ExternalID, "half an id is another's")
 	require.Len(t, c.Answers, 100)
 	require.Len(t, c.ImageURLs, 100)
-	require.Equal(t, []claim.Cut{
+	require.Equal(t, []claim.Truncation{
 		{Field: "description", Given: 200_001, Kept: 199_999},
 		{Field: "selected_items[0].title", Given: 501, Kept: 499},
 		{Field: "image_urls", Given: 101, Kept: 100, List: true},
@@ -79,7 +79,7 @@ func TestWhatIsTooLongIsCut(t *testing.T) {
 	// A change keeps what was cut of the rest.
 	next, err := claim.DecodeUpdate([]byte(fmt.Sprintf(`{"customer": {"first_name": "Anna", "last_name": %q}, "answers": {"Q": "short"}}`, long(201))), c)
 	require.NoError(t, err)
-	require.Equal(t, []claim.Cut{{Field: "customer.last_name", Given: 201, Kept: 199}}, next.Cut[:1])
+	require.Equal(t, []claim.Truncation{{Field: "customer.last_name", Given: 201, Kept: 199}}, next.Cut[:1])
 	var fields []string
 	for _, cut := range next.Cut {
 		fields = append(fields, cut.Field)

@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// Cut describes a part of a claim that was shortened or dropped because it was too
+// Truncation describes a part of a claim that was shortened or dropped because it was too
 // long. Only display values are cut. A value that is required to open the claim is
 // rejected instead.
-type Cut struct {
+type Truncation struct {
 	// Field is the JSON path.
 	Field string `json:"field"`
 	// Given and Kept count the characters of a text or the entries of a list. A Kept
@@ -24,7 +24,7 @@ type Cut struct {
 }
 
 // String describes the cut in words.
-func (c Cut) String() string {
+func (c Truncation) String() string {
 	of := "characters"
 	if c.List {
 		of = "entries"
@@ -46,7 +46,7 @@ const (
 // earlier cuts of before for fields that did not change since.
 func (c *Claim) shorten(before *Claim) {
 	c.Cut = nil
-	var cuts []Cut
+	var cuts []Truncation
 	shortenStruct(reflect.ValueOf(c).Elem(), "", &cuts)
 	if before != nil {
 		changed := Differences(before, c)
@@ -59,7 +59,7 @@ func (c *Claim) shorten(before *Claim) {
 	c.Cut = cuts
 }
 
-func shortenStruct(v reflect.Value, path string, cuts *[]Cut) {
+func shortenStruct(v reflect.Value, path string, cuts *[]Truncation) {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
@@ -67,7 +67,7 @@ func shortenStruct(v reflect.Value, path string, cuts *[]Cut) {
 	}
 }
 
-func shortenField(f reflect.Value, path string, tag reflect.StructTag, cuts *[]Cut) {
+func shortenField(f reflect.Value, path string, tag reflect.StructTag, cuts *[]Truncation) {
 	own, each, _ := strings.Cut(tag.Get("validate"), ",dive")
 	how, most := tag.Get("long"), maxOf(own)
 	switch {
@@ -76,7 +76,7 @@ func shortenField(f reflect.Value, path string, tag reflect.StructTag, cuts *[]C
 	case f.Kind() == reflect.Slice && how != "":
 		if given := f.Len(); given > most {
 			f.Set(f.Slice(0, most))
-			*cuts = append(*cuts, Cut{Field: path, Given: given, Kept: most, List: true})
+			*cuts = append(*cuts, Truncation{Field: path, Given: given, Kept: most, List: true})
 		}
 		if f.Type().Elem().Kind() == reflect.String {
 			f.Set(reflect.ValueOf(shortEntries(f, path, maxOf(each), cuts)).Convert(f.Type()))
@@ -92,12 +92,12 @@ func shortenField(f reflect.Value, path string, tag reflect.StructTag, cuts *[]C
 	}
 }
 
-func shortenText(f reflect.Value, path, how string, most int, cuts *[]Cut) {
+func shortenText(f reflect.Value, path, how string, most int, cuts *[]Truncation) {
 	given := utf8.RuneCountInString(f.String())
 	if given <= most {
 		return
 	}
-	cut := Cut{Field: path, Given: given}
+	cut := Truncation{Field: path, Given: given}
 	short := ""
 	if how == longCut {
 		cut.Kept = most - 1
@@ -108,12 +108,12 @@ func shortenText(f reflect.Value, path, how string, most int, cuts *[]Cut) {
 }
 
 // shortEntries returns the texts of a list that are within the limit.
-func shortEntries(f reflect.Value, path string, most int, cuts *[]Cut) []string {
+func shortEntries(f reflect.Value, path string, most int, cuts *[]Truncation) []string {
 	var short []string
 	for i := range f.Len() {
 		text := f.Index(i).String()
 		if given := utf8.RuneCountInString(text); most > 0 && given > most {
-			*cuts = append(*cuts, Cut{Field: fmt.Sprintf("%s[%d]", path, i), Given: given})
+			*cuts = append(*cuts, Truncation{Field: fmt.Sprintf("%s[%d]", path, i), Given: given})
 			continue
 		}
 		short = append(short, text)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Standing is the input by which a claim's workflow decides what to do next. It
+// WorkflowState is the input by which a claim's workflow decides what to do next. It
 // contains only plain facts, so it may be stored in the workflow's history.
-type Standing struct {
+type WorkflowState struct {
 	State State `json:"state"`
 	Cause Cause `json:"cause,omitempty"`
 	// LastError is the last error, without personal data.
@@ -56,84 +56,84 @@ type Standing struct {
 	AssigneeID string `json:"assignee_id,omitempty"`
 	QueueID    string `json:"queue_id,omitempty"`
 	// Recent are the last events, newest last, in words without names.
-	Recent []Moment `json:"recent,omitempty"`
+	Recent []RecentEvent `json:"recent,omitempty"`
 	// Done lists the steps of opening that are complete.
 	Done []string `json:"done,omitempty"`
 }
 
-// Moment is an event with its time.
-type Moment struct {
+// RecentEvent is an event with its time.
+type RecentEvent struct {
 	At   time.Time `json:"at"`
 	What string    `json:"what"`
 }
 
-// Move is the next action of a claim's workflow.
-type Move string
+// Action is the next action of a claim's workflow.
+type Action string
 
 // Moves of a claim's workflow.
 const (
-	MoveOpen     Move = "open"     // open the conversation, or continue to open it
-	MoveRead     Move = "read"     // apply events from Dixa
-	MoveInstruct Move = "instruct" // carry out the oldest instruction
-	MoveFollow   Move = "follow"   // the conversation exists: wait for its events
-	MoveWait     Move = "wait"     // parked or paused: wait for a person
-	MoveSkip     Move = "skip"     // the integration is off
-	MovePark     Move = "park"     // there is no connection
-	MoveFinish   Move = "finish"   // there is nothing left to wait for
+	ActionOpen     Action = "open"     // open the conversation, or continue to open it
+	ActionRead     Action = "read"     // apply events from Dixa
+	ActionInstruct Action = "instruct" // carry out the oldest instruction
+	ActionFollow   Action = "follow"   // the conversation exists: wait for its events
+	ActionWait     Action = "wait"     // parked or paused: wait for a person
+	ActionSkip     Action = "skip"     // the integration is off
+	ActionPark     Action = "park"     // there is no connection
+	ActionFinish   Action = "finish"   // there is nothing left to wait for
 )
 
 // Next returns the next move of the claim's workflow. Opening continues even if the
 // shop is disabled or paused in the meantime, because a create may be in flight.
-func (s Standing) Next() Move {
+func (s WorkflowState) Next() Action {
 	if s.Unread && s.State != StateOpening {
-		return MoveRead
+		return ActionRead
 	}
 	switch s.State {
 	case StateOpen, StatePending, StateClosed, StateSettled:
 		if s.Instructed {
-			return MoveInstruct
+			return ActionInstruct
 		}
 	}
 	switch s.State {
 	case StateSettled, StateSkipped, StateAbandoned:
-		return MoveFinish
+		return ActionFinish
 	case StateOpen, StatePending, StateClosed:
-		return MoveFollow
+		return ActionFollow
 	case StateNeedsAttention:
 		// A retry moves the claim back to received, so here only new settings wake
 		// it. After the fallback not even those do, because the customer may have
 		// been helped by other means.
 		if s.ParkedVersion >= s.SettingsVersion || s.AwaitsRetry && s.ConversationID == 0 {
-			return MoveWait
+			return ActionWait
 		}
 		// Disabling or pausing the shop is no reason to open the claim.
 		if (!s.Offered || s.Paused) && s.ConversationID == 0 {
-			return MoveWait
+			return ActionWait
 		}
 	case StateReceived:
 		if !s.Offered {
-			return MoveSkip
+			return ActionSkip
 		}
 		if s.Paused {
-			return MoveWait
+			return ActionWait
 		}
 	}
 	if s.ConnectionID == "" {
-		return MovePark
+		return ActionPark
 	}
-	return MoveOpen
+	return ActionOpen
 }
 
 // FallbackDue reports whether the fallback must be raised at the deadline: the claim
 // has no conversation, the fallback was not raised before, and the shop did not
 // pause the claim.
-func (s Standing) FallbackDue() bool {
+func (s WorkflowState) FallbackDue() bool {
 	waiting := s.State == StateOpening || s.State == StateNeedsAttention || s.State == StateReceived && !s.Paused
 	return waiting && s.ConversationID == 0 && !s.FallbackUsed
 }
 
 // HasDone reports whether a step of opening is complete.
-func (s Standing) HasDone(step string) bool { return slices.Contains(s.Done, step) }
+func (s WorkflowState) HasDone(step string) bool { return slices.Contains(s.Done, step) }
 
 // Steps of a claim that write to Dixa. An intent of the same name guards each step.
 const (

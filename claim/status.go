@@ -50,8 +50,8 @@ type StatusThen struct {
 	Conflict bool `json:"conflict,omitempty"`
 }
 
-// Verdict is the result of the rules for a conversation.
-type Verdict struct {
+// StatusDecision is the result of the rules for a conversation.
+type StatusDecision struct {
 	Status   string `json:"status"`
 	Conflict bool   `json:"conflict,omitempty"`
 	// Rule is the name of the matching rule; empty if none matched.
@@ -73,19 +73,19 @@ func DefaultStatusRules(tag string) []StatusRule {
 	}
 }
 
-// Status returns the status reported to the owner of a claim with the given state
+// EvaluateStatus returns the status reported to the owner of a claim with the given state
 // and conversation. If no rule matches, it is pending.
-func (s *Settings) Status(state State, c *Conversation) Verdict {
+func (s *Settings) EvaluateStatus(state State, c *Conversation) StatusDecision {
 	rules := s.StatusRules
 	if len(rules) == 0 {
 		rules = DefaultStatusRules(s.Tag)
 	}
 	for _, r := range rules {
 		if r.When.matches(state, c) {
-			return Verdict{Status: r.Then.Status, Conflict: r.Then.Conflict, Rule: r.Name}
+			return StatusDecision{Status: r.Then.Status, Conflict: r.Then.Conflict, Rule: r.Name}
 		}
 	}
-	return Verdict{Status: StatusPending}
+	return StatusDecision{Status: StatusPending}
 }
 
 func (w *StatusWhen) matches(state State, c *Conversation) bool {

@@ -19,7 +19,7 @@ func DecodeUpdate(data []byte, current *Claim) (*Claim, error) {
 	if err != nil {
 		return nil, &InvalidError{What: "change", Faults: []Fault{{Field: "body", Problem: "is " + err.Error()}}}
 	}
-	root.know("event_data", "address", "order_number", "cut")
+	root.markKnown("event_data", "address", "order_number", "cut")
 	u := update{envelope: root.raw("event_data") != nil}
 	event, context := root, root
 	if u.envelope {
@@ -44,22 +44,22 @@ func DecodeUpdate(data []byte, current *Claim) (*Claim, error) {
 	next.shorten(current)
 	if !u.envelope {
 		next.Ignored = root.reads.ignored()
-		if len(next.Ignored) > 0 && !root.reads.any(identifying...) {
+		if len(next.Ignored) > 0 && !root.reads.any(identityFields...) {
 			for _, name := range next.Ignored {
 				faults = append(faults, Fault{Field: name, Problem: "is no member of a claim, and nothing else is given"})
 			}
 		}
 	}
-	faults = append(faults, lessKnown(next.faults(u.envelope), faults)...)
+	faults = append(faults, dropKnown(next.faults(u.envelope), faults)...)
 	if len(faults) > 0 {
 		return nil, &InvalidError{What: "change", Faults: faults}
 	}
 	return &next, nil
 }
 
-// identifying lists the members that say which claim changes and when, but change
+// identityFields lists the members that say which claim changes and when, but change
 // nothing.
-var identifying = []string{"claim_id", "uuid", "shop_slug", "updated_at", "created_at"}
+var identityFields = []string{"claim_id", "uuid", "shop_slug", "updated_at", "created_at"}
 
 // update applies the given members to the current claim.
 type update struct{ envelope bool }
@@ -158,10 +158,10 @@ func (u update) shipments(c *Claim, event, context object) {
 	}
 }
 
-// Said returns what the customer added in a change: the parts of the description and
+// AddedText returns what the customer added in a change: the parts of the description and
 // the answers that are new. If text was appended to the old description, only the
 // appended text counts.
-func Said(before, after *Claim) string {
+func AddedText(before, after *Claim) string {
 	var parts []string
 	if after.Description != before.Description {
 		parts = append(parts, strings.TrimSpace(strings.TrimPrefix(after.Description, before.Description)))

@@ -58,10 +58,10 @@ func TestWhatIsNewInAChange(t *testing.T) {
 	after.Answers = []claim.Answer{{Question: "Opened?", Answer: "Yes"}}
 	after.ImageURLs = []string{"https://img.example/b.jpg"}
 	after.Items[0].ImageURLs = []string{"https://img.example/a.jpg?sig=2"}
-	require.Equal(t, "So is the lid.\n\nOpened?\nYes", claim.Said(before, after))
+	require.Equal(t, "So is the lid.\n\nOpened?\nYes", claim.AddedText(before, after))
 	require.Equal(t, &claim.Claim{ImageURLs: []string{"https://img.example/b.jpg"}, OptionalImageURLs: claim.NewEvidence(before, after).OptionalImageURLs}, claim.NewEvidence(before, after))
 	require.Nil(t, claim.NewEvidence(before, before))
-	require.Empty(t, claim.Said(before, before))
+	require.Empty(t, claim.AddedText(before, before))
 	require.Equal(t, []claim.FieldChange{
 		{Field: "answers", New: "Opened? Yes"},
 		{Field: "description", Old: "The mug is broken.", New: "The mug is broken. So is the lid."},
@@ -71,20 +71,20 @@ func TestWhatIsNewInAChange(t *testing.T) {
 
 func TestEveryChangeRuleThatMatchesApplies(t *testing.T) {
 	t.Parallel()
-	s := claim.BuiltIn()
-	require.Equal(t, claim.Wanted{Note: true}, s.Wants(&claim.OwnerChange{Fields: []claim.FieldChange{{Field: "reason"}}}))
-	require.Equal(t, claim.Wanted{Note: true, AddTags: []string{"claim-accepted"}, RemoveTags: []string{"claim-rejected"}}, s.Wants(&claim.OwnerChange{Status: "Accepted"}))
-	require.Equal(t, claim.Wanted{Note: true, AddTags: []string{"claim-withdrawn"}, Close: true}, s.Wants(&claim.OwnerChange{Status: "withdrawn"}))
+	s := claim.DefaultSettings()
+	require.Equal(t, claim.DesiredState{Note: true}, s.EvaluateChange(&claim.OwnerChange{Fields: []claim.FieldChange{{Field: "reason"}}}))
+	require.Equal(t, claim.DesiredState{Note: true, AddTags: []string{"claim-accepted"}, RemoveTags: []string{"claim-rejected"}}, s.EvaluateChange(&claim.OwnerChange{Status: "Accepted"}))
+	require.Equal(t, claim.DesiredState{Note: true, AddTags: []string{"claim-withdrawn"}, Close: true}, s.EvaluateChange(&claim.OwnerChange{Status: "withdrawn"}))
 
 	s.ChangeRules = []claim.ChangeRule{
 		{Name: "a", When: claim.ChangeWhen{Changed: []string{"customer"}}, Then: claim.ChangeThen{Close: true, AddTags: []string{"claim-x"}, RemoveTags: []string{"vip"}}},
 		{Name: "b", When: claim.ChangeWhen{Preference: []string{"refund"}}, Then: claim.ChangeThen{Reopen: true, RemoveTags: []string{"claim-x"}}},
 	}
-	of := func(field, preference string) claim.Wanted {
-		return s.Wants(&claim.OwnerChange{Fields: []claim.FieldChange{{Field: field}}, Preference: preference})
+	of := func(field, preference string) claim.DesiredState {
+		return s.EvaluateChange(&claim.OwnerChange{Fields: []claim.FieldChange{{Field: field}}, Preference: preference})
 	}
-	require.Equal(t, claim.Wanted{Close: true, AddTags: []string{"claim-x"}}, of("customer.email", ""), "only tags of ours are removed")
-	require.Equal(t, claim.Wanted{Reopen: true, RemoveTags: []string{"claim-x"}}, of("customer.email", "Refund"), "the later rule holds")
+	require.Equal(t, claim.DesiredState{Close: true, AddTags: []string{"claim-x"}}, of("customer.email", ""), "only tags of ours are removed")
+	require.Equal(t, claim.DesiredState{Reopen: true, RemoveTags: []string{"claim-x"}}, of("customer.email", "Refund"), "the later rule holds")
 	require.Zero(t, of("customers", "reorder"))
 }
 

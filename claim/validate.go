@@ -81,7 +81,7 @@ func (c *Claim) Validate() error {
 
 // faults lists the claim's faults, with paths of the flat form or of the envelope.
 func (c *Claim) faults(envelope bool) []Fault {
-	faults := Check(c)
+	faults := ValidateStruct(c)
 	if !envelope {
 		return faults
 	}
@@ -99,9 +99,9 @@ func (c *Claim) faults(envelope bool) []Fault {
 	return faults
 }
 
-// lessKnown drops the faults of fields that already have a fault or lie in one that
+// dropKnown drops the faults of fields that already have a fault or lie in one that
 // has: a member of the wrong type is not also "missing".
-func lessKnown(faults, known []Fault) []Fault {
+func dropKnown(faults, known []Fault) []Fault {
 	return slices.DeleteFunc(faults, func(f Fault) bool {
 		return slices.ContainsFunc(known, func(k Fault) bool {
 			rest, in := strings.CutPrefix(f.Field, k.Field)
@@ -110,9 +110,9 @@ func lessKnown(faults, known []Fault) []Fault {
 	})
 }
 
-// Check validates a struct by its `validate` tags and lists every fault by JSON
+// ValidateStruct validates a struct by its `validate` tags and lists every fault by JSON
 // path, in words. It works for claims, settings and requests.
-func Check(v any) []Fault {
+func ValidateStruct(v any) []Fault {
 	err := structValidator().Struct(v)
 	if err == nil {
 		return nil
@@ -124,12 +124,12 @@ func Check(v any) []Fault {
 	faults := make([]Fault, len(fields))
 	for i, f := range fields {
 		_, path, _ := strings.Cut(f.Namespace(), ".")
-		faults[i] = Fault{Field: path, Problem: inWords(f)}
+		faults[i] = Fault{Field: path, Problem: faultMessage(f)}
 	}
 	return faults
 }
 
-func inWords(f validator.FieldError) string {
+func faultMessage(f validator.FieldError) string {
 	switch f.Tag() {
 	case "required":
 		return "is required"

@@ -42,7 +42,7 @@ var flowOfReason = map[string]string{
 // claim names, otherwise the flow of its reason, otherwise [FlowGeneral].
 func (c *Claim) FlowKey() string {
 	if c.Flow != "" {
-		key := Key(c.Flow)
+		key := NormalizeKey(c.Flow)
 		if f, ok := flowOfReason[key]; ok {
 			return f
 		}
@@ -50,19 +50,19 @@ func (c *Claim) FlowKey() string {
 			return FlowGeneral
 		}
 	}
-	if f, ok := flowOfReason[Key(c.Reason)]; ok {
+	if f, ok := flowOfReason[NormalizeKey(c.Reason)]; ok {
 		return f
 	}
 	return FlowGeneral
 }
 
 // ReasonKey returns the reason in the spelling that templates, tags and rules use.
-func (c *Claim) ReasonKey() string { return Key(c.Reason) }
+func (c *Claim) ReasonKey() string { return NormalizeKey(c.Reason) }
 
-// Key normalises a word of an open vocabulary to lower case with underscores, so
+// NormalizeKey normalises a word of an open vocabulary to lower case with underscores, so
 // that "notReceived", "Not received" and "not-received" are equal. Characters other
 // than letters and digits separate words.
-func Key(word string) string {
+func NormalizeKey(word string) string {
 	var b strings.Builder
 	var last rune
 	for _, r := range strings.TrimSpace(word) {
@@ -102,10 +102,10 @@ func words(s string) map[string]bool {
 }
 
 // KnownReason reports whether a reason, in any spelling, is published.
-func KnownReason(word string) bool { return knownReasons[Key(word)] }
+func KnownReason(word string) bool { return knownReasons[NormalizeKey(word)] }
 
 // KnownPreference reports whether a preference, in any spelling, is published.
-func KnownPreference(word string) bool { return knownPreferences[Key(word)] }
+func KnownPreference(word string) bool { return knownPreferences[NormalizeKey(word)] }
 
 // KnownPhase reports whether a shipment phase, in any spelling, is published.
-func KnownPhase(word string) bool { return knownPhases[Key(word)] }
+func KnownPhase(word string) bool { return knownPhases[NormalizeKey(word)] }

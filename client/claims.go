@@ -20,7 +20,7 @@ type Submitted struct {
 	New   bool         `json:"new" doc:"False where the claim was known already with this content."`
 	Claim claim.Record `json:"claim"`
 	// Cut lists what was shortened or dropped because it was too long.
-	Cut []claim.Cut `json:"cut,omitempty" doc:"What was shortened or left out because it is too long."`
+	Cut []claim.Truncation `json:"cut,omitempty" doc:"What was shortened or left out because it is too long."`
 	// Ignored lists up to 20 members, by JSON path, that the flat form does not
 	// define.
 	Ignored []string `json:"ignored,omitempty" doc:"Members that the contract does not know, by JSON path, up to 20."`

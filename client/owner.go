@@ -30,8 +30,8 @@ type Updated struct {
 	InstructionID string       `json:"instruction_id,omitempty" doc:"What is to be done in the conversation; missing where nothing is."`
 	Claim         claim.Record `json:"claim"`
 	// Cut and Ignored are as in [Submitted].
-	Cut     []claim.Cut `json:"cut,omitempty" doc:"What was shortened or left out because it is too long."`
-	Ignored []string    `json:"ignored,omitempty" doc:"Members that the contract does not know, by JSON path, up to 20."`
+	Cut     []claim.Truncation `json:"cut,omitempty" doc:"What was shortened or left out because it is too long."`
+	Ignored []string           `json:"ignored,omitempty" doc:"Members that the contract does not know, by JSON path, up to 20."`
 }
 
 // Update applies a change that the owner made to a claim. change is a JSON object

@@ -26,7 +26,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 			documented[strings.Trim(name, "`")] = strings.Trim(row[2], "`")
 		}
 	}
-	holds, err := json.Marshal(claim.BuiltIn())
+	holds, err := json.Marshal(claim.DefaultSettings())
 	require.NoError(t, err)
 	var members map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(holds, &members))

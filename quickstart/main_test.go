@@ -98,11 +98,11 @@ func TestOncePlaysEverySampleClaimToItsEnd(t *testing.T) {
 		for i, e := range c.Events {
 			require.EqualValues(t, i+1, e.Sequence, "%+v", c)
 			require.Equal(t, "ok", e.Signature)
-			if e.Type != claim.ToldMessage {
+			if e.Type != claim.OutboundMessageAdded {
 				told = append(told, e.Type)
 			}
 		}
-		require.Equal(t, []string{claim.ToldOpened, claim.ToldClosed, claim.ToldReopened, claim.ToldClosed, claim.ToldSettled}, told)
+		require.Equal(t, []string{claim.OutboundOpened, claim.OutboundClosed, claim.OutboundReopened, claim.OutboundClosed, claim.OutboundSettled}, told)
 		require.Equal(t, c.Status, c.Events[len(c.Events)-1].Status, "what the owner was told last")
 		require.Greater(t, len(c.Timeline), 10)
 		require.NotZero(t, c.ConversationID, "%+v", c)

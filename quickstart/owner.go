@@ -26,12 +26,12 @@ type owner struct {
 
 	mu       sync.Mutex
 	verifier *standardwebhooks.Webhook
-	events   map[string][]told // by claim
+	events   map[string][]ownerEvent // by claim
 	wrong    error
 }
 
-// told is an event that the owner received with a valid signature.
-type told struct {
+// ownerEvent is an event that the owner received with a valid signature.
+type ownerEvent struct {
 	id        string
 	Sequence  int64       `json:"sequence"`
 	Type      string      `json:"type"`
@@ -46,7 +46,7 @@ func (s *stack) serveOwner(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start the demo's endpoint: %w", err)
 	}
-	s.owner = &owner{url: "http://" + listener.Addr().String() + "/claimflow", events: map[string][]told{}}
+	s.owner = &owner{url: "http://" + listener.Addr().String() + "/claimflow", events: map[string][]ownerEvent{}}
 	httpServer := &http.Server{Handler: s.owner, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- httpServer.Serve(listener) }()
@@ -112,21 +112,21 @@ func (o *owner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not taken", http.StatusBadRequest)
 		return
 	}
-	o.take(r.Header.Get("webhook-id"), notice)
+	o.record(r.Header.Get("webhook-id"), notice)
 }
 
-// take stores an event. It recognizes a duplicate by its id; a different event with
+// record stores an event. It recognizes a duplicate by its id; a different event with
 // the same sequence number is an error.
-func (o *owner) take(id string, n claim.Notice) {
+func (o *owner) record(id string, n claim.Notice) {
 	have := o.events[n.Data.ID]
-	at, found := slices.BinarySearchFunc(have, n.Data.Sequence, func(e told, sequence int64) int { return cmp.Compare(e.Sequence, sequence) })
+	at, found := slices.BinarySearchFunc(have, n.Data.Sequence, func(e ownerEvent, sequence int64) int { return cmp.Compare(e.Sequence, sequence) })
 	if found {
 		if have[at].id != id {
 			o.wrong = errors.Join(o.wrong, fmt.Errorf("claim %s: two events have the number %d", n.Data.ID, n.Data.Sequence))
 		}
 		return
 	}
-	o.events[n.Data.ID] = slices.Insert(have, at, told{id: id, Sequence: n.Data.Sequence, Type: n.Type, State: n.Data.State, Status: n.Data.Status, Signature: "ok"})
+	o.events[n.Data.ID] = slices.Insert(have, at, ownerEvent{id: id, Sequence: n.Data.Sequence, Type: n.Type, State: n.Data.State, Status: n.Data.Status, Signature: "ok"})
 }
 
 // lacks reports the first event missing before the last one received for a claim, or
@@ -143,24 +143,24 @@ func (o *owner) lacks(id string) error {
 }
 
 // last returns the last event of a claim, or the zero value if there is none.
-func (o *owner) last(id string) told {
+func (o *owner) last(id string) ownerEvent {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if have := o.events[id]; len(have) > 0 {
 		return have[len(have)-1]
 	}
-	return told{}
+	return ownerEvent{}
 }
 
 // received returns the events of a claim, ordered by sequence number.
-func (o *owner) received(id string) []told {
+func (o *owner) received(id string) []ownerEvent {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return append([]told{}, o.events[id]...)
+	return append([]ownerEvent{}, o.events[id]...)
 }
 
-// trouble returns the errors in received events, or nil if there are none.
-func (o *owner) trouble() error {
+// err returns the errors in received events, or nil if there are none.
+func (o *owner) err() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.wrong

@@ -12,39 +12,39 @@ import (
 )
 
 func event(sequence int64) claim.Notice {
-	return claim.Notice{Type: claim.ToldClosed, Data: claim.NoticeData{Ref: claim.Ref{Shop: demoShop, ID: "c-1"}, Sequence: sequence}}
+	return claim.Notice{Type: claim.OutboundClosed, Data: claim.NoticeData{Ref: claim.Ref{Shop: demoShop, ID: "c-1"}, Sequence: sequence}}
 }
 
 // The demo's endpoint finds what would be a defect: an event that is missing, the
 // first one too, and two that have one number.
 func TestOwnerFindsGapsAndRepeats(t *testing.T) {
 	t.Parallel()
-	o := &owner{events: map[string][]told{}}
-	o.take("b", event(2))
+	o := &owner{events: map[string][]ownerEvent{}}
+	o.record("b", event(2))
 	require.ErrorContains(t, o.lacks("c-1"), "event 1")
-	o.take("a", event(1)) // what an earlier run was told comes later
-	o.take("b", event(2)) // the same event again
+	o.record("a", event(1)) // what an earlier run was told comes later
+	o.record("b", event(2)) // the same event again
 	require.NoError(t, o.lacks("c-1"))
-	require.NoError(t, o.trouble())
-	o.take("d", event(4))
+	require.NoError(t, o.err())
+	o.record("d", event(4))
 	require.ErrorContains(t, o.lacks("c-1"), "event 3")
-	o.take("x", event(2))
-	require.ErrorContains(t, o.trouble(), "two events have the number 2")
+	o.record("x", event(2))
+	require.ErrorContains(t, o.err(), "two events have the number 2")
 	require.EqualValues(t, 4, o.last("c-1").Sequence)
 }
 
 func TestOwnerTakesOnlyWhatIsSigned(t *testing.T) {
 	t.Parallel()
-	o := &owner{events: map[string][]told{}}
+	o := &owner{events: map[string][]ownerEvent{}}
 	send := func() int {
 		w := httptest.NewRecorder()
 		o.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"type":"claim.closed","data":{"claim_id":"c-1","sequence":1}}`)))
 		return w.Code
 	}
 	require.Equal(t, http.StatusServiceUnavailable, send(), "to be sent again once the secret is known")
-	require.NoError(t, o.trouble())
+	require.NoError(t, o.err())
 	require.NoError(t, o.trust("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
 	require.Equal(t, http.StatusBadRequest, send())
-	require.ErrorContains(t, o.trouble(), "cannot trust")
+	require.ErrorContains(t, o.err(), "cannot trust")
 	require.Zero(t, o.last("c-1"))
 }

@@ -122,7 +122,7 @@ func (s *stack) play(ctx context.Context) error {
 		})
 	}
 	// A duplicate or unsigned event counts even if nothing waited after it.
-	return errors.Join(people.Wait(), s.owner.trouble())
+	return errors.Join(people.Wait(), s.owner.err())
 }
 
 // act performs a part unless the claim shows that it is done, and waits until it
@@ -157,7 +157,7 @@ func (s *stack) await(ctx context.Context, ref claim.Ref, is func(client.ClaimDe
 			if err = is(d); err == nil {
 				return nil
 			}
-			if wrong := s.owner.trouble(); wrong != nil {
+			if wrong := s.owner.err(); wrong != nil {
 				return wrong
 			}
 			if d.State == claim.StateNeedsAttention {

@@ -33,7 +33,7 @@ type reportedClaim struct {
 	Status   string                `json:"status"`
 	Reached  []string              `json:"reached"`
 	Timeline []claim.TimelineEntry `json:"timeline"`
-	Events   []told                `json:"events"`
+	Events   []ownerEvent          `json:"events"`
 }
 
 // totals sums up all claims, as the emulated Dixa saw them.

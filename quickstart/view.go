@@ -118,7 +118,7 @@ func (s *stack) page(claims client.Page, width int, trouble error) string {
 		case claim.StateNeedsAttention:
 			parked += cut(fmt.Sprintf("%s needs attention: %s", c.ID, c.Cause), width) + "\n"
 		}
-		lines = append(lines, []string{c.ID, c.Reason, string(c.State), c.Status, s.lastTold(c.ID), conversation})
+		lines = append(lines, []string{c.ID, c.Reason, string(c.State), c.Status, s.lastEvent(c.ID), conversation})
 	}
 	var b strings.Builder
 	b.WriteString("\n" + table(lines, 2, width) + "\n" + parked)
@@ -136,8 +136,8 @@ func (s *stack) page(claims client.Page, width int, trouble error) string {
 	return b.String()
 }
 
-// lastTold returns the last event that a claim's owner received, in words.
-func (s *stack) lastTold(id string) string {
+// lastEvent returns the last event that a claim's owner received, in words.
+func (s *stack) lastEvent(id string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(s.owner.last(id).Type, "claim."), "_", " ")
 }
 

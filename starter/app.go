@@ -72,14 +72,14 @@ func run(ctx context.Context, args []string, a *app) int {
 	if a.output == "table" && wantsJSON(args) {
 		a.output = "json" // parsing failed before it reached -o
 	}
-	if !errors.Is(err, errSaid) {
+	if !errors.Is(err, errReported) {
 		a.complain(err)
 	}
 	return codeOf(err)
 }
 
-// errSaid ends a command whose output already says what failed.
-var errSaid = errors.New("a check failed")
+// errReported ends a command whose output already says what failed.
+var errReported = errors.New("a check failed")
 
 // usageError reports wrong command-line usage.
 type usageError struct{ text string }

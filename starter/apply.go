@@ -116,7 +116,7 @@ func (a *app) carryOut(ctx context.Context, p *plan, dryRun bool) error {
 		}
 	})
 	if len(failures) > 0 {
-		return errors.Join(errSaid, failures[0], err)
+		return errors.Join(errReported, failures[0], err)
 	}
 	return err
 }

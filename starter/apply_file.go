@@ -102,7 +102,7 @@ func (l *layer) complete(dir, where string) error {
 	var problems []error
 	templates := map[string]map[string]templateFile{}
 	for key, languages := range l.Templates {
-		reason := claim.Key(key)
+		reason := claim.NormalizeKey(key)
 		if reason == "" || templates[reason] != nil {
 			problems = append(problems, fmt.Errorf("%s: the templates of %q are there twice or of no reason", where, key))
 			continue

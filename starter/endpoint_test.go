@@ -30,7 +30,7 @@ func TestEndpointCommands(t *testing.T) {
 	ref := claim.Ref{Shop: "acme", ID: "c-1"}
 	for _, event := range []claim.Event{claim.EventStart, claim.EventPark} {
 		_, err := b.store.Claims.Change(t.Context(), ref, event, store.ClaimUpdate{
-			Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}},
+			Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.OutboundNeedsAttention}},
 		})
 		require.NoError(t, err)
 	}

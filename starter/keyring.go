@@ -97,7 +97,7 @@ func (a *app) keyringPrune() *cobra.Command {
 		Example: "  starter keyring prune", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), func(s *store.Store) error {
-				n, err := s.Outdated(cmd.Context())
+				n, err := s.CountOutdated(cmd.Context())
 				if err != nil {
 					return err
 				}

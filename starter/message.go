@@ -159,7 +159,7 @@ func (a *app) printSaved(saved []savedFile) error {
 		failed = failed || s.Problem != ""
 	}
 	if err == nil && failed {
-		return errSaid
+		return errReported
 	}
 	return err
 }

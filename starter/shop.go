@@ -269,7 +269,7 @@ func (a *app) printReport(r client.Report) error {
 		}
 	})
 	if err == nil && !r.OK {
-		return errSaid
+		return errReported
 	}
 	return err
 }

@@ -117,7 +117,7 @@ func (a *app) submitAll(ctx context.Context, api *client.Client, shop string, bo
 	case broken != nil:
 		return errors.Join(broken, err)
 	case refused != nil:
-		return errors.Join(errSaid, refused, err)
+		return errors.Join(errReported, refused, err)
 	default:
 		return err
 	}

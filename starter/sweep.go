@@ -44,7 +44,7 @@ func (a *app) shopSweep() *cobra.Command {
 				return err
 			}
 			if sweep.Report.Trouble != "" || sweep.Report.Failed > 0 {
-				return errSaid
+				return errReported
 			}
 			return nil
 		},

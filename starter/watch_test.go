@@ -56,9 +56,9 @@ func TestWatchPrintsWhatHappensUntilTheClaimIsFinal(t *testing.T) {
 	}))
 	require.Equal(t, tag, next())
 
-	_, err = b.store.Claims.Change(t.Context(), ref, claim.EventSkip, store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.ToldSkipped}}})
+	_, err = b.store.Claims.Change(t.Context(), ref, claim.EventSkip, store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.OutboundSkipped}}})
 	require.NoError(t, err)
-	require.Equal(t, claim.ToldSkipped, next().What)
+	require.Equal(t, claim.OutboundSkipped, next().What)
 	require.False(t, lines.Scan(), "nothing twice: %s", lines.Text())
 	require.Equal(t, exitOK, <-ended)
 }

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// gatheredAtOnce bounds the number of calls in a round.
-	gatheredAtOnce = 128
+	// maxBatchSize bounds the number of calls in a round.
+	maxBatchSize = 128
 	// gatheredPatience bounds the work on a round. A round serves several callers,
 	// so it cannot use the context of any one of them.
 	gatheredPatience = 10 * time.Second
@@ -65,7 +65,7 @@ func (g *batcher[T]) run() {
 func (g *batcher[T]) next() []batched[T] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := min(len(g.waiting), gatheredAtOnce)
+	n := min(len(g.waiting), maxBatchSize)
 	batch := g.waiting[:n:n]
 	g.waiting = g.waiting[n:]
 	if n == 0 {

@@ -171,7 +171,7 @@ func TestUnknownClaimIsNotFound(t *testing.T) {
 				"Load":        func() error { _, err := s.Claims.Load(ctx, r); return err },
 				"Change":      func() error { _, err := s.Claims.Change(ctx, r, claim.EventStart, store.ClaimUpdate{}); return err },
 				"AddRequests": func() error { return s.Claims.AddRequests(ctx, r, 1) },
-				"KeepDraft":   func() error { return s.Claims.KeepDraft(ctx, r, "ticket", 1, new(int)) },
+				"KeepDraft":   func() error { return s.Claims.SaveDraftOnce(ctx, r, "ticket", 1, new(int)) },
 				"SaveDraft":   func() error { return s.Claims.SaveDraft(ctx, r, "ticket", 1) },
 				"Draft":       func() error { return s.Claims.Draft(ctx, r, "ticket", new(int)) },
 				"Retry":       func() error { return s.Claims.Retry(ctx, r, store.RetryOptions{}) },

@@ -27,7 +27,7 @@ type Snapshot struct {
 	SettingsVersion, ParkedVersion int64
 	// Revision counts the outside changes that the workflow must see. Read is the
 	// last revision that it saw.
-	Revision, Read int64
+	Revision, ReadRevision int64
 	// Cursor is the number of the last event of the conversation that the claim has
 	// applied.
 	Cursor int64
@@ -36,11 +36,11 @@ type Snapshot struct {
 	Unread, RulesDue bool
 	// Instructed says that instructions are waiting. Changing says that one of them
 	// may change the conversation's state or tags.
-	Instructed, Changing bool
+	Instructed, ChangeInProgress bool
 	// Conversation is what is known of the claim's conversation in Dixa.
 	Conversation ConversationFacts
-	// Derived is the status last derived from Dixa's facts, see [ClaimUpdate].
-	Derived string
+	// DerivedStatus is the status last derived from Dixa's facts, see [ClaimUpdate].
+	DerivedStatus string
 	// EndUserID is the customer's id in Dixa, once known.
 	EndUserID string
 	// RetriedAt, FallbackAt and ResumedAt are when a person last retried the claim,
@@ -60,7 +60,7 @@ type ConversationFacts struct {
 	AssigneeID, QueueID string
 	// ClosedSince is zero unless the conversation is closed.
 	ClosedSince time.Time
-	// DoubtAt is the field of the same name in [claim.Newest].
+	// DoubtAt is the field of the same name in [claim.Versions].
 	DoubtAt time.Time
 }
 
@@ -83,8 +83,8 @@ func (s Claims) Load(ctx context.Context, ref claim.Ref) (Snapshot, error) {
 		var err error
 		w.Record, err = scanRecord(row.Scan, &w.ConnectionID, &w.ConnectionState, &w.Feature, &w.Enabled, &w.Paused,
 			&w.SettingsVersion, &w.ParkedVersion, &w.Revision, &w.EndUserID, &retried, &fallback, &resumed, &w.CreateAnyway,
-			&w.Read, &w.Cursor, &w.Unread, &w.RulesDue, &w.Derived, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed, &doubt,
-			&w.Instructed, &w.Changing)
+			&w.ReadRevision, &w.Cursor, &w.Unread, &w.RulesDue, &w.DerivedStatus, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed, &doubt,
+			&w.Instructed, &w.ChangeInProgress)
 		if errors.Is(err, sql.ErrNoRows) {
 			return claimNotFound(ref)
 		}
@@ -92,7 +92,7 @@ func (s Claims) Load(ctx context.Context, ref claim.Ref) (Snapshot, error) {
 			return err
 		}
 		// While a change waits, so do the rules.
-		w.RulesDue = w.RulesDue && !w.Changing
+		w.RulesDue = w.RulesDue && !w.ChangeInProgress
 		w.Unread = w.Unread || w.RulesDue
 		w.RetriedAt, w.FallbackAt, w.ResumedAt = timeOf(retried), timeOf(fallback), timeOf(resumed)
 		w.Conversation.ClosedSince, w.Conversation.DoubtAt = timeOf(closed), timeOf(doubt)
@@ -129,7 +129,7 @@ type ClaimUpdate struct {
 	// Status is the claim's status as reported to the owner, and StatusBy is who set
 	// it. Derived is the status that the shop's rules derive from Dixa's facts,
 	// regardless of who set Status.
-	Status, StatusBy, Derived string
+	Status, StatusBy, DerivedStatus string
 	// FallbackUsed says that this change raises the claim's fallback.
 	FallbackUsed bool
 	// Timeline entries are added to the claim's timeline, once per id.
@@ -258,7 +258,7 @@ func (set ClaimUpdate) assignments(args *arguments, event claim.Event, next clai
 	text("end_user_id", set.EndUserID)
 	text("status", set.Status)
 	text("status_by", set.StatusBy)
-	text("derived_status", set.Derived)
+	text("derived_status", set.DerivedStatus)
 	number("attached", set.Attached)
 	number("left_out", set.LeftOut)
 	if set.ParkedVersion != 0 {

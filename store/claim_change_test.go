@@ -246,8 +246,8 @@ func TestDraftsAreKeptByKind(t *testing.T) {
 			require.NoError(t, s.Claims.SaveDraft(t.Context(), r, "ticket", ticket{"two"}))
 			require.NoError(t, s.Claims.SaveDraft(t.Context(), r, "evidence", []string{"a.jpg"}))
 			var got, kept ticket
-			require.NoError(t, s.Claims.KeepDraft(t.Context(), r, "decision", ticket{"first"}, &kept))
-			require.NoError(t, s.Claims.KeepDraft(t.Context(), r, "decision", ticket{"second"}, &kept))
+			require.NoError(t, s.Claims.SaveDraftOnce(t.Context(), r, "decision", ticket{"first"}, &kept))
+			require.NoError(t, s.Claims.SaveDraftOnce(t.Context(), r, "decision", ticket{"second"}, &kept))
 			require.Equal(t, ticket{"first"}, kept)
 			require.NoError(t, s.Claims.Draft(t.Context(), r, "ticket", &got))
 			require.Equal(t, ticket{"two"}, got)

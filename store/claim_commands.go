@@ -66,7 +66,7 @@ func (s *core) abandon(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *clai
 	if err := s.refuseWaiting(ctx, tx, ref, "the claim was abandoned"); err != nil {
 		return err
 	}
-	set.Outbox = append(set.Outbox, OutboxEvent{Type: claim.ToldAbandoned})
+	set.Outbox = append(set.Outbox, OutboxEvent{Type: claim.OutboundAbandoned})
 	if _, err := s.change(ctx, tx, ref, row, claim.EventAbandon, set); err != nil {
 		return err
 	}

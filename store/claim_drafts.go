@@ -16,7 +16,7 @@ func (s Claims) SaveDraft(ctx context.Context, ref claim.Ref, kind string, v any
 		return err
 	}
 	return s.write(ctx, doing, func(tx *sql.Tx) error {
-		if err := known(ctx, tx, ref); err != nil {
+		if err := claimExists(ctx, tx, ref); err != nil {
 			return err
 		}
 		_, err := exec(ctx, tx, `INSERT INTO drafts (shop, claim_id, kind, body, updated_at) VALUES ($1, $2, $3, $4, $5)
@@ -26,16 +26,16 @@ func (s Claims) SaveDraft(ctx context.Context, ref claim.Ref, kind string, v any
 	})
 }
 
-// KeepDraft stores a working document that must not change once it exists, and reads
+// SaveDraftOnce stores a working document that must not change once it exists, and reads
 // the stored one into kept: this document, or the one that another caller stored
 // first.
-func (s Claims) KeepDraft(ctx context.Context, ref claim.Ref, kind string, v, kept any) error {
+func (s Claims) SaveDraftOnce(ctx context.Context, ref claim.Ref, kind string, v, kept any) error {
 	body, err := s.sealJSON(draftBody, v, ref.Shop, ref.ID, kind)
 	if err != nil {
 		return err
 	}
 	return s.write(ctx, "keep the "+kind+" of claim "+ref.String(), func(tx *sql.Tx) error {
-		if err := known(ctx, tx, ref); err != nil {
+		if err := claimExists(ctx, tx, ref); err != nil {
 			return err
 		}
 		_, err := exec(ctx, tx, `INSERT INTO drafts (shop, claim_id, kind, body, updated_at) VALUES ($1, $2, $3, $4, $5)
@@ -64,8 +64,8 @@ func (s *core) draft(ctx context.Context, q querier, ref claim.Ref, kind string,
 	return s.openJSON(draftBody, sealed, v, ref.Shop, ref.ID, kind)
 }
 
-// known returns nil if the claim is in the store, else [ErrNotFound].
-func known(ctx context.Context, q querier, ref claim.Ref) error {
+// claimExists returns nil if the claim is in the store, else [ErrNotFound].
+func claimExists(ctx context.Context, q querier, ref claim.Ref) error {
 	var id string
 	return queryOne(ctx, q, claimNotFound(ref), []any{&id}, `SELECT id FROM claims WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
 }

@@ -22,7 +22,7 @@ type ClaimFilter struct {
 	Shop   string
 	States []claim.State
 	Cause  claim.Cause
-	// Reason matches in any spelling, see [claim.Key].
+	// Reason matches in any spelling, see [claim.NormalizeKey].
 	Reason         string
 	OrderNumber    string
 	ConversationID int64
@@ -48,7 +48,7 @@ func (s Claims) List(ctx context.Context, f ClaimFilter) (records []claim.Record
 	}
 	equals("c.shop", f.Shop, f.Shop != "")
 	equals("c.cause", f.Cause, f.Cause != "")
-	equals("c.reason_key", claim.Key(f.Reason), f.Reason != "")
+	equals("c.reason_key", claim.NormalizeKey(f.Reason), f.Reason != "")
 	equals("c.order_number", plain(f.OrderNumber), f.OrderNumber != "")
 	equals("c.conversation_id", f.ConversationID, f.ConversationID != 0)
 	if len(f.States) > 0 {

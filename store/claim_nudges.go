@@ -19,16 +19,16 @@ type Nudge struct {
 	OrderNumber string
 }
 
-// resignal is how long to wait before nudging again a workflow that has not read the
+// resendAfter is how long to wait before nudging again a workflow that has not read the
 // last nudge. A workflow reads the store within moments, unless no worker runs.
-const resignal = time.Minute
+const resendAfter = time.Minute
 
 // Due lists up to limit claims whose workflow is to be nudged, oldest first. A
 // workflow that has not yet read the revision of its last nudge is not nudged again
 // so soon: it will see everything when it reads.
 func (s Nudges) Due(ctx context.Context, limit int) ([]Nudge, error) {
 	return s.nudges(ctx, "list claims to nudge", `signalled < revision AND (read_revision >= signalled OR nudged_at <= $1)
-		ORDER BY accepted_at LIMIT $2`, s.now()-resignal.Microseconds(), limit)
+		ORDER BY accepted_at LIMIT $2`, s.now()-resendAfter.Microseconds(), limit)
 }
 
 // Stranded lists up to limit claims that need a workflow but have been silent for

@@ -178,7 +178,7 @@ func (s *core) migrate(ctx context.Context) error {
 // runs again from the start, so it must change nothing except through tx. doing
 // describes the operation in a few words, for errors.
 func (s *core) write(ctx context.Context, doing string, fn func(tx *sql.Tx) error) error {
-	return retrying(ctx, doing, func() error {
+	return withRetry(ctx, doing, func() error {
 		tx, err := s.writes.BeginTx(ctx, nil)
 		if err != nil {
 			return err
@@ -194,15 +194,15 @@ func (s *core) write(ctx context.Context, doing string, fn func(tx *sql.Tx) erro
 
 // read runs fn, which only reads.
 func (s *core) read(ctx context.Context, doing string, fn func(db *sql.DB) error) error {
-	return retrying(ctx, doing, func() error { return fn(s.reads) })
+	return withRetry(ctx, doing, func() error { return fn(s.reads) })
 }
 
-func retrying(ctx context.Context, doing string, fn func() error) error {
+func withRetry(ctx context.Context, doing string, fn func() error) error {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 5*time.Millisecond, 500*time.Millisecond
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := fn()
-		if err != nil && !repeatable(err) {
+		if err != nil && !isRetryable(err) {
 			err = backoff.Permanent(err)
 		}
 		return struct{}{}, err
@@ -216,8 +216,8 @@ func retrying(ctx context.Context, doing string, fn func() error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// repeatable reports whether the database applied nothing and asks for a retry.
-func repeatable(err error) bool {
+// isRetryable reports whether the database applied nothing and asks for a retry.
+func isRetryable(err error) bool {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		const busy, locked = 5, 6 // SQLITE_BUSY and SQLITE_LOCKED; extended codes are in the higher bytes
 		code := e.Code() & 0xff

@@ -21,9 +21,9 @@ type EventEffects struct {
 	Conversation claim.Conversation
 	// Refreshed says that Dixa was queried for the conversation.
 	Refreshed bool
-	// Judged says that the status rules were evaluated, as [Snapshot.RulesDue]
+	// RulesEvaluated says that the status rules were evaluated, as [Snapshot.RulesDue]
 	// requires.
-	Judged bool
+	RulesEvaluated bool
 	// Transitions are the changes of the claim, in order.
 	Transitions []Transition
 	// Replaced lists the ids of timeline entries to delete.
@@ -82,7 +82,7 @@ func (s Conversations) Apply(ctx context.Context, a EventEffects) error {
 			}
 		}
 		_, err = exec(ctx, tx, `UPDATE claims SET applied = $3, rules_due = rules_due AND NOT $4, updated_at = $5 WHERE shop = $1 AND id = $2`,
-			a.Ref.Shop, a.Ref.ID, a.To, a.Judged, s.now())
+			a.Ref.Shop, a.Ref.ID, a.To, a.RulesEvaluated, s.now())
 		return err
 	})
 }

@@ -146,8 +146,8 @@ func TestEventsAreTakenInOnce(t *testing.T) {
 			advance := store.EventEffects{
 				Ref: ref("1"), From: next.Cursor, To: next.Last, State: next.State, ConversationID: 7, Conversation: conversation,
 				Transitions: []store.Transition{
-					{Event: claim.EventClose, Update: store.ClaimUpdate{Status: "closed", StatusBy: claim.ByDixa, Derived: "closed", Outbox: []store.OutboxEvent{{Type: claim.ToldClosed}}}},
-					{Update: store.ClaimUpdate{Outbox: []store.OutboxEvent{{ID: "message:m-1", Type: claim.ToldMessage, Message: &claim.MessageNotice{ID: "m-1"}}}}},
+					{Event: claim.EventClose, Update: store.ClaimUpdate{Status: "closed", StatusBy: claim.ByDixa, DerivedStatus: "closed", Outbox: []store.OutboxEvent{{Type: claim.OutboundClosed}}}},
+					{Update: store.ClaimUpdate{Outbox: []store.OutboxEvent{{ID: "message:m-1", Type: claim.OutboundMessageAdded, Message: &claim.MessageNotice{ID: "m-1"}}}}},
 				},
 				Timeline: []store.TimelineEntry{{ID: "e-1", TimelineEntry: claim.TimelineEntry{At: at, What: "conversation closed", By: "Anna"}}},
 				Messages: []claim.Message{{ID: "m-1", Kind: claim.MessageKind, At: at, Text: "Hello", Attachments: []claim.MessageAttachment{{ID: "1", Source: "/private/x"}}}},

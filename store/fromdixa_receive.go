@@ -77,7 +77,7 @@ func (s *core) insertBatch(ctx context.Context, batch []*incomingEvent) {
 	// A single statement is a transaction: its rows are durable once its result has
 	// been read to the end. Reading the organisations outside of it is safe because
 	// a known organisation never changes.
-	err := retrying(ctx, "keep events", func() error {
+	err := withRetry(ctx, "keep events", func() error {
 		have, err := organizationsOf(ctx, s.reads, batch)
 		if err != nil {
 			return err

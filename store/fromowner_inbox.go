@@ -176,7 +176,7 @@ func (s *core) applyOwnerEvent(ctx context.Context, tx *sql.Tx, e OwnerEvent, ef
 		}
 		return OwnerEventApplied, string(result), err
 	case effect.Shipment != nil:
-		told, err := s.tellShipment(ctx, tx, e.Shop, *effect.Shipment)
+		told, err := s.addShipmentNotes(ctx, tx, e.Shop, *effect.Shipment)
 		if told == 0 {
 			return OwnerEventIgnored, "no open claim of it, or the shop wants no note of this phase", err
 		}

@@ -22,9 +22,9 @@ type OwnerUpdate struct {
 	// Instruction is the id of the instruction that may result; if empty, one is
 	// generated.
 	Instruction string
-	// Whole says that the owner reports the whole claim, whatever changed in it. A
+	// Full says that the owner reports the whole claim, whatever changed in it. A
 	// status that it reported before is then not a new decision.
-	Whole bool
+	Full bool
 	// Read derives the updated claim from the current one, see [claim.DecodeUpdate].
 	// If it fails, its error is returned and nothing is written.
 	Read func(current *claim.Claim) (*claim.Claim, error)
@@ -94,7 +94,7 @@ func (s *core) updateFromOwner(ctx context.Context, tx *sql.Tx, u OwnerUpdate) (
 	}
 	out := OwnerUpdateResult{Outcome: UpdateUnchanged}
 	c := ownerChange{store: s, ref: u.Ref, row: &row, current: current, next: next, by: u.By, instruction: u.Instruction}
-	if err := c.read(ctx, tx, u.Whole); err != nil {
+	if err := c.read(ctx, tx, u.Full); err != nil {
 		return OwnerUpdateResult{}, err
 	}
 	switch {
@@ -108,12 +108,12 @@ func (s *core) updateFromOwner(ctx context.Context, tx *sql.Tx, u OwnerUpdate) (
 	case c.sent:
 		out.Outcome = UpdateInstructed
 		out.Instruction, err = c.instruct(ctx, tx)
-	case claim.Key(c.status) == claim.StatusWithdrawn:
+	case claim.NormalizeKey(c.status) == claim.StatusWithdrawn:
 		out.Outcome = UpdateWithdrawn
 		err = c.withdraw(ctx, tx)
 	default:
 		out.Outcome = UpdateEdited
-		out.Instruction, err = c.editBefore(ctx, tx)
+		out.Instruction, err = c.editUnopened(ctx, tx)
 	}
 	if err != nil {
 		return OwnerUpdateResult{}, err
@@ -160,8 +160,8 @@ func (c *ownerChange) read(ctx context.Context, tx *sql.Tx, whole bool) error {
 	if at.IsZero() {
 		c.next.UpdatedAt = c.current.UpdatedAt
 	}
-	said := claim.Key(c.next.Status)
-	if said != "" && said != claim.Key(told) && (!whole || said != claim.Key(c.current.Status)) {
+	said := claim.NormalizeKey(c.next.Status)
+	if said != "" && said != claim.NormalizeKey(told) && (!whole || said != claim.NormalizeKey(c.current.Status)) {
 		c.status = c.next.Status
 	}
 	// The owner's last reported status is no change by itself because the current
@@ -179,7 +179,7 @@ func (c *ownerChange) read(ctx context.Context, tx *sql.Tx, whole bool) error {
 func (c *ownerChange) change() claim.OwnerChange {
 	out := claim.OwnerChange{
 		Fields: c.fields, Status: c.status,
-		Said: claim.Said(c.current, c.next), Added: claim.NewEvidence(c.current, c.next),
+		Said: claim.AddedText(c.current, c.next), Added: claim.NewEvidence(c.current, c.next),
 	}
 	for _, cut := range c.next.Cut {
 		if !slices.Contains(c.current.Cut, cut) {
@@ -216,10 +216,10 @@ func (c *ownerChange) edit(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// editBefore edits a claim before its conversation is created. The effect of a
+// editUnopened edits a claim before its conversation is created. The effect of a
 // status on the conversation waits until the conversation exists. A parked claim is
 // retried with its new content, unless its customer was informed by other means.
-func (c *ownerChange) editBefore(ctx context.Context, tx *sql.Tx) (instruction string, err error) {
+func (c *ownerChange) editUnopened(ctx context.Context, tx *sql.Tx) (instruction string, err error) {
 	if err := c.edit(ctx, tx); err != nil {
 		return "", err
 	}
@@ -344,10 +344,10 @@ type ShipmentUpdate struct {
 // maxClaimsOfShipment bounds how many claims a parcel can belong to.
 const maxClaimsOfShipment = 20
 
-// tellShipment adds an instruction to report the parcel's phase in the conversations
+// addShipmentNotes adds an instruction to report the parcel's phase in the conversations
 // of its claims that are not closed, once per parcel and phase. It returns the
 // number of new instructions.
-func (s *core) tellShipment(ctx context.Context, tx *sql.Tx, shop string, news ShipmentUpdate) (int, error) {
+func (s *core) addShipmentNotes(ctx context.Context, tx *sql.Tx, shop string, news ShipmentUpdate) (int, error) {
 	var platform, own string
 	err := queryOne(ctx, tx, shopNotFound(shop), []any{&platform, &own},
 		`SELECT p.settings, s.settings FROM shops s CROSS JOIN platform p WHERE s.slug = $1 AND s.deleted_at = 0`, shop)
@@ -358,7 +358,7 @@ func (s *core) tellShipment(ctx context.Context, tx *sql.Tx, shop string, news S
 	if err != nil {
 		return 0, err
 	}
-	if !slices.ContainsFunc(settings.ShipmentNotes, func(phase string) bool { return claim.Key(phase) == claim.Key(news.Phase) }) {
+	if !slices.ContainsFunc(settings.ShipmentNotes, func(phase string) bool { return claim.NormalizeKey(phase) == claim.NormalizeKey(news.Phase) }) {
 		return 0, nil
 	}
 	body, err := json.Marshal(news)

@@ -123,7 +123,7 @@ func TestAStatusBeforeTheCreateIsCarriedOutWhenItIsOpen(t *testing.T) {
 	events, err := s.Outbox.List(t.Context(), r)
 	require.NoError(t, err)
 	require.Len(t, events, 1)
-	require.Equal(t, claim.ToldAbandoned, events[0].Type)
+	require.Equal(t, claim.OutboundAbandoned, events[0].Type)
 }
 
 func TestAFaultyChangeWritesNothing(t *testing.T) {
@@ -165,7 +165,7 @@ func TestTheRulesAreAskedAnewOnceNoChangeWaits(t *testing.T) {
 			require.NoError(t, s.Instructions.Finish(t.Context(), in, store.ClaimUpdate{RulesDue: true}))
 			w := load(t, s, r)
 			require.True(t, w.Unread)
-			require.NoError(t, s.Conversations.Apply(t.Context(), store.EventEffects{Ref: r, State: w.State, ConversationID: 1, Judged: true}))
+			require.NoError(t, s.Conversations.Apply(t.Context(), store.EventEffects{Ref: r, State: w.State, ConversationID: 1, RulesEvaluated: true}))
 			require.False(t, load(t, s, r).Unread)
 			n, err := s.Instructions.ChangesWritten(t.Context(), r, time.Time{})
 			require.NoError(t, err)

@@ -53,18 +53,18 @@ var (
 	}
 )
 
-// place is the associated data of a value: the value cannot be decrypted in any
+// associatedData is the associated data of a value: the value cannot be decrypted in any
 // other place.
-func (c sealedColumn) place(key []string) []byte {
+func (c sealedColumn) associatedData(key []string) []byte {
 	return []byte(c.table + "|" + c.column + "|" + strings.Join(key, "|"))
 }
 
 func (s *core) seal(c sealedColumn, plaintext []byte, key ...string) ([]byte, error) {
-	return s.keys.Seal(plaintext, c.place(key))
+	return s.keys.Seal(plaintext, c.associatedData(key))
 }
 
 func (s *core) open(c sealedColumn, sealed []byte, key ...string) ([]byte, error) {
-	plaintext, err := s.keys.Open(sealed, c.place(key))
+	plaintext, err := s.keys.Open(sealed, c.associatedData(key))
 	if err != nil {
 		return nil, fmt.Errorf("%s of %s %s: %w", c.column, c.table, strings.Join(key, "/"), err)
 	}
@@ -119,9 +119,9 @@ func (s *core) loadIndexKey(ctx context.Context) error {
 	return nil
 }
 
-// blind returns a keyed hash: equal values of one kind have equal hashes, and no one
+// keyedHash returns a keyed hash: equal values of one kind have equal hashes, and no one
 // can recover a value without the store's keys.
-func (s *core) blind(kind string, parts ...string) string {
+func (s *core) keyedHash(kind string, parts ...string) string {
 	mac := hmac.New(sha256.New, s.indexKey)
 	for _, part := range append([]string{kind}, parts...) {
 		mac.Write(fmt.Appendf(nil, "%d:%s", len(part), part))
@@ -147,10 +147,10 @@ func (s *Store) Reseal(ctx context.Context) (int, error) {
 	return total, nil
 }
 
-// Outdated counts the values that are encrypted under another key than the primary
+// CountOutdated counts the values that are encrypted under another key than the primary
 // one, which [Store.Reseal] would re-encrypt. As long as there are any, no key may
 // be removed.
-func (s *Store) Outdated(ctx context.Context) (int, error) {
+func (s *Store) CountOutdated(ctx context.Context) (int, error) {
 	total := 0
 	for _, c := range sealedColumns {
 		var after []string

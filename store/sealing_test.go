@@ -107,12 +107,12 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 			require.ErrorContains(t, err, "CLAIMFLOW_KEYS")
 
 			added := open(t, url, parseKeys(t, addedText))
-			n, err = added.Outdated(ctx)
+			n, err = added.CountOutdated(ctx)
 			require.NoError(t, err)
 			require.Zero(t, n, "a key that only opens makes what is there old")
 
 			after := open(t, url, parseKeys(t, newText))
-			n, err = after.Outdated(ctx)
+			n, err = after.CountOutdated(ctx)
 			require.NoError(t, err)
 			require.Greater(t, n, claims, "what the old key sealed is not counted")
 			// Others go on writing while it runs.
@@ -132,7 +132,7 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 			n, err = after.Reseal(ctx)
 			require.NoError(t, err)
 			require.Zero(t, n, "something was left under the old key")
-			n, err = after.Outdated(ctx)
+			n, err = after.CountOutdated(ctx)
 			require.NoError(t, err)
 			require.Zero(t, n, "what was sealed anew is counted as old")
 

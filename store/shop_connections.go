@@ -159,7 +159,7 @@ func (s *core) putToken(ctx context.Context, tx *sql.Tx, id, token string, org O
 	if err != nil || !refused {
 		return err
 	}
-	return s.announceConnection(ctx, tx, id, claim.ToldConnectionRecovered)
+	return s.announceConnection(ctx, tx, id, claim.OutboundConnectionRecovered)
 }
 
 // Token returns a connection's token in plaintext, and the token's keyed hash by
@@ -225,11 +225,11 @@ func (s Connections) MarkNeedsToken(ctx context.Context, connectionID, tokenHash
 		if err != nil || !first {
 			return err
 		}
-		return s.announceConnection(ctx, tx, connectionID, claim.ToldConnectionNeedsToken)
+		return s.announceConnection(ctx, tx, connectionID, claim.OutboundConnectionNeedsToken)
 	})
 	return first, err
 }
 
 // TokenHash returns the keyed hash that identifies a token's budget and state, so
 // that neither the database nor a log can be searched for a token.
-func (s Connections) TokenHash(token string) string { return s.blind("token", token) }
+func (s Connections) TokenHash(token string) string { return s.keyedHash("token", token) }

@@ -33,11 +33,11 @@ const (
 	// refused.
 	slowdown = 2
 	recovery = 97
-	// oneRefusal is how long after a refusal further ones do not count, because they
+	// refusalDedupWindow is how long after a refusal further ones do not count, because they
 	// refuse requests that were already in flight.
-	oneRefusal = 500 * time.Millisecond
-	// forgetRefusal is how long a refusal counts at most.
-	forgetRefusal = 10 * time.Minute
+	refusalDedupWindow = 500 * time.Millisecond
+	// refusalTTL is how long a refusal counts at most.
+	refusalTTL = 10 * time.Minute
 	// longestHold bounds how long one refusal holds back all requests.
 	longestHold = 5 * time.Minute
 )
@@ -93,12 +93,12 @@ func (s *core) budgetSQL(text string) string {
 	interval := func(pace, refusedAt string) string {
 		pace = strings.ReplaceAll(pace, "{recovery}", fmt.Sprint(recovery))
 		return fmt.Sprintf(`(CASE WHEN %[1]s > CAST($2 AS BIGINT) AND %[2]s > %[3]s - %[4]d THEN %[1]s ELSE CAST($2 AS BIGINT) END)`,
-			pace, refusedAt, now, forgetRefusal.Microseconds())
+			pace, refusedAt, now, refusalTTL.Microseconds())
 	}
 	return strings.NewReplacer(
 		"{slot}", fmt.Sprintf(`(CASE WHEN b.next_slot > %s AND b.next_slot <= %s + %d THEN b.next_slot ELSE %s END)`, now, now, furthest.Microseconds(), now),
 		"{stepped}", interval("b.pace * {recovery} / 100", "b.refused_at"), "{interval}", interval("pace", "refused_at"),
-		"{interval of b}", interval("b.pace", "b.refused_at"), "{one}", fmt.Sprint(oneRefusal.Microseconds()), "{slowdown}", fmt.Sprint(slowdown),
+		"{interval of b}", interval("b.pace", "b.refused_at"), "{one}", fmt.Sprint(refusalDedupWindow.Microseconds()), "{slowdown}", fmt.Sprint(slowdown),
 		"{now}", now, "{day}", fmt.Sprint(day.Microseconds()), "{recovery}", fmt.Sprint(recovery),
 	).Replace(text)
 }
@@ -201,7 +201,7 @@ func (s *core) tokenShares(ctx context.Context, which string, args ...any) (map[
 			var id string
 			var pace, refusedAt int64
 			err := scan(&id, &pace, &refusedAt)
-			if at := timeOf(refusedAt); pace > 0 && s.clock().Sub(at) < forgetRefusal {
+			if at := timeOf(refusedAt); pace > 0 && s.clock().Sub(at) < refusalTTL {
 				shares[id] = claim.TokenShare{PerSecond: 1e6 / float64(pace), RefusedAt: at}
 			}
 			return err

@@ -107,5 +107,5 @@ func (s Customers) Forget(ctx context.Context, connectionID, endUserID string) e
 }
 
 func (s *core) identity(connectionID, identity string) string {
-	return s.blind("customer", connectionID, identity)
+	return s.keyedHash("customer", connectionID, identity)
 }

@@ -17,7 +17,7 @@ type Intent struct {
 	Ref  claim.Ref
 	Step string
 	// Try is one more than the number of times that Dixa is known to have refused
-	// the step, see [claim.Ref.Key].
+	// the step, see [claim.Ref.ExternalID].
 	Try int
 	// SentAt is when the step was last sent with no known answer; zero if nothing is
 	// outstanding.
@@ -34,7 +34,7 @@ type Intent struct {
 // outstanding. Of any number of concurrent callers, one gets to send.
 func (s Intents) Begin(ctx context.Context, ref claim.Ref, step string) (in Intent, outstanding bool, err error) {
 	return s.begin(ctx, ref, step, func(tx *sql.Tx) (func() error, error) {
-		return func() error { return nil }, known(ctx, tx, ref)
+		return func() error { return nil }, claimExists(ctx, tx, ref)
 	})
 }
 
@@ -134,7 +134,7 @@ func (s Intents) Finish(ctx context.Context, ref claim.Ref, step string, result 
 		return fmt.Errorf("%s: write its result as JSON: %w", doing, err)
 	}
 	return s.write(ctx, doing, func(tx *sql.Tx) error {
-		if err := known(ctx, tx, ref); err != nil {
+		if err := claimExists(ctx, tx, ref); err != nil {
 			return err
 		}
 		return s.finish(ctx, tx, ref, step, data)

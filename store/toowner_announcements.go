@@ -76,9 +76,9 @@ func (s *core) pauseEndpoint(ctx context.Context, tx *sql.Tx, id, reason string,
 	if d.Shop != "" {
 		shops = []string{d.Shop}
 	}
-	return s.announce(ctx, tx, endpointLane+id, claim.ToldEndpointPaused, shops, id, func(sequence int64) any {
+	return s.announce(ctx, tx, endpointLane+id, claim.OutboundEndpointPaused, shops, id, func(sequence int64) any {
 		d.Sequence = sequence
-		return claim.EndpointNotice{Type: claim.ToldEndpointPaused, Timestamp: timeOf(micros(now)), Data: d}
+		return claim.EndpointNotice{Type: claim.OutboundEndpointPaused, Timestamp: timeOf(micros(now)), Data: d}
 	})
 }
 

@@ -185,7 +185,7 @@ func (s Endpoints) AnyActive(ctx context.Context, shop string) (bool, error) {
 			var kind EndpointKind
 			var types string
 			err := scan(&kind, &types)
-			for _, t := range []string{claim.ToldNeedsAttention, claim.ToldFallback} {
+			for _, t := range []string{claim.OutboundNeedsAttention, claim.OutboundFallback} {
 				heard = heard || kind != EndpointKarla && kind.Wants(splitTypes(types), t)
 			}
 			return err
@@ -412,5 +412,5 @@ func (k EndpointKind) Wants(types []string, kind string) bool {
 	if len(types) > 0 {
 		return slices.Contains(types, kind)
 	}
-	return k != EndpointEmail || slices.Contains(claim.AlarmTypes(), kind)
+	return k != EndpointEmail || slices.Contains(claim.AlertTypes(), kind)
 }

@@ -43,7 +43,7 @@ func (c Candidate) Name() string { return c.Scope + "/" + c.Key + "/" + c.Langua
 func Choose(c *claim.Claim, languages []string, stored []Candidate) Candidate {
 	keys := []string{c.ReasonKey(), c.FlowKey()}
 	all := slices.DeleteFunc(slices.Concat(stored, builtIn()), func(one Candidate) bool {
-		return !slices.Contains(keys, claim.Key(one.Key)) && claim.Key(one.Key) != claim.FlowGeneral
+		return !slices.Contains(keys, claim.NormalizeKey(one.Key)) && claim.NormalizeKey(one.Key) != claim.FlowGeneral
 	})
 	for _, wanted := range slices.Concat(languages, []string{"en"}) {
 		spoken := inLanguage(all, wanted)
@@ -70,7 +70,7 @@ func Choose(c *claim.Claim, languages []string, stored []Candidate) Candidate {
 // rank orders candidates of one language by scope and key, with general ones last.
 func rank(c Candidate, keys []string) int {
 	scope := slices.Index([]string{ScopeShop, ScopePlatform, ScopeBuiltIn}, c.Scope)
-	key := slices.Index(keys, claim.Key(c.Key))
+	key := slices.Index(keys, claim.NormalizeKey(c.Key))
 	if key < 0 {
 		return 100 + scope
 	}

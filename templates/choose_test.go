@@ -118,7 +118,7 @@ func TestChooseInherits(t *testing.T) {
 
 func TestTags(t *testing.T) {
 	t.Parallel()
-	settings := claim.BuiltIn()
+	settings := claim.DefaultSettings()
 	other := claim.Settings{Tag: "Karla", ExtraTags: []string{"VIP", " two\nlines "}}
 	for name, test := range map[string]struct {
 		claim    claim.Claim

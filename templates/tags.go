@@ -22,9 +22,9 @@ func Tags(c *claim.Claim, s *claim.Settings, repeat bool, extra []string) []stri
 	tags := []string{stem}
 	add := func(kind, word string, known func(string) bool) {
 		switch {
-		case claim.Key(word) == "":
+		case claim.NormalizeKey(word) == "":
 		case known(word):
-			tags = append(tags, stem+"-"+kind+"-"+strings.ReplaceAll(claim.Key(word), "_", "-"))
+			tags = append(tags, stem+"-"+kind+"-"+strings.ReplaceAll(claim.NormalizeKey(word), "_", "-"))
 		default:
 			tags = append(tags, stem+"-"+kind+"-other")
 		}

@@ -206,7 +206,7 @@ func NewView(c *claim.Claim, in ViewInput) View {
 func bounded[T any](list []T, most int) []T { return list[:min(len(list), most)] }
 
 func carrier(code string) string {
-	if name, ok := carriers()[claim.Key(code)]; ok {
+	if name, ok := carriers()[claim.NormalizeKey(code)]; ok {
 		return name
 	}
 	return code

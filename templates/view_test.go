@@ -113,7 +113,7 @@ func TestVocabulariesAreComplete(t *testing.T) {
 		}
 	}
 	for key := range en.Preferences {
-		require.Equal(t, key, claim.Key(key))
+		require.Equal(t, key, claim.NormalizeKey(key))
 	}
 	for key := range en.Phases {
 		require.True(t, claim.KnownPhase(key), key)

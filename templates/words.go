@@ -59,7 +59,7 @@ const maxWord = 100
 // word translates a value. A value that is not in the table keeps its own text, with
 // underscores replaced by spaces.
 func word(value string, table map[string]string) Word {
-	key := claim.Key(value)
+	key := claim.NormalizeKey(value)
 	if text, ok := table[key]; ok {
 		return Word{Key: key, Text: text}
 	}

@@ -56,7 +56,7 @@ func StartAttributes(ref claim.Ref, reason, orderNumber string) temporal.SearchA
 	set := []temporal.SearchAttributeUpdate{
 		keyShop.ValueSet(ref.Shop),
 		keyID.ValueSet(ref.ID),
-		keyReason.ValueSet(claim.Key(reason)),
+		keyReason.ValueSet(claim.NormalizeKey(reason)),
 		keyState.ValueSet(string(startState)),
 	}
 	if orderNumber != "" {
@@ -67,17 +67,17 @@ func StartAttributes(ref claim.Ref, reason, orderNumber string) temporal.SearchA
 
 // Summary is the sentence that identifies a claim's workflow to people in a list.
 func Summary(ref claim.Ref, reason, orderNumber string) string {
-	words := strings.ReplaceAll(claim.Key(reason), "_", " ")
+	words := strings.ReplaceAll(claim.NormalizeKey(reason), "_", " ")
 	if orderNumber == "" {
 		return fmt.Sprintf("%s: claim %s (%s)", ref.Shop, ref.ID, words)
 	}
 	return fmt.Sprintf("%s: %s claim %s on order %s", ref.Shop, words, ref.ID, orderNumber)
 }
 
-// show updates the search attributes and the card in the Temporal UI to the claim's
+// updateVisibility updates the search attributes and the card in the Temporal UI to the claim's
 // standing.
-func (r *claimRun) show(ctx workflow.Context) {
-	now := attributes{state: r.standing.State, cause: r.standing.Cause, conversation: r.standing.ConversationID}
+func (r *claimRun) updateVisibility(ctx workflow.Context) {
+	now := attributes{state: r.state.State, cause: r.state.Cause, conversation: r.state.ConversationID}
 	if now.state != claim.StateNeedsAttention {
 		now.cause = ""
 	}
@@ -98,7 +98,7 @@ func (r *claimRun) show(ctx workflow.Context) {
 		}
 		r.shown = now
 	}
-	workflow.SetCurrentDetails(ctx, r.card())
+	workflow.SetCurrentDetails(ctx, r.currentDetails())
 }
 
 func causeUpdate(cause claim.Cause) temporal.SearchAttributeUpdate {
@@ -108,47 +108,47 @@ func causeUpdate(cause claim.Cause) temporal.SearchAttributeUpdate {
 	return keyCause.ValueSet(string(cause))
 }
 
-// card returns the live status card, in Markdown.
-func (r *claimRun) card() string {
+// currentDetails returns the live status card, in Markdown.
+func (r *claimRun) currentDetails() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n", strings.ReplaceAll(string(r.standing.State), "_", " "))
+	fmt.Fprintf(&b, "### %s\n\n", strings.ReplaceAll(string(r.state.State), "_", " "))
 	line := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, "- **%s:** %s\n", name, value)
 		}
 	}
-	if r.standing.ConversationID != 0 {
-		line("Conversation in Dixa", strconv.FormatInt(r.standing.ConversationID, 10))
+	if r.state.ConversationID != 0 {
+		line("Conversation in Dixa", strconv.FormatInt(r.state.ConversationID, 10))
 	}
 	line("Reference", r.ref.Reference())
-	line("Status", r.standing.Status)
-	line("Agent", r.standing.AssigneeID)
-	line("Queue", r.standing.QueueID)
+	line("Status", r.state.Status)
+	line("Agent", r.state.AssigneeID)
+	line("Queue", r.state.QueueID)
 	line("Template", r.resolved.Template)
 	line("Route", r.resolved.Route)
 	if r.attached > 0 || r.leftOut > 0 {
 		line("Files", fmt.Sprintf("%d attached, %d left out", r.attached, r.leftOut))
 	}
 	line("Waiting for", r.waitingFor())
-	if share := r.standing.TokenShare; share != nil {
+	if share := r.state.TokenShare; share != nil {
 		line("Dixa's request limit", share.String())
 	}
-	if r.standing.FallbackUsed {
+	if r.state.FallbackUsed {
 		line("Fallback", "raised")
 	}
-	if r.standing.State == claim.StateNeedsAttention {
-		line("Cause", string(r.standing.Cause))
-		line("What to do", r.standing.Cause.Advice())
+	if r.state.State == claim.StateNeedsAttention {
+		line("Cause", string(r.state.Cause))
+		line("What to do", r.state.Cause.Advice())
 	}
 	lastError := "Last error"
-	switch r.standing.State {
+	switch r.state.State {
 	case claim.StateOpen, claim.StatePending, claim.StateClosed, claim.StateSettled:
 		lastError = "Last error (over)"
 	}
-	line(lastError, r.standing.LastError)
-	if len(r.standing.Recent) > 0 {
+	line(lastError, r.state.LastError)
+	if len(r.state.Recent) > 0 {
 		b.WriteString("\n#### In Dixa\n\n")
-		for _, m := range r.standing.Recent {
+		for _, m := range r.state.Recent {
 			fmt.Fprintf(&b, "- %s %s\n", m.At.UTC().Format(time.DateTime), m.What)
 		}
 	}

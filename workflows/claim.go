@@ -43,19 +43,19 @@ const maxTurns = 10
 
 // claimRun is one run of the workflow of one claim.
 type claimRun struct {
-	ref      claim.Ref
-	nudges   workflow.ReceiveChannel
-	standing claim.Standing
+	ref    claim.Ref
+	nudges workflow.ReceiveChannel
+	state  claim.WorkflowState
 	// Results of this run's steps, for the card.
-	resolved activities.Resolved
+	resolved activities.ResolveResult
 	attached int
 	leftOut  int
 	// separately says that Dixa did not accept all of the first message.
 	separately bool
 	// waiting says in words what the run waits for. Empty while it works.
 	waiting string
-	// asked is the [claim.Standing.DoubtAt] that Dixa was last asked about.
-	asked time.Time
+	// askedAt is the [claim.WorkflowState.DoubtAt] that Dixa was last asked about.
+	askedAt time.Time
 	// shown are the search attributes as last written.
 	shown attributes
 }
@@ -73,7 +73,7 @@ func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 		return "", err
 	}
 	for turns := 1; ; turns++ {
-		r.show(ctx)
+		r.updateVisibility(ctx)
 		var err error
 		if turns%maxTurns == 0 {
 			// A claim moves only a few times between two waits. A claim that does
@@ -84,33 +84,33 @@ func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 			return "", err
 		}
 		if r.inDoubt() {
-			if err := r.askDixa(ctx); err != nil {
+			if err := r.refreshState(ctx); err != nil {
 				return "", err
 			}
 			continue
 		}
-		switch r.standing.Next() {
-		case claim.MoveOpen:
+		switch r.state.Next() {
+		case claim.ActionOpen:
 			err = r.open(ctx)
-		case claim.MovePark:
+		case claim.ActionPark:
 			err = r.park(ctx, claim.CauseNoConnection, "the shop has no Dixa connection")
-		case claim.MoveSkip:
+		case claim.ActionSkip:
 			err = r.sync(ctx, activities.StatusChange{Event: claim.EventSkip})
-		case claim.MoveRead:
-			before := r.standing.Cursor
+		case claim.ActionRead:
+			before := r.state.Cursor
 			err = r.follow(ctx)
-			if r.standing.Cursor != before {
+			if r.state.Cursor != before {
 				turns = 0
 			}
-		case claim.MoveInstruct:
+		case claim.ActionInstruct:
 			turns = 0 // each instruction is carried out once
 			err = r.instruct(ctx)
-		case claim.MoveWait, claim.MoveFollow:
+		case claim.ActionWait, claim.ActionFollow:
 			turns = 0
-			err = r.waitForNews(ctx)
-		case claim.MoveFinish:
+			err = r.waitForChange(ctx)
+		case claim.ActionFinish:
 			if !drain(r.nudges) {
-				return r.standing.State, nil
+				return r.state.State, nil
 			}
 			err = r.load(ctx)
 		}
@@ -127,29 +127,29 @@ func (r *claimRun) run(ctx workflow.Context) (claim.State, error) {
 // open creates the claim's complete conversation in Dixa or parks the claim. It does
 // not repeat steps that this run or an earlier one has done.
 func (r *claimRun) open(ctx workflow.Context) error {
-	if r.standing.State != claim.StateOpening {
+	if r.state.State != claim.StateOpening {
 		return r.load(ctx) // marks the claim as opening
 	}
-	if !r.left(ctx) && r.standing.FallbackDue() && !r.standing.Unanswered {
+	if !r.beforeDeadline(ctx) && r.state.FallbackDue() && !r.state.Unanswered {
 		return r.park(ctx, claim.CauseDeadline, "it was too late when the opening could begin")
 	}
 	err := r.openConversation(ctx)
 	if hasType(err, claim.ErrorEdited) {
 		return r.load(ctx) // the next turn opens the edited claim
 	}
-	return r.stopped(ctx, err)
+	return r.handleFailure(ctx, err)
 }
 
-// stopped handles a failed step: it parks the claim or reads what a person did to
+// handleFailure handles a failed step: it parks the claim or reads what a person did to
 // it.
-func (r *claimRun) stopped(ctx workflow.Context, err error) error {
+func (r *claimRun) handleFailure(ctx workflow.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	switch stop := stopOf(err); {
+	switch stop := classify(err); {
 	case stop.withdrawn:
 		return r.load(ctx)
-	case stop.late && r.standing.ConversationID != 0:
+	case stop.late && r.state.ConversationID != 0:
 		return r.park(ctx, claim.CauseUnavailable, stop.message)
 	case stop.late:
 		return r.park(ctx, claim.CauseDeadline, stop.message)
@@ -164,7 +164,7 @@ func (r *claimRun) openConversation(ctx workflow.Context) error {
 	if err := r.resolveTemplate(ctx); err != nil {
 		return err
 	}
-	if r.standing.ConversationID == 0 {
+	if r.state.ConversationID == 0 {
 		if err := r.checkEvidence(ctx); err != nil {
 			return err
 		}
@@ -193,21 +193,21 @@ func (r *claimRun) openConversation(ctx workflow.Context) error {
 // park records that the claim needs a person, and why. It also raises the fallback
 // if the deadline has passed or the customer cannot be reached at all.
 func (r *claimRun) park(ctx workflow.Context, cause claim.Cause, why string) error {
-	due := r.standing.FallbackDue() && (cause == claim.CauseNoContact || !r.left(ctx))
+	due := r.state.FallbackDue() && (cause == claim.CauseNoContact || !r.beforeDeadline(ctx))
 	return r.sync(ctx, activities.StatusChange{
 		Event: claim.EventPark, Cause: cause, LastError: why,
-		SettingsVersion: r.standing.SettingsVersion, Fallback: due,
+		SettingsVersion: r.state.SettingsVersion, Fallback: due,
 	})
 }
 
-// left reports whether time is left until the claim's deadline.
-func (r *claimRun) left(ctx workflow.Context) bool {
-	return workflow.Now(ctx).Before(r.standing.Deadline)
+// beforeDeadline reports whether time is left until the claim's deadline.
+func (r *claimRun) beforeDeadline(ctx workflow.Context) bool {
+	return workflow.Now(ctx).Before(r.state.Deadline)
 }
 
 // untilDeadline is the time until the claim's deadline, at least one millisecond.
 func (r *claimRun) untilDeadline(ctx workflow.Context) time.Duration {
-	return max(r.standing.Deadline.Sub(workflow.Now(ctx)), time.Millisecond)
+	return max(r.state.Deadline.Sub(workflow.Now(ctx)), time.Millisecond)
 }
 
 // stepTime is how long a step may be retried. Before the claim has its conversation,
@@ -215,8 +215,8 @@ func (r *claimRun) untilDeadline(ctx workflow.Context) time.Duration {
 // because a create that is cut off may have succeeded. Afterwards it is a fixed
 // time, because the customer is served.
 func (r *claimRun) stepTime(ctx workflow.Context) time.Duration {
-	if r.standing.ConversationID != 0 {
-		return afterOpening
+	if r.state.ConversationID != 0 {
+		return postOpenTimeout
 	}
-	return r.untilDeadline(ctx) + attemptTime
+	return r.untilDeadline(ctx) + attemptTimeout
 }

@@ -26,12 +26,12 @@ var ref = claim.Ref{Shop: "acme", ID: "c-1"}
 // what the workflow writes, and records what was called.
 type world struct {
 	env      *testsuite.TestWorkflowEnvironment
-	standing claim.Standing
-	resolved activities.Resolved
-	checked  activities.Checked
+	standing claim.WorkflowState
+	resolved activities.ResolveResult
+	checked  activities.EvidenceResult
 	made     activities.Conversation
-	uploaded activities.Separate
-	tagged   activities.Tagged
+	uploaded activities.SeparateResult
+	tagged   activities.TagResult
 	// nameless: Dixa refused the customer's name.
 	nameless bool
 	calls    []string
@@ -53,11 +53,11 @@ func newWorld(t *testing.T) *world {
 	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	w := &world{
 		env: suite.NewTestWorkflowEnvironment(),
-		standing: claim.Standing{
+		standing: claim.WorkflowState{
 			State: claim.StateReceived, Reason: "damaged", OrderNumber: "#10001",
 			Offered: true, ConnectionID: "con-1", SettingsVersion: 7,
 		},
-		resolved: activities.Resolved{Template: "built-in/defective/en", Language: "en"},
+		resolved: activities.ResolveResult{Template: "built-in/defective/en", Language: "en"},
 		made:     activities.Conversation{ID: 4711, Attached: 2},
 		fail:     map[string]func(int) error{},
 		attempts: map[string]int{},
@@ -77,13 +77,13 @@ func newWorld(t *testing.T) *world {
 		evidence *activities.Evidence
 		dixa     *activities.Dixa
 	)
-	w.env.OnActivity(claims.LoadClaim, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.Standing, error) {
-		if w.standing.Next() == claim.MoveOpen {
+	w.env.OnActivity(claims.LoadClaim, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.WorkflowState, error) {
+		if w.standing.Next() == claim.ActionOpen {
 			w.move(claim.EventStart)
 		}
 		return w.standing, w.call("LoadClaim")
 	})
-	w.env.OnActivity(claims.SyncStatus, mock.Anything, mock.Anything).Return(func(_ context.Context, c activities.StatusChange) (claim.Standing, error) {
+	w.env.OnActivity(claims.SyncStatus, mock.Anything, mock.Anything).Return(func(_ context.Context, c activities.StatusChange) (claim.WorkflowState, error) {
 		name := "SyncStatus " + string(c.Event)
 		if w.refuseSync {
 			return w.standing, w.call(name)
@@ -99,7 +99,7 @@ func newWorld(t *testing.T) *world {
 		w.move(c.Event)
 		return w.standing, w.call(name)
 	})
-	w.env.OnActivity(claims.Follow, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.Standing, error) {
+	w.env.OnActivity(claims.Follow, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.WorkflowState, error) {
 		if err := w.call("Follow"); err != nil {
 			return w.standing, err
 		}
@@ -126,10 +126,10 @@ func newWorld(t *testing.T) *world {
 		w.standing.Instructed = w.instructions > 0
 		return nil
 	})
-	w.env.OnActivity(tickets.ResolveTemplate, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Resolved, error) {
+	w.env.OnActivity(tickets.ResolveTemplate, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.ResolveResult, error) {
 		return w.resolved, w.call("ResolveTemplate")
 	})
-	w.env.OnActivity(evidence.CheckEvidence, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Checked, error) {
+	w.env.OnActivity(evidence.CheckEvidence, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.EvidenceResult, error) {
 		return w.checked, w.call("CheckEvidence")
 	})
 	w.env.OnActivity(dixa.FindOrCreateCustomer, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Customer, error) {
@@ -151,10 +151,10 @@ func newWorld(t *testing.T) *world {
 			}
 			return made, err
 		})
-	w.env.OnActivity(dixa.SendSeparately, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Separate, error) {
+	w.env.OnActivity(dixa.SendSeparately, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.SeparateResult, error) {
 		return w.uploaded, w.call("SendSeparately")
 	})
-	w.env.OnActivity(dixa.ApplyTags, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Tagged, error) {
+	w.env.OnActivity(dixa.ApplyTags, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.TagResult, error) {
 		return w.tagged, w.call("ApplyTags")
 	})
 	for name, step := range map[string]any{
@@ -279,7 +279,7 @@ func TestClaimDoesTheOptionalStepsThatAreAskedFor(t *testing.T) {
 func TestClaimNotesEvidenceThatWasLeftOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.checked = activities.Checked{Files: 1, LeftOut: 1}
+	w.checked = activities.EvidenceResult{Files: 1, LeftOut: 1}
 	w.at(time.Hour, w.abandon)
 	w.run(t)
 	require.Contains(t, w.calls, "AddNote")
@@ -289,7 +289,7 @@ func TestClaimUploadsFilesOneByOneWhenDixaRefusedThemTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.made.Separately = true
-	w.uploaded = activities.Separate{Attached: 1, LeftOut: 1}
+	w.uploaded = activities.SeparateResult{Attached: 1, LeftOut: 1}
 	w.at(time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{"CreateConversation", "ApplyTags", "SendSeparately", "AddNote"}, w.calls[4:8])
@@ -334,7 +334,7 @@ func TestNewRunFinishesWhatTheConversationLacks(t *testing.T) {
 	w.standing.Done = []string{claim.StepTags}
 	w.made.Separately = true
 	w.checked.LeftOut = 1
-	w.uploaded = activities.Separate{Attached: 1, LeftOut: 1}
+	w.uploaded = activities.SeparateResult{Attached: 1, LeftOut: 1}
 	w.at(time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CreateConversation", "SendSeparately", "AddNote", "SyncStatus opened", "Follow"}, w.calls)

@@ -17,17 +17,17 @@ const (
 )
 
 const (
-	// attemptTime bounds one attempt at a step that calls Dixa. An attempt may send
+	// attemptTimeout bounds one attempt at a step that calls Dixa. An attempt may send
 	// several requests, each after a short wait for the budget, and a create lasts
 	// as long as Dixa needs to copy the photos.
-	attemptTime = 2 * time.Minute
-	// doubtTime is how long to wait for an event that ends a doubt about a state
+	attemptTimeout = 2 * time.Minute
+	// doubtGracePeriod is how long to wait for an event that ends a doubt about a state
 	// before asking Dixa.
-	doubtTime = 2 * time.Second
-	// askWithin bounds how long the workflow tries to ask Dixa about a state.
-	askWithin = 5 * time.Minute
-	// afterOpening is how long each step is retried after the conversation exists.
-	afterOpening = time.Hour
+	doubtGracePeriod = 2 * time.Second
+	// askTimeout bounds how long the workflow tries to ask Dixa about a state.
+	askTimeout = 5 * time.Minute
+	// postOpenTimeout is how long each step is retried after the conversation exists.
+	postOpenTimeout = time.Hour
 )
 
 // storeOptions returns the options for activities that read and write our own store.
@@ -59,7 +59,7 @@ func evidenceOptions(summary string) workflow.ActivityOptions {
 func dixaFast(summary, connectionID string, within time.Duration) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue:              claim.TaskQueueDixa,
-		StartToCloseTimeout:    attemptTime,
+		StartToCloseTimeout:    attemptTimeout,
 		ScheduleToCloseTimeout: within,
 		HeartbeatTimeout:       10 * time.Second,
 		Summary:                summary,

@@ -17,15 +17,15 @@ func (r *claimRun) answerStatus(ctx workflow.Context) error {
 
 func (r *claimRun) status() (claim.RunStatus, error) {
 	s := claim.RunStatus{
-		State: r.standing.State, ConversationID: r.standing.ConversationID, Status: r.standing.Status,
-		WaitingFor: r.waitingFor(), LastError: r.standing.LastError,
-		StepsDone: append([]string{}, r.standing.Done...), FallbackRaised: r.standing.FallbackUsed,
+		State: r.state.State, ConversationID: r.state.ConversationID, Status: r.state.Status,
+		WaitingFor: r.waitingFor(), LastError: r.state.LastError,
+		StepsDone: append([]string{}, r.state.Done...), FallbackRaised: r.state.FallbackUsed,
 	}
 	if s.State == "" {
 		s.State = startState
 	}
 	if s.State == claim.StateNeedsAttention {
-		s.Cause, s.Advice = r.standing.Cause, r.standing.Cause.Advice()
+		s.Cause, s.Advice = r.state.Cause, r.state.Cause.Advice()
 	}
 	return s, nil
 }
@@ -35,15 +35,15 @@ func (r *claimRun) waitingFor() string {
 	if r.waiting != "" {
 		return r.waiting
 	}
-	switch r.standing.Next() {
-	case claim.MoveWait:
-		if r.standing.State == claim.StateNeedsAttention {
+	switch r.state.Next() {
+	case claim.ActionWait:
+		if r.state.State == claim.StateNeedsAttention {
 			return "an operator: see the cause"
 		}
 		return "the shop, which is paused: `starter shop resume " + r.ref.Shop + "`"
-	case claim.MoveFollow:
-		if r.standing.State == claim.StateClosed && !r.standing.SettleAt.IsZero() {
-			return "the end of the quiet period at " + r.standing.SettleAt.UTC().Format(time.RFC3339)
+	case claim.ActionFollow:
+		if r.state.State == claim.StateClosed && !r.state.SettleAt.IsZero() {
+			return "the end of the quiet period at " + r.state.SettleAt.UTC().Format(time.RFC3339)
 		}
 		return "events from Dixa or the owner"
 	}

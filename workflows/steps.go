@@ -11,24 +11,24 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// stand replaces the run's standing with the result of an activity.
-func (r *claimRun) stand(ctx workflow.Context, f workflow.Future) error {
+// setState replaces the run's standing with the result of an activity.
+func (r *claimRun) setState(ctx workflow.Context, f workflow.Future) error {
 	// Decode into a new value: fields omitted as empty would keep their old values.
-	var now claim.Standing
+	var now claim.WorkflowState
 	if err := f.Get(ctx, &now); err != nil {
 		return err
 	}
-	r.standing = now
+	r.state = now
 	return nil
 }
 
 func (r *claimRun) load(ctx workflow.Context) error {
 	ctx = workflow.WithActivityOptions(ctx, storeOptions("Read how claim "+r.ref.ID+" stands"))
-	return r.stand(ctx, workflow.ExecuteActivity(ctx, claims.LoadClaim, r.ref))
+	return r.setState(ctx, workflow.ExecuteActivity(ctx, claims.LoadClaim, r.ref))
 }
 
 func (r *claimRun) sync(ctx workflow.Context, change activities.StatusChange) error {
-	change.Ref, change.RetriedAt = r.ref, r.standing.RetriedAt
+	change.Ref, change.RetriedAt = r.ref, r.state.RetriedAt
 	summary := map[claim.Event]string{
 		claim.EventOpened: "Tell the claim's owner that it is open",
 		claim.EventPark:   "Park the claim: " + string(change.Cause),
@@ -39,43 +39,43 @@ func (r *claimRun) sync(ctx workflow.Context, change activities.StatusChange) er
 		summary = "Raise the claim's fallback: " + string(change.Cause)
 	}
 	ctx = workflow.WithActivityOptions(ctx, storeOptions(summary))
-	return r.stand(ctx, workflow.ExecuteActivity(ctx, claims.SyncStatus, change))
+	return r.setState(ctx, workflow.ExecuteActivity(ctx, claims.SyncStatus, change))
 }
 
 // follow applies the events from Dixa about the conversation.
 func (r *claimRun) follow(ctx workflow.Context) error {
 	ctx = workflow.WithActivityOptions(ctx, storeOptions("Take in what Dixa told"))
-	return r.stand(ctx, workflow.ExecuteActivity(ctx, claims.Follow, r.ref))
+	return r.setState(ctx, workflow.ExecuteActivity(ctx, claims.Follow, r.ref))
 }
 
 // inDoubt reports whether Dixa may have a state other than the known one and has not
 // been asked about it yet.
 func (r *claimRun) inDoubt() bool {
-	switch r.standing.Next() {
-	case claim.MoveFollow, claim.MoveFinish:
-		return !r.standing.DoubtAt.IsZero() && !r.standing.DoubtAt.Equal(r.asked)
+	switch r.state.Next() {
+	case claim.ActionFollow, claim.ActionFinish:
+		return !r.state.DoubtAt.IsZero() && !r.state.DoubtAt.Equal(r.askedAt)
 	default:
 		return false
 	}
 }
 
-// askDixa asks Dixa for the conversation's state. If Dixa does not answer, the next
+// refreshState asks Dixa for the conversation's state. If Dixa does not answer, the next
 // sweep asks again. Usually the event that ends the doubt is already on its way, and
 // a short wait saves the request.
-func (r *claimRun) askDixa(ctx workflow.Context) error {
-	doubt := r.standing.DoubtAt
-	if news, err := r.newsWithin(ctx, doubtTime, "Ask Dixa about the state unless an event tells it by then"); err != nil {
+func (r *claimRun) refreshState(ctx workflow.Context) error {
+	doubt := r.state.DoubtAt
+	if news, err := r.waitForNudge(ctx, doubtGracePeriod, "Ask Dixa about the state unless an event tells it by then"); err != nil {
 		return err
 	} else if news {
-		if err := r.readNews(ctx); err != nil {
+		if err := r.handleNudge(ctx); err != nil {
 			return err
 		}
-		if !r.inDoubt() || !r.standing.DoubtAt.Equal(doubt) {
+		if !r.inDoubt() || !r.state.DoubtAt.Equal(doubt) {
 			return nil
 		}
 	}
-	r.asked = doubt
-	asking := workflow.WithActivityOptions(ctx, dixaFast("Ask Dixa which state the conversation has", r.standing.ConnectionID, askWithin))
+	r.askedAt = doubt
+	asking := workflow.WithActivityOptions(ctx, dixaFast("Ask Dixa which state the conversation has", r.state.ConnectionID, askTimeout))
 	if err := workflow.ExecuteActivity(asking, dixa.AskState, r.ref).Get(asking, nil); err != nil && ctx.Err() != nil {
 		return err
 	}
@@ -86,21 +86,21 @@ func (r *claimRun) askDixa(ctx workflow.Context) error {
 // finished. One that cannot be sent parks the claim.
 func (r *claimRun) instruct(ctx workflow.Context) error {
 	if err := r.dixaStep(ctx, "Carry out what was asked for", dixa.Instruct, r.ref, nil); err != nil {
-		return r.stopped(ctx, err)
+		return r.handleFailure(ctx, err)
 	}
 	return r.load(ctx)
 }
 
 func (r *claimRun) resolveTemplate(ctx workflow.Context) error {
-	ctx = workflow.WithActivityOptions(ctx, storeOptions("Choose and render the template for "+r.standing.Reason))
-	var resolved activities.Resolved
+	ctx = workflow.WithActivityOptions(ctx, storeOptions("Choose and render the template for "+r.state.Reason))
+	var resolved activities.ResolveResult
 	err := workflow.ExecuteActivity(ctx, tickets.ResolveTemplate, r.ref).Get(ctx, &resolved)
 	r.resolved = resolved
 	return err
 }
 
 func (r *claimRun) checkEvidence(ctx workflow.Context) error {
-	var checked activities.Checked
+	var checked activities.EvidenceResult
 	ctx = workflow.WithActivityOptions(ctx, evidenceOptions("Look at the claim's photos"))
 	err := workflow.ExecuteActivity(ctx, evidence.CheckEvidence, r.ref).Get(ctx, &checked)
 	r.leftOut = checked.LeftOut
@@ -114,7 +114,7 @@ func (r *claimRun) createConversation(ctx workflow.Context) error {
 	var made activities.Conversation
 	for again := false; ; again = true {
 		in, summary := activities.ConversationInput{Ref: r.ref}, "Read what the conversation lacks"
-		if r.standing.ConversationID == 0 {
+		if r.state.ConversationID == 0 {
 			summary = "Create the conversation"
 			var customer activities.Customer
 			if err := r.dixaStep(ctx, "Find or create the customer", dixa.FindOrCreateCustomer, r.ref, &customer); err != nil {
@@ -133,7 +133,7 @@ func (r *claimRun) createConversation(ctx workflow.Context) error {
 		}
 		break
 	}
-	r.standing.ConversationID, r.attached, r.leftOut = made.ID, made.Attached, made.LeftOut
+	r.state.ConversationID, r.attached, r.leftOut = made.ID, made.Attached, made.LeftOut
 	r.separately = made.Separately
 	r.did(claim.StepConversation)
 	return nil
@@ -144,7 +144,7 @@ func (r *claimRun) sendSeparately(ctx workflow.Context) error {
 	if !r.separately {
 		return nil
 	}
-	var sent activities.Separate
+	var sent activities.SeparateResult
 	if err := r.dixaStep(ctx, "Send the rest of the message: long text, photos", dixa.SendSeparately, r.ref, &sent); err != nil {
 		return err
 	}
@@ -154,10 +154,10 @@ func (r *claimRun) sendSeparately(ctx workflow.Context) error {
 }
 
 func (r *claimRun) applyTags(ctx workflow.Context) error {
-	if r.standing.HasDone(claim.StepTags) {
+	if r.state.HasDone(claim.StepTags) {
 		return nil
 	}
-	var tagged activities.Tagged
+	var tagged activities.TagResult
 	if err := r.dixaStep(ctx, "Apply the tags", dixa.ApplyTags, r.ref, &tagged); err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (r *claimRun) applyTags(ctx workflow.Context) error {
 }
 
 func (r *claimRun) assign(ctx workflow.Context) error {
-	if !r.resolved.Assign || r.standing.HasDone(claim.StepAssign) {
+	if !r.resolved.Assign || r.state.HasDone(claim.StepAssign) {
 		return nil
 	}
 	if err := r.dixaStep(ctx, "Give the conversation to its agent or queue", dixa.AssignConversation, r.ref, nil); err != nil {
@@ -178,7 +178,7 @@ func (r *claimRun) assign(ctx workflow.Context) error {
 }
 
 func (r *claimRun) setAttributes(ctx workflow.Context) error {
-	if !r.resolved.Attributes || r.standing.HasDone(claim.StepAttributes) {
+	if !r.resolved.Attributes || r.state.HasDone(claim.StepAttributes) {
 		return nil
 	}
 	if err := r.dixaStep(ctx, "Set order number and claim id", dixa.SetAttributes, r.ref, nil); err != nil {
@@ -189,7 +189,7 @@ func (r *claimRun) setAttributes(ctx workflow.Context) error {
 }
 
 func (r *claimRun) addNote(ctx workflow.Context) error {
-	if !r.resolved.Note && r.leftOut == 0 || r.standing.HasDone(claim.StepNote) {
+	if !r.resolved.Note && r.leftOut == 0 || r.state.HasDone(claim.StepNote) {
 		return nil
 	}
 	if err := r.dixaStep(ctx, "Write the internal note", dixa.AddNote, r.ref, nil); err != nil {
@@ -201,23 +201,23 @@ func (r *claimRun) addNote(ctx workflow.Context) error {
 
 // did records a completed step until the standing is read again.
 func (r *claimRun) did(step string) {
-	if !r.standing.HasDone(step) {
-		r.standing.Done = append(r.standing.Done, step)
+	if !r.state.HasDone(step) {
+		r.state.Done = append(r.state.Done, step)
 	}
 }
 
 // dixaStep runs an activity that calls Dixa: quick attempts first, then slow ones
 // until the claim's deadline, with the wait visible on the card.
 func (r *claimRun) dixaStep(ctx workflow.Context, summary string, activity, in, out any) error {
-	fast := workflow.WithActivityOptions(ctx, dixaFast(summary, r.standing.ConnectionID, r.stepTime(ctx)))
+	fast := workflow.WithActivityOptions(ctx, dixaFast(summary, r.state.ConnectionID, r.stepTime(ctx)))
 	err := workflow.ExecuteActivity(fast, activity, in).Get(fast, out)
-	if !transient(err) || r.standing.ConversationID == 0 && !r.left(ctx) {
+	if !transient(err) || r.state.ConversationID == 0 && !r.beforeDeadline(ctx) {
 		return err
 	}
 	r.waiting = "Dixa, in slow attempts, since quick ones failed: " + summary
-	r.standing.LastError = stopOf(err).message
-	r.show(ctx)
-	slow := workflow.WithActivityOptions(ctx, dixaSlow(summary+" (slow attempts)", r.standing.ConnectionID, r.stepTime(ctx)))
+	r.state.LastError = classify(err).message
+	r.updateVisibility(ctx)
+	slow := workflow.WithActivityOptions(ctx, dixaSlow(summary+" (slow attempts)", r.state.ConnectionID, r.stepTime(ctx)))
 	err = workflow.ExecuteActivity(slow, activity, in).Get(slow, out)
 	r.waiting = ""
 	return err
@@ -238,8 +238,8 @@ func hasType(err error, types ...string) bool {
 	return slices.Contains(types, app.Type())
 }
 
-// stop is the reason why a claim cannot continue.
-type stop struct {
+// failure is the reason why a claim cannot continue.
+type failure struct {
 	park      bool
 	late      bool // the failure is transient, but too little time is left
 	withdrawn bool
@@ -247,18 +247,18 @@ type stop struct {
 	message   string
 }
 
-func stopOf(err error) stop {
+func classify(err error) failure {
 	var canceled *temporal.CanceledError
 	if errors.As(err, &canceled) {
-		return stop{}
+		return failure{}
 	}
-	s := stop{park: true, late: transient(err), cause: claim.CauseUnexpected, message: err.Error()}
+	s := failure{park: true, late: transient(err), cause: claim.CauseUnexpected, message: err.Error()}
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
 		s.message = app.Message()
 		switch app.Type() {
 		case claim.ErrorWithdrawn:
-			return stop{withdrawn: true}
+			return failure{withdrawn: true}
 		case claim.ErrorPark:
 			var p activities.Park
 			if app.HasDetails() && app.Details(&p) == nil {

@@ -78,19 +78,19 @@ func (r *sweepRun) sweep(ctx workflow.Context, plan activities.SweepPlan) error 
 	first := plan
 	// A step that the token may not perform, or that Dixa lacks, must not stop the
 	// others.
-	err := r.found(ctx, "Make sure of the webhook subscription", sweeps.RepairSubscription, r.connectionID)
-	if err = r.passing(err); err != nil {
+	err := r.runStep(ctx, "Make sure of the webhook subscription", sweeps.RepairSubscription, r.connectionID)
+	if err = r.tolerate(err); err != nil {
 		return err
 	}
 	fetch := activities.FetchInput{ConnectionID: r.connectionID, Since: plan.From}
-	if err = r.passing(r.found(ctx, "Fetch what Dixa could not deliver", sweeps.FetchUndelivered, fetch)); err != nil {
+	if err = r.tolerate(r.runStep(ctx, "Fetch what Dixa could not deliver", sweeps.FetchUndelivered, fetch)); err != nil {
 		return err
 	}
-	if err = r.passing(r.found(ctx, "Read which tags are deactivated", sweeps.ReadTags, r.connectionID)); err != nil {
+	if err = r.tolerate(r.runStep(ctx, "Read which tags are deactivated", sweeps.ReadTags, r.connectionID)); err != nil {
 		return err
 	}
 	for range maxSpans {
-		if err := r.span(ctx, plan, first.StartedAt); err != nil {
+		if err := r.reconcileWindow(ctx, plan, first.StartedAt); err != nil {
 			return err
 		}
 		if !plan.Behind {
@@ -100,13 +100,13 @@ func (r *sweepRun) sweep(ctx workflow.Context, plan activities.SweepPlan) error 
 			return err
 		}
 	}
-	around := activities.JudgeInput{ConnectionID: r.connectionID, Since: first.StartedAt, Limit: lookAround}
-	return r.found(ctx, "Look at quiet conversations", sweeps.LookAround, around)
+	around := activities.ReconcileInput{ConnectionID: r.connectionID, Since: first.StartedAt, Limit: lookAround}
+	return r.runStep(ctx, "Look at quiet conversations", sweeps.LookAround, around)
 }
 
-// span reads a span of the log, reconciles the conversations it names, and raises
+// reconcileWindow reads a span of the log, reconciles the conversations it names, and raises
 // the watermark.
-func (r *sweepRun) span(ctx workflow.Context, plan activities.SweepPlan, since time.Time) error {
+func (r *sweepRun) reconcileWindow(ctx workflow.Context, plan activities.SweepPlan, since time.Time) error {
 	in := activities.PageInput{ConnectionID: r.connectionID, From: plan.From, To: plan.To}
 	for range maxPages {
 		var page activities.Page
@@ -122,8 +122,8 @@ func (r *sweepRun) span(ctx workflow.Context, plan activities.SweepPlan, since t
 		return temporal.NewApplicationError("the activity log has more pages than a sweep reads", claim.ErrorInternal)
 	}
 	for range maxBatches {
-		var judged activities.Judged
-		in := activities.JudgeInput{ConnectionID: r.connectionID, Since: since}
+		var judged activities.ReconcileResult
+		in := activities.ReconcileInput{ConnectionID: r.connectionID, Since: since}
 		if err := workflow.ExecuteActivity(r.options(ctx, "Look at touched conversations"), sweeps.JudgeConversations, in).Get(ctx, &judged); err != nil {
 			return err
 		}
@@ -136,16 +136,16 @@ func (r *sweepRun) span(ctx workflow.Context, plan activities.SweepPlan, since t
 	return workflow.ExecuteActivity(r.options(ctx, "Save the watermark"), sweeps.RaiseWatermark, mark).Get(ctx, nil)
 }
 
-func (r *sweepRun) found(ctx workflow.Context, summary string, step, in any) error {
+func (r *sweepRun) runStep(ctx workflow.Context, summary string, step, in any) error {
 	var found claim.SweepReport
 	err := workflow.ExecuteActivity(r.options(ctx, summary), step, in).Get(ctx, &found)
 	r.report.Add(found)
 	return err
 }
 
-// passing records the failure of one step and lets the others run, unless they would
+// tolerate records the failure of one step and lets the others run, unless they would
 // fail as well.
-func (r *sweepRun) passing(err error) error {
+func (r *sweepRun) tolerate(err error) error {
 	var app *temporal.ApplicationError
 	if !errors.As(err, &app) || app.Type() != claim.ErrorPark {
 		return err

@@ -23,11 +23,11 @@ func drain(signals workflow.ReceiveChannel) bool {
 	return came
 }
 
-// waitForNews waits until the claim changes in the store. Meanwhile, a claim without
+// waitForChange waits until the claim changes in the store. Meanwhile, a claim without
 // a conversation raises its fallback at its deadline, and a closed claim is settled
 // after it stayed closed for the quiet period.
-func (r *claimRun) waitForNews(ctx workflow.Context) error {
-	due := r.due(ctx)
+func (r *claimRun) waitForChange(ctx workflow.Context) error {
+	due := r.nextTimer(ctx)
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
 	selector := workflow.NewSelector(ctx).
 		AddReceive(r.nudges, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
@@ -41,13 +41,13 @@ func (r *claimRun) waitForNews(ctx workflow.Context) error {
 	selector.Select(ctx)
 	stopTimer()
 	if !late {
-		return r.readNews(ctx)
+		return r.handleNudge(ctx)
 	}
 	return r.sync(ctx, due.change)
 }
 
-// newsWithin waits for a nudge for at most d and reports whether one arrived.
-func (r *claimRun) newsWithin(ctx workflow.Context, d time.Duration, summary string) (bool, error) {
+// waitForNudge waits for a nudge for at most d and reports whether one arrived.
+func (r *claimRun) waitForNudge(ctx workflow.Context, d time.Duration, summary string) (bool, error) {
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
 	defer stopTimer()
 	news := false
@@ -60,24 +60,24 @@ func (r *claimRun) newsWithin(ctx workflow.Context, d time.Duration, summary str
 	return news, err
 }
 
-// due is what the run does if nothing happens for some time.
-type due struct {
+// timerAction is what the run does if nothing happens for some time.
+type timerAction struct {
 	in      time.Duration
 	summary string
 	change  activities.StatusChange
 }
 
-// due returns nil if the run only waits for news.
-func (r *claimRun) due(ctx workflow.Context) *due {
+// nextTimer returns nil if the run only waits for news.
+func (r *claimRun) nextTimer(ctx workflow.Context) *timerAction {
 	switch {
-	case r.standing.FallbackDue():
-		return &due{r.untilDeadline(ctx), "Raise the fallback unless the claim is open by then", activities.StatusChange{
-			Event: claim.EventPark, Cause: r.standing.Cause, LastError: r.standing.LastError,
-			SettingsVersion: r.standing.ParkedVersion, Fallback: true,
+	case r.state.FallbackDue():
+		return &timerAction{r.untilDeadline(ctx), "Raise the fallback unless the claim is open by then", activities.StatusChange{
+			Event: claim.EventPark, Cause: r.state.Cause, LastError: r.state.LastError,
+			SettingsVersion: r.state.ParkedVersion, Fallback: true,
 		}}
-	case r.standing.State == claim.StateClosed && !r.standing.SettleAt.IsZero():
-		in := max(r.standing.SettleAt.Sub(workflow.Now(ctx)), time.Millisecond)
-		return &due{in, "Settle the claim unless it reopens by then", activities.StatusChange{Event: claim.EventSettle}}
+	case r.state.State == claim.StateClosed && !r.state.SettleAt.IsZero():
+		in := max(r.state.SettleAt.Sub(workflow.Now(ctx)), time.Millisecond)
+		return &timerAction{in, "Settle the claim unless it reopens by then", activities.StatusChange{Event: claim.EventSettle}}
 	}
 	return nil
 }
@@ -93,15 +93,15 @@ func (r *claimRun) pause(ctx workflow.Context) error {
 	return r.load(ctx)
 }
 
-// readNews reads the store after a nudge.
-func (r *claimRun) readNews(ctx workflow.Context) error {
+// handleNudge reads the store after a nudge.
+func (r *claimRun) handleNudge(ctx workflow.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	drain(r.nudges)
 	// Most news of an open claim comes from Dixa, and applying it also reads the
 	// claim.
-	if r.standing.Next() == claim.MoveFollow && workflow.GetVersion(ctx, changeFollowAtOnce, workflow.DefaultVersion, 1) == 1 {
+	if r.state.Next() == claim.ActionFollow && workflow.GetVersion(ctx, changeFollowAtOnce, workflow.DefaultVersion, 1) == 1 {
 		return r.follow(ctx)
 	}
 	return r.load(ctx)

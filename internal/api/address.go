@@ -11,10 +11,10 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// addressed rejects an address that cannot name anything before any lookup. A path
+// validatePath rejects an address that cannot name anything before any lookup. A path
 // parameter that no object can have as its name is not found; a query filter that is
 // not text is invalid. PostgreSQL would fail on either.
-func addressed(ctx huma.Context) error {
+func validatePath(ctx huma.Context) error {
 	for _, part := range ctx.Operation().Parameters {
 		if part.In == "path" && !named(part.Name, ctx.Param(part.Name)) {
 			return newProblem(http.StatusNotFound, "", "There is no such "+part.Name+": none can have the name in the address.")

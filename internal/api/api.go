@@ -129,7 +129,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Metrics != nil {
 		mux.Handle("GET /metrics", o.Metrics)
 	}
-	mux.Handle("/", elsewhere(mux))
+	mux.Handle("/", notFound(mux))
 	return a.around(mux, o), nil
 }
 
@@ -147,7 +147,7 @@ func (a *api) around(mux *http.ServeMux, o Options) http.Handler {
 	if o.Propagator != nil {
 		options = append(options, otelhttp.WithPropagators(o.Propagator))
 	}
-	return a.identified(a.logged(otelhttp.NewHandler(a.guarded(mux), "http", options...)))
+	return a.withRequestID(a.withAccessLog(otelhttp.NewHandler(a.withRecovery(mux), "http", options...)))
 }
 
 func configuration(publicURL, version string) huma.Config {

@@ -35,7 +35,7 @@ func (a *api) authorize(spec huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		err := a.admit(ctx)
 		if err == nil {
-			err = addressed(ctx)
+			err = validatePath(ctx)
 		}
 		if err != nil {
 			var p *Problem

@@ -174,7 +174,7 @@ func (a *api) getClaim(ctx context.Context, in *InClaim) (*body[client.ClaimDeta
 	conversation, err := a.store.Conversations.Get(ctx, record.Ref)
 	switch {
 	case err == nil:
-		conversation.Newest = claim.Newest{} // of no use to a reader
+		conversation.Versions = claim.Versions{} // of no use to a reader
 		detail.Conversation = &conversation
 	case !errors.Is(err, store.ErrNotFound):
 		return nil, err
@@ -231,7 +231,7 @@ func (a *api) retryClaim(ctx context.Context, in *retryInput) (*body[claim.Recor
 		o.CreateAnyway = in.Body.CreateAnyway
 	}
 	if o.CreateAnyway {
-		changed(ctx, "create_anyway", "true")
+		recordChange(ctx, "create_anyway", "true")
 	}
 	return a.operated(ctx, in.ref(), a.store.Claims.Retry(ctx, in.ref(), o))
 }
@@ -253,7 +253,7 @@ func (a *api) linkClaim(ctx context.Context, in *linkInput) (*body[claim.Record]
 	if err := a.onboarding.CheckConversation(ctx, in.Shop, in.Body.ConversationID); err != nil {
 		return nil, err
 	}
-	changed(ctx, "conversation_id", number(in.Body.ConversationID))
+	recordChange(ctx, "conversation_id", number(in.Body.ConversationID))
 	return a.operated(ctx, in.ref(), a.store.Claims.Link(ctx, in.ref(), in.Body.ConversationID))
 }
 

@@ -108,9 +108,9 @@ func (a *api) addEndpoint(ctx context.Context, shop string, in *NewEndpointBody)
 		return nil, faults
 	}
 	added, secret, err := a.store.Endpoints.Create(ctx, e)
-	changed(ctx, "id", added.ID)
-	changed(ctx, "kind", string(added.Kind))
-	changed(ctx, "event_types", strings.Join(added.Types, ", "))
+	recordChange(ctx, "id", added.ID)
+	recordChange(ctx, "kind", string(added.Kind))
+	recordChange(ctx, "event_types", strings.Join(added.Types, ", "))
 	return ok(client.EndpointWithSecret{Endpoint: shownEndpoint(added), Secret: secret}, err)
 }
 
@@ -135,8 +135,8 @@ func checkEventTypes(kind store.EndpointKind, types []string, faults *claim.Inva
 	for i, t := range types {
 		field := fmt.Sprintf("event_types[%d]", i)
 		switch {
-		case !slices.Contains(claim.ToldTypes(), t):
-			faults.Faults = append(faults.Faults, claim.Fault{Field: field, Problem: "must be one of " + strings.Join(claim.ToldTypes(), ", ")})
+		case !slices.Contains(claim.OutboundTypes(), t):
+			faults.Faults = append(faults.Faults, claim.Fault{Field: field, Problem: "must be one of " + strings.Join(claim.OutboundTypes(), ", ")})
 		case !kind.Wants(types, t):
 			faults.Faults = append(faults.Faults, claim.Fault{Field: field, Problem: "is not of a claim, which is all that Karla can be told of"})
 		}
@@ -193,22 +193,22 @@ func (a *api) patchEndpoint(ctx context.Context, shop string, in *InEndpointPatc
 		types := unique(*in.Body.EventTypes)
 		p.Types = &types
 		checkEventTypes(e.Kind, types, faults)
-		changed(ctx, "event_types", strings.Join(types, ", "))
+		recordChange(ctx, "event_types", strings.Join(types, ", "))
 	}
 	if p.URL != nil {
 		a.checkEndpointAddress(ctx, e.Kind, p.URL, faults)
-		changed(ctx, "url", "changed")
+		recordChange(ctx, "url", "changed")
 	}
 	if len(faults.Faults) > 0 {
 		return nil, faults
 	}
 	if p.User != nil || p.Password != nil || p.KarlaShop != nil {
-		changed(ctx, "karla", "changed")
+		recordChange(ctx, "karla", "changed")
 	}
 	if in.Body.State != nil {
 		state := store.EndpointState(*in.Body.State)
 		p.State = &state
-		changed(ctx, "state", *in.Body.State)
+		recordChange(ctx, "state", *in.Body.State)
 	}
 	return endpointAnswer(a.store.Endpoints.Patch(ctx, shop, in.Endpoint, p))
 }
@@ -223,7 +223,7 @@ func (a *api) rotateEndpoint(ctx context.Context, shop string, in *InEndpointRot
 		keep = time.Duration(*in.Body.KeepHours) * time.Hour
 	}
 	e, secret, err := a.store.Endpoints.RotateSecret(ctx, shop, in.Endpoint, keep)
-	changed(ctx, "both_until", instant(e.PreviousUntil))
+	recordChange(ctx, "both_until", instant(e.PreviousUntil))
 	return ok(client.EndpointWithSecret{Endpoint: shownEndpoint(e), Secret: secret}, err)
 }
 
@@ -240,9 +240,9 @@ func (a *api) replayEndpoint(ctx context.Context, shop string, in *InEndpointRep
 		return nil, invalid("range", "until", "must be after since")
 	}
 	n, err := a.store.Deliveries.Replay(ctx, shop, in.Endpoint, r.Since, r.Until)
-	changed(ctx, "events", strconv.Itoa(n))
-	changed(ctx, "since", instant(r.Since))
-	changed(ctx, "until", instant(r.Until))
+	recordChange(ctx, "events", strconv.Itoa(n))
+	recordChange(ctx, "since", instant(r.Since))
+	recordChange(ctx, "until", instant(r.Until))
 	return ok(client.EventCount{Events: n}, err)
 }
 
@@ -280,8 +280,8 @@ func shownEndpoint(e store.Endpoint) client.Endpoint {
 	}
 }
 
-// unheard returns a warning if no active endpoint is notified of the shop's claims.
-func (a *api) unheard(ctx context.Context, shop string) ([]string, error) {
+// noListenerWarning returns a warning if no active endpoint is notified of the shop's claims.
+func (a *api) noListenerWarning(ctx context.Context, shop string) ([]string, error) {
 	heard, err := a.store.Endpoints.AnyActive(ctx, shop)
 	if err != nil || heard {
 		return nil, err

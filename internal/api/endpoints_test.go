@@ -23,7 +23,7 @@ func TestEndpointsOfShopAndPlatform(t *testing.T) {
 	b.shop("acme")
 	b.shop("other")
 	for _, shop := range []string{"acme", ""} {
-		added, err := b.client.AddEndpoint(t.Context(), shop, client.NewEndpoint{URL: hook, Description: "the shop's", EventTypes: []string{claim.ToldFallback}})
+		added, err := b.client.AddEndpoint(t.Context(), shop, client.NewEndpoint{URL: hook, Description: "the shop's", EventTypes: []string{claim.OutboundFallback}})
 		require.NoError(t, err)
 		require.Regexp(t, `^whsec_[A-Za-z0-9+/]{43}=$`, added.Secret, "24 random bytes or more")
 		require.Equal(t, "active", added.State)
@@ -109,7 +109,7 @@ func TestDeliveriesAndReplayByTheAPI(t *testing.T) {
 	const events = 60 // more than a page
 	for range events {
 		_, err = b.store.Claims.Change(t.Context(), refOf("c-1"), claim.EventPark, store.ClaimUpdate{
-			Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}},
+			Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.OutboundNeedsAttention}},
 		})
 		require.NoError(t, err)
 	}
@@ -129,7 +129,7 @@ func TestDeliveriesAndReplayByTheAPI(t *testing.T) {
 	for d, err := range b.client.Deliveries(t.Context(), "acme", added.ID, client.DeliveryFilter{State: "dead"}) {
 		require.NoError(t, err)
 		dead++
-		require.Equal(t, claim.ToldNeedsAttention, d.Type)
+		require.Equal(t, claim.OutboundNeedsAttention, d.Type)
 		require.Equal(t, 404, d.LastStatus)
 		var notice claim.Notice
 		require.NoError(t, json.Unmarshal(d.Body, &notice))
@@ -216,7 +216,7 @@ func TestEndpointsOfOtherKinds(t *testing.T) {
 		"no credentials":    {client.NewEndpoint{Kind: client.EndpointKarla, URL: hook}, []string{"user", "password"}},
 		"a private address": {client.NewEndpoint{Kind: client.EndpointKarla, URL: "https://10.0.0.1/", User: "u", Password: "p"}, []string{"url"}},
 		"not of a claim": {
-			client.NewEndpoint{Kind: client.EndpointKarla, URL: hook, User: "u", Password: "p", EventTypes: []string{claim.ToldConnectionRecovered}},
+			client.NewEndpoint{Kind: client.EndpointKarla, URL: hook, User: "u", Password: "p", EventTypes: []string{claim.OutboundConnectionRecovered}},
 			[]string{"event_types[0]"},
 		},
 		"a webhook with a password": {client.NewEndpoint{URL: hook, Password: "p"}, []string{"password"}},

@@ -165,7 +165,7 @@ func (a *api) saveKarlaSecret(ctx context.Context, shop string, raw []byte) (*bo
 	if err := a.store.OwnerInbox.SaveSecret(ctx, shop, request.Secret, preview); err != nil {
 		return nil, err
 	}
-	changed(ctx, "preview", preview)
+	recordChange(ctx, "preview", preview)
 	path := karlaPath
 	if shop != "" {
 		path += "/" + shop

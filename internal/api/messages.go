@@ -96,7 +96,7 @@ func (a *api) sendMessage(ctx context.Context, in *sendInput) (*body[claim.Instr
 	if err != nil {
 		return nil, err
 	}
-	changed(ctx, "kind", m.Kind)
+	recordChange(ctx, "kind", m.Kind)
 	instruction, _, err := a.store.Instructions.Add(ctx, claim.Instruction{Ref: in.ref(), ID: in.Key, Kind: m.Kind, Body: data, By: of(ctx).key.Name})
 	return ok(instruction, err)
 }

@@ -41,9 +41,9 @@ func requestID(ctx context.Context) string { return of(ctx).id }
 // note records an error for the request's log line.
 func note(ctx context.Context, err error) { of(ctx).err = err }
 
-// changed records what a command changed for the audit log: field names and ids,
+// recordChange records what a command changed for the audit log: field names and ids,
 // never secrets or personal data.
-func changed(ctx context.Context, name, value string) {
+func recordChange(ctx context.Context, name, value string) {
 	r := of(ctx)
 	if r.changed == nil {
 		r.changed = map[string]string{}
@@ -56,9 +56,9 @@ func changed(ctx context.Context, name, value string) {
 // requestIDHeader carries the request id that the caller sent or that was generated.
 const requestIDHeader = "X-Request-Id"
 
-// identified gives every request an id: the caller's if it is a valid UUID,
+// withRequestID gives every request an id: the caller's if it is a valid UUID,
 // otherwise a new one.
-func (a *api) identified(next http.Handler) http.Handler {
+func (a *api) withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(requestIDHeader)
 		if _, err := uuid.Parse(id); err != nil {
@@ -70,9 +70,9 @@ func (a *api) identified(next http.Handler) http.Handler {
 	})
 }
 
-// logged writes one line per request. It logs the route and never the address, whose
+// withAccessLog writes one line per request. It logs the route and never the address, whose
 // query may hold an order number, nor a body.
-func (a *api) logged(next http.Handler) http.Handler {
+func (a *api) withAccessLog(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m := httpsnoop.CaptureMetrics(next, w, r)
 		about := of(r.Context())
@@ -105,8 +105,8 @@ func quiet(path string) bool {
 	return slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, path)
 }
 
-// guarded answers a panic with problem details instead of a dropped connection.
-func (a *api) guarded(mux *http.ServeMux) http.Handler {
+// withRecovery answers a panic with problem details instead of a dropped connection.
+func (a *api) withRecovery(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			cause := recover()
@@ -128,9 +128,9 @@ func (a *api) guarded(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// elsewhere answers requests that no route serves: 405 if the address supports
+// notFound answers requests that no route serves: 405 if the address supports
 // another method, otherwise 404.
-func elsewhere(mux *http.ServeMux) http.Handler {
+func notFound(mux *http.ServeMux) http.Handler {
 	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := newProblem(http.StatusNotFound, "", "There is nothing at this address. /docs shows what there is.")

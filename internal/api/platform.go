@@ -25,7 +25,7 @@ func (a *api) changePlatformSettings(ctx context.Context, in *struct {
 	RawBody []byte `contentType:"application/json"`
 },
 ) (*body[client.PlatformSettings], error) {
-	changed(ctx, "fields", members(in.RawBody))
+	recordChange(ctx, "fields", members(in.RawBody))
 	if _, err := a.store.Settings.Save(ctx, "", slices.Clone(in.RawBody)); err != nil {
 		return nil, err
 	}
@@ -59,10 +59,10 @@ func (a *api) createKey(ctx context.Context, in *struct{ Body client.NewKey }) (
 		}
 	}
 	key, secret, err := a.store.APIKeys.Create(ctx, store.NewAPIKey{Name: in.Body.Name, Shop: in.Body.Shop, Scopes: in.Body.Scopes})
-	changed(ctx, "id", key.ID)
-	changed(ctx, "name", key.Name)
-	changed(ctx, "shop", key.Shop)
-	changed(ctx, "scopes", strings.Join(key.Scopes, ", "))
+	recordChange(ctx, "id", key.ID)
+	recordChange(ctx, "name", key.Name)
+	recordChange(ctx, "shop", key.Shop)
+	recordChange(ctx, "scopes", strings.Join(key.Scopes, ", "))
 	return ok(client.CreatedKey{Key: shownKey(key), Secret: secret}, err)
 }
 

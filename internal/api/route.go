@@ -29,9 +29,9 @@ const (
 	metaTimeout = "timeout" // how long the work may take
 )
 
-// at creates a route. name is the operation id; scope is the scope that the API key
+// newRoute creates a route. name is the operation id; scope is the scope that the API key
 // needs.
-func at[I, O any](pattern, name, summary, tag, scope string, handle func(context.Context, *I) (*O, error), options ...func(*route)) route {
+func newRoute[I, O any](pattern, name, summary, tag, scope string, handle func(context.Context, *I) (*O, error), options ...func(*route)) route {
 	method, path, _ := strings.Cut(pattern, " ")
 	r := route{operation: huma.Operation{
 		OperationID: name, Method: method, Path: path, Summary: summary, Tags: []string{tag},
@@ -70,14 +70,14 @@ func at[I, O any](pattern, name, summary, tag, scope string, handle func(context
 	return r
 }
 
-// says adds a longer description.
-func says(text string) func(*route) {
+// withDescription adds a longer description.
+func withDescription(text string) func(*route) {
 	return func(r *route) { r.operation.Description = text }
 }
 
-// takes documents and bounds a body that the handler parses. required lists the
+// withRequestBody documents and bounds a body that the handler parses. required lists the
 // members that it must have.
-func takes[T any](maxBytes int64, required ...string) func(*route) {
+func withRequestBody[T any](maxBytes int64, required ...string) func(*route) {
 	return func(r *route) {
 		r.body, r.required = reflect.TypeFor[T](), required
 		r.operation.MaxBodyBytes = maxBytes
@@ -85,20 +85,20 @@ func takes[T any](maxBytes int64, required ...string) func(*route) {
 	}
 }
 
-// mayFail documents further error statuses.
-func mayFail(statuses ...int) func(*route) {
+// withErrors documents further error statuses.
+func withErrors(statuses ...int) func(*route) {
 	return func(r *route) { r.operation.Errors = append(r.operation.Errors, statuses...) }
 }
 
-// unaudited keeps a route out of the audit log, because it changes nothing or
+// withoutAudit keeps a route out of the audit log, because it changes nothing or
 // because claims come in through it.
-func unaudited(r *route) { delete(r.operation.Metadata, metaAudit) }
+func withoutAudit(r *route) { delete(r.operation.Metadata, metaAudit) }
 
-// talks marks a route that makes many calls to Dixa.
-func talks(r *route) { r.operation.Metadata[metaTimeout] = talkTimeout }
+// withLongTimeout marks a route that makes many calls to Dixa.
+func withLongTimeout(r *route) { r.operation.Metadata[metaTimeout] = talkTimeout }
 
-// answers sets the success status.
-func answers(status int) func(*route) {
+// withStatus sets the success status.
+func withStatus(status int) func(*route) {
 	return func(r *route) { r.operation.DefaultStatus = status }
 }
 

@@ -22,7 +22,7 @@ func TestAnswersSayWhatWasCutAndIgnored(t *testing.T) {
 	var submitted client.Submitted
 	require.NoError(t, json.Unmarshal([]byte(r.text), &submitted))
 	require.Equal(t, []string{"statsu"}, submitted.Ignored)
-	require.Equal(t, []claim.Cut{{Field: "customer.first_name", Given: 500, Kept: 199}}, submitted.Cut)
+	require.Equal(t, []claim.Truncation{{Field: "customer.first_name", Given: 500, Kept: 199}}, submitted.Cut)
 
 	r = b.send("PATCH", "/v1/shops/acme/claims/c-1", b.secret, `{"statsu": "accepted"}`)
 	require.Equal(t, http.StatusUnprocessableEntity, r.StatusCode, r.text)

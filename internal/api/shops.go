@@ -28,10 +28,10 @@ type addShopInput struct{ Body client.NewShop }
 
 func (a *api) addShop(ctx context.Context, in *addShopInput) (*body[claim.Shop], error) {
 	s := store.NewShop{Slug: in.Body.Slug, Name: in.Body.Name, Feature: in.Body.Feature == nil || *in.Body.Feature}
-	if faults := claim.Check(&in.Body); len(faults) > 0 {
+	if faults := claim.ValidateStruct(&in.Body); len(faults) > 0 {
 		return nil, &claim.InvalidError{What: "shop", Faults: faults}
 	}
-	changed(ctx, "slug", s.Slug)
+	recordChange(ctx, "slug", s.Slug)
 	return ok(a.store.Shops.Create(ctx, s))
 }
 
@@ -46,10 +46,10 @@ type patchShopInput struct {
 
 func (a *api) patchShop(ctx context.Context, in *patchShopInput) (*body[claim.Shop], error) {
 	if in.Body.Name != nil {
-		changed(ctx, "name", *in.Body.Name)
+		recordChange(ctx, "name", *in.Body.Name)
 	}
 	if in.Body.Feature != nil {
-		changed(ctx, "dixa_feature", strconv.FormatBool(*in.Body.Feature))
+		recordChange(ctx, "dixa_feature", strconv.FormatBool(*in.Body.Feature))
 	}
 	return ok(a.store.Shops.Patch(ctx, in.Shop, store.ShopPatch(in.Body)))
 }
@@ -71,10 +71,10 @@ func (a *api) enable(ctx context.Context, in *InShop) (*body[claim.Shop], error)
 	if err != nil {
 		return nil, err
 	}
-	if out.Body.Warnings, err = a.unheard(ctx, in.Shop); err != nil {
+	if out.Body.Warnings, err = a.noListenerWarning(ctx, in.Shop); err != nil {
 		return nil, err
 	}
-	unseen, err := a.onboarding.Unseen(ctx, in.Shop)
+	unseen, err := a.onboarding.MissingEventsWarning(ctx, in.Shop)
 	if unseen != "" {
 		out.Body.Warnings = append(out.Body.Warnings, unseen)
 	}
@@ -109,8 +109,8 @@ func (a *api) retryShop(ctx context.Context, in *retryShopInput) (*body[client.C
 		}
 	}
 	n, err := a.store.Claims.RetryShop(ctx, in.Shop, causes...)
-	changed(ctx, "claims", strconv.Itoa(n))
-	changed(ctx, "causes", join(causes))
+	recordChange(ctx, "claims", strconv.Itoa(n))
+	recordChange(ctx, "causes", join(causes))
 	return ok(client.Count{Claims: n}, err)
 }
 
@@ -125,8 +125,8 @@ func (a *api) openSkipped(ctx context.Context, in *openSkippedInput) (*body[clie
 		since = *in.Body
 	}
 	n, err := a.store.Claims.OpenSkipped(ctx, in.Shop, since.Since)
-	changed(ctx, "claims", strconv.Itoa(n))
-	changed(ctx, "since", instant(since.Since))
+	recordChange(ctx, "claims", strconv.Itoa(n))
+	recordChange(ctx, "since", instant(since.Since))
 	return ok(client.Count{Claims: n}, err)
 }
 
@@ -178,7 +178,7 @@ type settingsInput struct {
 }
 
 func (a *api) changeSettings(ctx context.Context, in *settingsInput) (*body[claim.Integration], error) {
-	changed(ctx, "fields", members(in.RawBody))
+	recordChange(ctx, "fields", members(in.RawBody))
 	return ok(a.onboarding.ChangeSettings(ctx, in.Shop, slices.Clone(in.RawBody)))
 }
 
@@ -203,8 +203,8 @@ func (a *api) saveToken(ctx context.Context, in *settingsInput) (*body[claim.Con
 		return nil, invalid("token", "token", `is not given as {"token": "…"}`)
 	}
 	connection, err := a.onboarding.Connect(ctx, in.Shop, request.Token)
-	changed(ctx, "preview", connection.TokenPreview)
-	changed(ctx, "organization_id", connection.OrganizationID)
+	recordChange(ctx, "preview", connection.TokenPreview)
+	recordChange(ctx, "organization_id", connection.OrganizationID)
 	return ok(connection, err)
 }
 
@@ -233,8 +233,8 @@ func (a *api) saveWebhookSecret(ctx context.Context, in *settingsInput) (*body[c
 		return nil, invalid("webhook secret", "secret", `is not given as {"secret": "…"}`)
 	}
 	saved, err := a.onboarding.SaveWebhookSecret(ctx, in.Shop, *request.Secret)
-	changed(ctx, "preview", saved.SecretPreview)
-	changed(ctx, "state", string(saved.State))
+	recordChange(ctx, "preview", saved.SecretPreview)
+	recordChange(ctx, "state", string(saved.State))
 	return ok(saved, err)
 }
 
@@ -243,7 +243,7 @@ func (a *api) validate(ctx context.Context, in *InShop) (*body[client.Report], e
 	if err != nil {
 		return nil, err
 	}
-	out.Body.Warnings, err = a.unheard(ctx, in.Shop)
+	out.Body.Warnings, err = a.noListenerWarning(ctx, in.Shop)
 	return out, err
 }
 
@@ -258,7 +258,7 @@ func (a *api) test(ctx context.Context, in *testInput) (*body[client.Report], er
 	}
 	report, err := a.onboarding.Test(ctx, in.Shop, in.Body.Email, in.Body.AgentID)
 	if err == nil && report.ConversationID != 0 {
-		changed(ctx, "conversation_id", number(report.ConversationID))
+		recordChange(ctx, "conversation_id", number(report.ConversationID))
 	}
 	return reported(report, err)
 }

@@ -55,7 +55,7 @@ func (a *api) previewStatusRules(ctx context.Context, in *statusRulesInput) (*bo
 			readings[i] = fold.Read(e.ID, e.Name, e.HappenedAt, e.Body)
 		}
 		fold.Oldest(readings)
-		is, would := told(integration.Effective, readings), told(changed, readings)
+		is, would := notifiedStatuses(integration.Effective, readings), notifiedStatuses(changed, readings)
 		if !slices.Equal(is, would) {
 			out.Different = append(out.Different, client.StatusDifference{ClaimID: r.ID, State: r.State, Is: is, Would: would})
 		}
@@ -75,9 +75,9 @@ func withStatusRules(s claim.Settings, rules []claim.StatusRule) (claim.Settings
 	return s, err
 }
 
-// told returns the statuses that the claim's owner is notified of, in order.
-func told(s claim.Settings, readings []fold.Reading) []string {
-	story := fold.Story{State: claim.StateOpen, Settings: s}
+// notifiedStatuses returns the statuses that the claim's owner is notified of, in order.
+func notifiedStatuses(s claim.Settings, readings []fold.Reading) []string {
+	story := fold.Projection{State: claim.StateOpen, Settings: s}
 	statuses := []string{}
 	note := func(_ fold.Reading, changes []fold.Change) {
 		for _, c := range changes {
@@ -86,7 +86,7 @@ func told(s claim.Settings, readings []fold.Reading) []string {
 			}
 		}
 	}
-	note(fold.Reading{}, story.Take(claim.Fact{}))
-	story.TakeAll(readings, note)
+	note(fold.Reading{}, story.Apply(claim.Fact{}))
+	story.ApplyAll(readings, note)
 	return statuses
 }

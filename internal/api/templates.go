@@ -127,7 +127,7 @@ func (a *api) putTemplate(ctx context.Context, shop string, in *InTemplateBody) 
 	if err != nil {
 		return nil, err
 	}
-	changed(ctx, "language", place.language)
+	recordChange(ctx, "language", place.language)
 	if err := a.store.Templates.Put(ctx, shop, place.key, place.language, doc); err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (a *api) deleteTemplate(ctx context.Context, shop string, in *InTemplate) (
 	if err != nil {
 		return nil, err
 	}
-	changed(ctx, "language", place.language)
+	recordChange(ctx, "language", place.language)
 	return nil, a.store.Templates.Delete(ctx, shop, place.key, place.language)
 }
 
@@ -207,7 +207,7 @@ type place struct {
 }
 
 func (a *api) place(ctx context.Context, shop string, in *InTemplate) (*place, error) {
-	p := &place{shop: shop, key: claim.Key(in.Reason)}
+	p := &place{shop: shop, key: claim.NormalizeKey(in.Reason)}
 	if shop == "" {
 		own, _, err := a.store.Settings.Platform(ctx)
 		if err != nil {

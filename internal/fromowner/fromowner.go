@@ -156,7 +156,7 @@ func claimEffect(kept store.OwnerEvent, e *karla.Event) store.OwnerEffect {
 	return store.OwnerEffect{
 		Created: e.Kind == karla.ClaimCreated, Decode: decode,
 		Claim: &store.OwnerUpdate{
-			Ref: claim.Ref{Shop: kept.Shop, ID: e.ClaimID}, By: store.ByKarla, Instruction: "karla-" + kept.ID[:min(len(kept.ID), 32)], Whole: true,
+			Ref: claim.Ref{Shop: kept.Shop, ID: e.ClaimID}, By: store.ByKarla, Instruction: "karla-" + kept.ID[:min(len(kept.ID), 32)], Full: true,
 			Read: func(current *claim.Claim) (*claim.Claim, error) {
 				if err := utf8Fault(e.Raw); err != nil {
 					return nil, err
@@ -189,9 +189,9 @@ func shipmentEffect(e *karla.Event) store.OwnerEffect {
 	if name == "" {
 		name = parcel.TrackingNumber
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%s", len(name), name, claim.Key(parcel.Phase)))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%s", len(name), name, claim.NormalizeKey(parcel.Phase)))
 	return store.OwnerEffect{Shipment: &store.ShipmentUpdate{
-		ID: "shipment-" + hex.EncodeToString(sum[:12]), Shipment: name, Phase: claim.Key(parcel.Phase), Carrier: parcel.Carrier,
+		ID: "shipment-" + hex.EncodeToString(sum[:12]), Shipment: name, Phase: claim.NormalizeKey(parcel.Phase), Carrier: parcel.Carrier,
 		Number: parcel.TrackingNumber, URL: parcel.TrackingURL, At: e.UpdatedAt,
 		Claims: slices.Clone(e.Claims[:min(len(e.Claims), maxClaims)]), OrderNumber: e.OrderNumber,
 	}}

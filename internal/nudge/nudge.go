@@ -53,21 +53,21 @@ type Dispatcher struct {
 
 	searchEvery time.Duration
 
-	mu       sync.Mutex
-	met      *trouble // in the last round of Run
-	searched time.Time
+	mu         sync.Mutex
+	lastErrors *roundErrors // in the last round of Run
+	searched   time.Time
 }
 
 // Option changes a default of [New].
 type Option func(*Dispatcher)
 
-// SearchEvery sets how often to search for claims that have lost their workflow.
+// WithSearchInterval sets how often to search for claims that have lost their workflow.
 // Defaults to a minute; zero searches in every round.
-func SearchEvery(d time.Duration) Option { return func(to *Dispatcher) { to.searchEvery = d } }
+func WithSearchInterval(d time.Duration) Option { return func(to *Dispatcher) { to.searchEvery = d } }
 
 // New creates a dispatcher. Call Run to start it.
 func New(s *store.Store, e Engine, log *slog.Logger, opts ...Option) *Dispatcher {
-	d := &Dispatcher{store: s, engine: e, log: log, kick: make(chan struct{}, 1), searchEvery: searchEvery, met: &trouble{}}
+	d := &Dispatcher{store: s, engine: e, log: log, kick: make(chan struct{}, 1), searchEvery: searchEvery, lastErrors: &roundErrors{}}
 	for _, o := range opts {
 		o(d)
 	}
@@ -103,25 +103,25 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 }
 
-// Trouble returns the errors of the last round of Run, or nil if there were none.
-func (d *Dispatcher) Trouble() error {
+// Err returns the errors of the last round of Run, or nil if there were none.
+func (d *Dispatcher) Err() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.met.err()
+	return d.lastErrors.err()
 }
 
-func (d *Dispatcher) report(met *trouble) {
+func (d *Dispatcher) report(met *roundErrors) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for kind, err := range met.first {
-		if _, known := d.met.first[kind]; !known {
+		if _, known := d.lastErrors.first[kind]; !known {
 			d.log.Warn("claims are accepted but not brought to Temporal; they wait in the store", "error", err)
 		}
 	}
-	if len(met.first) == 0 && len(d.met.first) > 0 {
+	if len(met.first) == 0 && len(d.lastErrors.first) > 0 {
 		d.log.Info("claims are brought to Temporal again")
 	}
-	d.met = met
+	d.lastErrors = met
 }
 
 // Once wakes parked claims whose settings changed, assigns events from Dixa to their
@@ -131,8 +131,8 @@ func (d *Dispatcher) report(met *trouble) {
 // The error joins the first of each kind.
 func (d *Dispatcher) Once(ctx context.Context) error { return d.round(ctx).err() }
 
-func (d *Dispatcher) round(ctx context.Context) *trouble {
-	met := &trouble{}
+func (d *Dispatcher) round(ctx context.Context) *roundErrors {
+	met := &roundErrors{}
 	if _, err := d.store.Nudges.WakeParked(ctx); err != nil {
 		met.add(err)
 		return met
@@ -147,7 +147,7 @@ func (d *Dispatcher) round(ctx context.Context) *trouble {
 	refused := map[claim.Ref]bool{}
 	more := true
 	for more {
-		more = d.some(ctx, met, refused, d.store.Nudges.Due, d.nudge)
+		more = d.dispatchBatch(ctx, met, refused, d.store.Nudges.Due, d.nudge)
 	}
 	if met.stop() || ctx.Err() != nil || !d.searchDue() {
 		return met
@@ -156,18 +156,18 @@ func (d *Dispatcher) round(ctx context.Context) *trouble {
 		return d.store.Nudges.Stranded(ctx, silence, limit)
 	}
 	stillLost := map[claim.Ref]bool{}
-	for d.some(ctx, met, stillLost, lost, d.ensure) {
+	for d.dispatchBatch(ctx, met, stillLost, lost, d.ensureWorkflow) {
 		// New changes do not wait for the end of the search.
-		for d.some(ctx, met, refused, d.store.Nudges.Due, d.nudge) {
+		for d.dispatchBatch(ctx, met, refused, d.store.Nudges.Due, d.nudge) {
 		}
 	}
 	return met
 }
 
-// some submits the next claims of a list to their workflows and reports whether
+// dispatchBatch submits the next claims of a list to their workflows and reports whether
 // there may be more. Refused claims are remembered and stay in the list, so the
 // limit grows by their number: refused claims never block the ones after them.
-func (d *Dispatcher) some(ctx context.Context, met *trouble, refused map[claim.Ref]bool,
+func (d *Dispatcher) dispatchBatch(ctx context.Context, met *roundErrors, refused map[claim.Ref]bool,
 	list func(ctx context.Context, limit int) ([]store.Nudge, error), do func(context.Context, store.Nudge) error,
 ) (more bool) {
 	if met.stop() || ctx.Err() != nil {
@@ -226,9 +226,9 @@ func (d *Dispatcher) nudge(ctx context.Context, n store.Nudge) error {
 	return d.store.Nudges.MarkSent(ctx, n.Ref, n.Revision)
 }
 
-// ensure starts the claim's workflow if it is not running. A running workflow is
+// ensureWorkflow starts the claim's workflow if it is not running. A running workflow is
 // unaffected.
-func (d *Dispatcher) ensure(ctx context.Context, n store.Nudge) error {
+func (d *Dispatcher) ensureWorkflow(ctx context.Context, n store.Nudge) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	o := options(n)

@@ -256,7 +256,7 @@ func TestOneClaimThatIsRefusedDoesNotKeepOthersBack(t *testing.T) {
 
 func TestLostWorkflowIsStartedAgain(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nudge.SearchEvery(0))
+	b := setup(t, nudge.WithSearchInterval(0))
 	b.accept(t, "a")
 	require.NoError(t, b.dispatcher.Once(t.Context()))
 	b.turn(9 * time.Minute)
@@ -284,7 +284,7 @@ func TestLostWorkflowIsStartedAgain(t *testing.T) {
 
 func TestEveryLostWorkflowIsStartedAgain(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nudge.SearchEvery(0))
+	b := setup(t, nudge.WithSearchInterval(0))
 	const claims = 250 // more than are read at once
 	for i := range claims {
 		b.accept(t, fmt.Sprint(i))
@@ -312,7 +312,7 @@ func TestLostWorkflowsAreNotLookedForInEveryRound(t *testing.T) {
 
 func TestClaimThatIsRefusedDoesNotKeepLostOnesBack(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nudge.SearchEvery(0))
+	b := setup(t, nudge.WithSearchInterval(0))
 	b.accept(t, "a")
 	require.NoError(t, b.dispatcher.Once(t.Context()))
 	b.turn(time.Hour)
@@ -324,7 +324,7 @@ func TestClaimThatIsRefusedDoesNotKeepLostOnesBack(t *testing.T) {
 
 func TestManyClaimsThatAreRefusedDoNotKeepNewOnesBack(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nudge.SearchEvery(0))
+	b := setup(t, nudge.WithSearchInterval(0))
 	const poisoned = 450 // more than two readings
 	for i := range poisoned {
 		b.accept(t, fmt.Sprintf("poison-%d", i))
@@ -347,7 +347,7 @@ func TestManyClaimsThatAreRefusedDoNotKeepNewOnesBack(t *testing.T) {
 
 func TestManyLostClaimsThatAreRefusedDoNotKeepOthersBack(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nudge.SearchEvery(0))
+	b := setup(t, nudge.WithSearchInterval(0))
 	for i := range 250 {
 		b.accept(t, fmt.Sprintf("poison-%d", i))
 	}
@@ -399,7 +399,7 @@ func TestEveryKindOfTroubleIsSaidWhenItBegins(t *testing.T) {
 		}
 	}
 	rounds()
-	require.ErrorContains(t, b.dispatcher.Trouble(), "not this one")
+	require.ErrorContains(t, b.dispatcher.Err(), "not this one")
 	b.engine.set(serviceerror.NewUnavailable("the engine is away"))
 	rounds()
 	b.engine.set(nil)
@@ -408,7 +408,7 @@ func TestEveryKindOfTroubleIsSaidWhenItBegins(t *testing.T) {
 	b.engine.mu.Unlock()
 	require.Eventually(t, func() bool {
 		b.dispatcher.Kick()
-		return b.dispatcher.Trouble() == nil
+		return b.dispatcher.Err() == nil
 	}, 10*time.Second, 5*time.Millisecond)
 	cancel()
 	<-done

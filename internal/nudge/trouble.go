@@ -11,15 +11,15 @@ import (
 	"go.temporal.io/api/serviceerror"
 )
 
-// trouble collects the first error of each kind in a round.
-type trouble struct {
+// roundErrors collects the first error of each kind in a round.
+type roundErrors struct {
 	mu    sync.Mutex
 	first map[string]error
 	gone  bool
 }
 
 // add records an error. It ignores nil.
-func (t *trouble) add(err error) {
+func (t *roundErrors) add(err error) {
 	if err == nil {
 		return
 	}
@@ -31,17 +31,17 @@ func (t *trouble) add(err error) {
 	if k := kind(err); t.first[k] == nil {
 		t.first[k] = err
 	}
-	t.gone = t.gone || hopeless(err)
+	t.gone = t.gone || isFatal(err)
 }
 
 // stop reports whether the rest of the round's claims should be skipped.
-func (t *trouble) stop() bool {
+func (t *roundErrors) stop() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.gone
 }
 
-func (t *trouble) err() error {
+func (t *roundErrors) err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var errs []error
@@ -60,8 +60,8 @@ func kind(err error) string {
 	return fmt.Sprintf("%T", err)
 }
 
-// hopeless reports whether every other claim would get the same error.
-func hopeless(err error) bool {
+// isFatal reports whether every other claim would get the same error.
+func isFatal(err error) bool {
 	var unavailable *serviceerror.Unavailable
 	var late *serviceerror.DeadlineExceeded
 	var missing *serviceerror.NamespaceNotFound

@@ -68,7 +68,7 @@ func (d *directory) check(ctx context.Context, refs []reference) ([]claim.Fault,
 	for _, r := range refs {
 		problem, err := d.problem(ctx, r)
 		if err != nil {
-			return nil, dixaTrouble(err)
+			return nil, dixaRefusal(err)
 		}
 		if problem != "" {
 			faults = append(faults, claim.Fault{Field: r.field, Problem: problem})
@@ -109,7 +109,7 @@ func (d *directory) mailboxes(ctx context.Context) ([]string, error) {
 	if d.boxes != nil {
 		return d.boxes, nil
 	}
-	endpoints, err := connection.Ask(ctx, func() ([]*dixa.ContactEndpoint, error) {
+	endpoints, err := connection.Call(ctx, func() ([]*dixa.ContactEndpoint, error) {
 		return d.client.ContactEndpoints.List(ctx, dixa.EmailEndpoint)
 	})
 	if err != nil {
@@ -128,7 +128,7 @@ func (d *directory) isAgent(ctx context.Context, id string) (bool, error) {
 	if is, known := d.agents[id]; known {
 		return is, nil
 	}
-	_, err := connection.Ask(ctx, func() (*dixa.Agent, error) { return d.client.Agents.Get(ctx, id) })
+	_, err := connection.Call(ctx, func() (*dixa.Agent, error) { return d.client.Agents.Get(ctx, id) })
 	if err != nil && !dixa.IsNotFound(err) {
 		return false, err
 	}
@@ -140,7 +140,7 @@ func (d *directory) readQueues(ctx context.Context) error {
 	if d.queues != nil {
 		return nil
 	}
-	queues, err := connection.Ask(ctx, func() ([]*dixa.Queue, error) { return d.client.Queues.List(ctx) })
+	queues, err := connection.Call(ctx, func() ([]*dixa.Queue, error) { return d.client.Queues.List(ctx) })
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (d *directory) readAttributes(ctx context.Context) error {
 	if d.attributes != nil {
 		return nil
 	}
-	definitions, err := connection.Ask(ctx, func() ([]*dixa.CustomAttributeDefinition, error) {
+	definitions, err := connection.Call(ctx, func() ([]*dixa.CustomAttributeDefinition, error) {
 		return d.client.CustomAttributes.List(ctx)
 	})
 	if err != nil {

@@ -108,7 +108,7 @@ func named(org store.Organization, id string) string {
 
 // organization queries the organisation of a token, which also checks the token.
 func organization(ctx context.Context, client *dixa.Client) (store.Organization, error) {
-	org, err := connection.Ask(ctx, func() (*dixa.Organization, error) { return client.Organization.Get(ctx) })
+	org, err := connection.Call(ctx, func() (*dixa.Organization, error) { return client.Organization.Get(ctx) })
 	if err == nil {
 		return store.Organization{ID: org.ID, Name: org.Name}, nil
 	}
@@ -124,7 +124,7 @@ func organization(ctx context.Context, client *dixa.Client) (store.Organization,
 			"Dixa refuses this token (%d): it is wrong, revoked or not one of the Dixa API; nothing was saved. An administrator makes a new one in Dixa under Settings > Integrations > API Tokens, version \"Dixa API\".", status(err))
 	}
 	return store.Organization{}, refuse(Unreachable, err,
-		"The token could not be checked, so nothing was saved: %s. Try again when Dixa answers at %s.", trouble(err), client.BaseURL())
+		"The token could not be checked, so nothing was saved: %s. Try again when Dixa answers at %s.", describeError(err), client.BaseURL())
 }
 
 // ChangeSettings merges patch (RFC 7396) into the shop's own settings. It saves them
@@ -137,7 +137,7 @@ func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.Ra
 	if err != nil {
 		return claim.Integration{}, err
 	}
-	if err := s.acceptable(ctx, before, patch); err != nil {
+	if err := s.validatePatch(ctx, before, patch); err != nil {
 		return claim.Integration{}, err
 	}
 	// Others may have changed the settings since. The merged result is known only
@@ -160,9 +160,9 @@ func authored(s claim.Settings) error {
 	return nil
 }
 
-// acceptable validates the shop's settings after a patch. It looks up in Dixa only
+// validatePatch validates the shop's settings after a patch. It looks up in Dixa only
 // the references that changed: a language can be set while Dixa is down.
-func (s *Service) acceptable(ctx context.Context, before claim.Integration, patch json.RawMessage) error {
+func (s *Service) validatePatch(ctx context.Context, before claim.Integration, patch json.RawMessage) error {
 	own, err := claim.MergeSettings(before.Own, patch)
 	if err != nil {
 		return err
@@ -224,13 +224,13 @@ func (s *Service) Enable(ctx context.Context, shop string) error {
 		r.Faults = faults
 		return r
 	}
-	return s.subscribed(ctx, in, func(ctx context.Context) error { return s.store.Shops.SetEnabled(ctx, shop, true) })
+	return s.withSubscription(ctx, in, func(ctx context.Context) error { return s.store.Shops.SetEnabled(ctx, shop, true) })
 }
 
 func (s *Service) mailboxesInWords(ctx context.Context, client *dixa.Client) string {
 	boxes, err := newDirectory(client).mailboxes(ctx)
 	if err != nil {
-		return "which ones there are could not be read: " + trouble(err)
+		return "which ones there are could not be read: " + describeError(err)
 	}
 	return "this Dixa has " + listed(boxes)
 }
@@ -248,7 +248,7 @@ func (s *Service) CheckConversation(ctx context.Context, shop string, id int64) 
 	if err != nil {
 		return err
 	}
-	_, err = connection.Ask(ctx, func() (*dixa.Conversation, error) { return client.Conversations.Get(ctx, id) })
+	_, err = connection.Call(ctx, func() (*dixa.Conversation, error) { return client.Conversations.Get(ctx, id) })
 	switch {
 	case err == nil:
 		return nil
@@ -257,7 +257,7 @@ func (s *Service) CheckConversation(ctx context.Context, shop string, id int64) 
 			Field: "conversation_id", Problem: "is no conversation of the shop's Dixa; Dixa shows the number in the conversation's address",
 		}}}
 	default:
-		return dixaTrouble(err)
+		return dixaRefusal(err)
 	}
 }
 
@@ -277,12 +277,12 @@ func (s *Service) client(ctx context.Context, in claim.Integration) (*dixa.Clien
 	return client, nil
 }
 
-// dixaTrouble returns the refusal for a failed read.
-func dixaTrouble(err error) *Refusal {
+// dixaRefusal returns the refusal for a failed read.
+func dixaRefusal(err error) *Refusal {
 	if dixa.IsUnauthorized(err) {
 		return refuse(NotConnected, err, "Dixa refuses the shop's token (%d): it is revoked or may not read this. Save a new one with `starter shop connect`.", status(err))
 	}
-	return refuse(Unreachable, err, "Dixa could not be asked, so nothing was changed: %s. Try again when Dixa answers.", trouble(err))
+	return refuse(Unreachable, err, "Dixa could not be asked, so nothing was changed: %s. Try again when Dixa answers.", describeError(err))
 }
 
 func status(err error) int {
@@ -292,8 +292,8 @@ func status(err error) int {
 	return 0
 }
 
-// trouble says briefly why Dixa gave no usable answer.
-func trouble(err error) string {
+// describeError says briefly why Dixa gave no usable answer.
+func describeError(err error) string {
 	e, ok := dixa.AsError(err)
 	switch {
 	case !ok:

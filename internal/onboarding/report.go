@@ -71,7 +71,7 @@ func failure(err error) string {
 	if dixa.IsUnauthorized(err) {
 		return fmt.Sprintf("Dixa refuses the token for this (%d): it is revoked or lacks the right", status(err))
 	}
-	return trouble(err)
+	return describeError(err)
 }
 
 // Validate checks a shop's connection and everything that its settings name against
@@ -118,7 +118,7 @@ func (s *Service) validateToken(ctx context.Context, client *dixa.Client, in cla
 		r.add("token", Failed, "Dixa refuses the token (%s; %d): it is wrong or revoked. Save a new one with `starter shop connect %s`", in.Connection.TokenInWords(), status(err), in.Slug)
 		return false
 	case err != nil:
-		r.add("token", Failed, "it could not be checked: %s", trouble(errors.Unwrap(err)))
+		r.add("token", Failed, "it could not be checked: %s", describeError(errors.Unwrap(err)))
 		return false
 	case org.ID == "":
 		r.add("token", OK, "Dixa takes it; this Dixa does not say which organisation it is")
@@ -147,14 +147,14 @@ func validateMailbox(ctx context.Context, d *directory, s claim.Settings, r *Rep
 // validateTags warns about tags that the settings name and that are deactivated:
 // Dixa silently omits them.
 func validateTags(ctx context.Context, client *dixa.Client, s claim.Settings, r *Report) {
-	tags, err := connection.Ask(ctx, func() ([]*dixa.Tag, error) { return client.Tags.List(ctx, true) })
+	tags, err := connection.Call(ctx, func() ([]*dixa.Tag, error) { return client.Tags.List(ctx, true) })
 	if err != nil {
 		r.try("read tags", err, "")
 		return
 	}
 	var inactive []string
 	for _, t := range tags {
-		if t.Inactive() && s.Names(t.Name) {
+		if t.Inactive() && s.UsesTag(t.Name) {
 			inactive = append(inactive, t.Name)
 		}
 	}

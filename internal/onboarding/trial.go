@@ -80,7 +80,7 @@ func (t *trial) run(ctx context.Context, email string) {
 	t.report.ConversationID = id
 	conversations := t.client.Conversations
 	t.report.try(probeTag, connection.Do(ctx, func() error { return conversations.AddTags(ctx, id, TestTag) }), "tagged %s", TestTag)
-	_, err := connection.Ask(ctx, func() (*dixa.Note, error) {
+	_, err := connection.Call(ctx, func() (*dixa.Note, error) {
 		return conversations.AddNote(ctx, id, dixa.NoteInput{Message: testNote})
 	})
 	t.report.try(probeNote, err, "written")
@@ -94,7 +94,7 @@ func (t *trial) run(ctx context.Context, email string) {
 
 // customer finds the end user of the address or creates one.
 func (t *trial) customer(ctx context.Context, email string) (string, bool) {
-	found, err := connection.Ask(ctx, func() (string, error) {
+	found, err := connection.Call(ctx, func() (string, error) {
 		for user, err := range t.client.EndUsers.List(ctx, dixa.EndUserFilter{Email: email}) {
 			if err != nil {
 				return "", err
@@ -114,7 +114,7 @@ func (t *trial) customer(ctx context.Context, email string) (string, bool) {
 		t.report.skip("the address is a customer already", probeCreate)
 		return found, true
 	}
-	user, err := connection.Ask(ctx, func() (*dixa.EndUser, error) {
+	user, err := connection.Call(ctx, func() (*dixa.EndUser, error) {
 		return t.client.EndUsers.Create(ctx, dixa.EndUserInput{Email: email, DisplayName: testSubject})
 	})
 	if dixa.IsEmailExists(err) {
@@ -128,7 +128,7 @@ func (t *trial) customer(ctx context.Context, email string) (string, bool) {
 }
 
 func (t *trial) open(ctx context.Context, user string) (int64, bool) {
-	id, err := connection.Ask(ctx, func() (int64, error) {
+	id, err := connection.Call(ctx, func() (int64, error) {
 		return t.client.Conversations.Create(ctx, dixa.NewConversation{
 			Type: dixa.NewEmail, RequesterID: user, EmailIntegrationID: t.settings.EmailIntegrationID,
 			Subject: testSubject, Message: dixa.MessageInput{Type: dixa.Inbound, Content: dixa.TextContent(testBody)},
@@ -163,7 +163,7 @@ func (t *trial) reply(ctx context.Context, id int64) {
 		t.report.skip("a reply needs an agent: name one (--agent, agent_id) or save default_agent_id", probeReply, probeThread)
 		return
 	}
-	added, err := connection.Ask(ctx, func() (*dixa.AddedMessage, error) {
+	added, err := connection.Call(ctx, func() (*dixa.AddedMessage, error) {
 		return t.client.Conversations.AddMessage(ctx, id, dixa.MessageInput{Type: dixa.Outbound, AgentID: t.agent, Content: dixa.TextContent(testReply)})
 	})
 	if !t.report.try(probeReply, err, "sent as agent %s", t.agent) {
@@ -193,7 +193,7 @@ func (t *trial) await(ctx context.Context, id int64, wanted func(*dixa.Message) 
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		messages, err := connection.Ask(ctx, func() ([]*dixa.Message, error) { return t.client.Conversations.Messages(ctx, id) })
+		messages, err := connection.Call(ctx, func() ([]*dixa.Message, error) { return t.client.Conversations.Messages(ctx, id) })
 		if err != nil {
 			return nil, err
 		}

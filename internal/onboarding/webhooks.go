@@ -13,10 +13,10 @@ import (
 	"github.com/claimflow/claimflow/internal/todixa/connection"
 )
 
-// subscribed runs enable once Dixa sends events for the conversations of the shop's
+// withSubscription runs enable once Dixa sends events for the conversations of the shop's
 // connection. A read-only shop writes nothing to Dixa, so it uses the existing
 // subscription or none.
-func (s *Service) subscribed(ctx context.Context, in claim.Integration, enable func(context.Context) error) error {
+func (s *Service) withSubscription(ctx context.Context, in claim.Integration, enable func(context.Context) error) error {
 	if in.Effective.ReadOnly {
 		return enable(ctx)
 	}
@@ -33,9 +33,9 @@ func (s *Service) subscribed(ctx context.Context, in claim.Integration, enable f
 		return err
 	case e.Status >= http.StatusBadRequest && e.Status < http.StatusInternalServerError && !dixa.IsRateLimited(err):
 		return refuse(SubscriptionRefused, err, "The shop was not enabled, since what happens in its conversations would not be seen: for the webhook subscription, %s. "+
-			"Use a token that may manage webhooks. Or do it by hand, then enable again: %s", trouble(err), s.byHand(in))
+			"Use a token that may manage webhooks. Or do it by hand, then enable again: %s", describeError(err), s.byHand(in))
 	default:
-		return refuse(Unreachable, err, "The shop was not enabled: the webhook subscription could not be made sure of, since %s. Enabling again is safe.", trouble(err))
+		return refuse(Unreachable, err, "The shop was not enabled: the webhook subscription could not be made sure of, since %s. Enabling again is safe.", describeError(err))
 	}
 }
 
@@ -55,10 +55,10 @@ func (s *Service) subscribeAllowed(ctx context.Context, before claim.Integration
 	}
 }
 
-// Unseen explains, to the person who enables a shop, that Dixa does not report what
+// MissingEventsWarning explains, to the person who enables a shop, that Dixa does not report what
 // happens in its conversations because the settings are read-only and no
 // subscription was created by hand. It is empty otherwise. It reads only the store.
-func (s *Service) Unseen(ctx context.Context, shop string) (string, error) {
+func (s *Service) MissingEventsWarning(ctx context.Context, shop string) (string, error) {
 	in, err := s.Integration(ctx, shop)
 	if err != nil || !in.Effective.ReadOnly || in.Subscription == nil || in.Subscription.State != claim.SubscriptionNone {
 		return "", err
@@ -172,7 +172,7 @@ func (s *Service) Integration(ctx context.Context, shop string) (claim.Integrati
 // validateWebhooks checks that Dixa sends events.
 func (s *Service) validateWebhooks(ctx context.Context, in claim.Integration, r *Report) {
 	const address, webhooks = "public address", "webhooks"
-	if concern := s.webhooks.Concern(); concern != "" {
+	if concern := s.webhooks.ReachabilityWarning(); concern != "" {
 		r.add(address, Warning, "%s", concern)
 	} else {
 		r.add(address, OK, "Dixa sends events to %s", s.webhooks.URL(in.Connection.ID))

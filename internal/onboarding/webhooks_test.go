@@ -93,7 +93,7 @@ func TestReadOnlyShopWritesNothing(t *testing.T) {
 	require.NoError(t, b.service.Enable(ctx, shop))
 	require.True(t, b.enabled())
 	require.Equal(t, claim.SubscriptionNone, b.subscription().State)
-	unseen, err := b.service.Unseen(ctx, shop)
+	unseen, err := b.service.MissingEventsWarning(ctx, shop)
 	require.NoError(t, err)
 	require.Contains(t, unseen, "does not tell what happens")
 	require.Contains(t, unseen, b.subscription().URL)
@@ -106,7 +106,7 @@ func TestReadOnlyShopWritesNothing(t *testing.T) {
 	// By hand is the way that is left.
 	_, err = b.service.SaveWebhookSecret(ctx, shop, secret)
 	require.NoError(t, err)
-	unseen, err = b.service.Unseen(ctx, shop)
+	unseen, err = b.service.MissingEventsWarning(ctx, shop)
 	require.NoError(t, err)
 	require.Empty(t, unseen)
 	require.NoError(t, b.service.Disable(ctx, shop))

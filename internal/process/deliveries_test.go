@@ -36,7 +36,7 @@ func TestDeliveriesAreCountedForOperators(t *testing.T) {
 	}
 	accepted, err := s.Claims.Accept(ctx, &claim.Claim{ID: "c-1", Shop: "acme", Reason: "damaged"})
 	require.NoError(t, err)
-	_, err = s.Claims.Change(ctx, accepted.Record.Ref, claim.EventStart, store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.ToldFallback}}})
+	_, err = s.Claims.Change(ctx, accepted.Record.Ref, claim.EventStart, store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.OutboundFallback}}})
 	require.NoError(t, err)
 
 	url, _ := serve(t, parts)

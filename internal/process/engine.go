@@ -63,7 +63,7 @@ func (p *Parts) engineState(ctx context.Context, d *nudge.Dispatcher) (string, e
 		state, _ := explain(err)
 		return state, err
 	}
-	if err := d.Trouble(); err != nil {
+	if err := d.Err(); err != nil {
 		return "reachable, but not every claim got there", err
 	}
 	return "reachable", nil

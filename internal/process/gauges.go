@@ -20,8 +20,8 @@ const (
 	countWithin = 5 * time.Second
 )
 
-// tally is the last count of claims.
-type tally struct {
+// claimCountCache is the last count of claims.
+type claimCountCache struct {
 	mu    sync.Mutex
 	at    time.Time
 	known bool
@@ -41,7 +41,7 @@ func (p *Parts) countClaims() (stop func(), err error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, fmt.Errorf("set up the metrics of claims: %w", err)
 	}
-	var count tally
+	var count claimCountCache
 	registration, err := meter.RegisterCallback(func(ctx context.Context, to metric.Observer) error {
 		now, known := p.count(ctx, &count)
 		if !known {
@@ -67,7 +67,7 @@ func (p *Parts) countClaims() (stop func(), err error) {
 
 // count reads the store if the last count is old, and reports whether the last read
 // succeeded.
-func (p *Parts) count(ctx context.Context, t *tally) (store.ClaimCounts, bool) {
+func (p *Parts) count(ctx context.Context, t *claimCountCache) (store.ClaimCounts, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if time.Since(t.at) < countEvery {

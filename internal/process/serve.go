@@ -63,7 +63,7 @@ func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string
 		return errors.Join(err, listener.Close())
 	}
 	defer forget()
-	endConnections, err := p.showConnections()
+	endConnections, err := p.observeConnections()
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

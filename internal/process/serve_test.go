@@ -53,7 +53,7 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	defer receiver.Close()
 	_, err = api.AddEndpoint(ctx, "acme", client.NewEndpoint{URL: receiver.URL})
 	require.NoError(t, err)
-	_, err = s.Claims.Change(ctx, submitted.Claim.Ref, claim.EventStart, store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.ToldFallback}}})
+	_, err = s.Claims.Change(ctx, submitted.Claim.Ref, claim.EventStart, store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.OutboundFallback}}})
 	require.NoError(t, err)
 	select {
 	case id := <-told:

@@ -47,7 +47,7 @@ func (p *Parts) sweeps() (*activities.Sweeps, error) {
 	}
 	return &activities.Sweeps{
 		Store: p.Store, Clients: p.Clients, Subscriptions: subscription.New(p.Store.Subscriptions, p.Clients, p.Config.PublicURL),
-		Ended: func(connectionID string, sweep claim.Sweep) {
+		OnEnd: func(connectionID string, sweep claim.Sweep) {
 			ctx, of := context.Background(), attribute.String("connection", connectionID)
 			for kind, n := range sweep.Report.Repaired() {
 				repaired.Add(ctx, int64(n), metric.WithAttributes(of, attribute.String("kind", kind)))
@@ -62,10 +62,10 @@ func (p *Parts) sweeps() (*activities.Sweeps, error) {
 	}, nil
 }
 
-// showConnections shows, as metrics, the lag of each connection's sweeps and the
+// observeConnections shows, as metrics, the lag of each connection's sweeps and the
 // share of a token's requests that Dixa leaves to Claimflow. The returned function
 // unregisters them.
-func (p *Parts) showConnections() (stop func(), err error) {
+func (p *Parts) observeConnections() (stop func(), err error) {
 	meter := p.Telemetry.Meters.Meter("claimflow")
 	lag, err1 := meter.Float64ObservableGauge("claimflow.sweep.lag", metric.WithUnit("s"),
 		metric.WithDescription("How long ago the activity log of a connection's Dixa was known to the end."))
@@ -101,16 +101,16 @@ func (p *Parts) showConnections() (stop func(), err error) {
 	}, nil
 }
 
-// keepSchedules maintains one schedule per connection that an enabled shop uses,
+// maintainSchedules maintains one schedule per connection that an enabled shop uses,
 // until ctx ends. The worker does this because it sets up Temporal for its work, and
 // without a worker no sweep runs. Any number of workers may do it at once.
-func (p *Parts) keepSchedules(ctx context.Context) {
+func (p *Parts) maintainSchedules(ctx context.Context) {
 	tick := time.NewTicker(scheduleEvery)
 	defer tick.Stop()
 	made := map[string]bool{}
 	failing := false
 	for {
-		err := p.compareSchedules(ctx, made)
+		err := p.reconcileSchedules(ctx, made)
 		if ctx.Err() != nil {
 			return
 		}
@@ -126,10 +126,10 @@ func (p *Parts) keepSchedules(ctx context.Context) {
 	}
 }
 
-// compareSchedules creates missing schedules, updates those with another interval
+// reconcileSchedules creates missing schedules, updates those with another interval
 // and deletes those that are not needed. made are the schedules that this process
 // has already ensured.
-func (p *Parts) compareSchedules(ctx context.Context, made map[string]bool) error {
+func (p *Parts) reconcileSchedules(ctx context.Context, made map[string]bool) error {
 	ctx, cancel := context.WithTimeout(ctx, scheduleWithin)
 	defer cancel()
 	wanted := map[string]bool{}

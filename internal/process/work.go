@@ -52,7 +52,7 @@ func (p *Parts) Work(ctx context.Context) error {
 		p.Telemetry.Log.Warn("search attributes are not registered; register them by hand as docs/operations.md says, or workflows cannot start",
 			"attributes", claim.SearchAttributes(), "error", err)
 	}
-	if err := p.shareFairly(ctx); err != nil {
+	if err := p.setFairnessLimit(ctx); err != nil {
 		p.Telemetry.Log.Warn("the engine takes no rate limit per connection; the budget in the store limits all the same", "error", err)
 	}
 
@@ -99,7 +99,7 @@ func (p *Parts) Work(ctx context.Context) error {
 	defer p.polling.Store(false)
 	scheduling, endScheduling := context.WithCancel(ctx)
 	var background sync.WaitGroup
-	background.Go(func() { p.keepSchedules(scheduling) })
+	background.Go(func() { p.maintainSchedules(scheduling) })
 	defer background.Wait()
 	defer endScheduling()
 	select {
@@ -134,8 +134,8 @@ func (p *Parts) registerAttributes(ctx context.Context) error {
 	return nil
 }
 
-// shareFairly sets Temporal's rate limit per connection on the Dixa queue.
-func (p *Parts) shareFairly(ctx context.Context) error {
+// setFairnessLimit sets Temporal's rate limit per connection on the Dixa queue.
+func (p *Parts) setFairnessLimit(ctx context.Context) error {
 	_, err := p.Temporal.WorkflowService().UpdateTaskQueueConfig(ctx, &workflowservice.UpdateTaskQueueConfigRequest{
 		Namespace: p.Namespace, Identity: "claimflow-worker",
 		TaskQueue: claim.TaskQueueDixa, TaskQueueType: enumspb.TASK_QUEUE_TYPE_ACTIVITY,

@@ -247,8 +247,8 @@ func (c *chaos) requireSamePicture(ref claim.Ref) {
 		if err != nil {
 			return err
 		}
-		settings := claim.BuiltIn()
-		want := settings.Status(truth[dixa.State], &claim.Conversation{Tags: dixa.TagNames})
+		settings := claim.DefaultSettings()
+		want := settings.EvaluateStatus(truth[dixa.State], &claim.Conversation{Tags: dixa.TagNames})
 		if r.State != truth[dixa.State] || r.Status != want.Status {
 			return fmt.Errorf("it is %s, %s, and ought to be %s, %s", r.State, r.Status, truth[dixa.State], want.Status)
 		}

@@ -107,11 +107,11 @@ func Start(ctx context.Context, options Options) (_ *Engine, err error) {
 	e := &Engine{options: options.withDefaults()}
 	e.stop = sync.OnceValue(e.shutDown)
 
-	if e.frontend, err = claimAddress("Temporal", e.options.FrontendAddr, options.FrontendFlag); err != nil {
+	if e.frontend, err = reserveAddress("Temporal", e.options.FrontendAddr, options.FrontendFlag); err != nil {
 		return nil, err
 	}
 	if options.UIAddr != "" {
-		if e.uiAddr, err = claimAddress("the Temporal UI", options.UIAddr, options.UIFlag); err != nil {
+		if e.uiAddr, err = reserveAddress("the Temporal UI", options.UIAddr, options.UIFlag); err != nil {
 			return nil, err
 		}
 	}

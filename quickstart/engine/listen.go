@@ -38,10 +38,10 @@ func (e *ListenError) Error() string {
 
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// claimAddress resolves address, replaces port 0 with a free port, and verifies that
+// reserveAddress resolves address, replaces port 0 with a free port, and verifies that
 // it can be listened on. The servers open their own listeners, so the address is
 // free again on return.
-func claimAddress(server, address, flag string) (*net.TCPAddr, error) {
+func reserveAddress(server, address, flag string) (*net.TCPAddr, error) {
 	fail := func(err error) (*net.TCPAddr, error) {
 		return nil, &ListenError{Server: server, Address: address, Flag: flag, Err: err}
 	}

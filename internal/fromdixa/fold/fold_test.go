@@ -17,10 +17,10 @@ func fact(second int, status claim.ConversationStatus, tags ...string) claim.Fac
 }
 
 // told takes facts in, one after another, and lists what the owner is told.
-func takeAll(s *fold.Story, facts ...claim.Fact) (told []string) {
+func takeAll(s *fold.Projection, facts ...claim.Fact) (told []string) {
 	for _, f := range facts {
-		for _, c := range s.Take(f) {
-			told = append(told, c.Told...)
+		for _, c := range s.Apply(f) {
+			told = append(told, c.Outbound...)
 		}
 	}
 	return told
@@ -29,63 +29,63 @@ func takeAll(s *fold.Story, facts ...claim.Fact) (told []string) {
 func TestStoryTellsEachAcceptedChangeOnce(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		story  fold.Story
+		story  fold.Projection
 		facts  []claim.Fact
 		state  claim.State
 		status string
 		told   []string
 	}{
 		"a life": {
-			fold.Story{State: claim.StateOpen, Status: "pending", Derived: "pending"},
+			fold.Projection{State: claim.StateOpen, Status: "pending", DerivedStatus: "pending"},
 			[]claim.Fact{fact(1, "pending"), fact(2, "closed"), fact(3, "open"), fact(4, "closed", "claim-accepted")},
 			claim.StateClosed, "accepted",
-			[]string{claim.ToldPending, claim.ToldClosed, claim.ToldReopened, claim.ToldClosed},
+			[]string{claim.OutboundPending, claim.OutboundClosed, claim.OutboundReopened, claim.OutboundClosed},
 		},
 		"an old fact is nothing": {
-			fold.Story{State: claim.StateOpen, Status: "pending", Derived: "pending"},
+			fold.Projection{State: claim.StateOpen, Status: "pending", DerivedStatus: "pending"},
 			[]claim.Fact{fact(5, "closed"), fact(2, "open"), fact(5, "closed")},
 			claim.StateClosed, "closed",
-			[]string{claim.ToldClosed},
+			[]string{claim.OutboundClosed},
 		},
 		"a tag on a closed conversation": {
-			fold.Story{State: claim.StateClosed, Status: "closed", Derived: "closed"},
+			fold.Projection{State: claim.StateClosed, Status: "closed", DerivedStatus: "closed"},
 			[]claim.Fact{fact(1, "closed", "claim-rejected")},
 			claim.StateClosed, "rejected",
-			[]string{claim.ToldStatus},
+			[]string{claim.OutboundStatusChanged},
 		},
 		"both answers": {
-			fold.Story{State: claim.StateOpen, Status: "pending", Derived: "pending"},
+			fold.Projection{State: claim.StateOpen, Status: "pending", DerivedStatus: "pending"},
 			[]claim.Fact{fact(1, "closed", "claim-rejected", "claim-accepted"), fact(2, "closed", "claim-rejected", "claim-accepted"), fact(3, "closed", "claim-rejected")},
 			claim.StateClosed, "rejected",
-			[]string{claim.ToldClosed, claim.ToldConflict, claim.ToldStatus},
+			[]string{claim.OutboundClosed, claim.OutboundStatusConflict, claim.OutboundStatusChanged},
 		},
 		"reopened after settling": {
-			fold.Story{State: claim.StateSettled, Status: "accepted", Derived: "accepted"},
+			fold.Projection{State: claim.StateSettled, Status: "accepted", DerivedStatus: "accepted"},
 			[]claim.Fact{fact(1, "open", "claim-accepted")},
 			claim.StateOpen, "pending",
-			[]string{claim.ToldReopened},
+			[]string{claim.OutboundReopened},
 		},
 		"what the owner set is not told back": {
-			fold.Story{State: claim.StateOpen, Status: "accepted", Derived: "pending"},
+			fold.Projection{State: claim.StateOpen, Status: "accepted", DerivedStatus: "pending"},
 			[]claim.Fact{fact(1, "open"), fact(2, "closed", "claim-accepted")},
 			claim.StateClosed, "accepted",
-			[]string{claim.ToldClosed},
+			[]string{claim.OutboundClosed},
 		},
 		"rules wait while a command is on its way": {
-			fold.Story{State: claim.StateOpen, Status: "accepted", Derived: "pending", Held: true},
+			fold.Projection{State: claim.StateOpen, Status: "accepted", DerivedStatus: "pending", RulesSuspended: true},
 			[]claim.Fact{fact(1, "closed")},
 			claim.StateClosed, "accepted",
-			[]string{claim.ToldClosed},
+			[]string{claim.OutboundClosed},
 		},
 		"a parked claim stays where it is": {
-			fold.Story{State: claim.StateNeedsAttention},
+			fold.Projection{State: claim.StateNeedsAttention},
 			[]claim.Fact{fact(1, "closed", "claim-accepted")},
 			claim.StateNeedsAttention, "", nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test.story.Settings = claim.BuiltIn()
+			test.story.Settings = claim.DefaultSettings()
 			require.Equal(t, test.told, takeAll(&test.story, test.facts...))
 			require.Equal(t, test.state, test.story.State)
 			require.Equal(t, test.status, test.story.Status)
@@ -99,14 +99,14 @@ func TestFactsOfOneMomentAreToldTogether(t *testing.T) {
 		return fold.Reading{Fact: claim.Fact{Stamp: claim.Stamp{At: nine, ID: id}, Status: s}}
 	}
 	open := fold.Reading{Fact: claim.Fact{Stamp: claim.Stamp{At: nine, Weight: claim.WeightTransition, ID: "c"}, Status: claim.ConversationOpen}}
-	story := fold.Story{State: claim.StateClosed, Status: "closed", Derived: "closed", Settings: claim.BuiltIn()}
+	story := fold.Projection{State: claim.StateClosed, Status: "closed", DerivedStatus: "closed", Settings: claim.DefaultSettings()}
 	var told []string
-	story.TakeAll([]fold.Reading{snapshot("a", claim.ConversationOpen), snapshot("b", claim.ConversationClosed), open}, func(_ fold.Reading, changes []fold.Change) {
+	story.ApplyAll([]fold.Reading{snapshot("a", claim.ConversationOpen), snapshot("b", claim.ConversationClosed), open}, func(_ fold.Reading, changes []fold.Change) {
 		for _, c := range changes {
-			told = append(told, c.Told...)
+			told = append(told, c.Outbound...)
 		}
 	})
-	require.Equal(t, []string{claim.ToldReopened}, told)
+	require.Equal(t, []string{claim.OutboundReopened}, told)
 }
 
 // Every order of the same facts, in batches of any size, ends in the same state
@@ -121,7 +121,7 @@ func TestStoryEndsTheSameInEveryOrder(t *testing.T) {
 		for i := range 2 + r.IntN(8) {
 			facts = append(facts, fact(i, statuses[r.IntN(3)], tags[:r.IntN(4)]...))
 		}
-		begin := fold.Story{State: claim.StateOpen, Status: "pending", Derived: "pending", Settings: claim.BuiltIn()}
+		begin := fold.Projection{State: claim.StateOpen, Status: "pending", DerivedStatus: "pending", Settings: claim.DefaultSettings()}
 		want := begin
 		takeAll(&want, facts...)
 		for range 10 {

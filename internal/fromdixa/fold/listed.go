@@ -8,9 +8,9 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-// Listed converts a message as Dixa lists it. Lists identify authors only by id;
+// ConvertMessage converts a message as Dixa lists it. Lists identify authors only by id;
 // nameOf returns their names, or empty if unknown.
-func Listed(m *dixa.Message, channel dixa.Channel, nameOf func(id string) string) RefreshedMessage {
+func ConvertMessage(m *dixa.Message, channel dixa.Channel, nameOf func(id string) string) RefreshedMessage {
 	a := m.Attributes
 	message := claim.Message{
 		ID: m.ID, Kind: claim.MessageKind, Direction: direction(a.Direction), Channel: string(channel),
@@ -32,8 +32,8 @@ func Listed(m *dixa.Message, channel dixa.Channel, nameOf func(id string) string
 	return out
 }
 
-// ListedNote converts an internal note as Dixa lists it.
-func ListedNote(n *dixa.Note, nameOf func(id string) string) RefreshedMessage {
+// ConvertNote converts an internal note as Dixa lists it.
+func ConvertNote(n *dixa.Note, nameOf func(id string) string) RefreshedMessage {
 	return RefreshedMessage{Message: claim.Message{
 		ID: n.ID, Kind: claim.NoteKind, Author: author(n.AuthorID, nameOf), At: n.CreatedAt.Time, Text: n.Message, Listed: true,
 	}}

@@ -25,8 +25,8 @@ type Reading struct {
 	Fact claim.Fact
 	// Messages are new messages and notes, or more complete versions of known ones.
 	Messages []claim.Message
-	// Happened is the timeline entry; nil if the event is not worth one.
-	Happened *claim.TimelineEntry
+	// Timeline is the timeline entry; nil if the event is not worth one.
+	Timeline *claim.TimelineEntry
 	// CreatedAt is when the conversation began; zero if unknown.
 	CreatedAt time.Time
 	// Log are timeline entries by their ids in Dixa's activity log.
@@ -73,7 +73,7 @@ func read(id, name string, at time.Time, body []byte) Reading {
 			r.Fact.Rating = &claim.Rating{Score: *rated.Score, Comment: rated.Comment, At: r.Fact.At}
 		}
 	}
-	r.Happened = r.entry(event)
+	r.Timeline = r.entry(event)
 	return r
 }
 
@@ -190,8 +190,8 @@ const (
 	tagRemoved = "tag removed"
 )
 
-// happenings describe the events that need no more than their name.
-var happenings = map[dixa.EventName]string{
+// timelineTexts describe the events that need no more than their name.
+var timelineTexts = map[dixa.EventName]string{
 	dixa.EventConversationCreated:                      "conversation created",
 	dixa.EventConversationOpen:                         "conversation reopened",
 	dixa.EventConversationPending:                      "follow-up set",
@@ -227,7 +227,7 @@ func (r *Reading) entry(event *dixa.Event) *claim.TimelineEntry {
 	if slices.Contains(unremarkable, event.Name) {
 		return nil
 	}
-	e := &claim.TimelineEntry{At: r.Fact.At, What: happenings[event.Name]}
+	e := &claim.TimelineEntry{At: r.Fact.At, What: timelineTexts[event.Name]}
 	if e.What == "" {
 		e.What = strings.ToLower(strings.ReplaceAll(event.FQN, "_", " "))
 	}

@@ -96,7 +96,7 @@ func TestReadTellsWhatHappened(t *testing.T) {
 			}
 			require.Equal(t, tags, r.Fact.Tags)
 			test.happened.At = nine
-			require.Equal(t, &test.happened, r.Happened)
+			require.Equal(t, &test.happened, r.Timeline)
 			require.Equal(t, test.messages, r.Messages)
 		})
 	}
@@ -105,7 +105,7 @@ func TestReadTellsWhatHappened(t *testing.T) {
 func TestReadLeavesOutWhatIsNotWorthTelling(t *testing.T) {
 	t.Parallel()
 	r := fold.Read("e-1", "TypingStarted", nine, told(t, "TYPING_STARTED", "OPEN", nil))
-	require.Nil(t, r.Happened)
+	require.Nil(t, r.Timeline)
 	require.Equal(t, claim.ConversationOpen, r.Fact.Status)
 }
 
@@ -145,8 +145,8 @@ func FuzzRead(f *testing.F) {
 		for _, m := range r.Messages {
 			require.Equal(t, m.Listed, name == fold.NameRefreshed)
 		}
-		story := fold.Story{State: claim.StateOpen, Settings: claim.BuiltIn()}
-		require.LessOrEqual(t, len(story.Take(r.Fact)), 2)
-		require.Empty(t, story.Take(r.Fact), "the same fact twice changes nothing")
+		story := fold.Projection{State: claim.StateOpen, Settings: claim.DefaultSettings()}
+		require.LessOrEqual(t, len(story.Apply(r.Fact)), 2)
+		require.Empty(t, story.Apply(r.Fact), "the same fact twice changes nothing")
 	})
 }

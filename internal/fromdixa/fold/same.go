@@ -7,31 +7,31 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Moment is how far apart Dixa's times for one happening may be in an event and in
+// MatchTolerance is how far apart Dixa's times for one happening may be in an event and in
 // the activity log. The contract does not say that they are equal. A sweep reads the
 // log further back than that.
-const Moment = 5 * time.Minute
+const MatchTolerance = 5 * time.Minute
 
-// Likeness measures how closely an activity log entry and an event resemble one
+// Similarity measures how closely an activity log entry and an event resemble one
 // happening. Less is more alike.
-type Likeness struct {
+type Similarity struct {
 	detail, author int
 	apart          time.Duration
 }
 
 // Compare is negative if l is more alike than other: by what happened, then by who
 // did it, then by when.
-func (l Likeness) Compare(other Likeness) int {
+func (l Similarity) Compare(other Similarity) int {
 	return cmp.Or(cmp.Compare(l.detail, other.detail), cmp.Compare(l.author, other.author), cmp.Compare(l.apart, other.apart))
 }
 
-// Like measures how closely two timeline entries of the same kind resemble one
+// CompareEntries measures how closely two timeline entries of the same kind resemble one
 // happening. ok is false if they cannot be one: their tags differ, or their times
-// are further apart than [Moment].
-func Like(a, b claim.TimelineEntry) (l Likeness, ok bool) {
-	l = Likeness{detail: alike(a.Detail, b.Detail), author: alike(a.By, b.By), apart: a.At.Sub(b.At).Abs()}
+// are further apart than [MatchTolerance].
+func CompareEntries(a, b claim.TimelineEntry) (l Similarity, ok bool) {
+	l = Similarity{detail: alike(a.Detail, b.Detail), author: alike(a.By, b.By), apart: a.At.Sub(b.At).Abs()}
 	tag := a.What == tagAdded || a.What == tagRemoved
-	return l, l.apart <= Moment && (l.detail < 2 || !tag)
+	return l, l.apart <= MatchTolerance && (l.detail < 2 || !tag)
 }
 
 // alike is 0 for equal, 1 for unknown and 2 for different.
@@ -46,15 +46,15 @@ func alike(a, b string) int {
 	}
 }
 
-// Same returns the id of the entry in among that is most like the given one and has
+// BestMatch returns the id of the entry in among that is most like the given one and has
 // the same words; empty if none is.
-func Same(entry claim.TimelineEntry, among map[string]claim.TimelineEntry) string {
-	best, closest := "", Likeness{}
+func BestMatch(entry claim.TimelineEntry, among map[string]claim.TimelineEntry) string {
+	best, closest := "", Similarity{}
 	for id, other := range among {
 		if other.What != entry.What {
 			continue
 		}
-		l, ok := Like(entry, other)
+		l, ok := CompareEntries(entry, other)
 		if !ok {
 			continue
 		}

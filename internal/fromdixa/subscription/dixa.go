@@ -14,7 +14,7 @@ import (
 // find queries Dixa for our subscription, by its known id or else by its address,
 // and for others with that address. ours is nil if there is none.
 func find(ctx context.Context, client *dixa.Client, id, address string) (ours *dixa.WebhookSubscription, doubles []*dixa.WebhookSubscription, err error) {
-	all, err := connection.Ask(ctx, func() ([]*dixa.WebhookSubscription, error) { return client.Webhooks.List(ctx) })
+	all, err := connection.Call(ctx, func() ([]*dixa.WebhookSubscription, error) { return client.Webhooks.List(ctx) })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -38,7 +38,7 @@ func find(ctx context.Context, client *dixa.Client, id, address string) (ours *d
 // the subscription.
 func create(ctx context.Context, client *dixa.Client, address string) (*dixa.WebhookSubscription, error) {
 	off := false
-	made, err := connection.Ask(ctx, func() (*dixa.WebhookSubscription, error) {
+	made, err := connection.Call(ctx, func() (*dixa.WebhookSubscription, error) {
 		return client.Webhooks.Create(ctx, dixa.WebhookInput{Name: Name, URL: address, Events: Events(), Enabled: &off})
 	})
 	if dixa.OutcomeOf(err) != dixa.Ambiguous {

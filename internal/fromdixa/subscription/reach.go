@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Concern explains why Dixa, on the internet, probably cannot reach the public
+// ReachabilityWarning explains why Dixa, on the internet, probably cannot reach the public
 // address, or not safely. It is empty if there is no concern. It does no DNS
 // lookups.
-func (s *Service) Concern() string {
+func (s *Service) ReachabilityWarning() string {
 	u, err := url.Parse(s.public)
 	if err != nil || u.Hostname() == "" {
 		return "CLAIMFLOW_PUBLIC_URL is not an address that Dixa could send to"

@@ -76,7 +76,7 @@ func Events() []dixa.EventName {
 // Concurrent calls take turns. If a call ends between Dixa's commit and our own, the
 // next one finds everything that it left.
 func (s *Service) Ensure(ctx context.Context, connectionID string, then func(context.Context) error) error {
-	return s.alone(ctx, connectionID, func(ctx context.Context) error {
+	return s.withLock(ctx, connectionID, func(ctx context.Context) error {
 		if _, err := s.ensure(ctx, connectionID, s.URL(connectionID)); err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func (s *Service) Ensure(ctx context.Context, connectionID string, then func(con
 // enabling set: workers call it, and a worker that does not know the public address
 // must not misdirect Dixa's events.
 func (s *Service) Repair(ctx context.Context, connectionID string) (changed bool, err error) {
-	err = s.alone(ctx, connectionID, func(ctx context.Context) error {
+	err = s.withLock(ctx, connectionID, func(ctx context.Context) error {
 		wanted, err := s.store.Wanted(ctx, connectionID)
 		if err != nil || !wanted {
 			return err
@@ -133,7 +133,7 @@ func (s *Service) ensure(ctx context.Context, connectionID, address string) (cha
 		return false, err
 	}
 	if wrong {
-		_, err := connection.Ask(ctx, func() (*dixa.WebhookSubscription, error) { return client.Webhooks.Update(ctx, ours.ID, correction) })
+		_, err := connection.Call(ctx, func() (*dixa.WebhookSubscription, error) { return client.Webhooks.Update(ctx, ours.ID, correction) })
 		if err != nil {
 			return false, err
 		}
@@ -148,7 +148,7 @@ func (s *Service) ensure(ctx context.Context, connectionID, address string) (cha
 // Remove deletes the connection's subscription from Dixa, unless an enabled shop
 // uses the connection or a person created the subscription.
 func (s *Service) Remove(ctx context.Context, connectionID string) error {
-	return s.alone(ctx, connectionID, func(ctx context.Context) error {
+	return s.withLock(ctx, connectionID, func(ctx context.Context) error {
 		wanted, err := s.store.Wanted(ctx, connectionID)
 		if err != nil || wanted {
 			return err
@@ -226,9 +226,9 @@ const (
 	patience = 30 * time.Second
 )
 
-// alone runs do while no other caller, in any process, changes the connection's
+// withLock runs do while no other caller, in any process, changes the connection's
 // subscription.
-func (s *Service) alone(ctx context.Context, connectionID string, do func(context.Context) error) error {
+func (s *Service) withLock(ctx context.Context, connectionID string, do func(context.Context) error) error {
 	holder := uuid.NewString()
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 20*time.Millisecond, time.Second

@@ -380,7 +380,7 @@ func TestConcern(t *testing.T) {
 		"https://claims.example":        "",
 		"https://93.184.216.34":         "",
 	} {
-		got := b.at(address).Concern()
+		got := b.at(address).ReachabilityWarning()
 		if words == "" {
 			require.Empty(t, got, address)
 		} else {

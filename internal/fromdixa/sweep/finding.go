@@ -44,7 +44,7 @@ type Finding struct {
 
 // Find combines an answer with the missing entries. ok is false if it has no news.
 // entries are all entries that led to the query, as read before it.
-func Find(conversationID int64, known Known, answer Answer, entries []Entry, verdict Verdict) (f Finding, ok bool, err error) {
+func Find(conversationID int64, known Known, answer Answer, entries []Entry, verdict MatchResult) (f Finding, ok bool, err error) {
 	n, missing := names(known, entries), verdict.Missing
 	r := fold.Refreshed{At: moment(known.Conversation, answer.Conversation, entries)}
 	changed := false
@@ -65,7 +65,7 @@ func Find(conversationID int64, known Known, answer Answer, entries []Entry, ver
 		r.Tags = tagNames(answer.Tags)
 		changed = changed || !slices.Equal(r.Tags, known.Tags)
 	}
-	if r.Rating = given(answer.Ratings); r.Rating != nil {
+	if r.Rating = newestRating(answer.Ratings); r.Rating != nil {
 		changed = changed || known.Rating == nil || known.Rating.Score != r.Rating.Score || known.Rating.Comment != r.Rating.Comment
 	}
 	rewritten := slices.ContainsFunc(missing, func(e Entry) bool { return e.Type == redacted })
@@ -158,8 +158,8 @@ func tagNames(tags []*dixa.Tag) []string {
 	return slices.Compact(out)
 }
 
-// given is the newest rating with a score.
-func given(ratings []*dixa.Rating) *claim.Rating {
+// newestRating is the newest rating with a score.
+func newestRating(ratings []*dixa.Rating) *claim.Rating {
 	var newest *claim.Rating
 	for _, r := range ratings {
 		if r.Score == nil || r.Status != "Rated" {
@@ -191,10 +191,10 @@ func news(known Known, answer Answer, n namesOf, rewritten bool) []fold.Refreshe
 		}
 	}
 	for _, m := range answer.Messages {
-		add(fold.Listed(m, channel, n.name))
+		add(fold.ConvertMessage(m, channel, n.name))
 	}
 	for _, m := range answer.Notes {
-		add(fold.ListedNote(m, n.name))
+		add(fold.ConvertNote(m, n.name))
 	}
 	return out
 }

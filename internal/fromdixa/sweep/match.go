@@ -14,12 +14,12 @@ import (
 type Received struct {
 	ID   string
 	Name dixa.EventName
-	// Happened is its content, with its time by Dixa's clock.
-	Happened claim.TimelineEntry
+	// Timeline is its content, with its time by Dixa's clock.
+	Timeline claim.TimelineEntry
 }
 
-// Verdict is what the log has and the events lack.
-type Verdict struct {
+// MatchResult is what the log has and the events lack.
+type MatchResult struct {
 	// Missing are entries that the timeline lacks.
 	Missing []Entry
 	// Seen are the ids of the events that were compared with them.
@@ -28,17 +28,17 @@ type Verdict struct {
 	Parts Parts
 }
 
-// Judge compares the log entries of a conversation with its received events. Their
+// Match compares the log entries of a conversation with its received events. Their
 // ids have nothing in common, so each event matches one entry of its kind: the most
-// alike pair first, see [fold.Like]. If only one of two closes sent an event, one is
+// alike pair first, see [fold.CompareEntries]. If only one of two closes sent an event, one is
 // missing, whichever it is.
-func Judge(entries []Entry, received []Received) Verdict {
+func Match(entries []Entry, received []Received) MatchResult {
 	matched := pair(entries, received)
-	var v Verdict
+	var v MatchResult
 	for i, e := range entries {
 		k := kindOf(e.Type)
 		switch {
-		case matched[i], e.Reported, k.companion && stoodFor(i, entries, received):
+		case matched[i], e.Reported, k.companion && coveredByOther(i, entries, received):
 		case k.what != "" && !k.companion:
 			v.Missing = append(v.Missing, e)
 			v.Parts |= k.parts
@@ -58,7 +58,7 @@ func Judge(entries []Entry, received []Received) Verdict {
 func pair(entries []Entry, received []Received) map[int]bool {
 	type couple struct {
 		entry, event, rank int
-		likeness           fold.Likeness
+		likeness           fold.Similarity
 	}
 	var couples []couple
 	for i, e := range entries {
@@ -68,7 +68,7 @@ func pair(entries []Entry, received []Received) map[int]bool {
 		}
 		for j, r := range received {
 			rank := slices.Index(k.events, r.Name)
-			if l, ok := fold.Like(e.timeline(), r.Happened); rank >= 0 && ok {
+			if l, ok := fold.CompareEntries(e.timeline(), r.Timeline); rank >= 0 && ok {
 				couples = append(couples, couple{i, j, rank, l})
 			}
 		}
@@ -85,12 +85,12 @@ func pair(entries []Entry, received []Received) map[int]bool {
 	return matched
 }
 
-// stoodFor reports whether a companion's event arrived, or whether the entry that
+// coveredByOther reports whether a companion's event arrived, or whether the entry that
 // stands for it exists and can be reported missing.
-func stoodFor(i int, entries []Entry, received []Received) bool {
+func coveredByOther(i int, entries []Entry, received []Received) bool {
 	name, at := kindOf(entries[i].Type).events[0], entries[i].At
-	near := func(t time.Time) bool { return t.Sub(at).Abs() <= fold.Moment }
-	return slices.ContainsFunc(received, func(r Received) bool { return r.Name == name && near(r.Happened.At) }) ||
+	near := func(t time.Time) bool { return t.Sub(at).Abs() <= fold.MatchTolerance }
+	return slices.ContainsFunc(received, func(r Received) bool { return r.Name == name && near(r.Timeline.At) }) ||
 		slices.ContainsFunc(entries, func(e Entry) bool {
 			k := kindOf(e.Type)
 			return !k.companion && slices.Contains(k.events, name) && near(e.At)
@@ -119,9 +119,9 @@ var statuses = map[string]claim.ConversationStatus{
 	"ConversationClosed":   claim.ConversationClosed,
 }
 
-// Ties are the parts that events of the same time wrote last. Each event shows the
+// TiedParts are the parts that events of the same time wrote last. Each event shows the
 // conversation mid-change, and their order is unknown.
-func Ties(entries []Entry, known claim.Conversation) Parts {
+func TiedParts(entries []Entry, known claim.Conversation) Parts {
 	var tied Parts
 	for part, stamp := range map[Parts]claim.Stamp{Conversation: known.PeopleAt, Tags: known.TagsAt} {
 		if stamp.Weight < claim.WeightRefreshed && eventsAt(stamp.At, part, entries) > 1 {

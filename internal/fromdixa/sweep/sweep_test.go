@@ -21,7 +21,7 @@ func entry(id, activity string, after time.Duration) sweep.Entry {
 }
 
 func event(name dixa.EventName, after time.Duration) sweep.Received {
-	return sweep.Received{Name: name, Happened: claim.TimelineEntry{At: noon.Add(after)}}
+	return sweep.Received{Name: name, Timeline: claim.TimelineEntry{At: noon.Add(after)}}
 }
 
 func taggedEntry(id, tag, by string, after time.Duration) sweep.Entry {
@@ -32,7 +32,7 @@ func taggedEntry(id, tag, by string, after time.Duration) sweep.Entry {
 
 func taggedEvent(tag, by string, after time.Duration) sweep.Received {
 	e := event(dixa.EventConversationTagAdded, after)
-	e.Happened.Detail, e.Happened.By = tag, by
+	e.Timeline.Detail, e.Timeline.By = tag, by
 	return e
 }
 
@@ -111,7 +111,7 @@ func TestJudge(t *testing.T) {
 		},
 		"too far apart": {
 			entries:  []sweep.Entry{entry("1", "ConversationClosed", 0)},
-			received: []sweep.Received{event(dixa.EventConversationClosed, fold.Moment+time.Millisecond)},
+			received: []sweep.Received{event(dixa.EventConversationClosed, fold.MatchTolerance+time.Millisecond)},
 			missing:  []string{"1"}, parts: sweep.Conversation,
 		},
 		"whole seconds": {
@@ -148,7 +148,7 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			v := sweep.Judge(tt.entries, tt.received)
+			v := sweep.Match(tt.entries, tt.received)
 			var missing []string
 			for _, e := range v.Missing {
 				missing = append(missing, e.ID)
@@ -173,10 +173,10 @@ func TestEntriesAndEventsHaveTheSameWords(t *testing.T) {
 		var direction string
 		_, _ = fmt.Sscanf(fqn, "%s %s", &fqn, &direction)
 		body := fmt.Sprintf(`{"event_id":"e","event_fqn":%q,"event_timestamp":"2026-03-01T12:00:00Z","data":{"conversation":{"csid":1},"message_id":"m","direction":%q}}`, fqn, direction)
-		told := fold.Read("e", "", noon, []byte(body)).Happened
+		told := fold.Read("e", "", noon, []byte(body)).Timeline
 		require.NotNil(t, told, activity)
 		missing := []sweep.Entry{entry("1", activity, 0)}
-		f, ok, err := sweep.Find(1, sweep.Known{}, sweep.Answer{}, missing, sweep.Verdict{Missing: missing})
+		f, ok, err := sweep.Find(1, sweep.Known{}, sweep.Answer{}, missing, sweep.MatchResult{Missing: missing})
 		require.NoError(t, err)
 		require.True(t, ok)
 		var r fold.Refreshed
@@ -189,21 +189,21 @@ func TestFindTellsOnlyWhatIsNew(t *testing.T) {
 	t.Parallel()
 	known := sweep.Known{Conversation: claim.Conversation{
 		Status: claim.ConversationOpen, Assignee: &claim.Person{ID: "a", Name: "Anna"}, Requester: &claim.Person{ID: "r"}, Tags: []string{"x", "y"},
-		Newest: claim.Newest{StatusAt: claim.Stamp{At: noon}, PeopleAt: claim.Stamp{At: noon}, TagsAt: claim.Stamp{At: noon}},
+		Versions: claim.Versions{StatusAt: claim.Stamp{At: noon}, PeopleAt: claim.Stamp{At: noon}, TagsAt: claim.Stamp{At: noon}},
 	}}
 	at := func(d time.Duration) dixa.Time { return dixa.Time{Time: noon.Add(d)} }
 	answer := sweep.Answer{Asked: sweep.Conversation | sweep.Tags, Conversation: &dixa.Conversation{
 		ID: 1, State: dixa.StateOpen, StateUpdatedAt: at(0), RequesterID: "r", Assignment: &dixa.Assignment{AgentID: "a", AssignedAt: at(0)},
 	}, Tags: []*dixa.Tag{{Name: "y"}, {Name: "x"}}}
-	_, ok, err := sweep.Find(1, known, answer, nil, sweep.Verdict{})
+	_, ok, err := sweep.Find(1, known, answer, nil, sweep.MatchResult{})
 	require.NoError(t, err)
 	require.False(t, ok)
 
 	answer.Tags = answer.Tags[:1]
-	first, ok, err := sweep.Find(1, known, answer, nil, sweep.Verdict{})
+	first, ok, err := sweep.Find(1, known, answer, nil, sweep.MatchResult{})
 	require.NoError(t, err)
 	require.True(t, ok)
-	again, _, err := sweep.Find(1, known, answer, nil, sweep.Verdict{})
+	again, _, err := sweep.Find(1, known, answer, nil, sweep.MatchResult{})
 	require.NoError(t, err)
 	require.Equal(t, first, again, "the same finding is the same event")
 	r := fold.Read(first.ID, fold.NameRefreshed, first.At, first.Body)
@@ -214,7 +214,7 @@ func TestFindTellsOnlyWhatIsNew(t *testing.T) {
 	// A second look of the same moment has the last word, whatever its id.
 	for i := range 20 {
 		answer.Tags = []*dixa.Tag{{Name: fmt.Sprint(i)}}
-		f, ok, err := sweep.Find(1, known, answer, nil, sweep.Verdict{})
+		f, ok, err := sweep.Find(1, known, answer, nil, sweep.MatchResult{})
 		require.NoError(t, err)
 		require.True(t, ok)
 		known.Apply(fold.Read(f.ID, fold.NameRefreshed, f.At, f.Body).Fact)
@@ -226,10 +226,10 @@ func TestFindTellsOnlyWhatIsNew(t *testing.T) {
 // the log knew of the second keeps it from winning.
 func TestLateEventDoesNotUndoWhatWasSeen(t *testing.T) {
 	t.Parallel()
-	known := sweep.Known{Conversation: claim.Conversation{Status: claim.ConversationOpen, Newest: claim.Newest{StatusAt: claim.Stamp{At: noon.Add(-time.Hour)}}}}
+	known := sweep.Known{Conversation: claim.Conversation{Status: claim.ConversationOpen, Versions: claim.Versions{StatusAt: claim.Stamp{At: noon.Add(-time.Hour)}}}}
 	entries := []sweep.Entry{entry("1", "ConversationClosed", 200*time.Millisecond), entry("2", "ConversationReopened", 700*time.Millisecond)}
 	answer := sweep.Answer{Asked: sweep.Conversation, Conversation: &dixa.Conversation{State: dixa.StateOpen, StateUpdatedAt: dixa.Time{Time: noon}}}
-	f, ok, err := sweep.Find(1, known, answer, entries, sweep.Verdict{Missing: entries})
+	f, ok, err := sweep.Find(1, known, answer, entries, sweep.MatchResult{Missing: entries})
 	require.NoError(t, err)
 	require.True(t, ok, "that nothing is different now is worth telling: it is known at a later moment")
 	seen := fold.Read(f.ID, fold.NameRefreshed, f.At, f.Body).Fact

@@ -19,10 +19,10 @@ const Patience = 15 * time.Second
 // Retry-After.
 const refusedWait = 500 * time.Millisecond
 
-// Ask calls Dixa for a waiting person. It retries only if the budget was exhausted:
+// Call calls Dixa for a waiting person. It retries only if the budget was exhausted:
 // ours, or Dixa's if another program uses the token. The person can retry anything
 // else.
-func Ask[T any](ctx context.Context, call func() (T, error)) (T, error) {
+func Call[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	var last error
 	out, err := backoff.Retry(ctx, func() (T, error) {
 		v, err := call()
@@ -39,9 +39,9 @@ func Ask[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	return out, err
 }
 
-// Do is [Ask] for a call without a result.
+// Do is [Call] for a call without a result.
 func Do(ctx context.Context, call func() error) error {
-	_, err := Ask(ctx, func() (struct{}, error) { return struct{}{}, call() })
+	_, err := Call(ctx, func() (struct{}, error) { return struct{}{}, call() })
 	return err
 }
 

@@ -53,8 +53,8 @@ type Clients struct {
 	store   *store.Store
 	options Options
 
-	mu   sync.Mutex
-	kept map[string]kept
+	mu    sync.Mutex
+	cache map[string]kept
 }
 
 // kept are the clients of one token: a writing and a read-only one. Each is created
@@ -76,7 +76,7 @@ func New(s *store.Store, o Options) *Clients {
 	if o.Limits == (store.BudgetLimits{}) {
 		o.Limits = DefaultLimits()
 	}
-	return &Clients{store: s, options: o, kept: map[string]kept{}}
+	return &Clients{store: s, options: o, cache: map[string]kept{}}
 }
 
 // Client returns the client of a connection for work on behalf of all shops that use
@@ -132,7 +132,7 @@ func (c *Clients) open(ctx context.Context, connectionID string, readOnly bool) 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := c.kept[connectionID]
+	k := c.cache[connectionID]
 	if k.tokenHash != hash {
 		k = kept{tokenHash: hash}
 	}
@@ -144,7 +144,7 @@ func (c *Clients) open(ctx context.Context, connectionID string, readOnly bool) 
 		if *wanted, err = c.dial(token, hash, options...); err != nil {
 			return nil, fmt.Errorf("connection %s: %w", connectionID, err)
 		}
-		c.kept[connectionID] = k
+		c.cache[connectionID] = k
 	}
 	return *wanted, nil
 }
@@ -197,8 +197,8 @@ func (c *Clients) observe(tokenHash string, call dixa.Call) {
 // has since been replaced is ignored.
 func (c *Clients) TokenRefused(ctx context.Context, connectionID string, client *dixa.Client) (first bool, err error) {
 	c.mu.Lock()
-	k, ok := c.kept[connectionID]
-	delete(c.kept, connectionID)
+	k, ok := c.cache[connectionID]
+	delete(c.cache, connectionID)
 	c.mu.Unlock()
 	if !ok || k.client != client && k.reader != client {
 		return false, nil
@@ -241,13 +241,13 @@ func (b *budget) Take(ctx context.Context) error {
 	if counted && sent.Load() > 0 {
 		limits.MaxWait = max(limits.MaxWait, nextWait)
 	}
-	if isGentle(ctx) {
+	if isBackground(ctx) {
 		first := !counted || sent.Load() == 0
-		if err := b.standBack(ctx, first); err != nil {
+		if err := b.throttle(ctx, first); err != nil {
 			return err
 		}
 		if first {
-			limits.MaxWait = gentleWait
+			limits.MaxWait = backgroundMaxWait
 		}
 	}
 	for range maxSlots {

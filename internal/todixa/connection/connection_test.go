@@ -192,9 +192,9 @@ func TestAskWaitsWhereDixaRefusesForItsLimit(t *testing.T) {
 	require.NoError(t, err)
 	get := func() (*dixa.Organization, error) { return c.Organization.Get(ctx) }
 	b.dixa.Inject(server.Fault{Operation: "GET /organization", Kind: server.FaultStatus, Status: 429, Times: 2})
-	_, err = connection.Ask(ctx, get)
+	_, err = connection.Call(ctx, get)
 	require.NoError(t, err)
 	b.dixa.Inject(server.Fault{Operation: "GET /organization", Kind: server.FaultStatus, Status: 429, Headers: map[string]string{"Retry-After": "60"}})
-	_, err = connection.Ask(ctx, get)
+	_, err = connection.Call(ctx, get)
 	require.True(t, dixa.IsRateLimited(err), "%v", err)
 }

@@ -11,11 +11,11 @@ import (
 
 type wordsKey struct{}
 
-// WithoutWords returns a context that removes certain words from Dixa's messages,
+// WithRedaction returns a context that removes certain words from Dixa's messages,
 // such as those of the customer whose claim is sent: Dixa may repeat them, and its
 // messages end up in histories and logs. words is called only for a message of
 // unknown shape; if it returns nil, the message is withheld entirely.
-func WithoutWords(ctx context.Context, words func() map[string]bool) context.Context {
+func WithRedaction(ctx context.Context, words func() map[string]bool) context.Context {
 	return context.WithValue(ctx, wordsKey{}, words)
 }
 
@@ -33,11 +33,11 @@ func filter(ctx context.Context, message string) string {
 	if personal == nil {
 		return withheld
 	}
-	return without(addresses.ReplaceAllString(message, "[address]"), personal)
+	return redact(addresses.ReplaceAllString(message, "[address]"), personal)
 }
 
-// without replaces every personal word with an ellipsis.
-func without(message string, personal map[string]bool) string {
+// redact replaces every personal word with an ellipsis.
+func redact(message string, personal map[string]bool) string {
 	var b strings.Builder
 	for message != "" {
 		end := strings.IndexFunc(message, func(r rune) bool { return !isWord(r) })
@@ -60,8 +60,8 @@ func without(message string, personal map[string]bool) string {
 	return b.String()
 }
 
-// Words returns the words of some texts in lower case.
-func Words(texts ...string) map[string]bool {
+// WordSet returns the words of some texts in lower case.
+func WordSet(texts ...string) map[string]bool {
 	words := map[string]bool{}
 	for _, t := range texts {
 		for _, w := range strings.FieldsFunc(t, func(r rune) bool { return !isWord(r) }) {

@@ -9,8 +9,8 @@ import (
 
 func TestFilterTakesOutWhatTheCustomerGave(t *testing.T) {
 	t.Parallel()
-	ctx := WithoutWords(t.Context(), func() map[string]bool {
-		return Words("Jürgen Müller", "The lamp is broken, the request too.", "Hauptstraße 5")
+	ctx := WithRedaction(t.Context(), func() map[string]bool {
+		return WordSet("Jürgen Müller", "The lamp is broken, the request too.", "Hauptstraße 5")
 	})
 	for message, want := range map[string]string{
 		// Known shapes stay, although they hold words of the customer's.
@@ -32,7 +32,7 @@ func TestFilterTakesOutWhatTheCustomerGave(t *testing.T) {
 
 func TestFilterWithholdsWhatItCannotJudge(t *testing.T) {
 	t.Parallel()
-	ctx := WithoutWords(t.Context(), func() map[string]bool { return nil })
+	ctx := WithRedaction(t.Context(), func() map[string]bool { return nil })
 	require.Equal(t, withheld, filter(ctx, "Invalid displayName 'Anna'"))
 	require.Equal(t, "Unauthorized", filter(ctx, "Unauthorized"))
 	require.Equal(t, "anything", filter(context.Background(), "anything"), "nobody's words are known, such as in a shop's set-up") //nolint:usetesting // a context without words

@@ -169,7 +169,7 @@ func TestChecksShareTheirTurns(t *testing.T) {
 			}
 		})
 		var running sync.WaitGroup
-		verdicts := make([]Verdict, 10)
+		verdicts := make([]Result, 10)
 		errs := make([]error, 10)
 		for i := range verdicts {
 			running.Go(func() {

@@ -35,8 +35,8 @@ type LeftOut struct {
 	Reason string `json:"reason"`
 }
 
-// Verdict is the decision of [Checker.Check].
-type Verdict struct {
+// Result is the decision of [Checker.Check].
+type Result struct {
 	Files   []File    `json:"files"`
 	LeftOut []LeftOut `json:"left_out"`
 }
@@ -127,14 +127,14 @@ func New(o Options) *Checker {
 				IdleConnTimeout:        30 * time.Second,
 				Proxy:                  nil, // a proxy would connect where the guard cannot see
 			},
-			CheckRedirect: Redirect,
+			CheckRedirect: CheckRedirect,
 		},
 	}
 }
 
-// look is the result of checking one file. With a reason, the file cannot be
+// inspection is the result of checking one file. With a reason, the file cannot be
 // offered.
-type look struct {
+type inspection struct {
 	kind        Type
 	ext, reason string
 	sum         [sha256.Size]byte
@@ -144,7 +144,7 @@ type look struct {
 // as many as the limits admit, at no more than twice that number plus 20 addresses,
 // and for no longer than [Options].Total. Unchecked files are left out. It fails
 // only if ctx ends.
-func (c *Checker) Check(ctx context.Context, files []File, limits Limits) (Verdict, error) {
+func (c *Checker) Check(ctx context.Context, files []File, limits Limits) (Result, error) {
 	most := 0
 	if limits.Files > 0 {
 		most = min(len(files), 2*limits.Files+spare)
@@ -153,9 +153,9 @@ func (c *Checker) Check(ctx context.Context, files []File, limits Limits) (Verdi
 	defer running.Wait()
 	looking, stop := context.WithTimeout(ctx, c.total)
 	defer stop()
-	looks := make([]chan look, most)
+	looks := make([]chan inspection, most)
 	for i := range looks {
-		looks[i] = make(chan look, 1)
+		looks[i] = make(chan inspection, 1)
 	}
 	var next atomic.Int64
 	for range min(parallel, most) {
@@ -166,10 +166,10 @@ func (c *Checker) Check(ctx context.Context, files []File, limits Limits) (Verdi
 		})
 	}
 
-	v := Verdict{Files: []File{}, LeftOut: []LeftOut{}}
+	v := Result{Files: []File{}, LeftOut: []LeftOut{}}
 	seen := map[[sha256.Size]byte]string{}
 	for i, f := range files {
-		var l look
+		var l inspection
 		switch {
 		case len(v.Files) >= limits.Files:
 			l.reason = fmt.Sprintf("more than %d files", limits.Files)
@@ -190,74 +190,74 @@ func (c *Checker) Check(ctx context.Context, files []File, limits Limits) (Verdi
 		v.Files = append(v.Files, f)
 	}
 	if err := ctx.Err(); err != nil {
-		return Verdict{}, fmt.Errorf("look at %d files: %w", len(files), err)
+		return Result{}, fmt.Errorf("look at %d files: %w", len(files), err)
 	}
 	return v, nil
 }
 
 // inTurn checks a file once fewer than [parallelAll] checks are running.
-func (c *Checker) inTurn(ctx context.Context, raw string, limits Limits) look {
+func (c *Checker) inTurn(ctx context.Context, raw string, limits Limits) inspection {
 	select {
 	case c.turns <- struct{}{}:
 		defer func() { <-c.turns }()
 	case <-ctx.Done():
 	}
 	if ctx.Err() != nil { // also if a turn was free
-		return look{reason: untimely}
+		return inspection{reason: untimely}
 	}
-	l := c.look(ctx, raw, limits)
+	l := c.inspect(ctx, raw, limits)
 	if l.reason != "" && ctx.Err() != nil {
 		l.reason = untimely
 	}
 	return l
 }
 
-// look fetches one file and keeps only the bytes that determine its type. Of a video
+// inspect fetches one file and keeps only the bytes that determine its type. Of a video
 // with known length it fetches only enough to distinguish it from others.
-func (c *Checker) look(ctx context.Context, raw string, limits Limits) look {
+func (c *Checker) inspect(ctx context.Context, raw string, limits Limits) inspection {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Host == "":
-		return look{reason: "its address cannot be read"}
+		return inspection{reason: "its address cannot be read"}
 	case u.Scheme != "http" && u.Scheme != "https":
-		return look{reason: "its address is not http or https"}
+		return inspection{reason: "its address is not http or https"}
 	case u.User != nil:
-		return look{reason: "its address holds a user name"}
+		return inspection{reason: "its address holds a user name"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return look{reason: "its address cannot be read"}
+		return inspection{reason: "its address cannot be read"}
 	}
 	req.Header.Set("Accept", "image/*, application/pdf, video/*")
 	resp, err := c.client.Do(req)
 	if err != nil {
-		return look{reason: Unreachable(err)}
+		return inspection{reason: Unreachable(err)}
 	}
 	defer func() { _ = resp.Body.Close() }() // the bytes read are checked on their own
 	if resp.StatusCode != http.StatusOK {
-		return look{reason: fmt.Sprintf("its server answers %d", resp.StatusCode)}
+		return inspection{reason: fmt.Sprintf("its server answers %d", resp.StatusCode)}
 	}
 	if most := limits.largest(); resp.ContentLength > int64(most) {
-		return look{reason: tooLarge(most)}
+		return inspection{reason: tooLarge(most)}
 	}
 	var head bytes.Buffer
 	hash := sha256.New()
 	size, err := io.CopyN(io.MultiWriter(&head, hash), resp.Body, sniffed)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return look{reason: "its server breaks off"}
+		return inspection{reason: "its server breaks off"}
 	}
 	if size == 0 {
-		return look{reason: "is empty"}
+		return inspection{reason: "is empty"}
 	}
 	kind, ext, found := typeOf(head.Bytes())
 	maxBytes := limits.Bytes[kind]
 	if kind == "" || maxBytes <= 0 {
-		return look{reason: "is of a type that is not offered: " + found}
+		return inspection{reason: "is of a type that is not offered: " + found}
 	}
 	if resp.ContentLength > int64(maxBytes) {
-		return look{kind: kind, ext: ext, reason: tooLarge(maxBytes)}
+		return inspection{kind: kind, ext: ext, reason: tooLarge(maxBytes)}
 	}
 	wanted := int64(maxBytes) + 1 - size
 	if kind.video() && resp.ContentLength > telling {
@@ -267,11 +267,11 @@ func (c *Checker) look(ctx context.Context, raw string, limits Limits) look {
 	rest, err := io.Copy(hash, io.LimitReader(resp.Body, wanted))
 	switch {
 	case err != nil:
-		return look{reason: "its server breaks off"}
+		return inspection{reason: "its server breaks off"}
 	case size+rest > int64(maxBytes):
-		return look{kind: kind, ext: ext, reason: tooLarge(maxBytes)}
+		return inspection{kind: kind, ext: ext, reason: tooLarge(maxBytes)}
 	}
-	return look{kind: kind, ext: ext, sum: [sha256.Size]byte(hash.Sum(nil))}
+	return inspection{kind: kind, ext: ext, sum: [sha256.Size]byte(hash.Sum(nil))}
 }
 
 func tooLarge(maxBytes int) string {

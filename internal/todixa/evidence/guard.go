@@ -25,9 +25,9 @@ func Dialer(allowLoopback bool, timeout time.Duration) *net.Dialer {
 	return &net.Dialer{Timeout: timeout, Control: ssrf.New(guards...).Safe}
 }
 
-// Redirect follows up to five redirects to http and https addresses, for
+// CheckRedirect follows up to five redirects to http and https addresses, for
 // [net/http.Client].
-func Redirect(r *http.Request, via []*http.Request) error {
+func CheckRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) >= maxRedirects {
 		return errRedirects
 	}

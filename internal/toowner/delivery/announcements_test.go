@@ -45,7 +45,7 @@ func TestConnectionIsToldOnce(t *testing.T) {
 			require.NoError(b, err)
 		}
 		own, second, platform, foreign := b.hears("acme"), b.hears("berlin"), b.hears(""), b.hears("foreign")
-		picky := b.hears("acme", claim.ToldFallback)
+		picky := b.hears("acme", claim.OutboundFallback)
 		k := newKarla(b.T)
 		b.karla(k, "")
 		server := mailtest.New(b.T)
@@ -79,9 +79,9 @@ func TestConnectionIsToldOnce(t *testing.T) {
 				require.Equal(b, connection.ID, n.Data.ConnectionID)
 				require.NotEmpty(b, n.Data.Advice)
 			}
-			require.Equal(b, claim.ToldConnectionNeedsToken, got[0].Type)
+			require.Equal(b, claim.OutboundConnectionNeedsToken, got[0].Type)
 			require.Equal(b, claim.ConnectionNeedsToken, got[0].Data.State)
-			require.Equal(b, claim.ToldConnectionRecovered, got[3].Type)
+			require.Equal(b, claim.OutboundConnectionRecovered, got[3].Type)
 			require.Equal(b, claim.ConnectionActive, got[3].Data.State)
 		}
 		require.Empty(b, foreign.all())
@@ -110,7 +110,7 @@ func TestPauseIsToldToTheOthers(t *testing.T) {
 	onEach(t, func(b *bench) {
 		gone := newReceiver(b.T, answering(http.StatusGone))
 		e := b.endpoint(gone)
-		other, platform := b.hears("acme", claim.ToldEndpointPaused), b.hears("", claim.ToldEndpointPaused)
+		other, platform := b.hears("acme", claim.OutboundEndpointPaused), b.hears("", claim.OutboundEndpointPaused)
 		b.events(b.claim("c-1"), 1)
 		require.Equal(b, 3, b.deliver())
 		require.Equal(b, store.EndpointPaused, b.read(e).State)
@@ -119,7 +119,7 @@ func TestPauseIsToldToTheOthers(t *testing.T) {
 			require.Len(b, r.taken(), 1)
 			var n claim.EndpointNotice
 			require.NoError(b, json.Unmarshal(r.taken()[0].body, &n))
-			require.Equal(b, claim.ToldEndpointPaused, n.Type)
+			require.Equal(b, claim.OutboundEndpointPaused, n.Type)
 			require.Equal(b, e.ID, n.Data.EndpointID)
 			require.Equal(b, "acme", n.Data.Shop)
 			require.Contains(b, n.Data.Reason, "410")
@@ -140,7 +140,7 @@ func TestPlatformsPauseIsThePlatforms(t *testing.T) {
 	_, secret, err := b.store.Endpoints.Create(t.Context(), store.NewEndpoint{URL: r.URL})
 	require.NoError(t, err)
 	r.trust(secret)
-	shop, platform := b.hears("acme", claim.ToldEndpointPaused), b.hears("", claim.ToldEndpointPaused)
+	shop, platform := b.hears("acme", claim.OutboundEndpointPaused), b.hears("", claim.OutboundEndpointPaused)
 	b.events(b.claim("c-1"), 1)
 	b.deliver()
 	require.Empty(t, shop.all())

@@ -212,7 +212,7 @@ func (d *Deliverer) attempt(ctx context.Context, holder string, p store.LeasedDe
 	ctx, cancel := context.WithTimeout(ctx, noteWithin)
 	defer cancel()
 	if a.skip != "" || a.ok() {
-		d.noteDelivered(ctx, holder, p, a)
+		d.recordDelivered(ctx, holder, p, a)
 		return
 	}
 	f := a.failure(p.Attempts + 1)
@@ -235,7 +235,7 @@ func (d *Deliverer) attempt(ctx context.Context, holder string, p store.LeasedDe
 	}
 }
 
-func (d *Deliverer) noteDelivered(ctx context.Context, holder string, p store.LeasedDelivery, a answer) {
+func (d *Deliverer) recordDelivered(ctx context.Context, holder string, p store.LeasedDelivery, a attemptResult) {
 	result := Delivered
 	var err error
 	if a.skip != "" {

@@ -29,20 +29,20 @@ func TestEventTellsTheFullStateAtItsChange(t *testing.T) {
 		b.events(ref, 1)
 		b.change(ref, claim.EventPark, store.ClaimUpdate{
 			Cause: claim.CauseDeadline, FallbackUsed: true, LastError: "words that stay here",
-			Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}, {Type: claim.ToldFallback}},
+			Outbox: []store.OutboxEvent{{Type: claim.OutboundNeedsAttention}, {Type: claim.OutboundFallback}},
 		})
 		require.Equal(b, 3, b.deliver())
 
 		got := r.taken()
 		require.Len(b, got, 3)
 		first, last := got[0].notice, got[2].notice
-		require.Equal(b, claim.ToldNeedsAttention, first.Type)
+		require.Equal(b, claim.OutboundNeedsAttention, first.Type)
 		require.Equal(b, b.clock.Now(), first.Timestamp)
 		require.Equal(b, claim.NoticeData{
 			Ref: ref, Sequence: 1, State: claim.StateNeedsAttention, Cause: claim.CauseDeadline, Advice: claim.CauseDeadline.Advice(),
 			Reason: "damaged", OrderNumber: "#c-1", WorkflowID: ref.WorkflowID(), Reference: ref.Reference(),
 		}, first.Data, "the state of then, not of now")
-		require.Equal(b, claim.ToldFallback, last.Type)
+		require.Equal(b, claim.OutboundFallback, last.Type)
 		require.True(b, last.Data.FallbackUsed)
 		require.EqualValues(b, 3, last.Data.Sequence)
 		for _, m := range got {
@@ -414,7 +414,7 @@ func TestRotationSignsWithBoth(t *testing.T) {
 		b.events(ref, 1)
 		b.deliver()
 		require.Len(b, strings.Fields(fresh.taken()[2].header.Get("Webhook-Signature")), 1, "no time for the old one")
-		_, err = b.store.Outdated(b.Context())
+		_, err = b.store.CountOutdated(b.Context())
 		require.NoError(b, err, "what is sealed can be sealed anew")
 	})
 }
@@ -480,7 +480,7 @@ func TestOnlyWhatAnEndpointWants(t *testing.T) {
 		_, err := b.store.Shops.Create(b.Context(), store.NewShop{Slug: "other", Feature: true})
 		require.NoError(b, err)
 		mine, platform, foreign := newReceiver(b.T, nil), newReceiver(b.T, nil), newReceiver(b.T, nil)
-		b.endpoint(mine, claim.ToldFallback)
+		b.endpoint(mine, claim.OutboundFallback)
 		_, secret, err := b.store.Endpoints.Create(b.Context(), store.NewEndpoint{URL: platform.URL})
 		require.NoError(b, err)
 		platform.trust(secret)
@@ -488,7 +488,7 @@ func TestOnlyWhatAnEndpointWants(t *testing.T) {
 		require.NoError(b, err)
 		ref := b.claim("c-1")
 		b.events(ref, 1)
-		b.change(ref, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldFallback}}})
+		b.change(ref, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.OutboundFallback}}})
 		b.deliver()
 		require.Equal(b, map[string][]int64{"c-1": {2}}, mine.sequences())
 		require.Equal(b, map[string][]int64{"c-1": {1, 2}}, platform.sequences())
@@ -586,7 +586,7 @@ func TestScheduleIsWhatTheDocumentSays(t *testing.T) {
 		}
 	}
 	require.Contains(t, string(text), strings.Join(words, ", "))
-	for _, kind := range claim.ToldTypes() {
+	for _, kind := range claim.OutboundTypes() {
 		require.Contains(t, string(text), "`"+kind+"`")
 	}
 }

@@ -21,13 +21,13 @@ type emailSender struct {
 	now     func() time.Time
 }
 
-func (s *emailSender) send(ctx context.Context, p store.LeasedDelivery) answer {
+func (s *emailSender) send(ctx context.Context, p store.LeasedDelivery) attemptResult {
 	if s.server == nil {
-		return answer{problem: "no mail server is configured; set CLAIMFLOW_SMTP_URL"}
+		return attemptResult{problem: "no mail server is configured; set CLAIMFLOW_SMTP_URL"}
 	}
-	subject, text, err := letter(p)
+	subject, text, err := composeEmail(p)
 	if err != nil {
-		return answer{problem: "the event cannot be read", final: true}
+		return attemptResult{problem: "the event cannot be read", final: true}
 	}
 	err = s.server.Send(ctx, mail.Letter{
 		ID: p.ID, To: strings.TrimPrefix(p.URL, mailto), Subject: subject, Text: text, At: s.now(),
@@ -35,10 +35,10 @@ func (s *emailSender) send(ctx context.Context, p store.LeasedDelivery) answer {
 	var refused *mail.Error
 	switch {
 	case err == nil:
-		return answer{taken: true}
+		return attemptResult{accepted: true}
 	case errors.As(err, &refused):
-		return answer{problem: refused.Error(), final: refused.Final}
+		return attemptResult{problem: refused.Error(), final: refused.Final}
 	default:
-		return answer{problem: "the mail server did not take it"}
+		return attemptResult{problem: "the mail server did not take it"}
 	}
 }

@@ -25,23 +25,23 @@ type karlaSender struct {
 	store *store.Store
 }
 
-func (s *karlaSender) send(ctx context.Context, p store.LeasedDelivery) answer {
+func (s *karlaSender) send(ctx context.Context, p store.LeasedDelivery) attemptResult {
 	var n claim.Notice
 	if json.Unmarshal(p.Body, &n) != nil {
-		return answer{problem: "the event cannot be read", final: true}
+		return attemptResult{problem: "the event cannot be read", final: true}
 	}
 	// A status is never returned to the side that set it.
 	if n.Data.Status == "" || n.Data.StatusBy == claim.ByOwner {
-		return answer{skip: nothingToTell}
+		return attemptResult{skip: nothingToTell}
 	}
 	now, err := s.store.Claims.Record(ctx, n.Data.Ref)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		now.Preference = n.Data.Preference
 	case err != nil:
-		return answer{problem: "the claim cannot be read from the store"}
+		return attemptResult{problem: "the claim cannot be read from the store"}
 	case now.StatusBy == claim.ByOwner && now.Status != n.Data.Status:
-		return answer{skip: ownersWord}
+		return attemptResult{skip: ownersWord}
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -55,14 +55,14 @@ func (s *karlaSender) send(ctx context.Context, p store.LeasedDelivery) answer {
 	var refused *karla.StatusError
 	switch {
 	case err == nil:
-		return answer{status: http.StatusOK}
+		return attemptResult{status: http.StatusOK}
 	case errors.As(err, &refused):
-		a := answer{status: refused.Status, final: refused.Final(), retryAfter: retryAfter(refused.RetryAfter, s.now())}
+		a := attemptResult{status: refused.Status, final: refused.Final(), retryAfter: retryAfter(refused.RetryAfter, s.now())}
 		if refused.Status == http.StatusUnauthorized {
 			a.pause = credentialsReason
 		}
 		return a
 	default:
-		return answer{problem: s.inWords(err)}
+		return attemptResult{problem: s.inWords(err)}
 	}
 }

@@ -72,9 +72,9 @@ func (b *bench) karla(k *karlaAPI, shop string) store.Endpoint {
 // status adds an event with a status.
 func (b *bench) status(ref claim.Ref, status, by, preference string) {
 	b.Helper()
-	body, err := json.Marshal(claim.Notice{Type: claim.ToldOpened, Data: claim.NoticeData{Ref: ref, Status: status, StatusBy: by, Preference: preference}})
+	body, err := json.Marshal(claim.Notice{Type: claim.OutboundOpened, Data: claim.NoticeData{Ref: ref, Status: status, StatusBy: by, Preference: preference}})
 	require.NoError(b, err)
-	b.change(ref, "", store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.ToldOpened, Body: body}}})
+	b.change(ref, "", store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.OutboundOpened, Body: body}}})
 }
 
 func TestKarlaIsToldTheStatus(t *testing.T) {
@@ -173,7 +173,7 @@ func TestKarlaRefuses(t *testing.T) {
 	_, _, err = b.store.Endpoints.RotateSecret(t.Context(), "acme", e.ID, 0)
 	var conflict *store.ConflictError
 	require.ErrorAs(t, err, &conflict, "nothing is signed for Karla")
-	_, err = b.store.Outdated(t.Context())
+	_, err = b.store.CountOutdated(t.Context())
 	require.NoError(t, err, "what is sealed can be sealed anew")
 }
 
@@ -198,7 +198,7 @@ func TestStaffIsWrittenTo(t *testing.T) {
 		ref := b.claim("c-1")
 		b.change(ref, claim.EventPark, store.ClaimUpdate{
 			Cause: claim.CauseDeadline, FallbackUsed: true, LastError: "words that stay here",
-			Outbox: []store.OutboxEvent{{Type: claim.ToldOpened}, {Type: claim.ToldNeedsAttention}, {Type: claim.ToldFallback}},
+			Outbox: []store.OutboxEvent{{Type: claim.OutboundOpened}, {Type: claim.OutboundNeedsAttention}, {Type: claim.OutboundFallback}},
 		})
 		require.Equal(b, 2, b.deliver(), "that a claim is open needs nobody")
 		got := server.Messages()

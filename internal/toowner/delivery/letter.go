@@ -10,9 +10,9 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// letter formats an event for staff. It contains no personal data of the customer,
+// composeEmail formats an event for staff. It contains no personal data of the customer,
 // because others can read an e-mail in transit.
-func letter(p store.LeasedDelivery) (subject, text string, err error) {
+func composeEmail(p store.LeasedDelivery) (subject, text string, err error) {
 	var b strings.Builder
 	row := func(name string, value any) {
 		if v := strings.Join(strings.Fields(fmt.Sprint(value)), " "); v != "" && v != "0" {
@@ -32,7 +32,7 @@ func letter(p store.LeasedDelivery) (subject, text string, err error) {
 		row("Organisation", strings.TrimSpace(n.Data.OrganizationName+" "+n.Data.OrganizationID))
 		row("Connection", n.Data.ConnectionID)
 		row("Happened", moment(n.Timestamp))
-	case p.Type == claim.ToldEndpointPaused:
+	case p.Type == claim.OutboundEndpointPaused:
 		var n claim.EndpointNotice
 		if err := json.Unmarshal(p.Body, &n); err != nil {
 			return "", "", err
@@ -75,9 +75,9 @@ func connectionSubject(n claim.ConnectionNotice) string {
 		name = strings.Join(n.Data.Shops, ", ")
 	}
 	switch n.Type {
-	case claim.ToldConnectionNeedsToken:
+	case claim.OutboundConnectionNeedsToken:
 		return "Dixa of " + name + " needs a new API token"
-	case claim.ToldConnectionRecovered:
+	case claim.OutboundConnectionRecovered:
 		return "Dixa of " + name + " takes the API token again"
 	default:
 		return "Dixa of " + name + ": " + n.Type
@@ -91,9 +91,9 @@ func claimWords(n claim.Notice) (about, words string) {
 		name += ", order " + n.Data.OrderNumber + ","
 	}
 	switch n.Type {
-	case claim.ToldNeedsAttention:
+	case claim.OutboundNeedsAttention:
 		return name + " needs attention", "A claim cannot go on without a person."
-	case claim.ToldFallback:
+	case claim.OutboundFallback:
 		return name + " is not open in Dixa", "A claim could not be opened in Dixa in time: see to the customer by another way."
 	default:
 		return name + " " + strings.TrimPrefix(n.Type, "claim."), "This happened to a claim: " + n.Type + "."

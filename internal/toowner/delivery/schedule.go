@@ -34,24 +34,24 @@ const (
 // Schedule returns the wait after each failed attempt, plus or minus a tenth.
 func Schedule() []time.Duration { return append([]time.Duration(nil), schedule...) }
 
-// answer is the outcome of one attempt.
-type answer struct {
+// attemptResult is the outcome of one attempt.
+type attemptResult struct {
 	// status is zero if no answer came; problem then says what was wrong.
 	status     int
 	problem    string
 	retryAfter time.Duration
-	// taken says that it was accepted although there is no status, final that it
+	// accepted says that it was accepted although there is no status, final that it
 	// never will be.
-	taken, final bool
+	accepted, final bool
 	// skip says why there was nothing to send, pause why to pause the endpoint.
 	skip, pause string
 }
 
-func (a answer) ok() bool { return a.taken || a.status >= 200 && a.status < 300 }
+func (a attemptResult) ok() bool { return a.accepted || a.status >= 200 && a.status < 300 }
 
 // failure turns an answer to the given attempt, counted from 1, into the failure to
 // record.
-func (a answer) failure(attempt int) store.DeliveryFailure {
+func (a attemptResult) failure(attempt int) store.DeliveryFailure {
 	f := store.DeliveryFailure{Status: a.status, Error: a.problem, PauseAfter: pauseAfter, PauseReason: pauseReason}
 	if f.Error == "" {
 		f.Error = "the endpoint answered " + strconv.Itoa(a.status)
@@ -73,7 +73,7 @@ func (a answer) failure(attempt int) store.DeliveryFailure {
 }
 
 // refused reports whether the refusal is permanent.
-func (a answer) refused() bool {
+func (a attemptResult) refused() bool {
 	if a.final {
 		return true
 	}

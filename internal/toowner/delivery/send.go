@@ -23,7 +23,7 @@ const maxAnswer = 64 << 10
 
 // sender makes attempts at the endpoints of one kind.
 type sender interface {
-	send(ctx context.Context, p store.LeasedDelivery) answer
+	send(ctx context.Context, p store.LeasedDelivery) attemptResult
 }
 
 // newSenders returns the sender of every kind of endpoint.
@@ -66,17 +66,17 @@ func newWebhookSender(o Options) *webhookSender {
 }
 
 // send makes one attempt.
-func (s *webhookSender) send(ctx context.Context, p store.LeasedDelivery) answer {
+func (s *webhookSender) send(ctx context.Context, p store.LeasedDelivery) attemptResult {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL, bytes.NewReader(p.Body))
 	if err != nil {
-		return answer{problem: "its address cannot be used"}
+		return attemptResult{problem: "its address cannot be used"}
 	}
 	now := s.now()
 	signature, err := sign(p.Secrets, p.ID, now, p.Body)
 	if err != nil {
-		return answer{problem: "its secret cannot be used; rotate it"}
+		return attemptResult{problem: "its secret cannot be used; rotate it"}
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Claimflow")
@@ -85,12 +85,12 @@ func (s *webhookSender) send(ctx context.Context, p store.LeasedDelivery) answer
 	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return answer{problem: s.inWords(err)}
+		return attemptResult{problem: s.inWords(err)}
 	}
 	defer func() { _ = resp.Body.Close() }() // the body has been read as far as needed
 	// An answer that breaks off after its status still counts.
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
-	return answer{status: resp.StatusCode, retryAfter: retryAfter(resp.Header.Get("Retry-After"), now)}
+	return attemptResult{status: resp.StatusCode, retryAfter: retryAfter(resp.Header.Get("Retry-After"), now)}
 }
 
 // sign signs with every secret: during a rotation, either signature verifies.

@@ -112,7 +112,7 @@ func (b *bench) change(ref claim.Ref, event claim.Event, set store.ClaimUpdate) 
 func (b *bench) events(ref claim.Ref, n int) {
 	b.Helper()
 	for range n {
-		b.change(ref, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.ToldNeedsAttention}}})
+		b.change(ref, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.OutboundNeedsAttention}}})
 	}
 }
 

@@ -153,7 +153,7 @@ func (f *Files) fetch(ctx context.Context, ref claim.Ref, a claim.MessageAttachm
 		return nil, failed(Unreachable, "the file's address cannot be read")
 	}
 	request.Header.Set("User-Agent", "claimflow")
-	client := &http.Client{Transport: way, CheckRedirect: evidence.Redirect}
+	client := &http.Client{Transport: way, CheckRedirect: evidence.CheckRedirect}
 	response, err := client.Do(request)
 	if err != nil {
 		return nil, failed(Unreachable, "the file cannot be fetched: %s", evidence.Unreachable(err))
