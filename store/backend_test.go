@@ -42,6 +42,18 @@ func setup(t *testing.T, url string) (*store.Store, *clock) {
 	return s, now
 }
 
+// onEach runs a test on every database.
+func onEach(t *testing.T, test func(t *testing.T, s *store.Store, now *clock)) {
+	t.Helper()
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, now := setup(t, database(t))
+			test(t, s, now)
+		})
+	}
+}
+
 func fileURL(t *testing.T) string {
 	t.Helper()
 	return "sqlite:" + filepath.Join(t.TempDir(), "claim flow?%41.db")

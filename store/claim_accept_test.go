@@ -13,40 +13,36 @@ import (
 
 func TestAcceptKeepsAClaimOnce(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, now := setup(t, database(t))
-			first, err := s.Claims.Accept(t.Context(), sample("1"))
-			require.NoError(t, err)
-			require.True(t, first.New)
-			require.Empty(t, first.Differences)
-			require.Equal(t, claim.Record{
-				Ref: ref("1"), State: claim.StateReceived, Reason: "partialDamage", Flow: claim.FlowDefective,
-				Preference: "refund", Phase: "delivered", OrderNumber: "#1", WorkflowID: "claim:acme:1",
-				AcceptedAt: now.Now(), UpdatedAt: now.Now(),
-			}, first.Record)
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		first, err := s.Claims.Accept(t.Context(), sample("1"))
+		require.NoError(t, err)
+		require.True(t, first.New)
+		require.Empty(t, first.Differences)
+		require.Equal(t, claim.Record{
+			Ref: ref("1"), State: claim.StateReceived, Reason: "partialDamage", Flow: claim.FlowDefective,
+			Preference: "refund", Phase: "delivered", OrderNumber: "#1", WorkflowID: "claim:acme:1",
+			AcceptedAt: now.Now(), UpdatedAt: now.Now(),
+		}, first.Record)
 
-			signedAnew := sample("1")
-			signedAnew.Items[0].ImageURLs[0] = "https://img.example/a.jpg?sig=2"
-			again, err := s.Claims.Accept(t.Context(), signedAnew)
-			require.NoError(t, err)
-			require.False(t, again.New)
-			require.Empty(t, again.Differences)
-			require.Equal(t, first.Record, again.Record)
+		signedAnew := sample("1")
+		signedAnew.Items[0].ImageURLs[0] = "https://img.example/a.jpg?sig=2"
+		again, err := s.Claims.Accept(t.Context(), signedAnew)
+		require.NoError(t, err)
+		require.False(t, again.New)
+		require.Empty(t, again.Differences)
+		require.Equal(t, first.Record, again.Record)
 
-			other := sample("1")
-			other.Description, other.Order.Total = "Something else.", "20.00"
-			again, err = s.Claims.Accept(t.Context(), other)
-			require.NoError(t, err)
-			require.False(t, again.New)
-			require.Equal(t, []string{"description", "order.total_order_price"}, again.Differences)
+		other := sample("1")
+		other.Description, other.Order.Total = "Something else.", "20.00"
+		again, err = s.Claims.Accept(t.Context(), other)
+		require.NoError(t, err)
+		require.False(t, again.New)
+		require.Equal(t, []string{"description", "order.total_order_price"}, again.Differences)
 
-			body, _, err := s.Claims.OpeningBody(t.Context(), ref("1"))
-			require.NoError(t, err)
-			require.Equal(t, sample("1"), body, "the first accepted body is not the one that is kept")
-		})
-	}
+		body, _, err := s.Claims.OpeningBody(t.Context(), ref("1"))
+		require.NoError(t, err)
+		require.Equal(t, sample("1"), body, "the first accepted body is not the one that is kept")
+	})
 }
 
 func TestAcceptOfOneClaimByManyIsNewOnce(t *testing.T) {
@@ -73,89 +69,77 @@ func TestAcceptOfOneClaimByManyIsNewOnce(t *testing.T) {
 
 func TestAcceptNeedsAShop(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := setup(t, database(t))
-			c := sample("1")
-			c.Shop = "nobody"
-			_, err := s.Claims.Accept(t.Context(), c)
-			require.ErrorIs(t, err, store.ErrNotFound)
-			require.ErrorContains(t, err, "shop nobody")
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		c := sample("1")
+		c.Shop = "nobody"
+		_, err := s.Claims.Accept(t.Context(), c)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		require.ErrorContains(t, err, "shop nobody")
 
-			require.NoError(t, s.Shops.Delete(t.Context(), "acme"))
-			_, err = s.Claims.Accept(t.Context(), sample("1"))
-			require.ErrorIs(t, err, store.ErrNotFound)
+		require.NoError(t, s.Shops.Delete(t.Context(), "acme"))
+		_, err = s.Claims.Accept(t.Context(), sample("1"))
+		require.ErrorIs(t, err, store.ErrNotFound)
 
-			_, err = s.Claims.Accept(t.Context(), &claim.Claim{Shop: "acme"})
-			require.ErrorContains(t, err, "no id")
-		})
-	}
+		_, err = s.Claims.Accept(t.Context(), &claim.Claim{Shop: "acme"})
+		require.ErrorContains(t, err, "no id")
+	})
 }
 
 func TestAcceptTakesTextsThatDatabasesRefuse(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := setup(t, database(t))
-			c := sample("1")
-			c.Reason, c.Preference, c.Order.Number, c.Description = "da\x00maged", "\xffrefund", "#\x001", "zero \x00 byte"
-			r := accept(t, s, c)
-			record, err := s.Claims.Record(t.Context(), r)
-			require.NoError(t, err)
-			require.Equal(t, "damaged", record.Reason)
-			require.Equal(t, "\uFFFDrefund", record.Preference)
-			body, _, err := s.Claims.OpeningBody(t.Context(), r)
-			require.NoError(t, err)
-			require.Equal(t, "zero \x00 byte", body.Description)
-		})
-	}
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		c := sample("1")
+		c.Reason, c.Preference, c.Order.Number, c.Description = "da\x00maged", "\xffrefund", "#\x001", "zero \x00 byte"
+		r := accept(t, s, c)
+		record, err := s.Claims.Record(t.Context(), r)
+		require.NoError(t, err)
+		require.Equal(t, "damaged", record.Reason)
+		require.Equal(t, "\uFFFDrefund", record.Preference)
+		body, _, err := s.Claims.OpeningBody(t.Context(), r)
+		require.NoError(t, err)
+		require.Equal(t, "zero \x00 byte", body.Description)
+	})
 }
 
 func TestRecordTellsTheOrdersOtherClaims(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, now := setup(t, database(t))
-			for _, id := range []string{"1", "2", "3"} {
-				c := sample(id)
-				c.Order.Number = "#10001"
-				accept(t, s, c)
-				now.Turn(1)
-			}
-			accept(t, s, sample("4"))
-			connection := connect(t, s, "acme", "org-1")
-			change(t, s, ref("1"), claim.EventStart)
-			require.NoError(t, s.Links.Create(t.Context(), store.LinkInput{Ref: ref("1"), ConnectionID: connection.ID, ConversationID: 77}))
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		for _, id := range []string{"1", "2", "3"} {
+			c := sample(id)
+			c.Order.Number = "#10001"
+			accept(t, s, c)
+			now.Turn(1)
+		}
+		accept(t, s, sample("4"))
+		connection := connect(t, s, "acme", "org-1")
+		change(t, s, ref("1"), claim.EventStart)
+		require.NoError(t, s.Links.Create(t.Context(), store.LinkInput{Ref: ref("1"), ConnectionID: connection.ID, ConversationID: 77}))
 
-			addShop(t, s, "other")
-			foreign := sample("5")
-			foreign.Shop, foreign.Order.Number = "other", "#10001"
-			accept(t, s, foreign)
+		addShop(t, s, "other")
+		foreign := sample("5")
+		foreign.Shop, foreign.Order.Number = "other", "#10001"
+		accept(t, s, foreign)
 
-			want := []claim.OtherClaim{{ID: "3", State: claim.StateReceived}, {ID: "1", State: claim.StateOpening, ConversationID: 77}}
-			record, err := s.Claims.Record(t.Context(), ref("2"))
-			require.NoError(t, err)
-			require.Equal(t, want, record.OtherClaims)
-			require.Equal(t, want, load(t, s, ref("2")).OtherClaims)
+		want := []claim.OtherClaim{{ID: "3", State: claim.StateReceived}, {ID: "1", State: claim.StateOpening, ConversationID: 77}}
+		record, err := s.Claims.Record(t.Context(), ref("2"))
+		require.NoError(t, err)
+		require.Equal(t, want, record.OtherClaims)
+		require.Equal(t, want, load(t, s, ref("2")).OtherClaims)
 
-			record, err = s.Claims.Record(t.Context(), ref("1"))
-			require.NoError(t, err)
-			require.Equal(t, "org-1", record.OrganizationID)
-			require.EqualValues(t, 77, record.ConversationID)
+		record, err = s.Claims.Record(t.Context(), ref("1"))
+		require.NoError(t, err)
+		require.Equal(t, "org-1", record.OrganizationID)
+		require.EqualValues(t, 77, record.ConversationID)
 
-			noOrder := sample("6")
-			noOrder.Order.Number = ""
-			accept(t, s, noOrder)
-			noOrder.ID = "7"
-			accept(t, s, noOrder)
-			record, err = s.Claims.Record(t.Context(), ref("7"))
-			require.NoError(t, err)
-			require.Empty(t, record.OtherClaims, "claims without an order number count as one order")
-		})
-	}
+		noOrder := sample("6")
+		noOrder.Order.Number = ""
+		accept(t, s, noOrder)
+		noOrder.ID = "7"
+		accept(t, s, noOrder)
+		record, err = s.Claims.Record(t.Context(), ref("7"))
+		require.NoError(t, err)
+		require.Empty(t, record.OtherClaims, "claims without an order number count as one order")
+	})
 }
 
 func TestUnknownClaimIsNotFound(t *testing.T) {
@@ -268,16 +252,12 @@ func TestListFiltersAndPages(t *testing.T) {
 
 func TestListRefusesACursorThatIsNone(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := setup(t, database(t))
-			for _, cursor := range []string{"%", "abc", "MTIz", "eC9hL2I"} {
-				_, _, err := s.Claims.List(t.Context(), store.ClaimFilter{Cursor: cursor})
-				var invalid *claim.InvalidError
-				require.ErrorAs(t, err, &invalid, "cursor %q", cursor)
-				require.Equal(t, "cursor", invalid.Faults[0].Field)
-			}
-		})
-	}
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		for _, cursor := range []string{"%", "abc", "MTIz", "eC9hL2I"} {
+			_, _, err := s.Claims.List(t.Context(), store.ClaimFilter{Cursor: cursor})
+			var invalid *claim.InvalidError
+			require.ErrorAs(t, err, &invalid, "cursor %q", cursor)
+			require.Equal(t, "cursor", invalid.Faults[0].Field)
+		}
+	})
 }

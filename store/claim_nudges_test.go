@@ -30,76 +30,68 @@ func told(t *testing.T, s *store.Store) {
 
 func TestNudgesAreOwedUntilTheyAreTold(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, now := setup(t, database(t))
-			for _, id := range []string{"1", "2", "3"} {
-				accept(t, s, sample(id))
-				now.Turn(1000)
-			}
-			require.Equal(t, []store.Nudge{
-				{Ref: ref("1"), Revision: 1, Reason: "partial_damage", OrderNumber: "#1"},
-				{Ref: ref("2"), Revision: 1, Reason: "partial_damage", OrderNumber: "#2"},
-			}, unsignalled(t, s, 2))
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		for _, id := range []string{"1", "2", "3"} {
+			accept(t, s, sample(id))
+			now.Turn(1000)
+		}
+		require.Equal(t, []store.Nudge{
+			{Ref: ref("1"), Revision: 1, Reason: "partial_damage", OrderNumber: "#1"},
+			{Ref: ref("2"), Revision: 1, Reason: "partial_damage", OrderNumber: "#2"},
+		}, unsignalled(t, s, 2))
 
-			require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("1"), 1))
-			require.Len(t, unsignalled(t, s, 10), 2)
+		require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("1"), 1))
+		require.Len(t, unsignalled(t, s, 10), 2)
 
-			// A retry between the reading and the telling is told of as well.
-			require.NoError(t, s.Claims.Retry(t.Context(), ref("2"), store.RetryOptions{}))
-			require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("2"), 1))
-			require.NoError(t, s.Nudges.MarkRead(t.Context(), ref("2"), 1))
-			nudges := unsignalled(t, s, 10)
-			require.Len(t, nudges, 2)
-			require.Equal(t, ref("2"), nudges[0].Ref)
-			require.EqualValues(t, 2, nudges[0].Revision)
-			require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("2"), 2))
-			require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("2"), 1))
-			require.Len(t, unsignalled(t, s, 10), 1, "a late note of an old nudge takes the new one back")
-		})
-	}
+		// A retry between the reading and the telling is told of as well.
+		require.NoError(t, s.Claims.Retry(t.Context(), ref("2"), store.RetryOptions{}))
+		require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("2"), 1))
+		require.NoError(t, s.Nudges.MarkRead(t.Context(), ref("2"), 1))
+		nudges := unsignalled(t, s, 10)
+		require.Len(t, nudges, 2)
+		require.Equal(t, ref("2"), nudges[0].Ref)
+		require.EqualValues(t, 2, nudges[0].Revision)
+		require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("2"), 2))
+		require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("2"), 1))
+		require.Len(t, unsignalled(t, s, 10), 1, "a late note of an old nudge takes the new one back")
+	})
 }
 
 func TestParkedClaimsWakeOnceForNewSettings(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := setup(t, database(t))
-			ctx := t.Context()
-			park := func(version int64) {
-				_, err := s.Claims.Change(ctx, ref("1"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate, ParkedVersion: version})
-				require.NoError(t, err)
-			}
-			wake := func() int {
-				n, err := s.Nudges.WakeParked(ctx)
-				require.NoError(t, err)
-				return n
-			}
-			accept(t, s, sample("1"))
-			park(version(t, s, "acme"))
-			require.Zero(t, wake(), "nothing changed")
-
-			_, err := s.Settings.Save(ctx, "acme", json.RawMessage(`{"tag":"x"}`))
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		ctx := t.Context()
+		park := func(version int64) {
+			_, err := s.Claims.Change(ctx, ref("1"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate, ParkedVersion: version})
 			require.NoError(t, err)
-			told(t, s)
-			require.Equal(t, 1, wake())
-			require.Len(t, unsignalled(t, s, 10), 1)
-			require.Equal(t, claim.StateNeedsAttention, load(t, s, ref("1")).State, "the workflow decides where the claim goes")
-			require.Zero(t, wake(), "one change wakes twice")
+		}
+		wake := func() int {
+			n, err := s.Nudges.WakeParked(ctx)
+			require.NoError(t, err)
+			return n
+		}
+		accept(t, s, sample("1"))
+		park(version(t, s, "acme"))
+		require.Zero(t, wake(), "nothing changed")
 
-			// It had read the old settings once more when it was parked again.
-			park(version(t, s, "acme") - 1)
-			require.Equal(t, 1, wake(), "a claim that parked with old settings sleeps for ever")
-			park(version(t, s, "acme"))
-			require.Zero(t, wake())
+		_, err := s.Settings.Save(ctx, "acme", json.RawMessage(`{"tag":"x"}`))
+		require.NoError(t, err)
+		told(t, s)
+		require.Equal(t, 1, wake())
+		require.Len(t, unsignalled(t, s, 10), 1)
+		require.Equal(t, claim.StateNeedsAttention, load(t, s, ref("1")).State, "the workflow decides where the claim goes")
+		require.Zero(t, wake(), "one change wakes twice")
 
-			change(t, s, ref("1"), claim.EventStart)
-			require.NoError(t, s.Shops.SetEnabled(ctx, "acme", true))
-			require.Zero(t, wake(), "a claim that is not parked is woken")
-		})
-	}
+		// It had read the old settings once more when it was parked again.
+		park(version(t, s, "acme") - 1)
+		require.Equal(t, 1, wake(), "a claim that parked with old settings sleeps for ever")
+		park(version(t, s, "acme"))
+		require.Zero(t, wake())
+
+		change(t, s, ref("1"), claim.EventStart)
+		require.NoError(t, s.Shops.SetEnabled(ctx, "acme", true))
+		require.Zero(t, wake(), "a claim that is not parked is woken")
+	})
 }
 
 func TestEveryChangeThatCanHelpWakesParkedClaims(t *testing.T) {
@@ -142,78 +134,70 @@ func TestEveryChangeThatCanHelpWakesParkedClaims(t *testing.T) {
 
 func TestClaimWithARaisedFallbackWaitsForAPerson(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, now := setup(t, database(t))
-			ctx := t.Context()
-			accept(t, s, sample("1"))
-			settings := 0
-			wakes := func() bool {
-				settings++
-				_, err := s.Settings.Save(ctx, "acme", json.RawMessage(fmt.Sprintf(`{"tag":"t%d"}`, settings)))
-				require.NoError(t, err)
-				n, err := s.Nudges.WakeParked(ctx)
-				require.NoError(t, err)
-				return n == 1
-			}
-			_, err := s.Claims.Change(ctx, ref("1"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseDeadline, ParkedVersion: 1, FallbackUsed: true})
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		ctx := t.Context()
+		accept(t, s, sample("1"))
+		settings := 0
+		wakes := func() bool {
+			settings++
+			_, err := s.Settings.Save(ctx, "acme", json.RawMessage(fmt.Sprintf(`{"tag":"t%d"}`, settings)))
 			require.NoError(t, err)
-			require.False(t, wakes(), "a conversation would be created though the fallback was used")
+			n, err := s.Nudges.WakeParked(ctx)
+			require.NoError(t, err)
+			return n == 1
+		}
+		_, err := s.Claims.Change(ctx, ref("1"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseDeadline, ParkedVersion: 1, FallbackUsed: true})
+		require.NoError(t, err)
+		require.False(t, wakes(), "a conversation would be created though the fallback was used")
 
-			now.Turn(time.Minute)
-			require.NoError(t, s.Claims.Retry(ctx, ref("1"), store.RetryOptions{}))
-			require.True(t, load(t, s, ref("1")).FallbackUsed, "the mark is gone")
-			_, err = s.Claims.Change(ctx, ref("1"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate, ParkedVersion: 1})
-			require.NoError(t, err)
-			require.True(t, wakes(), "a person retried it, and it still sleeps")
-		})
-	}
+		now.Turn(time.Minute)
+		require.NoError(t, s.Claims.Retry(ctx, ref("1"), store.RetryOptions{}))
+		require.True(t, load(t, s, ref("1")).FallbackUsed, "the mark is gone")
+		_, err = s.Claims.Change(ctx, ref("1"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate, ParkedVersion: 1})
+		require.NoError(t, err)
+		require.True(t, wakes(), "a person retried it, and it still sleeps")
+	})
 }
 
 func TestClaimsThatNothingIsHeardOfAreStranded(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, now := setup(t, database(t))
-			const silence = 10 * time.Minute
-			stranded := func() (states []string) {
-				nudges, err := s.Nudges.Stranded(t.Context(), silence, 100)
-				require.NoError(t, err)
-				for _, n := range nudges {
-					states = append(states, n.Ref.ID)
-				}
-				return states
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		const silence = 10 * time.Minute
+		stranded := func() (states []string) {
+			nudges, err := s.Nudges.Stranded(t.Context(), silence, 100)
+			require.NoError(t, err)
+			for _, n := range nudges {
+				states = append(states, n.Ref.ID)
 			}
-			for _, state := range claim.States() {
-				accept(t, s, sample(string(state)))
-				change(t, s, ref(string(state)), waysTo[state]...)
-			}
-			now.Turn(silence)
-			require.Empty(t, stranded(), "what the engine was not told of yet is brought to it anyway")
-			told(t, s)
-			now.Turn(silence - time.Second)
-			require.Empty(t, stranded())
-			now.Turn(time.Second)
-			waiting := []string{"received", "opening", "needs_attention"}
-			require.ElementsMatch(t, waiting, stranded())
+			return states
+		}
+		for _, state := range claim.States() {
+			accept(t, s, sample(string(state)))
+			change(t, s, ref(string(state)), waysTo[state]...)
+		}
+		now.Turn(silence)
+		require.Empty(t, stranded(), "what the engine was not told of yet is brought to it anyway")
+		told(t, s)
+		now.Turn(silence - time.Second)
+		require.Empty(t, stranded())
+		now.Turn(time.Second)
+		waiting := []string{"received", "opening", "needs_attention"}
+		require.ElementsMatch(t, waiting, stranded())
 
-			// A sign of life, and word that the engine took.
-			_, err := s.Claims.Change(t.Context(), ref("opening"), "", store.ClaimUpdate{LastError: "Dixa answers 503"})
-			require.NoError(t, err)
-			require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("received"), 1))
-			require.Equal(t, []string{"needs_attention"}, stranded())
-			require.Empty(t, unsignalled(t, s, 10), "making sure of a workflow owes it a signal")
-			now.Turn(silence)
-			require.ElementsMatch(t, waiting, stranded())
-			limited, err := s.Nudges.Stranded(t.Context(), silence, 2)
-			require.NoError(t, err)
-			require.Len(t, limited, 2)
-			for _, n := range limited {
-				require.NotEqual(t, ref("received"), n.Ref, "those that were longest not heard of come first")
-				require.Equal(t, store.Nudge{Ref: n.Ref, Revision: 1, Reason: "partial_damage", OrderNumber: "#" + n.Ref.ID}, n)
-			}
-		})
-	}
+		// A sign of life, and word that the engine took.
+		_, err := s.Claims.Change(t.Context(), ref("opening"), "", store.ClaimUpdate{LastError: "Dixa answers 503"})
+		require.NoError(t, err)
+		require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("received"), 1))
+		require.Equal(t, []string{"needs_attention"}, stranded())
+		require.Empty(t, unsignalled(t, s, 10), "making sure of a workflow owes it a signal")
+		now.Turn(silence)
+		require.ElementsMatch(t, waiting, stranded())
+		limited, err := s.Nudges.Stranded(t.Context(), silence, 2)
+		require.NoError(t, err)
+		require.Len(t, limited, 2)
+		for _, n := range limited {
+			require.NotEqual(t, ref("received"), n.Ref, "those that were longest not heard of come first")
+			require.Equal(t, store.Nudge{Ref: n.Ref, Revision: 1, Reason: "partial_damage", OrderNumber: "#" + n.Ref.ID}, n)
+		}
+	})
 }

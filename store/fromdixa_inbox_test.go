@@ -78,67 +78,59 @@ func TestEventCountsOnceForEver(t *testing.T) {
 
 func TestEventOfAnotherOrganizationIsRefused(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := setup(t, database(t))
-			c := connect(t, s, "acme", "org-1")
-			for _, organization := range []string{"org-2", ""} {
-				_, err := s.Inbox.Receive(t.Context(), c.ID, closed("e-1", organization, 7))
-				var foreign *store.ForeignEventError
-				require.ErrorAs(t, err, &foreign)
-				require.Equal(t, store.ForeignEventError{Have: "org-1", Got: organization}, *foreign)
-			}
-			_, err := s.Inbox.Receive(t.Context(), "nobody", closed("e-1", "org-1", 7))
-			require.ErrorIs(t, err, store.ErrNotFound)
-			_, err = s.Inbox.Event(t.Context(), c.ID, "e-1")
-			require.ErrorIs(t, err, store.ErrNotFound, "nothing of it was kept")
-		})
-	}
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		c := connect(t, s, "acme", "org-1")
+		for _, organization := range []string{"org-2", ""} {
+			_, err := s.Inbox.Receive(t.Context(), c.ID, closed("e-1", organization, 7))
+			var foreign *store.ForeignEventError
+			require.ErrorAs(t, err, &foreign)
+			require.Equal(t, store.ForeignEventError{Have: "org-1", Got: organization}, *foreign)
+		}
+		_, err := s.Inbox.Receive(t.Context(), "nobody", closed("e-1", "org-1", 7))
+		require.ErrorIs(t, err, store.ErrNotFound)
+		_, err = s.Inbox.Event(t.Context(), c.ID, "e-1")
+		require.ErrorIs(t, err, store.ErrNotFound, "nothing of it was kept")
+	})
 }
 
 func TestFirstEventTellsTheOrganization(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := setup(t, database(t))
-			ctx := t.Context()
-			unknown, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{})
-			require.NoError(t, err)
-			_, err = s.Inbox.Receive(ctx, unknown.ID, closed("e-0", "", 7))
-			var foreign *store.ForeignEventError
-			require.ErrorAs(t, err, &foreign, "an event without organisation tells nothing")
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		ctx := t.Context()
+		unknown, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{})
+		require.NoError(t, err)
+		_, err = s.Inbox.Receive(ctx, unknown.ID, closed("e-0", "", 7))
+		var foreign *store.ForeignEventError
+		require.ErrorAs(t, err, &foreign, "an event without organisation tells nothing")
 
-			results := atOnce(6, func(i int) error {
-				_, err := s.Inbox.Receive(ctx, unknown.ID, closed(fmt.Sprint("e-", i), fmt.Sprint("org-", i%2), 7))
-				return err
-			})
-			c, err := s.Connections.Get(ctx, unknown.ID)
-			require.NoError(t, err)
-			require.NotEmpty(t, c.OrganizationID)
-			require.Equal(t, "Org "+c.OrganizationID, c.OrganizationName)
-			for i, err := range results {
-				if fmt.Sprint("org-", i%2) == c.OrganizationID {
-					require.NoError(t, err)
-				} else {
-					require.ErrorAs(t, err, &foreign, "two organisations at once: one of them is pinned")
-				}
-			}
-
-			var token *store.OtherOrganizationError
-			_, err = s.Connections.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-9"})
-			require.ErrorAs(t, err, &token, "a token of another organisation is refused from then on")
-
-			addShop(t, s, "second")
-			second, err := s.Connections.SaveToken(ctx, "second", tokenB, store.Organization{})
-			require.NoError(t, err)
-			_, err = s.Inbox.Receive(ctx, second.ID, closed("e-7", c.OrganizationID, 7))
-			var conflict *store.ConflictError
-			require.ErrorAs(t, err, &conflict, "an organisation has one connection")
-			require.Contains(t, conflict.Problem, c.ID)
+		results := atOnce(6, func(i int) error {
+			_, err := s.Inbox.Receive(ctx, unknown.ID, closed(fmt.Sprint("e-", i), fmt.Sprint("org-", i%2), 7))
+			return err
 		})
-	}
+		c, err := s.Connections.Get(ctx, unknown.ID)
+		require.NoError(t, err)
+		require.NotEmpty(t, c.OrganizationID)
+		require.Equal(t, "Org "+c.OrganizationID, c.OrganizationName)
+		for i, err := range results {
+			if fmt.Sprint("org-", i%2) == c.OrganizationID {
+				require.NoError(t, err)
+			} else {
+				require.ErrorAs(t, err, &foreign, "two organisations at once: one of them is pinned")
+			}
+		}
+
+		var token *store.OtherOrganizationError
+		_, err = s.Connections.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-9"})
+		require.ErrorAs(t, err, &token, "a token of another organisation is refused from then on")
+
+		addShop(t, s, "second")
+		second, err := s.Connections.SaveToken(ctx, "second", tokenB, store.Organization{})
+		require.NoError(t, err)
+		_, err = s.Inbox.Receive(ctx, second.ID, closed("e-7", c.OrganizationID, 7))
+		var conflict *store.ConflictError
+		require.ErrorAs(t, err, &conflict, "an organisation has one connection")
+		require.Contains(t, conflict.Problem, c.ID)
+	})
 }
 
 func TestBodiesThatAreNoClaimsAreDropped(t *testing.T) {

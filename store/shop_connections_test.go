@@ -17,112 +17,100 @@ const (
 
 func TestShopsOfAnOrganisationShareAConnection(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, now := setup(t, database(t))
-			ctx := t.Context()
-			addShop(t, s, "sister")
-			addShop(t, s, "other")
-			org := store.Organization{ID: "org-1", Name: "Acme Group"}
-			c, err := s.Connections.SaveToken(ctx, "acme", tokenA, org)
-			require.NoError(t, err)
-			require.Equal(t, claim.Connection{
-				ID: c.ID, OrganizationID: "org-1", OrganizationName: "Acme Group", State: claim.ConnectionActive,
-				TokenPreview: "dx-…1111", TokenSavedAt: now.Now(), UpdatedAt: now.Now(),
-			}, c)
-			sister, err := s.Connections.SaveToken(ctx, "sister", tokenB, org)
-			require.NoError(t, err)
-			require.Equal(t, c.ID, sister.ID)
-			require.Equal(t, "dx-…2222", sister.TokenPreview)
-			shops, err := s.Connections.Shops(ctx, c.ID)
-			require.NoError(t, err)
-			require.Equal(t, []string{"acme", "sister"}, shops)
-			token, _, err := s.Connections.Token(ctx, c.ID)
-			require.NoError(t, err)
-			require.Equal(t, tokenB, token)
-			require.EqualValues(t, 3, version(t, s, "acme"), "a new token by a sister wakes nobody here")
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		ctx := t.Context()
+		addShop(t, s, "sister")
+		addShop(t, s, "other")
+		org := store.Organization{ID: "org-1", Name: "Acme Group"}
+		c, err := s.Connections.SaveToken(ctx, "acme", tokenA, org)
+		require.NoError(t, err)
+		require.Equal(t, claim.Connection{
+			ID: c.ID, OrganizationID: "org-1", OrganizationName: "Acme Group", State: claim.ConnectionActive,
+			TokenPreview: "dx-…1111", TokenSavedAt: now.Now(), UpdatedAt: now.Now(),
+		}, c)
+		sister, err := s.Connections.SaveToken(ctx, "sister", tokenB, org)
+		require.NoError(t, err)
+		require.Equal(t, c.ID, sister.ID)
+		require.Equal(t, "dx-…2222", sister.TokenPreview)
+		shops, err := s.Connections.Shops(ctx, c.ID)
+		require.NoError(t, err)
+		require.Equal(t, []string{"acme", "sister"}, shops)
+		token, _, err := s.Connections.Token(ctx, c.ID)
+		require.NoError(t, err)
+		require.Equal(t, tokenB, token)
+		require.EqualValues(t, 3, version(t, s, "acme"), "a new token by a sister wakes nobody here")
 
-			_, err = s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-2"})
-			var other *store.OtherOrganizationError
-			require.ErrorAs(t, err, &other)
-			require.Equal(t, store.OtherOrganizationError{Have: "org-1", Got: "org-2"}, *other)
-			require.NotContains(t, err.Error(), tokenA)
-			token, _, err = s.Connections.Token(ctx, c.ID)
-			require.NoError(t, err)
-			require.Equal(t, tokenB, token, "a refused token was kept")
-			_, err = s.Connections.SaveToken(ctx, "acme", "  ", org)
-			require.ErrorContains(t, err, "empty")
+		_, err = s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-2"})
+		var other *store.OtherOrganizationError
+		require.ErrorAs(t, err, &other)
+		require.Equal(t, store.OtherOrganizationError{Have: "org-1", Got: "org-2"}, *other)
+		require.NotContains(t, err.Error(), tokenA)
+		token, _, err = s.Connections.Token(ctx, c.ID)
+		require.NoError(t, err)
+		require.Equal(t, tokenB, token, "a refused token was kept")
+		_, err = s.Connections.SaveToken(ctx, "acme", "  ", org)
+		require.ErrorContains(t, err, "empty")
 
-			// A token of which nothing could be found out stays where the shop is.
-			same, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{})
-			require.NoError(t, err)
-			require.Equal(t, c.ID, same.ID)
-			require.Equal(t, "Acme Group", same.OrganizationName)
-			require.EqualValues(t, 1, version(t, s, "other"))
-		})
-	}
+		// A token of which nothing could be found out stays where the shop is.
+		same, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{})
+		require.NoError(t, err)
+		require.Equal(t, c.ID, same.ID)
+		require.Equal(t, "Acme Group", same.OrganizationName)
+		require.EqualValues(t, 1, version(t, s, "other"))
+	})
 }
 
 func TestConnectionWhoseOrganisationBecomesKnown(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := setup(t, database(t))
-			ctx := t.Context()
-			addShop(t, s, "sister")
-			unknown, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{})
-			require.NoError(t, err)
-			require.Empty(t, unknown.OrganizationID)
-			twin, err := s.Connections.SaveToken(ctx, "sister", tokenA, store.Organization{})
-			require.NoError(t, err)
-			require.Equal(t, unknown.ID, twin.ID, "one token makes two connections")
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		ctx := t.Context()
+		addShop(t, s, "sister")
+		unknown, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{})
+		require.NoError(t, err)
+		require.Empty(t, unknown.OrganizationID)
+		twin, err := s.Connections.SaveToken(ctx, "sister", tokenA, store.Organization{})
+		require.NoError(t, err)
+		require.Equal(t, unknown.ID, twin.ID, "one token makes two connections")
 
-			known, err := s.Connections.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-1"})
-			require.NoError(t, err)
-			require.Equal(t, unknown.ID, known.ID)
-			require.Equal(t, "org-1", known.OrganizationID)
-		})
-	}
+		known, err := s.Connections.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-1"})
+		require.NoError(t, err)
+		require.Equal(t, unknown.ID, known.ID)
+		require.Equal(t, "org-1", known.OrganizationID)
+	})
 }
 
 func TestConnectionsOfOneOrganisationBecomeOne(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := setup(t, database(t))
-			ctx := t.Context()
-			addShop(t, s, "sister")
-			r := accept(t, s, sample("1"))
-			unknown, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{})
-			require.NoError(t, err)
-			require.NoError(t, s.Links.Create(ctx, store.LinkInput{Ref: r, ConnectionID: unknown.ID, ConversationID: 5}))
-			require.NoError(t, s.Customers.Remember(ctx, unknown.ID, []string{adaMail}, "eu-1", ""))
-			require.NoError(t, s.Conversations.Apply(ctx, store.EventEffects{
-				Ref: r, State: claim.StateReceived, ConversationID: 5, Messages: []claim.Message{{ID: "m-1", Kind: claim.MessageKind, Text: "Hello"}},
-			}))
-			known, err := s.Connections.SaveToken(ctx, "sister", tokenB, store.Organization{ID: "org-1"})
-			require.NoError(t, err)
-			require.NotEqual(t, unknown.ID, known.ID)
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		ctx := t.Context()
+		addShop(t, s, "sister")
+		r := accept(t, s, sample("1"))
+		unknown, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{})
+		require.NoError(t, err)
+		require.NoError(t, s.Links.Create(ctx, store.LinkInput{Ref: r, ConnectionID: unknown.ID, ConversationID: 5}))
+		require.NoError(t, s.Customers.Remember(ctx, unknown.ID, []string{adaMail}, "eu-1", ""))
+		require.NoError(t, s.Conversations.Apply(ctx, store.EventEffects{
+			Ref: r, State: claim.StateReceived, ConversationID: 5, Messages: []claim.Message{{ID: "m-1", Kind: claim.MessageKind, Text: "Hello"}},
+		}))
+		known, err := s.Connections.SaveToken(ctx, "sister", tokenB, store.Organization{ID: "org-1"})
+		require.NoError(t, err)
+		require.NotEqual(t, unknown.ID, known.ID)
 
-			merged, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
-			require.NoError(t, err)
-			require.Equal(t, known.ID, merged.ID)
-			found, err := s.Links.ClaimOf(ctx, known.ID, 5)
-			require.NoError(t, err)
-			require.Equal(t, r, found)
-			w := load(t, s, r)
-			require.Equal(t, known.ID, w.ConnectionID)
-			require.Equal(t, "org-1", w.OrganizationID)
-			_, err = s.Connections.Get(ctx, unknown.ID)
-			require.ErrorIs(t, err, store.ErrNotFound)
-			shops, err := s.Connections.Shops(ctx, known.ID)
-			require.NoError(t, err)
-			require.Equal(t, []string{"acme", "sister"}, shops)
-		})
-	}
+		merged, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
+		require.NoError(t, err)
+		require.Equal(t, known.ID, merged.ID)
+		found, err := s.Links.ClaimOf(ctx, known.ID, 5)
+		require.NoError(t, err)
+		require.Equal(t, r, found)
+		w := load(t, s, r)
+		require.Equal(t, known.ID, w.ConnectionID)
+		require.Equal(t, "org-1", w.OrganizationID)
+		_, err = s.Connections.Get(ctx, unknown.ID)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		shops, err := s.Connections.Shops(ctx, known.ID)
+		require.NoError(t, err)
+		require.Equal(t, []string{"acme", "sister"}, shops)
+	})
 }
 
 func TestShopsSavingTokensAtOnceMakeOneConnection(t *testing.T) {
@@ -153,51 +141,43 @@ func TestShopsSavingTokensAtOnceMakeOneConnection(t *testing.T) {
 
 func TestRefusedTokenIsMarkedOnce(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := setup(t, database(t))
-			ctx := t.Context()
-			c, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
-			require.NoError(t, err)
-			_, hash, err := s.Connections.Token(ctx, c.ID)
-			require.NoError(t, err)
-			require.NotContains(t, hash, tokenA)
-			before := version(t, s, "acme")
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		ctx := t.Context()
+		c, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
+		require.NoError(t, err)
+		_, hash, err := s.Connections.Token(ctx, c.ID)
+		require.NoError(t, err)
+		require.NotContains(t, hash, tokenA)
+		before := version(t, s, "acme")
 
-			first, err := s.Connections.MarkNeedsToken(ctx, c.ID, hash)
-			require.NoError(t, err)
-			require.True(t, first)
-			first, err = s.Connections.MarkNeedsToken(ctx, c.ID, hash)
-			require.NoError(t, err)
-			require.False(t, first, "the owner would be told twice")
-			c, err = s.Connections.Get(ctx, c.ID)
-			require.NoError(t, err)
-			require.Equal(t, claim.ConnectionNeedsToken, c.State)
-			require.Equal(t, before, version(t, s, "acme"), "a refused token wakes claims that wait for a new one")
+		first, err := s.Connections.MarkNeedsToken(ctx, c.ID, hash)
+		require.NoError(t, err)
+		require.True(t, first)
+		first, err = s.Connections.MarkNeedsToken(ctx, c.ID, hash)
+		require.NoError(t, err)
+		require.False(t, first, "the owner would be told twice")
+		c, err = s.Connections.Get(ctx, c.ID)
+		require.NoError(t, err)
+		require.Equal(t, claim.ConnectionNeedsToken, c.State)
+		require.Equal(t, before, version(t, s, "acme"), "a refused token wakes claims that wait for a new one")
 
-			_, err = s.Connections.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-1"})
-			require.NoError(t, err)
-			first, err = s.Connections.MarkNeedsToken(ctx, c.ID, hash)
-			require.NoError(t, err)
-			require.False(t, first, "a late refusal of the old token spoils the new one")
-			c, err = s.Connections.Get(ctx, c.ID)
-			require.NoError(t, err)
-			require.Equal(t, claim.ConnectionActive, c.State)
-		})
-	}
+		_, err = s.Connections.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-1"})
+		require.NoError(t, err)
+		first, err = s.Connections.MarkNeedsToken(ctx, c.ID, hash)
+		require.NoError(t, err)
+		require.False(t, first, "a late refusal of the old token spoils the new one")
+		c, err = s.Connections.Get(ctx, c.ID)
+		require.NoError(t, err)
+		require.Equal(t, claim.ConnectionActive, c.State)
+	})
 }
 
 func TestUnknownConnectionIsNotFound(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := setup(t, database(t))
-			_, err := s.Connections.Get(t.Context(), "unknown")
-			require.ErrorIs(t, err, store.ErrNotFound)
-			_, _, err = s.Connections.Token(t.Context(), "unknown")
-			require.ErrorIs(t, err, store.ErrNotFound)
-		})
-	}
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		_, err := s.Connections.Get(t.Context(), "unknown")
+		require.ErrorIs(t, err, store.ErrNotFound)
+		_, _, err = s.Connections.Token(t.Context(), "unknown")
+		require.ErrorIs(t, err, store.ErrNotFound)
+	})
 }

@@ -19,82 +19,74 @@ const (
 
 func TestCustomerIsReservedRememberedAndForgotten(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := setup(t, database(t))
-			ctx := t.Context()
-			id := connect(t, s, "acme", "org-1").ID
-			_, err := s.Customers.Lookup(ctx, id, adaMail)
-			require.ErrorIs(t, err, store.ErrNotFound)
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		ctx := t.Context()
+		id := connect(t, s, "acme", "org-1").ID
+		_, err := s.Customers.Lookup(ctx, id, adaMail)
+		require.ErrorIs(t, err, store.ErrNotFound)
 
-			r, err := s.Customers.Reserve(ctx, id, adaMail, "claim-1", time.Minute)
-			require.NoError(t, err)
-			require.Equal(t, store.Reservation{Held: true}, r)
-			_, err = s.Customers.Lookup(ctx, id, adaMail)
-			require.ErrorIs(t, err, store.ErrNotFound, "a reservation counts as a customer")
-			r, err = s.Customers.Reserve(ctx, id, adaMail, "claim-2", time.Minute)
-			require.NoError(t, err)
-			require.Equal(t, store.Reservation{}, r)
-			r, err = s.Customers.Reserve(ctx, id, adaMail, "claim-1", time.Minute)
-			require.NoError(t, err)
-			require.True(t, r.Held, "a holder cannot renew")
+		r, err := s.Customers.Reserve(ctx, id, adaMail, "claim-1", time.Minute)
+		require.NoError(t, err)
+		require.Equal(t, store.Reservation{Held: true}, r)
+		_, err = s.Customers.Lookup(ctx, id, adaMail)
+		require.ErrorIs(t, err, store.ErrNotFound, "a reservation counts as a customer")
+		r, err = s.Customers.Reserve(ctx, id, adaMail, "claim-2", time.Minute)
+		require.NoError(t, err)
+		require.Equal(t, store.Reservation{}, r)
+		r, err = s.Customers.Reserve(ctx, id, adaMail, "claim-1", time.Minute)
+		require.NoError(t, err)
+		require.True(t, r.Held, "a holder cannot renew")
 
-			require.NoError(t, s.Customers.Remember(ctx, id, []string{adaMail, adaPhone, adaMail}, "eu-1", "claim-1"))
-			for _, identity := range []string{adaMail, adaPhone} {
-				endUser, err := s.Customers.Lookup(ctx, id, identity)
-				require.NoError(t, err)
-				require.Equal(t, "eu-1", endUser)
-			}
-			r, err = s.Customers.Reserve(ctx, id, adaPhone, "claim-2", time.Minute)
+		require.NoError(t, s.Customers.Remember(ctx, id, []string{adaMail, adaPhone, adaMail}, "eu-1", "claim-1"))
+		for _, identity := range []string{adaMail, adaPhone} {
+			endUser, err := s.Customers.Lookup(ctx, id, identity)
 			require.NoError(t, err)
-			require.Equal(t, store.Reservation{EndUserID: "eu-1"}, r)
-			addShop(t, s, "far")
-			_, err = s.Customers.Lookup(ctx, connect(t, s, "far", "org-2").ID, adaMail)
-			require.ErrorIs(t, err, store.ErrNotFound, "a customer of one organisation is known in another")
+			require.Equal(t, "eu-1", endUser)
+		}
+		r, err = s.Customers.Reserve(ctx, id, adaPhone, "claim-2", time.Minute)
+		require.NoError(t, err)
+		require.Equal(t, store.Reservation{EndUserID: "eu-1"}, r)
+		addShop(t, s, "far")
+		_, err = s.Customers.Lookup(ctx, connect(t, s, "far", "org-2").ID, adaMail)
+		require.ErrorIs(t, err, store.ErrNotFound, "a customer of one organisation is known in another")
 
-			require.NoError(t, s.Customers.Forget(ctx, id, "eu-1"))
-			_, err = s.Customers.Lookup(ctx, id, adaPhone)
-			require.ErrorIs(t, err, store.ErrNotFound)
-			require.Error(t, s.Customers.Remember(ctx, id, []string{adaMail}, "", "claim-1"))
-			require.Error(t, s.Customers.Forget(ctx, id, ""))
-			_, err = s.Customers.Reserve(ctx, id, adaMail, "", time.Minute)
-			require.Error(t, err)
-		})
-	}
+		require.NoError(t, s.Customers.Forget(ctx, id, "eu-1"))
+		_, err = s.Customers.Lookup(ctx, id, adaPhone)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		require.Error(t, s.Customers.Remember(ctx, id, []string{adaMail}, "", "claim-1"))
+		require.Error(t, s.Customers.Forget(ctx, id, ""))
+		_, err = s.Customers.Reserve(ctx, id, adaMail, "", time.Minute)
+		require.Error(t, err)
+	})
 }
 
 func TestReservationEndsByReleaseOrLease(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, now := setup(t, database(t))
-			ctx := t.Context()
-			id := connect(t, s, "acme", "org-1").ID
-			held := func(identity, holder string) bool {
-				r, err := s.Customers.Reserve(ctx, id, identity, holder, time.Minute)
-				require.NoError(t, err)
-				require.Empty(t, r.EndUserID)
-				return r.Held
-			}
-			require.True(t, held(adaMail, "claim-1"))
-			require.NoError(t, s.Customers.Release(ctx, id, adaMail, "claim-2"))
-			require.False(t, held(adaMail, "claim-2"), "somebody else's release counts")
-			require.NoError(t, s.Customers.Release(ctx, id, adaMail, "claim-1"))
-			require.True(t, held(adaMail, "claim-2"))
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		ctx := t.Context()
+		id := connect(t, s, "acme", "org-1").ID
+		held := func(identity, holder string) bool {
+			r, err := s.Customers.Reserve(ctx, id, identity, holder, time.Minute)
+			require.NoError(t, err)
+			require.Empty(t, r.EndUserID)
+			return r.Held
+		}
+		require.True(t, held(adaMail, "claim-1"))
+		require.NoError(t, s.Customers.Release(ctx, id, adaMail, "claim-2"))
+		require.False(t, held(adaMail, "claim-2"), "somebody else's release counts")
+		require.NoError(t, s.Customers.Release(ctx, id, adaMail, "claim-1"))
+		require.True(t, held(adaMail, "claim-2"))
 
-			now.Turn(59 * time.Second)
-			require.False(t, held(adaMail, "claim-3"))
-			now.Turn(time.Second)
-			require.True(t, held(adaMail, "claim-3"), "a lease that lapsed still holds")
+		now.Turn(59 * time.Second)
+		require.False(t, held(adaMail, "claim-3"))
+		now.Turn(time.Second)
+		require.True(t, held(adaMail, "claim-3"), "a lease that lapsed still holds")
 
-			// Remembered under one identity, it lets go of the holder's others.
-			require.True(t, held(adaPhone, "claim-3"))
-			require.NoError(t, s.Customers.Remember(ctx, id, []string{adaMail}, "eu-1", "claim-3"))
-			require.True(t, held(adaPhone, "claim-4"))
-		})
-	}
+		// Remembered under one identity, it lets go of the holder's others.
+		require.True(t, held(adaPhone, "claim-3"))
+		require.NoError(t, s.Customers.Remember(ctx, id, []string{adaMail}, "eu-1", "claim-3"))
+		require.True(t, held(adaPhone, "claim-4"))
+	})
 }
 
 func TestOneOfManyHoldsACustomer(t *testing.T) {

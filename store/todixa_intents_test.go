@@ -14,184 +14,164 @@ import (
 
 func TestIntentRemembersWhatIsOutstanding(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, now := setup(t, database(t))
-			r := accept(t, s, sample("1"))
-			_, err := s.Intents.Get(t.Context(), r, "create")
-			require.ErrorIs(t, err, store.ErrNotFound)
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		r := accept(t, s, sample("1"))
+		_, err := s.Intents.Get(t.Context(), r, "create")
+		require.ErrorIs(t, err, store.ErrNotFound)
 
-			in, outstanding, err := s.Intents.Begin(t.Context(), r, "create")
-			require.NoError(t, err)
-			require.False(t, outstanding)
-			sent := now.Now()
-			require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 1, SentAt: sent}, in)
+		in, outstanding, err := s.Intents.Begin(t.Context(), r, "create")
+		require.NoError(t, err)
+		require.False(t, outstanding)
+		sent := now.Now()
+		require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 1, SentAt: sent}, in)
 
-			now.Turn(time.Minute)
-			in, outstanding, err = s.Intents.Begin(t.Context(), r, "create")
-			require.NoError(t, err)
-			require.True(t, outstanding, "an unanswered send is forgotten")
-			require.Equal(t, sent, in.SentAt, "the time of the unanswered send is lost")
+		now.Turn(time.Minute)
+		in, outstanding, err = s.Intents.Begin(t.Context(), r, "create")
+		require.NoError(t, err)
+		require.True(t, outstanding, "an unanswered send is forgotten")
+		require.Equal(t, sent, in.SentAt, "the time of the unanswered send is lost")
 
-			first := in
-			in, mine, err := s.Intents.Resend(t.Context(), first)
-			require.NoError(t, err)
-			require.True(t, mine)
-			require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 1, SentAt: now.Now()}, in)
+		first := in
+		in, mine, err := s.Intents.Resend(t.Context(), first)
+		require.NoError(t, err)
+		require.True(t, mine)
+		require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 1, SentAt: now.Now()}, in)
 
-			require.NoError(t, s.Intents.Refuse(t.Context(), in))
-			require.NoError(t, s.Intents.Refuse(t.Context(), in))
-			in, err = s.Intents.Get(t.Context(), r, "create")
-			require.NoError(t, err)
-			require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 2}, in, "one refusal counts as two, or none")
+		require.NoError(t, s.Intents.Refuse(t.Context(), in))
+		require.NoError(t, s.Intents.Refuse(t.Context(), in))
+		in, err = s.Intents.Get(t.Context(), r, "create")
+		require.NoError(t, err)
+		require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 2}, in, "one refusal counts as two, or none")
 
-			in, outstanding, err = s.Intents.Begin(t.Context(), r, "create")
-			require.NoError(t, err)
-			require.False(t, outstanding)
-			require.Equal(t, 2, in.Try)
-			require.NoError(t, s.Intents.Withdraw(t.Context(), in))
-			in, outstanding, err = s.Intents.Begin(t.Context(), r, "create")
-			require.NoError(t, err)
-			require.False(t, outstanding)
-			require.Equal(t, 2, in.Try, "what never left the process uses a key up")
-		})
-	}
+		in, outstanding, err = s.Intents.Begin(t.Context(), r, "create")
+		require.NoError(t, err)
+		require.False(t, outstanding)
+		require.Equal(t, 2, in.Try)
+		require.NoError(t, s.Intents.Withdraw(t.Context(), in))
+		in, outstanding, err = s.Intents.Begin(t.Context(), r, "create")
+		require.NoError(t, err)
+		require.False(t, outstanding)
+		require.Equal(t, 2, in.Try, "what never left the process uses a key up")
+	})
 }
 
 func TestFinishedIntentStaysAsItIs(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, now := setup(t, database(t))
-			r := accept(t, s, sample("1"))
-			begun, _, err := s.Intents.Begin(t.Context(), r, "create")
-			require.NoError(t, err)
-			require.NoError(t, s.Intents.Finish(t.Context(), r, "create", map[string]int{"conversation_id": 5}))
-			done := now.Now()
-			now.Turn(time.Minute)
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		r := accept(t, s, sample("1"))
+		begun, _, err := s.Intents.Begin(t.Context(), r, "create")
+		require.NoError(t, err)
+		require.NoError(t, s.Intents.Finish(t.Context(), r, "create", map[string]int{"conversation_id": 5}))
+		done := now.Now()
+		now.Turn(time.Minute)
 
-			require.NoError(t, s.Intents.Finish(t.Context(), r, "create", map[string]int{"conversation_id": 6}))
-			require.NoError(t, s.Intents.Refuse(t.Context(), begun))
-			require.NoError(t, s.Intents.Withdraw(t.Context(), begun))
-			_, mine, err := s.Intents.Resend(t.Context(), begun)
-			require.NoError(t, err)
-			require.False(t, mine, "what is done must not be sent again")
-			in, outstanding, err := s.Intents.Begin(t.Context(), r, "create")
-			require.NoError(t, err)
-			require.False(t, outstanding)
-			require.JSONEq(t, `{"conversation_id":5}`, string(in.Result))
-			require.Equal(t, done, in.DoneAt)
-			require.Equal(t, 1, in.Try)
+		require.NoError(t, s.Intents.Finish(t.Context(), r, "create", map[string]int{"conversation_id": 6}))
+		require.NoError(t, s.Intents.Refuse(t.Context(), begun))
+		require.NoError(t, s.Intents.Withdraw(t.Context(), begun))
+		_, mine, err := s.Intents.Resend(t.Context(), begun)
+		require.NoError(t, err)
+		require.False(t, mine, "what is done must not be sent again")
+		in, outstanding, err := s.Intents.Begin(t.Context(), r, "create")
+		require.NoError(t, err)
+		require.False(t, outstanding)
+		require.JSONEq(t, `{"conversation_id":5}`, string(in.Result))
+		require.Equal(t, done, in.DoneAt)
+		require.Equal(t, 1, in.Try)
 
-			require.NoError(t, s.Intents.Finish(t.Context(), r, "never-begun", nil))
-			in, err = s.Intents.Get(t.Context(), r, "never-begun")
-			require.NoError(t, err)
-			require.NotZero(t, in.DoneAt)
-		})
-	}
+		require.NoError(t, s.Intents.Finish(t.Context(), r, "never-begun", nil))
+		in, err = s.Intents.Get(t.Context(), r, "never-begun")
+		require.NoError(t, err)
+		require.NotZero(t, in.DoneAt)
+	})
 }
 
 func TestIntentsThatWereNeverBegunAreNotFound(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := setup(t, database(t))
-			r := accept(t, s, sample("1"))
-			never := store.Intent{Ref: r, Step: "create"}
-			_, _, err := s.Intents.Resend(t.Context(), never)
-			require.ErrorIs(t, err, store.ErrNotFound)
-			require.ErrorIs(t, s.Intents.Refuse(t.Context(), never), store.ErrNotFound)
-			require.ErrorIs(t, s.Intents.Withdraw(t.Context(), never), store.ErrNotFound)
-		})
-	}
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		r := accept(t, s, sample("1"))
+		never := store.Intent{Ref: r, Step: "create"}
+		_, _, err := s.Intents.Resend(t.Context(), never)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		require.ErrorIs(t, s.Intents.Refuse(t.Context(), never), store.ErrNotFound)
+		require.ErrorIs(t, s.Intents.Withdraw(t.Context(), never), store.ErrNotFound)
+	})
 }
 
 // A time-out of the engine can make two workers run one activity at once.
 func TestOneOfManyGetsToSend(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, now := setup(t, database(t))
-			r := accept(t, s, sample("1"))
-			for range 3 { // the first send, and those after a refusal
-				var senders atomic.Int32
-				errs := atOnce(20, func(int) error {
-					_, outstanding, err := s.Intents.Begin(t.Context(), r, "create")
-					if !outstanding {
-						senders.Add(1)
-					}
-					return err
-				})
-				require.NoError(t, errors.Join(errs...))
-				require.EqualValues(t, 1, senders.Load())
-				in, err := s.Intents.Get(t.Context(), r, "create")
-				require.NoError(t, err)
-				senders.Store(0)
-				now.Turn(time.Minute)
-				errs = atOnce(20, func(int) error { // after an empty look each
-					_, mine, err := s.Intents.Resend(t.Context(), in)
-					if mine {
-						senders.Add(1)
-					}
-					return err
-				})
-				require.NoError(t, errors.Join(errs...))
-				require.EqualValues(t, 1, senders.Load(), "two attempts that looked in vain both send")
-				require.NoError(t, s.Intents.Refuse(t.Context(), in), "of a send that is not the present one")
-				in, err = s.Intents.Get(t.Context(), r, "create")
-				require.NoError(t, err)
-				require.NotZero(t, in.SentAt, "a late answer to one send refuses another")
-				require.NoError(t, s.Intents.Refuse(t.Context(), in))
-			}
-		})
-	}
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		r := accept(t, s, sample("1"))
+		for range 3 { // the first send, and those after a refusal
+			var senders atomic.Int32
+			errs := atOnce(20, func(int) error {
+				_, outstanding, err := s.Intents.Begin(t.Context(), r, "create")
+				if !outstanding {
+					senders.Add(1)
+				}
+				return err
+			})
+			require.NoError(t, errors.Join(errs...))
+			require.EqualValues(t, 1, senders.Load())
+			in, err := s.Intents.Get(t.Context(), r, "create")
+			require.NoError(t, err)
+			senders.Store(0)
+			now.Turn(time.Minute)
+			errs = atOnce(20, func(int) error { // after an empty look each
+				_, mine, err := s.Intents.Resend(t.Context(), in)
+				if mine {
+					senders.Add(1)
+				}
+				return err
+			})
+			require.NoError(t, errors.Join(errs...))
+			require.EqualValues(t, 1, senders.Load(), "two attempts that looked in vain both send")
+			require.NoError(t, s.Intents.Refuse(t.Context(), in), "of a send that is not the present one")
+			in, err = s.Intents.Get(t.Context(), r, "create")
+			require.NoError(t, err)
+			require.NotZero(t, in.SentAt, "a late answer to one send refuses another")
+			require.NoError(t, s.Intents.Refuse(t.Context(), in))
+		}
+	})
 }
 
 func TestLinkConversationIsOneStep(t *testing.T) {
 	t.Parallel()
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, now := setup(t, database(t))
-			r := accept(t, s, sample("1"))
-			connection := connect(t, s, "acme", "org-1")
-			_, _, err := s.Intents.Begin(t.Context(), r, "create")
-			require.NoError(t, err)
-			_, err = s.Links.Get(t.Context(), r)
-			require.ErrorIs(t, err, store.ErrNotFound)
-			_, err = s.Links.ClaimOf(t.Context(), connection.ID, 5)
-			require.ErrorIs(t, err, store.ErrNotFound)
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		r := accept(t, s, sample("1"))
+		connection := connect(t, s, "acme", "org-1")
+		_, _, err := s.Intents.Begin(t.Context(), r, "create")
+		require.NoError(t, err)
+		_, err = s.Links.Get(t.Context(), r)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		_, err = s.Links.ClaimOf(t.Context(), connection.ID, 5)
+		require.ErrorIs(t, err, store.ErrNotFound)
 
-			in := store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5, EndUserID: "eu-1", Step: "create", Attached: 2, LeftOut: 1}
-			require.NoError(t, s.Links.Create(t.Context(), in))
-			link, err := s.Links.Get(t.Context(), r)
-			require.NoError(t, err)
-			require.Equal(t, store.Link{Ref: r, ConnectionID: connection.ID, ConversationID: 5, EndUserID: "eu-1", CreatedAt: now.Now()}, link)
-			found, err := s.Links.ClaimOf(t.Context(), connection.ID, 5)
-			require.NoError(t, err)
-			require.Equal(t, r, found)
-			w := load(t, s, r)
-			require.EqualValues(t, 5, w.ConversationID)
-			require.Equal(t, "org-1", w.OrganizationID)
-			require.Equal(t, "eu-1", w.EndUserID)
-			require.Equal(t, []int{2, 1}, []int{w.Attached, w.LeftOut})
-			require.Equal(t, []string{"create"}, w.DoneSteps)
-			intent, err := s.Intents.Get(t.Context(), r, "create")
-			require.NoError(t, err)
-			require.JSONEq(t, `{"conversation_id":5}`, string(intent.Result))
+		in := store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5, EndUserID: "eu-1", Step: "create", Attached: 2, LeftOut: 1}
+		require.NoError(t, s.Links.Create(t.Context(), in))
+		link, err := s.Links.Get(t.Context(), r)
+		require.NoError(t, err)
+		require.Equal(t, store.Link{Ref: r, ConnectionID: connection.ID, ConversationID: 5, EndUserID: "eu-1", CreatedAt: now.Now()}, link)
+		found, err := s.Links.ClaimOf(t.Context(), connection.ID, 5)
+		require.NoError(t, err)
+		require.Equal(t, r, found)
+		w := load(t, s, r)
+		require.EqualValues(t, 5, w.ConversationID)
+		require.Equal(t, "org-1", w.OrganizationID)
+		require.Equal(t, "eu-1", w.EndUserID)
+		require.Equal(t, []int{2, 1}, []int{w.Attached, w.LeftOut})
+		require.Equal(t, []string{"create"}, w.DoneSteps)
+		intent, err := s.Intents.Get(t.Context(), r, "create")
+		require.NoError(t, err)
+		require.JSONEq(t, `{"conversation_id":5}`, string(intent.Result))
 
-			require.NoError(t, s.Links.Create(t.Context(), in), "repeating the link is refused")
-			bare := store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5}
-			require.NoError(t, s.Links.Create(t.Context(), bare))
-			w = load(t, s, r)
-			require.Equal(t, "eu-1", w.EndUserID, "a repeat that knows less takes the customer back")
-			require.Equal(t, 2, w.Attached, "a repeat that knows less takes the files back")
-		})
-	}
+		require.NoError(t, s.Links.Create(t.Context(), in), "repeating the link is refused")
+		bare := store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5}
+		require.NoError(t, s.Links.Create(t.Context(), bare))
+		w = load(t, s, r)
+		require.Equal(t, "eu-1", w.EndUserID, "a repeat that knows less takes the customer back")
+		require.Equal(t, 2, w.Attached, "a repeat that knows less takes the files back")
+	})
 }
 
 func TestLinkConversationRefusesASecondPair(t *testing.T) {
