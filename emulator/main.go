@@ -84,6 +84,7 @@ emulator/README.md describes the controls.`,
 	flags.DurationVar(&set.tagDelay, "tag-delay", 200*time.Millisecond, "how long a bulk tag takes")
 	flags.StringVar(&set.data, "data", "", "file to keep everything in, saved every second and at the end")
 	flags.BoolVar(&set.verbose, "verbose", false, "log every request")
+	cmd.AddCommand(playCommand())
 	cmd.SetArgs(longFlags(os.Args[1:]))
 	return cmd
 }

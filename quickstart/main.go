@@ -123,6 +123,9 @@ func runLive(ctx context.Context, o options) error {
 	s.pace = watching
 	err = s.connectAndSubmit(ctx, s.pace)
 	if err == nil {
+		err = s.createVisitorKey(ctx)
+	}
+	if err == nil {
 		err = s.playAndShow(ctx)
 	}
 	if ctx.Err() != nil {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -251,4 +252,46 @@ func TestLiveViewShowsTheClaimsAndStopsCleanly(t *testing.T) {
 		require.Contains(t, seen.String(), want)
 	}
 	require.Empty(t, logs.String(), "a run in which nothing goes wrong logs nothing")
+}
+
+// TestNextStepsWorkAsTheyArePrinted pastes the commands that the live view shows once
+// the samples have ended: a claim of one's own is submitted, answered and closed.
+func TestNextStepsWorkAsTheyArePrinted(t *testing.T) {
+	t.Parallel()
+	cmd := quickstart(t, free...)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	var commands []string
+	lines := bufio.NewScanner(out)
+	for offered := false; lines.Scan(); {
+		line := strings.TrimSpace(lines.Text())
+		offered = offered || strings.HasPrefix(line, "Try it yourself")
+		if offered && (strings.HasPrefix(line, "export ") || strings.HasPrefix(line, "go run ")) {
+			commands = append(commands, line)
+		}
+		if strings.HasPrefix(line, "go run ./starter claim show") && offered {
+			break
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	require.Len(t, commands, 8)
+
+	paste := func(commands ...string) string {
+		shell := exec.CommandContext(t.Context(), "sh", "-e", "-c", strings.Join(commands, "\n"))
+		shell.Dir = ".."
+		said, err := shell.CombinedOutput()
+		require.NoError(t, err, "%s", said)
+		return string(said)
+	}
+	said := paste(commands...)
+	require.Regexp(t, `(?m)^demo-shop +my-claim +new +open +claim:demo-shop:my-claim, conversation \d+$`, said)
+	require.Contains(t, said, "close: done as the agent")
+	require.Contains(t, said, "reply to the customer")
+	show := slices.Concat(commands[:2], commands[7:])
+	for !strings.Contains(paste(show...), "accepted") {
+		require.NoError(t, t.Context().Err())
+	}
+	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
+	require.NoError(t, cmd.Wait())
 }

@@ -41,6 +41,10 @@ type stack struct {
 	apiURL, dixaURL string
 	samples         []sample
 	pace            pace
+	// visitorKey is the API key of the commands that the live view offers, offered
+	// says that it offers them.
+	visitorKey string
+	offered    bool
 
 	halts []func() error // in start order
 
@@ -117,6 +121,22 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	s.halts = append(s.halts, func() error { return st.APIKeys.Revoke(context.WithoutCancel(ctx), key.ID) })
 	s.api, err = client.New(s.apiURL, secret)
 	return s, err
+}
+
+// createVisitorKey creates the API key of the commands that the live view shows. It
+// is limited to the demo shop and revoked at the end.
+func (s *stack) createVisitorKey(ctx context.Context) error {
+	keys := s.parts.Store.APIKeys
+	key, secret, err := keys.Create(ctx, store.NewAPIKey{
+		Name: "shown by the quickstart", Shop: demoShop,
+		Scopes: []string{client.ScopeClaimsWrite, client.ScopeClaimsRead, client.ScopeOperate},
+	})
+	if err != nil {
+		return err
+	}
+	s.visitorKey = secret
+	s.halts = append(s.halts, func() error { return keys.Revoke(context.WithoutCancel(ctx), key.ID) })
+	return nil
 }
 
 // background runs a part until the stack stops. A part that ends earlier closes

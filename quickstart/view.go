@@ -132,8 +132,29 @@ func (s *stack) page(claims client.Page, width int, trouble error) string {
 	}
 	fmt.Fprintf(&b, "\n  What agents see   %s/_emulator/\n", s.dixaURL)
 	fmt.Fprintf(&b, "  Temporal UI       %s\n", s.engine.UIURL())
-	fmt.Fprintf(&b, "  HTTP API          %s/docs\n\nCtrl-C stops everything.\n", s.apiURL)
+	fmt.Fprintf(&b, "  HTTP API          %s/docs\n", s.apiURL)
+	if settled > 0 && settled == len(claims.Claims) || s.offered {
+		s.offered = true
+		b.WriteString(s.nextSteps())
+	}
+	b.WriteString("\nCtrl-C stops everything.\n")
 	return b.String()
+}
+
+// nextSteps returns commands that a newcomer can paste once the samples have ended.
+func (s *stack) nextSteps() string {
+	return fmt.Sprintf(`
+Try it yourself, in a second terminal in this folder:
+
+  export CLAIMFLOW_URL=%s
+  export CLAIMFLOW_API_KEY=%s
+  go run ./starter claim submit --wait -f quickstart/claim.json
+  go run ./emulator play -at %[3]s claim
+  go run ./emulator play -at %[3]s reply "We send you new ones."
+  go run ./emulator play -at %[3]s tag claim-accepted
+  go run ./emulator play -at %[3]s close
+  go run ./starter claim show demo-shop my-claim
+`, s.apiURL, s.visitorKey, s.dixaURL)
 }
 
 // lastEvent returns the last event that a claim's owner received, in words.
