@@ -91,20 +91,16 @@ func (c *Client) Submit(ctx context.Context, k *claim.Claim, opts ...SubmitOptio
 // SubmitBody submits a claim of the shop that is already encoded as JSON, in either
 // wire form; see [Client.Submit].
 func (c *Client) SubmitBody(ctx context.Context, shop string, body json.RawMessage, opts ...SubmitOption) (Submitted, error) {
-	var out Submitted
 	k := call{method: http.MethodPost, path: claimsOf(shop), body: body}
 	for _, o := range opts {
 		o(&k)
 	}
-	err := c.do(ctx, k, &out)
-	return out, err
+	return ask[Submitted](ctx, c, k)
 }
 
 // Claim returns one claim.
 func (c *Client) Claim(ctx context.Context, ref claim.Ref) (ClaimDetail, error) {
-	var out ClaimDetail
-	err := c.do(ctx, call{method: http.MethodGet, path: oneClaim(ref)}, &out)
-	return out, err
+	return ask[ClaimDetail](ctx, c, call{method: http.MethodGet, path: oneClaim(ref)})
 }
 
 // Claims lists a shop's claims, newest first, and fetches pages on demand. It ends
@@ -137,9 +133,7 @@ func (c *Client) ClaimsPage(ctx context.Context, shop string, f Filter, cursor s
 	if cursor != "" {
 		q.Set("cursor", cursor)
 	}
-	var out Page
-	err := c.do(ctx, call{method: http.MethodGet, path: claimsOf(shop), query: q}, &out)
-	return out, err
+	return ask[Page](ctx, c, call{method: http.MethodGet, path: claimsOf(shop), query: q})
 }
 
 // ClaimsCSV returns one page as CSV with a header line.
@@ -219,9 +213,7 @@ func operation(ref claim.Ref, verb string, body any) call {
 }
 
 func (c *Client) operate(ctx context.Context, k call) (claim.Record, error) {
-	var out claim.Record
-	err := c.do(ctx, k, &out)
-	return out, err
+	return ask[claim.Record](ctx, c, k)
 }
 
 func claimsOf(shop string) []string { return []string{"v1", "shops", shop, "claims"} }

@@ -123,6 +123,12 @@ func (c *Client) do(ctx context.Context, k call, out any) error {
 	return nil
 }
 
+// ask makes a call and returns its decoded reply.
+func ask[T any](ctx context.Context, c *Client, k call) (out T, err error) {
+	err = c.do(ctx, k, &out)
+	return out, err
+}
+
 func (c *Client) send(ctx context.Context, k call) (*answer, error) {
 	body, err := encode(k.body)
 	if err != nil {

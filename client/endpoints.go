@@ -138,30 +138,23 @@ type DeliveryFilter struct {
 // AddEndpoint adds an endpoint to a shop, or to the platform if shop is empty. It is
 // not retried if no response arrives.
 func (c *Client) AddEndpoint(ctx context.Context, shop string, e NewEndpoint) (EndpointWithSecret, error) {
-	var out EndpointWithSecret
-	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(shop), body: e, once: true}, &out)
-	return out, err
+	return ask[EndpointWithSecret](ctx, c, call{method: http.MethodPost, path: endpointPath(shop), body: e, once: true})
 }
 
 // Endpoints lists the endpoints of a shop, or of the platform if shop is empty.
 func (c *Client) Endpoints(ctx context.Context, shop string) ([]Endpoint, error) {
-	var out EndpointList
-	err := c.do(ctx, call{method: http.MethodGet, path: endpointPath(shop)}, &out)
+	out, err := ask[EndpointList](ctx, c, call{method: http.MethodGet, path: endpointPath(shop)})
 	return out.Endpoints, err
 }
 
 // Endpoint returns an endpoint.
 func (c *Client) Endpoint(ctx context.Context, shop, id string) (Endpoint, error) {
-	var out Endpoint
-	err := c.do(ctx, call{method: http.MethodGet, path: endpointPath(shop, id)}, &out)
-	return out, err
+	return ask[Endpoint](ctx, c, call{method: http.MethodGet, path: endpointPath(shop, id)})
 }
 
 // PatchEndpoint changes an endpoint.
 func (c *Client) PatchEndpoint(ctx context.Context, shop, id string, p EndpointPatch) (Endpoint, error) {
-	var out Endpoint
-	err := c.do(ctx, call{method: http.MethodPatch, path: endpointPath(shop, id), body: p}, &out)
-	return out, err
+	return ask[Endpoint](ctx, c, call{method: http.MethodPatch, path: endpointPath(shop, id), body: p})
 }
 
 // RemoveEndpoint deletes an endpoint and its deliveries.
@@ -172,23 +165,18 @@ func (c *Client) RemoveEndpoint(ctx context.Context, shop, id string) error {
 // RotateEndpoint creates a new secret for an endpoint. The current secret also signs
 // for keepHours. It is not retried if no response arrives.
 func (c *Client) RotateEndpoint(ctx context.Context, shop, id string, keepHours int) (EndpointWithSecret, error) {
-	var out EndpointWithSecret
-	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(shop, id, "rotate"), body: RotateRequest{KeepHours: &keepHours}, once: true}, &out)
-	return out, err
+	return ask[EndpointWithSecret](ctx, c, call{method: http.MethodPost, path: endpointPath(shop, id, "rotate"), body: RotateRequest{KeepHours: &keepHours}, once: true})
 }
 
 // ResumeEndpoint resumes a paused endpoint where it stopped.
 func (c *Client) ResumeEndpoint(ctx context.Context, shop, id string) (Endpoint, error) {
-	var out Endpoint
-	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(shop, id, "resume")}, &out)
-	return out, err
+	return ask[Endpoint](ctx, c, call{method: http.MethodPost, path: endpointPath(shop, id, "resume")})
 }
 
 // Replay sends the events of a time range to an endpoint again and returns their
 // number.
 func (c *Client) Replay(ctx context.Context, shop, id string, r ReplayRequest) (int, error) {
-	var out EventCount
-	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(shop, id, "replay"), body: r}, &out)
+	out, err := ask[EventCount](ctx, c, call{method: http.MethodPost, path: endpointPath(shop, id, "replay"), body: r})
 	return out.Events, err
 }
 

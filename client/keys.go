@@ -56,9 +56,7 @@ type KeyList struct {
 
 // CreateKey creates an API key. It is not retried if no response arrives.
 func (c *Client) CreateKey(ctx context.Context, k NewKey) (CreatedKey, error) {
-	var out CreatedKey
-	err := c.do(ctx, call{method: http.MethodPost, path: []string{"v1", "keys"}, body: k, once: true}, &out)
-	return out, err
+	return ask[CreatedKey](ctx, c, call{method: http.MethodPost, path: []string{"v1", "keys"}, body: k, once: true})
 }
 
 // Keys lists the API keys of a shop, or all keys if shop is empty, newest first. It
@@ -68,8 +66,7 @@ func (c *Client) Keys(ctx context.Context, shop string) ([]Key, error) {
 	if shop != "" {
 		q.Set("shop", shop)
 	}
-	var out KeyList
-	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "keys"}, query: q}, &out)
+	out, err := ask[KeyList](ctx, c, call{method: http.MethodGet, path: []string{"v1", "keys"}, query: q})
 	return out.Keys, err
 }
 

@@ -64,27 +64,21 @@ func (c *Client) MessagesPage(ctx context.Context, ref claim.Ref, cursor string,
 	if limit > 0 {
 		q.Set("limit", strconv.Itoa(limit))
 	}
-	var out MessagePage
-	err := c.do(ctx, call{method: http.MethodGet, path: append(oneClaim(ref), "messages"), query: q}, &out)
-	return out, err
+	return ask[MessagePage](ctx, c, call{method: http.MethodGet, path: append(oneClaim(ref), "messages"), query: q})
 }
 
 // Send sends a reply to the customer or writes an internal note, once per key. The
 // caller chooses the key: 1 to 200 visible ASCII characters. [Client.Instruction]
 // returns the outcome under the same key.
 func (c *Client) Send(ctx context.Context, ref claim.Ref, key string, m NewMessage) (claim.Instruction, error) {
-	var out claim.Instruction
-	err := c.do(ctx, call{
+	return ask[claim.Instruction](ctx, c, call{
 		method: http.MethodPost, path: append(oneClaim(ref), "messages"), body: m, key: key,
-	}, &out)
-	return out, err
+	})
 }
 
 // Instruction returns the state of a message or change.
 func (c *Client) Instruction(ctx context.Context, ref claim.Ref, id string) (claim.Instruction, error) {
-	var out claim.Instruction
-	err := c.do(ctx, call{method: http.MethodGet, path: append(oneClaim(ref), "instructions", id)}, &out)
-	return out, err
+	return ask[claim.Instruction](ctx, c, call{method: http.MethodGet, path: append(oneClaim(ref), "instructions", id)})
 }
 
 // Attachment downloads a file of a message, up to 50 MiB. The message's Attachments

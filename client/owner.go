@@ -39,9 +39,7 @@ type Updated struct {
 // "updated_at", a change that arrives out of order is ignored. Update is safe to
 // repeat.
 func (c *Client) Update(ctx context.Context, ref claim.Ref, change json.RawMessage) (Updated, error) {
-	var out Updated
-	err := c.do(ctx, call{method: http.MethodPatch, path: oneClaim(ref), body: change}, &out)
-	return out, err
+	return ask[Updated](ctx, c, call{method: http.MethodPatch, path: oneClaim(ref), body: change})
 }
 
 // KarlaSecretRequest is the secret with which Karla signs its webhooks.
@@ -63,9 +61,7 @@ func (c *Client) SaveKarlaSecret(ctx context.Context, shop, secret string) (Karl
 	if shop != "" {
 		path = []string{"v1", "shops", shop, "karla", "webhook-secret"}
 	}
-	var out KarlaSecret
-	err := c.do(ctx, call{method: http.MethodPut, path: path, body: KarlaSecretRequest{Secret: secret}}, &out)
-	return out, err
+	return ask[KarlaSecret](ctx, c, call{method: http.MethodPut, path: path, body: KarlaSecretRequest{Secret: secret}})
 }
 
 // KarlaEvent is an event from Karla with its outcome.
@@ -92,7 +88,6 @@ func (c *Client) KarlaEvents(ctx context.Context, shop, state string) ([]KarlaEv
 	if state != "" {
 		q.Set("state", state)
 	}
-	var out KarlaEventList
-	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "shops", shop, "karla", "events"}, query: q}, &out)
+	out, err := ask[KarlaEventList](ctx, c, call{method: http.MethodGet, path: []string{"v1", "shops", shop, "karla", "events"}, query: q})
 	return out.Events, err
 }

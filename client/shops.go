@@ -41,24 +41,18 @@ func (c *Client) Shops(ctx context.Context) ([]claim.Shop, error) {
 
 // Shop returns a shop with the counts of its claims by state.
 func (c *Client) Shop(ctx context.Context, shop string) (claim.Shop, error) {
-	var out claim.Shop
-	err := c.do(ctx, call{method: http.MethodGet, path: shopPath(shop)}, &out)
-	return out, err
+	return ask[claim.Shop](ctx, c, call{method: http.MethodGet, path: shopPath(shop)})
 }
 
 // AddShop adds a shop. If the shop exists, it returns an [*Error] with
 // [CodeConflict]. It is not retried if no response arrives.
 func (c *Client) AddShop(ctx context.Context, s NewShop) (claim.Shop, error) {
-	var out claim.Shop
-	err := c.do(ctx, call{method: http.MethodPost, path: []string{"v1", "shops"}, body: s, once: true}, &out)
-	return out, err
+	return ask[claim.Shop](ctx, c, call{method: http.MethodPost, path: []string{"v1", "shops"}, body: s, once: true})
 }
 
 // PatchShop changes a shop.
 func (c *Client) PatchShop(ctx context.Context, shop string, p ShopPatch) (claim.Shop, error) {
-	var out claim.Shop
-	err := c.do(ctx, call{method: http.MethodPatch, path: shopPath(shop), body: p}, &out)
-	return out, err
+	return ask[claim.Shop](ctx, c, call{method: http.MethodPatch, path: shopPath(shop), body: p})
 }
 
 // DeleteShop deletes a shop. Its claims become unreachable.
@@ -119,17 +113,13 @@ func (c *Client) Disable(ctx context.Context, shop string) (claim.Shop, error) {
 }
 
 func (c *Client) switched(ctx context.Context, shop string, tail ...string) (claim.Shop, error) {
-	var out claim.Shop
-	err := c.do(ctx, call{method: http.MethodPost, path: shopPath(shop, tail...), slow: true}, &out)
-	return out, err
+	return ask[claim.Shop](ctx, c, call{method: http.MethodPost, path: shopPath(shop, tail...), slow: true})
 }
 
 // Integration returns a shop's Dixa integration: its own settings and the settings
 // that result from inheritance.
 func (c *Client) Integration(ctx context.Context, shop string) (claim.Integration, error) {
-	var out claim.Integration
-	err := c.do(ctx, call{method: http.MethodGet, path: dixaOf(shop)}, &out)
-	return out, err
+	return ask[claim.Integration](ctx, c, call{method: http.MethodGet, path: dixaOf(shop)})
 }
 
 // SweepAsked is the response to [Client.Sweep].
@@ -147,18 +137,14 @@ func (a SweepAsked) EndedBy(last *claim.Sweep) bool {
 // delivered. Once [SweepAsked.EndedBy] reports true, LastSweep of
 // [Client.Integration] has the report.
 func (c *Client) Sweep(ctx context.Context, shop string) (SweepAsked, error) {
-	var out SweepAsked
-	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "sweep")}, &out)
-	return out, err
+	return ask[SweepAsked](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "sweep")})
 }
 
 // ChangeSettings merges a JSON object into the shop's own settings (RFC 7396: null
 // removes a member, which is then inherited again). References to Dixa objects are
 // checked in Dixa. Faults are an [*Error] with [CodeInvalid].
 func (c *Client) ChangeSettings(ctx context.Context, shop string, patch json.RawMessage) (claim.Integration, error) {
-	var out claim.Integration
-	err := c.do(ctx, call{method: http.MethodPut, path: dixaOf(shop), body: patch, slow: true}, &out)
-	return out, err
+	return ask[claim.Integration](ctx, c, call{method: http.MethodPut, path: dixaOf(shop), body: patch, slow: true})
 }
 
 // TokenRequest contains a Dixa API token.
@@ -168,9 +154,7 @@ type TokenRequest struct {
 
 // Connect saves a shop's Dixa API token after Dixa accepts it.
 func (c *Client) Connect(ctx context.Context, shop, token string) (claim.Connection, error) {
-	var out claim.Connection
-	err := c.do(ctx, call{method: http.MethodPut, path: dixaOf(shop, "token"), body: TokenRequest{Token: token}, slow: true}, &out)
-	return out, err
+	return ask[claim.Connection](ctx, c, call{method: http.MethodPut, path: dixaOf(shop, "token"), body: TokenRequest{Token: token}, slow: true})
 }
 
 // TokenComparison asks whether a token is the saved one, without sending it.
@@ -218,9 +202,7 @@ type WebhookSecretRequest struct {
 // returns the subscription to Claimflow, which creates it when the shop is next
 // enabled. A replaced secret stays valid for three days.
 func (c *Client) SaveWebhookSecret(ctx context.Context, shop, secret string) (claim.Subscription, error) {
-	var out claim.Subscription
-	err := c.do(ctx, call{method: http.MethodPut, path: dixaOf(shop, "webhook-secret"), body: WebhookSecretRequest{Secret: secret}}, &out)
-	return out, err
+	return ask[claim.Subscription](ctx, c, call{method: http.MethodPut, path: dixaOf(shop, "webhook-secret"), body: WebhookSecretRequest{Secret: secret}})
 }
 
 // Report is the result of checks of a shop's Dixa.
@@ -244,9 +226,7 @@ type Check struct {
 
 // Validate checks a shop's connection and settings against Dixa. It is read-only.
 func (c *Client) Validate(ctx context.Context, shop string) (Report, error) {
-	var out Report
-	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "validate"), slow: true}, &out)
-	return out, err
+	return ask[Report](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "validate"), slow: true})
 }
 
 // TestRequest names the customer of a test conversation.
@@ -260,9 +240,7 @@ type TestRequest struct {
 // determines what the token may do, replies in the conversation and closes it. It is
 // not retried once it may have started.
 func (c *Client) Test(ctx context.Context, shop string, r TestRequest) (Report, error) {
-	var out Report
-	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "test"), body: r, once: true, slow: true}, &out)
-	return out, err
+	return ask[Report](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "test"), body: r, once: true, slow: true})
 }
 
 // PlatformSettings is the layer of settings that all shops inherit.
@@ -274,17 +252,13 @@ type PlatformSettings struct {
 
 // PlatformSettings returns the settings that all shops inherit.
 func (c *Client) PlatformSettings(ctx context.Context) (PlatformSettings, error) {
-	var out PlatformSettings
-	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "settings"}}, &out)
-	return out, err
+	return ask[PlatformSettings](ctx, c, call{method: http.MethodGet, path: []string{"v1", "settings"}})
 }
 
 // ChangePlatformSettings merges a JSON object into the platform's settings, as
 // [Client.ChangeSettings] does for a shop.
 func (c *Client) ChangePlatformSettings(ctx context.Context, patch json.RawMessage) (PlatformSettings, error) {
-	var out PlatformSettings
-	err := c.do(ctx, call{method: http.MethodPut, path: []string{"v1", "settings"}, body: patch}, &out)
-	return out, err
+	return ask[PlatformSettings](ctx, c, call{method: http.MethodPut, path: []string{"v1", "settings"}, body: patch})
 }
 
 func shopPath(shop string, tail ...string) []string {
@@ -323,7 +297,5 @@ type StatusDifference struct {
 // PreviewStatusRules tries status rules on the events from Dixa about the shop's
 // newest claims. It changes and sends nothing.
 func (c *Client) PreviewStatusRules(ctx context.Context, shop string, r StatusRulesRequest) (StatusRulesPreview, error) {
-	var out StatusRulesPreview
-	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "status-rules", "preview"), body: r}, &out)
-	return out, err
+	return ask[StatusRulesPreview](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "status-rules", "preview"), body: r})
 }

@@ -63,26 +63,21 @@ type Ticket struct {
 // Templates lists the templates that a shop has or inherits, the shop's own first.
 // An empty shop lists the platform's templates.
 func (c *Client) Templates(ctx context.Context, shop string) ([]Template, error) {
-	var out TemplateList
-	err := c.do(ctx, call{method: http.MethodGet, path: templatePath(shop)}, &out)
+	out, err := ask[TemplateList](ctx, c, call{method: http.MethodGet, path: templatePath(shop)})
 	return out.Templates, err
 }
 
 // Template returns the template that applies to a reason and a language in a shop.
 // It may be inherited.
 func (c *Client) Template(ctx context.Context, shop, reason, language string) (Template, error) {
-	var out Template
-	err := c.do(ctx, call{method: http.MethodGet, path: templatePath(shop, reason), query: inLanguage(language)}, &out)
-	return out, err
+	return ask[Template](ctx, c, call{method: http.MethodGet, path: templatePath(shop, reason), query: inLanguage(language)})
 }
 
 // SetTemplate saves a template of the shop, or of the platform if shop is empty. A
 // template that does not render is an [*Error] with [CodeInvalid] that names the
 // line.
 func (c *Client) SetTemplate(ctx context.Context, shop, reason, language string, t TemplateSource) (Template, error) {
-	var out Template
-	err := c.do(ctx, call{method: http.MethodPut, path: templatePath(shop, reason), query: inLanguage(language), body: t}, &out)
-	return out, err
+	return ask[Template](ctx, c, call{method: http.MethodPut, path: templatePath(shop, reason), query: inLanguage(language), body: t})
 }
 
 // DeleteTemplate deletes a template of the shop or platform, so that the inherited
@@ -93,9 +88,7 @@ func (c *Client) DeleteTemplate(ctx context.Context, shop, reason, language stri
 
 // PreviewTemplate renders a template without sending anything to Dixa.
 func (c *Client) PreviewTemplate(ctx context.Context, shop, reason, language string, r PreviewRequest) (Ticket, error) {
-	var out Ticket
-	err := c.do(ctx, call{method: http.MethodPost, path: append(templatePath(shop, reason), "preview"), query: inLanguage(language), body: r}, &out)
-	return out, err
+	return ask[Ticket](ctx, c, call{method: http.MethodPost, path: append(templatePath(shop, reason), "preview"), query: inLanguage(language), body: r})
 }
 
 func templatePath(shop string, tail ...string) []string {

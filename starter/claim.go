@@ -26,14 +26,10 @@ func (a *app) claimShow() *cobra.Command {
 		Use: "show SHOP CLAIM", Short: "Show a claim and its timeline",
 		Example: "  starter claim show acme c-10001\n  starter claim show acme c-10001 -o json",
 		Args:    arguments("SHOP", "CLAIM"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := a.api()
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
+			d, err := api.Claim(ctx, claim.Ref{Shop: args[0], ID: args[1]})
 			if err != nil {
-				return err
-			}
-			d, err := api.Claim(cmd.Context(), claim.Ref{Shop: args[0], ID: args[1]})
-			if err != nil {
-				return aboutClaim(cmd.Context(), api, args[0], err)
+				return aboutClaim(ctx, api, args[0], err)
 			}
 			return a.print(d, func(w *tabwriter.Writer) {
 				describe(w, d.Record)
@@ -44,7 +40,7 @@ func (a *app) claimShow() *cobra.Command {
 					line(w, t.At, whatHappened(t), t.By, t.Detail)
 				}
 			})
-		},
+		}),
 	}
 }
 
@@ -166,8 +162,8 @@ func (a *app) claimRetry() *cobra.Command {
 	var anyway bool
 	c := a.claimOperation("retry SHOP CLAIM", "Take a parked, skipped or abandoned claim up again",
 		"  starter claim retry acme c-10001\n  starter claim retry acme c-10001 --create-anyway",
-		func(cmd *cobra.Command, api *client.Client, ref claim.Ref) (claim.Record, error) {
-			return api.Retry(cmd.Context(), ref, client.RetryRequest{CreateAnyway: anyway})
+		func(ctx context.Context, api *client.Client, ref claim.Ref) (claim.Record, error) {
+			return api.Retry(ctx, ref, client.RetryRequest{CreateAnyway: anyway})
 		})
 	c.Flags().BoolVar(&anyway, "create-anyway", false, "open a conversation although an earlier try may have opened one: look in Dixa first")
 	return c
@@ -176,29 +172,25 @@ func (a *app) claimRetry() *cobra.Command {
 func (a *app) claimAbandon() *cobra.Command {
 	return a.claimOperation("abandon SHOP CLAIM", "Give a claim up; a conversation that it has is left alone",
 		"  starter claim abandon acme c-10001",
-		func(cmd *cobra.Command, api *client.Client, ref claim.Ref) (claim.Record, error) {
-			return api.Abandon(cmd.Context(), ref)
+		func(ctx context.Context, api *client.Client, ref claim.Ref) (claim.Record, error) {
+			return api.Abandon(ctx, ref)
 		})
 }
 
 // claimOperation returns a command that acts on one claim and prints it.
-func (a *app) claimOperation(use, short, example string, do func(*cobra.Command, *client.Client, claim.Ref) (claim.Record, error)) *cobra.Command {
+func (a *app) claimOperation(use, short, example string, do func(context.Context, *client.Client, claim.Ref) (claim.Record, error)) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Example: example, Args: arguments("SHOP", "CLAIM"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			r, err := do(cmd, api, claim.Ref{Shop: args[0], ID: args[1]})
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
+			r, err := do(ctx, api, claim.Ref{Shop: args[0], ID: args[1]})
 			if client.HasCode(err, client.CodeConflict) {
 				return &nextError{err, fmt.Sprintf("`starter claim show %s %s` shows its state and what can be done; only a parked, skipped or abandoned claim is retried", args[0], args[1])}
 			}
 			if err != nil {
-				return aboutClaim(cmd.Context(), api, args[0], err)
+				return aboutClaim(ctx, api, args[0], err)
 			}
 			return a.print(r, func(w *tabwriter.Writer) { describe(w, r) })
-		},
+		}),
 	}
 }
 

@@ -39,17 +39,24 @@ func (a *app) endpointCommand() *cobra.Command {
 		a.endpointRemove(), a.endpointDeliveries(), a.endpointReplay())
 }
 
-// endpointRun runs a command about endpoints: it checks p and creates the client.
-func (a *app) endpointRun(p *endpointPlace, run func(ctx context.Context, api *client.Client, args []string) error) func(*cobra.Command, []string) error {
+// calling runs a command that calls the service: it creates the client first.
+func (a *app) calling(run func(ctx context.Context, api *client.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := p.check(); err != nil {
-			return err
-		}
 		api, err := a.api()
 		if err != nil {
 			return err
 		}
 		return run(cmd.Context(), api, args)
+	}
+}
+
+// endpointRun is calling for a command about endpoints: it checks p first.
+func (a *app) endpointRun(p *endpointPlace, run func(ctx context.Context, api *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := p.check(); err != nil {
+			return err
+		}
+		return a.calling(run)(cmd, args)
 	}
 }
 

@@ -25,15 +25,11 @@ func (a *app) claimMessages() *cobra.Command {
 		Use: "messages SHOP CLAIM", Short: "List the messages and notes of a claim's conversation",
 		Example: "  starter claim messages acme c-10001\n  starter claim messages acme c-10001 -o json",
 		Args:    arguments("SHOP", "CLAIM"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			messages := []claim.Message{}
-			for m, err := range api.Messages(cmd.Context(), claim.Ref{Shop: args[0], ID: args[1]}) {
+			for m, err := range api.Messages(ctx, claim.Ref{Shop: args[0], ID: args[1]}) {
 				if err != nil {
-					return aboutClaim(cmd.Context(), api, args[0], err)
+					return aboutClaim(ctx, api, args[0], err)
 				}
 				messages = append(messages, m)
 			}
@@ -51,7 +47,7 @@ func (a *app) claimMessages() *cobra.Command {
 					line(w, m.At.Local().Format(time.DateTime), cmp.Or(m.Direction, m.Kind), by, fmt.Sprint(len(m.Attachments)), words)
 				}
 			})
-		},
+		}),
 	}
 }
 
@@ -86,20 +82,16 @@ func (a *app) claimFiles() *cobra.Command {
 		Long: "Fetches the files of all messages from Dixa into a folder, numbered in the order of the messages. " +
 			"A file that is there already is left alone. Exits with 1 where one could not be fetched.",
 		Example: "  starter claim files acme c-10001 --to ./c-10001", Args: arguments("SHOP", "CLAIM"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			if err := os.MkdirAll(folder, 0o750); err != nil {
 				return err
 			}
-			saved, err := saveFiles(cmd.Context(), api, claim.Ref{Shop: args[0], ID: args[1]}, folder)
+			saved, err := saveFiles(ctx, api, claim.Ref{Shop: args[0], ID: args[1]}, folder)
 			if err != nil {
-				return aboutClaim(cmd.Context(), api, args[0], err)
+				return aboutClaim(ctx, api, args[0], err)
 			}
 			return a.printSaved(saved)
-		},
+		}),
 	}
 	c.Flags().StringVar(&folder, "to", folder, "the folder; it is made where it does not exist")
 	return c

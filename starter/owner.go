@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -104,12 +105,8 @@ func (a *app) shopKarlaEvents() *cobra.Command {
 		Use: "karla-events SHOP", Short: "List the events that Karla sent and their results",
 		Example: "  starter shop karla-events acme\n  starter shop karla-events acme --state invalid",
 		Args:    arguments("SHOP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			events, err := api.KarlaEvents(cmd.Context(), args[0], state)
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
+			events, err := api.KarlaEvents(ctx, args[0], state)
 			if err != nil {
 				return err
 			}
@@ -119,7 +116,7 @@ func (a *app) shopKarlaEvents() *cobra.Command {
 					line(w, e.ReceivedAt, e.Ref, e.ClaimID, e.State, e.Why)
 				}
 			})
-		},
+		}),
 	}
 	c.Flags().StringVar(&state, "state", "", "only events in this state: waiting, applied, ignored or invalid")
 	return c

@@ -34,17 +34,13 @@ func (a *app) shopCommand() *cobra.Command {
 func (a *app) shopSwitch(verb, short string, do func(*client.Client, context.Context, string) (claim.Shop, error)) *cobra.Command {
 	return &cobra.Command{
 		Use: verb + " SHOP", Short: short, Example: "  starter shop " + verb + " acme", Args: arguments("SHOP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			s, err := do(api, cmd.Context(), args[0])
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
+			s, err := do(api, ctx, args[0])
 			if err != nil {
 				return err
 			}
 			return a.printShop(s)
-		},
+		}),
 	}
 }
 
@@ -78,17 +74,13 @@ func (a *app) shopAdd() *cobra.Command {
 	var feature bool
 	c := &cobra.Command{
 		Use: "add SHOP", Short: "Add a shop", Example: "  starter shop add acme --name \"Acme Ltd\"", Args: arguments("SHOP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			s, err := api.AddShop(cmd.Context(), client.NewShop{Slug: args[0], Name: name, Feature: &feature})
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
+			s, err := api.AddShop(ctx, client.NewShop{Slug: args[0], Name: name, Feature: &feature})
 			if err != nil {
 				return err
 			}
 			return a.printShop(s)
-		},
+		}),
 	}
 	c.Flags().StringVar(&name, "name", "", "the shop's name for people")
 	c.Flags().BoolVar(&feature, "dixa", true, "whether the platform offers Dixa to the shop")
@@ -98,12 +90,8 @@ func (a *app) shopAdd() *cobra.Command {
 func (a *app) shopList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the shops", Example: "  starter shop list\n  starter shop list -o json", Args: arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			shops, err := api.Shops(cmd.Context())
+		RunE: a.calling(func(ctx context.Context, api *client.Client, _ []string) error {
+			shops, err := api.Shops(ctx)
 			if err != nil {
 				return err
 			}
@@ -117,7 +105,7 @@ func (a *app) shopList() *cobra.Command {
 					line(w, s.Slug, s.Name, s.Feature, s.Enabled, s.Paused, state, s.Counts[claim.StateNeedsAttention], s.Counts[claim.StateOpen])
 				}
 			})
-		},
+		}),
 	}
 }
 
@@ -216,17 +204,13 @@ func (a *app) shopValidate() *cobra.Command {
 	return &cobra.Command{
 		Use: "validate SHOP", Short: "Check the connection and settings against Dixa (read-only)",
 		Long: "Exits with 1 where a check failed.", Example: "  starter shop validate acme", Args: arguments("SHOP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			r, err := api.Validate(cmd.Context(), args[0])
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
+			r, err := api.Validate(ctx, args[0])
 			if err != nil {
 				return err
 			}
 			return a.printReport(r)
-		},
+		}),
 	}
 }
 
@@ -279,18 +263,14 @@ func (a *app) shopRetry() *cobra.Command {
 	c := &cobra.Command{
 		Use: "retry SHOP", Short: "Retry all parked claims of a shop",
 		Example: "  starter shop retry acme\n  starter shop retry acme --cause template_broken", Args: arguments("SHOP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			var only []claim.Cause
 			for _, c := range causes {
 				only = append(only, claim.Cause(c))
 			}
-			n, err := api.RetryShop(cmd.Context(), args[0], only...)
+			n, err := api.RetryShop(ctx, args[0], only...)
 			return a.printCount(n, err)
-		},
+		}),
 	}
 	c.Flags().StringSliceVar(&causes, "cause", nil, "only claims parked for this cause; may be given several times")
 	return c

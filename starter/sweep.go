@@ -22,19 +22,15 @@ func (a *app) shopSweep() *cobra.Command {
 		Long: "A sweep is of the whole Dixa organisation and runs by itself every CLAIMFLOW_SWEEP_EVERY. It keeps to a tenth of the token's requests, so it may take minutes. " +
 			"Exits with 1 where it left something out.",
 		Example: "  starter shop sweep acme", Args: arguments("SHOP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), within)
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
+			timed, cancel := context.WithTimeout(ctx, within)
 			defer cancel()
-			asked, err := api.Sweep(ctx, args[0])
+			asked, err := api.Sweep(timed, args[0])
 			if err != nil {
 				return err
 			}
-			sweep, err := awaitSweep(ctx, api, args[0], asked)
-			if ctx.Err() != nil && cmd.Context().Err() == nil {
+			sweep, err := awaitSweep(timed, api, args[0], asked)
+			if timed.Err() != nil && ctx.Err() == nil {
 				return fmt.Errorf("the sweep of %s did not end within %s; it goes on without this command, and needs a worker", args[0], within)
 			}
 			if err != nil {
@@ -47,7 +43,7 @@ func (a *app) shopSweep() *cobra.Command {
 				return errReported
 			}
 			return nil
-		},
+		}),
 	}
 	c.Flags().DurationVar(&within, "within", 10*time.Minute, "how long to wait for its end")
 	return c

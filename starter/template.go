@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -181,12 +182,8 @@ func (a *app) templateList() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "List the templates of a shop or of the platform",
 		Example: "  starter template list\n  starter template list --shop acme", Args: arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			list, err := api.Templates(cmd.Context(), shop)
+		RunE: a.calling(func(ctx context.Context, api *client.Client, _ []string) error {
+			list, err := api.Templates(ctx, shop)
 			if err != nil {
 				return err
 			}
@@ -196,7 +193,7 @@ func (a *app) templateList() *cobra.Command {
 					line(w, t.Key, t.Language, t.Scope, t.UpdatedAt)
 				}
 			})
-		},
+		}),
 	}
 	c.Flags().StringVar(&shop, "shop", "", "the shop; missing: the platform")
 	return c

@@ -26,18 +26,14 @@ func (a *app) claimWatch() *cobra.Command {
 			"With -o json it prints one object a line.",
 		Example: "  starter claim watch acme c-10001\n  starter claim watch acme c-10001 -o json | jq -r .what",
 		Args:    arguments("SHOP", "CLAIM"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			ref := claim.Ref{Shop: args[0], ID: args[1]}
-			err = a.watch(cmd.Context(), api, ref)
+			err := a.watch(ctx, api, ref)
 			if errors.Is(err, context.Canceled) {
 				return nil // a person stopped watching
 			}
-			return aboutClaim(cmd.Context(), api, ref.Shop, err)
-		},
+			return aboutClaim(ctx, api, ref.Shop, err)
+		}),
 	}
 }
 
