@@ -41,24 +41,10 @@ func (s *Server) agentBody(a *Agent) agentBody {
 func (a *Agent) isAdmin() bool { return slices.Contains(a.Roles, "Admin") }
 
 func (s *Server) agent(id string) *Agent {
-	at := slices.IndexFunc(s.state.Agents, func(a *Agent) bool { return a.ID == id })
-	if at < 0 {
-		return nil
-	}
-	return s.state.Agents[at]
+	return first(s.state.Agents, func(a *Agent) bool { return a.ID == id })
 }
 
-func (s *Server) pathAgent(c *call) (*Agent, error) {
-	id, err := c.uuid("agentId")
-	if err != nil {
-		return nil, err
-	}
-	agent := s.agent(id)
-	if agent == nil {
-		return nil, notFound()
-	}
-	return agent, nil
-}
+func (s *Server) pathAgent(c *call) (*Agent, error) { return named(c, "agentId", s.agent) }
 
 func (s *Server) listAgents(c *call) (reply, error) {
 	email, phone := c.filter("email"), c.filter("phone")
@@ -77,11 +63,7 @@ func (s *Server) listAgents(c *call) (reply, error) {
 	return reply{status: http.StatusOK, body: body}, err
 }
 
-func (s *Server) getAgent(c *call) (reply, error) {
-	agent, err := s.pathAgent(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) getAgent(_ *call, agent *Agent) (reply, error) {
 	return ok(s.agentBody(agent))
 }
 
@@ -148,11 +130,7 @@ func (s *Server) changeAgent(c *call, agent *Agent, input personInput, replace b
 	return ""
 }
 
-func (s *Server) updateAgent(c *call, replace bool) (reply, error) {
-	agent, err := s.pathAgent(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) updateAgent(c *call, agent *Agent, replace bool) (reply, error) {
 	input, err := decode[personInput](c)
 	if err != nil {
 		return reply{}, err
@@ -166,8 +144,13 @@ func (s *Server) updateAgent(c *call, replace bool) (reply, error) {
 	return ok(s.agentBody(agent))
 }
 
-func (s *Server) putAgent(c *call) (reply, error)   { return s.updateAgent(c, true) }
-func (s *Server) patchAgent(c *call) (reply, error) { return s.updateAgent(c, false) }
+func (s *Server) putAgent(c *call, agent *Agent) (reply, error) {
+	return s.updateAgent(c, agent, true)
+}
+
+func (s *Server) patchAgent(c *call, agent *Agent) (reply, error) {
+	return s.updateAgent(c, agent, false)
+}
 
 // updateAgents takes a bare array, unlike the bulk operations on end users.
 func (s *Server) updateAgents(c *call, replace bool) (reply, error) {
@@ -201,11 +184,7 @@ func (s *Server) putAgents(c *call) (reply, error)   { return s.updateAgents(c, 
 func (s *Server) patchAgents(c *call) (reply, error) { return s.updateAgents(c, false) }
 
 // deleteAgent converts an agent to an end user.
-func (s *Server) deleteAgent(c *call) (reply, error) {
-	agent, err := s.pathAgent(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) deleteAgent(c *call, agent *Agent) (reply, error) {
 	s.state.Agents = slices.DeleteFunc(s.state.Agents, func(a *Agent) bool { return a.ID == agent.ID })
 	leave := func(members []string) []string {
 		return slices.DeleteFunc(members, func(id string) bool { return id == agent.ID })
@@ -220,11 +199,7 @@ func (s *Server) deleteAgent(c *call) (reply, error) {
 	return empty(http.StatusNoContent)
 }
 
-func (s *Server) listAgentTeams(c *call) (reply, error) {
-	agent, err := s.pathAgent(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) listAgentTeams(_ *call, agent *Agent) (reply, error) {
 	teams := []map[string]string{}
 	for _, team := range s.state.Teams {
 		if slices.Contains(team.Members, agent.ID) {
@@ -266,11 +241,7 @@ func (s *Server) listPresence(c *call) (reply, error) {
 	return reply{status: http.StatusOK, body: bodies}, nil
 }
 
-func (s *Server) getPresence(c *call) (reply, error) {
-	agent, err := s.pathAgent(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) getPresence(c *call, agent *Agent) (reply, error) {
 	return ok(agent.presence(c))
 }
 

@@ -74,11 +74,7 @@ func (s *Server) getAnonymization(c *call) (reply, error) {
 	return ok(s.anonymizationBody(s.state.Anonymizations[at]))
 }
 
-func (s *Server) anonymizeEndUser(c *call) (reply, error) {
-	user, err := s.pathEndUser(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) anonymizeEndUser(c *call, user *EndUser) (reply, error) {
 	force, err := c.flag("force")
 	if err != nil {
 		return reply{}, err
@@ -111,11 +107,7 @@ func (s *Server) forgetUser(c *call, user *EndUser) {
 	user.ExternalID, user.Attributes, user.AnonymizedAt = "", nil, c.now
 }
 
-func (s *Server) anonymizeConversation(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) anonymizeConversation(c *call, conversation *Conversation) (reply, error) {
 	force, err := c.flag("force")
 	if err != nil {
 		return reply{}, err
@@ -128,11 +120,7 @@ func (s *Server) anonymizeConversation(c *call) (reply, error) {
 	return data(http.StatusAccepted, s.anonymizationBody(request))
 }
 
-func (s *Server) anonymizeMessage(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) anonymizeMessage(c *call, conversation *Conversation) (reply, error) {
 	id, err := c.uuid("messageId")
 	if err != nil {
 		return reply{}, err

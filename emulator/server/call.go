@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -110,6 +111,29 @@ func (c *call) uuid(name string) (string, error) {
 		return "", bad(messageInvalid)
 	}
 	return strings.ToLower(value), nil
+}
+
+// named finds what a path parameter names. It returns a 400 if the parameter is not a
+// UUID, and a 404 if find returns nil.
+func named[T any](c *call, param string, find func(string) *T) (*T, error) {
+	id, err := c.uuid(param)
+	if err != nil {
+		return nil, err
+	}
+	item := find(id)
+	if item == nil {
+		return nil, notFound()
+	}
+	return item, nil
+}
+
+// first returns the first item that matches, or nil if none does.
+func first[T any](items []*T, match func(*T) bool) *T {
+	at := slices.IndexFunc(items, match)
+	if at < 0 {
+		return nil
+	}
+	return items[at]
 }
 
 // int64 reads a path parameter that must be an integer. Any other value is a 400.

@@ -75,11 +75,7 @@ type followupInput struct {
 	Timestamp instant `json:"timestamp" validate:"required"`
 }
 
-func (s *Server) followupConversation(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) followupConversation(c *call, conversation *Conversation) (reply, error) {
 	input, err := decode[followupInput](c)
 	if err != nil {
 		return reply{}, err
@@ -97,11 +93,7 @@ type transferInput struct {
 	QueueID string `json:"queueId" validate:"required,uuid"`
 }
 
-func (s *Server) transferConversation(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) transferConversation(c *call, conversation *Conversation) (reply, error) {
 	input, err := decode[transferInput](c)
 	if err != nil {
 		return reply{}, err
@@ -126,11 +118,7 @@ type claimInput struct {
 	Force   *bool  `json:"force"`
 }
 
-func (s *Server) claimConversation(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) claimConversation(c *call, conversation *Conversation) (reply, error) {
 	input, err := decode[claimInput](c)
 	if err != nil {
 		return reply{}, err

@@ -168,19 +168,11 @@ func (s *Server) pathConversation(c *call) (*Conversation, error) {
 	return conversation, err
 }
 
-func (s *Server) getConversation(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) getConversation(_ *call, conversation *Conversation) (reply, error) {
 	return ok(s.conversationBody(conversation, true))
 }
 
-func (s *Server) patchConversationAttributes(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) patchConversationAttributes(c *call, conversation *Conversation) (reply, error) {
 	changed, err := s.patchedAttributes(c, "Conversation", conversation.Attributes)
 	if err != nil {
 		return reply{}, err
@@ -206,11 +198,7 @@ type linkInput struct {
 	LinkType string `json:"linkType" validate:"required,oneof=Related SideConversation"`
 }
 
-func (s *Server) linkConversation(c *call) (reply, error) {
-	child, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) linkConversation(c *call, child *Conversation) (reply, error) {
 	input, err := decode[linkInput](c)
 	if err != nil {
 		return reply{}, err
@@ -238,11 +226,7 @@ func (s *Server) linkConversation(c *call) (reply, error) {
 	return empty(http.StatusNoContent)
 }
 
-func (s *Server) listLinked(c *call) (reply, error) {
-	parent, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) listLinked(_ *call, parent *Conversation) (reply, error) {
 	linked := []conversationBody{}
 	for _, child := range s.state.Conversations {
 		if child.ParentID == parent.ID {

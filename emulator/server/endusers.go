@@ -154,11 +154,7 @@ func (s *Server) createEndUsers(c *call) (reply, error) {
 	return created(outcomes)
 }
 
-func (s *Server) getEndUser(c *call) (reply, error) {
-	user, err := s.pathEndUser(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) getEndUser(_ *call, user *EndUser) (reply, error) {
 	return ok(s.endUserBody(user, true))
 }
 
@@ -190,11 +186,7 @@ func (s *Server) changeEndUser(c *call, user *EndUser, input endUserInput, repla
 	return ""
 }
 
-func (s *Server) updateEndUser(c *call, replace bool) (reply, error) {
-	user, err := s.pathEndUser(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) updateEndUser(c *call, user *EndUser, replace bool) (reply, error) {
 	input, err := decode[endUserInput](c)
 	if err != nil {
 		return reply{}, err
@@ -208,8 +200,13 @@ func (s *Server) updateEndUser(c *call, replace bool) (reply, error) {
 	return ok(s.endUserBody(user, true))
 }
 
-func (s *Server) putEndUser(c *call) (reply, error)   { return s.updateEndUser(c, true) }
-func (s *Server) patchEndUser(c *call) (reply, error) { return s.updateEndUser(c, false) }
+func (s *Server) putEndUser(c *call, user *EndUser) (reply, error) {
+	return s.updateEndUser(c, user, true)
+}
+
+func (s *Server) patchEndUser(c *call, user *EndUser) (reply, error) {
+	return s.updateEndUser(c, user, false)
+}
 
 func (s *Server) updateEndUsers(c *call, replace bool) (reply, error) {
 	input, err := decode[struct {
@@ -240,11 +237,7 @@ func (s *Server) updateEndUsers(c *call, replace bool) (reply, error) {
 func (s *Server) putEndUsers(c *call) (reply, error)   { return s.updateEndUsers(c, true) }
 func (s *Server) patchEndUsers(c *call) (reply, error) { return s.updateEndUsers(c, false) }
 
-func (s *Server) patchEndUserAttributes(c *call) (reply, error) {
-	user, err := s.pathEndUser(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) patchEndUserAttributes(c *call, user *EndUser) (reply, error) {
 	changed, err := s.patchedAttributes(c, "Contact", user.Attributes)
 	if err != nil {
 		return reply{}, err
@@ -253,11 +246,7 @@ func (s *Server) patchEndUserAttributes(c *call) (reply, error) {
 	return ok(s.attributeBodies(changed))
 }
 
-func (s *Server) listEndUserConversations(c *call) (reply, error) {
-	user, err := s.pathEndUser(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) listEndUserConversations(c *call, user *EndUser) (reply, error) {
 	listed := []conversationBody{}
 	for _, conversation := range s.state.Conversations {
 		if conversation.RequesterID == user.ID && !conversation.VisibleAt.After(c.now) {

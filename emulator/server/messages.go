@@ -205,11 +205,7 @@ func (s *Server) autoReply(c *call, conversation *Conversation) {
 	})
 }
 
-func (s *Server) createMessage(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) createMessage(c *call, conversation *Conversation) (reply, error) {
 	input, err := decode[messageInput](c)
 	if err != nil {
 		return reply{}, err
@@ -254,11 +250,7 @@ func (s *Server) deliver(c *call, conversation *Conversation, input messageInput
 	return message, nil
 }
 
-func (s *Server) listMessages(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) listMessages(c *call, conversation *Conversation) (reply, error) {
 	bodies := []messageBody{}
 	for _, message := range conversation.Messages {
 		if !message.VisibleAt.After(c.now) {

@@ -38,11 +38,7 @@ func (s *Server) noteText(text string) string {
 	return text
 }
 
-func (s *Server) createNote(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) createNote(c *call, conversation *Conversation) (reply, error) {
 	input, err := decode[noteInput](c)
 	if err != nil {
 		return reply{}, err
@@ -54,11 +50,7 @@ func (s *Server) createNote(c *call) (reply, error) {
 	return ok(s.noteBody(conversation, note))
 }
 
-func (s *Server) createNotes(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) createNotes(c *call, conversation *Conversation) (reply, error) {
 	input, err := decode[struct {
 		Data []noteInput `json:"data" validate:"dive"`
 	}](c)
@@ -110,11 +102,7 @@ func (s *Server) addNote(c *call, conversation *Conversation, input noteInput) (
 	return note, nil
 }
 
-func (s *Server) listNotes(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) listNotes(c *call, conversation *Conversation) (reply, error) {
 	bodies := []noteBody{}
 	for _, note := range conversation.Notes {
 		if !note.VisibleAt.After(c.now) {

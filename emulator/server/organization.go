@@ -120,11 +120,7 @@ func (s *Server) getAttribute(c *call) (reply, error) {
 }
 
 func (s *Server) attribute(id string) *AttributeDefinition {
-	at := slices.IndexFunc(s.state.Attributes, func(d *AttributeDefinition) bool { return d.ID == id })
-	if at < 0 {
-		return nil
-	}
-	return s.state.Attributes[at]
+	return first(s.state.Attributes, func(d *AttributeDefinition) bool { return d.ID == id })
 }
 
 // attributeBodies lists values in the order of the definitions. It never returns

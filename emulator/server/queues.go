@@ -8,11 +8,7 @@ import (
 )
 
 func (s *Server) queue(id string) *Queue {
-	at := slices.IndexFunc(s.state.Queues, func(q *Queue) bool { return q.ID == id })
-	if at < 0 {
-		return nil
-	}
-	return s.state.Queues[at]
+	return first(s.state.Queues, func(q *Queue) bool { return q.ID == id })
 }
 
 // defaultQueue returns the id of the organisation's default queue, or an empty
@@ -26,17 +22,7 @@ func (s *Server) defaultQueue() string {
 	return ""
 }
 
-func (s *Server) pathQueue(c *call) (*Queue, error) {
-	id, err := c.uuid("queueId")
-	if err != nil {
-		return nil, err
-	}
-	queue := s.queue(id)
-	if queue == nil {
-		return nil, notFound()
-	}
-	return queue, nil
-}
+func (s *Server) pathQueue(c *call) (*Queue, error) { return named(c, "queueId", s.queue) }
 
 func (s *Server) queueBody(queue *Queue) map[string]any {
 	body := map[string]any{
@@ -61,11 +47,7 @@ func (s *Server) listQueues(*call) (reply, error) {
 	return ok(inOrder(s, bodies))
 }
 
-func (s *Server) getQueue(c *call) (reply, error) {
-	queue, err := s.pathQueue(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) getQueue(_ *call, queue *Queue) (reply, error) {
 	return ok(s.queueBody(queue))
 }
 
@@ -131,11 +113,7 @@ func keep[T any](settings map[string]any, name string, value *T) {
 	}
 }
 
-func (s *Server) listQueueMembers(c *call) (reply, error) {
-	queue, err := s.pathQueue(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) listQueueMembers(_ *call, queue *Queue) (reply, error) {
 	members := []map[string]any{}
 	for i, id := range queue.Members {
 		members = append(members, map[string]any{"agentId": id, "priority": i + 1})
@@ -147,11 +125,7 @@ type queueMembersInput struct {
 	AgentIDs []string `json:"agentIds" validate:"max=10,unique,dive,uuid"`
 }
 
-func (s *Server) addQueueMembers(c *call) (reply, error) {
-	queue, err := s.pathQueue(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) addQueueMembers(c *call, queue *Queue) (reply, error) {
 	input, err := decode[queueMembersInput](c)
 	if err != nil {
 		return reply{}, err
@@ -175,11 +149,7 @@ func (s *Server) addQueueMembers(c *call) (reply, error) {
 	return ok(outcomes)
 }
 
-func (s *Server) removeQueueMembers(c *call) (reply, error) {
-	queue, err := s.pathQueue(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) removeQueueMembers(c *call, queue *Queue) (reply, error) {
 	input, err := decode[queueMembersInput](c)
 	if err != nil {
 		return reply{}, err

@@ -19,11 +19,7 @@ type ratingBody struct {
 	Timestamps map[string]string `json:"timestamps"`
 }
 
-func (s *Server) listRatings(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) listRatings(_ *call, conversation *Conversation) (reply, error) {
 	bodies := []ratingBody{}
 	for _, rating := range conversation.Ratings {
 		times := map[string]string{"created_at": seconds(rating.OfferedAt), "offered_at": seconds(rating.OfferedAt)}
@@ -38,11 +34,7 @@ func (s *Server) listRatings(c *call) (reply, error) {
 	return reply{status: http.StatusOK, body: envelope{Data: bodies}}, nil
 }
 
-func (s *Server) offerRating(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) offerRating(c *call, conversation *Conversation) (reply, error) {
 	input, err := decode[struct {
 		UserID    string   `json:"userId" validate:"omitempty,uuid"`
 		AgentID   string   `json:"agentId" validate:"omitempty,uuid"`

@@ -23,20 +23,16 @@ func (t *Tag) body() tagBody {
 }
 
 func (s *Server) tag(id string) *Tag {
-	at := slices.IndexFunc(s.state.Tags, func(t *Tag) bool { return t.ID == id })
-	if at < 0 {
-		return nil
-	}
-	return s.state.Tags[at]
+	return first(s.state.Tags, func(t *Tag) bool { return t.ID == id })
 }
 
 // tagNamed returns the tag with the given name and creates it if it does not exist.
 func (s *Server) tagNamed(name, color string) *Tag {
-	at := slices.IndexFunc(s.state.Tags, func(t *Tag) bool { return t.Name == name })
-	if at >= 0 {
-		return s.state.Tags[at]
+	tag := first(s.state.Tags, func(t *Tag) bool { return t.Name == name })
+	if tag != nil {
+		return tag
 	}
-	tag := &Tag{ID: s.newID(), Name: name, Color: color}
+	tag = &Tag{ID: s.newID(), Name: name, Color: color}
 	s.state.Tags = append(s.state.Tags, tag)
 	return tag
 }
@@ -51,17 +47,7 @@ func (s *Server) tagNames(conversation *Conversation) []string {
 	return names
 }
 
-func (s *Server) pathTag(c *call) (*Tag, error) {
-	id, err := c.uuid("tagId")
-	if err != nil {
-		return nil, err
-	}
-	tag := s.tag(id)
-	if tag == nil {
-		return nil, notFound()
-	}
-	return tag, nil
-}
+func (s *Server) pathTag(c *call) (*Tag, error) { return named(c, "tagId", s.tag) }
 
 func (s *Server) listTags(c *call) (reply, error) {
 	all, err := c.flag("includeDeactivated")
@@ -90,19 +76,11 @@ func (s *Server) createTag(c *call) (reply, error) {
 	return ok(s.tagNamed(input.Name, input.Color).body())
 }
 
-func (s *Server) getTag(c *call) (reply, error) {
-	tag, err := s.pathTag(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) getTag(_ *call, tag *Tag) (reply, error) {
 	return ok(tag.body())
 }
 
-func (s *Server) deleteTag(c *call) (reply, error) {
-	tag, err := s.pathTag(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) deleteTag(_ *call, tag *Tag) (reply, error) {
 	s.state.Tags = slices.DeleteFunc(s.state.Tags, func(t *Tag) bool { return t.ID == tag.ID })
 	for _, conversation := range s.state.Conversations {
 		conversation.TagIDs = slices.DeleteFunc(conversation.TagIDs, func(id string) bool { return id == tag.ID })
@@ -110,23 +88,20 @@ func (s *Server) deleteTag(c *call) (reply, error) {
 	return empty(http.StatusNoContent)
 }
 
-func (s *Server) setTagInactive(c *call, inactive bool) (reply, error) {
-	tag, err := s.pathTag(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) setTagInactive(tag *Tag, inactive bool) (reply, error) {
 	tag.Inactive = inactive
 	return empty(http.StatusNoContent)
 }
 
-func (s *Server) activateTag(c *call) (reply, error)   { return s.setTagInactive(c, false) }
-func (s *Server) deactivateTag(c *call) (reply, error) { return s.setTagInactive(c, true) }
+func (s *Server) activateTag(_ *call, tag *Tag) (reply, error) {
+	return s.setTagInactive(tag, false)
+}
 
-func (s *Server) listConversationTags(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) deactivateTag(_ *call, tag *Tag) (reply, error) {
+	return s.setTagInactive(tag, true)
+}
+
+func (s *Server) listConversationTags(_ *call, conversation *Conversation) (reply, error) {
 	bodies := []tagBody{}
 	for _, id := range conversation.TagIDs {
 		if tag := s.tag(id); tag != nil {
@@ -136,11 +111,7 @@ func (s *Server) listConversationTags(c *call) (reply, error) {
 	return ok(bodies)
 }
 
-func (s *Server) tagConversation(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) tagConversation(c *call, conversation *Conversation) (reply, error) {
 	tag, err := s.pathTag(c)
 	if err != nil {
 		return reply{}, err
@@ -155,11 +126,7 @@ func (s *Server) tagConversation(c *call) (reply, error) {
 	return empty(http.StatusNoContent)
 }
 
-func (s *Server) untagConversation(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) untagConversation(c *call, conversation *Conversation) (reply, error) {
 	tag, err := s.pathTag(c)
 	if err != nil {
 		return reply{}, err
@@ -169,11 +136,7 @@ func (s *Server) untagConversation(c *call) (reply, error) {
 }
 
 // bulkTagConversation responds with 202 and adds the tags later, by name.
-func (s *Server) bulkTagConversation(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) bulkTagConversation(c *call, conversation *Conversation) (reply, error) {
 	input, err := decode[struct {
 		Data []struct {
 			Name string `json:"name" validate:"required"`

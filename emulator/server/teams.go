@@ -11,17 +11,11 @@ type teamBody struct {
 	Name string `json:"name"`
 }
 
-func (s *Server) pathTeam(c *call) (*Team, error) {
-	id, err := c.uuid("teamId")
-	if err != nil {
-		return nil, err
-	}
-	at := slices.IndexFunc(s.state.Teams, func(t *Team) bool { return t.ID == id })
-	if at < 0 {
-		return nil, notFound()
-	}
-	return s.state.Teams[at], nil
+func (s *Server) team(id string) *Team {
+	return first(s.state.Teams, func(t *Team) bool { return t.ID == id })
 }
+
+func (s *Server) pathTeam(c *call) (*Team, error) { return named(c, "teamId", s.team) }
 
 // knownTeam is pathTeam for operations that document no 404.
 func (s *Server) knownTeam(c *call) (*Team, error) {
@@ -52,11 +46,7 @@ func (s *Server) createTeam(c *call) (reply, error) {
 	return created(teamBody{team.ID, team.Name})
 }
 
-func (s *Server) getTeam(c *call) (reply, error) {
-	team, err := s.pathTeam(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) getTeam(_ *call, team *Team) (reply, error) {
 	return ok(teamBody{team.ID, team.Name})
 }
 
@@ -120,11 +110,7 @@ func (s *Server) removeTeamAgents(c *call) (reply, error) {
 	return empty(http.StatusNoContent)
 }
 
-func (s *Server) listTeamPresence(c *call) (reply, error) {
-	team, err := s.pathTeam(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) listTeamPresence(c *call, team *Team) (reply, error) {
 	bodies := []presenceBody{}
 	for _, id := range team.Members {
 		if agent := s.agent(id); agent != nil {

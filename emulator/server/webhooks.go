@@ -166,23 +166,11 @@ func (w *Webhook) lets(conversation *Conversation) bool {
 }
 
 func (s *Server) pathWebhook(c *call) (*Webhook, error) {
-	id, err := c.uuid("webhookSubscriptionId")
-	if err != nil {
-		return nil, err
-	}
-	webhook := s.webhook(id)
-	if webhook == nil {
-		return nil, notFound()
-	}
-	return webhook, nil
+	return named(c, "webhookSubscriptionId", s.webhook)
 }
 
 func (s *Server) webhook(id string) *Webhook {
-	at := slices.IndexFunc(s.state.Webhooks, func(w *Webhook) bool { return w.ID == id })
-	if at < 0 {
-		return nil
-	}
-	return s.state.Webhooks[at]
+	return first(s.state.Webhooks, func(w *Webhook) bool { return w.ID == id })
 }
 
 func (s *Server) listWebhooks(*call) (reply, error) {
@@ -217,11 +205,7 @@ func (s *Server) createWebhook(c *call) (reply, error) {
 	return created(webhook.body())
 }
 
-func (s *Server) getWebhook(c *call) (reply, error) {
-	webhook, err := s.pathWebhook(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) getWebhook(_ *call, webhook *Webhook) (reply, error) {
 	return ok(webhook.body())
 }
 
@@ -243,11 +227,7 @@ func (s *Server) patchWebhook(c *call) (reply, error) {
 	return ok(webhook.body())
 }
 
-func (s *Server) deleteWebhook(c *call) (reply, error) {
-	webhook, err := s.pathWebhook(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) deleteWebhook(_ *call, webhook *Webhook) (reply, error) {
 	s.state.Webhooks = slices.DeleteFunc(s.state.Webhooks, func(w *Webhook) bool { return w.ID == webhook.ID })
 	return empty(http.StatusNoContent)
 }
@@ -274,11 +254,7 @@ func (s *Server) forgetDeliveries(c *call, webhook *Webhook) {
 	webhook.Deliveries = slices.DeleteFunc(webhook.Deliveries, func(d Delivery) bool { return c.now.Sub(d.At) > keep })
 }
 
-func (s *Server) webhookStatus(c *call) (reply, error) {
-	webhook, err := s.pathWebhook(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) webhookStatus(c *call, webhook *Webhook) (reply, error) {
 	s.forgetDeliveries(c, webhook)
 	type statusBody struct {
 		Event  string       `json:"event"`
@@ -296,11 +272,7 @@ func (s *Server) webhookStatus(c *call) (reply, error) {
 	return ok(bodies)
 }
 
-func (s *Server) webhookLogs(c *call) (reply, error) {
-	webhook, err := s.pathWebhook(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) webhookLogs(c *call, webhook *Webhook) (reply, error) {
 	event := c.request.PathValue("event")
 	if !slices.Contains(eventNames, event) {
 		return reply{}, bad(messageInvalid)
