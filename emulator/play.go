@@ -60,13 +60,11 @@ func play(ctx context.Context, out io.Writer, at string, customer bool, step ser
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, playTimeout)
-	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(at, "/")+"/_emulator/play", bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("flag -at: %w", err)
 	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := (&http.Client{Timeout: playTimeout}).Do(r)
 	if err != nil {
 		return fmt.Errorf("reach the emulator: %w; start one with `go run ./emulator`, or say where it is with -at", err)
 	}

@@ -101,22 +101,17 @@ func (s APIKeys) Revoke(ctx context.Context, id string) error {
 }
 
 func (s *core) keysWhere(ctx context.Context, where string, arg any) ([]APIKey, error) {
-	var keys []APIKey
-	err := s.read(ctx, "read API keys", func(db *sql.DB) error {
-		keys = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var k APIKey
-			var scopes string
-			var created, revoked int64
-			if err := scan(&k.ID, &k.Name, &k.Shop, &scopes, &k.Preview, &created, &revoked); err != nil {
-				return err
-			}
-			k.CreatedAt, k.RevokedAt = timeOf(created), timeOf(revoked)
-			keys = append(keys, k)
-			return json.Unmarshal([]byte(scopes), &keys[len(keys)-1].Scopes)
-		}, `SELECT id, name, shop, scopes, preview, created_at, revoked_at FROM api_keys WHERE `+where+` ORDER BY created_at DESC, id`, arg)
-	})
-	return keys, err
+	return list(ctx, s, "read API keys", func(scan func(...any) error) (APIKey, error) {
+		var k APIKey
+		var scopes string
+		var created, revoked int64
+		if err := scan(&k.ID, &k.Name, &k.Shop, &scopes, &k.Preview, &created, &revoked); err != nil {
+			return k, err
+		}
+		k.CreatedAt, k.RevokedAt = timeOf(created), timeOf(revoked)
+		err := json.Unmarshal([]byte(scopes), &k.Scopes)
+		return k, err
+	}, `SELECT id, name, shop, scopes, preview, created_at, revoked_at FROM api_keys WHERE `+where+` ORDER BY created_at DESC, id`, arg)
 }
 
 // keyHash needs neither a salt nor a slow hash because the secret has 256 random

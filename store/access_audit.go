@@ -94,20 +94,17 @@ func (s AuditLog) List(ctx context.Context, f AuditFilter) (entries []AuditEntry
 	}
 	limit := pageSize(f.Limit)
 	query := `SELECT id, at, actor, action, shop, target, details FROM audit WHERE ` + where + ` ORDER BY at DESC, id DESC LIMIT ` + args.add(limit+1)
-	err = s.read(ctx, "read the audit log", func(db *sql.DB) error {
-		entries = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var e AuditEntry
-			var at int64
-			var details string
-			if err := scan(&e.ID, &at, &e.Actor, &e.Action, &e.Shop, &e.Target, &details); err != nil {
-				return err
-			}
-			e.At = timeOf(at)
-			entries = append(entries, e)
-			return json.Unmarshal([]byte(details), &entries[len(entries)-1].Details)
-		}, query, args...)
-	})
+	entries, err = list(ctx, s.core, "read the audit log", func(scan func(...any) error) (AuditEntry, error) {
+		var e AuditEntry
+		var at int64
+		var details string
+		if err := scan(&e.ID, &at, &e.Actor, &e.Action, &e.Shop, &e.Target, &details); err != nil {
+			return e, err
+		}
+		e.At = timeOf(at)
+		err := json.Unmarshal([]byte(details), &e.Details)
+		return e, err
+	}, query, args...)
 	if err != nil {
 		return nil, "", err
 	}

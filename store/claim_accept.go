@@ -139,13 +139,9 @@ func otherClaims(ctx context.Context, q querier, ref claim.Ref, orderNumber stri
 	if orderNumber == "" {
 		return nil, nil
 	}
-	var others []claim.OtherClaim
-	err := queryEach(ctx, q, func(scan func(...any) error) error {
-		var o claim.OtherClaim
-		err := scan(&o.ID, &o.State, &o.ConversationID)
-		others = append(others, o)
-		return err
+	return collect(ctx, q, func(scan func(...any) error) (o claim.OtherClaim, err error) {
+		err = scan(&o.ID, &o.State, &o.ConversationID)
+		return o, err
 	}, `SELECT id, state, conversation_id FROM claims WHERE shop = $1 AND order_number = $2 AND id <> $3
 		ORDER BY accepted_at DESC, id DESC LIMIT $4`, ref.Shop, orderNumber, ref.ID, otherClaimsLimit)
-	return others, err
 }

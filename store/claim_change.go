@@ -99,12 +99,9 @@ func (s Claims) Load(ctx context.Context, ref claim.Ref) (Snapshot, error) {
 		if w.OtherClaims, err = otherClaims(ctx, db, ref, w.OrderNumber); err != nil {
 			return err
 		}
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var step string
-			err := scan(&step)
-			w.DoneSteps = append(w.DoneSteps, step)
-			return err
-		}, `SELECT step FROM intents WHERE shop = $1 AND claim_id = $2 AND done_at > 0 ORDER BY step`, ref.Shop, ref.ID)
+		w.DoneSteps, err = collect(ctx, db, single[string],
+			`SELECT step FROM intents WHERE shop = $1 AND claim_id = $2 AND done_at > 0 ORDER BY step`, ref.Shop, ref.ID)
+		return err
 	})
 	return w, err
 }

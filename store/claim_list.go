@@ -74,14 +74,7 @@ func (s Claims) List(ctx context.Context, f ClaimFilter) (records []claim.Record
 	limit := pageSize(f.Limit)
 	query += ` ORDER BY c.accepted_at DESC, c.shop DESC, c.id DESC LIMIT ` + args.add(limit+1)
 
-	err = s.read(ctx, "list claims", func(db *sql.DB) error {
-		records = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			r, err := scanRecord(scan)
-			records = append(records, r)
-			return err
-		}, query, args...)
-	})
+	records, err = list(ctx, s.core, "list claims", func(scan func(...any) error) (claim.Record, error) { return scanRecord(scan) }, query, args...)
 	if err != nil {
 		return nil, "", err
 	}

@@ -57,17 +57,10 @@ func (s Nudges) MarkRead(ctx context.Context, ref claim.Ref, revision int64) err
 }
 
 func (s *core) nudges(ctx context.Context, doing, where string, args ...any) ([]Nudge, error) {
-	var nudges []Nudge
-	err := s.read(ctx, doing, func(db *sql.DB) error {
-		nudges = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var n Nudge
-			err := scan(&n.Ref.Shop, &n.Ref.ID, &n.Revision, &n.Reason, &n.OrderNumber)
-			nudges = append(nudges, n)
-			return err
-		}, `SELECT shop, id, revision, reason_key, order_number FROM claims WHERE `+where, args...)
-	})
-	return nudges, err
+	return list(ctx, s, doing, func(scan func(...any) error) (n Nudge, err error) {
+		err = scan(&n.Ref.Shop, &n.Ref.ID, &n.Revision, &n.Reason, &n.OrderNumber)
+		return n, err
+	}, `SELECT shop, id, revision, reason_key, order_number FROM claims WHERE `+where, args...)
 }
 
 // MarkSent records that Temporal has accepted a revision of the claim. A later

@@ -271,6 +271,34 @@ func queryEach(ctx context.Context, q querier, fn func(scan func(dest ...any) er
 	return rows.Err()
 }
 
+// collect returns what one makes of each row of a query.
+func collect[T any](ctx context.Context, q querier, one func(scan func(dest ...any) error) (T, error), query string, args ...any) (all []T, err error) {
+	err = queryEach(ctx, q, func(scan func(...any) error) error {
+		x, err := one(scan)
+		all = append(all, x)
+		return err
+	}, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// list is [collect] in a read of its own.
+func list[T any](ctx context.Context, s *core, doing string, one func(scan func(dest ...any) error) (T, error), query string, args ...any) (all []T, err error) {
+	err = s.read(ctx, doing, func(db *sql.DB) (err error) {
+		all, err = collect(ctx, db, one, query, args...)
+		return err
+	})
+	return all, err
+}
+
+// single scans a row of one column.
+func single[T any](scan func(dest ...any) error) (x T, err error) {
+	err = scan(&x)
+	return x, err
+}
+
 // arguments collects the arguments of a query under construction.
 type arguments []any
 

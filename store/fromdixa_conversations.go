@@ -210,19 +210,11 @@ func (s Conversations) Messages(ctx context.Context, ref claim.Ref, f MessageFil
 		limit = defaultPage
 	}
 	limit = min(limit, maxPage)
-	var messages []claim.Message
-	err := s.read(ctx, "read the messages of claim "+ref.String(), func(db *sql.DB) error {
-		messages = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			m, err := s.scanMessage(scan)
-			messages = append(messages, m)
-			return err
-		}, `SELECT m.connection_id, m.conversation_id, m.id, m.listed, m.body FROM claims c
-			JOIN messages m ON m.connection_id = c.connection_id AND m.conversation_id = CAST(c.conversation_id AS TEXT)
-			WHERE c.shop = $1 AND c.id = $2 AND (m.at > $3 OR m.at = $3 AND m.id > $4) ORDER BY m.at, m.id LIMIT $5`,
-			ref.Shop, ref.ID, micros(f.After), f.AfterID, limit)
-	})
-	return messages, err
+	return list(ctx, s.core, "read the messages of claim "+ref.String(), s.scanMessage,
+		`SELECT m.connection_id, m.conversation_id, m.id, m.listed, m.body FROM claims c
+		JOIN messages m ON m.connection_id = c.connection_id AND m.conversation_id = CAST(c.conversation_id AS TEXT)
+		WHERE c.shop = $1 AND c.id = $2 AND (m.at > $3 OR m.at = $3 AND m.id > $4) ORDER BY m.at, m.id LIMIT $5`,
+		ref.Shop, ref.ID, micros(f.After), f.AfterID, limit)
 }
 
 // Message reads one message of a claim's conversation. It returns [ErrNotFound] if

@@ -75,17 +75,10 @@ func (s *core) newEvents(ctx context.Context, limit int) (map[conversationKey][]
 }
 
 func (s *core) unjoinedLinks(ctx context.Context, limit int) ([]claim.Ref, error) {
-	var refs []claim.Ref
-	err := s.read(ctx, "list new links", func(db *sql.DB) error {
-		refs = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var ref claim.Ref
-			err := scan(&ref.Shop, &ref.ID)
-			refs = append(refs, ref)
-			return err
-		}, `SELECT shop, claim_id FROM links WHERE NOT joined ORDER BY created_at LIMIT $1`, limit)
-	})
-	return refs, err
+	return list(ctx, s, "list new links", func(scan func(...any) error) (ref claim.Ref, err error) {
+		err = scan(&ref.Shop, &ref.ID)
+		return ref, err
+	}, `SELECT shop, claim_id FROM links WHERE NOT joined ORDER BY created_at LIMIT $1`, limit)
 }
 
 // markUnlinked marks events whose conversation belongs to no claim. A link that is

@@ -184,7 +184,7 @@ func TestEventOfASenderThatHasLeft(t *testing.T) {
 func TestStoreClosedWhileEventsArrive(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
-		if strings.HasSuffix(t.Name(), "/memory") {
+		if name == "memory" {
 			continue // gone when it is closed
 		}
 		t.Run(name, func(t *testing.T) {

@@ -152,17 +152,8 @@ func (s Sweeps) Lags(ctx context.Context) (map[string]time.Duration, error) {
 
 // Connections lists the connections that enabled shops use.
 func (s Sweeps) Connections(ctx context.Context) ([]string, error) {
-	var ids []string
-	err := s.read(ctx, "list the connections to sweep", func(db *sql.DB) error {
-		ids = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var id string
-			err := scan(&id)
-			ids = append(ids, id)
-			return err
-		}, `SELECT DISTINCT connection_id FROM shops WHERE enabled AND deleted_at = 0 AND connection_id IS NOT NULL ORDER BY connection_id`)
-	})
-	return ids, err
+	return list(ctx, s.core, "list the connections to sweep", single[string],
+		`SELECT DISTINCT connection_id FROM shops WHERE enabled AND deleted_at = 0 AND connection_id IS NOT NULL ORDER BY connection_id`)
 }
 
 // ActivityEntry is an entry of Dixa's activity log that is to be reconciled.
@@ -247,42 +238,29 @@ func linkedAmong(ctx context.Context, q querier, connectionID string, ids map[in
 // Unreconciled lists up to limit conversations that have activity log entries to
 // reconcile and were not postponed since a time, least recently postponed first.
 func (s Sweeps) Unreconciled(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
-	var ids []int64
-	err := s.read(ctx, "list conversations to judge", func(db *sql.DB) error {
-		ids = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var id int64
-			var tried int64
-			err := scan(&id, &tried)
-			ids = append(ids, id)
-			return err
-		}, `SELECT conversation_id, MAX(tried_at) AS tried FROM activity_log WHERE connection_id = $1 GROUP BY conversation_id
-			HAVING MAX(tried_at) < $2 ORDER BY tried, conversation_id LIMIT $3`, connectionID, micros(since), limit)
-	})
-	return ids, err
+	return list(ctx, s.core, "list conversations to judge", func(scan func(...any) error) (id int64, err error) {
+		var tried int64
+		err = scan(&id, &tried)
+		return id, err
+	}, `SELECT conversation_id, MAX(tried_at) AS tried FROM activity_log WHERE connection_id = $1 GROUP BY conversation_id
+		HAVING MAX(tried_at) < $2 ORDER BY tried, conversation_id LIMIT $3`, connectionID, micros(since), limit)
 }
 
 // Activities lists the entries of a conversation that are to be reconciled, oldest
 // first.
 func (s Sweeps) Activities(ctx context.Context, connectionID string, conversationID int64) ([]ActivityEntry, error) {
-	var entries []ActivityEntry
-	err := s.read(ctx, fmt.Sprintf("read the entries of conversation %d", conversationID), func(db *sql.DB) error {
-		entries = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			e := ActivityEntry{ConversationID: conversationID}
-			var at int64
-			var sealed []byte
-			if err := scan(&e.ID, &at, &e.Type, &sealed); err != nil {
-				return err
-			}
-			e.At = timeOf(at)
-			var err error
-			e.Body, err = s.open(activityBody, sealed, connectionID, e.ID)
-			entries = append(entries, e)
-			return err
-		}, `SELECT id, at, type, body FROM activity_log WHERE connection_id = $1 AND conversation_id = $2 ORDER BY at, id`, connectionID, conversationID)
-	})
-	return entries, err
+	return list(ctx, s.core, fmt.Sprintf("read the entries of conversation %d", conversationID), func(scan func(...any) error) (ActivityEntry, error) {
+		e := ActivityEntry{ConversationID: conversationID}
+		var at int64
+		var sealed []byte
+		err := scan(&e.ID, &at, &e.Type, &sealed)
+		if err != nil {
+			return e, err
+		}
+		e.At = timeOf(at)
+		e.Body, err = s.open(activityBody, sealed, connectionID, e.ID)
+		return e, err
+	}, `SELECT id, at, type, body FROM activity_log WHERE connection_id = $1 AND conversation_id = $2 ORDER BY at, id`, connectionID, conversationID)
 }
 
 // MarkReconciled deletes reconciled entries of the activity log.
@@ -316,25 +294,19 @@ type ReceivedEvent struct {
 // ReceivedBetween lists the events of a conversation that happened between two times
 // by Dixa's clock, oldest first. It omits events with the name without.
 func (s Inbox) ReceivedBetween(ctx context.Context, connectionID string, conversationID int64, from, to time.Time, without string) ([]ReceivedEvent, error) {
-	var events []ReceivedEvent
-	err := s.read(ctx, fmt.Sprintf("list the events of conversation %d", conversationID), func(db *sql.DB) error {
-		events = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var r ReceivedEvent
-			var at int64
-			var sealed []byte
-			if err := scan(&r.ID, &r.Name, &at, &sealed); err != nil {
-				return err
-			}
-			var err error
-			r.At = timeOf(at)
-			r.Body, err = s.open(inboxBody, sealed, connectionID, r.ID)
-			events = append(events, r)
-			return err
-		}, `SELECT event_id, name, happened_at, body FROM inbox WHERE connection_id = $1 AND conversation_id = $2 AND happened_at BETWEEN $3 AND $4 AND name <> $5
-			ORDER BY happened_at, event_id`, connectionID, conversationID, micros(from), micros(to), without)
-	})
-	return events, err
+	return list(ctx, s.core, fmt.Sprintf("list the events of conversation %d", conversationID), func(scan func(...any) error) (ReceivedEvent, error) {
+		var r ReceivedEvent
+		var at int64
+		var sealed []byte
+		err := scan(&r.ID, &r.Name, &at, &sealed)
+		if err != nil {
+			return r, err
+		}
+		r.At = timeOf(at)
+		r.Body, err = s.open(inboxBody, sealed, connectionID, r.ID)
+		return r, err
+	}, `SELECT event_id, name, happened_at, body FROM inbox WHERE connection_id = $1 AND conversation_id = $2 AND happened_at BETWEEN $3 AND $4 AND name <> $5
+		ORDER BY happened_at, event_id`, connectionID, conversationID, micros(from), micros(to), without)
 }
 
 // AddFinding stores an event that Claimflow generated itself from what it read in
@@ -361,21 +333,12 @@ func (s Inbox) AddFinding(ctx context.Context, connectionID string, e DixaEvent)
 // checked counts as checked when it was linked. Conversations that were deleted in
 // Dixa are omitted.
 func (s Sweeps) Unchecked(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
-	var ids []int64
-	err := s.read(ctx, "list conversations to look at", func(db *sql.DB) error {
-		ids = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var id int64
-			err := scan(&id)
-			ids = append(ids, id)
-			return err
-		}, `SELECT l.conversation_id FROM links l JOIN claims c ON c.shop = l.shop AND c.id = l.claim_id
-			LEFT JOIN conversations v ON v.connection_id = l.connection_id AND v.conversation_id = CAST(l.conversation_id AS TEXT)
-			WHERE l.connection_id = $1 AND l.gone_at = 0 AND CASE WHEN l.looked_at = 0 AND v.conversation_id IS NOT NULL THEN l.created_at ELSE l.looked_at END < $2 AND c.state IN ($3, $4, $5)
-			ORDER BY CASE WHEN v.conversation_id IS NULL THEN 0 ELSE 1 END, l.looked_at, l.created_at LIMIT $6`,
-			connectionID, micros(since), claim.StateOpen, claim.StatePending, claim.StateClosed, limit)
-	})
-	return ids, err
+	return list(ctx, s.core, "list conversations to look at", single[int64],
+		`SELECT l.conversation_id FROM links l JOIN claims c ON c.shop = l.shop AND c.id = l.claim_id
+		LEFT JOIN conversations v ON v.connection_id = l.connection_id AND v.conversation_id = CAST(l.conversation_id AS TEXT)
+		WHERE l.connection_id = $1 AND l.gone_at = 0 AND CASE WHEN l.looked_at = 0 AND v.conversation_id IS NOT NULL THEN l.created_at ELSE l.looked_at END < $2 AND c.state IN ($3, $4, $5)
+		ORDER BY CASE WHEN v.conversation_id IS NULL THEN 0 ELSE 1 END, l.looked_at, l.created_at LIMIT $6`,
+		connectionID, micros(since), claim.StateOpen, claim.StatePending, claim.StateClosed, limit)
 }
 
 // MarkChecked records that the sweep checked a conversation, and whether it was
@@ -409,21 +372,15 @@ func (s Conversations) TimelineBetween(ctx context.Context, ref claim.Ref, from,
 
 // timeline reads entries of a claim's timeline.
 func (s *core) timeline(ctx context.Context, ref claim.Ref, query string, args ...any) ([]TimelineEntry, error) {
-	var found []TimelineEntry
-	err := s.read(ctx, "read the timeline of claim "+ref.String(), func(db *sql.DB) error {
-		found = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var h TimelineEntry
-			var sealed []byte
-			if err := scan(&h.ID, &sealed); err != nil {
-				return err
-			}
-			err := s.openJSON(timelineBody, sealed, &h.TimelineEntry, ref.Shop, ref.ID, h.ID)
-			found = append(found, h)
-			return err
-		}, query, args...)
-	})
-	return found, err
+	return list(ctx, s, "read the timeline of claim "+ref.String(), func(scan func(...any) error) (TimelineEntry, error) {
+		var h TimelineEntry
+		var sealed []byte
+		if err := scan(&h.ID, &sealed); err != nil {
+			return h, err
+		}
+		err := s.openJSON(timelineBody, sealed, &h.TimelineEntry, ref.Shop, ref.ID, h.ID)
+		return h, err
+	}, query, args...)
 }
 
 // LogPrefix starts the ids of timeline entries from Dixa's activity log. No event

@@ -99,16 +99,7 @@ func (s OwnerInbox) List(ctx context.Context, shop string, state OwnerEventState
 }
 
 func (s *core) ownerEvents(ctx context.Context, doing, where string, args ...any) ([]OwnerEvent, error) {
-	var events []OwnerEvent
-	err := s.read(ctx, doing, func(db *sql.DB) error {
-		events = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			e, err := s.scanOwnerEvent(scan)
-			events = append(events, e)
-			return err
-		}, `SELECT `+ownerEventColumns+` FROM owner_inbox WHERE `+where, args...)
-	})
-	return events, err
+	return list(ctx, s, doing, s.scanOwnerEvent, `SELECT `+ownerEventColumns+` FROM owner_inbox WHERE `+where, args...)
 }
 
 // OwnerEffect is the effect of an event from a claims' owner: one of Claim, Shipment

@@ -211,34 +211,22 @@ func (s *core) resealColumn(ctx context.Context, c sealedColumn) (int, error) {
 }
 
 func (s *core) sealedBatch(ctx context.Context, c sealedColumn, after []string) ([]sealedValue, error) {
-	var batch []sealedValue
-	err := s.read(ctx, "read what is sealed in "+c.table, func(db *sql.DB) error {
-		batch = nil
-		var args arguments
-		keys := strings.Join(c.key, ", ")
-		query := `SELECT ` + c.column + `, ` + keys + ` FROM ` + c.table + ` WHERE ` + c.column + ` IS NOT NULL`
-		if after != nil {
-			places := make([]string, len(after))
-			for i, k := range after {
-				places[i] = args.add(k)
-			}
-			query += ` AND (` + keys + `) > (` + strings.Join(places, ", ") + `)`
+	var args arguments
+	keys := strings.Join(c.key, ", ")
+	query := `SELECT ` + c.column + `, ` + keys + ` FROM ` + c.table + ` WHERE ` + c.column + ` IS NOT NULL`
+	if after != nil {
+		query += ` AND (` + keys + `) > (` + placeholders(&args, after) + `)`
+	}
+	query += fmt.Sprintf(` ORDER BY %s LIMIT %d`, keys, resealBatch)
+	return list(ctx, s, "read what is sealed in "+c.table, func(scan func(...any) error) (sealedValue, error) {
+		v := sealedValue{key: make([]string, len(c.key))}
+		dest := []any{&v.value}
+		for i := range v.key {
+			dest = append(dest, &v.key[i])
 		}
-		query += fmt.Sprintf(` ORDER BY %s LIMIT %d`, keys, resealBatch)
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			v := sealedValue{key: make([]string, len(c.key))}
-			dest := []any{&v.value}
-			for i := range v.key {
-				dest = append(dest, &v.key[i])
-			}
-			if err := scan(dest...); err != nil {
-				return err
-			}
-			batch = append(batch, v)
-			return nil
-		}, query, args...)
-	})
-	return batch, err
+		err := scan(dest...)
+		return v, err
+	}, query, args...)
 }
 
 func (s *core) resealValue(ctx context.Context, tx *sql.Tx, c sealedColumn, v sealedValue) (int, error) {

@@ -78,17 +78,8 @@ func (s *core) shop(ctx context.Context, slug string) (claim.Shop, error) {
 }
 
 func (s *core) shopsWhere(ctx context.Context, doing, where string, args ...any) ([]claim.Shop, error) {
-	var shops []claim.Shop
-	err := s.read(ctx, doing, func(db *sql.DB) error {
-		shops = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			shop, err := scanShop(scan)
-			shops = append(shops, shop)
-			return err
-		}, `SELECT s.slug, s.name, s.feature, s.enabled, s.paused, s.created_at, s.updated_at, n.id, `+connectionColumns+`
-			FROM shops s LEFT JOIN connections n ON n.id = s.connection_id WHERE s.deleted_at = 0 AND `+where+` ORDER BY s.slug`, args...)
-	})
-	return shops, err
+	return list(ctx, s, doing, scanShop, `SELECT s.slug, s.name, s.feature, s.enabled, s.paused, s.created_at, s.updated_at, n.id, `+connectionColumns+`
+		FROM shops s LEFT JOIN connections n ON n.id = s.connection_id WHERE s.deleted_at = 0 AND `+where+` ORDER BY s.slug`, args...)
 }
 
 // counts returns the number of claims by shop and state.

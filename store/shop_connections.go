@@ -203,14 +203,7 @@ func (s Connections) Shops(ctx context.Context, id string) ([]string, error) {
 }
 
 func connectionShops(ctx context.Context, q querier, id string) ([]string, error) {
-	var slugs []string
-	err := queryEach(ctx, q, func(scan func(...any) error) error {
-		var slug string
-		err := scan(&slug)
-		slugs = append(slugs, slug)
-		return err
-	}, `SELECT slug FROM shops WHERE connection_id = $1 AND deleted_at = 0 ORDER BY slug`, id)
-	return slugs, err
+	return collect(ctx, q, single[string], `SELECT slug FROM shops WHERE connection_id = $1 AND deleted_at = 0 ORDER BY slug`, id)
 }
 
 // MarkNeedsToken records that Dixa refuses the token with the given hash. first says

@@ -80,25 +80,17 @@ func (s Templates) Get(ctx context.Context, shop, key, language string) (StoredT
 // List lists the templates of the platform and of a shop, or of the platform alone
 // if shop is empty.
 func (s Templates) List(ctx context.Context, shop string) ([]StoredTemplate, error) {
-	var templates []StoredTemplate
-	err := s.read(ctx, "list templates", func(db *sql.DB) error {
-		templates = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			t := StoredTemplate{Scope: ScopePlatform}
-			var owner, doc string
-			var updated int64
-			if err := scan(&owner, &t.Key, &t.Language, &doc, &updated); err != nil {
-				return err
-			}
-			if owner != "" {
-				t.Scope = ScopeShop
-			}
-			t.Doc, t.UpdatedAt = json.RawMessage(doc), timeOf(updated)
-			templates = append(templates, t)
-			return nil
-		}, `SELECT shop, key, language, doc, updated_at FROM templates WHERE shop IN ('', $1) ORDER BY shop, key, language`, shop)
-	})
-	return templates, err
+	return list(ctx, s.core, "list templates", func(scan func(...any) error) (StoredTemplate, error) {
+		t := StoredTemplate{Scope: ScopePlatform}
+		var owner, doc string
+		var updated int64
+		err := scan(&owner, &t.Key, &t.Language, &doc, &updated)
+		if owner != "" {
+			t.Scope = ScopeShop
+		}
+		t.Doc, t.UpdatedAt = json.RawMessage(doc), timeOf(updated)
+		return t, err
+	}, `SELECT shop, key, language, doc, updated_at FROM templates WHERE shop IN ('', $1) ORDER BY shop, key, language`, shop)
 }
 
 // templateScope checks that the shop exists. For the platform, it locks what shops

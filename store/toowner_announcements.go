@@ -96,21 +96,16 @@ type Announcement struct {
 
 // ConnectionEvents lists the announcements about a connection in sequence order.
 func (s Outbox) ConnectionEvents(ctx context.Context, connectionID string) ([]Announcement, error) {
-	var all []Announcement
-	err := s.read(ctx, "read the events of connection "+connectionID, func(db *sql.DB) error {
-		all = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var a Announcement
-			var body []byte
-			var created int64
-			if err := scan(&a.ID, &a.Type, &a.Sequence, &body, &created); err != nil {
-				return err
-			}
-			opened, err := s.open(announceBody, body, a.ID)
-			a.Body, a.CreatedAt = opened, timeOf(created)
-			all = append(all, a)
-			return err
-		}, `SELECT id, type, sequence, body, created_at FROM announcements WHERE lane = $1 ORDER BY sequence`, connectionLane+connectionID)
-	})
-	return all, err
+	return list(ctx, s.core, "read the events of connection "+connectionID, func(scan func(...any) error) (Announcement, error) {
+		var a Announcement
+		var body []byte
+		var created int64
+		err := scan(&a.ID, &a.Type, &a.Sequence, &body, &created)
+		if err != nil {
+			return a, err
+		}
+		a.CreatedAt = timeOf(created)
+		a.Body, err = s.open(announceBody, body, a.ID)
+		return a, err
+	}, `SELECT id, type, sequence, body, created_at FROM announcements WHERE lane = $1 ORDER BY sequence`, connectionLane+connectionID)
 }

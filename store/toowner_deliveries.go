@@ -140,17 +140,8 @@ const due = `d.state = 'waiting' AND d.next_attempt_at <= $1 AND d.held_until <=
 
 // DueEndpoints lists the active endpoints with due deliveries.
 func (s Deliveries) DueEndpoints(ctx context.Context) ([]string, error) {
-	var ids []string
-	err := s.read(ctx, "look for due deliveries", func(db *sql.DB) error {
-		ids = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var id string
-			err := scan(&id)
-			ids = append(ids, id)
-			return err
-		}, `SELECT e.id FROM endpoints e WHERE e.state = 'active' AND EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = e.id AND `+due+`) ORDER BY e.id`, s.now())
-	})
-	return ids, err
+	return list(ctx, s.core, "look for due deliveries", single[string],
+		`SELECT e.id FROM endpoints e WHERE e.state = 'active' AND EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = e.id AND `+due+`) ORDER BY e.id`, s.now())
 }
 
 // Lease leases up to limit due deliveries of an active endpoint to a holder, the
@@ -381,26 +372,22 @@ func (s Deliveries) List(ctx context.Context, shop, endpointID string, f Deliver
 	limit := pageSize(f.Limit)
 	query := `SELECT d.id, d.state, d.attempts, d.next_attempt_at, d.last_status, d.last_error, d.note, d.delivered_at, d.created_at, ` + eventColumns + `
 		FROM ` + eventTables + ` WHERE ` + where + ` ORDER BY d.created_at DESC, d.id DESC LIMIT ` + args.add(limit+1)
-	err = s.read(ctx, "list the deliveries of endpoint "+endpointID, func(db *sql.DB) error {
-		deliveries = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var d Delivery
-			var row eventRow
-			var at, delivered, created int64
-			err := scan(append([]any{&d.ID, &d.State, &d.Attempts, &at, &d.LastStatus, &d.LastError, &d.Note, &delivered, &created}, row.dest()...)...)
-			if err != nil {
-				return err
-			}
-			d.Ref, d.Sequence, d.Type = row.ref(), row.sequence, row.kind
-			if d.State == DeliveryWaiting {
-				d.NextAttemptAt = timeOf(at)
-			}
-			d.DeliveredAt, d.CreatedAt = timeOf(delivered), timeOf(created)
-			d.Body, err = row.open(s.core)
-			deliveries = append(deliveries, d)
-			return err
-		}, query, args...)
-	})
+	deliveries, err = list(ctx, s.core, "list the deliveries of endpoint "+endpointID, func(scan func(...any) error) (Delivery, error) {
+		var d Delivery
+		var row eventRow
+		var at, delivered, created int64
+		err := scan(append([]any{&d.ID, &d.State, &d.Attempts, &at, &d.LastStatus, &d.LastError, &d.Note, &delivered, &created}, row.dest()...)...)
+		if err != nil {
+			return d, err
+		}
+		d.Ref, d.Sequence, d.Type = row.ref(), row.sequence, row.kind
+		if d.State == DeliveryWaiting {
+			d.NextAttemptAt = timeOf(at)
+		}
+		d.DeliveredAt, d.CreatedAt = timeOf(delivered), timeOf(created)
+		d.Body, err = row.open(s.core)
+		return d, err
+	}, query, args...)
 	if err != nil {
 		return nil, "", err
 	}

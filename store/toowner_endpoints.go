@@ -197,41 +197,35 @@ func (s Endpoints) AnyActive(ctx context.Context, shop string) (bool, error) {
 func endpointNotFound(id string) error { return notFound("endpoint " + id) }
 
 func (s *core) endpointsWhere(ctx context.Context, where string, args ...any) ([]Endpoint, error) {
-	var all []Endpoint
-	err := s.read(ctx, "read endpoints", func(db *sql.DB) error {
-		all = nil
-		now := s.clock()
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var e Endpoint
-			var url, karla []byte
-			var types string
-			var until, failing, succeeded, created, updated int64
-			err := scan(&e.ID, &e.Kind, &e.Shop, &url, &karla, &e.Description, &types, &e.State, &e.Reason, &until, &failing, &succeeded, &created, &updated, &e.Waiting, &e.Dead)
-			if err != nil {
-				return err
-			}
-			address, err := s.open(endpointURL, url, e.ID)
-			if err != nil {
-				return err
-			}
-			e.URL, e.Types = string(address), splitTypes(types)
-			access, err := s.karlaAccess(karla, e.ID)
-			if err != nil {
-				return err
-			}
-			e.KarlaShop = access.Shop
-			e.FailingSince, e.SucceededAt, e.CreatedAt, e.UpdatedAt = timeOf(failing), timeOf(succeeded), timeOf(created), timeOf(updated)
-			if t := timeOf(until); t.After(now) {
-				e.PreviousUntil = t
-			}
-			all = append(all, e)
-			return nil
-		}, `SELECT e.id, e.kind, e.shop, e.url, e.karla, e.description, e.types, e.state, e.reason, e.previous_until, e.failing_since, e.succeeded_at, e.created_at, e.updated_at,
-				(SELECT COUNT(*) FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'waiting'),
-				(SELECT COUNT(*) FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'dead')
-			FROM endpoints e WHERE `+where+` ORDER BY e.created_at, e.id`, args...)
-	})
-	return all, err
+	now := s.clock()
+	return list(ctx, s, "read endpoints", func(scan func(...any) error) (Endpoint, error) {
+		var e Endpoint
+		var url, karla []byte
+		var types string
+		var until, failing, succeeded, created, updated int64
+		err := scan(&e.ID, &e.Kind, &e.Shop, &url, &karla, &e.Description, &types, &e.State, &e.Reason, &until, &failing, &succeeded, &created, &updated, &e.Waiting, &e.Dead)
+		if err != nil {
+			return e, err
+		}
+		address, err := s.open(endpointURL, url, e.ID)
+		if err != nil {
+			return e, err
+		}
+		e.URL, e.Types = string(address), splitTypes(types)
+		access, err := s.karlaAccess(karla, e.ID)
+		if err != nil {
+			return e, err
+		}
+		e.KarlaShop = access.Shop
+		e.FailingSince, e.SucceededAt, e.CreatedAt, e.UpdatedAt = timeOf(failing), timeOf(succeeded), timeOf(created), timeOf(updated)
+		if t := timeOf(until); t.After(now) {
+			e.PreviousUntil = t
+		}
+		return e, nil
+	}, `SELECT e.id, e.kind, e.shop, e.url, e.karla, e.description, e.types, e.state, e.reason, e.previous_until, e.failing_since, e.succeeded_at, e.created_at, e.updated_at,
+			(SELECT COUNT(*) FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'waiting'),
+			(SELECT COUNT(*) FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'dead')
+		FROM endpoints e WHERE `+where+` ORDER BY e.created_at, e.id`, args...)
 }
 
 // accessJSON is [KarlaAccess] without the methods that hide it.

@@ -74,24 +74,16 @@ func (s *core) addEvents(ctx context.Context, tx *sql.Tx, ref claim.Ref, sequenc
 
 // List lists a claim's events in sequence order.
 func (s Outbox) List(ctx context.Context, ref claim.Ref) ([]OutboxEvent, error) {
-	var events []OutboxEvent
-	err := s.read(ctx, "read the outbox of claim "+ref.String(), func(db *sql.DB) error {
-		events = nil
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			e := OutboxEvent{Ref: ref}
-			var sealed []byte
-			var created int64
-			if err := scan(&e.ID, &e.Sequence, &e.Type, &sealed, &created); err != nil {
-				return err
-			}
-			body, err := s.open(outboxBody, sealed, ref.Shop, ref.ID, e.ID)
-			if err != nil {
-				return err
-			}
-			e.Body, e.CreatedAt = body, timeOf(created)
-			events = append(events, e)
-			return nil
-		}, `SELECT id, sequence, type, body, created_at FROM outbox WHERE shop = $1 AND claim_id = $2 ORDER BY sequence`, ref.Shop, ref.ID)
-	})
-	return events, err
+	return list(ctx, s.core, "read the outbox of claim "+ref.String(), func(scan func(...any) error) (OutboxEvent, error) {
+		e := OutboxEvent{Ref: ref}
+		var sealed []byte
+		var created int64
+		err := scan(&e.ID, &e.Sequence, &e.Type, &sealed, &created)
+		if err != nil {
+			return e, err
+		}
+		e.CreatedAt = timeOf(created)
+		e.Body, err = s.open(outboxBody, sealed, ref.Shop, ref.ID, e.ID)
+		return e, err
+	}, `SELECT id, sequence, type, body, created_at FROM outbox WHERE shop = $1 AND claim_id = $2 ORDER BY sequence`, ref.Shop, ref.ID)
 }

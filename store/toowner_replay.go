@@ -70,18 +70,14 @@ type eventKey struct {
 }
 
 func eventsAfter(ctx context.Context, tx *sql.Tx, shop string, after eventKey, to int64) ([]eventKey, error) {
-	var keys []eventKey
-	err := queryEach(ctx, tx, func(scan func(...any) error) error {
-		var k eventKey
-		err := scan(&k.at, &k.ref.Shop, &k.ref.ID, &k.sequence, &k.kind)
+	return collect(ctx, tx, func(scan func(...any) error) (k eventKey, err error) {
+		err = scan(&k.at, &k.ref.Shop, &k.ref.ID, &k.sequence, &k.kind)
 		k.lane = claimLane(k.ref)
-		keys = append(keys, k)
-		return err
+		return k, err
 	}, `SELECT created_at, shop, claim_id, sequence, type FROM outbox
 		WHERE (created_at, shop, claim_id, sequence) > ($1, $2, $3, $4) AND created_at < $5 AND ($6 = '' OR shop = $6)
 		ORDER BY created_at, shop, claim_id, sequence LIMIT $7`,
 		after.at, after.ref.Shop, after.ref.ID, after.sequence, to, shop, replayBatch)
-	return keys, err
 }
 
 // replayAnnouncements replays the announcements that concern the endpoint's shop.
