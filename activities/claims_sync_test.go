@@ -20,7 +20,7 @@ func (b *bench) sync(change activities.StatusChange) claim.WorkflowState {
 	return standing
 }
 
-// told are the types of the events that are owed to the claim's owner.
+// told returns the types of the events in the claim's outbox.
 func (b *bench) told(ref claim.Ref) []string {
 	b.Helper()
 	events, err := b.store.Outbox.List(b.Context(), ref)
@@ -51,8 +51,8 @@ func TestEveryChangeOfStateMayBeWrittenTwice(t *testing.T) {
 	require.Equal(t, []string{claim.OutboundOpened}, b.told(ref))
 }
 
-// What a person does to a claim holds against what its workflow was about to
-// write, and against what it writes twice.
+// An operator's command takes precedence over a pending or repeated write by the
+// workflow.
 func TestRetryWinsOverAChangeThatDoesNotKnowOfIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
@@ -119,8 +119,8 @@ func TestDeadlineWithAnUnansweredCreateSaysThatItMayBeThere(t *testing.T) {
 	require.False(t, b.load(ref).AwaitsRetry)
 }
 
-// TestTokenIsToldOfTheConnection parks claims for the connection's token: their
-// owners hear it once, of the connection.
+// TestTokenIsToldOfTheConnection checks that claims parked for the connection's token
+// produce one event, about the connection.
 func TestTokenIsToldOfTheConnection(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)

@@ -14,7 +14,7 @@ import (
 
 var eventTime = regexp.MustCompile(`"event_timestamp":"[^"]+"`)
 
-// Events of one millisecond have no order: Dixa is asked, once.
+// Events with the same millisecond have no order, so Dixa is queried once.
 func TestCloseAndReopenInOneMillisecond(t *testing.T) {
 	t.Parallel()
 	for name, reopened := range map[string]bool{"closed and reopened": true, "reopened and closed": false} {
@@ -58,8 +58,8 @@ func TestCloseAndReopenInOneMillisecond(t *testing.T) {
 	}
 }
 
-// What happens to a conversation that is not open may open it, and its event may
-// be of before.
+// Activity in a conversation that is not open may reopen it, and its event may predate
+// the reopening.
 func TestWhatMayOpenAConversationIsAskedAbout(t *testing.T) {
 	t.Parallel()
 	for _, reading := range []string{server.Stays, server.InboundReopens} {

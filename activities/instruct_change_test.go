@@ -16,7 +16,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// opened is a claim whose conversation is open.
+// opened returns a claim with an open conversation.
 func (b *bench) opened(id string) claim.Ref {
 	b.Helper()
 	ref := b.accept(b.sample(id))
@@ -26,7 +26,7 @@ func (b *bench) opened(id string) claim.Ref {
 	return ref
 }
 
-// patch tells what changed of a claim.
+// patch submits a change to a claim as its owner.
 func (b *bench) patch(ref claim.Ref, change string) store.OwnerUpdateResult {
 	b.Helper()
 	out, err := b.store.Claims.UpdateFromOwner(b.Context(), store.OwnerUpdate{
@@ -37,8 +37,8 @@ func (b *bench) patch(ref claim.Ref, change string) store.OwnerUpdateResult {
 	return out
 }
 
-// carryOut carries out what waits, as the workflow does, and takes in what is then
-// known.
+// carryOut carries out the pending instructions as the workflow does, then applies the
+// resulting events.
 func (b *bench) carryOut(ref claim.Ref) {
 	b.Helper()
 	require.Eventually(b, func() bool { return b.instruct(ref) == nil && !b.work(ref).Instructed }, 15*time.Second, time.Millisecond)
@@ -73,7 +73,7 @@ func (b *bench) instruction(ref claim.Ref, id string) claim.Instruction {
 	return in
 }
 
-// conversation is the only one, with the names of its tags.
+// conversation returns the only conversation and the names of its tags.
 func (b *bench) conversation() (*server.Conversation, []string) {
 	b.Helper()
 	state := b.dixa.State()
@@ -140,7 +140,7 @@ func TestWantedStatesAreNotWrittenTwice(t *testing.T) {
 	ref := b.opened("c-1")
 	c, _ := b.conversation()
 	b.patch(ref, `{"status": "withdrawn"}`)
-	// The answer to the close is lost: the next attempt finds it closed.
+	// The response to the close is lost, so the next attempt finds the conversation closed.
 	b.dixa.Inject(server.Fault{Operation: "PUT /conversations/{conversationId}/close", Kind: server.FaultDropAfter, Times: 1})
 	b.carryOut(ref)
 	stats := b.dixa.Stats().ByOperation
@@ -195,7 +195,7 @@ func TestWhatTheCustomerAddsBecomesTheirMessage(t *testing.T) {
 			ref := b.opened("c-1")
 			b.patch(ref, `{"status": "closed"}`)
 			b.carryOut(ref)
-			b.patch(ref, `{"status": "withdrawn"}`) // which closes it
+			b.patch(ref, `{"status": "withdrawn"}`) // closes the conversation
 			b.carryOut(ref)
 			c, _ := b.conversation()
 			require.Equal(t, server.StateClosed, c.State)
@@ -217,8 +217,8 @@ func TestWhatTheCustomerAddsBecomesTheirMessage(t *testing.T) {
 	}
 }
 
-// Where Dixa keeps no keys, what a change wrote is known by its id, so that nobody
-// is told of it as if the customer had written to Dixa.
+// If Dixa stores no keys, the IDs of a change's messages identify them as ours, so they
+// are not reported as written by the customer in Dixa.
 func TestWhatAChangeWroteIsKnownToBeOurs(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{ExternalID: server.ExternalIDDropped}, nil)
@@ -248,8 +248,8 @@ func TestAFileThatDixaCannotCopyDoesNotStopTheMessage(t *testing.T) {
 	require.Contains(t, now.Notes[0].Text, "Dixa could not copy it")
 }
 
-// A status rule and a change rule that contradict each other, and an owner that
-// answers every event: it ends.
+// Contradictory status and change rules terminate, even if the owner answers every
+// event.
 func TestContradictoryRulesEnd(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, map[string]any{
@@ -275,7 +275,7 @@ func TestContradictoryRulesEnd(t *testing.T) {
 			break
 		}
 		answered = len(told)
-		// An owner that disagrees with whatever it is told.
+		// The owner contradicts every status.
 		next := statuses[slices.Index(statuses, b.work(ref).Status)^1]
 		b.patch(ref, fmt.Sprintf(`{"status": %q}`, next))
 	}
@@ -292,7 +292,7 @@ func TestContradictoryRulesEnd(t *testing.T) {
 	require.Equal(t, 1, conflicts)
 }
 
-// Rules that are saved while a change is under way count for the next change.
+// Rules saved while a change is in progress apply to the next change.
 func TestAChangeIsCarriedOutUnderOneSetOfRules(t *testing.T) {
 	t.Parallel()
 	rules := func(tag, queue string, closes bool) map[string]any {
@@ -329,7 +329,7 @@ func TestAChangeIsCarriedOutUnderOneSetOfRules(t *testing.T) {
 	}
 }
 
-// A retry of the change that reached the bound is still carried out.
+// The change that reaches the limit can still be retried.
 func TestAChangeStaysWithinTheBoundAtItsRetry(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
@@ -375,7 +375,7 @@ func TestAnEditBeforeTheCreateIsSent(t *testing.T) {
 	require.Equal(t, store.UpdateEdited, out.Outcome)
 	require.Empty(t, out.Instruction)
 
-	// What was made before the edit is not sent.
+	// A draft rendered before the edit is not sent.
 	_, err = b.create(ref, customer.EndUserID)
 	require.Equal(t, claim.ErrorEdited, failure(t, err).Type())
 	require.Empty(t, b.conversations())
@@ -392,7 +392,7 @@ func TestAnEditBeforeTheCreateIsSent(t *testing.T) {
 	require.Equal(t, again.EndUserID, c.RequesterID)
 	require.Contains(t, c.Messages[0].Content.Value, "It was the plate.")
 
-	// The same claim submitted once more is still the one that was accepted first.
+	// Submitting the original claim again still matches the accepted claim.
 	accepted, err := b.store.Claims.Accept(t.Context(), b.sample("c-1"))
 	require.NoError(t, err)
 	require.Empty(t, accepted.Differences)

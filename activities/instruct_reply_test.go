@@ -11,7 +11,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// ask gives a claim an instruction.
+// ask adds an instruction to a claim.
 func (b *bench) ask(ref claim.Ref, id, kind string, body any) {
 	b.Helper()
 	data, err := json.Marshal(body)
@@ -21,7 +21,7 @@ func (b *bench) ask(ref claim.Ref, id, kind string, body any) {
 	require.True(b, fresh)
 }
 
-// replies are the messages to the customer that Dixa has.
+// replies returns the outbound messages in Dixa.
 func (b *bench) replies() []*server.Message {
 	b.Helper()
 	c, _ := b.conversation()
@@ -36,7 +36,7 @@ func (b *bench) replies() []*server.Message {
 
 var anna = claim.ReplyBody{Text: `It is "on" its way & <soon> there.`, AgentID: server.SeedAgentAnna}
 
-// A reply is sent once, whatever Dixa makes of its key and whenever its answer is
+// A reply is sent once, regardless of how Dixa treats its key and when the response is
 // lost.
 func TestReplyIsSentOnce(t *testing.T) {
 	t.Parallel()
@@ -58,7 +58,7 @@ func TestReplyIsSentOnce(t *testing.T) {
 				require.Equal(t, server.SeedAgentAnna, sent[0].AuthorID)
 				require.JSONEq(t, `{"message_id":"`+sent[0].ID+`"}`, string(in.Result))
 
-				// The same words again, on purpose, are another reply.
+				// A second instruction with the same text is a separate reply.
 				b.ask(ref, "r-2", claim.InstructReply, anna)
 				b.carryOut(ref)
 				require.Len(t, b.replies(), 2)
@@ -67,8 +67,8 @@ func TestReplyIsSentOnce(t *testing.T) {
 	}
 }
 
-// The default agent of the first attempt writes the reply, so that a later attempt
-// knows it again where Dixa keeps no keys.
+// The reply keeps the default agent of its first attempt, so a later attempt recognizes
+// it if Dixa stores no keys.
 func TestReplyStaysWithTheAgentOfItsFirstAttempt(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{ExternalID: server.ExternalIDDropped}, map[string]any{"default_agent_id": server.SeedAgentAnna})
@@ -136,8 +136,8 @@ func TestReplyThatCannotBeSentIsRefusedWithWhy(t *testing.T) {
 	}
 }
 
-// A note goes where no customer looks, once, and two notes of the same words are
-// two.
+// A note is added once and never reaches the customer. Two notes with the same text
+// are separate notes.
 func TestNoteNeverReachesTheCustomer(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"", server.FaultDropAfter} {

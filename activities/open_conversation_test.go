@@ -63,8 +63,8 @@ func TestConversationIsOpenedByAnAgentWhereTheShopSaysSo(t *testing.T) {
 	requireParked(t, err, claim.CauseRouting)
 }
 
-// A reply that is lost after Dixa committed is the central hazard. Whatever Dixa
-// does with the key, and however its lists lag, there is one conversation.
+// A response lost after Dixa commits is the main hazard. Only one conversation exists,
+// regardless of how Dixa treats the key and how far its lists lag.
 func TestConversationWhoseCreateWasNotAnsweredIsFound(t *testing.T) {
 	t.Parallel()
 	for _, reading := range readings {
@@ -155,7 +155,7 @@ func TestDuplicateKeyWithoutAMatchNeverCreates(t *testing.T) {
 	b.dixa.ClearFaults()
 	require.Empty(t, b.conversations())
 
-	// A person looked, found none, and says: create it anyway.
+	// A person checked, found no conversation, and requests a create anyway.
 	park(t, b, ref)
 	require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{CreateAnyway: true}))
 	b.load(ref)
@@ -165,7 +165,7 @@ func TestDuplicateKeyWithoutAMatchNeverCreates(t *testing.T) {
 	require.Equal(t, ref.ExternalID(claim.StepConversation, 2), b.conversations()[0].Messages[0].ExternalID, "under a new key")
 }
 
-// park moves a claim to where its workflow would have put it.
+// park parks a claim for an unknown outcome, as its workflow would.
 func park(t *testing.T, b *bench, ref claim.Ref) {
 	t.Helper()
 	var claims *activities.Claims
@@ -213,7 +213,7 @@ func TestRefusalsOfACreateAreTold(t *testing.T) {
 		require.Contains(t, requireParked(t, err, claim.CauseNoEmail), "no e-mail address")
 		b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseNoEmail})
 
-		// The claim goes on once its owner tells of an address.
+		// The claim continues when its owner supplies an address.
 		b.patch(ref, `{"customer": {"email": "anna.berg@example.org"}}`)
 		require.Equal(t, claim.ActionOpen, b.load(ref).Next())
 		b.prepare(ref)
@@ -466,7 +466,7 @@ func TestBrokenTemplateParks(t *testing.T) {
 	require.Contains(t, requireParked(t, err, claim.CauseTemplate), "shop/damaged/en")
 }
 
-// Another claim of the same order and customer may talk of this one.
+// Another claim of the same order and customer may mention this one.
 func TestAnotherClaimsConversationIsNotTakenForTheLostOne(t *testing.T) {
 	t.Parallel()
 	for _, reading := range readings {
@@ -509,7 +509,7 @@ func TestTwoAttemptsAtOnceMakeOneConversation(t *testing.T) {
 			_, err = b.create(ref, customer.EndUserID)
 			require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
 
-			// Both look in vain before either sends.
+			// Both searches find nothing before either create is sent.
 			b.dixa.Inject(server.Fault{Operation: "GET /endusers/{userId}/conversations", Kind: server.FaultLate, Delay: server.Duration(100e6), Times: 2})
 			done := make(chan error, 2)
 			for range 2 {

@@ -186,7 +186,7 @@ func TestCustomerWhoIsGoneIsForgotten(t *testing.T) {
 			ref := b.accept(b.sample("c-1"))
 			customer, err := b.customer(ref)
 			require.NoError(t, err)
-			b.dixa.Reset() // as if somebody had deleted everybody in Dixa
+			b.dixa.Reset() // as if every end user was deleted in Dixa
 			_, err = b.create(ref, customer.EndUserID)
 			require.Equal(t, claim.ErrorCustomerGone, failure(t, err).Type(), "%v", err)
 
@@ -226,7 +226,7 @@ func TestRequestsAreCountedWithTheClaim(t *testing.T) {
 	require.Equal(t, 4, record.DixaRequests)
 	require.Equal(t, 4, b.dixa.Stats().Requests)
 
-	// The same customer again, photos and signature included.
+	// The same customer submits another claim, with photos and a signature.
 	ref = b.accept(b.sample("c-2"))
 	made, err := b.open(ref)
 	require.NoError(t, err)
@@ -238,7 +238,7 @@ func TestRequestsAreCountedWithTheClaim(t *testing.T) {
 	require.Equal(t, 6, b.dixa.Stats().Requests)
 }
 
-// A family shares a telephone, not an e-mail address.
+// Family members may share a phone number but not an e-mail address.
 func TestCustomerWhosePhoneIsSomebodyElsesIsCreatedWithoutIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)

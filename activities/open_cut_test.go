@@ -12,7 +12,8 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// What is too long to be shown loses no claim; the internal note says what was cut.
+// Values that are too long do not block a claim. The internal note lists the
+// truncations.
 func TestNoteSaysWhatWasCut(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)

@@ -12,8 +12,8 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// A document that Dixa does not take, and a type that the shop does not want, are
-// named in the note. Neither keeps the claim from being opened.
+// The note names documents that Dixa rejects and types that the shop does not accept.
+// Neither prevents the claim from being opened.
 func TestFilesOfATypeThatIsNotTakenAreNamed(t *testing.T) {
 	t.Parallel()
 	files := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -21,7 +21,7 @@ func TestFilesOfATypeThatIsNotTakenAreNamed(t *testing.T) {
 		if r.URL.Path == "/film" {
 			body = "\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isommp42"
 		}
-		_, _ = w.Write([]byte(body)) // a reader that went away is no fault of the test
+		_, _ = w.Write([]byte(body)) // a disconnected reader is not a test failure
 	}))
 	t.Cleanup(files.Close)
 	var steps *activities.Dixa
@@ -59,7 +59,7 @@ func TestFilesOfATypeThatIsNotTakenAreNamed(t *testing.T) {
 	}
 }
 
-// withFalse has the key also where the set lacks it.
+// withFalse adds the key as false if the set lacks it.
 func withFalse(set map[string]bool, key string) map[string]bool {
 	set[key] = set[key] || false
 	return set

@@ -11,8 +11,8 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// Dixa leaves a deactivated tag out without a word. The claim's timeline and the
-// agents are told.
+// Dixa silently skips a deactivated tag. The claim's timeline and a note to the agents
+// report it.
 func TestADeactivatedTagIsNamed(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, server.Switches{})
@@ -47,7 +47,7 @@ func TestADeactivatedTagIsNamed(t *testing.T) {
 	require.Equal(t, "tags left out", happened[0].What)
 	require.Contains(t, happened[0].Detail, "claim-reason-damaged")
 
-	// A change that wants one says so at once rather than wait for it.
+	// A change that adds such a tag reports it immediately instead of waiting.
 	in := a.patch(ref, `{"status": "accepted"}`).Instruction
 	require.NoError(t, a.instruct(ref))
 	require.Equal(t, claim.InstructionDone, a.instruction(ref, in).State)

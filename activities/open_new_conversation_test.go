@@ -12,8 +12,8 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// Dixa does not say how soon after a create its other operations know the
-// conversation. A step that comes too early is retried, and done once.
+// Dixa does not document how soon after a create its other operations see the
+// conversation. A step that runs too early is retried and takes effect once.
 func TestStepsWaitForANewConversation(t *testing.T) {
 	t.Parallel()
 	var dixa *activities.Dixa
@@ -113,8 +113,7 @@ func count(is bool) int {
 	return 0
 }
 
-// A customer whom Dixa created a moment ago and does not show yet is not taken for
-// one who was deleted.
+// A new customer that Dixa does not show yet is not treated as deleted.
 func TestANewCustomerThatDixaDoesNotShowYetIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, map[string]any{"commit_window": "1h"})
@@ -132,8 +131,8 @@ func TestANewCustomerThatDixaDoesNotShowYetIsWaitedFor(t *testing.T) {
 	require.Len(t, b.conversations(), 1)
 }
 
-// What the activity log tells of a conversation that Dixa does not show yet waits
-// for the next sweep.
+// Activity log entries for a conversation that Dixa does not show yet wait for the next
+// sweep.
 func TestSweepComesBackToANewConversation(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(1))

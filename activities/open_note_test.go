@@ -13,7 +13,7 @@ import (
 
 const noteSign = "Claimflow CF-7QK2M4XWZ3TA"
 
-// leaving is a draft that left out n files at the address.
+// leaving returns a draft that left out n files at the address.
 func leaving(n int, address string) evidenceDraft {
 	var d evidenceDraft
 	for i := range n {

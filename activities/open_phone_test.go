@@ -9,8 +9,8 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// A number in national form is read by the country of the claim's address, else by
-// the shop's.
+// A number in national format is parsed with the country of the claim's address, or the
+// shop's country if the address has none.
 func TestPhoneNumberInNationalForm(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -51,8 +51,8 @@ func TestPhoneNumberInNationalForm(t *testing.T) {
 	}
 }
 
-// The country is decided with the ticket: settings that are saved meanwhile do not
-// make another person of the customer.
+// The country is fixed when the ticket is rendered, so settings saved later do not
+// change the customer's identity.
 func TestCountryOfAPhoneNumberIsDecidedOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, map[string]any{"default_country": "DE"})

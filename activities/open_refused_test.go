@@ -10,7 +10,7 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// A name that Dixa takes for too long does not keep the claim from being opened.
+// A name that Dixa rejects as too long does not prevent the claim from being opened.
 func TestCustomerWhoseNameDixaRefusesHasNone(t *testing.T) {
 	t.Parallel()
 	var steps *activities.Dixa
@@ -53,7 +53,7 @@ func TestTagsThatDixaRefusesAreNamed(t *testing.T) {
 	require.Equal(t, "tags left out", happened[0].What)
 	require.Contains(t, happened[0].Detail, "claim-reason-damaged")
 
-	// A change that wants one says so at once rather than wait for it.
+	// A change that adds such a tag reports it immediately instead of waiting.
 	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
 	in := b.patch(ref, `{"status": "accepted"}`).Instruction
 	require.NoError(t, b.instruct(ref))

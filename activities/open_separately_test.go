@@ -13,7 +13,7 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// story is a text of so many numbered words.
+// story returns a text of numbered words.
 func story(words int) string {
 	var b strings.Builder
 	for i := range words {
@@ -27,7 +27,7 @@ func story(words int) string {
 
 var storyWord = regexp.MustCompile(`wörd-\d+`)
 
-// requireStory checks that texts tell all of a story, in order and once.
+// requireStory checks that texts contain the whole story once and in order.
 func requireStory(t *testing.T, words int, texts ...string) {
 	t.Helper()
 	require.Equal(t, storyWord.FindAllString(story(words), -1), storyWord.FindAllString(strings.Join(texts, "\n"), -1))
@@ -41,8 +41,8 @@ func texts(messages []*server.Message) []string {
 	return out
 }
 
-// Dixa does not say how many files and how long a text it takes. A claim is never
-// parked for either, and each piece is sent once.
+// Dixa does not document its limits on files and text length. Neither limit parks a
+// claim, and each piece is sent once.
 func TestMessageThatDixaRefusesWholeGoesInPieces(t *testing.T) {
 	t.Parallel()
 	const words = 2200 // about 22,000 bytes
@@ -70,7 +70,7 @@ func TestMessageThatDixaRefusesWholeGoesInPieces(t *testing.T) {
 				ref := b.accept(c)
 				b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultDropAfter, Times: 1, Containing: "externalId"})
 				made, err := b.open(ref)
-				if err != nil { // the reply of a create that Dixa took was lost
+				if err != nil { // the response to a successful create was lost
 					require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
 					made, err = b.open(ref)
 				}
@@ -142,7 +142,7 @@ func TestTextOfMoreThanSixtyPartsIsCut(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{MaxTextBytes: 600}, nil)
 	c := b.sample("c-1")
-	c.Description = strings.Repeat("ü", 20_000) // no place to break at
+	c.Description = strings.Repeat("ü", 20_000) // has no break point
 	ref := b.accept(c)
 	_, err := b.open(ref)
 	require.NoError(t, err)

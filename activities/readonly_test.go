@@ -15,8 +15,8 @@ func (b *bench) readOnly(on bool) {
 	b.save(map[string]any{"read_only": on})
 }
 
-// Writing may be forbidden at any time. What was not sent then is not sent, and
-// is sent once writing is allowed again, by itself.
+// Writing may be forbidden at any time. Unsent requests are held back and sent
+// automatically when writing is allowed again.
 func TestReadOnlyInTheMiddleOfAnOpening(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
@@ -52,7 +52,7 @@ func TestReadOnlyInTheMiddleOfAnOpening(t *testing.T) {
 	require.Len(t, conversations[0].Notes, 1)
 }
 
-// goesOnWhenAllowed parks the claim, allows writing and takes it up as its
+// goesOnWhenAllowed parks the claim, allows writing and resumes the claim as its
 // workflow does.
 func (b *bench) goesOnWhenAllowed(ref claim.Ref) {
 	b.Helper()

@@ -28,21 +28,20 @@ import (
 
 const shop = "acme"
 
-// bench is a shop that is connected to an emulated Dixa, with every activity
-// ready to run.
+// bench is a shop connected to an emulated Dixa, with every activity registered.
 type bench struct {
 	*testing.T
 	store   *store.Store
 	dixa    *server.Server
 	photos  *httptest.Server
 	clients *connection.Clients
-	// asked is told of each request to Dixa before it is answered; nil for none.
+	// asked is called with each request to Dixa before the response; may be nil.
 	asked func(*http.Request)
-	// more are further activities; nil for none.
+	// more holds additional activities; may be nil.
 	more any
 }
 
-// setup connects a shop. The settings are its own layer.
+// setup connects a shop. The settings are the shop's own layer.
 func setup(t *testing.T, switches server.Switches, settings map[string]any) *bench {
 	t.Helper()
 	ctx := t.Context()
@@ -83,8 +82,8 @@ func setup(t *testing.T, switches server.Switches, settings map[string]any) *ben
 	return b
 }
 
-// environment is a worker for one activity: an environment of the SDK's serves one
-// goroutine.
+// environment returns a worker for one activity, because an SDK test environment serves
+// one goroutine.
 func (b *bench) environment() *testsuite.TestActivityEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
@@ -114,14 +113,14 @@ func photoServer(t *testing.T) *httptest.Server {
 	mux.HandleFunc("GET /{name}", func(w http.ResponseWriter, r *http.Request) {
 		img := image.NewGray(image.Rect(0, 0, 4, 4))
 		for i := range img.Pix {
-			img.Pix[i] = r.PathValue("name")[0] * 5 // another picture for another name
+			img.Pix[i] = r.PathValue("name")[0] * 5 // each name gets a different picture
 		}
 		var out bytes.Buffer
 		if err := jpeg.Encode(&out, img, nil); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		_, _ = w.Write(out.Bytes()) // a reader that went away is no fault of the test
+		_, _ = w.Write(out.Bytes()) // a disconnected reader is not a test failure
 	})
 	mux.Handle("GET /gone/", http.NotFoundHandler())
 	s := httptest.NewServer(mux)
@@ -129,7 +128,7 @@ func photoServer(t *testing.T) *httptest.Server {
 	return s
 }
 
-// sample is a claim with a customer, an item and two photos.
+// sample returns a claim with a customer, an item and two photos.
 func (b *bench) sample(id string) *claim.Claim {
 	return &claim.Claim{
 		ID: id, Shop: shop, Reason: "damaged", Preference: "refund", Description: "The mug is broken.",
@@ -141,8 +140,8 @@ func (b *bench) sample(id string) *claim.Claim {
 	}
 }
 
-// accept takes a claim and marks it as being opened, with its ticket rendered
-// and its evidence checked.
+// accept accepts a claim, moves it to opening, renders its ticket and checks its
+// evidence.
 func (b *bench) accept(c *claim.Claim) claim.Ref {
 	b.Helper()
 	require.NoError(b, c.Validate())
@@ -175,7 +174,7 @@ func (b *bench) load(ref claim.Ref) claim.WorkflowState {
 	return standing
 }
 
-// run runs an activity once.
+// run executes an activity once.
 func run[R any](b *bench, activity, in any) (R, error) {
 	var out R
 	value, err := b.environment().ExecuteActivity(activity, in)
@@ -186,13 +185,13 @@ func run[R any](b *bench, activity, in any) (R, error) {
 	return out, nil
 }
 
-// runVoid runs an activity without a result once.
+// runVoid executes an activity without a result once.
 func runVoid(b *bench, activity, in any) error {
 	_, err := b.environment().ExecuteActivity(activity, in)
 	return err
 }
 
-// open runs the two activities that make the conversation.
+// open runs the two activities that create the conversation.
 func (b *bench) open(ref claim.Ref) (activities.Conversation, error) {
 	customer, err := b.customer(ref)
 	if err != nil {
@@ -211,7 +210,7 @@ func (b *bench) create(ref claim.Ref, endUserID string) (activities.Conversation
 	return run[activities.Conversation](b, dixa.CreateConversation, activities.ConversationInput{Ref: ref, EndUserID: endUserID})
 }
 
-// failure takes an activity's error apart.
+// failure returns the application error of an activity.
 func failure(t *testing.T, err error) *temporal.ApplicationError {
 	t.Helper()
 	var app *temporal.ApplicationError
@@ -219,8 +218,8 @@ func failure(t *testing.T, err error) *temporal.ApplicationError {
 	return app
 }
 
-// requireParked checks that an activity parks its claim for a cause, and returns
-// its words.
+// requireParked checks that an activity parks its claim for the cause and returns the
+// message.
 func requireParked(t *testing.T, err error, cause claim.Cause) string {
 	t.Helper()
 	app := failure(t, err)
@@ -232,7 +231,7 @@ func requireParked(t *testing.T, err error, cause claim.Cause) string {
 	return app.Message()
 }
 
-// conversations are those of the emulated Dixa.
+// conversations returns the conversations in the emulated Dixa.
 func (b *bench) conversations() []*server.Conversation { return b.dixa.State().Conversations }
 
 func (b *bench) requests() string {

@@ -29,8 +29,7 @@ import (
 	"github.com/claimflow/claimflow/workflows"
 )
 
-// sweepBench is a bench whose Dixa sends its events here, as far as the switches
-// let it.
+// sweepBench is a bench that receives Dixa's events, as far as the switches allow.
 type sweepBench struct {
 	*bench
 	connection string
@@ -40,7 +39,7 @@ type sweepBench struct {
 	mu sync.Mutex
 	// down makes the receiver answer 503.
 	down bool
-	// late are the events that were received while holding.
+	// late holds the events received while holding.
 	late    []string
 	holding bool
 }
@@ -93,7 +92,7 @@ func (b *sweepBench) take(body string) error {
 	return err
 }
 
-// sweep runs the workflow with its activities once. Waits pass at once.
+// sweep runs the workflow with its activities once. Timers fire immediately.
 func (b *sweepBench) sweep() claim.SweepReport {
 	b.Helper()
 	report, err := b.trySweep()
@@ -117,8 +116,7 @@ func (b *sweepBench) trySweep() (claim.SweepReport, error) {
 	return report, env.GetWorkflowResult(&report)
 }
 
-// opened opens conversations with tags for claims and lets what Dixa told of that
-// be known.
+// opened opens tagged conversations for n claims and applies the resulting events.
 func (b *sweepBench) opened(n int) []claim.Ref {
 	b.Helper()
 	refs := b.openedBare(n)
@@ -145,7 +143,7 @@ func (b *sweepBench) openedBare(n int) []claim.Ref {
 	return refs
 }
 
-// known lets claims take in all that came.
+// known applies all received events to the claims.
 func (b *sweepBench) known(refs []claim.Ref) {
 	b.Helper()
 	b.dixa.Settle() // a bulk tag takes effect after its reply
@@ -176,7 +174,7 @@ func (b *sweepBench) conversationID(ref claim.Ref) int64 {
 	return link.ConversationID
 }
 
-// conversation is what Dixa has of a claim's.
+// conversation returns a claim's conversation in Dixa.
 func (b *sweepBench) conversation(ref claim.Ref) *server.Conversation {
 	b.Helper()
 	return b.among(b.conversations(), ref)
@@ -190,7 +188,7 @@ func (b *sweepBench) among(all []*server.Conversation, ref claim.Ref) *server.Co
 	return all[i]
 }
 
-// picture is what is told of a conversation, in words that can be compared.
+// picture is a comparable view of a conversation.
 type picture struct {
 	State, Claim, Assignee, Queue, Requester string
 	Tags, Messages                           []string
@@ -252,7 +250,7 @@ func (b *sweepBench) picture(ref claim.Ref) picture {
 	return p
 }
 
-// requireTrue asserts that what is known of claims is what Dixa has.
+// requireTrue asserts that the stored conversations match Dixa.
 func (b *sweepBench) requireTrue(refs []claim.Ref) {
 	b.Helper()
 	all := b.conversations()
@@ -261,7 +259,7 @@ func (b *sweepBench) requireTrue(refs []claim.Ref) {
 	}
 }
 
-// timeline are the words of a claim's timeline.
+// timeline returns the sorted texts of a claim's timeline.
 func (b *sweepBench) timeline(ref claim.Ref) []string {
 	b.Helper()
 	all, err := b.store.Conversations.LatestTimeline(b.Context(), ref, 500)
@@ -271,7 +269,7 @@ func (b *sweepBench) timeline(ref claim.Ref) []string {
 		words = append(words, h.What)
 	}
 	slices.Sort(words)
-	// That it was put into a queue is in no entry of the log by itself.
+	// The activity log has no separate entry for queueing.
 	return slices.DeleteFunc(words, func(w string) bool { return w == "queued" })
 }
 
@@ -293,7 +291,7 @@ func (b *sweepBench) customer(ref claim.Ref, steps ...server.Step) {
 	}
 }
 
-// happen lets agents and customers do things at random.
+// happen performs n random actions by agents and customers.
 func (b *sweepBench) happen(chance *rand.Rand, refs []claim.Ref, n int) {
 	b.Helper()
 	var tags []string
@@ -368,10 +366,9 @@ func TestSweepFindsWhatWebhooksDidNotTell(t *testing.T) {
 	}
 }
 
-// What came by events alone and what a sweep found make one and the same
-// timeline, and an event that comes after the sweep does not show twice.
-// However late events come around a sweep, in whichever order, and whether they
-// do at all, the end is the same.
+// Events alone and a sweep produce the same timeline, and an event that arrives after
+// the sweep does not appear twice. The final state is the same if events arrive late,
+// in any order, or never.
 func TestEventsAndFindingsConvergeInAnyOrder(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(0))
@@ -423,7 +420,7 @@ func TestEventsAndFindingsConvergeInAnyOrder(t *testing.T) {
 		require.Equal(t, known.Tags, got.Tags, "order %v, lost %b", order, lost)
 		require.Equal(t, known.Assignee.ID, got.Assignee.ID, "order %v, lost %b", order, lost)
 	}
-	// What happens after the look is newer than it.
+	// Changes after the sweep are newer than its finding.
 	b.mu.Lock()
 	b.holding = false
 	b.mu.Unlock()
@@ -432,9 +429,9 @@ func TestEventsAndFindingsConvergeInAnyOrder(t *testing.T) {
 	b.requireTrue(refs)
 }
 
-// The event of a close that an earlier sweep reported comes late, and is not applied
-// yet when the next sweep compares it with the log: it must not pass for the event of
-// another close, which was lost.
+// The event of a close that an earlier sweep reported arrives late and is not applied
+// yet when the next sweep compares it with the log. It must not be mistaken for the
+// lost event of another close.
 func TestALateEventDoesNotHideALostOne(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(0))
@@ -473,7 +470,7 @@ func TestSweepTakesWhatDixaCouldNotDeliver(t *testing.T) {
 	b.agent(refs[0], server.Step{Action: server.PlayNote, Text: "One"}, server.Step{Action: server.PlayNote, Text: "Two"}, server.Step{Action: server.PlayClose})
 	require.NoError(t, b.dixa.FlushDeliveries(t.Context()))
 	report := b.sweep()
-	// A close by nobody is told as two events.
+	// Dixa reports a close without an assignee as two events.
 	require.Equal(t, 4, report.Events)
 	require.Zero(t, report.Conversations, "the events tell all")
 	b.known(refs)
@@ -541,7 +538,7 @@ func TestSweepLeavesSubscriptionsOfOthersAlone(t *testing.T) {
 	})
 }
 
-// The numbers of requests are what docs/operations.md states.
+// The request counts match docs/operations.md.
 func TestWhatASweepCosts(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(0))
@@ -565,7 +562,7 @@ func TestWhatASweepCosts(t *testing.T) {
 	b.requireTrue(refs)
 }
 
-// TestListLag: what the log shows late is found by the next sweep.
+// The next sweep finds entries that the log shows late.
 func TestSweepLooksBackForWhatTheLogShowsLate(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(0))
@@ -613,8 +610,8 @@ func TestSweepGoesOnAfterTrouble(t *testing.T) {
 	}
 }
 
-// A sweep that ends between what it keeps and its watermark finds everything
-// again, and nothing twice.
+// A sweep killed before it advances its watermark finds everything again and records
+// nothing twice.
 func TestSweepThatIsKilledLosesNothing(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(0))
@@ -630,14 +627,14 @@ func TestSweepThatIsKilledLosesNothing(t *testing.T) {
 	page, err := run[activities.Page](b.withSweeps(), b.sweeps.ReadActivityLog, activities.PageInput{ConnectionID: b.connection, From: plan.From, To: plan.To.Add(time.Minute)})
 	require.NoError(t, err)
 	require.Equal(t, 2, page.Report.Touched)
-	// Killed here: kept and not judged.
+	// Killed here: stored but not reconciled.
 	left, err := b.store.Sweeps.Unreconciled(ctx, b.connection, plan.StartedAt.Add(time.Hour), 10)
 	require.NoError(t, err)
 	require.Len(t, left, 2)
 	judged, err := run[activities.ReconcileResult](b.withSweeps(), b.sweeps.JudgeConversations, activities.ReconcileInput{ConnectionID: b.connection, Since: plan.StartedAt.Add(time.Hour)})
 	require.NoError(t, err)
 	require.Equal(t, 2, judged.Report.Conversations)
-	// Killed here: found, and the watermark not raised.
+	// Killed here: reconciled, but the watermark is not advanced.
 	report := b.sweep()
 	require.Zero(t, report.Conversations, "the same finding is one event, also before it was taken in")
 	b.known(refs)
@@ -664,7 +661,7 @@ func TestSweepNotesConversationsThatAreGone(t *testing.T) {
 	report := b.sweep()
 	require.Empty(t, report.Trouble)
 	require.Zero(t, report.Failed)
-	// One that was opened just now and that Dixa does not show is looked for again.
+	// A new conversation that Dixa does not show is checked again.
 	report.Add(b.sweep())
 	require.Equal(t, 1, report.Gone)
 	require.LessOrEqual(t, b.sweep().Looked, 2)
@@ -717,8 +714,8 @@ func TestSweepOfAConnectionThatCannotBeSweptEndsAtOnce(t *testing.T) {
 	})
 }
 
-// Conversations of which nothing was heard for long are looked at as well, those
-// first of which nothing is known, and in turns.
+// Sweeps also check quiet conversations in turn, starting with those that have no
+// known data.
 func TestSweepLooksAtQuietConversations(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(1))

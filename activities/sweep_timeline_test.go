@@ -17,14 +17,14 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// hold keeps back what Dixa tells from here on.
+// hold withholds events from Dixa from now on.
 func (b *sweepBench) hold() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.holding = true
 }
 
-// held are the events that were kept back.
+// held returns the withheld events.
 func (b *sweepBench) held() []string {
 	b.Helper()
 	b.dixa.Settle()
@@ -34,7 +34,7 @@ func (b *sweepBench) held() []string {
 	return slices.Clone(b.late)
 }
 
-// deliver takes in events as if they came now.
+// deliver receives events as if they arrived now.
 func (b *sweepBench) deliver(events ...string) {
 	b.Helper()
 	for _, body := range events {
@@ -42,7 +42,7 @@ func (b *sweepBench) deliver(events ...string) {
 	}
 }
 
-// eventful lets much happen to a conversation, some of it twice.
+// eventful performs many actions on a conversation, some of them twice.
 func (b *sweepBench) eventful(ref claim.Ref) {
 	b.Helper()
 	b.agent(ref, server.Step{Action: server.PlayClaim}, server.Step{Action: server.PlayReply, Text: "Hello"},
@@ -52,9 +52,9 @@ func (b *sweepBench) eventful(ref claim.Ref) {
 	b.agent(ref, server.Step{Action: server.PlayClose})
 }
 
-// What happened stands in the timeline once, whoever tells of it: an event before
-// the sweep, while it compares, or minutes after it, and however far apart Dixa's
-// times of one happening are.
+// The timeline shows each occurrence once, whether its event arrives before the sweep,
+// while it compares, or minutes after it, and however far apart Dixa's timestamps for
+// the occurrence are.
 func TestTimelineIsTheSameWhoeverTellsIt(t *testing.T) {
 	t.Parallel()
 	told := newSweepBench(t, losing(0))
@@ -71,7 +71,7 @@ func TestTimelineIsTheSameWhoeverTellsIt(t *testing.T) {
 	} {
 		switches := losing(0)
 		switches.ActivityShift = server.Duration(shift)
-		// Which of the events came before the sweep.
+		// before selects the events that arrive before the sweep.
 		for when, before := range map[string]func(i int) bool{
 			"none before": func(int) bool { return false },
 			"every other": func(i int) bool { return i%2 == 0 },
@@ -85,7 +85,7 @@ func TestTimelineIsTheSameWhoeverTellsIt(t *testing.T) {
 				refs := b.openedBare(1)
 				b.hold()
 				var d *activities.Dixa
-				require.NoError(t, runVoid(b.bench, d.ApplyTags, refs[0])) // several tags of one moment
+				require.NoError(t, runVoid(b.bench, d.ApplyTags, refs[0])) // several tags with one timestamp
 				b.eventful(refs[0])
 				var later []string
 				for i, body := range b.held() {
@@ -115,7 +115,7 @@ func TestTimelineIsTheSameWhoeverTellsIt(t *testing.T) {
 	}
 }
 
-// An event that comes while a sweep compares is not known to it.
+// A sweep does not know an event that arrives while it compares.
 func TestEventThatComesWhileTheSweepComparesShowsOnce(t *testing.T) {
 	t.Parallel()
 	for name, takenIn := range map[string]bool{"waits in the inbox": false, "is taken in": true} {
@@ -149,9 +149,9 @@ func TestEventThatComesWhileTheSweepComparesShowsOnce(t *testing.T) {
 	}
 }
 
-// stateActs are ways in which a conversation's state goes to and fro, and the fates
-// of each event that are tried: before the next sweep, never, after it. All of them
-// end with it open.
+// stateActs lists sequences of state changes and the number of fates tried for each
+// event: before the next sweep, never, or after it. Every sequence ends with the
+// conversation open.
 var stateActs = map[string]struct {
 	acts  [][]server.Step
 	fates int
@@ -165,9 +165,9 @@ var stateActs = map[string]struct {
 
 var closes, reopens = server.Step{Action: server.PlayClose}, server.Step{Action: server.PlayReopen}
 
-// Whichever of the events of closing and reopening come before a sweep, after it
-// or never, in whichever order, and wherever the sweeps fall: after the last one
-// the claim is where its conversation is.
+// Close and reopen events may arrive before a sweep, after it or never, in any order,
+// and sweeps may run at any point. After the last sweep, the claim's state matches its
+// conversation.
 func TestNoReopenIsMissed(t *testing.T) {
 	t.Parallel()
 	for name, way := range stateActs {
@@ -182,7 +182,7 @@ func TestNoReopenIsMissed(t *testing.T) {
 				b.sweep()
 				refs := b.opened(power(way.fates, events))
 				for _, ref := range refs {
-					b.agent(ref, server.Step{Action: server.PlayClaim}) // or each close were two events
+					b.agent(ref, server.Step{Action: server.PlayClaim}) // otherwise each close produces two events
 				}
 				b.known(refs)
 				b.hold()
@@ -197,7 +197,7 @@ func TestNoReopenIsMissed(t *testing.T) {
 						event, err := dixa.ParseEvent([]byte(body))
 						require.NoError(t, err)
 						if event.Name != dixa.EventConversationClosed && event.Name != dixa.EventConversationOpen {
-							continue // only the events of the state are at stake
+							continue // only state events matter
 						}
 						c, ok := event.Conversation()
 						require.True(t, ok)
@@ -252,8 +252,8 @@ func power(base, exponent int) int {
 	return n
 }
 
-// askWhereInDoubt asks Dixa about claims whose state is in doubt, as their
-// workflows do.
+// askWhereInDoubt queries Dixa for claims whose state is in doubt, as their workflows
+// do.
 func (b *sweepBench) askWhereInDoubt(refs []claim.Ref) {
 	b.Helper()
 	var d *activities.Dixa

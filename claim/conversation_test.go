@@ -14,7 +14,7 @@ import (
 
 var dixaTime = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
-// someFacts are facts as Dixa might tell them, several in the same moment.
+// someFacts returns random facts, several of them with the same timestamp.
 func someFacts(r *rand.Rand) []claim.Fact {
 	statuses := []claim.ConversationStatus{claim.ConversationOpen, claim.ConversationPending, claim.ConversationClosed, ""}
 	var facts []claim.Fact
@@ -46,8 +46,7 @@ func someFacts(r *rand.Rand) []claim.Fact {
 	return facts
 }
 
-// However facts come, in whichever order and how often, they make the same
-// conversation.
+// Facts produce the same conversation in any order, with any number of repeats.
 func TestConversationIsTheSameHoweverFactsCome(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(500) {
@@ -116,8 +115,7 @@ func TestNewestFactHasTheWord(t *testing.T) {
 	}
 }
 
-// Whatever is known of a conversation, a claim that follows it gets there in one
-// step, and stays.
+// A claim reaches the state of its conversation in one step, then stays there.
 func TestConversationMovesAClaimInOneStep(t *testing.T) {
 	t.Parallel()
 	following := map[claim.State]bool{claim.StateOpen: true, claim.StatePending: true, claim.StateClosed: true, claim.StateSettled: true}
@@ -170,7 +168,7 @@ func TestStatusRules(t *testing.T) {
 	}
 }
 
-// Dixa tells of a rating once for the score and once for its comment.
+// Dixa reports a rating's score and comment as separate events.
 func TestConversationPutsScoreAndCommentTogether(t *testing.T) {
 	t.Parallel()
 	at := func(ms int, id string) claim.Stamp {

@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// fixtures are the bodies in testdata/claims by name.
+// fixtures returns the bodies in testdata/claims by name.
 func fixtures(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	paths, err := filepath.Glob("testdata/claims/*.json")
@@ -179,7 +179,7 @@ func FuzzDecode(f *testing.F) {
 			require.NotEmpty(t, faultsOf(t, err))
 			return
 		}
-		c.Cut = nil // what is cut is not cut again
+		c.Cut = nil // truncated values are not truncated again
 		flat, err := json.Marshal(c)
 		require.NoError(t, err)
 		again, err := claim.Decode(flat, c.Shop)

@@ -29,8 +29,8 @@ func TestMergeSettings(t *testing.T) {
 	}
 }
 
-// FuzzMergeSettings: whatever is sent as a patch either is a fault or makes a layer that
-// is a JSON object.
+// FuzzMergeSettings checks that every patch either fails or yields a layer that is a
+// JSON object.
 func FuzzMergeSettings(f *testing.F) {
 	for _, seed := range []string{`{"tag": "x"}`, `{"evidence": {"max_files": null}}`, `null`, `[]`, `{"a": {"b": {"c": null}}}`, "{\"\\u0000\": 1}"} {
 		f.Add(seed)

@@ -24,8 +24,8 @@ func TestWorkflowID(t *testing.T) {
 	}
 }
 
-// TestKeysStayTheSame: these are in Dixa's and Temporal's records of claims, so
-// a change of how they are made would open conversations a second time.
+// TestKeysStayTheSame pins keys that Dixa and Temporal store for claims. Deriving them
+// differently would open conversations a second time.
 func TestKeysStayTheSame(t *testing.T) {
 	t.Parallel()
 	ref := claim.Ref{Shop: "acme", ID: "1"}

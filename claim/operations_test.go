@@ -9,8 +9,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Who looks up why a claim is parked, by what it can be found, or what a state
-// means must find it in the operators' document.
+// The operations document must list every cause, state and search attribute.
 func TestOperationsDocumentNamesEverything(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../docs/operations.md")

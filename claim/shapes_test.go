@@ -76,7 +76,7 @@ func TestWhatIsTooLongIsCut(t *testing.T) {
 	require.Equal(t, "answers: the first 100 of 122 entries", c.Cut[3].String())
 	require.Equal(t, "customer.external_id: left out, since 201 characters are too many", c.Cut[5].String())
 
-	// A change keeps what was cut of the rest.
+	// A change keeps the truncations of the fields it does not touch.
 	next, err := claim.DecodeUpdate([]byte(fmt.Sprintf(`{"customer": {"first_name": "Anna", "last_name": %q}, "answers": {"Q": "short"}}`, long(201))), c)
 	require.NoError(t, err)
 	require.Equal(t, []claim.Truncation{{Field: "customer.last_name", Given: 201, Kept: 199}}, next.Cut[:1])
@@ -87,7 +87,7 @@ func TestWhatIsTooLongIsCut(t *testing.T) {
 	require.Equal(t, []string{"customer.last_name", "description", "selected_items[0].title", "image_urls", "customer.external_id", "shipments[0].tracking_url"}, fields)
 }
 
-// What the claim cannot be opened without is refused.
+// Fields that a claim needs to be opened are rejected instead of truncated.
 func TestWhatIsNeededIsNotCut(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{

@@ -21,8 +21,8 @@ var events = []claim.Event{
 	claim.EventRetry, claim.EventPending, claim.EventReopen, claim.EventClose, claim.EventSettle,
 }
 
-// stateTable says what every event does to a claim in every state; a dot means
-// that the event does not apply.
+// stateTable maps each state and event to the next state. A dot means that the event
+// does not apply.
 const stateTable = `
 state           | start   opened park            skip    abandon   retry    pending reopen close   settle
 received        | opening .      needs_attention skipped abandoned received .       .      .       .
@@ -69,9 +69,9 @@ func TestNext(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestEventsMayComeTwice: an event that comes again right after itself changes
-// nothing, so a repeated delivery converges. A retry is a wish and may be made
-// as often as it applies.
+// TestEventsMayComeTwice checks that applying an event twice in a row changes nothing,
+// so repeated deliveries converge. A retry is a request and may be repeated as long as
+// it applies.
 func TestEventsMayComeTwice(t *testing.T) {
 	t.Parallel()
 	for _, from := range claim.States() {
@@ -87,8 +87,8 @@ func TestEventsMayComeTwice(t *testing.T) {
 	}
 }
 
-// TestEveryStateHasAWayOn: no claim is ever stuck, and every claim can be opened
-// until it is settled.
+// TestEveryStateHasAWayOn checks that no claim gets stuck and that every claim can be
+// opened until it is settled.
 func TestEveryStateHasAWayOn(t *testing.T) {
 	t.Parallel()
 	for _, from := range claim.States() {
@@ -113,7 +113,7 @@ func TestFinal(t *testing.T) {
 	}
 }
 
-// TestStateMachinePage keeps docs/state-machine.md true.
+// TestStateMachinePage keeps docs/state-machine.md in sync with the code.
 func TestStateMachinePage(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

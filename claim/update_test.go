@@ -103,7 +103,7 @@ func FuzzDecodeUpdate(f *testing.F) {
 		require.NoError(t, got.Validate())
 		require.Equal(t, "acme/c-1", got.Shop+"/"+got.ID)
 		claim.FieldChanges(known(), got)
-		// The same once more changes nothing.
+		// Applying the same update again changes nothing.
 		again, err := claim.DecodeUpdate(change, got)
 		require.NoError(t, err)
 		require.Empty(t, claim.Differences(got, again))

@@ -17,7 +17,7 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// scripted answers one handler after the other, the last one for ever.
+// scripted serves each request with the next handler and repeats the last one.
 func scripted(t *testing.T, handlers ...http.HandlerFunc) (url string, calls *atomic.Int32) {
 	t.Helper()
 	calls = &atomic.Int32{}
@@ -43,7 +43,7 @@ func answer(status int, body string, header ...string) http.HandlerFunc {
 // drop closes the connection instead of answering.
 func drop(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// cut promises more than it sends.
+// cut announces a longer body than it sends.
 func cut(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "1000")
 	_, _ = io.WriteString(w, `{"new": true`)
@@ -93,7 +93,7 @@ func TestNeverSendsTwiceWhatMustNotBe(t *testing.T) {
 		require.Error(t, err, name)
 		require.EqualValues(t, 3, calls.Load(), name)
 	}
-	// Where the service says that nothing was done, even these are safe.
+	// If the service reports that it did nothing, retrying even these calls is safe.
 	url, calls := scripted(t, answer(503, `{"status": 503}`), answer(201, `{"slug": "acme"}`))
 	s, err := newClient(t, url).AddShop(t.Context(), client.NewShop{Slug: "acme"})
 	require.NoError(t, err)

@@ -18,8 +18,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// service is Claimflow with the shop "acme", beside an emulated Dixa that takes
-// the token "demo-token". A real program only needs client.New.
+// service starts Claimflow with the shop "acme" and an emulated Dixa that accepts the
+// token "demo-token". A real program needs only client.New.
 func service() (c *client.Client, stop func()) {
 	ctx := context.Background()
 	text, err := seal.Generate()
@@ -80,7 +80,7 @@ func ExampleClient_Submit() {
 	must(err)
 	fmt.Println(first.New, first.Claim.State)
 
-	// Sending it again, after a crash for instance, makes no second claim.
+	// Submitting it again, for example after a crash, does not create a second claim.
 	again, err := c.Submit(ctx, exampleClaim())
 	must(err)
 	fmt.Println(again.New, again.Claim.WorkflowID)

@@ -23,8 +23,8 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m)
 }
 
-// databases are all that the store works on. Each call gives the address of a new
-// and empty one.
+// databases lists every supported backend. Each call returns the URL of a new, empty
+// database.
 var databases = map[string]func(t *testing.T) string{
 	"memory":   func(*testing.T) string { return memory },
 	"file":     fileURL,
@@ -33,7 +33,7 @@ var databases = map[string]func(t *testing.T) string{
 
 const memory = "sqlite::memory:"
 
-// setup opens the store at url with a clock to turn, and adds the shop "acme".
+// setup opens the store at url with a manual clock and adds the shop "acme".
 func setup(t *testing.T, url string) (*store.Store, *clock) {
 	t.Helper()
 	now := newClock()
@@ -42,7 +42,7 @@ func setup(t *testing.T, url string) (*store.Store, *clock) {
 	return s, now
 }
 
-// onEach runs a test on every database.
+// onEach runs test against every database.
 func onEach(t *testing.T, test func(t *testing.T, s *store.Store, now *clock)) {
 	t.Helper()
 	for name, database := range databases {
@@ -87,7 +87,7 @@ func addShop(tb testing.TB, s *store.Store, slug string) {
 	require.NoError(tb, err)
 }
 
-// connect gives a shop a token of an organisation and returns its connection.
+// connect saves a token of the organisation for a shop and returns the connection.
 func connect(t *testing.T, s *store.Store, shop, organization string) claim.Connection {
 	t.Helper()
 	c, err := s.Connections.SaveToken(t.Context(), shop, "dx-live-token-of-"+organization, store.Organization{ID: organization, Name: "Org " + organization})
@@ -137,7 +137,7 @@ func asJSON(t *testing.T, v any) string {
 	return string(data)
 }
 
-// clock is a source of time that stands still until it is turned.
+// clock is a manual clock: time advances only through Turn.
 type clock struct {
 	mu sync.Mutex
 	t  time.Time
@@ -157,7 +157,7 @@ func (c *clock) Turn(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// atOnce runs fn n times at once and returns its errors.
+// atOnce runs fn n times concurrently and returns the errors.
 func atOnce(n int, fn func(i int) error) []error {
 	errs := make([]error, n)
 	var ready, done sync.WaitGroup

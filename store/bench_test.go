@@ -43,7 +43,7 @@ func BenchmarkTakeBudget(b *testing.B) {
 	}
 }
 
-// BenchmarkReceive is what an event takes while a number of senders send at once.
+// BenchmarkReceive measures Inbox.Receive with concurrent senders.
 func BenchmarkReceive(b *testing.B) {
 	for name, database := range map[string]func(testing.TB) string{
 		"file": func(tb testing.TB) string {
@@ -78,7 +78,7 @@ func BenchmarkReceive(b *testing.B) {
 	}
 }
 
-// benchmarkStores opens a store with the shop "acme" in memory and in a file.
+// benchmarkStores opens an in-memory store and a file store, each with the shop "acme".
 func benchmarkStores(b *testing.B) map[string]*store.Store {
 	b.Helper()
 	stores := map[string]*store.Store{

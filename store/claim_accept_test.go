@@ -184,7 +184,7 @@ func TestListFiltersAndPages(t *testing.T) {
 			s, now := setup(t, database(t))
 			addShop(t, s, "other")
 			start := now.Now()
-			// Two claims share each instant, so that the cursor must tell them apart.
+			// Two claims share each timestamp, so the cursor must break the tie.
 			for i, id := range []string{"a", "b", "c", "d", "e", "f"} {
 				c := sample(id)
 				if id == "d" {

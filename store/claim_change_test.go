@@ -178,8 +178,8 @@ func TestOutboxCountsEachClaimsEventsWithoutAGap(t *testing.T) {
 	})
 }
 
-// An operator abandons while the workflow opens: whoever commits first, the
-// other sees it.
+// An operator abandons the claim while the workflow opens it. The second transaction
+// sees the first one's commit.
 func TestAbandonAndOpenedAtOnceAreInOneOrder(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {

@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// waysTo says by which events a received claim comes into each state.
+// waysTo lists the events that take a received claim to each state.
 var waysTo = map[claim.State][]claim.Event{
 	claim.StateReceived:       nil,
 	claim.StateOpening:        {claim.EventStart},
@@ -138,7 +138,7 @@ func TestLinkToNamesTheConversation(t *testing.T) {
 	})
 }
 
-// noted is the result of a step as the workflow reads it.
+// noted returns the result of a step as the workflow reads it.
 func noted(t *testing.T, s *store.Store, r claim.Ref, step string) (in store.Intent, conversationID int64) {
 	t.Helper()
 	in, err := s.Intents.Get(t.Context(), r, step)
@@ -254,7 +254,7 @@ func TestLinkWaitsForACreateThatIsOnItsWay(t *testing.T) {
 		require.EqualValues(t, 42, created)
 		require.Zero(t, in.SentAt, "the create that a person settled is still looked for")
 
-		// Nothing was sent yet, and nothing is sent after the link.
+		// Linking before the first send prevents the send.
 		fresh := accept(t, s, sample("2"))
 		change(t, s, fresh, claim.EventStart)
 		require.NoError(t, s.Claims.Link(t.Context(), fresh, 43))
@@ -265,7 +265,7 @@ func TestLinkWaitsForACreateThatIsOnItsWay(t *testing.T) {
 	})
 }
 
-// Of a link and a create that begin at once, one sees the other.
+// If a link and a create start concurrently, one of them sees the other.
 func TestLinkAndCreateAtOnce(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {

@@ -19,7 +19,7 @@ func unsignalled(t *testing.T, s *store.Store, limit int) []store.Nudge {
 	return nudges
 }
 
-// told marks every claim's workflow as told of all there is.
+// told marks every due nudge as sent and read.
 func told(t *testing.T, s *store.Store) {
 	t.Helper()
 	for _, n := range unsignalled(t, s, 1000) {
@@ -43,7 +43,7 @@ func TestNudgesAreOwedUntilTheyAreTold(t *testing.T) {
 		require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("1"), 1))
 		require.Len(t, unsignalled(t, s, 10), 2)
 
-		// A retry between the reading and the telling is told of as well.
+		// A retry between reading and sending a nudge gets a nudge of its own.
 		require.NoError(t, s.Claims.Retry(t.Context(), ref("2"), store.RetryOptions{}))
 		require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("2"), 1))
 		require.NoError(t, s.Nudges.MarkRead(t.Context(), ref("2"), 1))
@@ -82,7 +82,7 @@ func TestParkedClaimsWakeOnceForNewSettings(t *testing.T) {
 		require.Equal(t, claim.StateNeedsAttention, load(t, s, ref("1")).State, "the workflow decides where the claim goes")
 		require.Zero(t, wake(), "one change wakes twice")
 
-		// It had read the old settings once more when it was parked again.
+		// It parked again after reading the old settings.
 		park(version(t, s, "acme") - 1)
 		require.Equal(t, 1, wake(), "a claim that parked with old settings sleeps for ever")
 		park(version(t, s, "acme"))
@@ -184,7 +184,8 @@ func TestClaimsThatNothingIsHeardOfAreStranded(t *testing.T) {
 		waiting := []string{"received", "opening", "needs_attention"}
 		require.ElementsMatch(t, waiting, stranded())
 
-		// A sign of life, and word that the engine took.
+		// An error report from the workflow and a nudge that Temporal accepted both restart
+		// the silence period.
 		_, err := s.Claims.Change(t.Context(), ref("opening"), "", store.ClaimUpdate{LastError: "Dixa answers 503"})
 		require.NoError(t, err)
 		require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("received"), 1))

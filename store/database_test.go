@@ -90,7 +90,7 @@ func TestOpenOfANewStoreByMany(t *testing.T) {
 	}
 }
 
-// A caller who gives up must not cost a store in memory its data.
+// A canceled call must not lose the data of an in-memory store.
 func TestCancelledCallsLeaveTheStoreWhole(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {

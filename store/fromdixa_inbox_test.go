@@ -11,7 +11,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// closed is an event about a conversation, zero for none.
+// closed returns a ConversationClosed event. Conversation is zero if the event has none.
 func closed(id, organization string, conversation int64) store.DixaEvent {
 	return store.DixaEvent{
 		ID: id, Name: "ConversationClosed", ConversationID: conversation, HappenedAt: newClock().Now(),
@@ -20,7 +20,7 @@ func closed(id, organization string, conversation int64) store.DixaEvent {
 	}
 }
 
-// body reads what is kept of an event; nil once it was dropped.
+// body returns the stored body of an event, or nil after it is dropped.
 func body(t *testing.T, s *store.Store, connection, id string) []byte {
 	t.Helper()
 	e, err := s.Inbox.Event(t.Context(), connection, id)
@@ -154,7 +154,7 @@ func TestBodiesThatAreNoClaimsAreDropped(t *testing.T) {
 			receive("before", 1) // the link came first
 			receive("after", 2)  // the event came first
 			receive("none", 0)
-			const strangers = 510 // more than a batch
+			const strangers = 510 // exceeds one batch
 			for i := range strangers {
 				receive(fmt.Sprint("stranger-", i), 9)
 			}

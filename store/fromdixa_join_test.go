@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// joinAll joins until nothing is left to do.
+// joinAll calls Join until nothing is left to join.
 func joinAll(t *testing.T, s *store.Store, limit int) {
 	t.Helper()
 	for more := true; more; {
@@ -33,7 +33,7 @@ func link(t *testing.T, s *store.Store, connection, id string, conversation int6
 	require.NoError(t, s.Links.Create(t.Context(), store.LinkInput{Ref: ref(id), ConnectionID: connection, ConversationID: conversation, Step: claim.StepConversation}))
 }
 
-// eventsOf are the ids of the events that a claim has yet to take in.
+// eventsOf returns the IDs of a claim's unapplied events.
 func eventsOf(t *testing.T, s *store.Store, id string) []string {
 	t.Helper()
 	next, err := s.Inbox.NextEvents(t.Context(), ref(id), 1000)
@@ -45,7 +45,7 @@ func eventsOf(t *testing.T, s *store.Store, id string) []string {
 	return ids
 }
 
-// An event reaches its claim whichever comes first, it or the link, and once.
+// An event reaches its claim exactly once, before or after the link.
 func TestEventsReachTheirClaimWhicheverComesFirst(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
@@ -75,7 +75,7 @@ func TestEventsReachTheirClaimWhicheverComesFirst(t *testing.T) {
 	})
 }
 
-// Whatever comes at the same moment, no event is stranded and none counts twice.
+// Concurrent events and links neither strand an event nor count it twice.
 func TestEventsAndLinksAtOnceStrandNothing(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
@@ -108,8 +108,8 @@ func TestEventsAndLinksAtOnceStrandNothing(t *testing.T) {
 	})
 }
 
-// What an event did and that it was taken in are one: of many who take in the
-// same events one does.
+// An event's effects and its applied mark commit together. If several callers apply
+// the same events, only one succeeds.
 func TestEventsAreTakenInOnce(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
@@ -174,8 +174,8 @@ func TestEventsAreTakenInOnce(t *testing.T) {
 	})
 }
 
-// An event and Dixa's list tell of the same message. The list has the word,
-// whichever is read first.
+// An event and Dixa's list contain the same message. The list wins, regardless of the
+// order in which they are read.
 func TestMessageIsKeptOnceAndTheListHasTheWord(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {

@@ -16,11 +16,11 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// sending is one delivery of an event, and what came of it.
+// sending is one delivery of an event and its outcome.
 type sending struct {
 	connection, id, organization string
-	// wrong is what is wrong with it, if anything is; left says that its sender did
-	// not wait.
+	// wrong is the defect of the delivery, or empty if it has none. left reports that
+	// the sender disconnects.
 	wrong string
 	left  bool
 
@@ -28,9 +28,9 @@ type sending struct {
 	err   error
 }
 
-// storm is 2,000 deliveries to three connections, of which the last does not know
-// its organisation yet: three in ten repeat an earlier one, some are of another
-// organisation or for nobody, and some senders leave.
+// storm returns 2,000 deliveries to three connections. The last connection does not
+// know its organisation yet. Three in ten deliveries are duplicates, some come from
+// another organisation or name an unknown connection, and some senders disconnect.
 func storm(connections [3]string) []*sending {
 	const deliveries = 2000
 	out := make([]*sending, deliveries)
@@ -41,7 +41,7 @@ func storm(connections [3]string) []*sending {
 		}
 		s := &sending{connection: connections[n%3], id: fmt.Sprint("e-", n), organization: fmt.Sprint("org-", n%3)}
 		switch {
-		case i%23 == 5: // also with ids of events that are well
+		case i%23 == 5: // also reuses IDs of valid events
 			s.wrong, s.organization = "foreign", "org-0"
 			if n%3 == 0 {
 				s.organization = "org-1"
@@ -80,7 +80,8 @@ func TestEventsAtOnceAreEachAnsweredByThemselves(t *testing.T) {
 					d.fresh, d.err = s.Inbox.Receive(ctx, d.connection, closed(d.id, d.organization, 7))
 					cancel()
 					if d.err == nil {
-						// By another connection to the database: it is there before the answer is.
+						// The event is committed before the answer, so another database
+						// connection sees it.
 						if _, err := s.Inbox.Event(t.Context(), d.connection, d.id); err != nil {
 							return fmt.Errorf("answered, but not kept: %w", err)
 						}
@@ -90,8 +91,8 @@ func TestEventsAtOnceAreEachAnsweredByThemselves(t *testing.T) {
 			}) {
 				require.NoError(t, err)
 			}
-			// Events are worked on in their order: with this one all are done whose
-			// senders did not wait.
+			// Events are processed in order, so this one completes after every event
+			// whose sender disconnected.
 			last := &sending{connection: sendings[0].connection, id: "last", organization: sendings[0].organization}
 			last.fresh, last.err = s.Inbox.Receive(ctx, last.connection, closed(last.id, last.organization, 7))
 			sendings = append(sendings, last)
@@ -152,7 +153,7 @@ func TestEventThatTheDatabaseRefusesIsRefusedAlone(t *testing.T) {
 		for i, err := range atOnce(200, func(i int) error {
 			id := fmt.Sprint("e-", i)
 			if i%20 == 0 {
-				id += "\x00" // PostgreSQL takes no such text
+				id += "\x00" // PostgreSQL rejects NUL in text
 			}
 			fresh, err := s.Inbox.Receive(t.Context(), c.ID, closed(id, "org-1", 7))
 			if err == nil && !fresh {
@@ -185,7 +186,7 @@ func TestStoreClosedWhileEventsArrive(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		if name == "memory" {
-			continue // gone when it is closed
+			continue // closing deletes it
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

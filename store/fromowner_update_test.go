@@ -24,8 +24,8 @@ func reading(change string) func(*claim.Claim) (*claim.Claim, error) {
 	return func(current *claim.Claim) (*claim.Claim, error) { return claim.DecodeUpdate([]byte(change), current) }
 }
 
-// An edit and a create at the same moment: the edit is in what is sent, or it
-// comes after it. Never neither.
+// An edit that races with a create is either part of what is sent or follows it. It
+// is never lost.
 func TestAnEditIsSentOrComesAfter(t *testing.T) {
 	t.Parallel()
 	for name, url := range databases {
@@ -97,7 +97,7 @@ func TestAParkedClaimIsTriedAgainWithWhatItsOwnerMended(t *testing.T) {
 	require.Equal(t, store.UpdateEdited, out.Outcome)
 	require.Equal(t, claim.StateReceived, out.Record.State)
 
-	// Its customer was told by other means: only a person takes it up again.
+	// The fallback was raised, so only a person can retry the claim.
 	change(t, s, r, claim.EventStart)
 	_, err = s.Claims.Change(t.Context(), r, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseCustomer, FallbackUsed: true})
 	require.NoError(t, err)
@@ -174,7 +174,7 @@ func TestTheRulesAreAskedAnewOnceNoChangeWaits(t *testing.T) {
 	}
 }
 
-// What an event does and that it was applied are one.
+// An event's effects and its applied mark commit together.
 func TestAnOwnersEventIsAppliedOnceOrWaits(t *testing.T) {
 	t.Parallel()
 	for name, url := range databases {

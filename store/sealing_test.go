@@ -17,7 +17,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// fill puts something into every sealed column.
+// fill writes to every sealed column.
 func fill(t *testing.T, s *store.Store, claims int) {
 	t.Helper()
 	ctx := t.Context()
@@ -65,7 +65,7 @@ func TestNothingPersonalOrSecretIsOnDisk(t *testing.T) {
 			require.NotContains(t, all, strings.ToLower(personal))
 		}
 	}
-	grep() // with the write-ahead log
+	grep() // includes the write-ahead log
 	require.NoError(t, s.Close())
 	files, err := filepath.Glob(path + "*")
 	require.NoError(t, err)
@@ -95,7 +95,7 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 			require.NoError(t, err)
 			prunedText, err := seal.Prune(newText)
 			require.NoError(t, err)
-			const claims = 120 // more than a batch
+			const claims = 120 // exceeds one batch
 
 			before := open(t, url, parseKeys(t, oldText))
 			addShop(t, before, "acme")
@@ -115,7 +115,7 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 			n, err = after.CountOutdated(ctx)
 			require.NoError(t, err)
 			require.Greater(t, n, claims, "what the old key sealed is not counted")
-			// Others go on writing while it runs.
+			// Reseal runs alongside concurrent writes.
 			errs := atOnce(3, func(who int) error {
 				if who == 0 {
 					_, err := after.Reseal(ctx)
@@ -136,7 +136,7 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 			require.NoError(t, err)
 			require.Zero(t, n, "what was sealed anew is counted as old")
 
-			// Without the old key everything opens, and is what was last written.
+			// The remaining keys decrypt everything to the last value written.
 			pruned := open(t, url, parseKeys(t, prunedText))
 			for i := range claims {
 				r := ref(fmt.Sprint(i))
@@ -170,7 +170,7 @@ func TestErrorsHoldNothingPersonal(t *testing.T) {
 		_, err := s.Customers.Lookup(t.Context(), "unknown", adaMail)
 		require.ErrorIs(t, err, store.ErrNotFound)
 		require.NotContains(t, err.Error(), "ada")
-		// The connection does not exist, so the database itself refuses.
+		// The connection does not exist, so the database rejects the insert.
 		_, err = s.Customers.Reserve(t.Context(), "unknown", adaMail, "claim-1", time.Minute)
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "ada")

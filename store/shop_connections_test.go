@@ -51,7 +51,7 @@ func TestShopsOfAnOrganisationShareAConnection(t *testing.T) {
 		_, err = s.Connections.SaveToken(ctx, "acme", "  ", org)
 		require.ErrorContains(t, err, "empty")
 
-		// A token of which nothing could be found out stays where the shop is.
+		// A token with an unknown organisation keeps the shop's connection.
 		same, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{})
 		require.NoError(t, err)
 		require.Equal(t, c.ID, same.ID)

@@ -27,14 +27,14 @@ const (
 	childInterval = time.Millisecond
 )
 
-// childReport is what a process of its own did to the store.
+// childReport is what a child process did to the store.
 type childReport struct {
 	New   int
 	Waits []time.Duration
 }
 
-// runChild is the main function of a process that works on a store beside
-// others. Its clock stands still, so that waits name slots.
+// runChild is the main function of a process that shares a store with others. Its
+// clock stands still, so each wait identifies a slot.
 func runChild(string) int {
 	report, err := child()
 	if err == nil {
@@ -82,7 +82,7 @@ func child() (report childReport, err error) {
 	return report, nil
 }
 
-// Several processes make, open and use one new SQLite file at once.
+// Several processes create, open and use one new SQLite file concurrently.
 func TestProcessesShareAFile(t *testing.T) {
 	t.Parallel()
 	const processes = 3

@@ -28,8 +28,8 @@ func TestBudgetGivesSlotsThatAreApart(t *testing.T) {
 			})
 			require.NoError(t, errors.Join(errs...))
 			slices.Sort(waits)
-			// Each wait is short of its slot's distance from the first by what the
-			// call itself took, which is far less than an interval.
+			// Each wait is shorter than its slot's distance from the first by the
+			// duration of the call, which is far less than an interval.
 			for i, wait := range waits {
 				require.LessOrEqual(t, wait, time.Duration(i)*interval, "slot %d", i)
 				require.Greater(t, wait, time.Duration(i-1)*interval, "slot %d is too near to the one before", i)
@@ -77,7 +77,7 @@ func TestBudgetOfADay(t *testing.T) {
 			s := open(t, url, newKeys(t))
 			limits := store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second, PerDay: 3}
 			var err error
-			for range 7 { // should midnight pass, there are three more
+			for range 7 { // three more if midnight passes
 				if _, err = s.Budget.Take(t.Context(), "token", limits); err != nil {
 					break
 				}
@@ -91,7 +91,7 @@ func TestBudgetOfADay(t *testing.T) {
 	}
 }
 
-// The clock can only be turned where it is the process's own.
+// The budget uses the test's clock only on SQLite. PostgreSQL uses the database's clock.
 func TestBudgetOnAClockOfItsOwn(t *testing.T) {
 	t.Parallel()
 	take := func(t *testing.T, s *store.Store, limits store.BudgetLimits) time.Duration {
@@ -148,8 +148,8 @@ func TestBudgetOnAClockOfItsOwn(t *testing.T) {
 	})
 }
 
-// Another program takes nine of ten requests of the token, then stops. Dixa is a
-// bucket of four that is refilled at ten a second.
+// Another program uses nine of ten of the token's requests, then stops. Dixa is a
+// token bucket with a capacity of four, refilled at ten per second.
 func TestBudgetFindsWhatAnotherProgramLeaves(t *testing.T) {
 	t.Parallel()
 	s, now := setup(t, memory)
@@ -176,19 +176,19 @@ func TestBudgetFindsWhatAnotherProgramLeaves(t *testing.T) {
 		}
 		return sent, refused
 	}
-	run(0, 20*time.Second, true) // it learns
+	run(0, 20*time.Second, true) // adapts
 	sent, refused := run(20*time.Second, 3*time.Minute, true)
 	t.Logf("beside another program: %d sent, %d refused in 160 s", sent, refused)
 	require.Greater(t, sent-refused, 160*6/10, "it gets most of the one request a second that is left")
 	require.Less(t, refused, sent/8, "it does not run against Dixa's limit all the time")
 
-	run(3*time.Minute, 5*time.Minute, false) // it recovers
+	run(3*time.Minute, 5*time.Minute, false) // recovers
 	sent, refused = run(5*time.Minute, 6*time.Minute, false)
 	require.Zero(t, refused)
 	require.InDelta(t, time.Minute/store.DefaultInterval, sent, 2, "it is back at its own pace")
 }
 
-// bucket is Dixa's limit read as a bucket.
+// bucket models Dixa's rate limit as a token bucket.
 type bucket struct {
 	level float64
 	at    time.Duration

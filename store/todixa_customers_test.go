@@ -82,7 +82,7 @@ func TestReservationEndsByReleaseOrLease(t *testing.T) {
 		now.Turn(time.Second)
 		require.True(t, held(adaMail, "claim-3"), "a lease that lapsed still holds")
 
-		// Remembered under one identity, it lets go of the holder's others.
+		// Remembering one identity releases the other identities that the claim holds.
 		require.True(t, held(adaPhone, "claim-3"))
 		require.NoError(t, s.Customers.Remember(ctx, id, []string{adaMail}, "eu-1", "claim-3"))
 		require.True(t, held(adaPhone, "claim-4"))

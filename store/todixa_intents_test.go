@@ -97,12 +97,12 @@ func TestIntentsThatWereNeverBegunAreNotFound(t *testing.T) {
 	})
 }
 
-// A time-out of the engine can make two workers run one activity at once.
+// After a Temporal timeout, two workers can run one activity concurrently.
 func TestOneOfManyGetsToSend(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		r := accept(t, s, sample("1"))
-		for range 3 { // the first send, and those after a refusal
+		for range 3 { // the first send and the resends after a refusal
 			var senders atomic.Int32
 			errs := atOnce(20, func(int) error {
 				_, outstanding, err := s.Intents.Begin(t.Context(), r, "create")
@@ -117,7 +117,7 @@ func TestOneOfManyGetsToSend(t *testing.T) {
 			require.NoError(t, err)
 			senders.Store(0)
 			now.Turn(time.Minute)
-			errs = atOnce(20, func(int) error { // after an empty look each
+			errs = atOnce(20, func(int) error { // each after a search that found nothing
 				_, mine, err := s.Intents.Resend(t.Context(), in)
 				if mine {
 					senders.Add(1)
@@ -198,7 +198,7 @@ func TestLinkConversationRefusesASecondPair(t *testing.T) {
 			}
 			require.Zero(t, load(t, s, other).ConversationID)
 
-			// The same number in another organisation is another conversation.
+			// The same ID in another organisation is a different conversation.
 			require.NoError(t, s.Links.Create(t.Context(), store.LinkInput{Ref: other, ConnectionID: elsewhere.ID, ConversationID: 5}))
 		})
 	}

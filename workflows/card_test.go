@@ -13,7 +13,7 @@ import (
 	"github.com/claimflow/claimflow/workflows"
 )
 
-// card is the live status card as the Temporal UI shows it.
+// card returns the live status card as the Temporal UI shows it.
 func (w *world) card(t *testing.T) string {
 	t.Helper()
 	value, err := w.env.QueryWorkflow("__temporal_workflow_metadata")

@@ -22,8 +22,8 @@ import (
 
 var ref = claim.Ref{Shop: "acme", ID: "c-1"}
 
-// world stands in for the store and Dixa: it keeps how the claim stands, applies
-// what the workflow writes, and records what was called.
+// world fakes the store and Dixa. It holds the claim's standing, applies the workflow's
+// writes and records the calls.
 type world struct {
 	env      *testsuite.TestWorkflowEnvironment
 	standing claim.WorkflowState
@@ -32,16 +32,16 @@ type world struct {
 	made     activities.Conversation
 	uploaded activities.SeparateResult
 	tagged   activities.TagResult
-	// nameless: Dixa refused the customer's name.
+	// nameless reports that Dixa refused the customer's name.
 	nameless bool
 	calls    []string
-	// unread are batches of events that wait: what each does to the claim.
+	// unread holds the effect of each pending batch of events on the claim.
 	unread []func()
-	// instructions is how many wait.
+	// instructions is the number of pending instructions.
 	instructions int
-	// fail makes an activity fail: it is asked before every attempt.
+	// fail makes an activity fail. It is called before every attempt.
 	fail map[string]func(attempt int) error
-	// refuseSync lets no change of state hold.
+	// refuseSync discards every state change.
 	refuseSync bool
 	// attempts counts the attempts of each activity.
 	attempts map[string]int
@@ -141,7 +141,7 @@ func newWorld(t *testing.T) *world {
 			made.LeftOut = w.checked.LeftOut
 			switch {
 			case w.standing.ConversationID != 0:
-				made.ID = w.standing.ConversationID // the link answers
+				made.ID = w.standing.ConversationID // the link decides
 			case in != (activities.ConversationInput{Ref: ref, EndUserID: "user-1"}):
 				return made, fmt.Errorf("the conversation is created for %+v", in)
 			}
@@ -185,7 +185,7 @@ func (w *world) move(e claim.Event) {
 	w.standing.State = next
 }
 
-// at changes the world at a moment of the run and nudges the workflow.
+// at changes the world after a delay and nudges the workflow.
 func (w *world) at(after time.Duration, change func()) {
 	w.env.RegisterDelayedCallback(func() {
 		change()
@@ -193,13 +193,13 @@ func (w *world) at(after time.Duration, change func()) {
 	}, after)
 }
 
-// retry is what `starter claim retry` does to the claim's row.
+// retry changes the claim's row as `starter claim retry` does.
 func (w *world) retry() {
 	w.move(claim.EventRetry)
 	w.standing.AwaitsRetry, w.standing.RetriedAt = false, w.env.Now()
 }
 
-// tell lets Dixa tell something that does this to the claim.
+// tell queues events from Dixa that apply the given claim events.
 func (w *world) tell(events ...claim.Event) func() {
 	return func() {
 		for _, e := range events {
@@ -216,7 +216,7 @@ func (w *world) tell(events ...claim.Event) func() {
 	}
 }
 
-// instruct lets the claim have instructions.
+// instruct gives the claim n pending instructions.
 func (w *world) instruct(n int) func() {
 	return func() { w.instructions, w.standing.Instructed = n, true }
 }
@@ -295,8 +295,8 @@ func TestClaimUploadsFilesOneByOneWhenDixaRefusedThemTogether(t *testing.T) {
 	require.Equal(t, []string{"CreateConversation", "ApplyTags", "SendSeparately", "AddNote"}, w.calls[4:8])
 }
 
-// What Dixa refused of the customer or the tags is written down in a note, though
-// the template has none.
+// A note lists the customer data and tags that Dixa refused, even if the template has no
+// note.
 func TestClaimNotesWhatDixaRefused(t *testing.T) {
 	t.Parallel()
 	for name, refuse := range map[string]func(*world){
@@ -325,7 +325,7 @@ func TestClaimDoesNotRepeatStepsThatAreDone(t *testing.T) {
 	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CreateConversation", "AssignConversation", "SyncStatus opened", "Follow"}, w.calls)
 }
 
-// A new run knows nothing of what an earlier one found out about the files.
+// A new run does not know the earlier run's file results.
 func TestNewRunFinishesWhatTheConversationLacks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -383,7 +383,7 @@ func TestParkingReadsTheSettingsOnceMore(t *testing.T) {
 	w := newWorld(t)
 	w.fail["CreateConversation"] = func(attempt int) error {
 		if attempt == 1 {
-			w.standing.SettingsVersion++ // saved while the claim was being opened
+			w.standing.SettingsVersion++ // saved while the claim is opening
 			return park(claim.CauseContactEndpoint)
 		}
 		return nil
@@ -451,8 +451,8 @@ func TestTroubleIsRetriedFastThenSlow(t *testing.T) {
 	require.Contains(t, w.calls, "SyncStatus opened")
 }
 
-// downFromNow is trouble that lasts. Its waits are long because the test environment
-// ends a policy without a limit after ten attempts.
+// downFromNow returns a permanent failure. Its retry delays are long because the test
+// environment stops an unlimited retry policy after ten attempts.
 func downFromNow() func(int) error {
 	return func(attempt int) error {
 		if attempt <= 10 {
@@ -625,7 +625,7 @@ func TestNudgeThatComesWithTheEndStartsOver(t *testing.T) {
 	w := newWorld(t)
 	w.standing.Offered = false
 	w.fail["SyncStatus skip"] = func(int) error {
-		// `starter shop open-skipped` right after the claim was skipped.
+		// Simulate `starter shop open-skipped` right after the skip.
 		w.standing.Offered = true
 		w.standing.State = claim.StateReceived
 		w.env.SignalWorkflow(claim.SignalNudge, nil)
@@ -639,7 +639,7 @@ func TestNudgeThatComesWithTheEndStartsOver(t *testing.T) {
 func TestClaimThatDoesNotComeToRestIsNotABusyLoop(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.refuseSync = true // as if every change of state came too late
+	w.refuseSync = true // as if every state change came too late
 	w.at(30*time.Minute, w.abandon)
 	require.Equal(t, claim.StateAbandoned, w.run(t))
 	require.Less(t, w.attempts["ResolveTemplate"], 10*30+10, "ten turns a minute at most")

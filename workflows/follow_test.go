@@ -16,7 +16,7 @@ import (
 
 const day = 24 * time.Hour
 
-// afterOpening are the calls of a run behind its opening.
+// afterOpening returns the calls that follow the opening.
 func (w *world) afterOpening() []string {
 	for i, c := range w.calls {
 		if c == "SyncStatus opened" {
@@ -49,12 +49,12 @@ func TestClaimThatReopensIsNotSettled(t *testing.T) {
 	require.Equal(t, []string{"Follow", "Follow", "Follow", "Follow", "SyncStatus settle"}, w.afterOpening())
 }
 
-// A claim that was settled is started again by what comes after.
+// Events after settlement start a settled claim again.
 func TestSettledClaimTakesInWhatComesAfter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.standing.State, w.standing.ConversationID = claim.StateSettled, 4711
-	w.tell(claim.EventSettle)() // words in a settled conversation
+	w.tell(claim.EventSettle)() // a message in a settled conversation
 	require.Equal(t, claim.StateSettled, w.run(t))
 	require.Equal(t, []string{"LoadClaim", "Follow"}, w.calls)
 
@@ -99,7 +99,7 @@ func TestMoreThanAHandfulOfBatchesAreReadWithoutAPause(t *testing.T) {
 func TestInstructionsAreCarriedOutInTurn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.instruct(1)() // it came before the claim was open
+	w.instruct(1)() // arrives before the claim is open
 	w.at(time.Hour, w.instruct(30))
 	w.at(2*time.Hour, w.abandon)
 	w.run(t)
@@ -121,7 +121,7 @@ func TestInstructionThatCannotBeSentParksTheClaimAndWaits(t *testing.T) {
 	require.Zero(t, w.instructions, "it is carried out once somebody mended what was wrong")
 }
 
-// A history must not grow for as long as a claim lives.
+// The history must not grow with the lifetime of a claim.
 func TestClaimThatFollowsForLongContinuesAsNew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -134,8 +134,8 @@ func TestClaimThatFollowsForLongContinuesAsNew(t *testing.T) {
 	require.ErrorAs(t, w.env.GetWorkflowError(), &next)
 }
 
-// Where events leave the state in doubt Dixa is asked once, and again only about
-// what is told after that.
+// If events leave the state in doubt, Dixa is queried once, and again only for doubt
+// that later events raise.
 func TestDixaIsAskedWhereTheStateIsInDoubt(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]bool{"and tells": false, "and does not tell": true} {
@@ -160,7 +160,7 @@ func TestDixaIsAskedWhereTheStateIsInDoubt(t *testing.T) {
 			w.at(3*time.Hour, func() { w.standing.DoubtAt = time.Time{}; w.tell(claim.EventClose)() })
 			require.Equal(t, claim.StateSettled, w.run(t))
 			calls := []string{"Follow", "AskState", "LoadClaim", "Follow", "AskState", "LoadClaim", "Follow", "SyncStatus settle"}
-			if fails { // only what succeeds is a call
+			if fails { // calls contains only successful calls
 				calls = slices.DeleteFunc(calls, func(c string) bool { return c == "AskState" })
 			}
 			require.Equal(t, calls, w.afterOpening())
@@ -169,7 +169,7 @@ func TestDixaIsAskedWhereTheStateIsInDoubt(t *testing.T) {
 	}
 }
 
-// The event that ends a doubt is most often on its way, and Dixa need not be asked.
+// The event that resolves a doubt usually arrives soon, so Dixa is not queried.
 func TestAnEventWithinAMomentEndsADoubtWithoutAQuestion(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

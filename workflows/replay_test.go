@@ -20,9 +20,9 @@ import (
 	"github.com/claimflow/claimflow/workflows"
 )
 
-// recorded are the histories of the ways that a claim can take, from a real
-// engine. `make record-histories` records them anew, which only a change of the
-// workflow may need that is not meant for runs under way.
+// recorded returns the histories of every path a claim can take, recorded on a real
+// Temporal server. `make record-histories` records them again. Record again only for a
+// workflow change that does not apply to running workflows.
 func recorded(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("testdata", "histories", "*.json"))
@@ -48,8 +48,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	}
 }
 
-// tagsFirst is a claim workflow that somebody changed without a thought for the
-// claims that are under way.
+// tagsFirst is a claim workflow with a change that breaks running claims.
 func tagsFirst(ctx workflow.Context, ref claim.Ref) (claim.State, error) {
 	var dixa *activities.Dixa
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{TaskQueue: claim.TaskQueueDixa, StartToCloseTimeout: 1})
@@ -63,7 +62,7 @@ func TestAReplayCanFail(t *testing.T) {
 	}
 }
 
-// A history is kept for long and read by many, and so are these files.
+// Histories are stored for a long time and widely readable, and so are these files.
 func TestRecordedHistoriesHoldNothingPersonal(t *testing.T) {
 	t.Parallel()
 	personal := map[string]*regexp.Regexp{
@@ -86,7 +85,7 @@ func TestRecordedHistoriesHoldNothingPersonal(t *testing.T) {
 	}
 }
 
-// payloads are the decoded payloads of a history.
+// payloads returns the decoded payloads of a history.
 func payloads(v any) string {
 	var out strings.Builder
 	switch v := v.(type) {
@@ -108,8 +107,8 @@ func payloads(v any) string {
 	return out.String()
 }
 
-// An operator reads a history by its summaries. The SDK gives none to a run that
-// continues another.
+// Operators read a history by its summaries. The SDK sets none on a run that continues
+// another.
 func TestEveryStepAndTimerHasASummary(t *testing.T) {
 	t.Parallel()
 	for _, file := range recorded(t) {

@@ -9,7 +9,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// status is the answer to the query.
+// status returns the result of the status query.
 func (w *world) status(t *testing.T) claim.RunStatus {
 	t.Helper()
 	value, err := w.env.QueryWorkflow(claim.QueryStatus)

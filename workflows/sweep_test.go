@@ -21,11 +21,11 @@ import (
 	"github.com/claimflow/claimflow/workflows"
 )
 
-// sweepWorld stands in for the steps of a sweep.
+// sweepWorld fakes the steps of a sweep.
 type sweepWorld struct {
 	env   *testsuite.TestWorkflowEnvironment
 	plans []activities.SweepPlan
-	// pages and batches are what each span of the log has.
+	// pages and batches are the counts for each span of the log.
 	pages, batches int
 	// fail makes a step fail at every attempt.
 	fail  map[string]error
@@ -122,8 +122,8 @@ func TestSweepThatIsNotWantedDoesNothing(t *testing.T) {
 	require.Nil(t, w.ended)
 }
 
-// A sweep that is asked for while another runs is made, however near its end the
-// other is; one that is asked for before its beginning is that one.
+// A sweep requested while another runs is made, however close the running one is to its
+// end. A request before a sweep starts is served by that sweep.
 func TestSweepIsMadeAgainForWhoAskedMeanwhile(t *testing.T) {
 	t.Parallel()
 	for _, step := range []string{"", "plan", "judge", "end"} {
@@ -201,8 +201,8 @@ func TestSweepEndsWithWhatItDid(t *testing.T) {
 	})
 }
 
-// A sweep that is under way when a new version is deployed goes on. The history
-// is from a real engine; see quickstart/endtoend.
+// A running sweep continues after a new version is deployed. The history comes from a
+// real Temporal server; see quickstart/endtoend.
 func TestRecordedSweepReplays(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join("testdata", "sweeps", "sweep.json")
