@@ -1,5 +1,5 @@
-// Package deploy_test holds the files of this folder and docker-compose.yml
-// against the code that they are for.
+// Package deploy_test checks the files in this folder and docker-compose.yml against
+// the code that they configure.
 package deploy_test
 
 import (

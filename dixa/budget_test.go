@@ -38,7 +38,7 @@ func TestMemoryBudgetPacesBelowBothReadingsOfTheLimit(t *testing.T) {
 		}
 		wg.Wait()
 
-		level := 4.0 // a bucket of 4 refilled at 10 a second
+		level := 4.0 // a bucket of 4, refilled at 10 per second
 		last := began
 		for i, at := range granted {
 			level = min(4, level+at.Sub(last).Seconds()*10) - 1

@@ -311,7 +311,7 @@ func TestObserverSeesFailuresAndRefusals(t *testing.T) {
 	require.Equal(t, closeErr, calls[1].Err)
 }
 
-// TestOneClientServesMany runs with the race detector in mind.
+// TestOneClientServesMany is meant to run under the race detector.
 func TestOneClientServesMany(t *testing.T) {
 	t.Parallel()
 	baseURL, requests := newServer(t, answer(http.StatusCreated, `{"data":{"id":7}}`))

@@ -20,9 +20,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRequestsKeepToDixasContract holds every request of the operation cases
-// against Dixa's own OpenAPI file, and answers each with Dixa's own examples,
-// which the client must be able to read.
+// TestRequestsKeepToDixasContract validates every request of the operation cases
+// against Dixa's OpenAPI file. It answers each with Dixa's own examples, which the
+// client must be able to read.
 func TestRequestsKeepToDixasContract(t *testing.T) {
 	t.Parallel()
 	router := contractRouter(t)
@@ -75,7 +75,8 @@ func TestRequestsKeepToDixasContract(t *testing.T) {
 	}
 }
 
-// contract reads Dixa's file. It is Dixa's and not part of this project.
+// contract reads the OpenAPI file, which belongs to Dixa and is not part of this
+// project.
 func contract(t *testing.T) *openapi3.T {
 	t.Helper()
 	path := cmp.Or(os.Getenv("DIXA_OPENAPI"), filepath.Join("..", "..", "shared", "dixa", "openapi.yaml"))
@@ -100,10 +101,10 @@ func contractRouter(t *testing.T) routers.Router {
 
 var numericSuffix = regexp.MustCompile(`\d+$`)
 
-// discriminate writes into the document what it leaves out: that the members
-// of a union are told apart by _type, whose value is the schema's name less
-// its number. Without it a request matches several members or the wrong one.
-// It also closes every object, so that a misspelt member is noticed.
+// discriminate adds a rule that the document omits: _type distinguishes the members
+// of a union, and its value is the schema's name without its number. Otherwise a
+// request matches several members or the wrong one. discriminate also closes every
+// object, so that a misspelled member is detected.
 func discriminate(doc *openapi3.T) {
 	for _, ref := range doc.Components.Schemas {
 		schema := ref.Value
@@ -127,8 +128,8 @@ func discriminate(doc *openapi3.T) {
 	}
 }
 
-// publishedExamples returns the examples of a reply, the composed one where
-// none is published, and none where it has no body.
+// publishedExamples returns the examples of a reply: the composed one if none is
+// published, and none if the reply has no body.
 func publishedExamples(t *testing.T, reply *openapi3.Response, composed string) []json.RawMessage {
 	t.Helper()
 	media := reply.Content.Get("application/json")
@@ -146,7 +147,7 @@ func publishedExamples(t *testing.T, reply *openapi3.Response, composed string) 
 	for _, value := range values {
 		b, err := json.Marshal(value)
 		require.NoError(t, err)
-		// The link to a next page would be followed without end.
+		// Following the link to the next page would never end.
 		encoded = append(encoded, regexp.MustCompile(`"next":"[^"]*"`).ReplaceAll(b, []byte(`"next":""`)))
 	}
 	if len(encoded) == 0 {

@@ -35,7 +35,8 @@ func TestMessageAdded(t *testing.T) {
 	}, message)
 }
 
-// TestAttachmentsOfEvents: how events write attachments is documented nowhere.
+// TestAttachmentsOfEvents covers several shapes, because no documentation says how
+// events encode attachments.
 func TestAttachmentsOfEvents(t *testing.T) {
 	t.Parallel()
 	lamp := dixa.EventAttachment{URL: "/private/lamp.jpg", PrettyName: "lamp.jpg"}
@@ -122,7 +123,7 @@ func TestAbandoned(t *testing.T) {
 	require.Nil(t, abandoned.Queue)
 }
 
-// readers are the methods that read the data of one kind of event each.
+// readers are the methods that each read the data of one kind of event.
 var readers = map[dixa.EventName]func(*dixa.Event) (any, bool){
 	dixa.EventConversationAbandoned:      func(e *dixa.Event) (any, bool) { return e.Abandoned() },
 	dixa.EventConversationMessageAdded:   func(e *dixa.Event) (any, bool) { return e.MessageAdded() },
@@ -132,7 +133,8 @@ var readers = map[dixa.EventName]func(*dixa.Event) (any, bool){
 	dixa.EventConversationTagAdded:       func(e *dixa.Event) (any, bool) { return e.TagAdded() },
 }
 
-// TestEveryEventOfAConversationHasIt: also those of which nothing else is known.
+// TestEveryEventOfAConversationHasIt includes events about which nothing else is
+// known.
 func TestEveryEventOfAConversationHasIt(t *testing.T) {
 	t.Parallel()
 	whole := `{"conversation":` + eventChat + `,"message_id":"m","note_id":"n","tag":"t","score":1}`
@@ -152,7 +154,8 @@ func TestEveryEventOfAConversationHasIt(t *testing.T) {
 	}
 }
 
-// TestDataWithoutWhatItIsAboutIsLeftRaw: a message without an id is none.
+// TestDataWithoutWhatItIsAboutIsLeftRaw checks, for example, that a message without
+// an ID does not count as a message.
 func TestDataWithoutWhatItIsAboutIsLeftRaw(t *testing.T) {
 	t.Parallel()
 	for _, name := range []dixa.EventName{
@@ -179,8 +182,8 @@ func TestDataWithoutWhatItIsAboutIsLeftRaw(t *testing.T) {
 	}
 }
 
-// FuzzEvent reads arbitrary bodies. What is read once is read again from what
-// is written.
+// FuzzEvent reads arbitrary bodies. Every body that it can read must survive a round
+// trip.
 func FuzzEvent(f *testing.F) {
 	for _, name := range dixa.EventNames() {
 		fqn, _ := name.FQN()

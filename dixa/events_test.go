@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-// Parts of payloads, in the shapes that were captured or published.
+// Parts of payloads, in captured or published shapes.
 const (
 	eventRequester = `{"id":"` + userID + `","name":"Kim","email":"kim@example.org","phone":null,"roles":[],"user_type":"Contact"}`
 	eventAgent     = `{"id":"` + agentID + `","name":"Alex","email":"alex@example.org","phone":"+4511223344","roles":[],"user_type":"Member"}`
@@ -20,8 +20,8 @@ const (
 	eventMail      = `{"csid":9007199254740993,"channel":"EMAIL","status":"OPEN","direction":"INBOUND","queue":` + eventQueue + `,
 		"contact_point":"shop@email.dixa.io","requester":` + eventRequester + `,"assignee":` + eventAgent + `,"subject":"Order 10001",
 		"tags":[{"id":"` + tagID + `","name":"claim","is_deactivated":false}],"custom_attributes":[],"created_at":"2026-05-04T09:08:07.600Z"}`
-	// Old and bare: roles filled, no user_type, no custom_attributes, and every
-	// member that was ever seen null is null.
+	// Old and minimal: roles filled, no user_type, no custom_attributes, and null in
+	// every member that was ever seen as null.
 	eventChat = `{"csid":1234,"channel":"WIDGET_CHAT","status":"CLOSED","direction":"OUTBOUND","queue":null,"contact_point":"Chat",
 		"requester":{"id":"` + userID + `","name":null,"email":null,"phone":null,"roles":["Enduser"]},"assignee":null,"subject":null,"tags":[],
 		"created_at":"2026-05-04T09:08:07.600Z"}`
@@ -94,7 +94,7 @@ func TestBodiesThatAreNoEvents(t *testing.T) {
 	}
 }
 
-// TestEventsNeedLittle reads what a later Dixa, or one that slips, might send.
+// TestEventsNeedLittle reads what a later or a faulty Dixa might send.
 func TestEventsNeedLittle(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -133,8 +133,8 @@ func TestEventsNeedLittle(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeReadIsKept checks that members of unknown names and of
-// unknown shapes are there to be looked at, and written out again.
+// TestWhatCannotBeReadIsKept checks that members with unknown names or shapes stay
+// accessible and are written out again.
 func TestWhatCannotBeReadIsKept(t *testing.T) {
 	t.Parallel()
 	body := `{"event_id":"e","event_fqn":"HOLOGRAM_DREAMT","event_version":2,"mood":"x","organization":{"id":"o","plan":{"seats":1.50}},
@@ -200,7 +200,7 @@ func TestEventNames(t *testing.T) {
 	}, confirmed, "the names for which there is evidence")
 
 	for fqn, want := range map[string]dixa.EventName{
-		// Other ways to divide the words of names that nobody documents.
+		// Other word boundaries for undocumented names.
 		"CONVERSATION_ENDUSER_REPLACED":               dixa.EventConversationEndUserReplaced,
 		"AGENT_BANNED_END_USER":                       dixa.EventAgentBannedEnduser,
 		"SLAEVALUATION_BREACHED":                      dixa.EventSLAEvaluationBreached,
@@ -219,7 +219,7 @@ func TestEventNames(t *testing.T) {
 }
 
 // TestEventNamesAreDixas compares the names with those that Dixa's OpenAPI file
-// lists for a subscription, which it does in words.
+// lists, in prose, for a subscription.
 func TestEventNamesAreDixas(t *testing.T) {
 	t.Parallel()
 	events := contract(t).Components.Schemas["CreateWebhookSubscriptionInput"].Value.Properties["events"].Value
@@ -234,8 +234,7 @@ func TestEventNamesAreDixas(t *testing.T) {
 	require.Equal(t, listed, dixa.EventNames())
 }
 
-// TestPublishedEventsAreRead reads the payloads in the examples of Dixa's
-// OpenAPI file.
+// TestPublishedEventsAreRead reads the example payloads in Dixa's OpenAPI file.
 func TestPublishedEventsAreRead(t *testing.T) {
 	t.Parallel()
 	operation := contract(t).Paths.Value("/beta/webhooks/{webhookSubscriptionId}/delivery-status/logs/{event}").Get

@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-// standIn answers as Dixa would, so that the examples run anywhere.
+// standIn answers like Dixa, so that the examples run anywhere.
 func standIn(routes map[string]string) *httptest.Server {
 	mux := http.NewServeMux()
 	for pattern, reply := range routes {
@@ -73,7 +73,7 @@ func Example() {
 	// Output: opened conversation 100
 }
 
-// An error says whether to look before sending a request again.
+// An error says whether to check Dixa before retrying a request.
 func ExampleOutcomeOf() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
@@ -96,7 +96,7 @@ func ExampleOutcomeOf() {
 	// Output: read the notes first, then decide
 }
 
-// Predicates tell refusals apart that a caller handles.
+// Predicates distinguish the refusals that a caller handles.
 func ExampleIsEmailExists() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
@@ -118,7 +118,8 @@ func ExampleIsEmailExists() {
 	// dixa: EndUsers.Create (POST /endusers): status 400: "Create EndUser failed with [errors:EmailExists]"; it was not done: the same request will fail again
 }
 
-// All clients of a token share one budget. What it holds back was not sent.
+// All clients of a token share one budget. A request that the budget rejects was
+// never sent.
 func ExampleWithBudget() {
 	server := standIn(map[string]string{"GET /v1/organization": `{"data":{"id":"org-1","name":"Shop"}}`})
 	defer server.Close()
@@ -139,7 +140,7 @@ func ExampleWithBudget() {
 	// true unsent
 }
 
-// A search yields ids; the conversations are fetched one by one.
+// A search yields IDs; the conversations are fetched one by one.
 func ExampleConversationsService_Search() {
 	server := standIn(map[string]string{
 		"POST /v1/search/conversations": `{"data":[{"id":100,"highlights":{}},{"id":101,"highlights":{}}]}`,
@@ -168,7 +169,7 @@ func ExampleConversationsService_Search() {
 	// 101
 }
 
-// Operations without a method of their own are reached in two steps.
+// Operations without a method of their own take two steps.
 func ExampleClient_Do() {
 	server := standIn(map[string]string{"GET /v1/templates": `{"data":[{"id":"t-1"}]}`})
 	defer server.Close()
@@ -192,9 +193,9 @@ func ExampleClient_Do() {
 	// Output: t-1
 }
 
-// A receiver verifies the bytes as they came, then reads them.
+// A receiver verifies the raw bytes, then parses them.
 func ExampleVerifySignature() {
-	// The old and the new secret, while one is replaced.
+	// The old and the new secret, during a rotation.
 	secrets := []dixa.Secret{"0f1e2d3c4b5a69788796a5b4c3d2e1f0", "00112233445566778899aabbccddeeff"}
 	header := "t=1748264463123,v1=8aac5c658539153c77a44cd2de929183cb25a953cf65f570f3867fb813522ccc"
 	body := []byte(`{"event_id":"e-1","event_fqn":"CONVERSATION_CLOSED","data":{"conversation":{"csid":100}}}`)
@@ -209,7 +210,7 @@ func ExampleVerifySignature() {
 	// true
 }
 
-// Events are told apart by name; those without a type of their own still have
+// Events are distinguished by name. Events without a type of their own still carry
 // their conversation.
 func ExampleParseEvent() {
 	for _, body := range []string{

@@ -22,7 +22,8 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-// write and read are the two kinds of call whose failures read differently.
+// write and read are the two kinds of call whose failures are interpreted
+// differently.
 func write(ctx context.Context, c *dixa.Client) error {
 	_, err := c.Conversations.Create(ctx, newEmail())
 	return err
@@ -168,12 +169,12 @@ func TestErrorsCarryNoPersonalData(t *testing.T) {
 	failure = requireFailure(t, write(t.Context(), newClient(t, long)))
 	require.Equal(t, strings.Repeat("é", 500)+"…", failure.Message)
 
-	// A token as short as a letter must not garble what Dixa says.
+	// A token as short as one letter must not garble Dixa's messages.
 	short, err := dixa.New("e", dixa.WithBaseURL(baseURL))
 	require.NoError(t, err)
 	require.Contains(t, requireFailure(t, write(t.Context(), short)).Message, "no user")
 
-	// Without an answer net/http names the URL, which has the filter in it.
+	// Without a response, net/http names the URL, which contains the filter.
 	gone := newClient(t, "http://127.0.0.1:1/v1/")
 	for _, err := range gone.EndUsers.List(t.Context(), dixa.EndUserFilter{Email: "kim@example.org"}) {
 		require.Error(t, err)
@@ -182,8 +183,8 @@ func TestErrorsCarryNoPersonalData(t *testing.T) {
 	}
 }
 
-// TestBrokenExchanges drives a raw listener, so that each exchange breaks at
-// one exact place.
+// TestBrokenExchanges drives a raw listener, so that each exchange breaks at an
+// exact point.
 func TestBrokenExchanges(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: "
@@ -243,7 +244,7 @@ func TestAContextThatEndedIsUnsent(t *testing.T) {
 	require.Zero(t, requests.Load())
 }
 
-// slowBody is a reply's body whose rest comes too late.
+// slowBody is a reply body whose remainder arrives too late.
 type slowBody struct {
 	io.Reader
 	ctx context.Context //nolint:containedctx // the request's, as a connection has it
@@ -302,8 +303,8 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-// TestACallerWhoLeavesAfterSending: the handler ends the caller's context once
-// the request is there.
+// TestACallerWhoLeavesAfterSending has the handler cancel the caller's context once
+// the request has arrived.
 func TestACallerWhoLeavesAfterSending(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -317,8 +318,8 @@ func TestACallerWhoLeavesAfterSending(t *testing.T) {
 	require.Equal(t, dixa.Ambiguous, dixa.OutcomeOf(err))
 }
 
-// TestATransportThatTellsNothing: without httptrace nobody knows whether bytes
-// left.
+// TestATransportThatTellsNothing covers transports without httptrace, which do not
+// report whether bytes were sent.
 func TestATransportThatTellsNothing(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, "http://dixa.example/v1/", dixa.WithTransport(roundTripFunc(func(*http.Request) (*http.Response, error) {
@@ -327,8 +328,8 @@ func TestATransportThatTellsNothing(t *testing.T) {
 	require.Equal(t, dixa.Ambiguous, dixa.OutcomeOf(write(t.Context(), client)))
 }
 
-// TestOutcomeFollowsTheLastAttempt plays the hooks of net/http: a kept-alive
-// connection that was dead is replaced by a dial that fails.
+// TestOutcomeFollowsTheLastAttempt triggers the hooks of net/http: a failing dial
+// replaces a dead keep-alive connection.
 func TestOutcomeFollowsTheLastAttempt(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -380,8 +381,8 @@ func TestUnusableSuccessIsAmbiguous(t *testing.T) {
 	}
 }
 
-// TestAPageIsNoProofOfAWrite: operations that answer nothing still refuse the
-// page of a proxy.
+// TestAPageIsNoProofOfAWrite checks that operations without a response body still
+// reject a proxy's page.
 func TestAPageIsNoProofOfAWrite(t *testing.T) {
 	t.Parallel()
 	baseURL, _ := newServer(t, answer(http.StatusOK, "<html>Sign in</html>"))
@@ -436,8 +437,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// TestAWriteIsSentOnceThoughItsConnectionDies: net/http would send it again on
-// a new connection if it believed that to be harmless.
+// TestAWriteIsSentOnceThoughItsConnectionDies prevents a resend: net/http would
+// resend the request on a new connection if it considered that safe.
 func TestAWriteIsSentOnceThoughItsConnectionDies(t *testing.T) {
 	t.Parallel()
 	received := make(chan string, 10)
@@ -461,7 +462,7 @@ func TestAWriteIsSentOnceThoughItsConnectionDies(t *testing.T) {
 	require.Len(t, received, 2, "the write was sent again")
 }
 
-// listen serves each connection once with serve and closes it.
+// listen serves each connection once with serve, then closes it.
 func listen(t *testing.T, serve func(net.Conn)) (baseURL string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

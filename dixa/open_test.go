@@ -10,8 +10,8 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-// TestUnknownMembersAndValuesSurvive decodes and encodes what a later version
-// of the API might answer.
+// TestUnknownMembersAndValuesSurvive decodes and encodes what a later version of the
+// API might return.
 func TestUnknownMembersAndValuesSurvive(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -96,7 +96,7 @@ func TestAttributeValues(t *testing.T) {
 	}
 }
 
-// FuzzReplies decodes arbitrary bytes as the types with decoders of their own.
+// FuzzReplies decodes arbitrary bytes into the types with custom decoders.
 func FuzzReplies(f *testing.F) {
 	for _, tc := range operationCases() {
 		f.Add([]byte(tc.reply))

@@ -21,13 +21,13 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-// operationCase is one operation with a composed exchange. Replies and wanted
-// results are compared as JSON, so that whatever a type drops is noticed.
+// operationCase is one operation with a composed exchange. Replies and expected
+// results are compared as JSON, so that the test detects anything that a type drops.
 type operationCase struct {
 	name   string // Operation.Name
 	call   func(context.Context, *dixa.Client) (any, error)
 	method string
-	path   string // below the base URL, with its query
+	path   string // relative to the base URL, with its query
 	body   string // the JSON that must be sent; "" for no body
 	status int
 	reply  string
@@ -105,8 +105,8 @@ func TestOperations(t *testing.T) {
 	}
 }
 
-// TestEveryOperationHasACase reads the package's source, so that an operation
-// without a case (and so without a check against Dixa's contract) is noticed.
+// TestEveryOperationHasACase reads the package's source to find operations that have
+// no case and therefore no check against Dixa's contract.
 func TestEveryOperationHasACase(t *testing.T) {
 	t.Parallel()
 	sources, err := filepath.Glob("*.go")
@@ -143,7 +143,7 @@ func TestEveryOperationHasACase(t *testing.T) {
 	require.Equal(t, declared, slices.Compact(tested))
 }
 
-// collect gathers a sequence, ending at its first error.
+// collect gathers a sequence and stops at its first error.
 func collect[T any](seq iter.Seq2[*T, error]) (any, error) {
 	items := []*T{}
 	for item, err := range seq {

@@ -11,8 +11,7 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-// pageServer answers pages of one conversation each, with next links made by
-// link.
+// pageServer serves pages of one conversation each, with next links from link.
 func pageServer(t *testing.T, pages int, link func(n int) string) (*dixa.Client, *[]string) {
 	t.Helper()
 	var asked []string
@@ -118,8 +117,8 @@ func TestPagesEndWithTheirError(t *testing.T) {
 	}
 }
 
-// TestNoListIsNoEmptyList: taking a broken list for an empty one would make a
-// caller create what exists.
+// TestNoListIsNoEmptyList guards against reading a broken list as an empty one: a
+// caller would then create what already exists.
 func TestNoListIsNoEmptyList(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{}`, `{"data":null}`, `[]`, `{"data":{}}`, `{"data":[null]}`, `{"data":[{}]}`, ``} {

@@ -23,8 +23,7 @@ func (b *closedBody) Close() error {
 	return nil
 }
 
-// Do asks before it sends. The transport is what holds for whatever may come to
-// send past that.
+// Do checks before it sends. The transport also stops requests that bypass Do.
 func TestReadOnlyTransportLooksAtTheRequestItself(t *testing.T) {
 	t.Parallel()
 	passed := 0

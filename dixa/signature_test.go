@@ -29,8 +29,7 @@ const (
 
 var vectorTime = time.UnixMilli(1748264463123)
 
-// sign makes a signature as Dixa's documentation says, for a key that is
-// decoded already.
+// sign computes a signature as Dixa documents it, with a decoded key.
 func sign(key []byte, stamp, body string) string {
 	mac := hmac.New(sha256.New, key)
 	_, _ = mac.Write([]byte(stamp + "." + body))
@@ -48,7 +47,7 @@ func TestVerifySignature(t *testing.T) {
 	t.Parallel()
 	const (
 		otherSecret = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100"
-		// As Dixa's published sample: 64 characters, not hexadecimal.
+		// Like Dixa's published sample: 64 characters, not hexadecimal.
 		wordSecret = "4g4h988p468g785965b780684bde5546c52gge658d76b4q33fb69c526ea4bdbc"
 	)
 	right := vectorSignature
@@ -60,9 +59,9 @@ func TestVerifySignature(t *testing.T) {
 
 	for name, tc := range map[string]struct {
 		header    string
-		body      string // vectorBody unless given
+		body      string // defaults to vectorBody
 		secrets   []dixa.Secret
-		now       time.Time // vectorTime unless given
+		now       time.Time // defaults to vectorTime
 		tolerance time.Duration
 		want      error
 	}{
@@ -149,7 +148,7 @@ func TestVerifySignature(t *testing.T) {
 	}
 }
 
-// flipBit changes the last bit of a value in hexadecimal.
+// flipBit flips the last bit of a hexadecimal value.
 func flipBit(t *testing.T, s string) string {
 	t.Helper()
 	b := unhex(t, s)
@@ -157,7 +156,7 @@ func flipBit(t *testing.T, s string) string {
 	return hex.EncodeToString(b)
 }
 
-// requireDiscreet looks in an error's text for what must not be there.
+// requireDiscreet checks that an error's text contains no sensitive data.
 func requireDiscreet(t *testing.T, err error, body string, secrets []dixa.Secret, signatures ...string) {
 	t.Helper()
 	if err == nil {
@@ -177,8 +176,8 @@ func requireDiscreet(t *testing.T, err error, body string, secrets []dixa.Secret
 	}
 }
 
-// FuzzVerifySignature looks for a header that passes though the right signature
-// is not in it, or fails though it is.
+// FuzzVerifySignature searches for a header that passes without the correct
+// signature, or fails with it.
 func FuzzVerifySignature(f *testing.F) {
 	for _, header := range []string{
 		"t=" + vectorStamp + ",v1=" + vectorSignature, "v1=" + vectorSignature + ",t=" + vectorStamp, "t=1,t=2,v1=00", "", ",,=", "t=+1,v1=zz",

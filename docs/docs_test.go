@@ -1,5 +1,5 @@
-// Package docs_test holds the project's Markdown files against the project: their
-// links lead somewhere and the commands that they show exist.
+// Package docs_test checks the project's Markdown files against the project: links
+// resolve, and the commands in them exist.
 package docs_test
 
 import (
@@ -15,10 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// root is the project's folder, seen from this one.
+// root is the project's root, relative to this folder.
 const root = ".."
 
-// page is one Markdown file, taken apart.
+// page is one parsed Markdown file.
 type page struct {
 	path string
 	// prose is the text without its fenced blocks.
@@ -104,7 +104,7 @@ func TestLinksResolve(t *testing.T) {
 	require.NotZero(t, checked, "no link was found, so the pattern is wrong")
 }
 
-// anchors are the ids that GitHub gives to headings.
+// anchors returns the IDs that GitHub assigns to headings.
 func anchors(text string) []string {
 	var ids []string
 	for _, m := range heading.FindAllStringSubmatch(text, -1) {
@@ -139,8 +139,8 @@ func TestCommandsNamePackagesThatExist(t *testing.T) {
 	require.NotZero(t, checked, "no command was found, so the pattern is wrong")
 }
 
-// packages are the packages that a go command names by their folders. What
-// follows the package of "go run" is the program's.
+// packages returns the packages that a go command names by folder. Arguments after
+// the package of "go run" belong to the program.
 func packages(command string) []string {
 	words := strings.Fields(command)[2:]
 	if strings.HasPrefix(command, "go run ") {
@@ -154,8 +154,8 @@ var (
 	longFlag    = regexp.MustCompile(`(?:^| )--([a-z][a-z-]*)`)
 )
 
-// Every starter command that a page shows, in a block of its own or in the
-// running text, is asked for its help: the command and its flags must be in it.
+// Every starter command on a page, in a code block or in running text, is run with
+// its help flag. The help must list the command and its flags.
 func TestStarterCommandsExist(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "starter")
@@ -187,7 +187,7 @@ func TestStarterCommandsExist(t *testing.T) {
 				continue
 			}
 			words := strings.Fields(m[1])
-			// A command of a group has two words; what follows is an argument.
+			// A grouped command has two words; the rest are arguments.
 			group := slices.Contains([]string{"claim", "api-key", "endpoint", "keyring", "shop", "template"}, words[0])
 			if group && len(words) > 1 {
 				words = words[:2]

@@ -14,7 +14,7 @@ import (
 
 var settingRow = regexp.MustCompile("(?m)^\\| (`[a-z_`, ]+`) \\| (.*?) ?\\|")
 
-// Every setting is on its page with what is built in, and nothing else is.
+// Every setting is on its page with its default, and nothing else is.
 func TestSettingsAreDocumented(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("settings.md")

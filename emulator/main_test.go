@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// run starts the command with arguments and returns its address, what stops it,
-// and its end.
+// run runs the command with the arguments. It returns the address, a function that
+// stops the command, and its result.
 func run(t *testing.T, args ...string) (address string, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -21,8 +21,8 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// asCommand makes the test binary the quickstart itself, so that its exit code
-// and what it prints are tested, too.
+// asCommand makes the test binary act as the quickstart, so that its exit code and
+// output are tested, too.
 const asCommand = "CLAIMFLOW_QUICKSTART_AS_COMMAND"
 
 func TestMain(m *testing.M) {
@@ -33,10 +33,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// free are flags with which nothing of the machine is in the way.
+// free are flags that avoid conflicts with anything on the machine.
 var free = []string{"-temporal", "127.0.0.1:0", "-ui", "127.0.0.1:0", "-dixa", "127.0.0.1:0", "-listen", "127.0.0.1:0"}
 
-// quickstart is the command with arguments. It is ended after two minutes.
+// quickstart returns the command with arguments. It is killed after two minutes.
 func quickstart(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -53,7 +53,7 @@ func TestOncePlaysEverySampleClaimToItsEnd(t *testing.T) {
 	cmd.Stdout, cmd.Stderr = &out, &logs
 	require.NoError(t, cmd.Run(), "exit 0 when every claim got to its end\n%s", &logs)
 
-	// What scripts read of it, by name.
+	// The fields that scripts read, by name.
 	var report struct {
 		Claims []struct {
 			ID             string      `json:"id"`
@@ -109,11 +109,11 @@ func TestOncePlaysEverySampleClaimToItsEnd(t *testing.T) {
 		require.NotZero(t, c.ConversationID, "%+v", c)
 		require.Equal(t, claim.Ref{Shop: c.Shop, ID: c.ID}.WorkflowID(), c.WorkflowID)
 		reasons[c.Reason] = true
-		// Look, create the customer, create the conversation, tags; and a question
-		// about the state where the event of the reopening is late.
+		// Query, create the customer, create the conversation, tags; and a query for
+		// the state if the reopening event is late.
 		limit := 4 + 1
 		if c.LeftOut > 0 {
-			limit++ // a note says so
+			limit++ // a note about it
 			noted++
 		}
 		require.LessOrEqual(t, c.DixaRequests, limit, "%+v", c)
@@ -206,7 +206,7 @@ func TestOnlyTemporalSaysHowToRunTheRest(t *testing.T) {
 	require.NoError(t, cmd.Wait(), "Ctrl-C is no failure")
 }
 
-// after is the rest of the line after some words.
+// after returns the rest of the line after words.
 func after(t *testing.T, text, words string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(text, words)
@@ -254,8 +254,8 @@ func TestLiveViewShowsTheClaimsAndStopsCleanly(t *testing.T) {
 	require.Empty(t, logs.String(), "a run in which nothing goes wrong logs nothing")
 }
 
-// TestNextStepsWorkAsTheyArePrinted pastes the commands that the live view shows once
-// the samples have ended: a claim of one's own is submitted, answered and closed.
+// TestNextStepsWorkAsTheyArePrinted runs the commands that the live view prints once
+// the samples have ended: a user's own claim is submitted, answered and closed.
 func TestNextStepsWorkAsTheyArePrinted(t *testing.T) {
 	t.Parallel()
 	cmd := quickstart(t, free...)

@@ -15,14 +15,14 @@ func event(sequence int64) claim.Notice {
 	return claim.Notice{Type: claim.OutboundClosed, Data: claim.NoticeData{Ref: claim.Ref{Shop: demoShop, ID: "c-1"}, Sequence: sequence}}
 }
 
-// The demo's endpoint finds what would be a defect: an event that is missing, the
-// first one too, and two that have one number.
+// The demo's endpoint finds defects: a missing event, including the first one, and
+// two events with the same number.
 func TestOwnerFindsGapsAndRepeats(t *testing.T) {
 	t.Parallel()
 	o := &owner{events: map[string][]ownerEvent{}}
 	o.record("b", event(2))
 	require.ErrorContains(t, o.lacks("c-1"), "event 1")
-	o.record("a", event(1)) // what an earlier run was told comes later
+	o.record("a", event(1)) // an event from an earlier run arrives late
 	o.record("b", event(2)) // the same event again
 	require.NoError(t, o.lacks("c-1"))
 	require.NoError(t, o.err())

@@ -100,8 +100,8 @@ func TestPageIsDrawnOverTheOneBefore(t *testing.T) {
 	}
 }
 
-// TestLiveViewShowsWhatBecomesOfEverything submits a claim of one's own beside the
-// live view, takes the store away, and lets a part end.
+// TestLiveViewShowsWhatBecomesOfEverything submits another claim beside the live
+// view, removes the store, and stops a part.
 func TestLiveViewShowsWhatBecomesOfEverything(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

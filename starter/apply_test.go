@@ -82,7 +82,7 @@ shop beta
 	require.Len(t, result.Changes, 5, "it is made what the file says again")
 	require.Equal(t, 5, result.Done)
 
-	// Of a token that is gone from the file nothing is left to send.
+	// Nothing remains to send for a token that was removed from the file.
 	require.Equal(t, "Nothing differs.\n", b.ok("apply", "-f", b.file("none.yaml", "shops:\n  - slug: acme\n")))
 }
 

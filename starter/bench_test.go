@@ -24,7 +24,7 @@ import (
 
 const dixaToken = "dixa-token-of-the-demo-shop-4f2a"
 
-// bench runs commands against a service of its own, on a store in a file and an
+// bench runs commands against its own service, with a store in a file and an
 // emulated Dixa.
 type bench struct {
 	t       *testing.T
@@ -33,7 +33,7 @@ type bench struct {
 	dixa    *emulator.Server
 	api     *httptest.Server
 	environ []string
-	// found is what a sweep reports at once.
+	// found is the immediate report of a sweep.
 	found claim.SweepReport
 }
 
@@ -82,7 +82,7 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-// run runs a command with an input and returns what it printed.
+// run runs a command with an input and returns its output.
 func (b *bench) run(in string, args ...string) (code int, out, err string) {
 	b.t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -90,7 +90,7 @@ func (b *bench) run(in string, args ...string) (code int, out, err string) {
 	return code, stdout.String(), stderr.String()
 }
 
-// ok runs a command that must do its work.
+// ok runs a command that must succeed.
 func (b *bench) ok(args ...string) string {
 	b.t.Helper()
 	code, out, err := b.run("", args...)
@@ -98,7 +98,7 @@ func (b *bench) ok(args ...string) string {
 	return out
 }
 
-// fails runs a command that must end with the code and returns its error.
+// fails runs a command that must end with the code, and returns its error.
 func (b *bench) fails(code int, args ...string) string {
 	b.t.Helper()
 	got, out, err := b.run("", args...)
@@ -122,7 +122,7 @@ func (b *bench) connected(slug string) {
 	b.ok("shop", "settings", slug, "email_integration_id="+emulator.SeedMailbox)
 }
 
-// gone is a context that has ended.
+// gone returns a context that has ended.
 func gone() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -21,7 +21,7 @@ func TestSealingKeysRotate(t *testing.T) {
 	require.Equal(t, "CLAIMFLOW_KEYS=file:"+path+"\n", b.ok("keyring", "new", "--file", path))
 	require.Contains(t, b.fails(exitFailed, "keyring", "new", "--file", path), "an existing keyring is never overwritten")
 
-	// The store's own keys, in the file.
+	// The store's own keys are in the file.
 	app := &app{environ: b.environ}
 	require.NoError(t, os.WriteFile(path, []byte(app.env("CLAIMFLOW_KEYS")), 0o600))
 	b.environ = append([]string{"CLAIMFLOW_KEYS=file:" + path}, without(b.environ, "CLAIMFLOW_KEYS=")...)
@@ -50,7 +50,7 @@ func TestSealingKeysRotate(t *testing.T) {
 	require.Len(t, entries, 1)
 }
 
-// A ring that is in no file comes alone on the output, for a script to take.
+// A keyring that is not in a file is printed alone, so that scripts can read it.
 func TestSealingKeysWithoutAFile(t *testing.T) {
 	t.Parallel()
 	b := &bench{t: t}
@@ -77,7 +77,7 @@ func without(environ []string, prefix string) (out []string) {
 	return out
 }
 
-// Scripts may use the names that the commands used to have.
+// Scripts may use the former names of the commands.
 func TestFormerNamesOfCommandsStillWork(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -20,7 +20,7 @@ import (
 const aClaim = `{"claim_id": "c-1", "shop_slug": "acme", "reason": "damaged", "resolution_preference": "refund",
 	"selected_items": [{"sku": "VASE-1", "quantity": 1}], "customer": {"email": "ada@example.org"}, "order": {"order_number": "10001"}}`
 
-// commands are all commands, the groups included.
+// commands returns all commands, including groups.
 func commands(t *testing.T) (all []*cobra.Command) {
 	t.Helper()
 	a := &app{}

@@ -79,8 +79,8 @@ func TestMalformedJSONNamesThePlace(t *testing.T) {
 	}
 }
 
-// TestWhatWasAcceptedIsToldWhereTheServiceGoes takes the service away after the
-// first claim.
+// TestWhatWasAcceptedIsToldWhereTheServiceGoes stops the service after the first
+// claim.
 func TestWhatWasAcceptedIsToldWhereTheServiceGoes(t *testing.T) {
 	t.Parallel()
 	for status, exit := range map[int]int{http.StatusInternalServerError: exitUnavailable, http.StatusUnauthorized: exitRefused} {

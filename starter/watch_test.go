@@ -16,8 +16,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// watching runs `starter claim watch` beside the test. Its lines are read from
-// lines; ended has its exit code.
+// watching runs `starter claim watch` beside the test. Its output arrives on lines;
+// ended receives its exit code.
 func (b *bench) watching(ctx context.Context, args ...string) (lines *bufio.Scanner, ended <-chan int) {
 	b.t.Helper()
 	out, in := io.Pipe()
@@ -49,7 +49,8 @@ func TestWatchPrintsWhatHappensUntilTheClaimIsFinal(t *testing.T) {
 	}
 	require.Equal(t, "accepted", next().What, "what happened before comes first")
 
-	// What changes neither the claim's state nor its status is printed as well.
+	// Changes that affect neither the claim's state nor its status are printed as
+	// well.
 	tag := claim.TimelineEntry{At: time.Now().UTC().Truncate(time.Millisecond), What: "tag added", By: "Anna", Detail: "answered"}
 	require.NoError(t, b.store.Conversations.Apply(t.Context(), store.EventEffects{
 		Ref: ref, State: claim.StateReceived, ConversationID: 7, Timeline: []store.TimelineEntry{{ID: "e-1", TimelineEntry: tag}},
@@ -63,8 +64,8 @@ func TestWatchPrintsWhatHappensUntilTheClaimIsFinal(t *testing.T) {
 	require.Equal(t, exitOK, <-ended)
 }
 
-// What a person did is entered after it was done, which may be after the claim's
-// last state was read.
+// A person's action is recorded after it happens, possibly after the claim's last
+// state was read.
 func TestWatchNamesTheCommandThatEndedTheClaim(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -96,7 +97,7 @@ func TestWatchEndsWithThePerson(t *testing.T) {
 	require.Contains(t, b.fails(exitRefused, "claim", "watch", "acme", "c-9"), "starter claim list acme")
 }
 
-// Names, tags and texts come from outside.
+// Names, tags and texts come from untrusted sources.
 func TestWatchedWordsCannotSteerTheTerminal(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// builtins are the functions that text/template brings along.
+// builtins are the functions built into text/template.
 var builtins = strings.Fields("and break call continue eq ge gt html index js le len lt ne not or print printf println slice urlquery")
 
 func TestEveryFunctionIsAllowedOrRefusedForAReason(t *testing.T) {
@@ -20,7 +20,7 @@ func TestEveryFunctionIsAllowedOrRefusedForAReason(t *testing.T) {
 	}
 	for _, name := range names {
 		if name == "break" || name == "continue" {
-			continue // words of the language
+			continue // keywords of the language
 		}
 		_, allowed := functionsByName()[name]
 		if why := whyRefused(name); allowed {

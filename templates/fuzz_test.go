@@ -10,8 +10,8 @@ import (
 	"github.com/claimflow/claimflow/templates"
 )
 
-// FuzzTemplate holds templates that anybody may write against claims that
-// anybody may send: never a panic, never more than the bounds.
+// FuzzTemplate renders arbitrary claims with arbitrary templates: rendering never
+// panics and never exceeds the bounds.
 func FuzzTemplate(f *testing.F) {
 	for _, flow := range claim.Flows() {
 		source, _ := templates.Default(flow, "de")
@@ -45,8 +45,8 @@ func FuzzTemplate(f *testing.F) {
 	})
 }
 
-// FuzzHostileText holds the default template against anything that a customer
-// may write: the elements of the message never change.
+// FuzzHostileText renders arbitrary customer text with the default template: the
+// elements of the message never change.
 func FuzzHostileText(f *testing.F) {
 	for _, text := range corpus {
 		f.Add(text)

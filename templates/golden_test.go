@@ -13,7 +13,7 @@ import (
 	"github.com/claimflow/claimflow/templates"
 )
 
-// minimal says as little as a claim can.
+// minimal returns a claim with only the required data.
 func minimal() *claim.Claim {
 	return &claim.Claim{ID: "m-1", Shop: "sample", Reason: "x", Customer: claim.Customer{Email: "guest@example.com"}}
 }
@@ -99,7 +99,7 @@ func defaultOf(t *testing.T, language string) templates.Source {
 	return source
 }
 
-// render writes the claim's English ticket with the template.
+// render renders the claim's English ticket with the template.
 func render(t *testing.T, source templates.Source, c *claim.Claim) templates.Ticket {
 	t.Helper()
 	template, err := templates.Compile(source)

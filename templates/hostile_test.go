@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/templates"
 )
 
-// corpus is what customers may write. Each entry must come out as text.
+// corpus is text that customers may write. Each entry must come out as text.
 var corpus = map[string]string{
 	"script":            `<script>alert(1)</script>`,
 	"broken script":     `</p><scr<script>ipt>alert(1)</scr</script>ipt>`,
@@ -51,8 +51,8 @@ var corpus = map[string]string{
 	"scripts of 100 kB": strings.Repeat("<script>", 100<<10/8),
 }
 
-// skeleton is the elements of a body with the names of their attributes and the
-// hosts that they lead to, without its texts.
+// skeleton returns the elements of a body with the names of their attributes and the
+// hosts that they link to, without its texts.
 func skeleton(t *testing.T, body string) []string {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(body))
@@ -62,7 +62,7 @@ func skeleton(t *testing.T, body string) []string {
 		switch n.Type {
 		case html.ElementNode:
 			if n.Data == "br" {
-				continue // as many as the text has lines
+				continue // one per line of the text
 			}
 			line := n.Data
 			for _, a := range n.Attr {
@@ -80,7 +80,7 @@ func skeleton(t *testing.T, body string) []string {
 	return out
 }
 
-// filled is a claim with the same text in every place that a customer, or
+// filled returns a claim with the same text in every field that a customer, or
 // somebody in the customer's name, can fill.
 func filled(text string) *claim.Claim {
 	return &claim.Claim{
@@ -93,7 +93,7 @@ func filled(text string) *claim.Claim {
 	}
 }
 
-// everything is a template that writes all that a customer can fill, also into
+// everything is a template that renders all customer-supplied fields, including into
 // attributes.
 var everything = templates.Source{
 	Subject: `{{.Order.Number}} {{.Reason.Text}} {{.Customer.Name}}`,
@@ -117,7 +117,7 @@ func TestHostileTextIsInert(t *testing.T) {
 		want := skeleton(t, render(t, source, harmless).Body)
 		for name, text := range corpus {
 			if len(text) > 10_000 && flow != claim.FlowGeneral && flow != "everything" {
-				continue // length is the same to every template
+				continue // length affects every template the same way
 			}
 			t.Run(flow+"/"+name, func(t *testing.T) {
 				t.Parallel()

@@ -14,11 +14,10 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Update is set by -update: golden files and the reference page are written
-// anew.
+// Update is set by -update, which rewrites golden files and the reference page.
 var Update = flag.Bool("update", false, "write golden files and the reference page anew")
 
-// RequireGolden compares a text with a file, which -update writes anew.
+// RequireGolden compares a text with a file, which -update rewrites.
 func RequireGolden(t *testing.T, path, got string) {
 	t.Helper()
 	if *Update {
@@ -30,8 +29,8 @@ func RequireGolden(t *testing.T, path, got string) {
 	require.Equal(t, string(want), got, "%s is stale; where the change is wanted, go generate ./templates writes it anew", path)
 }
 
-// TestReferencePage keeps docs/templates.md true: it is written from the keys
-// and functions that the code knows.
+// TestReferencePage keeps docs/templates.md accurate: the page is generated from the
+// keys and functions in the code.
 func TestReferencePage(t *testing.T) {
 	t.Parallel()
 	RequireGolden(t, filepath.Join("..", "docs", "templates.md"), referencePage(t))

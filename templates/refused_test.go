@@ -20,7 +20,7 @@ func TestRefusedOnSave(t *testing.T) {
 		field  string
 		want   []string
 	}{
-		// Reading the surroundings.
+		// Reading the environment.
 		"environment": {body("a\n{{env \"HOME\"}}"), "body", []string{"line 2", `"env"`, "no environment"}},
 		"expansion":   {body(`{{expandenv "$HOME"}}`), "body", []string{"line 1", `"expandenv"`}},
 		"clock":       {body("\n\n{{now}}"), "body", []string{"line 3", `"now"`, "clock"}},
@@ -29,7 +29,7 @@ func TestRefusedOnSave(t *testing.T) {
 		"identifiers": {body(`{{uuidv4}}`), "body", []string{`"uuidv4"`}},
 		"files":       {body(`{{osBase .Shop}}`), "body", []string{`"osBase"`, "files"}},
 
-		// Computing for long or without bound.
+		// Expensive or unbounded computation.
 		"keys":             {body(`{{genPrivateKey "rsa"}}`), "body", []string{`"genPrivateKey"`, "interrupted"}},
 		"passwords":        {body(`{{bcrypt "x"}}`), "body", []string{`"bcrypt"`}},
 		"patterns":         {body(`{{regexMatch "(a+)+$" .Description}}`), "body", []string{`"regexMatch"`, "pattern"}},
@@ -53,7 +53,7 @@ func TestRefusedOnSave(t *testing.T) {
 		"too much written": {body("{{range .Items}}{{range $.Answers}}" + strings.Repeat("long ", 20) + "{{end}}{{end}}"), "body", []string{"more than a ticket may hold"}},
 		"too deep":         {body(deep), "body", []string{"12 deep"}},
 
-		// Templates within templates.
+		// Nested templates.
 		"recursion": {body("x\n{{define \"a\"}}{{template \"a\" .}}{{end}}{{template \"a\" .}}"), "body", []string{"line 2", "call themselves"}},
 		"self call": {body(`{{template "body" .}}`), "body", []string{"call themselves"}},
 		"block":     {body(`{{block "a" .}}x{{end}}`), "body", []string{"call themselves"}},
@@ -91,7 +91,7 @@ func TestRefusedOnSave(t *testing.T) {
 		"index":                   {body(`{{index .Items 5}}`), "body", []string{`"index"`}},
 		"division":                {body(`{{div 1 .Photos}}`), "body", []string{`"div"`, "fail"}},
 
-		// Not a template at all.
+		// Invalid templates.
 		"not closed":        {body("a\nb {{if .Signed}}"), "body", []string{"line 2", "unexpected EOF"}},
 		"not an action":     {body("a {{ ??? }}"), "body", []string{"line 1"}},
 		"unknown variable":  {body("{{$x}}"), "body", []string{"undefined variable"}},
@@ -178,8 +178,8 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// TestDoublingIsStopped proves the bound on what variables can grow to: every
-// byte that a function reads or writes is counted before it is made.
+// TestDoublingIsStopped proves the bound on the growth of variables: every byte that
+// a function reads or writes is counted before it is produced.
 func TestDoublingIsStopped(t *testing.T) {
 	t.Parallel()
 	for _, double := range []string{

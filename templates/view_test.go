@@ -142,8 +142,8 @@ func TestOtherClaimsComeFirst(t *testing.T) {
 	}
 }
 
-// A lost conversation is found by the reference of its claim, so the reference
-// may stand in no other claim's conversation.
+// A lost conversation is found by its claim's reference, so the reference must not
+// appear in another claim's conversation.
 func TestReferencesOfOtherClaimsAreNotSeen(t *testing.T) {
 	t.Parallel()
 	others := []claim.OtherClaim{{ID: "a", State: claim.StatePending, ConversationID: 12}, {ID: "b", State: claim.StateReceived}}

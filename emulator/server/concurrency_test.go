@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// Many clients at once: one end user per address, one conversation per key.
+// Many clients at once create one end user per address and one conversation per key.
 func TestRacingCreates(t *testing.T) {
 	t.Parallel()
 	hook := receive(t)

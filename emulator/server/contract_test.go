@@ -18,9 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// contract holds requests and replies against Dixa's OpenAPI file. The file is
-// Dixa's and not part of this project: it is looked for beside the checkout and
-// where DIXA_OPENAPI points.
+// contract validates requests and replies against Dixa's OpenAPI file. The file
+// belongs to Dixa and is not part of this project: it is read from beside the
+// checkout or from the path in DIXA_OPENAPI.
 type contract struct {
 	doc     *openapi3.T
 	paths   []pathPattern
@@ -68,7 +68,7 @@ var loadContract = sync.OnceValues(func() (*contract, error) {
 	return c, nil
 })
 
-// dateTime accepts what Dixa's examples show for date-time: RFC 3339, also with
+// dateTime accepts the date-time forms in Dixa's examples: RFC 3339, optionally with
 // the [GMT] of Java's ZonedDateTime.
 func dateTime(text string) error {
 	_, err := time.Parse(time.RFC3339Nano, strings.TrimSuffix(text, "[GMT]"))
@@ -77,11 +77,11 @@ func dateTime(text string) error {
 
 var numbered = regexp.MustCompile(`[0-9]+$`)
 
-// sharpen makes a schema as strict as Dixa's examples: unions are told apart by
-// _type, which the file leaves out, and objects have no fields but their own.
+// sharpen makes a schema as strict as Dixa's examples: _type, which the file omits,
+// distinguishes the members of unions, and objects have no additional fields.
 func sharpen(schema *openapi3.Schema) {
 	if strings.HasPrefix(schema.Title, "Deprecated") {
-		names := openapi3.NewStringSchema() // objects in the file, strings in every example
+		names := openapi3.NewStringSchema() // objects in the file, but strings in every example
 		for _, member := range schema.OneOf {
 			names.Enum = append(names.Enum, member.Ref[strings.LastIndexByte(member.Ref, '/')+1:])
 		}
@@ -101,7 +101,7 @@ func sharpen(schema *openapi3.Schema) {
 		enumerate(property)
 	}
 	if strings.Contains(schema.Title, "_Option_") {
-		schema.AdditionalProperties.Schema.Value.Nullable = true // Scala's Option: null clears
+		schema.AdditionalProperties.Schema.Value.Nullable = true // a Scala Option: null clears
 	}
 	if schema.Type.Is("object") && schema.AdditionalProperties.Schema == nil && schema.AdditionalProperties.Has == nil {
 		if schema.Properties == nil {
@@ -117,7 +117,7 @@ func sharpen(schema *openapi3.Schema) {
 
 var listedValues = regexp.MustCompile(`values: \[([^\]]+)\]`)
 
-// enumerate turns the values that a description lists into an enumeration.
+// enumerate turns the values that a description lists into an enum.
 func enumerate(property *openapi3.SchemaRef) {
 	listed := listedValues.FindStringSubmatch(property.Value.Description)
 	if property.Ref != "" || listed == nil || !property.Value.Type.Is("string") {
@@ -141,11 +141,11 @@ func (c *contract) operation(method, path string) *openapi3.Operation {
 	return best.item.GetOperation(method)
 }
 
-// undocumented are statuses that any operation may answer though the file does
-// not list them: the gateway's 401 or 403, the limit's 429.
+// undocumented are statuses that any operation may return although the file does not
+// list them: 401 or 403 from the gateway and 429 from the rate limit.
 var undocumented = map[int]bool{http.StatusUnauthorized: true, http.StatusForbidden: true, http.StatusTooManyRequests: true}
 
-// checkReply holds a reply against the contract.
+// checkReply validates a reply against the contract.
 func (c *contract) checkReply(t *testing.T, method, path string, status int, body []byte) {
 	t.Helper()
 	operation := c.operation(method, path)
@@ -163,7 +163,7 @@ func (c *contract) checkReply(t *testing.T, method, path string, status int, bod
 	require.NoErrorf(t, c.visit(media.Schema, body), "%s %s answered %d with a body off the contract: %s", method, path, status, body)
 }
 
-// checkRequest holds a request that was accepted against the contract.
+// checkRequest validates an accepted request against the contract.
 func (c *contract) checkRequest(t *testing.T, method, path string, body []byte) {
 	t.Helper()
 	operation := c.operation(method, path)
@@ -186,7 +186,7 @@ func (c *contract) visit(schema *openapi3.SchemaRef, body []byte) error {
 	return schema.Value.VisitJSON(value, c.options...)
 }
 
-// requireContract returns the contract, or skips the test.
+// requireContract returns the contract or skips the test.
 func requireContract(t *testing.T) *contract {
 	t.Helper()
 	c, err := loadContract()
@@ -197,7 +197,7 @@ func requireContract(t *testing.T) *contract {
 	return c
 }
 
-// The contract check would be worth nothing if it let wrong replies through.
+// The contract check must reject wrong replies; otherwise it proves nothing.
 func TestContractCheckRefusesWrongReplies(t *testing.T) {
 	t.Parallel()
 	c := requireContract(t)

@@ -102,7 +102,7 @@ func TestCreateRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := start(t, server.Options{Switches: test.switches})
-			d.contract = nil // some are accepted though off the contract
+			d.contract = nil // some are accepted although the contract forbids them
 			body := mail(d.customer("a@example.org"), "key")
 			test.change(body)
 			d.do(http.MethodPost, "/conversations", body, test.status)
@@ -131,7 +131,7 @@ func TestSwitchesOfStateChanges(t *testing.T) {
 	const put, post = http.MethodPut, http.MethodPost
 	for name, test := range map[string]struct {
 		switches server.Switches
-		closed   bool // the conversation is closed first
+		closed   bool // close the conversation first
 		method   string
 		path     string
 		body     object
@@ -481,9 +481,9 @@ func TestLinks(t *testing.T) {
 		d.do(http.MethodPut, fmt.Sprintf("/conversations/%d/link", child), object{"parentId": parent, "linkType": "Related"}, status)
 	}
 	link(1002, 1001, http.StatusNoContent)
-	link(1002, 1003, http.StatusBadRequest) // has a parent
-	link(1003, 1002, http.StatusBadRequest) // a child has no children
-	link(1001, 1003, http.StatusBadRequest) // a parent becomes no child
+	link(1002, 1003, http.StatusBadRequest) // already has a parent
+	link(1003, 1002, http.StatusBadRequest) // a child cannot have children
+	link(1001, 1003, http.StatusBadRequest) // a parent cannot become a child
 	link(1003, 1003, http.StatusBadRequest)
 	link(1003, 1999, http.StatusNotFound)
 	var linked []object

@@ -18,19 +18,19 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// dixa is an emulator under test, spoken to over HTTP. Where Dixa's OpenAPI file
-// is at hand every reply is held against it.
+// dixa is an emulator under test, called over HTTP. If Dixa's OpenAPI file is
+// available, every reply is validated against it.
 type dixa struct {
 	*server.Server
 	t        *testing.T
 	url      string
-	client   *http.Client // of its own: httptest closes the default one's connections
+	client   *http.Client // its own, because httptest closes the default client's connections
 	token    string
 	contract *contract
-	held     atomic.Int32 // replies held against the contract
+	held     atomic.Int32 // replies validated against the contract
 }
 
-// start serves an emulator without a request limit, unless options say otherwise.
+// start serves an emulator, without a request limit unless options set one.
 func start(t *testing.T, options server.Options) *dixa {
 	t.Helper()
 	if options.Limit.Reading == "" {
@@ -41,7 +41,7 @@ func start(t *testing.T, options server.Options) *dixa {
 	web := httptest.NewServer(emulator)
 	t.Cleanup(web.Close)
 	d := &dixa{Server: emulator, t: t, url: web.URL, client: web.Client(), token: "demo-token"}
-	d.contract, _ = loadContract() // TestContract says when it is missing
+	d.contract, _ = loadContract() // TestContract reports a missing contract
 	return d
 }
 
@@ -52,7 +52,7 @@ type answer struct {
 	body   []byte
 }
 
-// send makes a request without looking at its status.
+// send makes a request and does not check its status.
 func (d *dixa) send(method, path string, body any) (answer, error) {
 	return d.sendWith(d.t.Context(), method, path, body)
 }
@@ -99,7 +99,7 @@ func (d *dixa) hold(method, path string, sent []byte, got answer) {
 	d.t.Helper()
 	path = strings.TrimPrefix(path, "/v1")
 	if d.contract.operation(method, path) == nil || bytes.HasPrefix(got.body, []byte("<")) {
-		return // a path or a reply that is wrong on purpose
+		return // a deliberately wrong path or reply
 	}
 	d.contract.checkReply(d.t, method, path, got.status, got.body)
 	if got.status/100 == 2 {
@@ -108,7 +108,7 @@ func (d *dixa) hold(method, path string, sent []byte, got answer) {
 	d.held.Add(1)
 }
 
-// do makes a request that must be answered, with the given status.
+// do makes a request that must be answered with the given status.
 func (d *dixa) do(method, path string, body any, status int) answer {
 	d.t.Helper()
 	got, err := d.send(method, path, body)
@@ -117,7 +117,7 @@ func (d *dixa) do(method, path string, body any, status int) answer {
 	return got
 }
 
-// data reads the reply's data.
+// data decodes the data of the reply.
 func (a answer) data(into any) {
 	a.t.Helper()
 	envelope := struct {
@@ -126,7 +126,7 @@ func (a answer) data(into any) {
 	require.NoError(a.t, json.Unmarshal(a.body, &envelope), string(a.body))
 }
 
-// message is the message of an error body.
+// message returns the message of an error body.
 func (a answer) message() string {
 	a.t.Helper()
 	var body struct {
@@ -148,7 +148,7 @@ func (d *dixa) customer(email string) string {
 	return user.ID
 }
 
-// mail is the body of a create of an inbound mail conversation.
+// mail returns the body that creates an inbound mail conversation.
 func mail(requester, externalID string, attachments ...string) object {
 	files := []object{}
 	for _, address := range attachments {
@@ -174,7 +174,7 @@ func (d *dixa) open(requester string) int64 {
 	return conversation.ID
 }
 
-// clock is a time that moves when told to.
+// clock is a clock that tests advance.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -199,7 +199,7 @@ func decode(t *testing.T, body []byte, into any) {
 	require.NoError(t, json.Unmarshal(body, into), string(body))
 }
 
-// download fetches a private file the way Dixa's files API wants it.
+// download fetches a private file as Dixa's files API requires.
 func (d *dixa) download(address, token string) string {
 	d.t.Helper()
 	request, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, address, nil)

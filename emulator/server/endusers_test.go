@@ -34,7 +34,7 @@ func TestEndUserUniqueness(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := start(t, server.Options{Switches: test.switches})
-			d.contract = nil // unknown fields are off the contract on purpose
+			d.contract = nil // deliberately sends unknown fields, which the contract forbids
 			d.do(http.MethodPost, "/endusers", object{
 				"email": "anna@example.org", "phoneNumber": "+4511223344", "additionalEmails": []string{"second@example.org"},
 			}, http.StatusCreated)
@@ -172,7 +172,7 @@ func TestPagination(t *testing.T) {
 	require.Len(t, three, 3, "without pageLimit")
 	d.do(http.MethodGet, "/endusers?pageKey=nonsense", nil, http.StatusBadRequest)
 
-	// A later page keeps the filters of the first.
+	// Later pages keep the filters of the first.
 	d.SetSwitches(server.Switches{ConversationOrder: server.NewestFirst})
 	var page struct {
 		Data []object          `json:"data"`

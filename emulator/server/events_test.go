@@ -111,8 +111,8 @@ func TestTimesOfAConversation(t *testing.T) {
 	}
 }
 
-// What an event says of the conversation is as it was then, also when it comes
-// late.
+// An event describes the conversation as it was when the event happened, even if it
+// is delivered late.
 func TestEventIsASnapshot(t *testing.T) {
 	t.Parallel()
 	hook := receive(t)

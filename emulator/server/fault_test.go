@@ -40,7 +40,7 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := start(t, server.Options{})
-			d.contract = nil // these replies are wrong on purpose
+			d.contract = nil // these replies are deliberately wrong
 			requester := d.customer("a@example.org")
 			d.Inject(test.fault)
 			got, err := d.send(http.MethodPost, "/conversations", mail(requester, ""))

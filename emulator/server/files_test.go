@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// gallery serves files that attachments can point at.
+// gallery serves files for attachments to point to.
 func gallery(t *testing.T) string {
 	t.Helper()
 	release := make(chan struct{})

@@ -10,8 +10,8 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// FuzzRequests sends arbitrary bodies to every operation that takes one: the
-// emulator must always answer, and an error must always be Dixa's.
+// FuzzRequests sends arbitrary bodies to every operation that takes one. The
+// emulator must always answer, and every error must have Dixa's shape.
 func FuzzRequests(f *testing.F) {
 	for i, body := range []string{
 		``, `{}`, `[]`, `null`, `{"data":[{}]}`, `{"data":[{"name":"x"}]}`, `{"message":"note"}`, `{"_type":"Email"}`,

@@ -10,7 +10,7 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// admitted counts the requests of a burst that the limit lets through.
+// admitted counts the requests of a burst that the limit admits.
 func (d *dixa) admitted(burst int) (count int) {
 	d.t.Helper()
 	for range burst {
@@ -64,7 +64,8 @@ func TestSteadyPaceIsNeverRefused(t *testing.T) {
 
 func TestBucketAndWindowDisagree(t *testing.T) {
 	t.Parallel()
-	// A full bucket and its refill allow 13 requests within a second, the window 10.
+	// A full bucket and its refill allow 13 requests within a second; the window
+	// allows 10.
 	for reading, want := range map[string]int{server.LimitBucket: 13, server.LimitWindow: 10, server.LimitBoth: 10} {
 		clock := newClock()
 		d := start(t, server.Options{Clock: clock.Now, Limit: server.Limit{Reading: reading}})

@@ -120,7 +120,7 @@ func TestTypesOfAttachments(t *testing.T) {
 	t.Parallel()
 	files := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", strings.TrimPrefix(r.URL.Path, "/"))
-		_, _ = w.Write([]byte("content")) // a reader that went away is no fault of the test
+		_, _ = w.Write([]byte("content")) // a disconnected reader is no test failure
 	}))
 	t.Cleanup(files.Close)
 	for setting, taken := range map[string][]string{

@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// TestContract calls every operation and holds requests and replies against
+// TestContract calls every operation and validates requests and replies against
 // Dixa's OpenAPI file.
 func TestContract(t *testing.T) {
 	t.Parallel()
@@ -193,7 +193,7 @@ func TestContract(t *testing.T) {
 	}
 	for _, operation := range server.Operations() {
 		if strings.HasSuffix(operation, "/availability") {
-			continue // 409: the emulated organisation has none of its channels
+			continue // 409: the emulated organisation has no such channel
 		}
 		require.True(t, succeeded[operation], "%s was never held against the contract", operation)
 	}

@@ -13,8 +13,7 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// submit sends a form of the page, as a browser does, and returns the page that
-// follows.
+// submit submits a form on the page, as a browser does, and returns the next page.
 func (d *dixa) submit(fields ...string) string {
 	d.t.Helper()
 	form := url.Values{}
@@ -34,7 +33,7 @@ func (d *dixa) submit(fields ...string) string {
 	return string(page)
 }
 
-// A person plays the whole loop on the page.
+// A person goes through the whole loop on the page.
 func TestPageLetsAPersonAct(t *testing.T) {
 	t.Parallel()
 	d := start(t, server.Options{})

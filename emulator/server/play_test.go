@@ -10,7 +10,7 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// entry is one of the activity log.
+// entry is an entry of the activity log.
 type entry struct {
 	Type   string `json:"_type"`
 	Author struct {
@@ -19,7 +19,8 @@ type entry struct {
 	Attributes map[string]any `json:"attributes"`
 }
 
-// activity is a conversation's activity log from a position on, and its types.
+// activity returns a conversation's activity log from a position on, and the types
+// of its entries.
 func (d *dixa) activity(from int) (entries []entry, types []string) {
 	d.t.Helper()
 	d.do(http.MethodGet, "/conversations/1001/activitylog", nil, http.StatusOK).data(&entries)
@@ -30,8 +31,8 @@ func (d *dixa) activity(from int) (entries []entry, types []string) {
 	return entries, types
 }
 
-// Whatever an agent or the customer does is told by events and leaves its entries
-// in the activity log: a receiver that lost the events can read them there.
+// Every action of an agent or a customer sends events and adds entries to the
+// activity log, so a receiver that lost the events can read them there.
 func TestEveryPlayIsToldAndLogged(t *testing.T) {
 	t.Parallel()
 	files := gallery(t)
@@ -168,7 +169,7 @@ func TestHandingOverNeedsSomebody(t *testing.T) {
 	require.Equal(t, server.SeedAgentBen, last.Attributes["agentId"], "who got it")
 }
 
-// A follow-up that was removed or has expired does not expire once more.
+// A follow-up that was removed or has expired does not expire again.
 func TestFollowupEndsOnce(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{server.PlayUnpend, server.PlayExpire} {

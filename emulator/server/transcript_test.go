@@ -19,9 +19,9 @@ import (
 
 var update = flag.Bool("update", false, "write the recorded replies anew")
 
-// TestTranscript replays a claim's life and compares each reply, byte for byte,
-// with the recorded one. It needs no file of Dixa's. Run with -update after a
-// wanted change and read the difference.
+// TestTranscript replays a claim's life and compares each reply, byte for byte, with
+// the recorded one. It does not need Dixa's OpenAPI file. After an intended change,
+// run with -update and review the diff.
 func TestTranscript(t *testing.T) {
 	t.Parallel()
 	clock := newClock()

@@ -20,11 +20,11 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// receiver takes deliveries.
+// receiver receives deliveries.
 type receiver struct {
 	mu     sync.Mutex
 	got    []delivered
-	status []int // statuses to answer first; 200 after them
+	status []int // statuses of the first answers; 200 after that
 	url    string
 }
 
@@ -164,7 +164,7 @@ func TestEveryChangeIsTold(t *testing.T) {
 	require.Contains(t, hook.got[8].event.Data, "pendingByUser")
 }
 
-// part is an object inside an object.
+// part returns an object nested in an object.
 func part(t *testing.T, whole map[string]any, name string) map[string]any {
 	t.Helper()
 	inner, isObject := whole[name].(map[string]any)
@@ -172,7 +172,7 @@ func part(t *testing.T, whole map[string]any, name string) map[string]any {
 	return inner
 }
 
-// requireSignature checks a delivery the way Dixa's guide tells receivers to.
+// requireSignature verifies a delivery as Dixa's guide tells receivers to.
 func requireSignature(t *testing.T, secret string, got delivered) {
 	t.Helper()
 	var stamp, signature string
@@ -395,6 +395,6 @@ func TestSubscriptions(t *testing.T) {
 		}
 		d.do(http.MethodPost, "/webhooks", body, http.StatusBadRequest)
 	}
-	d.contract = nil // customHeaders are required there and left out in practice
+	d.contract = nil // customHeaders is required there but omitted in practice
 	d.do(http.MethodPost, "/webhooks", object{"name": "n", "url": hook.url, "authorization": object{"_type": "NoAuth"}}, http.StatusCreated)
 }

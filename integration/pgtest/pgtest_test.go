@@ -18,7 +18,7 @@ func TestEveryCallGivesAnEmptyDatabase(t *testing.T) {
 		urls[i] = pgtest.Postgres(t)
 		conn, err := pgx.Connect(t.Context(), urls[i])
 		require.NoError(t, err)
-		// Left open on purpose: dropping the database must not wait for it.
+		// Deliberately left open: dropping the database must not wait for it.
 		_, err = conn.Exec(t.Context(), "CREATE TABLE claims (id text PRIMARY KEY)")
 		require.NoError(t, err, "the database of an earlier call was handed out again")
 	}

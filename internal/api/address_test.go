@@ -11,7 +11,7 @@ import (
 	"github.com/claimflow/claimflow/integration/pgtest"
 )
 
-// The two databases differ in which texts they take.
+// The two databases accept different texts.
 func TestAddressesThatCanNameNothing(t *testing.T) {
 	t.Parallel()
 	for name, database := range map[string]func(*testing.T) string{

@@ -16,7 +16,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// withFiles is a bench whose Dixa keeps files below an address.
+// withFiles returns a bench whose Dixa stores files below base.
 func withFiles(t *testing.T, base string) *bench {
 	t.Helper()
 	return newBenchOn(t, "sqlite::memory:", func(o *api.Options) {
@@ -26,7 +26,7 @@ func withFiles(t *testing.T, base string) *bench {
 	})
 }
 
-// receive keeps a message with files at the addresses.
+// receive stores a message with files at the given addresses.
 func (b *bench) receive(ref claim.Ref, conversation int64, sources ...string) {
 	b.t.Helper()
 	m := claim.Message{ID: "m-1", Kind: claim.MessageKind, Direction: claim.DirectionInbound, At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}

@@ -49,8 +49,8 @@ func TestKeysAreAskedFor(t *testing.T) {
 	require.Equal(t, 401, b.send("GET", "/v1/shops/acme/claims", secret, "").StatusCode, "a revoked key is useless at once")
 }
 
-// Of every route that the document names: without a key 401, with the key of
-// another shop, whatever it may do there, 403, and nothing is changed.
+// Every documented route returns 401 without a key and 403 with another shop's key,
+// whatever that key allows there. Nothing changes.
 func TestEveryRouteAsksForItsKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -69,7 +69,7 @@ func TestEveryRouteAsksForItsKey(t *testing.T) {
 	asked := 0
 	for path, operations := range document.Paths {
 		if !strings.HasPrefix(path, "/v1/") {
-			continue // those verify signatures instead
+			continue // these verify signatures instead
 		}
 		address := strings.NewReplacer("{shop}", "acme", "{claim}", "c-1").Replace(path)
 		address = regexp.MustCompile(`\{[^}]+\}`).ReplaceAllString(address, "1")

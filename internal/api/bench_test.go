@@ -29,13 +29,13 @@ import (
 
 const token = "dixa-token-of-the-demo-shop-4f2a"
 
-// bench is the API over HTTP, on a real store and an emulated Dixa.
+// bench is the API over HTTP, with a real store and an emulated Dixa.
 type bench struct {
 	t     *testing.T
 	store *store.Store
 	dixa  *emulator.Server
 	url   string
-	// secret is a key of the platform with every scope.
+	// secret is a platform key with every scope.
 	secret string
 	client *client.Client
 	log    *locked
@@ -49,7 +49,7 @@ func newBench(t *testing.T) *bench {
 	return newBenchOn(t, "sqlite::memory:")
 }
 
-// newBenchOn is a bench whose store is at an address.
+// newBenchOn returns a bench whose store is at an address.
 func newBenchOn(t *testing.T, database string, changes ...func(*api.Options)) *bench {
 	t.Helper()
 	b := &bench{t: t, log: &locked{to: &bytes.Buffer{}}, kicks: &atomic.Int32{}}
@@ -94,7 +94,7 @@ func newBenchOn(t *testing.T, database string, changes ...func(*api.Options)) *b
 	return b
 }
 
-// key makes an API key directly in the store.
+// key creates an API key directly in the store.
 func (b *bench) key(shop string, scopes ...string) string {
 	b.t.Helper()
 	_, secret, err := b.store.APIKeys.Create(b.t.Context(), store.NewAPIKey{Name: "test " + strings.Join(scopes, " "), Shop: shop, Scopes: scopes})
@@ -133,7 +133,7 @@ func (b *bench) conversation() int64 {
 	return report.ConversationID
 }
 
-// reply is a reply as it came.
+// reply is a raw reply.
 type reply struct {
 	*http.Response
 	text string
@@ -149,7 +149,7 @@ func (r *reply) problem(t *testing.T) client.Problem {
 	return p
 }
 
-// send sends a request as it is.
+// send sends a raw request.
 func (b *bench) send(method, path, secret, body string, headers ...string) *reply {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body))
@@ -171,7 +171,7 @@ func (b *bench) send(method, path, secret, body string, headers ...string) *repl
 	return &reply{Response: resp, text: string(data)}
 }
 
-// refusal is the *client.Error of a refused call.
+// refusal returns the *client.Error of a refused call.
 func refusal(t *testing.T, err error, status int, code string) *client.Error {
 	t.Helper()
 	var e *client.Error
@@ -181,7 +181,7 @@ func refusal(t *testing.T, err error, status int, code string) *client.Error {
 	return e
 }
 
-// fields are the names of the faults.
+// fields returns the names of the invalid fields.
 func fields(p client.Problem) []string {
 	var out []string
 	for _, e := range p.Errors {
@@ -190,7 +190,7 @@ func fields(p client.Problem) []string {
 	return out
 }
 
-// locked lets the server and the test share a log.
+// locked makes a log safe for use by both the server and the test.
 type locked struct {
 	mu sync.Mutex
 	to *bytes.Buffer
@@ -219,5 +219,5 @@ func newKey(shop string, scopes ...string) store.NewAPIKey {
 
 func refOf(id string) claim.Ref { return claim.Ref{Shop: "acme", ID: id} }
 
-// dixaRequests counts what reached Dixa.
+// dixaRequests counts the requests that reached Dixa.
 func dixaRequests(b *bench) int { return b.dixa.Stats().Requests }

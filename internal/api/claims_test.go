@@ -20,7 +20,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// aClaim is a valid claim; edit changes it.
+// aClaim returns a valid claim; edit changes it.
 func aClaim(id string, edit ...func(*claim.Claim)) *claim.Claim {
 	c := &claim.Claim{
 		ID: id, Shop: "acme", Reason: "damaged", Preference: "refund", Description: "The vase is in pieces.",

@@ -86,7 +86,7 @@ func TestEndpointThatIsRefused(t *testing.T) {
 	_, err = b.client.PatchEndpoint(t.Context(), "acme", added.ID, client.EndpointPatch{URL: &private})
 	_ = refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
 
-	// A key of a shop sees neither the platform's nor another shop's endpoints.
+	// A shop's key sees neither the platform's endpoints nor another shop's.
 	b.shop("other")
 	for path, status := range map[string]int{"/v1/endpoints": 403, "/v1/shops/other/endpoints": 403, "/v1/shops/acme/endpoints": 200} {
 		r := b.send("GET", path, b.key("acme", client.ScopeShopsRead), "")
@@ -106,7 +106,7 @@ func TestDeliveriesAndReplayByTheAPI(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.store.Claims.Change(t.Context(), refOf("c-1"), claim.EventStart, store.ClaimUpdate{})
 	require.NoError(t, err)
-	const events = 60 // more than a page
+	const events = 60 // more than one page
 	for range events {
 		_, err = b.store.Claims.Change(t.Context(), refOf("c-1"), claim.EventPark, store.ClaimUpdate{
 			Cause: claim.CauseDeadline, Outbox: []store.OutboxEvent{{Type: claim.OutboundNeedsAttention}},

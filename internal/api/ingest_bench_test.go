@@ -36,18 +36,18 @@ import (
 )
 
 const (
-	// ingestSenders is how many events are under way at most.
+	// ingestSenders is the maximum number of events in flight.
 	ingestSenders = 64
-	// ingestEventBytes is about what an event with a message's text has.
+	// ingestEventBytes is the approximate size of an event with a message's text.
 	ingestEventBytes = 2048
-	// ingestStep is how long a rate is tried, ingestLong the rate at which answers
-	// are timed.
+	// ingestStep is how long each rate is tried. ingestLong is how long the rate
+	// runs at which latencies are measured.
 	ingestStep = 3 * time.Second
 	ingestLong = 10 * time.Second
-	// ingestSlow is the p99 up to which a rate counts as held.
+	// ingestSlow is the highest p99 at which a rate counts as sustained.
 	ingestSlow = 250 * time.Millisecond
-	// ingestSlowest and ingestDoublings bound the search for the highest rate, and
-	// ingestHalvings says how exact it is: within 2^(1/8), a tenth.
+	// ingestSlowest and ingestDoublings bound the search for the highest rate.
+	// ingestHalvings sets its precision: within 2^(1/8), about a tenth.
 	ingestSlowest   = 250.0
 	ingestDoublings = 9
 	ingestHalvings  = 3
@@ -55,21 +55,21 @@ const (
 	ingestSecret = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90"
 )
 
-// BenchmarkIngest finds the highest rate of signed events that the route of
-// Dixa's webhooks holds, and beside it that of a bare handler, which verifies the
-// signature and inserts one row of id and body in a transaction of its own, on a
+// BenchmarkIngest finds the highest rate of signed events that the route for Dixa's
+// webhooks sustains. It compares that with a bare handler, which verifies the
+// signature and inserts one row with ID and body in its own transaction, on a
 // database with the same driver and settings:
 //
 //	go test ./internal/api -run '^$' -bench Ingest
 //
-// A rate is held when every event of some seconds is taken and p99 is at most
-// 250 ms. Events are sent when they are due, not when there is an answer to the
-// one before, and an answer's time counts from when its event was due: a slow
-// answer makes those behind it late, as it would for Dixa. The times reported are
-// of one rate for both, four fifths of the lower one held.
+// A rate is sustained if every event of a few seconds is accepted and p99 is at most
+// 250 ms. Events are sent when they are due, without waiting for the previous
+// answer. Latency counts from the due time: a slow answer delays those behind it, as
+// it would for Dixa. The reported latencies are for one rate for both, four fifths
+// of the lower sustained rate.
 //
-// The senders share the machine with what they measure, so that the ratio says
-// more than the rates.
+// The senders share the machine with the code under test, so the ratio is more
+// meaningful than the rates.
 func BenchmarkIngest(b *testing.B) {
 	for name, database := range map[string]func(testing.TB) string{"sqlite": ingestFile, "postgres": pgtest.Durable} {
 		b.Run(name, func(b *testing.B) {
@@ -98,7 +98,7 @@ func ingestFile(tb testing.TB) string {
 	return "sqlite:" + filepath.Join(tb.TempDir(), "claimflow.db")
 }
 
-// ingest is where events are sent to.
+// ingest is a target for events.
 type ingest struct {
 	url    string
 	client *http.Client
@@ -143,7 +143,7 @@ func newIngest(tb testing.TB, database string) *ingest {
 	return serveIngest(tb, handler, "/webhooks/dixa/"+c.ID)
 }
 
-// newBareIngest is the least that one could do.
+// newBareIngest is the minimal implementation.
 func newBareIngest(tb testing.TB, database string) *ingest {
 	tb.Helper()
 	db := bareDatabase(tb, database)
@@ -174,7 +174,7 @@ func newBareIngest(tb testing.TB, database string) *ingest {
 	}), "/")
 }
 
-// bareDatabase opens a database as the store opens its own.
+// bareDatabase opens a database with the store's settings.
 func bareDatabase(tb testing.TB, address string) *sql.DB {
 	tb.Helper()
 	driver, connections := "pgx", 20
@@ -192,13 +192,13 @@ func bareDatabase(tb testing.TB, address string) *sql.DB {
 	return db
 }
 
-// timed is what became of the events of one rate.
+// timed is the outcome of the events of one rate.
 type timed struct {
 	held     bool
 	p50, p99 time.Duration
 }
 
-// highest searches the highest rate that is held, in events per second.
+// highest searches for the highest sustained rate, in events per second.
 func (in *ingest) highest(tb testing.TB) float64 {
 	tb.Helper()
 	rate := ingestSlowest
@@ -218,8 +218,8 @@ func (in *ingest) highest(tb testing.TB) float64 {
 	return rate
 }
 
-// holds tries a rate, and a second time where it was not held: other work on the
-// machine may have been why.
+// holds tries a rate, and retries it once on failure because other work on the
+// machine may be the cause.
 func (in *ingest) holds(tb testing.TB, rate float64) bool {
 	tb.Helper()
 	for range 2 {
@@ -230,8 +230,8 @@ func (in *ingest) holds(tb testing.TB, rate float64) bool {
 	return false
 }
 
-// at sends events at a rate for a while. It gives up early on one that is far
-// from held.
+// at sends events at a rate for a time span. It stops early if the rate is far from
+// sustained.
 func (in *ingest) at(tb testing.TB, rate float64, span time.Duration) timed {
 	tb.Helper()
 	took := make([]time.Duration, int(rate*span.Seconds()))
@@ -270,7 +270,7 @@ func (in *ingest) at(tb testing.TB, rate float64, span time.Duration) timed {
 
 var ingestText = strings.Repeat("The vase arrived in pieces. ", ingestEventBytes/28)
 
-// send sends an event that was not sent before.
+// send sends a new event.
 func (in *ingest) send(ctx context.Context) error {
 	body := strings.Replace(event(uuid.NewString(), emulator.SeedOrganization, "CONVERSATION_MESSAGE_ADDED"), `"data":{`, `"data":{"text":"`+ingestText+`",`, 1)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, in.url, strings.NewReader(body))

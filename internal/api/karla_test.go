@@ -23,7 +23,7 @@ import (
 
 const karlaSecret = "karla-secret-of-acme"
 
-// karlaBench is a bench with a secret of the platform and one of the shop "acme".
+// karlaBench returns a bench with a platform secret and a secret of the shop "acme".
 func karlaBench(t *testing.T) *bench {
 	t.Helper()
 	b := newBench(t)
@@ -39,13 +39,13 @@ func (b *bench) karlaSays(body string) int {
 	return b.send("POST", "/webhooks/karla", "", body, karla.SignatureHeader, karla.Sign([]byte(body), karlaSecret, time.Now())).StatusCode
 }
 
-// apply applies what waits, as a process does.
+// apply applies pending events, as a process does.
 func (b *bench) apply() {
 	b.t.Helper()
 	require.NoError(b.t, fromowner.New(b.store, slog.New(slog.DiscardHandler), nil).Apply(b.t.Context()))
 }
 
-// karlaClaim is an event about a claim.
+// karlaClaim returns an event about a claim.
 func karlaClaim(verb, id, updatedAt, more string) string {
 	if more != "" {
 		more = "," + more
@@ -75,7 +75,7 @@ func TestKarlaStartsAndChangesAClaim(t *testing.T) {
 	b.apply()
 	require.Equal(t, "applied", b.karlaEvents("")[0].State)
 
-	// REST hands the same claim over; Karla tells of it once more, with another time.
+	// REST submits the same claim. Karla then reports it again with another time.
 	again, err := b.client.Submit(t.Context(), aClaim("c-1", func(c *claim.Claim) { c.Status, c.Order.Currency = "pending", "" }))
 	require.NoError(t, err)
 	require.False(t, again.New)
@@ -86,7 +86,7 @@ func TestKarlaStartsAndChangesAClaim(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "reorder", kept.Preference)
 
-	// What is late changes nothing, nor does the create that comes last.
+	// Late events change nothing, and neither does a create that arrives last.
 	require.Equal(t, http.StatusOK, b.karlaSays(karlaClaim("updated", "c-1", "2026-03-01T12:04:00Z", `"resolution_preference":"voucher"`)))
 	require.Equal(t, http.StatusOK, b.karlaSays(created+" "))
 	b.apply()
@@ -107,7 +107,7 @@ func TestKarlaTellsOfAChangeFirst(t *testing.T) {
 	require.Equal(t, "reorder", kept.Preference)
 }
 
-// A status that we told comes back with everything else that Karla knows.
+// A status that we sent comes back with everything else that Karla knows.
 func TestAnEchoOfOurStatusChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := karlaBench(t)
@@ -211,7 +211,7 @@ func TestKarlaMustSign(t *testing.T) {
 	require.Empty(t, b.karlaEvents(""))
 	require.Equal(t, http.StatusOK, b.send("POST", "/webhooks/karla/acme", "", body, karla.SignatureHeader, sign("secret-of-the-shop-acme", now)).StatusCode)
 
-	// While a secret is replaced both are good.
+	// During a rotation, both secrets are valid.
 	_, err = b.client.SaveKarlaSecret(t.Context(), "acme", "the-new-secret-of-acme")
 	require.NoError(t, err)
 	for _, secret := range []seal.Secret{"secret-of-the-shop-acme", "the-new-secret-of-acme"} {
@@ -246,7 +246,7 @@ func TestKarlaSecretsAreChecked(t *testing.T) {
 	require.NotContains(t, string(text), "a-secret-of-some-length")
 }
 
-// Two processes apply the same events at once: each takes effect once.
+// Two processes apply the same events at once. Each event takes effect once.
 func TestTwoProcessesApplyKarlasEventsOnce(t *testing.T) {
 	t.Parallel()
 	b := karlaBench(t)
@@ -270,7 +270,7 @@ func TestTwoProcessesApplyKarlasEventsOnce(t *testing.T) {
 	require.Equal(t, "wish-19", latest.Preference, "in the order in which they came")
 }
 
-// A name that is cut in the middle of a character is still text.
+// A name truncated at a multi-byte character is still valid text.
 func TestKarlaEventWithALongForeignWord(t *testing.T) {
 	t.Parallel()
 	b := karlaBench(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// linked is an accepted claim with a conversation.
+// linked returns an accepted claim with a conversation.
 func (b *bench) linked(id string, conversation int64) claim.Ref {
 	b.t.Helper()
 	connection, _ := b.enabled("acme")

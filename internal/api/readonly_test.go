@@ -11,8 +11,8 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// Nothing that the API can be asked writes to the Dixa of a read-only shop, and
-// what would do nothing but write says so before Dixa is asked anything.
+// No API request writes to the Dixa of a read-only shop. A request that would only
+// write is refused before any request to Dixa.
 func TestReadOnlyShop(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -90,7 +90,7 @@ func TestSettingsThatComeAtOnceAllStay(t *testing.T) {
 	var wg sync.WaitGroup
 	for i, patch := range patches {
 		wg.Go(func() { _, errs[i] = b.client.ChangeSettings(t.Context(), "acme", json.RawMessage(patch)) })
-		if i > 0 { // the platform knows no agents
+		if i > 0 { // the platform has no agents
 			wg.Go(func() {
 				_, errs[len(patches)+i] = b.client.ChangePlatformSettings(t.Context(), json.RawMessage(patch))
 			})
@@ -175,7 +175,7 @@ func TestUnreachableDixaIsABadGateway(t *testing.T) {
 	require.Contains(t, e.Detail, "nothing was saved")
 }
 
-// A token is compared without being sent.
+// A token is compared by fingerprint, without sending it.
 func TestTokenIsComparedByItsFingerprint(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

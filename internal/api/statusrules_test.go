@@ -13,7 +13,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// happened is the body of an event of a conversation, so many seconds after nine.
+// happened returns the body of a conversation event, the given number of seconds
+// after nine.
 func happened(id, organization, name, status string, conversation int64, second int, tags ...string) string {
 	list := []map[string]any{}
 	for _, t := range tags {
@@ -45,7 +46,7 @@ func TestStatusRulesAreTriedOnWhatHappened(t *testing.T) {
 			_, err = b.store.Claims.Change(ctx, ref, event, store.ClaimUpdate{})
 			require.NoError(t, err)
 		}
-		// They come in the wrong order.
+		// They arrive out of order.
 		for _, body := range []string{
 			happened(id+"-closed", emulator.SeedOrganization, "CONVERSATION_CLOSED", "CLOSED", conversation, 20, tags...),
 			happened(id+"-open", emulator.SeedOrganization, "CONVERSATION_ASSIGNED", "OPEN", conversation, 10, tags...),

@@ -14,7 +14,7 @@ import (
 
 var pathParameter = regexp.MustCompile(`\{[^}]+\}`)
 
-// bodied are the routes that take a body, as the document has them.
+// bodied returns the routes that take a body, according to the document.
 func (b *bench) bodied() []string {
 	b.t.Helper()
 	var document struct {
@@ -26,7 +26,7 @@ func (b *bench) bodied() []string {
 	var routes []string
 	for path, operations := range document.Paths {
 		if !strings.HasPrefix(path, "/v1/") {
-			continue // events are signed and taken as they come
+			continue // events are signed and accepted as they are
 		}
 		path = strings.ReplaceAll(path, "{shop}", "acme")
 		path = strings.ReplaceAll(path, "{language}", "de")
@@ -54,7 +54,7 @@ func TestEveryRouteTakesTextOfAnyCharset(t *testing.T) {
 		r = b.send(method, path, b.secret, "{}", "Content-Type", "application/json; charset=klingon")
 		require.Equal(t, http.StatusUnsupportedMediaType, r.StatusCode, "%s: %s", route, r.text)
 
-		// What is readable is judged by what it says.
+		// A readable body is validated by its content.
 		plain := b.send(method, path, b.secret, `{"no_such_member": "Größe"}`)
 		for name, body := range map[string]string{"latin1": "{\"no_such_member\": \"Gr\xF6\xDFe\"}", "utf-8": "\uFEFF{\"no_such_member\": \"Größe\"}"} {
 			r = b.send(method, path, b.secret, body, "Content-Type", "application/json; charset="+name)
@@ -80,7 +80,7 @@ func TestClaimInLatin1IsTranscoded(t *testing.T) {
 	require.Equal(t, http.StatusRequestEntityTooLarge, r.StatusCode, r.text)
 }
 
-// Signed events are kept as they came, and what is wrong with one is seen.
+// Signed events are stored unchanged, and invalid ones are visible.
 func TestEventsThatAreNotUTF8FailVisibly(t *testing.T) {
 	t.Parallel()
 	t.Run("Dixa's", func(t *testing.T) {

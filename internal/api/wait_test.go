@@ -19,7 +19,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// skipOnceAccepted skips a claim, as its workflow does, as soon as it is there.
+// skipOnceAccepted skips a claim as soon as it exists, as its workflow does.
 func (b *bench) skipOnceAccepted(ctx context.Context, id string) error {
 	for {
 		_, err := b.store.Claims.Change(ctx, claim.Ref{Shop: "acme", ID: id}, claim.EventSkip, store.ClaimUpdate{})
@@ -29,8 +29,8 @@ func (b *bench) skipOnceAccepted(ctx context.Context, id string) error {
 	}
 }
 
-// submitPreferring submits a claim with a Prefer header and returns the status and
-// the preference that was applied.
+// submitPreferring submits a claim with a Prefer header. It returns the status and
+// the applied preference.
 func (b *bench) submitPreferring(ctx context.Context, id, prefer string) (status int, applied string, out client.Submitted) {
 	b.t.Helper()
 	body, err := json.Marshal(aClaim(id))
@@ -102,7 +102,7 @@ func TestSubmitDoesNotWaitWhileTemporalIsDown(t *testing.T) {
 		o.Temporal = func(context.Context) (string, error) { return "unreachable", errors.New("no route") }
 	})
 	b.shop("acme")
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // less than it would wait
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // shorter than the wait
 	defer cancel()
 	status, _, got := b.submitPreferring(ctx, "c-1", "wait=30")
 	require.Equal(t, http.StatusAccepted, status)

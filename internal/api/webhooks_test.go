@@ -28,8 +28,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// enabled adds a shop that is enabled and returns its connection and how Dixa
-// signs for it.
+// enabled adds an enabled shop. It returns the shop's connection and the secret that
+// Dixa signs with.
 func (b *bench) enabled(slug string) (connection, secret string) {
 	b.t.Helper()
 	b.connected(slug)
@@ -40,7 +40,7 @@ func (b *bench) enabled(slug string) (connection, secret string) {
 	return shop.Connection.ID, secrets[0]
 }
 
-// event is the body of an event.
+// event returns the body of an event.
 func event(id, organization, name string) string {
 	return `{"event_id":"` + id + `","event_fqn":"` + name + `","event_version":"1","event_timestamp":"2026-03-21T06:00:00.000Z",` +
 		`"organization":{"id":"` + organization + `","name":"Demo Shop"},"data":{"conversation":{"csid":4711,"status":"CLOSED",` +
@@ -52,13 +52,13 @@ const (
 	never   = "00000000-0000-4000-8000-000000000000"
 )
 
-// deliver sends an event signed with a secret.
+// deliver sends an event signed with the given secret.
 func (b *bench) deliver(connection, secret, body string) *reply {
 	b.t.Helper()
 	return b.send("POST", "/webhooks/dixa/"+connection, "", body, "X-Dixa-Signature", emulator.Sign(secret, time.Now(), []byte(body)))
 }
 
-// kept reads an event from the store.
+// kept reads a stored event.
 func (b *bench) kept(connection, id string) store.DixaEvent {
 	b.t.Helper()
 	e, err := b.store.Inbox.Event(b.t.Context(), connection, id)
@@ -201,7 +201,7 @@ func TestWebhookThatDoesNotArriveWhole(t *testing.T) {
 	t.Parallel()
 	b := newBenchOn(t, "sqlite::memory:", func(o *api.Options) { o.WebhookPatience = 200 * time.Millisecond })
 	connection, _ := b.enabled("acme")
-	// More at once than are held in memory; none sends the end of its body.
+	// More concurrent requests than fit in memory; none sends the end of its body.
 	senders := make([]net.Conn, 129)
 	for i := range senders {
 		sender, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
@@ -218,7 +218,7 @@ func TestWebhookThatDoesNotArriveWhole(t *testing.T) {
 		require.NoError(t, err, "a slow sender is answered and let go")
 		answers[strings.TrimSpace(status)]++
 	}
-	delete(answers, "HTTP/1.1 503 Service Unavailable") // those beyond the bound, if they met
+	delete(answers, "HTTP/1.1 503 Service Unavailable") // requests over the limit, if any overlapped
 	require.Len(t, answers, 1)
 	require.Positive(t, answers["HTTP/1.1 400 Bad Request"])
 }
@@ -298,7 +298,7 @@ func TestFirstWebhookTellsTheOrganization(t *testing.T) {
 	require.Equal(t, emulator.SeedOrganization, in.Connection.OrganizationID)
 	require.Equal(t, http.StatusForbidden, b.deliver(connection, secret, body).StatusCode)
 
-	// Another connection that turns out to be of the same organisation.
+	// Another connection that turns out to belong to the same organisation.
 	b.shop("second")
 	b.dixa.AddToken(token + "-2")
 	second, err := b.client.Connect(t.Context(), "second", token+"-2")
@@ -308,15 +308,15 @@ func TestFirstWebhookTellsTheOrganization(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusConflict, b.deliver(second.ID, secret, event("e-3", emulator.SeedOrganization, "CONVERSATION_CLOSED")).StatusCode)
 	require.Contains(t, b.log.String(), "which connection "+connection+" has already", "the log says what to do")
-	// A token of an organisation that is another's now is refused.
+	// A token of an organisation that now belongs to another connection is refused.
 	b.dixa.SetSwitches(emulator.Switches{})
 	other, err := b.store.Connections.SaveToken(t.Context(), "acme", token, store.Organization{ID: never})
 	var foreign *store.OtherOrganizationError
 	require.ErrorAs(t, err, &foreign, "%v", other)
 }
 
-// TestDeliveriesOfDixa has the emulator deliver, with every misbehaviour, and
-// holds what is kept against what it sent.
+// TestDeliveriesOfDixa has the emulator deliver events with every misbehaviour, and
+// compares the stored events with those it sent.
 func TestDeliveriesOfDixa(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]emulator.WebhookSwitches{
@@ -361,7 +361,7 @@ func TestDeliveriesOfDixa(t *testing.T) {
 	}
 }
 
-// settle waits until Dixa has delivered all.
+// settle waits until Dixa has delivered everything.
 func (b *bench) settle() {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), waitFor)
@@ -434,7 +434,7 @@ func TestEventsAreCounted(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"ConversationClosed verified": "2", "ConversationClosed duplicate": "1",
-		"unknown verified": "1", // nobody can make metrics up
+		"unknown verified": "1", // callers cannot invent metrics
 		"refused wrong":    "1", "ConversationOpen refused other_organization": "1",
 	}, counted)
 }

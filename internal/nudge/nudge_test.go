@@ -23,11 +23,11 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// engine records what it was asked to start.
+// engine records the workflows that it is asked to start.
 type engine struct {
 	mu      sync.Mutex
 	down    error
-	refuse  string // the beginning of the ids of workflows that are never taken
+	refuse  string // prefix of the workflow IDs that are always refused
 	calls   int
 	started []client.StartWorkflowOptions
 	ensured []client.StartWorkflowOptions
@@ -92,7 +92,7 @@ func (e *engine) ids() []string {
 
 type bundle struct {
 	store      *store.Store
-	now        *atomic.Int64 // of the store, unix microseconds
+	now        *atomic.Int64 // of the store, in Unix microseconds
 	engine     *engine
 	dispatcher *nudge.Dispatcher
 	log        *bytes.Buffer
@@ -127,7 +127,7 @@ func (b *bundle) accept(t *testing.T, id string) {
 	require.NoError(t, err)
 }
 
-// heard lets the claims' workflows read what they were nudged about.
+// heard has the claims' workflows read their nudges.
 func (b *bundle) heard(t *testing.T) {
 	t.Helper()
 	records, _, err := b.store.Claims.List(t.Context(), store.ClaimFilter{Limit: 500})
@@ -190,7 +190,7 @@ func TestOneNudgeIsOutstandingAtATime(t *testing.T) {
 	require.NoError(t, b.dispatcher.Once(t.Context()))
 	require.Len(t, b.engine.ids(), 2)
 
-	// Nobody reads: the nudge may be lost with its workflow.
+	// No workflow reads the nudge, so it may be lost with its workflow.
 	require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{}))
 	b.turn(time.Minute)
 	require.NoError(t, b.dispatcher.Once(t.Context()))
@@ -229,7 +229,7 @@ func TestRunKeepsTryingAndSaysSoOnce(t *testing.T) {
 		defer close(done)
 		b.dispatcher.Run(ctx)
 	}()
-	for range 3 { // three rounds against an engine that is down
+	for range 3 { // three rounds while Temporal is down
 		b.dispatcher.Kick()
 		<-b.engine.asked
 	}
@@ -285,7 +285,7 @@ func TestLostWorkflowIsStartedAgain(t *testing.T) {
 func TestEveryLostWorkflowIsStartedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nudge.WithSearchInterval(0))
-	const claims = 250 // more than are read at once
+	const claims = 250 // more than one batch
 	for i := range claims {
 		b.accept(t, fmt.Sprint(i))
 	}
@@ -325,7 +325,7 @@ func TestClaimThatIsRefusedDoesNotKeepLostOnesBack(t *testing.T) {
 func TestManyClaimsThatAreRefusedDoNotKeepNewOnesBack(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nudge.WithSearchInterval(0))
-	const poisoned = 450 // more than two readings
+	const poisoned = 450 // more than two batches
 	for i := range poisoned {
 		b.accept(t, fmt.Sprintf("poison-%d", i))
 	}

@@ -23,7 +23,7 @@ const (
 	shop  = "acme"
 )
 
-// bench is a shop on a real store and an emulated Dixa.
+// bench is a shop with a real store and an emulated Dixa.
 type bench struct {
 	t       *testing.T
 	store   *store.Store
@@ -33,7 +33,8 @@ type bench struct {
 	log     *bytes.Buffer
 }
 
-// publicURL is where nobody listens: what Dixa sends is for other tests.
+// publicURL is an address without a listener, because other tests cover Dixa's
+// deliveries.
 const publicURL = "http://127.0.0.1:1"
 
 func newBench(t *testing.T, o emulator.Options) *bench {
@@ -56,7 +57,7 @@ func newBench(t *testing.T, o emulator.Options) *bench {
 	return b
 }
 
-// at is the service with a Dixa at another address.
+// at returns the service with a Dixa at another address.
 func (b *bench) at(address string) *onboarding.Service {
 	return onboarding.New(onboarding.Options{
 		Store: b.store, Dixa: connection.New(b.store, connection.Options{BaseURL: address}), AutoReplyWait: -1,
@@ -82,7 +83,7 @@ func (b *bench) ready() {
 	b.settings(`{"email_integration_id": "` + emulator.SeedMailbox + `"}`)
 }
 
-// unconnected asserts that nothing was saved.
+// unconnected asserts that no connection was saved.
 func (b *bench) unconnected() {
 	b.t.Helper()
 	s, err := b.store.Shops.Get(b.t.Context(), shop)
@@ -256,7 +257,7 @@ func TestSettingsThatNameWhatIsNotInDixa(t *testing.T) {
 func TestSettingsAreCheckedOnlyWhereTheyChanged(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
-	b.settings(`{"email_integration_id": "later@acme.example"}`) // no token yet: looked up when enabled
+	b.settings(`{"email_integration_id": "later@acme.example"}`) // no token yet: checked when enabled
 	b.ready()
 	b.server.Close()
 	b.settings(`{"default_language": "de"}`)
@@ -280,7 +281,7 @@ func TestEnableWaitsForALiveContactEndpoint(t *testing.T) {
 	require.Equal(t, "No contact endpoint is saved, so there is no mailbox to open conversations in. Save email_integration_id first; this Dixa has "+
 		emulator.SeedMailbox+", "+emulator.SeedReturnsMailbox+".", r.Words)
 
-	// A mailbox that was live when it was saved and is gone now.
+	// A mailbox that existed when it was saved and is deleted now.
 	_, err := b.store.Settings.Save(ctx, shop, json.RawMessage(`{"email_integration_id": "gone@demo.email.dixa.io"}`))
 	require.NoError(t, err)
 	r = refused(t, b.service.Enable(ctx, shop), onboarding.NotReady)

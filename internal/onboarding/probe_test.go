@@ -246,7 +246,7 @@ func TestTestThatCannotBeTried(t *testing.T) {
 	_ = refused(t, err, onboarding.NotReady)
 }
 
-// The API answers 405 before it comes to this; the client holds in any case.
+// The API answers 405 earlier. The client refuses writes regardless.
 func TestTestOfAReadOnlyShopWritesNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})

@@ -14,8 +14,8 @@ import (
 	"github.com/claimflow/claimflow/internal/todixa/connection"
 )
 
-// interrupting is a Dixa that is asked about settings while somebody else saves
-// others.
+// interrupting is a Dixa that, while it is asked about settings, has another caller
+// save other settings.
 type interrupting struct {
 	onboarding.Dixa
 	save func()

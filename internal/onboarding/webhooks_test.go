@@ -56,7 +56,7 @@ func TestEnableIsRefusedWhereDixaRefusesTheSubscription(t *testing.T) {
 			require.Contains(t, r.Words, "The shop was not enabled")
 			require.False(t, b.enabled())
 
-			// A webhook made by hand needs nothing of Dixa.
+			// A webhook created by hand needs no request to Dixa.
 			saved, err := b.service.SaveWebhookSecret(t.Context(), shop, secret)
 			require.NoError(t, err)
 			require.Equal(t, claim.SubscriptionByHand, saved.State)
@@ -103,7 +103,7 @@ func TestReadOnlyShopWritesNothing(t *testing.T) {
 	require.Contains(t, row(t, report, "webhooks").Detail, "Dixa has no webhook subscription with the address "+b.subscription().URL)
 	require.Contains(t, row(t, report, "webhooks").Detail, "starter shop webhook-secret acme")
 
-	// By hand is the way that is left.
+	// Creating the webhook by hand is the only way left.
 	_, err = b.service.SaveWebhookSecret(ctx, shop, secret)
 	require.NoError(t, err)
 	unseen, err = b.service.MissingEventsWarning(ctx, shop)
@@ -132,7 +132,7 @@ func TestSubscriptionIsMadeWhenWritingIsAllowed(t *testing.T) {
 	require.Equal(t, claim.SubscriptionActive, b.subscription().State)
 	require.Len(t, b.dixa.State().Webhooks, 1)
 
-	// What is there stays when writing is forbidden.
+	// An existing subscription stays when the shop becomes read-only.
 	b.settings(`{"read_only": true}`)
 	before := b.dixa.Stats().Writes()
 	require.NoError(t, b.service.Disable(ctx, shop))
@@ -177,7 +177,7 @@ func TestValidateLooksAtTheWebhooks(t *testing.T) {
 	require.Contains(t, validate(moved, "webhooks").Detail, "made by hand; its secret is aba…abab")
 }
 
-// revoking revokes the token before the client of the connection is made.
+// revoking revokes the token before the connection's client is created.
 type revoking struct {
 	*connection.Clients
 	revoke func() error
@@ -190,7 +190,7 @@ func (r *revoking) Client(ctx context.Context, id string) (*dixa.Client, error) 
 	return r.Clients.Client(ctx, id)
 }
 
-// TestTokenThatIsRevokedOnTheWay has the token go between the checks and the
+// TestTokenThatIsRevokedOnTheWay revokes the token between the checks and the
 // subscription.
 func TestTokenThatIsRevokedOnTheWay(t *testing.T) {
 	t.Parallel()

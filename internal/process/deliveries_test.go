@@ -14,8 +14,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// TestDeliveriesAreCountedForOperators delivers to a webhook that takes, one that
-// is gone, and a person, and scrapes what came of it.
+// TestDeliveriesAreCountedForOperators delivers to a webhook that accepts, to one
+// that answers 410 Gone, and to a person, then scrapes the resulting metrics.
 func TestDeliveriesAreCountedForOperators(t *testing.T) {
 	t.Parallel()
 	letters := mailtest.New(t)
@@ -40,7 +40,7 @@ func TestDeliveriesAreCountedForOperators(t *testing.T) {
 	require.NoError(t, err)
 
 	url, _ := serve(t, parts)
-	// The event and the pause of the other endpoint.
+	// The event, and the notice that the other endpoint is paused.
 	for range 2 {
 		<-took
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// TestClaimsAreCountedForOperators scrapes the serving process while the engine
-// is away.
+// TestClaimsAreCountedForOperators scrapes the serving process while Temporal is
+// unreachable.
 func TestClaimsAreCountedForOperators(t *testing.T) {
 	t.Parallel()
 	parts := assemble(t)
@@ -39,7 +39,7 @@ func TestClaimsAreCountedForOperators(t *testing.T) {
 	require.NotEmpty(t, sample(t, string(body), "claimflow_oldest_unopened_seconds"))
 }
 
-// sample is the value of the metric of a name and labels.
+// sample returns the value of the metric with the given name and labels.
 func sample(t *testing.T, page, name string, labels ...string) string {
 	t.Helper()
 lines:

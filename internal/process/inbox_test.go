@@ -17,8 +17,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// TestServeDropsOldBodies has the store's clock a day behind, so that what it
-// receives now is a day old for the process.
+// TestServeDropsOldBodies sets the store's clock back a day, so that new events are
+// a day old for the process.
 func TestServeDropsOldBodies(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())

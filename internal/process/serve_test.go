@@ -24,8 +24,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// TestServeTakesClaimsWhileTheEngineIsDown runs the serving process with nothing
-// at the engine's address.
+// TestServeTakesClaimsWhileTheEngineIsDown runs the serving process with no server
+// at Temporal's address.
 func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -46,8 +46,7 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, waiting, 1, "it waits for the engine")
 
-	// What happens to a claim is told to the endpoints, also while the engine is
-	// down.
+	// Endpoints are notified about claims even while Temporal is down.
 	told := make(chan string, 1)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { told <- r.Header.Get("Webhook-Id") }))
 	defer receiver.Close()
@@ -73,8 +72,8 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	require.NoError(t, stop())
 }
 
-// assemble makes the parts of a process with a store in memory and nothing at
-// the engine's address.
+// assemble creates the parts of a process with an in-memory store and no server at
+// Temporal's address.
 func assemble(t *testing.T, environ ...string) *process.Parts {
 	t.Helper()
 	c, err := config.LoadFrom(environ)
@@ -93,7 +92,7 @@ func assemble(t *testing.T, environ ...string) *process.Parts {
 	return parts
 }
 
-// serve runs the serving process; stop ends it and returns its error.
+// serve runs the serving process; stop stops it and returns its error.
 func serve(t *testing.T, parts *process.Parts) (url string, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -114,7 +113,7 @@ func serve(t *testing.T, parts *process.Parts) (url string, stop func() error) {
 	return "http://" + listener.Addr().String(), stop
 }
 
-// get reads JSON from an address and returns the status.
+// get reads JSON from a URL and returns the status.
 func get(t *testing.T, url string, to any) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -126,7 +125,7 @@ func get(t *testing.T, url string, to any) int {
 	return resp.StatusCode
 }
 
-// unusedAddress is one that nobody listens on any more.
+// unusedAddress returns an address without a listener.
 func unusedAddress(t *testing.T) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -13,7 +13,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// TestLagOfSweepsIsShown scrapes the serving process while the engine is away.
+// TestLagOfSweepsIsShown scrapes the serving process while Temporal is unreachable.
 func TestLagOfSweepsIsShown(t *testing.T) {
 	t.Parallel()
 	parts := assemble(t)

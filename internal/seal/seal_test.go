@@ -32,7 +32,7 @@ func parse(t *testing.T, text string) *seal.Keyring {
 	return keys
 }
 
-// foreign is a keyset of another kind than ours, in JSON.
+// foreign returns a keyset of another type, as JSON.
 func foreign(t *testing.T, template *tinkpb.KeyTemplate) string {
 	t.Helper()
 	handle, err := keyset.NewHandle(template)
@@ -79,8 +79,8 @@ func TestRotationLeavesNoProcessBlind(t *testing.T) {
 		require.False(t, ring.NeedsReseal(sealed[i]))
 	}
 
-	// While a step is rolled out, rings of two neighbouring steps are in use.
-	// (Nothing is sealed with the old key any more when it is dropped.)
+	// During a rollout, keyrings of two neighbouring steps are in use. (Nothing is
+	// sealed with the old key when it is dropped.)
 	for _, pair := range [][2]int{{0, 1}, {1, 0}, {1, 2}, {2, 1}, {2, 3}, {3, 2}} {
 		opened, err := rings[pair[0]].Open(sealed[pair[1]], nil)
 		require.NoError(t, err, "the ring of step %d cannot open what that of step %d sealed", pair[0], pair[1])
@@ -102,7 +102,7 @@ func TestStepsThatHaveNothingToDoSaySo(t *testing.T) {
 	_, err = seal.Prune(text)
 	require.ErrorContains(t, err, "nothing to drop")
 
-	// A key that waits for its promotion is not an old one.
+	// A key that waits for promotion is not an old key.
 	added, err := seal.Add(text)
 	require.NoError(t, err)
 	_, err = seal.Prune(added)

@@ -11,8 +11,8 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Two deployments are given one namespace by mistake. The second refuses to start
-// and leaves the first alone, until the namespace is released.
+// Two deployments share one namespace by mistake. The second refuses to start and
+// leaves the first alone until the namespace is released.
 func TestSecondDeploymentOnOneNamespaceIsRefused(t *testing.T) {
 	t.Parallel()
 	first := newSite(t, siteOptions{})
@@ -42,7 +42,7 @@ func TestSecondDeploymentOnOneNamespaceIsRefused(t *testing.T) {
 	}
 	first.awaitState(first.submit(first.sample("c-2")), claim.StateOpen)
 
-	// The first is gone for good: who runs the second releases the namespace.
+	// The first never returns: the operator of the second releases the namespace.
 	stop()
 	require.NoError(t, first.temporal().TerminateWorkflow(t.Context(), claim.DeploymentWorkflowID, "", "its store is gone"))
 	var logs logBook

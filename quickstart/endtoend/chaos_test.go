@@ -29,20 +29,20 @@ import (
 
 const (
 	chaosClaims  = 100
-	chaosActions = 12 // of each claim
+	chaosActions = 12 // per claim
 )
 
-// People act at random in the conversations of a hundred claims, while webhooks
-// come twice, late, out of order and a fifth of them never, and while the
-// processes are killed and started again. Then everybody has the same picture:
-// Dixa, the store, the workflows and the claims' owner.
+// Agents and customers act at random in the conversations of a hundred claims.
+// Webhooks arrive twice, late or out of order, a fifth of them never, and processes
+// are killed and restarted. In the end Dixa, the store, the workflows and the
+// claims' owner agree.
 func TestEverybodyEndsWithTheSamePicture(t *testing.T) {
 	t.Parallel()
 	c := newChaos(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 
-	// A worker of this process is not held to Dixa's pace.
+	// A worker in this process is not limited to Dixa's rate.
 	stopWorking := c.work()
 	for i := range chaosClaims {
 		c.submit(c.sample(fmt.Sprint("c-", i)))
@@ -76,8 +76,8 @@ func TestEverybodyEndsWithTheSamePicture(t *testing.T) {
 	require.Equal(t, writes, c.writes(), "what Dixa tells of must cause no write to Dixa")
 }
 
-// chaos is a Claimflow of processes that are killed at random, and the endpoint
-// of its claims' owner.
+// chaos is a Claimflow whose processes are killed at random, with the endpoint of
+// its claims' owner.
 type chaos struct {
 	*site
 	owner *owner
@@ -100,7 +100,7 @@ func newChaos(t *testing.T) *chaos {
 	var err error
 	s.keys, err = seal.Generate()
 	require.NoError(t, err)
-	s.assemble() // for looking into the store: nothing of it runs
+	s.assemble() // for reading the store; none of its parts run
 
 	address := freeAddress(t)
 	c := &chaos{site: s, owner: newOwner(t), processes: map[string]*running{}}
@@ -131,15 +131,15 @@ func newChaos(t *testing.T) *chaos {
 	return c
 }
 
-// begin starts a process, in the place of one that was killed.
+// begin starts a process that replaces a killed one.
 func (c *chaos) begin(name string, args ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.processes[name] = start(c.t, c.logs, c.env, name, args...)
 }
 
-// killAtRandom kills and starts processes until the returned function is called;
-// then all run.
+// killAtRandom kills and starts processes until the returned function is called.
+// After that, all processes run.
 func (c *chaos) killAtRandom(r *rand.Rand) (stop func()) {
 	ctx, cancel := context.WithCancel(c.t.Context())
 	var killer sync.WaitGroup
@@ -164,10 +164,10 @@ func (c *chaos) killAtRandom(r *rand.Rand) (stop func()) {
 	return func() { cancel(); killer.Wait() }
 }
 
-// act lets people do things at random in a conversation.
+// act lets agents and customers act at random in a conversation.
 func (c *chaos) act(conversation int64, r *rand.Rand) error {
 	tags := []string{"claim-accepted", "claim-rejected", "vip"}
-	untag := "" // a tag that Dixa has
+	untag := "" // a tag that exists in Dixa
 	for i := range chaosActions {
 		tag := tags[r.IntN(len(tags))]
 		agent := []server.Step{
@@ -202,7 +202,7 @@ func (c *chaos) act(conversation int64, r *rand.Rand) error {
 		if err != nil {
 			return err
 		}
-		select { // people take their time
+		select { // people pause between actions
 		case <-c.t.Context().Done():
 		case <-time.After(time.Duration(2+r.IntN(60)) * time.Millisecond):
 		}
@@ -232,8 +232,8 @@ func (c *chaos) awaitAll(state claim.State) []claim.Ref {
 	return refs
 }
 
-// requireSamePicture compares what Dixa has of a claim's conversation with what
-// everybody else came to.
+// requireSamePicture compares Dixa's view of a claim's conversation with the views
+// of the store, the workflow and the owner.
 func (c *chaos) requireSamePicture(ref claim.Ref) {
 	c.t.Helper()
 	truth := map[string]claim.State{server.StateOpen: claim.StateOpen, server.StatePending: claim.StatePending, server.StateClosed: claim.StateClosed}
@@ -298,8 +298,7 @@ func (c *chaos) conversation(id int64) *server.Conversation {
 	return &server.Conversation{}
 }
 
-// workflowShows compares the state of a claim with what operators see in the
-// Temporal UI.
+// workflowShows compares a claim's state with what operators see in the Temporal UI.
 func (c *chaos) workflowShows(ref claim.Ref, state claim.State) error {
 	d, err := c.temporal().DescribeWorkflowExecution(c.t.Context(), ref.WorkflowID(), "")
 	if err != nil {
@@ -355,8 +354,8 @@ func (o *owner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.wrong = errors.Join(o.wrong, err)
 }
 
-// take takes the next event of a claim. The last one may come again: its answer
-// may have been lost with the process that waited for it.
+// take receives the next event of a claim. The last one may be repeated: its answer
+// may be lost with the process that waited for it.
 func (o *owner) take(n claim.NoticeData) error {
 	have := o.last[n.ID].Sequence
 	switch n.Sequence {
@@ -369,7 +368,7 @@ func (o *owner) take(n claim.NoticeData) error {
 	return fmt.Errorf("claim %s: event %d came after event %d", n.ID, n.Sequence, have)
 }
 
-// sees compares the owner's last view of a claim with how it is.
+// sees compares the owner's last view of a claim with the claim.
 func (o *owner) sees(r claim.Record) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -25,17 +25,17 @@ import (
 const (
 	floodClaims    = 50
 	floodCustomers = 10
-	// perSecond is what Dixa grants a token.
+	// perSecond is the rate that Dixa grants a token.
 	perSecond = 10
 )
 
-// Everything is a process of its own here: the emulated Dixa with its limit on,
-// two workers and `starter serve`, which share one store.
+// Each part is a separate process: the emulated Dixa with its limit on, two workers
+// and `starter serve`, which share one store.
 //
-// The figures are about tens of milliseconds, which only a machine with some
-// time to spare can keep. So a round that misses them counts only where the
-// machine's own timers and its disk were on time meanwhile; what the claims come to counts in
-// every round. The test does not run beside others of this package.
+// The rate is measured to tens of milliseconds, which needs a machine with spare
+// capacity. A round that misses the rate counts only if the machine's timers and
+// disk were on time meanwhile. The results of the claims count in every round. The
+// test does not run beside others of this package.
 func TestFloodSpendsTheBudgetAndNothingTwice(t *testing.T) { //nolint:paralleltest // it is about a rate
 	f := startFlood(t)
 	quiet := false
@@ -53,28 +53,28 @@ func TestFloodSpendsTheBudgetAndNothingTwice(t *testing.T) { //nolint:parallelte
 			quiet = true
 		}
 	}
-	// Timers that are on time do not mean that there is processor time to spare, so
-	// the rate has to be missed each time.
+	// Timers on time do not prove spare processor time, so the test fails only if
+	// every round misses the rate.
 	require.False(t, quiet, "at least 95 %% of the budget is to be spent while there is work")
 	t.Skipf("the machine is too busy to keep a pace of tenths of a second: in each of %d rounds it was more than %v late", floodRounds, tooLate)
 }
 
 const (
-	// floodRounds is how often a busy machine gets another chance.
+	// floodRounds is the maximum number of rounds on a busy machine.
 	floodRounds = 3
-	// tooLate is what the pace leaves for requests that overtake each other: 11
-	// of them span 40 ms more than the second in which Dixa takes 10.
+	// tooLate is the slack that the pace leaves for requests that overtake each
+	// other: 11 of them span 40 ms more than the second in which Dixa accepts 10.
 	tooLate = 40 * time.Millisecond
 )
 
-// outcome is what Dixa saw of a round.
+// outcome is a round as Dixa saw it.
 type outcome struct {
 	requests, refused int
 	rate              float64
 }
 
-// round posts the claims of new customers, each twice, all at once, and checks
-// what they come to.
+// round posts the claims of new customers, each twice, all at once, and checks the
+// results.
 func (f flood) round(t *testing.T, round int) outcome {
 	t.Helper()
 	watch := f.watch(t)
@@ -128,7 +128,7 @@ func (f flood) round(t *testing.T, round int) outcome {
 	return got
 }
 
-// flood is a Claimflow of processes.
+// flood is a Claimflow of separate processes.
 type flood struct {
 	api    *client.Client
 	dixa   string
@@ -186,7 +186,7 @@ func startFlood(t *testing.T) flood {
 	return f
 }
 
-// apiKey makes an API key in a store that a process has, too.
+// apiKey creates an API key in a store that a process also has open.
 func apiKey(t *testing.T, database, keys string) string {
 	t.Helper()
 	ring, err := seal.Parse(keys)
@@ -209,8 +209,7 @@ func floodClaim(photos string, round, i int) *claim.Claim {
 	}
 }
 
-// watch samples what the emulated Dixa counts until the returned function is
-// called.
+// watch samples the emulated Dixa's counters until the returned function is called.
 func (f flood) watch(t *testing.T) (stop func() []server.Stats) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -235,10 +234,10 @@ func (f flood) watch(t *testing.T) (stop func() []server.Stats) {
 	}
 }
 
-// busyRate is the rate of requests while there was work: from the first request
-// after the claims came to the creation of the last conversation, since the tags
-// that are left then are less work than the budget takes. The rate is exact: a
-// sample says how many requests there were when the last of them arrived.
+// busyRate is the request rate while there was work: from the first request after
+// the claims came to the creation of the last conversation, since the remaining tags
+// need less than the budget. The rate is exact because each sample has the number of
+// requests and the arrival time of the last one.
 func busyRate(samples []server.Stats) float64 {
 	created := func(s server.Stats) int { return s.Outcomes["POST /conversations"][http.StatusCreated] }
 	var first, last server.Stats
@@ -253,8 +252,8 @@ func busyRate(samples []server.Stats) float64 {
 	return float64(last.Requests-first.Requests) / last.Last.Sub(first.Last).Seconds()
 }
 
-// watchMachine finds out how late this machine is, until the returned function is
-// called: with a timer, and with a small write to its disk.
+// watchMachine measures, until the returned function is called, how late this
+// machine is. It uses a timer and a small write to disk.
 func watchMachine(t *testing.T) (worst func() time.Duration) {
 	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "probe"))
@@ -279,7 +278,7 @@ func watchMachine(t *testing.T) (worst func() time.Duration) {
 		for ctx.Err() == nil {
 			began := time.Now()
 			if _, err := file.WriteAt([]byte("probe"), 0); err != nil || file.Sync() != nil {
-				return // what the disk refuses here it refuses the store, too
+				return // if the disk fails here, it also fails the store
 			}
 			disk = max(disk, time.Since(began))
 			select {

@@ -14,8 +14,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// agent lets an agent act in the conversation of a claim, each step at a moment
-// of its own.
+// agent has an agent act in a claim's conversation, each step at a distinct time.
 func (s *site) agent(r claim.Record, steps ...server.Step) {
 	s.t.Helper()
 	for _, step := range steps {
@@ -25,7 +24,7 @@ func (s *site) agent(r claim.Record, steps ...server.Step) {
 	}
 }
 
-// customer lets the claim's customer act.
+// customer has the claim's customer act.
 func (s *site) customer(r claim.Record, steps ...server.Step) {
 	s.t.Helper()
 	for _, step := range steps {
@@ -35,14 +34,14 @@ func (s *site) customer(r claim.Record, steps ...server.Step) {
 	}
 }
 
-// tick lets Dixa's clock, which tells milliseconds, go on.
+// tick advances Dixa's clock, which has millisecond resolution.
 func (s *site) tick() {
 	for begun := time.Now().UnixMilli(); time.Now().UnixMilli() <= begun; {
 	}
 }
 
-// told are the types of the events that the claim's owner is owed, in their
-// order, with the status that each tells where it has one.
+// told returns the types of the events for the claim's owner, in order, each with
+// its status if it has one.
 func (s *site) told(ref claim.Ref) []string {
 	s.t.Helper()
 	events, err := s.store.Outbox.List(s.t.Context(), ref)
@@ -62,7 +61,7 @@ func (s *site) awaitStatus(ref claim.Ref, state claim.State, status string) clai
 	})
 }
 
-// What people do in Dixa reaches the claim and its owner, to the end.
+// What people do in Dixa reaches the claim and its owner until the claim is settled.
 func TestClaimFollowsItsConversationUntilItIsSettled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{settings: map[string]any{"quiet_period": "2s"}})
@@ -109,7 +108,7 @@ func TestClaimFollowsItsConversationUntilItIsSettled(t *testing.T) {
 	require.Len(t, messages, 4, "the opening message, our note, a reply and the customer's answer")
 	require.Equal(t, 2, ours)
 
-	// Its workflow answers after its end.
+	// The workflow answers queries after it ends.
 	value, err := s.temporal().QueryWorkflow(t.Context(), ref.WorkflowID(), "", claim.QueryStatus)
 	require.NoError(t, err)
 	var status claim.RunStatus
@@ -119,7 +118,7 @@ func TestClaimFollowsItsConversationUntilItIsSettled(t *testing.T) {
 		StepsDone: []string{claim.StepConversation, claim.StepCustomer, claim.StepNote, claim.StepTags},
 	}, status)
 
-	// A settled claim that is reopened begins its next run.
+	// Reopening a settled claim starts its next run.
 	s.customer(r, server.Step{Action: server.PlayReply, Text: "And now it broke again."})
 	s.awaitStatus(ref, claim.StateOpen, claim.StatusPending)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// opening are the requests to Dixa that open a claim of a new customer with
-// every optional step.
+// opening are the requests to Dixa that open a claim of a new customer with every
+// optional step.
 var opening = []string{
 	"GET /v1/endusers",
 	"POST /v1/endusers",
@@ -21,8 +21,8 @@ var opening = []string{
 	"POST /v1/conversations/*/notes",
 }
 
-// forgetful is a Dixa that helps least: it keeps no externalId, so that it never
-// refuses a second create, and shows late what it has.
+// forgetful is the least helpful Dixa: it drops externalId, so it never refuses a
+// second create, and its reads show writes late.
 var forgetful = server.Switches{ExternalID: server.ExternalIDDropped, ListLag: server.Duration(300 * time.Millisecond)}
 
 func TestKillingTheOnlyWorkerLeavesOneConversation(t *testing.T) {
@@ -38,7 +38,7 @@ func TestKillingTheOnlyWorkerLeavesOneConversation(t *testing.T) {
 	}
 }
 
-// A file that goes by itself is one more write, guarded by an intent of its own.
+// A file that is sent by itself is one more write, guarded by its own intent.
 func TestKillingTheOnlyWorkerWhileFilesGoOneByOne(t *testing.T) {
 	t.Parallel()
 	for _, m := range []moment{beforeCommit, afterCommit, afterReply} {
@@ -51,14 +51,14 @@ func TestKillingTheOnlyWorkerWhileFilesGoOneByOne(t *testing.T) {
 	}
 }
 
-// oneByOne makes Dixa refuse the files that come with a create.
+// oneByOne makes Dixa refuse files in a create.
 var oneByOne = server.Fault{
 	Operation: "POST /conversations", Kind: server.FaultStatus, Times: 1,
 	Status: 400, Body: `{"message":"Failure to download attachment"}`,
 }
 
-// killAt submits a claim, kills the only worker at a moment of its opening, and
-// checks what a new worker makes of it.
+// killAt submits a claim, kills the only worker at a given moment of the opening,
+// and checks the result with a new worker.
 func killAt(s *site, operation string, m moment) {
 	s.t.Helper()
 	w := s.onlyWorker()

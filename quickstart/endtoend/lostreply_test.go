@@ -8,9 +8,9 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// What Dixa does with an externalId is not known; each reading must come out
-// well, also where its lists show a new conversation late. The window is short
-// here so that the tests are, too.
+// It is unknown what Dixa does with an externalId. Each variant must succeed, even
+// if Dixa's lists show a new conversation late. The window is short to keep the
+// tests short.
 func TestALostReplyLeavesOneConversation(t *testing.T) {
 	t.Parallel()
 	for _, reading := range []string{server.ExternalIDOrganization, server.ExternalIDConversation, server.ExternalIDStored, server.ExternalIDDropped} {

@@ -29,18 +29,18 @@ import (
 
 var record = flag.Bool("record", false, "write the histories of TestShapes to workflows/testdata/histories")
 
-// A test waits as long as nothing that it looks at changes for patience and this
-// process used patientCPU of processor time meanwhile. On a busy machine
-// everything takes longer, because it gets less of the processor.
+// A test fails only after the state it checks has not changed for patience while
+// this process used patientCPU of processor time. On a busy machine everything takes
+// longer, because the process gets less of the processor.
 const (
 	patience   = 90 * time.Second
 	patientCPU = 2 * time.Minute
 )
 
-// shared is what all tests of the package use.
+// shared holds what all tests of the package share.
 var shared struct {
 	engine *engine.Engine
-	// binaries is the folder of the built commands.
+	// binaries is the folder with the built commands.
 	binaries string
 }
 
@@ -50,16 +50,15 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	// The tests mostly wait: for a dead worker to be noticed, for a window.
+	// The tests mostly wait: for a dead worker to be noticed, or for a window.
 	if err := flag.Set("test.parallel", "12"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	// The workers of this process keep no workflow between two of its tasks, so
-	// that every task replays its whole history. Workers that are processes of
-	// their own keep them.
+	// The workers of this process cache no workflow between tasks, so every task
+	// replays the whole history. Workers in separate processes cache them.
 	worker.SetStickyWorkflowCacheSize(0)
-	// An engine in memory makes much garbage, and there is memory for it.
+	// An in-memory engine produces much garbage, and memory is plentiful.
 	debug.SetGCPercent(400)
 
 	var err error
@@ -79,8 +78,7 @@ func run(m *testing.M) int {
 	return code
 }
 
-// build builds the commands once. Race detection of the test does not extend to
-// them.
+// build builds the commands once. The test's race detector does not cover them.
 var build = sync.OnceValue(func() error {
 	cmd := exec.Command("go", "build", "-o", shared.binaries+string(filepath.Separator), "./worker", "./starter", "./emulator")
 	cmd.Dir = filepath.Join("..", "..")
@@ -90,15 +88,15 @@ var build = sync.OnceValue(func() error {
 	return nil
 })
 
-// command is the path of a built command.
+// command returns the path of a built command.
 func command(t *testing.T, name string) string {
 	t.Helper()
 	require.NoError(t, build())
 	return filepath.Join(shared.binaries, name)
 }
 
-// namespacesAtOnce is how many namespaces are made together: one takes some
-// seconds until every part of the engine knows it.
+// namespacesAtOnce is how many namespaces are created together: each takes some
+// seconds until every part of Temporal knows it.
 const namespacesAtOnce = 24
 
 var namespaces struct {
@@ -106,8 +104,8 @@ var namespaces struct {
 	spare []string
 }
 
-// newNamespace returns a namespace of the shared engine that nobody uses. Task
-// queues have fixed names, so this is what keeps the tests apart.
+// newNamespace returns an unused namespace of the shared engine. Task queues have
+// fixed names, so the namespace isolates the tests.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 	namespaces.mu.Lock()
@@ -120,7 +118,7 @@ func newNamespace(t *testing.T) string {
 	return name
 }
 
-// keywords are the search attributes of claims with their type.
+// keywords returns the search attributes of claims with their types.
 func keywords() map[string]enumspb.IndexedValueType {
 	attributes := map[string]enumspb.IndexedValueType{}
 	for _, name := range claim.SearchAttributes() {
@@ -159,9 +157,9 @@ func makeNamespaces(t *testing.T) []string {
 	return names
 }
 
-// eventually tries until what a test waits for has come. It fails with the last
-// reason why it had not, once that reason has stayed the same for the time of
-// [patience]: reasons tell how far things are.
+// eventually retries until try succeeds. It fails with the last error once that
+// error has stayed the same for the time of [patience], because errors show
+// progress.
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
 	began, used := time.Now(), cpuTime()
@@ -186,7 +184,7 @@ func eventually(t *testing.T, what string, try func() error) {
 	}
 }
 
-// cpuTime is the processor time that this process has used.
+// cpuTime returns the processor time that this process has used.
 func cpuTime() time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

@@ -17,12 +17,12 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// A claim that is talked about for long loses nothing and stays small: a run that
-// is told that its history is long ends soon, and another goes on.
+// A claim with a long conversation loses nothing and stays small: when Temporal
+// reports a long history, the run ends soon and the next one continues.
 func TestManyEventsOnOneClaim(t *testing.T) {
 	t.Parallel()
 	const (
-		waves, each  = 400, 50 // so many nudges, each of so many events
+		waves, each  = 400, 50 // number of nudges, and events per nudge
 		long, longer = 1000, 1200
 	)
 	s := newSite(t, siteOptions{engine: continuing(t, long)})
@@ -44,7 +44,7 @@ func TestManyEventsOnOneClaim(t *testing.T) {
 	t.Logf("%d events: %d runs, the longest history has %d events", waves*each, runs, longest)
 }
 
-// So do many claims at once.
+// The same holds for many claims at once.
 func TestManyEventsOnManyClaims(t *testing.T) {
 	t.Parallel()
 	const claims, each = 200, 100
@@ -72,7 +72,7 @@ func TestManyEventsOnManyClaims(t *testing.T) {
 	}
 }
 
-// talked is a claim whose conversation is there already.
+// talked returns a claim that already has a conversation.
 func (s *site) talked(connection, id string, conversation int64) claim.Ref {
 	s.t.Helper()
 	ctx := s.t.Context()
@@ -87,7 +87,7 @@ func (s *site) talked(connection, id string, conversation int64) claim.Ref {
 	return ref
 }
 
-// deliver sends an event as Dixa does, so that it is not waited for.
+// deliver sends an event as Dixa does, and waits for nothing.
 func (s *site) deliver(connection string, conversation int64, i int) {
 	s.t.Helper()
 	secrets, err := s.store.Subscriptions.Secrets(s.t.Context(), connection)
@@ -102,7 +102,7 @@ func (s *site) deliver(connection string, conversation int64, i int) {
 	require.Equal(s.t, http.StatusNoContent, answer.StatusCode)
 }
 
-// messageEvent is an event that tells of a message.
+// messageEvent returns an event about a message.
 func messageEvent(conversation int64, i int) (id string, at time.Time, body []byte) {
 	at = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Millisecond)
 	id = fmt.Sprintf("e-%d-%d", conversation, i)
@@ -115,12 +115,12 @@ func messageEvent(conversation int64, i int) (id string, at time.Time, body []by
 		},
 	})
 	if err != nil {
-		panic(err) // texts and numbers always marshal
+		panic(err) // strings and numbers always marshal
 	}
 	return id, at, body
 }
 
-// receive keeps an event, now and then twice.
+// receive stores an event, sometimes twice.
 func (s *site) receive(ctx context.Context, connection string, conversation int64, i int) error {
 	id, at, body := messageEvent(conversation, i)
 	for range 1 + i%7/6 {
@@ -143,7 +143,8 @@ func (s *site) takenIn(ref claim.Ref, n int) error {
 	return err
 }
 
-// requireAll checks that every message is there once and was told once.
+// requireAll checks that every message is stored once and that the owner was
+// notified of it once.
 func (s *site) requireAll(ref claim.Ref, n int) {
 	s.t.Helper()
 	told := 0
@@ -168,8 +169,8 @@ func (s *site) requireAll(ref claim.Ref, n int) {
 	require.Equal(s.t, n, count, "messages that are kept")
 }
 
-// runs is how many runs the claim's workflow had, and how many events the longest
-// history of them has.
+// runs returns the number of runs of the claim's workflow and the event count of its
+// longest history.
 func (s *site) runs(ref claim.Ref) (runs, longest int) {
 	s.t.Helper()
 	c := s.temporal()

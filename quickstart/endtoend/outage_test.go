@@ -19,12 +19,12 @@ import (
 	"github.com/claimflow/claimflow/quickstart/engine"
 )
 
-// The engine comes, goes and comes back while claims are taken all the time.
+// Temporal starts, stops and restarts while claims keep being accepted.
 func TestClaimsAreTakenWhileTemporalIsDown(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)
 	s := newSite(t, siteOptions{engine: temporal.Options{HostPort: address, Namespace: "default"}})
-	s.work() // waits for the engine
+	s.work() // waits for Temporal
 	options := engine.Options{FrontendAddr: address, DataFile: filepath.Join(t.TempDir(), "temporal.db")}
 
 	var refs []claim.Ref
@@ -86,7 +86,7 @@ func TestNothingIsTakenWhileTheStoreIsDown(t *testing.T) {
 	}
 }
 
-// lockStore makes another process have the store for itself.
+// lockStore has another process lock the store exclusively.
 func (s *site) lockStore() (up func()) {
 	s.t.Helper()
 	db, err := sql.Open("sqlite", strings.TrimPrefix(s.database, "sqlite:"))
@@ -97,7 +97,7 @@ func (s *site) lockStore() (up func()) {
 	return func() { require.NoError(s.t, db.Close()) }
 }
 
-// closeStore takes the store away from the process; then another takes over.
+// closeStore closes the process's store. Afterwards another process takes over.
 func (s *site) closeStore() (up func()) {
 	s.t.Helper()
 	require.NoError(s.t, s.store.Close())
@@ -107,7 +107,7 @@ func (s *site) closeStore() (up func()) {
 	}
 }
 
-// ready is what /readyz answers while claims are taken.
+// ready returns the answer of /readyz while claims are accepted.
 func (s *site) ready() string {
 	s.t.Helper()
 	r, err := http.Get(s.apiURL + "/readyz")
@@ -119,7 +119,7 @@ func (s *site) ready() string {
 	return string(body)
 }
 
-// post hands a claim over once, without the patience of the client.
+// post submits a claim once, without the client's retries.
 func (s *site) post(c *claim.Claim) (status int, body string) {
 	s.t.Helper()
 	data, err := json.Marshal(c)

@@ -18,7 +18,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// The owner of a claim accepts it by REST and takes it back by Karla's webhook.
+// The owner of a claim accepts it through REST and withdraws it through Karla's
+// webhook.
 func TestWhatTheOwnerChangesReachesDixa(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{})
@@ -64,8 +65,8 @@ func TestWhatTheOwnerChangesReachesDixa(t *testing.T) {
 	require.Equal(t, 1, s.dixa.Stats().ByOperation["PUT /conversations/{conversationId}/close"])
 }
 
-// The process that took an event of Karla's died before it did anything about it:
-// the event is in the store, and nobody was told. Another process applies it, once.
+// The process that received an event from Karla died before it acted on it: the
+// event is stored, but no process was notified. Another process applies it once.
 func TestAnEventThatItsProcessLeftBehindIsApplied(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{})

@@ -23,10 +23,10 @@ import (
 	"github.com/claimflow/claimflow/quickstart/engine"
 )
 
-// encoded are runs of characters that may be base64, of either alphabet.
+// encoded matches runs of characters that may be base64, in either alphabet.
 var encoded = regexp.MustCompile(`[A-Za-z0-9+/_-]{12,}={0,2}`)
 
-// decoded are the texts that are base64 in data.
+// decoded returns the base64 texts in data, decoded.
 func decoded(data []byte) []string {
 	var out []string
 	for _, run := range encoded.FindAll(data, -1) {
@@ -46,9 +46,8 @@ func TestTheSearchForPersonalDataFindsIt(t *testing.T) {
 	require.Contains(t, strings.Join(decoded([]byte(`{"data":"`+payload+`"}`)), "\n"), "kundin@privat.example")
 }
 
-// A full run with everything that goes wrong leaves nothing of the customers, and
-// nothing that opens doors, outside of the store and of Dixa. All processes log
-// at debug level.
+// A full run with every failure leaves no personal data and no credentials outside
+// the store and Dixa. All processes log at debug level.
 func TestPersonalDataStaysInTheStore(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "temporal.db")
@@ -61,7 +60,7 @@ func TestPersonalDataStaysInTheStore(t *testing.T) {
 	worker := s.startWorker("CLAIMFLOW_METRICS_LISTEN=" + metrics)
 	refs := s.everythingGoesWrong()
 
-	// What a person at the Temporal UI sees: histories, memos, cards, lists.
+	// What an operator sees in the Temporal UI: histories, memos, cards, lists.
 	c := s.temporal()
 	for _, ref := range refs {
 		requireNothingPersonal(t, "the history of "+ref.ID, s.secrets(), indented(t, s.historyAtRest(ref)))
@@ -80,7 +79,7 @@ func TestPersonalDataStaysInTheStore(t *testing.T) {
 		require.NoError(t, err)
 		requireNothingPersonal(t, "the record of "+ref.ID, s.secrets(), record)
 	}
-	// A scheduled sweep may be in the list too.
+	// A scheduled sweep may also be in the list.
 	var list *workflowservice.ListWorkflowExecutionsResponse
 	eventually(t, "the list shows every claim", func() error {
 		listed, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{})
@@ -112,7 +111,7 @@ func TestPersonalDataStaysInTheStore(t *testing.T) {
 	requireNothingPersonal(t, "the logs", s.secrets(), logs)
 
 	require.NoError(t, e.Stop())
-	files, err := filepath.Glob(file + "*") // the write-ahead log, too
+	files, err := filepath.Glob(file + "*") // including the write-ahead log
 	require.NoError(t, err)
 	found := false
 	for _, name := range files {
@@ -123,7 +122,7 @@ func TestPersonalDataStaysInTheStore(t *testing.T) {
 	}
 	require.True(t, found, "the engine's files are the right ones")
 
-	// The store seals what it keeps.
+	// The store seals its data.
 	files, err = filepath.Glob(strings.TrimPrefix(s.database, "sqlite:") + "*")
 	require.NoError(t, err)
 	for _, name := range files {
@@ -133,8 +132,8 @@ func TestPersonalDataStaysInTheStore(t *testing.T) {
 	}
 }
 
-// everythingGoesWrong submits claims that fail in every way whose words might
-// carry what they must not.
+// everythingGoesWrong submits claims that fail in every way that might leak what
+// must stay private.
 func (s *site) everythingGoesWrong() []claim.Ref {
 	s.t.Helper()
 	var refs []claim.Ref
@@ -150,19 +149,19 @@ func (s *site) everythingGoesWrong() []claim.Ref {
 			c.Customer.FirstName, c.Customer.LastName, c.Description, c.Customer.Phone, dixaToken, c.Items[0].ImageURLs[0])
 	}
 
-	// All goes well.
+	// Everything succeeds.
 	ref := s.submit(next())
 	s.awaitState(ref, claim.StateOpen)
 	refs = append(refs, ref)
 
-	// Dixa's refusals quote what was sent: of a look, of a create, of the tags, of
-	// the note.
+	// Dixa's refusals quote the request: a lookup, a create, the tags, the note.
 	for _, operation := range []string{"GET /endusers", "POST /endusers", "POST /conversations", "POST /conversations/{conversationId}/tags/bulk", "POST /conversations/{conversationId}/notes"} {
 		c := next()
 		s.dixa.Inject(server.Fault{Operation: operation, Kind: server.FaultStatus, Status: 409, Body: echo(c), Times: 1})
 		parked(c, claim.CauseRefused)
 	}
-	// Replies and connections are lost, and replies are no JSON but quote, too.
+	// Replies and connections are lost, or replies are not JSON but still quote the
+	// request.
 	for _, kind := range []string{server.FaultDropBefore, server.FaultDropAfter, server.FaultTruncate, server.FaultGarbage} {
 		for _, operation := range []string{"GET /endusers", "POST /endusers", "POST /conversations"} {
 			c := next()
@@ -172,19 +171,19 @@ func (s *site) everythingGoesWrong() []claim.Ref {
 			refs = append(refs, ref)
 		}
 	}
-	// The address is an agent's.
+	// The address belongs to an agent.
 	c := next()
 	c.Customer.Email = server.SeedAgentBenEmail
 	parked(c, claim.CauseCustomer)
 
-	// A template of an earlier version, that does not render any more.
+	// A template of an earlier version that does not render.
 	require.NoError(s.t, s.store.Templates.Put(s.t.Context(), shop, "damaged", "de",
 		json.RawMessage(`{"subject":"x","format":"text","body":"{{ .Description }} {{ .Description.Gone }}"}`)))
 	parked(next(), claim.CauseTemplate)
 	require.NoError(s.t, s.api.DeleteTemplate(s.t.Context(), shop, "damaged", "de"))
 
-	// The same id with other content, and a claim that is none: both are quoted
-	// by their fields only.
+	// The same ID with other content, and an invalid claim: errors quote only the
+	// names of their fields.
 	other := s.sample(refs[0].ID)
 	other.Description = "Zerschellt, once more"
 	for _, wrong := range []*claim.Claim{other, {ID: "c-x", Shop: shop, Customer: claim.Customer{Email: "kundin@privat.example@"}}} {
@@ -192,7 +191,7 @@ func (s *site) everythingGoesWrong() []claim.Ref {
 		requireNothingPersonal(s.t, "the refusal", s.secrets(), []byte(answer))
 	}
 
-	// The token is refused, in words that quote it.
+	// The token is refused, in a message that quotes it.
 	c = next()
 	s.dixa.Inject(server.Fault{Operation: "GET /endusers", Kind: server.FaultStatus, Status: 401, Body: echo(c), Times: 1})
 	parked(c, claim.CauseConnection)

@@ -45,7 +45,7 @@ func TestWorkerIsReadyWhileItPolls(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, status(t, metrics+"/readyz"))
 }
 
-// serveMetrics opens the worker's listener for monitors.
+// serveMetrics starts the worker's listener for monitoring.
 func (s *site) serveMetrics() (url string) {
 	s.t.Helper()
 	s.parts.Config.MetricsListen = freeAddress(s.t)

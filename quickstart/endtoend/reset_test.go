@@ -43,7 +43,7 @@ func TestAResetToTheStartFindsTheConversation(t *testing.T) {
 	require.Equal(t, asked, s.dixa.Stats().Requests, "what the store knows is not asked of Dixa again")
 }
 
-// Where the files go one by one, a new run must go on with those that are left.
+// If files are sent one by one, a new run must continue with the remaining ones.
 func TestAResetWhileFilesGoOneByOneLeavesNoneOut(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{everyStep: true, switches: forgetful})
@@ -56,7 +56,7 @@ func TestAResetWhileFilesGoOneByOneLeavesNoneOut(t *testing.T) {
 	s.requireOne(s.awaitState(ref, claim.StateOpen))
 }
 
-// The run that is reset has a request on its way whose answer it never sees.
+// The reset run has a request in flight and never sees the answer.
 func TestAResetWhileOpeningLeavesOneConversation(t *testing.T) {
 	t.Parallel()
 	for _, operation := range opening {
@@ -80,7 +80,7 @@ func TestATerminatedClaimIsTakenUpByTheNextNudge(t *testing.T) {
 	c := s.temporal()
 	ref := claim.Ref{Shop: shop, ID: "c-1"}
 
-	// While it is being opened: `starter claim retry` nudges it.
+	// Terminated while it is being opened: `starter claim retry` nudges it.
 	terminated := make(chan struct{})
 	s.gate.at("POST /v1/conversations", afterCommit, func() {
 		_ = c.TerminateWorkflow(context.WithoutCancel(t.Context()), ref.WorkflowID(), "", "test")
@@ -99,7 +99,7 @@ func TestATerminatedClaimIsTakenUpByTheNextNudge(t *testing.T) {
 	require.NoError(t, err)
 	s.requireOne(s.awaitState(ref, claim.StateOpen))
 
-	// When it is open: nothing changes but the run.
+	// Terminated while it is open: only the run changes.
 	first := s.awaitRest(c, ref, "")
 	require.NoError(t, c.TerminateWorkflow(t.Context(), ref.WorkflowID(), "", "test"))
 	asked := s.dixa.Stats().Requests
@@ -141,7 +141,7 @@ func TestATerminatedClaimIsStartedAgainAfterAWhile(t *testing.T) {
 	s.requireOne(s.awaitState(ref, claim.StateOpen))
 }
 
-// dispatchLater lets a dispatcher do its round some time from now.
+// dispatchLater runs one dispatcher round after a delay.
 func (s *site) dispatchLater(c temporal.Client, after time.Duration) {
 	s.t.Helper()
 	ring, err := seal.Parse(s.keys)
@@ -159,7 +159,7 @@ func (s *site) record(ref claim.Ref) claim.Record {
 	return detail.Record
 }
 
-// nudge does what the dispatcher does, and returns the run that has the nudge.
+// nudge does what the dispatcher does and returns the run that received the nudge.
 func (s *site) nudge(c temporal.Client, ref claim.Ref) string {
 	s.t.Helper()
 	run, err := c.SignalWithStartWorkflow(s.t.Context(), ref.WorkflowID(), claim.SignalNudge, nil, temporal.StartWorkflowOptions{
@@ -196,8 +196,8 @@ func (s *site) reset(c temporal.Client, ref claim.Ref) string {
 	return answer.GetRunId()
 }
 
-// awaitRest waits until the claim's workflow waits for news, in the run given or
-// any, and returns the run.
+// awaitRest waits until the claim's workflow is idle, in the given run or in any,
+// and returns the run.
 func (s *site) awaitRest(c temporal.Client, ref claim.Ref, run string) string {
 	s.t.Helper()
 	eventually(s.t, "the workflow of claim "+ref.ID+" waits for news", func() error {

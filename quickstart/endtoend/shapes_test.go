@@ -23,11 +23,12 @@ import (
 	"github.com/claimflow/claimflow/workflows"
 )
 
-// histories is where the tests of package workflows find what is recorded here.
+// histories is the folder where the tests of package workflows find the recorded
+// histories.
 var histories = filepath.Join("..", "..", "workflows", "testdata", "histories")
 
-// shapes are the ways that a claim can take through its workflow. Each names the
-// history that it leaves behind; a change of the workflow must replay them all.
+// shapes are the paths that a claim can take through its workflow. Each names the
+// history that it produces; a changed workflow must replay them all.
 var shapes = map[string]func(*site) claim.Ref{
 	"opened": func(s *site) claim.Ref {
 		ref := s.submit(s.sample("c-1"))
@@ -122,7 +123,7 @@ var shapes = map[string]func(*site) claim.Ref{
 	},
 	"slow-attempts": func(s *site) claim.Ref {
 		fault := down
-		fault.Operation, fault.Times = "POST /conversations", 11 // one more than there are quick attempts
+		fault.Operation, fault.Times = "POST /conversations", 11 // one more than the quick attempts
 		s.dixa.Inject(fault)
 		ref := s.submit(s.sample("c-1"))
 		s.requireOne(s.awaitState(ref, claim.StateOpen))
@@ -131,7 +132,7 @@ var shapes = map[string]func(*site) claim.Ref{
 	"customer-gone": func(s *site) claim.Ref {
 		first := s.sample("c-1")
 		s.awaitState(s.submit(first), claim.StateOpen)
-		// The store remembers a customer whom Dixa does not know any more.
+		// The store has a customer that Dixa does not know.
 		for _, operation := range []string{"POST /conversations", "GET /endusers/{userId}"} {
 			s.dixa.Inject(server.Fault{Operation: operation, Kind: server.FaultStatus, Status: 404, Times: 1})
 		}
@@ -189,11 +190,11 @@ var shapes = map[string]func(*site) claim.Ref{
 	},
 }
 
-// down makes every request fail, for the time that Dixa asks to be left alone.
+// down makes every request fail for as long as Dixa asks clients to wait.
 var down = server.Fault{Kind: server.FaultStatus, Status: 503, Headers: map[string]string{"Retry-After": "1"}}
 
-// TestShapes takes each way with the real engine, whose workers replay the whole
-// history at every task. With -record it keeps the histories.
+// TestShapes runs each path on a real engine, whose workers replay the whole history
+// at every task. With -record it stores the histories.
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	for name, take := range shapes {
@@ -207,8 +208,8 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// continuing is an engine of its own that suggests to go on as new after so many
-// events of a history.
+// continuing returns a separate engine that suggests continue-as-new after a given
+// number of history events.
 func continuing(t *testing.T, after int) temporal.Options {
 	t.Helper()
 	e, err := engine.Start(t.Context(), engine.Options{FrontendAddr: "127.0.0.1:0", SearchAttributes: keywords(), ContinueAfter: after})
@@ -217,8 +218,8 @@ func continuing(t *testing.T, after int) temporal.Options {
 	return e.ClientOptions()
 }
 
-// TestContinuesAsNew has a run end because its history is long, and the next one
-// go on.
+// TestContinuesAsNew ends a run because its history is long, and has the next one
+// continue.
 func TestContinuesAsNew(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{engine: continuing(t, 100), everyStep: true, settings: map[string]any{"quiet_period": "1s"}})
@@ -247,10 +248,10 @@ func TestContinuesAsNew(t *testing.T) {
 	require.Len(t, s.dixa.State().Conversations, 1)
 }
 
-// replay replays a history, and keeps it with -record.
+// replay replays a history and stores it with -record.
 func (s *site) replay(name string, history *historypb.History) {
 	s.t.Helper()
-	document := indented(s.t, history) // the replay below changes the history in place
+	document := indented(s.t, history) // the replay below modifies the history in place
 	replayer := worker.NewWorkflowReplayer()
 	replayer.RegisterWorkflowWithOptions(workflows.Claim, workflow.RegisterOptions{Name: claim.WorkflowName})
 	require.NoError(s.t, replayer.ReplayWorkflowHistory(nil, history))
@@ -261,8 +262,8 @@ func (s *site) replay(name string, history *historypb.History) {
 	}
 }
 
-// historyAtRest is the history of the claim's newest run, once that waits for
-// news or has ended.
+// historyAtRest returns the history of the claim's newest run, once the run is idle
+// or has ended.
 func (s *site) historyAtRest(ref claim.Ref) *historypb.History {
 	s.t.Helper()
 	c := s.temporal()
@@ -276,7 +277,7 @@ func (s *site) historyAtRest(ref claim.Ref) *historypb.History {
 	return s.historyOf(ref, "")
 }
 
-// historyOf is the history of a run, empty for the newest one.
+// historyOf returns the history of a run, or of the newest run if run is empty.
 func (s *site) historyOf(ref claim.Ref, run string) *historypb.History {
 	s.t.Helper()
 	history := &historypb.History{}
@@ -289,21 +290,22 @@ func (s *site) historyOf(ref claim.Ref, run string) *historypb.History {
 	return history
 }
 
-// indented is a history as JSON, the same at every run but for its ids and times.
+// indented returns a history as JSON that differs between runs only in IDs and
+// times.
 func indented(t *testing.T, history *historypb.History) []byte {
 	t.Helper()
 	data, err := protojson.Marshal(history)
 	require.NoError(t, err)
 	var v any
-	require.NoError(t, json.Unmarshal(data, &v)) // protojson spaces at random
+	require.NoError(t, json.Unmarshal(data, &v)) // protojson varies its whitespace at random
 	data, err = json.MarshalIndent(v, "", " ")
 	require.NoError(t, err)
 	return append(data, '\n')
 }
 
-// personal is what the customers of [site.sample] are known by, in parts that no
-// encoding of texts or addresses changes. It may be nowhere but in the store and
-// in Dixa.
+// personal returns identifying data of the customers of [site.sample], in parts that
+// no encoding of texts or addresses changes. It may appear only in the store and in
+// Dixa.
 func personal() []string {
 	return []string{
 		"kundin", "Wilhelmine", "nspecht", "Zerschellt", "broke into pieces",
@@ -311,7 +313,7 @@ func personal() []string {
 	}
 }
 
-// secrets is personal and what opens doors.
+// secrets returns the personal data and all credentials.
 func (s *site) secrets() []string {
 	secrets := append(personal(), dixaToken, s.apiKey, s.keys)
 	for _, line := range strings.FieldsFunc(s.keys, func(r rune) bool { return strings.ContainsRune(" ,:\n", r) }) {
@@ -322,8 +324,8 @@ func (s *site) secrets() []string {
 	return secrets
 }
 
-// requireNothingPersonal looks for secrets in data, as it is and with every text
-// in it that is base64, as payloads are in JSON, decoded.
+// requireNothingPersonal checks that data contains no secrets, neither as is nor in
+// its base64 texts (JSON payloads, for example) after decoding.
 func requireNothingPersonal(t *testing.T, what string, secrets []string, data []byte) {
 	t.Helper()
 	text := string(data) + "\n" + strings.Join(decoded(data), "\n")

@@ -14,7 +14,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// Another program takes nine of ten requests of the token.
+// Another program uses nine of the token's ten requests.
 func TestClaimsAreOpenedBesideAnotherProgram(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{limit: server.Limit{Reading: server.LimitBoth}, pace: store.DefaultInterval})
@@ -39,8 +39,8 @@ func TestClaimsAreOpenedBesideAnotherProgram(t *testing.T) {
 	require.Len(t, s.dixa.State().Conversations, len(refs), "one claim, one conversation")
 }
 
-// otherProgram reads nine times a second with the site's token until it is
-// stopped; stop says how often it did.
+// otherProgram reads nine times a second with the site's token until stopped; stop
+// returns the number of reads.
 func (s *site) otherProgram() (stop func() int) {
 	s.t.Helper()
 	var group sync.WaitGroup
@@ -61,7 +61,7 @@ func (s *site) otherProgram() (stop func() int) {
 			}
 			req.Header.Set("Authorization", dixaToken)
 			if r, err := http.DefaultClient.Do(req); err == nil {
-				_ = r.Body.Close() // its answer does not matter
+				_ = r.Body.Close() // the response does not matter
 				sent++
 			}
 		}

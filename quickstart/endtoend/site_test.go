@@ -37,14 +37,14 @@ const (
 	dixaToken = "dixa-token-of-the-tests"
 )
 
-// site is a Claimflow with an emulated Dixa of its own. The HTTP API and the
-// dispatcher run in the process of the test; workers run there too, or as
-// processes of their own.
+// site is a Claimflow with its own emulated Dixa. The HTTP API and the dispatcher
+// run in the test's process. Workers run there or as separate processes.
 type site struct {
 	t    *testing.T
 	dixa *server.Server
 	gate *gate
-	// dixaURL and photos are where the emulated Dixa and the customers' photos are.
+	// dixaURL and photos are the addresses of the emulated Dixa and of the
+	// customers' photos.
 	dixaURL, photos string
 	engine          temporal.Options
 	database, keys  string
@@ -61,26 +61,26 @@ type site struct {
 	dialled temporal.Client
 }
 
-// siteOptions say how a site differs from the usual one.
+// siteOptions change a site's defaults.
 type siteOptions struct {
-	// engine is the engine to use. Defaults to a namespace of the shared one.
+	// engine is the Temporal to use. Defaults to a namespace of the shared engine.
 	engine   temporal.Options
 	switches server.Switches
-	// limit is the request limit of the emulated Dixa, and pace the distance of two
-	// requests. By default there is no limit and almost no distance.
+	// limit is the request limit of the emulated Dixa, and pace the interval between
+	// two requests. Defaults to no limit and almost no interval.
 	limit server.Limit
 	pace  time.Duration
-	// settings are laid over the shop's usual ones.
+	// settings override the shop's defaults.
 	settings map[string]any
-	// everyStep makes the opening of a claim have all of its steps.
+	// everyStep makes the opening of a claim include every step.
 	everyStep bool
-	// sweepEvery is how often sweeps are made. Defaults to never: tests count
-	// requests.
+	// sweepEvery is the interval between sweeps. Defaults to never, because tests
+	// count requests.
 	sweepEvery time.Duration
 }
 
-// newSite starts the store, the emulated Dixa and the HTTP API, and connects a
-// shop through it.
+// newSite starts the store, the emulated Dixa and the HTTP API, and connects a shop
+// through the API.
 func newSite(t *testing.T, o siteOptions) *site {
 	t.Helper()
 	if o.engine.HostPort == "" {
@@ -118,7 +118,7 @@ func newSite(t *testing.T, o siteOptions) *site {
 	return s
 }
 
-// assemble opens the store and makes the parts of a process that has it.
+// assemble opens the store and creates the parts of a process that uses it.
 func (s *site) assemble() {
 	s.t.Helper()
 	ctx := s.t.Context()
@@ -154,8 +154,7 @@ func (s *site) serve() {
 	require.NoError(s.t, err)
 }
 
-// work runs the worker in the process of the test until the test ends or stop is
-// called.
+// work runs the worker in the test's process until the test ends or stop is called.
 func (s *site) work() (stop func()) {
 	s.t.Helper()
 	return s.background(s.parts.Work)
@@ -187,7 +186,7 @@ func (s *site) connect(settings map[string]any) {
 	require.NoError(s.t, err)
 }
 
-// save merges settings into the shop's own.
+// save merges settings into the shop's settings.
 func (s *site) save(settings map[string]any) {
 	s.t.Helper()
 	if settings == nil {
@@ -199,7 +198,7 @@ func (s *site) save(settings map[string]any) {
 	require.NoError(s.t, err)
 }
 
-// sample is a claim with two photos, one of which is gone, so that its opening
+// sample returns a claim with two photos. One is missing, so that opening the claim
 // needs a note.
 func (s *site) sample(id string) *claim.Claim {
 	return &claim.Claim{
@@ -215,14 +214,14 @@ func (s *site) sample(id string) *claim.Claim {
 	}
 }
 
-// phoneOf is a telephone number of the claim's own customer.
+// phoneOf returns a phone number unique to the claim's customer.
 func phoneOf(id string) string {
 	sum := fnv.New32a()
-	_, _ = sum.Write([]byte(id)) // a hash takes everything
+	_, _ = sum.Write([]byte(id)) // a hash never fails
 	return fmt.Sprintf("+4915112345%03d", sum.Sum32()%1000)
 }
 
-// submit hands a claim over.
+// submit submits a claim.
 func (s *site) submit(c *claim.Claim) claim.Ref {
 	s.t.Helper()
 	taken, err := s.api.Submit(s.t.Context(), c)
@@ -231,7 +230,7 @@ func (s *site) submit(c *claim.Claim) claim.Ref {
 	return taken.Claim.Ref
 }
 
-// await waits until a claim is as described.
+// await waits until a claim matches the predicate.
 func (s *site) await(ref claim.Ref, what string, is func(claim.Record) bool) claim.Record {
 	s.t.Helper()
 	var last client.ClaimDetail
@@ -252,8 +251,8 @@ func (s *site) awaitState(ref claim.Ref, state claim.State) claim.Record {
 	return s.await(ref, string(state), func(r claim.Record) bool { return r.State == state })
 }
 
-// requireOne checks that Dixa has exactly one conversation and one new end user,
-// and that nothing of the conversation is missing or there twice.
+// requireOne checks that Dixa has exactly one conversation and one new end user, and
+// that no part of the conversation is missing or duplicated.
 func (s *site) requireOne(r claim.Record) {
 	s.t.Helper()
 	state := s.dixa.State()
@@ -279,7 +278,7 @@ func (s *site) requireOne(r claim.Record) {
 	}
 }
 
-// temporal is a client of the site's engine.
+// temporal returns a client of the site's Temporal.
 func (s *site) temporal() temporal.Client {
 	s.t.Helper()
 	s.dial.Do(func() {
@@ -291,7 +290,7 @@ func (s *site) temporal() temporal.Client {
 	return s.dialled
 }
 
-// photoServer serves a picture under every name, but none below /gone/.
+// photoServer serves a picture under every name except below /gone/.
 func photoServer(t *testing.T) string {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -305,7 +304,7 @@ func photoServer(t *testing.T) string {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		_, _ = w.Write(out.Bytes()) // a reader that went away is no fault of the test
+		_, _ = w.Write(out.Bytes()) // a disconnected reader is no test failure
 	})
 	mux.Handle("GET /gone/", http.NotFoundHandler())
 	s := httptest.NewServer(mux)
@@ -313,7 +312,7 @@ func photoServer(t *testing.T) string {
 	return s.URL
 }
 
-// logBook collects what processes log.
+// logBook collects the logs of processes.
 type logBook struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -331,19 +330,19 @@ func (l *logBook) String() string {
 	return l.buf.String()
 }
 
-// moment is when, seen from Dixa, something happens to a request.
+// moment is a point in the handling of a request, as seen from Dixa.
 type moment string
 
 const (
 	// beforeCommit: the request was sent, but Dixa never sees it.
 	beforeCommit moment = "before the commit"
-	// afterCommit: Dixa did it, but its answer never arrives.
+	// afterCommit: Dixa committed the request, but its answer never arrives.
 	afterCommit moment = "after the commit"
-	// afterReply: Dixa did it and answered.
+	// afterReply: Dixa committed the request and answered.
 	afterReply moment = "after the reply"
 )
 
-// gate stands before the emulated Dixa and lets a test act at a request.
+// gate sits in front of the emulated Dixa and lets a test act on a request.
 type gate struct {
 	next http.Handler
 
@@ -353,8 +352,8 @@ type gate struct {
 	act       func()
 }
 
-// at calls act once, at the next request of an operation such as
-// "POST /v1/conversations/*/notes", where * is any one segment.
+// at calls act once, at the next request of an operation such as "POST
+// /v1/conversations/*/notes", where * matches any one segment.
 func (g *gate) at(operation string, m moment, act func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -380,7 +379,8 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		act()
 		panic(http.ErrAbortHandler)
 	case afterCommit:
-		// The client goes away while Dixa works on; its context must not end that.
+		// The client disconnects while Dixa works; its context must not cancel that
+		// work.
 		g.next.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))
 		act()
 		panic(http.ErrAbortHandler)

@@ -27,8 +27,8 @@ import (
 	"github.com/claimflow/claimflow/workflows"
 )
 
-// TestSweepMakesGoodForLostWebhooks loses a fifth of all webhooks. After one
-// sweep the store has of every claim what Dixa has.
+// TestSweepMakesGoodForLostWebhooks loses a fifth of all webhooks. After one sweep
+// the store has everything that Dixa has about each claim.
 func TestSweepMakesGoodForLostWebhooks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{everyStep: true, sweepEvery: 24 * time.Hour, switches: server.Switches{Webhooks: server.WebhookSwitches{Lose: 0.2, Duplicate: 0.1, Reorder: 0.2}}})
@@ -71,8 +71,8 @@ func TestSweepMakesGoodForLostWebhooks(t *testing.T) {
 	}
 }
 
-// TestSchedulesFollowTheConnections: an enabled shop's connection has a schedule,
-// with the interval that is configured, and one that nobody uses has none.
+// TestSchedulesFollowTheConnections checks that an enabled shop's connection has a
+// schedule with the configured interval, and that an unused connection has none.
 func TestSchedulesFollowTheConnections(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{sweepEvery: 24 * time.Hour})
@@ -131,7 +131,7 @@ func (s *site) connection() string {
 	return in.Connection.ID
 }
 
-// sweep asks for a sweep, as `starter shop sweep` does, and waits for its end.
+// sweep requests a sweep, as `starter shop sweep` does, and waits for it to end.
 func (s *site) sweep() claim.Sweep {
 	s.t.Helper()
 	asked, err := s.api.Sweep(s.t.Context(), shop)
@@ -151,7 +151,7 @@ func (s *site) sweep() claim.Sweep {
 	return last
 }
 
-// sweepIsAt tells what a sweep is doing.
+// sweepIsAt reports the progress of a sweep.
 func (s *site) sweepIsAt() error {
 	d, err := s.temporal().DescribeWorkflowExecution(s.t.Context(), claim.SweepWorkflowID(s.connection()), "")
 	if err != nil {
@@ -179,7 +179,8 @@ func (s *site) sweepHistory() *historypb.History {
 	return history
 }
 
-// actAtRandom lets agents and customers act, the same way every time.
+// actAtRandom has agents and customers act at random, with the same actions every
+// time.
 func (s *site) actAtRandom(refs []claim.Ref, n int) {
 	s.t.Helper()
 	chance := rand.New(rand.NewPCG(11, 12))
@@ -212,7 +213,7 @@ func (s *site) actAtRandom(refs []claim.Ref, n int) {
 	}
 }
 
-// standing is what of a conversation can be compared.
+// standing is the comparable part of a conversation.
 type standing struct {
 	Status, State, Assignee, Queue string
 	Tags, Messages                 []string

@@ -20,17 +20,17 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// trial is one setting of one switch, with what belongs to it.
+// trial is one setting of one switch, with its prerequisites.
 type trial struct {
 	setting any
-	// with are further switches that the setting needs to matter.
+	// with are other switches that the setting depends on.
 	with map[string]any
-	// sweeps: webhooks do not tell everything, so what happens is seen by sweeps.
+	// sweeps: webhooks do not report everything, so sweeps find the changes.
 	sweeps bool
 }
 
-// measured are settings to try of the switches whose settings are numbers, shares
-// or durations. Named settings and booleans are all tried.
+// measured returns the settings to try for switches that take numbers, shares or
+// durations. Named settings and booleans are all tried.
 func measured() map[string][]trial {
 	limited := map[string]any{"limitReading": server.LimitBoth}
 	return map[string][]trial{
@@ -62,7 +62,7 @@ func measured() map[string][]trial {
 		"webhooks.timeout":        {{setting: "30s"}, {setting: "1ns", sweeps: true}},
 		"webhooks.disableAfter":   {{setting: 1, with: map[string]any{"webhooks.timeout": "1ns"}, sweeps: true}},
 		"webhooks.keptDeliveries": {{setting: 1, with: map[string]any{"webhooks.lose": 0.5, "webhooks.logLost": true}, sweeps: true}},
-		// Named settings and booleans that need more to matter.
+		// Named settings and booleans that depend on other switches.
 		"retryAfter":         {{setting: server.RetryAfterSeconds, with: limited}, {setting: server.RetryAfterDate, with: limited}},
 		"limitBody":          {{setting: "empty", with: limited}, {setting: "html", with: limited}},
 		"pageLimitTooLarge":  {{setting: server.Rejected, with: map[string]any{"maxPageLimit": 60}}},
@@ -72,8 +72,8 @@ func measured() map[string][]trial {
 	}
 }
 
-// trials are the settings to try, by switch: at least one other than the default of
-// each switch that the emulator has.
+// trials returns the settings to try, by switch: at least one besides the default
+// for each switch of the emulator.
 func trials(t *testing.T) map[string][]trial {
 	t.Helper()
 	all := measured()
@@ -103,7 +103,7 @@ func trials(t *testing.T) map[string][]trial {
 	return all
 }
 
-// switchesOf are the switches with some set, by name.
+// switchesOf returns switches with the named ones set.
 func switchesOf(t *testing.T, set map[string]any) server.Switches {
 	t.Helper()
 	document := map[string]any{}
@@ -124,10 +124,10 @@ func switchesOf(t *testing.T, set map[string]any) server.Switches {
 	return switches
 }
 
-// TestLoopUnderEverySetting plays a claim's life under every setting of every
-// switch of the emulator: opened with a lost reply, answered, noted and changed from
-// our side, answered, closed, reopened and settled from Dixa's. Each setting has a
-// shop and a Dixa of its own in one deployment.
+// TestLoopUnderEverySetting plays a claim's life under every setting of every switch
+// of the emulator. Our side opens the claim with a lost reply, answers it, adds a
+// note and changes it. Dixa's side answers, closes, reopens and settles it. Each
+// setting has its own shop and Dixa in one deployment.
 func TestLoopUnderEverySetting(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{})
@@ -157,7 +157,7 @@ func TestLoopUnderEverySetting(t *testing.T) {
 	}
 }
 
-// manyDixas serves many emulated organisations at one address, by token.
+// manyDixas serves many emulated organisations at one address, selected by token.
 type manyDixas struct {
 	first *server.Server
 
@@ -184,7 +184,7 @@ func (m *manyDixas) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.of(r.Header.Get("Authorization")).ServeHTTP(w, r)
 }
 
-// loop is a shop with a Dixa of its own.
+// loop is a shop with its own Dixa.
 type loop struct {
 	*site
 	t      *testing.T
@@ -224,7 +224,7 @@ func newLoop(t *testing.T, s *site, many *manyDixas, number int, switches server
 	return l
 }
 
-// subscribe makes the subscription name other events, as a person can in Dixa.
+// subscribe changes the events of the subscription, as a person can in Dixa.
 func (l *loop) subscribe(token string, events []string) {
 	l.t.Helper()
 	body, err := json.Marshal(map[string]any{"events": events})
@@ -241,7 +241,7 @@ func (l *loop) subscribe(token string, events []string) {
 	}
 }
 
-// What is written in the loop.
+// Texts written in the loop.
 const (
 	loopReply    = "We send a new mug today."
 	loopNote     = "The carrier knows of it."
@@ -288,8 +288,8 @@ func (l *loop) play() {
 	l.require()
 }
 
-// require checks that Dixa has one conversation, and everything that was written
-// in it once.
+// require checks that Dixa has exactly one conversation and every written text in it
+// exactly once.
 func (l *loop) require() {
 	l.t.Helper()
 	state := l.dixa.State()
@@ -321,7 +321,7 @@ func (l *loop) require() {
 	}
 }
 
-// agent acts as an agent in Dixa, each step at a moment of its own.
+// agent acts as an agent in Dixa, each step at a distinct time.
 func (l *loop) agent(steps ...server.Step) {
 	l.t.Helper()
 	for _, step := range steps {
@@ -330,7 +330,7 @@ func (l *loop) agent(steps ...server.Step) {
 	}
 }
 
-// send asks for a reply or a note and waits until it is carried out.
+// send requests a reply or a note and waits until it is carried out.
 func (l *loop) send(key, kind, text string) {
 	l.t.Helper()
 	_, err := l.api.Send(l.t.Context(), l.ref, key, client.NewMessage{Kind: kind, Text: text})
@@ -349,7 +349,7 @@ func (l *loop) done(key string) {
 	})
 }
 
-// knows waits until a message of the conversation is known.
+// knows waits until a message of the conversation is recorded.
 func (l *loop) knows(text string) {
 	l.t.Helper()
 	l.eventually("the message "+text+" is known", func() error {
@@ -360,7 +360,7 @@ func (l *loop) knows(text string) {
 	})
 }
 
-// messages are the texts of all messages and notes that are known.
+// messages returns the texts of all recorded messages and notes.
 func (l *loop) messages() []string {
 	l.t.Helper()
 	var texts []string
@@ -382,7 +382,7 @@ func (l *loop) await(what string, is func(claim.Record) bool) {
 	})
 }
 
-// eventually waits, and sweeps meanwhile where webhooks do not tell everything.
+// eventually waits, and sweeps meanwhile if webhooks do not report everything.
 func (l *loop) eventually(what string, try func() error) {
 	l.t.Helper()
 	if !l.sweeps {

@@ -10,24 +10,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// running is a process of ours.
+// running is one of our processes.
 type running struct {
 	*exec.Cmd
 	ended chan struct{}
 }
 
-// start starts one of the commands; what it prints goes to the book. The process
-// is killed when the test ends.
+// start starts one of the commands and logs its output to the book. The process is
+// killed when the test ends.
 func start(t *testing.T, logs *logBook, environ []string, name string, args ...string) *running {
 	t.Helper()
 	p := &running{Cmd: exec.Command(command(t, name), args...), ended: make(chan struct{})}
-	// Nothing of the machine's own configuration reaches it.
+	// The machine's own configuration must not reach the process.
 	p.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, environ...)
 	p.Stdout, p.Stderr = logs, logs
 	require.NoError(t, p.Start())
 	go func() {
 		defer close(p.ended)
-		_ = p.Wait() // it is killed, which is an error
+		_ = p.Wait() // the process is killed, so Wait returns an error
 	}()
 	t.Cleanup(p.kill)
 	return p
@@ -35,11 +35,11 @@ func start(t *testing.T, logs *logBook, environ []string, name string, args ...s
 
 // kill is kill -9.
 func (p *running) kill() {
-	_ = p.Process.Kill() // one that has ended already is as good as killed
+	_ = p.Process.Kill() // a process that has already ended needs no kill
 	<-p.ended
 }
 
-// environ tells a process of its own where everything of the site is.
+// environ returns the environment for a separate process of the site.
 func (s *site) environ(more ...string) []string {
 	return append([]string{
 		"CLAIMFLOW_DATABASE_URL=" + s.database,
@@ -54,13 +54,13 @@ func (s *site) environ(more ...string) []string {
 	}, more...)
 }
 
-// startWorker starts a worker as a process of its own.
+// startWorker starts a worker as a separate process.
 func (s *site) startWorker(more ...string) *running {
 	s.t.Helper()
 	return start(s.t, s.logs, s.environ(more...), "worker")
 }
 
-// onlyWorker is the one worker process of a site, killed and replaced at will.
+// onlyWorker is a site's only worker process, which tests kill and replace.
 type onlyWorker struct {
 	site *site
 
@@ -99,7 +99,7 @@ func (w *onlyWorker) replace(killed <-chan struct{}) {
 	w.now = w.site.startWorker()
 }
 
-// freeAddress is an address that a process can listen on.
+// freeAddress returns an address that a process can listen on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

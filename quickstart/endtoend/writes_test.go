@@ -16,9 +16,9 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// Replies, notes and changes of many claims at once, while Dixa loses answers and
-// fails, shows late what it has, and the only worker is killed: each is in Dixa
-// once, in the order in which it was asked for, whatever Dixa makes of externalId.
+// Many claims get replies, notes and changes at once, while Dixa loses answers,
+// fails and shows its writes late, and the only worker is killed. Each write is in
+// Dixa once, in the order of the requests, whatever Dixa does with externalId.
 func TestWritesAreMadeOnce(t *testing.T) {
 	t.Parallel()
 	for _, reading := range []string{server.ExternalIDOrganization, server.ExternalIDStored, server.ExternalIDDropped} {
@@ -75,7 +75,7 @@ func TestWritesAreMadeOnce(t *testing.T) {
 	}
 }
 
-// writes is how many messages and notes Dixa has.
+// writes returns the number of messages and notes in Dixa.
 func (s *site) writes() int {
 	n := 0
 	for _, c := range s.dixa.State().Conversations {
@@ -84,8 +84,8 @@ func (s *site) writes() int {
 	return n
 }
 
-// awaitWrites waits until Dixa has so many messages and notes, or nothing more is
-// to be written.
+// awaitWrites waits until Dixa has n messages and notes, or until no writes are
+// pending.
 func (s *site) awaitWrites(refs []claim.Ref, n int) {
 	s.t.Helper()
 	eventually(s.t, "another write", func() error {
@@ -99,21 +99,21 @@ func (s *site) awaitWrites(refs []claim.Ref, n int) {
 	})
 }
 
-// The words of what is asked for on every claim, in this order.
+// The texts requested on every claim, in this order.
 const (
 	firstReply, sameReply, note = "It is on its way.", "We look into it.", "Asked the carrier."
 	said                        = "The lid is broken, too."
 )
 
-// askFor asks for two replies with the same words, one with others, notes, and two
-// changes of the owner, and returns the keys of all.
+// askFor requests two replies with the same text, one with another text, notes, and
+// two changes by the owner, and returns all keys.
 func (s *site) askFor(ref claim.Ref) []string {
 	ctx := s.t.Context()
 	var keys []string
 	send := func(kind, text string) {
 		key := fmt.Sprintf("k-%d", len(keys))
 		keys = append(keys, key)
-		for range 2 { // a caller who lost the answer asks again
+		for range 2 { // a caller that lost the response retries
 			if _, err := s.api.Send(ctx, ref, key, client.NewMessage{Kind: kind, Text: text}); err != nil {
 				s.t.Error(err)
 			}
@@ -137,7 +137,8 @@ func (s *site) askFor(ref claim.Ref) []string {
 	return keys
 }
 
-// requireWrites checks that a conversation has what askFor asks for, once each.
+// requireWrites checks that a conversation has everything that askFor requests,
+// exactly once.
 func (s *site) requireWrites(ref claim.Ref) {
 	s.t.Helper()
 	conversation := s.record(ref).ConversationID
@@ -146,7 +147,7 @@ func (s *site) requireWrites(ref claim.Ref) {
 	require.GreaterOrEqual(s.t, at, 0)
 	c := state.Conversations[at]
 	var messages, notes []string
-	for _, m := range c.Messages[1:] { // the first one opened it
+	for _, m := range c.Messages[1:] { // the first message opened the conversation
 		messages = append(messages, strings.TrimSpace(strings.Split(m.Content.Value, "\n")[0]))
 	}
 	for _, n := range c.Notes {

@@ -8,8 +8,8 @@ import (
 	"go.temporal.io/server/common/dynamicconfig"
 )
 
-// The cluster of docker-compose.yml has no test of its own that starts it, but
-// the server's parser can tell a misspelt key from one it knows.
+// No test starts the cluster of docker-compose.yml, but the server's parser can
+// detect a misspelled key.
 func TestServerKnowsTheDeployedDynamicConfig(t *testing.T) {
 	t.Parallel()
 	contents, err := os.ReadFile("../../deploy/temporal/dynamicconfig.yaml")

@@ -22,7 +22,7 @@ import (
 	"github.com/claimflow/claimflow/quickstart/engine"
 )
 
-// testLog collects what the server says, from all of its goroutines.
+// testLog collects the server's log from all of its goroutines.
 type testLog struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -59,8 +59,8 @@ func dial(t *testing.T, e *engine.Engine) client.Client {
 
 func greet(_ context.Context, name string) (string, error) { return "hello " + name, nil }
 
-// greeting waits for a name, then has it greeted on the task queue that the
-// engine serves by one partition.
+// greeting waits for a name, then has it greeted on the task queue that the engine
+// serves with one partition.
 func greeting(ctx workflow.Context) (string, error) {
 	var name string
 	workflow.GetSignalChannel(ctx, "name").Receive(ctx, &name)
@@ -123,7 +123,7 @@ func TestRunsAndSearches(t *testing.T) {
 func TestKeepsRunsInTheDataFile(t *testing.T) {
 	t.Parallel()
 	var log testLog
-	// A name that means something else in a URI.
+	// A name with special characters in a URI.
 	options := engine.Options{
 		FrontendAddr: "127.0.0.1:0",
 		DataFile:     filepath.Join(t.TempDir(), "runs 100%#1?.db"),
@@ -140,7 +140,7 @@ func TestKeepsRunsInTheDataFile(t *testing.T) {
 	require.NoError(t, first.Stop())
 	require.NoError(t, first.Stop(), "a second stop")
 
-	// The next program knows a search attribute that the first one did not.
+	// The next program uses a search attribute that the first one did not.
 	options.SearchAttributes = map[string]enumspb.IndexedValueType{"ClaimShop": enumspb.INDEXED_VALUE_TYPE_KEYWORD}
 	second := start(t, options)
 	c = dial(t, second)

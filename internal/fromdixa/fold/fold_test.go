@@ -16,7 +16,7 @@ func fact(second int, status claim.ConversationStatus, tags ...string) claim.Fac
 	return claim.Fact{Stamp: claim.Stamp{At: at, Weight: claim.WeightTransition, ID: at.String()}, Status: status, Tags: append([]string{}, tags...)}
 }
 
-// told takes facts in, one after another, and lists what the owner is told.
+// takeAll applies facts one after another and returns the owner's notifications.
 func takeAll(s *fold.Projection, facts ...claim.Fact) (told []string) {
 	for _, f := range facts {
 		for _, c := range s.Apply(f) {
@@ -109,8 +109,8 @@ func TestFactsOfOneMomentAreToldTogether(t *testing.T) {
 	require.Equal(t, []string{claim.OutboundReopened}, told)
 }
 
-// Every order of the same facts, in batches of any size, ends in the same state
-// and status.
+// Facts applied in any order and in batches of any size end in the same state and
+// status.
 func TestStoryEndsTheSameInEveryOrder(t *testing.T) {
 	t.Parallel()
 	statuses := []claim.ConversationStatus{claim.ConversationOpen, claim.ConversationPending, claim.ConversationClosed}
@@ -128,11 +128,12 @@ func TestStoryEndsTheSameInEveryOrder(t *testing.T) {
 			got := begin
 			for _, i := range r.Perm(len(facts)) {
 				takeAll(&got, facts[i])
-				takeAll(&got, facts[r.IntN(len(facts))]) // another one early, or again
+				takeAll(&got, facts[r.IntN(len(facts))]) // another fact early, or a duplicate
 			}
 			require.Equal(t, want.Conversation.Status, got.Conversation.Status)
 			require.Equal(t, want.Status, got.Status, "seed %d", seed)
-			// Settled never shows here, so state follows from the conversation alone.
+			// Settled never appears here, so the state follows from the conversation
+			// alone.
 			require.Equal(t, want.State, got.State, "seed %d", seed)
 		}
 	}

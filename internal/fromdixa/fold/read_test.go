@@ -14,7 +14,7 @@ import (
 
 var nine = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
-// told is an event's body with data beside a usual conversation.
+// told returns an event's body with data and a typical conversation.
 func told(t *testing.T, fqn, status string, data map[string]any) []byte {
 	t.Helper()
 	conversation := map[string]any{
@@ -109,9 +109,9 @@ func TestReadLeavesOutWhatIsNotWorthTelling(t *testing.T) {
 	require.Equal(t, claim.ConversationOpen, r.Fact.Status)
 }
 
-// What Dixa sends is not ours to trust: anything is read, and nothing of it
-// changes a conversation that it does not tell of.
-// What no database takes as a key would keep the claim from everything after it.
+// Data from Dixa is not trusted: Read accepts anything but changes only the
+// conversation that the event is about. A key that a database rejects would block
+// the claim's later events.
 func TestReadLeavesOutWhatCannotBeKept(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"m\x00", strings.Repeat("m", 201)} {

@@ -25,7 +25,7 @@ const (
 	public = "http://127.0.0.1:1"
 )
 
-// bench is the connection of an enabled shop, on a real store and an emulated
+// bench is the connection of an enabled shop, with a real store and an emulated
 // Dixa.
 type bench struct {
 	t          *testing.T
@@ -37,7 +37,7 @@ type bench struct {
 	*subscription.Service
 
 	mu sync.Mutex
-	// before is called before each request reaches Dixa.
+	// before runs before each request reaches Dixa.
 	before func(*http.Request)
 }
 
@@ -76,7 +76,7 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-// at is the service below another public address.
+// at returns the service with another public address.
 func (b *bench) at(public string) *subscription.Service {
 	return subscription.New(b.store.Subscriptions, b.clients, public)
 }
@@ -86,7 +86,7 @@ func (b *bench) ensure() {
 	require.NoError(b.t, b.Ensure(b.t.Context(), b.connection, nil))
 }
 
-// only is the one subscription that Dixa has.
+// only returns Dixa's only subscription.
 func (b *bench) only() emulator.Webhook {
 	b.t.Helper()
 	all := b.dixa.State().Webhooks
@@ -108,8 +108,8 @@ func (b *bench) secrets() []string {
 	return all
 }
 
-// whole asserts that Dixa has one subscription, as it has to be, and that its
-// secret is kept.
+// whole asserts that Dixa has exactly one subscription, that it is correct, and that
+// its secret is stored.
 func (b *bench) whole() {
 	b.t.Helper()
 	w := b.only()
@@ -284,7 +284,7 @@ func TestLostReplyLeavesOneSubscription(t *testing.T) {
 				fault.Times = 2
 			}
 			b.dixa.Inject(fault)
-			// The first may fail, but leaves what the second needs.
+			// The first call may fail, but it leaves what the second needs.
 			_ = b.Ensure(t.Context(), b.connection, nil)
 			require.Equal(t, fault.Times, b.dixa.Stats().Struck)
 			b.ensure()
@@ -299,7 +299,7 @@ func TestManyAtOnceMakeOneSubscription(t *testing.T) {
 	var wg sync.WaitGroup
 	errs := make([]error, 8)
 	for i := range errs {
-		// Each as if in a process of its own.
+		// Each acts like a process of its own.
 		wg.Go(func() { errs[i] = b.at(public).Ensure(t.Context(), b.connection, nil) })
 	}
 	wg.Wait()

@@ -159,7 +159,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// An entry and its event have the same words in a timeline, or both would show.
+// An entry and its event need the same words in a timeline; otherwise both would
+// appear.
 func TestEntriesAndEventsHaveTheSameWords(t *testing.T) {
 	t.Parallel()
 	for activity, fqn := range map[string]string{
@@ -211,7 +212,7 @@ func TestFindTellsOnlyWhatIsNew(t *testing.T) {
 	known.Apply(r.Fact)
 	require.Equal(t, []string{"y"}, known.Tags)
 
-	// A second look of the same moment has the last word, whatever its id.
+	// A later finding at the same moment wins, whatever its ID.
 	for i := range 20 {
 		answer.Tags = []*dixa.Tag{{Name: fmt.Sprint(i)}}
 		f, ok, err := sweep.Find(1, known, answer, nil, sweep.MatchResult{})
@@ -222,8 +223,8 @@ func TestFindTellsOnlyWhatIsNew(t *testing.T) {
 	}
 }
 
-// Two changes of one second were lost, and the first arrives after the look: what
-// the log knew of the second keeps it from winning.
+// Two changes within one second are lost, and the first arrives after the sweep. The
+// log's record of the second keeps the first from winning.
 func TestLateEventDoesNotUndoWhatWasSeen(t *testing.T) {
 	t.Parallel()
 	known := sweep.Known{Conversation: claim.Conversation{Status: claim.ConversationOpen, Versions: claim.Versions{StatusAt: claim.Stamp{At: noon.Add(-time.Hour)}}}}

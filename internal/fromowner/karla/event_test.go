@@ -96,8 +96,8 @@ func TestNoEvent(t *testing.T) {
 	}
 }
 
-// TestClaimOfAnEvent reads the envelopes that the claim's own decoder is tested
-// with: both must see the same claim.
+// TestClaimOfAnEvent reads the envelopes that also test the claim's own decoder.
+// Both must decode the same claim.
 func TestClaimOfAnEvent(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"envelope-full", "envelope-guest"} {

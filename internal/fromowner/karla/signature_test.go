@@ -26,7 +26,7 @@ const (
 
 var vectorTime = time.Unix(1772366400, 0)
 
-// signed is the hexadecimal part of a signature.
+// signed returns the hexadecimal part of a signature.
 func signed(secret seal.Secret, stamp int64, body string) string {
 	_, signature, _ := strings.Cut(karla.Sign([]byte(body), secret, time.Unix(stamp, 0)), "v1=")
 	return signature
@@ -39,7 +39,7 @@ func TestSignIsTheVector(t *testing.T) {
 
 func TestVerifySignature(t *testing.T) {
 	t.Parallel()
-	// A secret that is hexadecimal is not decoded.
+	// A hexadecimal secret is not decoded.
 	const otherSecret = seal.Secret("00112233445566778899aabbccddeeff")
 	right, other := vectorSignature, signed(otherSecret, vectorTime.Unix(), vectorBody)
 	good := "t=" + vectorStamp + ",v1=" + right
@@ -47,9 +47,9 @@ func TestVerifySignature(t *testing.T) {
 
 	for name, tc := range map[string]struct {
 		header    string
-		body      string // vectorBody unless given
+		body      string // defaults to vectorBody
 		secrets   []seal.Secret
-		now       time.Time // vectorTime unless given
+		now       time.Time // defaults to vectorTime
 		tolerance time.Duration
 		want      error
 	}{
@@ -138,7 +138,7 @@ func TestVerifySignature(t *testing.T) {
 	}
 }
 
-// flipBit changes the last bit of a value in hexadecimal.
+// flipBit flips the last bit of a hexadecimal value.
 func flipBit(t *testing.T, s string) string {
 	t.Helper()
 	b, err := hex.DecodeString(s)
@@ -147,8 +147,8 @@ func flipBit(t *testing.T, s string) string {
 	return hex.EncodeToString(b)
 }
 
-// FuzzVerifySignature looks for a header that passes though the right signature
-// is not in it, or fails though it is.
+// FuzzVerifySignature searches for a header that passes without the correct
+// signature, or fails with it.
 func FuzzVerifySignature(f *testing.F) {
 	for _, header := range []string{
 		"t=" + vectorStamp + ",v1=" + vectorSignature, "v1=" + vectorSignature + ",t=" + vectorStamp, "t=1,t=2,v1=00", "", ",,=", "t=+1,v1=zz",
@@ -166,7 +166,7 @@ func FuzzVerifySignature(f *testing.F) {
 					require.NoError(t, err)
 				}
 			}
-			if !strings.Contains(header, "t=0") { // a stamp is signed as it is written
+			if !strings.Contains(header, "t=0") { // the signature covers the timestamp as written
 				require.Contains(t, strings.ToLower(header), signed(secrets[0], stamp, string(body)))
 			}
 		}

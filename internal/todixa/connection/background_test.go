@@ -19,7 +19,7 @@ func TestPatientWorkKeepsToATenth(t *testing.T) {
 	patient, _ := connection.Count(connection.WithBackgroundRate(t.Context()))
 	_, err = c.Organization.Get(patient)
 	require.NoError(t, err)
-	// Its next turn is ten seconds away, which is too long to hold a slot for.
+	// Its next turn is ten seconds away, too long to hold a slot.
 	other, count := connection.Count(connection.WithBackgroundRate(t.Context()))
 	_, err = c.Organization.Get(other)
 	require.True(t, dixa.IsRateLimited(err), "%v", err)
@@ -28,7 +28,7 @@ func TestPatientWorkKeepsToATenth(t *testing.T) {
 	require.Equal(t, dixa.Unsent, e.Outcome)
 	require.Greater(t, e.RetryAfter, 5*time.Second)
 	require.Zero(t, count.Load())
-	// A claim goes on at the token's own pace.
+	// A claim continues at the token's own pace.
 	_, err = c.Organization.Get(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 2, b.dixa.Stats().Requests)

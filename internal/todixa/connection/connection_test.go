@@ -134,7 +134,7 @@ func TestFullBudgetSaysWhenToComeBack(t *testing.T) {
 	require.Equal(t, 1, b.dixa.Stats().Requests)
 }
 
-// An attempt that gave up between two requests would send the first one again.
+// An attempt that stopped between two requests would resend the first one.
 func TestAttemptThatHasSentARequestWaitsForItsNext(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.BudgetLimits{Interval: 200 * time.Millisecond, MaxWait: time.Nanosecond, PerDay: 100})
@@ -183,7 +183,8 @@ func TestRefusalOfDixaSlowsAllClientsOfATokenDown(t *testing.T) {
 	require.Greater(t, slot.Interval, 1800*time.Millisecond, "the other client keeps the distance, too")
 }
 
-// A person's call waits for its turn beside another program, and gives up in time.
+// An operator's call waits for its turn beside another program, and gives up in
+// time.
 func TestAskWaitsWhereDixaRefusesForItsLimit(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.BudgetLimits{Interval: time.Millisecond, MaxWait: time.Second, PerDay: 100})

@@ -38,7 +38,7 @@ func TestClientOfAReadOnlyShopOnlyReads(t *testing.T) {
 	require.Equal(t, 1, b.dixa.Stats().Writes())
 	require.Equal(t, 3, b.dixa.Stats().ByToken["demo-token"].Requests)
 
-	// One token is one, whoever learns that it is refused.
+	// A token counts once, no matter which client reports it as refused.
 	first, err := b.clients.TokenRefused(ctx, b.id, reader)
 	require.NoError(t, err)
 	require.True(t, first)
@@ -46,8 +46,8 @@ func TestClientOfAReadOnlyShopOnlyReads(t *testing.T) {
 	require.ErrorContains(t, err, "needs a new Dixa token")
 }
 
-// The subscription and the sweep are of all shops of a Dixa: one that may be
-// written for is enough.
+// The subscription and the sweep serve all shops of a Dixa, so one writable shop is
+// enough.
 func TestConnectionIsReadOnlyWhenAllOfItsShopsAre(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.BudgetLimits{})

@@ -13,7 +13,7 @@ func TestFilterTakesOutWhatTheCustomerGave(t *testing.T) {
 		return WordSet("Jürgen Müller", "The lamp is broken, the request too.", "Hauptstraße 5")
 	})
 	for message, want := range map[string]string{
-		// Known shapes stay, although they hold words of the customer's.
+		// Known shapes stay, although they contain the customer's words.
 		"Invalid value in request":                         "Invalid value in request",
 		"Create EndUser failed with [errors:EmailExists]":  "Create EndUser failed with [errors:EmailExists]",
 		"Failure to download attachment":                   "Failure to download attachment",

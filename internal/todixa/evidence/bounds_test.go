@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answers stands in for the servers of files. These tests run by a clock of
-// their own, which a real connection would hold up.
+// answers stands in for file servers. These tests run on a fake clock, which a real
+// connection would block.
 type answers func(*http.Request) (*http.Response, error)
 
 func (a answers) RoundTrip(r *http.Request) (*http.Response, error) { return a(r) }
@@ -31,16 +31,16 @@ func answer(status int, body io.Reader) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Body: io.NopCloser(body), ContentLength: -1}, nil
 }
 
-// paper is a file of its own for each name.
+// paper returns a distinct file for each name.
 func paper(name string) io.Reader { return strings.NewReader("%PDF-1.7\n" + name) }
 
-// hang answers never.
+// hang never answers.
 func hang(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	return nil, r.Context().Err()
 }
 
-// after waits for so long, or as long as the request does.
+// after waits for d or until the request ends.
 func after(r *http.Request, d time.Duration) {
 	select {
 	case <-time.After(d):
@@ -56,7 +56,7 @@ func named(n int) []File {
 	return files
 }
 
-// reasons counts the reasons, and requires that they come one after the other.
+// reasons counts the reasons and requires equal ones to be adjacent.
 func reasons(t *testing.T, left []LeftOut) map[string]int {
 	t.Helper()
 	count := map[string]int{}
@@ -109,7 +109,7 @@ func TestCheckJudgesInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := checkerOf(Options{}, func(r *http.Request) (*http.Response, error) {
 			switch r.URL.Path {
-			case "/0": // the slowest, and the one that the others copy
+			case "/0": // the slowest, and the one that the others duplicate
 				after(r, 9*time.Second)
 			case "/2":
 				return answer(http.StatusOK, paper("another"))
@@ -193,7 +193,7 @@ func TestChecksShareTheirTurns(t *testing.T) {
 	})
 }
 
-// stream is a body of so many bytes that notes how it is read.
+// stream is a body of a given size that records how it is read.
 type stream struct {
 	left, read, most int
 }

@@ -38,7 +38,7 @@ func pngImage(t *testing.T, shade uint8) []byte {
 	return picture(t, shade, func(b *bytes.Buffer, i image.Image) error { return png.Encode(b, i) })
 }
 
-// write writes from a handler, where require must not be used.
+// write writes from a handler, which must not use require.
 func write(t *testing.T, w http.ResponseWriter, body []byte) {
 	t.Helper()
 	if _, err := w.Write(body); err != nil {
@@ -51,7 +51,7 @@ func serve(t *testing.T) *httptest.Server {
 	mux := http.NewServeMux()
 	send := func(path string, body []byte) {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/plain") // the bytes decide, not this
+			w.Header().Set("Content-Type", "text/plain") // the content decides, not this header
 			write(t, w, body)
 		})
 	}
@@ -88,7 +88,8 @@ func serve(t *testing.T) *httptest.Server {
 	return s
 }
 
-// upTo are limits of so many files of every type, each of so many bytes.
+// upTo returns limits for a number of files of every type, each with a maximum size
+// in bytes.
 func upTo(files, bytes int) evidence.Limits {
 	return evidence.Limits{Files: files, Bytes: map[evidence.Type]int{
 		evidence.Image: bytes, evidence.PDF: bytes, evidence.MP4: bytes, evidence.MOV: bytes, evidence.WebM: bytes,

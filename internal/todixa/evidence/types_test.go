@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/internal/todixa/evidence"
 )
 
-// ftyp begins a file of the ISO base media format with its brands, the major one
+// ftyp returns the start of an ISO base media file with its brands, the major brand
 // first.
 func ftyp(major string, compatible ...string) []byte {
 	size := 16 + 4*len(compatible)
@@ -27,13 +27,13 @@ var (
 	gif  = append([]byte("GIF89a"), make([]byte, 32)...)
 )
 
-// What a file is called, and what its server says that it is, does not count.
+// The file's name and the server's content type do not count.
 func TestTypesAreToldByContent(t *testing.T) {
 	t.Parallel()
 	const not = "is of a type that is not offered"
 	for name, tt := range map[string]struct {
 		body []byte
-		file string // its name, or empty where it is left out
+		file string // its name, or empty if it is left out
 	}{
 		"JPEG":                            {jpg(t, 1), "front-photo-1.jpg"},
 		"WebP":                            {webp, "front-photo-1.webp"},
@@ -77,7 +77,7 @@ func TestTypesAreToldByContent(t *testing.T) {
 	}
 }
 
-// Each type has a limit of its own, and one without a limit is left out.
+// Each type has its own limit. A type without a limit is left out.
 func TestLimitsAreThoseOfTheType(t *testing.T) {
 	t.Parallel()
 	video := append(ftyp("isom", "isom"), make([]byte, 3000)...)
@@ -101,7 +101,7 @@ func TestLimitsAreThoseOfTheType(t *testing.T) {
 	require.Contains(t, v.LeftOut[1].Reason, "not offered: video/webm")
 }
 
-// A long video is told from others without being fetched whole.
+// A long video is identified without fetching all of it.
 func TestOfALongVideoTheBeginningIsFetched(t *testing.T) {
 	t.Parallel()
 	const length = 20 << 20
@@ -112,7 +112,7 @@ func TestOfALongVideoTheBeginningIsFetched(t *testing.T) {
 		}
 		w.Header().Set("Content-Length", fmt.Sprint(size))
 		write(t, w, append(ftyp("isom", "isom"), make([]byte, 2<<20)...))
-		<-r.Context().Done() // the rest is never sent
+		<-r.Context().Done() // never sends the rest
 	}))
 	t.Cleanup(s.Close)
 	v, err := evidence.New(evidence.Options{AllowLoopback: true}).Check(t.Context(), []evidence.File{

@@ -14,7 +14,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// hears adds an endpoint of a shop, or of the platform where shop is empty.
+// hears adds an endpoint of a shop, or of the platform if shop is empty.
 func (b *bench) hears(shop string, types ...string) *receiver {
 	b.Helper()
 	r := newReceiver(b.T, nil)
@@ -57,10 +57,10 @@ func TestConnectionIsToldOnce(t *testing.T) {
 		require.NoError(b, err)
 		require.Zero(b, b.deliver(), "a first token and one for a good one are no news")
 
-		for range 2 { // twice: it fails, and is mended
+		for range 2 { // twice: it fails and is fixed
 			_, hash, err := b.store.Connections.Token(ctx, connection.ID)
 			require.NoError(b, err)
-			for range 3 { // many notice it
+			for range 3 { // many report it
 				_, err = b.store.Connections.MarkNeedsToken(ctx, connection.ID, hash)
 				require.NoError(b, err)
 			}

@@ -131,7 +131,7 @@ func TestAnswers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		status   int
-		attempts int // until it is given up
+		attempts int // until it is dead-lettered
 		problem  string
 	}{
 		"refused":      {http.StatusBadRequest, 3, "answered 400"},
@@ -268,7 +268,8 @@ func TestRestartInTheMiddle(t *testing.T) {
 		e := b.endpoint(r)
 		ref := b.claim("c-1")
 		b.events(ref, 3)
-		// A process took the first event and was killed, after sending it or before.
+		// A process leased the first event and was killed before or after sending
+		// it.
 		parcels, err := b.store.Deliveries.Lease(b.Context(), e.ID, "killed", 10, time.Minute)
 		require.NoError(b, err)
 		require.Len(b, parcels, 1, "one of a claim at a time")
@@ -278,7 +279,7 @@ func TestRestartInTheMiddle(t *testing.T) {
 		require.Equal(b, 3, b.deliver())
 		require.Equal(b, map[string][]int64{"c-1": {1, 2, 3}}, r.sequences())
 		require.Equal(b, parcels[0].ID, r.taken()[0].id, "the receiver can tell a second one by its id")
-		// What the killed one says now counts no more.
+		// Reports from the killed process have no effect.
 		require.NoError(b, b.store.Deliveries.MarkDelivered(b.Context(), parcels[0].ID, "killed", 204))
 		_, err = b.store.Deliveries.MarkFailed(b.Context(), parcels[0].ID, "killed", store.DeliveryFailure{Dead: true})
 		require.NoError(b, err)
@@ -394,12 +395,12 @@ func TestRotationSignsWithBoth(t *testing.T) {
 		fresh.trust(secret)
 
 		b.events(ref, 1)
-		b.deliver() // the receiver knows the old secret only
+		b.deliver() // the receiver knows only the old secret
 		moved := fresh.URL
 		_, err = b.store.Endpoints.Patch(b.Context(), "acme", e.ID, store.EndpointPatch{URL: &moved})
 		require.NoError(b, err)
 		b.events(ref, 1)
-		b.deliver() // and this one the new secret only
+		b.deliver() // and this one only the new secret
 		b.clock.Turn(24 * time.Hour)
 		b.events(ref, 1)
 		b.deliver()
@@ -423,7 +424,7 @@ func TestReplay(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		ref := b.claim("c-1")
-		b.events(ref, 1) // before there was an endpoint
+		b.events(ref, 1) // before the endpoint existed
 		r := newReceiver(b.T, nil)
 		e := b.endpoint(r)
 		b.clock.Turn(time.Hour)

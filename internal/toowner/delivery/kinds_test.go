@@ -19,7 +19,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// karlaAPI keeps what is written to it.
+// karlaAPI stores what is written to it.
 type karlaAPI struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -69,7 +69,7 @@ func (b *bench) karla(k *karlaAPI, shop string) store.Endpoint {
 	return e
 }
 
-// status adds an event with a status.
+// status adds an event that carries a status.
 func (b *bench) status(ref claim.Ref, status, by, preference string) {
 	b.Helper()
 	body, err := json.Marshal(claim.Notice{Type: claim.OutboundOpened, Data: claim.NoticeData{Ref: ref, Status: status, StatusBy: by, Preference: preference}})
@@ -84,7 +84,7 @@ func TestKarlaIsToldTheStatus(t *testing.T) {
 		e := b.karla(k, "acme-at-karla")
 		ref := b.claim("c-1")
 		b.owner(ref, `{"resolution_preference": "refund"}`)
-		b.events(ref, 1) // says nothing of the status
+		b.events(ref, 1) // carries no status
 		b.status(ref, "pending", "dixa", "")
 		b.status(ref, "closed", "owner", "")
 		b.status(ref, "accepted", "dixa", "")
@@ -106,7 +106,7 @@ func TestKarlaIsToldTheStatus(t *testing.T) {
 	})
 }
 
-// owner is what the claim's owner changes.
+// owner applies a change by the claim's owner.
 func (b *bench) owner(ref claim.Ref, change string) {
 	b.Helper()
 	_, err := b.store.Claims.UpdateFromOwner(b.Context(), store.OwnerUpdate{
@@ -115,7 +115,7 @@ func (b *bench) owner(ref claim.Ref, change string) {
 	require.NoError(b, err)
 }
 
-// An event that waited does not undo what the owner decided in the meantime.
+// A delayed event does not undo what the owner has since decided.
 func TestKarlaKeepsWhatItsShopDecidedSince(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {

@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// databases are all that the store works on.
+// databases are all databases that the store supports.
 var databases = map[string]func(t *testing.T) string{
 	"memory":   func(*testing.T) string { return "sqlite::memory:" },
 	"file":     fileURL,
@@ -37,7 +37,7 @@ func fileURL(t *testing.T) string {
 	return "sqlite:" + filepath.Join(t.TempDir(), "claimflow.db")
 }
 
-// bench is a store with the shop acme, whose clock is turned by hand.
+// bench is a store with the shop acme and a clock that tests advance.
 type bench struct {
 	*testing.T
 	store *store.Store
@@ -108,7 +108,7 @@ func (b *bench) change(ref claim.Ref, event claim.Event, set store.ClaimUpdate) 
 	require.NoError(b, err)
 }
 
-// events makes n changes of a claim, each with an event.
+// events makes n changes to a claim, each with an event.
 func (b *bench) events(ref claim.Ref, n int) {
 	b.Helper()
 	for range n {
@@ -116,7 +116,7 @@ func (b *bench) events(ref claim.Ref, n int) {
 	}
 }
 
-// deliver makes what is due by the clock.
+// deliver makes the deliveries that are due.
 func (b *bench) deliver() int {
 	b.Helper()
 	n, err := b.out.Once(b.Context())
@@ -124,7 +124,7 @@ func (b *bench) deliver() int {
 	return n
 }
 
-// until turns the clock, an hour at a time, and delivers until done.
+// until advances the clock, an hour at a time, and delivers until done returns true.
 func (b *bench) until(done func() bool, words string) {
 	b.Helper()
 	for range 400 {
@@ -144,11 +144,11 @@ type receiver struct {
 	mu      sync.Mutex
 	secrets []string
 	got     []message
-	// reply answers in place of 204.
+	// reply replaces the default 204 answer.
 	reply func(w http.ResponseWriter, r *http.Request, m message)
 }
 
-// message is what came in.
+// message is a received message.
 type message struct {
 	id      string
 	body    []byte
@@ -204,7 +204,7 @@ func (r *receiver) verify(m message) error {
 	return err
 }
 
-// all are the messages that came in; taken those of them that were not refused.
+// all returns the received messages; taken returns those that were not refused.
 func (r *receiver) all() []message {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -221,8 +221,8 @@ func (r *receiver) taken() []message {
 	return out
 }
 
-// sequences are those of the messages that were taken, by claim, in the order in
-// which they came.
+// sequences returns the sequence numbers of the accepted messages by claim, in order
+// of arrival.
 func (r *receiver) sequences() map[string][]int64 {
 	out := map[string][]int64{}
 	for _, m := range r.taken() {
@@ -251,7 +251,7 @@ func answering(status int, headers ...string) func(http.ResponseWriter, *http.Re
 	}
 }
 
-// clock is a source of time that stands still until it is turned.
+// clock is a time source that stands still until a test advances it.
 type clock struct {
 	mu sync.Mutex
 	t  time.Time

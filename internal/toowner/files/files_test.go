@@ -22,7 +22,7 @@ const token = "demo-token"
 
 var ref = claim.Ref{Shop: "acme", ID: "c-1"}
 
-// host is a server of files that keeps what it was sent.
+// host is a file server that records the requests it receives.
 type host struct {
 	*httptest.Server
 	mu      sync.Mutex
@@ -43,7 +43,7 @@ func newHost(t *testing.T, handle http.HandlerFunc) *host {
 	return h
 }
 
-// bare checks that no request that came held the token in any form.
+// bare checks that no request contained the token in any form.
 func (h *host) bare(t *testing.T) {
 	t.Helper()
 	h.mu.Lock()
@@ -63,8 +63,8 @@ func moves(to *string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, *to, http.StatusFound) }
 }
 
-// openStore has a claim with a conversation whose message has a file at each
-// address; ids count from 1.
+// openStore returns a store with a claim whose conversation has a message with a
+// file at each address. IDs count from 1.
 func openStore(t *testing.T, sources ...string) *store.Store {
 	t.Helper()
 	text, err := seal.Generate()
@@ -115,8 +115,8 @@ func reason(t *testing.T, err error) files.Reason {
 	return e.Reason
 }
 
-// The emulator names its files as Dixa does, by whole addresses and by paths, and
-// opens the private ones with its own form of the token.
+// The emulator names its files as Dixa does, by absolute URL or by path, and serves
+// the private ones for its own form of the token.
 func TestFilesOfTheEmulatedDixa(t *testing.T) {
 	t.Parallel()
 	for _, links := range []string{"absolute", "path"} {
@@ -164,7 +164,7 @@ func post(t *testing.T, address, body string) string {
 	return string(data)
 }
 
-// The token goes to Dixa's host alone, wherever an address or a redirect leads.
+// The token goes only to Dixa's host, whatever an address or a redirect says.
 func TestTokenGoesToDixaAlone(t *testing.T) {
 	t.Parallel()
 	other := newHost(t, says("theirs"))
@@ -184,11 +184,11 @@ func TestTokenGoesToDixaAlone(t *testing.T) {
 	back := newHost(t, moves(&home))
 	s := openStore(t,
 		"/private/a",            // 1: Dixa's, by path
-		dixa.URL+"/files/a?b=c", // 2: Dixa's, by its address
-		other.URL+"/a",          // 3: somebody else's
-		"/moved",                // 4: Dixa's, which leads to somebody else's
-		back.URL+"/a",           // 5: somebody else's, which leads to Dixa's
-		dixa.URL+"/elsewhere",   // 6: Dixa's host, not below the address of files
+		dixa.URL+"/files/a?b=c", // 2: Dixa's, by URL
+		other.URL+"/a",          // 3: another host's
+		"/moved",                // 4: Dixa's, redirects to another host
+		back.URL+"/a",           // 5: another host's, redirects to Dixa
+		dixa.URL+"/elsewhere",   // 6: Dixa's host, outside the files path
 	)
 	f := fetcher(t, s, dixa.URL+"/files/", true)
 	require.Equal(t, "ours", read(t, f, "1"))

@@ -80,7 +80,7 @@ func TestServerThatDoesNotTakeIt(t *testing.T) {
 	}
 }
 
-// A server that takes a letter and then breaks off has it.
+// A server that accepts a message and then drops the connection has the message.
 func TestTakenIsTaken(t *testing.T) {
 	t.Parallel()
 	server := mailtest.New(t)
@@ -94,7 +94,7 @@ func TestNobodyThere(t *testing.T) {
 	t.Parallel()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer l.Close() // it takes connections and never says a word
+	defer l.Close() // accepts connections and never sends anything
 	err = parse(t, "smtp://"+l.Addr().String()+"?tls=none&from=a@b.example").Send(t.Context(), letter, 100*time.Millisecond)
 	require.ErrorContains(t, err, "in time")
 	require.NoError(t, l.Close())
@@ -102,7 +102,7 @@ func TestNobodyThere(t *testing.T) {
 	require.ErrorContains(t, err, "could not be reached")
 }
 
-// The default is not to go on without TLS: the password would be in clear.
+// The default is to refuse connections without TLS, which would expose the password.
 func TestNoPasswordWithoutTLS(t *testing.T) {
 	t.Parallel()
 	server := mailtest.New(t)
