@@ -92,6 +92,9 @@ func (s *site) lockStore() (up func()) {
 	db, err := sql.Open("sqlite", strings.TrimPrefix(s.database, "sqlite:"))
 	require.NoError(s.t, err)
 	db.SetMaxOpenConns(1)
+	// Claimflow may be writing at this moment.
+	_, err = db.ExecContext(s.t.Context(), "PRAGMA busy_timeout = 60000")
+	require.NoError(s.t, err)
 	_, err = db.ExecContext(s.t.Context(), "BEGIN IMMEDIATE")
 	require.NoError(s.t, err)
 	return func() { require.NoError(s.t, db.Close()) }
