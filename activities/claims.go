@@ -90,7 +90,7 @@ func (a *Claims) workflowState(ctx context.Context, ref claim.Ref) (claim.Workfl
 		RetriedAt:    work.RetriedAt,
 		Done:         work.DoneSteps,
 		Cursor:       work.Cursor,
-		Unread:       unread(work),
+		Unread:       unread(work) && !work.NudgeGathers,
 		DoubtAt:      work.Conversation.DoubtAt,
 		Instructed:   work.Instructed,
 		SettleAt:     settleAt(work, time.Duration(settings.Effective.QuietPeriod)),
@@ -122,35 +122,53 @@ func (a *Claims) SyncStatus(ctx context.Context, change StatusChange) (claim.Wor
 }
 
 func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.WorkflowState, error) {
+	for tries := 1; ; tries++ {
+		err := a.syncOnce(ctx, change)
+		var stale *store.StaleError
+		var moved *claim.TransitionError
+		switch {
+		case errors.As(err, &stale) && change.Event == claim.EventOpened && tries < maxSyncTries:
+			// Nothing but a retry or an abandonment keeps the claim from being open,
+			// and syncOnce checks for both.
+			continue
+		case err == nil, errors.As(err, &stale), errors.As(err, &moved):
+			return a.workflowState(ctx, change.Ref)
+		default:
+			return claim.WorkflowState{}, err
+		}
+	}
+}
+
+// maxSyncTries bounds the attempts to write a change that no concurrent change to the
+// claim can make wrong, such as an event that arrives from Dixa.
+const maxSyncTries = 3
+
+// syncOnce writes a change. A person's change to the claim between our read and our
+// write wins: nothing is written, and the workflow decides again.
+func (a *Claims) syncOnce(ctx context.Context, change StatusChange) error {
 	// Read the revision first, so that any later change makes it stale.
 	before, err := a.Store.Claims.Load(ctx, change.Ref)
 	if errors.Is(err, store.ErrNotFound) {
-		return claim.WorkflowState{State: claim.StateAbandoned}, nil
+		return nil
 	}
 	if err != nil {
-		return claim.WorkflowState{}, err
+		return err
 	}
 	standing, err := a.workflowState(ctx, change.Ref)
 	if err != nil {
-		return claim.WorkflowState{}, err
+		return err
 	}
+	standing.Unread = unread(before)
 	set, wanted := statusSet(change, standing)
 	if !wanted {
-		return standing, nil
+		return nil
 	}
 	if err := a.evaluateRules(ctx, change, before, &set); err != nil {
-		return claim.WorkflowState{}, err
+		return err
 	}
-	// A person's change to the claim between our read and our write wins: nothing is
-	// written, and the workflow decides again.
 	set.Revision = before.Revision
 	_, err = a.Store.Claims.Change(ctx, change.Ref, change.Event, set)
-	var stale *store.StaleError
-	var moved *claim.TransitionError
-	if err != nil && !errors.As(err, &stale) && !errors.As(err, &moved) {
-		return claim.WorkflowState{}, err
-	}
-	return a.workflowState(ctx, change.Ref)
+	return err
 }
 
 // statusSet returns what a change writes. The change is not wanted if it is already

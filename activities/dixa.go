@@ -62,6 +62,36 @@ func (a *Dixa) withSession(ctx context.Context, ref claim.Ref, doing string, ste
 	return err
 }
 
+// openingStep runs one of the steps that complete the opening. The last one also
+// syncs the claim's status.
+func (a *Dixa) openingStep(ctx context.Context, in OpeningStep, doing string, step func(context.Context, *session) (OpeningResult, error)) (OpeningResult, error) {
+	var result OpeningResult
+	err := a.withSession(ctx, in.Ref, doing, func(ctx context.Context, s *session) error {
+		var err error
+		if result, err = step(ctx, s); err != nil || in.Then == nil || result.Note {
+			return err
+		}
+		state, err := (&Claims{Store: a.Store}).sync(ctx, *in.Then)
+		result.State = &state
+		return err
+	})
+	return result, err
+}
+
+// withState runs one step like withSession and returns the resulting state of the
+// claim, so that the workflow need not read it.
+func (a *Dixa) withState(ctx context.Context, ref claim.Ref, doing string, step func(context.Context, *session) error) (claim.WorkflowState, error) {
+	var state claim.WorkflowState
+	err := a.withSession(ctx, ref, doing, func(ctx context.Context, s *session) error {
+		err := step(ctx, s)
+		if err == nil {
+			state, err = (&Claims{Store: a.Store}).read(ctx, ref)
+		}
+		return err
+	})
+	return state, err
+}
+
 // recordAttempt records what an attempt spent and why it failed, for people who
 // inspect the claim. A failure to record does not fail the attempt.
 func (a *Dixa) recordAttempt(ctx context.Context, ref claim.Ref, requests int, failure error) {
@@ -214,10 +244,10 @@ func (s *session) retryNotFound(ctx context.Context, err error) error {
 
 // AssignConversation assigns the conversation to the ticket's agent or transfers it
 // to the ticket's queue. A conversation that already has an agent stays with them.
-func (a *Dixa) AssignConversation(ctx context.Context, ref claim.Ref) error {
-	return a.withSession(ctx, ref, "assign the conversation", func(ctx context.Context, s *session) error {
+func (a *Dixa) AssignConversation(ctx context.Context, in OpeningStep) (OpeningResult, error) {
+	return a.openingStep(ctx, in, "assign the conversation", func(ctx context.Context, s *session) (OpeningResult, error) {
 		_, err := executeOnce(ctx, s.store, write[string]{
-			ref: ref, step: claim.StepAssign,
+			ref: in.Ref, step: claim.StepAssign,
 			find: s.currentAssignee,
 			send: func(ctx context.Context, _ string) (string, error) {
 				if s.ticket.AgentID != "" {
@@ -230,7 +260,7 @@ func (a *Dixa) AssignConversation(ctx context.Context, ref claim.Ref) error {
 				return s.ticket.QueueID, s.client.Conversations.TransferToQueue(ctx, s.work.ConversationID, s.ticket.QueueID, "")
 			},
 		})
-		return parkIfRefused(claim.CauseRouting, s.retryNotFound(ctx, err))
+		return OpeningResult{}, parkIfRefused(claim.CauseRouting, s.retryNotFound(ctx, err))
 	})
 }
 
@@ -252,9 +282,9 @@ func (s *session) currentAssignee(ctx context.Context) (string, bool, error) {
 
 // SetAttributes writes the order number and the claim id to the custom attributes
 // that the shop names.
-func (a *Dixa) SetAttributes(ctx context.Context, ref claim.Ref) error {
-	return a.withSession(ctx, ref, "set the custom attributes", func(ctx context.Context, s *session) error {
-		return s.idempotent(ctx, claim.StepAttributes, func(ctx context.Context) error {
+func (a *Dixa) SetAttributes(ctx context.Context, in OpeningStep) (OpeningResult, error) {
+	return a.openingStep(ctx, in, "set the custom attributes", func(ctx context.Context, s *session) (OpeningResult, error) {
+		return OpeningResult{}, s.idempotent(ctx, claim.StepAttributes, func(ctx context.Context) error {
 			values := map[string]dixa.AttributeValue{}
 			for id, v := range s.ticket.Attributes {
 				values[id] = dixa.TextValue(v)

@@ -13,9 +13,10 @@ import (
 
 // Instruct carries out the oldest pending instruction of a claim. It refuses, with a
 // reason, an instruction that can never be carried out. It returns errors that time
-// or an operator can fix, and the instruction waits.
-func (a *Dixa) Instruct(ctx context.Context, ref claim.Ref) error {
-	return a.withSession(ctx, ref, "carry out an instruction", func(ctx context.Context, s *session) error {
+// or an operator can fix, and the instruction waits. It returns the resulting state
+// of the claim.
+func (a *Dixa) Instruct(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
+	return a.withState(ctx, ref, "carry out an instruction", func(ctx context.Context, s *session) error {
 		in, err := s.store.Instructions.Next(ctx, ref)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil

@@ -12,12 +12,12 @@ import (
 // SendSeparately sends what Dixa refused in the first message: the other parts of
 // its text, then its files, each as a message of its own. It leaves out what Dixa
 // refuses again.
-func (a *Dixa) SendSeparately(ctx context.Context, ref claim.Ref) (SeparateResult, error) {
-	var sent SeparateResult
-	err := a.withSession(ctx, ref, "send the rest of the message", func(ctx context.Context, s *session) error {
+func (a *Dixa) SendSeparately(ctx context.Context, in OpeningStep) (OpeningResult, error) {
+	return a.openingStep(ctx, in, "send the rest of the message", func(ctx context.Context, s *session) (OpeningResult, error) {
+		ref := in.Ref
 		var files evidenceDraft
 		if err := s.store.Claims.Draft(ctx, ref, draftEvidence, &files); err != nil {
-			return fmt.Errorf("read the evidence: %w", err)
+			return OpeningResult{}, fmt.Errorf("read the evidence: %w", err)
 		}
 		message := dixa.MessageInput{Type: dixa.Inbound}
 		if s.ticket.Outbound {
@@ -31,11 +31,10 @@ func (a *Dixa) SendSeparately(ctx context.Context, ref claim.Ref) (SeparateResul
 			keep: func(files evidenceDraft) error { return s.store.Claims.SaveDraft(ctx, ref, draftEvidence, files) },
 		}
 		if err := rest.send(ctx); err != nil {
-			return s.retryNotFound(ctx, err)
+			return OpeningResult{}, s.retryNotFound(ctx, err)
 		}
-		sent = SeparateResult{Attached: files.attached(), LeftOut: len(files.leftOut()), Note: files.missing() != ""}
+		sent := OpeningResult{Attached: files.attached(), LeftOut: len(files.leftOut()), Note: files.missing() != ""}
 		_, err := s.store.Claims.Change(ctx, ref, "", store.ClaimUpdate{Attached: &sent.Attached, LeftOut: &sent.LeftOut})
-		return err
+		return sent, err
 	})
-	return sent, err
 }

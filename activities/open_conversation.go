@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
-
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/store"
@@ -20,21 +18,32 @@ import (
 // filtered by time.
 const clockSkew = 10 * time.Minute
 
-// CreateConversation creates the claim's conversation, with its files in the same
-// request, and links it to the claim. If any run of the claim created a conversation
-// before, CreateConversation finds and links that one instead.
-func (a *Dixa) CreateConversation(ctx context.Context, in ConversationInput) (Conversation, error) {
+// CreateConversation finds or creates the claim's customer, creates the conversation
+// with its files in the same request, and links it to the claim. If any run of the
+// claim created a conversation before, CreateConversation finds and links that one
+// instead. If a remembered customer no longer exists in Dixa, it looks the customer
+// up again, once.
+func (a *Dixa) CreateConversation(ctx context.Context, ref claim.Ref) (Conversation, error) {
 	var made Conversation
-	err := a.withSession(ctx, in.Ref, "create the conversation", func(ctx context.Context, s *session) error {
+	err := a.withSession(ctx, ref, "create the conversation", func(ctx context.Context, s *session) error {
 		var err error
-		made, err = s.conversation(ctx, in)
+		made, err = s.conversation(ctx)
+		if errors.Is(err, errCustomerGone) {
+			made, err = s.conversation(ctx)
+		}
+		if errors.Is(err, errCustomerGone) {
+			return parked(claim.CauseCustomer, err.Error())
+		}
 		return err
 	})
 	return made, err
 }
 
-func (s *session) conversation(ctx context.Context, in ConversationInput) (Conversation, error) {
-	endUserID := in.EndUserID
+// errCustomerGone says that Dixa does not know a customer who was found or created
+// before. The customer is forgotten.
+var errCustomerGone = errors.New("the customer no longer exists in Dixa")
+
+func (s *session) conversation(ctx context.Context) (Conversation, error) {
 	var files evidenceDraft
 	if err := s.store.Claims.Draft(ctx, s.ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return Conversation{}, fmt.Errorf("read the evidence: %w", err)
@@ -46,14 +55,20 @@ func (s *session) conversation(ctx context.Context, in ConversationInput) (Conve
 	if !errors.Is(err, store.ErrNotFound) {
 		return Conversation{}, fmt.Errorf("read the link: %w", err)
 	}
+	endUserID, revision, err := s.customer(ctx)
+	if err != nil {
+		return Conversation{}, err
+	}
 	// The text, the files and the customer must come from the same claim revision.
-	if files.Revision != s.ticket.Revision || in.Revision != s.ticket.Revision {
+	if files.Revision != s.ticket.Revision || revision != s.ticket.Revision {
 		return Conversation{}, edited(s.ref)
 	}
 	for explained := false; ; {
 		made, err := s.create(ctx, endUserID, files)
 		if err == nil {
-			return made, nil
+			refused, err := s.readRefused(ctx)
+			made.Note = refused.Name
+			return made, err
 		}
 		if !explained && !dixa.IsAttachmentDownload(err) {
 			if why := s.diagnoseRefusal(ctx, endUserID, err); why != nil {
@@ -227,7 +242,7 @@ func (s *session) diagnoseRefusal(ctx context.Context, endUserID string, refusal
 		if err := s.store.Intents.Reopen(ctx, s.ref, customerStep(s.ticket.Revision)); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("forget that the customer was created: %w", err)
 		}
-		return temporal.NewNonRetryableApplicationError("the remembered customer no longer exists in Dixa", claim.ErrorCustomerGone, nil)
+		return errCustomerGone
 	}
 	if _, err := s.client.ContactEndpoints.Get(ctx, s.ticket.EmailIntegrationID); dixa.IsNotFound(err) {
 		return parked(claim.CauseContactEndpoint, "the mailbox of the shop's settings is not a contact endpoint of this Dixa")

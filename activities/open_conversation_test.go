@@ -22,7 +22,7 @@ func TestConversationIsCompleteInOneRequest(t *testing.T) {
 	customer, err := b.customer(ref)
 	require.NoError(t, err)
 	before := b.dixa.Stats().Requests
-	made, err := b.create(ref, customer.EndUserID)
+	made, err := b.open(ref)
 	require.NoError(t, err)
 	require.Equal(t, 1, b.dixa.Stats().Requests-before)
 	require.Equal(t, 3, made.Attached)
@@ -44,7 +44,7 @@ func TestConversationIsCompleteInOneRequest(t *testing.T) {
 	}
 	require.Equal(t, []string{"MUG-01-photo-1.jpg", "photo-1.jpg", "signature.jpg"}, names)
 
-	again, err := b.create(ref, customer.EndUserID)
+	again, err := b.open(ref)
 	require.NoError(t, err)
 	require.Equal(t, made, again)
 	require.Equal(t, 1, b.dixa.Stats().Requests-before, "a link that is there answers without Dixa")
@@ -217,10 +217,7 @@ func TestRefusalsOfACreateAreTold(t *testing.T) {
 		b.patch(ref, `{"customer": {"email": "anna.berg@example.org"}}`)
 		require.Equal(t, claim.ActionOpen, b.load(ref).Next())
 		b.prepare(ref)
-		customer, err := b.customer(ref)
-		require.NoError(t, err)
-		var dixa *activities.Dixa
-		_, err = run[activities.Conversation](b, dixa.CreateConversation, activities.ConversationInput{Ref: ref, EndUserID: customer.EndUserID, Revision: customer.Revision})
+		_, err = b.open(ref)
 		require.NoError(t, err)
 		require.Len(t, b.conversations(), 1)
 	})
@@ -303,12 +300,12 @@ func TestFilesThatDixaCannotCopyAreOfferedOneByOne(t *testing.T) {
 
 				var dixa *activities.Dixa
 				b.dixa.Inject(server.Fault{Operation: message.Operation, Kind: server.FaultDropAfter, Times: 1})
-				_, err = run[activities.SeparateResult](b, dixa.SendSeparately, ref)
+				_, err = b.complete(dixa.SendSeparately, ref)
 				require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
-				up, err := run[activities.SeparateResult](b, dixa.SendSeparately, ref)
+				up, err := b.complete(dixa.SendSeparately, ref)
 				require.NoError(t, err)
-				require.Equal(t, activities.SeparateResult{Attached: 2, LeftOut: 1}, up)
-				require.NoError(t, runVoid(b, dixa.AddNote, ref))
+				require.Equal(t, activities.OpeningResult{Attached: 2, LeftOut: 1}, up)
+				require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
 
 				c := b.conversations()[0]
 				require.Len(t, c.Messages, 3)
@@ -330,9 +327,9 @@ func TestPhotoThatCannotBeFetchedIsLeftOutAndNoted(t *testing.T) {
 	_, err := b.open(ref)
 	require.NoError(t, err)
 	var dixa *activities.Dixa
-	require.NoError(t, runVoid(b, dixa.AddNote, ref))
+	require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
 	note := b.conversations()[0].Notes[0].Text
-	require.Contains(t, note, "photo-2: its server answers 404")
+	require.Contains(t, note, "photo-2: the server returned 404")
 	require.True(t, strings.HasSuffix(note, "Claimflow "+ref.Reference()))
 }
 
@@ -347,9 +344,9 @@ func TestNoteWhoseReplyWasLostIsNotWrittenTwice(t *testing.T) {
 			require.NoError(t, err)
 			var dixa *activities.Dixa
 			b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/notes", Kind: server.FaultDropAfter, Times: 1})
-			require.Equal(t, claim.ErrorAmbiguous, failure(t, runVoid(b, dixa.AddNote, ref)).Type())
-			require.NoError(t, runVoid(b, dixa.AddNote, ref))
-			require.NoError(t, runVoid(b, dixa.AddNote, ref))
+			require.Equal(t, claim.ErrorAmbiguous, failure(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref})).Type())
+			require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
+			require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
 			require.Len(t, b.conversations()[0].Notes, 1)
 		})
 	}
@@ -368,8 +365,8 @@ func TestStepsAfterTheCreate(t *testing.T) {
 	var dixa *activities.Dixa
 	before := b.dixa.Stats().Requests
 	for _, step := range []any{dixa.ApplyTags, dixa.AssignConversation, dixa.SetAttributes} {
-		require.NoError(t, runVoid(b, step, ref))
-		require.NoError(t, runVoid(b, step, ref), "a step may run twice")
+		require.NoError(t, runVoid(b, step, activities.OpeningStep{Ref: ref}))
+		require.NoError(t, runVoid(b, step, activities.OpeningStep{Ref: ref}), "a step may run twice")
 	}
 	require.Equal(t, 3, b.dixa.Stats().Requests-before, "what is done is not sent again")
 	b.dixa.Settle()
@@ -388,14 +385,14 @@ func TestRefusedRoutingAndAttributesParkWithTheirOwnCause(t *testing.T) {
 	_, err := b.open(ref)
 	require.NoError(t, err)
 	var dixa *activities.Dixa
-	requireParked(t, runVoid(b, dixa.AssignConversation, ref), claim.CauseRouting)
-	requireParked(t, runVoid(b, dixa.SetAttributes, ref), claim.CauseAttributes)
+	requireParked(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref}), claim.CauseRouting)
+	requireParked(t, runVoid(b, dixa.SetAttributes, activities.OpeningStep{Ref: ref}), claim.CauseAttributes)
 
 	b = setup(t, server.Switches{}, map[string]any{"default_queue_id": nobody})
 	ref = b.accept(b.sample("c-1"))
 	_, err = b.open(ref)
 	require.NoError(t, err)
-	requireParked(t, runVoid(b, dixa.AssignConversation, ref), claim.CauseRouting)
+	requireParked(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref}), claim.CauseRouting)
 }
 
 func TestRoutingRuleReachesDixa(t *testing.T) {
@@ -414,7 +411,7 @@ func TestRoutingRuleReachesDixa(t *testing.T) {
 	_, err := b.open(ref)
 	require.NoError(t, err)
 	var dixa *activities.Dixa
-	require.NoError(t, runVoid(b, dixa.AssignConversation, ref))
+	require.NoError(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref}))
 	c := b.conversations()[0]
 	require.Equal(t, server.SeedReturnsMailbox, c.ContactPoint)
 	require.Equal(t, server.SeedQueueClaims, c.QueueID)
@@ -431,7 +428,7 @@ func TestConversationGoesToItsQueueAndStaysWithAnAgentWhoHasIt(t *testing.T) {
 	_, err := b.open(ref)
 	require.NoError(t, err)
 	var dixa *activities.Dixa
-	require.NoError(t, runVoid(b, dixa.AssignConversation, ref))
+	require.NoError(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref}))
 	require.Equal(t, server.SeedQueueClaims, b.conversations()[0].QueueID)
 
 	b = setup(t, server.Switches{}, map[string]any{"default_agent_id": server.SeedAgentAnna})
@@ -439,7 +436,7 @@ func TestConversationGoesToItsQueueAndStaysWithAnAgentWhoHasIt(t *testing.T) {
 	made, err := b.open(ref)
 	require.NoError(t, err)
 	require.NoError(t, b.dixa.Agent(t.Context(), server.Step{Action: server.PlayClaim, Conversation: made.ID, Agent: server.SeedAgentBen}))
-	require.NoError(t, runVoid(b, dixa.AssignConversation, ref))
+	require.NoError(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref}))
 	require.Equal(t, server.SeedAgentBen, b.conversations()[0].AssigneeID, "nobody is taken off a conversation")
 }
 
@@ -503,10 +500,10 @@ func TestTwoAttemptsAtOnceMakeOneConversation(t *testing.T) {
 			t.Parallel()
 			b := setup(t, server.Switches{ExternalID: reading}, nil)
 			ref := b.accept(b.sample("c-1"))
-			customer, err := b.customer(ref)
+			_, err := b.customer(ref)
 			require.NoError(t, err)
 			b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultDropBefore, Times: 1})
-			_, err = b.create(ref, customer.EndUserID)
+			_, err = b.open(ref)
 			require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
 
 			// Both searches find nothing before either create is sent.
@@ -514,7 +511,7 @@ func TestTwoAttemptsAtOnceMakeOneConversation(t *testing.T) {
 			done := make(chan error, 2)
 			for range 2 {
 				go func() {
-					_, err := b.create(ref, customer.EndUserID)
+					_, err := b.open(ref)
 					done <- err
 				}()
 			}
@@ -523,7 +520,7 @@ func TestTwoAttemptsAtOnceMakeOneConversation(t *testing.T) {
 					require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
 				}
 			}
-			_, err = b.create(ref, customer.EndUserID)
+			_, err = b.open(ref)
 			require.NoError(t, err)
 			require.Len(t, b.conversations(), 1)
 		})
@@ -549,9 +546,9 @@ func TestWhateverDixaHasAgainstAPhotoItIsLeftOut(t *testing.T) {
 	require.NoError(t, err)
 	b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/messages", Kind: server.FaultStatus, Status: 400, Body: `{"message":"Invalid attachment url in message"}`, Times: 1})
 	var dixa *activities.Dixa
-	up, err := run[activities.SeparateResult](b, dixa.SendSeparately, ref)
+	up, err := b.complete(dixa.SendSeparately, ref)
 	require.NoError(t, err)
-	require.Equal(t, activities.SeparateResult{Attached: 2, LeftOut: 1}, up)
+	require.Equal(t, activities.OpeningResult{Attached: 2, LeftOut: 1}, up)
 }
 
 func TestDixasWordsDoNotCarryTheCustomers(t *testing.T) {
@@ -582,8 +579,8 @@ func TestLostReplyOfATransferDoesNotTakeTheConversationFromAnAgent(t *testing.T)
 	require.NoError(t, err)
 	var dixa *activities.Dixa
 	b.dixa.Inject(server.Fault{Operation: "PUT /conversations/{conversationId}/transfer/queue", Kind: server.FaultDropAfter, Times: 1})
-	require.Equal(t, claim.ErrorAmbiguous, failure(t, runVoid(b, dixa.AssignConversation, ref)).Type())
+	require.Equal(t, claim.ErrorAmbiguous, failure(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref})).Type())
 	require.NoError(t, b.dixa.Agent(t.Context(), server.Step{Action: server.PlayClaim, Conversation: made.ID, Agent: server.SeedAgentBen}))
-	require.NoError(t, runVoid(b, dixa.AssignConversation, ref))
+	require.NoError(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref}))
 	require.Equal(t, server.SeedAgentBen, b.conversations()[0].AssigneeID)
 }

@@ -21,32 +21,20 @@ import (
 // while it looks the customer up. It is longer than an attempt can take.
 const reservation = 3 * time.Minute
 
-// FindOrCreateCustomer finds the claim's customer in Dixa or creates them. It
-// searches by e-mail as given, then in lower case. Without an e-mail it searches by
-// external id, then by phone. It remembers the customer it found. If two claims of
-// one new customer arrive at the same time, one waits for the other. It never
-// changes an existing end user.
-func (a *Dixa) FindOrCreateCustomer(ctx context.Context, ref claim.Ref) (Customer, error) {
-	var found Customer
-	err := a.withSession(ctx, ref, "find or create the customer", func(ctx context.Context, s *session) error {
-		var err error
-		if found.EndUserID, found.Revision, err = s.customer(ctx); err != nil {
-			return err
-		}
-		refused, err := s.readRefused(ctx)
-		found.Note = refused.Name
-		return err
-	})
-	return found, err
-}
-
+// customer finds the claim's customer in Dixa or creates them. It searches by e-mail
+// as given, then in lower case. Without an e-mail it searches by external id, then by
+// phone. It remembers the customer it found. If two claims of one new customer arrive
+// at the same time, one waits for the other. It never changes an existing end user.
+// revision is the revision of the claim's body that names the customer.
 func (s *session) customer(ctx context.Context) (endUserID string, revision int64, err error) {
 	c, revision, err := s.store.Claims.OpeningBody(ctx, s.ref)
 	if err != nil {
 		return "", 0, fmt.Errorf("read the claim: %w", err)
 	}
-	endUserID, err = s.customerOf(ctx, c, customerStep(revision))
-	return endUserID, revision, err
+	if endUserID, err = s.customerOf(ctx, c, customerStep(revision)); err != nil {
+		return "", 0, fmt.Errorf("find or create the customer: %w", err)
+	}
+	return endUserID, revision, nil
 }
 
 // customerStep is the step that creates the customer for a revision of the claim's

@@ -24,7 +24,7 @@ func TestNoteSaysWhatWasCut(t *testing.T) {
 	_, err = b.open(ref)
 	require.NoError(t, err)
 	var dixa *activities.Dixa
-	require.NoError(t, runVoid(b, dixa.AddNote, ref))
+	require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
 	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
 	opened, _ := b.conversation()
 	require.Contains(t, opened.Messages[0].Content.Value, "O › x")

@@ -35,9 +35,9 @@ func TestFilesOfATypeThatIsNotTakenAreNamed(t *testing.T) {
 			made, err := b.open(ref)
 			require.NoError(t, err)
 			if made.Separately {
-				require.NoError(t, runVoid(b, steps.SendSeparately, ref))
+				require.NoError(t, runVoid(b, steps.SendSeparately, activities.OpeningStep{Ref: ref}))
 			}
-			require.NoError(t, runVoid(b, steps.AddNote, ref))
+			require.NoError(t, runVoid(b, steps.AddNote, activities.OpeningStep{Ref: ref}))
 			b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
 
 			conversation, _ := b.conversation()
@@ -51,7 +51,7 @@ func TestFilesOfATypeThatIsNotTakenAreNamed(t *testing.T) {
 				"MUG-01-photo-1.jpg": true, "photo-1.jpg": true, "signature.jpg": true, "document-2.pdf": types != "images",
 			}, withFalse(names, "document-2.pdf"))
 			note := conversation.Notes[0].Text
-			require.Contains(t, note, "is of a type that is not offered: video/mp4")
+			require.Contains(t, note, "the file type is not accepted: video/mp4")
 			if types == "images" {
 				require.Contains(t, note, "document-2.pdf")
 			}

@@ -33,8 +33,8 @@ func TestADeactivatedTagIsNamed(t *testing.T) {
 	_, err = a.open(ref)
 	require.NoError(t, err)
 	var steps *activities.Dixa
-	require.NoError(t, runVoid(a, steps.ApplyTags, ref))
-	require.NoError(t, runVoid(a, steps.AddNote, ref))
+	require.NoError(t, runVoid(a, steps.ApplyTags, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(a, steps.AddNote, activities.OpeningStep{Ref: ref}))
 	a.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
 	b.dixa.Settle()
 
@@ -48,7 +48,7 @@ func TestADeactivatedTagIsNamed(t *testing.T) {
 	require.Contains(t, happened[0].Detail, "claim-reason-damaged")
 
 	// A change that adds such a tag reports it immediately instead of waiting.
-	in := a.patch(ref, `{"status": "accepted"}`).Instruction
+	in := a.patch(ref, `{"status": "accepted"}`).InstructionID
 	require.NoError(t, a.instruct(ref))
 	require.Equal(t, claim.InstructionDone, a.instruction(ref, in).State)
 	require.Contains(t, string(a.instruction(ref, in).Result), "claim-accepted: deactivated in Dixa")

@@ -17,7 +17,7 @@ import (
 func TestStepsWaitForANewConversation(t *testing.T) {
 	t.Parallel()
 	var dixa *activities.Dixa
-	addNote := func(b *bench, ref claim.Ref) error { return runVoid(b, dixa.AddNote, ref) }
+	addNote := func(b *bench, ref claim.Ref) error { return runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}) }
 	agent := map[string]any{"default_agent_id": server.SeedAgentAnna}
 	for name, step := range map[string]struct {
 		settings map[string]any
@@ -27,28 +27,38 @@ func TestStepsWaitForANewConversation(t *testing.T) {
 		done     func(*server.Conversation) int
 	}{
 		"tags": {
-			run:  func(b *bench, ref claim.Ref) error { return runVoid(b, dixa.ApplyTags, ref) },
+			run: func(b *bench, ref claim.Ref) error {
+				return runVoid(b, dixa.ApplyTags, activities.OpeningStep{Ref: ref})
+			},
 			done: func(c *server.Conversation) int { return min(1, len(c.TagIDs)) },
 		},
 		"files one by one": {
 			fault: server.Fault{Operation: "POST /conversations", Kind: server.FaultStatus, Status: 400, Times: 1, Body: `{"message":"Failure to download attachment"}`},
-			run:   func(b *bench, ref claim.Ref) error { return runVoid(b, dixa.SendSeparately, ref) },
-			done:  func(c *server.Conversation) int { return (len(c.Messages) - 1) / 3 },
+			run: func(b *bench, ref claim.Ref) error {
+				return runVoid(b, dixa.SendSeparately, activities.OpeningStep{Ref: ref})
+			},
+			done: func(c *server.Conversation) int { return (len(c.Messages) - 1) / 3 },
 		},
 		"assignment to an agent": {
 			settings: agent,
-			run:      func(b *bench, ref claim.Ref) error { return runVoid(b, dixa.AssignConversation, ref) },
-			done:     func(c *server.Conversation) int { return count(c.AssigneeID == server.SeedAgentAnna) },
+			run: func(b *bench, ref claim.Ref) error {
+				return runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref})
+			},
+			done: func(c *server.Conversation) int { return count(c.AssigneeID == server.SeedAgentAnna) },
 		},
 		"transfer to a queue": {
 			settings: map[string]any{"default_queue_id": server.SeedQueueClaims},
-			run:      func(b *bench, ref claim.Ref) error { return runVoid(b, dixa.AssignConversation, ref) },
-			done:     func(c *server.Conversation) int { return count(c.QueueID == server.SeedQueueClaims) },
+			run: func(b *bench, ref claim.Ref) error {
+				return runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref})
+			},
+			done: func(c *server.Conversation) int { return count(c.QueueID == server.SeedQueueClaims) },
 		},
 		"attributes": {
 			settings: map[string]any{"claim_id_attribute": server.SeedAttrClaimID},
-			run:      func(b *bench, ref claim.Ref) error { return runVoid(b, dixa.SetAttributes, ref) },
-			done:     func(c *server.Conversation) int { return count(c.Attributes[server.SeedAttrClaimID] == "c-1") },
+			run: func(b *bench, ref claim.Ref) error {
+				return runVoid(b, dixa.SetAttributes, activities.OpeningStep{Ref: ref})
+			},
+			done: func(c *server.Conversation) int { return count(c.Attributes[server.SeedAttrClaimID] == "c-1") },
 		},
 		"note": {run: addNote, done: func(c *server.Conversation) int { return len(c.Notes) }},
 		"note whose reply was lost": {
@@ -118,14 +128,14 @@ func TestANewCustomerThatDixaDoesNotShowYetIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, map[string]any{"commit_window": "1h"})
 	ref := b.accept(b.sample("c-1"))
-	customer, err := b.customer(ref)
+	_, err := b.customer(ref)
 	require.NoError(t, err)
 	for _, operation := range []string{"POST /conversations", "GET /endusers/{userId}"} {
 		b.dixa.Inject(server.Fault{Operation: operation, Kind: server.FaultStatus, Status: 404, Times: 1})
 	}
-	_, err = b.create(ref, customer.EndUserID)
+	_, err = b.open(ref)
 	require.Equal(t, claim.ErrorUnavailable, failure(t, err).Type())
-	_, err = b.create(ref, customer.EndUserID)
+	_, err = b.open(ref)
 	require.NoError(t, err)
 	require.Len(t, b.dixa.State().EndUsers, 1)
 	require.Len(t, b.conversations(), 1)

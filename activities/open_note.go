@@ -15,20 +15,20 @@ import (
 
 // AddNote writes the internal note: the template's note and the files that were left
 // out. Notes have no key, so a line of ours identifies an earlier one.
-func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
-	return a.withSession(ctx, ref, "write the internal note", func(ctx context.Context, s *session) error {
+func (a *Dixa) AddNote(ctx context.Context, in OpeningStep) (OpeningResult, error) {
+	return a.openingStep(ctx, in, "write the internal note", func(ctx context.Context, s *session) (OpeningResult, error) {
 		var files evidenceDraft
-		if err := s.store.Claims.Draft(ctx, ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("read the evidence: %w", err)
+		if err := s.store.Claims.Draft(ctx, s.ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return OpeningResult{}, fmt.Errorf("read the evidence: %w", err)
 		}
-		sign := "Claimflow " + ref.Reference()
+		sign := "Claimflow " + s.ref.Reference()
 		note := s.ticket.Note
 		if len(s.ticket.Inactive) > 0 {
 			note += "\n\nNot tagged, since deactivated in Dixa: " + strings.Join(s.ticket.Inactive, ", ")
 		}
 		refused, err := s.readRefused(ctx)
 		if err != nil {
-			return err
+			return OpeningResult{}, err
 		}
 		if words := refused.inWords(); words != "" {
 			note += "\n\n" + words
@@ -37,7 +37,7 @@ func (a *Dixa) AddNote(ctx context.Context, ref claim.Ref) error {
 			note += "\n\n" + describeTruncations(s.ticket.Cut)
 		}
 		text := noteText(note, files, sign)
-		return s.addOpeningNote(ctx, claim.StepNote, sign, text)
+		return OpeningResult{}, s.addOpeningNote(ctx, claim.StepNote, sign, text)
 	})
 }
 

@@ -18,7 +18,7 @@ func leaving(n int, address string) evidenceDraft {
 	var d evidenceDraft
 	for i := range n {
 		d.LeftOut = append(d.LeftOut, evidence.LeftOut{
-			File: evidence.File{URL: address, Name: fmt.Sprintf("photo-%d", i+1)}, Reason: "its server answers 404",
+			File: evidence.File{URL: address, Name: fmt.Sprintf("photo-%d", i+1)}, Reason: "the server returned 404",
 		})
 	}
 	return d
@@ -35,15 +35,15 @@ func TestNoteText(t *testing.T) {
 		"a note":         {" Check the value. \n", evidenceDraft{}, "Check the value.\n\n" + noteSign},
 		"a file": {
 			"Check the value.", leaving(1, "https://example.org/a%20b.jpg"),
-			"Check the value.\n\nNot attached:\n- photo-1: its server answers 404 (https://example.org/a%20b.jpg)\n\n" + noteSign,
+			"Check the value.\n\nNot attached:\n- photo-1: the server returned 404 (https://example.org/a%20b.jpg)\n\n" + noteSign,
 		},
 		"an address with a query and a password": {
 			"", leaving(1, "https://me:secret@example.org/a.jpg?signature=1#secret"),
-			"Not attached:\n- photo-1: its server answers 404 (https://example.org/a.jpg?signature=1)\n\n" + noteSign,
+			"Not attached:\n- photo-1: the server returned 404 (https://example.org/a.jpg?signature=1)\n\n" + noteSign,
 		},
 		"an address that is none": {
 			"", leaving(1, "http://[secret"),
-			"Not attached:\n- photo-1: its server answers 404 (address not readable)\n\n" + noteSign,
+			"Not attached:\n- photo-1: the server returned 404 (address not readable)\n\n" + noteSign,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

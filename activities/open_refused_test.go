@@ -28,7 +28,7 @@ func TestCustomerWhoseNameDixaRefusesHasNone(t *testing.T) {
 
 	_, err = b.open(ref)
 	require.NoError(t, err)
-	require.NoError(t, runVoid(b, steps.AddNote, ref))
+	require.NoError(t, runVoid(b, steps.AddNote, activities.OpeningStep{Ref: ref}))
 	require.Contains(t, b.conversations()[0].Notes[0].Text, "Dixa refused the customer's name, so the customer has none in Dixa.")
 	again, _ := b.prepare(ref)
 	require.True(t, again.Note, "a run that begins anew knows that there is something to note")
@@ -41,12 +41,12 @@ func TestTagsThatDixaRefusesAreNamed(t *testing.T) {
 	ref := b.accept(b.sample("c-1"))
 	_, err := b.open(ref)
 	require.NoError(t, err)
-	tagged, err := run[activities.TagResult](b, steps.ApplyTags, ref)
+	tagged, err := b.complete(steps.ApplyTags, ref)
 	require.NoError(t, err)
 	require.True(t, tagged.Note)
 	b.dixa.Settle()
 	require.Equal(t, []string{"claim"}, b.conversations()[0].TagNames, "the others are applied")
-	require.NoError(t, runVoid(b, steps.AddNote, ref))
+	require.NoError(t, runVoid(b, steps.AddNote, activities.OpeningStep{Ref: ref}))
 	require.Contains(t, b.conversations()[0].Notes[0].Text, "Not tagged, since refused by Dixa: claim-reason-damaged")
 	happened, err := b.store.Conversations.LatestTimeline(t.Context(), ref, 10)
 	require.NoError(t, err)
@@ -55,7 +55,7 @@ func TestTagsThatDixaRefusesAreNamed(t *testing.T) {
 
 	// A change that adds such a tag reports it immediately instead of waiting.
 	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
-	in := b.patch(ref, `{"status": "accepted"}`).Instruction
+	in := b.patch(ref, `{"status": "accepted"}`).InstructionID
 	require.NoError(t, b.instruct(ref))
 	require.Equal(t, claim.InstructionDone, b.instruction(ref, in).State)
 	require.Contains(t, string(b.instruction(ref, in).Result), "claim-accepted: refused by Dixa")

@@ -80,16 +80,16 @@ func TestMessageThatDixaRefusesWholeGoesInPieces(t *testing.T) {
 				var dixa *activities.Dixa
 				lost := server.Fault{Operation: "POST /conversations/{conversationId}/messages", Kind: server.FaultDropAfter, Times: 1}
 				b.dixa.Inject(lost)
-				_, err = run[activities.SeparateResult](b, dixa.SendSeparately, ref)
+				_, err = b.complete(dixa.SendSeparately, ref)
 				require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
-				sent, err := run[activities.SeparateResult](b, dixa.SendSeparately, ref)
+				sent, err := b.complete(dixa.SendSeparately, ref)
 				require.NoError(t, err)
-				require.Equal(t, activities.SeparateResult{Attached: 3}, sent)
+				require.Equal(t, activities.OpeningResult{Attached: 3}, sent)
 
 				lost.Operation = "POST /conversations/{conversationId}/notes"
 				b.dixa.Inject(lost)
-				require.Error(t, runVoid(b, dixa.AddNote, ref))
-				require.NoError(t, runVoid(b, dixa.AddNote, ref))
+				require.Error(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
+				require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
 
 				opened, _ := b.conversation()
 				requireStory(t, words, texts(opened.Messages)...)
@@ -129,10 +129,10 @@ func TestPartThatDixaRefusesIsNamedInTheNote(t *testing.T) {
 		Body: `{"message":"Invalid input for Message"}`, Containing: "wörd-300 ",
 	})
 	var dixa *activities.Dixa
-	sent, err := run[activities.SeparateResult](b, dixa.SendSeparately, ref)
+	sent, err := b.complete(dixa.SendSeparately, ref)
 	require.NoError(t, err)
 	require.True(t, sent.Note)
-	require.NoError(t, runVoid(b, dixa.AddNote, ref))
+	require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
 	opened, _ := b.conversation()
 	require.Contains(t, strings.Join(texts(opened.Messages), "\n"), "wörd-499")
 	require.Regexp(t, `Of the customer's text this is not in the conversation: part \d of \d \(Dixa does not take it\)`, opened.Notes[0].Text)
@@ -147,10 +147,10 @@ func TestTextOfMoreThanSixtyPartsIsCut(t *testing.T) {
 	_, err := b.open(ref)
 	require.NoError(t, err)
 	var dixa *activities.Dixa
-	sent, err := run[activities.SeparateResult](b, dixa.SendSeparately, ref)
+	sent, err := b.complete(dixa.SendSeparately, ref)
 	require.NoError(t, err)
 	require.True(t, sent.Note)
-	require.NoError(t, runVoid(b, dixa.AddNote, ref))
+	require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
 	opened, _ := b.conversation()
 	require.Len(t, opened.Messages, 60+3)
 	require.NotContains(t, strings.Join(texts(opened.Messages), ""), "\uFFFD")

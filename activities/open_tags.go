@@ -15,9 +15,8 @@ import (
 // if Dixa refuses them together. Dixa adds missing tags and keeps existing ones, so
 // sending them twice is harmless. A tag that Dixa refuses is left out, and the
 // internal note and the timeline name it.
-func (a *Dixa) ApplyTags(ctx context.Context, ref claim.Ref) (TagResult, error) {
-	var tagged TagResult
-	err := a.withSession(ctx, ref, "apply the tags", func(ctx context.Context, s *session) error {
+func (a *Dixa) ApplyTags(ctx context.Context, in OpeningStep) (OpeningResult, error) {
+	return a.openingStep(ctx, in, "apply the tags", func(ctx context.Context, s *session) (OpeningResult, error) {
 		err := s.idempotent(ctx, claim.StepTags, func(ctx context.Context) error {
 			refused, err := s.addTags(ctx, s.ticket.Tags)
 			if err != nil || len(refused) == 0 {
@@ -26,19 +25,17 @@ func (a *Dixa) ApplyTags(ctx context.Context, ref claim.Ref) (TagResult, error) 
 			if err := s.refused(ctx, func(r *refusedDraft) { r.Tags = refused }); err != nil {
 				return err
 			}
-			_, err = s.store.Claims.Change(ctx, ref, "", store.ClaimUpdate{Timeline: []store.TimelineEntry{{ID: "refused-tags", TimelineEntry: claim.TimelineEntry{
+			_, err = s.store.Claims.Change(ctx, s.ref, "", store.ClaimUpdate{Timeline: []store.TimelineEntry{{ID: "refused-tags", TimelineEntry: claim.TimelineEntry{
 				At: time.Now().UTC(), What: "tags left out", Detail: strings.Join(refused, ", ") + ": refused by Dixa",
 			}}}})
 			return err
 		})
 		if err != nil {
-			return err
+			return OpeningResult{}, err
 		}
 		refused, err := s.readRefused(ctx)
-		tagged.Note = len(refused.Tags) > 0
-		return err
+		return OpeningResult{Note: len(refused.Tags) > 0}, err
 	})
-	return tagged, err
 }
 
 // addTags adds tags and returns those that Dixa refuses because of their content.

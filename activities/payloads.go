@@ -28,30 +28,6 @@ type EvidenceResult struct {
 	LeftOut int `json:"left_out"`
 }
 
-// Customer is the result of [Dixa.FindOrCreateCustomer].
-type Customer struct {
-	EndUserID string `json:"end_user_id"`
-	// Revision is the revision of the claim's body that names the customer.
-	Revision int64 `json:"revision,omitempty"`
-	// Note says that the internal note has to mention something about the customer.
-	Note bool `json:"note,omitempty"`
-}
-
-// TagResult is the result of applying a ticket's tags.
-type TagResult struct {
-	// Note says that Dixa refused a tag, which the internal note has to mention.
-	Note bool `json:"note,omitempty"`
-}
-
-// ConversationInput is the input of [Dixa.CreateConversation]. A claim that already
-// has its conversation needs no end user.
-type ConversationInput struct {
-	claim.Ref
-	EndUserID string `json:"end_user_id,omitempty"`
-	// Revision is the revision of [Customer].
-	Revision int64 `json:"revision,omitempty"`
-}
-
 // Conversation is what [Dixa.CreateConversation] created or found.
 type Conversation struct {
 	ID int64 `json:"conversation_id"`
@@ -61,15 +37,28 @@ type Conversation struct {
 	// Separately says that Dixa did not accept everything in one message, so that
 	// [Dixa.SendSeparately] has to send the rest.
 	Separately bool `json:"separately,omitempty"`
+	// Note says that the internal note has to mention something about the customer.
+	Note bool `json:"note,omitempty"`
 }
 
-// SeparateResult is the result of [Dixa.SendSeparately].
-type SeparateResult struct {
-	Attached int `json:"attached"`
-	LeftOut  int `json:"left_out"`
-	// Note says that a part of the text is missing, which the internal note has to
-	// mention.
+// OpeningStep is the input of a step between the creation of the conversation and
+// the claim's state open.
+type OpeningStep struct {
+	claim.Ref
+	// Then is what to sync, as [Claims.SyncStatus] does, if this is the last step. The
+	// step leaves it out if the internal note turns out to be needed.
+	Then *StatusChange `json:"then,omitempty"`
+}
+
+// OpeningResult is the result of such a step.
+type OpeningResult struct {
+	// Attached and LeftOut count the files after [Dixa.SendSeparately].
+	Attached int `json:"attached,omitempty"`
+	LeftOut  int `json:"left_out,omitempty"`
+	// Note says that the internal note has to mention something that Dixa refused.
 	Note bool `json:"note,omitempty"`
+	// State is the claim's state if it was synced.
+	State *claim.WorkflowState `json:"state,omitempty"`
 }
 
 // StatusChange is what [Claims.SyncStatus] writes.

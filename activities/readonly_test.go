@@ -22,30 +22,30 @@ func TestReadOnlyInTheMiddleOfAnOpening(t *testing.T) {
 	b := setup(t, server.Switches{}, nil)
 	var steps *activities.Dixa
 	ref := b.accept(b.sample("c-1"))
-	customer, err := b.customer(ref)
+	_, err := b.customer(ref)
 	require.NoError(t, err)
 
 	b.readOnly(true)
 	requests := b.dixa.Stats().Requests
-	_, err = b.create(ref, customer.EndUserID)
+	_, err = b.open(ref)
 	require.Contains(t, requireParked(t, err, claim.CauseReadOnly), "read-only")
 	intent, err := b.store.Intents.Get(t.Context(), ref, claim.StepConversation)
 	require.True(t, err != nil || intent.SentAt.IsZero(), "no create is on its way")
 	b.goesOnWhenAllowed(ref)
 
-	_, err = b.create(ref, customer.EndUserID)
+	_, err = b.open(ref)
 	require.NoError(t, err)
 	require.Greater(t, b.dixa.Stats().Requests, requests)
 	b.readOnly(true)
 	requests = b.dixa.Stats().Requests
 	for _, step := range []any{steps.ApplyTags, steps.SendSeparately, steps.AssignConversation, steps.SetAttributes, steps.AddNote} {
-		requireParked(t, runVoid(b, step, ref), claim.CauseReadOnly)
+		requireParked(t, runVoid(b, step, activities.OpeningStep{Ref: ref}), claim.CauseReadOnly)
 	}
 	require.Equal(t, requests, b.dixa.Stats().Requests, "Dixa was asked")
 	b.goesOnWhenAllowed(ref)
 
-	require.NoError(t, runVoid(b, steps.ApplyTags, ref))
-	require.NoError(t, runVoid(b, steps.AddNote, ref))
+	require.NoError(t, runVoid(b, steps.ApplyTags, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(b, steps.AddNote, activities.OpeningStep{Ref: ref}))
 	conversations := b.conversations()
 	require.Len(t, conversations, 1)
 	require.NotEmpty(t, conversations[0].TagNames)

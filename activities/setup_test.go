@@ -93,6 +93,7 @@ func (b *bench) environment() *testsuite.TestActivityEnvironment {
 	env.RegisterActivity(&activities.Tickets{Store: b.store})
 	env.RegisterActivity(&activities.Evidence{Store: b.store, Checker: evidence.New(evidence.Options{AllowLoopback: true})})
 	env.RegisterActivity(&activities.Dixa{Store: b.store, Clients: b.clients, Checker: evidence.New(evidence.Options{AllowLoopback: true})})
+	env.RegisterActivity(&activities.CustomerStep{Dixa: activities.Dixa{Store: b.store, Clients: b.clients}})
 	if b.more != nil {
 		env.RegisterActivity(b.more)
 	}
@@ -191,23 +192,21 @@ func runVoid(b *bench, activity, in any) error {
 	return err
 }
 
-// open runs the two activities that create the conversation.
+// open runs the activity that creates the conversation.
 func (b *bench) open(ref claim.Ref) (activities.Conversation, error) {
-	customer, err := b.customer(ref)
-	if err != nil {
-		return activities.Conversation{}, err
-	}
-	return b.create(ref, customer.EndUserID)
+	var dixa *activities.Dixa
+	return run[activities.Conversation](b, dixa.CreateConversation, ref)
 }
 
+// customer runs only the part of that activity that finds or creates the customer.
 func (b *bench) customer(ref claim.Ref) (activities.Customer, error) {
-	var dixa *activities.Dixa
-	return run[activities.Customer](b, dixa.FindOrCreateCustomer, ref)
+	var step *activities.CustomerStep
+	return run[activities.Customer](b, step.FindOrCreateCustomer, ref)
 }
 
-func (b *bench) create(ref claim.Ref, endUserID string) (activities.Conversation, error) {
-	var dixa *activities.Dixa
-	return run[activities.Conversation](b, dixa.CreateConversation, activities.ConversationInput{Ref: ref, EndUserID: endUserID})
+// complete runs a step that completes the opening.
+func (b *bench) complete(step any, ref claim.Ref) (activities.OpeningResult, error) {
+	return run[activities.OpeningResult](b, step, activities.OpeningStep{Ref: ref})
 }
 
 // failure returns the application error of an activity.

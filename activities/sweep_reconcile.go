@@ -222,8 +222,8 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 	received := make([]sweep.Received, len(came))
 	expected := c.known.Conversation // with the events that are not joined to the claim yet
 	for i, r := range came {
-		received[i] = sweep.Received{ID: r.ID, Name: dixa.EventName(r.Name), Timeline: claim.TimelineEntry{At: r.At}}
-		reading := fold.Read(r.ID, r.Name, r.At, r.Body)
+		received[i] = sweep.Received{ID: r.ID, Name: dixa.EventName(r.Name), Timeline: claim.TimelineEntry{At: r.HappenedAt}}
+		reading := fold.Read(r.ID, r.Name, r.HappenedAt, r.Body)
 		if reading.Timeline != nil {
 			received[i].Timeline = *reading.Timeline
 		}

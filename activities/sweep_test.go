@@ -122,7 +122,7 @@ func (b *sweepBench) opened(n int) []claim.Ref {
 	refs := b.openedBare(n)
 	var d *activities.Dixa
 	for _, ref := range refs {
-		require.NoError(b, runVoid(b.bench, d.ApplyTags, ref))
+		require.NoError(b, runVoid(b.bench, d.ApplyTags, activities.OpeningStep{Ref: ref}))
 	}
 	b.known(refs)
 	return refs

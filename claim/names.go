@@ -68,8 +68,6 @@ const (
 	// ErrorEdited: the owner changed the claim before its conversation was created,
 	// so it must be rendered again. Never retried.
 	ErrorEdited = "Edited"
-	// ErrorCustomerGone: the stored customer has been deleted. Never retried.
-	ErrorCustomerGone = "CustomerGone"
 	// ErrorStore: Claimflow's store failed. A retry can help.
 	ErrorStore = "Store"
 	// ErrorInternal: a bug. Never retried.

@@ -79,6 +79,12 @@ type Shop struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
+// ShopPatch is a change to a shop; nil members stay unchanged.
+type ShopPatch struct {
+	Name    *string `json:"name,omitempty" doc:"The shop's name for people."`
+	Feature *bool   `json:"dixa_feature,omitempty" doc:"Whether the platform offers Dixa to the shop."`
+}
+
 // Connection is a Dixa organisation with its token, as the API returns it.
 type Connection struct {
 	ID               string          `json:"id"`

@@ -41,7 +41,8 @@ type WorkflowState struct {
 	RetriedAt time.Time `json:"retried_at,omitzero"`
 	// Cursor is the position up to which the claim has applied events from Dixa.
 	Cursor int64 `json:"cursor,omitempty"`
-	// Unread says that events from Dixa wait to be applied.
+	// Unread says that events from Dixa wait to be applied, and that no later nudge
+	// will announce them together with others.
 	Unread bool `json:"unread,omitempty"`
 	// DoubtAt is the time since which Dixa may have a status other than the known
 	// one; zero if there is no doubt.

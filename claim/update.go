@@ -6,6 +6,35 @@ import (
 	"time"
 )
 
+// UpdateResult is the result of a change that a claim's owner reports.
+type UpdateResult string
+
+// Results of a change to a claim.
+const (
+	UpdateUnchanged  UpdateResult = "unchanged"     // the claim already has these values
+	UpdateOlder      UpdateResult = "ignored_older" // a newer change is known
+	UpdateEdited     UpdateResult = "edited"        // the claim was edited before its conversation was created
+	UpdateWithdrawn  UpdateResult = "withdrawn"     // the claim was withdrawn before its conversation was created
+	UpdateInstructed UpdateResult = "instructed"    // the change rules are carried out in its conversation
+	UpdateKept       UpdateResult = "kept"          // the claim is abandoned, so there is no further effect
+)
+
+// Updated reports a change to a claim.
+type Updated struct {
+	// Result is one of the Update constants, such as [UpdateUnchanged].
+	Result UpdateResult `json:"result" enum:"unchanged,ignored_older,edited,withdrawn,instructed,kept" doc:"What was done about the change."`
+	// Changed lists the fields that changed, by JSON path, sorted.
+	Changed []string `json:"changed,omitempty" doc:"The fields that changed, by JSON path."`
+	// InstructionID is the instruction for the conversation; empty if there is none.
+	InstructionID string `json:"instruction_id,omitempty" doc:"What is to be done in the conversation; missing where nothing is."`
+	Claim         Record `json:"claim"`
+	// Cut lists what was shortened or dropped because it was too long.
+	Cut []Truncation `json:"cut,omitempty" doc:"What was shortened or left out because it is too long."`
+	// Ignored lists up to 20 members, by JSON path, that the flat form does not
+	// define.
+	Ignored []string `json:"ignored,omitempty" doc:"Members that the contract does not know, by JSON path, up to 20."`
+}
+
 // DecodeUpdate reads a change from a claim's owner, in either wire form of [Decode],
 // and returns the changed claim. Omitted members stay. A list replaces the old list.
 // null removes the value, except in an envelope, where it means unknown. The claim's

@@ -1,14 +1,12 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
@@ -91,7 +89,7 @@ func (c *Client) Submit(ctx context.Context, k *claim.Claim, opts ...SubmitOptio
 // SubmitBody submits a claim of the shop that is already encoded as JSON, in either
 // wire form; see [Client.Submit].
 func (c *Client) SubmitBody(ctx context.Context, shop string, body json.RawMessage, opts ...SubmitOption) (Submitted, error) {
-	k := call{method: http.MethodPost, path: claimsOf(shop), body: body}
+	k := call{method: http.MethodPost, path: shopPath(shop, "claims"), body: body}
 	for _, o := range opts {
 		o(&k)
 	}
@@ -106,43 +104,20 @@ func (c *Client) Claim(ctx context.Context, ref claim.Ref) (ClaimDetail, error) 
 // Claims lists a shop's claims, newest first, and fetches pages on demand. It ends
 // after an error.
 func (c *Client) Claims(ctx context.Context, shop string, f Filter) iter.Seq2[claim.Record, error] {
-	return func(yield func(claim.Record, error) bool) {
-		cursor := ""
-		for {
-			page, err := c.ClaimsPage(ctx, shop, f, cursor)
-			if err != nil {
-				yield(claim.Record{}, err)
-				return
-			}
-			for _, r := range page.Claims {
-				if !yield(r, nil) {
-					return
-				}
-			}
-			if page.Next == "" {
-				return
-			}
-			cursor = page.Next
-		}
-	}
+	return pages(func(cursor string) ([]claim.Record, string, error) {
+		page, err := c.ClaimsPage(ctx, shop, f, cursor)
+		return page.Claims, page.Next, err
+	})
 }
 
 // ClaimsPage returns one page; an empty cursor means the first page.
 func (c *Client) ClaimsPage(ctx context.Context, shop string, f Filter, cursor string) (Page, error) {
-	q := f.query()
-	if cursor != "" {
-		q.Set("cursor", cursor)
-	}
-	return ask[Page](ctx, c, call{method: http.MethodGet, path: claimsOf(shop), query: q})
+	return ask[Page](ctx, c, call{method: http.MethodGet, path: shopPath(shop, "claims"), query: f.query(cursor)})
 }
 
 // ClaimsCSV returns one page as CSV with a header line.
 func (c *Client) ClaimsCSV(ctx context.Context, shop string, f Filter) ([]byte, error) {
-	a, err := c.send(ctx, call{method: http.MethodGet, path: claimsOf(shop), query: f.query(), accept: "text/csv"})
-	if err != nil {
-		return nil, err
-	}
-	return bytes.Clone(a.body), nil
+	return c.send(ctx, call{method: http.MethodGet, path: shopPath(shop, "claims"), query: f.query(""), accept: "text/csv"})
 }
 
 // Follow polls a claim at the interval. It yields the current claim first and then
@@ -216,28 +191,10 @@ func (c *Client) operate(ctx context.Context, k call) (claim.Record, error) {
 	return ask[claim.Record](ctx, c, k)
 }
 
-func claimsOf(shop string) []string { return []string{"v1", "shops", shop, "claims"} }
+func oneClaim(ref claim.Ref) []string { return shopPath(ref.Shop, "claims", ref.ID) }
 
-func oneClaim(ref claim.Ref) []string { return append(claimsOf(ref.Shop), ref.ID) }
-
-func (f Filter) query() url.Values {
-	q := url.Values{}
-	set := func(name, value string) {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	set("state", string(f.State))
-	set("cause", string(f.Cause))
-	set("reason", f.Reason)
-	set("order_number", f.OrderNumber)
-	if f.ConversationID != 0 {
-		set("conversation_id", strconv.FormatInt(f.ConversationID, 10))
-	}
-	set("since", instant(f.Since))
-	set("until", instant(f.Until))
-	if f.PageSize > 0 {
-		set("limit", strconv.Itoa(f.PageSize))
-	}
-	return q
+func (f Filter) query(cursor string) url.Values {
+	return query("state", string(f.State), "cause", string(f.Cause), "reason", f.Reason, "order_number", f.OrderNumber,
+		"conversation_id", number(f.ConversationID), "since", instant(f.Since), "until", instant(f.Until),
+		"limit", number(max(f.PageSize, 0)), "cursor", cursor)
 }

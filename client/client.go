@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -102,46 +105,52 @@ type call struct {
 	slow bool
 }
 
-// answer is a success response.
-type answer struct {
-	status int
-	body   []byte
-}
-
-// do sends the call, retries it if that is safe, and decodes the response into out.
-func (c *Client) do(ctx context.Context, k call, out any) error {
-	a, err := c.send(ctx, k)
-	if err != nil {
-		return err
-	}
-	if out == nil || len(a.body) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(a.body, out); err != nil {
-		return fmt.Errorf("claimflow: %s %s: the reply is not what this client knows: %w; is the service older or newer?", k.method, k.route(), err)
-	}
-	return nil
-}
-
 // ask makes a call and returns its decoded reply.
 func ask[T any](ctx context.Context, c *Client, k call) (out T, err error) {
-	err = c.do(ctx, k, &out)
+	data, err := c.send(ctx, k)
+	if err == nil && len(data) > 0 {
+		if err = json.Unmarshal(data, &out); err != nil {
+			err = fmt.Errorf("claimflow: %s %s: the reply is not what this client knows: %w; is the service older or newer?", k.method, k.route(), err)
+		}
+	}
 	return out, err
 }
 
-func (c *Client) send(ctx context.Context, k call) (*answer, error) {
+// pages yields the items of all pages. It fetches a page when it is needed and ends
+// after an error.
+func pages[T any](fetch func(cursor string) (items []T, next string, err error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for cursor, more := "", true; more; more = cursor != "" {
+			items, next, err := fetch(cursor)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, item := range items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			cursor = next
+		}
+	}
+}
+
+// send makes a call, retries it if that is safe, and returns the body of the reply.
+func (c *Client) send(ctx context.Context, k call) ([]byte, error) {
 	body, err := encode(k.body)
 	if err != nil {
 		return nil, fmt.Errorf("claimflow: %s %s: encode the body: %w", k.method, k.route(), err)
 	}
 	var last error
-	try := func() (*answer, error) {
-		a, err := c.once(ctx, k, body)
+	try := func() ([]byte, error) {
+		data, err := c.once(ctx, k, body)
 		last = err
 		var e *Error
 		switch {
 		case err == nil:
-			return a, nil
+			return data, nil
 		case !errors.As(err, &e) && k.once, errors.As(err, &e) && !e.mayRetry(k.once):
 			return nil, backoff.Permanent(err)
 		case e != nil && e.RetryAfter > 0:
@@ -151,19 +160,18 @@ func (c *Client) send(ctx context.Context, k call) (*answer, error) {
 		}
 	}
 	if c.retryFor <= 0 {
-		a, err := c.once(ctx, k, body)
-		return a, err
+		return c.once(ctx, k, body)
 	}
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval = c.first
-	a, err := backoff.Retry(ctx, try, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(c.retryFor))
+	data, err := backoff.Retry(ctx, try, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(c.retryFor))
 	if err != nil && last != nil {
 		return nil, last
 	}
-	return a, err
+	return data, err
 }
 
-func (c *Client) once(ctx context.Context, k call, body []byte) (*answer, error) {
+func (c *Client) once(ctx context.Context, k call, body []byte) ([]byte, error) {
 	timeout := c.timeout
 	if k.slow {
 		timeout = max(timeout, 2*time.Minute)
@@ -208,7 +216,42 @@ func (c *Client) once(ctx context.Context, k call, body []byte) (*answer, error)
 	if resp.StatusCode >= http.StatusBadRequest {
 		return nil, readError(k, resp, data)
 	}
-	return &answer{status: resp.StatusCode, body: data}, nil
+	return data, nil
+}
+
+// shopPath returns a path of a shop, or of the platform if shop is empty.
+func shopPath(shop string, tail ...string) []string {
+	if shop == "" {
+		return append([]string{"v1"}, tail...)
+	}
+	return append([]string{"v1", "shops", shop}, tail...)
+}
+
+// query returns parameters from names and values in turn, without those that have no
+// value.
+func query(pairs ...string) url.Values {
+	q := url.Values{}
+	for pair := range slices.Chunk(pairs, 2) {
+		if pair[1] != "" {
+			q.Set(pair[0], pair[1])
+		}
+	}
+	return q
+}
+
+// number and instant return the text of a parameter; empty for the zero value.
+func number[T int | int64](n T) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64(n), 10)
+}
+
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 func (k call) route() string { return "/" + strings.Join(k.path, "/") }

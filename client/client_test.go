@@ -120,14 +120,14 @@ func TestRefusalsAreFinal(t *testing.T) {
 
 func TestErrorReadsAsOneSentence(t *testing.T) {
 	t.Parallel()
-	faults := []client.FieldError{{Field: "subject", Message: "line 1: there is no .Nope."}, {Field: "body", Message: "is required"}}
+	faults := []client.FieldError{{Field: "subject", Message: "line 1: unknown key .Nope."}, {Field: "body", Message: "is required"}}
 	for _, tt := range []struct {
 		problem client.Problem
 		want    string
 	}{
 		{client.Problem{Title: "Conflict", Detail: "The shop is paused."}, "The shop is paused."},
 		{client.Problem{Title: "Conflict"}, "Conflict"},
-		{client.Problem{Detail: "The template cannot be taken.", Errors: faults}, "The template cannot be taken: subject: line 1: there is no .Nope; body: is required"},
+		{client.Problem{Detail: "The template cannot be taken.", Errors: faults}, "The template cannot be taken: subject: line 1: unknown key .Nope; body: is required"},
 		{client.Problem{Title: "Unprocessable Entity", Errors: faults[1:]}, "Unprocessable Entity: body: is required"},
 	} {
 		require.Equal(t, tt.want, (&client.Error{Problem: tt.problem}).Error())

@@ -41,7 +41,7 @@ func service() (c *client.Client, stop func()) {
 	must(err)
 	server.Config.Handler = handler
 	server.Start()
-	_, secret, err := s.APIKeys.Create(ctx, store.NewAPIKey{Name: "example", Scopes: []string{client.ScopeAdmin}})
+	_, secret, err := s.APIKeys.Create(ctx, claim.NewKey{Name: "example", Scopes: []string{client.ScopeAdmin}})
 	must(err)
 	c, err = client.New(server.URL, secret)
 	must(err)

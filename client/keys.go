@@ -1,11 +1,12 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"net/http"
-	"net/url"
-	"time"
+
+	"github.com/claimflow/claimflow/claim"
 )
 
 // Scopes of an API key.
@@ -23,25 +24,13 @@ func Scopes() []string {
 	return []string{ScopeClaimsWrite, ScopeClaimsRead, ScopeShopsWrite, ScopeShopsRead, ScopeOperate, ScopeAdmin}
 }
 
-// NewKey describes an API key to create.
-type NewKey struct {
-	Name string `json:"name" minLength:"1" maxLength:"100" doc:"What the key is for; the audit log shows it."`
-	// Shop restricts the key to one shop; empty means the whole platform.
-	Shop   string   `json:"shop,omitempty" doc:"The shop that the key is limited to. Missing: the whole platform."`
-	Scopes []string `json:"scopes" minItems:"1" doc:"What the key may do."`
-}
-
-// Key is an API key without its secret.
-type Key struct {
-	ID     string   `json:"id"`
-	Name   string   `json:"name"`
-	Shop   string   `json:"shop,omitempty"`
-	Scopes []string `json:"scopes"`
-	// Preview is the prefix and the last four characters of the secret.
-	Preview   string    `json:"preview"`
-	CreatedAt time.Time `json:"created_at"`
-	RevokedAt time.Time `json:"revoked_at,omitzero"`
-}
+// Types that the service shares with its clients.
+type (
+	NewKey      = claim.NewKey
+	Key         = claim.Key
+	AuditEntry  = claim.AuditEntry
+	AuditFilter = claim.AuditFilter
+)
 
 // CreatedKey is a new API key with its secret, which is shown only once.
 type CreatedKey struct {
@@ -62,32 +51,14 @@ func (c *Client) CreateKey(ctx context.Context, k NewKey) (CreatedKey, error) {
 // Keys lists the API keys of a shop, or all keys if shop is empty, newest first. It
 // includes revoked keys.
 func (c *Client) Keys(ctx context.Context, shop string) ([]Key, error) {
-	q := url.Values{}
-	if shop != "" {
-		q.Set("shop", shop)
-	}
-	out, err := ask[KeyList](ctx, c, call{method: http.MethodGet, path: []string{"v1", "keys"}, query: q})
+	out, err := ask[KeyList](ctx, c, call{method: http.MethodGet, path: []string{"v1", "keys"}, query: query("shop", shop)})
 	return out.Keys, err
 }
 
 // RevokeKey revokes an API key with immediate effect.
 func (c *Client) RevokeKey(ctx context.Context, id string) error {
-	return c.do(ctx, call{method: http.MethodDelete, path: []string{"v1", "keys", id}}, nil)
-}
-
-// AuditEntry records who changed what.
-type AuditEntry struct {
-	ID string    `json:"id"`
-	At time.Time `json:"at"`
-	// Actor is the name of the API key.
-	Actor string `json:"actor"`
-	// Action is the id of the operation in /openapi.json.
-	Action string `json:"action" example:"save-token"`
-	Shop   string `json:"shop,omitempty"`
-	// Target is the object of the action, such as a claim's id.
-	Target string `json:"target,omitempty"`
-	// Details never contain a secret or personal data.
-	Details map[string]string `json:"details,omitempty"`
+	_, err := c.send(ctx, call{method: http.MethodDelete, path: []string{"v1", "keys", id}})
+	return err
 }
 
 // AuditPage is a page of the audit log, newest first.
@@ -97,45 +68,15 @@ type AuditPage struct {
 	Next string `json:"next,omitempty"`
 }
 
-// AuditFilter narrows the audit log. Zero members have no effect.
-type AuditFilter struct {
-	Shop, Actor, Action string
-	// Since is inclusive, Until exclusive.
-	Since, Until time.Time
-}
-
 // AuditLog lists who changed what, newest first, and fetches pages on demand. It
 // ends after an error.
 func (c *Client) AuditLog(ctx context.Context, f AuditFilter) iter.Seq2[AuditEntry, error] {
-	q := url.Values{}
-	for name, value := range map[string]string{"shop": f.Shop, "actor": f.Actor, "action": f.Action, "since": instant(f.Since), "until": instant(f.Until)} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return func(yield func(AuditEntry, error) bool) {
-		for {
-			var page AuditPage
-			if err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "audit-log"}, query: q}, &page); err != nil {
-				yield(AuditEntry{}, err)
-				return
-			}
-			for _, e := range page.Entries {
-				if !yield(e, nil) {
-					return
-				}
-			}
-			if page.Next == "" {
-				return
-			}
-			q.Set("cursor", page.Next)
-		}
-	}
-}
-
-func instant(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
+	return pages(func(cursor string) ([]AuditEntry, string, error) {
+		page, err := ask[AuditPage](ctx, c, call{
+			method: http.MethodGet, path: []string{"v1", "audit-log"},
+			query: query("shop", f.Shop, "actor", f.Actor, "action", f.Action, "since", instant(f.Since), "until", instant(f.Until),
+				"limit", number(f.Limit), "cursor", cmp.Or(cursor, f.Cursor)),
+		})
+		return page.Entries, page.Next, err
+	})
 }

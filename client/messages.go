@@ -4,8 +4,6 @@ import (
 	"context"
 	"iter"
 	"net/http"
-	"net/url"
-	"strconv"
 
 	"github.com/claimflow/claimflow/claim"
 )
@@ -33,38 +31,18 @@ type NewMessage struct {
 // Messages yields the messages and notes of a claim's conversation, oldest first,
 // and fetches pages on demand. It ends after an error.
 func (c *Client) Messages(ctx context.Context, ref claim.Ref) iter.Seq2[claim.Message, error] {
-	return func(yield func(claim.Message, error) bool) {
-		cursor := ""
-		for {
-			page, err := c.MessagesPage(ctx, ref, cursor, 0)
-			if err != nil {
-				yield(claim.Message{}, err)
-				return
-			}
-			for _, m := range page.Messages {
-				if !yield(m, nil) {
-					return
-				}
-			}
-			if page.Next == "" {
-				return
-			}
-			cursor = page.Next
-		}
-	}
+	return pages(func(cursor string) ([]claim.Message, string, error) {
+		page, err := c.MessagesPage(ctx, ref, cursor, 0)
+		return page.Messages, page.Next, err
+	})
 }
 
 // MessagesPage returns one page. An empty cursor means the first page. A limit of
 // zero uses the service's default.
 func (c *Client) MessagesPage(ctx context.Context, ref claim.Ref, cursor string, limit int) (MessagePage, error) {
-	q := url.Values{}
-	if cursor != "" {
-		q.Set("cursor", cursor)
-	}
-	if limit > 0 {
-		q.Set("limit", strconv.Itoa(limit))
-	}
-	return ask[MessagePage](ctx, c, call{method: http.MethodGet, path: append(oneClaim(ref), "messages"), query: q})
+	return ask[MessagePage](ctx, c, call{
+		method: http.MethodGet, path: append(oneClaim(ref), "messages"), query: query("cursor", cursor, "limit", number(max(limit, 0))),
+	})
 }
 
 // Send sends a reply to the customer or writes an internal note, once per key. The
@@ -85,9 +63,5 @@ func (c *Client) Instruction(ctx context.Context, ref claim.Ref, id string) (cla
 // contain its id.
 func (c *Client) Attachment(ctx context.Context, ref claim.Ref, message, attachment string) ([]byte, error) {
 	path := append(oneClaim(ref), "messages", message, "attachments", attachment)
-	a, err := c.send(ctx, call{method: http.MethodGet, path: path, accept: "*/*", slow: true})
-	if err != nil {
-		return nil, err
-	}
-	return a.body, nil
+	return c.send(ctx, call{method: http.MethodGet, path: path, accept: "*/*", slow: true})
 }

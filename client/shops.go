@@ -22,10 +22,7 @@ type NewShop struct {
 }
 
 // ShopPatch is a change to a shop; nil members stay unchanged.
-type ShopPatch struct {
-	Name    *string `json:"name,omitempty" doc:"The shop's name for people."`
-	Feature *bool   `json:"dixa_feature,omitempty" doc:"Whether the platform offers Dixa to the shop."`
-}
+type ShopPatch = claim.ShopPatch
 
 // ShopList is the list of the platform's shops.
 type ShopList struct {
@@ -34,8 +31,7 @@ type ShopList struct {
 
 // Shops lists the platform's shops by slug.
 func (c *Client) Shops(ctx context.Context) ([]claim.Shop, error) {
-	var out ShopList
-	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "shops"}}, &out)
+	out, err := ask[ShopList](ctx, c, call{method: http.MethodGet, path: []string{"v1", "shops"}})
 	return out.Shops, err
 }
 
@@ -57,7 +53,8 @@ func (c *Client) PatchShop(ctx context.Context, shop string, p ShopPatch) (claim
 
 // DeleteShop deletes a shop. Its claims become unreachable.
 func (c *Client) DeleteShop(ctx context.Context, shop string) error {
-	return c.do(ctx, call{method: http.MethodDelete, path: shopPath(shop)}, nil)
+	_, err := c.send(ctx, call{method: http.MethodDelete, path: shopPath(shop)})
+	return err
 }
 
 // Count is the number of claims that a command affected.
@@ -73,8 +70,7 @@ type RetryShopRequest struct {
 // RetryShop retries every parked claim of the shop, or those parked for one of the
 // causes.
 func (c *Client) RetryShop(ctx context.Context, shop string, causes ...claim.Cause) (int, error) {
-	var out Count
-	err := c.do(ctx, call{method: http.MethodPost, path: shopPath(shop, "retry"), body: RetryShopRequest{Causes: causes}}, &out)
+	out, err := ask[Count](ctx, c, call{method: http.MethodPost, path: shopPath(shop, "retry"), body: RetryShopRequest{Causes: causes}})
 	return out.Claims, err
 }
 
@@ -86,8 +82,7 @@ type OpenSkippedRequest struct {
 // OpenSkipped opens the claims that arrived while the integration was off, from
 // since on; a zero time means all.
 func (c *Client) OpenSkipped(ctx context.Context, shop string, since time.Time) (int, error) {
-	var out Count
-	err := c.do(ctx, call{method: http.MethodPost, path: shopPath(shop, "open-skipped"), body: OpenSkippedRequest{Since: since}}, &out)
+	out, err := ask[Count](ctx, c, call{method: http.MethodPost, path: shopPath(shop, "open-skipped"), body: OpenSkippedRequest{Since: since}})
 	return out.Claims, err
 }
 
@@ -185,10 +180,9 @@ func TokenFingerprint(nonce, token string) string {
 func (c *Client) HasToken(ctx context.Context, shop, token string) (bool, error) {
 	nonce := make([]byte, sha256.Size)
 	rand.Read(nonce)
-	ask := TokenComparison{Nonce: hex.EncodeToString(nonce)}
-	ask.Fingerprint = TokenFingerprint(ask.Nonce, token)
-	var out TokenCompared
-	err := c.do(ctx, call{method: http.MethodPost, path: dixaOf(shop, "token", "compare"), body: ask}, &out)
+	compare := TokenComparison{Nonce: hex.EncodeToString(nonce)}
+	compare.Fingerprint = TokenFingerprint(compare.Nonce, token)
+	out, err := ask[TokenCompared](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "token", "compare"), body: compare})
 	return out.Same, err
 }
 
@@ -261,12 +255,8 @@ func (c *Client) ChangePlatformSettings(ctx context.Context, patch json.RawMessa
 	return ask[PlatformSettings](ctx, c, call{method: http.MethodPut, path: []string{"v1", "settings"}, body: patch})
 }
 
-func shopPath(shop string, tail ...string) []string {
-	return append([]string{"v1", "shops", shop}, tail...)
-}
-
 func dixaOf(shop string, tail ...string) []string {
-	return shopPath(shop, append([]string{"integrations", "dixa"}, tail...)...)
+	return append(shopPath(shop, "integrations", "dixa"), tail...)
 }
 
 // StatusRulesRequest contains the rules to try.

@@ -4,24 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"time"
+
+	"github.com/claimflow/claimflow/claim"
 )
 
 // TemplateSource is a ticket template: the content of a claim's conversation.
-// Omitted members come from the next layer: shop, platform, built-in.
-type TemplateSource struct {
-	Subject string `json:"subject,omitempty" yaml:"subject" doc:"The conversation's subject, as a template."`
-	Body    string `json:"body,omitempty" yaml:"body" doc:"The first message, as a template."`
-	// Format is "html" (the default) or "text".
-	Format string `json:"format,omitempty" yaml:"format" enum:"html,text" doc:"What the body is."`
-	// Tags are templates of additional tags.
-	Tags []string `json:"tags,omitzero" yaml:"tags" doc:"Tags beside the default ones, each a template."`
-	Note string   `json:"note,omitempty" yaml:"note" doc:"The internal note, as a template. Missing: none."`
-	// Evidence lists the kinds of files to attach: "item", "claim", "optional",
-	// "signature". Nil means all, empty none.
-	Evidence []string `json:"evidence,omitzero" yaml:"evidence" doc:"Which kinds of files are attached: item, claim, optional, signature. Missing: all; empty: none."`
-}
+type TemplateSource = claim.TemplateSource
 
 // Template is a template with its origin.
 type Template struct {
@@ -63,44 +52,31 @@ type Ticket struct {
 // Templates lists the templates that a shop has or inherits, the shop's own first.
 // An empty shop lists the platform's templates.
 func (c *Client) Templates(ctx context.Context, shop string) ([]Template, error) {
-	out, err := ask[TemplateList](ctx, c, call{method: http.MethodGet, path: templatePath(shop)})
+	out, err := ask[TemplateList](ctx, c, call{method: http.MethodGet, path: shopPath(shop, "templates")})
 	return out.Templates, err
 }
 
 // Template returns the template that applies to a reason and a language in a shop.
 // It may be inherited.
 func (c *Client) Template(ctx context.Context, shop, reason, language string) (Template, error) {
-	return ask[Template](ctx, c, call{method: http.MethodGet, path: templatePath(shop, reason), query: inLanguage(language)})
+	return ask[Template](ctx, c, call{method: http.MethodGet, path: shopPath(shop, "templates", reason), query: query("language", language)})
 }
 
 // SetTemplate saves a template of the shop, or of the platform if shop is empty. A
 // template that does not render is an [*Error] with [CodeInvalid] that names the
 // line.
 func (c *Client) SetTemplate(ctx context.Context, shop, reason, language string, t TemplateSource) (Template, error) {
-	return ask[Template](ctx, c, call{method: http.MethodPut, path: templatePath(shop, reason), query: inLanguage(language), body: t})
+	return ask[Template](ctx, c, call{method: http.MethodPut, path: shopPath(shop, "templates", reason), query: query("language", language), body: t})
 }
 
 // DeleteTemplate deletes a template of the shop or platform, so that the inherited
 // one applies again.
 func (c *Client) DeleteTemplate(ctx context.Context, shop, reason, language string) error {
-	return c.do(ctx, call{method: http.MethodDelete, path: templatePath(shop, reason), query: inLanguage(language)}, nil)
+	_, err := c.send(ctx, call{method: http.MethodDelete, path: shopPath(shop, "templates", reason), query: query("language", language)})
+	return err
 }
 
 // PreviewTemplate renders a template without sending anything to Dixa.
 func (c *Client) PreviewTemplate(ctx context.Context, shop, reason, language string, r PreviewRequest) (Ticket, error) {
-	return ask[Ticket](ctx, c, call{method: http.MethodPost, path: append(templatePath(shop, reason), "preview"), query: inLanguage(language), body: r})
-}
-
-func templatePath(shop string, tail ...string) []string {
-	if shop == "" {
-		return append([]string{"v1", "templates"}, tail...)
-	}
-	return shopPath(shop, append([]string{"templates"}, tail...)...)
-}
-
-func inLanguage(language string) url.Values {
-	if language == "" {
-		return nil
-	}
-	return url.Values{"language": {language}}
+	return ask[Ticket](ctx, c, call{method: http.MethodPost, path: shopPath(shop, "templates", reason, "preview"), query: query("language", language), body: r})
 }

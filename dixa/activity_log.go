@@ -88,7 +88,7 @@ func (s *ConversationsService) OrganizationActivityLogPage(ctx context.Context, 
 	query := activityQuery(from, to, pageLimit)
 	if after != "" {
 		if query, err = url.ParseQuery(after); err != nil {
-			return nil, "", invalid(organizationActivityLog, fmt.Errorf("%w: the page is none that was answered", ErrInvalidArgument))
+			return nil, "", invalid(organizationActivityLog, fmt.Errorf("%w: after is not a cursor that a previous page returned", ErrInvalidArgument))
 		}
 	}
 	items, meta, err := fetchPage[list[Activity]](ctx, s.client, organizationActivityLog, Params{Query: query})
@@ -100,7 +100,7 @@ func (s *ConversationsService) OrganizationActivityLogPage(ctx context.Context, 
 	}
 	key, err := s.client.nextPage(meta.Next)
 	if err == nil && key.Encode() == after {
-		err = fmt.Errorf("%w: its next page is the same", ErrMalformedResponse)
+		err = fmt.Errorf("%w: the next-page link points to the same page", ErrMalformedResponse)
 	}
 	if err != nil {
 		return nil, "", failure(organizationActivityLog, Error{Outcome: Rejected, Err: err})

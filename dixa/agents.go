@@ -79,7 +79,7 @@ func (s *AgentsService) List(ctx context.Context, filter AgentFilter) iter.Seq2[
 	op := Operation{"Agents.List", http.MethodGet, "/agents"}
 	query := pageQuery(filter.PageLimit)
 	if setNonEmpty(query, "email", filter.Email)+setNonEmpty(query, "phone", filter.Phone) > 1 {
-		return failed[Agent](invalid(op, fmt.Errorf("%w: filter by one of Email and Phone", ErrInvalidArgument)))
+		return failed[Agent](invalid(op, fmt.Errorf("%w: set only one of Email and Phone", ErrInvalidArgument)))
 	}
 	return fetchPages[Agent](ctx, s.client, op, Params{Query: query})
 }
@@ -224,7 +224,7 @@ func (l *presenceList) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	if !items.identified() {
-		return fmt.Errorf("%w: an item of its list is null", ErrMalformedResponse)
+		return fmt.Errorf("%w: a list item is null", ErrMalformedResponse)
 	}
 	*l = presenceList(items)
 	return nil

@@ -24,7 +24,7 @@ type BudgetExceededError struct {
 
 // Error states the wait.
 func (e BudgetExceededError) Error() string {
-	return fmt.Sprintf("the Dixa request budget is used up; ask again in %s", e.RetryAfter.Round(time.Millisecond))
+	return fmt.Sprintf("the Dixa request budget is exhausted; retry in %s", e.RetryAfter.Round(time.Millisecond))
 }
 
 // BudgetLimits configures a MemoryBudget. Zero fields use their defaults.

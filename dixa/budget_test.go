@@ -18,7 +18,7 @@ type budgetFunc func() error
 
 func (f budgetFunc) Take(context.Context) error { return f() }
 
-func TestMemoryBudgetPacesBelowBothReadingsOfTheLimit(t *testing.T) {
+func TestMemoryBudgetStaysWithinBothInterpretationsOfLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		budget := dixa.NewMemoryBudget(dixa.BudgetLimits{MaxWait: time.Hour})
@@ -48,11 +48,11 @@ func TestMemoryBudgetPacesBelowBothReadingsOfTheLimit(t *testing.T) {
 				require.Greater(t, at.Sub(granted[i-10]), time.Second, "11 requests in the second before request %d", i)
 			}
 		}
-		require.Equal(t, 199*104*time.Millisecond, last.Sub(began), "the pace is not used up")
+		require.Equal(t, 199*104*time.Millisecond, last.Sub(began), "requests were slower than the configured pace")
 	})
 }
 
-func TestMemoryBudgetBursts(t *testing.T) {
+func TestMemoryBudgetAllowsBurst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		budget := dixa.NewMemoryBudget(dixa.BudgetLimits{Burst: 3, Interval: time.Second, MaxWait: time.Minute})
@@ -75,14 +75,14 @@ func TestMemoryBudgetRefusesLongWaits(t *testing.T) {
 		var exceeded *dixa.BudgetExceededError
 		require.ErrorAs(t, budget.Take(t.Context()), &exceeded)
 		require.Equal(t, time.Second, exceeded.RetryAfter)
-		require.Zero(t, time.Since(began), "the refusal was not at once")
+		require.Zero(t, time.Since(began), "the budget waited before refusing")
 
 		<-time.After(exceeded.RetryAfter)
-		require.NoError(t, budget.Take(t.Context()), "the refused request used up a turn")
+		require.NoError(t, budget.Take(t.Context()), "the refused request consumed budget")
 	})
 }
 
-func TestMemoryBudgetDoesNotWaitPastTheDeadline(t *testing.T) {
+func TestMemoryBudgetDoesNotWaitPastDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		budget := dixa.NewMemoryBudget(dixa.BudgetLimits{Interval: time.Second})
@@ -94,7 +94,7 @@ func TestMemoryBudgetDoesNotWaitPastTheDeadline(t *testing.T) {
 	})
 }
 
-func TestMemoryBudgetGivesBackTheTurnOfACancelledWait(t *testing.T) {
+func TestMemoryBudgetRefundsCanceledWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		budget := dixa.NewMemoryBudget(dixa.BudgetLimits{Interval: time.Second, MaxWait: time.Minute})
@@ -113,7 +113,7 @@ func TestMemoryBudgetGivesBackTheTurnOfACancelledWait(t *testing.T) {
 	})
 }
 
-func TestMemoryBudgetHoldsTheDay(t *testing.T) {
+func TestMemoryBudgetEnforcesDailyLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		budget := dixa.NewMemoryBudget(dixa.BudgetLimits{Daily: 2, Interval: time.Second})
@@ -127,7 +127,7 @@ func TestMemoryBudgetHoldsTheDay(t *testing.T) {
 	})
 }
 
-func TestARefusedBudgetLeavesTheRequestUnsent(t *testing.T) {
+func TestBudgetRefusalLeavesRequestUnsent(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		err     error
@@ -136,7 +136,7 @@ func TestARefusedBudgetLeavesTheRequestUnsent(t *testing.T) {
 	}{
 		"exceeded":          {&dixa.BudgetExceededError{RetryAfter: 3 * time.Second}, 3 * time.Second, true},
 		"exceeded by value": {dixa.BudgetExceededError{RetryAfter: time.Second}, time.Second, true},
-		"store down":        {errors.New("no connection to the store"), 0, false},
+		"store down":        {errors.New("store unavailable"), 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

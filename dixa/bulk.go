@@ -32,7 +32,7 @@ func (o *BulkOutcome[T]) Err() error {
 	case o.Error != nil:
 		return o.Error
 	case o.Data == nil:
-		return &BulkError{Message: "no reason given"}
+		return &BulkError{Message: "Dixa gave no reason"}
 	}
 	return nil
 }
@@ -49,5 +49,5 @@ type BulkError struct {
 
 // Error returns Dixa's reason with personal data masked.
 func (e *BulkError) Error() string {
-	return fmt.Sprintf("dixa: an item of the bulk operation failed: %s: %q", e.Type, redactPersonal(shorten(e.Message)))
+	return fmt.Sprintf("dixa: bulk item failed: %s: %q", e.Type, redactPersonal(shorten(e.Message)))
 }

@@ -132,15 +132,15 @@ func newTransport() *http.Transport {
 func checkToken(token string) error {
 	switch {
 	case token == "":
-		return fmt.Errorf("%w: it is empty; copy one from Dixa under Settings > Integrations > API Tokens", ErrTokenFormat)
+		return fmt.Errorf("%w: it is empty; copy a token from Dixa under Settings > Integrations > API Tokens", ErrTokenFormat)
 	case strings.TrimSpace(token) != token:
-		return fmt.Errorf("%w: it has space before or after it; paste the token alone", ErrTokenFormat)
+		return fmt.Errorf("%w: it has leading or trailing whitespace; paste only the token", ErrTokenFormat)
 	case strings.Contains(token, " "):
-		return fmt.Errorf("%w: it has a space inside; paste the token alone, without a word such as Bearer", ErrTokenFormat)
+		return fmt.Errorf("%w: it contains a space; paste only the token, without a prefix such as Bearer", ErrTokenFormat)
 	}
 	for _, r := range token {
 		if r < 0x21 || r > 0x7e {
-			return fmt.Errorf("%w: it has a control character or a character outside ASCII; copy it again", ErrTokenFormat)
+			return fmt.Errorf("%w: it contains a control character or a non-ASCII character; copy the token again", ErrTokenFormat)
 		}
 	}
 	return nil
@@ -194,7 +194,7 @@ func (c *Client) NewRequest(ctx context.Context, op Operation, params Params) (*
 	}
 	target, err := url.Parse(c.base.String() + path)
 	if err != nil {
-		return nil, invalid(op, errors.New("its path is not a URL path"))
+		return nil, invalid(op, errors.New("the operation's path is not a valid URL path"))
 	}
 	target.RawQuery = params.Query.Encode()
 	var body io.Reader
@@ -207,7 +207,7 @@ func (c *Client) NewRequest(ctx context.Context, op Operation, params Params) (*
 	}
 	req, err := http.NewRequestWithContext(ctx, op.Method, target.String(), body)
 	if err != nil {
-		return nil, invalid(op, errors.New("its method or context is unusable"))
+		return nil, invalid(op, errors.New("the operation's method or the context is invalid"))
 	}
 	req.GetBody = nil // net/http must not resend a write; see the package comment
 	if body != nil {
@@ -252,7 +252,7 @@ func expandPath(template string, values []any) (string, error) {
 		before, after, found := strings.Cut(rest, "{")
 		name, tail, closed := strings.Cut(after, "}")
 		if !found || !closed {
-			return "", fmt.Errorf("%w: %d path values do not fit %s", ErrInvalidArgument, len(values), template)
+			return "", fmt.Errorf("%w: too many path values (%d) for %s", ErrInvalidArgument, len(values), template)
 		}
 		segment, err := pathSegment(name, value)
 		if err != nil {
@@ -262,7 +262,7 @@ func expandPath(template string, values []any) (string, error) {
 		rest = tail
 	}
 	if strings.Contains(rest, "{") {
-		return "", fmt.Errorf("%w: %d path values do not fill %s", ErrInvalidArgument, len(values), template)
+		return "", fmt.Errorf("%w: too few path values (%d) for %s", ErrInvalidArgument, len(values), template)
 	}
 	return b.String() + rest, nil
 }
@@ -280,7 +280,7 @@ func pathSegment(name string, value any) (string, error) {
 		}
 		return url.PathEscape(v), nil
 	default:
-		return "", fmt.Errorf("%w: %s has type %T, want a string or an int64", ErrInvalidArgument, name, value)
+		return "", fmt.Errorf("%w: %s has type %T, want string or int64", ErrInvalidArgument, name, value)
 	}
 }
 

@@ -60,7 +60,7 @@ func newEmail() dixa.NewConversation {
 	}
 }
 
-func TestNewRefusesMalformedTokens(t *testing.T) {
+func TestNewRejectsMalformedTokens(t *testing.T) {
 	t.Parallel()
 	for name, token := range map[string]string{
 		"empty":         "",
@@ -80,7 +80,7 @@ func TestNewRefusesMalformedTokens(t *testing.T) {
 	}
 }
 
-func TestNewRefusesUnusableOptions(t *testing.T) {
+func TestNewRejectsInvalidOptions(t *testing.T) {
 	t.Parallel()
 	for name, opt := range map[string]dixa.Option{
 		"base URL: relative":      dixa.WithBaseURL("/v1"),
@@ -89,7 +89,7 @@ func TestNewRefusesUnusableOptions(t *testing.T) {
 		"base URL: user":          dixa.WithBaseURL("https://me:pw@dixa.example/v1"),
 		"base URL: query":         dixa.WithBaseURL("https://dixa.example/v1?x=1"),
 		"base URL: fragment":      dixa.WithBaseURL("https://dixa.example/v1#x"),
-		"base URL: unparsable":    dixa.WithBaseURL("https://dixa.example/%zz"),
+		"base URL: invalid":       dixa.WithBaseURL("https://dixa.example/%zz"),
 		"budget: nil":             dixa.WithBudget(nil),
 		"maximum response size":   dixa.WithMaxResponseBytes(0),
 		"observer: nil":           dixa.WithObserver(nil),
@@ -108,7 +108,7 @@ func TestNewRefusesUnusableOptions(t *testing.T) {
 	}
 }
 
-func TestBaseURLGetsItsSlash(t *testing.T) {
+func TestBaseURLEndsWithSlash(t *testing.T) {
 	t.Parallel()
 	client, err := dixa.New(testToken)
 	require.NoError(t, err)
@@ -116,7 +116,7 @@ func TestBaseURLGetsItsSlash(t *testing.T) {
 	require.Equal(t, "http://127.0.0.1:4010/dixa/v1/", newClient(t, "http://127.0.0.1:4010/dixa/v1").BaseURL())
 }
 
-func TestPrintingAClientShowsNoToken(t *testing.T) {
+func TestFormattingClientHidesToken(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, "https://dixa.example/v1/")
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
@@ -125,7 +125,7 @@ func TestPrintingAClientShowsNoToken(t *testing.T) {
 	}
 }
 
-func TestSecretsHideInText(t *testing.T) {
+func TestSecretsAreRedactedInText(t *testing.T) {
 	t.Parallel()
 	hook := dixa.WebhookSubscription{SecretKey: "abcdef0123", Headers: map[string]dixa.Secret{"Authorization": "Bearer abcdef0123"}}
 	var logged bytes.Buffer
@@ -137,7 +137,7 @@ func TestSecretsHideInText(t *testing.T) {
 	require.Equal(t, "abcdef0123", hook.SecretKey.Reveal())
 }
 
-func TestRequestsCarryTextAsItIs(t *testing.T) {
+func TestRequestsDoNotEscapeText(t *testing.T) {
 	t.Parallel()
 	var sent string
 	baseURL, _ := newServer(t, func(w http.ResponseWriter, r *http.Request) {
@@ -169,7 +169,7 @@ func TestUserAgentIsSent(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestPathValuesCannotLeaveTheirSegment(t *testing.T) {
+func TestPathValuesAreEscaped(t *testing.T) {
 	t.Parallel()
 	var path string
 	baseURL, requests := newServer(t, func(w http.ResponseWriter, r *http.Request) {
@@ -190,19 +190,19 @@ func TestPathValuesCannotLeaveTheirSegment(t *testing.T) {
 	}
 	_, err = client.Conversations.Get(t.Context(), 0)
 	require.ErrorIs(t, err, dixa.ErrInvalidArgument)
-	require.EqualValues(t, 1, requests.Load(), "a refused argument was sent")
+	require.EqualValues(t, 1, requests.Load(), "a rejected argument was sent")
 }
 
-func TestUnusableInputIsUnsent(t *testing.T) {
+func TestInvalidInputIsUnsent(t *testing.T) {
 	t.Parallel()
 	baseURL, requests := newServer(t, answer(http.StatusOK, `{}`))
 	client := newClient(t, baseURL)
 	text := dixa.TextContent("x")
 	for name, message := range map[string]dixa.MessageInput{
-		"no type":               {Content: text},
-		"no content":            {Type: dixa.Inbound},
-		"outbound sans agent":   {Type: dixa.Outbound, Content: text},
-		"outbound sans content": {Type: dixa.Outbound, AgentID: agentID},
+		"no type":                  {Content: text},
+		"no content":               {Type: dixa.Inbound},
+		"outbound without agent":   {Type: dixa.Outbound, Content: text},
+		"outbound without content": {Type: dixa.Outbound, AgentID: agentID},
 	} {
 		_, err := client.Conversations.AddMessage(t.Context(), 1, message)
 		require.ErrorIs(t, err, dixa.ErrInvalidArgument, name)
@@ -223,7 +223,7 @@ func TestUnusableInputIsUnsent(t *testing.T) {
 	require.Zero(t, requests.Load())
 }
 
-func TestReadOnlyClientSendsNoWrite(t *testing.T) {
+func TestReadOnlyClientRejectsWrites(t *testing.T) {
 	t.Parallel()
 	baseURL, requests := newServer(t, answer(http.StatusOK, `{"data":[]}`))
 	taken := 0
@@ -244,10 +244,10 @@ func TestReadOnlyClientSendsNoWrite(t *testing.T) {
 	}
 	require.Positive(t, writes)
 	require.EqualValues(t, len(operationCases())-writes, requests.Load())
-	require.EqualValues(t, requests.Load(), taken, "a refused write was taken from the budget")
+	require.EqualValues(t, requests.Load(), taken, "a rejected write consumed budget")
 }
 
-func TestNewRequestAndDoReachOtherOperations(t *testing.T) {
+func TestNewRequestAndDoCallOtherOperations(t *testing.T) {
 	t.Parallel()
 	baseURL, _ := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Request-Id", "r-1")
@@ -275,7 +275,7 @@ func TestNewRequestAndDoReachOtherOperations(t *testing.T) {
 	}
 }
 
-func TestAddedHeadersAreSentAndTheTokenStays(t *testing.T) {
+func TestCustomHeadersDoNotReplaceToken(t *testing.T) {
 	t.Parallel()
 	var seen http.Header
 	baseURL, _ := newServer(t, func(_ http.ResponseWriter, r *http.Request) { seen = r.Header })
@@ -288,7 +288,7 @@ func TestAddedHeadersAreSentAndTheTokenStays(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "t-1", seen.Get("X-Trace"))
 	require.Equal(t, []string{testToken}, seen["Authorization"])
-	require.Equal(t, "another", req.Header.Get("Authorization"), "the token got into the caller's request")
+	require.Equal(t, "another", req.Header.Get("Authorization"), "the token leaked into the caller's request")
 }
 
 func TestObserverSeesFailuresAndRefusals(t *testing.T) {
@@ -311,8 +311,8 @@ func TestObserverSeesFailuresAndRefusals(t *testing.T) {
 	require.Equal(t, closeErr, calls[1].Err)
 }
 
-// TestOneClientServesMany is meant to run under the race detector.
-func TestOneClientServesMany(t *testing.T) {
+// TestClientIsSafeForConcurrentUse is meant to run under the race detector.
+func TestClientIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	baseURL, requests := newServer(t, answer(http.StatusCreated, `{"data":{"id":7}}`))
 	client := newClient(t, baseURL, dixa.WithBudget(dixa.NewMemoryBudget(dixa.BudgetLimits{Interval: time.Microsecond})))

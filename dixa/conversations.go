@@ -191,7 +191,7 @@ type NewConversation struct {
 
 func (n NewConversation) check() error {
 	if n.Type == "" || n.RequesterID == "" {
-		return fmt.Errorf("%w: a conversation needs a Type and a RequesterID", ErrInvalidArgument)
+		return fmt.Errorf("%w: a conversation requires Type and RequesterID", ErrInvalidArgument)
 	}
 	if n.Type == NewCallback {
 		return nil

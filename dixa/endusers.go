@@ -82,7 +82,7 @@ func (f EndUserFilter) query() (url.Values, error) {
 	q := pageQuery(f.PageLimit)
 	criteria := setNonEmpty(q, "email", f.Email) + setNonEmpty(q, "phone", f.Phone) + setNonEmpty(q, "externalId", f.ExternalID)
 	if criteria > 1 {
-		return nil, fmt.Errorf("%w: filter by one of Email, Phone and ExternalID", ErrInvalidArgument)
+		return nil, fmt.Errorf("%w: set only one of Email, Phone and ExternalID", ErrInvalidArgument)
 	}
 	return q, nil
 }

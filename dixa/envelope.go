@@ -68,10 +68,10 @@ func (e *checked[T]) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	if e.Data == nil {
-		return fmt.Errorf(`%w: it has no "data"`, ErrMalformedResponse)
+		return fmt.Errorf(`%w: "data" is missing`, ErrMalformedResponse)
 	}
 	if v, ok := any(e.Data).(identified); ok && !v.identified() {
-		return fmt.Errorf("%w: its data has no id", ErrMalformedResponse)
+		return fmt.Errorf(`%w: "data" has no id`, ErrMalformedResponse)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func fetchPages[T any](ctx context.Context, c *Client, op Operation, params Para
 			}
 			key, err := c.nextPage(meta.Next)
 			if err == nil && seen[key.Get("pageKey")] {
-				err = fmt.Errorf("%w: its next page is one that was already read", ErrMalformedResponse)
+				err = fmt.Errorf("%w: the next-page link points to a page that was already read", ErrMalformedResponse)
 			}
 			if err != nil {
 				yield(nil, failure(op, Error{Outcome: Rejected, Err: err}))
@@ -130,14 +130,14 @@ func fetchPages[T any](ctx context.Context, c *Client, op Operation, params Para
 func (c *Client) nextPage(link string) (url.Values, error) {
 	next, err := c.base.Parse(link)
 	if err != nil {
-		return nil, fmt.Errorf("%w: its link to the next page is no URL", ErrMalformedResponse)
+		return nil, fmt.Errorf("%w: the next-page link is not a valid URL", ErrMalformedResponse)
 	}
 	if next.Scheme != c.base.Scheme || next.Host != c.base.Host {
-		return nil, fmt.Errorf("read the link to the next page: %w", ErrForeignHost)
+		return nil, fmt.Errorf("follow the next-page link: %w", ErrForeignHost)
 	}
 	query := next.Query()
 	if query.Get("pageKey") == "" {
-		return nil, fmt.Errorf("%w: its link to the next page has no pageKey", ErrMalformedResponse)
+		return nil, fmt.Errorf("%w: the next-page link has no pageKey", ErrMalformedResponse)
 	}
 	return query, nil
 }

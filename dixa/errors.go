@@ -14,7 +14,7 @@ var (
 	// ErrForeignHost means that a link or redirect named a scheme, host or port
 	// other than the base URL's. The client did not follow it or send the token
 	// there.
-	ErrForeignHost = errors.New("it leads to another host than the base URL, where the token must not go")
+	ErrForeignHost = errors.New("the URL has a different origin than the base URL, so the token was not sent")
 
 	// ErrInvalidArgument means that the call's arguments do not form a valid
 	// request.
@@ -22,13 +22,13 @@ var (
 
 	// ErrMalformedResponse means that a success response does not have the format of
 	// the operation.
-	ErrMalformedResponse = errors.New("the reply is malformed")
+	ErrMalformedResponse = errors.New("the response is malformed")
 
 	// ErrNoMessage means that Dixa refused the request without a readable message.
-	ErrNoMessage = errors.New("the reply has no readable message")
+	ErrNoMessage = errors.New("the response has no readable message")
 
 	// ErrReadOnly means that the client was created with WithReadOnly.
-	ErrReadOnly = errors.New("the client is read-only and this request could change something")
+	ErrReadOnly = errors.New("the client is read-only and the request could change data")
 
 	// ErrRedirected means that the response was a redirect, which the client never
 	// follows.
@@ -36,7 +36,7 @@ var (
 
 	// ErrResponseTooLarge means that a response exceeded the limit of
 	// WithMaxResponseBytes.
-	ErrResponseTooLarge = errors.New("the reply is too large")
+	ErrResponseTooLarge = errors.New("the response is too large")
 )
 
 // Outcome is the known effect of a failed request in Dixa. The zero value means that
@@ -122,15 +122,15 @@ func (e *Error) advice() string {
 	}
 	switch {
 	case e.Outcome == Ambiguous && e.Retryable:
-		return "it may have been done: look before sending it again" + wait
+		return "the request may have taken effect: check Dixa before retrying" + wait
 	case e.Outcome == Ambiguous:
-		return "it may have been done: look for it"
+		return "the request may have taken effect: check Dixa"
 	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
-		return "it was not done: check the token and its rights in Dixa"
+		return "the request had no effect: check the token and its permissions in Dixa"
 	case e.Retryable:
-		return "it was not done: try again" + wait
+		return "the request had no effect: retry" + wait
 	default:
-		return "it was not done: the same request will fail again"
+		return "the request had no effect: an identical request will fail again"
 	}
 }
 

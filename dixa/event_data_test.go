@@ -35,9 +35,9 @@ func TestMessageAdded(t *testing.T) {
 	}, message)
 }
 
-// TestAttachmentsOfEvents covers several shapes, because no documentation says how
+// TestEventAttachments covers several shapes, because no documentation says how
 // events encode attachments.
-func TestAttachmentsOfEvents(t *testing.T) {
+func TestEventAttachments(t *testing.T) {
 	t.Parallel()
 	lamp := dixa.EventAttachment{URL: "/private/lamp.jpg", PrettyName: "lamp.jpg"}
 	for in, want := range map[string]dixa.EventAttachment{
@@ -57,7 +57,7 @@ func TestAttachmentsOfEvents(t *testing.T) {
 		}
 	}
 	message, ok := parseEvent(t, "CONVERSATION_MESSAGE_ADDED", `{"message_id":"m","attachments":[7]}`).MessageAdded()
-	require.True(t, ok, "one member of an unknown shape does not cost the message")
+	require.True(t, ok, "a member with an unknown shape made the whole message undecodable")
 	require.Empty(t, message.Attachments)
 	require.Equal(t, dixa.Extra{"attachments": json.RawMessage(`[7]`)}, message.Extra)
 }
@@ -133,9 +133,9 @@ var readers = map[dixa.EventName]func(*dixa.Event) (any, bool){
 	dixa.EventConversationTagAdded:       func(e *dixa.Event) (any, bool) { return e.TagAdded() },
 }
 
-// TestEveryEventOfAConversationHasIt includes events about which nothing else is
+// TestConversationEventsContainConversation includes events about which nothing else is
 // known.
-func TestEveryEventOfAConversationHasIt(t *testing.T) {
+func TestConversationEventsContainConversation(t *testing.T) {
 	t.Parallel()
 	whole := `{"conversation":` + eventChat + `,"message_id":"m","note_id":"n","tag":"t","score":1}`
 	for _, name := range append(dixa.EventNames(), "SOMETHING_NEW") {
@@ -149,14 +149,14 @@ func TestEveryEventOfAConversationHasIt(t *testing.T) {
 		require.EqualValues(t, 1234, conversation.ID, name)
 		for of, read := range readers {
 			_, ok := read(event)
-			require.Equal(t, of == name, ok, "data of %s read from %s", of, name)
+			require.Equal(t, of == name, ok, "%s method decoded data of %s", of, name)
 		}
 	}
 }
 
-// TestDataWithoutWhatItIsAboutIsLeftRaw checks, for example, that a message without
+// TestIncompleteEventDataStaysRaw checks, for example, that a message without
 // an ID does not count as a message.
-func TestDataWithoutWhatItIsAboutIsLeftRaw(t *testing.T) {
+func TestIncompleteEventDataStaysRaw(t *testing.T) {
 	t.Parallel()
 	for _, name := range []dixa.EventName{
 		dixa.EventConversationMessageAdded, dixa.EventConversationNoteAdded, dixa.EventConversationTagAdded, dixa.EventConversationRated,

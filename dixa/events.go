@@ -44,17 +44,17 @@ type Event struct {
 // Dixa: "Webhooks payloads" in its documentation.
 func ParseEvent(body []byte) (*Event, error) {
 	if !utf8.Valid(body) {
-		return nil, fmt.Errorf("dixa: %w: it is not UTF-8", ErrMalformedEvent)
+		return nil, fmt.Errorf("dixa: %w: the body is not valid UTF-8", ErrMalformedEvent)
 	}
 	var event Event
 	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\uFEFF")), &event); err != nil {
-		return nil, fmt.Errorf("dixa: %w: it is not a JSON object", ErrMalformedEvent)
+		return nil, fmt.Errorf("dixa: %w: the body is not a JSON object", ErrMalformedEvent)
 	}
 	switch {
 	case event.ID == "":
-		return nil, fmt.Errorf("dixa: %w: it has no event_id", ErrMalformedEvent)
+		return nil, fmt.Errorf("dixa: %w: event_id is missing", ErrMalformedEvent)
 	case event.FQN == "":
-		return nil, fmt.Errorf("dixa: %w: it has no event_fqn", ErrMalformedEvent)
+		return nil, fmt.Errorf("dixa: %w: event_fqn is missing", ErrMalformedEvent)
 	}
 	return &event, nil
 }

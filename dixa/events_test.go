@@ -71,20 +71,20 @@ func TestParseEvent(t *testing.T) {
 	}, conversation)
 }
 
-func TestBodiesThatAreNoEvents(t *testing.T) {
+func TestParseEventRejectsInvalidBodies(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
-		"empty":               ``,
-		"not JSON":            `secret kim@example.org`,
-		"cut short":           payload("CONVERSATION_CLOSED", `{}`)[:90],
-		"more behind it":      payload("CONVERSATION_CLOSED", `{}`) + `{}`,
-		"null":                `null`,
-		"a list":              `[` + payload("CONVERSATION_CLOSED", `{}`) + `]`,
-		"a string":            `"kim@example.org"`,
-		"no id":               `{"event_fqn":"CONVERSATION_CLOSED","data":{"secret":"kim@example.org"}}`,
-		"an id that is null":  `{"event_id":null,"event_fqn":"CONVERSATION_CLOSED"}`,
-		"an id of other type": `{"event_id":7,"event_fqn":"CONVERSATION_CLOSED"}`,
-		"no name":             `{"event_id":"e","data":{"secret":"kim@example.org"}}`,
+		"empty":              ``,
+		"not JSON":           `secret kim@example.org`,
+		"truncated":          payload("CONVERSATION_CLOSED", `{}`)[:90],
+		"trailing data":      payload("CONVERSATION_CLOSED", `{}`) + `{}`,
+		"null":               `null`,
+		"a list":             `[` + payload("CONVERSATION_CLOSED", `{}`) + `]`,
+		"a string":           `"kim@example.org"`,
+		"no id":              `{"event_fqn":"CONVERSATION_CLOSED","data":{"secret":"kim@example.org"}}`,
+		"null id":            `{"event_id":null,"event_fqn":"CONVERSATION_CLOSED"}`,
+		"id of another type": `{"event_id":7,"event_fqn":"CONVERSATION_CLOSED"}`,
+		"no name":            `{"event_id":"e","data":{"secret":"kim@example.org"}}`,
 	} {
 		event, err := dixa.ParseEvent([]byte(body))
 		require.ErrorIs(t, err, dixa.ErrMalformedEvent, name)
@@ -94,31 +94,31 @@ func TestBodiesThatAreNoEvents(t *testing.T) {
 	}
 }
 
-// TestEventsNeedLittle reads what a later or a faulty Dixa might send.
-func TestEventsNeedLittle(t *testing.T) {
+// TestParseEventAcceptsMinimalEvents reads what a later or a faulty Dixa might send.
+func TestParseEventAcceptsMinimalEvents(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		body         string
 		conversation int64 // 0 for none
 	}{
-		"id and name alone": {body: `{"event_id":"e","event_fqn":"CONVERSATION_CLOSED"}`},
-		"nulls":             {body: `{"event_id":"e","event_fqn":"X","event_version":null,"event_timestamp":null,"organization":null,"data":null}`},
+		"only id and name": {body: `{"event_id":"e","event_fqn":"CONVERSATION_CLOSED"}`},
+		"nulls":            {body: `{"event_id":"e","event_fqn":"X","event_version":null,"event_timestamp":null,"organization":null,"data":null}`},
 		"other types": {
 			body: `{"event_id":"e","event_fqn":"X","event_version":2,"event_timestamp":"soon","organization":"Shop",
 				"data":{"conversation":{"csid":5,"channel":7,"status":{},"direction":[],"queue":"Claims","contact_point":1,"requester":"Kim",
 				"assignee":[],"subject":{},"tags":["claim"],"created_at":"once"}}}`,
 			conversation: 5,
 		},
-		"data is a list":             {body: `{"event_id":"e","event_fqn":"X","data":[{"conversation":{"csid":5}}]}`},
-		"data is a string":           {body: `{"event_id":"e","event_fqn":"X","data":"conversation"}`},
-		"conversation is null":       {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":null}}`},
-		"conversation is its id":     {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":5}}`},
-		"conversation without id":    {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":{"status":"OPEN"}}}`},
-		"conversation id of 0":       {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":{"csid":0}}}`},
-		"conversation id is text":    {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":{"csid":"5"}}}`},
-		"conversation id is broken":  {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":{"csid":5.5}}}`},
-		"conversation id is too big": {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":{"csid":9223372036854775808}}}`},
-		"the largest id":             {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":{"csid":9223372036854775807}}}`, conversation: 9223372036854775807},
+		"data is a list":                {body: `{"event_id":"e","event_fqn":"X","data":[{"conversation":{"csid":5}}]}`},
+		"data is a string":              {body: `{"event_id":"e","event_fqn":"X","data":"conversation"}`},
+		"conversation is null":          {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":null}}`},
+		"conversation is an id":         {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":5}}`},
+		"conversation without id":       {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":{"status":"OPEN"}}}`},
+		"conversation id of 0":          {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":{"csid":0}}}`},
+		"conversation id is text":       {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":{"csid":"5"}}}`},
+		"conversation id is a fraction": {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":{"csid":5.5}}}`},
+		"conversation id overflows":     {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":{"csid":9223372036854775808}}}`},
+		"the largest id":                {body: `{"event_id":"e","event_fqn":"X","data":{"conversation":{"csid":9223372036854775807}}}`, conversation: 9223372036854775807},
 	} {
 		event, err := dixa.ParseEvent([]byte(tc.body))
 		require.NoError(t, err, name)
@@ -133,9 +133,9 @@ func TestEventsNeedLittle(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeReadIsKept checks that members with unknown names or shapes stay
+// TestUndecodableMembersAreKept checks that members with unknown names or shapes stay
 // accessible and are written out again.
-func TestWhatCannotBeReadIsKept(t *testing.T) {
+func TestUndecodableMembersAreKept(t *testing.T) {
 	t.Parallel()
 	body := `{"event_id":"e","event_fqn":"HOLOGRAM_DREAMT","event_version":2,"mood":"x","organization":{"id":"o","plan":{"seats":1.50}},
 		"data":{"conversation":{"csid":5,"channel":"HOLOGRAM","status":"Dozing","direction":"SIDEWAYS","queue":"Claims","sla":null,
@@ -160,10 +160,10 @@ func TestWhatCannotBeReadIsKept(t *testing.T) {
 	require.JSONEq(t, string(data.Conversation), mustJSON(t, conversation))
 
 	require.NoError(t, json.Unmarshal([]byte(`{"event_id":"f","event_fqn":"CONVERSATION_OPEN"}`), &event))
-	require.Equal(t, dixa.Event{ID: "f", FQN: "CONVERSATION_OPEN", Name: dixa.EventConversationOpen}, event, "nothing is left of the event before")
+	require.Equal(t, dixa.Event{ID: "f", FQN: "CONVERSATION_OPEN", Name: dixa.EventConversationOpen}, event, "members of the previous event remain")
 }
 
-func TestSpellingsOfEventsAreTheAPIs(t *testing.T) {
+func TestEventValuesUseAPISpelling(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]dixa.EventConversation{
 		`{"csid":1,"status":"OPEN","direction":"INBOUND","channel":"EMAIL"}`:                 {ID: 1, State: dixa.StateOpen, Direction: dixa.Inbound, Channel: dixa.ChannelEmail},
@@ -197,7 +197,7 @@ func TestEventNames(t *testing.T) {
 	require.Equal(t, []dixa.EventName{
 		dixa.EventConversationCreated, dixa.EventConversationMessageAdded, dixa.EventConversationNoteAdded,
 		dixa.EventConversationPending, dixa.EventConversationRated, dixa.EventConversationTagAdded,
-	}, confirmed, "the names for which there is evidence")
+	}, confirmed, "confirmed names")
 
 	for fqn, want := range map[string]dixa.EventName{
 		// Other word boundaries for undocumented names.
@@ -218,9 +218,9 @@ func TestEventNames(t *testing.T) {
 	require.False(t, sure)
 }
 
-// TestEventNamesAreDixas compares the names with those that Dixa's OpenAPI file
+// TestEventNamesMatchContract compares the names with those that Dixa's OpenAPI file
 // lists, in prose, for a subscription.
-func TestEventNamesAreDixas(t *testing.T) {
+func TestEventNamesMatchContract(t *testing.T) {
 	t.Parallel()
 	events := contract(t).Components.Schemas["CreateWebhookSubscriptionInput"].Value.Properties["events"].Value
 	_, list, found := strings.Cut(events.Description, "[")
@@ -234,8 +234,8 @@ func TestEventNamesAreDixas(t *testing.T) {
 	require.Equal(t, listed, dixa.EventNames())
 }
 
-// TestPublishedEventsAreRead reads the example payloads in Dixa's OpenAPI file.
-func TestPublishedEventsAreRead(t *testing.T) {
+// TestPublishedEventsDecode reads the example payloads in Dixa's OpenAPI file.
+func TestPublishedEventsDecode(t *testing.T) {
 	t.Parallel()
 	operation := contract(t).Paths.Value("/beta/webhooks/{webhookSubscriptionId}/delivery-status/logs/{event}").Get
 	read := 0
@@ -257,5 +257,5 @@ func TestPublishedEventsAreRead(t *testing.T) {
 			read++
 		}
 	}
-	require.Positive(t, read, "no example has a payload")
+	require.Positive(t, read, "no published example has a payload")
 }

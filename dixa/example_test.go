@@ -87,13 +87,13 @@ func ExampleOutcomeOf() {
 	_, err = client.Conversations.AddNote(context.Background(), 100, dixa.NoteInput{Message: "Refund approved. claim-7"})
 	switch dixa.OutcomeOf(err) {
 	case dixa.Unsent:
-		fmt.Println("send it again")
+		fmt.Println("retry")
 	case dixa.Rejected:
-		fmt.Println("not done:", err)
+		fmt.Println("no effect:", err)
 	case dixa.Ambiguous:
-		fmt.Println("read the notes first, then decide")
+		fmt.Println("check the notes before retrying")
 	}
-	// Output: read the notes first, then decide
+	// Output: check the notes before retrying
 }
 
 // Predicates distinguish the refusals that a caller handles.
@@ -110,12 +110,12 @@ func ExampleIsEmailExists() {
 
 	_, err = client.EndUsers.Create(context.Background(), dixa.EndUserInput{Email: "kim@example.org"})
 	if dixa.IsEmailExists(err) {
-		fmt.Println("someone was faster: look the customer up")
+		fmt.Println("the customer already exists: find it by e-mail address")
 	}
 	fmt.Println(err)
 	// Output:
-	// someone was faster: look the customer up
-	// dixa: EndUsers.Create (POST /endusers): status 400: "Create EndUser failed with [errors:EmailExists]"; it was not done: the same request will fail again
+	// the customer already exists: find it by e-mail address
+	// dixa: EndUsers.Create (POST /endusers): status 400: "Create EndUser failed with [errors:EmailExists]"; the request had no effect: an identical request will fail again
 }
 
 // All clients of a token share one budget. A request that the budget rejects was

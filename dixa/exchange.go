@@ -31,7 +31,7 @@ func (c *Client) exchange(req *Request, out any) (*Response, error) {
 		if err := c.budget.Take(req.http.Context()); err != nil {
 			return nil, failure(req.op, Error{
 				Outcome: Unsent, Retryable: true, RetryAfter: budgetRetryAfter(err),
-				Err: fmt.Errorf("ask the request budget: %w", err),
+				Err: fmt.Errorf("take from the request budget: %w", err),
 			})
 		}
 	}
@@ -132,7 +132,7 @@ func (c *Client) transportError(err error) error {
 func readBounded(r io.Reader, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("read the reply: %w", err)
+		return nil, fmt.Errorf("read the response: %w", err)
 	}
 	if int64(len(body)) > limit {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, limit)
@@ -145,7 +145,7 @@ func readBounded(r io.Reader, limit int64) ([]byte, error) {
 func decode(body []byte, out any) error {
 	if out == nil {
 		if trimmed := bytes.TrimSpace(body); len(trimmed) > 0 && !json.Valid(trimmed) {
-			return fmt.Errorf("%w: it is not JSON", ErrMalformedResponse)
+			return fmt.Errorf("%w: the body is not valid JSON", ErrMalformedResponse)
 		}
 		return nil
 	}
@@ -164,7 +164,7 @@ func describeJSONError(err error) error {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		return fmt.Errorf("not JSON at byte %d", syntax.Offset)
+		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
 	case errors.As(err, &kind):
 		return fmt.Errorf("member %q has an unexpected type, want %s", kind.Field, kind.Type)
 	default:

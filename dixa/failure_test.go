@@ -42,7 +42,7 @@ func requireFailure(t *testing.T, err error) *dixa.Error {
 	return failure
 }
 
-func TestAnswersBecomeErrors(t *testing.T) {
+func TestResponsesBecomeErrors(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		status     int
@@ -55,34 +55,34 @@ func TestAnswersBecomeErrors(t *testing.T) {
 		is         func(error) bool
 		cause      error
 	}{
-		"wrong token":      {status: 401, body: `{"message":"Unauthorized"}`, outcome: dixa.Rejected, message: "Unauthorized", is: dixa.IsUnauthorized},
-		"missing right":    {status: 403, body: `{"message":"Forbidden"}`, outcome: dixa.Rejected, message: "Forbidden", is: dixa.IsUnauthorized},
-		"unknown entity":   {status: 404, body: `{"message":"The requested resource could not be found"}`, outcome: dixa.Rejected, message: "The requested resource could not be found", is: dixa.IsNotFound},
-		"conflict":         {status: 409, body: `{"message":"Conflict"}`, outcome: dixa.Rejected, message: "Conflict", is: dixa.IsConflict},
-		"undecodable":      {status: 400, body: `{"message":"Decoding failure in request"}`, outcome: dixa.Rejected, message: "Decoding failure in request"},
-		"e-mail taken":     {status: 400, body: `{"message":"Create EndUser failed with [errors:EmailExists]"}`, outcome: dixa.Rejected, message: "Create EndUser failed with [errors:EmailExists]", is: dixa.IsEmailExists},
-		"phone taken":      {status: 400, body: `{"message":"Updating EndUser [id:x] failed with [errors:PhoneNumberExists]"}`, outcome: dixa.Rejected, message: "Updating EndUser [id:x] failed with [errors:PhoneNumberExists]", is: dixa.IsPhoneExists},
-		"repeated key":     {status: 400, body: `{"message":"AddMessageError: duplicate ExternalID"}`, outcome: dixa.Rejected, message: "AddMessageError: duplicate ExternalID", is: dixa.IsDuplicateExternalID},
-		"attachment":       {status: 400, body: `{"message":"Invalid: failure to Download attachment"}`, outcome: dixa.Rejected, message: "Invalid: failure to Download attachment", is: dixa.IsAttachmentDownload},
-		"400, no body":     {status: 400, outcome: dixa.Rejected, cause: dixa.ErrNoMessage},
-		"400, HTML":        {status: 400, body: "<html>Bad Request</html>", outcome: dixa.Rejected, cause: dixa.ErrNoMessage},
-		"400, other JSON":  {status: 400, body: `["x"]`, outcome: dixa.Rejected, cause: dixa.ErrNoMessage},
-		"400, number":      {status: 400, body: `{"message":7}`, outcome: dixa.Rejected, cause: dixa.ErrNoMessage},
-		"400, endless":     {status: 400, body: strings.Repeat("x", 1<<20), outcome: dixa.Rejected, cause: dixa.ErrNoMessage},
-		"request time-out": {status: 408, outcome: dixa.Rejected, retryable: true, cause: dixa.ErrNoMessage},
-		"limit":            {status: 429, outcome: dixa.Rejected, retryable: true, is: dixa.IsRateLimited, cause: dixa.ErrNoMessage},
-		"limit, seconds":   {status: 429, header: " 7 ", body: `{"message":"Too Many Requests"}`, outcome: dixa.Rejected, retryable: true, retryAfter: 7 * time.Second, message: "Too Many Requests", is: dixa.IsRateLimited},
-		"limit, for ever":  {status: 429, is: dixa.IsRateLimited, header: "2000000000", outcome: dixa.Rejected, retryable: true, retryAfter: 24 * time.Hour, cause: dixa.ErrNoMessage},
-		"limit, nonsense":  {status: 429, is: dixa.IsRateLimited, header: "soon", outcome: dixa.Rejected, retryable: true, cause: dixa.ErrNoMessage},
-		"limit, negative":  {status: 429, is: dixa.IsRateLimited, header: "-5", outcome: dixa.Rejected, retryable: true, cause: dixa.ErrNoMessage},
-		"limit, past date": {status: 429, is: dixa.IsRateLimited, header: "Wed, 21 Oct 2015 07:28:00 GMT", outcome: dixa.Rejected, retryable: true, cause: dixa.ErrNoMessage},
-		"server error":     {status: 500, body: `{"message":"There was an internal server error while processing the request"}`, outcome: dixa.Ambiguous, retryable: true, message: "There was an internal server error while processing the request"},
-		"not implemented":  {status: 501, outcome: dixa.Ambiguous, cause: dixa.ErrNoMessage},
-		"bad gateway":      {status: 502, body: "<html>", outcome: dixa.Ambiguous, retryable: true, cause: dixa.ErrNoMessage},
-		"unavailable":      {status: 503, header: "120", outcome: dixa.Ambiguous, retryable: true, retryAfter: 2 * time.Minute, cause: dixa.ErrNoMessage},
-		"moved":            {status: 301, outcome: dixa.Rejected, cause: dixa.ErrRedirected},
-		"see other":        {status: 303, outcome: dixa.Ambiguous, cause: dixa.ErrRedirected},
-		"not modified":     {status: 304, outcome: dixa.Ambiguous, cause: dixa.ErrRedirected},
+		"wrong token":           {status: 401, body: `{"message":"Unauthorized"}`, outcome: dixa.Rejected, message: "Unauthorized", is: dixa.IsUnauthorized},
+		"missing permission":    {status: 403, body: `{"message":"Forbidden"}`, outcome: dixa.Rejected, message: "Forbidden", is: dixa.IsUnauthorized},
+		"unknown entity":        {status: 404, body: `{"message":"The requested resource could not be found"}`, outcome: dixa.Rejected, message: "The requested resource could not be found", is: dixa.IsNotFound},
+		"conflict":              {status: 409, body: `{"message":"Conflict"}`, outcome: dixa.Rejected, message: "Conflict", is: dixa.IsConflict},
+		"undecodable":           {status: 400, body: `{"message":"Decoding failure in request"}`, outcome: dixa.Rejected, message: "Decoding failure in request"},
+		"e-mail exists":         {status: 400, body: `{"message":"Create EndUser failed with [errors:EmailExists]"}`, outcome: dixa.Rejected, message: "Create EndUser failed with [errors:EmailExists]", is: dixa.IsEmailExists},
+		"phone exists":          {status: 400, body: `{"message":"Updating EndUser [id:x] failed with [errors:PhoneNumberExists]"}`, outcome: dixa.Rejected, message: "Updating EndUser [id:x] failed with [errors:PhoneNumberExists]", is: dixa.IsPhoneExists},
+		"duplicate external ID": {status: 400, body: `{"message":"AddMessageError: duplicate ExternalID"}`, outcome: dixa.Rejected, message: "AddMessageError: duplicate ExternalID", is: dixa.IsDuplicateExternalID},
+		"attachment":            {status: 400, body: `{"message":"Invalid: failure to Download attachment"}`, outcome: dixa.Rejected, message: "Invalid: failure to Download attachment", is: dixa.IsAttachmentDownload},
+		"400, no body":          {status: 400, outcome: dixa.Rejected, cause: dixa.ErrNoMessage},
+		"400, HTML":             {status: 400, body: "<html>Bad Request</html>", outcome: dixa.Rejected, cause: dixa.ErrNoMessage},
+		"400, other JSON":       {status: 400, body: `["x"]`, outcome: dixa.Rejected, cause: dixa.ErrNoMessage},
+		"400, number":           {status: 400, body: `{"message":7}`, outcome: dixa.Rejected, cause: dixa.ErrNoMessage},
+		"400, oversized":        {status: 400, body: strings.Repeat("x", 1<<20), outcome: dixa.Rejected, cause: dixa.ErrNoMessage},
+		"request timeout":       {status: 408, outcome: dixa.Rejected, retryable: true, cause: dixa.ErrNoMessage},
+		"limit":                 {status: 429, outcome: dixa.Rejected, retryable: true, is: dixa.IsRateLimited, cause: dixa.ErrNoMessage},
+		"limit, seconds":        {status: 429, header: " 7 ", body: `{"message":"Too Many Requests"}`, outcome: dixa.Rejected, retryable: true, retryAfter: 7 * time.Second, message: "Too Many Requests", is: dixa.IsRateLimited},
+		"limit, excessive":      {status: 429, is: dixa.IsRateLimited, header: "2000000000", outcome: dixa.Rejected, retryable: true, retryAfter: 24 * time.Hour, cause: dixa.ErrNoMessage},
+		"limit, invalid":        {status: 429, is: dixa.IsRateLimited, header: "soon", outcome: dixa.Rejected, retryable: true, cause: dixa.ErrNoMessage},
+		"limit, negative":       {status: 429, is: dixa.IsRateLimited, header: "-5", outcome: dixa.Rejected, retryable: true, cause: dixa.ErrNoMessage},
+		"limit, past date":      {status: 429, is: dixa.IsRateLimited, header: "Wed, 21 Oct 2015 07:28:00 GMT", outcome: dixa.Rejected, retryable: true, cause: dixa.ErrNoMessage},
+		"server error":          {status: 500, body: `{"message":"There was an internal server error while processing the request"}`, outcome: dixa.Ambiguous, retryable: true, message: "There was an internal server error while processing the request"},
+		"not implemented":       {status: 501, outcome: dixa.Ambiguous, cause: dixa.ErrNoMessage},
+		"bad gateway":           {status: 502, body: "<html>", outcome: dixa.Ambiguous, retryable: true, cause: dixa.ErrNoMessage},
+		"unavailable":           {status: 503, header: "120", outcome: dixa.Ambiguous, retryable: true, retryAfter: 2 * time.Minute, cause: dixa.ErrNoMessage},
+		"moved":                 {status: 301, outcome: dixa.Rejected, cause: dixa.ErrRedirected},
+		"see other":             {status: 303, outcome: dixa.Ambiguous, cause: dixa.ErrRedirected},
+		"not modified":          {status: 304, outcome: dixa.Ambiguous, cause: dixa.ErrRedirected},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -112,7 +112,7 @@ func TestAnswersBecomeErrors(t *testing.T) {
 			for who, is := range predicates {
 				require.Equal(t, tc.is != nil && sameFunc(tc.is, is), is(failure), who)
 			}
-			require.EqualValues(t, 1, requests.Load(), "the client repeated a write")
+			require.EqualValues(t, 1, requests.Load(), "the client retried a write")
 
 			require.Equal(t, dixa.Rejected, requireFailure(t, read(t.Context(), client)).Outcome)
 		})
@@ -132,7 +132,7 @@ var predicates = map[string]func(error) bool{
 
 func sameFunc(a, b func(error) bool) bool { return fmt.Sprintf("%p", a) == fmt.Sprintf("%p", b) }
 
-func TestPredicatesWantTheirStatusAndReadBulkItems(t *testing.T) {
+func TestPredicatesCheckStatusAndBulkItems(t *testing.T) {
 	t.Parallel()
 	require.False(t, dixa.IsEmailExists(nil))
 	require.False(t, dixa.IsEmailExists(errors.New("EmailExists")))
@@ -141,13 +141,13 @@ func TestPredicatesWantTheirStatusAndReadBulkItems(t *testing.T) {
 	require.True(t, dixa.IsPhoneExists(item.Err()))
 	require.NotContains(t, item.Err().Error(), "a@example.org")
 	require.Error(t, (&dixa.BulkOutcome[string]{Type: "BulkActionFailure"}).Err())
-	require.Error(t, (&dixa.BulkOutcome[string]{Type: "BulkActionSuccess"}).Err(), "a success without its data")
+	require.Error(t, (&dixa.BulkOutcome[string]{Type: "BulkActionSuccess"}).Err(), "a success without data is an error")
 	require.NoError(t, (&dixa.BulkOutcome[string]{Type: "BulkActionSuccess", Data: new(string)}).Err())
-	require.Equal(t, dixa.Ambiguous, dixa.OutcomeOf(errors.New("of another package")))
+	require.Equal(t, dixa.Ambiguous, dixa.OutcomeOf(errors.New("error from another package")))
 	require.Equal(t, "none", dixa.OutcomeOf(nil).String())
 }
 
-func TestRetryAfterAsADate(t *testing.T) {
+func TestRetryAfterDate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		at := time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat)
@@ -158,7 +158,7 @@ func TestRetryAfterAsADate(t *testing.T) {
 	})
 }
 
-func TestErrorsCarryNoPersonalData(t *testing.T) {
+func TestErrorsContainNoPersonalData(t *testing.T) {
 	t.Parallel()
 	baseURL, _ := newServer(t, answer(400, `{"message":"no user [kim.k+x@example.org], tel +45 11 22 33 44, token `+testToken+`"}`))
 	client := newClient(t, baseURL)
@@ -183,18 +183,18 @@ func TestErrorsCarryNoPersonalData(t *testing.T) {
 	}
 }
 
-// TestBrokenExchanges drives a raw listener, so that each exchange breaks at an
+// TestBrokenConnections drives a raw listener, so that each exchange breaks at an
 // exact point.
-func TestBrokenExchanges(t *testing.T) {
+func TestBrokenConnections(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: "
 	for name, serve := range map[string]func(net.Conn){
-		"dropped at once":           func(net.Conn) {},
-		"dropped after the request": func(c net.Conn) { readRequest(c) },
-		"not HTTP":                  func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, "SSH-2.0-x\r\n\r\n") },
-		"header cut":                func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, "HTTP/1.1 201 Cre") },
-		"body cut":                  func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, head+"20\r\n\r\n"+`{"data":{"id"`) },
-		"body cut to valid JSON":    func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, head+"40\r\n\r\n"+`{"data":{"id":7}}`) },
+		"closed before the request":    func(net.Conn) {},
+		"closed after the request":     func(c net.Conn) { readRequest(c) },
+		"not HTTP":                     func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, "SSH-2.0-x\r\n\r\n") },
+		"truncated header":             func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, "HTTP/1.1 201 Cre") },
+		"truncated body":               func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, head+"20\r\n\r\n"+`{"data":{"id"`) },
+		"body truncated to valid JSON": func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, head+"40\r\n\r\n"+`{"data":{"id":7}}`) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -223,7 +223,7 @@ func TestNoConnectionIsUnsent(t *testing.T) {
 	}
 }
 
-func TestARefusedCertificateIsUnsent(t *testing.T) {
+func TestRejectedCertificateIsUnsent(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(answer(http.StatusCreated, `{"data":{"id":7}}`))
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
@@ -233,7 +233,7 @@ func TestARefusedCertificateIsUnsent(t *testing.T) {
 	require.Equal(t, dixa.Unsent, failure.Outcome)
 }
 
-func TestAContextThatEndedIsUnsent(t *testing.T) {
+func TestCanceledContextIsUnsent(t *testing.T) {
 	t.Parallel()
 	baseURL, requests := newServer(t, answer(http.StatusCreated, `{"data":{"id":7}}`))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -277,12 +277,12 @@ func TestTimeouts(t *testing.T) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		}, dixa.Unsent, dixa.Unsent},
-		"no answer": {func(r *http.Request) (*http.Response, error) {
+		"no response": {func(r *http.Request) (*http.Response, error) {
 			connect(r)
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		}, dixa.Ambiguous, dixa.Rejected},
-		"half an answer": {func(r *http.Request) (*http.Response, error) {
+		"partial response": {func(r *http.Request) (*http.Response, error) {
 			connect(r)
 			body := slowBody{strings.NewReader(`{"data":`), r.Context()}
 			return &http.Response{StatusCode: http.StatusCreated, Body: body, Request: r}, nil
@@ -303,9 +303,9 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-// TestACallerWhoLeavesAfterSending has the handler cancel the caller's context once
+// TestCancelAfterSendingIsAmbiguous has the handler cancel the caller's context once
 // the request has arrived.
-func TestACallerWhoLeavesAfterSending(t *testing.T) {
+func TestCancelAfterSendingIsAmbiguous(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	baseURL, _ := newServer(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -318,9 +318,9 @@ func TestACallerWhoLeavesAfterSending(t *testing.T) {
 	require.Equal(t, dixa.Ambiguous, dixa.OutcomeOf(err))
 }
 
-// TestATransportThatTellsNothing covers transports without httptrace, which do not
+// TestTransportWithoutTraceIsAmbiguous covers transports without httptrace, which do not
 // report whether bytes were sent.
-func TestATransportThatTellsNothing(t *testing.T) {
+func TestTransportWithoutTraceIsAmbiguous(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, "http://dixa.example/v1/", dixa.WithTransport(roundTripFunc(func(*http.Request) (*http.Response, error) {
 		return nil, errors.New("no")
@@ -362,11 +362,11 @@ func TestOutcomeFollowsTheLastAttempt(t *testing.T) {
 	}
 }
 
-func TestUnusableSuccessIsAmbiguous(t *testing.T) {
+func TestMalformedSuccessIsAmbiguous(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"empty": "", "HTML": "<html>Welcome to the hotel</html>", "no data": "{}", "null data": `{"data":null}`, "no id": `{"data":{}}`,
-		"id of another type": `{"data":{"id":"42"}}`, "more behind": `{"data":{"id":42}}{}`, "list": `[]`, "null": `null`,
+		"id of another type": `{"data":{"id":"42"}}`, "trailing data": `{"data":{"id":42}}{}`, "list": `[]`, "null": `null`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -381,9 +381,9 @@ func TestUnusableSuccessIsAmbiguous(t *testing.T) {
 	}
 }
 
-// TestAPageIsNoProofOfAWrite checks that operations without a response body still
+// TestHTMLPageDoesNotConfirmWrite checks that operations without a response body still
 // reject a proxy's page.
-func TestAPageIsNoProofOfAWrite(t *testing.T) {
+func TestHTMLPageDoesNotConfirmWrite(t *testing.T) {
 	t.Parallel()
 	baseURL, _ := newServer(t, answer(http.StatusOK, "<html>Sign in</html>"))
 	err := newClient(t, baseURL).Conversations.AddTags(t.Context(), 42, "claim")
@@ -391,7 +391,7 @@ func TestAPageIsNoProofOfAWrite(t *testing.T) {
 	require.Equal(t, dixa.Ambiguous, dixa.OutcomeOf(err))
 }
 
-func TestReplyBound(t *testing.T) {
+func TestResponseSizeLimit(t *testing.T) {
 	t.Parallel()
 	body := `{"data":{"id":42,"_type":"EmailConversation"}}`
 	baseURL, _ := newServer(t, answer(http.StatusOK, body))
@@ -437,9 +437,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// TestAWriteIsSentOnceThoughItsConnectionDies prevents a resend: net/http would
+// TestWriteIsNotResentAfterConnectionLoss prevents a resend: net/http would
 // resend the request on a new connection if it considered that safe.
-func TestAWriteIsSentOnceThoughItsConnectionDies(t *testing.T) {
+func TestWriteIsNotResentAfterConnectionLoss(t *testing.T) {
 	t.Parallel()
 	received := make(chan string, 10)
 	baseURL := listen(t, func(c net.Conn) {
@@ -459,7 +459,7 @@ func TestAWriteIsSentOnceThoughItsConnectionDies(t *testing.T) {
 	client := newClient(t, baseURL)
 	require.NoError(t, write(t.Context(), client))
 	require.Equal(t, dixa.Ambiguous, dixa.OutcomeOf(write(t.Context(), client)))
-	require.Len(t, received, 2, "the write was sent again")
+	require.Len(t, received, 2, "the write was resent")
 }
 
 // listen serves each connection once with serve, then closes it.

@@ -71,11 +71,11 @@ type MessageInput struct {
 func (m MessageInput) check() error {
 	switch {
 	case m.Type == "":
-		return fmt.Errorf("%w: a message needs a Type, Inbound or Outbound", ErrInvalidArgument)
+		return fmt.Errorf("%w: a message requires a Type: Inbound or Outbound", ErrInvalidArgument)
 	case m.Type == Outbound && m.AgentID == "":
-		return fmt.Errorf("%w: an Outbound message needs an AgentID", ErrInvalidArgument)
+		return fmt.Errorf("%w: an Outbound message requires an AgentID", ErrInvalidArgument)
 	case m.Content.IsZero() && (m.Type != Outbound || len(m.Attachments) == 0):
-		return fmt.Errorf("%w: a message needs Content", ErrInvalidArgument)
+		return fmt.Errorf("%w: a message requires Content", ErrInvalidArgument)
 	}
 	return nil
 }

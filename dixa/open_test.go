@@ -38,7 +38,7 @@ func TestUnknownMembersAndValuesSurvive(t *testing.T) {
 	}
 }
 
-func TestDecodingAgainForgetsTheLastExtras(t *testing.T) {
+func TestDecodingResetsExtra(t *testing.T) {
 	t.Parallel()
 	var tag dixa.Tag
 	require.NoError(t, json.Unmarshal([]byte(`{"id":"a","mood":"x"}`), &tag))
@@ -92,12 +92,12 @@ func TestAttributeValues(t *testing.T) {
 		require.Equal(t, want, string(encoded))
 		var back dixa.AttributeValue
 		require.NoError(t, back.UnmarshalJSON(encoded))
-		require.True(t, reflect.DeepEqual(value, back), "%s became %+v", want, back)
+		require.True(t, reflect.DeepEqual(value, back), "%s decoded to %+v", want, back)
 	}
 }
 
-// FuzzReplies decodes arbitrary bytes into the types with custom decoders.
-func FuzzReplies(f *testing.F) {
+// FuzzResponses decodes arbitrary bytes into the types with custom decoders.
+func FuzzResponses(f *testing.F) {
 	for _, tc := range operationCases() {
 		f.Add([]byte(tc.reply))
 	}

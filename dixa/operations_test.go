@@ -73,12 +73,12 @@ func TestOperations(t *testing.T) {
 			got, err := tc.call(t.Context(), client)
 
 			require.NoError(t, err)
-			require.NotNil(t, seen, "no request arrived")
+			require.NotNil(t, seen, "the server received no request")
 			require.Equal(t, tc.method, seen.Method)
 			require.Equal(t, "/some/prefix/v1"+tc.path, seen.RequestURI)
 			require.Equal(t, []string{testToken}, seen.Header["Authorization"])
 			if tc.body == "" {
-				require.Empty(t, string(sent), "a body was sent")
+				require.Empty(t, string(sent), "the request has a body")
 				require.Empty(t, seen.Header.Get("Content-Type"))
 			} else {
 				require.JSONEq(t, tc.body, string(sent))
@@ -125,7 +125,7 @@ func TestEveryOperationHasACase(t *testing.T) {
 			}
 			if ident, ok := lit.Type.(*ast.Ident); ok && ident.Name == "Operation" {
 				name, ok := lit.Elts[0].(*ast.BasicLit)
-				require.True(t, ok, "the name of an operation in %s is no literal", source)
+				require.True(t, ok, "an operation name in %s is not a literal", source)
 				unquoted, err := strconv.Unquote(name.Value)
 				require.NoError(t, err)
 				declared = append(declared, unquoted)

@@ -37,11 +37,11 @@ func WithBaseURL(raw string) Option {
 		u, err := url.Parse(raw)
 		switch {
 		case err != nil:
-			return errors.New("dixa: base URL: it cannot be parsed; want one like " + DefaultBaseURL)
+			return errors.New("dixa: base URL: not a valid URL; use one such as " + DefaultBaseURL)
 		case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-			return errors.New("dixa: base URL: want an absolute http or https URL like " + DefaultBaseURL)
+			return errors.New("dixa: base URL: must be an absolute http or https URL such as " + DefaultBaseURL)
 		case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-			return errors.New("dixa: base URL: it must carry no user, query or fragment")
+			return errors.New("dixa: base URL: must not contain a user, query or fragment")
 		}
 		if !strings.HasSuffix(u.Path, "/") {
 			u = u.JoinPath("/")
@@ -56,7 +56,7 @@ func WithBaseURL(raw string) Option {
 func WithBudget(b Budget) Option {
 	return func(c *Client) error {
 		if b == nil {
-			return errors.New("dixa: budget: it is nil; leave the option out to have none")
+			return errors.New("dixa: budget: must not be nil; omit the option to send requests without a budget")
 		}
 		c.budget = b
 		return nil
@@ -69,7 +69,7 @@ func WithBudget(b Budget) Option {
 func WithMaxResponseBytes(n int64) Option {
 	return func(c *Client) error {
 		if n < 1 {
-			return fmt.Errorf("dixa: maximum response size: %d bytes, want at least 1", n)
+			return fmt.Errorf("dixa: maximum response size: must be at least 1 byte, got %d", n)
 		}
 		c.maxBytes = n
 		return nil
@@ -83,7 +83,7 @@ func WithMaxResponseBytes(n int64) Option {
 func WithMessageFilter(f func(ctx context.Context, message string) string) Option {
 	return func(c *Client) error {
 		if f == nil {
-			return errors.New("dixa: message filter: it is nil; leave the option out to have none")
+			return errors.New("dixa: message filter: must not be nil; omit the option to leave messages unfiltered")
 		}
 		c.filter = f
 		return nil
@@ -95,7 +95,7 @@ func WithMessageFilter(f func(ctx context.Context, message string) string) Optio
 func WithObserver(f func(Call)) Option {
 	return func(c *Client) error {
 		if f == nil {
-			return errors.New("dixa: observer: it is nil")
+			return errors.New("dixa: observer: must not be nil")
 		}
 		c.observers = append(c.observers, f)
 		return nil
@@ -119,7 +119,7 @@ func WithReadOnly() Option {
 func WithTimeout(d time.Duration) Option {
 	return func(c *Client) error {
 		if d <= 0 {
-			return fmt.Errorf("dixa: timeout: %s, want more than 0", d)
+			return fmt.Errorf("dixa: timeout: must be greater than 0, got %s", d)
 		}
 		c.timeout = d
 		return nil
@@ -133,7 +133,7 @@ func WithTimeout(d time.Duration) Option {
 func WithTransport(rt http.RoundTripper) Option {
 	return func(c *Client) error {
 		if rt == nil {
-			return errors.New("dixa: transport: it is nil")
+			return errors.New("dixa: transport: must not be nil")
 		}
 		c.http.Transport = rt
 		return nil
@@ -144,7 +144,7 @@ func WithTransport(rt http.RoundTripper) Option {
 func WithUserAgent(ua string) Option {
 	return func(c *Client) error {
 		if ua == "" || strings.ContainsFunc(ua, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
-			return errors.New("dixa: user agent: want at least one character and only printable ASCII")
+			return errors.New("dixa: user agent: must be non-empty and contain only printable ASCII")
 		}
 		c.userAgent = ua
 		return nil

@@ -27,12 +27,12 @@ func pageServer(t *testing.T, pages int, link func(n int) string) (*dixa.Client,
 	return newClient(t, baseURL), &asked
 }
 
-func TestPagesAreReadToTheLast(t *testing.T) {
+func TestPaginationReadsAllPages(t *testing.T) {
 	t.Parallel()
 	for name, link := range map[string]func(n int) string{
 		"relative to the root":   func(n int) string { return fmt.Sprintf("/v1/endusers/x/conversations?pageKey=k%d%%3D%%3D", n) },
 		"under another prefix":   func(n int) string { return fmt.Sprintf("/other/endusers/x/conversations/?pageKey=k%d%%3D%%3D", n) },
-		"a query alone":          func(n int) string { return fmt.Sprintf("?pageKey=k%d%%3D%%3D", n) },
+		"query only":             func(n int) string { return fmt.Sprintf("?pageKey=k%d%%3D%%3D", n) },
 		"unescaped equals signs": func(n int) string { return fmt.Sprintf("/v1/x?pageKey=k%d==", n) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -50,11 +50,11 @@ func TestPagesAreReadToTheLast(t *testing.T) {
 	}
 }
 
-func TestPagesAreReadAsWanted(t *testing.T) {
+func TestPaginationIsLazy(t *testing.T) {
 	t.Parallel()
 	client, asked := pageServer(t, 3, func(n int) string { return fmt.Sprintf("/v1/x?pageKey=k%d", n) })
 	seq := client.EndUsers.Conversations(t.Context(), userID)
-	require.Empty(t, *asked, "asked before anything was wanted")
+	require.Empty(t, *asked, "the client requested a page before iteration")
 	for _, err := range seq {
 		require.NoError(t, err)
 		break
@@ -62,7 +62,7 @@ func TestPagesAreReadAsWanted(t *testing.T) {
 	require.Len(t, *asked, 1)
 }
 
-func TestLaterPagesRepeatTheSearch(t *testing.T) {
+func TestLaterPagesRepeatSearchBody(t *testing.T) {
 	t.Parallel()
 	var bodies []string
 	baseURL, _ := newServer(t, func(w http.ResponseWriter, r *http.Request) {
@@ -80,7 +80,7 @@ func TestLaterPagesRepeatTheSearch(t *testing.T) {
 	require.Equal(t, []string{`pageLimit=1 {"query":{"value":"x"}}`, `pageKey=cGFnZT0x%3D%3D%3A {"query":{"value":"x"}}`}, bodies)
 }
 
-func TestPagesEndWithTheirError(t *testing.T) {
+func TestPaginationStopsAfterError(t *testing.T) {
 	t.Parallel()
 	foreign, stolen := newServer(t, answer(http.StatusOK, `{"data":[]}`))
 	for name, tc := range map[string]struct {
@@ -89,10 +89,10 @@ func TestPagesEndWithTheirError(t *testing.T) {
 	}{
 		"other host":        {foreign + "x?pageKey=k", dixa.ErrForeignHost},
 		"other scheme":      {"https:/v1/x?pageKey=k", dixa.ErrForeignHost},
-		"host without more": {"//evil.example/v1/x?pageKey=k", dixa.ErrForeignHost},
+		"protocol-relative": {"//evil.example/v1/x?pageKey=k", dixa.ErrForeignHost},
 		"no key":            {"/v1/x", dixa.ErrMalformedResponse},
-		"no URL":            {"http://%zz", dixa.ErrMalformedResponse},
-		"round in a circle": {"/v1/x?pageKey=same", dixa.ErrMalformedResponse},
+		"invalid URL":       {"http://%zz", dixa.ErrMalformedResponse},
+		"cycle":             {"/v1/x?pageKey=same", dixa.ErrMalformedResponse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -100,7 +100,7 @@ func TestPagesEndWithTheirError(t *testing.T) {
 			var last error
 			items := 0
 			for c, err := range client.EndUsers.Conversations(t.Context(), userID) {
-				require.NoError(t, last, "the sequence went on after its error")
+				require.NoError(t, last, "the sequence continued after an error")
 				last = err
 				if err == nil {
 					require.NotNil(t, c)
@@ -117,9 +117,9 @@ func TestPagesEndWithTheirError(t *testing.T) {
 	}
 }
 
-// TestNoListIsNoEmptyList guards against reading a broken list as an empty one: a
+// TestMissingListIsNotEmptyList guards against reading a broken list as an empty one: a
 // caller would then create what already exists.
-func TestNoListIsNoEmptyList(t *testing.T) {
+func TestMissingListIsNotEmptyList(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{}`, `{"data":null}`, `[]`, `{"data":{}}`, `{"data":[null]}`, `{"data":[{}]}`, ``} {
 		baseURL, _ := newServer(t, answer(http.StatusOK, body))

@@ -24,7 +24,7 @@ func (b *closedBody) Close() error {
 }
 
 // Do checks before it sends. The transport also stops requests that bypass Do.
-func TestReadOnlyTransportLooksAtTheRequestItself(t *testing.T) {
+func TestReadOnlyTransportChecksRequest(t *testing.T) {
 	t.Parallel()
 	passed := 0
 	transport := readOnlyTransport{base: "/v1/", next: roundTripperFunc(func(*http.Request) (*http.Response, error) {

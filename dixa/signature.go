@@ -34,14 +34,14 @@ var (
 
 	// ErrSignatureMismatch means that no signature in the header matches the body
 	// under any of the secrets.
-	ErrSignatureMismatch = errors.New("the webhook signature is wrong")
+	ErrSignatureMismatch = errors.New("the webhook signature does not match")
 
 	// ErrSignatureMissing means that the header is empty.
 	ErrSignatureMissing = errors.New("the webhook signature is missing")
 
 	// ErrSignatureTooOld means that the signature matches but its time is further
 	// from now, in the past or in the future, than the tolerance.
-	ErrSignatureTooOld = errors.New("the webhook signature's time is too far from now")
+	ErrSignatureTooOld = errors.New("the webhook signature's timestamp is outside the tolerance")
 )
 
 // VerifySignature verifies that Dixa signed a webhook delivery. header is the value
@@ -73,7 +73,7 @@ func VerifySignature(header string, body []byte, secrets []Secret, now time.Time
 	}
 	keys := signingKeys(secrets)
 	if len(keys) == 0 {
-		return fmt.Errorf("dixa: verify a webhook signature: %w: there is no secret to verify it with", ErrInvalidArgument)
+		return fmt.Errorf("dixa: verify a webhook signature: %w: at least one non-empty secret is required", ErrInvalidArgument)
 	}
 	matches := 0
 	for _, key := range keys {
@@ -86,7 +86,7 @@ func VerifySignature(header string, body []byte, secrets []Secret, now time.Time
 		}
 	}
 	if matches == 0 {
-		return fmt.Errorf("dixa: %w: check that the secret is that of the subscription in %s, and that the body is verified before anything changes it",
+		return fmt.Errorf("dixa: %w: check that the secret belongs to the subscription in %s and that nothing modifies the body before verification",
 			ErrSignatureMismatch, SubscriptionHeader)
 	}
 	if tolerance == 0 {
@@ -95,9 +95,9 @@ func VerifySignature(header string, body []byte, secrets []Secret, now time.Time
 	if age := now.Sub(signed.at); age.Abs() > tolerance {
 		side := "ago"
 		if age < 0 {
-			side = "ahead of this machine's clock"
+			side = "ahead of the local clock"
 		}
-		return fmt.Errorf("dixa: %w: it was signed %s %s, and %s are allowed", ErrSignatureTooOld, age.Abs().Round(time.Second), side, tolerance)
+		return fmt.Errorf("dixa: %w: it was signed %s %s, and the tolerance is %s", ErrSignatureTooOld, age.Abs().Round(time.Second), side, tolerance)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ type signatureParts struct {
 func parseSignature(header string) (signatureParts, error) {
 	var parts signatureParts
 	if strings.TrimSpace(header) == "" {
-		return parts, fmt.Errorf("dixa: %w: the delivery has no %s", ErrSignatureMissing, SignatureHeader)
+		return parts, fmt.Errorf("dixa: %w: the delivery has no %s header", ErrSignatureMissing, SignatureHeader)
 	}
 	malformed := func(how string) (signatureParts, error) {
 		return signatureParts{}, fmt.Errorf("dixa: %w: %s %s", ErrSignatureMalformed, SignatureHeader, how)
@@ -127,7 +127,7 @@ func parseSignature(header string) (signatureParts, error) {
 			// ParseUint accepts digits only, and a 63-bit value fits an int64.
 			ms, err := strconv.ParseUint(value, 10, 63)
 			if err != nil {
-				return malformed("has a t that is no number of milliseconds")
+				return malformed("has a t that is not a Unix time in milliseconds")
 			}
 			parts.stamp, parts.at = value, time.UnixMilli(int64(ms))
 		case "v1":
@@ -140,7 +140,7 @@ func parseSignature(header string) (signatureParts, error) {
 	case parts.stamp == "":
 		return malformed("has no t")
 	case len(parts.signatures) == 0:
-		return malformed("has no v1 of 32 bytes in hexadecimal")
+		return malformed("has no v1 with 32 hexadecimal-encoded bytes")
 	}
 	return parts, nil
 }

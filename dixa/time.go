@@ -16,7 +16,7 @@ const timeFormat = "2006-01-02T15:04:05.000Z"
 // filterTimeFormat is Dixa's documented format for query filters.
 const filterTimeFormat = "2006-01-02T15:04:05Z"
 
-var errTimeFormat = errors.New("dixa: a time is in none of the formats that Dixa uses")
+var errTimeFormat = errors.New("dixa: the time is not in a format that Dixa uses")
 
 // Time is an instant in any of Dixa's formats, which vary by endpoint. It decodes
 // 2020-12-16T09:41:43Z, with fractions, with a numeric offset, with a trailing zone

@@ -10,7 +10,7 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-func TestTimeReadsEveryFormat(t *testing.T) {
+func TestTimeDecodesEveryFormat(t *testing.T) {
 	t.Parallel()
 	second := time.Date(2021, 12, 1, 12, 46, 36, 0, time.UTC)
 	milli := second.Add(581 * time.Millisecond)
@@ -36,7 +36,7 @@ func TestTimeReadsEveryFormat(t *testing.T) {
 	} {
 		var got dixa.Time
 		require.NoError(t, json.Unmarshal([]byte(in), &got), in)
-		require.True(t, want.Equal(got.Time), "%s became %s", in, got)
+		require.True(t, want.Equal(got.Time), "%s decoded to %s", in, got)
 		require.Equal(t, time.UTC, got.Location(), in)
 	}
 	for _, in := range []string{`"yesterday"`, `"12:46"`, `true`, `{}`, `[]`, `1e400`, `9223372036854775807`, `"[GMT]"`} {
@@ -45,7 +45,7 @@ func TestTimeReadsEveryFormat(t *testing.T) {
 	}
 }
 
-func TestTimeWritesMilliseconds(t *testing.T) {
+func TestTimeEncodesMilliseconds(t *testing.T) {
 	t.Parallel()
 	berlin := time.FixedZone("", 3600)
 	require.Equal(t, `"2021-12-01T11:46:36.500Z"`, mustJSON(t, dixa.NewTime(time.Date(2021, 12, 1, 12, 46, 36, 500_900_000, berlin))))
@@ -66,6 +66,6 @@ func FuzzTime(f *testing.F) {
 		require.NoError(t, err)
 		var second dixa.Time
 		require.NoError(t, json.Unmarshal(encoded, &second), "%s", encoded)
-		require.True(t, first.Truncate(time.Millisecond).Equal(second.Time), "%s became %s by way of %s", in, second, encoded)
+		require.True(t, first.Truncate(time.Millisecond).Equal(second.Time), "%s became %s after encoding to %s", in, second, encoded)
 	})
 }

@@ -49,23 +49,23 @@ func command() *cobra.Command {
 		Short: "Serve an emulated Dixa API for development and tests",
 		Long: `Serve an emulated Dixa API for development and tests.
 
-Everything is kept in memory and forgotten at the end, unless -data names a file
-to keep it in. Open /_emulator/ in a browser to see what was created;
-emulator/README.md describes the controls.`,
-		Example: `  # Serve on the usual address with the token "demo-token"
+All state is kept in memory and lost on exit, unless -data names a file to save it
+to. Open /_emulator/ in a browser to inspect it. emulator/README.md describes the
+controls.`,
+		Example: `  # Serve on the default address with the token "demo-token"
   go run ./emulator
 
   # Another address and token, and no request limit
   go run ./emulator -addr 127.0.0.1:4020 -token my-token -limit off
 
-  # Keep what was created across restarts
+  # Keep the state across restarts
   go run ./emulator -data dixa.json
 
-  # Look at it with curl
+  # Query it with curl
   curl -H 'Authorization: demo-token' http://127.0.0.1:4010/v1/organization
   curl http://127.0.0.1:4010/_emulator/stats
 
-  # The next two creates commit, but their replies are lost
+  # The next two creates commit, but their responses are lost
   curl http://127.0.0.1:4010/_emulator/faults -d '{"operation":"POST /conversations","kind":"drop-after-commit","times":2}'`,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
@@ -76,13 +76,13 @@ emulator/README.md describes the controls.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&set.addr, "addr", "127.0.0.1:4010", "address to listen on")
-	flags.StringSliceVar(&set.tokens, "token", []string{"demo-token"}, "accepted API token; repeat for more")
+	flags.StringSliceVar(&set.tokens, "token", []string{"demo-token"}, "accepted API token; repeat the flag to accept several")
 	flags.StringVar(&set.organization, "organization", server.SeedOrganization, "id of the organisation")
 	flags.StringVar(&set.name, "name", "Demo Shop", "name of the organisation")
-	flags.StringVar(&set.limit.Reading, "limit", server.LimitBoth, "reading of the request limit: both, bucket, window or off")
-	flags.BoolVar(&set.autoReply, "auto-reply", false, "answer new mail automatically, as many organisations do")
-	flags.DurationVar(&set.tagDelay, "tag-delay", 200*time.Millisecond, "how long a bulk tag takes")
-	flags.StringVar(&set.data, "data", "", "file to keep everything in, saved every second and at the end")
+	flags.StringVar(&set.limit.Reading, "limit", server.LimitBoth, "interpretation of Dixa's request limit: both, bucket, window or off")
+	flags.BoolVar(&set.autoReply, "auto-reply", false, "send an automatic reply to new e-mail conversations")
+	flags.DurationVar(&set.tagDelay, "tag-delay", 200*time.Millisecond, "delay before a bulk tag takes effect")
+	flags.StringVar(&set.data, "data", "", "file to save the state to, every second and on exit")
 	flags.BoolVar(&set.verbose, "verbose", false, "log every request")
 	cmd.AddCommand(playCommand())
 	cmd.SetArgs(longFlags(os.Args[1:]))
@@ -108,7 +108,7 @@ func serve(ctx context.Context, set settings, out, logs io.Writer) error {
 		return fmt.Errorf("flag -limit: %w", reading.Validate())
 	}
 	if len(set.tokens) == 0 || set.tokens[0] == "" {
-		return errors.New("flag -token: give at least one token")
+		return errors.New("flag -token: at least one token is required")
 	}
 	level := slog.LevelInfo
 	if set.verbose {
@@ -128,16 +128,16 @@ func serve(ctx context.Context, set settings, out, logs io.Writer) error {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", set.addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("listen on %s: the port is taken; stop what uses it or choose another with -addr", set.addr)
+		return fmt.Errorf("listen on %s: the address is already in use; stop the process that uses it or set another address with -addr", set.addr)
 	}
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", set.addr, err)
 	}
 	base := "http://" + listener.Addr().String()
-	_, err = fmt.Fprintf(out, "Dixa emulator for %s\n  API       %s/v1\n  look      %s/_emulator/\n  stats     %s/_emulator/stats\n  tokens    %d accepted\nStop with Ctrl-C.\n",
+	_, err = fmt.Fprintf(out, "Dixa emulator for %s\n  API       %s/v1\n  page      %s/_emulator/\n  stats     %s/_emulator/stats\n  tokens    %d accepted\nStop with Ctrl-C.\n",
 		set.name, base, base, base, len(set.tokens))
 	if err != nil {
-		return fmt.Errorf("say where the emulator is: %w", err)
+		return fmt.Errorf("print the emulator's address: %w", err)
 	}
 
 	web := &http.Server{Handler: dixa, ReadHeaderTimeout: 10 * time.Second}
@@ -160,7 +160,7 @@ func serve(ctx context.Context, set settings, out, logs io.Writer) error {
 	defer cancel()
 	err = web.Shutdown(finish)
 	if err != nil {
-		err = fmt.Errorf("stop: requests were still under way after 5s: %w", err)
+		err = fmt.Errorf("shut down: requests were still in progress after 5s: %w", err)
 	}
 	stopKeeping() // the last save follows the last request
 	return errors.Join(err, <-kept)

@@ -34,7 +34,7 @@ func run(t *testing.T, args ...string) (address string, stop func() error) {
 	buffer := make([]byte, 1024)
 	for !strings.Contains(said.String(), "Ctrl-C") {
 		n, err := reader.Read(buffer)
-		require.NoError(t, err, "the command ended early, saying %q", said.String())
+		require.NoError(t, err, "the command exited early with output %q", said.String())
 		said.Write(buffer[:n])
 	}
 	found := regexp.MustCompile(`API\s+(http://\S+)/v1`).FindStringSubmatch(said.String())
@@ -59,10 +59,10 @@ func TestCommandServesAndStops(t *testing.T) {
 	}
 	require.NoError(t, stop())
 	_, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(address, "http://"))
-	require.Error(t, err, "the port is free again")
+	require.Error(t, err, "the port is still in use")
 }
 
-func TestCommandStopsThoughAReplyIsHeldBack(t *testing.T) {
+func TestCommandStopsDuringDelayedResponse(t *testing.T) {
 	t.Parallel()
 	address, stop := run(t, "-addr", "127.0.0.1:0")
 	fault, err := http.Post(address+"/_emulator/faults", "application/json", strings.NewReader(`{"kind":"delay","delay":"1h"}`))
@@ -92,10 +92,10 @@ func TestCommandStopsThoughAReplyIsHeldBack(t *testing.T) {
 		return err == nil && strings.Contains(string(body), `"struck":1`)
 	}, 10*time.Second, 5*time.Millisecond)
 	require.NoError(t, stop())
-	require.NoError(t, <-answered, "the held reply is sent at the end")
+	require.NoError(t, <-answered, "the delayed response was not sent at shutdown")
 }
 
-func TestCommandKeepsItsData(t *testing.T) {
+func TestCommandPersistsData(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "dixa.json")
 	for _, status := range []int{http.StatusCreated, http.StatusBadRequest} {
@@ -106,21 +106,21 @@ func TestCommandKeepsItsData(t *testing.T) {
 		response, err := http.DefaultClient.Do(request)
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())
-		require.Equal(t, status, response.StatusCode, "the second run knows the address")
+		require.Equal(t, status, response.StatusCode, "the second run did not load the saved state")
 		require.NoError(t, stop())
 	}
 }
 
-func TestCommandRefusals(t *testing.T) {
+func TestCommandErrors(t *testing.T) {
 	t.Parallel()
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = taken.Close() })
 	for words, args := range map[string][]string{
-		"the port is taken; stop what uses it or choose another with -addr": {"-addr", taken.Addr().String()},
-		"flag -limit: switch limitReading has no setting":                   {"-limit", "none"},
-		"flag -token: give at least one token":                              {"-token", ""},
-		"unknown command":                                                   {"serve"},
+		"the address is already in use; stop the process that uses it or set another address with -addr": {"-addr", taken.Addr().String()},
+		"flag -limit: invalid setting":                {"-limit", "none"},
+		"flag -token: at least one token is required": {"-token", ""},
+		"unknown command":                             {"serve"},
 	} {
 		cmd := command()
 		cmd.SetArgs(longFlags(args))

@@ -25,7 +25,7 @@ func playCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "play ACTION [TEXT]",
 		Short: "Act as an agent or the customer in a running emulator",
-		Long: `Acts in a conversation of a running emulator, as people do in Dixa: claim, reply,
+		Long: `Act in a conversation of a running emulator, as people do in Dixa: claim, reply,
 note, tag, untag, pending, close, reopen and the other actions of POST /_emulator/play.
 TEXT is the text of a reply or note, or the name of a tag.`,
 		Example: `  go run ./emulator play reply "We send you a new one."
@@ -66,15 +66,15 @@ func play(ctx context.Context, out io.Writer, at string, customer bool, step ser
 	}
 	answer, err := (&http.Client{Timeout: playTimeout}).Do(r)
 	if err != nil {
-		return fmt.Errorf("reach the emulator: %w; start one with `go run ./emulator`, or say where it is with -at", err)
+		return fmt.Errorf("connect to the emulator: %w; start it with `go run ./emulator`, or set its address with -at", err)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	said, err := io.ReadAll(io.LimitReader(answer.Body, 1<<16))
 	if err != nil {
-		return fmt.Errorf("read the emulator's answer: %w", err)
+		return fmt.Errorf("read the emulator's response: %w", err)
 	}
 	if answer.StatusCode >= http.StatusBadRequest {
-		return fmt.Errorf("the emulator refuses it (%d): %s", answer.StatusCode, strings.TrimSpace(string(said)))
+		return fmt.Errorf("the emulator rejected the action (%d): %s", answer.StatusCode, strings.TrimSpace(string(said)))
 	}
 	_, err = fmt.Fprintf(out, "%s: done as the %s\n", step.Action, actor)
 	return err

@@ -30,10 +30,10 @@ func (s *stack) connectAndSubmit(ctx context.Context, p pace) error {
 		return fmt.Errorf("save the demo shop's settings: %w", err)
 	}
 	if err := s.register(ctx); err != nil {
-		return fmt.Errorf("add the demo's endpoint: %w", err)
+		return fmt.Errorf("add the demo endpoint: %w", err)
 	}
 	if _, err := s.api.Enable(ctx, demoShop); err != nil {
-		return fmt.Errorf("switch the demo shop on: %w", err)
+		return fmt.Errorf("enable the demo shop: %w", err)
 	}
 	for _, c := range s.samples {
 		// The photo URLs contain the address of the emulated Dixa, so a claim of an

@@ -9,10 +9,10 @@ import (
 	"github.com/claimflow/claimflow/internal/config"
 )
 
-func TestGuideKeepsTheKeysPrivateAndLeadsToAShop(t *testing.T) {
+func TestGuideSetsUpAShop(t *testing.T) {
 	t.Parallel()
 	text := guide("127.0.0.1:7233", "http://127.0.0.1:8233")
-	require.NotContains(t, text, ">", "a redirect makes a file that everybody can read")
+	require.NotContains(t, text, ">", "a redirect creates a world-readable file")
 	require.NotContains(t, text, "%!")
 	at := -1
 	for _, step := range []string{
@@ -27,7 +27,7 @@ func TestGuideKeepsTheKeysPrivateAndLeadsToAShop(t *testing.T) {
 		"go run ./starter shop settings demo-shop email_integration_id=", "go run ./starter shop enable demo-shop\n",
 	} {
 		_, after, ok := strings.Cut(text[at+1:], step)
-		require.True(t, ok, "%q is missing, or comes too early", step)
+		require.True(t, ok, "%q is missing or out of order", step)
 		at = len(text) - len(after) - 1
 	}
 	known := map[string]bool{}
@@ -35,6 +35,6 @@ func TestGuideKeepsTheKeysPrivateAndLeadsToAShop(t *testing.T) {
 		known[v.Name] = true
 	}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r != '_' && (r < 'A' || r > 'Z') }) {
-		require.True(t, !strings.HasPrefix(word, "CLAIMFLOW_") || known[word], "%s is no variable", word)
+		require.True(t, !strings.HasPrefix(word, "CLAIMFLOW_") || known[word], "unknown variable %s", word)
 	}
 }

@@ -15,17 +15,17 @@ import (
 	"time"
 )
 
-const usage = `quickstart runs all of Claimflow in one process, opens sample claims in an emulated Dixa, and plays the
-agents and customers who answer, close and reopen them until they are settled.
+const usage = `quickstart runs all of Claimflow in one process, opens sample claims in an emulated Dixa and simulates
+the agents and customers who answer, close and reopen them until they are settled.
 
 Usage:
   go run ./quickstart [flags]
 
 Examples:
   go run ./quickstart                    run it and watch; Ctrl-C stops it
-  go run ./quickstart -once              run it, print one JSON object, exit 0 if every claim got to its end
-  go run ./quickstart -data ./data       keep everything across restarts
-  go run ./quickstart -only temporal     only Temporal and its UI, for processes of your own
+  go run ./quickstart -once              run it, print one JSON object and exit 0 if every claim is settled
+  go run ./quickstart -data ./data       keep all data across restarts
+  go run ./quickstart -only temporal     run only Temporal and its UI, for your own processes
 
 Flags:
 `
@@ -42,14 +42,14 @@ const patience = 60 * time.Second
 
 func main() {
 	var o options
-	flag.BoolVar(&o.once, "once", false, "play the sample claims to their end, print what became of them as JSON and exit")
-	flag.StringVar(&o.data, "data", "", "keep everything in this `directory` (default: in memory)")
+	flag.BoolVar(&o.once, "once", false, "run the sample claims until they are settled, print the results as JSON and exit")
+	flag.StringVar(&o.data, "data", "", "store all data in this `directory` (default: in memory)")
 	flag.StringVar(&o.only, "only", "", "run only this part: `temporal`")
 	flag.StringVar(&o.temporal, "temporal", "127.0.0.1:7233", "`address` of Temporal")
 	flag.StringVar(&o.ui, "ui", "127.0.0.1:8233", "`address` of the Temporal UI")
 	flag.StringVar(&o.dixa, "dixa", "127.0.0.1:4010", "`address` of the emulated Dixa")
 	flag.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` of the HTTP API")
-	flag.BoolVar(&o.verbose, "v", false, "log what the processes do")
+	flag.BoolVar(&o.verbose, "v", false, "log at level info instead of warn")
 	flag.Usage = func() {
 		fmt.Fprint(os.Stderr, usage)
 		flag.PrintDefaults()
@@ -76,11 +76,11 @@ func (e usageError) Error() string { return string(e) }
 func run(ctx context.Context, o options) error {
 	switch {
 	case flag.NArg() > 0:
-		return usageError(fmt.Sprintf("it takes no arguments, and was given %q; see -help", flag.Arg(0)))
+		return usageError(fmt.Sprintf("unexpected argument %q; see -help", flag.Arg(0)))
 	case o.only != "" && o.only != "temporal":
-		return usageError(fmt.Sprintf("-only %s: there is no such part; the only one is temporal", o.only))
+		return usageError(fmt.Sprintf("-only %s: must be temporal", o.only))
 	case o.only != "" && o.once:
-		return usageError("-only temporal runs no claims, so it does not go with -once")
+		return usageError("-only temporal runs no claims and cannot be combined with -once")
 	case o.only == "temporal":
 		return runEngine(ctx, o)
 	case o.once:

@@ -46,12 +46,12 @@ func quickstart(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func TestOncePlaysEverySampleClaimToItsEnd(t *testing.T) {
+func TestOnceSettlesEverySampleClaim(t *testing.T) {
 	t.Parallel()
 	var out, logs bytes.Buffer
 	cmd := quickstart(t, append([]string{"-once"}, free...)...)
 	cmd.Stdout, cmd.Stderr = &out, &logs
-	require.NoError(t, cmd.Run(), "exit 0 when every claim got to its end\n%s", &logs)
+	require.NoError(t, cmd.Run(), "exit 0 if every claim is settled\n%s", &logs)
 
 	// The fields that scripts read, by name.
 	var report struct {
@@ -104,7 +104,7 @@ func TestOncePlaysEverySampleClaimToItsEnd(t *testing.T) {
 			}
 		}
 		require.Equal(t, []string{claim.OutboundOpened, claim.OutboundClosed, claim.OutboundReopened, claim.OutboundClosed, claim.OutboundSettled}, told)
-		require.Equal(t, c.Status, c.Events[len(c.Events)-1].Status, "what the owner was told last")
+		require.Equal(t, c.Status, c.Events[len(c.Events)-1].Status, "the last status that the owner received")
 		require.Greater(t, len(c.Timeline), 10)
 		require.NotZero(t, c.ConversationID, "%+v", c)
 		require.Equal(t, claim.Ref{Shop: c.Shop, ID: c.ID}.WorkflowID(), c.WorkflowID)
@@ -122,17 +122,17 @@ func TestOncePlaysEverySampleClaimToItsEnd(t *testing.T) {
 	require.GreaterOrEqual(t, len(reasons), 4)
 	require.Equal(t, map[string]int{"accepted": len(report.Claims) - 2, "rejected": 1, "closed": 1}, statuses)
 	require.Equal(t, 1, noted, "one sample has a photo that cannot be fetched")
-	require.LessOrEqual(t, cheapest, 2+1, "the second claim of a customer whom the store knows")
+	require.LessOrEqual(t, cheapest, 2+1, "the second claim of a known customer")
 	claims := len(report.Claims)
 	require.Equal(t, claims, report.Totals.Claims)
 	require.Equal(t, claims, report.Totals.Settled)
 	require.Equal(t, claims, report.Totals.Conversations)
-	require.Equal(t, claims-1, report.Totals.EndUsers, "two samples are of one customer")
+	require.Equal(t, claims-1, report.Totals.EndUsers, "two samples have the same customer")
 	require.Zero(t, report.Totals.Refused)
 	require.Positive(t, report.Totals.DixaRequests)
 }
 
-func TestOnceSaysWhichPortIsTaken(t *testing.T) {
+func TestOnceReportsAddressInUse(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -150,25 +150,25 @@ func TestOnceSaysWhichPortIsTaken(t *testing.T) {
 			require.ErrorAs(t, err, &exit)
 			require.Positive(t, exit.ExitCode())
 			require.Contains(t, string(out), taken.Addr().String())
-			require.Contains(t, string(out), "choose another with "+flag)
+			require.Contains(t, string(out), "choose another address with "+flag)
 			require.NotContains(t, string(out), "panic")
 		})
 	}
 }
 
-func TestWrongUseIsToldFromFailure(t *testing.T) {
+func TestUsageErrorsExitWith2(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		args []string
 		code int
 		says string
 	}{
-		"an argument":       {[]string{"x"}, 2, "takes no arguments"},
+		"an argument":       {[]string{"x"}, 2, "unexpected argument"},
 		"an unknown flag":   {[]string{"-foo"}, 2, "-foo"},
-		"an unknown part":   {[]string{"-only", "dixa"}, 2, "no such part"},
-		"flags that clash":  {[]string{"-only", "temporal", "-once"}, 2, "does not go with -once"},
-		"a port alone":      {[]string{"-once", "-dixa", "127.0.0.1:0", "-listen", "18080"}, 1, "an address is HOST:PORT, such as 127.0.0.1:8080; say so with -listen"},
-		"a port for the UI": {[]string{"-once", "-dixa", "127.0.0.1:0", "-listen", "127.0.0.1:0", "-temporal", "127.0.0.1:0", "-ui", "18080"}, 1, "an address is HOST:PORT"},
+		"an unknown part":   {[]string{"-only", "dixa"}, 2, "must be temporal"},
+		"flags that clash":  {[]string{"-only", "temporal", "-once"}, 2, "cannot be combined with -once"},
+		"a port alone":      {[]string{"-once", "-dixa", "127.0.0.1:0", "-listen", "18080"}, 1, "the address must be HOST:PORT, such as 127.0.0.1:8080; set it with -listen"},
+		"a port for the UI": {[]string{"-once", "-dixa", "127.0.0.1:0", "-listen", "127.0.0.1:0", "-temporal", "127.0.0.1:0", "-ui", "18080"}, 1, "the address must be HOST:PORT"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -181,7 +181,7 @@ func TestWrongUseIsToldFromFailure(t *testing.T) {
 	}
 }
 
-func TestOnlyTemporalSaysHowToRunTheRest(t *testing.T) {
+func TestOnlyTemporalPrintsGuide(t *testing.T) {
 	t.Parallel()
 	cmd := quickstart(t, append([]string{"-only", "temporal"}, free...)...)
 	out, err := cmd.StdoutPipe()
@@ -195,7 +195,7 @@ func TestOnlyTemporalSaysHowToRunTheRest(t *testing.T) {
 	text := said.String()
 	address := after(t, text, "export TEMPORAL_ADDRESS=")
 	conn, err := net.Dial("tcp", address)
-	require.NoError(t, err, "Temporal answers where it says")
+	require.NoError(t, err, "Temporal listens on the printed address")
 	require.NoError(t, conn.Close())
 	for _, step := range []string{"CLAIMFLOW_DIXA_URL=", "CLAIMFLOW_KEYS=", "go run ./starter keyring new", "go run ./emulator", "go run ./worker", "go run ./starter serve"} {
 		require.Contains(t, text, step)
@@ -203,7 +203,7 @@ func TestOnlyTemporalSaysHowToRunTheRest(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
 	_, err = io.Copy(io.Discard, out)
 	require.NoError(t, err)
-	require.NoError(t, cmd.Wait(), "Ctrl-C is no failure")
+	require.NoError(t, cmd.Wait(), "Ctrl-C is not a failure")
 }
 
 // after returns the rest of the line after words.
@@ -248,15 +248,15 @@ func TestLiveViewShowsTheClaimsAndStopsCleanly(t *testing.T) {
 		}
 	}
 	require.NoError(t, cmd.Wait(), "%s\n%s", &seen, &logs)
-	for _, want := range []string{"damaged-mugs", "saucer-missing", "What agents see", "Temporal UI", "HTTP API", "Stopping"} {
+	for _, want := range []string{"damaged-mugs", "saucer-missing", "Emulated Dixa", "Temporal UI", "HTTP API", "Stopping"} {
 		require.Contains(t, seen.String(), want)
 	}
-	require.Empty(t, logs.String(), "a run in which nothing goes wrong logs nothing")
+	require.Empty(t, logs.String(), "a run without errors logs nothing")
 }
 
-// TestNextStepsWorkAsTheyArePrinted runs the commands that the live view prints once
+// TestPrintedNextStepsWork runs the commands that the live view prints once
 // the samples have ended: a user's own claim is submitted, answered and closed.
-func TestNextStepsWorkAsTheyArePrinted(t *testing.T) {
+func TestPrintedNextStepsWork(t *testing.T) {
 	t.Parallel()
 	cmd := quickstart(t, free...)
 	out, err := cmd.StdoutPipe()

@@ -44,7 +44,7 @@ type ownerEvent struct {
 func (s *stack) serveOwner(ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return fmt.Errorf("start the demo's endpoint: %w", err)
+		return fmt.Errorf("start the demo endpoint: %w", err)
 	}
 	s.owner = &owner{url: "http://" + listener.Addr().String() + "/claimflow", events: map[string][]ownerEvent{}}
 	httpServer := &http.Server{Handler: s.owner, ReadHeaderTimeout: 10 * time.Second}
@@ -71,7 +71,7 @@ func (s *stack) register(ctx context.Context) error {
 			return err
 		}
 	}
-	made, err := s.api.AddEndpoint(ctx, demoShop, client.NewEndpoint{URL: s.owner.url, Description: "the demo's own"})
+	made, err := s.api.AddEndpoint(ctx, demoShop, client.NewEndpoint{URL: s.owner.url, Description: "demo endpoint"})
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (o *owner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.verifier == nil {
-		http.Error(w, "the secret is not known yet", http.StatusServiceUnavailable)
+		http.Error(w, "the signing secret is not available yet", http.StatusServiceUnavailable)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
@@ -108,8 +108,8 @@ func (o *owner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = json.Unmarshal(body, &notice)
 	}
 	if err != nil {
-		o.wrong = errors.Join(o.wrong, fmt.Errorf("the demo's endpoint was sent what it cannot trust: %w", err))
-		http.Error(w, "not taken", http.StatusBadRequest)
+		o.wrong = errors.Join(o.wrong, fmt.Errorf("the demo endpoint received an invalid event: %w", err))
+		http.Error(w, "invalid event", http.StatusBadRequest)
 		return
 	}
 	o.record(r.Header.Get("webhook-id"), notice)
@@ -122,7 +122,7 @@ func (o *owner) record(id string, n claim.Notice) {
 	at, found := slices.BinarySearchFunc(have, n.Data.Sequence, func(e ownerEvent, sequence int64) int { return cmp.Compare(e.Sequence, sequence) })
 	if found {
 		if have[at].id != id {
-			o.wrong = errors.Join(o.wrong, fmt.Errorf("claim %s: two events have the number %d", n.Data.ID, n.Data.Sequence))
+			o.wrong = errors.Join(o.wrong, fmt.Errorf("claim %s: two events have the sequence number %d", n.Data.ID, n.Data.Sequence))
 		}
 		return
 	}
@@ -136,7 +136,7 @@ func (o *owner) lacks(id string) error {
 	defer o.mu.Unlock()
 	for i, e := range o.events[id] {
 		if e.Sequence != int64(i+1) {
-			return fmt.Errorf("its owner was not told of event %d", i+1)
+			return fmt.Errorf("its owner did not receive event %d", i+1)
 		}
 	}
 	return nil

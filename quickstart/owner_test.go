@@ -17,7 +17,7 @@ func event(sequence int64) claim.Notice {
 
 // The demo's endpoint finds defects: a missing event, including the first one, and
 // two events with the same number.
-func TestOwnerFindsGapsAndRepeats(t *testing.T) {
+func TestOwnerDetectsGapsAndDuplicates(t *testing.T) {
 	t.Parallel()
 	o := &owner{events: map[string][]ownerEvent{}}
 	o.record("b", event(2))
@@ -29,11 +29,11 @@ func TestOwnerFindsGapsAndRepeats(t *testing.T) {
 	o.record("d", event(4))
 	require.ErrorContains(t, o.lacks("c-1"), "event 3")
 	o.record("x", event(2))
-	require.ErrorContains(t, o.err(), "two events have the number 2")
+	require.ErrorContains(t, o.err(), "two events have the sequence number 2")
 	require.EqualValues(t, 4, o.last("c-1").Sequence)
 }
 
-func TestOwnerTakesOnlyWhatIsSigned(t *testing.T) {
+func TestOwnerAcceptsOnlySignedEvents(t *testing.T) {
 	t.Parallel()
 	o := &owner{events: map[string][]ownerEvent{}}
 	send := func() int {
@@ -41,10 +41,10 @@ func TestOwnerTakesOnlyWhatIsSigned(t *testing.T) {
 		o.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"type":"claim.closed","data":{"claim_id":"c-1","sequence":1}}`)))
 		return w.Code
 	}
-	require.Equal(t, http.StatusServiceUnavailable, send(), "to be sent again once the secret is known")
+	require.Equal(t, http.StatusServiceUnavailable, send(), "the sender retries until the secret is available")
 	require.NoError(t, o.err())
 	require.NoError(t, o.trust("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
 	require.Equal(t, http.StatusBadRequest, send())
-	require.ErrorContains(t, o.err(), "cannot trust")
+	require.ErrorContains(t, o.err(), "invalid event")
 	require.Zero(t, o.last("c-1"))
 }

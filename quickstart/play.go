@@ -115,7 +115,7 @@ func (s *stack) play(ctx context.Context) error {
 			}
 			return s.await(ctx, c.ref, func(d client.ClaimDetail) error {
 				if have := s.owner.last(c.ref.ID); have.State != d.State || have.Status != d.Status {
-					return fmt.Errorf("its owner was told of %s, %s last", cmp.Or(string(have.State), "nothing"), have.Status)
+					return fmt.Errorf("its owner last received the state %s with the status %s", cmp.Or(string(have.State), "none"), have.Status)
 				}
 				return s.owner.lacks(c.ref.ID)
 			})
@@ -139,14 +139,14 @@ func (s *stack) act(ctx context.Context, ref claim.Ref, p part) error {
 	}
 	return s.await(ctx, ref, func(d client.ClaimDetail) error {
 		if !p.done(d) {
-			return fmt.Errorf("it is %s", d.State)
+			return fmt.Errorf("its state is %s", d.State)
 		}
 		return nil
 	})
 }
 
 // errStuck reports that waiting does not help.
-var errStuck = errors.New("it needs attention")
+var errStuck = errors.New("the claim needs attention")
 
 // await polls a claim until is returns nil. is returns an error that says what the
 // claim lacks.
@@ -174,7 +174,7 @@ func (s *stack) await(ctx context.Context, ref claim.Ref, is func(client.ClaimDe
 func (s *stack) wait(ctx context.Context, d time.Duration) error {
 	select {
 	case <-s.ended:
-		return errors.New("a part of the quickstart ended")
+		return errors.New("a part of the quickstart stopped")
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-time.After(d):

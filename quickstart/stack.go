@@ -114,7 +114,7 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	s.background(ctx, "the HTTP API", func(ctx context.Context) error { return s.parts.Serve(ctx, apiListener, "quickstart") })
 	s.background(ctx, "the worker", s.parts.Work)
 
-	key, secret, err := st.APIKeys.Create(ctx, store.NewAPIKey{Name: "quickstart", Scopes: client.Scopes()})
+	key, secret, err := st.APIKeys.Create(ctx, claim.NewKey{Name: "quickstart", Scopes: client.Scopes()})
 	if err != nil {
 		return nil, err
 	}
@@ -127,8 +127,8 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 // is limited to the demo shop and revoked at the end.
 func (s *stack) createVisitorKey(ctx context.Context) error {
 	keys := s.parts.Store.APIKeys
-	key, secret, err := keys.Create(ctx, store.NewAPIKey{
-		Name: "shown by the quickstart", Shop: demoShop,
+	key, secret, err := keys.Create(ctx, claim.NewKey{
+		Name: "quickstart commands", Shop: demoShop,
 		Scopes: []string{client.ScopeClaimsWrite, client.ScopeClaimsRead, client.ScopeOperate},
 	})
 	if err != nil {
@@ -147,7 +147,7 @@ func (s *stack) background(ctx context.Context, name string, run func(context.Co
 	go func() {
 		err := run(ctx)
 		if ctx.Err() == nil {
-			err = fmt.Errorf("%s ended by itself: %w", name, cmp.Or(err, errors.New("nobody stopped it")))
+			err = fmt.Errorf("%s stopped unexpectedly: %w", name, cmp.Or(err, errors.New("it returned no error")))
 			s.end()
 		}
 		done <- err
@@ -194,7 +194,7 @@ func (s *stack) serveDixa(ctx context.Context, listener net.Listener, data strin
 		if err := s.dixa.LoadFile(file); err != nil {
 			return err
 		}
-		s.background(ctx, "keeping the emulated Dixa", func(ctx context.Context) error { return s.dixa.KeepFile(ctx, file, time.Second) })
+		s.background(ctx, "the storage of the emulated Dixa", func(ctx context.Context) error { return s.dixa.KeepFile(ctx, file, time.Second) })
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /photos/{name}", servePhotos)
@@ -235,7 +235,7 @@ func openStore(ctx context.Context, data string) (*store.Store, error) {
 			return nil, err
 		}
 		if err := os.WriteFile(keyFile, []byte(text), 0o600); err != nil {
-			return nil, fmt.Errorf("keep the keys: %w", err)
+			return nil, fmt.Errorf("write the keyring: %w", err)
 		}
 	}
 	keys, err := seal.Parse("file:" + keyFile)
@@ -252,7 +252,7 @@ func dataFile(data, name string) (string, error) {
 		return "", nil
 	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
-		return "", fmt.Errorf("make the data directory: %w", err)
+		return "", fmt.Errorf("create the data directory: %w", err)
 	}
 	return filepath.Join(data, name), nil
 }
@@ -294,11 +294,11 @@ func guide(temporal, ui string) string {
 	return fmt.Sprintf(`Temporal     %s
 Temporal UI  %s
 
-Make the keys that seal the store, once:
+Create the keyring that encrypts the store, once:
 
   go run ./starter keyring new --file claimflow.keys
 
-Run the rest as processes of their own. Every terminal needs these, in this folder:
+Run the other parts as separate processes. Set these variables in every terminal, in this directory:
 
   export TEMPORAL_ADDRESS=%[1]s
   export CLAIMFLOW_DIXA_URL=http://127.0.0.1:4010/v1/
@@ -307,17 +307,17 @@ Run the rest as processes of their own. Every terminal needs these, in this fold
   export CLAIMFLOW_KEYS=file:$PWD/claimflow.keys
   export CLAIMFLOW_DATABASE_URL=sqlite:$PWD/claimflow.db
 
-The API is served on port 8080. Where that is taken, choose another for all of them:
+The API listens on port 8080. If that port is in use, choose another one in every terminal:
 
   export CLAIMFLOW_LISTEN=127.0.0.1:18080 CLAIMFLOW_URL=http://127.0.0.1:18080
 
-One in each terminal:
+Run one command in each terminal:
 
   go run ./emulator -addr 127.0.0.1:4010 -token %[3]s
   go run ./worker
   go run ./starter serve
 
-In one more, with the same exports, make an API key and set a shop up:
+In one more terminal, with the same variables, create an API key and set up a shop:
 
   export CLAIMFLOW_API_KEY=$(go run ./starter api-key create --name me --scope admin)
   go run ./starter shop add demo-shop
@@ -325,5 +325,5 @@ In one more, with the same exports, make an API key and set a shop up:
   go run ./starter shop settings demo-shop email_integration_id=%[4]s
   go run ./starter shop enable demo-shop
 
-Ctrl-C stops Temporal.`, temporal, ui, demoToken, server.SeedMailbox)
+Press Ctrl-C to stop Temporal.`, temporal, ui, demoToken, server.SeedMailbox)
 }

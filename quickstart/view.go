@@ -128,23 +128,23 @@ func (s *stack) page(claims client.Page, width int, trouble error) string {
 	}
 	fmt.Fprintf(&b, "%d of %s claims are settled.\n", settled, of)
 	if trouble != nil {
-		b.WriteString(cut(fmt.Sprintf("Claims cannot be read: %v", trouble), width) + "\n")
+		b.WriteString(cut(fmt.Sprintf("Cannot read the claims: %v", trouble), width) + "\n")
 	}
-	fmt.Fprintf(&b, "\n  What agents see   %s/_emulator/\n", s.dixaURL)
+	fmt.Fprintf(&b, "\n  Emulated Dixa     %s/_emulator/\n", s.dixaURL)
 	fmt.Fprintf(&b, "  Temporal UI       %s\n", s.engine.UIURL())
 	fmt.Fprintf(&b, "  HTTP API          %s/docs\n", s.apiURL)
 	if settled > 0 && settled == len(claims.Claims) || s.offered {
 		s.offered = true
 		b.WriteString(s.nextSteps())
 	}
-	b.WriteString("\nCtrl-C stops everything.\n")
+	b.WriteString("\nPress Ctrl-C to stop everything.\n")
 	return b.String()
 }
 
 // nextSteps returns commands that a newcomer can paste once the samples have ended.
 func (s *stack) nextSteps() string {
 	return fmt.Sprintf(`
-Try it yourself, in a second terminal in this folder:
+Try it yourself in a second terminal, in this directory:
 
   export CLAIMFLOW_URL=%s
   export CLAIMFLOW_API_KEY=%s

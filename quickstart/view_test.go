@@ -51,16 +51,16 @@ func TestPageFitsTheTerminal(t *testing.T) {
 		claims client.Page
 		err    error
 	}{
-		"open samples":      {samplePage(t, claim.StateOpen, ""), nil},
-		"parked samples":    {samplePage(t, claim.StateNeedsAttention, claim.CauseRefused), nil},
-		"long words":        {foreign, nil},
-		"none, and trouble": {client.Page{}, failed},
+		"open samples":   {samplePage(t, claim.StateOpen, ""), nil},
+		"parked samples": {samplePage(t, claim.StateNeedsAttention, claim.CauseRefused), nil},
+		"long words":     {foreign, nil},
+		"none and error": {client.Page{}, failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, width := range []int{0, 80, 120} {
 				page := s.page(c.claims, width, c.err)
-				require.NotContains(t, page, "\x1b", "a claim's words do not steer the terminal")
+				require.NotContains(t, page, "\x1b", "claim text does not control the terminal")
 				limit := max(80, width)
 				for line := range strings.Lines(page) {
 					require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSpace(line)), limit, "%q", line)
@@ -72,14 +72,14 @@ func TestPageFitsTheTerminal(t *testing.T) {
 	page := s.page(samplePage(t, claim.StateOpen, ""), 80, nil)
 	require.Contains(t, page, "smells-of-smoke  smells_of_smoke  open                 1006\n", "what fits is not cut")
 	require.Contains(t, page, "0 of 6 claims are settled")
-	require.Less(t, rows(page, 80), 24, "the demo fits a terminal of the usual size")
+	require.Less(t, rows(page, 80), 24, "the demo fits into a standard terminal")
 	page = s.page(foreign, 80, nil)
 	require.Contains(t, page, "0 of the newest 1 claims are settled")
 	require.Contains(t, page, "…")
 	require.Contains(t, page, string(claim.StateNeedsAttention), "the state is whole")
 }
 
-func TestPageIsDrawnOverTheOneBefore(t *testing.T) {
+func TestRedrawOverwritesPreviousPage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		at           screen
@@ -100,9 +100,9 @@ func TestPageIsDrawnOverTheOneBefore(t *testing.T) {
 	}
 }
 
-// TestLiveViewShowsWhatBecomesOfEverything submits another claim beside the live
+// TestLiveViewFollowsChanges submits another claim beside the live
 // view, removes the store, and stops a part.
-func TestLiveViewShowsWhatBecomesOfEverything(t *testing.T) {
+func TestLiveViewFollowsChanges(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	const free = "127.0.0.1:0"
@@ -137,17 +137,17 @@ func TestLiveViewShowsWhatBecomesOfEverything(t *testing.T) {
 		require.NoError(t, err)
 	}
 	see("4 of the newest 15 claims are settled")
-	s.background(ctx, "a part", func(context.Context) error { return errors.New("because it broke") })
+	s.background(ctx, "a part", func(context.Context) error { return errors.New("because it failed") })
 	for lines.Scan() { // until the view ends
 	}
 	require.NoError(t, <-finished)
-	require.ErrorContains(t, s.stop(), "a part ended by itself: because it broke")
+	require.ErrorContains(t, s.stop(), "a part stopped unexpectedly: because it failed")
 }
 
-func TestLiveViewSaysWhenClaimsCannotBeRead(t *testing.T) {
+func TestLiveViewReportsReadErrors(t *testing.T) {
 	t.Parallel()
 	s := demoStack()
-	page := s.page(samplePage(t, claim.StateOpen, ""), 80, errors.New("the API is away"))
-	require.Contains(t, page, "Claims cannot be read: the API is away\n")
-	require.Contains(t, page, "damaged-mugs", "what was read last is still there")
+	page := s.page(samplePage(t, claim.StateOpen, ""), 80, errors.New("the API is down"))
+	require.Contains(t, page, "Cannot read the claims: the API is down\n")
+	require.Contains(t, page, "damaged-mugs", "the last known claims stay visible")
 }

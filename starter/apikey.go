@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/store"
 )
@@ -29,7 +30,7 @@ func (a *app) apiKeyCommand() *cobra.Command {
 }
 
 func (a *app) apiKeyCreate() *cobra.Command {
-	var k store.NewAPIKey
+	var k claim.NewKey
 	c := &cobra.Command{
 		Use: "create --name NAME", Short: "Create an API key and print it once",
 		Long: "Prints the key alone on standard output, for scripts, and names its store on standard error. " +
@@ -39,11 +40,11 @@ func (a *app) apiKeyCreate() *cobra.Command {
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if k.Name == "" || len(k.Scopes) == 0 {
-				return usage("say what the key is for with --name and what it may do with --scope")
+				return usage("--name and --scope are required: the purpose and the permissions of the key")
 			}
 			for _, s := range k.Scopes {
 				if !slices.Contains(client.Scopes(), s) {
-					return usage("--scope %s: the scopes are %s", s, strings.Join(client.Scopes(), ", "))
+					return usage("--scope %s: must be one of %s", s, strings.Join(client.Scopes(), ", "))
 				}
 			}
 			place, err := a.place()
@@ -56,13 +57,13 @@ func (a *app) apiKeyCreate() *cobra.Command {
 					return err
 				}
 				if len(before) == 0 {
-					place += " It is the first key there."
+					place += " It is the first key in this store."
 				}
 				key, secret, err := s.APIKeys.Create(cmd.Context(), k)
 				if err != nil {
-					return fmt.Errorf("%w; `starter shop list` shows the shops", err)
+					return fmt.Errorf("%w; list the shops with `starter shop list`", err)
 				}
-				err = s.AuditLog.Append(cmd.Context(), store.AuditEntry{
+				err = s.AuditLog.Append(cmd.Context(), claim.AuditEntry{
 					Actor: actor, Action: "create-key", Shop: key.Shop, Target: key.ID,
 					Details: map[string]string{"name": key.Name, "scopes": strings.Join(key.Scopes, ", ")},
 				})
@@ -70,13 +71,13 @@ func (a *app) apiKeyCreate() *cobra.Command {
 					return err
 				}
 				say(a.err, "%s\n", place)
-				return a.print(client.CreatedKey{Key: client.Key(key), Secret: secret}, func(w *tabwriter.Writer) { say(w, "%s\n", secret) })
+				return a.print(client.CreatedKey{Key: key, Secret: secret}, func(w *tabwriter.Writer) { say(w, "%s\n", secret) })
 			})
 		},
 	}
-	c.Flags().StringVar(&k.Name, "name", "", "what the key is for; the audit log shows it")
-	c.Flags().StringVar(&k.Shop, "shop", "", "the shop that the key is limited to; missing: the platform")
-	c.Flags().StringSliceVar(&k.Scopes, "scope", nil, "what it may do; may be given several times")
+	c.Flags().StringVar(&k.Name, "name", "", "the purpose of the key; the audit log shows it")
+	c.Flags().StringVar(&k.Shop, "shop", "", "limit the key to this shop (default: the platform)")
+	c.Flags().StringSliceVar(&k.Scopes, "scope", nil, "a scope of the key; can be repeated")
 	return c
 }
 
@@ -97,14 +98,14 @@ func (a *app) place() (string, error) {
 		return "The key is in the store " + where + ".", nil
 	}
 	if path == ":memory:" {
-		return "Warning: the store is in memory (sqlite::memory:), so the key is gone when this command ends. CLAIMFLOW_DATABASE_URL says which store it is made in.", nil
+		return "Warning: the store is in memory (sqlite::memory:), so the key is lost when this command ends. Set CLAIMFLOW_DATABASE_URL to the store of the service.", nil
 	}
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return "Warning: there was no store at sqlite:" + path + ", so this command made a new one with the key in it. " +
-			"A service that runs on another store does not know the key: run the command in the service's folder, or set CLAIMFLOW_DATABASE_URL as the service has it.", nil
+		return "Warning: no store existed at sqlite:" + path + ", so this command created a new one for the key. " +
+			"A service that uses another store rejects the key: run the command in the service's directory, or set CLAIMFLOW_DATABASE_URL to the same value as for the service.", nil
 	}
 	return "The key is in the store sqlite:" + path + ".", nil
 }
@@ -119,13 +120,9 @@ func (a *app) apiKeyList() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				shown := make([]client.Key, len(keys))
-				for i, k := range keys {
-					shown[i] = client.Key(k)
-				}
-				return a.print(shown, func(w *tabwriter.Writer) {
+				return a.print(append([]claim.Key{}, keys...), func(w *tabwriter.Writer) {
 					line(w, "ID", "NAME", "SHOP", "SCOPES", "KEY", "CREATED", "REVOKED")
-					for _, k := range shown {
+					for _, k := range keys {
 						line(w, k.ID, k.Name, k.Shop, strings.Join(k.Scopes, ","), k.Preview, k.CreatedAt, k.RevokedAt)
 					}
 				})
@@ -142,9 +139,9 @@ func (a *app) apiKeyRevoke() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(s *store.Store) error {
 				if err := s.APIKeys.Revoke(cmd.Context(), args[0]); err != nil {
-					return fmt.Errorf("%w; `starter api-key list` shows the ids", err)
+					return fmt.Errorf("%w; list the ids with `starter api-key list`", err)
 				}
-				if err := s.AuditLog.Append(cmd.Context(), store.AuditEntry{Actor: actor, Action: "revoke-key", Target: args[0]}); err != nil {
+				if err := s.AuditLog.Append(cmd.Context(), claim.AuditEntry{Actor: actor, Action: "revoke-key", Target: args[0]}); err != nil {
 					return err
 				}
 				return a.print(struct{}{}, func(w *tabwriter.Writer) { line(w, "revoked "+args[0]) })

@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAKeySaysInWhichStoreItIs(t *testing.T) {
+func TestAPIKeyCreateNamesItsStore(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	create := []string{"api-key", "create", "--name", "x", "--scope", "admin"}
 	code, out, err := b.run("", create...)
 	require.Equal(t, exitOK, code)
-	require.True(t, strings.HasPrefix(out, "cfk_"), "the key is printed alone")
+	require.True(t, strings.HasPrefix(out, "cfk_"), "only the key is printed")
 	require.Equal(t, 1, strings.Count(out, "\n"))
 	require.Equal(t, "The key is in the store sqlite:"+filepath.Join(b.dir, "claimflow.db")+".\n", err)
 
@@ -23,8 +23,8 @@ func TestAKeySaysInWhichStoreItIs(t *testing.T) {
 	environ := append([]string{"CLAIMFLOW_DATABASE_URL=sqlite:" + elsewhere}, b.environ[1:]...)
 	other := &bench{t: t, dir: b.dir, environ: environ}
 	_, _, err = other.run("", create...)
-	require.Contains(t, err, "Warning: there was no store at sqlite:"+elsewhere+", so this command made a new one")
-	require.Contains(t, err, "It is the first key there.")
+	require.Contains(t, err, "Warning: no store existed at sqlite:"+elsewhere+", so this command created a new one")
+	require.Contains(t, err, "It is the first key in this store.")
 	_, err2 := os.Stat(elsewhere)
 	require.NoError(t, err2)
 	_, _, err = other.run("", create...)
@@ -32,7 +32,7 @@ func TestAKeySaysInWhichStoreItIs(t *testing.T) {
 
 	other.environ[0] = "CLAIMFLOW_DATABASE_URL=sqlite::memory:"
 	_, _, err = other.run("", create...)
-	require.Contains(t, err, "the key is gone when this command ends")
+	require.Contains(t, err, "the key is lost when this command ends")
 
 	for address, want := range map[string]string{
 		"postgres://u:hunter2@db:5432/claims?password=hunter2": "The key is in the store postgres://db:5432/claims.",

@@ -33,13 +33,13 @@ type app struct {
 
 const about = `starter is Claimflow's HTTP API and command line.
 
-"starter serve" runs the API. Every other command but "api-key", "keyring" and "config"
-talks to a running one: CLAIMFLOW_URL says where it is and CLAIMFLOW_API_KEY who
-asks. "starter api-key create" makes the first key.
+"starter serve" runs the API. "api-key", "keyring" and "config" work without a running
+API. Every other command calls the API at CLAIMFLOW_URL and authenticates with
+CLAIMFLOW_API_KEY. "starter api-key create" creates the first key.
 
-With -o json an error is JSON too, on the standard error: code, detail, errors.
+With -o json, errors are also JSON, on standard error: code, detail, errors.
 
-Exit codes: 0 done, 1 failed, 2 used wrongly, 3 refused, 4 no answer (try again).`
+Exit codes: 0 success, 1 failure, 2 usage error, 3 request refused, 4 no answer (retry).`
 
 // run runs one command and returns the exit code.
 func run(ctx context.Context, args []string, a *app) int {
@@ -48,13 +48,13 @@ func run(ctx context.Context, args []string, a *app) int {
 		SilenceErrors: true, SilenceUsage: true, Version: version,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if a.output != "table" && a.output != "json" {
-				return usage("-o %s: the output is table or json", a.output)
+				return usage("-o %s: must be table or json", a.output)
 			}
 			return nil
 		},
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "how results are printed: table or json")
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "output format: table or json")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%s; see `%s --help`", err, c.CommandPath())
 	})
@@ -93,7 +93,7 @@ func group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	c.AddCommand(commands...)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usage("`%s` has no command %q; see `%[1]s --help`", cmd.CommandPath(), args[0])
+			return usage("unknown command %q for `%s`; see `%[2]s --help`", args[0], cmd.CommandPath())
 		}
 		return cmd.Help()
 	}
@@ -116,7 +116,7 @@ func arguments(names ...string) cobra.PositionalArgs {
 		if len(names) > 0 {
 			want = strings.Join(names, " ")
 		}
-		return usage("`%s` takes %s, and was given %d arguments; see `%[1]s --help`", c.CommandPath(), want, len(args))
+		return usage("`%s` takes %s, but got %d arguments; see `%[1]s --help`", c.CommandPath(), want, len(args))
 	}
 }
 
@@ -142,7 +142,7 @@ func (a *app) withStore(ctx context.Context, f func(*store.Store) error) error {
 		return err
 	}
 	if c.Keys == "" {
-		return errors.New("CLAIMFLOW_KEYS is not set, so the store cannot be opened; `starter keyring new` makes keys for a new store")
+		return errors.New("CLAIMFLOW_KEYS is not set, so the store cannot be opened; `starter keyring new` creates a keyring for a new store")
 	}
 	keys, err := seal.Parse(c.Keys.Reveal())
 	if err != nil {

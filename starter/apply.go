@@ -16,10 +16,10 @@ func (a *app) applyCommand() *cobra.Command {
 	var dryRun bool
 	c := &cobra.Command{
 		Use: "apply -f FILE", Short: "Apply shops, settings and templates from a file",
-		Long: `Compares a YAML file with what is there, prints what differs and then makes it so.
-Running it again changes nothing. What the file does not mention stays as it is;
-settings that it gives to a shop are all of the shop's own, so that one which is
-taken out of the file is inherited again.
+		Long: `Compares a YAML file with the current configuration, prints the differences and
+applies them. Applying the same file again changes nothing. Whatever the file does
+not mention stays as it is. If the file has settings for a shop, they replace all of
+the shop's own settings: a setting that you remove from the file is inherited again.
 
   platform:
     settings: {default_language: de}
@@ -37,13 +37,13 @@ taken out of the file is inherited again.
       enabled: true
       paused: false
 
-A token is never in the file. Its fingerprint is compared with that of the saved
-token, so that it is sent only where it is a new one or Dixa refused the saved one.`,
+Tokens are never in the file. The command compares the fingerprints of the token and
+of the saved token. It sends the token only if it is new or Dixa refused the saved one.`,
 		Example: "  starter apply -f shops.yaml --dry-run\n  starter apply -f shops.yaml",
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
-				return usage("name the file with -f")
+				return usage("specify the file with -f")
 			}
 			wanted, err := a.readShops(file)
 			if err != nil {
@@ -61,7 +61,7 @@ token, so that it is sent only where it is a new one or Dixa refused the saved o
 		},
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "the YAML file; - for the standard input")
-	c.Flags().BoolVar(&dryRun, "dry-run", false, "only print what differs")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "print the differences without applying them")
 	return c
 }
 
@@ -108,11 +108,11 @@ func (a *app) carryOut(ctx context.Context, p *plan, dryRun bool) error {
 	err := a.print(result, func(w *tabwriter.Writer) {
 		switch {
 		case len(p.changes) == 0:
-			say(w, "Nothing differs.\n")
+			say(w, "No changes.\n")
 		case dryRun:
-			say(w, "%d changes; nothing was done.\n", len(p.changes))
+			say(w, "%d changes, none applied (dry run).\n", len(p.changes))
 		default:
-			say(w, "%d of %d changes done.\n", result.Done, len(p.changes))
+			say(w, "%d of %d changes applied.\n", result.Done, len(p.changes))
 		}
 	})
 	if len(failures) > 0 {

@@ -60,7 +60,7 @@ func (a *app) readShops(path string) (*shopsFile, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
 	if err := dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w; `starter apply --help` shows the form", path, err)
+		return nil, fmt.Errorf("%s: %w; `starter apply --help` shows the format", path, err)
 	}
 	var problems []error
 	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
@@ -77,16 +77,16 @@ func (a *app) readShops(path string) (*shopsFile, error) {
 			add("shop %d has no slug", i+1)
 			continue
 		case seen[s.Slug]:
-			add("%s is there twice", where)
+			add("%s is listed twice", where)
 		case s.TokenEnv != "" && s.TokenFile != "":
-			add("%s: give token_env or token_file, not both", where)
+			add("%s: set token_env or token_file, not both", where)
 		}
 		seen[s.Slug] = true
 		collect(&problems, s.complete(dir, where))
 		collect(&problems, a.findToken(s, dir, where))
 	}
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("%s cannot be applied:\n%w", path, errors.Join(problems...))
+		return nil, fmt.Errorf("cannot apply %s:\n%w", path, errors.Join(problems...))
 	}
 	return &f, nil
 }
@@ -104,7 +104,7 @@ func (l *layer) complete(dir, where string) error {
 	for key, languages := range l.Templates {
 		reason := claim.NormalizeKey(key)
 		if reason == "" || templates[reason] != nil {
-			problems = append(problems, fmt.Errorf("%s: the templates of %q are there twice or of no reason", where, key))
+			problems = append(problems, fmt.Errorf("%s: template key %q is invalid or a duplicate", where, key))
 			continue
 		}
 		templates[reason] = map[string]templateFile{}
@@ -130,7 +130,7 @@ func twice(body string) error {
 	if body == "" {
 		return nil
 	}
-	return errors.New("there is a body as well; give one of the two")
+	return errors.New("body is set too; use only one of them")
 }
 
 func (a *app) findToken(s *shopFile, dir, where string) error {
@@ -160,7 +160,7 @@ func settingsChanges(own json.RawMessage, wanted map[string]any) (json.RawMessag
 	have := map[string]json.RawMessage{}
 	if len(own) > 0 {
 		if err := json.Unmarshal(own, &have); err != nil {
-			return nil, nil, fmt.Errorf("read the settings that hold: %w", err)
+			return nil, nil, fmt.Errorf("read the current settings: %w", err)
 		}
 	}
 	patch, words := map[string]any{}, []string{}

@@ -164,7 +164,7 @@ func (p *plan) compareToken(ctx context.Context, s *shopFile, have *claim.Connec
 	}
 	after := seal.Mask(s.token)
 	if after == seal.Hidden {
-		after = "a new one"
+		after = "new token"
 	}
 	p.add(s.Slug, "~", "token: "+before+" -> "+after, func(ctx context.Context) error {
 		_, err := p.api.Connect(ctx, s.Slug, s.token)

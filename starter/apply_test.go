@@ -31,7 +31,7 @@ shops:
     paused: true
 `
 
-func TestApplyIsIdempotentAndShowsWhatDiffers(t *testing.T) {
+func TestApplyIsIdempotentAndPrintsDifferences(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.environ = append(b.environ, "ACME_DIXA_TOKEN="+dixaToken)
@@ -53,15 +53,15 @@ shop beta
   + add the shop
   ~ paused: false -> true
 `
-	require.Equal(t, differences+"11 changes; nothing was done.\n", b.ok("apply", "-f", file, "--dry-run"))
-	require.NotContains(t, b.ok("shop", "list"), "acme", "a dry run does nothing")
-	require.Equal(t, differences+"11 of 11 changes done.\n", b.ok("apply", "-f", file))
+	require.Equal(t, differences+"11 changes, none applied (dry run).\n", b.ok("apply", "-f", file, "--dry-run"))
+	require.NotContains(t, b.ok("shop", "list"), "acme", "a dry run changes nothing")
+	require.Equal(t, differences+"11 of 11 changes applied.\n", b.ok("apply", "-f", file))
 	asked := b.dixa.Stats().Requests
-	require.Equal(t, "Nothing differs.\n", b.ok("apply", "-f", file, "--dry-run"))
-	require.Equal(t, "Nothing differs.\n", b.ok("apply", "-f", file), "a second time changes nothing")
-	require.Equal(t, asked, b.dixa.Stats().Requests, "the token is not tried again")
+	require.Equal(t, "No changes.\n", b.ok("apply", "-f", file, "--dry-run"))
+	require.Equal(t, "No changes.\n", b.ok("apply", "-f", file), "a second run changes nothing")
+	require.Equal(t, asked, b.dixa.Stats().Requests, "the token is not sent again")
 	require.Regexp(t, `Enabled +yes`, b.ok("shop", "show", "acme"))
-	require.Regexp(t, `Dixa offered +no`, b.ok("shop", "show", "beta"))
+	require.Regexp(t, `Dixa feature +no`, b.ok("shop", "show", "beta"))
 
 	changed := strings.NewReplacer("extra_tags: [vip]", "tag: reklamation", ", types: {mp4: 0}", "", "name: Acme Ltd", "name: Acme GmbH", "enabled: true", "enabled: false").Replace(shopsYAML)
 	require.Equal(t, `shop acme
@@ -70,28 +70,28 @@ shop beta
   ~ settings.tag: inherited -> "reklamation"
   ~ settings.extra_tags: ["vip"] -> inherited
   ~ enabled: true -> false
-5 of 5 changes done.
+5 of 5 changes applied.
 `, b.ok("apply", "-f", b.file("shops.yaml", changed)))
 	var result applied
 	require.NoError(t, json.Unmarshal([]byte(b.ok("apply", "-f", file, "-o", "json")), &result))
-	require.Empty(t, result.Changes, "what was applied differs no more")
+	require.Empty(t, result.Changes, "no differences remain after apply")
 	require.Zero(t, result.Done)
 
 	b.file("shops.yaml", shopsYAML)
 	require.NoError(t, json.Unmarshal([]byte(b.ok("apply", "-f", file, "-o", "json")), &result))
-	require.Len(t, result.Changes, 5, "it is made what the file says again")
+	require.Len(t, result.Changes, 5, "apply restores the content of the file")
 	require.Equal(t, 5, result.Done)
 
 	// Nothing remains to send for a token that was removed from the file.
-	require.Equal(t, "Nothing differs.\n", b.ok("apply", "-f", b.file("none.yaml", "shops:\n  - slug: acme\n")))
+	require.Equal(t, "No changes.\n", b.ok("apply", "-f", b.file("none.yaml", "shops:\n  - slug: acme\n")))
 }
 
-func TestApplySavesATokenThatLooksLikeTheOldOne(t *testing.T) {
+func TestApplyReplacesTokenWithSameMask(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	file := b.file("shops.yaml", "shops:\n  - {slug: acme, token_file: acme.token}\n")
 	first, second := "short-one", "short-two"
-	require.Equal(t, seal.Mask(first), seal.Mask(second), "what is shown cannot tell them apart")
+	require.Equal(t, seal.Mask(first), seal.Mask(second), "both tokens have the same mask")
 	saved := func() string {
 		in, err := b.store.Settings.Integration(t.Context(), "acme")
 		require.NoError(t, err)
@@ -106,13 +106,13 @@ func TestApplySavesATokenThatLooksLikeTheOldOne(t *testing.T) {
 
 	b.dixa.AddToken(second)
 	b.file("acme.token", second)
-	require.Regexp(t, `token: saved on \d{4}-\d\d-\d\d -> a new one`, b.ok("apply", "-f", file, "--dry-run"))
+	require.Regexp(t, `token: saved on \d{4}-\d\d-\d\d -> new token`, b.ok("apply", "-f", file, "--dry-run"))
 	require.Equal(t, first, saved())
 	b.ok("apply", "-f", file)
 	require.Equal(t, second, saved())
 }
 
-func TestApplyGoesOnWithTheOtherShops(t *testing.T) {
+func TestApplyContinuesAfterOneShopFails(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.environ = append(b.environ, "TOKEN="+dixaToken)
@@ -128,13 +128,13 @@ func TestApplyGoesOnWithTheOtherShops(t *testing.T) {
 `))
 	require.Equal(t, exitRefused, code)
 	require.Contains(t, err, "shop bad: settings.email_integration_id")
-	require.Contains(t, err, "is no contact endpoint of this Dixa")
-	require.Contains(t, out, "6 of 8 changes done.")
+	require.Contains(t, err, "is not a contact endpoint in this Dixa")
+	require.Contains(t, out, "6 of 8 changes applied.")
 	require.Regexp(t, `Enabled +yes`, b.ok("shop", "show", "good"))
 	require.Regexp(t, `Enabled +no`, b.ok("shop", "show", "bad"))
 }
 
-func TestApplyTellsEveryMistakeOfTheFile(t *testing.T) {
+func TestApplyReportsAllFileErrors(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	err := b.fails(exitFailed, "apply", "-f", b.file("shops.yaml", `shops:
@@ -145,7 +145,7 @@ func TestApplyTellsEveryMistakeOfTheFile(t *testing.T) {
   - {slug: gamma, templates: {damaged: {de: {body_file: missing.html}}}}
 `))
 	for _, words := range []string{
-		"shop 1 has no slug", "token_env names NOT_SET, which is not set", "shop acme is there twice",
+		"shop 1 has no slug", "token_env names NOT_SET, which is not set", "shop acme is listed twice",
 		"shop beta: token_file", "shop gamma: template damaged/de: body_file",
 	} {
 		require.Contains(t, err, words)

@@ -35,7 +35,7 @@ func (a *app) claimShow() *cobra.Command {
 				describe(w, d.Record)
 				inDixa(w, d.Conversation)
 				say(w, "\n")
-				line(w, "WHEN", "WHAT HAPPENED", "BY", "DETAIL")
+				line(w, "TIME", "EVENT", "BY", "DETAIL")
 				for _, t := range d.Timeline {
 					line(w, t.At, whatHappened(t), t.By, t.Detail)
 				}
@@ -51,9 +51,9 @@ func aboutClaim(ctx context.Context, api *client.Client, shop string, err error)
 		return err
 	}
 	if _, unknown := api.Shop(ctx, shop); client.HasCode(unknown, client.CodeNotFound) {
-		return &nextError{fmt.Errorf("there is no shop %q: %w", shop, unknown), "`starter shop list` shows the shops"}
+		return &nextError{fmt.Errorf("shop %q does not exist: %w", shop, unknown), "list the shops with `starter shop list`"}
 	}
-	return &nextError{err, "`starter claim list " + shop + "` shows the shop's claims"}
+	return &nextError{err, "list the shop's claims with `starter claim list " + shop + "`"}
 }
 
 // describe prints what is known about a claim as a list.
@@ -66,19 +66,19 @@ func describe(w *tabwriter.Writer, r claim.Record) {
 	}
 	if r.Cause != "" {
 		line(w, "Cause", r.Cause)
-		line(w, "What to do", r.Advice)
+		line(w, "Next step", r.Advice)
 	}
 	if r.LastError != "" {
 		line(w, "Last error", r.LastError)
 	}
 	line(w, "Reason", r.Reason)
-	line(w, "Wants", r.Preference)
+	line(w, "Preference", r.Preference)
 	line(w, "Order", r.OrderNumber)
 	line(w, "Conversation", r.ConversationID)
 	line(w, "Organisation", r.OrganizationID)
 	line(w, "Template", r.Template)
 	line(w, "Route", r.Route)
-	line(w, "Files", fmt.Sprintf("%d attached, %d left out", r.Attached, r.LeftOut))
+	line(w, "Files", fmt.Sprintf("%d attached, %d omitted", r.Attached, r.LeftOut))
 	line(w, "Dixa requests", r.DixaRequests)
 	line(w, "Accepted", r.AcceptedAt)
 	line(w, "Opened", r.OpenedAt)
@@ -100,9 +100,9 @@ func (a *app) claimList() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case limit < 1:
-				return usage("--limit %d: it must be at least 1", limit)
+				return usage("--limit %d: must be at least 1", limit)
 			case asCSV && a.output == "json":
-				return usage("--csv and -o json contradict each other; give one of the two")
+				return usage("--csv and -o json cannot be combined; use only one of them")
 			}
 			var err error
 			now := time.Now()
@@ -132,7 +132,7 @@ func (a *app) claimList() *cobra.Command {
 					return err
 				}
 				if len(records) == limit {
-					say(a.err, "there are more than %d; --limit shows more, --csv all\n", limit)
+					say(a.err, "more than %d claims match; use --limit to show more, or --csv for all of them\n", limit)
 					break
 				}
 				records = append(records, r)
@@ -148,29 +148,29 @@ func (a *app) claimList() *cobra.Command {
 	flags := c.Flags()
 	flags.StringVar(&state, "state", "", "only claims in this state")
 	flags.StringVar(&cause, "cause", "", "only claims parked for this cause")
-	flags.StringVar(&f.Reason, "reason", "", "only claims of this reason")
-	flags.StringVar(&f.OrderNumber, "order", "", "only claims of this order number")
-	flags.Int64Var(&f.ConversationID, "conversation", 0, "only the claim of this conversation")
-	flags.StringVar(&since, "since", "", "only claims accepted since then: a time, or how long ago")
-	flags.StringVar(&until, "until", "", "only claims accepted before then")
-	flags.IntVar(&limit, "limit", 50, "how many to show, at least 1")
-	flags.BoolVar(&asCSV, "csv", false, "every claim that matches, as CSV")
+	flags.StringVar(&f.Reason, "reason", "", "only claims with this reason")
+	flags.StringVar(&f.OrderNumber, "order", "", "only claims with this order number")
+	flags.Int64Var(&f.ConversationID, "conversation", 0, "only the claim with this conversation")
+	flags.StringVar(&since, "since", "", "only claims accepted since this time, or since an age such as 24h")
+	flags.StringVar(&until, "until", "", "only claims accepted before this time")
+	flags.IntVar(&limit, "limit", 50, "maximum number of claims to show")
+	flags.BoolVar(&asCSV, "csv", false, "print all matching claims as CSV")
 	return c
 }
 
 func (a *app) claimRetry() *cobra.Command {
 	var anyway bool
-	c := a.claimOperation("retry SHOP CLAIM", "Take a parked, skipped or abandoned claim up again",
+	c := a.claimOperation("retry SHOP CLAIM", "Retry a parked, skipped or abandoned claim",
 		"  starter claim retry acme c-10001\n  starter claim retry acme c-10001 --create-anyway",
 		func(ctx context.Context, api *client.Client, ref claim.Ref) (claim.Record, error) {
 			return api.Retry(ctx, ref, client.RetryRequest{CreateAnyway: anyway})
 		})
-	c.Flags().BoolVar(&anyway, "create-anyway", false, "open a conversation although an earlier try may have opened one: look in Dixa first")
+	c.Flags().BoolVar(&anyway, "create-anyway", false, "open a conversation even if an earlier attempt may have opened one; check in Dixa first")
 	return c
 }
 
 func (a *app) claimAbandon() *cobra.Command {
-	return a.claimOperation("abandon SHOP CLAIM", "Give a claim up; a conversation that it has is left alone",
+	return a.claimOperation("abandon SHOP CLAIM", "Abandon a claim; its conversation in Dixa stays as it is",
 		"  starter claim abandon acme c-10001",
 		func(ctx context.Context, api *client.Client, ref claim.Ref) (claim.Record, error) {
 			return api.Abandon(ctx, ref)
@@ -184,7 +184,7 @@ func (a *app) claimOperation(use, short, example string, do func(context.Context
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			r, err := do(ctx, api, claim.Ref{Shop: args[0], ID: args[1]})
 			if client.HasCode(err, client.CodeConflict) {
-				return &nextError{err, fmt.Sprintf("`starter claim show %s %s` shows its state and what can be done; only a parked, skipped or abandoned claim is retried", args[0], args[1])}
+				return &nextError{err, fmt.Sprintf("check the state of the claim with `starter claim show %s %s`; only a parked, skipped or abandoned claim can be retried", args[0], args[1])}
 			}
 			if err != nil {
 				return aboutClaim(ctx, api, args[0], err)
@@ -197,14 +197,14 @@ func (a *app) claimOperation(use, short, example string, do func(context.Context
 func (a *app) claimLink() *cobra.Command {
 	return &cobra.Command{
 		Use: "link SHOP CLAIM CONVERSATION", Short: "Link a claim to an existing conversation in Dixa",
-		Long: "For a claim of which Dixa may have opened the conversation without saying so (outcome_unknown). " +
-			"A wrong number is corrected by the same command, until tags, files or a note of the claim are in the conversation.",
+		Long: "Use this when Dixa may have created the conversation without confirming it (outcome_unknown). " +
+			"To correct a wrong number, run the command again before Claimflow adds the claim's tags, files or note to the conversation.",
 		Example: "  starter claim link acme c-10001 4711",
 		Args:    arguments("SHOP", "CLAIM", "CONVERSATION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := strconv.ParseInt(strings.TrimPrefix(args[2], "#"), 10, 64)
 			if err != nil || id < 1 {
-				return usage("%q is no conversation number; Dixa shows it in the conversation's address", args[2])
+				return usage("%q is not a conversation number; Dixa shows the number in the conversation's URL", args[2])
 			}
 			api, err := a.api()
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 )
 
@@ -19,13 +20,13 @@ type endpointPlace struct {
 }
 
 func (p *endpointPlace) flags(c *cobra.Command) {
-	c.Flags().StringVar(&p.shop, "shop", "", "the shop whose endpoint it is")
-	c.Flags().BoolVar(&p.platform, "platform", false, "an endpoint that is told of the claims of all shops")
+	c.Flags().StringVar(&p.shop, "shop", "", "an endpoint of this shop")
+	c.Flags().BoolVar(&p.platform, "platform", false, "an endpoint that receives the events of all shops")
 }
 
 func (p *endpointPlace) check() error {
 	if (p.shop == "") == !p.platform {
-		return usage("say whose endpoint it is: --shop SHOP, or --platform for all shops")
+		return usage("specify --shop SHOP, or --platform for all shops")
 	}
 	return nil
 }
@@ -33,7 +34,7 @@ func (p *endpointPlace) check() error {
 func (a *app) endpointCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use: "endpoint", Short: "Manage the endpoints that receive events about claims",
-		Long:    "Events go out as Standard Webhooks, as the status of claims to Karla or as e-mail: in order per claim, tried again on a schedule for two days.",
+		Long:    "Claimflow sends events as Standard Webhooks, as claim statuses to Karla's API or as e-mail. It delivers the events of a claim in order and retries for two days.",
 		Example: "  starter endpoint add https://shop.example/claimflow --shop acme\n  starter endpoint deliveries 4c9f… --shop acme --state dead",
 	}, a.endpointAdd(), a.endpointList(), a.endpointShow(), a.endpointRotate(), a.endpointCredentials(), a.endpointPause(), a.endpointResume(),
 		a.endpointRemove(), a.endpointDeliveries(), a.endpointReplay())
@@ -66,9 +67,9 @@ func (a *app) endpointAdd() *cobra.Command {
 	var passwordFile string
 	c := &cobra.Command{
 		Use: "add URL", Short: "Add an endpoint and print its signing secret once",
-		Long: "It is told of what happens from now on; `starter endpoint replay` sends what was before.\n\n" +
-			"--kind karla tells Karla's API the status of claims: the URL is that of the API without its /v1, and the password is asked for, or read from --password-file. " +
-			"--kind email writes to a person when something has to be done: the URL is an e-mail address.",
+		Long: "The endpoint receives new events; `starter endpoint replay` sends earlier ones.\n\n" +
+			"--kind karla sends the status of claims to Karla's API: the URL is the API's without /v1. The command reads the password from --password-file or prompts for it. " +
+			"--kind email sends an e-mail when a person has to act: the URL is an e-mail address.",
 		Example: "  starter endpoint add https://shop.example/claimflow --shop acme\n" +
 			"  starter endpoint add https://ops.example/hook --platform --event claim.needs_attention,claim.fallback\n" +
 			"  starter endpoint add https://api.karla.example --kind karla --user acme --password-file karla.txt --shop acme\n" +
@@ -90,21 +91,21 @@ func (a *app) endpointAdd() *cobra.Command {
 		return a.printSecret(added)
 	})
 	p.flags(c)
-	c.Flags().StringVar(&e.Kind, "kind", client.EndpointWebhook, "how it is told: webhook, karla or email")
-	c.Flags().StringVar(&e.Description, "description", "", "what it is, for people")
-	c.Flags().StringSliceVar(&e.EventTypes, "event", nil, "a type of event that it wants; may be given several times; missing: all of the kind")
-	c.Flags().StringVar(&e.User, "user", "", "the user at Karla")
-	c.Flags().StringVar(&passwordFile, "password-file", "", "a file that holds the password at Karla, or - for the standard input")
-	c.Flags().StringVar(&e.KarlaShop, "karla-shop", "", "the shop's slug at Karla, where it is another than here")
+	c.Flags().StringVar((*string)(&e.Kind), "kind", string(client.EndpointWebhook), "how events are sent: webhook, karla or email")
+	c.Flags().StringVar(&e.Description, "description", "", "a description for people")
+	c.Flags().StringSliceVar(&e.EventTypes, "event", nil, "an event type to send; can be repeated (default: all types of the kind)")
+	c.Flags().StringVar(&e.User, "user", "", "the Karla user")
+	c.Flags().StringVar(&passwordFile, "password-file", "", "the file with the Karla password; - for the standard input")
+	c.Flags().StringVar(&e.KarlaShop, "karla-shop", "", "the shop's slug at Karla, if it differs")
 	return c
 }
 
 // karlaPassword reads the Karla password from a file, a prompt or the standard
 // input.
 func (a *app) karlaPassword(file string) (string, error) {
-	password, err := a.secret(file, "password at Karla")
+	password, err := a.secret(file, "Karla password")
 	if err == nil && password == "" {
-		err = usage("no password was given: use --password-file or the standard input")
+		err = usage("a password is required: use --password-file or the standard input")
 	}
 	return password, err
 }
@@ -114,7 +115,7 @@ func (a *app) endpointCredentials() *cobra.Command {
 	var user, passwordFile string
 	c := &cobra.Command{
 		Use: "credentials ID", Short: "Replace the password of an endpoint of kind karla",
-		Long:    "The password is asked for, or read from --password-file or the standard input. One that Karla refused has paused the endpoint: resume it afterwards.",
+		Long:    "The command reads the password from --password-file or the standard input, or prompts for it. If Karla refused the old password, the endpoint is paused: resume it afterwards.",
 		Example: "  starter endpoint credentials 4c9f… --shop acme --user acme --password-file karla.txt", Args: arguments("ID"),
 	}
 	c.RunE = a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
@@ -133,8 +134,8 @@ func (a *app) endpointCredentials() *cobra.Command {
 		return a.print(e, func(w *tabwriter.Writer) { endpointLines(w, e) })
 	})
 	p.flags(c)
-	c.Flags().StringVar(&user, "user", "", "the user at Karla; missing: the same")
-	c.Flags().StringVar(&passwordFile, "password-file", "", "a file that holds the password, or - for the standard input")
+	c.Flags().StringVar(&user, "user", "", "the Karla user (default: unchanged)")
+	c.Flags().StringVar(&passwordFile, "password-file", "", "the file with the password; - for the standard input")
 	return c
 }
 
@@ -153,25 +154,25 @@ func endpointLines(w *tabwriter.Writer, e client.Endpoint) {
 	line(w, "Kind", e.Kind)
 	line(w, "URL", e.URL)
 	if e.KarlaShop != "" {
-		line(w, "Shop at Karla", e.KarlaShop)
+		line(w, "Karla shop", e.KarlaShop)
 	}
 	line(w, "Description", e.Description)
 	line(w, "Events", eventsInWords(e.Kind, e.EventTypes))
 	line(w, "State", e.State)
 	line(w, "Reason", e.Reason)
-	line(w, "Two secrets until", e.PreviousSecretUntil)
+	line(w, "Previous secret until", e.PreviousSecretUntil)
 	line(w, "Failing since", e.FailingSince)
 	line(w, "Last success", e.SucceededAt)
 	line(w, "Waiting", e.Waiting)
 	line(w, "Dead", e.Dead)
 }
 
-func eventsInWords(kind string, types []string) string {
+func eventsInWords(kind claim.EndpointKind, types []string) string {
 	switch {
 	case len(types) == 0 && kind == client.EndpointKarla:
 		return "all with a status"
 	case len(types) == 0 && kind == client.EndpointEmail:
-		return "all that need a person"
+		return "all that require action"
 	case len(types) == 0:
 		return "all"
 	}
@@ -224,15 +225,15 @@ func (a *app) endpointShow() *cobra.Command {
 }
 
 func (a *app) endpointPause() *cobra.Command {
-	return a.endpointOne("pause", "Let an endpoint's events wait", "  starter endpoint pause 4c9f… --shop acme",
+	return a.endpointOne("pause", "Pause an endpoint; its events wait", "  starter endpoint pause 4c9f… --shop acme",
 		func(ctx context.Context, api *client.Client, shop, id string) (client.Endpoint, error) {
-			paused := "paused"
+			paused := claim.EndpointPaused
 			return api.PatchEndpoint(ctx, shop, id, client.EndpointPatch{State: &paused})
 		})
 }
 
 func (a *app) endpointResume() *cobra.Command {
-	return a.endpointOne("resume", "Let a paused endpoint go on where it stopped", "  starter endpoint resume 4c9f… --shop acme",
+	return a.endpointOne("resume", "Resume a paused endpoint where it stopped", "  starter endpoint resume 4c9f… --shop acme",
 		func(ctx context.Context, api *client.Client, shop, id string) (client.Endpoint, error) {
 			return api.ResumeEndpoint(ctx, shop, id)
 		})
@@ -243,7 +244,7 @@ func (a *app) endpointRotate() *cobra.Command {
 	var keep int
 	c := &cobra.Command{
 		Use: "rotate ID", Short: "Rotate an endpoint's signing secret and print the new one once",
-		Long:    "The present secret signs beside the new one for a while, so that the receiver can change over.",
+		Long:    "Both secrets sign for a while, so that the receiver can switch to the new one.",
 		Example: "  starter endpoint rotate 4c9f… --shop acme\n  starter endpoint rotate 4c9f… --shop acme --keep-hours 0", Args: arguments("ID"),
 		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
 			e, err := api.RotateEndpoint(ctx, p.shop, args[0], keep)
@@ -254,7 +255,7 @@ func (a *app) endpointRotate() *cobra.Command {
 		}),
 	}
 	p.flags(c)
-	c.Flags().IntVar(&keep, "keep-hours", 24, "for how many hours the present secret signs too; 0 ends it at once")
+	c.Flags().IntVar(&keep, "keep-hours", 24, "hours for which the previous secret also signs; 0 revokes it immediately")
 	return c
 }
 
@@ -279,11 +280,11 @@ func (a *app) endpointDeliveries() *cobra.Command {
 	var limit int
 	c := &cobra.Command{
 		Use: "deliveries ID", Short: "List deliveries, newest first",
-		Long:    "With -o json the bodies are shown too.",
+		Long:    "-o json also shows the bodies.",
 		Example: "  starter endpoint deliveries 4c9f… --shop acme\n  starter endpoint deliveries 4c9f… --shop acme --state dead -o json", Args: arguments("ID"),
 		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
 			if limit < 1 {
-				return usage("--limit %d: list at least one", limit)
+				return usage("--limit %d: must be at least 1", limit)
 			}
 			found := []client.Delivery{}
 			for d, err := range api.Deliveries(ctx, p.shop, args[0], f) {
@@ -303,9 +304,9 @@ func (a *app) endpointDeliveries() *cobra.Command {
 		}),
 	}
 	p.flags(c)
-	c.Flags().StringVar(&f.State, "state", "", "only deliveries that are waiting, delivered or dead")
+	c.Flags().StringVar((*string)(&f.State), "state", "", "only deliveries that are waiting, delivered or dead")
 	c.Flags().StringVar(&f.ClaimID, "claim", "", "only deliveries of this claim")
-	c.Flags().IntVar(&limit, "limit", 100, "how many to list at most")
+	c.Flags().IntVar(&limit, "limit", 100, "maximum number of deliveries to list")
 	return c
 }
 
@@ -322,11 +323,11 @@ func (a *app) endpointReplay() *cobra.Command {
 	var since, until string
 	c := &cobra.Command{
 		Use: "replay ID --since TIME", Short: "Replay the events of a time range",
-		Long:    "Every event that the endpoint wants is sent again, in order, with the webhook-id that it had. A paused endpoint gets them when it is resumed.",
+		Long:    "Sends all matching events again, in order and with their original webhook-id. A paused endpoint receives them after you resume it.",
 		Example: "  starter endpoint replay 4c9f… --shop acme --since 24h\n  starter endpoint replay 4c9f… --platform --since 2026-01-31 --until 2026-02-01", Args: arguments("ID"),
 		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
 			if since == "" {
-				return usage("say from when on with --since, such as --since 24h")
+				return usage("--since is required, such as --since 24h")
 			}
 			var r client.ReplayRequest
 			var err error
@@ -341,11 +342,11 @@ func (a *app) endpointReplay() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(client.EventCount{Events: n}, func(w *tabwriter.Writer) { say(w, "%d events are sent again\n", n) })
+			return a.print(client.EventCount{Events: n}, func(w *tabwriter.Writer) { say(w, "replaying %d events\n", n) })
 		}),
 	}
 	p.flags(c)
-	c.Flags().StringVar(&since, "since", "", "from when on: a time, a day, or how long ago")
-	c.Flags().StringVar(&until, "until", "", "until when; missing: now")
+	c.Flags().StringVar(&since, "since", "", "start of the range: a time, a day, or an age such as 24h")
+	c.Flags().StringVar(&until, "until", "", "end of the range (default: now)")
 	return c
 }

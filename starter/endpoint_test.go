@@ -51,11 +51,11 @@ func TestEndpointCommands(t *testing.T) {
 
 	require.Contains(t, b.fails(exitUsage, "endpoint", "list"), "--shop SHOP, or --platform")
 	require.Contains(t, b.fails(exitUsage, "endpoint", "replay", added.ID, "--shop", "acme"), "--since")
-	require.Contains(t, b.fails(exitRefused, "endpoint", "add", "https://127.0.0.1/", "--shop", "acme"), "not a public one")
+	require.Contains(t, b.fails(exitRefused, "endpoint", "add", "https://127.0.0.1/", "--shop", "acme"), "non-public")
 	require.Contains(t, b.fails(exitRefused, "endpoint", "show", added.ID, "--shop", "acme"), "not found")
 }
 
-func TestEndpointsOfOtherKinds(t *testing.T) {
+func TestEndpointKinds(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
@@ -71,16 +71,16 @@ func TestEndpointsOfOtherKinds(t *testing.T) {
 
 	list := b.ok("endpoint", "list", "--shop", "acme")
 	require.Contains(t, list, "mailto:staff@acme.example")
-	require.Contains(t, list, "all that need a person")
+	require.Contains(t, list, "all that require action")
 	require.Contains(t, list, "all with a status")
 	shown := b.ok("endpoint", "credentials", karla.ID, "--shop", "acme", "--password-file", b.file("karla.txt", "another-password")) + list + out
-	require.Regexp(t, `Shop at Karla +acme-there`, shown)
+	require.Regexp(t, `Karla shop +acme-there`, shown)
 	require.NotContains(t, shown, "password")
 	require.NotContains(t, shown, "acme-user")
 
 	code, _, problem := b.run("", "endpoint", "add", "https://8.8.8.8/api", "--kind", "karla", "--shop", "acme", "--user", "u")
 	require.Equal(t, exitUsage, code)
-	require.Contains(t, problem, "no password was given")
+	require.Contains(t, problem, "a password is required")
 	require.Contains(t, b.fails(exitRefused, "endpoint", "rotate", staff.ID, "--shop", "acme"), "no secret")
 	require.Contains(t, b.fails(exitRefused, "endpoint", "add", "staff", "--kind", "email", "--shop", "acme"), "one e-mail address")
 }

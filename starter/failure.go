@@ -20,13 +20,13 @@ const (
 
 // nextSteps says how to resolve a refusal, by error code.
 var nextSteps = map[string]string{
-	client.CodeUnauthorized: "set CLAIMFLOW_API_KEY to a key that `starter api-key create` made in the store of the service",
+	client.CodeUnauthorized: "set CLAIMFLOW_API_KEY to a key that `starter api-key create` created in the service's store",
 	client.CodeForbidden:    "use a key with that scope: `starter api-key create --scope …`",
-	client.CodeNotFound:     "`starter shop list` and `starter claim list` show what there is",
-	client.CodeInvalid:      "correct this and run the command again",
-	client.CodeDiffers:      "send a changed claim under an id of its own",
-	client.CodeTooLarge:     "leave out what is not needed; photos go by address",
-	client.CodeUnavailable:  "try again in a moment",
+	client.CodeNotFound:     "list what exists with `starter shop list` or `starter claim list SHOP`",
+	client.CodeInvalid:      "correct the errors and run the command again",
+	client.CodeDiffers:      "submit the changed claim with a new id",
+	client.CodeTooLarge:     "omit what is not needed, and submit photos as URLs",
+	client.CodeUnavailable:  "retry in a moment",
 }
 
 // nextError is an error with its own next step.

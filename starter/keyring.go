@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/store"
 )
@@ -91,9 +92,9 @@ func (a *app) keyringPromote() *cobra.Command {
 
 func (a *app) keyringPrune() *cobra.Command {
 	return &cobra.Command{
-		Use: "prune", Short: "Remove the keys that nothing in the store is encrypted with",
-		Long: "Refuses while an old key still encrypts anything in the store of CLAIMFLOW_DATABASE_URL. It does not know about backups: " +
-			"a backup made before \"keyring reencrypt\" needs the keyring of that time, so keep a copy of it, elsewhere, for as long as the backup.",
+		Use: "prune", Short: "Remove the keys that no longer encrypt anything in the store",
+		Long: "Fails while an old key still encrypts values in the store of CLAIMFLOW_DATABASE_URL. It does not check backups: " +
+			"a backup made before \"keyring reencrypt\" needs the keyring of that time. Keep a copy of that keyring in another place for as long as you keep the backup.",
 		Example: "  starter keyring prune", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), func(s *store.Store) error {
@@ -108,7 +109,7 @@ func (a *app) keyringPrune() *cobra.Command {
 				if err := a.changeKeys(seal.Prune, "no longer has the old keys. Deploy it to every process with its next restart"); err != nil {
 					return err
 				}
-				return s.AuditLog.Append(cmd.Context(), store.AuditEntry{Actor: actor, Action: "prune-keys"})
+				return s.AuditLog.Append(cmd.Context(), claim.AuditEntry{Actor: actor, Action: "prune-keys"})
 			})
 		},
 	}
@@ -163,7 +164,7 @@ func replace(file, content string) error {
 func (a *app) keyringReencrypt() *cobra.Command {
 	return &cobra.Command{
 		Use: "reencrypt", Short: "Re-encrypt everything with the primary key",
-		Long:    "Runs while the service runs, and can be interrupted and repeated. Afterwards only backups need the old keys, and `starter keyring prune` removes them.",
+		Long:    "You can run it while the service runs, interrupt it and repeat it. Afterwards only backups need the old keys, and `starter keyring prune` removes them.",
 		Example: "  starter keyring reencrypt", Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), func(s *store.Store) error {
@@ -171,7 +172,7 @@ func (a *app) keyringReencrypt() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				err = s.AuditLog.Append(cmd.Context(), store.AuditEntry{
+				err = s.AuditLog.Append(cmd.Context(), claim.AuditEntry{
 					Actor: actor, Action: "reseal-store", Details: map[string]string{"values": strconv.Itoa(n)},
 				})
 				if err != nil {

@@ -8,11 +8,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/internal/seal"
-	"github.com/claimflow/claimflow/store"
 )
 
-func TestSealingKeysRotate(t *testing.T) {
+func TestKeyringRotation(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
@@ -26,17 +26,17 @@ func TestSealingKeysRotate(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(app.env("CLAIMFLOW_KEYS")), 0o600))
 	b.environ = append([]string{"CLAIMFLOW_KEYS=file:" + path}, without(b.environ, "CLAIMFLOW_KEYS=")...)
 	require.Contains(t, b.fails(exitFailed, "keyring", "promote"), "`starter keyring add` adds another")
-	require.Contains(t, b.fails(exitFailed, "keyring", "prune"), "nothing to drop")
+	require.Contains(t, b.fails(exitFailed, "keyring", "prune"), "nothing to remove")
 
 	require.Contains(t, b.ok("keyring", "add"), "then run `starter keyring promote`")
-	require.Equal(t, "0 values re-encrypted\n", b.ok("keyring", "reencrypt"), "a key that was only added seals")
+	require.Equal(t, "0 values re-encrypted\n", b.ok("keyring", "reencrypt"), "an added key does not encrypt")
 	require.Contains(t, b.ok("keyring", "promote"), "then run `starter keyring reencrypt`")
 	promoted, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Regexp(t, `old keys still encrypt [1-9][0-9]* values, so no key was removed`, b.fails(exitFailed, "keyring", "prune"))
 	kept, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, promoted, kept, "a refused prune changed the ring")
+	require.Equal(t, promoted, kept, "a refused prune changes nothing")
 	require.Regexp(t, `^[1-9][0-9]* values re-encrypted\n$`, b.ok("keyring", "reencrypt"))
 	require.Equal(t, "0 values re-encrypted\n", b.ok("keyring", "reencrypt"))
 	require.Contains(t, b.ok("keyring", "prune"), "no longer has the old keys")
@@ -45,13 +45,13 @@ func TestSealingKeysRotate(t *testing.T) {
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-	entries, _, err := b.store.AuditLog.List(t.Context(), store.AuditFilter{Actor: "cli", Action: "prune-keys"})
+	entries, _, err := b.store.AuditLog.List(t.Context(), claim.AuditFilter{Actor: "cli", Action: "prune-keys"})
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 }
 
 // A keyring that is not in a file is printed alone, so that scripts can read it.
-func TestSealingKeysWithoutAFile(t *testing.T) {
+func TestKeyringWithoutFile(t *testing.T) {
 	t.Parallel()
 	b := &bench{t: t}
 	text := b.ok("keyring", "new")
@@ -78,7 +78,7 @@ func without(environ []string, prefix string) (out []string) {
 }
 
 // Scripts may use the former names of the commands.
-func TestFormerNamesOfCommandsStillWork(t *testing.T) {
+func TestRenamedCommandsStillWork(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	require.Contains(t, b.ok("key", "list"), "SCOPES")

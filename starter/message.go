@@ -34,7 +34,7 @@ func (a *app) claimMessages() *cobra.Command {
 				messages = append(messages, m)
 			}
 			return a.print(messages, func(w *tabwriter.Writer) {
-				line(w, "WHEN", "WHAT", "BY", "FILES", "WORDS")
+				line(w, "TIME", "TYPE", "AUTHOR", "FILES", "TEXT")
 				for _, m := range messages {
 					by := ""
 					if m.Author != nil {
@@ -79,8 +79,8 @@ func (a *app) claimFiles() *cobra.Command {
 	folder := "."
 	c := &cobra.Command{
 		Use: "files SHOP CLAIM", Short: "Download the files of a claim's conversation",
-		Long: "Fetches the files of all messages from Dixa into a folder, numbered in the order of the messages. " +
-			"A file that is there already is left alone. Exits with 1 where one could not be fetched.",
+		Long: "Downloads the files of all messages from Dixa to a directory, numbered in message order. " +
+			"Existing files are not overwritten. Exits with 1 if a file cannot be downloaded.",
 		Example: "  starter claim files acme c-10001 --to ./c-10001", Args: arguments("SHOP", "CLAIM"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			if err := os.MkdirAll(folder, 0o750); err != nil {
@@ -93,7 +93,7 @@ func (a *app) claimFiles() *cobra.Command {
 			return a.printSaved(saved)
 		}),
 	}
-	c.Flags().StringVar(&folder, "to", folder, "the folder; it is made where it does not exist")
+	c.Flags().StringVar(&folder, "to", folder, "the directory; created if it does not exist")
 	return c
 }
 
@@ -163,31 +163,31 @@ type sendFlags struct {
 }
 
 func (f *sendFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.text, "text", "", "the words")
-	c.Flags().StringVar(&f.key, "key", "", "names the message: the same key is sent once (default: a new one)")
-	c.Flags().BoolVar(&f.noWait, "no-wait", false, "do not wait until it is sent")
+	c.Flags().StringVar(&f.text, "text", "", "the text of the message")
+	c.Flags().StringVar(&f.key, "key", "", "the idempotency key: a message with the same key is sent once (default: a new key)")
+	c.Flags().BoolVar(&f.noWait, "no-wait", false, "do not wait until the message is sent")
 }
 
 func (a *app) claimReply() *cobra.Command {
 	var f sendFlags
 	m := client.NewMessage{Kind: claim.InstructReply}
 	c := &cobra.Command{
-		Use: "reply SHOP CLAIM --text WORDS", Short: "Send a message to the customer",
+		Use: "reply SHOP CLAIM --text TEXT", Short: "Send a message to the customer",
 		Example: "  starter claim reply acme c-10001 --text \"Your refund is on its way.\"\n  starter claim reply acme c-10001 --text \"See the label.\" --attach https://acme.example/label.pdf",
 		Args:    arguments("SHOP", "CLAIM"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.send(cmd.Context(), args, f, m) },
 	}
 	f.add(c)
-	c.Flags().StringVar(&m.HTML, "html", "", "the words as HTML, in the place of --text")
-	c.Flags().StringVar(&m.AgentID, "agent", "", "the Dixa agent who writes (default: the shop's default agent)")
-	c.Flags().StringSliceVar(&m.Attachments, "attach", nil, "the address of a file; may be given several times")
+	c.Flags().StringVar(&m.HTML, "html", "", "the text as HTML, instead of --text")
+	c.Flags().StringVar(&m.AgentID, "agent", "", "the Dixa agent who sends the message (default: the shop's default agent)")
+	c.Flags().StringSliceVar(&m.Attachments, "attach", nil, "the URL of a file to attach; can be repeated")
 	return c
 }
 
 func (a *app) claimNote() *cobra.Command {
 	var f sendFlags
 	c := &cobra.Command{
-		Use: "note SHOP CLAIM --text WORDS", Short: "Add an internal note; the customer never sees it",
+		Use: "note SHOP CLAIM --text TEXT", Short: "Add an internal note; the customer never sees it",
 		Example: "  starter claim note acme c-10001 --text \"The warehouse found the parcel.\"",
 		Args:    arguments("SHOP", "CLAIM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -204,7 +204,7 @@ const sendLook = 300 * time.Millisecond
 func (a *app) send(ctx context.Context, args []string, f sendFlags, m client.NewMessage) error {
 	m.Text = f.text
 	if m.Text == "" && m.HTML == "" {
-		return usage("say what to write with --text")
+		return usage("the message is empty; set --text")
 	}
 	key := cmp.Or(f.key, uuid.NewString())
 	api, err := a.api()
@@ -219,7 +219,7 @@ func (a *app) send(ctx context.Context, args []string, f sendFlags, m client.New
 	for !f.noWait && in.State == claim.InstructionWaiting {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("it is taken as %s and not sent yet; `starter claim show %s %s` tells how the claim stands: %w", key, ref.Shop, ref.ID, context.Cause(ctx))
+			return fmt.Errorf("message %s is accepted but not sent yet; check the claim with `starter claim show %s %s`: %w", key, ref.Shop, ref.ID, context.Cause(ctx))
 		case <-time.After(sendLook):
 		}
 		if in, err = api.Instruction(ctx, ref, key); err != nil {
@@ -230,7 +230,7 @@ func (a *app) send(ctx context.Context, args []string, f sendFlags, m client.New
 		line(w, "Key", in.ID)
 		line(w, "State", string(in.State))
 		if in.Why != "" {
-			line(w, "Why", in.Why)
+			line(w, "Reason", in.Why)
 		}
 		var sent struct {
 			MessageID string `json:"message_id"`
@@ -242,7 +242,7 @@ func (a *app) send(ctx context.Context, args []string, f sendFlags, m client.New
 		return err
 	}
 	if in.State == claim.InstructionRefused {
-		return fmt.Errorf("it was not sent: %s", in.Why)
+		return fmt.Errorf("the message was not sent: %s", in.Why)
 	}
 	return nil
 }

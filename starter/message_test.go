@@ -15,7 +15,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func TestFilesAreSaved(t *testing.T) {
+func TestClaimFilesDownloads(t *testing.T) {
 	t.Parallel()
 	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/gone" {
@@ -47,7 +47,7 @@ func TestFilesAreSaved(t *testing.T) {
 	code, out, words := b.run("", "claim", "files", "acme", "c-1", "--to", folder)
 	require.Equal(t, exitFailed, code, words)
 	require.Contains(t, out, "not saved: ")
-	require.Contains(t, out, "not there any more")
+	require.Contains(t, out, "no longer exists")
 	for path, want := range map[string]string{filepath.Join(folder, "01-.._.._mug·[31m.jpg"): "the bytes of /a", kept: "saved before"} {
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
@@ -55,11 +55,11 @@ func TestFilesAreSaved(t *testing.T) {
 	}
 	entries, err := os.ReadDir(folder)
 	require.NoError(t, err)
-	require.Len(t, entries, 2, "what could not be fetched leaves nothing")
+	require.Len(t, entries, 2, "a failed download leaves no file")
 	require.Contains(t, b.fails(exitRefused, "claim", "files", "acme", "c-9", "--to", folder), "starter claim list acme")
 }
 
-func TestWordsHaveNoMarkup(t *testing.T) {
+func TestWithoutMarkup(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"2 < 3 & so on": "2 < 3 & so on",

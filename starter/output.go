@@ -101,7 +101,7 @@ func (a *app) readBytes(path string) ([]byte, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w; name a file, or - for the standard input", err)
+		return nil, fmt.Errorf("%w; specify a file, or - for the standard input", err)
 	}
 	return data, nil
 }
@@ -120,5 +120,5 @@ func instant(name, text string, now time.Time) (time.Time, error) {
 	if d.UnmarshalText([]byte(text)) == nil && d > 0 {
 		return now.Add(-time.Duration(d)), nil
 	}
-	return time.Time{}, usage("--%s %s: give a time such as 2026-01-31, 2026-01-31T12:00:00Z, or how long ago, such as 24h or 3d", name, text)
+	return time.Time{}, usage("--%s %s: must be a time such as 2026-01-31 or 2026-01-31T12:00:00Z, or an age such as 24h or 3d", name, text)
 }

@@ -14,13 +14,13 @@ func (a *app) claimUpdate() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use: "update SHOP CLAIM -f FILE", Short: "Update a claim",
-		Long: "Hands over the members of a claim that changed, as a JSON object; those that are left out stay. " +
-			"Before the claim's conversation is created this edits what it is opened with. After it the shop's change rules are carried out in the conversation.",
+		Long: "Submits the changed members of a claim as a JSON object; omitted members keep their values. " +
+			"Before the claim's conversation is created, the update changes the claim that it is created from. Afterwards, Claimflow applies the shop's change rules to the conversation.",
 		Example: "  starter claim update acme c-10001 -f change.json\n  starter claim update acme c-10001 -f - < change.json",
 		Args:    arguments("SHOP", "CLAIM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if file == "" {
-				return usage("name the file with what changed with -f, or -f - for the standard input")
+				return usage("specify the file of changed members with -f, or -f - for the standard input")
 			}
 			data, err := a.read(file)
 			if err != nil {
@@ -44,7 +44,7 @@ func (a *app) claimUpdate() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVarP(&file, "file", "f", "", "the JSON file with what changed; - for the standard input")
+	c.Flags().StringVarP(&file, "file", "f", "", "the JSON file of changed members; - for the standard input")
 	return c
 }
 
@@ -68,15 +68,15 @@ func (a *app) karlaSecretCommand() *cobra.Command {
 // webhooks, for the shop that it names or else for the platform.
 func (a *app) saveKarlaSecret(c *cobra.Command) *cobra.Command {
 	var file string
-	c.Long = "Karla shows the secret once, when the webhook is made. It comes from --secret-file, else from the standard input; " +
-		"on a terminal it is asked for and not shown. The one that it replaces stays good for three days."
+	c.Long = "Karla shows the secret once, when you create the webhook. The command reads it from --secret-file or the standard input; " +
+		"on a terminal it prompts for it without echo. The previous secret stays valid for three days."
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		secret, err := a.secret(file, "secret of Karla's webhooks")
+		secret, err := a.secret(file, "Karla webhook secret")
 		if err != nil {
 			return err
 		}
 		if secret == "" {
-			return usage("no secret was given: use --secret-file or the standard input")
+			return usage("a secret is required: use --secret-file or the standard input")
 		}
 		shop := ""
 		if len(args) > 0 {
@@ -95,7 +95,7 @@ func (a *app) saveKarlaSecret(c *cobra.Command) *cobra.Command {
 			line(w, "Path", s.Path)
 		})
 	}
-	c.Flags().StringVar(&file, "secret-file", "", "the file that holds the secret; - for the standard input")
+	c.Flags().StringVar(&file, "secret-file", "", "the file with the secret; - for the standard input")
 	return c
 }
 
@@ -111,7 +111,7 @@ func (a *app) shopKarlaEvents() *cobra.Command {
 				return err
 			}
 			return a.print(client.KarlaEventList{Events: events}, func(w *tabwriter.Writer) {
-				line(w, "RECEIVED", "EVENT", "CLAIM", "STATE", "WHY")
+				line(w, "RECEIVED", "EVENT", "CLAIM", "STATE", "REASON")
 				for _, e := range events {
 					line(w, e.ReceivedAt, e.Ref, e.ClaimID, e.State, e.Why)
 				}

@@ -18,8 +18,8 @@ func (a *app) shopTryRules() *cobra.Command {
 	var claims int
 	c := &cobra.Command{
 		Use: "try-rules SHOP", Short: "Preview status rules against past events",
-		Long: "Reads what Dixa told of the shop's newest claims again, by the rules that hold and by those of the file, and lists the claims whose owner would have been told otherwise. " +
-			"Without a file the built-in rules are tried.",
+		Long: "Replays the events from Dixa about the shop's newest claims against the current rules and against the rules in the file. Lists the claims whose owner would have received other statuses. " +
+			"Without a file it tries the built-in rules.",
 		Example: "  starter shop try-rules acme -f settings.yaml\n  starter shop try-rules acme -f settings.yaml --claims 500 && starter shop settings acme -f settings.yaml",
 		Args:    arguments("SHOP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -36,16 +36,16 @@ func (a *app) shopTryRules() *cobra.Command {
 				return err
 			}
 			return a.print(tried, func(w *tabwriter.Writer) {
-				line(w, "CLAIM", "STATE", "TOLD BY THE RULES THAT HOLD", "BY THOSE TRIED")
+				line(w, "CLAIM", "STATE", "CURRENT STATUSES", "NEW STATUSES")
 				for _, d := range tried.Different {
 					line(w, d.ClaimID, string(d.State), strings.Join(d.Is, ", "), strings.Join(d.Would, ", "))
 				}
-				line(w, fmt.Sprintf("%d of %s claims would have been told otherwise", len(tried.Different), strconv.Itoa(tried.Claims)))
+				line(w, fmt.Sprintf("the owner would have received other statuses for %d of %s claims", len(tried.Different), strconv.Itoa(tried.Claims)))
 			})
 		},
 	}
-	c.Flags().StringVarP(&file, "file", "f", "", "a JSON or YAML file with status_rules, as for `starter shop settings`; - for the standard input")
-	c.Flags().IntVar(&claims, "claims", 0, "how many of the newest claims to try them on (default 100)")
+	c.Flags().StringVarP(&file, "file", "f", "", "a JSON or YAML file with status_rules, as for starter shop settings; - for the standard input")
+	c.Flags().IntVar(&claims, "claims", 0, "number of newest claims to replay (default 100)")
 	return c
 }
 

@@ -14,8 +14,8 @@ import (
 func (a *app) serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Run the HTTP API",
-		Long: "Takes claims also while Temporal is down; they wait in the store and start when it is back. " +
-			"Stops on an interrupt after letting requests under way finish. `starter config` lists what configures it.",
+		Long: "Accepts claims even while Temporal is down: they wait in the store and start when Temporal is available again. " +
+			"On an interrupt it finishes the requests in progress and stops. `starter config` lists the configuration variables.",
 		Example: "  starter serve\n  CLAIMFLOW_LISTEN=127.0.0.1:9000 CLAIMFLOW_DATABASE_URL=postgres://claimflow@db/claimflow starter serve",
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {

@@ -33,7 +33,7 @@ func (a *app) settingsPatch(file string, changes []string) (json.RawMessage, err
 	for _, change := range changes {
 		name, text, found := strings.Cut(change, "=")
 		if !found || name == "" {
-			return nil, usage("%q is no change; write it like language=de", change)
+			return nil, usage("invalid change %q: must be NAME=VALUE, such as language=de", change)
 		}
 		path := strings.Split(name, ".")
 		set(patch, path, valueOf(text, settingType(path)))
@@ -46,14 +46,14 @@ func (a *app) settingsPatch(file string, changes []string) (json.RawMessage, err
 func settingsOf(data []byte) (map[string]any, error) {
 	var document any
 	if err := yaml.Unmarshal(data, &document); err != nil {
-		return nil, fmt.Errorf("it is neither JSON nor YAML of settings: %w", err)
+		return nil, fmt.Errorf("not valid JSON or YAML: %w", err)
 	}
 	if document == nil {
 		return map[string]any{}, nil
 	}
 	settings, ok := document.(map[string]any)
 	if !ok {
-		return nil, errors.New("it must hold settings by their names, such as language: de")
+		return nil, errors.New("must be a mapping of settings, such as language: de")
 	}
 	return settings, nil
 }

@@ -14,7 +14,7 @@ func TestSettingsFromFilesAndArguments(t *testing.T) {
 		require.Regexp(t, `tag +"x"`, b.ok("shop", "settings", "acme", "-f", b.file("n.yaml", nothing), "tag=x"), nothing)
 	}
 	for _, wrong := range []string{"[a, b]", "just words", "7", "1: x"} {
-		require.Contains(t, b.fails(exitFailed, "shop", "settings", "acme", "-f", b.file("n.yaml", wrong), "tag=x"), "it must hold settings by their names", wrong)
+		require.Contains(t, b.fails(exitFailed, "shop", "settings", "acme", "-f", b.file("n.yaml", wrong), "tag=x"), "must be a mapping of settings", wrong)
 	}
 	settings := b.ok("shop", "settings", "acme", "tag=2024", "extra_tags=vip", "open_within=3d", "read_only=true", "evidence.max_files=5")
 	require.Regexp(t, `tag +"2024"`, settings)

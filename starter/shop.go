@@ -22,10 +22,10 @@ func (a *app) shopCommand() *cobra.Command {
 	},
 		a.shopAdd(), a.shopList(), a.shopUpdate(), a.shopRemove(), a.shopConnect(), a.shopSettings(), a.shopTryRules(), a.shopValidate(), a.shopTest(),
 		a.shopSwitch("show", "Show a shop, its connection and its claims by state", (*client.Client).Shop),
-		a.shopSwitch("enable", "Let the shop's claims become conversations", (*client.Client).Enable),
-		a.shopSwitch("disable", "Let the shop's new claims be skipped", (*client.Client).Disable),
-		a.shopSwitch("pause", "Let the shop's new claims wait", (*client.Client).Pause),
-		a.shopSwitch("resume", "Let the shop's waiting claims go on", (*client.Client).Resume),
+		a.shopSwitch("enable", "Enable the integration: claims become conversations", (*client.Client).Enable),
+		a.shopSwitch("disable", "Disable the integration: new claims are skipped", (*client.Client).Disable),
+		a.shopSwitch("pause", "Pause the shop: new claims wait", (*client.Client).Pause),
+		a.shopSwitch("resume", "Resume the shop: waiting claims continue", (*client.Client).Resume),
 		a.shopRetry(), a.shopOpenSkipped(), a.shopWebhookSecret(), a.shopSweep(), a.shopKarlaSecret(), a.shopKarlaEvents(),
 	)
 }
@@ -48,11 +48,11 @@ func (a *app) printShop(s claim.Shop) error {
 	return a.print(s, func(w *tabwriter.Writer) {
 		line(w, "Shop", s.Slug)
 		line(w, "Name", s.Name)
-		line(w, "Dixa offered", s.Feature)
+		line(w, "Dixa feature", s.Feature)
 		line(w, "Enabled", s.Enabled)
 		line(w, "Paused", s.Paused)
 		if s.Connection == nil {
-			line(w, "Connection", "none; `starter shop connect "+s.Slug+"` saves a token")
+			line(w, "Connection", "none; save a token with `starter shop connect "+s.Slug+"`")
 		} else {
 			line(w, "Connection", s.Connection.State)
 			line(w, "Organisation", fmt.Sprintf("%s %s", cell(s.Connection.OrganizationID), s.Connection.OrganizationName))
@@ -82,7 +82,7 @@ func (a *app) shopAdd() *cobra.Command {
 			return a.printShop(s)
 		}),
 	}
-	c.Flags().StringVar(&name, "name", "", "the shop's name for people")
+	c.Flags().StringVar(&name, "name", "", "the shop's display name")
 	c.Flags().BoolVar(&feature, "dixa", true, "whether the platform offers Dixa to the shop")
 	return c
 }
@@ -122,12 +122,12 @@ func (a *app) shopUpdate() *cobra.Command {
 			if cmd.Flags().Changed("dixa") {
 				on, err := strconv.ParseBool(feature)
 				if err != nil {
-					return usage("--dixa is true or false")
+					return usage("--dixa must be true or false")
 				}
 				p.Feature = &on
 			}
 			if p == (client.ShopPatch{}) {
-				return usage("say what to change: --name or --dixa")
+				return usage("specify what to change: --name or --dixa")
 			}
 			api, err := a.api()
 			if err != nil {
@@ -140,7 +140,7 @@ func (a *app) shopUpdate() *cobra.Command {
 			return a.printShop(s)
 		},
 	}
-	c.Flags().StringVar(&name, "name", "", "the shop's name for people")
+	c.Flags().StringVar(&name, "name", "", "the shop's display name")
 	c.Flags().StringVar(&feature, "dixa", "", "whether the platform offers Dixa to the shop: true or false")
 	return c
 }
@@ -152,7 +152,7 @@ func (a *app) shopRemove() *cobra.Command {
 		Example: "  starter shop remove acme --yes", Args: arguments("SHOP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !sure {
-				return usage("this removes the shop's settings, templates and keys for good; say --yes if that is meant")
+				return usage("this permanently deletes the shop's settings, templates and keys; confirm with --yes")
 			}
 			api, err := a.api()
 			if err != nil {
@@ -164,7 +164,7 @@ func (a *app) shopRemove() *cobra.Command {
 			return a.print(struct{}{}, func(w *tabwriter.Writer) { line(w, "removed "+args[0]) })
 		},
 	}
-	c.Flags().BoolVar(&sure, "yes", false, "really remove it")
+	c.Flags().BoolVar(&sure, "yes", false, "confirm the deletion")
 	return c
 }
 
@@ -172,8 +172,8 @@ func (a *app) shopConnect() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use: "connect SHOP", Short: "Verify a shop's Dixa API token and save it",
-		Long: "The token comes from --token-file, from the variable CLAIMFLOW_DIXA_TOKEN or from the standard input, and from one of them only; " +
-			"on a terminal it is asked for and not shown. It is never an argument: those are seen by everybody on the machine.",
+		Long: "The command reads the token from only one of --token-file, the variable CLAIMFLOW_DIXA_TOKEN and the standard input; " +
+			"on a terminal it prompts for it without echo. The token is never an argument, because all users of the machine can see arguments.",
 		Example: "  starter shop connect acme\n  starter shop connect acme --token-file token.txt\n  pass show dixa/acme | starter shop connect acme",
 		Args:    arguments("SHOP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -196,14 +196,14 @@ func (a *app) shopConnect() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&file, "token-file", "", "the file that holds the token; - for the standard input")
+	c.Flags().StringVar(&file, "token-file", "", "the file with the token; - for the standard input")
 	return c
 }
 
 func (a *app) shopValidate() *cobra.Command {
 	return &cobra.Command{
 		Use: "validate SHOP", Short: "Check the connection and settings against Dixa (read-only)",
-		Long: "Exits with 1 where a check failed.", Example: "  starter shop validate acme", Args: arguments("SHOP"),
+		Long: "Exits with 1 if a check fails.", Example: "  starter shop validate acme", Args: arguments("SHOP"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			r, err := api.Validate(ctx, args[0])
 			if err != nil {
@@ -218,13 +218,13 @@ func (a *app) shopTest() *cobra.Command {
 	var request client.TestRequest
 	c := &cobra.Command{
 		Use: "test SHOP --email ADDRESS", Short: "Test the integration: open a conversation, probe permissions, reply, close",
-		Long: "Opens a conversation tagged claimflow-test in the name of the address, replies as an agent and shows that the reply is in the same " +
-			"conversation. Dixa writes to the address, so use one of your own. Exits with 1 where a check failed.",
+		Long: "Opens a conversation tagged claimflow-test on behalf of the address, replies as an agent and verifies that the reply is in the same " +
+			"conversation. Dixa sends e-mail to the address, so use one of your own. Exits with 1 if a check fails.",
 		Example: "  starter shop test acme --email me@acme.example\n  starter shop test acme --email me@acme.example --agent 3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0011",
 		Args:    arguments("SHOP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if request.Email == "" {
-				return usage("name the address in whose name the conversation is opened with --email")
+				return usage("--email is required: the customer address of the test conversation")
 			}
 			api, err := a.api()
 			if err != nil {
@@ -237,14 +237,14 @@ func (a *app) shopTest() *cobra.Command {
 			return a.printReport(r)
 		},
 	}
-	c.Flags().StringVar(&request.Email, "email", "", "the address in whose name the conversation is opened")
+	c.Flags().StringVar(&request.Email, "email", "", "the customer address of the test conversation")
 	c.Flags().StringVar(&request.AgentID, "agent", "", "the id of the agent who replies (default: the shop's default_agent_id)")
 	return c
 }
 
 func (a *app) printReport(r client.Report) error {
 	err := a.print(r, func(w *tabwriter.Writer) {
-		line(w, "CHECK", "RESULT", "WHAT WAS FOUND")
+		line(w, "CHECK", "RESULT", "DETAIL")
 		for _, c := range r.Checks {
 			line(w, c.Name, c.Result, c.Detail)
 		}
@@ -272,7 +272,7 @@ func (a *app) shopRetry() *cobra.Command {
 			return a.printCount(n, err)
 		}),
 	}
-	c.Flags().StringSliceVar(&causes, "cause", nil, "only claims parked for this cause; may be given several times")
+	c.Flags().StringSliceVar(&causes, "cause", nil, "only claims parked for this cause; can be repeated")
 	return c
 }
 
@@ -294,7 +294,7 @@ func (a *app) shopOpenSkipped() *cobra.Command {
 			return a.printCount(n, err)
 		},
 	}
-	c.Flags().StringVar(&since, "since", "", "only claims accepted since then: a time, or how long ago")
+	c.Flags().StringVar(&since, "since", "", "only claims accepted since this time, or since an age such as 24h")
 	return c
 }
 
@@ -302,20 +302,20 @@ func (a *app) printCount(n int, err error) error {
 	if err != nil {
 		return err
 	}
-	return a.print(client.Count{Claims: n}, func(w *tabwriter.Writer) { line(w, strconv.Itoa(n)+" claims taken up again") })
+	return a.print(client.Count{Claims: n}, func(w *tabwriter.Writer) { line(w, strconv.Itoa(n)+" claims retried") })
 }
 
 func (a *app) shopSettings() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use: "settings SHOP [NAME=VALUE ...]", Short: "Show a shop's settings, or change them",
-		Long: "Without changes it shows what holds. A value is JSON or plain text, as the setting wants it; one text makes a list of one; null inherits again; a dot goes into a member. " +
-			"What names something in Dixa is checked there before it is saved.",
+		Long: "Without changes it shows the effective settings. A value is JSON or plain text, depending on the setting. A single text becomes a list of one; null restores the inherited value; a dot selects a member. " +
+			"References to objects in Dixa are verified there before they are saved.",
 		Example: "  starter shop settings acme\n  starter shop settings acme email_integration_id=support@acme.email.dixa.io open_within=2h\n" +
 			"  starter shop settings acme evidence.max_files=5 default_language=null\n  starter shop settings acme -f settings.yaml",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("`%s` takes SHOP and changes such as language=de; see `%[1]s --help`", cmd.CommandPath())
+				return usage("`%s` takes SHOP and optional changes such as language=de; see `%[1]s --help`", cmd.CommandPath())
 			}
 			return nil
 		},

@@ -31,7 +31,7 @@ func (a *app) claimSubmit() *cobra.Command {
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
-				return usage("name the claim's file with -f, or -f - for the standard input")
+				return usage("specify the claim file with -f, or -f - for the standard input")
 			}
 			if wait < 0 || wait > client.MaxWait {
 				return usage("--wait must be at most %s", client.MaxWait)
@@ -57,7 +57,7 @@ func (a *app) claimSubmit() *cobra.Command {
 			}
 			if shop == "" {
 				if shop = shopOf(data); shop == "" {
-					return usage("the claim of %s has no shop_slug; name the shop with --shop", file)
+					return usage("the claim in %s has no shop_slug; specify the shop with --shop", file)
 				}
 			}
 			s, err := api.SubmitBody(cmd.Context(), shop, data, opts...)
@@ -67,8 +67,8 @@ func (a *app) claimSubmit() *cobra.Command {
 			return a.print(s, func(w *tabwriter.Writer) { submissionTable(w, []submission{accepted(1, s)}) })
 		},
 	}
-	c.Flags().StringVarP(&file, "file", "f", "", "the claim's JSON file; - for the standard input")
-	c.Flags().StringVar(&shop, "shop", "", "the shop; missing: the claim's shop_slug")
+	c.Flags().StringVarP(&file, "file", "f", "", "the JSON file of the claims; - for the standard input")
+	c.Flags().StringVar(&shop, "shop", "", "the shop (default: the claim's shop_slug)")
 	c.Flags().DurationVar(&wait, "wait", 0, "wait until the claim is open, parked or skipped; --wait alone waits 30s")
 	c.Flags().Lookup("wait").NoOptDefVal = client.MaxWait.String()
 	return c
@@ -104,7 +104,7 @@ func (a *app) submitAll(ctx context.Context, api *client.Client, shop string, bo
 	for i, body := range bodies {
 		s, err := submitOne(ctx, api, shop, body, i+1, opts)
 		if err != nil && !isRefusal(err) {
-			broken = fmt.Errorf("claim %d of %d was not submitted, nor any after it: %w", i+1, len(bodies), err)
+			broken = fmt.Errorf("claim %d of %d and all after it were not submitted: %w", i+1, len(bodies), err)
 			break
 		}
 		if err != nil {
@@ -133,7 +133,7 @@ func submitOne(ctx context.Context, api *client.Client, shop string, body json.R
 	if shop == "" {
 		err = &client.Error{Problem: client.Problem{
 			Status: http.StatusUnprocessableEntity, Code: client.CodeInvalid, Detail: "The claim cannot be taken.",
-			Errors: []client.FieldError{{Field: "shop_slug", Message: "is required, or name the shop with --shop"}},
+			Errors: []client.FieldError{{Field: "shop_slug", Message: "is required, or specify the shop with --shop"}},
 		}}
 	} else {
 		var s client.Submitted
@@ -154,7 +154,7 @@ func isRefusal(err error) bool {
 }
 
 func submissionTable(w *tabwriter.Writer, all []submission) {
-	line(w, "SHOP", "CLAIM", "RESULT", "STATE", "WORKFLOW OR FAULTS")
+	line(w, "SHOP", "CLAIM", "RESULT", "STATE", "WORKFLOW OR ERRORS")
 	for _, s := range all {
 		id := s.ID
 		if id == "" {
@@ -166,7 +166,7 @@ func submissionTable(w *tabwriter.Writer, all []submission) {
 				about += fmt.Sprintf(", conversation %d", s.Claim.ConversationID)
 			}
 			if len(s.Ignored) > 0 {
-				about += " (members that nobody knows: " + strings.Join(s.Ignored, ", ") + ")"
+				about += " (ignored unknown members: " + strings.Join(s.Ignored, ", ") + ")"
 			}
 			line(w, s.Shop, id, s.Result, s.Claim.State, about)
 			continue
@@ -180,11 +180,11 @@ func submissionTable(w *tabwriter.Writer, all []submission) {
 func claimsOf(data []byte) (bodies []json.RawMessage, isList bool, err error) {
 	trimmed := bytes.TrimSpace(data)
 	if len(trimmed) == 0 {
-		return nil, false, errors.New("it is empty; it must hold a claim or a list of claims as JSON")
+		return nil, false, errors.New("the file is empty; it must contain a claim or a list of claims as JSON")
 	}
 	var whole json.RawMessage
 	if err := json.Unmarshal(data, &whole); err != nil {
-		return nil, false, fmt.Errorf("it is no JSON: %s", syntaxError(data, err))
+		return nil, false, fmt.Errorf("not valid JSON: %s", syntaxError(data, err))
 	}
 	if trimmed[0] != '[' {
 		return []json.RawMessage{data}, false, nil

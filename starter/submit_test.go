@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-func TestARefusedClaimDoesNotKeepBackTheOthers(t *testing.T) {
+func TestSubmitContinuesAfterRefusedClaim(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
@@ -26,11 +26,11 @@ func TestARefusedClaimDoesNotKeepBackTheOthers(t *testing.T) {
 
 	code, out, err := b.run("", "claim", "submit", "-f", list)
 	require.Equal(t, exitRefused, code)
-	require.Empty(t, err, "the table says it")
-	require.Regexp(t, `(?m)^SHOP +CLAIM +RESULT +STATE +WORKFLOW OR FAULTS$`, out)
+	require.Empty(t, err, "the table contains the error")
+	require.Regexp(t, `(?m)^SHOP +CLAIM +RESULT +STATE +WORKFLOW OR ERRORS$`, out)
 	require.Regexp(t, `(?m)^acme +c-1 +known +received +claim:acme:c-1$`, out)
 	require.Regexp(t, `(?m)^acme +c-2 +refused +- .*reason: is required`, out)
-	require.Regexp(t, `(?m)^- +\(number 3\) +refused .*name the shop with --shop`, out)
+	require.Regexp(t, `(?m)^- +\(number 3\) +refused .*specify the shop with --shop`, out)
 	require.Regexp(t, `(?m)^- +\(number 4\) +refused`, out)
 	require.Regexp(t, `(?m)^nobody +c-5 +refused +- .*not found`, out)
 	require.Regexp(t, `(?m)^acme +c-6 +new +received`, out)
@@ -52,7 +52,7 @@ func TestARefusedClaimDoesNotKeepBackTheOthers(t *testing.T) {
 	require.NotEmpty(t, all[1].Error.Errors)
 }
 
-func TestAListOfClaimsIsAnsweredWithAList(t *testing.T) {
+func TestSubmitListReturnsList(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
@@ -63,25 +63,25 @@ func TestAListOfClaimsIsAnsweredWithAList(t *testing.T) {
 	var single client.Submitted
 	require.NoError(t, json.Unmarshal([]byte(b.ok("claim", "submit", "-o", "json", "-f", b.file("claim.json", aClaim))), &single))
 	require.Equal(t, "c-1", single.Claim.ID)
-	require.Contains(t, b.fails(exitUsage, "claim", "submit", "-f", b.file("nowhere.json", `{"claim_id": "c-9"}`)), "name the shop with --shop")
+	require.Contains(t, b.fails(exitUsage, "claim", "submit", "-f", b.file("nowhere.json", `{"claim_id": "c-9"}`)), "specify the shop with --shop")
 }
 
-func TestMalformedJSONNamesThePlace(t *testing.T) {
+func TestMalformedJSONReportsPosition(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for content, words := range map[string]string{
 		"{\n  \"claim_id\": c-1}": "line 2, column 15: invalid character 'c' looking for beginning of value",
 		"[{},\n{]":                "line 2, column 2: invalid character ']'",
 		`{"claim_id": "c`:         "line 1, column 15: unexpected end of JSON input",
-		" \n":                     "it is empty",
+		" \n":                     "the file is empty",
 	} {
 		require.Contains(t, b.fails(exitFailed, "claim", "submit", "-f", b.file("bad.json", content)), words, content)
 	}
 }
 
-// TestWhatWasAcceptedIsToldWhereTheServiceGoes stops the service after the first
+// TestSubmitReportsAcceptedClaimsWhenServiceStops stops the service after the first
 // claim.
-func TestWhatWasAcceptedIsToldWhereTheServiceGoes(t *testing.T) {
+func TestSubmitReportsAcceptedClaimsWhenServiceStops(t *testing.T) {
 	t.Parallel()
 	for status, exit := range map[int]int{http.StatusInternalServerError: exitUnavailable, http.StatusUnauthorized: exitRefused} {
 		calls := 0
@@ -98,8 +98,8 @@ func TestWhatWasAcceptedIsToldWhereTheServiceGoes(t *testing.T) {
 		service.Close()
 		require.Equal(t, exit, code, err)
 		require.Regexp(t, `(?m)^acme +c-1 +new`, out)
-		require.Contains(t, err, "claim 2 of 3 was not submitted, nor any after it")
-		require.Equal(t, 2, calls, "the third would fare no better")
+		require.Contains(t, err, "claim 2 of 3 and all after it were not submitted")
+		require.Equal(t, 2, calls, "the third claim is not submitted")
 		require.Equal(t, 2, strings.Count(out, "\n"))
 	}
 }

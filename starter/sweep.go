@@ -19,8 +19,8 @@ func (a *app) shopSweep() *cobra.Command {
 	var within time.Duration
 	c := &cobra.Command{
 		Use: "sweep SHOP", Short: "Reconcile with Dixa now: find events that no webhook delivered",
-		Long: "A sweep is of the whole Dixa organisation and runs by itself every CLAIMFLOW_SWEEP_EVERY. It keeps to a tenth of the token's requests, so it may take minutes. " +
-			"Exits with 1 where it left something out.",
+		Long: "A sweep covers the whole Dixa organisation and also runs automatically every CLAIMFLOW_SWEEP_EVERY. It uses at most a tenth of the token's request rate, so it can take minutes. " +
+			"Exits with 1 if the sweep is incomplete.",
 		Example: "  starter shop sweep acme", Args: arguments("SHOP"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			timed, cancel := context.WithTimeout(ctx, within)
@@ -31,7 +31,7 @@ func (a *app) shopSweep() *cobra.Command {
 			}
 			sweep, err := awaitSweep(timed, api, args[0], asked)
 			if timed.Err() != nil && ctx.Err() == nil {
-				return fmt.Errorf("the sweep of %s did not end within %s; it goes on without this command, and needs a worker", args[0], within)
+				return fmt.Errorf("the sweep of %s did not finish within %s; it continues in the background while a worker runs", args[0], within)
 			}
 			if err != nil {
 				return err
@@ -45,7 +45,7 @@ func (a *app) shopSweep() *cobra.Command {
 			return nil
 		}),
 	}
-	c.Flags().DurationVar(&within, "within", 10*time.Minute, "how long to wait for its end")
+	c.Flags().DurationVar(&within, "within", 10*time.Minute, "how long to wait for the sweep to finish")
 	return c
 }
 
@@ -70,22 +70,22 @@ func awaitSweep(ctx context.Context, api *client.Client, shop string, asked clie
 
 func printSweep(w *tabwriter.Writer, s claim.Sweep) {
 	r := s.Report
-	line(w, "Ended", s.FinishedAt)
+	line(w, "Finished", s.FinishedAt)
 	line(w, "Lag", time.Duration(s.LagSeconds)*time.Second)
 	line(w, "Requests to Dixa", r.Requests)
-	line(w, "Entries of the log read", r.Entries)
-	line(w, "Conversations touched", r.Touched)
-	line(w, "Conversations asked about", r.Looked)
-	line(w, "Repaired conversations", r.Conversations)
-	line(w, "Repaired messages and notes", r.Messages)
-	line(w, "Repaired timeline entries", r.Happenings)
-	line(w, "Events that Dixa could not deliver", r.Events)
-	line(w, "Webhook subscriptions mended", r.Subscriptions)
-	line(w, "Conversations gone from Dixa", r.Gone)
+	line(w, "Log entries read", r.Entries)
+	line(w, "Conversations with activity", r.Touched)
+	line(w, "Conversations checked", r.Looked)
+	line(w, "Conversations repaired", r.Conversations)
+	line(w, "Messages and notes repaired", r.Messages)
+	line(w, "Timeline entries repaired", r.Happenings)
+	line(w, "Undelivered events found", r.Events)
+	line(w, "Webhook subscriptions repaired", r.Subscriptions)
+	line(w, "Conversations deleted or anonymized", r.Gone)
 	if r.Failed > 0 {
-		line(w, "Left for the next sweep", r.Failed)
+		line(w, "Deferred to the next sweep", r.Failed)
 	}
 	if r.Trouble != "" {
-		line(w, "Trouble", r.Trouble)
+		line(w, "Problem", r.Trouble)
 	}
 }

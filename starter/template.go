@@ -22,14 +22,14 @@ type templatePlace struct {
 }
 
 func (p *templatePlace) flags(c *cobra.Command) {
-	c.Flags().StringVar(&p.shop, "shop", "", "the shop whose template it is")
-	c.Flags().BoolVar(&p.platform, "platform", false, "the template that all shops inherit")
-	c.Flags().StringVar(&p.language, "language", "", "the language, such as de; missing: the default language")
+	c.Flags().StringVar(&p.shop, "shop", "", "use the template of this shop")
+	c.Flags().BoolVar(&p.platform, "platform", false, "use the template that all shops inherit")
+	c.Flags().StringVar(&p.language, "language", "", "the language, such as de (default: the default language)")
 }
 
 func (p *templatePlace) check() error {
 	if (p.shop == "") == !p.platform {
-		return usage("say whose template it is: --shop SHOP, or --platform for all shops")
+		return usage("specify --shop SHOP, or --platform for all shops")
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ func (a *app) templatePreview() *cobra.Command {
 	var file, claimFile string
 	c := &cobra.Command{
 		Use: "preview REASON", Short: "Render a template without calling Dixa",
-		Long:    "Renders what would be used, or the template of a file that is not saved, for a sample claim or one of your own.",
+		Long:    "Renders the effective template, or an unsaved template from a file, for a sample claim or your own claim.",
 		Example: "  starter template preview damaged --shop acme --language de\n  starter template preview damaged --shop acme -f damaged.yaml --claim claim.json",
 		Args:    arguments("REASON"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -91,8 +91,8 @@ func (a *app) templatePreview() *cobra.Command {
 		},
 	}
 	p.flags(c)
-	c.Flags().StringVarP(&file, "file", "f", "", "a template that is not saved yet, as YAML or JSON")
-	c.Flags().StringVar(&claimFile, "claim", "", "the claim to render for, as JSON; missing: a sample")
+	c.Flags().StringVarP(&file, "file", "f", "", "an unsaved template, as YAML or JSON")
+	c.Flags().StringVar(&claimFile, "claim", "", "the claim to render, as JSON (default: a sample)")
 	return c
 }
 
@@ -101,7 +101,7 @@ func (a *app) templateSet() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use: "set REASON -f FILE", Short: "Validate a template and save it",
-		Long:    "The file is YAML or JSON with subject, body, format (html or text), tags, note and evidence; what it leaves out is inherited.",
+		Long:    "The file is YAML or JSON with subject, body, format (html or text), tags, note and evidence. Omitted members are inherited.",
 		Example: "  starter template set damaged --shop acme --language de -f damaged.yaml",
 		Args:    arguments("REASON"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -109,7 +109,7 @@ func (a *app) templateSet() *cobra.Command {
 				return err
 			}
 			if file == "" {
-				return usage("name the template's file with -f, or -f - for the standard input")
+				return usage("specify the template file with -f, or -f - for the standard input")
 			}
 			source, err := a.readTemplate(file)
 			if err != nil {
@@ -127,7 +127,7 @@ func (a *app) templateSet() *cobra.Command {
 		},
 	}
 	p.flags(c)
-	c.Flags().StringVarP(&file, "file", "f", "", "the template's file; - for the standard input")
+	c.Flags().StringVarP(&file, "file", "f", "", "the template file; - for the standard input")
 	return c
 }
 
@@ -142,7 +142,7 @@ func (a *app) readTemplate(file string) (client.TemplateSource, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
 	if err := dec.Decode(&source); err != nil && !errors.Is(err, io.EOF) {
-		return source, fmt.Errorf("%s is no template of subject, body, format, tags, note and evidence: %w", file, err)
+		return source, fmt.Errorf("%s is not a valid template (subject, body, format, tags, note, evidence): %w", file, err)
 	}
 	return source, nil
 }
@@ -195,7 +195,7 @@ func (a *app) templateList() *cobra.Command {
 			})
 		}),
 	}
-	c.Flags().StringVar(&shop, "shop", "", "the shop; missing: the platform")
+	c.Flags().StringVar(&shop, "shop", "", "the shop (default: the platform)")
 	return c
 }
 
@@ -215,7 +215,7 @@ func (a *app) templateDelete() *cobra.Command {
 			if err := api.DeleteTemplate(cmd.Context(), p.shop, args[0], p.language); err != nil {
 				return err
 			}
-			return a.print(struct{}{}, func(w *tabwriter.Writer) { line(w, "deleted the template of "+args[0]) })
+			return a.print(struct{}{}, func(w *tabwriter.Writer) { line(w, "deleted the template for "+args[0]) })
 		},
 	}
 	p.flags(c)

@@ -20,19 +20,19 @@ func (a *app) token(file string) (string, error) {
 	inVariable := c.DixaToken.Reveal()
 	switch {
 	case file != "" && inVariable != "":
-		return "", usage("--token-file is given and CLAIMFLOW_DIXA_TOKEN is set; give the token in one way only")
+		return "", usage("--token-file and CLAIMFLOW_DIXA_TOKEN are both set; use only one of them")
 	case inVariable != "" && a.prompts:
 		return inVariable, nil
 	case inVariable != "":
 		if a.pipedIn() != "" {
-			return "", usage("the standard input holds something and CLAIMFLOW_DIXA_TOKEN is set; give the token in one way only: " +
+			return "", usage("CLAIMFLOW_DIXA_TOKEN is set and the standard input is not empty; use only one of them: " +
 				"unset the variable, or add < /dev/null")
 		}
 		return inVariable, nil
 	}
 	token, err := a.secret(file, "Dixa API token")
 	if err == nil && token == "" && file == "" {
-		err = usage("no token was given: use --token-file, CLAIMFLOW_DIXA_TOKEN or the standard input")
+		err = usage("a token is required: use --token-file, CLAIMFLOW_DIXA_TOKEN or the standard input")
 	}
 	return token, err
 }
@@ -45,11 +45,11 @@ func (a *app) secret(file, what string) (string, error) {
 		return withoutLineEnd(string(data)), err
 	}
 	if f, ok := a.in.(*os.File); ok && a.prompts {
-		say(a.err, "%s (it is not shown): ", what)
+		say(a.err, "%s (input is hidden): ", what)
 		data, err := term.ReadPassword(int(f.Fd()))
 		say(a.err, "\n")
 		if err != nil {
-			return "", fmt.Errorf("read the %s from the terminal: %w; give it by a file", what, err)
+			return "", fmt.Errorf("read the %s from the terminal: %w; pass it in a file instead", what, err)
 		}
 		return string(data), nil
 	}

@@ -22,8 +22,8 @@ const watchEvery = time.Second
 func (a *app) claimWatch() *cobra.Command {
 	return &cobra.Command{
 		Use: "watch SHOP CLAIM", Short: "Watch a claim: print its events as they happen",
-		Long: "Prints what happened so far and then each new thing, until the claim is settled, skipped or abandoned, or Ctrl-C. " +
-			"With -o json it prints one object a line.",
+		Long: "Prints past events and then new ones, until the claim is settled, skipped or abandoned, or until you press Ctrl-C. " +
+			"With -o json it prints one object per line.",
 		Example: "  starter claim watch acme c-10001\n  starter claim watch acme c-10001 -o json | jq -r .what",
 		Args:    arguments("SHOP", "CLAIM"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
@@ -111,7 +111,7 @@ func inDixa(w *tabwriter.Writer, c *claim.Conversation) {
 	if c == nil {
 		return
 	}
-	line(w, "In Dixa", c.Status)
+	line(w, "Dixa status", c.Status)
 	if c.Assignee != nil {
 		line(w, "Agent", cmp.Or(c.Assignee.Name, c.Assignee.ID))
 	}

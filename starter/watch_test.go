@@ -31,7 +31,7 @@ func (b *bench) watching(ctx context.Context, args ...string) (lines *bufio.Scan
 	return bufio.NewScanner(out), code
 }
 
-func TestWatchPrintsWhatHappensUntilTheClaimIsFinal(t *testing.T) {
+func TestWatchPrintsTimelineUntilClaimIsFinal(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
@@ -43,11 +43,11 @@ func TestWatchPrintsWhatHappensUntilTheClaimIsFinal(t *testing.T) {
 	lines, ended := b.watching(t.Context(), "acme", "c-1", "-o", "json")
 	next := func() (e claim.TimelineEntry) {
 		t.Helper()
-		require.True(t, lines.Scan(), "the watch ended too early: %v", lines.Err())
-		require.NoError(t, json.Unmarshal(lines.Bytes(), &e), "one object a line")
+		require.True(t, lines.Scan(), "the watch ended early: %v", lines.Err())
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &e), "one object per line")
 		return e
 	}
-	require.Equal(t, "accepted", next().What, "what happened before comes first")
+	require.Equal(t, "accepted", next().What, "past events come first")
 
 	// Changes that affect neither the claim's state nor its status are printed as
 	// well.
@@ -60,7 +60,7 @@ func TestWatchPrintsWhatHappensUntilTheClaimIsFinal(t *testing.T) {
 	_, err = b.store.Claims.Change(t.Context(), ref, claim.EventSkip, store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.OutboundSkipped}}})
 	require.NoError(t, err)
 	require.Equal(t, claim.OutboundSkipped, next().What)
-	require.False(t, lines.Scan(), "nothing twice: %s", lines.Text())
+	require.False(t, lines.Scan(), "no entry is printed twice: %s", lines.Text())
 	require.Equal(t, exitOK, <-ended)
 }
 
@@ -82,7 +82,7 @@ func TestWatchNamesTheCommandThatEndedTheClaim(t *testing.T) {
 	require.Contains(t, printed.String(), "  abandon (test)")
 }
 
-func TestWatchEndsWithThePerson(t *testing.T) {
+func TestWatchStopsOnInterrupt(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
@@ -93,12 +93,12 @@ func TestWatchEndsWithThePerson(t *testing.T) {
 	require.True(t, lines.Scan())
 	require.Contains(t, lines.Text(), "accepted")
 	interrupt()
-	require.Equal(t, exitOK, <-ended, "Ctrl-C is no failure")
+	require.Equal(t, exitOK, <-ended, "Ctrl-C is not a failure")
 	require.Contains(t, b.fails(exitRefused, "claim", "watch", "acme", "c-9"), "starter claim list acme")
 }
 
 // Names, tags and texts come from untrusted sources.
-func TestWatchedWordsCannotSteerTheTerminal(t *testing.T) {
+func TestWatchRemovesControlCharacters(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	a := &app{out: &out}

@@ -11,16 +11,16 @@ func (a *app) shopWebhookSecret() *cobra.Command {
 	var automatic bool
 	c := &cobra.Command{
 		Use: "webhook-secret SHOP", Short: "Save the signing secret of a webhook that you created in Dixa",
-		Long: "Enabling a shop makes a webhook in Dixa, so this is only for a token that may not. " +
-			"`starter shop settings SHOP -o json` shows the address that the webhook in Dixa needs, as subscription.url. " +
-			"The secret comes from --secret-file, else from the standard input; on a terminal it is asked for and not shown. " +
-			"The one that it replaces stays good for three days.",
+		Long: "Enabling a shop creates a webhook in Dixa. Use this command only if the token lacks the permission for that. " +
+			"`starter shop settings SHOP -o json` shows the URL for the webhook as subscription.url. " +
+			"The command reads the secret from --secret-file or the standard input; on a terminal it prompts for it without echo. " +
+			"The previous secret stays valid for three days.",
 		Example: "  starter shop webhook-secret acme\n  starter shop webhook-secret acme --secret-file secret.txt\n  starter shop webhook-secret acme --automatic",
 		Args:    arguments("SHOP"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			secret := ""
 			if automatic && file != "" {
-				return usage("--automatic saves no secret, so it does not go with --secret-file")
+				return usage("--automatic saves no secret and cannot be combined with --secret-file")
 			}
 			if !automatic {
 				var err error
@@ -28,7 +28,7 @@ func (a *app) shopWebhookSecret() *cobra.Command {
 					return err
 				}
 				if secret == "" {
-					return usage("no secret was given: use --secret-file or the standard input, or --automatic to have the webhook made")
+					return usage("a secret is required: use --secret-file or the standard input, or --automatic to let Claimflow create the webhook")
 				}
 			}
 			api, err := a.api()
@@ -41,15 +41,15 @@ func (a *app) shopWebhookSecret() *cobra.Command {
 			}
 			return a.print(s, func(w *tabwriter.Writer) {
 				line(w, "Webhook", s.State)
-				line(w, "Address", s.URL)
+				line(w, "URL", s.URL)
 				line(w, "Secret", s.SecretPreview)
 				if automatic {
-					line(w, "Next", "`starter shop enable "+args[0]+"` makes the webhook")
+					line(w, "Next", "create the webhook with `starter shop enable "+args[0]+"`")
 				}
 			})
 		},
 	}
-	c.Flags().StringVar(&file, "secret-file", "", "the file that holds the secret; - for the standard input")
-	c.Flags().BoolVar(&automatic, "automatic", false, "forget that the webhook was made by hand")
+	c.Flags().StringVar(&file, "secret-file", "", "the file with the secret; - for the standard input")
+	c.Flags().BoolVar(&automatic, "automatic", false, "let Claimflow create the webhook again")
 	return c
 }

@@ -8,49 +8,28 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/claimflow/claimflow/claim"
 )
 
 // keyPrefix starts every API key, so that a leaked key can be recognised.
 const keyPrefix = "cfk_"
 
-// APIKey is an API key. The key itself is shown once, by [APIKeys.Create].
-type APIKey struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	// Shop is the shop that the key belongs to; empty for the platform.
-	Shop   string   `json:"shop,omitempty"`
-	Scopes []string `json:"scopes"`
-	// Preview is the key's prefix and its last four characters.
-	Preview   string    `json:"preview"`
-	CreatedAt time.Time `json:"created_at"`
-	// RevokedAt is zero unless the key is revoked.
-	RevokedAt time.Time `json:"revoked_at,omitzero"`
-}
-
-// NewAPIKey is an API key to create.
-type NewAPIKey struct {
-	Name string
-	// Shop is the shop that the key belongs to; empty for the platform.
-	Shop   string
-	Scopes []string
-}
-
 // Create creates an API key and returns it with its secret of 256 random bits. Only
 // a hash of the secret is stored, so it cannot be shown again.
-func (s APIKeys) Create(ctx context.Context, k NewAPIKey) (key APIKey, secret string, err error) {
+func (s APIKeys) Create(ctx context.Context, k claim.NewKey) (key claim.Key, secret string, err error) {
 	random := make([]byte, 32)
 	rand.Read(random)
 	secret = keyPrefix + base64.RawURLEncoding.EncodeToString(random)
-	key = APIKey{
+	key = claim.Key{
 		ID: uuid.NewString(), Name: plain(k.Name), Shop: k.Shop, Scopes: append([]string{}, k.Scopes...),
 		Preview: keyPrefix + "…" + secret[len(secret)-4:],
 	}
 	scopes, err := json.Marshal(key.Scopes)
 	if err != nil {
-		return APIKey{}, "", err
+		return claim.Key{}, "", err
 	}
 	err = s.write(ctx, "make an API key", func(tx *sql.Tx) error {
 		if k.Shop != "" {
@@ -65,44 +44,33 @@ func (s APIKeys) Create(ctx context.Context, k NewAPIKey) (key APIKey, secret st
 		return err
 	})
 	if err != nil {
-		return APIKey{}, "", err
+		return claim.Key{}, "", err
 	}
 	return key, secret, nil
 }
 
 // BySecret returns the key of a secret. It returns [ErrNotFound] if the key is
 // unknown or revoked.
-func (s APIKeys) BySecret(ctx context.Context, secret string) (APIKey, error) {
+func (s APIKeys) BySecret(ctx context.Context, secret string) (claim.Key, error) {
 	keys, err := s.keysWhere(ctx, `hash = $1 AND revoked_at = 0`, keyHash(secret))
-	if err == nil && len(keys) == 0 {
-		err = notFound("API key")
-	}
-	if err != nil {
-		return APIKey{}, err
-	}
-	return keys[0], nil
+	return only(keys, err, notFound("API key"))
 }
 
 // List lists the API keys of a shop, or all keys if shop is empty, newest first and
 // including revoked ones.
-func (s APIKeys) List(ctx context.Context, shop string) ([]APIKey, error) {
+func (s APIKeys) List(ctx context.Context, shop string) ([]claim.Key, error) {
 	return s.keysWhere(ctx, `$1 = '' OR shop = $1`, shop)
 }
 
 // Revoke revokes a key at once. It is idempotent.
 func (s APIKeys) Revoke(ctx context.Context, id string) error {
-	return s.write(ctx, "revoke API key "+id, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `UPDATE api_keys SET revoked_at = CASE WHEN revoked_at = 0 THEN $2 ELSE revoked_at END WHERE id = $1`, id, s.now())
-		if err == nil && n == 0 {
-			err = notFound("API key " + id)
-		}
-		return err
-	})
+	return s.execute(ctx, "revoke API key "+id, notFound("API key "+id),
+		`UPDATE api_keys SET revoked_at = CASE WHEN revoked_at = 0 THEN $2 ELSE revoked_at END WHERE id = $1`, id, s.now())
 }
 
-func (s *core) keysWhere(ctx context.Context, where string, arg any) ([]APIKey, error) {
-	return list(ctx, s, "read API keys", func(scan func(...any) error) (APIKey, error) {
-		var k APIKey
+func (s *core) keysWhere(ctx context.Context, where string, arg any) ([]claim.Key, error) {
+	return list(ctx, s, "read API keys", func(scan func(...any) error) (claim.Key, error) {
+		var k claim.Key
 		var scopes string
 		var created, revoked int64
 		if err := scan(&k.ID, &k.Name, &k.Shop, &scopes, &k.Preview, &created, &revoked); err != nil {

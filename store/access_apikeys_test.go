@@ -15,13 +15,13 @@ func TestAPIKeys(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		ctx := t.Context()
-		key, secret, err := s.APIKeys.Create(ctx, store.NewAPIKey{Name: "shop's key", Shop: "acme", Scopes: []string{"claims:write", "claims:read"}})
+		key, secret, err := s.APIKeys.Create(ctx, claim.NewKey{Name: "shop's key", Shop: "acme", Scopes: []string{"claims:write", "claims:read"}})
 		require.NoError(t, err)
 		require.True(t, strings.HasPrefix(secret, "cfk_"))
 		require.Len(t, secret, 4+43, "the secret has fewer than 256 bits")
 		require.Equal(t, "cfk_…"+secret[len(secret)-4:], key.Preview)
 		now.Turn(time.Second)
-		platform, other, err := s.APIKeys.Create(ctx, store.NewAPIKey{Name: "platform", Scopes: []string{"admin"}})
+		platform, other, err := s.APIKeys.Create(ctx, claim.NewKey{Name: "platform", Scopes: []string{"admin"}})
 		require.NoError(t, err)
 		require.NotEqual(t, secret, other)
 
@@ -35,10 +35,10 @@ func TestAPIKeys(t *testing.T) {
 
 		keys, err := s.APIKeys.List(ctx, "")
 		require.NoError(t, err)
-		require.Equal(t, []store.APIKey{platform, key}, keys)
+		require.Equal(t, []claim.Key{platform, key}, keys)
 		keys, err = s.APIKeys.List(ctx, "acme")
 		require.NoError(t, err)
-		require.Equal(t, []store.APIKey{key}, keys)
+		require.Equal(t, []claim.Key{key}, keys)
 
 		require.NoError(t, s.APIKeys.Revoke(ctx, key.ID))
 		revoked := now.Now()
@@ -57,9 +57,9 @@ func TestAuditLogNeverHoldsSecrets(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		details := map[string]string{"token": tokenA, "Client_Secret": "s3", "note": "used cfk_abc", "agent": "a-1"}
-		require.NoError(t, s.AuditLog.Append(t.Context(), store.AuditEntry{Actor: "cli", Action: "token.save", Shop: "acme", Target: "c-1", Details: details}))
+		require.NoError(t, s.AuditLog.Append(t.Context(), claim.AuditEntry{Actor: "cli", Action: "token.save", Shop: "acme", Target: "c-1", Details: details}))
 		require.Equal(t, tokenA, details["token"], "the caller's own details are changed")
-		entries, next, err := s.AuditLog.List(t.Context(), store.AuditFilter{})
+		entries, next, err := s.AuditLog.List(t.Context(), claim.AuditFilter{})
 		require.NoError(t, err)
 		require.Empty(t, next)
 		require.Len(t, entries, 1)
@@ -72,7 +72,7 @@ func TestAuditLogFiltersAndPages(t *testing.T) {
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		ctx := t.Context()
 		start := now.Now()
-		for i, e := range []store.AuditEntry{
+		for i, e := range []claim.AuditEntry{
 			{Actor: "ann", Action: "claim.retry", Shop: "acme", Target: "1"},
 			{Actor: "bob", Action: "claim.retry", Shop: "acme", Target: "2"},
 			{Actor: "bob", Action: "shop.pause", Shop: "other", Target: "3"},
@@ -83,7 +83,7 @@ func TestAuditLogFiltersAndPages(t *testing.T) {
 				now.Turn(time.Second)
 			}
 		}
-		targets := func(f store.AuditFilter) (all []string) {
+		targets := func(f claim.AuditFilter) (all []string) {
 			for {
 				entries, next, err := s.AuditLog.List(ctx, f)
 				require.NoError(t, err)
@@ -97,13 +97,13 @@ func TestAuditLogFiltersAndPages(t *testing.T) {
 				f.Cursor = next
 			}
 		}
-		require.ElementsMatch(t, []string{"1", "2", "3", "4"}, targets(store.AuditFilter{Limit: 1}))
-		require.ElementsMatch(t, []string{"1", "2"}, targets(store.AuditFilter{Shop: "acme"}))
-		require.ElementsMatch(t, []string{"2", "3", "4"}, targets(store.AuditFilter{Actor: "bob", Limit: 2}))
-		require.Equal(t, []string{"3"}, targets(store.AuditFilter{Action: "shop.pause"}))
-		require.ElementsMatch(t, []string{"3", "4"}, targets(store.AuditFilter{Since: start.Add(time.Second)}))
-		require.ElementsMatch(t, []string{"1", "2"}, targets(store.AuditFilter{Until: start.Add(time.Second)}))
-		_, _, err := s.AuditLog.List(ctx, store.AuditFilter{Cursor: "?"})
+		require.ElementsMatch(t, []string{"1", "2", "3", "4"}, targets(claim.AuditFilter{Limit: 1}))
+		require.ElementsMatch(t, []string{"1", "2"}, targets(claim.AuditFilter{Shop: "acme"}))
+		require.ElementsMatch(t, []string{"2", "3", "4"}, targets(claim.AuditFilter{Actor: "bob", Limit: 2}))
+		require.Equal(t, []string{"3"}, targets(claim.AuditFilter{Action: "shop.pause"}))
+		require.ElementsMatch(t, []string{"3", "4"}, targets(claim.AuditFilter{Since: start.Add(time.Second)}))
+		require.ElementsMatch(t, []string{"1", "2"}, targets(claim.AuditFilter{Until: start.Add(time.Second)}))
+		_, _, err := s.AuditLog.List(ctx, claim.AuditFilter{Cursor: "?"})
 		require.ErrorAs(t, err, new(*claim.InvalidError))
 	})
 }

@@ -73,12 +73,7 @@ func (s *core) accept(ctx context.Context, tx *sql.Tx, c *claim.Claim, body []by
 // Record returns what is known about a claim, including the newest other claims of
 // its order. It returns [ErrNotFound] for an unknown claim.
 func (s Claims) Record(ctx context.Context, ref claim.Ref) (claim.Record, error) {
-	var r claim.Record
-	err := s.read(ctx, "read claim "+ref.String(), func(db *sql.DB) (err error) {
-		r, err = s.record(ctx, db, ref)
-		return err
-	})
-	return r, err
+	return get(ctx, s.core, "read claim "+ref.String(), func(db *sql.DB) (claim.Record, error) { return s.record(ctx, db, ref) })
 }
 
 // body returns the claim as it was first accepted.

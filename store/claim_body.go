@@ -25,12 +25,7 @@ func (s Claims) OpeningBody(ctx context.Context, ref claim.Ref) (c *claim.Claim,
 
 // LatestBody returns the claim as its owner last reported it.
 func (s Claims) LatestBody(ctx context.Context, ref claim.Ref) (*claim.Claim, error) {
-	var c *claim.Claim
-	err := s.read(ctx, "read the latest body of claim "+ref.String(), func(db *sql.DB) (err error) {
-		c, err = s.latest(ctx, db, ref)
-		return err
-	})
-	return c, err
+	return get(ctx, s.core, "read the latest body of claim "+ref.String(), func(db *sql.DB) (*claim.Claim, error) { return s.latest(ctx, db, ref) })
 }
 
 func (s *core) latest(ctx context.Context, q querier, ref claim.Ref) (*claim.Claim, error) {

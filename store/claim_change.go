@@ -28,6 +28,9 @@ type Snapshot struct {
 	// Revision counts the outside changes that the workflow must see. Read is the
 	// last revision that it saw.
 	Revision, ReadRevision int64
+	// NudgeGathers says that events of the conversation gather and that a nudge will
+	// announce them, see [Nudges.Due].
+	NudgeGathers bool
 	// Cursor is the number of the last event of the conversation that the claim has
 	// applied.
 	Cursor int64
@@ -73,17 +76,17 @@ func (s Claims) Load(ctx context.Context, ref claim.Ref) (Snapshot, error) {
 		var retried, fallback, resumed, closed, doubt int64
 		row := db.QueryRowContext(ctx, `SELECT `+recordColumns+`, COALESCE(w.id, ''), COALESCE(w.state, ''), s.feature, s.enabled, s.paused,
 				s.settings_version, c.parked_version, c.revision, c.end_user_id, c.retried_at, c.fallback_at, s.resumed_at, c.create_anyway,
-				c.read_revision, c.applied, c.applied < c.events, c.rules_due, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0), COALESCE(v.doubt_at, 0),
+				c.read_revision, c.signalled < c.revision AND c.gather_until > $3, c.applied, c.applied < c.events, c.rules_due, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0), COALESCE(v.doubt_at, 0),
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting'),
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting' AND i.kind = 'change')
 			FROM `+recordTables+` JOIN shops s ON s.slug = c.shop
 			LEFT JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = CAST(c.conversation_id AS TEXT)
 			LEFT JOIN connections w ON w.id = COALESCE(NULLIF(c.connection_id, ''), s.connection_id)
-			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID)
+			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID, s.now())
 		var err error
 		w.Record, err = scanRecord(row.Scan, &w.ConnectionID, &w.ConnectionState, &w.Feature, &w.Enabled, &w.Paused,
 			&w.SettingsVersion, &w.ParkedVersion, &w.Revision, &w.EndUserID, &retried, &fallback, &resumed, &w.CreateAnyway,
-			&w.ReadRevision, &w.Cursor, &w.Unread, &w.RulesDue, &w.DerivedStatus, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed, &doubt,
+			&w.ReadRevision, &w.NudgeGathers, &w.Cursor, &w.Unread, &w.RulesDue, &w.DerivedStatus, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed, &doubt,
 			&w.Instructed, &w.ChangeInProgress)
 		if errors.Is(err, sql.ErrNoRows) {
 			return claimNotFound(ref)
@@ -209,6 +212,9 @@ func (s *core) change(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *claim
 		row.openedAt = now
 		assign += `, opened_at = ` + args.add(now)
 	}
+	if event == claim.EventOpened {
+		assign += `, gather_until = ` + args.add(now+writeGathers.Microseconds())
+	}
 	_, err := exec(ctx, tx, `UPDATE claims SET `+assign+` WHERE shop = `+args.add(ref.Shop)+` AND id = `+args.add(ref.ID), args...)
 	if err != nil {
 		return row.state, err
@@ -290,11 +296,6 @@ func cut(text string, n int) string {
 
 // AddRequests adds n to the number of requests to Dixa for a claim.
 func (s Claims) AddRequests(ctx context.Context, ref claim.Ref, n int) error {
-	return s.write(ctx, "count the requests of claim "+ref.String(), func(tx *sql.Tx) error {
-		found, err := exec(ctx, tx, `UPDATE claims SET dixa_requests = dixa_requests + $3 WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID, n)
-		if err == nil && found == 0 {
-			err = claimNotFound(ref)
-		}
-		return err
-	})
+	return s.execute(ctx, "count the requests of claim "+ref.String(), claimNotFound(ref),
+		`UPDATE claims SET dixa_requests = dixa_requests + $3 WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID, n)
 }

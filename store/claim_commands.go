@@ -126,11 +126,7 @@ const inConversation = `step <> '` + claim.StepConversation + `' AND step NOT LI
 // or may be receiving something right now.
 func (s *core) unlink(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claimRow) error {
 	taken := func(why string) error {
-		return &ConflictError{
-			What:    "claim",
-			Problem: fmt.Sprintf("claim %s already has conversation %d, %s", ref, row.conversationID, why),
-			Claim:   ref, ConversationID: row.conversationID,
-		}
+		return conflict("claim %s already has conversation %d, %s", ref, row.conversationID, why)
 	}
 	switch row.state {
 	case claim.StateOpen, claim.StatePending, claim.StateClosed, claim.StateSettled:
@@ -169,17 +165,10 @@ func (s *core) settleCreate(ctx context.Context, tx *sql.Tx, ref claim.Ref, from
 	if err != nil {
 		return err
 	}
-	n, err := exec(ctx, tx, `INSERT INTO intents (shop, claim_id, step, try, sent_at, result, done_at) VALUES ($1, $2, $3, 1, 0, $4, $5)
+	sent := conflict("claim %s is being opened, and a create of its conversation is on its way; wait until the claim needs attention, then link it", ref)
+	return execOne(ctx, tx, sent, `INSERT INTO intents (shop, claim_id, step, try, sent_at, result, done_at) VALUES ($1, $2, $3, 1, 0, $4, $5)
 		ON CONFLICT (shop, claim_id, step) DO UPDATE SET sent_at = 0, result = excluded.result, done_at = excluded.done_at
 		WHERE intents.sent_at = 0 OR $6`, ref.Shop, ref.ID, claim.StepConversation, string(result), s.now(), from != claim.StateOpening)
-	if err == nil && n == 0 {
-		err = &ConflictError{
-			What:    "claim",
-			Problem: fmt.Sprintf("claim %s is being opened, and a create of its conversation is on its way; wait until the claim needs attention, then link it", ref),
-			Claim:   ref,
-		}
-	}
-	return err
 }
 
 // RetryShop retries the claims of a shop that need attention for one of the given

@@ -124,8 +124,7 @@ func TestLinkToNamesTheConversation(t *testing.T) {
 		other := accept(t, s, sample("2"))
 		var conflict *store.ConflictError
 		require.ErrorAs(t, s.Claims.Link(t.Context(), other, 42), &conflict)
-		require.Equal(t, "conversation", conflict.What)
-		require.Equal(t, r, conflict.Claim)
+		require.Equal(t, "conversation 42 belongs to claim "+r.String(), conflict.Problem)
 		require.EqualValues(t, 1, load(t, s, other).Revision)
 
 		change(t, s, r, claim.EventStart, claim.EventOpened)
@@ -199,8 +198,7 @@ func TestLinkThatIsInUseStays(t *testing.T) {
 			before := load(t, s, r)
 			var conflict *store.ConflictError
 			require.ErrorAs(t, s.Claims.Link(t.Context(), r, 99), &conflict, r.ID)
-			require.Equal(t, "claim", conflict.What)
-			require.Equal(t, before.ConversationID, conflict.ConversationID)
+			require.Contains(t, conflict.Problem, fmt.Sprintf("conversation %d", before.ConversationID))
 			require.Contains(t, conflict.Problem, words)
 			require.Equal(t, before, load(t, s, r), "a refused link changes something")
 			link, err := s.Links.Get(t.Context(), r)

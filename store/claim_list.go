@@ -78,11 +78,7 @@ func (s Claims) List(ctx context.Context, f ClaimFilter) (records []claim.Record
 	if err != nil {
 		return nil, "", err
 	}
-	if len(records) > limit {
-		records = records[:limit]
-		last := records[limit-1]
-		next = cursor(micros(last.AcceptedAt), last.Ref)
-	}
+	records, next = page(records, limit, func(r claim.Record) string { return cursor(micros(r.AcceptedAt), r.Ref) })
 	return records, next, nil
 }
 
@@ -117,6 +113,15 @@ func pageSize(limit int) int {
 		return defaultPage
 	}
 	return min(limit, maxPage)
+}
+
+// page cuts rows, of which one more than a page was read, to a page. next is the cursor
+// of the next page, empty on the last page.
+func page[T any](rows []T, limit int, position func(last T) string) (_ []T, next string) {
+	if len(rows) <= limit {
+		return rows, ""
+	}
+	return rows[:limit], position(rows[limit-1])
 }
 
 func placeholders[T any](args *arguments, values []T) string {

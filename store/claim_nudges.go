@@ -17,6 +17,25 @@ type Nudge struct {
 	// Reason is the claim's reason in the spelling of [claim.Claim.ReasonKey].
 	Reason      string
 	OrderNumber string
+	// New says that Temporal has not accepted a nudge of this claim before.
+	New bool
+}
+
+// After one of our own writes to Dixa, the events that it causes gather for a moment,
+// so that one nudge announces all of them.
+const (
+	// openingGathers is how long events gather after the conversation was linked. An
+	// opening usually ends within this time.
+	openingGathers = 10 * time.Second
+	// writeGathers is how long they gather after any other write.
+	writeGathers = 2 * time.Second
+)
+
+// gather lets the events of a claim gather for at least d. It locks the claim.
+func (s *core) gather(ctx context.Context, tx *sql.Tx, ref claim.Ref, d time.Duration) error {
+	until := s.now() + d.Microseconds()
+	_, err := exec(ctx, tx, `UPDATE claims SET gather_until = $3 WHERE shop = $1 AND id = $2 AND gather_until < $3`, ref.Shop, ref.ID, until)
+	return err
 }
 
 // resendAfter is how long to wait before nudging again a workflow that has not read the
@@ -25,10 +44,11 @@ const resendAfter = time.Minute
 
 // Due lists up to limit claims whose workflow is to be nudged, oldest first. A
 // workflow that has not yet read the revision of its last nudge is not nudged again
-// so soon: it will see everything when it reads.
+// so soon: it will see everything when it reads. A claim whose events still gather is
+// left out.
 func (s Nudges) Due(ctx context.Context, limit int) ([]Nudge, error) {
 	return s.nudges(ctx, "list claims to nudge", `signalled < revision AND (read_revision >= signalled OR nudged_at <= $1)
-		ORDER BY accepted_at LIMIT $2`, s.now()-resendAfter.Microseconds(), limit)
+		AND (applied >= events OR gather_until <= $2) ORDER BY accepted_at LIMIT $3`, s.now()-resendAfter.Microseconds(), s.now(), limit)
 }
 
 // Stranded lists up to limit claims that need a workflow but have been silent for
@@ -58,9 +78,9 @@ func (s Nudges) MarkRead(ctx context.Context, ref claim.Ref, revision int64) err
 
 func (s *core) nudges(ctx context.Context, doing, where string, args ...any) ([]Nudge, error) {
 	return list(ctx, s, doing, func(scan func(...any) error) (n Nudge, err error) {
-		err = scan(&n.Ref.Shop, &n.Ref.ID, &n.Revision, &n.Reason, &n.OrderNumber)
+		err = scan(&n.Ref.Shop, &n.Ref.ID, &n.Revision, &n.Reason, &n.OrderNumber, &n.New)
 		return n, err
-	}, `SELECT shop, id, revision, reason_key, order_number FROM claims WHERE `+where, args...)
+	}, `SELECT shop, id, revision, reason_key, order_number, signalled = 0 FROM claims WHERE `+where, args...)
 }
 
 // MarkSent records that Temporal has accepted a revision of the claim. A later

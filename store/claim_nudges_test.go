@@ -113,7 +113,7 @@ func TestEveryChangeThatCanHelpWakesParkedClaims(t *testing.T) {
 					return err
 				},
 				"enable":  func() error { return s.Shops.SetEnabled(ctx, "acme", true) },
-				"feature": func() error { _, err := s.Shops.Patch(ctx, "acme", store.ShopPatch{Feature: &off}); return err },
+				"feature": func() error { _, err := s.Shops.Patch(ctx, "acme", claim.ShopPatch{Feature: &off}); return err },
 				"resume": func() error {
 					if err := s.Shops.Pause(ctx, "acme"); err != nil {
 						return err

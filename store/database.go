@@ -192,6 +192,15 @@ func (s *core) write(ctx context.Context, doing string, fn func(tx *sql.Tx) erro
 	})
 }
 
+// get returns the result of fn, which only reads.
+func get[T any](ctx context.Context, s *core, doing string, fn func(db *sql.DB) (T, error)) (x T, err error) {
+	err = s.read(ctx, doing, func(db *sql.DB) (err error) {
+		x, err = fn(db)
+		return err
+	})
+	return x, err
+}
+
 // read runs fn, which only reads.
 func (s *core) read(ctx context.Context, doing string, fn func(db *sql.DB) error) error {
 	return withRetry(ctx, doing, func() error { return fn(s.reads) })
@@ -246,6 +255,21 @@ func exec(ctx context.Context, q querier, query string, args ...any) (int, error
 	return int(n), err
 }
 
+// execOne is [exec] for a statement that must affect a row. If it affects none, execOne
+// returns missing.
+func execOne(ctx context.Context, q querier, missing error, query string, args ...any) error {
+	n, err := exec(ctx, q, query, args...)
+	if err == nil && n == 0 {
+		return missing
+	}
+	return err
+}
+
+// execute is [execOne] in a transaction of its own.
+func (s *core) execute(ctx context.Context, doing string, missing error, query string, args ...any) error {
+	return s.write(ctx, doing, func(tx *sql.Tx) error { return execOne(ctx, tx, missing, query, args...) })
+}
+
 // queryOne scans the only row of a query into dest. If there is no row, it returns
 // missing.
 func queryOne(ctx context.Context, q querier, missing error, dest []any, query string, args ...any) error {
@@ -285,12 +309,19 @@ func collect[T any](ctx context.Context, q querier, one func(scan func(dest ...a
 }
 
 // list is [collect] in a read of its own.
-func list[T any](ctx context.Context, s *core, doing string, one func(scan func(dest ...any) error) (T, error), query string, args ...any) (all []T, err error) {
-	err = s.read(ctx, doing, func(db *sql.DB) (err error) {
-		all, err = collect(ctx, db, one, query, args...)
-		return err
-	})
-	return all, err
+func list[T any](ctx context.Context, s *core, doing string, one func(scan func(dest ...any) error) (T, error), query string, args ...any) ([]T, error) {
+	return get(ctx, s, doing, func(db *sql.DB) ([]T, error) { return collect(ctx, db, one, query, args...) })
+}
+
+// only returns the first row of a list, or missing if there is none.
+func only[T any](rows []T, err, missing error) (one T, _ error) {
+	if err == nil && len(rows) == 0 {
+		err = missing
+	}
+	if err != nil {
+		return one, err
+	}
+	return rows[0], nil
 }
 
 // single scans a row of one column.

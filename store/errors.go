@@ -10,18 +10,9 @@ import (
 // ErrNotFound says that the requested object is not in the store. Use [errors.Is].
 var ErrNotFound = errors.New("not found")
 
-// ConflictError says that a write conflicts with stored data.
-type ConflictError struct {
-	// What is the object in conflict, such as "shop", "conversation" (another claim
-	// has it) or "claim" (it has another conversation).
-	What string
-	// Problem describes the conflict in words.
-	Problem string
-	// Claim is the claim that has the conversation, if that is the conflict.
-	Claim claim.Ref
-	// ConversationID is the conversation in conflict, if there is one.
-	ConversationID int64
-}
+// ConflictError says that a write conflicts with stored data. Problem describes the
+// conflict.
+type ConflictError struct{ Problem string }
 
 func (e *ConflictError) Error() string { return e.Problem }
 
@@ -34,6 +25,10 @@ type OtherOrganizationError struct {
 
 func (e *OtherOrganizationError) Error() string {
 	return fmt.Sprintf("the token belongs to Dixa organisation %s, but the shop is connected to %s; use a token of that organisation, or delete the shop and add it again", e.Got, e.Have)
+}
+
+func conflict(format string, args ...any) error {
+	return &ConflictError{Problem: fmt.Sprintf(format, args...)}
 }
 
 func notFound(what string) error { return fmt.Errorf("%s: %w", what, ErrNotFound) }

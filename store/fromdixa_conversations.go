@@ -151,21 +151,18 @@ func (s Conversations) LatestTimeline(ctx context.Context, ref claim.Ref, limit 
 // Get returns what is known of a claim's conversation. It returns [ErrNotFound] if
 // nothing is known.
 func (s Conversations) Get(ctx context.Context, ref claim.Ref) (claim.Conversation, error) {
-	var c claim.Conversation
-	err := s.read(ctx, "read the conversation of claim "+ref.String(), func(db *sql.DB) error {
-		c = claim.Conversation{}
+	return get(ctx, s.core, "read the conversation of claim "+ref.String(), func(db *sql.DB) (c claim.Conversation, err error) {
 		var connection, id string
 		var doc []byte
-		err := queryOne(ctx, db, notFound("conversation of claim "+ref.String()), []any{&connection, &id, &doc},
+		err = queryOne(ctx, db, notFound("conversation of claim "+ref.String()), []any{&connection, &id, &doc},
 			`SELECT v.connection_id, v.conversation_id, v.body FROM claims c
 			JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = CAST(c.conversation_id AS TEXT)
 			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID)
-		if err != nil {
-			return err
+		if err == nil {
+			err = s.openJSON(conversationDoc, doc, &c, connection, id)
 		}
-		return s.openJSON(conversationDoc, doc, &c, connection, id)
+		return c, err
 	})
-	return c, err
 }
 
 // storedMessage is a message as stored, including the fields that are never exposed.
@@ -205,32 +202,25 @@ type MessageFilter struct {
 // Messages lists the messages and notes of a claim's conversation in the order in
 // which they were written.
 func (s Conversations) Messages(ctx context.Context, ref claim.Ref, f MessageFilter) ([]claim.Message, error) {
-	limit := f.Limit
-	if limit <= 0 {
-		limit = defaultPage
-	}
-	limit = min(limit, maxPage)
 	return list(ctx, s.core, "read the messages of claim "+ref.String(), s.scanMessage,
 		`SELECT m.connection_id, m.conversation_id, m.id, m.listed, m.body FROM claims c
 		JOIN messages m ON m.connection_id = c.connection_id AND m.conversation_id = CAST(c.conversation_id AS TEXT)
 		WHERE c.shop = $1 AND c.id = $2 AND (m.at > $3 OR m.at = $3 AND m.id > $4) ORDER BY m.at, m.id LIMIT $5`,
-		ref.Shop, ref.ID, micros(f.After), f.AfterID, limit)
+		ref.Shop, ref.ID, micros(f.After), f.AfterID, pageSize(f.Limit))
 }
 
 // Message reads one message of a claim's conversation. It returns [ErrNotFound] if
 // the conversation has no message with that id.
 func (s Conversations) Message(ctx context.Context, ref claim.Ref, id string) (claim.Message, error) {
-	var m claim.Message
-	err := s.read(ctx, "read message "+id, func(db *sql.DB) (err error) {
-		m, err = s.scanMessage(db.QueryRowContext(ctx, `SELECT m.connection_id, m.conversation_id, m.id, m.listed, m.body FROM claims c
+	return get(ctx, s.core, "read message "+id, func(db *sql.DB) (claim.Message, error) {
+		m, err := s.scanMessage(db.QueryRowContext(ctx, `SELECT m.connection_id, m.conversation_id, m.id, m.listed, m.body FROM claims c
 			JOIN messages m ON m.connection_id = c.connection_id AND m.conversation_id = CAST(c.conversation_id AS TEXT)
 			WHERE c.shop = $1 AND c.id = $2 AND m.id = $3`, ref.Shop, ref.ID, id).Scan)
 		if errors.Is(err, sql.ErrNoRows) {
-			return notFound("message " + id)
+			err = notFound("message " + id)
 		}
-		return err
+		return m, err
 	})
-	return m, err
 }
 
 func (s *core) scanMessage(scan func(...any) error) (claim.Message, error) {

@@ -27,25 +27,20 @@ type DixaEvent struct {
 // Event reads an event of a connection. Body is nil if it was dropped. It returns
 // [ErrNotFound] if the event was never received.
 func (s Inbox) Event(ctx context.Context, connectionID, id string) (DixaEvent, error) {
-	e := DixaEvent{ID: id}
-	err := s.read(ctx, "read event "+id, func(db *sql.DB) error {
+	return get(ctx, s.core, "read event "+id, func(db *sql.DB) (DixaEvent, error) {
+		e := DixaEvent{ID: id}
 		var conversation sql.NullInt64
 		var happened int64
 		var sealed []byte
 		err := queryOne(ctx, db, notFound("event "+id), []any{&e.Name, &conversation, &happened, &sealed, &e.Organization.ID, &e.Organization.Name},
 			`SELECT i.name, i.conversation_id, i.happened_at, i.body, n.organization_id, n.organization_name
 			FROM inbox i JOIN connections n ON n.id = i.connection_id WHERE i.connection_id = $1 AND i.event_id = $2`, connectionID, id)
-		if err != nil {
-			return err
-		}
 		e.ConversationID, e.HappenedAt = conversation.Int64, timeOf(happened)
-		if sealed == nil {
-			return nil
+		if err == nil && sealed != nil {
+			e.Body, err = s.open(inboxBody, sealed, connectionID, id)
 		}
-		e.Body, err = s.open(inboxBody, sealed, connectionID, id)
-		return err
+		return e, err
 	})
-	return e, err
 }
 
 // dropBatch bounds the number of bodies per transaction.

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -107,21 +108,18 @@ func (s *core) insertBatch(ctx context.Context, batch []*incomingEvent) {
 // organisation is empty.
 func organizationsOf(ctx context.Context, q querier, batch []*incomingEvent) (map[string]string, error) {
 	have := map[string]string{}
-	var args arguments
-	var places []string
 	for _, a := range batch {
-		if _, known := have[a.connection]; !known {
-			have[a.connection] = ""
-			places = append(places, args.add(a.connection))
-		}
+		have[a.connection] = ""
 	}
+	var args arguments
+	places := placeholders(&args, slices.Collect(maps.Keys(have)))
 	err := queryEach(ctx, q, func(scan func(...any) error) error {
 		var id string
 		var organization sql.NullString
 		err := scan(&id, &organization)
 		have[id] = organization.String
 		return err
-	}, `SELECT id, organization_id FROM connections WHERE id IN (`+strings.Join(places, ", ")+`)`, args...)
+	}, `SELECT id, organization_id FROM connections WHERE id IN (`+places+`)`, args...)
 	return have, err
 }
 
@@ -140,12 +138,9 @@ func (s *core) insertEvents(ctx context.Context, q querier, batch []*incomingEve
 		if a.event.ConversationID > 0 {
 			conversation = a.event.ConversationID
 		}
-		columns := []any{a.connection, a.event.ID, plain(a.event.Name), conversation, micros(a.event.HappenedAt), now, a.sealed}
-		places := make([]string, len(columns))
-		for j, column := range columns {
-			places[j] = args.add(column)
-		}
-		rows[i] = "(" + strings.Join(places, ", ") + ")"
+		rows[i] = "(" + placeholders(&args, []any{
+			a.connection, a.event.ID, plain(a.event.Name), conversation, micros(a.event.HappenedAt), now, a.sealed,
+		}) + ")"
 	}
 	inserted := map[[2]string]bool{}
 	err := queryEach(ctx, q, func(scan func(...any) error) error {
@@ -206,8 +201,7 @@ func (s *core) pinOrganization(ctx context.Context, tx *sql.Tx, connectionID str
 	var other string
 	err = queryOne(ctx, tx, ErrNotFound, []any{&other}, `SELECT id FROM connections WHERE organization_id = $1 AND id <> $2`, org.ID, connectionID)
 	if err == nil {
-		return &ConflictError{What: "organization", Problem: fmt.Sprintf(
-			"connection %s is of the Dixa organisation %s, which connection %s has already; save the token of that one for the shops of this one as well", connectionID, org.ID, other)}
+		return conflict("connection %s is of the Dixa organisation %s, which connection %s has already; save the token of that one for the shops of this one as well", connectionID, org.ID, other)
 	}
 	if !errors.Is(err, ErrNotFound) {
 		return err

@@ -89,37 +89,27 @@ func (s *core) lookUpTogether(ctx context.Context, batch []*secretLookup) {
 // webhookSecrets reads the secrets of connections, for [Subscriptions.Secrets].
 func (s *core) webhookSecrets(ctx context.Context, doing string, connections ...string) (map[string][]string, error) {
 	var args arguments
-	places := make([]string, len(connections))
-	for i, id := range connections {
-		places[i] = args.add(id)
-	}
-	var secrets map[string][]string
-	err := s.read(ctx, doing, func(db *sql.DB) error {
-		secrets = map[string][]string{}
-		return queryEach(ctx, db, func(scan func(...any) error) error {
+	places := placeholders(&args, connections)
+	return get(ctx, s, doing, func(db *sql.DB) (map[string][]string, error) {
+		secrets := map[string][]string{}
+		return secrets, queryEach(ctx, db, func(scan func(...any) error) error {
 			var id string
 			var present, previous []byte
 			var replaced int64
 			if err := scan(&id, &present, &previous, &replaced); err != nil {
 				return err
 			}
-			plaintext, err := s.open(webhookSecret, present, id)
-			if err != nil {
-				return err
-			}
-			secrets[id] = append(secrets[id], string(plaintext))
-			if previous == nil || s.clock().After(timeOf(replaced).Add(secretOverlap)) {
-				return nil
-			}
-			if plaintext, err = s.open(webhookPrevious, previous, id); err != nil {
-				return err
-			}
-			secrets[id] = append(secrets[id], string(plaintext))
-			return nil
+			var err error
+			secrets[id], err = s.openSecrets(webhookSecret, webhookPrevious, present, previous, s.stillValid(previous, replaced), id)
+			return err
 		}, `SELECT connection_id, secret, previous, replaced_at FROM subscriptions
-			WHERE secret IS NOT NULL AND connection_id IN (`+strings.Join(places, ", ")+`)`, args...)
+			WHERE secret IS NOT NULL AND connection_id IN (`+places+`)`, args...)
 	})
-	return secrets, err
+}
+
+// stillValid reports whether a replaced secret still verifies requests.
+func (s *core) stillValid(previous []byte, replaced int64) bool {
+	return previous != nil && !s.clock().After(timeOf(replaced).Add(secretOverlap))
 }
 
 // SavedSubscription is what [Subscriptions.Save] stores.
@@ -154,7 +144,7 @@ func (s Subscriptions) SaveSecret(ctx context.Context, shop, secret string) (con
 			return err
 		}
 		if !id.Valid {
-			return &ConflictError{What: "connection", Problem: "shop " + shop + " has no connection to Dixa yet; save its token first"}
+			return conflict("shop %s has no connection to Dixa yet; save its token first", shop)
 		}
 		connectionID = id.String
 		if secret == "" {
@@ -207,20 +197,16 @@ func (s *core) putSecret(ctx context.Context, tx *sql.Tx, connectionID, secret s
 // Delete records that a connection's subscription was deleted in Dixa. Its secret
 // stays valid for events still in flight.
 func (s Subscriptions) Delete(ctx context.Context, connectionID string) error {
-	return s.write(ctx, "forget the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `UPDATE subscriptions SET subscription_id = '', url = '', active = FALSE, updated_at = $2 WHERE connection_id = $1`,
-			connectionID, s.now())
-		return err
-	})
+	return s.execute(ctx, "forget the webhook subscription of connection "+connectionID, nil,
+		`UPDATE subscriptions SET subscription_id = '', url = '', active = FALSE, updated_at = $2 WHERE connection_id = $1`, connectionID, s.now())
 }
 
 // Wanted reports whether an enabled shop uses the connection.
 func (s Subscriptions) Wanted(ctx context.Context, connectionID string) (bool, error) {
-	n := 0
-	err := s.read(ctx, "count the enabled shops of connection "+connectionID, func(db *sql.DB) error {
-		return db.QueryRowContext(ctx, `SELECT COUNT(*) FROM shops WHERE connection_id = $1 AND enabled AND deleted_at = 0`, connectionID).Scan(&n)
+	return get(ctx, s.core, "look for enabled shops of connection "+connectionID, func(db *sql.DB) (wanted bool, err error) {
+		err = db.QueryRowContext(ctx, `SELECT COUNT(*) > 0 FROM shops WHERE connection_id = $1 AND enabled AND deleted_at = 0`, connectionID).Scan(&wanted)
+		return wanted, err
 	})
-	return n > 0, err
 }
 
 // Lock lets one holder at a time change a connection's subscription in Dixa. held is
@@ -247,8 +233,6 @@ func (s Subscriptions) Lock(ctx context.Context, connectionID, holder string, le
 
 // Unlock releases the lock. It does nothing if the holder does not have it.
 func (s Subscriptions) Unlock(ctx context.Context, connectionID, holder string) error {
-	return s.write(ctx, "release the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `UPDATE subscriptions SET holder = '', held_until = 0 WHERE connection_id = $1 AND holder = $2`, connectionID, holder)
-		return err
-	})
+	return s.execute(ctx, "release the webhook subscription of connection "+connectionID, nil,
+		`UPDATE subscriptions SET holder = '', held_until = 0 WHERE connection_id = $1 AND holder = $2`, connectionID, holder)
 }

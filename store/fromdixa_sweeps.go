@@ -4,8 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
@@ -56,10 +56,8 @@ func (s Sweeps) Begin(ctx context.Context, connectionID string) (SweepStart, err
 // RaiseWatermark records that all of Dixa's log entries up to a time are stored. The
 // watermark never moves back.
 func (s Sweeps) RaiseWatermark(ctx context.Context, connectionID string, to time.Time) error {
-	return s.write(ctx, "save the watermark of connection "+connectionID, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `UPDATE sweeps SET watermark = $2 WHERE connection_id = $1 AND watermark < $2`, connectionID, micros(to))
-		return err
-	})
+	return s.execute(ctx, "save the watermark of connection "+connectionID, nil,
+		`UPDATE sweeps SET watermark = $2 WHERE connection_id = $1 AND watermark < $2`, connectionID, micros(to))
 }
 
 // End records the report of a sweep and returns the sweep's resulting state.
@@ -68,10 +66,8 @@ func (s Sweeps) End(ctx context.Context, connectionID string, report claim.Sweep
 	if err != nil {
 		return claim.Sweep{}, fmt.Errorf("end the sweep of connection %s: %w", connectionID, err)
 	}
-	err = s.write(ctx, "end the sweep of connection "+connectionID, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `UPDATE sweeps SET finished_at = $2, report = $3 WHERE connection_id = $1`, connectionID, s.now(), plain(string(doc)))
-		return err
-	})
+	err = s.execute(ctx, "end the sweep of connection "+connectionID, nil,
+		`UPDATE sweeps SET finished_at = $2, report = $3 WHERE connection_id = $1`, connectionID, s.now(), plain(string(doc)))
 	if err != nil {
 		return claim.Sweep{}, err
 	}
@@ -84,45 +80,39 @@ func (s Sweeps) SaveInactiveTags(ctx context.Context, connectionID string, names
 	if err != nil {
 		return fmt.Errorf("save the deactivated tags of connection %s: %w", connectionID, err)
 	}
-	return s.write(ctx, "save the deactivated tags of connection "+connectionID, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `INSERT INTO sweeps (connection_id, inactive_tags) VALUES ($1, $2)
-			ON CONFLICT (connection_id) DO UPDATE SET inactive_tags = excluded.inactive_tags`, connectionID, plain(string(doc)))
-		return err
-	})
+	return s.execute(ctx, "save the deactivated tags of connection "+connectionID, nil, `INSERT INTO sweeps (connection_id, inactive_tags) VALUES ($1, $2)
+		ON CONFLICT (connection_id) DO UPDATE SET inactive_tags = excluded.inactive_tags`, connectionID, plain(string(doc)))
 }
 
 // InactiveTags returns the names of the tags that were deactivated in a connection's
 // Dixa when it was last queried.
 func (s Sweeps) InactiveTags(ctx context.Context, connectionID string) ([]string, error) {
-	var names []string
-	err := s.read(ctx, "read the deactivated tags of connection "+connectionID, func(db *sql.DB) error {
+	return get(ctx, s.core, "read the deactivated tags of connection "+connectionID, func(db *sql.DB) (names []string, err error) {
 		doc := "[]"
-		err := queryOne(ctx, db, ErrNotFound, []any{&doc}, `SELECT inactive_tags FROM sweeps WHERE connection_id = $1`, connectionID)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
+		if err = queryOne(ctx, db, nil, []any{&doc}, `SELECT inactive_tags FROM sweeps WHERE connection_id = $1`, connectionID); err == nil {
+			err = json.Unmarshal([]byte(doc), &names)
 		}
-		return json.Unmarshal([]byte(doc), &names)
+		return names, err
 	})
-	return names, err
 }
 
 // Last reads the state of a connection's last sweep. It returns [ErrNotFound] if no
 // sweep has begun.
 func (s Sweeps) Last(ctx context.Context, connectionID string) (claim.Sweep, error) {
-	var sweep claim.Sweep
-	err := s.read(ctx, "read the last sweep of connection "+connectionID, func(db *sql.DB) error {
+	return get(ctx, s.core, "read the last sweep of connection "+connectionID, func(db *sql.DB) (sweep claim.Sweep, err error) {
 		var watermark, started, finished int64
 		var report string
-		err := queryOne(ctx, db, notFound("sweep of connection "+connectionID), []any{&watermark, &started, &finished, &report},
+		err = queryOne(ctx, db, notFound("sweep of connection "+connectionID), []any{&watermark, &started, &finished, &report},
 			`SELECT watermark, started_at, finished_at, report FROM sweeps WHERE connection_id = $1`, connectionID)
 		if err != nil {
-			return err
+			return sweep, err
 		}
-		sweep = claim.Sweep{Watermark: timeOf(watermark), StartedAt: timeOf(started), FinishedAt: timeOf(finished)}
-		sweep.LagSeconds = int64(s.lag(watermark).Seconds())
-		return json.Unmarshal([]byte(report), &sweep.Report)
+		sweep = claim.Sweep{
+			Watermark: timeOf(watermark), StartedAt: timeOf(started), FinishedAt: timeOf(finished), LagSeconds: int64(s.lag(watermark).Seconds()),
+		}
+		err = json.Unmarshal([]byte(report), &sweep.Report)
+		return sweep, err
 	})
-	return sweep, err
 }
 
 func (s *core) lag(watermark int64) time.Duration {
@@ -135,10 +125,9 @@ func (s *core) lag(watermark int64) time.Duration {
 // Lags returns how far the watermarks of connections that enabled shops use lag
 // behind. It omits connections whose first sweep has not ended.
 func (s Sweeps) Lags(ctx context.Context) (map[string]time.Duration, error) {
-	var lags map[string]time.Duration
-	err := s.read(ctx, "read the watermarks", func(db *sql.DB) error {
-		lags = map[string]time.Duration{}
-		return queryEach(ctx, db, func(scan func(...any) error) error {
+	return get(ctx, s.core, "read the watermarks", func(db *sql.DB) (map[string]time.Duration, error) {
+		lags := map[string]time.Duration{}
+		return lags, queryEach(ctx, db, func(scan func(...any) error) error {
 			var id string
 			var watermark int64
 			err := scan(&id, &watermark)
@@ -147,7 +136,6 @@ func (s Sweeps) Lags(ctx context.Context) (map[string]time.Duration, error) {
 		}, `SELECT w.connection_id, w.watermark FROM sweeps w WHERE w.watermark > 0
 			AND EXISTS (SELECT 1 FROM shops s WHERE s.connection_id = w.connection_id AND s.enabled AND s.deleted_at = 0)`)
 	})
-	return lags, err
 }
 
 // Connections lists the connections that enabled shops use.
@@ -174,9 +162,9 @@ func (s Sweeps) SaveActivities(ctx context.Context, connectionID string, entries
 	if len(entries) == 0 {
 		return 0, nil
 	}
-	ids := map[int64]bool{}
-	for _, e := range entries {
-		ids[e.ConversationID] = true
+	ids := make([]int64, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ConversationID
 	}
 	err = s.write(ctx, "keep entries of the activity log", func(tx *sql.Tx) error {
 		ours, err := linkedAmong(ctx, tx, connectionID, ids)
@@ -207,32 +195,21 @@ func (s Sweeps) SaveActivities(ctx context.Context, connectionID string, entries
 const linkedAtOnce = 500
 
 // linkedAmong returns which of the given conversations belong to claims.
-func linkedAmong(ctx context.Context, q querier, connectionID string, ids map[int64]bool) (map[int64]bool, error) {
+func linkedAmong(ctx context.Context, q querier, connectionID string, ids []int64) (map[int64]bool, error) {
 	ours := map[int64]bool{}
-	var batch []int64
-	look := func() error {
-		var args arguments
-		connection := args.add(connectionID)
-		return queryEach(ctx, q, func(scan func(...any) error) error {
+	for batch := range slices.Chunk(ids, linkedAtOnce) {
+		args := arguments{connectionID}
+		err := queryEach(ctx, q, func(scan func(...any) error) error {
 			var id int64
 			err := scan(&id)
 			ours[id] = true
 			return err
-		}, `SELECT conversation_id FROM links WHERE connection_id = `+connection+` AND conversation_id IN (`+placeholders(&args, batch)+`)`, args...)
-	}
-	for id := range ids {
-		if batch = append(batch, id); len(batch) < linkedAtOnce {
-			continue
-		}
-		if err := look(); err != nil {
+		}, `SELECT conversation_id FROM links WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, batch)+`)`, args...)
+		if err != nil {
 			return nil, err
 		}
-		batch = batch[:0]
 	}
-	if len(batch) == 0 {
-		return ours, nil
-	}
-	return ours, look()
+	return ours, nil
 }
 
 // Unreconciled lists up to limit conversations that have activity log entries to
@@ -277,34 +254,24 @@ func (s Sweeps) MarkReconciled(ctx context.Context, connectionID string, entries
 
 // Postpone defers the entries of a conversation to the next sweep.
 func (s Sweeps) Postpone(ctx context.Context, connectionID string, conversationID int64) error {
-	return s.write(ctx, fmt.Sprintf("put conversation %d off", conversationID), func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `UPDATE activity_log SET tried_at = $3 WHERE connection_id = $1 AND conversation_id = $2`, connectionID, conversationID, s.now())
-		return err
-	})
-}
-
-// ReceivedEvent is an event that was received.
-type ReceivedEvent struct {
-	ID, Name string
-	// At is when the event happened, by Dixa's clock.
-	At   time.Time
-	Body []byte
+	return s.execute(ctx, fmt.Sprintf("put conversation %d off", conversationID), nil,
+		`UPDATE activity_log SET tried_at = $3 WHERE connection_id = $1 AND conversation_id = $2`, connectionID, conversationID, s.now())
 }
 
 // ReceivedBetween lists the events of a conversation that happened between two times
 // by Dixa's clock, oldest first. It omits events with the name without.
-func (s Inbox) ReceivedBetween(ctx context.Context, connectionID string, conversationID int64, from, to time.Time, without string) ([]ReceivedEvent, error) {
-	return list(ctx, s.core, fmt.Sprintf("list the events of conversation %d", conversationID), func(scan func(...any) error) (ReceivedEvent, error) {
-		var r ReceivedEvent
+func (s Inbox) ReceivedBetween(ctx context.Context, connectionID string, conversationID int64, from, to time.Time, without string) ([]DixaEvent, error) {
+	return list(ctx, s.core, fmt.Sprintf("list the events of conversation %d", conversationID), func(scan func(...any) error) (DixaEvent, error) {
+		e := DixaEvent{ConversationID: conversationID}
 		var at int64
 		var sealed []byte
-		err := scan(&r.ID, &r.Name, &at, &sealed)
+		err := scan(&e.ID, &e.Name, &at, &sealed)
 		if err != nil {
-			return r, err
+			return e, err
 		}
-		r.At = timeOf(at)
-		r.Body, err = s.open(inboxBody, sealed, connectionID, r.ID)
-		return r, err
+		e.HappenedAt = timeOf(at)
+		e.Body, err = s.open(inboxBody, sealed, connectionID, e.ID)
+		return e, err
 	}, `SELECT event_id, name, happened_at, body FROM inbox WHERE connection_id = $1 AND conversation_id = $2 AND happened_at BETWEEN $3 AND $4 AND name <> $5
 		ORDER BY happened_at, event_id`, connectionID, conversationID, micros(from), micros(to), without)
 }
@@ -318,10 +285,8 @@ func (s Inbox) AddFinding(ctx context.Context, connectionID string, e DixaEvent)
 		return false, fmt.Errorf("keep finding %s: %w", e.ID, err)
 	}
 	err = s.write(ctx, "keep finding "+e.ID, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `INSERT INTO inbox (connection_id, event_id, name, conversation_id, happened_at, received_at, body)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (connection_id, event_id) DO NOTHING`,
-			connectionID, e.ID, plain(e.Name), e.ConversationID, micros(e.HappenedAt), s.now(), sealed)
-		fresh = n == 1
+		inserted, err := s.insertEvents(ctx, tx, []*incomingEvent{{connection: connectionID, event: e, sealed: sealed}})
+		fresh = len(inserted) == 1
 		return err
 	})
 	return fresh, err
@@ -344,16 +309,13 @@ func (s Sweeps) Unchecked(ctx context.Context, connectionID string, since time.T
 // MarkChecked records that the sweep checked a conversation, and whether it was
 // deleted in Dixa.
 func (s Sweeps) MarkChecked(ctx context.Context, connectionID string, conversationID int64, gone bool) error {
-	return s.write(ctx, fmt.Sprintf("note the look at conversation %d", conversationID), func(tx *sql.Tx) error {
-		now := s.now()
-		var goneAt int64
-		if gone {
-			goneAt = now
-		}
-		_, err := exec(ctx, tx, `UPDATE links SET looked_at = $3, gone_at = $4 WHERE connection_id = $1 AND conversation_id = $2`,
-			connectionID, conversationID, now, goneAt)
-		return err
-	})
+	now := s.now()
+	var goneAt int64
+	if gone {
+		goneAt = now
+	}
+	return s.execute(ctx, fmt.Sprintf("note the look at conversation %d", conversationID), nil,
+		`UPDATE links SET looked_at = $3, gone_at = $4 WHERE connection_id = $1 AND conversation_id = $2`, connectionID, conversationID, now, goneAt)
 }
 
 // TimelineFromLog returns the entries of a claim's timeline that come from Dixa's

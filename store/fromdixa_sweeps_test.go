@@ -113,7 +113,7 @@ func TestSweep(t *testing.T) {
 			require.NoError(t, err)
 			came, err := s.Inbox.ReceivedBetween(ctx, id, 1, now.Now().Add(-time.Second), now.Now().Add(time.Second), "Refreshed")
 			require.NoError(t, err)
-			require.Equal(t, []store.ReceivedEvent{{ID: "e-1", Name: "ConversationClosed", At: now.Now().UTC(), Body: []byte("{}")}}, came)
+			require.Equal(t, []store.DixaEvent{{ID: "e-1", Name: "ConversationClosed", ConversationID: 1, HappenedAt: now.Now().UTC(), Body: []byte("{}")}}, came)
 		})
 		t.Run("quiet conversations", func(t *testing.T) {
 			since := now.Now().Add(time.Second)

@@ -28,11 +28,10 @@ type OwnerEvent struct {
 	// nil once dropped.
 	Body []byte
 
-	// State, Why, ReceivedAt and HandledAt are set by the store.
+	// State, Why and ReceivedAt are set by the store.
 	State      OwnerEventState
 	Why        string
 	ReceivedAt time.Time
-	HandledAt  time.Time
 }
 
 // OwnerEventState is the outcome of an event from a claims' owner.
@@ -64,17 +63,17 @@ func (s OwnerInbox) Receive(ctx context.Context, e OwnerEvent) (fresh bool, err 
 	return fresh, err
 }
 
-const ownerEventColumns = `shop, event_id, ref, claim_id, state, why, triggered_at, received_at, handled_at, body`
+const ownerEventColumns = `shop, event_id, ref, claim_id, state, why, triggered_at, received_at, body`
 
 func (s *core) scanOwnerEvent(scan func(...any) error) (OwnerEvent, error) {
 	var e OwnerEvent
-	var triggered, received, handled int64
+	var triggered, received int64
 	var sealed []byte
-	err := scan(&e.Shop, &e.ID, &e.Ref, &e.ClaimID, &e.State, &e.Why, &triggered, &received, &handled, &sealed)
+	err := scan(&e.Shop, &e.ID, &e.Ref, &e.ClaimID, &e.State, &e.Why, &triggered, &received, &sealed)
 	if err != nil {
 		return e, err
 	}
-	e.TriggeredAt, e.ReceivedAt, e.HandledAt = timeOf(triggered), timeOf(received), timeOf(handled)
+	e.TriggeredAt, e.ReceivedAt = timeOf(triggered), timeOf(received)
 	if sealed != nil {
 		e.Body, err = s.open(ownerEventBody, sealed, e.Shop, e.ID)
 	}
@@ -162,7 +161,7 @@ func (s *core) applyOwnerEvent(ctx context.Context, tx *sql.Tx, e OwnerEvent, ef
 	switch {
 	case effect.Claim != nil:
 		result, err := s.upsert(ctx, tx, *effect.Claim, effect.Created, effect.Decode)
-		if result == UpdateUnchanged || result == UpdateOlder {
+		if result == claim.UpdateUnchanged || result == claim.UpdateOlder {
 			return OwnerEventIgnored, string(result), err
 		}
 		return OwnerEventApplied, string(result), err
@@ -191,34 +190,16 @@ func (s OwnerInbox) DropBodies(ctx context.Context, before time.Time) (n int, er
 // or for the platform if shop is empty: the current secret and, for three days, the
 // one that it replaced. It returns none if none was saved or the shop is unknown.
 func (s OwnerInbox) Secrets(ctx context.Context, shop string) ([]string, error) {
-	var secrets []string
-	err := s.read(ctx, "read Karla's webhook secrets", func(db *sql.DB) error {
-		secrets = nil
+	return get(ctx, s.core, "read Karla's webhook secrets", func(db *sql.DB) ([]string, error) {
 		var present, previous []byte
 		var replaced int64
-		err := queryOne(ctx, db, ErrNotFound, []any{&present, &previous, &replaced}, `SELECT secret, previous, replaced_at FROM owner_secrets
+		err := queryOne(ctx, db, nil, []any{&present, &previous, &replaced}, `SELECT secret, previous, replaced_at FROM owner_secrets
 			WHERE shop = $1 AND (shop = '' OR EXISTS (SELECT 1 FROM shops s WHERE s.slug = owner_secrets.shop AND s.deleted_at = 0))`, shop)
-		if errors.Is(err, ErrNotFound) {
-			return nil
+		if err != nil || present == nil {
+			return nil, err
 		}
-		if err != nil {
-			return err
-		}
-		plaintext, err := s.open(ownerSecret, present, shop)
-		if err != nil {
-			return err
-		}
-		secrets = append(secrets, string(plaintext))
-		if previous == nil || s.clock().After(timeOf(replaced).Add(secretOverlap)) {
-			return nil
-		}
-		if plaintext, err = s.open(ownerPrevious, previous, shop); err != nil {
-			return err
-		}
-		secrets = append(secrets, string(plaintext))
-		return nil
+		return s.openSecrets(ownerSecret, ownerPrevious, present, previous, s.stillValid(previous, replaced), shop)
 	})
-	return secrets, err
 }
 
 // SaveSecret stores the secret that an owner signs with, for a shop or, if shop is

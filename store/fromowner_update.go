@@ -30,38 +30,6 @@ type OwnerUpdate struct {
 	Read func(current *claim.Claim) (*claim.Claim, error)
 }
 
-// OwnerUpdateOutcome is the outcome of a change that a claim's owner reports.
-type OwnerUpdateOutcome string
-
-// The outcomes of a change.
-const (
-	// UpdateUnchanged: the claim already matches.
-	UpdateUnchanged OwnerUpdateOutcome = "unchanged"
-	// UpdateOlder: a newer change is known, so this one was ignored.
-	UpdateOlder OwnerUpdateOutcome = "ignored_older"
-	// UpdateEdited: the conversation does not exist yet and will be opened with the
-	// change.
-	UpdateEdited OwnerUpdateOutcome = "edited"
-	// UpdateWithdrawn: the claim was withdrawn before the conversation was created.
-	UpdateWithdrawn OwnerUpdateOutcome = "withdrawn"
-	// UpdateInstructed: the shop's change rules are carried out in the conversation.
-	UpdateInstructed OwnerUpdateOutcome = "instructed"
-	// UpdateKept: the change was stored, but has no effect because the claim is
-	// abandoned.
-	UpdateKept OwnerUpdateOutcome = "kept"
-)
-
-// OwnerUpdateResult is the result of a change that a claim's owner reports.
-type OwnerUpdateResult struct {
-	Record  claim.Record
-	Outcome OwnerUpdateOutcome
-	// Changed lists the changed fields by JSON path, sorted.
-	Changed []string
-	// Instruction is the id of the instruction to carry out in the conversation;
-	// empty if there is none.
-	Instruction string
-}
-
 // UpdateFromOwner applies a change that a claim's owner reports, atomically and,
 // even under concurrency, in one of two ways. Before the create of the conversation
 // has begun, it edits the claim, and [Intents.BeginForRevision] refuses to send
@@ -70,8 +38,8 @@ type OwnerUpdateResult struct {
 // older, by the owner's clock, than the owner's last one. A change to what the claim
 // already is does nothing; this includes a status that the owner was already
 // notified of.
-func (s Claims) UpdateFromOwner(ctx context.Context, u OwnerUpdate) (OwnerUpdateResult, error) {
-	var out OwnerUpdateResult
+func (s Claims) UpdateFromOwner(ctx context.Context, u OwnerUpdate) (claim.Updated, error) {
+	var out claim.Updated
 	err := s.write(ctx, "change claim "+u.Ref.String()+" as its owner says", func(tx *sql.Tx) (err error) {
 		out, err = s.updateFromOwner(ctx, tx, u)
 		return err
@@ -79,51 +47,51 @@ func (s Claims) UpdateFromOwner(ctx context.Context, u OwnerUpdate) (OwnerUpdate
 	return out, err
 }
 
-func (s *core) updateFromOwner(ctx context.Context, tx *sql.Tx, u OwnerUpdate) (OwnerUpdateResult, error) {
+func (s *core) updateFromOwner(ctx context.Context, tx *sql.Tx, u OwnerUpdate) (claim.Updated, error) {
 	row, err := lockClaim(ctx, tx, u.Ref)
 	if err != nil {
-		return OwnerUpdateResult{}, err
+		return claim.Updated{}, err
 	}
 	current, err := s.latest(ctx, tx, u.Ref)
 	if err != nil {
-		return OwnerUpdateResult{}, err
+		return claim.Updated{}, err
 	}
 	next, err := u.Read(current)
 	if err != nil {
-		return OwnerUpdateResult{}, err
+		return claim.Updated{}, err
 	}
-	out := OwnerUpdateResult{Outcome: UpdateUnchanged}
+	out := claim.Updated{Result: claim.UpdateUnchanged}
 	c := ownerChange{store: s, ref: u.Ref, row: &row, current: current, next: next, by: u.By, instruction: u.Instruction}
 	if err := c.read(ctx, tx, u.Full); err != nil {
-		return OwnerUpdateResult{}, err
+		return claim.Updated{}, err
 	}
 	switch {
 	case c.older:
-		out.Outcome = UpdateOlder
+		out.Result = claim.UpdateOlder
 	case len(c.fields) == 0 && c.status == "":
 		err = c.keep(ctx, tx, claimLatest)
 	case row.state == claim.StateAbandoned:
-		out.Outcome = UpdateKept
+		out.Result = claim.UpdateKept
 		err = c.edit(ctx, tx)
 	case c.sent:
-		out.Outcome = UpdateInstructed
-		out.Instruction, err = c.instruct(ctx, tx)
+		out.Result = claim.UpdateInstructed
+		out.InstructionID, err = c.instruct(ctx, tx)
 	case claim.NormalizeKey(c.status) == claim.StatusWithdrawn:
-		out.Outcome = UpdateWithdrawn
+		out.Result = claim.UpdateWithdrawn
 		err = c.withdraw(ctx, tx)
 	default:
-		out.Outcome = UpdateEdited
-		out.Instruction, err = c.editUnopened(ctx, tx)
+		out.Result = claim.UpdateEdited
+		out.InstructionID, err = c.editUnopened(ctx, tx)
 	}
 	if err != nil {
-		return OwnerUpdateResult{}, err
+		return claim.Updated{}, err
 	}
 	if !c.older {
 		for _, f := range c.fields {
 			out.Changed = append(out.Changed, f.Field)
 		}
 	}
-	out.Record, err = s.record(ctx, tx, u.Ref)
+	out.Claim, err = s.record(ctx, tx, u.Ref)
 	return out, err
 }
 
@@ -285,10 +253,9 @@ func (c *ownerChange) add(ctx context.Context, tx *sql.Tx, of claim.OwnerChange)
 // upsert applies an owner's report of a whole claim. It accepts a claim that is not
 // known. created says that the report is of a new claim: the claim that was accepted
 // first is then no change, whatever happened to it since.
-func (s *core) upsert(ctx context.Context, tx *sql.Tx, u OwnerUpdate, created bool, decode func() (*claim.Claim, error)) (OwnerUpdateOutcome, error) {
+func (s *core) upsert(ctx context.Context, tx *sql.Tx, u OwnerUpdate, created bool, decode func() (*claim.Claim, error)) (claim.UpdateResult, error) {
 	// Check for the claim first because a partial claim cannot be accepted.
-	var id string
-	err := queryOne(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM claims WHERE shop = $1 AND id = $2`, u.Ref.Shop, u.Ref.ID)
+	err := claimExists(ctx, tx, u.Ref)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return "", err
 	}
@@ -311,16 +278,16 @@ func (s *core) upsert(ctx context.Context, tx *sql.Tx, u OwnerUpdate, created bo
 				return updateAccepted, nil
 			}
 			if len(accepted.Differences) == 0 && created {
-				return UpdateUnchanged, nil
+				return claim.UpdateUnchanged, nil
 			}
 		}
 	}
 	out, err := s.updateFromOwner(ctx, tx, u)
-	return out.Outcome, err
+	return out.Result, err
 }
 
 // updateAccepted: the claim was not known.
-const updateAccepted OwnerUpdateOutcome = "accepted"
+const updateAccepted claim.UpdateResult = "accepted"
 
 // ShipmentUpdate says that a parcel reached a phase.
 type ShipmentUpdate struct {

@@ -13,7 +13,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func update(t *testing.T, s *store.Store, r claim.Ref, change string) store.OwnerUpdateResult {
+func update(t *testing.T, s *store.Store, r claim.Ref, change string) claim.Updated {
 	t.Helper()
 	out, err := s.Claims.UpdateFromOwner(t.Context(), store.OwnerUpdate{Ref: r, By: "test", Read: reading(change)})
 	require.NoError(t, err)
@@ -37,7 +37,7 @@ func TestAnEditIsSentOrComesAfter(t *testing.T) {
 				change(t, s, r, claim.EventStart)
 				var wg sync.WaitGroup
 				var begun, edited error
-				var out store.OwnerUpdateResult
+				var out claim.Updated
 				wg.Go(func() { _, _, begun = s.Intents.BeginForRevision(t.Context(), r, claim.StepConversation, 0) })
 				wg.Go(func() {
 					out, edited = s.Claims.UpdateFromOwner(t.Context(), store.OwnerUpdate{Ref: r, Read: reading(`{"description": "changed"}`)})
@@ -45,13 +45,13 @@ func TestAnEditIsSentOrComesAfter(t *testing.T) {
 				wg.Wait()
 				require.NoError(t, edited)
 				var stale *store.StaleError
-				switch out.Outcome {
-				case store.UpdateEdited:
+				switch out.Result {
+				case claim.UpdateEdited:
 					require.ErrorAs(t, begun, &stale)
-				case store.UpdateInstructed:
+				case claim.UpdateInstructed:
 					require.NoError(t, begun)
 				default:
-					require.Fail(t, "the edit is lost", "%s", out.Outcome)
+					require.Fail(t, "the edit is lost", "%s", out.Result)
 				}
 			}
 		})
@@ -68,13 +68,13 @@ func TestARefusedCreateLetsTheClaimBeEdited(t *testing.T) {
 			change(t, s, r, claim.EventStart)
 			in, _, err := s.Intents.BeginForRevision(t.Context(), r, claim.StepConversation, 0)
 			require.NoError(t, err)
-			require.Equal(t, store.UpdateInstructed, update(t, s, r, `{"description": "after"}`).Outcome)
+			require.Equal(t, claim.UpdateInstructed, update(t, s, r, `{"description": "after"}`).Result)
 			body, _, err := s.Claims.OpeningBody(t.Context(), r)
 			require.NoError(t, err)
 			require.Equal(t, sample("1").Description, body.Description, "what may have been sent stays")
 			require.NoError(t, s.Intents.Refuse(t.Context(), in))
 
-			require.Equal(t, store.UpdateEdited, update(t, s, r, `{"phase": "returned"}`).Outcome)
+			require.Equal(t, claim.UpdateEdited, update(t, s, r, `{"phase": "returned"}`).Result)
 			body, revision, err := s.Claims.OpeningBody(t.Context(), r)
 			require.NoError(t, err)
 			require.Equal(t, int64(1), revision)
@@ -94,14 +94,14 @@ func TestAParkedClaimIsTriedAgainWithWhatItsOwnerMended(t *testing.T) {
 	_, err := s.Claims.Change(t.Context(), r, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseCustomer})
 	require.NoError(t, err)
 	out := update(t, s, r, `{"customer": {"email": "ada.lovelace@customer.example"}}`)
-	require.Equal(t, store.UpdateEdited, out.Outcome)
-	require.Equal(t, claim.StateReceived, out.Record.State)
+	require.Equal(t, claim.UpdateEdited, out.Result)
+	require.Equal(t, claim.StateReceived, out.Claim.State)
 
 	// The fallback was raised, so only a person can retry the claim.
 	change(t, s, r, claim.EventStart)
 	_, err = s.Claims.Change(t.Context(), r, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseCustomer, FallbackUsed: true})
 	require.NoError(t, err)
-	require.Equal(t, claim.StateNeedsAttention, update(t, s, r, `{"customer": {"email": "ada@customer.example"}}`).Record.State)
+	require.Equal(t, claim.StateNeedsAttention, update(t, s, r, `{"customer": {"email": "ada@customer.example"}}`).Claim.State)
 }
 
 func TestAStatusBeforeTheCreateIsCarriedOutWhenItIsOpen(t *testing.T) {
@@ -109,11 +109,11 @@ func TestAStatusBeforeTheCreateIsCarriedOutWhenItIsOpen(t *testing.T) {
 	s, _ := setup(t, memory)
 	r := accept(t, s, sample("1"))
 	out := update(t, s, r, `{"status": "accepted", "reason": "lost"}`)
-	require.Equal(t, store.UpdateEdited, out.Outcome)
+	require.Equal(t, claim.UpdateEdited, out.Result)
 	require.Equal(t, []string{"reason", "status"}, out.Changed)
 	in, err := s.Instructions.Next(t.Context(), r)
 	require.NoError(t, err)
-	require.Equal(t, out.Instruction, in.ID)
+	require.Equal(t, out.InstructionID, in.ID)
 	require.NotContains(t, string(in.Body), "lost", "the reason is in what is opened")
 
 	require.NoError(t, s.Claims.Abandon(t.Context(), r))

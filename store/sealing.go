@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 )
 
@@ -69,6 +71,16 @@ func (s *core) open(c sealedColumn, sealed []byte, key ...string) ([]byte, error
 		return nil, fmt.Errorf("%s of %s %s: %w", c.column, c.table, strings.Join(key, "/"), err)
 	}
 	return plaintext, nil
+}
+
+// openSecrets decrypts a secret and, if both verify, the one that it replaced.
+func (s *core) openSecrets(current, former sealedColumn, sealed, replaced []byte, both bool, key string) ([]string, error) {
+	plaintext, err := s.open(current, sealed, key)
+	if err != nil || !both {
+		return []string{string(plaintext)}, err
+	}
+	previous, err := s.open(former, replaced, key)
+	return []string{string(plaintext), string(previous)}, err
 }
 
 func (s *core) sealJSON(c sealedColumn, v any, key ...string) ([]byte, error) {
@@ -153,21 +165,11 @@ func (s *Store) Reseal(ctx context.Context) (int, error) {
 func (s *Store) CountOutdated(ctx context.Context) (int, error) {
 	total := 0
 	for _, c := range sealedColumns {
-		var after []string
-		for {
-			batch, err := s.sealedBatch(ctx, c, after)
+		for batch, err := range s.outdated(ctx, c) {
 			if err != nil {
 				return total, err
 			}
-			if len(batch) == 0 {
-				break
-			}
-			after = batch[len(batch)-1].key
-			for _, v := range batch {
-				if s.keys.NeedsReseal(v.value) {
-					total++
-				}
-			}
+			total += len(batch)
 		}
 	}
 	return total, nil
@@ -179,34 +181,46 @@ type sealedValue struct {
 }
 
 func (s *core) resealColumn(ctx context.Context, c sealedColumn) (int, error) {
-	doing := "reseal " + c.table
 	total := 0
-	var after []string
-	for {
-		batch, err := s.sealedBatch(ctx, c, after)
-		if err != nil || len(batch) == 0 {
-			return total, err
-		}
-		after = batch[len(batch)-1].key
+	for batch, err := range s.outdated(ctx, c) {
 		changed := 0
-		err = s.write(ctx, doing, func(tx *sql.Tx) error {
-			changed = 0
-			for _, v := range batch {
-				if !s.keys.NeedsReseal(v.value) {
-					continue
+		if err == nil {
+			err = s.write(ctx, "reseal "+c.table, func(tx *sql.Tx) error {
+				changed = 0
+				for _, v := range batch {
+					n, err := s.resealValue(ctx, tx, c, v)
+					if err != nil {
+						return err
+					}
+					changed += n
 				}
-				n, err := s.resealValue(ctx, tx, c, v)
-				if err != nil {
-					return err
-				}
-				changed += n
-			}
-			return nil
-		})
+				return nil
+			})
+		}
 		if err != nil {
 			return total, err
 		}
 		total += changed
+	}
+	return total, nil
+}
+
+// outdated yields the values of a column that are encrypted under another key than the
+// primary one, in batches. It ends after an error.
+func (s *core) outdated(ctx context.Context, c sealedColumn) iter.Seq2[[]sealedValue, error] {
+	return func(yield func([]sealedValue, error) bool) {
+		var after []string
+		for {
+			batch, err := s.sealedBatch(ctx, c, after)
+			if len(batch) > 0 {
+				after = batch[len(batch)-1].key
+			}
+			more := len(batch) == resealBatch
+			batch = slices.DeleteFunc(batch, func(v sealedValue) bool { return !s.keys.NeedsReseal(v.value) })
+			if (err != nil || len(batch) > 0) && !yield(batch, err) || !more {
+				return
+			}
+		}
 	}
 }
 

@@ -47,9 +47,9 @@ func TestNothingPersonalOrSecretIsOnDisk(t *testing.T) {
 	require.NoError(t, err)
 	addShop(t, s, "acme")
 	fill(t, s, 3)
-	_, secret, err := s.APIKeys.Create(t.Context(), store.NewAPIKey{Name: "k", Scopes: []string{"admin"}})
+	_, secret, err := s.APIKeys.Create(t.Context(), claim.NewKey{Name: "k", Scopes: []string{"admin"}})
 	require.NoError(t, err)
-	require.NoError(t, s.AuditLog.Append(t.Context(), store.AuditEntry{Actor: "cli", Action: "token.save", Details: map[string]string{"token": tokenA}}))
+	require.NoError(t, s.AuditLog.Append(t.Context(), claim.AuditEntry{Actor: "cli", Action: "token.save", Details: map[string]string{"token": tokenA}}))
 
 	grep := func() {
 		files, err := filepath.Glob(path + "*")
@@ -157,9 +157,7 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 			token, _, err := pruned.Connections.Token(ctx, connection.Connection.ID)
 			require.NoError(t, err)
 			require.Equal(t, tokenA, token)
-			endUser, err := pruned.Customers.Lookup(ctx, connection.Connection.ID, adaMail)
-			require.NoError(t, err, "customers are found by another index key")
-			require.Equal(t, "eu-1", endUser)
+			require.Equal(t, "eu-1", endUser(t, pruned, connection.Connection.ID, adaMail), "the index key must stay the same")
 		})
 	}
 }
@@ -167,11 +165,8 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 func TestErrorsHoldNothingPersonal(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
-		_, err := s.Customers.Lookup(t.Context(), "unknown", adaMail)
-		require.ErrorIs(t, err, store.ErrNotFound)
-		require.NotContains(t, err.Error(), "ada")
 		// The connection does not exist, so the database rejects the insert.
-		_, err = s.Customers.Reserve(t.Context(), "unknown", adaMail, "claim-1", time.Minute)
+		_, err := s.Customers.Reserve(t.Context(), "unknown", adaMail, "claim-1", time.Minute)
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "ada")
 		_, err = s.APIKeys.BySecret(t.Context(), "cfk_secret")

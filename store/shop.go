@@ -14,25 +14,16 @@ type NewShop struct {
 	Feature bool
 }
 
-// ShopPatch is a change to a shop; nil fields stay unchanged.
-type ShopPatch struct {
-	Name    *string
-	Feature *bool
-}
-
 // Create adds a shop. It returns a [*ConflictError] if the slug is taken. A deleted
 // shop can be added again. It starts over, but its claims are still known, so that
 // none is opened twice.
 func (s Shops) Create(ctx context.Context, shop NewShop) (claim.Shop, error) {
 	err := s.write(ctx, "add shop "+shop.Slug, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `INSERT INTO shops (slug, name, feature, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
+		taken := conflict("there is a shop %s already", shop.Slug)
+		return execOne(ctx, tx, taken, `INSERT INTO shops (slug, name, feature, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
 			ON CONFLICT (slug) DO UPDATE SET name = excluded.name, feature = excluded.feature, created_at = excluded.created_at,
 				updated_at = excluded.updated_at, deleted_at = 0, settings_version = shops.settings_version + 1
 			WHERE shops.deleted_at > 0`, shop.Slug, plain(shop.Name), shop.Feature, s.now())
-		if err == nil && n == 0 {
-			err = &ConflictError{What: "shop", Problem: "there is a shop " + shop.Slug + " already"}
-		}
-		return err
 	})
 	if err != nil {
 		return claim.Shop{}, err
@@ -68,13 +59,7 @@ func (s Shops) List(ctx context.Context) ([]claim.Shop, error) {
 // shop reads a shop without the counts of its claims.
 func (s *core) shop(ctx context.Context, slug string) (claim.Shop, error) {
 	shops, err := s.shopsWhere(ctx, "read shop "+slug, `s.slug = $1`, slug)
-	if err == nil && len(shops) == 0 {
-		err = shopNotFound(slug)
-	}
-	if err != nil {
-		return claim.Shop{}, err
-	}
-	return shops[0], nil
+	return only(shops, err, shopNotFound(slug))
 }
 
 func (s *core) shopsWhere(ctx context.Context, doing, where string, args ...any) ([]claim.Shop, error) {
@@ -84,10 +69,9 @@ func (s *core) shopsWhere(ctx context.Context, doing, where string, args ...any)
 
 // counts returns the number of claims by shop and state.
 func (s *core) counts(ctx context.Context, where string, args ...any) (map[string]map[claim.State]int, error) {
-	var counts map[string]map[claim.State]int
-	err := s.read(ctx, "count claims", func(db *sql.DB) error {
-		counts = map[string]map[claim.State]int{}
-		return queryEach(ctx, db, func(scan func(...any) error) error {
+	return get(ctx, s, "count claims", func(db *sql.DB) (map[string]map[claim.State]int, error) {
+		counts := map[string]map[claim.State]int{}
+		return counts, queryEach(ctx, db, func(scan func(...any) error) error {
 			var shop string
 			var state claim.State
 			var n int
@@ -101,7 +85,6 @@ func (s *core) counts(ctx context.Context, where string, args ...any) (map[strin
 			return nil
 		}, `SELECT shop, state, COUNT(*) FROM claims `+where+` GROUP BY shop, state`, args...)
 	})
-	return counts, err
 }
 
 func scanShop(scan func(dest ...any) error) (claim.Shop, error) {
@@ -122,7 +105,7 @@ func scanShop(scan func(dest ...any) error) (claim.Shop, error) {
 }
 
 // Patch changes a shop. A change of its feature flag may wake parked claims.
-func (s Shops) Patch(ctx context.Context, slug string, p ShopPatch) (claim.Shop, error) {
+func (s Shops) Patch(ctx context.Context, slug string, p claim.ShopPatch) (claim.Shop, error) {
 	err := s.write(ctx, "change shop "+slug, func(tx *sql.Tx) error {
 		var name string
 		var feature bool
@@ -153,22 +136,15 @@ func (s Shops) Patch(ctx context.Context, slug string, p ShopPatch) (claim.Shop,
 func (s Shops) Delete(ctx context.Context, slug string) error {
 	return s.write(ctx, "delete shop "+slug, func(tx *sql.Tx) error {
 		now := s.now()
-		n, err := exec(ctx, tx, `UPDATE shops SET deleted_at = $2, updated_at = $2, feature = FALSE, enabled = FALSE, paused = FALSE,
+		err := execOne(ctx, tx, shopNotFound(slug), `UPDATE shops SET deleted_at = $2, updated_at = $2, feature = FALSE, enabled = FALSE, paused = FALSE,
 			settings = '{}', settings_version = settings_version + 1, connection_id = NULL WHERE slug = $1 AND deleted_at = 0`, slug, now)
 		if err != nil {
 			return err
 		}
-		if n == 0 {
-			return shopNotFound(slug)
-		}
-		if _, err := exec(ctx, tx, `DELETE FROM templates WHERE shop = $1`, slug); err != nil {
-			return err
-		}
-		if _, err := exec(ctx, tx, `DELETE FROM endpoints WHERE shop = $1`, slug); err != nil {
-			return err
-		}
-		if _, err := exec(ctx, tx, `DELETE FROM owner_secrets WHERE shop = $1`, slug); err != nil {
-			return err
+		for _, table := range []string{"templates", "endpoints", "owner_secrets"} {
+			if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE shop = $1`, slug); err != nil {
+				return err
+			}
 		}
 		if _, err := exec(ctx, tx, `UPDATE api_keys SET revoked_at = $2 WHERE shop = $1 AND revoked_at = 0`, slug, now); err != nil {
 			return err
@@ -179,25 +155,14 @@ func (s Shops) Delete(ctx context.Context, slug string) error {
 
 // SetEnabled sets whether the shop's new claims become conversations.
 func (s Shops) SetEnabled(ctx context.Context, slug string, enabled bool) error {
-	return s.write(ctx, "switch shop "+slug, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `UPDATE shops SET enabled = $2, updated_at = $3,
-			settings_version = settings_version + CASE WHEN enabled = $2 THEN 0 ELSE 1 END WHERE slug = $1 AND deleted_at = 0`, slug, enabled, s.now())
-		if err == nil && n == 0 {
-			err = shopNotFound(slug)
-		}
-		return err
-	})
+	return s.execute(ctx, "switch shop "+slug, shopNotFound(slug), `UPDATE shops SET enabled = $2, updated_at = $3,
+		settings_version = settings_version + CASE WHEN enabled = $2 THEN 0 ELSE 1 END WHERE slug = $1 AND deleted_at = 0`, slug, enabled, s.now())
 }
 
 // Pause makes the shop's claims wait in [claim.StateReceived].
 func (s Shops) Pause(ctx context.Context, slug string) error {
-	return s.write(ctx, "pause shop "+slug, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `UPDATE shops SET paused = TRUE, updated_at = $2 WHERE slug = $1 AND deleted_at = 0`, slug, s.now())
-		if err == nil && n == 0 {
-			err = shopNotFound(slug)
-		}
-		return err
-	})
+	return s.execute(ctx, "pause shop "+slug, shopNotFound(slug),
+		`UPDATE shops SET paused = TRUE, updated_at = $2 WHERE slug = $1 AND deleted_at = 0`, slug, s.now())
 }
 
 // Resume lets the shop's claims proceed and nudges those that waited. It does

@@ -105,10 +105,10 @@ func (s *core) existingConnection(ctx context.Context, tx *sql.Tx, token string,
 		if !errors.Is(err, ErrNotFound) {
 			return id, err
 		}
-		return id, queryOne(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE token_hash = $1 AND organization_id IS NULL
-			ORDER BY created_at LIMIT 1`, Connections{s}.TokenHash(token))
 	}
-	return id, queryOne(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE token_hash = $1 ORDER BY created_at LIMIT 1`, Connections{s}.TokenHash(token))
+	err = queryOne(ctx, tx, ErrNotFound, []any{&id}, `SELECT id FROM connections WHERE token_hash = $1 AND ($2 = '' OR organization_id IS NULL)
+		ORDER BY created_at LIMIT 1`, Connections{s}.TokenHash(token), org.ID)
+	return id, err
 }
 
 // mergeConnections moves everything keyed by a connection of unknown organisation to
@@ -194,12 +194,7 @@ func (s Connections) Get(ctx context.Context, id string) (claim.Connection, erro
 
 // Shops lists the slugs of the shops that use a connection, sorted.
 func (s Connections) Shops(ctx context.Context, id string) ([]string, error) {
-	var slugs []string
-	err := s.read(ctx, "list the shops of connection "+id, func(db *sql.DB) (err error) {
-		slugs, err = connectionShops(ctx, db, id)
-		return err
-	})
-	return slugs, err
+	return get(ctx, s.core, "list the shops of connection "+id, func(db *sql.DB) ([]string, error) { return connectionShops(ctx, db, id) })
 }
 
 func connectionShops(ctx context.Context, q querier, id string) ([]string, error) {

@@ -1,10 +1,10 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
+	"reflect"
 
 	"github.com/claimflow/claimflow/claim"
 )
@@ -137,10 +137,5 @@ func bumpShops(ctx context.Context, tx *sql.Tx, slug string) error {
 // sameJSON reports whether two documents are equal, ignoring whitespace.
 func sameJSON(a, b json.RawMessage) bool {
 	var x, y any
-	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
-		return false
-	}
-	one, errOne := json.Marshal(x)
-	other, errOther := json.Marshal(y)
-	return errOne == nil && errOther == nil && bytes.Equal(one, other)
+	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }

@@ -50,31 +50,12 @@ func (s Templates) Delete(ctx context.Context, shop, key, language string) error
 		if err := templateScope(ctx, tx, shop); err != nil {
 			return err
 		}
-		n, err := exec(ctx, tx, `DELETE FROM templates WHERE shop = $1 AND key = $2 AND language = $3`, shop, key, language)
-		if err != nil {
+		missing := notFound("template " + key + "/" + language)
+		if err := execOne(ctx, tx, missing, `DELETE FROM templates WHERE shop = $1 AND key = $2 AND language = $3`, shop, key, language); err != nil {
 			return err
-		}
-		if n == 0 {
-			return notFound("template " + key + "/" + language)
 		}
 		return bumpShops(ctx, tx, shop)
 	})
-}
-
-// Get reads the template of a shop, or of the platform if shop is empty. It does not
-// fall back to another template.
-func (s Templates) Get(ctx context.Context, shop, key, language string) (StoredTemplate, error) {
-	var found StoredTemplate
-	templates, err := s.List(ctx, shop)
-	if err != nil {
-		return found, err
-	}
-	for _, t := range templates {
-		if t.Key == key && t.Language == language && (t.Scope == ScopePlatform) == (shop == "") {
-			return t, nil
-		}
-	}
-	return found, notFound("template " + key + "/" + language)
 }
 
 // List lists the templates of the platform and of a shop, or of the platform alone

@@ -25,7 +25,7 @@ func TestShopsAreAddedChangedAndListed(t *testing.T) {
 		_, err := s.Shops.Create(t.Context(), store.NewShop{Slug: "acme", Name: "Again"})
 		var conflict *store.ConflictError
 		require.ErrorAs(t, err, &conflict)
-		require.Equal(t, "shop", conflict.What)
+		require.Contains(t, conflict.Problem, "acme")
 
 		created := now.Now()
 		now.Turn(time.Minute)
@@ -50,12 +50,12 @@ func TestShopsAreAddedChangedAndListed(t *testing.T) {
 
 		before := version(t, s, "acme")
 		name, off := "New name", false
-		shop, err = s.Shops.Patch(t.Context(), "acme", store.ShopPatch{Name: &name})
+		shop, err = s.Shops.Patch(t.Context(), "acme", claim.ShopPatch{Name: &name})
 		require.NoError(t, err)
 		require.Equal(t, "New name", shop.Name)
 		require.True(t, shop.Feature)
 		require.Equal(t, before, version(t, s, "acme"))
-		shop, err = s.Shops.Patch(t.Context(), "acme", store.ShopPatch{Feature: &off})
+		shop, err = s.Shops.Patch(t.Context(), "acme", claim.ShopPatch{Feature: &off})
 		require.NoError(t, err)
 		require.Equal(t, "New name", shop.Name)
 		require.False(t, shop.Feature)
@@ -75,7 +75,7 @@ func TestUnknownShopIsNotFound(t *testing.T) {
 			for _, slug := range []string{"nobody", "acme"} {
 				for name, call := range map[string]func() error{
 					"Shop":         func() error { _, err := s.Shops.Get(ctx, slug); return err },
-					"PatchShop":    func() error { _, err := s.Shops.Patch(ctx, slug, store.ShopPatch{}); return err },
+					"PatchShop":    func() error { _, err := s.Shops.Patch(ctx, slug, claim.ShopPatch{}); return err },
 					"DeleteShop":   func() error { return s.Shops.Delete(ctx, slug) },
 					"SetEnabled":   func() error { return s.Shops.SetEnabled(ctx, slug, true) },
 					"Pause":        func() error { return s.Shops.Pause(ctx, slug) },
@@ -90,7 +90,7 @@ func TestUnknownShopIsNotFound(t *testing.T) {
 					"DeleteTemplate": func() error {
 						return s.Templates.Delete(ctx, slug, "damaged", "en")
 					},
-					"CreateKey": func() error { _, _, err := s.APIKeys.Create(ctx, store.NewAPIKey{Shop: slug}); return err },
+					"CreateKey": func() error { _, _, err := s.APIKeys.Create(ctx, claim.NewKey{Shop: slug}); return err },
 				} {
 					require.ErrorIs(t, call(), store.ErrNotFound, "%s of %s", name, slug)
 				}
@@ -112,7 +112,7 @@ func TestDeletedShopBeginsAnewButKnowsItsClaims(t *testing.T) {
 		_, err := s.Settings.Save(ctx, "acme", json.RawMessage(`{"tag":"old"}`))
 		require.NoError(t, err)
 		require.NoError(t, s.Templates.Put(ctx, "acme", "damaged", "en", json.RawMessage(`{}`)))
-		_, secret, err := s.APIKeys.Create(ctx, store.NewAPIKey{Name: "k", Shop: "acme", Scopes: []string{"claims"}})
+		_, secret, err := s.APIKeys.Create(ctx, claim.NewKey{Name: "k", Shop: "acme", Scopes: []string{"claims"}})
 		require.NoError(t, err)
 		before := version(t, s, "acme")
 
@@ -279,15 +279,7 @@ func TestTemplatesOfPlatformAndShop(t *testing.T) {
 		templates, err = s.Templates.List(ctx, "")
 		require.NoError(t, err)
 		require.Len(t, templates, 1)
-
-		found, err := s.Templates.Get(ctx, "", "damaged", "en")
-		require.NoError(t, err)
-		require.Equal(t, doc("platform"), found.Doc)
-		found, err = s.Templates.Get(ctx, "acme", "damaged", "en")
-		require.NoError(t, err)
-		require.Equal(t, doc("shop"), found.Doc)
-		_, err = s.Templates.Get(ctx, "other", "damaged", "en")
-		require.ErrorIs(t, err, store.ErrNotFound)
+		require.Equal(t, doc("platform"), templates[0].Doc)
 
 		require.NoError(t, s.Templates.Delete(ctx, "acme", "damaged", "en"))
 		require.ErrorIs(t, s.Templates.Delete(ctx, "acme", "damaged", "en"), store.ErrNotFound)

@@ -194,10 +194,9 @@ func (s Budget) Shares(ctx context.Context) (map[string]claim.TokenShare, error)
 }
 
 func (s *core) tokenShares(ctx context.Context, which string, args ...any) (map[string]claim.TokenShare, error) {
-	var shares map[string]claim.TokenShare
-	err := s.read(ctx, "read what Dixa leaves of the request budget", func(db *sql.DB) error {
-		shares = map[string]claim.TokenShare{}
-		return queryEach(ctx, db, func(scan func(...any) error) error {
+	return get(ctx, s, "read what Dixa leaves of the request budget", func(db *sql.DB) (map[string]claim.TokenShare, error) {
+		shares := map[string]claim.TokenShare{}
+		return shares, queryEach(ctx, db, func(scan func(...any) error) error {
 			var id string
 			var pace, refusedAt int64
 			err := scan(&id, &pace, &refusedAt)
@@ -207,7 +206,6 @@ func (s *core) tokenShares(ctx context.Context, which string, args ...any) (map[
 			return err
 		}, `SELECT n.id, b.pace, b.refused_at FROM connections n JOIN budget b ON b.token_hash = n.token_hash WHERE b.refused_at > 0 `+which, args...)
 	})
-	return shares, err
 }
 
 func (s *core) budgetError(ctx context.Context, tx *sql.Tx, tokenHash string, maxWait time.Duration, perDay int) error {

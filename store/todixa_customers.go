@@ -17,21 +17,10 @@ type Reservation struct {
 	Held bool
 }
 
-// Lookup looks up the Dixa end user of an identity, such as "email:a@example.com",
-// in a connection's organisation. It returns [ErrNotFound] if none is stored.
-// Identities are stored only as keyed hashes.
-func (s Customers) Lookup(ctx context.Context, connectionID, identity string) (endUserID string, err error) {
-	err = s.read(ctx, "look up a customer", func(db *sql.DB) error {
-		return queryOne(ctx, db, notFound("customer"), []any{&endUserID},
-			`SELECT end_user_id FROM customers WHERE connection_id = $1 AND identity = $2 AND end_user_id <> ''`,
-			connectionID, s.identity(connectionID, identity))
-	})
-	return endUserID, err
-}
-
 // Reserve lets one holder at a time, such as a claim, find or create the end user of
-// an identity, so that two claims of a new customer create only one. A reservation
-// expires after the lease. Its holder can renew it by reserving again.
+// an identity, such as "email:a@example.com", so that two claims of a new customer
+// create only one. A reservation expires after the lease. Its holder can renew it by
+// reserving again. Identities are stored only as keyed hashes.
 func (s Customers) Reserve(ctx context.Context, connectionID, identity, holder string, lease time.Duration) (Reservation, error) {
 	if holder == "" || lease <= 0 {
 		return Reservation{}, errors.New("reserve a customer: there is no holder or no lease")
@@ -88,11 +77,8 @@ func (s Customers) Remember(ctx context.Context, connectionID string, identities
 
 // Release releases a reservation. It does nothing if holder has none.
 func (s Customers) Release(ctx context.Context, connectionID, identity, holder string) error {
-	return s.write(ctx, "release a customer", func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `DELETE FROM customers WHERE connection_id = $1 AND identity = $2 AND holder = $3 AND end_user_id = ''`,
-			connectionID, s.identity(connectionID, identity), holder)
-		return err
-	})
+	return s.execute(ctx, "release a customer", nil, `DELETE FROM customers WHERE connection_id = $1 AND identity = $2 AND holder = $3 AND end_user_id = ''`,
+		connectionID, s.identity(connectionID, identity), holder)
 }
 
 // Forget deletes every identity of an end user who was deleted in Dixa.
@@ -100,10 +86,7 @@ func (s Customers) Forget(ctx context.Context, connectionID, endUserID string) e
 	if endUserID == "" {
 		return errors.New("forget a customer: there is no end user id")
 	}
-	return s.write(ctx, "forget a customer", func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `DELETE FROM customers WHERE connection_id = $1 AND end_user_id = $2`, connectionID, endUserID)
-		return err
-	})
+	return s.execute(ctx, "forget a customer", nil, `DELETE FROM customers WHERE connection_id = $1 AND end_user_id = $2`, connectionID, endUserID)
 }
 
 func (s *core) identity(connectionID, identity string) string {

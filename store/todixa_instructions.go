@@ -32,7 +32,7 @@ func (s *core) instruct(ctx context.Context, tx *sql.Tx, in claim.Instruction) (
 	have, err := s.instruction(ctx, tx, in.Ref, in.ID)
 	if err == nil {
 		if have.Kind != in.Kind || !bytes.Equal(have.Body, in.Body) {
-			return have, false, &ConflictError{What: "instruction", Problem: "instruction " + in.ID + " of claim " + in.Ref.String() + " asked for something else; give a new one another id", Claim: in.Ref}
+			return have, false, conflict("instruction %s of claim %s asked for something else; give a new one another id", in.ID, in.Ref)
 		}
 		return have, false, nil
 	}
@@ -58,27 +58,23 @@ func (s *core) instruct(ctx context.Context, tx *sql.Tx, in claim.Instruction) (
 // Next returns the oldest waiting instruction of a claim. It returns [ErrNotFound]
 // if none is waiting.
 func (s Instructions) Next(ctx context.Context, ref claim.Ref) (claim.Instruction, error) {
-	var in claim.Instruction
-	err := s.read(ctx, "read what claim "+ref.String()+" is to do", func(db *sql.DB) error {
+	return get(ctx, s.core, "read what claim "+ref.String()+" is to do", func(db *sql.DB) (claim.Instruction, error) {
 		var id string
 		err := queryOne(ctx, db, notFound("waiting instruction of claim "+ref.String()), []any{&id},
 			`SELECT id FROM instructions WHERE shop = $1 AND claim_id = $2 AND state = $3 ORDER BY number LIMIT 1`, ref.Shop, ref.ID, claim.InstructionWaiting)
 		if err != nil {
-			return err
+			return claim.Instruction{}, err
 		}
-		in, err = s.instruction(ctx, db, ref, id)
-		return err
+		return s.instruction(ctx, db, ref, id)
 	})
-	return in, err
 }
 
 // SentMessages returns the ids in Dixa of the messages and notes that are known to
 // have been written for a claim: the results of its intents that are an id.
 func (s Instructions) SentMessages(ctx context.Context, ref claim.Ref) (map[string]bool, error) {
-	var ids map[string]bool
-	err := s.read(ctx, "read what claim "+ref.String()+" wrote", func(db *sql.DB) error {
-		ids = map[string]bool{}
-		return queryEach(ctx, db, func(scan func(...any) error) error {
+	return get(ctx, s.core, "read what claim "+ref.String()+" wrote", func(db *sql.DB) (map[string]bool, error) {
+		ids := map[string]bool{}
+		return ids, queryEach(ctx, db, func(scan func(...any) error) error {
 			var result, id string
 			if err := scan(&result); err != nil {
 				return err
@@ -89,18 +85,12 @@ func (s Instructions) SentMessages(ctx context.Context, ref claim.Ref) (map[stri
 			return nil
 		}, `SELECT result FROM intents WHERE shop = $1 AND claim_id = $2 AND done_at > 0 AND result LIKE '"%'`, ref.Shop, ref.ID)
 	})
-	return ids, err
 }
 
 // Get reads an instruction. It returns [ErrNotFound] if the claim has none with that
 // id.
 func (s Instructions) Get(ctx context.Context, ref claim.Ref, id string) (claim.Instruction, error) {
-	var in claim.Instruction
-	err := s.read(ctx, "read instruction "+id, func(db *sql.DB) (err error) {
-		in, err = s.instruction(ctx, db, ref, id)
-		return err
-	})
-	return in, err
+	return get(ctx, s.core, "read instruction "+id, func(db *sql.DB) (claim.Instruction, error) { return s.instruction(ctx, db, ref, id) })
 }
 
 func (s *core) instruction(ctx context.Context, q querier, ref claim.Ref, id string) (claim.Instruction, error) {
@@ -145,12 +135,11 @@ func (s Instructions) Finish(ctx context.Context, in claim.Instruction, set Clai
 // ChangesWritten counts the changes of a claim since a time for which the shop's
 // rules led to a write to Dixa.
 func (s Instructions) ChangesWritten(ctx context.Context, ref claim.Ref, since time.Time) (int, error) {
-	n := 0
-	err := s.read(ctx, "count what changes of claim "+ref.String()+" wrote", func(db *sql.DB) error {
-		return db.QueryRowContext(ctx, `SELECT COUNT(*) FROM instructions WHERE shop = $1 AND claim_id = $2 AND kind = $3 AND wrote AND done_at >= $4`,
+	return get(ctx, s.core, "count what changes of claim "+ref.String()+" wrote", func(db *sql.DB) (n int, err error) {
+		err = db.QueryRowContext(ctx, `SELECT COUNT(*) FROM instructions WHERE shop = $1 AND claim_id = $2 AND kind = $3 AND wrote AND done_at >= $4`,
 			ref.Shop, ref.ID, claim.InstructChange, micros(since)).Scan(&n)
+		return n, err
 	})
-	return n, err
 }
 
 // refuseWaiting refuses the waiting instructions of a claim.

@@ -69,6 +69,9 @@ func (s *core) begin(ctx context.Context, ref claim.Ref, step string, first func
 		if err != nil {
 			return err
 		}
+		if err := s.gather(ctx, tx, ref, writeGathers); err != nil {
+			return err
+		}
 		now := s.now()
 		n, err := exec(ctx, tx, `INSERT INTO intents (shop, claim_id, step, try, sent_at) VALUES ($1, $2, $3, 1, $4)
 			ON CONFLICT (shop, claim_id, step) DO NOTHING`, ref.Shop, ref.ID, step, now)
@@ -118,11 +121,8 @@ func (s Intents) Withdraw(ctx context.Context, read Intent) error {
 // deleted in Dixa. The next send is another try. It does nothing if the step is not
 // finished.
 func (s Intents) Reopen(ctx context.Context, ref claim.Ref, step string) error {
-	return s.write(ctx, doingStep("reopen", ref, step), func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `UPDATE intents SET try = try + 1, sent_at = 0, result = '', done_at = 0
-			WHERE shop = $1 AND claim_id = $2 AND step = $3 AND done_at > 0`, ref.Shop, ref.ID, step)
-		return err
-	})
+	return s.execute(ctx, doingStep("reopen", ref, step), nil, `UPDATE intents SET try = try + 1, sent_at = 0, result = '', done_at = 0
+		WHERE shop = $1 AND claim_id = $2 AND step = $3 AND done_at > 0`, ref.Shop, ref.ID, step)
 }
 
 // Finish records that the step is done, and its result as JSON without personal
@@ -135,6 +135,9 @@ func (s Intents) Finish(ctx context.Context, ref claim.Ref, step string, result 
 	}
 	return s.write(ctx, doing, func(tx *sql.Tx) error {
 		if err := claimExists(ctx, tx, ref); err != nil {
+			return err
+		}
+		if err := s.gather(ctx, tx, ref, writeGathers); err != nil {
 			return err
 		}
 		return s.finish(ctx, tx, ref, step, data)
@@ -151,13 +154,10 @@ func (s *core) finish(ctx context.Context, tx *sql.Tx, ref claim.Ref, step strin
 // Get reads the intent of a step. It returns [ErrNotFound] if the step was never
 // begun.
 func (s Intents) Get(ctx context.Context, ref claim.Ref, step string) (Intent, error) {
-	var in Intent
-	err := s.read(ctx, doingStep("read", ref, step), func(db *sql.DB) (err error) {
-		in, err = scanIntent(ref, step, db.QueryRowContext(ctx,
+	return get(ctx, s.core, doingStep("read", ref, step), func(db *sql.DB) (Intent, error) {
+		return scanIntent(ref, step, db.QueryRowContext(ctx,
 			`SELECT try, sent_at, result, done_at FROM intents WHERE shop = $1 AND claim_id = $2 AND step = $3`, ref.Shop, ref.ID, step))
-		return err
 	})
-	return in, err
 }
 
 // changeIntent changes an intent if it is still outstanding since the send that the

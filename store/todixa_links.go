@@ -50,12 +50,9 @@ func (s Links) Get(ctx context.Context, ref claim.Ref) (Link, error) {
 // ClaimOf returns the claim that a conversation belongs to. It returns [ErrNotFound]
 // if the conversation belongs to no claim.
 func (s Links) ClaimOf(ctx context.Context, connectionID string, conversationID int64) (claim.Ref, error) {
-	var ref claim.Ref
-	err := s.read(ctx, fmt.Sprintf("find the claim of conversation %d", conversationID), func(db *sql.DB) (err error) {
-		ref, err = claimOf(ctx, db, connectionID, conversationID)
-		return err
+	return get(ctx, s.core, fmt.Sprintf("find the claim of conversation %d", conversationID), func(db *sql.DB) (claim.Ref, error) {
+		return claimOf(ctx, db, connectionID, conversationID)
 	})
-	return ref, err
 }
 
 func claimOf(ctx context.Context, q querier, connectionID string, conversationID int64) (claim.Ref, error) {
@@ -89,6 +86,9 @@ func (s Links) Create(ctx context.Context, in LinkInput) error {
 		if in.Step == "" {
 			return nil
 		}
+		if err := s.gather(ctx, tx, in.Ref, openingGathers); err != nil {
+			return err
+		}
 		result, err := createdConversation(in.ConversationID)
 		if err != nil {
 			return err
@@ -110,11 +110,7 @@ func (s *core) link(ctx context.Context, tx *sql.Tx, row claimRow, in LinkInput)
 	}
 	same := row.connectionID == in.ConnectionID && row.conversationID == in.ConversationID
 	if row.conversationID != 0 && !same {
-		return false, &ConflictError{
-			What:    "claim",
-			Problem: fmt.Sprintf("claim %s already has conversation %d", in.Ref, row.conversationID),
-			Claim:   in.Ref, ConversationID: row.conversationID,
-		}
+		return false, conflict("claim %s already has conversation %d", in.Ref, row.conversationID)
 	}
 	now := s.now()
 	n, err := exec(ctx, tx, `INSERT INTO links (shop, claim_id, connection_id, conversation_id, end_user_id, created_at)
@@ -128,11 +124,7 @@ func (s *core) link(ctx context.Context, tx *sql.Tx, row claimRow, in LinkInput)
 			return false, err
 		}
 		if holder != in.Ref {
-			return false, &ConflictError{
-				What:    "conversation",
-				Problem: fmt.Sprintf("conversation %d belongs to claim %s", in.ConversationID, holder),
-				Claim:   holder, ConversationID: in.ConversationID,
-			}
+			return false, conflict("conversation %d belongs to claim %s", in.ConversationID, holder)
 		}
 	}
 	if in.EndUserID != "" {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -64,7 +63,7 @@ func (s *core) announceConnection(ctx context.Context, tx *sql.Tx, id, kind stri
 // others.
 func (s *core) pauseEndpoint(ctx context.Context, tx *sql.Tx, id, reason string, now time.Time) error {
 	d := claim.EndpointNoticeData{
-		EndpointID: id, State: string(EndpointPaused), Reason: plain(reason),
+		EndpointID: id, State: string(claim.EndpointPaused), Reason: plain(reason),
 		Advice: "Its events wait. Mend the endpoint, then `starter endpoint resume`: what waits is sent then.",
 	}
 	err := queryOne(ctx, tx, endpointNotFound(id), []any{&d.Kind, &d.Shop, &d.Description},
@@ -80,32 +79,4 @@ func (s *core) pauseEndpoint(ctx context.Context, tx *sql.Tx, id, reason string,
 		d.Sequence = sequence
 		return claim.EndpointNotice{Type: claim.OutboundEndpointPaused, Timestamp: timeOf(micros(now)), Data: d}
 	})
-}
-
-// Announcement is an event that belongs to no claim.
-type Announcement struct {
-	ID   string
-	Type string
-	// Sequence counts the announcements about one connection, or one endpoint, from
-	// 1.
-	Sequence int64
-	// Body is the payload: a [claim.ConnectionNotice] or a [claim.EndpointNotice].
-	Body      json.RawMessage
-	CreatedAt time.Time
-}
-
-// ConnectionEvents lists the announcements about a connection in sequence order.
-func (s Outbox) ConnectionEvents(ctx context.Context, connectionID string) ([]Announcement, error) {
-	return list(ctx, s.core, "read the events of connection "+connectionID, func(scan func(...any) error) (Announcement, error) {
-		var a Announcement
-		var body []byte
-		var created int64
-		err := scan(&a.ID, &a.Type, &a.Sequence, &body, &created)
-		if err != nil {
-			return a, err
-		}
-		a.CreatedAt = timeOf(created)
-		a.Body, err = s.open(announceBody, body, a.ID)
-		return a, err
-	}, `SELECT id, type, sequence, body, created_at FROM announcements WHERE lane = $1 ORDER BY sequence`, connectionLane+connectionID)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"github.com/claimflow/claimflow/claim"
 )
 
 const forgetBatch = 1000
@@ -44,13 +46,13 @@ type DeliveryCounts struct {
 }
 
 // Counts counts deliveries by kind of endpoint. The result contains every kind.
-func (s Deliveries) Counts(ctx context.Context) (map[EndpointKind]DeliveryCounts, error) {
-	var tallies map[EndpointKind]DeliveryCounts
+func (s Deliveries) Counts(ctx context.Context) (map[claim.EndpointKind]DeliveryCounts, error) {
+	var tallies map[claim.EndpointKind]DeliveryCounts
 	err := s.read(ctx, "count deliveries", func(db *sql.DB) error {
-		tallies = map[EndpointKind]DeliveryCounts{EndpointWebhook: {}, EndpointKarla: {}, EndpointEmail: {}}
+		tallies = map[claim.EndpointKind]DeliveryCounts{claim.EndpointWebhook: {}, claim.EndpointKarla: {}, claim.EndpointEmail: {}}
 		now := s.now()
 		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var kind EndpointKind
+			var kind claim.EndpointKind
 			var t DeliveryCounts
 			var paused bool
 			var oldest int64

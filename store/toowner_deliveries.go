@@ -13,49 +13,11 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// DeliveryState is the state of a delivery.
-type DeliveryState string
-
-// The states of a delivery.
-const (
-	// DeliveryWaiting: it is attempted when due, after the earlier events of the
-	// same claim.
-	DeliveryWaiting DeliveryState = "waiting"
-	// DeliveryDelivered: the endpoint accepted it.
-	DeliveryDelivered DeliveryState = "delivered"
-	// DeliveryDead: it was given up; later events proceed without it.
-	DeliveryDead DeliveryState = "dead"
-)
-
-// Delivery is one event for one endpoint.
-type Delivery struct {
-	// ID is the message's webhook-id: the same in every attempt and replay.
-	ID string
-	// Ref is zero for an event that belongs to no claim.
-	Ref claim.Ref
-	// Sequence, Type and Body are the event's.
-	Sequence int64
-	Type     string
-	Body     json.RawMessage
-	State    DeliveryState
-	Attempts int
-	// NextAttemptAt is zero unless the delivery is waiting.
-	NextAttemptAt time.Time
-	// LastStatus is the HTTP status of the last response; zero if there was none.
-	LastStatus int
-	// LastError describes the last error, never with the endpoint's response.
-	LastError string
-	// Note says why nothing was sent for a delivery that counts as delivered.
-	Note        string
-	DeliveredAt time.Time
-	CreatedAt   time.Time
-}
-
 // LeasedDelivery is a delivery that the caller has leased, with everything needed to
 // send it.
 type LeasedDelivery struct {
 	ID, EndpointID, Shop, URL string
-	Kind                      EndpointKind
+	Kind                      claim.EndpointKind
 	// Secrets are a webhook's secrets, the current one first.
 	Secrets []string
 	// Karla is set for an endpoint of kind karla.
@@ -85,14 +47,11 @@ func claimLane(ref claim.Ref) string { return ref.WorkflowID() }
 // the given shops that wants it, except one.
 func (s *core) addDeliveries(ctx context.Context, tx *sql.Tx, e event, shops []string, except string, now int64) error {
 	args := arguments{except}
-	places := `''`
-	for _, shop := range shops {
-		places += `, ` + args.add(shop)
-	}
+	places := placeholders(&args, append([]string{""}, shops...))
 	var ids []string
 	err := queryEach(ctx, tx, func(scan func(...any) error) error {
 		var id, types string
-		var kind EndpointKind
+		var kind claim.EndpointKind
 		err := scan(&id, &kind, &types)
 		if kind.Wants(splitTypes(types), e.kind) {
 			ids = append(ids, id)
@@ -198,8 +157,6 @@ func (r *eventRow) dest() []any {
 	return []any{&r.shop, &r.claimID, &r.sequence, &r.eventID, &r.claimBody, &r.announcementID, &r.announcedBody, &r.kind}
 }
 
-func (r *eventRow) ref() claim.Ref { return claim.Ref{Shop: r.shop.String, ID: r.claimID.String} }
-
 // open decrypts the payload.
 func (r *eventRow) open(s *core) ([]byte, error) {
 	if r.announcementID != "" {
@@ -221,16 +178,16 @@ func (s *core) leasedDelivery(ctx context.Context, tx *sql.Tx, id any, now int64
 	if err != nil {
 		return p, err
 	}
-	p.Ref, p.Sequence, p.Type = row.ref(), row.sequence, row.kind
+	p.Ref, p.Sequence, p.Type = claim.Ref{Shop: row.shop.String, ID: row.claimID.String}, row.sequence, row.kind
 	address, err := s.open(endpointURL, url, p.EndpointID)
 	if err != nil {
 		return p, err
 	}
 	p.URL = string(address)
 	switch p.Kind {
-	case EndpointWebhook:
-		p.Secrets, err = s.endpointSecrets(p.EndpointID, secret, former, until > now)
-	case EndpointKarla:
+	case claim.EndpointWebhook:
+		p.Secrets, err = s.openSecrets(endpointSecret, endpointFormer, secret, former, until > now, p.EndpointID)
+	case claim.EndpointKarla:
 		p.Karla, err = s.karlaAccess(karla, p.EndpointID)
 	}
 	if err != nil {
@@ -238,16 +195,6 @@ func (s *core) leasedDelivery(ctx context.Context, tx *sql.Tx, id any, now int64
 	}
 	p.Body, err = row.open(s)
 	return p, err
-}
-
-// endpointSecrets decrypts the secrets that sign a webhook.
-func (s *core) endpointSecrets(endpointID string, secret, former []byte, both bool) ([]string, error) {
-	present, err := s.open(endpointSecret, secret, endpointID)
-	if err != nil || !both {
-		return []string{string(present)}, err
-	}
-	previous, err := s.open(endpointFormer, former, endpointID)
-	return []string{string(present), string(previous)}, err
 }
 
 // MarkDelivered records that the endpoint accepted a delivery that the holder had
@@ -272,11 +219,8 @@ func (s Deliveries) MarkDelivered(ctx context.Context, id, holder string, status
 // had leased, with the reason in note. The delivery counts as delivered. It does
 // nothing if another holder has the lease.
 func (s Deliveries) MarkSkipped(ctx context.Context, id, holder, note string) error {
-	return s.write(ctx, "note delivery "+id, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, `UPDATE deliveries SET state = 'delivered', delivered_at = $3, last_error = '', note = $4, holder = '', held_until = 0
-			WHERE id = $1 AND holder = $2`, id, holder, s.now(), plain(note))
-		return err
-	})
+	return s.execute(ctx, "note delivery "+id, nil, `UPDATE deliveries SET state = 'delivered', delivered_at = $3, last_error = '', note = $4, holder = '', held_until = 0
+		WHERE id = $1 AND holder = $2`, id, holder, s.now(), plain(note))
 }
 
 // DeliveryFailure is why an attempt failed and what follows.
@@ -306,9 +250,9 @@ func (s Deliveries) MarkFailed(ctx context.Context, id, holder string, f Deliver
 	err = s.write(ctx, "note the failure of delivery "+id, func(tx *sql.Tx) error {
 		paused = ""
 		now := s.clock()
-		state := DeliveryWaiting
+		state := claim.DeliveryWaiting
 		if f.Dead {
-			state = DeliveryDead
+			state = claim.DeliveryDead
 		}
 		var endpointID string
 		err := tx.QueryRowContext(ctx, `UPDATE deliveries SET state = $3, attempts = attempts + 1, next_attempt_at = $4, last_status = $5, last_error = $6,
@@ -321,11 +265,11 @@ func (s Deliveries) MarkFailed(ctx context.Context, id, holder string, f Deliver
 			return err
 		}
 		var since int64
-		var present EndpointState
+		var present claim.EndpointState
 		err = queryOne(ctx, tx, endpointNotFound(endpointID), []any{&since, &present}, `UPDATE endpoints SET failed_at = $2,
 			failing_since = CASE WHEN failing_since = 0 OR failed_at <= $3 THEN $2 ELSE failing_since END
 			WHERE id = $1 RETURNING failing_since, state`, endpointID, micros(now), micros(now.Add(-f.PauseAfter)))
-		if err != nil || present == EndpointPaused {
+		if err != nil || present == claim.EndpointPaused {
 			return err
 		}
 		paused = f.Pause
@@ -340,20 +284,9 @@ func (s Deliveries) MarkFailed(ctx context.Context, id, holder string, f Deliver
 	return paused, err
 }
 
-// DeliveryFilter selects the deliveries of an endpoint to list. Zero members do not
-// filter.
-type DeliveryFilter struct {
-	State   DeliveryState
-	ClaimID string
-	// Limit is the maximum number of deliveries. Defaults to 50; at most 500.
-	Limit int
-	// Cursor continues an earlier list from where it ended.
-	Cursor string
-}
-
 // List lists an endpoint's deliveries with their payloads, newest first. next is the
 // cursor of the next page, empty on the last page.
-func (s Deliveries) List(ctx context.Context, shop, endpointID string, f DeliveryFilter) (deliveries []Delivery, next string, err error) {
+func (s Deliveries) List(ctx context.Context, shop, endpointID string, f claim.DeliveryFilter) (deliveries []claim.Delivery, next string, err error) {
 	args := arguments{shop, endpointID}
 	where := `e.shop = $1 AND e.id = $2`
 	if f.State != "" {
@@ -372,16 +305,16 @@ func (s Deliveries) List(ctx context.Context, shop, endpointID string, f Deliver
 	limit := pageSize(f.Limit)
 	query := `SELECT d.id, d.state, d.attempts, d.next_attempt_at, d.last_status, d.last_error, d.note, d.delivered_at, d.created_at, ` + eventColumns + `
 		FROM ` + eventTables + ` WHERE ` + where + ` ORDER BY d.created_at DESC, d.id DESC LIMIT ` + args.add(limit+1)
-	deliveries, err = list(ctx, s.core, "list the deliveries of endpoint "+endpointID, func(scan func(...any) error) (Delivery, error) {
-		var d Delivery
+	deliveries, err = list(ctx, s.core, "list the deliveries of endpoint "+endpointID, func(scan func(...any) error) (claim.Delivery, error) {
+		var d claim.Delivery
 		var row eventRow
 		var at, delivered, created int64
 		err := scan(append([]any{&d.ID, &d.State, &d.Attempts, &at, &d.LastStatus, &d.LastError, &d.Note, &delivered, &created}, row.dest()...)...)
 		if err != nil {
 			return d, err
 		}
-		d.Ref, d.Sequence, d.Type = row.ref(), row.sequence, row.kind
-		if d.State == DeliveryWaiting {
+		d.Shop, d.ClaimID, d.Sequence, d.Type = row.shop.String, row.claimID.String, row.sequence, row.kind
+		if d.State == claim.DeliveryWaiting {
 			d.NextAttemptAt = timeOf(at)
 		}
 		d.DeliveredAt, d.CreatedAt = timeOf(delivered), timeOf(created)
@@ -391,10 +324,6 @@ func (s Deliveries) List(ctx context.Context, shop, endpointID string, f Deliver
 	if err != nil {
 		return nil, "", err
 	}
-	if len(deliveries) > limit {
-		deliveries = deliveries[:limit]
-		last := deliveries[limit-1]
-		next = cursor(micros(last.CreatedAt), claim.Ref{ID: last.ID})
-	}
+	deliveries, next = page(deliveries, limit, func(d claim.Delivery) string { return cursor(micros(d.CreatedAt), claim.Ref{ID: d.ID}) })
 	return deliveries, next, nil
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/base64"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,29 +16,6 @@ import (
 
 // secretPrefix starts every endpoint's secret, as Standard Webhooks specifies.
 const secretPrefix = "whsec_"
-
-// EndpointState says whether events are sent to an endpoint.
-type EndpointState string
-
-// The states of an endpoint. Events that happen while an endpoint is paused wait.
-const (
-	EndpointActive EndpointState = "active"
-	EndpointPaused EndpointState = "paused"
-)
-
-// EndpointKind says how an endpoint receives events.
-type EndpointKind string
-
-// The kinds of endpoints.
-const (
-	// EndpointWebhook receives every event as a signed webhook.
-	EndpointWebhook EndpointKind = "webhook"
-	// EndpointKarla is Karla's API, which receives the status of claims.
-	EndpointKarla EndpointKind = "karla"
-	// EndpointEmail is a staff address, which receives mail when a person has to
-	// act.
-	EndpointEmail EndpointKind = "email"
-)
 
 // KarlaAccess is what Karla's API requires besides its address.
 type KarlaAccess struct {
@@ -55,56 +31,6 @@ func (KarlaAccess) String() string { return "[secret]" }
 // GoString hides the credentials from %#v.
 func (KarlaAccess) GoString() string { return "[secret]" }
 
-// Endpoint is an address that receives events about claims.
-type Endpoint struct {
-	ID   string
-	Kind EndpointKind
-	// Shop is the shop whose claims it is notified of; empty for all shops. URL is a
-	// mailto address for an endpoint of kind email, the API's address for one of
-	// kind karla.
-	Shop, URL, Description string
-	// KarlaShop is the shop's slug at Karla, if it is not the claim's own.
-	KarlaShop string
-	// Types lists the event types that it wants; empty for the default of its kind,
-	// see [EndpointKind.Wants].
-	Types []string
-	State EndpointState
-	// Reason says why it is paused.
-	Reason string
-	// PreviousUntil is until when the secret before the last rotation also signs;
-	// zero if it has expired.
-	PreviousUntil time.Time
-	// FailingSince is the time of the first failure in the current series; zero
-	// after a success.
-	FailingSince time.Time
-	// SucceededAt is approximately when it last accepted an event.
-	SucceededAt time.Time
-	// Waiting and Dead count deliveries.
-	Waiting, Dead        int
-	CreatedAt, UpdatedAt time.Time
-}
-
-// NewEndpoint is an endpoint to add.
-type NewEndpoint struct {
-	// Kind defaults to [EndpointWebhook].
-	Kind                   EndpointKind
-	Shop, URL, Description string
-	Types                  []string
-	// Karla is for an endpoint of kind karla.
-	Karla KarlaAccess
-}
-
-// EndpointPatch is a change to an endpoint; nil fields stay unchanged.
-type EndpointPatch struct {
-	URL, Description *string
-	Types            *[]string
-	// KarlaShop, User and Password are for an endpoint of kind karla.
-	KarlaShop, User, Password *string
-	// State paused also sets Reason; state active does what [Endpoints.Resume] does.
-	State  *EndpointState
-	Reason string
-}
-
 func newEndpointSecret() string {
 	random := make([]byte, 32)
 	rand.Read(random)
@@ -114,64 +40,58 @@ func newEndpointSecret() string {
 // Create adds an endpoint and returns it with its secret, which is stored encrypted
 // and never returned again. Only webhooks have a secret. The endpoint receives
 // events from now on.
-func (s Endpoints) Create(ctx context.Context, e NewEndpoint) (endpoint Endpoint, secret string, err error) {
+func (s Endpoints) Create(ctx context.Context, shop string, e claim.NewEndpoint) (endpoint claim.Endpoint, secret string, err error) {
 	id := uuid.NewString()
-	e.Kind = cmp.Or(e.Kind, EndpointWebhook)
-	if e.Kind == EndpointWebhook {
+	e.Kind = cmp.Or(e.Kind, claim.EndpointWebhook)
+	if e.Kind == claim.EndpointWebhook {
 		secret = newEndpointSecret()
 	}
 	var karla any // a nil []byte is not NULL in SQLite
-	if e.Kind == EndpointKarla {
-		if karla, err = s.sealJSON(endpointKarla, accessJSON(e.Karla), id); err != nil {
-			return Endpoint{}, "", err
+	if e.Kind == claim.EndpointKarla {
+		if karla, err = s.sealJSON(endpointKarla, KarlaAccess{Shop: e.KarlaShop, User: e.User, Password: e.Password}, id); err != nil {
+			return claim.Endpoint{}, "", err
 		}
 	}
 	sealedSecret, err := s.seal(endpointSecret, []byte(secret), id)
 	if err != nil {
-		return Endpoint{}, "", err
+		return claim.Endpoint{}, "", err
 	}
 	sealedURL, err := s.seal(endpointURL, []byte(e.URL), id)
 	if err != nil {
-		return Endpoint{}, "", err
+		return claim.Endpoint{}, "", err
 	}
 	err = s.write(ctx, "add an endpoint", func(tx *sql.Tx) error {
-		if e.Shop != "" {
-			if err := liveShop(ctx, tx, e.Shop); err != nil {
+		if shop != "" {
+			if err := liveShop(ctx, tx, shop); err != nil {
 				return err
 			}
 		}
 		_, err := exec(ctx, tx, `INSERT INTO endpoints (id, kind, shop, url, description, types, state, secret, karla, created_at, updated_at)
 			VALUES ($1, $9, $2, $3, $4, $5, $6, $7, $10, $8, $8)`,
-			id, e.Shop, sealedURL, plain(e.Description), strings.Join(e.Types, ","), EndpointActive, sealedSecret, s.now(), e.Kind, karla)
+			id, shop, sealedURL, plain(e.Description), strings.Join(e.EventTypes, ","), claim.EndpointActive, sealedSecret, s.now(), e.Kind, karla)
 		return err
 	})
 	if err == nil {
-		endpoint, err = s.Get(ctx, e.Shop, id)
+		endpoint, err = s.Get(ctx, shop, id)
 	}
 	if err != nil {
-		return Endpoint{}, "", err
+		return claim.Endpoint{}, "", err
 	}
 	return endpoint, secret, nil
 }
 
 // List lists the endpoints of a shop, or of the platform if shop is empty, oldest
 // first.
-func (s Endpoints) List(ctx context.Context, shop string) ([]Endpoint, error) {
+func (s Endpoints) List(ctx context.Context, shop string) ([]claim.Endpoint, error) {
 	return s.endpointsWhere(ctx, `e.shop = $1`, shop)
 }
 
 // Get reads an endpoint of a shop, or of the platform if shop is empty. An endpoint
 // that does not exist, or belongs to another shop, is [ErrNotFound], here and in the
 // other methods.
-func (s Endpoints) Get(ctx context.Context, shop, id string) (Endpoint, error) {
+func (s Endpoints) Get(ctx context.Context, shop, id string) (claim.Endpoint, error) {
 	found, err := s.endpointsWhere(ctx, `e.shop = $1 AND e.id = $2`, shop, id)
-	if err == nil && len(found) == 0 {
-		err = endpointNotFound(id)
-	}
-	if err != nil {
-		return Endpoint{}, err
-	}
-	return found[0], nil
+	return only(found, err, endpointNotFound(id))
 }
 
 // AnyActive reports whether anyone is notified of a shop's claims that need a
@@ -182,11 +102,11 @@ func (s Endpoints) AnyActive(ctx context.Context, shop string) (bool, error) {
 	err := s.read(ctx, "look for endpoints of shop "+shop, func(db *sql.DB) error {
 		heard = false
 		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var kind EndpointKind
+			var kind claim.EndpointKind
 			var types string
 			err := scan(&kind, &types)
 			for _, t := range []string{claim.OutboundNeedsAttention, claim.OutboundFallback} {
-				heard = heard || kind != EndpointKarla && kind.Wants(splitTypes(types), t)
+				heard = heard || kind != claim.EndpointKarla && kind.Wants(splitTypes(types), t)
 			}
 			return err
 		}, `SELECT kind, types FROM endpoints WHERE shop IN ('', $1) AND state = 'active'`, shop)
@@ -196,10 +116,10 @@ func (s Endpoints) AnyActive(ctx context.Context, shop string) (bool, error) {
 
 func endpointNotFound(id string) error { return notFound("endpoint " + id) }
 
-func (s *core) endpointsWhere(ctx context.Context, where string, args ...any) ([]Endpoint, error) {
+func (s *core) endpointsWhere(ctx context.Context, where string, args ...any) ([]claim.Endpoint, error) {
 	now := s.clock()
-	return list(ctx, s, "read endpoints", func(scan func(...any) error) (Endpoint, error) {
-		var e Endpoint
+	return list(ctx, s, "read endpoints", func(scan func(...any) error) (claim.Endpoint, error) {
+		var e claim.Endpoint
 		var url, karla []byte
 		var types string
 		var until, failing, succeeded, created, updated int64
@@ -211,7 +131,7 @@ func (s *core) endpointsWhere(ctx context.Context, where string, args ...any) ([
 		if err != nil {
 			return e, err
 		}
-		e.URL, e.Types = string(address), splitTypes(types)
+		e.URL, e.EventTypes = string(address), splitTypes(types)
 		access, err := s.karlaAccess(karla, e.ID)
 		if err != nil {
 			return e, err
@@ -219,7 +139,7 @@ func (s *core) endpointsWhere(ctx context.Context, where string, args ...any) ([
 		e.KarlaShop = access.Shop
 		e.FailingSince, e.SucceededAt, e.CreatedAt, e.UpdatedAt = timeOf(failing), timeOf(succeeded), timeOf(created), timeOf(updated)
 		if t := timeOf(until); t.After(now) {
-			e.PreviousUntil = t
+			e.PreviousSecretUntil = t
 		}
 		return e, nil
 	}, `SELECT e.id, e.kind, e.shop, e.url, e.karla, e.description, e.types, e.state, e.reason, e.previous_until, e.failing_since, e.succeeded_at, e.created_at, e.updated_at,
@@ -228,28 +148,24 @@ func (s *core) endpointsWhere(ctx context.Context, where string, args ...any) ([
 		FROM endpoints e WHERE `+where+` ORDER BY e.created_at, e.id`, args...)
 }
 
-// accessJSON is [KarlaAccess] without the methods that hide it.
-type accessJSON KarlaAccess
-
-func (s *core) karlaAccess(sealed []byte, endpointID string) (KarlaAccess, error) {
-	var access accessJSON
-	if len(sealed) == 0 {
-		return KarlaAccess{}, nil
+func (s *core) karlaAccess(sealed []byte, endpointID string) (access KarlaAccess, err error) {
+	if len(sealed) > 0 {
+		err = s.openJSON(endpointKarla, sealed, &access, endpointID)
 	}
-	err := s.openJSON(endpointKarla, sealed, &access, endpointID)
-	return KarlaAccess(access), err
+	return access, err
 }
 
 func splitTypes(types string) []string {
 	if types == "" {
-		return nil
+		return []string{}
 	}
 	return strings.Split(types, ",")
 }
 
 // Patch changes an endpoint. New types apply to later events. Waiting deliveries go
-// to a new address.
-func (s Endpoints) Patch(ctx context.Context, shop, id string, p EndpointPatch) (Endpoint, error) {
+// to a new address. State paused also saves reason; state active does what
+// [Endpoints.Resume] does.
+func (s Endpoints) Patch(ctx context.Context, shop, id string, p claim.EndpointPatch, reason string) (claim.Endpoint, error) {
 	err := s.write(ctx, "change endpoint "+id, func(tx *sql.Tx) error {
 		var args arguments
 		assign := `updated_at = ` + args.add(s.now())
@@ -263,11 +179,11 @@ func (s Endpoints) Patch(ctx context.Context, shop, id string, p EndpointPatch) 
 		if p.Description != nil {
 			assign += `, description = ` + args.add(plain(*p.Description))
 		}
-		if p.Types != nil {
-			assign += `, types = ` + args.add(strings.Join(*p.Types, ","))
+		if p.EventTypes != nil {
+			assign += `, types = ` + args.add(strings.Join(*p.EventTypes, ","))
 		}
-		if p.State != nil && *p.State == EndpointPaused {
-			assign += `, state = 'paused', reason = ` + args.add(plain(p.Reason))
+		if p.State != nil && *p.State == claim.EndpointPaused {
+			assign += `, state = 'paused', reason = ` + args.add(plain(reason))
 		}
 		if p.KarlaShop != nil || p.User != nil || p.Password != nil {
 			sealed, err := s.patchedAccess(ctx, tx, shop, id, p)
@@ -276,32 +192,29 @@ func (s Endpoints) Patch(ctx context.Context, shop, id string, p EndpointPatch) 
 			}
 			assign += `, karla = ` + args.add(sealed)
 		}
-		n, err := exec(ctx, tx, `UPDATE endpoints SET `+assign+` WHERE shop = `+args.add(shop)+` AND id = `+args.add(id), args...)
-		if err == nil && n == 0 {
-			err = endpointNotFound(id)
-		}
-		if err == nil && p.State != nil && *p.State == EndpointActive {
+		err := execOne(ctx, tx, endpointNotFound(id), `UPDATE endpoints SET `+assign+` WHERE shop = `+args.add(shop)+` AND id = `+args.add(id), args...)
+		if err == nil && p.State != nil && *p.State == claim.EndpointActive {
 			err = s.resumeEndpoint(ctx, tx, shop, id)
 		}
 		return err
 	})
 	if err != nil {
-		return Endpoint{}, err
+		return claim.Endpoint{}, err
 	}
 	return s.Get(ctx, shop, id)
 }
 
 // patchedAccess returns the encrypted access of a Karla endpoint after a change.
-func (s *core) patchedAccess(ctx context.Context, tx *sql.Tx, shop, id string, p EndpointPatch) ([]byte, error) {
-	var kind EndpointKind
+func (s *core) patchedAccess(ctx context.Context, tx *sql.Tx, shop, id string, p claim.EndpointPatch) ([]byte, error) {
+	var kind claim.EndpointKind
 	var sealed []byte
 	err := queryOne(ctx, tx, endpointNotFound(id), []any{&kind, &sealed},
 		`UPDATE endpoints SET updated_at = updated_at WHERE shop = $1 AND id = $2 RETURNING kind, karla`, shop, id)
 	if err != nil {
 		return nil, err
 	}
-	if kind != EndpointKarla {
-		return nil, &ConflictError{What: "endpoint", Problem: "the endpoint is of kind " + string(kind) + ", so it has no shop, user or password at Karla"}
+	if kind != claim.EndpointKarla {
+		return nil, conflict("the endpoint is of kind %s, so it has no shop, user or password at Karla", kind)
 	}
 	access, err := s.karlaAccess(sealed, id)
 	if err != nil {
@@ -312,23 +225,23 @@ func (s *core) patchedAccess(ctx context.Context, tx *sql.Tx, shop, id string, p
 			*to = *from
 		}
 	}
-	return s.sealJSON(endpointKarla, accessJSON(access), id)
+	return s.sealJSON(endpointKarla, access, id)
 }
 
 // Resume continues a paused endpoint where it stopped: waiting deliveries are due at
 // once, and their schedule restarts. It does nothing if the endpoint is active.
-func (s Endpoints) Resume(ctx context.Context, shop, id string) (Endpoint, error) {
+func (s Endpoints) Resume(ctx context.Context, shop, id string) (claim.Endpoint, error) {
 	err := s.write(ctx, "resume endpoint "+id, func(tx *sql.Tx) error { return s.resumeEndpoint(ctx, tx, shop, id) })
 	if err != nil {
-		return Endpoint{}, err
+		return claim.Endpoint{}, err
 	}
 	return s.Get(ctx, shop, id)
 }
 
 func (s *core) resumeEndpoint(ctx context.Context, tx *sql.Tx, shop, id string) error {
-	var state EndpointState
+	var state claim.EndpointState
 	err := queryOne(ctx, tx, endpointNotFound(id), []any{&state}, `UPDATE endpoints SET updated_at = updated_at WHERE shop = $1 AND id = $2 RETURNING state`, shop, id)
-	if err != nil || state == EndpointActive {
+	if err != nil || state == claim.EndpointActive {
 		return err
 	}
 	now := s.now()
@@ -341,35 +254,29 @@ func (s *core) resumeEndpoint(ctx context.Context, tx *sql.Tx, shop, id string) 
 
 // Delete deletes an endpoint with its deliveries.
 func (s Endpoints) Delete(ctx context.Context, shop, id string) error {
-	return s.write(ctx, "remove endpoint "+id, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `DELETE FROM endpoints WHERE shop = $1 AND id = $2`, shop, id)
-		if err == nil && n == 0 {
-			err = endpointNotFound(id)
-		}
-		return err
-	})
+	return s.execute(ctx, "remove endpoint "+id, endpointNotFound(id), `DELETE FROM endpoints WHERE shop = $1 AND id = $2`, shop, id)
 }
 
 // RotateSecret gives an endpoint a new secret, which is never returned again. The
 // previous secret also signs for as long as keep says; zero ends it at once. Older
 // secrets do not sign. It returns a [*ConflictError] if the endpoint is not a
 // webhook because only webhooks have a secret.
-func (s Endpoints) RotateSecret(ctx context.Context, shop, id string, keep time.Duration) (endpoint Endpoint, secret string, err error) {
+func (s Endpoints) RotateSecret(ctx context.Context, shop, id string, keep time.Duration) (endpoint claim.Endpoint, secret string, err error) {
 	secret = newEndpointSecret()
 	sealed, err := s.seal(endpointSecret, []byte(secret), id)
 	if err != nil {
-		return Endpoint{}, "", err
+		return claim.Endpoint{}, "", err
 	}
 	err = s.write(ctx, "rotate the secret of endpoint "+id, func(tx *sql.Tx) error {
 		var present []byte
-		var kind EndpointKind
+		var kind claim.EndpointKind
 		err := queryOne(ctx, tx, endpointNotFound(id), []any{&kind, &present},
 			`UPDATE endpoints SET updated_at = $3 WHERE shop = $1 AND id = $2 RETURNING kind, secret`, shop, id, s.now())
 		if err != nil {
 			return err
 		}
-		if kind != EndpointWebhook {
-			return &ConflictError{What: "endpoint", Problem: "the endpoint is of kind " + string(kind) + ", so nothing is signed for it and it has no secret"}
+		if kind != claim.EndpointWebhook {
+			return conflict("the endpoint is of kind %s, so nothing is signed for it and it has no secret", kind)
 		}
 		var former any // a nil []byte is not NULL in SQLite
 		var until int64
@@ -390,21 +297,7 @@ func (s Endpoints) RotateSecret(ctx context.Context, shop, id string, keep time.
 		endpoint, err = s.Get(ctx, shop, id)
 	}
 	if err != nil {
-		return Endpoint{}, "", err
+		return claim.Endpoint{}, "", err
 	}
 	return endpoint, secret, nil
-}
-
-// Wants reports whether an endpoint of this kind with the given types wants an event
-// of a type. Without types, a webhook wants every event, staff want the events that
-// require them to act, and Karla wants the events of claims, which are the only ones
-// that it can receive.
-func (k EndpointKind) Wants(types []string, kind string) bool {
-	if k == EndpointKarla && !strings.HasPrefix(kind, "claim.") {
-		return false
-	}
-	if len(types) > 0 {
-		return slices.Contains(types, kind)
-	}
-	return k != EndpointEmail || slices.Contains(claim.AlertTypes(), kind)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/claimflow/claimflow/claim"
 )
 
 const replayBatch = 500
@@ -31,7 +33,7 @@ func (s Deliveries) Replay(ctx context.Context, shop, endpointID string, since, 
 	return total + announced, err
 }
 
-func (s *core) replayClaims(ctx context.Context, e Endpoint, since, to int64) (int, error) {
+func (s *core) replayClaims(ctx context.Context, e claim.Endpoint, since, to int64) (int, error) {
 	total := 0
 	after := eventKey{at: since}
 	for {
@@ -43,7 +45,7 @@ func (s *core) replayClaims(ctx context.Context, e Endpoint, since, to int64) (i
 				return err
 			}
 			for _, k := range batch {
-				if !e.Kind.Wants(e.Types, k.kind) {
+				if !e.Kind.Wants(e.EventTypes, k.kind) {
 					continue
 				}
 				if err := s.sendAgain(ctx, tx, e.ID, k.event); err != nil {
@@ -82,7 +84,7 @@ func eventsAfter(ctx context.Context, tx *sql.Tx, shop string, after eventKey, t
 
 // replayAnnouncements replays the announcements that concern the endpoint's shop.
 // There are few of them.
-func (s *core) replayAnnouncements(ctx context.Context, e Endpoint, since, to int64) (int, error) {
+func (s *core) replayAnnouncements(ctx context.Context, e claim.Endpoint, since, to int64) (int, error) {
 	total := 0
 	err := s.write(ctx, "replay events to endpoint "+e.ID, func(tx *sql.Tx) error {
 		var events []event
@@ -91,7 +93,7 @@ func (s *core) replayAnnouncements(ctx context.Context, e Endpoint, since, to in
 			var shops string
 			err := scan(&a.announcement, &a.lane, &a.sequence, &a.kind, &shops)
 			concerned := e.Shop == "" || slices.Contains(strings.Split(shops, ","), e.Shop)
-			if concerned && e.Kind.Wants(e.Types, a.kind) {
+			if concerned && e.Kind.Wants(e.EventTypes, a.kind) {
 				events = append(events, a)
 			}
 			return err

@@ -15,7 +15,7 @@ import (
 func Check(s Source) error {
 	beneath, _ := Default(claim.FlowGeneral, "en")
 	if s.Body == "" && s.Format != "" {
-		return invalid(claim.Fault{Field: "format", Problem: "needs a body beside it"})
+		return invalid(claim.Fault{Field: "format", Problem: "requires a body"})
 	}
 	t, err := Compile(s.over(beneath))
 	if err != nil {

@@ -64,7 +64,7 @@ func Choose(c *claim.Claim, languages []string, stored []Candidate) Candidate {
 		winner.Source = winner.Source.over(last)
 		return winner
 	}
-	panic("templates: the built-in English templates cover every flow")
+	panic("templates: no built-in English template covers the flow")
 }
 
 // rank orders candidates of one language by scope and key, with general ones last.

@@ -26,7 +26,7 @@ func TestLanguages(t *testing.T) {
 		"country in words":       {country("Kingdom of Somewhere"), claim.Settings{DefaultLanguage: "nl"}, []string{"nl", "en"}},
 		"no country":             {country("ZZ"), claim.Settings{}, []string{"en"}},
 		"union":                  {country("EU"), claim.Settings{}, []string{"en"}},
-		"unreadable":             {claim.Claim{Locale: "Deutsch bitte", Customer: claim.Customer{Locale: "de"}}, claim.Settings{}, []string{"de", "en"}},
+		"invalid locale":         {claim.Claim{Locale: "Deutsch bitte", Customer: claim.Customer{Locale: "de"}}, claim.Settings{}, []string{"de", "en"}},
 		"undetermined":           {claim.Claim{Locale: "und", Customer: claim.Customer{Locale: "sv"}}, claim.Settings{}, []string{"sv", "en"}},
 		"extensions":             {claim.Claim{Locale: "de-u-co-phonebk"}, claim.Settings{}, []string{"de", "en"}},
 		"default in between":     {claim.Claim{Locale: "fr"}, claim.Settings{DefaultLanguage: "de"}, []string{"fr", "de", "en"}},
@@ -42,7 +42,7 @@ func country(code string) claim.Claim {
 	return claim.Claim{Order: claim.Order{Address: claim.Address{CountryCode: code}}}
 }
 
-func TestCountriesOfEurope(t *testing.T) {
+func TestLanguagesOfEuropeanCountries(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]string{
 		"DE": "de", "AT": "de", "CH": "de", "LI": "de", "FR": "fr", "BE": "nl", "NL": "nl", "GB": "en", "IE": "en",
@@ -70,24 +70,24 @@ func TestChoose(t *testing.T) {
 		"unknown reason":                   {"smells_odd", []string{"de"}, nil, "built-in/general/de"},
 		"unknown language":                 {"damaged", []string{"fr", "de", "en"}, nil, "built-in/defective/de"},
 		"no language":                      {"damaged", nil, nil, "built-in/defective/en"},
-		"unreadable language":              {"damaged", []string{"?"}, nil, "built-in/defective/en"},
+		"invalid language":                 {"damaged", []string{"?"}, nil, "built-in/defective/en"},
 		"region":                           {"damaged", []string{"de-CH"}, nil, "built-in/defective/de"},
 		"reason before flow":               {"damaged", []string{"en"}, []templates.Candidate{at("shop", "defective", "en"), at("shop", "damaged", "en")}, "shop/damaged/en"},
 		"any spelling":                     {"partialDamage", []string{"en"}, []templates.Candidate{at("shop", "Partial damage", "EN")}, "shop/Partial damage/EN"},
 		"shop's flow, platform's reason":   {"damaged", []string{"en"}, []templates.Candidate{at("platform", "damaged", "en"), at("shop", "defective", "en")}, "shop/defective/en"},
 		"platform before built-in":         {"damaged", []string{"en"}, []templates.Candidate{at("platform", "defective", "en")}, "platform/defective/en"},
-		"general is for the unknown":       {"damaged", []string{"en"}, []templates.Candidate{at("shop", "general", "en")}, "built-in/defective/en"},
+		"general only for unknown reasons": {"damaged", []string{"en"}, []templates.Candidate{at("shop", "general", "en")}, "built-in/defective/en"},
 		"shop's general for the unknown":   {"smells_odd", []string{"en"}, []templates.Candidate{at("shop", "general", "en")}, "shop/general/en"},
 		"general in a language of its own": {"damaged", []string{"fr", "en"}, []templates.Candidate{at("shop", "general", "fr")}, "shop/general/fr"},
 		"language before scope":            {"damaged", []string{"de", "en"}, []templates.Candidate{at("shop", "damaged", "en")}, "built-in/defective/de"},
-		"other reasons do not count":       {"damaged", []string{"en"}, []templates.Candidate{at("shop", "return", "en")}, "built-in/defective/en"},
+		"other reasons are ignored":        {"damaged", []string{"en"}, []templates.Candidate{at("shop", "return", "en")}, "built-in/defective/en"},
 		"exact region":                     {"damaged", []string{"de-CH", "de"}, []templates.Candidate{at("shop", "damaged", "de"), at("shop", "damaged", "de-CH")}, "shop/damaged/de-CH"},
-		"wider than the region":            {"damaged", []string{"de-AT", "de"}, []templates.Candidate{at("shop", "damaged", "de-CH"), at("shop", "damaged", "de")}, "shop/damaged/de"},
+		"language before another region":   {"damaged", []string{"de-AT", "de"}, []templates.Candidate{at("shop", "damaged", "de-CH"), at("shop", "damaged", "de")}, "shop/damaged/de"},
 		"shop's other region":              {"damaged", []string{"de"}, []templates.Candidate{at("shop", "damaged", "de-DE")}, "shop/damaged/de-DE"},
 		"norwegian":                        {"damaged", []string{"nb-NO", "nb", "en"}, []templates.Candidate{at("shop", "damaged", "no")}, "shop/damaged/no"},
 		"danish before norwegian":          {"damaged", []string{"da", "en"}, []templates.Candidate{at("shop", "damaged", "nb"), at("platform", "damaged", "da")}, "platform/damaged/da"},
 		"scripts differ":                   {"damaged", []string{"zh-TW", "en"}, []templates.Candidate{at("shop", "damaged", "zh-CN")}, "built-in/defective/en"},
-		"unreadable template language":     {"damaged", []string{"en"}, []templates.Candidate{at("shop", "damaged", "??")}, "built-in/defective/en"},
+		"invalid template language":        {"damaged", []string{"en"}, []templates.Candidate{at("shop", "damaged", "??")}, "built-in/defective/en"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,7 +113,7 @@ func TestChooseInherits(t *testing.T) {
 
 	won = templates.Choose(c, []string{"fr"}, []templates.Candidate{{Scope: "shop", Key: "damaged", Language: "fr", Source: templates.Source{Subject: "à nous"}}})
 	require.Equal(t, "shop/damaged/fr", won.Name())
-	require.Equal(t, builtIn.Body, won.Source.Body, "English where nobody wrote a body in the language")
+	require.Equal(t, builtIn.Body, won.Source.Body, "the English body is the fallback")
 }
 
 func TestTags(t *testing.T) {

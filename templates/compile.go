@@ -114,7 +114,7 @@ func (p *part) build(tree *parse.Tree, format string) error {
 func (p *part) execute(out io.Writer, data any, w *work) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("it broke off: %v", r)
+			err = fmt.Errorf("rendering failed: %v", r)
 		}
 	}()
 	if p.html != nil {
@@ -145,4 +145,4 @@ func (l *limited) Write(p []byte) (int, error) {
 	return l.to.Write(p)
 }
 
-var errTooLong = errors.New("it writes more than a ticket may hold")
+var errTooLong = errors.New("the output exceeds the size limit of a ticket")

@@ -27,10 +27,10 @@ type function struct {
 
 // groups gives the reason why each group of functions is harmless.
 var groups = []struct{ name, why string }{
-	{"Texts", "Every byte that they read and write counts, and is counted before it is made."},
+	{"Texts", "Every byte that they read or write counts against the limit, before they produce it."},
 	{"Choices", "They return one of their arguments."},
 	{"Comparisons", "They read their arguments once."},
-	{"Numbers", "Whole numbers of 64 bits; none of them can fail."},
+	{"Numbers", "They use 64-bit integers and never fail."},
 }
 
 // functions lists every function that templates may call. Those from sprig are used
@@ -39,50 +39,50 @@ var groups = []struct{ name, why string }{
 var functions = sync.OnceValue(func() []function {
 	fromSprig := sprig.GenericFuncMap()
 	return []function{
-		{group: "Texts", name: "lines", usage: `lines .Description`, doc: "the text with its line breaks; in HTML as <br>, and everything else escaped", plain: func(s string) string { return s }},
-		{group: "Texts", name: "trim", usage: `trim .Order.Number`, doc: "without space around it", plain: fromSprig["trim"]},
-		{group: "Texts", name: "trimPrefix", usage: `trimPrefix "#" .Order.Number`, doc: "without this beginning", plain: fromSprig["trimPrefix"]},
-		{group: "Texts", name: "trimSuffix", usage: `trimSuffix "." .Description`, doc: "without this end", plain: fromSprig["trimSuffix"]},
-		{group: "Texts", name: "upper", usage: `upper .Reason.Text`, doc: "in capital letters", plain: fromSprig["upper"]},
-		{group: "Texts", name: "lower", usage: `lower .Reason.Text`, doc: "in small letters", plain: fromSprig["lower"]},
-		{group: "Texts", name: "title", usage: `title .Preference.Text`, doc: "every word with a capital letter", plain: fromSprig["title"]},
-		{group: "Texts", name: "replace", usage: `replace "-" " " .Order.Number`, doc: "with every first text replaced by the second", bind: func(w *work) any { return w.replace }},
-		{group: "Texts", name: "trunc", usage: `trunc 80 .Description`, doc: "the first so many characters", plain: trunc},
-		{group: "Texts", name: "abbrev", usage: `abbrev 80 .Description`, doc: "at most so many characters, the last an ellipsis where some are missing", plain: abbrev},
+		{group: "Texts", name: "lines", usage: `lines .Description`, doc: "the text with its line breaks; in HTML, line breaks become <br> and everything else is escaped", plain: func(s string) string { return s }},
+		{group: "Texts", name: "trim", usage: `trim .Order.Number`, doc: "the text without leading and trailing whitespace", plain: fromSprig["trim"]},
+		{group: "Texts", name: "trimPrefix", usage: `trimPrefix "#" .Order.Number`, doc: "the text without this prefix", plain: fromSprig["trimPrefix"]},
+		{group: "Texts", name: "trimSuffix", usage: `trimSuffix "." .Description`, doc: "the text without this suffix", plain: fromSprig["trimSuffix"]},
+		{group: "Texts", name: "upper", usage: `upper .Reason.Text`, doc: "the text in upper case", plain: fromSprig["upper"]},
+		{group: "Texts", name: "lower", usage: `lower .Reason.Text`, doc: "the text in lower case", plain: fromSprig["lower"]},
+		{group: "Texts", name: "title", usage: `title .Preference.Text`, doc: "the text with every word capitalized", plain: fromSprig["title"]},
+		{group: "Texts", name: "replace", usage: `replace "-" " " .Order.Number`, doc: "the third text, with every occurrence of the first replaced by the second", bind: func(w *work) any { return w.replace }},
+		{group: "Texts", name: "trunc", usage: `trunc 80 .Description`, doc: "the text, cut to this number of characters", plain: trunc},
+		{group: "Texts", name: "abbrev", usage: `abbrev 80 .Description`, doc: "the text, cut to this number of characters with an ellipsis at the end", plain: abbrev},
 		{group: "Texts", name: "plural", usage: `plural "item" "items" (len .Items)`, doc: "the first text for one, the second for any other number", plain: fromSprig["plural"]},
-		{group: "Texts", name: "quote", usage: `quote .Customer.Name`, doc: "in double quotes", plain: func(s string) string { return `"` + s + `"` }},
-		{group: "Texts", name: "print", usage: `print .Order.Number " " .Language`, doc: "the arguments one after the other", plain: func(args ...any) string { return join(args) }},
-		{group: "Texts", name: "printf", usage: `printf "%03d" (len .Items)`, doc: "the arguments in a format: %s %d %q %v %t %x and %%, with a width of at most 99; the format is written out in the template", plain: fmt.Sprintf},
+		{group: "Texts", name: "quote", usage: `quote .Customer.Name`, doc: "the text in double quotes", plain: func(s string) string { return `"` + s + `"` }},
+		{group: "Texts", name: "print", usage: `print .Order.Number " " .Language`, doc: "the concatenated arguments", plain: func(args ...any) string { return join(args) }},
+		{group: "Texts", name: "printf", usage: `printf "%03d" (len .Items)`, doc: "the arguments in a format of %s %d %q %v %t %x and %%, with a width of at most 99; the format must be a string literal", plain: fmt.Sprintf},
 
-		{group: "Choices", name: "default", usage: `default "none" .Order.Number`, doc: "the second text, or the first where that is empty", plain: func(other, s string) string { return cmp.Or(s, other) }},
+		{group: "Choices", name: "default", usage: `default "none" .Order.Number`, doc: "the second text, or the first if the second is empty", plain: func(other, s string) string { return cmp.Or(s, other) }},
 		{group: "Choices", name: "coalesce", usage: `coalesce .Order.Number .Reference`, doc: "the first text that is not empty", plain: func(s ...string) string { return cmp.Or(s...) }},
-		{group: "Choices", name: "ternary", usage: `ternary "signed" "not signed" .Signed`, doc: "the first text where the last argument is true, else the second", plain: func(yes, no string, is bool) string {
+		{group: "Choices", name: "ternary", usage: `ternary "signed" "not signed" .Signed`, doc: "the first text if the last argument is true, otherwise the second", plain: func(yes, no string, is bool) string {
 			if is {
 				return yes
 			}
 			return no
 		}},
-		{group: "Choices", name: "and", usage: `and .Signed .Photos`, doc: "the first argument that is empty, else the last", lists: true},
-		{group: "Choices", name: "or", usage: `or .Items .Answers`, doc: "the first argument that is not empty, else the last", lists: true},
+		{group: "Choices", name: "and", usage: `and .Signed .Photos`, doc: "the first empty argument, or the last if none is empty", lists: true},
+		{group: "Choices", name: "or", usage: `or .Items .Answers`, doc: "the first argument that is not empty, or the last if all are empty", lists: true},
 
 		{group: "Comparisons", name: "eq", usage: `eq .Reason.Key "damaged" "damage"`, doc: "whether the first argument equals one of the others", plain: eq},
-		{group: "Comparisons", name: "ne", usage: `ne .Language "de"`, doc: "whether they differ", plain: func(a, b any) bool { return !eq(a, b) }},
-		{group: "Comparisons", name: "lt", usage: `lt .Photos 3`, doc: "whether the first is less", plain: func(a, b any) bool { c, ok := compare(a, b); return ok && c < 0 }},
-		{group: "Comparisons", name: "le", usage: `le .Photos 3`, doc: "whether the first is less or equal", plain: func(a, b any) bool { c, ok := compare(a, b); return ok && c <= 0 }},
-		{group: "Comparisons", name: "gt", usage: `gt (len .Items) 1`, doc: "whether the first is greater", plain: func(a, b any) bool { c, ok := compare(a, b); return ok && c > 0 }},
-		{group: "Comparisons", name: "ge", usage: `ge (len .Items) 2`, doc: "whether the first is greater or equal", plain: func(a, b any) bool { c, ok := compare(a, b); return ok && c >= 0 }},
-		{group: "Comparisons", name: "not", usage: `not .Order.Number`, doc: "whether it is empty, zero or false", lists: true},
+		{group: "Comparisons", name: "ne", usage: `ne .Language "de"`, doc: "whether the arguments differ", plain: func(a, b any) bool { return !eq(a, b) }},
+		{group: "Comparisons", name: "lt", usage: `lt .Photos 3`, doc: "whether the first argument is less than the second", plain: func(a, b any) bool { c, ok := compare(a, b); return ok && c < 0 }},
+		{group: "Comparisons", name: "le", usage: `le .Photos 3`, doc: "whether the first argument is less than or equal to the second", plain: func(a, b any) bool { c, ok := compare(a, b); return ok && c <= 0 }},
+		{group: "Comparisons", name: "gt", usage: `gt (len .Items) 1`, doc: "whether the first argument is greater than the second", plain: func(a, b any) bool { c, ok := compare(a, b); return ok && c > 0 }},
+		{group: "Comparisons", name: "ge", usage: `ge (len .Items) 2`, doc: "whether the first argument is greater than or equal to the second", plain: func(a, b any) bool { c, ok := compare(a, b); return ok && c >= 0 }},
+		{group: "Comparisons", name: "not", usage: `not .Order.Number`, doc: "whether the argument is empty, zero or false", lists: true},
 		{group: "Comparisons", name: "empty", usage: `empty .Items`, doc: "the same as not", plain: empty, lists: true},
-		{group: "Comparisons", name: "contains", usage: `contains "gift" .Description`, doc: "whether the second text has the first in it", plain: fromSprig["contains"]},
-		{group: "Comparisons", name: "hasPrefix", usage: `hasPrefix "DE" .Order.Number`, doc: "whether the second text begins with the first", plain: fromSprig["hasPrefix"]},
+		{group: "Comparisons", name: "contains", usage: `contains "gift" .Description`, doc: "whether the second text contains the first", plain: fromSprig["contains"]},
+		{group: "Comparisons", name: "hasPrefix", usage: `hasPrefix "DE" .Order.Number`, doc: "whether the second text starts with the first", plain: fromSprig["hasPrefix"]},
 		{group: "Comparisons", name: "hasSuffix", usage: `hasSuffix "-B2B" .Order.Number`, doc: "whether the second text ends with the first", plain: fromSprig["hasSuffix"]},
 
-		{group: "Numbers", name: "len", usage: `len .Items`, doc: "how many entries a list has, or characters a text", plain: length, lists: true},
+		{group: "Numbers", name: "len", usage: `len .Items`, doc: "the number of entries of a list or of characters of a text", plain: length, lists: true},
 		{group: "Numbers", name: "add", usage: `add .Photos 1`, doc: "the sum", plain: func(n ...int) int { return fold(n, func(a, b int) int { return a + b }) }},
-		{group: "Numbers", name: "sub", usage: `sub .Photos 1`, doc: "the first less the second", plain: func(a, b int) int { return a - b }},
+		{group: "Numbers", name: "sub", usage: `sub .Photos 1`, doc: "the first number minus the second", plain: func(a, b int) int { return a - b }},
 		{group: "Numbers", name: "mul", usage: `mul .Photos 2`, doc: "the product", plain: func(n ...int) int { return fold(n, func(a, b int) int { return a * b }) }},
-		{group: "Numbers", name: "min", usage: `min .Photos 9`, doc: "the least", plain: func(n ...int) int { return fold(n, func(a, b int) int { return min(a, b) }) }},
-		{group: "Numbers", name: "max", usage: `max .Photos 1`, doc: "the greatest", plain: func(n ...int) int { return fold(n, func(a, b int) int { return max(a, b) }) }},
+		{group: "Numbers", name: "min", usage: `min .Photos 9`, doc: "the smallest number", plain: func(n ...int) int { return fold(n, func(a, b int) int { return min(a, b) }) }},
+		{group: "Numbers", name: "max", usage: `max .Photos 1`, doc: "the largest number", plain: func(n ...int) int { return fold(n, func(a, b int) int { return max(a, b) }) }},
 	}
 })
 
@@ -172,7 +172,7 @@ const maxWork = 8 << 20
 // callCost is the fixed cost of a call, in addition to its bytes.
 const callCost = 64
 
-var errTooMuch = errors.New("it works on more text than a ticket may hold")
+var errTooMuch = errors.New("the template processes too much text for a ticket")
 
 // work is the remaining budget of one rendering.
 type work struct{ left int }

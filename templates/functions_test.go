@@ -12,7 +12,7 @@ import (
 // builtins are the functions built into text/template.
 var builtins = strings.Fields("and break call continue eq ge gt html index js le len lt ne not or print printf println slice urlquery")
 
-func TestEveryFunctionIsAllowedOrRefusedForAReason(t *testing.T) {
+func TestEveryFunctionIsAllowedOrRefused(t *testing.T) {
 	t.Parallel()
 	names := append([]string{}, builtins...)
 	for name := range sprig.GenericFuncMap() {
@@ -26,7 +26,7 @@ func TestEveryFunctionIsAllowedOrRefusedForAReason(t *testing.T) {
 		if why := whyRefused(name); allowed {
 			require.Empty(t, why, "%s is both allowed and refused", name)
 		} else {
-			require.NotEmpty(t, why, "%s is neither allowed nor refused for a reason", name)
+			require.NotEmpty(t, why, "%s is neither allowed nor refused", name)
 		}
 	}
 }
@@ -38,14 +38,14 @@ func TestFunctionsReturnOneKnownType(t *testing.T) {
 		switch {
 		case f.plain != nil:
 			require.True(t, known[reflect.TypeOf(f.plain).Out(0).Kind()], f.name)
-			require.Equal(t, 1, reflect.TypeOf(f.plain).NumOut(), "%s may not fail", f.name)
+			require.Equal(t, 1, reflect.TypeOf(f.plain).NumOut(), "%s must not return an error", f.name)
 		case f.bind != nil:
-			require.Equal(t, 1, reflect.TypeOf(f.bind(&work{})).NumOut(), "%s may not fail", f.name)
+			require.Equal(t, 1, reflect.TypeOf(f.bind(&work{})).NumOut(), "%s must not return an error", f.name)
 		}
 	}
 }
 
-func TestFunctionsSpeakAsDocumented(t *testing.T) {
+func TestFunctionUsageCompiles(t *testing.T) {
 	t.Parallel()
 	var body strings.Builder
 	for _, f := range functions() {
@@ -124,7 +124,7 @@ func TestWorkIsCounted(t *testing.T) {
 	require.NoError(t, err)
 	v := View{Message: Message{Items: make([]Item, maxItems), Description: strings.Repeat("haystack ", 20_000)}}
 	ticket, err := template.Render(v)
-	require.NoError(t, err, "a long text is searched in its beginning only where it is searched often")
+	require.NoError(t, err, "a long text is shortened if the template searches it often")
 	require.Empty(t, ticket.Body)
 
 	w := &work{left: maxWork}

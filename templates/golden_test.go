@@ -41,8 +41,8 @@ func TestDefaultTemplates(t *testing.T) {
 					}
 					ticket, err := template.Render(templates.NewView(c, in))
 					require.NoError(t, err)
-					require.Empty(t, ticket.Note, "a note costs a request; no default template has one")
-					require.NotContains(t, ticket.Body+ticket.Subject, "12.50", "prices net of tax are internal")
+					require.Empty(t, ticket.Note, "default templates have no note, because a note costs a request")
+					require.NotContains(t, ticket.Body+ticket.Subject, "12.50", "net prices are internal")
 					require.NotContains(t, ticket.Body+ticket.Subject, "44.90", "the order's total is internal")
 					require.Contains(t, ticket.Body, claim.Ref{Shop: c.Shop, ID: c.ID}.Reference())
 					templates.RequireGolden(t, filepath.Join("testdata", "golden", language, flow+"."+name+".txt"), spell(ticket))
@@ -57,7 +57,7 @@ func spell(ticket templates.Ticket) string {
 		strings.Join(ticket.Tags, ", "), strings.Join(ticket.Evidence, ", "), ticket.Format, ticket.Body)
 }
 
-func TestDefaultTemplatesMayBeSaved(t *testing.T) {
+func TestDefaultTemplatesPassCheck(t *testing.T) {
 	t.Parallel()
 	for _, language := range templates.DefaultLanguages() {
 		for _, flow := range claim.Flows() {
@@ -67,7 +67,7 @@ func TestDefaultTemplatesMayBeSaved(t *testing.T) {
 	}
 }
 
-func TestSubjectDegrades(t *testing.T) {
+func TestSubjectOmitsMissingParts(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		order, preference, want string
@@ -109,7 +109,7 @@ func render(t *testing.T, source templates.Source, c *claim.Claim) templates.Tic
 	return ticket
 }
 
-func TestTemplatesServeSeveralGoroutines(t *testing.T) {
+func TestTemplateIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	template, err := templates.Compile(defaultOf(t, "en"))
 	require.NoError(t, err)

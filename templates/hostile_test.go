@@ -132,7 +132,7 @@ func TestHostileTextIsInert(t *testing.T) {
 					requireNothingHidden(t, text)
 				}
 				for _, n := range skeleton(t, ticket.Note) {
-					require.Contains(t, []string{"html", "head", "body"}, n, "the note, read as HTML, has an element")
+					require.Contains(t, []string{"html", "head", "body"}, n, "the note contains an HTML element")
 				}
 			})
 		}
@@ -154,12 +154,12 @@ func requireNothingHidden(t *testing.T, s string) {
 		switch {
 		case r < ' ' && r != '\n' && r != '\t', r == 0x7F, r >= 0x80 && r <= 0x9F, r >= 0x202A && r <= 0x202E,
 			r >= 0x2060 && r <= 0x206F, r == 0x200B, r == 0xFEFF, r >= 0xE0000 && r <= 0xE0FFF, r == 0x2028, r == 0x2029:
-			require.Failf(t, "a hidden character came through", "%U", r)
+			require.Failf(t, "hidden character in the output", "%U", r)
 		}
 	}
 }
 
-func TestTextComesOutWhole(t *testing.T) {
+func TestLongTextIsComplete(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		corpus["line of 100 kB"], strings.TrimSpace(corpus["words of 100 kB"]), corpus["angles of 100 kB"],
@@ -168,11 +168,11 @@ func TestTextComesOutWhole(t *testing.T) {
 		c := minimal()
 		c.Description = text
 		body := render(t, defaultOf(t, "en"), c).Body
-		require.Contains(t, html.UnescapeString(body), text, "100 kB are a claim like any other")
+		require.Contains(t, html.UnescapeString(body), text, "a text of 100 kB is not shortened")
 	}
 }
 
-func TestTooLongIsCutVisibly(t *testing.T) {
+func TestOverlongTextIsCutWithMark(t *testing.T) {
 	t.Parallel()
 	c := minimal()
 	c.Description = strings.Repeat("<", 200_000)
@@ -194,7 +194,7 @@ func TestTooLongIsCutVisibly(t *testing.T) {
 	}
 }
 
-func TestLinksLeadToTheWebOnly(t *testing.T) {
+func TestTrackingLinksAreWebURLs(t *testing.T) {
 	t.Parallel()
 	for address, link := range map[string]bool{
 		"https://example.com/t?a=1&b=2": true, "http://example.com": true, "HTTPS://EXAMPLE.COM/x": true,

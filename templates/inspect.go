@@ -70,13 +70,13 @@ func inspect(field, source, format string, root reflect.Type) (*parse.Tree, map[
 	}
 	for name, other := range trees {
 		if name != field {
-			in.fault(other.Root.Pos, "templates within templates are not possible: they could call themselves")
+			in.fault(other.Root.Pos, "nested templates are not allowed, because they could call themselves")
 		}
 	}
 	in.vars = []variable{{"$", root}}
 	in.list(tree.Root, root)
 	if in.nodes > maxNodes {
-		in.fault(0, "with lists as long as they can be, more than %d parts of it would run; put less into the inner loop", maxNodes)
+		in.fault(0, "with lists of maximum length, more than %d parts of the template would run; reduce the inner loop", maxNodes)
 	}
 	return tree, in.keys, in.faults
 }
@@ -107,7 +107,7 @@ func (in *inspector) node(n parse.Node, dot reflect.Type) {
 	switch n := n.(type) {
 	case *parse.ActionNode:
 		if typ := in.pipe(n.Pipe, dot); len(n.Pipe.Decl) == 0 && !printable(typ) {
-			in.fault(n.Pos, "%s is %s and cannot be written; name one of its keys", n.Pipe, describe(typ))
+			in.fault(n.Pos, "%s is %s and cannot be printed; use one of its keys", n.Pipe, describe(typ))
 		}
 	case *parse.IfNode:
 		in.branch(&n.BranchNode, dot)
@@ -116,10 +116,10 @@ func (in *inspector) node(n parse.Node, dot reflect.Type) {
 	case *parse.RangeNode:
 		in.branch(&n.BranchNode, dot)
 	case *parse.TemplateNode:
-		in.fault(n.Pos, "templates within templates are not possible: they could call themselves")
+		in.fault(n.Pos, "nested templates are not allowed, because they could call themselves")
 	case *parse.TextNode, *parse.CommentNode, *parse.BreakNode, *parse.ContinueNode:
 	default:
-		in.fault(n.Position(), "%s is not possible here", n)
+		in.fault(n.Position(), "%s is not allowed here", n)
 	}
 }
 
@@ -127,7 +127,7 @@ func (in *inspector) branch(n *parse.BranchNode, dot reflect.Type) {
 	scope, times := len(in.vars), in.times
 	defer func() { in.vars = in.vars[:scope] }()
 	if in.depth++; in.depth == maxDepth+1 {
-		in.fault(n.Pos, "if, with and range nest more than %d deep", maxDepth)
+		in.fault(n.Pos, "if, with and range must not be nested more than %d deep", maxDepth)
 	}
 	defer func() { in.depth-- }()
 
@@ -137,7 +137,7 @@ func (in *inspector) branch(n *parse.BranchNode, dot reflect.Type) {
 		in.times = min(in.times*most, maxNodes+1)
 		in.ranges++
 		if in.ranges == maxRanges+1 {
-			in.fault(n.Pos, "range nests more than %d deep", maxRanges)
+			in.fault(n.Pos, "range must not be nested more than %d deep", maxRanges)
 		}
 		in.list(n.List, element)
 		in.ranges--
@@ -165,10 +165,10 @@ func (in *inspector) ranged(n *parse.BranchNode, dot reflect.Type) (reflect.Type
 	most, ok := listBounds[typ]
 	switch {
 	case !ok:
-		in.fault(n.Pos, "range runs over the lists of the claim only, such as .Items")
+		in.fault(n.Pos, "range accepts only lists of the claim, such as .Items")
 		most = 1
 	case n.Pipe.IsAssign:
-		in.fault(n.Pos, "range declares its variables with :=")
+		in.fault(n.Pos, "range must declare its variables with :=")
 	default:
 		element = typ.Elem()
 	}
@@ -194,7 +194,7 @@ func (in *inspector) pipe(p *parse.PipeNode, dot reflect.Type) reflect.Type {
 			continue
 		}
 		if had := in.lookup(v); had != unknownType && typ != unknownType && had != typ {
-			in.fault(p.Pos, "%s is %s and stays so; it cannot become %s", v.Ident[0], describe(had), describe(typ))
+			in.fault(p.Pos, "%s is %s and cannot become %s", v.Ident[0], describe(had), describe(typ))
 		}
 	}
 	return typ
@@ -207,7 +207,7 @@ func (in *inspector) command(c *parse.CommandNode, dot, piped reflect.Type) refl
 		return in.call(name, c.Args[1:], dot, piped)
 	}
 	if len(c.Args) > 1 || piped != nil {
-		in.fault(c.Pos, "%s is not a function and takes nothing", c.Args[0])
+		in.fault(c.Pos, "%s is not a function and takes no arguments", c.Args[0])
 		return unknownType
 	}
 	return in.value(c.Args[0], dot)
@@ -225,14 +225,14 @@ func (in *inspector) call(name *parse.IdentifierNode, args []parse.Node, dot, pi
 	if !ok {
 		why := whyRefused(name.Ident)
 		if why == "" {
-			why = "nobody knows it"
+			why = "it does not exist"
 		}
 		in.fault(name.Pos, "the function %q is not available: %s", name.Ident, why)
 		return unknownType
 	}
 	for _, typ := range types {
 		if !f.lists && !printable(typ) {
-			in.fault(name.Pos, "%s cannot take %s", f.name, describe(typ))
+			in.fault(name.Pos, "%s does not accept %s", f.name, describe(typ))
 		}
 	}
 	switch f.name {
@@ -240,7 +240,7 @@ func (in *inspector) call(name *parse.IdentifierNode, args []parse.Node, dot, pi
 		return in.fits(name, f.name, boolType, reflect.TypeFor[func(any) bool](), types)
 	case "and", "or":
 		if len(types) == 0 {
-			in.fault(name.Pos, "%s needs an argument", f.name)
+			in.fault(name.Pos, "%s requires an argument", f.name)
 			return unknownType
 		}
 		for _, typ := range types[1:] {
@@ -291,16 +291,16 @@ var formatPattern = regexp.MustCompile(`^(?:[^%]|%%|%[-+ 0]*\d{0,2}(?:\.\d{0,2})
 
 func (in *inspector) printf(at parse.Pos, args []parse.Node) {
 	if len(args) == 0 {
-		in.fault(at, "printf needs its format written out as its first argument")
+		in.fault(at, "printf requires a string literal as its first argument")
 		return
 	}
 	format, ok := args[0].(*parse.StringNode)
 	if !ok {
-		in.fault(at, "printf needs its format written out as its first argument")
+		in.fault(at, "printf requires a string literal as its first argument")
 		return
 	}
 	if !formatPattern.MatchString(format.Text) {
-		in.fault(at, "printf knows %%s %%d %%q %%v %%t %%x and %%%%, with a width of at most 99")
+		in.fault(at, "printf supports only %%s %%d %%q %%v %%t %%x and %%%%, with a width of at most 99")
 	}
 }
 
@@ -329,11 +329,11 @@ func (in *inspector) value(n parse.Node, dot reflect.Type) reflect.Type {
 		return boolType
 	case *parse.NumberNode:
 		if !n.IsInt || int64(int32(n.Int64)) != n.Int64 {
-			in.fault(n.Pos, "%s is not a whole number of 32 bits", n.Text)
+			in.fault(n.Pos, "%s is not a 32-bit integer", n.Text)
 		}
 		return numberType
 	default:
-		in.fault(n.Position(), "%s is not possible here", n)
+		in.fault(n.Position(), "%s is not allowed here", n)
 		return unknownType
 	}
 }
@@ -362,9 +362,9 @@ func (in *inspector) keysOf(at parse.Pos, typ reflect.Type, path string, keys []
 		}
 		field, ok := typ.FieldByName(key)
 		if !ok || field.Anonymous {
-			problem := "there is no " + path + "." + key + "; " + owner(path) + " " + strings.Join(keysIn(typ), ", ")
+			problem := "unknown key " + path + "." + key + "; " + owner(path) + " " + strings.Join(keysIn(typ), ", ")
 			if _, internal := reflect.TypeFor[View]().FieldByName(key); internal && typ == reflect.TypeFor[Message]() {
-				problem = path + "." + key + " is for the internal note only: the customer does not know it"
+				problem = path + "." + key + " is available only in the internal note, because the customer must not see it"
 			}
 			in.fault(at, "%s", problem)
 			return unknownType
@@ -384,7 +384,7 @@ func spelled(path string) string {
 // owner returns the beginning of the sentence that lists the keys of a path.
 func owner(path string) string {
 	if path == "" {
-		return "the keys here are"
+		return "the available keys are"
 	}
 	return path + " has"
 }
@@ -409,19 +409,19 @@ func printable(typ reflect.Type) bool {
 func describe(typ reflect.Type) string {
 	switch {
 	case typ == htmlType:
-		return "finished HTML"
+		return "rendered HTML"
 	case typ.Kind() == reflect.String:
-		return "a text"
+		return "text"
 	case typ.Kind() == reflect.Int:
 		return "a number"
 	case typ.Kind() == reflect.Bool:
-		return "a truth value"
+		return "a Boolean"
 	case typ.Kind() == reflect.Slice:
 		return "a list"
 	case typ.Kind() == reflect.Struct:
 		return "a group of keys"
 	default:
-		return "a value of no certain kind"
+		return "a value of unknown type"
 	}
 }
 

@@ -85,7 +85,7 @@ func markupFaults(field, source string, tree *parse.Tree) []claim.Fault {
 		switch token := tokens.Token(); token.Type {
 		case html.StartTagToken, html.SelfClosingTagToken, html.EndTagToken:
 			if !slices.Contains(elements, token.Data) {
-				fault(token.Data, "is not possible in a message")
+				fault(token.Data, "is not allowed in a message")
 				break
 			}
 			for _, a := range token.Attr {
@@ -94,7 +94,7 @@ func markupFaults(field, source string, tree *parse.Tree) []claim.Fault {
 				}
 			}
 		case html.CommentToken, html.DoctypeToken:
-			fault("!", "is not possible in a message")
+			fault("!", "is not allowed in a message")
 		}
 		line += breaks
 	}
@@ -103,15 +103,15 @@ func markupFaults(field, source string, tree *parse.Tree) []claim.Fault {
 
 func attributeProblem(a html.Attribute) string {
 	if !slices.Contains(attributes, a.Key) {
-		return "is not possible in a message"
+		return "is not allowed in a message"
 	}
 	if strings.ContainsRune(a.Val, mask) && !slices.Contains(changeable, a.Key) {
-		return "must be written out; it cannot hold a key"
+		return "must be a literal value; it cannot contain a key"
 	}
 	if a.Key == "href" || a.Key == "src" {
 		u, err := url.Parse(strings.TrimSpace(strings.ReplaceAll(a.Val, string(mask), "x")))
 		if err != nil || u.Scheme != "" && !slices.Contains(schemes, strings.ToLower(u.Scheme)) {
-			return "may lead to " + strings.Join(schemes, ", ") + " only"
+			return "must use one of the schemes " + strings.Join(schemes, ", ")
 		}
 	}
 	return ""

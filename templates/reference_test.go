@@ -15,7 +15,7 @@ import (
 )
 
 // Update is set by -update, which rewrites golden files and the reference page.
-var Update = flag.Bool("update", false, "write golden files and the reference page anew")
+var Update = flag.Bool("update", false, "rewrite the golden files and the reference page")
 
 // RequireGolden compares a text with a file, which -update rewrites.
 func RequireGolden(t *testing.T, path, got string) {
@@ -25,8 +25,8 @@ func RequireGolden(t *testing.T, path, got string) {
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
 	}
 	want, err := os.ReadFile(path)
-	require.NoError(t, err, "go test ./templates -update writes it")
-	require.Equal(t, string(want), got, "%s is stale; where the change is wanted, go generate ./templates writes it anew", path)
+	require.NoError(t, err, "run go test ./templates -update to create it")
+	require.Equal(t, string(want), got, "%s is stale; if the change is intended, run go test ./templates -update", path)
 }
 
 // TestReferencePage keeps docs/templates.md accurate: the page is generated from the
@@ -42,37 +42,37 @@ func referencePage(t *testing.T) string {
 	require.True(t, ok)
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	p("<!-- Written by go generate ./templates. Edit the code, not this page. -->")
+	p("<!-- Generated from the code. Run \"go generate ./templates\" to regenerate it. -->")
 	p("# Ticket templates\n")
-	p("A template turns a claim into the conversation that agents see in Dixa. Each has these members; one that is left out comes from the layer beneath it (shop, platform, built-in):\n")
-	p("| Member | What |\n| --- | --- |")
-	p("| `subject` | One line of at most %d characters. Where nothing is left of it: the claim's reference. |", maxSubject)
-	p("| `body` | The first message, written as the customer's own. |")
-	p("| `format` | `html` (the default) or `text`: what the body is. |")
-	p("| `tags` | Tags beside the default ones (`claim`, `claim-reason-…`, `claim-wants-…`, `claim-phase-…`, `claim-repeat`). |")
-	p("| `note` | The internal note in plain text. Only it may hold what the customer does not know. Without it no note is written. |")
-	p("| `evidence` | The files to attach: a list of `%s`. Left out: all of them, in this order. |\n", strings.Join(EvidenceKinds(), "`, `"))
-	p("Templates are kept by reason (`damaged`, `partial_damage`, …) or by flow (`%s`), and by language.\n", strings.Join(claim.Flows(), "`, `"))
+	p("A template turns a claim into the conversation that agents see in Dixa. It has these members. An omitted member is inherited from the next layer (shop, platform, built-in):\n")
+	p("| Member | Meaning |\n| --- | --- |")
+	p("| `subject` | One line of at most %d characters. If it renders to nothing, the subject is the claim's reference. |", maxSubject)
+	p("| `body` | The first message, written as if by the customer. |")
+	p("| `format` | The format of the body: `html` (the default) or `text`. |")
+	p("| `tags` | Tags in addition to the default ones (`claim`, `claim-reason-…`, `claim-wants-…`, `claim-phase-…`, `claim-repeat`). |")
+	p("| `note` | The internal note, in plain text. Only the note may contain data that the customer does not know. If omitted, no note is written. |")
+	p("| `evidence` | The files to attach: a list of `%s`. If omitted, all of them, in this order. |\n", strings.Join(EvidenceKinds(), "`, `"))
+	p("Templates are stored by reason (`damaged`, `partial_damage`, …) or by flow (`%s`), and by language.\n", strings.Join(claim.Flows(), "`, `"))
 	p("## Which template wins\n")
-	p("The language decides first: the shop's fixed language, else that of the claim, the customer, the order, or the order's country; then the shop's default language; then English. Within a language the shop's templates come before the platform's and the built-in ones, and the reason's before the flow's. A `general` template serves claims whose reason and flow nobody knows, and flows that have no template in that language. The winner is recorded with the claim, for example `shop/damaged/de`.\n")
-	p("## How they are written\n")
-	p("The language is that of Go's [text/template](https://pkg.go.dev/text/template). This is the built-in template for questions:\n")
+	p("The language decides first. Claimflow tries the shop's fixed language, or else the language of the claim, the customer, the order or the order's country; then the shop's default language; then English. Within a language, the shop's templates take precedence over the platform's and the built-in ones, and a template for the reason takes precedence over one for the flow. A `general` template serves claims with an unknown reason and flow, and flows that have no template in that language. Claimflow records the selected template with the claim, for example `shop/damaged/de`.\n")
+	p("## How to write a template\n")
+	p("Templates use the language of Go's [text/template](https://pkg.go.dev/text/template). This is the built-in template for questions:\n")
 	p("```html\n%s```\n", example.Body)
-	p("- What the customer wrote is escaped for the place where it stands. Template syntax in it is text.")
-	p("- Every body carries the claim's reference and, where there are any, names the order's other claims in its first line. A body that leaves them out gets them added.")
-	p("- Control characters, bidirectional overrides and invisible characters are taken out of every text.")
-	p("- A body has at most %d kB, a note %d kB. Where a claim is longer, its longest texts are cut, with a mark where they end.", maxBody>>10, maxNote>>10)
-	p("- In HTML these elements can be used: `%s`; and these attributes: `%s`. Keys can stand in the text and in the values of `%s`. Links lead to `%s`.\n",
+	p("- Customer text is escaped for its context. Template syntax in customer text has no effect.")
+	p("- Every body contains the claim's reference and, if the order has other claims, names them in its first line. Claimflow adds both to a body that omits them.")
+	p("- Control characters, bidirectional overrides and invisible characters are removed from every text.")
+	p("- A body has at most %d kB and a note at most %d kB. If a claim is longer, Claimflow shortens its longest texts and marks each cut.", maxBody>>10, maxNote>>10)
+	p("- HTML bodies may use these elements: `%s`; and these attributes: `%s`. Keys may appear in the text and in the values of `%s`. Links may use the schemes `%s`.\n",
 		strings.Join(elements, "` `"), strings.Join(attributes, "` `"), strings.Join(changeable, "` `"), strings.Join(schemes, "`, `"))
 	p("## Keys\n")
-	p("Every key exists for every claim; it is empty where the claim says nothing.\n")
+	p("Every key exists for every claim. It is empty if the claim has no value for it.\n")
 	keyTable(p, "", reflect.TypeFor[Message]())
-	p("### In the internal note only\n")
+	p("### Only in the internal note\n")
 	keyTable(p, ".Internal", reflect.TypeFor[Internal]())
 	p("## Functions\n")
 	for _, group := range groups {
 		p("### %s\n\n%s\n", group.name, group.why)
-		p("| Function | What |\n| --- | --- |")
+		p("| Function | Result |\n| --- | --- |")
 		for _, f := range functions() {
 			if f.group == group.name {
 				p("| `%s` | %s |", f.usage, strings.ReplaceAll(f.doc, "<br>", "`<br>`"))
@@ -80,17 +80,17 @@ func referencePage(t *testing.T) string {
 		}
 		p("")
 	}
-	p("## What is refused\n")
-	p("A template is refused when it is saved, with the line and the reason, if it\n")
-	p("- names a key or a function that does not exist, or gives a function the wrong kind of value, even in a branch that no claim reaches;")
-	p("- loops over anything but the lists of the claim, or nests loops more than %d deep or conditions more than %d deep;", maxRanges, maxDepth)
+	p("## Refused templates\n")
+	p("Claimflow refuses to save a template, and reports the line and the reason, if the template\n")
+	p("- uses an unknown key or function, or passes a value of the wrong type to a function, even in a branch that no claim reaches;")
+	p("- loops over anything other than the lists of the claim, nests loops more than %d deep or nests conditions more than %d deep;", maxRanges, maxDepth)
 	p("- defines or calls templates;")
-	p("- would run more than %d parts where every list is as long as it can be;", maxNodes)
-	p("- writes more than a ticket may hold, or works on more than %d MB of text, however short the texts of a claim are cut;", maxWork>>20)
-	p("- has an element, an attribute or a link that a message does not need;")
+	p("- would run more than %d parts if every list had its maximum length;", maxNodes)
+	p("- writes more than the size limit of a ticket or processes more than %d MB of text, even after the texts of a claim are shortened;", maxWork>>20)
+	p("- contains an element, an attribute or a link that a message does not need;")
 	p("- does not render the sample claims.\n")
-	p("These functions, which sprig or Go would offer, are not available:\n")
-	p("| Functions | Why |\n| --- | --- |")
+	p("These functions of sprig and Go are not available:\n")
+	p("| Functions | Reason |\n| --- | --- |")
 	for _, group := range refusals {
 		p("| `%s` | %s |", strings.Join(strings.Fields(group.names), "` `"), group.why)
 	}
@@ -98,7 +98,7 @@ func referencePage(t *testing.T) string {
 }
 
 func keyTable(p func(string, ...any), path string, typ reflect.Type) {
-	p("| Key | What |\n| --- | --- |")
+	p("| Key | Meaning |\n| --- | --- |")
 	var rows func(path string, typ reflect.Type)
 	rows = func(path string, typ reflect.Type) {
 		for i := range typ.NumField() {
@@ -109,7 +109,7 @@ func keyTable(p func(string, ...any), path string, typ reflect.Type) {
 				p("| `%s` | a list of at most %d: %s |", key, listBounds[f.Type], f.Tag.Get("doc"))
 				rows(key+"[]", f.Type.Elem())
 			case f.Type == reflect.TypeFor[Word]():
-				p("| `%s.Text`, `%s.Key` | %s: its word in the template's language, and its value in one spelling |", key, key, f.Tag.Get("doc"))
+				p("| `%s.Text`, `%s.Key` | %s: its text in the template's language, and its normalized value |", key, key, f.Tag.Get("doc"))
 			case f.Type.Kind() == reflect.Struct:
 				rows(key, f.Type)
 			default:
@@ -118,5 +118,5 @@ func keyTable(p func(string, ...any), path string, typ reflect.Type) {
 		}
 	}
 	rows(path, typ)
-	p("\n`[]` stands for the entries of a list: within `{{range .Items}}`, `.Items[].Name` is `.Name`.\n")
+	p("\n`[]` stands for the entries of a list: inside `{{range .Items}}`, `.Items[].Name` is `.Name`.\n")
 }

@@ -6,65 +6,65 @@ import "strings"
 // not available. A test keeps it complete.
 var refusals = []struct{ why, names string }{
 	{
-		"a ticket reads the same whenever and wherever it is rendered: no environment, clock, network or files",
+		"a ticket must not depend on the environment, the clock, the network or files",
 		`env expandenv now ago date dateInZone date_in_zone dateModify date_modify mustDateModify must_date_modify
 		duration durationRound htmlDate htmlDateInZone toDate mustToDate unixEpoch getHostByName
 		base dir clean ext isAbs osBase osClean osDir osExt osIsAbs`,
 	},
 	{
-		"a ticket reads the same every time it is rendered: nothing random",
+		"a ticket must not contain random values",
 		"randAlpha randAlphaNum randAscii randBytes randInt randNumeric shuffle uuidv4",
 	},
 	{
-		"it computes for long, and a running template cannot be interrupted",
+		"it can run for a long time, and rendering cannot be interrupted",
 		`bcrypt htpasswd derivePassword genPrivateKey genCA genCAWithKey genSelfSignedCert genSelfSignedCertWithKey
 		genSignedCert genSignedCertWithKey buildCustomCert encryptAES decryptAES
 		adler32sum sha1sum sha256sum sha512sum`,
 	},
 	{
-		"a pattern can run for long on a customer's text; use contains, hasPrefix or replace",
+		"a pattern can take a long time to match customer text; use contains, hasPrefix or replace",
 		`regexFind regexFindAll regexMatch regexQuoteMeta regexReplaceAll regexReplaceAllLiteral regexSplit
 		mustRegexFind mustRegexFindAll mustRegexMatch mustRegexReplaceAll mustRegexReplaceAllLiteral mustRegexSplit`,
 	},
 	{
-		"what it writes grows with a number, not with what it is given",
+		"its output grows with a number, not with its input",
 		"repeat indent nindent wrap wrapWith seq until untilStep",
 	},
 	{
-		"templates build no lists; use range over the lists of the claim",
+		"templates cannot build lists; use range over the lists of the claim",
 		`list tuple append mustAppend push mustPush prepend mustPrepend concat chunk mustChunk compact mustCompact
 		first mustFirst last mustLast initial mustInitial rest mustRest reverse mustReverse slice mustSlice
 		sortAlpha uniq mustUniq without mustWithout has mustHas all any join split splitList splitn toStrings index`,
 	},
 	{
-		"templates build no dictionaries; every key is in the view",
+		"templates cannot build dictionaries; the view contains every key",
 		`dict get set unset dig keys values pick omit pluck hasKey merge mustMerge mergeOverwrite mustMergeOverwrite
 		deepCopy mustDeepCopy deepEqual`,
 	},
 	{
-		"the view has texts, numbers and lists only, so there is nothing to convert",
+		"the view contains only texts, numbers and lists, which need no conversion",
 		`atoi int int64 float64 toDecimal toString toJson toPrettyJson toRawJson fromJson mustToJson mustToPrettyJson
 		mustToRawJson mustFromJson kindIs kindOf typeIs typeIsLike typeOf b32dec b32enc b64dec b64enc
 		semver semverCompare`,
 	},
 	{
-		"it can fail on what a customer wrote; use add, sub, mul, min or max",
+		"it can fail on customer input; use add, sub, mul, min or max",
 		`div mod divf add1 add1f addf subf mulf maxf minf biggest ceil floor round fail`,
 	},
 	{
-		"it is not needed: each place escapes by itself",
+		"it is not needed, because values are escaped automatically",
 		"html js urlquery urlParse urlJoin squote",
 	},
 	{
-		"it cuts or changes texts by bytes, not by characters; use trunc, abbrev, upper or lower",
+		"it processes bytes instead of characters; use trunc, abbrev, upper or lower",
 		"substr abbrevboth camelcase kebabcase snakecase swapcase untitle initials nospace",
 	},
 	{
-		"print, trim and coalesce do the same",
+		"use print, trim or coalesce instead",
 		"cat println trimAll trimall hello",
 	},
 	{
-		"the view has nothing that can be called",
+		"the view contains nothing that can be called",
 		"call",
 	},
 }

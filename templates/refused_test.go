@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/templates"
 )
 
-func TestRefusedOnSave(t *testing.T) {
+func TestCheckRefuses(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat("{{if .Signed}}", 13) + strings.Repeat("{{end}}", 13)
 	for name, test := range map[string]struct {
@@ -21,7 +21,7 @@ func TestRefusedOnSave(t *testing.T) {
 		want   []string
 	}{
 		// Reading the environment.
-		"environment": {body("a\n{{env \"HOME\"}}"), "body", []string{"line 2", `"env"`, "no environment"}},
+		"environment": {body("a\n{{env \"HOME\"}}"), "body", []string{"line 2", `"env"`, "environment"}},
 		"expansion":   {body(`{{expandenv "$HOME"}}`), "body", []string{"line 1", `"expandenv"`}},
 		"clock":       {body("\n\n{{now}}"), "body", []string{"line 3", `"now"`, "clock"}},
 		"network":     {body(`{{getHostByName "example.com"}}`), "body", []string{`"getHostByName"`, "network"}},
@@ -34,23 +34,23 @@ func TestRefusedOnSave(t *testing.T) {
 		"passwords":        {body(`{{bcrypt "x"}}`), "body", []string{`"bcrypt"`}},
 		"patterns":         {body(`{{regexMatch "(a+)+$" .Description}}`), "body", []string{`"regexMatch"`, "pattern"}},
 		"repeat":           {body(`{{repeat 1000000000 "x"}}`), "body", []string{`"repeat"`, "grows"}},
-		"until":            {body(`{{range until 1000000000}}x{{end}}`), "body", []string{"lists of the claim only"}},
+		"until":            {body(`{{range until 1000000000}}x{{end}}`), "body", []string{"only lists of the claim"}},
 		"sequence":         {body(`{{seq 1 1000000000}}`), "body", []string{`"seq"`}},
 		"indent":           {body(`{{indent 1000000000 "x"}}`), "body", []string{`"indent"`}},
 		"wide format":      {body(`{{printf "%1000000d" 1}}`), "body", []string{"line 1", "width of at most 99"}},
 		"wide precision":   {body(`{{printf "%.1000000d" 1}}`), "body", []string{"width of at most 99"}},
 		"width from data":  {body(`{{printf "%*d" 1000000 1}}`), "body", []string{"width of at most 99"}},
 		"repeated in it":   {body(`{{printf "%[1]s%[1]s" .Shop}}`), "body", []string{"width of at most 99"}},
-		"format from data": {body(`{{printf .Description}}`), "body", []string{"written out"}},
-		"piped format":     {body(`{{.Description | printf}}`), "body", []string{"written out"}},
-		"number loop":      {body(`{{range 1000000000}}x{{end}}`), "body", []string{"line 1", "lists of the claim only"}},
-		"key as number":    {body(`{{range .Photos}}x{{end}}`), "body", []string{"lists of the claim only"}},
-		"text loop":        {body(`{{range .Description}}x{{end}}`), "body", []string{"lists of the claim only"}},
-		"chosen loop":      {body(`{{range or .Items .Answers}}x{{end}}`), "body", []string{"lists of the claim only"}},
+		"format from data": {body(`{{printf .Description}}`), "body", []string{"string literal"}},
+		"piped format":     {body(`{{.Description | printf}}`), "body", []string{"string literal"}},
+		"number loop":      {body(`{{range 1000000000}}x{{end}}`), "body", []string{"line 1", "only lists of the claim"}},
+		"key as number":    {body(`{{range .Photos}}x{{end}}`), "body", []string{"only lists of the claim"}},
+		"text loop":        {body(`{{range .Description}}x{{end}}`), "body", []string{"only lists of the claim"}},
+		"chosen loop":      {body(`{{range or .Items .Answers}}x{{end}}`), "body", []string{"only lists of the claim"}},
 		"three deep":       {body("{{range .Items}}\n{{range $.Items}}\n{{range $.Items}}x{{end}}{{end}}{{end}}"), "body", []string{"line 3", "2 deep"}},
-		"too much within":  {body("{{range .Items}}{{range $.Items}}" + strings.Repeat("{{.SKU}}", 10) + "{{end}}{{end}}"), "body", []string{"parts of it would run"}},
-		"too much nested":  {body("{{range .Items}}{{range $.Items}}{{if (((((((((.SKU)))))))))}}{{end}}{{end}}{{end}}"), "body", []string{"parts of it would run"}},
-		"too much written": {body("{{range .Items}}{{range $.Answers}}" + strings.Repeat("long ", 20) + "{{end}}{{end}}"), "body", []string{"more than a ticket may hold"}},
+		"too much within":  {body("{{range .Items}}{{range $.Items}}" + strings.Repeat("{{.SKU}}", 10) + "{{end}}{{end}}"), "body", []string{"parts of the template would run"}},
+		"too much nested":  {body("{{range .Items}}{{range $.Items}}{{if (((((((((.SKU)))))))))}}{{end}}{{end}}{{end}}"), "body", []string{"parts of the template would run"}},
+		"too much written": {body("{{range .Items}}{{range $.Answers}}" + strings.Repeat("long ", 20) + "{{end}}{{end}}"), "body", []string{"size limit of a ticket"}},
 		"too deep":         {body(deep), "body", []string{"12 deep"}},
 
 		// Nested templates.
@@ -60,23 +60,23 @@ func TestRefusedOnSave(t *testing.T) {
 		"call":      {body(`{{call .Shop}}`), "body", []string{`"call"`, "nothing that can be called"}},
 
 		// Keys and types.
-		"unknown key":             {body("x\n{{.Order.Nummer}}"), "body", []string{"line 2: there is no .Order.Nummer; .Order has Number, "}},
-		"unknown at the top":      {body("{{.Nope}}"), "body", []string{"line 1: there is no .Nope; the keys here are Reference, "}},
-		"unknown in dead branch":  {body("{{if .Signed}}{{if not .Signed}}{{.Nope}}{{end}}{{end}}"), "body", []string{"no .Nope"}},
-		"unknown in an item":      {body(`{{range .Items}}{{.Colour}}{{end}}`), "body", []string{"there is no .Colour; the keys here are Name, Title, SKU"}},
-		"unknown by variable":     {body(`{{range $i, $item := .Items}}{{$item.Colour}}{{end}}`), "body", []string{"no $item.Colour"}},
-		"unknown from the root":   {body(`{{with .Order}}{{$.Nope}}{{end}}`), "body", []string{"no $.Nope"}},
+		"unknown key":             {body("x\n{{.Order.Nummer}}"), "body", []string{"line 2: unknown key .Order.Nummer; .Order has Number, "}},
+		"unknown at the top":      {body("{{.Nope}}"), "body", []string{"line 1: unknown key .Nope; the available keys are Reference, "}},
+		"unknown in dead branch":  {body("{{if .Signed}}{{if not .Signed}}{{.Nope}}{{end}}{{end}}"), "body", []string{"unknown key .Nope"}},
+		"unknown in an item":      {body(`{{range .Items}}{{.Colour}}{{end}}`), "body", []string{"unknown key .Colour; the available keys are Name, Title, SKU"}},
+		"unknown by variable":     {body(`{{range $i, $item := .Items}}{{$item.Colour}}{{end}}`), "body", []string{"unknown key $item.Colour"}},
+		"unknown from the root":   {body(`{{with .Order}}{{$.Nope}}{{end}}`), "body", []string{"unknown key $.Nope"}},
 		"unknown of a chain":      {body(`{{(.Order).Nope}}`), "body", []string{"Nope"}},
 		"unknown of a choice":     {body(`{{with or .Order .Customer}}{{.Number}}{{end}}`), "body", []string{"no key Number"}},
-		"embedded group":          {source("", "x", `{{.Message.Shop}}`), "note", []string{"no .Message"}},
-		"key of a text":           {body(`{{.Shop.Name}}`), "body", []string{".Shop is a text"}},
-		"internal in the body":    {body(`{{.Internal.Value}}`), "body", []string{"internal note only"}},
-		"internal in the subject": {source(`{{.Internal.Value}}`, "x", ""), "subject", []string{"internal note only"}},
-		"internal in a tag":       {templates.Source{Body: "x", Tags: []string{"a", "{{.Internal.Country}}"}}, "tags[1]", []string{"internal note only"}},
-		"list written":            {body(`{{.Items}}`), "body", []string{"a list and cannot be written"}},
+		"embedded group":          {source("", "x", `{{.Message.Shop}}`), "note", []string{"unknown key .Message"}},
+		"key of a text":           {body(`{{.Shop.Name}}`), "body", []string{".Shop is text"}},
+		"internal in the body":    {body(`{{.Internal.Value}}`), "body", []string{"only in the internal note"}},
+		"internal in the subject": {source(`{{.Internal.Value}}`, "x", ""), "subject", []string{"only in the internal note"}},
+		"internal in a tag":       {templates.Source{Body: "x", Tags: []string{"a", "{{.Internal.Country}}"}}, "tags[1]", []string{"only in the internal note"}},
+		"list written":            {body(`{{.Items}}`), "body", []string{"a list and cannot be printed"}},
 		"group written":           {body(`{{.Order}}`), "body", []string{"a group of keys"}},
-		"list printed":            {body(`{{print .Items}}`), "body", []string{"print cannot take a list"}},
-		"wrong type":              {body(`{{upper .Photos}}`), "body", []string{"argument 1 of upper must be a text, not a number"}},
+		"list printed":            {body(`{{print .Items}}`), "body", []string{"print does not accept a list"}},
+		"wrong type":              {body(`{{upper .Photos}}`), "body", []string{"argument 1 of upper must be text, not a number"}},
 		"wrong piped type":        {body(`{{.Photos | upper}}`), "body", []string{"argument 1 of upper"}},
 		"too few":                 {body(`{{replace "a" "b"}}`), "body", []string{"takes 3 arguments, not 2"}},
 		"too many":                {body(`{{upper .Shop .Shop}}`), "body", []string{"takes 1 arguments, not 2"}},
@@ -84,10 +84,10 @@ func TestRefusedOnSave(t *testing.T) {
 		"loop assigns":            {body(`{{$x := .Shop}}{{range $x = .Items}}{{end}}`), "body", []string{":="}},
 		"arguments to a key":      {body(`{{.Shop "x"}}`), "body", []string{"not a function"}},
 		"piped into a key":        {body(`{{"x" | .Shop}}`), "body", []string{"not a function"}},
-		"fraction":                {body(`{{add 1.5 2}}`), "body", []string{"not a whole number"}},
-		"huge number":             {body(`{{trunc 99999999999 .Shop}}`), "body", []string{"not a whole number"}},
-		"nil":                     {body(`{{print nil}}`), "body", []string{"not possible"}},
-		"unknown function":        {body(`{{nosuch 1}}`), "body", []string{`"nosuch"`, "nobody knows"}},
+		"fraction":                {body(`{{add 1.5 2}}`), "body", []string{"not a 32-bit integer"}},
+		"huge number":             {body(`{{trunc 99999999999 .Shop}}`), "body", []string{"not a 32-bit integer"}},
+		"nil":                     {body(`{{print nil}}`), "body", []string{"not allowed"}},
+		"unknown function":        {body(`{{nosuch 1}}`), "body", []string{`"nosuch"`, "does not exist"}},
 		"index":                   {body(`{{index .Items 5}}`), "body", []string{`"index"`}},
 		"division":                {body(`{{div 1 .Photos}}`), "body", []string{`"div"`, "fail"}},
 
@@ -100,9 +100,9 @@ func TestRefusedOnSave(t *testing.T) {
 		"too long":          {body(strings.Repeat("x", 65<<10)), "body", []string{"at most 65536 bytes"}},
 		"format":            {templates.Source{Body: "x", Format: "markdown"}, "format", []string{"html, text"}},
 		"evidence":          {templates.Source{Body: "x", Evidence: []string{"item", "selfie"}}, "evidence[1]", []string{"item, claim, optional, signature"}},
-		"evidence twice":    {templates.Source{Body: "x", Evidence: []string{"item", "item"}}, "evidence[1]", []string{"second time"}},
+		"evidence twice":    {templates.Source{Body: "x", Evidence: []string{"item", "item"}}, "evidence[1]", []string{"duplicate"}},
 		"many tags":         {templates.Source{Body: "x", Tags: make([]string, 21)}, "tags", []string{"at most 20"}},
-		"format by itself":  {templates.Source{Format: "text"}, "format", []string{"body beside it"}},
+		"format by itself":  {templates.Source{Format: "text"}, "format", []string{"requires a body"}},
 		"subject is broken": {source("{{", "x", ""), "subject", []string{"line 1"}},
 
 		// Markup that a message does not need.
@@ -114,7 +114,7 @@ func TestRefusedOnSave(t *testing.T) {
 		"script link":        {body(`<a href="java&#115;cript:x()">x</a>`), "body", []string{"<a href>", "https"}},
 		"built link":         {body(`<a href="{{"javascript"}}:x()">x</a>`), "body", []string{"<a href>"}},
 		"composed link":      {body(`<a href="{{if .Signed}}java{{end}}script:x()">x</a>`), "body", []string{"<a href>"}},
-		"key as style":       {body(`<p style="{{.Shop}}">x</p>`), "body", []string{"<p style>", "written out"}},
+		"key as style":       {body(`<p style="{{.Shop}}">x</p>`), "body", []string{"<p style>", "literal value"}},
 		"key as element":     {body(`<b{{.Shop}}>x</b>`), "body", []string{"line 1", "{{…}}"}},
 		"key as attribute":   {body(`<p {{.Shop}}="x">x</p>`), "body", []string{"line 1"}},
 		"comment":            {body(`<!-- x -->`), "body", []string{"<!>"}},
@@ -143,15 +143,15 @@ func source(subject, body, note string) templates.Source {
 	return templates.Source{Subject: subject, Body: body, Note: note}
 }
 
-func TestEveryFaultAtOnce(t *testing.T) {
+func TestCheckReportsAllFaults(t *testing.T) {
 	t.Parallel()
 	err := templates.Check(templates.Source{Subject: "{{.A}}", Body: "{{.B}}\n{{env .C}}", Note: "{{.D}}", Tags: []string{"{{.E}}"}})
-	for _, words := range []string{"subject: line 1: there is no .A", "body: line 1: there is no .B", "body: line 2: there is no .C", `"env"`, "note: line 1: there is no .D", "tags[0]: line 1: there is no .E"} {
+	for _, words := range []string{"subject: line 1: unknown key .A", "body: line 1: unknown key .B", "body: line 2: unknown key .C", `"env"`, "note: line 1: unknown key .D", "tags[0]: line 1: unknown key .E"} {
 		require.ErrorContains(t, err, words)
 	}
 }
 
-func TestAccepted(t *testing.T) {
+func TestCheckAccepts(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]templates.Source{
 		"nothing changed":   {},
@@ -187,12 +187,12 @@ func TestDoublingIsStopped(t *testing.T) {
 		`{{$x = quote (print $x $x)}}`,
 	} {
 		s := body(`{{$x := "x"}}{{range .Items}}` + double + `{{end}}{{len $x}}`)
-		require.ErrorContains(t, templates.Check(s), "more text than a ticket may hold", double)
+		require.ErrorContains(t, templates.Check(s), "processes too much text", double)
 
 		template, err := templates.Compile(s)
 		require.NoError(t, err)
 		_, err = template.Render(templates.NewView(templates.Samples()[0], templates.ViewInput{}))
-		require.NoError(t, err, "two items double twice only")
+		require.NoError(t, err, "two items double the text only twice")
 	}
 }
 
@@ -203,7 +203,7 @@ func TestParseSource(t *testing.T) {
 	require.Equal(t, templates.Source{Subject: "s", Body: "b", Format: "text", Tags: []string{"t"}, Note: "n", Evidence: []string{}}, s)
 	again, err := json.Marshal(s)
 	require.NoError(t, err)
-	require.JSONEq(t, `{"subject":"s","body":"b","format":"text","tags":["t"],"note":"n","evidence":[]}`, string(again), "no evidence is not every evidence")
+	require.JSONEq(t, `{"subject":"s","body":"b","format":"text","tags":["t"],"note":"n","evidence":[]}`, string(again), "an empty evidence list is kept")
 
 	for doc, field := range map[string]string{
 		`{"subjekt":"s"}`: "subjekt", `{"tags":"t"}`: "tags", `{"body":1}`: "body", `[]`: "body", ``: "body", `{} {}`: "body",

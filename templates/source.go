@@ -13,25 +13,10 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Source is a ticket template as written by shop staff. An omitted member comes from
-// the next layer: shop, platform, built-in.
-type Source struct {
-	// Subject is the template of the subject line. If empty, the default subject
-	// applies.
-	Subject string `json:"subject,omitempty" yaml:"subject"`
-	// Body is the template of the first message.
-	Body string `json:"body,omitempty" yaml:"body"`
-	// Format is the format of Body: "html" (the default) or "text".
-	Format string `json:"format,omitempty" yaml:"format"`
-	// Tags are templates of tags that are added to the default ones.
-	Tags []string `json:"tags,omitzero" yaml:"tags"`
-	// Note is the template of the internal note. If it is empty or renders to
-	// nothing, no note is written and no request is sent.
-	Note string `json:"note,omitempty" yaml:"note"`
-	// Evidence lists the kinds of evidence to attach, see [EvidenceKinds]. If
-	// omitted, all kinds are attached; an empty list attaches none.
-	Evidence []string `json:"evidence,omitzero" yaml:"evidence"`
-}
+// Source is a ticket template as written by shop staff. If Subject is empty, the
+// default subject applies. If Note is empty or renders to nothing, no note is written
+// and no request is sent. See [EvidenceKinds] for Evidence.
+type Source claim.TemplateSource
 
 // The formats of a body. Dixa accepts one of the two.
 const (
@@ -63,18 +48,18 @@ func ParseSource(doc []byte) (Source, error) {
 	err := dec.Decode(&s)
 	if err == nil {
 		if _, more := dec.Token(); more != io.EOF {
-			err = errors.New("more follows after the end of the object")
+			err = errors.New("unexpected data after the object")
 		}
 	}
 	if err == nil {
 		return s, nil
 	}
-	fault := claim.Fault{Field: "body", Problem: "is not the JSON object of a template: " + err.Error()}
+	fault := claim.Fault{Field: "body", Problem: "is not a valid template: " + err.Error()}
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) && wrongType.Field != "" {
-		fault = claim.Fault{Field: wrongType.Field, Problem: "cannot be a JSON " + wrongType.Value}
+		fault = claim.Fault{Field: wrongType.Field, Problem: "must not be a JSON " + wrongType.Value}
 	} else if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		fault = claim.Fault{Field: strings.Trim(name, `"`), Problem: "is not a member of a template"}
+		fault = claim.Fault{Field: strings.Trim(name, `"`), Problem: "is not a template member"}
 	}
 	return Source{}, invalid(fault)
 }
@@ -123,7 +108,7 @@ func (s Source) faults() []claim.Fault {
 			add(part.field, "must have at most %d bytes", part.max)
 		}
 		if line := controlLine(part.text); line > 0 {
-			add(part.field, "line %d: has a control character", line)
+			add(part.field, "line %d: contains a control character", line)
 		}
 	}
 	if strings.TrimSpace(s.Body) == "" {
@@ -140,7 +125,7 @@ func (s Source) faults() []claim.Fault {
 			add(fmt.Sprintf("tags[%d]", i), "must have at most %d bytes", maxTagSource)
 		}
 		if controlLine(tag) > 0 {
-			add(fmt.Sprintf("tags[%d]", i), "has a control character")
+			add(fmt.Sprintf("tags[%d]", i), "contains a control character")
 		}
 	}
 	for i, kind := range s.Evidence {
@@ -148,7 +133,7 @@ func (s Source) faults() []claim.Fault {
 		case !slices.Contains(EvidenceKinds(), kind):
 			add(fmt.Sprintf("evidence[%d]", i), "must be one of %s", strings.Join(EvidenceKinds(), ", "))
 		case slices.Contains(s.Evidence[:i], kind):
-			add(fmt.Sprintf("evidence[%d]", i), "names %s a second time", kind)
+			add(fmt.Sprintf("evidence[%d]", i), "is a duplicate of %s", kind)
 		}
 	}
 	return out

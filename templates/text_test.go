@@ -41,7 +41,7 @@ func TestClean(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.Equal(t, test.want, clean(test.in))
-			require.Equal(t, test.want, clean(test.want), "what is clean stays")
+			require.Equal(t, test.want, clean(test.want), "clean is idempotent")
 		})
 	}
 }
@@ -53,7 +53,7 @@ func FuzzClean(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		once := clean(s)
 		require.True(t, utf8.ValidString(once))
-		require.Equal(t, once, clean(once), "what is clean stays")
+		require.Equal(t, once, clean(once), "clean is idempotent")
 		require.NotContains(t, oneLine(s), "\n")
 		require.LessOrEqual(t, utf8.RuneCountInString(shorten(once, 10, "…")), 11)
 	})

@@ -14,37 +14,37 @@ import (
 // docs/templates.md lists the keys.
 type View struct {
 	Message
-	Internal Internal `doc:"what only the internal note may hold"`
+	Internal Internal `doc:"the data for the internal note only"`
 }
 
 // Message is the part of a [View] that the customer provided or already knows.
 type Message struct {
-	Reference       string       `doc:"the short code of the claim, such as CF-7QK2M4XWZ3TA; every body carries it"`
+	Reference       string       `doc:"the claim's short code, such as CF-7QK2M4XWZ3TA; every body contains it"`
 	Language        string       `doc:"the language of the template, such as de"`
 	Shop            string       `doc:"the shop's name"`
-	Reason          Word         `doc:"why the customer complains"`
-	Flow            Word         `doc:"the form that the customer went through"`
-	Preference      Word         `doc:"what the customer wants"`
-	Phase           Word         `doc:"where the parcel was"`
-	Description     string       `doc:"the customer's own text; may have several lines, see lines" text:"lines"`
+	Reason          Word         `doc:"the reason for the claim"`
+	Flow            Word         `doc:"the form that the customer completed"`
+	Preference      Word         `doc:"the resolution that the customer prefers"`
+	Phase           Word         `doc:"the shipment phase of the parcel"`
+	Description     string       `doc:"the customer's description; may have several lines, see lines" text:"lines"`
 	Items           []Item       `doc:"the affected items"`
-	Answers         []Answer     `doc:"the answers to the shop's own questions"`
-	Shipments       []Shipment   `doc:"the parcels that the claim is about"`
+	Answers         []Answer     `doc:"the answers to the shop's custom questions"`
+	Shipments       []Shipment   `doc:"the parcels of the claim"`
 	OtherClaims     []OtherClaim `doc:"the order's other claims"`
-	OtherClaimsLine string       `doc:"one line that names the order's other claims; empty where there are none. A body that uses neither this nor OtherClaims begins with it by itself"`
-	Photos          int          `doc:"how many photos the customer gave"`
+	OtherClaimsLine string       `doc:"one line that names the order's other claims; empty if there are none. A body that uses neither this key nor OtherClaims starts with this line automatically"`
+	Photos          int          `doc:"the number of photos from the customer"`
 	Signed          bool         `doc:"whether the customer signed"`
-	Customer        Customer     `doc:"who claims"`
+	Customer        Customer     `doc:"the customer"`
 	Order           Order        `doc:"the order"`
 }
 
 // Item is an affected item.
 type Item struct {
-	Name     string `doc:"the title, else the SKU"`
+	Name     string `doc:"the title, or the SKU if there is no title"`
 	Title    string `doc:"the title"`
-	SKU      string `doc:"the article number"`
-	Quantity int    `doc:"how many units are affected"`
-	Photos   int    `doc:"how many photos show it"`
+	SKU      string `doc:"the SKU"`
+	Quantity int    `doc:"the number of affected units"`
+	Photos   int    `doc:"the number of photos of the item"`
 }
 
 // Answer is an answer to one of the shop's own questions.
@@ -57,16 +57,16 @@ type Answer struct {
 type Shipment struct {
 	Carrier        string `doc:"the carrier, such as DHL"`
 	TrackingNumber string `doc:"the tracking number"`
-	TrackingURL    string `doc:"the address where the parcel can be followed; empty unless it is one of the web"`
-	Phase          Word   `doc:"where the parcel was"`
+	TrackingURL    string `doc:"the tracking URL; empty unless it is an http or https URL"`
+	Phase          Word   `doc:"the shipment phase of the parcel"`
 }
 
 // OtherClaim is another claim of the same order. It has no reference: a reference
 // identifies its claim's conversation, so no other conversation may contain it.
 type OtherClaim struct {
-	ClaimID      string `doc:"its id at its owner"`
-	Conversation string `doc:"the number of its conversation in Dixa; empty before it has one"`
-	State        Word   `doc:"where it stands"`
+	ClaimID      string `doc:"its id in the owner's system"`
+	Conversation string `doc:"the number of its conversation in Dixa; empty if it has none yet"`
+	State        Word   `doc:"its state"`
 }
 
 // Customer is the person who makes the claim.
@@ -75,32 +75,32 @@ type Customer struct {
 	FirstName string `doc:"first name"`
 	LastName  string `doc:"last name"`
 	Email     string `doc:"e-mail address"`
-	Phone     string `doc:"telephone number as given"`
+	Phone     string `doc:"telephone number as provided"`
 }
 
 // Order is the order of the claim.
 type Order struct {
 	Number   string `doc:"the order number without a leading #"`
-	PlacedOn string `doc:"the day of the order as the language writes it"`
+	PlacedOn string `doc:"the order date in the format of the language"`
 }
 
 // Internal is the data that the customer does not know or must not see.
 type Internal struct {
-	ClaimID  string          `doc:"the claim's id at its owner"`
+	ClaimID  string          `doc:"the claim's id in the owner's system"`
 	ShopSlug string          `doc:"the shop's slug"`
-	Value    string          `doc:"the net value of the affected items, else of the order; empty where nothing has a price"`
+	Value    string          `doc:"the net value of the affected items, otherwise of the order; empty if there are no prices"`
 	Total    string          `doc:"the total of the order"`
 	Currency string          `doc:"the currency of every amount, such as EUR"`
 	Country  string          `doc:"the country code of the order's address"`
-	Status   string          `doc:"what the claim's owner says of it, such as pending"`
+	Status   string          `doc:"the claim's status at its owner, such as pending"`
 	Items    []InternalPrice `doc:"the affected items with their prices"`
 }
 
 // InternalPrice is an affected item with its price.
 type InternalPrice struct {
-	Name     string `doc:"the title, else the SKU"`
-	Quantity int    `doc:"how many units are affected"`
-	NetPrice string `doc:"the net price of one unit; empty where it is not known"`
+	Name     string `doc:"the title, or the SKU if there is no title"`
+	Quantity int    `doc:"the number of affected units"`
+	NetPrice string `doc:"the net price of one unit; empty if unknown"`
 }
 
 // The maximum lengths of a view's lists. The bounds of a template's work depend on

@@ -26,7 +26,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 				walk(f.Type.Elem())
 			case reflect.String, reflect.Int, reflect.Bool:
 			default:
-				require.Fail(t, "a view has texts, numbers, truth values, groups and lists", "%s.%s", typ, f.Name)
+				require.Fail(t, "a view contains only texts, numbers, Booleans, groups and lists", "%s.%s", typ, f.Name)
 			}
 		}
 	}
@@ -84,7 +84,7 @@ func TestWords(t *testing.T) {
 	require.Equal(t, Word{"smells_odd", "Smells odd"}, word("smells_odd", nil).capitalised())
 	require.Equal(t, Word{"übel", "Übel"}, word("übel", nil).capitalised())
 	require.Equal(t, wordsIn("de"), wordsIn("de-CH"))
-	require.Equal(t, wordsIn("en"), wordsIn("tlh"), "English where we have no words")
+	require.Equal(t, wordsIn("en"), wordsIn("tlh"), "English is the fallback")
 }
 
 func TestVocabulariesAreComplete(t *testing.T) {
@@ -144,7 +144,7 @@ func TestOtherClaimsComeFirst(t *testing.T) {
 
 // A lost conversation is found by its claim's reference, so the reference must not
 // appear in another claim's conversation.
-func TestReferencesOfOtherClaimsAreNotSeen(t *testing.T) {
+func TestViewOmitsReferencesOfOtherClaims(t *testing.T) {
 	t.Parallel()
 	others := []claim.OtherClaim{{ID: "a", State: claim.StatePending, ConversationID: 12}, {ID: "b", State: claim.StateReceived}}
 	for _, language := range DefaultLanguages() {
@@ -154,7 +154,7 @@ func TestReferencesOfOtherClaimsAreNotSeen(t *testing.T) {
 			texts = append(texts, s)
 			return s
 		})
-		require.Contains(t, texts, v.Reference, "the claim's own")
+		require.Contains(t, texts, v.Reference, "the claim's own reference")
 		for _, o := range others {
 			reference := claim.Ref{Shop: Samples()[0].Shop, ID: o.ID}.Reference()
 			for _, text := range texts {

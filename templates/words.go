@@ -49,8 +49,8 @@ func wordsIn(language string) vocabulary {
 
 // Word is a value of an open vocabulary with its human-readable text.
 type Word struct {
-	Key  string `doc:"the value in one spelling, such as partial_damage; empty where there is none"`
-	Text string `doc:"the word for it in the template's language; a value that nobody knows is made readable"`
+	Key  string `doc:"the normalized value, such as partial_damage; empty if there is none"`
+	Text string `doc:"its text in the template's language; an unknown value is made readable"`
 }
 
 // maxWord bounds the text of an untrusted value, in characters.

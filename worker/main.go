@@ -24,7 +24,7 @@ var version = "development"
 
 const usage = `worker runs Claimflow's workflows and activities until it is stopped.
 
-It is configured by environment variables; ` + "`starter config`" + ` lists them all.
+Environment variables configure it; ` + "`starter config`" + ` lists them.
 
 Examples:
   worker
@@ -45,7 +45,7 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	if flag.NArg() > 0 {
-		return fmt.Errorf("it takes no arguments, and was given %q; see worker -help", flag.Arg(0))
+		return fmt.Errorf("unexpected argument %q; see worker -help", flag.Arg(0))
 	}
 	c, err := config.Load()
 	if err != nil {

@@ -172,22 +172,7 @@ func (r *claimRun) openConversation(ctx workflow.Context) error {
 	if err := r.createConversation(ctx); err != nil {
 		return err
 	}
-	if err := r.applyTags(ctx); err != nil {
-		return err
-	}
-	if err := r.sendSeparately(ctx); err != nil {
-		return err
-	}
-	if err := r.assign(ctx); err != nil {
-		return err
-	}
-	if err := r.setAttributes(ctx); err != nil {
-		return err
-	}
-	if err := r.addNote(ctx); err != nil {
-		return err
-	}
-	return r.sync(ctx, activities.StatusChange{Event: claim.EventOpened})
+	return r.completeOpening(ctx)
 }
 
 // park records that the claim needs a person, and why. It also raises the fallback

@@ -2,7 +2,6 @@ package workflows_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
@@ -30,8 +29,8 @@ type world struct {
 	resolved activities.ResolveResult
 	checked  activities.EvidenceResult
 	made     activities.Conversation
-	uploaded activities.SeparateResult
-	tagged   activities.TagResult
+	uploaded activities.OpeningResult
+	tagged   activities.OpeningResult
 	// nameless reports that Dixa refused the customer's name.
 	nameless bool
 	calls    []string
@@ -84,20 +83,7 @@ func newWorld(t *testing.T) *world {
 		return w.standing, w.call("LoadClaim")
 	})
 	w.env.OnActivity(claims.SyncStatus, mock.Anything, mock.Anything).Return(func(_ context.Context, c activities.StatusChange) (claim.WorkflowState, error) {
-		name := "SyncStatus " + string(c.Event)
-		if w.refuseSync {
-			return w.standing, w.call(name)
-		}
-		if c.Event == claim.EventPark {
-			name += " " + string(c.Cause)
-			w.standing.Cause, w.standing.LastError, w.standing.ParkedVersion = c.Cause, c.LastError, c.SettingsVersion
-		}
-		if c.Fallback {
-			name += " fallback"
-			w.standing.FallbackUsed, w.standing.AwaitsRetry = true, true
-		}
-		w.move(c.Event)
-		return w.standing, w.call(name)
+		return w.sync(c)
 	})
 	w.env.OnActivity(claims.Follow, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.WorkflowState, error) {
 		if err := w.call("Follow"); err != nil {
@@ -111,20 +97,20 @@ func newWorld(t *testing.T) *world {
 		w.standing.Unread = len(w.unread) > 0
 		return w.standing, nil
 	})
-	w.env.OnActivity(dixa.AskState, mock.Anything, ref).Return(func(context.Context, claim.Ref) error {
+	w.env.OnActivity(dixa.AskState, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.WorkflowState, error) {
 		if err := w.call("AskState"); err != nil {
-			return err
+			return claim.WorkflowState{}, err
 		}
 		w.standing.DoubtAt = time.Time{}
-		return nil
+		return w.standing, nil
 	})
-	w.env.OnActivity(dixa.Instruct, mock.Anything, ref).Return(func(context.Context, claim.Ref) error {
+	w.env.OnActivity(dixa.Instruct, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.WorkflowState, error) {
 		if err := w.call("Instruct"); err != nil {
-			return err
+			return claim.WorkflowState{}, err
 		}
 		w.instructions--
 		w.standing.Instructed = w.instructions > 0
-		return nil
+		return w.standing, nil
 	})
 	w.env.OnActivity(tickets.ResolveTemplate, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.ResolveResult, error) {
 		return w.resolved, w.call("ResolveTemplate")
@@ -132,38 +118,57 @@ func newWorld(t *testing.T) *world {
 	w.env.OnActivity(evidence.CheckEvidence, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.EvidenceResult, error) {
 		return w.checked, w.call("CheckEvidence")
 	})
-	w.env.OnActivity(dixa.FindOrCreateCustomer, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Customer, error) {
-		return activities.Customer{EndUserID: "user-1", Note: w.nameless}, w.call("FindOrCreateCustomer")
+	w.env.OnActivity(dixa.CreateConversation, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Conversation, error) {
+		made := w.made
+		made.LeftOut, made.Note = w.checked.LeftOut, w.nameless
+		if w.standing.ConversationID != 0 {
+			made.ID = w.standing.ConversationID // the link decides
+		}
+		err := w.call("CreateConversation")
+		if err == nil {
+			w.standing.ConversationID = made.ID
+		}
+		return made, err
 	})
-	w.env.OnActivity(dixa.CreateConversation, mock.Anything, mock.Anything).Return(
-		func(_ context.Context, in activities.ConversationInput) (activities.Conversation, error) {
-			made := w.made
-			made.LeftOut = w.checked.LeftOut
-			switch {
-			case w.standing.ConversationID != 0:
-				made.ID = w.standing.ConversationID // the link decides
-			case in != (activities.ConversationInput{Ref: ref, EndUserID: "user-1"}):
-				return made, fmt.Errorf("the conversation is created for %+v", in)
-			}
-			err := w.call("CreateConversation")
-			if err == nil {
-				w.standing.ConversationID = made.ID
-			}
-			return made, err
-		})
-	w.env.OnActivity(dixa.SendSeparately, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.SeparateResult, error) {
-		return w.uploaded, w.call("SendSeparately")
-	})
-	w.env.OnActivity(dixa.ApplyTags, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.TagResult, error) {
-		return w.tagged, w.call("ApplyTags")
-	})
-	for name, step := range map[string]any{
-		"AssignConversation": dixa.AssignConversation,
-		"SetAttributes":      dixa.SetAttributes, "AddNote": dixa.AddNote,
+	for name, step := range map[string]struct {
+		activity any
+		result   *activities.OpeningResult
+	}{
+		"ApplyTags":          {dixa.ApplyTags, &w.tagged},
+		"SendSeparately":     {dixa.SendSeparately, &w.uploaded},
+		"AssignConversation": {dixa.AssignConversation, &activities.OpeningResult{}},
+		"SetAttributes":      {dixa.SetAttributes, &activities.OpeningResult{}},
+		"AddNote":            {dixa.AddNote, &activities.OpeningResult{}},
 	} {
-		w.env.OnActivity(step, mock.Anything, ref).Return(func(context.Context, claim.Ref) error { return w.call(name) })
+		w.env.OnActivity(step.activity, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.OpeningStep) (activities.OpeningResult, error) {
+			result := *step.result
+			if err := w.call(name); err != nil || in.Then == nil || result.Note {
+				return result, err
+			}
+			state, err := w.sync(*in.Then)
+			result.State = &state
+			return result, err
+		})
 	}
 	return w
+}
+
+// sync does what SyncStatus does.
+func (w *world) sync(c activities.StatusChange) (claim.WorkflowState, error) {
+	name := "SyncStatus " + string(c.Event)
+	if w.refuseSync {
+		return w.standing, w.call(name)
+	}
+	if c.Event == claim.EventPark {
+		name += " " + string(c.Cause)
+		w.standing.Cause, w.standing.LastError, w.standing.ParkedVersion = c.Cause, c.LastError, c.SettingsVersion
+	}
+	if c.Fallback {
+		name += " fallback"
+		w.standing.FallbackUsed, w.standing.AwaitsRetry = true, true
+	}
+	w.move(c.Event)
+	return w.standing, w.call(name)
 }
 
 func (w *world) call(name string) error {
@@ -259,7 +264,7 @@ func TestClaimOpensAndStaysUntilItIsAbandoned(t *testing.T) {
 	w.at(time.Hour, w.abandon)
 	require.Equal(t, claim.StateAbandoned, w.run(t))
 	require.Equal(t, []string{
-		"LoadClaim", "ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "CreateConversation",
+		"LoadClaim", "ResolveTemplate", "CheckEvidence", "CreateConversation",
 		"ApplyTags", "SyncStatus opened", "Follow",
 	}, w.calls)
 }
@@ -271,7 +276,7 @@ func TestClaimDoesTheOptionalStepsThatAreAskedFor(t *testing.T) {
 	w.at(time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{
-		"LoadClaim", "ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "CreateConversation",
+		"LoadClaim", "ResolveTemplate", "CheckEvidence", "CreateConversation",
 		"ApplyTags", "AssignConversation", "SetAttributes", "AddNote", "SyncStatus opened", "Follow",
 	}, w.calls)
 }
@@ -289,10 +294,10 @@ func TestClaimUploadsFilesOneByOneWhenDixaRefusedThemTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.made.Separately = true
-	w.uploaded = activities.SeparateResult{Attached: 1, LeftOut: 1}
+	w.uploaded = activities.OpeningResult{Attached: 1, LeftOut: 1}
 	w.at(time.Hour, w.abandon)
 	w.run(t)
-	require.Equal(t, []string{"CreateConversation", "ApplyTags", "SendSeparately", "AddNote"}, w.calls[4:8])
+	require.Equal(t, []string{"CreateConversation", "ApplyTags", "SendSeparately", "AddNote"}, w.calls[3:7])
 }
 
 // A note lists the customer data and tags that Dixa refused, even if the template has no
@@ -334,7 +339,7 @@ func TestNewRunFinishesWhatTheConversationLacks(t *testing.T) {
 	w.standing.Done = []string{claim.StepTags}
 	w.made.Separately = true
 	w.checked.LeftOut = 1
-	w.uploaded = activities.SeparateResult{Attached: 1, LeftOut: 1}
+	w.uploaded = activities.OpeningResult{Attached: 1, LeftOut: 1}
 	w.at(time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CreateConversation", "SendSeparately", "AddNote", "SyncStatus opened", "Follow"}, w.calls)
@@ -371,9 +376,9 @@ func TestParkedClaimGoesOnWithNewSettings(t *testing.T) {
 	w.at(3*time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{
-		"LoadClaim", "ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "SyncStatus park contact_endpoint_gone",
+		"LoadClaim", "ResolveTemplate", "CheckEvidence", "SyncStatus park contact_endpoint_gone",
 		"LoadClaim",
-		"LoadClaim", "ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "CreateConversation", "ApplyTags", "SyncStatus opened",
+		"LoadClaim", "ResolveTemplate", "CheckEvidence", "CreateConversation", "ApplyTags", "SyncStatus opened",
 		"Follow",
 	}, w.calls)
 }
@@ -396,7 +401,7 @@ func TestParkingReadsTheSettingsOnceMore(t *testing.T) {
 func TestParkedClaimRaisesItsFallbackOnceAndOnlyARetryOpensIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.fail["FindOrCreateCustomer"] = once(park(claim.CauseCustomer))
+	w.fail["CreateConversation"] = once(park(claim.CauseCustomer))
 	w.at(5*time.Hour, func() { w.standing.SettingsVersion++ })
 	w.at(6*time.Hour, func() {
 		require.True(t, w.standing.FallbackUsed)
@@ -419,7 +424,7 @@ func TestParkedClaimRaisesItsFallbackOnceAndOnlyARetryOpensIt(t *testing.T) {
 func TestClaimWithoutContactRaisesItsFallbackAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.fail["FindOrCreateCustomer"] = always(park(claim.CauseNoContact))
+	w.fail["CreateConversation"] = always(park(claim.CauseNoContact))
 	w.at(time.Minute, w.abandon)
 	w.run(t)
 	require.Equal(t, "SyncStatus park no_contact fallback", w.calls[3])
@@ -557,30 +562,6 @@ func TestRefusedRoutingParksTheClaimAndNewSettingsMendIt(t *testing.T) {
 	require.Equal(t, []string{
 		"LoadClaim", "ResolveTemplate", "CreateConversation", "AssignConversation", "SyncStatus opened", "Follow",
 	}, w.calls[len(w.calls)-6:], "the conversation that is there is read, not made for a customer")
-	require.Equal(t, 1, w.attempts["FindOrCreateCustomer"])
-}
-
-func TestCustomerWhoIsGoneIsLookedUpAfreshOnce(t *testing.T) {
-	t.Parallel()
-	gone := temporal.NewNonRetryableApplicationError("gone", claim.ErrorCustomerGone, nil)
-	t.Run("and is found", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t)
-		w.fail["CreateConversation"] = once(gone)
-		w.at(time.Hour, w.abandon)
-		w.run(t)
-		require.Equal(t, 2, w.attempts["FindOrCreateCustomer"])
-		require.Contains(t, w.calls, "SyncStatus opened")
-	})
-	t.Run("and is gone again", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t)
-		w.fail["CreateConversation"] = always(gone)
-		w.at(time.Hour, w.abandon)
-		w.run(t)
-		require.Equal(t, 2, w.attempts["FindOrCreateCustomer"])
-		require.Contains(t, w.calls, "SyncStatus park unexpected")
-	})
 }
 
 func TestAClaimThatItsOwnerEditsIsRenderedAnew(t *testing.T) {
@@ -589,7 +570,7 @@ func TestAClaimThatItsOwnerEditsIsRenderedAnew(t *testing.T) {
 	w.fail["CreateConversation"] = once(temporal.NewNonRetryableApplicationError("edited", claim.ErrorEdited, nil))
 	w.at(time.Hour, w.abandon)
 	w.run(t)
-	for _, step := range []string{"ResolveTemplate", "CheckEvidence", "FindOrCreateCustomer", "CreateConversation"} {
+	for _, step := range []string{"ResolveTemplate", "CheckEvidence", "CreateConversation"} {
 		require.Equal(t, 2, w.attempts[step], step)
 	}
 	require.Contains(t, w.calls, "SyncStatus opened")

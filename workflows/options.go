@@ -30,6 +30,24 @@ const (
 	postOpenTimeout = time.Hour
 )
 
+// Limits of local activities. A workflow task lasts ten seconds, so all local
+// activities of one task have to end well before.
+const (
+	// localStoreTimeout bounds all attempts of a local activity that uses the store.
+	localStoreTimeout = 2 * time.Second
+	// localEvidenceTimeout bounds the local check of a claim's files.
+	localEvidenceTimeout = 3 * time.Second
+)
+
+// localOptions returns the options for the local attempts of an activity.
+func localOptions(summary string, within time.Duration, attempts int32) workflow.LocalActivityOptions {
+	return workflow.LocalActivityOptions{
+		ScheduleToCloseTimeout: within,
+		Summary:                summary,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumAttempts: attempts},
+	}
+}
+
 // storeOptions returns the options for activities that read and write our own store.
 // Those retry forever, because the only remedy is to wait until the store is back.
 func storeOptions(summary string) workflow.ActivityOptions {

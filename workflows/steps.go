@@ -11,11 +11,29 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// setState replaces the run's standing with the result of an activity.
-func (r *claimRun) setState(ctx workflow.Context, f workflow.Future) error {
+// localFirst runs an activity as a local activity, which costs one event of the
+// history. If that fails for a reason that may pass, the activity runs as a remote
+// one, so that its retries do not hold the workflow task open.
+func localFirst(ctx workflow.Context, local workflow.LocalActivityOptions, remote workflow.ActivityOptions, activity, in, out any) error {
+	at := workflow.WithLocalActivityOptions(ctx, local)
+	err := workflow.ExecuteLocalActivity(at, activity, in).Get(at, out)
+	if !transient(err) || ctx.Err() != nil {
+		return err
+	}
+	at = workflow.WithActivityOptions(ctx, remote)
+	return workflow.ExecuteActivity(at, activity, in).Get(at, out)
+}
+
+// storeStep runs an activity that uses nothing but Claimflow's store.
+func storeStep(ctx workflow.Context, summary string, activity, in, out any) error {
+	return localFirst(ctx, localOptions(summary, localStoreTimeout, 3), storeOptions(summary), activity, in, out)
+}
+
+// updateState runs an activity on the store that returns the claim's state.
+func (r *claimRun) updateState(ctx workflow.Context, summary string, activity, in any) error {
 	// Decode into a new value: fields omitted as empty would keep their old values.
 	var now claim.WorkflowState
-	if err := f.Get(ctx, &now); err != nil {
+	if err := storeStep(ctx, summary, activity, in, &now); err != nil {
 		return err
 	}
 	r.state = now
@@ -23,29 +41,31 @@ func (r *claimRun) setState(ctx workflow.Context, f workflow.Future) error {
 }
 
 func (r *claimRun) load(ctx workflow.Context) error {
-	ctx = workflow.WithActivityOptions(ctx, storeOptions("Read how claim "+r.ref.ID+" stands"))
-	return r.setState(ctx, workflow.ExecuteActivity(ctx, claims.LoadClaim, r.ref))
+	return r.updateState(ctx, "Read the state of claim "+r.ref.ID, claims.LoadClaim, r.ref)
 }
 
 func (r *claimRun) sync(ctx workflow.Context, change activities.StatusChange) error {
-	change.Ref, change.RetriedAt = r.ref, r.state.RetriedAt
 	summary := map[claim.Event]string{
-		claim.EventOpened: "Tell the claim's owner that it is open",
-		claim.EventPark:   "Park the claim: " + string(change.Cause),
-		claim.EventSkip:   "Skip the claim: the integration is off",
-		claim.EventSettle: "Settle the claim: it stayed closed",
+		claim.EventOpened: "Sync status: open",
+		claim.EventPark:   "Sync status: needs attention, " + string(change.Cause),
+		claim.EventSkip:   "Sync status: skipped, because the integration is off",
+		claim.EventSettle: "Sync status: settled, because the claim stayed closed",
 	}[change.Event]
 	if change.Fallback {
 		summary = "Raise the claim's fallback: " + string(change.Cause)
 	}
-	ctx = workflow.WithActivityOptions(ctx, storeOptions(summary))
-	return r.setState(ctx, workflow.ExecuteActivity(ctx, claims.SyncStatus, change))
+	return r.updateState(ctx, summary, claims.SyncStatus, r.changeOf(change))
+}
+
+// changeOf completes a change with what identifies the claim and its last retry.
+func (r *claimRun) changeOf(change activities.StatusChange) activities.StatusChange {
+	change.Ref, change.RetriedAt = r.ref, r.state.RetriedAt
+	return change
 }
 
 // follow applies the events from Dixa about the conversation.
 func (r *claimRun) follow(ctx workflow.Context) error {
-	ctx = workflow.WithActivityOptions(ctx, storeOptions("Take in what Dixa told"))
-	return r.setState(ctx, workflow.ExecuteActivity(ctx, claims.Follow, r.ref))
+	return r.updateState(ctx, "Apply events from Dixa", claims.Follow, r.ref)
 }
 
 // inDoubt reports whether Dixa may have a state other than the known one and has not
@@ -75,128 +95,121 @@ func (r *claimRun) refreshState(ctx workflow.Context) error {
 		}
 	}
 	r.askedAt = doubt
-	asking := workflow.WithActivityOptions(ctx, dixaFast("Ask Dixa which state the conversation has", r.state.ConnectionID, askTimeout))
-	if err := workflow.ExecuteActivity(asking, dixa.AskState, r.ref).Get(asking, nil); err != nil && ctx.Err() != nil {
+	var now claim.WorkflowState
+	asking := workflow.WithActivityOptions(ctx, dixaFast("Ask Dixa for the state of the conversation", r.state.ConnectionID, askTimeout))
+	switch err := workflow.ExecuteActivity(asking, dixa.AskState, r.ref).Get(asking, &now); {
+	case err == nil:
+		r.state = now
+		return nil
+	case ctx.Err() != nil:
 		return err
+	default:
+		return r.load(ctx)
 	}
-	return r.load(ctx)
 }
 
 // instruct carries out the oldest instruction. An instruction that Dixa refuses is
 // finished. One that cannot be sent parks the claim.
 func (r *claimRun) instruct(ctx workflow.Context) error {
-	if err := r.dixaStep(ctx, "Carry out what was asked for", dixa.Instruct, r.ref, nil); err != nil {
+	var now claim.WorkflowState
+	if err := r.dixaStep(ctx, "Carry out the oldest instruction", dixa.Instruct, r.ref, &now); err != nil {
 		return r.handleFailure(ctx, err)
 	}
-	return r.load(ctx)
+	r.state = now
+	return nil
 }
 
 func (r *claimRun) resolveTemplate(ctx workflow.Context) error {
-	ctx = workflow.WithActivityOptions(ctx, storeOptions("Choose and render the template for "+r.state.Reason))
 	var resolved activities.ResolveResult
-	err := workflow.ExecuteActivity(ctx, tickets.ResolveTemplate, r.ref).Get(ctx, &resolved)
+	err := storeStep(ctx, "Choose and render the template for "+r.state.Reason, tickets.ResolveTemplate, r.ref, &resolved)
 	r.resolved = resolved
 	return err
 }
 
+// checkEvidence checks the claim's files on the shop's servers. Slow servers move the
+// check out of the workflow task.
 func (r *claimRun) checkEvidence(ctx workflow.Context) error {
+	const summary = "Check the claim's photos"
 	var checked activities.EvidenceResult
-	ctx = workflow.WithActivityOptions(ctx, evidenceOptions("Look at the claim's photos"))
-	err := workflow.ExecuteActivity(ctx, evidence.CheckEvidence, r.ref).Get(ctx, &checked)
+	err := localFirst(ctx, localOptions(summary, localEvidenceTimeout, 1), evidenceOptions(summary), evidence.CheckEvidence, r.ref, &checked)
 	r.leftOut = checked.LeftOut
 	return err
 }
 
-// createConversation creates the conversation for the claim's customer, or finds the
-// claim's existing one, with the outcome of its files. If a remembered customer no
-// longer exists, it looks the customer up again, once.
+// createConversation finds or creates the claim's customer and creates the
+// conversation, or finds the claim's existing one.
 func (r *claimRun) createConversation(ctx workflow.Context) error {
+	fresh, summary := r.state.ConversationID == 0, "Read what the conversation lacks"
+	if fresh {
+		summary = "Find or create the customer, then create the conversation and upload the attachments"
+	}
 	var made activities.Conversation
-	for again := false; ; again = true {
-		in, summary := activities.ConversationInput{Ref: r.ref}, "Read what the conversation lacks"
-		if r.state.ConversationID == 0 {
-			summary = "Create the conversation"
-			var customer activities.Customer
-			if err := r.dixaStep(ctx, "Find or create the customer", dixa.FindOrCreateCustomer, r.ref, &customer); err != nil {
-				return err
-			}
-			in.EndUserID, in.Revision = customer.EndUserID, customer.Revision
-			r.did(claim.StepCustomer)
-			r.resolved.Note = r.resolved.Note || customer.Note
-		}
-		err := r.dixaStep(ctx, summary, dixa.CreateConversation, in, &made)
-		if hasType(err, claim.ErrorCustomerGone) && !again {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		break
+	if err := r.dixaStep(ctx, summary, dixa.CreateConversation, r.ref, &made); err != nil {
+		return err
 	}
 	r.state.ConversationID, r.attached, r.leftOut = made.ID, made.Attached, made.LeftOut
 	r.separately = made.Separately
+	r.resolved.Note = r.resolved.Note || made.Note
+	if fresh {
+		r.did(claim.StepCustomer)
+	}
 	r.did(claim.StepConversation)
 	return nil
 }
 
-// sendSeparately sends what Dixa refused in the first message.
-func (r *claimRun) sendSeparately(ctx workflow.Context) error {
-	if !r.separately {
-		return nil
-	}
-	var sent activities.SeparateResult
-	if err := r.dixaStep(ctx, "Send the rest of the message: long text, photos", dixa.SendSeparately, r.ref, &sent); err != nil {
-		return err
-	}
-	r.attached, r.leftOut = sent.Attached, sent.LeftOut
-	r.resolved.Note = r.resolved.Note || sent.Note
-	return nil
+// openingStep is a step between the creation of the conversation and the claim's
+// state open.
+type openingStep struct {
+	// step is the name of the step's intent; empty if it has several.
+	step     string
+	summary  string
+	activity any
+	wanted   bool
 }
 
-func (r *claimRun) applyTags(ctx workflow.Context) error {
-	if r.state.HasDone(claim.StepTags) {
-		return nil
+// dueSteps returns the steps that the opening still needs, in order.
+func (r *claimRun) dueSteps() []openingStep {
+	steps := []openingStep{
+		{claim.StepTags, "Apply the tags", dixa.ApplyTags, true},
+		{"", "Send the rest of the message: long text, photos", dixa.SendSeparately, r.separately},
+		{claim.StepAssign, "Assign the conversation to its agent or queue", dixa.AssignConversation, r.resolved.Assign},
+		{claim.StepAttributes, "Set the order number and the claim id", dixa.SetAttributes, r.resolved.Attributes},
+		{claim.StepNote, "Write the internal note", dixa.AddNote, r.resolved.Note || r.leftOut > 0},
 	}
-	var tagged activities.TagResult
-	if err := r.dixaStep(ctx, "Apply the tags", dixa.ApplyTags, r.ref, &tagged); err != nil {
-		return err
-	}
-	r.resolved.Note = r.resolved.Note || tagged.Note
-	r.did(claim.StepTags)
-	return nil
+	return slices.DeleteFunc(steps, func(s openingStep) bool { return !s.wanted || r.state.HasDone(s.step) })
 }
 
-func (r *claimRun) assign(ctx workflow.Context) error {
-	if !r.resolved.Assign || r.state.HasDone(claim.StepAssign) {
-		return nil
+// completeOpening runs the remaining steps and moves the claim to open. The last step
+// also syncs the status, which saves an activity. A step may find that the internal
+// note is needed after all.
+func (r *claimRun) completeOpening(ctx workflow.Context) error {
+	opened := activities.StatusChange{Event: claim.EventOpened}
+	for {
+		due := r.dueSteps()
+		if len(due) == 0 {
+			return r.sync(ctx, opened)
+		}
+		next := due[0]
+		in := activities.OpeningStep{Ref: r.ref}
+		if len(due) == 1 {
+			change := r.changeOf(opened)
+			in.Then, next.summary = &change, next.summary+", then sync status: open"
+		}
+		var result activities.OpeningResult
+		if err := r.dixaStep(ctx, next.summary, next.activity, in, &result); err != nil {
+			return err
+		}
+		if result.State != nil {
+			r.state = *result.State
+			return nil
+		}
+		r.resolved.Note = r.resolved.Note || result.Note
+		if next.step != "" {
+			r.did(next.step)
+			continue
+		}
+		r.separately, r.attached, r.leftOut = false, result.Attached, result.LeftOut
 	}
-	if err := r.dixaStep(ctx, "Give the conversation to its agent or queue", dixa.AssignConversation, r.ref, nil); err != nil {
-		return err
-	}
-	r.did(claim.StepAssign)
-	return nil
-}
-
-func (r *claimRun) setAttributes(ctx workflow.Context) error {
-	if !r.resolved.Attributes || r.state.HasDone(claim.StepAttributes) {
-		return nil
-	}
-	if err := r.dixaStep(ctx, "Set order number and claim id", dixa.SetAttributes, r.ref, nil); err != nil {
-		return err
-	}
-	r.did(claim.StepAttributes)
-	return nil
-}
-
-func (r *claimRun) addNote(ctx workflow.Context) error {
-	if !r.resolved.Note && r.leftOut == 0 || r.state.HasDone(claim.StepNote) {
-		return nil
-	}
-	if err := r.dixaStep(ctx, "Write the internal note", dixa.AddNote, r.ref, nil); err != nil {
-		return err
-	}
-	r.did(claim.StepNote)
-	return nil
 }
 
 // did records a completed step until the standing is read again.

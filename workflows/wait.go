@@ -9,11 +9,6 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// changeFollowAtOnce is the change id for following at once after a nudge of an open
-// claim. The default version loads the claim and follows only if something is
-// unread.
-const changeFollowAtOnce = "follow-at-once"
-
 // drain consumes all pending signals and reports whether there were any.
 func drain(signals workflow.ReceiveChannel) bool {
 	came := false
@@ -101,7 +96,7 @@ func (r *claimRun) handleNudge(ctx workflow.Context) error {
 	drain(r.nudges)
 	// Most news of an open claim comes from Dixa, and applying it also reads the
 	// claim.
-	if r.state.Next() == claim.ActionFollow && workflow.GetVersion(ctx, changeFollowAtOnce, workflow.DefaultVersion, 1) == 1 {
+	if r.state.Next() == claim.ActionFollow {
 		return r.follow(ctx)
 	}
 	return r.load(ctx)

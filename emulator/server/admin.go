@@ -43,7 +43,7 @@ var fromHere = http.NewCrossOriginProtection()
 func admin(handle func(*http.Request, []byte) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := fromHere.Check(r); err != nil {
-			write(w, refuse(http.StatusForbidden, "the admin API takes no requests from other sites"))
+			write(w, refuse(http.StatusForbidden, "the admin API does not accept cross-origin requests"))
 			return
 		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -89,7 +89,7 @@ func (s *Server) Faults() []Fault {
 func (s *Server) adminFault(_ *http.Request, body []byte) (any, error) {
 	var fault Fault
 	if err := strict(body, &fault); err != nil {
-		return nil, fmt.Errorf("read fault: %w", err)
+		return nil, fmt.Errorf("parse fault: %w", err)
 	}
 	if err := fault.Validate(); err != nil {
 		return nil, err
@@ -107,10 +107,10 @@ func (s *Server) adminPlay(r *http.Request, body []byte) (any, error) {
 		} `json:"steps"`
 	}
 	if err := strict(body, &input); err != nil {
-		return nil, fmt.Errorf("read steps: %w", err)
+		return nil, fmt.Errorf("parse steps: %w", err)
 	}
 	if len(input.Steps) == 0 {
-		return nil, errors.New(`play: no steps; send {"steps":[{"action":"claim"}]}`)
+		return nil, errors.New(`play: steps is required; send {"steps":[{"action":"claim"}]}`)
 	}
 	for _, step := range input.Steps {
 		act := s.Agent
@@ -119,7 +119,7 @@ func (s *Server) adminPlay(r *http.Request, body []byte) (any, error) {
 		case "customer":
 			act = s.Customer
 		default:
-			return nil, fmt.Errorf("play: actor %q is unknown: choose agent or customer", step.Actor)
+			return nil, fmt.Errorf("play: unknown actor %q: must be agent or customer", step.Actor)
 		}
 		if err := act(r.Context(), step.Step); err != nil {
 			return nil, err
@@ -134,10 +134,10 @@ func (s *Server) adminToken(apply func(string)) func(*http.Request, []byte) (any
 			Token string `json:"token"`
 		}
 		if err := strict(body, &input); err != nil {
-			return nil, fmt.Errorf("read token: %w", err)
+			return nil, fmt.Errorf("parse token: %w", err)
 		}
 		if input.Token == "" {
-			return nil, errors.New(`read token: none given; send {"token":"..."}`)
+			return nil, errors.New(`token is required; send {"token":"..."}`)
 		}
 		apply(input.Token)
 		return nil, nil

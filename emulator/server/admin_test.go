@@ -19,15 +19,15 @@ func TestAdminFaults(t *testing.T) {
 	d.do(http.MethodGet, "/organization", nil, http.StatusInternalServerError)
 	var faults []server.Fault
 	decode(t, d.do(http.MethodGet, "/_emulator/faults", nil, http.StatusOK).body, &faults)
-	require.Equal(t, 1, faults[0].Times, "what is left of it")
+	require.Equal(t, 1, faults[0].Times, "remaining times")
 	d.do(http.MethodDelete, "/_emulator/faults", nil, http.StatusNoContent)
 	d.do(http.MethodGet, "/organization", nil, http.StatusOK)
 
 	for body, words := range map[string]string{
-		`{"kind":"explode"}`:                 "choose one of status, delay",
+		`{"kind":"explode"}`:                 "must be one of status, delay",
 		`{"kind":"status","opration":"x"}`:   `unknown field "opration"`,
-		`{"kind":"delay","delay":"a while"}`: "write it like 250ms",
-		`{`:                                  "read fault",
+		`{"kind":"delay","delay":"a while"}`: "use a format such as 250ms",
+		`{`:                                  "parse fault",
 	} {
 		require.Contains(t, d.do(http.MethodPost, "/_emulator/faults", body, http.StatusBadRequest).message(), words)
 	}
@@ -41,23 +41,23 @@ func TestAdminSwitches(t *testing.T) {
 	decode(t, patched.body, &switches)
 	require.Equal(t, server.Duration(2*time.Second), switches.ListLag)
 	decode(t, d.do(http.MethodPatch, "/_emulator/switches", `{"autoReply":true}`, http.StatusOK).body, &switches)
-	require.Equal(t, server.ExternalIDStored, switches.ExternalID, "a patch keeps the rest")
+	require.Equal(t, server.ExternalIDStored, switches.ExternalID, "the patch changed another switch")
 	require.InDelta(t, 0.5, switches.Webhooks.Duplicate, 0)
 	require.Equal(t, 3, switches.Webhooks.Attempts)
 	require.Equal(t, switches, d.Switches())
 
 	for body, words := range map[string]string{
-		`{"externalId":"global"}`:        "choose one of organization, conversation, stored, dropped",
-		`{"webhooks":{"lose":2}}`:        "a share lies between 0 and 1",
-		`{"limitReading":"none"}`:        "choose one of both, bucket, window, off",
-		`{"externalID ":"organization"}`: "GET /_emulator/switches lists them",
+		`{"externalId":"global"}`:        "must be one of organization, conversation, stored, dropped",
+		`{"webhooks":{"lose":2}}`:        "must be between 0 and 1",
+		`{"limitReading":"none"}`:        "must be one of both, bucket, window, off",
+		`{"externalID ":"organization"}`: "GET /_emulator/switches lists all switches",
 	} {
 		require.Contains(t, d.do(http.MethodPatch, "/_emulator/switches", body, http.StatusBadRequest).message(), words)
 	}
-	require.Equal(t, switches, d.Switches(), "a refused patch changes nothing")
+	require.Equal(t, switches, d.Switches(), "a rejected patch changed a switch")
 }
 
-func TestEveryDefaultIsASettingThatIsAccepted(t *testing.T) {
+func TestDefaultSwitchesAreValid(t *testing.T) {
 	t.Parallel()
 	defaults := server.Switches{}.WithDefaults()
 	require.NoError(t, defaults.Validate())
@@ -86,23 +86,23 @@ func TestAdminPlay(t *testing.T) {
 	]}`, http.StatusNoContent)
 	conversation, found := d.State().Conversation(id)
 	require.True(t, found)
-	require.Equal(t, server.StateOpen, conversation.State, "the customer's reply reopened it")
+	require.Equal(t, server.StateOpen, conversation.State, "the customer's reply did not reopen it")
 	require.Equal(t, []string{"claim-accepted"}, conversation.TagNames)
 	require.Len(t, conversation.Messages, 3)
 	require.Equal(t, server.SeedAgentAnna, conversation.Messages[1].AuthorID)
 	require.Equal(t, "Html", conversation.Messages[1].Content.Type)
 	require.Equal(t, "Approved", conversation.Notes[0].Text)
 	require.Equal(t, 5, *conversation.Ratings[0].Score)
-	require.Equal(t, 2, d.Stats().Requests, "a play costs no request of the API")
+	require.Equal(t, 2, d.Stats().Requests, "a play counted as an API request")
 
 	for body, words := range map[string]string{
-		`{}`:                             "no steps",
-		`{"steps":[{"action":"dance"}]}`: `an agent has no action "dance"`,
-		`{"steps":[{"actor":"customer","action":"close"}]}`:                   `a customer has no action "close"`,
-		`{"steps":[{"actor":"robot","action":"close"}]}`:                      "choose agent or customer",
-		`{"steps":[{"action":"close","conversation":7}]}`:                     "there is no such conversation",
-		`{"steps":[{"action":"close","agent":"nobody"}]}`:                     `there is no agent "nobody"`,
-		`{"steps":[{"action":"transfer","queue":"none"}]}`:                    `there is no queue "none"`,
+		`{}`:                             "steps is required",
+		`{"steps":[{"action":"dance"}]}`: `unknown agent action "dance"`,
+		`{"steps":[{"actor":"customer","action":"close"}]}`:                   `unknown customer action "close"`,
+		`{"steps":[{"actor":"robot","action":"close"}]}`:                      "must be agent or customer",
+		`{"steps":[{"action":"close","conversation":7}]}`:                     "conversation not found",
+		`{"steps":[{"action":"close","agent":"nobody"}]}`:                     `agent "nobody" not found`,
+		`{"steps":[{"action":"transfer","queue":"none"}]}`:                    `queue "none" not found`,
 		`{"steps":[{"actor":"customer","action":"rate","score":9}]}`:          "between 1 and 5",
 		`{"steps":[{"action":"reply","attachments":["http://127.0.0.1:1"]}]}`: "Failure to download attachment",
 	} {
@@ -128,7 +128,7 @@ func TestTokens(t *testing.T) {
 	d.do(http.MethodDelete, "/_emulator/tokens", `{"token":"third"}`, http.StatusNoContent)
 	d.do(http.MethodGet, "/organization", nil, http.StatusUnauthorized)
 	d.do(http.MethodPost, "/_emulator/tokens", `{}`, http.StatusBadRequest)
-	require.NotContains(t, string(d.do(http.MethodGet, "/_emulator/stats", nil, http.StatusOK).body), "bearer first", "a wrong token is not kept")
+	require.NotContains(t, string(d.do(http.MethodGet, "/_emulator/stats", nil, http.StatusOK).body), "bearer first", "the stats contain an unknown token")
 }
 
 func TestReset(t *testing.T) {
@@ -143,7 +143,7 @@ func TestReset(t *testing.T) {
 	require.Equal(t, before, d.State())
 	require.True(t, d.Switches().AutoReply)
 	require.Zero(t, d.Stats().Requests)
-	require.Equal(t, first, d.customer("a@example.org"), "the same ids again")
+	require.Equal(t, first, d.customer("a@example.org"), "ids restart after a reset")
 	require.EqualValues(t, 1001, d.open(first))
 }
 
@@ -160,7 +160,7 @@ func TestOrganizationAbsent(t *testing.T) {
 	require.Equal(t, 2, d.Stats().ByOperation["(no such operation)"])
 }
 
-func TestPageShowsHostileTextAsText(t *testing.T) {
+func TestPageEscapesHostileText(t *testing.T) {
 	t.Parallel()
 	d := start(t, server.Options{})
 	body := mail(d.customer("a@example.org"), "")
@@ -172,7 +172,7 @@ func TestPageShowsHostileTextAsText(t *testing.T) {
 
 	page := d.do(http.MethodGet, "/_emulator/", nil, http.StatusOK)
 	html := string(page.body)
-	require.Equal(t, 1, strings.Count(html, "<script"), "the page's own")
+	require.Equal(t, 1, strings.Count(html, "<script"), "the page's own script")
 	require.NotContains(t, html, "<img")
 	require.NotContains(t, html, "<b>")
 	require.Contains(t, html, `sandbox=""`)
@@ -181,7 +181,7 @@ func TestPageShowsHostileTextAsText(t *testing.T) {
 	require.Contains(t, page.header.Get("Content-Security-Policy"), "script-src 'self';")
 }
 
-func TestAdminRefusesOtherSites(t *testing.T) {
+func TestAdminRejectsCrossOriginRequests(t *testing.T) {
 	t.Parallel()
 	emulator := server.New(server.Options{})
 	t.Cleanup(emulator.Close)
@@ -192,9 +192,9 @@ func TestAdminRefusesOtherSites(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, recorder.Code)
 }
 
-func TestWrongOptionsPanicWithWords(t *testing.T) {
+func TestInvalidOptionsPanic(t *testing.T) {
 	t.Parallel()
-	require.PanicsWithValue(t, `emulator: switch externalId has no setting "x": choose one of organization, conversation, stored, dropped`,
+	require.PanicsWithValue(t, `emulator: invalid setting "x" for switch externalId: must be one of organization, conversation, stored, dropped`,
 		func() { server.New(server.Options{Switches: server.Switches{ExternalID: "x"}}) })
 }
 

@@ -60,7 +60,7 @@ func (r reply) encode() []byte {
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(r.body); err != nil {
-		panic("emulator: encode reply: " + err.Error()) // replies contain only values that JSON can encode
+		panic("emulator: encode response: " + err.Error()) // replies contain only values that JSON can encode
 	}
 	return bytes.TrimRight(buffer.Bytes(), "\n")
 }
@@ -194,7 +194,7 @@ func (i *instant) UnmarshalJSON(raw []byte) error {
 	}
 	t, ok := parseTime(text)
 	if !ok {
-		return errors.New("no ISO-8601 time")
+		return errors.New("not an ISO 8601 time")
 	}
 	i.Time = t
 	return nil

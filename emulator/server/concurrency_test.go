@@ -13,7 +13,7 @@ import (
 )
 
 // Many clients at once create one end user per address and one conversation per key.
-func TestRacingCreates(t *testing.T) {
+func TestConcurrentCreates(t *testing.T) {
 	t.Parallel()
 	hook := receive(t)
 	d := start(t, server.Options{Tokens: []string{"other"}})

@@ -149,18 +149,18 @@ var undocumented = map[int]bool{http.StatusUnauthorized: true, http.StatusForbid
 func (c *contract) checkReply(t *testing.T, method, path string, status int, body []byte) {
 	t.Helper()
 	operation := c.operation(method, path)
-	require.NotNilf(t, operation, "%s %s is no operation of the contract", method, path)
+	require.NotNilf(t, operation, "%s %s is not an operation of the contract", method, path)
 	response := operation.Responses.Status(status)
 	if response == nil {
-		require.Truef(t, undocumented[status], "%s %s answered %d, which the contract does not list", method, path, status)
+		require.Truef(t, undocumented[status], "%s %s returned %d, which the contract does not list", method, path, status)
 		return
 	}
 	media := response.Value.Content.Get("application/json")
 	if media == nil {
-		require.Emptyf(t, body, "%s %s answered %d with a body where the contract has none", method, path, status)
+		require.Emptyf(t, body, "%s %s returned %d with a body, but the contract defines none", method, path, status)
 		return
 	}
-	require.NoErrorf(t, c.visit(media.Schema, body), "%s %s answered %d with a body off the contract: %s", method, path, status, body)
+	require.NoErrorf(t, c.visit(media.Schema, body), "%s %s returned %d with a body that violates the contract: %s", method, path, status, body)
 }
 
 // checkRequest validates an accepted request against the contract.
@@ -171,11 +171,11 @@ func (c *contract) checkRequest(t *testing.T, method, path string, body []byte) 
 		return
 	}
 	if len(body) == 0 {
-		require.Falsef(t, operation.RequestBody.Value.Required, "%s %s was accepted without its body", method, path)
+		require.Falsef(t, operation.RequestBody.Value.Required, "%s %s was accepted without the required body", method, path)
 		return
 	}
 	media := operation.RequestBody.Value.Content.Get("application/json")
-	require.NoErrorf(t, c.visit(media.Schema, body), "%s %s was accepted though off the contract: %s", method, path, body)
+	require.NoErrorf(t, c.visit(media.Schema, body), "%s %s was accepted although it violates the contract: %s", method, path, body)
 }
 
 func (c *contract) visit(schema *openapi3.SchemaRef, body []byte) error {
@@ -198,7 +198,7 @@ func requireContract(t *testing.T) *contract {
 }
 
 // The contract check must reject wrong replies; otherwise it proves nothing.
-func TestContractCheckRefusesWrongReplies(t *testing.T) {
+func TestContractCheckRejectsInvalidResponses(t *testing.T) {
 	t.Parallel()
 	c := requireContract(t)
 	organization := c.operation(http.MethodGet, "/organization").Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema
@@ -213,6 +213,6 @@ func TestContractCheckRefusesWrongReplies(t *testing.T) {
 		{messages, `{"data":[{"id":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","authorId":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","createdAt":"2021-12-01T12:46:36.581Z[GMT]","attributes":{"_type":"EmailAttributes","isAutoReply":false}}]}`},
 		{messages, `{"data":[{"id":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","authorId":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","createdAt":"yesterday","attributes":{"_type":"SmsAttributes"}}]}`},
 	} {
-		require.Error(t, c.visit(wrong.schema, []byte(wrong.body)), "wrong reply "+strconv.Itoa(i))
+		require.Error(t, c.visit(wrong.schema, []byte(wrong.body)), "invalid response "+strconv.Itoa(i))
 	}
 }

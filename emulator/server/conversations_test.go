@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-func TestExternalIDReadings(t *testing.T) {
+func TestExternalIDSettings(t *testing.T) {
 	t.Parallel()
 	for reading, want := range map[string]struct {
 		secondCreate, repeatInConversation int
@@ -42,7 +42,7 @@ func TestExternalIDReadings(t *testing.T) {
 	}
 }
 
-func TestFailedCreateAndItsExternalID(t *testing.T) {
+func TestFailedCreateBurnsExternalID(t *testing.T) {
 	t.Parallel()
 	for _, burns := range []bool{false, true} {
 		t.Run(fmt.Sprint(burns), func(t *testing.T) {
@@ -61,7 +61,7 @@ func TestFailedCreateAndItsExternalID(t *testing.T) {
 	}
 }
 
-func TestCreateRefusals(t *testing.T) {
+func TestCreateRejections(t *testing.T) {
 	t.Parallel()
 	change := func(key string, value any) func(object) { return func(o object) { o[key] = value } }
 	message := func(key string, value any) func(object) {
@@ -78,11 +78,11 @@ func TestCreateRefusals(t *testing.T) {
 	}{
 		"unknown requester":             {server.Switches{}, change("requesterId", server.SeedQueueClaims), 404},
 		"unknown requester, 400":        {server.Switches{UnknownRequester: "400"}, change("requesterId", server.SeedQueueClaims), 400},
-		"an agent as requester":         {server.Switches{}, change("requesterId", server.SeedAgentAnna), 404},
-		"requester that is no UUID":     {server.Switches{}, change("requesterId", "me"), 400},
+		"agent as requester":            {server.Switches{}, change("requesterId", server.SeedAgentAnna), 404},
+		"requester is not a UUID":       {server.Switches{}, change("requesterId", "me"), 400},
 		"unknown mailbox":               {server.Switches{}, change("emailIntegrationId", "other@email.dixa.io"), 400},
 		"unknown mailbox, 404":          {server.Switches{UnknownContactEndpoint: "404"}, change("emailIntegrationId", "other@email.dixa.io"), 404},
-		"a number as mailbox":           {server.Switches{}, change("emailIntegrationId", server.SeedPhone), 400},
+		"phone number as mailbox":       {server.Switches{}, change("emailIntegrationId", server.SeedPhone), 400},
 		"no subject":                    {server.Switches{}, change("subject", nil), 400},
 		"no message":                    {server.Switches{}, change("message", nil), 400},
 		"unknown type":                  {server.Switches{}, change("_type", "WhatsApp"), 400},
@@ -122,7 +122,7 @@ func TestCreateRefusals(t *testing.T) {
 	})
 }
 
-func TestSwitchesOfStateChanges(t *testing.T) {
+func TestStateChangeSwitches(t *testing.T) {
 	t.Parallel()
 	inbound := object{"_type": "Inbound", "content": object{"_type": "Text", "value": "Hello?"}}
 	outbound := object{"_type": "Outbound", "agentId": server.SeedAgentAnna, "content": object{"_type": "Text", "value": "Hello!"}}
@@ -174,7 +174,7 @@ func TestSwitchesOfStateChanges(t *testing.T) {
 	}
 }
 
-func TestStateChangesNeedAnAgent(t *testing.T) {
+func TestStateChangesRequireAgent(t *testing.T) {
 	t.Parallel()
 	d := start(t, server.Options{})
 	customer := d.customer("a@example.org")
@@ -266,8 +266,8 @@ func TestCreateSwitches(t *testing.T) {
 			made := d.State().Conversations
 			var conversation map[string]any
 			d.do(http.MethodGet, fmt.Sprintf("/conversations/%d", made[len(made)-1].ID), nil, http.StatusOK).data(&conversation)
-			require.Equal(t, any(test.from), conversation["fromEmail"], "empty, but there: the contract requires it")
-			require.Equal(t, any(test.to), conversation["toEmail"], "empty, but there: the contract requires it")
+			require.Equal(t, any(test.from), conversation["fromEmail"], "the contract requires the member even if empty")
+			require.Equal(t, any(test.to), conversation["toEmail"], "the contract requires the member even if empty")
 		}
 		require.Len(t, d.State().Conversations, 3)
 	})
@@ -310,7 +310,7 @@ func TestTags(t *testing.T) {
 	d.open(d.customer("a@example.org"))
 	body := object{"data": []object{{"name": "claim"}, {"name": "new"}, {"name": "claim"}}}
 	require.Empty(t, d.do(http.MethodPost, "/conversations/1001/tags/bulk", body, http.StatusAccepted).body)
-	require.Empty(t, d.State().Conversations[0].TagIDs, "a bulk tag takes effect later")
+	require.Empty(t, d.State().Conversations[0].TagIDs, "a bulk tag took effect immediately")
 	clock.Advance(time.Second)
 	require.Equal(t, []string{"claim", "new"}, d.State().Conversations[0].TagNames)
 
@@ -327,9 +327,9 @@ func TestTags(t *testing.T) {
 	}
 	var tags []object
 	d.do(http.MethodGet, "/tags", nil, http.StatusOK).data(&tags)
-	require.Len(t, tags, 1, "deactivated tags are left out")
+	require.Len(t, tags, 1, "deactivated tags are not listed")
 	d.do(http.MethodPost, "/tags", object{"name": "new", "color": "#fff"}, http.StatusOK).data(&tag)
-	require.Empty(t, tag.Color, "an existing tag is not changed")
+	require.Empty(t, tag.Color, "an existing tag was changed")
 	d.do(http.MethodGet, "/conversations/1001/tags/"+tag.ID, nil, http.StatusNotFound)
 }
 
@@ -351,12 +351,12 @@ func TestNoteFormats(t *testing.T) {
 			}
 			d.do(http.MethodGet, "/conversations/1001/notes", nil, http.StatusOK).data(&notes)
 			require.Equal(t, want, notes[0].Message)
-			require.Equal(t, server.SeedAgentAdmin, notes[0].AuthorID, "the token's user writes it")
+			require.Equal(t, server.SeedAgentAdmin, notes[0].AuthorID, "the author is not the token's user")
 		})
 	}
 }
 
-func TestListsLag(t *testing.T) {
+func TestListLag(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	d := start(t, server.Options{Clock: clock.Now, Switches: server.Switches{ListLag: server.Duration(2 * time.Second)}})
@@ -401,7 +401,7 @@ func TestActivityLog(t *testing.T) {
 	require.Equal(t, []float64{1001, 1001, 1002, 1002}, log("/conversations/activitylog"))
 	require.Equal(t, []float64{1002, 1002}, log("/conversations/activitylog?fromDatetime=2026-03-02T09:00:00Z"))
 	require.Equal(t, []float64{1001, 1001}, log("/conversations/activitylog?toDatetime=2026-03-02T09:00:00Z"))
-	require.Empty(t, log("/conversations/999/activitylog"), "the operation documents no 404")
+	require.Empty(t, log("/conversations/999/activitylog"), "an unknown conversation has an empty log")
 	d.do(http.MethodGet, "/conversations/activitylog?fromDatetime=yesterday", nil, http.StatusBadRequest)
 	d.SetSwitches(server.Switches{ActivityOrder: server.NewestFirst})
 	require.Equal(t, []float64{1002, 1002, 1001, 1001}, log("/conversations/activitylog"))

@@ -113,7 +113,7 @@ func (d *dixa) do(method, path string, body any, status int) answer {
 	d.t.Helper()
 	got, err := d.send(method, path, body)
 	require.NoError(d.t, err, "%s %s", method, path)
-	require.Equalf(d.t, status, got.status, "%s %s answered %s", method, path, got.body)
+	require.Equalf(d.t, status, got.status, "%s %s returned %s", method, path, got.body)
 	return got
 }
 

@@ -11,9 +11,9 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-func TestReadingsOfAnExternalIDInEvents(t *testing.T) {
+func TestExternalIDsSwitch(t *testing.T) {
 	t.Parallel()
-	const missing = "(no such member)"
+	const missing = "(missing)"
 	for reading, want := range map[string]struct{ with, without any }{
 		"value":  {"key", nil},
 		"text":   {"key", "null"},
@@ -38,7 +38,7 @@ func TestReadingsOfAnExternalIDInEvents(t *testing.T) {
 	}
 }
 
-func TestReadingsOfHTMLInEvents(t *testing.T) {
+func TestHTMLTextSwitch(t *testing.T) {
 	t.Parallel()
 	for reading, want := range map[string]string{"as-sent": "<p>One <b>two</b></p>", "text": "One two"} {
 		hook := receive(t)
@@ -50,11 +50,11 @@ func TestReadingsOfHTMLInEvents(t *testing.T) {
 		data := hook.got[1].event.Data
 		require.Equal(t, want, data["text"], reading)
 		require.Equal(t, want, part(t, data, "content")["text"], reading)
-		require.Equal(t, "<p>One <b>two</b></p>", d.State().Conversations[0].Messages[1].Content.Value, "the API has it as it was sent")
+		require.Equal(t, "<p>One <b>two</b></p>", d.State().Conversations[0].Messages[1].Content.Value, "the stored content differs from the sent content")
 	}
 }
 
-func TestReadingsOfFileLinks(t *testing.T) {
+func TestFileLinksSwitch(t *testing.T) {
 	t.Parallel()
 	files := gallery(t)
 	for reading, want := range map[string]struct{ api, event bool }{
@@ -86,14 +86,14 @@ func TestReadingsOfFileLinks(t *testing.T) {
 				prefix = d.url + "/files" + path
 			}
 			text, isText := link.of.(string)
-			require.True(t, isText && strings.HasPrefix(text, prefix), "%s: %v does not begin with %s", reading, link.of, prefix)
+			require.True(t, isText && strings.HasPrefix(text, prefix), "%s: %v does not start with %s", reading, link.of, prefix)
 			address := strings.TrimPrefix(text, d.url+"/files")
 			require.NotContains(t, d.download(d.url+"/files"+address, "demo-token"), "could not be found")
 		}
 	}
 }
 
-func TestTimesOfAConversation(t *testing.T) {
+func TestTimePrecisionSwitch(t *testing.T) {
 	t.Parallel()
 	for precision, want := range map[string]string{"seconds": "2026-03-02T08:30:01Z", "millis": "2026-03-02T08:30:01.250Z"} {
 		clock := newClock()
@@ -160,7 +160,7 @@ func TestDeliveryLogsShowFailures(t *testing.T) {
 		require.False(t, logs[0].Detail.Success)
 		require.Equal(t, 503, logs[0].Detail.Code)
 		require.Equal(t, "Service Unavailable", logs[0].Detail.Text)
-		require.JSONEq(t, string(hook.got[0].body), logs[0].Payload, "what did not arrive can be read there")
+		require.JSONEq(t, string(hook.got[0].body), logs[0].Payload, "the log does not contain the undelivered payload")
 		var statuses []struct {
 			Status struct {
 				Type    string `json:"_type"`
@@ -190,7 +190,7 @@ func TestDeliveryLogsShowFailures(t *testing.T) {
 				require.Empty(t, logs)
 				return
 			}
-			require.Len(t, logs, 2, "no more are kept")
+			require.Len(t, logs, 2, "the log keeps too many deliveries")
 			require.False(t, logs[0].Detail.Success)
 			require.Contains(t, logs[0].Payload, "three", "newest first")
 		})

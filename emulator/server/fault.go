@@ -71,19 +71,19 @@ type Fault struct {
 // Validate returns an error if the fault is invalid.
 func (f Fault) Validate() error {
 	if !slices.Contains(faultKinds, f.Kind) {
-		return fmt.Errorf("fault kind %q is unknown: choose one of %s", f.Kind, strings.Join(faultKinds, ", "))
+		return fmt.Errorf("unknown fault kind %q: must be one of %s", f.Kind, strings.Join(faultKinds, ", "))
 	}
 	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
-		return fmt.Errorf("fault status %d is no HTTP status for a reply: choose 200 to 599", f.Status)
+		return fmt.Errorf("invalid fault status %d: must be between 200 and 599", f.Status)
 	}
 	if f.Share < 0 || f.Share > 1 {
-		return fmt.Errorf("fault share %v: a share lies between 0 and 1", f.Share)
+		return fmt.Errorf("invalid fault share %v: must be between 0 and 1", f.Share)
 	}
 	if f.Skip < 0 || f.Times < 0 {
-		return errors.New("fault skip and times count requests: give 0 or more")
+		return errors.New("fault skip and times must be 0 or greater")
 	}
 	if operation := f.Operation; operation != "" && operation != "*" && !slices.Contains(Operations(), operation) {
-		return fmt.Errorf("fault operation %q is unknown: use * or a name such as \"POST /conversations\"", operation)
+		return fmt.Errorf("unknown fault operation %q: use * or a name such as \"POST /conversations\"", operation)
 	}
 	return nil
 }

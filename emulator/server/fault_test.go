@@ -33,8 +33,8 @@ func TestFaults(t *testing.T) {
 		"garbage":             {fault: server.Fault{Kind: server.FaultGarbage}, status: 201, committed: true, body: "<html><body>Bad gateway"},
 		"another operation":   {fault: server.Fault{Kind: server.FaultDropBefore, Operation: "GET /endusers"}, status: 201, committed: true},
 		"another token":       {fault: server.Fault{Kind: server.FaultDropBefore, Token: "other"}, status: 201, committed: true},
-		"text in the request": {fault: server.Fault{Kind: server.FaultStatus, Containing: "Order 10001"}, status: 500, committed: false},
-		"text not in it":      {fault: server.Fault{Kind: server.FaultStatus, Containing: "Order 10002"}, status: 201, committed: true},
+		"text matches":        {fault: server.Fault{Kind: server.FaultStatus, Containing: "Order 10001"}, status: 500, committed: false},
+		"text does not match": {fault: server.Fault{Kind: server.FaultStatus, Containing: "Order 10002"}, status: 201, committed: true},
 		"skipped":             {fault: server.Fault{Kind: server.FaultStatus, Skip: 1}, status: 201, committed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestFaults(t *testing.T) {
 			d.Inject(test.fault)
 			got, err := d.send(http.MethodPost, "/conversations", mail(requester, ""))
 			if test.status == 0 {
-				require.Error(t, err, "the connection is closed without a whole reply")
+				require.Error(t, err, "the client received a complete response")
 			} else {
 				require.NoError(t, err)
 				require.Equal(t, test.status, got.status)
@@ -59,7 +59,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestFaultStrikesAsOftenAsAsked(t *testing.T) {
+func TestFaultSkipAndTimes(t *testing.T) {
 	t.Parallel()
 	d := start(t, server.Options{})
 	d.Inject(server.Fault{Operation: "GET /organization", Kind: server.FaultStatus, Skip: 1, Times: 2})
@@ -70,7 +70,7 @@ func TestFaultStrikesAsOftenAsAsked(t *testing.T) {
 		statuses = append(statuses, got.status)
 	}
 	require.Equal(t, []int{200, 500, 500, 200, 200}, statuses)
-	require.Empty(t, d.Faults(), "a fault that is used up is gone")
+	require.Empty(t, d.Faults(), "a used-up fault is still armed")
 	require.Equal(t, 2, d.Stats().Struck)
 
 	d.Inject(server.Fault{Kind: server.FaultStatus})
@@ -79,7 +79,7 @@ func TestFaultStrikesAsOftenAsAsked(t *testing.T) {
 	d.do(http.MethodGet, "/organization", nil, http.StatusOK)
 }
 
-func TestFaultShareIsDrawnFromTheSeed(t *testing.T) {
+func TestFaultShareDependsOnSeed(t *testing.T) {
 	t.Parallel()
 	run := func(seed uint64) (statuses []int) {
 		d := start(t, server.Options{Seed: server.Seed{Random: seed}})
@@ -98,7 +98,7 @@ func TestFaultShareIsDrawnFromTheSeed(t *testing.T) {
 	require.Contains(t, first, 500)
 }
 
-func TestLateReplyStandsThoughTheClientGaveUp(t *testing.T) {
+func TestLateFaultCommitsAfterClientDisconnects(t *testing.T) {
 	t.Parallel()
 	d := start(t, server.Options{})
 	requester := d.customer("a@example.org")
@@ -115,14 +115,14 @@ func TestLateReplyStandsThoughTheClientGaveUp(t *testing.T) {
 	require.Len(t, d.State().Conversations, 1)
 }
 
-func TestWrongFaultsAreRefused(t *testing.T) {
+func TestFaultValidation(t *testing.T) {
 	t.Parallel()
 	for words, fault := range map[string]server.Fault{
-		`fault kind "explode" is unknown`:        {Kind: "explode"},
-		"is no HTTP status":                      {Kind: server.FaultStatus, Status: 42},
-		"a share lies between 0 and 1":           {Kind: server.FaultStatus, Share: 2},
-		"give 0 or more":                         {Kind: server.FaultStatus, Times: -1},
-		`fault operation "POST /x" is unknown: `: {Kind: server.FaultStatus, Operation: "POST /x"},
+		`unknown fault kind "explode"`:        {Kind: "explode"},
+		"must be between 200 and 599":         {Kind: server.FaultStatus, Status: 42},
+		"must be between 0 and 1":             {Kind: server.FaultStatus, Share: 2},
+		"must be 0 or greater":                {Kind: server.FaultStatus, Times: -1},
+		`unknown fault operation "POST /x": `: {Kind: server.FaultStatus, Operation: "POST /x"},
 	} {
 		require.ErrorContains(t, fault.Validate(), words)
 	}

@@ -80,7 +80,7 @@ func (s *Server) fetch(ctx context.Context, address string, switches Switches) d
 	fail := func(err error) download { return download{err: fmt.Errorf("fetch attachment: %w", err)} }
 	target, err := url.Parse(address)
 	if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
-		return fail(errors.New("not an http address"))
+		return fail(errors.New("not an absolute http or https URL"))
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(switches.AttachmentTimeout))
 	defer cancel()
@@ -105,14 +105,14 @@ func (s *Server) fetch(ctx context.Context, address string, switches Switches) d
 		return fail(err)
 	}
 	if int64(len(body)) > switches.MaxAttachmentBytes {
-		return fail(errors.New("too large"))
+		return fail(errors.New("file too large"))
 	}
 	contentType := response.Header.Get("Content-Type")
 	if contentType == "" {
 		contentType = http.DetectContentType(body)
 	}
 	if !takenType(switches.AttachmentTypes, contentType) {
-		return fail(errors.New("not a type that is taken"))
+		return fail(errors.New("content type not accepted"))
 	}
 	return download{body: body, contentType: contentType}
 }

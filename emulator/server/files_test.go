@@ -60,7 +60,7 @@ func TestAttachmentsAreCopied(t *testing.T) {
 	d.do(http.MethodGet, strings.TrimPrefix(attachments[0].URL, d.url), nil, http.StatusUnauthorized) // the API's form of the token
 	page := string(d.do(http.MethodGet, "/_emulator/", nil, http.StatusOK).body)
 	path := strings.TrimPrefix(attachments[0].URL, d.url+"/files")
-	require.Contains(t, page, `<img src="/_emulator/files`+path+`"`, "the page shows photos")
+	require.Contains(t, page, `<img src="/_emulator/files`+path+`"`, "the page does not show the photo")
 	shown := d.do(http.MethodGet, "/_emulator/files"+path, nil, http.StatusOK)
 	require.Equal(t, "a photo", string(shown.body))
 	require.Equal(t, "sandbox", shown.header.Get("Content-Security-Policy"))
@@ -68,17 +68,17 @@ func TestAttachmentsAreCopied(t *testing.T) {
 	require.Equal(t, files+"/photo.jpg", d.State().Conversations[0].Messages[0].Attachments[0].Source)
 }
 
-func TestAttachmentsThatCannotBeCopied(t *testing.T) {
+func TestFailedAttachmentDownloads(t *testing.T) {
 	t.Parallel()
 	files := gallery(t)
 	for name, test := range map[string]struct {
 		switches server.Switches
 		address  string
 	}{
-		"not there":        {server.Switches{}, files + "/gone.jpg"},
-		"no host":          {server.Switches{}, "http://127.0.0.1:1/photo.jpg"},
-		"no http":          {server.Switches{}, "file:///etc/passwd"},
-		"no URL":           {server.Switches{}, "://"},
+		"not found":        {server.Switches{}, files + "/gone.jpg"},
+		"host unreachable": {server.Switches{}, "http://127.0.0.1:1/photo.jpg"},
+		"other scheme":     {server.Switches{}, "file:///etc/passwd"},
+		"invalid URL":      {server.Switches{}, "://"},
 		"too large":        {server.Switches{MaxAttachmentBytes: 99}, files + "/big.jpg"},
 		"too slow":         {server.Switches{AttachmentTimeout: server.Duration(10 * time.Millisecond)}, files + "/slow.jpg"},
 		"redirect refused": {server.Switches{AttachmentRedirects: "refused"}, files + "/moved.jpg"},
@@ -88,7 +88,7 @@ func TestAttachmentsThatCannotBeCopied(t *testing.T) {
 			d := start(t, server.Options{Switches: test.switches})
 			body := mail(d.customer("a@example.org"), "", files+"/photo.jpg", test.address)
 			refused := d.do(http.MethodPost, "/conversations", body, http.StatusBadRequest)
-			require.Equal(t, "Failure to download attachment", refused.message(), "without saying which")
+			require.Equal(t, "Failure to download attachment", refused.message(), "the message must not name the attachment")
 			require.Empty(t, d.State().Conversations)
 		})
 	}

@@ -49,16 +49,16 @@ func FuzzRequests(f *testing.F) {
 			"{teamId}", server.SeedTeamCare, "{queueId}", server.SeedQueueClaims,
 		).Replace(path)
 		if strings.Contains(path, "{") {
-			t.Skip("needs an id that the emulator made")
+			t.Skip("the operation needs an id that the emulator generates")
 		}
 		got := send(method, "/v1"+path, body)
 		if got.Code >= http.StatusInternalServerError {
-			t.Fatalf("%s answered %d %s", operation, got.Code, got.Body)
+			t.Fatalf("%s returned %d %s", operation, got.Code, got.Body)
 		}
 		if got.Code >= http.StatusBadRequest {
 			var reply map[string]string
 			if err := json.Unmarshal(got.Body.Bytes(), &reply); err != nil || reply["message"] == "" || len(reply) != 1 {
-				t.Fatalf("%s answered %d with no message: %s", operation, got.Code, got.Body)
+				t.Fatalf("%s returned %d without a message: %s", operation, got.Code, got.Body)
 			}
 		}
 		emulator.Settle()

@@ -27,7 +27,7 @@ func (d *dixa) admitted(burst int) (count int) {
 	return count
 }
 
-func TestLimitReadings(t *testing.T) {
+func TestLimitInterpretations(t *testing.T) {
 	t.Parallel()
 	for reading, want := range map[string]struct{ atOnce, after500ms, after1s int }{
 		server.LimitBucket: {4, 4, 4},
@@ -39,16 +39,16 @@ func TestLimitReadings(t *testing.T) {
 			t.Parallel()
 			clock := newClock()
 			d := start(t, server.Options{Clock: clock.Now, Limit: server.Limit{Reading: reading}})
-			require.Equal(t, want.atOnce, d.admitted(20), "at once")
+			require.Equal(t, want.atOnce, d.admitted(20), "immediately")
 			clock.Advance(500 * time.Millisecond)
-			require.Equal(t, want.after500ms, d.admitted(20), "half a second later")
+			require.Equal(t, want.after500ms, d.admitted(20), "after half a second")
 			clock.Advance(500 * time.Millisecond)
-			require.Equal(t, want.after1s, d.admitted(20), "a second later")
+			require.Equal(t, want.after1s, d.admitted(20), "after one second")
 		})
 	}
 }
 
-func TestSteadyPaceIsNeverRefused(t *testing.T) {
+func TestSteadyPaceIsNeverRateLimited(t *testing.T) {
 	t.Parallel()
 	for _, reading := range []string{server.LimitBucket, server.LimitWindow, server.LimitBoth} {
 		clock := newClock()
@@ -62,7 +62,7 @@ func TestSteadyPaceIsNeverRefused(t *testing.T) {
 	}
 }
 
-func TestBucketAndWindowDisagree(t *testing.T) {
+func TestBucketAndWindowDiffer(t *testing.T) {
 	t.Parallel()
 	// A full bucket and its refill allow 13 requests within a second; the window
 	// allows 10.
@@ -78,7 +78,7 @@ func TestBucketAndWindowDisagree(t *testing.T) {
 	}
 }
 
-func TestLimitIsPerTokenAndChangesNothing(t *testing.T) {
+func TestLimitIsPerTokenAndRejectsBeforeCommit(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	d := start(t, server.Options{Clock: clock.Now, Limit: server.Limit{Reading: server.LimitBoth}, Tokens: []string{"other"}})
@@ -114,7 +114,7 @@ func TestDailyQuota(t *testing.T) {
 	require.Equal(t, 3, d.admitted(5), "the next day")
 }
 
-func TestLimitReplies(t *testing.T) {
+func TestLimitResponses(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	d := start(t, server.Options{Clock: clock.Now, Limit: server.Limit{Reading: server.LimitWindow, PerSecond: 1}})
@@ -130,5 +130,5 @@ func TestLimitReplies(t *testing.T) {
 	require.Empty(t, refusal(server.Switches{LimitBody: "empty"}).body)
 	require.Contains(t, string(refusal(server.Switches{LimitBody: "html"}).body), "<html>")
 	d.SetSwitches(server.Switches{LimitReading: server.LimitOff})
-	require.Equal(t, 3, d.admitted(3), "switched off while running")
+	require.Equal(t, 3, d.admitted(3), "the limit was switched off at run time")
 }

@@ -199,7 +199,7 @@ func (s *Server) autoReply(c *call, conversation *Conversation) {
 	s.address(conversation, message, conversation.ContactPoint)
 	conversation.Messages = append(conversation.Messages, message)
 	s.record(c, conversation, "ConversationAutoreplySent", c.actor, "ConversationAutoReplySentAttribute",
-		map[string]any{"templateName": "Automatic answer"})
+		map[string]any{"templateName": "Automatic reply"})
 	s.emit(c, conversation, "ConversationMessageAdded", func() map[string]any {
 		return s.messageEvent(conversation, message)
 	})

@@ -13,7 +13,7 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-func TestRefusedTokenHasTheStatusOfItsSwitch(t *testing.T) {
+func TestRefusedTokenSwitch(t *testing.T) {
 	t.Parallel()
 	for setting, status := range map[string]int{"401": http.StatusUnauthorized, "403": http.StatusForbidden} {
 		d := start(t, server.Options{Switches: server.Switches{RefusedToken: setting}})
@@ -22,7 +22,7 @@ func TestRefusedTokenHasTheStatusOfItsSwitch(t *testing.T) {
 	}
 }
 
-func TestLengthsAreLimited(t *testing.T) {
+func TestLengthLimits(t *testing.T) {
 	t.Parallel()
 	d := start(t, server.Options{Switches: server.Switches{MaxNameChars: 5, MaxTagChars: 5, MaxAttributeChars: 5}})
 	named := func(name string) object { return object{"displayName": name, "email": name + "@example.org"} }
@@ -38,7 +38,7 @@ func TestLengthsAreLimited(t *testing.T) {
 	d.do(http.MethodPatch, "/conversations/1001/custom-attributes", object{server.SeedAttrOrderNumber: "123456"}, http.StatusBadRequest)
 }
 
-func TestListsHaveTheOrderOfTheirSwitch(t *testing.T) {
+func TestListOrderSwitch(t *testing.T) {
 	t.Parallel()
 	ids := func(order, path string) []string {
 		d := start(t, server.Options{Switches: server.Switches{ListOrder: order}})
@@ -66,7 +66,7 @@ func TestListsHaveTheOrderOfTheirSwitch(t *testing.T) {
 	}
 }
 
-func TestLinksAndTimesAreWrittenAsTheirSwitchesSay(t *testing.T) {
+func TestNextLinksAndZonedTimesSwitches(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		switches  server.Switches
@@ -84,7 +84,7 @@ func TestLinksAndTimesAreWrittenAsTheirSwitchesSay(t *testing.T) {
 	}
 }
 
-func TestRolesOfAgents(t *testing.T) {
+func TestAgentRolesSwitch(t *testing.T) {
 	t.Parallel()
 	for setting, want := range map[string][]string{
 		"as-documented": {"Agent"}, "many": {"Admin", "TeamLead", "SystemAdmin", "Agent"}, "upper": {"AGENT"},
@@ -96,7 +96,7 @@ func TestRolesOfAgents(t *testing.T) {
 	}
 }
 
-func TestQuotaBeginsAnewAsItsSwitchSays(t *testing.T) {
+func TestQuotaResetSwitch(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		reset string
@@ -116,7 +116,7 @@ func TestQuotaBeginsAnewAsItsSwitchSays(t *testing.T) {
 	}
 }
 
-func TestTypesOfAttachments(t *testing.T) {
+func TestAttachmentTypesSwitch(t *testing.T) {
 	t.Parallel()
 	files := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", strings.TrimPrefix(r.URL.Path, "/"))
@@ -138,7 +138,7 @@ func TestTypesOfAttachments(t *testing.T) {
 	}
 }
 
-func TestActivityWithoutMessages(t *testing.T) {
+func TestActivityEntriesSwitch(t *testing.T) {
 	t.Parallel()
 	d := start(t, server.Options{Switches: server.Switches{ActivityEntries: "no-messages"}})
 	d.open(d.customer("a@example.org"))
@@ -149,7 +149,7 @@ func TestActivityWithoutMessages(t *testing.T) {
 	require.Contains(t, log, "ConversationClosed")
 }
 
-func TestSuccessOfDeliveries(t *testing.T) {
+func TestWebhookSuccessSwitch(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		setting  string
@@ -167,11 +167,11 @@ func TestSuccessOfDeliveries(t *testing.T) {
 		d.subscribe(hook.url, object{"events": []string{"ConversationCreated"}})
 		d.open(d.customer("a@example.org"))
 		d.flush()
-		require.Len(t, hook.names(), tt.attempts, "%s and %d", tt.setting, tt.status)
+		require.Len(t, hook.names(), tt.attempts, "setting %s, status %d", tt.setting, tt.status)
 	}
 }
 
-func TestShapesOfEventsThatNobodyPublished(t *testing.T) {
+func TestUnpublishedEventShapes(t *testing.T) {
 	t.Parallel()
 	hook := receive(t)
 	d := start(t, server.Options{Switches: server.Switches{Webhooks: server.WebhookSwitches{
@@ -202,7 +202,7 @@ func TestShapesOfEventsThatNobodyPublished(t *testing.T) {
 	require.Equal(t, []string{"Enduser"}, last.Data.Conversation.Requester.Roles)
 }
 
-func TestLogsForgetDeliveries(t *testing.T) {
+func TestLogRetentionSwitch(t *testing.T) {
 	t.Parallel()
 	hook, now := receive(t), newClock()
 	d := start(t, server.Options{Clock: now.Now, Switches: server.Switches{Webhooks: server.WebhookSwitches{LogRetention: server.Duration(time.Hour)}}})

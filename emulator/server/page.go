@@ -75,7 +75,7 @@ type pageEntry struct {
 // KindInWords describes the kind of the entry.
 func (e pageEntry) KindInWords() string {
 	return map[string]string{
-		"customer": "from the customer", "agent": "to the customer", "automatic": "automatic answer", "note": "internal note",
+		"customer": "from the customer", "agent": "to the customer", "automatic": "automatic reply", "note": "internal note",
 	}[e.Kind]
 }
 
@@ -188,18 +188,18 @@ func (s State) conversationView(c *Conversation, people, queues map[string]strin
 		}
 	}
 	if c.AssigneeID == "" {
-		v.Actions = append(v.Actions, pageAction{PlayClaim, "Take", "Anna Agent takes the conversation"})
+		v.Actions = append(v.Actions, pageAction{PlayClaim, "Claim", "Assign the conversation to Anna Agent"})
 	} else {
-		v.Actions = append(v.Actions, pageAction{PlayUnassign, "Give back", "Nobody has the conversation then"})
+		v.Actions = append(v.Actions, pageAction{PlayUnassign, "Unassign", "Remove the agent from the conversation"})
 	}
 	switch c.State {
 	case StateClosed:
-		v.Actions = append(v.Actions, pageAction{PlayReopen, "Reopen", "Open the conversation again"})
+		v.Actions = append(v.Actions, pageAction{PlayReopen, "Reopen", "Reopen the conversation"})
 	case StatePending:
-		v.Actions = append(v.Actions, pageAction{PlayExpire, "Let the follow-up expire", "The conversation comes back"},
-			pageAction{PlayUnpend, "Remove the follow-up", "Open the conversation"}, pageAction{PlayClose, "Close", "Close the conversation"})
+		v.Actions = append(v.Actions, pageAction{PlayExpire, "Expire the follow-up", "Expire the follow-up now"},
+			pageAction{PlayUnpend, "Remove the follow-up", "Remove the follow-up and open the conversation"}, pageAction{PlayClose, "Close", "Close the conversation"})
 	default:
-		v.Actions = append(v.Actions, pageAction{PlayPending, "Follow up tomorrow", "Set the conversation to pending"}, pageAction{PlayClose, "Close", "Close the conversation"})
+		v.Actions = append(v.Actions, pageAction{PlayPending, "Follow up tomorrow", "Set the conversation to pending for 24 hours"}, pageAction{PlayClose, "Close", "Close the conversation"})
 	}
 	for _, m := range c.Messages {
 		v.Thread = append(v.Thread, m.entry(people))

@@ -1,5 +1,5 @@
-// Keeps the page up to date without touching what is being written. It replaces
-// the parts that differ by those of the same page, read again.
+// Refreshes the page without touching the form inputs. It fetches the page again and
+// replaces the parts that changed.
 "use strict";
 
 const every = 2000;
@@ -18,8 +18,8 @@ async function refresh() {
   }
 }
 
-// A conversation's parts carry a version, so that mails are not drawn anew for
-// nothing.
+// A conversation's parts carry a version, so that unchanged mails are not rendered
+// again.
 function same(have, now) {
   if (have.dataset.version) return have.dataset.version === now.dataset.version;
   return have.innerHTML === now.innerHTML;
@@ -27,5 +27,5 @@ function same(have, now) {
 
 setInterval(() => refresh().catch(() => {}), every); // the emulator may be restarting
 
-// The newest message is at the end, above the place to write.
+// The newest message is at the end, above the message form.
 document.getElementById("thread")?.lastElementChild?.scrollIntoView({ block: "nearest" });

@@ -34,7 +34,7 @@ func (d *dixa) submit(fields ...string) string {
 }
 
 // A person goes through the whole loop on the page.
-func TestPageLetsAPersonAct(t *testing.T) {
+func TestPageActions(t *testing.T) {
 	t.Parallel()
 	d := start(t, server.Options{})
 	require.Contains(t, string(d.do(http.MethodGet, "/_emulator/", nil, http.StatusOK).body), "No conversations yet")
@@ -43,12 +43,12 @@ func TestPageLetsAPersonAct(t *testing.T) {
 	on := []string{"conversation", "1001"}
 	act := func(fields ...string) string { return d.submit(append(on, fields...)...) }
 
-	require.Contains(t, string(d.do(http.MethodGet, "/_emulator/", nil, http.StatusOK).body), "customer waits")
+	require.Contains(t, string(d.do(http.MethodGet, "/_emulator/", nil, http.StatusOK).body), "awaiting reply")
 	page := act("action", "claim")
 	require.Contains(t, page, "<dt>Agent</dt><dd>Anna Agent</dd>")
 	page = act("action", "reply", "text", "We send a new one & more.")
 	require.Contains(t, page, "We send a new one &amp; more.")
-	require.NotContains(t, page, "customer waits")
+	require.NotContains(t, page, "awaiting reply")
 	require.Contains(t, act("action", "answer", "text", "Thank you."), "from the customer")
 	require.Contains(t, act("action", "note", "text", "A loyal one."), "internal note")
 	require.Contains(t, act("action", "tag", "tag", "claim-accepted"), "Remove the tag claim-accepted")
@@ -57,15 +57,15 @@ func TestPageLetsAPersonAct(t *testing.T) {
 	require.Contains(t, act("action", "unpend"), `class="state Open"`)
 	page = act("action", "close")
 	require.Contains(t, page, `class="state Closed"`)
-	require.Contains(t, page, "ConversationClosed", "the activity log shows it")
+	require.Contains(t, page, "ConversationClosed", "the activity log has no entry")
 	require.Contains(t, act("action", "reopen"), `class="state Open"`)
 	c := d.State().Conversations[0]
 	require.Len(t, c.Messages, 3)
 	require.Len(t, c.Notes, 1)
-	require.Equal(t, asked, d.Stats().Requests, "what a person does is no request of an integration")
+	require.Equal(t, asked, d.Stats().Requests, "actions on the page counted as API requests")
 }
 
-func TestPageSaysWhyAnActionFails(t *testing.T) {
+func TestPageShowsActionErrors(t *testing.T) {
 	t.Parallel()
 	d := start(t, server.Options{})
 	d.open(d.customer("a@example.org"))
@@ -73,19 +73,19 @@ func TestPageSaysWhyAnActionFails(t *testing.T) {
 		fields []string
 		says   string
 	}{
-		{[]string{"conversation", "1001", "action", "tag", "tag", " "}, "the tag has no name"},
-		{[]string{"conversation", "1001", "action", "untag", "tag", "nothing"}, "there is no tag"},
-		{[]string{"conversation", "1001", "action", "dance"}, "no action"},
+		{[]string{"conversation", "1001", "action", "tag", "tag", " "}, "the tag name is required"},
+		{[]string{"conversation", "1001", "action", "untag", "tag", "nothing"}, "not found"},
+		{[]string{"conversation", "1001", "action", "dance"}, "unknown agent action"},
 		{[]string{"conversation", "1001", "action", "unpend"}, "is not pending"},
-		{[]string{"conversation", "4711", "action", "close"}, "no such conversation"},
-		{[]string{"action", "close"}, "That did not work"},
+		{[]string{"conversation", "4711", "action", "close"}, "conversation not found"},
+		{[]string{"action", "close"}, "Action failed"},
 	} {
 		require.Contains(t, d.submit(tt.fields...), tt.says, tt.fields)
 	}
-	require.Empty(t, d.State().Tags, "no tag is made by removing one")
+	require.Empty(t, d.State().Tags, "removing an unknown tag created it")
 }
 
-func TestPageFindsConversations(t *testing.T) {
+func TestPageSearch(t *testing.T) {
 	t.Parallel()
 	d := start(t, server.Options{})
 	for _, name := range []string{"anna", "bert"} {
@@ -102,7 +102,7 @@ func TestPageFindsConversations(t *testing.T) {
 	}
 }
 
-func TestPageTakesNoFormsOfOtherSites(t *testing.T) {
+func TestPageRejectsCrossOriginForms(t *testing.T) {
 	t.Parallel()
 	d := start(t, server.Options{})
 	d.open(d.customer("a@example.org"))

@@ -114,7 +114,7 @@ func (s *Server) playOne(c *call, step Step, act func(*call, *Conversation, Step
 	}
 	conversation, err := s.findConversation(id)
 	if err != nil {
-		return errors.New("there is no such conversation")
+		return errors.New("conversation not found")
 	}
 	return act(c, conversation, step)
 }
@@ -125,7 +125,7 @@ func (s *Server) agentStep(c *call, conversation *Conversation, step Step) error
 		agent = s.state.Agents[0]
 	}
 	if agent == nil {
-		return fmt.Errorf("there is no agent %q", step.Agent)
+		return fmt.Errorf("agent %q not found", step.Agent)
 	}
 	c.actor = agent.ID
 	switch step.Action {
@@ -144,7 +144,7 @@ func (s *Server) agentStep(c *call, conversation *Conversation, step Step) error
 	case PlayUntag:
 		at := slices.IndexFunc(s.state.Tags, func(t *Tag) bool { return t.Name == strings.TrimSpace(step.Tag) })
 		if at < 0 {
-			return fmt.Errorf("there is no tag %q", step.Tag)
+			return fmt.Errorf("tag %q not found", step.Tag)
 		}
 		s.removeTag(c, conversation, s.state.Tags[at], agent.ID)
 	case PlayNote:
@@ -182,14 +182,14 @@ func (s *Server) agentStep(c *call, conversation *Conversation, step Step) error
 // tagByHand adds a tag as an agent does, and creates the tag if it does not exist.
 func (s *Server) tagByHand(c *call, conversation *Conversation, name, agent string) error {
 	if name == "" {
-		return errors.New("the tag has no name")
+		return errors.New("the tag name is required")
 	}
 	if tooLong(name, c.switches.MaxTagChars) {
-		return fmt.Errorf("the tag has more than %d characters", c.switches.MaxTagChars)
+		return fmt.Errorf("the tag name is longer than %d characters", c.switches.MaxTagChars)
 	}
 	tag := s.tagNamed(name, "")
 	if tag.Inactive {
-		return fmt.Errorf("the tag %q is deactivated", name)
+		return fmt.Errorf("tag %q is deactivated", name)
 	}
 	s.addTag(c, conversation, tag, agent)
 	return nil
@@ -204,7 +204,7 @@ func (s *Server) handOver(c *call, conversation *Conversation, step Step, actor 
 	case step.Action == PlayAssign, step.Action == PlayTransfer && step.To != "":
 		to := s.agent(step.To)
 		if to == nil {
-			return fmt.Errorf("there is no agent %q", step.To)
+			return fmt.Errorf("agent %q not found", step.To)
 		}
 		if step.Action == PlayAssign {
 			s.assign(c, conversation, to.ID, actor, "ConversationAssigned")
@@ -218,7 +218,7 @@ func (s *Server) handOver(c *call, conversation *Conversation, step Step, actor 
 		}
 		queue := s.queue(id)
 		if queue == nil {
-			return fmt.Errorf("there is no queue %q", id)
+			return fmt.Errorf("queue %q not found", id)
 		}
 		if step.Action == PlayEnqueue {
 			s.enqueue(c, conversation, queue.ID)
@@ -228,11 +228,11 @@ func (s *Server) handOver(c *call, conversation *Conversation, step Step, actor 
 	case step.Action == PlayReplace:
 		user, err := s.findEndUser(step.EndUser)
 		if err != nil {
-			return fmt.Errorf("there is no end user %q", step.EndUser)
+			return fmt.Errorf("end user %q not found", step.EndUser)
 		}
 		s.replaceEndUser(c, conversation, user, actor)
 	default:
-		return fmt.Errorf("an agent has no action %q", step.Action)
+		return fmt.Errorf("unknown agent action %q", step.Action)
 	}
 	return nil
 }
@@ -244,7 +244,7 @@ func (s *Server) customerStep(c *call, conversation *Conversation, step Step) er
 		return err
 	case PlayRate:
 		if step.Score < 1 || step.Score > 5 {
-			return fmt.Errorf("score %d is not between 1 and 5", step.Score)
+			return fmt.Errorf("score must be between 1 and 5, got %d", step.Score)
 		}
 		rating := &Rating{
 			ID: s.newID(), Type: "Csat", UserID: conversation.RequesterID,
@@ -255,7 +255,7 @@ func (s *Server) customerStep(c *call, conversation *Conversation, step Step) er
 		s.rate(c, conversation, rating, step.Score, step.Text)
 		return nil
 	}
-	return fmt.Errorf("a customer has no action %q", step.Action)
+	return fmt.Errorf("unknown customer action %q", step.Action)
 }
 
 func (step Step) message(direction string) messageInput {

@@ -33,7 +33,7 @@ func (d *dixa) activity(from int) (entries []entry, types []string) {
 
 // Every action of an agent or a customer sends events and adds entries to the
 // activity log, so a receiver that lost the events can read them there.
-func TestEveryPlayIsToldAndLogged(t *testing.T) {
+func TestEveryPlaySendsEventsAndLogsActivity(t *testing.T) {
 	t.Parallel()
 	files := gallery(t)
 	agent := func(step server.Step) func(*dixa) error {
@@ -77,22 +77,22 @@ func TestEveryPlayIsToldAndLogged(t *testing.T) {
 			[]string{"ASSIGNED", "TRANSFERRED"},
 			[]string{"TransferInitiated", "ConversationAssigned", "TransferSuccessful"},
 		},
-		"tag":                   {nil, agent(server.Step{Action: server.PlayTag, Tag: "x"}), server.Switches{}, []string{"TAG_ADDED"}, []string{"TagAdded"}},
-		"untag":                 {[]server.Step{{Action: server.PlayTag, Tag: "x"}}, agent(server.Step{Action: server.PlayUntag, Tag: "x"}), server.Switches{}, []string{"TAG_REMOVED"}, []string{"TagRemoved"}},
-		"note":                  {nil, agent(server.Step{Action: server.PlayNote, Text: "x"}), server.Switches{}, []string{"NOTE_ADDED"}, []string{"NoteAdded"}},
-		"reply":                 {nil, agent(server.Step{Action: server.PlayReply, Text: "x", Attachments: []string{files + "/photo.jpg"}}), server.Switches{}, []string{"MESSAGE_ADDED"}, []string{"MessageAddedByAgent"}},
-		"answer":                {nil, customer(server.Step{Action: server.PlayReply, Text: "x", Attachments: []string{files + "/photo.jpg"}}), server.Switches{}, []string{"MESSAGE_ADDED"}, []string{"MessageAddedByCustomer"}},
-		"answer when closed":    {[]server.Step{claim, {Action: server.PlayClose}}, customer(server.Step{Action: server.PlayReply, Text: "x"}), server.Switches{}, []string{"MESSAGE_ADDED", "OPEN", "ENQUEUED"}, []string{"MessageAddedByCustomer", "ConversationReopened", "ConversationOffered"}},
-		"answer when pending":   {[]server.Step{pending}, customer(server.Step{Action: server.PlayReply, Text: "x"}), server.Switches{}, []string{"MESSAGE_ADDED"}, []string{"MessageAddedByCustomer"}},
-		"answer that opens":     {[]server.Step{pending}, customer(server.Step{Action: server.PlayReply, Text: "x"}), server.Switches{MessageOnPending: server.InboundReopens}, []string{"MESSAGE_ADDED"}, []string{"MessageAddedByCustomer", "FollowupRemoved"}},
-		"rate":                  {nil, customer(server.Step{Action: server.PlayRate, Score: 4, Text: "x"}), server.Switches{}, []string{"RATED", "RATED"}, []string{"ConversationRated"}},
-		"pending":               {nil, agent(pending), server.Switches{}, []string{"PENDING"}, []string{"FollowupAdded", "ConversationPending"}},
-		"expire":                {[]server.Step{pending}, agent(server.Step{Action: server.PlayExpire}), server.Switches{}, []string{"PENDING_EXPIRED"}, []string{"FollowupExpired"}},
-		"unpend":                {[]server.Step{pending}, agent(server.Step{Action: server.PlayUnpend}), server.Switches{}, nil, []string{"FollowupRemoved"}},
-		"unpend that is told":   {[]server.Step{pending}, agent(server.Step{Action: server.PlayUnpend}), server.Switches{Webhooks: server.WebhookSwitches{FollowupRemoved: "open"}}, []string{"OPEN"}, []string{"FollowupRemoved"}},
-		"close":                 {[]server.Step{claim}, agent(server.Step{Action: server.PlayClose}), server.Switches{}, []string{"CLOSED"}, []string{"ConversationClosed"}},
-		"close what nobody has": {nil, agent(server.Step{Action: server.PlayClose}), server.Switches{}, []string{"CLOSED", "ABANDONED"}, []string{"ConversationClosed"}},
-		"reopen":                {[]server.Step{claim, {Action: server.PlayClose}}, agent(server.Step{Action: server.PlayReopen}), server.Switches{}, []string{"OPEN", "ENQUEUED"}, []string{"ConversationReopened", "ConversationOffered"}},
+		"tag":                         {nil, agent(server.Step{Action: server.PlayTag, Tag: "x"}), server.Switches{}, []string{"TAG_ADDED"}, []string{"TagAdded"}},
+		"untag":                       {[]server.Step{{Action: server.PlayTag, Tag: "x"}}, agent(server.Step{Action: server.PlayUntag, Tag: "x"}), server.Switches{}, []string{"TAG_REMOVED"}, []string{"TagRemoved"}},
+		"note":                        {nil, agent(server.Step{Action: server.PlayNote, Text: "x"}), server.Switches{}, []string{"NOTE_ADDED"}, []string{"NoteAdded"}},
+		"reply":                       {nil, agent(server.Step{Action: server.PlayReply, Text: "x", Attachments: []string{files + "/photo.jpg"}}), server.Switches{}, []string{"MESSAGE_ADDED"}, []string{"MessageAddedByAgent"}},
+		"customer reply":              {nil, customer(server.Step{Action: server.PlayReply, Text: "x", Attachments: []string{files + "/photo.jpg"}}), server.Switches{}, []string{"MESSAGE_ADDED"}, []string{"MessageAddedByCustomer"}},
+		"customer reply when closed":  {[]server.Step{claim, {Action: server.PlayClose}}, customer(server.Step{Action: server.PlayReply, Text: "x"}), server.Switches{}, []string{"MESSAGE_ADDED", "OPEN", "ENQUEUED"}, []string{"MessageAddedByCustomer", "ConversationReopened", "ConversationOffered"}},
+		"customer reply when pending": {[]server.Step{pending}, customer(server.Step{Action: server.PlayReply, Text: "x"}), server.Switches{}, []string{"MESSAGE_ADDED"}, []string{"MessageAddedByCustomer"}},
+		"customer reply reopens":      {[]server.Step{pending}, customer(server.Step{Action: server.PlayReply, Text: "x"}), server.Switches{MessageOnPending: server.InboundReopens}, []string{"MESSAGE_ADDED"}, []string{"MessageAddedByCustomer", "FollowupRemoved"}},
+		"rate":                        {nil, customer(server.Step{Action: server.PlayRate, Score: 4, Text: "x"}), server.Switches{}, []string{"RATED", "RATED"}, []string{"ConversationRated"}},
+		"pending":                     {nil, agent(pending), server.Switches{}, []string{"PENDING"}, []string{"FollowupAdded", "ConversationPending"}},
+		"expire":                      {[]server.Step{pending}, agent(server.Step{Action: server.PlayExpire}), server.Switches{}, []string{"PENDING_EXPIRED"}, []string{"FollowupExpired"}},
+		"unpend":                      {[]server.Step{pending}, agent(server.Step{Action: server.PlayUnpend}), server.Switches{}, nil, []string{"FollowupRemoved"}},
+		"unpend with event":           {[]server.Step{pending}, agent(server.Step{Action: server.PlayUnpend}), server.Switches{Webhooks: server.WebhookSwitches{FollowupRemoved: "open"}}, []string{"OPEN"}, []string{"FollowupRemoved"}},
+		"close":                       {[]server.Step{claim}, agent(server.Step{Action: server.PlayClose}), server.Switches{}, []string{"CLOSED"}, []string{"ConversationClosed"}},
+		"close unassigned":            {nil, agent(server.Step{Action: server.PlayClose}), server.Switches{}, []string{"CLOSED", "ABANDONED"}, []string{"ConversationClosed"}},
+		"reopen":                      {[]server.Step{claim, {Action: server.PlayClose}}, agent(server.Step{Action: server.PlayReopen}), server.Switches{}, []string{"OPEN", "ENQUEUED"}, []string{"ConversationReopened", "ConversationOffered"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -126,7 +126,7 @@ func TestEndUserIsReplaced(t *testing.T) {
 		former := d.customer("a@example.org")
 		d.open(former)
 		found := d.customer("b@example.org")
-		require.ErrorContains(t, d.Agent(t.Context(), server.Step{Action: server.PlayReplace, EndUser: server.SeedAgentBen}), "there is no end user")
+		require.ErrorContains(t, d.Agent(t.Context(), server.Step{Action: server.PlayReplace, EndUser: server.SeedAgentBen}), "not found")
 		require.NoError(t, d.Agent(t.Context(), server.Step{Action: server.PlayReplace, EndUser: found}))
 		d.flush()
 		var conversation struct {
@@ -148,16 +148,16 @@ func TestEndUserIsReplaced(t *testing.T) {
 	}
 }
 
-func TestHandingOverNeedsSomebody(t *testing.T) {
+func TestTransferErrors(t *testing.T) {
 	t.Parallel()
 	d := start(t, server.Options{})
 	d.open(d.customer("a@example.org"))
 	for words, step := range map[string]server.Step{
-		`there is no agent "nobody"`:      {Action: server.PlayTransfer, To: "nobody"},
-		`there is no agent ""`:            {Action: server.PlayAssign},
-		`there is no queue "none"`:        {Action: server.PlayEnqueue, Queue: "none"},
+		`agent "nobody" not found`:        {Action: server.PlayTransfer, To: "nobody"},
+		`agent "" not found`:              {Action: server.PlayAssign},
+		`queue "none" not found`:          {Action: server.PlayEnqueue, Queue: "none"},
 		`the conversation is not pending`: {Action: server.PlayUnpend},
-		`there is no end user ""`:         {Action: server.PlayReplace},
+		`end user "" not found`:           {Action: server.PlayReplace},
 	} {
 		require.ErrorContains(t, d.Agent(t.Context(), step), words)
 	}
@@ -165,8 +165,8 @@ func TestHandingOverNeedsSomebody(t *testing.T) {
 	require.Equal(t, server.SeedAgentBen, d.State().Conversations[0].AssigneeID)
 	entries, _ := d.activity(0)
 	last := entries[len(entries)-1]
-	require.Equal(t, server.SeedAgentAnna, last.Author.ID, "who gave it")
-	require.Equal(t, server.SeedAgentBen, last.Attributes["agentId"], "who got it")
+	require.Equal(t, server.SeedAgentAnna, last.Author.ID, "assigning agent")
+	require.Equal(t, server.SeedAgentBen, last.Attributes["agentId"], "assigned agent")
 }
 
 // A follow-up that was removed or has expired does not expire again.

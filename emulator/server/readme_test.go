@@ -11,7 +11,7 @@ import (
 )
 
 // Every switch, fault and action is documented.
-func TestReadmeIsComplete(t *testing.T) {
+func TestReadmeDocumentsEverySwitch(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
@@ -24,9 +24,9 @@ func TestReadmeIsComplete(t *testing.T) {
 	delete(switches, "webhooks")
 	for _, group := range []map[string]any{switches, webhooks} {
 		for name, value := range group {
-			require.Contains(t, string(readme), "`"+name+"`", "the README does not name the switch")
+			require.Contains(t, string(readme), "`"+name+"`", "the README does not document the switch")
 			if setting, isText := value.(string); isText {
-				require.Contains(t, string(readme), setting, "the README does not name the default of %s", name)
+				require.Contains(t, string(readme), setting, "the README does not document the default of %s", name)
 			}
 		}
 	}

@@ -58,7 +58,7 @@ func (s *Server) Load(r io.Reader) error {
 		return fmt.Errorf("load emulator state: %w", err)
 	}
 	if saved.Version != snapshotVersion {
-		return errors.New("load emulator state: it was written by another version; remove it to start afresh")
+		return errors.New("load emulator state: the file was written by an incompatible version; remove it to start with the seed")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

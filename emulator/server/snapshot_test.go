@@ -35,7 +35,7 @@ func TestSaveAndLoad(t *testing.T) {
 	require.NoError(t, after.Load(&saved))
 	require.Equal(t, before.State(), after.State())
 	after.do(http.MethodPost, "/conversations", mail(requester, "key"), http.StatusBadRequest)
-	require.EqualValues(t, 1002, after.open(requester), "ids go on")
+	require.EqualValues(t, 1002, after.open(requester), "conversation ids restarted")
 	require.NotEqual(t, requester, after.customer("c@example.org"))
 	path := after.State().Conversations[0].Messages[0].Attachments[0].Path
 	require.Equal(t, "a photo", after.download(after.url+"/files"+path, "demo-token"))
@@ -47,18 +47,18 @@ func TestSaveAndLoad(t *testing.T) {
 
 	clock.Advance(time.Minute)
 	state := after.State()
-	require.Equal(t, []string{"claim"}, state.Conversations[0].TagNames, "a pending bulk tag goes on")
-	require.Equal(t, server.StateOpen, state.Conversations[0].State, "a pending follow-up expires")
-	require.Equal(t, "Anonymized", state.EndUsers[1].DisplayName, "a pending anonymization is processed")
+	require.Equal(t, []string{"claim"}, state.Conversations[0].TagNames, "the pending bulk tag was lost")
+	require.Equal(t, server.StateOpen, state.Conversations[0].State, "the pending follow-up was lost")
+	require.Equal(t, "Anonymized", state.EndUsers[1].DisplayName, "the pending anonymization was lost")
 }
 
-func TestLoadRefusals(t *testing.T) {
+func TestLoadErrors(t *testing.T) {
 	t.Parallel()
 	d := start(t, server.Options{})
 	d.open(d.customer("a@example.org"))
 	state := d.State()
 	require.ErrorContains(t, d.Load(strings.NewReader("{")), "load emulator state")
-	require.ErrorContains(t, d.Load(strings.NewReader(`{"version":0}`)), "written by another version")
+	require.ErrorContains(t, d.Load(strings.NewReader(`{"version":0}`)), "written by an incompatible version")
 	require.Equal(t, state, d.State())
 }
 
@@ -66,7 +66,7 @@ func TestKeepFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "dixa.json")
 	d := start(t, server.Options{})
-	require.NoError(t, d.LoadFile(path), "there is none yet")
+	require.NoError(t, d.LoadFile(path), "a missing file is not an error")
 	requester := d.customer("a@example.org")
 	ctx, cancel := context.WithCancel(t.Context())
 	kept := make(chan error, 1)

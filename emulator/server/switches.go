@@ -19,7 +19,7 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("read duration %q: write it like 250ms, 2s or 1m", text)
+		return fmt.Errorf("invalid duration %q: use a format such as 250ms, 2s or 1m", text)
 	}
 	*d = Duration(parsed)
 	return nil
@@ -426,12 +426,12 @@ func (s Switches) WithDefaults() Switches {
 func (s Switches) Validate() error {
 	for _, setting := range s.settings() {
 		if *setting.value != "" && !slices.Contains(setting.allowed, *setting.value) {
-			return fmt.Errorf("switch %s has no setting %q: choose one of %s",
-				setting.name, *setting.value, strings.Join(setting.allowed, ", "))
+			return fmt.Errorf("invalid setting %q for switch %s: must be one of %s",
+				*setting.value, setting.name, strings.Join(setting.allowed, ", "))
 		}
 	}
 	if s.LimitReading != "" && !slices.Contains(limitReadings, s.LimitReading) {
-		return fmt.Errorf("switch limitReading has no setting %q: choose one of %s",
+		return fmt.Errorf("invalid setting %q for switch limitReading: must be one of %s",
 			s.LimitReading, strings.Join(limitReadings, ", "))
 	}
 	for name, share := range map[string]float64{
@@ -439,11 +439,11 @@ func (s Switches) Validate() error {
 		"lose": s.Webhooks.Lose, "late": s.Webhooks.Late,
 	} {
 		if share < 0 || share > 1 {
-			return fmt.Errorf("switch webhooks.%s is %v: a share lies between 0 and 1", name, share)
+			return fmt.Errorf("switch webhooks.%s must be between 0 and 1, got %v", name, share)
 		}
 	}
 	if s.Webhooks.KeptDeliveries < 0 {
-		return fmt.Errorf("switch webhooks.keptDeliveries is %d: at least one is kept", s.Webhooks.KeptDeliveries)
+		return fmt.Errorf("switch webhooks.keptDeliveries must not be negative, got %d", s.Webhooks.KeptDeliveries)
 	}
 	return nil
 }
@@ -453,7 +453,7 @@ func (s Switches) patched(body []byte) (Switches, error) {
 	decoder := json.NewDecoder(strings.NewReader(string(body)))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&s); err != nil {
-		return Switches{}, fmt.Errorf("read switches: %w; GET /_emulator/switches lists them", err)
+		return Switches{}, fmt.Errorf("parse switches: %w; GET /_emulator/switches lists all switches", err)
 	}
 	return s, s.Validate()
 }

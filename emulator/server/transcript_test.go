@@ -17,7 +17,7 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-var update = flag.Bool("update", false, "write the recorded replies anew")
+var update = flag.Bool("update", false, "rewrite the recorded responses")
 
 // TestTranscript replays a claim's life and compares each reply, byte for byte, with
 // the recorded one. It does not need Dixa's OpenAPI file. After an intended change,

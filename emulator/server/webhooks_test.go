@@ -101,10 +101,10 @@ func (d *dixa) flush() {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), 10*time.Second)
 	defer cancel()
-	require.NoError(d.t, d.FlushDeliveries(ctx), "deliveries are still under way")
+	require.NoError(d.t, d.FlushDeliveries(ctx), "deliveries are still in progress")
 }
 
-func TestEveryChangeIsTold(t *testing.T) {
+func TestEveryChangeSendsAnEvent(t *testing.T) {
 	t.Parallel()
 	hook := receive(t)
 	clock := newClock()
@@ -151,16 +151,16 @@ func TestEveryChangeIsTold(t *testing.T) {
 		require.EqualValues(t, 1001, conversation["csid"])
 		require.Equal(t, "EMAIL", conversation["channel"])
 	}
-	require.Len(t, ids, len(hook.got), "every event has an id of its own")
+	require.Len(t, ids, len(hook.got), "event ids are not unique")
 
 	message := hook.got[1].event.Data
 	require.Equal(t, "inbound", message["direction"])
 	require.Equal(t, "It broke", message["text"])
-	require.Contains(t, message, "external_id", "null is written out")
+	require.Contains(t, message, "external_id", "null must be included")
 	require.Equal(t, "Contact", part(t, message, "author")["user_type"])
 	require.Equal(t, "Member", part(t, hook.got[3].event.Data, "author")["user_type"])
 	require.Equal(t, "claim-accepted", hook.got[5].event.Data["tag"])
-	require.Len(t, hook.got[6].event.Data, 1, "members that nobody documented are not sent")
+	require.Len(t, hook.got[6].event.Data, 1, "undocumented members were sent")
 	require.Contains(t, hook.got[8].event.Data, "pendingByUser")
 }
 
@@ -187,19 +187,19 @@ func requireSignature(t *testing.T, secret string, got delivered) {
 	}
 	require.Len(t, stamp, 13, "milliseconds")
 	key, err := hex.DecodeString(secret)
-	require.NoError(t, err, "the secret is hex")
+	require.NoError(t, err, "the secret is not hexadecimal")
 	mac := hmac.New(sha256.New, key)
 	_, _ = fmt.Fprintf(mac, "%s.%s", stamp, got.body)
 	require.Equal(t, hex.EncodeToString(mac.Sum(nil)), signature)
 }
 
-func TestDeliveriesMisbehave(t *testing.T) {
+func TestDeliverySwitches(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		how  server.WebhookSwitches
 		want string
 	}{
-		"well":       {server.WebhookSwitches{}, "CREATED MESSAGE_ADDED NOTE_ADDED"},
+		"normal":     {server.WebhookSwitches{}, "CREATED MESSAGE_ADDED NOTE_ADDED"},
 		"off":        {server.WebhookSwitches{Off: true}, ""},
 		"lost":       {server.WebhookSwitches{Lose: 1}, ""},
 		"duplicated": {server.WebhookSwitches{Duplicate: 1}, "CREATED CREATED MESSAGE_ADDED MESSAGE_ADDED NOTE_ADDED NOTE_ADDED"},
@@ -240,7 +240,7 @@ func TestDeliveriesMisbehave(t *testing.T) {
 		d.flush()
 		require.Equal(t, []string{"CONVERSATION_CREATED"}, hook.names())
 	})
-	t.Run("members by guess and two names", func(t *testing.T) {
+	t.Run("guessed members and two names", func(t *testing.T) {
 		t.Parallel()
 		hook := receive(t)
 		how := server.WebhookSwitches{GuessedMembers: true, TransferredNames: "two"}
@@ -254,7 +254,7 @@ func TestDeliveriesMisbehave(t *testing.T) {
 	})
 }
 
-func TestDeliveryIsTriedAgain(t *testing.T) {
+func TestDeliveryRetries(t *testing.T) {
 	t.Parallel()
 	hook := receive(t)
 	hook.status = []int{500, 503, 200, 500, 500}
@@ -264,7 +264,7 @@ func TestDeliveryIsTriedAgain(t *testing.T) {
 	d.open(d.customer("a@example.org"))
 	d.flush()
 	require.Len(t, hook.names(), 3)
-	require.Equal(t, hook.got[0].body, hook.got[2].body, "the same event again")
+	require.Equal(t, hook.got[0].body, hook.got[2].body, "the retry sent a different body")
 
 	path := "/webhooks/" + subscribed.ID + "/delivery-status"
 	var statuses []struct {
@@ -286,7 +286,7 @@ func TestDeliveryIsTriedAgain(t *testing.T) {
 	d.do(http.MethodGet, path+"/logs/Nothing", nil, http.StatusBadRequest)
 }
 
-func TestReceiverThatDoesNotAnswer(t *testing.T) {
+func TestUnresponsiveReceiver(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
@@ -317,7 +317,7 @@ func TestSubscriptionIsDisabledAfterFailures(t *testing.T) {
 	require.Len(t, hook.names(), 4)
 }
 
-func TestShapesOfEventsThatAreNotDocumented(t *testing.T) {
+func TestUndocumentedEventShapes(t *testing.T) {
 	t.Parallel()
 	files := gallery(t)
 	for shape, want := range map[string]any{

@@ -23,6 +23,7 @@ import (
 
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/fromdixa/subscription"
+	"github.com/claimflow/claimflow/internal/fromowner/karla"
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
 	"github.com/claimflow/claimflow/internal/toowner/files"
@@ -80,17 +81,9 @@ type Options struct {
 }
 
 type api struct {
-	store      *store.Store
-	onboarding *onboarding.Service
-	log        *slog.Logger
-	openings   *openings
-	kick       func()
-	temporal   func(context.Context) (string, error)
-	endpoints  *delivery.Guard
-	sweep      func(ctx context.Context, connectionID string) error
-	mails      bool
-	files      *files.Files
-	loopback   bool
+	Options
+	openings  *openings
+	endpoints *delivery.Guard
 }
 
 // New returns the API as a handler.
@@ -98,16 +91,23 @@ func New(o Options) (http.Handler, error) {
 	if o.Store == nil || o.Onboarding == nil || o.Log == nil {
 		return nil, errors.New("make the HTTP API: Store, Onboarding and Log are required")
 	}
-	a := &api{store: o.Store, onboarding: o.Onboarding, log: o.Log, kick: o.Kick, temporal: o.Temporal, sweep: o.Sweep, endpoints: delivery.NewGuard(o.AllowPrivateEndpoints), mails: o.Mails, files: o.Files, loopback: o.AllowLoopback}
-	a.openings = &openings{store: o.Store, temporal: o.Temporal, log: o.Log}
-	if a.kick == nil {
-		a.kick = func() {}
+	if o.Kick == nil {
+		o.Kick = func() {}
 	}
-	hooks, err := newWebhooks(o, a.kick)
+	if o.KickOwner == nil {
+		o.KickOwner = func() {}
+	}
+	a := &api{
+		Options: o, endpoints: delivery.NewGuard(o.AllowPrivateEndpoints),
+		openings: &openings{store: o.Store, temporal: o.Temporal, log: o.Log},
+	}
+	fromDixa, err := newReceiver(o, "claimflow.webhook.events", "Events that arrived from Dixa, by name, result and, where they were refused, reason.",
+		receiver{signature: dixa.SignatureHeader, done: http.StatusNoContent, keep: a.keepDixaEvent, kick: o.Kick})
 	if err != nil {
 		return nil, fmt.Errorf("make the HTTP API: %w", err)
 	}
-	fromKarla, err := newKarlaWebhooks(o)
+	fromKarla, err := newReceiver(o, "claimflow.karla.events", "Events that arrived from Karla, by kind, result and, where they were refused, reason.",
+		receiver{signature: karla.SignatureHeader, done: http.StatusOK, keep: a.keepKarlaEvent, kick: o.KickOwner})
 	if err != nil {
 		return nil, fmt.Errorf("make the HTTP API: %w", err)
 	}
@@ -119,7 +119,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	documentWebhooks(spec.OpenAPI())
 	documentKarla(spec.OpenAPI())
-	mux.Handle("POST "+subscription.Path+"{connection}", hooks)
+	mux.Handle("POST "+subscription.Path+"{connection}", fromDixa)
 	mux.Handle("POST "+karlaPath, fromKarla)
 	mux.Handle("POST "+karlaPath+"/{shop}", fromKarla)
 	mux.HandleFunc("GET /healthz", a.alive)
@@ -130,22 +130,22 @@ func New(o Options) (http.Handler, error) {
 		mux.Handle("GET /metrics", o.Metrics)
 	}
 	mux.Handle("/", notFound(mux))
-	return a.around(mux, o), nil
+	return a.around(mux), nil
 }
 
 // around wraps the routes with request ids, traces, the access log and panic
 // recovery.
-func (a *api) around(mux *http.ServeMux, o Options) http.Handler {
+func (a *api) around(mux *http.ServeMux) http.Handler {
 	// A fixed name keeps made-up Host headers from becoming metrics.
 	options := []otelhttp.Option{otelhttp.WithServerName("claimflow")}
-	if o.Meters != nil {
-		options = append(options, otelhttp.WithMeterProvider(o.Meters))
+	if a.Meters != nil {
+		options = append(options, otelhttp.WithMeterProvider(a.Meters))
 	}
-	if o.Traces != nil {
-		options = append(options, otelhttp.WithTracerProvider(o.Traces))
+	if a.Traces != nil {
+		options = append(options, otelhttp.WithTracerProvider(a.Traces))
 	}
-	if o.Propagator != nil {
-		options = append(options, otelhttp.WithPropagators(o.Propagator))
+	if a.Propagator != nil {
+		options = append(options, otelhttp.WithPropagators(a.Propagator))
 	}
 	return a.withRequestID(a.withAccessLog(otelhttp.NewHandler(a.withRecovery(mux), "http", options...)))
 }

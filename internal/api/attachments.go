@@ -36,10 +36,10 @@ func attachmentAnswers(r *route) {
 }
 
 func (a *api) getAttachment(ctx context.Context, in *attachmentInput) (*attachmentOutput, error) {
-	if a.files == nil {
+	if a.Files == nil {
 		return nil, newProblem(http.StatusBadGateway, client.CodeDixaUnreachable, "Files of messages cannot be fetched here.")
 	}
-	file, err := a.files.Open(ctx, in.ref(), in.Message, in.Attachment)
+	file, err := a.Files.Open(ctx, in.ref(), in.Message, in.Attachment)
 	var refused *files.FetchError
 	switch {
 	case errors.As(err, &refused):

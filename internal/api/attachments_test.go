@@ -98,7 +98,7 @@ func TestAttachmentThatCannotBeHad(t *testing.T) {
 	for id, want := range map[string]struct {
 		status int
 		words  string
-	}{"1": {404, "not there any more"}, "2": {409, "refuses the shop's token"}, "3": {502, "answers 502"}, "4": {502, "larger than 50 MiB"}} {
+	}{"1": {404, "no longer exists"}, "2": {409, "rejected the shop's token"}, "3": {502, "returned 502"}, "4": {502, "larger than 50 MiB"}} {
 		r := b.send("GET", attachment+id, b.secret, "")
 		p := r.problem(t)
 		require.Equal(t, want.status, p.Status, r.text)

@@ -9,24 +9,16 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/store"
 )
 
 const apiKeyScheme = "apiKey"
 
-// principal is the authenticated caller.
-type principal struct {
-	ID, Name string
-	// Shop is the only shop that the key grants access to; empty for the whole
-	// platform.
-	Shop   string
-	Scopes []string
-}
-
-// may reports whether the key has a scope.
-func (p *principal) may(scope string) bool {
-	return slices.Contains(p.Scopes, scope) || slices.Contains(p.Scopes, client.ScopeAdmin)
+// may reports whether a key has a scope.
+func may(k *claim.Key, scope string) bool {
+	return slices.Contains(k.Scopes, scope) || slices.Contains(k.Scopes, client.ScopeAdmin)
 }
 
 // authorize admits a request if its API key permits the route and its address can
@@ -58,23 +50,22 @@ func (a *api) admit(ctx huma.Context) error {
 	if !ok || secret == "" {
 		return unauthorized("No API key was given. Send one as \"Authorization: Bearer cfk_…\"; `starter api-key create` makes one.")
 	}
-	key, err := a.store.APIKeys.BySecret(ctx.Context(), secret)
+	key, err := a.Store.APIKeys.BySecret(ctx.Context(), secret)
 	if errors.Is(err, store.ErrNotFound) {
 		return unauthorized("The API key is unknown or revoked. `starter api-key create` makes one.")
 	}
 	if err != nil {
 		return err
 	}
-	p := &principal{ID: key.ID, Name: key.Name, Shop: key.Shop, Scopes: key.Scopes}
-	of(ctx.Context()).key = p
+	of(ctx.Context()).key = &key
 	shop := ctx.Param("shop")
 	switch {
-	case !p.may(scope):
+	case !may(&key, scope):
 		return newProblem(http.StatusForbidden, "", "The API key lacks the scope "+scope+".")
-	case p.Shop != "" && shop == "":
-		return newProblem(http.StatusForbidden, "", "The API key is for the shop "+p.Shop+" only, and this is the platform's.")
-	case p.Shop != "" && shop != p.Shop:
-		return newProblem(http.StatusForbidden, "", "The API key is for the shop "+p.Shop+" only.")
+	case key.Shop != "" && shop == "":
+		return newProblem(http.StatusForbidden, "", "The API key is for the shop "+key.Shop+" only, and this is the platform's.")
+	case key.Shop != "" && shop != key.Shop:
+		return newProblem(http.StatusForbidden, "", "The API key is for the shop "+key.Shop+" only.")
 	default:
 		return nil
 	}

@@ -97,7 +97,7 @@ func newBenchOn(t *testing.T, database string, changes ...func(*api.Options)) *b
 // key creates an API key directly in the store.
 func (b *bench) key(shop string, scopes ...string) string {
 	b.t.Helper()
-	_, secret, err := b.store.APIKeys.Create(b.t.Context(), store.NewAPIKey{Name: "test " + strings.Join(scopes, " "), Shop: shop, Scopes: scopes})
+	_, secret, err := b.store.APIKeys.Create(b.t.Context(), claim.NewKey{Name: "test " + strings.Join(scopes, " "), Shop: shop, Scopes: scopes})
 	require.NoError(b.t, err)
 	return secret
 }
@@ -213,8 +213,8 @@ const (
 	every   = 5 * time.Millisecond
 )
 
-func newKey(shop string, scopes ...string) store.NewAPIKey {
-	return store.NewAPIKey{Name: "test", Shop: shop, Scopes: scopes}
+func newKey(shop string, scopes ...string) claim.NewKey {
+	return claim.NewKey{Name: "test", Shop: shop, Scopes: scopes}
 }
 
 func refOf(id string) claim.Ref { return claim.Ref{Shop: "acme", ID: id} }

@@ -44,7 +44,7 @@ func (a *api) submitClaim(ctx context.Context, in *submitInput) (*submitOutput, 
 	if err != nil {
 		return nil, err
 	}
-	accepted, err := a.store.Claims.Accept(ctx, c)
+	accepted, err := a.Store.Claims.Accept(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -135,25 +135,22 @@ func (a *api) listClaims(ctx context.Context, in *listInput) (*listOutput, error
 	if err != nil {
 		return nil, err
 	}
-	records, next, err := a.store.Claims.List(ctx, f)
+	records, next, err := a.Store.Claims.List(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	if len(records) == 0 {
 		// Distinguish an unknown shop from a shop without claims.
-		if _, err := a.store.Shops.Get(ctx, in.Shop); err != nil {
+		if _, err := a.Store.Shops.Get(ctx, in.Shop); err != nil {
 			return nil, err
 		}
 	}
 	if in.wantsCSV() {
 		return &listOutput{Body: func(out huma.Context) { a.writeCSV(ctx, out, f, records, next) }}, nil
 	}
-	if records == nil {
-		records = []claim.Record{}
-	}
 	return &listOutput{Body: func(out huma.Context) {
 		out.SetHeader("Content-Type", "application/json")
-		_ = json.NewEncoder(out.BodyWriter()).Encode(client.Page{Claims: records, Next: next}) // the caller may have disconnected
+		_ = json.NewEncoder(out.BodyWriter()).Encode(client.Page{Claims: notNil(records), Next: next}) // the caller may have disconnected
 	}}, nil
 }
 
@@ -166,12 +163,12 @@ type InClaim struct {
 func (in *InClaim) ref() claim.Ref { return claim.Ref{Shop: in.Shop, ID: in.Claim} }
 
 func (a *api) getClaim(ctx context.Context, in *InClaim) (*body[client.ClaimDetail], error) {
-	record, err := a.store.Claims.Record(ctx, in.ref())
+	record, err := a.Store.Claims.Record(ctx, in.ref())
 	if err != nil {
 		return nil, err
 	}
 	detail := client.ClaimDetail{Record: record, Reference: record.Reference()}
-	conversation, err := a.store.Conversations.Get(ctx, record.Ref)
+	conversation, err := a.Store.Conversations.Get(ctx, record.Ref)
 	switch {
 	case err == nil:
 		conversation.Versions = claim.Versions{} // of no use to a reader
@@ -189,17 +186,17 @@ const timelineLimit = 1000
 // timeline returns a claim's history: its own times, the events for its owner,
 // operator commands and what happened in Dixa.
 func (a *api) timeline(ctx context.Context, r claim.Record) ([]claim.TimelineEntry, error) {
-	events, err := a.store.Outbox.List(ctx, r.Ref)
+	events, err := a.Store.Outbox.List(ctx, r.Ref)
 	if err != nil {
 		return nil, err
 	}
-	happenings, err := a.store.Conversations.LatestTimeline(ctx, r.Ref, timelineLimit)
+	happenings, err := a.Store.Conversations.LatestTimeline(ctx, r.Ref, timelineLimit)
 	if err != nil {
 		return nil, err
 	}
 	// Few commands run on a shop during the lifetime of a claim, so the newest page
 	// contains the claim's own.
-	commands, _, err := a.store.AuditLog.List(ctx, store.AuditFilter{Shop: r.Shop, Since: r.AcceptedAt, Limit: 500})
+	commands, _, err := a.Store.AuditLog.List(ctx, claim.AuditFilter{Shop: r.Shop, Since: r.AcceptedAt, Limit: 500})
 	if err != nil {
 		return nil, err
 	}
@@ -226,18 +223,15 @@ type retryInput struct {
 }
 
 func (a *api) retryClaim(ctx context.Context, in *retryInput) (*body[claim.Record], error) {
-	var o store.RetryOptions
-	if in.Body != nil {
-		o.CreateAnyway = in.Body.CreateAnyway
-	}
+	o := store.RetryOptions{CreateAnyway: orZero(in.Body).CreateAnyway}
 	if o.CreateAnyway {
 		recordChange(ctx, "create_anyway", "true")
 	}
-	return a.operated(ctx, in.ref(), a.store.Claims.Retry(ctx, in.ref(), o))
+	return a.operated(ctx, in.ref(), a.Store.Claims.Retry(ctx, in.ref(), o))
 }
 
 func (a *api) abandonClaim(ctx context.Context, in *InClaim) (*body[claim.Record], error) {
-	return a.operated(ctx, in.ref(), a.store.Claims.Abandon(ctx, in.ref()))
+	return a.operated(ctx, in.ref(), a.Store.Claims.Abandon(ctx, in.ref()))
 }
 
 type linkInput struct {
@@ -247,14 +241,14 @@ type linkInput struct {
 
 func (a *api) linkClaim(ctx context.Context, in *linkInput) (*body[claim.Record], error) {
 	// Report an unknown claim before calling Dixa.
-	if _, err := a.store.Claims.Record(ctx, in.ref()); err != nil {
+	if _, err := a.Store.Claims.Record(ctx, in.ref()); err != nil {
 		return nil, err
 	}
-	if err := a.onboarding.CheckConversation(ctx, in.Shop, in.Body.ConversationID); err != nil {
+	if err := a.Onboarding.CheckConversation(ctx, in.Shop, in.Body.ConversationID); err != nil {
 		return nil, err
 	}
 	recordChange(ctx, "conversation_id", number(in.Body.ConversationID))
-	return a.operated(ctx, in.ref(), a.store.Claims.Link(ctx, in.ref(), in.Body.ConversationID))
+	return a.operated(ctx, in.ref(), a.Store.Claims.Link(ctx, in.ref(), in.Body.ConversationID))
 }
 
 // operated answers a command with the claim's current state.
@@ -262,5 +256,5 @@ func (a *api) operated(ctx context.Context, ref claim.Ref, err error) (*body[cla
 	if err != nil {
 		return nil, err
 	}
-	return ok(a.store.Claims.Record(ctx, ref))
+	return ok(a.Store.Claims.Record(ctx, ref))
 }

@@ -283,7 +283,7 @@ func TestLinkAsksDixaAndCanBeUndone(t *testing.T) {
 	_, err = link(999_999)
 	e := refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
 	require.Equal(t, []string{"conversation_id"}, fields(e.Problem))
-	require.Contains(t, e.Errors[0].Message, "no conversation of the shop's Dixa")
+	require.Contains(t, e.Errors[0].Message, "not a conversation in the shop's Dixa")
 	require.Zero(t, kept())
 
 	asked := dixaRequests(b)
@@ -298,7 +298,7 @@ func TestLinkAsksDixaAndCanBeUndone(t *testing.T) {
 	b.dixa.Inject(emulator.Fault{Operation: "GET /conversations/{conversationId}", Kind: emulator.FaultStatus, Status: 503, Times: 1})
 	_, err = link(right)
 	e = refusal(t, err, http.StatusBadGateway, string(onboarding.Unreachable))
-	require.Equal(t, "Dixa could not be asked, so nothing was changed: Dixa is in trouble (status 503). Try again when Dixa answers.", e.Detail)
+	require.Equal(t, "Dixa could not be queried, so nothing was changed: Dixa returned a server error (status 503). Try again when Dixa responds.", e.Detail)
 	require.Equal(t, wrong, kept())
 
 	linked, err := link(right)

@@ -72,7 +72,7 @@ func (a *api) writeCSV(ctx context.Context, out huma.Context, f store.ClaimFilte
 			break
 		}
 		f.Cursor = next
-		records, next, err = a.store.Claims.List(ctx, f)
+		records, next, err = a.Store.Claims.List(ctx, f)
 	}
 	if err != nil {
 		note(ctx, err)

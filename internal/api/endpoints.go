@@ -12,113 +12,49 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
-	"github.com/claimflow/claimflow/store"
 )
 
-// Inputs of the platform's endpoint routes. The inputs of a shop's routes add the
-// shop.
-type (
-	// NewEndpointBody is an endpoint to add.
-	NewEndpointBody struct{ Body client.NewEndpoint }
-	// InEndpoint names an endpoint.
-	InEndpoint struct {
-		Endpoint string `path:"endpoint" doc:"The endpoint's id."`
-	}
-	// InEndpointPatch names an endpoint and what to change.
-	InEndpointPatch struct {
-		InEndpoint
-		Body client.EndpointPatch
-	}
-	// InEndpointRotate names an endpoint and how long its previous secret keeps
-	// signing.
-	InEndpointRotate struct {
-		InEndpoint
-		Body *client.RotateRequest
-	}
-	// InEndpointReplay names an endpoint and the events to replay.
-	InEndpointReplay struct {
-		InEndpoint
-		Body *client.ReplayRequest
-	}
-	// InDeliveries selects the deliveries to list.
-	InDeliveries struct {
-		InEndpoint
-		State   string `query:"state" enum:"waiting,delivered,dead" doc:"Only deliveries in this state. Dead ones were given up."`
-		ClaimID string `query:"claim_id" doc:"Only deliveries of this claim."`
-		Limit   int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many deliveries a page holds."`
-		Cursor  string `query:"cursor" doc:"The cursor that the last page gave."`
-	}
-	shopNewEndpoint struct {
-		InShop
-		NewEndpointBody
-	}
-	shopEndpoint struct {
-		InShop
-		InEndpoint
-	}
-	shopEndpointPatch struct {
-		InShop
-		InEndpointPatch
-	}
-	shopEndpointRotate struct {
-		InShop
-		InEndpointRotate
-	}
-	shopEndpointReplay struct {
-		InShop
-		InEndpointReplay
-	}
-	shopDeliveries struct {
-		InShop
-		InDeliveries
-	}
-)
-
-func (in *shopNewEndpoint) split() (string, *NewEndpointBody)   { return in.Shop, &in.NewEndpointBody }
-func (in *shopEndpoint) split() (string, *InEndpoint)           { return in.Shop, &in.InEndpoint }
-func (in *shopEndpointPatch) split() (string, *InEndpointPatch) { return in.Shop, &in.InEndpointPatch }
-
-func (in *shopEndpointRotate) split() (string, *InEndpointRotate) {
-	return in.Shop, &in.InEndpointRotate
+// InEndpoint names an endpoint of a shop or of the platform.
+type InEndpoint struct {
+	InShop
+	Endpoint string `path:"endpoint" doc:"The endpoint's id."`
 }
-
-func (in *shopEndpointReplay) split() (string, *InEndpointReplay) {
-	return in.Shop, &in.InEndpointReplay
-}
-func (in *shopDeliveries) split() (string, *InDeliveries) { return in.Shop, &in.InDeliveries }
 
 // keepSecret is how long the previous secret keeps signing if a rotation does not
 // specify it.
 const keepSecret = 24 * time.Hour
 
-func (a *api) addEndpoint(ctx context.Context, shop string, in *NewEndpointBody) (*body[client.EndpointWithSecret], error) {
-	e := store.NewEndpoint{
-		Kind: store.EndpointKind(cmp.Or(in.Body.Kind, client.EndpointWebhook)), Shop: shop, URL: in.Body.URL,
-		Description: in.Body.Description, Types: unique(in.Body.EventTypes),
-		Karla: store.KarlaAccess{Shop: in.Body.KarlaShop, User: in.Body.User, Password: in.Body.Password},
-	}
+type newEndpointInput struct {
+	InShop
+	Body client.NewEndpoint
+}
+
+func (a *api) addEndpoint(ctx context.Context, in *newEndpointInput) (*body[client.EndpointWithSecret], error) {
+	e := in.Body
+	e.Kind = cmp.Or(e.Kind, claim.EndpointWebhook)
 	faults := &claim.InvalidError{What: "endpoint"}
 	a.checkEndpointAddress(ctx, e.Kind, &e.URL, faults)
-	checkEventTypes(e.Kind, in.Body.EventTypes, faults)
-	checkKarla(e.Kind, e.Karla, faults)
-	if e.Kind == store.EndpointEmail && !a.mails {
+	checkEventTypes(e.Kind, e.EventTypes, faults)
+	checkKarla(e, faults)
+	if e.Kind == claim.EndpointEmail && !a.Mails {
 		faults.Faults = append(faults.Faults, claim.Fault{Field: "kind", Problem: "cannot be email here: no mail server is configured; set CLAIMFLOW_SMTP_URL for `starter serve`"})
 	}
 	if len(faults.Faults) > 0 {
 		return nil, faults
 	}
-	added, secret, err := a.store.Endpoints.Create(ctx, e)
+	e.EventTypes = unique(e.EventTypes)
+	added, secret, err := a.Store.Endpoints.Create(ctx, in.Shop, e)
 	recordChange(ctx, "id", added.ID)
 	recordChange(ctx, "kind", string(added.Kind))
-	recordChange(ctx, "event_types", strings.Join(added.Types, ", "))
-	return ok(client.EndpointWithSecret{Endpoint: shownEndpoint(added), Secret: secret}, err)
+	recordChange(ctx, "event_types", strings.Join(added.EventTypes, ", "))
+	return ok(client.EndpointWithSecret{Endpoint: added, Secret: secret}, err)
 }
 
 // checkEndpointAddress validates an endpoint's address and normalizes an e-mail
 // address.
-func (a *api) checkEndpointAddress(ctx context.Context, kind store.EndpointKind, address *string, faults *claim.InvalidError) {
+func (a *api) checkEndpointAddress(ctx context.Context, kind claim.EndpointKind, address *string, faults *claim.InvalidError) {
 	var err error
-	if kind == store.EndpointEmail {
+	if kind == claim.EndpointEmail {
 		var person string
 		if person, err = delivery.Mailto(*address); err == nil {
 			*address = person
@@ -131,7 +67,7 @@ func (a *api) checkEndpointAddress(ctx context.Context, kind store.EndpointKind,
 	}
 }
 
-func checkEventTypes(kind store.EndpointKind, types []string, faults *claim.InvalidError) {
+func checkEventTypes(kind claim.EndpointKind, types []string, faults *claim.InvalidError) {
 	for i, t := range types {
 		field := fmt.Sprintf("event_types[%d]", i)
 		switch {
@@ -143,55 +79,49 @@ func checkEventTypes(kind store.EndpointKind, types []string, faults *claim.Inva
 	}
 }
 
-func checkKarla(kind store.EndpointKind, access store.KarlaAccess, faults *claim.InvalidError) {
+func checkKarla(e claim.NewEndpoint, faults *claim.InvalidError) {
 	for _, member := range []struct {
 		field, value string
 		required     bool
-	}{{"user", access.User, true}, {"password", access.Password, true}, {"karla_shop", access.Shop, false}} {
+	}{{"user", e.User, true}, {"password", e.Password, true}, {"karla_shop", e.KarlaShop, false}} {
 		switch {
-		case kind == store.EndpointKarla && member.required && member.value == "":
+		case e.Kind == claim.EndpointKarla && member.required && member.value == "":
 			faults.Faults = append(faults.Faults, claim.Fault{Field: member.field, Problem: "is required for kind karla"})
-		case kind != store.EndpointKarla && member.value != "":
+		case e.Kind != claim.EndpointKarla && member.value != "":
 			faults.Faults = append(faults.Faults, claim.Fault{Field: member.field, Problem: "is for kind karla alone"})
 		}
 	}
 }
 
-func unique(types []string) []string {
-	sorted := slices.Clone(types)
-	slices.Sort(sorted)
-	return slices.Compact(sorted)
-}
+func unique(types []string) []string { return slices.Compact(slices.Sorted(slices.Values(types))) }
 
-func (a *api) listEndpoints(ctx context.Context, shop string, _ *struct{}) (*body[client.EndpointList], error) {
-	if err := a.known(ctx, shop); err != nil {
+func (a *api) listEndpoints(ctx context.Context, in *InShop) (*body[client.EndpointList], error) {
+	if err := a.known(ctx, in.Shop); err != nil {
 		return nil, err
 	}
-	endpoints, err := a.store.Endpoints.List(ctx, shop)
-	out := make([]client.Endpoint, 0, len(endpoints))
-	for _, e := range endpoints {
-		out = append(out, shownEndpoint(e))
-	}
-	return ok(client.EndpointList{Endpoints: out}, err)
+	endpoints, err := a.Store.Endpoints.List(ctx, in.Shop)
+	return ok(client.EndpointList{Endpoints: notNil(endpoints)}, err)
 }
 
-func (a *api) getEndpoint(ctx context.Context, shop string, in *InEndpoint) (*body[client.Endpoint], error) {
-	return endpointAnswer(a.store.Endpoints.Get(ctx, shop, in.Endpoint))
+func (a *api) getEndpoint(ctx context.Context, in *InEndpoint) (*body[client.Endpoint], error) {
+	return ok(a.Store.Endpoints.Get(ctx, in.Shop, in.Endpoint))
 }
 
-func (a *api) patchEndpoint(ctx context.Context, shop string, in *InEndpointPatch) (*body[client.Endpoint], error) {
-	e, err := a.store.Endpoints.Get(ctx, shop, in.Endpoint)
+type patchEndpointInput struct {
+	InEndpoint
+	Body client.EndpointPatch
+}
+
+func (a *api) patchEndpoint(ctx context.Context, in *patchEndpointInput) (*body[client.Endpoint], error) {
+	e, err := a.Store.Endpoints.Get(ctx, in.Shop, in.Endpoint)
 	if err != nil {
 		return nil, err
 	}
-	p := store.EndpointPatch{
-		URL: in.Body.URL, Description: in.Body.Description, Reason: "paused by " + of(ctx).key.Name,
-		KarlaShop: in.Body.KarlaShop, User: in.Body.User, Password: in.Body.Password,
-	}
+	p := in.Body
 	faults := &claim.InvalidError{What: "endpoint"}
-	if in.Body.EventTypes != nil {
-		types := unique(*in.Body.EventTypes)
-		p.Types = &types
+	if p.EventTypes != nil {
+		types := unique(*p.EventTypes)
+		p.EventTypes = &types
 		checkEventTypes(e.Kind, types, faults)
 		recordChange(ctx, "event_types", strings.Join(types, ", "))
 	}
@@ -205,84 +135,68 @@ func (a *api) patchEndpoint(ctx context.Context, shop string, in *InEndpointPatc
 	if p.User != nil || p.Password != nil || p.KarlaShop != nil {
 		recordChange(ctx, "karla", "changed")
 	}
-	if in.Body.State != nil {
-		state := store.EndpointState(*in.Body.State)
-		p.State = &state
-		recordChange(ctx, "state", *in.Body.State)
+	if p.State != nil {
+		recordChange(ctx, "state", string(*p.State))
 	}
-	return endpointAnswer(a.store.Endpoints.Patch(ctx, shop, in.Endpoint, p))
+	return ok(a.Store.Endpoints.Patch(ctx, in.Shop, in.Endpoint, p, "paused by "+of(ctx).key.Name))
 }
 
-func (a *api) deleteEndpoint(ctx context.Context, shop string, in *InEndpoint) (*struct{}, error) {
-	return nil, a.store.Endpoints.Delete(ctx, shop, in.Endpoint)
+func (a *api) deleteEndpoint(ctx context.Context, in *InEndpoint) (*struct{}, error) {
+	return nil, a.Store.Endpoints.Delete(ctx, in.Shop, in.Endpoint)
 }
 
-func (a *api) rotateEndpoint(ctx context.Context, shop string, in *InEndpointRotate) (*body[client.EndpointWithSecret], error) {
+type rotateInput struct {
+	InEndpoint
+	Body *client.RotateRequest
+}
+
+func (a *api) rotateEndpoint(ctx context.Context, in *rotateInput) (*body[client.EndpointWithSecret], error) {
 	keep := keepSecret
 	if in.Body != nil && in.Body.KeepHours != nil {
 		keep = time.Duration(*in.Body.KeepHours) * time.Hour
 	}
-	e, secret, err := a.store.Endpoints.RotateSecret(ctx, shop, in.Endpoint, keep)
-	recordChange(ctx, "both_until", instant(e.PreviousUntil))
-	return ok(client.EndpointWithSecret{Endpoint: shownEndpoint(e), Secret: secret}, err)
+	e, secret, err := a.Store.Endpoints.RotateSecret(ctx, in.Shop, in.Endpoint, keep)
+	recordChange(ctx, "both_until", instant(e.PreviousSecretUntil))
+	return ok(client.EndpointWithSecret{Endpoint: e, Secret: secret}, err)
 }
 
-func (a *api) resumeEndpoint(ctx context.Context, shop string, in *InEndpoint) (*body[client.Endpoint], error) {
-	return endpointAnswer(a.store.Endpoints.Resume(ctx, shop, in.Endpoint))
+func (a *api) resumeEndpoint(ctx context.Context, in *InEndpoint) (*body[client.Endpoint], error) {
+	return ok(a.Store.Endpoints.Resume(ctx, in.Shop, in.Endpoint))
 }
 
-func (a *api) replayEndpoint(ctx context.Context, shop string, in *InEndpointReplay) (*body[client.EventCount], error) {
-	var r client.ReplayRequest
-	if in.Body != nil {
-		r = *in.Body
-	}
+type replayInput struct {
+	InEndpoint
+	Body *client.ReplayRequest
+}
+
+func (a *api) replayEndpoint(ctx context.Context, in *replayInput) (*body[client.EventCount], error) {
+	r := orZero(in.Body)
 	if !r.Until.IsZero() && !r.Since.Before(r.Until) {
 		return nil, invalid("range", "until", "must be after since")
 	}
-	n, err := a.store.Deliveries.Replay(ctx, shop, in.Endpoint, r.Since, r.Until)
+	n, err := a.Store.Deliveries.Replay(ctx, in.Shop, in.Endpoint, r.Since, r.Until)
 	recordChange(ctx, "events", strconv.Itoa(n))
 	recordChange(ctx, "since", instant(r.Since))
 	recordChange(ctx, "until", instant(r.Until))
 	return ok(client.EventCount{Events: n}, err)
 }
 
-func (a *api) listDeliveries(ctx context.Context, shop string, in *InDeliveries) (*body[client.DeliveryPage], error) {
-	if _, err := a.store.Endpoints.Get(ctx, shop, in.Endpoint); err != nil {
+type deliveriesInput struct {
+	InEndpoint
+	claim.DeliveryFilter
+}
+
+func (a *api) listDeliveries(ctx context.Context, in *deliveriesInput) (*body[client.DeliveryPage], error) {
+	if _, err := a.Store.Endpoints.Get(ctx, in.Shop, in.Endpoint); err != nil {
 		return nil, err
 	}
-	deliveries, next, err := a.store.Deliveries.List(ctx, shop, in.Endpoint, store.DeliveryFilter{
-		State: store.DeliveryState(in.State), ClaimID: in.ClaimID, Limit: in.Limit, Cursor: in.Cursor,
-	})
-	out := make([]client.Delivery, 0, len(deliveries))
-	for _, d := range deliveries {
-		out = append(out, client.Delivery{
-			ID: d.ID, Shop: d.Ref.Shop, ClaimID: d.Ref.ID, Sequence: d.Sequence, Type: d.Type, State: string(d.State),
-			Attempts: d.Attempts, NextAttemptAt: d.NextAttemptAt, LastStatus: d.LastStatus, LastError: d.LastError, Note: d.Note,
-			DeliveredAt: d.DeliveredAt, CreatedAt: d.CreatedAt, Body: d.Body,
-		})
-	}
-	return ok(client.DeliveryPage{Deliveries: out, Next: next}, err)
-}
-
-func endpointAnswer(e store.Endpoint, err error) (*body[client.Endpoint], error) {
-	return ok(shownEndpoint(e), err)
-}
-
-func shownEndpoint(e store.Endpoint) client.Endpoint {
-	types := e.Types
-	if types == nil {
-		types = []string{}
-	}
-	return client.Endpoint{
-		ID: e.ID, Kind: string(e.Kind), KarlaShop: e.KarlaShop, Shop: e.Shop, URL: e.URL, Description: e.Description, EventTypes: types, State: string(e.State), Reason: e.Reason,
-		PreviousSecretUntil: e.PreviousUntil, FailingSince: e.FailingSince, SucceededAt: e.SucceededAt,
-		Waiting: e.Waiting, Dead: e.Dead, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
-	}
+	deliveries, next, err := a.Store.Deliveries.List(ctx, in.Shop, in.Endpoint, in.DeliveryFilter)
+	return ok(client.DeliveryPage{Deliveries: notNil(deliveries), Next: next}, err)
 }
 
 // noListenerWarning returns a warning if no active endpoint is notified of the shop's claims.
 func (a *api) noListenerWarning(ctx context.Context, shop string) ([]string, error) {
-	heard, err := a.store.Endpoints.AnyActive(ctx, shop)
+	heard, err := a.Store.Endpoints.AnyActive(ctx, shop)
 	if err != nil || heard {
 		return nil, err
 	}

@@ -26,22 +26,22 @@ func TestEndpointsOfShopAndPlatform(t *testing.T) {
 		added, err := b.client.AddEndpoint(t.Context(), shop, client.NewEndpoint{URL: hook, Description: "the shop's", EventTypes: []string{claim.OutboundFallback}})
 		require.NoError(t, err)
 		require.Regexp(t, `^whsec_[A-Za-z0-9+/]{43}=$`, added.Secret, "24 random bytes or more")
-		require.Equal(t, "active", added.State)
+		require.Equal(t, claim.EndpointActive, added.State)
 		require.Equal(t, shop, added.Shop)
 
 		list, err := b.client.Endpoints(t.Context(), shop)
 		require.NoError(t, err)
 		require.Equal(t, []client.Endpoint{added.Endpoint}, list)
-		none, paused := []string{}, "paused"
+		none, paused := []string{}, claim.EndpointPaused
 		changed, err := b.client.PatchEndpoint(t.Context(), shop, added.ID, client.EndpointPatch{EventTypes: &none, State: &paused})
 		require.NoError(t, err)
 		require.Empty(t, changed.EventTypes)
-		require.Equal(t, "paused", changed.State)
+		require.Equal(t, claim.EndpointPaused, changed.State)
 		require.Contains(t, changed.Reason, "paused by test admin")
 		require.Equal(t, hook, changed.URL, "what is left out stays")
 		resumed, err := b.client.ResumeEndpoint(t.Context(), shop, added.ID)
 		require.NoError(t, err)
-		require.Equal(t, "active", resumed.State)
+		require.Equal(t, claim.EndpointActive, resumed.State)
 
 		rotated, err := b.client.RotateEndpoint(t.Context(), shop, added.ID, 2)
 		require.NoError(t, err)
@@ -115,7 +115,7 @@ func TestDeliveriesAndReplayByTheAPI(t *testing.T) {
 	}
 	parcels, err := b.store.Deliveries.Lease(t.Context(), added.ID, "test", 1, time.Minute)
 	require.NoError(t, err)
-	_, err = b.store.Deliveries.MarkFailed(t.Context(), parcels[0].ID, "test", store.DeliveryFailure{Status: 404, Error: "the endpoint answered 404", Dead: true})
+	_, err = b.store.Deliveries.MarkFailed(t.Context(), parcels[0].ID, "test", store.DeliveryFailure{Status: 404, Error: "the endpoint returned 404", Dead: true})
 	require.NoError(t, err)
 
 	seen := map[int64]bool{}
@@ -181,7 +181,7 @@ func TestEndpointsOfOtherKinds(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Empty(t, added.Secret)
-	require.Equal(t, "karla", added.Kind)
+	require.Equal(t, claim.EndpointKarla, added.Kind)
 	require.Equal(t, "acme-there", added.KarlaShop)
 	shop, err := b.client.Enable(t.Context(), "acme")
 	require.NoError(t, err)

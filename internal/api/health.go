@@ -26,15 +26,15 @@ func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
 	h, status := health{Status: "ready", Store: "reachable"}, http.StatusOK
-	if a.temporal != nil {
-		state, err := a.temporal(ctx)
+	if a.Temporal != nil {
+		state, err := a.Temporal(ctx)
 		h.Temporal = state
 		if err != nil {
 			h.Status, h.Temporal = "degraded", state+": claims are taken and wait"
 			note(r.Context(), err)
 		}
 	}
-	if err := a.store.Ping(ctx); err != nil {
+	if err := a.Store.Ping(ctx); err != nil {
 		h.Status, h.Store, status = "unavailable", "unreachable", http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", retryAfter)
 		note(r.Context(), err)

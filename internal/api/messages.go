@@ -24,7 +24,7 @@ type messagesInput struct {
 }
 
 func (a *api) listMessages(ctx context.Context, in *messagesInput) (*body[client.MessagePage], error) {
-	if _, err := a.store.Claims.Record(ctx, in.ref()); err != nil {
+	if _, err := a.Store.Claims.Record(ctx, in.ref()); err != nil {
 		return nil, err
 	}
 	f := store.MessageFilter{Limit: in.Limit}
@@ -37,14 +37,11 @@ func (a *api) listMessages(ctx context.Context, in *messagesInput) (*body[client
 			return nil, err
 		}
 	}
-	messages, err := a.store.Conversations.Messages(ctx, in.ref(), f)
+	messages, err := a.Store.Conversations.Messages(ctx, in.ref(), f)
 	if err != nil {
 		return nil, err
 	}
-	page := client.MessagePage{Messages: messages}
-	if messages == nil {
-		page.Messages = []claim.Message{}
-	}
+	page := client.MessagePage{Messages: notNil(messages)}
 	if len(messages) == f.Limit {
 		last := messages[len(messages)-1]
 		page.Next = base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(last.At.UnixMicro(), 10) + "/" + last.ID))
@@ -73,11 +70,11 @@ func (a *api) sendMessage(ctx context.Context, in *sendInput) (*body[claim.Instr
 	if err := a.writable(ctx, in.Shop, http.MethodGet); err != nil {
 		return nil, err
 	}
-	record, err := a.store.Claims.Record(ctx, in.ref())
+	record, err := a.Store.Claims.Record(ctx, in.ref())
 	if err != nil {
 		return nil, err
 	}
-	settings, err := a.store.Settings.Integration(ctx, in.Shop)
+	settings, err := a.Store.Settings.Integration(ctx, in.Shop)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +83,7 @@ func (a *api) sendMessage(ctx context.Context, in *sendInput) (*body[claim.Instr
 		return nil, &claim.InvalidError{What: "message", Faults: faults}
 	}
 	if record.State == claim.StateAbandoned || record.State == claim.StateSkipped {
-		return nil, &store.ConflictError{What: "claim", Claim: in.ref(), Problem: fmt.Sprintf("claim %s is %s, so nothing is written for it; retry it first", in.ref(), record.State)}
+		return nil, &store.ConflictError{Problem: fmt.Sprintf("claim %s is %s, so nothing is written for it; retry it first", in.ref(), record.State)}
 	}
 	var content any = claim.NoteBody{Text: m.Text}
 	if m.Kind == claim.InstructReply {
@@ -97,7 +94,7 @@ func (a *api) sendMessage(ctx context.Context, in *sendInput) (*body[claim.Instr
 		return nil, err
 	}
 	recordChange(ctx, "kind", m.Kind)
-	instruction, _, err := a.store.Instructions.Add(ctx, claim.Instruction{Ref: in.ref(), ID: in.Key, Kind: m.Kind, Body: data, By: of(ctx).key.Name})
+	instruction, _, err := a.Store.Instructions.Add(ctx, claim.Instruction{Ref: in.ref(), ID: in.Key, Kind: m.Kind, Body: data, By: of(ctx).key.Name})
 	return ok(instruction, err)
 }
 
@@ -113,7 +110,7 @@ func (a *api) attachable(address string) bool {
 	ip, err := netip.ParseAddr(u.Hostname())
 	here := u.Hostname() == "localhost" || err == nil && ip.Unmap().IsLoopback()
 	if here {
-		return a.loopback && (u.Scheme == "https" || u.Scheme == "http")
+		return a.AllowLoopback && (u.Scheme == "https" || u.Scheme == "http")
 	}
 	return u.Scheme == "https"
 }
@@ -170,5 +167,5 @@ type instructionInput struct {
 }
 
 func (a *api) getInstruction(ctx context.Context, in *instructionInput) (*body[claim.Instruction], error) {
-	return ok(a.store.Instructions.Get(ctx, in.ref(), in.Instruction))
+	return ok(a.Store.Instructions.Get(ctx, in.ref(), in.Instruction))
 }

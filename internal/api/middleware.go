@@ -10,6 +10,8 @@ import (
 
 	"github.com/felixge/httpsnoop"
 	"github.com/google/uuid"
+
+	"github.com/claimflow/claimflow/claim"
 )
 
 // request is the state that middleware and handlers share during one request.
@@ -18,7 +20,7 @@ type request struct {
 	// pattern is the route that serves the request.
 	pattern string
 	// key is the API key of the request.
-	key *principal
+	key *claim.Key
 	// changed is what the audit log records as changed.
 	changed map[string]string
 	// refused is a one-word reason why an event was rejected.
@@ -97,7 +99,7 @@ func (a *api) withAccessLog(next http.Handler) http.Handler {
 		if quiet(r.URL.Path) && m.Code < http.StatusBadRequest {
 			level = slog.LevelDebug
 		}
-		a.log.LogAttrs(r.Context(), level, "request", attrs...)
+		a.Log.LogAttrs(r.Context(), level, "request", attrs...)
 	})
 }
 
@@ -116,7 +118,7 @@ func (a *api) withRecovery(mux *http.ServeMux) http.Handler {
 			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(cause)
 			}
-			a.log.ErrorContext(r.Context(), "a request ended in a panic", "request_id", requestID(r.Context()),
+			a.Log.ErrorContext(r.Context(), "a request ended in a panic", "request_id", requestID(r.Context()),
 				"panic", cause, "stack", string(debug.Stack()))
 			p := newProblem(http.StatusInternalServerError, "", "Something went wrong here that nobody foresaw.")
 			p.Instance = requestID(r.Context())

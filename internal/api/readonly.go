@@ -14,7 +14,7 @@ import (
 // the methods that the address still supports, as RFC 9110, section 15.5.6 requires.
 // An unknown shop is not found.
 func (a *api) writable(ctx context.Context, shop string, allow ...string) error {
-	in, err := a.store.Settings.Integration(ctx, shop)
+	in, err := a.Store.Settings.Integration(ctx, shop)
 	if err != nil || !in.Effective.ReadOnly {
 		return err
 	}

@@ -34,7 +34,7 @@ func TestReadOnlyShop(t *testing.T) {
 	shop, err := b.client.Enable(ctx, "acme")
 	require.NoError(t, err)
 	require.Len(t, shop.Warnings, 2)
-	require.Contains(t, shop.Warnings[1], "The settings are read-only, so no webhook subscription was made")
+	require.Contains(t, shop.Warnings[1], "does not report events of the shop's conversations")
 	report, err := b.client.Validate(ctx, "acme")
 	require.NoError(t, err)
 	require.True(t, report.OK, "%+v", report.Checks)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/claimflow/claimflow/store"
+	"github.com/claimflow/claimflow/claim"
 )
 
 // record follows up on successful changes: it wakes the dispatcher and writes
@@ -18,19 +18,19 @@ func (a *api) record(ctx huma.Context, next func(huma.Context)) {
 	if ctx.Method() == http.MethodGet || ctx.Status() >= http.StatusBadRequest {
 		return
 	}
-	a.kick()
+	a.Kick()
 	action, audited := ctx.Operation().Metadata[metaAudit].(string)
 	if !audited {
 		return
 	}
 	about := of(ctx.Context())
-	entry := store.AuditEntry{
+	entry := claim.AuditEntry{
 		Actor: about.key.Name, Action: action, Shop: ctx.Param("shop"), Target: target(ctx), Details: about.changed,
 	}
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx.Context()), 5*time.Second)
 	defer cancel()
-	if err := a.store.AuditLog.Append(writing, entry); err != nil {
-		a.log.ErrorContext(writing, "the audit log could not be written", "action", entry.Action, "actor", entry.Actor,
+	if err := a.Store.AuditLog.Append(writing, entry); err != nil {
+		a.Log.ErrorContext(writing, "the audit log could not be written", "action", entry.Action, "actor", entry.Actor,
 			"shop", entry.Shop, "target", entry.Target, "details", entry.Details, "request_id", about.id, "error", err.Error())
 	}
 }

@@ -42,6 +42,10 @@ func newRoute[I, O any](pattern, name, summary, tag, scope string, handle func(c
 	if method != http.MethodGet {
 		r.operation.Metadata[metaAudit] = name
 	}
+	if strings.Contains(path, "{shop}") {
+		r.operation.Parameters = []*huma.Param{shopParameter()}
+		r.operation.Errors = append(r.operation.Errors, http.StatusUnprocessableEntity)
+	}
 	for _, o := range options {
 		o(&r)
 	}

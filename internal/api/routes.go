@@ -107,27 +107,27 @@ func (a *api) routes() []route {
 		newRoute("POST "+shop+"/integrations/dixa/test", "test-integration", "Open a test conversation", tagDixa, shopsWrite, a.test, withLongTimeout, withErrors(http.StatusConflict, http.StatusMethodNotAllowed, http.StatusBadGateway),
 			withDescription("405: the shop's settings are read-only; nothing was sent to Dixa.")),
 
-		newRoute("PUT "+shop+"/karla/webhook-secret", "save-karla-secret", "Save the signing secret of Karla's webhooks for a shop", tagShops, shopsWrite, a.saveShopKarlaSecret,
+		newRoute("PUT "+shop+"/karla/webhook-secret", "save-karla-secret", "Save the signing secret of Karla's webhooks for a shop", tagShops, shopsWrite, a.saveKarlaSecret,
 			withRequestBody[client.KarlaSecretRequest](small, "secret"), withDescription("Only a preview of the secret is ever returned. The previous secret stays valid for three days.")),
 		newRoute("GET "+shop+"/karla/events", "list-karla-events", "List the events that Karla sent and their results", tagShops, claimsRead, a.karlaEvents,
 			withDescription("The newest 200 events, without their contents. Invalid events list every fault.")),
 
-		newRoute("GET "+shop+"/templates", "list-templates", "List a shop's templates", tagTemplates, shopsRead, ofShop[InShop](a.listTemplates)),
-		newRoute("GET "+shop+"/templates/{reason}", "get-template", "Get the effective template", tagTemplates, shopsRead, ofShop[shopTemplateInput](a.getTemplate)),
-		newRoute("PUT "+shop+"/templates/{reason}", "save-template", "Save a template", tagTemplates, shopsWrite, ofShop[shopTemplateBodyInput](a.putTemplate), withRequestBody[client.TemplateSource](small)),
-		newRoute("DELETE "+shop+"/templates/{reason}", "delete-template", "Delete a template", tagTemplates, shopsWrite, ofShop[shopTemplateInput](a.deleteTemplate)),
-		newRoute("POST "+shop+"/templates/{reason}/preview", "preview-template", "Render a template", tagTemplates, shopsRead, ofShop[shopTemplateBodyInput](a.previewTemplate), withoutAudit,
+		newRoute("GET "+shop+"/templates", "list-templates", "List a shop's templates", tagTemplates, shopsRead, a.listTemplates),
+		newRoute("GET "+shop+"/templates/{reason}", "get-template", "Get the effective template", tagTemplates, shopsRead, a.getTemplate),
+		newRoute("PUT "+shop+"/templates/{reason}", "save-template", "Save a template", tagTemplates, shopsWrite, a.putTemplate, withRequestBody[client.TemplateSource](small)),
+		newRoute("DELETE "+shop+"/templates/{reason}", "delete-template", "Delete a template", tagTemplates, shopsWrite, a.deleteTemplate),
+		newRoute("POST "+shop+"/templates/{reason}/preview", "preview-template", "Render a template", tagTemplates, shopsRead, a.previewTemplate, withoutAudit,
 			withRequestBody[client.PreviewRequest](claim.MaxBodyBytes), withDescription("Nothing is sent to Dixa.")),
-		newRoute("GET /v1/templates", "list-platform-templates", "List the platform's templates", tagTemplates, shopsRead, ofPlatform(a.listTemplates)),
-		newRoute("GET /v1/templates/{reason}", "get-platform-template", "Get the template that shops inherit", tagTemplates, shopsRead, ofPlatform(a.getTemplate)),
-		newRoute("PUT /v1/templates/{reason}", "save-platform-template", "Save a template of the platform", tagTemplates, shopsWrite, ofPlatform(a.putTemplate), withRequestBody[client.TemplateSource](small)),
-		newRoute("DELETE /v1/templates/{reason}", "delete-platform-template", "Delete a template of the platform", tagTemplates, shopsWrite, ofPlatform(a.deleteTemplate)),
-		newRoute("POST /v1/templates/{reason}/preview", "preview-platform-template", "Render a template", tagTemplates, shopsRead, ofPlatform(a.previewTemplate), withoutAudit,
+		newRoute("GET /v1/templates", "list-platform-templates", "List the platform's templates", tagTemplates, shopsRead, a.listTemplates),
+		newRoute("GET /v1/templates/{reason}", "get-platform-template", "Get the template that shops inherit", tagTemplates, shopsRead, a.getTemplate),
+		newRoute("PUT /v1/templates/{reason}", "save-platform-template", "Save a template of the platform", tagTemplates, shopsWrite, a.putTemplate, withRequestBody[client.TemplateSource](small)),
+		newRoute("DELETE /v1/templates/{reason}", "delete-platform-template", "Delete a template of the platform", tagTemplates, shopsWrite, a.deleteTemplate),
+		newRoute("POST /v1/templates/{reason}/preview", "preview-platform-template", "Render a template", tagTemplates, shopsRead, a.previewTemplate, withoutAudit,
 			withRequestBody[client.PreviewRequest](claim.MaxBodyBytes), withDescription("Nothing is sent to Dixa.")),
 
 		newRoute("GET /v1/settings", "get-platform-settings", "Get the settings that shops inherit", tagPlatform, shopsRead, a.getPlatformSettings),
 		newRoute("PUT /v1/settings", "change-platform-settings", "Update the settings that shops inherit", tagPlatform, shopsWrite, a.changePlatformSettings, withRequestBody[claim.Settings](small)),
-		newRoute("PUT /v1/karla/webhook-secret", "save-platform-karla-secret", "Save the signing secret of Karla's webhooks for all shops", tagPlatform, shopsWrite, a.savePlatformKarlaSecret,
+		newRoute("PUT /v1/karla/webhook-secret", "save-platform-karla-secret", "Save the signing secret of Karla's webhooks for all shops", tagPlatform, shopsWrite, a.saveKarlaSecret,
 			withRequestBody[client.KarlaSecretRequest](small, "secret"), withDescription("Only a preview of the secret is ever returned. The previous secret stays valid for three days.")),
 		newRoute("GET /v1/keys", "list-keys", "List API keys", tagPlatform, admin, a.listKeys),
 		newRoute("POST /v1/keys", "create-key", "Create an API key", tagPlatform, admin, a.createKey, withStatus(http.StatusCreated)),
@@ -148,35 +148,56 @@ func (a *api) endpointRoutes() []route {
 	list := withDescription("Sent and pending deliveries, newest first, with bodies. A dead delivery was given up after its last attempt; replay sends it again.")
 	replay := withDescription("Replays every event of a time range with its original webhook-id.")
 	return []route{
-		newRoute("GET "+own, "list-endpoints", "List a shop's endpoints", tagEndpoints, shopsRead, ofShop[InShop](a.listEndpoints)),
-		newRoute("POST "+own, "add-endpoint", "Add an endpoint", tagEndpoints, shopsWrite, ofShop[shopNewEndpoint](a.addEndpoint), withStatus(http.StatusCreated)),
-		newRoute("GET "+own+each, "get-endpoint", "Get an endpoint", tagEndpoints, shopsRead, ofShop[shopEndpoint](a.getEndpoint)),
-		newRoute("PATCH "+own+each, "change-endpoint", "Update or pause an endpoint", tagEndpoints, shopsWrite, ofShop[shopEndpointPatch](a.patchEndpoint), withErrors(http.StatusConflict)),
-		newRoute("DELETE "+own+each, "delete-endpoint", "Delete an endpoint", tagEndpoints, shopsWrite, ofShop[shopEndpoint](a.deleteEndpoint)),
-		newRoute("POST "+own+each+"/rotate", "rotate-endpoint", "Rotate an endpoint's signing secret", tagEndpoints, shopsWrite, ofShop[shopEndpointRotate](a.rotateEndpoint), withErrors(http.StatusConflict)),
-		newRoute("POST "+own+each+"/resume", "resume-endpoint", "Resume a paused endpoint", tagEndpoints, operate, ofShop[shopEndpoint](a.resumeEndpoint)),
-		newRoute("POST "+own+each+"/replay", "replay-endpoint", "Replay events", tagEndpoints, operate, ofShop[shopEndpointReplay](a.replayEndpoint), replay),
-		newRoute("GET "+own+each+"/deliveries", "list-deliveries", "List an endpoint's deliveries", tagEndpoints, claimsRead, ofShop[shopDeliveries](a.listDeliveries), list),
-		newRoute("GET "+all, "list-platform-endpoints", "List the platform's endpoints", tagEndpoints, shopsRead, ofPlatform(a.listEndpoints)),
-		newRoute("POST "+all, "add-platform-endpoint", "Add an endpoint for all shops", tagEndpoints, shopsWrite, ofPlatform(a.addEndpoint), withStatus(http.StatusCreated)),
-		newRoute("GET "+all+each, "get-platform-endpoint", "Get an endpoint", tagEndpoints, shopsRead, ofPlatform(a.getEndpoint)),
-		newRoute("PATCH "+all+each, "change-platform-endpoint", "Update or pause an endpoint", tagEndpoints, shopsWrite, ofPlatform(a.patchEndpoint), withErrors(http.StatusConflict)),
-		newRoute("DELETE "+all+each, "delete-platform-endpoint", "Delete an endpoint", tagEndpoints, shopsWrite, ofPlatform(a.deleteEndpoint)),
-		newRoute("POST "+all+each+"/rotate", "rotate-platform-endpoint", "Rotate an endpoint's signing secret", tagEndpoints, shopsWrite, ofPlatform(a.rotateEndpoint), withErrors(http.StatusConflict)),
-		newRoute("POST "+all+each+"/resume", "resume-platform-endpoint", "Resume a paused endpoint", tagEndpoints, operate, ofPlatform(a.resumeEndpoint)),
-		newRoute("POST "+all+each+"/replay", "replay-platform-endpoint", "Replay events", tagEndpoints, operate, ofPlatform(a.replayEndpoint), replay),
-		newRoute("GET "+all+each+"/deliveries", "list-platform-deliveries", "List an endpoint's deliveries", tagEndpoints, claimsRead, ofPlatform(a.listDeliveries), list),
+		newRoute("GET "+own, "list-endpoints", "List a shop's endpoints", tagEndpoints, shopsRead, a.listEndpoints),
+		newRoute("POST "+own, "add-endpoint", "Add an endpoint", tagEndpoints, shopsWrite, a.addEndpoint, withStatus(http.StatusCreated)),
+		newRoute("GET "+own+each, "get-endpoint", "Get an endpoint", tagEndpoints, shopsRead, a.getEndpoint),
+		newRoute("PATCH "+own+each, "change-endpoint", "Update or pause an endpoint", tagEndpoints, shopsWrite, a.patchEndpoint, withErrors(http.StatusConflict)),
+		newRoute("DELETE "+own+each, "delete-endpoint", "Delete an endpoint", tagEndpoints, shopsWrite, a.deleteEndpoint),
+		newRoute("POST "+own+each+"/rotate", "rotate-endpoint", "Rotate an endpoint's signing secret", tagEndpoints, shopsWrite, a.rotateEndpoint, withErrors(http.StatusConflict)),
+		newRoute("POST "+own+each+"/resume", "resume-endpoint", "Resume a paused endpoint", tagEndpoints, operate, a.resumeEndpoint),
+		newRoute("POST "+own+each+"/replay", "replay-endpoint", "Replay events", tagEndpoints, operate, a.replayEndpoint, replay),
+		newRoute("GET "+own+each+"/deliveries", "list-deliveries", "List an endpoint's deliveries", tagEndpoints, claimsRead, a.listDeliveries, list),
+		newRoute("GET "+all, "list-platform-endpoints", "List the platform's endpoints", tagEndpoints, shopsRead, a.listEndpoints),
+		newRoute("POST "+all, "add-platform-endpoint", "Add an endpoint for all shops", tagEndpoints, shopsWrite, a.addEndpoint, withStatus(http.StatusCreated)),
+		newRoute("GET "+all+each, "get-platform-endpoint", "Get an endpoint", tagEndpoints, shopsRead, a.getEndpoint),
+		newRoute("PATCH "+all+each, "change-platform-endpoint", "Update or pause an endpoint", tagEndpoints, shopsWrite, a.patchEndpoint, withErrors(http.StatusConflict)),
+		newRoute("DELETE "+all+each, "delete-platform-endpoint", "Delete an endpoint", tagEndpoints, shopsWrite, a.deleteEndpoint),
+		newRoute("POST "+all+each+"/rotate", "rotate-platform-endpoint", "Rotate an endpoint's signing secret", tagEndpoints, shopsWrite, a.rotateEndpoint, withErrors(http.StatusConflict)),
+		newRoute("POST "+all+each+"/resume", "resume-platform-endpoint", "Resume a paused endpoint", tagEndpoints, operate, a.resumeEndpoint),
+		newRoute("POST "+all+each+"/replay", "replay-platform-endpoint", "Replay events", tagEndpoints, operate, a.replayEndpoint, replay),
+		newRoute("GET "+all+each+"/deliveries", "list-platform-deliveries", "List an endpoint's deliveries", tagEndpoints, claimsRead, a.listDeliveries, list),
 	}
 }
 
-// InShop is the part of an input that names the shop. The router reads exported
-// types only.
-type InShop struct {
-	Shop string `path:"shop" doc:"The shop's slug."`
+// InShop is the part of an input that names the shop. Shop is empty on the platform's
+// routes, so that one handler serves both. The router reads exported types only.
+type InShop struct{ Shop string }
+
+// Resolve implements huma.Resolver.
+func (in *InShop) Resolve(ctx huma.Context) []error {
+	in.Shop = ctx.Param("shop")
+	return nil
+}
+
+// shopParameter documents the shop of a route.
+func shopParameter() *huma.Param {
+	const text = "The shop's slug."
+	return &huma.Param{Name: "shop", In: "path", Required: true, Description: text, Schema: &huma.Schema{Type: huma.TypeString, Description: text}}
 }
 
 // body is a JSON response body.
 type body[T any] struct{ Body T }
+
+// orZero returns an optional request body.
+func orZero[T any](body *T) (v T) {
+	if body != nil {
+		v = *body
+	}
+	return v
+}
+
+// notNil makes JSON of an empty list [] instead of null.
+func notNil[T any](list []T) []T { return append([]T{}, list...) }
 
 func ok[T any](v T, err error) (*body[T], error) {
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,11 +18,8 @@ import (
 )
 
 func (a *api) listShops(ctx context.Context, _ *struct{}) (*body[client.ShopList], error) {
-	shops, err := a.store.Shops.List(ctx)
-	if shops == nil {
-		shops = []claim.Shop{}
-	}
-	return ok(client.ShopList{Shops: shops}, err)
+	shops, err := a.Store.Shops.List(ctx)
+	return ok(client.ShopList{Shops: notNil(shops)}, err)
 }
 
 type addShopInput struct{ Body client.NewShop }
@@ -32,11 +30,11 @@ func (a *api) addShop(ctx context.Context, in *addShopInput) (*body[claim.Shop],
 		return nil, &claim.InvalidError{What: "shop", Faults: faults}
 	}
 	recordChange(ctx, "slug", s.Slug)
-	return ok(a.store.Shops.Create(ctx, s))
+	return ok(a.Store.Shops.Create(ctx, s))
 }
 
 func (a *api) getShop(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
-	return ok(a.store.Shops.Get(ctx, in.Shop))
+	return ok(a.Store.Shops.Get(ctx, in.Shop))
 }
 
 type patchShopInput struct {
@@ -51,30 +49,30 @@ func (a *api) patchShop(ctx context.Context, in *patchShopInput) (*body[claim.Sh
 	if in.Body.Feature != nil {
 		recordChange(ctx, "dixa_feature", strconv.FormatBool(*in.Body.Feature))
 	}
-	return ok(a.store.Shops.Patch(ctx, in.Shop, store.ShopPatch(in.Body)))
+	return ok(a.Store.Shops.Patch(ctx, in.Shop, in.Body))
 }
 
 func (a *api) deleteShop(ctx context.Context, in *InShop) (*struct{}, error) {
-	return nil, a.onboarding.Delete(ctx, in.Shop)
+	return nil, a.Onboarding.Delete(ctx, in.Shop)
 }
 
 func (a *api) pauseShop(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
-	return a.switched(ctx, in.Shop, a.store.Shops.Pause(ctx, in.Shop))
+	return a.switched(ctx, in.Shop, a.Store.Shops.Pause(ctx, in.Shop))
 }
 
 func (a *api) resumeShop(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
-	return a.switched(ctx, in.Shop, a.store.Shops.Resume(ctx, in.Shop))
+	return a.switched(ctx, in.Shop, a.Store.Shops.Resume(ctx, in.Shop))
 }
 
 func (a *api) enable(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
-	out, err := a.switched(ctx, in.Shop, a.onboarding.Enable(ctx, in.Shop))
+	out, err := a.switched(ctx, in.Shop, a.Onboarding.Enable(ctx, in.Shop))
 	if err != nil {
 		return nil, err
 	}
 	if out.Body.Warnings, err = a.noListenerWarning(ctx, in.Shop); err != nil {
 		return nil, err
 	}
-	unseen, err := a.onboarding.MissingEventsWarning(ctx, in.Shop)
+	unseen, err := a.Onboarding.MissingEventsWarning(ctx, in.Shop)
 	if unseen != "" {
 		out.Body.Warnings = append(out.Body.Warnings, unseen)
 	}
@@ -82,7 +80,7 @@ func (a *api) enable(ctx context.Context, in *InShop) (*body[claim.Shop], error)
 }
 
 func (a *api) disable(ctx context.Context, in *InShop) (*body[claim.Shop], error) {
-	return a.switched(ctx, in.Shop, a.onboarding.Disable(ctx, in.Shop))
+	return a.switched(ctx, in.Shop, a.Onboarding.Disable(ctx, in.Shop))
 }
 
 // switched answers a command with the shop's current state.
@@ -90,7 +88,7 @@ func (a *api) switched(ctx context.Context, shop string, err error) (*body[claim
 	if err != nil {
 		return nil, err
 	}
-	return ok(a.store.Shops.Get(ctx, shop))
+	return ok(a.Store.Shops.Get(ctx, shop))
 }
 
 type retryShopInput struct {
@@ -99,16 +97,13 @@ type retryShopInput struct {
 }
 
 func (a *api) retryShop(ctx context.Context, in *retryShopInput) (*body[client.Count], error) {
-	var causes []claim.Cause
-	if in.Body != nil {
-		causes = in.Body.Causes
-	}
+	causes := orZero(in.Body).Causes
 	for _, c := range causes {
 		if !slices.Contains(claim.Causes(), c) {
 			return nil, invalid("command", "causes", "must be some of %s", join(claim.Causes()))
 		}
 	}
-	n, err := a.store.Claims.RetryShop(ctx, in.Shop, causes...)
+	n, err := a.Store.Claims.RetryShop(ctx, in.Shop, causes...)
 	recordChange(ctx, "claims", strconv.Itoa(n))
 	recordChange(ctx, "causes", join(causes))
 	return ok(client.Count{Claims: n}, err)
@@ -120,25 +115,22 @@ type openSkippedInput struct {
 }
 
 func (a *api) openSkipped(ctx context.Context, in *openSkippedInput) (*body[client.Count], error) {
-	var since client.OpenSkippedRequest
-	if in.Body != nil {
-		since = *in.Body
-	}
-	n, err := a.store.Claims.OpenSkipped(ctx, in.Shop, since.Since)
+	since := orZero(in.Body).Since
+	n, err := a.Store.Claims.OpenSkipped(ctx, in.Shop, since)
 	recordChange(ctx, "claims", strconv.Itoa(n))
-	recordChange(ctx, "since", instant(since.Since))
+	recordChange(ctx, "since", instant(since))
 	return ok(client.Count{Claims: n}, err)
 }
 
 func (a *api) getIntegration(ctx context.Context, in *InShop) (*body[claim.Integration], error) {
-	integration, err := a.onboarding.Integration(ctx, in.Shop)
+	integration, err := a.Onboarding.Integration(ctx, in.Shop)
 	if err != nil || integration.Connection == nil {
 		return ok(integration, err)
 	}
-	if integration.TokenShare, err = a.store.Budget.Share(ctx, integration.Connection.ID); err != nil {
+	if integration.TokenShare, err = a.Store.Budget.Share(ctx, integration.Connection.ID); err != nil {
 		return nil, err
 	}
-	last, err := a.store.Sweeps.Last(ctx, integration.Connection.ID)
+	last, err := a.Store.Sweeps.Last(ctx, integration.Connection.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return ok(integration, nil)
 	}
@@ -147,7 +139,7 @@ func (a *api) getIntegration(ctx context.Context, in *InShop) (*body[claim.Integ
 }
 
 func (a *api) sweepShop(ctx context.Context, in *InShop) (*body[client.SweepAsked], error) {
-	shop, err := a.store.Shops.Get(ctx, in.Shop)
+	shop, err := a.Store.Shops.Get(ctx, in.Shop)
 	if err != nil {
 		return nil, err
 	}
@@ -155,17 +147,17 @@ func (a *api) sweepShop(ctx context.Context, in *InShop) (*body[client.SweepAske
 		return nil, newProblem(http.StatusConflict, "", "Nothing is swept for a shop that is not enabled.")
 	}
 	var asked client.SweepAsked
-	last, err := a.store.Sweeps.Last(ctx, shop.Connection.ID)
+	last, err := a.Store.Sweeps.Last(ctx, shop.Connection.ID)
 	switch {
 	case err == nil:
 		asked.LastStartedAt = last.StartedAt
 	case !errors.Is(err, store.ErrNotFound):
 		return nil, err
 	}
-	if a.sweep == nil {
+	if a.Sweep == nil {
 		return nil, newProblem(http.StatusServiceUnavailable, "", "Temporal is not there for this API.")
 	}
-	if err := a.sweep(ctx, shop.Connection.ID); err != nil {
+	if err := a.Sweep(ctx, shop.Connection.ID); err != nil {
 		note(ctx, err)
 		return nil, newProblem(http.StatusServiceUnavailable, "", "Temporal could not be reached, which runs the sweep. Asking again is safe.")
 	}
@@ -179,21 +171,14 @@ type settingsInput struct {
 
 func (a *api) changeSettings(ctx context.Context, in *settingsInput) (*body[claim.Integration], error) {
 	recordChange(ctx, "fields", members(in.RawBody))
-	return ok(a.onboarding.ChangeSettings(ctx, in.Shop, slices.Clone(in.RawBody)))
+	return ok(a.Onboarding.ChangeSettings(ctx, in.Shop, slices.Clone(in.RawBody)))
 }
 
 // members lists the members of a patch for the audit log.
 func members(patch []byte) string {
 	var object map[string]json.RawMessage
-	if json.Unmarshal(patch, &object) != nil {
-		return ""
-	}
-	names := make([]string, 0, len(object))
-	for name := range object {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
+	_ = json.Unmarshal(patch, &object) // saving reports what is invalid
+	return strings.Join(slices.Sorted(maps.Keys(object)), ", ")
 }
 
 func (a *api) saveToken(ctx context.Context, in *settingsInput) (*body[claim.Connection], error) {
@@ -202,7 +187,7 @@ func (a *api) saveToken(ctx context.Context, in *settingsInput) (*body[claim.Con
 	if err := json.Unmarshal(in.RawBody, &request); err != nil {
 		return nil, invalid("token", "token", `is not given as {"token": "…"}`)
 	}
-	connection, err := a.onboarding.Connect(ctx, in.Shop, request.Token)
+	connection, err := a.Onboarding.Connect(ctx, in.Shop, request.Token)
 	recordChange(ctx, "preview", connection.TokenPreview)
 	recordChange(ctx, "organization_id", connection.OrganizationID)
 	return ok(connection, err)
@@ -214,11 +199,11 @@ type compareTokenInput struct {
 }
 
 func (a *api) compareToken(ctx context.Context, in *compareTokenInput) (*body[client.TokenCompared], error) {
-	shop, err := a.store.Shops.Get(ctx, in.Shop)
+	shop, err := a.Store.Shops.Get(ctx, in.Shop)
 	if err != nil || shop.Connection == nil {
 		return ok(client.TokenCompared{}, err)
 	}
-	token, _, err := a.store.Connections.Token(ctx, shop.Connection.ID)
+	token, _, err := a.Store.Connections.Token(ctx, shop.Connection.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return ok(client.TokenCompared{}, nil)
 	}
@@ -232,14 +217,14 @@ func (a *api) saveWebhookSecret(ctx context.Context, in *settingsInput) (*body[c
 	if err := json.Unmarshal(in.RawBody, &request); err != nil || request.Secret == nil {
 		return nil, invalid("webhook secret", "secret", `is not given as {"secret": "…"}`)
 	}
-	saved, err := a.onboarding.SaveWebhookSecret(ctx, in.Shop, *request.Secret)
+	saved, err := a.Onboarding.SaveWebhookSecret(ctx, in.Shop, *request.Secret)
 	recordChange(ctx, "preview", saved.SecretPreview)
 	recordChange(ctx, "state", string(saved.State))
 	return ok(saved, err)
 }
 
 func (a *api) validate(ctx context.Context, in *InShop) (*body[client.Report], error) {
-	out, err := reported(a.onboarding.Validate(ctx, in.Shop))
+	out, err := reported(a.Onboarding.Validate(ctx, in.Shop))
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +241,7 @@ func (a *api) test(ctx context.Context, in *testInput) (*body[client.Report], er
 	if err := a.writable(ctx, in.Shop); err != nil {
 		return nil, err
 	}
-	report, err := a.onboarding.Test(ctx, in.Shop, in.Body.Email, in.Body.AgentID)
+	report, err := a.Onboarding.Test(ctx, in.Shop, in.Body.Email, in.Body.AgentID)
 	if err == nil && report.ConversationID != 0 {
 		recordChange(ctx, "conversation_id", number(report.ConversationID))
 	}

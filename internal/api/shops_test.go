@@ -75,7 +75,7 @@ func TestSettingsAreMergedAndInherited(t *testing.T) {
 	_, err = b.client.ChangePlatformSettings(ctx, json.RawMessage(`{"tag": ""}`))
 	require.Equal(t, []string{"tag"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem))
 	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"opening": "outbound"}`))
-	require.Contains(t, refusal(t, err, 422, client.CodeInvalid).Error(), "default_agent_id: is required where opening is outbound")
+	require.Contains(t, refusal(t, err, 422, client.CodeInvalid).Error(), "default_agent_id: is required if opening is outbound")
 }
 
 func TestSettingsThatComeAtOnceAllStay(t *testing.T) {

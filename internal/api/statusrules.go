@@ -25,7 +25,7 @@ type statusRulesInput struct {
 
 // previewStatusRules evaluates past events with other rules.
 func (a *api) previewStatusRules(ctx context.Context, in *statusRulesInput) (*body[client.StatusRulesPreview], error) {
-	integration, err := a.store.Settings.Integration(ctx, in.Shop)
+	integration, err := a.Store.Settings.Integration(ctx, in.Shop)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (a *api) previewStatusRules(ctx context.Context, in *statusRulesInput) (*bo
 	if limit == 0 {
 		limit = triedClaims
 	}
-	records, _, err := a.store.Claims.List(ctx, store.ClaimFilter{
+	records, _, err := a.Store.Claims.List(ctx, store.ClaimFilter{
 		Shop: in.Shop, Limit: limit,
 		States: []claim.State{claim.StateOpen, claim.StatePending, claim.StateClosed, claim.StateSettled},
 	})
@@ -46,7 +46,7 @@ func (a *api) previewStatusRules(ctx context.Context, in *statusRulesInput) (*bo
 	}
 	out := client.StatusRulesPreview{Claims: len(records), Different: []client.StatusDifference{}}
 	for _, r := range records {
-		events, err := a.store.Inbox.EventsOf(ctx, r.Ref, triedEvents)
+		events, err := a.Store.Inbox.EventsOf(ctx, r.Ref, triedEvents)
 		if err != nil {
 			return nil, err
 		}

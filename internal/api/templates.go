@@ -15,56 +15,24 @@ import (
 	"github.com/claimflow/claimflow/templates"
 )
 
-// Inputs of the platform's template routes. The inputs of a shop's routes add the
-// shop.
-type (
-	// InTemplate names a template.
-	InTemplate struct {
-		Reason   string `path:"reason" maxLength:"100" doc:"A reason such as damaged, or a flow, in any spelling."`
-		Language string `query:"language" doc:"A BCP 47 tag such as de or de-CH. Missing: the default language."`
-	}
-	// InTemplateBody names a template and has a body that the handler parses.
-	InTemplateBody struct {
-		InTemplate
-		RawBody []byte `contentType:"application/json"`
-	}
-	shopTemplateInput struct {
-		InShop
-		InTemplate
-	}
-	shopTemplateBodyInput struct {
-		InShop
-		InTemplateBody
-	}
-)
-
-func (in *InShop) split() (string, *struct{})              { return in.Shop, nil }
-func (in *shopTemplateInput) split() (string, *InTemplate) { return in.Shop, &in.InTemplate }
-func (in *shopTemplateBodyInput) split() (string, *InTemplateBody) {
-	return in.Shop, &in.InTemplateBody
+// InTemplate names a template of a shop or of the platform.
+type InTemplate struct {
+	InShop
+	Reason   string `path:"reason" maxLength:"100" doc:"A reason such as damaged, or a flow, in any spelling."`
+	Language string `query:"language" doc:"A BCP 47 tag such as de or de-CH. Missing: the default language."`
 }
 
-// ofPlatform and ofShop let one handler serve both kinds of routes.
-func ofPlatform[I, O any](handle func(context.Context, string, *I) (*O, error)) func(context.Context, *I) (*O, error) {
-	return func(ctx context.Context, in *I) (*O, error) { return handle(ctx, "", in) }
+// templateInput names a template and has a body that the handler parses.
+type templateInput struct {
+	InTemplate
+	RawBody []byte `contentType:"application/json"`
 }
 
-func ofShop[S any, P interface {
-	*S
-	split() (string, *I)
-}, I, O any](handle func(context.Context, string, *I) (*O, error),
-) func(context.Context, *S) (*O, error) {
-	return func(ctx context.Context, in *S) (*O, error) {
-		shop, rest := P(in).split()
-		return handle(ctx, shop, rest)
-	}
-}
-
-func (a *api) listTemplates(ctx context.Context, shop string, _ *struct{}) (*body[client.TemplateList], error) {
-	if err := a.known(ctx, shop); err != nil {
+func (a *api) listTemplates(ctx context.Context, in *InShop) (*body[client.TemplateList], error) {
+	if err := a.known(ctx, in.Shop); err != nil {
 		return nil, err
 	}
-	stored, err := a.store.Templates.List(ctx, shop)
+	stored, err := a.Store.Templates.List(ctx, in.Shop)
 	if err != nil {
 		return nil, err
 	}
@@ -93,12 +61,12 @@ func (a *api) known(ctx context.Context, shop string) error {
 	if shop == "" {
 		return nil
 	}
-	_, err := a.store.Shops.Get(ctx, shop)
+	_, err := a.Store.Shops.Get(ctx, shop)
 	return err
 }
 
-func (a *api) getTemplate(ctx context.Context, shop string, in *InTemplate) (*body[client.Template], error) {
-	place, err := a.place(ctx, shop, in)
+func (a *api) getTemplate(ctx context.Context, in *InTemplate) (*body[client.Template], error) {
+	place, err := a.place(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -107,12 +75,12 @@ func (a *api) getTemplate(ctx context.Context, shop string, in *InTemplate) (*bo
 
 // putTemplate saves a template if it renders for the sample claims, together with
 // what it inherits from the layers below it.
-func (a *api) putTemplate(ctx context.Context, shop string, in *InTemplateBody) (*body[client.Template], error) {
+func (a *api) putTemplate(ctx context.Context, in *templateInput) (*body[client.Template], error) {
 	source, err := templates.ParseSource(in.RawBody)
 	if err != nil {
 		return nil, err
 	}
-	place, err := a.place(ctx, shop, &in.InTemplate)
+	place, err := a.place(ctx, &in.InTemplate)
 	if err != nil {
 		return nil, err
 	}
@@ -128,34 +96,34 @@ func (a *api) putTemplate(ctx context.Context, shop string, in *InTemplateBody) 
 		return nil, err
 	}
 	recordChange(ctx, "language", place.language)
-	if err := a.store.Templates.Put(ctx, shop, place.key, place.language, doc); err != nil {
+	if err := a.Store.Templates.Put(ctx, in.Shop, place.key, place.language, doc); err != nil {
 		return nil, err
 	}
 	saved := client.TemplateSource(source)
 	return ok(client.Template{Scope: own.Scope, Key: own.Key, Language: own.Language, Source: &saved}, nil)
 }
 
-func (a *api) deleteTemplate(ctx context.Context, shop string, in *InTemplate) (*struct{}, error) {
-	place, err := a.place(ctx, shop, in)
+func (a *api) deleteTemplate(ctx context.Context, in *InTemplate) (*struct{}, error) {
+	place, err := a.place(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	recordChange(ctx, "language", place.language)
-	return nil, a.store.Templates.Delete(ctx, shop, place.key, place.language)
+	return nil, a.Store.Templates.Delete(ctx, in.Shop, place.key, place.language)
 }
 
-func (a *api) previewTemplate(ctx context.Context, shop string, in *InTemplateBody) (*body[client.Ticket], error) {
+func (a *api) previewTemplate(ctx context.Context, in *templateInput) (*body[client.Ticket], error) {
 	var request client.PreviewRequest
 	if len(in.RawBody) > 0 {
 		if err := json.Unmarshal(in.RawBody, &request); err != nil {
 			return nil, invalid("preview", "body", "is not a JSON object with template and claim")
 		}
 	}
-	place, err := a.place(ctx, shop, &in.InTemplate)
+	place, err := a.place(ctx, &in.InTemplate)
 	if err != nil {
 		return nil, err
 	}
-	c, err := sample(place.key, shop, request.Claim)
+	c, err := sample(place.key, in.Shop, request.Claim)
 	if err != nil {
 		return nil, err
 	}
@@ -206,10 +174,10 @@ type place struct {
 	candidates     []templates.Candidate
 }
 
-func (a *api) place(ctx context.Context, shop string, in *InTemplate) (*place, error) {
-	p := &place{shop: shop, key: claim.NormalizeKey(in.Reason)}
-	if shop == "" {
-		own, _, err := a.store.Settings.Platform(ctx)
+func (a *api) place(ctx context.Context, in *InTemplate) (*place, error) {
+	p := &place{shop: in.Shop, key: claim.NormalizeKey(in.Reason)}
+	if in.Shop == "" {
+		own, _, err := a.Store.Settings.Platform(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -217,7 +185,7 @@ func (a *api) place(ctx context.Context, shop string, in *InTemplate) (*place, e
 			return nil, err
 		}
 	} else {
-		integration, err := a.store.Settings.Integration(ctx, shop)
+		integration, err := a.Store.Settings.Integration(ctx, in.Shop)
 		if err != nil {
 			return nil, err
 		}
@@ -228,7 +196,7 @@ func (a *api) place(ctx context.Context, shop string, in *InTemplate) (*place, e
 		return nil, invalid("template", "language", "is not a language such as en or de-CH")
 	}
 	p.language = tag.String()
-	if p.stored, err = a.store.Templates.List(ctx, shop); err != nil {
+	if p.stored, err = a.Store.Templates.List(ctx, in.Shop); err != nil {
 		return nil, err
 	}
 	for _, t := range p.stored {

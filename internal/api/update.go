@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/claimflow/claimflow/claim"
-	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -14,13 +13,13 @@ type updateInput struct {
 }
 
 // updateClaim applies an owner's changes to a claim.
-func (a *api) updateClaim(ctx context.Context, in *updateInput) (*body[client.Updated], error) {
+func (a *api) updateClaim(ctx context.Context, in *updateInput) (*body[claim.Updated], error) {
 	// Claims of a deleted shop cannot be changed.
-	if _, err := a.store.Shops.Get(ctx, in.Shop); err != nil {
+	if _, err := a.Store.Shops.Get(ctx, in.Shop); err != nil {
 		return nil, err
 	}
 	var next claim.Claim
-	out, err := a.store.Claims.UpdateFromOwner(ctx, store.OwnerUpdate{
+	out, err := a.Store.Claims.UpdateFromOwner(ctx, store.OwnerUpdate{
 		Ref: in.ref(), By: of(ctx).key.Name,
 		Read: func(current *claim.Claim) (*claim.Claim, error) {
 			read, err := claim.DecodeUpdate(in.RawBody, current)
@@ -30,8 +29,6 @@ func (a *api) updateClaim(ctx context.Context, in *updateInput) (*body[client.Up
 			return read, err
 		},
 	})
-	return ok(client.Updated{
-		Result: string(out.Outcome), Changed: out.Changed, InstructionID: out.Instruction, Claim: out.Record,
-		Cut: next.Cut, Ignored: next.Ignored,
-	}, err)
+	out.Cut, out.Ignored = next.Cut, next.Ignored
+	return ok(out, err)
 }

@@ -171,11 +171,11 @@ func (a *api) waitForOpening(ctx context.Context, prefer string, ref claim.Ref) 
 	if wait == 0 {
 		return record, "", false, nil
 	}
-	a.kick() // now, not after the response
+	a.Kick() // now, not after the response
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	a.openings.wait(waiting, ref)
-	record, err = a.store.Claims.Record(ctx, ref)
+	record, err = a.Store.Claims.Record(ctx, ref)
 	return record, "wait=" + strconv.Itoa(int(wait/time.Second)), true, err
 }
 

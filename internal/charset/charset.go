@@ -15,7 +15,7 @@ import (
 )
 
 // ErrUnknown says that a charset's name is unknown.
-var ErrUnknown = errors.New("the charset is not known")
+var ErrUnknown = errors.New("unknown charset")
 
 // InvalidError says that text is not in its expected charset.
 type InvalidError struct {

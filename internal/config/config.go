@@ -22,33 +22,33 @@ import (
 // describes the variable, `used` names its readers. Fields of type [seal.Secret] are
 // never printed.
 type Config struct {
-	DatabaseURL string      `env:"CLAIMFLOW_DATABASE_URL" envDefault:"sqlite:claimflow.db" validate:"required,database" used:"starter, worker" doc:"Where the store is: 'sqlite:' and a file, 'sqlite::memory:' for one process and one run, or 'postgres://user:password@host/database'. A PostgreSQL address holds a password: treat it as a secret."`
-	Keys        seal.Secret `env:"CLAIMFLOW_KEYS" used:"starter, worker" doc:"The keys that seal claims and tokens in the store, as 'starter keyring new' prints them, or 'file:' and the path of a file that holds them. Every process of one store needs the same."`
+	DatabaseURL string      `env:"CLAIMFLOW_DATABASE_URL" envDefault:"sqlite:claimflow.db" validate:"required,database" used:"starter, worker" doc:"The address of the store: 'sqlite:' followed by a file name, 'sqlite::memory:' for a temporary store of one process, or 'postgres://user:password@host/database'. A PostgreSQL address contains a password: treat it as a secret."`
+	Keys        seal.Secret `env:"CLAIMFLOW_KEYS" used:"starter, worker" doc:"The keyring that encrypts claims and tokens in the store: the output of 'starter keyring new', or 'file:' followed by the path of a file that contains it. All processes that use a store need the same keyring."`
 
-	DixaURL      string        `env:"CLAIMFLOW_DIXA_URL" envDefault:"https://dev.dixa.io/v1/" validate:"required,http_url" used:"starter, worker" doc:"The Dixa API, or an emulator of it."`
-	DixaFilesURL string        `env:"CLAIMFLOW_DIXA_FILES_URL" envDefault:"https://files.dixa.io" validate:"required,http_url" used:"starter" doc:"Where Dixa keeps the files of messages, or an emulator of it: its address and /files. The Dixa token is sent there and to no other host but the API's."`
-	DixaPace     time.Duration `env:"CLAIMFLOW_PACE" envDefault:"104ms" validate:"min=100ms,max=1m" used:"starter, worker" doc:"The least time between two requests with one Dixa token, over all processes. Dixa allows 10 requests per second, so less than 100ms is refused; a little more leaves room for requests that overtake each other on the way."`
+	DixaURL      string        `env:"CLAIMFLOW_DIXA_URL" envDefault:"https://dev.dixa.io/v1/" validate:"required,http_url" used:"starter, worker" doc:"The URL of the Dixa API or of an emulator."`
+	DixaFilesURL string        `env:"CLAIMFLOW_DIXA_FILES_URL" envDefault:"https://files.dixa.io" validate:"required,http_url" used:"starter" doc:"The URL of Dixa's storage for the files of messages. For an emulator, its URL followed by /files. Claimflow sends the Dixa token only to this host and to the API's host."`
+	DixaPace     time.Duration `env:"CLAIMFLOW_PACE" envDefault:"104ms" validate:"min=100ms,max=1m" used:"starter, worker" doc:"The minimum interval between two requests with one Dixa token, across all processes. Dixa allows 10 requests per second, so the minimum is 100ms. A slightly longer interval allows for requests that overtake each other."`
 
-	SweepEvery time.Duration `env:"CLAIMFLOW_SWEEP_EVERY" envDefault:"15m" validate:"eq=0|min=1m,max=24h" used:"worker" doc:"How often each Dixa organisation is searched for what no webhook told. '0s' for never. A sweep keeps to a tenth of what a token may send. Every worker needs the same."`
+	SweepEvery time.Duration `env:"CLAIMFLOW_SWEEP_EVERY" envDefault:"15m" validate:"eq=0|min=1m,max=24h" used:"worker" doc:"How often to search each Dixa organisation for events that no webhook delivered. '0s' disables sweeps. A sweep uses at most a tenth of a token's request rate. All workers need the same value."`
 
 	Listen        string        `env:"CLAIMFLOW_LISTEN" envDefault:":8080" validate:"required,address" used:"starter" doc:"The address that 'starter serve' listens on."`
-	MetricsListen string        `env:"CLAIMFLOW_METRICS_LISTEN" validate:"omitempty,address" used:"worker" doc:"The address on which the worker serves /metrics, /healthz and /readyz. Empty: nowhere. 'starter serve' has them on its own address."`
-	PublicURL     string        `env:"CLAIMFLOW_PUBLIC_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter, worker" doc:"The address under which the outside reaches 'starter serve'; webhooks come there. After a change, run 'starter shop enable' again for a shop of each Dixa organisation, so that Dixa sends to the new address."`
-	WebhookMaxAge time.Duration `env:"CLAIMFLOW_WEBHOOK_MAX_AGE" envDefault:"72h" validate:"min=5m,max=720h" used:"starter" doc:"How old the signature of an event from Dixa may be. Long is safe, since an event is kept once; it lets Dixa deliver late."`
+	MetricsListen string        `env:"CLAIMFLOW_METRICS_LISTEN" validate:"omitempty,address" used:"worker" doc:"The address on which the worker serves /metrics, /healthz and /readyz. If empty, the worker does not serve them. 'starter serve' serves them on its own address."`
+	PublicURL     string        `env:"CLAIMFLOW_PUBLIC_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter, worker" doc:"The public URL of 'starter serve', which receives webhooks. After a change, run 'starter shop enable' again for one shop of each Dixa organisation, so that Dixa sends webhooks to the new URL."`
+	WebhookMaxAge time.Duration `env:"CLAIMFLOW_WEBHOOK_MAX_AGE" envDefault:"72h" validate:"min=5m,max=720h" used:"starter" doc:"The maximum age of the signature of an event from Dixa. A long maximum is safe, because events are deduplicated, and lets Dixa deliver late."`
 
-	AllowLoopbackEvidence bool `env:"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE" envDefault:"false" used:"starter, worker" doc:"Takes photos and files of messages from this machine itself, also by plain http. For development only: it lets whoever submits a claim make the worker fetch from its own host."`
+	AllowLoopbackEvidence bool `env:"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE" envDefault:"false" used:"starter, worker" doc:"Allows photos and files of messages from this machine itself, also over plain HTTP. For development only: anyone who submits a claim can make the worker send requests to its own host."`
 
-	AllowPrivateEndpoints bool `env:"CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS" envDefault:"false" used:"starter" doc:"Sends events also to endpoints on this machine and in private networks, and by plain http. It lets whoever may add endpoints make 'starter serve' send requests there."`
+	AllowPrivateEndpoints bool `env:"CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS" envDefault:"false" used:"starter" doc:"Allows endpoints on this machine and in private networks, also over plain HTTP. Anyone who may add endpoints can make 'starter serve' send requests there."`
 
-	SMTPURL seal.Secret `env:"CLAIMFLOW_SMTP_URL" validate:"omitempty,smtp" used:"starter" doc:"The mail server through which endpoints of kind email are written to: 'smtp://user:password@mail.example:587?from=claims@acme.example', with special characters percent-encoded. 'smtp' insists on STARTTLS, 'smtps' speaks TLS from the start; '&tls=none' encrypts nothing and takes no password. Empty: no e-mail is sent."`
+	SMTPURL seal.Secret `env:"CLAIMFLOW_SMTP_URL" validate:"omitempty,smtp" used:"starter" doc:"The mail server for endpoints of kind email: 'smtp://user:password@mail.example:587?from=claims@acme.example', with special characters percent-encoded. 'smtp' requires STARTTLS, 'smtps' uses TLS from the start; '&tls=none' disables encryption and allows no password. If empty, no e-mail is sent."`
 
-	LogFormat string `env:"CLAIMFLOW_LOG_FORMAT" validate:"omitempty,oneof=text json" used:"starter, worker" doc:"'text' for people or 'json' for machines. Empty: text on a terminal, else JSON."`
-	LogLevel  string `env:"CLAIMFLOW_LOG_LEVEL" envDefault:"info" validate:"oneof=debug info warn error" used:"starter, worker" doc:"The least that is logged: debug, info, warn or error."`
+	LogFormat string `env:"CLAIMFLOW_LOG_FORMAT" validate:"omitempty,oneof=text json" used:"starter, worker" doc:"The log format: 'text' for people or 'json' for machines. If empty, text on a terminal and JSON elsewhere."`
+	LogLevel  string `env:"CLAIMFLOW_LOG_LEVEL" envDefault:"info" validate:"oneof=debug info warn error" used:"starter, worker" doc:"The minimum level to log: debug, info, warn or error."`
 
-	URL    string      `env:"CLAIMFLOW_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter" doc:"The 'starter serve' that the other starter commands talk to, without the /v1 of the API's addresses."`
-	APIKey seal.Secret `env:"CLAIMFLOW_API_KEY" used:"starter" doc:"The API key that the starter commands use, as 'starter api-key create' prints it."`
+	URL    string      `env:"CLAIMFLOW_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter" doc:"The URL of the 'starter serve' that the other starter commands call, without the API's /v1."`
+	APIKey seal.Secret `env:"CLAIMFLOW_API_KEY" used:"starter" doc:"The API key that the starter commands authenticate with: the output of 'starter api-key create'."`
 	// DixaToken is taken as is: onboarding rejects surrounding space.
-	DixaToken seal.Secret `env:"CLAIMFLOW_DIXA_TOKEN" used:"starter" doc:"The Dixa API token that 'starter shop connect' saves. A token that comes by --token-file or the standard input as well is refused: give it in one way only."`
+	DixaToken seal.Secret `env:"CLAIMFLOW_DIXA_TOKEN" used:"starter" doc:"The Dixa API token that 'starter shop connect' saves. The command fails if --token-file or the standard input also provides a token."`
 }
 
 // Load reads the process's environment. The error names every invalid variable at
@@ -83,7 +83,7 @@ func unreadable(err error) error {
 	for _, e := range all.Errors {
 		var field env.ParseError
 		if errors.As(e, &field) {
-			problems = append(problems, fmt.Sprintf("%s is not a %s", variableOf(field.Name), kindInWords(field.Type)))
+			problems = append(problems, fmt.Sprintf("%s must be %s", variableOf(field.Name), kindInWords(field.Type)))
 			continue
 		}
 		problems = append(problems, e.Error())
@@ -94,7 +94,7 @@ func unreadable(err error) error {
 func kindInWords(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
-		return "length of time such as 104ms or 1s"
+		return "a duration such as 104ms or 1s"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	default:
@@ -110,7 +110,7 @@ func variableOf(fieldName string) string {
 }
 
 func problem(problems []string) error {
-	return fmt.Errorf("the configuration is wrong: %s; `starter config` prints what every variable means", strings.Join(problems, "; "))
+	return fmt.Errorf("invalid configuration: %s; docs/configuration.md describes every variable", strings.Join(problems, "; "))
 }
 
 func check(c *Config) error {
@@ -119,7 +119,7 @@ func check(c *Config) error {
 	for tag, test := range map[string]func(string) bool{"database": isDatabase, "address": isAddress, "smtp": isMailServer} {
 		err := v.RegisterValidation(tag, func(fl validator.FieldLevel) bool { return test(fl.Field().String()) })
 		if err != nil {
-			return fmt.Errorf("prepare the check of the configuration: %w", err)
+			return fmt.Errorf("set up the validation of the configuration: %w", err)
 		}
 	}
 	err := v.Struct(c)
@@ -153,15 +153,15 @@ func isAddress(s string) bool { return strings.Contains(s, ":") }
 func inWords(f validator.FieldError) string {
 	switch f.Tag() {
 	case "required":
-		return "is missing"
+		return "is required"
 	case "http_url":
-		return "is not an http(s) address"
+		return "must be an http or https URL"
 	case "database":
-		return "is neither sqlite:FILE nor postgres://…"
+		return "must be sqlite:FILE or postgres://…"
 	case "smtp":
-		return "is not an address such as smtp://user:password@mail.example:587?from=claims@acme.example"
+		return "must be a URL such as smtp://user:password@mail.example:587?from=claims@acme.example"
 	case "address":
-		return "is not an address such as :8080 or 127.0.0.1:8080"
+		return "must be an address such as :8080 or 127.0.0.1:8080"
 	case "oneof":
 		return "must be one of " + strings.Join(strings.Fields(f.Param()), ", ")
 	case "eq=0|min=1m":
@@ -171,6 +171,6 @@ func inWords(f validator.FieldError) string {
 	case "max":
 		return "must be at most " + f.Param()
 	default:
-		return "does not meet " + f.Tag()
+		return "violates the rule " + f.Tag()
 	}
 }

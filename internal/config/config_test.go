@@ -15,7 +15,7 @@ import (
 	"github.com/claimflow/claimflow/internal/config"
 )
 
-var update = flag.Bool("update", false, "write docs/configuration.md anew")
+var update = flag.Bool("update", false, "rewrite docs/configuration.md")
 
 func TestDocumentIsCurrent(t *testing.T) {
 	t.Parallel()
@@ -39,26 +39,26 @@ func TestDefaults(t *testing.T) {
 	require.False(t, c.AllowLoopbackEvidence)
 }
 
-func TestEveryProblemAtOnceByVariable(t *testing.T) {
+func TestLoadReportsAllInvalidVariables(t *testing.T) {
 	t.Parallel()
 	_, err := config.LoadFrom([]string{
 		"CLAIMFLOW_DATABASE_URL=mysql://root:hunter2@db", "CLAIMFLOW_DIXA_URL=dixa", "CLAIMFLOW_PACE=5ms",
 		"CLAIMFLOW_LOG_LEVEL=loud", "CLAIMFLOW_LISTEN=8080", "CLAIMFLOW_SMTP_URL=smtp://user:hunter2@mail",
 	})
-	require.EqualError(t, err, "the configuration is wrong: "+
-		"CLAIMFLOW_DATABASE_URL is neither sqlite:FILE nor postgres://…; "+
-		"CLAIMFLOW_DIXA_URL is not an http(s) address; CLAIMFLOW_PACE must be at least 100ms; "+
-		"CLAIMFLOW_LISTEN is not an address such as :8080 or 127.0.0.1:8080; "+
-		"CLAIMFLOW_SMTP_URL is not an address such as smtp://user:password@mail.example:587?from=claims@acme.example; "+
+	require.EqualError(t, err, "invalid configuration: "+
+		"CLAIMFLOW_DATABASE_URL must be sqlite:FILE or postgres://…; "+
+		"CLAIMFLOW_DIXA_URL must be an http or https URL; CLAIMFLOW_PACE must be at least 100ms; "+
+		"CLAIMFLOW_LISTEN must be an address such as :8080 or 127.0.0.1:8080; "+
+		"CLAIMFLOW_SMTP_URL must be a URL such as smtp://user:password@mail.example:587?from=claims@acme.example; "+
 		"CLAIMFLOW_LOG_LEVEL must be one of debug, info, warn, error; "+
-		"`starter config` prints what every variable means")
+		"docs/configuration.md describes every variable")
 }
 
-func TestUnreadableValues(t *testing.T) {
+func TestUnparsableValues(t *testing.T) {
 	t.Parallel()
 	_, err := config.LoadFrom([]string{"CLAIMFLOW_PACE=soon", "CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE=perhaps"})
-	require.ErrorContains(t, err, "CLAIMFLOW_PACE is not a length of time such as 104ms or 1s")
-	require.ErrorContains(t, err, "CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE is not a true or false")
+	require.ErrorContains(t, err, "CLAIMFLOW_PACE must be a duration such as 104ms or 1s")
+	require.ErrorContains(t, err, "CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE must be true or false")
 }
 
 func TestSecretsAreNeverPrinted(t *testing.T) {

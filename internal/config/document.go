@@ -47,25 +47,25 @@ func Variables(c Config) []Variable {
 // ones; the libraries document the full lists.
 func Others() []Variable {
 	return []Variable{
-		{Name: "TEMPORAL_ADDRESS", Default: "localhost:7233", UsedBy: "starter, worker", Meaning: "The Temporal frontend. This and all other TEMPORAL_* variables, and the profiles of a TOML file, are read by the Temporal SDK's envconfig, as by the temporal command."},
+		{Name: "TEMPORAL_ADDRESS", Default: "localhost:7233", UsedBy: "starter, worker", Meaning: "The address of the Temporal frontend. Like the temporal command, Claimflow reads all TEMPORAL_* variables and the profiles of a TOML file with the Temporal SDK's envconfig package."},
 		{Name: "TEMPORAL_NAMESPACE", Default: "default", UsedBy: "starter, worker", Meaning: "The Temporal namespace."},
-		{Name: "TEMPORAL_API_KEY", Secret: true, UsedBy: "starter, worker", Meaning: "The API key to Temporal Cloud; it switches TLS on."},
-		{Name: "TEMPORAL_TLS", UsedBy: "starter, worker", Meaning: "Switches TLS on or off; TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_KEY_PATH and their kin name the certificates."},
-		{Name: "TEMPORAL_CONFIG_FILE", UsedBy: "starter, worker", Meaning: "A TOML file of profiles."},
-		{Name: "TEMPORAL_PROFILE", Default: "default", UsedBy: "starter, worker", Meaning: "The profile to use of it."},
-		{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", UsedBy: "starter, worker", Meaning: "Where traces go, by OTLP over HTTP. Empty: nowhere. This and all other OTEL_* variables are read by the OpenTelemetry SDK."},
-		{Name: "OTEL_EXPORTER_OTLP_HEADERS", Secret: true, UsedBy: "starter, worker", Meaning: "Headers of the export, for instance an API key."},
-		{Name: "OTEL_RESOURCE_ATTRIBUTES", UsedBy: "starter, worker", Meaning: "What is said of this process beside its name and version."},
-		{Name: "OTEL_TRACES_SAMPLER", UsedBy: "starter, worker", Meaning: "Which traces are kept."},
+		{Name: "TEMPORAL_API_KEY", Secret: true, UsedBy: "starter, worker", Meaning: "The API key for Temporal Cloud; enables TLS."},
+		{Name: "TEMPORAL_TLS", UsedBy: "starter, worker", Meaning: "Enables or disables TLS; TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_KEY_PATH and related variables name the certificates."},
+		{Name: "TEMPORAL_CONFIG_FILE", UsedBy: "starter, worker", Meaning: "A TOML file with profiles."},
+		{Name: "TEMPORAL_PROFILE", Default: "default", UsedBy: "starter, worker", Meaning: "The profile to use from that file."},
+		{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", UsedBy: "starter, worker", Meaning: "The endpoint that receives traces, by OTLP over HTTP. If empty, no traces are exported. The OpenTelemetry SDK reads this and all other OTEL_* variables."},
+		{Name: "OTEL_EXPORTER_OTLP_HEADERS", Secret: true, UsedBy: "starter, worker", Meaning: "Headers for the export, such as an API key."},
+		{Name: "OTEL_RESOURCE_ATTRIBUTES", UsedBy: "starter, worker", Meaning: "Attributes of this process in addition to its name and version."},
+		{Name: "OTEL_TRACES_SAMPLER", UsedBy: "starter, worker", Meaning: "The sampler, which decides which traces to export."},
 	}
 }
 
 const preamble = `# Configuration
 
-<!-- Generated from internal/config; "go test ./internal/config -update" writes it anew. -->
+<!-- Generated from internal/config. Run "go test ./internal/config -update" to regenerate it. -->
 
-Every process is configured by environment variables. A variable that is empty
-counts as missing. ` + "`starter config`" + ` prints this list with the values that hold.
+Environment variables configure every process. An empty variable counts as missing.
+` + "`starter config`" + ` prints this list with the effective values.
 
 `
 
@@ -76,7 +76,7 @@ func Markdown() string {
 	b.WriteString("## Claimflow\n\n")
 	c, err := LoadFrom(nil)
 	if err != nil {
-		panic("config: the defaults are valid: " + err.Error()) // a defect that this package's tests catch
+		panic("config: invalid defaults: " + err.Error()) // a defect that this package's tests catch
 	}
 	table(&b, Variables(c))
 	b.WriteString("\n## Temporal and OpenTelemetry\n\n")

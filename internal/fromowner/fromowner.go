@@ -69,7 +69,7 @@ func (i *Inbox) Run(ctx context.Context) {
 			return
 		}
 		if err != nil && !failing {
-			i.log.Warn("events of Karla cannot be applied; they wait in the store", "error", err)
+			i.log.Warn("cannot apply events from Karla; they stay queued in the store", "error", err)
 		}
 		failing = err != nil
 		select {
@@ -101,7 +101,7 @@ func (i *Inbox) Apply(ctx context.Context) error {
 				applied++
 			}
 			if state == store.OwnerEventInvalid {
-				i.log.Warn("an event of Karla cannot be taken; `starter shop karla-events` says why", "shop", e.Shop, "event", e.ID, "ref", e.Ref)
+				i.log.Warn("an event from Karla is invalid; `starter shop karla-events` shows why", "shop", e.Shop, "event", e.ID, "ref", e.Ref)
 			}
 		}
 		if applied > 0 && i.moved != nil {
@@ -117,7 +117,7 @@ func (i *Inbox) Apply(ctx context.Context) error {
 func effectOf(kept store.OwnerEvent) store.OwnerEffect {
 	e, err := karla.ParseEvent(kept.Body)
 	if err != nil {
-		return store.OwnerEffect{Ignored: "it is no event"}
+		return store.OwnerEffect{Ignored: "the body is not an event"}
 	}
 	switch e.Kind {
 	case karla.ClaimCreated, karla.ClaimUpdated:
@@ -128,7 +128,7 @@ func effectOf(kept store.OwnerEvent) store.OwnerEffect {
 		}
 		return shipmentEffect(e)
 	default:
-		return store.OwnerEffect{Ignored: "nothing follows from events of this kind"}
+		return store.OwnerEffect{Ignored: "events of this kind have no effect"}
 	}
 }
 
@@ -183,7 +183,7 @@ func utf8Fault(body []byte) error {
 func shipmentEffect(e *karla.Event) store.OwnerEffect {
 	parcel := e.Shipment
 	if parcel.Phase == "" {
-		return store.OwnerEffect{Ignored: "it names no phase"}
+		return store.OwnerEffect{Ignored: "the event has no phase"}
 	}
 	name := parcel.ID
 	if name == "" {

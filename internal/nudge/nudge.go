@@ -6,6 +6,7 @@ package nudge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
@@ -215,11 +217,25 @@ func (d *Dispatcher) searchDue() bool {
 }
 
 // nudge signals the claim's workflow that something changed, and starts the workflow
-// if it is not running.
+// if it is not running. A workflow that is started reads the claim first, so that a
+// new claim needs no signal.
 func (d *Dispatcher) nudge(ctx context.Context, n store.Nudge) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	o := options(n)
+	if n.New {
+		o.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
+		o.WorkflowExecutionErrorWhenAlreadyStarted = true
+		_, err := d.engine.ExecuteWorkflow(ctx, o, claim.WorkflowName, n.Ref)
+		var running *serviceerror.WorkflowExecutionAlreadyStarted
+		if err == nil {
+			return d.store.Nudges.MarkSent(ctx, n.Ref, n.Revision)
+		}
+		if !errors.As(err, &running) {
+			return fmt.Errorf("start the workflow of claim %s: %w", n.Ref, err)
+		}
+		o = options(n)
+	}
 	if _, err := d.engine.SignalWithStartWorkflow(ctx, o.ID, claim.SignalNudge, nil, o, claim.WorkflowName, n.Ref); err != nil {
 		return fmt.Errorf("nudge the workflow of claim %s: %w", n.Ref, err)
 	}

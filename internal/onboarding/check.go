@@ -85,18 +85,18 @@ func (d *directory) problem(ctx context.Context, r reference) (string, error) {
 		if err != nil || containsFold(boxes, r.id) {
 			return "", err
 		}
-		return "is no contact endpoint of this Dixa, which has " + listed(boxes), nil
+		return "is not a contact endpoint in this Dixa, which has " + listed(boxes), nil
 	case agent:
 		is, err := d.isAgent(ctx, r.id)
 		if err != nil || is {
 			return "", err
 		}
-		return "is no agent of this Dixa; find the agent's id in Dixa under Settings > Team > Agents", nil
+		return "is not an agent in this Dixa; find the agent's id in Dixa under Settings > Team > Agents", nil
 	case queue:
 		if err := d.readQueues(ctx); err != nil || d.queues[r.id] {
 			return "", err
 		}
-		return "is no queue of this Dixa, which has " + listed(d.queueNames), nil
+		return "is not a queue in this Dixa, which has " + listed(d.queueNames), nil
 	default:
 		if err := d.readAttributes(ctx); err != nil {
 			return "", err
@@ -180,11 +180,11 @@ func (d *directory) attributeProblem(id string) string {
 			}
 		}
 		slices.Sort(names)
-		return "is no custom attribute of this Dixa, whose texts for conversations are " + listed(names)
+		return "is not a custom attribute in this Dixa, which has these text attributes for conversations: " + listed(names)
 	case a.EntityType != "Conversation":
-		return fmt.Sprintf("is the attribute %q, which is not one of conversations", a.Label)
+		return fmt.Sprintf("is the attribute %q, which does not apply to conversations", a.Label)
 	case a.InputDefinition.Type != "" && a.InputDefinition.Type != "Text":
-		return fmt.Sprintf("is the attribute %q, which is a choice and not a text", a.Label)
+		return fmt.Sprintf("is the attribute %q, which is a selection, not a text", a.Label)
 	case a.IsArchived || a.IsDeactivated:
 		return fmt.Sprintf("is the attribute %q, which is archived or deactivated", a.Label)
 	default:

@@ -84,7 +84,7 @@ func (s *Service) Connect(ctx context.Context, shop, token string) (claim.Connec
 		return claim.Connection{}, refuse(TokenMalformed, err, "%s; nothing was saved", sentence(err))
 	}
 	if err != nil {
-		return claim.Connection{}, fmt.Errorf("make a Dixa client: %w", err)
+		return claim.Connection{}, fmt.Errorf("create a Dixa client: %w", err)
 	}
 	org, err := organization(ctx, client)
 	if err != nil {
@@ -93,7 +93,7 @@ func (s *Service) Connect(ctx context.Context, shop, token string) (claim.Connec
 	saved, err := s.store.Connections.SaveToken(ctx, shop, token, org)
 	if other := (*store.OtherOrganizationError)(nil); errors.As(err, &other) {
 		return claim.Connection{}, refuse(OtherOrganization, err,
-			"The token is of the Dixa organisation %s, but the shop is connected to %s; nothing was saved. Use a token of %[2]s. A shop that moves to another Dixa is a new shop here.",
+			"The token belongs to the Dixa organisation %s, but the shop is connected to %s; nothing was saved. Use a token of %[2]s. To move to another Dixa organisation, add a new shop.",
 			named(org, other.Got), other.Have)
 	}
 	return saved, err
@@ -121,10 +121,10 @@ func organization(ctx context.Context, client *dixa.Client) (store.Organization,
 	}
 	if dixa.IsUnauthorized(err) {
 		return store.Organization{}, refuse(TokenRefused, err,
-			"Dixa refuses this token (%d): it is wrong, revoked or not one of the Dixa API; nothing was saved. An administrator makes a new one in Dixa under Settings > Integrations > API Tokens, version \"Dixa API\".", status(err))
+			"Dixa rejected this token (%d): it is wrong, revoked or not a Dixa API token; nothing was saved. An administrator can create a token in Dixa under Settings > Integrations > API Tokens, version \"Dixa API\".", status(err))
 	}
 	return store.Organization{}, refuse(Unreachable, err,
-		"The token could not be checked, so nothing was saved: %s. Try again when Dixa answers at %s.", describeError(err), client.BaseURL())
+		"The token could not be checked, so nothing was saved: %s. Try again when Dixa responds at %s.", describeError(err), client.BaseURL())
 }
 
 // ChangeSettings merges patch (RFC 7396) into the shop's own settings. It saves them
@@ -154,7 +154,7 @@ func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.Ra
 func authored(s claim.Settings) error {
 	if s.Opening == "outbound" && s.DefaultAgentID == "" {
 		return &claim.InvalidError{What: "settings", Faults: []claim.Fault{{
-			Field: "default_agent_id", Problem: "is required where opening is outbound: the agent is the author of the first message",
+			Field: "default_agent_id", Problem: "is required if opening is outbound: the agent is the author of the first message",
 		}}}
 	}
 	return nil
@@ -206,21 +206,21 @@ func (s *Service) Enable(ctx context.Context, shop string) error {
 		return err
 	}
 	if !in.Feature {
-		return refuse(FeatureOff, nil, "The platform does not offer Dixa to this shop. Switch the shop's dixa_feature on first.")
+		return refuse(FeatureOff, nil, "Dixa is not available to this shop. Turn on the shop's dixa_feature first.")
 	}
 	client, err := s.client(ctx, in)
 	if err != nil {
 		return err
 	}
 	if in.Effective.EmailIntegrationID == "" {
-		return refuse(NotReady, nil, "No contact endpoint is saved, so there is no mailbox to open conversations in. Save email_integration_id first; %s.", s.mailboxesInWords(ctx, client))
+		return refuse(NotReady, nil, "No contact endpoint is set, so conversations have no mailbox. Set email_integration_id first; %s.", s.mailboxesInWords(ctx, client))
 	}
 	faults, err := newDirectory(client).check(ctx, references(in.Effective))
 	if err != nil {
 		return err
 	}
 	if len(faults) > 0 {
-		r := refuse(NotReady, nil, "The settings name what this Dixa does not have. Correct them, then enable again.")
+		r := refuse(NotReady, nil, "The settings refer to objects that do not exist in this Dixa. Correct the settings, then enable the shop again.")
 		r.Faults = faults
 		return r
 	}
@@ -230,7 +230,7 @@ func (s *Service) Enable(ctx context.Context, shop string) error {
 func (s *Service) mailboxesInWords(ctx context.Context, client *dixa.Client) string {
 	boxes, err := newDirectory(client).mailboxes(ctx)
 	if err != nil {
-		return "which ones there are could not be read: " + describeError(err)
+		return "the contact endpoints could not be read: " + describeError(err)
 	}
 	return "this Dixa has " + listed(boxes)
 }
@@ -254,7 +254,7 @@ func (s *Service) CheckConversation(ctx context.Context, shop string, id int64) 
 		return nil
 	case dixa.IsNotFound(err):
 		return &claim.InvalidError{What: "link", Faults: []claim.Fault{{
-			Field: "conversation_id", Problem: "is no conversation of the shop's Dixa; Dixa shows the number in the conversation's address",
+			Field: "conversation_id", Problem: "is not a conversation in the shop's Dixa; the URL of a conversation in Dixa contains its number",
 		}}}
 	default:
 		return dixaRefusal(err)
@@ -268,11 +268,11 @@ func (s *Service) client(ctx context.Context, in claim.Integration) (*dixa.Clien
 	case in.Connection == nil:
 		return nil, refuse(NotConnected, nil, "The shop has no Dixa token. Save one with `starter shop connect %s`.", in.Slug)
 	case in.Connection.State == claim.ConnectionNeedsToken:
-		return nil, refuse(NotConnected, nil, "Dixa refused the shop's token (%s). Save a new one with `starter shop connect %s`.", in.Connection.TokenInWords(), in.Slug)
+		return nil, refuse(NotConnected, nil, "Dixa rejected the shop's token (%s). Save a new one with `starter shop connect %s`.", in.Connection.TokenInWords(), in.Slug)
 	}
 	client, err := s.dixa.For(ctx, in.Connection.ID, in.Effective)
 	if err != nil {
-		return nil, fmt.Errorf("make a Dixa client of the shop %s: %w", in.Slug, err)
+		return nil, fmt.Errorf("create a Dixa client for shop %s: %w", in.Slug, err)
 	}
 	return client, nil
 }
@@ -280,9 +280,9 @@ func (s *Service) client(ctx context.Context, in claim.Integration) (*dixa.Clien
 // dixaRefusal returns the refusal for a failed read.
 func dixaRefusal(err error) *Refusal {
 	if dixa.IsUnauthorized(err) {
-		return refuse(NotConnected, err, "Dixa refuses the shop's token (%d): it is revoked or may not read this. Save a new one with `starter shop connect`.", status(err))
+		return refuse(NotConnected, err, "Dixa rejected the shop's token (%d): it is revoked or lacks the permission to read this. Save a new one with `starter shop connect`.", status(err))
 	}
-	return refuse(Unreachable, err, "Dixa could not be asked, so nothing was changed: %s. Try again when Dixa answers.", describeError(err))
+	return refuse(Unreachable, err, "Dixa could not be queried, so nothing was changed: %s. Try again when Dixa responds.", describeError(err))
 }
 
 func status(err error) int {
@@ -299,21 +299,21 @@ func describeError(err error) string {
 	case !ok:
 		return err.Error()
 	case e.Status == http.StatusTooManyRequests:
-		return "Dixa's request limit is used up for the moment"
+		return "Dixa's request limit is exhausted"
 	case e.Status >= http.StatusInternalServerError:
-		return fmt.Sprintf("Dixa is in trouble (status %d)", e.Status)
+		return fmt.Sprintf("Dixa returned a server error (status %d)", e.Status)
 	case e.Status == http.StatusNotFound:
-		return "the address answers, but is no Dixa API (status 404)"
+		return "the address responds, but it is not a Dixa API (status 404)"
 	case e.Status >= http.StatusBadRequest:
-		return fmt.Sprintf("Dixa refuses (status %d: %q)", e.Status, e.Message)
+		return fmt.Sprintf("Dixa rejected the request (status %d: %q)", e.Status, e.Message)
 	case e.Status != 0:
-		return fmt.Sprintf("the reply is not one of Dixa (status %d)", e.Status)
+		return fmt.Sprintf("the response is not from Dixa (status %d)", e.Status)
 	case errors.Is(err, context.DeadlineExceeded):
-		return "Dixa did not answer in time"
+		return "Dixa did not respond in time"
 	case errors.Is(err, dixa.ErrReadOnly):
 		return "the shop's settings are read-only"
 	case dixa.IsRateLimited(err):
-		return "the token's request budget is used up for the moment"
+		return "the token's request budget is exhausted"
 	default:
 		return "Dixa could not be reached"
 	}

@@ -113,33 +113,33 @@ func TestConnect(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
-func TestTokenWithSpacesAroundIt(t *testing.T) {
+func TestConnectRejectsMalformedToken(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	for given, words := range map[string]string{
-		" " + token:       "it has space before or after it; paste the token alone; nothing was saved",
-		token + "\n":      "it has space before or after it; paste the token alone; nothing was saved",
-		"Bearer " + token: "it has a space inside; paste the token alone, without a word such as Bearer; nothing was saved",
+		" " + token:       "it has leading or trailing whitespace; paste only the token; nothing was saved",
+		token + "\n":      "it has leading or trailing whitespace; paste only the token; nothing was saved",
+		"Bearer " + token: "it contains a space; paste only the token, without a prefix such as Bearer; nothing was saved",
 		"":                "it is empty",
 	} {
 		_, err := b.service.Connect(t.Context(), shop, given)
 		require.Contains(t, refused(t, err, onboarding.TokenMalformed).Words, words)
 	}
-	require.Zero(t, b.dixa.Stats().Requests, "Dixa is not asked")
+	require.Zero(t, b.dixa.Stats().Requests, "Dixa must not be queried")
 	b.unconnected()
 }
 
-func TestWrongOrRevokedToken(t *testing.T) {
+func TestConnectRejectsRevokedToken(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.dixa.Revoke(token)
 	_, err := b.service.Connect(t.Context(), shop, token)
 	r := refused(t, err, onboarding.TokenRefused)
-	require.Equal(t, `Dixa refuses this token (401): it is wrong, revoked or not one of the Dixa API; nothing was saved. An administrator makes a new one in Dixa under Settings > Integrations > API Tokens, version "Dixa API".`, r.Words)
+	require.Equal(t, `Dixa rejected this token (401): it is wrong, revoked or not a Dixa API token; nothing was saved. An administrator can create a token in Dixa under Settings > Integrations > API Tokens, version "Dixa API".`, r.Words)
 	b.unconnected()
 }
 
-func TestTokenOfAnotherOrganization(t *testing.T) {
+func TestConnectRejectsTokenOfAnotherOrganization(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.connect()
@@ -151,26 +151,26 @@ func TestTokenOfAnotherOrganization(t *testing.T) {
 
 	_, err := b.at(server.URL+"/v1/").Connect(t.Context(), shop, token+"-2")
 	r := refused(t, err, onboarding.OtherOrganization)
-	require.Equal(t, "The token is of the Dixa organisation 11111111-2222-4333-8444-555555555555 (Rival), but the shop is connected to "+
+	require.Equal(t, "The token belongs to the Dixa organisation 11111111-2222-4333-8444-555555555555 (Rival), but the shop is connected to "+
 		emulator.SeedOrganization+"; nothing was saved. Use a token of "+emulator.SeedOrganization+
-		". A shop that moves to another Dixa is a new shop here.", r.Words)
+		". To move to another Dixa organisation, add a new shop.", r.Words)
 	s, err := b.store.Shops.Get(t.Context(), shop)
 	require.NoError(t, err)
 	require.Equal(t, emulator.SeedOrganization, s.Connection.OrganizationID)
 }
 
-func TestUnreachableDixa(t *testing.T) {
+func TestConnectWithUnreachableDixa(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	for name, tt := range map[string]struct {
 		fault emulator.Fault
 		words string
 	}{
-		"the connection drops": {emulator.Fault{Kind: emulator.FaultDropBefore}, "Dixa could not be reached"},
-		"a server error":       {emulator.Fault{Kind: emulator.FaultStatus, Status: 503}, "Dixa is in trouble (status 503)"},
-		"garbage":              {emulator.Fault{Kind: emulator.FaultGarbage}, "the reply is not one of Dixa (status 200)"},
-		"a reply cut short":    {emulator.Fault{Kind: emulator.FaultTruncate}, "the reply is not one of Dixa (status 200)"},
-		"the limit":            {emulator.Fault{Kind: emulator.FaultStatus, Status: 429}, "used up for the moment"},
+		"dropped connection": {emulator.Fault{Kind: emulator.FaultDropBefore}, "Dixa could not be reached"},
+		"server error":       {emulator.Fault{Kind: emulator.FaultStatus, Status: 503}, "Dixa returned a server error (status 503)"},
+		"invalid response":   {emulator.Fault{Kind: emulator.FaultGarbage}, "the response is not from Dixa (status 200)"},
+		"truncated response": {emulator.Fault{Kind: emulator.FaultTruncate}, "the response is not from Dixa (status 200)"},
+		"rate limit":         {emulator.Fault{Kind: emulator.FaultStatus, Status: 429}, "is exhausted"},
 	} {
 		b.dixa.ClearFaults()
 		tt.fault.Operation = "GET /organization"
@@ -183,17 +183,17 @@ func TestUnreachableDixa(t *testing.T) {
 	}
 	b.server.Close()
 	_, err := b.service.Connect(t.Context(), shop, token)
-	require.Contains(t, refused(t, err, onboarding.Unreachable).Words, "Dixa could not be reached. Try again when Dixa answers at "+b.server.URL)
+	require.Contains(t, refused(t, err, onboarding.Unreachable).Words, "Dixa could not be reached. Try again when Dixa responds at "+b.server.URL)
 }
 
-func TestAddressThatIsNoDixa(t *testing.T) {
+func TestConnectWithAddressOutsideDixa(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	_, err := b.at(b.server.URL+"/elsewhere/").Connect(t.Context(), shop, token)
-	require.Contains(t, refused(t, err, onboarding.Unreachable).Words, "is no Dixa API (status 404)")
+	require.Contains(t, refused(t, err, onboarding.Unreachable).Words, "is not a Dixa API (status 404)")
 }
 
-func TestOrganizationThatDixaDoesNotName(t *testing.T) {
+func TestConnectWithoutOrganization(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{Switches: emulator.Switches{OrganizationAbsent: true}})
 	c, err := b.service.Connect(t.Context(), shop, token)
@@ -206,37 +206,37 @@ func TestOrganizationThatDixaDoesNotName(t *testing.T) {
 	_ = refused(t, err, onboarding.TokenRefused)
 }
 
-func TestSettingsThatNameWhatIsNotInDixa(t *testing.T) {
+func TestSettingsRejectUnknownDixaObjects(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.connect()
 	const nobody = "99999999-9999-4999-8999-999999999999"
 	for name, tt := range map[string]struct{ patch, field, words string }{
-		"a mailbox that is no contact endpoint": {
+		"unknown contact endpoint": {
 			`{"email_integration_id": "support@acme.example"}`, "email_integration_id",
-			"is no contact endpoint of this Dixa, which has " + emulator.SeedMailbox + ", " + emulator.SeedReturnsMailbox,
+			"is not a contact endpoint in this Dixa, which has " + emulator.SeedMailbox + ", " + emulator.SeedReturnsMailbox,
 		},
-		"an agent id that is no agent": {
-			`{"default_agent_id": "` + nobody + `"}`, "default_agent_id", "is no agent of this Dixa",
+		"unknown agent": {
+			`{"default_agent_id": "` + nobody + `"}`, "default_agent_id", "is not an agent in this Dixa",
 		},
-		"a queue that does not exist": {
+		"unknown queue": {
 			`{"default_queue_id": "` + nobody + `"}`, "default_queue_id",
-			"is no queue of this Dixa, which has Support (" + emulator.SeedQueueSupport + "), Claims (" + emulator.SeedQueueClaims + ")",
+			"is not a queue in this Dixa, which has Support (" + emulator.SeedQueueSupport + "), Claims (" + emulator.SeedQueueClaims + ")",
 		},
-		"an attribute that does not exist": {
+		"unknown attribute": {
 			`{"claim_id_attribute": "` + nobody + `"}`, "claim_id_attribute",
-			"is no custom attribute of this Dixa, whose texts for conversations are Claim id (" + emulator.SeedAttrClaimID + "), Order number (" + emulator.SeedAttrOrderNumber + ")",
+			"is not a custom attribute in this Dixa, which has these text attributes for conversations: Claim id (" + emulator.SeedAttrClaimID + "), Order number (" + emulator.SeedAttrOrderNumber + ")",
 		},
-		"an attribute of contacts": {
+		"attribute of contacts": {
 			`{"claim_id_attribute": "` + emulator.SeedAttrLoyalty + `"}`, "claim_id_attribute",
-			`is the attribute "Loyalty tier", which is not one of conversations`,
+			`is the attribute "Loyalty tier", which does not apply to conversations`,
 		},
-		"a choice": {
+		"selection attribute": {
 			`{"order_number_attribute": "` + emulator.SeedAttrReason + `"}`, "order_number_attribute",
-			`is the attribute "Contact reason", which is a choice and not a text`,
+			`is the attribute "Contact reason", which is a selection, not a text`,
 		},
-		"a routing rule": {
-			`{"routing": [{"name": "r", "when": {}, "then": {"agent_id": "` + nobody + `"}}]}`, "routing[0].then.agent_id", "is no agent",
+		"routing rule": {
+			`{"routing": [{"name": "r", "when": {}, "then": {"agent_id": "` + nobody + `"}}]}`, "routing[0].then.agent_id", "is not an agent",
 		},
 	} {
 		_, err := b.service.ChangeSettings(t.Context(), shop, json.RawMessage(tt.patch))
@@ -254,7 +254,7 @@ func TestSettingsThatNameWhatIsNotInDixa(t *testing.T) {
 		`", "claim_id_attribute": "` + emulator.SeedAttrClaimID + `"}`)
 }
 
-func TestSettingsAreCheckedOnlyWhereTheyChanged(t *testing.T) {
+func TestOnlyChangedSettingsAreChecked(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.settings(`{"email_integration_id": "later@acme.example"}`) // no token yet: checked when enabled
@@ -265,7 +265,7 @@ func TestSettingsAreCheckedOnlyWhereTheyChanged(t *testing.T) {
 	require.Contains(t, refused(t, err, onboarding.Unreachable).Words, "so nothing was changed")
 }
 
-func TestEnableWaitsForALiveContactEndpoint(t *testing.T) {
+func TestEnableRequiresLiveContactEndpoint(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	ctx := t.Context()
@@ -278,7 +278,7 @@ func TestEnableWaitsForALiveContactEndpoint(t *testing.T) {
 	require.Contains(t, refused(t, b.service.Enable(ctx, shop), onboarding.NotConnected).Words, "The shop has no Dixa token")
 	b.connect()
 	r := refused(t, b.service.Enable(ctx, shop), onboarding.NotReady)
-	require.Equal(t, "No contact endpoint is saved, so there is no mailbox to open conversations in. Save email_integration_id first; this Dixa has "+
+	require.Equal(t, "No contact endpoint is set, so conversations have no mailbox. Set email_integration_id first; this Dixa has "+
 		emulator.SeedMailbox+", "+emulator.SeedReturnsMailbox+".", r.Words)
 
 	// A mailbox that existed when it was saved and is deleted now.
@@ -286,18 +286,18 @@ func TestEnableWaitsForALiveContactEndpoint(t *testing.T) {
 	require.NoError(t, err)
 	r = refused(t, b.service.Enable(ctx, shop), onboarding.NotReady)
 	require.Equal(t, "email_integration_id", r.Faults[0].Field)
-	require.Contains(t, r.Faults[0].Problem, "is no contact endpoint of this Dixa")
+	require.Contains(t, r.Faults[0].Problem, "is not a contact endpoint in this Dixa")
 
 	b.settings(`{"email_integration_id": "` + emulator.SeedMailbox + `"}`)
 	off, on := false, true
-	_, err = b.store.Shops.Patch(ctx, shop, store.ShopPatch{Feature: &off})
+	_, err = b.store.Shops.Patch(ctx, shop, claim.ShopPatch{Feature: &off})
 	require.NoError(t, err)
 	_ = refused(t, b.service.Enable(ctx, shop), onboarding.FeatureOff)
-	_, err = b.store.Shops.Patch(ctx, shop, store.ShopPatch{Feature: &on})
+	_, err = b.store.Shops.Patch(ctx, shop, claim.ShopPatch{Feature: &on})
 	require.NoError(t, err)
 
 	b.dixa.Revoke(token)
-	require.Contains(t, refused(t, b.service.Enable(ctx, shop), onboarding.NotConnected).Words, "Dixa refuses the shop's token (401)")
+	require.Contains(t, refused(t, b.service.Enable(ctx, shop), onboarding.NotConnected).Words, "Dixa rejected the shop's token (401)")
 	b.dixa.AddToken(token)
 	require.False(t, enabled())
 	require.NoError(t, b.service.Enable(ctx, shop))
@@ -306,7 +306,7 @@ func TestEnableWaitsForALiveContactEndpoint(t *testing.T) {
 	require.False(t, enabled())
 }
 
-func TestConnectionThatNeedsAToken(t *testing.T) {
+func TestEnableFailsIfConnectionNeedsToken(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.ready()
@@ -317,7 +317,7 @@ func TestConnectionThatNeedsAToken(t *testing.T) {
 	_, err = b.store.Connections.MarkNeedsToken(t.Context(), s.Connection.ID, hash)
 	require.NoError(t, err)
 	r := refused(t, b.service.Enable(t.Context(), shop), onboarding.NotConnected)
-	require.Regexp(t, "^Dixa refused the shop's token \\(dix…4f2a, saved on [-0-9]+\\)\\. Save a new one with `starter shop connect acme`\\.$", r.Words)
+	require.Regexp(t, "^Dixa rejected the shop's token \\(dix…4f2a, saved on [-0-9]+\\)\\. Save a new one with `starter shop connect acme`\\.$", r.Words)
 	report, err := b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
 	require.False(t, report.OK())
@@ -341,7 +341,7 @@ func TestCheckConversation(t *testing.T) {
 	for _, status := range []int{401, 403} {
 		b.dixa.Inject(emulator.Fault{Operation: "GET /conversations/{conversationId}", Kind: emulator.FaultStatus, Status: status, Times: 1})
 		r := refused(t, b.service.CheckConversation(t.Context(), shop, report.ConversationID), onboarding.NotConnected)
-		require.Contains(t, r.Words, "Dixa refuses the shop's token")
+		require.Contains(t, r.Words, "Dixa rejected the shop's token")
 	}
 	b.server.Close()
 	r := refused(t, b.service.CheckConversation(t.Context(), shop, report.ConversationID), onboarding.Unreachable)

@@ -21,7 +21,7 @@ func row(t *testing.T, r *onboarding.Report, name string) onboarding.Check {
 			return c
 		}
 	}
-	require.Failf(t, "no such check", "%s in %+v", name, r.Checks)
+	require.Failf(t, "check not found", "%s in %+v", name, r.Checks)
 	return onboarding.Check{}
 }
 
@@ -41,7 +41,7 @@ func TestValidateOnlyReads(t *testing.T) {
 	}
 }
 
-func TestValidateWarnsOfASharedToken(t *testing.T) {
+func TestValidateWarnsAboutSharedToken(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.ready()
@@ -54,10 +54,10 @@ func TestValidateWarnsOfASharedToken(t *testing.T) {
 	require.Equal(t, onboarding.Warning, check.Result)
 	require.Contains(t, check.Detail, "another program uses the token too")
 	require.Contains(t, check.Detail, "starter shop connect "+shop)
-	require.True(t, report.OK(), "claims still become conversations: %+v", report.Checks)
+	require.True(t, report.OK(), "a shared token must only cause a warning: %+v", report.Checks)
 }
 
-func TestValidateSaysWhatIsWrong(t *testing.T) {
+func TestValidateReportsProblems(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	report, err := b.service.Validate(t.Context(), shop)
@@ -68,20 +68,20 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 	b.connect()
 	report, err = b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
-	require.Contains(t, row(t, report, "contact endpoint").Detail, "none is saved")
+	require.Contains(t, row(t, report, "contact endpoint").Detail, "not set")
 
 	b.settings(`{"email_integration_id": "` + emulator.SeedMailbox + `", "default_agent_id": "` + emulator.SeedAgentAnna + `"}`)
 	b.dixa.Inject(emulator.Fault{Operation: "GET /agents/{agentId}", Kind: emulator.FaultStatus, Status: 404})
 	b.dixa.Inject(emulator.Fault{Operation: "GET /tags", Kind: emulator.FaultStatus, Status: 500})
 	report, err = b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
-	require.Contains(t, row(t, report, "default_agent_id").Detail, "is no agent")
-	require.Contains(t, row(t, report, "read tags").Detail, "Dixa is in trouble (status 500)")
+	require.Contains(t, row(t, report, "default_agent_id").Detail, "is not an agent")
+	require.Contains(t, row(t, report, "read tags").Detail, "Dixa returned a server error (status 500)")
 
 	b.dixa.Revoke(token)
 	report, err = b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
-	require.Contains(t, row(t, report, "token").Detail, "Dixa refuses the token (dix…4f2a, saved on ")
+	require.Contains(t, row(t, report, "token").Detail, "Dixa rejected the token (dix…4f2a, saved on ")
 	require.False(t, report.OK())
 }
 
@@ -107,14 +107,14 @@ func TestValidateFindsDeactivatedTags(t *testing.T) {
 	require.NotContains(t, tags.Detail, "nobody-uses-it")
 }
 
-func TestTestOpensTagsNotesAndCloses(t *testing.T) {
+func TestTestRunsAllProbes(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.ready()
 	report, err := b.service.Test(t.Context(), shop, "tester@example.org", "")
 	require.NoError(t, err)
 	require.True(t, report.OK(), "%+v", report.Checks)
-	require.Contains(t, row(t, report, "auto-reply").Detail, "Dixa wrote nothing by itself")
+	require.Contains(t, row(t, report, "auto-reply").Detail, "no automatic reply")
 	b.dixa.Settle()
 	state := b.dixa.State()
 	require.Len(t, state.Conversations, 1)
@@ -126,17 +126,17 @@ func TestTestOpensTagsNotesAndCloses(t *testing.T) {
 		tagged = tagged || tag.Name == onboarding.TestTag
 	}
 	require.True(t, tagged)
-	require.Equal(t, onboarding.Skipped, row(t, report, "send a reply").Result, "nobody is there to reply")
+	require.Equal(t, onboarding.Skipped, row(t, report, "send a reply").Result, "no agent is set for the reply")
 	require.Contains(t, row(t, report, "reply in the same thread").Detail, "default_agent_id")
 
 	report, err = b.service.Test(t.Context(), shop, "tester@example.org", "")
 	require.NoError(t, err)
-	require.Equal(t, onboarding.Skipped, row(t, report, "create a customer").Result, "one customer, not two")
+	require.Equal(t, onboarding.Skipped, row(t, report, "create a customer").Result, "the second test must reuse the customer")
 }
 
 func TestTestRepliesInTheSameThread(t *testing.T) {
 	t.Parallel()
-	for name, agent := range map[string]string{"the default agent": "", "a given agent": emulator.SeedAgentBen} {
+	for name, agent := range map[string]string{"default agent": "", "given agent": emulator.SeedAgentBen} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, emulator.Options{Switches: emulator.Switches{AutoReply: true}})
@@ -145,7 +145,7 @@ func TestTestRepliesInTheSameThread(t *testing.T) {
 			report, err := b.service.Test(t.Context(), shop, "tester@example.org", agent)
 			require.NoError(t, err)
 			require.True(t, report.OK(), "%+v", report.Checks)
-			require.Contains(t, row(t, report, "reply in the same thread").Detail, "lists it after the message that opened it")
+			require.Contains(t, row(t, report, "reply in the same thread").Detail, "lists the reply after the opening message")
 			b.dixa.Settle()
 			conversations := b.dixa.State().Conversations
 			require.Len(t, conversations, 1)
@@ -157,16 +157,16 @@ func TestTestRepliesInTheSameThread(t *testing.T) {
 	}
 }
 
-func TestTestSaysThatTheReplyIsNotThere(t *testing.T) {
+func TestTestReportsMissingReply(t *testing.T) {
 	t.Parallel()
 	messages, post := "GET /conversations/{conversationId}/messages", "POST /conversations/{conversationId}/messages"
 	for name, tt := range map[string]struct {
 		fault        emulator.Fault
 		check, words string
 	}{
-		"not allowed":  {emulator.Fault{Operation: post, Kind: emulator.FaultStatus, Status: 401}, "send a reply", "lacks the right"},
-		"no answer":    {emulator.Fault{Operation: post, Kind: emulator.FaultDropAfter}, "send a reply", ""},
-		"not readable": {emulator.Fault{Operation: messages, Kind: emulator.FaultStatus, Status: 401, Skip: 1}, "reply in the same thread", "could not be read"},
+		"not allowed":         {emulator.Fault{Operation: post, Kind: emulator.FaultStatus, Status: 401}, "send a reply", "lacks the permission"},
+		"no response":         {emulator.Fault{Operation: post, Kind: emulator.FaultDropAfter}, "send a reply", ""},
+		"unreadable messages": {emulator.Fault{Operation: messages, Kind: emulator.FaultStatus, Status: 401, Skip: 1}, "reply in the same thread", "could not be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -177,21 +177,21 @@ func TestTestSaysThatTheReplyIsNotThere(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, onboarding.Failed, row(t, report, tt.check).Result)
 			require.Contains(t, row(t, report, tt.check).Detail, tt.words)
-			require.Equal(t, onboarding.OK, row(t, report, "close it").Result, "what was opened is closed in any case")
+			require.Equal(t, onboarding.OK, row(t, report, "close it").Result, "the test must close the conversation")
 		})
 	}
 }
 
-func TestTestFindsTheAutoReply(t *testing.T) {
+func TestTestDetectsAutoReply(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{Switches: emulator.Switches{AutoReply: true}})
 	b.ready()
 	report, err := b.service.Test(t.Context(), shop, "tester@example.org", "")
 	require.NoError(t, err)
-	require.Contains(t, row(t, report, "auto-reply").Detail, "Dixa answers by itself")
+	require.Contains(t, row(t, report, "auto-reply").Detail, "Dixa sends an automatic reply")
 }
 
-func TestTestSaysWhatTheTokenMayNot(t *testing.T) {
+func TestTestReportsMissingPermissions(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		operation, check string
@@ -200,13 +200,13 @@ func TestTestSaysWhatTheTokenMayNot(t *testing.T) {
 		words            string
 		skipped          []string
 	}{
-		"read":    {"GET /endusers", "read customers", emulator.FaultStatus, 401, "lacks the right", []string{"create a customer", "open a conversation", "close it"}},
-		"create":  {"POST /endusers", "create a customer", emulator.FaultStatus, 401, "lacks the right", []string{"open a conversation"}},
-		"open":    {"POST /conversations", "open a conversation", emulator.FaultStatus, 401, "lacks the right", []string{"tag it", "write a note", "auto-reply", "close it"}},
-		"no word": {"POST /conversations", "open a conversation", emulator.FaultDropAfter, 0, `look in Dixa for "Claimflow test"`, []string{"close it"}},
-		"tag":     {"POST /conversations/{conversationId}/tags/bulk", "tag it", emulator.FaultStatus, 401, "lacks the right", nil},
-		"note":    {"POST /conversations/{conversationId}/notes", "write a note", emulator.FaultStatus, 401, "lacks the right", nil},
-		"close":   {"PUT /conversations/{conversationId}/close", "close it", emulator.FaultStatus, 401, "lacks the right", nil},
+		"read":        {"GET /endusers", "read customers", emulator.FaultStatus, 401, "lacks the permission", []string{"create a customer", "open a conversation", "close it"}},
+		"create":      {"POST /endusers", "create a customer", emulator.FaultStatus, 401, "lacks the permission", []string{"open a conversation"}},
+		"open":        {"POST /conversations", "open a conversation", emulator.FaultStatus, 401, "lacks the permission", []string{"tag it", "write a note", "auto-reply", "close it"}},
+		"no response": {"POST /conversations", "open a conversation", emulator.FaultDropAfter, 0, `search Dixa for "Claimflow test"`, []string{"close it"}},
+		"tag":         {"POST /conversations/{conversationId}/tags/bulk", "tag it", emulator.FaultStatus, 401, "lacks the permission", nil},
+		"note":        {"POST /conversations/{conversationId}/notes", "write a note", emulator.FaultStatus, 401, "lacks the permission", nil},
+		"close":       {"PUT /conversations/{conversationId}/close", "close it", emulator.FaultStatus, 401, "lacks the permission", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -215,7 +215,7 @@ func TestTestSaysWhatTheTokenMayNot(t *testing.T) {
 			b.dixa.Inject(emulator.Fault{Operation: tt.operation, Kind: tt.kind, Status: tt.status})
 			report, err := b.service.Test(t.Context(), shop, "tester@example.org", "")
 			require.NoError(t, err)
-			require.Positive(t, b.dixa.Stats().Struck, "the fault struck")
+			require.Positive(t, b.dixa.Stats().Struck, "the fault did not apply")
 			require.False(t, report.OK())
 			c := row(t, report, tt.check)
 			require.Equal(t, onboarding.Failed, c.Result)
@@ -227,16 +227,16 @@ func TestTestSaysWhatTheTokenMayNot(t *testing.T) {
 	}
 }
 
-func TestTestWithAnAgentsAddress(t *testing.T) {
+func TestTestWithAgentAddress(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.ready()
 	report, err := b.service.Test(t.Context(), shop, emulator.SeedAgentAnnaEmail, "")
 	require.NoError(t, err)
-	require.Contains(t, row(t, report, "create a customer").Detail, "it may be an agent's")
+	require.Contains(t, row(t, report, "create a customer").Detail, "it may belong to an agent")
 }
 
-func TestTestThatCannotBeTried(t *testing.T) {
+func TestTestRequiresTokenAndMailbox(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	_, err := b.service.Test(t.Context(), shop, "tester@example.org", "")
@@ -247,7 +247,7 @@ func TestTestThatCannotBeTried(t *testing.T) {
 }
 
 // The API answers 405 earlier. The client refuses writes regardless.
-func TestTestOfAReadOnlyShopWritesNothing(t *testing.T) {
+func TestTestOfReadOnlyShopSendsNoWrites(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.ready()

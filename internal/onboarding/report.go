@@ -69,7 +69,7 @@ func (r *Report) skip(why string, names ...string) {
 
 func failure(err error) string {
 	if dixa.IsUnauthorized(err) {
-		return fmt.Sprintf("Dixa refuses the token for this (%d): it is revoked or lacks the right", status(err))
+		return fmt.Sprintf("Dixa rejected the token for this request (%d): it is revoked or lacks the permission", status(err))
 	}
 	return describeError(err)
 }
@@ -86,7 +86,7 @@ func (s *Service) Validate(ctx context.Context, shop string) (*Report, error) {
 	client, err := s.client(ctx, in)
 	if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
 		r.add("token", Failed, "%s", refusal.Words)
-		r.skip("there is no usable token", "contact endpoint", "settings", "read tags", "webhooks")
+		r.skip("no usable token", "contact endpoint", "settings", "read tags", "webhooks")
 		return r, nil
 	}
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Service) Validate(ctx context.Context, shop string) (*Report, error) {
 		return nil, err
 	}
 	if share != nil {
-		r.add("request limit", Warning, "%s. Give Claimflow a token of its own: make one in Dixa and save it with `starter shop connect %s`", share, in.Slug)
+		r.add("request limit", Warning, "%s. Create a separate token for Claimflow in Dixa and save it with `starter shop connect %s`", share, in.Slug)
 	}
 	return r, nil
 }
@@ -115,17 +115,17 @@ func (s *Service) validateToken(ctx context.Context, client *dixa.Client, in cla
 	org, err := organization(ctx, client)
 	switch refusal := (*Refusal)(nil); {
 	case errors.As(err, &refusal) && refusal.Kind == TokenRefused:
-		r.add("token", Failed, "Dixa refuses the token (%s; %d): it is wrong or revoked. Save a new one with `starter shop connect %s`", in.Connection.TokenInWords(), status(err), in.Slug)
+		r.add("token", Failed, "Dixa rejected the token (%s; %d): it is wrong or revoked. Save a new one with `starter shop connect %s`", in.Connection.TokenInWords(), status(err), in.Slug)
 		return false
 	case err != nil:
-		r.add("token", Failed, "it could not be checked: %s", describeError(errors.Unwrap(err)))
+		r.add("token", Failed, "could not be checked: %s", describeError(errors.Unwrap(err)))
 		return false
 	case org.ID == "":
-		r.add("token", OK, "Dixa takes it; this Dixa does not say which organisation it is")
+		r.add("token", OK, "accepted by Dixa, which does not report its organisation")
 	case in.Connection.OrganizationID != "" && in.Connection.OrganizationID != org.ID:
-		r.add("token", Failed, "it is now of the organisation %s, not of %s", org.ID, in.Connection.OrganizationID)
+		r.add("token", Failed, "the token now belongs to organisation %s, not to %s", org.ID, in.Connection.OrganizationID)
 	default:
-		r.add("token", OK, "Dixa takes it; organisation %s", named(org, org.ID))
+		r.add("token", OK, "accepted by Dixa; organisation %s", named(org, org.ID))
 	}
 	return true
 }
@@ -134,11 +134,11 @@ func validateMailbox(ctx context.Context, d *directory, s claim.Settings, r *Rep
 	boxes, err := d.mailboxes(ctx)
 	switch {
 	case err != nil:
-		r.add("contact endpoint", Failed, "the list could not be read: %s", failure(err))
+		r.add("contact endpoint", Failed, "the contact endpoints could not be read: %s", failure(err))
 	case s.EmailIntegrationID == "":
-		r.add("contact endpoint", Failed, "none is saved; save email_integration_id. This Dixa has %s", listed(boxes))
+		r.add("contact endpoint", Failed, "not set; set email_integration_id. This Dixa has %s", listed(boxes))
 	case !containsFold(boxes, s.EmailIntegrationID):
-		r.add("contact endpoint", Failed, "%s is no contact endpoint of this Dixa, which has %s", s.EmailIntegrationID, listed(boxes))
+		r.add("contact endpoint", Failed, "%s is not a contact endpoint in this Dixa, which has %s", s.EmailIntegrationID, listed(boxes))
 	default:
 		r.add("contact endpoint", OK, "%s is live", s.EmailIntegrationID)
 	}
@@ -159,7 +159,7 @@ func validateTags(ctx context.Context, client *dixa.Client, s claim.Settings, r 
 		}
 	}
 	if len(inactive) > 0 {
-		r.add("tags", Warning, "deactivated in Dixa, which leaves them out: %s. Activate them in Dixa, or name others in the settings", strings.Join(inactive, ", "))
+		r.add("tags", Warning, "deactivated in Dixa, which omits them: %s. Activate them in Dixa, or use other tags in the settings", strings.Join(inactive, ", "))
 	}
 	r.add("read tags", OK, "%d tags", len(tags))
 }
@@ -183,6 +183,6 @@ func validateSettings(ctx context.Context, d *directory, s claim.Settings, r *Re
 		}
 	}
 	if !checked {
-		r.add("settings", OK, "they name no agent, queue or custom attribute")
+		r.add("settings", OK, "no agent, queue or custom attribute is set")
 	}
 }

@@ -16,9 +16,9 @@ const TestTag = "claimflow-test"
 
 const (
 	testSubject = "Claimflow test"
-	testBody    = "This conversation was opened by Claimflow to test the connection. It closes by itself; nothing needs to be done."
-	testNote    = "Claimflow tests whether its token may write notes."
-	testReply   = "This reply was sent by Claimflow to test the connection."
+	testBody    = "Claimflow opened this conversation to test the connection. It will be closed automatically; no action is needed."
+	testNote    = "Claimflow wrote this note to test the connection."
+	testReply   = "Claimflow sent this reply to test the connection."
 )
 
 // The probes of a test, in order.
@@ -50,7 +50,7 @@ func (s *Service) Test(ctx context.Context, shop, email, agent string) (*Report,
 		return nil, err
 	}
 	if in.Effective.EmailIntegrationID == "" {
-		return nil, refuse(NotReady, nil, "No contact endpoint is saved, so there is no mailbox to open a conversation in. Save email_integration_id first; %s.", s.mailboxesInWords(ctx, client))
+		return nil, refuse(NotReady, nil, "No contact endpoint is set, so conversations have no mailbox. Set email_integration_id first; %s.", s.mailboxesInWords(ctx, client))
 	}
 	t := &trial{client: client, settings: in.Effective, agent: cmp.Or(agent, in.Effective.DefaultAgentID), wait: s.wait, report: &Report{}}
 	t.run(ctx, email)
@@ -69,12 +69,12 @@ type trial struct {
 func (t *trial) run(ctx context.Context, email string) {
 	user, ok := t.customer(ctx, email)
 	if !ok {
-		t.report.skip("there is no customer to open it for", probeOpen, probeTag, probeNote, probeAuto, probeReply, probeThread, probeClose)
+		t.report.skip("no customer is available", probeOpen, probeTag, probeNote, probeAuto, probeReply, probeThread, probeClose)
 		return
 	}
 	id, ok := t.open(ctx, user)
 	if !ok {
-		t.report.skip("there is no conversation", probeTag, probeNote, probeAuto, probeReply, probeThread, probeClose)
+		t.report.skip("no conversation was opened", probeTag, probeNote, probeAuto, probeReply, probeThread, probeClose)
 		return
 	}
 	t.report.ConversationID = id
@@ -107,21 +107,21 @@ func (t *trial) customer(ctx context.Context, email string) (string, bool) {
 		found, err = "", nil
 	}
 	if !t.report.try(probeRead, err, "allowed") {
-		t.report.skip("customers cannot be read", probeCreate)
+		t.report.skip("customers could not be read", probeCreate)
 		return "", false
 	}
 	if found != "" {
-		t.report.skip("the address is a customer already", probeCreate)
+		t.report.skip("the customer already exists", probeCreate)
 		return found, true
 	}
 	user, err := connection.Call(ctx, func() (*dixa.EndUser, error) {
 		return t.client.EndUsers.Create(ctx, dixa.EndUserInput{Email: email, DisplayName: testSubject})
 	})
 	if dixa.IsEmailExists(err) {
-		t.report.add(probeCreate, Failed, "Dixa has the address already, but not as a customer that it finds: it may be an agent's or be spelt with other capitals; use another")
+		t.report.add(probeCreate, Failed, "the address already exists in Dixa, but no customer with it was found: it may belong to an agent or differ in letter case; use another address")
 		return "", false
 	}
-	if !t.report.try(probeCreate, err, "created; it stays in Dixa") {
+	if !t.report.try(probeCreate, err, "created; the customer remains in Dixa") {
 		return "", false
 	}
 	return user.ID, true
@@ -135,7 +135,7 @@ func (t *trial) open(ctx context.Context, user string) (int64, bool) {
 		})
 	})
 	if dixa.OutcomeOf(err) == dixa.Ambiguous {
-		t.report.add(probeOpen, Failed, "no usable answer came, so it may be open: look in Dixa for %q and close it", testSubject)
+		t.report.add(probeOpen, Failed, "no usable response, so the conversation may be open: search Dixa for %q and close it", testSubject)
 		return 0, false
 	}
 	return id, t.report.try(probeOpen, err, "conversation %d in %s", id, t.settings.EmailIntegrationID)
@@ -150,9 +150,9 @@ func (t *trial) lookForAutoReply(ctx context.Context, id int64) {
 	case err != nil:
 		t.report.add(probeAuto, Failed, "the messages could not be read: %s", failure(err))
 	case m != nil:
-		t.report.add(probeAuto, OK, "Dixa answers by itself: every customer whose claim opens a conversation gets this message. Switch it off for the mailbox in Dixa if it is not wanted")
+		t.report.add(probeAuto, OK, "Dixa sends an automatic reply: every customer whose claim opens a conversation receives it. Turn it off for the mailbox in Dixa if you do not want it")
 	default:
-		t.report.add(probeAuto, OK, "Dixa wrote nothing by itself%s", within(t.wait))
+		t.report.add(probeAuto, OK, "no automatic reply%s", within(t.wait))
 	}
 }
 
@@ -160,14 +160,14 @@ func (t *trial) lookForAutoReply(ctx context.Context, id int64) {
 // the reply.
 func (t *trial) reply(ctx context.Context, id int64) {
 	if t.agent == "" {
-		t.report.skip("a reply needs an agent: name one (--agent, agent_id) or save default_agent_id", probeReply, probeThread)
+		t.report.skip("a reply requires an agent: specify one (--agent, agent_id) or set default_agent_id", probeReply, probeThread)
 		return
 	}
 	added, err := connection.Call(ctx, func() (*dixa.AddedMessage, error) {
 		return t.client.Conversations.AddMessage(ctx, id, dixa.MessageInput{Type: dixa.Outbound, AgentID: t.agent, Content: dixa.TextContent(testReply)})
 	})
 	if !t.report.try(probeReply, err, "sent as agent %s", t.agent) {
-		t.report.skip("no reply is known to be sent", probeThread)
+		t.report.skip("the reply was not confirmed", probeThread)
 		return
 	}
 	m, err := t.await(ctx, id, func(m *dixa.Message) bool { return m.ID == added.MessageID })
@@ -175,13 +175,13 @@ func (t *trial) reply(ctx context.Context, id int64) {
 	case err != nil:
 		t.report.add(probeThread, Failed, "the messages could not be read: %s", failure(err))
 	case m == nil:
-		t.report.add(probeThread, Failed, "Dixa does not list the reply in conversation %d%s; look there for where it went", id, within(t.wait))
+		t.report.add(probeThread, Failed, "Dixa does not list the reply in conversation %d%s; check in Dixa where it was sent", id, within(t.wait))
 	case m.Attributes.DeliveryFailureReason != "":
-		t.report.add(probeThread, Failed, "Dixa could not deliver it: %s", m.Attributes.DeliveryFailureReason)
+		t.report.add(probeThread, Failed, "Dixa could not deliver the reply: %s", m.Attributes.DeliveryFailureReason)
 	case m.Attributes.Direction != dixa.Outbound:
-		t.report.add(probeThread, Failed, "Dixa lists it as %s, so it does not go to the customer", cmp.Or(string(m.Attributes.Direction), "a message without direction"))
+		t.report.add(probeThread, Failed, "Dixa lists the reply as %s, so it is not sent to the customer", cmp.Or(string(m.Attributes.Direction), "a message without direction"))
 	default:
-		t.report.add(probeThread, OK, "conversation %d lists it after the message that opened it", id)
+		t.report.add(probeThread, OK, "conversation %d lists the reply after the opening message", id)
 	}
 }
 

@@ -24,7 +24,7 @@ func (s *Service) withSubscription(ctx context.Context, in claim.Integration, en
 	e, ofDixa := dixa.AsError(err)
 	switch needs := (*connection.NeedsTokenError)(nil); {
 	case errors.As(err, &needs):
-		return refuse(NotConnected, err, "Dixa refused the shop's token just now. Save a new one with `starter shop connect %s`.", in.Slug)
+		return refuse(NotConnected, err, "Dixa rejected the shop's token. Save a new one with `starter shop connect %s`.", in.Slug)
 	case errors.Is(err, subscription.ErrBusy):
 		return refuse(NotReady, err, "%s.", sentence(err))
 	case errors.Is(err, subscription.ErrNoSecret):
@@ -32,10 +32,10 @@ func (s *Service) withSubscription(ctx context.Context, in claim.Integration, en
 	case !ofDixa:
 		return err
 	case e.Status >= http.StatusBadRequest && e.Status < http.StatusInternalServerError && !dixa.IsRateLimited(err):
-		return refuse(SubscriptionRefused, err, "The shop was not enabled, since what happens in its conversations would not be seen: for the webhook subscription, %s. "+
-			"Use a token that may manage webhooks. Or do it by hand, then enable again: %s", describeError(err), s.byHand(in))
+		return refuse(SubscriptionRefused, err, "The shop was not enabled, because the webhook subscription for its conversations could not be set up: %s. "+
+			"Use a token with permission to manage webhooks. Or create the webhook manually, then enable the shop again: %s", describeError(err), s.byHand(in))
 	default:
-		return refuse(Unreachable, err, "The shop was not enabled: the webhook subscription could not be made sure of, since %s. Enabling again is safe.", describeError(err))
+		return refuse(Unreachable, err, "The shop was not enabled, because the webhook subscription could not be verified: %s. You can safely enable the shop again.", describeError(err))
 	}
 }
 
@@ -50,7 +50,7 @@ func (s *Service) subscribeAllowed(ctx context.Context, before claim.Integration
 		err = s.webhooks.Ensure(ctx, in.Connection.ID, nil)
 	}
 	if err != nil {
-		s.log.WarnContext(ctx, "the shop may write to Dixa again, but its webhook subscription could not be made sure of; enabling the shop again tries once more",
+		s.log.WarnContext(ctx, "the shop may write to Dixa again, but its webhook subscription could not be set up; enable the shop again to retry",
 			"connection", before.Connection.ID, "shop", before.Slug, "error", err)
 	}
 }
@@ -63,13 +63,13 @@ func (s *Service) MissingEventsWarning(ctx context.Context, shop string) (string
 	if err != nil || !in.Effective.ReadOnly || in.Subscription == nil || in.Subscription.State != claim.SubscriptionNone {
 		return "", err
 	}
-	return "The settings are read-only, so no webhook subscription was made and Dixa does not tell what happens in the shop's conversations. " + s.byHand(in) +
-		" Or allow writing: that makes the subscription.", nil
+	return "The settings are read-only, so no webhook subscription was created and Dixa does not report events of the shop's conversations. " + s.byHand(in) +
+		" Or allow writes: Claimflow then creates the subscription.", nil
 }
 
 // byHand explains how a person creates the subscription.
 func (s *Service) byHand(in claim.Integration) string {
-	return fmt.Sprintf("Add a webhook in Dixa under Settings > Integrations > Webhooks, with the address %s and all events of conversations, and save its secret with `starter shop webhook-secret %s`.",
+	return fmt.Sprintf("Add a webhook in Dixa under Settings > Integrations > Webhooks, with the URL %s and all conversation events, and save its secret with `starter shop webhook-secret %s`.",
 		s.webhooks.URL(in.Connection.ID), in.Slug)
 }
 
@@ -107,7 +107,7 @@ func (s *Service) unsubscribe(ctx context.Context, in claim.Integration) {
 		return
 	}
 	if err := s.webhooks.Remove(ctx, in.Connection.ID); err != nil {
-		s.log.WarnContext(ctx, "the webhook subscription could not be removed from Dixa; disabling the shop again tries once more",
+		s.log.WarnContext(ctx, "the webhook subscription could not be removed from Dixa; disable the shop again to retry",
 			"connection", in.Connection.ID, "shop", in.Slug, "error", err)
 	}
 }
@@ -151,9 +151,9 @@ func secretProblem(secret string) string {
 	case secret == "":
 		return ""
 	case strings.ContainsFunc(secret, outside):
-		return "has a space or a character that no secret has; paste it alone, as Dixa shows it"
+		return "contains a space or an invalid character; paste only the secret, as Dixa shows it"
 	case len(secret) < shortestSecret || len(secret) > longestSecret:
-		return "is too short or too long for a secret of Dixa, which has 64 characters"
+		return "is too short or too long: Dixa's secrets have 64 characters"
 	default:
 		return ""
 	}
@@ -178,11 +178,11 @@ func (s *Service) validateWebhooks(ctx context.Context, in claim.Integration, r 
 		r.add(address, OK, "Dixa sends events to %s", s.webhooks.URL(in.Connection.ID))
 	}
 	if in.Subscription != nil && in.Subscription.State == claim.SubscriptionByHand {
-		r.add(webhooks, OK, "a subscription that was made by hand; its secret is %s", in.Subscription.SecretPreview)
+		r.add(webhooks, OK, "the subscription was created manually; its secret is %s", in.Subscription.SecretPreview)
 		return
 	}
 	if !in.Enabled {
-		r.add(webhooks, Skipped, "the subscription is made when the shop is enabled")
+		r.add(webhooks, Skipped, "the subscription is created when the shop is enabled")
 		return
 	}
 	problems, err := s.webhooks.Inspect(ctx, in.Connection.ID)
@@ -190,10 +190,10 @@ func (s *Service) validateWebhooks(ctx context.Context, in claim.Integration, r 
 	case err != nil:
 		r.add(webhooks, Failed, "the subscriptions could not be read: %s", failure(err))
 	case len(problems) > 0 && in.Effective.ReadOnly:
-		r.add(webhooks, Warning, "%s. The settings are read-only, so nothing of it is corrected. %s", strings.Join(problems, "; "), s.byHand(in))
+		r.add(webhooks, Warning, "%s. The settings are read-only, so Claimflow does not correct this. %s", strings.Join(problems, "; "), s.byHand(in))
 	case len(problems) > 0:
-		r.add(webhooks, Failed, "%s. `starter shop enable %s` corrects it", strings.Join(problems, "; "), in.Slug)
+		r.add(webhooks, Failed, "%s. Run `starter shop enable %s` to correct this", strings.Join(problems, "; "), in.Slug)
 	default:
-		r.add(webhooks, OK, "Dixa tells of %d kinds of events", len(subscription.Events()))
+		r.add(webhooks, OK, "Dixa reports %d kinds of events", len(subscription.Events()))
 	}
 }

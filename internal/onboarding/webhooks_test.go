@@ -31,20 +31,20 @@ func (b *bench) enabled() bool {
 	return s.Enabled
 }
 
-func TestEnableIsRefusedWhereDixaRefusesTheSubscription(t *testing.T) {
+func TestEnableFailsIfDixaRejectsSubscription(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		fault emulator.Fault
 		kind  onboarding.Kind
 		words string
 	}{
-		"no right to read":   {emulator.Fault{Operation: "GET /webhooks", Kind: emulator.FaultStatus, Status: 403}, onboarding.SubscriptionRefused, "Dixa refuses (status 403"},
-		"no right to write":  {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 401}, onboarding.SubscriptionRefused, "Dixa refuses (status 401"},
-		"an event too many":  {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 400}, onboarding.SubscriptionRefused, "starter shop webhook-secret acme"},
-		"not switched on":    {emulator.Fault{Operation: "PATCH /webhooks/{webhookSubscriptionId}", Kind: emulator.FaultStatus, Status: 400}, onboarding.SubscriptionRefused, publicURL + "/webhooks/dixa/"},
-		"trouble":            {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 503}, onboarding.Unreachable, "Enabling again is safe"},
-		"no answer":          {emulator.Fault{Operation: "GET /webhooks", Kind: emulator.FaultDropBefore}, onboarding.Unreachable, "Dixa could not be reached"},
-		"the limit is spent": {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 429}, onboarding.Unreachable, "used up for the moment"},
+		"no permission to read":  {emulator.Fault{Operation: "GET /webhooks", Kind: emulator.FaultStatus, Status: 403}, onboarding.SubscriptionRefused, "Dixa rejected the request (status 403"},
+		"no permission to write": {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 401}, onboarding.SubscriptionRefused, "Dixa rejected the request (status 401"},
+		"unsupported event":      {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 400}, onboarding.SubscriptionRefused, "starter shop webhook-secret acme"},
+		"not enabled in Dixa":    {emulator.Fault{Operation: "PATCH /webhooks/{webhookSubscriptionId}", Kind: emulator.FaultStatus, Status: 400}, onboarding.SubscriptionRefused, publicURL + "/webhooks/dixa/"},
+		"server error":           {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 503}, onboarding.Unreachable, "You can safely enable the shop again"},
+		"no response":            {emulator.Fault{Operation: "GET /webhooks", Kind: emulator.FaultDropBefore}, onboarding.Unreachable, "Dixa could not be reached"},
+		"rate limit":             {emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 429}, onboarding.Unreachable, "is exhausted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,7 +75,7 @@ func TestDisableSucceedsWithoutDixa(t *testing.T) {
 	b.dixa.Inject(emulator.Fault{Operation: "DELETE /webhooks/{webhookSubscriptionId}", Kind: emulator.FaultStatus, Status: 500, Times: 1})
 	require.NoError(t, b.service.Disable(t.Context(), shop))
 	require.False(t, b.enabled())
-	require.Contains(t, b.log.String(), "disabling the shop again tries once more")
+	require.Contains(t, b.log.String(), "disable the shop again to retry")
 	require.Len(t, b.dixa.State().Webhooks, 1)
 	require.NoError(t, b.service.Disable(t.Context(), shop))
 	require.Empty(t, b.dixa.State().Webhooks)
@@ -84,7 +84,7 @@ func TestDisableSucceedsWithoutDixa(t *testing.T) {
 	require.ErrorIs(t, b.service.Delete(t.Context(), "nobody"), store.ErrNotFound)
 }
 
-func TestReadOnlyShopWritesNothing(t *testing.T) {
+func TestReadOnlyShopSendsNoWrites(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	ctx := t.Context()
@@ -95,7 +95,7 @@ func TestReadOnlyShopWritesNothing(t *testing.T) {
 	require.Equal(t, claim.SubscriptionNone, b.subscription().State)
 	unseen, err := b.service.MissingEventsWarning(ctx, shop)
 	require.NoError(t, err)
-	require.Contains(t, unseen, "does not tell what happens")
+	require.Contains(t, unseen, "does not report events")
 	require.Contains(t, unseen, b.subscription().URL)
 	report, err := b.service.Validate(ctx, shop)
 	require.NoError(t, err)
@@ -113,7 +113,7 @@ func TestReadOnlyShopWritesNothing(t *testing.T) {
 	require.Zero(t, b.dixa.Stats().Writes())
 }
 
-func TestSubscriptionIsMadeWhenWritingIsAllowed(t *testing.T) {
+func TestSubscriptionIsCreatedWhenWritesAreAllowed(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	ctx := t.Context()
@@ -122,8 +122,8 @@ func TestSubscriptionIsMadeWhenWritingIsAllowed(t *testing.T) {
 	require.NoError(t, b.service.Enable(ctx, shop))
 	b.dixa.Inject(emulator.Fault{Operation: "POST /webhooks", Kind: emulator.FaultStatus, Status: 401, Times: 1})
 	b.settings(`{"read_only": false}`)
-	require.Equal(t, claim.SubscriptionNone, b.subscription().State, "the settings are saved where Dixa refuses")
-	require.Contains(t, b.log.String(), "enabling the shop again tries once more")
+	require.Equal(t, claim.SubscriptionNone, b.subscription().State, "the settings must be saved although Dixa rejected the subscription")
+	require.Contains(t, b.log.String(), "enable the shop again to retry")
 
 	b.settings(`{"read_only": true}`)
 	b.settings(`{"language": "de"}`)
@@ -141,7 +141,7 @@ func TestSubscriptionIsMadeWhenWritingIsAllowed(t *testing.T) {
 	require.Equal(t, before, b.dixa.Stats().Writes())
 }
 
-func TestValidateLooksAtTheWebhooks(t *testing.T) {
+func TestValidateChecksWebhooks(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.ready()
@@ -153,28 +153,28 @@ func TestValidateLooksAtTheWebhooks(t *testing.T) {
 	}
 	require.Equal(t, onboarding.Skipped, validate(b.service, "webhooks").Result, "the shop is not enabled")
 	require.Equal(t, onboarding.Warning, validate(b.service, "public address").Result)
-	require.Contains(t, validate(b.service, "public address").Detail, "which only this network can reach")
+	require.Contains(t, validate(b.service, "public address").Detail, "reachable only from this network")
 	require.NoError(t, b.service.Enable(ctx, shop))
 	require.Equal(t, onboarding.OK, validate(b.service, "webhooks").Result)
 	report, err := b.service.Validate(ctx, shop)
 	require.NoError(t, err)
-	require.True(t, report.OK(), "a warning is no failure")
+	require.True(t, report.OK(), "a warning must not be a failure")
 
 	moved := onboarding.New(onboarding.Options{
 		Store: b.store, Dixa: connection.New(b.store, connection.Options{BaseURL: b.server.URL + "/v1/"}), PublicURL: "https://claims.example",
 	})
 	require.Equal(t, onboarding.OK, validate(moved, "public address").Result)
 	require.Equal(t, onboarding.Failed, validate(moved, "webhooks").Result)
-	require.Contains(t, validate(moved, "webhooks").Detail, "its address is not https://claims.example/webhooks/dixa/")
-	require.Contains(t, validate(moved, "webhooks").Detail, "`starter shop enable acme` corrects it")
+	require.Contains(t, validate(moved, "webhooks").Detail, "the subscription's address is not https://claims.example/webhooks/dixa/")
+	require.Contains(t, validate(moved, "webhooks").Detail, "Run `starter shop enable acme` to correct this")
 	require.NoError(t, moved.Enable(ctx, shop))
 	require.Equal(t, onboarding.OK, validate(moved, "webhooks").Result)
 
 	b.dixa.Inject(emulator.Fault{Operation: "GET /webhooks", Kind: emulator.FaultStatus, Status: 403})
-	require.Contains(t, validate(moved, "webhooks").Detail, "Dixa refuses the token for this (403)")
+	require.Contains(t, validate(moved, "webhooks").Detail, "Dixa rejected the token for this request (403)")
 	_, err = b.service.SaveWebhookSecret(ctx, shop, secret)
 	require.NoError(t, err)
-	require.Contains(t, validate(moved, "webhooks").Detail, "made by hand; its secret is aba…abab")
+	require.Contains(t, validate(moved, "webhooks").Detail, "created manually; its secret is aba…abab")
 }
 
 // revoking revokes the token before the connection's client is created.
@@ -190,9 +190,9 @@ func (r *revoking) Client(ctx context.Context, id string) (*dixa.Client, error) 
 	return r.Clients.Client(ctx, id)
 }
 
-// TestTokenThatIsRevokedOnTheWay revokes the token between the checks and the
+// TestEnableWithTokenRevokedMeanwhile revokes the token between the checks and the
 // subscription.
-func TestTokenThatIsRevokedOnTheWay(t *testing.T) {
+func TestEnableWithTokenRevokedMeanwhile(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})
 	b.ready()

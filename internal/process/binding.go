@@ -26,9 +26,9 @@ type ForeignNamespaceError struct {
 
 // Error names both stores and the fix.
 func (e *ForeignNamespaceError) Error() string {
-	return fmt.Sprintf("namespace %[1]s on %[2]s belongs to another Claimflow: it is bound to store %[3]s, and CLAIMFLOW_DATABASE_URL is store %[4]s. "+
-		"Give this deployment a namespace of its own (TEMPORAL_NAMESPACE), or correct CLAIMFLOW_DATABASE_URL. "+
-		"If store %[3]s is gone for good, release the namespace: temporal workflow terminate --address %[2]s --namespace %[1]s --workflow-id %[5]s",
+	return fmt.Sprintf("namespace %[1]s on %[2]s belongs to another Claimflow deployment: it is bound to store %[3]s, but CLAIMFLOW_DATABASE_URL is store %[4]s. "+
+		"Use a separate namespace for this deployment (TEMPORAL_NAMESPACE), or correct CLAIMFLOW_DATABASE_URL. "+
+		"If store %[3]s no longer exists, release the namespace: temporal workflow terminate --address %[2]s --namespace %[1]s --workflow-id %[5]s",
 		e.Namespace, e.Address, e.Owner, e.Store, claim.DeploymentWorkflowID)
 }
 
@@ -63,7 +63,7 @@ func (p *Parts) namespaceOwner(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("ask whose namespace %s is: %w", p.Namespace, err)
+		return "", fmt.Errorf("look up the owner of namespace %s: %w", p.Namespace, err)
 	}
 	info := described.GetWorkflowExecutionInfo()
 	if info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
 	"github.com/claimflow/claimflow/internal/toowner/mail"
 	"github.com/claimflow/claimflow/store"
@@ -42,17 +43,17 @@ func (p *Parts) mailServer() (*mail.Server, error) {
 func (p *Parts) countDeliveries() (observe func(delivery.Attempt), stop func(), err error) {
 	meter := p.Telemetry.Meters.Meter("claimflow")
 	attempts, err1 := meter.Int64Counter("claimflow.deliveries",
-		metric.WithDescription("Attempts to deliver an event, by kind of endpoint and result."))
+		metric.WithDescription("Attempts to deliver an event, by endpoint kind and result."))
 	waiting, err2 := meter.Int64ObservableGauge("claimflow.deliveries.waiting",
-		metric.WithDescription("Deliveries that are still to be made, those to paused endpoints included, by kind of endpoint."))
+		metric.WithDescription("Pending deliveries, including those to paused endpoints, by endpoint kind."))
 	oldest, err3 := meter.Float64ObservableGauge("claimflow.deliveries.oldest.waiting", metric.WithUnit("s"),
-		metric.WithDescription("How long the longest waiting delivery is known; 0 where none waits."))
+		metric.WithDescription("Age of the oldest pending delivery; 0 if there is none."))
 	dead, err4 := meter.Int64ObservableGauge("claimflow.deliveries.dead",
-		metric.WithDescription("Deliveries that were given up and not replayed, by kind of endpoint."))
+		metric.WithDescription("Dead deliveries that were not replayed, by endpoint kind."))
 	paused, err5 := meter.Int64ObservableGauge("claimflow.endpoints.paused",
-		metric.WithDescription("Endpoints that are paused, by kind."))
+		metric.WithDescription("Paused endpoints, by kind."))
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
-		return nil, nil, fmt.Errorf("set up the metrics of deliveries: %w", err)
+		return nil, nil, fmt.Errorf("set up the delivery metrics: %w", err)
 	}
 	var count deliveryCount
 	registration, err := meter.RegisterCallback(func(ctx context.Context, to metric.Observer) error {
@@ -66,7 +67,7 @@ func (p *Parts) countDeliveries() (observe func(delivery.Attempt), stop func(), 
 		return nil
 	}, waiting, oldest, dead, paused)
 	if err != nil {
-		return nil, nil, fmt.Errorf("set up the metrics of deliveries: %w", err)
+		return nil, nil, fmt.Errorf("set up the delivery metrics: %w", err)
 	}
 	observe = func(a delivery.Attempt) {
 		attempts.Add(context.Background(), 1, metric.WithAttributes(
@@ -74,7 +75,7 @@ func (p *Parts) countDeliveries() (observe func(delivery.Attempt), stop func(), 
 	}
 	return observe, func() {
 		if err := registration.Unregister(); err != nil {
-			p.Telemetry.Log.Warn("the metrics of deliveries do not end", "error", err)
+			p.Telemetry.Log.Warn("cannot unregister the delivery metrics", "error", err)
 		}
 	}, nil
 }
@@ -83,12 +84,12 @@ func (p *Parts) countDeliveries() (observe func(delivery.Attempt), stop func(), 
 type deliveryCount struct {
 	mu   sync.Mutex
 	at   time.Time
-	last map[store.EndpointKind]store.DeliveryCounts
+	last map[claim.EndpointKind]store.DeliveryCounts
 }
 
 // read counts again if the last count is old. It returns nil while the store cannot
 // be read.
-func (c *deliveryCount) read(ctx context.Context, p *Parts) map[store.EndpointKind]store.DeliveryCounts {
+func (c *deliveryCount) read(ctx context.Context, p *Parts) map[claim.EndpointKind]store.DeliveryCounts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if time.Since(c.at) < countEvery {
@@ -98,7 +99,7 @@ func (c *deliveryCount) read(ctx context.Context, p *Parts) map[store.EndpointKi
 	defer cancel()
 	last, err := p.Store.Deliveries.Counts(ctx)
 	if err != nil {
-		p.Telemetry.Log.Warn("deliveries are not counted for the metrics", "error", err)
+		p.Telemetry.Log.Warn("cannot count deliveries for the metrics", "error", err)
 		last = nil
 	}
 	c.last, c.at = last, time.Now()
@@ -117,11 +118,11 @@ func (p *Parts) forgetDelivered(ctx context.Context) {
 			return
 		}
 		if err != nil && !failing {
-			p.Telemetry.Log.Warn("old deliveries could not be forgotten; they are when the store is back", "error", err)
+			p.Telemetry.Log.Warn("cannot delete old deliveries; they will be deleted when the store is available", "error", err)
 		}
 		failing = err != nil
 		if n > 0 {
-			p.Telemetry.Log.Debug("forgot old deliveries", "deliveries", n)
+			p.Telemetry.Log.Debug("deleted old deliveries", "deliveries", n)
 		}
 		select {
 		case <-ctx.Done():

@@ -14,9 +14,9 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// TestDeliveriesAreCountedForOperators delivers to a webhook that accepts, to one
+// TestDeliveryMetrics delivers to a webhook that accepts, to one
 // that answers 410 Gone, and to a person, then scrapes the resulting metrics.
-func TestDeliveriesAreCountedForOperators(t *testing.T) {
+func TestDeliveryMetrics(t *testing.T) {
 	t.Parallel()
 	letters := mailtest.New(t)
 	parts := assemble(t, "CLAIMFLOW_SMTP_URL="+letters.URL(), "CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS=true")
@@ -28,12 +28,12 @@ func TestDeliveriesAreCountedForOperators(t *testing.T) {
 	defer takes.Close()
 	gone := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }))
 	defer gone.Close()
-	for _, e := range []store.NewEndpoint{
-		{Shop: "acme", URL: takes.URL}, {Shop: "acme", URL: gone.URL}, {Kind: store.EndpointEmail, URL: "mailto:ops@claimflow.example"},
-	} {
-		_, _, err := s.Endpoints.Create(ctx, e)
+	for _, url := range []string{takes.URL, gone.URL} {
+		_, _, err := s.Endpoints.Create(ctx, "acme", claim.NewEndpoint{URL: url})
 		require.NoError(t, err)
 	}
+	_, _, err = s.Endpoints.Create(ctx, "", claim.NewEndpoint{Kind: claim.EndpointEmail, URL: "mailto:ops@claimflow.example"})
+	require.NoError(t, err)
 	accepted, err := s.Claims.Accept(ctx, &claim.Claim{ID: "c-1", Shop: "acme", Reason: "damaged"})
 	require.NoError(t, err)
 	_, err = s.Claims.Change(ctx, accepted.Record.Ref, claim.EventStart, store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.OutboundFallback}}})
@@ -44,13 +44,13 @@ func TestDeliveriesAreCountedForOperators(t *testing.T) {
 	for range 2 {
 		<-took
 	}
-	require.Eventually(t, func() bool { return len(letters.Messages()) == 2 }, 30*time.Second, 5*time.Millisecond, "a person is written to")
+	require.Eventually(t, func() bool { return len(letters.Messages()) == 2 }, 30*time.Second, 5*time.Millisecond, "no e-mail was sent")
 	endpoints, err := s.Endpoints.List(ctx, "acme")
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		e, err := s.Endpoints.Get(ctx, "acme", endpoints[0].ID)
 		return err == nil && e.Waiting == 0
-	}, 30*time.Second, 5*time.Millisecond, "it is noted what was taken")
+	}, 30*time.Second, 5*time.Millisecond, "the accepted deliveries were not recorded")
 	r, err := (&http.Client{}).Get(url + "/metrics")
 	require.NoError(t, err)
 	defer r.Body.Close()

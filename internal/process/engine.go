@@ -51,7 +51,7 @@ func explain(err error) (state, advice string) {
 	case errors.As(err, &missing), errors.As(err, &notFound):
 		return "the namespace does not exist", "create it or set TEMPORAL_NAMESPACE"
 	case errors.As(err, &denied):
-		return "the namespace is not for these credentials", "correct TEMPORAL_API_KEY or the TLS certificate, or set TEMPORAL_NAMESPACE"
+		return "the credentials have no access to the namespace", "correct TEMPORAL_API_KEY or the TLS certificate, or set TEMPORAL_NAMESPACE"
 	default:
 		return "unreachable", ""
 	}
@@ -64,7 +64,7 @@ func (p *Parts) engineState(ctx context.Context, d *nudge.Dispatcher) (string, e
 		return state, err
 	}
 	if err := d.Err(); err != nil {
-		return "reachable, but not every claim got there", err
+		return "reachable, but some claims could not be submitted", err
 	}
 	return "reachable", nil
 }
@@ -87,7 +87,7 @@ func (p *Parts) waitForEngine(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if state, _ := explain(err); state != said || time.Since(at) >= remindEvery {
-			p.Telemetry.Log.Warn("no claim is worked on until Temporal has the namespace for this process; waiting (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE)", "error", err)
+			p.Telemetry.Log.Warn("waiting for Temporal and the namespace; claims are not processed until then (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE)", "error", err)
 			said, at = state, time.Now()
 		}
 		select {

@@ -35,11 +35,11 @@ func (p *Parts) countClaims() (stop func(), err error) {
 	claims, err1 := meter.Int64ObservableGauge("claimflow.claims",
 		metric.WithDescription("Claims by state and, for those that need attention, by cause."))
 	undelivered, err2 := meter.Int64ObservableGauge("claimflow.undelivered.claims",
-		metric.WithDescription("Claims that changed and whose workflow was not told yet."))
+		metric.WithDescription("Claims with changes that their workflow has not received yet."))
 	oldest, err3 := meter.Float64ObservableGauge("claimflow.oldest.unopened", metric.WithUnit("s"),
-		metric.WithDescription("How long the oldest claim that is received or opening has waited; 0 where there is none."))
+		metric.WithDescription("How long the oldest claim that is received or opening has waited; 0 if there is none."))
 	if err := errors.Join(err1, err2, err3); err != nil {
-		return nil, fmt.Errorf("set up the metrics of claims: %w", err)
+		return nil, fmt.Errorf("set up the claim metrics: %w", err)
 	}
 	var count claimCountCache
 	registration, err := meter.RegisterCallback(func(ctx context.Context, to metric.Observer) error {
@@ -56,11 +56,11 @@ func (p *Parts) countClaims() (stop func(), err error) {
 		return nil
 	}, claims, undelivered, oldest)
 	if err != nil {
-		return nil, fmt.Errorf("set up the metrics of claims: %w", err)
+		return nil, fmt.Errorf("set up the claim metrics: %w", err)
 	}
 	return func() {
 		if err := registration.Unregister(); err != nil {
-			p.Telemetry.Log.Warn("the metrics of claims do not end", "error", err)
+			p.Telemetry.Log.Warn("cannot unregister the claim metrics", "error", err)
 		}
 	}, nil
 }
@@ -77,7 +77,7 @@ func (p *Parts) count(ctx context.Context, t *claimCountCache) (store.ClaimCount
 	defer cancel()
 	last, err := p.Store.Claims.Counts(ctx)
 	if err != nil {
-		p.Telemetry.Log.Warn("claims are not counted for the metrics", "error", err)
+		p.Telemetry.Log.Warn("cannot count claims for the metrics", "error", err)
 	}
 	t.last, t.known, t.at = last, err == nil, time.Now()
 	return t.last, t.known

@@ -12,9 +12,9 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// TestClaimsAreCountedForOperators scrapes the serving process while Temporal is
+// TestClaimMetrics scrapes the serving process while Temporal is
 // unreachable.
-func TestClaimsAreCountedForOperators(t *testing.T) {
+func TestClaimMetrics(t *testing.T) {
 	t.Parallel()
 	parts := assemble(t)
 	url, _ := serve(t, parts)
@@ -54,11 +54,11 @@ lines:
 		}
 		return strings.TrimSpace(line[strings.LastIndex(line, " "):])
 	}
-	require.Fail(t, "no such metric", "%s %v in\n%s", name, labels, page)
+	require.Fail(t, "metric not found", "%s %v in\n%s", name, labels, page)
 	return ""
 }
 
-func TestWorkerThatPollsNothingIsNotReady(t *testing.T) {
+func TestWorkerWithoutPollersIsNotReady(t *testing.T) {
 	t.Parallel()
 	parts := assemble(t)
 	parts.Config.MetricsListen = unusedAddress(t)
@@ -72,6 +72,6 @@ func TestWorkerThatPollsNothingIsNotReady(t *testing.T) {
 		return r.StatusCode
 	}
 	require.Equal(t, http.StatusOK, status("/healthz"))
-	require.Equal(t, http.StatusServiceUnavailable, status("/readyz"), "its engine is away")
+	require.Equal(t, http.StatusServiceUnavailable, status("/readyz"), "Temporal is unreachable")
 	require.Equal(t, http.StatusOK, status("/metrics"))
 }

@@ -25,11 +25,11 @@ func (p *Parts) dropOldBodies(ctx context.Context) {
 			return
 		}
 		if err != nil && !failing {
-			p.Telemetry.Log.Warn("bodies of old events could not be dropped; they are dropped when the store is back", "error", err)
+			p.Telemetry.Log.Warn("cannot delete the bodies of old events; they will be deleted when the store is available", "error", err)
 		}
 		failing = err != nil
 		if n > 0 {
-			p.Telemetry.Log.Debug("dropped bodies of events that are no claim's", "events", n)
+			p.Telemetry.Log.Debug("deleted the bodies of events that belong to no claim", "events", n)
 		}
 		select {
 		case <-ctx.Done():

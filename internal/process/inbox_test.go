@@ -17,9 +17,9 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// TestServeDropsOldBodies sets the store's clock back a day, so that new events are
+// TestServeDeletesOldBodies sets the store's clock back a day, so that new events are
 // a day old for the process.
-func TestServeDropsOldBodies(t *testing.T) {
+func TestServeDeletesOldBodies(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -51,7 +51,7 @@ func TestServeDropsOldBodies(t *testing.T) {
 	require.Eventually(t, func() bool {
 		e, err := s.Inbox.Event(ctx, connection.ID, "e-1")
 		return err == nil && e.Body == nil
-	}, 30*time.Second, 5*time.Millisecond, "the body is kept for longer than a day")
+	}, 30*time.Second, 5*time.Millisecond, "the body was not deleted after a day")
 	stop()
 	require.NoError(t, <-served)
 }

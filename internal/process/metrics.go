@@ -22,14 +22,14 @@ func (p *Parts) ServeMetrics(ctx context.Context) (stop func(), err error) {
 	server := &http.Server{Handler: p.metricsHandler(), ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		if err := server.Serve(listener); err != http.ErrServerClosed {
-			p.Telemetry.Log.Error("metrics are not served any more", "error", err)
+			p.Telemetry.Log.Error("the metrics server stopped", "error", err)
 		}
 	}()
 	return func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
-			p.Telemetry.Log.Warn("metrics were not closed cleanly", "error", err)
+			p.Telemetry.Log.Warn("the metrics server did not shut down cleanly", "error", err)
 		}
 	}, nil
 }
@@ -49,7 +49,7 @@ func (p *Parts) metricsHandler() http.Handler {
 	mux.HandleFunc("GET /healthz", storeAnswers)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if !p.polling.Load() {
-			http.Error(w, "no work is polled for: Temporal, or its namespace, is waited for; the log says why", http.StatusServiceUnavailable)
+			http.Error(w, "not polling for work: waiting for Temporal or its namespace; see the log for the reason", http.StatusServiceUnavailable)
 			return
 		}
 		storeAnswers(w, r)

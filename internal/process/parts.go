@@ -89,7 +89,7 @@ func Assemble(c config.Config, t *telemetry.Telemetry, s *store.Store, options c
 	options.Interceptors = append(options.Interceptors, interceptor.ClientInterceptor(tracing))
 	options.MetricsHandler = opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{
 		Meter: t.Meters.Meter("temporal"), UseMonotonicCounters: true,
-		OnError: func(err error) { t.Log.Warn("a metric of the engine is not kept", "error", err) },
+		OnError: func(err error) { t.Log.Warn("cannot record a Temporal metric", "error", err) },
 	})
 	engine, err := client.NewLazyClient(options)
 	if err != nil {
@@ -121,10 +121,10 @@ func (p *Parts) Close(ctx context.Context) error {
 func countCalls(meters metric.MeterProvider, log *slog.Logger) (func(dixa.Call), error) {
 	meter := meters.Meter("claimflow")
 	duration, err := meter.Float64Histogram("claimflow.dixa.request.duration",
-		metric.WithUnit("s"), metric.WithDescription("How long a request to Dixa took, its wait for the budget included."),
+		metric.WithUnit("s"), metric.WithDescription("Duration of a request to Dixa, including the wait for the request budget."),
 		metric.WithExplicitBucketBoundaries(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30))
 	if err != nil {
-		return nil, fmt.Errorf("set up the metric of requests to Dixa: %w", err)
+		return nil, fmt.Errorf("set up the Dixa request metric: %w", err)
 	}
 	return func(c dixa.Call) {
 		outcome := "ok"

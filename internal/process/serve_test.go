@@ -24,16 +24,16 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// TestServeTakesClaimsWhileTheEngineIsDown runs the serving process with no server
+// TestServeAcceptsClaimsWhileTemporalIsDown runs the serving process with no server
 // at Temporal's address.
-func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
+func TestServeAcceptsClaimsWhileTemporalIsDown(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	parts := assemble(t, "CLAIMFLOW_PUBLIC_URL=https://claims.example.com", "CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS=true")
 	s := parts.Store
 	url, stop := serve(t, parts)
 
-	_, secret, err := s.APIKeys.Create(ctx, store.NewAPIKey{Name: "test", Scopes: []string{client.ScopeAdmin}})
+	_, secret, err := s.APIKeys.Create(ctx, claim.NewKey{Name: "test", Scopes: []string{client.ScopeAdmin}})
 	require.NoError(t, err)
 	api, err := client.New(url, secret)
 	require.NoError(t, err)
@@ -44,7 +44,7 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	require.True(t, submitted.New)
 	waiting, err := s.Nudges.Due(ctx, 10)
 	require.NoError(t, err)
-	require.Len(t, waiting, 1, "it waits for the engine")
+	require.Len(t, waiting, 1, "the claim must wait for Temporal")
 
 	// Endpoints are notified about claims even while Temporal is down.
 	told := make(chan string, 1)
@@ -58,16 +58,16 @@ func TestServeTakesClaimsWhileTheEngineIsDown(t *testing.T) {
 	case id := <-told:
 		require.NotEmpty(t, id)
 	case <-time.After(30 * time.Second):
-		require.Fail(t, "nobody is told")
+		require.Fail(t, "the endpoint received no event")
 	}
 
 	var ready map[string]string
-	require.Equal(t, http.StatusOK, get(t, url+"/readyz", &ready), "claims are still taken")
+	require.Equal(t, http.StatusOK, get(t, url+"/readyz", &ready), "claims must still be accepted")
 	require.Equal(t, "degraded", ready["status"])
 	require.Equal(t, "unreachable: claims are taken and wait", ready["temporal"])
 	var document struct{ Servers []struct{ URL string } }
 	require.Equal(t, http.StatusOK, get(t, url+"/openapi.json", &document))
-	require.Equal(t, "https://claims.example.com", document.Servers[0].URL, "what CLAIMFLOW_PUBLIC_URL says")
+	require.Equal(t, "https://claims.example.com", document.Servers[0].URL, "the server URL must be CLAIMFLOW_PUBLIC_URL")
 
 	require.NoError(t, stop())
 }
@@ -106,7 +106,7 @@ func serve(t *testing.T, parts *process.Parts) (url string, stop func() error) {
 		case err := <-served:
 			return err
 		case <-time.After(30 * time.Second):
-			return errors.New("it does not stop")
+			return errors.New("the process did not stop")
 		}
 	})
 	t.Cleanup(func() { require.NoError(t, stop()) })

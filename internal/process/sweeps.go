@@ -36,14 +36,14 @@ const (
 func (p *Parts) sweeps() (*activities.Sweeps, error) {
 	meter := p.Telemetry.Meters.Meter("claimflow")
 	repaired, err1 := meter.Int64Counter("claimflow.sweep.repaired",
-		metric.WithDescription("What sweeps found that no webhook had told, or repaired, by connection and kind."))
+		metric.WithDescription("Changes that no webhook reported and subscriptions that sweeps repaired, by connection and kind."))
 	duration, err2 := meter.Float64Histogram("claimflow.sweep.duration", metric.WithUnit("s"),
-		metric.WithDescription("How long a sweep took, by connection and whether it did all."),
+		metric.WithDescription("Duration of a sweep, by connection and whether it was complete."),
 		metric.WithExplicitBucketBoundaries(1, 5, 15, 60, 300, 900, 3600))
 	requests, err3 := meter.Int64Counter("claimflow.sweep.requests",
-		metric.WithDescription("Requests to Dixa that sweeps cost, by connection."))
+		metric.WithDescription("Requests that sweeps sent to Dixa, by connection."))
 	if err := errors.Join(err1, err2, err3); err != nil {
-		return nil, fmt.Errorf("set up the metrics of sweeps: %w", err)
+		return nil, fmt.Errorf("set up the sweep metrics: %w", err)
 	}
 	return &activities.Sweeps{
 		Store: p.Store, Clients: p.Clients, Subscriptions: subscription.New(p.Store.Subscriptions, p.Clients, p.Config.PublicURL),
@@ -56,7 +56,7 @@ func (p *Parts) sweeps() (*activities.Sweeps, error) {
 			duration.Record(ctx, sweep.FinishedAt.Sub(sweep.StartedAt).Seconds(),
 				metric.WithAttributes(of, attribute.Bool("complete", sweep.Report.Trouble == "" && sweep.Report.Failed == 0)))
 			if sweep.Report.Trouble != "" {
-				p.Telemetry.Log.Warn("a sweep left something out; the next goes on from there", "connection", connectionID, "error", sweep.Report.Trouble)
+				p.Telemetry.Log.Warn("a sweep was incomplete; the next one continues from there", "connection", connectionID, "error", sweep.Report.Trouble)
 			}
 		},
 	}, nil
@@ -68,11 +68,11 @@ func (p *Parts) sweeps() (*activities.Sweeps, error) {
 func (p *Parts) observeConnections() (stop func(), err error) {
 	meter := p.Telemetry.Meters.Meter("claimflow")
 	lag, err1 := meter.Float64ObservableGauge("claimflow.sweep.lag", metric.WithUnit("s"),
-		metric.WithDescription("How long ago the activity log of a connection's Dixa was known to the end."))
+		metric.WithDescription("Time since a connection's activity log in Dixa was last read to its end."))
 	share, err2 := meter.Float64ObservableGauge("claimflow.dixa.token.share", metric.WithUnit("{request}/s"),
-		metric.WithDescription("Requests a second that Dixa leaves to Claimflow, by connection; only while Dixa refuses requests that Claimflow's own pace allows, so that another program seems to use the token."))
+		metric.WithDescription("Requests per second that Dixa leaves to Claimflow, by connection. Present only while Dixa rate-limits requests within Claimflow's own pace, which suggests that another program uses the token."))
 	if err := errors.Join(err1, err2); err != nil {
-		return nil, fmt.Errorf("set up the metrics of connections: %w", err)
+		return nil, fmt.Errorf("set up the connection metrics: %w", err)
 	}
 	registration, err := meter.RegisterCallback(func(ctx context.Context, to metric.Observer) error {
 		ctx, cancel := context.WithTimeout(ctx, countWithin)
@@ -80,7 +80,7 @@ func (p *Parts) observeConnections() (stop func(), err error) {
 		lags, err1 := p.Store.Sweeps.Lags(ctx)
 		shares, err2 := p.Store.Budget.Shares(ctx)
 		if err := errors.Join(err1, err2); err != nil {
-			p.Telemetry.Log.Warn("what is known of connections is not read for the metrics", "error", err)
+			p.Telemetry.Log.Warn("cannot read the connections for the metrics", "error", err)
 			return nil
 		}
 		for id, behind := range lags {
@@ -92,11 +92,11 @@ func (p *Parts) observeConnections() (stop func(), err error) {
 		return nil
 	}, lag, share)
 	if err != nil {
-		return nil, fmt.Errorf("set up the metrics of connections: %w", err)
+		return nil, fmt.Errorf("set up the connection metrics: %w", err)
 	}
 	return func() {
 		if err := registration.Unregister(); err != nil {
-			p.Telemetry.Log.Warn("the metrics of connections do not end", "error", err)
+			p.Telemetry.Log.Warn("cannot unregister the connection metrics", "error", err)
 		}
 	}, nil
 }
@@ -115,7 +115,7 @@ func (p *Parts) maintainSchedules(ctx context.Context) {
 			return
 		}
 		if err != nil && !failing {
-			p.Telemetry.Log.Warn("the schedules of the sweeps are not as they have to be; trying on", "error", err)
+			p.Telemetry.Log.Warn("cannot reconcile the sweep schedules; retrying", "error", err)
 		}
 		failing = err != nil
 		select {
@@ -165,7 +165,7 @@ func (p *Parts) reconcileSchedules(ctx context.Context, made map[string]bool) er
 			continue
 		}
 		if err := p.ensureSchedule(ctx, id); err != nil {
-			return fmt.Errorf("make sure of schedule %s: %w", id, err)
+			return fmt.Errorf("ensure schedule %s: %w", id, err)
 		}
 		made[id] = true
 	}
@@ -206,7 +206,7 @@ func (p *Parts) ensureSchedule(ctx context.Context, id string) error {
 		ID: id, Spec: spec,
 		Action: &client.ScheduleWorkflowAction{
 			ID: id, Workflow: claim.SweepWorkflowName, Args: []any{strings.TrimPrefix(id, claim.SweepWorkflowID(""))},
-			TaskQueue: claim.TaskQueueClaims, StaticSummary: "Look in Dixa for what no webhook told",
+			TaskQueue: claim.TaskQueueClaims, StaticSummary: "Find events in Dixa that no webhook reported",
 		},
 		Note:          sweepNote,
 		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
@@ -239,14 +239,14 @@ func (p *Parts) ensureSchedule(ctx context.Context, id string) error {
 // because the running one may be about to end.
 func (p *Parts) sweepNow(ctx context.Context, connectionID string) error {
 	if err := p.bind(ctx); err != nil {
-		return fmt.Errorf("begin a sweep of connection %s: %w", connectionID, err)
+		return fmt.Errorf("start a sweep of connection %s: %w", connectionID, err)
 	}
 	id := claim.SweepWorkflowID(connectionID)
 	_, err := p.Temporal.SignalWithStartWorkflow(ctx, id, claim.SignalSweep, nil, client.StartWorkflowOptions{
-		ID: id, TaskQueue: claim.TaskQueueClaims, StaticSummary: "Look in Dixa for what no webhook told",
+		ID: id, TaskQueue: claim.TaskQueueClaims, StaticSummary: "Find events in Dixa that no webhook reported",
 	}, claim.SweepWorkflowName, connectionID)
 	if err != nil {
-		return fmt.Errorf("begin a sweep of connection %s: %w", connectionID, err)
+		return fmt.Errorf("start a sweep of connection %s: %w", connectionID, err)
 	}
 	return nil
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// TestLagOfSweepsIsShown scrapes the serving process while Temporal is unreachable.
-func TestLagOfSweepsIsShown(t *testing.T) {
+// TestSweepLagMetric scrapes the serving process while Temporal is unreachable.
+func TestSweepLagMetric(t *testing.T) {
 	t.Parallel()
 	parts := assemble(t)
 	url, _ := serve(t, parts)

@@ -49,11 +49,11 @@ func (p *Parts) Work(ctx context.Context) error {
 		return err
 	}
 	if err := p.registerAttributes(ctx); err != nil {
-		p.Telemetry.Log.Warn("search attributes are not registered; register them by hand as docs/operations.md says, or workflows cannot start",
+		p.Telemetry.Log.Warn("cannot register search attributes; register them manually (see docs/operations.md), or workflows cannot start",
 			"attributes", claim.SearchAttributes(), "error", err)
 	}
 	if err := p.setFairnessLimit(ctx); err != nil {
-		p.Telemetry.Log.Warn("the engine takes no rate limit per connection; the budget in the store limits all the same", "error", err)
+		p.Telemetry.Log.Warn("cannot set the rate limit per connection in Temporal; the request budget in the store still applies", "error", err)
 	}
 
 	broken := make(chan error, 2) // one per worker
@@ -107,7 +107,7 @@ func (p *Parts) Work(ctx context.Context) error {
 	case err := <-broken:
 		return fmt.Errorf("poll namespace %s on %s for work: %w", p.Namespace, p.engineAddress, err)
 	}
-	p.Telemetry.Log.Info("stopping; running steps may finish", "within", stopWithin)
+	p.Telemetry.Log.Info("stopping; waiting for running activities", "within", stopWithin)
 	return nil
 }
 
@@ -141,7 +141,7 @@ func (p *Parts) setFairnessLimit(ctx context.Context) error {
 		TaskQueue: claim.TaskQueueDixa, TaskQueueType: enumspb.TASK_QUEUE_TYPE_ACTIVITY,
 		UpdateFairnessKeyRateLimitDefault: &workflowservice.UpdateTaskQueueConfigRequest_RateLimitUpdate{
 			RateLimit: &taskqueuepb.RateLimit{RequestsPerSecond: perConnection},
-			Reason:    "Dixa allows 10 requests per second and token, and not every step sends one",
+			Reason:    "Dixa allows 10 requests per second and token, and not every activity sends one",
 		},
 	})
 	if err != nil {

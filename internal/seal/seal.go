@@ -28,7 +28,7 @@ const filePrefix = "file:"
 // and the key's id.
 const prefixBytes = 5
 
-const adviceNew = "make a keyring with `starter keyring new` and put it into CLAIMFLOW_KEYS"
+const adviceNew = "create a keyring with `starter keyring new` and set CLAIMFLOW_KEYS to it"
 
 // Keyring encrypts and decrypts. It is safe for concurrent use.
 type Keyring struct {
@@ -51,12 +51,12 @@ func Parse(text string) (*Keyring, error) {
 func newKeyring(handle *keyset.Handle) (*Keyring, error) {
 	primitive, err := aead.New(handle)
 	if err != nil {
-		return nil, errors.New("the keyring holds no usable AEAD keys: " + adviceNew)
+		return nil, errors.New("the keyring has no usable AEAD keys: " + adviceNew)
 	}
 	info := handle.KeysetInfo()
 	for _, key := range info.GetKeyInfo() {
 		if key.GetKeyId() == info.GetPrimaryKeyId() && key.GetOutputPrefixType() != tinkpb.OutputPrefixType_TINK {
-			return nil, errors.New("the keyring's primary key does not mark what it seals (output prefix TINK), so it could not be rotated: " + adviceNew)
+			return nil, errors.New("the keyring cannot be rotated, because its primary key does not have the output prefix TINK: " + adviceNew)
 		}
 	}
 	k := &Keyring{primitive: primitive}
@@ -70,7 +70,7 @@ func newKeyring(handle *keyset.Handle) (*Keyring, error) {
 func Generate() (string, error) {
 	handle, err := keyset.NewHandle(aead.XChaCha20Poly1305KeyTemplate())
 	if err != nil {
-		return "", fmt.Errorf("make a key: %w", err)
+		return "", fmt.Errorf("create a key: %w", err)
 	}
 	return write(handle)
 }
@@ -103,11 +103,11 @@ func Promote(text string) (string, error) {
 	keys := info.GetKeyInfo()
 	newest := keys[len(keys)-1].GetKeyId()
 	if newest == info.GetPrimaryKeyId() {
-		return "", errors.New("the keyring's newest key seals already: `starter keyring add` adds another")
+		return "", errors.New("the keyring's newest key is already the primary: `starter keyring add` adds another")
 	}
 	manager := keyset.NewManagerFromHandle(handle)
 	if err := manager.SetPrimary(newest); err != nil {
-		return "", fmt.Errorf("make the newest key the one that seals: %w", err)
+		return "", fmt.Errorf("make the newest key the primary: %w", err)
 	}
 	return changed(manager)
 }
@@ -126,12 +126,12 @@ func Prune(text string) (string, error) {
 	for i, key := range info.GetKeyInfo() {
 		if key.GetKeyId() == info.GetPrimaryKeyId() {
 			if i == 0 {
-				return "", errors.New("the keyring has no older key than the one that seals, so there is nothing to drop")
+				return "", errors.New("the keyring has no key older than the primary, so there is nothing to remove")
 			}
 			break
 		}
 		if err := manager.Delete(key.GetKeyId()); err != nil {
-			return "", fmt.Errorf("drop an old key from the keyring: %w", err)
+			return "", fmt.Errorf("remove an old key from the keyring: %w", err)
 		}
 	}
 	return changed(manager)
@@ -154,7 +154,7 @@ func changed(manager *keyset.Manager) (string, error) {
 func (k *Keyring) Seal(plaintext, associated []byte) ([]byte, error) {
 	sealed, err := k.primitive.Encrypt(plaintext, associated)
 	if err != nil {
-		return nil, fmt.Errorf("seal %d bytes: %w", len(plaintext), err)
+		return nil, fmt.Errorf("encrypt %d bytes: %w", len(plaintext), err)
 	}
 	return sealed, nil
 }
@@ -164,7 +164,7 @@ func (k *Keyring) Seal(plaintext, associated []byte) ([]byte, error) {
 func (k *Keyring) Open(sealed, associated []byte) ([]byte, error) {
 	plaintext, err := k.primitive.Decrypt(sealed, associated)
 	if err != nil {
-		return nil, errors.New("what is sealed cannot be opened: it was changed or moved, or its key is not in CLAIMFLOW_KEYS")
+		return nil, errors.New("cannot decrypt the value: it was changed or moved, or its key is not in CLAIMFLOW_KEYS")
 	}
 	return plaintext, nil
 }
@@ -180,12 +180,12 @@ func read(text string) (*keyset.Handle, error) {
 	if path, ok := strings.CutPrefix(text, filePrefix); ok {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("read the keyring's file: %w", err)
+			return nil, fmt.Errorf("read the keyring file: %w", err)
 		}
 		text = strings.TrimSpace(string(data))
 	}
 	if text == "" {
-		return nil, errors.New("there are no keys to seal with: " + adviceNew)
+		return nil, errors.New("the keyring is empty: " + adviceNew)
 	}
 	var reader keyset.Reader
 	if strings.HasPrefix(text, "{") {
@@ -193,14 +193,14 @@ func read(text string) (*keyset.Handle, error) {
 	} else {
 		data, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return nil, errors.New("the keyring is neither JSON nor base64 (was it cut?): " + adviceNew)
+			return nil, errors.New("the keyring is neither JSON nor base64 (is it truncated?): " + adviceNew)
 		}
 		reader = keyset.NewBinaryReader(bytes.NewReader(data))
 	}
 	// Tink's own errors are dropped: they may quote the input.
 	handle, err := insecurecleartextkeyset.Read(reader)
 	if err != nil {
-		return nil, errors.New("the keyring is not a cleartext Tink keyset (was it cut?): " + adviceNew)
+		return nil, errors.New("the keyring is not a cleartext Tink keyset (is it truncated?): " + adviceNew)
 	}
 	return handle, nil
 }

@@ -42,7 +42,7 @@ func foreign(t *testing.T, template *tinkpb.KeyTemplate) string {
 	return buf.String()
 }
 
-func TestSealedOpensOnlyInItsPlace(t *testing.T) {
+func TestOpenRequiresSameAssociatedData(t *testing.T) {
 	t.Parallel()
 	keys := parse(t, generate(t))
 	sealed, err := keys.Seal([]byte("ada@example.com"), []byte("claims|body|acme|1"))
@@ -54,15 +54,15 @@ func TestSealedOpensOnlyInItsPlace(t *testing.T) {
 	require.Equal(t, "ada@example.com", string(opened))
 
 	_, err = keys.Open(sealed, []byte("claims|body|acme|2"))
-	require.ErrorContains(t, err, "cannot be opened")
+	require.ErrorContains(t, err, "cannot decrypt")
 	sealed[len(sealed)-1] ^= 1
 	_, err = keys.Open(sealed, []byte("claims|body|acme|1"))
-	require.ErrorContains(t, err, "cannot be opened")
+	require.ErrorContains(t, err, "cannot decrypt")
 	_, err = parse(t, generate(t)).Open(sealed, []byte("claims|body|acme|1"))
 	require.ErrorContains(t, err, "CLAIMFLOW_KEYS")
 }
 
-func TestRotationLeavesNoProcessBlind(t *testing.T) {
+func TestAdjacentRotationStepsDecryptEachOther(t *testing.T) {
 	t.Parallel()
 	oldText := generate(t)
 	addedText, err := seal.Add(oldText)
@@ -83,30 +83,30 @@ func TestRotationLeavesNoProcessBlind(t *testing.T) {
 	// sealed with the old key when it is dropped.)
 	for _, pair := range [][2]int{{0, 1}, {1, 0}, {1, 2}, {2, 1}, {2, 3}, {3, 2}} {
 		opened, err := rings[pair[0]].Open(sealed[pair[1]], nil)
-		require.NoError(t, err, "the ring of step %d cannot open what that of step %d sealed", pair[0], pair[1])
+		require.NoError(t, err, "the keyring of step %d cannot decrypt data of step %d", pair[0], pair[1])
 		require.Equal(t, "x", string(opened))
 	}
-	require.False(t, rings[1].NeedsReseal(sealed[0]), "a key that was only added seals")
-	require.True(t, rings[2].NeedsReseal(sealed[0]), "the old key's work does not count as old")
+	require.False(t, rings[1].NeedsReseal(sealed[0]), "an added key does not encrypt")
+	require.True(t, rings[2].NeedsReseal(sealed[0]), "data of the old key needs re-encryption")
 	_, err = rings[0].Open(sealed[2], nil)
-	require.Error(t, err, "the old keyring has the new key")
+	require.Error(t, err, "the old keyring does not have the new key")
 	_, err = rings[3].Open(sealed[0], nil)
-	require.Error(t, err, "a dropped key still opens")
+	require.Error(t, err, "a removed key does not decrypt")
 }
 
-func TestStepsThatHaveNothingToDoSaySo(t *testing.T) {
+func TestRotationStepsFailWithNothingToDo(t *testing.T) {
 	t.Parallel()
 	text := generate(t)
 	_, err := seal.Promote(text)
 	require.ErrorContains(t, err, "starter keyring add")
 	_, err = seal.Prune(text)
-	require.ErrorContains(t, err, "nothing to drop")
+	require.ErrorContains(t, err, "nothing to remove")
 
 	// A key that waits for promotion is not an old key.
 	added, err := seal.Add(text)
 	require.NoError(t, err)
 	_, err = seal.Prune(added)
-	require.ErrorContains(t, err, "nothing to drop")
+	require.ErrorContains(t, err, "nothing to remove")
 	promoted, err := seal.Promote(added)
 	require.NoError(t, err)
 	waiting, err := seal.Add(promoted)
@@ -114,10 +114,10 @@ func TestStepsThatHaveNothingToDoSaySo(t *testing.T) {
 	pruned, err := seal.Prune(waiting)
 	require.NoError(t, err)
 	_, err = seal.Promote(pruned)
-	require.NoError(t, err, "pruning dropped the key that waits for its promotion")
+	require.NoError(t, err, "prune keeps a key that waits for promotion")
 }
 
-func TestKeyringComesInEveryForm(t *testing.T) {
+func TestParseAcceptsAllForms(t *testing.T) {
 	t.Parallel()
 	text := generate(t)
 	path := filepath.Join(t.TempDir(), "keys")
@@ -133,18 +133,18 @@ func TestKeyringComesInEveryForm(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestMalformedKeysSayWhatToDo(t *testing.T) {
+func TestParseErrorsIncludeAdvice(t *testing.T) {
 	t.Parallel()
 	text := generate(t)
 	raw := aead.AES256GCMNoPrefixKeyTemplate()
 	for name, c := range map[string]struct{ text, says string }{
-		"empty":           {"  ", "no keys"},
-		"no base64":       {"not base64!", "neither JSON nor base64"},
-		"cut":             {text[:len(text)/2/4*4], "not a cleartext Tink keyset"},
-		"cut JSON":        {`{"primaryKeyId":1,"key":[`, "not a cleartext Tink keyset"},
+		"empty":           {"  ", "the keyring is empty"},
+		"not base64":      {"not base64!", "neither JSON nor base64"},
+		"truncated":       {text[:len(text)/2/4*4], "not a cleartext Tink keyset"},
+		"truncated JSON":  {`{"primaryKeyId":1,"key":[`, "not a cleartext Tink keyset"},
 		"other base64":    {base64.StdEncoding.EncodeToString([]byte("secret words")), "not a cleartext Tink keyset"},
 		"keys of a MAC":   {foreign(t, mac.HMACSHA256Tag128KeyTemplate()), "no usable AEAD keys"},
-		"without key ids": {foreign(t, raw), "could not be rotated"},
+		"without key ids": {foreign(t, raw), "cannot be rotated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -192,7 +192,7 @@ func FuzzParse(f *testing.F) {
 		for name, change := range map[string]func(string) (string, error){"Add": seal.Add, "Promote": seal.Promote, "Prune": seal.Prune} {
 			if changed, err := change(text); err == nil {
 				_, err = seal.Parse(changed)
-				require.NoError(t, err, "%s makes a keyring that cannot be used", name)
+				require.NoError(t, err, "%s returns an invalid keyring", name)
 			}
 		}
 		keys, err := seal.Parse(text)
@@ -201,7 +201,7 @@ func FuzzParse(f *testing.F) {
 		}
 		sealed, err := keys.Seal([]byte("x"), []byte("y"))
 		require.NoError(t, err)
-		require.False(t, keys.NeedsReseal(sealed), "what the primary key seals counts as old")
+		require.False(t, keys.NeedsReseal(sealed), "data of the primary key needs no re-encryption")
 		_, err = keys.Open(sealed, []byte("y"))
 		require.NoError(t, err)
 	})
@@ -216,6 +216,6 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, sealed []byte) {
 		_, err := keys.Open(sealed, nil)
-		require.Error(t, err, "something that was never sealed opens")
+		require.Error(t, err, "unsealed data must not decrypt")
 	})
 }

@@ -34,7 +34,7 @@ func NewLogger(o LogOptions) (*slog.Logger, error) {
 	}
 	level, err := logrus.ParseLevel(o.Level)
 	if err != nil {
-		return nil, fmt.Errorf("set up the log: level %q is none of debug, info, warn, error", o.Level)
+		return nil, fmt.Errorf("set up logging: invalid level %q: must be debug, info, warn or error", o.Level)
 	}
 	l := logrus.New()
 	l.SetOutput(o.Output)
@@ -45,7 +45,7 @@ func NewLogger(o LogOptions) (*slog.Logger, error) {
 	case o.Format == "text", o.Format == "":
 		l.SetFormatter(&logrus.TextFormatter{FullTimestamp: true, TimestampFormat: time.TimeOnly})
 	default:
-		return nil, fmt.Errorf("set up the log: format %q is neither text nor json", o.Format)
+		return nil, fmt.Errorf("set up logging: invalid format %q: must be text or json", o.Format)
 	}
 	return slog.New(logrusslog.NewHandler(l, nil)), nil
 }

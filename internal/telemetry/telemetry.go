@@ -67,7 +67,7 @@ func Start(ctx context.Context, o Options) (*Telemetry, error) {
 	about, err := resource.New(ctx, resource.WithFromEnv(), resource.WithTelemetrySDK(),
 		resource.WithAttributes(semconv.ServiceName("claimflow-"+o.Service), semconv.ServiceVersion(o.Version)))
 	if err != nil {
-		return nil, fmt.Errorf("describe this process to OpenTelemetry (OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME): %w", err)
+		return nil, fmt.Errorf("create the OpenTelemetry resource (OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME): %w", err)
 	}
 	if err := t.startMetrics(about); err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (t *Telemetry) startMetrics(about *resource.Resource) error {
 	}
 	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry))
 	if err != nil {
-		return fmt.Errorf("set up metrics for Prometheus: %w", err)
+		return fmt.Errorf("set up the Prometheus exporter: %w", err)
 	}
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(about))
 	t.Meters, t.Metrics = provider, promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry})
@@ -103,7 +103,7 @@ func (t *Telemetry) startTraces(ctx context.Context, about *resource.Resource) e
 	}
 	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {
-		return fmt.Errorf("set up the export of traces (OTEL_EXPORTER_OTLP_*): %w", err)
+		return fmt.Errorf("set up the trace exporter (OTEL_EXPORTER_OTLP_*): %w", err)
 	}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	t.Traces = provider

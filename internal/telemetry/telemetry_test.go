@@ -13,12 +13,12 @@ import (
 	"github.com/claimflow/claimflow/internal/telemetry"
 )
 
-func TestLogsAsJSONWhereNobodyLooks(t *testing.T) {
+func TestLogsAsJSONWithoutTerminal(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	log, err := telemetry.NewLogger(telemetry.LogOptions{Output: &out})
 	require.NoError(t, err)
-	log.Debug("not said")
+	log.Debug("below the level")
 	log.With("shop", "acme").Warn("parked", "claims", 3)
 
 	var line map[string]any
@@ -35,7 +35,7 @@ func TestLogsAsText(t *testing.T) {
 	var out bytes.Buffer
 	log, err := telemetry.NewLogger(telemetry.LogOptions{Format: "text", Level: "debug", Output: &out})
 	require.NoError(t, err)
-	log.Debug("said", "shop", "acme")
+	log.Debug("logged", "shop", "acme")
 	require.Contains(t, out.String(), "level=debug")
 	require.Contains(t, out.String(), "shop=acme")
 }
@@ -43,9 +43,9 @@ func TestLogsAsText(t *testing.T) {
 func TestRefusesUnknownLogOptions(t *testing.T) {
 	t.Parallel()
 	_, err := telemetry.NewLogger(telemetry.LogOptions{Level: "loud"})
-	require.EqualError(t, err, `set up the log: level "loud" is none of debug, info, warn, error`)
+	require.EqualError(t, err, `set up logging: invalid level "loud": must be debug, info, warn or error`)
 	_, err = telemetry.NewLogger(telemetry.LogOptions{Format: "xml"})
-	require.EqualError(t, err, `set up the log: format "xml" is neither text nor json`)
+	require.EqualError(t, err, `set up logging: invalid format "xml": must be text or json`)
 }
 
 func TestMetricsAreServedForPrometheus(t *testing.T) {
@@ -55,7 +55,7 @@ func TestMetricsAreServedForPrometheus(t *testing.T) {
 	for i := range telemetries {
 		var err error
 		telemetries[i], err = telemetry.Start(ctx, telemetry.Options{Service: "test", Version: "v0", Log: telemetry.LogOptions{Output: io.Discard}})
-		require.NoError(t, err, "two live side by side in one process")
+		require.NoError(t, err, "two instances run in one process")
 	}
 	counter, err := telemetries[0].Meters.Meter("test").Int64Counter("claims_accepted")
 	require.NoError(t, err)
@@ -72,11 +72,11 @@ func TestMetricsAreServedForPrometheus(t *testing.T) {
 	require.NotContains(t, read(telemetries[1].Metrics), "claims_accepted")
 	for _, one := range telemetries {
 		require.NoError(t, one.Shutdown(ctx))
-		require.NoError(t, one.Shutdown(ctx), "a second time does nothing")
+		require.NoError(t, one.Shutdown(ctx), "a second call does nothing")
 	}
 }
 
-func TestTracesGoToTheCollectorOnlyWhereOneIsNamed(t *testing.T) {
+func TestTracesAreExportedOnlyWithEndpoint(t *testing.T) {
 	received := make(chan string, 1)
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -90,14 +90,14 @@ func TestTracesGoToTheCollectorOnlyWhereOneIsNamed(t *testing.T) {
 	}
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 	silent := start()
-	_, span := silent.Traces.Tracer("test").Start(t.Context(), "nobody sees this")
+	_, span := silent.Traces.Tracer("test").Start(t.Context(), "not exported")
 	require.False(t, span.IsRecording())
 	span.End()
 	require.NoError(t, silent.Shutdown(t.Context()))
 
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
 	traced := start()
-	_, span = traced.Traces.Tracer("test").Start(t.Context(), "seen")
+	_, span = traced.Traces.Tracer("test").Start(t.Context(), "exported")
 	span.End()
 	require.NoError(t, traced.Shutdown(t.Context()))
 	require.Equal(t, "/v1/traces", <-received)

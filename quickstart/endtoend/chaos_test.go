@@ -107,7 +107,7 @@ func newChaos(t *testing.T) *chaos {
 	c.env = s.environ("CLAIMFLOW_PUBLIC_URL=http://"+address, "CLAIMFLOW_LISTEN="+address, "CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS=true", "CLAIMFLOW_PACE=100ms")
 	c.begin("starter", "serve")
 	s.apiURL = "http://" + address
-	_, s.apiKey, err = s.store.APIKeys.Create(t.Context(), store.NewAPIKey{Name: "test", Scopes: client.Scopes()})
+	_, s.apiKey, err = s.store.APIKeys.Create(t.Context(), claim.NewKey{Name: "test", Scopes: client.Scopes()})
 	require.NoError(t, err)
 	s.api, err = client.New(s.apiURL, s.apiKey)
 	require.NoError(t, err)

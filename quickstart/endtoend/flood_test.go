@@ -193,7 +193,7 @@ func apiKey(t *testing.T, database, keys string) string {
 	require.NoError(t, err)
 	s, err := store.Open(t.Context(), database[len("CLAIMFLOW_DATABASE_URL="):], ring)
 	require.NoError(t, err)
-	_, secret, err := s.APIKeys.Create(t.Context(), store.NewAPIKey{Name: "test", Scopes: client.Scopes()})
+	_, secret, err := s.APIKeys.Create(t.Context(), claim.NewKey{Name: "test", Scopes: client.Scopes()})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 	return secret

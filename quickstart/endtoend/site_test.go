@@ -148,7 +148,7 @@ func (s *site) serve() {
 	s.apiURL = "http://" + listener.Addr().String()
 	s.parts.Config.PublicURL = s.apiURL
 	s.background(func(ctx context.Context) error { return s.parts.Serve(ctx, listener, "test") })
-	_, s.apiKey, err = s.store.APIKeys.Create(s.t.Context(), store.NewAPIKey{Name: "test", Scopes: client.Scopes()})
+	_, s.apiKey, err = s.store.APIKeys.Create(s.t.Context(), claim.NewKey{Name: "test", Scopes: client.Scopes()})
 	require.NoError(s.t, err)
 	s.api, err = client.New(s.apiURL, s.apiKey)
 	require.NoError(s.t, err)

@@ -39,7 +39,7 @@ func sqlConfig(dataFile string) (*config.SQL, error) {
 	}
 	path, err := filepath.Abs(dataFile)
 	if err != nil {
-		return nil, fmt.Errorf("engine: find the data file %q: %w", dataFile, err)
+		return nil, fmt.Errorf("engine: resolve the path of the data file %q: %w", dataFile, err)
 	}
 	// The name becomes part of a URI, in which "?", "#" and "%" are special.
 	cfg.DatabaseName = (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()

@@ -10,7 +10,7 @@ import (
 
 // No test starts the cluster of docker-compose.yml, but the server's parser can
 // detect a misspelled key.
-func TestServerKnowsTheDeployedDynamicConfig(t *testing.T) {
+func TestDeployedDynamicConfigIsValid(t *testing.T) {
 	t.Parallel()
 	contents, err := os.ReadFile("../../deploy/temporal/dynamicconfig.yaml")
 	require.NoError(t, err)

@@ -196,11 +196,11 @@ func (e *Engine) shutDown() error {
 func createNamespace(store *config.SQL, options Options) error {
 	ns, err := sqliteschema.NewNamespaceConfig(clusterName, options.Namespace, false, options.SearchAttributes)
 	if err != nil {
-		return fmt.Errorf("engine: describe the namespace %q: %w", options.Namespace, err)
+		return fmt.Errorf("engine: configure the namespace %q: %w", options.Namespace, err)
 	}
 	ns.Detail.Config.Retention = durationpb.New(options.Retention)
 	if err := sqliteschema.CreateNamespaces(store, ns); err != nil {
-		return fmt.Errorf("engine: open the database %q and make the namespace %q in it: %w",
+		return fmt.Errorf("engine: open the database %q and create the namespace %q: %w",
 			options.DataFile, options.Namespace, err)
 	}
 	return nil

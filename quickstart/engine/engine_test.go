@@ -117,7 +117,7 @@ func TestRunsAndSearches(t *testing.T) {
 	ns, err := c.WorkflowService().DescribeNamespace(t.Context(), &workflowservice.DescribeNamespaceRequest{Namespace: "default"})
 	require.NoError(t, err)
 	require.Equal(t, 7*24*time.Hour, ns.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration())
-	require.Empty(t, log.String(), "a start and a run without trouble leave warnings in the log")
+	require.Empty(t, log.String(), "a successful start and run log no warnings")
 }
 
 func TestKeepsRunsInTheDataFile(t *testing.T) {
@@ -154,10 +154,10 @@ func TestKeepsRunsInTheDataFile(t *testing.T) {
 		TypedSearchAttributes: temporal.NewSearchAttributes(temporal.NewSearchAttributeKeyKeyword("ClaimShop").ValueSet("acme")),
 	}, greeting)
 	require.NoError(t, err, "the added search attribute cannot be used")
-	require.Empty(t, log.String(), "a start, a stop and another start leave warnings in the log")
+	require.Empty(t, log.String(), "start, stop and restart log no warnings")
 }
 
-func TestRefusesAnAttributeOfAnotherType(t *testing.T) {
+func TestRefusesSearchAttributeOfOtherType(t *testing.T) {
 	t.Parallel()
 	options := engine.Options{
 		FrontendAddr:     "127.0.0.1:0",
@@ -170,8 +170,8 @@ func TestRefusesAnAttributeOfAnotherType(t *testing.T) {
 
 	options.SearchAttributes["ClaimShop"] = enumspb.INDEXED_VALUE_TYPE_INT
 	_, err = engine.Start(t.Context(), options)
-	require.ErrorContains(t, err, "search attribute ClaimShop is a Keyword")
-	require.ErrorContains(t, err, "should be a Int")
+	require.ErrorContains(t, err, "search attribute ClaimShop has type Keyword")
+	require.ErrorContains(t, err, "must have type Int")
 }
 
 func TestServesTheUI(t *testing.T) {
@@ -190,7 +190,7 @@ func TestServesTheUI(t *testing.T) {
 	require.Error(t, err, "Temporal answers after Stop")
 }
 
-func TestTakenAddress(t *testing.T) {
+func TestAddressInUse(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -209,7 +209,7 @@ func TestTakenAddress(t *testing.T) {
 			require.Equal(t, name, listen.Server)
 			require.Contains(t, err.Error(), name+" cannot listen on "+addr)
 			require.Contains(t, err.Error(), "address already in use")
-			require.Contains(t, err.Error(), "choose another with "+options.FrontendFlag+options.UIFlag)
+			require.Contains(t, err.Error(), "choose another address with "+options.FrontendFlag+options.UIFlag)
 		})
 	}
 }

@@ -25,9 +25,9 @@ type ListenError struct {
 
 func (e *ListenError) Error() string {
 	msg := fmt.Sprintf("%s cannot listen on %s: %v; ", e.Server, e.Address, e.Err)
-	advice, other := "stop what uses that address", ", or choose another with "
+	advice, other := "stop the process that uses the address", ", or choose another address with "
 	if _, malformed := errors.AsType[*net.AddrError](e.Err); malformed {
-		advice, other = "an address is HOST:PORT, such as 127.0.0.1:8080", "; say so with "
+		advice, other = "the address must be HOST:PORT, such as 127.0.0.1:8080", "; set it with "
 	}
 	msg += advice
 	if e.Flag != "" {

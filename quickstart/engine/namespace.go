@@ -72,7 +72,7 @@ func missingAttributes(
 			continue
 		}
 		if has != typ {
-			return nil, fmt.Errorf("search attribute %s is a %v in the namespace %q and should be a %v: remove it or use another data file",
+			return nil, fmt.Errorf("search attribute %s has type %v in namespace %q but must have type %v: remove it or use another data file",
 				name, has, namespace, typ)
 		}
 		delete(missing, name)

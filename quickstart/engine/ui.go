@@ -52,7 +52,7 @@ func get(ctx context.Context, url string) error {
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
-		return errors.New("the Temporal UI answered " + res.Status)
+		return errors.New("the Temporal UI returned " + res.Status)
 	}
 	return nil
 }

@@ -64,7 +64,9 @@ CREATE TABLE templates (
 -- opened from, if the owner changed the claim before that. latest is the owner's
 -- last version, if it came after that. body_revision counts the edits. revision
 -- counts the changes that the workflow must see, signalled is the revision of its
--- last nudge (at nudged_at), and read_revision is the revision that it read. events
+-- last nudge (at nudged_at), and read_revision is the revision that it read. Until
+-- gather_until, events from Dixa cause no nudge, so that those of one of our own
+-- writes share one. events
 -- is the number of the conversation's last event, applied is the number of the last
 -- event that was applied to the claim. rules_due says that the status rules are due.
 
@@ -106,6 +108,7 @@ CREATE TABLE claims (
     events           BIGINT NOT NULL DEFAULT 0,
     applied          BIGINT NOT NULL DEFAULT 0,
     read_revision    BIGINT NOT NULL DEFAULT 0,
+    gather_until     BIGINT NOT NULL DEFAULT 0,
     status           TEXT NOT NULL DEFAULT '',
     status_by        TEXT NOT NULL DEFAULT '',
     derived_status   TEXT NOT NULL DEFAULT '',

@@ -26,7 +26,7 @@ func takeAll(s *fold.Projection, facts ...claim.Fact) (told []string) {
 	return told
 }
 
-func TestStoryTellsEachAcceptedChangeOnce(t *testing.T) {
+func TestApplyNotifiesOncePerAcceptedChange(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		story  fold.Projection
@@ -35,25 +35,25 @@ func TestStoryTellsEachAcceptedChangeOnce(t *testing.T) {
 		status string
 		told   []string
 	}{
-		"a life": {
+		"full lifecycle": {
 			fold.Projection{State: claim.StateOpen, Status: "pending", DerivedStatus: "pending"},
 			[]claim.Fact{fact(1, "pending"), fact(2, "closed"), fact(3, "open"), fact(4, "closed", "claim-accepted")},
 			claim.StateClosed, "accepted",
 			[]string{claim.OutboundPending, claim.OutboundClosed, claim.OutboundReopened, claim.OutboundClosed},
 		},
-		"an old fact is nothing": {
+		"stale facts are ignored": {
 			fold.Projection{State: claim.StateOpen, Status: "pending", DerivedStatus: "pending"},
 			[]claim.Fact{fact(5, "closed"), fact(2, "open"), fact(5, "closed")},
 			claim.StateClosed, "closed",
 			[]string{claim.OutboundClosed},
 		},
-		"a tag on a closed conversation": {
+		"tag on a closed conversation": {
 			fold.Projection{State: claim.StateClosed, Status: "closed", DerivedStatus: "closed"},
 			[]claim.Fact{fact(1, "closed", "claim-rejected")},
 			claim.StateClosed, "rejected",
 			[]string{claim.OutboundStatusChanged},
 		},
-		"both answers": {
+		"conflicting status tags": {
 			fold.Projection{State: claim.StateOpen, Status: "pending", DerivedStatus: "pending"},
 			[]claim.Fact{fact(1, "closed", "claim-rejected", "claim-accepted"), fact(2, "closed", "claim-rejected", "claim-accepted"), fact(3, "closed", "claim-rejected")},
 			claim.StateClosed, "rejected",
@@ -65,19 +65,19 @@ func TestStoryTellsEachAcceptedChangeOnce(t *testing.T) {
 			claim.StateOpen, "pending",
 			[]string{claim.OutboundReopened},
 		},
-		"what the owner set is not told back": {
+		"status set by the owner is not sent back": {
 			fold.Projection{State: claim.StateOpen, Status: "accepted", DerivedStatus: "pending"},
 			[]claim.Fact{fact(1, "open"), fact(2, "closed", "claim-accepted")},
 			claim.StateClosed, "accepted",
 			[]string{claim.OutboundClosed},
 		},
-		"rules wait while a command is on its way": {
+		"rules are suspended while a command is pending": {
 			fold.Projection{State: claim.StateOpen, Status: "accepted", DerivedStatus: "pending", RulesSuspended: true},
 			[]claim.Fact{fact(1, "closed")},
 			claim.StateClosed, "accepted",
 			[]string{claim.OutboundClosed},
 		},
-		"a parked claim stays where it is": {
+		"parked claim keeps its state": {
 			fold.Projection{State: claim.StateNeedsAttention},
 			[]claim.Fact{fact(1, "closed", "claim-accepted")},
 			claim.StateNeedsAttention, "", nil,
@@ -93,7 +93,7 @@ func TestStoryTellsEachAcceptedChangeOnce(t *testing.T) {
 	}
 }
 
-func TestFactsOfOneMomentAreToldTogether(t *testing.T) {
+func TestFactsWithSameTimestampAreAppliedTogether(t *testing.T) {
 	t.Parallel()
 	snapshot := func(id string, s claim.ConversationStatus) fold.Reading {
 		return fold.Reading{Fact: claim.Fact{Stamp: claim.Stamp{At: nine, ID: id}, Status: s}}
@@ -111,7 +111,7 @@ func TestFactsOfOneMomentAreToldTogether(t *testing.T) {
 
 // Facts applied in any order and in batches of any size end in the same state and
 // status.
-func TestStoryEndsTheSameInEveryOrder(t *testing.T) {
+func TestFinalStateIsIndependentOfOrder(t *testing.T) {
 	t.Parallel()
 	statuses := []claim.ConversationStatus{claim.ConversationOpen, claim.ConversationPending, claim.ConversationClosed}
 	tags := []string{"claim-accepted", "claim-rejected", "other"}

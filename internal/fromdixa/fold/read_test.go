@@ -36,7 +36,7 @@ func told(t *testing.T, fqn, status string, data map[string]any) []byte {
 	return body
 }
 
-func TestReadTellsWhatHappened(t *testing.T) {
+func TestReadEvents(t *testing.T) {
 	t.Parallel()
 	anna := map[string]any{"id": "a-1", "name": "Anna"}
 	for name, test := range map[string]struct {
@@ -48,16 +48,16 @@ func TestReadTellsWhatHappened(t *testing.T) {
 		tags        []string
 		messages    []claim.Message
 	}{
-		"closed":                     {fqn: "CONVERSATION_CLOSED", status: "CLOSED", want: claim.ConversationClosed, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "conversation closed"}},
-		"closed, snapshot too early": {fqn: "CONVERSATION_CLOSED", status: "OPEN", want: claim.ConversationClosed, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "conversation closed"}},
-		"reopened":                   {fqn: "CONVERSATION_OPEN", status: "OPEN", want: claim.ConversationOpen, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "conversation reopened"}},
-		"pending":                    {fqn: "CONVERSATION_PENDING", status: "PENDING", want: claim.ConversationPending, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "follow-up set"}},
-		"follow-up expired":          {fqn: "CONVERSATION_PENDING_EXPIRED", status: "OPEN", want: claim.ConversationOpen, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "follow-up expired"}},
-		"expired, awaiting":          {fqn: "CONVERSATION_PENDING_EXPIRED", status: "AWAITING_PENDING", want: claim.ConversationPending, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "follow-up expired"}},
-		"abandoned":                  {fqn: "CONVERSATION_ABANDONED", status: "CLOSED", want: claim.ConversationClosed, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "conversation closed without an agent"}},
-		"assigned":                   {fqn: "CONVERSATION_ASSIGNED", status: "OPEN", want: claim.ConversationOpen, happened: claim.TimelineEntry{What: "assigned", Detail: "Anna"}},
-		"transferred":                {fqn: "CONVERSATION_TRANSFERRED", status: "OPEN", want: claim.ConversationOpen, happened: claim.TimelineEntry{What: "transferred", Detail: "Claims"}},
-		"tagged, snapshot too early": {
+		"closed":                 {fqn: "CONVERSATION_CLOSED", status: "CLOSED", want: claim.ConversationClosed, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "conversation closed"}},
+		"closed, stale snapshot": {fqn: "CONVERSATION_CLOSED", status: "OPEN", want: claim.ConversationClosed, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "conversation closed"}},
+		"reopened":               {fqn: "CONVERSATION_OPEN", status: "OPEN", want: claim.ConversationOpen, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "conversation reopened"}},
+		"pending":                {fqn: "CONVERSATION_PENDING", status: "PENDING", want: claim.ConversationPending, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "follow-up set"}},
+		"follow-up expired":      {fqn: "CONVERSATION_PENDING_EXPIRED", status: "OPEN", want: claim.ConversationOpen, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "follow-up expired"}},
+		"expired, awaiting":      {fqn: "CONVERSATION_PENDING_EXPIRED", status: "AWAITING_PENDING", want: claim.ConversationPending, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "follow-up expired"}},
+		"abandoned":              {fqn: "CONVERSATION_ABANDONED", status: "CLOSED", want: claim.ConversationClosed, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "conversation closed without an agent"}},
+		"assigned":               {fqn: "CONVERSATION_ASSIGNED", status: "OPEN", want: claim.ConversationOpen, happened: claim.TimelineEntry{What: "assigned", Detail: "Anna"}},
+		"transferred":            {fqn: "CONVERSATION_TRANSFERRED", status: "OPEN", want: claim.ConversationOpen, happened: claim.TimelineEntry{What: "transferred", Detail: "Claims"}},
+		"tagged, stale snapshot": {
 			fqn: "CONVERSATION_TAG_ADDED", status: "OPEN", data: map[string]any{"tag": "claim-accepted", "author": anna},
 			want: claim.ConversationOpen, tags: []string{"claim", "claim-accepted"}, happened: claim.TimelineEntry{What: "tag added", By: "Anna", Detail: "claim-accepted"},
 		},
@@ -102,7 +102,7 @@ func TestReadTellsWhatHappened(t *testing.T) {
 	}
 }
 
-func TestReadLeavesOutWhatIsNotWorthTelling(t *testing.T) {
+func TestReadOmitsUnremarkableEventsFromTimeline(t *testing.T) {
 	t.Parallel()
 	r := fold.Read("e-1", "TypingStarted", nine, told(t, "TYPING_STARTED", "OPEN", nil))
 	require.Nil(t, r.Timeline)
@@ -112,12 +112,12 @@ func TestReadLeavesOutWhatIsNotWorthTelling(t *testing.T) {
 // Data from Dixa is not trusted: Read accepts anything but changes only the
 // conversation that the event is about. A key that a database rejects would block
 // the claim's later events.
-func TestReadLeavesOutWhatCannotBeKept(t *testing.T) {
+func TestReadDropsKeysThatCannotBeStored(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"m\x00", strings.Repeat("m", 201)} {
 		r := fold.Read("e-1", "ConversationMessageAdded", nine, told(t, "CONVERSATION_MESSAGE_ADDED", "OPEN", map[string]any{"message_id": id, "text": "hello"}))
 		require.Empty(t, r.Messages)
-		require.Equal(t, claim.ConversationOpen, r.Fact.Status, "the rest of it counts")
+		require.Equal(t, claim.ConversationOpen, r.Fact.Status, "the rest of the event was dropped")
 		body, err := json.Marshal(fold.Refreshed{
 			Status: claim.ConversationOpen, At: nine, Messages: []fold.RefreshedMessage{{Message: claim.Message{ID: id}}, {Message: claim.Message{ID: "m-1"}}},
 			Happened: map[string]claim.TimelineEntry{id: {What: "closed"}, "l-1": {What: "closed"}},
@@ -147,6 +147,6 @@ func FuzzRead(f *testing.F) {
 		}
 		story := fold.Projection{State: claim.StateOpen, Settings: claim.DefaultSettings()}
 		require.LessOrEqual(t, len(story.Apply(r.Fact)), 2)
-		require.Empty(t, story.Apply(r.Fact), "the same fact twice changes nothing")
+		require.Empty(t, story.Apply(r.Fact), "a duplicate fact caused a change")
 	})
 }

@@ -13,14 +13,14 @@ import (
 func (s *Service) ReachabilityWarning() string {
 	u, err := url.Parse(s.public)
 	if err != nil || u.Hostname() == "" {
-		return "CLAIMFLOW_PUBLIC_URL is not an address that Dixa could send to"
+		return "CLAIMFLOW_PUBLIC_URL is not a valid URL, so Dixa cannot send events to it"
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 	switch {
 	case private(host):
-		return fmt.Sprintf("CLAIMFLOW_PUBLIC_URL is %s, which only this network can reach: Dixa's events do not arrive there unless Dixa is an emulator beside it", s.public)
+		return fmt.Sprintf("CLAIMFLOW_PUBLIC_URL is %s, which is reachable only from this network: Dixa cannot deliver events to it, unless Dixa is a local emulator", s.public)
 	case u.Scheme != "https":
-		return fmt.Sprintf("CLAIMFLOW_PUBLIC_URL is %s: Dixa's events hold what customers write and would come without encryption; use https", s.public)
+		return fmt.Sprintf("CLAIMFLOW_PUBLIC_URL is %s: Dixa's events contain customer data and would be sent unencrypted; use https", s.public)
 	default:
 		return ""
 	}

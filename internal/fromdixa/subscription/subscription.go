@@ -30,11 +30,11 @@ const Path = "/webhooks/dixa/"
 var (
 	// ErrBusy says that another caller is changing the connection's subscription and
 	// did not finish in time.
-	ErrBusy = errors.New("the webhook subscription of this Dixa is being changed for somebody else just now; try again")
+	ErrBusy = errors.New("another caller is changing the webhook subscription of this Dixa; try again")
 
 	// ErrNoSecret says that Dixa does not return the subscription's secret. Without
 	// it, no event can be verified.
-	ErrNoSecret = errors.New("dixa does not tell the secret of the webhook subscription; copy it from Dixa's settings and save it with `starter shop webhook-secret`")
+	ErrNoSecret = errors.New("dixa does not return the secret of the webhook subscription; copy it from Dixa's settings and save it with `starter shop webhook-secret`")
 )
 
 // Dixa creates clients of connections.
@@ -203,13 +203,13 @@ func (s *Service) Inspect(ctx context.Context, connectionID string) (problems []
 		wrong bool
 		words string
 	}{
-		{correction.URL != "", "its address is not " + address},
-		{correction.Enabled != nil, "it is switched off in Dixa"},
-		{correction.Events != nil, "it leaves events out"},
-		{correction.Filters != nil, "its filters keep conversations back"},
-		{correction.Authorization != nil, "it has an authorization that Claimflow did not set"},
-		{!slices.Contains(secrets, ours.SecretKey.Reveal()), "its secret is not the one that is kept here"},
-		{len(doubles) > 0, "Dixa has more than one with this address"},
+		{correction.URL != "", "the subscription's address is not " + address},
+		{correction.Enabled != nil, "the subscription is disabled in Dixa"},
+		{correction.Events != nil, "the subscription lacks required events"},
+		{correction.Filters != nil, "the subscription's filters exclude conversations"},
+		{correction.Authorization != nil, "the subscription has an authorization that Claimflow did not set"},
+		{!slices.Contains(secrets, ours.SecretKey.Reveal()), "the subscription's secret differs from the stored secret"},
+		{len(doubles) > 0, "Dixa has several subscriptions with this address"},
 	} {
 		if c.wrong {
 			problems = append(problems, c.words)

@@ -128,7 +128,7 @@ func (b *bench) whole() {
 	require.Empty(b.t, problems)
 }
 
-func TestSubscriptionIsSwitchedOnOnceItsSecretIsKept(t *testing.T) {
+func TestEnsureStoresSecretBeforeEnabling(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	var made []*emulator.Webhook
@@ -149,8 +149,8 @@ func TestSubscriptionIsSwitchedOnOnceItsSecretIsKept(t *testing.T) {
 	}))
 	require.True(t, ran)
 	require.Len(t, made, 1)
-	require.False(t, made[0].Enabled, "it is made switched off")
-	require.Equal(t, []string{made[0].Secret}, secrets, "its secret is kept before it is switched on")
+	require.False(t, made[0].Enabled, "the subscription was created enabled")
+	require.Equal(t, []string{made[0].Secret}, secrets, "the secret was not stored before enabling")
 	require.Equal(t, claim.SubscriptionUnfinished, kept.State)
 	require.Equal(t, subscription.Name, b.only().Name)
 	require.Len(t, subscription.Events(), 23)
@@ -158,27 +158,27 @@ func TestSubscriptionIsSwitchedOnOnceItsSecretIsKept(t *testing.T) {
 	before := b.dixa.Stats().Requests
 	b.ensure()
 	b.whole()
-	require.Equal(t, 1+1, b.dixa.Stats().Requests-before, "one look, and one of the test's own")
-	failed := errors.New("the store is gone")
+	require.Equal(t, 1+1, b.dixa.Stats().Requests-before, "one request by Ensure and one by the test")
+	failed := errors.New("store unavailable")
 	require.ErrorIs(t, b.Ensure(t.Context(), b.connection, func(context.Context) error { return failed }), failed)
 }
 
-func TestSubscriptionThatSomebodyChangedIsRepaired(t *testing.T) {
+func TestEnsureRepairsChangedSubscription(t *testing.T) {
 	t.Parallel()
 	off := false
 	for name, tt := range map[string]struct {
 		change dixa.WebhookInput
 		words  string
 	}{
-		"switched off": {dixa.WebhookInput{Enabled: &off}, "it is switched off in Dixa"},
-		"events":       {dixa.WebhookInput{Events: []dixa.EventName{dixa.EventConversationClosed}}, "it leaves events out"},
-		"address":      {dixa.WebhookInput{URL: "https://elsewhere.example/hook"}, "its address is not"},
+		"disabled": {dixa.WebhookInput{Enabled: &off}, "the subscription is disabled in Dixa"},
+		"events":   {dixa.WebhookInput{Events: []dixa.EventName{dixa.EventConversationClosed}}, "the subscription lacks required events"},
+		"address":  {dixa.WebhookInput{URL: "https://elsewhere.example/hook"}, "the subscription's address is not"},
 		"authorization": {
-			dixa.WebhookInput{Authorization: dixa.BasicAuth("a", "b")}, "it has an authorization",
+			dixa.WebhookInput{Authorization: dixa.BasicAuth("a", "b")}, "the subscription has an authorization",
 		},
 		"filters": {dixa.WebhookInput{Filters: map[string]dixa.WebhookFilters{"Conversation": {
 			Type: "CombinedFilters", Strategy: "All", Conditions: []dixa.WebhookCondition{{Type: "IsOneOf", Field: "InitialChannel", Values: []string{"email"}}},
-		}}}, "its filters keep conversations back"},
+		}}}, "the subscription's filters exclude conversations"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,15 +193,15 @@ func TestSubscriptionThatSomebodyChangedIsRepaired(t *testing.T) {
 			require.Contains(t, problems[0], tt.words)
 			b.ensure()
 			b.whole()
-			require.Equal(t, id, b.only().ID, "it is the same one")
+			require.Equal(t, id, b.only().ID, "the subscription was replaced")
 		})
 	}
 }
 
-func TestSubscriptionThatWasMadeBeforeIsFound(t *testing.T) {
+func TestEnsureAdoptsExistingSubscription(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	name := "Renamed, with more than is needed"
+	name := "Renamed, with extra events"
 	_, err := b.client.Webhooks.Create(t.Context(), dixa.WebhookInput{
 		Name: name, URL: "HTTP://127.0.0.1:1" + subscription.Path + b.connection + "/", Events: dixa.EventNames(),
 		CustomHeaders: map[string]dixa.Secret{"X-Route": "shop"},
@@ -211,11 +211,11 @@ func TestSubscriptionThatWasMadeBeforeIsFound(t *testing.T) {
 	b.ensure()
 	require.Equal(t, name, b.only().Name)
 	require.Equal(t, map[string]string{"X-Route": "shop"}, b.only().Custom)
-	require.Equal(t, before, b.dixa.Stats().ByOperation["PATCH /webhooks/{webhookSubscriptionId}"], "there is nothing to correct")
+	require.Equal(t, before, b.dixa.Stats().ByOperation["PATCH /webhooks/{webhookSubscriptionId}"], "Ensure sent an unnecessary update")
 	require.Equal(t, []string{b.only().Secret}, b.secrets())
 }
 
-func TestSubscriptionThatWasDeletedIsMadeAgain(t *testing.T) {
+func TestEnsureRecreatesDeletedSubscription(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.ensure()
@@ -226,10 +226,10 @@ func TestSubscriptionThatWasDeletedIsMadeAgain(t *testing.T) {
 	require.Contains(t, problems[0], "Dixa has no webhook subscription")
 	b.ensure()
 	b.whole()
-	require.Equal(t, []string{b.only().Secret, old.Secret}, b.secrets(), "what the old one sent still verifies")
+	require.Equal(t, []string{b.only().Secret, old.Secret}, b.secrets(), "the old secret must still verify")
 }
 
-func TestSubscriptionFollowsThePublicAddress(t *testing.T) {
+func TestEnsureUpdatesPublicAddress(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.ensure()
@@ -242,7 +242,7 @@ func TestSubscriptionFollowsThePublicAddress(t *testing.T) {
 	require.Equal(t, b.only().URL, b.kept().URL)
 }
 
-func TestDoublesAreDeleted(t *testing.T) {
+func TestEnsureDeletesDuplicates(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	create := func(url string) string {
@@ -261,20 +261,20 @@ func TestDoublesAreDeleted(t *testing.T) {
 	}
 	require.Len(t, left, 2)
 	require.Contains(t, left, b.kept().ID)
-	require.Contains(t, left, other, "what is not ours is left alone")
+	require.Contains(t, left, other, "a foreign subscription was deleted")
 	require.NoError(t, b.client.Webhooks.Delete(t.Context(), other))
 	b.whole()
 }
 
-func TestLostReplyLeavesOneSubscription(t *testing.T) {
+func TestLostResponseLeavesOneSubscription(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]emulator.Fault{
-		"create, cut off":         {Operation: "POST /webhooks", Kind: emulator.FaultDropAfter},
-		"create, garbage":         {Operation: "POST /webhooks", Kind: emulator.FaultGarbage},
-		"create, half a reply":    {Operation: "POST /webhooks", Kind: emulator.FaultTruncate},
-		"create, and then a look": {Operation: "*", Kind: emulator.FaultDropAfter, Skip: 1},
-		"switching on":            {Operation: "PATCH /webhooks/{webhookSubscriptionId}", Kind: emulator.FaultDropAfter},
-		"not created":             {Operation: "POST /webhooks", Kind: emulator.FaultDropBefore},
+		"create, response dropped":      {Operation: "POST /webhooks", Kind: emulator.FaultDropAfter},
+		"create, invalid response":      {Operation: "POST /webhooks", Kind: emulator.FaultGarbage},
+		"create, truncated response":    {Operation: "POST /webhooks", Kind: emulator.FaultTruncate},
+		"create, two responses dropped": {Operation: "*", Kind: emulator.FaultDropAfter, Skip: 1},
+		"enable, response dropped":      {Operation: "PATCH /webhooks/{webhookSubscriptionId}", Kind: emulator.FaultDropAfter},
+		"create, request dropped":       {Operation: "POST /webhooks", Kind: emulator.FaultDropBefore},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -293,7 +293,7 @@ func TestLostReplyLeavesOneSubscription(t *testing.T) {
 	}
 }
 
-func TestManyAtOnceMakeOneSubscription(t *testing.T) {
+func TestConcurrentEnsureCreatesOneSubscription(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	var wg sync.WaitGroup
@@ -319,19 +319,19 @@ func TestRemove(t *testing.T) {
 	require.NoError(t, b.store.Shops.SetEnabled(ctx, "acme", false))
 	b.dixa.Inject(emulator.Fault{Operation: "DELETE /webhooks/{webhookSubscriptionId}", Kind: emulator.FaultDropAfter, Times: 1})
 	require.Error(t, b.Remove(ctx, b.connection))
-	require.Equal(t, claim.SubscriptionActive, b.kept().State, "it is not known to be gone")
+	require.Equal(t, claim.SubscriptionActive, b.kept().State, "the subscription may still exist in Dixa")
 	require.NoError(t, b.Remove(ctx, b.connection))
 	require.Empty(t, b.dixa.State().Webhooks)
 	require.Equal(t, claim.SubscriptionNone, b.kept().State)
 
 	before := b.dixa.Stats().Requests
 	require.NoError(t, b.Remove(ctx, b.connection))
-	require.Equal(t, before, b.dixa.Stats().Requests, "there is nothing to ask for")
+	require.Equal(t, before, b.dixa.Stats().Requests, "Remove sent a request although nothing was left")
 	b.ensure()
 	b.whole()
 }
 
-func TestSubscriptionMadeByHandIsLeftAlone(t *testing.T) {
+func TestManualSubscriptionIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	ctx := t.Context()
@@ -349,11 +349,11 @@ func TestSubscriptionMadeByHandIsLeftAlone(t *testing.T) {
 	_, err = b.store.Subscriptions.SaveSecret(ctx, "acme", "")
 	require.NoError(t, err)
 	b.ensure()
-	require.Len(t, b.dixa.State().Webhooks, 2, "handed back, it is made; the other has another address")
+	require.Len(t, b.dixa.State().Webhooks, 2, "Ensure must create its own subscription, because the manual one has another address")
 	require.Equal(t, claim.SubscriptionActive, b.kept().State)
 }
 
-func TestDixaThatTellsNoSecret(t *testing.T) {
+func TestEnsureFailsWithoutSecret(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.dixa.Inject(emulator.Fault{Operation: "GET /webhooks", Kind: emulator.FaultStatus, Status: 200, Body: `{"data":[{"id":"3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0001","url":"` + b.URL(b.connection) + `","enabled":true}]}`})
@@ -361,22 +361,22 @@ func TestDixaThatTellsNoSecret(t *testing.T) {
 	require.Empty(t, b.secrets())
 }
 
-func TestConcern(t *testing.T) {
+func TestReachabilityWarning(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for address, words := range map[string]string{
-		"http://localhost:8080":         "only this network can reach",
-		"https://127.0.0.1":             "only this network can reach",
-		"https://10.1.2.3/x":            "only this network can reach",
-		"https://[::1]:8080":            "only this network can reach",
-		"https://[fd00::1]":             "only this network can reach",
-		"https://[::ffff:192.168.1.1]":  "only this network can reach",
-		"https://169.254.1.1":           "only this network can reach",
-		"https://starter":               "only this network can reach",
-		"https://starter.shop.internal": "only this network can reach",
-		"https://Claims.LOCAL.":         "only this network can reach",
-		"http://claims.example":         "without encryption",
-		"nonsense":                      "is not an address",
+		"http://localhost:8080":         "reachable only from this network",
+		"https://127.0.0.1":             "reachable only from this network",
+		"https://10.1.2.3/x":            "reachable only from this network",
+		"https://[::1]:8080":            "reachable only from this network",
+		"https://[fd00::1]":             "reachable only from this network",
+		"https://[::ffff:192.168.1.1]":  "reachable only from this network",
+		"https://169.254.1.1":           "reachable only from this network",
+		"https://starter":               "reachable only from this network",
+		"https://starter.shop.internal": "reachable only from this network",
+		"https://Claims.LOCAL.":         "reachable only from this network",
+		"http://claims.example":         "unencrypted",
+		"nonsense":                      "is not a valid URL",
 		"https://claims.example":        "",
 		"https://93.184.216.34":         "",
 	} {

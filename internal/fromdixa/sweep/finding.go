@@ -84,7 +84,7 @@ func Find(conversationID int64, known Known, answer Answer, entries []Entry, ver
 	f.Report.Conversations = 1
 	f.At = r.At
 	if f.Body, err = json.Marshal(r); err != nil {
-		return f, false, fmt.Errorf("write down what was found of conversation %d: %w", conversationID, err)
+		return f, false, fmt.Errorf("encode the findings about conversation %d: %w", conversationID, err)
 	}
 	sum := sha256.Sum256(f.Body)
 	f.ID = fmt.Sprintf("refreshed:%d:%s", conversationID, hex.EncodeToString(sum[:12]))

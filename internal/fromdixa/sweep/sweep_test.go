@@ -51,13 +51,13 @@ func TestContradicts(t *testing.T) {
 		at      time.Duration
 		want    bool
 	}{
-		"nothing is logged":          {nil, claim.ConversationOpen, 0, false},
-		"a close that is not known":  {[]sweep.Entry{closed}, claim.ConversationOpen, 0, true},
-		"a reopen that is not known": {[]sweep.Entry{reopened, closed}, claim.ConversationClosed, time.Minute, true},
-		"the newest one is known":    {[]sweep.Entry{closed, reopened}, claim.ConversationOpen, time.Minute, false},
-		"something newer is known":   {[]sweep.Entry{closed}, claim.ConversationOpen, 2 * time.Minute, false},
-		"of one instant":             {[]sweep.Entry{closed}, claim.ConversationOpen, time.Minute, false},
-		"others say nothing":         {[]sweep.Entry{entry("3", "TagAdded", time.Hour)}, claim.ConversationOpen, 0, false},
+		"empty log":                 {nil, claim.ConversationOpen, 0, false},
+		"unknown close":             {[]sweep.Entry{closed}, claim.ConversationOpen, 0, true},
+		"unknown reopen":            {[]sweep.Entry{reopened, closed}, claim.ConversationClosed, time.Minute, true},
+		"newest entry known":        {[]sweep.Entry{closed, reopened}, claim.ConversationOpen, time.Minute, false},
+		"newer state known":         {[]sweep.Entry{closed}, claim.ConversationOpen, 2 * time.Minute, false},
+		"same timestamp":            {[]sweep.Entry{closed}, claim.ConversationOpen, time.Minute, false},
+		"other entries are ignored": {[]sweep.Entry{entry("3", "TagAdded", time.Hour)}, claim.ConversationOpen, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -68,7 +68,7 @@ func TestContradicts(t *testing.T) {
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestMatch(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		entries  []sweep.Entry
@@ -77,36 +77,36 @@ func TestJudge(t *testing.T) {
 		parts    sweep.Parts
 	}{
 		"nothing": {},
-		"all came": {
+		"all received": {
 			entries:  []sweep.Entry{entry("1", "ConversationClosed", 0), entry("2", "TagAdded", time.Second)},
 			received: []sweep.Received{event(dixa.EventConversationTagAdded, time.Second), event(dixa.EventConversationClosed, 0)},
 		},
-		"one of two": {
+		"one of two received": {
 			entries:  []sweep.Entry{entry("1", "TagAdded", 0), entry("2", "TagAdded", time.Millisecond)},
 			received: []sweep.Received{event(dixa.EventConversationTagAdded, time.Millisecond)},
 			missing:  []string{"1"}, parts: sweep.Tags,
 		},
-		"the tag tells before the time": {
+		"tag takes precedence over time": {
 			entries:  []sweep.Entry{taggedEntry("1", "one", "", 0), taggedEntry("2", "two", "", 0), taggedEntry("3", "three", "", time.Second)},
 			received: []sweep.Received{taggedEvent("two", "", time.Minute), taggedEvent("three", "", 0)},
 			missing:  []string{"1"}, parts: sweep.Tags,
 		},
-		"another tag is none of it": {
+		"different tag does not match": {
 			entries:  []sweep.Entry{taggedEntry("1", "one", "", 0)},
 			received: []sweep.Received{taggedEvent("two", "", 0)},
 			missing:  []string{"1"}, parts: sweep.Tags,
 		},
-		"the author tells before the time": {
+		"author takes precedence over time": {
 			entries:  []sweep.Entry{taggedEntry("1", "one", "anna", 0), taggedEntry("2", "one", "ben", time.Minute)},
 			received: []sweep.Received{taggedEvent("one", "ben", time.Second)},
 			missing:  []string{"1"}, parts: sweep.Tags,
 		},
-		"the event of an entry that was reported stands for no other": {
+		"event of a reported entry matches no other entry": {
 			entries:  []sweep.Entry{reported(entry("1", "ConversationClosed", 0)), entry("2", "ConversationClosed", time.Minute)},
 			received: []sweep.Received{event(dixa.EventConversationClosed, 0)},
 			missing:  []string{"2"}, parts: sweep.Conversation,
 		},
-		"what was reported is not missing": {
+		"reported entry is not missing": {
 			entries: []sweep.Entry{reported(entry("1", "ConversationClosed", 0))},
 		},
 		"too far apart": {
@@ -114,33 +114,33 @@ func TestJudge(t *testing.T) {
 			received: []sweep.Received{event(dixa.EventConversationClosed, fold.MatchTolerance+time.Millisecond)},
 			missing:  []string{"1"}, parts: sweep.Conversation,
 		},
-		"whole seconds": {
+		"within one second": {
 			entries:  []sweep.Entry{entry("1", "NoteAdded", 0)},
 			received: []sweep.Received{event(dixa.EventConversationNoteAdded, 999*time.Millisecond)},
 		},
-		"a closing told in other words": {
+		"close matches abandoned event": {
 			entries:  []sweep.Entry{entry("1", "ConversationClosed", 0)},
 			received: []sweep.Received{event(dixa.EventConversationAbandoned, 0)},
 		},
-		"a companion beside its event": {
+		"companion entry with event": {
 			entries:  []sweep.Entry{entry("1", "ConversationClaimed", 0), entry("2", "ConversationAssigned", 0)},
 			received: []sweep.Received{event(dixa.EventConversationAssigned, 0)},
 		},
-		"a companion alone": {
+		"companion entry alone": {
 			entries: []sweep.Entry{entry("1", "ConversationOffered", 0)},
 			parts:   sweep.Conversation,
 		},
-		"both are missing": {
+		"entry and companion missing": {
 			entries: []sweep.Entry{entry("1", "ConversationClaimed", 0), entry("2", "ConversationAssigned", 0)},
 			missing: []string{"2"}, parts: sweep.Conversation,
 		},
-		"what no event tells": {
+		"entry without an event type": {
 			entries: []sweep.Entry{entry("1", "ConversationMessageRedacted", 0)},
 			missing: []string{"1"}, parts: sweep.Messages,
 		},
-		"what nobody follows": {entries: []sweep.Entry{entry("1", "ConversationLanguageUpdated", 0)}},
-		"what is not known":   {entries: []sweep.Entry{entry("1", "ConversationTeleported", 0)}, parts: sweep.Conversation | sweep.Tags},
-		"an event of a wrong name": {
+		"ignored entry type": {entries: []sweep.Entry{entry("1", "ConversationLanguageUpdated", 0)}},
+		"unknown entry type": {entries: []sweep.Entry{entry("1", "ConversationTeleported", 0)}, parts: sweep.Conversation | sweep.Tags},
+		"event of another type": {
 			entries:  []sweep.Entry{entry("1", "ConversationReopened", 0)},
 			received: []sweep.Received{event(dixa.EventConversationClosed, 0)},
 			missing:  []string{"1"}, parts: sweep.Conversation,
@@ -161,7 +161,7 @@ func TestJudge(t *testing.T) {
 
 // An entry and its event need the same words in a timeline; otherwise both would
 // appear.
-func TestEntriesAndEventsHaveTheSameWords(t *testing.T) {
+func TestEntriesAndEventsUseSameTimelineText(t *testing.T) {
 	t.Parallel()
 	for activity, fqn := range map[string]string{
 		"ConversationCreatedByCustomer": "CONVERSATION_CREATED", "ConversationReopened": "CONVERSATION_OPEN", "ConversationPending": "CONVERSATION_PENDING",
@@ -186,7 +186,7 @@ func TestEntriesAndEventsHaveTheSameWords(t *testing.T) {
 	}
 }
 
-func TestFindTellsOnlyWhatIsNew(t *testing.T) {
+func TestFindReportsOnlyChanges(t *testing.T) {
 	t.Parallel()
 	known := sweep.Known{Conversation: claim.Conversation{
 		Status: claim.ConversationOpen, Assignee: &claim.Person{ID: "a", Name: "Anna"}, Requester: &claim.Person{ID: "r"}, Tags: []string{"x", "y"},
@@ -206,9 +206,9 @@ func TestFindTellsOnlyWhatIsNew(t *testing.T) {
 	require.True(t, ok)
 	again, _, err := sweep.Find(1, known, answer, nil, sweep.MatchResult{})
 	require.NoError(t, err)
-	require.Equal(t, first, again, "the same finding is the same event")
+	require.Equal(t, first, again, "equal findings must produce equal events")
 	r := fold.Read(first.ID, fold.NameRefreshed, first.At, first.Body)
-	require.Equal(t, "Anna", r.Fact.Assignee.Name, "a name that is known stays")
+	require.Equal(t, "Anna", r.Fact.Assignee.Name, "the known name was lost")
 	known.Apply(r.Fact)
 	require.Equal(t, []string{"y"}, known.Tags)
 
@@ -225,14 +225,14 @@ func TestFindTellsOnlyWhatIsNew(t *testing.T) {
 
 // Two changes within one second are lost, and the first arrives after the sweep. The
 // log's record of the second keeps the first from winning.
-func TestLateEventDoesNotUndoWhatWasSeen(t *testing.T) {
+func TestLateEventDoesNotRevertFinding(t *testing.T) {
 	t.Parallel()
 	known := sweep.Known{Conversation: claim.Conversation{Status: claim.ConversationOpen, Versions: claim.Versions{StatusAt: claim.Stamp{At: noon.Add(-time.Hour)}}}}
 	entries := []sweep.Entry{entry("1", "ConversationClosed", 200*time.Millisecond), entry("2", "ConversationReopened", 700*time.Millisecond)}
 	answer := sweep.Answer{Asked: sweep.Conversation, Conversation: &dixa.Conversation{State: dixa.StateOpen, StateUpdatedAt: dixa.Time{Time: noon}}}
 	f, ok, err := sweep.Find(1, known, answer, entries, sweep.MatchResult{Missing: entries})
 	require.NoError(t, err)
-	require.True(t, ok, "that nothing is different now is worth telling: it is known at a later moment")
+	require.True(t, ok, "a finding without differences must be reported, because it holds at a later time")
 	seen := fold.Read(f.ID, fold.NameRefreshed, f.At, f.Body).Fact
 	late := claim.Fact{Stamp: claim.Stamp{At: noon.Add(200 * time.Millisecond), Weight: claim.WeightTransition, ID: "late"}, Status: claim.ConversationClosed}
 	newer := claim.Fact{Stamp: claim.Stamp{At: noon.Add(701 * time.Millisecond), Weight: claim.WeightTransition, ID: "newer"}, Status: claim.ConversationClosed}

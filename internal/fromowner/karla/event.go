@@ -65,7 +65,7 @@ type Shipment struct {
 }
 
 // ErrNoEvent says that a body is not an event because it is not a JSON object.
-var ErrNoEvent = errors.New("karla: the body is no event: it is not one JSON object")
+var ErrNoEvent = errors.New("karla: the body is not an event: it is not a single JSON object")
 
 // ParseEvent parses the envelope of an event (Karla: "Claim events", and the
 // fixtures of its Shopware plugin). It retains body. Unknown members are ignored;

@@ -40,11 +40,11 @@ func TestParseEvent(t *testing.T) {
 				ClaimID: "u-1", OrderNumber: "10001",
 			},
 		},
-		"claim updated, ids spelled otherwise": {
+		"claim updated, other id members": {
 			`{"ref":"CLAIMS/updated","event_data":{"uuid":"u-2","order_number":10002},"shop_slug":" acme "}`,
 			karla.Event{Kind: karla.ClaimUpdated, Ref: "claims/updated", Shop: "acme", ClaimID: "u-2", OrderNumber: "10002"},
 		},
-		"claim known by its group": {
+		"claim identified by its group": {
 			`{"event_data":{"claim_id":"u-3","event_group":"claim_updated"}}`,
 			karla.Event{Kind: karla.ClaimUpdated, Group: "claim_updated", ClaimID: "u-3"},
 		},
@@ -62,15 +62,15 @@ func TestParseEvent(t *testing.T) {
 				Shipment: karla.Shipment{ID: "s-1", Phase: "delivered", TrackingNumber: "4711", TrackingURL: "https://dhl.example/4711", Carrier: "dhl"},
 			},
 		},
-		"return known by its group": {
+		"return identified by its group": {
 			`{"ref":"","event_group":"return_shipment_received","event_data":{"shipment_id":"s-2","phase":"return_received"}}`,
 			karla.Event{Kind: karla.ShipmentMoved, Group: "return_shipment_received", Shipment: karla.Shipment{ID: "s-2", Phase: "return_received"}},
 		},
-		"unknown":     {`{"ref":"campaigns/opened","new":{"a":[1]}}`, karla.Event{Kind: karla.Other, Ref: "campaigns/opened"}},
-		"nothing":     {`{}`, karla.Event{Kind: karla.Other}},
-		"wrong types": {`{"ref":{"a":1},"event_data":[],"context":"x","shop_slug":true,"triggered_at":"soon"}`, karla.Event{Kind: karla.Other}},
-		"nulls":       {`{"ref":"claims/created","event_data":null,"context":{"order":null,"claims":null}}`, karla.Event{Kind: karla.ClaimCreated, Ref: "claims/created"}},
-		"zero bytes":  {`{"shop_slug":"ac\u0000me"}`, karla.Event{Kind: karla.Other, Shop: "acme"}},
+		"unknown":       {`{"ref":"campaigns/opened","new":{"a":[1]}}`, karla.Event{Kind: karla.Other, Ref: "campaigns/opened"}},
+		"nothing":       {`{}`, karla.Event{Kind: karla.Other}},
+		"wrong types":   {`{"ref":{"a":1},"event_data":[],"context":"x","shop_slug":true,"triggered_at":"soon"}`, karla.Event{Kind: karla.Other}},
+		"nulls":         {`{"ref":"claims/created","event_data":null,"context":{"order":null,"claims":null}}`, karla.Event{Kind: karla.ClaimCreated, Ref: "claims/created"}},
+		"NUL character": {`{"shop_slug":"ac\u0000me"}`, karla.Event{Kind: karla.Other, Shop: "acme"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,10 +85,10 @@ func TestByteOrderMarkIsSkipped(t *testing.T) {
 	e, err := karla.ParseEvent([]byte(body))
 	require.NoError(t, err)
 	require.Equal(t, "u-1", e.ClaimID)
-	require.Equal(t, byte('{'), e.Raw[0], "what is read on is JSON")
+	require.Equal(t, byte('{'), e.Raw[0], "the byte order mark was not removed")
 }
 
-func TestNoEvent(t *testing.T) {
+func TestParseEventRejectsInvalidBodies(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"", "null", "[]", `"text"`, "7", "{", `{"ref":"claims/created"} {}`, `{"ref":"claims/cre`} {
 		_, err := karla.ParseEvent([]byte(body))
@@ -96,9 +96,9 @@ func TestNoEvent(t *testing.T) {
 	}
 }
 
-// TestClaimOfAnEvent reads the envelopes that also test the claim's own decoder.
+// TestEventMatchesDecodedClaim reads the envelopes that also test the claim's own decoder.
 // Both must decode the same claim.
-func TestClaimOfAnEvent(t *testing.T) {
+func TestEventMatchesDecodedClaim(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"envelope-full", "envelope-guest"} {
 		file := "../../../claim/testdata/claims/" + name + ".json"

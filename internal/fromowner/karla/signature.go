@@ -28,17 +28,17 @@ var (
 
 	// ErrSignatureMismatch: no signature in the header matches the body under any of
 	// the secrets.
-	ErrSignatureMismatch = errors.New("the webhook signature is wrong")
+	ErrSignatureMismatch = errors.New("the webhook signature does not match")
 
 	// ErrSignatureMissing: the header is empty.
 	ErrSignatureMissing = errors.New("the webhook signature is missing")
 
 	// ErrSignatureTooOld: the signature is valid, but its time is further from now,
 	// in the past or in the future, than the tolerance.
-	ErrSignatureTooOld = errors.New("the webhook signature's time is too far from now")
+	ErrSignatureTooOld = errors.New("the webhook signature's timestamp is outside the tolerance")
 
 	// ErrNoSecret: there is no secret to verify with.
-	ErrNoSecret = errors.New("there is no secret to verify the webhook signature with")
+	ErrNoSecret = errors.New("no secret is available to verify the webhook signature")
 )
 
 // VerifySignature checks that Karla signed a webhook. header is the value of
@@ -81,7 +81,7 @@ func VerifySignature(header string, body []byte, secrets []seal.Secret, now time
 		return fmt.Errorf("karla: %w", ErrNoSecret)
 	}
 	if matches == 0 {
-		return fmt.Errorf("karla: %w: check that the secret is the one that Karla signs with, and that the body is verified before anything changes it", ErrSignatureMismatch)
+		return fmt.Errorf("karla: %w: check that Karla signs with this secret and that nothing modifies the body before verification", ErrSignatureMismatch)
 	}
 	if tolerance == 0 {
 		tolerance = DefaultTolerance
@@ -89,9 +89,9 @@ func VerifySignature(header string, body []byte, secrets []seal.Secret, now time
 	if age := now.Sub(signed.at); age.Abs() > tolerance {
 		side := "ago"
 		if age < 0 {
-			side = "ahead of this machine's clock"
+			side = "ahead of the local clock"
 		}
-		return fmt.Errorf("karla: %w: it was signed %s %s, and %s are allowed", ErrSignatureTooOld, age.Abs(), side, tolerance)
+		return fmt.Errorf("karla: %w: it was signed %s %s, and the tolerance is %s", ErrSignatureTooOld, age.Abs(), side, tolerance)
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ const maxSeconds = math.MaxInt64 / int64(time.Second)
 func parseSignature(header string) (signatureParts, error) {
 	var parts signatureParts
 	if strings.TrimSpace(header) == "" {
-		return parts, fmt.Errorf("karla: %w: the request has no %s", ErrSignatureMissing, SignatureHeader)
+		return parts, fmt.Errorf("karla: %w: the request has no %s header", ErrSignatureMissing, SignatureHeader)
 	}
 	malformed := func(how string) (signatureParts, error) {
 		return signatureParts{}, fmt.Errorf("karla: %w: %s %s", ErrSignatureMalformed, SignatureHeader, how)
@@ -139,7 +139,7 @@ func parseSignature(header string) (signatureParts, error) {
 			// ParseUint accepts digits only.
 			seconds, err := strconv.ParseUint(value, 10, 63)
 			if err != nil || int64(seconds) > maxSeconds {
-				return malformed("has a t that is no number of seconds")
+				return malformed("has a t that is not a Unix time in seconds")
 			}
 			parts.stamp, parts.at = value, time.Unix(int64(seconds), 0)
 		case "v1":
@@ -152,7 +152,7 @@ func parseSignature(header string) (signatureParts, error) {
 	case parts.stamp == "":
 		return malformed("has no t")
 	case len(parts.signatures) == 0:
-		return malformed("has no v1 of 32 bytes in hexadecimal")
+		return malformed("has no v1 with 32 hexadecimal-encoded bytes")
 	}
 	return parts, nil
 }

@@ -32,7 +32,7 @@ func signed(secret seal.Secret, stamp int64, body string) string {
 	return signature
 }
 
-func TestSignIsTheVector(t *testing.T) {
+func TestSignMatchesVector(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "t="+vectorStamp+",v1="+vectorSignature, karla.Sign([]byte(vectorBody), vectorSecret, vectorTime))
 }
@@ -53,21 +53,21 @@ func TestVerifySignature(t *testing.T) {
 		tolerance time.Duration
 		want      error
 	}{
-		"good":                       {header: good},
-		"order changed":              {header: "v1=" + right + ",t=" + vectorStamp},
-		"upper-case hexadecimal":     {header: "t=" + vectorStamp + ",v1=" + strings.ToUpper(right)},
-		"space after the comma":      {header: " t=" + vectorStamp + " , v1=" + right + " "},
-		"v1 repeated, first right":   {header: good + ",v1=" + other},
-		"v1 repeated, last right":    {header: "t=" + vectorStamp + ",v1=" + other + ",v1=" + right},
-		"v1 repeated, one garbage":   {header: "t=" + vectorStamp + ",v1=zz,v1=" + right},
-		"unknown members":            {header: "v0=abc," + good + ",v2=" + other + ",flag,=,"},
-		"two secrets, signed by old": {header: good, secrets: both},
-		"two secrets, signed by new": {header: "t=" + vectorStamp + ",v1=" + other, secrets: both},
-		"two secrets, signed by both": {
+		"good":                         {header: good},
+		"reversed order":               {header: "v1=" + right + ",t=" + vectorStamp},
+		"upper-case hexadecimal":       {header: "t=" + vectorStamp + ",v1=" + strings.ToUpper(right)},
+		"space after the comma":        {header: " t=" + vectorStamp + " , v1=" + right + " "},
+		"repeated v1, first valid":     {header: good + ",v1=" + other},
+		"repeated v1, last valid":      {header: "t=" + vectorStamp + ",v1=" + other + ",v1=" + right},
+		"repeated v1, one invalid":     {header: "t=" + vectorStamp + ",v1=zz,v1=" + right},
+		"unknown members":              {header: "v0=abc," + good + ",v2=" + other + ",flag,=,"},
+		"two secrets, signed with old": {header: good, secrets: both},
+		"two secrets, signed with new": {header: "t=" + vectorStamp + ",v1=" + other, secrets: both},
+		"two secrets, signed with both": {
 			header: "t=" + vectorStamp + ",v1=" + other + ",v1=" + right, secrets: both,
 		},
-		"an empty secret beside": {header: good, secrets: []seal.Secret{"", vectorSecret}},
-		"an empty body":          {header: karla.Sign(nil, vectorSecret, vectorTime), body: "-"},
+		"with an empty secret": {header: good, secrets: []seal.Secret{"", vectorSecret}},
+		"an empty body":        {header: karla.Sign(nil, vectorSecret, vectorTime), body: "-"},
 
 		"just within the tolerance": {header: good, now: vectorTime.Add(karla.DefaultTolerance)},
 		"ahead within tolerance":    {header: good, now: vectorTime.Add(-karla.DefaultTolerance)},
@@ -75,40 +75,40 @@ func TestVerifySignature(t *testing.T) {
 		"old":                       {header: good, now: vectorTime.Add(karla.DefaultTolerance + time.Millisecond), want: karla.ErrSignatureTooOld},
 		"from the future":           {header: good, now: vectorTime.Add(-karla.DefaultTolerance - time.Millisecond), want: karla.ErrSignatureTooOld},
 		"a shorter tolerance":       {header: good, now: vectorTime.Add(2 * time.Minute), tolerance: time.Minute, want: karla.ErrSignatureTooOld},
-		"the last second there is": {
+		"the maximum timestamp": {
 			header: "t=9223372036,v1=" + signed(vectorSecret, 9223372036, vectorBody), want: karla.ErrSignatureTooOld,
 		},
-		"in milliseconds": {header: "t=1772366400000,v1=" + signed(vectorSecret, 1772366400000, vectorBody), want: karla.ErrSignatureMalformed},
+		"timestamp in milliseconds": {header: "t=1772366400000,v1=" + signed(vectorSecret, 1772366400000, vectorBody), want: karla.ErrSignatureMalformed},
 
-		"one bit off in the body":      {header: good, body: strings.Replace(vectorBody, "created", "creatdd", 1), want: karla.ErrSignatureMismatch},
-		"one bit off in the signature": {header: "t=" + vectorStamp + ",v1=" + flipBit(t, right), want: karla.ErrSignatureMismatch},
-		"one bit off in the secret":    {header: good, secrets: []seal.Secret{"whk_0123456789abcdeg"}, want: karla.ErrSignatureMismatch},
-		"one bit off in the time":      {header: "t=1772366401,v1=" + right, want: karla.ErrSignatureMismatch},
-		"a zero before the time":       {header: "t=0" + vectorStamp + ",v1=" + right, want: karla.ErrSignatureMismatch},
-		"another secret":               {header: good, secrets: []seal.Secret{otherSecret}, want: karla.ErrSignatureMismatch},
-		"right under another scheme":   {header: "t=" + vectorStamp + ",v2=" + right + ",v1=" + other, want: karla.ErrSignatureMismatch},
-		"old and wrong":                {header: "t=1,v1=" + right, want: karla.ErrSignatureMismatch},
+		"modified body":                 {header: good, body: strings.Replace(vectorBody, "created", "creatdd", 1), want: karla.ErrSignatureMismatch},
+		"flipped bit in the signature":  {header: "t=" + vectorStamp + ",v1=" + flipBit(t, right), want: karla.ErrSignatureMismatch},
+		"modified secret":               {header: good, secrets: []seal.Secret{"whk_0123456789abcdeg"}, want: karla.ErrSignatureMismatch},
+		"different timestamp":           {header: "t=1772366401,v1=" + right, want: karla.ErrSignatureMismatch},
+		"leading zero in the timestamp": {header: "t=0" + vectorStamp + ",v1=" + right, want: karla.ErrSignatureMismatch},
+		"another secret":                {header: good, secrets: []seal.Secret{otherSecret}, want: karla.ErrSignatureMismatch},
+		"valid under another scheme":    {header: "t=" + vectorStamp + ",v2=" + right + ",v1=" + other, want: karla.ErrSignatureMismatch},
+		"old and invalid":               {header: "t=1,v1=" + right, want: karla.ErrSignatureMismatch},
 		"signed with an empty key": {
 			header: karla.Sign([]byte(vectorBody), "", vectorTime), secrets: []seal.Secret{"", vectorSecret}, want: karla.ErrSignatureMismatch,
 		},
 
-		"no secret":             {header: good, secrets: []seal.Secret{}, want: karla.ErrNoSecret},
-		"only an empty secret":  {header: karla.Sign([]byte(vectorBody), "", vectorTime), secrets: []seal.Secret{""}, want: karla.ErrNoSecret},
-		"missing":               {header: "", want: karla.ErrSignatureMissing},
-		"blank":                 {header: " \t", want: karla.ErrSignatureMissing},
-		"garbage":               {header: "\x00\xff;;==,,", want: karla.ErrSignatureMalformed},
-		"no t":                  {header: "v1=" + right, want: karla.ErrSignatureMalformed},
-		"an empty t":            {header: "t=,v1=" + right, want: karla.ErrSignatureMalformed},
-		"two t":                 {header: "t=1," + good, want: karla.ErrSignatureMalformed},
-		"a t with a sign":       {header: "t=+" + vectorStamp + ",v1=" + right, want: karla.ErrSignatureMalformed},
-		"a negative t":          {header: "t=-1,v1=" + right, want: karla.ErrSignatureMalformed},
-		"a t with a fraction":   {header: "t=1772366400.5,v1=" + right, want: karla.ErrSignatureMalformed},
-		"a t that is too large": {header: "t=9223372036854775808,v1=" + right, want: karla.ErrSignatureMalformed},
-		"no v1":                 {header: "t=" + vectorStamp, want: karla.ErrSignatureMalformed},
-		"an empty v1":           {header: "t=" + vectorStamp + ",v1=", want: karla.ErrSignatureMalformed},
-		"a v1 cut short":        {header: good[:len(good)-2], want: karla.ErrSignatureMalformed},
-		"a v1 too long":         {header: good + "00", want: karla.ErrSignatureMalformed},
-		"names in another case": {header: "T=" + vectorStamp + ",V1=" + right, want: karla.ErrSignatureMalformed},
+		"no secret":              {header: good, secrets: []seal.Secret{}, want: karla.ErrNoSecret},
+		"only an empty secret":   {header: karla.Sign([]byte(vectorBody), "", vectorTime), secrets: []seal.Secret{""}, want: karla.ErrNoSecret},
+		"missing":                {header: "", want: karla.ErrSignatureMissing},
+		"blank":                  {header: " \t", want: karla.ErrSignatureMissing},
+		"garbage":                {header: "\x00\xff;;==,,", want: karla.ErrSignatureMalformed},
+		"no t":                   {header: "v1=" + right, want: karla.ErrSignatureMalformed},
+		"an empty t":             {header: "t=,v1=" + right, want: karla.ErrSignatureMalformed},
+		"two t":                  {header: "t=1," + good, want: karla.ErrSignatureMalformed},
+		"a t with a sign":        {header: "t=+" + vectorStamp + ",v1=" + right, want: karla.ErrSignatureMalformed},
+		"a negative t":           {header: "t=-1,v1=" + right, want: karla.ErrSignatureMalformed},
+		"a t with a fraction":    {header: "t=1772366400.5,v1=" + right, want: karla.ErrSignatureMalformed},
+		"a t that overflows":     {header: "t=9223372036854775808,v1=" + right, want: karla.ErrSignatureMalformed},
+		"no v1":                  {header: "t=" + vectorStamp, want: karla.ErrSignatureMalformed},
+		"an empty v1":            {header: "t=" + vectorStamp + ",v1=", want: karla.ErrSignatureMalformed},
+		"a v1 that is too short": {header: good[:len(good)-2], want: karla.ErrSignatureMalformed},
+		"a v1 that is too long":  {header: good + "00", want: karla.ErrSignatureMalformed},
+		"names in another case":  {header: "T=" + vectorStamp + ",V1=" + right, want: karla.ErrSignatureMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

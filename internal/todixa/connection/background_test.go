@@ -11,7 +11,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func TestPatientWorkKeepsToATenth(t *testing.T) {
+func TestBackgroundWorkUsesATenthOfTheBudget(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.BudgetLimits{Interval: time.Second, MaxWait: time.Minute, PerDay: 1000})
 	c, err := b.clients.Client(t.Context(), b.id)
@@ -34,7 +34,7 @@ func TestPatientWorkKeepsToATenth(t *testing.T) {
 	require.Equal(t, 2, b.dixa.Stats().Requests)
 }
 
-func TestPatientWorkStandsBackWhileClaimsWait(t *testing.T) {
+func TestBackgroundWorkYieldsToClaims(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.BudgetLimits{Interval: 10 * time.Second, MaxWait: time.Minute, PerDay: 1000})
 	c, err := b.clients.Client(t.Context(), b.id)
@@ -43,6 +43,6 @@ func TestPatientWorkStandsBackWhileClaimsWait(t *testing.T) {
 	require.NoError(t, err)
 	patient, _ := connection.Count(connection.WithBackgroundRate(t.Context()))
 	_, err = c.Organization.Get(patient)
-	require.True(t, dixa.IsRateLimited(err), "the next slot is a claim's: %v", err)
+	require.True(t, dixa.IsRateLimited(err), "the next slot must go to a claim: %v", err)
 	require.Equal(t, 1, b.dixa.Stats().Requests)
 }

@@ -128,7 +128,7 @@ func (c *Clients) open(ctx context.Context, connectionID string, readOnly bool) 
 	}
 	token, hash, err := c.store.Connections.Token(ctx, connectionID)
 	if err != nil {
-		return nil, fmt.Errorf("open the token of connection %s: %w", connectionID, err)
+		return nil, fmt.Errorf("read the token of connection %s: %w", connectionID, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -205,7 +205,7 @@ func (c *Clients) TokenRefused(ctx context.Context, connectionID string, client 
 	}
 	first, err = c.store.Connections.MarkNeedsToken(ctx, connectionID, k.tokenHash)
 	if err != nil {
-		return false, fmt.Errorf("mark connection %s as in need of a token: %w", connectionID, err)
+		return false, fmt.Errorf("mark connection %s as needing a token: %w", connectionID, err)
 	}
 	return first, nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func TestClientOfAReadOnlyShopOnlyReads(t *testing.T) {
+func TestReadOnlyShopClientRejectsWrites(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.BudgetLimits{})
 	ctx := t.Context()
@@ -48,7 +48,7 @@ func TestClientOfAReadOnlyShopOnlyReads(t *testing.T) {
 
 // The subscription and the sweep serve all shops of a Dixa, so one writable shop is
 // enough.
-func TestConnectionIsReadOnlyWhenAllOfItsShopsAre(t *testing.T) {
+func TestConnectionIsReadOnlyIfAllShopsAre(t *testing.T) {
 	t.Parallel()
 	b := setup(t, store.BudgetLimits{})
 	ctx := t.Context()
@@ -75,10 +75,10 @@ func TestConnectionIsReadOnlyWhenAllOfItsShopsAre(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.store.Connections.SaveToken(ctx, "beta", "demo-token", store.Organization{ID: server.SeedOrganization})
 	require.NoError(t, err)
-	require.True(t, writes(), "acme allows it")
+	require.True(t, writes(), "acme allows writes")
 	readOnly("acme", "null")
 	require.False(t, writes())
 	require.NoError(t, b.store.Shops.Delete(ctx, "acme"))
 	require.NoError(t, b.store.Shops.Delete(ctx, "beta"))
-	require.True(t, writes(), "nobody forbids it")
+	require.True(t, writes(), "no shop is read-only")
 }

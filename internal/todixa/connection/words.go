@@ -19,7 +19,7 @@ func WithRedaction(ctx context.Context, words func() map[string]bool) context.Co
 	return context.WithValue(ctx, wordsKey{}, words)
 }
 
-const withheld = "(a message that is not among the known ones was withheld)"
+const withheld = "(unknown message withheld)"
 
 var addresses = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://\S+`)
 

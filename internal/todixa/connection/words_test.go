@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestFilterTakesOutWhatTheCustomerGave(t *testing.T) {
+func TestFilterRedactsCustomerWords(t *testing.T) {
 	t.Parallel()
 	ctx := WithRedaction(t.Context(), func() map[string]bool {
 		return WordSet("Jürgen Müller", "The lamp is broken, the request too.", "Hauptstraße 5")
@@ -30,10 +30,10 @@ func TestFilterTakesOutWhatTheCustomerGave(t *testing.T) {
 	}
 }
 
-func TestFilterWithholdsWhatItCannotJudge(t *testing.T) {
+func TestFilterWithholdsUnknownMessages(t *testing.T) {
 	t.Parallel()
 	ctx := WithRedaction(t.Context(), func() map[string]bool { return nil })
 	require.Equal(t, withheld, filter(ctx, "Invalid displayName 'Anna'"))
 	require.Equal(t, "Unauthorized", filter(ctx, "Unauthorized"))
-	require.Equal(t, "anything", filter(context.Background(), "anything"), "nobody's words are known, such as in a shop's set-up") //nolint:usetesting // a context without words
+	require.Equal(t, "anything", filter(context.Background(), "anything"), "a context without words must not change messages") //nolint:usetesting // a context without words
 }

@@ -61,13 +61,13 @@ func reasons(t *testing.T, left []LeftOut) map[string]int {
 	t.Helper()
 	count := map[string]int{}
 	for i, l := range left {
-		require.True(t, count[l.Reason] == 0 || left[i-1].Reason == l.Reason, "%q comes again at %d", l.Reason, i)
+		require.True(t, count[l.Reason] == 0 || left[i-1].Reason == l.Reason, "reason %q occurs again at %d", l.Reason, i)
 		count[l.Reason]++
 	}
 	return count
 }
 
-func TestCheckLooksAtABoundedNumberOfAddresses(t *testing.T) {
+func TestCheckLimitsNumberOfRequests(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
 	c := checkerOf(Options{}, func(*http.Request) (*http.Response, error) {
@@ -77,16 +77,16 @@ func TestCheckLooksAtABoundedNumberOfAddresses(t *testing.T) {
 	v, err := c.Check(t.Context(), named(3000), Limits{Files: 5, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
 	require.NoError(t, err)
 	require.Empty(t, v.Files)
-	require.Equal(t, map[string]int{"its server answers 404": 30, "too many files": 2970}, reasons(t, v.LeftOut))
+	require.Equal(t, map[string]int{"the server returned 404": 30, "not checked: the claim has too many files": 2970}, reasons(t, v.LeftOut))
 	require.EqualValues(t, 30, asked.Load())
 
 	v, err = c.Check(t.Context(), named(3), Limits{Files: 0, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
 	require.NoError(t, err)
-	require.Equal(t, map[string]int{"more than 0 files": 3}, reasons(t, v.LeftOut))
-	require.EqualValues(t, 30, asked.Load(), "nothing is asked where no file is wanted")
+	require.Equal(t, map[string]int{"the limit of 0 files is reached": 3}, reasons(t, v.LeftOut))
+	require.EqualValues(t, 30, asked.Load(), "a request was sent although no file is accepted")
 }
 
-func TestCheckStopsWhenItHasEnough(t *testing.T) {
+func TestCheckStopsAtFileLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int64
@@ -99,12 +99,12 @@ func TestCheckStopsWhenItHasEnough(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, v.Files, 3)
 		require.Equal(t, "2.pdf", v.Files[2].Name)
-		require.Equal(t, map[string]int{"more than 3 files": 2997}, reasons(t, v.LeftOut))
-		require.LessOrEqual(t, asked.Load(), int64(2*parallel), "those that were on their way when there were enough")
+		require.Equal(t, map[string]int{"the limit of 3 files is reached": 2997}, reasons(t, v.LeftOut))
+		require.LessOrEqual(t, asked.Load(), int64(2*parallel), "only checks in progress may exceed the limit")
 	})
 }
 
-func TestCheckJudgesInOrder(t *testing.T) {
+func TestCheckKeepsOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := checkerOf(Options{}, func(r *http.Request) (*http.Response, error) {
@@ -119,11 +119,11 @@ func TestCheckJudgesInOrder(t *testing.T) {
 		v, err := c.Check(t.Context(), named(4), Limits{Files: 2, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
 		require.NoError(t, err)
 		require.Equal(t, []string{"0.pdf", "2.pdf"}, []string{v.Files[0].Name, v.Files[1].Name})
-		require.Equal(t, map[string]int{"is the same file as 0.pdf": 1, "more than 2 files": 1}, reasons(t, v.LeftOut))
+		require.Equal(t, map[string]int{"the file is a duplicate of 0.pdf": 1, "the limit of 2 files is reached": 1}, reasons(t, v.LeftOut))
 	})
 }
 
-func TestCheckDecidesWhenItsTimeIsUp(t *testing.T) {
+func TestCheckReturnsAtTotalTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := checkerOf(Options{Timeout: 7 * time.Second}, func(r *http.Request) (*http.Response, error) {
@@ -134,16 +134,16 @@ func TestCheckDecidesWhenItsTimeIsUp(t *testing.T) {
 		})
 		v, err := c.Check(t.Context(), named(3000), Limits{Files: 50, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
 		require.NoError(t, err)
-		require.Len(t, v.Files, 1, "what was looked at in time is offered")
+		require.Len(t, v.Files, 1, "files checked in time must be offered")
 		require.Equal(t, map[string]int{
-			"its server does not answer in time": 8 * parallel, // in 60 s, 7 s each
-			"was not looked at in time":          120 - 1 - 8*parallel,
-			"too many files":                     3000 - 120,
+			"the server did not respond in time":        8 * parallel, // in 60 s, 7 s each
+			"not checked in time":                       120 - 1 - 8*parallel,
+			"not checked: the claim has too many files": 3000 - 120,
 		}, reasons(t, v.LeftOut))
 	})
 }
 
-func TestCheckFailsWhenItsCallerGivesUp(t *testing.T) {
+func TestCheckFailsAtContextDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
@@ -153,7 +153,7 @@ func TestCheckFailsWhenItsCallerGivesUp(t *testing.T) {
 	})
 }
 
-func TestChecksShareTheirTurns(t *testing.T) {
+func TestConcurrentChecksShareSlots(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var now atomic.Int64
@@ -176,13 +176,13 @@ func TestChecksShareTheirTurns(t *testing.T) {
 				verdicts[i], errs[i] = c.Check(t.Context(), named(6), Limits{Files: 6, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
 			})
 			synctest.Wait()
-			require.EqualValues(t, min(parallel*(i+1), parallelAll), now.Load(), "files that are looked at by %d checks", i+1)
+			require.EqualValues(t, min(parallel*(i+1), parallelAll), now.Load(), "files in progress with %d checks", i+1)
 		}
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := c.Check(ctx, named(1), Limits{Files: 1, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
-		require.ErrorIs(t, err, context.DeadlineExceeded, "who waits for a turn may give up")
+		require.ErrorIs(t, err, context.DeadlineExceeded, "a waiting check must end with its context")
 
 		close(release)
 		running.Wait()
@@ -209,7 +209,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestCheckKeepsNoFileInMemory(t *testing.T) {
+func TestCheckStreamsFiles(t *testing.T) {
 	t.Parallel()
 	const limit = 64 << 20
 	for name, tt := range map[string]struct {
@@ -219,9 +219,9 @@ func TestCheckKeepsNoFileInMemory(t *testing.T) {
 		reason string
 		read   int
 	}{
-		"as large as it may be": {&stream{left: limit - 9}, "%PDF-1.7\n", 1, "", limit - 9},
-		"larger, unannounced":   {&stream{left: 2 * limit}, "%PDF-1.7\n", 0, "is larger than 64 MB", limit + 1 - 9},
-		"large and no picture":  {&stream{left: limit - 9}, "\x7fELF\x02\x01\x01\x00\x00", 0, "is of a type that is not offered", sniffed - 9},
+		"at the size limit":                      {&stream{left: limit - 9}, "%PDF-1.7\n", 1, "", limit - 9},
+		"above the limit without Content-Length": {&stream{left: 2 * limit}, "%PDF-1.7\n", 0, "the file is larger than 64 MB", limit + 1 - 9},
+		"large and not an image":                 {&stream{left: limit - 9}, "\x7fELF\x02\x01\x01\x00\x00", 0, "the file type is not accepted", sniffed - 9},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -234,8 +234,8 @@ func TestCheckKeepsNoFileInMemory(t *testing.T) {
 			if tt.reason != "" {
 				require.Contains(t, v.LeftOut[0].Reason, tt.reason)
 			}
-			require.Equal(t, tt.read, tt.body.read, "no more is fetched than decides")
-			require.LessOrEqual(t, tt.body.most, 64<<10, "a buffer that grows with the file")
+			require.Equal(t, tt.read, tt.body.read, "more bytes were fetched than needed")
+			require.LessOrEqual(t, tt.body.most, 64<<10, "the buffer grows with the file")
 		})
 	}
 }

@@ -96,12 +96,12 @@ const (
 )
 
 // untimely is the reason for files that were not checked in time.
-const untimely = "was not looked at in time"
+const untimely = "not checked in time"
 
 // errRedirects and errScheme say why a redirect is not followed.
 var (
-	errRedirects = errors.New("redirects more than 5 times")
-	errScheme    = errors.New("redirects to an address that is not http or https")
+	errRedirects = errors.New("the server redirects more than 5 times")
+	errScheme    = errors.New("the server redirects to a URL that is not http or https")
 )
 
 // New creates a checker.
@@ -172,15 +172,15 @@ func (c *Checker) Check(ctx context.Context, files []File, limits Limits) (Resul
 		var l inspection
 		switch {
 		case len(v.Files) >= limits.Files:
-			l.reason = fmt.Sprintf("more than %d files", limits.Files)
+			l.reason = fmt.Sprintf("the limit of %d files is reached", limits.Files)
 		case i >= most:
-			l.reason = "too many files"
+			l.reason = "not checked: the claim has too many files"
 		default:
 			l = <-looks[i]
 		}
 		f.Name = l.kind.named(f.Name) + l.ext
 		if twin, ok := seen[l.sum]; ok && l.reason == "" {
-			l.reason = "is the same file as " + twin
+			l.reason = "the file is a duplicate of " + twin
 		}
 		if l.reason != "" {
 			v.LeftOut = append(v.LeftOut, LeftOut{File: f, Reason: l.reason})
@@ -190,7 +190,7 @@ func (c *Checker) Check(ctx context.Context, files []File, limits Limits) (Resul
 		v.Files = append(v.Files, f)
 	}
 	if err := ctx.Err(); err != nil {
-		return Result{}, fmt.Errorf("look at %d files: %w", len(files), err)
+		return Result{}, fmt.Errorf("check %d files: %w", len(files), err)
 	}
 	return v, nil
 }
@@ -218,17 +218,17 @@ func (c *Checker) inspect(ctx context.Context, raw string, limits Limits) inspec
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Host == "":
-		return inspection{reason: "its address cannot be read"}
+		return inspection{reason: "the address is not valid"}
 	case u.Scheme != "http" && u.Scheme != "https":
-		return inspection{reason: "its address is not http or https"}
+		return inspection{reason: "the address is not an http or https URL"}
 	case u.User != nil:
-		return inspection{reason: "its address holds a user name"}
+		return inspection{reason: "the address contains a user name"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return inspection{reason: "its address cannot be read"}
+		return inspection{reason: "the address is not valid"}
 	}
 	req.Header.Set("Accept", "image/*, application/pdf, video/*")
 	resp, err := c.client.Do(req)
@@ -237,7 +237,7 @@ func (c *Checker) inspect(ctx context.Context, raw string, limits Limits) inspec
 	}
 	defer func() { _ = resp.Body.Close() }() // the bytes read are checked on their own
 	if resp.StatusCode != http.StatusOK {
-		return inspection{reason: fmt.Sprintf("its server answers %d", resp.StatusCode)}
+		return inspection{reason: fmt.Sprintf("the server returned %d", resp.StatusCode)}
 	}
 	if most := limits.largest(); resp.ContentLength > int64(most) {
 		return inspection{reason: tooLarge(most)}
@@ -246,15 +246,15 @@ func (c *Checker) inspect(ctx context.Context, raw string, limits Limits) inspec
 	hash := sha256.New()
 	size, err := io.CopyN(io.MultiWriter(&head, hash), resp.Body, sniffed)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return inspection{reason: "its server breaks off"}
+		return inspection{reason: "the server closed the connection"}
 	}
 	if size == 0 {
-		return inspection{reason: "is empty"}
+		return inspection{reason: "the file is empty"}
 	}
 	kind, ext, found := typeOf(head.Bytes())
 	maxBytes := limits.Bytes[kind]
 	if kind == "" || maxBytes <= 0 {
-		return inspection{reason: "is of a type that is not offered: " + found}
+		return inspection{reason: "the file type is not accepted: " + found}
 	}
 	if resp.ContentLength > int64(maxBytes) {
 		return inspection{kind: kind, ext: ext, reason: tooLarge(maxBytes)}
@@ -267,7 +267,7 @@ func (c *Checker) inspect(ctx context.Context, raw string, limits Limits) inspec
 	rest, err := io.Copy(hash, io.LimitReader(resp.Body, wanted))
 	switch {
 	case err != nil:
-		return inspection{reason: "its server breaks off"}
+		return inspection{reason: "the server closed the connection"}
 	case size+rest > int64(maxBytes):
 		return inspection{kind: kind, ext: ext, reason: tooLarge(maxBytes)}
 	}
@@ -275,5 +275,5 @@ func (c *Checker) inspect(ctx context.Context, raw string, limits Limits) inspec
 }
 
 func tooLarge(maxBytes int) string {
-	return fmt.Sprintf("is larger than %.3g MB", float64(maxBytes)/(1<<20))
+	return fmt.Sprintf("the file is larger than %.3g MB", float64(maxBytes)/(1<<20))
 }

@@ -96,7 +96,7 @@ func upTo(files, bytes int) evidence.Limits {
 	}}
 }
 
-func TestCheckOffersWhatCanBeCopied(t *testing.T) {
+func TestCheckFileReasons(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	c := evidence.New(evidence.Options{AllowLoopback: true})
@@ -106,21 +106,21 @@ func TestCheckOffersWhatCanBeCopied(t *testing.T) {
 		{"a JPEG", s.URL + "/a.jpg", "x.jpg", ""},
 		{"a PNG", s.URL + "/b.png", "x.png", ""},
 		{"a PDF", s.URL + "/paper.pdf", "x.pdf", ""},
-		{"a redirect to one", s.URL + "/moved.jpg", "x.jpg", ""},
-		{"a page", s.URL + "/page.jpg", "", "of a type that is not offered"},
-		{"an SVG", s.URL + "/drawing.svg", "", "of a type that is not offered"},
-		{"nothing", s.URL + "/empty", "", "empty"},
-		{"one too large", s.URL + "/large.jpg", "", "larger than"},
-		{"one that is gone", s.URL + "/gone.jpg", "", "answers 404"},
-		{"one that breaks off", s.URL + "/cut.jpg", "", "breaks off"},
+		{"a redirect to a JPEG", s.URL + "/moved.jpg", "x.jpg", ""},
+		{"an HTML page", s.URL + "/page.jpg", "", "file type is not accepted"},
+		{"an SVG", s.URL + "/drawing.svg", "", "file type is not accepted"},
+		{"an empty file", s.URL + "/empty", "", "empty"},
+		{"too large", s.URL + "/large.jpg", "", "larger than"},
+		{"not found", s.URL + "/gone.jpg", "", "returned 404"},
+		{"truncated response", s.URL + "/cut.jpg", "", "closed the connection"},
 		{"endless redirects", s.URL + "/circle.jpg", "", "more than 5 times"},
 		{"a redirect to another scheme", s.URL + "/file.jpg", "", "not http or https"},
-		{"a redirect to an inner address", s.URL + "/inside.jpg", "", "not a public one"},
-		{"a file on this machine", "file:///etc/passwd", "", "cannot be read"},
-		{"another scheme", "gopher://example.org/a", "", "not http or https"},
+		{"a redirect to a private address", s.URL + "/inside.jpg", "", "not public"},
+		{"a local file", "file:///etc/passwd", "", "is not valid"},
+		{"another scheme", "gopher://example.org/a", "", "not an http or https URL"},
 		{"a user name", "http://me:secret@example.org/a", "", "user name"},
-		{"rubbish", "http://[", "", "cannot be read"},
-		{"an unknown name", "http://does-not-exist.invalid/a.jpg", "", "not known"},
+		{"an invalid URL", "http://[", "", "is not valid"},
+		{"an unknown host", "http://does-not-exist.invalid/a.jpg", "", "cannot be resolved"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -133,12 +133,12 @@ func TestCheckOffersWhatCanBeCopied(t *testing.T) {
 			require.Empty(t, v.Files)
 			require.Len(t, v.LeftOut, 1)
 			require.Contains(t, v.LeftOut[0].Reason, tt.reason)
-			require.NotContains(t, v.LeftOut[0].Reason, "127.0.0.1", "a reason never repeats the address")
+			require.NotContains(t, v.LeftOut[0].Reason, "127.0.0.1", "the reason contains the address")
 		})
 	}
 }
 
-func TestCheckNeverConnectsToThisMachineUnlessAllowed(t *testing.T) {
+func TestCheckRefusesLoopbackByDefault(t *testing.T) {
 	t.Parallel()
 	hits := 0
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits++ }))
@@ -152,7 +152,7 @@ func TestCheckNeverConnectsToThisMachineUnlessAllowed(t *testing.T) {
 	require.Zero(t, hits)
 }
 
-func TestCheckDropsDoublesAndWhatIsTooMany(t *testing.T) {
+func TestCheckDropsDuplicatesAndExcess(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	c := evidence.New(evidence.Options{AllowLoopback: true})
@@ -166,11 +166,11 @@ func TestCheckDropsDoublesAndWhatIsTooMany(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"one.jpg", "four.png"}, []string{v.Files[0].Name, v.Files[1].Name})
 	require.Len(t, v.LeftOut, 3)
-	require.Equal(t, "is the same file as one.jpg", v.LeftOut[0].Reason)
-	require.Equal(t, "more than 2 files", v.LeftOut[2].Reason)
+	require.Equal(t, "the file is a duplicate of one.jpg", v.LeftOut[0].Reason)
+	require.Equal(t, "the limit of 2 files is reached", v.LeftOut[2].Reason)
 }
 
-func TestCheckEndsWithItsContext(t *testing.T) {
+func TestCheckFailsWithCanceledContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -178,7 +178,7 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestCandidatesAreNamedAndInOrder(t *testing.T) {
+func TestCandidateNamesAndOrder(t *testing.T) {
 	t.Parallel()
 	files := evidence.Candidates([]evidence.Photos{
 		{Kind: evidence.KindItem, SKU: "MUG/01 blue", URLs: []string{"http://a/1", "http://a/2", "http://a/1"}},

@@ -42,16 +42,16 @@ func Unreachable(err error) string {
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork), errors.Is(err, ssrf.ErrProhibitedPort):
-		return "its address is not a public one"
+		return "the address is not public"
 	case errors.Is(err, errRedirects):
 		return errRedirects.Error()
 	case errors.Is(err, errScheme):
 		return errScheme.Error()
 	case errors.Is(err, context.DeadlineExceeded):
-		return "its server does not answer in time"
+		return "the server did not respond in time"
 	case errors.As(err, &dns):
-		return "its server's name is not known"
+		return "the host name cannot be resolved"
 	default:
-		return "its server cannot be reached"
+		return "the server cannot be reached"
 	}
 }

@@ -28,33 +28,33 @@ var (
 )
 
 // The file's name and the server's content type do not count.
-func TestTypesAreToldByContent(t *testing.T) {
+func TestTypesAreDetectedFromContent(t *testing.T) {
 	t.Parallel()
-	const not = "is of a type that is not offered"
+	const not = "the file type is not accepted"
 	for name, tt := range map[string]struct {
 		body []byte
 		file string // its name, or empty if it is left out
 	}{
-		"JPEG":                            {jpg(t, 1), "front-photo-1.jpg"},
-		"WebP":                            {webp, "front-photo-1.webp"},
-		"GIF":                             {gif, "front-photo-1.gif"},
-		"HEIC":                            {ftyp("heic", "mif1", "heic"), "front-photo-1.heic"},
-		"HEIF of another brand":           {ftyp("mif1", "mif1", "heic"), "front-photo-1.heif"},
-		"AVIF":                            {ftyp("avif", "avif", "mif1", "miaf"), "front-photo-1.avif"},
-		"PDF":                             {[]byte("%PDF-1.7\n"), "front-document-1.pdf"},
-		"MP4":                             {ftyp("isom", "isom", "iso2", "avc1", "mp41"), "front-video-1.mp4"},
-		"MP4 of a phone":                  {ftyp("mp42", "isom", "mp42"), "front-video-1.mp4"},
-		"MP4 of a brand that few know":    {ftyp("XYZA", "isom", "mp42"), "front-video-1.mp4"},
-		"M4V":                             {ftyp("M4V ", "M4V ", "mp42", "isom"), "front-video-1.m4v"},
-		"3GP":                             {ftyp("3gp4", "3gp4", "isom"), "front-video-1.3gp"},
-		"MOV":                             {ftyp("qt  ", "qt  "), "front-video-1.mov"},
-		"WebM":                            {webm, "front-video-1.webm"},
-		"sound":                           {ftyp("M4A ", "M4A ", "mp42", "isom"), ""},
-		"SVG":                             {[]byte(`<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script/></svg>`), ""},
-		"HTML":                            {[]byte("<!DOCTYPE html><script>alert(1)</script>"), ""},
-		"an archive":                      {append([]byte("PK\x03\x04"), make([]byte, 32)...), ""},
-		"text":                            {[]byte("hello"), ""},
-		"the beginning of one, and short": {[]byte("\x00\x00\x00\x20ftyp"), ""},
+		"JPEG":                     {jpg(t, 1), "front-photo-1.jpg"},
+		"WebP":                     {webp, "front-photo-1.webp"},
+		"GIF":                      {gif, "front-photo-1.gif"},
+		"HEIC":                     {ftyp("heic", "mif1", "heic"), "front-photo-1.heic"},
+		"HEIF of another brand":    {ftyp("mif1", "mif1", "heic"), "front-photo-1.heif"},
+		"AVIF":                     {ftyp("avif", "avif", "mif1", "miaf"), "front-photo-1.avif"},
+		"PDF":                      {[]byte("%PDF-1.7\n"), "front-document-1.pdf"},
+		"MP4":                      {ftyp("isom", "isom", "iso2", "avc1", "mp41"), "front-video-1.mp4"},
+		"MP4 of a phone":           {ftyp("mp42", "isom", "mp42"), "front-video-1.mp4"},
+		"MP4 of an uncommon brand": {ftyp("XYZA", "isom", "mp42"), "front-video-1.mp4"},
+		"M4V":                      {ftyp("M4V ", "M4V ", "mp42", "isom"), "front-video-1.m4v"},
+		"3GP":                      {ftyp("3gp4", "3gp4", "isom"), "front-video-1.3gp"},
+		"MOV":                      {ftyp("qt  ", "qt  "), "front-video-1.mov"},
+		"WebM":                     {webm, "front-video-1.webm"},
+		"sound":                    {ftyp("M4A ", "M4A ", "mp42", "isom"), ""},
+		"SVG":                      {[]byte(`<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script/></svg>`), ""},
+		"HTML":                     {[]byte("<!DOCTYPE html><script>alert(1)</script>"), ""},
+		"an archive":               {append([]byte("PK\x03\x04"), make([]byte, 32)...), ""},
+		"text":                     {[]byte("hello"), ""},
+		"truncated header":         {[]byte("\x00\x00\x00\x20ftyp"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,7 +78,7 @@ func TestTypesAreToldByContent(t *testing.T) {
 }
 
 // Each type has its own limit. A type without a limit is left out.
-func TestLimitsAreThoseOfTheType(t *testing.T) {
+func TestLimitsApplyPerType(t *testing.T) {
 	t.Parallel()
 	video := append(ftyp("isom", "isom"), make([]byte, 3000)...)
 	mux := http.NewServeMux()
@@ -98,11 +98,11 @@ func TestLimitsAreThoseOfTheType(t *testing.T) {
 	require.Len(t, v.LeftOut, 2)
 	require.Contains(t, v.LeftOut[0].Reason, "larger than")
 	require.Equal(t, "document-2.pdf", v.LeftOut[0].Name)
-	require.Contains(t, v.LeftOut[1].Reason, "not offered: video/webm")
+	require.Contains(t, v.LeftOut[1].Reason, "not accepted: video/webm")
 }
 
 // A long video is identified without fetching all of it.
-func TestOfALongVideoTheBeginningIsFetched(t *testing.T) {
+func TestLongVideoIsFetchedPartially(t *testing.T) {
 	t.Parallel()
 	const length = 20 << 20
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -120,5 +120,5 @@ func TestOfALongVideoTheBeginningIsFetched(t *testing.T) {
 	}, upTo(5, 25<<20))
 	require.NoError(t, err)
 	require.Len(t, v.Files, 2, "left out: %v", v.LeftOut)
-	require.Equal(t, "is the same file as video-1.mp4", v.LeftOut[0].Reason)
+	require.Equal(t, "the file is a duplicate of video-1.mp4", v.LeftOut[0].Reason)
 }

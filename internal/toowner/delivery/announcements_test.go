@@ -18,7 +18,7 @@ import (
 func (b *bench) hears(shop string, types ...string) *receiver {
 	b.Helper()
 	r := newReceiver(b.T, nil)
-	_, secret, err := b.store.Endpoints.Create(b.Context(), store.NewEndpoint{Shop: shop, URL: r.URL, Types: types})
+	_, secret, err := b.store.Endpoints.Create(b.Context(), shop, claim.NewEndpoint{URL: r.URL, EventTypes: types})
 	require.NoError(b, err)
 	r.trust(secret)
 	return r
@@ -35,7 +35,7 @@ func (r *receiver) connections(t *testing.T) []claim.ConnectionNotice {
 	return out
 }
 
-func TestConnectionIsToldOnce(t *testing.T) {
+func TestConnectionEventsAreSentOnce(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		ctx := b.Context()
@@ -55,7 +55,7 @@ func TestConnectionIsToldOnce(t *testing.T) {
 		require.NoError(b, err)
 		connection, err := b.store.Connections.SaveToken(ctx, "berlin", "the-second-token", org)
 		require.NoError(b, err)
-		require.Zero(b, b.deliver(), "a first token and one for a good one are no news")
+		require.Zero(b, b.deliver(), "saving a token for a working connection must not send an event")
 
 		for range 2 { // twice: it fails and is fixed
 			_, hash, err := b.store.Connections.Token(ctx, connection.ID)
@@ -68,12 +68,12 @@ func TestConnectionIsToldOnce(t *testing.T) {
 			_, err = b.store.Connections.SaveToken(ctx, "acme", "a-token-of-"+b.clock.Now().String(), org)
 			require.NoError(b, err)
 		}
-		require.Equal(b, 4*4, b.deliver(), "two shops, the platform and one person")
+		require.Equal(b, 4*4, b.deliver(), "four events to each of four endpoints")
 		for _, r := range []*receiver{own, second, platform} {
 			got := r.connections(b.T)
 			require.Len(b, got, 4)
 			for i, n := range got {
-				require.EqualValues(b, i+1, n.Data.Sequence, "in order")
+				require.EqualValues(b, i+1, n.Data.Sequence, "events arrived out of order")
 				require.Equal(b, []string{"acme", "berlin"}, n.Data.Shops)
 				require.Equal(b, "Acme Group", n.Data.OrganizationName)
 				require.Equal(b, connection.ID, n.Data.ConnectionID)
@@ -86,14 +86,11 @@ func TestConnectionIsToldOnce(t *testing.T) {
 		}
 		require.Empty(b, foreign.all())
 		require.Empty(b, picky.all())
-		require.Empty(b, k.all(), "Karla knows claims only")
+		require.Empty(b, k.all(), "Karla must receive only claim events")
 		require.Len(b, server.Messages(), 4)
 		require.Contains(b, server.Messages()[0].Header.Get("Subject"), "Acme Group needs a new API token")
 		require.Contains(b, server.Messages()[0].Body, "starter shop connect")
 
-		events, err := b.store.Outbox.ConnectionEvents(ctx, connection.ID)
-		require.NoError(b, err)
-		require.Len(b, events, 4)
 		late := b.hears("berlin")
 		endpoints, err := b.store.Endpoints.List(ctx, "berlin")
 		require.NoError(b, err)
@@ -101,11 +98,11 @@ func TestConnectionIsToldOnce(t *testing.T) {
 		require.NoError(b, err)
 		require.Equal(b, 4, n)
 		require.Equal(b, 4, b.deliver())
-		require.Equal(b, second.connections(b.T), late.connections(b.T), "replay has them too")
+		require.Equal(b, second.connections(b.T), late.connections(b.T), "the replay must contain the connection events")
 	})
 }
 
-func TestPauseIsToldToTheOthers(t *testing.T) {
+func TestPauseNotifiesOtherEndpoints(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		gone := newReceiver(b.T, answering(http.StatusGone))
@@ -113,8 +110,8 @@ func TestPauseIsToldToTheOthers(t *testing.T) {
 		other, platform := b.hears("acme", claim.OutboundEndpointPaused), b.hears("", claim.OutboundEndpointPaused)
 		b.events(b.claim("c-1"), 1)
 		require.Equal(b, 3, b.deliver())
-		require.Equal(b, store.EndpointPaused, b.read(e).State)
-		require.Equal(b, 1, b.read(e).Waiting, "it is not told itself")
+		require.Equal(b, claim.EndpointPaused, b.read(e).State)
+		require.Equal(b, 1, b.read(e).Waiting, "the paused endpoint must not queue its own pause notice")
 		for _, r := range []*receiver{other, platform} {
 			require.Len(b, r.taken(), 1)
 			var n claim.EndpointNotice
@@ -123,21 +120,21 @@ func TestPauseIsToldToTheOthers(t *testing.T) {
 			require.Equal(b, e.ID, n.Data.EndpointID)
 			require.Equal(b, "acme", n.Data.Shop)
 			require.Contains(b, n.Data.Reason, "410")
-			require.NotContains(b, string(r.taken()[0].body), gone.URL, "an address may be a secret")
+			require.NotContains(b, string(r.taken()[0].body), gone.URL, "the notice contains the endpoint's URL")
 		}
 		tallies, err := b.store.Deliveries.Counts(b.Context())
 		require.NoError(b, err)
 		b.clock.Turn(time.Minute)
-		require.Equal(b, 1, tallies[store.EndpointWebhook].Paused)
-		require.Equal(b, 1, tallies[store.EndpointWebhook].Waiting)
+		require.Equal(b, 1, tallies[claim.EndpointWebhook].Paused)
+		require.Equal(b, 1, tallies[claim.EndpointWebhook].Waiting)
 	})
 }
 
-func TestPlatformsPauseIsThePlatforms(t *testing.T) {
+func TestPlatformEndpointPauseNotifiesOnlyPlatform(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, databases["memory"])
 	r := newReceiver(t, answering(http.StatusGone))
-	_, secret, err := b.store.Endpoints.Create(t.Context(), store.NewEndpoint{URL: r.URL})
+	_, secret, err := b.store.Endpoints.Create(t.Context(), "", claim.NewEndpoint{URL: r.URL})
 	require.NoError(t, err)
 	r.trust(secret)
 	shop, platform := b.hears("acme", claim.OutboundEndpointPaused), b.hears("", claim.OutboundEndpointPaused)
@@ -147,7 +144,7 @@ func TestPlatformsPauseIsThePlatforms(t *testing.T) {
 	require.Len(t, platform.taken(), 1)
 }
 
-func TestOldDeliveriesAreForgotten(t *testing.T) {
+func TestOldDeliveriesAreDeleted(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		var refuse atomic.Bool
@@ -162,7 +159,7 @@ func TestOldDeliveriesAreForgotten(t *testing.T) {
 		b.deliver()
 		refuse.Store(true)
 		b.events(ref, 1)
-		b.until(func() bool { return b.read(e).Dead == 1 }, "it is given up")
+		b.until(func() bool { return b.read(e).Dead == 1 }, "the delivery is dead-lettered")
 		refuse.Store(false)
 		b.clock.Turn(31 * 24 * time.Hour)
 		b.events(b.claim("c-2"), 1)
@@ -170,13 +167,13 @@ func TestOldDeliveriesAreForgotten(t *testing.T) {
 		n, err := b.store.Deliveries.DeleteDelivered(b.Context(), before)
 		require.NoError(b, err)
 		require.Equal(b, 2, n)
-		log, _, err := b.store.Deliveries.List(b.Context(), "acme", e.ID, store.DeliveryFilter{ClaimID: "c-1"})
+		log, _, err := b.store.Deliveries.List(b.Context(), "acme", e.ID, claim.DeliveryFilter{ClaimID: "c-1"})
 		require.NoError(b, err)
-		left := map[int64]store.DeliveryState{}
+		left := map[int64]claim.DeliveryState{}
 		for _, d := range log {
 			left[d.Sequence] = d.State
 		}
-		require.Equal(b, map[int64]store.DeliveryState{3: store.DeliveryDelivered, 4: store.DeliveryDead}, left, "what the endpoint knows, and what it does not")
+		require.Equal(b, map[int64]claim.DeliveryState{3: claim.DeliveryDelivered, 4: claim.DeliveryDead}, left, "the last delivered and the dead delivery must stay")
 		n, err = b.store.Deliveries.DeleteDelivered(b.Context(), before)
 		require.NoError(b, err)
 		require.Zero(b, n)
@@ -193,7 +190,7 @@ func TestOldDeliveriesAreForgotten(t *testing.T) {
 		replayed := r.taken()[seen:]
 		require.Len(b, replayed, 4)
 		for _, m := range replayed[:3] {
-			require.Equal(b, ids[m.notice.Data.Sequence], m.id, "a replay has the id that the receiver knows")
+			require.Equal(b, ids[m.notice.Data.Sequence], m.id, "the replay changed the id")
 		}
 	})
 }

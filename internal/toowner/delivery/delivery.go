@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/internal/toowner/mail"
 	"github.com/claimflow/claimflow/store"
 )
@@ -53,7 +54,7 @@ type Options struct {
 
 // Attempt is one attempt at a delivery.
 type Attempt struct {
-	Kind   store.EndpointKind
+	Kind   claim.EndpointKind
 	Result Result
 }
 
@@ -72,7 +73,7 @@ const (
 type Deliverer struct {
 	store   *store.Store
 	log     *slog.Logger
-	senders map[store.EndpointKind]sender
+	senders map[claim.EndpointKind]sender
 	observe func(Attempt)
 	lease   time.Duration
 	kick    chan struct{}
@@ -146,10 +147,10 @@ func (d *Deliverer) Once(ctx context.Context) (int, error) {
 
 func (d *Deliverer) report(err error) {
 	if err != nil && !d.down {
-		d.log.Warn("events are not delivered to the owners of claims; they wait in the store", "error", err)
+		d.log.Warn("cannot deliver events to claim owners; they stay queued in the store", "error", err)
 	}
 	if err == nil && d.down {
-		d.log.Info("events are delivered again")
+		d.log.Info("event delivery has resumed")
 	}
 	d.down = err != nil
 }
@@ -218,7 +219,7 @@ func (d *Deliverer) attempt(ctx context.Context, holder string, p store.LeasedDe
 	f := a.failure(p.Attempts + 1)
 	paused, err := d.store.Deliveries.MarkFailed(ctx, p.ID, holder, f)
 	if err != nil {
-		d.log.Warn("a failed delivery could not be noted, so it is tried again soon", "endpoint", p.EndpointID, "delivery", p.ID, "error", err)
+		d.log.Warn("cannot record a failed delivery attempt; the delivery will be retried soon", "endpoint", p.EndpointID, "delivery", p.ID, "error", err)
 		return
 	}
 	result := Failed
@@ -227,7 +228,7 @@ func (d *Deliverer) attempt(ctx context.Context, holder string, p store.LeasedDe
 	}
 	d.observe(Attempt{Kind: p.Kind, Result: result})
 	if f.Dead {
-		d.log.Warn("an event was given up; replay sends it again", "endpoint", p.EndpointID, "delivery", p.ID,
+		d.log.Warn("delivery dead-lettered; replay the event to send it again", "endpoint", p.EndpointID, "delivery", p.ID,
 			"shop", p.Ref.Shop, "claim", p.Ref.ID, "sequence", p.Sequence, "type", p.Type, "problem", f.Error)
 	}
 	if paused != "" {
@@ -244,7 +245,7 @@ func (d *Deliverer) recordDelivered(ctx context.Context, holder string, p store.
 		err = d.store.Deliveries.MarkDelivered(ctx, p.ID, holder, a.status)
 	}
 	if err != nil {
-		d.log.Warn("a delivery could not be noted, so it is made again", "endpoint", p.EndpointID, "delivery", p.ID, "error", err)
+		d.log.Warn("cannot record a successful delivery; the event will be sent again", "endpoint", p.EndpointID, "delivery", p.ID, "error", err)
 		return
 	}
 	d.observe(Attempt{Kind: p.Kind, Result: result})
@@ -252,11 +253,11 @@ func (d *Deliverer) recordDelivered(ctx context.Context, holder string, p store.
 
 // notePause reports a paused endpoint in the log and the audit log.
 func (d *Deliverer) notePause(ctx context.Context, p store.LeasedDelivery, reason string) {
-	d.log.Warn("an endpoint is paused; its events wait", "endpoint", p.EndpointID, "shop", p.Shop, "reason", reason)
-	err := d.store.AuditLog.Append(ctx, store.AuditEntry{
+	d.log.Warn("endpoint paused; its events stay queued", "endpoint", p.EndpointID, "shop", p.Shop, "reason", reason)
+	err := d.store.AuditLog.Append(ctx, claim.AuditEntry{
 		Actor: "claimflow", Action: "pause-endpoint", Shop: p.Shop, Target: p.EndpointID, Details: map[string]string{"reason": reason},
 	})
 	if err != nil {
-		d.log.Warn("the pause of an endpoint could not be written into the audit log", "endpoint", p.EndpointID, "error", err)
+		d.log.Warn("cannot write the endpoint pause to the audit log", "endpoint", p.EndpointID, "error", err)
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func TestEventTellsTheFullStateAtItsChange(t *testing.T) {
+func TestEventContainsStateAtItsChange(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		r := newReceiver(b.T, nil)
@@ -28,7 +28,7 @@ func TestEventTellsTheFullStateAtItsChange(t *testing.T) {
 		ref := b.claim("c-1")
 		b.events(ref, 1)
 		b.change(ref, claim.EventPark, store.ClaimUpdate{
-			Cause: claim.CauseDeadline, FallbackUsed: true, LastError: "words that stay here",
+			Cause: claim.CauseDeadline, FallbackUsed: true, LastError: "internal error text",
 			Outbox: []store.OutboxEvent{{Type: claim.OutboundNeedsAttention}, {Type: claim.OutboundFallback}},
 		})
 		require.Equal(b, 3, b.deliver())
@@ -41,22 +41,22 @@ func TestEventTellsTheFullStateAtItsChange(t *testing.T) {
 		require.Equal(b, claim.NoticeData{
 			Ref: ref, Sequence: 1, State: claim.StateNeedsAttention, Cause: claim.CauseDeadline, Advice: claim.CauseDeadline.Advice(),
 			Reason: "damaged", OrderNumber: "#c-1", WorkflowID: ref.WorkflowID(), Reference: ref.Reference(),
-		}, first.Data, "the state of then, not of now")
+		}, first.Data, "the event must contain the state at its change")
 		require.Equal(b, claim.OutboundFallback, last.Type)
 		require.True(b, last.Data.FallbackUsed)
 		require.EqualValues(b, 3, last.Data.Sequence)
 		for _, m := range got {
-			for _, personal := range []string{customer, "Ada", surname, "vase", "words that stay"} {
+			for _, personal := range []string{customer, "Ada", surname, "vase", "internal error text"} {
 				require.NotContains(b, string(m.body), personal)
 			}
 			require.True(b, strings.HasPrefix(m.id, "msg_"))
 			require.Equal(b, "application/json", m.header.Get("Content-Type"))
 		}
-		require.Zero(b, b.deliver(), "nothing is sent twice")
+		require.Zero(b, b.deliver(), "an event was sent twice")
 	})
 }
 
-func TestOrderHoldsWhateverFails(t *testing.T) {
+func TestOrderIsKeptDespiteFailures(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		var mu sync.Mutex
@@ -76,12 +76,12 @@ func TestOrderHoldsWhateverFails(t *testing.T) {
 			b.events(ref, each)
 			want[ref.ID] = []int64{1, 2, 3, 4, 5}
 		}
-		b.until(func() bool { return len(r.taken()) == claims*each }, "every event is taken")
+		b.until(func() bool { return len(r.taken()) == claims*each }, "every event is accepted")
 		require.Equal(b, want, r.sequences())
 	})
 }
 
-func TestClaimDoesNotHoldOthersBack(t *testing.T) {
+func TestFailingClaimDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		r := newReceiver(b.T, func(w http.ResponseWriter, _ *http.Request, m message) {
@@ -124,23 +124,23 @@ func TestSlowEndpointDoesNotDelayOthers(t *testing.T) {
 	close(release)
 	stop()
 	running.Wait()
-	require.NotEmpty(t, slow.taken(), "attempts under way are waited for")
+	require.NotEmpty(t, slow.taken(), "Run must wait for attempts in progress")
 }
 
-func TestAnswers(t *testing.T) {
+func TestResponseStatuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		status   int
 		attempts int // until it is dead-lettered
 		problem  string
 	}{
-		"refused":      {http.StatusBadRequest, 3, "answered 400"},
-		"not found":    {http.StatusNotFound, 3, "answered 404"},
-		"redirect":     {http.StatusMovedPermanently, 12, "a redirect"},
-		"server error": {http.StatusBadGateway, 12, "answered 502"},
-		"too many":     {http.StatusTooManyRequests, 12, "answered 429"},
-		"too early":    {http.StatusTooEarly, 12, "answered 425"},
-		"timed out":    {http.StatusRequestTimeout, 12, "answered 408"},
+		"refused":           {http.StatusBadRequest, 3, "returned 400"},
+		"not found":         {http.StatusNotFound, 3, "returned 404"},
+		"redirect":          {http.StatusMovedPermanently, 12, "a redirect"},
+		"server error":      {http.StatusBadGateway, 12, "returned 502"},
+		"too many requests": {http.StatusTooManyRequests, 12, "returned 429"},
+		"too early":         {http.StatusTooEarly, 12, "returned 425"},
+		"request timeout":   {http.StatusRequestTimeout, 12, "returned 408"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -148,7 +148,7 @@ func TestAnswers(t *testing.T) {
 			answer := answering(test.status, "Location", "/elsewhere")
 			r := newReceiver(t, func(w http.ResponseWriter, r *http.Request, m message) {
 				if r.URL.Path != "/" {
-					t.Errorf("a redirect was followed to %s", r.URL.Path)
+					t.Errorf("followed a redirect to %s", r.URL.Path)
 				}
 				if m.notice.Data.ID == "bad" && m.notice.Data.Sequence == 1 {
 					answer(w, r, m)
@@ -164,23 +164,23 @@ func TestAnswers(t *testing.T) {
 				b.events(good, 1)
 				b.deliver()
 				return b.read(e).Dead == 1
-			}, "it is given up")
-			dead, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, store.DeliveryFilter{State: store.DeliveryDead})
+			}, "the delivery is dead-lettered")
+			dead, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, claim.DeliveryFilter{State: claim.DeliveryDead})
 			require.NoError(t, err)
 			require.Len(t, dead, 1)
 			require.Equal(t, test.attempts, dead[0].Attempts)
 			require.Equal(t, test.status, dead[0].LastStatus)
 			require.Contains(t, dead[0].LastError, test.problem)
-			require.NotContains(t, dead[0].LastError, "words of the endpoint")
+			require.NotContains(t, dead[0].LastError, "body of the endpoint's response")
 			require.Contains(t, string(dead[0].Body), `"claim_id":"bad"`)
 			b.deliver()
-			require.Equal(t, []int64{2}, r.sequences()["bad"], "the final state arrives")
-			require.Contains(t, b.log.String(), "given up")
+			require.Equal(t, []int64{2}, r.sequences()["bad"], "the next event was not delivered")
+			require.Contains(t, b.log.String(), "dead-lettered")
 		})
 	}
 }
 
-func TestNoUsableAnswer(t *testing.T) {
+func TestInvalidResponses(t *testing.T) {
 	t.Parallel()
 	hijack := func(text string) func(http.ResponseWriter, *http.Request, message) {
 		return func(w http.ResponseWriter, _ *http.Request, _ message) {
@@ -197,9 +197,9 @@ func TestNoUsableAnswer(t *testing.T) {
 		}
 	}
 	for name, reply := range map[string]func(http.ResponseWriter, *http.Request, message){
-		"garbage":    hijack("these are no words of HTTP\r\n\r\n"),
-		"cut off":    hijack(""),
-		"half a one": hijack("HTTP/1.1 2"),
+		"garbage":            hijack("this is not HTTP\r\n\r\n"),
+		"connection closed":  hijack(""),
+		"truncated response": hijack("HTTP/1.1 2"),
 		"too slow": func(w http.ResponseWriter, r *http.Request, _ message) {
 			<-r.Context().Done()
 			w.WriteHeader(http.StatusInternalServerError)
@@ -218,12 +218,12 @@ func TestNoUsableAnswer(t *testing.T) {
 			e := b.endpoint(r)
 			b.events(b.claim("c-1"), 1)
 			require.Equal(t, 1, b.deliver())
-			waiting, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, store.DeliveryFilter{})
+			waiting, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, claim.DeliveryFilter{})
 			require.NoError(t, err)
-			require.Equal(t, store.DeliveryWaiting, waiting[0].State)
+			require.Equal(t, claim.DeliveryWaiting, waiting[0].State)
 			require.Zero(t, waiting[0].LastStatus)
 			require.NotEmpty(t, waiting[0].LastError)
-			require.NotContains(t, waiting[0].LastError, r.URL, "an address may be a secret")
+			require.NotContains(t, waiting[0].LastError, r.URL, "the error contains the endpoint's URL")
 			well.Store(true)
 			b.clock.Turn(6 * time.Second)
 			require.Equal(t, 1, b.deliver())
@@ -240,7 +240,7 @@ func TestScheduleAndRetryAfter(t *testing.T) {
 	}{
 		"schedule":     {"", 4 * time.Second, 6 * time.Second},
 		"seconds":      {"600", 10 * time.Minute, 10 * time.Minute},
-		"at most":      {"86400", time.Hour, time.Hour},
+		"capped":       {"86400", time.Hour, time.Hour},
 		"not a number": {"soon", 4 * time.Second, 6 * time.Second},
 		"negative":     {"-5", 4 * time.Second, 6 * time.Second},
 	} {
@@ -251,17 +251,17 @@ func TestScheduleAndRetryAfter(t *testing.T) {
 			e := b.endpoint(r)
 			b.events(b.claim("c-1"), 1)
 			require.Equal(t, 1, b.deliver())
-			waiting, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, store.DeliveryFilter{})
+			waiting, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, claim.DeliveryFilter{})
 			require.NoError(t, err)
 			wait := waiting[0].NextAttemptAt.Sub(b.clock.Now())
 			require.GreaterOrEqual(t, wait, test.min)
 			require.LessOrEqual(t, wait, test.max)
-			require.Zero(t, b.deliver(), "it is not due")
+			require.Zero(t, b.deliver(), "the delivery must not be due yet")
 		})
 	}
 }
 
-func TestRestartInTheMiddle(t *testing.T) {
+func TestRestartDuringDelivery(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		r := newReceiver(b.T, nil)
@@ -272,13 +272,13 @@ func TestRestartInTheMiddle(t *testing.T) {
 		// it.
 		parcels, err := b.store.Deliveries.Lease(b.Context(), e.ID, "killed", 10, time.Minute)
 		require.NoError(b, err)
-		require.Len(b, parcels, 1, "one of a claim at a time")
-		require.Zero(b, b.deliver(), "while it may be alive nothing overtakes it")
+		require.Len(b, parcels, 1, "only one delivery per claim may be leased")
+		require.Zero(b, b.deliver(), "an event overtook a leased delivery")
 		b.clock.Turn(time.Minute)
 		b.out = b.deliverer()
 		require.Equal(b, 3, b.deliver())
 		require.Equal(b, map[string][]int64{"c-1": {1, 2, 3}}, r.sequences())
-		require.Equal(b, parcels[0].ID, r.taken()[0].id, "the receiver can tell a second one by its id")
+		require.Equal(b, parcels[0].ID, r.taken()[0].id, "the retry changed the id")
 		// Reports from the killed process have no effect.
 		require.NoError(b, b.store.Deliveries.MarkDelivered(b.Context(), parcels[0].ID, "killed", 204))
 		_, err = b.store.Deliveries.MarkFailed(b.Context(), parcels[0].ID, "killed", store.DeliveryFailure{Dead: true})
@@ -287,7 +287,7 @@ func TestRestartInTheMiddle(t *testing.T) {
 	})
 }
 
-func TestSeveralDeliverersAtOnce(t *testing.T) {
+func TestConcurrentDeliverers(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		var n atomic.Int64
@@ -317,7 +317,7 @@ func TestSeveralDeliverersAtOnce(t *testing.T) {
 			running.Wait()
 			b.clock.Turn(20 * time.Minute)
 		}
-		require.Equal(b, want, r.sequences(), "in order, and none twice")
+		require.Equal(b, want, r.sequences(), "events arrived out of order or twice")
 	})
 }
 
@@ -334,11 +334,11 @@ func TestPauseAndResume(t *testing.T) {
 		ref := b.claim("c-1")
 		b.events(ref, 2)
 		began := b.clock.Now()
-		b.until(func() bool { return b.read(e).State == store.EndpointPaused }, "it is paused")
+		b.until(func() bool { return b.read(e).State == claim.EndpointPaused }, "the endpoint is paused")
 		require.GreaterOrEqual(b, b.clock.Now().Sub(began), 24*time.Hour)
 		require.Contains(b, b.read(e).Reason, "24 hours")
-		require.Contains(b, b.log.String(), "an endpoint is paused")
-		log, _, err := b.store.AuditLog.List(b.Context(), store.AuditFilter{Action: "pause-endpoint"})
+		require.Contains(b, b.log.String(), "endpoint paused")
+		log, _, err := b.store.AuditLog.List(b.Context(), claim.AuditFilter{Action: "pause-endpoint"})
 		require.NoError(b, err)
 		require.Len(b, log, 1)
 		require.Equal(b, e.ID, log[0].Target)
@@ -346,14 +346,14 @@ func TestPauseAndResume(t *testing.T) {
 		b.events(ref, 1)
 		well.Store(true)
 		b.clock.Turn(48 * time.Hour)
-		require.Zero(b, b.deliver(), "a paused endpoint is left alone")
+		require.Zero(b, b.deliver(), "a paused endpoint received an event")
 		resumed, err := b.store.Endpoints.Resume(b.Context(), "acme", e.ID)
 		require.NoError(b, err)
-		require.Equal(b, store.EndpointActive, resumed.State)
+		require.Equal(b, claim.EndpointActive, resumed.State)
 		require.Empty(b, resumed.Reason)
 		require.Equal(b, 3, resumed.Waiting)
 		require.Equal(b, 3, b.deliver())
-		require.Equal(b, map[string][]int64{"c-1": {1, 2, 3}}, r.sequences(), "it goes on where it stopped")
+		require.Equal(b, map[string][]int64{"c-1": {1, 2, 3}}, r.sequences(), "delivery must resume where it stopped")
 		require.Zero(b, b.read(e).FailingSince)
 	})
 }
@@ -365,13 +365,13 @@ func TestOldFailureDoesNotPause(t *testing.T) {
 	e := b.endpoint(r)
 	for i := range 2 {
 		b.events(b.claim(fmt.Sprintf("c-%d", i)), 1)
-		b.until(func() bool { return b.read(e).Dead == i+1 }, "it is given up")
-		require.Equal(t, store.EndpointActive, b.read(e).State, "a month of silence is no failure")
+		b.until(func() bool { return b.read(e).Dead == i+1 }, "the delivery is dead-lettered")
+		require.Equal(t, claim.EndpointActive, b.read(e).State, "a month without events must not pause the endpoint")
 		b.clock.Turn(30 * 24 * time.Hour)
 	}
 }
 
-func TestGonePauses(t *testing.T) {
+func TestGonePausesEndpoint(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, databases["memory"])
 	r := newReceiver(t, answering(http.StatusGone))
@@ -379,12 +379,12 @@ func TestGonePauses(t *testing.T) {
 	b.events(b.claim("c-1"), 1)
 	require.Equal(t, 1, b.deliver())
 	e = b.read(e)
-	require.Equal(t, store.EndpointPaused, e.State)
+	require.Equal(t, claim.EndpointPaused, e.State)
 	require.Contains(t, e.Reason, "410")
 	require.Equal(t, 1, e.Waiting)
 }
 
-func TestRotationSignsWithBoth(t *testing.T) {
+func TestRotationSignsWithBothSecrets(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		old, fresh := newReceiver(b.T, nil), newReceiver(b.T, nil)
@@ -397,7 +397,7 @@ func TestRotationSignsWithBoth(t *testing.T) {
 		b.events(ref, 1)
 		b.deliver() // the receiver knows only the old secret
 		moved := fresh.URL
-		_, err = b.store.Endpoints.Patch(b.Context(), "acme", e.ID, store.EndpointPatch{URL: &moved})
+		_, err = b.store.Endpoints.Patch(b.Context(), "acme", e.ID, claim.EndpointPatch{URL: &moved}, "")
 		require.NoError(b, err)
 		b.events(ref, 1)
 		b.deliver() // and this one only the new secret
@@ -407,16 +407,16 @@ func TestRotationSignsWithBoth(t *testing.T) {
 		require.Len(b, old.taken(), 1)
 		require.Len(b, fresh.taken(), 2)
 		require.Len(b, strings.Fields(fresh.taken()[0].header.Get("Webhook-Signature")), 2)
-		require.Len(b, strings.Fields(fresh.taken()[1].header.Get("Webhook-Signature")), 1, "the old secret has ended")
+		require.Len(b, strings.Fields(fresh.taken()[1].header.Get("Webhook-Signature")), 1, "the old secret must have expired")
 
 		_, secret, err = b.store.Endpoints.RotateSecret(b.Context(), "acme", e.ID, 0)
 		require.NoError(b, err)
 		fresh.trust(secret)
 		b.events(ref, 1)
 		b.deliver()
-		require.Len(b, strings.Fields(fresh.taken()[2].header.Get("Webhook-Signature")), 1, "no time for the old one")
+		require.Len(b, strings.Fields(fresh.taken()[2].header.Get("Webhook-Signature")), 1, "the old secret must expire immediately")
 		_, err = b.store.CountOutdated(b.Context())
-		require.NoError(b, err, "what is sealed can be sealed anew")
+		require.NoError(b, err, "sealed values must be re-encryptable")
 	})
 }
 
@@ -445,17 +445,17 @@ func TestReplay(t *testing.T) {
 		require.Equal(b, 2, b.deliver())
 		require.Equal(b, []int64{2, 3, 4, 2, 3}, r.sequences()["c-1"])
 		for _, m := range r.taken() {
-			require.Equal(b, ids[m.notice.Data.Sequence], m.id, "a replay has the same id")
+			require.Equal(b, ids[m.notice.Data.Sequence], m.id, "the replay changed the id")
 		}
 		n, err = b.store.Deliveries.Replay(b.Context(), "acme", e.ID, time.Time{}, time.Time{})
 		require.NoError(b, err)
 		require.Equal(b, 4, n)
 		require.Equal(b, 4, b.deliver())
-		require.Equal(b, []int64{2, 3, 4, 2, 3, 1, 2, 3, 4}, r.sequences()["c-1"], "also what was before the endpoint")
+		require.Equal(b, []int64{2, 3, 4, 2, 3, 1, 2, 3, 4}, r.sequences()["c-1"], "the replay must include events from before the endpoint existed")
 	})
 }
 
-func TestReplayDoesNotOvertakeAnAttemptUnderWay(t *testing.T) {
+func TestReplayDoesNotOvertakeAttemptInProgress(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		r := newReceiver(b.T, nil)
@@ -469,23 +469,23 @@ func TestReplayDoesNotOvertakeAnAttemptUnderWay(t *testing.T) {
 		require.EqualValues(b, 2, parcels[0].Sequence)
 		_, err = b.store.Deliveries.Replay(b.Context(), "acme", e.ID, time.Time{}, time.Time{})
 		require.NoError(b, err)
-		require.Zero(b, b.deliver(), "the second event is being sent: the first one waits for its end")
+		require.Zero(b, b.deliver(), "the first event must wait while the second is being sent")
 		require.NoError(b, b.store.Deliveries.MarkDelivered(b.Context(), parcels[0].ID, "another process", 204))
 		require.Equal(b, 1, b.deliver())
 	})
 }
 
-func TestOnlyWhatAnEndpointWants(t *testing.T) {
+func TestEndpointReceivesOnlyItsTypes(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		_, err := b.store.Shops.Create(b.Context(), store.NewShop{Slug: "other", Feature: true})
 		require.NoError(b, err)
 		mine, platform, foreign := newReceiver(b.T, nil), newReceiver(b.T, nil), newReceiver(b.T, nil)
 		b.endpoint(mine, claim.OutboundFallback)
-		_, secret, err := b.store.Endpoints.Create(b.Context(), store.NewEndpoint{URL: platform.URL})
+		_, secret, err := b.store.Endpoints.Create(b.Context(), "", claim.NewEndpoint{URL: platform.URL})
 		require.NoError(b, err)
 		platform.trust(secret)
-		_, _, err = b.store.Endpoints.Create(b.Context(), store.NewEndpoint{Shop: "other", URL: foreign.URL})
+		_, _, err = b.store.Endpoints.Create(b.Context(), "other", claim.NewEndpoint{URL: foreign.URL})
 		require.NoError(b, err)
 		ref := b.claim("c-1")
 		b.events(ref, 1)
@@ -497,7 +497,7 @@ func TestOnlyWhatAnEndpointWants(t *testing.T) {
 	})
 }
 
-func TestPrivateAddressIsNotReached(t *testing.T) {
+func TestPrivateAddressIsBlocked(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, databases["memory"])
 	b.out = b.deliverer(func(o *delivery.Options) { o.AllowPrivate = false })
@@ -506,31 +506,31 @@ func TestPrivateAddressIsNotReached(t *testing.T) {
 	b.events(b.claim("c-1"), 1)
 	require.Equal(t, 1, b.deliver())
 	require.Empty(t, r.all())
-	got, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, store.DeliveryFilter{})
+	got, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, claim.DeliveryFilter{})
 	require.NoError(t, err)
-	require.Contains(t, got[0].LastError, "not a public one")
+	require.Contains(t, got[0].LastError, "non-public")
 }
 
 func TestGuard(t *testing.T) {
 	t.Parallel()
 	for address, problem := range map[string]string{
-		"https://203.0.113.7/":                         "not a public",
+		"https://203.0.113.7/":                         "non-public",
 		"https://8.8.8.8/hook":                         "",
 		"https://[2606:4700::1111]/":                   "",
 		"http://8.8.8.8/hook":                          "https://",
-		"https://127.0.0.1/":                           "not a public",
-		"https://localhost/":                           "not a public",
-		"https://localhost./":                          "not a public",
-		"https://10.1.2.3:8443/":                       "not a public",
-		"https://169.254.169.254/":                     "not a public",
-		"https://[::1]/":                               "not a public",
-		"https://[::ffff:127.0.0.1]/":                  "not a public",
-		"https://[fe80::1%25eth0]/":                    "not a public",
+		"https://127.0.0.1/":                           "non-public",
+		"https://localhost/":                           "non-public",
+		"https://localhost./":                          "non-public",
+		"https://10.1.2.3:8443/":                       "non-public",
+		"https://169.254.169.254/":                     "non-public",
+		"https://[::1]/":                               "non-public",
+		"https://[::ffff:127.0.0.1]/":                  "non-public",
+		"https://[fe80::1%25eth0]/":                    "non-public",
 		"https://user:secret@8.8.8.8/":                 "user name",
 		"https://8.8.8.8/#part":                        "fragment",
-		"ftp://8.8.8.8/":                               "must be an address",
-		"hook":                                         "must be an address",
-		"https://8.8.8.8/" + strings.Repeat("x", 2000): "must be an address",
+		"ftp://8.8.8.8/":                               "must be a URL",
+		"hook":                                         "must be a URL",
+		"https://8.8.8.8/" + strings.Repeat("x", 2000): "must be a URL",
 	} {
 		err := delivery.NewGuard(false).Check(t.Context(), address)
 		if problem == "" {
@@ -543,10 +543,10 @@ func TestGuard(t *testing.T) {
 	private := delivery.NewGuard(true)
 	require.NoError(t, private.Check(t.Context(), "http://127.0.0.1:8080/"))
 	require.NoError(t, private.Check(t.Context(), "http://10.1.2.3/"))
-	require.Error(t, private.Check(t.Context(), "http://169.254.169.254/"), "never what a cloud tells its machines")
+	require.Error(t, private.Check(t.Context(), "http://169.254.169.254/"), "the cloud metadata address must stay blocked")
 }
 
-func TestSecretsAreNotInTheFile(t *testing.T) {
+func TestSecretsAreEncryptedAtRest(t *testing.T) {
 	t.Parallel()
 	dir := ""
 	b := newBench(t, func(t *testing.T) string {
@@ -554,7 +554,7 @@ func TestSecretsAreNotInTheFile(t *testing.T) {
 		dir = t.TempDir()
 		return "sqlite:" + filepath.Join(dir, "claimflow.db")
 	})
-	e, first, err := b.store.Endpoints.Create(t.Context(), store.NewEndpoint{Shop: "acme", URL: "https://hooks.example/token-in-the-path"})
+	e, first, err := b.store.Endpoints.Create(t.Context(), "acme", claim.NewEndpoint{URL: "https://hooks.example/token-in-the-path"})
 	require.NoError(t, err)
 	_, second, err := b.store.Endpoints.RotateSecret(t.Context(), "acme", e.ID, time.Hour)
 	require.NoError(t, err)
@@ -571,7 +571,7 @@ func TestSecretsAreNotInTheFile(t *testing.T) {
 	}
 }
 
-func TestScheduleIsWhatTheDocumentSays(t *testing.T) {
+func TestScheduleMatchesDocumentation(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../../docs/webhooks-out.md")
 	require.NoError(t, err)

@@ -27,7 +27,7 @@ func (s *emailSender) send(ctx context.Context, p store.LeasedDelivery) attemptR
 	}
 	subject, text, err := composeEmail(p)
 	if err != nil {
-		return attemptResult{problem: "the event cannot be read", final: true}
+		return attemptResult{problem: "the event cannot be decoded", final: true}
 	}
 	err = s.server.Send(ctx, mail.Letter{
 		ID: p.ID, To: strings.TrimPrefix(p.URL, mailto), Subject: subject, Text: text, At: s.now(),
@@ -39,6 +39,6 @@ func (s *emailSender) send(ctx context.Context, p store.LeasedDelivery) attemptR
 	case errors.As(err, &refused):
 		return attemptResult{problem: refused.Error(), final: refused.Final}
 	default:
-		return attemptResult{problem: "the mail server did not take it"}
+		return attemptResult{problem: "the mail server did not accept the e-mail"}
 	}
 }

@@ -57,13 +57,13 @@ func (g *Guard) Check(ctx context.Context, address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || len(address) > maxURL || (u.Scheme != "https" && u.Scheme != "http"):
-		return errors.New("must be an address such as https://shop.example/claimflow")
+		return errors.New("must be a URL such as https://shop.example/claimflow")
 	case u.User != nil:
-		return errors.New("must not hold a user name or password: the signature says who sends")
+		return errors.New("must not contain a user name or password: the signature authenticates the sender")
 	case u.Fragment != "":
 		return errors.New("must not have a fragment")
 	case u.Scheme == "http" && !g.allowPrivate:
-		return errors.New("must begin with https://")
+		return errors.New("must start with https://")
 	}
 	host := strings.TrimSuffix(u.Hostname(), ".")
 	if ip, err := netip.ParseAddr(host); err == nil {
@@ -90,7 +90,7 @@ func (g *Guard) check(ip netip.Addr) error {
 		network = "tcp4"
 	}
 	if g.guardian.Safe(network, netip.AddrPortFrom(ip, 443).String(), nil) != nil {
-		return errors.New("leads to an address that is not a public one; CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS=true takes private ones")
+		return errors.New("resolves to a non-public address; set CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS=true to allow private addresses")
 	}
 	return nil
 }

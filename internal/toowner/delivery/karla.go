@@ -14,8 +14,8 @@ import (
 
 // The notes of events that are not sent to Karla.
 const (
-	nothingToTell = "nothing to tell: the event has no status that the owner does not know"
-	ownersWord    = "nothing to tell: the owner has set a status since"
+	nothingToTell = "skipped: the event has no status that is new to the owner"
+	ownersWord    = "skipped: the owner has set another status since"
 )
 
 // karlaSender sends the status of claims to Karla. An event may have waited for
@@ -28,7 +28,7 @@ type karlaSender struct {
 func (s *karlaSender) send(ctx context.Context, p store.LeasedDelivery) attemptResult {
 	var n claim.Notice
 	if json.Unmarshal(p.Body, &n) != nil {
-		return attemptResult{problem: "the event cannot be read", final: true}
+		return attemptResult{problem: "the event cannot be decoded", final: true}
 	}
 	// A status is never returned to the side that set it.
 	if n.Data.Status == "" || n.Data.StatusBy == claim.ByOwner {
@@ -39,7 +39,7 @@ func (s *karlaSender) send(ctx context.Context, p store.LeasedDelivery) attemptR
 	case errors.Is(err, store.ErrNotFound):
 		now.Preference = n.Data.Preference
 	case err != nil:
-		return attemptResult{problem: "the claim cannot be read from the store"}
+		return attemptResult{problem: "cannot read the claim from the store"}
 	case now.StatusBy == claim.ByOwner && now.Status != n.Data.Status:
 		return attemptResult{skip: ownersWord}
 	}

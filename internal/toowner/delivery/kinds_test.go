@@ -59,10 +59,10 @@ func (k *karlaAPI) all() []put {
 	return append([]put(nil), k.puts...)
 }
 
-func (b *bench) karla(k *karlaAPI, shop string) store.Endpoint {
+func (b *bench) karla(k *karlaAPI, shop string) claim.Endpoint {
 	b.Helper()
-	e, secret, err := b.store.Endpoints.Create(b.Context(), store.NewEndpoint{
-		Kind: store.EndpointKarla, Shop: "acme", URL: k.URL, Karla: store.KarlaAccess{Shop: shop, User: "acme-user", Password: "acme-password"},
+	e, secret, err := b.store.Endpoints.Create(b.Context(), "acme", claim.NewEndpoint{
+		Kind: claim.EndpointKarla, URL: k.URL, KarlaShop: shop, User: "acme-user", Password: "acme-password",
 	})
 	require.NoError(b, err)
 	require.Empty(b, secret)
@@ -77,7 +77,7 @@ func (b *bench) status(ref claim.Ref, status, by, preference string) {
 	b.change(ref, "", store.ClaimUpdate{Outbox: []store.OutboxEvent{{Type: claim.OutboundOpened, Body: body}}})
 }
 
-func TestKarlaIsToldTheStatus(t *testing.T) {
+func TestKarlaReceivesStatus(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		k := newKarla(b.T)
@@ -94,12 +94,12 @@ func TestKarlaIsToldTheStatus(t *testing.T) {
 			{path, "acme-user", "acme-password", `{"status":"pending","resolution_preference":"refund"}`},
 			{path, "acme-user", "acme-password", `{"status":"accepted","resolution_preference":"refund"}`},
 		}, k.all())
-		log, _, err := b.store.Deliveries.List(b.Context(), "acme", e.ID, store.DeliveryFilter{State: store.DeliveryDelivered})
+		log, _, err := b.store.Deliveries.List(b.Context(), "acme", e.ID, claim.DeliveryFilter{State: claim.DeliveryDelivered})
 		require.NoError(b, err)
 		require.Len(b, log, 4)
 		notes := map[int64]bool{}
 		for _, d := range log {
-			notes[d.Sequence] = strings.Contains(d.Note, "nothing to tell")
+			notes[d.Sequence] = strings.Contains(d.Note, "skipped: ")
 		}
 		require.Equal(b, map[int64]bool{1: true, 2: false, 3: true, 4: false}, notes)
 		require.NotContains(b, b.log.String(), "acme-password")
@@ -116,7 +116,7 @@ func (b *bench) owner(ref claim.Ref, change string) {
 }
 
 // A delayed event does not undo what the owner has since decided.
-func TestKarlaKeepsWhatItsShopDecidedSince(t *testing.T) {
+func TestKarlaKeepsNewerOwnerStatus(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		k := newKarla(b.T)
@@ -129,12 +129,12 @@ func TestKarlaKeepsWhatItsShopDecidedSince(t *testing.T) {
 		b.owner(ref, `{"status": "rejected"}`)
 		require.Equal(b, 1, b.deliver())
 		puts := k.all()
-		require.Len(b, puts, 1, "the owner rejected it")
+		require.Len(b, puts, 1, "the owner's status was overwritten")
 		require.JSONEq(b, `{"status":"pending","resolution_preference":"voucher"}`, puts[0].body)
 	})
 }
 
-func TestKarlaRefuses(t *testing.T) {
+func TestKarlaRejections(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, databases["memory"])
 	k := newKarla(t)
@@ -142,65 +142,65 @@ func TestKarlaRefuses(t *testing.T) {
 	ref := b.claim("c-1")
 	k.answer(http.StatusNotFound)
 	b.status(ref, "accepted", "dixa", "")
-	b.until(func() bool { return b.read(e).Dead == 1 }, "it is given up")
-	require.Len(t, k.all(), 3, "an answer that will not change")
-	require.Equal(t, "/v1/shops/acme/claims/c-1", k.all()[0].path, "the claim's own shop")
+	b.until(func() bool { return b.read(e).Dead == 1 }, "the delivery is dead-lettered")
+	require.Len(t, k.all(), 3, "a permanent rejection must be attempted three times")
+	require.Equal(t, "/v1/shops/acme/claims/c-1", k.all()[0].path, "the shop must default to the claim's shop")
 
 	k.answer(http.StatusGone)
 	b.status(ref, "rejected", "dixa", "")
-	b.until(func() bool { return b.read(e).Dead == 2 }, "the claim is gone at Karla, not the endpoint")
+	b.until(func() bool { return b.read(e).Dead == 2 }, "the delivery is dead-lettered and the endpoint stays active")
 
 	k.answer(http.StatusServiceUnavailable)
 	b.status(ref, "closed", "dixa", "")
 	require.Equal(t, 1, b.deliver())
-	require.Equal(t, 1, b.read(e).Waiting, "it is tried again")
+	require.Equal(t, 1, b.read(e).Waiting, "the delivery must be retried")
 
 	k.answer(http.StatusUnauthorized)
 	b.clock.Turn(time.Hour)
 	require.Equal(t, 1, b.deliver())
 	e = b.read(e)
-	require.Equal(t, store.EndpointPaused, e.State)
+	require.Equal(t, claim.EndpointPaused, e.State)
 	require.Contains(t, e.Reason, "user and password")
-	require.Equal(t, 1, e.Waiting, "nothing is lost")
+	require.Equal(t, 1, e.Waiting, "the delivery must stay queued")
 
 	k.answer(http.StatusOK)
-	password, active := "another", store.EndpointActive
-	_, err := b.store.Endpoints.Patch(t.Context(), "acme", e.ID, store.EndpointPatch{Password: &password, State: &active})
+	password, active := "another", claim.EndpointActive
+	_, err := b.store.Endpoints.Patch(t.Context(), "acme", e.ID, claim.EndpointPatch{Password: &password, State: &active}, "")
 	require.NoError(t, err)
 	require.Equal(t, 1, b.deliver())
 	last := k.all()[len(k.all())-1]
-	require.Equal(t, put{"/v1/shops/acme/claims/c-1", "acme-user", "another", `{"status":"closed"}`}, last, "the user stays")
+	require.Equal(t, put{"/v1/shops/acme/claims/c-1", "acme-user", "another", `{"status":"closed"}`}, last, "the user must not change")
 	_, _, err = b.store.Endpoints.RotateSecret(t.Context(), "acme", e.ID, 0)
 	var conflict *store.ConflictError
-	require.ErrorAs(t, err, &conflict, "nothing is signed for Karla")
+	require.ErrorAs(t, err, &conflict, "a Karla endpoint has no signing secret")
 	_, err = b.store.CountOutdated(t.Context())
-	require.NoError(t, err, "what is sealed can be sealed anew")
+	require.NoError(t, err, "sealed values must be re-encryptable")
 }
 
-func (b *bench) mailTo(server *mailtest.Server, address, shop string, types ...string) store.Endpoint {
+func (b *bench) mailTo(server *mailtest.Server, address, shop string, types ...string) claim.Endpoint {
 	b.Helper()
 	parsed, err := mail.Parse(server.URL())
 	require.NoError(b, err)
 	b.out = b.deliverer(func(o *delivery.Options) { o.Mail = parsed })
 	to, err := delivery.Mailto(address)
 	require.NoError(b, err)
-	e, secret, err := b.store.Endpoints.Create(b.Context(), store.NewEndpoint{Kind: store.EndpointEmail, Shop: shop, URL: to, Types: types})
+	e, secret, err := b.store.Endpoints.Create(b.Context(), shop, claim.NewEndpoint{Kind: claim.EndpointEmail, URL: to, EventTypes: types})
 	require.NoError(b, err)
 	require.Empty(b, secret)
 	return e
 }
 
-func TestStaffIsWrittenTo(t *testing.T) {
+func TestStaffReceivesEmails(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bench) {
 		server := mailtest.New(b.T)
 		b.mailTo(server, "staff@acme.example", "acme")
 		ref := b.claim("c-1")
 		b.change(ref, claim.EventPark, store.ClaimUpdate{
-			Cause: claim.CauseDeadline, FallbackUsed: true, LastError: "words that stay here",
+			Cause: claim.CauseDeadline, FallbackUsed: true, LastError: "internal error text",
 			Outbox: []store.OutboxEvent{{Type: claim.OutboundOpened}, {Type: claim.OutboundNeedsAttention}, {Type: claim.OutboundFallback}},
 		})
-		require.Equal(b, 2, b.deliver(), "that a claim is open needs nobody")
+		require.Equal(b, 2, b.deliver(), "an opened claim must not send an e-mail")
 		got := server.Messages()
 		require.Len(b, got, 2)
 		for _, m := range got {
@@ -209,7 +209,7 @@ func TestStaffIsWrittenTo(t *testing.T) {
 			for _, part := range []string{ref.Reference(), "#c-1", ref.WorkflowID(), "starter claim retry", "deadline_passed"} {
 				require.Contains(b, m.Body, part)
 			}
-			for _, personal := range []string{customer, "Ada", surname, "vase", "words that stay"} {
+			for _, personal := range []string{customer, "Ada", surname, "vase", "internal error text"} {
 				require.NotContains(b, m.Header.Get("Subject")+m.Body, personal)
 			}
 			require.Contains(b, m.Header.Get("Message-Id"), "msg_")
@@ -219,7 +219,7 @@ func TestStaffIsWrittenTo(t *testing.T) {
 	})
 }
 
-func TestMailboxIsRefused(t *testing.T) {
+func TestRejectedMailbox(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, databases["memory"])
 	server := mailtest.New(t)
@@ -227,17 +227,17 @@ func TestMailboxIsRefused(t *testing.T) {
 	refusal := "550 5.1.1 <gone@acme.example> unknown"
 	server.Answer("RCPT", "451 later", refusal, refusal)
 	b.events(b.claim("c-1"), 2)
-	b.until(func() bool { return b.read(e).Dead == 1 }, "it is given up")
-	dead, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, store.DeliveryFilter{State: store.DeliveryDead})
+	b.until(func() bool { return b.read(e).Dead == 1 }, "the delivery is dead-lettered")
+	dead, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, claim.DeliveryFilter{State: claim.DeliveryDead})
 	require.NoError(t, err)
 	require.Equal(t, 3, dead[0].Attempts)
 	require.Contains(t, dead[0].LastError, "550")
 	require.NotContains(t, dead[0].LastError, "acme.example")
 	b.deliver()
-	require.Len(t, server.Messages(), 1, "later letters go on")
+	require.Len(t, server.Messages(), 1, "the next e-mail was not sent")
 }
 
-func TestWithoutAMailServerLettersWait(t *testing.T) {
+func TestEmailsWaitWithoutMailServer(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, databases["memory"])
 	server := mailtest.New(t)
@@ -246,7 +246,7 @@ func TestWithoutAMailServerLettersWait(t *testing.T) {
 	b.out = b.deliverer()
 	b.events(b.claim("c-1"), 1)
 	require.Equal(t, 1, b.deliver())
-	waiting, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, store.DeliveryFilter{})
+	waiting, _, err := b.store.Deliveries.List(t.Context(), "acme", e.ID, claim.DeliveryFilter{})
 	require.NoError(t, err)
 	require.Contains(t, waiting[0].LastError, "CLAIMFLOW_SMTP_URL")
 	b.out = configured
@@ -285,11 +285,11 @@ func TestAttemptsAreObserved(t *testing.T) {
 	e := b.endpoint(r)
 	b.endpoint(newReceiver(t, nil))
 	b.events(b.claim("c-1"), 1)
-	b.until(func() bool { return b.read(e).Dead == 1 }, "it is given up")
+	b.until(func() bool { return b.read(e).Dead == 1 }, "the delivery is dead-lettered")
 	require.Equal(t, map[delivery.Attempt]int{
-		{Kind: store.EndpointKarla, Result: delivery.Skipped}:     1,
-		{Kind: store.EndpointWebhook, Result: delivery.Delivered}: 1,
-		{Kind: store.EndpointWebhook, Result: delivery.Failed}:    2,
-		{Kind: store.EndpointWebhook, Result: delivery.Dead}:      1,
+		{Kind: claim.EndpointKarla, Result: delivery.Skipped}:     1,
+		{Kind: claim.EndpointWebhook, Result: delivery.Delivered}: 1,
+		{Kind: claim.EndpointWebhook, Result: delivery.Failed}:    2,
+		{Kind: claim.EndpointWebhook, Result: delivery.Dead}:      1,
 	}, seen)
 }

@@ -37,7 +37,7 @@ func composeEmail(p store.LeasedDelivery) (subject, text string, err error) {
 		if err := json.Unmarshal(p.Body, &n); err != nil {
 			return "", "", err
 		}
-		subject = of(n.Data.Shop, "an endpoint of kind "+n.Data.Kind+" is paused")
+		subject = of(n.Data.Shop, n.Data.Kind+" endpoint is paused")
 		fmt.Fprintf(&b, "%s.\n\n", subject)
 		row("Why", n.Data.Reason)
 		row("What to do", n.Data.Advice)
@@ -65,7 +65,7 @@ func composeEmail(p store.LeasedDelivery) (subject, text string, err error) {
 		row("Workflow", n.Data.WorkflowID)
 		row("Happened", moment(n.Timestamp))
 	}
-	fmt.Fprintf(&b, "\nEvent %s, %s. Nobody reads what is answered to this address.\n", p.Type, p.ID)
+	fmt.Fprintf(&b, "\nEvent %s, %s. Replies to this address are not read.\n", p.Type, p.ID)
 	return "[Claimflow] " + subject, b.String(), nil
 }
 
@@ -76,11 +76,11 @@ func connectionSubject(n claim.ConnectionNotice) string {
 	}
 	switch n.Type {
 	case claim.OutboundConnectionNeedsToken:
-		return "Dixa of " + name + " needs a new API token"
+		return "Dixa connection of " + name + " needs a new API token"
 	case claim.OutboundConnectionRecovered:
-		return "Dixa of " + name + " takes the API token again"
+		return "Dixa connection of " + name + " accepts the API token again"
 	default:
-		return "Dixa of " + name + ": " + n.Type
+		return "Dixa connection of " + name + ": " + n.Type
 	}
 }
 
@@ -92,11 +92,11 @@ func claimWords(n claim.Notice) (about, words string) {
 	}
 	switch n.Type {
 	case claim.OutboundNeedsAttention:
-		return name + " needs attention", "A claim cannot go on without a person."
+		return name + " needs attention", "A claim needs a person to continue."
 	case claim.OutboundFallback:
-		return name + " is not open in Dixa", "A claim could not be opened in Dixa in time: see to the customer by another way."
+		return name + " is not open in Dixa", "A claim could not be opened in Dixa in time: contact the customer through another channel."
 	default:
-		return name + " " + strings.TrimPrefix(n.Type, "claim."), "This happened to a claim: " + n.Type + "."
+		return name + " " + strings.TrimPrefix(n.Type, "claim."), "A claim has a new event: " + n.Type + "."
 	}
 }
 

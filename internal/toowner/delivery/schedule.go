@@ -25,10 +25,10 @@ const (
 	// paused.
 	pauseAfter = 24 * time.Hour
 
-	pauseReason       = "no event was taken for 24 hours; mend the endpoint and resume it: what waits is sent then"
-	credentialsReason = "Karla refuses the user and password; save good ones and resume it"
+	pauseReason       = "the endpoint accepted no event for 24 hours; fix the endpoint and resume it to send the queued events"
+	credentialsReason = "Karla rejected the user and password; save valid credentials and resume the endpoint"
 
-	goneReason = "the endpoint answered 410 Gone; resume it if it is back, or remove it"
+	goneReason = "the endpoint returned 410 Gone; resume it if it is available again, or remove it"
 )
 
 // Schedule returns the wait after each failed attempt, plus or minus a tenth.
@@ -54,9 +54,9 @@ func (a attemptResult) ok() bool { return a.accepted || a.status >= 200 && a.sta
 func (a attemptResult) failure(attempt int) store.DeliveryFailure {
 	f := store.DeliveryFailure{Status: a.status, Error: a.problem, PauseAfter: pauseAfter, PauseReason: pauseReason}
 	if f.Error == "" {
-		f.Error = "the endpoint answered " + strconv.Itoa(a.status)
+		f.Error = "the endpoint returned " + strconv.Itoa(a.status)
 		if a.status >= 300 && a.status < 400 {
-			f.Error += ", a redirect, which is not followed"
+			f.Error += ", a redirect, which Claimflow does not follow"
 		}
 	}
 	switch {

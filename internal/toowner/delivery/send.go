@@ -14,6 +14,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -27,12 +28,12 @@ type sender interface {
 }
 
 // newSenders returns the sender of every kind of endpoint.
-func newSenders(s *store.Store, o Options) map[store.EndpointKind]sender {
+func newSenders(s *store.Store, o Options) map[claim.EndpointKind]sender {
 	webhooks := newWebhookSender(o)
-	return map[store.EndpointKind]sender{
-		store.EndpointWebhook: webhooks,
-		store.EndpointKarla:   &karlaSender{webhooks, s},
-		store.EndpointEmail:   &emailSender{server: o.Mail, timeout: mailPatience * o.Timeout, now: o.Now},
+	return map[claim.EndpointKind]sender{
+		claim.EndpointWebhook: webhooks,
+		claim.EndpointKarla:   &karlaSender{webhooks, s},
+		claim.EndpointEmail:   &emailSender{server: o.Mail, timeout: mailPatience * o.Timeout, now: o.Now},
 	}
 }
 
@@ -71,12 +72,12 @@ func (s *webhookSender) send(ctx context.Context, p store.LeasedDelivery) attemp
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL, bytes.NewReader(p.Body))
 	if err != nil {
-		return attemptResult{problem: "its address cannot be used"}
+		return attemptResult{problem: "the endpoint's URL is not valid"}
 	}
 	now := s.now()
 	signature, err := sign(p.Secrets, p.ID, now, p.Body)
 	if err != nil {
-		return attemptResult{problem: "its secret cannot be used; rotate it"}
+		return attemptResult{problem: "the endpoint's secret is not valid; rotate it"}
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Claimflow")
@@ -116,14 +117,14 @@ func (s *webhookSender) inWords(err error) string {
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case refused(err):
-		return "its name leads to an address that is not a public one"
+		return "the host name resolves to a non-public address"
 	case errors.As(err, &dns):
-		return "its name cannot be resolved"
+		return "the host name cannot be resolved"
 	case errors.As(err, &network) && network.Timeout():
-		return "it did not answer within " + s.timeout.String()
+		return "the endpoint did not respond within " + s.timeout.String()
 	case errors.As(err, &certificate):
-		return "its certificate is not valid"
+		return "the TLS certificate is not valid"
 	default:
-		return "it could not be reached, or its answer was no HTTP"
+		return "the endpoint could not be reached or did not return a valid HTTP response"
 	}
 }

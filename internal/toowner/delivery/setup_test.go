@@ -71,15 +71,15 @@ func (b *bench) deliverer(edit ...func(*delivery.Options)) *delivery.Deliverer {
 }
 
 // endpoint adds an endpoint of the shop acme.
-func (b *bench) endpoint(r *receiver, types ...string) store.Endpoint {
+func (b *bench) endpoint(r *receiver, types ...string) claim.Endpoint {
 	b.Helper()
-	e, secret, err := b.store.Endpoints.Create(b.Context(), store.NewEndpoint{Shop: "acme", URL: r.URL, Types: types})
+	e, secret, err := b.store.Endpoints.Create(b.Context(), "acme", claim.NewEndpoint{URL: r.URL, EventTypes: types})
 	require.NoError(b, err)
 	r.trust(secret)
 	return e
 }
 
-func (b *bench) read(e store.Endpoint) store.Endpoint {
+func (b *bench) read(e claim.Endpoint) claim.Endpoint {
 	b.Helper()
 	e, err := b.store.Endpoints.Get(b.Context(), e.Shop, e.ID)
 	require.NoError(b, err)
@@ -134,7 +134,7 @@ func (b *bench) until(done func() bool, words string) {
 		}
 		b.clock.Turn(time.Hour)
 	}
-	require.Fail(b, "never: "+words)
+	require.Fail(b, "condition never met: "+words)
 }
 
 // receiver is an endpoint's server. It verifies every signature.
@@ -176,7 +176,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	m := message{id: req.Header.Get("Webhook-Id"), body: body, header: req.Header.Clone()}
 	err = errors.Join(err, json.Unmarshal(body, &m.notice), r.verify(m))
 	if err != nil {
-		r.t.Errorf("what came in is not a signed event: %v", err)
+		r.t.Errorf("the request is not a signed event: %v", err)
 	}
 	status := &recorder{ResponseWriter: w}
 	if r.reply != nil {
@@ -191,7 +191,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (r *receiver) verify(m message) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	err := errors.New("no secret is known")
+	err := errors.New("no secret is trusted")
 	for _, s := range r.secrets {
 		var webhook *standardwebhooks.Webhook
 		if webhook, err = standardwebhooks.NewWebhook(s); err == nil {
@@ -247,7 +247,7 @@ func answering(status int, headers ...string) func(http.ResponseWriter, *http.Re
 			w.Header().Set(headers[i], headers[i+1])
 		}
 		w.WriteHeader(status)
-		_, _ = io.WriteString(w, "words of the endpoint")
+		_, _ = io.WriteString(w, "body of the endpoint's response")
 	}
 }
 

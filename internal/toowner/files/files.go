@@ -103,7 +103,7 @@ func New(o Options) (*Files, error) {
 	}
 	base, err := url.Parse(strings.TrimSuffix(o.BaseURL, "/"))
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		return nil, errors.New("the address of Dixa's files must be an http or https address like " + DefaultBaseURL + ", without user, query and fragment")
+		return nil, errors.New("the address of Dixa's files must be an http or https URL such as " + DefaultBaseURL + ", without user, query or fragment")
 	}
 	// Without compression, the size of the streamed file is known.
 	own := &http.Transport{
@@ -150,7 +150,7 @@ func (f *Files) fetch(ctx context.Context, ref claim.Ref, a claim.MessageAttachm
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
-		return nil, failed(Unreachable, "the file's address cannot be read")
+		return nil, failed(Unreachable, "the file's address is not valid")
 	}
 	request.Header.Set("User-Agent", "claimflow")
 	client := &http.Client{Transport: way, CheckRedirect: evidence.CheckRedirect}
@@ -183,7 +183,7 @@ func (f *Files) locate(source string) (*url.URL, error) {
 	case u.Host != "" && (u.Scheme == "https" || u.Scheme == "http"):
 		return u, nil
 	}
-	return nil, failed(Unreachable, "the file's address cannot be read")
+	return nil, failed(Unreachable, "the file's address is not valid")
 }
 
 // isOwn reports whether an address is below that of Dixa's files.
@@ -202,7 +202,7 @@ func (f *Files) token(ctx context.Context, ref claim.Ref) (string, error) {
 		return "", err
 	}
 	if work.ConnectionState == claim.ConnectionNeedsToken {
-		return "", failed(TokenRefused, "Dixa refused the shop's token, so its files cannot be fetched; save a new one with `starter shop connect %s`", ref.Shop)
+		return "", failed(TokenRefused, "Dixa rejected the shop's token, so its files cannot be fetched; save a new one with `starter shop connect %s`", ref.Shop)
 	}
 	token, _, err := f.store.Connections.Token(ctx, work.ConnectionID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -238,11 +238,11 @@ func refusal(r *http.Response, own bool) error {
 	case status == http.StatusOK:
 		return nil
 	case status == http.StatusNotFound || status == http.StatusGone:
-		return failed(Gone, "the file is not there any more")
+		return failed(Gone, "the file no longer exists")
 	case own && (status == http.StatusUnauthorized || status == http.StatusForbidden):
-		return failed(TokenRefused, "Dixa refuses the shop's token for the file (%d)", status)
+		return failed(TokenRefused, "Dixa rejected the shop's token for the file (%d)", status)
 	default:
-		return failed(Unreachable, "the file cannot be fetched: its server answers %d", status)
+		return failed(Unreachable, "the file cannot be fetched: the server returned %d", status)
 	}
 }
 

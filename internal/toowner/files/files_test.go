@@ -48,9 +48,9 @@ func (h *host) bare(t *testing.T) {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	require.NotEmpty(t, h.headers, "it was asked")
+	require.NotEmpty(t, h.headers, "the host received no request")
 	for _, header := range h.headers {
-		require.Empty(t, header.Values("Authorization"), "the token went to a host that is not Dixa's")
+		require.Empty(t, header.Values("Authorization"), "the token was sent to a host other than Dixa's")
 		require.Empty(t, header.Values("Referer"))
 	}
 }
@@ -111,13 +111,13 @@ func reason(t *testing.T, err error) files.Reason {
 	var e *files.FetchError
 	require.ErrorAs(t, err, &e)
 	require.NotContains(t, e.Error(), token)
-	require.NotContains(t, e.Error(), "127.0.0.1", "an address is never told")
+	require.NotContains(t, e.Error(), "127.0.0.1", "the error contains the address")
 	return e.Reason
 }
 
 // The emulator names its files as Dixa does, by absolute URL or by path, and serves
 // the private ones for its own form of the token.
-func TestFilesOfTheEmulatedDixa(t *testing.T) {
+func TestFilesFromEmulator(t *testing.T) {
 	t.Parallel()
 	for _, links := range []string{"absolute", "path"} {
 		t.Run(links, func(t *testing.T) {
@@ -165,7 +165,7 @@ func post(t *testing.T, address, body string) string {
 }
 
 // The token goes only to Dixa's host, whatever an address or a redirect says.
-func TestTokenGoesToDixaAlone(t *testing.T) {
+func TestTokenIsSentOnlyToDixa(t *testing.T) {
 	t.Parallel()
 	other := newHost(t, says("theirs"))
 	to := other.URL + "/stored"
@@ -199,7 +199,7 @@ func TestTokenGoesToDixaAlone(t *testing.T) {
 	other.bare(t)
 	for _, id := range []string{"5", "6"} {
 		_, err := f.Open(t.Context(), ref, "m-1", id)
-		require.Equal(t, files.Unreachable, reason(t, err), "nobody borrows the token")
+		require.Equal(t, files.Unreachable, reason(t, err), "the request was sent with the token")
 	}
 	back.bare(t)
 }
@@ -213,12 +213,12 @@ func TestOtherHostsMustBePublic(t *testing.T) {
 	for _, id := range []string{"1", "2"} {
 		_, err := f.Open(t.Context(), ref, "m-1", id)
 		require.Equal(t, files.Unreachable, reason(t, err))
-		require.ErrorContains(t, err, "is not a public one")
+		require.ErrorContains(t, err, "is not public")
 	}
 	require.Empty(t, inside.paths)
 }
 
-func TestAddressesThatCannotBeFetched(t *testing.T) {
+func TestInvalidAddresses(t *testing.T) {
 	t.Parallel()
 	dixa := newHost(t, says("ours"))
 	sources := []string{
@@ -237,7 +237,7 @@ func TestAddressesThatCannotBeFetched(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
-func TestServersThatMisbehave(t *testing.T) {
+func TestServerFailures(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		handle http.HandlerFunc
@@ -245,12 +245,12 @@ func TestServersThatMisbehave(t *testing.T) {
 	}{
 		"gone":          {http.NotFound, files.Gone},
 		"token refused": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, files.TokenRefused},
-		"in trouble":    {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, files.Unreachable},
-		"slow down":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, files.Unreachable},
+		"unavailable":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, files.Unreachable},
+		"rate limited":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, files.Unreachable},
 		"too large":     {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "52428801") }, files.TooLarge},
 		"cut":           {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, files.Unreachable},
-		"in circles":    {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }, files.Unreachable},
-		"to a file": {func(w http.ResponseWriter, r *http.Request) {
+		"redirect loop": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }, files.Unreachable},
+		"redirect to a file": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
 		}, files.Unreachable},
 	} {
@@ -278,7 +278,7 @@ func TestRefusedTokenIsNotSentAgain(t *testing.T) {
 	require.Empty(t, dixa.paths)
 }
 
-func TestBodiesAreBounded(t *testing.T) {
+func TestBodySizeLimit(t *testing.T) {
 	t.Parallel()
 	dixa := newHost(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/half" {
@@ -298,7 +298,7 @@ func TestBodiesAreBounded(t *testing.T) {
 	require.NoError(t, err)
 	n, err := io.Copy(io.Discard, file.Body)
 	var large *http.MaxBytesError
-	require.ErrorAs(t, err, &large, "a size that is not told is counted")
+	require.ErrorAs(t, err, &large, "the size limit must apply without Content-Length")
 	require.EqualValues(t, files.MaxBytes, n)
 	require.NoError(t, file.Body.Close())
 
@@ -309,7 +309,7 @@ func TestBodiesAreBounded(t *testing.T) {
 	require.NoError(t, file.Body.Close())
 }
 
-func TestNewRefusesAddresses(t *testing.T) {
+func TestNewRejectsInvalidAddresses(t *testing.T) {
 	t.Parallel()
 	for _, base := range []string{"files.dixa.io", "ftp://files.dixa.io", "https://me:pw@files.dixa.io", "https://files.dixa.io?a=b", "http://["} {
 		_, err := files.New(files.Options{BaseURL: base})

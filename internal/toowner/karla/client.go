@@ -46,7 +46,7 @@ type StatusError struct {
 }
 
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("karla: the claim was not changed: Karla answered %d", e.Status)
+	return fmt.Sprintf("karla: update claim: Karla returned %d", e.Status)
 }
 
 // Final reports whether the same request can never succeed: every 4xx but 408, 425
@@ -85,11 +85,11 @@ func (c *Client) PutClaim(ctx context.Context, baseURL string, as Credentials, s
 	}
 	body, err := json.Marshal(u)
 	if err != nil {
-		return fmt.Errorf("karla: change a claim: %w", err)
+		return fmt.Errorf("karla: update claim: %w", err)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, address, bytes.NewReader(body))
 	if err != nil {
-		return errors.New("karla: change a claim: the address cannot be used")
+		return errors.New("karla: update claim: the URL is not valid")
 	}
 	req.SetBasicAuth(as.User, as.Password.Reveal())
 	req.Header.Set("Content-Type", "application/json")
@@ -100,7 +100,7 @@ func (c *Client) PutClaim(ctx context.Context, baseURL string, as Credentials, s
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // its text without the address
 		}
-		return fmt.Errorf("karla: change a claim: %w", err)
+		return fmt.Errorf("karla: update claim: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }() // the body has been read as far as needed
 	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
@@ -114,7 +114,7 @@ func (c *Client) PutClaim(ctx context.Context, baseURL string, as Credentials, s
 func claimAddress(baseURL, slug, claimUUID string) (string, error) {
 	for name, part := range map[string]string{"shop": slug, "claim id": claimUUID} {
 		if part == "" || part == "." || part == ".." {
-			return "", fmt.Errorf("karla: change a claim: %q is no %s", part, name)
+			return "", fmt.Errorf("karla: update claim: %q is not a valid %s", part, name)
 		}
 	}
 	return strings.TrimRight(baseURL, "/") + "/v1/shops/" + url.PathEscape(slug) + "/claims/" + url.PathEscape(claimUUID), nil

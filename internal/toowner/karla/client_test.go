@@ -23,10 +23,10 @@ func TestPutClaim(t *testing.T) {
 		update         karla.Update
 		path, body     string
 	}{
-		"both":           {"", "acme", "u-1", karla.Update{Status: "accepted", ResolutionPreference: "refund"}, "/v1/shops/acme/claims/u-1", `{"status":"accepted","resolution_preference":"refund"}`},
-		"status only":    {"/", "acme", "u-1", karla.Update{Status: "closed"}, "/v1/shops/acme/claims/u-1", `{"status":"closed"}`},
-		"a path before":  {"/api/", "acme", "u-1", karla.Update{Status: "closed"}, "/api/v1/shops/acme/claims/u-1", `{"status":"closed"}`},
-		"names in paths": {"", "a/c?e", "../u#1", karla.Update{Status: "closed"}, "/v1/shops/a%2Fc%3Fe/claims/..%2Fu%231", `{"status":"closed"}`},
+		"both":          {"", "acme", "u-1", karla.Update{Status: "accepted", ResolutionPreference: "refund"}, "/v1/shops/acme/claims/u-1", `{"status":"accepted","resolution_preference":"refund"}`},
+		"status only":   {"/", "acme", "u-1", karla.Update{Status: "closed"}, "/v1/shops/acme/claims/u-1", `{"status":"closed"}`},
+		"base path":     {"/api/", "acme", "u-1", karla.Update{Status: "closed"}, "/api/v1/shops/acme/claims/u-1", `{"status":"closed"}`},
+		"escaped names": {"", "a/c?e", "../u#1", karla.Update{Status: "closed"}, "/v1/shops/a%2Fc%3Fe/claims/..%2Fu%231", `{"status":"closed"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -49,7 +49,7 @@ func TestPutClaim(t *testing.T) {
 	}
 }
 
-func TestPutClaimIsRefused(t *testing.T) {
+func TestPutClaimRejections(t *testing.T) {
 	t.Parallel()
 	for status, final := range map[int]bool{
 		400: true, 401: true, 403: true, 404: true, 409: true, 422: true,
@@ -57,12 +57,12 @@ func TestPutClaimIsRefused(t *testing.T) {
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/v1/shops/acme/claims/u-1" {
-				t.Errorf("a redirect was followed to %s", r.URL.Path)
+				t.Errorf("followed a redirect to %s", r.URL.Path)
 			}
 			w.Header().Set("Location", "/elsewhere")
 			w.Header().Set("Retry-After", "30")
 			w.WriteHeader(status)
-			_, _ = io.WriteString(w, "words of Karla")
+			_, _ = io.WriteString(w, "body of Karla's response")
 		}))
 		err := new(karla.Client).PutClaim(t.Context(), server.URL, credentials, "acme", "u-1", karla.Update{Status: "closed"})
 		server.Close()
@@ -75,7 +75,7 @@ func TestPutClaimIsRefused(t *testing.T) {
 	}
 }
 
-func TestPutClaimHasNoAnswer(t *testing.T) {
+func TestPutClaimWithoutResponse(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -90,11 +90,11 @@ func TestPutClaimHasNoAnswer(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, err := range map[string]error{
-		"cut off":     put(t.Context(), server.URL, "acme", "u-1"),
-		"cancelled":   put(cancelled, server.URL, "acme", "u-1"),
-		"no address":  put(t.Context(), "http://127.0.0.1:port", "acme", "u-1"),
-		"no shop":     put(t.Context(), server.URL, "", "u-1"),
-		"another way": put(t.Context(), server.URL, "acme", ".."),
+		"connection closed": put(t.Context(), server.URL, "acme", "u-1"),
+		"cancelled":         put(cancelled, server.URL, "acme", "u-1"),
+		"invalid URL":       put(t.Context(), "http://127.0.0.1:port", "acme", "u-1"),
+		"no shop":           put(t.Context(), server.URL, "", "u-1"),
+		"path traversal":    put(t.Context(), server.URL, "acme", ".."),
 	} {
 		require.Error(t, err, name)
 		var refused *karla.StatusError
@@ -106,7 +106,7 @@ func TestPutClaimHasNoAnswer(t *testing.T) {
 
 func requireDiscreet(t *testing.T, err error, address string) {
 	t.Helper()
-	for _, secret := range []string{credentials.User, credentials.Password.Reveal(), address, "words of Karla"} {
+	for _, secret := range []string{credentials.User, credentials.Password.Reveal(), address, "body of Karla's response"} {
 		require.NotContains(t, err.Error(), secret)
 	}
 }

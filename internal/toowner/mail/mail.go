@@ -37,19 +37,19 @@ type Server struct {
 func Parse(address string) (*Server, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
-		return nil, errors.New("is not an address such as smtp://user:password@mail.example:587?from=claims@acme.example, with special characters of the password percent-encoded")
+		return nil, errors.New("must be a URL such as smtp://user:password@mail.example:587?from=claims@acme.example; percent-encode special characters in the password")
 	}
 	query := u.Query()
 	from, err := netmail.ParseAddress(query.Get("from"))
 	if err != nil {
-		return nil, errors.New("names no sender: add ?from= with an e-mail address")
+		return nil, errors.New("has no sender: add ?from= with an e-mail address")
 	}
 	port, encryption := 587, []gomail.Option{gomail.WithTLSPolicy(gomail.TLSMandatory)}
 	switch encrypt := query.Get("tls"); {
 	case encrypt != "" && encrypt != "none", encrypt == "none" && u.Scheme == "smtps":
-		return nil, errors.New("has a tls that is not none, which is for smtp:// alone")
+		return nil, errors.New("has an invalid tls value: only tls=none is allowed, and only with smtp://")
 	case encrypt == "none" && u.User != nil:
-		return nil, errors.New("has a password that tls=none would send in clear")
+		return nil, errors.New("has a password, which tls=none would send unencrypted")
 	case encrypt == "none":
 		port, encryption = 25, []gomail.Option{gomail.WithTLSPolicy(gomail.NoTLS)}
 	case u.Scheme == "smtps":
@@ -57,7 +57,7 @@ func Parse(address string) (*Server, error) {
 	}
 	if text := u.Port(); text != "" {
 		if port, err = strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
-			return nil, errors.New("has a port that is none")
+			return nil, errors.New("has an invalid port: must be between 1 and 65535")
 		}
 	}
 	s := &Server{host: u.Hostname(), from: from, options: append(encryption, gomail.WithPort(port)), dial: new(net.Dialer).DialContext}
@@ -109,7 +109,7 @@ func (s *Server) Send(ctx context.Context, l Letter, timeout time.Duration) erro
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	m.FromMailAddress(s.from)
 	if m.To(l.To) != nil {
-		return &Error{Final: true, problem: "the address is not one of e-mail"}
+		return &Error{Final: true, problem: "the address is not a valid e-mail address"}
 	}
 	m.SetMessageIDWithValue(l.ID + s.from.Address[strings.LastIndex(s.from.Address, "@"):])
 	m.SetDateWithValue(l.At)
@@ -132,7 +132,7 @@ func (s *Server) Send(ctx context.Context, l Letter, timeout time.Duration) erro
 	options := append([]gomail.Option{gomail.WithTimeout(timeout), gomail.WithDialContextFunc(dial)}, s.options...)
 	client, err := gomail.NewClient(s.host, options...)
 	if err != nil {
-		return &Error{problem: "the mail server's settings cannot be used"}
+		return &Error{problem: "the mail server settings are not valid"}
 	}
 	err = client.DialAndSendWithContext(ctx, m)
 	if err == nil || m.IsDelivered() {
@@ -150,18 +150,18 @@ func inWords(err error) *Error {
 	case errors.As(err, &refused) && refused.Reason == gomail.ErrSMTPRcptTo && refused.ErrorCode() != 0:
 		return &Error{
 			Code: refused.ErrorCode(), Final: !refused.IsTemp(),
-			problem: fmt.Sprintf("the mail server does not take letters to this address (%d)", refused.ErrorCode()),
+			problem: fmt.Sprintf("the mail server rejected the recipient (%d)", refused.ErrorCode()),
 		}
 	case errors.As(err, &refused) && refused.ErrorCode() != 0:
-		return &Error{Code: refused.ErrorCode(), problem: fmt.Sprintf("the mail server refused the letter (%d)", refused.ErrorCode())}
+		return &Error{Code: refused.ErrorCode(), problem: fmt.Sprintf("the mail server rejected the e-mail (%d)", refused.ErrorCode())}
 	case errors.As(err, &reply):
-		return &Error{Code: reply.Code, problem: fmt.Sprintf("the mail server refuses us (%d); check CLAIMFLOW_SMTP_URL", reply.Code)}
+		return &Error{Code: reply.Code, problem: fmt.Sprintf("the mail server rejected the connection or login (%d); check CLAIMFLOW_SMTP_URL", reply.Code)}
 	case errors.As(err, &dns):
-		return &Error{problem: "the mail server's name cannot be resolved; check CLAIMFLOW_SMTP_URL"}
+		return &Error{problem: "the mail server's host name cannot be resolved; check CLAIMFLOW_SMTP_URL"}
 	case errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return &Error{problem: "the mail server did not answer in time"}
+		return &Error{problem: "the mail server did not respond in time"}
 	default:
-		return &Error{problem: "the mail server could not be reached, has no TLS, or broke off"}
+		return &Error{problem: "the mail server could not be reached, does not support TLS, or closed the connection"}
 	}
 }
 

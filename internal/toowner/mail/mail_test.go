@@ -45,23 +45,23 @@ func TestSend(t *testing.T) {
 	require.Equal(t, letter.Text, strings.ReplaceAll(m.Body, "\r\n", "\n"))
 }
 
-func TestServerThatDoesNotTakeIt(t *testing.T) {
+func TestSendRejections(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		command, reply string
 		code           int
 		final          bool
 	}{
-		"no such mailbox":      {"RCPT", "550 5.1.1 <staff@acme.example> unknown", 550, true},
-		"greylisted":           {"RCPT", "451 4.7.1 later", 451, false},
-		"sender refused":       {"MAIL", "550 5.7.1 not you", 550, false},
-		"content refused":      {".", "554 spam", 554, false},
-		"full":                 {".", "452 no room", 452, false},
-		"busy":                 {"CONNECT", "421 too many", 421, false},
-		"breaks off":           {"MAIL", "", 0, false},
-		"breaks off at once":   {"CONNECT", "", 0, false},
-		"breaks off, its end":  {".", "", 0, false},
-		"talks something else": {"CONNECT", "HTTP/1.1 400 Bad Request", 0, false},
+		"unknown mailbox":                  {"RCPT", "550 5.1.1 <staff@acme.example> unknown", 550, true},
+		"greylisted":                       {"RCPT", "451 4.7.1 later", 451, false},
+		"sender rejected":                  {"MAIL", "550 5.7.1 not you", 550, false},
+		"content rejected":                 {".", "554 spam", 554, false},
+		"full":                             {".", "452 no room", 452, false},
+		"busy":                             {"CONNECT", "421 too many", 421, false},
+		"connection closed":                {"MAIL", "", 0, false},
+		"connection closed at start":       {"CONNECT", "", 0, false},
+		"connection closed after the data": {".", "", 0, false},
+		"not an SMTP server":               {"CONNECT", "HTTP/1.1 400 Bad Request", 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,14 +74,14 @@ func TestServerThatDoesNotTakeIt(t *testing.T) {
 			require.Equal(t, test.code, refused.Code)
 			require.Equal(t, test.final, refused.Final)
 			require.NotContains(t, err.Error(), "acme.example")
-			require.NoError(t, s.Send(t.Context(), letter, time.Minute), "the next attempt is on its own")
+			require.NoError(t, s.Send(t.Context(), letter, time.Minute), "the next attempt must succeed")
 			require.Len(t, server.Messages(), 1)
 		})
 	}
 }
 
 // A server that accepts a message and then drops the connection has the message.
-func TestTakenIsTaken(t *testing.T) {
+func TestAcceptedMailSurvivesConnectionLoss(t *testing.T) {
 	t.Parallel()
 	server := mailtest.New(t)
 	server.Answer("RSET", "")
@@ -90,7 +90,7 @@ func TestTakenIsTaken(t *testing.T) {
 	require.Len(t, server.Messages(), 1)
 }
 
-func TestNobodyThere(t *testing.T) {
+func TestUnreachableServer(t *testing.T) {
 	t.Parallel()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -103,7 +103,7 @@ func TestNobodyThere(t *testing.T) {
 }
 
 // The default is to refuse connections without TLS, which would expose the password.
-func TestNoPasswordWithoutTLS(t *testing.T) {
+func TestPasswordIsNotSentWithoutTLS(t *testing.T) {
 	t.Parallel()
 	server := mailtest.New(t)
 	address := strings.Replace(strings.Replace(server.URL(), "tls=none&", "", 1), "smtp://", "smtp://user:hunter2@", 1)
@@ -119,17 +119,17 @@ func TestParse(t *testing.T) {
 		"smtp://user:hunter2@mail.example:587?from=a@b.example":        "",
 		"smtps://user:hunter2@mail.example?from=A%20%3Ca@b.example%3E": "",
 		"smtp://mail.example?tls=none&from=a@b.example":                "",
-		"":                               "is not an address",
-		"mail.example:587":               "is not an address",
-		"https://mail.example":           "is not an address",
-		"smtp://user:hunter2@":           "is not an address",
-		"smtp://user:hun%ter2@mail:587":  "is not an address",
-		"smtp://user:hunter2@mail":       "names no sender",
-		"smtp://mail?from=hunter2":       "names no sender",
+		"":                               "must be a URL",
+		"mail.example:587":               "must be a URL",
+		"https://mail.example":           "must be a URL",
+		"smtp://user:hunter2@":           "must be a URL",
+		"smtp://user:hun%ter2@mail:587":  "must be a URL",
+		"smtp://user:hunter2@mail":       "has no sender",
+		"smtp://mail?from=hunter2":       "has no sender",
 		"smtp://mail:0?from=a@b.example": "port",
-		"smtp://user:hunter2@mail?tls=none&from=a@b.example": "in clear",
-		"smtp://mail?tls=maybe&from=a@b.example":             "not none",
-		"smtps://mail?tls=none&from=a@b.example":             "not none",
+		"smtp://user:hunter2@mail?tls=none&from=a@b.example": "unencrypted",
+		"smtp://mail?tls=maybe&from=a@b.example":             "only tls=none",
+		"smtps://mail?tls=none&from=a@b.example":             "only tls=none",
 	} {
 		s, err := mail.Parse(address)
 		if problem == "" {

@@ -1,0 +1,146 @@
+package claim
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// EndpointKind says how an endpoint receives events.
+type EndpointKind string
+
+// Kinds of endpoints.
+const (
+	EndpointWebhook EndpointKind = "webhook" // receives every event as a signed webhook
+	EndpointKarla   EndpointKind = "karla"   // Karla's API: receives the status of claims
+	EndpointEmail   EndpointKind = "email"   // a person who receives mail when action is required
+)
+
+// Wants reports whether an endpoint of this kind with the given types wants an event
+// of a type. Without types, a webhook wants every event, staff want the events that
+// require them to act, and Karla wants the events of claims, which are the only ones
+// that it can receive.
+func (k EndpointKind) Wants(types []string, event string) bool {
+	if k == EndpointKarla && !strings.HasPrefix(event, "claim.") {
+		return false
+	}
+	if len(types) > 0 {
+		return slices.Contains(types, event)
+	}
+	return k != EndpointEmail || slices.Contains(AlertTypes(), event)
+}
+
+// EndpointState says whether events are sent to an endpoint.
+type EndpointState string
+
+// States of an endpoint. Events that happen while an endpoint is paused wait.
+const (
+	EndpointActive EndpointState = "active"
+	EndpointPaused EndpointState = "paused"
+)
+
+// NewEndpoint is the address of a new recipient of claim events.
+type NewEndpoint struct {
+	// Kind defaults to [EndpointWebhook].
+	Kind        EndpointKind `json:"kind,omitempty" enum:"webhook,karla,email" doc:"webhook (missing: this): is sent events as Standard Webhooks. karla: Karla's API, which is told the status of claims. email: a person, who is written to when something has to be done."`
+	URL         string       `json:"url" minLength:"1" maxLength:"2000" example:"https://shop.example/claimflow" doc:"Where events are sent: a public https address; for kind karla that of the API without its /v1; for kind email an e-mail address."`
+	Description string       `json:"description,omitempty" maxLength:"200" doc:"What it is, for people."`
+	// EventTypes are the types to receive; empty means the default of the kind, see
+	// [EndpointKind.Wants].
+	EventTypes []string `json:"event_types,omitempty" maxItems:"50" doc:"The types of events that it wants. Missing or empty: all; for kind email those after which a person has to do something."`
+	// KarlaShop, User and Password apply to kind karla.
+	KarlaShop string `json:"karla_shop,omitempty" maxLength:"200" doc:"Kind karla: the shop's slug there. Missing: that of the claim's shop."`
+	User      string `json:"user,omitempty" maxLength:"200" doc:"Kind karla: the user of HTTP Basic. It never comes out again."`
+	Password  string `json:"password,omitempty" maxLength:"500" doc:"Kind karla: the password of HTTP Basic. It never comes out again."`
+}
+
+// EndpointPatch is a change to an endpoint; nil members stay unchanged.
+type EndpointPatch struct {
+	URL         *string        `json:"url,omitempty" minLength:"1" maxLength:"2000"`
+	Description *string        `json:"description,omitempty" maxLength:"200"`
+	EventTypes  *[]string      `json:"event_types,omitempty" maxItems:"50" doc:"Empty: those of the kind."`
+	KarlaShop   *string        `json:"karla_shop,omitempty" maxLength:"200" doc:"Kind karla. Empty: that of the claim's shop."`
+	User        *string        `json:"user,omitempty" minLength:"1" maxLength:"200" doc:"Kind karla."`
+	Password    *string        `json:"password,omitempty" minLength:"1" maxLength:"500" doc:"Kind karla."`
+	State       *EndpointState `json:"state,omitempty" enum:"active,paused"`
+}
+
+// Endpoint is the address of a recipient of claim events.
+type Endpoint struct {
+	ID   string       `json:"id"`
+	Kind EndpointKind `json:"kind" enum:"webhook,karla,email"`
+	// Shop is the shop whose claims the endpoint receives events about; empty for
+	// all shops.
+	Shop string `json:"shop,omitempty"`
+	// URL is a mailto address for kind email and the address of the API for kind
+	// karla.
+	URL         string        `json:"url" doc:"For kind email a mailto address."`
+	Description string        `json:"description,omitempty"`
+	EventTypes  []string      `json:"event_types" doc:"Empty: those of the kind."`
+	KarlaShop   string        `json:"karla_shop,omitempty" doc:"The shop's slug at Karla, where it is not that of the claim's shop."`
+	State       EndpointState `json:"state" enum:"active,paused"`
+	// Reason says why the endpoint is paused.
+	Reason string `json:"reason,omitempty" doc:"Why it is paused."`
+	// PreviousSecretUntil is the time until which the secret before the last
+	// rotation also signs; zero once it has expired.
+	PreviousSecretUntil time.Time `json:"previous_secret_until,omitzero"`
+	// FailingSince is the time of the first failure in the current series; zero
+	// after a success.
+	FailingSince time.Time `json:"failing_since,omitzero"`
+	// SucceededAt is when the endpoint last accepted an event, to the minute.
+	SucceededAt time.Time `json:"succeeded_at,omitzero"`
+	// Waiting and Dead count deliveries.
+	Waiting   int       `json:"waiting"`
+	Dead      int       `json:"dead"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// DeliveryState is the state of a delivery.
+type DeliveryState string
+
+// States of a delivery.
+const (
+	// DeliveryWaiting: it is attempted when due, after the earlier events of the
+	// same claim.
+	DeliveryWaiting DeliveryState = "waiting"
+	// DeliveryDelivered: the endpoint accepted it.
+	DeliveryDelivered DeliveryState = "delivered"
+	// DeliveryDead: its last attempt failed; later events proceed without it.
+	DeliveryDead DeliveryState = "dead"
+)
+
+// Delivery is one event for one endpoint.
+type Delivery struct {
+	// ID is the webhook-id, which is the same for every attempt and replay.
+	ID string `json:"id"`
+	// Shop and ClaimID are empty for an event that does not belong to a claim.
+	Shop     string        `json:"shop,omitempty"`
+	ClaimID  string        `json:"claim_id,omitempty"`
+	Sequence int64         `json:"sequence"`
+	Type     string        `json:"type"`
+	State    DeliveryState `json:"state" enum:"waiting,delivered,dead"`
+	Attempts int           `json:"attempts"`
+	// NextAttemptAt is zero unless the delivery is waiting.
+	NextAttemptAt time.Time `json:"next_attempt_at,omitzero"`
+	// LastStatus is the HTTP status of the last response; zero if there was none.
+	LastStatus int `json:"last_status,omitempty"`
+	// LastError describes the last error, never with the endpoint's response.
+	LastError   string    `json:"last_error,omitempty"`
+	Note        string    `json:"note,omitempty" doc:"Why nothing was sent of one that counts as delivered."`
+	DeliveredAt time.Time `json:"delivered_at,omitzero"`
+	CreatedAt   time.Time `json:"created_at"`
+	// Body is the payload.
+	Body json.RawMessage `json:"body"`
+}
+
+// DeliveryFilter narrows the list of deliveries. Zero members have no effect.
+type DeliveryFilter struct {
+	State   DeliveryState `query:"state" enum:"waiting,delivered,dead" doc:"Only deliveries in this state. Dead ones were given up."`
+	ClaimID string        `query:"claim_id" doc:"Only deliveries of this claim."`
+	// Limit is the number of deliveries per page. The default is 50, the maximum 500.
+	Limit int `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many deliveries a page holds."`
+	// Cursor continues an earlier list from where it ended.
+	Cursor string `query:"cursor" doc:"The cursor that the last page gave."`
+}
