@@ -62,22 +62,6 @@ func (a *Dixa) withSession(ctx context.Context, ref claim.Ref, doing string, ste
 	return err
 }
 
-// openingStep runs one of the steps that complete the opening. The last one also
-// syncs the claim's status.
-func (a *Dixa) openingStep(ctx context.Context, in OpeningStep, doing string, step func(context.Context, *session) (OpeningResult, error)) (OpeningResult, error) {
-	var result OpeningResult
-	err := a.withSession(ctx, in.Ref, doing, func(ctx context.Context, s *session) error {
-		var err error
-		if result, err = step(ctx, s); err != nil || in.Then == nil || result.Note {
-			return err
-		}
-		state, err := (&Claims{Store: a.Store}).sync(ctx, *in.Then)
-		result.State = &state
-		return err
-	})
-	return result, err
-}
-
 // withState runs one step like withSession and returns the resulting state of the
 // claim, so that the workflow need not read it.
 func (a *Dixa) withState(ctx context.Context, ref claim.Ref, doing string, step func(context.Context, *session) error) (claim.WorkflowState, error) {
@@ -169,6 +153,18 @@ func (a *Dixa) session(ctx context.Context, ref claim.Ref) (*session, error) {
 	return s, nil
 }
 
+// notAbandoned reports an error if the claim was abandoned since the step began.
+func (s *session) notAbandoned(ctx context.Context) error {
+	record, err := s.store.Claims.Record(ctx, s.ref)
+	if err != nil {
+		return fmt.Errorf("read the claim: %w", err)
+	}
+	if record.State == claim.StateAbandoned {
+		return withdrawn(s.ref)
+	}
+	return nil
+}
+
 // tokenRefused reports whether Dixa rejected the token itself. A service that lacks
 // a permission answers with a different message. It is unknown whether Dixa ever
 // answers 403, and such an answer to one claim must not stop all of them.
@@ -240,62 +236,6 @@ func (s *session) retryNotFound(ctx context.Context, err error) error {
 		return err
 	}
 	return retryable(claim.ErrorUnavailable, "Dixa does not show the new conversation yet: "+err.Error(), err, 2*time.Second)
-}
-
-// AssignConversation assigns the conversation to the ticket's agent or transfers it
-// to the ticket's queue. A conversation that already has an agent stays with them.
-func (a *Dixa) AssignConversation(ctx context.Context, in OpeningStep) (OpeningResult, error) {
-	return a.openingStep(ctx, in, "assign the conversation", func(ctx context.Context, s *session) (OpeningResult, error) {
-		_, err := executeOnce(ctx, s.store, write[string]{
-			ref: in.Ref, step: claim.StepAssign,
-			find: s.currentAssignee,
-			send: func(ctx context.Context, _ string) (string, error) {
-				if s.ticket.AgentID != "" {
-					err := s.client.Conversations.Claim(ctx, s.work.ConversationID, s.ticket.AgentID, false)
-					if dixa.IsConflict(err) {
-						return "somebody else", nil
-					}
-					return s.ticket.AgentID, err
-				}
-				return s.ticket.QueueID, s.client.Conversations.TransferToQueue(ctx, s.work.ConversationID, s.ticket.QueueID, "")
-			},
-		})
-		return OpeningResult{}, parkIfRefused(claim.CauseRouting, s.retryNotFound(ctx, err))
-	})
-}
-
-// currentAssignee checks whether an unanswered assignment succeeded. An agent or queue that
-// has the conversation by now keeps it.
-func (s *session) currentAssignee(ctx context.Context) (string, bool, error) {
-	c, err := s.client.Conversations.Get(ctx, s.work.ConversationID)
-	switch {
-	case err != nil:
-		return "", false, err
-	case c.Assignment != nil:
-		return c.Assignment.AgentID, true, nil
-	case s.ticket.AgentID == "" && c.Queue != nil && c.Queue.ID == s.ticket.QueueID:
-		return c.Queue.ID, true, nil
-	default:
-		return "", false, nil
-	}
-}
-
-// SetAttributes writes the order number and the claim id to the custom attributes
-// that the shop names.
-func (a *Dixa) SetAttributes(ctx context.Context, in OpeningStep) (OpeningResult, error) {
-	return a.openingStep(ctx, in, "set the custom attributes", func(ctx context.Context, s *session) (OpeningResult, error) {
-		return OpeningResult{}, s.idempotent(ctx, claim.StepAttributes, func(ctx context.Context) error {
-			values := map[string]dixa.AttributeValue{}
-			for id, v := range s.ticket.Attributes {
-				values[id] = dixa.TextValue(v)
-			}
-			_, err := s.client.Conversations.SetCustomAttributes(ctx, s.work.ConversationID, values)
-			if tokenRefused(err) {
-				return err
-			}
-			return parkIfRefused(claim.CauseAttributes, s.retryNotFound(ctx, err))
-		})
-	})
 }
 
 // parkIfRefused parks the claim with cause if Dixa refused permanently.

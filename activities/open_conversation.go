@@ -44,9 +44,9 @@ func (a *Dixa) CreateConversation(ctx context.Context, ref claim.Ref) (Conversat
 var errCustomerGone = errors.New("the customer no longer exists in Dixa")
 
 func (s *session) conversation(ctx context.Context) (Conversation, error) {
-	var files evidenceDraft
-	if err := s.store.Claims.Draft(ctx, s.ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return Conversation{}, fmt.Errorf("read the evidence: %w", err)
+	files, err := s.evidence(ctx)
+	if err != nil {
+		return Conversation{}, err
 	}
 	link, err := s.store.Links.Get(ctx, s.ref)
 	if err == nil {
@@ -66,9 +66,7 @@ func (s *session) conversation(ctx context.Context) (Conversation, error) {
 	for explained := false; ; {
 		made, err := s.create(ctx, endUserID, files)
 		if err == nil {
-			refused, err := s.readRefused(ctx)
-			made.Note = refused.Name
-			return made, err
+			return made, nil
 		}
 		if !explained && !dixa.IsAttachmentDownload(err) {
 			if why := s.diagnoseRefusal(ctx, endUserID, err); why != nil {

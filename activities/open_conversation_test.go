@@ -295,17 +295,16 @@ func TestFilesThatDixaCannotCopyAreOfferedOneByOne(t *testing.T) {
 				b.dixa.Inject(message)
 				made, err := b.open(ref)
 				require.NoError(t, err)
-				require.True(t, made.Separately)
+				require.Equal(t, 3, made.Attached)
 				require.Empty(t, b.conversations()[0].Messages[0].Attachments)
 
-				var dixa *activities.Dixa
 				b.dixa.Inject(server.Fault{Operation: message.Operation, Kind: server.FaultDropAfter, Times: 1})
-				_, err = b.complete(dixa.SendSeparately, ref)
+				_, err = b.complete(steps.SendSeparately, ref)
 				require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
-				up, err := b.complete(dixa.SendSeparately, ref)
+				up, err := b.complete(steps.SendSeparately, ref)
 				require.NoError(t, err)
-				require.Equal(t, activities.OpeningResult{Attached: 2, LeftOut: 1}, up)
-				require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
+				require.Equal(t, activities.Completed{Attached: 2, LeftOut: 1}, up)
+				require.NoError(t, runVoid(b, steps.AddNote, ref))
 
 				c := b.conversations()[0]
 				require.Len(t, c.Messages, 3)
@@ -326,8 +325,7 @@ func TestPhotoThatCannotBeFetchedIsLeftOutAndNoted(t *testing.T) {
 	ref := b.accept(c)
 	_, err := b.open(ref)
 	require.NoError(t, err)
-	var dixa *activities.Dixa
-	require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(b, steps.AddNote, ref))
 	note := b.conversations()[0].Notes[0].Text
 	require.Contains(t, note, "photo-2: the server returned 404")
 	require.True(t, strings.HasSuffix(note, "Claimflow "+ref.Reference()))
@@ -342,11 +340,10 @@ func TestNoteWhoseReplyWasLostIsNotWrittenTwice(t *testing.T) {
 			ref := b.accept(b.sample("c-1"))
 			_, err := b.open(ref)
 			require.NoError(t, err)
-			var dixa *activities.Dixa
 			b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/notes", Kind: server.FaultDropAfter, Times: 1})
-			require.Equal(t, claim.ErrorAmbiguous, failure(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref})).Type())
-			require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
-			require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
+			require.Equal(t, claim.ErrorAmbiguous, failure(t, runVoid(b, steps.AddNote, ref)).Type())
+			require.NoError(t, runVoid(b, steps.AddNote, ref))
+			require.NoError(t, runVoid(b, steps.AddNote, ref))
 			require.Len(t, b.conversations()[0].Notes, 1)
 		})
 	}
@@ -362,11 +359,10 @@ func TestStepsAfterTheCreate(t *testing.T) {
 	ref := b.accept(b.sample("c-1"))
 	_, err := b.open(ref)
 	require.NoError(t, err)
-	var dixa *activities.Dixa
 	before := b.dixa.Stats().Requests
-	for _, step := range []any{dixa.ApplyTags, dixa.AssignConversation, dixa.SetAttributes} {
-		require.NoError(t, runVoid(b, step, activities.OpeningStep{Ref: ref}))
-		require.NoError(t, runVoid(b, step, activities.OpeningStep{Ref: ref}), "a step may run twice")
+	for _, step := range []any{steps.ApplyTags, steps.AssignConversation, steps.SetAttributes} {
+		require.NoError(t, runVoid(b, step, ref))
+		require.NoError(t, runVoid(b, step, ref), "a step may run twice")
 	}
 	require.Equal(t, 3, b.dixa.Stats().Requests-before, "what is done is not sent again")
 	b.dixa.Settle()
@@ -384,15 +380,14 @@ func TestRefusedRoutingAndAttributesParkWithTheirOwnCause(t *testing.T) {
 	ref := b.accept(b.sample("c-1"))
 	_, err := b.open(ref)
 	require.NoError(t, err)
-	var dixa *activities.Dixa
-	requireParked(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref}), claim.CauseRouting)
-	requireParked(t, runVoid(b, dixa.SetAttributes, activities.OpeningStep{Ref: ref}), claim.CauseAttributes)
+	requireParked(t, runVoid(b, steps.AssignConversation, ref), claim.CauseRouting)
+	requireParked(t, runVoid(b, steps.SetAttributes, ref), claim.CauseAttributes)
 
 	b = setup(t, server.Switches{}, map[string]any{"default_queue_id": nobody})
 	ref = b.accept(b.sample("c-1"))
 	_, err = b.open(ref)
 	require.NoError(t, err)
-	requireParked(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref}), claim.CauseRouting)
+	requireParked(t, runVoid(b, steps.AssignConversation, ref), claim.CauseRouting)
 }
 
 func TestRoutingRuleReachesDixa(t *testing.T) {
@@ -410,8 +405,7 @@ func TestRoutingRuleReachesDixa(t *testing.T) {
 	ref := b.accept(b.sample("c-1"))
 	_, err := b.open(ref)
 	require.NoError(t, err)
-	var dixa *activities.Dixa
-	require.NoError(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(b, steps.AssignConversation, ref))
 	c := b.conversations()[0]
 	require.Equal(t, server.SeedReturnsMailbox, c.ContactPoint)
 	require.Equal(t, server.SeedQueueClaims, c.QueueID)
@@ -427,8 +421,7 @@ func TestConversationGoesToItsQueueAndStaysWithAnAgentWhoHasIt(t *testing.T) {
 	ref := b.accept(b.sample("c-1"))
 	_, err := b.open(ref)
 	require.NoError(t, err)
-	var dixa *activities.Dixa
-	require.NoError(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(b, steps.AssignConversation, ref))
 	require.Equal(t, server.SeedQueueClaims, b.conversations()[0].QueueID)
 
 	b = setup(t, server.Switches{}, map[string]any{"default_agent_id": server.SeedAgentAnna})
@@ -436,7 +429,7 @@ func TestConversationGoesToItsQueueAndStaysWithAnAgentWhoHasIt(t *testing.T) {
 	made, err := b.open(ref)
 	require.NoError(t, err)
 	require.NoError(t, b.dixa.Agent(t.Context(), server.Step{Action: server.PlayClaim, Conversation: made.ID, Agent: server.SeedAgentBen}))
-	require.NoError(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(b, steps.AssignConversation, ref))
 	require.Equal(t, server.SeedAgentBen, b.conversations()[0].AssigneeID, "nobody is taken off a conversation")
 }
 
@@ -545,10 +538,9 @@ func TestWhateverDixaHasAgainstAPhotoItIsLeftOut(t *testing.T) {
 	_, err := b.open(ref)
 	require.NoError(t, err)
 	b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/messages", Kind: server.FaultStatus, Status: 400, Body: `{"message":"Invalid attachment url in message"}`, Times: 1})
-	var dixa *activities.Dixa
-	up, err := b.complete(dixa.SendSeparately, ref)
+	up, err := b.complete(steps.SendSeparately, ref)
 	require.NoError(t, err)
-	require.Equal(t, activities.OpeningResult{Attached: 2, LeftOut: 1}, up)
+	require.Equal(t, activities.Completed{Attached: 2, LeftOut: 1}, up)
 }
 
 func TestDixasWordsDoNotCarryTheCustomers(t *testing.T) {
@@ -577,10 +569,9 @@ func TestLostReplyOfATransferDoesNotTakeTheConversationFromAnAgent(t *testing.T)
 	ref := b.accept(b.sample("c-1"))
 	made, err := b.open(ref)
 	require.NoError(t, err)
-	var dixa *activities.Dixa
 	b.dixa.Inject(server.Fault{Operation: "PUT /conversations/{conversationId}/transfer/queue", Kind: server.FaultDropAfter, Times: 1})
-	require.Equal(t, claim.ErrorAmbiguous, failure(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref})).Type())
+	require.Equal(t, claim.ErrorAmbiguous, failure(t, runVoid(b, steps.AssignConversation, ref)).Type())
 	require.NoError(t, b.dixa.Agent(t.Context(), server.Step{Action: server.PlayClaim, Conversation: made.ID, Agent: server.SeedAgentBen}))
-	require.NoError(t, runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(b, steps.AssignConversation, ref))
 	require.Equal(t, server.SeedAgentBen, b.conversations()[0].AssigneeID)
 }

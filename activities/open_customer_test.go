@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/claimflow/claimflow/activities"
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/emulator/server"
 )
@@ -214,8 +213,7 @@ func TestRequestsAreCountedWithTheClaim(t *testing.T) {
 	ref := b.accept(b.sample("c-1"))
 	_, err := b.open(ref)
 	require.NoError(t, err)
-	var dixa *activities.Dixa
-	require.NoError(t, runVoid(b, dixa.ApplyTags, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(b, steps.ApplyTags, ref))
 	record, err := b.store.Claims.Record(t.Context(), ref)
 	require.NoError(t, err)
 	require.Equal(t, 4, record.DixaRequests)
@@ -226,7 +224,7 @@ func TestRequestsAreCountedWithTheClaim(t *testing.T) {
 	made, err := b.open(ref)
 	require.NoError(t, err)
 	require.Equal(t, 3, made.Attached)
-	require.NoError(t, runVoid(b, dixa.ApplyTags, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(b, steps.ApplyTags, ref))
 	record, err = b.store.Claims.Record(t.Context(), ref)
 	require.NoError(t, err)
 	require.Equal(t, 2, record.DixaRequests)

@@ -23,8 +23,7 @@ func TestNoteSaysWhatWasCut(t *testing.T) {
 	ref := b.accept(c)
 	_, err = b.open(ref)
 	require.NoError(t, err)
-	var dixa *activities.Dixa
-	require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(b, steps.AddNote, ref))
 	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
 	opened, _ := b.conversation()
 	require.Contains(t, opened.Messages[0].Content.Value, "O › x")

@@ -35,7 +35,7 @@ func attachments(files evidenceDraft) []dixa.Attachment {
 }
 
 func (e evidenceDraft) conversation(id int64) Conversation {
-	return Conversation{ID: id, Attached: e.attached(), LeftOut: len(e.leftOut()), Separately: !e.whole()}
+	return Conversation{ID: id, Attached: e.attached(), LeftOut: len(e.leftOut())}
 }
 
 // attached counts the files that are, or will be, in the conversation.

@@ -32,9 +32,8 @@ func TestADeactivatedTagIsNamed(t *testing.T) {
 	require.True(t, resolved.Note)
 	_, err = a.open(ref)
 	require.NoError(t, err)
-	var steps *activities.Dixa
-	require.NoError(t, runVoid(a, steps.ApplyTags, activities.OpeningStep{Ref: ref}))
-	require.NoError(t, runVoid(a, steps.AddNote, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(a, steps.ApplyTags, ref))
+	require.NoError(t, runVoid(a, steps.AddNote, ref))
 	a.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
 	b.dixa.Settle()
 

@@ -16,8 +16,7 @@ import (
 // conversation. A step that runs too early is retried and takes effect once.
 func TestStepsWaitForANewConversation(t *testing.T) {
 	t.Parallel()
-	var dixa *activities.Dixa
-	addNote := func(b *bench, ref claim.Ref) error { return runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}) }
+	addNote := func(b *bench, ref claim.Ref) error { return runVoid(b, steps.AddNote, ref) }
 	agent := map[string]any{"default_agent_id": server.SeedAgentAnna}
 	for name, step := range map[string]struct {
 		settings map[string]any
@@ -28,35 +27,35 @@ func TestStepsWaitForANewConversation(t *testing.T) {
 	}{
 		"tags": {
 			run: func(b *bench, ref claim.Ref) error {
-				return runVoid(b, dixa.ApplyTags, activities.OpeningStep{Ref: ref})
+				return runVoid(b, steps.ApplyTags, ref)
 			},
 			done: func(c *server.Conversation) int { return min(1, len(c.TagIDs)) },
 		},
 		"files one by one": {
 			fault: server.Fault{Operation: "POST /conversations", Kind: server.FaultStatus, Status: 400, Times: 1, Body: `{"message":"Failure to download attachment"}`},
 			run: func(b *bench, ref claim.Ref) error {
-				return runVoid(b, dixa.SendSeparately, activities.OpeningStep{Ref: ref})
+				return runVoid(b, steps.SendSeparately, ref)
 			},
 			done: func(c *server.Conversation) int { return (len(c.Messages) - 1) / 3 },
 		},
 		"assignment to an agent": {
 			settings: agent,
 			run: func(b *bench, ref claim.Ref) error {
-				return runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref})
+				return runVoid(b, steps.AssignConversation, ref)
 			},
 			done: func(c *server.Conversation) int { return count(c.AssigneeID == server.SeedAgentAnna) },
 		},
 		"transfer to a queue": {
 			settings: map[string]any{"default_queue_id": server.SeedQueueClaims},
 			run: func(b *bench, ref claim.Ref) error {
-				return runVoid(b, dixa.AssignConversation, activities.OpeningStep{Ref: ref})
+				return runVoid(b, steps.AssignConversation, ref)
 			},
 			done: func(c *server.Conversation) int { return count(c.QueueID == server.SeedQueueClaims) },
 		},
 		"attributes": {
 			settings: map[string]any{"claim_id_attribute": server.SeedAttrClaimID},
 			run: func(b *bench, ref claim.Ref) error {
-				return runVoid(b, dixa.SetAttributes, activities.OpeningStep{Ref: ref})
+				return runVoid(b, steps.SetAttributes, ref)
 			},
 			done: func(c *server.Conversation) int { return count(c.Attributes[server.SeedAttrClaimID] == "c-1") },
 		},

@@ -13,32 +13,30 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// AddNote writes the internal note: the template's note and the files that were left
-// out. Notes have no key, so a line of ours identifies an earlier one.
-func (a *Dixa) AddNote(ctx context.Context, in OpeningStep) (OpeningResult, error) {
-	return a.openingStep(ctx, in, "write the internal note", func(ctx context.Context, s *session) (OpeningResult, error) {
-		var files evidenceDraft
-		if err := s.store.Claims.Draft(ctx, s.ref, draftEvidence, &files); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return OpeningResult{}, fmt.Errorf("read the evidence: %w", err)
-		}
-		sign := "Claimflow " + s.ref.Reference()
-		note := s.ticket.Note
-		if len(s.ticket.Inactive) > 0 {
-			note += "\n\nNot tagged, since deactivated in Dixa: " + strings.Join(s.ticket.Inactive, ", ")
-		}
-		refused, err := s.readRefused(ctx)
-		if err != nil {
-			return OpeningResult{}, err
-		}
-		if words := refused.inWords(); words != "" {
-			note += "\n\n" + words
-		}
-		if len(s.ticket.Cut) > 0 {
-			note += "\n\n" + describeTruncations(s.ticket.Cut)
-		}
-		text := noteText(note, files, sign)
-		return OpeningResult{}, s.addOpeningNote(ctx, claim.StepNote, sign, text)
-	})
+// writeNote writes the internal note: the template's note and what was left out of
+// the conversation. It writes none if there is nothing to say. Notes have no key, so a
+// line of ours identifies an earlier one.
+func (s *session) writeNote(ctx context.Context, files *evidenceDraft) error {
+	paragraphs := []string{s.ticket.Note}
+	if len(s.ticket.Inactive) > 0 {
+		paragraphs = append(paragraphs, "Not tagged, since deactivated in Dixa: "+strings.Join(s.ticket.Inactive, ", "))
+	}
+	refused, err := s.readRefused(ctx)
+	if err != nil {
+		return err
+	}
+	if words := refused.inWords(); words != "" {
+		paragraphs = append(paragraphs, words)
+	}
+	if len(s.ticket.Cut) > 0 {
+		paragraphs = append(paragraphs, describeTruncations(s.ticket.Cut))
+	}
+	note := strings.TrimSpace(strings.Join(paragraphs, "\n\n"))
+	if note == "" && len(files.leftOut()) == 0 && files.missing() == "" {
+		return nil
+	}
+	sign := "Claimflow " + s.ref.Reference()
+	return s.addOpeningNote(ctx, claim.StepNote, sign, noteText(note, *files, sign))
 }
 
 // describeTruncations lists what was shortened or left out of a claim.

@@ -75,21 +75,20 @@ func TestMessageThatDixaRefusesWholeGoesInPieces(t *testing.T) {
 					made, err = b.open(ref)
 				}
 				require.NoError(t, err)
-				require.True(t, made.Separately)
+				require.Equal(t, 3, made.Attached)
 
-				var dixa *activities.Dixa
 				lost := server.Fault{Operation: "POST /conversations/{conversationId}/messages", Kind: server.FaultDropAfter, Times: 1}
 				b.dixa.Inject(lost)
-				_, err = b.complete(dixa.SendSeparately, ref)
+				_, err = b.complete(steps.SendSeparately, ref)
 				require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
-				sent, err := b.complete(dixa.SendSeparately, ref)
+				sent, err := b.complete(steps.SendSeparately, ref)
 				require.NoError(t, err)
-				require.Equal(t, activities.OpeningResult{Attached: 3}, sent)
+				require.Equal(t, activities.Completed{Attached: 3}, sent)
 
 				lost.Operation = "POST /conversations/{conversationId}/notes"
 				b.dixa.Inject(lost)
-				require.Error(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
-				require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
+				require.Error(t, runVoid(b, steps.AddNote, ref))
+				require.NoError(t, runVoid(b, steps.AddNote, ref))
 
 				opened, _ := b.conversation()
 				requireStory(t, words, texts(opened.Messages)...)
@@ -128,11 +127,9 @@ func TestPartThatDixaRefusesIsNamedInTheNote(t *testing.T) {
 		Operation: "POST /conversations/{conversationId}/messages", Kind: server.FaultStatus, Status: 400,
 		Body: `{"message":"Invalid input for Message"}`, Containing: "wörd-300 ",
 	})
-	var dixa *activities.Dixa
-	sent, err := b.complete(dixa.SendSeparately, ref)
+	_, err = b.complete(steps.SendSeparately, ref)
 	require.NoError(t, err)
-	require.True(t, sent.Note)
-	require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(b, steps.AddNote, ref))
 	opened, _ := b.conversation()
 	require.Contains(t, strings.Join(texts(opened.Messages), "\n"), "wörd-499")
 	require.Regexp(t, `Of the customer's text this is not in the conversation: part \d of \d \(Dixa does not take it\)`, opened.Notes[0].Text)
@@ -146,11 +143,9 @@ func TestTextOfMoreThanSixtyPartsIsCut(t *testing.T) {
 	ref := b.accept(c)
 	_, err := b.open(ref)
 	require.NoError(t, err)
-	var dixa *activities.Dixa
-	sent, err := b.complete(dixa.SendSeparately, ref)
+	_, err = b.complete(steps.SendSeparately, ref)
 	require.NoError(t, err)
-	require.True(t, sent.Note)
-	require.NoError(t, runVoid(b, dixa.AddNote, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(b, steps.AddNote, ref))
 	opened, _ := b.conversation()
 	require.Len(t, opened.Messages, 60+3)
 	require.NotContains(t, strings.Join(texts(opened.Messages), ""), "\uFFFD")

@@ -11,30 +11,23 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// ApplyTags adds the ticket's tags to the conversation in one request, or one by one
+// applyTags adds the ticket's tags to the conversation in one request, or one by one
 // if Dixa refuses them together. Dixa adds missing tags and keeps existing ones, so
 // sending them twice is harmless. A tag that Dixa refuses is left out, and the
 // internal note and the timeline name it.
-func (a *Dixa) ApplyTags(ctx context.Context, in OpeningStep) (OpeningResult, error) {
-	return a.openingStep(ctx, in, "apply the tags", func(ctx context.Context, s *session) (OpeningResult, error) {
-		err := s.idempotent(ctx, claim.StepTags, func(ctx context.Context) error {
-			refused, err := s.addTags(ctx, s.ticket.Tags)
-			if err != nil || len(refused) == 0 {
-				return err
-			}
-			if err := s.refused(ctx, func(r *refusedDraft) { r.Tags = refused }); err != nil {
-				return err
-			}
-			_, err = s.store.Claims.Change(ctx, s.ref, "", store.ClaimUpdate{Timeline: []store.TimelineEntry{{ID: "refused-tags", TimelineEntry: claim.TimelineEntry{
-				At: time.Now().UTC(), What: "tags left out", Detail: strings.Join(refused, ", ") + ": refused by Dixa",
-			}}}})
+func (s *session) applyTags(ctx context.Context, _ *evidenceDraft) error {
+	return s.idempotent(ctx, claim.StepTags, func(ctx context.Context) error {
+		refused, err := s.addTags(ctx, s.ticket.Tags)
+		if err != nil || len(refused) == 0 {
 			return err
-		})
-		if err != nil {
-			return OpeningResult{}, err
 		}
-		refused, err := s.readRefused(ctx)
-		return OpeningResult{Note: len(refused.Tags) > 0}, err
+		if err := s.refused(ctx, func(r *refusedDraft) { r.Tags = refused }); err != nil {
+			return err
+		}
+		_, err = s.store.Claims.Change(ctx, s.ref, "", store.ClaimUpdate{Timeline: []store.TimelineEntry{{ID: "refused-tags", TimelineEntry: claim.TimelineEntry{
+			At: time.Now().UTC(), What: "tags left out", Detail: strings.Join(refused, ", ") + ": refused by Dixa",
+		}}}})
+		return err
 	})
 }
 

@@ -34,31 +34,15 @@ type Conversation struct {
 	// Attached counts the files in the conversation, LeftOut the others.
 	Attached int `json:"attached"`
 	LeftOut  int `json:"left_out"`
-	// Separately says that Dixa did not accept everything in one message, so that
-	// [Dixa.SendSeparately] has to send the rest.
-	Separately bool `json:"separately,omitempty"`
-	// Note says that the internal note has to mention something about the customer.
-	Note bool `json:"note,omitempty"`
 }
 
-// OpeningStep is the input of a step between the creation of the conversation and
-// the claim's state open.
-type OpeningStep struct {
-	claim.Ref
-	// Then is what to sync, as [Claims.SyncStatus] does, if this is the last step. The
-	// step leaves it out if the internal note turns out to be needed.
-	Then *StatusChange `json:"then,omitempty"`
-}
-
-// OpeningResult is the result of such a step.
-type OpeningResult struct {
-	// Attached and LeftOut count the files after [Dixa.SendSeparately].
-	Attached int `json:"attached,omitempty"`
-	LeftOut  int `json:"left_out,omitempty"`
-	// Note says that the internal note has to mention something that Dixa refused.
-	Note bool `json:"note,omitempty"`
-	// State is the claim's state if it was synced.
-	State *claim.WorkflowState `json:"state,omitempty"`
+// Completed is the result of [Dixa.CompleteConversation].
+type Completed struct {
+	// Attached counts the files in the conversation, LeftOut the others.
+	Attached int `json:"attached"`
+	LeftOut  int `json:"left_out"`
+	// State is the resulting state of the claim.
+	State claim.WorkflowState `json:"state"`
 }
 
 // StatusChange is what [Claims.SyncStatus] writes.

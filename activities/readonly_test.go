@@ -20,7 +20,6 @@ func (b *bench) readOnly(on bool) {
 func TestReadOnlyInTheMiddleOfAnOpening(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
-	var steps *activities.Dixa
 	ref := b.accept(b.sample("c-1"))
 	_, err := b.customer(ref)
 	require.NoError(t, err)
@@ -39,13 +38,13 @@ func TestReadOnlyInTheMiddleOfAnOpening(t *testing.T) {
 	b.readOnly(true)
 	requests = b.dixa.Stats().Requests
 	for _, step := range []any{steps.ApplyTags, steps.SendSeparately, steps.AssignConversation, steps.SetAttributes, steps.AddNote} {
-		requireParked(t, runVoid(b, step, activities.OpeningStep{Ref: ref}), claim.CauseReadOnly)
+		requireParked(t, runVoid(b, step, ref), claim.CauseReadOnly)
 	}
 	require.Equal(t, requests, b.dixa.Stats().Requests, "Dixa was asked")
 	b.goesOnWhenAllowed(ref)
 
-	require.NoError(t, runVoid(b, steps.ApplyTags, activities.OpeningStep{Ref: ref}))
-	require.NoError(t, runVoid(b, steps.AddNote, activities.OpeningStep{Ref: ref}))
+	require.NoError(t, runVoid(b, steps.ApplyTags, ref))
+	require.NoError(t, runVoid(b, steps.AddNote, ref))
 	conversations := b.conversations()
 	require.Len(t, conversations, 1)
 	require.NotEmpty(t, conversations[0].TagNames)

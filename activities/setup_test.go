@@ -93,7 +93,7 @@ func (b *bench) environment() *testsuite.TestActivityEnvironment {
 	env.RegisterActivity(&activities.Tickets{Store: b.store})
 	env.RegisterActivity(&activities.Evidence{Store: b.store, Checker: evidence.New(evidence.Options{AllowLoopback: true})})
 	env.RegisterActivity(&activities.Dixa{Store: b.store, Clients: b.clients, Checker: evidence.New(evidence.Options{AllowLoopback: true})})
-	env.RegisterActivity(&activities.CustomerStep{Dixa: activities.Dixa{Store: b.store, Clients: b.clients}})
+	env.RegisterActivity(&activities.OpeningSteps{Dixa: activities.Dixa{Store: b.store, Clients: b.clients}})
 	if b.more != nil {
 		env.RegisterActivity(b.more)
 	}
@@ -200,14 +200,16 @@ func (b *bench) open(ref claim.Ref) (activities.Conversation, error) {
 
 // customer runs only the part of that activity that finds or creates the customer.
 func (b *bench) customer(ref claim.Ref) (activities.Customer, error) {
-	var step *activities.CustomerStep
-	return run[activities.Customer](b, step.FindOrCreateCustomer, ref)
+	return run[activities.Customer](b, steps.FindOrCreateCustomer, ref)
 }
 
-// complete runs a step that completes the opening.
-func (b *bench) complete(step any, ref claim.Ref) (activities.OpeningResult, error) {
-	return run[activities.OpeningResult](b, step, activities.OpeningStep{Ref: ref})
+// complete runs a step that completes the conversation.
+func (b *bench) complete(step any, ref claim.Ref) (activities.Completed, error) {
+	return run[activities.Completed](b, step, ref)
 }
+
+// steps refers to single steps of the opening.
+var steps *activities.OpeningSteps
 
 // failure returns the application error of an activity.
 func failure(t *testing.T, err error) *temporal.ApplicationError {

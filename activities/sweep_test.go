@@ -120,9 +120,8 @@ func (b *sweepBench) trySweep() (claim.SweepReport, error) {
 func (b *sweepBench) opened(n int) []claim.Ref {
 	b.Helper()
 	refs := b.openedBare(n)
-	var d *activities.Dixa
 	for _, ref := range refs {
-		require.NoError(b, runVoid(b.bench, d.ApplyTags, activities.OpeningStep{Ref: ref}))
+		require.NoError(b, runVoid(b.bench, steps.ApplyTags, ref))
 	}
 	b.known(refs)
 	return refs

@@ -84,8 +84,7 @@ func TestTimelineIsTheSameWhoeverTellsIt(t *testing.T) {
 				b.sweep()
 				refs := b.openedBare(1)
 				b.hold()
-				var d *activities.Dixa
-				require.NoError(t, runVoid(b.bench, d.ApplyTags, activities.OpeningStep{Ref: refs[0]})) // several tags with one timestamp
+				require.NoError(t, runVoid(b.bench, steps.ApplyTags, refs[0])) // several tags with one timestamp
 				b.eventful(refs[0])
 				var later []string
 				for i, body := range b.held() {

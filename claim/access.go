@@ -4,10 +4,10 @@ import "time"
 
 // NewKey describes an API key to create.
 type NewKey struct {
-	Name string `json:"name" minLength:"1" maxLength:"100" doc:"What the key is for; the audit log shows it."`
+	Name string `json:"name" minLength:"1" maxLength:"100" doc:"The purpose of the key; the audit log shows it."`
 	// Shop restricts the key to one shop; empty means the whole platform.
-	Shop   string   `json:"shop,omitempty" doc:"The shop that the key is limited to. Missing: the whole platform."`
-	Scopes []string `json:"scopes" minItems:"1" doc:"What the key may do."`
+	Shop   string   `json:"shop,omitempty" doc:"The shop that the key is limited to; the whole platform if omitted."`
+	Scopes []string `json:"scopes" minItems:"1" doc:"The permissions of the key."`
 }
 
 // Key is an API key without its secret.
@@ -45,14 +45,14 @@ type AuditEntry struct {
 
 // AuditFilter narrows the audit log. Zero members have no effect.
 type AuditFilter struct {
-	Shop   string `query:"shop" doc:"Only what was done to this shop."`
-	Actor  string `query:"actor" doc:"Only what this API key did, by its name."`
+	Shop   string `query:"shop" doc:"Only changes to this shop."`
+	Actor  string `query:"actor" doc:"Only changes by the API key with this name."`
 	Action string `query:"action" doc:"Only this action, such as save-token."`
 	// Since is inclusive, Until exclusive.
-	Since time.Time `query:"since" doc:"Only what was done at or after this time."`
-	Until time.Time `query:"until" doc:"Only what was done before this time."`
+	Since time.Time `query:"since" doc:"Only changes at or after this time."`
+	Until time.Time `query:"until" doc:"Only changes before this time."`
 	// Limit is the number of entries per page. The default is 50, the maximum 500.
-	Limit int `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many entries a page holds."`
+	Limit int `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"The number of entries per page."`
 	// Cursor continues an earlier list from where it ended.
-	Cursor string `query:"cursor" doc:"The cursor that the last page gave."`
+	Cursor string `query:"cursor" doc:"The cursor from the previous page."`
 }

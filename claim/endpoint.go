@@ -43,24 +43,24 @@ const (
 // NewEndpoint is the address of a new recipient of claim events.
 type NewEndpoint struct {
 	// Kind defaults to [EndpointWebhook].
-	Kind        EndpointKind `json:"kind,omitempty" enum:"webhook,karla,email" doc:"webhook (missing: this): is sent events as Standard Webhooks. karla: Karla's API, which is told the status of claims. email: a person, who is written to when something has to be done."`
-	URL         string       `json:"url" minLength:"1" maxLength:"2000" example:"https://shop.example/claimflow" doc:"Where events are sent: a public https address; for kind karla that of the API without its /v1; for kind email an e-mail address."`
-	Description string       `json:"description,omitempty" maxLength:"200" doc:"What it is, for people."`
+	Kind        EndpointKind `json:"kind,omitempty" enum:"webhook,karla,email" doc:"webhook (default): receives events as Standard Webhooks. karla: Karla's API, which receives the status of claims. email: a person, who receives e-mail when action is required."`
+	URL         string       `json:"url" minLength:"1" maxLength:"2000" example:"https://shop.example/claimflow" doc:"The address that receives events: a public https URL; for kind karla the URL of the API without /v1; for kind email an e-mail address."`
+	Description string       `json:"description,omitempty" maxLength:"200" doc:"A description for people."`
 	// EventTypes are the types to receive; empty means the default of the kind, see
 	// [EndpointKind.Wants].
-	EventTypes []string `json:"event_types,omitempty" maxItems:"50" doc:"The types of events that it wants. Missing or empty: all; for kind email those after which a person has to do something."`
+	EventTypes []string `json:"event_types,omitempty" maxItems:"50" doc:"The event types to send. If omitted or empty: all types; for kind email the types that require action."`
 	// KarlaShop, User and Password apply to kind karla.
-	KarlaShop string `json:"karla_shop,omitempty" maxLength:"200" doc:"Kind karla: the shop's slug there. Missing: that of the claim's shop."`
-	User      string `json:"user,omitempty" maxLength:"200" doc:"Kind karla: the user of HTTP Basic. It never comes out again."`
-	Password  string `json:"password,omitempty" maxLength:"500" doc:"Kind karla: the password of HTTP Basic. It never comes out again."`
+	KarlaShop string `json:"karla_shop,omitempty" maxLength:"200" doc:"Kind karla: the slug of the shop at Karla; the slug of the claim's shop if omitted."`
+	User      string `json:"user,omitempty" maxLength:"200" doc:"Kind karla: the user for HTTP Basic. It is never returned."`
+	Password  string `json:"password,omitempty" maxLength:"500" doc:"Kind karla: the password for HTTP Basic. It is never returned."`
 }
 
 // EndpointPatch is a change to an endpoint; nil members stay unchanged.
 type EndpointPatch struct {
 	URL         *string        `json:"url,omitempty" minLength:"1" maxLength:"2000"`
 	Description *string        `json:"description,omitempty" maxLength:"200"`
-	EventTypes  *[]string      `json:"event_types,omitempty" maxItems:"50" doc:"Empty: those of the kind."`
-	KarlaShop   *string        `json:"karla_shop,omitempty" maxLength:"200" doc:"Kind karla. Empty: that of the claim's shop."`
+	EventTypes  *[]string      `json:"event_types,omitempty" maxItems:"50" doc:"If empty, the default types of the kind."`
+	KarlaShop   *string        `json:"karla_shop,omitempty" maxLength:"200" doc:"Kind karla: the slug of the shop at Karla; if empty, the slug of the claim's shop."`
 	User        *string        `json:"user,omitempty" minLength:"1" maxLength:"200" doc:"Kind karla."`
 	Password    *string        `json:"password,omitempty" minLength:"1" maxLength:"500" doc:"Kind karla."`
 	State       *EndpointState `json:"state,omitempty" enum:"active,paused"`
@@ -75,13 +75,13 @@ type Endpoint struct {
 	Shop string `json:"shop,omitempty"`
 	// URL is a mailto address for kind email and the address of the API for kind
 	// karla.
-	URL         string        `json:"url" doc:"For kind email a mailto address."`
+	URL         string        `json:"url" doc:"A mailto URL for kind email."`
 	Description string        `json:"description,omitempty"`
-	EventTypes  []string      `json:"event_types" doc:"Empty: those of the kind."`
-	KarlaShop   string        `json:"karla_shop,omitempty" doc:"The shop's slug at Karla, where it is not that of the claim's shop."`
+	EventTypes  []string      `json:"event_types" doc:"If empty, the default types of the kind."`
+	KarlaShop   string        `json:"karla_shop,omitempty" doc:"The slug of the shop at Karla, if it differs from the slug of the claim's shop."`
 	State       EndpointState `json:"state" enum:"active,paused"`
 	// Reason says why the endpoint is paused.
-	Reason string `json:"reason,omitempty" doc:"Why it is paused."`
+	Reason string `json:"reason,omitempty" doc:"Why the endpoint is paused."`
 	// PreviousSecretUntil is the time until which the secret before the last
 	// rotation also signs; zero once it has expired.
 	PreviousSecretUntil time.Time `json:"previous_secret_until,omitzero"`
@@ -128,7 +128,7 @@ type Delivery struct {
 	LastStatus int `json:"last_status,omitempty"`
 	// LastError describes the last error, never with the endpoint's response.
 	LastError   string    `json:"last_error,omitempty"`
-	Note        string    `json:"note,omitempty" doc:"Why nothing was sent of one that counts as delivered."`
+	Note        string    `json:"note,omitempty" doc:"Why a delivery counts as delivered although nothing was sent."`
 	DeliveredAt time.Time `json:"delivered_at,omitzero"`
 	CreatedAt   time.Time `json:"created_at"`
 	// Body is the payload.
@@ -137,10 +137,10 @@ type Delivery struct {
 
 // DeliveryFilter narrows the list of deliveries. Zero members have no effect.
 type DeliveryFilter struct {
-	State   DeliveryState `query:"state" enum:"waiting,delivered,dead" doc:"Only deliveries in this state. Dead ones were given up."`
+	State   DeliveryState `query:"state" enum:"waiting,delivered,dead" doc:"Only deliveries in this state."`
 	ClaimID string        `query:"claim_id" doc:"Only deliveries of this claim."`
 	// Limit is the number of deliveries per page. The default is 50, the maximum 500.
-	Limit int `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many deliveries a page holds."`
+	Limit int `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"The number of deliveries per page."`
 	// Cursor continues an earlier list from where it ended.
-	Cursor string `query:"cursor" doc:"The cursor that the last page gave."`
+	Cursor string `query:"cursor" doc:"The cursor from the previous page."`
 }

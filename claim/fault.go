@@ -26,5 +26,5 @@ func (e *InvalidError) Error() string {
 	for i, f := range e.Faults {
 		parts[i] = f.Field + ": " + f.Problem
 	}
-	return fmt.Sprintf("the %s cannot be taken: %s", e.What, strings.Join(parts, "; "))
+	return fmt.Sprintf("invalid %s: %s", e.What, strings.Join(parts, "; "))
 }

@@ -81,7 +81,7 @@ type Shop struct {
 
 // ShopPatch is a change to a shop; nil members stay unchanged.
 type ShopPatch struct {
-	Name    *string `json:"name,omitempty" doc:"The shop's name for people."`
+	Name    *string `json:"name,omitempty" doc:"The display name of the shop."`
 	Feature *bool   `json:"dixa_feature,omitempty" doc:"Whether the platform offers Dixa to the shop."`
 }
 
@@ -134,9 +134,9 @@ const (
 // token too.
 type TokenShare struct {
 	// PerSecond is the rate of requests per second that succeed, as far as is known.
-	PerSecond float64 `json:"per_second" doc:"How many requests a second Dixa lets through, as far as is known."`
+	PerSecond float64 `json:"per_second" doc:"The rate of requests per second that Dixa accepts, as far as is known."`
 	// RefusedAt is when Dixa last refused a request.
-	RefusedAt time.Time `json:"refused_at" doc:"When Dixa last refused a request for its limit."`
+	RefusedAt time.Time `json:"refused_at" doc:"When Dixa last rate limited a request."`
 }
 
 // String describes the share for an operator.
@@ -160,7 +160,7 @@ type Integration struct {
 	// the first sweep and in responses to changes.
 	LastSweep *Sweep `json:"last_sweep,omitempty"`
 	// TokenShare is set while another program seems to use the shop's token.
-	TokenShare *TokenShare `json:"token_share,omitempty" doc:"Set while Dixa refuses requests that Claimflow's own pace allows, so that another program seems to use the token."`
+	TokenShare *TokenShare `json:"token_share,omitempty" doc:"Set while Dixa rate limits requests within Claimflow's own pace, because another program seems to use the token."`
 	// Version grows with every change that parked claims may be waiting for.
 	Version int64 `json:"settings_version"`
 }

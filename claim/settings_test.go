@@ -129,7 +129,7 @@ func TestResolveNamesEveryFault(t *testing.T) {
 			t.Parallel()
 			_, err := claim.Resolve(test.layers...)
 			require.Equal(t, test.want, faultsOf(t, err))
-			require.ErrorContains(t, err, "the settings cannot be taken")
+			require.ErrorContains(t, err, "invalid settings")
 		})
 	}
 }

@@ -17,16 +17,16 @@ func SweepWorkflowID(connectionID string) string { return "sweep:" + connectionI
 // Sweep is the state of a connection's last sweep: a search for what no webhook
 // delivered about its conversations.
 type Sweep struct {
-	StartedAt time.Time `json:"started_at,omitzero" doc:"When the last sweep began."`
+	StartedAt time.Time `json:"started_at,omitzero" doc:"When the last sweep started."`
 	// FinishedAt is zero or earlier than StartedAt while a sweep runs.
-	FinishedAt time.Time `json:"finished_at,omitzero" doc:"When a sweep last ended. Older than started_at, or missing, while one runs."`
+	FinishedAt time.Time `json:"finished_at,omitzero" doc:"When the last completed sweep ended. While a sweep runs, it is older than started_at or omitted."`
 	// Watermark is the time up to which all entries of Dixa's activity log are
 	// stored.
-	Watermark time.Time `json:"watermark,omitzero" doc:"Everything that Dixa's activity log had up to then is known here."`
+	Watermark time.Time `json:"watermark,omitzero" doc:"The time up to which Dixa's activity log is reconciled."`
 	// LagSeconds is the age of the watermark.
-	LagSeconds int64 `json:"lag_seconds" doc:"How far the watermark is behind."`
+	LagSeconds int64 `json:"lag_seconds" doc:"How far the watermark lags behind, in seconds."`
 	// Report is the report of the last finished sweep.
-	Report SweepReport `json:"report" doc:"What the last sweep that ended found and repaired."`
+	Report SweepReport `json:"report" doc:"What the last completed sweep found and repaired."`
 }
 
 // SweepReport counts what a sweep found and repaired. It contains no customer data.

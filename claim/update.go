@@ -22,17 +22,17 @@ const (
 // Updated reports a change to a claim.
 type Updated struct {
 	// Result is one of the Update constants, such as [UpdateUnchanged].
-	Result UpdateResult `json:"result" enum:"unchanged,ignored_older,edited,withdrawn,instructed,kept" doc:"What was done about the change."`
+	Result UpdateResult `json:"result" enum:"unchanged,ignored_older,edited,withdrawn,instructed,kept" doc:"The result of the update."`
 	// Changed lists the fields that changed, by JSON path, sorted.
 	Changed []string `json:"changed,omitempty" doc:"The fields that changed, by JSON path."`
 	// InstructionID is the instruction for the conversation; empty if there is none.
-	InstructionID string `json:"instruction_id,omitempty" doc:"What is to be done in the conversation; missing where nothing is."`
+	InstructionID string `json:"instruction_id,omitempty" doc:"The instruction for the conversation; omitted if there is none."`
 	Claim         Record `json:"claim"`
 	// Cut lists what was shortened or dropped because it was too long.
-	Cut []Truncation `json:"cut,omitempty" doc:"What was shortened or left out because it is too long."`
+	Cut []Truncation `json:"cut,omitempty" doc:"Values that were shortened or dropped because they were too long."`
 	// Ignored lists up to 20 members, by JSON path, that the flat form does not
 	// define.
-	Ignored []string `json:"ignored,omitempty" doc:"Members that the contract does not know, by JSON path, up to 20."`
+	Ignored []string `json:"ignored,omitempty" doc:"Unknown members by JSON path, at most 20."`
 }
 
 // DecodeUpdate reads a change from a claim's owner, in either wire form of [Decode],

@@ -15,13 +15,13 @@ import (
 // Submitted is the result of submitting a claim.
 type Submitted struct {
 	// New is false if the claim was already known with this content.
-	New   bool         `json:"new" doc:"False where the claim was known already with this content."`
+	New   bool         `json:"new" doc:"False if the claim already existed with this content."`
 	Claim claim.Record `json:"claim"`
 	// Cut lists what was shortened or dropped because it was too long.
-	Cut []claim.Truncation `json:"cut,omitempty" doc:"What was shortened or left out because it is too long."`
+	Cut []claim.Truncation `json:"cut,omitempty" doc:"Values that were shortened or dropped because they were too long."`
 	// Ignored lists up to 20 members, by JSON path, that the flat form does not
 	// define.
-	Ignored []string `json:"ignored,omitempty" doc:"Members that the contract does not know, by JSON path, up to 20."`
+	Ignored []string `json:"ignored,omitempty" doc:"Unknown members by JSON path, at most 20."`
 }
 
 // ClaimDetail is a claim with its history.
@@ -30,12 +30,12 @@ type ClaimDetail struct {
 	// Reference is the short code in the claim's conversation by which people find
 	// it in Dixa; see [claim.Ref.Reference]. It shadows that method of the embedded
 	// Ref.
-	Reference string `json:"reference" doc:"The short code that stands in the claim's conversation, by which people find it in Dixa." example:"CF-PCCQ4LTTGVMU"`
+	Reference string `json:"reference" doc:"The short code in the claim's conversation by which people find it in Dixa." example:"CF-PCCQ4LTTGVMU"`
 	// Conversation is the known state of the conversation in Dixa: its status,
 	// assignee, tags and rating. It is nil before the first event from Dixa.
-	Conversation *claim.Conversation `json:"conversation,omitempty" doc:"What is known of the conversation in Dixa."`
+	Conversation *claim.Conversation `json:"conversation,omitempty" doc:"The known state of the conversation in Dixa."`
 	// Timeline is the claim's history, oldest first.
-	Timeline []claim.TimelineEntry `json:"timeline" doc:"What happened to the claim, oldest first."`
+	Timeline []claim.TimelineEntry `json:"timeline" doc:"The history of the claim, oldest first."`
 }
 
 // Filter narrows a list of claims. Zero members have no effect.
@@ -56,7 +56,7 @@ type Filter struct {
 type Page struct {
 	Claims []claim.Record `json:"data"`
 	// Next is the cursor of the next page; empty on the last page.
-	Next string `json:"next,omitempty" doc:"The cursor of the next page; missing on the last."`
+	Next string `json:"next,omitempty" doc:"The cursor of the next page; omitted on the last page."`
 }
 
 // MaxWait is the longest time that a submission can wait for its claim to open.
@@ -157,7 +157,7 @@ func (c *Client) Follow(ctx context.Context, ref claim.Ref, interval time.Durati
 type RetryRequest struct {
 	// CreateAnyway opens a conversation even if an earlier create may have opened
 	// one that cannot be found.
-	CreateAnyway bool `json:"create_anyway,omitempty" doc:"Open a conversation although an earlier create may have opened one that cannot be found."`
+	CreateAnyway bool `json:"create_anyway,omitempty" doc:"Open a conversation even if an earlier create may have opened one that cannot be found."`
 }
 
 // Retry retries a parked, skipped or abandoned claim.
@@ -172,7 +172,7 @@ func (c *Client) Abandon(ctx context.Context, ref claim.Ref) (claim.Record, erro
 
 // LinkRequest names the conversation of a claim.
 type LinkRequest struct {
-	ConversationID int64 `json:"conversation_id" minimum:"1" doc:"The conversation's number in Dixa."`
+	ConversationID int64 `json:"conversation_id" minimum:"1" doc:"The id of the conversation in Dixa."`
 }
 
 // Link sets an existing conversation of the shop's Dixa as the claim's conversation.

@@ -32,7 +32,7 @@ const (
 
 // ErrNoAnswer is wrapped by errors of calls that received no usable response: the
 // service may or may not have performed the call.
-var ErrNoAnswer = errors.New("no answer came")
+var ErrNoAnswer = errors.New("no response")
 
 // Client calls the HTTP API of `starter serve`. Create one with [New]. It is safe
 // for concurrent use.
@@ -75,10 +75,10 @@ func WithUserAgent(ua string) Option { return func(c *Client) { c.userAgent = ua
 func New(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	base, err := url.Parse(baseURL)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
-		return nil, errors.New("claimflow: the address of the service is not an http(s) address such as https://claims.example")
+		return nil, errors.New("claimflow: the service URL must be an http or https URL such as https://claims.example")
 	}
 	if path.Base(base.Path) == apiVersion {
-		return nil, errors.New("claimflow: the address of the service must have no path of the API: leave out /v1, as in https://claims.example")
+		return nil, errors.New("claimflow: the service URL must not include the path of the API: omit /v1, as in https://claims.example")
 	}
 	c := &Client{
 		base: base, key: apiKey, http: &http.Client{}, userAgent: "claimflow-go",
@@ -110,7 +110,7 @@ func ask[T any](ctx context.Context, c *Client, k call) (out T, err error) {
 	data, err := c.send(ctx, k)
 	if err == nil && len(data) > 0 {
 		if err = json.Unmarshal(data, &out); err != nil {
-			err = fmt.Errorf("claimflow: %s %s: the reply is not what this client knows: %w; is the service older or newer?", k.method, k.route(), err)
+			err = fmt.Errorf("claimflow: %s %s: decode the response: %w; do the versions of client and service match?", k.method, k.route(), err)
 		}
 	}
 	return out, err
@@ -208,10 +208,10 @@ func (c *Client) once(ctx context.Context, k call, body []byte) ([]byte, error) 
 	defer func() { _ = resp.Body.Close() }() // already read to the end or abandoned
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("claimflow: %s %s: %w: the reply broke off: %w", k.method, k.route(), ErrNoAnswer, err)
+		return nil, fmt.Errorf("claimflow: %s %s: %w: the response was cut off: %w", k.method, k.route(), ErrNoAnswer, err)
 	}
 	if len(data) > maxReplyBytes {
-		return nil, fmt.Errorf("claimflow: %s %s: the reply is larger than %d bytes; ask for less at once", k.method, k.route(), maxReplyBytes)
+		return nil, fmt.Errorf("claimflow: %s %s: the response is larger than %d bytes; request less at once", k.method, k.route(), maxReplyBytes)
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
 		return nil, readError(k, resp, data)

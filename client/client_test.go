@@ -59,15 +59,15 @@ func newClient(t *testing.T, url string, options ...client.Option) *client.Clien
 
 const taken = `{"new": true, "claim": {"shop": "acme", "claim_id": "c-1", "state": "received"}}`
 
-func TestTriesAgainWhatMayBeSentTwice(t *testing.T) {
+func TestRetriesSafeCalls(t *testing.T) {
 	t.Parallel()
 	for name, trouble := range map[string]http.HandlerFunc{
-		"no answer":        drop,
-		"a reply cut off":  cut,
-		"unavailable":      answer(503, `{"status": 503, "code": "unavailable"}`),
-		"a proxy's page":   answer(502, "<html>"),
-		"a slow proxy":     answer(504, ""),
-		"too many at once": answer(429, ""),
+		"no response":        drop,
+		"a cut-off response": cut,
+		"unavailable":        answer(503, `{"status": 503, "code": "unavailable"}`),
+		"a proxy's page":     answer(502, "<html>"),
+		"a slow proxy":       answer(504, ""),
+		"too many at once":   answer(429, ""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -80,9 +80,9 @@ func TestTriesAgainWhatMayBeSentTwice(t *testing.T) {
 	}
 }
 
-func TestNeverSendsTwiceWhatMustNotBe(t *testing.T) {
+func TestDoesNotRetryUnsafeCalls(t *testing.T) {
 	t.Parallel()
-	for name, trouble := range map[string]http.HandlerFunc{"no answer": drop, "a reply cut off": cut, "a slow proxy": answer(504, ""), "a bad gateway": answer(502, "")} {
+	for name, trouble := range map[string]http.HandlerFunc{"no response": drop, "a cut-off response": cut, "a slow proxy": answer(504, ""), "a bad gateway": answer(502, "")} {
 		url, calls := scripted(t, trouble)
 		c := newClient(t, url)
 		_, err := c.Test(t.Context(), "acme", client.TestRequest{Email: "me@acme.example"})
@@ -101,24 +101,24 @@ func TestNeverSendsTwiceWhatMustNotBe(t *testing.T) {
 	require.EqualValues(t, 2, calls.Load())
 }
 
-func TestRefusalsAreFinal(t *testing.T) {
+func TestRefusalsAreNotRetried(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{400, 401, 403, 404, 409, 413, 422, 500} {
 		url, calls := scripted(t, answer(status, `{"status": 1, "title": "x", "detail": "No.", "errors": [{"field": "a.b", "message": "is wrong"}]}`))
 		_, err := newClient(t, url).Shop(t.Context(), "acme")
 		var e *client.Error
 		require.ErrorAs(t, err, &e)
-		require.Equal(t, status, e.Status, "the status is the reply's own")
+		require.Equal(t, status, e.Status, "the status must be the status of the response")
 		require.Equal(t, "No: a.b: is wrong", e.Error())
-		require.EqualValues(t, 1, calls.Load(), "%d is not tried again", status)
+		require.EqualValues(t, 1, calls.Load(), "%d must not be retried", status)
 	}
 	url, calls := scripted(t, answer(502, `{"status": 502, "code": "dixa_unreachable", "detail": "Dixa is down"}`))
 	_, err := newClient(t, url).Connect(t.Context(), "acme", "token")
 	require.True(t, client.HasCode(err, client.CodeDixaUnreachable))
-	require.EqualValues(t, 1, calls.Load(), "that Dixa is down is the service's answer, not its failure")
+	require.EqualValues(t, 1, calls.Load(), "an unreachable Dixa must not be retried")
 }
 
-func TestErrorReadsAsOneSentence(t *testing.T) {
+func TestErrorText(t *testing.T) {
 	t.Parallel()
 	faults := []client.FieldError{{Field: "subject", Message: "line 1: unknown key .Nope."}, {Field: "body", Message: "is required"}}
 	for _, tt := range []struct {
@@ -127,7 +127,7 @@ func TestErrorReadsAsOneSentence(t *testing.T) {
 	}{
 		{client.Problem{Title: "Conflict", Detail: "The shop is paused."}, "The shop is paused."},
 		{client.Problem{Title: "Conflict"}, "Conflict"},
-		{client.Problem{Detail: "The template cannot be taken.", Errors: faults}, "The template cannot be taken: subject: line 1: unknown key .Nope; body: is required"},
+		{client.Problem{Detail: "Invalid template.", Errors: faults}, "Invalid template: subject: line 1: unknown key .Nope; body: is required"},
 		{client.Problem{Title: "Unprocessable Entity", Errors: faults[1:]}, "Unprocessable Entity: body: is required"},
 	} {
 		require.Equal(t, tt.want, (&client.Error{Problem: tt.problem}).Error())
@@ -138,7 +138,7 @@ func TestErrorWithoutProblemDetails(t *testing.T) {
 	t.Parallel()
 	url, _ := scripted(t, answer(403, "<html>blocked</html>"))
 	_, err := newClient(t, url).Shop(t.Context(), "acme")
-	require.EqualError(t, err, "GET /v1/shops/acme: the service answered 403 Forbidden without saying why")
+	require.EqualError(t, err, "GET /v1/shops/acme: the service returned 403 Forbidden without problem details")
 }
 
 func TestHonoursRetryAfter(t *testing.T) {
@@ -150,7 +150,7 @@ func TestHonoursRetryAfter(t *testing.T) {
 		_, err := newClient(t, url).Shop(t.Context(), "acme")
 		if name == "seconds" || name == "a date" {
 			var e *client.Error
-			require.ErrorAs(t, err, &e, "an hour is longer than it tries")
+			require.ErrorAs(t, err, &e, "a delay beyond the retry limit must end the call")
 			require.Greater(t, e.RetryAfter, 59*time.Minute)
 			require.EqualValues(t, 1, calls.Load(), name)
 			continue
@@ -175,10 +175,10 @@ func TestStopsWithItsContext(t *testing.T) {
 	_, err = c.Shop(t.Context(), "acme")
 	require.ErrorIs(t, err, client.ErrNoAnswer)
 	require.Contains(t, err.Error(), "is the service running at "+url+"?")
-	require.EqualValues(t, 1, calls.Load(), "without retries there is one try")
+	require.EqualValues(t, 1, calls.Load(), "retries must be off")
 }
 
-func TestRequestsSayWhoAsks(t *testing.T) {
+func TestRequestHeaders(t *testing.T) {
 	t.Parallel()
 	url, _ := scripted(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer cfk_test" || r.Header.Get("User-Agent") != "shop/1" || r.URL.EscapedPath() != "/base/v1/shops/a%2Fb/claims/c%3F1" {
@@ -193,7 +193,7 @@ func TestRequestsSayWhoAsks(t *testing.T) {
 	require.Equal(t, "c?1", d.ID)
 }
 
-func TestListsFetchPagesAsWanted(t *testing.T) {
+func TestListsFetchPagesOnDemand(t *testing.T) {
 	t.Parallel()
 	url, calls := scripted(t,
 		answer(200, `{"data": [{"claim_id": "3"}, {"claim_id": "2"}], "next": "n1"}`),
@@ -212,7 +212,7 @@ func TestListsFetchPagesAsWanted(t *testing.T) {
 		require.NoError(t, err)
 		break
 	}
-	require.EqualValues(t, 1, calls.Load(), "what is not wanted is not fetched")
+	require.EqualValues(t, 1, calls.Load(), "unneeded pages must not be fetched")
 
 	url, _ = scripted(t, answer(200, `{"data": [{"claim_id": "3"}], "next": "n1"}`), answer(404, `{"status": 404}`))
 	var last error
@@ -224,7 +224,7 @@ func TestListsFetchPagesAsWanted(t *testing.T) {
 	require.Error(t, last)
 }
 
-func TestFollowEndsWithTheLastState(t *testing.T) {
+func TestFollowEndsWithAFinalState(t *testing.T) {
 	t.Parallel()
 	at := func(second, state string) http.HandlerFunc {
 		return answer(200, `{"claim_id": "c-1", "state": "`+state+`", "updated_at": "2026-01-01T00:00:`+second+`Z"}`)
@@ -235,7 +235,7 @@ func TestFollowEndsWithTheLastState(t *testing.T) {
 		require.NoError(t, err)
 		states = append(states, d.State)
 	}
-	require.Equal(t, []claim.State{claim.StateReceived, claim.StateOpen, claim.StateSettled}, states, "each change once")
+	require.Equal(t, []claim.State{claim.StateReceived, claim.StateOpen, claim.StateSettled}, states, "each change must be yielded once")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	for _, err := range newClient(t, url).Follow(ctx, claim.Ref{Shop: "acme", ID: "c-1"}, time.Millisecond) {
@@ -247,25 +247,25 @@ func TestFollowEndsWithTheLastState(t *testing.T) {
 	cancel()
 }
 
-func TestReplyThatIsNotUnderstood(t *testing.T) {
+func TestUndecodableResponse(t *testing.T) {
 	t.Parallel()
 	url, _ := scripted(t, answer(200, `<html>`))
 	_, err := newClient(t, url).Shop(t.Context(), "acme")
-	require.ErrorContains(t, err, "is the service older or newer?")
+	require.ErrorContains(t, err, "do the versions of client and service match?")
 }
 
-func TestRefusesAnAddressThatIsNone(t *testing.T) {
+func TestRefusesAnInvalidURL(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"", "claims.example", "ftp://claims.example", "http://", ":80"} {
 		_, err := client.New(address, "")
-		require.ErrorContains(t, err, "is not an http(s) address", address)
+		require.ErrorContains(t, err, "must be an http or https URL", address)
 	}
 }
 
-func TestRefusesAnAddressWithinTheAPI(t *testing.T) {
+func TestRefusesAURLWithAPIPath(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"https://claims.example/v1", "https://claims.example/v1/", "https://claims.example/base/v1"} {
 		_, err := client.New(address, "")
-		require.ErrorContains(t, err, "leave out /v1", address)
+		require.ErrorContains(t, err, "omit /v1", address)
 	}
 }

@@ -19,10 +19,15 @@ const (
 
 // Types that the service shares with its clients.
 type (
-	NewEndpoint    = claim.NewEndpoint
-	EndpointPatch  = claim.EndpointPatch
-	Endpoint       = claim.Endpoint
-	Delivery       = claim.Delivery
+	// NewEndpoint is the address of a new recipient of claim events.
+	NewEndpoint = claim.NewEndpoint
+	// EndpointPatch is a change to an endpoint; nil members stay unchanged.
+	EndpointPatch = claim.EndpointPatch
+	// Endpoint is the address of a recipient of claim events.
+	Endpoint = claim.Endpoint
+	// Delivery is one event for one endpoint.
+	Delivery = claim.Delivery
+	// DeliveryFilter narrows the list of deliveries.
 	DeliveryFilter = claim.DeliveryFilter
 )
 
@@ -30,7 +35,7 @@ type (
 type EndpointWithSecret struct {
 	Endpoint
 	// Secret is empty unless the endpoint is a webhook.
-	Secret string `json:"secret,omitempty" doc:"The key of the signatures, as Standard Webhooks has it. It is shown this once. Only webhooks have one."`
+	Secret string `json:"secret,omitempty" doc:"The signing secret, as defined by Standard Webhooks. It is returned only once. Only webhooks have one."`
 }
 
 // EndpointList is a list of endpoints.
@@ -40,7 +45,7 @@ type EndpointList struct {
 
 // RotateRequest says how long the previous secret also signs.
 type RotateRequest struct {
-	KeepHours *int `json:"keep_hours,omitempty" minimum:"0" maximum:"720" doc:"For how many hours the present secret signs beside the new one. Missing: 24; 0 ends it at once."`
+	KeepHours *int `json:"keep_hours,omitempty" minimum:"0" maximum:"720" doc:"The number of hours for which the current secret also signs. The default is 24; 0 revokes it immediately."`
 }
 
 // ReplayRequest selects the events to send again by time. Since is inclusive, Until

@@ -13,31 +13,31 @@ import (
 // extension members code and errors.
 type Problem struct {
 	// Type is "about:blank". Status and Code identify the problem.
-	Type   string `json:"type" doc:"Always about:blank; status and code say what kind of problem it is."`
+	Type   string `json:"type" doc:"Always about:blank; status and code identify the problem."`
 	Title  string `json:"title" doc:"The HTTP status in words."`
 	Status int    `json:"status" doc:"The HTTP status."`
 	// Detail says what went wrong and what to do.
-	Detail string `json:"detail,omitempty" doc:"What went wrong and what to do about it."`
+	Detail string `json:"detail,omitempty" doc:"What the problem is and what to do about it."`
 	// Instance is the request id, which also appears in the service's log.
-	Instance string `json:"instance,omitempty" doc:"The request's id, as in the service's log."`
+	Instance string `json:"instance,omitempty" doc:"The request id, as in the log of the service."`
 	// Code is the machine-readable kind of problem; see the Code constants.
-	Code string `json:"code,omitempty" doc:"A word that programs can decide by."`
+	Code string `json:"code,omitempty" doc:"The machine-readable kind of problem."`
 	// Errors lists every fault of the request.
-	Errors []FieldError `json:"errors,omitempty" doc:"Every fault of what was sent, or every field that differs."`
+	Errors []FieldError `json:"errors,omitempty" doc:"Every invalid field, or every field that differs."`
 }
 
 // FieldError describes a problem with one field.
 type FieldError struct {
 	// Field is the JSON path, such as "selected_items[0].quantity".
-	Field string `json:"field" doc:"The field by its JSON path." example:"selected_items[0].quantity"`
+	Field string `json:"field" doc:"The JSON path of the field." example:"selected_items[0].quantity"`
 	// Message says what is wrong and what is valid. It never includes the value.
-	Message string `json:"message" doc:"What is wrong with it and what would be right."`
+	Message string `json:"message" doc:"What is wrong and what is valid."`
 }
 
 // Values of [Problem.Code].
 const (
 	CodeInvalid           = "invalid"            // 422: Errors lists every fault
-	CodeDiffers           = "differs"            // 409: the claim is known with other content; Errors names the fields
+	CodeDiffers           = "differs"            // 409: the claim exists with different content; Errors names the fields
 	CodeConflict          = "conflict"           // 409: the current state does not allow it
 	CodeNotFound          = "not_found"          // 404
 	CodeUnauthorized      = "unauthorized"       // 401: no API key, or an unknown or revoked one
@@ -106,7 +106,7 @@ func HasCode(err error, code string) bool {
 func readError(k call, resp *http.Response, data []byte) *Error {
 	e := &Error{RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	if err := json.Unmarshal(data, &e.Problem); err != nil || e.Status == 0 {
-		e.Problem = Problem{Detail: k.method + " " + k.route() + ": the service answered " + resp.Status + " without saying why"}
+		e.Problem = Problem{Detail: k.method + " " + k.route() + ": the service returned " + resp.Status + " without problem details"}
 	}
 	e.Status = resp.StatusCode
 	if e.Title == "" {

@@ -26,16 +26,20 @@ func Scopes() []string {
 
 // Types that the service shares with its clients.
 type (
-	NewKey      = claim.NewKey
-	Key         = claim.Key
-	AuditEntry  = claim.AuditEntry
+	// NewKey describes an API key to create.
+	NewKey = claim.NewKey
+	// Key is an API key without its secret.
+	Key = claim.Key
+	// AuditEntry records who changed what.
+	AuditEntry = claim.AuditEntry
+	// AuditFilter narrows the audit log.
 	AuditFilter = claim.AuditFilter
 )
 
 // CreatedKey is a new API key with its secret, which is shown only once.
 type CreatedKey struct {
 	Key
-	Secret string `json:"secret" doc:"The key itself. It is shown this once and kept nowhere."`
+	Secret string `json:"secret" doc:"The API key. It is returned only once and is not stored."`
 }
 
 // KeyList is a list of API keys.

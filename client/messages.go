@@ -18,14 +18,14 @@ type MessagePage struct {
 // NewMessage is a reply to the customer or an internal note.
 type NewMessage struct {
 	// Kind is [claim.InstructReply] or [claim.InstructNote].
-	Kind string `json:"kind" enum:"reply,note" doc:"reply: to the customer, as an agent. note: internal, never seen by the customer."`
+	Kind string `json:"kind" enum:"reply,note" doc:"reply: a message from an agent to the customer. note: an internal note, which the customer never sees."`
 	// Text or HTML is the content. A note has only Text.
-	Text string `json:"text,omitempty" doc:"The words as plain text."`
-	HTML string `json:"html,omitempty" doc:"The words of a reply as HTML, in the place of text."`
+	Text string `json:"text,omitempty" doc:"The content as plain text."`
+	HTML string `json:"html,omitempty" doc:"The content of a reply as HTML, instead of text."`
 	// AgentID is the agent who replies; empty for the shop's default agent.
-	AgentID string `json:"agent_id,omitempty" doc:"The Dixa agent who replies; the shop's default agent where it is missing."`
+	AgentID string `json:"agent_id,omitempty" doc:"The Dixa agent who replies; the shop's default agent if omitted."`
 	// Attachments are https URLs from which Dixa copies files.
-	Attachments []string `json:"attachments,omitempty" doc:"Addresses that Dixa copies files from."`
+	Attachments []string `json:"attachments,omitempty" doc:"URLs from which Dixa copies files."`
 }
 
 // Messages yields the messages and notes of a claim's conversation, oldest first,

@@ -32,7 +32,7 @@ func (c *Client) Update(ctx context.Context, ref claim.Ref, change json.RawMessa
 
 // KarlaSecretRequest is the secret with which Karla signs its webhooks.
 type KarlaSecretRequest struct {
-	Secret string `json:"secret" doc:"The secret as Karla shows it. The one that it replaces stays good for three days."`
+	Secret string `json:"secret" doc:"The secret as Karla shows it. The previous secret stays valid for three days."`
 }
 
 // KarlaSecret is a saved secret, masked.

@@ -15,10 +15,10 @@ import (
 
 // NewShop describes a shop to add.
 type NewShop struct {
-	Slug string `json:"slug" validate:"required,slug" doc:"The shop's name in addresses: small letters, digits, - and _."`
-	Name string `json:"name,omitempty" validate:"max=200" doc:"The shop's name for people; templates use it."`
+	Slug string `json:"slug" validate:"required,slug" doc:"The shop's name in URLs: lowercase letters, digits, - and _."`
+	Name string `json:"name,omitempty" validate:"max=200" doc:"The display name of the shop; templates use it."`
 	// Feature says whether the platform offers Dixa to the shop; nil means yes.
-	Feature *bool `json:"dixa_feature,omitempty" doc:"Whether the platform offers Dixa to the shop. Missing means yes."`
+	Feature *bool `json:"dixa_feature,omitempty" doc:"Whether the platform offers Dixa to the shop. The default is true."`
 }
 
 // ShopPatch is a change to a shop; nil members stay unchanged.
@@ -59,12 +59,12 @@ func (c *Client) DeleteShop(ctx context.Context, shop string) error {
 
 // Count is the number of claims that a command affected.
 type Count struct {
-	Claims int `json:"claims" doc:"How many claims the command reached."`
+	Claims int `json:"claims" doc:"The number of claims that the command affected."`
 }
 
 // RetryShopRequest narrows [Client.RetryShop].
 type RetryShopRequest struct {
-	Causes []claim.Cause `json:"causes,omitempty" doc:"Only claims parked for one of these causes. Missing means all."`
+	Causes []claim.Cause `json:"causes,omitempty" doc:"Only claims parked for one of these causes; all if omitted."`
 }
 
 // RetryShop retries every parked claim of the shop, or those parked for one of the
@@ -76,7 +76,7 @@ func (c *Client) RetryShop(ctx context.Context, shop string, causes ...claim.Cau
 
 // OpenSkippedRequest narrows [Client.OpenSkipped].
 type OpenSkippedRequest struct {
-	Since time.Time `json:"since,omitzero" doc:"Only claims accepted since then. Missing means all."`
+	Since time.Time `json:"since,omitzero" doc:"Only claims accepted at or after this time; all if omitted."`
 }
 
 // OpenSkipped opens the claims that arrived while the integration was off, from
@@ -119,7 +119,7 @@ func (c *Client) Integration(ctx context.Context, shop string) (claim.Integratio
 
 // SweepAsked is the response to [Client.Sweep].
 type SweepAsked struct {
-	LastStartedAt time.Time `json:"last_started_at,omitzero" doc:"When the previous sweep began; missing where there was none. The sweep that was asked for has ended once the integration's last_sweep has a later started_at and a finished_at that is not before it."`
+	LastStartedAt time.Time `json:"last_started_at,omitzero" doc:"When the previous sweep started; omitted if there was none. The requested sweep has ended once the integration's last_sweep has a later started_at and a finished_at that is not before it."`
 }
 
 // EndedBy reports whether the requested sweep has ended, given the last sweep of the
@@ -144,7 +144,7 @@ func (c *Client) ChangeSettings(ctx context.Context, shop string, patch json.Raw
 
 // TokenRequest contains a Dixa API token.
 type TokenRequest struct {
-	Token string `json:"token" doc:"The Dixa API token as Dixa shows it, without space around it."`
+	Token string `json:"token" doc:"The Dixa API token, without surrounding whitespace."`
 }
 
 // Connect saves a shop's Dixa API token after Dixa accepts it.
@@ -155,14 +155,14 @@ func (c *Client) Connect(ctx context.Context, shop, token string) (claim.Connect
 // TokenComparison asks whether a token is the saved one, without sending it.
 type TokenComparison struct {
 	// Nonce is 32 random bytes in hexadecimal.
-	Nonce string `json:"nonce" minLength:"64" maxLength:"64" pattern:"^[0-9a-f]+$" doc:"Random, 32 bytes in hexadecimal."`
+	Nonce string `json:"nonce" minLength:"64" maxLength:"64" pattern:"^[0-9a-f]+$" doc:"32 random bytes in hexadecimal."`
 	// Fingerprint is the [TokenFingerprint] of the token under the nonce.
-	Fingerprint string `json:"fingerprint" minLength:"64" maxLength:"64" pattern:"^[0-9a-f]+$" doc:"HMAC-SHA-256 of the token under the nonce's text, in hexadecimal."`
+	Fingerprint string `json:"fingerprint" minLength:"64" maxLength:"64" pattern:"^[0-9a-f]+$" doc:"HMAC-SHA-256 of the token, keyed with the text of the nonce, in hexadecimal."`
 }
 
 // TokenCompared is the response to a [TokenComparison].
 type TokenCompared struct {
-	Same bool `json:"same" doc:"The token is the saved one."`
+	Same bool `json:"same" doc:"Whether the token is the saved one."`
 }
 
 // TokenFingerprint returns the HMAC-SHA-256 of a token, keyed with the text of a
@@ -188,7 +188,7 @@ func (c *Client) HasToken(ctx context.Context, shop, token string) (bool, error)
 
 // WebhookSecretRequest contains the secret of a webhook subscription.
 type WebhookSecretRequest struct {
-	Secret string `json:"secret" doc:"The secret that Dixa shows for the subscription. Empty: Claimflow makes the subscription itself again."`
+	Secret string `json:"secret" doc:"The secret that Dixa shows for the subscription. If empty, Claimflow creates the subscription again."`
 }
 
 // SaveWebhookSecret saves the secret of a webhook subscription that a person created
@@ -202,20 +202,20 @@ func (c *Client) SaveWebhookSecret(ctx context.Context, shop, secret string) (cl
 // Report is the result of checks of a shop's Dixa.
 type Report struct {
 	// OK says that no check failed.
-	OK     bool    `json:"ok" doc:"No check failed."`
+	OK     bool    `json:"ok" doc:"True if no check failed."`
 	Checks []Check `json:"checks"`
 	// ConversationID is the conversation that a test opened.
 	ConversationID int64 `json:"conversation_id,omitempty" doc:"The conversation that a test opened."`
 	// Warnings list possible problems that do not prevent claims from being opened.
-	Warnings []string `json:"warnings,omitempty" doc:"What may be wrong but keeps no claim from being opened."`
+	Warnings []string `json:"warnings,omitempty" doc:"Possible problems that do not prevent claims from being opened."`
 }
 
 // Check is the result of one check.
 type Check struct {
-	Name   string `json:"check" doc:"What was looked at." example:"contact endpoint"`
+	Name   string `json:"check" doc:"What was checked." example:"contact endpoint"`
 	Result string `json:"result" enum:"ok,warning,failed,skipped"`
 	// Detail says what was found and, after a failure, what to do.
-	Detail string `json:"detail" doc:"What was found and, where it failed, what to do."`
+	Detail string `json:"detail" doc:"What was found and, after a failure, what to do."`
 }
 
 // Validate checks a shop's connection and settings against Dixa. It is read-only.
@@ -225,9 +225,9 @@ func (c *Client) Validate(ctx context.Context, shop string) (Report, error) {
 
 // TestRequest names the customer of a test conversation.
 type TestRequest struct {
-	Email string `json:"email" format:"email" doc:"The address in whose name the test conversation is opened. Dixa writes to it."`
+	Email string `json:"email" format:"email" doc:"The address of the customer of the test conversation. Dixa sends e-mail to it."`
 	// AgentID is the agent who replies; empty for the shop's default agent.
-	AgentID string `json:"agent_id,omitempty" format:"uuid" doc:"The agent who replies in it. Without one, the shop's default_agent_id."`
+	AgentID string `json:"agent_id,omitempty" format:"uuid" doc:"The agent who replies; the shop's default_agent_id if omitted."`
 }
 
 // Test opens a conversation tagged claimflow-test in the name of an address,
@@ -239,7 +239,7 @@ func (c *Client) Test(ctx context.Context, shop string, r TestRequest) (Report, 
 
 // PlatformSettings is the layer of settings that all shops inherit.
 type PlatformSettings struct {
-	Own json.RawMessage `json:"own_settings" doc:"The platform's own layer: some of the members of the settings."`
+	Own json.RawMessage `json:"own_settings" doc:"The platform's own layer of settings, with the members that it sets."`
 	// Effective are the settings of a shop that sets none of its own.
 	Effective claim.Settings `json:"settings"`
 }
@@ -262,17 +262,17 @@ func dixaOf(shop string, tail ...string) []string {
 // StatusRulesRequest contains the rules to try.
 type StatusRulesRequest struct {
 	// StatusRules are the rules; empty means the built-in rules.
-	StatusRules []claim.StatusRule `json:"status_rules" doc:"The rules to try; none means the built-in ones."`
+	StatusRules []claim.StatusRule `json:"status_rules" doc:"The rules to try; the built-in rules if empty."`
 	// Claims is the number of newest claims to try the rules on. The default is 100.
-	Claims int `json:"claims,omitempty" minimum:"0" maximum:"500" doc:"How many of the newest claims to try them on; 100 unless given."`
+	Claims int `json:"claims,omitempty" minimum:"0" maximum:"500" doc:"The number of newest claims to try the rules on. The default is 100."`
 }
 
 // StatusRulesPreview is the effect of other rules.
 type StatusRulesPreview struct {
 	// Claims is the number of claims that the rules were tried on.
-	Claims int `json:"claims" doc:"How many claims the rules were tried on."`
+	Claims int `json:"claims" doc:"The number of claims that the rules were tried on."`
 	// Different lists the claims whose owner would have received other statuses.
-	Different []StatusDifference `json:"different" doc:"The claims whose owner would have been told otherwise."`
+	Different []StatusDifference `json:"different" doc:"The claims whose owner would have received other statuses."`
 }
 
 // StatusDifference is a claim whose owner would have received other statuses. It
@@ -280,8 +280,8 @@ type StatusRulesPreview struct {
 type StatusDifference struct {
 	ClaimID string      `json:"claim_id"`
 	State   claim.State `json:"state"`
-	Is      []string    `json:"is" doc:"The statuses one after another by the rules that hold."`
-	Would   []string    `json:"would" doc:"The statuses one after another by the rules tried."`
+	Is      []string    `json:"is" doc:"The sequence of statuses under the current rules."`
+	Would   []string    `json:"would" doc:"The sequence of statuses under the tried rules."`
 }
 
 // PreviewStatusRules tries status rules on the events from Dixa about the shop's

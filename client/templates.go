@@ -16,7 +16,7 @@ type TemplateSource = claim.TemplateSource
 type Template struct {
 	// Scope is "shop", "platform" or "built-in".
 	Scope    string `json:"scope" enum:"shop,platform,built-in"`
-	Key      string `json:"reason" doc:"The reason or flow that it is for."`
+	Key      string `json:"reason" doc:"The reason or flow that the template is for."`
 	Language string `json:"language"`
 	// Source is the template. A list contains it as saved, and omits it for built-in
 	// templates. A single read includes the members from lower layers.
@@ -32,10 +32,10 @@ type TemplateList struct {
 // PreviewRequest says what to render.
 type PreviewRequest struct {
 	// Template is an unsaved template; nil renders the template that would be used.
-	Template *TemplateSource `json:"template,omitempty" doc:"A template that is not saved yet. Missing: the one that would be used."`
+	Template *TemplateSource `json:"template,omitempty" doc:"An unsaved template; the effective template if omitted."`
 	// Claim is the claim to render for, in either wire form; empty uses a sample for
 	// the reason.
-	Claim json.RawMessage `json:"claim,omitempty" doc:"The claim to render for, in either wire form. Missing: a sample."`
+	Claim json.RawMessage `json:"claim,omitempty" doc:"The claim to render for, in either wire form; a sample if omitted."`
 }
 
 // Ticket is a rendered template.

@@ -287,10 +287,10 @@ func TestPrintedNextStepsWork(t *testing.T) {
 	said := paste(commands...)
 	require.Regexp(t, `(?m)^demo-shop +my-claim +new +open +claim:demo-shop:my-claim, conversation \d+$`, said)
 	require.Contains(t, said, "close: done as the agent")
-	require.Contains(t, said, "reply to the customer")
 	show := slices.Concat(commands[:2], commands[7:])
-	for !strings.Contains(paste(show...), "accepted") {
+	for !strings.Contains(said, "reply to the customer") || !strings.Contains(said, "Status         accepted") {
 		require.NoError(t, t.Context().Err())
+		said = paste(show...)
 	}
 	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
 	require.NoError(t, cmd.Wait())

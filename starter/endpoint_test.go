@@ -15,14 +15,14 @@ func TestEndpointCommands(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
-	require.Contains(t, b.ok("shop", "enable", "acme"), "Nobody is told")
-	require.Contains(t, b.ok("shop", "validate", "acme"), "Nobody is told")
+	require.Contains(t, b.ok("shop", "enable", "acme"), "No endpoint reports claims")
+	require.Contains(t, b.ok("shop", "validate", "acme"), "No endpoint reports claims")
 
 	var added client.EndpointWithSecret
 	out := b.ok("endpoint", "add", "https://8.8.8.8/hook", "--shop", "acme", "--event", "claim.needs_attention", "-o", "json")
 	require.NoError(t, json.Unmarshal([]byte(out), &added))
 	require.Contains(t, added.Secret, "whsec_")
-	require.NotContains(t, b.ok("shop", "enable", "acme"), "Nobody is told")
+	require.NotContains(t, b.ok("shop", "enable", "acme"), "No endpoint reports claims")
 	require.Contains(t, b.ok("endpoint", "add", "https://8.8.8.8/all", "--platform"), "whsec_")
 	require.Contains(t, b.ok("endpoint", "list", "--platform"), "https://8.8.8.8/all")
 
@@ -64,10 +64,10 @@ func TestEndpointKinds(t *testing.T) {
 		"--password-file", b.file("karla.txt", "acme-password\n"), "--karla-shop", "acme-there", "-o", "json")
 	require.NoError(t, json.Unmarshal([]byte(out), &karla))
 	require.Empty(t, karla.Secret)
-	require.Contains(t, b.ok("shop", "enable", "acme"), "Nobody is told")
+	require.Contains(t, b.ok("shop", "enable", "acme"), "No endpoint reports claims")
 	out = b.ok("endpoint", "add", "staff@acme.example", "--kind", "email", "--shop", "acme", "-o", "json")
 	require.NoError(t, json.Unmarshal([]byte(out), &staff))
-	require.NotContains(t, b.ok("shop", "enable", "acme"), "Nobody is told")
+	require.NotContains(t, b.ok("shop", "enable", "acme"), "No endpoint reports claims")
 
 	list := b.ok("endpoint", "list", "--shop", "acme")
 	require.Contains(t, list, "mailto:staff@acme.example")
@@ -81,6 +81,6 @@ func TestEndpointKinds(t *testing.T) {
 	code, _, problem := b.run("", "endpoint", "add", "https://8.8.8.8/api", "--kind", "karla", "--shop", "acme", "--user", "u")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, problem, "a password is required")
-	require.Contains(t, b.fails(exitRefused, "endpoint", "rotate", staff.ID, "--shop", "acme"), "no secret")
+	require.Contains(t, b.fails(exitRefused, "endpoint", "rotate", staff.ID, "--shop", "acme"), "no signing secret")
 	require.Contains(t, b.fails(exitRefused, "endpoint", "add", "staff", "--kind", "email", "--shop", "acme"), "one e-mail address")
 }

@@ -25,7 +25,7 @@ func TestJSONOutputIncludesErrors(t *testing.T) {
 	f := failed(exitRefused, "claim", "submit", "-o", "json", "-f", b.file("bad.json", `{"claim_id": "c 9", "shop_slug": "acme"}`))
 	require.Equal(t, client.CodeInvalid, f.Code)
 	require.Equal(t, 422, f.Status)
-	require.Equal(t, "The claim cannot be taken.", f.Detail)
+	require.Equal(t, "Invalid claim.", f.Detail)
 	require.Equal(t, "correct the errors and run the command again", f.Next)
 	require.NotEmpty(t, f.Errors)
 
@@ -67,5 +67,5 @@ func TestNotFoundNamesMissingObject(t *testing.T) {
 	}
 	err = b.fails(exitFailed, "shop", "list")
 	require.Contains(t, err, "CLAIMFLOW_URL: ")
-	require.Contains(t, err, "leave out /v1")
+	require.Contains(t, err, "omit /v1")
 }

@@ -132,7 +132,7 @@ func submitOne(ctx context.Context, api *client.Client, shop string, body json.R
 	var err error
 	if shop == "" {
 		err = &client.Error{Problem: client.Problem{
-			Status: http.StatusUnprocessableEntity, Code: client.CodeInvalid, Detail: "The claim cannot be taken.",
+			Status: http.StatusUnprocessableEntity, Code: client.CodeInvalid, Detail: "Invalid claim.",
 			Errors: []client.FieldError{{Field: "shop_slug", Message: "is required, or specify the shop with --shop"}},
 		}}
 	} else {

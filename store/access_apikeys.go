@@ -31,7 +31,7 @@ func (s APIKeys) Create(ctx context.Context, k claim.NewKey) (key claim.Key, sec
 	if err != nil {
 		return claim.Key{}, "", err
 	}
-	err = s.write(ctx, "make an API key", func(tx *sql.Tx) error {
+	err = s.write(ctx, "create an API key", func(tx *sql.Tx) error {
 		if k.Shop != "" {
 			if err := liveShop(ctx, tx, k.Shop); err != nil {
 				return err

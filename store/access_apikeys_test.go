@@ -18,7 +18,7 @@ func TestAPIKeys(t *testing.T) {
 		key, secret, err := s.APIKeys.Create(ctx, claim.NewKey{Name: "shop's key", Shop: "acme", Scopes: []string{"claims:write", "claims:read"}})
 		require.NoError(t, err)
 		require.True(t, strings.HasPrefix(secret, "cfk_"))
-		require.Len(t, secret, 4+43, "the secret has fewer than 256 bits")
+		require.Len(t, secret, 4+43, "the secret must have 256 bits")
 		require.Equal(t, "cfk_…"+secret[len(secret)-4:], key.Preview)
 		now.Turn(time.Second)
 		platform, other, err := s.APIKeys.Create(ctx, claim.NewKey{Name: "platform", Scopes: []string{"admin"}})
@@ -53,17 +53,17 @@ func TestAPIKeys(t *testing.T) {
 	})
 }
 
-func TestAuditLogNeverHoldsSecrets(t *testing.T) {
+func TestAuditLogRedactsSecrets(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		details := map[string]string{"token": tokenA, "Client_Secret": "s3", "note": "used cfk_abc", "agent": "a-1"}
 		require.NoError(t, s.AuditLog.Append(t.Context(), claim.AuditEntry{Actor: "cli", Action: "token.save", Shop: "acme", Target: "c-1", Details: details}))
-		require.Equal(t, tokenA, details["token"], "the caller's own details are changed")
+		require.Equal(t, tokenA, details["token"], "the caller's details must not change")
 		entries, next, err := s.AuditLog.List(t.Context(), claim.AuditFilter{})
 		require.NoError(t, err)
 		require.Empty(t, next)
 		require.Len(t, entries, 1)
-		require.Equal(t, map[string]string{"token": "[left out]", "Client_Secret": "[left out]", "note": "[left out]", "agent": "a-1"}, entries[0].Details)
+		require.Equal(t, map[string]string{"token": "[redacted]", "Client_Secret": "[redacted]", "note": "[redacted]", "agent": "a-1"}, entries[0].Details)
 	})
 }
 

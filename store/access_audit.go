@@ -21,14 +21,14 @@ func (s AuditLog) Append(ctx context.Context, e claim.AuditEntry) error {
 		uuid.NewString(), s.now(), plain(e.Actor), plain(e.Action), e.Shop, plain(e.Target), plain(string(details)))
 }
 
-const leftOut = "[left out]"
+const redacted = "[redacted]"
 
 func withoutSecrets(details map[string]string) map[string]string {
 	clean := maps.Clone(details)
 	for name, value := range clean {
 		for _, word := range []string{"token", "secret", "password", "key", "authorization"} {
 			if strings.Contains(strings.ToLower(name), word) || strings.Contains(value, keyPrefix) {
-				clean[name] = leftOut
+				clean[name] = redacted
 			}
 		}
 	}

@@ -29,7 +29,7 @@ type AcceptResult struct {
 func (s Claims) Accept(ctx context.Context, c *claim.Claim) (AcceptResult, error) {
 	ref := claim.Ref{Shop: c.Shop, ID: c.ID}
 	if ref.Shop == "" || ref.ID == "" {
-		return AcceptResult{}, errors.New("accept a claim: it has no id or no shop")
+		return AcceptResult{}, errors.New("accept a claim: id and shop are required")
 	}
 	doing := "accept claim " + ref.String()
 	body, err := s.sealJSON(claimBody, c, ref.Shop, ref.ID)

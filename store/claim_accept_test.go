@@ -11,7 +11,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func TestAcceptKeepsAClaimOnce(t *testing.T) {
+func TestAcceptStoresAClaimOnce(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		first, err := s.Claims.Accept(t.Context(), sample("1"))
@@ -41,11 +41,11 @@ func TestAcceptKeepsAClaimOnce(t *testing.T) {
 
 		body, _, err := s.Claims.OpeningBody(t.Context(), ref("1"))
 		require.NoError(t, err)
-		require.Equal(t, sample("1"), body, "the first accepted body is not the one that is kept")
+		require.Equal(t, sample("1"), body, "the first accepted body must be kept")
 	})
 }
 
-func TestAcceptOfOneClaimByManyIsNewOnce(t *testing.T) {
+func TestConcurrentAcceptsAreNewOnce(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +67,7 @@ func TestAcceptOfOneClaimByManyIsNewOnce(t *testing.T) {
 	}
 }
 
-func TestAcceptNeedsAShop(t *testing.T) {
+func TestAcceptRequiresAShop(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		c := sample("1")
@@ -81,11 +81,11 @@ func TestAcceptNeedsAShop(t *testing.T) {
 		require.ErrorIs(t, err, store.ErrNotFound)
 
 		_, err = s.Claims.Accept(t.Context(), &claim.Claim{Shop: "acme"})
-		require.ErrorContains(t, err, "no id")
+		require.ErrorContains(t, err, "id and shop are required")
 	})
 }
 
-func TestAcceptTakesTextsThatDatabasesRefuse(t *testing.T) {
+func TestAcceptStoresTextThatDatabasesRefuse(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		c := sample("1")
@@ -101,7 +101,7 @@ func TestAcceptTakesTextsThatDatabasesRefuse(t *testing.T) {
 	})
 }
 
-func TestRecordTellsTheOrdersOtherClaims(t *testing.T) {
+func TestRecordListsOtherClaimsOfTheOrder(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		for _, id := range []string{"1", "2", "3"} {
@@ -138,7 +138,7 @@ func TestRecordTellsTheOrdersOtherClaims(t *testing.T) {
 		accept(t, s, noOrder)
 		record, err = s.Claims.Record(t.Context(), ref("7"))
 		require.NoError(t, err)
-		require.Empty(t, record.OtherClaims, "claims without an order number count as one order")
+		require.Empty(t, record.OtherClaims, "claims without an order number must not share an order")
 	})
 }
 
@@ -232,7 +232,7 @@ func TestListFiltersAndPages(t *testing.T) {
 						if next == "" {
 							break
 						}
-						require.Len(t, records, limit, "a page that is not the last is short")
+						require.Len(t, records, limit, "only the last page may be short")
 						f.Cursor = next
 					}
 					require.Equal(t, c.want, got, "%s by %d", name, limit)
@@ -245,12 +245,12 @@ func TestListFiltersAndPages(t *testing.T) {
 			accept(t, s, sample("g"))
 			records, _, err := s.Claims.List(t.Context(), store.ClaimFilter{Limit: 2, Cursor: next})
 			require.NoError(t, err)
-			require.Equal(t, "d", records[0].ID, "a claim that came in meanwhile moved the next page")
+			require.Equal(t, "d", records[0].ID, "a new claim must not shift the next page")
 		})
 	}
 }
 
-func TestListRefusesACursorThatIsNone(t *testing.T) {
+func TestListRefusesAnInvalidCursor(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		for _, cursor := range []string{"%", "abc", "MTIz", "eC9hL2I"} {

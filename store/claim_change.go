@@ -162,7 +162,7 @@ type claimRow struct {
 type StaleError struct{ Ref claim.Ref }
 
 func (e *StaleError) Error() string {
-	return "claim " + e.Ref.String() + " was changed from outside since it was read: read it again"
+	return "claim " + e.Ref.String() + " has changed since it was read; read it again"
 }
 
 // lockClaim reads a claim and locks its row until the transaction ends. A no-op

@@ -14,7 +14,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func TestLoadTellsTheWorkflowPlainFacts(t *testing.T) {
+func TestLoadReturnsPlainFacts(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		accept(t, s, sample("1"))
@@ -42,7 +42,7 @@ func TestLoadTellsTheWorkflowPlainFacts(t *testing.T) {
 		require.Equal(t, claim.ConnectionActive, w.ConnectionState)
 		require.True(t, w.Enabled)
 		require.True(t, w.Paused)
-		require.EqualValues(t, 3, w.SettingsVersion, "a token and enabling are two changes")
+		require.EqualValues(t, 3, w.SettingsVersion, "the token and enabling must count as two changes")
 		require.Equal(t, []string{"create", "tags"}, w.DoneSteps)
 
 		facts := asJSON(t, w)
@@ -62,11 +62,11 @@ func TestLoadWorksForClaimsOfADeletedShop(t *testing.T) {
 		w := load(t, s, ref("1"))
 		require.False(t, w.Feature)
 		require.False(t, w.Enabled)
-		require.Equal(t, connection.ID, w.ConnectionID, "a claim lost the connection that its conversation is in")
+		require.Equal(t, connection.ID, w.ConnectionID, "the claim must keep the connection of its conversation")
 	})
 }
 
-func TestChangeMovesAndSets(t *testing.T) {
+func TestChangeAppliesEventAndUpdate(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		r := accept(t, s, sample("1"))
@@ -111,11 +111,11 @@ func TestChangeMovesAndSets(t *testing.T) {
 			Attached: 2, LeftOut: 0, DixaRequests: 3, FallbackUsed: true, WorkflowID: "claim:acme:1",
 			AcceptedAt: accepted, OpenedAt: opened, UpdatedAt: now.Now(),
 		}, record, "the cause of a claim that went on is left, or what was set is lost")
-		require.EqualValues(t, 1, load(t, s, r).Revision, "a change by the workflow nudges the workflow")
+		require.EqualValues(t, 1, load(t, s, r).Revision, "a change by the workflow must not nudge it")
 	})
 }
 
-func TestChangeThatDoesNotApplyWritesNothing(t *testing.T) {
+func TestInapplicableChangeWritesNothing(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		r := accept(t, s, sample("1"))
@@ -131,7 +131,7 @@ func TestChangeThatDoesNotApplyWritesNothing(t *testing.T) {
 	})
 }
 
-func TestChangeWithoutEventOnlySets(t *testing.T) {
+func TestChangeWithoutEventKeepsTheState(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		r := accept(t, s, sample("1"))
@@ -146,7 +146,7 @@ func TestChangeWithoutEventOnlySets(t *testing.T) {
 	})
 }
 
-func TestOutboxCountsEachClaimsEventsWithoutAGap(t *testing.T) {
+func TestOutboxNumbersEventsWithoutGaps(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		r := accept(t, s, sample("1"))
@@ -165,7 +165,7 @@ func TestOutboxCountsEachClaimsEventsWithoutAGap(t *testing.T) {
 
 		events, err := s.Outbox.List(t.Context(), r)
 		require.NoError(t, err)
-		require.Len(t, events, 12, "an event was added twice, or lost")
+		require.Len(t, events, 12, "each event must be added once")
 		for i, e := range events {
 			require.EqualValues(t, i+1, e.Sequence)
 			require.Equal(t, r, e.Ref)
@@ -180,7 +180,7 @@ func TestOutboxCountsEachClaimsEventsWithoutAGap(t *testing.T) {
 
 // An operator abandons the claim while the workflow opens it. The second transaction
 // sees the first one's commit.
-func TestAbandonAndOpenedAtOnceAreInOneOrder(t *testing.T) {
+func TestConcurrentAbandonAndOpenedAreSerialized(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		for i := range 20 {
@@ -198,7 +198,7 @@ func TestAbandonAndOpenedAtOnceAreInOneOrder(t *testing.T) {
 			require.Equal(t, claim.StateAbandoned, w.State)
 			if errs[1] != nil {
 				require.ErrorAs(t, errs[1], new(*claim.TransitionError))
-				require.Zero(t, w.OpenedAt, "the loser wrote something")
+				require.Zero(t, w.OpenedAt, "the refused change must write nothing")
 			} else {
 				require.NotZero(t, w.OpenedAt)
 			}
@@ -206,7 +206,7 @@ func TestAbandonAndOpenedAtOnceAreInOneOrder(t *testing.T) {
 	})
 }
 
-func TestDraftsAreKeptByKind(t *testing.T) {
+func TestDraftsAreStoredByKind(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		r := accept(t, s, sample("1"))
@@ -225,7 +225,7 @@ func TestDraftsAreKeptByKind(t *testing.T) {
 		require.Equal(t, []string{"a.jpg"}, files)
 		require.ErrorIs(t, s.Claims.Draft(t.Context(), r, "note", &files), store.ErrNotFound)
 		err := s.Claims.Draft(t.Context(), r, "ticket", &files)
-		require.ErrorContains(t, err, "not the JSON that was expected")
-		require.NotContains(t, err.Error(), "two", "an error quotes what is sealed")
+		require.ErrorContains(t, err, "unexpected JSON")
+		require.NotContains(t, err.Error(), "two", "the error must not quote encrypted data")
 	})
 }

@@ -130,9 +130,9 @@ func (s *core) unlink(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claimR
 	}
 	switch row.state {
 	case claim.StateOpen, claim.StatePending, claim.StateClosed, claim.StateSettled:
-		return taken("which is complete, and keeps it")
+		return taken("which is complete and cannot be replaced")
 	case claim.StateOpening:
-		return taken("which is being written to just now; wait until the claim needs attention, or abandon it, then link it")
+		return taken("which is being written to; wait until the claim needs attention, or abandon it, then link it")
 	}
 	var written int
 	err := queryOne(ctx, tx, nil, []any{&written}, `SELECT COUNT(*) FROM intents
@@ -141,7 +141,7 @@ func (s *core) unlink(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claimR
 		return err
 	}
 	if written > 0 {
-		return taken("which has tags, files or a note of the claim in it, and keeps it")
+		return taken("which already contains tags, files or a note of the claim and cannot be replaced")
 	}
 	// Steps that may have reached the old conversation are sent to the new one under
 	// another key. Dixa would treat the same key as a repeat.
@@ -165,7 +165,7 @@ func (s *core) settleCreate(ctx context.Context, tx *sql.Tx, ref claim.Ref, from
 	if err != nil {
 		return err
 	}
-	sent := conflict("claim %s is being opened, and a create of its conversation is on its way; wait until the claim needs attention, then link it", ref)
+	sent := conflict("claim %s is being opened, and a create of its conversation is in progress; wait until the claim needs attention, then link it", ref)
 	return execOne(ctx, tx, sent, `INSERT INTO intents (shop, claim_id, step, try, sent_at, result, done_at) VALUES ($1, $2, $3, 1, 0, $4, $5)
 		ON CONFLICT (shop, claim_id, step) DO UPDATE SET sent_at = 0, result = excluded.result, done_at = excluded.done_at
 		WHERE intents.sent_at = 0 OR $6`, ref.Shop, ref.ID, claim.StepConversation, string(result), s.now(), from != claim.StateOpening)

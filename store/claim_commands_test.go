@@ -57,7 +57,7 @@ func TestRetryByState(t *testing.T) {
 	})
 }
 
-func TestCreateAnywayHoldsForOneRetry(t *testing.T) {
+func TestCreateAnywayAppliesToOneRetry(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		r := accept(t, s, sample("1"))
@@ -68,9 +68,9 @@ func TestCreateAnywayHoldsForOneRetry(t *testing.T) {
 		park()
 		require.NoError(t, s.Claims.Retry(t.Context(), r, store.RetryOptions{CreateAnyway: true}))
 		change(t, s, r, claim.EventStart)
-		require.True(t, load(t, s, r).CreateAnyway, "the permission is gone before it was used")
+		require.True(t, load(t, s, r).CreateAnyway, "the permission must last until it is used")
 		park()
-		require.False(t, load(t, s, r).CreateAnyway, "the permission outlives the retry that it was given for")
+		require.False(t, load(t, s, r).CreateAnyway, "the permission must end with its retry")
 
 		require.NoError(t, s.Claims.Retry(t.Context(), r, store.RetryOptions{CreateAnyway: true}))
 		change(t, s, r, claim.EventStart, claim.EventOpened)
@@ -92,7 +92,7 @@ func TestAbandonByState(t *testing.T) {
 				require.Equal(t, from, w.State)
 			case claim.StateAbandoned:
 				require.NoError(t, err)
-				require.EqualValues(t, 1, w.Revision, "abandoning twice starts a workflow again")
+				require.EqualValues(t, 1, w.Revision, "abandoning twice must not nudge the workflow")
 			default:
 				require.NoError(t, err, from)
 				require.Equal(t, claim.StateAbandoned, w.State)
@@ -102,11 +102,11 @@ func TestAbandonByState(t *testing.T) {
 	})
 }
 
-func TestLinkToNamesTheConversation(t *testing.T) {
+func TestLinkSetsTheConversation(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		r := accept(t, s, sample("1"))
-		require.ErrorIs(t, s.Claims.Link(t.Context(), r, 42), store.ErrNotFound, "a shop without a connection has conversations")
+		require.ErrorIs(t, s.Claims.Link(t.Context(), r, 42), store.ErrNotFound, "a shop without a connection has no conversations")
 		connection := connect(t, s, "acme", "org-1")
 		_, err := s.Claims.Change(t.Context(), r, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseOutcomeUnknown})
 		require.NoError(t, err)
@@ -128,7 +128,7 @@ func TestLinkToNamesTheConversation(t *testing.T) {
 		require.EqualValues(t, 1, load(t, s, other).Revision)
 
 		change(t, s, r, claim.EventStart, claim.EventOpened)
-		require.NoError(t, s.Claims.Link(t.Context(), r, 42), "naming the same conversation again is refused")
+		require.NoError(t, s.Claims.Link(t.Context(), r, 42), "linking the same conversation again must succeed")
 		require.Equal(t, claim.StateOpen, load(t, s, r).State)
 		change(t, s, other, claim.EventStart, claim.EventOpened)
 		require.ErrorAs(t, s.Claims.Link(t.Context(), other, 44), new(*claim.TransitionError))
@@ -172,25 +172,25 @@ func TestWrongLinkIsReplaced(t *testing.T) {
 			w := load(t, s, r)
 			require.Equal(t, wrong+1, w.ConversationID, from)
 			require.Equal(t, claim.StateReceived, w.State, from)
-			require.Equal(t, "user-1", w.EndUserID, "the claim's customer stays")
-			require.Zero(t, w.Attached+w.LeftOut, "the files are in the other conversation")
+			require.Equal(t, "user-1", w.EndUserID, "the claim must keep its customer")
+			require.Zero(t, w.Attached+w.LeftOut, "the files of the other conversation must not count")
 			require.EqualValues(t, 2, w.Revision, from)
 			link, err := s.Links.Get(t.Context(), r)
 			require.NoError(t, err)
 			require.Equal(t, wrong+1, link.ConversationID)
-			require.Empty(t, link.EndUserID, "whose conversation it is nobody said")
+			require.Empty(t, link.EndUserID, "the customer of the new conversation is unknown")
 			_, err = s.Links.ClaimOf(t.Context(), connection.ID, wrong)
-			require.ErrorIs(t, err, store.ErrNotFound, "the wrong conversation still counts as the claim's")
+			require.ErrorIs(t, err, store.ErrNotFound, "the replaced conversation must not belong to the claim")
 			_, created := noted(t, s, r, claim.StepConversation)
-			require.Equal(t, wrong+1, created, "the create would answer with the wrong conversation")
+			require.Equal(t, wrong+1, created, "the create must be finished with the new conversation")
 			note, _ := noted(t, s, r, claim.StepNote)
-			require.Zero(t, note.SentAt, "what may be in the wrong conversation is looked for in the right one")
-			require.Equal(t, 2, note.Try, "the key was used in the wrong conversation")
+			require.Zero(t, note.SentAt, "a step sent to the replaced conversation must not be outstanding")
+			require.Equal(t, 2, note.Try, "the key of the replaced conversation must not be used again")
 		}
 	})
 }
 
-func TestLinkThatIsInUseStays(t *testing.T) {
+func TestConversationInUseIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		connect(t, s, "acme", "org-1")
@@ -200,7 +200,7 @@ func TestLinkThatIsInUseStays(t *testing.T) {
 			require.ErrorAs(t, s.Claims.Link(t.Context(), r, 99), &conflict, r.ID)
 			require.Contains(t, conflict.Problem, fmt.Sprintf("conversation %d", before.ConversationID))
 			require.Contains(t, conflict.Problem, words)
-			require.Equal(t, before, load(t, s, r), "a refused link changes something")
+			require.Equal(t, before, load(t, s, r), "a refused link must change nothing")
 			link, err := s.Links.Get(t.Context(), r)
 			require.NoError(t, err)
 			require.Equal(t, before.ConversationID, link.ConversationID)
@@ -220,17 +220,17 @@ func TestLinkThatIsInUseStays(t *testing.T) {
 		require.NoError(t, s.Claims.Link(t.Context(), tagged, 21))
 		require.NoError(t, s.Intents.Finish(t.Context(), tagged, claim.StepTags, nil))
 		change(t, s, tagged, claim.EventStart, claim.EventPark)
-		refused(tagged, "has tags, files or a note")
+		refused(tagged, "contains tags, files or a note")
 
 		taken, other := accept(t, s, sample("taken")), accept(t, s, sample("other"))
 		require.NoError(t, s.Claims.Link(t.Context(), taken, 30))
 		require.NoError(t, s.Claims.Link(t.Context(), other, 31))
 		require.ErrorContains(t, s.Claims.Link(t.Context(), other, 30), "belongs to claim acme/taken")
-		require.EqualValues(t, 31, load(t, s, other).ConversationID, "the claim lost its conversation to a refused link")
+		require.EqualValues(t, 31, load(t, s, other).ConversationID, "a refused link must keep the conversation")
 	})
 }
 
-func TestLinkWaitsForACreateThatIsOnItsWay(t *testing.T) {
+func TestLinkWaitsForAPendingCreate(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		connect(t, s, "acme", "org-1")
@@ -240,7 +240,7 @@ func TestLinkWaitsForACreateThatIsOnItsWay(t *testing.T) {
 		require.NoError(t, err)
 		var conflict *store.ConflictError
 		require.ErrorAs(t, s.Claims.Link(t.Context(), r, 42), &conflict)
-		require.Contains(t, conflict.Problem, "a create of its conversation is on its way; wait until the claim needs attention")
+		require.Contains(t, conflict.Problem, "a create of its conversation is in progress; wait until the claim needs attention")
 		require.Zero(t, load(t, s, r).ConversationID)
 		_, err = s.Links.Get(t.Context(), r)
 		require.ErrorIs(t, err, store.ErrNotFound)
@@ -250,7 +250,7 @@ func TestLinkWaitsForACreateThatIsOnItsWay(t *testing.T) {
 		require.NoError(t, s.Claims.Link(t.Context(), r, 42))
 		in, created := noted(t, s, r, claim.StepConversation)
 		require.EqualValues(t, 42, created)
-		require.Zero(t, in.SentAt, "the create that a person settled is still looked for")
+		require.Zero(t, in.SentAt, "the create must not be outstanding after the link")
 
 		// Linking before the first send prevents the send.
 		fresh := accept(t, s, sample("2"))
@@ -259,12 +259,12 @@ func TestLinkWaitsForACreateThatIsOnItsWay(t *testing.T) {
 		in, outstanding, err := s.Intents.Begin(t.Context(), fresh, claim.StepConversation)
 		require.NoError(t, err)
 		require.False(t, outstanding)
-		require.False(t, in.DoneAt.IsZero(), "a second conversation would be created")
+		require.False(t, in.DoneAt.IsZero(), "the create must be finished")
 	})
 }
 
 // If a link and a create start concurrently, one of them sees the other.
-func TestLinkAndCreateAtOnce(t *testing.T) {
+func TestConcurrentLinkAndCreate(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		connect(t, s, "acme", "org-1")
@@ -313,7 +313,7 @@ func TestRetryShopWakesItsParkedClaims(t *testing.T) {
 	})
 }
 
-func TestOpenSkippedOpensThoseSinceATime(t *testing.T) {
+func TestOpenSkippedSinceATime(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		for _, id := range []string{"1", "2", "3"} {

@@ -10,7 +10,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func TestTallyCountsWhatWaits(t *testing.T) {
+func TestCountsOfWaitingClaims(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		empty, err := s.Claims.Counts(t.Context())

@@ -34,7 +34,7 @@ func (s Claims) SaveDraftOnce(ctx context.Context, ref claim.Ref, kind string, v
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, "keep the "+kind+" of claim "+ref.String(), func(tx *sql.Tx) error {
+	return s.write(ctx, "save the "+kind+" of claim "+ref.String(), func(tx *sql.Tx) error {
 		if err := claimExists(ctx, tx, ref); err != nil {
 			return err
 		}

@@ -93,7 +93,7 @@ func (s Claims) Opened(ctx context.Context, refs []claim.Ref) ([]claim.Ref, erro
 	query := `SELECT shop, id FROM claims WHERE state IN (` + placeholders(&args, []claim.State{claim.StateReceived, claim.StateOpening}) + `)
 		AND (shop, id) IN (VALUES ` + strings.Join(pairs, ", ") + `)`
 	var opening map[claim.Ref]bool
-	err := s.read(ctx, "read which claims are open", func(db *sql.DB) error {
+	err := s.read(ctx, "read which claims were opened", func(db *sql.DB) error {
 		opening = map[claim.Ref]bool{}
 		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var ref claim.Ref
@@ -138,7 +138,7 @@ func cursor(at int64, ref claim.Ref) string {
 }
 
 func parseCursor(text string) (int64, claim.Ref, error) {
-	invalid := &claim.InvalidError{What: "list", Faults: []claim.Fault{{Field: "cursor", Problem: "is not one that an earlier list gave"}}}
+	invalid := &claim.InvalidError{What: "list", Faults: []claim.Fault{{Field: "cursor", Problem: "must be a cursor from an earlier page"}}}
 	data, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return 0, claim.Ref{}, invalid

@@ -9,7 +9,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func TestOpenedLeavesOutThoseOnTheirWay(t *testing.T) {
+func TestOpenedOmitsClaimsBeingOpened(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		for _, id := range []string{"received", "opening", "skipped", "parked", "of nobody's interest"} {

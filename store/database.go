@@ -56,7 +56,7 @@ func (s *core) connect(ctx context.Context, address string) error {
 	case strings.HasPrefix(address, "postgres://"), strings.HasPrefix(address, "postgresql://"):
 		return s.connectPostgres(ctx, address)
 	default:
-		return errors.New(`the store's address must be "sqlite:" and a path, "sqlite::memory:" or "postgres://user:password@host:port/name"`)
+		return errors.New(`the store's URL must be "sqlite:" and a path, "sqlite::memory:" or "postgres://user:password@host:port/name"`)
 	}
 }
 
@@ -79,10 +79,10 @@ func (s *core) connectMemory(ctx context.Context) error {
 
 func (s *core) connectFile(path string) error {
 	if path == "" {
-		return errors.New("the store's address names no file; it should look like sqlite:/var/lib/claimflow/claimflow.db")
+		return errors.New("the store's URL has no path; use a URL such as sqlite:/var/lib/claimflow/claimflow.db")
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return fmt.Errorf("open the store: there is no folder %s; make it first", filepath.Dir(path))
+		return fmt.Errorf("open the store: directory %s does not exist; create it first", filepath.Dir(path))
 	}
 	// SQLite would create the file readable by everyone.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -121,12 +121,12 @@ func (s *core) connectPostgres(ctx context.Context, address string) error {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		// pgx's error is dropped because it may quote the password.
-		return errors.New("the store's PostgreSQL address cannot be read; it should look like postgres://user:password@host:5432/name?sslmode=require, with special characters of the password percent-encoded")
+		return errors.New("the store's PostgreSQL URL is invalid; use a URL such as postgres://user:password@host:5432/name?sslmode=require, with special characters of the password percent-encoded")
 	}
 	db := stdlib.OpenDB(*config)
 	if err := db.PingContext(ctx); err != nil {
 		at := net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))
-		return errors.Join(fmt.Errorf("cannot reach PostgreSQL at %s: %w", at, unreached(err)), db.Close())
+		return errors.Join(fmt.Errorf("connect to PostgreSQL at %s: %w", at, unreached(err)), db.Close())
 	}
 	db.SetMaxOpenConns(postgresConnections)
 	db.SetMaxIdleConns(postgresConnections)

@@ -11,32 +11,32 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func TestOpenSaysWhatIsWrong(t *testing.T) {
+func TestOpenErrors(t *testing.T) {
 	t.Parallel()
 	keys := newKeys(t)
 	for name, c := range map[string]struct{ url, says string }{
-		"no address":   {"", "must be"},
-		"another kind": {"mysql://localhost/claimflow", "must be"},
-		"no file":      {"sqlite:", "names no file"},
-		"no folder":    {"sqlite:" + filepath.Join(t.TempDir(), "missing", "x.db"), "there is no folder"},
-		"a folder":     {"sqlite:" + t.TempDir(), "open the store"},
-		"bad address":  {"postgres://claimflow:s3cr3t%zz@localhost/x", "cannot be read"},
-		"bad option":   {"postgres://claimflow:s3cr3t@localhost/x?sslmode=perhaps", "cannot be read"},
-		"nobody there": {"postgres://claimflow:s3cr3t@127.0.0.1:1/x?sslmode=disable", "cannot reach PostgreSQL at 127.0.0.1:1: dial tcp 127.0.0.1:1: "},
+		"empty":        {"", "must be"},
+		"unsupported":  {"mysql://localhost/claimflow", "must be"},
+		"no path":      {"sqlite:", "has no path"},
+		"no directory": {"sqlite:" + filepath.Join(t.TempDir(), "missing", "x.db"), "does not exist; create it first"},
+		"a directory":  {"sqlite:" + t.TempDir(), "open the store"},
+		"bad address":  {"postgres://claimflow:s3cr3t%zz@localhost/x", "URL is invalid"},
+		"bad option":   {"postgres://claimflow:s3cr3t@localhost/x?sslmode=perhaps", "URL is invalid"},
+		"unreachable":  {"postgres://claimflow:s3cr3t@127.0.0.1:1/x?sslmode=disable", "connect to PostgreSQL at 127.0.0.1:1: dial tcp 127.0.0.1:1: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := store.Open(t.Context(), c.url, keys)
 			require.ErrorContains(t, err, c.says)
-			require.NotContains(t, err.Error(), "s3cr3t", "the error shows the password")
-			require.NotContains(t, err.Error(), "\n", "an error is one line")
+			require.NotContains(t, err.Error(), "s3cr3t", "the error must not contain the password")
+			require.NotContains(t, err.Error(), "\n", "the error must be one line")
 		})
 	}
 	_, err := store.Open(t.Context(), memory, nil)
 	require.ErrorContains(t, err, "starter keyring new")
 }
 
-func TestOpenAgainFindsWhatWasWritten(t *testing.T) {
+func TestReopenFindsWrittenData(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestOpenAgainFindsWhatWasWritten(t *testing.T) {
 			again := open(t, url, keys)
 			_, err = again.Claims.Record(t.Context(), ref("1"))
 			if url == memory {
-				require.ErrorIs(t, err, store.ErrNotFound, "two stores in memory are one")
+				require.ErrorIs(t, err, store.ErrNotFound, "stores in memory must be isolated")
 				return
 			}
 			require.NoError(t, err)
@@ -62,14 +62,14 @@ func TestOpenAgainFindsWhatWasWritten(t *testing.T) {
 	}
 }
 
-func TestOpenOfANewStoreByMany(t *testing.T) {
+func TestConcurrentOpenOfANewStore(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
 			if url == memory {
-				t.Skip("every store in memory is one of its own")
+				t.Skip("stores in memory are isolated")
 			}
 			keys := newKeys(t)
 			stores := make([]*store.Store, 6)
@@ -90,7 +90,7 @@ func TestOpenOfANewStoreByMany(t *testing.T) {
 }
 
 // A canceled call must not lose the data of an in-memory store.
-func TestCancelledCallsLeaveTheStoreWhole(t *testing.T) {
+func TestCancelledCallsLeaveTheStoreConsistent(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {

@@ -50,7 +50,7 @@ type TimelineEntry struct {
 // So each event takes effect exactly once, no matter who reads it how often. It
 // returns a [*StaleError] if the claim moved meanwhile.
 func (s Conversations) Apply(ctx context.Context, a EventEffects) error {
-	return s.write(ctx, "take in the events of claim "+a.Ref.String(), func(tx *sql.Tx) error {
+	return s.write(ctx, "apply the events of claim "+a.Ref.String(), func(tx *sql.Tx) error {
 		row, err := lockClaim(ctx, tx, a.Ref)
 		if err != nil {
 			return err

@@ -28,7 +28,7 @@ func body(t *testing.T, s *store.Store, connection, id string) []byte {
 	return e.Body
 }
 
-func TestEventCountsOnceForEver(t *testing.T) {
+func TestEventIsStoredOnce(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -51,10 +51,10 @@ func TestEventCountsOnceForEver(t *testing.T) {
 					first++
 				}
 			}
-			require.Equal(t, 1, first, "one of twenty is the first")
+			require.Equal(t, 1, first, "exactly one call must be the first")
 			kept, err := s.Inbox.Event(t.Context(), c.ID, "e-1")
 			require.NoError(t, err)
-			require.Equal(t, event, kept, "byte for byte")
+			require.Equal(t, event, kept, "the body must be stored byte for byte")
 
 			now.Turn(1000 * time.Hour)
 			n, err := s.Inbox.DropBodies(t.Context(), now.Now())
@@ -62,14 +62,14 @@ func TestEventCountsOnceForEver(t *testing.T) {
 			require.Equal(t, 1, n)
 			again, err := s.Inbox.Receive(t.Context(), c.ID, event)
 			require.NoError(t, err)
-			require.False(t, again, "an event without its body is still known")
-			require.Nil(t, body(t, s, c.ID, "e-1"), "and its body does not come back")
+			require.False(t, again, "an event without a body must still be deduplicated")
+			require.Nil(t, body(t, s, c.ID, "e-1"), "the dropped body must not return")
 
 			addShop(t, s, "other")
 			other := connect(t, s, "other", "org-2")
 			again, err = s.Inbox.Receive(t.Context(), other.ID, closed("e-1", "org-2", 7))
 			require.NoError(t, err)
-			require.True(t, again, "ids of another organisation mean nothing here")
+			require.True(t, again, "event ids are scoped to a connection")
 			_, err = s.Inbox.Event(t.Context(), c.ID, "e-2")
 			require.ErrorIs(t, err, store.ErrNotFound)
 		})
@@ -89,11 +89,11 @@ func TestEventOfAnotherOrganizationIsRefused(t *testing.T) {
 		_, err := s.Inbox.Receive(t.Context(), "nobody", closed("e-1", "org-1", 7))
 		require.ErrorIs(t, err, store.ErrNotFound)
 		_, err = s.Inbox.Event(t.Context(), c.ID, "e-1")
-		require.ErrorIs(t, err, store.ErrNotFound, "nothing of it was kept")
+		require.ErrorIs(t, err, store.ErrNotFound, "a refused event must not be stored")
 	})
 }
 
-func TestFirstEventTellsTheOrganization(t *testing.T) {
+func TestFirstEventPinsTheOrganization(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		ctx := t.Context()
@@ -101,7 +101,7 @@ func TestFirstEventTellsTheOrganization(t *testing.T) {
 		require.NoError(t, err)
 		_, err = s.Inbox.Receive(ctx, unknown.ID, closed("e-0", "", 7))
 		var foreign *store.ForeignEventError
-		require.ErrorAs(t, err, &foreign, "an event without organisation tells nothing")
+		require.ErrorAs(t, err, &foreign, "an event without organisation must be refused")
 
 		results := atOnce(6, func(i int) error {
 			_, err := s.Inbox.Receive(ctx, unknown.ID, closed(fmt.Sprint("e-", i), fmt.Sprint("org-", i%2), 7))
@@ -115,25 +115,25 @@ func TestFirstEventTellsTheOrganization(t *testing.T) {
 			if fmt.Sprint("org-", i%2) == c.OrganizationID {
 				require.NoError(t, err)
 			} else {
-				require.ErrorAs(t, err, &foreign, "two organisations at once: one of them is pinned")
+				require.ErrorAs(t, err, &foreign, "exactly one of two concurrent organisations must be pinned")
 			}
 		}
 
 		var token *store.OtherOrganizationError
 		_, err = s.Connections.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-9"})
-		require.ErrorAs(t, err, &token, "a token of another organisation is refused from then on")
+		require.ErrorAs(t, err, &token, "a token of another organisation must be refused afterwards")
 
 		addShop(t, s, "second")
 		second, err := s.Connections.SaveToken(ctx, "second", tokenB, store.Organization{})
 		require.NoError(t, err)
 		_, err = s.Inbox.Receive(ctx, second.ID, closed("e-7", c.OrganizationID, 7))
 		var conflict *store.ConflictError
-		require.ErrorAs(t, err, &conflict, "an organisation has one connection")
+		require.ErrorAs(t, err, &conflict, "an organisation must have one connection")
 		require.Contains(t, conflict.Problem, c.ID)
 	})
 }
 
-func TestBodiesThatAreNoClaimsAreDropped(t *testing.T) {
+func TestBodiesOfUnlinkedEventsAreDropped(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestBodiesThatAreNoClaimsAreDropped(t *testing.T) {
 
 			n, err := s.Inbox.DropBodies(ctx, now.Now().Add(-24*time.Hour))
 			require.NoError(t, err)
-			require.Zero(t, n, "all are young")
+			require.Zero(t, n, "recent bodies must be kept")
 			n, err = s.Inbox.DropBodies(ctx, now.Now().Add(-time.Second))
 			require.NoError(t, err)
 			require.Equal(t, strangers+1, n)
@@ -177,7 +177,7 @@ func TestBodiesThatAreNoClaimsAreDropped(t *testing.T) {
 			}
 			n, err = s.Inbox.DropBodies(ctx, now.Now().Add(-time.Second))
 			require.NoError(t, err)
-			require.Zero(t, n, "what was judged is not judged again")
+			require.Zero(t, n, "checked events must not be checked again")
 		})
 	}
 }

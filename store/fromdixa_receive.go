@@ -20,7 +20,7 @@ type ForeignEventError struct {
 }
 
 func (e *ForeignEventError) Error() string {
-	return fmt.Sprintf("the event is of the Dixa organisation %q, and the connection of %q", e.Got, e.Have)
+	return fmt.Sprintf("the event belongs to Dixa organisation %q, but the connection belongs to %q", e.Got, e.Have)
 }
 
 // Receive stores an event of a connection. fresh is false if the event was stored
@@ -35,7 +35,7 @@ func (e *ForeignEventError) Error() string {
 // Concurrent calls share a transaction, but not their errors: a bad event fails only
 // its own call.
 func (s Inbox) Receive(ctx context.Context, connectionID string, e DixaEvent) (fresh bool, err error) {
-	doing := "keep event " + e.ID
+	doing := "store event " + e.ID
 	sealed, err := s.seal(inboxBody, e.Body, connectionID, e.ID)
 	if err == nil {
 		err = ctx.Err()
@@ -47,7 +47,7 @@ func (s Inbox) Receive(ctx context.Context, connectionID string, e DixaEvent) (f
 	select {
 	case <-s.arrivals.add(a):
 	case <-ctx.Done():
-		return false, fmt.Errorf("%s: nobody waits for it any more, and it may be kept; sending it again is safe: %w", doing, ctx.Err())
+		return false, fmt.Errorf("%s: the caller stopped waiting, and the event may be stored; it is safe to send it again: %w", doing, ctx.Err())
 	}
 	if a.kept {
 		return a.fresh, nil
@@ -78,7 +78,7 @@ func (s *core) insertBatch(ctx context.Context, batch []*incomingEvent) {
 	// A single statement is a transaction: its rows are durable once its result has
 	// been read to the end. Reading the organisations outside of it is safe because
 	// a known organisation never changes.
-	err := withRetry(ctx, "keep events", func() error {
+	err := withRetry(ctx, "store events", func() error {
 		have, err := organizationsOf(ctx, s.reads, batch)
 		if err != nil {
 			return err
@@ -201,7 +201,7 @@ func (s *core) pinOrganization(ctx context.Context, tx *sql.Tx, connectionID str
 	var other string
 	err = queryOne(ctx, tx, ErrNotFound, []any{&other}, `SELECT id FROM connections WHERE organization_id = $1 AND id <> $2`, org.ID, connectionID)
 	if err == nil {
-		return conflict("connection %s is of the Dixa organisation %s, which connection %s has already; save the token of that one for the shops of this one as well", connectionID, org.ID, other)
+		return conflict("connection %s belongs to Dixa organisation %s, which already has connection %s; save the token of that connection for the shops of this one, too", connectionID, org.ID, other)
 	}
 	if !errors.Is(err, ErrNotFound) {
 		return err

@@ -56,7 +56,7 @@ func storm(connections [3]string) []*sending {
 	return out
 }
 
-func TestEventsAtOnceAreEachAnsweredByThemselves(t *testing.T) {
+func TestConcurrentEventsGetTheirOwnResults(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestEventsAtOnceAreEachAnsweredByThemselves(t *testing.T) {
 						// The event is committed before the answer, so another database
 						// connection sees it.
 						if _, err := s.Inbox.Event(t.Context(), d.connection, d.id); err != nil {
-							return fmt.Errorf("answered, but not kept: %w", err)
+							return fmt.Errorf("acknowledged, but not stored: %w", err)
 						}
 					}
 				}
@@ -107,12 +107,12 @@ func TestEventsAtOnceAreEachAnsweredByThemselves(t *testing.T) {
 					require.ErrorIs(t, d.err, store.ErrNotFound)
 				case d.wrong == "foreign" && d.connection == unknown.ID:
 					require.Error(t, d.err)
-					require.True(t, errors.As(d.err, &foreign) || errors.As(d.err, &conflict), "another connection has that organisation: %v", d.err)
+					require.True(t, errors.As(d.err, &foreign) || errors.As(d.err, &conflict), "another connection has this organisation: %v", d.err)
 				case d.wrong == "foreign":
 					require.ErrorAs(t, d.err, &foreign)
-					require.Equal(t, d.organization, foreign.Got, "its own answer")
+					require.Equal(t, d.organization, foreign.Got, "each call must get its own error")
 				case d.err != nil:
-					require.True(t, d.left, "nothing is wrong with it: %v", d.err)
+					require.True(t, d.left, "only a disconnected sender may get an error: %v", d.err)
 					require.ErrorIs(t, d.err, context.Canceled)
 					left[key] = true
 				default:
@@ -129,7 +129,7 @@ func TestEventsAtOnceAreEachAnsweredByThemselves(t *testing.T) {
 				if left[key] {
 					require.LessOrEqual(t, first[key], 1, key)
 				} else {
-					require.Equal(t, 1, first[key], "one of those with the same id is the first: %v", key)
+					require.Equal(t, 1, first[key], "exactly one event with an id must be the first: %v", key)
 				}
 				delete(left, key)
 			}
@@ -141,12 +141,12 @@ func TestEventsAtOnceAreEachAnsweredByThemselves(t *testing.T) {
 			now.Turn(time.Minute)
 			n, err := s.Inbox.DropBodies(ctx, now.Now())
 			require.NoError(t, err)
-			require.Equal(t, kept, n, "and nothing else was kept")
+			require.Equal(t, kept, n, "nothing else must be stored")
 		})
 	}
 }
 
-func TestEventThatTheDatabaseRefusesIsRefusedAlone(t *testing.T) {
+func TestInvalidEventFailsAlone(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		c := connect(t, s, "acme", "org-1")
@@ -162,7 +162,7 @@ func TestEventThatTheDatabaseRefusesIsRefusedAlone(t *testing.T) {
 			return err
 		}) {
 			if i%20 == 0 && strings.HasSuffix(t.Name(), "/postgres") {
-				require.ErrorContains(t, err, "keep event e-")
+				require.ErrorContains(t, err, "store event e-")
 			} else {
 				require.NoError(t, err, "event %d", i)
 			}
@@ -170,7 +170,7 @@ func TestEventThatTheDatabaseRefusesIsRefusedAlone(t *testing.T) {
 	})
 }
 
-func TestEventOfASenderThatHasLeft(t *testing.T) {
+func TestEventOfADisconnectedSender(t *testing.T) {
 	t.Parallel()
 	s, _ := setup(t, memory)
 	c := connect(t, s, "acme", "org-1")
@@ -217,14 +217,14 @@ func TestStoreClosedWhileEventsArrive(t *testing.T) {
 					}
 				}
 			}) {
-				require.Error(t, err, "a closed store takes nothing")
+				require.Error(t, err, "a closed store must refuse events")
 			}
 			closing.Wait()
 
 			again := open(t, url, keys)
 			for _, id := range slices.Concat(ids...) {
 				_, err := again.Inbox.Event(t.Context(), c.ID, id)
-				require.NoError(t, err, "what was answered is kept")
+				require.NoError(t, err, "acknowledged events must be stored")
 			}
 		})
 	}

@@ -165,7 +165,7 @@ func (s Subscriptions) SaveSecret(ctx context.Context, shop, secret string) (con
 // changes nothing.
 func (s *core) putSecret(ctx context.Context, tx *sql.Tx, connectionID, secret string) error {
 	if strings.TrimSpace(secret) == "" {
-		return errors.New("the webhook secret is empty, and anybody can sign with that")
+		return errors.New("the webhook secret must not be empty")
 	}
 	var present []byte
 	err := queryOne(ctx, tx, ErrNotFound, []any{&present}, `INSERT INTO subscriptions (connection_id) VALUES ($1)
@@ -197,7 +197,7 @@ func (s *core) putSecret(ctx context.Context, tx *sql.Tx, connectionID, secret s
 // Delete records that a connection's subscription was deleted in Dixa. Its secret
 // stays valid for events still in flight.
 func (s Subscriptions) Delete(ctx context.Context, connectionID string) error {
-	return s.execute(ctx, "forget the webhook subscription of connection "+connectionID, nil,
+	return s.execute(ctx, "delete the webhook subscription of connection "+connectionID, nil,
 		`UPDATE subscriptions SET subscription_id = '', url = '', active = FALSE, updated_at = $2 WHERE connection_id = $1`, connectionID, s.now())
 }
 
@@ -214,9 +214,9 @@ func (s Subscriptions) Wanted(ctx context.Context, connectionID string) (bool, e
 // returns [ErrNotFound] for an unknown connection.
 func (s Subscriptions) Lock(ctx context.Context, connectionID, holder string, lease time.Duration) (held bool, err error) {
 	if holder == "" || lease <= 0 {
-		return false, errors.New("hold a webhook subscription: there is no holder or no lease")
+		return false, errors.New("lock a webhook subscription: a holder and a positive lease are required")
 	}
-	err = s.write(ctx, "hold the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
+	err = s.write(ctx, "lock the webhook subscription of connection "+connectionID, func(tx *sql.Tx) error {
 		if _, err := organizationOf(ctx, tx, connectionID); err != nil {
 			return err
 		}
@@ -233,6 +233,6 @@ func (s Subscriptions) Lock(ctx context.Context, connectionID, holder string, le
 
 // Unlock releases the lock. It does nothing if the holder does not have it.
 func (s Subscriptions) Unlock(ctx context.Context, connectionID, holder string) error {
-	return s.execute(ctx, "release the webhook subscription of connection "+connectionID, nil,
+	return s.execute(ctx, "unlock the webhook subscription of connection "+connectionID, nil,
 		`UPDATE subscriptions SET holder = '', held_until = 0 WHERE connection_id = $1 AND holder = $2`, connectionID, holder)
 }

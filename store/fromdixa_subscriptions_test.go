@@ -17,7 +17,7 @@ const (
 	secretC = "cccc000000000000000000000000000000000000000000000000000000003333"
 )
 
-func TestSecretThatIsReplacedStaysGoodForAWhile(t *testing.T) {
+func TestReplacedSecretStaysValidForAWhile(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestSecretThatIsReplacedStaysGoodForAWhile(t *testing.T) {
 			require.Equal(t, []string{secretA}, secrets())
 			now.Turn(time.Hour)
 			save(secretA)
-			require.Equal(t, []string{secretA}, secrets(), "saving it again replaces nothing")
+			require.Equal(t, []string{secretA}, secrets(), "saving the same secret again must replace nothing")
 			save(secretB)
 			require.Equal(t, []string{secretB, secretA}, secrets())
 			now.Turn(71 * time.Hour)
@@ -46,8 +46,8 @@ func TestSecretThatIsReplacedStaysGoodForAWhile(t *testing.T) {
 			now.Turn(2 * time.Hour)
 			require.Equal(t, []string{secretB}, secrets())
 			save(secretC)
-			require.Equal(t, []string{secretC, secretB}, secrets(), "two at the most")
-			require.ErrorContains(t, s.Subscriptions.Save(ctx, c.ID, store.SavedSubscription{ID: "sub-1", Secret: " "}), "anybody can sign")
+			require.Equal(t, []string{secretC, secretB}, secrets(), "at most two secrets may be valid")
+			require.ErrorContains(t, s.Subscriptions.Save(ctx, c.ID, store.SavedSubscription{ID: "sub-1", Secret: " "}), "must not be empty")
 			none, err := s.Subscriptions.Secrets(ctx, "nobody")
 			require.NoError(t, err)
 			require.Empty(t, none)
@@ -55,7 +55,7 @@ func TestSecretThatIsReplacedStaysGoodForAWhile(t *testing.T) {
 	}
 }
 
-func TestSubscriptionIsMadeOrByHand(t *testing.T) {
+func TestSubscriptionIsCreatedOrManual(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestSubscriptionIsMadeOrByHand(t *testing.T) {
 			s, _ := setup(t, database(t))
 			var conflict *store.ConflictError
 			_, err := s.Subscriptions.SaveSecret(ctx, "acme", secretA)
-			require.ErrorAs(t, err, &conflict, "there is no connection yet")
+			require.ErrorAs(t, err, &conflict, "a secret requires a connection")
 			_, err = s.Subscriptions.SaveSecret(ctx, "nobody", secretA)
 			require.ErrorIs(t, err, store.ErrNotFound)
 			c := connect(t, s, "acme", "org-1")
@@ -97,12 +97,12 @@ func TestSubscriptionIsMadeOrByHand(t *testing.T) {
 			require.Equal(t, claim.SubscriptionNone, shown().State)
 			secrets, err := s.Subscriptions.Secrets(ctx, c.ID)
 			require.NoError(t, err)
-			require.Contains(t, secrets, secretA, "what is on its way still arrives")
+			require.Contains(t, secrets, secretA, "events in flight must still be verified")
 		})
 	}
 }
 
-func TestSubscriptionIsWantedByEnabledShops(t *testing.T) {
+func TestSubscriptionIsWantedWhileAShopIsEnabled(t *testing.T) {
 	t.Parallel()
 	s, _ := setup(t, memory)
 	ctx := t.Context()
@@ -123,7 +123,7 @@ func TestSubscriptionIsWantedByEnabledShops(t *testing.T) {
 	require.False(t, wanted())
 }
 
-func TestSubscriptionHasOneHolder(t *testing.T) {
+func TestSubscriptionLockHasOneHolder(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -149,9 +149,9 @@ func TestSubscriptionHasOneHolder(t *testing.T) {
 			}
 			require.False(t, hold("x"))
 			require.NoError(t, s.Subscriptions.Unlock(ctx, c.ID, "x"))
-			require.False(t, hold("x"), "only the holder ends a hold")
+			require.False(t, hold("x"), "only the holder may unlock")
 			now.Turn(time.Minute)
-			require.True(t, hold("x"), "a hold lapses")
+			require.True(t, hold("x"), "a lock must expire")
 			require.False(t, hold("y"))
 			require.NoError(t, s.Subscriptions.Unlock(ctx, c.ID, "x"))
 			require.True(t, hold("y"))

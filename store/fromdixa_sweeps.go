@@ -166,7 +166,7 @@ func (s Sweeps) SaveActivities(ctx context.Context, connectionID string, entries
 	for i, e := range entries {
 		ids[i] = e.ConversationID
 	}
-	err = s.write(ctx, "keep entries of the activity log", func(tx *sql.Tx) error {
+	err = s.write(ctx, "store entries of the activity log", func(tx *sql.Tx) error {
 		ours, err := linkedAmong(ctx, tx, connectionID, ids)
 		if err != nil {
 			return err
@@ -215,7 +215,7 @@ func linkedAmong(ctx context.Context, q querier, connectionID string, ids []int6
 // Unreconciled lists up to limit conversations that have activity log entries to
 // reconcile and were not postponed since a time, least recently postponed first.
 func (s Sweeps) Unreconciled(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
-	return list(ctx, s.core, "list conversations to judge", func(scan func(...any) error) (id int64, err error) {
+	return list(ctx, s.core, "list conversations to reconcile", func(scan func(...any) error) (id int64, err error) {
 		var tried int64
 		err = scan(&id, &tried)
 		return id, err
@@ -226,7 +226,7 @@ func (s Sweeps) Unreconciled(ctx context.Context, connectionID string, since tim
 // Activities lists the entries of a conversation that are to be reconciled, oldest
 // first.
 func (s Sweeps) Activities(ctx context.Context, connectionID string, conversationID int64) ([]ActivityEntry, error) {
-	return list(ctx, s.core, fmt.Sprintf("read the entries of conversation %d", conversationID), func(scan func(...any) error) (ActivityEntry, error) {
+	return list(ctx, s.core, fmt.Sprintf("read the activity log of conversation %d", conversationID), func(scan func(...any) error) (ActivityEntry, error) {
 		e := ActivityEntry{ConversationID: conversationID}
 		var at int64
 		var sealed []byte
@@ -242,7 +242,7 @@ func (s Sweeps) Activities(ctx context.Context, connectionID string, conversatio
 
 // MarkReconciled deletes reconciled entries of the activity log.
 func (s Sweeps) MarkReconciled(ctx context.Context, connectionID string, entries []ActivityEntry) error {
-	return s.write(ctx, "forget entries that were judged", func(tx *sql.Tx) error {
+	return s.write(ctx, "delete reconciled entries of the activity log", func(tx *sql.Tx) error {
 		for _, e := range entries {
 			if _, err := exec(ctx, tx, `DELETE FROM activity_log WHERE connection_id = $1 AND id = $2`, connectionID, e.ID); err != nil {
 				return err
@@ -254,7 +254,7 @@ func (s Sweeps) MarkReconciled(ctx context.Context, connectionID string, entries
 
 // Postpone defers the entries of a conversation to the next sweep.
 func (s Sweeps) Postpone(ctx context.Context, connectionID string, conversationID int64) error {
-	return s.execute(ctx, fmt.Sprintf("put conversation %d off", conversationID), nil,
+	return s.execute(ctx, fmt.Sprintf("postpone conversation %d", conversationID), nil,
 		`UPDATE activity_log SET tried_at = $3 WHERE connection_id = $1 AND conversation_id = $2`, connectionID, conversationID, s.now())
 }
 
@@ -282,9 +282,9 @@ func (s Inbox) ReceivedBetween(ctx context.Context, connectionID string, convers
 func (s Inbox) AddFinding(ctx context.Context, connectionID string, e DixaEvent) (fresh bool, err error) {
 	sealed, err := s.seal(inboxBody, e.Body, connectionID, e.ID)
 	if err != nil {
-		return false, fmt.Errorf("keep finding %s: %w", e.ID, err)
+		return false, fmt.Errorf("store finding %s: %w", e.ID, err)
 	}
-	err = s.write(ctx, "keep finding "+e.ID, func(tx *sql.Tx) error {
+	err = s.write(ctx, "store finding "+e.ID, func(tx *sql.Tx) error {
 		inserted, err := s.insertEvents(ctx, tx, []*incomingEvent{{connection: connectionID, event: e, sealed: sealed}})
 		fresh = len(inserted) == 1
 		return err
@@ -298,7 +298,7 @@ func (s Inbox) AddFinding(ctx context.Context, connectionID string, e DixaEvent)
 // checked counts as checked when it was linked. Conversations that were deleted in
 // Dixa are omitted.
 func (s Sweeps) Unchecked(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
-	return list(ctx, s.core, "list conversations to look at", single[int64],
+	return list(ctx, s.core, "list conversations to check", single[int64],
 		`SELECT l.conversation_id FROM links l JOIN claims c ON c.shop = l.shop AND c.id = l.claim_id
 		LEFT JOIN conversations v ON v.connection_id = l.connection_id AND v.conversation_id = CAST(l.conversation_id AS TEXT)
 		WHERE l.connection_id = $1 AND l.gone_at = 0 AND CASE WHEN l.looked_at = 0 AND v.conversation_id IS NOT NULL THEN l.created_at ELSE l.looked_at END < $2 AND c.state IN ($3, $4, $5)
@@ -314,7 +314,7 @@ func (s Sweeps) MarkChecked(ctx context.Context, connectionID string, conversati
 	if gone {
 		goneAt = now
 	}
-	return s.execute(ctx, fmt.Sprintf("note the look at conversation %d", conversationID), nil,
+	return s.execute(ctx, fmt.Sprintf("record the check of conversation %d", conversationID), nil,
 		`UPDATE links SET looked_at = $3, gone_at = $4 WHERE connection_id = $1 AND conversation_id = $2`, connectionID, conversationID, now, goneAt)
 }
 

@@ -51,9 +51,9 @@ func (s OwnerInbox) Receive(ctx context.Context, e OwnerEvent) (fresh bool, err 
 	shop := plain(e.Shop)
 	sealed, err := s.seal(ownerEventBody, e.Body, shop, e.ID)
 	if err != nil {
-		return false, fmt.Errorf("keep event %s of shop %s: %w", e.ID, shop, err)
+		return false, fmt.Errorf("store event %s of shop %s: %w", e.ID, shop, err)
 	}
-	err = s.write(ctx, "keep an event of shop "+shop, func(tx *sql.Tx) error {
+	err = s.write(ctx, "store an event of shop "+shop, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `INSERT INTO owner_inbox (shop, event_id, ref, claim_id, state, triggered_at, received_at, body)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (shop, event_id) DO NOTHING`,
 			shop, e.ID, plain(e.Ref), plain(e.ClaimID), OwnerEventWaiting, micros(e.TriggeredAt), s.now(), sealed)
@@ -150,7 +150,7 @@ func (s OwnerInbox) Apply(ctx context.Context, e OwnerEvent, effect OwnerEffect)
 	case errors.As(err, &moved):
 		state, why = OwnerEventIgnored, moved.Error()
 	case errors.Is(err, ErrNotFound):
-		state, why = OwnerEventIgnored, "the shop is not known"
+		state, why = OwnerEventIgnored, "the shop is unknown"
 	default:
 		return state, err
 	}
@@ -168,9 +168,9 @@ func (s *core) applyOwnerEvent(ctx context.Context, tx *sql.Tx, e OwnerEvent, ef
 	case effect.Shipment != nil:
 		told, err := s.addShipmentNotes(ctx, tx, e.Shop, *effect.Shipment)
 		if told == 0 {
-			return OwnerEventIgnored, "no open claim of it, or the shop wants no note of this phase", err
+			return OwnerEventIgnored, "no open claim matches, or the shop has no shipment note for this phase", err
 		}
-		return OwnerEventApplied, "told to " + strconv.Itoa(told) + " claims", err
+		return OwnerEventApplied, "added to " + strconv.Itoa(told) + " claims", err
 	default:
 		return OwnerEventIgnored, effect.Ignored, nil
 	}
@@ -207,7 +207,7 @@ func (s OwnerInbox) Secrets(ctx context.Context, shop string) ([]string, error) 
 // valid for three days. It returns [ErrNotFound] for an unknown shop.
 func (s OwnerInbox) SaveSecret(ctx context.Context, shop, secret, preview string) error {
 	if strings.TrimSpace(secret) == "" {
-		return errors.New("the webhook secret is empty, and anybody can sign with that")
+		return errors.New("the webhook secret must not be empty")
 	}
 	sealed, err := s.seal(ownerSecret, []byte(secret), shop)
 	if err != nil {

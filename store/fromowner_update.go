@@ -40,7 +40,7 @@ type OwnerUpdate struct {
 // notified of.
 func (s Claims) UpdateFromOwner(ctx context.Context, u OwnerUpdate) (claim.Updated, error) {
 	var out claim.Updated
-	err := s.write(ctx, "change claim "+u.Ref.String()+" as its owner says", func(tx *sql.Tx) (err error) {
+	err := s.write(ctx, "update claim "+u.Ref.String(), func(tx *sql.Tx) (err error) {
 		out, err = s.updateFromOwner(ctx, tx, u)
 		return err
 	})

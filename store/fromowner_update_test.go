@@ -26,7 +26,7 @@ func reading(change string) func(*claim.Claim) (*claim.Claim, error) {
 
 // An edit that races with a create is either part of what is sent or follows it. It
 // is never lost.
-func TestAnEditIsSentOrComesAfter(t *testing.T) {
+func TestEditIsSentOrBecomesAnInstruction(t *testing.T) {
 	t.Parallel()
 	for name, url := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestAnEditIsSentOrComesAfter(t *testing.T) {
 	}
 }
 
-func TestARefusedCreateLetsTheClaimBeEdited(t *testing.T) {
+func TestClaimIsEditableAfterARefusedCreate(t *testing.T) {
 	t.Parallel()
 	for name, url := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -71,14 +71,14 @@ func TestARefusedCreateLetsTheClaimBeEdited(t *testing.T) {
 			require.Equal(t, claim.UpdateInstructed, update(t, s, r, `{"description": "after"}`).Result)
 			body, _, err := s.Claims.OpeningBody(t.Context(), r)
 			require.NoError(t, err)
-			require.Equal(t, sample("1").Description, body.Description, "what may have been sent stays")
+			require.Equal(t, sample("1").Description, body.Description, "a body that may have been sent must not change")
 			require.NoError(t, s.Intents.Refuse(t.Context(), in))
 
 			require.Equal(t, claim.UpdateEdited, update(t, s, r, `{"phase": "returned"}`).Result)
 			body, revision, err := s.Claims.OpeningBody(t.Context(), r)
 			require.NoError(t, err)
 			require.Equal(t, int64(1), revision)
-			require.Equal(t, "after", body.Description, "and what came after it is in the next one, too")
+			require.Equal(t, "after", body.Description, "the later change must be in the next body, too")
 			_, _, err = s.Intents.BeginForRevision(t.Context(), r, claim.StepConversation, 1)
 			require.NoError(t, err)
 			require.Equal(t, "returned", load(t, s, r).Phase)
@@ -86,7 +86,7 @@ func TestARefusedCreateLetsTheClaimBeEdited(t *testing.T) {
 	}
 }
 
-func TestAParkedClaimIsTriedAgainWithWhatItsOwnerMended(t *testing.T) {
+func TestOwnerUpdateRetriesAParkedClaim(t *testing.T) {
 	t.Parallel()
 	s, _ := setup(t, memory)
 	r := accept(t, s, sample("1"))
@@ -104,7 +104,7 @@ func TestAParkedClaimIsTriedAgainWithWhatItsOwnerMended(t *testing.T) {
 	require.Equal(t, claim.StateNeedsAttention, update(t, s, r, `{"customer": {"email": "ada@customer.example"}}`).Claim.State)
 }
 
-func TestAStatusBeforeTheCreateIsCarriedOutWhenItIsOpen(t *testing.T) {
+func TestStatusBeforeTheCreateIsCarriedOutLater(t *testing.T) {
 	t.Parallel()
 	s, _ := setup(t, memory)
 	r := accept(t, s, sample("1"))
@@ -114,7 +114,7 @@ func TestAStatusBeforeTheCreateIsCarriedOutWhenItIsOpen(t *testing.T) {
 	in, err := s.Instructions.Next(t.Context(), r)
 	require.NoError(t, err)
 	require.Equal(t, out.InstructionID, in.ID)
-	require.NotContains(t, string(in.Body), "lost", "the reason is in what is opened")
+	require.NotContains(t, string(in.Body), "lost", "the instruction must not repeat the edited fields")
 
 	require.NoError(t, s.Claims.Abandon(t.Context(), r))
 	in, err = s.Instructions.Get(t.Context(), r, in.ID)
@@ -126,7 +126,7 @@ func TestAStatusBeforeTheCreateIsCarriedOutWhenItIsOpen(t *testing.T) {
 	require.Equal(t, claim.OutboundAbandoned, events[0].Type)
 }
 
-func TestAFaultyChangeWritesNothing(t *testing.T) {
+func TestInvalidUpdateWritesNothing(t *testing.T) {
 	t.Parallel()
 	s, _ := setup(t, memory)
 	r := accept(t, s, sample("1"))
@@ -140,7 +140,7 @@ func TestAFaultyChangeWritesNothing(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
-func TestTheRulesAreAskedAnewOnceNoChangeWaits(t *testing.T) {
+func TestRulesAreReevaluatedAfterTheLastChange(t *testing.T) {
 	t.Parallel()
 	for name, url := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestTheRulesAreAskedAnewOnceNoChangeWaits(t *testing.T) {
 			require.NoError(t, err)
 			in.State, in.Wrote = claim.InstructionDone, true
 			require.NoError(t, s.Instructions.Finish(t.Context(), in, store.ClaimUpdate{RulesDue: true}))
-			require.False(t, load(t, s, r).Unread, "another change waits, and the rules with it")
+			require.False(t, load(t, s, r).Unread, "the rules must wait for the other change")
 			in, err = s.Instructions.Next(t.Context(), r)
 			require.NoError(t, err)
 			in.State = claim.InstructionDone
@@ -175,7 +175,7 @@ func TestTheRulesAreAskedAnewOnceNoChangeWaits(t *testing.T) {
 }
 
 // An event's effects and its applied mark commit together.
-func TestAnOwnersEventIsAppliedOnceOrWaits(t *testing.T) {
+func TestOwnerEventIsAppliedOnceOrWaits(t *testing.T) {
 	t.Parallel()
 	for name, url := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +212,7 @@ func TestAnOwnersEventIsAppliedOnceOrWaits(t *testing.T) {
 			require.Equal(t, 1, n)
 			fresh, err := s.OwnerInbox.Receive(t.Context(), e)
 			require.NoError(t, err)
-			require.False(t, fresh, "its id stays")
+			require.False(t, fresh, "the event id must stay known")
 		})
 	}
 }

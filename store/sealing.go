@@ -86,7 +86,7 @@ func (s *core) openSecrets(current, former sealedColumn, sealed, replaced []byte
 func (s *core) sealJSON(c sealedColumn, v any, key ...string) ([]byte, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("write %s of %s as JSON: %w", c.column, c.table, err)
+		return nil, fmt.Errorf("encode %s of %s as JSON: %w", c.column, c.table, err)
 	}
 	return s.seal(c, data, key...)
 }
@@ -98,7 +98,7 @@ func (s *core) openJSON(c sealedColumn, sealed []byte, v any, key ...string) err
 	}
 	// The decoder's error is dropped because it may quote encrypted data.
 	if json.Unmarshal(data, v) != nil {
-		return fmt.Errorf("%s of %s %s is not the JSON that was expected", c.column, c.table, strings.Join(key, "/"))
+		return fmt.Errorf("%s of %s %s: unexpected JSON", c.column, c.table, strings.Join(key, "/"))
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func (s *core) loadIndexKey(ctx context.Context) error {
 		return err
 	}
 	if s.indexKey, err = s.open(secretValue, sealed, indexKeyName); err != nil {
-		return errors.New("the store was sealed with other keys than those in CLAIMFLOW_KEYS; give the keyring that it was made with, or one that came from it (`starter keyring add` keeps the old keys)")
+		return errors.New("the store is encrypted with other keys than those in CLAIMFLOW_KEYS; use the keyring that the store was created with, or one derived from it (`starter keyring add` keeps the old keys)")
 	}
 	return nil
 }
@@ -185,7 +185,7 @@ func (s *core) resealColumn(ctx context.Context, c sealedColumn) (int, error) {
 	for batch, err := range s.outdated(ctx, c) {
 		changed := 0
 		if err == nil {
-			err = s.write(ctx, "reseal "+c.table, func(tx *sql.Tx) error {
+			err = s.write(ctx, "re-encrypt "+c.table, func(tx *sql.Tx) error {
 				changed = 0
 				for _, v := range batch {
 					n, err := s.resealValue(ctx, tx, c, v)
@@ -232,7 +232,7 @@ func (s *core) sealedBatch(ctx context.Context, c sealedColumn, after []string) 
 		query += ` AND (` + keys + `) > (` + placeholders(&args, after) + `)`
 	}
 	query += fmt.Sprintf(` ORDER BY %s LIMIT %d`, keys, resealBatch)
-	return list(ctx, s, "read what is sealed in "+c.table, func(scan func(...any) error) (sealedValue, error) {
+	return list(ctx, s, "read encrypted values of "+c.table, func(scan func(...any) error) (sealedValue, error) {
 		v := sealedValue{key: make([]string, len(c.key))}
 		dest := []any{&v.value}
 		for i := range v.key {

@@ -39,7 +39,7 @@ func fill(t *testing.T, s *store.Store, claims int) {
 	}
 }
 
-func TestNothingPersonalOrSecretIsOnDisk(t *testing.T) {
+func TestPersonalDataAndSecretsAreEncryptedOnDisk(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	path := filepath.Join(folder, "claimflow.db")
@@ -60,7 +60,7 @@ func TestNothingPersonalOrSecretIsOnDisk(t *testing.T) {
 			require.NoError(t, err)
 			all += strings.ToLower(string(data))
 		}
-		require.Contains(t, all, "partial_damage", "the test does not see what is written")
+		require.Contains(t, all, "partial_damage", "the test must see the written data")
 		for _, personal := range []string{"ada@customer.example", "lovelace", "vase arrived", "img.example", "4915112345678", tokenA, secret, secretA, secretB, "19.90"} {
 			require.NotContains(t, all, strings.ToLower(personal))
 		}
@@ -69,22 +69,22 @@ func TestNothingPersonalOrSecretIsOnDisk(t *testing.T) {
 	require.NoError(t, s.Close())
 	files, err := filepath.Glob(path + "*")
 	require.NoError(t, err)
-	require.Equal(t, []string{path}, files, "the write-ahead log was not brought home")
+	require.Equal(t, []string{path}, files, "the write-ahead log must be checkpointed")
 	grep()
 
 	info, err := os.Stat(path)
 	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "others can read the store")
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "only the owner may read the store")
 }
 
-func TestResealBringsAllUnderTheNewKey(t *testing.T) {
+func TestResealReencryptsEverything(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
 			if url == memory {
-				t.Skip("a store in memory is gone before its keys are old")
+				t.Skip("a store in memory does not outlive its keys")
 			}
 			ctx := t.Context()
 			oldText, err := seal.Generate()
@@ -102,19 +102,19 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 			fill(t, before, claims)
 			n, err := before.Reseal(ctx)
 			require.NoError(t, err)
-			require.Zero(t, n, "what is under the primary key is sealed anew")
+			require.Zero(t, n, "values under the primary key must not be re-encrypted")
 			_, err = store.Open(ctx, url, parseKeys(t, prunedText))
 			require.ErrorContains(t, err, "CLAIMFLOW_KEYS")
 
 			added := open(t, url, parseKeys(t, addedText))
 			n, err = added.CountOutdated(ctx)
 			require.NoError(t, err)
-			require.Zero(t, n, "a key that only opens makes what is there old")
+			require.Zero(t, n, "a new secondary key must not outdate values")
 
 			after := open(t, url, parseKeys(t, newText))
 			n, err = after.CountOutdated(ctx)
 			require.NoError(t, err)
-			require.Greater(t, n, claims, "what the old key sealed is not counted")
+			require.Greater(t, n, claims, "values under the old key must be counted")
 			// Reseal runs alongside concurrent writes.
 			errs := atOnce(3, func(who int) error {
 				if who == 0 {
@@ -131,10 +131,10 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 			require.NoError(t, errors.Join(errs...))
 			n, err = after.Reseal(ctx)
 			require.NoError(t, err)
-			require.Zero(t, n, "something was left under the old key")
+			require.Zero(t, n, "no value may stay under the old key")
 			n, err = after.CountOutdated(ctx)
 			require.NoError(t, err)
-			require.Zero(t, n, "what was sealed anew is counted as old")
+			require.Zero(t, n, "re-encrypted values must not be counted")
 
 			// The remaining keys decrypt everything to the last value written.
 			pruned := open(t, url, parseKeys(t, prunedText))
@@ -146,7 +146,7 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 				var words string
 				require.NoError(t, pruned.Claims.Draft(ctx, r, "ticket", &words))
 				if i < claims/2 {
-					require.Equal(t, "new words", words, "sealing anew took a newer draft back")
+					require.Equal(t, "new words", words, "re-encryption must not revert a newer draft")
 				}
 				events, err := pruned.Outbox.List(ctx, r)
 				require.NoError(t, err)
@@ -162,7 +162,7 @@ func TestResealBringsAllUnderTheNewKey(t *testing.T) {
 	}
 }
 
-func TestErrorsHoldNothingPersonal(t *testing.T) {
+func TestErrorsContainNoPersonalData(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		// The connection does not exist, so the database rejects the insert.

@@ -19,7 +19,7 @@ type NewShop struct {
 // none is opened twice.
 func (s Shops) Create(ctx context.Context, shop NewShop) (claim.Shop, error) {
 	err := s.write(ctx, "add shop "+shop.Slug, func(tx *sql.Tx) error {
-		taken := conflict("there is a shop %s already", shop.Slug)
+		taken := conflict("shop %s already exists", shop.Slug)
 		return execOne(ctx, tx, taken, `INSERT INTO shops (slug, name, feature, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
 			ON CONFLICT (slug) DO UPDATE SET name = excluded.name, feature = excluded.feature, created_at = excluded.created_at,
 				updated_at = excluded.updated_at, deleted_at = 0, settings_version = shops.settings_version + 1
@@ -106,7 +106,7 @@ func scanShop(scan func(dest ...any) error) (claim.Shop, error) {
 
 // Patch changes a shop. A change of its feature flag may wake parked claims.
 func (s Shops) Patch(ctx context.Context, slug string, p claim.ShopPatch) (claim.Shop, error) {
-	err := s.write(ctx, "change shop "+slug, func(tx *sql.Tx) error {
+	err := s.write(ctx, "update shop "+slug, func(tx *sql.Tx) error {
 		var name string
 		var feature bool
 		err := queryOne(ctx, tx, shopNotFound(slug), []any{&name, &feature},
@@ -155,7 +155,7 @@ func (s Shops) Delete(ctx context.Context, slug string) error {
 
 // SetEnabled sets whether the shop's new claims become conversations.
 func (s Shops) SetEnabled(ctx context.Context, slug string, enabled bool) error {
-	return s.execute(ctx, "switch shop "+slug, shopNotFound(slug), `UPDATE shops SET enabled = $2, updated_at = $3,
+	return s.execute(ctx, "enable or disable shop "+slug, shopNotFound(slug), `UPDATE shops SET enabled = $2, updated_at = $3,
 		settings_version = settings_version + CASE WHEN enabled = $2 THEN 0 ELSE 1 END WHERE slug = $1 AND deleted_at = 0`, slug, enabled, s.now())
 }
 

@@ -47,7 +47,7 @@ func (r *connectionRow) connection(id string) claim.Connection {
 // belongs to a different organisation than the shop's current one.
 func (s Connections) SaveToken(ctx context.Context, shop, token string, org Organization) (claim.Connection, error) {
 	if strings.TrimSpace(token) == "" {
-		return claim.Connection{}, errors.New("save the token of shop " + shop + ": it is empty")
+		return claim.Connection{}, errors.New("save the token of shop " + shop + ": the token is empty")
 	}
 	var id string
 	err := s.write(ctx, "save the token of shop "+shop, func(tx *sql.Tx) error {

@@ -15,7 +15,7 @@ const (
 	tokenB = "dx-live-bbbbbbbbbbbbbbbbbbbbbbbb2222"
 )
 
-func TestShopsOfAnOrganisationShareAConnection(t *testing.T) {
+func TestShopsOfOneOrganisationShareAConnection(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		ctx := t.Context()
@@ -38,7 +38,7 @@ func TestShopsOfAnOrganisationShareAConnection(t *testing.T) {
 		token, _, err := s.Connections.Token(ctx, c.ID)
 		require.NoError(t, err)
 		require.Equal(t, tokenB, token)
-		require.EqualValues(t, 3, version(t, s, "acme"), "a new token by a sister wakes nobody here")
+		require.EqualValues(t, 3, version(t, s, "acme"), "a token of another shop must not wake claims here")
 
 		_, err = s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-2"})
 		var other *store.OtherOrganizationError
@@ -47,7 +47,7 @@ func TestShopsOfAnOrganisationShareAConnection(t *testing.T) {
 		require.NotContains(t, err.Error(), tokenA)
 		token, _, err = s.Connections.Token(ctx, c.ID)
 		require.NoError(t, err)
-		require.Equal(t, tokenB, token, "a refused token was kept")
+		require.Equal(t, tokenB, token, "a refused token must not be saved")
 		_, err = s.Connections.SaveToken(ctx, "acme", "  ", org)
 		require.ErrorContains(t, err, "empty")
 
@@ -60,7 +60,7 @@ func TestShopsOfAnOrganisationShareAConnection(t *testing.T) {
 	})
 }
 
-func TestConnectionWhoseOrganisationBecomesKnown(t *testing.T) {
+func TestUnknownOrganisationIsPinned(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		ctx := t.Context()
@@ -70,7 +70,7 @@ func TestConnectionWhoseOrganisationBecomesKnown(t *testing.T) {
 		require.Empty(t, unknown.OrganizationID)
 		twin, err := s.Connections.SaveToken(ctx, "sister", tokenA, store.Organization{})
 		require.NoError(t, err)
-		require.Equal(t, unknown.ID, twin.ID, "one token makes two connections")
+		require.Equal(t, unknown.ID, twin.ID, "one token must have one connection")
 
 		known, err := s.Connections.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-1"})
 		require.NoError(t, err)
@@ -79,7 +79,7 @@ func TestConnectionWhoseOrganisationBecomesKnown(t *testing.T) {
 	})
 }
 
-func TestConnectionsOfOneOrganisationBecomeOne(t *testing.T) {
+func TestConnectionsOfOneOrganisationAreMerged(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		ctx := t.Context()
@@ -113,7 +113,7 @@ func TestConnectionsOfOneOrganisationBecomeOne(t *testing.T) {
 	})
 }
 
-func TestShopsSavingTokensAtOnceMakeOneConnection(t *testing.T) {
+func TestConcurrentTokensCreateOneConnection(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -155,17 +155,17 @@ func TestRefusedTokenIsMarkedOnce(t *testing.T) {
 		require.True(t, first)
 		first, err = s.Connections.MarkNeedsToken(ctx, c.ID, hash)
 		require.NoError(t, err)
-		require.False(t, first, "the owner would be told twice")
+		require.False(t, first, "the owner must be notified once")
 		c, err = s.Connections.Get(ctx, c.ID)
 		require.NoError(t, err)
 		require.Equal(t, claim.ConnectionNeedsToken, c.State)
-		require.Equal(t, before, version(t, s, "acme"), "a refused token wakes claims that wait for a new one")
+		require.Equal(t, before, version(t, s, "acme"), "a refused token must not wake claims")
 
 		_, err = s.Connections.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-1"})
 		require.NoError(t, err)
 		first, err = s.Connections.MarkNeedsToken(ctx, c.ID, hash)
 		require.NoError(t, err)
-		require.False(t, first, "a late refusal of the old token spoils the new one")
+		require.False(t, first, "a late refusal of the old token must not affect the new one")
 		c, err = s.Connections.Get(ctx, c.ID)
 		require.NoError(t, err)
 		require.Equal(t, claim.ConnectionActive, c.State)

@@ -19,7 +19,7 @@ func version(t *testing.T, s *store.Store, shop string) int64 {
 	return in.Version
 }
 
-func TestShopsAreAddedChangedAndListed(t *testing.T) {
+func TestShopsAreAddedUpdatedAndListed(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		_, err := s.Shops.Create(t.Context(), store.NewShop{Slug: "acme", Name: "Again"})
@@ -102,7 +102,7 @@ func TestUnknownShopIsNotFound(t *testing.T) {
 	}
 }
 
-func TestDeletedShopBeginsAnewButKnowsItsClaims(t *testing.T) {
+func TestReaddedShopStartsOverButKeepsItsClaims(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		ctx := t.Context()
@@ -117,9 +117,9 @@ func TestDeletedShopBeginsAnewButKnowsItsClaims(t *testing.T) {
 		before := version(t, s, "acme")
 
 		require.NoError(t, s.Shops.Delete(ctx, "acme"))
-		require.EqualValues(t, 2, load(t, s, ref("1")).Revision, "a claim on its way is not told")
+		require.EqualValues(t, 2, load(t, s, ref("1")).Revision, "claims in progress must be nudged")
 		_, err = s.APIKeys.BySecret(ctx, secret)
-		require.ErrorIs(t, err, store.ErrNotFound, "the key of a deleted shop still opens")
+		require.ErrorIs(t, err, store.ErrNotFound, "the key of a deleted shop must be revoked")
 
 		addShop(t, s, "acme")
 		in, err := s.Settings.Integration(ctx, "acme")
@@ -127,13 +127,13 @@ func TestDeletedShopBeginsAnewButKnowsItsClaims(t *testing.T) {
 		require.False(t, in.Enabled)
 		require.Nil(t, in.Connection)
 		require.Equal(t, "claim", in.Effective.Tag)
-		require.Greater(t, in.Version, before, "claims that were parked would take old settings for new")
+		require.Greater(t, in.Version, before, "the settings version must grow")
 		templates, err := s.Templates.List(ctx, "acme")
 		require.NoError(t, err)
 		require.Empty(t, templates)
 		accepted, err := s.Claims.Accept(ctx, sample("1"))
 		require.NoError(t, err)
-		require.False(t, accepted.New, "a claim of before would be opened twice")
+		require.False(t, accepted.New, "an earlier claim must not be new again")
 	})
 }
 
@@ -145,7 +145,7 @@ func TestPauseAndResume(t *testing.T) {
 			change(t, s, accept(t, s, sample(string(state))), waysTo[state]...)
 		}
 		require.NoError(t, s.Shops.Resume(ctx, "acme"))
-		require.EqualValues(t, 1, load(t, s, ref("received")).Revision, "a shop that was not paused nudges its claims")
+		require.EqualValues(t, 1, load(t, s, ref("received")).Revision, "resuming an active shop must not nudge claims")
 
 		require.NoError(t, s.Shops.Pause(ctx, "acme"))
 		require.NoError(t, s.Shops.Pause(ctx, "acme"))
@@ -156,7 +156,7 @@ func TestPauseAndResume(t *testing.T) {
 		w := load(t, s, ref("received"))
 		require.False(t, w.Paused)
 		require.Equal(t, now.Now(), w.ResumedAt)
-		require.EqualValues(t, 2, w.Revision, "a claim that waits is not told that its shop goes on")
+		require.EqualValues(t, 2, w.Revision, "waiting claims must be nudged when the shop resumes")
 		require.EqualValues(t, 2, load(t, s, ref("opening")).Revision)
 		require.EqualValues(t, 1, load(t, s, ref("open")).Revision)
 		require.Equal(t, before+1, version(t, s, "acme"))
@@ -190,7 +190,7 @@ func TestSettingsInherit(t *testing.T) {
 
 		v, err = s.Settings.Save(ctx, "acme", json.RawMessage(` { "tag" : "shop" } `))
 		require.NoError(t, err)
-		require.EqualValues(t, 3, v, "settings that say the same wake parked claims")
+		require.EqualValues(t, 3, v, "equal settings must not wake parked claims")
 		_, err = s.Settings.Save(ctx, "", json.RawMessage(`{"default_language":"de", "tag":"platform"}`))
 		require.NoError(t, err)
 		require.EqualValues(t, 2, version(t, s, "other"))
@@ -206,7 +206,7 @@ func TestSettingsInherit(t *testing.T) {
 		refused := errors.New("refused")
 		_, err = s.Settings.Save(ctx, "acme", json.RawMessage(`{"tag":"refused"}`), func(effective claim.Settings) error {
 			require.Equal(t, "refused", effective.Tag)
-			require.Equal(t, "de", effective.DefaultLanguage, "a rule sees what is inherited too")
+			require.Equal(t, "de", effective.DefaultLanguage, "rules must see inherited settings")
 			return refused
 		})
 		require.ErrorIs(t, err, refused)
@@ -219,11 +219,11 @@ func TestSettingsInherit(t *testing.T) {
 		in, err = s.Settings.Integration(ctx, "acme")
 		require.NoError(t, err)
 		require.Equal(t, "platform", in.Effective.Tag)
-		require.Equal(t, "fr", in.Effective.DefaultLanguage, "a member that the patch does not name is gone")
+		require.Equal(t, "fr", in.Effective.DefaultLanguage, "members outside the patch must stay")
 	})
 }
 
-func TestSettingsThatComeAtOnceAllStay(t *testing.T) {
+func TestConcurrentSettingsAreAllKept(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		ctx := t.Context()
@@ -267,7 +267,7 @@ func TestTemplatesOfPlatformAndShop(t *testing.T) {
 		require.NoError(t, s.Templates.Put(ctx, "acme", "damaged", "en", doc("first")))
 		require.NoError(t, s.Templates.Put(ctx, "acme", "damaged", "en", doc("shop")))
 		require.NoError(t, s.Templates.Put(ctx, "acme", "damaged", "en", doc("shop")))
-		require.EqualValues(t, 4, version(t, s, "acme"), "each change counts once, a repeat not at all")
+		require.EqualValues(t, 4, version(t, s, "acme"), "each change must count once, and a repeat must not count")
 		require.EqualValues(t, 2, version(t, s, "other"))
 
 		templates, err := s.Templates.List(ctx, "acme")

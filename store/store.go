@@ -157,7 +157,7 @@ func WithClock(now func() time.Time) Option { return func(s *core) { s.clock = n
 // and secrets. Open refuses a store that was encrypted with other keys.
 func Open(ctx context.Context, url string, keys *seal.Keyring, opts ...Option) (*Store, error) {
 	if keys == nil {
-		return nil, errors.New("open the store: there are no keys to seal with; make some with `starter keyring new` and put them into CLAIMFLOW_KEYS")
+		return nil, errors.New("open the store: no encryption keys; create a keyring with `starter keyring new` and set CLAIMFLOW_KEYS")
 	}
 	s := newStore(&core{keys: keys, clock: time.Now})
 	s.arrivals.work, s.lookups.work = s.insertBatch, s.lookUpTogether
@@ -175,7 +175,7 @@ func Open(ctx context.Context, url string, keys *seal.Keyring, opts ...Option) (
 
 func (s *core) prepare(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
-		return fmt.Errorf("bring the store's schema up to date: %w", err)
+		return fmt.Errorf("migrate the store's schema: %w", err)
 	}
 	if err := s.loadIndexKey(ctx); err != nil {
 		return err
@@ -214,7 +214,7 @@ func (s *Store) Close() error {
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	if err := s.reads.QueryRowContext(ctx, `SELECT 1 FROM platform`).Scan(&one); err != nil {
-		return fmt.Errorf("reach the store: %w", err)
+		return fmt.Errorf("connect to the store: %w", err)
 	}
 	return nil
 }

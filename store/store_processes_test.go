@@ -107,12 +107,12 @@ func TestProcessesShareAFile(t *testing.T) {
 		require.NoError(t, errs[i])
 		fresh += report.New
 		for _, wait := range report.Waits {
-			require.False(t, taken[wait], "slot %s was given twice", wait)
+			require.False(t, taken[wait], "slot %s must be granted once", wait)
 			taken[wait] = true
 		}
 	}
-	require.Equal(t, childClaims, fresh, "a claim was new twice, or never")
+	require.Equal(t, childClaims, fresh, "each claim must be new once")
 	for i := range processes * childSlots {
-		require.True(t, taken[time.Duration(i)*childInterval], "slot %d was left out", i)
+		require.True(t, taken[time.Duration(i)*childInterval], "slot %d must be granted", i)
 	}
 }

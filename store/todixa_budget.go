@@ -64,9 +64,9 @@ type BudgetError struct {
 
 func (e *BudgetError) Error() string {
 	if e.Day {
-		return fmt.Sprintf("the token's requests for today are used up; there are new ones in %s", e.RetryAfter.Round(time.Second))
+		return fmt.Sprintf("the token's request limit for today is reached; it resets in %s", e.RetryAfter.Round(time.Second))
 	}
-	return fmt.Sprintf("the token's requests are taken for now; ask again in %s", e.RetryAfter.Round(time.Millisecond))
+	return fmt.Sprintf("the token has no free request slot; retry in %s", e.RetryAfter.Round(time.Millisecond))
 }
 
 // A token's only row holds its next free slot. {now} is the time in microseconds. On
@@ -194,7 +194,7 @@ func (s Budget) Shares(ctx context.Context) (map[string]claim.TokenShare, error)
 }
 
 func (s *core) tokenShares(ctx context.Context, which string, args ...any) (map[string]claim.TokenShare, error) {
-	return get(ctx, s, "read what Dixa leaves of the request budget", func(db *sql.DB) (map[string]claim.TokenShare, error) {
+	return get(ctx, s, "read the shares of the request budget", func(db *sql.DB) (map[string]claim.TokenShare, error) {
 		shares := map[string]claim.TokenShare{}
 		return shares, queryEach(ctx, db, func(scan func(...any) error) error {
 			var id string

@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func TestBudgetGivesSlotsThatAreApart(t *testing.T) {
+func TestBudgetSpacesSlots(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -32,16 +32,16 @@ func TestBudgetGivesSlotsThatAreApart(t *testing.T) {
 			// duration of the call, which is far less than an interval.
 			for i, wait := range waits {
 				require.LessOrEqual(t, wait, time.Duration(i)*interval, "slot %d", i)
-				require.Greater(t, wait, time.Duration(i-1)*interval, "slot %d is too near to the one before", i)
+				require.Greater(t, wait, time.Duration(i-1)*interval, "slot %d must keep its distance", i)
 			}
 			slot, err := s.Budget.Take(t.Context(), "another token", store.BudgetLimits{})
 			require.NoError(t, err)
-			require.LessOrEqual(t, slot.Wait, time.Duration(0), "tokens share a budget")
+			require.LessOrEqual(t, slot.Wait, time.Duration(0), "tokens must have separate budgets")
 		})
 	}
 }
 
-func TestBudgetThatIsTakenConsumesNothing(t *testing.T) {
+func TestRefusedCallerTakesNoSlot(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestBudgetThatIsTakenConsumesNothing(t *testing.T) {
 			const interval = time.Minute
 			slot, err := s.Budget.Take(t.Context(), "token", store.BudgetLimits{Interval: interval})
 			require.NoError(t, err)
-			require.LessOrEqual(t, slot.Wait, time.Duration(0), "the first slot is free at once")
+			require.LessOrEqual(t, slot.Wait, time.Duration(0), "the first slot must be free")
 			for range 5 {
 				_, err = s.Budget.Take(t.Context(), "token", store.BudgetLimits{Interval: interval, MaxWait: time.Second})
 				var budget *store.BudgetError
@@ -62,13 +62,13 @@ func TestBudgetThatIsTakenConsumesNothing(t *testing.T) {
 			}
 			slot, err = s.Budget.Take(t.Context(), "token", store.BudgetLimits{Interval: interval, MaxWait: 2 * interval})
 			require.NoError(t, err)
-			require.LessOrEqual(t, slot.Wait, interval, "a refused caller took a slot")
+			require.LessOrEqual(t, slot.Wait, interval, "a refused caller must not take a slot")
 			require.Positive(t, slot.Wait)
 		})
 	}
 }
 
-func TestBudgetOfADay(t *testing.T) {
+func TestDailyBudget(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestBudgetOfADay(t *testing.T) {
 }
 
 // The budget uses the test's clock only on SQLite. PostgreSQL uses the database's clock.
-func TestBudgetOnAClockOfItsOwn(t *testing.T) {
+func TestBudgetWithClockSkew(t *testing.T) {
 	t.Parallel()
 	take := func(t *testing.T, s *store.Store, limits store.BudgetLimits) time.Duration {
 		t.Helper()
@@ -150,7 +150,7 @@ func TestBudgetOnAClockOfItsOwn(t *testing.T) {
 
 // Another program uses nine of ten of the token's requests, then stops. Dixa is a
 // token bucket with a capacity of four, refilled at ten per second.
-func TestBudgetFindsWhatAnotherProgramLeaves(t *testing.T) {
+func TestBudgetAdaptsToAnotherProgram(t *testing.T) {
 	t.Parallel()
 	s, now := setup(t, memory)
 	dixa := bucket{level: 4}
@@ -178,14 +178,14 @@ func TestBudgetFindsWhatAnotherProgramLeaves(t *testing.T) {
 	}
 	run(0, 20*time.Second, true) // adapts
 	sent, refused := run(20*time.Second, 3*time.Minute, true)
-	t.Logf("beside another program: %d sent, %d refused in 160 s", sent, refused)
-	require.Greater(t, sent-refused, 160*6/10, "it gets most of the one request a second that is left")
-	require.Less(t, refused, sent/8, "it does not run against Dixa's limit all the time")
+	t.Logf("with another program: %d sent, %d refused in 160 s", sent, refused)
+	require.Greater(t, sent-refused, 160*6/10, "the token must get most of the remaining request per second")
+	require.Less(t, refused, sent/8, "few requests may be refused")
 
 	run(3*time.Minute, 5*time.Minute, false) // recovers
 	sent, refused = run(5*time.Minute, 6*time.Minute, false)
 	require.Zero(t, refused)
-	require.InDelta(t, time.Minute/store.DefaultInterval, sent, 2, "it is back at its own pace")
+	require.InDelta(t, time.Minute/store.DefaultInterval, sent, 2, "the token must return to its own pace")
 }
 
 // bucket models Dixa's rate limit as a token bucket.
@@ -204,7 +204,7 @@ func (b *bucket) admit(at time.Duration) bool {
 	return true
 }
 
-func TestRefusalsSlowATokenDown(t *testing.T) {
+func TestRefusalsSlowTheToken(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -224,17 +224,17 @@ func TestRefusalsSlowATokenDown(t *testing.T) {
 				require.NoError(t, err)
 				return share
 			}
-			require.NoError(t, s.Budget.RecordRefusal(t.Context(), hash, limits, 0), "of a token that has no row")
+			require.NoError(t, s.Budget.RecordRefusal(t.Context(), hash, limits, 0), "recording a refusal must not require a row")
 			require.Equal(t, time.Second, take().Interval)
 			require.Nil(t, share())
 
 			for range 3 {
 				require.NoError(t, s.Budget.RecordRefusal(t.Context(), hash, limits, 30*time.Second))
 			}
-			require.InDelta(t, 0.5, share().PerSecond, 0.001, "refusals of one moment count once")
+			require.InDelta(t, 0.5, share().PerSecond, 0.001, "concurrent refusals must count once")
 			slot := take()
-			require.Equal(t, 2*time.Second*97/100, slot.Interval, "a request that follows brings the pace nearer to the configured one")
-			require.Greater(t, slot.Wait, 20*time.Second, "Dixa said when to come back")
+			require.Equal(t, 2*time.Second*97/100, slot.Interval, "each later request must shorten the interval")
+			require.Greater(t, slot.Wait, 20*time.Second, "the slot must respect Retry-After")
 			require.LessOrEqual(t, slot.Wait, 30*time.Second)
 			shares, err := s.Budget.Shares(t.Context())
 			require.NoError(t, err)
@@ -243,12 +243,12 @@ func TestRefusalsSlowATokenDown(t *testing.T) {
 				take()
 			}
 			require.Equal(t, time.Second, take().Interval)
-			require.Nil(t, share(), "the token is all ours again")
+			require.Nil(t, share(), "the share must expire")
 		})
 	}
 }
 
-func TestRefusalsAreForgotten(t *testing.T) {
+func TestRefusalsExpire(t *testing.T) {
 	t.Parallel()
 	s, now := setup(t, memory)
 	_, err := s.Budget.Take(t.Context(), "token", store.BudgetLimits{})
@@ -259,7 +259,7 @@ func TestRefusalsAreForgotten(t *testing.T) {
 	}
 	slot, err := s.Budget.Take(t.Context(), "token", store.BudgetLimits{})
 	require.NoError(t, err)
-	require.Equal(t, 4*time.Second*97/100, slot.Interval, "a token is never slower than that")
+	require.Equal(t, 4*time.Second*97/100, slot.Interval, "the interval must not exceed its maximum")
 	now.Turn(10 * time.Minute)
 	slot, err = s.Budget.Take(t.Context(), "token", store.BudgetLimits{})
 	require.NoError(t, err)

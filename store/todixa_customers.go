@@ -23,7 +23,7 @@ type Reservation struct {
 // reserving again. Identities are stored only as keyed hashes.
 func (s Customers) Reserve(ctx context.Context, connectionID, identity, holder string, lease time.Duration) (Reservation, error) {
 	if holder == "" || lease <= 0 {
-		return Reservation{}, errors.New("reserve a customer: there is no holder or no lease")
+		return Reservation{}, errors.New("reserve a customer: a holder and a positive lease are required")
 	}
 	var r Reservation
 	err := s.write(ctx, "reserve a customer", func(tx *sql.Tx) error {
@@ -54,14 +54,14 @@ func (s Customers) Reserve(ctx context.Context, connectionID, identity, holder s
 // reservations of holder.
 func (s Customers) Remember(ctx context.Context, connectionID string, identities []string, endUserID, holder string) error {
 	if endUserID == "" {
-		return errors.New("remember a customer: there is no end user id")
+		return errors.New("save a customer: the end user id is required")
 	}
 	hashes := make([]string, len(identities))
 	for i, identity := range identities {
 		hashes[i] = s.identity(connectionID, identity)
 	}
 	slices.Sort(hashes) // the same order everywhere, so that two callers cannot deadlock
-	return s.write(ctx, "remember a customer", func(tx *sql.Tx) error {
+	return s.write(ctx, "save a customer", func(tx *sql.Tx) error {
 		for _, hash := range slices.Compact(hashes) {
 			_, err := exec(ctx, tx, `INSERT INTO customers (connection_id, identity, end_user_id, updated_at) VALUES ($1, $2, $3, $4)
 				ON CONFLICT (connection_id, identity) DO UPDATE SET end_user_id = excluded.end_user_id, holder = '', held_until = 0, updated_at = excluded.updated_at`,
@@ -84,9 +84,9 @@ func (s Customers) Release(ctx context.Context, connectionID, identity, holder s
 // Forget deletes every identity of an end user who was deleted in Dixa.
 func (s Customers) Forget(ctx context.Context, connectionID, endUserID string) error {
 	if endUserID == "" {
-		return errors.New("forget a customer: there is no end user id")
+		return errors.New("delete a customer: the end user id is required")
 	}
-	return s.execute(ctx, "forget a customer", nil, `DELETE FROM customers WHERE connection_id = $1 AND end_user_id = $2`, connectionID, endUserID)
+	return s.execute(ctx, "delete a customer", nil, `DELETE FROM customers WHERE connection_id = $1 AND end_user_id = $2`, connectionID, endUserID)
 }
 
 func (s *core) identity(connectionID, identity string) string {

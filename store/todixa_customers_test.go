@@ -42,7 +42,7 @@ func TestCustomerIsReservedRememberedAndForgotten(t *testing.T) {
 		require.Equal(t, store.Reservation{}, r)
 		r, err = s.Customers.Reserve(ctx, id, adaMail, "claim-1", time.Minute)
 		require.NoError(t, err)
-		require.True(t, r.Held, "a holder cannot renew")
+		require.True(t, r.Held, "a holder must be able to renew")
 
 		require.NoError(t, s.Customers.Remember(ctx, id, []string{adaMail, adaPhone, adaMail}, "eu-1", "claim-1"))
 		for _, identity := range []string{adaMail, adaPhone} {
@@ -63,7 +63,7 @@ func TestCustomerIsReservedRememberedAndForgotten(t *testing.T) {
 	})
 }
 
-func TestReservationEndsByReleaseOrLease(t *testing.T) {
+func TestReservationEndsByReleaseOrExpiry(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		ctx := t.Context()
@@ -76,14 +76,14 @@ func TestReservationEndsByReleaseOrLease(t *testing.T) {
 		}
 		require.True(t, held(adaMail, "claim-1"))
 		require.NoError(t, s.Customers.Release(ctx, id, adaMail, "claim-2"))
-		require.False(t, held(adaMail, "claim-2"), "somebody else's release counts")
+		require.False(t, held(adaMail, "claim-2"), "only the holder may release")
 		require.NoError(t, s.Customers.Release(ctx, id, adaMail, "claim-1"))
 		require.True(t, held(adaMail, "claim-2"))
 
 		now.Turn(59 * time.Second)
 		require.False(t, held(adaMail, "claim-3"))
 		now.Turn(time.Second)
-		require.True(t, held(adaMail, "claim-3"), "a lease that lapsed still holds")
+		require.True(t, held(adaMail, "claim-3"), "a lease must expire")
 
 		// Remembering one identity releases the other identities that the claim holds.
 		require.True(t, held(adaPhone, "claim-3"))
@@ -92,7 +92,7 @@ func TestReservationEndsByReleaseOrLease(t *testing.T) {
 	})
 }
 
-func TestOneOfManyHoldsACustomer(t *testing.T) {
+func TestConcurrentReservationsHaveOneHolder(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {

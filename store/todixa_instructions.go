@@ -32,7 +32,7 @@ func (s *core) instruct(ctx context.Context, tx *sql.Tx, in claim.Instruction) (
 	have, err := s.instruction(ctx, tx, in.Ref, in.ID)
 	if err == nil {
 		if have.Kind != in.Kind || !bytes.Equal(have.Body, in.Body) {
-			return have, false, conflict("instruction %s of claim %s asked for something else; give a new one another id", in.ID, in.Ref)
+			return have, false, conflict("instruction %s of claim %s already exists with different content; use another id", in.ID, in.Ref)
 		}
 		return have, false, nil
 	}
@@ -58,7 +58,7 @@ func (s *core) instruct(ctx context.Context, tx *sql.Tx, in claim.Instruction) (
 // Next returns the oldest waiting instruction of a claim. It returns [ErrNotFound]
 // if none is waiting.
 func (s Instructions) Next(ctx context.Context, ref claim.Ref) (claim.Instruction, error) {
-	return get(ctx, s.core, "read what claim "+ref.String()+" is to do", func(db *sql.DB) (claim.Instruction, error) {
+	return get(ctx, s.core, "read the next instruction of claim "+ref.String(), func(db *sql.DB) (claim.Instruction, error) {
 		var id string
 		err := queryOne(ctx, db, notFound("waiting instruction of claim "+ref.String()), []any{&id},
 			`SELECT id FROM instructions WHERE shop = $1 AND claim_id = $2 AND state = $3 ORDER BY number LIMIT 1`, ref.Shop, ref.ID, claim.InstructionWaiting)
@@ -72,7 +72,7 @@ func (s Instructions) Next(ctx context.Context, ref claim.Ref) (claim.Instructio
 // SentMessages returns the ids in Dixa of the messages and notes that are known to
 // have been written for a claim: the results of its intents that are an id.
 func (s Instructions) SentMessages(ctx context.Context, ref claim.Ref) (map[string]bool, error) {
-	return get(ctx, s.core, "read what claim "+ref.String()+" wrote", func(db *sql.DB) (map[string]bool, error) {
+	return get(ctx, s.core, "list the messages sent for claim "+ref.String(), func(db *sql.DB) (map[string]bool, error) {
 		ids := map[string]bool{}
 		return ids, queryEach(ctx, db, func(scan func(...any) error) error {
 			var result, id string
@@ -135,7 +135,7 @@ func (s Instructions) Finish(ctx context.Context, in claim.Instruction, set Clai
 // ChangesWritten counts the changes of a claim since a time for which the shop's
 // rules led to a write to Dixa.
 func (s Instructions) ChangesWritten(ctx context.Context, ref claim.Ref, since time.Time) (int, error) {
-	return get(ctx, s.core, "count what changes of claim "+ref.String()+" wrote", func(db *sql.DB) (n int, err error) {
+	return get(ctx, s.core, "count the changes written for claim "+ref.String(), func(db *sql.DB) (n int, err error) {
 		err = db.QueryRowContext(ctx, `SELECT COUNT(*) FROM instructions WHERE shop = $1 AND claim_id = $2 AND kind = $3 AND wrote AND done_at >= $4`,
 			ref.Shop, ref.ID, claim.InstructChange, micros(since)).Scan(&n)
 		return n, err

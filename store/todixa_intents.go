@@ -131,7 +131,7 @@ func (s Intents) Finish(ctx context.Context, ref claim.Ref, step string, result 
 	doing := doingStep("finish", ref, step)
 	data, err := json.Marshal(result)
 	if err != nil {
-		return fmt.Errorf("%s: write its result as JSON: %w", doing, err)
+		return fmt.Errorf("%s: encode the result as JSON: %w", doing, err)
 	}
 	return s.write(ctx, doing, func(tx *sql.Tx) error {
 		if err := claimExists(ctx, tx, ref); err != nil {

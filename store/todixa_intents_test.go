@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-func TestIntentRemembersWhatIsOutstanding(t *testing.T) {
+func TestIntentTracksOutstandingSends(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		r := accept(t, s, sample("1"))
@@ -28,8 +28,8 @@ func TestIntentRemembersWhatIsOutstanding(t *testing.T) {
 		now.Turn(time.Minute)
 		in, outstanding, err = s.Intents.Begin(t.Context(), r, "create")
 		require.NoError(t, err)
-		require.True(t, outstanding, "an unanswered send is forgotten")
-		require.Equal(t, sent, in.SentAt, "the time of the unanswered send is lost")
+		require.True(t, outstanding, "an unanswered send must stay outstanding")
+		require.Equal(t, sent, in.SentAt, "the time of the unanswered send must be kept")
 
 		first := in
 		in, mine, err := s.Intents.Resend(t.Context(), first)
@@ -41,7 +41,7 @@ func TestIntentRemembersWhatIsOutstanding(t *testing.T) {
 		require.NoError(t, s.Intents.Refuse(t.Context(), in))
 		in, err = s.Intents.Get(t.Context(), r, "create")
 		require.NoError(t, err)
-		require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 2}, in, "one refusal counts as two, or none")
+		require.Equal(t, store.Intent{Ref: r, Step: "create", Try: 2}, in, "one refusal must count once")
 
 		in, outstanding, err = s.Intents.Begin(t.Context(), r, "create")
 		require.NoError(t, err)
@@ -51,11 +51,11 @@ func TestIntentRemembersWhatIsOutstanding(t *testing.T) {
 		in, outstanding, err = s.Intents.Begin(t.Context(), r, "create")
 		require.NoError(t, err)
 		require.False(t, outstanding)
-		require.Equal(t, 2, in.Try, "what never left the process uses a key up")
+		require.Equal(t, 2, in.Try, "a withdrawn send must not use its key")
 	})
 }
 
-func TestFinishedIntentStaysAsItIs(t *testing.T) {
+func TestFinishedIntentIsImmutable(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		r := accept(t, s, sample("1"))
@@ -70,7 +70,7 @@ func TestFinishedIntentStaysAsItIs(t *testing.T) {
 		require.NoError(t, s.Intents.Withdraw(t.Context(), begun))
 		_, mine, err := s.Intents.Resend(t.Context(), begun)
 		require.NoError(t, err)
-		require.False(t, mine, "what is done must not be sent again")
+		require.False(t, mine, "a finished step must not be sent again")
 		in, outstanding, err := s.Intents.Begin(t.Context(), r, "create")
 		require.NoError(t, err)
 		require.False(t, outstanding)
@@ -85,7 +85,7 @@ func TestFinishedIntentStaysAsItIs(t *testing.T) {
 	})
 }
 
-func TestIntentsThatWereNeverBegunAreNotFound(t *testing.T) {
+func TestUnknownIntentIsNotFound(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		r := accept(t, s, sample("1"))
@@ -98,7 +98,7 @@ func TestIntentsThatWereNeverBegunAreNotFound(t *testing.T) {
 }
 
 // After a Temporal timeout, two workers can run one activity concurrently.
-func TestOneOfManyGetsToSend(t *testing.T) {
+func TestConcurrentCallersSendOnce(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		r := accept(t, s, sample("1"))
@@ -125,17 +125,17 @@ func TestOneOfManyGetsToSend(t *testing.T) {
 				return err
 			})
 			require.NoError(t, errors.Join(errs...))
-			require.EqualValues(t, 1, senders.Load(), "two attempts that looked in vain both send")
-			require.NoError(t, s.Intents.Refuse(t.Context(), in), "of a send that is not the present one")
+			require.EqualValues(t, 1, senders.Load(), "exactly one attempt must resend")
+			require.NoError(t, s.Intents.Refuse(t.Context(), in), "a refusal of an earlier send must do nothing")
 			in, err = s.Intents.Get(t.Context(), r, "create")
 			require.NoError(t, err)
-			require.NotZero(t, in.SentAt, "a late answer to one send refuses another")
+			require.NotZero(t, in.SentAt, "a late answer must not refuse a later send")
 			require.NoError(t, s.Intents.Refuse(t.Context(), in))
 		}
 	})
 }
 
-func TestLinkConversationIsOneStep(t *testing.T) {
+func TestLinkConversationIsAtomic(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		r := accept(t, s, sample("1"))
@@ -165,16 +165,16 @@ func TestLinkConversationIsOneStep(t *testing.T) {
 		require.NoError(t, err)
 		require.JSONEq(t, `{"conversation_id":5}`, string(intent.Result))
 
-		require.NoError(t, s.Links.Create(t.Context(), in), "repeating the link is refused")
+		require.NoError(t, s.Links.Create(t.Context(), in), "repeating the link must succeed")
 		bare := store.LinkInput{Ref: r, ConnectionID: connection.ID, ConversationID: 5}
 		require.NoError(t, s.Links.Create(t.Context(), bare))
 		w = load(t, s, r)
-		require.Equal(t, "eu-1", w.EndUserID, "a repeat that knows less takes the customer back")
-		require.Equal(t, 2, w.Attached, "a repeat that knows less takes the files back")
+		require.Equal(t, "eu-1", w.EndUserID, "a repeat must keep the customer")
+		require.Equal(t, 2, w.Attached, "a repeat must keep the file counts")
 	})
 }
 
-func TestLinkConversationRefusesASecondPair(t *testing.T) {
+func TestLinkConversationRefusesASecondLink(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestLinkConversationRefusesASecondPair(t *testing.T) {
 				var conflict *store.ConflictError
 				require.ErrorAs(t, s.Links.Create(t.Context(), in), &conflict, name)
 				_, err := s.Intents.Get(t.Context(), in.Ref, "create")
-				require.ErrorIs(t, err, store.ErrNotFound, "%s: a refused link finishes the intent", name)
+				require.ErrorIs(t, err, store.ErrNotFound, "%s: a refused link must not finish the intent", name)
 			}
 			require.Zero(t, load(t, s, other).ConversationID)
 
@@ -204,7 +204,7 @@ func TestLinkConversationRefusesASecondPair(t *testing.T) {
 	}
 }
 
-func TestOneOfManyClaimsGetsAConversation(t *testing.T) {
+func TestConcurrentLinksOfOneConversation(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {

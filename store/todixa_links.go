@@ -106,7 +106,7 @@ func createdConversation(id int64) ([]byte, error) {
 // existed. The caller has locked the claim.
 func (s *core) link(ctx context.Context, tx *sql.Tx, row claimRow, in LinkInput) (already bool, err error) {
 	if in.ConnectionID == "" || in.ConversationID <= 0 {
-		return false, errors.New("a link needs a connection and a conversation id above zero")
+		return false, errors.New("link a claim: a connection and a positive conversation id are required")
 	}
 	same := row.connectionID == in.ConnectionID && row.conversationID == in.ConversationID
 	if row.conversationID != 0 && !same {

@@ -64,7 +64,7 @@ func (s *core) announceConnection(ctx context.Context, tx *sql.Tx, id, kind stri
 func (s *core) pauseEndpoint(ctx context.Context, tx *sql.Tx, id, reason string, now time.Time) error {
 	d := claim.EndpointNoticeData{
 		EndpointID: id, State: string(claim.EndpointPaused), Reason: plain(reason),
-		Advice: "Its events wait. Mend the endpoint, then `starter endpoint resume`: what waits is sent then.",
+		Advice: "Its events are waiting. Fix the endpoint, then run `starter endpoint resume` to send them.",
 	}
 	err := queryOne(ctx, tx, endpointNotFound(id), []any{&d.Kind, &d.Shop, &d.Description},
 		`UPDATE endpoints SET state = 'paused', reason = $2, updated_at = $3 WHERE id = $1 RETURNING kind, shop, description`, id, d.Reason, micros(now))

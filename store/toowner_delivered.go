@@ -18,7 +18,7 @@ func (s Deliveries) DeleteDelivered(ctx context.Context, before time.Time) (int,
 	total := 0
 	for {
 		n := 0
-		err := s.write(ctx, "forget old deliveries", func(tx *sql.Tx) (err error) {
+		err := s.write(ctx, "delete old deliveries", func(tx *sql.Tx) (err error) {
 			n, err = exec(ctx, tx, `DELETE FROM deliveries WHERE id IN (
 				SELECT d.id FROM deliveries d WHERE d.state = 'delivered' AND d.delivered_at < $1 AND EXISTS (
 					SELECT 1 FROM deliveries p WHERE p.endpoint_id = d.endpoint_id AND p.lane = d.lane AND p.sequence > d.sequence AND p.state = 'delivered')

@@ -99,7 +99,7 @@ const due = `d.state = 'waiting' AND d.next_attempt_at <= $1 AND d.held_until <=
 
 // DueEndpoints lists the active endpoints with due deliveries.
 func (s Deliveries) DueEndpoints(ctx context.Context) ([]string, error) {
-	return list(ctx, s.core, "look for due deliveries", single[string],
+	return list(ctx, s.core, "list endpoints with due deliveries", single[string],
 		`SELECT e.id FROM endpoints e WHERE e.state = 'active' AND EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = e.id AND `+due+`) ORDER BY e.id`, s.now())
 }
 
@@ -109,7 +109,7 @@ func (s Deliveries) DueEndpoints(ctx context.Context) ([]string, error) {
 // are ordered by the connection or endpoint that they are about.
 func (s Deliveries) Lease(ctx context.Context, endpointID, holder string, limit int, lease time.Duration) ([]LeasedDelivery, error) {
 	var parcels []LeasedDelivery
-	err := s.write(ctx, "take deliveries of endpoint "+endpointID, func(tx *sql.Tx) error {
+	err := s.write(ctx, "lease deliveries of endpoint "+endpointID, func(tx *sql.Tx) error {
 		parcels = nil
 		now := s.clock()
 		var ids []any
@@ -200,7 +200,7 @@ func (s *core) leasedDelivery(ctx context.Context, tx *sql.Tx, id any, now int64
 // MarkDelivered records that the endpoint accepted a delivery that the holder had
 // leased. It does nothing if another holder has the lease.
 func (s Deliveries) MarkDelivered(ctx context.Context, id, holder string, status int) error {
-	return s.write(ctx, "note delivery "+id, func(tx *sql.Tx) error {
+	return s.write(ctx, "record delivery "+id, func(tx *sql.Tx) error {
 		now := s.now()
 		n, err := exec(ctx, tx, `UPDATE deliveries SET state = 'delivered', delivered_at = $3, attempts = attempts + 1, last_status = $4, last_error = '', note = '',
 			holder = '', held_until = 0 WHERE id = $1 AND holder = $2`, id, holder, now, status)
@@ -219,7 +219,7 @@ func (s Deliveries) MarkDelivered(ctx context.Context, id, holder string, status
 // had leased, with the reason in note. The delivery counts as delivered. It does
 // nothing if another holder has the lease.
 func (s Deliveries) MarkSkipped(ctx context.Context, id, holder, note string) error {
-	return s.execute(ctx, "note delivery "+id, nil, `UPDATE deliveries SET state = 'delivered', delivered_at = $3, last_error = '', note = $4, holder = '', held_until = 0
+	return s.execute(ctx, "record delivery "+id, nil, `UPDATE deliveries SET state = 'delivered', delivered_at = $3, last_error = '', note = $4, holder = '', held_until = 0
 		WHERE id = $1 AND holder = $2`, id, holder, s.now(), plain(note))
 }
 
@@ -247,7 +247,7 @@ type DeliveryFailure struct {
 // endpoints of the shop and of the platform. It does nothing if another holder has
 // the lease.
 func (s Deliveries) MarkFailed(ctx context.Context, id, holder string, f DeliveryFailure) (paused string, err error) {
-	err = s.write(ctx, "note the failure of delivery "+id, func(tx *sql.Tx) error {
+	err = s.write(ctx, "record the failure of delivery "+id, func(tx *sql.Tx) error {
 		paused = ""
 		now := s.clock()
 		state := claim.DeliveryWaiting

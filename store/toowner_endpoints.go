@@ -99,7 +99,7 @@ func (s Endpoints) Get(ctx context.Context, shop, id string) (claim.Endpoint, er
 // events.
 func (s Endpoints) AnyActive(ctx context.Context, shop string) (bool, error) {
 	heard := false
-	err := s.read(ctx, "look for endpoints of shop "+shop, func(db *sql.DB) error {
+	err := s.read(ctx, "read the endpoints of shop "+shop, func(db *sql.DB) error {
 		heard = false
 		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var kind claim.EndpointKind
@@ -166,7 +166,7 @@ func splitTypes(types string) []string {
 // to a new address. State paused also saves reason; state active does what
 // [Endpoints.Resume] does.
 func (s Endpoints) Patch(ctx context.Context, shop, id string, p claim.EndpointPatch, reason string) (claim.Endpoint, error) {
-	err := s.write(ctx, "change endpoint "+id, func(tx *sql.Tx) error {
+	err := s.write(ctx, "update endpoint "+id, func(tx *sql.Tx) error {
 		var args arguments
 		assign := `updated_at = ` + args.add(s.now())
 		if p.URL != nil {
@@ -214,7 +214,7 @@ func (s *core) patchedAccess(ctx context.Context, tx *sql.Tx, shop, id string, p
 		return nil, err
 	}
 	if kind != claim.EndpointKarla {
-		return nil, conflict("the endpoint is of kind %s, so it has no shop, user or password at Karla", kind)
+		return nil, conflict("the endpoint is of kind %s, which has no shop, user or password at Karla", kind)
 	}
 	access, err := s.karlaAccess(sealed, id)
 	if err != nil {
@@ -254,7 +254,7 @@ func (s *core) resumeEndpoint(ctx context.Context, tx *sql.Tx, shop, id string) 
 
 // Delete deletes an endpoint with its deliveries.
 func (s Endpoints) Delete(ctx context.Context, shop, id string) error {
-	return s.execute(ctx, "remove endpoint "+id, endpointNotFound(id), `DELETE FROM endpoints WHERE shop = $1 AND id = $2`, shop, id)
+	return s.execute(ctx, "delete endpoint "+id, endpointNotFound(id), `DELETE FROM endpoints WHERE shop = $1 AND id = $2`, shop, id)
 }
 
 // RotateSecret gives an endpoint a new secret, which is never returned again. The
@@ -276,7 +276,7 @@ func (s Endpoints) RotateSecret(ctx context.Context, shop, id string, keep time.
 			return err
 		}
 		if kind != claim.EndpointWebhook {
-			return conflict("the endpoint is of kind %s, so nothing is signed for it and it has no secret", kind)
+			return conflict("the endpoint is of kind %s, which has no signing secret", kind)
 		}
 		var former any // a nil []byte is not NULL in SQLite
 		var until int64

@@ -50,8 +50,6 @@ type claimRun struct {
 	resolved activities.ResolveResult
 	attached int
 	leftOut  int
-	// separately says that Dixa did not accept all of the first message.
-	separately bool
 	// waiting says in words what the run waits for. Empty while it works.
 	waiting string
 	// askedAt is the [claim.WorkflowState.DoubtAt] that Dixa was last asked about.
@@ -168,11 +166,11 @@ func (r *claimRun) openConversation(ctx workflow.Context) error {
 		if err := r.checkEvidence(ctx); err != nil {
 			return err
 		}
+		if err := r.createConversation(ctx); err != nil {
+			return err
+		}
 	}
-	if err := r.createConversation(ctx); err != nil {
-		return err
-	}
-	return r.completeOpening(ctx)
+	return r.completeConversation(ctx)
 }
 
 // park records that the claim needs a person, and why. It also raises the fallback

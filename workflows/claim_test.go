@@ -29,10 +29,6 @@ type world struct {
 	resolved activities.ResolveResult
 	checked  activities.EvidenceResult
 	made     activities.Conversation
-	uploaded activities.OpeningResult
-	tagged   activities.OpeningResult
-	// nameless reports that Dixa refused the customer's name.
-	nameless bool
 	calls    []string
 	// unread holds the effect of each pending batch of events on the claim.
 	unread []func()
@@ -120,36 +116,21 @@ func newWorld(t *testing.T) *world {
 	})
 	w.env.OnActivity(dixa.CreateConversation, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Conversation, error) {
 		made := w.made
-		made.LeftOut, made.Note = w.checked.LeftOut, w.nameless
-		if w.standing.ConversationID != 0 {
-			made.ID = w.standing.ConversationID // the link decides
-		}
+		made.LeftOut = w.checked.LeftOut
 		err := w.call("CreateConversation")
 		if err == nil {
 			w.standing.ConversationID = made.ID
 		}
 		return made, err
 	})
-	for name, step := range map[string]struct {
-		activity any
-		result   *activities.OpeningResult
-	}{
-		"ApplyTags":          {dixa.ApplyTags, &w.tagged},
-		"SendSeparately":     {dixa.SendSeparately, &w.uploaded},
-		"AssignConversation": {dixa.AssignConversation, &activities.OpeningResult{}},
-		"SetAttributes":      {dixa.SetAttributes, &activities.OpeningResult{}},
-		"AddNote":            {dixa.AddNote, &activities.OpeningResult{}},
-	} {
-		w.env.OnActivity(step.activity, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.OpeningStep) (activities.OpeningResult, error) {
-			result := *step.result
-			if err := w.call(name); err != nil || in.Then == nil || result.Note {
-				return result, err
-			}
-			state, err := w.sync(*in.Then)
-			result.State = &state
-			return result, err
-		})
-	}
+	w.env.OnActivity(dixa.CompleteConversation, mock.Anything, mock.Anything).Return(func(_ context.Context, c activities.StatusChange) (activities.Completed, error) {
+		done := activities.Completed{Attached: w.made.Attached, LeftOut: w.checked.LeftOut}
+		err := w.call("CompleteConversation")
+		if err == nil {
+			done.State, err = w.sync(c)
+		}
+		return done, err
+	})
 	return w
 }
 
@@ -265,84 +246,18 @@ func TestClaimOpensAndStaysUntilItIsAbandoned(t *testing.T) {
 	require.Equal(t, claim.StateAbandoned, w.run(t))
 	require.Equal(t, []string{
 		"LoadClaim", "ResolveTemplate", "CheckEvidence", "CreateConversation",
-		"ApplyTags", "SyncStatus opened", "Follow",
+		"CompleteConversation", "SyncStatus opened", "Follow",
 	}, w.calls)
 }
 
-func TestClaimDoesTheOptionalStepsThatAreAskedFor(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.resolved.Note, w.resolved.Assign, w.resolved.Attributes = true, true, true
-	w.at(time.Hour, w.abandon)
-	w.run(t)
-	require.Equal(t, []string{
-		"LoadClaim", "ResolveTemplate", "CheckEvidence", "CreateConversation",
-		"ApplyTags", "AssignConversation", "SetAttributes", "AddNote", "SyncStatus opened", "Follow",
-	}, w.calls)
-}
-
-func TestClaimNotesEvidenceThatWasLeftOut(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.checked = activities.EvidenceResult{Files: 1, LeftOut: 1}
-	w.at(time.Hour, w.abandon)
-	w.run(t)
-	require.Contains(t, w.calls, "AddNote")
-}
-
-func TestClaimUploadsFilesOneByOneWhenDixaRefusedThemTogether(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.made.Separately = true
-	w.uploaded = activities.OpeningResult{Attached: 1, LeftOut: 1}
-	w.at(time.Hour, w.abandon)
-	w.run(t)
-	require.Equal(t, []string{"CreateConversation", "ApplyTags", "SendSeparately", "AddNote"}, w.calls[3:7])
-}
-
-// A note lists the customer data and tags that Dixa refused, even if the template has no
-// note.
-func TestClaimNotesWhatDixaRefused(t *testing.T) {
-	t.Parallel()
-	for name, refuse := range map[string]func(*world){
-		"a tag": func(w *world) { w.tagged.Note = true }, "the name": func(w *world) { w.nameless = true }, "nothing": func(*world) {},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			refuse(w)
-			w.at(time.Hour, w.abandon)
-			w.run(t)
-			require.Equal(t, name != "nothing", slices.Contains(w.calls, "AddNote"), w.calls)
-		})
-	}
-}
-
-func TestClaimDoesNotRepeatStepsThatAreDone(t *testing.T) {
+func TestRunContinuesAnOpeningWithoutCreatingAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.standing.State = claim.StateOpening
 	w.standing.ConversationID = 99
-	w.standing.Done = []string{claim.StepTags, claim.StepNote}
-	w.resolved.Note, w.resolved.Assign = true, true
 	w.at(time.Hour, w.abandon)
 	w.run(t)
-	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CreateConversation", "AssignConversation", "SyncStatus opened", "Follow"}, w.calls)
-}
-
-// A new run does not know the earlier run's file results.
-func TestNewRunFinishesWhatTheConversationLacks(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.standing.State = claim.StateOpening
-	w.standing.ConversationID = 99
-	w.standing.Done = []string{claim.StepTags}
-	w.made.Separately = true
-	w.checked.LeftOut = 1
-	w.uploaded = activities.OpeningResult{Attached: 1, LeftOut: 1}
-	w.at(time.Hour, w.abandon)
-	w.run(t)
-	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CreateConversation", "SendSeparately", "AddNote", "SyncStatus opened", "Follow"}, w.calls)
+	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CompleteConversation", "SyncStatus opened", "Follow"}, w.calls)
 }
 
 func TestClaimIsSkippedWhenTheIntegrationIsOff(t *testing.T) {
@@ -378,7 +293,7 @@ func TestParkedClaimGoesOnWithNewSettings(t *testing.T) {
 	require.Equal(t, []string{
 		"LoadClaim", "ResolveTemplate", "CheckEvidence", "SyncStatus park contact_endpoint_gone",
 		"LoadClaim",
-		"LoadClaim", "ResolveTemplate", "CheckEvidence", "CreateConversation", "ApplyTags", "SyncStatus opened",
+		"LoadClaim", "ResolveTemplate", "CheckEvidence", "CreateConversation", "CompleteConversation", "SyncStatus opened",
 		"Follow",
 	}, w.calls)
 }
@@ -481,7 +396,7 @@ func TestTroubleUntilTheDeadlineRaisesTheFallback(t *testing.T) {
 func TestTroubleAfterTheCreateDoesNotRaiseTheFallback(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.fail["ApplyTags"] = downFromNow()
+	w.fail["CompleteConversation"] = downFromNow()
 	w.at(10*time.Hour, w.abandon)
 	w.run(t)
 	require.Contains(t, w.calls, "SyncStatus park dixa_unavailable", "the customer's conversation is open: no fallback")
@@ -517,7 +432,7 @@ func TestStepAfterTheCreateHasItsTimeHoweverLateTheClaimIs(t *testing.T) {
 	w := newWorld(t)
 	w.standing.State, w.standing.ConversationID = claim.StateNeedsAttention, 99
 	w.standing.ParkedVersion, w.standing.Deadline = 6, w.env.Now().Add(-24*time.Hour)
-	w.fail["ApplyTags"] = func(attempt int) error {
+	w.fail["CompleteConversation"] = func(attempt int) error {
 		if attempt <= 12 {
 			return unavailable
 		}
@@ -555,13 +470,13 @@ func TestRefusedRoutingParksTheClaimAndNewSettingsMendIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.resolved.Assign = true
-	w.fail["AssignConversation"] = once(park(claim.CauseRouting))
-	w.at(time.Hour, func() { w.standing.SettingsVersion++; w.standing.Done = []string{claim.StepTags} })
+	w.fail["CompleteConversation"] = once(park(claim.CauseRouting))
+	w.at(time.Hour, func() { w.standing.SettingsVersion++ })
 	w.at(2*time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{
-		"LoadClaim", "ResolveTemplate", "CreateConversation", "AssignConversation", "SyncStatus opened", "Follow",
-	}, w.calls[len(w.calls)-6:], "the conversation that is there is read, not made for a customer")
+		"LoadClaim", "ResolveTemplate", "CompleteConversation", "SyncStatus opened", "Follow",
+	}, w.calls[len(w.calls)-5:], "an existing conversation is not created again")
 }
 
 func TestAClaimThatItsOwnerEditsIsRenderedAnew(t *testing.T) {

@@ -70,7 +70,7 @@ func TestParkedClaimTakesInWhatDixaTells(t *testing.T) {
 	w := newWorld(t)
 	w.standing.ConversationID = 4711
 	w.standing.State = claim.StateOpening
-	w.fail["ApplyTags"] = once(park(claim.CauseConnection))
+	w.fail["CompleteConversation"] = once(park(claim.CauseConnection))
 	w.at(time.Hour, func() { w.unread = append(w.unread, func() {}); w.standing.Unread = true })
 	w.at(2*time.Hour, w.abandon)
 	require.Equal(t, claim.StateAbandoned, w.run(t))

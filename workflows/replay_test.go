@@ -48,17 +48,17 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	}
 }
 
-// tagsFirst is a claim workflow with a change that breaks running claims.
-func tagsFirst(ctx workflow.Context, ref claim.Ref) (claim.State, error) {
+// createFirst is a claim workflow with a change that breaks running claims.
+func createFirst(ctx workflow.Context, ref claim.Ref) (claim.State, error) {
 	var dixa *activities.Dixa
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{TaskQueue: claim.TaskQueueDixa, StartToCloseTimeout: 1})
-	return "", workflow.ExecuteActivity(ctx, dixa.ApplyTags, ref).Get(ctx, nil)
+	return "", workflow.ExecuteActivity(ctx, dixa.CreateConversation, ref).Get(ctx, nil)
 }
 
 func TestAReplayCanFail(t *testing.T) {
 	t.Parallel()
 	for _, file := range recorded(t) {
-		require.ErrorContains(t, replay(file, tagsFirst), "TMPRL1100", filepath.Base(file)) // Temporal's code for nondeterminism
+		require.ErrorContains(t, replay(file, createFirst), "TMPRL1100", filepath.Base(file)) // Temporal's code for nondeterminism
 	}
 }
 

@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -46,10 +47,9 @@ func (r *claimRun) load(ctx workflow.Context) error {
 
 func (r *claimRun) sync(ctx workflow.Context, change activities.StatusChange) error {
 	summary := map[claim.Event]string{
-		claim.EventOpened: "Sync status: open",
-		claim.EventPark:   "Sync status: needs attention, " + string(change.Cause),
-		claim.EventSkip:   "Sync status: skipped, because the integration is off",
-		claim.EventSettle: "Sync status: settled, because the claim stayed closed",
+		claim.EventPark:   "Sync the status: needs attention, " + string(change.Cause),
+		claim.EventSkip:   "Sync the status: skipped, because the integration is off",
+		claim.EventSettle: "Sync the status: settled, because the claim stayed closed",
 	}[change.Event]
 	if change.Fallback {
 		summary = "Raise the claim's fallback: " + string(change.Cause)
@@ -137,79 +137,38 @@ func (r *claimRun) checkEvidence(ctx workflow.Context) error {
 }
 
 // createConversation finds or creates the claim's customer and creates the
-// conversation, or finds the claim's existing one.
+// conversation, or finds the one that an earlier run created.
 func (r *claimRun) createConversation(ctx workflow.Context) error {
-	fresh, summary := r.state.ConversationID == 0, "Read what the conversation lacks"
-	if fresh {
-		summary = "Find or create the customer, then create the conversation and upload the attachments"
-	}
 	var made activities.Conversation
-	if err := r.dixaStep(ctx, summary, dixa.CreateConversation, r.ref, &made); err != nil {
+	err := r.dixaStep(ctx, "Find or create the customer, then create the conversation and upload the attachments", dixa.CreateConversation, r.ref, &made)
+	if err != nil {
 		return err
 	}
 	r.state.ConversationID, r.attached, r.leftOut = made.ID, made.Attached, made.LeftOut
-	r.separately = made.Separately
-	r.resolved.Note = r.resolved.Note || made.Note
-	if fresh {
-		r.did(claim.StepCustomer)
-	}
+	r.did(claim.StepCustomer)
 	r.did(claim.StepConversation)
 	return nil
 }
 
-// openingStep is a step between the creation of the conversation and the claim's
-// state open.
-type openingStep struct {
-	// step is the name of the step's intent; empty if it has several.
-	step     string
-	summary  string
-	activity any
-	wanted   bool
-}
-
-// dueSteps returns the steps that the opening still needs, in order.
-func (r *claimRun) dueSteps() []openingStep {
-	steps := []openingStep{
-		{claim.StepTags, "Apply the tags", dixa.ApplyTags, true},
-		{"", "Send the rest of the message: long text, photos", dixa.SendSeparately, r.separately},
-		{claim.StepAssign, "Assign the conversation to its agent or queue", dixa.AssignConversation, r.resolved.Assign},
-		{claim.StepAttributes, "Set the order number and the claim id", dixa.SetAttributes, r.resolved.Attributes},
-		{claim.StepNote, "Write the internal note", dixa.AddNote, r.resolved.Note || r.leftOut > 0},
+// completeConversation adds what the conversation lacks and moves the claim to open.
+func (r *claimRun) completeConversation(ctx workflow.Context) error {
+	steps := []string{"Apply the tags"}
+	if r.resolved.Assign {
+		steps = append(steps, "assign the conversation")
 	}
-	return slices.DeleteFunc(steps, func(s openingStep) bool { return !s.wanted || r.state.HasDone(s.step) })
-}
-
-// completeOpening runs the remaining steps and moves the claim to open. The last step
-// also syncs the status, which saves an activity. A step may find that the internal
-// note is needed after all.
-func (r *claimRun) completeOpening(ctx workflow.Context) error {
-	opened := activities.StatusChange{Event: claim.EventOpened}
-	for {
-		due := r.dueSteps()
-		if len(due) == 0 {
-			return r.sync(ctx, opened)
-		}
-		next := due[0]
-		in := activities.OpeningStep{Ref: r.ref}
-		if len(due) == 1 {
-			change := r.changeOf(opened)
-			in.Then, next.summary = &change, next.summary+", then sync status: open"
-		}
-		var result activities.OpeningResult
-		if err := r.dixaStep(ctx, next.summary, next.activity, in, &result); err != nil {
-			return err
-		}
-		if result.State != nil {
-			r.state = *result.State
-			return nil
-		}
-		r.resolved.Note = r.resolved.Note || result.Note
-		if next.step != "" {
-			r.did(next.step)
-			continue
-		}
-		r.separately, r.attached, r.leftOut = false, result.Attached, result.LeftOut
+	if r.resolved.Attributes {
+		steps = append(steps, "set the custom attributes")
 	}
+	if r.resolved.Note || r.leftOut > 0 {
+		steps = append(steps, "write the internal note")
+	}
+	summary := strings.Join(append(steps, "then sync the status: open"), ", ")
+	var done activities.Completed
+	if err := r.dixaStep(ctx, summary, dixa.CompleteConversation, r.changeOf(activities.StatusChange{Event: claim.EventOpened}), &done); err != nil {
+		return err
+	}
+	r.state, r.attached, r.leftOut = done.State, done.Attached, done.LeftOut
+	return nil
 }
 
 // did records a completed step until the standing is read again.

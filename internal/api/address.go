@@ -17,18 +17,18 @@ import (
 func validatePath(ctx huma.Context) error {
 	for _, part := range ctx.Operation().Parameters {
 		if part.In == "path" && !named(part.Name, ctx.Param(part.Name)) {
-			return newProblem(http.StatusNotFound, "", "There is no such "+part.Name+": none can have the name in the address.")
+			return newProblem(http.StatusNotFound, "", "The "+part.Name+" in the address is invalid, so it does not exist.")
 		}
 	}
 	address := ctx.URL()
 	query, err := url.ParseQuery(address.RawQuery)
 	if err != nil {
-		return invalid("address", "query", "is not written as name=value&name=value with percent-encoding")
+		return invalid("address", "query", "must have the form name=value&name=value with percent-encoding")
 	}
 	faults := &claim.InvalidError{What: "address"}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		if slices.ContainsFunc(query[name], func(v string) bool { return !claim.IsText(v) }) {
-			faults.Faults = append(faults.Faults, claim.Fault{Field: name, Problem: "is not text in UTF-8 without zero bytes"})
+			faults.Faults = append(faults.Faults, claim.Fault{Field: name, Problem: "must be valid UTF-8 without null bytes"})
 		}
 	}
 	if len(faults.Faults) > 0 {

@@ -12,7 +12,7 @@ import (
 )
 
 // The two databases accept different texts.
-func TestAddressesThatCanNameNothing(t *testing.T) {
+func TestInvalidAddresses(t *testing.T) {
 	t.Parallel()
 	for name, database := range map[string]func(*testing.T) string{
 		"sqlite":   func(*testing.T) string { return "sqlite::memory:" },
@@ -61,7 +61,7 @@ func TestAddressesThatCanNameNothing(t *testing.T) {
 			require.Equal(t, []string{"shop"}, fields(p))
 
 			p = b.send("GET", "/v1/shops/%00/claims", b.key("acme", client.ScopeClaimsRead), "").problem(t)
-			require.Equal(t, http.StatusForbidden, p.Status, "who may not ask is told nothing else")
+			require.Equal(t, http.StatusForbidden, p.Status, "a key without permission must get 403 first")
 			p = b.send("GET", "/v1/shops/%00/claims", "", "").problem(t)
 			require.Equal(t, http.StatusUnauthorized, p.Status)
 			require.Equal(t, http.StatusOK, b.send("GET", "/v1/shops/acme/claims?order_number=%2310001%C3%A9", b.secret, "").StatusCode)

@@ -89,7 +89,7 @@ type api struct {
 // New returns the API as a handler.
 func New(o Options) (http.Handler, error) {
 	if o.Store == nil || o.Onboarding == nil || o.Log == nil {
-		return nil, errors.New("make the HTTP API: Store, Onboarding and Log are required")
+		return nil, errors.New("create the HTTP API: Store, Onboarding and Log are required")
 	}
 	if o.Kick == nil {
 		o.Kick = func() {}
@@ -101,15 +101,15 @@ func New(o Options) (http.Handler, error) {
 		Options: o, endpoints: delivery.NewGuard(o.AllowPrivateEndpoints),
 		openings: &openings{store: o.Store, temporal: o.Temporal, log: o.Log},
 	}
-	fromDixa, err := newReceiver(o, "claimflow.webhook.events", "Events that arrived from Dixa, by name, result and, where they were refused, reason.",
+	fromDixa, err := newReceiver(o, "claimflow.webhook.events", "Events received from Dixa, by name, result and, if refused, reason.",
 		receiver{signature: dixa.SignatureHeader, done: http.StatusNoContent, keep: a.keepDixaEvent, kick: o.Kick})
 	if err != nil {
-		return nil, fmt.Errorf("make the HTTP API: %w", err)
+		return nil, fmt.Errorf("create the HTTP API: %w", err)
 	}
-	fromKarla, err := newReceiver(o, "claimflow.karla.events", "Events that arrived from Karla, by kind, result and, where they were refused, reason.",
+	fromKarla, err := newReceiver(o, "claimflow.karla.events", "Events received from Karla, by kind, result and, if refused, reason.",
 		receiver{signature: karla.SignatureHeader, done: http.StatusOK, keep: a.keepKarlaEvent, kick: o.KickOwner})
 	if err != nil {
-		return nil, fmt.Errorf("make the HTTP API: %w", err)
+		return nil, fmt.Errorf("create the HTTP API: %w", err)
 	}
 	mux := http.NewServeMux()
 	spec := humago.New(mux, configuration(o.PublicURL, o.Version))
@@ -154,9 +154,9 @@ func configuration(publicURL, version string) huma.Config {
 	if version == "" {
 		version = "dev"
 	}
-	servers := []*huma.Server{{URL: "/", Description: "Where this document is."}}
+	servers := []*huma.Server{{URL: "/", Description: "The address of this document."}}
 	if publicURL != "" {
-		servers = append([]*huma.Server{{URL: strings.TrimSuffix(publicURL, "/"), Description: "For the outside."}}, servers...)
+		servers = append([]*huma.Server{{URL: strings.TrimSuffix(publicURL, "/"), Description: "The public address."}}, servers...)
 	}
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
@@ -169,7 +169,7 @@ func configuration(publicURL, version string) huma.Config {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					apiKeyScheme: {Type: "http", Scheme: "bearer", Description: "An API key, as `starter api-key create` prints it."},
+					apiKeyScheme: {Type: "http", Scheme: "bearer", Description: "An API key, created by `starter api-key create`."},
 					signatureScheme: {
 						Type: "apiKey", In: "header", Name: dixa.SignatureHeader,
 						Description: "t=<Unix milliseconds>,v1=<hexadecimal HMAC-SHA256 of t, a dot and the body> under the subscription's secret.",

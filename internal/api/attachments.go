@@ -18,7 +18,7 @@ import (
 
 type attachmentInput struct {
 	InClaim
-	Message    string `path:"message" doc:"The message's id."`
+	Message    string `path:"message" doc:"The id of the message."`
 	Attachment string `path:"attachment" doc:"The id of the file within its message."`
 }
 
@@ -37,7 +37,7 @@ func attachmentAnswers(r *route) {
 
 func (a *api) getAttachment(ctx context.Context, in *attachmentInput) (*attachmentOutput, error) {
 	if a.Files == nil {
-		return nil, newProblem(http.StatusBadGateway, client.CodeDixaUnreachable, "Files of messages cannot be fetched here.")
+		return nil, newProblem(http.StatusBadGateway, client.CodeDixaUnreachable, "This service cannot fetch the files of messages.")
 	}
 	file, err := a.Files.Open(ctx, in.ref(), in.Message, in.Attachment)
 	var refused *files.FetchError

@@ -38,7 +38,7 @@ func (b *bench) receive(ref claim.Ref, conversation int64, sources ...string) {
 
 const attachment = "/v1/shops/acme/claims/c-1/messages/m-1/attachments/"
 
-func TestAttachmentIsStreamedAndNeverShown(t *testing.T) {
+func TestAttachmentIsStreamedAsDownload(t *testing.T) {
 	t.Parallel()
 	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
@@ -62,7 +62,7 @@ func TestAttachmentIsStreamedAndNeverShown(t *testing.T) {
 	require.Equal(t, "nosniff", r.Header.Get("X-Content-Type-Options"))
 	require.Contains(t, r.Header.Get("Content-Security-Policy"), "sandbox")
 	require.Equal(t, "attachment; filename*=utf-8''_broken%20%22mug%22%20%C3%9F.html", r.Header.Get("Content-Disposition"))
-	require.Empty(t, r.Header.Values("Set-Cookie"), "nothing else of theirs is passed on")
+	require.Empty(t, r.Header.Values("Set-Cookie"), "no other header may be forwarded")
 	require.NotContains(t, b.log.String(), token)
 
 	r = b.send("GET", attachment+"9", b.secret, "")
@@ -71,10 +71,10 @@ func TestAttachmentIsStreamedAndNeverShown(t *testing.T) {
 	require.Equal(t, 403, r.StatusCode)
 	b.shop("other")
 	r = b.send("GET", "/v1/shops/other/claims/c-1/messages/m-1/attachments/1", b.key("other", client.ScopeClaimsRead), "")
-	require.Equal(t, 404, r.StatusCode, "another shop's files are not there")
+	require.Equal(t, 404, r.StatusCode, "files of another shop must not be found")
 }
 
-func TestAttachmentThatCannotBeHad(t *testing.T) {
+func TestUnavailableAttachment(t *testing.T) {
 	t.Parallel()
 	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -103,7 +103,7 @@ func TestAttachmentThatCannotBeHad(t *testing.T) {
 		p := r.problem(t)
 		require.Equal(t, want.status, p.Status, r.text)
 		require.Contains(t, p.Detail, want.words)
-		require.NotContains(t, r.text, host.URL, "where Dixa keeps files is never told")
+		require.NotContains(t, r.text, host.URL, "the file's origin must not be revealed")
 		require.NotContains(t, r.text, "private")
 	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+attachment+"5", nil)
@@ -114,5 +114,5 @@ func TestAttachmentThatCannotBeHad(t *testing.T) {
 		_, err = io.ReadAll(response.Body)
 		require.NoError(t, response.Body.Close())
 	}
-	require.Error(t, err, "half a file must not pass for a whole")
+	require.Error(t, err, "a partial file must abort the connection")
 }

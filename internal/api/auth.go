@@ -48,11 +48,11 @@ func (a *api) admit(ctx huma.Context) error {
 	scope, _ := ctx.Operation().Metadata[metaScope].(string)
 	secret, ok := strings.CutPrefix(ctx.Header("Authorization"), "Bearer ")
 	if !ok || secret == "" {
-		return unauthorized("No API key was given. Send one as \"Authorization: Bearer cfk_…\"; `starter api-key create` makes one.")
+		return unauthorized("The API key is missing. Send it as \"Authorization: Bearer cfk_…\". `starter api-key create` creates one.")
 	}
 	key, err := a.Store.APIKeys.BySecret(ctx.Context(), secret)
 	if errors.Is(err, store.ErrNotFound) {
-		return unauthorized("The API key is unknown or revoked. `starter api-key create` makes one.")
+		return unauthorized("The API key is unknown or revoked. `starter api-key create` creates one.")
 	}
 	if err != nil {
 		return err
@@ -63,9 +63,9 @@ func (a *api) admit(ctx huma.Context) error {
 	case !may(&key, scope):
 		return newProblem(http.StatusForbidden, "", "The API key lacks the scope "+scope+".")
 	case key.Shop != "" && shop == "":
-		return newProblem(http.StatusForbidden, "", "The API key is for the shop "+key.Shop+" only, and this is the platform's.")
+		return newProblem(http.StatusForbidden, "", "The API key is limited to shop "+key.Shop+" and cannot access the platform.")
 	case key.Shop != "" && shop != key.Shop:
-		return newProblem(http.StatusForbidden, "", "The API key is for the shop "+key.Shop+" only.")
+		return newProblem(http.StatusForbidden, "", "The API key is limited to shop "+key.Shop+".")
 	default:
 		return nil
 	}

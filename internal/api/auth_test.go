@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-func TestKeysAreAskedFor(t *testing.T) {
+func TestRequestsRequireAKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -25,11 +25,11 @@ func TestKeysAreAskedFor(t *testing.T) {
 		status               int
 		words                string
 	}{
-		"no key":               {"GET", "/v1/shops/acme/claims", "", 401, "No API key was given"},
+		"no key":               {"GET", "/v1/shops/acme/claims", "", 401, "The API key is missing"},
 		"an unknown key":       {"GET", "/v1/shops/acme/claims", "cfk_nobody", 401, "unknown or revoked"},
 		"its own shop":         {"GET", "/v1/shops/acme/claims", secret, 200, ""},
-		"another shop":         {"GET", "/v1/shops/other/claims", secret, 403, "for the shop acme only"},
-		"the platform":         {"GET", "/v1/shops", b.key("acme", client.ScopeAdmin), 403, "this is the platform's"},
+		"another shop":         {"GET", "/v1/shops/other/claims", secret, 403, "limited to shop acme"},
+		"the platform":         {"GET", "/v1/shops", b.key("acme", client.ScopeAdmin), 403, "cannot access the platform"},
 		"a missing scope":      {"POST", "/v1/shops/acme/pause", secret, 403, "lacks the scope operate"},
 		"settings to read":     {"GET", "/v1/shops/acme/integrations/dixa", secret, 403, "lacks the scope shops:read"},
 		"keys by an operator":  {"GET", "/v1/keys", b.key("", client.ScopeOperate), 403, "lacks the scope admin"},
@@ -46,12 +46,12 @@ func TestKeysAreAskedFor(t *testing.T) {
 	}
 
 	require.NoError(t, b.client.RevokeKey(t.Context(), key.ID))
-	require.Equal(t, 401, b.send("GET", "/v1/shops/acme/claims", secret, "").StatusCode, "a revoked key is useless at once")
+	require.Equal(t, 401, b.send("GET", "/v1/shops/acme/claims", secret, "").StatusCode, "a revoked key must stop working immediately")
 }
 
 // Every documented route returns 401 without a key and 403 with another shop's key,
 // whatever that key allows there. Nothing changes.
-func TestEveryRouteAsksForItsKey(t *testing.T) {
+func TestEveryRouteRequiresItsScope(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
@@ -83,10 +83,10 @@ func TestEveryRouteAsksForItsKey(t *testing.T) {
 	}
 	require.Greater(t, asked, 50)
 	require.JSONEq(t, before, b.send("GET", "/v1/audit-log", b.secret, "").text)
-	require.Equal(t, requests, b.dixa.Stats().Requests, "Dixa was not asked")
+	require.Equal(t, requests, b.dixa.Stats().Requests, "no request may be sent to Dixa")
 }
 
-func TestKeysAreMadeAndListedWithoutTheirSecret(t *testing.T) {
+func TestKeysAreListedWithoutTheirSecret(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -137,7 +137,7 @@ func TestCommandsAreAudited(t *testing.T) {
 		"newest first; what was refused and claims themselves are not in it")
 }
 
-func TestLogHoldsNothingPersonalOrSecret(t *testing.T) {
+func TestLogContainsNoPersonalDataOrSecrets(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")

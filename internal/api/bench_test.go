@@ -145,7 +145,7 @@ func (r *reply) problem(t *testing.T) client.Problem {
 	var p client.Problem
 	require.NoError(t, json.Unmarshal([]byte(r.text), &p))
 	require.Equal(t, r.StatusCode, p.Status)
-	require.Equal(t, r.Header.Get("X-Request-Id"), p.Instance, "the problem names the request")
+	require.Equal(t, r.Header.Get("X-Request-Id"), p.Instance, "the problem must contain the request id")
 	return p
 }
 

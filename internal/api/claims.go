@@ -25,7 +25,7 @@ type submitInput struct {
 
 type submitOutput struct {
 	Status            int
-	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N where the request asked for it."`
+	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N if the request has Prefer: wait=N."`
 	Body              client.Submitted
 }
 
@@ -50,9 +50,9 @@ func (a *api) submitClaim(ctx context.Context, in *submitInput) (*submitOutput, 
 	}
 	if len(accepted.Differences) > 0 {
 		p := newProblem(http.StatusConflict, client.CodeDiffers,
-			"The claim "+c.ID+" is known with other content, and the first holds. A changed claim is a new claim with an id of its own.")
+			"Claim "+c.ID+" already exists with different content and stays unchanged. Submit a changed claim under a new id.")
 		for _, field := range accepted.Differences {
-			p.Errors = append(p.Errors, client.FieldError{Field: field, Message: "differs from what was accepted first"})
+			p.Errors = append(p.Errors, client.FieldError{Field: field, Message: "differs from the accepted claim"})
 		}
 		return nil, p
 	}
@@ -72,16 +72,16 @@ func (a *api) submitClaim(ctx context.Context, in *submitInput) (*submitOutput, 
 type listInput struct {
 	InShop
 	Accept         string    `header:"Accept" hidden:"true"`
-	Format         string    `query:"format" enum:"json,csv" doc:"csv answers CSV whatever Accept says."`
+	Format         string    `query:"format" enum:"json,csv" doc:"csv returns CSV regardless of the Accept header."`
 	State          []string  `query:"state" doc:"Only claims in one of these states, separated by commas."`
-	Cause          string    `query:"cause" doc:"Only claims that are parked for this cause."`
+	Cause          string    `query:"cause" doc:"Only claims parked for this cause."`
 	Reason         string    `query:"reason" doc:"Only claims of this reason, in any spelling."`
 	OrderNumber    string    `query:"order_number" doc:"Only claims of this order."`
 	ConversationID int64     `query:"conversation_id" minimum:"1" doc:"Only the claim of this conversation."`
 	Since          time.Time `query:"since" doc:"Only claims accepted at or after this time."`
 	Until          time.Time `query:"until" doc:"Only claims accepted before this time."`
-	Limit          int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many claims a page holds."`
-	Cursor         string    `query:"cursor" doc:"The cursor that the last page gave."`
+	Limit          int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"The number of claims per page."`
+	Cursor         string    `query:"cursor" doc:"The cursor from the previous page."`
 }
 
 func (in *listInput) filter() (store.ClaimFilter, error) {
@@ -157,7 +157,7 @@ func (a *api) listClaims(ctx context.Context, in *listInput) (*listOutput, error
 // InClaim is the part of an input that names a claim.
 type InClaim struct {
 	InShop
-	Claim string `path:"claim" doc:"The claim's id."`
+	Claim string `path:"claim" doc:"The id of the claim."`
 }
 
 func (in *InClaim) ref() claim.Ref { return claim.Ref{Shop: in.Shop, ID: in.Claim} }

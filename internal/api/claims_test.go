@@ -45,7 +45,7 @@ func TestSubmitIsIdempotent(t *testing.T) {
 	require.True(t, first.New)
 	require.Equal(t, claim.StateReceived, first.Claim.State)
 	require.Equal(t, "claim:acme:c-1", first.Claim.WorkflowID)
-	require.Greater(t, b.kicks.Load(), before, "the dispatcher is told at once")
+	require.Greater(t, b.kicks.Load(), before, "the dispatcher must be kicked at once")
 
 	again, err := b.client.Submit(t.Context(), aClaim("c-1"))
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestSubmitIsIdempotent(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.send("POST", "/v1/shops/acme/claims", b.secret, string(body)).StatusCode)
 }
 
-func TestOfManyAtOnceOneIsNew(t *testing.T) {
+func TestConcurrentSubmitsAreNewOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -80,7 +80,7 @@ func TestOfManyAtOnceOneIsNew(t *testing.T) {
 	require.Equal(t, 1, fresh)
 }
 
-func TestKnownClaimWithOtherContentNamesTheFields(t *testing.T) {
+func TestDifferentContentNamesTheFields(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -88,7 +88,7 @@ func TestKnownClaimWithOtherContentNamesTheFields(t *testing.T) {
 	require.NoError(t, err)
 
 	_, err = b.client.Submit(t.Context(), aClaim("c-1", func(c *claim.Claim) { c.ImageURLs = []string{"https://cdn.example/1.jpg?sig=b"} }))
-	require.NoError(t, err, "a new signature of an address is no other content")
+	require.NoError(t, err, "a new URL signature is the same content")
 
 	_, err = b.client.Submit(t.Context(), aClaim("c-1", func(c *claim.Claim) {
 		c.Preference, c.Order.Number = "reorder", "10002"
@@ -96,8 +96,8 @@ func TestKnownClaimWithOtherContentNamesTheFields(t *testing.T) {
 	}))
 	e := refusal(t, err, http.StatusConflict, client.CodeDiffers)
 	require.Equal(t, []string{"order.order_number", "resolution_preference"}, fields(e.Problem))
-	require.Contains(t, e.Detail, "known with other content")
-	require.NotContains(t, e.Error(), "10002", "names, not values")
+	require.Contains(t, e.Detail, "already exists with different content")
+	require.NotContains(t, e.Error(), "10002", "the error must name fields, not values")
 
 	kept, err := b.client.Claim(t.Context(), claim.Ref{Shop: "acme", ID: "c-1"})
 	require.NoError(t, err)
@@ -131,7 +131,7 @@ func TestInvalidClaimListsEveryFault(t *testing.T) {
 	}
 }
 
-func TestClaimThatIsTooLarge(t *testing.T) {
+func TestTooLargeClaim(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -140,7 +140,7 @@ func TestClaimThatIsTooLarge(t *testing.T) {
 	require.Equal(t, client.CodeTooLarge, p.Code)
 }
 
-func TestClaimOfAnUnknownShop(t *testing.T) {
+func TestClaimOfUnknownShop(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	_, err := b.client.Submit(t.Context(), aClaim("c-1"))
@@ -149,7 +149,7 @@ func TestClaimOfAnUnknownShop(t *testing.T) {
 	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
 }
 
-func TestStoreDownTakesNothing(t *testing.T) {
+func TestStoreDownRefusesClaims(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -162,11 +162,11 @@ func TestStoreDownTakesNothing(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, p.Status)
 	require.Equal(t, client.CodeUnavailable, p.Code)
 	require.Equal(t, "5", r.Header.Get("Retry-After"))
-	require.Contains(t, p.Detail, "this was not taken")
+	require.Contains(t, p.Detail, "nothing was saved")
 
 	r = b.send("GET", "/readyz", "", "")
 	require.Equal(t, http.StatusServiceUnavailable, r.StatusCode)
-	require.Equal(t, http.StatusOK, b.send("GET", "/healthz", "", "").StatusCode, "the process itself is well")
+	require.Equal(t, http.StatusOK, b.send("GET", "/healthz", "", "").StatusCode, "the process must be alive")
 }
 
 func TestListFiltersAndPages(t *testing.T) {
@@ -186,7 +186,7 @@ func TestListFiltersAndPages(t *testing.T) {
 		}
 		return ids
 	}
-	require.Equal(t, []string{"c-6", "c-5", "c-4", "c-3", "c-2", "c-1", "c-0"}, list(client.Filter{PageSize: 3}), "newest first over pages")
+	require.Equal(t, []string{"c-6", "c-5", "c-4", "c-3", "c-2", "c-1", "c-0"}, list(client.Filter{PageSize: 3}), "pages must be newest first")
 	require.Equal(t, []string{"c-5", "c-3", "c-1"}, list(client.Filter{OrderNumber: "10001"}))
 	require.Empty(t, list(client.Filter{State: claim.StateOpen}))
 	require.Len(t, list(client.Filter{State: claim.StateReceived, Reason: "Damaged"}), 7)
@@ -218,7 +218,7 @@ func TestCSVIsCompleteAndInert(t *testing.T) {
 		require.Equal(t, "text/csv; charset=utf-8", r.Header.Get("Content-Type"))
 		rows, err := csv.NewReader(strings.NewReader(r.text)).ReadAll()
 		require.NoError(t, err)
-		require.Len(t, rows, 56, "a header and every claim, over pages")
+		require.Len(t, rows, 56, "the CSV must contain a header and every claim")
 		require.Equal(t, []string{"shop", "claim_id", "state"}, rows[0][:3])
 		for _, row := range rows[1:] {
 			for i, cell := range row {
@@ -244,7 +244,7 @@ func TestOperatorCommandsAndTimeline(t *testing.T) {
 	taken, err := b.client.Retry(t.Context(), ref, client.RetryRequest{CreateAnyway: true})
 	require.NoError(t, err)
 	require.Equal(t, claim.StateReceived, taken.State)
-	require.Equal(t, http.StatusOK, b.send("POST", "/v1/shops/acme/claims/c-1/retry", b.secret, "").StatusCode, "a body is not needed")
+	require.Equal(t, http.StatusOK, b.send("POST", "/v1/shops/acme/claims/c-1/retry", b.secret, "").StatusCode, "the body must be optional")
 	conversation := b.conversation()
 	linked, err := b.client.Link(t.Context(), ref, conversation)
 	require.NoError(t, err)
@@ -260,13 +260,13 @@ func TestOperatorCommandsAndTimeline(t *testing.T) {
 	}
 	require.Equal(t, []string{"accepted", "claim.abandoned", "abandon", "retry", "retry", "link"}, what)
 	require.Equal(t, "test admin", detail.Timeline[2].By)
-	require.Equal(t, ref.Reference(), detail.Reference, "what people look for in Dixa")
+	require.Equal(t, ref.Reference(), detail.Reference, "the detail must contain the reference")
 
 	_, err = b.client.Retry(t.Context(), claim.Ref{Shop: "acme", ID: "nobody"}, client.RetryRequest{})
 	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
 }
 
-func TestLinkAsksDixaAndCanBeUndone(t *testing.T) {
+func TestLinkChecksDixaAndCanBeUndone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
@@ -289,11 +289,11 @@ func TestLinkAsksDixaAndCanBeUndone(t *testing.T) {
 	asked := dixaRequests(b)
 	_, err = b.client.Link(t.Context(), refOf("nobody"), right)
 	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
-	require.Equal(t, asked, dixaRequests(b), "Dixa is asked about an unknown claim")
+	require.Equal(t, asked, dixaRequests(b), "an unknown claim must not reach Dixa")
 
 	_, err = link(wrong)
 	require.NoError(t, err)
-	require.Equal(t, asked+1, dixaRequests(b), "one request")
+	require.Equal(t, asked+1, dixaRequests(b), "the check must cost one request")
 
 	b.dixa.Inject(emulator.Fault{Operation: "GET /conversations/{conversationId}", Kind: emulator.FaultStatus, Status: 503, Times: 1})
 	_, err = link(right)
@@ -302,7 +302,7 @@ func TestLinkAsksDixaAndCanBeUndone(t *testing.T) {
 	require.Equal(t, wrong, kept())
 
 	linked, err := link(right)
-	require.NoError(t, err, "a wrong link can be undone")
+	require.NoError(t, err, "a wrong link must be replaceable")
 	require.Equal(t, right, linked.ConversationID)
 
 	require.NoError(t, b.store.Intents.Finish(t.Context(), refOf("c-1"), claim.StepTags, nil))
@@ -312,7 +312,7 @@ func TestLinkAsksDixaAndCanBeUndone(t *testing.T) {
 	require.Equal(t, right, kept())
 }
 
-func TestLinkNeedsAConnection(t *testing.T) {
+func TestLinkRequiresAConnection(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -323,7 +323,7 @@ func TestLinkNeedsAConnection(t *testing.T) {
 	require.Contains(t, e.Detail, "The shop has no Dixa token")
 }
 
-func TestCommandThatDoesNotApply(t *testing.T) {
+func TestInapplicableCommandIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")

@@ -45,13 +45,13 @@ func TestDocumentIsOpenAPI31(t *testing.T) {
 	for path, methods := range document.Paths {
 		for method, op := range methods {
 			require.NotEmpty(t, op.Summary, "%s %s", method, path)
-			require.NotEmpty(t, op.Security, "%s %s asks for a key", method, path)
+			require.NotEmpty(t, op.Security, "%s %s must require a key", method, path)
 			require.False(t, seen[op.OperationID], op.OperationID)
 			seen[op.OperationID] = true
 			require.Contains(t, op.Responses, "401", path)
 			if op.RequestBody != nil {
 				body := op.RequestBody.Content["application/json"].Schema
-				require.True(t, body.Ref != "" || len(body.Properties) > 0, "%s %s shows its body", method, path)
+				require.True(t, body.Ref != "" || len(body.Properties) > 0, "%s %s must document its body", method, path)
 			}
 		}
 	}
@@ -61,15 +61,15 @@ func TestDocumentIsOpenAPI31(t *testing.T) {
 	}
 	require.Equal(t, []string{"claim_id", "reason"}, submit.RequestBody.Content["application/json"].Schema.Required)
 	settings := document.Paths["/v1/shops/{shop}/integrations/dixa"]["put"].RequestBody.Content["application/json"].Schema
-	require.Empty(t, settings.Required, "a merge patch may have any of the members")
+	require.Empty(t, settings.Required, "a merge patch requires no members")
 	require.Contains(t, settings.Properties, "email_integration_id")
 	_, err := openapi3.NewLoader().LoadFromData([]byte(r.text))
-	require.NoError(t, err, "every reference leads somewhere")
+	require.NoError(t, err, "every reference must resolve")
 }
 
 var asset = regexp.MustCompile(`(?:src|href)="([^"]+)"`)
 
-func TestDocumentPageNeedsNoOtherHost(t *testing.T) {
+func TestDocumentPageLoadsNoExternalAssets(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	page := b.send("GET", "/docs", "", "")
@@ -78,7 +78,7 @@ func TestDocumentPageNeedsNoOtherHost(t *testing.T) {
 	found := asset.FindAllStringSubmatch(page.text, -1)
 	require.NotEmpty(t, found)
 	for _, f := range found {
-		require.NotRegexp(t, `^(https?:)?//`, f[1], "assets come from here")
+		require.NotRegexp(t, `^(https?:)?//`, f[1], "assets must be local")
 		if strings.HasPrefix(f[1], "/docs/") {
 			require.Equal(t, 200, b.send("GET", f[1], "", "").StatusCode, f[1])
 		}
@@ -94,7 +94,7 @@ func TestDocumentNamesItsServers(t *testing.T) {
 	}{
 		"public":           {"https://claims.example.com", []string{"https://claims.example.com", "/"}},
 		"public in folder": {"https://example.com/claims/", []string{"https://example.com/claims", "/"}},
-		"not known":        {"", []string{"/"}},
+		"unknown":          {"", []string{"/"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,7 +117,7 @@ func TestDocumentNamesItsServers(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotThereIsAProblemToo(t *testing.T) {
+func TestUnknownRouteIsAProblem(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	p := b.send("GET", "/v2/nothing", b.secret, "").problem(t)
@@ -126,7 +126,7 @@ func TestWhatIsNotThereIsAProblemToo(t *testing.T) {
 	require.Equal(t, http.StatusMethodNotAllowed, r.problem(t).Status)
 	require.Equal(t, []string{"GET", "PUT"}, r.Header.Values("Allow"))
 	r = b.send("GET", "/healthz", "", "", "X-Request-Id", "3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0001")
-	require.Equal(t, "3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0001", r.Header.Get("X-Request-Id"), "the caller's id is kept")
+	require.Equal(t, "3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0001", r.Header.Get("X-Request-Id"), "the caller's request id must be kept")
 	require.NotEqual(t, "made up", b.send("GET", "/healthz", "", "", "X-Request-Id", "made up").Header.Get("X-Request-Id"))
 }
 
@@ -143,13 +143,13 @@ func TestPanicIsAProblem(t *testing.T) {
 	b.url = server.URL
 	p := b.send("GET", "/metrics", "", "").problem(t)
 	require.Equal(t, http.StatusInternalServerError, p.Status)
-	require.NotContains(t, p.Detail, "a defect", "that is for the log")
+	require.NotContains(t, p.Detail, "a defect", "internal errors belong in the log")
 	require.Contains(t, b.log.String(), "a defect")
 	require.Contains(t, b.log.String(), p.Instance)
 }
 
-func TestNewRefusesWhatCannotServe(t *testing.T) {
+func TestNewRequiresItsDependencies(t *testing.T) {
 	t.Parallel()
 	_, err := api.New(api.Options{})
-	require.EqualError(t, err, "make the HTTP API: Store, Onboarding and Log are required")
+	require.EqualError(t, err, "create the HTTP API: Store, Onboarding and Log are required")
 }

@@ -17,7 +17,7 @@ import (
 // InEndpoint names an endpoint of a shop or of the platform.
 type InEndpoint struct {
 	InShop
-	Endpoint string `path:"endpoint" doc:"The endpoint's id."`
+	Endpoint string `path:"endpoint" doc:"The id of the endpoint."`
 }
 
 // keepSecret is how long the previous secret keeps signing if a rotation does not
@@ -37,7 +37,7 @@ func (a *api) addEndpoint(ctx context.Context, in *newEndpointInput) (*body[clie
 	checkEventTypes(e.Kind, e.EventTypes, faults)
 	checkKarla(e, faults)
 	if e.Kind == claim.EndpointEmail && !a.Mails {
-		faults.Faults = append(faults.Faults, claim.Fault{Field: "kind", Problem: "cannot be email here: no mail server is configured; set CLAIMFLOW_SMTP_URL for `starter serve`"})
+		faults.Faults = append(faults.Faults, claim.Fault{Field: "kind", Problem: "cannot be email: no mail server is configured; set CLAIMFLOW_SMTP_URL for `starter serve`"})
 	}
 	if len(faults.Faults) > 0 {
 		return nil, faults
@@ -74,7 +74,7 @@ func checkEventTypes(kind claim.EndpointKind, types []string, faults *claim.Inva
 		case !slices.Contains(claim.OutboundTypes(), t):
 			faults.Faults = append(faults.Faults, claim.Fault{Field: field, Problem: "must be one of " + strings.Join(claim.OutboundTypes(), ", ")})
 		case !kind.Wants(types, t):
-			faults.Faults = append(faults.Faults, claim.Fault{Field: field, Problem: "is not of a claim, which is all that Karla can be told of"})
+			faults.Faults = append(faults.Faults, claim.Fault{Field: field, Problem: "must be a claim event, because Karla receives no other events"})
 		}
 	}
 }
@@ -88,7 +88,7 @@ func checkKarla(e claim.NewEndpoint, faults *claim.InvalidError) {
 		case e.Kind == claim.EndpointKarla && member.required && member.value == "":
 			faults.Faults = append(faults.Faults, claim.Fault{Field: member.field, Problem: "is required for kind karla"})
 		case e.Kind != claim.EndpointKarla && member.value != "":
-			faults.Faults = append(faults.Faults, claim.Fault{Field: member.field, Problem: "is for kind karla alone"})
+			faults.Faults = append(faults.Faults, claim.Fault{Field: member.field, Problem: "is valid only for kind karla"})
 		}
 	}
 }
@@ -200,5 +200,5 @@ func (a *api) noListenerWarning(ctx context.Context, shop string) ([]string, err
 	if err != nil || heard {
 		return nil, err
 	}
-	return []string{"Nobody is told what becomes of this shop's claims, not even of those that need attention: neither the shop nor the platform has an active webhook or e-mail endpoint that wants such events. Add one with `starter endpoint add --shop " + shop + " URL`."}, nil
+	return []string{"No endpoint reports claims of this shop that need attention: neither the shop nor the platform has an active webhook or e-mail endpoint for these events. Add one with `starter endpoint add --shop " + shop + " URL`."}, nil
 }

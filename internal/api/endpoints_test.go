@@ -25,7 +25,7 @@ func TestEndpointsOfShopAndPlatform(t *testing.T) {
 	for _, shop := range []string{"acme", ""} {
 		added, err := b.client.AddEndpoint(t.Context(), shop, client.NewEndpoint{URL: hook, Description: "the shop's", EventTypes: []string{claim.OutboundFallback}})
 		require.NoError(t, err)
-		require.Regexp(t, `^whsec_[A-Za-z0-9+/]{43}=$`, added.Secret, "24 random bytes or more")
+		require.Regexp(t, `^whsec_[A-Za-z0-9+/]{43}=$`, added.Secret, "the secret must have at least 24 random bytes")
 		require.Equal(t, claim.EndpointActive, added.State)
 		require.Equal(t, shop, added.Shop)
 
@@ -38,7 +38,7 @@ func TestEndpointsOfShopAndPlatform(t *testing.T) {
 		require.Empty(t, changed.EventTypes)
 		require.Equal(t, claim.EndpointPaused, changed.State)
 		require.Contains(t, changed.Reason, "paused by test admin")
-		require.Equal(t, hook, changed.URL, "what is left out stays")
+		require.Equal(t, hook, changed.URL, "omitted members must stay")
 		resumed, err := b.client.ResumeEndpoint(t.Context(), shop, added.ID)
 		require.NoError(t, err)
 		require.Equal(t, claim.EndpointActive, resumed.State)
@@ -54,7 +54,7 @@ func TestEndpointsOfShopAndPlatform(t *testing.T) {
 		_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
 		shown := b.send("GET", endpointAt(shop)+"/"+added.ID, b.secret, "").text + b.send("GET", "/v1/audit-log", b.secret, "").text + b.log.String()
 		for _, secret := range []string{added.Secret, rotated.Secret} {
-			require.NotContains(t, shown, strings.TrimPrefix(secret, "whsec_"), "a secret comes out once")
+			require.NotContains(t, shown, strings.TrimPrefix(secret, "whsec_"), "a secret must be returned once")
 		}
 		require.Contains(t, shown, "rotate-")
 		require.NoError(t, b.client.RemoveEndpoint(t.Context(), shop, added.ID))
@@ -71,7 +71,7 @@ func endpointAt(shop string) string {
 	return "/v1/shops/" + shop + "/endpoints"
 }
 
-func TestEndpointThatIsRefused(t *testing.T) {
+func TestInvalidEndpointIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -93,10 +93,10 @@ func TestEndpointThatIsRefused(t *testing.T) {
 		require.Equal(t, status, r.StatusCode, path)
 	}
 	r := b.send("GET", "/v1/shops/acme/endpoints/"+added.ID+"/deliveries", b.key("acme", client.ScopeShopsRead), "")
-	require.Equal(t, http.StatusForbidden, r.StatusCode, "bodies are of claims")
+	require.Equal(t, http.StatusForbidden, r.StatusCode, "delivery bodies require claims:read")
 }
 
-func TestDeliveriesAndReplayByTheAPI(t *testing.T) {
+func TestDeliveriesAndReplay(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -148,14 +148,14 @@ func TestDeliveriesAndReplayByTheAPI(t *testing.T) {
 	_ = refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
 }
 
-func TestShopThatNobodyHearsOf(t *testing.T) {
+func TestShopWithoutListenersIsWarned(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
 	shop, err := b.client.Enable(t.Context(), "acme")
 	require.NoError(t, err)
 	require.Len(t, shop.Warnings, 1)
-	require.Contains(t, shop.Warnings[0], "Nobody is told")
+	require.Contains(t, shop.Warnings[0], "No endpoint reports claims")
 	report, err := b.client.Validate(t.Context(), "acme")
 	require.NoError(t, err)
 	require.True(t, report.OK)
@@ -165,13 +165,13 @@ func TestShopThatNobodyHearsOf(t *testing.T) {
 	require.NoError(t, err)
 	shop, err = b.client.Enable(t.Context(), "acme")
 	require.NoError(t, err)
-	require.Empty(t, shop.Warnings, "the platform hears of it")
+	require.Empty(t, shop.Warnings, "the platform's endpoint must count")
 	report, err = b.client.Validate(t.Context(), "acme")
 	require.NoError(t, err)
 	require.Empty(t, report.Warnings)
 }
 
-func TestEndpointsOfOtherKinds(t *testing.T) {
+func TestKarlaAndEmailEndpoints(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
@@ -185,7 +185,7 @@ func TestEndpointsOfOtherKinds(t *testing.T) {
 	require.Equal(t, "acme-there", added.KarlaShop)
 	shop, err := b.client.Enable(t.Context(), "acme")
 	require.NoError(t, err)
-	require.Len(t, shop.Warnings, 1, "Karla hears of statuses only")
+	require.Len(t, shop.Warnings, 1, "a Karla endpoint must not count")
 
 	user, other, none := "another-user", "another-password", ""
 	changed, err := b.client.PatchEndpoint(t.Context(), "acme", added.ID, client.EndpointPatch{User: &user, Password: &other, KarlaShop: &none})
@@ -202,7 +202,7 @@ func TestEndpointsOfOtherKinds(t *testing.T) {
 	_ = refusal(t, err, http.StatusConflict, client.CodeConflict)
 	shop, err = b.client.Enable(t.Context(), "acme")
 	require.NoError(t, err)
-	require.Empty(t, shop.Warnings, "somebody is written to")
+	require.Empty(t, shop.Warnings, "an e-mail endpoint must count")
 
 	shown := b.send("GET", "/v1/shops/acme/endpoints", b.secret, "").text + b.send("GET", "/v1/audit-log", b.secret, "").text + b.log.String()
 	for _, secret := range []string{password, other, user, "a-user-at-karla"} {
@@ -215,12 +215,12 @@ func TestEndpointsOfOtherKinds(t *testing.T) {
 	}{
 		"no credentials":    {client.NewEndpoint{Kind: client.EndpointKarla, URL: hook}, []string{"user", "password"}},
 		"a private address": {client.NewEndpoint{Kind: client.EndpointKarla, URL: "https://10.0.0.1/", User: "u", Password: "p"}, []string{"url"}},
-		"not of a claim": {
+		"no claim event": {
 			client.NewEndpoint{Kind: client.EndpointKarla, URL: hook, User: "u", Password: "p", EventTypes: []string{claim.OutboundConnectionRecovered}},
 			[]string{"event_types[0]"},
 		},
 		"a webhook with a password": {client.NewEndpoint{URL: hook, Password: "p"}, []string{"password"}},
-		"no person":                 {client.NewEndpoint{Kind: client.EndpointEmail, URL: hook}, []string{"url"}},
+		"no e-mail address":         {client.NewEndpoint{Kind: client.EndpointEmail, URL: hook}, []string{"url"}},
 		"unknown":                   {client.NewEndpoint{Kind: "fax", URL: hook}, []string{"kind"}},
 	} {
 		_, err := b.client.AddEndpoint(t.Context(), "acme", test.e)
@@ -230,7 +230,7 @@ func TestEndpointsOfOtherKinds(t *testing.T) {
 	}
 }
 
-func TestNobodyIsWrittenToWithoutAMailServer(t *testing.T) {
+func TestEmailEndpointRequiresAMailServer(t *testing.T) {
 	t.Parallel()
 	b := newBenchOn(t, "sqlite::memory:", func(o *api.Options) { o.Mails = false })
 	b.shop("acme")

@@ -30,7 +30,7 @@ func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 		state, err := a.Temporal(ctx)
 		h.Temporal = state
 		if err != nil {
-			h.Status, h.Temporal = "degraded", state+": claims are taken and wait"
+			h.Status, h.Temporal = "degraded", state+": claims are accepted and wait"
 			note(r.Context(), err)
 		}
 	}

@@ -263,7 +263,7 @@ func (in *ingest) at(tb testing.TB, rate float64, span time.Duration) timed {
 	m := timed{p50: took[len(took)/2], p99: took[len(took)*99/100]}
 	m.held = refused.Load() == 0 && m.p99 <= ingestSlow
 	if tb.Context().Err() != nil {
-		tb.Fatal("the benchmark was ended")
+		tb.Fatal("the benchmark was interrupted")
 	}
 	return m
 }
@@ -288,7 +288,7 @@ func (in *ingest) send(ctx context.Context) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("the answer is %s", resp.Status)
+		return fmt.Errorf("unexpected status %s", resp.Status)
 	}
 	return nil
 }

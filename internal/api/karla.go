@@ -39,7 +39,7 @@ func (a *api) keepKarlaEvent(ctx context.Context, r *http.Request, body []byte) 
 	}
 	event, err := karla.ParseEvent(body)
 	if err != nil {
-		return "", false, malformedEvent("The body is not an event of Karla's.", fmt.Errorf("keep an event of shop %q: %w", shop, err))
+		return "", false, malformedEvent("The body is not a Karla event.", fmt.Errorf("store an event of shop %q: %w", shop, err))
 	}
 	// Events of unknown shops are stored, too; the row says so.
 	fresh, err = a.Store.OwnerInbox.Receive(ctx, store.OwnerEvent{
@@ -60,7 +60,7 @@ func (a *api) saveKarlaSecret(ctx context.Context, in *settingsInput) (*body[cli
 	// Parsed by hand because the router's own errors would reveal the value.
 	var request struct{ Secret string }
 	if err := json.Unmarshal(in.RawBody, &request); err != nil {
-		return nil, invalid("webhook secret", "secret", `is not given as {"secret": "…"}`)
+		return nil, invalid("webhook secret", "secret", `must have the form {"secret": "…"}`)
 	}
 	if len(request.Secret) < minKarlaSecret {
 		return nil, invalid("webhook secret", "secret", "must have at least %d characters", minKarlaSecret)
@@ -113,15 +113,15 @@ func documentKarla(spec *huma.OpenAPI) {
 		Description: "t=<Unix seconds>,v1=<hexadecimal HMAC-SHA256 of t, a dot and the body> under the secret.",
 	}
 	for _, op := range []huma.Operation{{
-		OperationID: "receive-karla-event", Path: karlaPath, Summary: "Receive an event of Karla's, of any shop",
-		Description: "For Karla. The shop_slug of the body says which shop it is for. The signature is verified over the body as it came. The same bytes are kept once.",
+		OperationID: "receive-karla-event", Path: karlaPath, Summary: "Receive a Karla event for any shop",
+		Description: "Called by Karla. The shop_slug in the body identifies the shop. The signature covers the body as sent. Events with the same bytes are deduplicated.",
 	}, {
-		OperationID: "receive-karla-event-of-shop", Path: karlaPath + "/{shop}", Summary: "Receive an event of Karla's for one shop",
-		Description: "For Karla. The address says which shop it is for, and has a secret of its own.",
+		OperationID: "receive-karla-event-of-shop", Path: karlaPath + "/{shop}", Summary: "Receive a Karla event for one shop",
+		Description: "Called by Karla. The address identifies the shop and has its own secret.",
 		Parameters:  []*huma.Param{{Name: "shop", In: "path", Required: true, Description: "The shop's slug.", Schema: &huma.Schema{Type: "string"}}},
 	}} {
 		documentReceiver(spec, op, "200", karlaSignatureScheme, map[string]string{
-			"401": "The signature is missing, malformed, wrong or too old, or nobody saved a secret for the address.",
+			"401": "The signature is missing, malformed, wrong or too old, or the address has no secret.",
 		}, &huma.Schema{
 			Type: "object",
 			Properties: map[string]*huma.Schema{

@@ -64,12 +64,12 @@ func (b *bench) karlaEvents(state string) []client.KarlaEvent {
 	return events
 }
 
-func TestKarlaStartsAndChangesAClaim(t *testing.T) {
+func TestKarlaCreatesAndUpdatesAClaim(t *testing.T) {
 	t.Parallel()
 	b := karlaBench(t)
 	created := karlaClaim("created", "c-1", "2026-03-01T12:00:00Z", `"status":"pending"`)
 	require.Equal(t, http.StatusOK, b.karlaSays(created))
-	require.Equal(t, http.StatusOK, b.karlaSays(created), "the same bytes count once")
+	require.Equal(t, http.StatusOK, b.karlaSays(created), "equal bodies must be deduplicated")
 	require.Len(t, b.karlaEvents(""), 1)
 	require.Equal(t, "waiting", b.karlaEvents("")[0].State)
 	b.apply()
@@ -96,7 +96,7 @@ func TestKarlaStartsAndChangesAClaim(t *testing.T) {
 	require.Len(t, b.karlaEvents("ignored"), 2)
 }
 
-func TestKarlaTellsOfAChangeFirst(t *testing.T) {
+func TestKarlaUpdateArrivesBeforeCreate(t *testing.T) {
 	t.Parallel()
 	b := karlaBench(t)
 	require.Equal(t, http.StatusOK, b.karlaSays(karlaClaim("updated", "c-1", "2026-03-01T12:05:00Z", `"resolution_preference":"reorder"`)))
@@ -108,7 +108,7 @@ func TestKarlaTellsOfAChangeFirst(t *testing.T) {
 }
 
 // A status that we sent comes back with everything else that Karla knows.
-func TestAnEchoOfOurStatusChangesNothing(t *testing.T) {
+func TestEchoOfOwnStatusIsIgnored(t *testing.T) {
 	t.Parallel()
 	b := karlaBench(t)
 	b.karlaSays(karlaClaim("created", "c-1", "2026-03-01T12:00:00Z", `"status":"pending"`))
@@ -121,7 +121,7 @@ func TestAnEchoOfOurStatusChangesNothing(t *testing.T) {
 	b.karlaSays(karlaClaim("updated", "c-1", "2026-03-01T12:06:00Z", `"status":"accepted"`))
 	b.karlaSays(karlaClaim("updated", "c-1", "2026-03-01T12:07:00Z", `"status":"accepted","phase":"delivered"`))
 	b.apply()
-	require.Len(t, b.karlaEvents("ignored"), 1, "the echo; the phase is news")
+	require.Len(t, b.karlaEvents("ignored"), 1, "only the echo may be ignored")
 	kept, err := b.client.Claim(t.Context(), refC1)
 	require.NoError(t, err)
 	require.Equal(t, "accepted", kept.Status)
@@ -135,7 +135,7 @@ func TestAnEchoOfOurStatusChangesNothing(t *testing.T) {
 	require.Equal(t, claim.ByOwner, kept.StatusBy)
 }
 
-func TestKarlaTellsOfParcels(t *testing.T) {
+func TestKarlaShipmentUpdatesBecomeNotes(t *testing.T) {
 	t.Parallel()
 	b := karlaBench(t)
 	b.submit("c-1")
@@ -151,13 +151,13 @@ func TestKarlaTellsOfParcels(t *testing.T) {
 	w, err := b.store.Claims.Load(t.Context(), refC1)
 	require.NoError(t, err)
 	require.True(t, w.Instructed)
-	require.Len(t, b.karlaEvents("applied"), 2, "once for each phase that the shop wants a note of")
+	require.Len(t, b.karlaEvents("applied"), 2, "each configured phase must be applied once")
 	other, err := b.store.Claims.Load(t.Context(), claim.Ref{Shop: "acme", ID: "c-2"})
 	require.NoError(t, err)
 	require.False(t, other.Instructed)
 }
 
-func TestKarlaEventsThatCannotBeTakenAreKeptAndVisible(t *testing.T) {
+func TestInvalidKarlaEventsAreStoredAndListed(t *testing.T) {
 	t.Parallel()
 	b := karlaBench(t)
 	require.Equal(t, http.StatusOK, b.karlaSays(`{"ref":"claims/created","event_data":{"claim_id":"c-1","selected_items":[{"quantity":0}]},"context":{"customer":{"email":"secret-customer"}},"shop_slug":"acme"}`))
@@ -175,10 +175,10 @@ func TestKarlaEventsThatCannotBeTakenAreKeptAndVisible(t *testing.T) {
 	require.Equal(t, store.OwnerEventIgnored, nobody[0].State)
 	waiting, err := b.store.OwnerInbox.Waiting(t.Context(), 10)
 	require.NoError(t, err)
-	require.Empty(t, waiting, "nothing is tried for ever")
+	require.Empty(t, waiting, "no event may wait forever")
 }
 
-func TestKarlaMustSign(t *testing.T) {
+func TestKarlaEventsRequireASignature(t *testing.T) {
 	t.Parallel()
 	b := karlaBench(t)
 	saved, err := b.client.SaveKarlaSecret(t.Context(), "acme", "secret-of-the-shop-acme")
@@ -195,18 +195,18 @@ func TestKarlaMustSign(t *testing.T) {
 		"another secret":      {"/webhooks/karla", sign("no-secret-of-anybody", now)},
 		"too old":             {"/webhooks/karla", sign(karlaSecret, now.Add(-6*time.Minute))},
 		"from the future":     {"/webhooks/karla", sign(karlaSecret, now.Add(6*time.Minute))},
-		"the platform's":      {"/webhooks/karla/acme", sign(karlaSecret, now)},
-		"the shop's":          {"/webhooks/karla", sign("secret-of-the-shop-acme", now)},
-		"a shop without":      {"/webhooks/karla/other", sign(karlaSecret, now)},
-		"nobody's stand-in":   {"/webhooks/karla/other", sign("-", now)},
-		"a shop that is none": {"/webhooks/karla/No%20Shop", sign(karlaSecret, now)},
+		"platform secret":     {"/webhooks/karla/acme", sign(karlaSecret, now)},
+		"shop secret":         {"/webhooks/karla", sign("secret-of-the-shop-acme", now)},
+		"shop without secret": {"/webhooks/karla/other", sign(karlaSecret, now)},
+		"stand-in secret":     {"/webhooks/karla/other", sign("-", now)},
+		"invalid shop":        {"/webhooks/karla/No%20Shop", sign(karlaSecret, now)},
 	} {
 		answers[name] = b.send("POST", test.path, "", body, karla.SignatureHeader, test.header)
 	}
 	words := answers["missing"].problem(t).Detail
 	for name, a := range answers {
 		require.Equal(t, http.StatusUnauthorized, a.StatusCode, name)
-		require.Equal(t, words, a.problem(t).Detail, "%s: no hint of what is wrong", name)
+		require.Equal(t, words, a.problem(t).Detail, "%s: the response must not reveal the reason", name)
 	}
 	require.Empty(t, b.karlaEvents(""))
 	require.Equal(t, http.StatusOK, b.send("POST", "/webhooks/karla/acme", "", body, karla.SignatureHeader, sign("secret-of-the-shop-acme", now)).StatusCode)
@@ -223,7 +223,7 @@ func TestKarlaMustSign(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, b.send("POST", "/webhooks/karla", "", body, karla.SignatureHeader, sign(karlaSecret, now)).StatusCode)
 }
 
-func TestKarlaSecretsAreChecked(t *testing.T) {
+func TestKarlaSecretsAreValidated(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -247,7 +247,7 @@ func TestKarlaSecretsAreChecked(t *testing.T) {
 }
 
 // Two processes apply the same events at once. Each event takes effect once.
-func TestTwoProcessesApplyKarlasEventsOnce(t *testing.T) {
+func TestTwoProcessesApplyKarlaEventsOnce(t *testing.T) {
 	t.Parallel()
 	b := karlaBench(t)
 	b.submit("c-1")
@@ -267,11 +267,11 @@ func TestTwoProcessesApplyKarlasEventsOnce(t *testing.T) {
 	require.Len(t, b.karlaEvents("applied"), 20)
 	latest, err := b.store.Claims.LatestBody(t.Context(), refC1)
 	require.NoError(t, err)
-	require.Equal(t, "wish-19", latest.Preference, "in the order in which they came")
+	require.Equal(t, "wish-19", latest.Preference, "events must be applied in order of arrival")
 }
 
 // A name truncated at a multi-byte character is still valid text.
-func TestKarlaEventWithALongForeignWord(t *testing.T) {
+func TestLongNamesInKarlaEventsAreCut(t *testing.T) {
 	t.Parallel()
 	b := karlaBench(t)
 	require.Equal(t, http.StatusOK, b.karlaSays(`{"ref":"x`+strings.Repeat("ä", 150)+`","event_data":{"claim_id":"`+strings.Repeat("ö", 150)+`"},"shop_slug":"acme"}`))

@@ -19,8 +19,8 @@ import (
 
 type messagesInput struct {
 	InClaim
-	Limit  int    `query:"limit" minimum:"0" maximum:"500" doc:"How many at most; 50 unless given."`
-	Cursor string `query:"cursor" doc:"Goes on where an earlier page ended."`
+	Limit  int    `query:"limit" minimum:"0" maximum:"500" doc:"The maximum number of messages. The default is 50."`
+	Cursor string `query:"cursor" doc:"The cursor from the previous page."`
 }
 
 func (a *api) listMessages(ctx context.Context, in *messagesInput) (*body[client.MessagePage], error) {
@@ -55,14 +55,14 @@ func messageAt(cursor string) (time.Time, string, error) {
 	at, id, found := strings.Cut(string(text), "/")
 	micros, parseErr := strconv.ParseInt(at, 10, 64)
 	if err != nil || parseErr != nil || !found {
-		return time.Time{}, "", invalid("query", "cursor", "is none that this API gave")
+		return time.Time{}, "", invalid("query", "cursor", "must be a cursor from an earlier page")
 	}
 	return time.UnixMicro(micros).UTC(), id, nil
 }
 
 type sendInput struct {
 	InClaim
-	Key     string `header:"Idempotency-Key" required:"true" doc:"Names the message: 1 to 200 visible ASCII characters of your choice. The same key is the same message."`
+	Key     string `header:"Idempotency-Key" required:"true" doc:"Identifies the message: 1 to 200 visible ASCII characters of your choice. A repeated key does not send the message again."`
 	RawBody []byte `contentType:"application/json"`
 }
 
@@ -83,7 +83,7 @@ func (a *api) sendMessage(ctx context.Context, in *sendInput) (*body[claim.Instr
 		return nil, &claim.InvalidError{What: "message", Faults: faults}
 	}
 	if record.State == claim.StateAbandoned || record.State == claim.StateSkipped {
-		return nil, &store.ConflictError{Problem: fmt.Sprintf("claim %s is %s, so nothing is written for it; retry it first", in.ref(), record.State)}
+		return nil, &store.ConflictError{Problem: fmt.Sprintf("claim %s is %s and accepts no messages; retry the claim first", in.ref(), record.State)}
 	}
 	var content any = claim.NoteBody{Text: m.Text}
 	if m.Kind == claim.InstructReply {
@@ -126,36 +126,36 @@ func (a *api) readMessage(in *sendInput, s claim.Settings) (client.NewMessage, [
 	decoder := json.NewDecoder(strings.NewReader(string(in.RawBody)))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&m); err != nil {
-		wrong("body", "is not a JSON object with kind, text or html, agent_id and attachments")
+		wrong("body", "must be a JSON object with kind, text or html, agent_id and attachments")
 		return m, faults
 	}
 	switch m.Kind {
 	case claim.InstructReply:
 		if (m.Text == "") == (m.HTML == "") {
-			wrong("text", "a reply has either text or html")
+			wrong("text", "or html is required for a reply, but not both")
 		}
 		if m.AgentID == "" && s.DefaultAgentID == "" {
-			wrong("agent_id", "is needed, since the shop's settings name no default agent")
+			wrong("agent_id", "is required because the shop has no default agent")
 		}
 	case claim.InstructNote:
 		if strings.TrimSpace(m.Text) == "" {
-			wrong("text", "a note has text")
+			wrong("text", "is required for a note")
 		}
 		if m.HTML != "" || m.AgentID != "" || len(m.Attachments) > 0 {
-			wrong("kind", "a note has text alone")
+			wrong("kind", "must be reply if html, agent_id or attachments are set")
 		}
 	default:
 		wrong("kind", "must be reply or note")
 	}
 	if len(m.Text)+len(m.HTML) > claim.MaxReply {
-		wrong("text", fmt.Sprintf("is longer than %d bytes", claim.MaxReply))
+		wrong("text", fmt.Sprintf("must be at most %d bytes", claim.MaxReply))
 	}
 	if len(m.Attachments) > claim.MaxReplyFiles {
-		wrong("attachments", fmt.Sprintf("are more than %d", claim.MaxReplyFiles))
+		wrong("attachments", fmt.Sprintf("must have at most %d entries", claim.MaxReplyFiles))
 	}
 	for i, address := range m.Attachments {
 		if !a.attachable(address) {
-			wrong(fmt.Sprintf("attachments[%d]", i), fmt.Sprintf("must be an https address of at most %d bytes without a user name", maxAttachmentURL))
+			wrong(fmt.Sprintf("attachments[%d]", i), fmt.Sprintf("must be an https URL of at most %d bytes without a user name", maxAttachmentURL))
 		}
 	}
 	return m, faults

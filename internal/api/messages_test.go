@@ -25,7 +25,7 @@ func (b *bench) linked(id string, conversation int64) claim.Ref {
 	return ref
 }
 
-func TestMessageIsTakenOnceForEachKey(t *testing.T) {
+func TestMessageIsDeduplicatedByKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	ref := b.linked("c-1", 100)
@@ -37,7 +37,7 @@ func TestMessageIsTakenOnceForEachKey(t *testing.T) {
 	require.Equal(t, claim.InstructionWaiting, first.State)
 	again, err := b.client.Send(ctx, ref, "key-1", reply)
 	require.NoError(t, err)
-	require.Equal(t, first.Number, again.Number, "the same key is the same message")
+	require.Equal(t, first.Number, again.Number, "a repeated key must return the same message")
 	reply.Text = "Goodbye"
 	_, err = b.client.Send(ctx, ref, "key-1", reply)
 	require.True(t, client.HasCode(err, client.CodeConflict), "%v", err)
@@ -58,7 +58,7 @@ func TestMessageIsTakenOnceForEachKey(t *testing.T) {
 	require.True(t, client.HasCode(err, client.CodeNotFound), "%v", err)
 }
 
-func TestMessageIsRefusedWithEveryFault(t *testing.T) {
+func TestInvalidMessageListsEveryFault(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.linked("c-1", 100)
@@ -67,11 +67,11 @@ func TestMessageIsRefusedWithEveryFault(t *testing.T) {
 		key, body string
 		faults    []string
 	}{
-		"a reply of nothing": {"k", `{"kind":"reply","attachments":["ftp://x","https://example.org/a","http://example.org/a","http://127.0.0.1/a","https://me:pw@example.org/a"]}`, []string{"text", "agent_id", "attachments[0]", "attachments[2]", "attachments[3]", "attachments[4]"}},
-		"a note with more":   {"k", `{"kind":"note","html":"x"}`, []string{"text", "kind"}},
-		"another kind":       {"a key", `{"kind":"shout","text":"x"}`, []string{"Idempotency-Key", "kind"}},
-		"unknown members":    {"k", `{"kind":"note","text":"x","to":"everybody"}`, []string{"body"}},
-		"no JSON":            {"k", `hello`, []string{"body"}},
+		"empty reply":     {"k", `{"kind":"reply","attachments":["ftp://x","https://example.org/a","http://example.org/a","http://127.0.0.1/a","https://me:pw@example.org/a"]}`, []string{"text", "agent_id", "attachments[0]", "attachments[2]", "attachments[3]", "attachments[4]"}},
+		"note with html":  {"k", `{"kind":"note","html":"x"}`, []string{"text", "kind"}},
+		"unknown kind":    {"a key", `{"kind":"shout","text":"x"}`, []string{"Idempotency-Key", "kind"}},
+		"unknown members": {"k", `{"kind":"note","text":"x","to":"everybody"}`, []string{"body"}},
+		"no JSON":         {"k", `hello`, []string{"body"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,19 +84,19 @@ func TestMessageIsRefusedWithEveryFault(t *testing.T) {
 	}
 }
 
-func TestMessageNeedsAKeyAndAShopThatMayWrite(t *testing.T) {
+func TestMessageRequiresAKeyAndAWritableShop(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.linked("c-1", 100)
 	key := b.key("acme", client.ScopeOperate)
 	r := b.send("POST", "/v1/shops/acme/claims/c-1/messages", key, `{"kind":"note","text":"x"}`)
-	require.Equal(t, 422, r.StatusCode, "a message without a key might be sent twice")
+	require.Equal(t, 422, r.StatusCode, "a message requires a key")
 	b.settings("acme", `{"read_only":true}`)
 	r = b.send("POST", "/v1/shops/acme/claims/c-1/messages", key, `{"kind":"note","text":"x"}`, "Idempotency-Key", "k")
 	require.Equal(t, 405, r.StatusCode)
 }
 
-func TestMessagesAreListedInTheirOrder(t *testing.T) {
+func TestMessagesAreListedInOrder(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	ref := b.linked("c-1", 100)
@@ -119,7 +119,7 @@ func TestMessagesAreListedInTheirOrder(t *testing.T) {
 		}
 		data, err := json.Marshal(page)
 		require.NoError(t, err)
-		require.NotContains(t, string(data), "private", "where Dixa keeps a file is never told")
+		require.NotContains(t, string(data), "private", "the file's origin must not be revealed")
 		if page.Next == "" {
 			break
 		}

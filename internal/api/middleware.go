@@ -118,9 +118,9 @@ func (a *api) withRecovery(mux *http.ServeMux) http.Handler {
 			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(cause)
 			}
-			a.Log.ErrorContext(r.Context(), "a request ended in a panic", "request_id", requestID(r.Context()),
+			a.Log.ErrorContext(r.Context(), "panic in a request handler", "request_id", requestID(r.Context()),
 				"panic", cause, "stack", string(debug.Stack()))
-			p := newProblem(http.StatusInternalServerError, "", "Something went wrong here that nobody foresaw.")
+			p := newProblem(http.StatusInternalServerError, "", "An internal error occurred. The log of the service has the details under this request id.")
 			p.Instance = requestID(r.Context())
 			p.write(w)
 		}()
@@ -135,13 +135,13 @@ func (a *api) withRecovery(mux *http.ServeMux) http.Handler {
 func notFound(mux *http.ServeMux) http.Handler {
 	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := newProblem(http.StatusNotFound, "", "There is nothing at this address. /docs shows what there is.")
+		p := newProblem(http.StatusNotFound, "", "This address does not exist. See /docs for the API.")
 		for _, method := range methods {
 			other := r.Clone(r.Context())
 			other.Method = method
 			if _, pattern := mux.Handler(other); pattern != "/" {
 				if p.header == nil {
-					p = newProblem(http.StatusMethodNotAllowed, "", "This address does not take "+r.Method+".")
+					p = newProblem(http.StatusMethodNotAllowed, "", "This address does not support "+r.Method+".")
 					p.header = http.Header{}
 				}
 				p.header.Add("Allow", method)

@@ -42,7 +42,7 @@ func (a *api) createKey(ctx context.Context, in *struct{ Body client.NewKey }) (
 		}
 	}
 	if in.Body.Shop != "" && !claim.IsSlug(in.Body.Shop) {
-		return nil, invalid("key", "shop", "cannot be the slug of a shop")
+		return nil, invalid("key", "shop", "must be the slug of a shop")
 	}
 	key, secret, err := a.Store.APIKeys.Create(ctx, in.Body)
 	recordChange(ctx, "id", key.ID)

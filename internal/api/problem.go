@@ -73,15 +73,15 @@ func routerProblem(status int, message string, errs []error) *Problem {
 	}
 	switch status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		p.Detail = "What was sent cannot be taken."
+		p.Detail = "The request is invalid."
 		if len(p.Errors) == 0 {
 			p.Errors = []client.FieldError{{Field: "body", Message: message}}
 		}
 	case http.StatusRequestEntityTooLarge:
-		p.Detail, p.Errors = "The body is too large.", nil
+		p.Detail, p.Errors = "The request body is too large.", nil
 	case http.StatusInternalServerError:
 		// The text of an unforeseen error is for the log only.
-		p.Detail, p.Errors = "Something went wrong here that nobody foresaw.", nil
+		p.Detail, p.Errors = "An internal error occurred. The log of the service has the details under this request id.", nil
 	}
 	return p
 }
@@ -109,7 +109,7 @@ func problemOf(ctx context.Context, err error) error {
 	if p == nil {
 		note(ctx, err)
 		p = newProblem(http.StatusServiceUnavailable, client.CodeUnavailable,
-			"The store cannot be reached just now, so this was not taken. Sending it again is safe.")
+			"The store is unavailable, so nothing was saved. It is safe to retry.")
 		p.header = http.Header{"Retry-After": {retryAfter}}
 	}
 	p.Instance = requestID(ctx)
@@ -128,7 +128,7 @@ func known(err error) *Problem {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &invalid):
-		p := newProblem(http.StatusUnprocessableEntity, "", "The "+invalid.What+" cannot be taken.")
+		p := newProblem(http.StatusUnprocessableEntity, "", "Invalid "+invalid.What+".")
 		p.Errors = fieldErrors(invalid.Faults)
 		return p
 	case errors.As(err, &transition):

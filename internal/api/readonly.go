@@ -18,8 +18,8 @@ func (a *api) writable(ctx context.Context, shop string, allow ...string) error 
 	if err != nil || !in.Effective.ReadOnly {
 		return err
 	}
-	p := newProblem(http.StatusMethodNotAllowed, client.CodeReadOnly, fmt.Sprintf("The shop's settings are read-only, so nothing is written to its Dixa. "+
-		"`starter shop settings %s read_only=false` allows it; `starter shop validate %[1]s` checks what can be checked by reading.", shop))
+	p := newProblem(http.StatusMethodNotAllowed, client.CodeReadOnly, fmt.Sprintf("The shop's settings are read-only, so Claimflow does not write to its Dixa. "+
+		"`starter shop settings %s read_only=false` allows writes. `starter shop validate %[1]s` runs the checks that only read.", shop))
 	p.header = http.Header{"Allow": {strings.Join(allow, ", ")}}
 	return p
 }

@@ -28,7 +28,7 @@ func TestReadOnlyShop(t *testing.T) {
 	require.Equal(t, client.CodeReadOnly, p.Code)
 	require.Contains(t, p.Detail, "starter shop settings acme read_only=false")
 	require.Equal(t, []string{""}, r.Header["Allow"], "RFC 9110, section 15.5.6: no method is allowed")
-	require.Equal(t, asked, dixaRequests(b), "Dixa was asked")
+	require.Equal(t, asked, dixaRequests(b), "no request may be sent to Dixa")
 	require.Equal(t, http.StatusNotFound, b.send("POST", "/v1/shops/nobody/integrations/dixa/test", b.secret, `{"email": "tester@example.org"}`).StatusCode)
 
 	shop, err := b.client.Enable(ctx, "acme")
@@ -51,5 +51,5 @@ func TestReadOnlyShop(t *testing.T) {
 	require.NotZero(t, b.conversation())
 	in, err := b.client.Integration(ctx, "acme")
 	require.NoError(t, err)
-	require.Equal(t, claim.SubscriptionNone, in.Subscription.State, "the shop is not enabled")
+	require.Equal(t, claim.SubscriptionNone, in.Subscription.State, "the subscription must not exist yet")
 }

@@ -95,7 +95,7 @@ func (h *receiver) receive(ctx context.Context, w http.ResponseWriter, r *http.R
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
 	default:
-		return "", false, &eventRefusal{status: http.StatusServiceUnavailable, reason: "busy", words: "Too many events arrive at once. Sending it again is safe."}
+		return "", false, &eventRefusal{status: http.StatusServiceUnavailable, reason: "busy", words: "Too many events arrived at once. It is safe to send the event again."}
 	}
 	body, err := readEvent(w, r)
 	if err != nil {
@@ -110,7 +110,7 @@ func readEvent(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, &eventRefusal{status: http.StatusRequestEntityTooLarge, reason: "too_large", words: "The event is larger than 1 MiB."}
 	}
 	if err != nil {
-		return nil, &eventRefusal{status: http.StatusBadRequest, reason: "cut_off", words: "The event did not arrive whole."}
+		return nil, &eventRefusal{status: http.StatusBadRequest, reason: "cut_off", words: "The event arrived incomplete."}
 	}
 	// If the deadline passed after the body arrived, it would end the request.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
@@ -137,7 +137,7 @@ func (r *eventRefusal) Unwrap() error { return r.err }
 func (h *receiver) refuse(ctx context.Context, w http.ResponseWriter, err error) (result, reason string) {
 	var refused *eventRefusal
 	if !errors.As(err, &refused) {
-		refused = &eventRefusal{status: http.StatusServiceUnavailable, reason: "store", err: err, words: "The event was not taken. Sending it again is safe."}
+		refused = &eventRefusal{status: http.StatusServiceUnavailable, reason: "store", err: err, words: "The event was not stored. It is safe to send it again."}
 	}
 	result = eventRefused
 	p := newProblem(refused.status, "", refused.words)
@@ -188,7 +188,7 @@ func verifySignature[S ~string](known []string, other S, unknown string, check f
 
 // unverified is the single answer to every signature problem.
 func unverified(reason string) *eventRefusal {
-	return &eventRefusal{status: http.StatusUnauthorized, reason: reason, words: "The event is not signed as this address asks for."}
+	return &eventRefusal{status: http.StatusUnauthorized, reason: reason, words: "The signature is not valid for this address."}
 }
 
 func malformedEvent(words string, err error) *eventRefusal {
@@ -200,11 +200,11 @@ func malformedEvent(words string, err error) *eventRefusal {
 func documentReceiver(spec *huma.OpenAPI, op huma.Operation, done, scheme string, refusals map[string]string, body *huma.Schema) {
 	problem := map[string]*huma.MediaType{problemType: {Schema: spec.Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")}}
 	op.Responses = map[string]*huma.Response{
-		done:  {Description: "The event is kept, or was before."},
-		"400": {Description: "The event did not arrive whole.", Content: problem},
+		done:  {Description: "The event is stored, or was stored before."},
+		"400": {Description: "The event arrived incomplete.", Content: problem},
 		"413": {Description: "The event is larger than 1 MiB.", Content: problem},
-		"422": {Description: "The signature is right, but the body is no event.", Content: problem},
-		"503": {Description: "The event was not taken; send it again.", Content: problem},
+		"422": {Description: "The signature is valid, but the body is not an event.", Content: problem},
+		"503": {Description: "The event was not stored; send it again.", Content: problem},
 	}
 	for status, words := range refusals {
 		op.Responses[status] = &huma.Response{Description: words, Content: problem}

@@ -30,7 +30,7 @@ func (a *api) record(ctx huma.Context, next func(huma.Context)) {
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx.Context()), 5*time.Second)
 	defer cancel()
 	if err := a.Store.AuditLog.Append(writing, entry); err != nil {
-		a.Log.ErrorContext(writing, "the audit log could not be written", "action", entry.Action, "actor", entry.Actor,
+		a.Log.ErrorContext(writing, "cannot write the audit log", "action", entry.Action, "actor", entry.Actor,
 			"shop", entry.Shop, "target", entry.Target, "details", entry.Details, "request_id", about.id, "error", err.Error())
 	}
 }

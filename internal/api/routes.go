@@ -24,11 +24,11 @@ const (
 
 func tags() []*huma.Tag {
 	return []*huma.Tag{
-		{Name: tagClaims, Description: "Hand claims over and see what became of them."},
-		{Name: tagOperators, Description: "Mend what needs a person."},
+		{Name: tagClaims, Description: "Submit and follow claims."},
+		{Name: tagOperators, Description: "Resolve claims that need attention."},
 		{Name: tagShops, Description: "The platform's shops."},
 		{Name: tagDixa, Description: "A shop's connection to Dixa and its settings."},
-		{Name: tagTemplates, Description: "Templates of the conversations, per reason and language."},
+		{Name: tagTemplates, Description: "Templates of conversations by reason and language."},
 		{Name: tagPlatform, Description: "Settings that all shops inherit, API keys and the audit log."},
 		{Name: tagWebhooks, Description: "Webhooks from Dixa and Karla."},
 		{Name: tagEndpoints, Description: "Endpoints that receive signed webhooks about claims."},
@@ -57,10 +57,10 @@ func (a *api) routes() []route {
 
 		newRoute("PATCH "+shop+"/claims/{claim}", "update-claim", "Update a claim", tagClaims, claimsWrite, a.updateClaim, withoutAudit,
 			withRequestBody[claim.Claim](claim.MaxBodyBytes),
-			withDescription("The members of a claim that changed; those that are left out stay, null removes one, a list is replaced as a whole. Before the conversation is created this edits what it is opened with, and the status withdrawn ends the claim. After it the shop's change rules are carried out in the conversation. With updated_at a change that comes out of order is ignored.")),
+			withDescription("Send the members that changed. Omitted members stay unchanged, null removes a member, and a list replaces the stored list. Before the conversation is created, the update edits the claim, and the status withdrawn ends it. Afterwards, the shop's change rules are carried out in the conversation. With updated_at, an update that arrives out of order is ignored.")),
 
 		newRoute("GET "+shop+"/claims/{claim}/messages", "list-messages", "List the messages of a claim's conversation", tagClaims, claimsRead, a.listMessages,
-			withDescription("Messages and internal notes in the order in which they were written.")),
+			withDescription("Returns messages and internal notes, oldest first.")),
 		newRoute("POST "+shop+"/claims/{claim}/messages", "send-message", "Send a message to the customer or add an internal note", tagClaims, operate, a.sendMessage,
 			withRequestBody[client.NewMessage](claim.MaxBodyBytes, "kind"), withStatus(http.StatusAccepted), withErrors(http.StatusConflict, http.StatusMethodNotAllowed),
 			withDescription("202: the message is stored and will be sent once; get the instruction for its result. Repeating an Idempotency-Key with the same content returns the same message; with different content it is a 409. 405: the shop's settings are read-only.")),
@@ -145,7 +145,7 @@ func (a *api) endpointRoutes() []route {
 		own                   = shop + "/endpoints"
 		each                  = "/{endpoint}"
 	)
-	list := withDescription("Sent and pending deliveries, newest first, with bodies. A dead delivery was given up after its last attempt; replay sends it again.")
+	list := withDescription("Returns deliveries with their bodies, newest first. A delivery is dead once its last attempt has failed; replay sends it again.")
 	replay := withDescription("Replays every event of a time range with its original webhook-id.")
 	return []route{
 		newRoute("GET "+own, "list-endpoints", "List a shop's endpoints", tagEndpoints, shopsRead, a.listEndpoints),

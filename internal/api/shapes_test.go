@@ -12,7 +12,7 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-func TestAnswersSayWhatWasCutAndIgnored(t *testing.T) {
+func TestResponsesReportCutAndIgnoredMembers(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")

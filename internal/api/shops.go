@@ -100,7 +100,7 @@ func (a *api) retryShop(ctx context.Context, in *retryShopInput) (*body[client.C
 	causes := orZero(in.Body).Causes
 	for _, c := range causes {
 		if !slices.Contains(claim.Causes(), c) {
-			return nil, invalid("command", "causes", "must be some of %s", join(claim.Causes()))
+			return nil, invalid("command", "causes", "must each be one of %s", join(claim.Causes()))
 		}
 	}
 	n, err := a.Store.Claims.RetryShop(ctx, in.Shop, causes...)
@@ -144,7 +144,7 @@ func (a *api) sweepShop(ctx context.Context, in *InShop) (*body[client.SweepAske
 		return nil, err
 	}
 	if shop.Connection == nil || !shop.Enabled {
-		return nil, newProblem(http.StatusConflict, "", "Nothing is swept for a shop that is not enabled.")
+		return nil, newProblem(http.StatusConflict, "", "The shop is not enabled. Only enabled shops are swept.")
 	}
 	var asked client.SweepAsked
 	last, err := a.Store.Sweeps.Last(ctx, shop.Connection.ID)
@@ -155,11 +155,11 @@ func (a *api) sweepShop(ctx context.Context, in *InShop) (*body[client.SweepAske
 		return nil, err
 	}
 	if a.Sweep == nil {
-		return nil, newProblem(http.StatusServiceUnavailable, "", "Temporal is not there for this API.")
+		return nil, newProblem(http.StatusServiceUnavailable, "", "This service is not connected to Temporal.")
 	}
 	if err := a.Sweep(ctx, shop.Connection.ID); err != nil {
 		note(ctx, err)
-		return nil, newProblem(http.StatusServiceUnavailable, "", "Temporal could not be reached, which runs the sweep. Asking again is safe.")
+		return nil, newProblem(http.StatusServiceUnavailable, "", "Temporal is unavailable, so no sweep was started. It is safe to retry.")
 	}
 	return ok(asked, nil)
 }
@@ -185,7 +185,7 @@ func (a *api) saveToken(ctx context.Context, in *settingsInput) (*body[claim.Con
 	// Parsed by hand because the router's own errors would reveal the value.
 	var request client.TokenRequest
 	if err := json.Unmarshal(in.RawBody, &request); err != nil {
-		return nil, invalid("token", "token", `is not given as {"token": "…"}`)
+		return nil, invalid("token", "token", `must have the form {"token": "…"}`)
 	}
 	connection, err := a.Onboarding.Connect(ctx, in.Shop, request.Token)
 	recordChange(ctx, "preview", connection.TokenPreview)
@@ -215,7 +215,7 @@ func (a *api) saveWebhookSecret(ctx context.Context, in *settingsInput) (*body[c
 	// Parsed by hand, like the token.
 	var request struct{ Secret *string }
 	if err := json.Unmarshal(in.RawBody, &request); err != nil || request.Secret == nil {
-		return nil, invalid("webhook secret", "secret", `is not given as {"secret": "…"}`)
+		return nil, invalid("webhook secret", "secret", `must have the form {"secret": "…"}`)
 	}
 	saved, err := a.Onboarding.SaveWebhookSecret(ctx, in.Shop, *request.Secret)
 	recordChange(ctx, "preview", saved.SecretPreview)

@@ -14,7 +14,7 @@ import (
 	emulator "github.com/claimflow/claimflow/emulator/server"
 )
 
-func TestShopsAreAddedChangedAndRemoved(t *testing.T) {
+func TestShopsAreAddedUpdatedAndDeleted(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	ctx := t.Context()
@@ -55,21 +55,21 @@ func TestSettingsAreMergedAndInherited(t *testing.T) {
 
 	in, err := b.client.Integration(ctx, "acme")
 	require.NoError(t, err)
-	require.Equal(t, "reklamation", in.Effective.Tag, "inherited from the platform")
-	require.Equal(t, "fr", in.Effective.DefaultLanguage, "its own")
-	require.Equal(t, "inbound", in.Effective.Opening, "built in")
-	require.JSONEq(t, `{"default_language": "fr", "extra_tags": ["vip"], "open_within": "2h"}`, string(in.Own), "merged, not replaced")
+	require.Equal(t, "reklamation", in.Effective.Tag, "the tag must be inherited from the platform")
+	require.Equal(t, "fr", in.Effective.DefaultLanguage, "the shop's own setting must win")
+	require.Equal(t, "inbound", in.Effective.Opening, "the default must be built in")
+	require.JSONEq(t, `{"default_language": "fr", "extra_tags": ["vip"], "open_within": "2h"}`, string(in.Own), "the patch must be merged")
 
 	b.settings("acme", `{"default_language": null}`)
 	in, err = b.client.Integration(ctx, "acme")
 	require.NoError(t, err)
-	require.Equal(t, "de", in.Effective.DefaultLanguage, "null inherits again")
+	require.Equal(t, "de", in.Effective.DefaultLanguage, "null must restore inheritance")
 
 	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"default_agent_id": "anna", "opening": "sideways", "language": "klingonish!"}`))
 	e := refusal(t, err, 422, client.CodeInvalid)
-	require.ElementsMatch(t, []string{"default_agent_id", "opening", "language"}, fields(e.Problem), "every fault at once")
+	require.ElementsMatch(t, []string{"default_agent_id", "opening", "language"}, fields(e.Problem), "all faults must be listed")
 	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"default_agnet_id": ""}`))
-	require.Equal(t, []string{"default_agnet_id"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem), "a typing error is no setting")
+	require.Equal(t, []string{"default_agnet_id"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem), "unknown settings must be refused")
 	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`[]`))
 	_ = refusal(t, err, 422, client.CodeInvalid)
 	_, err = b.client.ChangePlatformSettings(ctx, json.RawMessage(`{"tag": ""}`))
@@ -78,7 +78,7 @@ func TestSettingsAreMergedAndInherited(t *testing.T) {
 	require.Contains(t, refusal(t, err, 422, client.CodeInvalid).Error(), "default_agent_id: is required if opening is outbound")
 }
 
-func TestSettingsThatComeAtOnceAllStay(t *testing.T) {
+func TestConcurrentSettingsAreAllKept(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
@@ -116,7 +116,7 @@ func TestSettingsThatComeAtOnceAllStay(t *testing.T) {
 	require.Equal(t, all, own(in.Own))
 }
 
-func TestTokenNeverComesOut(t *testing.T) {
+func TestTokenIsNeverReturned(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
@@ -134,7 +134,7 @@ func TestTokenNeverComesOut(t *testing.T) {
 	require.NotContains(t, b.log.String(), token)
 }
 
-func TestEnableGoesThroughTheAPI(t *testing.T) {
+func TestEnableByAPI(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -144,7 +144,7 @@ func TestEnableGoesThroughTheAPI(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.client.Enable(t.Context(), "acme")
 	e := refusal(t, err, http.StatusConflict, client.CodeNotReady)
-	require.Contains(t, e.Detail, emulator.SeedMailbox, "it says which mailboxes there are")
+	require.Contains(t, e.Detail, emulator.SeedMailbox, "the error must list the mailboxes")
 	b.settings("acme", `{"email_integration_id": "`+emulator.SeedMailbox+`"}`)
 	shop, err := b.client.Enable(t.Context(), "acme")
 	require.NoError(t, err)
@@ -176,7 +176,7 @@ func TestUnreachableDixaIsABadGateway(t *testing.T) {
 }
 
 // A token is compared by fingerprint, without sending it.
-func TestTokenIsComparedByItsFingerprint(t *testing.T) {
+func TestTokenIsComparedByFingerprint(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -185,7 +185,7 @@ func TestTokenIsComparedByItsFingerprint(t *testing.T) {
 		require.NoError(t, err)
 		return same
 	}
-	require.False(t, same(token), "none is saved")
+	require.False(t, same(token), "no token is saved")
 	_, err := b.client.Connect(t.Context(), "acme", token)
 	require.NoError(t, err)
 	require.True(t, same(token))

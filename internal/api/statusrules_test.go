@@ -31,7 +31,7 @@ func happened(id, organization, name, status string, conversation int64, second 
 	return string(body)
 }
 
-func TestStatusRulesAreTriedOnWhatHappened(t *testing.T) {
+func TestStatusRulesPreviewUsesPastEvents(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	connection, secret := b.enabled("acme")
@@ -70,7 +70,7 @@ func TestStatusRulesAreTriedOnWhatHappened(t *testing.T) {
 
 	same, err := b.client.PreviewStatusRules(ctx, "acme", client.StatusRulesRequest{})
 	require.NoError(t, err)
-	require.Empty(t, same.Different, "the built-in rules hold")
+	require.Empty(t, same.Different, "the built-in rules must apply")
 
 	_, err = b.client.PreviewStatusRules(ctx, "acme", client.StatusRulesRequest{StatusRules: []claim.StatusRule{{Name: "x"}}})
 	var refused *client.Error

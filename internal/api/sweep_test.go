@@ -14,7 +14,7 @@ import (
 	"github.com/claimflow/claimflow/internal/api"
 )
 
-func TestSweepIsAskedForAndShown(t *testing.T) {
+func TestSweepIsRequestedAndShown(t *testing.T) {
 	t.Parallel()
 	var asked []string
 	var trouble error

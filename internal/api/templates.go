@@ -19,7 +19,7 @@ import (
 type InTemplate struct {
 	InShop
 	Reason   string `path:"reason" maxLength:"100" doc:"A reason such as damaged, or a flow, in any spelling."`
-	Language string `query:"language" doc:"A BCP 47 tag such as de or de-CH. Missing: the default language."`
+	Language string `query:"language" doc:"A BCP 47 tag such as de or de-CH; the default language if omitted."`
 }
 
 // templateInput names a template and has a body that the handler parses.
@@ -85,7 +85,7 @@ func (a *api) putTemplate(ctx context.Context, in *templateInput) (*body[client.
 		return nil, err
 	}
 	if place.key == "" {
-		return nil, invalid("template", "reason", "holds neither a letter nor a digit")
+		return nil, invalid("template", "reason", "must contain a letter or a digit")
 	}
 	own := place.own(source)
 	if err := templates.Check(place.choose(&own).Source); err != nil {
@@ -116,7 +116,7 @@ func (a *api) previewTemplate(ctx context.Context, in *templateInput) (*body[cli
 	var request client.PreviewRequest
 	if len(in.RawBody) > 0 {
 		if err := json.Unmarshal(in.RawBody, &request); err != nil {
-			return nil, invalid("preview", "body", "is not a JSON object with template and claim")
+			return nil, invalid("preview", "body", "must be a JSON object with template and claim")
 		}
 	}
 	place, err := a.place(ctx, &in.InTemplate)
@@ -193,7 +193,7 @@ func (a *api) place(ctx context.Context, in *InTemplate) (*place, error) {
 	}
 	tag, err := language.Parse(cmp.Or(in.Language, p.settings.DefaultLanguage))
 	if err != nil {
-		return nil, invalid("template", "language", "is not a language such as en or de-CH")
+		return nil, invalid("template", "language", "must be a BCP 47 tag such as en or de-CH")
 	}
 	p.language = tag.String()
 	if p.stored, err = a.Store.Templates.List(ctx, in.Shop); err != nil {

@@ -35,7 +35,7 @@ func TestTemplatesInheritAndPreview(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "shop/damaged/de", ticket.Template)
 	require.Contains(t, ticket.Subject, "Bruch")
-	require.Contains(t, ticket.Body, "Platform", "what the shop leaves out comes from the platform")
+	require.Contains(t, ticket.Body, "Platform", "omitted members must come from the platform")
 	require.Contains(t, ticket.Tags, "claim")
 
 	body, err := json.Marshal(aClaim("c-1"))
@@ -50,7 +50,7 @@ func TestTemplatesInheritAndPreview(t *testing.T) {
 
 	list, err := b.client.Templates(ctx, "acme")
 	require.NoError(t, err)
-	require.Equal(t, "shop", list[0].Scope, "the strongest first")
+	require.Equal(t, "shop", list[0].Scope, "the shop's templates must come first")
 	require.Equal(t, "platform", list[1].Scope)
 	require.Equal(t, "built-in", list[len(list)-1].Scope)
 
@@ -59,7 +59,7 @@ func TestTemplatesInheritAndPreview(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "platform", inherited.Scope)
 	_ = refusal(t, b.client.DeleteTemplate(ctx, "acme", "damaged", "de"), http.StatusNotFound, client.CodeNotFound)
-	require.Zero(t, dixaRequests(b), "no template asks Dixa anything")
+	require.Zero(t, dixaRequests(b), "templates must not send requests to Dixa")
 }
 
 func TestBrokenTemplateIsNotSaved(t *testing.T) {
@@ -79,5 +79,5 @@ func TestBrokenTemplateIsNotSaved(t *testing.T) {
 	_ = refusal(t, err, 404, client.CodeNotFound)
 	template, err := b.client.Template(t.Context(), "acme", "damaged", "de")
 	require.NoError(t, err)
-	require.Equal(t, "built-in", template.Scope, "nothing was saved")
+	require.Equal(t, "built-in", template.Scope, "nothing may be saved")
 }

@@ -35,7 +35,7 @@ func (a *api) textual(spec huma.API) func(huma.Context, func(huma.Context)) {
 		}
 		text, err := charset.UTF8(body, ctx.Header("Content-Type"))
 		if err != nil {
-			p := newProblem(http.StatusBadRequest, "", "The body cannot be read as text.")
+			p := newProblem(http.StatusBadRequest, "", "The body is not valid text.")
 			if errors.Is(err, charset.ErrUnknown) {
 				p = newProblem(http.StatusUnsupportedMediaType, client.CodeInvalid, "The body cannot be read: "+err.Error()+". Send UTF-8.")
 			} else {

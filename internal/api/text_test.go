@@ -39,7 +39,7 @@ func (b *bench) bodied() []string {
 	return routes
 }
 
-func TestEveryRouteTakesTextOfAnyCharset(t *testing.T) {
+func TestEveryRouteAcceptsAnyCharset(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -75,13 +75,13 @@ func TestClaimInLatin1IsTranscoded(t *testing.T) {
 	require.Equal(t, "Größe", c.Description)
 
 	r = b.send("POST", "/v1/shops/acme/claims", b.secret, "\uFEFF"+strings.Replace(body, "Gr\xF6\xDFe", "Größe", 1))
-	require.Equal(t, http.StatusOK, r.StatusCode, "the same claim behind a byte order mark: %s", r.text)
+	require.Equal(t, http.StatusOK, r.StatusCode, "a byte order mark must be ignored: %s", r.text)
 	r = b.send("POST", "/v1/shops/acme/claims", b.secret, strings.Repeat("\xF6", claim.MaxBodyBytes+1))
 	require.Equal(t, http.StatusRequestEntityTooLarge, r.StatusCode, r.text)
 }
 
 // Signed events are stored unchanged, and invalid ones are visible.
-func TestEventsThatAreNotUTF8FailVisibly(t *testing.T) {
+func TestEventsThatAreNotUTF8AreRefused(t *testing.T) {
 	t.Parallel()
 	t.Run("Dixa's", func(t *testing.T) {
 		t.Parallel()

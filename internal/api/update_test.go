@@ -37,9 +37,9 @@ func TestPatchEditsAClaimBeforeItIsOpened(t *testing.T) {
 	require.Equal(t, client.UpdateEdited, out.Result)
 	require.Equal(t, []string{"customer.phone", "order.address.city", "reason"}, out.Changed)
 	require.Equal(t, "missing_product", out.Claim.Reason)
-	require.Greater(t, b.kicks.Load(), kicks, "the dispatcher is told at once")
+	require.Greater(t, b.kicks.Load(), kicks, "the dispatcher must be kicked at once")
 
-	require.Equal(t, client.UpdateUnchanged, b.update(change).Result, "the same once more")
+	require.Equal(t, client.UpdateUnchanged, b.update(change).Result, "a repeated change must be unchanged")
 	require.Equal(t, client.UpdateOlder, b.update(`{"reason": "damaged", "updated_at": "2026-03-01T11:59:59Z"}`).Result)
 	require.Equal(t, client.UpdateUnchanged, b.update(`{}`).Result)
 	require.Equal(t, client.UpdateEdited, b.update(`{"customer": {"phone": null}}`).Result)
@@ -48,10 +48,10 @@ func TestPatchEditsAClaimBeforeItIsOpened(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(2), revision)
 	require.Empty(t, body.Customer.Phone)
-	require.Equal(t, "ada.customer@example.org", body.Customer.Email, "what was left out stays")
+	require.Equal(t, "ada.customer@example.org", body.Customer.Email, "omitted members must stay")
 
 	again, err := b.client.Submit(t.Context(), aClaim("c-1"))
-	require.NoError(t, err, "what was submitted first is still the same claim")
+	require.NoError(t, err, "the first submission must still match")
 	require.False(t, again.New)
 
 	withdrawn := b.update(`{"status": "withdrawn"}`)
@@ -73,10 +73,10 @@ func TestPatchListsEveryFault(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, b.send("PATCH", "/v1/shops/acme/claims/c-1", b.secret, `[]`).problem(t).Status)
 	require.Equal(t, http.StatusNotFound, b.send("PATCH", "/v1/shops/acme/claims/c-9", b.secret, `{}`).problem(t).Status)
 	require.Equal(t, http.StatusForbidden, b.send("PATCH", "/v1/shops/acme/claims/c-1", b.key("acme", client.ScopeClaimsRead), `{}`).problem(t).Status)
-	require.Equal(t, "damaged", b.update(`{}`).Claim.Reason, "nothing was changed")
+	require.Equal(t, "damaged", b.update(`{}`).Claim.Reason, "nothing may change")
 }
 
-func TestPatchAfterTheCreateInstructs(t *testing.T) {
+func TestPatchAfterTheCreateAddsAnInstruction(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -94,14 +94,14 @@ func TestPatchAfterTheCreateInstructs(t *testing.T) {
 	require.Equal(t, "And so is the plate.", change.Said)
 	require.Nil(t, change.Added)
 
-	require.Equal(t, client.UpdateUnchanged, b.update(`{"status": "Accepted"}`).Result, "the status that holds is no change")
+	require.Equal(t, client.UpdateUnchanged, b.update(`{"status": "Accepted"}`).Result, "the current status must be unchanged")
 	body, revision, err := b.store.Claims.OpeningBody(t.Context(), refC1)
 	require.NoError(t, err)
 	require.Zero(t, revision)
-	require.Equal(t, "The vase is in pieces.", body.Description, "what may have been sent stays as it was sent")
+	require.Equal(t, "The vase is in pieces.", body.Description, "a body that may have been sent must not change")
 }
 
-func TestChangeRulesAreCheckedWhenTheyAreSaved(t *testing.T) {
+func TestChangeRulesAreValidatedWhenSaved(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")

@@ -65,7 +65,7 @@ func TestSubmitWaitsUntilTheClaimIsOpened(t *testing.T) {
 			require.Equal(t, want, applied)
 			require.True(t, got.New)
 			require.Equal(t, claim.StateSkipped, got.Claim.State)
-			require.Greater(t, b.kicks.Load(), kicks, "the claim starts before the response")
+			require.Greater(t, b.kicks.Load(), kicks, "the claim must start before the response")
 
 			status, _, known := b.submitPreferring(t.Context(), "c-1", prefer)
 			require.Equal(t, http.StatusOK, status)
@@ -75,7 +75,7 @@ func TestSubmitWaitsUntilTheClaimIsOpened(t *testing.T) {
 	}
 }
 
-func TestSubmitThatWaitsForTooLongIsAnsweredAsAccepted(t *testing.T) {
+func TestSubmitWaitTimesOutAsAccepted(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -109,7 +109,7 @@ func TestSubmitDoesNotWaitWhileTemporalIsDown(t *testing.T) {
 	require.Equal(t, claim.StateReceived, got.Claim.State)
 }
 
-func TestHundredWaitsAtOnceHoldNobodyUp(t *testing.T) {
+func TestHundredConcurrentWaits(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")

@@ -37,10 +37,10 @@ func (a *api) keepDixaEvent(ctx context.Context, r *http.Request, body []byte) (
 	}
 	event, err := dixa.ParseEvent(body)
 	if err == nil && !claim.IsID(event.ID) {
-		err = errors.New("the event_id cannot be kept")
+		err = errors.New("the event_id is invalid")
 	}
 	if err != nil {
-		return "", false, malformedEvent("The body is not an event of Dixa's.", fmt.Errorf("keep an event of connection %s: %w", connection, err))
+		return "", false, malformedEvent("The body is not a Dixa event.", fmt.Errorf("store an event of connection %s: %w", connection, err))
 	}
 	// In the metric, unknown names share one label, so that senders cannot create
 	// metrics.
@@ -60,9 +60,9 @@ func (a *api) keepDixaEvent(ctx context.Context, r *http.Request, body []byte) (
 	var conflict *store.ConflictError
 	switch {
 	case errors.As(err, &foreign):
-		err = &eventRefusal{status: http.StatusForbidden, reason: "other_organization", err: err, words: "The event is of another Dixa organisation than this address is for."}
+		err = &eventRefusal{status: http.StatusForbidden, reason: "other_organization", err: err, words: "The event belongs to a different Dixa organisation than this address."}
 	case errors.As(err, &conflict):
-		err = &eventRefusal{status: http.StatusConflict, reason: "organization_taken", err: err, words: "The event's Dixa organisation has another address already."}
+		err = &eventRefusal{status: http.StatusConflict, reason: "organization_taken", err: err, words: "The event's Dixa organisation already has another address."}
 	case errors.Is(err, store.ErrNotFound):
 		err = unverified("unknown_connection")
 	}
@@ -75,15 +75,15 @@ const signatureScheme = "dixaSignature"
 // documentWebhooks describes the webhook route in the OpenAPI document.
 func documentWebhooks(spec *huma.OpenAPI) {
 	documentReceiver(spec, huma.Operation{
-		OperationID: "receive-dixa-event", Path: subscription.Path + "{connection}", Summary: "Receive an event of Dixa's",
-		Description: "For Dixa. The signature is verified over the body as it came. An event is kept once, by its event_id; events and members that are not known are kept too.",
+		OperationID: "receive-dixa-event", Path: subscription.Path + "{connection}", Summary: "Receive a Dixa event",
+		Description: "Called by Dixa. The signature covers the body as sent. Events are deduplicated by event_id. Unknown events and members are stored, too.",
 		Parameters: []*huma.Param{{
-			Name: "connection", In: "path", Required: true, Description: "The connection's id, as reading the integration shows it.", Schema: &huma.Schema{Type: "string", Format: "uuid"},
+			Name: "connection", In: "path", Required: true, Description: "The id of the connection, as the integration shows it.", Schema: &huma.Schema{Type: "string", Format: "uuid"},
 		}},
 	}, "204", signatureScheme, map[string]string{
-		"401": "The signature is missing, malformed, wrong or too old, or the address is nobody's.",
-		"403": "The event is of another Dixa organisation than the connection.",
-		"409": "The event's Dixa organisation has another connection.",
+		"401": "The signature is missing, malformed, wrong or too old, or the address is unknown.",
+		"403": "The event belongs to a different Dixa organisation than the connection.",
+		"409": "The event's Dixa organisation already has another connection.",
 	}, &huma.Schema{
 		Type: "object", Required: []string{"event_id", "event_fqn", "organization"},
 		Properties: map[string]*huma.Schema{

@@ -72,7 +72,7 @@ func (b *bench) nothingKept(connection, id string) {
 	require.ErrorIs(b.t, err, store.ErrNotFound)
 }
 
-func TestWebhookIsKeptOnce(t *testing.T) {
+func TestWebhookIsStoredOnce(t *testing.T) {
 	t.Parallel()
 	for name, database := range map[string]func(t *testing.T) string{
 		"sqlite":   func(t *testing.T) string { t.Helper(); return "sqlite:" + filepath.Join(t.TempDir(), "claimflow.db") },
@@ -91,9 +91,9 @@ func TestWebhookIsKeptOnce(t *testing.T) {
 			}
 			wg.Wait()
 			require.Equal(t, slices.Repeat([]int{http.StatusNoContent}, len(statuses)), statuses)
-			require.EqualValues(t, 1, b.kicks.Load()-kicks, "one of them was the first")
+			require.EqualValues(t, 1, b.kicks.Load()-kicks, "exactly one event must be new")
 			e := b.kept(connection, eventID)
-			require.Equal(t, body, string(e.Body), "as it came")
+			require.Equal(t, body, string(e.Body), "the body must be stored as received")
 			require.Equal(t, "ConversationClosed", e.Name)
 			require.EqualValues(t, 4711, e.ConversationID)
 			require.Equal(t, time.Date(2026, 3, 21, 6, 0, 0, 0, time.UTC), e.HappenedAt)
@@ -101,7 +101,7 @@ func TestWebhookIsKeptOnce(t *testing.T) {
 	}
 }
 
-func TestWebhookThatIsNotDixas(t *testing.T) {
+func TestWebhookWithInvalidSignatureIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	connection, secret := b.enabled("acme")
@@ -132,13 +132,13 @@ func TestWebhookThatIsNotDixas(t *testing.T) {
 		r := b.send("POST", "/webhooks/dixa/"+tt.connection, "", tt.body, headers...)
 		p := r.problem(t)
 		require.Equal(t, http.StatusUnauthorized, p.Status, reason)
-		require.Equal(t, "The event is not signed as this address asks for.", p.Detail, "%s: it gives nothing away", reason)
+		require.Equal(t, "The signature is not valid for this address.", p.Detail, "%s: the response must not reveal the reason", reason)
 		require.Equal(t, []string{"X-DIXA-SIGNATURE"}, r.Header.Values("Www-Authenticate"))
 		word, _, _ := strings.Cut(reason, ":")
 		require.Contains(t, b.log.String(), `"refused":"`+word+`"`)
 	}
 	b.nothingKept(connection, eventID)
-	require.Equal(t, http.StatusNoContent, b.send("POST", "/webhooks/dixa/"+connection, "", body, "X-Dixa-Signature", sign(71*time.Hour)).StatusCode, "Dixa may be late")
+	require.Equal(t, http.StatusNoContent, b.send("POST", "/webhooks/dixa/"+connection, "", body, "X-Dixa-Signature", sign(71*time.Hour)).StatusCode, "a late signature must be accepted")
 	require.NotContains(t, b.log.String(), secret)
 	require.NotContains(t, b.log.String(), "ada@customer.example")
 	require.Equal(t, http.StatusMethodNotAllowed, b.send("GET", "/webhooks/dixa/"+connection, "", "").StatusCode)
@@ -156,7 +156,7 @@ func TestWebhookOfAnotherOrganization(t *testing.T) {
 	b.nothingKept(connection, eventID)
 }
 
-func TestWebhookThatNobodyKnows(t *testing.T) {
+func TestUnknownWebhookIsStored(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	connection, secret := b.enabled("acme")
@@ -186,7 +186,7 @@ func TestWebhookThatNobodyKnows(t *testing.T) {
 	}
 }
 
-func TestWebhookThatIsTooLarge(t *testing.T) {
+func TestTooLargeWebhook(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	connection, secret := b.enabled("acme")
@@ -197,7 +197,7 @@ func TestWebhookThatIsTooLarge(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, b.deliver(connection, secret, fits).StatusCode)
 }
 
-func TestWebhookThatDoesNotArriveWhole(t *testing.T) {
+func TestIncompleteWebhook(t *testing.T) {
 	t.Parallel()
 	b := newBenchOn(t, "sqlite::memory:", func(o *api.Options) { o.WebhookPatience = 200 * time.Millisecond })
 	connection, _ := b.enabled("acme")
@@ -215,7 +215,7 @@ func TestWebhookThatDoesNotArriveWhole(t *testing.T) {
 	answers := map[string]int{}
 	for _, sender := range senders {
 		status, err := bufio.NewReader(sender).ReadString('\n')
-		require.NoError(t, err, "a slow sender is answered and let go")
+		require.NoError(t, err, "a slow sender must get a response")
 		answers[strings.TrimSpace(status)]++
 	}
 	delete(answers, "HTTP/1.1 503 Service Unavailable") // requests over the limit, if any overlapped
@@ -233,7 +233,7 @@ func TestWebhookWhileTheStoreIsDown(t *testing.T) {
 	require.Equal(t, "5", r.Header.Get("Retry-After"))
 }
 
-func TestWebhookWhileTheSecretIsReplaced(t *testing.T) {
+func TestWebhookDuringSecretRotation(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
@@ -244,21 +244,21 @@ func TestWebhookWhileTheSecretIsReplaced(t *testing.T) {
 		require.NoError(t, err)
 		return b.deliver(in.Connection.ID, secret, event(id, emulator.SeedOrganization, "CONVERSATION_CLOSED")).StatusCode
 	}
-	require.Equal(t, http.StatusUnauthorized, deliver(first, "e-0"), "nothing is saved yet")
+	require.Equal(t, http.StatusUnauthorized, deliver(first, "e-0"), "no secret is saved yet")
 	saved, err := b.client.SaveWebhookSecret(ctx, "acme", first)
 	require.NoError(t, err)
 	require.Equal(t, claim.SubscriptionByHand, saved.State)
 	require.Equal(t, "a1a…a1a1", saved.SecretPreview)
-	require.Regexp(t, "^"+b.url+"/webhooks/dixa/", saved.URL, "it says where Dixa has to send to")
+	require.Regexp(t, "^"+b.url+"/webhooks/dixa/", saved.URL, "the URL must be the address for Dixa")
 	require.Equal(t, http.StatusNoContent, deliver(first, "e-1"))
 	_, err = b.client.SaveWebhookSecret(ctx, "acme", second)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusNoContent, deliver(second, "e-2"))
-	require.Equal(t, http.StatusNoContent, deliver(first, "e-3"), "both are good")
+	require.Equal(t, http.StatusNoContent, deliver(first, "e-3"), "both secrets must be valid")
 	_, err = b.client.SaveWebhookSecret(ctx, "acme", third)
 	require.NoError(t, err)
-	require.Equal(t, http.StatusNoContent, deliver(third, "e-4"), "also one that is not hexadecimal")
-	require.Equal(t, http.StatusUnauthorized, deliver(first, "e-5"), "the one before the last is not")
+	require.Equal(t, http.StatusNoContent, deliver(third, "e-4"), "a secret need not be hexadecimal")
+	require.Equal(t, http.StatusUnauthorized, deliver(first, "e-5"), "an older secret must be invalid")
 
 	for _, wrong := range []string{"short", " " + first, first + "\n", strings.Repeat("ä", 32), strings.Repeat("a", 513)} {
 		_, err := b.client.SaveWebhookSecret(ctx, "acme", wrong)
@@ -278,19 +278,19 @@ func TestWebhookWhileTheSecretIsReplaced(t *testing.T) {
 	}
 }
 
-func TestFirstWebhookTellsTheOrganization(t *testing.T) {
+func TestFirstWebhookPinsTheOrganization(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.dixa.SetSwitches(emulator.Switches{OrganizationAbsent: true})
 	connection, secret := b.enabled("acme")
 	c, err := b.store.Connections.Get(t.Context(), connection)
 	require.NoError(t, err)
-	require.Empty(t, c.OrganizationID, "Dixa did not say it")
+	require.Empty(t, c.OrganizationID, "the organisation must be unknown")
 	body := event("e-1", never, "CONVERSATION_CLOSED")
 	require.Equal(t, http.StatusUnauthorized, b.deliver(connection, strings.Repeat("ab", 32), body).StatusCode)
 	c, err = b.store.Connections.Get(t.Context(), connection)
 	require.NoError(t, err)
-	require.Empty(t, c.OrganizationID, "an event that is not verified tells nothing")
+	require.Empty(t, c.OrganizationID, "an unverified event must not pin the organisation")
 
 	require.Equal(t, http.StatusNoContent, b.deliver(connection, secret, event("e-2", emulator.SeedOrganization, "CONVERSATION_CLOSED")).StatusCode)
 	in, err := b.client.Integration(t.Context(), "acme")
@@ -307,7 +307,7 @@ func TestFirstWebhookTellsTheOrganization(t *testing.T) {
 	_, err = b.client.SaveWebhookSecret(t.Context(), "second", secret)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusConflict, b.deliver(second.ID, secret, event("e-3", emulator.SeedOrganization, "CONVERSATION_CLOSED")).StatusCode)
-	require.Contains(t, b.log.String(), "which connection "+connection+" has already", "the log says what to do")
+	require.Contains(t, b.log.String(), "which already has connection "+connection, "the log must say what to do")
 	// A token of an organisation that now belongs to another connection is refused.
 	b.dixa.SetSwitches(emulator.Switches{})
 	other, err := b.store.Connections.SaveToken(t.Context(), "acme", token, store.Organization{ID: never})
@@ -315,19 +315,19 @@ func TestFirstWebhookTellsTheOrganization(t *testing.T) {
 	require.ErrorAs(t, err, &foreign, "%v", other)
 }
 
-// TestDeliveriesOfDixa has the emulator deliver events with every misbehaviour, and
+// TestDeliveriesFromDixa has the emulator deliver events with every misbehaviour, and
 // compares the stored events with those it sent.
-func TestDeliveriesOfDixa(t *testing.T) {
+func TestDeliveriesFromDixa(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]emulator.WebhookSwitches{
-		"well behaved":           {},
-		"each twice":             {Duplicate: 1},
-		"in another order":       {Reorder: 0.5, Duplicate: 0.3},
-		"late":                   {Late: 0.5, LateBy: emulator.Duration(time.Millisecond)},
-		"guessed, two names":     {GuessedMembers: true, TransferredNames: "two", AttachmentItems: "strings", CustomAttributesAbsent: true},
-		"a fifth of them lost":   {Lose: 0.2},
-		"all of it":              {Duplicate: 0.5, Reorder: 0.5, Late: 0.3, LateBy: emulator.Duration(time.Millisecond), Lose: 0.2},
-		"all of it, differently": {Duplicate: 0.2, Reorder: 0.2, Late: 0.6, LateBy: emulator.Duration(2 * time.Millisecond), Lose: 0.1},
+		"no faults":               {},
+		"each twice":              {Duplicate: 1},
+		"in another order":        {Reorder: 0.5, Duplicate: 0.3},
+		"late":                    {Late: 0.5, LateBy: emulator.Duration(time.Millisecond)},
+		"guessed, two names":      {GuessedMembers: true, TransferredNames: "two", AttachmentItems: "strings", CustomAttributesAbsent: true},
+		"one in five lost":        {Lose: 0.2},
+		"all faults":              {Duplicate: 0.5, Reorder: 0.5, Late: 0.3, LateBy: emulator.Duration(time.Millisecond), Lose: 0.2},
+		"all faults, other rates": {Duplicate: 0.2, Reorder: 0.2, Late: 0.6, LateBy: emulator.Duration(2 * time.Millisecond), Lose: 0.1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -347,7 +347,7 @@ func TestDeliveriesOfDixa(t *testing.T) {
 			webhook := b.dixa.State().Webhooks[0]
 			sent := map[string]string{}
 			for _, d := range webhook.Deliveries {
-				require.True(t, d.Success, "%s was answered %d", d.Event, d.Code)
+				require.True(t, d.Success, "%s: status %d", d.Event, d.Code)
 				sent[d.EventID] = d.Payload
 			}
 			require.Greater(t, len(sent), 20)
@@ -369,7 +369,7 @@ func (b *bench) settle() {
 	require.NoError(b.t, b.dixa.FlushDeliveries(ctx))
 }
 
-func TestNothingOfAnEventIsOnDisk(t *testing.T) {
+func TestEventsAreEncryptedOnDisk(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	b := newBenchOn(t, "sqlite:"+filepath.Join(folder, "claimflow.db"))
@@ -384,7 +384,7 @@ func TestNothingOfAnEventIsOnDisk(t *testing.T) {
 			require.NoError(t, err)
 			all = append(all, data...)
 		}
-		require.Contains(t, string(all), eventID, "the test does not see what is written")
+		require.Contains(t, string(all), eventID, "the test must see the written data")
 		for _, personal := range []string{"ada@customer.example", "Lovelace", secret} {
 			require.False(t, bytes.Contains(bytes.ToLower(all), []byte(strings.ToLower(personal))), personal)
 		}
@@ -396,14 +396,14 @@ func TestNothingOfAnEventIsOnDisk(t *testing.T) {
 	grep()
 }
 
-func TestEnableSubscribesAndDisableEndsIt(t *testing.T) {
+func TestEnableSubscribesAndDisableUnsubscribes(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	connection, _ := b.enabled("acme")
 	b.connected("second")
 	_, err := b.client.Enable(t.Context(), "second")
 	require.NoError(t, err)
-	require.Len(t, b.dixa.State().Webhooks, 1, "shops of one Dixa share a subscription")
+	require.Len(t, b.dixa.State().Webhooks, 1, "shops of one organisation must share a subscription")
 	in, err := b.client.Integration(t.Context(), "second")
 	require.NoError(t, err)
 	require.Equal(t, claim.SubscriptionActive, in.Subscription.State)
@@ -413,7 +413,7 @@ func TestEnableSubscribesAndDisableEndsIt(t *testing.T) {
 
 	_, err = b.client.Disable(t.Context(), "acme")
 	require.NoError(t, err)
-	require.Len(t, b.dixa.State().Webhooks, 1, "the other shop is enabled")
+	require.Len(t, b.dixa.State().Webhooks, 1, "the subscription must stay for the other shop")
 	require.NoError(t, b.client.DeleteShop(t.Context(), "second"))
 	require.Empty(t, b.dixa.State().Webhooks)
 }

@@ -64,7 +64,7 @@ func TestServeAcceptsClaimsWhileTemporalIsDown(t *testing.T) {
 	var ready map[string]string
 	require.Equal(t, http.StatusOK, get(t, url+"/readyz", &ready), "claims must still be accepted")
 	require.Equal(t, "degraded", ready["status"])
-	require.Equal(t, "unreachable: claims are taken and wait", ready["temporal"])
+	require.Equal(t, "unreachable: claims are accepted and wait", ready["temporal"])
 	var document struct{ Servers []struct{ URL string } }
 	require.Equal(t, http.StatusOK, get(t, url+"/openapi.json", &document))
 	require.Equal(t, "https://claims.example.com", document.Servers[0].URL, "the server URL must be CLAIMFLOW_PUBLIC_URL")

@@ -20,7 +20,7 @@ func TestMissingNamespaceIsNamed(t *testing.T) {
 	metrics := s.serveMetrics()
 	ref := s.submit(s.sample("c-1"))
 
-	require.Contains(t, s.ready(), "the namespace does not exist: claims are taken and wait")
+	require.Contains(t, s.ready(), "the namespace does not exist: claims are accepted and wait")
 	eventually(t, "the worker says what is missing", func() error {
 		if !strings.Contains(s.logs.String(), "namespace nowhere on "+shared.engine.Address()) ||
 			!strings.Contains(s.logs.String(), "create it or set TEMPORAL_NAMESPACE") {

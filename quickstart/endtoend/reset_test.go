@@ -219,7 +219,8 @@ func (s *site) awaitRest(c temporal.Client, ref claim.Ref, run string) string {
 			if err != nil {
 				return err
 			}
-			if e.GetEventType() == enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED {
+			switch e.GetEventType() {
+			case enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED, enumspb.EVENT_TYPE_MARKER_RECORDED:
 				done++
 			}
 		}
