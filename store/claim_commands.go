@@ -37,10 +37,10 @@ func (s *core) retry(ctx context.Context, tx *sql.Tx, ref claim.Ref, from claim.
 		return err
 	}
 	if next == from {
-		_, err = exec(ctx, tx, `UPDATE claims SET revision = revision + 1 WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
+		_, err = exec(ctx, tx, `UPDATE claims SET revision = revision + 1, gather_until = 0 WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
 		return err
 	}
-	_, err = exec(ctx, tx, `UPDATE claims SET state = $3, cause = '', create_anyway = $4, retried_at = $5, updated_at = $5, revision = revision + 1
+	_, err = exec(ctx, tx, `UPDATE claims SET state = $3, cause = '', create_anyway = $4, retried_at = $5, updated_at = $5, revision = revision + 1, gather_until = 0
 		WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID, next, o.CreateAnyway, s.now())
 	return err
 }
@@ -70,7 +70,7 @@ func (s *core) abandon(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *clai
 	if _, err := s.change(ctx, tx, ref, row, claim.EventAbandon, set); err != nil {
 		return err
 	}
-	_, err = exec(ctx, tx, `UPDATE claims SET create_anyway = FALSE, revision = revision + 1
+	_, err = exec(ctx, tx, `UPDATE claims SET create_anyway = FALSE, revision = revision + 1, gather_until = 0
 		WHERE shop = $1 AND id = $2`, ref.Shop, ref.ID)
 	return err
 }
@@ -197,7 +197,7 @@ func (s *core) retryAll(ctx context.Context, shop string, from claim.State, wher
 	}
 	now := args.add(s.now())
 	query := `UPDATE claims SET state = ` + args.add(next) + `, cause = '', create_anyway = FALSE, retried_at = ` + now +
-		`, updated_at = ` + now + `, revision = revision + 1 WHERE state = ` + args.add(from) + ` AND ` + where
+		`, updated_at = ` + now + `, revision = revision + 1, gather_until = 0 WHERE state = ` + args.add(from) + ` AND ` + where
 	n := 0
 	err = s.write(ctx, "retry the claims of shop "+shop, func(tx *sql.Tx) (err error) {
 		if err := liveShop(ctx, tx, shop); err != nil {

@@ -22,7 +22,8 @@ type Nudge struct {
 }
 
 // After one of our own writes to Dixa, the events that it causes gather for a moment,
-// so that one nudge announces all of them.
+// so that one nudge announces all of them. A change by a person does not wait for
+// them.
 const (
 	// openingGathers is how long events gather after the conversation was linked. An
 	// opening usually ends within this time.
@@ -100,7 +101,7 @@ func (s Nudges) WakeParked(ctx context.Context) (int, error) {
 	const shopVersion = `(SELECT s.settings_version FROM shops s WHERE s.slug = claims.shop)`
 	n := 0
 	err := s.write(ctx, "wake parked claims", func(tx *sql.Tx) (err error) {
-		n, err = exec(ctx, tx, `UPDATE claims SET revision = revision + 1, woken_version = `+shopVersion+`
+		n, err = exec(ctx, tx, `UPDATE claims SET revision = revision + 1, gather_until = 0, woken_version = `+shopVersion+`
 			WHERE state = $1 AND parked_version < `+shopVersion+` AND woken_version < `+shopVersion+`
 			AND NOT (fallback_used AND retried_at < fallback_at)`, claim.StateNeedsAttention)
 		return err

@@ -36,8 +36,8 @@ func TestNudgesAreOwedUntilTheyAreTold(t *testing.T) {
 			now.Turn(1000)
 		}
 		require.Equal(t, []store.Nudge{
-			{Ref: ref("1"), Revision: 1, Reason: "partial_damage", OrderNumber: "#1"},
-			{Ref: ref("2"), Revision: 1, Reason: "partial_damage", OrderNumber: "#2"},
+			{Ref: ref("1"), Revision: 1, Reason: "partial_damage", OrderNumber: "#1", New: true},
+			{Ref: ref("2"), Revision: 1, Reason: "partial_damage", OrderNumber: "#2", New: true},
 		}, unsignalled(t, s, 2))
 
 		require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("1"), 1))
@@ -54,6 +54,49 @@ func TestNudgesAreOwedUntilTheyAreTold(t *testing.T) {
 		require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("2"), 2))
 		require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("2"), 1))
 		require.Len(t, unsignalled(t, s, 10), 1, "a late note of an old nudge takes the new one back")
+	})
+}
+
+// Events that one of our own writes causes share a nudge. Neither a person's change nor
+// a lost nudge waits for them.
+func TestEventsOfOwnWritesShareANudge(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		c := connect(t, s, "acme", "org-1")
+		accept(t, s, sample("1"))
+		told(t, s)
+		receiveEvent := func(id string) {
+			t.Helper()
+			receive(t, s, c.ID, closed(id, "org-1", 7))
+			joinAll(t, s, 1)
+		}
+		change(t, s, ref("1"), claim.EventStart)
+		link(t, s, c.ID, "1", 7)
+		receiveEvent("while it opens")
+		now.Turn(5 * time.Second)
+		require.Empty(t, unsignalled(t, s, 10))
+
+		change(t, s, ref("1"), claim.EventOpened)
+		require.True(t, load(t, s, ref("1")).NudgeGathers)
+		now.Turn(time.Second)
+		receiveEvent("the echo")
+		require.Empty(t, unsignalled(t, s, 10))
+		now.Turn(time.Second)
+		require.Len(t, unsignalled(t, s, 10), 1)
+		require.False(t, load(t, s, ref("1")).NudgeGathers)
+		told(t, s)
+
+		receiveEvent("news")
+		require.Len(t, unsignalled(t, s, 10), 1, "no write precedes it")
+		told(t, s)
+
+		_, _, err := s.Intents.Begin(t.Context(), ref("1"), claim.StepNote)
+		require.NoError(t, err)
+		receiveEvent("another echo")
+		require.Empty(t, unsignalled(t, s, 10))
+		_, _, err = s.Instructions.Add(t.Context(), claim.Instruction{Ref: ref("1"), ID: "i-1", Kind: claim.InstructNote, Body: json.RawMessage(`{}`)})
+		require.NoError(t, err)
+		require.Len(t, unsignalled(t, s, 10), 1, "an instruction does not wait")
 	})
 }
 

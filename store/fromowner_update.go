@@ -179,7 +179,7 @@ func (c *ownerChange) edit(ctx context.Context, tx *sql.Tx) error {
 	if err := c.keep(ctx, tx, claimEdited); err != nil {
 		return err
 	}
-	_, err := exec(ctx, tx, `UPDATE claims SET latest = NULL, body_revision = body_revision + 1, revision = revision + 1, updated_at = $3
+	_, err := exec(ctx, tx, `UPDATE claims SET latest = NULL, body_revision = body_revision + 1, revision = revision + 1, gather_until = 0, updated_at = $3
 		WHERE shop = $1 AND id = $2`, c.ref.Shop, c.ref.ID, c.store.now())
 	return err
 }

@@ -186,7 +186,7 @@ func (s Shops) Resume(ctx context.Context, slug string) error {
 // nudgeWaiting makes the workflows of a shop's claims in progress read the store
 // again. The shop's new settings version wakes the parked ones.
 func nudgeWaiting(ctx context.Context, tx *sql.Tx, slug string) error {
-	_, err := exec(ctx, tx, `UPDATE claims SET revision = revision + 1 WHERE shop = $1 AND state IN ($2, $3)`,
+	_, err := exec(ctx, tx, `UPDATE claims SET revision = revision + 1, gather_until = 0 WHERE shop = $1 AND state IN ($2, $3)`,
 		slug, claim.StateReceived, claim.StateOpening)
 	return err
 }

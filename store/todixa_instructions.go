@@ -51,7 +51,7 @@ func (s *core) instruct(ctx context.Context, tx *sql.Tx, in claim.Instruction) (
 	if err != nil {
 		return in, false, err
 	}
-	_, err = exec(ctx, tx, `UPDATE claims SET revision = revision + 1 WHERE shop = $1 AND id = $2`, in.Shop, in.Ref.ID)
+	_, err = exec(ctx, tx, `UPDATE claims SET revision = revision + 1, gather_until = 0 WHERE shop = $1 AND id = $2`, in.Shop, in.Ref.ID)
 	return in, true, err
 }
 

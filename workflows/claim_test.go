@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -258,6 +260,53 @@ func TestRunContinuesAnOpeningWithoutCreatingAgain(t *testing.T) {
 	w.at(time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CompleteConversation", "SyncStatus opened", "Follow"}, w.calls)
+}
+
+// A local activity holds its workflow task open, so it must not wait for a store that
+// is down.
+func TestStepsLeaveTheWorkflowTaskWhileTheStoreIsDown(t *testing.T) {
+	t.Parallel()
+	down := temporal.NewApplicationError("the database does not answer", claim.ErrorStore)
+	for _, step := range []string{"LoadClaim", "ResolveTemplate", "CheckEvidence", "Follow"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			var remote []string
+			w.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
+				remote = append(remote, info.ActivityType.Name)
+			})
+			w.fail[step] = func(attempt int) error {
+				if attempt <= 6 {
+					return down
+				}
+				return nil
+			}
+			w.at(time.Hour, w.abandon)
+			w.run(t)
+			require.Contains(t, w.calls, "SyncStatus opened")
+			require.Contains(t, remote, step)
+			require.Equal(t, 7, w.attempts[step])
+			require.NotContains(t, slices.DeleteFunc(remote, func(name string) bool { return name == step }), "LoadClaim", "the others stay local")
+		})
+	}
+}
+
+// A local attempt that hangs ends before the workflow task times out.
+func TestLocalAttemptsAreShort(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var taken []time.Duration
+	w.env.SetOnLocalActivityStartedListener(func(_ *activity.Info, ctx context.Context, _ []any) {
+		deadline, ok := ctx.Deadline()
+		require.True(t, ok)
+		taken = append(taken, time.Until(deadline))
+	})
+	w.at(time.Hour, w.abandon)
+	w.run(t)
+	require.NotEmpty(t, taken)
+	for _, d := range taken {
+		require.LessOrEqual(t, d, 3*time.Second)
+	}
 }
 
 func TestClaimIsSkippedWhenTheIntegrationIsOff(t *testing.T) {

@@ -31,47 +31,61 @@ type engine struct {
 	calls   int
 	started []client.StartWorkflowOptions
 	ensured []client.StartWorkflowOptions
+	// running lists the workflows that a start finds running.
+	running   map[string]bool
+	signalled []string
 	asked   chan struct{}
 }
 
 func (e *engine) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.calls++
-	if e.down != nil {
-		return nil, e.down
+	if err := e.called(o, workflow, args); err != nil {
+		return nil, err
 	}
-	if e.refuse != "" && strings.HasPrefix(o.ID, e.refuse) {
-		return nil, errors.New("not this one")
+	if o.WorkflowIDConflictPolicy == enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING {
+		e.ensured = append(e.ensured, o)
+		return nil, nil
 	}
-	if workflow != claim.WorkflowName || len(args) != 1 {
-		return nil, errors.New("the claim's workflow takes the claim's reference")
+	if !o.WorkflowExecutionErrorWhenAlreadyStarted {
+		return nil, errors.New("a start must not pass over a workflow that runs")
 	}
-	e.ensured = append(e.ensured, o)
+	if e.running[o.ID] {
+		return nil, fmt.Errorf("start: %w", serviceerror.NewWorkflowExecutionAlreadyStarted("running", "", ""))
+	}
+	e.started = append(e.started, o)
 	return nil, nil
 }
 
 func (e *engine) SignalWithStartWorkflow(_ context.Context, _, signal string, arg any, o client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	defer func() {
-		select {
-		case e.asked <- struct{}{}:
-		default:
-		}
-	}()
-	e.calls++
-	if e.down != nil {
-		return nil, e.down
+	if err := e.called(o, workflow, args); err != nil {
+		return nil, err
 	}
-	if e.refuse != "" && strings.HasPrefix(o.ID, e.refuse) {
-		return nil, errors.New("not this one")
-	}
-	if signal != claim.SignalNudge || arg != nil || workflow != claim.WorkflowName || len(args) != 1 {
-		return nil, errors.New("a nudge has no content and starts the claim's workflow")
+	if signal != claim.SignalNudge || arg != nil {
+		return nil, errors.New("a nudge must have no content")
 	}
 	e.started = append(e.started, o)
+	e.signalled = append(e.signalled, o.ID)
 	return nil, nil
+}
+
+func (e *engine) called(o client.StartWorkflowOptions, workflow any, args []any) error {
+	select {
+	case e.asked <- struct{}{}:
+	default:
+	}
+	e.calls++
+	switch {
+	case e.down != nil:
+		return e.down
+	case e.refuse != "" && strings.HasPrefix(o.ID, e.refuse):
+		return errors.New("not this one")
+	case workflow != claim.WorkflowName || len(args) != 1:
+		return errors.New("the claim's workflow takes the claim's reference")
+	}
+	return nil
 }
 
 func (e *engine) set(down error) {
@@ -416,4 +430,33 @@ func TestEveryKindOfTroubleIsSaidWhenItBegins(t *testing.T) {
 	require.Equal(t, 1, strings.Count(logged, "not this one"), logged)
 	require.Equal(t, 1, strings.Count(logged, "the engine is away"), logged)
 	require.Equal(t, 1, strings.Count(logged, "brought to Temporal again"), logged)
+}
+
+// A new claim's workflow reads the claim when it starts. A signal would only add to its
+// history.
+func TestNewClaimIsStartedWithoutSignal(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.accept(t, "1")
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	require.Equal(t, []string{"claim:acme:1"}, b.engine.ids())
+	require.Empty(t, b.engine.signalled)
+
+	require.NoError(t, b.store.Nudges.MarkRead(t.Context(), claim.Ref{Shop: "acme", ID: "1"}, 1))
+	require.NoError(t, b.store.Claims.Abandon(t.Context(), claim.Ref{Shop: "acme", ID: "1"}))
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	require.Equal(t, []string{"claim:acme:1"}, b.engine.signalled)
+}
+
+// The process may end between starting a workflow and recording it. The workflow may
+// have read an earlier revision of the claim.
+func TestNewClaimWhoseWorkflowRunsIsSignalled(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.accept(t, "1")
+	b.engine.running = map[string]bool{"claim:acme:1": true}
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	require.Equal(t, []string{"claim:acme:1"}, b.engine.signalled)
+	require.NoError(t, b.dispatcher.Once(t.Context()))
+	require.Len(t, b.engine.signalled, 1)
 }
