@@ -92,7 +92,7 @@ func (a *Dixa) recordAttempt(ctx context.Context, ref claim.Ref, requests int, f
 		err = errors.Join(err, noteErr)
 	}
 	if err != nil {
-		activity.GetLogger(ctx).Warn("attempt not noted", "claim", ref.String(), "error", err)
+		activity.GetLogger(ctx).Warn("could not record an attempt", "claim", ref.String(), "error", err)
 	}
 }
 
@@ -139,7 +139,7 @@ func (a *Dixa) session(ctx context.Context, ref claim.Ref) (*session, error) {
 	}
 	s := &session{store: a.Store, checker: a.Checker, ref: ref, work: work, settings: integration.Effective}
 	if s.settings.ReadOnly {
-		return nil, parked(claim.CauseReadOnly, "the shop's connection is read-only")
+		return nil, parked(claim.CauseReadOnly, "the shop's settings are read-only (read_only)")
 	}
 	if work.ConnectionID == "" {
 		return nil, parked(claim.CauseNoConnection, "the shop has no Dixa connection")
@@ -179,7 +179,7 @@ func (a *Dixa) refuseToken(ctx context.Context, s *session, refusal error) error
 		return err
 	}
 	if first {
-		activity.GetLogger(ctx).Warn("Dixa refuses the connection's token; its claims are parked until a new one is saved", "connection", s.work.ConnectionID)
+		activity.GetLogger(ctx).Warn("Dixa rejected the connection's token; its claims are parked until a new token is saved", "connection", s.work.ConnectionID)
 	}
 	return parked(claim.CauseConnection, refusal.Error())
 }
@@ -219,7 +219,7 @@ func (s *session) idempotent(ctx context.Context, step string, send func(context
 		return s.retryNotFound(ctx, err)
 	}
 	if err := s.store.Intents.Finish(ctx, s.ref, step, nil); err != nil {
-		return fmt.Errorf("record that step %s is done: %w", step, err)
+		return fmt.Errorf("record step %s as done: %w", step, err)
 	}
 	return nil
 }
@@ -235,7 +235,7 @@ func (s *session) retryNotFound(ctx context.Context, err error) error {
 	if linkErr != nil || time.Since(link.CreatedAt) > s.window() {
 		return err
 	}
-	return retryable(claim.ErrorUnavailable, "Dixa does not show the new conversation yet: "+err.Error(), err, 2*time.Second)
+	return retryable(claim.ErrorUnavailable, "the new conversation is not visible in Dixa yet: "+err.Error(), err, 2*time.Second)
 }
 
 // parkIfRefused parks the claim with cause if Dixa refused permanently.

@@ -110,7 +110,7 @@ func parked(cause claim.Cause, message string) error {
 // edited reports that the owner changed the claim before its conversation was
 // created.
 func edited(ref claim.Ref) error {
-	return temporal.NewNonRetryableApplicationError("claim "+ref.String()+" was changed before its conversation was created; it is rendered anew", claim.ErrorEdited, nil)
+	return temporal.NewNonRetryableApplicationError("claim "+ref.String()+" changed before its conversation was created, so it is rendered again", claim.ErrorEdited, nil)
 }
 
 // withdrawn reports that the claim was abandoned before anything was sent.

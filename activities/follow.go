@@ -32,7 +32,7 @@ const (
 // wait.
 func (a *Claims) Follow(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
 	standing, err := a.follow(ctx, ref)
-	return standing, toTemporal("take in what Dixa told of the claim", err)
+	return standing, toTemporal("apply events from Dixa", err)
 }
 
 func (a *Claims) follow(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
@@ -274,7 +274,7 @@ func (a *Claims) recent(ctx context.Context, w store.Snapshot) ([]claim.RecentEv
 	}
 	last, err := a.Store.Conversations.LatestTimeline(ctx, w.Ref, maxRecentEvents)
 	if err != nil {
-		return nil, fmt.Errorf("read what happened last: %w", err)
+		return nil, fmt.Errorf("read the latest timeline entries: %w", err)
 	}
 	var moments []claim.RecentEvent
 	for _, h := range last {

@@ -14,10 +14,10 @@ import (
 // AskState asks Dixa for the state of the claim's conversation if events leave it in
 // doubt. It costs one request. It returns the resulting state of the claim.
 func (a *Dixa) AskState(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
-	return a.withState(ctx, ref, "ask for the state of the conversation", func(ctx context.Context, s *session) error {
+	return a.withState(ctx, ref, "request the state of the conversation", func(ctx context.Context, s *session) error {
 		known, err := s.store.Conversations.Get(ctx, ref)
 		if err != nil {
-			return fmt.Errorf("read what is known of the conversation: %w", err)
+			return fmt.Errorf("read the stored conversation: %w", err)
 		}
 		if known.DoubtAt.IsZero() {
 			return nil

@@ -26,7 +26,7 @@ func (a *Dixa) Instruct(ctx context.Context, ref claim.Ref) (claim.WorkflowState
 		}
 		carryOut := carriedOut[in.Kind]
 		if carryOut == nil {
-			return s.finish(ctx, in, refusal{"this version of Claimflow does not know how to do " + in.Kind}, outcome{})
+			return s.finish(ctx, in, refusal{"this version of Claimflow does not support instructions of kind " + in.Kind}, outcome{})
 		}
 		done, err := carryOut(ctx, s, in)
 		return s.finish(ctx, in, err, done)
@@ -92,7 +92,7 @@ func (s *session) finish(ctx context.Context, in claim.Instruction, err error, d
 	if done.result != nil {
 		var err error
 		if in.Result, err = json.Marshal(done.result); err != nil {
-			return fmt.Errorf("write what came of instruction %s as JSON: %w", in.ID, err)
+			return fmt.Errorf("encode the result of instruction %s: %w", in.ID, err)
 		}
 	}
 	return s.store.Instructions.Finish(ctx, in, done.set)

@@ -43,7 +43,7 @@ type changed struct {
 func applyOwnerChange(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
 	c := changeRun{session: s, in: in}
 	if err := json.Unmarshal(in.Body, &c.change); err != nil {
-		return outcome{}, refusal{"what changed cannot be read"}
+		return outcome{}, refusal{"the stored change cannot be decoded"}
 	}
 	decision, err := decideOnce(ctx, s, in, c.decide)
 	if err != nil {
@@ -56,7 +56,7 @@ func applyOwnerChange(ctx context.Context, s *session, in claim.Instruction) (ou
 	out, err := c.outcome(ctx)
 	if err == nil && decision.Over {
 		out.set.Outbox = []store.OutboxEvent{{ID: "conflict:changes", Type: claim.OutboundStatusConflict}}
-		err = refusal{fmt.Sprintf("%d changes within an hour wrote to the conversation already: the rules of the shop and its owner contradict each other; mend the rules, then change the claim again", maxChanges)}
+		err = refusal{fmt.Sprintf("%d changes within an hour already wrote to the conversation, so the shop's rules and the claim's owner contradict each other; correct the rules, then change the claim again", maxChanges)}
 	}
 	out.set.Timeline = append(out.set.Timeline, c.timelineEntry(err))
 	return out, err
@@ -162,7 +162,7 @@ func (c *changeRun) runOnce(ctx context.Context, part string, send func() error)
 		return err
 	}
 	if err := c.store.Intents.Finish(ctx, c.ref, c.in.Step(part), nil); err != nil {
-		return fmt.Errorf("record that %s is done: %w", part, err)
+		return fmt.Errorf("record %s as done: %w", part, err)
 	}
 	c.recordDone(part, true)
 	return nil
@@ -242,15 +242,15 @@ func (c *changeRun) tag(ctx context.Context) error {
 			return err
 		}
 		if len(refused) == len(missing) {
-			c.recordSkipped("tags", strings.Join(refused, ", ")+": refused by Dixa")
+			c.recordSkipped("tags", strings.Join(refused, ", ")+": rejected by Dixa")
 			return nil
 		}
 	case time.Since(sent) > tagTimeout:
 		c.recordDone("tags", true)
-		c.recordSkipped("tags", "Dixa does not show them a minute after it took them")
+		c.recordSkipped("tags", "not visible in Dixa a minute after Dixa accepted them")
 		return nil
 	}
-	return retryable(claim.ErrorBusy, "Dixa has not put the tags on yet", nil, tagPollInterval)
+	return retryable(claim.ErrorBusy, "Dixa has not applied the tags yet", nil, tagPollInterval)
 }
 
 // assign assigns the conversation to the wanted agent or queue.
@@ -288,7 +288,7 @@ func (c *changeRun) applyState(ctx context.Context) error {
 	case w.FollowUp > 0:
 		until := c.in.CreatedAt.Add(w.FollowUp)
 		if !until.After(time.Now()) {
-			c.recordSkipped("follow_up", "its time is over")
+			c.recordSkipped("follow_up", "its time has passed")
 			return nil
 		}
 		if c.found.State == dixa.StateClosed && !reopened {
@@ -350,12 +350,12 @@ func (c *changeRun) wroteState() bool {
 
 // timelineEntry returns the timeline entry of the change.
 func (c *changeRun) timelineEntry(err error) store.TimelineEntry {
-	e := claim.TimelineEntry{At: time.Now().UTC(), What: "change of the owner carried out", By: c.in.By, Detail: strings.Join(c.done.Done, ", ")}
+	e := claim.TimelineEntry{At: time.Now().UTC(), What: "owner's change applied", By: c.in.By, Detail: strings.Join(c.done.Done, ", ")}
 	if len(c.done.Left) > 0 {
-		e.Detail = strings.TrimPrefix(e.Detail+"; left: "+strings.Join(c.done.Left, "; "), "; ")
+		e.Detail = strings.TrimPrefix(e.Detail+"; skipped: "+strings.Join(c.done.Left, "; "), "; ")
 	}
 	if err != nil {
-		e.What, e.Detail = "change of the owner refused", err.Error()
+		e.What, e.Detail = "owner's change refused", err.Error()
 	}
 	return store.TimelineEntry{ID: c.in.Step(""), TimelineEntry: e}
 }
@@ -382,15 +382,15 @@ func fieldInWords(path string) string {
 func writeShipmentNote(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
 	var news store.ShipmentUpdate
 	if err := json.Unmarshal(in.Body, &news); err != nil {
-		return outcome{}, refusal{"the news of the shipment cannot be read"}
+		return outcome{}, refusal{"the stored shipment update cannot be decoded"}
 	}
 	sign := fmt.Sprintf("Claimflow %s (shipment %d)", s.ref.Reference(), in.Number)
 	parcel := strings.Join(slices.DeleteFunc([]string{news.Carrier, cmp.Or(news.Number, news.Shipment)}, func(p string) bool { return p == "" }), " ")
-	text := "The parcel"
+	text := "Status of the parcel"
 	if parcel != "" {
 		text += " " + clip(parcel, maxNotedFile)
 	}
-	text += " is now: " + clip(strings.ReplaceAll(news.Phase, "_", " "), maxNotedFile)
+	text += ": " + clip(strings.ReplaceAll(news.Phase, "_", " "), maxNotedFile)
 	if !news.At.IsZero() {
 		text += ", since " + news.At.UTC().Format("2006-01-02 15:04 UTC")
 	}

@@ -37,7 +37,7 @@ func (c *changeRun) sendMessage(ctx context.Context) error {
 			return err
 		}
 		if err := keep(c.files); err != nil {
-			return fmt.Errorf("note that the message goes in pieces: %w", err)
+			return fmt.Errorf("record that the message is split: %w", err)
 		}
 	}
 	c.recordDone("message", false)

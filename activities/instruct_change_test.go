@@ -362,7 +362,7 @@ func TestTooManyChangesAreRefusedAndSaySo(t *testing.T) {
 	require.Equal(t, []string{claim.OutboundOpened, claim.OutboundStatusConflict}, b.told(ref), "once")
 	happened, err := b.store.Conversations.LatestTimeline(t.Context(), ref, 100)
 	require.NoError(t, err)
-	require.Equal(t, "change of the owner refused", happened[len(happened)-1].What)
+	require.Equal(t, "owner's change refused", happened[len(happened)-1].What)
 }
 
 func TestAnEditBeforeTheCreateIsSent(t *testing.T) {
@@ -442,5 +442,5 @@ func TestShipmentNewsBecomeOneNote(t *testing.T) {
 	}
 	c, _ := b.conversation()
 	require.Len(t, c.Notes, 1)
-	require.Contains(t, c.Notes[0].Text, "The parcel dhl 4711 is now: return received")
+	require.Contains(t, c.Notes[0].Text, "Status of the parcel dhl 4711: return received")
 }

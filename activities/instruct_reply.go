@@ -29,7 +29,7 @@ var replyChannels = []dixa.Channel{dixa.ChannelEmail, dixa.ChannelContactForm, d
 func sendReply(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
 	var reply claim.ReplyBody
 	if json.Unmarshal(in.Body, &reply) != nil {
-		return outcome{}, refusal{"the reply cannot be read"}
+		return outcome{}, refusal{"the stored reply cannot be decoded"}
 	}
 	var err error
 	reply.AgentID, err = decideOnce(ctx, s, in, func(context.Context) (string, error) {
@@ -39,7 +39,7 @@ func sendReply(ctx context.Context, s *session, in claim.Instruction) (outcome, 
 		return outcome{}, err
 	}
 	if reply.AgentID == "" {
-		return outcome{}, refusal{"a reply needs an agent, and neither it nor the shop's settings name one (default_agent_id)"}
+		return outcome{}, refusal{"a reply requires an agent: set agent_id in the reply or default_agent_id in the shop's settings"}
 	}
 	if err := s.ensureReplyable(ctx, in); err != nil {
 		return outcome{}, err
@@ -76,13 +76,13 @@ func (s *session) ensureReplyable(ctx context.Context, in claim.Instruction) err
 		return err
 	}
 	if !slices.Contains(replyChannels, c.Channel) {
-		return refusal{fmt.Sprintf("a conversation on the channel %s takes no reply through Dixa's API; reply in Dixa", c.Channel)}
+		return refusal{fmt.Sprintf("Dixa's API does not support replies on the channel %s; reply in Dixa", c.Channel)}
 	}
 	if c.State != dixa.StateClosed {
 		return nil
 	}
 	if s.settings.ReplyToClosed == claim.ReplyRefused {
-		return refusal{"the conversation is closed, and the shop's settings refuse replies then (reply_to_closed)"}
+		return refusal{"the conversation is closed, and the shop's settings refuse replies to closed conversations (reply_to_closed)"}
 	}
 	return s.client.Conversations.Reopen(ctx, s.work.ConversationID, "")
 }
@@ -141,7 +141,7 @@ func filesOf(r claim.ReplyBody) []dixa.Attachment {
 func writeNote(ctx context.Context, s *session, in claim.Instruction) (outcome, error) {
 	var note claim.NoteBody
 	if json.Unmarshal(in.Body, &note) != nil {
-		return outcome{}, refusal{"the note cannot be read"}
+		return outcome{}, refusal{"the stored note cannot be decoded"}
 	}
 	sum := sha256.Sum256([]byte(in.ID))
 	sign := fmt.Sprintf("Claimflow %s #%s", s.ref.Reference(), hex.EncodeToString(sum[:4]))

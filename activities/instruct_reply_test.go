@@ -120,7 +120,7 @@ func TestReplyThatCannotBeSentIsRefusedWithWhy(t *testing.T) {
 		"no agent":       {claim.ReplyBody{Text: "x"}, "default_agent_id"},
 		"a file is gone": {claim.ReplyBody{Text: "x", AgentID: server.SeedAgentAnna, Attachments: []string{"http://127.0.0.1:1/gone.pdf"}}, "could not copy an attachment"},
 		"no such agent":  {claim.ReplyBody{Text: "x", AgentID: "00000000-0000-4000-8000-000000000000"}, "AddMessageError.EndUserNotFound"},
-		"not readable":   {[]string{"x"}, "cannot be read"},
+		"not readable":   {[]string{"x"}, "cannot be decoded"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

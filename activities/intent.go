@@ -62,14 +62,14 @@ func executeOnce[R any](ctx context.Context, s *store.Store, w write[R]) (R, err
 		lookedAt := time.Now()
 		result, found, err := w.find(ctx)
 		if err != nil {
-			return none, fmt.Errorf("look whether step %s was done: %w", w.step, err)
+			return none, fmt.Errorf("check whether step %s succeeded: %w", w.step, err)
 		}
 		if found {
 			return result, w.record(ctx, s, result)
 		}
 		if wait := intent.SentAt.Add(w.window).Sub(lookedAt); wait > 0 {
 			return none, retryable(claim.ErrorAmbiguous, fmt.Sprintf(
-				"step %s was sent without an answer and cannot be found yet; it is looked for again in %s", w.step, wait.Round(time.Second)), nil, wait)
+				"Dixa did not answer step %s, and its effect is not visible yet; the next check is in %s", w.step, wait.Round(time.Second)), nil, wait)
 		}
 		var mine bool
 		if intent, mine, err = w.prepareResend(ctx, s, intent); err != nil {
@@ -81,7 +81,7 @@ func executeOnce[R any](ctx context.Context, s *store.Store, w write[R]) (R, err
 			return w.resultOf(intent)
 		default:
 			// Temporal considered this attempt's worker, or the other's, dead.
-			return none, retryable(claim.ErrorAmbiguous, "another attempt at step "+w.step+" is under way", nil, w.window)
+			return none, retryable(claim.ErrorAmbiguous, "another attempt at step "+w.step+" is in progress", nil, w.window)
 		}
 	}
 
@@ -111,7 +111,7 @@ func (w write[R]) begin(ctx context.Context, s *store.Store) (intent store.Inten
 		return intent, false, edited(w.ref)
 	}
 	if err != nil {
-		err = fmt.Errorf("write down the intent of step %s: %w", w.step, err)
+		err = fmt.Errorf("record the intent of step %s: %w", w.step, err)
 	}
 	return intent, outstanding, err
 }
@@ -121,7 +121,7 @@ func (w write[R]) begin(ctx context.Context, s *store.Store) (intent store.Inten
 func (w write[R]) prepareResend(ctx context.Context, s *store.Store, intent store.Intent) (_ store.Intent, mine bool, err error) {
 	if intent.SentAt.Before(w.forcedAt) {
 		if err := s.Intents.Refuse(ctx, intent); err != nil {
-			return intent, false, fmt.Errorf("give step %s up: %w", w.step, err)
+			return intent, false, fmt.Errorf("abandon the last try of step %s: %w", w.step, err)
 		}
 		begun, outstanding, err := w.begin(ctx, s)
 		if err != nil {
@@ -131,7 +131,7 @@ func (w write[R]) prepareResend(ctx context.Context, s *store.Store, intent stor
 	}
 	intent, mine, err = s.Intents.Resend(ctx, intent)
 	if err != nil {
-		return intent, false, fmt.Errorf("write down the intent of step %s again: %w", w.step, err)
+		return intent, false, fmt.Errorf("renew the intent of step %s: %w", w.step, err)
 	}
 	return intent, mine, nil
 }
@@ -149,15 +149,15 @@ func (w write[R]) resolveDuplicate(ctx context.Context, s *store.Store, waited b
 	result, found, err := w.find(ctx)
 	switch {
 	case err != nil:
-		return result, fmt.Errorf("look for what Dixa says it has of step %s: %w", w.step, err)
+		return result, fmt.Errorf("search for the duplicate of step %s: %w", w.step, err)
 	case found:
 		return result, w.record(ctx, s, result)
 	case !waited:
 		// Lists may lag. The intent stays open, and the next search runs when they
 		// must have caught up.
-		return result, retryable(claim.ErrorAmbiguous, "Dixa says that it has step "+w.step+" already, but does not show it yet: "+refusal.Error(), refusal, w.window)
+		return result, retryable(claim.ErrorAmbiguous, "Dixa reports step "+w.step+" as a duplicate, but the original is not visible yet: "+refusal.Error(), refusal, w.window)
 	default:
-		return result, parked(w.unknown, "Dixa says that it has step "+w.step+" already, but it cannot be found: "+refusal.Error())
+		return result, parked(w.unknown, "Dixa reports step "+w.step+" as a duplicate, but the original cannot be found: "+refusal.Error())
 	}
 }
 
@@ -166,7 +166,7 @@ func (w write[R]) record(ctx context.Context, s *store.Store, result R) error {
 		return w.finish(ctx, result)
 	}
 	if err := s.Intents.Finish(ctx, w.ref, w.step, result); err != nil {
-		return fmt.Errorf("record that step %s is done: %w", w.step, err)
+		return fmt.Errorf("record step %s as done: %w", w.step, err)
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func (w write[R]) record(ctx context.Context, s *store.Store, result R) error {
 // returns both, and the next attempt searches Dixa before it sends.
 func joinRecordError(dixaErr, storeErr error) error {
 	if storeErr != nil {
-		return fmt.Errorf("note that Dixa did not do it (%w): %w", dixaErr, storeErr)
+		return fmt.Errorf("record that Dixa did not perform the write (%w): %w", dixaErr, storeErr)
 	}
 	return dixaErr
 }

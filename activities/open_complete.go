@@ -26,7 +26,7 @@ func (a *Dixa) CompleteConversation(ctx context.Context, change StatusChange) (C
 			do    func(context.Context, *evidenceDraft) error
 		}{
 			{"apply the tags", s.applyTags},
-			{"send the rest of the message", s.sendSeparately},
+			{"send the remaining parts of the message", s.sendSeparately},
 			{"assign the conversation", s.assign},
 			{"set the custom attributes", s.setAttributes},
 			{"write the internal note", s.writeNote},
@@ -68,7 +68,7 @@ func (s *session) assign(ctx context.Context, _ *evidenceDraft) error {
 			if s.ticket.AgentID != "" {
 				err := s.client.Conversations.Claim(ctx, s.work.ConversationID, s.ticket.AgentID, false)
 				if dixa.IsConflict(err) {
-					return "somebody else", nil
+					return "another agent", nil
 				}
 				return s.ticket.AgentID, err
 			}

@@ -78,14 +78,14 @@ func (s *session) conversation(ctx context.Context) (Conversation, error) {
 			return Conversation{}, err
 		}
 		if err := s.store.Claims.SaveDraft(ctx, s.ref, draftEvidence, files); err != nil {
-			return Conversation{}, fmt.Errorf("note that the message goes in pieces: %w", err)
+			return Conversation{}, fmt.Errorf("record that the message is split: %w", err)
 		}
 	}
 }
 
 func (s *session) create(ctx context.Context, endUserID string, files evidenceDraft) (Conversation, error) {
 	if s.ticket.EmailIntegrationID == "" {
-		return Conversation{}, parked(claim.CauseContactEndpoint, "the shop's settings name no mailbox to open conversations in")
+		return Conversation{}, parked(claim.CauseContactEndpoint, "the shop's settings have no mailbox for new conversations (email_integration_id)")
 	}
 	subject := s.ticket.Subject
 	if files.PartBytes > 0 {
@@ -98,7 +98,7 @@ func (s *session) create(ctx context.Context, endUserID string, files evidenceDr
 	}
 	if s.ticket.Outbound {
 		if s.ticket.AgentID == "" {
-			return Conversation{}, parked(claim.CauseRouting, "conversations are opened outbound, but no agent is named to write them")
+			return Conversation{}, parked(claim.CauseRouting, "opening is outbound, but neither the routing rules nor default_agent_id set an agent as the author")
 		}
 		message.Type, message.AgentID = dixa.Outbound, s.ticket.AgentID
 	}
@@ -172,7 +172,7 @@ func (s *session) findConversation(ctx context.Context, endUserID string) (int64
 			continue
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return 0, false, fmt.Errorf("read whose conversation %d is: %w", c.ID, err)
+			return 0, false, fmt.Errorf("read the claim of conversation %d: %w", c.ID, err)
 		}
 		ours, err := s.isOurs(ctx, c.ID)
 		if err != nil {
@@ -232,21 +232,21 @@ func (s *session) diagnoseRefusal(ctx context.Context, endUserID string, refusal
 	if dixa.IsNotFound(err) {
 		intent, intentErr := s.store.Intents.Get(ctx, s.ref, customerStep(s.ticket.Revision))
 		if intentErr == nil && !intent.DoneAt.IsZero() && time.Since(intent.DoneAt) <= s.window() {
-			return retryable(claim.ErrorUnavailable, "Dixa does not show the new customer yet: "+err.Error(), err, 2*time.Second)
+			return retryable(claim.ErrorUnavailable, "the new customer is not visible in Dixa yet: "+err.Error(), err, 2*time.Second)
 		}
 		if err := s.store.Customers.Forget(ctx, s.work.ConnectionID, endUserID); err != nil {
 			return fmt.Errorf("forget the customer: %w", err)
 		}
 		if err := s.store.Intents.Reopen(ctx, s.ref, customerStep(s.ticket.Revision)); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("forget that the customer was created: %w", err)
+			return fmt.Errorf("reopen the step that creates the customer: %w", err)
 		}
 		return errCustomerGone
 	}
 	if _, err := s.client.ContactEndpoints.Get(ctx, s.ticket.EmailIntegrationID); dixa.IsNotFound(err) {
-		return parked(claim.CauseContactEndpoint, "the mailbox of the shop's settings is not a contact endpoint of this Dixa")
+		return parked(claim.CauseContactEndpoint, "the mailbox in the settings is not a contact endpoint in the shop's Dixa")
 	}
 	if err == nil && user.Email == "" {
-		return parked(claim.CauseNoEmail, "the customer has no e-mail address, and Dixa refuses an e-mail conversation for them: "+refusal.Error())
+		return parked(claim.CauseNoEmail, "the customer has no e-mail address, and Dixa rejected the e-mail conversation: "+refusal.Error())
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func TestConversationThatIsNotShownYetIsWaitedFor(t *testing.T) {
 	_, err = b.open(ref)
 	app := failure(t, err)
 	require.Equal(t, claim.ErrorAmbiguous, app.Type())
-	require.Contains(t, app.Message(), "looked for again")
+	require.Contains(t, app.Message(), "next check")
 	require.Greater(t, app.NextRetryDelay().Seconds(), 50.0, "not before the window is over")
 	require.Equal(t, 1, b.dixa.Stats().ByOperation["POST /conversations"], "no second create within the window")
 }

@@ -59,7 +59,7 @@ func (s *session) customerOf(ctx context.Context, c *claim.Claim, step string) (
 		return held.EndUserID, nil
 	}
 	if !held.Held {
-		return "", retryable(claim.ErrorBusy, "another claim of the same customer looks them up right now", nil, 2*time.Second)
+		return "", retryable(claim.ErrorBusy, "another claim is looking up the same customer", nil, 2*time.Second)
 	}
 	id, err := s.findOrCreate(ctx, who, step)
 	if err != nil {
@@ -211,14 +211,14 @@ func noContact(c *claim.Claim) string {
 	if strings.TrimSpace(c.Customer.Phone) == "" {
 		return none + " and no phone number"
 	}
-	shown := "of no digits"
+	shown := "(no digits)"
 	if len(digits) > 4 {
-		shown = fmt.Sprintf("of %d digits that ends in %s", len(digits), digits[len(digits)-2:])
+		shown = fmt.Sprintf("(%d digits, ends in %s)", len(digits), digits[len(digits)-2:])
 	} else if digits != "" {
-		shown = fmt.Sprintf("of %d digits", len(digits))
+		shown = fmt.Sprintf("(%d digits)", len(digits))
 	}
-	return none + ", and the phone number " + shown + " cannot be read: it is not in international form (+49 …), and it is no number of the country of the claim's address or of the setting default_country; " +
-		"set default_country, or have the claim changed"
+	return none + ", and its phone number " + shown + " cannot be parsed: it is neither in international form (+49 …) nor a number in the country of the claim's address or of default_country; " +
+		"set default_country or correct the claim"
 }
 
 // e164 formats a phone number as in Dixa's examples. It parses a national number

@@ -145,7 +145,7 @@ func TestTwoClaimsOfOneNewCustomerMakeOneEndUser(t *testing.T) {
 					if err == nil {
 						return
 					}
-					if !strings.Contains(err.Error(), "another claim of the same customer") {
+					if !strings.Contains(err.Error(), "another claim is looking up the same customer") {
 						t.Errorf("%s: %v", ref, err)
 						return
 					}

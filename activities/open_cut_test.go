@@ -27,7 +27,7 @@ func TestNoteSaysWhatWasCut(t *testing.T) {
 	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
 	opened, _ := b.conversation()
 	require.Contains(t, opened.Messages[0].Content.Value, "O › x")
-	require.Contains(t, opened.Notes[0].Text, "Too long, so shortened or left out:\n- customer.first_name: the first 199 of 500 characters")
+	require.Contains(t, opened.Notes[0].Text, "Shortened or omitted because of their length:\n- customer.first_name: the first 199 of 500 characters")
 
 	b.patch(ref, fmt.Sprintf(`{"customer": {"last_name": %q}}`, strings.Repeat("ü", 300)))
 	b.carryOut(ref)

@@ -79,7 +79,7 @@ func (a *Evidence) check(ctx context.Context, ref claim.Ref) (EvidenceResult, er
 	var kept evidenceDraft
 	err := a.Store.Claims.Draft(ctx, ref, draftEvidence, &kept)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return EvidenceResult{}, fmt.Errorf("read what was decided before: %w", err)
+		return EvidenceResult{}, fmt.Errorf("read the earlier result: %w", err)
 	}
 	c, revision, err := a.Store.Claims.OpeningBody(ctx, ref)
 	if err != nil {
@@ -103,7 +103,7 @@ func (a *Evidence) check(ctx context.Context, ref claim.Ref) (EvidenceResult, er
 		return EvidenceResult{}, err
 	}
 	if err := a.Store.Claims.SaveDraft(ctx, ref, draftEvidence, evidenceDraft{Result: verdict, Revision: revision}); err != nil {
-		return EvidenceResult{}, fmt.Errorf("keep what was decided: %w", err)
+		return EvidenceResult{}, fmt.Errorf("save the result: %w", err)
 	}
 	return EvidenceResult{Files: len(verdict.Files), LeftOut: len(verdict.LeftOut)}, nil
 }

@@ -43,7 +43,7 @@ func TestADeactivatedTagIsNamed(t *testing.T) {
 	require.Contains(t, c.Notes[0].Text, "deactivated in Dixa: claim-reason-damaged")
 	happened, err := a.store.Conversations.LatestTimeline(ctx, ref, 10)
 	require.NoError(t, err)
-	require.Equal(t, "tags left out", happened[0].What)
+	require.Equal(t, "tags omitted", happened[0].What)
 	require.Contains(t, happened[0].Detail, "claim-reason-damaged")
 
 	// A change that adds such a tag reports it immediately instead of waiting.

@@ -19,7 +19,7 @@ import (
 func (s *session) writeNote(ctx context.Context, files *evidenceDraft) error {
 	paragraphs := []string{s.ticket.Note}
 	if len(s.ticket.Inactive) > 0 {
-		paragraphs = append(paragraphs, "Not tagged, since deactivated in Dixa: "+strings.Join(s.ticket.Inactive, ", "))
+		paragraphs = append(paragraphs, "Tags not added because they are deactivated in Dixa: "+strings.Join(s.ticket.Inactive, ", "))
 	}
 	refused, err := s.readRefused(ctx)
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *session) writeNote(ctx context.Context, files *evidenceDraft) error {
 
 // describeTruncations lists what was shortened or left out of a claim.
 func describeTruncations(cuts []claim.Truncation) string {
-	words := "Too long, so shortened or left out:"
+	words := "Shortened or omitted because of their length:"
 	for i, c := range cuts {
 		if i == maxNotedFiles {
 			return words + fmt.Sprintf("\nand %d more", len(cuts)-i)
@@ -64,7 +64,7 @@ func (s *session) addNote(ctx context.Context, step, sign, text string) (id stri
 	kind := "note-parts:" + step
 	size := 0
 	if err := s.store.Claims.Draft(ctx, s.ref, kind, &size); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return "", fmt.Errorf("read in which parts the note goes: %w", err)
+		return "", fmt.Errorf("read the part size of the note: %w", err)
 	}
 	for {
 		id, err := s.noteInParts(ctx, step, sign, text, size)
@@ -76,7 +76,7 @@ func (s *session) addNote(ctx context.Context, step, sign, text string) (id stri
 			return "", err
 		}
 		if err := s.store.Claims.SaveDraft(ctx, s.ref, kind, smaller); err != nil {
-			return "", fmt.Errorf("keep in which parts the note goes: %w", err)
+			return "", fmt.Errorf("save the part size of the note: %w", err)
 		}
 		size = smaller
 	}
@@ -149,7 +149,7 @@ func noteText(note string, files evidenceDraft, sign string) string {
 		list.WriteByte('\n')
 	}
 	if missing := files.missing(); missing != "" {
-		list.WriteString("Of the customer's text this is not in the conversation: " + clip(missing, maxNotedFile) + "\n\n")
+		list.WriteString("Missing from the customer's text in this conversation: " + clip(missing, maxNotedFile) + "\n\n")
 	}
 	if note = strings.TrimSpace(note); note != "" {
 		note = clip(note, maxNote-list.Len()-len(sign)-len("\n\n")) + "\n\n"
@@ -162,7 +162,7 @@ func noteText(note string, files evidenceDraft, sign string) string {
 func notedURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return "address not readable"
+		return "invalid URL"
 	}
 	u.User, u.Fragment = nil, ""
 	if whole := u.String(); len(whole) <= maxNotedURL {

@@ -43,7 +43,7 @@ func TestNoteText(t *testing.T) {
 		},
 		"an address that is none": {
 			"", leaving(1, "http://[secret"),
-			"Not attached:\n- photo-1: the server returned 404 (address not readable)\n\n" + noteSign,
+			"Not attached:\n- photo-1: the server returned 404 (invalid URL)\n\n" + noteSign,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

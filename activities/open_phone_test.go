@@ -26,9 +26,9 @@ func TestPhoneNumberInNationalForm(t *testing.T) {
 		"the shop's country":            {phone: "0151 23456789", settings: "DE", want: "+4915123456789"},
 		"a country that is none":        {phone: "0151 23456789", address: claim.Address{CountryCode: "XX", Country: "Germany"}, settings: "DE", want: "+4915123456789"},
 		"in international form":         {phone: "+49 151 23456789", want: "+4915123456789"},
-		"no country":                    {phone: "0151 23456789", says: "of 12 digits that ends in 89"},
-		"no number of the country":      {phone: "12345", settings: "DE", address: claim.Address{CountryCode: "US"}, says: "of 5 digits that ends in 45"},
-		"no number at all":              {phone: "call me", settings: "DE", says: "of no digits"},
+		"no country":                    {phone: "0151 23456789", says: "(12 digits, ends in 89)"},
+		"no number of the country":      {phone: "12345", settings: "DE", address: claim.Address{CountryCode: "US"}, says: "(5 digits, ends in 45)"},
+		"no number at all":              {phone: "call me", settings: "DE", says: "(no digits)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

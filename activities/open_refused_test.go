@@ -28,7 +28,7 @@ func TestCustomerWhoseNameDixaRefusesHasNone(t *testing.T) {
 	_, err = b.open(ref)
 	require.NoError(t, err)
 	require.NoError(t, runVoid(b, steps.AddNote, ref))
-	require.Contains(t, b.conversations()[0].Notes[0].Text, "Dixa refused the customer's name, so the customer has none in Dixa.")
+	require.Contains(t, b.conversations()[0].Notes[0].Text, "Dixa rejected the customer's name, so the customer has no name in Dixa.")
 	again, _ := b.prepare(ref)
 	require.True(t, again.Note, "a run that begins anew knows that there is something to note")
 }
@@ -44,10 +44,10 @@ func TestTagsThatDixaRefusesAreNamed(t *testing.T) {
 	b.dixa.Settle()
 	require.Equal(t, []string{"claim"}, b.conversations()[0].TagNames, "the others are applied")
 	require.NoError(t, runVoid(b, steps.AddNote, ref))
-	require.Contains(t, b.conversations()[0].Notes[0].Text, "Not tagged, since refused by Dixa: claim-reason-damaged")
+	require.Contains(t, b.conversations()[0].Notes[0].Text, "Tags not added because Dixa rejected them: claim-reason-damaged")
 	happened, err := b.store.Conversations.LatestTimeline(t.Context(), ref, 10)
 	require.NoError(t, err)
-	require.Equal(t, "tags left out", happened[0].What)
+	require.Equal(t, "tags omitted", happened[0].What)
 	require.Contains(t, happened[0].Detail, "claim-reason-damaged")
 
 	// A change that adds such a tag reports it immediately instead of waiting.
@@ -55,5 +55,5 @@ func TestTagsThatDixaRefusesAreNamed(t *testing.T) {
 	in := b.patch(ref, `{"status": "accepted"}`).InstructionID
 	require.NoError(t, b.instruct(ref))
 	require.Equal(t, claim.InstructionDone, b.instruction(ref, in).State)
-	require.Contains(t, string(b.instruction(ref, in).Result), "claim-accepted: refused by Dixa")
+	require.Contains(t, string(b.instruction(ref, in).Result), "claim-accepted: rejected by Dixa")
 }

@@ -84,10 +84,10 @@ func (p *pieces) whole() bool { return !p.Separate && len(p.Parts) < 2 }
 func (p *pieces) missing() string {
 	var out []string
 	for _, i := range p.RefusedParts {
-		out = append(out, fmt.Sprintf("part %d of %d (Dixa does not take it)", i+1, len(p.Parts)))
+		out = append(out, fmt.Sprintf("part %d of %d (rejected by Dixa)", i+1, len(p.Parts)))
 	}
 	if p.Cut > 0 {
-		out = append(out, fmt.Sprintf("its last %d bytes (it is too long)", p.Cut))
+		out = append(out, fmt.Sprintf("the last %d bytes (too long)", p.Cut))
 	}
 	return strings.Join(out, ", ")
 }
@@ -200,7 +200,7 @@ func fileRefused(err error) string {
 	case dixa.IsAttachmentDownload(err):
 		return "Dixa could not copy it"
 	case contentRefused(err):
-		return "Dixa does not take it"
+		return "Dixa rejected it"
 	default:
 		return ""
 	}

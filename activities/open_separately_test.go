@@ -132,7 +132,7 @@ func TestPartThatDixaRefusesIsNamedInTheNote(t *testing.T) {
 	require.NoError(t, runVoid(b, steps.AddNote, ref))
 	opened, _ := b.conversation()
 	require.Contains(t, strings.Join(texts(opened.Messages), "\n"), "wörd-499")
-	require.Regexp(t, `Of the customer's text this is not in the conversation: part \d of \d \(Dixa does not take it\)`, opened.Notes[0].Text)
+	require.Regexp(t, `Missing from the customer's text in this conversation: part \d of \d \(rejected by Dixa\)`, opened.Notes[0].Text)
 }
 
 func TestTextOfMoreThanSixtyPartsIsCut(t *testing.T) {
@@ -149,7 +149,7 @@ func TestTextOfMoreThanSixtyPartsIsCut(t *testing.T) {
 	opened, _ := b.conversation()
 	require.Len(t, opened.Messages, 60+3)
 	require.NotContains(t, strings.Join(texts(opened.Messages), ""), "\uFFFD")
-	require.Regexp(t, `its last \d+ bytes \(it is too long\)`, opened.Notes[0].Text)
+	require.Regexp(t, `the last \d+ bytes \(too long\)`, opened.Notes[0].Text)
 }
 
 func TestWhatTheCustomerAddsGoesInPieces(t *testing.T) {

@@ -25,7 +25,7 @@ func (s *session) applyTags(ctx context.Context, _ *evidenceDraft) error {
 			return err
 		}
 		_, err = s.store.Claims.Change(ctx, s.ref, "", store.ClaimUpdate{Timeline: []store.TimelineEntry{{ID: "refused-tags", TimelineEntry: claim.TimelineEntry{
-			At: time.Now().UTC(), What: "tags left out", Detail: strings.Join(refused, ", ") + ": refused by Dixa",
+			At: time.Now().UTC(), What: "tags omitted", Detail: strings.Join(refused, ", ") + ": rejected by Dixa",
 		}}}})
 		return err
 	})
@@ -70,10 +70,10 @@ type refusedDraft struct {
 func (r refusedDraft) inWords() string {
 	var words []string
 	if r.Name {
-		words = append(words, "Dixa refused the customer's name, so the customer has none in Dixa.")
+		words = append(words, "Dixa rejected the customer's name, so the customer has no name in Dixa.")
 	}
 	if len(r.Tags) > 0 {
-		words = append(words, "Not tagged, since refused by Dixa: "+strings.Join(r.Tags, ", "))
+		words = append(words, "Tags not added because Dixa rejected them: "+strings.Join(r.Tags, ", "))
 	}
 	return strings.Join(words, "\n")
 }
@@ -85,7 +85,7 @@ func (s *session) readRefused(ctx context.Context) (refusedDraft, error) {
 func readRefused(ctx context.Context, from *store.Store, ref claim.Ref) (refusedDraft, error) {
 	var r refusedDraft
 	if err := from.Claims.Draft(ctx, ref, draftRefused, &r); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return r, fmt.Errorf("read what Dixa refused: %w", err)
+		return r, fmt.Errorf("read the values that Dixa rejected: %w", err)
 	}
 	return r, nil
 }
@@ -98,7 +98,7 @@ func (s *session) refused(ctx context.Context, add func(*refusedDraft)) error {
 	}
 	add(&r)
 	if err := s.store.Claims.SaveDraft(ctx, s.ref, draftRefused, r); err != nil {
-		return fmt.Errorf("keep what Dixa refused: %w", err)
+		return fmt.Errorf("save the values that Dixa rejected: %w", err)
 	}
 	return nil
 }

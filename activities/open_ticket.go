@@ -94,17 +94,17 @@ func (a *Tickets) resolve(ctx context.Context, ref claim.Ref) (ResolveResult, er
 		}
 	}
 	if err := a.Store.Claims.SaveDraft(ctx, ref, draftTicket, t); err != nil {
-		return ResolveResult{}, fmt.Errorf("keep the ticket: %w", err)
+		return ResolveResult{}, fmt.Errorf("save the ticket: %w", err)
 	}
 	name := chosen.Name()
 	set := store.ClaimUpdate{Template: name, Language: chosen.Language, Route: route.Rule}
 	if len(t.Inactive) > 0 {
 		set.Timeline = []store.TimelineEntry{{ID: "inactive-tags", TimelineEntry: claim.TimelineEntry{
-			At: time.Now().UTC(), What: "tags left out", Detail: strings.Join(t.Inactive, ", ") + ": deactivated in Dixa",
+			At: time.Now().UTC(), What: "tags omitted", Detail: strings.Join(t.Inactive, ", ") + ": deactivated in Dixa",
 		}}}
 	}
 	if _, err := a.Store.Claims.Change(ctx, ref, "", set); err != nil {
-		return ResolveResult{}, fmt.Errorf("record which template won: %w", err)
+		return ResolveResult{}, fmt.Errorf("record the chosen template: %w", err)
 	}
 	refused, err := readRefused(ctx, a.Store, ref)
 	if err != nil {
@@ -132,7 +132,7 @@ func candidates(stored []store.StoredTemplate) ([]templates.Candidate, error) {
 	for i, s := range stored {
 		out[i] = templates.Candidate{Scope: s.Scope, Key: s.Key, Language: s.Language}
 		if err := json.Unmarshal(s.Doc, &out[i].Source); err != nil {
-			return nil, fmt.Errorf("template %s: it cannot be read: %w", out[i].Name(), err)
+			return nil, fmt.Errorf("template %s cannot be decoded: %w", out[i].Name(), err)
 		}
 	}
 	return out, nil

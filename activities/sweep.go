@@ -63,7 +63,7 @@ type SweepPlan struct {
 // span of the log.
 func (a *Sweeps) PlanSweep(ctx context.Context, connectionID string) (SweepPlan, error) {
 	plan, err := a.plan(ctx, connectionID)
-	return plan, toTemporal("begin the sweep", err)
+	return plan, toTemporal("start the sweep", err)
 }
 
 func (a *Sweeps) plan(ctx context.Context, connectionID string) (SweepPlan, error) {
@@ -108,7 +108,7 @@ func latestOf(a, b time.Time) time.Time {
 // is correct. It does nothing if no enabled shop of the connection may write to
 // Dixa, or if a person created the subscription.
 func (a *Sweeps) RepairSubscription(ctx context.Context, connectionID string) (claim.SweepReport, error) {
-	return a.step(ctx, connectionID, "make sure of the webhook subscription", func(ctx context.Context, _ *dixa.Client, report *claim.SweepReport) error {
+	return a.step(ctx, connectionID, "repair the webhook subscription", func(ctx context.Context, _ *dixa.Client, report *claim.SweepReport) error {
 		writes, err := a.mayWrite(ctx, connectionID)
 		if err != nil || !writes {
 			return err
@@ -155,7 +155,7 @@ type FetchInput struct {
 // FetchUndelivered reads, from Dixa's delivery logs, the events that Dixa reports as
 // undelivered, and stores them.
 func (a *Sweeps) FetchUndelivered(ctx context.Context, in FetchInput) (claim.SweepReport, error) {
-	return a.step(ctx, in.ConnectionID, "fetch what Dixa could not deliver", func(ctx context.Context, client *dixa.Client, report *claim.SweepReport) error {
+	return a.step(ctx, in.ConnectionID, "fetch undelivered events", func(ctx context.Context, client *dixa.Client, report *claim.SweepReport) error {
 		kept, err := a.Store.Subscriptions.Get(ctx, in.ConnectionID)
 		if err != nil || kept.ID == "" {
 			return err
@@ -274,7 +274,7 @@ func (a *Sweeps) RaiseWatermark(ctx context.Context, in MarkInput) error {
 func (a *Sweeps) step(ctx context.Context, connectionID, doing string, do func(context.Context, *dixa.Client, *claim.SweepReport) error) (claim.SweepReport, error) {
 	defer a.held.Add(-1)
 	if a.held.Add(1) > maxConcurrentSweeps {
-		return claim.SweepReport{}, retryable(claim.ErrorBusy, doing+": this worker has enough sweeps at work", nil, sweepTurn)
+		return claim.SweepReport{}, retryable(claim.ErrorBusy, doing+": this worker has reached its limit of concurrent sweeps", nil, sweepTurn)
 	}
 	p := resume(ctx)
 	stop := heartbeat(ctx, p.tell)
@@ -295,7 +295,7 @@ func (a *Sweeps) step(ctx context.Context, connectionID, doing string, do func(c
 			return claim.SweepReport{}, toTemporal(doing, markErr)
 		}
 		if first {
-			activity.GetLogger(ctx).Warn("Dixa refuses the connection's token; its claims are parked until a new one is saved", "connection", connectionID)
+			activity.GetLogger(ctx).Warn("Dixa rejected the connection's token; its claims are parked until a new token is saved", "connection", connectionID)
 		}
 		err = parked(claim.CauseConnection, err.Error())
 	}

@@ -31,28 +31,28 @@ const (
 	readAhead = 5000
 )
 
-// ReconcileInput is the input of [Sweeps.JudgeConversations] and [Sweeps.LookAround].
+// ReconcileInput is the input of [Sweeps.ReconcileConversations] and [Sweeps.CheckQuietConversations].
 type ReconcileInput struct {
 	ConnectionID string `json:"connection_id"`
 	// Since is when the sweep began. Conversations handled after it are done.
 	Since time.Time `json:"since"`
-	// Limit bounds the conversations of [Sweeps.LookAround].
+	// Limit bounds the conversations of [Sweeps.CheckQuietConversations].
 	Limit int `json:"limit,omitempty"`
 }
 
-// ReconcileResult is the result of [Sweeps.JudgeConversations].
+// ReconcileResult is the result of [Sweeps.ReconcileConversations].
 type ReconcileResult struct {
 	Report claim.SweepReport `json:"report"`
 	// More says that there are more conversations to reconcile.
 	More bool `json:"more,omitempty"`
 }
 
-// JudgeConversations reconciles a batch of conversations named in the activity log
+// ReconcileConversations reconciles a batch of conversations named in the activity log
 // with what is known of them. It asks Dixa about those with missing information. A
 // conversation that Dixa cannot report on now waits for the next sweep.
-func (a *Sweeps) JudgeConversations(ctx context.Context, in ReconcileInput) (ReconcileResult, error) {
+func (a *Sweeps) ReconcileConversations(ctx context.Context, in ReconcileInput) (ReconcileResult, error) {
 	var out ReconcileResult
-	report, err := a.step(ctx, in.ConnectionID, "look at touched conversations", func(ctx context.Context, client *dixa.Client, _ *claim.SweepReport) error {
+	report, err := a.step(ctx, in.ConnectionID, "reconcile changed conversations", func(ctx context.Context, client *dixa.Client, _ *claim.SweepReport) error {
 		ids, err := a.Store.Sweeps.Unreconciled(ctx, in.ConnectionID, in.Since, reconcileBatchSize)
 		if err != nil {
 			return err
@@ -66,10 +66,10 @@ func (a *Sweeps) JudgeConversations(ctx context.Context, in ReconcileInput) (Rec
 	return out, err
 }
 
-// LookAround asks Dixa about conversations that have been quiet for a long time.
+// CheckQuietConversations asks Dixa about conversations that have been quiet for a long time.
 // Conversations about which nothing is known come first.
-func (a *Sweeps) LookAround(ctx context.Context, in ReconcileInput) (claim.SweepReport, error) {
-	return a.step(ctx, in.ConnectionID, "look at quiet conversations", func(ctx context.Context, client *dixa.Client, _ *claim.SweepReport) error {
+func (a *Sweeps) CheckQuietConversations(ctx context.Context, in ReconcileInput) (claim.SweepReport, error) {
+	return a.step(ctx, in.ConnectionID, "check quiet conversations", func(ctx context.Context, client *dixa.Client, _ *claim.SweepReport) error {
 		limit := in.Limit - progressOf(ctx).report().Looked
 		if limit <= 0 {
 			return nil
@@ -131,7 +131,7 @@ func (a *Sweeps) saveActivities(ctx context.Context, connectionID string, page [
 		}
 		body, err := json.Marshal(e.Details)
 		if err != nil {
-			return 0, fmt.Errorf("keep entry %s of the activity log: %w", e.ID, err)
+			return 0, fmt.Errorf("encode entry %s of the activity log: %w", e.ID, err)
 		}
 		entries = append(entries, store.ActivityEntry{ID: e.ID, ConversationID: p.ConversationID, At: e.At, Type: e.Type, Body: body})
 	}

@@ -630,7 +630,7 @@ func TestSweepThatIsKilledLosesNothing(t *testing.T) {
 	left, err := b.store.Sweeps.Unreconciled(ctx, b.connection, plan.StartedAt.Add(time.Hour), 10)
 	require.NoError(t, err)
 	require.Len(t, left, 2)
-	judged, err := run[activities.ReconcileResult](b.withSweeps(), b.sweeps.JudgeConversations, activities.ReconcileInput{ConnectionID: b.connection, Since: plan.StartedAt.Add(time.Hour)})
+	judged, err := run[activities.ReconcileResult](b.withSweeps(), b.sweeps.ReconcileConversations, activities.ReconcileInput{ConnectionID: b.connection, Since: plan.StartedAt.Add(time.Hour)})
 	require.NoError(t, err)
 	require.Equal(t, 2, judged.Report.Conversations)
 	// Killed here: reconciled, but the watermark is not advanced.
@@ -724,7 +724,7 @@ func TestSweepLooksAtQuietConversations(t *testing.T) {
 	}
 	later := time.Now().Add(2 * time.Hour)
 	look := func(since time.Time) claim.SweepReport {
-		report, err := run[claim.SweepReport](b.withSweeps(), b.sweeps.LookAround, activities.ReconcileInput{ConnectionID: b.connection, Since: since, Limit: 2})
+		report, err := run[claim.SweepReport](b.withSweeps(), b.sweeps.CheckQuietConversations, activities.ReconcileInput{ConnectionID: b.connection, Since: since, Limit: 2})
 		require.NoError(t, err)
 		b.known(refs)
 		return report

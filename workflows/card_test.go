@@ -79,7 +79,7 @@ func TestCardSaysThatTheTokenIsShared(t *testing.T) {
 	w.standing.Paused = true
 	w.standing.TokenShare = &claim.TokenShare{PerSecond: 1.25, RefusedAt: time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC)}
 	w.at(time.Hour, func() {
-		require.Contains(t, w.card(t), "**Dixa's request limit:** Dixa refuses requests that Claimflow's own pace allows, last at 2026-11-27T09:00:00Z: another program uses the token too. About 1.2 requests a second are left")
+		require.Contains(t, w.card(t), "**Dixa's request limit:** Dixa rate limits requests within Claimflow's own pace, last at 2026-11-27T09:00:00Z, because another program uses the token. About 1.2 requests per second remain")
 		w.abandon()
 	})
 	w.run(t)

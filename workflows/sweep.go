@@ -21,8 +21,8 @@ const (
 	// maxPages and maxBatches bound a span that does not end by itself.
 	maxPages   = 500
 	maxBatches = 500
-	// lookAround is how many quiet conversations a run asks about.
-	lookAround = 20
+	// maxQuiet is how many quiet conversations a run asks about.
+	maxQuiet = 20
 	// maxTrouble bounds the reported text of a failure, in bytes.
 	maxTrouble = 300
 )
@@ -100,8 +100,8 @@ func (r *sweepRun) sweep(ctx workflow.Context, plan activities.SweepPlan) error 
 			return err
 		}
 	}
-	around := activities.ReconcileInput{ConnectionID: r.connectionID, Since: first.StartedAt, Limit: lookAround}
-	return r.runStep(ctx, "Look at quiet conversations", sweeps.LookAround, around)
+	around := activities.ReconcileInput{ConnectionID: r.connectionID, Since: first.StartedAt, Limit: maxQuiet}
+	return r.runStep(ctx, "Look at quiet conversations", sweeps.CheckQuietConversations, around)
 }
 
 // reconcileWindow reads a span of the log, reconciles the conversations it names, and raises
@@ -122,13 +122,13 @@ func (r *sweepRun) reconcileWindow(ctx workflow.Context, plan activities.SweepPl
 		return temporal.NewApplicationError("the activity log has more pages than a sweep reads", claim.ErrorInternal)
 	}
 	for range maxBatches {
-		var judged activities.ReconcileResult
+		var reconciled activities.ReconcileResult
 		in := activities.ReconcileInput{ConnectionID: r.connectionID, Since: since}
-		if err := workflow.ExecuteActivity(r.options(ctx, "Look at touched conversations"), sweeps.JudgeConversations, in).Get(ctx, &judged); err != nil {
+		if err := workflow.ExecuteActivity(r.options(ctx, "Look at touched conversations"), sweeps.ReconcileConversations, in).Get(ctx, &reconciled); err != nil {
 			return err
 		}
-		r.report.Add(judged.Report)
-		if !judged.More {
+		r.report.Add(reconciled.Report)
+		if !reconciled.More {
 			break
 		}
 	}

@@ -72,12 +72,12 @@ func newSweepWorld(t *testing.T) *sweepWorld {
 		}
 		return out, call("page")
 	})
-	w.env.OnActivity(s.JudgeConversations, mock.Anything, mock.Anything).Return(func(context.Context, activities.ReconcileInput) (activities.ReconcileResult, error) {
+	w.env.OnActivity(s.ReconcileConversations, mock.Anything, mock.Anything).Return(func(context.Context, activities.ReconcileInput) (activities.ReconcileResult, error) {
 		batch = (batch + 1) % w.batches
 		return activities.ReconcileResult{Report: one, More: batch > 0}, call("judge")
 	})
 	w.env.OnActivity(s.RaiseWatermark, mock.Anything, mock.Anything).Return(func(context.Context, activities.MarkInput) error { return call("watermark") })
-	w.env.OnActivity(s.LookAround, mock.Anything, mock.Anything).Return(func(context.Context, activities.ReconcileInput) (claim.SweepReport, error) {
+	w.env.OnActivity(s.CheckQuietConversations, mock.Anything, mock.Anything).Return(func(context.Context, activities.ReconcileInput) (claim.SweepReport, error) {
 		return one, call("around")
 	})
 	w.env.OnActivity(s.EndSweep, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.EndInput) error {

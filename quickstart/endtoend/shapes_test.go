@@ -33,6 +33,16 @@ var shapes = map[string]func(*site) claim.Ref{
 	"opened": func(s *site) claim.Ref {
 		ref := s.submit(s.sample("c-1"))
 		s.requireOne(s.awaitState(ref, claim.StateOpen))
+		s.awaitMessages(ref, 2)
+		return ref
+	},
+	"known-customer": func(s *site) claim.Ref {
+		first, second := s.sample("c-1"), s.sample("c-2")
+		second.Customer = first.Customer
+		s.awaitState(s.submit(first), claim.StateOpen)
+		ref := s.submit(second)
+		s.awaitState(ref, claim.StateOpen)
+		s.awaitMessages(ref, 2)
 		return ref
 	},
 	"followed-and-settled": func(s *site) claim.Ref {
@@ -71,8 +81,11 @@ var shapes = map[string]func(*site) claim.Ref{
 	"instructed": func(s *site) claim.Ref {
 		ref := s.submit(s.sample("c-1"))
 		s.awaitState(ref, claim.StateOpen)
+		s.awaitMessages(ref, 2)
 		for i, m := range []client.NewMessage{
-			{Kind: claim.InstructReply, Text: "Your refund is on its way.", AgentID: server.SeedAgentAnna}, {Kind: claim.InstructNote, Text: "The warehouse knows."},
+			{Kind: claim.InstructReply, Text: "Your refund is on its way.", AgentID: server.SeedAgentAnna},
+			{Kind: claim.InstructNote, Text: "The warehouse is informed."},
+			{Kind: claim.InstructReply, Text: "The refund has arrived.", AgentID: server.SeedAgentAnna},
 		} {
 			key := fmt.Sprint("key-", i)
 			_, err := s.api.Send(s.t.Context(), ref, key, m)
@@ -85,6 +98,7 @@ var shapes = map[string]func(*site) claim.Ref{
 				return err
 			})
 		}
+		s.awaitMessages(ref, 5)
 		return ref
 	},
 	"skipped": func(s *site) claim.Ref {
@@ -188,6 +202,18 @@ var shapes = map[string]func(*site) claim.Ref{
 		require.Equal(s.t, 3, nudged)
 		return ref
 	},
+}
+
+// awaitMessages waits until the claim has n messages and notes from Dixa.
+func (s *site) awaitMessages(ref claim.Ref, n int) {
+	s.t.Helper()
+	eventually(s.t, fmt.Sprintf("the claim has %d messages", n), func() error {
+		page, err := s.api.MessagesPage(s.t.Context(), ref, "", 0)
+		if err == nil && len(page.Messages) != n {
+			err = fmt.Errorf("it has %d", len(page.Messages))
+		}
+		return err
+	})
 }
 
 // down makes every request fail for as long as Dixa asks clients to wait.
