@@ -32,7 +32,7 @@ func (b *bench) told(ref claim.Ref) []string {
 	return types
 }
 
-func TestEveryChangeOfStateMayBeWrittenTwice(t *testing.T) {
+func TestSyncStatusIsIdempotent(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -53,7 +53,7 @@ func TestEveryChangeOfStateMayBeWrittenTwice(t *testing.T) {
 
 // An operator's command takes precedence over a pending or repeated write by the
 // workflow.
-func TestRetryWinsOverAChangeThatDoesNotKnowOfIt(t *testing.T) {
+func TestRetryWinsOverOutdatedStatusChange(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -63,11 +63,11 @@ func TestRetryWinsOverAChangeThatDoesNotKnowOfIt(t *testing.T) {
 	require.Equal(t, claim.StateReceived, b.sync(park).State, "the repeated park must not undo the retry")
 	work, err := b.store.Claims.Load(t.Context(), ref)
 	require.NoError(t, err)
-	require.True(t, work.CreateAnyway, "nor take the permission away")
+	require.True(t, work.CreateAnyway, "the repeated park must not withdraw the permission to create anyway")
 	require.Equal(t, []string{claim.OutboundNeedsAttention}, b.told(ref))
 }
 
-func TestSkipIsNotRepeatedAfterTheShopWasSwitchedOn(t *testing.T) {
+func TestSkipIsNotRepeatedAfterShopIsEnabled(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	require.NoError(t, b.store.Shops.SetEnabled(t.Context(), shop, false))
@@ -83,7 +83,7 @@ func TestSkipIsNotRepeatedAfterTheShopWasSwitchedOn(t *testing.T) {
 	require.Equal(t, []string{claim.OutboundSkipped}, b.told(ref))
 }
 
-func TestOpenedAfterAbandonAndRetryDoesNotHang(t *testing.T) {
+func TestOpenedAfterAbandonAndRetry(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -91,10 +91,10 @@ func TestOpenedAfterAbandonAndRetryDoesNotHang(t *testing.T) {
 	require.Equal(t, claim.StateAbandoned, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).State)
 	require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{}))
 	standing := b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
-	require.Equal(t, claim.ActionOpen, standing.Next(), "the workflow goes on with the claim as it now is")
+	require.Equal(t, claim.ActionOpen, standing.Next(), "the workflow must continue from the claim's current state")
 }
 
-func TestFallbackIsNotRaisedForAClaimThatHasItsConversation(t *testing.T) {
+func TestFallbackIsNotRaisedForClaimWithConversation(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -104,7 +104,7 @@ func TestFallbackIsNotRaisedForAClaimThatHasItsConversation(t *testing.T) {
 	require.Equal(t, []string{claim.OutboundNeedsAttention}, b.told(ref))
 }
 
-func TestDeadlineWithAnUnansweredCreateSaysThatItMayBeThere(t *testing.T) {
+func TestDeadlineWithUnansweredCreateParksAsOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -119,9 +119,9 @@ func TestDeadlineWithAnUnansweredCreateSaysThatItMayBeThere(t *testing.T) {
 	require.False(t, b.load(ref).AwaitsRetry)
 }
 
-// TestTokenIsToldOfTheConnection checks that claims parked for the connection's token
+// TestTokenProblemIsReportedForConnection checks that claims parked for the connection's token
 // produce one event, about the connection.
-func TestTokenIsToldOfTheConnection(t *testing.T) {
+func TestTokenProblemIsReportedForConnection(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	first, second := b.accept(b.sample("c-1")), b.accept(b.sample("c-2"))
@@ -131,12 +131,12 @@ func TestTokenIsToldOfTheConnection(t *testing.T) {
 		require.Empty(t, b.told(ref))
 	}
 	b.sync(activities.StatusChange{Ref: first, Event: claim.EventPark, Cause: claim.CauseConnection, SettingsVersion: 1, Fallback: true})
-	require.Equal(t, []string{claim.OutboundFallback}, b.told(first), "the deadline is the claim's own")
+	require.Equal(t, []string{claim.OutboundFallback}, b.told(first), "the claim must still report its own fallback")
 	b.sync(activities.StatusChange{Ref: second, Event: claim.EventPark, Cause: claim.CauseTemplate, SettingsVersion: 2})
 	require.Equal(t, []string{claim.OutboundNeedsAttention}, b.told(second))
 }
 
-func TestErasedClaimHasNothingLeftToDo(t *testing.T) {
+func TestErasedClaimIsFinished(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := claim.Ref{Shop: shop, ID: "never"}

@@ -15,7 +15,7 @@ import (
 var eventTime = regexp.MustCompile(`"event_timestamp":"[^"]+"`)
 
 // Events with the same millisecond have no order, so Dixa is queried once.
-func TestCloseAndReopenInOneMillisecond(t *testing.T) {
+func TestCloseAndReopenInSameMillisecond(t *testing.T) {
 	t.Parallel()
 	for name, reopened := range map[string]bool{"closed and reopened": true, "reopened and closed": false} {
 		for _, reverse := range []bool{false, true} {
@@ -52,7 +52,7 @@ func TestCloseAndReopenInOneMillisecond(t *testing.T) {
 				b.requireTrue([]claim.Ref{ref})
 				require.Zero(t, b.load(ref).DoubtAt)
 				require.NoError(t, runVoid(b.bench, d.AskState, ref))
-				require.Equal(t, before+1, b.dixa.Stats().Requests, "Dixa is asked once")
+				require.Equal(t, before+1, b.dixa.Stats().Requests, "AskState must send one request, and only while in doubt")
 			})
 		}
 	}
@@ -60,7 +60,7 @@ func TestCloseAndReopenInOneMillisecond(t *testing.T) {
 
 // Activity in a conversation that is not open may reopen it, and its event may predate
 // the reopening.
-func TestWhatMayOpenAConversationIsAskedAbout(t *testing.T) {
+func TestPossibleReopenIsVerified(t *testing.T) {
 	t.Parallel()
 	for _, reading := range []string{server.Stays, server.InboundReopens} {
 		t.Run(reading, func(t *testing.T) {

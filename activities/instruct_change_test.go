@@ -90,12 +90,12 @@ func (b *bench) conversation() (*server.Conversation, []string) {
 func TestDefaultChangeRules(t *testing.T) {
 	t.Parallel()
 	for name, switches := range map[string]server.Switches{
-		"as documented":        {},
-		"refuses what is so":   {CloseClosed: server.Rejected, ReopenOpen: server.Rejected, TagTwice: server.Rejected, TransferClosed: server.Rejected},
-		"tags late":            {BulkTagDelay: server.Duration(300 * time.Millisecond)},
-		"transfers stay":       {TransferClosed: server.Stays},
-		"notes become HTML":    {NoteFormat: "html"},
-		"keeps no external id": {ExternalID: server.ExternalIDDropped},
+		"documented behavior":                {},
+		"rejects no-op changes":              {CloseClosed: server.Rejected, ReopenOpen: server.Rejected, TagTwice: server.Rejected, TransferClosed: server.Rejected},
+		"delayed tags":                       {BulkTagDelay: server.Duration(300 * time.Millisecond)},
+		"transfer keeps conversation closed": {TransferClosed: server.Stays},
+		"notes converted to HTML":            {NoteFormat: "html"},
+		"external id not stored":             {ExternalID: server.ExternalIDDropped},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -118,7 +118,7 @@ func TestDefaultChangeRules(t *testing.T) {
 			b.carryOut(ref)
 			_, tags = b.conversation()
 			require.Contains(t, tags, "claim-rejected")
-			require.NotContains(t, tags, "claim-accepted", "only one of the two answers stays")
+			require.NotContains(t, tags, "claim-accepted", "accepted and rejected tags must exclude each other")
 			require.Equal(t, "rejected", b.work(ref).Status)
 
 			b.patch(ref, `{"status": "withdrawn"}`)
@@ -127,14 +127,14 @@ func TestDefaultChangeRules(t *testing.T) {
 			require.Contains(t, tags, "claim-withdrawn")
 			require.Equal(t, server.StateClosed, c.State)
 			w := b.work(ref)
-			require.Equal(t, claim.StateClosed, w.State, "it is known to be closed without an event of it")
-			require.Equal(t, "withdrawn", w.Status, "the owner's own word holds against what its command brought about")
-			require.Equal(t, []string{claim.OutboundOpened, claim.OutboundClosed}, b.told(ref), "a status is never told to the side that set it")
+			require.Equal(t, claim.StateClosed, w.State, "the closed state must be known without an event")
+			require.Equal(t, "withdrawn", w.Status, "the owner's status must win over the effect of its change")
+			require.Equal(t, []string{claim.OutboundOpened, claim.OutboundClosed}, b.told(ref), "the owner must not be notified of a status that it set")
 		})
 	}
 }
 
-func TestWantedStatesAreNotWrittenTwice(t *testing.T) {
+func TestDesiredStateIsNotWrittenTwice(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{CloseClosed: server.Rejected}, nil)
 	ref := b.opened("c-1")
@@ -146,10 +146,10 @@ func TestWantedStatesAreNotWrittenTwice(t *testing.T) {
 	stats := b.dixa.Stats().ByOperation
 	require.Equal(t, 1, stats["PUT /conversations/{conversationId}/close"], b.requests())
 	now, _ := b.conversation()
-	require.Len(t, now.Notes, 1, "conversation %d has one note of one change", c.ID)
+	require.Len(t, now.Notes, 1, "conversation %d must have one note for the change", c.ID)
 }
 
-func TestACrashBetweenTheNoteAndItsRecordWritesOneNote(t *testing.T) {
+func TestNoteIsWrittenOnceAfterLostResponse(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.opened("c-1")
@@ -161,7 +161,7 @@ func TestACrashBetweenTheNoteAndItsRecordWritesOneNote(t *testing.T) {
 	require.Len(t, c.Notes, 1)
 }
 
-func TestRulesOfTheShop(t *testing.T) {
+func TestShopChangeRules(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, map[string]any{"change_rules": []map[string]any{
 		{"name": "who", "when": map[string]any{"changed": []string{"customer"}}, "then": map[string]any{"queue_id": server.SeedQueueSupport, "add_tags": []string{"vip"}}},
@@ -171,7 +171,7 @@ func TestRulesOfTheShop(t *testing.T) {
 	b.patch(ref, `{"description": "It is broken in two."}`)
 	b.carryOut(ref)
 	c, _ := b.conversation()
-	require.Empty(t, c.Notes, "no rule wants a note")
+	require.Empty(t, c.Notes, "without a matching rule, no note may be written")
 
 	b.patch(ref, `{"customer": {"first_name": "Anne"}}`)
 	b.carryOut(ref)
@@ -186,7 +186,7 @@ func TestRulesOfTheShop(t *testing.T) {
 	require.Equal(t, claim.StatePending, b.work(ref).State)
 }
 
-func TestWhatTheCustomerAddsBecomesTheirMessage(t *testing.T) {
+func TestAddedTextBecomesCustomerMessage(t *testing.T) {
 	t.Parallel()
 	for _, onClosed := range []string{server.InboundReopens, server.Reopens, server.Stays, server.Rejected} {
 		t.Run(onClosed, func(t *testing.T) {
@@ -206,20 +206,20 @@ func TestWhatTheCustomerAddsBecomesTheirMessage(t *testing.T) {
 			require.Equal(t, []string{"description", "image_urls"}, out.Changed)
 			b.carryOut(ref)
 			c, _ = b.conversation()
-			require.Equal(t, server.StateOpen, c.State, "what the customer says opens it again")
+			require.Equal(t, server.StateOpen, c.State, "a customer's message must reopen the conversation")
 			require.Len(t, c.Messages, before+1)
 			said := c.Messages[len(c.Messages)-1]
 			require.True(t, strings.HasPrefix(said.Content.Value, "So is the lid."), said.Content.Value)
-			require.Len(t, said.Attachments, 1, "the photo that was there is not sent again, the one that is gone is not offered")
+			require.Len(t, said.Attachments, 1, "only the new and available photo may be sent")
 			require.Contains(t, c.Notes[len(c.Notes)-1].Text, "Not attached:\n- photo-2")
-			require.Equal(t, "pending", b.work(ref).Status, "which is news to the owner, who set no status with it")
+			require.Equal(t, "pending", b.work(ref).Status, "the reopen must update the status, because the owner set none")
 		})
 	}
 }
 
 // If Dixa stores no keys, the IDs of a change's messages identify them as ours, so they
 // are not reported as written by the customer in Dixa.
-func TestWhatAChangeWroteIsKnownToBeOurs(t *testing.T) {
+func TestMessagesOfChangesAreRecordedAsOurs(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{ExternalID: server.ExternalIDDropped}, nil)
 	ref := b.opened("c-1")
@@ -232,7 +232,7 @@ func TestWhatAChangeWroteIsKnownToBeOurs(t *testing.T) {
 	require.Contains(t, sent, c.Notes[len(c.Notes)-1].ID)
 }
 
-func TestAFileThatDixaCannotCopyDoesNotStopTheMessage(t *testing.T) {
+func TestUncopyableFileDoesNotBlockMessage(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{MaxAttachmentBytes: 1}, nil)
 	c := b.sample("c-1")
@@ -250,7 +250,7 @@ func TestAFileThatDixaCannotCopyDoesNotStopTheMessage(t *testing.T) {
 
 // Contradictory status and change rules terminate, even if the owner answers every
 // event.
-func TestContradictoryRulesEnd(t *testing.T) {
+func TestContradictoryRulesTerminate(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, map[string]any{
 		"status_rules": []map[string]any{
@@ -282,7 +282,7 @@ func TestContradictoryRulesEnd(t *testing.T) {
 	stats := b.dixa.Stats().ByOperation
 	writes := stats["PUT /conversations/{conversationId}/close"] + stats["PUT /conversations/{conversationId}/reopen"]
 	require.LessOrEqual(t, writes, 10)
-	require.Greater(t, writes, 5, "they do contradict each other")
+	require.Greater(t, writes, 5, "the rules must contradict each other for this test")
 	conflicts := 0
 	for _, kind := range b.told(ref) {
 		if kind == claim.OutboundStatusConflict {
@@ -293,7 +293,7 @@ func TestContradictoryRulesEnd(t *testing.T) {
 }
 
 // Rules saved while a change is in progress apply to the next change.
-func TestAChangeIsCarriedOutUnderOneSetOfRules(t *testing.T) {
+func TestChangeUsesRulesOfFirstAttempt(t *testing.T) {
 	t.Parallel()
 	rules := func(tag, queue string, closes bool) map[string]any {
 		return map[string]any{"email_integration_id": server.SeedMailbox, "commit_window": "0s", "list_lag": "0s", "change_rules": []map[string]any{
@@ -330,7 +330,7 @@ func TestAChangeIsCarriedOutUnderOneSetOfRules(t *testing.T) {
 }
 
 // The change that reaches the limit can still be retried.
-func TestAChangeStaysWithinTheBoundAtItsRetry(t *testing.T) {
+func TestRetryDoesNotCountAsAnotherChange(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.opened("c-1")
@@ -345,7 +345,7 @@ func TestAChangeStaysWithinTheBoundAtItsRetry(t *testing.T) {
 	require.Equal(t, claim.InstructionDone, b.instruction(ref, tenth).State)
 }
 
-func TestTooManyChangesAreRefusedAndSaySo(t *testing.T) {
+func TestTooManyChangesAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.opened("c-1")
@@ -365,7 +365,7 @@ func TestTooManyChangesAreRefusedAndSaySo(t *testing.T) {
 	require.Equal(t, "owner's change refused", happened[len(happened)-1].What)
 }
 
-func TestAnEditBeforeTheCreateIsSent(t *testing.T) {
+func TestEditBeforeCreateIsSent(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -383,7 +383,7 @@ func TestAnEditBeforeTheCreateIsSent(t *testing.T) {
 	_, err = b.open(ref)
 	require.NoError(t, err)
 	c, _ := b.conversation()
-	require.NotEqual(t, customer.EndUserID, c.RequesterID, "the customer is that of the edited body")
+	require.NotEqual(t, customer.EndUserID, c.RequesterID, "the customer must come from the edited claim")
 	require.Contains(t, c.Messages[0].Content.Value, "It was the plate.")
 
 	// Submitting the original claim again still matches the accepted claim.
@@ -393,7 +393,7 @@ func TestAnEditBeforeTheCreateIsSent(t *testing.T) {
 	require.Equal(t, claim.UpdateInstructed, b.patch(ref, `{"description": "It was both."}`).Result)
 }
 
-func TestAnEditWhileTheCreateIsUnansweredComesAfterIt(t *testing.T) {
+func TestEditDuringUnansweredCreateFollowsIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -404,7 +404,7 @@ func TestAnEditWhileTheCreateIsUnansweredComesAfterIt(t *testing.T) {
 	require.Equal(t, claim.UpdateInstructed, out.Result)
 	b.prepare(ref)
 	_, err = b.open(ref)
-	require.NoError(t, err, "it is found with the customer that it was created for")
+	require.NoError(t, err, "the search must use the customer of the create")
 	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
 	b.carryOut(ref)
 	c, _ := b.conversation()
@@ -412,7 +412,7 @@ func TestAnEditWhileTheCreateIsUnansweredComesAfterIt(t *testing.T) {
 	require.Contains(t, c.Messages[1].Content.Value, "Both are.")
 }
 
-func TestAWithdrawalBeforeTheCreateEndsTheClaim(t *testing.T) {
+func TestWithdrawalBeforeCreateEndsClaim(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -422,13 +422,13 @@ func TestAWithdrawalBeforeTheCreateEndsTheClaim(t *testing.T) {
 	require.Equal(t, claim.ErrorWithdrawn, failure(t, err).Type())
 	_, _, err = b.store.Intents.BeginForRevision(t.Context(), ref, claim.StepConversation, 0)
 	var stale *store.StaleError
-	require.ErrorAs(t, err, &stale, "nor does an attempt that is under way send it")
+	require.ErrorAs(t, err, &stale, "an attempt in progress must not send the create")
 	require.Equal(t, []string{claim.OutboundAbandoned}, b.told(ref))
 	require.Equal(t, claim.UpdateUnchanged, b.patch(ref, `{"status": "withdrawn"}`).Result)
 	require.Equal(t, claim.UpdateKept, b.patch(ref, `{"description": "never mind"}`).Result)
 }
 
-func TestShipmentNewsBecomeOneNote(t *testing.T) {
+func TestShipmentUpdateWritesOneNote(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.opened("c-1")

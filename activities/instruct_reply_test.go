@@ -69,7 +69,7 @@ func TestReplyIsSentOnce(t *testing.T) {
 
 // The reply keeps the default agent of its first attempt, so a later attempt recognizes
 // it if Dixa stores no keys.
-func TestReplyStaysWithTheAgentOfItsFirstAttempt(t *testing.T) {
+func TestReplyKeepsAgentOfFirstAttempt(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{ExternalID: server.ExternalIDDropped}, map[string]any{"default_agent_id": server.SeedAgentAnna})
 	ref := b.opened("c-1")
@@ -81,7 +81,7 @@ func TestReplyStaysWithTheAgentOfItsFirstAttempt(t *testing.T) {
 	require.Len(t, b.replies(), 1)
 }
 
-func TestReplyToAClosedConversation(t *testing.T) {
+func TestReplyToClosedConversation(t *testing.T) {
 	t.Parallel()
 	for _, reading := range []string{server.InboundReopens, server.Reopens, server.Stays, server.Rejected} {
 		for _, setting := range []string{claim.ReplyReopens, claim.ReplyRefused} {
@@ -100,7 +100,7 @@ func TestReplyToAClosedConversation(t *testing.T) {
 					require.Equal(t, claim.InstructionRefused, in.State)
 					require.Contains(t, in.Why, "reply_to_closed")
 					require.Empty(t, b.replies())
-					require.Equal(t, writes, b.dixa.Stats().Writes(), "nothing was written")
+					require.Equal(t, writes, b.dixa.Stats().Writes(), "a refused reply must write nothing")
 					return
 				}
 				require.Equal(t, claim.InstructionDone, in.State, in.Why)
@@ -111,16 +111,16 @@ func TestReplyToAClosedConversation(t *testing.T) {
 	}
 }
 
-func TestReplyThatCannotBeSentIsRefusedWithWhy(t *testing.T) {
+func TestUnsendableReplyIsRefusedWithReason(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		body any
 		why  string
 	}{
-		"no agent":       {claim.ReplyBody{Text: "x"}, "default_agent_id"},
-		"a file is gone": {claim.ReplyBody{Text: "x", AgentID: server.SeedAgentAnna, Attachments: []string{"http://127.0.0.1:1/gone.pdf"}}, "could not copy an attachment"},
-		"no such agent":  {claim.ReplyBody{Text: "x", AgentID: "00000000-0000-4000-8000-000000000000"}, "AddMessageError.EndUserNotFound"},
-		"not readable":   {[]string{"x"}, "cannot be decoded"},
+		"no agent":      {claim.ReplyBody{Text: "x"}, "default_agent_id"},
+		"missing file":  {claim.ReplyBody{Text: "x", AgentID: server.SeedAgentAnna, Attachments: []string{"http://127.0.0.1:1/gone.pdf"}}, "could not copy an attachment"},
+		"unknown agent": {claim.ReplyBody{Text: "x", AgentID: "00000000-0000-4000-8000-000000000000"}, "AddMessageError.EndUserNotFound"},
+		"invalid body":  {[]string{"x"}, "cannot be decoded"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,7 +138,7 @@ func TestReplyThatCannotBeSentIsRefusedWithWhy(t *testing.T) {
 
 // A note is added once and never reaches the customer. Two notes with the same text
 // are separate notes.
-func TestNoteNeverReachesTheCustomer(t *testing.T) {
+func TestNoteIsNotSentAsMessage(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"", server.FaultDropAfter} {
 		t.Run(kind, func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestNoteNeverReachesTheCustomer(t *testing.T) {
 			after, _ := b.conversation()
 			require.Len(t, after.Messages, messages)
 			require.Len(t, after.Notes, notes+2)
-			require.Zero(t, b.dixa.Stats().Outcomes["POST /conversations/{conversationId}/messages"], "nothing went where customers look")
+			require.Zero(t, b.dixa.Stats().Outcomes["POST /conversations/{conversationId}/messages"], "a note must not be sent as a message")
 		})
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // An attempt that fails at any step is followed by one that completes the conversation
 // and opens the claim, without writing anything twice.
-func TestCompletionContinuesWhereAnAttemptFailed(t *testing.T) {
+func TestCompletionContinuesAfterFailedStep(t *testing.T) {
 	t.Parallel()
 	var dixa *activities.Dixa
 	for name, operation := range map[string]string{
@@ -21,7 +21,7 @@ func TestCompletionContinuesWhereAnAttemptFailed(t *testing.T) {
 		"assignment": "PUT /conversations/{conversationId}/claim",
 		"attributes": "PATCH /conversations/{conversationId}/custom-attributes",
 		"note":       "POST /conversations/{conversationId}/notes",
-		"no step":    "",
+		"no failure": "",
 	} {
 		for _, kind := range []string{server.FaultDropBefore, server.FaultDropAfter} {
 			t.Run(name+" "+kind, func(t *testing.T) {

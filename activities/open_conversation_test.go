@@ -15,7 +15,7 @@ import (
 
 var readings = []string{server.ExternalIDOrganization, server.ExternalIDConversation, server.ExternalIDStored, server.ExternalIDDropped}
 
-func TestConversationIsCompleteInOneRequest(t *testing.T) {
+func TestConversationIsCreatedInOneRequest(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -47,10 +47,10 @@ func TestConversationIsCompleteInOneRequest(t *testing.T) {
 	again, err := b.open(ref)
 	require.NoError(t, err)
 	require.Equal(t, made, again)
-	require.Equal(t, 1, b.dixa.Stats().Requests-before, "a link that is there answers without Dixa")
+	require.Equal(t, 1, b.dixa.Stats().Requests-before, "an existing link must be used without a search in Dixa")
 }
 
-func TestConversationIsOpenedByAnAgentWhereTheShopSaysSo(t *testing.T) {
+func TestOutboundOpeningUsesAgent(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, map[string]any{"opening": "outbound", "default_agent_id": server.SeedAgentAnna})
 	_, err := b.open(b.accept(b.sample("c-1")))
@@ -65,7 +65,7 @@ func TestConversationIsOpenedByAnAgentWhereTheShopSaysSo(t *testing.T) {
 
 // A response lost after Dixa commits is the main hazard. Only one conversation exists,
 // regardless of how Dixa treats the key and how far its lists lag.
-func TestConversationWhoseCreateWasNotAnsweredIsFound(t *testing.T) {
+func TestUnansweredCreateIsFound(t *testing.T) {
 	t.Parallel()
 	for _, reading := range readings {
 		for _, kind := range []string{server.FaultDropAfter, server.FaultTruncate, server.FaultGarbage} {
@@ -88,7 +88,7 @@ func TestConversationWhoseCreateWasNotAnsweredIsFound(t *testing.T) {
 	}
 }
 
-func TestConversationThatIsNotShownYetIsWaitedFor(t *testing.T) {
+func TestUnansweredCreateIsNotRepeatedWithinWindow(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{ExternalID: server.ExternalIDDropped, ListLag: server.Duration(1e9)}, map[string]any{"list_lag": "1m"})
 	ref := b.accept(b.sample("c-1"))
@@ -99,11 +99,11 @@ func TestConversationThatIsNotShownYetIsWaitedFor(t *testing.T) {
 	app := failure(t, err)
 	require.Equal(t, claim.ErrorAmbiguous, app.Type())
 	require.Contains(t, app.Message(), "next check")
-	require.Greater(t, app.NextRetryDelay().Seconds(), 50.0, "not before the window is over")
-	require.Equal(t, 1, b.dixa.Stats().ByOperation["POST /conversations"], "no second create within the window")
+	require.Greater(t, app.NextRetryDelay().Seconds(), 50.0, "the retry must wait until the window has passed")
+	require.Equal(t, 1, b.dixa.Stats().ByOperation["POST /conversations"], "a second create within the window is forbidden")
 }
 
-func TestConversationThatWasNotCreatedIsCreatedAfterAnEmptyLook(t *testing.T) {
+func TestLostCreateIsRepeatedAfterEmptySearch(t *testing.T) {
 	t.Parallel()
 	for _, reading := range readings {
 		t.Run(reading, func(t *testing.T) {
@@ -116,15 +116,15 @@ func TestConversationThatWasNotCreatedIsCreatedAfterAnEmptyLook(t *testing.T) {
 			_, err = b.open(ref)
 			require.NoError(t, err)
 			require.Len(t, b.conversations(), 1)
-			require.Positive(t, b.dixa.Stats().ByOperation["GET /endusers/{userId}/conversations"], "it must look before it sends")
+			require.Positive(t, b.dixa.Stats().ByOperation["GET /endusers/{userId}/conversations"], "the activity must search before it sends")
 			if reading != server.ExternalIDDropped {
-				require.Equal(t, ref.ExternalID(claim.StepConversation, 1), b.conversations()[0].Messages[0].ExternalID, "an unanswered try keeps its key")
+				require.Equal(t, ref.ExternalID(claim.StepConversation, 1), b.conversations()[0].Messages[0].ExternalID, "an unanswered try must keep its key")
 			}
 		})
 	}
 }
 
-func TestLookingReadsEveryPage(t *testing.T) {
+func TestSearchReadsEveryPage(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{DefaultPageLimit: 2, MaxPageLimit: 2, ConversationOrder: server.NewestFirst}, nil)
 	ref := b.accept(b.sample("c-lost"))
@@ -141,14 +141,14 @@ func TestLookingReadsEveryPage(t *testing.T) {
 	require.Len(t, b.conversations(), 6)
 }
 
-func TestDuplicateKeyWithoutAMatchNeverCreates(t *testing.T) {
+func TestUnfoundDuplicateIsNotCreatedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
 	duplicate := server.Fault{Operation: "POST /conversations", Kind: server.FaultStatus, Status: 400, Body: `{"message":"Duplicate externalId"}`}
 	b.dixa.Inject(duplicate)
 	_, err := b.open(ref)
-	require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type(), "lists may lag, so it is looked for once more")
+	require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type(), "the search must be repeated once, because lists may lag")
 	_, err = b.open(ref)
 	words := requireParked(t, err, claim.CauseOutcomeUnknown)
 	require.Contains(t, words, "cannot be found")
@@ -162,7 +162,7 @@ func TestDuplicateKeyWithoutAMatchNeverCreates(t *testing.T) {
 	_, err = b.open(ref)
 	require.NoError(t, err)
 	require.Len(t, b.conversations(), 1)
-	require.Equal(t, ref.ExternalID(claim.StepConversation, 2), b.conversations()[0].Messages[0].ExternalID, "under a new key")
+	require.Equal(t, ref.ExternalID(claim.StepConversation, 2), b.conversations()[0].Messages[0].ExternalID, "the forced create must use a new key")
 }
 
 // park parks a claim for an unknown outcome, as its workflow would.
@@ -173,7 +173,7 @@ func park(t *testing.T, b *bench, ref claim.Ref) {
 	require.NoError(t, err)
 }
 
-func TestPersonLinksTheConversation(t *testing.T) {
+func TestOperatorLinksConversation(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	other := b.accept(b.sample("c-other"))
@@ -187,9 +187,9 @@ func TestPersonLinksTheConversation(t *testing.T) {
 	require.Equal(t, claim.StateOpening, standing.State)
 }
 
-func TestRefusalsOfACreateAreTold(t *testing.T) {
+func TestRejectedCreateIsDiagnosed(t *testing.T) {
 	t.Parallel()
-	t.Run("a mailbox that is gone", func(t *testing.T) {
+	t.Run("deleted mailbox", func(t *testing.T) {
 		t.Parallel()
 		for _, status := range []string{"400", "404"} {
 			b := setup(t, server.Switches{UnknownContactEndpoint: status}, map[string]any{"email_integration_id": "gone@demo.email.dixa.io"})
@@ -197,13 +197,13 @@ func TestRefusalsOfACreateAreTold(t *testing.T) {
 			require.Contains(t, requireParked(t, err, claim.CauseContactEndpoint), "not a contact endpoint")
 		}
 	})
-	t.Run("no mailbox at all", func(t *testing.T) {
+	t.Run("no mailbox configured", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, server.Switches{}, map[string]any{"email_integration_id": ""})
 		_, err := b.open(b.accept(b.sample("c-1")))
 		requireParked(t, err, claim.CauseContactEndpoint)
 	})
-	t.Run("a customer without an e-mail address", func(t *testing.T) {
+	t.Run("customer without an e-mail address", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, server.Switches{RequesterWithoutEmail: server.Rejected}, nil)
 		c := b.sample("c-1")
@@ -221,7 +221,7 @@ func TestRefusalsOfACreateAreTold(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, b.conversations(), 1)
 	})
-	t.Run("something else", func(t *testing.T) {
+	t.Run("other reason", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, server.Switches{MaxTextBytes: 10}, nil)
 		_, err := b.open(b.accept(b.sample("c-1")))
@@ -234,7 +234,7 @@ func TestRefusalsOfACreateAreTold(t *testing.T) {
 		requireParked(t, err, claim.CauseReadOnly)
 		require.Zero(t, b.dixa.Stats().Requests)
 	})
-	t.Run("a shop without connection", func(t *testing.T) {
+	t.Run("shop without a connection", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, server.Switches{}, nil)
 		_, err := b.store.Shops.Create(t.Context(), store.NewShop{Slug: "bare", Feature: true})
@@ -248,17 +248,17 @@ func TestRefusalsOfACreateAreTold(t *testing.T) {
 	})
 }
 
-func TestPassingTroubleIsRetriedUnderTheRightKey(t *testing.T) {
+func TestTransientFailureIsRetriedUnderRightKey(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		fault server.Fault
 		kind  string
 	}{
-		{"too many requests", server.Fault{Kind: server.FaultStatus, Status: 429, Headers: map[string]string{"Retry-After": "1"}}, claim.ErrorRateLimited},
-		{"an internal error", server.Fault{Kind: server.FaultStatus, Status: 500}, claim.ErrorAmbiguous},
-		{"a bad gateway", server.Fault{Kind: server.FaultStatus, Status: 502, Body: "<html>"}, claim.ErrorAmbiguous},
-		{"a slow reply", server.Fault{Kind: server.FaultLate, Delay: server.Duration(4e9)}, claim.ErrorAmbiguous},
+		{"rate limited", server.Fault{Kind: server.FaultStatus, Status: 429, Headers: map[string]string{"Retry-After": "1"}}, claim.ErrorRateLimited},
+		{"internal error", server.Fault{Kind: server.FaultStatus, Status: 500}, claim.ErrorAmbiguous},
+		{"bad gateway", server.Fault{Kind: server.FaultStatus, Status: 502, Body: "<html>"}, claim.ErrorAmbiguous},
+		{"timeout", server.Fault{Kind: server.FaultLate, Delay: server.Duration(4e9)}, claim.ErrorAmbiguous},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -280,7 +280,7 @@ func TestPassingTroubleIsRetriedUnderTheRightKey(t *testing.T) {
 	}
 }
 
-func TestFilesThatDixaCannotCopyAreOfferedOneByOne(t *testing.T) {
+func TestUncopyableFilesAreSentSeparately(t *testing.T) {
 	t.Parallel()
 	for _, reading := range readings {
 		for _, burns := range []bool{false, true} {
@@ -317,7 +317,7 @@ func TestFilesThatDixaCannotCopyAreOfferedOneByOne(t *testing.T) {
 	}
 }
 
-func TestPhotoThatCannotBeFetchedIsLeftOutAndNoted(t *testing.T) {
+func TestUnavailablePhotoIsOmittedAndNoted(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	c := b.sample("c-1")
@@ -331,7 +331,7 @@ func TestPhotoThatCannotBeFetchedIsLeftOutAndNoted(t *testing.T) {
 	require.True(t, strings.HasSuffix(note, "Claimflow "+ref.Reference()))
 }
 
-func TestNoteWhoseReplyWasLostIsNotWrittenTwice(t *testing.T) {
+func TestNoteWithLostResponseIsNotWrittenTwice(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"as-sent", "html", "text"} {
 		t.Run(format, func(t *testing.T) {
@@ -362,9 +362,9 @@ func TestStepsAfterTheCreate(t *testing.T) {
 	before := b.dixa.Stats().Requests
 	for _, step := range []any{steps.ApplyTags, steps.AssignConversation, steps.SetAttributes} {
 		require.NoError(t, runVoid(b, step, ref))
-		require.NoError(t, runVoid(b, step, ref), "a step may run twice")
+		require.NoError(t, runVoid(b, step, ref), "a step must be repeatable")
 	}
-	require.Equal(t, 3, b.dixa.Stats().Requests-before, "what is done is not sent again")
+	require.Equal(t, 3, b.dixa.Stats().Requests-before, "completed steps must not be sent again")
 	b.dixa.Settle()
 	c := b.conversations()[0]
 	require.ElementsMatch(t, []string{"claim", "claim-reason-damaged", "claim-wants-refund", "vip"}, c.TagNames)
@@ -373,7 +373,7 @@ func TestStepsAfterTheCreate(t *testing.T) {
 	require.Equal(t, "c-1", c.Attributes[server.SeedAttrClaimID])
 }
 
-func TestRefusedRoutingAndAttributesParkWithTheirOwnCause(t *testing.T) {
+func TestRejectedRoutingAndAttributesParkWithDistinctCauses(t *testing.T) {
 	t.Parallel()
 	nobody := "00000000-0000-4000-8000-000000000000"
 	b := setup(t, server.Switches{}, map[string]any{"default_agent_id": nobody, "claim_id_attribute": nobody})
@@ -409,13 +409,13 @@ func TestRoutingRuleReachesDixa(t *testing.T) {
 	c := b.conversations()[0]
 	require.Equal(t, server.SeedReturnsMailbox, c.ContactPoint)
 	require.Equal(t, server.SeedQueueClaims, c.QueueID)
-	require.Empty(t, c.AssigneeID, "a rule that names a queue overrides the default agent")
+	require.Empty(t, c.AssigneeID, "a rule with a queue must override the default agent")
 	record, err := b.store.Claims.Record(t.Context(), ref)
 	require.NoError(t, err)
 	require.Equal(t, "breakage", record.Route)
 }
 
-func TestConversationGoesToItsQueueAndStaysWithAnAgentWhoHasIt(t *testing.T) {
+func TestTransferToQueueKeepsAssignedAgent(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, map[string]any{"default_queue_id": server.SeedQueueClaims})
 	ref := b.accept(b.sample("c-1"))
@@ -430,7 +430,7 @@ func TestConversationGoesToItsQueueAndStaysWithAnAgentWhoHasIt(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, b.dixa.Agent(t.Context(), server.Step{Action: server.PlayClaim, Conversation: made.ID, Agent: server.SeedAgentBen}))
 	require.NoError(t, runVoid(b, steps.AssignConversation, ref))
-	require.Equal(t, server.SeedAgentBen, b.conversations()[0].AssigneeID, "nobody is taken off a conversation")
+	require.Equal(t, server.SeedAgentBen, b.conversations()[0].AssigneeID, "an assigned agent must keep the conversation")
 }
 
 func TestAbandonedClaimIsNotOpened(t *testing.T) {
@@ -457,7 +457,7 @@ func TestBrokenTemplateParks(t *testing.T) {
 }
 
 // Another claim of the same order and customer may mention this one.
-func TestAnotherClaimsConversationIsNotTakenForTheLostOne(t *testing.T) {
+func TestSearchIgnoresConversationsOfOtherClaims(t *testing.T) {
 	t.Parallel()
 	for _, reading := range readings {
 		t.Run(reading, func(t *testing.T) {
@@ -486,7 +486,7 @@ func TestAnotherClaimsConversationIsNotTakenForTheLostOne(t *testing.T) {
 	}
 }
 
-func TestTwoAttemptsAtOnceMakeOneConversation(t *testing.T) {
+func TestConcurrentAttemptsCreateOneConversation(t *testing.T) {
 	t.Parallel()
 	for _, reading := range readings {
 		t.Run(reading, func(t *testing.T) {
@@ -520,7 +520,7 @@ func TestTwoAttemptsAtOnceMakeOneConversation(t *testing.T) {
 	}
 }
 
-func TestForbiddenParksOneClaimOnly(t *testing.T) {
+func TestForbiddenParksOnlyOneClaim(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultStatus, Status: 403, Body: "<html>blocked</html>", Times: 1})
@@ -530,7 +530,7 @@ func TestForbiddenParksOneClaimOnly(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestWhateverDixaHasAgainstAPhotoItIsLeftOut(t *testing.T) {
+func TestPhotoThatDixaRejectsIsOmitted(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -543,7 +543,7 @@ func TestWhateverDixaHasAgainstAPhotoItIsLeftOut(t *testing.T) {
 	require.Equal(t, activities.Completed{Attached: 2, LeftOut: 1}, up)
 }
 
-func TestDixasWordsDoNotCarryTheCustomers(t *testing.T) {
+func TestErrorsOmitCustomerData(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -563,7 +563,7 @@ func TestDixasWordsDoNotCarryTheCustomers(t *testing.T) {
 	}
 }
 
-func TestLostReplyOfATransferDoesNotTakeTheConversationFromAnAgent(t *testing.T) {
+func TestTransferWithLostResponseKeepsAgent(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, map[string]any{"default_queue_id": server.SeedQueueClaims})
 	ref := b.accept(b.sample("c-1"))

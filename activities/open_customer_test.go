@@ -17,12 +17,12 @@ func TestNewCustomerIsCreatedAndRemembered(t *testing.T) {
 	b := setup(t, server.Switches{}, nil)
 	first, err := b.customer(b.accept(b.sample("c-1")))
 	require.NoError(t, err)
-	require.Equal(t, 2, b.dixa.Stats().Requests, "one look, one create: %s", b.requests())
+	require.Equal(t, 2, b.dixa.Stats().Requests, "a new customer must cost one search and one create: %s", b.requests())
 
 	second, err := b.customer(b.accept(b.sample("c-2")))
 	require.NoError(t, err)
 	require.Equal(t, first, second)
-	require.Equal(t, 2, b.dixa.Stats().Requests, "who is remembered costs nothing: %s", b.requests())
+	require.Equal(t, 2, b.dixa.Stats().Requests, "a remembered customer must cost no request: %s", b.requests())
 
 	users := b.dixa.State().EndUsers
 	require.Len(t, users, 1)
@@ -30,12 +30,12 @@ func TestNewCustomerIsCreatedAndRemembered(t *testing.T) {
 	require.Equal(t, "anna.berg@example.org", users[0].Email)
 }
 
-func TestExistingCustomerIsFoundAndNeverChanged(t *testing.T) {
+func TestExistingCustomerIsFoundAndUnchanged(t *testing.T) {
 	t.Parallel()
 	for name, switches := range map[string]server.Switches{
-		"an exact filter":       {EmailFilter: server.CaseExact, EmailUniqueness: server.CaseExact},
-		"a filter without case": {EmailFilter: server.CaseInsensitive},
-		"nobody is a 404":       {NoEndUser: "404", EmailFilter: server.CaseExact},
+		"case-sensitive filter":   {EmailFilter: server.CaseExact, EmailUniqueness: server.CaseExact},
+		"case-insensitive filter": {EmailFilter: server.CaseInsensitive},
+		"404 for no match":        {NoEndUser: "404", EmailFilter: server.CaseExact},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,7 +56,7 @@ func TestExistingCustomerIsFoundAndNeverChanged(t *testing.T) {
 	}
 }
 
-func TestCustomerWithoutEmailIsKnownByIDOrPhone(t *testing.T) {
+func TestCustomerWithoutEmailIsIdentifiedByIDOrPhone(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	byID := b.sample("c-1")
@@ -74,7 +74,7 @@ func TestCustomerWithoutEmailIsKnownByIDOrPhone(t *testing.T) {
 	require.Equal(t, "+49301234567", users[1].PhoneNumber)
 }
 
-func TestCustomerWithoutEmailIsFoundByPhoneAfterTheirID(t *testing.T) {
+func TestCustomerWithoutEmailIsSearchedByIDThenPhone(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	known := b.sample("c-1")
@@ -99,7 +99,7 @@ func TestCustomerWithoutContactParks(t *testing.T) {
 	require.Zero(t, b.dixa.Stats().Requests)
 }
 
-func TestAgentsAddressParks(t *testing.T) {
+func TestAgentAddressParks(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	c := b.sample("c-1")
@@ -110,7 +110,7 @@ func TestAgentsAddressParks(t *testing.T) {
 	require.NotContains(t, words, server.SeedAgentAnnaEmail)
 }
 
-func TestTakenAddressThatCannotBeFoundParksAfterAnotherLook(t *testing.T) {
+func TestTakenAddressWithoutMatchParksAfterSecondSearch(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	b.dixa.Inject(server.Fault{
@@ -119,12 +119,12 @@ func TestTakenAddressThatCannotBeFoundParksAfterAnotherLook(t *testing.T) {
 	})
 	ref := b.accept(b.sample("c-1"))
 	_, err := b.customer(ref)
-	require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type(), "a list may lag behind")
+	require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type(), "the search must be repeated, because lists may lag")
 	_, err = b.customer(ref)
 	requireParked(t, err, claim.CauseCustomer)
 }
 
-func TestTwoClaimsOfOneNewCustomerMakeOneEndUser(t *testing.T) {
+func TestConcurrentClaimsOfNewCustomerCreateOneEndUser(t *testing.T) {
 	t.Parallel()
 	for _, who := range []claim.Customer{{Email: "anna.berg@example.org"}, {ExternalID: "cust-1"}} {
 		b := setup(t, server.Switches{}, nil)
@@ -150,7 +150,7 @@ func TestTwoClaimsOfOneNewCustomerMakeOneEndUser(t *testing.T) {
 						return
 					}
 				}
-				t.Errorf("%s never had its turn", ref)
+				t.Errorf("%s was never processed", ref)
 			}()
 		}
 		wg.Wait()
@@ -158,7 +158,7 @@ func TestTwoClaimsOfOneNewCustomerMakeOneEndUser(t *testing.T) {
 	}
 }
 
-func TestCustomerWhoseCreateWasNotAnsweredIsFound(t *testing.T) {
+func TestUnansweredCustomerCreateIsFound(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{server.FaultDropAfter, server.FaultTruncate, server.FaultGarbage} {
 		t.Run(kind, func(t *testing.T) {
@@ -176,7 +176,7 @@ func TestCustomerWhoseCreateWasNotAnsweredIsFound(t *testing.T) {
 	}
 }
 
-func TestCustomerWhoIsGoneIsForgotten(t *testing.T) {
+func TestDeletedCustomerIsForgotten(t *testing.T) {
 	t.Parallel()
 	for name, switches := range map[string]server.Switches{"404": {UnknownRequester: "404"}, "400": {UnknownRequester: "400"}} {
 		t.Run(name, func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestCustomerWhoIsGoneIsForgotten(t *testing.T) {
 	}
 }
 
-func TestRefusedTokenParksEveryClaimOfTheConnectionWithoutAnotherCall(t *testing.T) {
+func TestRejectedTokenParksOtherClaimsWithoutRequests(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	one, two := b.accept(b.sample("c-1")), b.accept(b.sample("c-2"))
@@ -207,7 +207,7 @@ func TestRefusedTokenParksEveryClaimOfTheConnectionWithoutAnotherCall(t *testing
 	require.Equal(t, asked, b.dixa.Stats().Requests, "the second claim must not call Dixa")
 }
 
-func TestRequestsAreCountedWithTheClaim(t *testing.T) {
+func TestRequestsAreCountedPerClaim(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -232,7 +232,7 @@ func TestRequestsAreCountedWithTheClaim(t *testing.T) {
 }
 
 // Family members may share a phone number but not an e-mail address.
-func TestCustomerWhosePhoneIsSomebodyElsesIsCreatedWithoutIt(t *testing.T) {
+func TestCustomerIsCreatedWithoutTakenPhone(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	first := b.sample("c-1")
@@ -251,7 +251,7 @@ func TestCustomerWhosePhoneIsSomebodyElsesIsCreatedWithoutIt(t *testing.T) {
 	require.Equal(t, map[string]string{"anna.berg@example.org": "+4589977790", "bo.berg@example.org": ""}, phones)
 }
 
-func TestCustomerWhoMayStillAppearIsNotCreatedForAnotherClaim(t *testing.T) {
+func TestPossiblyCreatedCustomerIsNotCreatedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{EndUserListLag: server.Duration(300e6)}, map[string]any{"list_lag": "1s"})
 	one, two := b.sample("c-1"), b.sample("c-2")
@@ -261,7 +261,7 @@ func TestCustomerWhoMayStillAppearIsNotCreatedForAnotherClaim(t *testing.T) {
 	_, err := b.customer(first)
 	require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
 	_, err = b.customer(second)
-	require.Equal(t, claim.ErrorBusy, failure(t, err).Type(), "the first claim's create may still turn up")
+	require.Equal(t, claim.ErrorBusy, failure(t, err).Type(), "the first claim's create may still appear")
 	require.Eventually(t, func() bool { _, err := b.customer(first); return err == nil }, 10*time.Second, 50*time.Millisecond)
 	_, err = b.customer(second)
 	require.NoError(t, err)

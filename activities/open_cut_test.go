@@ -14,7 +14,7 @@ import (
 
 // Values that are too long do not block a claim. The internal note lists the
 // truncations.
-func TestNoteSaysWhatWasCut(t *testing.T) {
+func TestNoteListsTruncations(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	c, err := claim.Decode([]byte(fmt.Sprintf(`{"claim_id": "c-1", "reason": "damaged", "customer": {"email": "anna.berg@example.org", "first_name": %q},
@@ -27,12 +27,12 @@ func TestNoteSaysWhatWasCut(t *testing.T) {
 	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
 	opened, _ := b.conversation()
 	require.Contains(t, opened.Messages[0].Content.Value, "O › x")
-	require.Contains(t, opened.Notes[0].Text, "Shortened or omitted because of their length:\n- customer.first_name: the first 199 of 500 characters")
+	require.Contains(t, opened.Notes[0].Text, "Shortened or omitted because of their length:\n- customer.first_name: truncated to the first 199 of 500 characters")
 
 	b.patch(ref, fmt.Sprintf(`{"customer": {"last_name": %q}}`, strings.Repeat("ü", 300)))
 	b.carryOut(ref)
 	opened, _ = b.conversation()
 	require.Len(t, opened.Notes, 2)
-	require.Contains(t, opened.Notes[1].Text, "- customer.last_name: the first 199 of 300 characters")
-	require.NotContains(t, opened.Notes[1].Text, "customer.first_name:", "it was said before")
+	require.Contains(t, opened.Notes[1].Text, "- customer.last_name: truncated to the first 199 of 300 characters")
+	require.NotContains(t, opened.Notes[1].Text, "customer.first_name:", "an unchanged truncation must not be repeated")
 }

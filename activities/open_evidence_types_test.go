@@ -14,7 +14,7 @@ import (
 
 // The note names documents that Dixa rejects and types that the shop does not accept.
 // Neither prevents the claim from being opened.
-func TestFilesOfATypeThatIsNotTakenAreNamed(t *testing.T) {
+func TestFilesOfRejectedTypeAreListed(t *testing.T) {
 	t.Parallel()
 	files := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body := "%PDF-1.7\n"

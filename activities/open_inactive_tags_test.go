@@ -13,7 +13,7 @@ import (
 
 // Dixa silently skips a deactivated tag. The claim's timeline and a note to the agents
 // report it.
-func TestADeactivatedTagIsNamed(t *testing.T) {
+func TestDeactivatedTagIsReported(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, server.Switches{})
 	ctx := t.Context()
@@ -40,7 +40,7 @@ func TestADeactivatedTagIsNamed(t *testing.T) {
 	c, tags := a.conversation()
 	require.NotContains(t, tags, "claim-reason-damaged")
 	require.Len(t, c.Notes, 1)
-	require.Contains(t, c.Notes[0].Text, "deactivated in Dixa: claim-reason-damaged")
+	require.Contains(t, c.Notes[0].Text, "because they are deactivated in Dixa: claim-reason-damaged")
 	happened, err := a.store.Conversations.LatestTimeline(ctx, ref, 10)
 	require.NoError(t, err)
 	require.Equal(t, "tags omitted", happened[0].What)

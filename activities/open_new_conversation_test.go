@@ -31,21 +31,21 @@ func TestStepsWaitForANewConversation(t *testing.T) {
 			},
 			done: func(c *server.Conversation) int { return min(1, len(c.TagIDs)) },
 		},
-		"files one by one": {
+		"separate files": {
 			fault: server.Fault{Operation: "POST /conversations", Kind: server.FaultStatus, Status: 400, Times: 1, Body: `{"message":"Failure to download attachment"}`},
 			run: func(b *bench, ref claim.Ref) error {
 				return runVoid(b, steps.SendSeparately, ref)
 			},
 			done: func(c *server.Conversation) int { return (len(c.Messages) - 1) / 3 },
 		},
-		"assignment to an agent": {
+		"assign to agent": {
 			settings: agent,
 			run: func(b *bench, ref claim.Ref) error {
 				return runVoid(b, steps.AssignConversation, ref)
 			},
 			done: func(c *server.Conversation) int { return count(c.AssigneeID == server.SeedAgentAnna) },
 		},
-		"transfer to a queue": {
+		"transfer to queue": {
 			settings: map[string]any{"default_queue_id": server.SeedQueueClaims},
 			run: func(b *bench, ref claim.Ref) error {
 				return runVoid(b, steps.AssignConversation, ref)
@@ -60,7 +60,7 @@ func TestStepsWaitForANewConversation(t *testing.T) {
 			done: func(c *server.Conversation) int { return count(c.Attributes[server.SeedAttrClaimID] == "c-1") },
 		},
 		"note": {run: addNote, done: func(c *server.Conversation) int { return len(c.Notes) }},
-		"note whose reply was lost": {
+		"note with lost response": {
 			prepare: func(b *bench, ref claim.Ref) {
 				b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/notes", Kind: server.FaultDropAfter, Times: 1})
 				require.Error(b, addNote(b, ref))
@@ -108,7 +108,7 @@ func TestStepsWaitForANewConversation(t *testing.T) {
 
 			b.dixa.SetSwitches(server.Switches{})
 			require.NoError(t, step.run(b, ref))
-			require.NoError(t, step.run(b, ref), "a step may run twice")
+			require.NoError(t, step.run(b, ref), "a step must be repeatable")
 			b.dixa.Settle()
 			require.Equal(t, 1, step.done(b.conversations()[0]))
 		})
@@ -123,7 +123,7 @@ func count(is bool) int {
 }
 
 // A new customer that Dixa does not show yet is not treated as deleted.
-func TestANewCustomerThatDixaDoesNotShowYetIsWaitedFor(t *testing.T) {
+func TestWaitsForNewCustomer(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, map[string]any{"commit_window": "1h"})
 	ref := b.accept(b.sample("c-1"))
@@ -142,7 +142,7 @@ func TestANewCustomerThatDixaDoesNotShowYetIsWaitedFor(t *testing.T) {
 
 // Activity log entries for a conversation that Dixa does not show yet wait for the next
 // sweep.
-func TestSweepComesBackToANewConversation(t *testing.T) {
+func TestSweepRetriesNewConversation(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(1))
 	b.sweep()
@@ -151,5 +151,5 @@ func TestSweepComesBackToANewConversation(t *testing.T) {
 	report := b.sweep()
 	require.Zero(t, report.Gone)
 	b.dixa.SetSwitches(server.Switches{Webhooks: server.WebhookSwitches{Off: true}})
-	require.Positive(t, b.sweep().Messages, "the message that opened claim %s", ref)
+	require.Positive(t, b.sweep().Messages, "opening message of claim %s", ref)
 }

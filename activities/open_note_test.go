@@ -31,17 +31,17 @@ func TestNoteText(t *testing.T) {
 		files evidenceDraft
 		want  string
 	}{
-		"nothing to say": {"", evidenceDraft{}, noteSign},
-		"a note":         {" Check the value. \n", evidenceDraft{}, "Check the value.\n\n" + noteSign},
+		"empty": {"", evidenceDraft{}, noteSign},
+		"note":  {" Check the value. \n", evidenceDraft{}, "Check the value.\n\n" + noteSign},
 		"a file": {
 			"Check the value.", leaving(1, "https://example.org/a%20b.jpg"),
 			"Check the value.\n\nNot attached:\n- photo-1: the server returned 404 (https://example.org/a%20b.jpg)\n\n" + noteSign,
 		},
-		"an address with a query and a password": {
+		"URL with query and password": {
 			"", leaving(1, "https://me:secret@example.org/a.jpg?signature=1#secret"),
 			"Not attached:\n- photo-1: the server returned 404 (https://example.org/a.jpg?signature=1)\n\n" + noteSign,
 		},
-		"an address that is none": {
+		"invalid URL": {
 			"", leaving(1, "http://[secret"),
 			"Not attached:\n- photo-1: the server returned 404 (invalid URL)\n\n" + noteSign,
 		},
@@ -65,24 +65,24 @@ func TestNoteTextIsBounded(t *testing.T) {
 		files evidenceDraft
 		holds []string
 	}{
-		"a long note":         {strings.Repeat("ß", 64<<10), leaving(1, far), []string{"ß…\n\nNot attached:\n- photo-1:"}},
-		"many files":          {"Look.", leaving(5000, far), []string{"Look.\n", "- photo-20:", "and 4980 more\n"}},
-		"many files of words": {strings.Repeat("ß", 64<<10), wordy, []string{"ß…\n\nNot attached:\n- ö", "and 4980 more\n"}},
-		"as many as are told": {"", leaving(20, far), []string{"- photo-20:"}},
+		"long note":                  {strings.Repeat("ß", 64<<10), leaving(1, far), []string{"ß…\n\nNot attached:\n- photo-1:"}},
+		"many files":                 {"Look.", leaving(5000, far), []string{"Look.\n", "- photo-20:", "and 4980 more\n"}},
+		"many files with long names": {strings.Repeat("ß", 64<<10), wordy, []string{"ß…\n\nNot attached:\n- ö", "and 4980 more\n"}},
+		"as many files as listed":    {"", leaving(20, far), []string{"- photo-20:"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			text := noteText(tt.note, tt.files, noteSign)
 			require.LessOrEqual(t, len(text), 16<<10)
 			require.True(t, utf8.ValidString(text))
-			require.True(t, strings.HasSuffix(text, "\n\n"+noteSign), "the signature stands in a line of its own")
+			require.True(t, strings.HasSuffix(text, "\n\n"+noteSign), "the signature must be on its own line")
 			require.NotContains(t, text, "- photo-21:")
 			for _, part := range tt.holds {
 				require.Contains(t, text, part)
 			}
 			for line := range strings.Lines(text) {
 				if _, address, ok := strings.Cut(line, "(https:"); ok {
-					require.LessOrEqual(t, len(address), 450, "an address in a note is shortened")
+					require.LessOrEqual(t, len(address), 450, "URLs in a note must be shortened")
 				}
 			}
 		})

@@ -11,7 +11,7 @@ import (
 
 // A number in national format is parsed with the country of the claim's address, or the
 // shop's country if the address has none.
-func TestPhoneNumberInNationalForm(t *testing.T) {
+func TestNationalPhoneNumber(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		phone    string
@@ -20,15 +20,15 @@ func TestPhoneNumberInNationalForm(t *testing.T) {
 		want     string
 		says     string
 	}{
-		"the address's country":         {phone: "0151 23456789", address: claim.Address{CountryCode: "DE"}, want: "+4915123456789"},
-		"before the shop's":             {phone: "0664 1234567", address: claim.Address{CountryCode: "AT"}, settings: "DE", want: "+436641234567"},
-		"a country that is two letters": {phone: "0151 23456789", address: claim.Address{Country: "de"}, want: "+4915123456789"},
-		"the shop's country":            {phone: "0151 23456789", settings: "DE", want: "+4915123456789"},
-		"a country that is none":        {phone: "0151 23456789", address: claim.Address{CountryCode: "XX", Country: "Germany"}, settings: "DE", want: "+4915123456789"},
-		"in international form":         {phone: "+49 151 23456789", want: "+4915123456789"},
-		"no country":                    {phone: "0151 23456789", says: "(12 digits, ends in 89)"},
-		"no number of the country":      {phone: "12345", settings: "DE", address: claim.Address{CountryCode: "US"}, says: "(5 digits, ends in 45)"},
-		"no number at all":              {phone: "call me", settings: "DE", says: "(no digits)"},
+		"country of the address":         {phone: "0151 23456789", address: claim.Address{CountryCode: "DE"}, want: "+4915123456789"},
+		"address before default_country": {phone: "0664 1234567", address: claim.Address{CountryCode: "AT"}, settings: "DE", want: "+436641234567"},
+		"two-letter country":             {phone: "0151 23456789", address: claim.Address{Country: "de"}, want: "+4915123456789"},
+		"default_country":                {phone: "0151 23456789", settings: "DE", want: "+4915123456789"},
+		"invalid country":                {phone: "0151 23456789", address: claim.Address{CountryCode: "XX", Country: "Germany"}, settings: "DE", want: "+4915123456789"},
+		"international form":             {phone: "+49 151 23456789", want: "+4915123456789"},
+		"no country":                     {phone: "0151 23456789", says: "(12 digits, ends in 89)"},
+		"invalid in the country":         {phone: "12345", settings: "DE", address: claim.Address{CountryCode: "US"}, says: "(5 digits, ends in 45)"},
+		"no digits":                      {phone: "call me", settings: "DE", says: "(no digits)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,7 +53,7 @@ func TestPhoneNumberInNationalForm(t *testing.T) {
 
 // The country is fixed when the ticket is rendered, so settings saved later do not
 // change the customer's identity.
-func TestCountryOfAPhoneNumberIsDecidedOnce(t *testing.T) {
+func TestCountryOfPhoneNumberIsDecidedOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, map[string]any{"default_country": "DE"})
 	c := b.sample("c-1")

@@ -11,7 +11,7 @@ import (
 )
 
 // A name that Dixa rejects as too long does not prevent the claim from being opened.
-func TestCustomerWhoseNameDixaRefusesHasNone(t *testing.T) {
+func TestCustomerIsCreatedWithoutRejectedName(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{MaxNameChars: 5}, nil)
 	c := b.sample("c-1")
@@ -30,10 +30,10 @@ func TestCustomerWhoseNameDixaRefusesHasNone(t *testing.T) {
 	require.NoError(t, runVoid(b, steps.AddNote, ref))
 	require.Contains(t, b.conversations()[0].Notes[0].Text, "Dixa rejected the customer's name, so the customer has no name in Dixa.")
 	again, _ := b.prepare(ref)
-	require.True(t, again.Note, "a run that begins anew knows that there is something to note")
+	require.True(t, again.Note, "a new run must still write the note")
 }
 
-func TestTagsThatDixaRefusesAreNamed(t *testing.T) {
+func TestRejectedTagsAreReported(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{MaxTagChars: 10}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -42,7 +42,7 @@ func TestTagsThatDixaRefusesAreNamed(t *testing.T) {
 	_, err = b.complete(steps.ApplyTags, ref)
 	require.NoError(t, err)
 	b.dixa.Settle()
-	require.Equal(t, []string{"claim"}, b.conversations()[0].TagNames, "the others are applied")
+	require.Equal(t, []string{"claim"}, b.conversations()[0].TagNames, "the other tags must be applied")
 	require.NoError(t, runVoid(b, steps.AddNote, ref))
 	require.Contains(t, b.conversations()[0].Notes[0].Text, "Tags not added because Dixa rejected them: claim-reason-damaged")
 	happened, err := b.store.Conversations.LatestTimeline(t.Context(), ref, 10)

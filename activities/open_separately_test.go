@@ -43,18 +43,18 @@ func texts(messages []*server.Message) []string {
 
 // Dixa does not document its limits on files and text length. Neither limit parks a
 // claim, and each piece is sent once.
-func TestMessageThatDixaRefusesWholeGoesInPieces(t *testing.T) {
+func TestRejectedMessageIsSplit(t *testing.T) {
 	t.Parallel()
 	const words = 2200 // about 22,000 bytes
 	for name, test := range map[string]struct {
 		switches server.Switches
 		outbound bool
 	}{
-		"two files at most":            {switches: server.Switches{MaxAttachments: 2}},
-		"8,000 bytes at most":          {switches: server.Switches{MaxTextBytes: 8000}},
-		"2,000 bytes at most":          {switches: server.Switches{MaxTextBytes: 2000}},
-		"600 bytes and a file at most": {switches: server.Switches{MaxTextBytes: 600, MaxAttachments: 1}},
-		"by an agent":                  {switches: server.Switches{MaxTextBytes: 2000, MaxAttachments: 1}, outbound: true},
+		"at most two files":              {switches: server.Switches{MaxAttachments: 2}},
+		"at most 8,000 bytes":            {switches: server.Switches{MaxTextBytes: 8000}},
+		"at most 2,000 bytes":            {switches: server.Switches{MaxTextBytes: 2000}},
+		"at most 600 bytes and one file": {switches: server.Switches{MaxTextBytes: 600, MaxAttachments: 1}},
+		"outbound":                       {switches: server.Switches{MaxTextBytes: 2000, MaxAttachments: 1}, outbound: true},
 	} {
 		for _, reading := range readings {
 			t.Run(name+", "+reading, func(t *testing.T) {
@@ -109,13 +109,13 @@ func TestMessageThatDixaRefusesWholeGoesInPieces(t *testing.T) {
 				for _, n := range opened.Notes {
 					sum += strings.Count(n.Text, "Claimflow "+ref.Reference())
 				}
-				require.Equal(t, len(opened.Notes), sum, "each note is signed once")
+				require.Equal(t, len(opened.Notes), sum, "each note must be signed once")
 			})
 		}
 	}
 }
 
-func TestPartThatDixaRefusesIsNamedInTheNote(t *testing.T) {
+func TestRejectedPartIsListedInNote(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{MaxTextBytes: 2000}, nil)
 	c := b.sample("c-1")
@@ -135,7 +135,7 @@ func TestPartThatDixaRefusesIsNamedInTheNote(t *testing.T) {
 	require.Regexp(t, `Missing from the customer's text in this conversation: part \d of \d \(rejected by Dixa\)`, opened.Notes[0].Text)
 }
 
-func TestTextOfMoreThanSixtyPartsIsCut(t *testing.T) {
+func TestTextIsLimitedToSixtyParts(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{MaxTextBytes: 600}, nil)
 	c := b.sample("c-1")
@@ -152,7 +152,7 @@ func TestTextOfMoreThanSixtyPartsIsCut(t *testing.T) {
 	require.Regexp(t, `the last \d+ bytes \(too long\)`, opened.Notes[0].Text)
 }
 
-func TestWhatTheCustomerAddsGoesInPieces(t *testing.T) {
+func TestRejectedCustomerMessageIsSplit(t *testing.T) {
 	t.Parallel()
 	for _, reading := range readings {
 		t.Run(reading, func(t *testing.T) {
@@ -178,7 +178,7 @@ func TestWhatTheCustomerAddsGoesInPieces(t *testing.T) {
 	}
 }
 
-func TestNoteThatDixaRefusesWholeGoesInParts(t *testing.T) {
+func TestRejectedNoteIsSplit(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{MaxTextBytes: 2000}, nil)
 	c := b.sample("c-1")

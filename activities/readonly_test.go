@@ -17,7 +17,7 @@ func (b *bench) readOnly(on bool) {
 
 // Writing may be forbidden at any time. Unsent requests are held back and sent
 // automatically when writing is allowed again.
-func TestReadOnlyInTheMiddleOfAnOpening(t *testing.T) {
+func TestReadOnlyDuringOpening(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))
@@ -29,8 +29,8 @@ func TestReadOnlyInTheMiddleOfAnOpening(t *testing.T) {
 	_, err = b.open(ref)
 	require.Contains(t, requireParked(t, err, claim.CauseReadOnly), "read-only")
 	intent, err := b.store.Intents.Get(t.Context(), ref, claim.StepConversation)
-	require.True(t, err != nil || intent.SentAt.IsZero(), "no create is on its way")
-	b.goesOnWhenAllowed(ref)
+	require.True(t, err != nil || intent.SentAt.IsZero(), "a create must not be in flight")
+	b.resumesWhenAllowed(ref)
 
 	_, err = b.open(ref)
 	require.NoError(t, err)
@@ -40,8 +40,8 @@ func TestReadOnlyInTheMiddleOfAnOpening(t *testing.T) {
 	for _, step := range []any{steps.ApplyTags, steps.SendSeparately, steps.AssignConversation, steps.SetAttributes, steps.AddNote} {
 		requireParked(t, runVoid(b, step, ref), claim.CauseReadOnly)
 	}
-	require.Equal(t, requests, b.dixa.Stats().Requests, "Dixa was asked")
-	b.goesOnWhenAllowed(ref)
+	require.Equal(t, requests, b.dixa.Stats().Requests, "a read-only shop must not send requests")
+	b.resumesWhenAllowed(ref)
 
 	require.NoError(t, runVoid(b, steps.ApplyTags, ref))
 	require.NoError(t, runVoid(b, steps.AddNote, ref))
@@ -51,18 +51,18 @@ func TestReadOnlyInTheMiddleOfAnOpening(t *testing.T) {
 	require.Len(t, conversations[0].Notes, 1)
 }
 
-// goesOnWhenAllowed parks the claim, allows writing and resumes the claim as its
+// resumesWhenAllowed parks the claim, allows writing and resumes the claim as its
 // workflow does.
-func (b *bench) goesOnWhenAllowed(ref claim.Ref) {
+func (b *bench) resumesWhenAllowed(ref claim.Ref) {
 	b.Helper()
 	standing := b.load(ref)
 	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseReadOnly, SettingsVersion: standing.SettingsVersion})
 	woken, err := b.store.Nudges.WakeParked(b.Context())
 	require.NoError(b, err)
-	require.Zero(b, woken, "nothing changed yet")
+	require.Zero(b, woken, "without a change, no claim may be woken")
 	b.readOnly(false)
 	woken, err = b.store.Nudges.WakeParked(b.Context())
 	require.NoError(b, err)
-	require.Equal(b, 1, woken, "the claim goes on by itself")
+	require.Equal(b, 1, woken, "the claim must resume automatically")
 	require.Equal(b, claim.StateOpening, b.load(ref).State)
 }

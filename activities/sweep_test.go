@@ -183,7 +183,7 @@ func (b *sweepBench) among(all []*server.Conversation, ref claim.Ref) *server.Co
 	b.Helper()
 	id := b.conversationID(ref)
 	i := slices.IndexFunc(all, func(c *server.Conversation) bool { return c.ID == id })
-	require.GreaterOrEqual(b, i, 0, "Dixa has no such conversation")
+	require.GreaterOrEqual(b, i, 0, "the conversation does not exist in Dixa")
 	return all[i]
 }
 
@@ -328,17 +328,17 @@ func losing(share float64) server.Switches {
 	return server.Switches{Webhooks: server.WebhookSwitches{Lose: share}}
 }
 
-func TestSweepFindsWhatWebhooksDidNotTell(t *testing.T) {
+func TestSweepFindsLostEvents(t *testing.T) {
 	t.Parallel()
 	for name, switches := range map[string]server.Switches{
-		"a fifth is lost":       losing(0.2),
-		"all is lost":           losing(1),
-		"none is lost":          losing(0),
-		"newest first":          {ActivityOrder: server.NewestFirst, Webhooks: server.WebhookSwitches{Lose: 0.2}},
-		"small pages":           {MaxPageLimit: 7, Webhooks: server.WebhookSwitches{Lose: 0.2}},
-		"small pages, strictly": {MaxPageLimit: 7, DefaultPageLimit: 7, PageLimitTooLarge: server.Rejected, Webhooks: server.WebhookSwitches{Lose: 0.2}},
-		"out of order, twice":   {Webhooks: server.WebhookSwitches{Lose: 0.2, Duplicate: 0.3, Reorder: 0.3}},
-		"bare events":           {Webhooks: server.WebhookSwitches{Lose: 0.2, TransferredNames: "two"}},
+		"one in five lost":                losing(0.2),
+		"all lost":                        losing(1),
+		"none lost":                       losing(0),
+		"newest first":                    {ActivityOrder: server.NewestFirst, Webhooks: server.WebhookSwitches{Lose: 0.2}},
+		"small pages":                     {MaxPageLimit: 7, Webhooks: server.WebhookSwitches{Lose: 0.2}},
+		"small pages, strict limit":       {MaxPageLimit: 7, DefaultPageLimit: 7, PageLimitTooLarge: server.Rejected, Webhooks: server.WebhookSwitches{Lose: 0.2}},
+		"reordered and duplicated":        {Webhooks: server.WebhookSwitches{Lose: 0.2, Duplicate: 0.3, Reorder: 0.3}},
+		"transfer events under two names": {Webhooks: server.WebhookSwitches{Lose: 0.2, TransferredNames: "two"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -354,7 +354,7 @@ func TestSweepFindsWhatWebhooksDidNotTell(t *testing.T) {
 			b.requireTrue(refs)
 
 			again := b.sweep()
-			require.Equal(t, map[string]int{"subscription": 0, "event": 0, "conversation": 0, "message": 0, "happening": 0}, again.Repaired(), "nothing is found twice")
+			require.Equal(t, map[string]int{"subscription": 0, "event": 0, "conversation": 0, "message": 0, "happening": 0}, again.Repaired(), "a second sweep must find nothing")
 			b.known(refs)
 			b.requireTrue(refs)
 			last, err := b.store.Sweeps.Last(t.Context(), b.connection)
@@ -388,7 +388,7 @@ func TestEventsAndFindingsConvergeInAnyOrder(t *testing.T) {
 	require.False(t, next)
 	unread, err := b.store.Inbox.NextEvents(t.Context(), refs[0], 100)
 	require.NoError(t, err)
-	require.Len(t, unread.Events, 1, "one look, one event")
+	require.Len(t, unread.Events, 1, "one check must produce one event")
 	b.known(refs)
 	b.requireTrue(refs)
 
@@ -431,7 +431,7 @@ func TestEventsAndFindingsConvergeInAnyOrder(t *testing.T) {
 // The event of a close that an earlier sweep reported arrives late and is not applied
 // yet when the next sweep compares it with the log. It must not be mistaken for the
 // lost event of another close.
-func TestALateEventDoesNotHideALostOne(t *testing.T) {
+func TestLateEventDoesNotHideLostEvent(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(0))
 	b.sweep()
@@ -458,7 +458,7 @@ func TestALateEventDoesNotHideALostOne(t *testing.T) {
 	require.Equal(t, claim.StateClosed, record.State)
 }
 
-func TestSweepTakesWhatDixaCouldNotDeliver(t *testing.T) {
+func TestSweepFetchesUndeliveredEvents(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, server.Switches{Webhooks: server.WebhookSwitches{Attempts: 1}})
 	b.sweep()
@@ -471,17 +471,17 @@ func TestSweepTakesWhatDixaCouldNotDeliver(t *testing.T) {
 	report := b.sweep()
 	// Dixa reports a close without an assignee as two events.
 	require.Equal(t, 4, report.Events)
-	require.Zero(t, report.Conversations, "the events tell all")
+	require.Zero(t, report.Conversations, "delivered events must leave nothing to reconcile")
 	b.known(refs)
 	b.requireTrue(refs)
 	require.Zero(t, b.sweep().Events)
 }
 
-func TestSweepMendsTheSubscription(t *testing.T) {
+func TestSweepRepairsSubscription(t *testing.T) {
 	t.Parallel()
 	for name, harm := range map[string]func(*dixa.Client, string) error{
 		"deleted": func(c *dixa.Client, id string) error { return c.Webhooks.Delete(t.Context(), id) },
-		"switched off": func(c *dixa.Client, id string) error {
+		"disabled": func(c *dixa.Client, id string) error {
 			off := false
 			_, err := c.Webhooks.Update(t.Context(), id, dixa.WebhookInput{Enabled: &off})
 			return err
@@ -513,9 +513,9 @@ func TestSweepMendsTheSubscription(t *testing.T) {
 	}
 }
 
-func TestSweepLeavesSubscriptionsOfOthersAlone(t *testing.T) {
+func TestSweepLeavesForeignSubscriptionsAlone(t *testing.T) {
 	t.Parallel()
-	t.Run("by hand", func(t *testing.T) {
+	t.Run("created manually", func(t *testing.T) {
 		t.Parallel()
 		b := newSweepBench(t, server.Switches{})
 		_, err := b.store.Subscriptions.SaveSecret(t.Context(), shop, "00ff00ff00ff00ff00ff00ff00ff00ff")
@@ -538,31 +538,31 @@ func TestSweepLeavesSubscriptionsOfOthersAlone(t *testing.T) {
 }
 
 // The request counts match docs/operations.md.
-func TestWhatASweepCosts(t *testing.T) {
+func TestSweepRequestCounts(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(0))
-	require.Equal(t, 6, b.sweep().Requests, "the first one makes the subscription, in three requests")
+	require.Equal(t, 6, b.sweep().Requests, "the first sweep must create the subscription in three requests")
 	refs := b.openedBare(3)
 	before := b.dixa.Stats().Requests
 	report := b.sweep()
-	require.Equal(t, 4, report.Requests, "nothing happened: subscription, delivery status, tags, log")
+	require.Equal(t, 4, report.Requests, "an idle sweep must read subscription, delivery status, tags and log")
 	require.Equal(t, before+4, b.dixa.Stats().Requests)
 
 	b.agent(refs[0], server.Step{Action: server.PlayClaim}, server.Step{Action: server.PlayReply, Text: "Hello"})
 	b.known(refs)
-	require.Equal(t, 4, b.sweep().Requests, "what was told costs nothing more")
+	require.Equal(t, 4, b.sweep().Requests, "delivered events must cost no additional requests")
 
 	b.dixa.SetSwitches(losing(1))
 	b.agent(refs[0], server.Step{Action: server.PlayReply, Text: "One"}, server.Step{Action: server.PlayReply, Text: "Two"})
 	b.agent(refs[1], server.Step{Action: server.PlayClose})
 	b.agent(refs[2], server.Step{Action: server.PlayTag, Tag: "one"}, server.Step{Action: server.PlayNote, Text: "Three"})
-	require.Equal(t, 4+1+1+2, b.sweep().Requests, "one for each part of a conversation of which something is missing")
+	require.Equal(t, 4+1+1+2, b.sweep().Requests, "each incomplete part of a conversation must cost one request")
 	b.known(refs)
 	b.requireTrue(refs)
 }
 
 // The next sweep finds entries that the log shows late.
-func TestSweepLooksBackForWhatTheLogShowsLate(t *testing.T) {
+func TestSweepFindsLateLogEntries(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(0))
 	b.sweep()
@@ -579,14 +579,14 @@ func TestSweepLooksBackForWhatTheLogShowsLate(t *testing.T) {
 	}, 30*time.Second, 200*time.Millisecond)
 }
 
-func TestSweepGoesOnAfterTrouble(t *testing.T) {
+func TestSweepContinuesAfterErrors(t *testing.T) {
 	t.Parallel()
 	for name, faults := range map[string][]server.Fault{
-		"a 429 at every operation": {{Kind: server.FaultStatus, Status: 429, Times: 12, Share: 0.5, Headers: map[string]string{"Retry-After": "1"}}},
+		"429 from every operation": {{Kind: server.FaultStatus, Status: 429, Times: 12, Share: 0.5, Headers: map[string]string{"Retry-After": "1"}}},
 		"5xx":                      {{Kind: server.FaultStatus, Status: 503, Times: 12, Share: 0.5}},
-		"cut off":                  {{Kind: server.FaultTruncate, Times: 8, Share: 0.5}},
+		"truncated":                {{Kind: server.FaultTruncate, Times: 8, Share: 0.5}},
 		"garbage":                  {{Kind: server.FaultGarbage, Times: 8, Share: 0.5, Operation: "GET /conversations/activitylog"}},
-		"one conversation fails":   {{Kind: server.FaultStatus, Status: 500, Times: 1, Operation: "GET /conversations/{conversationId}/notes"}},
+		"one failing conversation": {{Kind: server.FaultStatus, Status: 500, Times: 1, Operation: "GET /conversations/{conversationId}/notes"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -611,7 +611,7 @@ func TestSweepGoesOnAfterTrouble(t *testing.T) {
 
 // A sweep killed before it advances its watermark finds everything again and records
 // nothing twice.
-func TestSweepThatIsKilledLosesNothing(t *testing.T) {
+func TestKilledSweepLosesNothing(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(0))
 	b.sweep()
@@ -635,7 +635,7 @@ func TestSweepThatIsKilledLosesNothing(t *testing.T) {
 	require.Equal(t, 2, judged.Report.Conversations)
 	// Killed here: reconciled, but the watermark is not advanced.
 	report := b.sweep()
-	require.Zero(t, report.Conversations, "the same finding is one event, also before it was taken in")
+	require.Zero(t, report.Conversations, "a repeated finding must be the same event, even before it is applied")
 	b.known(refs)
 	b.requireTrue(refs)
 	require.Zero(t, b.sweep().Conversations)
@@ -646,7 +646,7 @@ func (b *sweepBench) withSweeps() *bench {
 	return b.bench
 }
 
-func TestSweepNotesConversationsThatAreGone(t *testing.T) {
+func TestSweepRecordsDeletedConversations(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(1))
 	b.sweep()
@@ -666,7 +666,7 @@ func TestSweepNotesConversationsThatAreGone(t *testing.T) {
 	require.LessOrEqual(t, b.sweep().Looked, 2)
 }
 
-func TestSweepOfAConnectionThatCannotBeSweptEndsAtOnce(t *testing.T) {
+func TestSweepEndsEarlyWithoutUsableConnection(t *testing.T) {
 	t.Parallel()
 	t.Run("disabled", func(t *testing.T) {
 		t.Parallel()
@@ -676,20 +676,20 @@ func TestSweepOfAConnectionThatCannotBeSweptEndsAtOnce(t *testing.T) {
 		require.Equal(t, claim.SweepReport{}, b.sweep())
 		require.Equal(t, before, b.dixa.Stats().Requests)
 	})
-	t.Run("token refused", func(t *testing.T) {
+	t.Run("token rejected", func(t *testing.T) {
 		t.Parallel()
 		b := newSweepBench(t, server.Switches{})
 		b.dixa.Inject(server.Fault{Kind: server.FaultStatus, Status: 401})
 		report := b.sweep()
 		require.NotEmpty(t, report.Trouble)
 		requests := b.dixa.Stats().Requests
-		require.Equal(t, claim.SweepReport{}, b.sweep(), "it waits for a token")
+		require.Equal(t, claim.SweepReport{}, b.sweep(), "the sweep must wait for a new token")
 		require.Equal(t, requests, b.dixa.Stats().Requests)
 	})
 	t.Run("unknown", func(t *testing.T) {
 		t.Parallel()
 		b := newSweepBench(t, server.Switches{})
-		b.connection = "nobody's"
+		b.connection = "unknown"
 		require.Equal(t, claim.SweepReport{}, b.sweep())
 	})
 	t.Run("Dixa is down", func(t *testing.T) {
@@ -705,7 +705,7 @@ func TestSweepOfAConnectionThatCannotBeSweptEndsAtOnce(t *testing.T) {
 		require.NotEmpty(t, report.Trouble)
 		now, err := b.store.Sweeps.Last(t.Context(), b.connection)
 		require.NoError(t, err)
-		require.Equal(t, last.Watermark, now.Watermark, "the next one goes on from there")
+		require.Equal(t, last.Watermark, now.Watermark, "a failed sweep must not advance the watermark")
 		b.dixa.ClearFaults()
 		require.Empty(t, b.sweep().Trouble)
 		b.known(refs)
@@ -715,7 +715,7 @@ func TestSweepOfAConnectionThatCannotBeSweptEndsAtOnce(t *testing.T) {
 
 // Sweeps also check quiet conversations in turn, starting with those that have no
 // known data.
-func TestSweepLooksAtQuietConversations(t *testing.T) {
+func TestSweepChecksQuietConversations(t *testing.T) {
 	t.Parallel()
 	b := newSweepBench(t, losing(1))
 	refs := b.openedBare(3)
@@ -731,14 +731,14 @@ func TestSweepLooksAtQuietConversations(t *testing.T) {
 	}
 	report := look(later)
 	require.Equal(t, 2, report.Looked)
-	require.Equal(t, 2*4, report.Requests, "state, tags, messages and notes of each of which nothing is known")
+	require.Equal(t, 2*4, report.Requests, "an unknown conversation must cost requests for state, tags, messages and notes")
 	b.requireTrue(refs[:2])
-	require.Equal(t, 1, look(time.Now()).Looked, "the third is next, and those that were looked at just now are left alone")
+	require.Equal(t, 1, look(time.Now()).Looked, "only the unchecked conversation may be checked")
 	b.requireTrue(refs)
 
 	b.agent(refs[0], server.Step{Action: server.PlayUntag, Tag: "quiet"}, server.Step{Action: server.PlayClose})
 	report = look(later)
 	require.Equal(t, 1, report.Conversations)
-	require.Equal(t, 2*2, report.Requests, "state and tags of each")
+	require.Equal(t, 2*2, report.Requests, "a known conversation must cost requests for state and tags")
 	b.requireTrue(refs)
 }

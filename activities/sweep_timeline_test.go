@@ -55,7 +55,7 @@ func (b *sweepBench) eventful(ref claim.Ref) {
 // The timeline shows each occurrence once, whether its event arrives before the sweep,
 // while it compares, or minutes after it, and however far apart Dixa's timestamps for
 // the occurrence are.
-func TestTimelineIsTheSameWhoeverTellsIt(t *testing.T) {
+func TestTimelineIsIndependentOfSource(t *testing.T) {
 	t.Parallel()
 	told := newSweepBench(t, losing(0))
 	told.sweep()
@@ -66,7 +66,7 @@ func TestTimelineIsTheSameWhoeverTellsIt(t *testing.T) {
 	require.Contains(t, want, "reply to the customer")
 
 	for name, shift := range map[string]time.Duration{
-		"one clock": 0, "milliseconds apart": -3 * time.Millisecond, "a second apart": -999 * time.Millisecond,
+		"same time": 0, "milliseconds apart": -3 * time.Millisecond, "one second apart": -999 * time.Millisecond,
 		"seconds apart": -20 * time.Second, "minutes apart": -4 * time.Minute,
 	} {
 		switches := losing(0)
@@ -74,8 +74,8 @@ func TestTimelineIsTheSameWhoeverTellsIt(t *testing.T) {
 		// before selects the events that arrive before the sweep.
 		for when, before := range map[string]func(i int) bool{
 			"none before": func(int) bool { return false },
-			"every other": func(i int) bool { return i%2 == 0 },
-			"the others":  func(i int) bool { return i%2 == 1 },
+			"even events": func(i int) bool { return i%2 == 0 },
+			"odd events":  func(i int) bool { return i%2 == 1 },
 			"the last":    func(i int) bool { return i > 5 },
 		} {
 			t.Run(name+", "+when, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestTimelineIsTheSameWhoeverTellsIt(t *testing.T) {
 				}
 				b.askWhereInDoubt(refs)
 				b.requireTrue(refs)
-				require.Equal(t, want, b.timeline(refs[0]), "what comes late does not show twice")
+				require.Equal(t, want, b.timeline(refs[0]), "late events must not appear twice")
 				require.Zero(t, b.sweep().Conversations)
 			})
 		}
@@ -115,9 +115,9 @@ func TestTimelineIsTheSameWhoeverTellsIt(t *testing.T) {
 }
 
 // A sweep does not know an event that arrives while it compares.
-func TestEventThatComesWhileTheSweepComparesShowsOnce(t *testing.T) {
+func TestEventDuringSweepAppearsOnce(t *testing.T) {
 	t.Parallel()
-	for name, takenIn := range map[string]bool{"waits in the inbox": false, "is taken in": true} {
+	for name, takenIn := range map[string]bool{"pending in the inbox": false, "applied": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newSweepBench(t, losing(0))
@@ -140,7 +140,7 @@ func TestEventThatComesWhileTheSweepComparesShowsOnce(t *testing.T) {
 					}
 				})
 			}
-			require.NotZero(t, b.sweep().Happenings, "the sweep compared before they came")
+			require.NotZero(t, b.sweep().Happenings, "the sweep must compare before the events arrive")
 			b.known(refs)
 			b.requireTrue(refs)
 			require.Len(t, b.timeline(refs[0]), before+len(events))
@@ -155,11 +155,11 @@ var stateActs = map[string]struct {
 	acts  [][]server.Step
 	fates int
 }{
-	"once":                  {[][]server.Step{{closes}, {reopens}}, 3},
-	"once, at once":         {[][]server.Step{{closes, reopens}}, 3},
-	"twice":                 {[][]server.Step{{closes}, {reopens}, {closes}, {reopens}}, 2},
-	"twice, in two moments": {[][]server.Step{{closes, reopens}, {closes, reopens}}, 2},
-	"twice, at once":        {[][]server.Step{{closes, reopens, closes, reopens}}, 2},
+	"once":                {[][]server.Step{{closes}, {reopens}}, 3},
+	"once, in one step":   {[][]server.Step{{closes, reopens}}, 3},
+	"twice":               {[][]server.Step{{closes}, {reopens}, {closes}, {reopens}}, 2},
+	"twice, in two steps": {[][]server.Step{{closes, reopens}, {closes, reopens}}, 2},
+	"twice, in one step":  {[][]server.Step{{closes, reopens, closes, reopens}}, 2},
 }
 
 var closes, reopens = server.Step{Action: server.PlayClose}, server.Step{Action: server.PlayReopen}

@@ -36,7 +36,7 @@ type ConnectionNoticeData struct {
 func (c *Connection) Notice(kind string, sequence int64, at time.Time, shops []string) ConnectionNotice {
 	advice := CauseConnection.Advice()
 	if c.State == ConnectionActive {
-		advice = "Nothing is left to do: claims that were parked for it go on by themselves."
+		advice = "No action is needed: claims that were parked for this cause resume automatically."
 	}
 	return ConnectionNotice{Type: kind, Timestamp: at, Data: ConnectionNoticeData{
 		ConnectionID: c.ID, Sequence: sequence, State: c.State, Advice: advice,

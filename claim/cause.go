@@ -24,21 +24,21 @@ const (
 )
 
 var advice = map[Cause]string{
-	CauseConnection:      "Dixa refuses the shop's API token. Save a new one with `starter shop connect`; parked claims then go on by themselves.",
-	CauseNoConnection:    "The shop has no Dixa token. Save one with `starter shop connect`; parked claims then go on by themselves.",
-	CauseContactEndpoint: "The mailbox that conversations are opened in is not a contact endpoint of this Dixa. Save one that is; parked claims then go on by themselves.",
-	CauseTemplate:        "The shop's template for this reason does not render. Correct it with `starter template set`; parked claims then go on by themselves.",
-	CauseCustomer:        "The customer's address cannot be used in Dixa (it may belong to an agent). Correct it in Dixa, then `starter claim retry`.",
-	CauseNoContact:       "The claim has no e-mail, phone or external customer id, so no conversation can be opened. Reach the customer by other means, then `starter claim abandon`.",
-	CauseNoEmail:         "The customer has no e-mail address, and Dixa opens no e-mail conversation without one. Add the address to the claim with `starter claim update`; the claim then goes on by itself. Or add it to the customer in Dixa, then `starter claim retry`.",
-	CauseOutcomeUnknown:  "Dixa may have opened the conversation, but it cannot be found. Look in Dixa for the claim's reference: `starter claim link` if it is there, `starter claim retry --create-anyway` if it is not.",
-	CauseRouting:         "The conversation is open, but Dixa refuses the agent or queue that it should go to. Correct the default agent or the routing rules; the claim then goes on by itself.",
-	CauseAttributes:      "The conversation is open, but Dixa refuses the custom attributes. Correct them in the settings; the claim then goes on by itself.",
-	CauseRefused:         "Dixa refuses what was sent. The last error says why; correct the settings or the template, then `starter claim retry`.",
-	CauseReadOnly:        "The connection is read-only. Allow writing in the settings; parked claims then go on by themselves.",
-	CauseDeadline:        "The conversation could not be opened in time and the fallback was raised. `starter claim retry` opens it all the same.",
-	CauseUnavailable:     "The conversation is open, but Dixa failed for an hour at one of the steps after it. `starter claim retry` does what is left, and so does any change of the settings.",
-	CauseUnexpected:      "Something went wrong that nobody foresaw. The last error says what; `starter claim retry` tries again.",
+	CauseConnection:      "Dixa rejects the shop's API token. Save a new one with `starter shop connect`; parked claims then resume automatically.",
+	CauseNoConnection:    "The shop has no Dixa token. Save one with `starter shop connect`; parked claims then resume automatically.",
+	CauseContactEndpoint: "The mailbox for new conversations is not a contact endpoint in the shop's Dixa. Change the setting email_integration_id; parked claims then resume automatically.",
+	CauseTemplate:        "The shop's template for this reason does not render. Correct it with `starter template set`; parked claims then resume automatically.",
+	CauseCustomer:        "The customer's address cannot be used in Dixa; it may belong to an agent. Correct it in Dixa, then run `starter claim retry`.",
+	CauseNoContact:       "The claim has no e-mail address, phone number or external customer id, so no conversation can be opened. Contact the customer by other means, then run `starter claim abandon`.",
+	CauseNoEmail:         "The customer has no e-mail address, and Dixa requires one to open an e-mail conversation. Add the address to the claim with `starter claim update`; the claim then resumes automatically. Or add it to the customer in Dixa, then run `starter claim retry`.",
+	CauseOutcomeUnknown:  "Dixa may have created the conversation, but Claimflow cannot find it. Search Dixa for the claim's reference. If the conversation exists, run `starter claim link`; otherwise run `starter claim retry --create-anyway`.",
+	CauseRouting:         "The conversation is open, but Dixa rejects its agent or queue. Correct the default agent or the routing rules; the claim then resumes automatically.",
+	CauseAttributes:      "The conversation is open, but Dixa rejects its custom attributes. Correct them in the settings; the claim then resumes automatically.",
+	CauseRefused:         "Dixa rejected a request. The last error says why. Correct the settings or the template, then run `starter claim retry`.",
+	CauseReadOnly:        "The shop is read-only, so nothing is written to Dixa. Change the setting read_only to false; parked claims then resume automatically.",
+	CauseDeadline:        "The conversation was not opened before the deadline, so the fallback was raised. To open it anyway, run `starter claim retry`.",
+	CauseUnavailable:     "The conversation is open, but one of the later steps failed in Dixa for an hour. To run the remaining steps, use `starter claim retry` or change any setting.",
+	CauseUnexpected:      "An unexpected error occurred. The last error has the details. To try again, run `starter claim retry`.",
 }
 
 // Advice says briefly how a person can resolve the cause.

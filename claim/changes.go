@@ -57,7 +57,7 @@ type ChangeThen struct {
 func DefaultChangeRules(tag string) []ChangeRule {
 	accepted, rejected := tag+"-accepted", tag+"-rejected"
 	return []ChangeRule{
-		{"tell the agents", ChangeWhen{}, ChangeThen{Note: true}},
+		{"note for agents", ChangeWhen{}, ChangeThen{Note: true}},
 		{"accepted", ChangeWhen{Status: []string{StatusAccepted}}, ChangeThen{AddTags: []string{accepted}, RemoveTags: []string{rejected}}},
 		{"rejected", ChangeWhen{Status: []string{StatusRejected}}, ChangeThen{AddTags: []string{rejected}, RemoveTags: []string{accepted}}},
 		{"withdrawn", ChangeWhen{Status: []string{StatusWithdrawn}}, ChangeThen{AddTags: []string{tag + "-withdrawn"}, Close: true}},
@@ -190,19 +190,19 @@ func (s *Settings) CheckChangeRules() error {
 		for j, name := range r.When.Changed {
 			top, _, _ := strings.Cut(name, ".")
 			if !slices.Contains(changeable, top) {
-				fault(fmt.Sprintf("when.changed[%d]", j), "is no member of a claim that can change; there are "+strings.Join(changeable, ", "))
+				fault(fmt.Sprintf("when.changed[%d]", j), "is not a claim member that can change; valid members are "+strings.Join(changeable, ", "))
 			}
 		}
 		for j, tag := range r.Then.RemoveTags {
 			if !s.Owns(strings.TrimSpace(tag)) {
-				fault(fmt.Sprintf("then.remove_tags[%d]", j), `must begin with "`+s.Tag+`-": only tags of ours are ever removed`)
+				fault(fmt.Sprintf("then.remove_tags[%d]", j), `must start with "`+s.Tag+`-": Claimflow removes only its own tags`)
 			}
 		}
 		if then := r.Then; count(then.Close, then.Reopen, then.FollowUp > 0) > 1 {
-			fault("then", "can have one of close, reopen and follow_up")
+			fault("then", "must have at most one of close, reopen and follow_up")
 		}
 		if r.Then.QueueID != "" && r.Then.AgentID != "" {
-			fault("then", "can have one of queue_id and agent_id")
+			fault("then", "must have at most one of queue_id and agent_id")
 		}
 	}
 	if len(faults) > 0 {

@@ -57,11 +57,11 @@ func withoutDeliveries(c *Claim) map[string]any {
 	}
 	data, err := json.Marshal(k)
 	if err != nil {
-		panic("claim: a claim of texts and numbers always marshals: " + err.Error())
+		panic("claim: cannot marshal the claim: " + err.Error())
 	}
 	var m map[string]any
 	if err := json.Unmarshal(data, &m); err != nil {
-		panic("claim: what was marshalled always unmarshals: " + err.Error())
+		panic("claim: cannot unmarshal the marshalled claim: " + err.Error())
 	}
 	return m
 }

@@ -17,5 +17,5 @@ func TestTokenInWords(t *testing.T) {
 	} {
 		require.Equal(t, want, claim.Connection{TokenPreview: preview, TokenSavedAt: saved}.TokenInWords())
 	}
-	require.Equal(t, "…4f2a", claim.Connection{TokenPreview: "…4f2a"}.TokenInWords(), "the day is not known")
+	require.Equal(t, "…4f2a", claim.Connection{TokenPreview: "…4f2a"}.TokenInWords(), "without a date, only the preview remains")
 }

@@ -47,7 +47,7 @@ func someFacts(r *rand.Rand) []claim.Fact {
 }
 
 // Facts produce the same conversation in any order, with any number of repeats.
-func TestConversationIsTheSameHoweverFactsCome(t *testing.T) {
+func TestConversationIsIndependentOfFactOrder(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -72,7 +72,7 @@ func TestConversationIsTheSameHoweverFactsCome(t *testing.T) {
 	}
 }
 
-func TestNewestFactHasTheWord(t *testing.T) {
+func TestNewestFactWins(t *testing.T) {
 	t.Parallel()
 	at := func(ms int, w claim.Weight, s claim.ConversationStatus) claim.Fact {
 		return claim.Fact{Stamp: claim.Stamp{At: dixaTime.Add(time.Duration(ms) * time.Millisecond), Weight: w, ID: fmt.Sprint(ms, w, s)}, Status: s}
@@ -82,19 +82,19 @@ func TestNewestFactHasTheWord(t *testing.T) {
 		want        claim.ConversationStatus
 		closedSince int // milliseconds after dixaTime; negative for not closed
 	}{
-		"nothing known":           {nil, "", -1},
-		"an older one comes late": {[]claim.Fact{at(5, claim.WeightTransition, claim.ConversationClosed), at(3, claim.WeightTransition, claim.ConversationOpen)}, claim.ConversationClosed, 5},
+		"no facts":                {nil, "", -1},
+		"older fact arrives late": {[]claim.Fact{at(5, claim.WeightTransition, claim.ConversationClosed), at(3, claim.WeightTransition, claim.ConversationOpen)}, claim.ConversationClosed, 5},
 		"reopened":                {[]claim.Fact{at(5, claim.WeightTransition, claim.ConversationClosed), at(7, claim.WeightTransition, claim.ConversationOpen)}, claim.ConversationOpen, -1},
-		"a snapshot of the same moment does not undo what happened": {
+		"snapshot does not override a transition of the same time": {
 			[]claim.Fact{at(5, claim.WeightTransition, claim.ConversationClosed), at(5, claim.WeightSnapshot, claim.ConversationOpen)}, claim.ConversationClosed, 5,
 		},
-		"a look at Dixa is later than all of its moment": {
+		"refresh overrides all facts of the same time": {
 			[]claim.Fact{at(5, claim.WeightRefreshed, claim.ConversationOpen), at(5, claim.WeightTransition, claim.ConversationClosed)}, claim.ConversationOpen, -1,
 		},
-		"talk about a closed conversation does not close it later": {
+		"snapshot of a closed conversation keeps the closing time": {
 			[]claim.Fact{at(5, claim.WeightTransition, claim.ConversationClosed), at(9, claim.WeightSnapshot, claim.ConversationClosed)}, claim.ConversationClosed, 5,
 		},
-		"nobody told of the second close": {
+		"snapshot reveals a missed second close": {
 			[]claim.Fact{at(1, claim.WeightTransition, claim.ConversationClosed), at(5, claim.WeightTransition, claim.ConversationOpen), at(9, claim.WeightSnapshot, claim.ConversationClosed)},
 			claim.ConversationClosed, 9,
 		},
@@ -116,7 +116,7 @@ func TestNewestFactHasTheWord(t *testing.T) {
 }
 
 // A claim reaches the state of its conversation in one step, then stays there.
-func TestConversationMovesAClaimInOneStep(t *testing.T) {
+func TestClaimReachesConversationStateInOneStep(t *testing.T) {
 	t.Parallel()
 	following := map[claim.State]bool{claim.StateOpen: true, claim.StatePending: true, claim.StateClosed: true, claim.StateSettled: true}
 	for _, status := range []claim.ConversationStatus{claim.ConversationOpen, claim.ConversationPending, claim.ConversationClosed, "", "strange"} {
@@ -132,7 +132,7 @@ func TestConversationMovesAClaimInOneStep(t *testing.T) {
 			}
 			next, err := s.Next(event)
 			require.NoError(t, err, "%s, %s", status, s)
-			require.Empty(t, c.NextEvent(next), "%s: from %s it gets to %s and not further", status, s, next)
+			require.Empty(t, c.NextEvent(next), "%s: the step from %s must end in %s", status, s, next)
 		}
 	}
 }
@@ -149,17 +149,17 @@ func TestStatusRules(t *testing.T) {
 		tags     []string
 		want     claim.StatusDecision
 	}{
-		"open":                      {claim.DefaultSettings(), claim.StateOpen, nil, claim.StatusDecision{Status: "pending", Rule: "not closed"}},
-		"a tag alone":               {claim.DefaultSettings(), claim.StateOpen, []string{"claim-accepted"}, claim.StatusDecision{Status: "pending", Rule: "not closed"}},
-		"pending":                   {claim.DefaultSettings(), claim.StatePending, nil, claim.StatusDecision{Status: "pending", Rule: "not closed"}},
-		"closed":                    {claim.DefaultSettings(), claim.StateClosed, []string{"claim"}, claim.StatusDecision{Status: "closed", Rule: "closed"}},
-		"accepted":                  {claim.DefaultSettings(), claim.StateClosed, []string{"Claim-Accepted"}, claim.StatusDecision{Status: "accepted", Rule: "accepted"}},
-		"rejected":                  {claim.DefaultSettings(), claim.StateSettled, []string{"claim-rejected"}, claim.StatusDecision{Status: "rejected", Rule: "rejected"}},
-		"both":                      {claim.DefaultSettings(), claim.StateClosed, []string{"claim-rejected", "claim-accepted"}, claim.StatusDecision{Status: "pending", Conflict: true, Rule: "accepted and rejected"}},
-		"another stem":              {claim.Settings{Tag: "fall"}, claim.StateClosed, []string{"fall-accepted", "claim-rejected"}, claim.StatusDecision{Status: "accepted", Rule: "accepted"}},
-		"own rules replace the set": {own, claim.StateClosed, []string{"claim-accepted"}, claim.StatusDecision{Status: "pending"}},
-		"own, all tags":             {own, claim.StateOpen, []string{"refunded"}, claim.StatusDecision{Status: "paid", Rule: "refunded"}},
-		"own, but for a tag":        {own, claim.StateClosed, []string{"refunded", "disputed", "b"}, claim.StatusDecision{Status: "ab", Rule: "any"}},
+		"open":                              {claim.DefaultSettings(), claim.StateOpen, nil, claim.StatusDecision{Status: "pending", Rule: "not closed"}},
+		"open with a tag":                   {claim.DefaultSettings(), claim.StateOpen, []string{"claim-accepted"}, claim.StatusDecision{Status: "pending", Rule: "not closed"}},
+		"pending":                           {claim.DefaultSettings(), claim.StatePending, nil, claim.StatusDecision{Status: "pending", Rule: "not closed"}},
+		"closed":                            {claim.DefaultSettings(), claim.StateClosed, []string{"claim"}, claim.StatusDecision{Status: "closed", Rule: "closed"}},
+		"accepted":                          {claim.DefaultSettings(), claim.StateClosed, []string{"Claim-Accepted"}, claim.StatusDecision{Status: "accepted", Rule: "accepted"}},
+		"rejected":                          {claim.DefaultSettings(), claim.StateSettled, []string{"claim-rejected"}, claim.StatusDecision{Status: "rejected", Rule: "rejected"}},
+		"both":                              {claim.DefaultSettings(), claim.StateClosed, []string{"claim-rejected", "claim-accepted"}, claim.StatusDecision{Status: "pending", Conflict: true, Rule: "accepted and rejected"}},
+		"different tag prefix":              {claim.Settings{Tag: "fall"}, claim.StateClosed, []string{"fall-accepted", "claim-rejected"}, claim.StatusDecision{Status: "accepted", Rule: "accepted"}},
+		"custom rules replace the defaults": {own, claim.StateClosed, []string{"claim-accepted"}, claim.StatusDecision{Status: "pending"}},
+		"custom rule, all tags":             {own, claim.StateOpen, []string{"refunded"}, claim.StatusDecision{Status: "paid", Rule: "refunded"}},
+		"custom rule, excluded tag":         {own, claim.StateClosed, []string{"refunded", "disputed", "b"}, claim.StatusDecision{Status: "ab", Rule: "any"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -169,7 +169,7 @@ func TestStatusRules(t *testing.T) {
 }
 
 // Dixa reports a rating's score and comment as separate events.
-func TestConversationPutsScoreAndCommentTogether(t *testing.T) {
+func TestRatingCombinesScoreAndComment(t *testing.T) {
 	t.Parallel()
 	at := func(ms int, id string) claim.Stamp {
 		return claim.Stamp{At: dixaTime.Add(time.Duration(ms) * time.Millisecond), ID: id}
@@ -181,11 +181,11 @@ func TestConversationPutsScoreAndCommentTogether(t *testing.T) {
 		facts []claim.Fact
 		want  claim.Rating
 	}{
-		"together":                       {[]claim.Fact{score(1, "a", 5, "fine")}, claim.Rating{Score: 5, Comment: "fine"}},
-		"again with the comment":         {[]claim.Fact{score(1, "b", 5, ""), score(1, "a", 5, "fine")}, claim.Rating{Score: 5, Comment: "fine"}},
-		"the comment alone, later":       {[]claim.Fact{score(1, "a", 5, ""), {Stamp: at(9, "b"), Comment: "fine"}}, claim.Rating{Score: 5, Comment: "fine"}},
-		"a later rating says nothing":    {[]claim.Fact{score(1, "a", 5, "fine"), score(9, "b", 1, "")}, claim.Rating{Score: 1}},
-		"a later rating has another one": {[]claim.Fact{score(1, "a", 5, "fine"), score(9, "b", 1, "slow")}, claim.Rating{Score: 1, Comment: "slow"}},
+		"together":                              {[]claim.Fact{score(1, "a", 5, "fine")}, claim.Rating{Score: 5, Comment: "fine"}},
+		"repeated with the comment":             {[]claim.Fact{score(1, "b", 5, ""), score(1, "a", 5, "fine")}, claim.Rating{Score: 5, Comment: "fine"}},
+		"comment arrives later":                 {[]claim.Fact{score(1, "a", 5, ""), {Stamp: at(9, "b"), Comment: "fine"}}, claim.Rating{Score: 5, Comment: "fine"}},
+		"later rating without a comment":        {[]claim.Fact{score(1, "a", 5, "fine"), score(9, "b", 1, "")}, claim.Rating{Score: 1}},
+		"later rating with a different comment": {[]claim.Fact{score(1, "a", 5, "fine"), score(9, "b", 1, "slow")}, claim.Rating{Score: 1, Comment: "slow"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -201,7 +201,7 @@ func TestConversationPutsScoreAndCommentTogether(t *testing.T) {
 	}
 }
 
-func TestStatusInDoubt(t *testing.T) {
+func TestConflictingFactsSetDoubt(t *testing.T) {
 	t.Parallel()
 	fact := func(ms int, w claim.Weight, id string, s claim.ConversationStatus) claim.Fact {
 		return claim.Fact{Stamp: claim.Stamp{At: dixaTime.Add(time.Duration(ms) * time.Millisecond), Weight: w, ID: id}, Status: s}
@@ -213,15 +213,15 @@ func TestStatusInDoubt(t *testing.T) {
 		facts []claim.Fact
 		doubt bool
 	}{
-		"nothing":                           {},
-		"one fact":                          {facts: []claim.Fact{closed}},
-		"two of one moment that differ":     {facts: []claim.Fact{closed, reopened}, doubt: true},
-		"a third one does not end it":       {facts: []claim.Fact{closed, reopened, fact(1, claim.WeightTransition, "d", claim.ConversationOpen)}, doubt: true},
-		"a snapshot of that moment":         {facts: []claim.Fact{closed, fact(1, claim.WeightSnapshot, "e", claim.ConversationOpen)}},
-		"a later one ends it":               {facts: []claim.Fact{closed, reopened, fact(2, claim.WeightSnapshot, "e", claim.ConversationOpen)}},
-		"so does an answer of that moment":  {facts: []claim.Fact{closed, reopened, fact(1, claim.WeightRefreshed, "e", claim.ConversationOpen)}},
-		"it may have changed afterwards":    {facts: []claim.Fact{doubted}, doubt: true},
-		"a transition of that moment tells": {facts: []claim.Fact{doubted, reopened}},
+		"nothing":  {},
+		"one fact": {facts: []claim.Fact{closed}},
+		"two contradicting facts of the same time":       {facts: []claim.Fact{closed, reopened}, doubt: true},
+		"third fact does not resolve the doubt":          {facts: []claim.Fact{closed, reopened, fact(1, claim.WeightTransition, "d", claim.ConversationOpen)}, doubt: true},
+		"snapshot of the same time":                      {facts: []claim.Fact{closed, fact(1, claim.WeightSnapshot, "e", claim.ConversationOpen)}},
+		"later fact resolves the doubt":                  {facts: []claim.Fact{closed, reopened, fact(2, claim.WeightSnapshot, "e", claim.ConversationOpen)}},
+		"refresh of the same time resolves the doubt":    {facts: []claim.Fact{closed, reopened, fact(1, claim.WeightRefreshed, "e", claim.ConversationOpen)}},
+		"doubtful snapshot":                              {facts: []claim.Fact{doubted}, doubt: true},
+		"transition of the same time resolves the doubt": {facts: []claim.Fact{doubted, reopened}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

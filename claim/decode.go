@@ -23,7 +23,7 @@ func Decode(data []byte, shop string) (*Claim, error) {
 	var faults []Fault
 	root, err := parseObject(data, &faults)
 	if err != nil {
-		return nil, &InvalidError{What: "claim", Faults: []Fault{{Field: "body", Problem: "is " + err.Error()}}}
+		return nil, &InvalidError{What: "claim", Faults: []Fault{{Field: "body", Problem: err.Error()}}}
 	}
 	root.markKnown("event_data", "address", "order_number", "cut")
 	envelope := root.raw("event_data") != nil
@@ -47,7 +47,7 @@ func Decode(data []byte, shop string) (*Claim, error) {
 	case c.Shop == "":
 		c.Shop = shop
 	case c.Shop != shop:
-		root.fault("shop_slug", "names another shop than the address it was sent to")
+		root.fault("shop_slug", "must be the shop in the URL")
 		c.Shop = shop
 	}
 	c.shorten(nil)

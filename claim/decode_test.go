@@ -44,21 +44,21 @@ func TestDecode(t *testing.T) {
 			require.JSONEq(t, string(bodies[name+".want"]), string(got))
 
 			again, err := claim.Decode(got, "")
-			require.NoError(t, err, "what is marshalled is the flat form")
+			require.NoError(t, err, "a marshalled claim must be the flat form")
 			require.Equal(t, c, again)
 			require.Empty(t, claim.Differences(c, again))
 		})
 	}
 }
 
-func TestDecodeTakesTheShopOfTheRoute(t *testing.T) {
+func TestDecodeUsesShopOfRoute(t *testing.T) {
 	t.Parallel()
 	c, err := claim.Decode([]byte(`{"claim_id":"1","reason":"x"}`), "acme")
 	require.NoError(t, err)
 	require.Equal(t, "acme", c.Shop)
 
 	_, err = claim.Decode([]byte(`{"claim_id":"1","reason":"x","shop_slug":"other"}`), "acme")
-	require.Equal(t, []claim.Fault{{Field: "shop_slug", Problem: "names another shop than the address it was sent to"}}, faultsOf(t, err))
+	require.Equal(t, []claim.Fault{{Field: "shop_slug", Problem: "must be the shop in the URL"}}, faultsOf(t, err))
 
 	_, err = claim.Decode([]byte(`{"claim_id":"1","reason":"x"}`), "")
 	require.Equal(t, []claim.Fault{{Field: "shop_slug", Problem: "is required"}}, faultsOf(t, err))
@@ -71,7 +71,7 @@ func faultsOf(t *testing.T, err error) []claim.Fault {
 	return invalid.Faults
 }
 
-func TestDecodeNamesEveryFault(t *testing.T) {
+func TestDecodeReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		body string
@@ -88,13 +88,13 @@ func TestDecodeNamesEveryFault(t *testing.T) {
 				"shipments": "S-1"
 			}`,
 			map[string]string{
-				"claim_id": "may hold letters", "reason": "is required", "created_at": "must be a time", "description": "must be a text",
+				"claim_id": "must contain only letters", "reason": "is required", "created_at": "must be a time", "description": "must be a string",
 				"selected_items[0]": "must be an object", "selected_items[1].quantity": "must be at least 1",
-				"selected_items[2].quantity": "whole number", "selected_items[3].sku": "is required where title is missing",
-				"selected_items[3].title": "is required where sku is missing", "selected_items[4].net_price": "is not an amount",
-				"image_urls[1]": "must be a text", "optional_image_urls": "must be a list of texts",
-				"customer.email": "is not an e-mail address", "customer.first_name": "must be a text",
-				"order.currency": "is not a currency code", "order.total_order_price": "must be an amount", "order.order_placed_at": "must be a time",
+				"selected_items[2].quantity": "integer", "selected_items[3].sku": "is required if title is missing",
+				"selected_items[3].title": "is required if sku is missing", "selected_items[4].net_price": "must be an amount",
+				"image_urls[1]": "must be a string", "optional_image_urls": "must be a list of strings",
+				"customer.email": "must be an e-mail address", "customer.first_name": "must be a string",
+				"order.currency": "must be a currency code", "order.total_order_price": "must be an amount", "order.order_placed_at": "must be a time",
 				"shipments": "must be a list",
 			},
 		},
@@ -104,32 +104,32 @@ func TestDecodeNamesEveryFault(t *testing.T) {
 				"context": {"customer": {"email": "x"}, "order": [], "shipments": [{"tracking_number": []}]}
 			}`,
 			map[string]string{
-				"event_data.claim_id": "is required", "event_data.selected_items[0].quantity": "whole number",
-				"context.customer.email": "is not an e-mail", "context.order": "must be an object",
+				"event_data.claim_id": "is required", "event_data.selected_items[0].quantity": "integer",
+				"context.customer.email": "must be an e-mail", "context.order": "must be an object",
 			},
 		},
-		"times that JSON cannot spell": {
+		"times that JSON cannot represent": {
 			`{"claim_id": "1", "reason": "x", "created_at": "9999-12-31T23:59:59-01:00", "updated_at": "0000-05-05"}`,
 			map[string]string{"created_at": "must be a time", "updated_at": "must be a time"},
 		},
 		"bounds": {
 			`{"claim_id": "` + strings.Repeat("a", 129) + `", "reason": "x", "customer": {"email": "a@` + strings.Repeat("a", 320) + `.example"}}`,
-			map[string]string{"claim_id": "128 at most", "customer.email": "at most 320 characters"},
+			map[string]string{"claim_id": "at most 128 characters", "customer.email": "at most 320 characters"},
 		},
-		"event data is a text": {`{"event_data": "x"}`, map[string]string{"event_data": "must be an object"}},
-		"empty":                {``, map[string]string{"body": "it is empty"}},
-		"cut off":              {`{"claim_id": "1"`, map[string]string{"body": "ends too early"}},
-		"not JSON":             {`claim=1`, map[string]string{"body": "at byte 1"}},
-		"a list":               {`[]`, map[string]string{"body": "it is a JSON array"}},
-		"null":                 {`null`, map[string]string{"body": "null"}},
-		"two":                  {`{}{}`, map[string]string{"body": "more follows"}},
+		"event data is a string": {`{"event_data": "x"}`, map[string]string{"event_data": "must be an object"}},
+		"empty":                  {``, map[string]string{"body": "it is empty"}},
+		"truncated":              {`{"claim_id": "1"`, map[string]string{"body": "unexpected end of input"}},
+		"not JSON":               {`claim=1`, map[string]string{"body": "at byte 1"}},
+		"array":                  {`[]`, map[string]string{"body": "got a JSON array"}},
+		"null":                   {`null`, map[string]string{"body": "null"}},
+		"two":                    {`{}{}`, map[string]string{"body": "trailing data"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := claim.Decode([]byte(test.body), "acme")
 			got := map[string]string{}
 			for _, f := range faultsOf(t, err) {
-				require.NotContains(t, got, f.Field, "one fault per field: %s, %s", got[f.Field], f.Problem)
+				require.NotContains(t, got, f.Field, "a field must have one fault: %s, %s", got[f.Field], f.Problem)
 				got[f.Field] = f.Problem
 				require.ErrorContains(t, err, f.Field+": "+f.Problem)
 			}
@@ -141,7 +141,7 @@ func TestDecodeNamesEveryFault(t *testing.T) {
 	}
 }
 
-func TestFaultsRepeatNoValue(t *testing.T) {
+func TestFaultsOmitValues(t *testing.T) {
 	t.Parallel()
 	secret := "very-personal@"
 	_, err := claim.Decode([]byte(`{"claim_id":"`+secret+`","reason":"x","created_at":"`+secret+`",
@@ -156,8 +156,8 @@ func TestValidate(t *testing.T) {
 	require.NoError(t, c.Validate())
 	c.Shop, c.Customer.Email = "Not A Slug", "x"
 	require.Equal(t, []claim.Fault{
-		{Field: "shop_slug", Problem: "may hold small letters, digits and - _ only, starting with a letter or digit, 63 at most"},
-		{Field: "customer.email", Problem: "is not an e-mail address"},
+		{Field: "shop_slug", Problem: "must contain only lowercase letters, digits, - and _, start with a letter or digit, and have at most 63 characters"},
+		{Field: "customer.email", Problem: "must be an e-mail address"},
 	}, faultsOf(t, c.Validate()))
 }
 

@@ -109,7 +109,7 @@ func ParseWorkflowID(id string) (Ref, error) {
 	rest, ok := strings.CutPrefix(id, workflowPrefix)
 	shop, claim, found := strings.Cut(rest, ":")
 	if !ok || !found || shop == "" || claim == "" {
-		return Ref{}, fmt.Errorf("workflow id %q is not of the form claim:<shop>:<claim id>", id)
+		return Ref{}, fmt.Errorf("workflow id %q must have the form claim:<shop>:<claim id>", id)
 	}
 	return Ref{Shop: shop, ID: claim}, nil
 }

@@ -24,9 +24,9 @@ func TestWorkflowID(t *testing.T) {
 	}
 }
 
-// TestKeysStayTheSame pins keys that Dixa and Temporal store for claims. Deriving them
+// TestKeysAreStable pins keys that Dixa and Temporal store for claims. Deriving them
 // differently would open conversations a second time.
-func TestKeysStayTheSame(t *testing.T) {
+func TestKeysAreStable(t *testing.T) {
 	t.Parallel()
 	ref := claim.Ref{Shop: "acme", ID: "1"}
 	require.Equal(t, "CF-PCCQ4LTTGVMU", ref.Reference())
@@ -34,7 +34,7 @@ func TestKeysStayTheSame(t *testing.T) {
 	require.True(t, strings.HasPrefix(ref.ExternalID(claim.StepConversation, 7), ref.ExternalIDPrefix(claim.StepConversation)))
 }
 
-func TestKeysDiffer(t *testing.T) {
+func TestKeysAreDistinct(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
 	for _, ref := range []claim.Ref{{Shop: "a", ID: "1"}, {Shop: "a", ID: "2"}, {Shop: "b", ID: "1"}, {Shop: "a1", ID: "1"}, {Shop: "a", ID: "11"}} {
@@ -48,7 +48,7 @@ func TestKeysDiffer(t *testing.T) {
 		}
 		require.NotContains(t, seen, ref.Reference())
 		seen[ref.Reference()] = ref.String()
-		require.Regexp(t, `^CF-[A-Z2-7]{12}$`, ref.Reference(), "readable aloud, and the same in HTML and plain text")
+		require.Regexp(t, `^CF-[A-Z2-7]{12}$`, ref.Reference(), "references must be easy to read aloud and need no escaping")
 	}
 }
 
@@ -61,17 +61,17 @@ func TestSearchAttributesAreDistinct(t *testing.T) {
 	}
 }
 
-func TestEveryCauseHasAdviceOfItsOwn(t *testing.T) {
+func TestEveryCauseHasDistinctAdvice(t *testing.T) {
 	t.Parallel()
 	seen := map[string]claim.Cause{}
 	for _, cause := range claim.Causes() {
 		advice := cause.Advice()
 		require.NotEmpty(t, advice, cause)
-		require.Empty(t, seen[advice], "%s has the advice of another cause", cause)
+		require.Empty(t, seen[advice], "%s shares its advice with another cause", cause)
 		seen[advice] = cause
-		require.True(t, strings.HasSuffix(advice, "."), "%s: sentences", cause)
+		require.True(t, strings.HasSuffix(advice, "."), "%s: advice must be complete sentences", cause)
 	}
-	require.Equal(t, claim.CauseUnexpected.Advice(), claim.Cause("unheard of").Advice())
+	require.Equal(t, claim.CauseUnexpected.Advice(), claim.Cause("unknown").Advice())
 }
 
 func TestKey(t *testing.T) {
@@ -82,7 +82,7 @@ func TestKey(t *testing.T) {
 		"not.Received!": "not_received", "v2Claim": "v2_claim", "größe": "größe", "GrößeXL": "größe_xl", "---": "", "_x_": "x", "破損": "破損",
 	} {
 		require.Equal(t, want, claim.NormalizeKey(word), word)
-		require.Equal(t, want, claim.NormalizeKey(want), "a key stays")
+		require.Equal(t, want, claim.NormalizeKey(want), "normalizing must be idempotent")
 	}
 }
 
@@ -110,8 +110,8 @@ func TestFlowKey(t *testing.T) {
 		{"notReceived", "damaged", "not_received"},
 		{"Missing product", "x", "missing_product"},
 		{"wrong-product", "x", "wrong_product"},
-		{"unheard of", "return", "return"},
-		{"unheard of", "x", "general"},
+		{"unknown", "return", "return"},
+		{"unknown", "x", "general"},
 		{"general", "return", "general"},
 		{"dissatisfied", "", "dissatisfied"},
 	} {
@@ -123,7 +123,7 @@ func TestFlowKey(t *testing.T) {
 	}
 }
 
-func TestKnownWords(t *testing.T) {
+func TestKnownVocabulary(t *testing.T) {
 	t.Parallel()
 	require.True(t, claim.KnownReason("partialDamage"))
 	require.False(t, claim.KnownReason("smells"))

@@ -10,7 +10,7 @@ import (
 )
 
 // The operations document must list every cause, state and search attribute.
-func TestOperationsDocumentNamesEverything(t *testing.T) {
+func TestOperationsDocumentIsComplete(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../docs/operations.md")
 	require.NoError(t, err)

@@ -88,13 +88,13 @@ func parseObject(data []byte, faults *[]Fault) (object, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	var members map[string]json.RawMessage
 	if err := dec.Decode(&members); err != nil {
-		return object{}, fmt.Errorf("not a JSON object: %w", plainJSONError(err))
+		return object{}, fmt.Errorf("must be a JSON object: %w", plainJSONError(err))
 	}
 	if members == nil {
-		return object{}, fmt.Errorf("not a JSON object: null")
+		return object{}, fmt.Errorf("must be a JSON object, not null")
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return object{}, fmt.Errorf("not a JSON object: more follows after its end")
+		return object{}, fmt.Errorf("must be a single JSON object without trailing data")
 	}
 	return object{members: members, faults: faults}.in(&readTracker{accessed: map[string]bool{}}), nil
 }
@@ -108,11 +108,11 @@ func plainJSONError(err error) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("%w at byte %d", syntax, syntax.Offset)
 	case errors.As(err, &wrongType):
-		return fmt.Errorf("it is a JSON %s", wrongType.Value)
+		return fmt.Errorf("got a JSON %s", wrongType.Value)
 	case errors.Is(err, io.EOF):
 		return errors.New("it is empty")
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("it ends too early")
+		return errors.New("unexpected end of input")
 	default:
 		return err
 	}
@@ -148,7 +148,7 @@ func (o object) text(name string) string {
 	}
 	s, ok := scalar(v)
 	if !ok {
-		o.fault(name, "must be a text")
+		o.fault(name, "must be a string")
 	}
 	return s
 }
@@ -181,7 +181,7 @@ func (o object) number(name string, absent int) int {
 			return int(f)
 		}
 	}
-	o.fault(name, "must be a whole number")
+	o.fault(name, "must be an integer")
 	return absent
 }
 
@@ -283,7 +283,7 @@ func (o object) texts(name string) []string {
 	}
 	var elements []json.RawMessage
 	if v[0] != '[' || json.Unmarshal(v, &elements) != nil {
-		o.fault(name, "must be a list of texts")
+		o.fault(name, "must be a list of strings")
 		return nil
 	}
 	var out []string
@@ -294,7 +294,7 @@ func (o object) texts(name string) []string {
 		}
 		s, ok := scalar(e)
 		if !ok {
-			o.fault(fmt.Sprintf("%s[%d]", name, i), "must be a text")
+			o.fault(fmt.Sprintf("%s[%d]", name, i), "must be a string")
 			continue
 		}
 		if s != "" {

@@ -134,14 +134,14 @@ const (
 // token too.
 type TokenShare struct {
 	// PerSecond is the rate of requests per second that succeed, as far as is known.
-	PerSecond float64 `json:"per_second" doc:"The rate of requests per second that Dixa accepts, as far as is known."`
+	PerSecond float64 `json:"per_second" doc:"The estimated rate of requests per second that Dixa accepts."`
 	// RefusedAt is when Dixa last refused a request.
 	RefusedAt time.Time `json:"refused_at" doc:"When Dixa last rate limited a request."`
 }
 
 // String describes the share for an operator.
 func (s TokenShare) String() string {
-	return fmt.Sprintf("Dixa refuses requests that Claimflow's own pace allows, last at %s: another program uses the token too. About %.1f requests a second are left",
+	return fmt.Sprintf("Dixa rate limits requests within Claimflow's own pace, last at %s, because another program uses the token. About %.1f requests per second remain",
 		s.RefusedAt.UTC().Format(time.RFC3339), s.PerSecond)
 }
 

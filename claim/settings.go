@@ -140,7 +140,7 @@ func Resolve(layers ...json.RawMessage) (Settings, error) {
 		if text := string(bytes.TrimSpace(layer)); text == "" || text == "null" {
 			continue
 		}
-		notAnObject := &InvalidError{What: "settings", Faults: []Fault{{Field: "body", Problem: "is not a JSON object"}}}
+		notAnObject := &InvalidError{What: "settings", Faults: []Fault{{Field: "body", Problem: "must be a JSON object"}}}
 		if fields(layer) == nil {
 			return Settings{}, notAnObject
 		}
@@ -170,7 +170,7 @@ func MergeSettings(layer, patch json.RawMessage) (json.RawMessage, error) {
 	if len(bytes.TrimSpace(layer)) == 0 {
 		layer = json.RawMessage("{}")
 	}
-	notAnObject := &InvalidError{What: "settings", Faults: []Fault{{Field: "body", Problem: "is not a JSON object"}}}
+	notAnObject := &InvalidError{What: "settings", Faults: []Fault{{Field: "body", Problem: "must be a JSON object"}}}
 	if fields(layer) == nil || fields(patch) == nil {
 		return nil, notAnObject
 	}
@@ -187,7 +187,7 @@ func MergeSettings(layer, patch json.RawMessage) (json.RawMessage, error) {
 func (s *Settings) merge(object []byte) []Fault {
 	own, err := json.Marshal(s)
 	if err != nil {
-		panic("claim: settings of texts and numbers always marshal: " + err.Error())
+		panic("claim: cannot marshal the settings: " + err.Error())
 	}
 	known, members := fields(own), fields(object)
 	var faults []Fault
@@ -247,7 +247,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-var errDuration = errors.New("is not a length of time such as 90s, 4h or 30d")
+var errDuration = errors.New("must be a duration such as 90s, 4h or 30d")
 
 // RoutingRule sends matching claims to a mailbox, a queue or an agent.
 type RoutingRule struct {

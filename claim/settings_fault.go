@@ -17,7 +17,7 @@ func settingsFault(name string, err error) Fault {
 		return Fault{Field: wrongType.Field, Problem: "must be " + kindInWords(wrongType.Type)}
 	}
 	if inner, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return Fault{Field: name, Problem: "has the member " + inner + ", which is not a setting"}
+		return Fault{Field: name, Problem: "has the unknown member " + inner}
 	}
 	return Fault{Field: name, Problem: err.Error()}
 }
@@ -26,7 +26,7 @@ func settingsFault(name string, err error) Fault {
 func kindInWords(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[Duration]():
-		return "a length of time such as 4h"
+		return "a duration such as 4h"
 	case t == reflect.TypeFor[[]string]():
 		return `a list such as ["vip"]`
 	}
@@ -34,13 +34,13 @@ func kindInWords(t reflect.Type) string {
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int, reflect.Int64:
-		return "a whole number"
+		return "an integer"
 	case reflect.Slice:
 		return "a list"
 	case reflect.Struct:
 		return "an object"
 	default:
-		return "a text"
+		return "a string"
 	}
 }
 
@@ -57,7 +57,7 @@ func unknownSetting(name string, known map[string]json.RawMessage) string {
 	if best != "" {
 		return `is not a setting; did you mean "` + best + `"?`
 	}
-	return "is not a setting; there are " + strings.Join(names, ", ")
+	return "is not a setting; valid settings are " + strings.Join(names, ", ")
 }
 
 // levenshtein returns the Levenshtein distance between a and b in bytes: the number of

@@ -38,20 +38,20 @@ func TestResolve(t *testing.T) {
 	want.Evidence.MaxFiles, want.Evidence.Types.PDF, want.Evidence.Types.MP4 = 5, 1024, 0
 	want.Routing = []claim.RoutingRule{{Name: "three", When: claim.RouteWhen{Flow: []string{"return"}}, Then: claim.RouteThen{AgentID: agent}}}
 	want.ReadOnly = true
-	require.Equal(t, want, s, "a list is replaced as a whole; nothing of the platform's first rule is left in the shop's")
+	require.Equal(t, want, s, "the shop's list must replace the platform's list as a whole")
 
 	s, err = claim.Resolve(layer(`{"extra_tags":["a"],"tag":"karla","read_only":true}`), layer(`{"extra_tags":[],"read_only":false}`))
 	require.NoError(t, err)
-	require.Empty(t, s.ExtraTags, "an empty list replaces too")
+	require.Empty(t, s.ExtraTags, "an empty list must replace the inherited list")
 	require.False(t, s.ReadOnly)
 	require.Equal(t, "karla", s.Tag)
 
 	s, err = claim.Resolve(layer(`{"tag":"karla"}`), layer(`{"tag":null}`))
 	require.NoError(t, err)
-	require.Equal(t, "claim", s.Tag, "null goes back to what is built in")
+	require.Equal(t, "claim", s.Tag, "null must restore the default")
 }
 
-func TestResolveNamesEveryFault(t *testing.T) {
+func TestResolveReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		layers []json.RawMessage
@@ -62,41 +62,41 @@ func TestResolveNamesEveryFault(t *testing.T) {
 			[]claim.Fault{
 				{Field: "Tag", Problem: `is not a setting; did you mean "tag"?`},
 				{Field: "evidence.Max_Files", Problem: `is not a setting; did you mean "max_files"?`},
-				{Field: "opening_hours", Problem: "is not a setting; there are change_rules, claim_id_attribute, commit_window, default_agent_id, default_country, default_language, default_queue_id, " +
+				{Field: "opening_hours", Problem: "is not a setting; valid settings are change_rules, claim_id_attribute, commit_window, default_agent_id, default_country, default_language, default_queue_id, " +
 					"email_integration_id, evidence, extra_tags, language, list_lag, open_within, opening, order_number_attribute, quiet_period, read_only, reply_to_closed, routing, shipment_notes, status_rules, tag"},
 				{Field: "tags", Problem: `is not a setting; did you mean "tag"?`},
 			},
 		},
-		"unknown in a rule": {
+		"unknown member of a rule": {
 			[]json.RawMessage{layer(`{"routing":[{"name":"x","wen":{}}]}`)},
-			[]claim.Fault{{Field: "routing", Problem: `has the member "wen", which is not a setting`}},
+			[]claim.Fault{{Field: "routing", Problem: `has the unknown member "wen"`}},
 		},
 		"types": {
 			[]json.RawMessage{layer(`{"tag":1,"read_only":"yes","open_within":"soon","quiet_period":3,"evidence":[],"extra_tags":"x"}`)},
 			[]claim.Fault{
 				{Field: "evidence", Problem: "must be an object"},
 				{Field: "extra_tags", Problem: `must be a list such as ["vip"]`},
-				{Field: "open_within", Problem: "is not a length of time such as 90s, 4h or 30d"},
-				{Field: "quiet_period", Problem: "must be a length of time such as 4h"},
+				{Field: "open_within", Problem: "must be a duration such as 90s, 4h or 30d"},
+				{Field: "quiet_period", Problem: "must be a duration such as 4h"},
 				{Field: "read_only", Problem: "must be true or false"},
-				{Field: "tag", Problem: "must be a text"},
+				{Field: "tag", Problem: "must be a string"},
 			},
 		},
 		"types of members": {
 			[]json.RawMessage{layer(`{"evidence":{"max_files":"5"},"routing":{}}`)},
-			[]claim.Fault{{Field: "evidence.max_files", Problem: "must be a whole number"}, {Field: "routing", Problem: "must be a list"}},
+			[]claim.Fault{{Field: "evidence.max_files", Problem: "must be an integer"}, {Field: "routing", Problem: "must be a list"}},
 		},
 		"values": {
 			[]json.RawMessage{layer(`{"email_integration_id":"Support queue","default_agent_id":"kim","opening":"sideways","language":"german!","tag":"",
 				"open_within":"0s","commit_window":"-1s","evidence":{"max_files":51},"routing":[{"name":"","when":{"min_value":"cheap"},"then":{}}]}`)},
 			[]claim.Fault{
-				{Field: "email_integration_id", Problem: "is not an e-mail address"},
-				{Field: "default_agent_id", Problem: "is not a UUID"},
+				{Field: "email_integration_id", Problem: "must be an e-mail address"},
+				{Field: "default_agent_id", Problem: "must be a UUID"},
 				{Field: "opening", Problem: "must be one of inbound, outbound"},
-				{Field: "language", Problem: "is not a language such as en or de-CH"},
+				{Field: "language", Problem: "must be a language such as en or de-CH"},
 				{Field: "tag", Problem: "is required"},
 				{Field: "routing[0].name", Problem: "is required"},
-				{Field: "routing[0].when.min_value", Problem: "is not an amount such as 19.90"},
+				{Field: "routing[0].when.min_value", Problem: "must be an amount such as 19.90"},
 				{Field: "evidence.max_files", Problem: "must be at most 50"},
 				{Field: "open_within", Problem: "must be at least 1s"},
 				{Field: "commit_window", Problem: "must be at least 0s"},
@@ -120,10 +120,10 @@ func TestResolveNamesEveryFault(t *testing.T) {
 				{Field: "list_lag", Problem: "must be at most 24h"},
 			},
 		},
-		"no object":   {[]json.RawMessage{layer(`[]`)}, []claim.Fault{{Field: "body", Problem: "is not a JSON object"}}},
-		"a text":      {[]json.RawMessage{layer(`"x"`)}, []claim.Fault{{Field: "body", Problem: "is not a JSON object"}}},
-		"two objects": {[]json.RawMessage{layer(`{} {}`)}, []claim.Fault{{Field: "body", Problem: "is not a JSON object"}}},
-		"cut off":     {[]json.RawMessage{layer(`{"tag":`)}, []claim.Fault{{Field: "body", Problem: "is not a JSON object"}}},
+		"array":       {[]json.RawMessage{layer(`[]`)}, []claim.Fault{{Field: "body", Problem: "must be a JSON object"}}},
+		"string":      {[]json.RawMessage{layer(`"x"`)}, []claim.Fault{{Field: "body", Problem: "must be a JSON object"}}},
+		"two objects": {[]json.RawMessage{layer(`{} {}`)}, []claim.Fault{{Field: "body", Problem: "must be a JSON object"}}},
+		"truncated":   {[]json.RawMessage{layer(`{"tag":`)}, []claim.Fault{{Field: "body", Problem: "must be a JSON object"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -134,7 +134,7 @@ func TestResolveNamesEveryFault(t *testing.T) {
 	}
 }
 
-func TestLengthsOfTimeReachTheirBounds(t *testing.T) {
+func TestDurationBoundsAreInclusive(t *testing.T) {
 	t.Parallel()
 	for _, bounds := range []string{
 		`{"open_within":"1s","quiet_period":"1s","commit_window":"0s","list_lag":"0s"}`,
@@ -185,7 +185,7 @@ func TestDuration(t *testing.T) {
 	}
 	for _, text := range []string{"", "d", "soon", "4", "4 h", "4h30d", "1000000d", "NaNd", "Infd", "-9e99d"} {
 		var d claim.Duration
-		require.EqualError(t, d.UnmarshalText([]byte(text)), "is not a length of time such as 90s, 4h or 30d", text)
+		require.EqualError(t, d.UnmarshalText([]byte(text)), "must be a duration such as 90s, 4h or 30d", text)
 		require.Zero(t, d)
 	}
 }
@@ -214,11 +214,11 @@ func TestRouteFor(t *testing.T) {
 			},
 			claim.Route{Rule: "yes", EmailIntegrationID: "de@example.com", AgentID: agent},
 		},
-		"a queue replaces the agent": {
+		"queue replaces the agent": {
 			[]claim.RoutingRule{rule("q", claim.RouteWhen{}, claim.RouteThen{QueueID: queue})},
 			claim.Route{Rule: "q", EmailIntegrationID: "support@example.com", QueueID: queue},
 		},
-		"everything must match": {
+		"all conditions must match": {
 			[]claim.RoutingRule{
 				rule("almost", claim.RouteWhen{Reason: []string{"partial_damage"}, Country: []string{"DE"}}, claim.RouteThen{QueueID: "no"}),
 				rule("all", claim.RouteWhen{
@@ -228,7 +228,7 @@ func TestRouteFor(t *testing.T) {
 			},
 			claim.Route{Rule: "all", EmailIntegrationID: "support@example.com", AgentID: "other"},
 		},
-		"a flow of the shop's own": {
+		"custom flow": {
 			[]claim.RoutingRule{rule("own", claim.RouteWhen{Flow: []string{"Chipped"}}, claim.RouteThen{QueueID: queue})},
 			claim.Route{Rule: "own", EmailIntegrationID: "support@example.com", QueueID: queue},
 		},
@@ -236,7 +236,7 @@ func TestRouteFor(t *testing.T) {
 			[]claim.RoutingRule{rule("no", claim.RouteWhen{Language: []string{"de-AT"}}, claim.RouteThen{QueueID: "no"}), rule("ch", claim.RouteWhen{Language: []string{"de_ch"}}, claim.RouteThen{QueueID: queue})},
 			claim.Route{Rule: "ch", EmailIntegrationID: "support@example.com", QueueID: queue},
 		},
-		"too cheap, too dear": {
+		"value out of range": {
 			[]claim.RoutingRule{rule("min", claim.RouteWhen{MinValue: "50.51"}, claim.RouteThen{QueueID: "no"}), rule("max", claim.RouteWhen{MaxValue: "50.49"}, claim.RouteThen{QueueID: "no"})},
 			claim.Route{EmailIntegrationID: "support@example.com", AgentID: agent},
 		},
@@ -251,7 +251,7 @@ func TestRouteFor(t *testing.T) {
 
 	s := defaults
 	s.Routing = []claim.RoutingRule{rule("valued", claim.RouteWhen{MinValue: "0"}, claim.RouteThen{QueueID: queue})}
-	require.Empty(t, s.RouteFor(&claim.Claim{}, "en").Rule, "a claim without any price has no value, not even zero")
+	require.Empty(t, s.RouteFor(&claim.Claim{}, "en").Rule, "a claim without prices must not match a minimum value")
 }
 
 func TestValue(t *testing.T) {

@@ -18,25 +18,25 @@ func decoded(t *testing.T, members string) *claim.Claim {
 	return c
 }
 
-func TestAnswersOfAnyShapeAreKept(t *testing.T) {
+func TestReadsAnswersOfAnyShape(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ answers, want string }{
-		"by question":           {`{"Opened?": "yes", "Colour": "red"}`, "Colour=red|Opened?=yes"},
-		"question and answer":   {`[{"question": "Opened?", "answer": "yes"}]`, "Opened?=yes"},
-		"label and value":       {`[{"label": "Opened?", "value": "yes", "id": 7}]`, "Opened?=yes"},
-		"several texts":         {`{"Which?": ["lid", null, "handle", 3]}`, "Which?=lid, handle, 3"},
-		"numbers and booleans":  {`{"A": 1.50, "B": true, "C": null}`, "A=1.50|B=true|C="},
-		"nested":                {`{"O": {"x": 1, "y": [{"z": null}]}}`, "O › x=1|O › y › 1 › z="},
-		"a list of objects":     {`{"O": [{"a": 1}, "text", {"b": [true, false]}]}`, "O=text|O › 1 › a=1|O › 3 › b=true, false"},
-		"empty ones":            {`{"A": {}, "B": [], "": "C"}`, "?=C|A=|B="},
-		"a nested answer":       {`[{"question": "Q", "answer": {"x": "1"}}]`, "Q › x=1"},
-		"an unknown element":    {`[{"id": "q-1", "response": "yes"}]`, "1 › id=q-1|1 › response=yes"},
-		"an answer alone":       {`[{"answer": "yes"}]`, "1 › answer=yes"},
-		"a question of a shape": {`[{"question": {"de": "Offen?"}, "answer": "ja"}]`, "1 › answer=ja|1 › question › de=Offen?"},
-		"texts alone":           {`["yes", ["a", "b"]]`, "1=yes|2=a, b"},
-		"a text":                {`"all of it"`, "?=all of it"},
-		"a number":              {`7`, "?=7"},
-		"too deep":              {`{"A": {"b": {"c": {"d": {"e": {"f": [1, {"g": "\u0000"}]}}}}}}`, `A › b › c › d › e › f=[1,{"g":""}]`},
+		"object of questions":       {`{"Opened?": "yes", "Colour": "red"}`, "Colour=red|Opened?=yes"},
+		"question and answer":       {`[{"question": "Opened?", "answer": "yes"}]`, "Opened?=yes"},
+		"label and value":           {`[{"label": "Opened?", "value": "yes", "id": 7}]`, "Opened?=yes"},
+		"list of strings":           {`{"Which?": ["lid", null, "handle", 3]}`, "Which?=lid, handle, 3"},
+		"numbers and booleans":      {`{"A": 1.50, "B": true, "C": null}`, "A=1.50|B=true|C="},
+		"nested":                    {`{"O": {"x": 1, "y": [{"z": null}]}}`, "O › x=1|O › y › 1 › z="},
+		"list of objects":           {`{"O": [{"a": 1}, "text", {"b": [true, false]}]}`, "O=text|O › 1 › a=1|O › 3 › b=true, false"},
+		"empty values":              {`{"A": {}, "B": [], "": "C"}`, "?=C|A=|B="},
+		"nested answer":             {`[{"question": "Q", "answer": {"x": "1"}}]`, "Q › x=1"},
+		"unknown element":           {`[{"id": "q-1", "response": "yes"}]`, "1 › id=q-1|1 › response=yes"},
+		"answer without a question": {`[{"answer": "yes"}]`, "1 › answer=yes"},
+		"nested question":           {`[{"question": {"de": "Offen?"}, "answer": "ja"}]`, "1 › answer=ja|1 › question › de=Offen?"},
+		"bare strings":              {`["yes", ["a", "b"]]`, "1=yes|2=a, b"},
+		"string":                    {`"all of it"`, "?=all of it"},
+		"number":                    {`7`, "?=7"},
+		"too many levels":           {`{"A": {"b": {"c": {"d": {"e": {"f": [1, {"g": "\u0000"}]}}}}}}`, `A › b › c › d › e › f=[1,{"g":""}]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -49,7 +49,7 @@ func TestAnswersOfAnyShapeAreKept(t *testing.T) {
 	}
 }
 
-func TestWhatIsTooLongIsCut(t *testing.T) {
+func TestLongValuesAreTruncated(t *testing.T) {
 	t.Parallel()
 	long := func(n int) string { return strings.Repeat("ü", n) }
 	c := decoded(t, fmt.Sprintf(`"description": %q, "image_urls": [%s"u", %q], "customer": {"email": "a@example.org", "first_name": %q, "external_id": %q},
@@ -59,7 +59,7 @@ func TestWhatIsTooLongIsCut(t *testing.T) {
 	require.Len(t, []rune(c.Customer.FirstName), 200)
 	require.True(t, strings.HasSuffix(c.Customer.FirstName, "ü…"))
 	require.True(t, utf8.ValidString(c.Description))
-	require.Empty(t, c.Customer.ExternalID, "half an id is another's")
+	require.Empty(t, c.Customer.ExternalID, "an id must be dropped, not shortened")
 	require.Len(t, c.Answers, 100)
 	require.Len(t, c.ImageURLs, 100)
 	require.Equal(t, []claim.Truncation{
@@ -72,9 +72,9 @@ func TestWhatIsTooLongIsCut(t *testing.T) {
 		{Field: "customer.first_name", Given: 500, Kept: 199},
 		{Field: "shipments[0].tracking_url", Given: 4097},
 	}, c.Cut)
-	require.Equal(t, "customer.first_name: the first 199 of 500 characters", c.Cut[6].String())
-	require.Equal(t, "answers: the first 100 of 122 entries", c.Cut[3].String())
-	require.Equal(t, "customer.external_id: left out, since 201 characters are too many", c.Cut[5].String())
+	require.Equal(t, "customer.first_name: truncated to the first 199 of 500 characters", c.Cut[6].String())
+	require.Equal(t, "answers: truncated to the first 100 of 122 entries", c.Cut[3].String())
+	require.Equal(t, "customer.external_id: omitted, because 201 characters exceed the limit", c.Cut[5].String())
 
 	// A change keeps the truncations of the fields it does not touch.
 	next, err := claim.DecodeUpdate([]byte(fmt.Sprintf(`{"customer": {"first_name": "Anna", "last_name": %q}, "answers": {"Q": "short"}}`, long(201))), c)
@@ -88,7 +88,7 @@ func TestWhatIsTooLongIsCut(t *testing.T) {
 }
 
 // Fields that a claim needs to be opened are rejected instead of truncated.
-func TestWhatIsNeededIsNotCut(t *testing.T) {
+func TestRequiredValuesAreNotTruncated(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"claim_id":       `{"claim_id": "` + strings.Repeat("a", 129) + `", "reason": "x"}`,
@@ -99,7 +99,7 @@ func TestWhatIsNeededIsNotCut(t *testing.T) {
 	}
 }
 
-func TestUnknownMembersAreNamed(t *testing.T) {
+func TestUnknownMembersAreListed(t *testing.T) {
 	t.Parallel()
 	c := decoded(t, `"statsu": "accepted", "order": {"number": "1", "order_number": "1", "address": {"zip": "1"}}, "order_number": "2", "address": {"street": "S"},
 		"selected_items": [{"sku": "A", "colour": "red"}], "answers": {"anything": {"goes": 1}}, "cut": [], "locale": "de", "language": "de", "flowType": "x"`)
@@ -107,7 +107,7 @@ func TestUnknownMembersAreNamed(t *testing.T) {
 
 	c, err := claim.Decode([]byte(`{"event_data": {"claim_id": "1", "reason": "x", "new": 1}, "context": {}, "newer": 2}`), "acme")
 	require.NoError(t, err)
-	require.Empty(t, c.Ignored, "Karla's events have whatever they have")
+	require.Empty(t, c.Ignored, "unknown members of Karla's events must not be listed")
 
 	many := make([]string, 100)
 	for i := range many {
@@ -122,7 +122,7 @@ func TestUnknownMembersAreNamed(t *testing.T) {
 	}
 }
 
-func TestChangeOfNothingKnownIsRefused(t *testing.T) {
+func TestUpdateWithoutKnownMembersIsRejected(t *testing.T) {
 	t.Parallel()
 	for body, fault := range map[string]string{
 		`{"statsu": "accepted"}`:                                  "statsu",
@@ -130,7 +130,7 @@ func TestChangeOfNothingKnownIsRefused(t *testing.T) {
 		`{"customer": {"mail": "a@example.org"}}`:                 "customer.mail",
 	} {
 		_, err := claim.DecodeUpdate([]byte(body), known())
-		require.Equal(t, []claim.Fault{{Field: fault, Problem: "is no member of a claim, and nothing else is given"}}, faultsOf(t, err), body)
+		require.Equal(t, []claim.Fault{{Field: fault, Problem: "is not a member of a claim, and the update changes nothing else"}}, faultsOf(t, err), body)
 	}
 	for _, body := range []string{`{}`, `{"claim_id": "c-1"}`, `{"status": "accepted", "x": 1}`, `{"event_data": {"claim_id": "c-1", "x": 1}}`} {
 		_, err := claim.DecodeUpdate([]byte(body), known())

@@ -30,9 +30,9 @@ func (c Truncation) String() string {
 		of = "entries"
 	}
 	if c.Kept == 0 {
-		return fmt.Sprintf("%s: left out, since %d %s are too many", c.Field, c.Given, of)
+		return fmt.Sprintf("%s: omitted, because %d %s exceed the limit", c.Field, c.Given, of)
 	}
-	return fmt.Sprintf("%s: the first %d of %d %s", c.Field, c.Kept, c.Given, of)
+	return fmt.Sprintf("%s: truncated to the first %d of %d %s", c.Field, c.Kept, c.Given, of)
 }
 
 // Values of the `long` tag: what happens to a field that exceeds its validation
@@ -127,7 +127,7 @@ func maxOf(rules string) int {
 		if bound, ok := strings.CutPrefix(rule, "max="); ok {
 			n, err := strconv.Atoi(bound)
 			if err != nil {
-				panic("claim: the rule " + rule + " is no number")
+				panic("claim: invalid limit in the validation rule " + rule)
 			}
 			return n
 		}

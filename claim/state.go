@@ -100,7 +100,7 @@ type TransitionError struct {
 }
 
 func (e *TransitionError) Error() string {
-	return fmt.Sprintf("a claim that is %s cannot take %q", e.From, e.Event)
+	return fmt.Sprintf("a claim in state %s does not allow %q", e.From, e.Event)
 }
 
 // Next returns the state after an event, or a [*TransitionError] if the event does

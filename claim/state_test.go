@@ -13,7 +13,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-var update = flag.Bool("update", false, "write docs/state-machine.md anew")
+var update = flag.Bool("update", false, "update docs/state-machine.md")
 
 // events lists every event in the order of the table below.
 var events = []claim.Event{
@@ -41,7 +41,7 @@ func TestNext(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(stateTable), "\n")
 	names := strings.Fields(strings.ReplaceAll(lines[0], "|", " "))[1:]
 	require.Len(t, names, len(events))
-	require.Len(t, lines[1:], len(claim.States()), "a row for every state")
+	require.Len(t, lines[1:], len(claim.States()), "every state needs a row")
 	for _, line := range lines[1:] {
 		cells := strings.Fields(strings.ReplaceAll(line, "|", " "))
 		from := claim.State(cells[0])
@@ -55,24 +55,24 @@ func TestNext(t *testing.T) {
 				continue
 			}
 			var refused *claim.TransitionError
-			require.ErrorAs(t, err, &refused, "%s takes %s", from, e)
+			require.ErrorAs(t, err, &refused, "%s allows %s", from, e)
 			require.Equal(t, claim.TransitionError{From: from, Event: e}, *refused)
-			require.Equal(t, from, next, "a refused event leaves the state")
-			require.EqualError(t, err, fmt.Sprintf("a claim that is %s cannot take %q", from, e))
+			require.Equal(t, from, next, "a rejected event must not change the state")
+			require.EqualError(t, err, fmt.Sprintf("a claim in state %s does not allow %q", from, e))
 		}
 	}
-	for _, from := range []claim.State{"", "unheard of"} {
+	for _, from := range []claim.State{"", "unknown"} {
 		_, err := from.Next(claim.EventStart)
 		require.Error(t, err)
 	}
-	_, err := claim.StateOpen.Next("unheard of")
+	_, err := claim.StateOpen.Next("unknown")
 	require.Error(t, err)
 }
 
-// TestEventsMayComeTwice checks that applying an event twice in a row changes nothing,
+// TestEventsAreIdempotent checks that applying an event twice in a row changes nothing,
 // so repeated deliveries converge. A retry is a request and may be repeated as long as
 // it applies.
-func TestEventsMayComeTwice(t *testing.T) {
+func TestEventsAreIdempotent(t *testing.T) {
 	t.Parallel()
 	for _, from := range claim.States() {
 		for _, e := range events {
@@ -87,9 +87,9 @@ func TestEventsMayComeTwice(t *testing.T) {
 	}
 }
 
-// TestEveryStateHasAWayOn checks that no claim gets stuck and that every claim can be
+// TestNoStateIsADeadEnd checks that no claim gets stuck and that every claim can be
 // opened until it is settled.
-func TestEveryStateHasAWayOn(t *testing.T) {
+func TestNoStateIsADeadEnd(t *testing.T) {
 	t.Parallel()
 	for _, from := range claim.States() {
 		reached := map[claim.State]bool{from: true}
@@ -101,8 +101,8 @@ func TestEveryStateHasAWayOn(t *testing.T) {
 				}
 			}
 		}
-		require.True(t, reached[claim.StateOpen], "%s never opens again", from)
-		require.True(t, reached[claim.StateSettled], "%s never settles", from)
+		require.True(t, reached[claim.StateOpen], "%s cannot reach open", from)
+		require.True(t, reached[claim.StateSettled], "%s cannot reach settled", from)
 	}
 }
 
@@ -120,7 +120,7 @@ func TestStateMachinePage(t *testing.T) {
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	p("<!-- Written by go test ./claim -update. Edit claim/state.go, not this page. -->")
 	p("# The states of a claim\n")
-	p("The row of a claim in the store holds its state, and every change of it is one of these events. An event that is not listed for a state is refused. Events that leave the state as it is are left out of the picture.\n")
+	p("A claim's row in the store contains its state. Only these events change it. An event that is not listed for a state is rejected. The diagram omits events that do not change the state.\n")
 	p("```mermaid\nstateDiagram-v2")
 	p("    [*] --> received: accepted")
 	for _, from := range claim.States() {
@@ -151,20 +151,20 @@ func TestStateMachinePage(t *testing.T) {
 	}
 	page, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, string(page), b.String(), "docs/state-machine.md is stale; go test ./claim -update writes it anew")
+	require.Equal(t, string(page), b.String(), "docs/state-machine.md is stale; run go test ./claim -update")
 	require.Len(t, whenOf, len(events))
 	require.Len(t, meaningOf, len(claim.States()))
 }
 
 var whenOf = map[claim.Event]string{
-	claim.EventStart:   "its workflow begins to open the conversation",
+	claim.EventStart:   "the workflow starts to open the conversation",
 	claim.EventOpened:  "the conversation exists and is complete",
-	claim.EventPark:    "it cannot go on without a person",
+	claim.EventPark:    "the claim cannot proceed without a person",
 	claim.EventSkip:    "the integration is off",
-	claim.EventAbandon: "it is withdrawn by its owner, or given up by an operator",
-	claim.EventRetry:   "an operator or new settings wake it",
+	claim.EventAbandon: "the owner withdraws the claim, or an operator abandons it",
+	claim.EventRetry:   "an operator or new settings retry the claim",
 	claim.EventPending: "a follow-up was added in Dixa",
-	claim.EventReopen:  "the conversation is open again in Dixa",
+	claim.EventReopen:  "the conversation was reopened in Dixa",
 	claim.EventClose:   "the conversation was closed in Dixa",
 	claim.EventSettle:  "the conversation stayed closed for the quiet period",
 }
@@ -177,6 +177,6 @@ var meaningOf = map[claim.State]string{
 	claim.StateClosed:         "its conversation is closed and may still reopen",
 	claim.StateSettled:        "closed for the whole quiet period",
 	claim.StateNeedsAttention: "parked until a person acts; its cause says why and what to do",
-	claim.StateSkipped:        "the integration was off when it came; it can be opened later",
-	claim.StateAbandoned:      "withdrawn or given up",
+	claim.StateSkipped:        "the integration was off when the claim arrived; the claim can be opened later",
+	claim.StateAbandoned:      "withdrawn by its owner or abandoned by an operator",
 }

@@ -10,7 +10,7 @@ type Subscription struct {
 	ID string `json:"id,omitempty" doc:"The id of the subscription in Dixa; omitted if a person created it."`
 	// URL is the address to which Dixa sends, or must send if a person creates the
 	// subscription.
-	URL string `json:"url,omitempty" doc:"The URL to which Dixa sends events, or has to send them if the subscription is created manually."`
+	URL string `json:"url,omitempty" doc:"The URL to which Dixa sends events. To create the subscription manually, use this URL."`
 	// SecretPreview is the only form in which the secret is ever returned.
 	SecretPreview string    `json:"secret_preview,omitempty" doc:"The masked secret with which Dixa signs."`
 	UpdatedAt     time.Time `json:"updated_at,omitzero"`

@@ -46,7 +46,7 @@ func DecodeUpdate(data []byte, current *Claim) (*Claim, error) {
 	var faults []Fault
 	root, err := parseObject(data, &faults)
 	if err != nil {
-		return nil, &InvalidError{What: "change", Faults: []Fault{{Field: "body", Problem: "is " + err.Error()}}}
+		return nil, &InvalidError{What: "change", Faults: []Fault{{Field: "body", Problem: err.Error()}}}
 	}
 	root.markKnown("event_data", "address", "order_number", "cut")
 	u := update{envelope: root.raw("event_data") != nil}
@@ -65,17 +65,17 @@ func DecodeUpdate(data []byte, current *Claim) (*Claim, error) {
 	u.address(&next.Order.Address, event.object("address"))
 	u.shipments(&next, event, context)
 	if id := first(event.text("claim_id"), event.text("uuid")); id != "" && id != current.ID {
-		event.fault("claim_id", "names another claim than the one to change")
+		event.fault("claim_id", "must be the id of the claim to update")
 	}
 	if slug := root.text("shop_slug"); slug != "" && slug != current.Shop && !u.envelope {
-		root.fault("shop_slug", "names another shop than the address it was sent to")
+		root.fault("shop_slug", "must be the shop in the URL")
 	}
 	next.shorten(current)
 	if !u.envelope {
 		next.Ignored = root.reads.ignored()
 		if len(next.Ignored) > 0 && !root.reads.any(identityFields...) {
 			for _, name := range next.Ignored {
-				faults = append(faults, Fault{Field: name, Problem: "is no member of a claim, and nothing else is given"})
+				faults = append(faults, Fault{Field: name, Problem: "is not a member of a claim, and the update changes nothing else"})
 			}
 		}
 	}

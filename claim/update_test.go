@@ -27,16 +27,16 @@ func TestDecodeUpdate(t *testing.T) {
 		change string
 		want   func(*claim.Claim)
 	}{
-		"nothing":     {`{}`, func(*claim.Claim) {}},
-		"unknown":     {`{"colour": "blue", "reason": "late"}`, func(c *claim.Claim) { c.Reason, c.Ignored = "late", []string{"colour"} }},
-		"one":         {`{"flow_type": "return"}`, func(c *claim.Claim) { c.Flow = "return" }},
-		"nested":      {`{"customer": {"first_name": "Anna"}, "order": {"address": {"zip_code": 10115}}}`, func(c *claim.Claim) { c.Customer.FirstName, c.Order.Address.ZIPCode = "Anna", "10115" }},
-		"null":        {`{"description": null, "customer": {"first_name": null}, "status": null}`, func(c *claim.Claim) { c.Description, c.Customer.FirstName = "", "" }},
-		"list":        {`{"selected_items": [{"sku": "CUP", "quantity": 2}]}`, func(c *claim.Claim) { c.Items = []claim.Item{{SKU: "CUP", Quantity: 2}} }},
-		"list gone":   {`{"selected_items": null, "shipments": []}`, func(c *claim.Claim) { c.Items, c.Shipments = nil, nil }},
-		"time":        {`{"updated_at": "2026-03-02T00:00:00Z", "created_at": "2020-01-01"}`, func(c *claim.Claim) { c.UpdatedAt = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) }},
-		"envelope":    {`{"event_data": {"claim_id": "c-1", "status": "accepted"}, "context": {"customer": {"email": null, "first_name": "Anna"}, "order": {"order_number": "10001"}, "shipments": []}, "shop_slug": "elsewhere"}`, func(c *claim.Claim) { c.Status, c.Customer.FirstName = "accepted", "Anna" }},
-		"same number": {`{"order_number": "10002"}`, func(c *claim.Claim) { c.Order.Number = "10002" }},
+		"nothing":                  {`{}`, func(*claim.Claim) {}},
+		"unknown":                  {`{"colour": "blue", "reason": "late"}`, func(c *claim.Claim) { c.Reason, c.Ignored = "late", []string{"colour"} }},
+		"one":                      {`{"flow_type": "return"}`, func(c *claim.Claim) { c.Flow = "return" }},
+		"nested":                   {`{"customer": {"first_name": "Anna"}, "order": {"address": {"zip_code": 10115}}}`, func(c *claim.Claim) { c.Customer.FirstName, c.Order.Address.ZIPCode = "Anna", "10115" }},
+		"null":                     {`{"description": null, "customer": {"first_name": null}, "status": null}`, func(c *claim.Claim) { c.Description, c.Customer.FirstName = "", "" }},
+		"list":                     {`{"selected_items": [{"sku": "CUP", "quantity": 2}]}`, func(c *claim.Claim) { c.Items = []claim.Item{{SKU: "CUP", Quantity: 2}} }},
+		"list removed":             {`{"selected_items": null, "shipments": []}`, func(c *claim.Claim) { c.Items, c.Shipments = nil, nil }},
+		"time":                     {`{"updated_at": "2026-03-02T00:00:00Z", "created_at": "2020-01-01"}`, func(c *claim.Claim) { c.UpdatedAt = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) }},
+		"envelope":                 {`{"event_data": {"claim_id": "c-1", "status": "accepted"}, "context": {"customer": {"email": null, "first_name": "Anna"}, "order": {"order_number": "10001"}, "shipments": []}, "shop_slug": "elsewhere"}`, func(c *claim.Claim) { c.Status, c.Customer.FirstName = "accepted", "Anna" }},
+		"number outside the order": {`{"order_number": "10002"}`, func(c *claim.Claim) { c.Order.Number = "10002" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,12 +46,12 @@ func TestDecodeUpdate(t *testing.T) {
 			got, err := claim.DecodeUpdate([]byte(test.change), current)
 			require.NoError(t, err)
 			require.Equal(t, want, got)
-			require.Equal(t, known(), current, "what is known is left alone")
+			require.Equal(t, known(), current, "the current claim must not change")
 		})
 	}
 }
 
-func TestWhatIsNewInAChange(t *testing.T) {
+func TestAddedTextAndEvidence(t *testing.T) {
 	t.Parallel()
 	before, after := known(), known()
 	after.Description += " So is the lid."
@@ -69,7 +69,7 @@ func TestWhatIsNewInAChange(t *testing.T) {
 	}, claim.FieldChanges(before, after))
 }
 
-func TestEveryChangeRuleThatMatchesApplies(t *testing.T) {
+func TestEveryMatchingChangeRuleApplies(t *testing.T) {
 	t.Parallel()
 	s := claim.DefaultSettings()
 	require.Equal(t, claim.DesiredState{Note: true}, s.EvaluateChange(&claim.OwnerChange{Fields: []claim.FieldChange{{Field: "reason"}}}))
@@ -83,8 +83,8 @@ func TestEveryChangeRuleThatMatchesApplies(t *testing.T) {
 	of := func(field, preference string) claim.DesiredState {
 		return s.EvaluateChange(&claim.OwnerChange{Fields: []claim.FieldChange{{Field: field}}, Preference: preference})
 	}
-	require.Equal(t, claim.DesiredState{Close: true, AddTags: []string{"claim-x"}}, of("customer.email", ""), "only tags of ours are removed")
-	require.Equal(t, claim.DesiredState{Reopen: true, RemoveTags: []string{"claim-x"}}, of("customer.email", "Refund"), "the later rule holds")
+	require.Equal(t, claim.DesiredState{Close: true, AddTags: []string{"claim-x"}}, of("customer.email", ""), "only Claimflow's own tags may be removed")
+	require.Equal(t, claim.DesiredState{Reopen: true, RemoveTags: []string{"claim-x"}}, of("customer.email", "Refund"), "the later rule must win")
 	require.Zero(t, of("customers", "reorder"))
 }
 

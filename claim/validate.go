@@ -48,7 +48,7 @@ var structValidator = sync.OnceValue(func() *validator.Validate {
 func lengthOf(fl validator.FieldLevel) int64 {
 	var d Duration
 	if err := d.UnmarshalText([]byte(fl.Param())); err != nil {
-		panic(fmt.Sprintf("claim: the tag of %s: %q %v", fl.FieldName(), fl.Param(), err))
+		panic(fmt.Sprintf("claim: invalid limit in the validation rule of %s: %q %v", fl.FieldName(), fl.Param(), err))
 	}
 	return int64(d)
 }
@@ -119,7 +119,7 @@ func ValidateStruct(v any) []Fault {
 	}
 	var fields validator.ValidationErrors
 	if !errors.As(err, &fields) {
-		return []Fault{{Field: "body", Problem: "cannot be checked: " + err.Error()}}
+		return []Fault{{Field: "body", Problem: "cannot be validated: " + err.Error()}}
 	}
 	faults := make([]Fault, len(fields))
 	for i, f := range fields {
@@ -134,27 +134,27 @@ func faultMessage(f validator.FieldError) string {
 	case "required":
 		return "is required"
 	case "required_without":
-		return "is required where " + jsonWord(f.Param()) + " is missing"
+		return "is required if " + jsonWord(f.Param()) + " is missing"
 	case "required_if", "required_with":
-		return "is required here"
+		return "is required with the other values"
 	case "email":
-		return "is not an e-mail address"
+		return "must be an e-mail address"
 	case "url", "http_url":
-		return "is not an http(s) address"
+		return "must be an http or https URL"
 	case "uuid":
-		return "is not a UUID"
+		return "must be a UUID"
 	case "iso4217":
-		return "is not a currency code such as EUR"
+		return "must be a currency code such as EUR"
 	case "bcp47_language_tag":
-		return "is not a language such as en or de-CH"
+		return "must be a language such as en or de-CH"
 	case "iso3166_1_alpha2":
-		return "is not a country such as DE"
+		return "must be a country such as DE"
 	case "amount":
-		return "is not an amount such as 19.90"
+		return "must be an amount such as 19.90"
 	case "identifier":
-		return "may hold letters, digits and . _ : - only, starting with a letter or digit, 128 at most"
+		return "must contain only letters, digits, . _ : and -, start with a letter or digit, and have at most 128 characters"
 	case "slug":
-		return "may hold small letters, digits and - _ only, starting with a letter or digit, 63 at most"
+		return "must contain only lowercase letters, digits, - and _, start with a letter or digit, and have at most 63 characters"
 	case "oneof":
 		return "must be one of " + strings.Join(strings.Fields(f.Param()), ", ")
 	case "shortest":
@@ -164,7 +164,7 @@ func faultMessage(f validator.FieldError) string {
 	case "min", "max", "gte", "lte":
 		return bound(f)
 	default:
-		return fmt.Sprintf("does not meet %q", strings.TrimSuffix(f.Tag()+"="+f.Param(), "="))
+		return fmt.Sprintf("must satisfy %q", strings.TrimSuffix(f.Tag()+"="+f.Param(), "="))
 	}
 }
 

@@ -102,7 +102,7 @@ func ExampleError() {
 	}
 	// Output:
 	// reason is required
-	// customer.email is not an e-mail address
+	// customer.email must be an e-mail address
 }
 
 func ExampleClient_Claims() {

@@ -94,7 +94,7 @@ func (r *claimRun) updateVisibility(ctx workflow.Context) {
 			set = append(set, keyConversation.ValueSet(strconv.FormatInt(now.conversation, 10)))
 		}
 		if err := workflow.UpsertTypedSearchAttributes(ctx, set...); err != nil {
-			workflow.GetLogger(ctx).Error("search attributes not written", "error", err)
+			workflow.GetLogger(ctx).Error("could not upsert the search attributes", "error", err)
 		}
 		r.shown = now
 	}
@@ -127,7 +127,7 @@ func (r *claimRun) currentDetails() string {
 	line("Template", r.resolved.Template)
 	line("Route", r.resolved.Route)
 	if r.attached > 0 || r.leftOut > 0 {
-		line("Files", fmt.Sprintf("%d attached, %d left out", r.attached, r.leftOut))
+		line("Files", fmt.Sprintf("%d attached, %d omitted", r.attached, r.leftOut))
 	}
 	line("Waiting for", r.waitingFor())
 	if share := r.state.TokenShare; share != nil {
@@ -143,7 +143,7 @@ func (r *claimRun) currentDetails() string {
 	lastError := "Last error"
 	switch r.state.State {
 	case claim.StateOpen, claim.StatePending, claim.StateClosed, claim.StateSettled:
-		lastError = "Last error (over)"
+		lastError = "Last error (resolved)"
 	}
 	line(lastError, r.state.LastError)
 	if len(r.state.Recent) > 0 {

@@ -23,7 +23,7 @@ func (w *world) card(t *testing.T) string {
 	return metadata.GetCurrentDetails()
 }
 
-func TestCardShowsWhatOperatorsNeed(t *testing.T) {
+func TestCardShowsClaim(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.checked.LeftOut = 1
@@ -40,29 +40,29 @@ func TestCardShowsWhatOperatorsNeed(t *testing.T) {
 		card := w.card(t)
 		require.Contains(t, card, "### open")
 		require.Contains(t, card, "**Conversation in Dixa:** 4711")
-		require.Contains(t, card, "**Files:** 2 attached, 1 left out")
+		require.Contains(t, card, "**Files:** 2 attached, 1 omitted")
 		require.Contains(t, card, "**Template:** built-in/defective/en")
 		require.Contains(t, card, ref.Reference())
 		require.NotContains(t, card, "What to do")
-		require.Contains(t, card, "**Last error (over):** because")
+		require.Contains(t, card, "**Last error (resolved):** because")
 		w.abandon()
 	})
 	w.run(t)
 }
 
-func TestCardSaysThatSlowAttemptsAreMade(t *testing.T) {
+func TestCardShowsSlowAttempts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = downFromNow()
 	w.env.RegisterDelayedCallback(func() {
 		require.Contains(t, w.card(t), "**Waiting for:** Dixa, in slow attempts")
-		require.Contains(t, w.card(t), "Dixa answers 503")
+		require.Contains(t, w.card(t), "Dixa returned 503")
 	}, time.Hour)
 	w.at(10*time.Hour, w.abandon)
 	w.run(t)
 }
 
-func TestCardOfAPausedShopNamesTheWayBack(t *testing.T) {
+func TestCardOfPausedShopShowsResumeCommand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.standing.Paused = true
@@ -73,7 +73,7 @@ func TestCardOfAPausedShopNamesTheWayBack(t *testing.T) {
 	w.run(t)
 }
 
-func TestCardSaysThatTheTokenIsShared(t *testing.T) {
+func TestCardShowsSharedToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.standing.Paused = true
@@ -85,7 +85,7 @@ func TestCardSaysThatTheTokenIsShared(t *testing.T) {
 	w.run(t)
 }
 
-func TestSearchAttributesFollowTheClaim(t *testing.T) {
+func TestSearchAttributesFollowClaim(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var upserts []string
@@ -109,10 +109,10 @@ func TestSearchAttributesFollowTheClaim(t *testing.T) {
 		"ClaimState=opening ",
 		"ClaimState=open ClaimConversation=4711 ",
 		"ClaimState=abandoned ",
-	}, upserts, "one change each time, and none while a new claim is being opened")
+	}, upserts, "each change must cost one upsert, and opening a new claim none")
 }
 
-func TestSummaryReadsLikeASentence(t *testing.T) {
+func TestSummary(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "acme: not received claim c-1 on order #10001", workflows.Summary(ref, "notReceived", "#10001"))
 	require.Equal(t, "acme: claim c-1 (damaged)", workflows.Summary(ref, "damaged", ""))

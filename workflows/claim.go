@@ -129,7 +129,7 @@ func (r *claimRun) open(ctx workflow.Context) error {
 		return r.load(ctx) // marks the claim as opening
 	}
 	if !r.beforeDeadline(ctx) && r.state.FallbackDue() && !r.state.Unanswered {
-		return r.park(ctx, claim.CauseDeadline, "it was too late when the opening could begin")
+		return r.park(ctx, claim.CauseDeadline, "the deadline passed before the opening could start")
 	}
 	err := r.openConversation(ctx)
 	if hasType(err, claim.ErrorEdited) {

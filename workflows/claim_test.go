@@ -215,7 +215,7 @@ func (w *world) abandon() { w.move(claim.EventAbandon) }
 func (w *world) run(t *testing.T) claim.State {
 	t.Helper()
 	w.env.ExecuteWorkflow(workflows.Claim, ref)
-	require.True(t, w.env.IsWorkflowCompleted(), "the workflow must end; it did: %v", w.calls)
+	require.True(t, w.env.IsWorkflowCompleted(), "the workflow must end; its calls: %v", w.calls)
 	require.NoError(t, w.env.GetWorkflowError())
 	var state claim.State
 	require.NoError(t, w.env.GetWorkflowResult(&state))
@@ -239,9 +239,9 @@ func once(err error) func(int) error {
 	}
 }
 
-var unavailable = temporal.NewApplicationError("Dixa answers 503", claim.ErrorUnavailable)
+var unavailable = temporal.NewApplicationError("Dixa returned 503", claim.ErrorUnavailable)
 
-func TestClaimOpensAndStaysUntilItIsAbandoned(t *testing.T) {
+func TestClaimOpensAndRunsUntilAbandoned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.at(time.Hour, w.abandon)
@@ -252,7 +252,7 @@ func TestClaimOpensAndStaysUntilItIsAbandoned(t *testing.T) {
 	}, w.calls)
 }
 
-func TestRunContinuesAnOpeningWithoutCreatingAgain(t *testing.T) {
+func TestRunContinuesOpeningWithoutSecondCreate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.standing.State = claim.StateOpening
@@ -264,9 +264,9 @@ func TestRunContinuesAnOpeningWithoutCreatingAgain(t *testing.T) {
 
 // A local activity holds its workflow task open, so it must not wait for a store that
 // is down.
-func TestStepsLeaveTheWorkflowTaskWhileTheStoreIsDown(t *testing.T) {
+func TestStepsBecomeRemoteWhileStoreIsDown(t *testing.T) {
 	t.Parallel()
-	down := temporal.NewApplicationError("the database does not answer", claim.ErrorStore)
+	down := temporal.NewApplicationError("the database is down", claim.ErrorStore)
 	for _, step := range []string{"LoadClaim", "ResolveTemplate", "CheckEvidence", "Follow"} {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
@@ -286,7 +286,7 @@ func TestStepsLeaveTheWorkflowTaskWhileTheStoreIsDown(t *testing.T) {
 			require.Contains(t, w.calls, "SyncStatus opened")
 			require.Contains(t, remote, step)
 			require.Equal(t, 7, w.attempts[step])
-			require.NotContains(t, slices.DeleteFunc(remote, func(name string) bool { return name == step }), "LoadClaim", "the others stay local")
+			require.NotContains(t, slices.DeleteFunc(remote, func(name string) bool { return name == step }), "LoadClaim", "the other steps must stay local")
 		})
 	}
 }
@@ -309,7 +309,7 @@ func TestLocalAttemptsAreShort(t *testing.T) {
 	}
 }
 
-func TestClaimIsSkippedWhenTheIntegrationIsOff(t *testing.T) {
+func TestClaimIsSkippedIfIntegrationIsOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.standing.Offered = false
@@ -317,7 +317,7 @@ func TestClaimIsSkippedWhenTheIntegrationIsOff(t *testing.T) {
 	require.Equal(t, []string{"LoadClaim", "SyncStatus skip"}, w.calls)
 }
 
-func TestClaimOfAPausedShopWaitsWithoutADeadline(t *testing.T) {
+func TestPausedShopSuspendsDeadline(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.standing.Paused = true
@@ -331,7 +331,7 @@ func TestClaimOfAPausedShopWaitsWithoutADeadline(t *testing.T) {
 	require.Contains(t, w.calls, "SyncStatus opened")
 }
 
-func TestParkedClaimGoesOnWithNewSettings(t *testing.T) {
+func TestParkedClaimResumesWithNewSettings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = once(park(claim.CauseContactEndpoint))
@@ -347,7 +347,7 @@ func TestParkedClaimGoesOnWithNewSettings(t *testing.T) {
 	}, w.calls)
 }
 
-func TestParkingReadsTheSettingsOnceMore(t *testing.T) {
+func TestParkingRereadsSettings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = func(attempt int) error {
@@ -359,17 +359,17 @@ func TestParkingReadsTheSettingsOnceMore(t *testing.T) {
 	}
 	w.at(time.Hour, w.abandon)
 	w.run(t)
-	require.Contains(t, w.calls, "SyncStatus opened", "a claim must not wait for settings that are there already")
+	require.Contains(t, w.calls, "SyncStatus opened", "a claim must not wait for settings that are already saved")
 }
 
-func TestParkedClaimRaisesItsFallbackOnceAndOnlyARetryOpensIt(t *testing.T) {
+func TestFallbackIsRaisedOnceAndOnlyRetryOpensClaim(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = once(park(claim.CauseCustomer))
 	w.at(5*time.Hour, func() { w.standing.SettingsVersion++ })
 	w.at(6*time.Hour, func() {
 		require.True(t, w.standing.FallbackUsed)
-		require.NotContains(t, w.calls, "CreateConversation", "nothing is created by itself once the fallback was raised")
+		require.NotContains(t, w.calls, "CreateConversation", "after the fallback, only a retry may create the conversation")
 		w.standing.Deadline = w.env.Now().Add(4 * time.Hour)
 		w.retry()
 	})
@@ -385,7 +385,7 @@ func TestParkedClaimRaisesItsFallbackOnceAndOnlyARetryOpensIt(t *testing.T) {
 	require.Contains(t, w.calls, "SyncStatus opened")
 }
 
-func TestClaimWithoutContactRaisesItsFallbackAtOnce(t *testing.T) {
+func TestClaimWithoutContactRaisesFallbackImmediately(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = always(park(claim.CauseNoContact))
@@ -405,7 +405,7 @@ func TestClaimWithoutConnectionIsParked(t *testing.T) {
 	require.Contains(t, w.calls, "SyncStatus opened")
 }
 
-func TestTroubleIsRetriedFastThenSlow(t *testing.T) {
+func TestTransientErrorsAreRetriedFastThenSlow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = func(attempt int) error {
@@ -427,12 +427,12 @@ func downFromNow() func(int) error {
 		if attempt <= 10 {
 			return unavailable
 		}
-		return temporal.NewApplicationErrorWithOptions("Dixa answers 503", claim.ErrorUnavailable,
+		return temporal.NewApplicationErrorWithOptions("Dixa returned 503", claim.ErrorUnavailable,
 			temporal.ApplicationErrorOptions{NextRetryDelay: 40 * time.Minute})
 	}
 }
 
-func TestTroubleUntilTheDeadlineRaisesTheFallback(t *testing.T) {
+func TestErrorsUntilDeadlineRaiseFallback(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = downFromNow()
@@ -442,16 +442,16 @@ func TestTroubleUntilTheDeadlineRaisesTheFallback(t *testing.T) {
 	require.NotContains(t, w.calls, "SyncStatus opened")
 }
 
-func TestTroubleAfterTheCreateDoesNotRaiseTheFallback(t *testing.T) {
+func TestErrorsAfterCreateDoNotRaiseFallback(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CompleteConversation"] = downFromNow()
 	w.at(10*time.Hour, w.abandon)
 	w.run(t)
-	require.Contains(t, w.calls, "SyncStatus park dixa_unavailable", "the customer's conversation is open: no fallback")
+	require.Contains(t, w.calls, "SyncStatus park dixa_unavailable", "a claim with a conversation must not raise its fallback")
 }
 
-func TestClaimThatCannotBeginInTimeIsNotSent(t *testing.T) {
+func TestClaimPastDeadlineIsNotSent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.standing.Deadline = w.env.Now().Add(-time.Minute)
@@ -462,10 +462,10 @@ func TestClaimThatCannotBeginInTimeIsNotSent(t *testing.T) {
 	w.at(2*time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{"LoadClaim", "SyncStatus park deadline_passed fallback", "LoadClaim"}, w.calls[:3])
-	require.Contains(t, w.calls, "SyncStatus opened", "a retry opens it")
+	require.Contains(t, w.calls, "SyncStatus opened", "a retry must open the claim")
 }
 
-func TestClaimThatIsLateButWasSentIsLookedFor(t *testing.T) {
+func TestUnansweredCreatePastDeadlineIsSearched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.standing.State, w.standing.Unanswered = claim.StateOpening, true
@@ -476,7 +476,7 @@ func TestClaimThatIsLateButWasSentIsLookedFor(t *testing.T) {
 	require.NotContains(t, w.calls, "SyncStatus park deadline_passed fallback")
 }
 
-func TestStepAfterTheCreateHasItsTimeHoweverLateTheClaimIs(t *testing.T) {
+func TestStepsAfterCreateIgnoreDeadline(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.standing.State, w.standing.ConversationID = claim.StateNeedsAttention, 99
@@ -495,12 +495,12 @@ func TestStepAfterTheCreateHasItsTimeHoweverLateTheClaimIs(t *testing.T) {
 func TestCancelledWorkflowEnds(t *testing.T) {
 	t.Parallel()
 	for name, arrange := range map[string]func(*world){
-		"while it follows": func(*world) {},
-		"while it is parked": func(w *world) {
+		"following": func(*world) {},
+		"parked": func(w *world) {
 			w.fail["CreateConversation"] = always(park(claim.CauseRefused))
 		},
-		"while it is paused": func(w *world) { w.standing.Paused = true },
-		"while Dixa is down": func(w *world) { w.fail["CreateConversation"] = downFromNow() },
+		"paused":       func(w *world) { w.standing.Paused = true },
+		"Dixa is down": func(w *world) { w.fail["CreateConversation"] = downFromNow() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -515,7 +515,7 @@ func TestCancelledWorkflowEnds(t *testing.T) {
 	}
 }
 
-func TestRefusedRoutingParksTheClaimAndNewSettingsMendIt(t *testing.T) {
+func TestNewSettingsResumeClaimWithRejectedRouting(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.resolved.Assign = true
@@ -525,10 +525,10 @@ func TestRefusedRoutingParksTheClaimAndNewSettingsMendIt(t *testing.T) {
 	w.run(t)
 	require.Equal(t, []string{
 		"LoadClaim", "ResolveTemplate", "CompleteConversation", "SyncStatus opened", "Follow",
-	}, w.calls[len(w.calls)-5:], "an existing conversation is not created again")
+	}, w.calls[len(w.calls)-5:], "an existing conversation must not be created again")
 }
 
-func TestAClaimThatItsOwnerEditsIsRenderedAnew(t *testing.T) {
+func TestEditedClaimIsRenderedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = once(temporal.NewNonRetryableApplicationError("edited", claim.ErrorEdited, nil))
@@ -540,7 +540,7 @@ func TestAClaimThatItsOwnerEditsIsRenderedAnew(t *testing.T) {
 	require.Contains(t, w.calls, "SyncStatus opened")
 }
 
-func TestClaimWithdrawnOnTheWayEnds(t *testing.T) {
+func TestClaimWithdrawnDuringOpeningEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = func(int) error {
@@ -551,13 +551,13 @@ func TestClaimWithdrawnOnTheWayEnds(t *testing.T) {
 	require.False(t, slices.ContainsFunc(w.calls, func(c string) bool { return c == "SyncStatus opened" }))
 }
 
-func TestDefectParksTheClaimWithItsWords(t *testing.T) {
+func TestInternalErrorParksClaimWithItsMessage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.fail["ResolveTemplate"] = once(temporal.NewNonRetryableApplicationError("the draft cannot be read", claim.ErrorInternal, nil))
+	w.fail["ResolveTemplate"] = once(temporal.NewNonRetryableApplicationError("the draft cannot be decoded", claim.ErrorInternal, nil))
 	w.at(time.Hour, func() {
 		require.Equal(t, claim.CauseUnexpected, w.standing.Cause)
-		require.Equal(t, "the draft cannot be read", w.standing.LastError)
+		require.Equal(t, "the draft cannot be decoded", w.standing.LastError)
 		w.retry()
 	})
 	w.at(2*time.Hour, w.abandon)
@@ -565,7 +565,7 @@ func TestDefectParksTheClaimWithItsWords(t *testing.T) {
 	require.Contains(t, w.calls, "SyncStatus opened")
 }
 
-func TestNudgeThatComesWithTheEndStartsOver(t *testing.T) {
+func TestNudgeAtEndRestartsClaim(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.standing.Offered = false
@@ -581,14 +581,14 @@ func TestNudgeThatComesWithTheEndStartsOver(t *testing.T) {
 	require.Contains(t, w.calls, "SyncStatus opened")
 }
 
-func TestClaimThatDoesNotComeToRestIsNotABusyLoop(t *testing.T) {
+func TestUnstableClaimIsThrottled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.refuseSync = true // as if every state change came too late
 	w.at(30*time.Minute, w.abandon)
 	require.Equal(t, claim.StateAbandoned, w.run(t))
-	require.Less(t, w.attempts["ResolveTemplate"], 10*30+10, "ten turns a minute at most")
-	require.Greater(t, w.attempts["ResolveTemplate"], 30, "but it goes on trying")
+	require.Less(t, w.attempts["ResolveTemplate"], 10*30+10, "the limit is ten turns per minute")
+	require.Greater(t, w.attempts["ResolveTemplate"], 30, "the workflow must keep trying")
 }
 
 func TestLongHistoryContinuesAsNew(t *testing.T) {

@@ -25,7 +25,7 @@ func (w *world) afterOpening() []string {
 	return nil
 }
 
-func TestClaimIsSettledAfterItsQuietPeriod(t *testing.T) {
+func TestClaimIsSettledAfterQuietPeriod(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var closed time.Time
@@ -35,7 +35,7 @@ func TestClaimIsSettledAfterItsQuietPeriod(t *testing.T) {
 	require.WithinDuration(t, closed.Add(30*day), w.env.Now(), time.Minute)
 }
 
-func TestClaimThatReopensIsNotSettled(t *testing.T) {
+func TestReopenedClaimIsNotSettled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.at(time.Hour, w.tell(claim.EventClose))
@@ -49,7 +49,7 @@ func TestClaimThatReopensIsNotSettled(t *testing.T) {
 }
 
 // Events after settlement start a settled claim again.
-func TestSettledClaimTakesInWhatComesAfter(t *testing.T) {
+func TestSettledClaimAppliesLaterEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.standing.State, w.standing.ConversationID = claim.StateSettled, 4711
@@ -65,7 +65,7 @@ func TestSettledClaimTakesInWhatComesAfter(t *testing.T) {
 	require.Equal(t, []string{"LoadClaim", "Follow", "Follow", "SyncStatus settle"}, w.calls)
 }
 
-func TestParkedClaimTakesInWhatDixaTells(t *testing.T) {
+func TestParkedClaimAppliesEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.standing.ConversationID = 4711
@@ -77,7 +77,7 @@ func TestParkedClaimTakesInWhatDixaTells(t *testing.T) {
 	require.Contains(t, w.calls, "Follow")
 }
 
-func TestMoreThanAHandfulOfBatchesAreReadWithoutAPause(t *testing.T) {
+func TestManyBatchesAreReadWithoutPause(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var begun time.Time
@@ -87,7 +87,7 @@ func TestMoreThanAHandfulOfBatchesAreReadWithoutAPause(t *testing.T) {
 			w.tell(claim.EventPending)()
 		}
 		w.unread = append(w.unread, func() {
-			require.Less(t, w.env.Now().Sub(begun), time.Minute, "it paused between batches")
+			require.Less(t, w.env.Now().Sub(begun), time.Minute, "the workflow must not pause between batches")
 			w.abandon()
 		})
 	})
@@ -95,7 +95,7 @@ func TestMoreThanAHandfulOfBatchesAreReadWithoutAPause(t *testing.T) {
 	require.Equal(t, 41, w.attempts["Follow"])
 }
 
-func TestInstructionsAreCarriedOutInTurn(t *testing.T) {
+func TestInstructionsRunInOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.instruct(1)() // arrives before the claim is open
@@ -103,10 +103,10 @@ func TestInstructionsAreCarriedOutInTurn(t *testing.T) {
 	w.at(2*time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, 31, w.attempts["Instruct"])
-	require.Equal(t, []string{"Instruct", "Follow", "Instruct"}, w.afterOpening()[:3], "not before it is open")
+	require.Equal(t, []string{"Instruct", "Follow", "Instruct"}, w.afterOpening()[:3], "an instruction must wait until the claim is open")
 }
 
-func TestInstructionThatCannotBeSentParksTheClaimAndWaits(t *testing.T) {
+func TestUnsendableInstructionParksClaimAndWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["Instruct"] = once(park(claim.CauseConnection))
@@ -117,11 +117,11 @@ func TestInstructionThatCannotBeSentParksTheClaimAndWaits(t *testing.T) {
 	})
 	w.at(3*time.Hour, w.abandon)
 	w.run(t)
-	require.Zero(t, w.instructions, "it is carried out once somebody mended what was wrong")
+	require.Zero(t, w.instructions, "the instruction must run after the problem is fixed")
 }
 
 // The history must not grow with the lifetime of a claim.
-func TestClaimThatFollowsForLongContinuesAsNew(t *testing.T) {
+func TestLongFollowingContinuesAsNew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.at(time.Hour, func() {
@@ -135,9 +135,9 @@ func TestClaimThatFollowsForLongContinuesAsNew(t *testing.T) {
 
 // If events leave the state in doubt, Dixa is queried once, and again only for doubt
 // that later events raise.
-func TestDixaIsAskedWhereTheStateIsInDoubt(t *testing.T) {
+func TestDoubtfulStateIsRequestedFromDixa(t *testing.T) {
 	t.Parallel()
-	for name, fails := range map[string]bool{"and tells": false, "and does not tell": true} {
+	for name, fails := range map[string]bool{"answered": false, "refused": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -169,7 +169,7 @@ func TestDixaIsAskedWhereTheStateIsInDoubt(t *testing.T) {
 }
 
 // The event that resolves a doubt usually arrives soon, so Dixa is not queried.
-func TestAnEventWithinAMomentEndsADoubtWithoutAQuestion(t *testing.T) {
+func TestPromptEventResolvesDoubtWithoutRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.at(time.Hour, func() {

@@ -112,8 +112,8 @@ func TestHistoryFigures(t *testing.T) {
 		require.LessOrEqual(t, f.ActionsToOpen, 5, "actions to open: %s", shape)
 	}
 	opened := measured["opened"]
-	require.LessOrEqual(t, opened.Follows, 1, "one turn for the events of the opening")
+	require.LessOrEqual(t, opened.Follows, 1, "the events of the opening must cost one turn")
 	instructed := measured["instructed"]
 	require.Equal(t, 3, instructed.Instructions)
-	require.LessOrEqual(t, (instructed.Events-opened.Events)/instructed.Instructions, 15, "events per instruction, with the events that it causes")
+	require.LessOrEqual(t, (instructed.Events-opened.Events)/instructed.Instructions, 15, "events per instruction, including the events that it causes")
 }

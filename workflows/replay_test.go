@@ -43,7 +43,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			require.NoError(t, replay(file, workflows.Claim),
-				"claims that are under way when this version is deployed would stop here; branch with workflow.GetVersion")
+				"this change breaks running claims; branch with workflow.GetVersion")
 		})
 	}
 }
@@ -55,7 +55,7 @@ func createFirst(ctx workflow.Context, ref claim.Ref) (claim.State, error) {
 	return "", workflow.ExecuteActivity(ctx, dixa.CreateConversation, ref).Get(ctx, nil)
 }
 
-func TestAReplayCanFail(t *testing.T) {
+func TestReplayDetectsNondeterminism(t *testing.T) {
 	t.Parallel()
 	for _, file := range recorded(t) {
 		require.ErrorContains(t, replay(file, createFirst), "TMPRL1100", filepath.Base(file)) // Temporal's code for nondeterminism
@@ -63,14 +63,14 @@ func TestAReplayCanFail(t *testing.T) {
 }
 
 // Histories are stored for a long time and widely readable, and so are these files.
-func TestRecordedHistoriesHoldNothingPersonal(t *testing.T) {
+func TestRecordedHistoriesContainNoPersonalData(t *testing.T) {
 	t.Parallel()
 	personal := map[string]*regexp.Regexp{
-		"an e-mail address":      regexp.MustCompile(`[\w.+-]+@[\w-]+\.[\w.]+`),
-		"the address of a photo": regexp.MustCompile(`https?://\S+\.(jpe?g|png|pdf)`),
-		"a member of a claim":    regexp.MustCompile(`first_name|last_name|description|street|phone|image_urls`),
-		"a token":                regexp.MustCompile(`(?i)\btoken["\s:=]+\S{8}|cfk_\w`),
-		"the name of a machine":  regexp.MustCompile(`"identity": *"[^"]*@`),
+		"an e-mail address":  regexp.MustCompile(`[\w.+-]+@[\w-]+\.[\w.]+`),
+		"the URL of a photo": regexp.MustCompile(`https?://\S+\.(jpe?g|png|pdf)`),
+		"a field of a claim": regexp.MustCompile(`first_name|last_name|description|street|phone|image_urls`),
+		"a token":            regexp.MustCompile(`(?i)\btoken["\s:=]+\S{8}|cfk_\w`),
+		"a host name":        regexp.MustCompile(`"identity": *"[^"]*@`),
 	}
 	for _, file := range recorded(t) {
 		data, err := os.ReadFile(file)
@@ -78,9 +78,9 @@ func TestRecordedHistoriesHoldNothingPersonal(t *testing.T) {
 		var document any
 		require.NoError(t, json.Unmarshal(data, &document))
 		text := string(data) + payloads(document)
-		require.Contains(t, text, `"claim_id":"c-`, "the payloads of %s are read, too", file)
+		require.Contains(t, text, `"claim_id":"c-`, "the payloads of %s must be decoded", file)
 		for what, pattern := range personal {
-			require.Empty(t, pattern.FindString(text), "%s holds %s", filepath.Base(file), what)
+			require.Empty(t, pattern.FindString(text), "%s contains %s", filepath.Base(file), what)
 		}
 	}
 }
@@ -109,7 +109,7 @@ func payloads(v any) string {
 
 // Operators read a history by its summaries. The SDK sets none on a run that continues
 // another.
-func TestEveryStepAndTimerHasASummary(t *testing.T) {
+func TestActivitiesAndTimersHaveSummaries(t *testing.T) {
 	t.Parallel()
 	for _, file := range recorded(t) {
 		data, err := os.ReadFile(file)

@@ -40,7 +40,7 @@ func (r *claimRun) waitingFor() string {
 		if r.state.State == claim.StateNeedsAttention {
 			return "an operator: see the cause"
 		}
-		return "the shop, which is paused: `starter shop resume " + r.ref.Shop + "`"
+		return "the paused shop: run `starter shop resume " + r.ref.Shop + "`"
 	case claim.ActionFollow:
 		if r.state.State == claim.StateClosed && !r.state.SettleAt.IsZero() {
 			return "the end of the quiet period at " + r.state.SettleAt.UTC().Format(time.RFC3339)

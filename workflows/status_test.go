@@ -43,11 +43,11 @@ func TestStatusQuery(t *testing.T) {
 	w.at(3*time.Hour, w.tell(claim.EventClose))
 	require.Equal(t, claim.StateSettled, w.run(t))
 	s := w.status(t)
-	require.Equal(t, claim.StateSettled, s.State, "it answers after the run ended")
+	require.Equal(t, claim.StateSettled, s.State, "the query must work after the run has ended")
 	require.Empty(t, s.WaitingFor)
 }
 
-func TestStatusQueryNamesSlowAttempts(t *testing.T) {
+func TestStatusQueryReportsSlowAttempts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = downFromNow()
@@ -55,7 +55,7 @@ func TestStatusQueryNamesSlowAttempts(t *testing.T) {
 		s := w.status(t)
 		require.Equal(t, claim.StateOpening, s.State)
 		require.Contains(t, s.WaitingFor, "Dixa, in slow attempts")
-		require.Contains(t, s.LastError, "Dixa answers 503")
+		require.Contains(t, s.LastError, "Dixa returned 503")
 		require.Empty(t, s.StepsDone)
 	}, time.Hour)
 	w.at(10*time.Hour, w.abandon)

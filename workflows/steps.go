@@ -84,7 +84,7 @@ func (r *claimRun) inDoubt() bool {
 // a short wait saves the request.
 func (r *claimRun) refreshState(ctx workflow.Context) error {
 	doubt := r.state.DoubtAt
-	if news, err := r.waitForNudge(ctx, doubtGracePeriod, "Ask Dixa about the state unless an event tells it by then"); err != nil {
+	if news, err := r.waitForNudge(ctx, doubtGracePeriod, "Request the state from Dixa unless an event reports it by then"); err != nil {
 		return err
 	} else if news {
 		if err := r.handleNudge(ctx); err != nil {
@@ -96,7 +96,7 @@ func (r *claimRun) refreshState(ctx workflow.Context) error {
 	}
 	r.askedAt = doubt
 	var now claim.WorkflowState
-	asking := workflow.WithActivityOptions(ctx, dixaFast("Ask Dixa for the state of the conversation", r.state.ConnectionID, askTimeout))
+	asking := workflow.WithActivityOptions(ctx, dixaFast("Request the conversation's state from Dixa", r.state.ConnectionID, askTimeout))
 	switch err := workflow.ExecuteActivity(asking, dixa.AskState, r.ref).Get(asking, &now); {
 	case err == nil:
 		r.state = now
@@ -186,7 +186,7 @@ func (r *claimRun) dixaStep(ctx workflow.Context, summary string, activity, in, 
 	if !transient(err) || r.state.ConversationID == 0 && !r.beforeDeadline(ctx) {
 		return err
 	}
-	r.waiting = "Dixa, in slow attempts, since quick ones failed: " + summary
+	r.waiting = "Dixa, in slow attempts after quick ones failed: " + summary
 	r.state.LastError = classify(err).message
 	r.updateVisibility(ctx)
 	slow := workflow.WithActivityOptions(ctx, dixaSlow(summary+" (slow attempts)", r.state.ConnectionID, r.stepTime(ctx)))
@@ -238,7 +238,7 @@ func classify(err error) failure {
 			}
 		}
 	} else if s.late {
-		s.message = "Dixa or our worker did not answer in time"
+		s.message = "Dixa or the worker did not respond in time"
 	}
 	return s
 }

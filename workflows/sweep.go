@@ -61,7 +61,7 @@ func (r *sweepRun) run(ctx workflow.Context) (claim.SweepReport, error) {
 	}
 	r.note(err)
 	end := activities.EndInput{ConnectionID: r.connectionID, Report: r.report}
-	err = workflow.ExecuteActivity(r.options(ctx, "Record what was found"), sweeps.EndSweep, end).Get(ctx, nil)
+	err = workflow.ExecuteActivity(r.options(ctx, "Record the results"), sweeps.EndSweep, end).Get(ctx, nil)
 	if err == nil && drain(asked) {
 		return r.report, workflow.NewContinueAsNewError(ctx, claim.SweepWorkflowName, r.connectionID)
 	}
@@ -70,7 +70,7 @@ func (r *sweepRun) run(ctx workflow.Context) (claim.SweepReport, error) {
 
 func (r *sweepRun) plan(ctx workflow.Context) (activities.SweepPlan, error) {
 	var plan activities.SweepPlan
-	err := workflow.ExecuteActivity(r.options(ctx, "Find out where to begin"), sweeps.PlanSweep, r.connectionID).Get(ctx, &plan)
+	err := workflow.ExecuteActivity(r.options(ctx, "Plan the sweep"), sweeps.PlanSweep, r.connectionID).Get(ctx, &plan)
 	return plan, err
 }
 
@@ -78,15 +78,15 @@ func (r *sweepRun) sweep(ctx workflow.Context, plan activities.SweepPlan) error 
 	first := plan
 	// A step that the token may not perform, or that Dixa lacks, must not stop the
 	// others.
-	err := r.runStep(ctx, "Make sure of the webhook subscription", sweeps.RepairSubscription, r.connectionID)
+	err := r.runStep(ctx, "Repair the webhook subscription", sweeps.RepairSubscription, r.connectionID)
 	if err = r.tolerate(err); err != nil {
 		return err
 	}
 	fetch := activities.FetchInput{ConnectionID: r.connectionID, Since: plan.From}
-	if err = r.tolerate(r.runStep(ctx, "Fetch what Dixa could not deliver", sweeps.FetchUndelivered, fetch)); err != nil {
+	if err = r.tolerate(r.runStep(ctx, "Fetch undelivered events", sweeps.FetchUndelivered, fetch)); err != nil {
 		return err
 	}
-	if err = r.tolerate(r.runStep(ctx, "Read which tags are deactivated", sweeps.ReadTags, r.connectionID)); err != nil {
+	if err = r.tolerate(r.runStep(ctx, "Read the deactivated tags", sweeps.ReadTags, r.connectionID)); err != nil {
 		return err
 	}
 	for range maxSpans {
@@ -101,7 +101,7 @@ func (r *sweepRun) sweep(ctx workflow.Context, plan activities.SweepPlan) error 
 		}
 	}
 	around := activities.ReconcileInput{ConnectionID: r.connectionID, Since: first.StartedAt, Limit: maxQuiet}
-	return r.runStep(ctx, "Look at quiet conversations", sweeps.CheckQuietConversations, around)
+	return r.runStep(ctx, "Check quiet conversations", sweeps.CheckQuietConversations, around)
 }
 
 // reconcileWindow reads a span of the log, reconciles the conversations it names, and raises
@@ -119,12 +119,12 @@ func (r *sweepRun) reconcileWindow(ctx workflow.Context, plan activities.SweepPl
 		}
 	}
 	if in.After != "" {
-		return temporal.NewApplicationError("the activity log has more pages than a sweep reads", claim.ErrorInternal)
+		return temporal.NewApplicationError("the activity log has more pages than one sweep may read", claim.ErrorInternal)
 	}
 	for range maxBatches {
 		var reconciled activities.ReconcileResult
 		in := activities.ReconcileInput{ConnectionID: r.connectionID, Since: since}
-		if err := workflow.ExecuteActivity(r.options(ctx, "Look at touched conversations"), sweeps.ReconcileConversations, in).Get(ctx, &reconciled); err != nil {
+		if err := workflow.ExecuteActivity(r.options(ctx, "Reconcile changed conversations"), sweeps.ReconcileConversations, in).Get(ctx, &reconciled); err != nil {
 			return err
 		}
 		r.report.Add(reconciled.Report)

@@ -103,7 +103,7 @@ func parkedBy(cause claim.Cause) error {
 	})
 }
 
-func TestSweepRaisesTheWatermarkOnceAllIsKept(t *testing.T) {
+func TestSweepRaisesWatermarkAfterReconciling(t *testing.T) {
 	t.Parallel()
 	w := newSweepWorld(t)
 	w.pages, w.batches = 3, 2
@@ -113,7 +113,7 @@ func TestSweepRaisesTheWatermarkOnceAllIsKept(t *testing.T) {
 	require.Equal(t, report, *w.ended)
 }
 
-func TestSweepThatIsNotWantedDoesNothing(t *testing.T) {
+func TestUnwantedSweepDoesNothing(t *testing.T) {
 	t.Parallel()
 	w := newSweepWorld(t)
 	w.plans = []activities.SweepPlan{{}}
@@ -124,7 +124,7 @@ func TestSweepThatIsNotWantedDoesNothing(t *testing.T) {
 
 // A sweep requested while another runs is made, however close the running one is to its
 // end. A request before a sweep starts is served by that sweep.
-func TestSweepIsMadeAgainForWhoAskedMeanwhile(t *testing.T) {
+func TestRequestDuringSweepStartsAnother(t *testing.T) {
 	t.Parallel()
 	for _, step := range []string{"", "plan", "judge", "end"} {
 		t.Run("at "+step, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestSweepIsMadeAgainForWhoAskedMeanwhile(t *testing.T) {
 	}
 }
 
-func TestSweepThatIsFarBehindReadsSpanAfterSpan(t *testing.T) {
+func TestLaggingSweepReadsSeveralSpans(t *testing.T) {
 	t.Parallel()
 	w := newSweepWorld(t)
 	behind := w.plans[0]
@@ -158,7 +158,7 @@ func TestSweepThatIsFarBehindReadsSpanAfterSpan(t *testing.T) {
 	}, w.calls)
 }
 
-func TestSweepGoesOnWithoutWhatTheTokenMayNotDo(t *testing.T) {
+func TestSweepSkipsForbiddenSteps(t *testing.T) {
 	t.Parallel()
 	w := newSweepWorld(t)
 	w.fail["subscription"] = parkedBy(claim.CauseRefused)
@@ -168,16 +168,16 @@ func TestSweepGoesOnWithoutWhatTheTokenMayNotDo(t *testing.T) {
 	require.Contains(t, report.Trouble, string(claim.CauseRefused))
 }
 
-func TestSweepEndsWithWhatItDid(t *testing.T) {
+func TestFailedSweepReportsResults(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		step  string
 		err   error
 		calls []string
 	}{
-		"the token is refused": {"subscription", parkedBy(claim.CauseConnection), []string{"plan", "subscription", "end"}},
-		"the log is refused":   {"page", parkedBy(claim.CauseRefused), []string{"plan", "subscription", "undelivered", "tags", "page", "end"}},
-		"a defect":             {"judge", temporal.NewNonRetryableApplicationError("broken", claim.ErrorInternal, nil), []string{"plan", "subscription", "undelivered", "tags", "page", "judge", "end"}},
+		"token rejected": {"subscription", parkedBy(claim.CauseConnection), []string{"plan", "subscription", "end"}},
+		"log rejected":   {"page", parkedBy(claim.CauseRefused), []string{"plan", "subscription", "undelivered", "tags", "page", "end"}},
+		"internal error": {"judge", temporal.NewNonRetryableApplicationError("broken", claim.ErrorInternal, nil), []string{"plan", "subscription", "undelivered", "tags", "page", "judge", "end"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -194,7 +194,7 @@ func TestSweepEndsWithWhatItDid(t *testing.T) {
 		w := newSweepWorld(t)
 		w.fail["page"] = temporal.NewApplicationError("Dixa is down", claim.ErrorUnavailable)
 		report := w.run(t)
-		require.Greater(t, len(w.calls), 9, "it was tried again, for some time")
+		require.Greater(t, len(w.calls), 9, "the step must be retried for some time")
 		require.Equal(t, "end", w.calls[len(w.calls)-1])
 		require.NotContains(t, w.calls, "watermark")
 		require.Contains(t, report.Trouble, "Dixa is down")
@@ -212,5 +212,5 @@ func TestRecordedSweepReplays(t *testing.T) {
 
 	document, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.NotContains(t, string(document), "@", "no address, and no name of a machine")
+	require.NotContains(t, string(document), "@", "the history must not contain e-mail addresses or host names")
 }

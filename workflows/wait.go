@@ -80,7 +80,7 @@ func (r *claimRun) nextTimer(ctx workflow.Context) *timerAction {
 // pause waits for a minute and loads the claim again.
 func (r *claimRun) pause(ctx workflow.Context) error {
 	timer := workflow.NewTimerWithOptions(ctx, time.Minute, workflow.TimerOptions{
-		Summary: "The claim does not come to rest: look again in a minute",
+		Summary: "The claim keeps changing its state: check again in a minute",
 	})
 	if err := timer.Get(ctx, nil); err != nil {
 		return err

@@ -117,11 +117,11 @@ func (d *Dispatcher) report(met *roundErrors) {
 	defer d.mu.Unlock()
 	for kind, err := range met.first {
 		if _, known := d.lastErrors.first[kind]; !known {
-			d.log.Warn("claims are accepted but not brought to Temporal; they wait in the store", "error", err)
+			d.log.Warn("could not notify Temporal of changed claims; they wait in the store", "error", err)
 		}
 	}
 	if len(met.first) == 0 && len(d.lastErrors.first) > 0 {
-		d.log.Info("claims are brought to Temporal again")
+		d.log.Info("changed claims reach Temporal again")
 	}
 	d.lastErrors = met
 }
@@ -250,7 +250,7 @@ func (d *Dispatcher) ensureWorkflow(ctx context.Context, n store.Nudge) error {
 	o := options(n)
 	o.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
 	if _, err := d.engine.ExecuteWorkflow(ctx, o, claim.WorkflowName, n.Ref); err != nil {
-		return fmt.Errorf("make sure of the workflow of claim %s: %w", n.Ref, err)
+		return fmt.Errorf("ensure the workflow of claim %s: %w", n.Ref, err)
 	}
 	return d.store.Nudges.MarkSent(ctx, n.Ref, n.Revision)
 }

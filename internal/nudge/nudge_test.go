@@ -34,7 +34,7 @@ type engine struct {
 	// running lists the workflows that a start finds running.
 	running   map[string]bool
 	signalled []string
-	asked   chan struct{}
+	asked     chan struct{}
 }
 
 func (e *engine) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
@@ -48,7 +48,7 @@ func (e *engine) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOption
 		return nil, nil
 	}
 	if !o.WorkflowExecutionErrorWhenAlreadyStarted {
-		return nil, errors.New("a start must not pass over a workflow that runs")
+		return nil, errors.New("a start must fail if the workflow is running")
 	}
 	if e.running[o.ID] {
 		return nil, fmt.Errorf("start: %w", serviceerror.NewWorkflowExecutionAlreadyStarted("running", "", ""))
@@ -81,9 +81,9 @@ func (e *engine) called(o client.StartWorkflowOptions, workflow any, args []any)
 	case e.down != nil:
 		return e.down
 	case e.refuse != "" && strings.HasPrefix(o.ID, e.refuse):
-		return errors.New("not this one")
+		return errors.New("claim rejected")
 	case workflow != claim.WorkflowName || len(args) != 1:
-		return errors.New("the claim's workflow takes the claim's reference")
+		return errors.New("the workflow's argument must be the claim's reference")
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func TestEveryAcceptedClaimIsStartedOnce(t *testing.T) {
 	require.Equal(t, 5, o.TypedSearchAttributes.Size(), "shop, id, reason, state, order")
 }
 
-func TestClaimsWaitForAnEngineThatIsDown(t *testing.T) {
+func TestClaimsWaitWhileTemporalIsDown(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.engine.set(errors.New("connection refused"))
@@ -189,7 +189,7 @@ func TestChangedClaimIsNudgedAgain(t *testing.T) {
 	require.Len(t, b.engine.ids(), 2)
 }
 
-func TestOneNudgeIsOutstandingAtATime(t *testing.T) {
+func TestOnlyOneNudgeIsPending(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.accept(t, "a")
@@ -198,7 +198,7 @@ func TestOneNudgeIsOutstandingAtATime(t *testing.T) {
 		require.NoError(t, b.dispatcher.Once(t.Context()))
 		require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{}))
 	}
-	require.Len(t, b.engine.ids(), 1, "nudged again before it read what it was nudged about")
+	require.Len(t, b.engine.ids(), 1, "a claim must not be nudged again before it read the store")
 	b.heard(t)
 	require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{}))
 	require.NoError(t, b.dispatcher.Once(t.Context()))
@@ -211,7 +211,7 @@ func TestOneNudgeIsOutstandingAtATime(t *testing.T) {
 	require.Len(t, b.engine.ids(), 3)
 }
 
-func TestParkedClaimIsWokenByNewSettingsOnly(t *testing.T) {
+func TestOnlyNewSettingsWakeParkedClaim(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ctx := t.Context()
@@ -229,10 +229,10 @@ func TestParkedClaimIsWokenByNewSettingsOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, b.dispatcher.Once(ctx))
 	require.NoError(t, b.dispatcher.Once(ctx))
-	require.Len(t, b.engine.ids(), 2, "woken once")
+	require.Len(t, b.engine.ids(), 2, "new settings must wake the claim once")
 }
 
-func TestRunKeepsTryingAndSaysSoOnce(t *testing.T) {
+func TestRunRetriesAndLogsOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.engine.set(errors.New("connection refused"))
@@ -256,7 +256,7 @@ func TestRunKeepsTryingAndSaysSoOnce(t *testing.T) {
 	require.Equal(t, 1, bytes.Count(b.log.Bytes(), []byte("they wait in the store")), b.log.String())
 }
 
-func TestOneClaimThatIsRefusedDoesNotKeepOthersBack(t *testing.T) {
+func TestRejectedClaimDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.engine.refuse = "claim:acme:poison"
@@ -268,14 +268,14 @@ func TestOneClaimThatIsRefusedDoesNotKeepOthersBack(t *testing.T) {
 	require.ElementsMatch(t, []string{"claim:acme:a", "claim:acme:b", "claim:acme:c"}, b.engine.ids())
 }
 
-func TestLostWorkflowIsStartedAgain(t *testing.T) {
+func TestLostWorkflowIsRestarted(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nudge.WithSearchInterval(0))
 	b.accept(t, "a")
 	require.NoError(t, b.dispatcher.Once(t.Context()))
 	b.turn(9 * time.Minute)
 	require.NoError(t, b.dispatcher.Once(t.Context()))
-	require.Empty(t, b.engine.ensured, "the claim's workflow may still be at work")
+	require.Empty(t, b.engine.ensured, "a recently active workflow must not be ensured")
 
 	b.turn(time.Minute)
 	b.engine.set(errors.New("connection refused"))
@@ -283,20 +283,20 @@ func TestLostWorkflowIsStartedAgain(t *testing.T) {
 	b.engine.set(nil)
 	require.NoError(t, b.dispatcher.Once(t.Context()))
 	require.NoError(t, b.dispatcher.Once(t.Context()))
-	require.Len(t, b.engine.ensured, 1, "once in ten minutes")
+	require.Len(t, b.engine.ensured, 1, "the workflow must be ensured once in ten minutes")
 	o := b.engine.ensured[0]
 	require.Equal(t, "claim:acme:a", o.ID)
 	require.Equal(t, claim.TaskQueueClaims, o.TaskQueue)
-	require.Equal(t, enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, o.WorkflowIDConflictPolicy, "a workflow that runs is left alone")
+	require.Equal(t, enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, o.WorkflowIDConflictPolicy, "a running workflow must be unaffected")
 	require.Equal(t, 5, o.TypedSearchAttributes.Size())
-	require.Len(t, b.engine.ids(), 1, "a signal would make every parked workflow read the store, and grow")
+	require.Len(t, b.engine.ids(), 1, "a signal would lengthen the history of every parked workflow")
 
 	b.turn(10 * time.Minute)
 	require.NoError(t, b.dispatcher.Once(t.Context()))
 	require.Len(t, b.engine.ensured, 2)
 }
 
-func TestEveryLostWorkflowIsStartedAgain(t *testing.T) {
+func TestEveryLostWorkflowIsRestarted(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nudge.WithSearchInterval(0))
 	const claims = 250 // more than one batch
@@ -309,22 +309,22 @@ func TestEveryLostWorkflowIsStartedAgain(t *testing.T) {
 	b.turn(time.Hour)
 	b.engine.refuse = "claim:acme:poison"
 	b.accept(t, "new")
-	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "make sure of the workflow of claim acme/poison")
+	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "ensure the workflow of claim acme/poison")
 	require.Len(t, b.engine.ensured, claims)
 	require.Contains(t, b.engine.ids(), "claim:acme:new")
 }
 
-func TestLostWorkflowsAreNotLookedForInEveryRound(t *testing.T) {
+func TestLostWorkflowsAreSearchedPeriodically(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.accept(t, "a")
 	require.NoError(t, b.dispatcher.Once(t.Context()))
 	b.turn(time.Hour)
 	require.NoError(t, b.dispatcher.Once(t.Context()))
-	require.Empty(t, b.engine.ensured, "the store was searched twice within a minute")
+	require.Empty(t, b.engine.ensured, "the store must be searched once a minute")
 }
 
-func TestClaimThatIsRefusedDoesNotKeepLostOnesBack(t *testing.T) {
+func TestRejectedClaimDoesNotBlockLostWorkflows(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nudge.WithSearchInterval(0))
 	b.accept(t, "a")
@@ -336,7 +336,7 @@ func TestClaimThatIsRefusedDoesNotKeepLostOnesBack(t *testing.T) {
 	require.Len(t, b.engine.ensured, 1)
 }
 
-func TestManyClaimsThatAreRefusedDoNotKeepNewOnesBack(t *testing.T) {
+func TestManyRejectedClaimsDoNotBlockNewClaims(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nudge.WithSearchInterval(0))
 	const poisoned = 450 // more than two batches
@@ -354,12 +354,12 @@ func TestManyClaimsThatAreRefusedDoNotKeepNewOnesBack(t *testing.T) {
 	}
 	b.accept(t, "b")
 	b.engine.calls, b.engine.started = 0, nil
-	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "not this one")
+	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "claim rejected")
 	require.Equal(t, []string{"claim:acme:b"}, b.engine.ids())
-	require.Equal(t, poisoned+1, b.engine.calls, "each is tried once a round")
+	require.Equal(t, poisoned+1, b.engine.calls, "each claim must be tried once per round")
 }
 
-func TestManyLostClaimsThatAreRefusedDoNotKeepOthersBack(t *testing.T) {
+func TestManyRejectedLostClaimsDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nudge.WithSearchInterval(0))
 	for i := range 250 {
@@ -370,16 +370,16 @@ func TestManyLostClaimsThatAreRefusedDoNotKeepOthersBack(t *testing.T) {
 	require.NoError(t, b.dispatcher.Once(t.Context()))
 	b.turn(time.Hour)
 	b.engine.refuse = "claim:acme:poison"
-	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "not this one")
+	require.ErrorContains(t, b.dispatcher.Once(t.Context()), "claim rejected")
 	require.Len(t, b.engine.ensured, 1)
 }
 
-func TestEngineWithoutTheNamespaceIsNotAskedForEveryClaim(t *testing.T) {
+func TestFatalErrorStopsRound(t *testing.T) {
 	t.Parallel()
 	for name, down := range map[string]error{
 		"unavailable": serviceerror.NewUnavailable("down"),
 		"missing":     serviceerror.NewNamespaceNotFound("shops"),
-		"forbidden":   serviceerror.NewPermissionDenied("not for you", ""),
+		"forbidden":   serviceerror.NewPermissionDenied("permission denied", ""),
 		"late":        context.DeadlineExceeded,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -390,12 +390,12 @@ func TestEngineWithoutTheNamespaceIsNotAskedForEveryClaim(t *testing.T) {
 			}
 			b.engine.set(down)
 			require.ErrorIs(t, b.dispatcher.Once(t.Context()), down)
-			require.LessOrEqual(t, b.engine.calls, 8, "no more than were under way")
+			require.LessOrEqual(t, b.engine.calls, 8, "only calls in progress may complete")
 		})
 	}
 }
 
-func TestEveryKindOfTroubleIsSaidWhenItBegins(t *testing.T) {
+func TestEachKindOfErrorIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.engine.refuse = "claim:acme:poison"
@@ -413,8 +413,8 @@ func TestEveryKindOfTroubleIsSaidWhenItBegins(t *testing.T) {
 		}
 	}
 	rounds()
-	require.ErrorContains(t, b.dispatcher.Err(), "not this one")
-	b.engine.set(serviceerror.NewUnavailable("the engine is away"))
+	require.ErrorContains(t, b.dispatcher.Err(), "claim rejected")
+	b.engine.set(serviceerror.NewUnavailable("the engine is down"))
 	rounds()
 	b.engine.set(nil)
 	b.engine.mu.Lock()
@@ -427,9 +427,9 @@ func TestEveryKindOfTroubleIsSaidWhenItBegins(t *testing.T) {
 	cancel()
 	<-done
 	logged := b.log.String()
-	require.Equal(t, 1, strings.Count(logged, "not this one"), logged)
-	require.Equal(t, 1, strings.Count(logged, "the engine is away"), logged)
-	require.Equal(t, 1, strings.Count(logged, "brought to Temporal again"), logged)
+	require.Equal(t, 1, strings.Count(logged, "claim rejected"), logged)
+	require.Equal(t, 1, strings.Count(logged, "the engine is down"), logged)
+	require.Equal(t, 1, strings.Count(logged, "reach Temporal again"), logged)
 }
 
 // A new claim's workflow reads the claim when it starts. A signal would only add to its
@@ -450,7 +450,7 @@ func TestNewClaimIsStartedWithoutSignal(t *testing.T) {
 
 // The process may end between starting a workflow and recording it. The workflow may
 // have read an earlier revision of the claim.
-func TestNewClaimWhoseWorkflowRunsIsSignalled(t *testing.T) {
+func TestNewClaimWithRunningWorkflowIsSignalled(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.accept(t, "1")

@@ -24,7 +24,7 @@ func TestSecondDeploymentOnOneNamespaceIsRefused(t *testing.T) {
 	for name, args := range map[string][]string{"worker": nil, "starter": {"serve"}} {
 		var logs logBook
 		p := start(t, &logs, first.environ(database, listen), name, args...)
-		eventually(t, "the second "+name+" ends", func() error {
+		eventually(t, "the second "+name+" has exited", func() error {
 			select {
 			case <-p.ended:
 				return nil
@@ -44,10 +44,10 @@ func TestSecondDeploymentOnOneNamespaceIsRefused(t *testing.T) {
 
 	// The first never returns: the operator of the second releases the namespace.
 	stop()
-	require.NoError(t, first.temporal().TerminateWorkflow(t.Context(), claim.DeploymentWorkflowID, "", "its store is gone"))
+	require.NoError(t, first.temporal().TerminateWorkflow(t.Context(), claim.DeploymentWorkflowID, "", "its store no longer exists"))
 	var logs logBook
 	start(t, &logs, first.environ(database, listen), "worker")
-	eventually(t, "the second worker works", func() error {
+	eventually(t, "the second worker is running", func() error {
 		said := logs.String()
 		if !strings.Contains(said, "bound the namespace to this store") || !strings.Contains(said, `"msg":"working"`) {
 			return errors.New(said)

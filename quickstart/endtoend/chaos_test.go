@@ -36,7 +36,7 @@ const (
 // Webhooks arrive twice, late or out of order, a fifth of them never, and processes
 // are killed and restarted. In the end Dixa, the store, the workflows and the
 // claims' owner agree.
-func TestEverybodyEndsWithTheSamePicture(t *testing.T) {
+func TestAllSidesConverge(t *testing.T) {
 	t.Parallel()
 	c := newChaos(t)
 	seed := rand.Uint64()
@@ -73,7 +73,7 @@ func TestEverybodyEndsWithTheSamePicture(t *testing.T) {
 	for _, ref := range refs {
 		c.requireSamePicture(ref)
 	}
-	require.Equal(t, writes, c.writes(), "what Dixa tells of must cause no write to Dixa")
+	require.Equal(t, writes, c.writes(), "events from Dixa must not cause writes to Dixa")
 }
 
 // chaos is a Claimflow whose processes are killed at random, with the endpoint of
@@ -111,7 +111,7 @@ func newChaos(t *testing.T) *chaos {
 	require.NoError(t, err)
 	s.api, err = client.New(s.apiURL, s.apiKey)
 	require.NoError(t, err)
-	eventually(t, "starter serve answers", func() error {
+	eventually(t, "starter serve responds", func() error {
 		_, err := s.api.Shops(t.Context())
 		return err
 	})
@@ -225,7 +225,7 @@ func (c *chaos) awaitAll(state claim.State) []claim.Ref {
 			refs = append(refs, r.Ref)
 		}
 		if len(refs) < chaosClaims {
-			return fmt.Errorf("%d are", len(refs))
+			return fmt.Errorf("got %d claims", len(refs))
 		}
 		return nil
 	})
@@ -237,7 +237,7 @@ func (c *chaos) awaitAll(state claim.State) []claim.Ref {
 func (c *chaos) requireSamePicture(ref claim.Ref) {
 	c.t.Helper()
 	truth := map[string]claim.State{server.StateOpen: claim.StateOpen, server.StatePending: claim.StatePending, server.StateClosed: claim.StateClosed}
-	eventually(c.t, "claim "+ref.ID+" is as Dixa has it", func() error {
+	eventually(c.t, "claim "+ref.ID+" matches Dixa", func() error {
 		r, err := c.store.Claims.Record(c.t.Context(), ref)
 		if err != nil {
 			return err
@@ -250,18 +250,18 @@ func (c *chaos) requireSamePicture(ref claim.Ref) {
 		settings := claim.DefaultSettings()
 		want := settings.EvaluateStatus(truth[dixa.State], &claim.Conversation{Tags: dixa.TagNames})
 		if r.State != truth[dixa.State] || r.Status != want.Status {
-			return fmt.Errorf("it is %s, %s, and ought to be %s, %s", r.State, r.Status, truth[dixa.State], want.Status)
+			return fmt.Errorf("got %s, %s, want %s, %s", r.State, r.Status, truth[dixa.State], want.Status)
 		}
 		tags := slices.Sorted(slices.Values(dixa.TagNames))
 		if !slices.Equal(tags, known.Tags) {
-			return fmt.Errorf("its tags are %v, not %v", known.Tags, tags)
+			return fmt.Errorf("got tags %v, want %v", known.Tags, tags)
 		}
 		assignee := ""
 		if known.Assignee != nil {
 			assignee = known.Assignee.ID
 		}
 		if assignee != dixa.AssigneeID {
-			return fmt.Errorf("agent %q has it, not %q", assignee, dixa.AssigneeID)
+			return fmt.Errorf("got agent %q, want %q", assignee, dixa.AssigneeID)
 		}
 		var have, there []string
 		messages, err := c.store.Conversations.Messages(c.t.Context(), ref, store.MessageFilter{Limit: 500})
@@ -280,7 +280,7 @@ func (c *chaos) requireSamePicture(ref claim.Ref) {
 		slices.Sort(have)
 		slices.Sort(there)
 		if !slices.Equal(have, there) {
-			return fmt.Errorf("it has %d messages and notes, and there are %d", len(have), len(there))
+			return fmt.Errorf("got %d messages and notes, want %d", len(have), len(there))
 		}
 		if err := c.workflowShows(ref, r.State); err != nil {
 			return err
@@ -306,7 +306,7 @@ func (c *chaos) workflowShows(ref claim.Ref, state claim.State) error {
 	}
 	shown := string(d.GetWorkflowExecutionInfo().GetSearchAttributes().GetIndexedFields()[claim.AttributeState].GetData())
 	if shown != `"`+string(state)+`"` {
-		return fmt.Errorf("its workflow shows %s, and it is %s", shown, state)
+		return fmt.Errorf("the workflow shows %s, want %s", shown, state)
 	}
 	return nil
 }
@@ -365,7 +365,7 @@ func (o *owner) take(n claim.NoticeData) error {
 		o.last[n.ID] = n
 		return nil
 	}
-	return fmt.Errorf("claim %s: event %d came after event %d", n.ID, n.Sequence, have)
+	return fmt.Errorf("claim %s: event %d arrived after event %d", n.ID, n.Sequence, have)
 }
 
 // sees compares the owner's last view of a claim with the claim.
@@ -374,7 +374,7 @@ func (o *owner) sees(r claim.Record) error {
 	defer o.mu.Unlock()
 	last := o.last[r.ID]
 	if last.State != r.State || last.Status != r.Status {
-		return errors.Join(o.wrong, fmt.Errorf("its owner sees %s, %s after event %d, and it is %s, %s", last.State, last.Status, last.Sequence, r.State, r.Status))
+		return errors.Join(o.wrong, fmt.Errorf("the owner has %s, %s after event %d, want %s, %s", last.State, last.Status, last.Sequence, r.State, r.Status))
 	}
 	return o.wrong
 }

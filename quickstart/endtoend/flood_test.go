@@ -36,27 +36,27 @@ const (
 // capacity. A round that misses the rate counts only if the machine's timers and
 // disk were on time meanwhile. The results of the claims count in every round. The
 // test does not run beside others of this package.
-func TestFloodSpendsTheBudgetAndNothingTwice(t *testing.T) { //nolint:paralleltest // it is about a rate
+func TestFloodUsesFullBudgetWithoutDuplicates(t *testing.T) { //nolint:paralleltest // it is about a rate
 	f := startFlood(t)
 	quiet := false
 	for round := range floodRounds {
 		lateness := watchMachine(t)
 		got := f.round(t, round)
 		late := lateness()
-		t.Logf("%d requests for %d claims, %.2f a second while there was work, %d refused; the machine was up to %v late",
+		t.Logf("%d requests for %d claims, %.2f per second under load, %d refused; maximum timer delay of the machine: %v",
 			got.requests, floodClaims, got.rate, got.refused, late)
 		if got.refused == 0 && got.rate >= 0.95*perSecond {
 			return
 		}
 		if late < tooLate {
-			require.Zero(t, got.refused, "no request may be refused by the limit")
+			require.Zero(t, got.refused, "the limit must not refuse any request")
 			quiet = true
 		}
 	}
 	// Timers on time do not prove spare processor time, so the test fails only if
 	// every round misses the rate.
-	require.False(t, quiet, "at least 95 %% of the budget is to be spent while there is work")
-	t.Skipf("the machine is too busy to keep a pace of tenths of a second: in each of %d rounds it was more than %v late", floodRounds, tooLate)
+	require.False(t, quiet, "under load, at least 95 %% of the budget must be used")
+	t.Skipf("the machine is too busy for this test: in each of %d rounds, timers were more than %v late", floodRounds, tooLate)
 }
 
 const (
@@ -97,8 +97,8 @@ func (f flood) round(t *testing.T, round int) outcome {
 		}
 	}
 	require.NoError(t, g.Wait())
-	require.EqualValues(t, floodClaims, fresh.Load(), "each claim is new once")
-	require.EqualValues(t, floodClaims, known.Load(), "and known the second time")
+	require.EqualValues(t, floodClaims, fresh.Load(), "each claim must be new once")
+	require.EqualValues(t, floodClaims, known.Load(), "each claim must be known the second time")
 
 	eventually(t, "every claim is open", func() error {
 		s, err := f.api.Shop(t.Context(), shop)
@@ -106,7 +106,7 @@ func (f flood) round(t *testing.T, round int) outcome {
 			return err
 		}
 		if s.Counts[claim.StateOpen] < floodClaims*(round+1) {
-			return fmt.Errorf("the claims are %v", s.Counts)
+			return fmt.Errorf("got claims %v", s.Counts)
 		}
 		return nil
 	})
@@ -123,7 +123,7 @@ func (f flood) round(t *testing.T, round int) outcome {
 	got := outcome{requests: stats.Requests - before.Requests, refused: stats.Refused - before.Refused, rate: busyRate(samples)}
 	if got.refused == 0 {
 		require.Equal(t, 2*floodClaims+2*floodCustomers, got.requests,
-			"a create and the tags per claim, a look and a create per customer; there were %v, before that %v", stats.Outcomes, before.Outcomes)
+			"each claim must cost a create and a tag request, each customer a search and a create; got %v, before %v", stats.Outcomes, before.Outcomes)
 	}
 	return got
 }
@@ -170,7 +170,7 @@ func startFlood(t *testing.T) flood {
 	secret := apiKey(t, environ[0], keys)
 	f.api, err = client.New("http://"+address, secret)
 	require.NoError(t, err)
-	eventually(t, "starter serve answers", func() error {
+	eventually(t, "starter serve responds", func() error {
 		_, err := f.api.Shops(t.Context())
 		return err
 	})

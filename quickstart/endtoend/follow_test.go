@@ -62,7 +62,7 @@ func (s *site) awaitStatus(ref claim.Ref, state claim.State, status string) clai
 }
 
 // What people do in Dixa reaches the claim and its owner until the claim is settled.
-func TestClaimFollowsItsConversationUntilItIsSettled(t *testing.T) {
+func TestClaimFollowsConversationUntilSettled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{settings: map[string]any{"quiet_period": "2s"}})
 	s.work()
@@ -105,7 +105,7 @@ func TestClaimFollowsItsConversationUntilItIsSettled(t *testing.T) {
 			ours++
 		}
 	}
-	require.Len(t, messages, 4, "the opening message, our note, a reply and the customer's answer")
+	require.Len(t, messages, 4, "the conversation must have the opening message, our note, a reply and the customer's answer")
 	require.Equal(t, 2, ours)
 
 	// The workflow answers queries after it ends.

@@ -25,7 +25,7 @@ var opening = []string{
 // second create, and its reads show writes late.
 var forgetful = server.Switches{ExternalID: server.ExternalIDDropped, ListLag: server.Duration(300 * time.Millisecond)}
 
-func TestKillingTheOnlyWorkerLeavesOneConversation(t *testing.T) {
+func TestKilledWorkerLeavesOneConversation(t *testing.T) {
 	t.Parallel()
 	for _, operation := range opening {
 		for _, m := range []moment{beforeCommit, afterCommit, afterReply} {
@@ -39,7 +39,7 @@ func TestKillingTheOnlyWorkerLeavesOneConversation(t *testing.T) {
 }
 
 // A file that is sent by itself is one more write, guarded by its own intent.
-func TestKillingTheOnlyWorkerWhileFilesGoOneByOne(t *testing.T) {
+func TestKilledWorkerDuringSeparateFiles(t *testing.T) {
 	t.Parallel()
 	for _, m := range []moment{beforeCommit, afterCommit, afterReply} {
 		t.Run(string(m), func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 // It is unknown what Dixa does with an externalId. Each variant must succeed, even
 // if Dixa's lists show a new conversation late. The window is short to keep the
 // tests short.
-func TestALostReplyLeavesOneConversation(t *testing.T) {
+func TestLostResponseLeavesOneConversation(t *testing.T) {
 	t.Parallel()
 	for _, reading := range []string{server.ExternalIDOrganization, server.ExternalIDConversation, server.ExternalIDStored, server.ExternalIDDropped} {
 		options := siteOptions{
@@ -26,12 +26,12 @@ func TestALostReplyLeavesOneConversation(t *testing.T) {
 			ref := s.submit(s.sample("c-1"))
 			s.requireOne(s.awaitState(ref, claim.StateOpen))
 		})
-		t.Run(reading+" and the worker is killed", func(t *testing.T) {
+		t.Run(reading+", killed worker", func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, options)
 			killAt(s, "POST /v1/conversations", afterCommit)
 		})
-		t.Run(reading+" and it was never committed", func(t *testing.T) {
+		t.Run(reading+", not committed", func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, options)
 			s.work()

@@ -141,7 +141,7 @@ func makeNamespaces(t *testing.T) []string {
 		require.NoError(t, err)
 	}
 	for _, name := range names {
-		eventually(t, "namespace "+name+" takes search attributes", func() error {
+		eventually(t, "namespace "+name+" accepts search attributes", func() error {
 			_, err := c.OperatorService().AddSearchAttributes(t.Context(), &operatorservice.AddSearchAttributesRequest{Namespace: name, SearchAttributes: keywords()})
 			return err
 		})
@@ -174,11 +174,11 @@ func eventually(t *testing.T, what string, try func() error) {
 			last, began, used = reason, time.Now(), cpuTime()
 		}
 		if time.Since(began) > patience && cpuTime()-used > patientCPU {
-			require.FailNow(t, "it did not come to pass: "+what, "%v", err)
+			require.FailNow(t, "condition not met: "+what, "%v", err)
 		}
 		select {
 		case <-t.Context().Done():
-			require.FailNow(t, "the test ended while it waited for: "+what, "%v", err)
+			require.FailNow(t, "the test ended while waiting for: "+what, "%v", err)
 		case <-tick.C:
 		}
 	}

@@ -34,12 +34,12 @@ func TestManyEventsOnOneClaim(t *testing.T) {
 			require.NoError(t, s.receive(t.Context(), connection, 4711, wave*each+i))
 		}
 		s.deliver(connection, 4711, wave*each+each-1)
-		eventually(t, fmt.Sprintf("wave %d is taken in", wave), func() error { return s.takenIn(ref, (wave+1)*each) })
+		eventually(t, fmt.Sprintf("wave %d is applied", wave), func() error { return s.takenIn(ref, (wave+1)*each) })
 	}
 	s.requireAll(ref, waves*each)
 
 	runs, longest := s.runs(ref)
-	require.Greater(t, runs, 1, "it never went on as new; its history has %d events", longest)
+	require.Greater(t, runs, 1, "the workflow must continue as new; its history has %d events", longest)
 	require.Less(t, longest, longer)
 	t.Logf("%d events: %d runs, the longest history has %d events", waves*each, runs, longest)
 }
@@ -64,11 +64,11 @@ func TestManyEventsOnManyClaims(t *testing.T) {
 	}
 	require.NoError(t, g.Wait())
 	for _, ref := range refs {
-		eventually(t, "claim "+ref.ID+" took all in", func() error { return s.takenIn(ref, each) })
+		eventually(t, "claim "+ref.ID+" has applied all events", func() error { return s.takenIn(ref, each) })
 		s.requireAll(ref, each)
 		runs, longest := s.runs(ref)
 		require.Equal(t, 1, runs)
-		require.Less(t, longest, 15*each, "one nudge stands for all that is new")
+		require.Less(t, longest, 15*each, "one nudge must cover all new events")
 	}
 }
 
@@ -153,7 +153,7 @@ func (s *site) requireAll(ref claim.Ref, n int) {
 			told++
 		}
 	}
-	require.Equal(s.t, n, told, "messages that the owner was told of")
+	require.Equal(s.t, n, told, "messages reported to the owner")
 	f := store.MessageFilter{Limit: 500}
 	count := 0
 	for {
@@ -166,7 +166,7 @@ func (s *site) requireAll(ref claim.Ref, n int) {
 		last := page[len(page)-1]
 		f.After, f.AfterID = last.At, last.ID
 	}
-	require.Equal(s.t, n, count, "messages that are kept")
+	require.Equal(s.t, n, count, "stored messages")
 }
 
 // runs returns the number of runs of the claim's workflow and the event count of its

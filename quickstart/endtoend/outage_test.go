@@ -20,7 +20,7 @@ import (
 )
 
 // Temporal starts, stops and restarts while claims keep being accepted.
-func TestClaimsAreTakenWhileTemporalIsDown(t *testing.T) {
+func TestClaimsAreAcceptedWhileTemporalIsDown(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)
 	s := newSite(t, siteOptions{engine: temporal.Options{HostPort: address, Namespace: "default"}})
@@ -40,10 +40,10 @@ func TestClaimsAreTakenWhileTemporalIsDown(t *testing.T) {
 		return e
 	}
 	submit()
-	require.Contains(t, s.ready(), "degraded", "who asks is told that the engine is away, and may still send claims")
+	require.Contains(t, s.ready(), "degraded", "the service must report degraded and stay ready")
 	taken, err := s.api.Submit(t.Context(), s.sample("who-waits"), client.Wait(client.MaxWait))
 	require.NoError(t, err)
-	require.Equal(t, claim.StateReceived, taken.Claim.State, "nobody waits for an engine that is away")
+	require.Equal(t, claim.StateReceived, taken.Claim.State, "a submit must not wait for an unavailable Temporal")
 	refs = append(refs, taken.Claim.Ref)
 	e := up()
 	s.awaitState(refs[0], claim.StateOpen)
@@ -59,7 +59,7 @@ func TestClaimsAreTakenWhileTemporalIsDown(t *testing.T) {
 	require.Len(t, s.dixa.State().EndUsers, len(refs))
 }
 
-func TestNothingIsTakenWhileTheStoreIsDown(t *testing.T) {
+func TestNothingIsAcceptedWhileStoreIsDown(t *testing.T) {
 	t.Parallel()
 	for name, down := range map[string]func(*site) (up func()){
 		"locked": (*site).lockStore,
@@ -78,7 +78,7 @@ func TestNothingIsTakenWhileTheStoreIsDown(t *testing.T) {
 			up()
 
 			_, err := s.api.Claim(t.Context(), claim.Ref{Shop: shop, ID: c.ID})
-			require.True(t, client.HasCode(err, client.CodeNotFound), "nothing of it was taken: %v", err)
+			require.True(t, client.HasCode(err, client.CodeNotFound), "the claim must not be stored: %v", err)
 			ref := s.submit(c)
 			s.work()
 			s.requireOne(s.awaitState(ref, claim.StateOpen))

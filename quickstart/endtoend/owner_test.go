@@ -20,7 +20,7 @@ import (
 
 // The owner of a claim accepts it through REST and withdraws it through Karla's
 // webhook.
-func TestWhatTheOwnerChangesReachesDixa(t *testing.T) {
+func TestOwnerChangesReachDixa(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{})
 	s.work()
@@ -35,12 +35,12 @@ func TestWhatTheOwnerChangesReachesDixa(t *testing.T) {
 	tagged := func(tag string) func() error {
 		return func() error {
 			if c := s.dixa.State().Conversations[0]; !slices.Contains(c.TagNames, tag) {
-				return fmt.Errorf("its tags are %v", c.TagNames)
+				return fmt.Errorf("got tags %v", c.TagNames)
 			}
 			return nil
 		}
 	}
-	eventually(t, "the conversation has the tag of the answer", tagged("claim-accepted"))
+	eventually(t, "the conversation has the status tag", tagged("claim-accepted"))
 
 	body := fmt.Sprintf(`{"ref":"claims/updated","event_group":"claim_updated","event_data":{"claim_id":%q,"status":"withdrawn"},"shop_slug":%q}`, ref.ID, ref.Shop)
 	for range 2 {
@@ -55,9 +55,9 @@ func TestWhatTheOwnerChangesReachesDixa(t *testing.T) {
 	closed := s.awaitState(ref, claim.StateClosed)
 	require.Equal(t, "withdrawn", closed.Status)
 	require.Equal(t, claim.ByOwner, closed.StatusBy)
-	eventually(t, "it is closed in Dixa", func() error {
+	eventually(t, "the conversation is closed in Dixa", func() error {
 		if c := s.dixa.State().Conversations[0]; c.State != server.StateClosed {
-			return errors.New("it is " + c.State)
+			return errors.New("got state " + c.State)
 		}
 		return nil
 	})
@@ -67,7 +67,7 @@ func TestWhatTheOwnerChangesReachesDixa(t *testing.T) {
 
 // The process that received an event from Karla died before it acted on it: the
 // event is stored, but no process was notified. Another process applies it once.
-func TestAnEventThatItsProcessLeftBehindIsApplied(t *testing.T) {
+func TestOrphanedOwnerEventIsApplied(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{})
 	s.work()
@@ -79,12 +79,12 @@ func TestAnEventThatItsProcessLeftBehindIsApplied(t *testing.T) {
 	fresh, err := s.store.OwnerInbox.Receive(t.Context(), store.OwnerEvent{Shop: ref.Shop, ID: event.ID, Ref: event.Ref, ClaimID: event.ClaimID, Body: []byte(body)})
 	require.NoError(t, err)
 	require.True(t, fresh)
-	s.await(ref, "the owner accepted it", func(r claim.Record) bool { return r.Status == claim.StatusAccepted && r.StatusBy == claim.ByOwner })
-	eventually(t, "the conversation has the tag of the answer", func() error {
+	s.await(ref, "accepted by the owner", func(r claim.Record) bool { return r.Status == claim.StatusAccepted && r.StatusBy == claim.ByOwner })
+	eventually(t, "the conversation has the status tag", func() error {
 		if c := s.dixa.State().Conversations[0]; !slices.Contains(c.TagNames, "claim-accepted") {
-			return fmt.Errorf("its tags are %v", c.TagNames)
+			return fmt.Errorf("got tags %v", c.TagNames)
 		}
 		return nil
 	})
-	require.Equal(t, 2, s.dixa.Stats().ByOperation["POST /conversations/{conversationId}/tags/bulk"], "one for the opening, one for the change")
+	require.Equal(t, 2, s.dixa.Stats().ByOperation["POST /conversations/{conversationId}/tags/bulk"], "the opening and the change must send one tag request each")
 }

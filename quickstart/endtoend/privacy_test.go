@@ -40,7 +40,7 @@ func decoded(data []byte) []string {
 	return out
 }
 
-func TestTheSearchForPersonalDataFindsIt(t *testing.T) {
+func TestPersonalDataIsDetected(t *testing.T) {
 	t.Parallel()
 	payload := base64.StdEncoding.EncodeToString([]byte(`{"note":"for wilma.kundin@privat.example"}`))
 	require.Contains(t, strings.Join(decoded([]byte(`{"data":"`+payload+`"}`)), "\n"), "kundin@privat.example")
@@ -72,7 +72,7 @@ func TestPersonalDataStaysInTheStore(t *testing.T) {
 			require.NoError(t, err)
 			var card sdkpb.WorkflowMetadata
 			require.NoError(t, value.Get(&card))
-			require.Contains(t, card.GetCurrentDetails(), ref.Reference(), "the card is there at all")
+			require.Contains(t, card.GetCurrentDetails(), ref.Reference(), "the card must not be empty")
 			requireNothingPersonal(t, "the card of "+ref.ID, s.secrets(), []byte(card.GetCurrentDetails()))
 		}
 		record, err := json.Marshal(s.record(ref))
@@ -81,7 +81,7 @@ func TestPersonalDataStaysInTheStore(t *testing.T) {
 	}
 	// A scheduled sweep may also be in the list.
 	var list *workflowservice.ListWorkflowExecutionsResponse
-	eventually(t, "the list shows every claim", func() error {
+	eventually(t, "the list contains every claim", func() error {
 		listed, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{})
 		if err != nil {
 			return err
@@ -93,7 +93,7 @@ func TestPersonalDataStaysInTheStore(t *testing.T) {
 		}
 		for _, ref := range refs {
 			if !shown[ref.WorkflowID()] {
-				return fmt.Errorf("%s is not among %d", ref, len(shown))
+				return fmt.Errorf("%s is missing from %d workflows", ref, len(shown))
 			}
 		}
 		return nil
@@ -102,7 +102,7 @@ func TestPersonalDataStaysInTheStore(t *testing.T) {
 
 	for name, address := range map[string]string{"starter": s.apiURL, "worker": "http://" + metrics} {
 		text := body(t, address+"/metrics")
-		require.Contains(t, string(text), "claimflow", "the metrics of the %s are there at all", name)
+		require.Contains(t, string(text), "claimflow", "the metrics of the %s must not be empty", name)
 		requireNothingPersonal(t, "the metrics of the "+name, s.secrets(), text)
 	}
 	worker.kill()
@@ -120,7 +120,7 @@ func TestPersonalDataStaysInTheStore(t *testing.T) {
 		found = found || bytes.Contains(data, []byte(refs[0].WorkflowID()))
 		requireNothingPersonal(t, "Temporal's file "+filepath.Base(name), s.secrets(), data)
 	}
-	require.True(t, found, "the engine's files are the right ones")
+	require.True(t, found, "Temporal's files must contain the workflow")
 
 	// The store seals its data.
 	files, err = filepath.Glob(strings.TrimPrefix(s.database, "sqlite:") + "*")
@@ -188,7 +188,7 @@ func (s *site) everythingGoesWrong() []claim.Ref {
 	other.Description = "Zerschellt, once more"
 	for _, wrong := range []*claim.Claim{other, {ID: "c-x", Shop: shop, Customer: claim.Customer{Email: "kundin@privat.example@"}}} {
 		_, answer := s.post(wrong)
-		requireNothingPersonal(s.t, "the refusal", s.secrets(), []byte(answer))
+		requireNothingPersonal(s.t, "the error response", s.secrets(), []byte(answer))
 	}
 
 	// The token is refused, in a message that quotes it.
@@ -198,7 +198,7 @@ func (s *site) everythingGoesWrong() []claim.Ref {
 	s.dixa.Revoke(dixaToken)
 	_, err := s.api.Connect(s.t.Context(), shop, dixaToken)
 	require.True(s.t, client.HasCode(err, client.CodeTokenRefused), "%v", err)
-	requireNothingPersonal(s.t, "the refusal of the token", s.secrets(), []byte(err.Error()))
+	requireNothingPersonal(s.t, "the error for the rejected token", s.secrets(), []byte(err.Error()))
 	return refs
 }
 

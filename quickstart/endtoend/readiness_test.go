@@ -11,7 +11,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-func TestMissingNamespaceIsNamed(t *testing.T) {
+func TestMissingNamespaceIsReported(t *testing.T) {
 	t.Parallel()
 	options := shared.engine.ClientOptions()
 	options.Namespace = "nowhere"
@@ -21,15 +21,15 @@ func TestMissingNamespaceIsNamed(t *testing.T) {
 	ref := s.submit(s.sample("c-1"))
 
 	require.Contains(t, s.ready(), "the namespace does not exist: claims are accepted and wait")
-	eventually(t, "the worker says what is missing", func() error {
+	eventually(t, "the worker reports the missing namespace", func() error {
 		if !strings.Contains(s.logs.String(), "namespace nowhere on "+shared.engine.Address()) ||
 			!strings.Contains(s.logs.String(), "create it or set TEMPORAL_NAMESPACE") {
 			return errors.New(s.logs.String())
 		}
 		return nil
 	})
-	require.Equal(t, http.StatusServiceUnavailable, status(t, metrics+"/readyz"), "the worker works on nothing")
-	require.Equal(t, http.StatusOK, status(t, metrics+"/healthz"), "restarting it would not help")
+	require.Equal(t, http.StatusServiceUnavailable, status(t, metrics+"/readyz"), "a worker without a namespace must not be ready")
+	require.Equal(t, http.StatusOK, status(t, metrics+"/healthz"), "a worker that a restart cannot fix must stay healthy")
 	require.Equal(t, claim.StateReceived, s.record(ref).State)
 }
 

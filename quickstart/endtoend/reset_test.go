@@ -26,7 +26,7 @@ import (
 	"github.com/claimflow/claimflow/workflows"
 )
 
-func TestAResetToTheStartFindsTheConversation(t *testing.T) {
+func TestResetFindsExistingConversation(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{everyStep: true, switches: forgetful})
 	s.work()
@@ -40,11 +40,11 @@ func TestAResetToTheStartFindsTheConversation(t *testing.T) {
 	s.awaitRest(c, ref, run)
 	s.requireOne(s.record(ref))
 	require.Equal(t, opened.ConversationID, s.record(ref).ConversationID)
-	require.Equal(t, asked, s.dixa.Stats().Requests, "what the store knows is not asked of Dixa again")
+	require.Equal(t, asked, s.dixa.Stats().Requests, "a reset must not repeat requests to Dixa")
 }
 
 // If files are sent one by one, a new run must continue with the remaining ones.
-func TestAResetWhileFilesGoOneByOneLeavesNoneOut(t *testing.T) {
+func TestResetDuringSeparateFilesSendsAllFiles(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{everyStep: true, switches: forgetful})
 	s.work()
@@ -57,7 +57,7 @@ func TestAResetWhileFilesGoOneByOneLeavesNoneOut(t *testing.T) {
 }
 
 // The reset run has a request in flight and never sees the answer.
-func TestAResetWhileOpeningLeavesOneConversation(t *testing.T) {
+func TestResetDuringOpeningLeavesOneConversation(t *testing.T) {
 	t.Parallel()
 	for _, operation := range opening {
 		t.Run(strings.ReplaceAll(operation, "/", "."), func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestAResetWhileOpeningLeavesOneConversation(t *testing.T) {
 	}
 }
 
-func TestATerminatedClaimIsTakenUpByTheNextNudge(t *testing.T) {
+func TestNudgeRestartsTerminatedWorkflow(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{everyStep: true, switches: forgetful})
 	s.work()
@@ -110,7 +110,7 @@ func TestATerminatedClaimIsTakenUpByTheNextNudge(t *testing.T) {
 	require.Equal(t, asked, s.dixa.Stats().Requests)
 }
 
-func TestATerminatedClaimIsStartedAgainAfterAWhile(t *testing.T) {
+func TestTerminatedWorkflowIsRestartedAfterSilence(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{everyStep: true, switches: forgetful})
 	c := s.temporal()
@@ -121,7 +121,7 @@ func TestATerminatedClaimIsStartedAgainAfterAWhile(t *testing.T) {
 		before = about.GetWorkflowExecutionInfo()
 		return err
 	}
-	eventually(t, "the workflow is started, and that noted", func() error {
+	eventually(t, "the workflow is started and its nudge is recorded", func() error {
 		owed, err := s.store.Nudges.Due(t.Context(), 1)
 		if err != nil || len(owed) > 0 {
 			return cmp.Or(err, errNotYet)
@@ -133,7 +133,7 @@ func TestATerminatedClaimIsStartedAgainAfterAWhile(t *testing.T) {
 	first := before
 	require.NoError(t, running())
 	require.Equal(t, first.GetExecution().GetRunId(), before.GetExecution().GetRunId())
-	require.Equal(t, first.GetHistoryLength(), before.GetHistoryLength(), "a workflow that runs notices nothing")
+	require.Equal(t, first.GetHistoryLength(), before.GetHistoryLength(), "a running workflow must be unaffected")
 
 	require.NoError(t, c.TerminateWorkflow(t.Context(), ref.WorkflowID(), "", "test"))
 	s.dispatchLater(c, 22*time.Minute)
@@ -200,17 +200,17 @@ func (s *site) reset(c temporal.Client, ref claim.Ref) string {
 // and returns the run.
 func (s *site) awaitRest(c temporal.Client, ref claim.Ref, run string) string {
 	s.t.Helper()
-	eventually(s.t, "the workflow of claim "+ref.ID+" waits for news", func() error {
+	eventually(s.t, "the workflow of claim "+ref.ID+" is idle", func() error {
 		about, err := c.DescribeWorkflowExecution(s.t.Context(), ref.WorkflowID(), run)
 		if err != nil {
 			return err
 		}
 		info := about.GetWorkflowExecutionInfo()
 		if info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
-			return fmt.Errorf("it is %s", info.GetStatus())
+			return fmt.Errorf("got status %s", info.GetStatus())
 		}
 		if len(about.GetPendingActivities()) > 0 || about.GetPendingWorkflowTask() != nil {
-			return errors.New("it works")
+			return errors.New("the workflow is busy")
 		}
 		done := 0
 		events := c.GetWorkflowHistory(s.t.Context(), ref.WorkflowID(), info.GetExecution().GetRunId(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
@@ -225,7 +225,7 @@ func (s *site) awaitRest(c temporal.Client, ref claim.Ref, run string) string {
 			}
 		}
 		if done == 0 {
-			return errors.New("it has not read its claim yet")
+			return errors.New("the workflow has not read its claim yet")
 		}
 		run = info.GetExecution().GetRunId()
 		return nil

@@ -93,7 +93,7 @@ var shapes = map[string]func(*site) claim.Ref{
 			eventually(s.t, "the message is sent", func() error {
 				in, err := s.api.Instruction(s.t.Context(), ref, key)
 				if err == nil && in.State != claim.InstructionDone {
-					err = fmt.Errorf("it is %s %s", in.State, in.Why)
+					err = fmt.Errorf("got instruction %s %s", in.State, in.Why)
 				}
 				return err
 			})
@@ -123,7 +123,7 @@ var shapes = map[string]func(*site) claim.Ref{
 		s.save(map[string]any{"open_within": "3s"})
 		s.dixa.Inject(down)
 		ref := s.submit(s.sample("c-1"))
-		parked := s.await(ref, "parked and its fallback raised", func(r claim.Record) bool { return r.FallbackUsed })
+		parked := s.await(ref, "parked with its fallback raised", func(r claim.Record) bool { return r.FallbackUsed })
 		require.Equal(s.t, claim.StateNeedsAttention, parked.State)
 		require.Equal(s.t, claim.CauseDeadline, parked.Cause)
 		s.dixa.ClearFaults()
@@ -131,7 +131,7 @@ var shapes = map[string]func(*site) claim.Ref{
 		_, err := s.api.Retry(s.t.Context(), ref, client.RetryRequest{})
 		require.NoError(s.t, err)
 		opened := s.awaitState(ref, claim.StateOpen)
-		require.True(s.t, opened.FallbackUsed, "the conversation of a claim whose customer was told otherwise is known as such")
+		require.True(s.t, opened.FallbackUsed, "the claim must keep the record of its fallback")
 		s.requireOne(opened)
 		return ref
 	},
@@ -155,7 +155,7 @@ var shapes = map[string]func(*site) claim.Ref{
 		ref := s.submit(second)
 		s.awaitState(ref, claim.StateOpen)
 		require.Len(s.t, s.dixa.State().Conversations, 2)
-		require.Equal(s.t, 2, s.dixa.Stats().ByOperation["GET /endusers"], "the customer is looked up afresh")
+		require.Equal(s.t, 2, s.dixa.Stats().ByOperation["GET /endusers"], "the customer must be searched again")
 		return ref
 	},
 	"files-one-by-one": func(s *site) claim.Ref {
@@ -210,7 +210,7 @@ func (s *site) awaitMessages(ref claim.Ref, n int) {
 	eventually(s.t, fmt.Sprintf("the claim has %d messages", n), func() error {
 		page, err := s.api.MessagesPage(s.t.Context(), ref, "", 0)
 		if err == nil && len(page.Messages) != n {
-			err = fmt.Errorf("it has %d", len(page.Messages))
+			err = fmt.Errorf("got %d messages", len(page.Messages))
 		}
 		return err
 	})
@@ -257,12 +257,12 @@ func TestContinuesAsNew(t *testing.T) {
 	told := 0
 	for run := first; run == first; run = s.awaitRest(c, ref, "") {
 		told++
-		require.Less(t, told, 50, "the run goes on and on")
+		require.Less(t, told, 50, "the run must continue as new")
 		s.agent(r, server.Step{Action: server.PlayTag, Tag: fmt.Sprint("seen-", told)})
 		eventually(t, "the claim has the tag", func() error {
 			now, err := s.api.Claim(t.Context(), ref)
 			if err == nil && (now.Conversation == nil || !now.Conversation.HasTag(fmt.Sprint("seen-", told))) {
-				err = fmt.Errorf("it has %+v", now.Conversation)
+				err = fmt.Errorf("got %+v", now.Conversation)
 			}
 			return err
 		})
@@ -357,7 +357,7 @@ func requireNothingPersonal(t *testing.T, what string, secrets []string, data []
 	text := string(data) + "\n" + strings.Join(decoded(data), "\n")
 	for _, secret := range secrets {
 		if at := strings.Index(text, secret); at >= 0 {
-			require.Fail(t, what+" holds "+secret, "… %q …", text[max(0, at-300):min(len(text), at+100)])
+			require.Fail(t, what+" contains "+secret, "… %q …", text[max(0, at-300):min(len(text), at+100)])
 		}
 	}
 }

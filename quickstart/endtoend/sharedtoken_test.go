@@ -15,7 +15,7 @@ import (
 )
 
 // Another program uses nine of the token's ten requests.
-func TestClaimsAreOpenedBesideAnotherProgram(t *testing.T) {
+func TestClaimsOpenDespiteSharedToken(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{limit: server.Limit{Reading: server.LimitBoth}, pace: store.DefaultInterval})
 	s.work()
@@ -25,18 +25,18 @@ func TestClaimsAreOpenedBesideAnotherProgram(t *testing.T) {
 	for i := range 3 {
 		refs = append(refs, s.submit(s.sample(fmt.Sprintf("c-%d", i))))
 	}
-	s.await(refs[0], "opening beside a program that is noticed", func(claim.Record) bool {
+	s.await(refs[0], "opening while the shared token is detected", func(claim.Record) bool {
 		in, err := s.api.Integration(t.Context(), shop)
 		return err == nil && in.TokenShare != nil && in.TokenShare.PerSecond < 9
 	})
 	for _, ref := range refs {
 		s.awaitState(ref, claim.StateOpen)
-		t.Logf("%s is open after %s", ref.ID, time.Since(began).Round(time.Second))
+		t.Logf("%s opened after %s", ref.ID, time.Since(began).Round(time.Second))
 	}
 	other := stop()
 	stats := s.dixa.Stats()
-	t.Logf("Dixa was asked %d times, %d of them by the other program, and refused %d", stats.Requests, other, stats.Refused)
-	require.Len(t, s.dixa.State().Conversations, len(refs), "one claim, one conversation")
+	t.Logf("Dixa received %d requests, %d of them from the other program, and refused %d", stats.Requests, other, stats.Refused)
+	require.Len(t, s.dixa.State().Conversations, len(refs), "each claim must have one conversation")
 }
 
 // otherProgram reads nine times a second with the site's token until stopped; stop

@@ -239,7 +239,7 @@ func (s *site) await(ref claim.Ref, what string, is func(claim.Record) bool) cla
 			return err
 		}
 		if !is(last.Record) {
-			return fmt.Errorf("it is %s %s %s %q, conversation %d; Dixa was asked %v", last.State, last.Status, last.Cause, last.LastError, last.ConversationID, s.dixa.Stats().Outcomes)
+			return fmt.Errorf("got %s %s %s %q, conversation %d; requests to Dixa: %v", last.State, last.Status, last.Cause, last.LastError, last.ConversationID, s.dixa.Stats().Outcomes)
 		}
 		return nil
 	})
@@ -256,7 +256,7 @@ func (s *site) awaitState(ref claim.Ref, state claim.State) claim.Record {
 func (s *site) requireOne(r claim.Record) {
 	s.t.Helper()
 	state := s.dixa.State()
-	require.Len(s.t, state.Conversations, 1, "one claim, one conversation; Dixa was asked %v", s.dixa.Stats().Outcomes)
+	require.Len(s.t, state.Conversations, 1, "each claim must have one conversation; requests to Dixa: %v", s.dixa.Stats().Outcomes)
 	require.Len(s.t, state.EndUsers, 1)
 	c := state.Conversations[0]
 	require.Equal(s.t, c.ID, r.ConversationID)
@@ -270,7 +270,7 @@ func (s *site) requireOne(r claim.Record) {
 		}
 	}
 	require.Equal(s.t, map[string]int{"MUG-01-photo-1.jpg": 1}, names)
-	require.Len(s.t, c.Notes, 1, "one photo was left out, so there is a note")
+	require.Len(s.t, c.Notes, 1, "the omitted photo must produce one note")
 	if s.everyStep {
 		require.Equal(s.t, server.SeedAgentAnna, c.AssigneeID)
 		require.Equal(s.t, r.OrderNumber, c.Attributes[server.SeedAttrOrderNumber])

@@ -27,9 +27,9 @@ import (
 	"github.com/claimflow/claimflow/workflows"
 )
 
-// TestSweepMakesGoodForLostWebhooks loses a fifth of all webhooks. After one sweep
+// TestSweepRecoversLostWebhooks loses a fifth of all webhooks. After one sweep
 // the store has everything that Dixa has about each claim.
-func TestSweepMakesGoodForLostWebhooks(t *testing.T) {
+func TestSweepRecoversLostWebhooks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{everyStep: true, sweepEvery: 24 * time.Hour, switches: server.Switches{Webhooks: server.WebhookSwitches{Lose: 0.2, Duplicate: 0.1, Reorder: 0.2}}})
 	s.work()
@@ -47,16 +47,16 @@ func TestSweepMakesGoodForLostWebhooks(t *testing.T) {
 	require.Empty(t, sweep.Report.Trouble)
 	require.Positive(t, sweep.Report.Conversations)
 	for _, ref := range refs {
-		eventually(t, "claim "+ref.ID+" is as Dixa has it", func() error {
+		eventually(t, "claim "+ref.ID+" matches Dixa", func() error {
 			want := s.inDixa(ref)
 			have, err := s.inStore(ref)
 			if err == nil && !reflect.DeepEqual(want, have) {
-				err = fmt.Errorf("Dixa has %+v, the store %+v", want, have)
+				err = fmt.Errorf("want %+v, got %+v", want, have)
 			}
 			return err
 		})
 	}
-	require.Zero(t, s.sweep().Report.Messages, "nothing is found twice")
+	require.Zero(t, s.sweep().Report.Messages, "a second sweep must find nothing")
 
 	history := s.sweepHistory()
 	document := indented(t, history)
@@ -71,9 +71,9 @@ func TestSweepMakesGoodForLostWebhooks(t *testing.T) {
 	}
 }
 
-// TestSchedulesFollowTheConnections checks that an enabled shop's connection has a
+// TestSchedulesFollowConnections checks that an enabled shop's connection has a
 // schedule with the configured interval, and that an unused connection has none.
-func TestSchedulesFollowTheConnections(t *testing.T) {
+func TestSchedulesFollowConnections(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{sweepEvery: 24 * time.Hour})
 	id := claim.SweepWorkflowID(s.connection())
@@ -85,19 +85,19 @@ func TestSchedulesFollowTheConnections(t *testing.T) {
 				return err
 			}
 			if got := d.Schedule.Spec.Intervals[0].Every; got != want {
-				return fmt.Errorf("it is every %s", got)
+				return fmt.Errorf("got interval %s", got)
 			}
 			if note := d.Schedule.State.Note; !strings.Contains(note, "reconcile now") && note != "spare the token" {
-				return fmt.Errorf("its note is %q", note)
+				return fmt.Errorf("got note %q", note)
 			}
 			if d.Schedule.Policy.Overlap != enumspb.SCHEDULE_OVERLAP_POLICY_SKIP {
-				return fmt.Errorf("its overlap is %s", d.Schedule.Policy.Overlap)
+				return fmt.Errorf("got overlap policy %s", d.Schedule.Policy.Overlap)
 			}
 			return nil
 		}
 	}
 	stop := s.work()
-	eventually(t, "the schedule is there", interval(24*time.Hour))
+	eventually(t, "the schedule exists", interval(24*time.Hour))
 	stop()
 
 	// An operator pauses it in the Temporal UI.
@@ -109,18 +109,18 @@ func TestSchedulesFollowTheConnections(t *testing.T) {
 	paused, err := handle.Describe(t.Context())
 	require.NoError(t, err)
 	require.True(t, paused.Schedule.State.Paused)
-	require.Equal(t, "spare the token", paused.Schedule.State.Note, "what the operator wrote stays")
+	require.Equal(t, "spare the token", paused.Schedule.State.Note, "the operator's note must be kept")
 
 	_, err = s.api.Disable(t.Context(), shop)
 	require.NoError(t, err)
 	s.work()
-	eventually(t, "the schedule is gone", func() error {
+	eventually(t, "the schedule is deleted", func() error {
 		_, err := handle.Describe(t.Context())
 		var gone *serviceerror.NotFound
 		if errors.As(err, &gone) {
 			return nil
 		}
-		return fmt.Errorf("it is there: %w", err)
+		return fmt.Errorf("the schedule still exists: %w", err)
 	})
 }
 
@@ -143,7 +143,7 @@ func (s *site) sweep() claim.Sweep {
 			return err
 		}
 		if !asked.EndedBy(in.LastSweep) {
-			return fmt.Errorf("it runs: %w; Dixa was asked %v", s.sweepIsAt(), s.dixa.Stats().Outcomes)
+			return fmt.Errorf("the sweep is running: %w; requests to Dixa: %v", s.sweepIsAt(), s.dixa.Stats().Outcomes)
 		}
 		last = *in.LastSweep
 		return nil

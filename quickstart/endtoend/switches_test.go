@@ -98,7 +98,7 @@ func trials(t *testing.T) map[string][]trial {
 		if truth, ok := value.(bool); ok && all[name] == nil {
 			all[name] = []trial{{setting: !truth}}
 		}
-		require.NotEmpty(t, all[name], "switch %s has no setting that is tried; add one to measured", name)
+		require.NotEmpty(t, all[name], "no setting of switch %s is tested; add one to measured", name)
 	}
 	return all
 }
@@ -274,7 +274,7 @@ func (l *loop) play() {
 		return r.State == claim.StateClosed || r.State == claim.StateSettled
 	})
 	l.agent(server.Step{Action: server.PlayReopen})
-	l.await("open again", func(r claim.Record) bool { return r.State == claim.StateOpen })
+	l.await("reopened", func(r claim.Record) bool { return r.State == claim.StateOpen })
 	require.NoError(l.t, l.dixa.Customer(ctx, server.Step{Action: server.PlayReply, Text: loopCustomer}))
 	l.knows(loopCustomer)
 	l.agent(server.Step{Action: server.PlayTag, Tag: "claim-accepted"}, server.Step{Action: server.PlayClose})
@@ -284,7 +284,7 @@ func (l *loop) play() {
 
 	before := l.messages()
 	l.sweep()
-	require.Equal(l.t, before, l.messages(), "a sweep finds nothing twice")
+	require.Equal(l.t, before, l.messages(), "a sweep must not add known messages")
 	l.require()
 }
 
@@ -293,7 +293,7 @@ func (l *loop) play() {
 func (l *loop) require() {
 	l.t.Helper()
 	state := l.dixa.State()
-	require.Len(l.t, state.Conversations, 1, "one claim, one conversation; Dixa was asked %v", l.dixa.Stats().Outcomes)
+	require.Len(l.t, state.Conversations, 1, "each claim must have one conversation; requests to Dixa: %v", l.dixa.Stats().Outcomes)
 	c := state.Conversations[0]
 	if l.dixa.Switches().MaxTagChars == 0 {
 		require.Contains(l.t, c.TagNames, "claim-reason-damaged")
@@ -312,12 +312,12 @@ func (l *loop) require() {
 		for _, m := range c.Messages {
 			found += strings.Count(m.Content.Value, text)
 		}
-		require.Equal(l.t, 1, found, "%q is to be in the messages once:\n%s", text, all)
+		require.Equal(l.t, 1, found, "%q must be in the messages once:\n%s", text, all)
 	}
 	require.Equal(l.t, 1, strings.Count(all, loopNote), all)
 	known := l.messages()
 	for _, text := range []string{loopReply, loopNote, loopAgent, loopCustomer} {
-		require.Equal(l.t, 1, strings.Count(strings.Join(known, "\n"), text), "%q is to be known once: %q", text, known)
+		require.Equal(l.t, 1, strings.Count(strings.Join(known, "\n"), text), "%q must be recorded once: %q", text, known)
 	}
 }
 
@@ -343,7 +343,7 @@ func (l *loop) done(key string) {
 	eventually(l.t, "instruction "+key+" is done", func() error {
 		in, err := l.api.Instruction(l.t.Context(), l.ref, key)
 		if err == nil && in.State != claim.InstructionDone {
-			err = fmt.Errorf("it is %s %s; Dixa was asked %v", in.State, in.Why, l.dixa.Stats().Outcomes)
+			err = fmt.Errorf("got instruction %s %s; requests to Dixa: %v", in.State, in.Why, l.dixa.Stats().Outcomes)
 		}
 		return err
 	})
@@ -352,9 +352,9 @@ func (l *loop) done(key string) {
 // knows waits until a message of the conversation is recorded.
 func (l *loop) knows(text string) {
 	l.t.Helper()
-	l.eventually("the message "+text+" is known", func() error {
+	l.eventually("the message "+text+" is recorded", func() error {
 		if known := l.messages(); !slices.ContainsFunc(known, func(m string) bool { return strings.Contains(m, text) }) {
-			return fmt.Errorf("known are %q", known)
+			return fmt.Errorf("got messages %q", known)
 		}
 		return nil
 	})
@@ -376,7 +376,7 @@ func (l *loop) await(what string, is func(claim.Record) bool) {
 	l.eventually("the claim is "+what, func() error {
 		detail, err := l.api.Claim(l.t.Context(), l.ref)
 		if err == nil && !is(detail.Record) {
-			err = fmt.Errorf("it is %s %s %s %q; Dixa was asked %v", detail.State, detail.Status, detail.Cause, detail.LastError, l.dixa.Stats().Outcomes)
+			err = fmt.Errorf("got %s %s %s %q; requests to Dixa: %v", detail.State, detail.Status, detail.Cause, detail.LastError, l.dixa.Stats().Outcomes)
 		}
 		return err
 	})
@@ -407,7 +407,7 @@ func (l *loop) sweep() {
 	eventually(l.t, "the sweep ends", func() error {
 		in, err := l.api.Integration(l.t.Context(), l.shop)
 		if err == nil && !asked.EndedBy(in.LastSweep) {
-			err = fmt.Errorf("it runs; Dixa was asked %v", l.dixa.Stats().Outcomes)
+			err = fmt.Errorf("the sweep is running; requests to Dixa: %v", l.dixa.Stats().Outcomes)
 		}
 		return err
 	})

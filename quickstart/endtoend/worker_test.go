@@ -86,7 +86,7 @@ func (w *onlyWorker) killNow(killed chan<- struct{}) func() {
 // replace starts a new worker once the old one is dead.
 func (w *onlyWorker) replace(killed <-chan struct{}) {
 	w.site.t.Helper()
-	eventually(w.site.t, "the worker is killed at the moment that the test names", func() error {
+	eventually(w.site.t, "the worker is killed at the chosen moment", func() error {
 		select {
 		case <-killed:
 			return nil

@@ -19,7 +19,7 @@ import (
 // Many claims get replies, notes and changes at once, while Dixa loses answers,
 // fails and shows its writes late, and the only worker is killed. Each write is in
 // Dixa once, in the order of the requests, whatever Dixa does with externalId.
-func TestWritesAreMadeOnce(t *testing.T) {
+func TestConcurrentWritesAreSentOnce(t *testing.T) {
 	t.Parallel()
 	for _, reading := range []string{server.ExternalIDOrganization, server.ExternalIDStored, server.ExternalIDDropped} {
 		t.Run(reading, func(t *testing.T) {
@@ -61,13 +61,13 @@ func TestWritesAreMadeOnce(t *testing.T) {
 					eventually(t, "instruction "+key+" of claim "+ref.ID+" is done", func() error {
 						in, err := s.api.Instruction(t.Context(), ref, key)
 						if err == nil && in.State != claim.InstructionDone {
-							err = fmt.Errorf("it is %s %s; the claim: %+v", in.State, in.Why, s.record(ref))
+							err = fmt.Errorf("got instruction %s %s; claim: %+v", in.State, in.Why, s.record(ref))
 						}
 						return err
 					})
 				}
 			}
-			require.Positive(t, s.dixa.Stats().Struck, "Dixa failed now and then")
+			require.Positive(t, s.dixa.Stats().Struck, "Dixa must have injected failures")
 			for _, ref := range refs {
 				s.requireWrites(ref)
 			}
