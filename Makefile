@@ -41,7 +41,7 @@ lint: ## Check style, import boundaries and the determinism of workflows
 
 .PHONY: record-histories
 record-histories: ## Record the workflow histories that tests replay, for a new shape of a run
-	go test ./quickstart/endtoend -count=1 -run '^Test(Shapes|ContinuesAsNew)$$' -record
+	go test ./quickstart/endtoend -count=1 -run '^Test(Shapes|ContinuesAsNew|SweepRecoversLostWebhooks)$$' -record
 
 .PHONY: tidy
 tidy: ## Tidy both modules
