@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/claimflow/claimflow/internal/api"
@@ -15,7 +14,33 @@ import (
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
 	"github.com/claimflow/claimflow/internal/toowner/files"
+	"github.com/claimflow/claimflow/internal/toowner/mail"
 )
+
+// jobs lists what `starter serve` does. Every replica does all of it. No job needs a
+// leader: the store gives each piece of work to one replica, or doing it twice is
+// harmless.
+func (s *server) jobs(listener net.Listener, stop context.CancelFunc) []job {
+	return []job{
+		// The HTTP API, and the webhooks of Dixa and Karla. While requests wait for
+		// claims to open, it polls the store every 200 ms.
+		{name: "HTTP API", run: func(ctx context.Context) error { return s.serveHTTP(ctx, listener, stop) }},
+		// Every second, and at once after a change by this replica: joins events from
+		// Dixa with their claims, and starts or signals the workflows of changed
+		// claims. Every minute it also restarts lost workflows. A second signal is
+		// harmless.
+		{name: "dispatcher", run: s.dispatch},
+		// Every second, and at once after a change by this replica: sends due events
+		// to the endpoints of owners. One replica leases each delivery.
+		{name: "deliveries", run: endless(s.deliverer.Run)},
+		// Every five seconds, and at once after an event that this replica received:
+		// applies Karla's events, each in one transaction. Every minute it also
+		// deletes the bodies of those handled a day ago.
+		{name: "events of owners", run: endless(s.fromOwner.Run)},
+		{name: "delete bodies of events without a claim", every: time.Minute, run: s.deleteOlder("event bodies", bodiesFor, s.Store.Inbox.DropBodies)},
+		{name: "delete old deliveries", every: time.Hour, run: s.deleteOlder("deliveries", deliveredFor, s.Store.Deliveries.DeleteDelivered)},
+	}
+}
 
 const (
 	// requestTime bounds a request to the API. The longest is a test of a shop's
@@ -23,7 +48,22 @@ const (
 	requestTime = 2 * time.Minute
 	// drainWithin is how long requests may take to finish on shutdown.
 	drainWithin = 20 * time.Second
+	// bodiesFor is how long to keep the body of an event whose conversation belongs
+	// to no claim. Its claim may arrive shortly after the event.
+	bodiesFor = 24 * time.Hour
+	// deliveredFor is how long successful deliveries stay in the store. The last one
+	// of each claim at an endpoint stays longer.
+	deliveredFor = 30 * 24 * time.Hour
 )
+
+// server holds the parts of `starter serve` beside those of every process.
+type server struct {
+	*Parts
+	dispatcher *nudge.Dispatcher
+	deliverer  *delivery.Deliverer
+	fromOwner  *fromowner.Inbox
+	api        http.Handler
+}
 
 // Listen listens on the address in CLAIMFLOW_LISTEN.
 func (p *Parts) Listen(ctx context.Context) (net.Listener, error) {
@@ -34,106 +74,126 @@ func (p *Parts) Listen(ctx context.Context) (net.Listener, error) {
 	return listener, nil
 }
 
-// Serve serves the HTTP API on a listener, submits accepted claims to Temporal and
-// delivers events to owners' endpoints until ctx ends. It then lets running requests
-// finish and closes the listener. Claims are accepted while Temporal is down. If the
-// namespace belongs to another store, Serve ends with a [ForeignNamespaceError].
+// Serve is `starter serve`: it serves the HTTP API on a listener, submits accepted
+// claims to Temporal and delivers events to owners' endpoints until ctx ends. It then
+// lets running requests finish and closes the listener. Claims are accepted while
+// Temporal is down. If the namespace belongs to another store, Serve ends with a
+// [ForeignNamespaceError].
 func (p *Parts) Serve(ctx context.Context, listener net.Listener, version string) error {
-	t := p.Telemetry
-	dispatcher := nudge.New(p.Store, p.Temporal, t.Log)
-	server, err := p.mailServer()
+	s, err := p.newServer(version)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	observe, forgetDeliveries, err := p.countDeliveries()
-	if err != nil {
-		return errors.Join(err, listener.Close())
+	for _, show := range []func() (hide func(), err error){p.claimGauges, p.deliveryGauges, p.connectionGauges} {
+		hide, err := show()
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		defer hide()
 	}
-	defer forgetDeliveries()
-	deliverer := delivery.New(p.Store, delivery.Options{
-		Log: t.Log, AllowPrivate: p.Config.AllowPrivateEndpoints, Mail: server, Observe: observe,
+	p.Telemetry.Log.Info("serving", "address", listener.Addr().String())
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	return runJobs(ctx, p.Telemetry.Log, s.jobs(listener, stop))
+}
+
+func (p *Parts) newServer(version string) (*server, error) {
+	mailServer, err := p.mailServer()
+	if err != nil {
+		return nil, err
+	}
+	observe, err := p.observeDeliveries()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Parts: p}
+	s.dispatcher = nudge.New(p.Store, p.Temporal, p.Telemetry.Log)
+	s.deliverer = delivery.New(p.Store, delivery.Options{
+		Log: p.Telemetry.Log, AllowPrivate: p.Config.AllowPrivateEndpoints, Mail: mailServer, Observe: observe,
 	})
-	kick := func() {
-		dispatcher.Kick()
-		deliverer.Kick()
+	s.fromOwner = fromowner.New(p.Store, p.Telemetry.Log, s.kick)
+	s.api, err = s.newAPI(version, mailServer != nil)
+	return s, err
+}
+
+// mailServer returns the server that sends e-mails, or nil if none is configured.
+func (p *Parts) mailServer() (*mail.Server, error) {
+	address := p.Config.SMTPURL.Reveal()
+	if address == "" {
+		return nil, nil //nolint:nilnil // no server is no error
 	}
-	fromOwner := fromowner.New(p.Store, t.Log, kick)
-	forget, err := p.countClaims()
+	server, err := mail.Parse(address)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return nil, fmt.Errorf("CLAIMFLOW_SMTP_URL %w", err)
 	}
-	defer forget()
-	endConnections, err := p.observeConnections()
+	return server, nil
+}
+
+func (s *server) newAPI(version string, mails bool) (http.Handler, error) {
+	c, t := s.Config, s.Telemetry
+	kept, err := files.New(files.Options{Store: s.Store, BaseURL: c.DixaFilesURL, AllowLoopback: c.AllowLoopbackEvidence})
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return nil, fmt.Errorf("CLAIMFLOW_DIXA_FILES_URL: %w", err)
 	}
-	defer endConnections()
-	kept, err := files.New(files.Options{Store: p.Store, BaseURL: p.Config.DixaFilesURL, AllowLoopback: p.Config.AllowLoopbackEvidence})
-	if err != nil {
-		return errors.Join(fmt.Errorf("CLAIMFLOW_DIXA_FILES_URL: %w", err), listener.Close())
-	}
-	handler, err := api.New(api.Options{
-		Files:         kept,
-		Store:         p.Store,
-		Onboarding:    onboarding.New(onboarding.Options{Store: p.Store, Dixa: p.Clients, PublicURL: p.Config.PublicURL, Log: t.Log}),
-		WebhookMaxAge: p.Config.WebhookMaxAge,
-		Sweep:         p.sweepNow,
-		KickOwner:     fromOwner.Kick,
-		Log:           t.Log, Kick: kick, Temporal: func(ctx context.Context) (string, error) { return p.engineState(ctx, dispatcher) },
-		Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
-		PublicURL: p.Config.PublicURL, Version: version,
-		AllowPrivateEndpoints: p.Config.AllowPrivateEndpoints, Mails: server != nil,
-		AllowLoopback: p.Config.AllowLoopbackEvidence,
+	return api.New(api.Options{
+		Store: s.Store, Files: kept,
+		Onboarding: onboarding.New(onboarding.Options{Store: s.Store, Dixa: s.Clients, PublicURL: c.PublicURL, Log: t.Log}),
+		Kick:       s.kick, KickOwner: s.fromOwner.Kick, Sweep: s.sweepNow,
+		Temporal: func(ctx context.Context) (string, error) { return s.temporalState(ctx, s.dispatcher) },
+		Log:      t.Log, Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
+		PublicURL: c.PublicURL, Version: version, WebhookMaxAge: c.WebhookMaxAge, Mails: mails,
+		AllowPrivateEndpoints: c.AllowPrivateEndpoints, AllowLoopback: c.AllowLoopbackEvidence,
 	})
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
+}
+
+// kick makes this replica act on a change at once.
+func (s *server) kick() {
+	s.dispatcher.Kick()
+	s.deliverer.Kick()
+}
+
+// serveHTTP serves until ctx ends, then lets running requests finish. If serving fails,
+// it calls stop first, so that the other jobs end meanwhile.
+func (s *server) serveHTTP(ctx context.Context, listener net.Listener, stop context.CancelFunc) error {
 	web := &http.Server{
-		Handler:           handler,
+		Handler:           s.api,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      requestTime,
 		IdleTimeout:       2 * time.Minute,
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	served := make(chan error, 1)
 	go func() {
-		err := web.Serve(listener)
+		served <- web.Serve(listener)
 		stop()
-		served <- err
 	}()
-	var background sync.WaitGroup
-	refused := make(chan error, 1)
-	background.Go(func() {
-		if err := p.waitForEngine(ctx); err != nil {
-			if ctx.Err() == nil {
-				refused <- err
-				stop()
-			}
-			return
-		}
-		dispatcher.Run(ctx)
-	})
-	background.Go(func() { p.dropOldBodies(ctx) })
-	background.Go(func() { deliverer.Run(ctx) })
-	background.Go(func() { p.forgetDelivered(ctx) })
-	background.Go(func() { fromOwner.Run(ctx) })
-	t.Log.Info("serving", "address", listener.Addr().String())
-
 	<-ctx.Done()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
 	defer cancel()
 	stopErr := web.Shutdown(drain)
-	background.Wait()
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the HTTP API: %w", err)
 	}
-	select {
-	case err := <-refused:
-		return errors.Join(err, stopErr)
-	default:
-		return stopErr
+	return stopErr
+}
+
+// dispatch dispatches once the namespace is known to belong to this store.
+func (s *server) dispatch(ctx context.Context) error {
+	if err := s.waitForTemporal(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	s.dispatcher.Run(ctx)
+	return nil
+}
+
+// deleteOlder returns the run of a job that deletes what is older than age.
+func (p *Parts) deleteOlder(what string, age time.Duration, remove func(ctx context.Context, before time.Time) (int, error)) func(context.Context) error {
+	return func(ctx context.Context) error {
+		n, err := remove(ctx, time.Now().Add(-age))
+		if n > 0 {
+			p.Telemetry.Log.Debug("deleted what is no longer needed", "kind", what, "count", n)
+		}
+		return err
 	}
 }

@@ -72,9 +72,36 @@ func TestServeAcceptsClaimsWhileTemporalIsDown(t *testing.T) {
 	require.NoError(t, stop())
 }
 
+// TestServeDeletesOldBodies sets the store's clock back a day, so that new events are
+// a day old for the process.
+func TestServeDeletesOldBodies(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	parts := assembleOn(t, nil, store.WithClock(func() time.Time { return time.Now().Add(-24*time.Hour - time.Minute) }))
+	s := parts.Store
+	_, err := s.Shops.Create(ctx, store.NewShop{Slug: "acme", Feature: true})
+	require.NoError(t, err)
+	org := store.Organization{ID: "org-1"}
+	connection, err := s.Connections.SaveToken(ctx, "acme", "a-token-of-the-shop", org)
+	require.NoError(t, err)
+	_, err = s.Inbox.Receive(ctx, connection.ID, store.DixaEvent{ID: "e-1", Name: "ConversationClosed", ConversationID: 7, Organization: org, Body: []byte("{}")})
+	require.NoError(t, err)
+
+	serve(t, parts)
+	require.Eventually(t, func() bool {
+		e, err := s.Inbox.Event(ctx, connection.ID, "e-1")
+		return err == nil && e.Body == nil
+	}, 30*time.Second, 5*time.Millisecond, "the body was not deleted after a day")
+}
+
 // assemble creates the parts of a process with an in-memory store and no server at
 // Temporal's address.
 func assemble(t *testing.T, environ ...string) *process.Parts {
+	t.Helper()
+	return assembleOn(t, environ)
+}
+
+func assembleOn(t *testing.T, environ []string, options ...store.Option) *process.Parts {
 	t.Helper()
 	c, err := config.LoadFrom(environ)
 	require.NoError(t, err)
@@ -84,7 +111,7 @@ func assemble(t *testing.T, environ ...string) *process.Parts {
 	require.NoError(t, err)
 	keys, err := seal.Parse(text)
 	require.NoError(t, err)
-	s, err := store.Open(t.Context(), "sqlite::memory:", keys)
+	s, err := store.Open(t.Context(), "sqlite::memory:", keys, options...)
 	require.NoError(t, err)
 	parts, err := process.Assemble(c, tel, s, temporal.Options{HostPort: unusedAddress(t)})
 	require.NoError(t, err)

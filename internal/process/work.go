@@ -3,22 +3,71 @@ package process
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"sync"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/operatorservice/v1"
-	taskqueuepb "go.temporal.io/api/taskqueue/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/claimflow/claimflow/activities"
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/internal/fromdixa/subscription"
 	"github.com/claimflow/claimflow/workflows"
 )
+
+// taskQueues lists what `worker` takes from Temporal. Every replica polls both
+// queues; Temporal gives each task to one of them.
+func (p *Parts) taskQueues() ([]taskQueue, error) {
+	observe, err := p.observeSweeps()
+	if err != nil {
+		return nil, err
+	}
+	return []taskQueue{
+		{ // Workflows, and all activities that do not call Dixa.
+			name: claim.TaskQueueClaims,
+			workflows: map[string]any{
+				claim.WorkflowName:           workflows.Claim,      // one per claim
+				claim.SweepWorkflowName:      workflows.Sweep,      // one per connection, started by its schedule or the API
+				claim.DeploymentWorkflowName: workflows.Deployment, // one per namespace, binds it to the store
+			},
+			activities: []any{
+				&activities.Claims{Store: p.Store},
+				&activities.Tickets{Store: p.Store},
+				&activities.Evidence{Store: p.Store, Checker: p.Checker},
+			},
+			options: worker.Options{MaxConcurrentActivityExecutionSize: claimSlots, MaxConcurrentLocalActivityExecutionSize: localSlots},
+		},
+		{ // Activities that call Dixa.
+			name: claim.TaskQueueDixa,
+			activities: []any{
+				&activities.Dixa{Store: p.Store, Clients: p.Clients, Checker: p.Checker},
+				&activities.Sweeps{
+					Store: p.Store, Clients: p.Clients, OnEnd: observe,
+					Subscriptions: subscription.New(p.Store.Subscriptions, p.Clients, p.Config.PublicURL),
+				},
+			},
+			options: worker.Options{
+				DisableWorkflowWorker:              true,
+				MaxConcurrentActivityExecutionSize: dixaSlots,
+				// Sends heartbeats promptly. The SDK throttles most of them by default,
+				// and a short hiccup would look like a dead worker.
+				MaxHeartbeatThrottleInterval: time.Second,
+			},
+		},
+	}, nil
+}
+
+// workJobs lists what `worker` does. Every replica does all of it; doing it twice is
+// harmless.
+func (p *Parts) workJobs(broken <-chan error) []job {
+	schedules := &sweepSchedules{Parts: p, made: map[string]bool{}}
+	return []job{
+		// The task queues above, which the SDK polls until ctx ends.
+		{name: "task queues", run: func(ctx context.Context) error { return p.untilBroken(ctx, broken) }},
+		// Keeps one Temporal schedule for each connection that an enabled shop uses.
+		// Temporal then starts a sweep every CLAIMFLOW_SWEEP_EVERY, on one replica.
+		{name: "sweep schedules", every: time.Minute, run: schedules.reconcile},
+	}
+}
 
 const (
 	// dixaSlots is how many Dixa activities a worker runs at once: the pace of a few
@@ -27,6 +76,9 @@ const (
 	// claimSlots is how many other activities a worker runs at once. Checking photos
 	// takes the longest.
 	claimSlots = 200
+	// localSlots is how many local activities a worker runs at once. Those that find no
+	// slot in time run as remote ones.
+	localSlots = 100
 	// perConnection is Temporal's coarse limit of activities per second and
 	// connection. The budget in the store is the exact limit; this one keeps a flood
 	// from one shop from filling the workers. It is three times Dixa's limit because
@@ -37,115 +89,68 @@ const (
 	stopWithin = 20 * time.Second
 )
 
-// Work runs workflows and activities until ctx ends, then lets running activities
-// finish. It waits while Temporal is unavailable or lacks the namespace. It refuses
-// a namespace of another store with a [ForeignNamespaceError]. It ends with an error
-// if Temporal stops the worker from polling.
+// taskQueue is a task queue of Temporal and what a worker runs from it.
+type taskQueue struct {
+	name       string
+	workflows  map[string]any // by the names that histories hold
+	activities []any
+	options    worker.Options
+}
+
+// Work is `worker`: it runs workflows and activities until ctx ends, then lets running
+// activities finish. It waits while Temporal is unavailable or lacks the namespace. It
+// refuses a namespace of another store with a [ForeignNamespaceError]. It ends with an
+// error if Temporal stops the worker from polling.
 func (p *Parts) Work(ctx context.Context) error {
-	if err := p.waitForEngine(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+	if err := p.waitForTemporal(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	if err := p.registerAttributes(ctx); err != nil {
-		p.Telemetry.Log.Warn("cannot register search attributes; register them manually (see docs/operations.md), or workflows cannot start",
-			"attributes", claim.SearchAttributes(), "error", err)
-	}
-	if err := p.setFairnessLimit(ctx); err != nil {
-		p.Telemetry.Log.Warn("cannot set the rate limit per connection in Temporal; the request budget in the store still applies", "error", err)
-	}
-
-	broken := make(chan error, 2) // one per worker
-	claims := worker.New(p.Temporal, claim.TaskQueueClaims, worker.Options{
-		MaxConcurrentActivityExecutionSize: claimSlots,
-		WorkflowTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		ActivityTaskPollerBehavior:         worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		WorkerStopTimeout:                  stopWithin,
-		OnFatalError:                       func(err error) { broken <- err },
-	})
-	claims.RegisterWorkflowWithOptions(workflows.Claim, workflow.RegisterOptions{Name: claim.WorkflowName})
-	claims.RegisterWorkflowWithOptions(workflows.Sweep, workflow.RegisterOptions{Name: claim.SweepWorkflowName})
-	claims.RegisterWorkflowWithOptions(workflows.Deployment, workflow.RegisterOptions{Name: claim.DeploymentWorkflowName})
-	claims.RegisterActivity(&activities.Claims{Store: p.Store})
-	claims.RegisterActivity(&activities.Tickets{Store: p.Store})
-	claims.RegisterActivity(&activities.Evidence{Store: p.Store, Checker: p.Checker})
-
-	dixa := worker.New(p.Temporal, claim.TaskQueueDixa, worker.Options{
-		DisableWorkflowWorker:              true,
-		MaxConcurrentActivityExecutionSize: dixaSlots,
-		// Sends heartbeats promptly. The SDK throttles most of them by default, and
-		// a short hiccup would look like a dead worker.
-		MaxHeartbeatThrottleInterval: time.Second,
-		ActivityTaskPollerBehavior:   worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		WorkerStopTimeout:            stopWithin,
-		OnFatalError:                 func(err error) { broken <- err },
-	})
-	dixa.RegisterActivity(&activities.Dixa{Store: p.Store, Clients: p.Clients, Checker: p.Checker})
-	sweeps, err := p.sweeps()
+	p.setUpNamespace(ctx)
+	queues, err := p.taskQueues()
 	if err != nil {
 		return err
 	}
-	dixa.RegisterActivity(sweeps)
-
-	for name, w := range map[string]worker.Worker{claim.TaskQueueClaims: claims, claim.TaskQueueDixa: dixa} {
+	broken := make(chan error, len(queues)) // one per worker
+	var names []string
+	for _, q := range queues {
+		w := q.worker(p, broken)
 		if err := w.Start(); err != nil {
-			return fmt.Errorf("start the worker of task queue %s: %w", name, err)
+			return fmt.Errorf("start the worker of task queue %s: %w", q.name, err)
 		}
 		defer w.Stop()
+		names = append(names, q.name)
 	}
-	p.Telemetry.Log.Info("working", "task_queues", []string{claim.TaskQueueClaims, claim.TaskQueueDixa})
+	p.Telemetry.Log.Info("working", "task_queues", names)
 	p.polling.Store(true)
 	defer p.polling.Store(false)
-	scheduling, endScheduling := context.WithCancel(ctx)
-	var background sync.WaitGroup
-	background.Go(func() { p.maintainSchedules(scheduling) })
-	defer background.Wait()
-	defer endScheduling()
+	return runJobs(ctx, p.Telemetry.Log, p.workJobs(broken))
+}
+
+// untilBroken waits until ctx ends, or until Temporal stops a worker from polling.
+func (p *Parts) untilBroken(ctx context.Context, broken <-chan error) error {
 	select {
 	case <-ctx.Done():
-	case err := <-broken:
-		return fmt.Errorf("poll namespace %s on %s for work: %w", p.Namespace, p.engineAddress, err)
-	}
-	p.Telemetry.Log.Info("stopping; waiting for running activities", "within", stopWithin)
-	return nil
-}
-
-// registerAttributes adds the search attributes that the namespace lacks.
-func (p *Parts) registerAttributes(ctx context.Context) error {
-	service := p.Temporal.OperatorService()
-	known, err := service.ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: p.Namespace})
-	if err != nil {
-		return fmt.Errorf("list the search attributes: %w", err)
-	}
-	missing := map[string]enumspb.IndexedValueType{}
-	for _, name := range claim.SearchAttributes() {
-		if _, ok := known.GetCustomAttributes()[name]; !ok {
-			missing[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
-		}
-	}
-	if len(missing) == 0 {
+		p.Telemetry.Log.Info("stopping; waiting for running activities", "within", stopWithin)
 		return nil
+	case err := <-broken:
+		return fmt.Errorf("poll namespace %s on %s for work: %w", p.Namespace, p.temporalAddress, err)
 	}
-	_, err = service.AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: p.Namespace, SearchAttributes: missing})
-	if err != nil {
-		return fmt.Errorf("add the search attributes %v: %w", slices.Sorted(maps.Keys(missing)), err)
-	}
-	return nil
 }
 
-// setFairnessLimit sets Temporal's rate limit per connection on the Dixa queue.
-func (p *Parts) setFairnessLimit(ctx context.Context) error {
-	_, err := p.Temporal.WorkflowService().UpdateTaskQueueConfig(ctx, &workflowservice.UpdateTaskQueueConfigRequest{
-		Namespace: p.Namespace, Identity: "claimflow-worker",
-		TaskQueue: claim.TaskQueueDixa, TaskQueueType: enumspb.TASK_QUEUE_TYPE_ACTIVITY,
-		UpdateFairnessKeyRateLimitDefault: &workflowservice.UpdateTaskQueueConfigRequest_RateLimitUpdate{
-			RateLimit: &taskqueuepb.RateLimit{RequestsPerSecond: perConnection},
-			Reason:    "Dixa allows 10 requests per second and token, and not every activity sends one",
-		},
-	})
-	if err != nil {
-		return fmt.Errorf("set the rate limit of task queue %s: %w", claim.TaskQueueDixa, err)
+// worker creates the worker of a task queue. It sends an error to broken if Temporal
+// stops it from polling.
+func (q taskQueue) worker(p *Parts, broken chan<- error) worker.Worker {
+	o := q.options
+	o.WorkflowTaskPollerBehavior = worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
+	o.ActivityTaskPollerBehavior = worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
+	o.WorkerStopTimeout = stopWithin
+	o.OnFatalError = func(err error) { broken <- err }
+	w := worker.New(p.Temporal, q.name, o)
+	for name, f := range q.workflows {
+		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
-	return nil
+	for _, a := range q.activities {
+		w.RegisterActivity(a)
+	}
+	return w
 }

@@ -1,5 +1,12 @@
-// Package process assembles Claimflow's processes, `starter serve` and `worker`. The
-// quickstart runs both in one process from the same parts.
+// Package process assembles Claimflow's two processes from the same [Parts]. The
+// quickstart runs both in one process.
+//
+//   - `starter serve` is [Parts.Serve]. serve.go lists its jobs, of which the HTTP API
+//     is one.
+//   - `worker` is [Parts.Work], beside [Parts.ServeMetrics]. work.go lists its task
+//     queues, with their workflows and activities, and its jobs.
+//
+// Each process may have any number of replicas. Every replica runs the whole list.
 package process
 
 import (
@@ -7,18 +14,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync/atomic"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/contrib/opentelemetry"
 	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 
-	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/config"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/telemetry"
@@ -39,9 +42,9 @@ type Parts struct {
 	Clients   *connection.Clients
 	Checker   *evidence.Checker
 
-	engineAddress string
-	polling       atomic.Bool // Work has started its pollers
-	bound         atomic.Bool // the namespace is known to belong to this store
+	temporalAddress string
+	polling         atomic.Bool // Work has started its pollers
+	bound           atomic.Bool // the namespace is known to belong to this store
 }
 
 // Open creates the parts of the named process from its configuration and from the
@@ -91,22 +94,22 @@ func Assemble(c config.Config, t *telemetry.Telemetry, s *store.Store, options c
 		Meter: t.Meters.Meter("temporal"), UseMonotonicCounters: true,
 		OnError: func(err error) { t.Log.Warn("cannot record a Temporal metric", "error", err) },
 	})
-	engine, err := client.NewLazyClient(options)
+	temporal, err := client.NewLazyClient(options)
 	if err != nil {
 		return nil, fmt.Errorf("set up the Temporal client: %w", err)
 	}
-	observe, err := countCalls(t.Meters, t.Log)
+	observe, err := observeCalls(t)
 	if err != nil {
 		return nil, err
 	}
 	limits := connection.DefaultLimits()
 	limits.Interval = c.DixaPace
 	return &Parts{
-		Config: c, Telemetry: t, Store: s, Temporal: engine, Namespace: options.Namespace,
+		Config: c, Telemetry: t, Store: s, Temporal: temporal, Namespace: options.Namespace,
 		Clients: connection.New(s, connection.Options{BaseURL: c.DixaURL, Limits: limits, Observe: observe}),
 		Checker: evidence.New(evidence.Options{AllowLoopback: c.AllowLoopbackEvidence}),
 
-		engineAddress: cmp.Or(options.HostPort, client.DefaultHostPort),
+		temporalAddress: cmp.Or(options.HostPort, client.DefaultHostPort),
 	}, nil
 }
 
@@ -114,25 +117,4 @@ func Assemble(c config.Config, t *telemetry.Telemetry, s *store.Store, options c
 func (p *Parts) Close(ctx context.Context) error {
 	p.Temporal.Close()
 	return errors.Join(p.Store.Close(), p.Telemetry.Shutdown(ctx))
-}
-
-// countCalls counts requests to Dixa by operation and outcome and measures their
-// duration.
-func countCalls(meters metric.MeterProvider, log *slog.Logger) (func(dixa.Call), error) {
-	meter := meters.Meter("claimflow")
-	duration, err := meter.Float64Histogram("claimflow.dixa.request.duration",
-		metric.WithUnit("s"), metric.WithDescription("Duration of a request to Dixa, including the wait for the request budget."),
-		metric.WithExplicitBucketBoundaries(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30))
-	if err != nil {
-		return nil, fmt.Errorf("set up the Dixa request metric: %w", err)
-	}
-	return func(c dixa.Call) {
-		outcome := "ok"
-		if c.Err != nil {
-			outcome = dixa.OutcomeOf(c.Err).String()
-		}
-		duration.Record(context.Background(), c.Duration.Seconds(), metric.WithAttributes(
-			attribute.String("operation", c.Operation), attribute.Int("status", c.Status), attribute.String("outcome", outcome)))
-		log.Debug("request to Dixa", "operation", c.Operation, "status", c.Status, "outcome", outcome, "duration", c.Duration)
-	}, nil
 }

@@ -2,11 +2,15 @@ package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
@@ -48,7 +52,7 @@ func (p *Parts) bind(ctx context.Context) error {
 		return err
 	}
 	if owner != p.Store.ID() {
-		return &ForeignNamespaceError{Namespace: p.Namespace, Address: p.engineAddress, Owner: owner, Store: p.Store.ID()}
+		return &ForeignNamespaceError{Namespace: p.Namespace, Address: p.temporalAddress, Owner: owner, Store: p.Store.ID()}
 	}
 	p.bound.Store(true)
 	return nil
@@ -58,8 +62,7 @@ func (p *Parts) bind(ctx context.Context) error {
 // empty if it is unbound.
 func (p *Parts) namespaceOwner(ctx context.Context) (string, error) {
 	described, err := p.Temporal.DescribeWorkflowExecution(ctx, claim.DeploymentWorkflowID, "")
-	var missing *serviceerror.NotFound
-	if errors.As(err, &missing) {
+	if isA[*serviceerror.NotFound](err) {
 		return "", nil
 	}
 	if err != nil {
@@ -85,13 +88,63 @@ func (p *Parts) takeNamespace(ctx context.Context) (string, error) {
 		Memo:                                     map[string]any{claim.DeploymentMemoStore: p.Store.ID()},
 		StaticSummary:                            "Binds this namespace to store " + p.Store.ID(),
 	}, claim.DeploymentWorkflowName)
-	var started *serviceerror.WorkflowExecutionAlreadyStarted
 	switch {
-	case errors.As(err, &started):
+	case isA[*serviceerror.WorkflowExecutionAlreadyStarted](err):
 		return p.namespaceOwner(ctx)
 	case err != nil:
 		return "", fmt.Errorf("bind namespace %s to this store: %w", p.Namespace, err)
 	}
 	p.Telemetry.Log.Info("bound the namespace to this store", "namespace", p.Namespace, "store", p.Store.ID())
 	return p.Store.ID(), nil
+}
+
+// setUpNamespace prepares the namespace for the worker. It logs what it may not do,
+// because a person can do that instead.
+func (p *Parts) setUpNamespace(ctx context.Context) {
+	if err := p.registerAttributes(ctx); err != nil {
+		p.Telemetry.Log.Warn("cannot register search attributes; register them manually (see docs/operations.md), or workflows cannot start",
+			"attributes", claim.SearchAttributes(), "error", err)
+	}
+	if err := p.setFairnessLimit(ctx); err != nil {
+		p.Telemetry.Log.Warn("cannot set the rate limit per connection in Temporal; the request budget in the store still applies", "error", err)
+	}
+}
+
+// registerAttributes adds the search attributes that the namespace lacks.
+func (p *Parts) registerAttributes(ctx context.Context) error {
+	service := p.Temporal.OperatorService()
+	known, err := service.ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: p.Namespace})
+	if err != nil {
+		return fmt.Errorf("list the search attributes: %w", err)
+	}
+	missing := map[string]enumspb.IndexedValueType{}
+	for _, name := range claim.SearchAttributes() {
+		if _, ok := known.GetCustomAttributes()[name]; !ok {
+			missing[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	_, err = service.AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: p.Namespace, SearchAttributes: missing})
+	if err != nil {
+		return fmt.Errorf("add the search attributes %v: %w", slices.Sorted(maps.Keys(missing)), err)
+	}
+	return nil
+}
+
+// setFairnessLimit sets Temporal's rate limit per connection on the Dixa queue.
+func (p *Parts) setFairnessLimit(ctx context.Context) error {
+	_, err := p.Temporal.WorkflowService().UpdateTaskQueueConfig(ctx, &workflowservice.UpdateTaskQueueConfigRequest{
+		Namespace: p.Namespace, Identity: "claimflow-worker",
+		TaskQueue: claim.TaskQueueDixa, TaskQueueType: enumspb.TASK_QUEUE_TYPE_ACTIVITY,
+		UpdateFairnessKeyRateLimitDefault: &workflowservice.UpdateTaskQueueConfigRequest_RateLimitUpdate{
+			RateLimit: &taskqueuepb.RateLimit{RequestsPerSecond: perConnection},
+			Reason:    "Dixa allows 10 requests per second and token, and not every activity sends one",
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("set the rate limit of task queue %s: %w", claim.TaskQueueDixa, err)
+	}
+	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +15,33 @@ import (
 	"github.com/claimflow/claimflow/integration/mailtest"
 	"github.com/claimflow/claimflow/store"
 )
+
+// TestClaimMetrics scrapes the serving process while Temporal is
+// unreachable.
+func TestClaimMetrics(t *testing.T) {
+	t.Parallel()
+	parts := assemble(t)
+	url, _ := serve(t, parts)
+	_, err := parts.Store.Shops.Create(t.Context(), store.NewShop{Slug: "acme", Feature: true})
+	require.NoError(t, err)
+	for _, id := range []string{"c-1", "c-2", "c-3"} {
+		_, err := parts.Store.Claims.Accept(t.Context(), &claim.Claim{ID: id, Shop: "acme", Reason: "damaged"})
+		require.NoError(t, err)
+	}
+	parked := claim.Ref{Shop: "acme", ID: "c-3"}
+	_, err = parts.Store.Claims.Change(t.Context(), parked, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate})
+	require.NoError(t, err)
+
+	r, err := (&http.Client{}).Get(url + "/metrics")
+	require.NoError(t, err)
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	require.Equal(t, "2", sample(t, string(body), "claimflow_claims", `state="received"`, `cause=""`))
+	require.Equal(t, "1", sample(t, string(body), "claimflow_claims", `state="needs_attention"`, `cause="template_broken"`))
+	require.Equal(t, "3", sample(t, string(body), "claimflow_undelivered_claims"))
+	require.NotEmpty(t, sample(t, string(body), "claimflow_oldest_unopened_seconds"))
+}
 
 // TestDeliveryMetrics delivers to a webhook that accepts, to one
 // that answers 410 Gone, and to a person, then scrapes the resulting metrics.
@@ -64,4 +93,48 @@ func TestDeliveryMetrics(t *testing.T) {
 	require.Equal(t, "0", sample(t, text, "claimflow_deliveries_waiting", `kind="karla"`))
 	require.Equal(t, "0", sample(t, text, "claimflow_deliveries_dead", `kind="email"`))
 	require.NotEmpty(t, sample(t, text, "claimflow_deliveries_oldest_waiting_seconds", `kind="webhook"`))
+}
+
+// TestSweepLagMetric scrapes the serving process while Temporal is unreachable.
+func TestSweepLagMetric(t *testing.T) {
+	t.Parallel()
+	parts := assemble(t)
+	url, _ := serve(t, parts)
+	ctx := t.Context()
+	_, err := parts.Store.Shops.Create(ctx, store.NewShop{Slug: "acme", Feature: true})
+	require.NoError(t, err)
+	connection, err := parts.Store.Connections.SaveToken(ctx, "acme", "a-token-of-the-shop", store.Organization{ID: "org-1"})
+	require.NoError(t, err)
+	require.NoError(t, parts.Store.Shops.SetEnabled(ctx, "acme", true))
+	_, err = parts.Store.Sweeps.Begin(ctx, connection.ID)
+	require.NoError(t, err)
+	require.NoError(t, parts.Store.Sweeps.RaiseWatermark(ctx, connection.ID, time.Now().Add(-time.Hour)))
+
+	r, err := (&http.Client{}).Get(url + "/metrics")
+	require.NoError(t, err)
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	lag, err := strconv.ParseFloat(strings.TrimSpace(sample(t, string(body), "claimflow_sweep_lag_seconds", connection.ID)), 64)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, lag, 3600.0)
+}
+
+// sample returns the value of the metric with the given name and labels.
+func sample(t *testing.T, page, name string, labels ...string) string {
+	t.Helper()
+lines:
+	for line := range strings.Lines(page) {
+		if !strings.HasPrefix(line, name+"{") {
+			continue
+		}
+		for _, l := range labels {
+			if !strings.Contains(line, l) {
+				continue lines
+			}
+		}
+		return strings.TrimSpace(line[strings.LastIndex(line, " "):])
+	}
+	require.Fail(t, "metric not found", "%s %v in\n%s", name, labels, page)
+	return ""
 }

@@ -19,47 +19,40 @@ const (
 	remindEvery = time.Minute
 )
 
-// reachEngine queries Temporal for the namespace, because a reachable Temporal may
+// reachTemporal queries Temporal for the namespace, because a reachable Temporal may
 // still lack it, and ensures that the namespace belongs to this store.
-func (p *Parts) reachEngine(ctx context.Context) error {
+func (p *Parts) reachTemporal(ctx context.Context) error {
 	_, err := p.Temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: p.Namespace})
 	if err == nil {
 		err = p.bind(ctx)
 	}
-	var foreign *ForeignNamespaceError
-	if err == nil || errors.As(err, &foreign) {
+	if err == nil || isA[*ForeignNamespaceError](err) {
 		return err
 	}
-	switch _, advice := explain(err); advice {
-	case "":
-		return fmt.Errorf("Temporal cannot be reached at %s: %w", p.engineAddress, err) //nolint:staticcheck // Temporal is a name
-	default:
-		return fmt.Errorf("namespace %s on %s: %w: %s", p.Namespace, p.engineAddress, err, advice)
+	if _, advice := explain(err); advice != "" {
+		return fmt.Errorf("namespace %s on %s: %w: %s", p.Namespace, p.temporalAddress, err, advice)
 	}
+	return fmt.Errorf("Temporal cannot be reached at %s: %w", p.temporalAddress, err) //nolint:staticcheck // Temporal is a name
 }
 
 // explain describes a namespace error briefly and advises a fix. The advice is empty
 // if Temporal is unreachable.
 func explain(err error) (state, advice string) {
-	var missing *serviceerror.NamespaceNotFound
-	var notFound *serviceerror.NotFound
-	var denied *serviceerror.PermissionDenied
-	var foreign *ForeignNamespaceError
 	switch {
-	case errors.As(err, &foreign):
+	case isA[*ForeignNamespaceError](err):
 		return "the namespace belongs to another store", "set TEMPORAL_NAMESPACE"
-	case errors.As(err, &missing), errors.As(err, &notFound):
+	case isA[*serviceerror.NamespaceNotFound](err), isA[*serviceerror.NotFound](err):
 		return "the namespace does not exist", "create it or set TEMPORAL_NAMESPACE"
-	case errors.As(err, &denied):
+	case isA[*serviceerror.PermissionDenied](err):
 		return "the credentials have no access to the namespace", "correct TEMPORAL_API_KEY or the TLS certificate, or set TEMPORAL_NAMESPACE"
 	default:
 		return "unreachable", ""
 	}
 }
 
-// engineState is the state for /readyz: whether claims reach Temporal.
-func (p *Parts) engineState(ctx context.Context, d *nudge.Dispatcher) (string, error) {
-	if err := p.reachEngine(ctx); err != nil {
+// temporalState is the state for /readyz: whether claims reach Temporal.
+func (p *Parts) temporalState(ctx context.Context, d *nudge.Dispatcher) (string, error) {
+	if err := p.reachTemporal(ctx); err != nil {
 		state, _ := explain(err)
 		return state, err
 	}
@@ -69,22 +62,21 @@ func (p *Parts) engineState(ctx context.Context, d *nudge.Dispatcher) (string, e
 	return "reachable", nil
 }
 
-// waitForEngine returns when the namespace is reachable and belongs to this store,
-// or with a [ForeignNamespaceError] if it belongs to another. Until then it logs the
-// reason when it changes, and every minute.
-func (p *Parts) waitForEngine(ctx context.Context) error {
+// waitForTemporal returns when the namespace is reachable and belongs to this store,
+// or when ctx ends, or with a [ForeignNamespaceError] if the namespace belongs to
+// another store. Until then it logs the reason when it changes, and every minute.
+func (p *Parts) waitForTemporal(ctx context.Context) error {
 	var said string
 	var at time.Time
 	for {
 		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := p.reachEngine(attempt)
+		err := p.reachTemporal(attempt)
 		cancel()
-		var foreign *ForeignNamespaceError
-		if err == nil || errors.As(err, &foreign) {
+		if err == nil || isA[*ForeignNamespaceError](err) {
 			return err
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil //nolint:nilerr // the end of ctx is no failure
 		}
 		if state, _ := explain(err); state != said || time.Since(at) >= remindEvery {
 			p.Telemetry.Log.Warn("waiting for Temporal and the namespace; claims are not processed until then (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE)", "error", err)
@@ -92,8 +84,13 @@ func (p *Parts) waitForEngine(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil
 		case <-time.After(askEvery):
 		}
 	}
+}
+
+func isA[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
