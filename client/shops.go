@@ -199,28 +199,9 @@ func (c *Client) SaveWebhookSecret(ctx context.Context, shop, secret string) (cl
 	return ask[claim.Subscription](ctx, c, call{method: http.MethodPut, path: dixaOf(shop, "webhook-secret"), body: WebhookSecretRequest{Secret: secret}})
 }
 
-// Report is the result of checks of a shop's Dixa.
-type Report struct {
-	// OK says that no check failed.
-	OK     bool    `json:"ok" doc:"True if no check failed."`
-	Checks []Check `json:"checks"`
-	// ConversationID is the conversation that a test opened.
-	ConversationID int64 `json:"conversation_id,omitempty" doc:"The conversation that a test opened."`
-	// Warnings list possible problems that do not prevent claims from being opened.
-	Warnings []string `json:"warnings,omitempty" doc:"Possible problems that do not prevent claims from being opened."`
-}
-
-// Check is the result of one check.
-type Check struct {
-	Name   string `json:"check" doc:"What was checked." example:"contact endpoint"`
-	Result string `json:"result" enum:"ok,warning,failed,skipped"`
-	// Detail says what was found and, after a failure, what to do.
-	Detail string `json:"detail" doc:"What was found and, after a failure, what to do."`
-}
-
 // Validate checks a shop's connection and settings against Dixa. It is read-only.
-func (c *Client) Validate(ctx context.Context, shop string) (Report, error) {
-	return ask[Report](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "validate"), slow: true})
+func (c *Client) Validate(ctx context.Context, shop string) (claim.Report, error) {
+	return ask[claim.Report](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "validate"), slow: true})
 }
 
 // TestRequest names the customer of a test conversation.
@@ -233,8 +214,8 @@ type TestRequest struct {
 // Test opens a conversation tagged claimflow-test in the name of an address,
 // determines what the token may do, replies in the conversation and closes it. It is
 // not retried once it may have started.
-func (c *Client) Test(ctx context.Context, shop string, r TestRequest) (Report, error) {
-	return ask[Report](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "test"), body: r, once: true, slow: true})
+func (c *Client) Test(ctx context.Context, shop string, r TestRequest) (claim.Report, error) {
+	return ask[claim.Report](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "test"), body: r, once: true, slow: true})
 }
 
 // PlatformSettings is the layer of settings that all shops inherit.

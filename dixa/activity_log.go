@@ -27,16 +27,10 @@ type Activity struct {
 func (a *Activity) identified() bool { return a.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (a *Activity) UnmarshalJSON(b []byte) error {
-	type plain Activity
-	return decodeOpen(b, (*plain)(a), &a.Extra)
-}
+func (a *Activity) UnmarshalJSON(b []byte) error { return decodeOpen(b, a) }
 
 // MarshalJSON also writes the members in Extra.
-func (a Activity) MarshalJSON() ([]byte, error) {
-	type plain Activity
-	return encodeOpen(plain(a), a.Extra)
-}
+func (a Activity) MarshalJSON() ([]byte, error) { return encodeOpen(a) }
 
 // ActivityUser is the subject or author of an activity.
 type ActivityUser struct {
@@ -48,16 +42,10 @@ type ActivityUser struct {
 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (u *ActivityUser) UnmarshalJSON(b []byte) error {
-	type plain ActivityUser
-	return decodeOpen(b, (*plain)(u), &u.Extra)
-}
+func (u *ActivityUser) UnmarshalJSON(b []byte) error { return decodeOpen(b, u) }
 
 // MarshalJSON also writes the members in Extra.
-func (u ActivityUser) MarshalJSON() ([]byte, error) {
-	type plain ActivityUser
-	return encodeOpen(plain(u), u.Extra)
-}
+func (u ActivityUser) MarshalJSON() ([]byte, error) { return encodeOpen(u) }
 
 // ActivityLog returns all activities of a conversation in an unspecified order.
 //

@@ -31,16 +31,10 @@ type Agent struct {
 func (a *Agent) identified() bool { return a.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (a *Agent) UnmarshalJSON(b []byte) error {
-	type plain Agent
-	return decodeOpen(b, (*plain)(a), &a.Extra)
-}
+func (a *Agent) UnmarshalJSON(b []byte) error { return decodeOpen(b, a) }
 
 // MarshalJSON also writes the members in Extra.
-func (a Agent) MarshalJSON() ([]byte, error) {
-	type plain Agent
-	return encodeOpen(plain(a), a.Extra)
-}
+func (a Agent) MarshalJSON() ([]byte, error) { return encodeOpen(a) }
 
 // AgentInput holds the fields of a create, update or replacement. Empty fields are
 // omitted.
@@ -171,16 +165,10 @@ type Presence struct {
 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (p *Presence) UnmarshalJSON(b []byte) error {
-	type plain Presence
-	return decodeOpen(b, (*plain)(p), &p.Extra)
-}
+func (p *Presence) UnmarshalJSON(b []byte) error { return decodeOpen(b, p) }
 
 // MarshalJSON also writes the members in Extra.
-func (p Presence) MarshalJSON() ([]byte, error) {
-	type plain Presence
-	return encodeOpen(plain(p), p.Extra)
-}
+func (p Presence) MarshalJSON() ([]byte, error) { return encodeOpen(p) }
 
 // Presence returns an agent's presence.
 //

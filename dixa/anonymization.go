@@ -28,16 +28,10 @@ type AnonymizationRequest struct {
 func (r *AnonymizationRequest) identified() bool { return r.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (r *AnonymizationRequest) UnmarshalJSON(b []byte) error {
-	type plain AnonymizationRequest
-	return decodeOpen(b, (*plain)(r), &r.Extra)
-}
+func (r *AnonymizationRequest) UnmarshalJSON(b []byte) error { return decodeOpen(b, r) }
 
 // MarshalJSON also writes the members in Extra.
-func (r AnonymizationRequest) MarshalJSON() ([]byte, error) {
-	type plain AnonymizationRequest
-	return encodeOpen(plain(r), r.Extra)
-}
+func (r AnonymizationRequest) MarshalJSON() ([]byte, error) { return encodeOpen(r) }
 
 // Get returns the current state of an anonymization request.
 //

@@ -7,12 +7,7 @@ type bulkInput[T any] struct {
 	Data []T `json:"data"`
 }
 
-func bulkOf[T any](items []T) bulkInput[T] {
-	if items == nil {
-		items = []T{}
-	}
-	return bulkInput[T]{Data: items}
-}
+func bulkOf[T any](items []T) bulkInput[T] { return bulkInput[T]{Data: orEmpty(items)} }
 
 // BulkOutcome is the outcome of one item of a bulk operation. The operation succeeds
 // even if items fail. Outcomes are in the order of the items.

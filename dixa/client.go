@@ -22,8 +22,9 @@ const (
 	// response.
 	DefaultTimeout = 30 * time.Second
 
-	// DefaultMaxResponseBytes bounds one response body, after decompression.
-	DefaultMaxResponseBytes int64 = 32 << 20
+	// MaxResponseBytes bounds one response body, after decompression. A call with a
+	// larger response fails with ErrResponseTooLarge.
+	MaxResponseBytes int64 = 32 << 20
 
 	defaultUserAgent = "claimflow-dixa"
 
@@ -83,7 +84,7 @@ func New(token string, opts ...Option) (*Client, error) {
 				return http.ErrUseLastResponse
 			},
 		},
-		maxBytes:  DefaultMaxResponseBytes,
+		maxBytes:  MaxResponseBytes,
 		timeout:   DefaultTimeout,
 		userAgent: defaultUserAgent,
 		authorize: func(h http.Header) { h.Set("Authorization", token) },

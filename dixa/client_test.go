@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -91,7 +90,6 @@ func TestNewRejectsInvalidOptions(t *testing.T) {
 		"base URL: fragment":      dixa.WithBaseURL("https://dixa.example/v1#x"),
 		"base URL: invalid":       dixa.WithBaseURL("https://dixa.example/%zz"),
 		"budget: nil":             dixa.WithBudget(nil),
-		"maximum response size":   dixa.WithMaxResponseBytes(0),
 		"observer: nil":           dixa.WithObserver(nil),
 		"timeout: zero":           dixa.WithTimeout(0),
 		"transport: nil":          dixa.WithTransport(nil),
@@ -315,7 +313,7 @@ func TestObserverSeesFailuresAndRefusals(t *testing.T) {
 func TestClientIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	baseURL, requests := newServer(t, answer(http.StatusCreated, `{"data":{"id":7}}`))
-	client := newClient(t, baseURL, dixa.WithBudget(dixa.NewMemoryBudget(dixa.BudgetLimits{Interval: time.Microsecond})))
+	client := newClient(t, baseURL, dixa.WithBudget(budgetFunc(func() error { return nil })))
 	errs := make(chan error)
 	for range 20 {
 		go func() {

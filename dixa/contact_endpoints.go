@@ -1,6 +1,7 @@
 package dixa
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -34,24 +35,13 @@ type ContactEndpoint struct {
 }
 
 // ID returns the address or number, which Dixa uses as the endpoint's id.
-func (e *ContactEndpoint) ID() string {
-	if e.Address != "" {
-		return e.Address
-	}
-	return e.Number
-}
+func (e *ContactEndpoint) ID() string { return cmp.Or(e.Address, e.Number) }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (e *ContactEndpoint) UnmarshalJSON(b []byte) error {
-	type plain ContactEndpoint
-	return decodeOpen(b, (*plain)(e), &e.Extra)
-}
+func (e *ContactEndpoint) UnmarshalJSON(b []byte) error { return decodeOpen(b, e) }
 
 // MarshalJSON also writes the members in Extra.
-func (e ContactEndpoint) MarshalJSON() ([]byte, error) {
-	type plain ContactEndpoint
-	return encodeOpen(plain(e), e.Extra)
-}
+func (e ContactEndpoint) MarshalJSON() ([]byte, error) { return encodeOpen(e) }
 
 // List returns the contact endpoints of one type, or all if the type is empty.
 //

@@ -104,16 +104,10 @@ type Conversation struct {
 func (c *Conversation) identified() bool { return c.ID > 0 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (c *Conversation) UnmarshalJSON(b []byte) error {
-	type plain Conversation
-	return decodeOpen(b, (*plain)(c), &c.Extra)
-}
+func (c *Conversation) UnmarshalJSON(b []byte) error { return decodeOpen(b, c) }
 
 // MarshalJSON also writes the members in Extra.
-func (c Conversation) MarshalJSON() ([]byte, error) {
-	type plain Conversation
-	return encodeOpen(plain(c), c.Extra)
-}
+func (c Conversation) MarshalJSON() ([]byte, error) { return encodeOpen(c) }
 
 // Assignment is the agent to whom a conversation is assigned.
 type Assignment struct {
@@ -136,16 +130,10 @@ type ConversationLink struct {
 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (l *ConversationLink) UnmarshalJSON(b []byte) error {
-	type plain ConversationLink
-	return decodeOpen(b, (*plain)(l), &l.Extra)
-}
+func (l *ConversationLink) UnmarshalJSON(b []byte) error { return decodeOpen(b, l) }
 
 // MarshalJSON also writes the members in Extra.
-func (l ConversationLink) MarshalJSON() ([]byte, error) {
-	type plain ConversationLink
-	return encodeOpen(plain(l), l.Extra)
-}
+func (l ConversationLink) MarshalJSON() ([]byte, error) { return encodeOpen(l) }
 
 // BrowserInfo describes the browser of a chat.
 type BrowserInfo struct {

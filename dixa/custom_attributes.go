@@ -33,16 +33,10 @@ type CustomAttributeDefinition struct {
 func (d *CustomAttributeDefinition) identified() bool { return d.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (d *CustomAttributeDefinition) UnmarshalJSON(b []byte) error {
-	type plain CustomAttributeDefinition
-	return decodeOpen(b, (*plain)(d), &d.Extra)
-}
+func (d *CustomAttributeDefinition) UnmarshalJSON(b []byte) error { return decodeOpen(b, d) }
 
 // MarshalJSON also writes the members in Extra.
-func (d CustomAttributeDefinition) MarshalJSON() ([]byte, error) {
-	type plain CustomAttributeDefinition
-	return encodeOpen(plain(d), d.Extra)
-}
+func (d CustomAttributeDefinition) MarshalJSON() ([]byte, error) { return encodeOpen(d) }
 
 // AttributeInput describes the values that an attribute accepts.
 type AttributeInput struct {
@@ -56,16 +50,10 @@ type AttributeInput struct {
 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (i *AttributeInput) UnmarshalJSON(b []byte) error {
-	type plain AttributeInput
-	return decodeOpen(b, (*plain)(i), &i.Extra)
-}
+func (i *AttributeInput) UnmarshalJSON(b []byte) error { return decodeOpen(b, i) }
 
 // MarshalJSON also writes the members in Extra.
-func (i AttributeInput) MarshalJSON() ([]byte, error) {
-	type plain AttributeInput
-	return encodeOpen(plain(i), i.Extra)
-}
+func (i AttributeInput) MarshalJSON() ([]byte, error) { return encodeOpen(i) }
 
 // AttributeOption is one option of a Select attribute. Options can be nested.
 type AttributeOption struct {
@@ -103,16 +91,10 @@ type CustomAttribute struct {
 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (a *CustomAttribute) UnmarshalJSON(b []byte) error {
-	type plain CustomAttribute
-	return decodeOpen(b, (*plain)(a), &a.Extra)
-}
+func (a *CustomAttribute) UnmarshalJSON(b []byte) error { return decodeOpen(b, a) }
 
 // MarshalJSON also writes the members in Extra.
-func (a CustomAttribute) MarshalJSON() ([]byte, error) {
-	type plain CustomAttribute
-	return encodeOpen(plain(a), a.Extra)
-}
+func (a CustomAttribute) MarshalJSON() ([]byte, error) { return encodeOpen(a) }
 
 // AttributeValue is a text, a path of option values (parent first), or null to clear
 // an attribute. Only one field is used: Other, then Null, then Path if not nil, then

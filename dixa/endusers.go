@@ -34,16 +34,10 @@ type EndUser struct {
 func (u *EndUser) identified() bool { return u.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (u *EndUser) UnmarshalJSON(b []byte) error {
-	type plain EndUser
-	return decodeOpen(b, (*plain)(u), &u.Extra)
-}
+func (u *EndUser) UnmarshalJSON(b []byte) error { return decodeOpen(b, u) }
 
 // MarshalJSON also writes the members in Extra.
-func (u EndUser) MarshalJSON() ([]byte, error) {
-	type plain EndUser
-	return encodeOpen(plain(u), u.Extra)
-}
+func (u EndUser) MarshalJSON() ([]byte, error) { return encodeOpen(u) }
 
 // EndUserInput holds the fields of a create, update or replacement. Empty fields are
 // omitted.

@@ -34,8 +34,7 @@ var (
 	// follows.
 	ErrRedirected = errors.New("redirected; check the base URL")
 
-	// ErrResponseTooLarge means that a response exceeded the limit of
-	// WithMaxResponseBytes.
+	// ErrResponseTooLarge means that a response exceeded MaxResponseBytes.
 	ErrResponseTooLarge = errors.New("the response is too large")
 )
 
@@ -170,7 +169,8 @@ func IsConflict(err error) bool { return hasStatus(err, http.StatusConflict) }
 
 // IsRateLimited reports a 429 or a request that the budget refused.
 func IsRateLimited(err error) bool {
-	return hasStatus(err, http.StatusTooManyRequests) || isBudgetExceeded(err)
+	_, exceeded := budgetExceeded(err)
+	return exceeded || hasStatus(err, http.StatusTooManyRequests)
 }
 
 // IsDuplicateExternalID reports the 400 for a message whose externalId already
@@ -210,12 +210,6 @@ func says(err error, fragment string) bool {
 func hasStatus(err error, status int) bool {
 	e, ok := AsError(err)
 	return ok && e.Status == status
-}
-
-func isBudgetExceeded(err error) bool {
-	var pointer *BudgetExceededError
-	var value BudgetExceededError
-	return errors.As(err, &pointer) || errors.As(err, &value)
 }
 
 // failure completes an error for an operation. A read has no effect, so its outcome

@@ -35,8 +35,7 @@ func (e *Event) MessageAdded() (data *MessageAddedEvent, ok bool) {
 
 // UnmarshalJSON keeps members that it cannot decode in Extra.
 func (m *MessageAddedEvent) UnmarshalJSON(b []byte) error {
-	type plain MessageAddedEvent
-	if err := decodeLenient(b, (*plain)(m), &m.Extra); err != nil {
+	if err := decodeLenient(b, m); err != nil {
 		return err
 	}
 	m.Direction = spelled(m.Direction, Inbound, Internal, Outbound)
@@ -45,10 +44,7 @@ func (m *MessageAddedEvent) UnmarshalJSON(b []byte) error {
 }
 
 // MarshalJSON also writes the members in Extra.
-func (m MessageAddedEvent) MarshalJSON() ([]byte, error) {
-	type plain MessageAddedEvent
-	return encodeOpen(plain(m), m.Extra)
-}
+func (m MessageAddedEvent) MarshalJSON() ([]byte, error) { return encodeOpen(m) }
 
 // EventMessageContent is the text of a message and the locations of its stored
 // forms.
@@ -70,16 +66,10 @@ func (c EventMessageContent) IsZero() bool {
 }
 
 // UnmarshalJSON keeps members that it cannot decode in Extra.
-func (c *EventMessageContent) UnmarshalJSON(b []byte) error {
-	type plain EventMessageContent
-	return decodeLenient(b, (*plain)(c), &c.Extra)
-}
+func (c *EventMessageContent) UnmarshalJSON(b []byte) error { return decodeLenient(b, c) }
 
 // MarshalJSON also writes the members in Extra.
-func (c EventMessageContent) MarshalJSON() ([]byte, error) {
-	type plain EventMessageContent
-	return encodeOpen(plain(c), c.Extra)
-}
+func (c EventMessageContent) MarshalJSON() ([]byte, error) { return encodeOpen(c) }
 
 // EventAttachment is a file of a message. Dixa does not document its format in
 // events. This type decodes a bare URL and an object with the members url and
@@ -97,8 +87,7 @@ func (a *EventAttachment) UnmarshalJSON(b []byte) error {
 		*a = EventAttachment{}
 		return json.Unmarshal(b, &a.URL)
 	}
-	type plain EventAttachment
-	if err := decodeLenient(b, (*plain)(a), &a.Extra); err != nil {
+	if err := decodeLenient(b, a); err != nil {
 		return err
 	}
 	if camel := a.Extra["prettyName"]; a.PrettyName == "" && json.Unmarshal(camel, &a.PrettyName) == nil {
@@ -110,10 +99,7 @@ func (a *EventAttachment) UnmarshalJSON(b []byte) error {
 }
 
 // MarshalJSON writes an object that includes the members in Extra.
-func (a EventAttachment) MarshalJSON() ([]byte, error) {
-	type plain EventAttachment
-	return encodeOpen(plain(a), a.Extra)
-}
+func (a EventAttachment) MarshalJSON() ([]byte, error) { return encodeOpen(a) }
 
 // NoteAddedEvent is the data of EventConversationNoteAdded.
 type NoteAddedEvent struct {
@@ -137,16 +123,10 @@ func (e *Event) NoteAdded() (data *NoteAddedEvent, ok bool) {
 }
 
 // UnmarshalJSON keeps members that it cannot decode in Extra.
-func (n *NoteAddedEvent) UnmarshalJSON(b []byte) error {
-	type plain NoteAddedEvent
-	return decodeLenient(b, (*plain)(n), &n.Extra)
-}
+func (n *NoteAddedEvent) UnmarshalJSON(b []byte) error { return decodeLenient(b, n) }
 
 // MarshalJSON also writes the members in Extra.
-func (n NoteAddedEvent) MarshalJSON() ([]byte, error) {
-	type plain NoteAddedEvent
-	return encodeOpen(plain(n), n.Extra)
-}
+func (n NoteAddedEvent) MarshalJSON() ([]byte, error) { return encodeOpen(n) }
 
 // TagAddedEvent is the data of EventConversationTagAdded.
 type TagAddedEvent struct {
@@ -169,16 +149,10 @@ func (e *Event) TagAdded() (data *TagAddedEvent, ok bool) {
 }
 
 // UnmarshalJSON keeps members that it cannot decode in Extra.
-func (t *TagAddedEvent) UnmarshalJSON(b []byte) error {
-	type plain TagAddedEvent
-	return decodeLenient(b, (*plain)(t), &t.Extra)
-}
+func (t *TagAddedEvent) UnmarshalJSON(b []byte) error { return decodeLenient(b, t) }
 
 // MarshalJSON also writes the members in Extra.
-func (t TagAddedEvent) MarshalJSON() ([]byte, error) {
-	type plain TagAddedEvent
-	return encodeOpen(plain(t), t.Extra)
-}
+func (t TagAddedEvent) MarshalJSON() ([]byte, error) { return encodeOpen(t) }
 
 // RatedEvent is the data of EventConversationRated. Dixa sends the event for the
 // score and again for the comment if they arrive separately.
@@ -205,16 +179,10 @@ func (e *Event) Rated() (data *RatedEvent, ok bool) {
 }
 
 // UnmarshalJSON keeps members that it cannot decode in Extra.
-func (r *RatedEvent) UnmarshalJSON(b []byte) error {
-	type plain RatedEvent
-	return decodeLenient(b, (*plain)(r), &r.Extra)
-}
+func (r *RatedEvent) UnmarshalJSON(b []byte) error { return decodeLenient(b, r) }
 
 // MarshalJSON also writes the members in Extra.
-func (r RatedEvent) MarshalJSON() ([]byte, error) {
-	type plain RatedEvent
-	return encodeOpen(plain(r), r.Extra)
-}
+func (r RatedEvent) MarshalJSON() ([]byte, error) { return encodeOpen(r) }
 
 // PendingExpiredEvent is the data of EventConversationPendingExpired.
 type PendingExpiredEvent struct {
@@ -232,16 +200,10 @@ func (e *Event) PendingExpired() (data *PendingExpiredEvent, ok bool) {
 }
 
 // UnmarshalJSON keeps members that it cannot decode in Extra.
-func (p *PendingExpiredEvent) UnmarshalJSON(b []byte) error {
-	type plain PendingExpiredEvent
-	return decodeLenient(b, (*plain)(p), &p.Extra)
-}
+func (p *PendingExpiredEvent) UnmarshalJSON(b []byte) error { return decodeLenient(b, p) }
 
 // MarshalJSON also writes the members in Extra.
-func (p PendingExpiredEvent) MarshalJSON() ([]byte, error) {
-	type plain PendingExpiredEvent
-	return encodeOpen(plain(p), p.Extra)
-}
+func (p PendingExpiredEvent) MarshalJSON() ([]byte, error) { return encodeOpen(p) }
 
 // AbandonedEvent is the data of EventConversationAbandoned.
 type AbandonedEvent struct {
@@ -259,13 +221,7 @@ func (e *Event) Abandoned() (data *AbandonedEvent, ok bool) {
 }
 
 // UnmarshalJSON keeps members that it cannot decode in Extra.
-func (a *AbandonedEvent) UnmarshalJSON(b []byte) error {
-	type plain AbandonedEvent
-	return decodeLenient(b, (*plain)(a), &a.Extra)
-}
+func (a *AbandonedEvent) UnmarshalJSON(b []byte) error { return decodeLenient(b, a) }
 
 // MarshalJSON also writes the members in Extra.
-func (a AbandonedEvent) MarshalJSON() ([]byte, error) {
-	type plain AbandonedEvent
-	return encodeOpen(plain(a), a.Extra)
-}
+func (a AbandonedEvent) MarshalJSON() ([]byte, error) { return encodeOpen(a) }

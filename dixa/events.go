@@ -61,8 +61,7 @@ func ParseEvent(body []byte) (*Event, error) {
 
 // UnmarshalJSON sets Name and keeps members that it cannot decode in Extra.
 func (e *Event) UnmarshalJSON(b []byte) error {
-	type plain Event
-	if err := decodeLenient(b, (*plain)(e), &e.Extra); err != nil {
+	if err := decodeLenient(b, e); err != nil {
 		return err
 	}
 	e.Name = eventNamed(e.FQN)
@@ -70,10 +69,7 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 }
 
 // MarshalJSON also writes the members in Extra.
-func (e Event) MarshalJSON() ([]byte, error) {
-	type plain Event
-	return encodeOpen(plain(e), e.Extra)
-}
+func (e Event) MarshalJSON() ([]byte, error) { return encodeOpen(e) }
 
 // Conversation returns the event's conversation as of the event. Any event may have
 // one, including events with unknown names. ok is false if there is no conversation
@@ -112,16 +108,10 @@ type EventOrganization struct {
 func (o EventOrganization) IsZero() bool { return o.ID == "" && o.Name == "" && len(o.Extra) == 0 }
 
 // UnmarshalJSON keeps members that it cannot decode in Extra.
-func (o *EventOrganization) UnmarshalJSON(b []byte) error {
-	type plain EventOrganization
-	return decodeLenient(b, (*plain)(o), &o.Extra)
-}
+func (o *EventOrganization) UnmarshalJSON(b []byte) error { return decodeLenient(b, o) }
 
 // MarshalJSON also writes the members in Extra.
-func (o EventOrganization) MarshalJSON() ([]byte, error) {
-	type plain EventOrganization
-	return encodeOpen(plain(o), o.Extra)
-}
+func (o EventOrganization) MarshalJSON() ([]byte, error) { return encodeOpen(o) }
 
 // EventConversation is a conversation in the format of events, which differs from
 // the API's Conversation. State, Channel and Direction use the API's spelling if the
@@ -151,8 +141,7 @@ type EventConversation struct {
 
 // UnmarshalJSON keeps members that it cannot decode in Extra.
 func (c *EventConversation) UnmarshalJSON(b []byte) error {
-	type plain EventConversation
-	if err := decodeLenient(b, (*plain)(c), &c.Extra); err != nil {
+	if err := decodeLenient(b, c); err != nil {
 		return err
 	}
 	c.Channel = spelled(c.Channel, channels...)
@@ -162,10 +151,7 @@ func (c *EventConversation) UnmarshalJSON(b []byte) error {
 }
 
 // MarshalJSON also writes the members in Extra.
-func (c EventConversation) MarshalJSON() ([]byte, error) {
-	type plain EventConversation
-	return encodeOpen(plain(c), c.Extra)
-}
+func (c EventConversation) MarshalJSON() ([]byte, error) { return encodeOpen(c) }
 
 // channels are the channels that spelled recognizes in events.
 var channels = []Channel{
@@ -181,16 +167,10 @@ type EventQueue struct {
 }
 
 // UnmarshalJSON keeps members that it cannot decode in Extra.
-func (q *EventQueue) UnmarshalJSON(b []byte) error {
-	type plain EventQueue
-	return decodeLenient(b, (*plain)(q), &q.Extra)
-}
+func (q *EventQueue) UnmarshalJSON(b []byte) error { return decodeLenient(b, q) }
 
 // MarshalJSON also writes the members in Extra.
-func (q EventQueue) MarshalJSON() ([]byte, error) {
-	type plain EventQueue
-	return encodeOpen(plain(q), q.Extra)
-}
+func (q EventQueue) MarshalJSON() ([]byte, error) { return encodeOpen(q) }
 
 // EventTag is a tag of an event's conversation.
 type EventTag struct {
@@ -201,16 +181,10 @@ type EventTag struct {
 }
 
 // UnmarshalJSON keeps members that it cannot decode in Extra.
-func (t *EventTag) UnmarshalJSON(b []byte) error {
-	type plain EventTag
-	return decodeLenient(b, (*plain)(t), &t.Extra)
-}
+func (t *EventTag) UnmarshalJSON(b []byte) error { return decodeLenient(b, t) }
 
 // MarshalJSON also writes the members in Extra.
-func (t EventTag) MarshalJSON() ([]byte, error) {
-	type plain EventTag
-	return encodeOpen(plain(t), t.Extra)
-}
+func (t EventTag) MarshalJSON() ([]byte, error) { return encodeOpen(t) }
 
 // EventUser is an end user or agent in the format of events. Every field except ID
 // may be empty: a customer on a messenger has no name or e-mail address.
@@ -228,13 +202,7 @@ type EventUser struct {
 }
 
 // UnmarshalJSON keeps members that it cannot decode in Extra.
-func (u *EventUser) UnmarshalJSON(b []byte) error {
-	type plain EventUser
-	return decodeLenient(b, (*plain)(u), &u.Extra)
-}
+func (u *EventUser) UnmarshalJSON(b []byte) error { return decodeLenient(b, u) }
 
 // MarshalJSON also writes the members in Extra.
-func (u EventUser) MarshalJSON() ([]byte, error) {
-	type plain EventUser
-	return encodeOpen(plain(u), u.Extra)
-}
+func (u EventUser) MarshalJSON() ([]byte, error) { return encodeOpen(u) }

@@ -118,13 +118,23 @@ func ExampleIsEmailExists() {
 	// dixa: EndUsers.Create (POST /endusers): status 400: "Create EndUser failed with [errors:EmailExists]"; the request had no effect: an identical request will fail again
 }
 
+// oneRequest is a budget of one request an hour.
+type oneRequest struct{ taken bool }
+
+func (b *oneRequest) Take(context.Context) error {
+	if b.taken {
+		return &dixa.BudgetExceededError{RetryAfter: time.Hour}
+	}
+	b.taken = true
+	return nil
+}
+
 // All clients of a token share one budget. A request that the budget rejects was
 // never sent.
 func ExampleWithBudget() {
 	server := standIn(map[string]string{"GET /v1/organization": `{"data":{"id":"org-1","name":"Shop"}}`})
 	defer server.Close()
-	budget := dixa.NewMemoryBudget(dixa.BudgetLimits{Interval: time.Hour, MaxWait: time.Second})
-	client, err := dixa.New("token", dixa.WithBaseURL(server.URL+"/v1/"), dixa.WithBudget(budget))
+	client, err := dixa.New("token", dixa.WithBaseURL(server.URL+"/v1/"), dixa.WithBudget(&oneRequest{}))
 	if err != nil {
 		panic(err)
 	}

@@ -29,8 +29,9 @@ func (c *Client) exchange(req *Request, out any) (*Response, error) {
 	}
 	if c.budget != nil {
 		if err := c.budget.Take(req.http.Context()); err != nil {
+			exceeded, _ := budgetExceeded(err)
 			return nil, failure(req.op, Error{
-				Outcome: Unsent, Retryable: true, RetryAfter: budgetRetryAfter(err),
+				Outcome: Unsent, Retryable: true, RetryAfter: exceeded.RetryAfter,
 				Err: fmt.Errorf("take from the request budget: %w", err),
 			})
 		}
@@ -170,18 +171,6 @@ func describeJSONError(err error) error {
 	default:
 		return err
 	}
-}
-
-func budgetRetryAfter(err error) time.Duration {
-	var pointer *BudgetExceededError
-	var value BudgetExceededError
-	switch {
-	case errors.As(err, &pointer):
-		return pointer.RetryAfter
-	case errors.As(err, &value):
-		return value.RetryAfter
-	}
-	return 0
 }
 
 // parseRetryAfter parses both forms of RFC 9110 section 10.2.3, seconds and a date.

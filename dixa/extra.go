@@ -12,39 +12,46 @@ import (
 // and keyed by name. They are written back when the object is encoded.
 type Extra map[string]json.RawMessage
 
-// decodeOpen decodes an object into plain, a pointer to a struct without methods,
-// and stores members without a field in extra.
-func decodeOpen(b []byte, plain any, extra *Extra) error {
-	if err := json.Unmarshal(b, plain); err != nil {
-		return err
-	}
-	var members map[string]json.RawMessage
+// decodeOpen decodes an object into v, a pointer to a struct with a field Extra, and
+// stores members without a field there. It does not call v's UnmarshalJSON.
+func decodeOpen(b []byte, v any) error {
+	var members Extra
 	if err := json.Unmarshal(b, &members); err != nil {
 		return err
 	}
-	known := memberNames(reflect.TypeOf(plain).Elem())
+	value := reflect.ValueOf(v)
+	shape := shapeOf(value.Type().Elem())
+	if err := json.Unmarshal(b, value.Convert(reflect.PointerTo(shape.plain)).Interface()); err != nil {
+		return err
+	}
 	for name := range members {
-		if known[strings.ToLower(name)] {
+		if shape.members[strings.ToLower(name)] {
 			delete(members, name)
 		}
 	}
-	*extra = nil
-	if len(members) > 0 {
-		*extra = members
-	}
+	setExtra(value.Elem(), members)
 	return nil
+}
+
+// setExtra sets the field Extra of a struct; nil if there are no members.
+func setExtra(v reflect.Value, members Extra) {
+	if len(members) == 0 {
+		members = nil
+	}
+	v.FieldByName("Extra").Set(reflect.ValueOf(members))
 }
 
 // decodeLenient is like decodeOpen, but a member whose type does not match its field
 // is not an error: the field stays zero and the member goes to extra. null counts as
 // absent. Use it for data that Dixa pushes, because the caller cannot request it
 // again.
-func decodeLenient(b []byte, plain any, extra *Extra) error {
-	var members map[string]json.RawMessage
+func decodeLenient(b []byte, v any) error {
+	var members Extra
 	if err := json.Unmarshal(b, &members); err != nil {
 		return err
 	}
-	for field, value := range reflect.ValueOf(plain).Elem().Fields() {
+	target := reflect.ValueOf(v).Elem()
+	for field, value := range target.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if name == "" || name == "-" {
 			continue
@@ -60,43 +67,49 @@ func decodeLenient(b []byte, plain any, extra *Extra) error {
 		}
 		delete(members, name)
 	}
-	*extra = nil
-	if len(members) > 0 {
-		*extra = members
-	}
+	setExtra(target, members)
 	return nil
 }
 
-// encodeOpen encodes plain together with the extra members. A field takes precedence
-// over an extra member of the same name.
-func encodeOpen(plain any, extra Extra) ([]byte, error) {
-	encoded, err := encodeJSON(plain)
+// encodeOpen encodes v, a struct with a field Extra, together with the extra
+// members. A field takes precedence over an extra member of the same name. It does
+// not call v's MarshalJSON.
+func encodeOpen(v any) ([]byte, error) {
+	value := reflect.ValueOf(v)
+	encoded, err := encodeJSON(value.Convert(shapeOf(value.Type()).plain).Interface())
+	extra, _ := value.FieldByName("Extra").Interface().(Extra)
 	if err != nil || len(extra) == 0 {
 		return encoded, err
 	}
-	members := maps.Clone(map[string]json.RawMessage(extra))
+	members := maps.Clone(extra)
 	if err := json.Unmarshal(encoded, &members); err != nil {
 		return nil, err
 	}
 	return encodeJSON(members)
 }
 
-var memberNamesByType sync.Map // reflect.Type to map[string]bool
+// shape is what encoding needs to know of a struct.
+type shape struct {
+	// plain has the same fields and no methods.
+	plain reflect.Type
+	// members are the JSON names in lower case, because encoding/json matches names
+	// case-insensitively.
+	members map[string]bool
+}
 
-// memberNames returns a struct's JSON names in lower case, because encoding/json
-// matches names case-insensitively.
-func memberNames(t reflect.Type) map[string]bool {
-	if cached, ok := memberNamesByType.Load(t); ok {
-		if names, ok := cached.(map[string]bool); ok {
-			return names
-		}
+var shapes sync.Map // reflect.Type to shape
+
+func shapeOf(t reflect.Type) shape {
+	cached, _ := shapes.Load(t)
+	if s, ok := cached.(shape); ok {
+		return s
 	}
-	names := make(map[string]bool, t.NumField())
+	s := shape{reflect.StructOf(reflect.VisibleFields(t)), map[string]bool{}}
 	for field := range t.Fields() {
 		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
-			names[strings.ToLower(name)] = true
+			s.members[strings.ToLower(name)] = true
 		}
 	}
-	memberNamesByType.Store(t, names)
-	return names
+	shapes.Store(t, s)
+	return s
 }

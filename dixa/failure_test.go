@@ -396,9 +396,12 @@ func TestResponseSizeLimit(t *testing.T) {
 	body := `{"data":{"id":42,"_type":"EmailConversation"}}`
 	baseURL, _ := newServer(t, answer(http.StatusOK, body))
 
-	require.NoError(t, read(t.Context(), newClient(t, baseURL, dixa.WithMaxResponseBytes(int64(len(body))))))
+	exact := newClient(t, baseURL)
+	exact.SetMaxResponseBytes(int64(len(body)))
+	require.NoError(t, read(t.Context(), exact))
 
-	small := newClient(t, baseURL, dixa.WithMaxResponseBytes(int64(len(body))-1))
+	small := newClient(t, baseURL)
+	small.SetMaxResponseBytes(int64(len(body)) - 1)
 	failure := requireFailure(t, read(t.Context(), small))
 	require.ErrorIs(t, failure, dixa.ErrResponseTooLarge)
 	require.False(t, failure.Retryable)

@@ -76,16 +76,10 @@ type ImportError struct {
 func (i *ImportedConversation) identified() bool { return i.ID > 0 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (i *ImportedConversation) UnmarshalJSON(b []byte) error {
-	type plain ImportedConversation
-	return decodeOpen(b, (*plain)(i), &i.Extra)
-}
+func (i *ImportedConversation) UnmarshalJSON(b []byte) error { return decodeOpen(b, i) }
 
 // MarshalJSON also writes the members in Extra.
-func (i ImportedConversation) MarshalJSON() ([]byte, error) {
-	type plain ImportedConversation
-	return encodeOpen(plain(i), i.Extra)
-}
+func (i ImportedConversation) MarshalJSON() ([]byte, error) { return encodeOpen(i) }
 
 // Import imports a past conversation into Dixa.
 //

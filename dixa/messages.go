@@ -29,16 +29,10 @@ func TextContent(s string) Content { return Content{Type: "Text", Value: s} }
 func (c Content) IsZero() bool { return c.Type == "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (c *Content) UnmarshalJSON(b []byte) error {
-	type plain Content
-	return decodeOpen(b, (*plain)(c), &c.Extra)
-}
+func (c *Content) UnmarshalJSON(b []byte) error { return decodeOpen(b, c) }
 
 // MarshalJSON also writes the members in Extra.
-func (c Content) MarshalJSON() ([]byte, error) {
-	type plain Content
-	return encodeOpen(plain(c), c.Extra)
-}
+func (c Content) MarshalJSON() ([]byte, error) { return encodeOpen(c) }
 
 // Attachment is a file identified by its URL. In a request, Dixa fetches the URL and
 // stores a copy. In a response, URL is Dixa's copy, which may require the token.
@@ -124,16 +118,10 @@ type AddedMessage struct {
 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (m *AddedMessage) UnmarshalJSON(b []byte) error {
-	type plain AddedMessage
-	return decodeOpen(b, (*plain)(m), &m.Extra)
-}
+func (m *AddedMessage) UnmarshalJSON(b []byte) error { return decodeOpen(b, m) }
 
 // MarshalJSON also writes the members in Extra.
-func (m AddedMessage) MarshalJSON() ([]byte, error) {
-	type plain AddedMessage
-	return encodeOpen(plain(m), m.Extra)
-}
+func (m AddedMessage) MarshalJSON() ([]byte, error) { return encodeOpen(m) }
 
 // Message is a message of a conversation.
 type Message struct {
@@ -148,16 +136,10 @@ type Message struct {
 func (m *Message) identified() bool { return m.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (m *Message) UnmarshalJSON(b []byte) error {
-	type plain Message
-	return decodeOpen(b, (*plain)(m), &m.Extra)
-}
+func (m *Message) UnmarshalJSON(b []byte) error { return decodeOpen(b, m) }
 
 // MarshalJSON also writes the members in Extra.
-func (m Message) MarshalJSON() ([]byte, error) {
-	type plain Message
-	return encodeOpen(plain(m), m.Extra)
-}
+func (m Message) MarshalJSON() ([]byte, error) { return encodeOpen(m) }
 
 // MessageAttributes are the type-specific attributes of a message. Type determines
 // which are present.
@@ -197,16 +179,10 @@ type MessageAttributes struct {
 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (a *MessageAttributes) UnmarshalJSON(b []byte) error {
-	type plain MessageAttributes
-	return decodeOpen(b, (*plain)(a), &a.Extra)
-}
+func (a *MessageAttributes) UnmarshalJSON(b []byte) error { return decodeOpen(b, a) }
 
 // MarshalJSON also writes the members in Extra.
-func (a MessageAttributes) MarshalJSON() ([]byte, error) {
-	type plain MessageAttributes
-	return encodeOpen(plain(a), a.Extra)
-}
+func (a MessageAttributes) MarshalJSON() ([]byte, error) { return encodeOpen(a) }
 
 // Text returns the message's content for any type. ok is false if the message does
 // not include it, for example because an e-mail was too large.
@@ -230,16 +206,10 @@ type EmailContent struct {
 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (e *EmailContent) UnmarshalJSON(b []byte) error {
-	type plain EmailContent
-	return decodeOpen(b, (*plain)(e), &e.Extra)
-}
+func (e *EmailContent) UnmarshalJSON(b []byte) error { return decodeOpen(b, e) }
 
 // MarshalJSON also writes the members in Extra.
-func (e EmailContent) MarshalJSON() ([]byte, error) {
-	type plain EmailContent
-	return encodeOpen(plain(e), e.Extra)
-}
+func (e EmailContent) MarshalJSON() ([]byte, error) { return encodeOpen(e) }
 
 // Party is the sender or a recipient of a message: an e-mail contact, or a number
 // for a phone call.
@@ -264,8 +234,7 @@ func (p *Party) UnmarshalJSON(b []byte) error {
 		p.Phone = number.String()
 		return err
 	}
-	type plain Party
-	return decodeOpen(b, (*plain)(p), &p.Extra)
+	return decodeOpen(b, p)
 }
 
 // MarshalJSON writes a phone number as a string, and any other party as an object.
@@ -273,8 +242,7 @@ func (p Party) MarshalJSON() ([]byte, error) {
 	if p.Phone != "" {
 		return encodeJSON(p.Phone)
 	}
-	type plain Party
-	return encodeOpen(plain(p), p.Extra)
+	return encodeOpen(p)
 }
 
 // Parties is a list of parties. For a phone call, Dixa sends a single party without

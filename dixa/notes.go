@@ -18,16 +18,10 @@ type Note struct {
 func (n *Note) identified() bool { return n.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (n *Note) UnmarshalJSON(b []byte) error {
-	type plain Note
-	return decodeOpen(b, (*plain)(n), &n.Extra)
-}
+func (n *Note) UnmarshalJSON(b []byte) error { return decodeOpen(b, n) }
 
 // MarshalJSON also writes the members in Extra.
-func (n Note) MarshalJSON() ([]byte, error) {
-	type plain Note
-	return encodeOpen(plain(n), n.Extra)
-}
+func (n Note) MarshalJSON() ([]byte, error) { return encodeOpen(n) }
 
 // NoteInput is an internal note to add. It is unknown whether Dixa interprets HTML
 // in it.

@@ -63,19 +63,6 @@ func WithBudget(b Budget) Option {
 	}
 }
 
-// WithMaxResponseBytes bounds one response body after decompression. A call with a
-// larger response fails with ErrResponseTooLarge. The default is
-// DefaultMaxResponseBytes.
-func WithMaxResponseBytes(n int64) Option {
-	return func(c *Client) error {
-		if n < 1 {
-			return fmt.Errorf("dixa: maximum response size: must be at least 1 byte, got %d", n)
-		}
-		c.maxBytes = n
-		return nil
-	}
-}
-
 // WithMessageFilter passes every Dixa message through f before it becomes an Error's
 // Message, after the token, e-mail addresses and phone numbers are masked. Dixa may
 // echo request data, so a caller that knows which parts are personal can remove

@@ -22,16 +22,10 @@ type Organization struct {
 func (o *Organization) identified() bool { return o.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (o *Organization) UnmarshalJSON(b []byte) error {
-	type plain Organization
-	return decodeOpen(b, (*plain)(o), &o.Extra)
-}
+func (o *Organization) UnmarshalJSON(b []byte) error { return decodeOpen(b, o) }
 
 // MarshalJSON also writes the members in Extra.
-func (o Organization) MarshalJSON() ([]byte, error) {
-	type plain Organization
-	return encodeOpen(plain(o), o.Extra)
-}
+func (o Organization) MarshalJSON() ([]byte, error) { return encodeOpen(o) }
 
 // Get returns the token's organisation. It may fail with a 404 (IsNotFound) for
 // organisations on an older version of the API.

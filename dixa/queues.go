@@ -39,16 +39,10 @@ type Queue struct {
 func (q *Queue) identified() bool { return q.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (q *Queue) UnmarshalJSON(b []byte) error {
-	type plain Queue
-	return decodeOpen(b, (*plain)(q), &q.Extra)
-}
+func (q *Queue) UnmarshalJSON(b []byte) error { return decodeOpen(b, q) }
 
 // MarshalJSON also writes the members in Extra.
-func (q Queue) MarshalJSON() ([]byte, error) {
-	type plain Queue
-	return encodeOpen(plain(q), q.Extra)
-}
+func (q Queue) MarshalJSON() ([]byte, error) { return encodeOpen(q) }
 
 // QueueUsages are the endpoints that feed a queue, by channel.
 type QueueUsages struct {
@@ -112,16 +106,10 @@ type QueueMember struct {
 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (m *QueueMember) UnmarshalJSON(b []byte) error {
-	type plain QueueMember
-	return decodeOpen(b, (*plain)(m), &m.Extra)
-}
+func (m *QueueMember) UnmarshalJSON(b []byte) error { return decodeOpen(b, m) }
 
 // MarshalJSON also writes the members in Extra.
-func (m QueueMember) MarshalJSON() ([]byte, error) {
-	type plain QueueMember
-	return encodeOpen(plain(m), m.Extra)
-}
+func (m QueueMember) MarshalJSON() ([]byte, error) { return encodeOpen(m) }
 
 // Members returns a queue's agents and admins.
 //
@@ -187,16 +175,10 @@ type GenericChannelAvailability struct {
 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (a *GenericChannelAvailability) UnmarshalJSON(b []byte) error {
-	type plain GenericChannelAvailability
-	return decodeOpen(b, (*plain)(a), &a.Extra)
-}
+func (a *GenericChannelAvailability) UnmarshalJSON(b []byte) error { return decodeOpen(b, a) }
 
 // MarshalJSON also writes the members in Extra.
-func (a GenericChannelAvailability) MarshalJSON() ([]byte, error) {
-	type plain GenericChannelAvailability
-	return encodeOpen(plain(a), a.Extra)
-}
+func (a GenericChannelAvailability) MarshalJSON() ([]byte, error) { return encodeOpen(a) }
 
 // ChannelAvailabilityError is the reason why a channel's availability is unknown.
 type ChannelAvailabilityError struct {

@@ -34,16 +34,10 @@ type Rating struct {
 func (r *Rating) identified() bool { return r.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (r *Rating) UnmarshalJSON(b []byte) error {
-	type plain Rating
-	return decodeOpen(b, (*plain)(r), &r.Extra)
-}
+func (r *Rating) UnmarshalJSON(b []byte) error { return decodeOpen(b, r) }
 
 // MarshalJSON also writes the members in Extra.
-func (r Rating) MarshalJSON() ([]byte, error) {
-	type plain Rating
-	return encodeOpen(plain(r), r.Extra)
-}
+func (r Rating) MarshalJSON() ([]byte, error) { return encodeOpen(r) }
 
 // RatingOfferInput offers a rating to a customer.
 type RatingOfferInput struct {
@@ -68,16 +62,10 @@ type RatingOffer struct {
 func (r *RatingOffer) identified() bool { return r.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (r *RatingOffer) UnmarshalJSON(b []byte) error {
-	type plain RatingOffer
-	return decodeOpen(b, (*plain)(r), &r.Extra)
-}
+func (r *RatingOffer) UnmarshalJSON(b []byte) error { return decodeOpen(b, r) }
 
 // MarshalJSON also writes the members in Extra.
-func (r RatingOffer) MarshalJSON() ([]byte, error) {
-	type plain RatingOffer
-	return encodeOpen(plain(r), r.Extra)
-}
+func (r RatingOffer) MarshalJSON() ([]byte, error) { return encodeOpen(r) }
 
 // RatingScore is a score on the scale of a kind of rating.
 type RatingScore struct {
@@ -103,16 +91,10 @@ type RatingResult struct {
 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (r *RatingResult) UnmarshalJSON(b []byte) error {
-	type plain RatingResult
-	return decodeOpen(b, (*plain)(r), &r.Extra)
-}
+func (r *RatingResult) UnmarshalJSON(b []byte) error { return decodeOpen(b, r) }
 
 // MarshalJSON also writes the members in Extra.
-func (r RatingResult) MarshalJSON() ([]byte, error) {
-	type plain RatingResult
-	return encodeOpen(plain(r), r.Extra)
-}
+func (r RatingResult) MarshalJSON() ([]byte, error) { return encodeOpen(r) }
 
 // Ratings returns the current ratings of a conversation.
 //

@@ -94,16 +94,10 @@ type SearchHit struct {
 func (h *SearchHit) identified() bool { return h.ID > 0 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (h *SearchHit) UnmarshalJSON(b []byte) error {
-	type plain SearchHit
-	return decodeOpen(b, (*plain)(h), &h.Extra)
-}
+func (h *SearchHit) UnmarshalJSON(b []byte) error { return decodeOpen(b, h) }
 
 // MarshalJSON also writes the members in Extra.
-func (h SearchHit) MarshalJSON() ([]byte, error) {
-	type plain SearchHit
-	return encodeOpen(plain(h), h.Extra)
-}
+func (h SearchHit) MarshalJSON() ([]byte, error) { return encodeOpen(h) }
 
 // Search yields the matching conversations, page by page, in an unspecified order.
 // It is unknown how long Dixa takes to index a new conversation. Search changes

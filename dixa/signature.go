@@ -1,6 +1,7 @@
 package dixa
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -89,9 +90,7 @@ func VerifySignature(header string, body []byte, secrets []Secret, now time.Time
 		return fmt.Errorf("dixa: %w: check that the secret belongs to the subscription in %s and that nothing modifies the body before verification",
 			ErrSignatureMismatch, SubscriptionHeader)
 	}
-	if tolerance == 0 {
-		tolerance = DefaultSignatureTolerance
-	}
+	tolerance = cmp.Or(tolerance, DefaultSignatureTolerance)
 	if age := now.Sub(signed.at); age.Abs() > tolerance {
 		side := "ago"
 		if age < 0 {

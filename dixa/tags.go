@@ -29,16 +29,10 @@ func (t *Tag) Inactive() bool { return strings.EqualFold(t.State, "Inactive") }
 func (t *Tag) identified() bool { return t.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (t *Tag) UnmarshalJSON(b []byte) error {
-	type plain Tag
-	return decodeOpen(b, (*plain)(t), &t.Extra)
-}
+func (t *Tag) UnmarshalJSON(b []byte) error { return decodeOpen(b, t) }
 
 // MarshalJSON also writes the members in Extra.
-func (t Tag) MarshalJSON() ([]byte, error) {
-	type plain Tag
-	return encodeOpen(plain(t), t.Extra)
-}
+func (t Tag) MarshalJSON() ([]byte, error) { return encodeOpen(t) }
 
 // TagInput is a tag to create.
 type TagInput struct {

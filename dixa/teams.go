@@ -19,16 +19,10 @@ type Team struct {
 func (t *Team) identified() bool { return t.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (t *Team) UnmarshalJSON(b []byte) error {
-	type plain Team
-	return decodeOpen(b, (*plain)(t), &t.Extra)
-}
+func (t *Team) UnmarshalJSON(b []byte) error { return decodeOpen(b, t) }
 
 // MarshalJSON also writes the members in Extra.
-func (t Team) MarshalJSON() ([]byte, error) {
-	type plain Team
-	return encodeOpen(plain(t), t.Extra)
-}
+func (t Team) MarshalJSON() ([]byte, error) { return encodeOpen(t) }
 
 // TeamMember is an agent or admin in a team.
 type TeamMember struct {
@@ -42,16 +36,10 @@ type TeamMember struct {
 func (m *TeamMember) identified() bool { return m.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (m *TeamMember) UnmarshalJSON(b []byte) error {
-	type plain TeamMember
-	return decodeOpen(b, (*plain)(m), &m.Extra)
-}
+func (m *TeamMember) UnmarshalJSON(b []byte) error { return decodeOpen(b, m) }
 
 // MarshalJSON also writes the members in Extra.
-func (m TeamMember) MarshalJSON() ([]byte, error) {
-	type plain TeamMember
-	return encodeOpen(plain(m), m.Extra)
-}
+func (m TeamMember) MarshalJSON() ([]byte, error) { return encodeOpen(m) }
 
 // agentIDs is the request body of the member operations.
 type agentIDs struct {

@@ -32,16 +32,10 @@ type WebhookSubscription struct {
 func (w *WebhookSubscription) identified() bool { return w.ID != "" }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (w *WebhookSubscription) UnmarshalJSON(b []byte) error {
-	type plain WebhookSubscription
-	return decodeOpen(b, (*plain)(w), &w.Extra)
-}
+func (w *WebhookSubscription) UnmarshalJSON(b []byte) error { return decodeOpen(b, w) }
 
 // MarshalJSON also writes the members in Extra. It writes the secrets in plain text.
-func (w WebhookSubscription) MarshalJSON() ([]byte, error) {
-	type plain WebhookSubscription
-	return encodeOpen(plain(w), w.Extra)
-}
+func (w WebhookSubscription) MarshalJSON() ([]byte, error) { return encodeOpen(w) }
 
 // WebhookFilters restrict the events of a kind. The only documented key is
 // "Conversation".
@@ -158,16 +152,10 @@ type Delivery struct {
 }
 
 // UnmarshalJSON keeps unknown members in Extra.
-func (d *Delivery) UnmarshalJSON(b []byte) error {
-	type plain Delivery
-	return decodeOpen(b, (*plain)(d), &d.Extra)
-}
+func (d *Delivery) UnmarshalJSON(b []byte) error { return decodeOpen(b, d) }
 
 // MarshalJSON also writes the members in Extra.
-func (d Delivery) MarshalJSON() ([]byte, error) {
-	type plain Delivery
-	return encodeOpen(plain(d), d.Extra)
-}
+func (d Delivery) MarshalJSON() ([]byte, error) { return encodeOpen(d) }
 
 // EventDelivery is the latest delivery of one kind of event.
 type EventDelivery struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,7 +39,7 @@ func (a *app) apiKeyCreate() *cobra.Command {
 			"shops:read reads their configuration, operate retries and abandons claims, admin allows everything.",
 		Example: "  starter api-key create --name admin --scope admin\n  starter api-key create --name \"shop system\" --shop acme --scope claims:write,claims:read",
 		Args:    arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if k.Name == "" || len(k.Scopes) == 0 {
 				return usage("--name and --scope are required: the purpose and the permissions of the key")
 			}
@@ -51,19 +52,19 @@ func (a *app) apiKeyCreate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withStore(cmd.Context(), func(s *store.Store) error {
-				before, err := s.APIKeys.List(cmd.Context(), "")
+			return a.storing(func(ctx context.Context, s *store.Store, _ []string) error {
+				before, err := s.APIKeys.List(ctx, "")
 				if err != nil {
 					return err
 				}
 				if len(before) == 0 {
 					place += " It is the first key in this store."
 				}
-				key, secret, err := s.APIKeys.Create(cmd.Context(), k)
+				key, secret, err := s.APIKeys.Create(ctx, k)
 				if err != nil {
 					return fmt.Errorf("%w; list the shops with `starter shop list`", err)
 				}
-				err = s.AuditLog.Append(cmd.Context(), claim.AuditEntry{
+				err = s.AuditLog.Append(ctx, claim.AuditEntry{
 					Actor: actor, Action: "create-key", Shop: key.Shop, Target: key.ID,
 					Details: map[string]string{"name": key.Name, "scopes": strings.Join(key.Scopes, ", ")},
 				})
@@ -71,8 +72,8 @@ func (a *app) apiKeyCreate() *cobra.Command {
 					return err
 				}
 				say(a.err, "%s\n", place)
-				return a.print(client.CreatedKey{Key: key, Secret: secret}, func(w *tabwriter.Writer) { say(w, "%s\n", secret) })
-			})
+				return a.print(client.CreatedKey{Key: key, Secret: secret}, nil, func(w *tabwriter.Writer) { say(w, "%s\n", secret) })
+			})(cmd, args)
 		},
 	}
 	c.Flags().StringVar(&k.Name, "name", "", "the purpose of the key; the audit log shows it")
@@ -114,20 +115,15 @@ func (a *app) apiKeyList() *cobra.Command {
 	var shop string
 	c := &cobra.Command{
 		Use: "list", Short: "List API keys", Example: "  starter api-key list", Args: arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withStore(cmd.Context(), func(s *store.Store) error {
-				keys, err := s.APIKeys.List(cmd.Context(), shop)
-				if err != nil {
-					return err
+		RunE: a.storing(func(ctx context.Context, s *store.Store, _ []string) error {
+			keys, err := s.APIKeys.List(ctx, shop)
+			return a.print(append([]claim.Key{}, keys...), err, func(w *tabwriter.Writer) {
+				line(w, "ID", "NAME", "SHOP", "SCOPES", "KEY", "CREATED", "REVOKED")
+				for _, k := range keys {
+					line(w, k.ID, k.Name, k.Shop, strings.Join(k.Scopes, ","), k.Preview, k.CreatedAt, k.RevokedAt)
 				}
-				return a.print(append([]claim.Key{}, keys...), func(w *tabwriter.Writer) {
-					line(w, "ID", "NAME", "SHOP", "SCOPES", "KEY", "CREATED", "REVOKED")
-					for _, k := range keys {
-						line(w, k.ID, k.Name, k.Shop, strings.Join(k.Scopes, ","), k.Preview, k.CreatedAt, k.RevokedAt)
-					}
-				})
 			})
-		},
+		}),
 	}
 	c.Flags().StringVar(&shop, "shop", "", "only keys that are limited to this shop")
 	return c
@@ -136,16 +132,12 @@ func (a *app) apiKeyList() *cobra.Command {
 func (a *app) apiKeyRevoke() *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke ID", Short: "Revoke an API key immediately", Example: "  starter api-key revoke 4c9f…", Args: arguments("ID"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withStore(cmd.Context(), func(s *store.Store) error {
-				if err := s.APIKeys.Revoke(cmd.Context(), args[0]); err != nil {
-					return fmt.Errorf("%w; list the ids with `starter api-key list`", err)
-				}
-				if err := s.AuditLog.Append(cmd.Context(), claim.AuditEntry{Actor: actor, Action: "revoke-key", Target: args[0]}); err != nil {
-					return err
-				}
-				return a.print(struct{}{}, func(w *tabwriter.Writer) { line(w, "revoked "+args[0]) })
-			})
-		},
+		RunE: a.storing(func(ctx context.Context, s *store.Store, args []string) error {
+			if err := s.APIKeys.Revoke(ctx, args[0]); err != nil {
+				return fmt.Errorf("%w; list the ids with `starter api-key list`", err)
+			}
+			err := s.AuditLog.Append(ctx, claim.AuditEntry{Actor: actor, Action: "revoke-key", Target: args[0]})
+			return a.print(struct{}{}, err, func(w *tabwriter.Writer) { line(w, "revoked "+args[0]) })
+		}),
 	}
 }

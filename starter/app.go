@@ -135,24 +135,58 @@ func (a *app) api() (*client.Client, error) {
 	return api, nil
 }
 
-// withStore runs f on the configured store.
-func (a *app) withStore(ctx context.Context, f func(*store.Store) error) error {
-	c, err := a.config()
-	if err != nil {
-		return err
+// calling runs a command that calls the service: it creates the client first.
+func (a *app) calling(run func(ctx context.Context, api *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		api, err := a.api()
+		if err != nil {
+			return err
+		}
+		return run(cmd.Context(), api, args)
 	}
-	if c.Keys == "" {
-		return errors.New("CLAIMFLOW_KEYS is not set, so the store cannot be opened; `starter keyring new` creates a keyring for a new store")
+}
+
+// place says whether a command is about something of a shop or of the platform.
+type place struct {
+	shop     string
+	platform bool
+}
+
+func (p *place) flags(c *cobra.Command, ofShop, ofPlatform string) {
+	c.Flags().StringVar(&p.shop, "shop", "", ofShop)
+	c.Flags().BoolVar(&p.platform, "platform", false, ofPlatform)
+}
+
+// callingFor is calling for a command that needs a place.
+func (a *app) callingFor(p *place, run func(ctx context.Context, api *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if (p.shop == "") == !p.platform {
+			return usage("specify --shop SHOP, or --platform for all shops")
+		}
+		return a.calling(run)(cmd, args)
 	}
-	keys, err := seal.Parse(c.Keys.Reveal())
-	if err != nil {
-		return fmt.Errorf("CLAIMFLOW_KEYS: %w", err)
+}
+
+// storing runs a command on the configured store.
+func (a *app) storing(run func(ctx context.Context, s *store.Store, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c, err := a.config()
+		if err != nil {
+			return err
+		}
+		if c.Keys == "" {
+			return errors.New("CLAIMFLOW_KEYS is not set, so the store cannot be opened; `starter keyring new` creates a keyring for a new store")
+		}
+		keys, err := seal.Parse(c.Keys.Reveal())
+		if err != nil {
+			return fmt.Errorf("CLAIMFLOW_KEYS: %w", err)
+		}
+		s, err := store.Open(cmd.Context(), c.DatabaseURL, keys)
+		if err != nil {
+			return err
+		}
+		return errors.Join(run(cmd.Context(), s, args), s.Close())
 	}
-	s, err := store.Open(ctx, c.DatabaseURL, keys)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f(s), s.Close())
 }
 
 // env returns the value of an environment variable.

@@ -41,7 +41,7 @@ Tokens are never in the file. The command compares the fingerprints of the token
 of the saved token. It sends the token only if it is new or Dixa refused the saved one.`,
 		Example: "  starter apply -f shops.yaml --dry-run\n  starter apply -f shops.yaml",
 		Args:    arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: a.calling(func(ctx context.Context, api *client.Client, _ []string) error {
 			if file == "" {
 				return usage("specify the file with -f")
 			}
@@ -49,16 +49,12 @@ of the saved token. It sends the token only if it is new or Dixa refused the sav
 			if err != nil {
 				return err
 			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
 			p := &plan{api: api}
-			if err := p.compare(cmd.Context(), wanted); err != nil {
+			if err := p.compare(ctx, wanted); err != nil {
 				return err
 			}
-			return a.carryOut(cmd.Context(), p, dryRun)
-		},
+			return a.carryOut(ctx, p, dryRun)
+		}),
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "the YAML file; - for the standard input")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "print the differences without applying them")
@@ -105,7 +101,7 @@ func (a *app) carryOut(ctx context.Context, p *plan, dryRun bool) error {
 		}
 		result.Done++
 	}
-	err := a.print(result, func(w *tabwriter.Writer) {
+	err := a.print(result, nil, func(w *tabwriter.Writer) {
 		switch {
 		case len(p.changes) == 0:
 			say(w, "No changes.\n")

@@ -28,10 +28,7 @@ func (a *app) claimShow() *cobra.Command {
 		Args:    arguments("SHOP", "CLAIM"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			d, err := api.Claim(ctx, claim.Ref{Shop: args[0], ID: args[1]})
-			if err != nil {
-				return aboutClaim(ctx, api, args[0], err)
-			}
-			return a.print(d, func(w *tabwriter.Writer) {
+			return a.print(d, aboutClaim(ctx, api, args[0], err), func(w *tabwriter.Writer) {
 				describe(w, d.Record)
 				inDixa(w, d.Conversation)
 				say(w, "\n")
@@ -97,7 +94,7 @@ func (a *app) claimList() *cobra.Command {
 		Use: "list SHOP", Short: "List a shop's claims, newest first",
 		Example: "  starter claim list acme --state needs_attention\n  starter claim list acme --since 24h\n  starter claim list acme --csv > claims.csv",
 		Args:    arguments("SHOP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			switch {
 			case limit < 1:
 				return usage("--limit %d: must be at least 1", limit)
@@ -113,12 +110,8 @@ func (a *app) claimList() *cobra.Command {
 				return err
 			}
 			f.State, f.Cause = claim.State(state), claim.Cause(cause)
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
 			if asCSV {
-				data, err := api.ClaimsCSV(cmd.Context(), args[0], f)
+				data, err := api.ClaimsCSV(ctx, args[0], f)
 				if err != nil {
 					return err
 				}
@@ -127,7 +120,7 @@ func (a *app) claimList() *cobra.Command {
 			}
 			records := []claim.Record{}
 			f.PageSize = min(limit, 500)
-			for r, err := range api.Claims(cmd.Context(), args[0], f) {
+			for r, err := range api.Claims(ctx, args[0], f) {
 				if err != nil {
 					return err
 				}
@@ -137,13 +130,13 @@ func (a *app) claimList() *cobra.Command {
 				}
 				records = append(records, r)
 			}
-			return a.print(records, func(w *tabwriter.Writer) {
+			return a.print(records, nil, func(w *tabwriter.Writer) {
 				line(w, "CLAIM", "STATE", "CAUSE", "REASON", "ORDER", "CONVERSATION", "ACCEPTED")
 				for _, r := range records {
 					line(w, r.ID, r.State, r.Cause, r.Reason, r.OrderNumber, r.ConversationID, r.AcceptedAt)
 				}
 			})
-		},
+		}),
 	}
 	flags := c.Flags()
 	flags.StringVar(&state, "state", "", "only claims in this state")
@@ -162,7 +155,7 @@ func (a *app) claimRetry() *cobra.Command {
 	var anyway bool
 	c := a.claimOperation("retry SHOP CLAIM", "Retry a parked, skipped or abandoned claim",
 		"  starter claim retry acme c-10001\n  starter claim retry acme c-10001 --create-anyway",
-		func(ctx context.Context, api *client.Client, ref claim.Ref) (claim.Record, error) {
+		func(api *client.Client, ctx context.Context, ref claim.Ref) (claim.Record, error) {
 			return api.Retry(ctx, ref, client.RetryRequest{CreateAnyway: anyway})
 		})
 	c.Flags().BoolVar(&anyway, "create-anyway", false, "open a conversation even if an earlier attempt may have opened one; check in Dixa first")
@@ -171,25 +164,22 @@ func (a *app) claimRetry() *cobra.Command {
 
 func (a *app) claimAbandon() *cobra.Command {
 	return a.claimOperation("abandon SHOP CLAIM", "Abandon a claim; its conversation in Dixa stays as it is",
-		"  starter claim abandon acme c-10001",
-		func(ctx context.Context, api *client.Client, ref claim.Ref) (claim.Record, error) {
-			return api.Abandon(ctx, ref)
-		})
+		"  starter claim abandon acme c-10001", (*client.Client).Abandon)
 }
 
 // claimOperation returns a command that acts on one claim and prints it.
-func (a *app) claimOperation(use, short, example string, do func(context.Context, *client.Client, claim.Ref) (claim.Record, error)) *cobra.Command {
+func (a *app) claimOperation(use, short, example string, do func(*client.Client, context.Context, claim.Ref) (claim.Record, error)) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Example: example, Args: arguments("SHOP", "CLAIM"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
-			r, err := do(ctx, api, claim.Ref{Shop: args[0], ID: args[1]})
+			r, err := do(api, ctx, claim.Ref{Shop: args[0], ID: args[1]})
 			if client.HasCode(err, client.CodeConflict) {
 				return &nextError{err, fmt.Sprintf("check the state of the claim with `starter claim show %s %s`; only a parked, skipped or abandoned claim can be retried", args[0], args[1])}
 			}
 			if err != nil {
 				return aboutClaim(ctx, api, args[0], err)
 			}
-			return a.print(r, func(w *tabwriter.Writer) { describe(w, r) })
+			return a.print(r, nil, func(w *tabwriter.Writer) { describe(w, r) })
 		}),
 	}
 }
@@ -201,20 +191,13 @@ func (a *app) claimLink() *cobra.Command {
 			"To correct a wrong number, run the command again before Claimflow adds the claim's tags, files or note to the conversation.",
 		Example: "  starter claim link acme c-10001 4711",
 		Args:    arguments("SHOP", "CLAIM", "CONVERSATION"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			id, err := strconv.ParseInt(strings.TrimPrefix(args[2], "#"), 10, 64)
 			if err != nil || id < 1 {
 				return usage("%q is not a conversation number; Dixa shows the number in the conversation's URL", args[2])
 			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			r, err := api.Link(cmd.Context(), claim.Ref{Shop: args[0], ID: args[1]}, id)
-			if err != nil {
-				return aboutClaim(cmd.Context(), api, args[0], err)
-			}
-			return a.print(r, func(w *tabwriter.Writer) { describe(w, r) })
-		},
+			r, err := api.Link(ctx, claim.Ref{Shop: args[0], ID: args[1]}, id)
+			return a.print(r, aboutClaim(ctx, api, args[0], err), func(w *tabwriter.Writer) { describe(w, r) })
+		}),
 	}
 }

@@ -13,56 +13,27 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// endpointPlace says whether a command is about a shop's endpoint or the platform's.
-type endpointPlace struct {
-	shop     string
-	platform bool
-}
-
-func (p *endpointPlace) flags(c *cobra.Command) {
-	c.Flags().StringVar(&p.shop, "shop", "", "an endpoint of this shop")
-	c.Flags().BoolVar(&p.platform, "platform", false, "an endpoint that receives the events of all shops")
-}
-
-func (p *endpointPlace) check() error {
-	if (p.shop == "") == !p.platform {
-		return usage("specify --shop SHOP, or --platform for all shops")
-	}
-	return nil
-}
+const (
+	endpointOfShop = "an endpoint of this shop"
+	endpointOfAll  = "an endpoint that receives the events of all shops"
+)
 
 func (a *app) endpointCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use: "endpoint", Short: "Manage the endpoints that receive events about claims",
 		Long:    "Claimflow sends events as Standard Webhooks, as claim statuses to Karla's API or as e-mail. It delivers the events of a claim in order and retries for two days.",
 		Example: "  starter endpoint add https://shop.example/claimflow --shop acme\n  starter endpoint deliveries 4c9f… --shop acme --state dead",
-	}, a.endpointAdd(), a.endpointList(), a.endpointShow(), a.endpointRotate(), a.endpointCredentials(), a.endpointPause(), a.endpointResume(),
-		a.endpointRemove(), a.endpointDeliveries(), a.endpointReplay())
-}
-
-// calling runs a command that calls the service: it creates the client first.
-func (a *app) calling(run func(ctx context.Context, api *client.Client, args []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		api, err := a.api()
-		if err != nil {
-			return err
-		}
-		return run(cmd.Context(), api, args)
-	}
-}
-
-// endpointRun is calling for a command about endpoints: it checks p first.
-func (a *app) endpointRun(p *endpointPlace, run func(ctx context.Context, api *client.Client, args []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := p.check(); err != nil {
-			return err
-		}
-		return a.calling(run)(cmd, args)
-	}
+	}, a.endpointAdd(), a.endpointList(), a.endpointRotate(), a.endpointCredentials(), a.endpointRemove(), a.endpointDeliveries(), a.endpointReplay(),
+		a.endpointOne("show", "Show an endpoint", (*client.Client).Endpoint),
+		a.endpointOne("pause", "Pause an endpoint; its events wait", func(api *client.Client, ctx context.Context, shop, id string) (client.Endpoint, error) {
+			paused := claim.EndpointPaused
+			return api.PatchEndpoint(ctx, shop, id, client.EndpointPatch{State: &paused})
+		}),
+		a.endpointOne("resume", "Resume a paused endpoint where it stopped", (*client.Client).ResumeEndpoint))
 }
 
 func (a *app) endpointAdd() *cobra.Command {
-	var p endpointPlace
+	var p place
 	var e client.NewEndpoint
 	var passwordFile string
 	c := &cobra.Command{
@@ -76,7 +47,7 @@ func (a *app) endpointAdd() *cobra.Command {
 			"  starter endpoint add staff@shop.example --kind email --shop acme",
 		Args: arguments("URL"),
 	}
-	c.RunE = a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
+	c.RunE = a.callingFor(&p, func(ctx context.Context, api *client.Client, args []string) error {
 		e.URL = args[0]
 		if e.Kind == client.EndpointKarla {
 			var err error
@@ -84,13 +55,9 @@ func (a *app) endpointAdd() *cobra.Command {
 				return err
 			}
 		}
-		added, err := api.AddEndpoint(ctx, p.shop, e)
-		if err != nil {
-			return err
-		}
-		return a.printSecret(added)
+		return a.printSecret(api.AddEndpoint(ctx, p.shop, e))
 	})
-	p.flags(c)
+	p.flags(c, endpointOfShop, endpointOfAll)
 	c.Flags().StringVar((*string)(&e.Kind), "kind", string(client.EndpointWebhook), "how events are sent: webhook, karla or email")
 	c.Flags().StringVar(&e.Description, "description", "", "a description for people")
 	c.Flags().StringSliceVar(&e.EventTypes, "event", nil, "an event type to send; can be repeated (default: all types of the kind)")
@@ -100,25 +67,19 @@ func (a *app) endpointAdd() *cobra.Command {
 	return c
 }
 
-// karlaPassword reads the Karla password from a file, a prompt or the standard
-// input.
 func (a *app) karlaPassword(file string) (string, error) {
-	password, err := a.secret(file, "Karla password")
-	if err == nil && password == "" {
-		err = usage("a password is required: use --password-file or the standard input")
-	}
-	return password, err
+	return a.required(file, "Karla password", "a password is required: use --password-file or the standard input")
 }
 
 func (a *app) endpointCredentials() *cobra.Command {
-	var p endpointPlace
+	var p place
 	var user, passwordFile string
 	c := &cobra.Command{
 		Use: "credentials ID", Short: "Replace the password of an endpoint of kind karla",
 		Long:    "The command reads the password from --password-file or the standard input, or prompts for it. If Karla refused the old password, the endpoint is paused: resume it afterwards.",
 		Example: "  starter endpoint credentials 4c9f… --shop acme --user acme --password-file karla.txt", Args: arguments("ID"),
 	}
-	c.RunE = a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
+	c.RunE = a.callingFor(&p, func(ctx context.Context, api *client.Client, args []string) error {
 		password, err := a.karlaPassword(passwordFile)
 		if err != nil {
 			return err
@@ -128,19 +89,16 @@ func (a *app) endpointCredentials() *cobra.Command {
 			patch.User = &user
 		}
 		e, err := api.PatchEndpoint(ctx, p.shop, args[0], patch)
-		if err != nil {
-			return err
-		}
-		return a.print(e, func(w *tabwriter.Writer) { endpointLines(w, e) })
+		return a.print(e, err, func(w *tabwriter.Writer) { endpointLines(w, e) })
 	})
-	p.flags(c)
+	p.flags(c, endpointOfShop, endpointOfAll)
 	c.Flags().StringVar(&user, "user", "", "the Karla user (default: unchanged)")
 	c.Flags().StringVar(&passwordFile, "password-file", "", "the file with the password; - for the standard input")
 	return c
 }
 
-func (a *app) printSecret(e client.EndpointWithSecret) error {
-	return a.print(e, func(w *tabwriter.Writer) {
+func (a *app) printSecret(e client.EndpointWithSecret, err error) error {
+	return a.print(e, err, func(w *tabwriter.Writer) {
 		endpointLines(w, e.Endpoint)
 		if e.Secret != "" {
 			line(w, "Secret", e.Secret)
@@ -180,15 +138,12 @@ func eventsInWords(kind claim.EndpointKind, types []string) string {
 }
 
 func (a *app) endpointList() *cobra.Command {
-	var p endpointPlace
+	var p place
 	c := &cobra.Command{
 		Use: "list", Short: "List endpoints", Example: "  starter endpoint list --shop acme\n  starter endpoint list --platform", Args: arguments(),
-		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, _ []string) error {
+		RunE: a.callingFor(&p, func(ctx context.Context, api *client.Client, _ []string) error {
 			endpoints, err := api.Endpoints(ctx, p.shop)
-			if err != nil {
-				return err
-			}
-			return a.print(endpoints, func(w *tabwriter.Writer) {
+			return a.print(endpoints, err, func(w *tabwriter.Writer) {
 				line(w, "ID", "KIND", "URL", "EVENTS", "STATE", "WAITING", "DEAD", "REASON")
 				for _, e := range endpoints {
 					line(w, e.ID, e.Kind, e.URL, eventsInWords(e.Kind, e.EventTypes), e.State, e.Waiting, e.Dead, e.Reason)
@@ -196,93 +151,62 @@ func (a *app) endpointList() *cobra.Command {
 			})
 		}),
 	}
-	p.flags(c)
+	p.flags(c, endpointOfShop, endpointOfAll)
 	return c
 }
 
 // endpointOne returns a command that acts on one endpoint and prints it.
-func (a *app) endpointOne(use, short, example string, do func(context.Context, *client.Client, string, string) (client.Endpoint, error)) *cobra.Command {
-	var p endpointPlace
+func (a *app) endpointOne(verb, short string, do func(*client.Client, context.Context, string, string) (client.Endpoint, error)) *cobra.Command {
+	var p place
 	c := &cobra.Command{
-		Use: use + " ID", Short: short, Example: example, Args: arguments("ID"),
-		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
-			e, err := do(ctx, api, p.shop, args[0])
-			if err != nil {
-				return err
-			}
-			return a.print(e, func(w *tabwriter.Writer) { endpointLines(w, e) })
+		Use: verb + " ID", Short: short, Example: "  starter endpoint " + verb + " 4c9f… --shop acme", Args: arguments("ID"),
+		RunE: a.callingFor(&p, func(ctx context.Context, api *client.Client, args []string) error {
+			e, err := do(api, ctx, p.shop, args[0])
+			return a.print(e, err, func(w *tabwriter.Writer) { endpointLines(w, e) })
 		}),
 	}
-	p.flags(c)
+	p.flags(c, endpointOfShop, endpointOfAll)
 	return c
 }
 
-func (a *app) endpointShow() *cobra.Command {
-	return a.endpointOne("show", "Show an endpoint", "  starter endpoint show 4c9f… --shop acme",
-		func(ctx context.Context, api *client.Client, shop, id string) (client.Endpoint, error) {
-			return api.Endpoint(ctx, shop, id)
-		})
-}
-
-func (a *app) endpointPause() *cobra.Command {
-	return a.endpointOne("pause", "Pause an endpoint; its events wait", "  starter endpoint pause 4c9f… --shop acme",
-		func(ctx context.Context, api *client.Client, shop, id string) (client.Endpoint, error) {
-			paused := claim.EndpointPaused
-			return api.PatchEndpoint(ctx, shop, id, client.EndpointPatch{State: &paused})
-		})
-}
-
-func (a *app) endpointResume() *cobra.Command {
-	return a.endpointOne("resume", "Resume a paused endpoint where it stopped", "  starter endpoint resume 4c9f… --shop acme",
-		func(ctx context.Context, api *client.Client, shop, id string) (client.Endpoint, error) {
-			return api.ResumeEndpoint(ctx, shop, id)
-		})
-}
-
 func (a *app) endpointRotate() *cobra.Command {
-	var p endpointPlace
+	var p place
 	var keep int
 	c := &cobra.Command{
 		Use: "rotate ID", Short: "Rotate an endpoint's signing secret and print the new one once",
 		Long:    "Both secrets sign for a while, so that the receiver can switch to the new one.",
 		Example: "  starter endpoint rotate 4c9f… --shop acme\n  starter endpoint rotate 4c9f… --shop acme --keep-hours 0", Args: arguments("ID"),
-		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
-			e, err := api.RotateEndpoint(ctx, p.shop, args[0], keep)
-			if err != nil {
-				return err
-			}
-			return a.printSecret(e)
+		RunE: a.callingFor(&p, func(ctx context.Context, api *client.Client, args []string) error {
+			return a.printSecret(api.RotateEndpoint(ctx, p.shop, args[0], keep))
 		}),
 	}
-	p.flags(c)
+	p.flags(c, endpointOfShop, endpointOfAll)
 	c.Flags().IntVar(&keep, "keep-hours", 24, "hours for which the previous secret also signs; 0 revokes it immediately")
 	return c
 }
 
 func (a *app) endpointRemove() *cobra.Command {
-	var p endpointPlace
+	var p place
 	c := &cobra.Command{
 		Use: "remove ID", Short: "Delete an endpoint and its pending deliveries", Example: "  starter endpoint remove 4c9f… --shop acme", Args: arguments("ID"),
-		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
-			if err := api.RemoveEndpoint(ctx, p.shop, args[0]); err != nil {
-				return err
-			}
-			return a.print(struct{}{}, func(w *tabwriter.Writer) { line(w, "removed "+args[0]) })
+		RunE: a.callingFor(&p, func(ctx context.Context, api *client.Client, args []string) error {
+			err := api.RemoveEndpoint(ctx, p.shop, args[0])
+			return a.print(struct{}{}, err, func(w *tabwriter.Writer) { line(w, "removed "+args[0]) })
 		}),
 	}
-	p.flags(c)
+	p.flags(c, endpointOfShop, endpointOfAll)
 	return c
 }
 
 func (a *app) endpointDeliveries() *cobra.Command {
-	var p endpointPlace
+	var p place
 	var f client.DeliveryFilter
 	var limit int
 	c := &cobra.Command{
 		Use: "deliveries ID", Short: "List deliveries, newest first",
 		Long:    "-o json also shows the bodies.",
 		Example: "  starter endpoint deliveries 4c9f… --shop acme\n  starter endpoint deliveries 4c9f… --shop acme --state dead -o json", Args: arguments("ID"),
-		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
+		RunE: a.callingFor(&p, func(ctx context.Context, api *client.Client, args []string) error {
 			if limit < 1 {
 				return usage("--limit %d: must be at least 1", limit)
 			}
@@ -295,7 +219,7 @@ func (a *app) endpointDeliveries() *cobra.Command {
 					break
 				}
 			}
-			return a.print(found, func(w *tabwriter.Writer) {
+			return a.print(found, nil, func(w *tabwriter.Writer) {
 				line(w, "CREATED", "CLAIM", "SEQUENCE", "TYPE", "STATE", "ATTEMPTS", "STATUS", "NEXT", "PROBLEM")
 				for _, d := range found {
 					line(w, d.CreatedAt, ofClaim(d), d.Sequence, d.Type, d.State, d.Attempts, int64(d.LastStatus), d.NextAttemptAt, cmp.Or(d.LastError, d.Note))
@@ -303,7 +227,7 @@ func (a *app) endpointDeliveries() *cobra.Command {
 			})
 		}),
 	}
-	p.flags(c)
+	p.flags(c, endpointOfShop, endpointOfAll)
 	c.Flags().StringVar((*string)(&f.State), "state", "", "only deliveries that are waiting, delivered or dead")
 	c.Flags().StringVar(&f.ClaimID, "claim", "", "only deliveries of this claim")
 	c.Flags().IntVar(&limit, "limit", 100, "maximum number of deliveries to list")
@@ -319,13 +243,13 @@ func ofClaim(d client.Delivery) string {
 }
 
 func (a *app) endpointReplay() *cobra.Command {
-	var p endpointPlace
+	var p place
 	var since, until string
 	c := &cobra.Command{
 		Use: "replay ID --since TIME", Short: "Replay the events of a time range",
 		Long:    "Sends all matching events again, in order and with their original webhook-id. A paused endpoint receives them after you resume it.",
 		Example: "  starter endpoint replay 4c9f… --shop acme --since 24h\n  starter endpoint replay 4c9f… --platform --since 2026-01-31 --until 2026-02-01", Args: arguments("ID"),
-		RunE: a.endpointRun(&p, func(ctx context.Context, api *client.Client, args []string) error {
+		RunE: a.callingFor(&p, func(ctx context.Context, api *client.Client, args []string) error {
 			if since == "" {
 				return usage("--since is required, such as --since 24h")
 			}
@@ -339,13 +263,10 @@ func (a *app) endpointReplay() *cobra.Command {
 				return err
 			}
 			n, err := api.Replay(ctx, p.shop, args[0], r)
-			if err != nil {
-				return err
-			}
-			return a.print(client.EventCount{Events: n}, func(w *tabwriter.Writer) { say(w, "replaying %d events\n", n) })
+			return a.print(client.EventCount{Events: n}, err, func(w *tabwriter.Writer) { say(w, "replaying %d events\n", n) })
 		}),
 	}
-	p.flags(c)
+	p.flags(c, endpointOfShop, endpointOfAll)
 	c.Flags().StringVar(&since, "since", "", "start of the range: a time, a day, or an age such as 24h")
 	c.Flags().StringVar(&until, "until", "", "end of the range (default: now)")
 	return c

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -94,9 +95,7 @@ func failureOf(err error) failure {
 			f.Detail = said + e.Title
 		}
 	}
-	if f.Code == "" {
-		f.Code = "failed"
-	}
+	f.Code = cmp.Or(f.Code, "failed")
 	return f
 }
 

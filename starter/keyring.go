@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -96,22 +97,20 @@ func (a *app) keyringPrune() *cobra.Command {
 		Long: "Fails while an old key still encrypts values in the store of CLAIMFLOW_DATABASE_URL. It does not check backups: " +
 			"a backup made before \"keyring reencrypt\" needs the keyring of that time. Keep a copy of that keyring in another place for as long as you keep the backup.",
 		Example: "  starter keyring prune", Args: arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withStore(cmd.Context(), func(s *store.Store) error {
-				n, err := s.CountOutdated(cmd.Context())
-				if err != nil {
-					return err
-				}
-				if n > 0 {
-					return fmt.Errorf("old keys still encrypt %d values, so no key was removed; run `starter keyring reencrypt` first. If you did, "+
-						"a process still encrypts with an old key: deploy the new keyring to it and restart it", n)
-				}
-				if err := a.changeKeys(seal.Prune, "no longer has the old keys. Deploy it to every process with its next restart"); err != nil {
-					return err
-				}
-				return s.AuditLog.Append(cmd.Context(), claim.AuditEntry{Actor: actor, Action: "prune-keys"})
-			})
-		},
+		RunE: a.storing(func(ctx context.Context, s *store.Store, _ []string) error {
+			n, err := s.CountOutdated(ctx)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				return fmt.Errorf("old keys still encrypt %d values, so no key was removed; run `starter keyring reencrypt` first. If you did, "+
+					"a process still encrypts with an old key: deploy the new keyring to it and restart it", n)
+			}
+			if err := a.changeKeys(seal.Prune, "no longer has the old keys. Deploy it to every process with its next restart"); err != nil {
+				return err
+			}
+			return s.AuditLog.Append(ctx, claim.AuditEntry{Actor: actor, Action: "prune-keys"})
+		}),
 	}
 }
 
@@ -166,20 +165,18 @@ func (a *app) keyringReencrypt() *cobra.Command {
 		Use: "reencrypt", Short: "Re-encrypt everything with the primary key",
 		Long:    "You can run it while the service runs, interrupt it and repeat it. Afterwards only backups need the old keys, and `starter keyring prune` removes them.",
 		Example: "  starter keyring reencrypt", Args: arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withStore(cmd.Context(), func(s *store.Store) error {
-				n, err := s.Reseal(cmd.Context())
-				if err != nil {
-					return err
-				}
-				err = s.AuditLog.Append(cmd.Context(), claim.AuditEntry{
-					Actor: actor, Action: "reseal-store", Details: map[string]string{"values": strconv.Itoa(n)},
-				})
-				if err != nil {
-					return err
-				}
-				return a.print(map[string]int{"reencrypted": n}, func(w *tabwriter.Writer) { line(w, fmt.Sprintf("%d values re-encrypted", n)) })
+		RunE: a.storing(func(ctx context.Context, s *store.Store, _ []string) error {
+			n, err := s.Reseal(ctx)
+			if err != nil {
+				return err
+			}
+			err = s.AuditLog.Append(ctx, claim.AuditEntry{
+				Actor: actor, Action: "reseal-store", Details: map[string]string{"values": strconv.Itoa(n)},
 			})
-		},
+			if err != nil {
+				return err
+			}
+			return a.print(map[string]int{"reencrypted": n}, nil, func(w *tabwriter.Writer) { line(w, fmt.Sprintf("%d values re-encrypted", n)) })
+		}),
 	}
 }

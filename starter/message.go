@@ -33,7 +33,7 @@ func (a *app) claimMessages() *cobra.Command {
 				}
 				messages = append(messages, m)
 			}
-			return a.print(messages, func(w *tabwriter.Writer) {
+			return a.print(messages, nil, func(w *tabwriter.Writer) {
 				line(w, "TIME", "TYPE", "AUTHOR", "FILES", "TEXT")
 				for _, m := range messages {
 					by := ""
@@ -141,7 +141,7 @@ func fileName(r rune) rune {
 
 func (a *app) printSaved(saved []savedFile) error {
 	failed := false
-	err := a.print(saved, func(w *tabwriter.Writer) {
+	err := a.print(saved, nil, func(w *tabwriter.Writer) {
 		line(w, "FILE", "SAVED AS")
 		for _, s := range saved {
 			line(w, s.Name, cmp.Or(s.Path, "not saved: "+s.Problem))
@@ -175,7 +175,9 @@ func (a *app) claimReply() *cobra.Command {
 		Use: "reply SHOP CLAIM --text TEXT", Short: "Send a message to the customer",
 		Example: "  starter claim reply acme c-10001 --text \"Your refund is on its way.\"\n  starter claim reply acme c-10001 --text \"See the label.\" --attach https://acme.example/label.pdf",
 		Args:    arguments("SHOP", "CLAIM"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.send(cmd.Context(), args, f, m) },
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
+			return a.send(ctx, api, args, f, m)
+		}),
 	}
 	f.add(c)
 	c.Flags().StringVar(&m.HTML, "html", "", "the text as HTML, instead of --text")
@@ -190,9 +192,9 @@ func (a *app) claimNote() *cobra.Command {
 		Use: "note SHOP CLAIM --text TEXT", Short: "Add an internal note; the customer never sees it",
 		Example: "  starter claim note acme c-10001 --text \"The warehouse found the parcel.\"",
 		Args:    arguments("SHOP", "CLAIM"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.send(cmd.Context(), args, f, client.NewMessage{Kind: claim.InstructNote})
-		},
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
+			return a.send(ctx, api, args, f, client.NewMessage{Kind: claim.InstructNote})
+		}),
 	}
 	f.add(c)
 	return c
@@ -201,16 +203,12 @@ func (a *app) claimNote() *cobra.Command {
 // sendLook is how often to check whether a message was sent.
 const sendLook = 300 * time.Millisecond
 
-func (a *app) send(ctx context.Context, args []string, f sendFlags, m client.NewMessage) error {
+func (a *app) send(ctx context.Context, api *client.Client, args []string, f sendFlags, m client.NewMessage) error {
 	m.Text = f.text
 	if m.Text == "" && m.HTML == "" {
 		return usage("the message is empty; set --text")
 	}
 	key := cmp.Or(f.key, uuid.NewString())
-	api, err := a.api()
-	if err != nil {
-		return err
-	}
 	ref := claim.Ref{Shop: args[0], ID: args[1]}
 	in, err := api.Send(ctx, ref, key, m)
 	if err != nil {
@@ -226,7 +224,7 @@ func (a *app) send(ctx context.Context, args []string, f sendFlags, m client.New
 			return err
 		}
 	}
-	if err := a.print(in, func(w *tabwriter.Writer) {
+	if err := a.print(in, nil, func(w *tabwriter.Writer) {
 		line(w, "Key", in.ID)
 		line(w, "State", string(in.State))
 		if in.Why != "" {

@@ -14,8 +14,12 @@ import (
 	"github.com/claimflow/claimflow/internal/charset"
 )
 
-// print prints v as JSON, or calls table to print it for people.
-func (a *app) print(v any, table func(w *tabwriter.Writer)) error {
+// print prints the result of a call as JSON, or calls table to print it for people. If
+// the call failed, it only returns err.
+func (a *app) print(v any, err error, table func(w *tabwriter.Writer)) error {
+	if err != nil {
+		return err
+	}
 	if a.output == "json" {
 		enc := json.NewEncoder(a.out)
 		enc.SetEscapeHTML(false)

@@ -18,7 +18,7 @@ func (a *app) claimUpdate() *cobra.Command {
 			"Before the claim's conversation is created, the update changes the claim that it is created from. Afterwards, Claimflow applies the shop's change rules to the conversation.",
 		Example: "  starter claim update acme c-10001 -f change.json\n  starter claim update acme c-10001 -f - < change.json",
 		Args:    arguments("SHOP", "CLAIM"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			if file == "" {
 				return usage("specify the file of changed members with -f, or -f - for the standard input")
 			}
@@ -26,15 +26,8 @@ func (a *app) claimUpdate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			u, err := api.Update(cmd.Context(), claim.Ref{Shop: args[0], ID: args[1]}, data)
-			if err != nil {
-				return aboutClaim(cmd.Context(), api, args[0], err)
-			}
-			return a.print(u, func(w *tabwriter.Writer) {
+			u, err := api.Update(ctx, claim.Ref{Shop: args[0], ID: args[1]}, data)
+			return a.print(u, aboutClaim(ctx, api, args[0], err), func(w *tabwriter.Writer) {
 				line(w, "Result", u.Result)
 				for _, field := range u.Changed {
 					line(w, "Changed", field)
@@ -42,7 +35,7 @@ func (a *app) claimUpdate() *cobra.Command {
 				line(w, "Instruction", u.InstructionID)
 				describe(w, u.Claim)
 			})
-		},
+		}),
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "the JSON file of changed members; - for the standard input")
 	return c
@@ -70,31 +63,21 @@ func (a *app) saveKarlaSecret(c *cobra.Command) *cobra.Command {
 	var file string
 	c.Long = "Karla shows the secret once, when you create the webhook. The command reads it from --secret-file or the standard input; " +
 		"on a terminal it prompts for it without echo. The previous secret stays valid for three days."
-	c.RunE = func(cmd *cobra.Command, args []string) error {
-		secret, err := a.secret(file, "Karla webhook secret")
+	c.RunE = a.calling(func(ctx context.Context, api *client.Client, args []string) error {
+		secret, err := a.required(file, "Karla webhook secret", "a secret is required: use --secret-file or the standard input")
 		if err != nil {
 			return err
-		}
-		if secret == "" {
-			return usage("a secret is required: use --secret-file or the standard input")
 		}
 		shop := ""
 		if len(args) > 0 {
 			shop = args[0]
 		}
-		api, err := a.api()
-		if err != nil {
-			return err
-		}
-		s, err := api.SaveKarlaSecret(cmd.Context(), shop, secret)
-		if err != nil {
-			return err
-		}
-		return a.print(s, func(w *tabwriter.Writer) {
+		s, err := api.SaveKarlaSecret(ctx, shop, secret)
+		return a.print(s, err, func(w *tabwriter.Writer) {
 			line(w, "Secret", s.Preview)
 			line(w, "Path", s.Path)
 		})
-	}
+	})
 	c.Flags().StringVar(&file, "secret-file", "", "the file with the secret; - for the standard input")
 	return c
 }
@@ -107,10 +90,7 @@ func (a *app) shopKarlaEvents() *cobra.Command {
 		Args:    arguments("SHOP"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			events, err := api.KarlaEvents(ctx, args[0], state)
-			if err != nil {
-				return err
-			}
-			return a.print(client.KarlaEventList{Events: events}, func(w *tabwriter.Writer) {
+			return a.print(client.KarlaEventList{Events: events}, err, func(w *tabwriter.Writer) {
 				line(w, "RECEIVED", "EVENT", "CLAIM", "STATE", "REASON")
 				for _, e := range events {
 					line(w, e.ReceivedAt, e.Ref, e.ClaimID, e.State, e.Why)

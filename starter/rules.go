@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -22,27 +23,20 @@ func (a *app) shopTryRules() *cobra.Command {
 			"Without a file it tries the built-in rules.",
 		Example: "  starter shop try-rules acme -f settings.yaml\n  starter shop try-rules acme -f settings.yaml --claims 500 && starter shop settings acme -f settings.yaml",
 		Args:    arguments("SHOP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			rules, err := a.statusRules(file)
 			if err != nil {
 				return err
 			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			tried, err := api.PreviewStatusRules(cmd.Context(), args[0], client.StatusRulesRequest{StatusRules: rules, Claims: claims})
-			if err != nil {
-				return err
-			}
-			return a.print(tried, func(w *tabwriter.Writer) {
+			tried, err := api.PreviewStatusRules(ctx, args[0], client.StatusRulesRequest{StatusRules: rules, Claims: claims})
+			return a.print(tried, err, func(w *tabwriter.Writer) {
 				line(w, "CLAIM", "STATE", "CURRENT STATUSES", "NEW STATUSES")
 				for _, d := range tried.Different {
 					line(w, d.ClaimID, string(d.State), strings.Join(d.Is, ", "), strings.Join(d.Would, ", "))
 				}
 				line(w, fmt.Sprintf("the owner would have received other statuses for %d of %s claims", len(tried.Different), strconv.Itoa(tried.Claims)))
 			})
-		},
+		}),
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "a JSON or YAML file with status_rules, as for starter shop settings; - for the standard input")
 	c.Flags().IntVar(&claims, "claims", 0, "number of newest claims to replay (default 100)")

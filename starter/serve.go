@@ -46,7 +46,7 @@ func (a *app) configCommand() *cobra.Command {
 				return err
 			}
 			if a.output == "json" {
-				return a.print(append(config.Variables(c), config.Others()...), nil)
+				return a.print(append(config.Variables(c), config.Others()...), nil, nil)
 			}
 			return config.WriteTable(a.out, c)
 		},
@@ -57,7 +57,7 @@ func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Example: "  starter version", Args: arguments(),
 		RunE: func(*cobra.Command, []string) error {
-			return a.print(map[string]string{"version": version}, func(w *tabwriter.Writer) { say(w, "%s\n", version) })
+			return a.print(map[string]string{"version": version}, nil, func(w *tabwriter.Writer) { say(w, "%s\n", version) })
 		},
 	}
 }

@@ -25,11 +25,11 @@ func TestSettingsFromFilesAndArguments(t *testing.T) {
 	require.Regexp(t, `extra_tags +\["a","b"\]`, b.ok("shop", "settings", "acme", `extra_tags=["a","b"]`, `tag="quoted"`))
 	for change, words := range map[string]string{
 		"read_only=perhaps":      "read_only: must be true or false",
-		"evidence.max_files=few": "evidence.max_files: must be a whole number",
-		"open_within=4":          "open_within: is not a length of time such as",
+		"evidence.max_files=few": "evidence.max_files: must be an integer",
+		"open_within=4":          "open_within: must be a duration such as",
 		"tags=x":                 `did you mean "tag"?`,
-		"enabled=true":           "is not a setting; there are change_rules, claim_id_attribute",
-		"tag.inner=1":            "tag: must be a text",
+		"enabled=true":           "is not a setting; valid settings are change_rules, claim_id_attribute",
+		"tag.inner=1":            "tag: must be a string",
 	} {
 		require.Contains(t, b.fails(exitRefused, "shop", "settings", "acme", change), words)
 	}

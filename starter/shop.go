@@ -35,17 +35,13 @@ func (a *app) shopSwitch(verb, short string, do func(*client.Client, context.Con
 	return &cobra.Command{
 		Use: verb + " SHOP", Short: short, Example: "  starter shop " + verb + " acme", Args: arguments("SHOP"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
-			s, err := do(api, ctx, args[0])
-			if err != nil {
-				return err
-			}
-			return a.printShop(s)
+			return a.printShop(do(api, ctx, args[0]))
 		}),
 	}
 }
 
-func (a *app) printShop(s claim.Shop) error {
-	return a.print(s, func(w *tabwriter.Writer) {
+func (a *app) printShop(s claim.Shop, err error) error {
+	return a.print(s, err, func(w *tabwriter.Writer) {
 		line(w, "Shop", s.Slug)
 		line(w, "Name", s.Name)
 		line(w, "Dixa feature", s.Feature)
@@ -75,11 +71,7 @@ func (a *app) shopAdd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "add SHOP", Short: "Add a shop", Example: "  starter shop add acme --name \"Acme Ltd\"", Args: arguments("SHOP"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
-			s, err := api.AddShop(ctx, client.NewShop{Slug: args[0], Name: name, Feature: &feature})
-			if err != nil {
-				return err
-			}
-			return a.printShop(s)
+			return a.printShop(api.AddShop(ctx, client.NewShop{Slug: args[0], Name: name, Feature: &feature}))
 		}),
 	}
 	c.Flags().StringVar(&name, "name", "", "the shop's display name")
@@ -92,10 +84,7 @@ func (a *app) shopList() *cobra.Command {
 		Use: "list", Short: "List the shops", Example: "  starter shop list\n  starter shop list -o json", Args: arguments(),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, _ []string) error {
 			shops, err := api.Shops(ctx)
-			if err != nil {
-				return err
-			}
-			return a.print(shops, func(w *tabwriter.Writer) {
+			return a.print(shops, err, func(w *tabwriter.Writer) {
 				line(w, "SHOP", "NAME", "DIXA", "ENABLED", "PAUSED", "CONNECTION", "PARKED", "OPEN")
 				for _, s := range shops {
 					state := claim.ConnectionState("")
@@ -133,11 +122,7 @@ func (a *app) shopUpdate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := api.PatchShop(cmd.Context(), args[0], p)
-			if err != nil {
-				return err
-			}
-			return a.printShop(s)
+			return a.printShop(api.PatchShop(cmd.Context(), args[0], p))
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "the shop's display name")
@@ -150,19 +135,13 @@ func (a *app) shopRemove() *cobra.Command {
 	c := &cobra.Command{
 		Use: "remove SHOP --yes", Short: "Delete a shop with its settings, templates and keys",
 		Example: "  starter shop remove acme --yes", Args: arguments("SHOP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			if !sure {
 				return usage("this permanently deletes the shop's settings, templates and keys; confirm with --yes")
 			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			if err := api.DeleteShop(cmd.Context(), args[0]); err != nil {
-				return err
-			}
-			return a.print(struct{}{}, func(w *tabwriter.Writer) { line(w, "removed "+args[0]) })
-		},
+			err := api.DeleteShop(ctx, args[0])
+			return a.print(struct{}{}, err, func(w *tabwriter.Writer) { line(w, "removed "+args[0]) })
+		}),
 	}
 	c.Flags().BoolVar(&sure, "yes", false, "confirm the deletion")
 	return c
@@ -176,25 +155,18 @@ func (a *app) shopConnect() *cobra.Command {
 			"on a terminal it prompts for it without echo. The token is never an argument, because all users of the machine can see arguments.",
 		Example: "  starter shop connect acme\n  starter shop connect acme --token-file token.txt\n  pass show dixa/acme | starter shop connect acme",
 		Args:    arguments("SHOP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			token, err := a.token(file)
 			if err != nil {
 				return err
 			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			connection, err := api.Connect(cmd.Context(), args[0], token)
-			if err != nil {
-				return err
-			}
-			return a.print(connection, func(w *tabwriter.Writer) {
+			connection, err := api.Connect(ctx, args[0], token)
+			return a.print(connection, err, func(w *tabwriter.Writer) {
 				line(w, "Connected", args[0])
 				line(w, "Organisation", fmt.Sprintf("%s %s", cell(connection.OrganizationID), connection.OrganizationName))
 				line(w, "Token", connection.TokenInWords())
 			})
-		},
+		}),
 	}
 	c.Flags().StringVar(&file, "token-file", "", "the file with the token; - for the standard input")
 	return c
@@ -205,11 +177,7 @@ func (a *app) shopValidate() *cobra.Command {
 		Use: "validate SHOP", Short: "Check the connection and settings against Dixa (read-only)",
 		Long: "Exits with 1 if a check fails.", Example: "  starter shop validate acme", Args: arguments("SHOP"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
-			r, err := api.Validate(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			return a.printReport(r)
+			return a.printReport(api.Validate(ctx, args[0]))
 		}),
 	}
 }
@@ -222,28 +190,20 @@ func (a *app) shopTest() *cobra.Command {
 			"conversation. Dixa sends e-mail to the address, so use one of your own. Exits with 1 if a check fails.",
 		Example: "  starter shop test acme --email me@acme.example\n  starter shop test acme --email me@acme.example --agent 3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0011",
 		Args:    arguments("SHOP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			if request.Email == "" {
 				return usage("--email is required: the customer address of the test conversation")
 			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			r, err := api.Test(cmd.Context(), args[0], request)
-			if err != nil {
-				return err
-			}
-			return a.printReport(r)
-		},
+			return a.printReport(api.Test(ctx, args[0], request))
+		}),
 	}
 	c.Flags().StringVar(&request.Email, "email", "", "the customer address of the test conversation")
 	c.Flags().StringVar(&request.AgentID, "agent", "", "the id of the agent who replies (default: the shop's default_agent_id)")
 	return c
 }
 
-func (a *app) printReport(r client.Report) error {
-	err := a.print(r, func(w *tabwriter.Writer) {
+func (a *app) printReport(r claim.Report, err error) error {
+	err = a.print(r, err, func(w *tabwriter.Writer) {
 		line(w, "CHECK", "RESULT", "DETAIL")
 		for _, c := range r.Checks {
 			line(w, c.Name, c.Result, c.Detail)
@@ -268,8 +228,7 @@ func (a *app) shopRetry() *cobra.Command {
 			for _, c := range causes {
 				only = append(only, claim.Cause(c))
 			}
-			n, err := api.RetryShop(ctx, args[0], only...)
-			return a.printCount(n, err)
+			return a.printCount(api.RetryShop(ctx, args[0], only...))
 		}),
 	}
 	c.Flags().StringSliceVar(&causes, "cause", nil, "only claims parked for this cause; can be repeated")
@@ -281,28 +240,20 @@ func (a *app) shopOpenSkipped() *cobra.Command {
 	c := &cobra.Command{
 		Use: "open-skipped SHOP", Short: "Open the claims that were skipped while the integration was disabled",
 		Example: "  starter shop open-skipped acme --since 48h", Args: arguments("SHOP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			at, err := instant("since", since, time.Now())
 			if err != nil {
 				return err
 			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			n, err := api.OpenSkipped(cmd.Context(), args[0], at)
-			return a.printCount(n, err)
-		},
+			return a.printCount(api.OpenSkipped(ctx, args[0], at))
+		}),
 	}
 	c.Flags().StringVar(&since, "since", "", "only claims accepted since this time, or since an age such as 24h")
 	return c
 }
 
 func (a *app) printCount(n int, err error) error {
-	if err != nil {
-		return err
-	}
-	return a.print(client.Count{Claims: n}, func(w *tabwriter.Writer) { line(w, strconv.Itoa(n)+" claims retried") })
+	return a.print(client.Count{Claims: n}, err, func(w *tabwriter.Writer) { line(w, strconv.Itoa(n)+" claims retried") })
 }
 
 func (a *app) shopSettings() *cobra.Command {
@@ -319,34 +270,27 @@ func (a *app) shopSettings() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			patch, err := a.settingsPatch(file, args[1:])
-			if err != nil {
-				return err
-			}
-			api, err := a.api()
 			if err != nil {
 				return err
 			}
 			var in claim.Integration
 			if patch == nil {
-				in, err = api.Integration(cmd.Context(), args[0])
+				in, err = api.Integration(ctx, args[0])
 			} else {
-				in, err = api.ChangeSettings(cmd.Context(), args[0], patch)
+				in, err = api.ChangeSettings(ctx, args[0], patch)
 			}
-			if err != nil {
-				return err
-			}
-			return a.printSettings(in)
-		},
+			return a.printSettings(in, err)
+		}),
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "a JSON or YAML file of settings to merge; - for the standard input")
 	return c
 }
 
 // printSettings prints every setting with its origin.
-func (a *app) printSettings(in claim.Integration) error {
-	return a.print(in, func(w *tabwriter.Writer) {
+func (a *app) printSettings(in claim.Integration, err error) error {
+	return a.print(in, err, func(w *tabwriter.Writer) {
 		own, effective := map[string]json.RawMessage{}, map[string]json.RawMessage{}
 		_ = json.Unmarshal(in.Own, &own)
 		data, err := json.Marshal(in.Effective)

@@ -121,7 +121,7 @@ func TestErrorsEndWithTheNextStep(t *testing.T) {
 	b.ok("claim", "submit", "-f", b.file("claim.json", aClaim))
 
 	err := b.fails(exitRefused, "claim", "submit", "-f", b.file("bad.json", `{"claim_id": "c 9", "shop_slug": "acme"}`))
-	require.Contains(t, err, "claim_id: may hold letters")
+	require.Contains(t, err, "claim_id: must contain only letters")
 	require.Contains(t, err, "reason: is required")
 	require.True(t, strings.HasSuffix(err, "Next: correct the errors and run the command again.\n"), err)
 

@@ -29,7 +29,7 @@ func (a *app) claimSubmit() *cobra.Command {
 			"With --wait, each claim is reported once it is open, parked or skipped, with its conversation.",
 		Example: "  starter claim submit -f claim.json\n  starter claim submit -f claim.json --wait\n  starter claim submit --shop acme -f - < claims.json",
 		Args:    arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: a.calling(func(ctx context.Context, api *client.Client, _ []string) error {
 			if file == "" {
 				return usage("specify the claim file with -f, or -f - for the standard input")
 			}
@@ -48,24 +48,17 @@ func (a *app) claimSubmit() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("%s: %w", file, err)
 			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
 			if isList {
-				return a.submitAll(cmd.Context(), api, shop, bodies, opts)
+				return a.submitAll(ctx, api, shop, bodies, opts)
 			}
 			if shop == "" {
 				if shop = shopOf(data); shop == "" {
 					return usage("the claim in %s has no shop_slug; specify the shop with --shop", file)
 				}
 			}
-			s, err := api.SubmitBody(cmd.Context(), shop, data, opts...)
-			if err != nil {
-				return err
-			}
-			return a.print(s, func(w *tabwriter.Writer) { submissionTable(w, []submission{accepted(1, s)}) })
-		},
+			s, err := api.SubmitBody(ctx, shop, data, opts...)
+			return a.print(s, err, func(w *tabwriter.Writer) { submissionTable(w, []submission{accepted(1, s)}) })
+		}),
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "the JSON file of the claims; - for the standard input")
 	c.Flags().StringVar(&shop, "shop", "", "the shop (default: the claim's shop_slug)")
@@ -112,7 +105,7 @@ func (a *app) submitAll(ctx context.Context, api *client.Client, shop string, bo
 		}
 		done = append(done, s)
 	}
-	err := a.print(done, func(w *tabwriter.Writer) { submissionTable(w, done) })
+	err := a.print(done, nil, func(w *tabwriter.Writer) { submissionTable(w, done) })
 	switch {
 	case broken != nil:
 		return errors.Join(broken, err)
@@ -125,9 +118,7 @@ func (a *app) submitAll(ctx context.Context, api *client.Client, shop string, bo
 
 func submitOne(ctx context.Context, api *client.Client, shop string, body json.RawMessage, index int, opts []client.SubmitOption) (submission, error) {
 	named := namesOf(body)
-	if shop == "" {
-		shop = named.Shop
-	}
+	shop = cmp.Or(shop, named.Shop)
 	out := submission{Index: index, Shop: shop, ID: named.ID, Result: "refused"}
 	var err error
 	if shop == "" {
@@ -156,10 +147,7 @@ func isRefusal(err error) bool {
 func submissionTable(w *tabwriter.Writer, all []submission) {
 	line(w, "SHOP", "CLAIM", "RESULT", "STATE", "WORKFLOW OR ERRORS")
 	for _, s := range all {
-		id := s.ID
-		if id == "" {
-			id = fmt.Sprintf("(number %d)", s.Index)
-		}
+		id := cmp.Or(s.ID, fmt.Sprintf("(number %d)", s.Index))
 		if s.Submitted != nil {
 			about := s.Claim.WorkflowID
 			if s.Claim.ConversationID != 0 {

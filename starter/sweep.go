@@ -36,7 +36,7 @@ func (a *app) shopSweep() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := a.print(sweep, func(w *tabwriter.Writer) { printSweep(w, sweep) }); err != nil {
+			if err := a.print(sweep, nil, func(w *tabwriter.Writer) { printSweep(w, sweep) }); err != nil {
 				return err
 			}
 			if sweep.Report.Trouble != "" || sweep.Report.Failed > 0 {

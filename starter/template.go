@@ -14,24 +14,15 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// templatePlace says whether a command is about a shop's template or the platform's.
+// templatePlace is a shop's or the platform's templates in one language.
 type templatePlace struct {
-	shop     string
-	platform bool
+	place
 	language string
 }
 
 func (p *templatePlace) flags(c *cobra.Command) {
-	c.Flags().StringVar(&p.shop, "shop", "", "use the template of this shop")
-	c.Flags().BoolVar(&p.platform, "platform", false, "use the template that all shops inherit")
+	p.place.flags(c, "use the template of this shop", "use the template that all shops inherit")
 	c.Flags().StringVar(&p.language, "language", "", "the language, such as de (default: the default language)")
-}
-
-func (p *templatePlace) check() error {
-	if (p.shop == "") == !p.platform {
-		return usage("specify --shop SHOP, or --platform for all shops")
-	}
-	return nil
 }
 
 func (a *app) templateCommand() *cobra.Command {
@@ -49,10 +40,7 @@ func (a *app) templatePreview() *cobra.Command {
 		Long:    "Renders the effective template, or an unsaved template from a file, for a sample claim or your own claim.",
 		Example: "  starter template preview damaged --shop acme --language de\n  starter template preview damaged --shop acme -f damaged.yaml --claim claim.json",
 		Args:    arguments("REASON"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := p.check(); err != nil {
-				return err
-			}
+		RunE: a.callingFor(&p.place, func(ctx context.Context, api *client.Client, args []string) error {
 			var request client.PreviewRequest
 			if file != "" {
 				source, err := a.readTemplate(file)
@@ -68,15 +56,8 @@ func (a *app) templatePreview() *cobra.Command {
 				}
 				request.Claim = data
 			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			t, err := api.PreviewTemplate(cmd.Context(), p.shop, args[0], p.language, request)
-			if err != nil {
-				return err
-			}
-			return a.print(t, func(w *tabwriter.Writer) {
+			t, err := api.PreviewTemplate(ctx, p.shop, args[0], p.language, request)
+			return a.print(t, err, func(w *tabwriter.Writer) {
 				line(w, "Template", t.Template)
 				line(w, "Subject", t.Subject)
 				line(w, "Format", t.Format)
@@ -88,7 +69,7 @@ func (a *app) templatePreview() *cobra.Command {
 					say(w, "\nInternal note:\n%s\n", t.Note)
 				}
 			})
-		},
+		}),
 	}
 	p.flags(c)
 	c.Flags().StringVarP(&file, "file", "f", "", "an unsaved template, as YAML or JSON")
@@ -104,10 +85,7 @@ func (a *app) templateSet() *cobra.Command {
 		Long:    "The file is YAML or JSON with subject, body, format (html or text), tags, note and evidence. Omitted members are inherited.",
 		Example: "  starter template set damaged --shop acme --language de -f damaged.yaml",
 		Args:    arguments("REASON"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := p.check(); err != nil {
-				return err
-			}
+		RunE: a.callingFor(&p.place, func(ctx context.Context, api *client.Client, args []string) error {
 			if file == "" {
 				return usage("specify the template file with -f, or -f - for the standard input")
 			}
@@ -115,16 +93,9 @@ func (a *app) templateSet() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			t, err := api.SetTemplate(cmd.Context(), p.shop, args[0], p.language, source)
-			if err != nil {
-				return err
-			}
-			return a.print(t, func(w *tabwriter.Writer) { line(w, fmt.Sprintf("saved %s/%s/%s", t.Scope, t.Key, t.Language)) })
-		},
+			t, err := api.SetTemplate(ctx, p.shop, args[0], p.language, source)
+			return a.print(t, err, func(w *tabwriter.Writer) { line(w, fmt.Sprintf("saved %s/%s/%s", t.Scope, t.Key, t.Language)) })
+		}),
 	}
 	p.flags(c)
 	c.Flags().StringVarP(&file, "file", "f", "", "the template file; - for the standard input")
@@ -152,26 +123,19 @@ func (a *app) templateShow() *cobra.Command {
 	c := &cobra.Command{
 		Use: "show REASON", Short: "Show the effective template as YAML",
 		Example: "  starter template show damaged --shop acme --language de > damaged.yaml", Args: arguments("REASON"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := p.check(); err != nil {
-				return err
-			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			t, err := api.Template(cmd.Context(), p.shop, args[0], p.language)
+		RunE: a.callingFor(&p.place, func(ctx context.Context, api *client.Client, args []string) error {
+			t, err := api.Template(ctx, p.shop, args[0], p.language)
 			if err != nil {
 				return err
 			}
 			if a.output == "json" {
-				return a.print(t, nil)
+				return a.print(t, nil, nil)
 			}
 			say(a.out, "# %s/%s/%s\n", t.Scope, t.Key, t.Language)
 			enc := yaml.NewEncoder(a.out)
 			enc.SetIndent(2)
 			return errors.Join(enc.Encode(t.Source), enc.Close())
-		},
+		}),
 	}
 	p.flags(c)
 	return c
@@ -184,10 +148,7 @@ func (a *app) templateList() *cobra.Command {
 		Example: "  starter template list\n  starter template list --shop acme", Args: arguments(),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, _ []string) error {
 			list, err := api.Templates(ctx, shop)
-			if err != nil {
-				return err
-			}
-			return a.print(list, func(w *tabwriter.Writer) {
+			return a.print(list, err, func(w *tabwriter.Writer) {
 				line(w, "REASON", "LANGUAGE", "FROM", "SAVED")
 				for _, t := range list {
 					line(w, t.Key, t.Language, t.Scope, t.UpdatedAt)
@@ -204,19 +165,10 @@ func (a *app) templateDelete() *cobra.Command {
 	c := &cobra.Command{
 		Use: "delete REASON", Short: "Delete a template; the inherited one applies again",
 		Example: "  starter template delete damaged --shop acme --language de", Args: arguments("REASON"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := p.check(); err != nil {
-				return err
-			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			if err := api.DeleteTemplate(cmd.Context(), p.shop, args[0], p.language); err != nil {
-				return err
-			}
-			return a.print(struct{}{}, func(w *tabwriter.Writer) { line(w, "deleted the template for "+args[0]) })
-		},
+		RunE: a.callingFor(&p.place, func(ctx context.Context, api *client.Client, args []string) error {
+			err := api.DeleteTemplate(ctx, p.shop, args[0], p.language)
+			return a.print(struct{}{}, err, func(w *tabwriter.Writer) { line(w, "deleted the template for "+args[0]) })
+		}),
 	}
 	p.flags(c)
 	return c

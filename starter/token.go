@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -37,6 +38,15 @@ func (a *app) token(file string) (string, error) {
 	return token, err
 }
 
+// required is secret for a command that needs one; hint says how to pass it.
+func (a *app) required(file, what, hint string) (string, error) {
+	secret, err := a.secret(file, what)
+	if err == nil && secret == "" {
+		err = usage("%s", hint)
+	}
+	return secret, err
+}
+
 // secret reads a secret from a file, a prompt or the standard input. It removes one
 // line ending and nothing else: the service reports surrounding space.
 func (a *app) secret(file, what string) (string, error) {
@@ -67,10 +77,7 @@ func (a *app) pipedIn() string {
 		n, _ := io.ReadAtLeast(a.in, buffer, 1) // an unreadable input holds no token
 		first <- strings.TrimSpace(string(buffer[:n]))
 	}()
-	wait := a.inputWait
-	if wait == 0 {
-		wait = time.Second
-	}
+	wait := cmp.Or(a.inputWait, time.Second)
 	select {
 	case text := <-first:
 		return text

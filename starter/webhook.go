@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/claimflow/claimflow/client"
 )
 
 func (a *app) shopWebhookSecret() *cobra.Command {
@@ -17,29 +20,21 @@ func (a *app) shopWebhookSecret() *cobra.Command {
 			"The previous secret stays valid for three days.",
 		Example: "  starter shop webhook-secret acme\n  starter shop webhook-secret acme --secret-file secret.txt\n  starter shop webhook-secret acme --automatic",
 		Args:    arguments("SHOP"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			secret := ""
 			if automatic && file != "" {
 				return usage("--automatic saves no secret and cannot be combined with --secret-file")
 			}
 			if !automatic {
 				var err error
-				if secret, err = a.secret(file, "webhook secret"); err != nil {
+				secret, err = a.required(file, "webhook secret",
+					"a secret is required: use --secret-file or the standard input, or --automatic to let Claimflow create the webhook")
+				if err != nil {
 					return err
 				}
-				if secret == "" {
-					return usage("a secret is required: use --secret-file or the standard input, or --automatic to let Claimflow create the webhook")
-				}
 			}
-			api, err := a.api()
-			if err != nil {
-				return err
-			}
-			s, err := api.SaveWebhookSecret(cmd.Context(), args[0], secret)
-			if err != nil {
-				return err
-			}
-			return a.print(s, func(w *tabwriter.Writer) {
+			s, err := api.SaveWebhookSecret(ctx, args[0], secret)
+			return a.print(s, err, func(w *tabwriter.Writer) {
 				line(w, "Webhook", s.State)
 				line(w, "URL", s.URL)
 				line(w, "Secret", s.SecretPreview)
@@ -47,7 +42,7 @@ func (a *app) shopWebhookSecret() *cobra.Command {
 					line(w, "Next", "create the webhook with `starter shop enable "+args[0]+"`")
 				}
 			})
-		},
+		}),
 	}
 	c.Flags().StringVar(&file, "secret-file", "", "the file with the secret; - for the standard input")
 	c.Flags().BoolVar(&automatic, "automatic", false, "let Claimflow create the webhook again")

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
@@ -33,13 +34,8 @@ func Compile(s Source) (*Template, error) {
 	if faults := s.faults(); len(faults) > 0 {
 		return nil, invalid(faults...)
 	}
-	if s.Subject == "" {
-		s.Subject = defaultSubject
-	}
-	t := &Template{format: s.Format, evidence: s.evidence()}
-	if t.format == "" {
-		t.format = FormatHTML
-	}
+	s.Subject = cmp.Or(s.Subject, defaultSubject)
+	t := &Template{format: cmp.Or(s.Format, FormatHTML), evidence: s.evidence()}
 	message, whole := reflect.TypeFor[Message](), reflect.TypeFor[View]()
 	var faults []claim.Fault
 	compile := func(field, source, format string, root reflect.Type, limit int) part {

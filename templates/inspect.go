@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"reflect"
@@ -223,10 +224,7 @@ func (in *inspector) call(name *parse.IdentifierNode, args []parse.Node, dot, pi
 	}
 	f, ok := functionsByName()[name.Ident]
 	if !ok {
-		why := whyRefused(name.Ident)
-		if why == "" {
-			why = "it does not exist"
-		}
+		why := cmp.Or(whyRefused(name.Ident), "it does not exist")
 		in.fault(name.Pos, "the function %q is not available: %s", name.Ident, why)
 		return unknownType
 	}

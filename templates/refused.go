@@ -1,6 +1,9 @@
 package templates
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // refusals gives, by group, the reason why functions of sprig or text/template are
 // not available. A test keeps it complete.
@@ -73,10 +76,8 @@ var refusals = []struct{ why, names string }{
 // unknown function.
 func whyRefused(name string) string {
 	for _, group := range refusals {
-		for _, one := range strings.Fields(group.names) {
-			if one == name {
-				return group.why
-			}
+		if slices.Contains(strings.Fields(group.names), name) {
+			return group.why
 		}
 	}
 	return ""

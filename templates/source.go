@@ -2,6 +2,7 @@ package templates
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,18 +68,14 @@ func ParseSource(doc []byte) (Source, error) {
 // over fills the omitted members of s from the template beneath it. A body brings
 // its own format.
 func (s Source) over(beneath Source) Source {
-	if s.Subject == "" {
-		s.Subject = beneath.Subject
-	}
+	s.Subject = cmp.Or(s.Subject, beneath.Subject)
 	if s.Body == "" {
 		s.Body, s.Format = beneath.Body, beneath.Format
 	}
 	if s.Tags == nil {
 		s.Tags = beneath.Tags
 	}
-	if s.Note == "" {
-		s.Note = beneath.Note
-	}
+	s.Note = cmp.Or(s.Note, beneath.Note)
 	if s.Evidence == nil {
 		s.Evidence = beneath.Evidence
 	}

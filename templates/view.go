@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"reflect"
 	"strconv"
 	"strings"
@@ -135,9 +136,8 @@ type ViewInput struct {
 // NewView creates the view of a claim. It copies and cleans its input.
 func NewView(c *claim.Claim, in ViewInput) View {
 	words := wordsIn(in.Language)
-	ref := claim.Ref{Shop: c.Shop, ID: c.ID}
 	v := View{Message: Message{
-		Reference: in.Reference, Language: in.Language, Shop: in.ShopName,
+		Reference: cmp.Or(in.Reference, claim.Ref{Shop: c.Shop, ID: c.ID}.Reference()), Language: in.Language, Shop: cmp.Or(in.ShopName, c.Shop),
 		Reason:      word(c.Reason, words.Reasons).capitalised(),
 		Flow:        word(c.FlowKey(), words.Reasons).capitalised(),
 		Preference:  word(c.Preference, words.Preferences),
@@ -155,12 +155,6 @@ func NewView(c *claim.Claim, in ViewInput) View {
 		ClaimID: c.ID, ShopSlug: c.Shop, Total: string(c.Order.Total), Currency: c.Order.Currency,
 		Country: c.Order.Address.CountryCode, Status: c.Status,
 	}}
-	if v.Reference == "" {
-		v.Reference = ref.Reference()
-	}
-	if v.Shop == "" {
-		v.Shop = c.Shop
-	}
 	if !c.Order.PlacedAt.IsZero() {
 		v.Order.PlacedOn = c.Order.PlacedAt.UTC().Format(words.Date)
 	}
@@ -168,10 +162,7 @@ func NewView(c *claim.Claim, in ViewInput) View {
 		v.Internal.Value = value.StringFixed(2)
 	}
 	for _, i := range bounded(c.Items, maxItems) {
-		name := i.Title
-		if name == "" {
-			name = i.SKU
-		}
+		name := cmp.Or(i.Title, i.SKU)
 		v.Photos += len(i.ImageURLs)
 		v.Items = append(v.Items, Item{Name: name, Title: i.Title, SKU: i.SKU, Quantity: i.Quantity, Photos: len(i.ImageURLs)})
 		v.Internal.Items = append(v.Internal.Items, InternalPrice{Name: name, Quantity: i.Quantity, NetPrice: string(i.NetPrice)})

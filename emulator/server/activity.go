@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net/http"
 	"slices"
 	"time"
 )
@@ -102,8 +101,7 @@ func (s *Server) listActivity(c *call) (reply, error) {
 	entries := s.activity(c, func(entry *Activity) bool {
 		return !entry.At.Before(from) && (to.IsZero() || !entry.At.After(to))
 	})
-	body, err := page(c, "/conversations/activitylog", 10_000, entries)
-	return reply{status: http.StatusOK, body: body}, err
+	return page(c, "/conversations/activitylog", 10_000, entries)
 }
 
 func (s *Server) activity(c *call, wanted func(*Activity) bool) []activityBody {

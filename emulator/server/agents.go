@@ -7,18 +7,13 @@ import (
 
 // agentBody is Dixa's Agent.
 type agentBody struct {
-	ID                     string   `json:"id"`
-	CreatedAt              string   `json:"createdAt"`
-	DisplayName            string   `json:"displayName"`
-	Email                  string   `json:"email"`
-	AvatarURL              string   `json:"avatarUrl,omitempty"`
-	PhoneNumber            string   `json:"phoneNumber,omitempty"`
-	AdditionalEmails       []string `json:"additionalEmails"`
-	AdditionalPhoneNumbers []string `json:"additionalPhoneNumbers"`
-	FirstName              string   `json:"firstName,omitempty"`
-	LastName               string   `json:"lastName,omitempty"`
-	MiddleNames            []string `json:"middleNames"`
-	Roles                  []string `json:"roles"`
+	ID          string   `json:"id"`
+	CreatedAt   string   `json:"createdAt"`
+	DisplayName string   `json:"displayName"`
+	Email       string   `json:"email"`
+	AvatarURL   string   `json:"avatarUrl,omitempty"`
+	Person               // its other fields
+	Roles       []string `json:"roles"`
 }
 
 // agentBody renders an agent, with roles as set by the switch agentRoles.
@@ -30,12 +25,7 @@ func (s *Server) agentBody(a *Agent) agentBody {
 	case "upper":
 		roles = []string{"AGENT"}
 	}
-	return agentBody{
-		ID: a.ID, CreatedAt: seconds(a.CreatedAt), DisplayName: a.DisplayName, Email: a.Email,
-		AvatarURL: a.AvatarURL, PhoneNumber: a.PhoneNumber,
-		AdditionalEmails: a.AdditionalEmails, AdditionalPhoneNumbers: a.AdditionalPhoneNumbers,
-		FirstName: a.FirstName, LastName: a.LastName, MiddleNames: a.MiddleNames, Roles: roles,
-	}
+	return agentBody{a.ID, seconds(a.CreatedAt), a.DisplayName, a.Email, a.AvatarURL, a.Person, roles}
 }
 
 func (a *Agent) isAdmin() bool { return slices.Contains(a.Roles, "Admin") }
@@ -59,19 +49,14 @@ func (s *Server) listAgents(c *call) (reply, error) {
 		}
 		bodies = append(bodies, s.agentBody(agent))
 	}
-	body, err := page(c, "/agents", 1000, inOrder(s, bodies))
-	return reply{status: http.StatusOK, body: body}, err
+	return page(c, "/agents", 1000, inOrder(s, bodies))
 }
 
 func (s *Server) getAgent(_ *call, agent *Agent) (reply, error) {
 	return ok(s.agentBody(agent))
 }
 
-func (s *Server) createAgent(c *call) (reply, error) {
-	input, err := decode[personInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) createAgent(c *call, input personInput) (reply, error) {
 	if input.DisplayName == nil || input.Email == nil {
 		return reply{}, bad(messageDecoding)
 	}
@@ -93,13 +78,7 @@ func (s *Server) addAgent(c *call, input personInput) (*Agent, string) {
 	return agent, ""
 }
 
-func (s *Server) createAgents(c *call) (reply, error) {
-	input, err := decode[struct {
-		Data []personInput `json:"data" validate:"dive"`
-	}](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) createAgents(c *call, input bulkInput[personInput]) (reply, error) {
 	outcomes := []outcome{}
 	for _, item := range input.Data {
 		if item.DisplayName == nil || item.Email == nil {
@@ -117,10 +96,10 @@ func (s *Server) createAgents(c *call) (reply, error) {
 
 // changeAgent applies a patch or replacement and returns the clash, if any. An
 // agent's email address never changes.
-func (s *Server) changeAgent(c *call, agent *Agent, input personInput, replace bool) string {
+func (s *Server) changeAgent(c *call, agent *Agent, input personInput) string {
 	input.Email = &agent.Email
 	person := input.patch(agent.Person)
-	if replace {
+	if c.replaces() {
 		person = input.replace(agent.Person)
 	}
 	if clash := s.clash(person); clash != "" {
@@ -130,47 +109,33 @@ func (s *Server) changeAgent(c *call, agent *Agent, input personInput, replace b
 	return ""
 }
 
-func (s *Server) updateAgent(c *call, agent *Agent, replace bool) (reply, error) {
-	input, err := decode[personInput](c)
-	if err != nil {
-		return reply{}, err
-	}
-	if replace && input.DisplayName == nil {
+func (s *Server) updateAgent(c *call, agent *Agent, input personInput) (reply, error) {
+	if c.replaces() && input.DisplayName == nil {
 		return reply{}, bad(messageDecoding)
 	}
-	if clash := s.changeAgent(c, agent, input, replace); clash != "" {
+	if clash := s.changeAgent(c, agent, input); clash != "" {
 		return reply{}, bad("Updating Agent [id:" + agent.ID + "] failed with [errors:" + clash + "]")
 	}
 	return ok(s.agentBody(agent))
 }
 
-func (s *Server) putAgent(c *call, agent *Agent) (reply, error) {
-	return s.updateAgent(c, agent, true)
-}
-
-func (s *Server) patchAgent(c *call, agent *Agent) (reply, error) {
-	return s.updateAgent(c, agent, false)
+type agentChange struct {
+	ID string `json:"id" validate:"required,uuid"`
+	personInput
 }
 
 // updateAgents takes a bare array, unlike the bulk operations on end users.
-func (s *Server) updateAgents(c *call, replace bool) (reply, error) {
-	input, err := decode[[]struct {
-		ID string `json:"id" validate:"required,uuid"`
-		personInput
-	}](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) updateAgents(c *call, input []agentChange) (reply, error) {
 	outcomes := []outcome{}
 	for _, item := range input {
 		agent := s.agent(item.ID)
 		switch {
 		case agent == nil:
 			outcomes = append(outcomes, failed("NotFound", item.ID, "Agent not found"))
-		case replace && item.DisplayName == nil:
+		case c.replaces() && item.DisplayName == nil:
 			return reply{}, bad(messageDecoding)
 		default:
-			if clash := s.changeAgent(c, agent, item.personInput, replace); clash != "" {
+			if clash := s.changeAgent(c, agent, item.personInput); clash != "" {
 				outcomes = append(outcomes, failed("Validation", item.ID, s.updateFailure("Agent", item.ID, clash)))
 				continue
 			}
@@ -179,9 +144,6 @@ func (s *Server) updateAgents(c *call, replace bool) (reply, error) {
 	}
 	return ok(outcomes)
 }
-
-func (s *Server) putAgents(c *call) (reply, error)   { return s.updateAgents(c, true) }
-func (s *Server) patchAgents(c *call) (reply, error) { return s.updateAgents(c, false) }
 
 // deleteAgent converts an agent to an end user.
 func (s *Server) deleteAgent(c *call, agent *Agent) (reply, error) {
@@ -234,29 +196,19 @@ func (a *Agent) presence(c *call) presenceBody {
 
 // listPresence returns a bare array. It is the only list without an envelope.
 func (s *Server) listPresence(c *call) (reply, error) {
-	bodies := []presenceBody{}
-	for _, agent := range s.state.Agents {
-		bodies = append(bodies, agent.presence(c))
-	}
-	return reply{status: http.StatusOK, body: bodies}, nil
+	return reply{status: http.StatusOK, body: each(s.state.Agents, func(a *Agent) presenceBody { return a.presence(c) })}, nil
 }
 
 func (s *Server) getPresence(c *call, agent *Agent) (reply, error) {
 	return ok(agent.presence(c))
 }
 
-func (s *Server) setWorkingChannel(c *call) (reply, error) {
-	agent, err := s.pathAgent(c)
-	if err != nil {
-		return reply{}, bad(messageInvalid) // the operation documents no 404
-	}
-	input, err := decode[struct {
-		Channel string `json:"channel" validate:"required,oneof=Email InteractiveChat Messaging Speak"`
-		Working *bool  `json:"working" validate:"required"`
-	}](c)
-	if err != nil {
-		return reply{}, err
-	}
+type workingChannelInput struct {
+	Channel string `json:"channel" validate:"required,oneof=Email InteractiveChat Messaging Speak"`
+	Working *bool  `json:"working" validate:"required"`
+}
+
+func (s *Server) setWorkingChannel(_ *call, agent *Agent, input workingChannelInput) (reply, error) {
 	agent.WorkingChannels = slices.DeleteFunc(agent.WorkingChannels, func(name string) bool { return name == input.Channel })
 	if *input.Working {
 		agent.WorkingChannels = append(agent.WorkingChannels, input.Channel)

@@ -1,8 +1,8 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +36,7 @@ func (s *Server) armAnonymization(request *Anonymization) {
 		request.ProcessedAt = at
 		then := &call{now: at, actor: request.RequestedBy, switches: s.switches}
 		if request.Type == "User" {
-			if user, err := s.findEndUser(request.TargetID); err == nil {
+			if user := s.endUser(request.TargetID); user != nil {
 				s.forgetUser(then, user)
 			}
 			return
@@ -63,15 +63,13 @@ func (s *Server) armAnonymization(request *Anonymization) {
 }
 
 func (s *Server) getAnonymization(c *call) (reply, error) {
-	id, err := c.uuid("requestId")
+	request, err := named(c, "requestId", func(id string) *Anonymization {
+		return first(s.state.Anonymizations, func(a *Anonymization) bool { return a.ID == id })
+	})
 	if err != nil {
 		return reply{}, err
 	}
-	at := slices.IndexFunc(s.state.Anonymizations, func(a *Anonymization) bool { return a.ID == id })
-	if at < 0 {
-		return reply{}, notFound()
-	}
-	return ok(s.anonymizationBody(s.state.Anonymizations[at]))
+	return ok(s.anonymizationBody(request))
 }
 
 func (s *Server) anonymizeEndUser(c *call, user *EndUser) (reply, error) {
@@ -121,15 +119,13 @@ func (s *Server) anonymizeConversation(c *call, conversation *Conversation) (rep
 }
 
 func (s *Server) anonymizeMessage(c *call, conversation *Conversation) (reply, error) {
-	id, err := c.uuid("messageId")
+	message, err := named(c, "messageId", func(id string) *Message {
+		return first(conversation.Messages, func(m *Message) bool { return m.ID == id })
+	})
 	if err != nil {
 		return reply{}, err
 	}
-	at := slices.IndexFunc(conversation.Messages, func(m *Message) bool { return m.ID == id })
-	if at < 0 {
-		return reply{}, notFound()
-	}
-	target := strconv.FormatInt(conversation.ID, 10) + "_" + id
+	target := strconv.FormatInt(conversation.ID, 10) + "_" + message.ID
 	return data(http.StatusAccepted, s.anonymizationBody(s.requestAnonymization(c, "Message", target)))
 }
 
@@ -166,26 +162,21 @@ func (s *Server) forgetMessage(message *Message) {
 	message.From, message.To, message.CC, message.BCC = Contact{Email: "anonymized"}, []Contact{}, []Contact{}, []Contact{}
 }
 
+type anonymizeInput struct {
+	EntityID string `json:"entityId" validate:"required"`
+	Kind     string `json:"entityType"`
+	Force    bool   `json:"forceAnonymization"`
+	Type     string `json:"_type" validate:"omitempty,oneof=Conversation Message User"`
+}
+
 // anonymize is the deprecated operation that anonymizes any kind of entity.
-func (s *Server) anonymize(c *call) (reply, error) {
-	input, err := decode[struct {
-		EntityID string `json:"entityId" validate:"required"`
-		Kind     string `json:"entityType"`
-		Force    bool   `json:"forceAnonymization"`
-		Type     string `json:"_type" validate:"omitempty,oneof=Conversation Message User"`
-	}](c)
-	if err != nil {
-		return reply{}, err
-	}
-	kind := input.Type
-	if kind == "" {
-		kind = strings.TrimSuffix(input.Kind, "AnonymizationType")
-	}
+func (s *Server) anonymize(c *call, input anonymizeInput) (reply, error) {
+	kind := cmp.Or(input.Type, strings.TrimSuffix(input.Kind, "AnonymizationType"))
 	mismatch := bad("The entityId doesn't match the expected format for the specified type")
 	switch kind {
 	case "User":
-		user, err := s.findEndUser(input.EntityID)
-		if err != nil {
+		user := s.endUser(input.EntityID)
+		if user == nil {
 			return reply{}, mismatch
 		}
 		request, err := s.requestForUser(c, user, input.Force)

@@ -136,6 +136,15 @@ func first[T any](items []*T, match func(*T) bool) *T {
 	return items[at]
 }
 
+// each returns what body makes of the items.
+func each[T, B any](items []T, body func(T) B) []B {
+	bodies := make([]B, len(items))
+	for i, item := range items {
+		bodies[i] = body(item)
+	}
+	return bodies
+}
+
 // int64 reads a path parameter that must be an integer. Any other value is a 400.
 func (c *call) int64(name string) (int64, error) {
 	value, err := strconv.ParseInt(c.request.PathValue(name), 10, 64)

@@ -32,12 +32,12 @@ func (s *Server) transferToAgent(c *call, conversation *Conversation, agent *Age
 
 func (s *Server) tellTransfer(c *call, conversation *Conversation, to string, members func() map[string]any) {
 	const event = "ConversationTransferred"
-	name := fqn(event)
+	name := upperSnake(event)
 	if s.switches.Webhooks.UnconfirmedNames == "api" {
 		name = event
 	}
 	if s.switches.Webhooks.TransferredNames == "two" {
-		name = fqn(event + "To" + to)
+		name = upperSnake(event + "To" + to)
 	}
 	s.emitAs(c, conversation, event, name, members)
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -20,53 +21,44 @@ func (s *Server) acting(c *call, userID string) (string, error) {
 	if s.agent(userID) != nil {
 		return userID, nil
 	}
-	if _, err := s.findEndUser(userID); err == nil {
+	if s.endUser(userID) != nil {
 		return "", bad("User is not admin or agent")
 	}
 	return "", bad("User not found")
 }
 
-// acted reads the conversation of a close or reopen request and the user who makes
-// it.
-func (s *Server) acted(c *call) (conversation *Conversation, actor string, err error) {
-	if conversation, err = s.pathConversation(c); err != nil {
-		return nil, "", err
-	}
+// acted reads the user who makes a close or reopen request.
+func (s *Server) acted(c *call) (actor string, err error) {
 	input, err := decodeOptional[actorInput](c)
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
-	actor, err = s.acting(c, input.UserID)
-	return conversation, actor, err
+	return s.acting(c, input.UserID)
 }
 
-func (s *Server) closeConversation(c *call) (reply, error) {
-	conversation, actor, err := s.acted(c)
-	if err != nil {
+func (s *Server) closeConversation(c *call, conversation *Conversation) (reply, error) {
+	actor, err := s.acted(c)
+	switch {
+	case err != nil:
 		return reply{}, err
+	case conversation.State != StateClosed:
+		s.shut(c, conversation, actor)
+	case c.switches.CloseClosed == Rejected:
+		return reply{}, bad(messageInvalid)
 	}
-	if conversation.State == StateClosed {
-		if c.switches.CloseClosed == Rejected {
-			return reply{}, bad(messageInvalid)
-		}
-		return empty(http.StatusNoContent)
-	}
-	s.shut(c, conversation, actor)
 	return empty(http.StatusNoContent)
 }
 
-func (s *Server) reopenConversation(c *call) (reply, error) {
-	conversation, actor, err := s.acted(c)
-	if err != nil {
+func (s *Server) reopenConversation(c *call, conversation *Conversation) (reply, error) {
+	actor, err := s.acted(c)
+	switch {
+	case err != nil:
 		return reply{}, err
+	case conversation.State != StateOpen:
+		s.open(c, conversation, actor)
+	case c.switches.ReopenOpen == Rejected:
+		return reply{}, bad(messageInvalid)
 	}
-	if conversation.State == StateOpen {
-		if c.switches.ReopenOpen == Rejected {
-			return reply{}, bad(messageInvalid)
-		}
-		return empty(http.StatusNoContent)
-	}
-	s.open(c, conversation, actor)
 	return empty(http.StatusNoContent)
 }
 
@@ -75,11 +67,7 @@ type followupInput struct {
 	Timestamp instant `json:"timestamp" validate:"required"`
 }
 
-func (s *Server) followupConversation(c *call, conversation *Conversation) (reply, error) {
-	input, err := decode[followupInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) followupConversation(c *call, conversation *Conversation, input followupInput) (reply, error) {
 	actor, err := s.acting(c, input.UserID)
 	if err != nil {
 		return reply{}, err
@@ -93,11 +81,7 @@ type transferInput struct {
 	QueueID string `json:"queueId" validate:"required,uuid"`
 }
 
-func (s *Server) transferConversation(c *call, conversation *Conversation) (reply, error) {
-	input, err := decode[transferInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) transferConversation(c *call, conversation *Conversation, input transferInput) (reply, error) {
 	actor, err := s.acting(c, input.UserID)
 	if err != nil {
 		return reply{}, err
@@ -118,14 +102,10 @@ type claimInput struct {
 	Force   *bool  `json:"force"`
 }
 
-func (s *Server) claimConversation(c *call, conversation *Conversation) (reply, error) {
-	input, err := decode[claimInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) claimConversation(c *call, conversation *Conversation, input claimInput) (reply, error) {
 	agent := s.agent(strings.ToLower(input.AgentID))
 	if agent == nil {
-		if _, err := s.findEndUser(strings.ToLower(input.AgentID)); err == nil {
+		if s.endUser(strings.ToLower(input.AgentID)) != nil {
 			return reply{}, bad("User is not admin or agent")
 		}
 		return reply{}, notFound()
@@ -183,10 +163,7 @@ func (s *Server) open(c *call, conversation *Conversation, actor string) {
 	s.enter(c, conversation, StateOpen)
 	s.record(c, conversation, "ConversationReopened", actor, "", nil)
 	s.emit(c, conversation, "ConversationOpen", nil)
-	queue := conversation.QueueID
-	if queue == "" {
-		queue = s.defaultQueue()
-	}
+	queue := cmp.Or(conversation.QueueID, s.defaultQueue())
 	if queue != "" {
 		s.enqueue(c, conversation, queue)
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -38,13 +39,9 @@ var kinds = map[string]struct{ channel, output string }{
 	"Callback":    {"Callback", "PstnPhoneConversation"},
 }
 
-func (s *Server) createConversation(c *call) (reply, error) {
-	input, err := decode[conversationInput](c)
-	if err != nil {
-		return reply{}, err
-	}
-	requester, err := s.findEndUser(strings.ToLower(input.RequesterID))
-	if err != nil {
+func (s *Server) createConversation(c *call, input conversationInput) (reply, error) {
+	requester := s.endUser(strings.ToLower(input.RequesterID))
+	if requester == nil {
 		return reply{}, refusedWith(c.switches.UnknownRequester, "Requester does not exist")
 	}
 	kind := kinds[input.Type]
@@ -65,6 +62,7 @@ func (s *Server) createConversation(c *call) (reply, error) {
 	var message *Message
 	if input.Message != nil && input.Type != "Callback" {
 		conversation.Direction = input.Message.Type
+		var err error
 		if message, err = s.newMessage(c, conversation, *input.Message); err != nil {
 			return reply{}, err
 		}
@@ -133,12 +131,11 @@ func (s *Server) begin(c *call, conversation *Conversation) {
 	conversation.ID = s.conversation
 	s.conversation++
 	s.state.Conversations = append(s.state.Conversations, conversation)
+	activity, author := "ConversationCreatedByCustomer", conversation.RequesterID
 	if conversation.Direction == Outbound {
-		author := c.actor
-		s.record(c, conversation, "ConversationCreatedByAgent", author, "ConversationCreatedAttribute", map[string]any{"subject": conversation.Subject})
-	} else {
-		s.record(c, conversation, "ConversationCreatedByCustomer", conversation.RequesterID, "ConversationCreatedAttribute", map[string]any{"subject": conversation.Subject})
+		activity, author = "ConversationCreatedByAgent", c.actor
 	}
+	s.record(c, conversation, activity, author, "ConversationCreatedAttribute", map[string]any{"subject": conversation.Subject})
 	s.emit(c, conversation, "ConversationCreated", nil)
 	s.emitOther(c, conversation, eventSLA, eventBan, eventUnban)
 }
@@ -178,15 +175,8 @@ func (s *Server) patchConversationAttributes(c *call, conversation *Conversation
 		return reply{}, err
 	}
 	conversation.Attributes = changed
-	updated := map[string]any{}
-	ids := []string{}
-	for id, value := range changed {
-		updated[id] = value
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
 	s.record(c, conversation, "ConversationCustomAttributesUpdated", c.actor, "ConversationCustomAttributesUpdatedAttribute",
-		map[string]any{"updatedAttributeIds": ids, "updatedAttributeValues": updated})
+		map[string]any{"updatedAttributeIds": append([]string{}, slices.Sorted(maps.Keys(changed))...), "updatedAttributeValues": maps.Clone(changed)})
 	s.emit(c, conversation, "ConversationCustomAttributeUpdated", func() map[string]any {
 		return map[string]any{"author": s.webhookUser(c.actor)}
 	})
@@ -198,11 +188,7 @@ type linkInput struct {
 	LinkType string `json:"linkType" validate:"required,oneof=Related SideConversation"`
 }
 
-func (s *Server) linkConversation(c *call, child *Conversation) (reply, error) {
-	input, err := decode[linkInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) linkConversation(c *call, child *Conversation, input linkInput) (reply, error) {
 	parent, err := s.findConversation(*input.ParentID)
 	if err != nil {
 		return reply{}, err

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net/http"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -10,29 +9,15 @@ import (
 // endUserBody is Dixa's EndUser. A nil CustomAttributes omits the attributes, as the
 // list does.
 type endUserBody struct {
-	ID                     string          `json:"id"`
-	CreatedAt              string          `json:"createdAt"`
-	DisplayName            string          `json:"displayName,omitempty"`
-	Email                  string          `json:"email,omitempty"`
-	PhoneNumber            string          `json:"phoneNumber,omitempty"`
-	AdditionalEmails       []string        `json:"additionalEmails"`
-	AdditionalPhoneNumbers []string        `json:"additionalPhoneNumbers"`
-	FirstName              string          `json:"firstName,omitempty"`
-	LastName               string          `json:"lastName,omitempty"`
-	MiddleNames            []string        `json:"middleNames"`
-	AvatarURL              string          `json:"avatarUrl,omitempty"`
-	ExternalID             string          `json:"externalId,omitempty"`
-	CustomAttributes       []attributeBody `json:"customAttributes,omitzero"`
+	ID               string          `json:"id"`
+	CreatedAt        string          `json:"createdAt"`
+	Person                           // its other fields
+	ExternalID       string          `json:"externalId,omitempty"`
+	CustomAttributes []attributeBody `json:"customAttributes,omitzero"`
 }
 
 func (s *Server) endUserBody(user *EndUser, withAttributes bool) endUserBody {
-	body := endUserBody{
-		ID: user.ID, CreatedAt: seconds(user.CreatedAt), DisplayName: user.DisplayName,
-		Email: user.Email, PhoneNumber: user.PhoneNumber,
-		AdditionalEmails: user.AdditionalEmails, AdditionalPhoneNumbers: user.AdditionalPhoneNumbers,
-		FirstName: user.FirstName, LastName: user.LastName, MiddleNames: user.MiddleNames,
-		AvatarURL: user.AvatarURL, ExternalID: user.ExternalID,
-	}
+	body := endUserBody{ID: user.ID, CreatedAt: seconds(user.CreatedAt), Person: user.Person, ExternalID: user.ExternalID}
 	if withAttributes {
 		body.CustomAttributes = s.attributeBodies(user.Attributes)
 	}
@@ -44,27 +29,16 @@ type endUserInput struct {
 	ExternalID *string `json:"externalId"`
 }
 
-type bulkEndUserInput struct {
+type endUserChange struct {
 	ID string `json:"id" validate:"required,uuid"`
 	endUserInput
 }
 
-func (s *Server) findEndUser(id string) (*EndUser, error) {
-	for _, user := range s.state.EndUsers {
-		if user.ID == id {
-			return user, nil
-		}
-	}
-	return nil, notFound()
+func (s *Server) endUser(id string) *EndUser {
+	return first(s.state.EndUsers, func(u *EndUser) bool { return u.ID == id })
 }
 
-func (s *Server) pathEndUser(c *call) (*EndUser, error) {
-	id, err := c.uuid("userId")
-	if err != nil {
-		return nil, err
-	}
-	return s.findEndUser(id)
-}
+func (s *Server) pathEndUser(c *call) (*EndUser, error) { return named(c, "userId", s.endUser) }
 
 func (s *Server) listEndUsers(c *call) (reply, error) {
 	email, phone, externalID := c.filter("email"), c.filter("phone"), c.filter("externalId")
@@ -93,8 +67,7 @@ func (s *Server) listEndUsers(c *call) (reply, error) {
 	if len(matches) == 0 && given > 0 && c.switches.NoEndUser == "404" {
 		return reply{}, notFound()
 	}
-	body, err := page(c, "/endusers", 1000, inOrder(s, matches))
-	return reply{status: http.StatusOK, body: body}, err
+	return page(c, "/endusers", 1000, inOrder(s, matches))
 }
 
 func (s *Server) emailMatches(user *EndUser, email string) bool {
@@ -107,11 +80,7 @@ func (s *Server) emailMatches(user *EndUser, email string) bool {
 	})
 }
 
-func (s *Server) createEndUser(c *call) (reply, error) {
-	input, err := decode[endUserInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) createEndUser(c *call, input endUserInput) (reply, error) {
 	user, clash := s.addEndUser(c, input)
 	if clash != "" {
 		return reply{}, bad("Create EndUser failed with [errors:" + clash + "]")
@@ -135,23 +104,14 @@ func (s *Server) addEndUser(c *call, input endUserInput) (*EndUser, string) {
 	return user, ""
 }
 
-func (s *Server) createEndUsers(c *call) (reply, error) {
-	input, err := decode[struct {
-		Data []endUserInput `json:"data" validate:"dive"`
-	}](c)
-	if err != nil {
-		return reply{}, err
-	}
-	outcomes := []outcome{}
-	for _, item := range input.Data {
+func (s *Server) createEndUsers(c *call, input bulkInput[endUserInput]) (reply, error) {
+	return created(each(input.Data, func(item endUserInput) outcome {
 		user, clash := s.addEndUser(c, item)
 		if clash != "" {
-			outcomes = append(outcomes, failed("Validation", "", "Create EndUser failed with [errors:"+clash+"]"))
-			continue
+			return failed("Validation", "", "Create EndUser failed with [errors:"+clash+"]")
 		}
-		outcomes = append(outcomes, succeeded(s.endUserBody(user, true)))
-	}
-	return created(outcomes)
+		return succeeded(s.endUserBody(user, true))
+	}))
 }
 
 func (s *Server) getEndUser(_ *call, user *EndUser) (reply, error) {
@@ -170,9 +130,9 @@ func (s *Server) nameTooLong(person Person) bool {
 func tooLong(text string, limit int) bool { return limit > 0 && utf8.RuneCountInString(text) > limit }
 
 // changeEndUser applies a patch or replacement and returns the clash, if any.
-func (s *Server) changeEndUser(c *call, user *EndUser, input endUserInput, replace bool) string {
+func (s *Server) changeEndUser(c *call, user *EndUser, input endUserInput) string {
 	person, externalID := input.patch(user.Person), user.ExternalID
-	if replace {
+	if c.replaces() {
 		person, externalID = input.replace(user.Person), ""
 	}
 	if s.nameTooLong(person) {
@@ -186,45 +146,27 @@ func (s *Server) changeEndUser(c *call, user *EndUser, input endUserInput, repla
 	return ""
 }
 
-func (s *Server) updateEndUser(c *call, user *EndUser, replace bool) (reply, error) {
-	input, err := decode[endUserInput](c)
-	if err != nil {
-		return reply{}, err
-	}
-	if replace && input.DisplayName == nil {
+func (s *Server) updateEndUser(c *call, user *EndUser, input endUserInput) (reply, error) {
+	if c.replaces() && input.DisplayName == nil {
 		return reply{}, bad(messageDecoding)
 	}
-	if clash := s.changeEndUser(c, user, input, replace); clash != "" {
+	if clash := s.changeEndUser(c, user, input); clash != "" {
 		return reply{}, bad("Updating EndUser [id:" + user.ID + "] failed with [errors:" + clash + "]")
 	}
 	return ok(s.endUserBody(user, true))
 }
 
-func (s *Server) putEndUser(c *call, user *EndUser) (reply, error) {
-	return s.updateEndUser(c, user, true)
-}
-
-func (s *Server) patchEndUser(c *call, user *EndUser) (reply, error) {
-	return s.updateEndUser(c, user, false)
-}
-
-func (s *Server) updateEndUsers(c *call, replace bool) (reply, error) {
-	input, err := decode[struct {
-		Data []bulkEndUserInput `json:"data" validate:"dive"`
-	}](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) updateEndUsers(c *call, input bulkInput[endUserChange]) (reply, error) {
 	outcomes := []outcome{}
 	for _, item := range input.Data {
-		user, err := s.findEndUser(item.ID)
+		user := s.endUser(item.ID)
 		switch {
-		case err != nil:
+		case user == nil:
 			outcomes = append(outcomes, failed("NotFound", item.ID, "EndUser not found"))
-		case replace && item.DisplayName == nil:
+		case c.replaces() && item.DisplayName == nil:
 			return reply{}, bad(messageDecoding)
 		default:
-			if clash := s.changeEndUser(c, user, item.endUserInput, replace); clash != "" {
+			if clash := s.changeEndUser(c, user, item.endUserInput); clash != "" {
 				outcomes = append(outcomes, failed("Validation", item.ID, s.updateFailure("EndUser", item.ID, clash)))
 				continue
 			}
@@ -233,9 +175,6 @@ func (s *Server) updateEndUsers(c *call, replace bool) (reply, error) {
 	}
 	return ok(outcomes)
 }
-
-func (s *Server) putEndUsers(c *call) (reply, error)   { return s.updateEndUsers(c, true) }
-func (s *Server) patchEndUsers(c *call) (reply, error) { return s.updateEndUsers(c, false) }
 
 func (s *Server) patchEndUserAttributes(c *call, user *EndUser) (reply, error) {
 	changed, err := s.patchedAttributes(c, "Contact", user.Attributes)
@@ -256,6 +195,5 @@ func (s *Server) listEndUserConversations(c *call, user *EndUser) (reply, error)
 	if c.switches.ConversationOrder == NewestFirst {
 		slices.Reverse(listed)
 	}
-	body, err := page(c, "/endusers/"+user.ID+"/conversations", 1000, listed)
-	return reply{status: http.StatusOK, body: body}, err
+	return page(c, "/endusers/"+user.ID+"/conversations", 1000, listed)
 }

@@ -26,9 +26,9 @@ var eventNames = []string{
 // EventNames lists the events that a subscription can name.
 func EventNames() []string { return slices.Clone(eventNames) }
 
-// guessedEvents are events for which no documentation of the data beyond the
-// conversation was found. Their members are sent only if the switch
-// webhooks.guessedMembers is set.
+// guessedEvents are the events for which neither a published event_fqn nor
+// documentation of the data beyond the conversation was found. The switches
+// webhooks.unconfirmedNames and webhooks.guessedMembers decide about them.
 var guessedEvents = []string{
 	"ConversationAssigned", "ConversationUnassigned", "ConversationTransferred",
 	"ConversationTagRemoved", "ConversationCustomAttributeUpdated", "ConversationEndUserReplaced",
@@ -45,11 +45,11 @@ type eventPayload struct {
 	Data           map[string]any `json:"data"`
 }
 
-// fqn returns an event's name in the notation of payloads: ConversationTagAdded
-// becomes CONVERSATION_TAG_ADDED.
-func fqn(event string) string {
+// upperSnake converts an event's name or a value of the API to the notation of
+// webhooks: ConversationTagAdded becomes CONVERSATION_TAG_ADDED.
+func upperSnake(value string) string {
 	var out strings.Builder
-	runes := []rune(event)
+	runes := []rune(value)
 	for i, r := range runes {
 		startsWord := i > 0 && unicode.IsUpper(r) &&
 			(!unicode.IsUpper(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1]))
@@ -59,16 +59,6 @@ func fqn(event string) string {
 		out.WriteRune(unicode.ToUpper(r))
 	}
 	return out.String()
-}
-
-// upperSnake converts an API value to the notation of webhooks: WidgetChat becomes
-// WIDGET_CHAT.
-func upperSnake(value string) string { return fqn(value) }
-
-// unconfirmedNames are the events for which no published event_fqn was found.
-var unconfirmedNames = []string{
-	"ConversationAssigned", "ConversationUnassigned", "ConversationTagRemoved", "ConversationEndUserReplaced",
-	"ConversationCustomAttributeUpdated", "ConversationTransferred",
 }
 
 // Events with neither a published name nor published data. The switch
@@ -86,8 +76,8 @@ const (
 // emit sends an event to its subscriptions. members returns the data beyond the
 // conversation. It is called only if a subscription receives the event.
 func (s *Server) emit(c *call, conversation *Conversation, event string, members func() map[string]any) {
-	name := fqn(event)
-	if s.switches.Webhooks.UnconfirmedNames == "api" && slices.Contains(unconfirmedNames, event) {
+	name := upperSnake(event)
+	if s.switches.Webhooks.UnconfirmedNames == "api" && slices.Contains(guessedEvents, event) {
 		name = event
 	}
 	s.emitAs(c, conversation, event, name, members)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -107,10 +108,7 @@ func (s *Server) fetch(ctx context.Context, address string, switches Switches) d
 	if int64(len(body)) > switches.MaxAttachmentBytes {
 		return fail(errors.New("file too large"))
 	}
-	contentType := response.Header.Get("Content-Type")
-	if contentType == "" {
-		contentType = http.DetectContentType(body)
-	}
+	contentType := cmp.Or(response.Header.Get("Content-Type"), http.DetectContentType(body))
 	if !takenType(switches.AttachmentTypes, contentType) {
 		return fail(errors.New("content type not accepted"))
 	}

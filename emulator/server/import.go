@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -52,13 +53,9 @@ type partialError struct {
 
 // importConversation creates a conversation with its history. Errors in parts of it
 // are reported next to the id.
-func (s *Server) importConversation(c *call) (reply, error) {
-	input, err := decode[importInput](c)
-	if err != nil {
-		return reply{}, err
-	}
-	requester, err := s.findEndUser(strings.ToLower(input.RequesterID))
-	if err != nil {
+func (s *Server) importConversation(c *call, input importInput) (reply, error) {
+	requester := s.endUser(strings.ToLower(input.RequesterID))
+	if requester == nil {
 		return reply{}, bad("Requester does not exist")
 	}
 	conversation := &Conversation{
@@ -125,10 +122,8 @@ func (s *Server) importMessage(c *call, conversation *Conversation, input import
 	}
 	if input.Type == "OutboundImport" {
 		message.Direction, message.AuthorID = Outbound, strings.ToLower(input.AgentID)
-	} else if id := strings.ToLower(input.Attributes.RequesterID); id != "" {
-		if _, err := s.findEndUser(id); err == nil {
-			message.AuthorID = id
-		}
+	} else if id := strings.ToLower(input.Attributes.RequesterID); s.endUser(id) != nil {
+		message.AuthorID = id
 	}
 	if conversation.mail() {
 		s.address(conversation, message, conversation.ContactPoint)
@@ -156,10 +151,7 @@ func (s *Server) importMessage(c *call, conversation *Conversation, input import
 // listFlows returns a phone flow for each number or a mail flow for each mailbox.
 // Flows themselves are not emulated.
 func (s *Server) listFlows(c *call) (reply, error) {
-	channel := c.query.Get("channel")
-	if channel == "" {
-		channel = "PstnPhone"
-	}
+	channel := cmp.Or(c.query.Get("channel"), "PstnPhone")
 	flows := []map[string]string{}
 	for i, endpoint := range s.state.ContactEndpoints {
 		contact := endpoint.Number

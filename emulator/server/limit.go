@@ -21,8 +21,6 @@ const (
 	LimitOff = "off"
 )
 
-var limitReadings = []string{LimitBoth, LimitBucket, LimitWindow, LimitOff}
-
 // Limit is the request limit of each token.
 type Limit struct {
 	// Reading is LimitBoth, LimitBucket, LimitWindow or LimitOff. Defaults to LimitBoth.

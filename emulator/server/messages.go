@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"math"
-	"net/http"
 	"net/mail"
 	"strconv"
 	"strings"
@@ -110,7 +109,7 @@ func (s *Server) address(conversation *Conversation, message *Message, mailbox s
 	endpoint, _ := s.contactEndpoint(mailbox)
 	shop := Contact{Email: mailbox, Name: endpoint.Name}
 	customer := Contact{}
-	if user, err := s.findEndUser(conversation.RequesterID); err == nil {
+	if user := s.endUser(conversation.RequesterID); user != nil {
 		customer = Contact{Email: user.Email, Name: user.DisplayName}
 	}
 	message.From, message.To = customer, []Contact{shop}
@@ -153,8 +152,8 @@ func (s *Server) copies(values []string) ([]Contact, error) {
 	contacts := []Contact{}
 	for _, value := range values {
 		if isUUID(value) && s.switches.CopyAddresses != "email" {
-			user, err := s.findEndUser(strings.ToLower(value))
-			if err != nil || user.Email == "" {
+			user := s.endUser(strings.ToLower(value))
+			if user == nil || user.Email == "" {
 				return nil, bad("Invalid input for Message")
 			}
 			contacts = append(contacts, Contact{Email: user.Email, Name: user.DisplayName})
@@ -205,11 +204,7 @@ func (s *Server) autoReply(c *call, conversation *Conversation) {
 	})
 }
 
-func (s *Server) createMessage(c *call, conversation *Conversation) (reply, error) {
-	input, err := decode[messageInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) createMessage(c *call, conversation *Conversation, input messageInput) (reply, error) {
 	message, err := s.deliver(c, conversation, input)
 	if err != nil {
 		return reply{}, err
@@ -257,5 +252,5 @@ func (s *Server) listMessages(c *call, conversation *Conversation) (reply, error
 			bodies = append(bodies, s.messageBody(c, conversation, message))
 		}
 	}
-	return reply{status: http.StatusOK, body: envelope{Data: bodies}}, nil
+	return ok(bodies)
 }

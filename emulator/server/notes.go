@@ -38,11 +38,7 @@ func (s *Server) noteText(text string) string {
 	return text
 }
 
-func (s *Server) createNote(c *call, conversation *Conversation) (reply, error) {
-	input, err := decode[noteInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) createNote(c *call, conversation *Conversation, input noteInput) (reply, error) {
 	note, err := s.addNote(c, conversation, input)
 	if err != nil {
 		return reply{}, err
@@ -50,24 +46,14 @@ func (s *Server) createNote(c *call, conversation *Conversation) (reply, error) 
 	return ok(s.noteBody(conversation, note))
 }
 
-func (s *Server) createNotes(c *call, conversation *Conversation) (reply, error) {
-	input, err := decode[struct {
-		Data []noteInput `json:"data" validate:"dive"`
-	}](c)
-	if err != nil {
-		return reply{}, err
-	}
-	outcomes := []outcome{}
-	for _, item := range input.Data {
+func (s *Server) createNotes(c *call, conversation *Conversation, input bulkInput[noteInput]) (reply, error) {
+	return ok(each(input.Data, func(item noteInput) outcome {
 		note, err := s.addNote(c, conversation, item)
 		if err != nil {
-			message := "An agent with id:" + item.AgentID + " cannot be found in org."
-			outcomes = append(outcomes, failed("", "", message))
-			continue
+			return failed("", "", "An agent with id:"+item.AgentID+" cannot be found in org.")
 		}
-		outcomes = append(outcomes, succeeded(s.noteBody(conversation, note)))
-	}
-	return ok(outcomes)
+		return succeeded(s.noteBody(conversation, note))
+	}))
 }
 
 func (s *Server) addNote(c *call, conversation *Conversation, input noteInput) (*Note, error) {

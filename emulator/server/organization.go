@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"maps"
 	"net/mail"
 	"slices"
 	"strings"
@@ -104,11 +105,7 @@ func (s *Server) definitionBody(d *AttributeDefinition) definitionBody {
 func (d *AttributeDefinition) isSelect() bool { return len(d.Options) > 0 }
 
 func (s *Server) listAttributes(*call) (reply, error) {
-	bodies := []definitionBody{}
-	for _, definition := range s.state.Attributes {
-		bodies = append(bodies, s.definitionBody(definition))
-	}
-	return ok(inOrder(s, bodies))
+	return ok(inOrder(s, each(s.state.Attributes, s.definitionBody)))
 }
 
 func (s *Server) getAttribute(c *call) (reply, error) {
@@ -145,9 +142,7 @@ func (s *Server) patchedAttributes(c *call, entity string, values map[string]any
 		return nil, bad(messageDecoding)
 	}
 	changed := map[string]any{}
-	for id, value := range values {
-		changed[id] = value
-	}
+	maps.Copy(changed, values)
 	for id, raw := range patch {
 		if !isUUID(id) {
 			return nil, bad(messageDecoding)
@@ -162,10 +157,7 @@ func (s *Server) patchedAttributes(c *call, entity string, values map[string]any
 		case string(raw) == "null":
 			delete(changed, definition.ID)
 		case json.Unmarshal(raw, &text) == nil:
-			if definition.isSelect() {
-				return nil, bad("Invalid input for patching")
-			}
-			if tooLong(text, c.switches.MaxAttributeChars) {
+			if definition.isSelect() || tooLong(text, c.switches.MaxAttributeChars) {
 				return nil, bad("Invalid input for patching")
 			}
 			changed[definition.ID] = text

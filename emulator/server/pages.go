@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"encoding/base64"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -25,20 +26,20 @@ func inOrder[T any](s *Server, items []T) []T {
 	return items
 }
 
-// page returns one page of a list. path is the operation's path without the version.
+// page replies with one page of a list. path is the operation's path without the version.
 // largest is the largest page size unless a switch overrides it. The page key
 // encodes the size and the filters, so that clients send nothing else for later
 // pages.
-func page[T any](c *call, path string, largest int, items []T) (envelope, error) {
+func page[T any](c *call, path string, largest int, items []T) (reply, error) {
 	largest = cmp.Or(c.switches.MaxPageLimit, largest)
 	limit, offset := min(c.switches.DefaultPageLimit, largest), 0
 	if text := c.query.Get("pageLimit"); text != "" {
 		asked, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || asked < 1 {
-			return envelope{}, bad(messageInvalid)
+			return reply{}, bad(messageInvalid)
 		}
 		if int(asked) > largest && c.switches.PageLimitTooLarge == Rejected {
-			return envelope{}, bad(messageInvalid)
+			return reply{}, bad(messageInvalid)
 		}
 		limit = min(int(asked), largest)
 	}
@@ -47,7 +48,7 @@ func page[T any](c *call, path string, largest int, items []T) (envelope, error)
 		size, sizeErr := strconv.Atoi(key.Get("pageLimit"))
 		number, numberErr := strconv.Atoi(key.Get("offset"))
 		if sizeErr != nil || numberErr != nil || size < 1 || number < 0 {
-			return envelope{}, bad(messageInvalid)
+			return reply{}, bad(messageInvalid)
 		}
 		if c.query.Get("pageLimit") == "" {
 			limit = size
@@ -71,7 +72,7 @@ func page[T any](c *call, path string, largest int, items []T) (envelope, error)
 	if meta != (pageMeta{}) {
 		result.Meta = &meta
 	}
-	return result, nil
+	return reply{status: http.StatusOK, body: result}, nil
 }
 
 func (c *call) pageLink(path string, limit, offset int) string {

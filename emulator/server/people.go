@@ -22,6 +22,9 @@ type personInput struct {
 	AvatarURL              *string   `json:"avatarUrl"`
 }
 
+// replaces reports whether the request replaces what it changes.
+func (c *call) replaces() bool { return c.request.Method == http.MethodPut }
+
 // patch returns person with the given fields replaced.
 func (in personInput) patch(person Person) Person {
 	set(&person.DisplayName, in.DisplayName)
@@ -43,15 +46,9 @@ func (in personInput) replace(person Person) Person {
 }
 
 func (p Person) tidy() Person {
-	if p.AdditionalEmails == nil {
-		p.AdditionalEmails = []string{}
-	}
-	if p.AdditionalPhoneNumbers == nil {
-		p.AdditionalPhoneNumbers = []string{}
-	}
-	if p.MiddleNames == nil {
-		p.MiddleNames = []string{}
-	}
+	p.AdditionalEmails = append([]string{}, p.AdditionalEmails...)
+	p.AdditionalPhoneNumbers = append([]string{}, p.AdditionalPhoneNumbers...)
+	p.MiddleNames = append([]string{}, p.MiddleNames...)
 	return p
 }
 
@@ -129,6 +126,11 @@ func sameEmail(a, b, comparison string) bool {
 		return a == b
 	}
 	return strings.EqualFold(a, b)
+}
+
+// bulkInput is the request of most bulk operations.
+type bulkInput[T any] struct {
+	Data []T `json:"data" validate:"dive"`
 }
 
 // outcome is one item of a bulk response.

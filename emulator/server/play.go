@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -108,10 +107,7 @@ func (s *Server) playOne(c *call, step Step, act func(*call, *Conversation, Step
 	defer s.mu.Unlock()
 	s.settle()
 	c.now, c.switches, c.actor = s.clock(), s.switches, s.tokenUser()
-	id := step.Conversation
-	if id == 0 {
-		id = s.conversation - 1
-	}
+	id := cmp.Or(step.Conversation, s.conversation-1)
 	conversation, err := s.findConversation(id)
 	if err != nil {
 		return errors.New("conversation not found")
@@ -142,11 +138,11 @@ func (s *Server) agentStep(c *call, conversation *Conversation, step Step) error
 	case PlayTag:
 		return s.tagByHand(c, conversation, strings.TrimSpace(step.Tag), agent.ID)
 	case PlayUntag:
-		at := slices.IndexFunc(s.state.Tags, func(t *Tag) bool { return t.Name == strings.TrimSpace(step.Tag) })
-		if at < 0 {
+		tag := first(s.state.Tags, func(t *Tag) bool { return t.Name == strings.TrimSpace(step.Tag) })
+		if tag == nil {
 			return fmt.Errorf("tag %q not found", step.Tag)
 		}
-		s.removeTag(c, conversation, s.state.Tags[at], agent.ID)
+		s.removeTag(c, conversation, tag, agent.ID)
 	case PlayNote:
 		_, err := s.addNote(c, conversation, noteInput{Message: &step.Text, AgentID: agent.ID})
 		return err
@@ -226,8 +222,8 @@ func (s *Server) handOver(c *call, conversation *Conversation, step Step, actor 
 			s.transfer(c, conversation, queue, actor)
 		}
 	case step.Action == PlayReplace:
-		user, err := s.findEndUser(step.EndUser)
-		if err != nil {
+		user := s.endUser(step.EndUser)
+		if user == nil {
 			return fmt.Errorf("end user %q not found", step.EndUser)
 		}
 		s.replaceEndUser(c, conversation, user, actor)

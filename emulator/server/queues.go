@@ -40,45 +40,39 @@ func (s *Server) queueBody(queue *Queue) map[string]any {
 }
 
 func (s *Server) listQueues(*call) (reply, error) {
-	bodies := []map[string]any{}
-	for _, queue := range s.state.Queues {
-		bodies = append(bodies, s.queueBody(queue))
-	}
-	return ok(inOrder(s, bodies))
+	return ok(inOrder(s, each(s.state.Queues, s.queueBody)))
 }
 
 func (s *Server) getQueue(_ *call, queue *Queue) (reply, error) {
 	return ok(s.queueBody(queue))
 }
 
+type queueInput struct {
+	Request *struct {
+		Name                *string `json:"name" validate:"required"`
+		CallFunctionality   *bool   `json:"callFunctionality" validate:"required"`
+		IsDefault           *bool   `json:"isDefault" validate:"required"`
+		IsDoNotOfferEnabled *bool   `json:"isDoNotOfferEnabled" validate:"required"`
+
+		QueueThresholds              map[string]int `json:"queueThresholds"`
+		OfferTimeout                 *int           `json:"offerTimeout"`
+		OfferAlgorithm               *string        `json:"offerAlgorithm" validate:"omitempty,oneof=AgentPriorityOneAtATimeRandom AllAtOnce AgentPriorityLongestIdle AgentPriorityAllAtOnce LongestIdle OneAtATimeRandom"`
+		WrapupTimeout                *int           `json:"wrapupTimeout"`
+		Priority                     *int           `json:"priority"`
+		OfferAbandonedConversations  *bool          `json:"offerAbandonedConversations"`
+		DoNotOfferTimeouts           map[string]int `json:"doNotOfferTimeouts"`
+		PreferredAgentTimeouts       map[string]int `json:"preferredAgentTimeouts"`
+		IsPreferredAgentEnabled      *bool          `json:"isPreferredAgentEnabled"`
+		PreferredAgentOfflineTimeout *int           `json:"preferredAgentOfflineTimeout"`
+		PersonalAgentOfflineTimeout  *int           `json:"personalAgentOfflineTimeout"`
+		IsRestricted                 *bool          `json:"isRestricted"`
+	} `json:"request" validate:"required"`
+}
+
 // createQueue expects its body wrapped in "request" and returns some fields under
 // other names.
-func (s *Server) createQueue(c *call) (reply, error) {
-	checked, err := decode[struct {
-		Request *struct {
-			Name                *string `json:"name" validate:"required"`
-			CallFunctionality   *bool   `json:"callFunctionality" validate:"required"`
-			IsDefault           *bool   `json:"isDefault" validate:"required"`
-			IsDoNotOfferEnabled *bool   `json:"isDoNotOfferEnabled" validate:"required"`
-
-			QueueThresholds              map[string]int `json:"queueThresholds"`
-			OfferTimeout                 *int           `json:"offerTimeout"`
-			OfferAlgorithm               *string        `json:"offerAlgorithm" validate:"omitempty,oneof=AgentPriorityOneAtATimeRandom AllAtOnce AgentPriorityLongestIdle AgentPriorityAllAtOnce LongestIdle OneAtATimeRandom"`
-			WrapupTimeout                *int           `json:"wrapupTimeout"`
-			Priority                     *int           `json:"priority"`
-			OfferAbandonedConversations  *bool          `json:"offerAbandonedConversations"`
-			DoNotOfferTimeouts           map[string]int `json:"doNotOfferTimeouts"`
-			PreferredAgentTimeouts       map[string]int `json:"preferredAgentTimeouts"`
-			IsPreferredAgentEnabled      *bool          `json:"isPreferredAgentEnabled"`
-			PreferredAgentOfflineTimeout *int           `json:"preferredAgentOfflineTimeout"`
-			PersonalAgentOfflineTimeout  *int           `json:"personalAgentOfflineTimeout"`
-			IsRestricted                 *bool          `json:"isRestricted"`
-		} `json:"request" validate:"required"`
-	}](c)
-	if err != nil {
-		return reply{}, err
-	}
-	in := checked.Request
+func (s *Server) createQueue(_ *call, wrapped queueInput) (reply, error) {
+	in := wrapped.Request
 	settings := map[string]any{"isDoNotOfferEnabled": *in.IsDoNotOfferEnabled}
 	keep(settings, "offerTimeout", in.OfferTimeout)
 	keep(settings, "offeringAlgorithm", in.OfferAlgorithm)
@@ -125,35 +119,22 @@ type queueMembersInput struct {
 	AgentIDs []string `json:"agentIds" validate:"max=10,unique,dive,uuid"`
 }
 
-func (s *Server) addQueueMembers(c *call, queue *Queue) (reply, error) {
-	input, err := decode[queueMembersInput](c)
-	if err != nil {
-		return reply{}, err
-	}
-	outcomes := []outcome{}
-	for _, id := range input.AgentIDs {
+func (s *Server) addQueueMembers(c *call, queue *Queue, input queueMembersInput) (reply, error) {
+	return ok(each(input.AgentIDs, func(id string) outcome {
 		id = strings.ToLower(id)
-		if s.agent(id) == nil {
-			if _, err := s.findEndUser(id); err == nil {
-				outcomes = append(outcomes, failed("Validation", id, "Member is neither Agent or Admin"))
-			} else {
-				outcomes = append(outcomes, failed("NotFound", id, "User not found"))
-			}
-			continue
-		}
-		if !slices.Contains(queue.Members, id) {
+		switch {
+		case s.agent(id) == nil && s.endUser(id) != nil:
+			return failed("Validation", id, "Member is neither Agent or Admin")
+		case s.agent(id) == nil:
+			return failed("NotFound", id, "User not found")
+		case !slices.Contains(queue.Members, id):
 			queue.Members = append(queue.Members, id)
 		}
-		outcomes = append(outcomes, succeeded(id))
-	}
-	return ok(outcomes)
+		return succeeded(id)
+	}))
 }
 
-func (s *Server) removeQueueMembers(c *call, queue *Queue) (reply, error) {
-	input, err := decode[queueMembersInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) removeQueueMembers(c *call, queue *Queue, input queueMembersInput) (reply, error) {
 	queue.Members = slices.DeleteFunc(queue.Members, func(id string) bool { return slices.Contains(input.AgentIDs, id) })
 	return empty(http.StatusNoContent)
 }

@@ -2,8 +2,6 @@ package server
 
 import (
 	"cmp"
-	"net/http"
-	"slices"
 )
 
 type ratingBody struct {
@@ -31,19 +29,17 @@ func (s *Server) listRatings(_ *call, conversation *Conversation) (reply, error)
 			rating.AgentID, rating.UserID, rating.Status, conversation.Language, times,
 		})
 	}
-	return reply{status: http.StatusOK, body: envelope{Data: bodies}}, nil
+	return ok(bodies)
 }
 
-func (s *Server) offerRating(c *call, conversation *Conversation) (reply, error) {
-	input, err := decode[struct {
-		UserID    string   `json:"userId" validate:"omitempty,uuid"`
-		AgentID   string   `json:"agentId" validate:"omitempty,uuid"`
-		Type      string   `json:"ratingType" validate:"required,oneof=Csat Nps ThumbsUpOrDown"`
-		OfferedAt *instant `json:"offeredAt"`
-	}](c)
-	if err != nil {
-		return reply{}, err
-	}
+type ratingOfferInput struct {
+	UserID    string   `json:"userId" validate:"omitempty,uuid"`
+	AgentID   string   `json:"agentId" validate:"omitempty,uuid"`
+	Type      string   `json:"ratingType" validate:"required,oneof=Csat Nps ThumbsUpOrDown"`
+	OfferedAt *instant `json:"offeredAt"`
+}
+
+func (s *Server) offerRating(c *call, conversation *Conversation, input ratingOfferInput) (reply, error) {
 	rating := &Rating{
 		ID: s.newID(), Type: input.Type, Status: "Offered", OfferedAt: c.now,
 		UserID:  cmp.Or(input.UserID, conversation.RequesterID),
@@ -64,31 +60,24 @@ func (s *Server) offerRating(c *call, conversation *Conversation) (reply, error)
 // ratingScale holds the lowest and highest value of each type.
 var ratingScale = map[string][2]int{"Csat": {1, 5}, "Nps": {0, 10}, "ThumbsUpOrDown": {0, 1}}
 
-func (s *Server) submitRating(c *call) (reply, error) {
-	conversation, err := s.pathConversation(c)
-	if err != nil {
-		return reply{}, bad(messageInvalid) // the operation documents no 404
-	}
-	input, err := decode[struct {
-		Result struct {
-			Type  string `json:"_type" validate:"required,oneof=Csat Nps ThumbsUpOrDown"`
-			Value *int   `json:"value" validate:"required"`
-		} `json:"ratingResult" validate:"required"`
-		UserID      *string  `json:"userId"`
-		Comment     string   `json:"comment"`
-		SubmittedAt *instant `json:"submittedAt"`
-	}](c)
-	if err != nil {
-		return reply{}, err
-	}
+type ratingInput struct {
+	Result struct {
+		Type  string `json:"_type" validate:"required,oneof=Csat Nps ThumbsUpOrDown"`
+		Value *int   `json:"value" validate:"required"`
+	} `json:"ratingResult" validate:"required"`
+	UserID      *string  `json:"userId"`
+	Comment     string   `json:"comment"`
+	SubmittedAt *instant `json:"submittedAt"`
+}
+
+func (s *Server) submitRating(c *call, conversation *Conversation, input ratingInput) (reply, error) {
 	id := c.request.PathValue("ratingId")
-	at := slices.IndexFunc(conversation.Ratings, func(r *Rating) bool { return r.ID == id })
+	rating := first(conversation.Ratings, func(r *Rating) bool { return r.ID == id })
 	scale := ratingScale[input.Result.Type]
-	if at < 0 || conversation.Ratings[at].Type != input.Result.Type ||
+	if rating == nil || rating.Type != input.Result.Type ||
 		*input.Result.Value < scale[0] || *input.Result.Value > scale[1] {
 		return reply{}, bad(messageInvalid)
 	}
-	rating := conversation.Ratings[at]
 	when := c.now
 	if input.SubmittedAt != nil {
 		when = input.SubmittedAt.Time

@@ -1,8 +1,8 @@
 package server
 
 import (
+	"cmp"
 	"html"
-	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -65,8 +65,7 @@ func (s *Server) searchText(c *call) (reply, error) {
 		return reply{}, err
 	}
 	hits := s.search(c, query, exact, func(*Conversation) bool { return true })
-	body, err := page(c, searchPath, 50, hits)
-	return reply{status: http.StatusOK, body: body}, err
+	return page(c, searchPath, 50, hits)
 }
 
 func (s *Server) searchFilters(c *call) (reply, error) {
@@ -99,8 +98,7 @@ func (s *Server) searchFilters(c *call) (reply, error) {
 	for i := range hits {
 		hits[i].InnerHits = nil // only the deprecated operation returns them
 	}
-	body, err := page(c, searchPath, 50, hits)
-	return reply{status: http.StatusOK, body: body}, err
+	return page(c, searchPath, 50, hits)
 }
 
 // search finds text in subjects, messages and customers. An inexact search requires
@@ -144,7 +142,7 @@ func (s *Server) searchOne(c *call, conversation *Conversation, words []string) 
 	if marked, found := look(conversation.Subject); found {
 		hit.Highlights["subject"] = []string{marked}
 	}
-	if user, err := s.findEndUser(conversation.RequesterID); err == nil {
+	if user := s.endUser(conversation.RequesterID); user != nil {
 		look(user.DisplayName + " " + user.Email)
 	}
 	for _, message := range conversation.Messages {
@@ -200,17 +198,12 @@ func (s *Server) searchValues(conversation *Conversation, field string) []string
 	case "Direction":
 		value = strings.ToLower(conversation.Direction)
 	case "Status":
-		value = map[string]string{StateClosed: "closed", StateOpen: "open"}[conversation.State]
-		if value == "" {
-			value = "pending"
-		}
+		value = cmp.Or(map[string]string{StateClosed: "closed", StateOpen: "open"}[conversation.State], "pending")
 	case "Channel":
 		value = map[string]string{
 			"WidgetChat": "chat", "Messenger": "dixamessenger", "PstnPhone": "phone",
 		}[conversation.Channel]
-		if value == "" {
-			value = strings.ToLower(conversation.Channel)
-		}
+		value = cmp.Or(value, strings.ToLower(conversation.Channel))
 	case "TagId":
 		return conversation.TagIDs
 	}

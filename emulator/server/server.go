@@ -50,9 +50,6 @@ type Options struct {
 	// advance by itself, asynchronous work runs at the first request or Settle after
 	// it is moved.
 	Clock func() time.Time
-	// HTTPClient fetches attachments and delivers webhooks. Defaults to a client
-	// without a proxy. The switches limit the duration of each request.
-	HTTPClient *http.Client
 	// Logger receives one line per request at debug level. Defaults to no logging.
 	Logger *slog.Logger
 }
@@ -99,20 +96,18 @@ func New(options Options) *Server {
 	s := &Server{
 		options: options,
 		clock:   options.Clock,
-		client:  options.HTTPClient,
 		log:     options.Logger,
 		closing: make(chan struct{}),
+		// Without a proxy. The switches limit the duration of each request.
+		client: &http.Client{Transport: &http.Transport{
+			MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: 10 * time.Second,
+		}},
 	}
 	if s.clock == nil {
 		s.clock = time.Now
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
-	}
-	if s.client == nil {
-		s.client = &http.Client{Transport: &http.Transport{
-			MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: 10 * time.Second,
-		}}
 	}
 	s.Reset()
 	s.deliveries.start(s)
@@ -126,23 +121,15 @@ func (s *Server) Reset() {
 	seed := s.options.Seed.completed()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state = State{
+	s.state = clone(State{
 		Organization: Organization{
 			ID: s.options.OrganizationID, Name: s.options.OrganizationName,
 			Subdomain: "demo-shop", Status: "Active",
 		},
-		EndUsers: []*EndUser{}, Tags: []*Tag{}, Conversations: []*Conversation{},
-		Activity: []*Activity{}, Webhooks: []*Webhook{}, Anonymizations: []*Anonymization{},
-	}
-	copied := clone(State{
-		EndUsers: seed.EndUsers, Agents: seed.Agents, Teams: seed.Teams, Queues: seed.Queues,
-		ContactEndpoints: seed.ContactEndpoints, Attributes: seed.Attributes, Tags: seed.Tags,
+		EndUsers: append([]*EndUser{}, seed.EndUsers...), Agents: seed.Agents, Teams: seed.Teams, Queues: seed.Queues,
+		ContactEndpoints: seed.ContactEndpoints, Attributes: seed.Attributes, Tags: append([]*Tag{}, seed.Tags...),
+		Conversations: []*Conversation{}, Activity: []*Activity{}, Webhooks: []*Webhook{}, Anonymizations: []*Anonymization{},
 	})
-	s.state.Agents, s.state.Teams, s.state.Queues = copied.Agents, copied.Teams, copied.Queues
-	s.state.ContactEndpoints, s.state.Attributes = copied.ContactEndpoints, copied.Attributes
-	s.state.EndUsers = append(s.state.EndUsers, copied.EndUsers...)
-	s.state.Tags = append(s.state.Tags, copied.Tags...)
-
 	s.files, s.externalIDs, s.gauges = map[string]storedFile{}, map[string]bool{}, map[string]*gauge{}
 	s.tokens = map[string]bool{s.options.Token: true}
 	for _, token := range s.options.Tokens {
@@ -365,10 +352,8 @@ func origin(r *http.Request) string {
 // tokenUser returns the user that API calls act as: the first administrator or, if
 // there is none, the first agent. Without agents, it returns the organisation's id.
 func (s *Server) tokenUser() string {
-	for _, agent := range s.state.Agents {
-		if agent.isAdmin() {
-			return agent.ID
-		}
+	if admin := first(s.state.Agents, (*Agent).isAdmin); admin != nil {
+		return admin.ID
 	}
 	if len(s.state.Agents) > 0 {
 		return s.state.Agents[0].ID

@@ -2,8 +2,8 @@ package server
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -69,54 +69,52 @@ const (
 )
 
 // Switches select the emulator's behaviour if Dixa's is undocumented, and how much
-// it misbehaves. The zero value selects every default. Each field's comment names
-// its settings, the default first.
+// it misbehaves. The zero value selects every default. The tag "one" lists a switch's
+// settings, the default first; the README in the parent directory says what each
+// means.
 type Switches struct {
-	// ExternalID is the reading of a message's externalId: organization,
-	// conversation, stored or dropped.
-	ExternalID string `json:"externalId,omitempty"`
+	// ExternalID is the reading of a message's externalId.
+	ExternalID string `json:"externalId,omitempty" one:"organization conversation stored dropped"`
 	// FailedCreateBurnsExternalID makes a create or message that was refused because
 	// of an attachment consume its externalId, so that the same key is refused
 	// later.
 	FailedCreateBurnsExternalID bool `json:"failedCreateBurnsExternalId"`
 
-	// EmailFilter is how ?email= compares addresses: insensitive or exact.
-	EmailFilter string `json:"emailFilter,omitempty"`
+	// EmailFilter is how ?email= compares addresses.
+	EmailFilter string `json:"emailFilter,omitempty" one:"insensitive exact"`
 	// EmailFilterAdditional makes ?email= also match additionalEmails.
 	EmailFilterAdditional bool `json:"emailFilterAdditional"`
-	// EmailUniqueness is how EmailExists compares addresses: insensitive or exact.
-	EmailUniqueness string `json:"emailUniqueness,omitempty"`
-	// NoEndUser is the response of GET /endusers if a filter matches no end user:
-	// empty (200 with []) or 404.
-	NoEndUser string `json:"noEndUser,omitempty"`
-	// DuplicatePhone is the response to a phone number that another user has:
-	// rejected (PhoneNumberExists) or accepted.
-	DuplicatePhone string `json:"duplicatePhone,omitempty"`
-	// PhoneFormat is the accepted format of phone numbers: any or e164.
-	PhoneFormat string `json:"phoneFormat,omitempty"`
+	// EmailUniqueness is how EmailExists compares addresses.
+	EmailUniqueness string `json:"emailUniqueness,omitempty" one:"insensitive exact"`
+	// NoEndUser is the response of GET /endusers if a filter matches no end user: an
+	// empty list or 404.
+	NoEndUser string `json:"noEndUser,omitempty" one:"empty 404"`
+	// DuplicatePhone is the response to a phone number that another user has.
+	DuplicatePhone string `json:"duplicatePhone,omitempty" one:"rejected accepted"`
+	// PhoneFormat is the accepted format of phone numbers.
+	PhoneFormat string `json:"phoneFormat,omitempty" one:"any e164"`
 
 	// AutoReply sends an automatic reply to the first inbound message of a mail
 	// conversation.
 	AutoReply bool `json:"autoReply"`
 	// UnknownRequester is the status code of a create for an end user that does not
-	// exist: 404 or 400.
-	UnknownRequester string `json:"unknownRequester,omitempty"`
+	// exist.
+	UnknownRequester string `json:"unknownRequester,omitempty" one:"404 400"`
 	// RequesterWithoutEmail is the response to creating or importing a mail
-	// conversation whose requester has no email address: accepted (the customer's
-	// address is then empty) or rejected.
-	RequesterWithoutEmail string `json:"requesterWithoutEmail,omitempty"`
+	// conversation whose requester has no email address. If accepted, the customer's
+	// address is empty.
+	RequesterWithoutEmail string `json:"requesterWithoutEmail,omitempty" one:"accepted rejected"`
 	// UnknownContactEndpoint is the status code of a create for a mailbox or number
-	// that does not exist: 400 or 404.
-	UnknownContactEndpoint string `json:"unknownContactEndpoint,omitempty"`
-	// QueueOnCreate is the queue of a new inbound conversation: none or default (the
-	// default queue).
-	QueueOnCreate string `json:"queueOnCreate,omitempty"`
+	// that does not exist.
+	UnknownContactEndpoint string `json:"unknownContactEndpoint,omitempty" one:"400 404"`
+	// QueueOnCreate is the queue of a new inbound conversation.
+	QueueOnCreate string `json:"queueOnCreate,omitempty" one:"none default"`
 	// OutboundUnassigned does not assign a conversation that an agent started.
 	OutboundUnassigned bool `json:"outboundUnassigned"`
 	// MarkdownAnywhere accepts Markdown content outside WhatsApp.
 	MarkdownAnywhere bool `json:"markdownAnywhere"`
-	// CopyAddresses is the accepted content of cc and bcc: either, email or uuid.
-	CopyAddresses string `json:"copyAddresses,omitempty"`
+	// CopyAddresses is the accepted content of cc and bcc.
+	CopyAddresses string `json:"copyAddresses,omitempty" one:"either email uuid"`
 	// MaxTextBytes is the maximum size of a message, note or subject. A longer one
 	// is refused with 400. 0 means no limit.
 	MaxTextBytes int `json:"maxTextBytes"`
@@ -124,33 +122,27 @@ type Switches struct {
 	// with a file. Defaults to 1 MiB.
 	LargeContentBytes int `json:"largeContentBytes"`
 
-	// CloseClosed is the response to closing a closed conversation: accepted
-	// (nothing changes) or rejected.
-	CloseClosed string `json:"closeClosed,omitempty"`
-	// ReopenOpen is the response to reopening an open conversation: accepted
-	// (nothing changes) or rejected.
-	ReopenOpen string `json:"reopenOpen,omitempty"`
-	// MessageOnClosed is the effect of a message on a closed conversation:
-	// inbound-reopens, reopens, stays or rejected.
-	MessageOnClosed string `json:"messageOnClosed,omitempty"`
+	// CloseClosed and ReopenOpen are the responses to closing a closed and reopening
+	// an open conversation. If accepted, nothing changes.
+	CloseClosed string `json:"closeClosed,omitempty" one:"accepted rejected"`
+	ReopenOpen  string `json:"reopenOpen,omitempty" one:"accepted rejected"`
+	// MessageOnClosed is the effect of a message on a closed conversation.
+	MessageOnClosed string `json:"messageOnClosed,omitempty" one:"inbound-reopens reopens stays rejected"`
 	// MessageOnPending is the effect of a customer's message on a pending
-	// conversation: stays or inbound-reopens, which removes its follow-up.
-	MessageOnPending string `json:"messageOnPending,omitempty"`
-	// TransferClosed is the effect of a transfer or claim on a closed conversation:
-	// reopens, stays or rejected.
-	TransferClosed string `json:"transferClosed,omitempty"`
-	// ClaimForce is the value of an absent "force" in a claim: true or false.
-	ClaimForce string `json:"claimForce,omitempty"`
-	// FollowupExpiry is the state after a follow-up expires: Open or AwaitingPending.
-	FollowupExpiry string `json:"followupExpiry,omitempty"`
-	// TagTwice is the response to adding a tag that the conversation already has:
-	// accepted or rejected.
-	TagTwice string `json:"tagTwice,omitempty"`
-	// InactiveTag is the status code of tagging with a deactivated tag: 400 or 404.
-	InactiveTag string `json:"inactiveTag,omitempty"`
-	// NoteFormat is the format of returned notes: as-sent, html (escaped, newlines
-	// as <br>) or text (markup removed).
-	NoteFormat string `json:"noteFormat,omitempty"`
+	// conversation. If it reopens, its follow-up is removed.
+	MessageOnPending string `json:"messageOnPending,omitempty" one:"stays inbound-reopens"`
+	// TransferClosed is the effect of a transfer or claim on a closed conversation.
+	TransferClosed string `json:"transferClosed,omitempty" one:"reopens stays rejected"`
+	// ClaimForce is the value of an absent "force" in a claim.
+	ClaimForce string `json:"claimForce,omitempty" one:"true false"`
+	// FollowupExpiry is the state after a follow-up expires.
+	FollowupExpiry string `json:"followupExpiry,omitempty" one:"Open AwaitingPending"`
+	// TagTwice is the response to adding a tag that the conversation already has.
+	TagTwice string `json:"tagTwice,omitempty" one:"accepted rejected"`
+	// InactiveTag is the status code of tagging with a deactivated tag.
+	InactiveTag string `json:"inactiveTag,omitempty" one:"400 404"`
+	// NoteFormat is the format of returned notes.
+	NoteFormat string `json:"noteFormat,omitempty" one:"as-sent html text"`
 
 	// BulkTagDelay is the delay between the 202 of a bulk tag and its effect. 0
 	// means directly after the response.
@@ -167,76 +159,66 @@ type Switches struct {
 	// Uniqueness does not lag.
 	EndUserListLag Duration `json:"endUserListLag"`
 	// ConversationOrder is the order of an end user's conversations and of search
-	// hits: oldest or newest.
-	ConversationOrder string `json:"conversationOrder,omitempty"`
+	// hits.
+	ConversationOrder string `json:"conversationOrder,omitempty" one:"oldest newest"`
 	// ActivityShift is the offset added to the times of activity log entries. A
 	// negative offset makes an entry earlier than its event.
 	ActivityShift Duration `json:"activityShift"`
-	// ActivityOrder is the order of activity logs: oldest or newest.
-	ActivityOrder string `json:"activityOrder,omitempty"`
+	// ActivityOrder is the order of activity logs.
+	ActivityOrder string `json:"activityOrder,omitempty" one:"oldest newest"`
 	// DefaultPageLimit is the page size without pageLimit. Defaults to 50.
 	DefaultPageLimit int `json:"defaultPageLimit"`
 	// MaxPageLimit is the largest page size. Defaults to 50 for search, 10,000 for
 	// the activity log and 1000 elsewhere.
 	MaxPageLimit int `json:"maxPageLimit"`
-	// PageLimitTooLarge is the response to a larger pageLimit: capped or rejected.
-	PageLimitTooLarge string `json:"pageLimitTooLarge,omitempty"`
+	// PageLimitTooLarge is the response to a larger pageLimit.
+	PageLimitTooLarge string `json:"pageLimitTooLarge,omitempty" one:"capped rejected"`
 
 	// TimePrecision is the precision of a conversation's times, such as
-	// stateUpdatedAt: seconds or millis.
-	TimePrecision string `json:"timePrecision,omitempty"`
+	// stateUpdatedAt.
+	TimePrecision string `json:"timePrecision,omitempty" one:"seconds millis"`
 
 	// ListOrder is the order of the lists of tags, queues, teams, agents, end users,
-	// contact endpoints, attributes and subscriptions: oldest or newest.
-	ListOrder string `json:"listOrder,omitempty"`
-	// NextLinks is the form of meta.next and meta.previous: relative (to the root)
-	// or absolute.
-	NextLinks string `json:"nextLinks,omitempty"`
+	// contact endpoints, attributes and subscriptions.
+	ListOrder string `json:"listOrder,omitempty" one:"oldest newest"`
+	// NextLinks is the form of meta.next and meta.previous: relative to the root, or
+	// absolute.
+	NextLinks string `json:"nextLinks,omitempty" one:"relative absolute"`
 	// ZonedTimes is the format of times in messages, notes, the activity log,
-	// anonymizations and attribute definitions: gmt (2021-12-01T12:46:36.581Z[GMT])
-	// or plain (without [GMT]).
-	ZonedTimes string `json:"zonedTimes,omitempty"`
-	// ActivityEntries is the content of the activity log: all or no-messages (no
-	// entries for messages and notes).
-	ActivityEntries string `json:"activityEntries,omitempty"`
+	// anonymizations and attribute definitions: with or without [GMT].
+	ZonedTimes string `json:"zonedTimes,omitempty" one:"gmt plain"`
+	// ActivityEntries is the content of the activity log.
+	ActivityEntries string `json:"activityEntries,omitempty" one:"all no-messages"`
 
-	// MaxNameChars is the maximum length of an end user's name. A longer one is
-	// refused with 400. 0 means no limit.
-	MaxNameChars int `json:"maxNameChars"`
-	// MaxTagChars is the maximum length of a tag. A longer one is refused with 400.
-	// 0 means no limit.
-	MaxTagChars int `json:"maxTagChars"`
-	// MaxAttributeChars is the maximum length of a custom attribute's text. A longer
-	// one is refused with 400. 0 means no limit.
+	// MaxNameChars, MaxTagChars and MaxAttributeChars are the maximum lengths of an
+	// end user's name, a tag and a custom attribute's text. A longer one is refused
+	// with 400. 0 means no limit.
+	MaxNameChars      int `json:"maxNameChars"`
+	MaxTagChars       int `json:"maxTagChars"`
 	MaxAttributeChars int `json:"maxAttributeChars"`
-	// AgentRoles is the form of an agent's roles: as-documented (Agent), many
-	// (Admin, TeamLead, SystemAdmin, Agent) or upper (AGENT).
-	AgentRoles string `json:"agentRoles,omitempty"`
+	// AgentRoles is the form of an agent's roles.
+	AgentRoles string `json:"agentRoles,omitempty" one:"as-documented many upper"`
 
-	// UnknownQuery is the treatment of a query parameter that the operation does not
-	// have: ignored or rejected.
-	UnknownQuery string `json:"unknownQuery,omitempty"`
-	// UnknownFields is the treatment of a JSON field that the operation does not
-	// have: ignored or rejected.
-	UnknownFields string `json:"unknownFields,omitempty"`
+	// UnknownQuery and UnknownFields are the treatment of query parameters and JSON
+	// fields that the operation does not have.
+	UnknownQuery  string `json:"unknownQuery,omitempty" one:"ignored rejected"`
+	UnknownFields string `json:"unknownFields,omitempty" one:"ignored rejected"`
 	// OrganizationAbsent removes GET /organization, as before 2026.
 	OrganizationAbsent bool `json:"organizationAbsent"`
 
-	// RefusedToken is the status code for a token that is not accepted: 401 or 403.
-	RefusedToken string `json:"refusedToken,omitempty"`
+	// RefusedToken is the status code for a token that is not accepted.
+	RefusedToken string `json:"refusedToken,omitempty" one:"401 403"`
 	// RequestsPerDay overrides Options.Limit.PerDay if set.
 	RequestsPerDay int `json:"requestsPerDay"`
-	// QuotaReset is when the daily count restarts: midnight (UTC) or rolling (24
-	// hours after the first request).
-	QuotaReset string `json:"quotaReset,omitempty"`
-	// LimitReading overrides Options.Limit.Reading if set: both, bucket, window or
-	// off.
-	LimitReading string `json:"limitReading,omitempty"`
-	// RetryAfter is the form of the Retry-After header of a 429: none, seconds or
-	// date.
-	RetryAfter string `json:"retryAfter,omitempty"`
-	// LimitBody is the body of a 429: message, empty or html.
-	LimitBody string `json:"limitBody,omitempty"`
+	// QuotaReset is when the daily count restarts: at midnight (UTC) or 24 hours
+	// after the first request.
+	QuotaReset string `json:"quotaReset,omitempty" one:"midnight rolling"`
+	// LimitReading overrides Options.Limit.Reading if set; it has no default.
+	LimitReading string `json:"limitReading,omitempty" one:"both bucket window off"`
+	// RetryAfter is the form of the Retry-After header of a 429.
+	RetryAfter string `json:"retryAfter,omitempty" one:"none seconds date"`
+	// LimitBody is the body of a 429.
+	LimitBody string `json:"limitBody,omitempty" one:"message empty html"`
 
 	// MaxAttachmentBytes is the maximum size of a fetched file. Defaults to 25 MiB.
 	MaxAttachmentBytes int64 `json:"maxAttachmentBytes"`
@@ -245,16 +227,14 @@ type Switches struct {
 	MaxAttachments int `json:"maxAttachments"`
 	// AttachmentTimeout limits the fetch of one file. Defaults to 10s.
 	AttachmentTimeout Duration `json:"attachmentTimeout"`
-	// AttachmentTypes is the set of accepted file types: any, images or images-pdf.
-	AttachmentTypes string `json:"attachmentTypes,omitempty"`
-	// AttachmentRedirects is the treatment of a redirect of a file's URL: followed
-	// or refused.
-	AttachmentRedirects string `json:"attachmentRedirects,omitempty"`
+	// AttachmentTypes is the set of accepted file types.
+	AttachmentTypes string `json:"attachmentTypes,omitempty" one:"any images images-pdf"`
+	// AttachmentRedirects is the treatment of a redirect of a file's URL.
+	AttachmentRedirects string `json:"attachmentRedirects,omitempty" one:"followed refused"`
 
-	// FileLinks is the form of links to Dixa's own files: mixed (URLs in the API,
-	// paths without a host in webhooks), absolute (URLs in both) or path (paths in
-	// both).
-	FileLinks string `json:"fileLinks,omitempty"`
+	// FileLinks is the form of links to Dixa's own files. Mixed means URLs in the API
+	// and paths without a host in webhooks.
+	FileLinks string `json:"fileLinks,omitempty" one:"mixed absolute path"`
 
 	// Webhooks controls deliveries.
 	Webhooks WebhookSwitches `json:"webhooks"`
@@ -282,8 +262,8 @@ type WebhookSwitches struct {
 	RetryDelay Duration `json:"retryDelay"`
 	// Timeout limits one attempt. Defaults to 10s.
 	Timeout Duration `json:"timeout"`
-	// Success is the response that ends the attempts: 2xx, 200 or any.
-	Success string `json:"success,omitempty"`
+	// Success is the response that ends the attempts.
+	Success string `json:"success,omitempty" one:"2xx 200 any"`
 	// DisableAfter disables a subscription after that many consecutive undeliverable
 	// events. 0 means never.
 	DisableAfter int `json:"disableAfter"`
@@ -297,107 +277,62 @@ type WebhookSwitches struct {
 	// CustomAttributesAbsent omits custom_attributes from the conversation, as
 	// before October 2025.
 	CustomAttributesAbsent bool `json:"customAttributesAbsent"`
-	// CustomAttributeItems is the shape of the conversation's custom_attributes:
-	// full (id, name, identifier and value), pairs (name and value) or map (an
-	// object of values by identifier).
-	CustomAttributeItems string `json:"customAttributeItems,omitempty"`
-	// UserRoles is the content of a user's roles: empty or filled (Enduser, or an
-	// agent's roles).
-	UserRoles string `json:"userRoles,omitempty"`
+	// CustomAttributeItems is the shape of the conversation's custom_attributes.
+	CustomAttributeItems string `json:"customAttributeItems,omitempty" one:"full pairs map"`
+	// UserRoles is the content of a user's roles.
+	UserRoles string `json:"userRoles,omitempty" one:"empty filled"`
 	// OtherEvents sends the events whose data is entirely undocumented to
 	// subscriptions that name them: typing, message delivery, service levels and
 	// bans. Their names and data are guesses.
 	OtherEvents bool `json:"otherEvents"`
-	// UnconfirmedNames is the event_fqn of events without a published one: snake
-	// (CONVERSATION_END_USER_REPLACED) or api (ConversationEndUserReplaced).
-	UnconfirmedNames string `json:"unconfirmedNames,omitempty"`
-	// AttachmentItems is the shape of a message's attachments: snake (url and
-	// pretty_name), camel (url and prettyName), strings (bare URLs) or empty (none,
-	// even if the message has files).
-	AttachmentItems string `json:"attachmentItems,omitempty"`
-	// ExternalIDs is the external_id of a message: value (null for a message without
-	// one), text (the text "null" for a message without one), null (always) or
-	// absent.
-	ExternalIDs string `json:"externalIds,omitempty"`
-	// HTMLText is the text of an HTML message: as-sent or text (markup removed).
-	HTMLText string `json:"htmlText,omitempty"`
+	// UnconfirmedNames is the event_fqn of events without a published one.
+	UnconfirmedNames string `json:"unconfirmedNames,omitempty" one:"snake api"`
+	// AttachmentItems is the shape of a message's attachments.
+	AttachmentItems string `json:"attachmentItems,omitempty" one:"snake camel strings empty"`
+	// ExternalIDs is the external_id of a message. Value writes null, and text writes
+	// "null", for a message without one.
+	ExternalIDs string `json:"externalIds,omitempty" one:"value text null absent"`
+	// HTMLText is the text of an HTML message. Text removes the markup.
+	HTMLText string `json:"htmlText,omitempty" one:"as-sent text"`
 	// FollowupRemoved is the event for a removed follow-up: none (only the activity
-	// log) or open (ConversationOpen).
-	FollowupRemoved string `json:"followupRemoved,omitempty"`
+	// log) or ConversationOpen.
+	FollowupRemoved string `json:"followupRemoved,omitempty" one:"none open"`
 	// GuessedMembers adds plausible members to the events whose data beyond the
 	// conversation is undocumented (assigned, unassigned, transferred, tag removed,
 	// attributes, end user replaced).
 	GuessedMembers bool `json:"guessedMembers"`
-	// TransferredNames is the event_fqn of a transfer: one
-	// (CONVERSATION_TRANSFERRED) or two (CONVERSATION_TRANSFERRED_TO_QUEUE and
-	// CONVERSATION_TRANSFERRED_TO_AGENT, as Dixa's UI suggests).
-	TransferredNames string `json:"transferredNames,omitempty"`
+	// TransferredNames is the event_fqn of a transfer: one, or two as Dixa's UI
+	// suggests.
+	TransferredNames string `json:"transferredNames,omitempty" one:"one two"`
 }
 
 type setting struct {
-	name    string
+	name    string // in JSON; a switch of WebhookSwitches starts with "webhooks."
 	value   *string
 	allowed []string
 }
 
+// settings lists the switches with named settings.
 func (s *Switches) settings() []setting {
-	return []setting{
-		{"externalId", &s.ExternalID, []string{ExternalIDOrganization, ExternalIDConversation, ExternalIDStored, ExternalIDDropped}},
-		{"emailFilter", &s.EmailFilter, []string{CaseInsensitive, CaseExact}},
-		{"emailUniqueness", &s.EmailUniqueness, []string{CaseInsensitive, CaseExact}},
-		{"noEndUser", &s.NoEndUser, []string{"empty", "404"}},
-		{"duplicatePhone", &s.DuplicatePhone, []string{Rejected, Accepted}},
-		{"phoneFormat", &s.PhoneFormat, []string{"any", "e164"}},
-		{"unknownRequester", &s.UnknownRequester, []string{"404", "400"}},
-		{"requesterWithoutEmail", &s.RequesterWithoutEmail, []string{Accepted, Rejected}},
-		{"unknownContactEndpoint", &s.UnknownContactEndpoint, []string{"400", "404"}},
-		{"queueOnCreate", &s.QueueOnCreate, []string{"none", "default"}},
-		{"copyAddresses", &s.CopyAddresses, []string{"either", "email", "uuid"}},
-		{"closeClosed", &s.CloseClosed, []string{Accepted, Rejected}},
-		{"reopenOpen", &s.ReopenOpen, []string{Accepted, Rejected}},
-		{"messageOnClosed", &s.MessageOnClosed, []string{InboundReopens, Reopens, Stays, Rejected}},
-		{"messageOnPending", &s.MessageOnPending, []string{Stays, InboundReopens}},
-		{"transferClosed", &s.TransferClosed, []string{Reopens, Stays, Rejected}},
-		{"claimForce", &s.ClaimForce, []string{"true", "false"}},
-		{"followupExpiry", &s.FollowupExpiry, []string{StateOpen, StateAwaitingPending}},
-		{"tagTwice", &s.TagTwice, []string{Accepted, Rejected}},
-		{"inactiveTag", &s.InactiveTag, []string{"400", "404"}},
-		{"noteFormat", &s.NoteFormat, []string{"as-sent", "html", "text"}},
-		{"conversationOrder", &s.ConversationOrder, []string{OldestFirst, NewestFirst}},
-		{"activityOrder", &s.ActivityOrder, []string{OldestFirst, NewestFirst}},
-		{"pageLimitTooLarge", &s.PageLimitTooLarge, []string{"capped", Rejected}},
-		{"timePrecision", &s.TimePrecision, []string{"seconds", "millis"}},
-		{"listOrder", &s.ListOrder, []string{OldestFirst, NewestFirst}},
-		{"nextLinks", &s.NextLinks, []string{"relative", "absolute"}},
-		{"zonedTimes", &s.ZonedTimes, []string{"gmt", "plain"}},
-		{"activityEntries", &s.ActivityEntries, []string{"all", "no-messages"}},
-		{"agentRoles", &s.AgentRoles, []string{"as-documented", "many", "upper"}},
-		{"refusedToken", &s.RefusedToken, []string{"401", "403"}},
-		{"quotaReset", &s.QuotaReset, []string{"midnight", "rolling"}},
-		{"attachmentTypes", &s.AttachmentTypes, []string{"any", "images", "images-pdf"}},
-		{"unknownQuery", &s.UnknownQuery, []string{"ignored", Rejected}},
-		{"unknownFields", &s.UnknownFields, []string{"ignored", Rejected}},
-		{"retryAfter", &s.RetryAfter, []string{RetryAfterNone, RetryAfterSeconds, RetryAfterDate}},
-		{"limitBody", &s.LimitBody, []string{"message", "empty", "html"}},
-		{"attachmentRedirects", &s.AttachmentRedirects, []string{"followed", "refused"}},
-		{"fileLinks", &s.FileLinks, []string{"mixed", "absolute", "path"}},
-		{"webhooks.success", &s.Webhooks.Success, []string{"2xx", "200", "any"}},
-		{"webhooks.customAttributeItems", &s.Webhooks.CustomAttributeItems, []string{"full", "pairs", "map"}},
-		{"webhooks.userRoles", &s.Webhooks.UserRoles, []string{"empty", "filled"}},
-		{"webhooks.unconfirmedNames", &s.Webhooks.UnconfirmedNames, []string{"snake", "api"}},
-		{"webhooks.attachmentItems", &s.Webhooks.AttachmentItems, []string{"snake", "camel", "strings", "empty"}},
-		{"webhooks.externalIds", &s.Webhooks.ExternalIDs, []string{"value", "text", "null", "absent"}},
-		{"webhooks.htmlText", &s.Webhooks.HTMLText, []string{"as-sent", "text"}},
-		{"webhooks.followupRemoved", &s.Webhooks.FollowupRemoved, []string{"none", "open"}},
-		{"webhooks.transferredNames", &s.Webhooks.TransferredNames, []string{"one", "two"}},
+	var all []setting
+	add := func(prefix string, switches reflect.Value) {
+		for field, value := range switches.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if text, ok := value.Addr().Interface().(*string); ok {
+				all = append(all, setting{prefix + name, text, strings.Fields(field.Tag.Get("one"))})
+			}
+		}
 	}
+	add("", reflect.ValueOf(s).Elem())
+	add("webhooks.", reflect.ValueOf(&s.Webhooks).Elem())
+	return all
 }
 
 // NamedSettings lists the settings of every switch with named settings, the default
 // first, keyed by the switch's name in JSON. The names of WebhookSwitches start with
 // "webhooks.".
 func NamedSettings() map[string][]string {
-	named := map[string][]string{"limitReading": slices.Clone(limitReadings)}
+	named := map[string][]string{}
 	for _, setting := range new(Switches).settings() {
 		named[setting.name] = setting.allowed
 	}
@@ -407,7 +342,9 @@ func NamedSettings() map[string][]string {
 // WithDefaults returns the switches with all defaults filled in.
 func (s Switches) WithDefaults() Switches {
 	for _, setting := range s.settings() {
-		*setting.value = cmp.Or(*setting.value, setting.allowed[0])
+		if setting.value != &s.LimitReading {
+			*setting.value = cmp.Or(*setting.value, setting.allowed[0])
+		}
 	}
 	s.LargeContentBytes = cmp.Or(s.LargeContentBytes, 1<<20)
 	s.DefaultPageLimit = cmp.Or(s.DefaultPageLimit, 50)
@@ -430,10 +367,6 @@ func (s Switches) Validate() error {
 				*setting.value, setting.name, strings.Join(setting.allowed, ", "))
 		}
 	}
-	if s.LimitReading != "" && !slices.Contains(limitReadings, s.LimitReading) {
-		return fmt.Errorf("invalid setting %q for switch limitReading: must be one of %s",
-			s.LimitReading, strings.Join(limitReadings, ", "))
-	}
 	for name, share := range map[string]float64{
 		"duplicate": s.Webhooks.Duplicate, "reorder": s.Webhooks.Reorder,
 		"lose": s.Webhooks.Lose, "late": s.Webhooks.Late,
@@ -450,9 +383,7 @@ func (s Switches) Validate() error {
 
 // patched applies a JSON object that contains only the switches to change.
 func (s Switches) patched(body []byte) (Switches, error) {
-	decoder := json.NewDecoder(strings.NewReader(string(body)))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&s); err != nil {
+	if err := strict(body, &s); err != nil {
 		return Switches{}, fmt.Errorf("parse switches: %w; GET /_emulator/switches lists all switches", err)
 	}
 	return s, s.Validate()

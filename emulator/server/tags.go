@@ -68,11 +68,7 @@ type tagInput struct {
 	Color string `json:"color"`
 }
 
-func (s *Server) createTag(c *call) (reply, error) {
-	input, err := decode[tagInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) createTag(c *call, input tagInput) (reply, error) {
 	return ok(s.tagNamed(input.Name, input.Color).body())
 }
 
@@ -88,17 +84,14 @@ func (s *Server) deleteTag(_ *call, tag *Tag) (reply, error) {
 	return empty(http.StatusNoContent)
 }
 
-func (s *Server) setTagInactive(tag *Tag, inactive bool) (reply, error) {
-	tag.Inactive = inactive
+func (s *Server) activateTag(_ *call, tag *Tag) (reply, error) {
+	tag.Inactive = false
 	return empty(http.StatusNoContent)
 }
 
-func (s *Server) activateTag(_ *call, tag *Tag) (reply, error) {
-	return s.setTagInactive(tag, false)
-}
-
 func (s *Server) deactivateTag(_ *call, tag *Tag) (reply, error) {
-	return s.setTagInactive(tag, true)
+	tag.Inactive = true
+	return empty(http.StatusNoContent)
 }
 
 func (s *Server) listConversationTags(_ *call, conversation *Conversation) (reply, error) {
@@ -135,16 +128,12 @@ func (s *Server) untagConversation(c *call, conversation *Conversation) (reply, 
 	return empty(http.StatusNoContent)
 }
 
+type tagName struct {
+	Name string `json:"name" validate:"required"`
+}
+
 // bulkTagConversation responds with 202 and adds the tags later, by name.
-func (s *Server) bulkTagConversation(c *call, conversation *Conversation) (reply, error) {
-	input, err := decode[struct {
-		Data []struct {
-			Name string `json:"name" validate:"required"`
-		} `json:"data" validate:"dive"`
-	}](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) bulkTagConversation(c *call, conversation *Conversation, input bulkInput[tagName]) (reply, error) {
 	for _, item := range input.Data {
 		if tooLong(item.Name, c.switches.MaxTagChars) {
 			return reply{}, bad(messageInvalid)

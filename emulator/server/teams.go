@@ -11,79 +11,46 @@ type teamBody struct {
 	Name string `json:"name"`
 }
 
+func (t *Team) body() teamBody { return teamBody{t.ID, t.Name} }
+
 func (s *Server) team(id string) *Team {
 	return first(s.state.Teams, func(t *Team) bool { return t.ID == id })
 }
 
 func (s *Server) pathTeam(c *call) (*Team, error) { return named(c, "teamId", s.team) }
 
-// knownTeam is pathTeam for operations that document no 404.
-func (s *Server) knownTeam(c *call) (*Team, error) {
-	team, err := s.pathTeam(c)
-	if err != nil {
-		return nil, bad(messageInvalid)
-	}
-	return team, nil
-}
-
 func (s *Server) listTeams(*call) (reply, error) {
-	bodies := []teamBody{}
-	for _, team := range s.state.Teams {
-		bodies = append(bodies, teamBody{team.ID, team.Name})
-	}
-	return ok(inOrder(s, bodies))
+	return ok(inOrder(s, each(s.state.Teams, (*Team).body)))
 }
 
-func (s *Server) createTeam(c *call) (reply, error) {
-	input, err := decode[struct {
-		Name *string `json:"name" validate:"required"`
-	}](c)
-	if err != nil {
-		return reply{}, err
-	}
+type teamInput struct {
+	Name *string `json:"name" validate:"required"`
+}
+
+func (s *Server) createTeam(_ *call, input teamInput) (reply, error) {
 	team := &Team{ID: s.newID(), Name: *input.Name, Members: []string{}}
 	s.state.Teams = append(s.state.Teams, team)
-	return created(teamBody{team.ID, team.Name})
+	return created(team.body())
 }
 
 func (s *Server) getTeam(_ *call, team *Team) (reply, error) {
-	return ok(teamBody{team.ID, team.Name})
+	return ok(team.body())
 }
 
-func (s *Server) deleteTeam(c *call) (reply, error) {
-	team, err := s.knownTeam(c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) deleteTeam(_ *call, team *Team) (reply, error) {
 	s.state.Teams = slices.DeleteFunc(s.state.Teams, func(t *Team) bool { return t.ID == team.ID })
 	return empty(http.StatusNoContent)
 }
 
-func (s *Server) listTeamAgents(c *call) (reply, error) {
-	team, err := s.knownTeam(c)
-	if err != nil {
-		return reply{}, err
-	}
-	members := []activityUserBody{} // the same fields: id, name, email, phoneNumber
-	for _, id := range team.Members {
-		members = append(members, s.activityUser(id))
-	}
-	return ok(members)
+func (s *Server) listTeamAgents(_ *call, team *Team) (reply, error) {
+	return ok(each(team.Members, s.activityUser)) // the same fields: id, name, email, phoneNumber
 }
 
 type teamAgentsInput struct {
 	AgentIDs []string `json:"agentIds" validate:"dive,uuid"`
 }
 
-func (s *Server) addTeamAgents(c *call) (reply, error) {
-	team, err := s.knownTeam(c)
-	if err != nil {
-		return reply{}, err
-	}
-	input, err := decode[teamAgentsInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) addTeamAgents(_ *call, team *Team, input teamAgentsInput) (reply, error) {
 	for _, id := range input.AgentIDs {
 		if s.agent(strings.ToLower(id)) == nil {
 			return reply{}, bad(messageInvalid)
@@ -97,15 +64,7 @@ func (s *Server) addTeamAgents(c *call) (reply, error) {
 	return empty(http.StatusOK)
 }
 
-func (s *Server) removeTeamAgents(c *call) (reply, error) {
-	team, err := s.knownTeam(c)
-	if err != nil {
-		return reply{}, err
-	}
-	input, err := decode[teamAgentsInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) removeTeamAgents(_ *call, team *Team, input teamAgentsInput) (reply, error) {
 	team.Members = slices.DeleteFunc(team.Members, func(id string) bool { return slices.Contains(input.AgentIDs, id) })
 	return empty(http.StatusNoContent)
 }
@@ -117,6 +76,5 @@ func (s *Server) listTeamPresence(c *call, team *Team) (reply, error) {
 			bodies = append(bodies, agent.presence(c))
 		}
 	}
-	body, err := page(c, "/teams/"+team.ID+"/presence", 1000, bodies)
-	return reply{status: http.StatusOK, body: body}, err
+	return page(c, "/teams/"+team.ID+"/presence", 1000, bodies)
 }

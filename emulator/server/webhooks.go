@@ -103,10 +103,8 @@ type webhookBody struct {
 }
 
 func (w *Webhook) body() webhookBody {
-	headers := maps.Clone(w.Custom)
-	if headers == nil {
-		headers = map[string]string{}
-	}
+	headers := map[string]string{}
+	maps.Copy(headers, w.Custom)
 	maps.Copy(headers, w.Headers)
 	return webhookBody{
 		w.ID, w.Name, w.Events, w.URL, headers, w.Secret, w.Enabled,
@@ -174,20 +172,12 @@ func (s *Server) webhook(id string) *Webhook {
 }
 
 func (s *Server) listWebhooks(*call) (reply, error) {
-	bodies := []webhookBody{}
-	for _, webhook := range s.state.Webhooks {
-		bodies = append(bodies, webhook.body())
-	}
-	return ok(inOrder(s, bodies))
+	return ok(inOrder(s, each(s.state.Webhooks, (*Webhook).body)))
 }
 
 // createWebhook also accepts a subscription without customHeaders. The contract
 // requires them, but working integrations omit them.
-func (s *Server) createWebhook(c *call) (reply, error) {
-	input, err := decode[webhookInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) createWebhook(c *call, input webhookInput) (reply, error) {
 	if input.Name == nil || input.URL == nil || input.Authorization == nil {
 		return reply{}, bad(messageDecoding)
 	}
@@ -209,15 +199,7 @@ func (s *Server) getWebhook(_ *call, webhook *Webhook) (reply, error) {
 	return ok(webhook.body())
 }
 
-func (s *Server) patchWebhook(c *call) (reply, error) {
-	webhook, err := s.pathWebhook(c)
-	if err != nil {
-		return reply{}, bad(messageInvalid) // the operation documents no 404
-	}
-	input, err := decode[webhookInput](c)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Server) patchWebhook(c *call, webhook *Webhook, input webhookInput) (reply, error) {
 	changed := *webhook
 	if err := changed.apply(input); err != nil {
 		return reply{}, err

@@ -336,7 +336,7 @@ func TestInapplicableCommandIsRefused(t *testing.T) {
 	}
 	_, err = b.client.Retry(t.Context(), ref, client.RetryRequest{})
 	e := refusal(t, err, http.StatusConflict, client.CodeConflict)
-	require.Equal(t, `A claim that is open cannot take "retry".`, e.Detail)
+	require.Equal(t, `A claim in state open does not allow "retry".`, e.Detail)
 }
 
 func TestShopWideCommands(t *testing.T) {

@@ -32,7 +32,7 @@ func (a *api) keepKarlaEvent(ctx context.Context, r *http.Request, body []byte) 
 		}
 	}
 	err = verifySignature(known, "-", "unknown_shop", func(secrets []seal.Secret) error {
-		return karla.VerifySignature(r.Header.Get(karla.SignatureHeader), body, secrets, time.Now(), 0)
+		return karla.VerifySignature(r.Header.Get(karla.SignatureHeader), body, secrets, time.Now())
 	})
 	if err != nil {
 		return "", false, err

@@ -26,7 +26,7 @@ func TestResponsesReportCutAndIgnoredMembers(t *testing.T) {
 
 	r = b.send("PATCH", "/v1/shops/acme/claims/c-1", b.secret, `{"statsu": "accepted"}`)
 	require.Equal(t, http.StatusUnprocessableEntity, r.StatusCode, r.text)
-	require.Equal(t, []client.FieldError{{Field: "statsu", Message: "is no member of a claim, and nothing else is given"}}, r.problem(t).Errors)
+	require.Equal(t, []client.FieldError{{Field: "statsu", Message: "is not a member of a claim, and the update changes nothing else"}}, r.problem(t).Errors)
 
 	updated, err := b.client.Update(t.Context(), claim.Ref{Shop: "acme", ID: "c-1"}, json.RawMessage(`{"statsu": "accepted", "phase": "delivered"}`))
 	require.NoError(t, err)

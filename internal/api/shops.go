@@ -13,7 +13,6 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
-	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -223,13 +222,13 @@ func (a *api) saveWebhookSecret(ctx context.Context, in *settingsInput) (*body[c
 	return ok(saved, err)
 }
 
-func (a *api) validate(ctx context.Context, in *InShop) (*body[client.Report], error) {
-	out, err := reported(a.Onboarding.Validate(ctx, in.Shop))
+func (a *api) validate(ctx context.Context, in *InShop) (*body[claim.Report], error) {
+	report, err := a.Onboarding.Validate(ctx, in.Shop)
 	if err != nil {
 		return nil, err
 	}
-	out.Body.Warnings, err = a.noListenerWarning(ctx, in.Shop)
-	return out, err
+	report.Warnings, err = a.noListenerWarning(ctx, in.Shop)
+	return ok(report, err)
 }
 
 type testInput struct {
@@ -237,24 +236,13 @@ type testInput struct {
 	Body client.TestRequest
 }
 
-func (a *api) test(ctx context.Context, in *testInput) (*body[client.Report], error) {
+func (a *api) test(ctx context.Context, in *testInput) (*body[claim.Report], error) {
 	if err := a.writable(ctx, in.Shop); err != nil {
 		return nil, err
 	}
 	report, err := a.Onboarding.Test(ctx, in.Shop, in.Body.Email, in.Body.AgentID)
-	if err == nil && report.ConversationID != 0 {
+	if report.ConversationID != 0 {
 		recordChange(ctx, "conversation_id", number(report.ConversationID))
 	}
-	return reported(report, err)
-}
-
-func reported(r *onboarding.Report, err error) (*body[client.Report], error) {
-	if err != nil {
-		return nil, err
-	}
-	out := client.Report{OK: r.OK(), ConversationID: r.ConversationID, Checks: make([]client.Check, 0, len(r.Checks))}
-	for _, c := range r.Checks {
-		out.Checks = append(out.Checks, client.Check{Name: c.Name, Result: string(c.Result), Detail: c.Detail})
-	}
-	return &body[client.Report]{Body: out}, nil
+	return ok(report, err)
 }

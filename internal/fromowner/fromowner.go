@@ -3,6 +3,7 @@
 package fromowner
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -133,10 +134,7 @@ func effectOf(kept store.OwnerEvent) store.OwnerEffect {
 }
 
 func claimEffect(kept store.OwnerEvent, e *karla.Event) store.OwnerEffect {
-	at := e.UpdatedAt
-	if at.IsZero() {
-		at = e.TriggeredAt
-	}
+	at := cmp.Or(e.UpdatedAt, e.TriggeredAt)
 	// The address identifies the shop; Karla may spell it differently.
 	decode := func() (*claim.Claim, error) {
 		if err := utf8Fault(e.Raw); err != nil {
@@ -185,10 +183,7 @@ func shipmentEffect(e *karla.Event) store.OwnerEffect {
 	if parcel.Phase == "" {
 		return store.OwnerEffect{Ignored: "the event has no phase"}
 	}
-	name := parcel.ID
-	if name == "" {
-		name = parcel.TrackingNumber
-	}
+	name := cmp.Or(parcel.ID, parcel.TrackingNumber)
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%s", len(name), name, claim.NormalizeKey(parcel.Phase)))
 	return store.OwnerEffect{Shipment: &store.ShipmentUpdate{
 		ID: "shipment-" + hex.EncodeToString(sum[:12]), Shipment: name, Phase: claim.NormalizeKey(parcel.Phase), Carrier: parcel.Carrier,

@@ -4,6 +4,7 @@
 package onboarding
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,9 +59,7 @@ type Service struct {
 
 // New returns a service.
 func New(o Options) *Service {
-	if o.AutoReplyWait == 0 {
-		o.AutoReplyWait = 5 * time.Second
-	}
+	o.AutoReplyWait = cmp.Or(o.AutoReplyWait, 5*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

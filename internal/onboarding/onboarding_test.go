@@ -320,7 +320,7 @@ func TestEnableFailsIfConnectionNeedsToken(t *testing.T) {
 	require.Regexp(t, "^Dixa rejected the shop's token \\(dix…4f2a, saved on [-0-9]+\\)\\. Save a new one with `starter shop connect acme`\\.$", r.Words)
 	report, err := b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
-	require.False(t, report.OK())
+	require.False(t, report.OK)
 }
 
 func TestCheckConversation(t *testing.T) {

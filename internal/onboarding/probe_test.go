@@ -7,13 +7,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 	emulator "github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/store"
 )
 
-func row(t *testing.T, r *onboarding.Report, name string) onboarding.Check {
+func row(t *testing.T, r claim.Report, name string) claim.Check {
 	t.Helper()
 	for _, c := range r.Checks {
 		if c.Name == name {
@@ -22,7 +23,7 @@ func row(t *testing.T, r *onboarding.Report, name string) onboarding.Check {
 		}
 	}
 	require.Failf(t, "check not found", "%s in %+v", name, r.Checks)
-	return onboarding.Check{}
+	return claim.Check{}
 }
 
 func TestValidateOnlyReads(t *testing.T) {
@@ -32,10 +33,10 @@ func TestValidateOnlyReads(t *testing.T) {
 	b.settings(`{"default_agent_id": "` + emulator.SeedAgentAnna + `", "default_queue_id": "` + emulator.SeedQueueClaims + `"}`)
 	report, err := b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
-	require.True(t, report.OK(), "%+v", report.Checks)
+	require.True(t, report.OK, "%+v", report.Checks)
 	require.Contains(t, row(t, report, "token").Detail, "(Demo Shop)")
-	require.Equal(t, onboarding.OK, row(t, report, "contact endpoint").Result)
-	require.Equal(t, onboarding.OK, row(t, report, "default_agent_id").Result)
+	require.Equal(t, claim.CheckOK, row(t, report, "contact endpoint").Result)
+	require.Equal(t, claim.CheckOK, row(t, report, "default_agent_id").Result)
 	for operation := range b.dixa.Stats().ByOperation {
 		require.Regexp(t, "^GET ", operation)
 	}
@@ -51,10 +52,10 @@ func TestValidateWarnsAboutSharedToken(t *testing.T) {
 	report, err := b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
 	check := row(t, report, "request limit")
-	require.Equal(t, onboarding.Warning, check.Result)
-	require.Contains(t, check.Detail, "another program uses the token too")
+	require.Equal(t, claim.CheckWarning, check.Result)
+	require.Contains(t, check.Detail, "another program uses the token")
 	require.Contains(t, check.Detail, "starter shop connect "+shop)
-	require.True(t, report.OK(), "a shared token must only cause a warning: %+v", report.Checks)
+	require.True(t, report.OK, "a shared token must only cause a warning: %+v", report.Checks)
 }
 
 func TestValidateReportsProblems(t *testing.T) {
@@ -62,8 +63,8 @@ func TestValidateReportsProblems(t *testing.T) {
 	b := newBench(t, emulator.Options{})
 	report, err := b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
-	require.Equal(t, onboarding.Failed, row(t, report, "token").Result)
-	require.Equal(t, onboarding.Skipped, row(t, report, "contact endpoint").Result)
+	require.Equal(t, claim.CheckFailed, row(t, report, "token").Result)
+	require.Equal(t, claim.CheckSkipped, row(t, report, "contact endpoint").Result)
 
 	b.connect()
 	report, err = b.service.Validate(t.Context(), shop)
@@ -82,7 +83,7 @@ func TestValidateReportsProblems(t *testing.T) {
 	report, err = b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
 	require.Contains(t, row(t, report, "token").Detail, "Dixa rejected the token (dix…4f2a, saved on ")
-	require.False(t, report.OK())
+	require.False(t, report.OK)
 }
 
 func TestValidateFindsDeactivatedTags(t *testing.T) {
@@ -100,7 +101,7 @@ func TestValidateFindsDeactivatedTags(t *testing.T) {
 	report, err := b.service.Validate(t.Context(), shop)
 	require.NoError(t, err)
 	tags := row(t, report, "tags")
-	require.Equal(t, onboarding.Warning, tags.Result)
+	require.Equal(t, claim.CheckWarning, tags.Result)
 	for _, name := range []string{"claim-accepted", "vip", "later"} {
 		require.Contains(t, tags.Detail, name)
 	}
@@ -113,7 +114,7 @@ func TestTestRunsAllProbes(t *testing.T) {
 	b.ready()
 	report, err := b.service.Test(t.Context(), shop, "tester@example.org", "")
 	require.NoError(t, err)
-	require.True(t, report.OK(), "%+v", report.Checks)
+	require.True(t, report.OK, "%+v", report.Checks)
 	require.Contains(t, row(t, report, "auto-reply").Detail, "no automatic reply")
 	b.dixa.Settle()
 	state := b.dixa.State()
@@ -126,12 +127,12 @@ func TestTestRunsAllProbes(t *testing.T) {
 		tagged = tagged || tag.Name == onboarding.TestTag
 	}
 	require.True(t, tagged)
-	require.Equal(t, onboarding.Skipped, row(t, report, "send a reply").Result, "no agent is set for the reply")
+	require.Equal(t, claim.CheckSkipped, row(t, report, "send a reply").Result, "no agent is set for the reply")
 	require.Contains(t, row(t, report, "reply in the same thread").Detail, "default_agent_id")
 
 	report, err = b.service.Test(t.Context(), shop, "tester@example.org", "")
 	require.NoError(t, err)
-	require.Equal(t, onboarding.Skipped, row(t, report, "create a customer").Result, "the second test must reuse the customer")
+	require.Equal(t, claim.CheckSkipped, row(t, report, "create a customer").Result, "the second test must reuse the customer")
 }
 
 func TestTestRepliesInTheSameThread(t *testing.T) {
@@ -144,7 +145,7 @@ func TestTestRepliesInTheSameThread(t *testing.T) {
 			b.settings(`{"default_agent_id": "` + emulator.SeedAgentAnna + `"}`)
 			report, err := b.service.Test(t.Context(), shop, "tester@example.org", agent)
 			require.NoError(t, err)
-			require.True(t, report.OK(), "%+v", report.Checks)
+			require.True(t, report.OK, "%+v", report.Checks)
 			require.Contains(t, row(t, report, "reply in the same thread").Detail, "lists the reply after the opening message")
 			b.dixa.Settle()
 			conversations := b.dixa.State().Conversations
@@ -175,9 +176,9 @@ func TestTestReportsMissingReply(t *testing.T) {
 			b.dixa.Inject(tt.fault)
 			report, err := b.service.Test(t.Context(), shop, "tester@example.org", emulator.SeedAgentAnna)
 			require.NoError(t, err)
-			require.Equal(t, onboarding.Failed, row(t, report, tt.check).Result)
+			require.Equal(t, claim.CheckFailed, row(t, report, tt.check).Result)
 			require.Contains(t, row(t, report, tt.check).Detail, tt.words)
-			require.Equal(t, onboarding.OK, row(t, report, "close it").Result, "the test must close the conversation")
+			require.Equal(t, claim.CheckOK, row(t, report, "close it").Result, "the test must close the conversation")
 		})
 	}
 }
@@ -216,12 +217,12 @@ func TestTestReportsMissingPermissions(t *testing.T) {
 			report, err := b.service.Test(t.Context(), shop, "tester@example.org", "")
 			require.NoError(t, err)
 			require.Positive(t, b.dixa.Stats().Struck, "the fault did not apply")
-			require.False(t, report.OK())
+			require.False(t, report.OK)
 			c := row(t, report, tt.check)
-			require.Equal(t, onboarding.Failed, c.Result)
+			require.Equal(t, claim.CheckFailed, c.Result)
 			require.Contains(t, c.Detail, tt.words)
 			for _, s := range tt.skipped {
-				require.Equal(t, onboarding.Skipped, row(t, report, s).Result, s)
+				require.Equal(t, claim.CheckSkipped, row(t, report, s).Result, s)
 			}
 		})
 	}
@@ -254,8 +255,8 @@ func TestTestOfReadOnlyShopSendsNoWrites(t *testing.T) {
 	b.settings(`{"read_only": true}`)
 	report, err := b.service.Test(t.Context(), shop, "tester@example.org", "")
 	require.NoError(t, err)
-	require.Equal(t, onboarding.OK, row(t, report, "read customers").Result)
-	require.Equal(t, onboarding.Failed, row(t, report, "create a customer").Result)
+	require.Equal(t, claim.CheckOK, row(t, report, "read customers").Result)
+	require.Equal(t, claim.CheckFailed, row(t, report, "create a customer").Result)
 	require.Equal(t, "the shop's settings are read-only", row(t, report, "create a customer").Detail)
 	require.Zero(t, b.dixa.Stats().Writes())
 }

@@ -40,21 +40,21 @@ const (
 // conversation. If agent is empty, the shop's default agent replies. The report
 // lists the failures, such as every write if the shop's settings are read-only. Dixa
 // sends e-mail to the address. The error is a [*Refusal] if nothing can be tested.
-func (s *Service) Test(ctx context.Context, shop, email, agent string) (*Report, error) {
+func (s *Service) Test(ctx context.Context, shop, email, agent string) (claim.Report, error) {
 	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
-		return nil, err
+		return claim.Report{}, err
 	}
 	client, err := s.client(ctx, in)
 	if err != nil {
-		return nil, err
+		return claim.Report{}, err
 	}
 	if in.Effective.EmailIntegrationID == "" {
-		return nil, refuse(NotReady, nil, "No contact endpoint is set, so conversations have no mailbox. Set email_integration_id first; %s.", s.mailboxesInWords(ctx, client))
+		return claim.Report{}, refuse(NotReady, nil, "No contact endpoint is set, so conversations have no mailbox. Set email_integration_id first; %s.", s.mailboxesInWords(ctx, client))
 	}
-	t := &trial{client: client, settings: in.Effective, agent: cmp.Or(agent, in.Effective.DefaultAgentID), wait: s.wait, report: &Report{}}
+	t := &trial{client: client, settings: in.Effective, agent: cmp.Or(agent, in.Effective.DefaultAgentID), wait: s.wait, report: newReport()}
 	t.run(ctx, email)
-	return t.report, nil
+	return claim.Report(*t.report), nil
 }
 
 // trial is one run of a test.
@@ -63,7 +63,7 @@ type trial struct {
 	settings claim.Settings
 	agent    string
 	wait     time.Duration
-	report   *Report
+	report   *report
 }
 
 func (t *trial) run(ctx context.Context, email string) {
@@ -118,7 +118,7 @@ func (t *trial) customer(ctx context.Context, email string) (string, bool) {
 		return t.client.EndUsers.Create(ctx, dixa.EndUserInput{Email: email, DisplayName: testSubject})
 	})
 	if dixa.IsEmailExists(err) {
-		t.report.add(probeCreate, Failed, "the address already exists in Dixa, but no customer with it was found: it may belong to an agent or differ in letter case; use another address")
+		t.report.add(probeCreate, claim.CheckFailed, "the address already exists in Dixa, but no customer with it was found: it may belong to an agent or differ in letter case; use another address")
 		return "", false
 	}
 	if !t.report.try(probeCreate, err, "created; the customer remains in Dixa") {
@@ -135,7 +135,7 @@ func (t *trial) open(ctx context.Context, user string) (int64, bool) {
 		})
 	})
 	if dixa.OutcomeOf(err) == dixa.Ambiguous {
-		t.report.add(probeOpen, Failed, "no usable response, so the conversation may be open: search Dixa for %q and close it", testSubject)
+		t.report.add(probeOpen, claim.CheckFailed, "no usable response, so the conversation may be open: search Dixa for %q and close it", testSubject)
 		return 0, false
 	}
 	return id, t.report.try(probeOpen, err, "conversation %d in %s", id, t.settings.EmailIntegrationID)
@@ -148,11 +148,11 @@ func (t *trial) lookForAutoReply(ctx context.Context, id int64) {
 	})
 	switch {
 	case err != nil:
-		t.report.add(probeAuto, Failed, "the messages could not be read: %s", failure(err))
+		t.report.add(probeAuto, claim.CheckFailed, "the messages could not be read: %s", failure(err))
 	case m != nil:
-		t.report.add(probeAuto, OK, "Dixa sends an automatic reply: every customer whose claim opens a conversation receives it. Turn it off for the mailbox in Dixa if you do not want it")
+		t.report.add(probeAuto, claim.CheckOK, "Dixa sends an automatic reply: every customer whose claim opens a conversation receives it. Turn it off for the mailbox in Dixa if you do not want it")
 	default:
-		t.report.add(probeAuto, OK, "no automatic reply%s", within(t.wait))
+		t.report.add(probeAuto, claim.CheckOK, "no automatic reply%s", within(t.wait))
 	}
 }
 
@@ -173,15 +173,15 @@ func (t *trial) reply(ctx context.Context, id int64) {
 	m, err := t.await(ctx, id, func(m *dixa.Message) bool { return m.ID == added.MessageID })
 	switch {
 	case err != nil:
-		t.report.add(probeThread, Failed, "the messages could not be read: %s", failure(err))
+		t.report.add(probeThread, claim.CheckFailed, "the messages could not be read: %s", failure(err))
 	case m == nil:
-		t.report.add(probeThread, Failed, "Dixa does not list the reply in conversation %d%s; check in Dixa where it was sent", id, within(t.wait))
+		t.report.add(probeThread, claim.CheckFailed, "Dixa does not list the reply in conversation %d%s; check in Dixa where it was sent", id, within(t.wait))
 	case m.Attributes.DeliveryFailureReason != "":
-		t.report.add(probeThread, Failed, "Dixa could not deliver the reply: %s", m.Attributes.DeliveryFailureReason)
+		t.report.add(probeThread, claim.CheckFailed, "Dixa could not deliver the reply: %s", m.Attributes.DeliveryFailureReason)
 	case m.Attributes.Direction != dixa.Outbound:
-		t.report.add(probeThread, Failed, "Dixa lists the reply as %s, so it is not sent to the customer", cmp.Or(string(m.Attributes.Direction), "a message without direction"))
+		t.report.add(probeThread, claim.CheckFailed, "Dixa lists the reply as %s, so it is not sent to the customer", cmp.Or(string(m.Attributes.Direction), "a message without direction"))
 	default:
-		t.report.add(probeThread, OK, "conversation %d lists the reply after the opening message", id)
+		t.report.add(probeThread, claim.CheckOK, "conversation %d lists the reply after the opening message", id)
 	}
 }
 

@@ -78,38 +78,27 @@ func (s *Service) byHand(in claim.Integration) string {
 // not followed until one is enabled again. It succeeds even if Dixa cannot be
 // reached; events that Dixa still sends are stored as before.
 func (s *Service) Disable(ctx context.Context, shop string) error {
-	in, err := s.store.Settings.Integration(ctx, shop)
-	if err != nil {
-		return err
-	}
-	if err := s.store.Shops.SetEnabled(ctx, shop, false); err != nil {
-		return err
-	}
-	s.unsubscribe(ctx, in)
-	return nil
+	return s.unsubscribeAfter(ctx, shop, func() error { return s.store.Shops.SetEnabled(ctx, shop, false) })
 }
 
 // Delete deletes a shop. It treats the shop's connection as [Service.Disable] does.
 func (s *Service) Delete(ctx context.Context, shop string) error {
+	return s.unsubscribeAfter(ctx, shop, func() error { return s.store.Shops.Delete(ctx, shop) })
+}
+
+func (s *Service) unsubscribeAfter(ctx context.Context, shop string, change func() error) error {
 	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
 		return err
 	}
-	if err := s.store.Shops.Delete(ctx, shop); err != nil {
+	if err := change(); err != nil || in.Connection == nil || in.Effective.ReadOnly {
 		return err
-	}
-	s.unsubscribe(ctx, in)
-	return nil
-}
-
-func (s *Service) unsubscribe(ctx context.Context, in claim.Integration) {
-	if in.Connection == nil || in.Effective.ReadOnly {
-		return
 	}
 	if err := s.webhooks.Remove(ctx, in.Connection.ID); err != nil {
 		s.log.WarnContext(ctx, "the webhook subscription could not be removed from Dixa; disable the shop again to retry",
 			"connection", in.Connection.ID, "shop", in.Slug, "error", err)
 	}
+	return nil
 }
 
 // SaveWebhookSecret stores the secret of a webhook subscription that a person
@@ -170,30 +159,30 @@ func (s *Service) Integration(ctx context.Context, shop string) (claim.Integrati
 }
 
 // validateWebhooks checks that Dixa sends events.
-func (s *Service) validateWebhooks(ctx context.Context, in claim.Integration, r *Report) {
+func (s *Service) validateWebhooks(ctx context.Context, in claim.Integration, r *report) {
 	const address, webhooks = "public address", "webhooks"
 	if concern := s.webhooks.ReachabilityWarning(); concern != "" {
-		r.add(address, Warning, "%s", concern)
+		r.add(address, claim.CheckWarning, "%s", concern)
 	} else {
-		r.add(address, OK, "Dixa sends events to %s", s.webhooks.URL(in.Connection.ID))
+		r.add(address, claim.CheckOK, "Dixa sends events to %s", s.webhooks.URL(in.Connection.ID))
 	}
 	if in.Subscription != nil && in.Subscription.State == claim.SubscriptionByHand {
-		r.add(webhooks, OK, "the subscription was created manually; its secret is %s", in.Subscription.SecretPreview)
+		r.add(webhooks, claim.CheckOK, "the subscription was created manually; its secret is %s", in.Subscription.SecretPreview)
 		return
 	}
 	if !in.Enabled {
-		r.add(webhooks, Skipped, "the subscription is created when the shop is enabled")
+		r.add(webhooks, claim.CheckSkipped, "the subscription is created when the shop is enabled")
 		return
 	}
 	problems, err := s.webhooks.Inspect(ctx, in.Connection.ID)
 	switch {
 	case err != nil:
-		r.add(webhooks, Failed, "the subscriptions could not be read: %s", failure(err))
+		r.add(webhooks, claim.CheckFailed, "the subscriptions could not be read: %s", failure(err))
 	case len(problems) > 0 && in.Effective.ReadOnly:
-		r.add(webhooks, Warning, "%s. The settings are read-only, so Claimflow does not correct this. %s", strings.Join(problems, "; "), s.byHand(in))
+		r.add(webhooks, claim.CheckWarning, "%s. The settings are read-only, so Claimflow does not correct this. %s", strings.Join(problems, "; "), s.byHand(in))
 	case len(problems) > 0:
-		r.add(webhooks, Failed, "%s. Run `starter shop enable %s` to correct this", strings.Join(problems, "; "), in.Slug)
+		r.add(webhooks, claim.CheckFailed, "%s. Run `starter shop enable %s` to correct this", strings.Join(problems, "; "), in.Slug)
 	default:
-		r.add(webhooks, OK, "Dixa reports %d kinds of events", len(subscription.Events()))
+		r.add(webhooks, claim.CheckOK, "Dixa reports %d kinds of events", len(subscription.Events()))
 	}
 }

@@ -99,7 +99,7 @@ func TestReadOnlyShopSendsNoWrites(t *testing.T) {
 	require.Contains(t, unseen, b.subscription().URL)
 	report, err := b.service.Validate(ctx, shop)
 	require.NoError(t, err)
-	require.Equal(t, onboarding.Warning, row(t, report, "webhooks").Result)
+	require.Equal(t, claim.CheckWarning, row(t, report, "webhooks").Result)
 	require.Contains(t, row(t, report, "webhooks").Detail, "Dixa has no webhook subscription with the address "+b.subscription().URL)
 	require.Contains(t, row(t, report, "webhooks").Detail, "starter shop webhook-secret acme")
 
@@ -146,29 +146,29 @@ func TestValidateChecksWebhooks(t *testing.T) {
 	b := newBench(t, emulator.Options{})
 	b.ready()
 	ctx := t.Context()
-	validate := func(s *onboarding.Service, name string) onboarding.Check {
+	validate := func(s *onboarding.Service, name string) claim.Check {
 		report, err := s.Validate(ctx, shop)
 		require.NoError(t, err)
 		return row(t, report, name)
 	}
-	require.Equal(t, onboarding.Skipped, validate(b.service, "webhooks").Result, "the shop is not enabled")
-	require.Equal(t, onboarding.Warning, validate(b.service, "public address").Result)
+	require.Equal(t, claim.CheckSkipped, validate(b.service, "webhooks").Result, "the shop is not enabled")
+	require.Equal(t, claim.CheckWarning, validate(b.service, "public address").Result)
 	require.Contains(t, validate(b.service, "public address").Detail, "reachable only from this network")
 	require.NoError(t, b.service.Enable(ctx, shop))
-	require.Equal(t, onboarding.OK, validate(b.service, "webhooks").Result)
+	require.Equal(t, claim.CheckOK, validate(b.service, "webhooks").Result)
 	report, err := b.service.Validate(ctx, shop)
 	require.NoError(t, err)
-	require.True(t, report.OK(), "a warning must not be a failure")
+	require.True(t, report.OK, "a warning must not be a failure")
 
 	moved := onboarding.New(onboarding.Options{
 		Store: b.store, Dixa: connection.New(b.store, connection.Options{BaseURL: b.server.URL + "/v1/"}), PublicURL: "https://claims.example",
 	})
-	require.Equal(t, onboarding.OK, validate(moved, "public address").Result)
-	require.Equal(t, onboarding.Failed, validate(moved, "webhooks").Result)
+	require.Equal(t, claim.CheckOK, validate(moved, "public address").Result)
+	require.Equal(t, claim.CheckFailed, validate(moved, "webhooks").Result)
 	require.Contains(t, validate(moved, "webhooks").Detail, "the subscription's address is not https://claims.example/webhooks/dixa/")
 	require.Contains(t, validate(moved, "webhooks").Detail, "Run `starter shop enable acme` to correct this")
 	require.NoError(t, moved.Enable(ctx, shop))
-	require.Equal(t, onboarding.OK, validate(moved, "webhooks").Result)
+	require.Equal(t, claim.CheckOK, validate(moved, "webhooks").Result)
 
 	b.dixa.Inject(emulator.Fault{Operation: "GET /webhooks", Kind: emulator.FaultStatus, Status: 403})
 	require.Contains(t, validate(moved, "webhooks").Detail, "Dixa rejected the token for this request (403)")

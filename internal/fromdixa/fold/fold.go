@@ -10,7 +10,7 @@ import (
 type Projection struct {
 	State        claim.State
 	Conversation claim.Conversation
-	// Status is the status that the owner sees. Derived is the [EncodeDecision] of the last
+	// Status is the status that the owner sees. DerivedStatus is the [EncodeDecision] of the last
 	// verdict derived from Dixa's facts.
 	Status, DerivedStatus string
 	// Settings hold the shop's status rules.
@@ -25,7 +25,7 @@ type Change struct {
 	// Event moves the claim; empty if only its status changed.
 	Event claim.Event
 	State claim.State
-	// Status is the owner's new view, empty if unchanged. Derived is the new [EncodeDecision],
+	// Status is the owner's new view, empty if unchanged. DerivedStatus is the new [EncodeDecision],
 	// empty if the rules reached no new verdict.
 	Status, DerivedStatus string
 	// Outbound are the types of the events to send to the owner.

@@ -227,10 +227,7 @@ func (r *Reading) entry(event *dixa.Event) *claim.TimelineEntry {
 	if slices.Contains(unremarkable, event.Name) {
 		return nil
 	}
-	e := &claim.TimelineEntry{At: r.Fact.At, What: timelineTexts[event.Name]}
-	if e.What == "" {
-		e.What = strings.ToLower(strings.ReplaceAll(event.FQN, "_", " "))
-	}
+	e := &claim.TimelineEntry{At: r.Fact.At, What: cmp.Or(timelineTexts[event.Name], strings.ToLower(strings.ReplaceAll(event.FQN, "_", " ")))}
 	var data struct {
 		Author *dixa.EventUser `json:"author"`
 		Agent  *dixa.EventUser `json:"agent"`

@@ -2,6 +2,7 @@ package karla
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -82,11 +83,11 @@ func ParseEvent(body []byte) (*Event, error) {
 	e := &Event{
 		ID:          hex.EncodeToString(sum[:]),
 		Ref:         strings.ToLower(root.text("ref")),
-		Group:       strings.ToLower(first(root.text("event_group"), data.text("event_group"))),
+		Group:       strings.ToLower(cmp.Or(root.text("event_group"), data.text("event_group"))),
 		Shop:        root.text("shop_slug"),
 		TriggeredAt: root.instant("triggered_at"),
 		UpdatedAt:   data.instant("updated_at"),
-		OrderNumber: first(order.text("order_number"), order.text("order_name"), data.text("order_number")),
+		OrderNumber: cmp.Or(order.text("order_number"), order.text("order_name"), data.text("order_number")),
 		Raw:         body,
 	}
 	e.Kind = kindOf(e.Ref, e.Group)
@@ -155,7 +156,7 @@ func (m members) list(name string) []members {
 	return out
 }
 
-func (m members) claimID() string { return first(m.text("claim_id"), m.text("uuid"), m.text("id")) }
+func (m members) claimID() string { return cmp.Or(m.text("claim_id"), m.text("uuid"), m.text("id")) }
 
 // text returns a string, or a number as written. It removes U+0000, which PostgreSQL
 // cannot store in text.
@@ -178,13 +179,4 @@ func (m members) text(name string) string {
 func (m members) instant(name string) time.Time {
 	t, _ := claim.ParseTime(m.text(name))
 	return t
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

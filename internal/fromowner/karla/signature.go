@@ -18,9 +18,9 @@ import (
 // SignatureHeader carries the signature of a webhook: "t=<Unix seconds>,v1=<hex>".
 const SignatureHeader = "Karla-Signature"
 
-// DefaultTolerance is how far a signature's time may be from now if the caller of
-// [VerifySignature] sets no tolerance. Karla's own receiver uses the same value.
-const DefaultTolerance = 300 * time.Second
+// Tolerance is how far a signature's time may be from now. Karla's own receiver uses
+// the same value.
+const Tolerance = 300 * time.Second
 
 var (
 	// ErrSignatureMalformed: the header is not "t=<Unix seconds>,v1=<hex>".
@@ -34,7 +34,7 @@ var (
 	ErrSignatureMissing = errors.New("the webhook signature is missing")
 
 	// ErrSignatureTooOld: the signature is valid, but its time is further from now,
-	// in the past or in the future, than the tolerance.
+	// in the past or in the future, than [Tolerance].
 	ErrSignatureTooOld = errors.New("the webhook signature's timestamp is outside the tolerance")
 
 	// ErrNoSecret: there is no secret to verify with.
@@ -44,14 +44,13 @@ var (
 // VerifySignature checks that Karla signed a webhook. header is the value of
 // [SignatureHeader] and body the request's body, byte for byte as received. It
 // returns nil if a v1 of the header is the HMAC-SHA256 of "<t>." + body under one of
-// the secrets, and t is within tolerance of now. A secret is the key as written,
+// the secrets, and t is within [Tolerance] of now. A secret is the key as written,
 // never decoded.
 //
 // While a secret is being replaced, pass the old one as well. An empty secret is
 // skipped, because anyone can sign with it. The members of the header may come in
 // any order, v1 may be repeated, a v1 that is not 32 bytes in hexadecimal is no
-// match, and members of other names are ignored. A tolerance of 0 means
-// [DefaultTolerance].
+// match, and members of other names are ignored.
 //
 // The error wraps [ErrSignatureMissing], [ErrSignatureMalformed],
 // [ErrSignatureMismatch], [ErrSignatureTooOld], which is returned only for valid
@@ -61,7 +60,7 @@ var (
 //
 // Karla: "Webhooks" in its older documentation, and the receiver of its Shopware
 // plugin.
-func VerifySignature(header string, body []byte, secrets []seal.Secret, now time.Time, tolerance time.Duration) error {
+func VerifySignature(header string, body []byte, secrets []seal.Secret, now time.Time) error {
 	signed, err := parseSignature(header)
 	if err != nil {
 		return err
@@ -83,15 +82,12 @@ func VerifySignature(header string, body []byte, secrets []seal.Secret, now time
 	if matches == 0 {
 		return fmt.Errorf("karla: %w: check that Karla signs with this secret and that nothing modifies the body before verification", ErrSignatureMismatch)
 	}
-	if tolerance == 0 {
-		tolerance = DefaultTolerance
-	}
-	if age := now.Sub(signed.at); age.Abs() > tolerance {
+	if age := now.Sub(signed.at); age.Abs() > Tolerance {
 		side := "ago"
 		if age < 0 {
 			side = "ahead of the local clock"
 		}
-		return fmt.Errorf("karla: %w: it was signed %s %s, and the tolerance is %s", ErrSignatureTooOld, age.Abs(), side, tolerance)
+		return fmt.Errorf("karla: %w: it was signed %s %s, and the tolerance is %s", ErrSignatureTooOld, age.Abs(), side, Tolerance)
 	}
 	return nil
 }

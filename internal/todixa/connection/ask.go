@@ -29,7 +29,7 @@ func Call[T any](ctx context.Context, call func() (T, error)) (T, error) {
 		last = err
 		e, ok := dixa.AsError(err)
 		if err == nil || !ok || !dixa.IsRateLimited(err) {
-			return v, permanent(err)
+			return v, backoff.Permanent(err)
 		}
 		return v, errors.Join(err, &backoff.RetryAfterError{Duration: cmp.Or(e.RetryAfter, refusedWait)})
 	}, backoff.WithMaxElapsedTime(Patience))
@@ -43,11 +43,4 @@ func Call[T any](ctx context.Context, call func() (T, error)) (T, error) {
 func Do(ctx context.Context, call func() error) error {
 	_, err := Call(ctx, func() (struct{}, error) { return struct{}{}, call() })
 	return err
-}
-
-func permanent(err error) error {
-	if err == nil {
-		return nil
-	}
-	return backoff.Permanent(err)
 }

@@ -3,6 +3,7 @@
 package connection
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,12 +68,8 @@ type kept struct {
 
 // New returns clients for the connections of a store.
 func New(s *store.Store, o Options) *Clients {
-	if o.BaseURL == "" {
-		o.BaseURL = dixa.DefaultBaseURL
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 45 * time.Second
-	}
+	o.BaseURL = cmp.Or(o.BaseURL, dixa.DefaultBaseURL)
+	o.Timeout = cmp.Or(o.Timeout, 45*time.Second)
 	if o.Limits == (store.BudgetLimits{}) {
 		o.Limits = DefaultLimits()
 	}

@@ -8,6 +8,7 @@ package evidence
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -106,12 +107,8 @@ var (
 
 // New creates a checker.
 func New(o Options) *Checker {
-	if o.Timeout == 0 {
-		o.Timeout = 10 * time.Second
-	}
-	if o.Total == 0 {
-		o.Total = 60 * time.Second
-	}
+	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
+	o.Total = cmp.Or(o.Total, 60*time.Second)
 	dialer := Dialer(o.AllowLoopback, o.Timeout)
 	return &Checker{
 		timeout: o.Timeout,

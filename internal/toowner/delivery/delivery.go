@@ -9,8 +9,8 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -87,9 +87,7 @@ type Deliverer struct {
 
 // New creates a deliverer. Call Run to start it.
 func New(s *store.Store, o Options) *Deliverer {
-	if o.Timeout == 0 {
-		o.Timeout = defaultTimeout
-	}
+	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -127,20 +125,6 @@ func (d *Deliverer) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 		case <-d.kick:
-		}
-	}
-}
-
-// Once makes all due attempts, including those that become due as a result, waits
-// for them and returns their number.
-func (d *Deliverer) Once(ctx context.Context) (int, error) {
-	attempts := 0
-	for {
-		n, err := d.start(ctx)
-		d.running.Wait()
-		attempts += n
-		if err != nil || n == 0 || ctx.Err() != nil {
-			return attempts, errors.Join(err, ctx.Err())
 		}
 	}
 }

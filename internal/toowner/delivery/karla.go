@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,13 +46,9 @@ func (s *karlaSender) send(ctx context.Context, p store.LeasedDelivery) attemptR
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	shop := p.Karla.Shop
-	if shop == "" {
-		shop = n.Data.Shop
-	}
-	client := karla.Client{HTTP: s.client}
+	shop := cmp.Or(p.Karla.Shop, n.Data.Shop)
 	as := karla.Credentials{User: p.Karla.User, Password: seal.Secret(p.Karla.Password)}
-	err = client.PutClaim(ctx, p.URL, as, shop, n.Data.ID, karla.Update{Status: n.Data.Status, ResolutionPreference: now.Preference})
+	err = karla.PutClaim(ctx, s.client, p.URL, as, shop, n.Data.ID, karla.Update{Status: n.Data.Status, ResolutionPreference: now.Preference})
 	var refused *karla.StatusError
 	switch {
 	case err == nil:

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -70,10 +71,7 @@ func composeEmail(p store.LeasedDelivery) (subject, text string, err error) {
 }
 
 func connectionSubject(n claim.ConnectionNotice) string {
-	name := n.Data.OrganizationName
-	if name == "" {
-		name = strings.Join(n.Data.Shops, ", ")
-	}
+	name := cmp.Or(n.Data.OrganizationName, strings.Join(n.Data.Shops, ", "))
 	switch n.Type {
 	case claim.OutboundConnectionNeedsToken:
 		return "Dixa connection of " + name + " needs a new API token"

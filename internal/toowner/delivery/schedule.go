@@ -31,9 +31,6 @@ const (
 	goneReason = "the endpoint returned 410 Gone; resume it if it is available again, or remove it"
 )
 
-// Schedule returns the wait after each failed attempt, plus or minus a tenth.
-func Schedule() []time.Duration { return append([]time.Duration(nil), schedule...) }
-
 // attemptResult is the outcome of one attempt.
 type attemptResult struct {
 	// status is zero if no answer came; problem then says what was wrong.

@@ -6,6 +6,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,12 +96,8 @@ func failed(reason Reason, format string, args ...any) error {
 
 // New creates a fetcher.
 func New(o Options) (*Files, error) {
-	if o.BaseURL == "" {
-		o.BaseURL = DefaultBaseURL
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 15 * time.Second
-	}
+	o.BaseURL = cmp.Or(o.BaseURL, DefaultBaseURL)
+	o.Timeout = cmp.Or(o.Timeout, 15*time.Second)
 	base, err := url.Parse(strings.TrimSuffix(o.BaseURL, "/"))
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
 		return nil, errors.New("the address of Dixa's files must be an http or https URL such as " + DefaultBaseURL + ", without user, query or fragment")

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/claimflow/claimflow/internal/seal"
 )
@@ -59,26 +58,17 @@ func (e *StatusError) Final() bool {
 	return e.Status >= 400 && e.Status < 500
 }
 
-const (
-	defaultTimeout = 10 * time.Second
-	// maxAnswer bounds how much of an answer is read so that the connection can be
-	// reused.
-	maxAnswer = 64 << 10
-)
-
-// Client talks to Karla's API. The zero value is ready to use.
-type Client struct {
-	// HTTP makes the requests. It should not follow redirects, which are not meant
-	// for a PUT. Defaults to a client that does not, with a timeout of 10 s.
-	HTTP *http.Client
-}
+// maxAnswer bounds how much of an answer is read so that the connection can be
+// reused.
+const maxAnswer = 64 << 10
 
 // PutClaim changes the status and the preference of a claim (PUT
-// /v1/shops/{slug}/claims/{uuid}). baseURL is the API's address without the /v1. It
-// is idempotent. The error is a [*StatusError] if Karla answered; otherwise it is
+// /v1/shops/{slug}/claims/{uuid}). client should not follow redirects, which are not
+// meant for a PUT. baseURL is the API's address without the /v1. PutClaim is
+// idempotent. The error is a [*StatusError] if Karla answered; otherwise it is
 // unknown whether Karla applied the change. It contains neither the credentials nor
 // the address.
-func (c *Client) PutClaim(ctx context.Context, baseURL string, as Credentials, slug, claimUUID string, u Update) error {
+func PutClaim(ctx context.Context, client *http.Client, baseURL string, as Credentials, slug, claimUUID string, u Update) error {
 	address, err := claimAddress(baseURL, slug, claimUUID)
 	if err != nil {
 		return err
@@ -95,7 +85,7 @@ func (c *Client) PutClaim(ctx context.Context, baseURL string, as Credentials, s
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "Claimflow")
-	resp, err := c.client().Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // its text without the address
@@ -118,16 +108,4 @@ func claimAddress(baseURL, slug, claimUUID string) (string, error) {
 		}
 	}
 	return strings.TrimRight(baseURL, "/") + "/v1/shops/" + url.PathEscape(slug) + "/claims/" + url.PathEscape(claimUUID), nil
-}
-
-func (c *Client) client() *http.Client {
-	if c.HTTP != nil {
-		return c.HTTP
-	}
-	return plainClient
-}
-
-var plainClient = &http.Client{
-	Timeout:       defaultTimeout,
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }

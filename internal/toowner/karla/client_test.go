@@ -14,7 +14,10 @@ import (
 	"github.com/claimflow/claimflow/internal/toowner/karla"
 )
 
-var credentials = karla.Credentials{User: "acme-user", Password: "acme-password"}
+var (
+	credentials = karla.Credentials{User: "acme-user", Password: "acme-password"}
+	client      = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+)
 
 func TestPutClaim(t *testing.T) {
 	t.Parallel()
@@ -42,7 +45,7 @@ func TestPutClaim(t *testing.T) {
 				_, _ = io.WriteString(w, `{"uuid":"u-1"}`)
 			}))
 			defer server.Close()
-			require.NoError(t, new(karla.Client).PutClaim(t.Context(), server.URL+test.base, credentials, test.slug, test.id, test.update))
+			require.NoError(t, karla.PutClaim(t.Context(), client, server.URL+test.base, credentials, test.slug, test.id, test.update))
 			require.Equal(t, request{"PUT", test.path, "acme-user", "acme-password", "application/json", test.body}, <-got)
 			require.True(t, json.Valid([]byte(test.body)))
 		})
@@ -64,7 +67,7 @@ func TestPutClaimRejections(t *testing.T) {
 			w.WriteHeader(status)
 			_, _ = io.WriteString(w, "body of Karla's response")
 		}))
-		err := new(karla.Client).PutClaim(t.Context(), server.URL, credentials, "acme", "u-1", karla.Update{Status: "closed"})
+		err := karla.PutClaim(t.Context(), client, server.URL, credentials, "acme", "u-1", karla.Update{Status: "closed"})
 		server.Close()
 		var refused *karla.StatusError
 		require.ErrorAs(t, err, &refused)
@@ -85,7 +88,7 @@ func TestPutClaimWithoutResponse(t *testing.T) {
 	}))
 	defer server.Close()
 	put := func(ctx context.Context, base, slug, id string) error {
-		return new(karla.Client).PutClaim(ctx, base, credentials, slug, id, karla.Update{Status: "closed"})
+		return karla.PutClaim(ctx, client, base, credentials, slug, id, karla.Update{Status: "closed"})
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
