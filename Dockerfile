@@ -1,5 +1,5 @@
-# The worker, the starter and the Dixa emulator: static binaries in images that
-# hold nothing else. Choose one with --target.
+# The worker, the starter and the Dixa emulator: static binaries in minimal
+# images. Choose one with --target.
 #
 #   docker build --target starter --build-arg VERSION=v1.2.3 -t claimflow/starter .
 
@@ -10,11 +10,11 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=development
-# Only the main module is built here; go.work would bring the quickstart's in.
+# Only the main module is built here; go.work would add the quickstart's module.
 ENV CGO_ENABLED=0 GOWORK=off GOFLAGS=-buildvcs=false
 RUN go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/ ./worker ./starter ./emulator
 
-# The one tool that a health check needs where there is no shell.
+# The health checks need wget; the base image has no shell and no tools.
 FROM busybox:1.37-musl AS busybox
 
 # Holds certificates, time zones and the unprivileged user 65532.

@@ -1,5 +1,4 @@
-# Commands for people. CI runs .ci/run, which does all of this on a machine
-# that has nothing but Go.
+# Commands for developers. CI runs .ci/run, which needs only Go, on Debian.
 include .ci/tools.env
 
 .DEFAULT_GOAL := help
@@ -21,11 +20,11 @@ test: ## Run the tests of both modules (container tests are skipped without Dock
 	go test work
 
 .PHONY: race
-race: ## Run the tests of the main module with the race detector
-	go test -race ./...
+race: ## Run the tests of the main module with the race detector, except in SQLite
+	go test -race -gcflags='modernc.org/...=-race=false' ./...
 
 .PHONY: bench-ingest
-bench-ingest: ## Measure the rate of Dixa's events that is held, beside a bare handler (PostgreSQL needs Docker)
+bench-ingest: ## Benchmark the ingestion of Dixa events against a bare handler (PostgreSQL needs Docker)
 	go test ./internal/api -run '^$$' -bench Ingest
 
 .PHONY: format
@@ -40,7 +39,7 @@ lint: ## Check style, import boundaries and the determinism of workflows
 	go run $(WORKFLOWCHECK) -config .ci/workflowcheck.yaml ./workflows/...
 
 .PHONY: record-histories
-record-histories: ## Record the workflow histories that tests replay, for a new shape of a run
+record-histories: ## Re-record the workflow histories that tests replay, for a new path through the workflow
 	go test ./quickstart/endtoend -count=1 -run '^Test(Shapes|ContinuesAsNew|SweepRecoversLostWebhooks)$$' -record
 
 .PHONY: tidy

@@ -15,31 +15,31 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// Claims reads and writes the standing of claims.
+// Claims reads and writes the workflow state of claims.
 type Claims struct {
 	Store *store.Store
 }
 
-// LoadClaim reads the standing of a claim. If the claim is ready to be opened,
+// LoadClaim reads the workflow state of a claim. If the claim is ready to be opened,
 // LoadClaim marks it as opening. An erased claim counts as abandoned, because its
 // workflow has nothing left to do.
 func (a *Claims) LoadClaim(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
-	standing, err := a.load(ctx, ref)
-	return standing, toTemporal("read the claim", err)
+	state, err := a.load(ctx, ref)
+	return state, toTemporal("read the claim", err)
 }
 
 func (a *Claims) load(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
-	standing, err := a.read(ctx, ref)
-	if err != nil || standing.Next() != claim.ActionOpen || standing.State == claim.StateOpening {
-		return standing, err
+	state, err := a.read(ctx, ref)
+	if err != nil || state.Next() != claim.ActionOpen || state.State == claim.StateOpening {
+		return state, err
 	}
-	if standing.State, err = a.Store.Claims.Change(ctx, ref, claim.EventStart, store.ClaimUpdate{}); err != nil {
+	if state.State, err = a.Store.Claims.Change(ctx, ref, claim.EventStart, store.ClaimUpdate{}); err != nil {
 		return claim.WorkflowState{}, err
 	}
-	return standing, nil
+	return state, nil
 }
 
-// read returns the standing for a workflow that has consumed its nudges. Later
+// read returns the workflow state for a workflow that has consumed its nudges. Later
 // changes nudge the workflow again.
 func (a *Claims) read(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
 	work, err := a.Store.Claims.Load(ctx, ref)
@@ -90,7 +90,7 @@ func (a *Claims) workflowState(ctx context.Context, ref claim.Ref) (claim.Workfl
 		RetriedAt:    work.RetriedAt,
 		Done:         work.DoneSteps,
 		Cursor:       work.Cursor,
-		Unread:       unread(work) && !work.NudgeGathers,
+		Unread:       unread(work),
 		DoubtAt:      work.Conversation.DoubtAt,
 		Instructed:   work.Instructed,
 		SettleAt:     settleAt(work, time.Duration(settings.Effective.QuietPeriod)),
@@ -99,6 +99,19 @@ func (a *Claims) workflowState(ctx context.Context, ref claim.Ref) (claim.Workfl
 		QueueID:      work.Conversation.QueueID,
 		Recent:       recent,
 	}, nil
+}
+
+// afterWrite completes the state that an activity returns after it wrote to Dixa. Events
+// that gather count as read, because a nudge is going to announce them. This holds
+// only for a workflow that has not drained its nudges since: a nudge that was drained
+// may not be recorded as sent yet.
+func (a *Claims) afterWrite(ctx context.Context, ref claim.Ref, state claim.WorkflowState) (claim.WorkflowState, error) {
+	work, err := a.Store.Claims.Load(ctx, ref)
+	if errors.Is(err, store.ErrNotFound) {
+		return state, nil
+	}
+	state.Unread = state.Unread && !work.NudgeGathers
+	return state, err
 }
 
 // deadline counts from when the claim could first be opened. Resuming a paused shop
@@ -114,11 +127,11 @@ func deadline(w store.Snapshot, within time.Duration) time.Time {
 }
 
 // SyncStatus moves a claim to its next state and writes the notifications for its
-// owner to the outbox, atomically. It returns the resulting standing, with the
+// owner to the outbox, atomically. It returns the resulting workflow state, with the
 // settings read again. It leaves alone what already matches.
 func (a *Claims) SyncStatus(ctx context.Context, change StatusChange) (claim.WorkflowState, error) {
-	standing, err := a.sync(ctx, change)
-	return standing, toTemporal("write the claim's state", err)
+	state, err := a.sync(ctx, change)
+	return state, toTemporal("write the claim's state", err)
 }
 
 func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.WorkflowState, error) {
@@ -154,19 +167,18 @@ func (a *Claims) syncOnce(ctx context.Context, change StatusChange) error {
 	if err != nil {
 		return err
 	}
-	standing, err := a.workflowState(ctx, change.Ref)
+	state, err := a.workflowState(ctx, change.Ref)
 	if err != nil {
 		return err
 	}
-	standing.Unread = unread(before)
-	set, wanted := statusSet(change, standing)
+	set, wanted := statusSet(change, state)
 	if !wanted {
 		return nil
 	}
 	if err := a.evaluateRules(ctx, change, before, &set); err != nil {
 		return err
 	}
-	set.Revision = before.Revision
+	set.Revision, set.Sequence = before.Revision, before.Sequence
 	_, err = a.Store.Claims.Change(ctx, change.Ref, change.Event, set)
 	return err
 }

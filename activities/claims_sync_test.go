@@ -1,6 +1,8 @@
 package activities_test
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,9 +17,9 @@ import (
 func (b *bench) sync(change activities.StatusChange) claim.WorkflowState {
 	b.Helper()
 	var claims *activities.Claims
-	standing, err := run[claim.WorkflowState](b, claims.SyncStatus, change)
+	state, err := run[claim.WorkflowState](b, claims.SyncStatus, change)
 	require.NoError(b, err)
-	return standing
+	return state
 }
 
 // told returns the types of the events in the claim's outbox.
@@ -38,9 +40,9 @@ func TestSyncStatusIsIdempotent(t *testing.T) {
 	ref := b.accept(b.sample("c-1"))
 	park := activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseCustomer, SettingsVersion: 1, Fallback: true}
 	for range 2 {
-		standing := b.sync(park)
-		require.Equal(t, claim.StateNeedsAttention, standing.State)
-		require.True(t, standing.FallbackUsed)
+		state := b.sync(park)
+		require.Equal(t, claim.StateNeedsAttention, state.State)
+		require.True(t, state.FallbackUsed)
 	}
 	require.Equal(t, []string{claim.OutboundNeedsAttention, claim.OutboundFallback}, b.told(ref))
 
@@ -49,6 +51,38 @@ func TestSyncStatusIsIdempotent(t *testing.T) {
 		require.Equal(t, claim.StateOpen, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).State)
 	}
 	require.Equal(t, []string{claim.OutboundOpened}, b.told(ref))
+}
+
+// A local activity that timed out may still run beside its remote attempt.
+func TestOverlappingStatusChangesNotifyOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	for i := range 10 {
+		ref := b.accept(b.sample(fmt.Sprint("c-", i)))
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() {
+				b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseDeadline, SettingsVersion: 1, Fallback: true})
+			})
+		}
+		both.Wait()
+		require.Equal(t, []string{claim.OutboundNeedsAttention, claim.OutboundFallback}, b.told(ref))
+	}
+}
+
+// The dispatcher records a nudge after it sent it, so a workflow that was just nudged
+// must see events even if they seem to wait for another nudge.
+func TestLoadReportsEventsThatGather(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	require.Equal(t, claim.StateOpen, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).State)
+	_, err := b.store.Claims.Change(t.Context(), ref, "", store.ClaimUpdate{RulesDue: true})
+	require.NoError(t, err)
+	work, err := b.store.Claims.Load(t.Context(), ref)
+	require.NoError(t, err)
+	require.True(t, work.NudgeGathers)
+	require.True(t, b.load(ref).Unread)
 }
 
 // An operator's command takes precedence over a pending or repeated write by the
@@ -90,8 +124,8 @@ func TestOpenedAfterAbandonAndRetry(t *testing.T) {
 	require.NoError(t, b.store.Claims.Abandon(t.Context(), ref))
 	require.Equal(t, claim.StateAbandoned, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).State)
 	require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{}))
-	standing := b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
-	require.Equal(t, claim.ActionOpen, standing.Next(), "the workflow must continue from the claim's current state")
+	state := b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened})
+	require.Equal(t, claim.ActionOpen, state.Next(), "the workflow must continue from the claim's current state")
 }
 
 func TestFallbackIsNotRaisedForClaimWithConversation(t *testing.T) {
@@ -111,10 +145,10 @@ func TestDeadlineWithUnansweredCreateParksAsOutcomeUnknown(t *testing.T) {
 	b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultDropAfter, Times: 1})
 	_, err := b.open(ref)
 	require.Error(t, err)
-	standing := b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseDeadline, Fallback: true})
-	require.True(t, standing.Unanswered)
-	require.Equal(t, claim.CauseOutcomeUnknown, standing.Cause)
-	require.True(t, standing.AwaitsRetry)
+	state := b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseDeadline, Fallback: true})
+	require.True(t, state.Unanswered)
+	require.Equal(t, claim.CauseOutcomeUnknown, state.Cause)
+	require.True(t, state.AwaitsRetry)
 	require.NoError(t, b.store.Claims.Retry(t.Context(), ref, store.RetryOptions{}))
 	require.False(t, b.load(ref).AwaitsRetry)
 }
@@ -126,8 +160,8 @@ func TestTokenProblemIsReportedForConnection(t *testing.T) {
 	b := setup(t, server.Switches{}, nil)
 	first, second := b.accept(b.sample("c-1")), b.accept(b.sample("c-2"))
 	for _, ref := range []claim.Ref{first, second} {
-		standing := b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseConnection, SettingsVersion: 1})
-		require.Equal(t, claim.StateNeedsAttention, standing.State)
+		state := b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseConnection, SettingsVersion: 1})
+		require.Equal(t, claim.StateNeedsAttention, state.State)
 		require.Empty(t, b.told(ref))
 	}
 	b.sync(activities.StatusChange{Ref: first, Event: claim.EventPark, Cause: claim.CauseConnection, SettingsVersion: 1, Fallback: true})

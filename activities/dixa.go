@@ -67,9 +67,13 @@ func (a *Dixa) withSession(ctx context.Context, ref claim.Ref, doing string, ste
 func (a *Dixa) withState(ctx context.Context, ref claim.Ref, doing string, step func(context.Context, *session) error) (claim.WorkflowState, error) {
 	var state claim.WorkflowState
 	err := a.withSession(ctx, ref, doing, func(ctx context.Context, s *session) error {
-		err := step(ctx, s)
-		if err == nil {
-			state, err = (&Claims{Store: a.Store}).read(ctx, ref)
+		if err := step(ctx, s); err != nil {
+			return err
+		}
+		claims := &Claims{Store: a.Store}
+		var err error
+		if state, err = claims.read(ctx, ref); err == nil {
+			state, err = claims.afterWrite(ctx, ref, state)
 		}
 		return err
 	})
@@ -153,13 +157,14 @@ func (a *Dixa) session(ctx context.Context, ref claim.Ref) (*session, error) {
 	return s, nil
 }
 
-// notAbandoned reports an error if the claim was abandoned since the step began.
-func (s *session) notAbandoned(ctx context.Context) error {
+// unchanged reports an error if a person abandoned the claim or linked it to another
+// conversation since the attempt began.
+func (s *session) unchanged(ctx context.Context) error {
 	record, err := s.store.Claims.Record(ctx, s.ref)
 	if err != nil {
 		return fmt.Errorf("read the claim: %w", err)
 	}
-	if record.State == claim.StateAbandoned {
+	if record.State == claim.StateAbandoned || record.ConversationID != s.work.ConversationID {
 		return withdrawn(s.ref)
 	}
 	return nil
@@ -238,7 +243,7 @@ func (s *session) retryNotFound(ctx context.Context, err error) error {
 	return retryable(claim.ErrorUnavailable, "the new conversation is not visible in Dixa yet: "+err.Error(), err, 2*time.Second)
 }
 
-// parkIfRefused parks the claim with cause if Dixa refused permanently.
+// parkIfRefused parks the claim with cause if Dixa rejected permanently.
 func parkIfRefused(cause claim.Cause, err error) error {
 	e, ok := dixa.AsError(err)
 	if ok && e.Outcome == dixa.Rejected && !e.Retryable && !tokenRefused(err) {

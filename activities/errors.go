@@ -107,6 +107,27 @@ func parked(cause claim.Cause, message string) error {
 	})
 }
 
+// inStep says in which step of an activity an error occurred. It keeps what decides
+// about the claim.
+func inStep(doing string, err error) error {
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	message := doing + ": " + app.Message()
+	var p Park
+	switch {
+	case app.Type() == claim.ErrorPark && app.HasDetails() && app.Details(&p) == nil:
+		return parked(p.Cause, message)
+	case app.NonRetryable():
+		return app
+	default:
+		return temporal.NewApplicationErrorWithOptions(message, app.Type(), temporal.ApplicationErrorOptions{
+			NextRetryDelay: app.NextRetryDelay(), Category: app.Category(), Cause: app.Unwrap(),
+		})
+	}
+}
+
 // edited reports that the owner changed the claim before its conversation was
 // created.
 func edited(ref claim.Ref) error {
@@ -115,5 +136,5 @@ func edited(ref claim.Ref) error {
 
 // withdrawn reports that the claim was abandoned before anything was sent.
 func withdrawn(ref claim.Ref) error {
-	return temporal.NewNonRetryableApplicationError("claim "+ref.String()+" was abandoned", claim.ErrorWithdrawn, nil)
+	return temporal.NewNonRetryableApplicationError("claim "+ref.String()+" was abandoned or linked to another conversation", claim.ErrorWithdrawn, nil)
 }

@@ -14,7 +14,7 @@ type OpeningSteps struct{ Dixa Dixa }
 // Customer is the customer that a claim is opened for.
 type Customer struct {
 	EndUserID string
-	// Note says that Dixa refused the customer's name.
+	// Note says that Dixa rejected the customer's name.
 	Note bool
 }
 

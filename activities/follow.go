@@ -28,11 +28,11 @@ const (
 // Follow applies the events from Dixa about the claim's conversation since the last
 // read, up to one batch. It updates the claim's state and status, its timeline and
 // messages, and the notifications to its owner, together with the cursor. It returns
-// the resulting standing, whose [claim.WorkflowState.Unread] says whether more events
+// the resulting workflow state, whose [claim.WorkflowState.Unread] says whether more events
 // wait.
 func (a *Claims) Follow(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
-	standing, err := a.follow(ctx, ref)
-	return standing, toTemporal("apply events from Dixa", err)
+	state, err := a.follow(ctx, ref)
+	return state, toTemporal("apply events from Dixa", err)
 }
 
 func (a *Claims) follow(ctx context.Context, ref claim.Ref) (claim.WorkflowState, error) {
@@ -78,7 +78,7 @@ func (a *Claims) applyEvents(ctx context.Context, work store.Snapshot) error {
 	if advance.Replaced, err = a.supersededLogEntries(ctx, work.Ref, readings); err != nil {
 		return err
 	}
-	fold.Oldest(readings)
+	fold.SortOldestFirst(readings)
 	wrote, err := a.Store.Instructions.SentMessages(ctx, work.Ref)
 	if err != nil {
 		return err
@@ -215,7 +215,7 @@ func (a *Claims) evaluateRules(ctx context.Context, change StatusChange, work st
 	var elsewhere *claim.TransitionError
 	moved, err := story.Transition(change.Event)
 	if errors.As(err, &elsewhere) {
-		return nil // someone moved the claim; the change is refused as well
+		return nil // someone moved the claim; the change is rejected as well
 	}
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// Instruct carries out the oldest pending instruction of a claim. It refuses, with a
+// Instruct carries out the oldest pending instruction of a claim. It rejects, with a
 // reason, an instruction that can never be carried out. It returns errors that time
 // or an operator can fix, and the instruction waits. It returns the resulting state
 // of the claim.

@@ -106,7 +106,7 @@ func (c *changeRun) execute(ctx context.Context) error {
 		}
 		c.found = found
 	}
-	// A message from the customer reopens a closed conversation, as an e-mail would,
+	// A message from the customer reopens a closed conversation, as an email would,
 	// regardless of how Dixa treats a message sent through its API.
 	if (message || w.Reopen) && c.found.State == dixa.StateClosed {
 		if err := c.reopen(ctx); err != nil {
@@ -332,8 +332,8 @@ func (c *changeRun) outcome(ctx context.Context) (outcome, error) {
 	}
 	fact := factOf(c.in.Step(""), known, now, tags)
 	out.set.Fact = &fact
-	// If a concurrent change by someone else leads to the same verdict as ours, the
-	// two cannot be distinguished. That verdict is the one that the owner wanted.
+	// If a concurrent change by someone else leads to the same decision as ours,
+	// the two cannot be distinguished. That decision is the one that the owner wanted.
 	before, after := known, known
 	after.Apply(fact)
 	was := fold.Evaluate(c.work.State, before, c.settings)

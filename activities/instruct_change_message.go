@@ -12,8 +12,8 @@ import (
 )
 
 // sendMessage writes what the customer newly said to the conversation, as an inbound
-// message with the new files. A message that Dixa refuses is sent in pieces. The
-// note names the pieces that Dixa refuses.
+// message with the new files. A message that Dixa rejects is sent in pieces. The
+// note names the pieces that Dixa rejects.
 func (c *changeRun) sendMessage(ctx context.Context) error {
 	kind := draftEvidence + ":" + c.in.ID
 	if err := c.check(ctx, kind); err != nil {

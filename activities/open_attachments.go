@@ -9,9 +9,9 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// sendSeparately sends what Dixa refused in the first message: the other parts of
+// sendSeparately sends what Dixa rejected in the first message: the other parts of
 // its text, then its files, each as a message of its own. It leaves out what Dixa
-// refuses again.
+// rejects again.
 func (s *session) sendSeparately(ctx context.Context, files *evidenceDraft) error {
 	if files.whole() {
 		return nil

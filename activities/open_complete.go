@@ -11,7 +11,7 @@ import (
 )
 
 // CompleteConversation adds what a new conversation lacks: its tags, the parts of the
-// message that Dixa refused together, its agent or queue, its custom attributes and
+// message that Dixa rejected together, its agent or queue, its custom attributes and
 // the internal note. Then it syncs the claim's status like [Claims.SyncStatus]. Each
 // step is done once: another attempt, or another run, continues where this one ended.
 func (a *Dixa) CompleteConversation(ctx context.Context, change StatusChange) (Completed, error) {
@@ -31,15 +31,18 @@ func (a *Dixa) CompleteConversation(ctx context.Context, change StatusChange) (C
 			{"set the custom attributes", s.setAttributes},
 			{"write the internal note", s.writeNote},
 		} {
-			if err := s.notAbandoned(ctx); err != nil {
+			if err := s.unchanged(ctx); err != nil {
 				return err
 			}
 			if err := step.do(ctx, &files); err != nil {
-				return fmt.Errorf("%s: %w", step.doing, err)
+				return inStep(step.doing, err)
 			}
 		}
 		done.Attached, done.LeftOut = files.attached(), len(files.leftOut())
-		done.State, err = (&Claims{Store: a.Store}).sync(ctx, change)
+		claims := &Claims{Store: a.Store}
+		if done.State, err = claims.sync(ctx, change); err == nil {
+			done.State, err = claims.afterWrite(ctx, s.ref, done.State)
+		}
 		return err
 	})
 	return done, err

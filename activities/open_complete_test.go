@@ -1,6 +1,8 @@
 package activities_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -60,4 +62,44 @@ func TestCompletionContinuesAfterFailedStep(t *testing.T) {
 			})
 		}
 	}
+}
+
+// An operator may move a claim to another conversation at any time. An attempt in
+// progress then writes nothing more.
+func TestCompletionStopsForAPersonsLink(t *testing.T) {
+	t.Parallel()
+	var dixa *activities.Dixa
+	b := setup(t, server.Switches{}, map[string]any{"default_agent_id": server.SeedAgentAnna})
+	c := b.sample("c-1")
+	c.ImageURLs = append(c.ImageURLs, b.photos.URL+"/gone/x")
+	ref := b.accept(c)
+	_, err := b.open(ref)
+	require.NoError(t, err)
+	b.asked = func(r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/tags/bulk") {
+			b.asked = nil
+			require.NoError(t, b.store.Claims.Abandon(t.Context(), ref))
+			require.NoError(t, b.store.Claims.Link(t.Context(), ref, 999))
+		}
+	}
+	_, err = run[activities.Completed](b, dixa.CompleteConversation, activities.StatusChange{Ref: ref, Event: claim.EventOpened})
+	require.Equal(t, claim.ErrorWithdrawn, failure(t, err).Type())
+	require.Empty(t, b.conversations()[0].Notes)
+	require.Empty(t, b.conversations()[0].AssigneeID)
+	require.NotEqual(t, claim.StateOpen, b.load(ref).State)
+}
+
+func TestFailureOfCompletionNamesTheStep(t *testing.T) {
+	t.Parallel()
+	var dixa *activities.Dixa
+	b := setup(t, server.Switches{}, map[string]any{"default_agent_id": "3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1dffff"})
+	ref := b.accept(b.sample("c-1"))
+	_, err := b.open(ref)
+	require.NoError(t, err)
+	opened := activities.StatusChange{Ref: ref, Event: claim.EventOpened}
+	b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/tags/bulk", Kind: server.FaultStatus, Status: 503, Times: 1})
+	_, err = run[activities.Completed](b, dixa.CompleteConversation, opened)
+	require.Contains(t, failure(t, err).Message(), "complete the conversation: apply the tags: ")
+	_, err = run[activities.Completed](b, dixa.CompleteConversation, opened)
+	require.Contains(t, requireParked(t, err, claim.CauseRouting), "assign the conversation: ")
 }

@@ -234,11 +234,15 @@ func (s *session) diagnoseRefusal(ctx context.Context, endUserID string, refusal
 		if intentErr == nil && !intent.DoneAt.IsZero() && time.Since(intent.DoneAt) <= s.window() {
 			return retryable(claim.ErrorUnavailable, "the new customer is not visible in Dixa yet: "+err.Error(), err, 2*time.Second)
 		}
+		gone := err
 		if err := s.store.Customers.Forget(ctx, s.work.ConnectionID, endUserID); err != nil {
 			return fmt.Errorf("forget the customer: %w", err)
 		}
 		if err := s.store.Intents.Reopen(ctx, s.ref, customerStep(s.ticket.Revision)); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("reopen the step that creates the customer: %w", err)
+		}
+		if intent.Try > 1 {
+			return parked(claim.CauseCustomer, "Dixa does not find a customer that it created before: "+gone.Error())
 		}
 		return errCustomerGone
 	}
@@ -246,7 +250,7 @@ func (s *session) diagnoseRefusal(ctx context.Context, endUserID string, refusal
 		return parked(claim.CauseContactEndpoint, "the mailbox in the settings is not a contact endpoint in the shop's Dixa")
 	}
 	if err == nil && user.Email == "" {
-		return parked(claim.CauseNoEmail, "the customer has no e-mail address, and Dixa rejected the e-mail conversation: "+refusal.Error())
+		return parked(claim.CauseNoEmail, "the customer has no email address, and Dixa rejected the email conversation: "+refusal.Error())
 	}
 	return nil
 }

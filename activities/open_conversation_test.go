@@ -182,9 +182,9 @@ func TestOperatorLinksConversation(t *testing.T) {
 	ref := b.accept(b.sample("c-1"))
 	park(t, b, ref)
 	require.NoError(t, b.store.Claims.Link(t.Context(), ref, 4711))
-	standing := b.load(ref)
-	require.EqualValues(t, 4711, standing.ConversationID)
-	require.Equal(t, claim.StateOpening, standing.State)
+	state := b.load(ref)
+	require.EqualValues(t, 4711, state.ConversationID)
+	require.Equal(t, claim.StateOpening, state.State)
 }
 
 func TestRejectedCreateIsDiagnosed(t *testing.T) {
@@ -203,14 +203,14 @@ func TestRejectedCreateIsDiagnosed(t *testing.T) {
 		_, err := b.open(b.accept(b.sample("c-1")))
 		requireParked(t, err, claim.CauseContactEndpoint)
 	})
-	t.Run("customer without an e-mail address", func(t *testing.T) {
+	t.Run("customer without an email address", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, server.Switches{RequesterWithoutEmail: server.Rejected}, nil)
 		c := b.sample("c-1")
 		c.Customer = claim.Customer{Phone: "+4915123456789", FirstName: "Anna"}
 		ref := b.accept(c)
 		_, err := b.open(ref)
-		require.Contains(t, requireParked(t, err, claim.CauseNoEmail), "no e-mail address")
+		require.Contains(t, requireParked(t, err, claim.CauseNoEmail), "no email address")
 		b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseNoEmail})
 
 		// The claim continues when its owner supplies an address.

@@ -21,8 +21,8 @@ import (
 // while it looks the customer up. It is longer than an attempt can take.
 const reservation = 3 * time.Minute
 
-// customer finds the claim's customer in Dixa or creates them. It searches by e-mail
-// as given, then in lower case. Without an e-mail it searches by external id, then by
+// customer finds the claim's customer in Dixa or creates them. It searches by email
+// as given, then in lower case. Without an email it searches by external id, then by
 // phone. It remembers the customer it found. If two claims of one new customer arrive
 // at the same time, one waits for the other. It never changes an existing end user.
 // revision is the revision of the claim's body that names the customer.
@@ -122,13 +122,13 @@ func (s *session) findOrCreate(ctx context.Context, who person, step string) (st
 	})
 }
 
-// createEndUser creates an end user without the values that Dixa refuses and that do
+// createEndUser creates an end user without the values that Dixa rejects and that do
 // not identify the customer.
 func (s *session) createEndUser(ctx context.Context, in dixa.EndUserInput) (*dixa.EndUser, error) {
 	u, err := s.client.EndUsers.Create(ctx, in)
 	if dixa.IsPhoneExists(err) && in.Email != "" {
 		// The number belongs to someone else, such as a family member. Dixa keeps
-		// e-mail addresses unique, so this cannot create a duplicate.
+		// email addresses unique, so this cannot create a duplicate.
 		in.PhoneNumber = ""
 		u, err = s.client.EndUsers.Create(ctx, in)
 	}
@@ -147,7 +147,7 @@ func (s *session) createEndUser(ctx context.Context, in dixa.EndUserInput) (*dix
 	return nameless, s.refused(ctx, func(r *refusedDraft) { r.Name = true })
 }
 
-var errAgentAddress = parked(claim.CauseCustomer, "the customer's e-mail address belongs to an agent in Dixa")
+var errAgentAddress = parked(claim.CauseCustomer, "the customer's email address belongs to an agent in Dixa")
 
 func (s *session) isAgent(ctx context.Context, email string) (bool, error) {
 	for _, err := range s.client.Agents.List(ctx, dixa.AgentFilter{Email: email}) {
@@ -207,7 +207,7 @@ func noContact(c *claim.Claim) string {
 		}
 		return r
 	}, c.Customer.Phone)
-	const none = "the claim has no e-mail address, no external customer id"
+	const none = "the claim has no email address, no external customer id"
 	if strings.TrimSpace(c.Customer.Phone) == "" {
 		return none + " and no phone number"
 	}

@@ -95,7 +95,7 @@ func TestCustomerWithoutContactParks(t *testing.T) {
 	c := b.sample("c-1")
 	c.Customer = claim.Customer{FirstName: "Nobody", Phone: "12"}
 	_, err := b.customer(b.accept(c))
-	require.Contains(t, requireParked(t, err, claim.CauseNoContact), "no e-mail address")
+	require.Contains(t, requireParked(t, err, claim.CauseNoContact), "no email address")
 	require.Zero(t, b.dixa.Stats().Requests)
 }
 
@@ -231,7 +231,7 @@ func TestRequestsAreCountedPerClaim(t *testing.T) {
 	require.Equal(t, 6, b.dixa.Stats().Requests)
 }
 
-// Family members may share a phone number but not an e-mail address.
+// Family members may share a phone number but not an email address.
 func TestCustomerIsCreatedWithoutTakenPhone(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
@@ -266,4 +266,25 @@ func TestPossiblyCreatedCustomerIsNotCreatedAgain(t *testing.T) {
 	_, err = b.customer(second)
 	require.NoError(t, err)
 	require.Len(t, b.dixa.State().EndUsers, 1)
+}
+
+// A Dixa that never shows the customers that it creates must not be filled with them.
+func TestCustomersWhoDisappearAgainParkTheClaim(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	ref := b.accept(b.sample("c-1"))
+	for _, operation := range []string{"POST /conversations", "GET /endusers/{userId}"} {
+		b.dixa.Inject(server.Fault{Operation: operation, Kind: server.FaultStatus, Status: 404})
+	}
+	b.dixa.Inject(server.Fault{Operation: "GET /endusers", Kind: server.FaultStatus, Status: 200, Body: `{"data":[]}`})
+	for range 8 {
+		_, err := b.open(ref)
+		require.Error(t, err)
+		if failure(t, err).Type() == claim.ErrorPark {
+			requireParked(t, err, claim.CauseCustomer)
+			require.LessOrEqual(t, len(b.dixa.State().EndUsers), 2)
+			return
+		}
+	}
+	t.Fatal("the claim never parks")
 }

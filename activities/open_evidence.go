@@ -17,7 +17,7 @@ type evidenceDraft struct {
 	// Revision is the revision of the claim's body that names the files.
 	Revision int64 `json:"revision,omitempty"`
 	pieces
-	// Refused are the files, by index, that Dixa refused when sent separately, with
+	// Refused are the files, by index, that Dixa rejected when sent separately, with
 	// the reason.
 	Refused map[int]string `json:"refused,omitempty"`
 }
@@ -42,7 +42,7 @@ func (e evidenceDraft) conversation(id int64) Conversation {
 func (e evidenceDraft) attached() int { return len(e.Files) - len(e.Refused) }
 
 // leftOut lists the files that are not in the conversation: those not offered and
-// those that Dixa refused.
+// those that Dixa rejected.
 func (e evidenceDraft) leftOut() []evidence.LeftOut {
 	out := append([]evidence.LeftOut(nil), e.LeftOut...)
 	for i, f := range e.Files {
@@ -98,14 +98,14 @@ func (a *Evidence) check(ctx context.Context, ref claim.Ref) (EvidenceResult, er
 		return EvidenceResult{}, fmt.Errorf("read the ticket: %w", err)
 	}
 	limits := evidenceLimits(integration.Effective.Evidence)
-	verdict, err := a.Checker.Check(ctx, evidence.Candidates(photosOf(c, t.Evidence)), limits)
+	checked, err := a.Checker.Check(ctx, evidence.Candidates(photosOf(c, t.Evidence)), limits)
 	if err != nil {
 		return EvidenceResult{}, err
 	}
-	if err := a.Store.Claims.SaveDraft(ctx, ref, draftEvidence, evidenceDraft{Result: verdict, Revision: revision}); err != nil {
+	if err := a.Store.Claims.SaveDraft(ctx, ref, draftEvidence, evidenceDraft{Result: checked, Revision: revision}); err != nil {
 		return EvidenceResult{}, fmt.Errorf("save the result: %w", err)
 	}
-	return EvidenceResult{Files: len(verdict.Files), LeftOut: len(verdict.LeftOut)}, nil
+	return EvidenceResult{Files: len(checked.Files), LeftOut: len(checked.LeftOut)}, nil
 }
 
 // photosOf lists a claim's photos of the kinds that the template wants, in the order

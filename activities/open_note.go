@@ -58,7 +58,7 @@ func (s *session) addOpeningNote(ctx context.Context, step, sign, text string) e
 }
 
 // addNote writes an internal note once per step. It returns the note's id, or the id of
-// its first part if Dixa refuses the whole note. sign ends the text and identifies
+// its first part if Dixa rejects the whole note. sign ends the text and identifies
 // the note. No other note contains it.
 func (s *session) addNote(ctx context.Context, step, sign, text string) (id string, err error) {
 	kind := "note-parts:" + step

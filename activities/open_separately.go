@@ -14,14 +14,14 @@ import (
 )
 
 // partSizes are the sizes, in bytes, of the parts into which a text that Dixa
-// refuses is split. They are tried in order. Dixa does not document how long a text
+// rejects is split. They are tried in order. Dixa does not document how long a text
 // may be.
 var partSizes = []int{8000, 2000, 500}
 
 // maxParts bounds the messages that one text becomes.
 const maxParts = 60
 
-// smallerParts returns the next part size for a text that Dixa refused in parts of
+// smallerParts returns the next part size for a text that Dixa rejected in parts of
 // size bytes, or whole if size is 0. It returns 0 if there is none.
 func smallerParts(size, text int) int {
 	for _, s := range partSizes {
@@ -32,7 +32,7 @@ func smallerParts(size, text int) int {
 	return 0
 }
 
-// pieces describes how to send a message that Dixa refused whole.
+// pieces describes how to send a message that Dixa rejected whole.
 type pieces struct {
 	// Separate says that each file is a message of its own.
 	Separate bool `json:"separate,omitempty"`
@@ -41,13 +41,13 @@ type pieces struct {
 	// Parts are the parts of the text as sent, each with its mark. The message
 	// itself carries the first.
 	Parts []string `json:"parts,omitempty"`
-	// RefusedParts are the indexes of the parts that Dixa refused individually.
+	// RefusedParts are the indexes of the parts that Dixa rejected individually.
 	RefusedParts []int `json:"refused_parts,omitempty"`
 	// Cut is how many bytes of the text are beyond maxParts.
 	Cut int `json:"cut,omitempty"`
 }
 
-// shrink makes a refused message smaller. First it sends the files separately, then
+// shrink makes a rejected message smaller. First it sends the files separately, then
 // it splits the text. It reports false if nothing smaller is left. mark occurs in no
 // other message of the conversation and takes less than 200 bytes.
 func (p *pieces) shrink(content dixa.Content, mark string, files int) bool {
@@ -125,7 +125,7 @@ func breakAt(text string, most int) int {
 	return len(head)
 }
 
-// contentRefused reports whether Dixa may have refused a message because of its
+// contentRefused reports whether Dixa may have rejected a message because of its
 // content. Dixa's refusals do not say.
 func contentRefused(err error) bool {
 	e, ok := dixa.AsError(err)
@@ -146,11 +146,11 @@ type remainder struct {
 	// if Dixa keeps no keys.
 	line func(i int) string
 	mark string
-	// keep stores what Dixa refused.
+	// keep stores what Dixa rejected.
 	keep func(evidenceDraft) error
 }
 
-// send sends each message once and leaves out what Dixa refuses. A photo or a long
+// send sends each message once and leaves out what Dixa rejects. A photo or a long
 // text never parks a claim.
 func (r *remainder) send(ctx context.Context) error {
 	for i := 1; i < len(r.files.Parts); i++ {
@@ -189,12 +189,15 @@ func (r *remainder) send(ctx context.Context) error {
 }
 
 func (r *remainder) sendPart(ctx context.Context, step, mark string, content dixa.Content, files []dixa.Attachment) error {
+	if err := r.unchanged(ctx); err != nil {
+		return err
+	}
 	m := r.message
 	m.Content, m.Attachments = content, files
 	return r.addMessageOnce(ctx, step, mark, m)
 }
 
-// fileRefused says why Dixa refused a file. Empty if the file is not the reason.
+// fileRefused says why Dixa rejected a file. Empty if the file is not the reason.
 func fileRefused(err error) string {
 	switch {
 	case dixa.IsAttachmentDownload(err):

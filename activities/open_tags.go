@@ -12,8 +12,8 @@ import (
 )
 
 // applyTags adds the ticket's tags to the conversation in one request, or one by one
-// if Dixa refuses them together. Dixa adds missing tags and keeps existing ones, so
-// sending them twice is harmless. A tag that Dixa refuses is left out, and the
+// if Dixa rejects them together. Dixa adds missing tags and keeps existing ones, so
+// sending them twice is harmless. A tag that Dixa rejects is left out, and the
 // internal note and the timeline name it.
 func (s *session) applyTags(ctx context.Context, _ *evidenceDraft) error {
 	return s.idempotent(ctx, claim.StepTags, func(ctx context.Context) error {
@@ -31,7 +31,7 @@ func (s *session) applyTags(ctx context.Context, _ *evidenceDraft) error {
 	})
 }
 
-// addTags adds tags and returns those that Dixa refuses because of their content.
+// addTags adds tags and returns those that Dixa rejects because of their content.
 func (s *session) addTags(ctx context.Context, names []string) (refused []string, err error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -55,17 +55,17 @@ func (s *session) addTags(ctx context.Context, names []string) (refused []string
 	return refused, nil
 }
 
-// draftRefused is the kind of the draft that holds what Dixa refused of a claim
+// draftRefused is the kind of the draft that holds what Dixa rejected of a claim
 // without preventing its conversation from being opened.
 const draftRefused = "refused"
 
 type refusedDraft struct {
-	// Name says that Dixa refused the customer's name.
+	// Name says that Dixa rejected the customer's name.
 	Name bool     `json:"name,omitempty"`
 	Tags []string `json:"tags,omitempty"`
 }
 
-// inWords lists what Dixa refused, for the internal note. Empty if it refused
+// inWords lists what Dixa rejected, for the internal note. Empty if it rejected
 // nothing.
 func (r refusedDraft) inWords() string {
 	var words []string
@@ -90,7 +90,7 @@ func readRefused(ctx context.Context, from *store.Store, ref claim.Ref) (refused
 	return r, nil
 }
 
-// refused adds to the record of what Dixa refused of the claim.
+// refused adds to the record of what Dixa rejected of the claim.
 func (s *session) refused(ctx context.Context, add func(*refusedDraft)) error {
 	r, err := s.readRefused(ctx)
 	if err != nil {

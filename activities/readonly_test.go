@@ -55,8 +55,8 @@ func TestReadOnlyDuringOpening(t *testing.T) {
 // workflow does.
 func (b *bench) resumesWhenAllowed(ref claim.Ref) {
 	b.Helper()
-	standing := b.load(ref)
-	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseReadOnly, SettingsVersion: standing.SettingsVersion})
+	state := b.load(ref)
+	b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseReadOnly, SettingsVersion: state.SettingsVersion})
 	woken, err := b.store.Nudges.WakeParked(b.Context())
 	require.NoError(b, err)
 	require.Zero(b, woken, "without a change, no claim may be woken")

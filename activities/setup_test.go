@@ -170,9 +170,9 @@ func (b *bench) prepare(ref claim.Ref) (activities.ResolveResult, activities.Evi
 func (b *bench) load(ref claim.Ref) claim.WorkflowState {
 	b.Helper()
 	var claims *activities.Claims
-	standing, err := run[claim.WorkflowState](b, claims.LoadClaim, ref)
+	state, err := run[claim.WorkflowState](b, claims.LoadClaim, ref)
 	require.NoError(b, err)
-	return standing
+	return state
 }
 
 // run executes an activity once.

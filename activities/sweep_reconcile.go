@@ -161,7 +161,7 @@ func (a *Sweeps) reconcile(ctx context.Context, client *dixa.Client, connectionI
 	if parts != 0 && c.known.StatusAt.At.IsZero() {
 		c.parts |= sweep.Messages | sweep.Notes
 	}
-	if c.parts != 0 || len(c.verdict.Missing) > 0 {
+	if c.parts != 0 || len(c.match.Missing) > 0 {
 		report, err = a.refresh(ctx, client, connectionID, id, c)
 		if dixa.IsNotFound(err) {
 			return a.handleMissing(ctx, connectionID, ref, id, kept)
@@ -178,7 +178,7 @@ type comparison struct {
 	ref     claim.Ref
 	known   sweep.Known
 	entries []sweep.Entry
-	verdict sweep.MatchResult
+	match   sweep.MatchResult
 	parts   sweep.Parts
 }
 
@@ -229,8 +229,8 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 		}
 		expected.Apply(reading.Fact)
 	}
-	c.verdict = sweep.Match(c.entries, received)
-	c.parts = c.verdict.Parts | sweep.TiedParts(c.entries, c.known.Conversation)
+	c.match = sweep.Match(c.entries, received)
+	c.parts = c.match.Parts | sweep.TiedParts(c.entries, c.known.Conversation)
 	if !c.known.DoubtAt.IsZero() || sweep.Contradicts(c.entries, expected) {
 		c.parts |= sweep.Conversation
 	}
@@ -252,7 +252,7 @@ func (a *Sweeps) refresh(ctx context.Context, client *dixa.Client, connectionID 
 	if err != nil {
 		return report, err
 	}
-	finding, ok, err := sweep.Find(id, c.known, answer, c.entries, c.verdict)
+	finding, ok, err := sweep.Find(id, c.known, answer, c.entries, c.match)
 	if err != nil {
 		return report, err
 	}

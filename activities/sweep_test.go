@@ -157,9 +157,9 @@ func (b *sweepBench) known(refs []claim.Ref) {
 	var claims *activities.Claims
 	for _, ref := range refs {
 		for {
-			standing, err := run[claim.WorkflowState](b.bench, claims.Follow, ref)
+			state, err := run[claim.WorkflowState](b.bench, claims.Follow, ref)
 			require.NoError(b, err)
-			if !standing.Unread {
+			if !state.Unread {
 				break
 			}
 		}

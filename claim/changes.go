@@ -178,35 +178,35 @@ var changeable = []string{
 	"order", "phase", "reason", "resolution_preference", "selected_items", "shipments", "status",
 }
 
-// CheckChangeRules finds faults in the change rules that depend on several settings.
+// CheckChangeRules finds errors in the change rules that depend on several settings.
 // Call it only for settings that are about to be saved: saved settings must keep
 // working when an inherited setting changes. The error is an [*InvalidError].
 func (s *Settings) CheckChangeRules() error {
-	var faults []Fault
+	var fieldErrors []FieldError
 	for i, r := range s.ChangeRules {
-		fault := func(member, problem string) {
-			faults = append(faults, Fault{Field: fmt.Sprintf("change_rules[%d].%s", i, member), Problem: problem})
+		addError := func(member, problem string) {
+			fieldErrors = append(fieldErrors, FieldError{Field: fmt.Sprintf("change_rules[%d].%s", i, member), Problem: problem})
 		}
 		for j, name := range r.When.Changed {
 			top, _, _ := strings.Cut(name, ".")
 			if !slices.Contains(changeable, top) {
-				fault(fmt.Sprintf("when.changed[%d]", j), "is not a claim member that can change; valid members are "+strings.Join(changeable, ", "))
+				addError(fmt.Sprintf("when.changed[%d]", j), "is not a claim member that can change; valid members are "+strings.Join(changeable, ", "))
 			}
 		}
 		for j, tag := range r.Then.RemoveTags {
 			if !s.Owns(strings.TrimSpace(tag)) {
-				fault(fmt.Sprintf("then.remove_tags[%d]", j), `must start with "`+s.Tag+`-": Claimflow removes only its own tags`)
+				addError(fmt.Sprintf("then.remove_tags[%d]", j), `must start with "`+s.Tag+`-": Claimflow removes only its own tags`)
 			}
 		}
 		if then := r.Then; count(then.Close, then.Reopen, then.FollowUp > 0) > 1 {
-			fault("then", "must have at most one of close, reopen and follow_up")
+			addError("then", "must have at most one of close, reopen and follow_up")
 		}
 		if r.Then.QueueID != "" && r.Then.AgentID != "" {
-			fault("then", "must have at most one of queue_id and agent_id")
+			addError("then", "must have at most one of queue_id and agent_id")
 		}
 	}
-	if len(faults) > 0 {
-		return &InvalidError{What: "settings", Faults: faults}
+	if len(fieldErrors) > 0 {
+		return &InvalidError{What: "settings", Errors: fieldErrors}
 	}
 	return nil
 }

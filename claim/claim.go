@@ -28,7 +28,7 @@ type Claim struct {
 	Phase string `json:"phase,omitempty" validate:"max=100" long:"cut"`
 	// Status is the owner's status of the claim: "pending", "accepted", ….
 	Status string `json:"status,omitempty" validate:"max=100" long:"cut"`
-	// Description is the customer's own plain text, at most 200,000 characters.
+	// Description is the customer's text, as plain text, at most 200,000 characters.
 	Description string `json:"description,omitempty" validate:"max=200000" long:"cut"`
 	// Locale is the language in which the customer filled in the claim, as a BCP 47
 	// tag. An unreadable tag counts as missing.

@@ -38,7 +38,7 @@ type Rating struct {
 }
 
 // Conversation is what Claimflow knows about a claim's conversation in Dixa: the
-// newest fact about each part, by Dixa's own clock. The same facts produce the same
+// newest known value of each part, by Dixa's clock. The same facts produce the same
 // Conversation, in any order and with any repetition.
 type Conversation struct {
 	Status ConversationStatus `json:"status,omitempty"`

@@ -17,13 +17,13 @@ const MaxBodyBytes = 2 << 20
 // shop is the slug of the receiving route. Decode rejects a claim that names another
 // shop. If shop is empty, the body determines it.
 //
-// The error is an [*InvalidError] with every fault, including those of
+// The error is an [*InvalidError] with every error, including those of
 // [Claim.Validate].
 func Decode(data []byte, shop string) (*Claim, error) {
-	var faults []Fault
-	root, err := parseObject(data, &faults)
+	var fieldErrors []FieldError
+	root, err := parseObject(data, &fieldErrors)
 	if err != nil {
-		return nil, &InvalidError{What: "claim", Faults: []Fault{{Field: "body", Problem: err.Error()}}}
+		return nil, &InvalidError{What: "claim", Errors: []FieldError{{Field: "body", Problem: err.Error()}}}
 	}
 	root.markKnown("event_data", "address", "order_number", "cut")
 	envelope := root.raw("event_data") != nil
@@ -47,13 +47,13 @@ func Decode(data []byte, shop string) (*Claim, error) {
 	case c.Shop == "":
 		c.Shop = shop
 	case c.Shop != shop:
-		root.fault("shop_slug", "must be the shop in the URL")
+		root.addError("shop_slug", "must be the shop in the URL")
 		c.Shop = shop
 	}
 	c.shorten(nil)
-	faults = append(faults, dropKnown(c.faults(envelope), faults)...)
-	if len(faults) > 0 {
-		return nil, &InvalidError{What: "claim", Faults: faults}
+	fieldErrors = append(fieldErrors, dropKnown(c.fieldErrors(envelope), fieldErrors)...)
+	if len(fieldErrors) > 0 {
+		return nil, &InvalidError{What: "claim", Errors: fieldErrors}
 	}
 	if !envelope {
 		c.Ignored = root.reads.ignored()
@@ -71,7 +71,7 @@ func readShipments(event, context object, envelope bool) []Shipment {
 	event.list("shipments", add)
 	event.list("shipment", add)
 	if envelope {
-		context.faults = new([]Fault)
+		context.fieldErrors = new([]FieldError)
 		context.list("shipments", add)
 		out = slices.DeleteFunc(out, func(s Shipment) bool { return s == Shipment{} })
 	}

@@ -58,20 +58,20 @@ func TestDecodeUsesShopOfRoute(t *testing.T) {
 	require.Equal(t, "acme", c.Shop)
 
 	_, err = claim.Decode([]byte(`{"claim_id":"1","reason":"x","shop_slug":"other"}`), "acme")
-	require.Equal(t, []claim.Fault{{Field: "shop_slug", Problem: "must be the shop in the URL"}}, faultsOf(t, err))
+	require.Equal(t, []claim.FieldError{{Field: "shop_slug", Problem: "must be the shop in the URL"}}, fieldErrorsOf(t, err))
 
 	_, err = claim.Decode([]byte(`{"claim_id":"1","reason":"x"}`), "")
-	require.Equal(t, []claim.Fault{{Field: "shop_slug", Problem: "is required"}}, faultsOf(t, err))
+	require.Equal(t, []claim.FieldError{{Field: "shop_slug", Problem: "is required"}}, fieldErrorsOf(t, err))
 }
 
-func faultsOf(t *testing.T, err error) []claim.Fault {
+func fieldErrorsOf(t *testing.T, err error) []claim.FieldError {
 	t.Helper()
 	var invalid *claim.InvalidError
 	require.ErrorAs(t, err, &invalid)
-	return invalid.Faults
+	return invalid.Errors
 }
 
-func TestDecodeReportsEveryFault(t *testing.T) {
+func TestDecodeReportsEveryError(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		body string
@@ -93,7 +93,7 @@ func TestDecodeReportsEveryFault(t *testing.T) {
 				"selected_items[2].quantity": "integer", "selected_items[3].sku": "is required if title is missing",
 				"selected_items[3].title": "is required if sku is missing", "selected_items[4].net_price": "must be an amount",
 				"image_urls[1]": "must be a string", "optional_image_urls": "must be a list of strings",
-				"customer.email": "must be an e-mail address", "customer.first_name": "must be a string",
+				"customer.email": "must be an email address", "customer.first_name": "must be a string",
 				"order.currency": "must be a currency code", "order.total_order_price": "must be an amount", "order.order_placed_at": "must be a time",
 				"shipments": "must be a list",
 			},
@@ -105,7 +105,7 @@ func TestDecodeReportsEveryFault(t *testing.T) {
 			}`,
 			map[string]string{
 				"event_data.claim_id": "is required", "event_data.selected_items[0].quantity": "integer",
-				"context.customer.email": "must be an e-mail", "context.order": "must be an object",
+				"context.customer.email": "must be an email", "context.order": "must be an object",
 			},
 		},
 		"times that JSON cannot represent": {
@@ -128,8 +128,8 @@ func TestDecodeReportsEveryFault(t *testing.T) {
 			t.Parallel()
 			_, err := claim.Decode([]byte(test.body), "acme")
 			got := map[string]string{}
-			for _, f := range faultsOf(t, err) {
-				require.NotContains(t, got, f.Field, "a field must have one fault: %s, %s", got[f.Field], f.Problem)
+			for _, f := range fieldErrorsOf(t, err) {
+				require.NotContains(t, got, f.Field, "a field must have one fieldError: %s, %s", got[f.Field], f.Problem)
 				got[f.Field] = f.Problem
 				require.ErrorContains(t, err, f.Field+": "+f.Problem)
 			}
@@ -141,12 +141,12 @@ func TestDecodeReportsEveryFault(t *testing.T) {
 	}
 }
 
-func TestFaultsOmitValues(t *testing.T) {
+func TestErrorsOmitValues(t *testing.T) {
 	t.Parallel()
 	secret := "very-personal@"
 	_, err := claim.Decode([]byte(`{"claim_id":"`+secret+`","reason":"x","created_at":"`+secret+`",
 		"customer":{"email":"`+secret+`"},"order":{"currency":"`+secret+`"},"selected_items":[{"sku":"a","quantity":"`+secret+`","net_price":"`+secret+`"}]}`), "acme")
-	require.Len(t, faultsOf(t, err), 6)
+	require.Len(t, fieldErrorsOf(t, err), 6)
 	require.NotContains(t, err.Error(), secret)
 }
 
@@ -155,10 +155,10 @@ func TestValidate(t *testing.T) {
 	c := claim.Claim{ID: "1", Shop: "acme", Reason: "x"}
 	require.NoError(t, c.Validate())
 	c.Shop, c.Customer.Email = "Not A Slug", "x"
-	require.Equal(t, []claim.Fault{
+	require.Equal(t, []claim.FieldError{
 		{Field: "shop_slug", Problem: "must contain only lowercase letters, digits, - and _, start with a letter or digit, and have at most 63 characters"},
-		{Field: "customer.email", Problem: "must be an e-mail address"},
-	}, faultsOf(t, c.Validate()))
+		{Field: "customer.email", Problem: "must be an email address"},
+	}, fieldErrorsOf(t, c.Validate()))
 }
 
 func FuzzDecode(f *testing.F) {
@@ -176,7 +176,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := claim.Decode(data, "")
 		if err != nil {
-			require.NotEmpty(t, faultsOf(t, err))
+			require.NotEmpty(t, fieldErrorsOf(t, err))
 			return
 		}
 		c.Cut = nil // truncated values are not truncated again

@@ -13,8 +13,8 @@ type EndpointKind string
 // Kinds of endpoints.
 const (
 	EndpointWebhook EndpointKind = "webhook" // receives every event as a signed webhook
-	EndpointKarla   EndpointKind = "karla"   // Karla's API: receives the status of claims
-	EndpointEmail   EndpointKind = "email"   // a person who receives mail when action is required
+	EndpointKarla   EndpointKind = "karla"   // sends claim statuses to Karla's API
+	EndpointEmail   EndpointKind = "email"   // a person, who receives alerts by email (see AlertTypes)
 )
 
 // Wants reports whether an endpoint of this kind with the given types wants an event
@@ -43,9 +43,9 @@ const (
 // NewEndpoint is the address of a new recipient of claim events.
 type NewEndpoint struct {
 	// Kind defaults to [EndpointWebhook].
-	Kind        EndpointKind `json:"kind,omitempty" enum:"webhook,karla,email" doc:"webhook (default): receives events as Standard Webhooks. karla: Karla's API, which receives the status of claims. email: a person, who receives e-mail when action is required."`
-	URL         string       `json:"url" minLength:"1" maxLength:"2000" example:"https://shop.example/claimflow" doc:"The address that receives events: a public https URL; for kind karla the URL of the API without /v1; for kind email an e-mail address."`
-	Description string       `json:"description,omitempty" maxLength:"200" doc:"A description for people."`
+	Kind        EndpointKind `json:"kind,omitempty" enum:"webhook,karla,email" doc:"webhook (default): receives events as Standard Webhooks. karla: Karla's API, which receives the status of claims. email: a person, who receives email when action is required."`
+	URL         string       `json:"url" minLength:"1" maxLength:"2000" example:"https://shop.example/claimflow" doc:"The address that receives events: a public https URL; for kind karla the URL of the API without /v1; for kind email an email address."`
+	Description string       `json:"description,omitempty" maxLength:"200" doc:"A free-text description."`
 	// EventTypes are the types to receive; empty means the default of the kind, see
 	// [EndpointKind.Wants].
 	EventTypes []string `json:"event_types,omitempty" maxItems:"50" doc:"The event types to send. If omitted or empty: all types; for kind email the types that require action."`

@@ -123,7 +123,7 @@ func (r Ref) Reference() string {
 }
 
 // ExternalID returns the externalId under which a step of the claim is sent to Dixa. try
-// increases each time the step is known not to have happened: a refused try may have
+// increases each time the step is known not to have happened: a rejected try may have
 // consumed its key, and an unanswered try must keep it.
 func (r Ref) ExternalID(step string, try int) string {
 	return fmt.Sprintf("%s%d", r.ExternalIDPrefix(step), try)

@@ -14,13 +14,13 @@ import (
 )
 
 // object reads one JSON object from an external sender. A missing member and null
-// are equivalent. A member of the wrong type becomes a fault and reading continues,
-// so that one response can list every fault. Unknown members are ignored.
+// are equivalent. A member of the wrong type becomes an error and reading continues,
+// so that one response can list every error. Unknown members are ignored.
 type object struct {
-	members map[string]json.RawMessage
-	path    string
-	faults  *[]Fault
-	reads   *readTracker
+	members     map[string]json.RawMessage
+	path        string
+	fieldErrors *[]FieldError
+	reads       *readTracker
 }
 
 // readTracker records which members of a body were read. A member that no code reads is
@@ -84,7 +84,7 @@ func (o object) in(r *readTracker) object {
 }
 
 // parseObject parses the bytes as exactly one JSON object.
-func parseObject(data []byte, faults *[]Fault) (object, error) {
+func parseObject(data []byte, fieldErrors *[]FieldError) (object, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	var members map[string]json.RawMessage
 	if err := dec.Decode(&members); err != nil {
@@ -96,7 +96,7 @@ func parseObject(data []byte, faults *[]Fault) (object, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return object{}, fmt.Errorf("must be a single JSON object without trailing data")
 	}
-	return object{members: members, faults: faults}.in(&readTracker{accessed: map[string]bool{}}), nil
+	return object{members: members, fieldErrors: fieldErrors}.in(&readTracker{accessed: map[string]bool{}}), nil
 }
 
 // plainJSONError keeps the useful part of an encoding/json error and drops the Go
@@ -125,8 +125,8 @@ func (o object) at(name string) string {
 	return o.path + "." + name
 }
 
-func (o object) fault(name, problem string) {
-	*o.faults = append(*o.faults, Fault{Field: o.at(name), Problem: problem})
+func (o object) addError(name, problem string) {
+	*o.fieldErrors = append(*o.fieldErrors, FieldError{Field: o.at(name), Problem: problem})
 }
 
 // raw returns the JSON text of the member, or nil if it is missing or null.
@@ -148,7 +148,7 @@ func (o object) text(name string) string {
 	}
 	s, ok := scalar(v)
 	if !ok {
-		o.fault(name, "must be a string")
+		o.addError(name, "must be a string")
 	}
 	return s
 }
@@ -181,7 +181,7 @@ func (o object) number(name string, absent int) int {
 			return int(f)
 		}
 	}
-	o.fault(name, "must be an integer")
+	o.addError(name, "must be an integer")
 	return absent
 }
 
@@ -193,7 +193,7 @@ func (o object) amount(name string) Amount {
 	}
 	s, ok := scalar(v)
 	if !ok {
-		o.fault(name, "must be an amount such as \"19.90\"")
+		o.addError(name, "must be an amount such as \"19.90\"")
 		return ""
 	}
 	if v[0] != '"' && strings.ContainsAny(s, "eE") {
@@ -220,8 +220,8 @@ func ParseTime(text string) (time.Time, bool) {
 }
 
 // instant reads a time; a time without a zone is UTC. It returns zero if the member
-// is missing. A year that JSON cannot represent, which a zone offset can cause, is a
-// fault.
+// is missing. A year that JSON cannot represent, which a zone offset can cause, is an
+// error.
 func (o object) instant(name string) time.Time {
 	v := o.raw(name)
 	if v == nil {
@@ -234,16 +234,16 @@ func (o object) instant(name string) time.Time {
 	if t, readable := ParseTime(s); ok && readable {
 		return t
 	}
-	o.fault(name, "must be a time such as \"2026-01-31T09:30:00Z\"")
+	o.addError(name, "must be a time such as \"2026-01-31T09:30:00Z\"")
 	return time.Time{}
 }
 
 // object reads a nested object; empty if it is missing.
 func (o object) object(name string) object {
-	nested := object{path: o.at(name), faults: o.faults}
+	nested := object{path: o.at(name), fieldErrors: o.fieldErrors}
 	v := o.raw(name)
 	if v != nil && (v[0] != '{' || json.Unmarshal(v, &nested.members) != nil) {
-		o.fault(name, "must be an object")
+		o.addError(name, "must be an object")
 	}
 	return nested.in(o.reads)
 }
@@ -262,14 +262,14 @@ func (o object) list(name string, each func(object)) {
 	}
 	var elements []json.RawMessage
 	if v[0] != '[' || json.Unmarshal(v, &elements) != nil {
-		o.fault(name, "must be a list")
+		o.addError(name, "must be a list")
 		return
 	}
 	for i, e := range elements {
 		at := fmt.Sprintf("%s[%d]", name, i)
-		nested := object{path: o.at(at), faults: o.faults}
+		nested := object{path: o.at(at), fieldErrors: o.fieldErrors}
 		if json.Unmarshal(e, &nested.members) != nil || nested.members == nil {
-			o.fault(at, "must be an object")
+			o.addError(at, "must be an object")
 		}
 		each(nested.in(o.reads))
 	}
@@ -283,7 +283,7 @@ func (o object) texts(name string) []string {
 	}
 	var elements []json.RawMessage
 	if v[0] != '[' || json.Unmarshal(v, &elements) != nil {
-		o.fault(name, "must be a list of strings")
+		o.addError(name, "must be a list of strings")
 		return nil
 	}
 	var out []string
@@ -294,7 +294,7 @@ func (o object) texts(name string) []string {
 		}
 		s, ok := scalar(e)
 		if !ok {
-			o.fault(fmt.Sprintf("%s[%d]", name, i), "must be a string")
+			o.addError(fmt.Sprintf("%s[%d]", name, i), "must be a string")
 			continue
 		}
 		if s != "" {

@@ -85,7 +85,7 @@ type ShopPatch struct {
 	Feature *bool   `json:"dixa_feature,omitempty" doc:"Whether the platform offers Dixa to the shop."`
 }
 
-// Connection is a Dixa organisation with its token, as the API returns it.
+// Connection is a Dixa organization with its token, as the API returns it.
 type Connection struct {
 	ID               string          `json:"id"`
 	OrganizationID   string          `json:"organization_id,omitempty"`
@@ -98,7 +98,7 @@ type Connection struct {
 	UpdatedAt    time.Time `json:"updated_at"`
 }
 
-// TokenInWords describes the saved token so that a person can recognise it: its
+// TokenInWords describes the saved token so that a person can recognize it: its
 // preview and the day on which it was saved. For a short token, only the day
 // remains.
 func (c Connection) TokenInWords() string {
@@ -130,12 +130,12 @@ const (
 )
 
 // TokenShare is how much of a token's rate limit Dixa leaves to Claimflow. Dixa
-// recently refused requests within Claimflow's own pace, so another program uses the
+// recently rejected requests within Claimflow's own pace, so another program uses the
 // token too.
 type TokenShare struct {
 	// PerSecond is the rate of requests per second that succeed, as far as is known.
 	PerSecond float64 `json:"per_second" doc:"The estimated rate of requests per second that Dixa accepts."`
-	// RefusedAt is when Dixa last refused a request.
+	// RefusedAt is when Dixa last rejected a request.
 	RefusedAt time.Time `json:"refused_at" doc:"When Dixa last rate limited a request."`
 }
 

@@ -30,8 +30,8 @@ type Settings struct {
 	// Dixa routes them.
 	DefaultQueueID string `json:"default_queue_id" validate:"omitempty,uuid"`
 	// Opening is "inbound" (the default) to open conversations with a message from
-	// the customer, or "outbound" to open them with a message from the default
-	// agent, which e-mails the customer.
+	// the customer, or "outbound" to open them with a message from the routed
+	// or default agent, which emails the customer.
 	Opening string `json:"opening" validate:"oneof=inbound outbound"`
 	// Language is the fixed language of the shop's texts. If empty, the customer's
 	// language applies.
@@ -132,7 +132,7 @@ func DefaultSettings() Settings {
 
 // Resolve merges layers of settings over the built-in settings. Each layer is a JSON
 // object with some of the members of [Settings]. Later layers win, member by member;
-// lists are replaced as a whole. Unknown members are faults, so that a typo never
+// lists are replaced as a whole. Unknown members are errors, so that a typo never
 // passes for a setting. The error is an [*InvalidError].
 func Resolve(layers ...json.RawMessage) (Settings, error) {
 	merged := []byte("{}")
@@ -140,7 +140,7 @@ func Resolve(layers ...json.RawMessage) (Settings, error) {
 		if text := string(bytes.TrimSpace(layer)); text == "" || text == "null" {
 			continue
 		}
-		notAnObject := &InvalidError{What: "settings", Faults: []Fault{{Field: "body", Problem: "must be a JSON object"}}}
+		notAnObject := &InvalidError{What: "settings", Errors: []FieldError{{Field: "body", Problem: "must be a JSON object"}}}
 		if fields(layer) == nil {
 			return Settings{}, notAnObject
 		}
@@ -153,12 +153,12 @@ func Resolve(layers ...json.RawMessage) (Settings, error) {
 		merged = next
 	}
 	s := DefaultSettings()
-	faults := s.merge(merged)
-	if len(faults) == 0 {
-		faults = ValidateStruct(&s)
+	fieldErrors := s.merge(merged)
+	if len(fieldErrors) == 0 {
+		fieldErrors = ValidateStruct(&s)
 	}
-	if len(faults) > 0 {
-		return Settings{}, &InvalidError{What: "settings", Faults: faults}
+	if len(fieldErrors) > 0 {
+		return Settings{}, &InvalidError{What: "settings", Errors: fieldErrors}
 	}
 	return s, nil
 }
@@ -170,7 +170,7 @@ func MergeSettings(layer, patch json.RawMessage) (json.RawMessage, error) {
 	if len(bytes.TrimSpace(layer)) == 0 {
 		layer = json.RawMessage("{}")
 	}
-	notAnObject := &InvalidError{What: "settings", Faults: []Fault{{Field: "body", Problem: "must be a JSON object"}}}
+	notAnObject := &InvalidError{What: "settings", Errors: []FieldError{{Field: "body", Problem: "must be a JSON object"}}}
 	if fields(layer) == nil || fields(patch) == nil {
 		return nil, notAnObject
 	}
@@ -182,25 +182,25 @@ func MergeSettings(layer, patch json.RawMessage) (json.RawMessage, error) {
 }
 
 // merge decodes a JSON object of settings into s. It decodes each member separately,
-// so that every fault names its member. Names are case-sensitive, which
+// so that every error names its member. Names are case-sensitive, which
 // encoding/json alone does not enforce.
-func (s *Settings) merge(object []byte) []Fault {
+func (s *Settings) merge(object []byte) []FieldError {
 	own, err := json.Marshal(s)
 	if err != nil {
 		panic("claim: cannot marshal the settings: " + err.Error())
 	}
 	known, members := fields(own), fields(object)
-	var faults []Fault
+	var fieldErrors []FieldError
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		shape, ok := known[name]
 		if !ok {
-			faults = append(faults, Fault{Field: name, Problem: unknownSetting(name, known)})
+			fieldErrors = append(fieldErrors, FieldError{Field: name, Problem: unknownSetting(name, known)})
 			continue
 		}
 		unknown := slices.Sorted(maps.Keys(fields(members[name])))
 		unknown = slices.DeleteFunc(unknown, func(inner string) bool { return fields(shape) == nil || fields(shape)[inner] != nil })
 		for _, inner := range unknown {
-			faults = append(faults, Fault{Field: name + "." + inner, Problem: unknownSetting(inner, fields(shape))})
+			fieldErrors = append(fieldErrors, FieldError{Field: name + "." + inner, Problem: unknownSetting(inner, fields(shape))})
 		}
 		if len(unknown) > 0 {
 			continue
@@ -208,10 +208,10 @@ func (s *Settings) merge(object []byte) []Fault {
 		dec := json.NewDecoder(io.MultiReader(strings.NewReader(`{"`+name+`":`), bytes.NewReader(members[name]), strings.NewReader("}")))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(s); err != nil {
-			faults = append(faults, settingsFault(name, err))
+			fieldErrors = append(fieldErrors, settingsError(name, err))
 		}
 	}
-	return faults
+	return fieldErrors
 }
 
 // fields returns the members of a JSON object; nil for anything else.

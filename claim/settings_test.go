@@ -51,15 +51,15 @@ func TestResolve(t *testing.T) {
 	require.Equal(t, "claim", s.Tag, "null must restore the default")
 }
 
-func TestResolveReportsEveryFault(t *testing.T) {
+func TestResolveReportsEveryError(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		layers []json.RawMessage
-		want   []claim.Fault
+		want   []claim.FieldError
 	}{
 		"unknown members": {
 			[]json.RawMessage{layer(`{"tags":"x","Tag":"y","evidence":{"max_files":1,"Max_Files":2}}`), layer(`{"opening_hours":1}`)},
-			[]claim.Fault{
+			[]claim.FieldError{
 				{Field: "Tag", Problem: `is not a setting; did you mean "tag"?`},
 				{Field: "evidence.Max_Files", Problem: `is not a setting; did you mean "max_files"?`},
 				{Field: "opening_hours", Problem: "is not a setting; valid settings are change_rules, claim_id_attribute, commit_window, default_agent_id, default_country, default_language, default_queue_id, " +
@@ -69,11 +69,11 @@ func TestResolveReportsEveryFault(t *testing.T) {
 		},
 		"unknown member of a rule": {
 			[]json.RawMessage{layer(`{"routing":[{"name":"x","wen":{}}]}`)},
-			[]claim.Fault{{Field: "routing", Problem: `has the unknown member "wen"`}},
+			[]claim.FieldError{{Field: "routing", Problem: `has the unknown member "wen"`}},
 		},
 		"types": {
 			[]json.RawMessage{layer(`{"tag":1,"read_only":"yes","open_within":"soon","quiet_period":3,"evidence":[],"extra_tags":"x"}`)},
-			[]claim.Fault{
+			[]claim.FieldError{
 				{Field: "evidence", Problem: "must be an object"},
 				{Field: "extra_tags", Problem: `must be a list such as ["vip"]`},
 				{Field: "open_within", Problem: "must be a duration such as 90s, 4h or 30d"},
@@ -84,13 +84,13 @@ func TestResolveReportsEveryFault(t *testing.T) {
 		},
 		"types of members": {
 			[]json.RawMessage{layer(`{"evidence":{"max_files":"5"},"routing":{}}`)},
-			[]claim.Fault{{Field: "evidence.max_files", Problem: "must be an integer"}, {Field: "routing", Problem: "must be a list"}},
+			[]claim.FieldError{{Field: "evidence.max_files", Problem: "must be an integer"}, {Field: "routing", Problem: "must be a list"}},
 		},
 		"values": {
 			[]json.RawMessage{layer(`{"email_integration_id":"Support queue","default_agent_id":"kim","opening":"sideways","language":"german!","tag":"",
 				"open_within":"0s","commit_window":"-1s","evidence":{"max_files":51},"routing":[{"name":"","when":{"min_value":"cheap"},"then":{}}]}`)},
-			[]claim.Fault{
-				{Field: "email_integration_id", Problem: "must be an e-mail address"},
+			[]claim.FieldError{
+				{Field: "email_integration_id", Problem: "must be an email address"},
 				{Field: "default_agent_id", Problem: "must be a UUID"},
 				{Field: "opening", Problem: "must be one of inbound, outbound"},
 				{Field: "language", Problem: "must be a language such as en or de-CH"},
@@ -104,7 +104,7 @@ func TestResolveReportsEveryFault(t *testing.T) {
 		},
 		"too short": {
 			[]json.RawMessage{layer(`{"open_within":"999ms","quiet_period":"0.9s","commit_window":"-1ns","list_lag":"-1s"}`)},
-			[]claim.Fault{
+			[]claim.FieldError{
 				{Field: "open_within", Problem: "must be at least 1s"},
 				{Field: "quiet_period", Problem: "must be at least 1s"},
 				{Field: "commit_window", Problem: "must be at least 0s"},
@@ -113,22 +113,22 @@ func TestResolveReportsEveryFault(t *testing.T) {
 		},
 		"too long": {
 			[]json.RawMessage{layer(`{"open_within":"721h","quiet_period":"365.1d","commit_window":"24h1s","list_lag":"2540400h"}`)},
-			[]claim.Fault{
+			[]claim.FieldError{
 				{Field: "open_within", Problem: "must be at most 30d"},
 				{Field: "quiet_period", Problem: "must be at most 365d"},
 				{Field: "commit_window", Problem: "must be at most 24h"},
 				{Field: "list_lag", Problem: "must be at most 24h"},
 			},
 		},
-		"array":       {[]json.RawMessage{layer(`[]`)}, []claim.Fault{{Field: "body", Problem: "must be a JSON object"}}},
-		"string":      {[]json.RawMessage{layer(`"x"`)}, []claim.Fault{{Field: "body", Problem: "must be a JSON object"}}},
-		"two objects": {[]json.RawMessage{layer(`{} {}`)}, []claim.Fault{{Field: "body", Problem: "must be a JSON object"}}},
-		"truncated":   {[]json.RawMessage{layer(`{"tag":`)}, []claim.Fault{{Field: "body", Problem: "must be a JSON object"}}},
+		"array":       {[]json.RawMessage{layer(`[]`)}, []claim.FieldError{{Field: "body", Problem: "must be a JSON object"}}},
+		"string":      {[]json.RawMessage{layer(`"x"`)}, []claim.FieldError{{Field: "body", Problem: "must be a JSON object"}}},
+		"two objects": {[]json.RawMessage{layer(`{} {}`)}, []claim.FieldError{{Field: "body", Problem: "must be a JSON object"}}},
+		"truncated":   {[]json.RawMessage{layer(`{"tag":`)}, []claim.FieldError{{Field: "body", Problem: "must be a JSON object"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := claim.Resolve(test.layers...)
-			require.Equal(t, test.want, faultsOf(t, err))
+			require.Equal(t, test.want, fieldErrorsOf(t, err))
 			require.ErrorContains(t, err, "invalid settings")
 		})
 	}
@@ -161,7 +161,7 @@ func FuzzResolve(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		s, err := claim.Resolve(a, b)
 		if err != nil {
-			require.NotEmpty(t, faultsOf(t, err))
+			require.NotEmpty(t, fieldErrorsOf(t, err))
 			return
 		}
 		require.NotEmpty(t, s.Tag)

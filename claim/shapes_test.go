@@ -124,13 +124,13 @@ func TestUnknownMembersAreListed(t *testing.T) {
 
 func TestUpdateWithoutKnownMembersIsRejected(t *testing.T) {
 	t.Parallel()
-	for body, fault := range map[string]string{
+	for body, field := range map[string]string{
 		`{"statsu": "accepted"}`:                                  "statsu",
 		`{"claim_id": "c-1", "updated_at": "2026-03-02", "x": 1}`: "x",
 		`{"customer": {"mail": "a@example.org"}}`:                 "customer.mail",
 	} {
 		_, err := claim.DecodeUpdate([]byte(body), known())
-		require.Equal(t, []claim.Fault{{Field: fault, Problem: "is not a member of a claim, and the update changes nothing else"}}, faultsOf(t, err), body)
+		require.Equal(t, []claim.FieldError{{Field: field, Problem: "is not a member of a claim, and the update changes nothing else"}}, fieldErrorsOf(t, err), body)
 	}
 	for _, body := range []string{`{}`, `{"claim_id": "c-1"}`, `{"status": "accepted", "x": 1}`, `{"event_data": {"claim_id": "c-1", "x": 1}}`} {
 		_, err := claim.DecodeUpdate([]byte(body), known())

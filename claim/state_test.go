@@ -118,7 +118,7 @@ func TestStateMachinePage(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	p("<!-- Written by go test ./claim -update. Edit claim/state.go, not this page. -->")
+	p("<!-- Generated from claim/state.go and claim/state_test.go. Run \"go test ./claim -update\" to regenerate it. -->")
 	p("# The states of a claim\n")
 	p("A claim's row in the store contains its state. Only these events change it. An event that is not listed for a state is rejected. The diagram omits events that do not change the state.\n")
 	p("```mermaid\nstateDiagram-v2")

@@ -41,12 +41,12 @@ type Updated struct {
 // id, shop and [Claim.CreatedAt] stay. UpdatedAt becomes the owner's time of the
 // change, or zero if not given.
 //
-// The error is an [*InvalidError] with every fault of the changed claim.
+// The error is an [*InvalidError] with every error of the changed claim.
 func DecodeUpdate(data []byte, current *Claim) (*Claim, error) {
-	var faults []Fault
-	root, err := parseObject(data, &faults)
+	var fieldErrors []FieldError
+	root, err := parseObject(data, &fieldErrors)
 	if err != nil {
-		return nil, &InvalidError{What: "change", Faults: []Fault{{Field: "body", Problem: err.Error()}}}
+		return nil, &InvalidError{What: "change", Errors: []FieldError{{Field: "body", Problem: err.Error()}}}
 	}
 	root.markKnown("event_data", "address", "order_number", "cut")
 	u := update{envelope: root.raw("event_data") != nil}
@@ -65,23 +65,23 @@ func DecodeUpdate(data []byte, current *Claim) (*Claim, error) {
 	u.address(&next.Order.Address, event.object("address"))
 	u.shipments(&next, event, context)
 	if id := first(event.text("claim_id"), event.text("uuid")); id != "" && id != current.ID {
-		event.fault("claim_id", "must be the id of the claim to update")
+		event.addError("claim_id", "must be the id of the claim to update")
 	}
 	if slug := root.text("shop_slug"); slug != "" && slug != current.Shop && !u.envelope {
-		root.fault("shop_slug", "must be the shop in the URL")
+		root.addError("shop_slug", "must be the shop in the URL")
 	}
 	next.shorten(current)
 	if !u.envelope {
 		next.Ignored = root.reads.ignored()
 		if len(next.Ignored) > 0 && !root.reads.any(identityFields...) {
 			for _, name := range next.Ignored {
-				faults = append(faults, Fault{Field: name, Problem: "is not a member of a claim, and the update changes nothing else"})
+				fieldErrors = append(fieldErrors, FieldError{Field: name, Problem: "is not a member of a claim, and the update changes nothing else"})
 			}
 		}
 	}
-	faults = append(faults, dropKnown(next.faults(u.envelope), faults)...)
-	if len(faults) > 0 {
-		return nil, &InvalidError{What: "change", Faults: faults}
+	fieldErrors = append(fieldErrors, dropKnown(next.fieldErrors(u.envelope), fieldErrors)...)
+	if len(fieldErrors) > 0 {
+		return nil, &InvalidError{What: "change", Errors: fieldErrors}
 	}
 	return &next, nil
 }

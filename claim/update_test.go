@@ -97,7 +97,7 @@ func FuzzDecodeUpdate(f *testing.F) {
 		if err != nil {
 			var invalid *claim.InvalidError
 			require.ErrorAs(t, err, &invalid)
-			require.NotEmpty(t, invalid.Faults)
+			require.NotEmpty(t, invalid.Errors)
 			return
 		}
 		require.NoError(t, got.Validate())

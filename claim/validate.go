@@ -71,65 +71,65 @@ const maxForeignID = 200
 func IsID(s string) bool { return s != "" && len(s) <= maxForeignID && IsText(s) }
 
 // Validate checks a claim that was built instead of decoded. The error is an
-// [*InvalidError] that lists every fault by JSON name.
+// [*InvalidError] that lists every error by JSON name.
 func (c *Claim) Validate() error {
-	if faults := c.faults(false); len(faults) > 0 {
-		return &InvalidError{What: "claim", Faults: faults}
+	if fieldErrors := c.fieldErrors(false); len(fieldErrors) > 0 {
+		return &InvalidError{What: "claim", Errors: fieldErrors}
 	}
 	return nil
 }
 
-// faults lists the claim's faults, with paths of the flat form or of the envelope.
-func (c *Claim) faults(envelope bool) []Fault {
-	faults := ValidateStruct(c)
+// fieldErrors lists the claim's errors, with paths of the flat form or of the envelope.
+func (c *Claim) fieldErrors(envelope bool) []FieldError {
+	fieldErrors := ValidateStruct(c)
 	if !envelope {
-		return faults
+		return fieldErrors
 	}
-	for i, f := range faults {
+	for i, f := range fieldErrors {
 		head, _, _ := strings.Cut(f.Field, ".")
 		head, _, _ = strings.Cut(head, "[")
 		switch head {
 		case "shop_slug":
 		case "customer", "order", "shipments":
-			faults[i].Field = "context." + f.Field
+			fieldErrors[i].Field = "context." + f.Field
 		default:
-			faults[i].Field = "event_data." + f.Field
+			fieldErrors[i].Field = "event_data." + f.Field
 		}
 	}
-	return faults
+	return fieldErrors
 }
 
-// dropKnown drops the faults of fields that already have a fault or lie in one that
+// dropKnown drops the errors of fields that already have one or lie in a field that
 // has: a member of the wrong type is not also "missing".
-func dropKnown(faults, known []Fault) []Fault {
-	return slices.DeleteFunc(faults, func(f Fault) bool {
-		return slices.ContainsFunc(known, func(k Fault) bool {
+func dropKnown(fieldErrors, known []FieldError) []FieldError {
+	return slices.DeleteFunc(fieldErrors, func(f FieldError) bool {
+		return slices.ContainsFunc(known, func(k FieldError) bool {
 			rest, in := strings.CutPrefix(f.Field, k.Field)
 			return in && (rest == "" || rest[0] == '.' || rest[0] == '[')
 		})
 	})
 }
 
-// ValidateStruct validates a struct by its `validate` tags and lists every fault by JSON
+// ValidateStruct validates a struct by its `validate` tags and lists every error by JSON
 // path, in words. It works for claims, settings and requests.
-func ValidateStruct(v any) []Fault {
+func ValidateStruct(v any) []FieldError {
 	err := structValidator().Struct(v)
 	if err == nil {
 		return nil
 	}
 	var fields validator.ValidationErrors
 	if !errors.As(err, &fields) {
-		return []Fault{{Field: "body", Problem: "cannot be validated: " + err.Error()}}
+		return []FieldError{{Field: "body", Problem: "cannot be validated: " + err.Error()}}
 	}
-	faults := make([]Fault, len(fields))
+	fieldErrors := make([]FieldError, len(fields))
 	for i, f := range fields {
 		_, path, _ := strings.Cut(f.Namespace(), ".")
-		faults[i] = Fault{Field: path, Problem: faultMessage(f)}
+		fieldErrors[i] = FieldError{Field: path, Problem: fieldErrorMessage(f)}
 	}
-	return faults
+	return fieldErrors
 }
 
-func faultMessage(f validator.FieldError) string {
+func fieldErrorMessage(f validator.FieldError) string {
 	switch f.Tag() {
 	case "required":
 		return "is required"
@@ -138,7 +138,7 @@ func faultMessage(f validator.FieldError) string {
 	case "required_if", "required_with":
 		return "is required with the other values"
 	case "email":
-		return "must be an e-mail address"
+		return "must be an email address"
 	case "url", "http_url":
 		return "must be an http or https URL"
 	case "uuid":

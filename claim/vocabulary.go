@@ -59,7 +59,7 @@ func (c *Claim) FlowKey() string {
 // ReasonKey returns the reason in the spelling that templates, tags and rules use.
 func (c *Claim) ReasonKey() string { return NormalizeKey(c.Reason) }
 
-// NormalizeKey normalises a word of an open vocabulary to lower case with underscores, so
+// NormalizeKey normalizes a word of an open vocabulary to lower case with underscores, so
 // that "notReceived", "Not received" and "not-received" are equal. Characters other
 // than letters and digits separate words.
 func NormalizeKey(word string) string {

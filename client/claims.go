@@ -27,10 +27,10 @@ type Submitted struct {
 // ClaimDetail is a claim with its history.
 type ClaimDetail struct {
 	claim.Record
-	// Reference is the short code in the claim's conversation by which people find
-	// it in Dixa; see [claim.Ref.Reference]. It shadows that method of the embedded
-	// Ref.
-	Reference string `json:"reference" doc:"The short code in the claim's conversation by which people find it in Dixa." example:"CF-PCCQ4LTTGVMU"`
+	// Reference is the short code in the claim's conversation, by which it can be
+	// found in Dixa; see [claim.Ref.Reference]. It shadows that method of the
+	// embedded Ref.
+	Reference string `json:"reference" doc:"The short code in the claim's conversation; search for it in Dixa." example:"CF-PCCQ4LTTGVMU"`
 	// Conversation is the known state of the conversation in Dixa: its status,
 	// assignee, tags and rating. It is nil before the first event from Dixa.
 	Conversation *claim.Conversation `json:"conversation,omitempty" doc:"The known state of the conversation in Dixa."`
@@ -77,7 +77,7 @@ func Wait(d time.Duration) SubmitOption {
 // Submit submits a claim. It returns once the claim is durable. Submitting the same
 // claim again reports it as not new. The same id with different content is an
 // [*Error] with [CodeDiffers] that names the fields. An invalid claim is an [*Error]
-// with [CodeInvalid] that names every fault.
+// with [CodeInvalid] that names every error.
 func (c *Client) Submit(ctx context.Context, k *claim.Claim, opts ...SubmitOption) (Submitted, error) {
 	body, err := json.Marshal(k)
 	if err != nil {

@@ -141,7 +141,7 @@ func TestErrorWithoutProblemDetails(t *testing.T) {
 	require.EqualError(t, err, "GET /v1/shops/acme: the service returned 403 Forbidden without problem details")
 }
 
-func TestHonoursRetryAfter(t *testing.T) {
+func TestHonorsRetryAfter(t *testing.T) {
 	t.Parallel()
 	for name, header := range map[string]string{
 		"seconds": "3600", "a date": time.Now().Add(time.Hour).UTC().Format(http.TimeFormat), "nonsense": "soon", "the past": "-5",

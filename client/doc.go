@@ -1,5 +1,5 @@
 // Package client is the Go client of Claimflow. It submits claims, and reads, lists
-// and follows them. `starter` uses it for all its work.
+// and follows them. Every `starter` command that calls the API uses it.
 //
 //	c, err := client.New("https://claims.example", apiKey)
 //	submitted, err := c.Submit(ctx, &claim.Claim{...})
@@ -10,5 +10,5 @@
 // itself if that is safe, see [WithRetries].
 //
 // Every failure that the service reports is an [*Error]. If a claim or settings are
-// invalid, its Errors field lists every fault by JSON name.
+// invalid, its Errors field lists every error by JSON name.
 package client

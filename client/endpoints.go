@@ -43,7 +43,7 @@ type EndpointList struct {
 	Endpoints []Endpoint `json:"data"`
 }
 
-// RotateRequest says how long the previous secret also signs.
+// RotateRequest sets how long the current secret stays valid after the rotation.
 type RotateRequest struct {
 	KeepHours *int `json:"keep_hours,omitempty" minimum:"0" maximum:"720" doc:"The number of hours for which the current secret also signs. The default is 24; 0 revokes it immediately."`
 }
@@ -84,8 +84,8 @@ func (c *Client) Endpoint(ctx context.Context, shop, id string) (Endpoint, error
 	return ask[Endpoint](ctx, c, call{method: http.MethodGet, path: endpointPath(shop, id)})
 }
 
-// PatchEndpoint changes an endpoint.
-func (c *Client) PatchEndpoint(ctx context.Context, shop, id string, p EndpointPatch) (Endpoint, error) {
+// UpdateEndpoint changes an endpoint.
+func (c *Client) UpdateEndpoint(ctx context.Context, shop, id string, p EndpointPatch) (Endpoint, error) {
 	return ask[Endpoint](ctx, c, call{method: http.MethodPatch, path: endpointPath(shop, id), body: p})
 }
 

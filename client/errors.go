@@ -22,7 +22,7 @@ type Problem struct {
 	Instance string `json:"instance,omitempty" doc:"The request id, as in the log of the service."`
 	// Code is the machine-readable kind of problem; see the Code constants.
 	Code string `json:"code,omitempty" doc:"The machine-readable kind of problem."`
-	// Errors lists every fault of the request.
+	// Errors lists every error of the request.
 	Errors []FieldError `json:"errors,omitempty" doc:"Every invalid field, or every field that differs."`
 }
 
@@ -36,7 +36,7 @@ type FieldError struct {
 
 // Values of [Problem.Code].
 const (
-	CodeInvalid           = "invalid"            // 422: Errors lists every fault
+	CodeInvalid           = "invalid"            // 422: Errors lists every error
 	CodeDiffers           = "differs"            // 409: the claim exists with different content; Errors names the fields
 	CodeConflict          = "conflict"           // 409: the current state does not allow it
 	CodeNotFound          = "not_found"          // 404
@@ -46,7 +46,7 @@ const (
 	CodeUnavailable       = "unavailable"        // 503: nothing was accepted; retry
 	CodeTokenMalformed    = "token_malformed"    // 422: not a well-formed Dixa token
 	CodeTokenRefused      = "token_refused"      // 422: Dixa rejects the token
-	CodeOtherOrganization = "other_organization" // 409: the token belongs to another Dixa organisation
+	CodeOtherOrganization = "other_organization" // 409: the token belongs to another Dixa organization
 	CodeDixaUnreachable   = "dixa_unreachable"   // 502: Dixa gave no usable response; nothing was saved
 	CodeNotConnected      = "not_connected"      // 409: the shop has no usable Dixa token
 	CodeNotReady          = "not_ready"          // 409: the integration cannot be enabled yet
@@ -63,7 +63,7 @@ type Error struct {
 	RetryAfter time.Duration
 }
 
-// Error returns the problem in words, with every fault.
+// Error returns the problem in words, with every error.
 func (e *Error) Error() string {
 	parts := make([]string, 0, len(e.Errors))
 	for _, f := range e.Errors {

@@ -102,7 +102,7 @@ func ExampleError() {
 	}
 	// Output:
 	// reason is required
-	// customer.email must be an e-mail address
+	// customer.email must be an email address
 }
 
 func ExampleClient_Claims() {
@@ -127,7 +127,7 @@ func ExampleClient_Connect() {
 	connection, err := c.Connect(ctx, "acme", "demo-token")
 	must(err)
 	fmt.Println(connection.State, connection.OrganizationName)
-	_, err = c.ChangeSettings(ctx, "acme", json.RawMessage(`{"email_integration_id": "support@demo.email.dixa.io"}`))
+	_, err = c.UpdateSettings(ctx, "acme", json.RawMessage(`{"email_integration_id": "support@demo.email.dixa.io"}`))
 	must(err)
 	shop, err := c.Enable(ctx, "acme")
 	must(err)

@@ -13,9 +13,9 @@ import (
 const (
 	ScopeClaimsWrite = "claims:write" // submit claims
 	ScopeClaimsRead  = "claims:read"  // read and list claims
-	ScopeShopsWrite  = "shops:write"  // change settings, tokens, templates and, for platform keys, shops
+	ScopeShopsWrite  = "shops:write"  // change settings, tokens, templates and endpoints and, for platform keys, add shops (changing and deleting a shop needs admin)
 	ScopeShopsRead   = "shops:read"   // read settings, tokens, templates and shops
-	ScopeOperate     = "operate"      // retry, abandon, link, pause, resume
+	ScopeOperate     = "operate"      // send messages; retry, abandon, link, pause, resume, replay, sweep
 	ScopeAdmin       = "admin"        // everything, including API keys and the audit log
 )
 

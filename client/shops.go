@@ -46,8 +46,8 @@ func (c *Client) AddShop(ctx context.Context, s NewShop) (claim.Shop, error) {
 	return ask[claim.Shop](ctx, c, call{method: http.MethodPost, path: []string{"v1", "shops"}, body: s, once: true})
 }
 
-// PatchShop changes a shop.
-func (c *Client) PatchShop(ctx context.Context, shop string, p ShopPatch) (claim.Shop, error) {
+// UpdateShop changes a shop.
+func (c *Client) UpdateShop(ctx context.Context, shop string, p ShopPatch) (claim.Shop, error) {
 	return ask[claim.Shop](ctx, c, call{method: http.MethodPatch, path: shopPath(shop), body: p})
 }
 
@@ -117,28 +117,28 @@ func (c *Client) Integration(ctx context.Context, shop string) (claim.Integratio
 	return ask[claim.Integration](ctx, c, call{method: http.MethodGet, path: dixaOf(shop)})
 }
 
-// SweepAsked is the response to [Client.Sweep].
-type SweepAsked struct {
-	LastStartedAt time.Time `json:"last_started_at,omitzero" doc:"When the previous sweep started; omitted if there was none. The requested sweep has ended once the integration's last_sweep has a later started_at and a finished_at that is not before it."`
+// SweepRequested is the response to [Client.Sweep].
+type SweepRequested struct {
+	LastStartedAt time.Time `json:"last_started_at,omitzero" doc:"When the previous sweep started; omitted if there was none. The requested sweep has ended once the integration's last_sweep has a started_at after this time and a finished_at at or after its started_at."`
 }
 
 // EndedBy reports whether the requested sweep has ended, given the last sweep of the
 // integration.
-func (a SweepAsked) EndedBy(last *claim.Sweep) bool {
+func (a SweepRequested) EndedBy(last *claim.Sweep) bool {
 	return last != nil && last.StartedAt.After(a.LastStartedAt) && !last.FinishedAt.Before(last.StartedAt)
 }
 
-// Sweep starts a search of the shop's Dixa organisation for what no webhook
-// delivered. Once [SweepAsked.EndedBy] reports true, LastSweep of
+// Sweep starts a search of the shop's Dixa organization for what no webhook
+// delivered. Once [SweepRequested.EndedBy] reports true, LastSweep of
 // [Client.Integration] has the report.
-func (c *Client) Sweep(ctx context.Context, shop string) (SweepAsked, error) {
-	return ask[SweepAsked](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "sweep")})
+func (c *Client) Sweep(ctx context.Context, shop string) (SweepRequested, error) {
+	return ask[SweepRequested](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "sweep")})
 }
 
-// ChangeSettings merges a JSON object into the shop's own settings (RFC 7396: null
+// UpdateSettings merges a JSON object into the shop's own settings (RFC 7396: null
 // removes a member, which is then inherited again). References to Dixa objects are
-// checked in Dixa. Faults are an [*Error] with [CodeInvalid].
-func (c *Client) ChangeSettings(ctx context.Context, shop string, patch json.RawMessage) (claim.Integration, error) {
+// checked in Dixa. Invalid settings are an [*Error] with [CodeInvalid].
+func (c *Client) UpdateSettings(ctx context.Context, shop string, patch json.RawMessage) (claim.Integration, error) {
 	return ask[claim.Integration](ctx, c, call{method: http.MethodPut, path: dixaOf(shop), body: patch, slow: true})
 }
 
@@ -160,8 +160,8 @@ type TokenComparison struct {
 	Fingerprint string `json:"fingerprint" minLength:"64" maxLength:"64" pattern:"^[0-9a-f]+$" doc:"HMAC-SHA-256 of the token, keyed with the text of the nonce, in hexadecimal."`
 }
 
-// TokenCompared is the response to a [TokenComparison].
-type TokenCompared struct {
+// TokenComparisonResult is the response to a [TokenComparison].
+type TokenComparisonResult struct {
 	Same bool `json:"same" doc:"Whether the token is the saved one."`
 }
 
@@ -182,7 +182,7 @@ func (c *Client) HasToken(ctx context.Context, shop, token string) (bool, error)
 	rand.Read(nonce)
 	compare := TokenComparison{Nonce: hex.EncodeToString(nonce)}
 	compare.Fingerprint = TokenFingerprint(compare.Nonce, token)
-	out, err := ask[TokenCompared](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "token", "compare"), body: compare})
+	out, err := ask[TokenComparisonResult](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "token", "compare"), body: compare})
 	return out.Same, err
 }
 
@@ -206,12 +206,12 @@ func (c *Client) Validate(ctx context.Context, shop string) (claim.Report, error
 
 // TestRequest names the customer of a test conversation.
 type TestRequest struct {
-	Email string `json:"email" format:"email" doc:"The address of the customer of the test conversation. Dixa sends e-mail to it."`
+	Email string `json:"email" format:"email" doc:"The address of the customer of the test conversation. Dixa sends email to it."`
 	// AgentID is the agent who replies; empty for the shop's default agent.
 	AgentID string `json:"agent_id,omitempty" format:"uuid" doc:"The agent who replies; the shop's default_agent_id if omitted."`
 }
 
-// Test opens a conversation tagged claimflow-test in the name of an address,
+// Test opens a conversation tagged claimflow-test for a customer with the given address,
 // determines what the token may do, replies in the conversation and closes it. It is
 // not retried once it may have started.
 func (c *Client) Test(ctx context.Context, shop string, r TestRequest) (claim.Report, error) {
@@ -230,9 +230,9 @@ func (c *Client) PlatformSettings(ctx context.Context) (PlatformSettings, error)
 	return ask[PlatformSettings](ctx, c, call{method: http.MethodGet, path: []string{"v1", "settings"}})
 }
 
-// ChangePlatformSettings merges a JSON object into the platform's settings, as
-// [Client.ChangeSettings] does for a shop.
-func (c *Client) ChangePlatformSettings(ctx context.Context, patch json.RawMessage) (PlatformSettings, error) {
+// UpdatePlatformSettings merges a JSON object into the platform's settings, as
+// [Client.UpdateSettings] does for a shop.
+func (c *Client) UpdatePlatformSettings(ctx context.Context, patch json.RawMessage) (PlatformSettings, error) {
 	return ask[PlatformSettings](ctx, c, call{method: http.MethodPut, path: []string{"v1", "settings"}, body: patch})
 }
 
@@ -252,12 +252,12 @@ type StatusRulesRequest struct {
 type StatusRulesPreview struct {
 	// Claims is the number of claims that the rules were tried on.
 	Claims int `json:"claims" doc:"The number of claims that the rules were tried on."`
-	// Different lists the claims whose owner would have received other statuses.
-	Different []StatusDifference `json:"different" doc:"The claims whose owner would have received other statuses."`
+	// Different lists the claims for which the owner would have received different statuses.
+	Different []StatusDifference `json:"different" doc:"The claims for which the owner would have received different statuses."`
 }
 
-// StatusDifference is a claim whose owner would have received other statuses. It
-// lists the statuses in sequence, under the current rules and under the tried rules.
+// StatusDifference is a claim for which the owner would have received different
+// statuses. It lists the statuses in sequence, under the current rules and under the tried rules.
 type StatusDifference struct {
 	ClaimID string      `json:"claim_id"`
 	State   claim.State `json:"state"`

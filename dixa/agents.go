@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-// AgentsService manages the organisation's agents and admins.
+// AgentsService manages the organization's agents and admins.
 type AgentsService struct{ service }
 
 // Agent is an agent or admin.

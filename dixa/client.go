@@ -167,7 +167,7 @@ func (o Operation) safe() bool { return onlyReads(o.Method, o.Path) }
 // Params are the variable parts of a request.
 type Params struct {
 	// Path fills the placeholders of Operation.Path in order. Values are strings or
-	// int64s; empty strings and non-positive integers are refused.
+	// int64s; empty strings and non-positive integers are rejected.
 	Path []any
 	// Query is the query string.
 	Query url.Values

@@ -8,7 +8,7 @@ import (
 )
 
 // ContactEndpointsService reads the addresses and numbers at which customers contact
-// the organisation.
+// the organization.
 type ContactEndpointsService struct{ service }
 
 // Kinds of contact endpoint.
@@ -17,7 +17,7 @@ const (
 	TelephonyEndpoint = "TelephonyEndpoint"
 )
 
-// ContactEndpoint is an e-mail address or a phone number of the organisation.
+// ContactEndpoint is an email address or a phone number of the organization.
 type ContactEndpoint struct {
 	// Type is EmailEndpoint or TelephonyEndpoint.
 	Type string `json:"_type"`
@@ -53,7 +53,7 @@ func (s *ContactEndpointsService) List(ctx context.Context, endpointType string)
 	return fetchAll[ContactEndpoint](ctx, s.client, op, Params{Query: query})
 }
 
-// Get returns the endpoint with the given e-mail address or E.164 number.
+// Get returns the endpoint with the given email address or E.164 number.
 //
 // Dixa: GET /v1/contact-endpoints/{contactEndpointId}.
 func (s *ContactEndpointsService) Get(ctx context.Context, id string) (*ContactEndpoint, error) {

@@ -65,7 +65,7 @@ func (s *ConversationsService) Link(ctx context.Context, id, parentID int64, lin
 }
 
 // Reopen reopens a closed conversation and offers it in its queue, or in the
-// organisation's default queue. userID is the agent or admin who does it; empty for
+// organization's default queue. userID is the agent or admin who does it; empty for
 // none.
 //
 // Dixa: PUT /v1/conversations/{conversationId}/reopen.

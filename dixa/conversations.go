@@ -70,13 +70,13 @@ type Conversation struct {
 	// CustomAttributes is absent from lists.
 	CustomAttributes []CustomAttribute `json:"customAttributes,omitzero"`
 
-	// E-mail and contact form.
+	// Email and contact form.
 	FromEmail        string `json:"fromEmail,omitempty"`
 	IntegrationEmail string `json:"integrationEmail,omitempty"`
 	Subject          string `json:"subject,omitempty"`
 	ToEmail          string `json:"toEmail,omitempty"`
 
-	// E-mail, contact form, chat and messenger.
+	// Email, contact form, chat and messenger.
 	Language string `json:"language,omitempty"`
 
 	// Chat and messenger.
@@ -163,7 +163,7 @@ type NewConversation struct {
 	RequesterID string `json:"requesterId"`
 	// EmailIntegrationID is the address of a contact endpoint of type EmailEndpoint.
 	EmailIntegrationID string `json:"emailIntegrationId,omitempty"`
-	// ContactEndpointID is a phone number of the organisation, in E.164 format.
+	// ContactEndpointID is a phone number of the organization, in E.164 format.
 	ContactEndpointID string    `json:"contactEndpointId,omitempty"`
 	WidgetID          string    `json:"widgetId,omitempty"`
 	QueueID           string    `json:"queueId,omitempty"`
@@ -196,7 +196,7 @@ func (c *conversationID) identified() bool { return c.ID > 0 }
 
 // Create creates a conversation with its first message and returns its id. It has no
 // idempotency key: after an Ambiguous error, check for the conversation first. Dixa
-// may refuse a repeated Message.ExternalID (IsDuplicateExternalID). It refuses an
+// may reject a repeated Message.ExternalID (IsDuplicateExternalID). It rejects an
 // attachment that it cannot fetch (IsAttachmentDownload).
 //
 // Dixa: POST /v1/conversations.

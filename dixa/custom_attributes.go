@@ -12,7 +12,7 @@ import (
 // EndUsersService.SetCustomAttributes.
 type CustomAttributesService struct{ service }
 
-// CustomAttributeDefinition is an attribute that the organisation defines for its
+// CustomAttributeDefinition is an attribute that the organization defines for its
 // conversations or end users.
 type CustomAttributeDefinition struct {
 	ID string `json:"id"`

@@ -30,9 +30,9 @@
 // # Safety
 //
 // The client sends the token only to the scheme, host and port of the base URL. It
-// follows no redirects, and it refuses a next-page link to another host with
+// follows no redirects, and it rejects a next-page link to another host with
 // [ErrForeignHost]. Response sizes are bounded. No error text contains the token, an
-// e-mail address or a phone number.
+// email address or a phone number.
 //
 // # Webhooks
 //

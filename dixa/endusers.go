@@ -12,7 +12,7 @@ import (
 // EndUsersService finds, creates and changes end users, which are the customers.
 type EndUsersService struct{ service }
 
-// EndUser is a customer of the organisation.
+// EndUser is a customer of the organization.
 type EndUser struct {
 	ID                     string   `json:"id"`
 	CreatedAt              Time     `json:"createdAt,omitzero"`
@@ -62,8 +62,8 @@ type EndUserChange struct {
 	EndUserInput
 }
 
-// EndUserFilter selects end users by at most one criterion; Dixa refuses two. It is
-// unknown whether the e-mail address is case-sensitive.
+// EndUserFilter selects end users by at most one criterion; Dixa rejects two. It is
+// unknown whether the email address is case-sensitive.
 type EndUserFilter struct {
 	Email      string
 	Phone      string
@@ -102,7 +102,7 @@ func (s *EndUsersService) Get(ctx context.Context, id string) (*EndUser, error) 
 	return fetch[EndUser](ctx, s.client, op, Params{Path: []any{id}})
 }
 
-// Create creates an end user. It fails if another user has the e-mail address
+// Create creates an end user. It fails if another user has the email address
 // (IsEmailExists) or phone number (IsPhoneExists).
 //
 // Dixa: POST /v1/endusers.

@@ -24,7 +24,7 @@ var (
 	// the operation.
 	ErrMalformedResponse = errors.New("the response is malformed")
 
-	// ErrNoMessage means that Dixa refused the request without a readable message.
+	// ErrNoMessage means that Dixa rejected the request without a readable message.
 	ErrNoMessage = errors.New("the response has no readable message")
 
 	// ErrReadOnly means that the client was created with WithReadOnly.
@@ -44,7 +44,7 @@ type Outcome int
 
 const (
 	// Unsent means that nothing reached Dixa. The request could not be built, was
-	// refused by read-only mode or the budget, or never got a connection.
+	// rejected by read-only mode or the budget, or never got a connection.
 	Unsent Outcome = iota + 1
 	// Rejected means that Dixa reported that it did not execute the request (every
 	// 4xx, including 429). For reads, it covers any failure after connecting.
@@ -79,7 +79,7 @@ type Error struct {
 	Path      string
 	// Status is Dixa's HTTP status, or 0 if no response was received.
 	Status int
-	// Message is Dixa's message, shortened, with the token, e-mail addresses and
+	// Message is Dixa's message, shortened, with the token, email addresses and
 	// phone numbers masked. Empty if there is none.
 	Message string
 	// Outcome says whether the request may have taken effect.
@@ -155,7 +155,7 @@ func OutcomeOf(err error) Outcome {
 	return Ambiguous
 }
 
-// IsUnauthorized reports a 401 or 403: the token is wrong, revoked or lacks rights.
+// IsUnauthorized reports a 401 or 403: the token is wrong, revoked or lacks permission.
 func IsUnauthorized(err error) bool {
 	return hasStatus(err, http.StatusUnauthorized) || hasStatus(err, http.StatusForbidden)
 }
@@ -167,7 +167,7 @@ func IsNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }
 // claim without force of a conversation that is assigned to an agent.
 func IsConflict(err error) bool { return hasStatus(err, http.StatusConflict) }
 
-// IsRateLimited reports a 429 or a request that the budget refused.
+// IsRateLimited reports a 429 or a request that the budget rejected.
 func IsRateLimited(err error) bool {
 	_, exceeded := budgetExceeded(err)
 	return exceeded || hasStatus(err, http.StatusTooManyRequests)
@@ -185,12 +185,12 @@ func IsAttachmentDownload(err error) bool {
 	return says(err, "Failure to download attachment")
 }
 
-// IsEmailExists reports the 400 for an e-mail address that belongs to another user
-// of the organisation.
+// IsEmailExists reports the 400 for an email address that belongs to another user
+// of the organization.
 func IsEmailExists(err error) bool { return says(err, "EmailExists") }
 
 // IsPhoneExists reports the 400 for a phone number that belongs to another user of
-// the organisation.
+// the organization.
 func IsPhoneExists(err error) bool { return says(err, "PhoneNumberExists") }
 
 // says reports whether the message of a 400 or of a failed bulk item contains the
@@ -241,5 +241,5 @@ var (
 )
 
 func redactPersonal(s string) string {
-	return phonePattern.ReplaceAllString(emailPattern.ReplaceAllString(s, "[e-mail]"), "[phone]")
+	return phonePattern.ReplaceAllString(emailPattern.ReplaceAllString(s, "[email]"), "[phone]")
 }

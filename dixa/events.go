@@ -28,7 +28,7 @@ type Event struct {
 	// Timestamp is when the event occurred, or zero if it could not be decoded.
 	Timestamp Time `json:"event_timestamp,omitzero"`
 	// Organization is where the event occurred. Compare its ID with the
-	// subscription's organisation: a signature does not identify the organisation.
+	// subscription's organization: a signature does not identify the organization.
 	Organization EventOrganization `json:"organization,omitzero"`
 	// Data is the unmodified event-specific data. Conversation and the methods named
 	// after events decode it.
@@ -97,14 +97,14 @@ func eventData[T any](e *Event, name EventName) *T {
 	return data
 }
 
-// EventOrganization is the organisation of an event.
+// EventOrganization is the organization of an event.
 type EventOrganization struct {
 	ID    string `json:"id,omitempty"`
 	Name  string `json:"name,omitempty"`
 	Extra Extra  `json:"-"`
 }
 
-// IsZero reports whether the organisation is empty.
+// IsZero reports whether the organization is empty.
 func (o EventOrganization) IsZero() bool { return o.ID == "" && o.Name == "" && len(o.Extra) == 0 }
 
 // UnmarshalJSON keeps members that it cannot decode in Extra.
@@ -124,7 +124,7 @@ type EventConversation struct {
 	Direction Direction         `json:"direction,omitempty"`
 	// Queue is nil if the conversation is not in a queue.
 	Queue *EventQueue `json:"queue,omitempty"`
-	// ContactPoint is the organisation's address or number that received the
+	// ContactPoint is the organization's address or number that received the
 	// conversation, or the channel's equivalent.
 	ContactPoint string     `json:"contact_point,omitempty"`
 	Requester    *EventUser `json:"requester,omitempty"`
@@ -187,7 +187,7 @@ func (t *EventTag) UnmarshalJSON(b []byte) error { return decodeLenient(b, t) }
 func (t EventTag) MarshalJSON() ([]byte, error) { return encodeOpen(t) }
 
 // EventUser is an end user or agent in the format of events. Every field except ID
-// may be empty: a customer on a messenger has no name or e-mail address.
+// may be empty: a customer on a messenger has no name or email address.
 type EventUser struct {
 	ID    string `json:"id,omitempty"`
 	Name  string `json:"name,omitempty"`

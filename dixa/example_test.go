@@ -31,7 +31,7 @@ func Example() {
 	defer server.Close()
 	ctx := context.Background()
 
-	client, err := dixa.New("the-token-of-the-organisation", dixa.WithBaseURL(server.URL+"/v1/"))
+	client, err := dixa.New("the-token-of-the-organization", dixa.WithBaseURL(server.URL+"/v1/"))
 	if err != nil {
 		panic(err)
 	}
@@ -110,11 +110,11 @@ func ExampleIsEmailExists() {
 
 	_, err = client.EndUsers.Create(context.Background(), dixa.EndUserInput{Email: "kim@example.org"})
 	if dixa.IsEmailExists(err) {
-		fmt.Println("the customer already exists: find it by e-mail address")
+		fmt.Println("the customer already exists: find it by email address")
 	}
 	fmt.Println(err)
 	// Output:
-	// the customer already exists: find it by e-mail address
+	// the customer already exists: find it by email address
 	// dixa: EndUsers.Create (POST /endusers): status 400: "Create EndUser failed with [errors:EmailExists]"; the request had no effect: an identical request will fail again
 }
 

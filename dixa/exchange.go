@@ -120,7 +120,7 @@ func redirectError(resp *http.Response) error {
 	return ErrRedirected
 }
 
-// transportError strips the URL that net/http adds, because it may contain an e-mail
+// transportError strips the URL that net/http adds, because it may contain an email
 // address in a filter.
 func (c *Client) transportError(err error) error {
 	var withURL *url.Error

@@ -60,7 +60,7 @@ func TestResponsesBecomeErrors(t *testing.T) {
 		"unknown entity":        {status: 404, body: `{"message":"The requested resource could not be found"}`, outcome: dixa.Rejected, message: "The requested resource could not be found", is: dixa.IsNotFound},
 		"conflict":              {status: 409, body: `{"message":"Conflict"}`, outcome: dixa.Rejected, message: "Conflict", is: dixa.IsConflict},
 		"undecodable":           {status: 400, body: `{"message":"Decoding failure in request"}`, outcome: dixa.Rejected, message: "Decoding failure in request"},
-		"e-mail exists":         {status: 400, body: `{"message":"Create EndUser failed with [errors:EmailExists]"}`, outcome: dixa.Rejected, message: "Create EndUser failed with [errors:EmailExists]", is: dixa.IsEmailExists},
+		"email exists":          {status: 400, body: `{"message":"Create EndUser failed with [errors:EmailExists]"}`, outcome: dixa.Rejected, message: "Create EndUser failed with [errors:EmailExists]", is: dixa.IsEmailExists},
 		"phone exists":          {status: 400, body: `{"message":"Updating EndUser [id:x] failed with [errors:PhoneNumberExists]"}`, outcome: dixa.Rejected, message: "Updating EndUser [id:x] failed with [errors:PhoneNumberExists]", is: dixa.IsPhoneExists},
 		"duplicate external ID": {status: 400, body: `{"message":"AddMessageError: duplicate ExternalID"}`, outcome: dixa.Rejected, message: "AddMessageError: duplicate ExternalID", is: dixa.IsDuplicateExternalID},
 		"attachment":            {status: 400, body: `{"message":"Invalid: failure to Download attachment"}`, outcome: dixa.Rejected, message: "Invalid: failure to Download attachment", is: dixa.IsAttachmentDownload},
@@ -163,7 +163,7 @@ func TestErrorsContainNoPersonalData(t *testing.T) {
 	baseURL, _ := newServer(t, answer(400, `{"message":"no user [kim.k+x@example.org], tel +45 11 22 33 44, token `+testToken+`"}`))
 	client := newClient(t, baseURL)
 	failure := requireFailure(t, write(t.Context(), client))
-	require.Equal(t, "no user [[e-mail]], tel [phone], token [token]", failure.Message)
+	require.Equal(t, "no user [[email]], tel [phone], token [token]", failure.Message)
 
 	long, _ := newServer(t, answer(400, `{"message":"`+strings.Repeat("é", 9000)+`"}`))
 	failure = requireFailure(t, write(t.Context(), newClient(t, long)))

@@ -52,13 +52,13 @@ type MessageInput struct {
 	// Attachments must be reachable by Dixa. An unreachable one fails the whole
 	// message (IsAttachmentDownload).
 	Attachments []Attachment
-	// IntegrationEmail is an "<name>@email.dixa.io" address of the organisation.
+	// IntegrationEmail is an "<name>@email.dixa.io" address of the organization.
 	IntegrationEmail string
 	// ExternalID is the caller's own key for the message. A repeat fails
 	// (IsDuplicateExternalID). The scope of uniqueness is unknown.
 	ExternalID string
 	// CC and BCC apply to Outbound messages. Dixa's contract says user ids, but its
-	// examples show e-mail addresses.
+	// examples show email addresses.
 	CC, BCC []string
 }
 
@@ -151,7 +151,7 @@ type MessageAttributes struct {
 	Content     *Content     `json:"content,omitempty"`
 	Attachments []Attachment `json:"attachments,omitzero"`
 
-	// E-mail and contact form. From and To also apply to phone calls.
+	// Email and contact form. From and To also apply to phone calls.
 	EmailContent          *EmailContent `json:"emailContent,omitempty"`
 	From                  *Party        `json:"from,omitempty"`
 	To                    Parties       `json:"to,omitzero"`
@@ -185,7 +185,7 @@ func (a *MessageAttributes) UnmarshalJSON(b []byte) error { return decodeOpen(b,
 func (a MessageAttributes) MarshalJSON() ([]byte, error) { return encodeOpen(a) }
 
 // Text returns the message's content for any type. ok is false if the message does
-// not include it, for example because an e-mail was too large.
+// not include it, for example because an email was too large.
 func (a MessageAttributes) Text() (content Content, ok bool) {
 	switch {
 	case a.EmailContent != nil && a.EmailContent.Content != nil:
@@ -196,7 +196,7 @@ func (a MessageAttributes) Text() (content Content, ok bool) {
 	return Content{}, false
 }
 
-// EmailContent is the text of an e-mail, or the file that contains it.
+// EmailContent is the text of an email, or the file that contains it.
 type EmailContent struct {
 	// Type is "Regular" (Content is set) or "TooLarge" (File is set).
 	Type    string      `json:"_type"`
@@ -211,7 +211,7 @@ func (e *EmailContent) UnmarshalJSON(b []byte) error { return decodeOpen(b, e) }
 // MarshalJSON also writes the members in Extra.
 func (e EmailContent) MarshalJSON() ([]byte, error) { return encodeOpen(e) }
 
-// Party is the sender or a recipient of a message: an e-mail contact, or a number
+// Party is the sender or a recipient of a message: an email contact, or a number
 // for a phone call.
 type Party struct {
 	Email string `json:"email"`

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Option configures a Client in New. Every option refuses an invalid argument.
+// Option configures a Client in New. Every option rejects an invalid argument.
 type Option func(*Client) error
 
 // Call describes one finished call for an observer (see WithObserver).
@@ -64,7 +64,7 @@ func WithBudget(b Budget) Option {
 }
 
 // WithMessageFilter passes every Dixa message through f before it becomes an Error's
-// Message, after the token, e-mail addresses and phone numbers are masked. Dixa may
+// Message, after the token, email addresses and phone numbers are masked. Dixa may
 // echo request data, so a caller that knows which parts are personal can remove
 // them. f must not alter messages that KnownMessage recognizes.
 func WithMessageFilter(f func(ctx context.Context, message string) string) Option {
@@ -78,7 +78,7 @@ func WithMessageFilter(f func(ctx context.Context, message string) string) Optio
 }
 
 // WithObserver calls f after every call that was sent or attempted, including
-// refused ones, on the calling goroutine. It may be given several times.
+// rejected ones, on the calling goroutine. It may be given several times.
 func WithObserver(f func(Call)) Option {
 	return func(c *Client) error {
 		if f == nil {
@@ -89,9 +89,9 @@ func WithObserver(f func(Call)) Option {
 	}
 }
 
-// WithReadOnly refuses every request that could change something in Dixa. It allows
+// WithReadOnly rejects every request that could change something in Dixa. It allows
 // only GET, HEAD, and the queries that Dixa takes by POST (/search/conversations,
-// /analytics/metrics and /analytics/records). A refused call fails with ErrReadOnly
+// /analytics/metrics and /analytics/records). A rejected call fails with ErrReadOnly
 // and the outcome Unsent before it takes from the budget or sends anything. The
 // client's transport enforces this too, regardless of later options.
 func WithReadOnly() Option {

@@ -5,10 +5,10 @@ import (
 	"net/http"
 )
 
-// OrganizationService reads the token's organisation.
+// OrganizationService reads the token's organization.
 type OrganizationService struct{ service }
 
-// Organization is a Dixa organisation.
+// Organization is a Dixa organization.
 type Organization struct {
 	ID        string `json:"id"`
 	Name      string `json:"name"`
@@ -27,8 +27,8 @@ func (o *Organization) UnmarshalJSON(b []byte) error { return decodeOpen(b, o) }
 // MarshalJSON also writes the members in Extra.
 func (o Organization) MarshalJSON() ([]byte, error) { return encodeOpen(o) }
 
-// Get returns the token's organisation. It may fail with a 404 (IsNotFound) for
-// organisations on an older version of the API.
+// Get returns the token's organization. It may fail with a 404 (IsNotFound) for
+// organizations on an older version of the API.
 //
 // Dixa: GET /v1/organization.
 func (s *OrganizationService) Get(ctx context.Context) (*Organization, error) {

@@ -8,7 +8,7 @@ import (
 // QueuesService manages the queues that offer conversations to agents.
 type QueuesService struct{ service }
 
-// Queue is a queue of the organisation. Times are in seconds.
+// Queue is a queue of the organization. Times are in seconds.
 type Queue struct {
 	ID             string `json:"id"`
 	Name           string `json:"name"`

@@ -32,7 +32,7 @@ type readOnlyTransport struct {
 	next http.RoundTripper
 }
 
-// RoundTrip implements http.RoundTripper. It refuses a request with ErrReadOnly.
+// RoundTrip implements http.RoundTripper. It rejects a request with ErrReadOnly.
 func (t readOnlyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !onlyReads(r.Method, strings.TrimPrefix(r.URL.Path, t.base)) {
 		if r.Body != nil {

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// TagsService manages the organisation's tags. ConversationsService manages the tags
+// TagsService manages the organization's tags. ConversationsService manages the tags
 // of a conversation.
 type TagsService struct{ service }
 
-// Tag is a tag of the organisation.
+// Tag is a tag of the organization.
 type Tag struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -41,7 +41,7 @@ type TagInput struct {
 	Color string `json:"color,omitempty"`
 }
 
-// List returns the organisation's tags. It includes inactive ones only if
+// List returns the organization's tags. It includes inactive ones only if
 // includeDeactivated is true.
 //
 // Dixa: GET /v1/tags.
@@ -63,7 +63,7 @@ func (s *TagsService) Get(ctx context.Context, id string) (*Tag, error) {
 }
 
 // Create returns the tag with the given name and creates it if it does not exist. An
-// existing tag keeps its colour and state.
+// existing tag keeps its color and state.
 //
 // Dixa: POST /v1/tags.
 func (s *TagsService) Create(ctx context.Context, in TagInput) (*Tag, error) {
@@ -71,7 +71,7 @@ func (s *TagsService) Create(ctx context.Context, in TagInput) (*Tag, error) {
 	return fetch[Tag](ctx, s.client, op, Params{Body: in})
 }
 
-// Delete permanently removes a tag from the organisation and from all its
+// Delete permanently removes a tag from the organization and from all its
 // conversations.
 //
 // Dixa: DELETE /v1/tags/{tagId}.

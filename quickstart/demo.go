@@ -26,7 +26,7 @@ func (s *stack) connectAndSubmit(ctx context.Context, p pace) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.api.ChangeSettings(ctx, demoShop, settings); err != nil {
+	if _, err := s.api.UpdateSettings(ctx, demoShop, settings); err != nil {
 		return fmt.Errorf("save the demo shop's settings: %w", err)
 	}
 	if err := s.register(ctx); err != nil {

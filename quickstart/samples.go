@@ -59,7 +59,7 @@ var photoNames = []string{
 	"mug-front.jpg", "mug-inside.jpg", "plate.jpg", "box.jpg", "signature.png", "lamp.jpg", "chair.jpg",
 }
 
-// servePhotos serves the pictures: plain images, each in its own colour.
+// servePhotos serves the pictures: plain images, each in its own color.
 func servePhotos(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	if !slices.Contains(photoNames, name) {

@@ -25,7 +25,7 @@ const actor = "cli"
 func (a *app) apiKeyCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use: "api-key", Short: "Create, list and revoke API keys, directly in the store",
-		Long:    "Opens the store of CLAIMFLOW_DATABASE_URL and CLAIMFLOW_KEYS itself, so that you can create the first key before the API runs.",
+		Long:    "Opens the store directly, with CLAIMFLOW_DATABASE_URL and CLAIMFLOW_KEYS, so that you can create the first key before the API runs.",
 		Example: "  starter api-key create --name admin --scope admin\n  starter api-key list",
 	}, a.apiKeyCreate(), a.apiKeyList(), a.apiKeyRevoke())
 }
@@ -34,9 +34,9 @@ func (a *app) apiKeyCreate() *cobra.Command {
 	var k claim.NewKey
 	c := &cobra.Command{
 		Use: "create --name NAME", Short: "Create an API key and print it once",
-		Long: "Prints the key alone on standard output, for scripts, and names its store on standard error. " +
+		Long: "Prints only the key on standard output, so that scripts can capture it, and which store it is in on standard error. " +
 			"Only a service that uses this store accepts the key.\n\nScopes: claims:write submits claims, claims:read reads claims, shops:write configures shops, " +
-			"shops:read reads their configuration, operate retries and abandons claims, admin allows everything.",
+			"shops:read reads their configuration, operate sends messages, retries, abandons and links claims, pauses and resumes shops, replays events and starts sweeps, admin allows everything.",
 		Example: "  starter api-key create --name admin --scope admin\n  starter api-key create --name \"shop system\" --shop acme --scope claims:write,claims:read",
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, args []string) error {

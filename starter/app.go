@@ -37,9 +37,10 @@ const about = `starter is Claimflow's HTTP API and command line.
 API. Every other command calls the API at CLAIMFLOW_URL and authenticates with
 CLAIMFLOW_API_KEY. "starter api-key create" creates the first key.
 
-With -o json, errors are also JSON, on standard error: code, detail, errors.
+With -o json, errors are also JSON, on standard error: code, status,
+detail, errors, instance, next.
 
-Exit codes: 0 success, 1 failure, 2 usage error, 3 request refused, 4 no answer (retry).`
+Exit codes: 0 success, 1 failure, 2 usage error, 3 request refused, 4 no response (retry).`
 
 // run runs one command and returns the exit code.
 func run(ctx context.Context, args []string, a *app) int {

@@ -17,8 +17,8 @@ func (a *app) applyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "apply -f FILE", Short: "Apply shops, settings and templates from a file",
 		Long: `Compares a YAML file with the current configuration, prints the differences and
-applies them. Applying the same file again changes nothing. Whatever the file does
-not mention stays as it is. If the file has settings for a shop, they replace all of
+applies them. Applying the same file again changes nothing. Anything that the file does
+not mention stays unchanged. If the file has settings for a shop, they replace all of
 the shop's own settings: a setting that you remove from the file is inherited again.
 
   platform:
@@ -37,8 +37,9 @@ the shop's own settings: a setting that you remove from the file is inherited ag
       enabled: true
       paused: false
 
-Tokens are never in the file. The command compares the fingerprints of the token and
-of the saved token. It sends the token only if it is new or Dixa refused the saved one.`,
+The file never contains tokens. The command compares the fingerprint of the token with
+that of the saved token. It sends the token only if it is new or Dixa rejected the saved
+one.`,
 		Example: "  starter apply -f shops.yaml --dry-run\n  starter apply -f shops.yaml",
 		Args:    arguments(),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, _ []string) error {

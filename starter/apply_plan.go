@@ -71,7 +71,7 @@ func (p *plan) comparePlatform(ctx context.Context, l *layer) error {
 		return err
 	}
 	err = p.compareSettings("", settings.Own, l.Settings, func(ctx context.Context, patch json.RawMessage) error {
-		_, err := p.api.ChangePlatformSettings(ctx, patch)
+		_, err := p.api.UpdatePlatformSettings(ctx, patch)
 		return err
 	})
 	if err != nil {
@@ -102,7 +102,7 @@ func (p *plan) compareShop(ctx context.Context, s *shopFile) error {
 		return err
 	}
 	err = p.compareSettings(s.Slug, in.Own, s.Settings, func(ctx context.Context, patch json.RawMessage) error {
-		_, err := p.api.ChangeSettings(ctx, s.Slug, patch)
+		_, err := p.api.UpdateSettings(ctx, s.Slug, patch)
 		return err
 	})
 	if err != nil {
@@ -139,7 +139,7 @@ func (p *plan) compareFacts(s *shopFile, have claim.Shop) {
 		return
 	}
 	p.add(s.Slug, "~", words, func(ctx context.Context) error {
-		_, err := p.api.PatchShop(ctx, s.Slug, patch)
+		_, err := p.api.UpdateShop(ctx, s.Slug, patch)
 		return err
 	})
 }
@@ -157,7 +157,7 @@ func (p *plan) compareToken(ctx context.Context, s *shopFile, have *claim.Connec
 		case err != nil:
 			return err
 		case have.State == claim.ConnectionNeedsToken:
-			before += ", refused by Dixa"
+			before += ", rejected by Dixa"
 		case same:
 			return nil
 		}

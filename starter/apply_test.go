@@ -128,7 +128,7 @@ func TestApplyContinuesAfterOneShopFails(t *testing.T) {
 `))
 	require.Equal(t, exitRefused, code)
 	require.Contains(t, err, "shop bad: settings.email_integration_id")
-	require.Contains(t, err, "is not a contact endpoint in this Dixa")
+	require.Contains(t, err, "is not a contact endpoint in the shop's Dixa organization")
 	require.Contains(t, out, "6 of 8 changes applied.")
 	require.Regexp(t, `Enabled +yes`, b.ok("shop", "show", "good"))
 	require.Regexp(t, `Enabled +no`, b.ok("shop", "show", "bad"))

@@ -14,20 +14,20 @@ import (
 )
 
 const (
-	endpointOfShop = "an endpoint of this shop"
-	endpointOfAll  = "an endpoint that receives the events of all shops"
+	endpointOfShop = "act on this shop's endpoints"
+	endpointOfAll  = "act on the platform's endpoints instead of a shop's"
 )
 
 func (a *app) endpointCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use: "endpoint", Short: "Manage the endpoints that receive events about claims",
-		Long:    "Claimflow sends events as Standard Webhooks, as claim statuses to Karla's API or as e-mail. It delivers the events of a claim in order and retries for two days.",
+		Long:    "Claimflow sends events as Standard Webhooks, as claim statuses to Karla's API or as email. It delivers the events of a claim in order and retries for two days.",
 		Example: "  starter endpoint add https://shop.example/claimflow --shop acme\n  starter endpoint deliveries 4c9f… --shop acme --state dead",
 	}, a.endpointAdd(), a.endpointList(), a.endpointRotate(), a.endpointCredentials(), a.endpointRemove(), a.endpointDeliveries(), a.endpointReplay(),
 		a.endpointOne("show", "Show an endpoint", (*client.Client).Endpoint),
 		a.endpointOne("pause", "Pause an endpoint; its events wait", func(api *client.Client, ctx context.Context, shop, id string) (client.Endpoint, error) {
 			paused := claim.EndpointPaused
-			return api.PatchEndpoint(ctx, shop, id, client.EndpointPatch{State: &paused})
+			return api.UpdateEndpoint(ctx, shop, id, client.EndpointPatch{State: &paused})
 		}),
 		a.endpointOne("resume", "Resume a paused endpoint where it stopped", (*client.Client).ResumeEndpoint))
 }
@@ -40,7 +40,7 @@ func (a *app) endpointAdd() *cobra.Command {
 		Use: "add URL", Short: "Add an endpoint and print its signing secret once",
 		Long: "The endpoint receives new events; `starter endpoint replay` sends earlier ones.\n\n" +
 			"--kind karla sends the status of claims to Karla's API: the URL is the API's without /v1. The command reads the password from --password-file or prompts for it. " +
-			"--kind email sends an e-mail when a person has to act: the URL is an e-mail address.",
+			"--kind email sends an email when a person has to act: the URL is an email address.",
 		Example: "  starter endpoint add https://shop.example/claimflow --shop acme\n" +
 			"  starter endpoint add https://ops.example/hook --platform --event claim.needs_attention,claim.fallback\n" +
 			"  starter endpoint add https://api.karla.example --kind karla --user acme --password-file karla.txt --shop acme\n" +
@@ -59,7 +59,7 @@ func (a *app) endpointAdd() *cobra.Command {
 	})
 	p.flags(c, endpointOfShop, endpointOfAll)
 	c.Flags().StringVar((*string)(&e.Kind), "kind", string(client.EndpointWebhook), "how events are sent: webhook, karla or email")
-	c.Flags().StringVar(&e.Description, "description", "", "a description for people")
+	c.Flags().StringVar(&e.Description, "description", "", "a free-text description")
 	c.Flags().StringSliceVar(&e.EventTypes, "event", nil, "an event type to send; can be repeated (default: all types of the kind)")
 	c.Flags().StringVar(&e.User, "user", "", "the Karla user")
 	c.Flags().StringVar(&passwordFile, "password-file", "", "the file with the Karla password; - for the standard input")
@@ -76,7 +76,7 @@ func (a *app) endpointCredentials() *cobra.Command {
 	var user, passwordFile string
 	c := &cobra.Command{
 		Use: "credentials ID", Short: "Replace the password of an endpoint of kind karla",
-		Long:    "The command reads the password from --password-file or the standard input, or prompts for it. If Karla refused the old password, the endpoint is paused: resume it afterwards.",
+		Long:    "The command reads the password from --password-file or the standard input, or prompts for it. If Karla rejected the old password, the endpoint is paused: resume it afterwards.",
 		Example: "  starter endpoint credentials 4c9f… --shop acme --user acme --password-file karla.txt", Args: arguments("ID"),
 	}
 	c.RunE = a.callingFor(&p, func(ctx context.Context, api *client.Client, args []string) error {
@@ -88,7 +88,7 @@ func (a *app) endpointCredentials() *cobra.Command {
 		if user != "" {
 			patch.User = &user
 		}
-		e, err := api.PatchEndpoint(ctx, p.shop, args[0], patch)
+		e, err := api.UpdateEndpoint(ctx, p.shop, args[0], patch)
 		return a.print(e, err, func(w *tabwriter.Writer) { endpointLines(w, e) })
 	})
 	p.flags(c, endpointOfShop, endpointOfAll)
@@ -204,7 +204,7 @@ func (a *app) endpointDeliveries() *cobra.Command {
 	var limit int
 	c := &cobra.Command{
 		Use: "deliveries ID", Short: "List deliveries, newest first",
-		Long:    "-o json also shows the bodies.",
+		Long:    "With -o json, the output also contains the event bodies.",
 		Example: "  starter endpoint deliveries 4c9f… --shop acme\n  starter endpoint deliveries 4c9f… --shop acme --state dead -o json", Args: arguments("ID"),
 		RunE: a.callingFor(&p, func(ctx context.Context, api *client.Client, args []string) error {
 			if limit < 1 {

@@ -82,5 +82,5 @@ func TestEndpointKinds(t *testing.T) {
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, problem, "a password is required")
 	require.Contains(t, b.fails(exitRefused, "endpoint", "rotate", staff.ID, "--shop", "acme"), "no signing secret")
-	require.Contains(t, b.fails(exitRefused, "endpoint", "add", "staff", "--kind", "email", "--shop", "acme"), "one e-mail address")
+	require.Contains(t, b.fails(exitRefused, "endpoint", "add", "staff", "--kind", "email", "--shop", "acme"), "one email address")
 }

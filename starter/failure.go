@@ -15,7 +15,7 @@ const (
 	exitOK          = 0
 	exitFailed      = 1 // an error occurred or a check failed
 	exitUsage       = 2 // wrong usage
-	exitRefused     = 3 // the service refused the request: 4xx
+	exitRefused     = 3 // the service rejected the request: 4xx
 	exitUnavailable = 4 // no usable answer: retry
 )
 

@@ -19,8 +19,8 @@ import (
 func (a *app) keyringCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use: "keyring", Short: "Create and rotate the keys that encrypt the store",
-		Long: `Without its keyring a store cannot be decrypted. Keep a copy of the keyring apart
-from the store.
+		Long: `Without its keyring a store cannot be decrypted. Keep a copy of the keyring
+separate from the store.
 
 Rotate keys without downtime:
 
@@ -166,7 +166,7 @@ func (a *app) keyringReencrypt() *cobra.Command {
 		Long:    "You can run it while the service runs, interrupt it and repeat it. Afterwards only backups need the old keys, and `starter keyring prune` removes them.",
 		Example: "  starter keyring reencrypt", Args: arguments(),
 		RunE: a.storing(func(ctx context.Context, s *store.Store, _ []string) error {
-			n, err := s.Reseal(ctx)
+			n, err := s.Reencrypt(ctx)
 			if err != nil {
 				return err
 			}

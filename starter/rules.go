@@ -19,7 +19,7 @@ func (a *app) shopTryRules() *cobra.Command {
 	var claims int
 	c := &cobra.Command{
 		Use: "try-rules SHOP", Short: "Preview status rules against past events",
-		Long: "Replays the events from Dixa about the shop's newest claims against the current rules and against the rules in the file. Lists the claims whose owner would have received other statuses. " +
+		Long: "Replays the events from Dixa about the shop's newest claims against the current rules and against the rules in the file. Lists the claims for which the owner would have received different statuses. " +
 			"Without a file it tries the built-in rules.",
 		Example: "  starter shop try-rules acme -f settings.yaml\n  starter shop try-rules acme -f settings.yaml --claims 500 && starter shop settings acme -f settings.yaml",
 		Args:    arguments("SHOP"),
@@ -34,7 +34,7 @@ func (a *app) shopTryRules() *cobra.Command {
 				for _, d := range tried.Different {
 					line(w, d.ClaimID, string(d.State), strings.Join(d.Is, ", "), strings.Join(d.Would, ", "))
 				}
-				line(w, fmt.Sprintf("the owner would have received other statuses for %d of %s claims", len(tried.Different), strconv.Itoa(tried.Claims)))
+				line(w, fmt.Sprintf("the owner would have received different statuses for %d of %s claims", len(tried.Different), strconv.Itoa(tried.Claims)))
 			})
 		}),
 	}

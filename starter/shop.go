@@ -51,7 +51,7 @@ func (a *app) printShop(s claim.Shop, err error) error {
 			line(w, "Connection", "none; save a token with `starter shop connect "+s.Slug+"`")
 		} else {
 			line(w, "Connection", s.Connection.State)
-			line(w, "Organisation", fmt.Sprintf("%s %s", cell(s.Connection.OrganizationID), s.Connection.OrganizationName))
+			line(w, "Organization", fmt.Sprintf("%s %s", cell(s.Connection.OrganizationID), s.Connection.OrganizationName))
 			line(w, "Token", s.Connection.TokenInWords())
 		}
 		for _, state := range claim.States() {
@@ -122,7 +122,7 @@ func (a *app) shopUpdate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.printShop(api.PatchShop(cmd.Context(), args[0], p))
+			return a.printShop(api.UpdateShop(cmd.Context(), args[0], p))
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "the shop's display name")
@@ -133,11 +133,11 @@ func (a *app) shopUpdate() *cobra.Command {
 func (a *app) shopRemove() *cobra.Command {
 	var sure bool
 	c := &cobra.Command{
-		Use: "remove SHOP --yes", Short: "Delete a shop with its settings, templates and keys",
+		Use: "remove SHOP --yes", Short: "Delete a shop with its settings, templates, endpoints and API keys",
 		Example: "  starter shop remove acme --yes", Args: arguments("SHOP"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
 			if !sure {
-				return usage("this permanently deletes the shop's settings, templates and keys; confirm with --yes")
+				return usage("this permanently deletes the shop's settings, templates, endpoints and API keys; confirm with --yes")
 			}
 			err := api.DeleteShop(ctx, args[0])
 			return a.print(struct{}{}, err, func(w *tabwriter.Writer) { line(w, "removed "+args[0]) })
@@ -151,8 +151,8 @@ func (a *app) shopConnect() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use: "connect SHOP", Short: "Verify a shop's Dixa API token and save it",
-		Long: "The command reads the token from only one of --token-file, the variable CLAIMFLOW_DIXA_TOKEN and the standard input; " +
-			"on a terminal it prompts for it without echo. The token is never an argument, because all users of the machine can see arguments.",
+		Long: "The token comes from exactly one of --token-file, CLAIMFLOW_DIXA_TOKEN and standard input; " +
+			"on a terminal the command prompts for it without echo. The token is never an argument, because all users of the machine can see arguments.",
 		Example: "  starter shop connect acme\n  starter shop connect acme --token-file token.txt\n  pass show dixa/acme | starter shop connect acme",
 		Args:    arguments("SHOP"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
@@ -163,7 +163,7 @@ func (a *app) shopConnect() *cobra.Command {
 			connection, err := api.Connect(ctx, args[0], token)
 			return a.print(connection, err, func(w *tabwriter.Writer) {
 				line(w, "Connected", args[0])
-				line(w, "Organisation", fmt.Sprintf("%s %s", cell(connection.OrganizationID), connection.OrganizationName))
+				line(w, "Organization", fmt.Sprintf("%s %s", cell(connection.OrganizationID), connection.OrganizationName))
 				line(w, "Token", connection.TokenInWords())
 			})
 		}),
@@ -186,8 +186,8 @@ func (a *app) shopTest() *cobra.Command {
 	var request client.TestRequest
 	c := &cobra.Command{
 		Use: "test SHOP --email ADDRESS", Short: "Test the integration: open a conversation, probe permissions, reply, close",
-		Long: "Opens a conversation tagged claimflow-test on behalf of the address, replies as an agent and verifies that the reply is in the same " +
-			"conversation. Dixa sends e-mail to the address, so use one of your own. Exits with 1 if a check fails.",
+		Long: "Opens a conversation tagged claimflow-test for a customer with the given address, replies as an agent and verifies that the reply is in the same " +
+			"conversation. Dixa sends email to the address, so use one of your own. Exits with 1 if a check fails.",
 		Example: "  starter shop test acme --email me@acme.example\n  starter shop test acme --email me@acme.example --agent 3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d0011",
 		Args:    arguments("SHOP"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
@@ -228,7 +228,8 @@ func (a *app) shopRetry() *cobra.Command {
 			for _, c := range causes {
 				only = append(only, claim.Cause(c))
 			}
-			return a.printCount(api.RetryShop(ctx, args[0], only...))
+			n, err := api.RetryShop(ctx, args[0], only...)
+			return a.printCount(n, err, "claim retried", "claims retried")
 		}),
 	}
 	c.Flags().StringSliceVar(&causes, "cause", nil, "only claims parked for this cause; can be repeated")
@@ -245,22 +246,29 @@ func (a *app) shopOpenSkipped() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.printCount(api.OpenSkipped(ctx, args[0], at))
+			n, err := api.OpenSkipped(ctx, args[0], at)
+			return a.printCount(n, err, "skipped claim opened", "skipped claims opened")
 		}),
 	}
-	c.Flags().StringVar(&since, "since", "", "only claims accepted since this time, or since an age such as 24h")
+	c.Flags().StringVar(&since, "since", "", "only claims accepted since this time, or within an age such as 24h")
 	return c
 }
 
-func (a *app) printCount(n int, err error) error {
-	return a.print(client.Count{Claims: n}, err, func(w *tabwriter.Writer) { line(w, strconv.Itoa(n)+" claims retried") })
+// printCount prints a number of claims with the words for one and for several.
+func (a *app) printCount(n int, err error, one, several string) error {
+	return a.print(client.Count{Claims: n}, err, func(w *tabwriter.Writer) {
+		if n != 1 {
+			one = several
+		}
+		line(w, strconv.Itoa(n)+" "+one)
+	})
 }
 
 func (a *app) shopSettings() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use: "settings SHOP [NAME=VALUE ...]", Short: "Show a shop's settings, or change them",
-		Long: "Without changes it shows the effective settings. A value is JSON or plain text, depending on the setting. A single text becomes a list of one; null restores the inherited value; a dot selects a member. " +
+		Long: "Without changes it shows the effective settings. A value is JSON or plain text, depending on the setting. A single value for a list setting becomes a list of one; null restores the inherited value; a dot selects a member. " +
 			"References to objects in Dixa are verified there before they are saved.",
 		Example: "  starter shop settings acme\n  starter shop settings acme email_integration_id=support@acme.email.dixa.io open_within=2h\n" +
 			"  starter shop settings acme evidence.max_files=5 default_language=null\n  starter shop settings acme -f settings.yaml",
@@ -279,7 +287,7 @@ func (a *app) shopSettings() *cobra.Command {
 			if patch == nil {
 				in, err = api.Integration(ctx, args[0])
 			} else {
-				in, err = api.ChangeSettings(ctx, args[0], patch)
+				in, err = api.UpdateSettings(ctx, args[0], patch)
 			}
 			return a.printSettings(in, err)
 		}),

@@ -162,7 +162,7 @@ func TestShopCommands(t *testing.T) {
 		require.NotContains(t, err, dixaToken)
 	}
 	require.Contains(t, b.fails(exitRefused, "shop", "enable", "acme"), "No contact endpoint is set")
-	require.Contains(t, b.fails(exitRefused, "shop", "settings", "acme", "email_integration_id=info@acme.example"), "is not a contact endpoint in this Dixa")
+	require.Contains(t, b.fails(exitRefused, "shop", "settings", "acme", "email_integration_id=info@acme.example"), "is not a contact endpoint in the shop's Dixa organization")
 	settings := b.ok("shop", "settings", "acme", "email_integration_id="+emulator.SeedMailbox, "evidence.max_files=5", `extra_tags=["vip"]`)
 	require.Regexp(t, `email_integration_id +"support@demo.email.dixa.io" +shop`, settings)
 	require.Regexp(t, `default_language +"en" +inherited`, settings)
@@ -173,7 +173,7 @@ func TestShopCommands(t *testing.T) {
 	require.Regexp(t, `Paused +no`, b.ok("shop", "resume", "acme"))
 	require.Regexp(t, `Enabled +no`, b.ok("shop", "disable", "acme"))
 	require.Equal(t, "0 claims retried\n", b.ok("shop", "retry", "acme", "--cause", "template_broken"))
-	require.Equal(t, "0 claims retried\n", b.ok("shop", "open-skipped", "acme", "--since", "2026-01-31"))
+	require.Equal(t, "0 skipped claims opened\n", b.ok("shop", "open-skipped", "acme", "--since", "2026-01-31"))
 	require.Regexp(t, `token +ok +accepted by Dixa`, b.ok("shop", "validate", "acme"))
 	tested := b.ok("shop", "test", "acme", "--email", "me@acme.example")
 	require.Regexp(t, `close it +ok`, tested)

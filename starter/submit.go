@@ -23,8 +23,8 @@ func (a *app) claimSubmit() *cobra.Command {
 	c := &cobra.Command{
 		Use: "submit -f FILE", Short: "Submit a claim or a list of claims",
 		Long: "Submits the claim in a JSON file, in either wire form, or every claim in a JSON list. " +
-			"If a claim in a list is refused, the others are still submitted: each is reported as new, known or refused, " +
-			"and the command exits with 3 if one was refused. " +
+			"If a claim in a list is rejected, the others are still submitted; each is reported as new, known (already submitted) or refused, " +
+			"and the command exits with 3 if one was rejected. " +
 			"Submitting the same claim again is safe, so you can repeat an interrupted command.\n\n" +
 			"With --wait, each claim is reported once it is open, parked or skipped, with its conversation.",
 		Example: "  starter claim submit -f claim.json\n  starter claim submit -f claim.json --wait\n  starter claim submit --shop acme -f - < claims.json",
@@ -75,9 +75,9 @@ type submission struct {
 	ID    string `json:"claim_id,omitempty"`
 	// Result is "new", "known" or "refused".
 	Result string `json:"result"`
-	// Submitted is the service's answer; nil if it refused the claim.
+	// Submitted is the service's answer; nil if it rejected the claim.
 	*client.Submitted
-	// Error is why a claim was refused.
+	// Error is why a claim was rejected.
 	Error *failure `json:"error,omitempty"`
 }
 
@@ -137,8 +137,8 @@ func submitOne(ctx context.Context, api *client.Client, shop string, body json.R
 	return out, err
 }
 
-// isRefusal reports whether the service refused this claim in particular and would
-// not refuse every claim.
+// isRefusal reports whether the service rejected this claim in particular and would
+// not reject every claim.
 func isRefusal(err error) bool {
 	var e *client.Error
 	return errors.As(err, &e) && e.Status < 500 && e.Status != http.StatusUnauthorized && e.Status != http.StatusTooManyRequests
@@ -199,7 +199,7 @@ type claimNames struct {
 }
 
 func namesOf(body json.RawMessage) (n claimNames) {
-	_ = json.Unmarshal(body, &n) // the service reports faults better
+	_ = json.Unmarshal(body, &n) // the service reports errors better
 	n.ID = cmp.Or(n.ID, n.UUID)
 	return n
 }

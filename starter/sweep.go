@@ -19,7 +19,7 @@ func (a *app) shopSweep() *cobra.Command {
 	var within time.Duration
 	c := &cobra.Command{
 		Use: "sweep SHOP", Short: "Reconcile with Dixa now: find events that no webhook delivered",
-		Long: "A sweep covers the whole Dixa organisation and also runs automatically every CLAIMFLOW_SWEEP_EVERY. It uses at most a tenth of the token's request rate, so it can take minutes. " +
+		Long: "A sweep covers the whole Dixa organization and also runs automatically every CLAIMFLOW_SWEEP_EVERY. It uses at most a tenth of the token's request rate, so it can take minutes. " +
 			"Exits with 1 if the sweep is incomplete.",
 		Example: "  starter shop sweep acme", Args: arguments("SHOP"),
 		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
@@ -49,7 +49,7 @@ func (a *app) shopSweep() *cobra.Command {
 	return c
 }
 
-func awaitSweep(ctx context.Context, api *client.Client, shop string, asked client.SweepAsked) (claim.Sweep, error) {
+func awaitSweep(ctx context.Context, api *client.Client, shop string, asked client.SweepRequested) (claim.Sweep, error) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {

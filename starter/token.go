@@ -12,7 +12,7 @@ import (
 )
 
 // token reads a Dixa token from a file, the environment, a prompt or the standard
-// input. It refuses two of them at once, because either may hold the old token.
+// input. It rejects two of them at once, because either may hold the old token.
 func (a *app) token(file string) (string, error) {
 	c, err := a.config()
 	if err != nil {

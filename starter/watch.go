@@ -22,7 +22,7 @@ const watchEvery = time.Second
 func (a *app) claimWatch() *cobra.Command {
 	return &cobra.Command{
 		Use: "watch SHOP CLAIM", Short: "Watch a claim: print its events as they happen",
-		Long: "Prints past events and then new ones, until the claim is settled, skipped or abandoned, or until you press Ctrl-C. " +
+		Long: "Prints past events, then new events as they happen, until the claim is settled, skipped or abandoned, or until you press Ctrl-C. " +
 			"With -o json it prints one object per line.",
 		Example: "  starter claim watch acme c-10001\n  starter claim watch acme c-10001 -o json | jq -r .what",
 		Args:    arguments("SHOP", "CLAIM"),

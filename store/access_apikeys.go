@@ -14,7 +14,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// keyPrefix starts every API key, so that a leaked key can be recognised.
+// keyPrefix starts every API key, so that a leaked key can be recognized.
 const keyPrefix = "cfk_"
 
 // Create creates an API key and returns it with its secret of 256 random bits. Only

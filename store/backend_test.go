@@ -87,7 +87,7 @@ func addShop(tb testing.TB, s *store.Store, slug string) {
 	require.NoError(tb, err)
 }
 
-// connect saves a token of the organisation for a shop and returns the connection.
+// connect saves a token of the organization for a shop and returns the connection.
 func connect(t *testing.T, s *store.Store, shop, organization string) claim.Connection {
 	t.Helper()
 	c, err := s.Connections.SaveToken(t.Context(), shop, "dx-live-token-of-"+organization, store.Organization{ID: organization, Name: "Org " + organization})

@@ -257,7 +257,7 @@ func TestListRefusesAnInvalidCursor(t *testing.T) {
 			_, _, err := s.Claims.List(t.Context(), store.ClaimFilter{Cursor: cursor})
 			var invalid *claim.InvalidError
 			require.ErrorAs(t, err, &invalid, "cursor %q", cursor)
-			require.Equal(t, "cursor", invalid.Faults[0].Field)
+			require.Equal(t, "cursor", invalid.Errors[0].Field)
 		}
 	})
 }

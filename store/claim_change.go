@@ -25,9 +25,11 @@ type Snapshot struct {
 	// SettingsVersion is the shop's current version. ParkedVersion is the version
 	// that the claim had read when it was last parked.
 	SettingsVersion, ParkedVersion int64
-	// Revision counts the outside changes that the workflow must see. Read is the
-	// last revision that it saw.
+	// Revision counts the outside changes that the workflow must see. ReadRevision
+	// is the last revision that it saw.
 	Revision, ReadRevision int64
+	// Sequence is the number of the last event for the claim's owner.
+	Sequence int64
 	// NudgeGathers says that events of the conversation gather and that a nudge will
 	// announce them, see [Nudges.Due].
 	NudgeGathers bool
@@ -37,8 +39,8 @@ type Snapshot struct {
 	// Unread says that the conversation has events after Cursor or that RulesDue is
 	// set. RulesDue says that the status rules must be evaluated again.
 	Unread, RulesDue bool
-	// Instructed says that instructions are waiting. Changing says that one of them
-	// may change the conversation's state or tags.
+	// Instructed says that instructions are waiting, ChangeInProgress that one of
+	// them may change the conversation's state or tags.
 	Instructed, ChangeInProgress bool
 	// Conversation is what is known of the claim's conversation in Dixa.
 	Conversation ConversationFacts
@@ -68,14 +70,14 @@ type ConversationFacts struct {
 }
 
 // Load reads what a claim's workflow needs to know. It also works for claims of a
-// deleted shop, which counts as switched off.
+// deleted shop, which counts as disabled.
 func (s Claims) Load(ctx context.Context, ref claim.Ref) (Snapshot, error) {
 	var w Snapshot
 	err := s.read(ctx, "load claim "+ref.String(), func(db *sql.DB) error {
 		w = Snapshot{}
 		var retried, fallback, resumed, closed, doubt int64
 		row := db.QueryRowContext(ctx, `SELECT `+recordColumns+`, COALESCE(w.id, ''), COALESCE(w.state, ''), s.feature, s.enabled, s.paused,
-				s.settings_version, c.parked_version, c.revision, c.end_user_id, c.retried_at, c.fallback_at, s.resumed_at, c.create_anyway,
+				s.settings_version, c.parked_version, c.revision, c.sequence, c.end_user_id, c.retried_at, c.fallback_at, s.resumed_at, c.create_anyway,
 				c.read_revision, c.signalled < c.revision AND c.gather_until > $3, c.applied, c.applied < c.events, c.rules_due, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0), COALESCE(v.doubt_at, 0),
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting'),
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting' AND i.kind = 'change')
@@ -85,7 +87,7 @@ func (s Claims) Load(ctx context.Context, ref claim.Ref) (Snapshot, error) {
 			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID, s.now())
 		var err error
 		w.Record, err = scanRecord(row.Scan, &w.ConnectionID, &w.ConnectionState, &w.Feature, &w.Enabled, &w.Paused,
-			&w.SettingsVersion, &w.ParkedVersion, &w.Revision, &w.EndUserID, &retried, &fallback, &resumed, &w.CreateAnyway,
+			&w.SettingsVersion, &w.ParkedVersion, &w.Revision, &w.Sequence, &w.EndUserID, &retried, &fallback, &resumed, &w.CreateAnyway,
 			&w.ReadRevision, &w.NudgeGathers, &w.Cursor, &w.Unread, &w.RulesDue, &w.DerivedStatus, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed, &doubt,
 			&w.Instructed, &w.ChangeInProgress)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -127,8 +129,8 @@ type ClaimUpdate struct {
 	// Attached and LeftOut count files.
 	Attached, LeftOut *int
 	// Status is the claim's status as reported to the owner, and StatusBy is who set
-	// it. Derived is the status that the shop's rules derive from Dixa's facts,
-	// regardless of who set Status.
+	// it. DerivedStatus is the status that the shop's rules derive from Dixa's
+	// facts, regardless of who set Status.
 	Status, StatusBy, DerivedStatus string
 	// FallbackUsed says that this change raises the claim's fallback.
 	FallbackUsed bool
@@ -139,8 +141,9 @@ type ClaimUpdate struct {
 	// RulesDue requests another evaluation of the status rules.
 	RulesDue bool
 	// Revision, unless zero, makes the change conditional on the claim's
-	// [Snapshot.Revision]. If the two differ, the change is a [*StaleError].
-	Revision int64
+	// [Snapshot.Revision] and [Snapshot.Sequence]. If either differs, the change is a
+	// [*StaleError].
+	Revision, Sequence int64
 	// Outbox lists the events that the claim's owner gets for this change. An event
 	// whose ID the claim already has is not added again.
 	Outbox []OutboxEvent
@@ -155,9 +158,10 @@ type claimRow struct {
 	openedAt       int64
 	revision       int64
 	applied        int64
+	rulesDue       bool
 }
 
-// StaleError says that a claim was changed from outside since it was read. Nothing
+// StaleError means that a claim was changed from outside since it was read. Nothing
 // was written.
 type StaleError struct{ Ref claim.Ref }
 
@@ -169,9 +173,9 @@ func (e *StaleError) Error() string {
 // UPDATE is the only row lock that works on both databases.
 func lockClaim(ctx context.Context, tx *sql.Tx, ref claim.Ref) (claimRow, error) {
 	var r claimRow
-	err := queryOne(ctx, tx, claimNotFound(ref), []any{&r.state, &r.connectionID, &r.conversationID, &r.sequence, &r.openedAt, &r.revision, &r.applied},
+	err := queryOne(ctx, tx, claimNotFound(ref), []any{&r.state, &r.connectionID, &r.conversationID, &r.sequence, &r.openedAt, &r.revision, &r.applied, &r.rulesDue},
 		`UPDATE claims SET updated_at = updated_at WHERE shop = $1 AND id = $2
-		RETURNING state, connection_id, conversation_id, sequence, opened_at, revision, applied`, ref.Shop, ref.ID)
+		RETURNING state, connection_id, conversation_id, sequence, opened_at, revision, applied, rules_due`, ref.Shop, ref.ID)
 	return r, err
 }
 
@@ -187,7 +191,7 @@ func (s Claims) Change(ctx context.Context, ref claim.Ref, event claim.Event, se
 		if err != nil {
 			return err
 		}
-		if set.Revision != 0 && set.Revision != row.revision {
+		if set.Revision != 0 && (set.Revision != row.revision || set.Sequence != row.sequence) {
 			return &StaleError{Ref: ref}
 		}
 		next, err = s.change(ctx, tx, ref, &row, event, set)

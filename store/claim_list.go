@@ -138,7 +138,7 @@ func cursor(at int64, ref claim.Ref) string {
 }
 
 func parseCursor(text string) (int64, claim.Ref, error) {
-	invalid := &claim.InvalidError{What: "list", Faults: []claim.Fault{{Field: "cursor", Problem: "must be a cursor from an earlier page"}}}
+	invalid := &claim.InvalidError{What: "list", Errors: []claim.FieldError{{Field: "cursor", Problem: "must be a cursor from an earlier page"}}}
 	data, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return 0, claim.Ref{}, invalid

@@ -54,7 +54,7 @@ func (s Nudges) Due(ctx context.Context, limit int) ([]Nudge, error) {
 
 // Stranded lists up to limit claims that need a workflow but have been silent for
 // the given time: the claim did not change, and Temporal accepted no nudge, see
-// [Nudges.MarkSent]. Their workflow may have been cancelled, terminated or lost with
+// [Nudges.MarkSent]. Their workflow may have been canceled, terminated or lost with
 // Temporal's database. Claims with an open or closed conversation get at least a
 // day.
 func (s Nudges) Stranded(ctx context.Context, silence time.Duration, limit int) ([]Nudge, error) {

@@ -97,7 +97,7 @@ func (s *core) connectFile(path string) error {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	// A claim is acknowledged with 202 once it is durable. With less than full
-	// synchronisation, a power failure could lose it.
+	// synchronization, a power failure could lose it.
 	name := (&url.URL{Scheme: "file", Path: absolute, RawQuery: url.Values{
 		"_busy_timeout": {"10000"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"},
 		"_foreign_keys": {"on"}, "_txlock": {"immediate"}, "_dqs": {"0"},

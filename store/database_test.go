@@ -90,7 +90,7 @@ func TestConcurrentOpenOfANewStore(t *testing.T) {
 }
 
 // A canceled call must not lose the data of an in-memory store.
-func TestCancelledCallsLeaveTheStoreConsistent(t *testing.T) {
+func TestCanceledCallsLeaveTheStoreConsistent(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -98,12 +98,12 @@ func TestCancelledCallsLeaveTheStoreConsistent(t *testing.T) {
 			url := database(t)
 			s := open(t, url, newKeys(t))
 			addShop(t, s, "acme")
-			cancelled, cancel := context.WithCancel(t.Context())
+			canceled, cancel := context.WithCancel(t.Context())
 			cancel()
 			for range 20 {
-				_, err := s.Claims.Accept(cancelled, sample("1"))
+				_, err := s.Claims.Accept(canceled, sample("1"))
 				require.ErrorIs(t, err, context.Canceled)
-				_, err = s.Claims.Record(cancelled, ref("1"))
+				_, err = s.Claims.Record(canceled, ref("1"))
 				require.ErrorIs(t, err, context.Canceled)
 			}
 			accept(t, s, sample("1"))

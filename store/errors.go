@@ -7,24 +7,24 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// ErrNotFound says that the requested object is not in the store. Use [errors.Is].
+// ErrNotFound means that the requested object is not in the store. Use [errors.Is].
 var ErrNotFound = errors.New("not found")
 
-// ConflictError says that a write conflicts with stored data. Problem describes the
+// ConflictError means that a write conflicts with stored data. Problem describes the
 // conflict.
 type ConflictError struct{ Problem string }
 
 func (e *ConflictError) Error() string { return e.Problem }
 
-// OtherOrganizationError says that a token belongs to a different Dixa organisation
+// OtherOrganizationError means that a token belongs to a different Dixa organization
 // than the shop's connection.
 type OtherOrganizationError struct {
-	// Have and Got are the ids of the two organisations.
+	// Have and Got are the ids of the two organizations.
 	Have, Got string
 }
 
 func (e *OtherOrganizationError) Error() string {
-	return fmt.Sprintf("the token belongs to Dixa organisation %s, but the shop is connected to %s; use a token of that organisation, or delete the shop and add it again", e.Got, e.Have)
+	return fmt.Sprintf("the token belongs to Dixa organization %s, but the shop is connected to %s; use a token of that organization, or delete the shop and add it again", e.Got, e.Have)
 }
 
 func conflict(format string, args ...any) error {

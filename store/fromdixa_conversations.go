@@ -22,7 +22,7 @@ type EventEffects struct {
 	// Refreshed says that Dixa was queried for the conversation.
 	Refreshed bool
 	// RulesEvaluated says that the status rules were evaluated, as [Snapshot.RulesDue]
-	// requires.
+	// requires. Of two evaluations at once, only the first applies.
 	RulesEvaluated bool
 	// Transitions are the changes of the claim, in order.
 	Transitions []Transition
@@ -47,15 +47,15 @@ type TimelineEntry struct {
 }
 
 // Apply writes the effects of events on a claim and advances its cursor, atomically.
-// So each event takes effect exactly once, no matter who reads it how often. It
-// returns a [*StaleError] if the claim moved meanwhile.
+// So each event takes effect exactly once, regardless of how often and by which process
+// it is read. It returns a [*StaleError] if the claim moved meanwhile.
 func (s Conversations) Apply(ctx context.Context, a EventEffects) error {
 	return s.write(ctx, "apply the events of claim "+a.Ref.String(), func(tx *sql.Tx) error {
 		row, err := lockClaim(ctx, tx, a.Ref)
 		if err != nil {
 			return err
 		}
-		if row.applied != a.From || row.state != a.State || row.conversationID != a.ConversationID {
+		if row.applied != a.From || row.state != a.State || row.conversationID != a.ConversationID || a.RulesEvaluated && !row.rulesDue {
 			return &StaleError{Ref: a.Ref}
 		}
 		if err := s.saveConversation(ctx, tx, row, a); err != nil {

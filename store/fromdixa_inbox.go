@@ -18,7 +18,7 @@ type DixaEvent struct {
 	ConversationID int64
 	// HappenedAt is Dixa's timestamp; zero if it is missing or cannot be parsed.
 	HappenedAt time.Time
-	// Organization is the organisation that the event names.
+	// Organization is the organization that the event names.
 	Organization Organization
 	// Body is the payload as received, byte for byte. It is stored encrypted.
 	Body []byte

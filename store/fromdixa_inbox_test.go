@@ -101,7 +101,7 @@ func TestFirstEventPinsTheOrganization(t *testing.T) {
 		require.NoError(t, err)
 		_, err = s.Inbox.Receive(ctx, unknown.ID, closed("e-0", "", 7))
 		var foreign *store.ForeignEventError
-		require.ErrorAs(t, err, &foreign, "an event without organisation must be refused")
+		require.ErrorAs(t, err, &foreign, "an event without organization must be refused")
 
 		results := atOnce(6, func(i int) error {
 			_, err := s.Inbox.Receive(ctx, unknown.ID, closed(fmt.Sprint("e-", i), fmt.Sprint("org-", i%2), 7))
@@ -115,20 +115,20 @@ func TestFirstEventPinsTheOrganization(t *testing.T) {
 			if fmt.Sprint("org-", i%2) == c.OrganizationID {
 				require.NoError(t, err)
 			} else {
-				require.ErrorAs(t, err, &foreign, "exactly one of two concurrent organisations must be pinned")
+				require.ErrorAs(t, err, &foreign, "exactly one of two concurrent organizations must be pinned")
 			}
 		}
 
 		var token *store.OtherOrganizationError
 		_, err = s.Connections.SaveToken(ctx, "acme", tokenB, store.Organization{ID: "org-9"})
-		require.ErrorAs(t, err, &token, "a token of another organisation must be refused afterwards")
+		require.ErrorAs(t, err, &token, "a token of another organization must be refused afterwards")
 
 		addShop(t, s, "second")
 		second, err := s.Connections.SaveToken(ctx, "second", tokenB, store.Organization{})
 		require.NoError(t, err)
 		_, err = s.Inbox.Receive(ctx, second.ID, closed("e-7", c.OrganizationID, 7))
 		var conflict *store.ConflictError
-		require.ErrorAs(t, err, &conflict, "an organisation must have one connection")
+		require.ErrorAs(t, err, &conflict, "an organization must have one connection")
 		require.Contains(t, conflict.Problem, c.ID)
 	})
 }

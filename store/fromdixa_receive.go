@@ -11,25 +11,25 @@ import (
 	"strings"
 )
 
-// ForeignEventError says that an event belongs to a different Dixa organisation than
+// ForeignEventError means that an event belongs to a different Dixa organization than
 // its connection.
 type ForeignEventError struct {
-	// Have is the connection's organisation, empty if unknown. Got is the event's
-	// organisation, empty if it names none.
+	// Have is the connection's organization, empty if unknown. Got is the event's
+	// organization, empty if it names none.
 	Have, Got string
 }
 
 func (e *ForeignEventError) Error() string {
-	return fmt.Sprintf("the event belongs to Dixa organisation %q, but the connection belongs to %q", e.Got, e.Have)
+	return fmt.Sprintf("the event belongs to Dixa organization %q, but the connection belongs to %q", e.Got, e.Have)
 }
 
 // Receive stores an event of a connection. fresh is false if the event was stored
-// before, even if its body was dropped since: an event id counts once, forever. If
+// before, even if its body was dropped since: an event id is processed only once. If
 // Receive returns nil, the event is durable. If ctx ends first, it may be.
 //
-// The first event of a connection with an unknown organisation pins the
-// organisation. Receive returns a [*ForeignEventError] for an event of another
-// organisation or of none, a [*ConflictError] for an event of an organisation that
+// The first event of a connection with an unknown organization pins the
+// organization. Receive returns a [*ForeignEventError] for an event of another
+// organization or of none, a [*ConflictError] for an event of an organization that
 // another connection has, and [ErrNotFound] for an unknown connection.
 //
 // Concurrent calls share a transaction, but not their errors: a bad event fails only
@@ -69,15 +69,15 @@ type incomingEvent struct {
 func (a *incomingEvent) key() [2]string { return [2]string{a.connection, a.event.ID} }
 
 // insertBatch inserts those events of a batch that match their connection's known
-// organisation, in a single-statement transaction. It leaves the others alone, and
+// organization, in a single-statement transaction. It leaves the others alone, and
 // all of them if the transaction fails. Each remaining event then gets its own
 // error.
 func (s *core) insertBatch(ctx context.Context, batch []*incomingEvent) {
 	var well []*incomingEvent
 	var inserted map[[2]string]bool
 	// A single statement is a transaction: its rows are durable once its result has
-	// been read to the end. Reading the organisations outside of it is safe because
-	// a known organisation never changes.
+	// been read to the end. Reading the organizations outside of it is safe because
+	// a known organization never changes.
 	err := withRetry(ctx, "store events", func() error {
 		have, err := organizationsOf(ctx, s.reads, batch)
 		if err != nil {
@@ -104,8 +104,8 @@ func (s *core) insertBatch(ctx context.Context, batch []*incomingEvent) {
 	}
 }
 
-// organizationsOf reads the organisation of each connection of a batch. An unknown
-// organisation is empty.
+// organizationsOf reads the organization of each connection of a batch. An unknown
+// organization is empty.
 func organizationsOf(ctx context.Context, q querier, batch []*incomingEvent) (map[string]string, error) {
 	have := map[string]string{}
 	for _, a := range batch {
@@ -166,7 +166,7 @@ func (s *core) receiveOne(ctx context.Context, doing string, a *incomingEvent) (
 	return fresh, err
 }
 
-// checkOrganization checks that an organisation is the connection's, and pins it if
+// checkOrganization checks that an organization is the connection's, and pins it if
 // the connection's is unknown.
 func (s *core) checkOrganization(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
 	have, err := organizationOf(ctx, tx, connectionID)
@@ -185,7 +185,7 @@ func organizationOf(ctx context.Context, tx *sql.Tx, connectionID string) (strin
 	return id.String, err
 }
 
-// pinOrganization sets the organisation of a connection that has none.
+// pinOrganization sets the organization of a connection that has none.
 func (s *core) pinOrganization(ctx context.Context, tx *sql.Tx, connectionID string, org Organization) error {
 	if _, _, err := lockPlatform(ctx, tx); err != nil {
 		return err
@@ -201,7 +201,7 @@ func (s *core) pinOrganization(ctx context.Context, tx *sql.Tx, connectionID str
 	var other string
 	err = queryOne(ctx, tx, ErrNotFound, []any{&other}, `SELECT id FROM connections WHERE organization_id = $1 AND id <> $2`, org.ID, connectionID)
 	if err == nil {
-		return conflict("connection %s belongs to Dixa organisation %s, which already has connection %s; save the token of that connection for the shops of this one, too", connectionID, org.ID, other)
+		return conflict("connection %s belongs to Dixa organization %s, which already has connection %s; save the token of that connection for the shops of this one, too", connectionID, org.ID, other)
 	}
 	if !errors.Is(err, ErrNotFound) {
 		return err

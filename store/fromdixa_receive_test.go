@@ -29,8 +29,8 @@ type sending struct {
 }
 
 // storm returns 2,000 deliveries to three connections. The last connection does not
-// know its organisation yet. Three in ten deliveries are duplicates, some come from
-// another organisation or name an unknown connection, and some senders disconnect.
+// know its organization yet. Three in ten deliveries are duplicates, some come from
+// another organization or name an unknown connection, and some senders disconnect.
 func storm(connections [3]string) []*sending {
 	const deliveries = 2000
 	out := make([]*sending, deliveries)
@@ -107,7 +107,7 @@ func TestConcurrentEventsGetTheirOwnResults(t *testing.T) {
 					require.ErrorIs(t, d.err, store.ErrNotFound)
 				case d.wrong == "foreign" && d.connection == unknown.ID:
 					require.Error(t, d.err)
-					require.True(t, errors.As(d.err, &foreign) || errors.As(d.err, &conflict), "another connection has this organisation: %v", d.err)
+					require.True(t, errors.As(d.err, &foreign) || errors.As(d.err, &conflict), "another connection has this organization: %v", d.err)
 				case d.wrong == "foreign":
 					require.ErrorAs(t, d.err, &foreign)
 					require.Equal(t, d.organization, foreign.Got, "each call must get its own error")

@@ -91,7 +91,7 @@ func TestSweep(t *testing.T) {
 			unjudged, err = s.Sweeps.Unreconciled(ctx, id, now.Now(), 1)
 			require.NoError(t, err)
 			require.Equal(t, []int64{2}, unjudged, "the least recently postponed must come first")
-			n, err := s.Reseal(ctx)
+			n, err := s.Reencrypt(ctx)
 			require.NoError(t, err)
 			require.Zero(t, n)
 			require.NoError(t, s.Sweeps.MarkReconciled(ctx, id, kept))

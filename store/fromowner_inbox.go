@@ -42,11 +42,11 @@ const (
 	OwnerEventWaiting OwnerEventState = "waiting"
 	OwnerEventApplied OwnerEventState = "applied"
 	OwnerEventIgnored OwnerEventState = "ignored" // it has no effect; Why gives the reason
-	OwnerEventInvalid OwnerEventState = "invalid" // it cannot be applied; Why lists every fault
+	OwnerEventInvalid OwnerEventState = "invalid" // it cannot be applied; Why lists every error
 )
 
 // Receive stores an event. fresh is false if it was stored before: the same bytes
-// count once, forever. If Receive returns nil, the event is durable.
+// are never processed twice. If Receive returns nil, the event is durable.
 func (s OwnerInbox) Receive(ctx context.Context, e OwnerEvent) (fresh bool, err error) {
 	shop := plain(e.Shop)
 	sealed, err := s.seal(ownerEventBody, e.Body, shop, e.ID)
@@ -117,7 +117,7 @@ type OwnerEffect struct {
 
 // Apply carries out the effect of an event and records the result, atomically and
 // once. It does nothing if the event has already been handled. An effect that cannot
-// be applied is recorded as invalid, with every fault. state is empty if Apply did
+// be applied is recorded as invalid, with every error. state is empty if Apply did
 // nothing.
 func (s OwnerInbox) Apply(ctx context.Context, e OwnerEvent, effect OwnerEffect) (state OwnerEventState, err error) {
 	why := ""

@@ -109,7 +109,7 @@ type ownerChange struct {
 	// status is the new status; empty if it does not change.
 	status string
 	fields []claim.FieldChange
-	// sent: the create of the conversation was sent and not refused.
+	// sent: the create of the conversation was sent and not rejected.
 	sent bool
 }
 

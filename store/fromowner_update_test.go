@@ -134,7 +134,7 @@ func TestInvalidUpdateWritesNothing(t *testing.T) {
 	_, err := s.Claims.UpdateFromOwner(t.Context(), store.OwnerUpdate{Ref: r, Read: reading(`{"reason": null, "selected_items": 5}`)})
 	var invalid *claim.InvalidError
 	require.ErrorAs(t, err, &invalid)
-	require.Len(t, invalid.Faults, 2)
+	require.Len(t, invalid.Errors, 2)
 	require.Equal(t, before, load(t, s, r))
 	_, err = s.Claims.UpdateFromOwner(t.Context(), store.OwnerUpdate{Ref: ref("none"), Read: reading(`{}`)})
 	require.ErrorIs(t, err, store.ErrNotFound)

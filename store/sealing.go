@@ -141,16 +141,16 @@ func (s *core) keyedHash(kind string, parts ...string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-const resealBatch = 100
+const reencryptBatch = 100
 
-// Reseal re-encrypts, under the primary key, all values that are encrypted under
+// Reencrypt re-encrypts, under the primary key, all values that are encrypted under
 // another key, and returns their number. It is safe to run during writes: it skips a
 // value that changes meanwhile because that write has encrypted it. Run it once
 // every process has the new keyring; then the old keys can be removed.
-func (s *Store) Reseal(ctx context.Context) (int, error) {
+func (s *Store) Reencrypt(ctx context.Context) (int, error) {
 	total := 0
 	for _, c := range sealedColumns {
-		n, err := s.resealColumn(ctx, c)
+		n, err := s.reencryptColumn(ctx, c)
 		total += n
 		if err != nil {
 			return total, err
@@ -160,7 +160,7 @@ func (s *Store) Reseal(ctx context.Context) (int, error) {
 }
 
 // CountOutdated counts the values that are encrypted under another key than the primary
-// one, which [Store.Reseal] would re-encrypt. As long as there are any, no key may
+// one, which [Store.Reencrypt] would re-encrypt. As long as there are any, no key may
 // be removed.
 func (s *Store) CountOutdated(ctx context.Context) (int, error) {
 	total := 0
@@ -180,7 +180,7 @@ type sealedValue struct {
 	value []byte
 }
 
-func (s *core) resealColumn(ctx context.Context, c sealedColumn) (int, error) {
+func (s *core) reencryptColumn(ctx context.Context, c sealedColumn) (int, error) {
 	total := 0
 	for batch, err := range s.outdated(ctx, c) {
 		changed := 0
@@ -188,7 +188,7 @@ func (s *core) resealColumn(ctx context.Context, c sealedColumn) (int, error) {
 			err = s.write(ctx, "re-encrypt "+c.table, func(tx *sql.Tx) error {
 				changed = 0
 				for _, v := range batch {
-					n, err := s.resealValue(ctx, tx, c, v)
+					n, err := s.reencryptValue(ctx, tx, c, v)
 					if err != nil {
 						return err
 					}
@@ -215,8 +215,8 @@ func (s *core) outdated(ctx context.Context, c sealedColumn) iter.Seq2[[]sealedV
 			if len(batch) > 0 {
 				after = batch[len(batch)-1].key
 			}
-			more := len(batch) == resealBatch
-			batch = slices.DeleteFunc(batch, func(v sealedValue) bool { return !s.keys.NeedsReseal(v.value) })
+			more := len(batch) == reencryptBatch
+			batch = slices.DeleteFunc(batch, func(v sealedValue) bool { return !s.keys.NeedsReencryption(v.value) })
 			if (err != nil || len(batch) > 0) && !yield(batch, err) || !more {
 				return
 			}
@@ -231,7 +231,7 @@ func (s *core) sealedBatch(ctx context.Context, c sealedColumn, after []string) 
 	if after != nil {
 		query += ` AND (` + keys + `) > (` + placeholders(&args, after) + `)`
 	}
-	query += fmt.Sprintf(` ORDER BY %s LIMIT %d`, keys, resealBatch)
+	query += fmt.Sprintf(` ORDER BY %s LIMIT %d`, keys, reencryptBatch)
 	return list(ctx, s, "read encrypted values of "+c.table, func(scan func(...any) error) (sealedValue, error) {
 		v := sealedValue{key: make([]string, len(c.key))}
 		dest := []any{&v.value}
@@ -243,7 +243,7 @@ func (s *core) sealedBatch(ctx context.Context, c sealedColumn, after []string) 
 	}, query, args...)
 }
 
-func (s *core) resealValue(ctx context.Context, tx *sql.Tx, c sealedColumn, v sealedValue) (int, error) {
+func (s *core) reencryptValue(ctx context.Context, tx *sql.Tx, c sealedColumn, v sealedValue) (int, error) {
 	plaintext, err := s.open(c, v.value, v.key...)
 	if err != nil {
 		return 0, err

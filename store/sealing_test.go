@@ -17,7 +17,7 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// fill writes to every sealed column.
+// fill writes to every encrypted column.
 func fill(t *testing.T, s *store.Store, claims int) {
 	t.Helper()
 	ctx := t.Context()
@@ -100,7 +100,7 @@ func TestResealReencryptsEverything(t *testing.T) {
 			before := open(t, url, parseKeys(t, oldText))
 			addShop(t, before, "acme")
 			fill(t, before, claims)
-			n, err := before.Reseal(ctx)
+			n, err := before.Reencrypt(ctx)
 			require.NoError(t, err)
 			require.Zero(t, n, "values under the primary key must not be re-encrypted")
 			_, err = store.Open(ctx, url, parseKeys(t, prunedText))
@@ -115,10 +115,10 @@ func TestResealReencryptsEverything(t *testing.T) {
 			n, err = after.CountOutdated(ctx)
 			require.NoError(t, err)
 			require.Greater(t, n, claims, "values under the old key must be counted")
-			// Reseal runs alongside concurrent writes.
+			// Reencrypt runs alongside concurrent writes.
 			errs := atOnce(3, func(who int) error {
 				if who == 0 {
-					_, err := after.Reseal(ctx)
+					_, err := after.Reencrypt(ctx)
 					return err
 				}
 				for i := range claims / 2 {
@@ -129,7 +129,7 @@ func TestResealReencryptsEverything(t *testing.T) {
 				return nil
 			})
 			require.NoError(t, errors.Join(errs...))
-			n, err = after.Reseal(ctx)
+			n, err = after.Reencrypt(ctx)
 			require.NoError(t, err)
 			require.Zero(t, n, "no value may stay under the old key")
 			n, err = after.CountOutdated(ctx)

@@ -7,7 +7,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// NewShop is a shop to create. It starts switched off and without a connection.
+// NewShop is a shop to create. It starts disabled and without a connection.
 type NewShop struct {
 	Slug, Name string
 	// Feature says whether the platform offers Dixa to the shop at all.
@@ -132,7 +132,7 @@ func (s Shops) Patch(ctx context.Context, slug string, p claim.ShopPatch) (claim
 
 // Delete deletes a shop with its settings, templates, endpoints and API keys, and
 // detaches it from its connection. Its claims stay. Waiting claims are nudged and
-// find the shop switched off.
+// find the shop disabled.
 func (s Shops) Delete(ctx context.Context, slug string) error {
 	return s.write(ctx, "delete shop "+slug, func(tx *sql.Tx) error {
 		now := s.now()

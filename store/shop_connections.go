@@ -12,8 +12,8 @@ import (
 	"github.com/claimflow/claimflow/internal/seal"
 )
 
-// Organization is a Dixa organisation as returned by GET /v1/organization. The zero
-// value is an unknown organisation.
+// Organization is a Dixa organization as returned by GET /v1/organization. The zero
+// value is an unknown organization.
 type Organization struct {
 	ID, Name string
 }
@@ -38,13 +38,13 @@ func (r *connectionRow) connection(id string) claim.Connection {
 }
 
 // SaveToken stores a shop's Dixa token, which makes its connection active and may
-// wake parked claims of every shop that uses it. If Dixa had refused the
+// wake parked claims of every shop that uses it. If Dixa had rejected the
 // connection's last token, endpoints are notified that the connection recovered.
 //
-// Shops of one organisation share a connection, so the token replaces the token of
-// them all. If the organisation is unknown, the shop keeps its connection or shares
+// Shops of one organization share a connection, so the token replaces the token of
+// them all. If the organization is unknown, the shop keeps its connection or shares
 // the one with the same token. It returns an [*OtherOrganizationError] if the token
-// belongs to a different organisation than the shop's current one.
+// belongs to a different organization than the shop's current one.
 func (s Connections) SaveToken(ctx context.Context, shop, token string, org Organization) (claim.Connection, error) {
 	if strings.TrimSpace(token) == "" {
 		return claim.Connection{}, errors.New("save the token of shop " + shop + ": the token is empty")
@@ -67,7 +67,7 @@ func (s Connections) SaveToken(ctx context.Context, shop, token string, org Orga
 }
 
 // connectionFor finds or creates the connection for a shop with a token of an
-// organisation, and assigns it to the shop.
+// organization, and assigns it to the shop.
 func (s *core) connectionFor(ctx context.Context, tx *sql.Tx, shop, token string, org Organization) (string, error) {
 	var present, presentOrg sql.NullString
 	err := queryOne(ctx, tx, shopNotFound(shop), []any{&present, &presentOrg}, `SELECT s.connection_id, n.organization_id
@@ -84,7 +84,7 @@ func (s *core) connectionFor(ctx context.Context, tx *sql.Tx, shop, token string
 	id, err := s.existingConnection(ctx, tx, token, org)
 	switch {
 	case errors.Is(err, ErrNotFound) && present.Valid:
-		return present.String, nil // the token reveals the organisation of this connection
+		return present.String, nil // the token reveals the organization of this connection
 	case errors.Is(err, ErrNotFound):
 		id = uuid.NewString()
 		now := s.now()
@@ -111,8 +111,8 @@ func (s *core) existingConnection(ctx context.Context, tx *sql.Tx, token string,
 	return id, err
 }
 
-// mergeConnections moves everything keyed by a connection of unknown organisation to
-// the connection of the organisation that it turned out to belong to.
+// mergeConnections moves everything keyed by a connection of unknown organization to
+// the connection of the organization that it turned out to belong to.
 func mergeConnections(ctx context.Context, tx *sql.Tx, from, to string) error {
 	if from == to {
 		return nil
@@ -201,7 +201,7 @@ func connectionShops(ctx context.Context, q querier, id string) ([]string, error
 	return collect(ctx, q, single[string], `SELECT slug FROM shops WHERE connection_id = $1 AND deleted_at = 0 ORDER BY slug`, id)
 }
 
-// MarkNeedsToken records that Dixa refuses the token with the given hash. first says
+// MarkNeedsToken records that Dixa rejects the token with the given hash. first says
 // that this was not recorded before. In that case the endpoints of the connection's
 // shops and of the platform are notified. It does nothing if another token was saved
 // meanwhile.

@@ -15,7 +15,7 @@ const (
 	tokenB = "dx-live-bbbbbbbbbbbbbbbbbbbbbbbb2222"
 )
 
-func TestShopsOfOneOrganisationShareAConnection(t *testing.T) {
+func TestShopsOfOneOrganizationShareAConnection(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		ctx := t.Context()
@@ -51,7 +51,7 @@ func TestShopsOfOneOrganisationShareAConnection(t *testing.T) {
 		_, err = s.Connections.SaveToken(ctx, "acme", "  ", org)
 		require.ErrorContains(t, err, "empty")
 
-		// A token with an unknown organisation keeps the shop's connection.
+		// A token with an unknown organization keeps the shop's connection.
 		same, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{})
 		require.NoError(t, err)
 		require.Equal(t, c.ID, same.ID)
@@ -60,7 +60,7 @@ func TestShopsOfOneOrganisationShareAConnection(t *testing.T) {
 	})
 }
 
-func TestUnknownOrganisationIsPinned(t *testing.T) {
+func TestUnknownOrganizationIsPinned(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		ctx := t.Context()
@@ -79,7 +79,7 @@ func TestUnknownOrganisationIsPinned(t *testing.T) {
 	})
 }
 
-func TestConnectionsOfOneOrganisationAreMerged(t *testing.T) {
+func TestConnectionsOfOneOrganizationAreMerged(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
 		ctx := t.Context()

@@ -8,8 +8,8 @@
 // those columns.
 //
 // Methods are safe for concurrent use by any number of processes. Each is one
-// transaction, which it retries itself if the database asks for it. Only operations
-// that many webhooks perform at once share a transaction. Errors describe the failed
+// transaction, which it retries itself if the database asks for it. Exception:
+// concurrent webhook operations may share a transaction. Errors describe the failed
 // operation and never contain a secret or personal data.
 package store
 
@@ -106,7 +106,7 @@ type (
 	Settings struct{ *core }
 	// Templates holds the templates that staff saved.
 	Templates struct{ *core }
-	// Connections holds Dixa organisations and their tokens.
+	// Connections holds Dixa organizations and their tokens.
 	Connections struct{ *core }
 	// APIKeys holds the keys to the HTTP API.
 	APIKeys struct{ *core }
@@ -154,7 +154,7 @@ func WithClock(now func() time.Time) Option { return func(s *core) { s.clock = n
 // Open opens the store at url and migrates its schema to the latest version. The url
 // is "sqlite:" and a path, "sqlite::memory:" for a store that is deleted when it is
 // closed, or "postgres://user:password@host:port/name". keys encrypt personal data
-// and secrets. Open refuses a store that was encrypted with other keys.
+// and secrets. Open rejects a store that was encrypted with other keys.
 func Open(ctx context.Context, url string, keys *seal.Keyring, opts ...Option) (*Store, error) {
 	if keys == nil {
 		return nil, errors.New("open the store: no encryption keys; create a keyring with `starter keyring new` and set CLAIMFLOW_KEYS")

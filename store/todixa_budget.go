@@ -15,7 +15,7 @@ import (
 const (
 	// DefaultInterval is the interval between two requests of a token. It is
 	// slightly longer than the 100 ms that Dixa's limit of 10 requests a second
-	// implies, so that no reading of the limit refuses a request.
+	// implies, so that no reading of the limit rejects a request.
 	DefaultInterval = 104 * time.Millisecond
 	// DefaultPerDay is Dixa's limit of requests per token and day.
 	DefaultPerDay = 864_000
@@ -53,7 +53,7 @@ type BudgetLimits struct {
 	PerDay int
 }
 
-// BudgetError says that the token has no slot within the caller's maximum wait. No
+// BudgetError means that the token has no slot within the caller's maximum wait. No
 // slot was taken.
 type BudgetError struct {
 	// RetryAfter is how long to wait before asking again.
@@ -108,12 +108,12 @@ type BudgetSlot struct {
 	// Wait is how long to wait for the slot; negative if it has just passed.
 	Wait time.Duration
 	// Interval is the interval to the next slot: the one in the limits, or a longer
-	// one if Dixa refused requests lately.
+	// one if Dixa rejected requests lately.
 	Interval time.Duration
 }
 
 // Take takes the next slot for a request of a token. Across all processes, slots are
-// one interval of the limits apart, and further apart after Dixa refused a request,
+// one interval of the limits apart, and further apart after Dixa rejected a request,
 // see [Budget.RecordRefusal]. An unused slot is lost. It returns a [*BudgetError]
 // and takes nothing if the wait would exceed the caller's maximum or the day's
 // requests are used up.
@@ -178,7 +178,7 @@ const refuseSlot = `UPDATE budget AS b SET
 	WHERE b.token_hash = $1`
 
 // Share returns the share of its requests that Dixa lately left to a connection's
-// token. It returns nil if Dixa refused none within ten minutes.
+// token. It returns nil if Dixa rejected none within ten minutes.
 func (s Budget) Share(ctx context.Context, connectionID string) (*claim.TokenShare, error) {
 	shares, err := s.tokenShares(ctx, `AND n.id = $1`, connectionID)
 	if share, ok := shares[connectionID]; ok {

@@ -52,7 +52,7 @@ func TestCustomerIsReservedRememberedAndForgotten(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, store.Reservation{EndUserID: "eu-1"}, r)
 		addShop(t, s, "far")
-		require.Empty(t, endUser(t, s, connect(t, s, "far", "org-2").ID, adaMail), "customers of one organisation must not be known in another")
+		require.Empty(t, endUser(t, s, connect(t, s, "far", "org-2").ID, adaMail), "customers of one organization must not be known in another")
 
 		require.NoError(t, s.Customers.Forget(ctx, id, "eu-1"))
 		require.Empty(t, endUser(t, s, id, adaPhone))

@@ -112,7 +112,7 @@ func (s *core) instruction(ctx context.Context, q querier, ref claim.Ref, id str
 	return in, err
 }
 
-// Finish records the outcome of an instruction: done with a result, or refused with
+// Finish records the outcome of an instruction: done with a result, or rejected with
 // a reason. A finished instruction stays unchanged. set is written with it, see
 // [Claims.Change].
 func (s Instructions) Finish(ctx context.Context, in claim.Instruction, set ClaimUpdate) error {
@@ -142,7 +142,7 @@ func (s Instructions) ChangesWritten(ctx context.Context, ref claim.Ref, since t
 	})
 }
 
-// refuseWaiting refuses the waiting instructions of a claim.
+// refuseWaiting rejects the waiting instructions of a claim.
 func (s *core) refuseWaiting(ctx context.Context, tx *sql.Tx, ref claim.Ref, why string) error {
 	_, err := exec(ctx, tx, `UPDATE instructions SET state = $3, why = $4, done_at = $5 WHERE shop = $1 AND claim_id = $2 AND state = $6`,
 		ref.Shop, ref.ID, claim.InstructionRefused, why, s.now(), claim.InstructionWaiting)

@@ -16,7 +16,7 @@ import (
 type Intent struct {
 	Ref  claim.Ref
 	Step string
-	// Try is one more than the number of times that Dixa is known to have refused
+	// Try is one more than the number of times that Dixa is known to have rejected
 	// the step, see [claim.Ref.ExternalID].
 	Try int
 	// SentAt is when the step was last sent with no known answer; zero if nothing is
@@ -42,7 +42,7 @@ func (s Intents) Begin(ctx context.Context, ref claim.Ref, step string) (in Inte
 // revision of the claim's body, see [Claims.OpeningBody]. It returns a
 // [*StaleError], and the step must not be sent, if the owner has changed the claim
 // since or the claim was abandoned. A later change finds the step begun. A step that
-// was already sent is not refused.
+// was already sent is not rejected.
 func (s Intents) BeginForRevision(ctx context.Context, ref claim.Ref, step string, revision int64) (in Intent, outstanding bool, err error) {
 	return s.begin(ctx, ref, step, func(tx *sql.Tx) (func() error, error) {
 		row, err := lockClaim(ctx, tx, ref)
@@ -102,9 +102,9 @@ func (s Intents) Resend(ctx context.Context, read Intent) (in Intent, mine bool,
 	return s.changeIntent(ctx, "resend", read, func(in *Intent, now time.Time) { in.SentAt = now })
 }
 
-// Refuse records that Dixa is known not to have done what the caller sent, or that a
-// person gave it up. The next send is another try. It does nothing if another caller
-// sent or finished the step meanwhile.
+// Refuse records that Dixa is known not to have done what the caller sent, or that an
+// operator abandoned the attempt. The next request is a new try with a new key. It does
+// nothing if another caller sent or finished the step meanwhile.
 func (s Intents) Refuse(ctx context.Context, read Intent) error {
 	_, _, err := s.changeIntent(ctx, "refuse", read, func(in *Intent, _ time.Time) { in.Try, in.SentAt = in.Try+1, time.Time{} })
 	return err

@@ -188,7 +188,7 @@ func TestLinkConversationRefusesASecondLink(t *testing.T) {
 
 			for name, in := range map[string]store.LinkInput{
 				"another conversation": {Ref: r, ConnectionID: connection.ID, ConversationID: 6, Step: "create"},
-				"another organisation": {Ref: r, ConnectionID: elsewhere.ID, ConversationID: 5, Step: "create"},
+				"another organization": {Ref: r, ConnectionID: elsewhere.ID, ConversationID: 5, Step: "create"},
 				"another claim":        {Ref: other, ConnectionID: connection.ID, ConversationID: 5, Step: "create"},
 			} {
 				var conflict *store.ConflictError
@@ -198,7 +198,7 @@ func TestLinkConversationRefusesASecondLink(t *testing.T) {
 			}
 			require.Zero(t, load(t, s, other).ConversationID)
 
-			// The same ID in another organisation is a different conversation.
+			// The same ID in another organization is a different conversation.
 			require.NoError(t, s.Links.Create(t.Context(), store.LinkInput{Ref: other, ConnectionID: elsewhere.ID, ConversationID: 5}))
 		})
 	}

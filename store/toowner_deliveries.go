@@ -231,7 +231,7 @@ type DeliveryFailure struct {
 	Error string
 	// Wait is how long to wait before the next attempt.
 	Wait time.Duration
-	// Dead gives up the delivery.
+	// Dead dead-letters the delivery.
 	Dead bool
 	// Pause, unless empty, pauses the endpoint for this reason.
 	Pause string

@@ -11,11 +11,11 @@ import (
 // Check validates a template before it is saved. It compiles the template and
 // renders every claim of [Samples], a claim with lists of maximum length, and an
 // empty claim. Omitted members come from the built-in template, as in production
-// rendering. The error is a [*claim.InvalidError] that lists every fault.
+// rendering. The error is a [*claim.InvalidError] that lists every error.
 func Check(s Source) error {
 	beneath, _ := Default(claim.FlowGeneral, "en")
 	if s.Body == "" && s.Format != "" {
-		return invalid(claim.Fault{Field: "format", Problem: "requires a body"})
+		return invalid(claim.FieldError{Field: "format", Problem: "requires a body"})
 	}
 	t, err := Compile(s.over(beneath))
 	if err != nil {

@@ -19,7 +19,7 @@ const (
 // Candidate is a template with its scope, its reason or flow, and its language.
 type Candidate struct {
 	Scope    string // ScopeShop, ScopePlatform or ScopeBuiltIn
-	Key      string // a reason or a flow, as spelled by claim.Key
+	Key      string // a reason or a flow, as normalized by claim.NormalizeKey
 	Language string // a BCP 47 tag
 	Source   Source
 }

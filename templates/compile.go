@@ -23,24 +23,24 @@ type Template struct {
 	namesOthers bool
 }
 
-// Compile compiles a template. It refuses one that could access its environment, not
+// Compile compiles a template. It rejects one that could access its environment, not
 // terminate, grow without bound or harm its reader, or that names an unknown key.
-// The error is a [*claim.InvalidError] that lists every fault with its line and
+// The error is a [*claim.InvalidError] that lists every error with its line and
 // reason.
 //
 // An accepted template renders for every claim, unless its own text exceeds the
 // limit of a message; [Check] detects that.
 func Compile(s Source) (*Template, error) {
-	if faults := s.faults(); len(faults) > 0 {
-		return nil, invalid(faults...)
+	if fieldErrors := s.fieldErrors(); len(fieldErrors) > 0 {
+		return nil, invalid(fieldErrors...)
 	}
 	s.Subject = cmp.Or(s.Subject, defaultSubject)
 	t := &Template{format: cmp.Or(s.Format, FormatHTML), evidence: s.evidence()}
 	message, whole := reflect.TypeFor[Message](), reflect.TypeFor[View]()
-	var faults []claim.Fault
+	var fieldErrors []claim.FieldError
 	compile := func(field, source, format string, root reflect.Type, limit int) part {
 		p, found := newPart(field, source, format, root, limit)
-		faults = append(faults, found...)
+		fieldErrors = append(fieldErrors, found...)
 		return p
 	}
 	t.subject = compile("subject", s.Subject, FormatText, message, maxLine)
@@ -49,8 +49,8 @@ func Compile(s Source) (*Template, error) {
 	for i, tag := range s.Tags {
 		t.tags = append(t.tags, compile(fmt.Sprintf("tags[%d]", i), tag, FormatText, message, maxLine))
 	}
-	if len(faults) > 0 {
-		return nil, invalid(faults...)
+	if len(fieldErrors) > 0 {
+		return nil, invalid(fieldErrors...)
 	}
 	t.namesOthers = t.body.keys["OtherClaims"] || t.body.keys["OtherClaimsLine"]
 	return t, nil
@@ -71,27 +71,27 @@ type part struct {
 	html *htmltemplate.Template
 }
 
-func newPart(field, source, format string, root reflect.Type, limit int) (part, []claim.Fault) {
+func newPart(field, source, format string, root reflect.Type, limit int) (part, []claim.FieldError) {
 	p := part{field: field, limit: limit}
-	tree, keys, faults := inspect(field, source, format, root)
-	if len(faults) > 0 {
-		return p, faults
+	tree, keys, fieldErrors := inspect(field, source, format, root)
+	if len(fieldErrors) > 0 {
+		return p, fieldErrors
 	}
 	p.keys = keys
 	if format == FormatHTML {
-		faults = markupFaults(field, source, tree)
+		fieldErrors = markupErrors(field, source, tree)
 	}
 	if err := p.build(tree, format); err != nil {
-		return p, append(faults, faultOf(field, err))
+		return p, append(fieldErrors, fieldErrorOf(field, err))
 	}
-	if len(faults) > 0 {
-		return p, faults
+	if len(fieldErrors) > 0 {
+		return p, fieldErrors
 	}
 	// html/template analyzes the escaping contexts on the first execution.
 	if err := p.execute(io.Discard, reflect.Zero(root).Interface(), &work{left: maxWork}); err != nil {
-		faults = append(faults, faultOf(field, err))
+		fieldErrors = append(fieldErrors, fieldErrorOf(field, err))
 	}
-	return p, faults
+	return p, fieldErrors
 }
 
 func (p *part) build(tree *parse.Tree, format string) error {

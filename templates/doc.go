@@ -2,7 +2,7 @@
 // internal note of the Dixa conversation that is created for a claim.
 //
 // Shop staff provide templates as data. [Choose] selects one by language, scope and
-// key. [Compile] refuses templates that could access their environment or not
+// key. [Compile] rejects templates that could access their environment or not
 // terminate. [Template.Render] renders a ticket from a [View] within fixed bounds,
 // regardless of customer input. [Check] validates a template before it is saved.
 //

@@ -27,7 +27,7 @@ type function struct {
 
 // groups gives the reason why each group of functions is harmless.
 var groups = []struct{ name, why string }{
-	{"Texts", "Every byte that they read or write counts against the limit, before they produce it."},
+	{"Texts", "Their input and output count toward the limit on processed text, which is checked before the output is created."},
 	{"Choices", "They return one of their arguments."},
 	{"Comparisons", "They read their arguments once."},
 	{"Numbers", "They use 64-bit integers and never fail."},

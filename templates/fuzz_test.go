@@ -26,7 +26,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			var refused *claim.InvalidError
 			require.ErrorAs(t, err, &refused, "%T", err)
-			require.NotEmpty(t, refused.Faults)
+			require.NotEmpty(t, refused.Errors)
 			return
 		}
 		c := filled(text)

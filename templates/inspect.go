@@ -35,9 +35,9 @@ type inspector struct {
 	depth  int
 	// times is the maximum number of runs of the current part, and nodes the maximum
 	// total of all parts. Both stop counting past the bound.
-	times  int
-	nodes  int
-	faults []claim.Fault
+	times       int
+	nodes       int
+	fieldErrors []claim.FieldError
 	// keys are the fields that the template names.
 	keys map[string]bool
 }
@@ -55,36 +55,36 @@ var (
 	boolType   = reflect.TypeFor[bool]()
 	// mixedType is the type of an expression that may have one of several types.
 	mixedType = reflect.TypeFor[error]()
-	// unknownType is the type of an expression that was already refused.
+	// unknownType is the type of an expression that was already rejected.
 	unknownType = reflect.TypeFor[any]()
 )
 
-// inspect parses the source and returns its faults and the fields that it names
+// inspect parses the source and returns its errors and the fields that it names
 // (keys). root is the type of the template's data.
-func inspect(field, source, format string, root reflect.Type) (*parse.Tree, map[string]bool, []claim.Fault) {
+func inspect(field, source, format string, root reflect.Type) (*parse.Tree, map[string]bool, []claim.FieldError) {
 	in := &inspector{field: field, source: source, html: format == FormatHTML, times: 1, keys: map[string]bool{}}
 	trees := map[string]*parse.Tree{}
 	tree := parse.New(field)
 	tree.Mode = parse.SkipFuncCheck // the inspector gives better messages
 	if _, err := tree.Parse(source, "", "", trees); err != nil {
-		return nil, nil, []claim.Fault{faultOf(field, err)}
+		return nil, nil, []claim.FieldError{fieldErrorOf(field, err)}
 	}
 	for name, other := range trees {
 		if name != field {
-			in.fault(other.Root.Pos, "nested templates are not allowed, because they could call themselves")
+			in.addError(other.Root.Pos, "nested templates are not allowed, because they could call themselves")
 		}
 	}
 	in.vars = []variable{{"$", root}}
 	in.list(tree.Root, root)
 	if in.nodes > maxNodes {
-		in.fault(0, "with lists of maximum length, more than %d parts of the template would run; reduce the inner loop", maxNodes)
+		in.addError(0, "with lists of maximum length, more than %d parts of the template would run; reduce the inner loop", maxNodes)
 	}
-	return tree, in.keys, in.faults
+	return tree, in.keys, in.fieldErrors
 }
 
-func (in *inspector) fault(at parse.Pos, problem string, args ...any) {
+func (in *inspector) addError(at parse.Pos, problem string, args ...any) {
 	line := 1 + strings.Count(in.source[:min(int(at), len(in.source))], "\n")
-	in.faults = append(in.faults, claim.Fault{Field: in.field, Problem: fmt.Sprintf("line %d: %s", line, fmt.Sprintf(problem, args...))})
+	in.fieldErrors = append(in.fieldErrors, claim.FieldError{Field: in.field, Problem: fmt.Sprintf("line %d: %s", line, fmt.Sprintf(problem, args...))})
 }
 
 // count counts one part of the template as run.
@@ -108,7 +108,7 @@ func (in *inspector) node(n parse.Node, dot reflect.Type) {
 	switch n := n.(type) {
 	case *parse.ActionNode:
 		if typ := in.pipe(n.Pipe, dot); len(n.Pipe.Decl) == 0 && !printable(typ) {
-			in.fault(n.Pos, "%s is %s and cannot be printed; use one of its keys", n.Pipe, describe(typ))
+			in.addError(n.Pos, "%s is %s and cannot be printed; use one of its keys", n.Pipe, describe(typ))
 		}
 	case *parse.IfNode:
 		in.branch(&n.BranchNode, dot)
@@ -117,10 +117,10 @@ func (in *inspector) node(n parse.Node, dot reflect.Type) {
 	case *parse.RangeNode:
 		in.branch(&n.BranchNode, dot)
 	case *parse.TemplateNode:
-		in.fault(n.Pos, "nested templates are not allowed, because they could call themselves")
+		in.addError(n.Pos, "nested templates are not allowed, because they could call themselves")
 	case *parse.TextNode, *parse.CommentNode, *parse.BreakNode, *parse.ContinueNode:
 	default:
-		in.fault(n.Position(), "%s is not allowed here", n)
+		in.addError(n.Position(), "%s is not allowed here", n)
 	}
 }
 
@@ -128,7 +128,7 @@ func (in *inspector) branch(n *parse.BranchNode, dot reflect.Type) {
 	scope, times := len(in.vars), in.times
 	defer func() { in.vars = in.vars[:scope] }()
 	if in.depth++; in.depth == maxDepth+1 {
-		in.fault(n.Pos, "if, with and range must not be nested more than %d deep", maxDepth)
+		in.addError(n.Pos, "if, with and range must not be nested more than %d deep", maxDepth)
 	}
 	defer func() { in.depth-- }()
 
@@ -138,7 +138,7 @@ func (in *inspector) branch(n *parse.BranchNode, dot reflect.Type) {
 		in.times = min(in.times*most, maxNodes+1)
 		in.ranges++
 		if in.ranges == maxRanges+1 {
-			in.fault(n.Pos, "range must not be nested more than %d deep", maxRanges)
+			in.addError(n.Pos, "range must not be nested more than %d deep", maxRanges)
 		}
 		in.list(n.List, element)
 		in.ranges--
@@ -166,10 +166,10 @@ func (in *inspector) ranged(n *parse.BranchNode, dot reflect.Type) (reflect.Type
 	most, ok := listBounds[typ]
 	switch {
 	case !ok:
-		in.fault(n.Pos, "range accepts only lists of the claim, such as .Items")
+		in.addError(n.Pos, "range accepts only lists of the claim, such as .Items")
 		most = 1
 	case n.Pipe.IsAssign:
-		in.fault(n.Pos, "range must declare its variables with :=")
+		in.addError(n.Pos, "range must declare its variables with :=")
 	default:
 		element = typ.Elem()
 	}
@@ -195,7 +195,7 @@ func (in *inspector) pipe(p *parse.PipeNode, dot reflect.Type) reflect.Type {
 			continue
 		}
 		if had := in.lookup(v); had != unknownType && typ != unknownType && had != typ {
-			in.fault(p.Pos, "%s is %s and cannot become %s", v.Ident[0], describe(had), describe(typ))
+			in.addError(p.Pos, "%s is %s and cannot become %s", v.Ident[0], describe(had), describe(typ))
 		}
 	}
 	return typ
@@ -208,7 +208,7 @@ func (in *inspector) command(c *parse.CommandNode, dot, piped reflect.Type) refl
 		return in.call(name, c.Args[1:], dot, piped)
 	}
 	if len(c.Args) > 1 || piped != nil {
-		in.fault(c.Pos, "%s is not a function and takes no arguments", c.Args[0])
+		in.addError(c.Pos, "%s is not a function and takes no arguments", c.Args[0])
 		return unknownType
 	}
 	return in.value(c.Args[0], dot)
@@ -225,12 +225,12 @@ func (in *inspector) call(name *parse.IdentifierNode, args []parse.Node, dot, pi
 	f, ok := functionsByName()[name.Ident]
 	if !ok {
 		why := cmp.Or(whyRefused(name.Ident), "it does not exist")
-		in.fault(name.Pos, "the function %q is not available: %s", name.Ident, why)
+		in.addError(name.Pos, "the function %q is not available: %s", name.Ident, why)
 		return unknownType
 	}
 	for _, typ := range types {
 		if !f.lists && !printable(typ) {
-			in.fault(name.Pos, "%s does not accept %s", f.name, describe(typ))
+			in.addError(name.Pos, "%s does not accept %s", f.name, describe(typ))
 		}
 	}
 	switch f.name {
@@ -238,7 +238,7 @@ func (in *inspector) call(name *parse.IdentifierNode, args []parse.Node, dot, pi
 		return in.fits(name, f.name, boolType, reflect.TypeFor[func(any) bool](), types)
 	case "and", "or":
 		if len(types) == 0 {
-			in.fault(name.Pos, "%s requires an argument", f.name)
+			in.addError(name.Pos, "%s requires an argument", f.name)
 			return unknownType
 		}
 		for _, typ := range types[1:] {
@@ -268,7 +268,7 @@ func (in *inspector) fits(at *parse.IdentifierNode, name string, result, signatu
 		fixed--
 	}
 	if len(types) < fixed || len(types) > fixed && !signature.IsVariadic() {
-		in.fault(at.Pos, "%s takes %d arguments, not %d", name, fixed, len(types))
+		in.addError(at.Pos, "%s takes %d arguments, not %d", name, fixed, len(types))
 		return result
 	}
 	for i, typ := range types {
@@ -277,7 +277,7 @@ func (in *inspector) fits(at *parse.IdentifierNode, name string, result, signatu
 			want = signature.In(fixed).Elem()
 		}
 		if want.Kind() != reflect.Interface && typ != want && typ != unknownType {
-			in.fault(at.Pos, "argument %d of %s must be %s, not %s", i+1, name, describe(want), describe(typ))
+			in.addError(at.Pos, "argument %d of %s must be %s, not %s", i+1, name, describe(want), describe(typ))
 		}
 	}
 	return result
@@ -289,16 +289,16 @@ var formatPattern = regexp.MustCompile(`^(?:[^%]|%%|%[-+ 0]*\d{0,2}(?:\.\d{0,2})
 
 func (in *inspector) printf(at parse.Pos, args []parse.Node) {
 	if len(args) == 0 {
-		in.fault(at, "printf requires a string literal as its first argument")
+		in.addError(at, "printf requires a string literal as its first argument")
 		return
 	}
 	format, ok := args[0].(*parse.StringNode)
 	if !ok {
-		in.fault(at, "printf requires a string literal as its first argument")
+		in.addError(at, "printf requires a string literal as its first argument")
 		return
 	}
 	if !formatPattern.MatchString(format.Text) {
-		in.fault(at, "printf supports only %%s %%d %%q %%v %%t %%x and %%%%, with a width of at most 99")
+		in.addError(at, "printf supports only %%s %%d %%q %%v %%t %%x and %%%%, with a width of at most 99")
 	}
 }
 
@@ -316,7 +316,7 @@ func (in *inspector) value(n parse.Node, dot reflect.Type) reflect.Type {
 		return in.keysOf(n.Pos, in.value(n.Node, dot), "(…)", n.Field)
 	case *parse.PipeNode:
 		if len(n.Decl) > 0 {
-			in.fault(n.Pos, "a variable cannot be declared here")
+			in.addError(n.Pos, "a variable cannot be declared here")
 		}
 		return in.pipe(n, dot)
 	case *parse.IdentifierNode:
@@ -327,11 +327,11 @@ func (in *inspector) value(n parse.Node, dot reflect.Type) reflect.Type {
 		return boolType
 	case *parse.NumberNode:
 		if !n.IsInt || int64(int32(n.Int64)) != n.Int64 {
-			in.fault(n.Pos, "%s is not a 32-bit integer", n.Text)
+			in.addError(n.Pos, "%s is not a 32-bit integer", n.Text)
 		}
 		return numberType
 	default:
-		in.fault(n.Position(), "%s is not allowed here", n)
+		in.addError(n.Position(), "%s is not allowed here", n)
 		return unknownType
 	}
 }
@@ -343,7 +343,7 @@ func (in *inspector) lookup(v *parse.VariableNode) reflect.Type {
 			return in.vars[i].typ
 		}
 	}
-	in.fault(v.Pos, "the variable %s is not declared here", v.Ident[0])
+	in.addError(v.Pos, "the variable %s is not declared here", v.Ident[0])
 	return unknownType
 }
 
@@ -355,7 +355,7 @@ func (in *inspector) keysOf(at parse.Pos, typ reflect.Type, path string, keys []
 		}
 		in.keys[key] = true
 		if typ.Kind() != reflect.Struct {
-			in.fault(at, "%s is %s and has no key %s", spelled(path), describe(typ), key)
+			in.addError(at, "%s is %s and has no key %s", spelled(path), describe(typ), key)
 			return unknownType
 		}
 		field, ok := typ.FieldByName(key)
@@ -364,7 +364,7 @@ func (in *inspector) keysOf(at parse.Pos, typ reflect.Type, path string, keys []
 			if _, internal := reflect.TypeFor[View]().FieldByName(key); internal && typ == reflect.TypeFor[Message]() {
 				problem = path + "." + key + " is available only in the internal note, because the customer must not see it"
 			}
-			in.fault(at, "%s", problem)
+			in.addError(at, "%s", problem)
 			return unknownType
 		}
 		typ, path = field.Type, path+"."+key
@@ -426,12 +426,12 @@ func describe(typ reflect.Type) string {
 // errorLine extracts the line from an error of text/template or html/template.
 var errorLine = regexp.MustCompile(`^(?:html/)?template: ?[^:]*:(\d+)(?::\d+)?: ?(?s:(.*))$`)
 
-// faultOf converts an error of text/template or html/template to a fault that starts
+// fieldErrorOf converts an error of text/template or html/template to a field error that starts
 // with the line.
-func faultOf(field string, err error) claim.Fault {
+func fieldErrorOf(field string, err error) claim.FieldError {
 	problem := err.Error()
 	if m := errorLine.FindStringSubmatch(problem); m != nil {
 		problem = "line " + m[1] + ": " + m[2]
 	}
-	return claim.Fault{Field: field, Problem: problem}
+	return claim.FieldError{Field: field, Problem: problem}
 }

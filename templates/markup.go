@@ -14,7 +14,7 @@ import (
 )
 
 // elements are the HTML elements that a body may have, limited to those used in
-// e-mail. None of them executes, loads or sends anything except an image.
+// email. None of them executes, loads or sends anything except an image.
 var elements = strings.Fields(`a b bdi bdo blockquote br caption code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins
 	li ol p pre s small span strong sub sup table tbody td tfoot th thead tr u ul`)
 
@@ -30,7 +30,7 @@ var (
 )
 
 // mask replaces every byte of an action when a template's HTML is checked. No source
-// contains it, because control characters are refused.
+// contains it, because control characters are rejected.
 const mask = '\x01'
 
 var actions = regexp.MustCompile(`\x01+`)
@@ -69,15 +69,15 @@ func masked(source string, tree *parse.Tree) string {
 	return string(out)
 }
 
-// markupFaults lists the elements and attributes of an HTML template that a message
+// markupErrors lists the elements and attributes of an HTML template that a message
 // does not need and that could do harm. It checks the text of every branch, even if
 // no sample reaches it.
-func markupFaults(field, source string, tree *parse.Tree) []claim.Fault {
-	var faults []claim.Fault
+func markupErrors(field, source string, tree *parse.Tree) []claim.FieldError {
+	var fieldErrors []claim.FieldError
 	line := 1
-	fault := func(where, problem string) {
+	addError := func(where, problem string) {
 		where = actions.ReplaceAllString(where, "{{…}}")
-		faults = append(faults, claim.Fault{Field: field, Problem: fmt.Sprintf("line %d: <%s> %s", line, where, problem)})
+		fieldErrors = append(fieldErrors, claim.FieldError{Field: field, Problem: fmt.Sprintf("line %d: <%s> %s", line, where, problem)})
 	}
 	tokens := html.NewTokenizer(strings.NewReader(masked(source, tree)))
 	for tokens.Next() != html.ErrorToken {
@@ -85,20 +85,20 @@ func markupFaults(field, source string, tree *parse.Tree) []claim.Fault {
 		switch token := tokens.Token(); token.Type {
 		case html.StartTagToken, html.SelfClosingTagToken, html.EndTagToken:
 			if !slices.Contains(elements, token.Data) {
-				fault(token.Data, "is not allowed in a message")
+				addError(token.Data, "is not allowed in a message")
 				break
 			}
 			for _, a := range token.Attr {
 				if problem := attributeProblem(a); problem != "" {
-					fault(token.Data+" "+a.Key, problem)
+					addError(token.Data+" "+a.Key, problem)
 				}
 			}
 		case html.CommentToken, html.DoctypeToken:
-			fault("!", "is not allowed in a message")
+			addError("!", "is not allowed in a message")
 		}
 		line += breaks
 	}
-	return faults
+	return fieldErrors
 }
 
 func attributeProblem(a html.Attribute) string {

@@ -42,10 +42,10 @@ func referencePage(t *testing.T) string {
 	require.True(t, ok)
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	p("<!-- Generated from the code. Run \"go generate ./templates\" to regenerate it. -->")
+	p("<!-- Generated from the code. Run \"go test ./templates -update\" to regenerate it. -->")
 	p("# Ticket templates\n")
-	p("A template turns a claim into the conversation that agents see in Dixa. It has these members. An omitted member is inherited from the next layer (shop, platform, built-in):\n")
-	p("| Member | Meaning |\n| --- | --- |")
+	p("A template turns a claim into the conversation that agents see in Dixa. It has these fields. An omitted field is inherited from the next layer (shop, platform, built-in):\n")
+	p("| Field | Meaning |\n| --- | --- |")
 	p("| `subject` | One line of at most %d characters. If it renders to nothing, the subject is the claim's reference. |", maxSubject)
 	p("| `body` | The first message, written as if by the customer. |")
 	p("| `format` | The format of the body: `html` (the default) or `text`. |")
@@ -85,7 +85,7 @@ func referencePage(t *testing.T) string {
 	p("- uses an unknown key or function, or passes a value of the wrong type to a function, even in a branch that no claim reaches;")
 	p("- loops over anything other than the lists of the claim, nests loops more than %d deep or nests conditions more than %d deep;", maxRanges, maxDepth)
 	p("- defines or calls templates;")
-	p("- would run more than %d parts if every list had its maximum length;", maxNodes)
+	p("- would execute more than %d,%03d template nodes if every list had its maximum length;", maxNodes/1000, maxNodes%1000)
 	p("- writes more than the size limit of a ticket or processes more than %d MB of text, even after the texts of a claim are shortened;", maxWork>>20)
 	p("- contains an element, an attribute or a link that a message does not need;")
 	p("- does not render the sample claims.\n")

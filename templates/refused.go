@@ -19,7 +19,7 @@ var refusals = []struct{ why, names string }{
 		"randAlpha randAlphaNum randAscii randBytes randInt randNumeric shuffle uuidv4",
 	},
 	{
-		"it can run for a long time, and rendering cannot be interrupted",
+		"a call can run for a long time, and rendering cannot be interrupted",
 		`bcrypt htpasswd derivePassword genPrivateKey genCA genCAWithKey genSelfSignedCert genSelfSignedCertWithKey
 		genSignedCert genSignedCertWithKey buildCustomCert encryptAES decryptAES
 		adler32sum sha1sum sha256sum sha512sum`,
@@ -30,7 +30,7 @@ var refusals = []struct{ why, names string }{
 		mustRegexFind mustRegexFindAll mustRegexMatch mustRegexReplaceAll mustRegexReplaceAllLiteral mustRegexSplit`,
 	},
 	{
-		"its output grows with a number, not with its input",
+		"the output size depends on a number, not on the size of the input",
 		"repeat indent nindent wrap wrapWith seq until untilStep",
 	},
 	{
@@ -51,15 +51,15 @@ var refusals = []struct{ why, names string }{
 		semver semverCompare`,
 	},
 	{
-		"it can fail on customer input; use add, sub, mul, min or max",
+		"a call can fail on customer input; use add, sub, mul, min or max",
 		`div mod divf add1 add1f addf subf mulf maxf minf biggest ceil floor round fail`,
 	},
 	{
-		"it is not needed, because values are escaped automatically",
+		"values are already escaped automatically",
 		"html js urlquery urlParse urlJoin squote",
 	},
 	{
-		"it processes bytes instead of characters; use trunc, abbrev, upper or lower",
+		"processing is by byte, not by character; use trunc, abbrev, upper or lower",
 		"substr abbrevboth camelcase kebabcase snakecase swapcase untitle initials nospace",
 	},
 	{
@@ -67,7 +67,7 @@ var refusals = []struct{ why, names string }{
 		"cat println trimAll trimall hello",
 	},
 	{
-		"the view contains nothing that can be called",
+		"the view has no functions or methods",
 		"call",
 	},
 }

@@ -33,7 +33,7 @@ func TestCheckRefuses(t *testing.T) {
 		"keys":             {body(`{{genPrivateKey "rsa"}}`), "body", []string{`"genPrivateKey"`, "interrupted"}},
 		"passwords":        {body(`{{bcrypt "x"}}`), "body", []string{`"bcrypt"`}},
 		"patterns":         {body(`{{regexMatch "(a+)+$" .Description}}`), "body", []string{`"regexMatch"`, "pattern"}},
-		"repeat":           {body(`{{repeat 1000000000 "x"}}`), "body", []string{`"repeat"`, "grows"}},
+		"repeat":           {body(`{{repeat 1000000000 "x"}}`), "body", []string{`"repeat"`, "output size"}},
 		"until":            {body(`{{range until 1000000000}}x{{end}}`), "body", []string{"only lists of the claim"}},
 		"sequence":         {body(`{{seq 1 1000000000}}`), "body", []string{`"seq"`}},
 		"indent":           {body(`{{indent 1000000000 "x"}}`), "body", []string{`"indent"`}},
@@ -57,7 +57,7 @@ func TestCheckRefuses(t *testing.T) {
 		"recursion": {body("x\n{{define \"a\"}}{{template \"a\" .}}{{end}}{{template \"a\" .}}"), "body", []string{"line 2", "call themselves"}},
 		"self call": {body(`{{template "body" .}}`), "body", []string{"call themselves"}},
 		"block":     {body(`{{block "a" .}}x{{end}}`), "body", []string{"call themselves"}},
-		"call":      {body(`{{call .Shop}}`), "body", []string{`"call"`, "nothing that can be called"}},
+		"call":      {body(`{{call .Shop}}`), "body", []string{`"call"`, "no functions or methods"}},
 
 		// Keys and types.
 		"unknown key":             {body("x\n{{.Order.Nummer}}"), "body", []string{"line 2: unknown key .Order.Nummer; .Order has Number, "}},
@@ -129,9 +129,9 @@ func TestCheckRefuses(t *testing.T) {
 			var refused *claim.InvalidError
 			require.ErrorAs(t, err, &refused)
 			require.Equal(t, "template", refused.What)
-			require.Equal(t, test.field, refused.Faults[0].Field)
+			require.Equal(t, test.field, refused.Errors[0].Field)
 			for _, words := range test.want {
-				require.Contains(t, fmt.Sprint(refused.Faults), words)
+				require.Contains(t, fmt.Sprint(refused.Errors), words)
 			}
 		})
 	}
@@ -143,7 +143,7 @@ func source(subject, body, note string) templates.Source {
 	return templates.Source{Subject: subject, Body: body, Note: note}
 }
 
-func TestCheckReportsAllFaults(t *testing.T) {
+func TestCheckReportsAllErrors(t *testing.T) {
 	t.Parallel()
 	err := templates.Check(templates.Source{Subject: "{{.A}}", Body: "{{.B}}\n{{env .C}}", Note: "{{.D}}", Tags: []string{"{{.E}}"}})
 	for _, words := range []string{"subject: line 1: unknown key .A", "body: line 1: unknown key .B", "body: line 2: unknown key .C", `"env"`, "note: line 1: unknown key .D", "tags[0]: line 1: unknown key .E"} {
@@ -211,6 +211,6 @@ func TestParseSource(t *testing.T) {
 		_, err := templates.ParseSource([]byte(doc))
 		var refused *claim.InvalidError
 		require.ErrorAs(t, err, &refused, doc)
-		require.Equal(t, field, refused.Faults[0].Field, doc)
+		require.Equal(t, field, refused.Errors[0].Field, doc)
 	}
 }

@@ -45,11 +45,11 @@ type Ticket struct {
 func (t *Template) Render(v View) (Ticket, error) {
 	words := wordsIn(v.Language)
 	ticket := Ticket{Format: t.format, Evidence: append([]string{}, t.evidence...)}
-	var faults []claim.Fault
+	var fieldErrors []claim.FieldError
 	write := func(p part, data func(View) any) string {
 		text, err := p.write(v, words.Labels["cut"], data)
 		if err != nil {
-			faults = append(faults, faultOf(p.field, err))
+			fieldErrors = append(fieldErrors, fieldErrorOf(p.field, err))
 		}
 		return text
 	}
@@ -62,8 +62,8 @@ func (t *Template) Render(v View) (Ticket, error) {
 	ticket.Tags = tidyTags(ticket.Tags)
 	ticket.Body = t.complete(write(t.body, message), v, words)
 	ticket.Note = strings.TrimSpace(write(t.note, func(v View) any { return eachText(v, noTags) }))
-	if len(faults) > 0 {
-		return Ticket{}, invalid(faults...)
+	if len(fieldErrors) > 0 {
+		return Ticket{}, invalid(fieldErrors...)
 	}
 	return ticket, nil
 }

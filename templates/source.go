@@ -39,7 +39,7 @@ func EvidenceKinds() []string {
 	return []string{EvidenceItem, EvidenceClaim, EvidenceOptional, EvidenceSignature}
 }
 
-// ParseSource decodes the JSON document of a template. It refuses unknown members so
+// ParseSource decodes the JSON document of a template. It rejects unknown members so
 // that a typing error is not mistaken for a template. The error is a
 // [*claim.InvalidError].
 func ParseSource(doc []byte) (Source, error) {
@@ -55,14 +55,14 @@ func ParseSource(doc []byte) (Source, error) {
 	if err == nil {
 		return s, nil
 	}
-	fault := claim.Fault{Field: "body", Problem: "is not a valid template: " + err.Error()}
+	fieldError := claim.FieldError{Field: "body", Problem: "is not a valid template: " + err.Error()}
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) && wrongType.Field != "" {
-		fault = claim.Fault{Field: wrongType.Field, Problem: "must not be a JSON " + wrongType.Value}
+		fieldError = claim.FieldError{Field: wrongType.Field, Problem: "must not be a JSON " + wrongType.Value}
 	} else if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		fault = claim.Fault{Field: strings.Trim(name, `"`), Problem: "is not a template member"}
+		fieldError = claim.FieldError{Field: strings.Trim(name, `"`), Problem: "is not a template member"}
 	}
-	return Source{}, invalid(fault)
+	return Source{}, invalid(fieldError)
 }
 
 // over fills the omitted members of s from the template beneath it. A body brings
@@ -91,11 +91,11 @@ const (
 	maxTags          = 20
 )
 
-// faults returns the faults of the source that can be found without parsing.
-func (s Source) faults() []claim.Fault {
-	var out []claim.Fault
+// fieldErrors returns the errors of the source that can be found without parsing.
+func (s Source) fieldErrors() []claim.FieldError {
+	var out []claim.FieldError
 	add := func(field, problem string, args ...any) {
-		out = append(out, claim.Fault{Field: field, Problem: fmt.Sprintf(problem, args...)})
+		out = append(out, claim.FieldError{Field: field, Problem: fmt.Sprintf(problem, args...)})
 	}
 	for _, part := range []struct {
 		field, text string
@@ -155,6 +155,6 @@ func (s Source) evidence() []string {
 	return slices.DeleteFunc(kinds, func(kind string) bool { return !slices.Contains(s.Evidence, kind) })
 }
 
-func invalid(faults ...claim.Fault) error {
-	return &claim.InvalidError{What: "template", Faults: faults}
+func invalid(fieldErrors ...claim.FieldError) error {
+	return &claim.InvalidError{What: "template", Errors: fieldErrors}
 }

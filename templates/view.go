@@ -65,7 +65,7 @@ type Shipment struct {
 // OtherClaim is another claim of the same order. It has no reference: a reference
 // identifies its claim's conversation, so no other conversation may contain it.
 type OtherClaim struct {
-	ClaimID      string `doc:"its id in the owner's system"`
+	ClaimID      string `doc:"its ID in the owner's system"`
 	Conversation string `doc:"the number of its conversation in Dixa; empty if it has none yet"`
 	State        Word   `doc:"its state"`
 }
@@ -75,7 +75,7 @@ type Customer struct {
 	Name      string `doc:"first and last name"`
 	FirstName string `doc:"first name"`
 	LastName  string `doc:"last name"`
-	Email     string `doc:"e-mail address"`
+	Email     string `doc:"email address"`
 	Phone     string `doc:"telephone number as provided"`
 }
 
@@ -87,7 +87,7 @@ type Order struct {
 
 // Internal is the data that the customer does not know or must not see.
 type Internal struct {
-	ClaimID  string          `doc:"the claim's id in the owner's system"`
+	ClaimID  string          `doc:"the claim's ID in the owner's system"`
 	ShopSlug string          `doc:"the shop's slug"`
 	Value    string          `doc:"the net value of the affected items, otherwise of the order; empty if there are no prices"`
 	Total    string          `doc:"the total of the order"`
@@ -138,8 +138,8 @@ func NewView(c *claim.Claim, in ViewInput) View {
 	words := wordsIn(in.Language)
 	v := View{Message: Message{
 		Reference: cmp.Or(in.Reference, claim.Ref{Shop: c.Shop, ID: c.ID}.Reference()), Language: in.Language, Shop: cmp.Or(in.ShopName, c.Shop),
-		Reason:      word(c.Reason, words.Reasons).capitalised(),
-		Flow:        word(c.FlowKey(), words.Reasons).capitalised(),
+		Reason:      word(c.Reason, words.Reasons).capitalized(),
+		Flow:        word(c.FlowKey(), words.Reasons).capitalized(),
 		Preference:  word(c.Preference, words.Preferences),
 		Phase:       word(c.ShipmentPhase(), words.Phases),
 		Description: c.Description,

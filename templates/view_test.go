@@ -81,8 +81,8 @@ func TestWords(t *testing.T) {
 	} {
 		require.Equal(t, want, word(value, wordsIn("en").Preferences), value)
 	}
-	require.Equal(t, Word{"smells_odd", "Smells odd"}, word("smells_odd", nil).capitalised())
-	require.Equal(t, Word{"übel", "Übel"}, word("übel", nil).capitalised())
+	require.Equal(t, Word{"smells_odd", "Smells odd"}, word("smells_odd", nil).capitalized())
+	require.Equal(t, Word{"übel", "Übel"}, word("übel", nil).capitalized())
 	require.Equal(t, wordsIn("de"), wordsIn("de-CH"))
 	require.Equal(t, wordsIn("en"), wordsIn("tlh"), "English is the fallback")
 }

@@ -70,8 +70,8 @@ func word(value string, table map[string]string) Word {
 	return Word{Key: key, Text: shorten(text, maxWord, "…")}
 }
 
-// capitalised returns the word with a capital first letter.
-func (w Word) capitalised() Word {
+// capitalized returns the word with a capital first letter.
+func (w Word) capitalized() Word {
 	r, n := utf8.DecodeRuneInString(w.Text)
 	if n > 0 {
 		w.Text = string(unicode.ToTitle(r)) + w.Text[n:]

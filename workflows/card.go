@@ -75,7 +75,7 @@ func Summary(ref claim.Ref, reason, orderNumber string) string {
 }
 
 // updateVisibility updates the search attributes and the card in the Temporal UI to the claim's
-// standing.
+// state.
 func (r *claimRun) updateVisibility(ctx workflow.Context) {
 	now := attributes{state: r.state.State, cause: r.state.Cause, conversation: r.state.ConversationID}
 	if now.state != claim.StateNeedsAttention {

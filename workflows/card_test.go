@@ -34,7 +34,7 @@ func TestCardShowsClaim(t *testing.T) {
 		require.Contains(t, card, "**Cause:** contact_endpoint_gone")
 		require.Contains(t, card, "**What to do:** "+claim.CauseContactEndpoint.Advice())
 		require.Contains(t, card, "**Last error:** because")
-		w.standing.SettingsVersion++
+		w.state.SettingsVersion++
 	})
 	w.at(2*time.Hour, func() {
 		card := w.card(t)
@@ -65,7 +65,7 @@ func TestCardShowsSlowAttempts(t *testing.T) {
 func TestCardOfPausedShopShowsResumeCommand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.standing.Paused = true
+	w.state.Paused = true
 	w.at(time.Hour, func() {
 		require.Contains(t, w.card(t), "`starter shop resume acme`")
 		w.abandon()
@@ -76,8 +76,8 @@ func TestCardOfPausedShopShowsResumeCommand(t *testing.T) {
 func TestCardShowsSharedToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.standing.Paused = true
-	w.standing.TokenShare = &claim.TokenShare{PerSecond: 1.25, RefusedAt: time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC)}
+	w.state.Paused = true
+	w.state.TokenShare = &claim.TokenShare{PerSecond: 1.25, RefusedAt: time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC)}
 	w.at(time.Hour, func() {
 		require.Contains(t, w.card(t), "**Dixa's request limit:** Dixa rate limits requests within Claimflow's own pace, last at 2026-11-27T09:00:00Z, because another program uses the token. About 1.2 requests per second remain")
 		w.abandon()
@@ -101,7 +101,7 @@ func TestSearchAttributesFollowClaim(t *testing.T) {
 		upserts = append(upserts, line)
 	})
 	w.fail["CreateConversation"] = once(park(claim.CauseContactEndpoint))
-	w.at(time.Hour, func() { w.standing.SettingsVersion++ })
+	w.at(time.Hour, func() { w.state.SettingsVersion++ })
 	w.at(2*time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{

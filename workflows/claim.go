@@ -25,8 +25,8 @@ var (
 )
 
 // Claim is the workflow of one claim. It opens the claim's conversation in Dixa and
-// runs as long as the claim lives. Its result is the state in which the claim came
-// to rest. It may be started again from there.
+// runs as long as the claim lives. Its result is the claim's final state. The
+// workflow may be started again from there.
 //
 // A signal-with-start of [claim.SignalNudge] starts and wakes it, under the id
 // [claim.Ref.WorkflowID].

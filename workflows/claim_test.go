@@ -23,11 +23,11 @@ import (
 
 var ref = claim.Ref{Shop: "acme", ID: "c-1"}
 
-// world fakes the store and Dixa. It holds the claim's standing, applies the workflow's
+// world fakes the store and Dixa. It holds the claim's workflow state, applies the workflow's
 // writes and records the calls.
 type world struct {
 	env      *testsuite.TestWorkflowEnvironment
-	standing claim.WorkflowState
+	state    claim.WorkflowState
 	resolved activities.ResolveResult
 	checked  activities.EvidenceResult
 	made     activities.Conversation
@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	w := &world{
 		env: suite.NewTestWorkflowEnvironment(),
-		standing: claim.WorkflowState{
+		state: claim.WorkflowState{
 			State: claim.StateReceived, Reason: "damaged", OrderNumber: "#10001",
 			Offered: true, ConnectionID: "con-1", SettingsVersion: 7,
 		},
@@ -61,7 +61,7 @@ func newWorld(t *testing.T) *world {
 	}
 	start := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 	w.env.SetStartTime(start)
-	w.standing.Deadline = start.Add(4 * time.Hour)
+	w.state.Deadline = start.Add(4 * time.Hour)
 	w.env.SetTestTimeout(20 * time.Second)
 	w.env.RegisterActivity(&activities.Claims{})
 	w.env.RegisterActivity(&activities.Tickets{})
@@ -75,40 +75,40 @@ func newWorld(t *testing.T) *world {
 		dixa     *activities.Dixa
 	)
 	w.env.OnActivity(claims.LoadClaim, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.WorkflowState, error) {
-		if w.standing.Next() == claim.ActionOpen {
+		if w.state.Next() == claim.ActionOpen {
 			w.move(claim.EventStart)
 		}
-		return w.standing, w.call("LoadClaim")
+		return w.state, w.call("LoadClaim")
 	})
 	w.env.OnActivity(claims.SyncStatus, mock.Anything, mock.Anything).Return(func(_ context.Context, c activities.StatusChange) (claim.WorkflowState, error) {
 		return w.sync(c)
 	})
 	w.env.OnActivity(claims.Follow, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.WorkflowState, error) {
 		if err := w.call("Follow"); err != nil {
-			return w.standing, err
+			return w.state, err
 		}
 		if len(w.unread) > 0 {
 			w.unread[0]()
 			w.unread = w.unread[1:]
-			w.standing.Cursor++
+			w.state.Cursor++
 		}
-		w.standing.Unread = len(w.unread) > 0
-		return w.standing, nil
+		w.state.Unread = len(w.unread) > 0
+		return w.state, nil
 	})
 	w.env.OnActivity(dixa.AskState, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.WorkflowState, error) {
 		if err := w.call("AskState"); err != nil {
 			return claim.WorkflowState{}, err
 		}
-		w.standing.DoubtAt = time.Time{}
-		return w.standing, nil
+		w.state.DoubtAt = time.Time{}
+		return w.state, nil
 	})
 	w.env.OnActivity(dixa.Instruct, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.WorkflowState, error) {
 		if err := w.call("Instruct"); err != nil {
 			return claim.WorkflowState{}, err
 		}
 		w.instructions--
-		w.standing.Instructed = w.instructions > 0
-		return w.standing, nil
+		w.state.Instructed = w.instructions > 0
+		return w.state, nil
 	})
 	w.env.OnActivity(tickets.ResolveTemplate, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.ResolveResult, error) {
 		return w.resolved, w.call("ResolveTemplate")
@@ -121,7 +121,7 @@ func newWorld(t *testing.T) *world {
 		made.LeftOut = w.checked.LeftOut
 		err := w.call("CreateConversation")
 		if err == nil {
-			w.standing.ConversationID = made.ID
+			w.state.ConversationID = made.ID
 		}
 		return made, err
 	})
@@ -140,18 +140,18 @@ func newWorld(t *testing.T) *world {
 func (w *world) sync(c activities.StatusChange) (claim.WorkflowState, error) {
 	name := "SyncStatus " + string(c.Event)
 	if w.refuseSync {
-		return w.standing, w.call(name)
+		return w.state, w.call(name)
 	}
 	if c.Event == claim.EventPark {
 		name += " " + string(c.Cause)
-		w.standing.Cause, w.standing.LastError, w.standing.ParkedVersion = c.Cause, c.LastError, c.SettingsVersion
+		w.state.Cause, w.state.LastError, w.state.ParkedVersion = c.Cause, c.LastError, c.SettingsVersion
 	}
 	if c.Fallback {
 		name += " fallback"
-		w.standing.FallbackUsed, w.standing.AwaitsRetry = true, true
+		w.state.FallbackUsed, w.state.AwaitsRetry = true, true
 	}
 	w.move(c.Event)
-	return w.standing, w.call(name)
+	return w.state, w.call(name)
 }
 
 func (w *world) call(name string) error {
@@ -166,11 +166,11 @@ func (w *world) call(name string) error {
 }
 
 func (w *world) move(e claim.Event) {
-	next, err := w.standing.State.Next(e)
+	next, err := w.state.State.Next(e)
 	if err != nil {
 		panic(err)
 	}
-	w.standing.State = next
+	w.state.State = next
 }
 
 // at changes the world after a delay and nudges the workflow.
@@ -184,7 +184,7 @@ func (w *world) at(after time.Duration, change func()) {
 // retry changes the claim's row as `starter claim retry` does.
 func (w *world) retry() {
 	w.move(claim.EventRetry)
-	w.standing.AwaitsRetry, w.standing.RetriedAt = false, w.env.Now()
+	w.state.AwaitsRetry, w.state.RetriedAt = false, w.env.Now()
 }
 
 // tell queues events from Dixa that apply the given claim events.
@@ -193,20 +193,20 @@ func (w *world) tell(events ...claim.Event) func() {
 		for _, e := range events {
 			w.unread = append(w.unread, func() {
 				w.move(e)
-				if w.standing.State == claim.StateClosed {
-					w.standing.SettleAt = w.env.Now().Add(30 * 24 * time.Hour)
+				if w.state.State == claim.StateClosed {
+					w.state.SettleAt = w.env.Now().Add(30 * 24 * time.Hour)
 				} else {
-					w.standing.SettleAt = time.Time{}
+					w.state.SettleAt = time.Time{}
 				}
 			})
 		}
-		w.standing.Unread = true
+		w.state.Unread = true
 	}
 }
 
 // instruct gives the claim n pending instructions.
 func (w *world) instruct(n int) func() {
-	return func() { w.instructions, w.standing.Instructed = n, true }
+	return func() { w.instructions, w.state.Instructed = n, true }
 }
 
 // abandon ends the run.
@@ -255,8 +255,8 @@ func TestClaimOpensAndRunsUntilAbandoned(t *testing.T) {
 func TestRunContinuesOpeningWithoutSecondCreate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.standing.State = claim.StateOpening
-	w.standing.ConversationID = 99
+	w.state.State = claim.StateOpening
+	w.state.ConversationID = 99
 	w.at(time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{"LoadClaim", "ResolveTemplate", "CompleteConversation", "SyncStatus opened", "Follow"}, w.calls)
@@ -291,6 +291,20 @@ func TestStepsBecomeRemoteWhileStoreIsDown(t *testing.T) {
 	}
 }
 
+func TestStepThatPanicsLeavesTheWorkflowTask(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fail["LoadClaim"] = func(attempt int) error {
+		if attempt <= 3 {
+			panic("a defect that a later deployment fixes")
+		}
+		return nil
+	}
+	w.at(time.Hour, w.abandon)
+	w.run(t)
+	require.Contains(t, w.calls, "SyncStatus opened")
+}
+
 // A local attempt that hangs ends before the workflow task times out.
 func TestLocalAttemptsAreShort(t *testing.T) {
 	t.Parallel()
@@ -312,7 +326,7 @@ func TestLocalAttemptsAreShort(t *testing.T) {
 func TestClaimIsSkippedIfIntegrationIsOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.standing.Offered = false
+	w.state.Offered = false
 	require.Equal(t, claim.StateSkipped, w.run(t))
 	require.Equal(t, []string{"LoadClaim", "SyncStatus skip"}, w.calls)
 }
@@ -320,10 +334,10 @@ func TestClaimIsSkippedIfIntegrationIsOff(t *testing.T) {
 func TestPausedShopSuspendsDeadline(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.standing.Paused = true
+	w.state.Paused = true
 	w.at(48*time.Hour, func() {
-		w.standing.Paused = false
-		w.standing.Deadline = w.env.Now().Add(4 * time.Hour)
+		w.state.Paused = false
+		w.state.Deadline = w.env.Now().Add(4 * time.Hour)
 	})
 	w.at(49*time.Hour, w.abandon)
 	w.run(t)
@@ -336,7 +350,7 @@ func TestParkedClaimResumesWithNewSettings(t *testing.T) {
 	w := newWorld(t)
 	w.fail["CreateConversation"] = once(park(claim.CauseContactEndpoint))
 	w.at(time.Hour, func() {}) // a nudge alone changes nothing
-	w.at(2*time.Hour, func() { w.standing.SettingsVersion++ })
+	w.at(2*time.Hour, func() { w.state.SettingsVersion++ })
 	w.at(3*time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{
@@ -352,7 +366,7 @@ func TestParkingRereadsSettings(t *testing.T) {
 	w := newWorld(t)
 	w.fail["CreateConversation"] = func(attempt int) error {
 		if attempt == 1 {
-			w.standing.SettingsVersion++ // saved while the claim is opening
+			w.state.SettingsVersion++ // saved while the claim is opening
 			return park(claim.CauseContactEndpoint)
 		}
 		return nil
@@ -366,11 +380,11 @@ func TestFallbackIsRaisedOnceAndOnlyRetryOpensClaim(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = once(park(claim.CauseCustomer))
-	w.at(5*time.Hour, func() { w.standing.SettingsVersion++ })
+	w.at(5*time.Hour, func() { w.state.SettingsVersion++ })
 	w.at(6*time.Hour, func() {
-		require.True(t, w.standing.FallbackUsed)
+		require.True(t, w.state.FallbackUsed)
 		require.NotContains(t, w.calls, "CreateConversation", "after the fallback, only a retry may create the conversation")
-		w.standing.Deadline = w.env.Now().Add(4 * time.Hour)
+		w.state.Deadline = w.env.Now().Add(4 * time.Hour)
 		w.retry()
 	})
 	w.at(7*time.Hour, w.abandon)
@@ -397,8 +411,8 @@ func TestClaimWithoutContactRaisesFallbackImmediately(t *testing.T) {
 func TestClaimWithoutConnectionIsParked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.standing.ConnectionID = ""
-	w.at(time.Hour, func() { w.standing.ConnectionID, w.standing.SettingsVersion = "con-2", 8 })
+	w.state.ConnectionID = ""
+	w.at(time.Hour, func() { w.state.ConnectionID, w.state.SettingsVersion = "con-2", 8 })
 	w.at(2*time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{"LoadClaim", "SyncStatus park not_connected", "LoadClaim", "ResolveTemplate"}, w.calls[:4])
@@ -454,9 +468,9 @@ func TestErrorsAfterCreateDoNotRaiseFallback(t *testing.T) {
 func TestClaimPastDeadlineIsNotSent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.standing.Deadline = w.env.Now().Add(-time.Minute)
+	w.state.Deadline = w.env.Now().Add(-time.Minute)
 	w.at(time.Hour, func() {
-		w.standing.Deadline = w.env.Now().Add(4 * time.Hour)
+		w.state.Deadline = w.env.Now().Add(4 * time.Hour)
 		w.retry()
 	})
 	w.at(2*time.Hour, w.abandon)
@@ -468,8 +482,8 @@ func TestClaimPastDeadlineIsNotSent(t *testing.T) {
 func TestUnansweredCreatePastDeadlineIsSearched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.standing.State, w.standing.Unanswered = claim.StateOpening, true
-	w.standing.Deadline = w.env.Now().Add(-time.Minute)
+	w.state.State, w.state.Unanswered = claim.StateOpening, true
+	w.state.Deadline = w.env.Now().Add(-time.Minute)
 	w.at(time.Hour, w.abandon)
 	w.run(t)
 	require.Contains(t, w.calls, "SyncStatus opened")
@@ -479,8 +493,8 @@ func TestUnansweredCreatePastDeadlineIsSearched(t *testing.T) {
 func TestStepsAfterCreateIgnoreDeadline(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.standing.State, w.standing.ConversationID = claim.StateNeedsAttention, 99
-	w.standing.ParkedVersion, w.standing.Deadline = 6, w.env.Now().Add(-24*time.Hour)
+	w.state.State, w.state.ConversationID = claim.StateNeedsAttention, 99
+	w.state.ParkedVersion, w.state.Deadline = 6, w.env.Now().Add(-24*time.Hour)
 	w.fail["CompleteConversation"] = func(attempt int) error {
 		if attempt <= 12 {
 			return unavailable
@@ -492,14 +506,14 @@ func TestStepsAfterCreateIgnoreDeadline(t *testing.T) {
 	require.Contains(t, w.calls, "SyncStatus opened", "%v", w.calls)
 }
 
-func TestCancelledWorkflowEnds(t *testing.T) {
+func TestCanceledWorkflowEnds(t *testing.T) {
 	t.Parallel()
 	for name, arrange := range map[string]func(*world){
 		"following": func(*world) {},
 		"parked": func(w *world) {
 			w.fail["CreateConversation"] = always(park(claim.CauseRefused))
 		},
-		"paused":       func(w *world) { w.standing.Paused = true },
+		"paused":       func(w *world) { w.state.Paused = true },
 		"Dixa is down": func(w *world) { w.fail["CreateConversation"] = downFromNow() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -520,7 +534,7 @@ func TestNewSettingsResumeClaimWithRejectedRouting(t *testing.T) {
 	w := newWorld(t)
 	w.resolved.Assign = true
 	w.fail["CompleteConversation"] = once(park(claim.CauseRouting))
-	w.at(time.Hour, func() { w.standing.SettingsVersion++ })
+	w.at(time.Hour, func() { w.state.SettingsVersion++ })
 	w.at(2*time.Hour, w.abandon)
 	w.run(t)
 	require.Equal(t, []string{
@@ -556,8 +570,8 @@ func TestInternalErrorParksClaimWithItsMessage(t *testing.T) {
 	w := newWorld(t)
 	w.fail["ResolveTemplate"] = once(temporal.NewNonRetryableApplicationError("the draft cannot be decoded", claim.ErrorInternal, nil))
 	w.at(time.Hour, func() {
-		require.Equal(t, claim.CauseUnexpected, w.standing.Cause)
-		require.Equal(t, "the draft cannot be decoded", w.standing.LastError)
+		require.Equal(t, claim.CauseUnexpected, w.state.Cause)
+		require.Equal(t, "the draft cannot be decoded", w.state.LastError)
 		w.retry()
 	})
 	w.at(2*time.Hour, w.abandon)
@@ -568,11 +582,11 @@ func TestInternalErrorParksClaimWithItsMessage(t *testing.T) {
 func TestNudgeAtEndRestartsClaim(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.standing.Offered = false
+	w.state.Offered = false
 	w.fail["SyncStatus skip"] = func(int) error {
 		// Simulate `starter shop open-skipped` right after the skip.
-		w.standing.Offered = true
-		w.standing.State = claim.StateReceived
+		w.state.Offered = true
+		w.state.State = claim.StateReceived
 		w.env.SignalWorkflow(claim.SignalNudge, nil)
 		return nil
 	}

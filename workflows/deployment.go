@@ -3,8 +3,8 @@ package workflows
 import "go.temporal.io/sdk/workflow"
 
 // Deployment binds the namespace it runs in to one store, whose id is in its memo
-// ([claim.DeploymentMemoStore]). It does nothing until someone cancels or terminates
-// it, which releases the namespace.
+// ([claim.DeploymentMemoStore]). It runs until it is canceled or terminated, which
+// releases the namespace.
 func Deployment(ctx workflow.Context) error {
 	ctx.Done().Receive(ctx, nil)
 	return ctx.Err()

@@ -41,7 +41,7 @@ func TestReopenedClaimIsNotSettled(t *testing.T) {
 	w.at(time.Hour, w.tell(claim.EventClose))
 	w.at(29*day, w.tell(claim.EventReopen))
 	w.at(40*day, func() {
-		require.Equal(t, claim.StateOpen, w.standing.State)
+		require.Equal(t, claim.StateOpen, w.state.State)
 		w.tell(claim.EventPending, claim.EventClose)()
 	})
 	require.Equal(t, claim.StateSettled, w.run(t))
@@ -52,13 +52,13 @@ func TestReopenedClaimIsNotSettled(t *testing.T) {
 func TestSettledClaimAppliesLaterEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.standing.State, w.standing.ConversationID = claim.StateSettled, 4711
+	w.state.State, w.state.ConversationID = claim.StateSettled, 4711
 	w.tell(claim.EventSettle)() // a message in a settled conversation
 	require.Equal(t, claim.StateSettled, w.run(t))
 	require.Equal(t, []string{"LoadClaim", "Follow"}, w.calls)
 
 	w = newWorld(t)
-	w.standing.State, w.standing.ConversationID = claim.StateSettled, 4711
+	w.state.State, w.state.ConversationID = claim.StateSettled, 4711
 	w.tell(claim.EventReopen)()
 	w.at(time.Hour, w.tell(claim.EventClose))
 	require.Equal(t, claim.StateSettled, w.run(t))
@@ -68,10 +68,10 @@ func TestSettledClaimAppliesLaterEvents(t *testing.T) {
 func TestParkedClaimAppliesEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.standing.ConversationID = 4711
-	w.standing.State = claim.StateOpening
+	w.state.ConversationID = 4711
+	w.state.State = claim.StateOpening
 	w.fail["CompleteConversation"] = once(park(claim.CauseConnection))
-	w.at(time.Hour, func() { w.unread = append(w.unread, func() {}); w.standing.Unread = true })
+	w.at(time.Hour, func() { w.unread = append(w.unread, func() {}); w.state.Unread = true })
 	w.at(2*time.Hour, w.abandon)
 	require.Equal(t, claim.StateAbandoned, w.run(t))
 	require.Contains(t, w.calls, "Follow")
@@ -112,8 +112,8 @@ func TestUnsendableInstructionParksClaimAndWaits(t *testing.T) {
 	w.fail["Instruct"] = once(park(claim.CauseConnection))
 	w.at(time.Hour, w.instruct(1))
 	w.at(2*time.Hour, func() {
-		require.Equal(t, claim.StateNeedsAttention, w.standing.State)
-		w.standing.SettingsVersion++
+		require.Equal(t, claim.StateNeedsAttention, w.state.State)
+		w.state.SettingsVersion++
 	})
 	w.at(3*time.Hour, w.abandon)
 	w.run(t)
@@ -151,12 +151,12 @@ func TestDoubtfulStateIsRequestedFromDixa(t *testing.T) {
 					at := w.env.Now()
 					w.tell(event)()
 					taken := w.unread[0]
-					w.unread[0] = func() { taken(); w.standing.DoubtAt = at }
+					w.unread[0] = func() { taken(); w.state.DoubtAt = at }
 				}
 			}
 			w.at(time.Hour, doubt(claim.EventClose))
 			w.at(2*time.Hour, doubt(claim.EventReopen))
-			w.at(3*time.Hour, func() { w.standing.DoubtAt = time.Time{}; w.tell(claim.EventClose)() })
+			w.at(3*time.Hour, func() { w.state.DoubtAt = time.Time{}; w.tell(claim.EventClose)() })
 			require.Equal(t, claim.StateSettled, w.run(t))
 			calls := []string{"Follow", "AskState", "Follow", "AskState", "Follow", "SyncStatus settle"}
 			if fails { // calls contains only successful calls
@@ -176,9 +176,9 @@ func TestPromptEventResolvesDoubtWithoutRequest(t *testing.T) {
 		at := w.env.Now()
 		w.tell(claim.EventClose)()
 		taken := w.unread[0]
-		w.unread[0] = func() { taken(); w.standing.DoubtAt = at }
+		w.unread[0] = func() { taken(); w.state.DoubtAt = at }
 	})
-	w.at(time.Hour+time.Second, func() { w.standing.DoubtAt = time.Time{}; w.tell(claim.EventReopen)() })
+	w.at(time.Hour+time.Second, func() { w.state.DoubtAt = time.Time{}; w.tell(claim.EventReopen)() })
 	w.at(2*time.Hour, w.tell(claim.EventClose))
 	require.Equal(t, claim.StateSettled, w.run(t))
 	require.Zero(t, w.attempts["AskState"])

@@ -66,7 +66,7 @@ func TestReplayDetectsNondeterminism(t *testing.T) {
 func TestRecordedHistoriesContainNoPersonalData(t *testing.T) {
 	t.Parallel()
 	personal := map[string]*regexp.Regexp{
-		"an e-mail address":  regexp.MustCompile(`[\w.+-]+@[\w-]+\.[\w.]+`),
+		"an email address":   regexp.MustCompile(`[\w.+-]+@[\w-]+\.[\w.]+`),
 		"the URL of a photo": regexp.MustCompile(`https?://\S+\.(jpe?g|png|pdf)`),
 		"a field of a claim": regexp.MustCompile(`first_name|last_name|description|street|phone|image_urls`),
 		"a token":            regexp.MustCompile(`(?i)\btoken["\s:=]+\S{8}|cfk_\w`),

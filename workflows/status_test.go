@@ -31,7 +31,7 @@ func TestStatusQuery(t *testing.T) {
 		require.Equal(t, "an operator: see the cause", s.WaitingFor)
 		require.Equal(t, "because", s.LastError)
 		require.Zero(t, s.ConversationID)
-		w.standing.SettingsVersion++
+		w.state.SettingsVersion++
 	})
 	w.at(2*time.Hour, func() {
 		s := w.status(t)

@@ -13,12 +13,13 @@ import (
 )
 
 // localFirst runs an activity as a local activity, which costs one event of the
-// history. If that fails for a reason that may pass, the activity runs as a remote
-// one, so that its retries do not hold the workflow task open.
+// history. If that fails, even by a panic, the activity runs as a remote one, so that
+// its retries do not hold the workflow task open.
 func localFirst(ctx workflow.Context, local workflow.LocalActivityOptions, remote workflow.ActivityOptions, activity, in, out any) error {
 	at := workflow.WithLocalActivityOptions(ctx, local)
 	err := workflow.ExecuteLocalActivity(at, activity, in).Get(at, out)
-	if !transient(err) || ctx.Err() != nil {
+	var final *temporal.ApplicationError
+	if err == nil || ctx.Err() != nil || errors.As(err, &final) && final.NonRetryable() {
 		return err
 	}
 	at = workflow.WithActivityOptions(ctx, remote)
@@ -108,7 +109,7 @@ func (r *claimRun) refreshState(ctx workflow.Context) error {
 	}
 }
 
-// instruct carries out the oldest instruction. An instruction that Dixa refuses is
+// instruct carries out the oldest instruction. An instruction that Dixa rejects is
 // finished. One that cannot be sent parks the claim.
 func (r *claimRun) instruct(ctx workflow.Context) error {
 	var now claim.WorkflowState
@@ -171,7 +172,7 @@ func (r *claimRun) completeConversation(ctx workflow.Context) error {
 	return nil
 }
 
-// did records a completed step until the standing is read again.
+// did records a completed step until the workflow state is read again.
 func (r *claimRun) did(step string) {
 	if !r.state.HasDone(step) {
 		r.state.Done = append(r.state.Done, step)

@@ -212,5 +212,5 @@ func TestRecordedSweepReplays(t *testing.T) {
 
 	document, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.NotContains(t, string(document), "@", "the history must not contain e-mail addresses or host names")
+	require.NotContains(t, string(document), "@", "the history must not contain email addresses or host names")
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes Claimflow's namespace and the search attributes by which operators find
-# claims. Safe to run again. TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE say where.
+# Creates Claimflow's namespace and the search attributes that operators use to
+# find claims. Safe to run again. Uses TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE.
 set -eu
 
 # A claim's workflow may run for months; this is how long a closed run is kept.
@@ -10,7 +10,7 @@ if ! temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" >/de
   temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention "$retention"
 fi
 
-# The server sees a new namespace after some seconds.
+# A new namespace becomes visible after a few seconds.
 attempt=0
 until temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" \
   --name ClaimShop --type Keyword \
@@ -22,7 +22,7 @@ until temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE
   --name ClaimConversation --type Keyword; do
   attempt=$((attempt + 1))
   if [ "$attempt" -ge 15 ]; then
-    echo "The search attributes could not be made." >&2
+    echo "The search attributes could not be created." >&2
     exit 1
   fi
   sleep 2

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes Temporal's two databases and brings their schema to the version of the
-# image it runs in. Safe to run again, and needed after every upgrade, before
-# the new server starts. SQL_PLUGIN, SQL_HOST, SQL_PORT, SQL_USER and
-# SQL_PASSWORD say where.
+# Creates Temporal's two databases and migrates their schema to the version of
+# the image it runs in. Safe to run again, and needed after every upgrade, before
+# the new server starts. Uses SQL_PLUGIN, SQL_HOST, SQL_PORT, SQL_USER and
+# SQL_PASSWORD.
 set -eu
 
 schema() {

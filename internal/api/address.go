@@ -17,7 +17,7 @@ import (
 func validatePath(ctx huma.Context) error {
 	for _, part := range ctx.Operation().Parameters {
 		if part.In == "path" && !named(part.Name, ctx.Param(part.Name)) {
-			return newProblem(http.StatusNotFound, "", "The "+part.Name+" in the address is invalid, so it does not exist.")
+			return newProblem(http.StatusNotFound, "", "The "+part.Name+" in the URL is invalid.")
 		}
 	}
 	address := ctx.URL()
@@ -25,14 +25,14 @@ func validatePath(ctx huma.Context) error {
 	if err != nil {
 		return invalid("address", "query", "must have the form name=value&name=value with percent-encoding")
 	}
-	faults := &claim.InvalidError{What: "address"}
+	invalid := &claim.InvalidError{What: "address"}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		if slices.ContainsFunc(query[name], func(v string) bool { return !claim.IsText(v) }) {
-			faults.Faults = append(faults.Faults, claim.Fault{Field: name, Problem: "must be valid UTF-8 without null bytes"})
+			invalid.Errors = append(invalid.Errors, claim.FieldError{Field: name, Problem: "must be valid UTF-8 without null bytes"})
 		}
 	}
-	if len(faults.Faults) > 0 {
-		return faults
+	if len(invalid.Errors) > 0 {
+		return invalid
 	}
 	return nil
 }

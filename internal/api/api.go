@@ -41,8 +41,8 @@ type Options struct {
 	// WebhookMaxAge is the maximum age of the signature of a Dixa event. Defaults to
 	// 72 h, because event ids prevent replays.
 	WebhookMaxAge time.Duration
-	// WebhookPatience is how long a Dixa event may take to arrive. Defaults to 10 s.
-	WebhookPatience time.Duration
+	// WebhookReadTimeout is how long a Dixa event may take to arrive. Defaults to 10 s.
+	WebhookReadTimeout time.Duration
 	// Kick is called after every change, so that claims start at once instead of in
 	// the dispatcher's next round. Optional.
 	Kick func()
@@ -53,7 +53,7 @@ type Options struct {
 	// log. Optional.
 	Temporal func(context.Context) (state string, err error)
 	// Sweep starts a sweep of a connection in the background. If nil, sweep requests
-	// are refused.
+	// are rejected.
 	Sweep func(ctx context.Context, connectionID string) error
 	// Metrics serves /metrics. Optional.
 	Metrics http.Handler
@@ -68,12 +68,12 @@ type Options struct {
 	// AllowPrivateEndpoints allows endpoints on this machine and in private
 	// networks.
 	AllowPrivateEndpoints bool
-	// Files fetches the files of messages. If nil, file requests are refused.
+	// Files fetches the files of messages. If nil, file requests are rejected.
 	Files *files.Files
 	// AllowLoopback allows replies with attachments on this machine, also over plain
 	// http. For development only.
 	AllowLoopback bool
-	// Mails reports whether a mail server is configured, which e-mail endpoints
+	// Mails reports whether a mail server is configured, which email endpoints
 	// need.
 	Mails bool
 	// Version is the build's version, for /openapi.json.

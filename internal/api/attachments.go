@@ -37,7 +37,7 @@ func attachmentAnswers(r *route) {
 
 func (a *api) getAttachment(ctx context.Context, in *attachmentInput) (*attachmentOutput, error) {
 	if a.Files == nil {
-		return nil, newProblem(http.StatusBadGateway, client.CodeDixaUnreachable, "This service cannot fetch the files of messages.")
+		return nil, newProblem(http.StatusBadGateway, client.CodeDixaUnreachable, "Downloads of message files are not configured on this service.")
 	}
 	file, err := a.Files.Open(ctx, in.ref(), in.Message, in.Attachment)
 	var refused *files.FetchError

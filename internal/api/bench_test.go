@@ -120,7 +120,7 @@ func (b *bench) connected(slug string) {
 
 func (b *bench) settings(slug, patch string) {
 	b.t.Helper()
-	_, err := b.client.ChangeSettings(b.t.Context(), slug, json.RawMessage(patch))
+	_, err := b.client.UpdateSettings(b.t.Context(), slug, json.RawMessage(patch))
 	require.NoError(b.t, err)
 }
 
@@ -171,7 +171,7 @@ func (b *bench) send(method, path, secret, body string, headers ...string) *repl
 	return &reply{Response: resp, text: string(data)}
 }
 
-// refusal returns the *client.Error of a refused call.
+// refusal returns the *client.Error of a rejected call.
 func refusal(t *testing.T, err error, status int, code string) *client.Error {
 	t.Helper()
 	var e *client.Error

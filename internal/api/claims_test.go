@@ -104,7 +104,7 @@ func TestDifferentContentNamesTheFields(t *testing.T) {
 	require.Equal(t, "10001", kept.OrderNumber)
 }
 
-func TestInvalidClaimListsEveryFault(t *testing.T) {
+func TestInvalidClaimListsEveryError(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -118,7 +118,7 @@ func TestInvalidClaimListsEveryFault(t *testing.T) {
 	require.Equal(t, client.CodeInvalid, p.Code)
 	require.Subset(t, fields(p), []string{
 		"claim_id", "shop_slug", "reason", "selected_items[0].quantity", "selected_items[1].sku", "customer.email", "order.currency",
-	}, "every fault at once: %v", p.Errors)
+	}, "every error at once: %v", p.Errors)
 	for _, e := range p.Errors {
 		require.NotEmpty(t, e.Message)
 		require.NotContains(t, e.Message, "secret-customer")

@@ -32,15 +32,15 @@ type newEndpointInput struct {
 func (a *api) addEndpoint(ctx context.Context, in *newEndpointInput) (*body[client.EndpointWithSecret], error) {
 	e := in.Body
 	e.Kind = cmp.Or(e.Kind, claim.EndpointWebhook)
-	faults := &claim.InvalidError{What: "endpoint"}
-	a.checkEndpointAddress(ctx, e.Kind, &e.URL, faults)
-	checkEventTypes(e.Kind, e.EventTypes, faults)
-	checkKarla(e, faults)
+	invalid := &claim.InvalidError{What: "endpoint"}
+	a.checkEndpointAddress(ctx, e.Kind, &e.URL, invalid)
+	checkEventTypes(e.Kind, e.EventTypes, invalid)
+	checkKarla(e, invalid)
 	if e.Kind == claim.EndpointEmail && !a.Mails {
-		faults.Faults = append(faults.Faults, claim.Fault{Field: "kind", Problem: "cannot be email: no mail server is configured; set CLAIMFLOW_SMTP_URL for `starter serve`"})
+		invalid.Errors = append(invalid.Errors, claim.FieldError{Field: "kind", Problem: "cannot be email: no mail server is configured; set CLAIMFLOW_SMTP_URL for `starter serve`"})
 	}
-	if len(faults.Faults) > 0 {
-		return nil, faults
+	if len(invalid.Errors) > 0 {
+		return nil, invalid
 	}
 	e.EventTypes = unique(e.EventTypes)
 	added, secret, err := a.Store.Endpoints.Create(ctx, in.Shop, e)
@@ -50,9 +50,9 @@ func (a *api) addEndpoint(ctx context.Context, in *newEndpointInput) (*body[clie
 	return ok(client.EndpointWithSecret{Endpoint: added, Secret: secret}, err)
 }
 
-// checkEndpointAddress validates an endpoint's address and normalizes an e-mail
+// checkEndpointAddress validates an endpoint's address and normalizes an email
 // address.
-func (a *api) checkEndpointAddress(ctx context.Context, kind claim.EndpointKind, address *string, faults *claim.InvalidError) {
+func (a *api) checkEndpointAddress(ctx context.Context, kind claim.EndpointKind, address *string, invalid *claim.InvalidError) {
 	var err error
 	if kind == claim.EndpointEmail {
 		var person string
@@ -63,32 +63,32 @@ func (a *api) checkEndpointAddress(ctx context.Context, kind claim.EndpointKind,
 		err = a.endpoints.Check(ctx, *address)
 	}
 	if err != nil {
-		faults.Faults = append(faults.Faults, claim.Fault{Field: "url", Problem: err.Error()})
+		invalid.Errors = append(invalid.Errors, claim.FieldError{Field: "url", Problem: err.Error()})
 	}
 }
 
-func checkEventTypes(kind claim.EndpointKind, types []string, faults *claim.InvalidError) {
+func checkEventTypes(kind claim.EndpointKind, types []string, invalid *claim.InvalidError) {
 	for i, t := range types {
 		field := fmt.Sprintf("event_types[%d]", i)
 		switch {
 		case !slices.Contains(claim.OutboundTypes(), t):
-			faults.Faults = append(faults.Faults, claim.Fault{Field: field, Problem: "must be one of " + strings.Join(claim.OutboundTypes(), ", ")})
+			invalid.Errors = append(invalid.Errors, claim.FieldError{Field: field, Problem: "must be one of " + strings.Join(claim.OutboundTypes(), ", ")})
 		case !kind.Wants(types, t):
-			faults.Faults = append(faults.Faults, claim.Fault{Field: field, Problem: "must be a claim event, because Karla receives no other events"})
+			invalid.Errors = append(invalid.Errors, claim.FieldError{Field: field, Problem: "must be a claim event, because Karla receives no other events"})
 		}
 	}
 }
 
-func checkKarla(e claim.NewEndpoint, faults *claim.InvalidError) {
+func checkKarla(e claim.NewEndpoint, invalid *claim.InvalidError) {
 	for _, member := range []struct {
 		field, value string
 		required     bool
 	}{{"user", e.User, true}, {"password", e.Password, true}, {"karla_shop", e.KarlaShop, false}} {
 		switch {
 		case e.Kind == claim.EndpointKarla && member.required && member.value == "":
-			faults.Faults = append(faults.Faults, claim.Fault{Field: member.field, Problem: "is required for kind karla"})
+			invalid.Errors = append(invalid.Errors, claim.FieldError{Field: member.field, Problem: "is required for kind karla"})
 		case e.Kind != claim.EndpointKarla && member.value != "":
-			faults.Faults = append(faults.Faults, claim.Fault{Field: member.field, Problem: "is valid only for kind karla"})
+			invalid.Errors = append(invalid.Errors, claim.FieldError{Field: member.field, Problem: "is valid only for kind karla"})
 		}
 	}
 }
@@ -112,25 +112,25 @@ type patchEndpointInput struct {
 	Body client.EndpointPatch
 }
 
-func (a *api) patchEndpoint(ctx context.Context, in *patchEndpointInput) (*body[client.Endpoint], error) {
+func (a *api) updateEndpoint(ctx context.Context, in *patchEndpointInput) (*body[client.Endpoint], error) {
 	e, err := a.Store.Endpoints.Get(ctx, in.Shop, in.Endpoint)
 	if err != nil {
 		return nil, err
 	}
 	p := in.Body
-	faults := &claim.InvalidError{What: "endpoint"}
+	invalid := &claim.InvalidError{What: "endpoint"}
 	if p.EventTypes != nil {
 		types := unique(*p.EventTypes)
 		p.EventTypes = &types
-		checkEventTypes(e.Kind, types, faults)
+		checkEventTypes(e.Kind, types, invalid)
 		recordChange(ctx, "event_types", strings.Join(types, ", "))
 	}
 	if p.URL != nil {
-		a.checkEndpointAddress(ctx, e.Kind, p.URL, faults)
+		a.checkEndpointAddress(ctx, e.Kind, p.URL, invalid)
 		recordChange(ctx, "url", "changed")
 	}
-	if len(faults.Faults) > 0 {
-		return nil, faults
+	if len(invalid.Errors) > 0 {
+		return nil, invalid
 	}
 	if p.User != nil || p.Password != nil || p.KarlaShop != nil {
 		recordChange(ctx, "karla", "changed")
@@ -200,5 +200,5 @@ func (a *api) noListenerWarning(ctx context.Context, shop string) ([]string, err
 	if err != nil || heard {
 		return nil, err
 	}
-	return []string{"No endpoint reports claims of this shop that need attention: neither the shop nor the platform has an active webhook or e-mail endpoint for these events. Add one with `starter endpoint add --shop " + shop + " URL`."}, nil
+	return []string{"No endpoint reports claims of this shop that need attention: neither the shop nor the platform has an active webhook or email endpoint for these events. Add one with `starter endpoint add --shop " + shop + " URL`."}, nil
 }

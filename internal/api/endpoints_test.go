@@ -33,7 +33,7 @@ func TestEndpointsOfShopAndPlatform(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []client.Endpoint{added.Endpoint}, list)
 		none, paused := []string{}, claim.EndpointPaused
-		changed, err := b.client.PatchEndpoint(t.Context(), shop, added.ID, client.EndpointPatch{EventTypes: &none, State: &paused})
+		changed, err := b.client.UpdateEndpoint(t.Context(), shop, added.ID, client.EndpointPatch{EventTypes: &none, State: &paused})
 		require.NoError(t, err)
 		require.Empty(t, changed.EventTypes)
 		require.Equal(t, claim.EndpointPaused, changed.State)
@@ -83,7 +83,7 @@ func TestInvalidEndpointIsRefused(t *testing.T) {
 	added, err := b.client.AddEndpoint(t.Context(), "acme", client.NewEndpoint{URL: hook})
 	require.NoError(t, err)
 	private := "https://192.168.1.1/"
-	_, err = b.client.PatchEndpoint(t.Context(), "acme", added.ID, client.EndpointPatch{URL: &private})
+	_, err = b.client.UpdateEndpoint(t.Context(), "acme", added.ID, client.EndpointPatch{URL: &private})
 	_ = refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
 
 	// A shop's key sees neither the platform's endpoints nor another shop's.
@@ -188,7 +188,7 @@ func TestKarlaAndEmailEndpoints(t *testing.T) {
 	require.Len(t, shop.Warnings, 1, "a Karla endpoint must not count")
 
 	user, other, none := "another-user", "another-password", ""
-	changed, err := b.client.PatchEndpoint(t.Context(), "acme", added.ID, client.EndpointPatch{User: &user, Password: &other, KarlaShop: &none})
+	changed, err := b.client.UpdateEndpoint(t.Context(), "acme", added.ID, client.EndpointPatch{User: &user, Password: &other, KarlaShop: &none})
 	require.NoError(t, err)
 	require.Empty(t, changed.KarlaShop)
 	_, err = b.client.RotateEndpoint(t.Context(), "acme", added.ID, 1)
@@ -198,11 +198,11 @@ func TestKarlaAndEmailEndpoints(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, staff.Secret)
 	require.Equal(t, "mailto:staff@acme.example", staff.URL)
-	_, err = b.client.PatchEndpoint(t.Context(), "acme", staff.ID, client.EndpointPatch{Password: &other})
+	_, err = b.client.UpdateEndpoint(t.Context(), "acme", staff.ID, client.EndpointPatch{Password: &other})
 	_ = refusal(t, err, http.StatusConflict, client.CodeConflict)
 	shop, err = b.client.Enable(t.Context(), "acme")
 	require.NoError(t, err)
-	require.Empty(t, shop.Warnings, "an e-mail endpoint must count")
+	require.Empty(t, shop.Warnings, "an email endpoint must count")
 
 	shown := b.send("GET", "/v1/shops/acme/endpoints", b.secret, "").text + b.send("GET", "/v1/audit-log", b.secret, "").text + b.log.String()
 	for _, secret := range []string{password, other, user, "a-user-at-karla"} {
@@ -220,7 +220,7 @@ func TestKarlaAndEmailEndpoints(t *testing.T) {
 			[]string{"event_types[0]"},
 		},
 		"a webhook with a password": {client.NewEndpoint{URL: hook, Password: "p"}, []string{"password"}},
-		"no e-mail address":         {client.NewEndpoint{Kind: client.EndpointEmail, URL: hook}, []string{"url"}},
+		"no email address":          {client.NewEndpoint{Kind: client.EndpointEmail, URL: hook}, []string{"url"}},
 		"unknown":                   {client.NewEndpoint{Kind: "fax", URL: hook}, []string{"kind"}},
 	} {
 		_, err := b.client.AddEndpoint(t.Context(), "acme", test.e)

@@ -78,9 +78,9 @@ func (a *api) sendMessage(ctx context.Context, in *sendInput) (*body[claim.Instr
 	if err != nil {
 		return nil, err
 	}
-	m, faults := a.readMessage(in, settings.Effective)
-	if len(faults) > 0 {
-		return nil, &claim.InvalidError{What: "message", Faults: faults}
+	m, fieldErrors := a.readMessage(in, settings.Effective)
+	if len(fieldErrors) > 0 {
+		return nil, &claim.InvalidError{What: "message", Errors: fieldErrors}
 	}
 	if record.State == claim.StateAbandoned || record.State == claim.StateSkipped {
 		return nil, &store.ConflictError{Problem: fmt.Sprintf("claim %s is %s and accepts no messages; retry the claim first", in.ref(), record.State)}
@@ -115,11 +115,13 @@ func (a *api) attachable(address string) bool {
 	return u.Scheme == "https"
 }
 
-// readMessage decodes a message and returns all of its faults.
-func (a *api) readMessage(in *sendInput, s claim.Settings) (client.NewMessage, []claim.Fault) {
+// readMessage decodes a message and returns all of its errors.
+func (a *api) readMessage(in *sendInput, s claim.Settings) (client.NewMessage, []claim.FieldError) {
 	var m client.NewMessage
-	var faults []claim.Fault
-	wrong := func(field, problem string) { faults = append(faults, claim.Fault{Field: field, Problem: problem}) }
+	var fieldErrors []claim.FieldError
+	wrong := func(field, problem string) {
+		fieldErrors = append(fieldErrors, claim.FieldError{Field: field, Problem: problem})
+	}
 	if len(in.Key) == 0 || len(in.Key) > 200 || strings.ContainsFunc(in.Key, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' }) {
 		wrong("Idempotency-Key", "must be 1 to 200 visible ASCII characters without a slash")
 	}
@@ -127,7 +129,7 @@ func (a *api) readMessage(in *sendInput, s claim.Settings) (client.NewMessage, [
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&m); err != nil {
 		wrong("body", "must be a JSON object with kind, text or html, agent_id and attachments")
-		return m, faults
+		return m, fieldErrors
 	}
 	switch m.Kind {
 	case claim.InstructReply:
@@ -158,7 +160,7 @@ func (a *api) readMessage(in *sendInput, s claim.Settings) (client.NewMessage, [
 			wrong(fmt.Sprintf("attachments[%d]", i), fmt.Sprintf("must be an https URL of at most %d bytes without a user name", maxAttachmentURL))
 		}
 	}
-	return m, faults
+	return m, fieldErrors
 }
 
 type instructionInput struct {

@@ -58,7 +58,7 @@ func TestMessageIsDeduplicatedByKey(t *testing.T) {
 	require.True(t, client.HasCode(err, client.CodeNotFound), "%v", err)
 }
 
-func TestInvalidMessageListsEveryFault(t *testing.T) {
+func TestInvalidMessageListsEveryError(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.linked("c-1", 100)

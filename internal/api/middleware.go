@@ -135,13 +135,13 @@ func (a *api) withRecovery(mux *http.ServeMux) http.Handler {
 func notFound(mux *http.ServeMux) http.Handler {
 	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := newProblem(http.StatusNotFound, "", "This address does not exist. See /docs for the API.")
+		p := newProblem(http.StatusNotFound, "", "No such route. See /docs for the API.")
 		for _, method := range methods {
 			other := r.Clone(r.Context())
 			other.Method = method
 			if _, pattern := mux.Handler(other); pattern != "/" {
 				if p.header == nil {
-					p = newProblem(http.StatusMethodNotAllowed, "", "This address does not support "+r.Method+".")
+					p = newProblem(http.StatusMethodNotAllowed, "", "This route does not support "+r.Method+".")
 					p.header = http.Header{}
 				}
 				p.header.Add("Allow", method)

@@ -19,7 +19,7 @@ func (a *api) getPlatformSettings(ctx context.Context, _ *struct{}) (*body[clien
 	return ok(client.PlatformSettings{Own: own, Effective: effective}, err)
 }
 
-func (a *api) changePlatformSettings(ctx context.Context, in *settingsInput) (*body[client.PlatformSettings], error) {
+func (a *api) updatePlatformSettings(ctx context.Context, in *settingsInput) (*body[client.PlatformSettings], error) {
 	recordChange(ctx, "fields", members(in.RawBody))
 	if _, err := a.Store.Settings.Save(ctx, "", slices.Clone(in.RawBody)); err != nil {
 		return nil, err

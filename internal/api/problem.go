@@ -21,7 +21,7 @@ const problemType = "application/problem+json"
 // retryAfter is the Retry-After value while the store is down, in seconds.
 const retryAfter = "5"
 
-// Problem is the form of every error that the API returns.
+// Problem is the body of every error response.
 type Problem struct {
 	client.Problem
 	header http.Header
@@ -129,7 +129,7 @@ func known(err error) *Problem {
 		return own
 	case errors.As(err, &invalid):
 		p := newProblem(http.StatusUnprocessableEntity, "", "Invalid "+invalid.What+".")
-		p.Errors = fieldErrors(invalid.Faults)
+		p.Errors = fieldErrors(invalid.Errors)
 		return p
 	case errors.As(err, &transition):
 		return newProblem(http.StatusConflict, "", sentence(transition.Error())+".")
@@ -137,7 +137,7 @@ func known(err error) *Problem {
 		return newProblem(http.StatusConflict, "", sentence(conflict.Error())+".")
 	case errors.As(err, &refusal):
 		p := newProblem(refusalStatus(refusal.Kind), string(refusal.Kind), refusal.Words)
-		p.Errors = fieldErrors(refusal.Faults)
+		p.Errors = fieldErrors(refusal.Errors)
 		return p
 	case errors.Is(err, store.ErrNotFound):
 		return newProblem(http.StatusNotFound, "", sentence(err.Error())+".")
@@ -157,16 +157,16 @@ func refusalStatus(k onboarding.Kind) int {
 	}
 }
 
-func fieldErrors(faults []claim.Fault) []client.FieldError {
-	out := make([]client.FieldError, 0, len(faults))
-	for _, f := range faults {
+func fieldErrors(errs []claim.FieldError) []client.FieldError {
+	out := make([]client.FieldError, 0, len(errs))
+	for _, f := range errs {
 		out = append(out, client.FieldError{Field: f.Field, Message: f.Problem})
 	}
 	return out
 }
 
 func invalid(what, field, format string, args ...any) error {
-	return &claim.InvalidError{What: what, Faults: []claim.Fault{{Field: field, Problem: fmt.Sprintf(format, args...)}}}
+	return &claim.InvalidError{What: what, Errors: []claim.FieldError{{Field: field, Problem: fmt.Sprintf(format, args...)}}}
 }
 
 // write sends a problem from outside the router.

@@ -12,13 +12,13 @@ import (
 )
 
 // No API request writes to the Dixa of a read-only shop. A request that would only
-// write is refused before any request to Dixa.
+// write is rejected before any request to Dixa.
 func TestReadOnlyShop(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connected("acme")
 	ctx := t.Context()
-	_, err := b.client.ChangePlatformSettings(ctx, json.RawMessage(`{"read_only": true}`))
+	_, err := b.client.UpdatePlatformSettings(ctx, json.RawMessage(`{"read_only": true}`))
 	require.NoError(t, err)
 
 	asked := dixaRequests(b)

@@ -61,7 +61,7 @@ func newReceiver(o Options, counter, description string, h receiver) (*receiver,
 	if err != nil {
 		return nil, fmt.Errorf("set up the metric %s: %w", counter, err)
 	}
-	h.patience, h.slots, h.events = cmp.Or(o.WebhookPatience, eventPatience), make(chan struct{}, maxEventsAtOnce), events
+	h.patience, h.slots, h.events = cmp.Or(o.WebhookReadTimeout, eventPatience), make(chan struct{}, maxEventsAtOnce), events
 	return &h, nil
 }
 

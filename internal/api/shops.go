@@ -25,8 +25,8 @@ type addShopInput struct{ Body client.NewShop }
 
 func (a *api) addShop(ctx context.Context, in *addShopInput) (*body[claim.Shop], error) {
 	s := store.NewShop{Slug: in.Body.Slug, Name: in.Body.Name, Feature: in.Body.Feature == nil || *in.Body.Feature}
-	if faults := claim.ValidateStruct(&in.Body); len(faults) > 0 {
-		return nil, &claim.InvalidError{What: "shop", Faults: faults}
+	if fieldErrors := claim.ValidateStruct(&in.Body); len(fieldErrors) > 0 {
+		return nil, &claim.InvalidError{What: "shop", Errors: fieldErrors}
 	}
 	recordChange(ctx, "slug", s.Slug)
 	return ok(a.Store.Shops.Create(ctx, s))
@@ -41,7 +41,7 @@ type patchShopInput struct {
 	Body client.ShopPatch
 }
 
-func (a *api) patchShop(ctx context.Context, in *patchShopInput) (*body[claim.Shop], error) {
+func (a *api) updateShop(ctx context.Context, in *patchShopInput) (*body[claim.Shop], error) {
 	if in.Body.Name != nil {
 		recordChange(ctx, "name", *in.Body.Name)
 	}
@@ -137,7 +137,7 @@ func (a *api) getIntegration(ctx context.Context, in *InShop) (*body[claim.Integ
 	return ok(integration, err)
 }
 
-func (a *api) sweepShop(ctx context.Context, in *InShop) (*body[client.SweepAsked], error) {
+func (a *api) sweepShop(ctx context.Context, in *InShop) (*body[client.SweepRequested], error) {
 	shop, err := a.Store.Shops.Get(ctx, in.Shop)
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (a *api) sweepShop(ctx context.Context, in *InShop) (*body[client.SweepAske
 	if shop.Connection == nil || !shop.Enabled {
 		return nil, newProblem(http.StatusConflict, "", "The shop is not enabled. Only enabled shops are swept.")
 	}
-	var asked client.SweepAsked
+	var asked client.SweepRequested
 	last, err := a.Store.Sweeps.Last(ctx, shop.Connection.ID)
 	switch {
 	case err == nil:
@@ -154,7 +154,7 @@ func (a *api) sweepShop(ctx context.Context, in *InShop) (*body[client.SweepAske
 		return nil, err
 	}
 	if a.Sweep == nil {
-		return nil, newProblem(http.StatusServiceUnavailable, "", "This service is not connected to Temporal.")
+		return nil, newProblem(http.StatusServiceUnavailable, "", "This service has no Temporal connection, so it cannot start sweeps.")
 	}
 	if err := a.Sweep(ctx, shop.Connection.ID); err != nil {
 		note(ctx, err)
@@ -168,9 +168,9 @@ type settingsInput struct {
 	RawBody []byte `contentType:"application/json"`
 }
 
-func (a *api) changeSettings(ctx context.Context, in *settingsInput) (*body[claim.Integration], error) {
+func (a *api) updateSettings(ctx context.Context, in *settingsInput) (*body[claim.Integration], error) {
 	recordChange(ctx, "fields", members(in.RawBody))
-	return ok(a.Onboarding.ChangeSettings(ctx, in.Shop, slices.Clone(in.RawBody)))
+	return ok(a.Onboarding.UpdateSettings(ctx, in.Shop, slices.Clone(in.RawBody)))
 }
 
 // members lists the members of a patch for the audit log.
@@ -197,17 +197,17 @@ type compareTokenInput struct {
 	Body client.TokenComparison
 }
 
-func (a *api) compareToken(ctx context.Context, in *compareTokenInput) (*body[client.TokenCompared], error) {
+func (a *api) compareToken(ctx context.Context, in *compareTokenInput) (*body[client.TokenComparisonResult], error) {
 	shop, err := a.Store.Shops.Get(ctx, in.Shop)
 	if err != nil || shop.Connection == nil {
-		return ok(client.TokenCompared{}, err)
+		return ok(client.TokenComparisonResult{}, err)
 	}
 	token, _, err := a.Store.Connections.Token(ctx, shop.Connection.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		return ok(client.TokenCompared{}, nil)
+		return ok(client.TokenComparisonResult{}, nil)
 	}
 	same := hmac.Equal([]byte(client.TokenFingerprint(in.Body.Nonce, token)), []byte(in.Body.Fingerprint))
-	return ok(client.TokenCompared{Same: err == nil && same}, err)
+	return ok(client.TokenComparisonResult{Same: err == nil && same}, err)
 }
 
 func (a *api) saveWebhookSecret(ctx context.Context, in *settingsInput) (*body[claim.Subscription], error) {

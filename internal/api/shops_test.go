@@ -28,7 +28,7 @@ func TestShopsAreAddedUpdatedAndDeleted(t *testing.T) {
 	require.Equal(t, []string{"slug"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem))
 
 	off, name := false, "Acme Ltd"
-	changed, err := b.client.PatchShop(ctx, "acme", client.ShopPatch{Name: &name, Feature: &off})
+	changed, err := b.client.UpdateShop(ctx, "acme", client.ShopPatch{Name: &name, Feature: &off})
 	require.NoError(t, err)
 	require.Equal(t, "Acme Ltd", changed.Name)
 	require.False(t, changed.Feature)
@@ -47,7 +47,7 @@ func TestSettingsAreMergedAndInherited(t *testing.T) {
 	b := newBench(t)
 	ctx := t.Context()
 	b.shop("acme")
-	platform, err := b.client.ChangePlatformSettings(ctx, json.RawMessage(`{"tag": "reklamation", "default_language": "de"}`))
+	platform, err := b.client.UpdatePlatformSettings(ctx, json.RawMessage(`{"tag": "reklamation", "default_language": "de"}`))
 	require.NoError(t, err)
 	require.Equal(t, "reklamation", platform.Effective.Tag)
 	b.settings("acme", `{"default_language": "fr", "extra_tags": ["vip"]}`)
@@ -65,16 +65,16 @@ func TestSettingsAreMergedAndInherited(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "de", in.Effective.DefaultLanguage, "null must restore inheritance")
 
-	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"default_agent_id": "anna", "opening": "sideways", "language": "klingonish!"}`))
+	_, err = b.client.UpdateSettings(ctx, "acme", json.RawMessage(`{"default_agent_id": "anna", "opening": "sideways", "language": "klingonish!"}`))
 	e := refusal(t, err, 422, client.CodeInvalid)
-	require.ElementsMatch(t, []string{"default_agent_id", "opening", "language"}, fields(e.Problem), "all faults must be listed")
-	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"default_agnet_id": ""}`))
+	require.ElementsMatch(t, []string{"default_agent_id", "opening", "language"}, fields(e.Problem), "all errors must be listed")
+	_, err = b.client.UpdateSettings(ctx, "acme", json.RawMessage(`{"default_agnet_id": ""}`))
 	require.Equal(t, []string{"default_agnet_id"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem), "unknown settings must be refused")
-	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`[]`))
+	_, err = b.client.UpdateSettings(ctx, "acme", json.RawMessage(`[]`))
 	_ = refusal(t, err, 422, client.CodeInvalid)
-	_, err = b.client.ChangePlatformSettings(ctx, json.RawMessage(`{"tag": ""}`))
+	_, err = b.client.UpdatePlatformSettings(ctx, json.RawMessage(`{"tag": ""}`))
 	require.Equal(t, []string{"tag"}, fields(refusal(t, err, 422, client.CodeInvalid).Problem))
-	_, err = b.client.ChangeSettings(ctx, "acme", json.RawMessage(`{"opening": "outbound"}`))
+	_, err = b.client.UpdateSettings(ctx, "acme", json.RawMessage(`{"opening": "outbound"}`))
 	require.Contains(t, refusal(t, err, 422, client.CodeInvalid).Error(), "default_agent_id: is required if opening is outbound")
 }
 
@@ -89,10 +89,10 @@ func TestConcurrentSettingsAreAllKept(t *testing.T) {
 	errs := make([]error, 2*len(patches))
 	var wg sync.WaitGroup
 	for i, patch := range patches {
-		wg.Go(func() { _, errs[i] = b.client.ChangeSettings(t.Context(), "acme", json.RawMessage(patch)) })
+		wg.Go(func() { _, errs[i] = b.client.UpdateSettings(t.Context(), "acme", json.RawMessage(patch)) })
 		if i > 0 { // the platform has no agents
 			wg.Go(func() {
-				_, errs[len(patches)+i] = b.client.ChangePlatformSettings(t.Context(), json.RawMessage(patch))
+				_, errs[len(patches)+i] = b.client.UpdatePlatformSettings(t.Context(), json.RawMessage(patch))
 			})
 		}
 	}

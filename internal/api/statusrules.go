@@ -54,7 +54,7 @@ func (a *api) previewStatusRules(ctx context.Context, in *statusRulesInput) (*bo
 		for i, e := range events {
 			readings[i] = fold.Read(e.ID, e.Name, e.HappenedAt, e.Body)
 		}
-		fold.Oldest(readings)
+		fold.SortOldestFirst(readings)
 		is, would := notifiedStatuses(integration.Effective, readings), notifiedStatuses(changed, readings)
 		if !slices.Equal(is, would) {
 			out.Different = append(out.Different, client.StatusDifference{ClaimID: r.ID, State: r.State, Is: is, Would: would})

@@ -60,7 +60,7 @@ func TestPatchEditsAClaimBeforeItIsOpened(t *testing.T) {
 	require.Equal(t, "withdrawn", withdrawn.Claim.Status)
 }
 
-func TestPatchListsEveryFault(t *testing.T) {
+func TestPatchListsEveryError(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")

@@ -14,10 +14,10 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// ErrUnknown says that a charset's name is unknown.
+// ErrUnknown means that a charset's name is unknown.
 var ErrUnknown = errors.New("unknown charset")
 
-// InvalidError says that text is not in its expected charset.
+// InvalidError means that text is not in its expected charset.
 type InvalidError struct {
 	// Charset is its name, in lower case.
 	Charset string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 
@@ -84,6 +85,10 @@ func Markdown() string {
 	return b.String()
 }
 
+// quoted matches a quoted value such as 'text'. A struct tag cannot contain a backtick,
+// so the `doc` tags use single quotes. An apostrophe follows a letter and stays.
+var quoted = regexp.MustCompile(`(^|[ (])'([^']+)'`)
+
 func table(b *strings.Builder, variables []Variable) {
 	b.WriteString("| Variable | Default | Read by | Meaning |\n| --- | --- | --- | --- |\n")
 	for _, v := range variables {
@@ -94,7 +99,7 @@ func table(b *strings.Builder, variables []Variable) {
 		if v.Secret {
 			meaning = "**Secret.** " + meaning
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", v.Name, def, v.UsedBy, strings.ReplaceAll(meaning, "'", "`"))
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", v.Name, def, v.UsedBy, quoted.ReplaceAllString(meaning, "$1`$2`"))
 	}
 }
 

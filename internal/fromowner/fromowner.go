@@ -137,7 +137,7 @@ func claimEffect(kept store.OwnerEvent, e *karla.Event) store.OwnerEffect {
 	at := cmp.Or(e.UpdatedAt, e.TriggeredAt)
 	// The address identifies the shop; Karla may spell it differently.
 	decode := func() (*claim.Claim, error) {
-		if err := utf8Fault(e.Raw); err != nil {
+		if err := validateUTF8(e.Raw); err != nil {
 			return nil, err
 		}
 		shop := "" // as in the body
@@ -156,7 +156,7 @@ func claimEffect(kept store.OwnerEvent, e *karla.Event) store.OwnerEffect {
 		Claim: &store.OwnerUpdate{
 			Ref: claim.Ref{Shop: kept.Shop, ID: e.ClaimID}, By: store.ByKarla, Instruction: "karla-" + kept.ID[:min(len(kept.ID), 32)], Full: true,
 			Read: func(current *claim.Claim) (*claim.Claim, error) {
-				if err := utf8Fault(e.Raw); err != nil {
+				if err := validateUTF8(e.Raw); err != nil {
 					return nil, err
 				}
 				next, err := claim.DecodeUpdate(e.Raw, current)
@@ -170,10 +170,10 @@ func claimEffect(kept store.OwnerEvent, e *karla.Event) store.OwnerEffect {
 	}
 }
 
-// utf8Fault rejects an event that is not UTF-8: decoding would change its text.
-func utf8Fault(body []byte) error {
+// validateUTF8 rejects an event that is not UTF-8: decoding would change its text.
+func validateUTF8(body []byte) error {
 	if err := charset.Valid(body); err != nil {
-		return &claim.InvalidError{What: "event", Faults: []claim.Fault{{Field: "body", Problem: err.Error()}}}
+		return &claim.InvalidError{What: "event", Errors: []claim.FieldError{{Field: "body", Problem: err.Error()}}}
 	}
 	return nil
 }

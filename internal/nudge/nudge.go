@@ -121,14 +121,14 @@ func (d *Dispatcher) report(met *roundErrors) {
 		}
 	}
 	if len(met.first) == 0 && len(d.lastErrors.first) > 0 {
-		d.log.Info("changed claims reach Temporal again")
+		d.log.Info("Temporal is being notified of changed claims again")
 	}
 	d.lastErrors = met
 }
 
 // Once wakes parked claims whose settings changed, assigns events from Dixa to their
 // claims, signals the workflow of every claim that changed and, periodically,
-// restarts lost workflows. If Temporal refuses a claim, the others still proceed. If
+// restarts lost workflows. If Temporal rejects a claim, the others still proceed. If
 // Temporal is unreachable or lacks the namespace, the remaining claims are skipped.
 // The error joins the first of each kind.
 func (d *Dispatcher) Once(ctx context.Context) error { return d.round(ctx).err() }
@@ -168,7 +168,7 @@ func (d *Dispatcher) round(ctx context.Context) *roundErrors {
 
 // dispatchBatch submits the next claims of a list to their workflows and reports whether
 // there may be more. Refused claims are remembered and stay in the list, so the
-// limit grows by their number: refused claims never block the ones after them.
+// limit grows by their number: rejected claims never block the ones after them.
 func (d *Dispatcher) dispatchBatch(ctx context.Context, met *roundErrors, refused map[claim.Ref]bool,
 	list func(ctx context.Context, limit int) ([]store.Nudge, error), do func(context.Context, store.Nudge) error,
 ) (more bool) {

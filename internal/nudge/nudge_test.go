@@ -27,7 +27,7 @@ import (
 type engine struct {
 	mu      sync.Mutex
 	down    error
-	refuse  string // prefix of the workflow IDs that are always refused
+	refuse  string // prefix of the workflow IDs that are always rejected
 	calls   int
 	started []client.StartWorkflowOptions
 	ensured []client.StartWorkflowOptions

@@ -63,18 +63,18 @@ func newDirectory(client *dixa.Client) *directory {
 
 // check lists the references to missing or unsuitable objects. The error is a
 // [*Refusal] if Dixa could not be queried.
-func (d *directory) check(ctx context.Context, refs []reference) ([]claim.Fault, error) {
-	var faults []claim.Fault
+func (d *directory) check(ctx context.Context, refs []reference) ([]claim.FieldError, error) {
+	var fieldErrors []claim.FieldError
 	for _, r := range refs {
 		problem, err := d.problem(ctx, r)
 		if err != nil {
 			return nil, dixaRefusal(err)
 		}
 		if problem != "" {
-			faults = append(faults, claim.Fault{Field: r.field, Problem: problem})
+			fieldErrors = append(fieldErrors, claim.FieldError{Field: r.field, Problem: problem})
 		}
 	}
-	return faults, nil
+	return fieldErrors, nil
 }
 
 // problem says in words what is wrong with a reference; empty if it is valid.
@@ -85,18 +85,18 @@ func (d *directory) problem(ctx context.Context, r reference) (string, error) {
 		if err != nil || containsFold(boxes, r.id) {
 			return "", err
 		}
-		return "is not a contact endpoint in this Dixa, which has " + listed(boxes), nil
+		return "is not a contact endpoint in the shop's Dixa organization, which has " + listed(boxes), nil
 	case agent:
 		is, err := d.isAgent(ctx, r.id)
 		if err != nil || is {
 			return "", err
 		}
-		return "is not an agent in this Dixa; find the agent's id in Dixa under Settings > Team > Agents", nil
+		return "is not an agent in the shop's Dixa organization; find the agent's id in Dixa under Settings > Team > Agents", nil
 	case queue:
 		if err := d.readQueues(ctx); err != nil || d.queues[r.id] {
 			return "", err
 		}
-		return "is not a queue in this Dixa, which has " + listed(d.queueNames), nil
+		return "is not a queue in the shop's Dixa organization, which has " + listed(d.queueNames), nil
 	default:
 		if err := d.readAttributes(ctx); err != nil {
 			return "", err
@@ -180,7 +180,7 @@ func (d *directory) attributeProblem(id string) string {
 			}
 		}
 		slices.Sort(names)
-		return "is not a custom attribute in this Dixa, which has these text attributes for conversations: " + listed(names)
+		return "is not a custom attribute in the shop's Dixa organization, which has these text attributes for conversations: " + listed(names)
 	case a.EntityType != "Conversation":
 		return fmt.Sprintf("is the attribute %q, which does not apply to conversations", a.Label)
 	case a.InputDefinition.Type != "" && a.InputDefinition.Type != "Text":

@@ -70,7 +70,7 @@ func New(o Options) *Service {
 }
 
 // Connect saves a shop's Dixa token after Dixa accepted it. If Dixa has no
-// GET /v1/organization (404), the organisation stays unknown. If the token is not
+// GET /v1/organization (404), the organization stays unknown. If the token is not
 // accepted, nothing is saved and the error is a [*Refusal]: [TokenMalformed],
 // [TokenRefused], [OtherOrganization] or [Unreachable]. An unknown shop is
 // [store.ErrNotFound].
@@ -92,7 +92,7 @@ func (s *Service) Connect(ctx context.Context, shop, token string) (claim.Connec
 	saved, err := s.store.Connections.SaveToken(ctx, shop, token, org)
 	if other := (*store.OtherOrganizationError)(nil); errors.As(err, &other) {
 		return claim.Connection{}, refuse(OtherOrganization, err,
-			"The token belongs to the Dixa organisation %s, but the shop is connected to %s; nothing was saved. Use a token of %[2]s. To move to another Dixa organisation, add a new shop.",
+			"The token belongs to the Dixa organization %s, but the shop is connected to %s; nothing was saved. Use a token of %[2]s. To move to another Dixa organization, add a new shop.",
 			named(org, other.Got), other.Have)
 	}
 	return saved, err
@@ -105,14 +105,14 @@ func named(org store.Organization, id string) string {
 	return fmt.Sprintf("%s (%s)", id, org.Name)
 }
 
-// organization queries the organisation of a token, which also checks the token.
+// organization queries the organization of a token, which also checks the token.
 func organization(ctx context.Context, client *dixa.Client) (store.Organization, error) {
 	org, err := connection.Call(ctx, func() (*dixa.Organization, error) { return client.Organization.Get(ctx) })
 	if err == nil {
 		return store.Organization{ID: org.ID, Name: org.Name}, nil
 	}
 	if dixa.IsNotFound(err) {
-		// Some organisations lack this operation. Another read distinguishes a valid
+		// Some organizations lack this operation. Another read distinguishes a valid
 		// token from an address that is no Dixa API at all.
 		if _, err = newDirectory(client).mailboxes(ctx); err == nil {
 			return store.Organization{}, nil
@@ -126,12 +126,12 @@ func organization(ctx context.Context, client *dixa.Client) (store.Organization,
 		"The token could not be checked, so nothing was saved: %s. Try again when Dixa responds at %s.", describeError(err), client.BaseURL())
 }
 
-// ChangeSettings merges patch (RFC 7396) into the shop's own settings. It saves them
+// UpdateSettings merges patch (RFC 7396) into the shop's own settings. It saves them
 // if they are valid and everything that they name exists in the shop's Dixa. If a
 // shop has no token yet, that check runs when it is enabled. Concurrent changes keep
 // the members that the others set. The error is a [*claim.InvalidError] with every
-// fault, or a [*Refusal] if Dixa could not be queried; nothing is saved then.
-func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.RawMessage) (claim.Integration, error) {
+// error, or a [*Refusal] if Dixa could not be queried; nothing is saved then.
+func (s *Service) UpdateSettings(ctx context.Context, shop string, patch json.RawMessage) (claim.Integration, error) {
 	before, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
 		return claim.Integration{}, err
@@ -152,7 +152,7 @@ func (s *Service) ChangeSettings(ctx context.Context, shop string, patch json.Ra
 // author.
 func authored(s claim.Settings) error {
 	if s.Opening == "outbound" && s.DefaultAgentID == "" {
-		return &claim.InvalidError{What: "settings", Faults: []claim.Fault{{
+		return &claim.InvalidError{What: "settings", Errors: []claim.FieldError{{
 			Field: "default_agent_id", Problem: "is required if opening is outbound: the agent is the author of the first message",
 		}}}
 	}
@@ -186,9 +186,9 @@ func (s *Service) validatePatch(ctx context.Context, before claim.Integration, p
 	if err != nil {
 		return err
 	}
-	faults, err := newDirectory(client).check(ctx, changed)
-	if err == nil && len(faults) > 0 {
-		err = &claim.InvalidError{What: "settings", Faults: faults}
+	fieldErrors, err := newDirectory(client).check(ctx, changed)
+	if err == nil && len(fieldErrors) > 0 {
+		err = &claim.InvalidError{What: "settings", Errors: fieldErrors}
 	}
 	return err
 }
@@ -197,7 +197,7 @@ func (s *Service) validatePatch(ctx context.Context, before claim.Integration, p
 // unless the platform offers Dixa to the shop, a token is saved, the mailbox is a
 // live contact endpoint, and everything else that the settings name exists in Dixa.
 // Enable first ensures the webhook subscription for events of the shop's
-// conversations. If Dixa refuses it, the error is a [*Refusal] too, unless a person
+// conversations. If Dixa rejects it, the error is a [*Refusal] too, unless a person
 // saved the secret of a subscription or the settings are read-only.
 func (s *Service) Enable(ctx context.Context, shop string) error {
 	in, err := s.store.Settings.Integration(ctx, shop)
@@ -205,7 +205,7 @@ func (s *Service) Enable(ctx context.Context, shop string) error {
 		return err
 	}
 	if !in.Feature {
-		return refuse(FeatureOff, nil, "Dixa is not available to this shop. Turn on the shop's dixa_feature first.")
+		return refuse(FeatureOff, nil, "Dixa is not available to this shop. Set the shop's dixa_feature to true first (`starter shop update SHOP --dixa=true`).")
 	}
 	client, err := s.client(ctx, in)
 	if err != nil {
@@ -214,13 +214,13 @@ func (s *Service) Enable(ctx context.Context, shop string) error {
 	if in.Effective.EmailIntegrationID == "" {
 		return refuse(NotReady, nil, "No contact endpoint is set, so conversations have no mailbox. Set email_integration_id first; %s.", s.mailboxesInWords(ctx, client))
 	}
-	faults, err := newDirectory(client).check(ctx, references(in.Effective))
+	fieldErrors, err := newDirectory(client).check(ctx, references(in.Effective))
 	if err != nil {
 		return err
 	}
-	if len(faults) > 0 {
-		r := refuse(NotReady, nil, "The settings refer to objects that do not exist in this Dixa. Correct the settings, then enable the shop again.")
-		r.Faults = faults
+	if len(fieldErrors) > 0 {
+		r := refuse(NotReady, nil, "The settings refer to objects that do not exist in the shop's Dixa organization. Correct the settings, then enable the shop again.")
+		r.Errors = fieldErrors
 		return r
 	}
 	return s.withSubscription(ctx, in, func(ctx context.Context) error { return s.store.Shops.SetEnabled(ctx, shop, true) })
@@ -231,7 +231,7 @@ func (s *Service) mailboxesInWords(ctx context.Context, client *dixa.Client) str
 	if err != nil {
 		return "the contact endpoints could not be read: " + describeError(err)
 	}
-	return "this Dixa has " + listed(boxes)
+	return "the Dixa organization has " + listed(boxes)
 }
 
 // CheckConversation checks that the shop's Dixa has a conversation (GET
@@ -252,7 +252,7 @@ func (s *Service) CheckConversation(ctx context.Context, shop string, id int64) 
 	case err == nil:
 		return nil
 	case dixa.IsNotFound(err):
-		return &claim.InvalidError{What: "link", Faults: []claim.Fault{{
+		return &claim.InvalidError{What: "link", Errors: []claim.FieldError{{
 			Field: "conversation_id", Problem: "is not a conversation in the shop's Dixa; the URL of a conversation in Dixa contains its number",
 		}}}
 	default:

@@ -73,7 +73,7 @@ func (b *bench) connect() {
 
 func (b *bench) settings(patch string) {
 	b.t.Helper()
-	_, err := b.service.ChangeSettings(b.t.Context(), shop, json.RawMessage(patch))
+	_, err := b.service.UpdateSettings(b.t.Context(), shop, json.RawMessage(patch))
 	require.NoError(b.t, err)
 }
 
@@ -151,9 +151,9 @@ func TestConnectRejectsTokenOfAnotherOrganization(t *testing.T) {
 
 	_, err := b.at(server.URL+"/v1/").Connect(t.Context(), shop, token+"-2")
 	r := refused(t, err, onboarding.OtherOrganization)
-	require.Equal(t, "The token belongs to the Dixa organisation 11111111-2222-4333-8444-555555555555 (Rival), but the shop is connected to "+
+	require.Equal(t, "The token belongs to the Dixa organization 11111111-2222-4333-8444-555555555555 (Rival), but the shop is connected to "+
 		emulator.SeedOrganization+"; nothing was saved. Use a token of "+emulator.SeedOrganization+
-		". To move to another Dixa organisation, add a new shop.", r.Words)
+		". To move to another Dixa organization, add a new shop.", r.Words)
 	s, err := b.store.Shops.Get(t.Context(), shop)
 	require.NoError(t, err)
 	require.Equal(t, emulator.SeedOrganization, s.Connection.OrganizationID)
@@ -214,18 +214,18 @@ func TestSettingsRejectUnknownDixaObjects(t *testing.T) {
 	for name, tt := range map[string]struct{ patch, field, words string }{
 		"unknown contact endpoint": {
 			`{"email_integration_id": "support@acme.example"}`, "email_integration_id",
-			"is not a contact endpoint in this Dixa, which has " + emulator.SeedMailbox + ", " + emulator.SeedReturnsMailbox,
+			"is not a contact endpoint in the shop's Dixa organization, which has " + emulator.SeedMailbox + ", " + emulator.SeedReturnsMailbox,
 		},
 		"unknown agent": {
-			`{"default_agent_id": "` + nobody + `"}`, "default_agent_id", "is not an agent in this Dixa",
+			`{"default_agent_id": "` + nobody + `"}`, "default_agent_id", "is not an agent in the shop's Dixa organization",
 		},
 		"unknown queue": {
 			`{"default_queue_id": "` + nobody + `"}`, "default_queue_id",
-			"is not a queue in this Dixa, which has Support (" + emulator.SeedQueueSupport + "), Claims (" + emulator.SeedQueueClaims + ")",
+			"is not a queue in the shop's Dixa organization, which has Support (" + emulator.SeedQueueSupport + "), Claims (" + emulator.SeedQueueClaims + ")",
 		},
 		"unknown attribute": {
 			`{"claim_id_attribute": "` + nobody + `"}`, "claim_id_attribute",
-			"is not a custom attribute in this Dixa, which has these text attributes for conversations: Claim id (" + emulator.SeedAttrClaimID + "), Order number (" + emulator.SeedAttrOrderNumber + ")",
+			"is not a custom attribute in the shop's Dixa organization, which has these text attributes for conversations: Claim id (" + emulator.SeedAttrClaimID + "), Order number (" + emulator.SeedAttrOrderNumber + ")",
 		},
 		"attribute of contacts": {
 			`{"claim_id_attribute": "` + emulator.SeedAttrLoyalty + `"}`, "claim_id_attribute",
@@ -239,12 +239,12 @@ func TestSettingsRejectUnknownDixaObjects(t *testing.T) {
 			`{"routing": [{"name": "r", "when": {}, "then": {"agent_id": "` + nobody + `"}}]}`, "routing[0].then.agent_id", "is not an agent",
 		},
 	} {
-		_, err := b.service.ChangeSettings(t.Context(), shop, json.RawMessage(tt.patch))
+		_, err := b.service.UpdateSettings(t.Context(), shop, json.RawMessage(tt.patch))
 		var invalid *claim.InvalidError
 		require.ErrorAs(t, err, &invalid, name)
-		require.Len(t, invalid.Faults, 1, name)
-		require.Equal(t, tt.field, invalid.Faults[0].Field, name)
-		require.Contains(t, invalid.Faults[0].Problem, tt.words, name)
+		require.Len(t, invalid.Errors, 1, name)
+		require.Equal(t, tt.field, invalid.Errors[0].Field, name)
+		require.Contains(t, invalid.Errors[0].Problem, tt.words, name)
 	}
 	in, err := b.store.Settings.Integration(t.Context(), shop)
 	require.NoError(t, err)
@@ -261,7 +261,7 @@ func TestOnlyChangedSettingsAreChecked(t *testing.T) {
 	b.ready()
 	b.server.Close()
 	b.settings(`{"default_language": "de"}`)
-	_, err := b.service.ChangeSettings(t.Context(), shop, json.RawMessage(`{"default_agent_id": "`+emulator.SeedAgentAnna+`"}`))
+	_, err := b.service.UpdateSettings(t.Context(), shop, json.RawMessage(`{"default_agent_id": "`+emulator.SeedAgentAnna+`"}`))
 	require.Contains(t, refused(t, err, onboarding.Unreachable).Words, "so nothing was changed")
 }
 
@@ -278,15 +278,15 @@ func TestEnableRequiresLiveContactEndpoint(t *testing.T) {
 	require.Contains(t, refused(t, b.service.Enable(ctx, shop), onboarding.NotConnected).Words, "The shop has no Dixa token")
 	b.connect()
 	r := refused(t, b.service.Enable(ctx, shop), onboarding.NotReady)
-	require.Equal(t, "No contact endpoint is set, so conversations have no mailbox. Set email_integration_id first; this Dixa has "+
+	require.Equal(t, "No contact endpoint is set, so conversations have no mailbox. Set email_integration_id first; the Dixa organization has "+
 		emulator.SeedMailbox+", "+emulator.SeedReturnsMailbox+".", r.Words)
 
 	// A mailbox that existed when it was saved and is deleted now.
 	_, err := b.store.Settings.Save(ctx, shop, json.RawMessage(`{"email_integration_id": "gone@demo.email.dixa.io"}`))
 	require.NoError(t, err)
 	r = refused(t, b.service.Enable(ctx, shop), onboarding.NotReady)
-	require.Equal(t, "email_integration_id", r.Faults[0].Field)
-	require.Contains(t, r.Faults[0].Problem, "is not a contact endpoint in this Dixa")
+	require.Equal(t, "email_integration_id", r.Errors[0].Field)
+	require.Contains(t, r.Errors[0].Problem, "is not a contact endpoint in the shop's Dixa organization")
 
 	b.settings(`{"email_integration_id": "` + emulator.SeedMailbox + `"}`)
 	off, on := false, true
@@ -336,7 +336,7 @@ func TestCheckConversation(t *testing.T) {
 	err = b.service.CheckConversation(t.Context(), shop, report.ConversationID+1000)
 	var invalid *claim.InvalidError
 	require.ErrorAs(t, err, &invalid)
-	require.Equal(t, "conversation_id", invalid.Faults[0].Field)
+	require.Equal(t, "conversation_id", invalid.Errors[0].Field)
 
 	for _, status := range []int{401, 403} {
 		b.dixa.Inject(emulator.Fault{Operation: "GET /conversations/{conversationId}", Kind: emulator.FaultStatus, Status: status, Times: 1})

@@ -247,7 +247,7 @@ func TestTestRequiresTokenAndMailbox(t *testing.T) {
 	_ = refused(t, err, onboarding.NotReady)
 }
 
-// The API answers 405 earlier. The client refuses writes regardless.
+// The API answers 405 earlier. The client rejects writes regardless.
 func TestTestOfReadOnlyShopSendsNoWrites(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, emulator.Options{})

@@ -6,14 +6,14 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Kind says why something was refused.
+// Kind says why something was rejected.
 type Kind string
 
 // The kinds of refusal.
 const (
 	TokenMalformed    Kind = "token_malformed"    // the token has an invalid format, for instance surrounding space
-	TokenRefused      Kind = "token_refused"      // Dixa refuses the token
-	OtherOrganization Kind = "other_organization" // the token belongs to another organisation than the shop's
+	TokenRefused      Kind = "token_refused"      // Dixa rejects the token
+	OtherOrganization Kind = "other_organization" // the token belongs to another organization than the shop's
 	Unreachable       Kind = "dixa_unreachable"   // Dixa gave no usable answer
 	NotConnected      Kind = "not_connected"      // the shop has no token that Dixa accepts
 	NotReady          Kind = "not_ready"          // no live contact endpoint, or settings that name missing objects
@@ -27,8 +27,8 @@ const (
 type Refusal struct {
 	Kind  Kind
 	Words string
-	// Faults are the invalid settings, if they are the reason.
-	Faults []claim.Fault
+	// Errors are the invalid settings, if they are the reason.
+	Errors []claim.FieldError
 	// Err is the error from Dixa or from reaching it, if that is the reason.
 	Err error
 }

@@ -91,11 +91,11 @@ func (s *Service) validateToken(ctx context.Context, client *dixa.Client, in cla
 		r.add("token", claim.CheckFailed, "could not be checked: %s", describeError(errors.Unwrap(err)))
 		return false
 	case org.ID == "":
-		r.add("token", claim.CheckOK, "accepted by Dixa, which does not report its organisation")
+		r.add("token", claim.CheckOK, "accepted by Dixa, which does not report the token's organization")
 	case in.Connection.OrganizationID != "" && in.Connection.OrganizationID != org.ID:
-		r.add("token", claim.CheckFailed, "the token now belongs to organisation %s, not to %s", org.ID, in.Connection.OrganizationID)
+		r.add("token", claim.CheckFailed, "the token now belongs to organization %s, not to %s", org.ID, in.Connection.OrganizationID)
 	default:
-		r.add("token", claim.CheckOK, "accepted by Dixa; organisation %s", named(org, org.ID))
+		r.add("token", claim.CheckOK, "accepted by Dixa; organization %s", named(org, org.ID))
 	}
 	return true
 }
@@ -106,11 +106,11 @@ func validateMailbox(ctx context.Context, d *directory, s claim.Settings, r *rep
 	case err != nil:
 		r.add("contact endpoint", claim.CheckFailed, "the contact endpoints could not be read: %s", failure(err))
 	case s.EmailIntegrationID == "":
-		r.add("contact endpoint", claim.CheckFailed, "not set; set email_integration_id. This Dixa has %s", listed(boxes))
+		r.add("contact endpoint", claim.CheckFailed, "not set; set email_integration_id. The Dixa organization has %s", listed(boxes))
 	case !containsFold(boxes, s.EmailIntegrationID):
-		r.add("contact endpoint", claim.CheckFailed, "%s is not a contact endpoint in this Dixa, which has %s", s.EmailIntegrationID, listed(boxes))
+		r.add("contact endpoint", claim.CheckFailed, "%s is not a contact endpoint in the shop's Dixa organization, which has %s", s.EmailIntegrationID, listed(boxes))
 	default:
-		r.add("contact endpoint", claim.CheckOK, "%s is live", s.EmailIntegrationID)
+		r.add("contact endpoint", claim.CheckOK, "%s exists in Dixa", s.EmailIntegrationID)
 	}
 }
 

@@ -40,15 +40,15 @@ func TestConcurrentSettingsAreValidatedTogether(t *testing.T) {
 		}}})
 	}
 
-	in, err := between(`{"tag": "x"}`).ChangeSettings(t.Context(), shop, json.RawMessage(`{"default_language": "fr", "order_number_attribute": "`+emulator.SeedAttrOrderNumber+`"}`))
+	in, err := between(`{"tag": "x"}`).UpdateSettings(t.Context(), shop, json.RawMessage(`{"default_language": "fr", "order_number_attribute": "`+emulator.SeedAttrOrderNumber+`"}`))
 	require.NoError(t, err)
 	require.Equal(t, "x", in.Effective.Tag, "the concurrent change was reverted")
 	require.Equal(t, "fr", in.Effective.DefaultLanguage)
 
-	_, err = between(`{"default_agent_id": null}`).ChangeSettings(t.Context(), shop, json.RawMessage(`{"opening": "outbound", "claim_id_attribute": "`+emulator.SeedAttrClaimID+`"}`))
+	_, err = between(`{"default_agent_id": null}`).UpdateSettings(t.Context(), shop, json.RawMessage(`{"opening": "outbound", "claim_id_attribute": "`+emulator.SeedAttrClaimID+`"}`))
 	var invalid *claim.InvalidError
 	require.ErrorAs(t, err, &invalid)
-	require.Equal(t, "default_agent_id", invalid.Faults[0].Field, "outbound conversations must have an author")
+	require.Equal(t, "default_agent_id", invalid.Errors[0].Field, "outbound conversations must have an author")
 	in, err = b.store.Settings.Integration(t.Context(), shop)
 	require.NoError(t, err)
 	require.Equal(t, "inbound", in.Effective.Opening)

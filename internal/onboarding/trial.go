@@ -39,7 +39,7 @@ const (
 // an agent, checks that the conversation lists the reply, and closes the
 // conversation. If agent is empty, the shop's default agent replies. The report
 // lists the failures, such as every write if the shop's settings are read-only. Dixa
-// sends e-mail to the address. The error is a [*Refusal] if nothing can be tested.
+// sends email to the address. The error is a [*Refusal] if nothing can be tested.
 func (s *Service) Test(ctx context.Context, shop, email, agent string) (claim.Report, error) {
 	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {
@@ -87,7 +87,7 @@ func (t *trial) run(ctx context.Context, email string) {
 	t.lookForAutoReply(ctx, id)
 	t.reply(ctx, id)
 	// The conversation is closed even if the caller has stopped waiting.
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), connection.Patience)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), connection.InteractiveWait)
 	defer cancel()
 	t.report.try(probeClose, connection.Do(closing, func() error { return conversations.Close(closing, id, "") }), "closed")
 }

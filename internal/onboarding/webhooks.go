@@ -73,7 +73,7 @@ func (s *Service) byHand(in claim.Integration) string {
 		s.webhooks.URL(in.Connection.ID), in.Slug)
 }
 
-// Disable makes new claims be skipped. If the shop was the last enabled one of its
+// Disable makes the shop skip new claims. If the shop was the last enabled one of its
 // connection, Disable removes the webhook subscription, and open conversations are
 // not followed until one is enabled again. It succeeds even if Dixa cannot be
 // reached; events that Dixa still sends are stored as before.
@@ -109,7 +109,7 @@ func (s *Service) unsubscribeAfter(ctx context.Context, shop string, change func
 // [*claim.InvalidError].
 func (s *Service) SaveWebhookSecret(ctx context.Context, shop, secret string) (claim.Subscription, error) {
 	if problem := secretProblem(secret); problem != "" {
-		return claim.Subscription{}, &claim.InvalidError{What: "webhook secret", Faults: []claim.Fault{{Field: "secret", Problem: problem}}}
+		return claim.Subscription{}, &claim.InvalidError{What: "webhook secret", Errors: []claim.FieldError{{Field: "secret", Problem: problem}}}
 	}
 	in, err := s.store.Settings.Integration(ctx, shop)
 	if err != nil {

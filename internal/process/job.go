@@ -49,7 +49,7 @@ func (j job) repeat(ctx context.Context, log *slog.Logger) {
 			return
 		}
 		if err != nil && !failing {
-			log.Warn("a background job failed; it is tried again until it succeeds", "job", j.name, "every", j.every, "error", err)
+			log.Warn("background job failed; retrying", "job", j.name, "every", j.every, "error", err)
 		}
 		failing = err != nil
 		select {

@@ -47,8 +47,8 @@ func TestClaimMetrics(t *testing.T) {
 // that answers 410 Gone, and to a person, then scrapes the resulting metrics.
 func TestDeliveryMetrics(t *testing.T) {
 	t.Parallel()
-	letters := mailtest.New(t)
-	parts := assemble(t, "CLAIMFLOW_SMTP_URL="+letters.URL(), "CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS=true")
+	mailServer := mailtest.New(t)
+	parts := assemble(t, "CLAIMFLOW_SMTP_URL="+mailServer.URL(), "CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS=true")
 	ctx, s := t.Context(), parts.Store
 	_, err := s.Shops.Create(ctx, store.NewShop{Slug: "acme", Feature: true})
 	require.NoError(t, err)
@@ -73,7 +73,7 @@ func TestDeliveryMetrics(t *testing.T) {
 	for range 2 {
 		<-took
 	}
-	require.Eventually(t, func() bool { return len(letters.Messages()) == 2 }, 30*time.Second, 5*time.Millisecond, "no e-mail was sent")
+	require.Eventually(t, func() bool { return len(mailServer.Messages()) == 2 }, 30*time.Second, 5*time.Millisecond, "no email was sent")
 	endpoints, err := s.Endpoints.List(ctx, "acme")
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {

@@ -6,7 +6,7 @@
 //   - `worker` is [Parts.Work], beside [Parts.ServeMetrics]. work.go lists its task
 //     queues, with their workflows and activities, and its jobs.
 //
-// Each process may have any number of replicas. Every replica runs the whole list.
+// Each process may have any number of replicas. Every replica runs all jobs.
 package process
 
 import (

@@ -116,7 +116,7 @@ func (p *Parts) newServer(version string) (*server, error) {
 	return s, err
 }
 
-// mailServer returns the server that sends e-mails, or nil if none is configured.
+// mailServer returns the server that sends emails, or nil if none is configured.
 func (p *Parts) mailServer() (*mail.Server, error) {
 	address := p.Config.SMTPURL.Reveal()
 	if address == "" {

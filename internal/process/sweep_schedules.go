@@ -23,7 +23,7 @@ const (
 	// sweep makes up for all missed ones.
 	sweepCatchUp = time.Minute
 	// sweepNote is what the Temporal UI shows beside the schedule.
-	sweepNote = "Finds what no webhook reported about this Dixa organisation. " +
+	sweepNote = "Finds what no webhook reported about this Dixa organization. " +
 		"Trigger it to reconcile now; pause it to spend no requests on it."
 )
 

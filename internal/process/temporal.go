@@ -79,7 +79,7 @@ func (p *Parts) waitForTemporal(ctx context.Context) error {
 			return nil //nolint:nilerr // the end of ctx is no failure
 		}
 		if state, _ := explain(err); state != said || time.Since(at) >= remindEvery {
-			p.Telemetry.Log.Warn("waiting for Temporal and the namespace; claims are not processed until then (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE)", "error", err)
+			p.Telemetry.Log.Warn("waiting for Temporal; no claims are processed until the server and the namespace are available (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE)", "error", err)
 			said, at = state, time.Now()
 		}
 		select {

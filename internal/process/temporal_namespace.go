@@ -17,7 +17,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// ForeignNamespaceError says that a Temporal namespace belongs to another store.
+// ForeignNamespaceError means that a Temporal namespace belongs to another store.
 // Task queues have fixed names, so two stores on one namespace would take each
 // other's tasks.
 type ForeignNamespaceError struct {

@@ -99,7 +99,7 @@ type taskQueue struct {
 
 // Work is `worker`: it runs workflows and activities until ctx ends, then lets running
 // activities finish. It waits while Temporal is unavailable or lacks the namespace. It
-// refuses a namespace of another store with a [ForeignNamespaceError]. It ends with an
+// rejects a namespace of another store with a [ForeignNamespaceError]. It ends with an
 // error if Temporal stops the worker from polling.
 func (p *Parts) Work(ctx context.Context) error {
 	if err := p.waitForTemporal(ctx); err != nil || ctx.Err() != nil {
@@ -120,7 +120,7 @@ func (p *Parts) Work(ctx context.Context) error {
 		defer w.Stop()
 		names = append(names, q.name)
 	}
-	p.Telemetry.Log.Info("working", "task_queues", names)
+	p.Telemetry.Log.Info("worker started", "task_queues", names)
 	p.polling.Store(true)
 	defer p.polling.Store(false)
 	return runJobs(ctx, p.Telemetry.Log, p.workJobs(broken))

@@ -1,5 +1,5 @@
 // Package seal encrypts secrets and personal data at rest. It uses authenticated
-// encryption under a ring of keys: the primary key encrypts and all keys decrypt.
+// encryption with a keyring: the primary key encrypts, all keys decrypt.
 //
 // The keys are a keyset of Tink (https://developers.google.com/tink), so Tink's own
 // tools can inspect and manage them too.
@@ -91,9 +91,9 @@ func Add(text string) (string, error) {
 	return changed(manager)
 }
 
-// Promote makes the newest key of a keyring that [Parse] reads the encrypting one
-// and returns the new keyring's text. The other keys still decrypt. It fails if the
-// newest key is already the encrypting one.
+// Promote makes the newest key of a keyring that [Parse] reads the primary key and
+// returns the new keyring's text. The other keys still decrypt. It fails if the
+// newest key is already the primary one.
 func Promote(text string) (string, error) {
 	handle, err := read(text)
 	if err != nil {
@@ -150,7 +150,7 @@ func changed(manager *keyset.Manager) (string, error) {
 }
 
 // Seal encrypts plaintext. associated is not stored; [Keyring.Open] requires the
-// same bytes, so that a sealed value cannot be moved to another place.
+// same bytes, so that an encrypted value cannot be moved to another place.
 func (k *Keyring) Seal(plaintext, associated []byte) ([]byte, error) {
 	sealed, err := k.primitive.Encrypt(plaintext, associated)
 	if err != nil {
@@ -160,7 +160,7 @@ func (k *Keyring) Seal(plaintext, associated []byte) ([]byte, error) {
 }
 
 // Open decrypts the output of [Keyring.Seal] with the same associated bytes, under
-// any key of the ring.
+// any key of the keyring.
 func (k *Keyring) Open(sealed, associated []byte) ([]byte, error) {
 	plaintext, err := k.primitive.Decrypt(sealed, associated)
 	if err != nil {
@@ -169,9 +169,9 @@ func (k *Keyring) Open(sealed, associated []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
-// NeedsReseal reports whether sealed was encrypted with a key other than the primary
+// NeedsReencryption reports whether sealed was encrypted with a key other than the primary
 // one.
-func (k *Keyring) NeedsReseal(sealed []byte) bool {
+func (k *Keyring) NeedsReencryption(sealed []byte) bool {
 	return !bytes.HasPrefix(sealed, k.primary[:])
 }
 

@@ -76,18 +76,18 @@ func TestAdjacentRotationStepsDecryptEachOther(t *testing.T) {
 	for i, ring := range rings {
 		sealed[i], err = ring.Seal([]byte("x"), nil)
 		require.NoError(t, err)
-		require.False(t, ring.NeedsReseal(sealed[i]))
+		require.False(t, ring.NeedsReencryption(sealed[i]))
 	}
 
-	// During a rollout, keyrings of two neighbouring steps are in use. (Nothing is
-	// sealed with the old key when it is dropped.)
+	// During a rollout, keyrings of two neighboring steps are in use. (Nothing is
+	// encrypted with the old key when it is dropped.)
 	for _, pair := range [][2]int{{0, 1}, {1, 0}, {1, 2}, {2, 1}, {2, 3}, {3, 2}} {
 		opened, err := rings[pair[0]].Open(sealed[pair[1]], nil)
 		require.NoError(t, err, "the keyring of step %d cannot decrypt data of step %d", pair[0], pair[1])
 		require.Equal(t, "x", string(opened))
 	}
-	require.False(t, rings[1].NeedsReseal(sealed[0]), "an added key does not encrypt")
-	require.True(t, rings[2].NeedsReseal(sealed[0]), "data of the old key needs re-encryption")
+	require.False(t, rings[1].NeedsReencryption(sealed[0]), "an added key does not encrypt")
+	require.True(t, rings[2].NeedsReencryption(sealed[0]), "data of the old key needs re-encryption")
 	_, err = rings[0].Open(sealed[2], nil)
 	require.Error(t, err, "the old keyring does not have the new key")
 	_, err = rings[3].Open(sealed[0], nil)
@@ -201,7 +201,7 @@ func FuzzParse(f *testing.F) {
 		}
 		sealed, err := keys.Seal([]byte("x"), []byte("y"))
 		require.NoError(t, err)
-		require.False(t, keys.NeedsReseal(sealed), "data of the primary key needs no re-encryption")
+		require.False(t, keys.NeedsReencryption(sealed), "data of the primary key needs no re-encryption")
 		_, err = keys.Open(sealed, []byte("y"))
 		require.NoError(t, err)
 	})

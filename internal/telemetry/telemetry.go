@@ -1,5 +1,5 @@
 // Package telemetry sets up logs, metrics and traces. Callers must not log personal
-// data or secrets: no names, e-mail addresses, customer texts or tokens.
+// data or secrets: no names, email addresses, customer texts or tokens.
 package telemetry
 
 import (
@@ -39,8 +39,8 @@ type Options struct {
 	Log LogOptions
 }
 
-// Telemetry holds a process's logger, metrics and tracing. It sets nothing global,
-// so two can coexist in one process.
+// Telemetry holds a process's logger, metrics and tracing. It changes no
+// global state, so several can coexist in one process.
 type Telemetry struct {
 	// Log goes through logrus; see [NewLogger].
 	Log *slog.Logger

@@ -179,7 +179,7 @@ func startFlood(t *testing.T) flood {
 	require.NoError(t, err)
 	_, err = f.api.Connect(ctx, shop, dixaToken)
 	require.NoError(t, err)
-	_, err = f.api.ChangeSettings(ctx, shop, json.RawMessage(`{"email_integration_id":"`+server.SeedMailbox+`"}`))
+	_, err = f.api.UpdateSettings(ctx, shop, json.RawMessage(`{"email_integration_id":"`+server.SeedMailbox+`"}`))
 	require.NoError(t, err)
 	_, err = f.api.Enable(ctx, shop)
 	require.NoError(t, err)

@@ -21,7 +21,7 @@ var opening = []string{
 	"POST /v1/conversations/*/notes",
 }
 
-// forgetful is the least helpful Dixa: it drops externalId, so it never refuses a
+// forgetful is the least helpful Dixa: it drops externalId, so it never rejects a
 // second create, and its reads show writes late.
 var forgetful = server.Switches{ExternalID: server.ExternalIDDropped, ListLag: server.Duration(300 * time.Millisecond)}
 
@@ -51,7 +51,7 @@ func TestKilledWorkerDuringSeparateFiles(t *testing.T) {
 	}
 }
 
-// oneByOne makes Dixa refuse files in a create.
+// oneByOne makes Dixa reject files in a create.
 var oneByOne = server.Fault{
 	Operation: "POST /conversations", Kind: server.FaultStatus, Times: 1,
 	Status: 400, Body: `{"message":"Failure to download attachment"}`,

@@ -122,7 +122,7 @@ func TestPersonalDataStaysInTheStore(t *testing.T) {
 	}
 	require.True(t, found, "Temporal's files must contain the workflow")
 
-	// The store seals its data.
+	// The store encrypts its data.
 	files, err = filepath.Glob(strings.TrimPrefix(s.database, "sqlite:") + "*")
 	require.NoError(t, err)
 	for _, name := range files {
@@ -191,7 +191,7 @@ func (s *site) everythingGoesWrong() []claim.Ref {
 		requireNothingPersonal(s.t, "the error response", s.secrets(), []byte(answer))
 	}
 
-	// The token is refused, in a message that quotes it.
+	// The token is rejected, in a message that quotes it.
 	c = next()
 	s.dixa.Inject(server.Fault{Operation: "GET /endusers", Kind: server.FaultStatus, Status: 401, Body: echo(c), Times: 1})
 	parked(c, claim.CauseConnection)

@@ -194,7 +194,7 @@ func (s *site) save(settings map[string]any) {
 	}
 	patch, err := json.Marshal(settings)
 	require.NoError(s.t, err)
-	_, err = s.api.ChangeSettings(s.t.Context(), shop, patch)
+	_, err = s.api.UpdateSettings(s.t.Context(), shop, patch)
 	require.NoError(s.t, err)
 }
 

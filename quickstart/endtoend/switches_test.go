@@ -157,7 +157,7 @@ func TestLoopUnderEverySetting(t *testing.T) {
 	}
 }
 
-// manyDixas serves many emulated organisations at one address, selected by token.
+// manyDixas serves many emulated organizations at one address, selected by token.
 type manyDixas struct {
 	first *server.Server
 
@@ -196,7 +196,7 @@ type loop struct {
 
 func newLoop(t *testing.T, s *site, many *manyDixas, number int, switches server.Switches, sweeps bool) *loop {
 	t.Helper()
-	token := "token-of-organisation-" + fmt.Sprint(number)
+	token := "token-of-organization-" + fmt.Sprint(number)
 	if switches.LimitReading == "" {
 		switches.LimitReading = server.LimitOff
 	}
@@ -214,7 +214,7 @@ func newLoop(t *testing.T, s *site, many *manyDixas, number int, switches server
 		"default_agent_id": server.SeedAgentAnna, "order_number_attribute": server.SeedAttrOrderNumber, "claim_id_attribute": server.SeedAttrClaimID,
 	})
 	require.NoError(t, err)
-	_, err = s.api.ChangeSettings(ctx, l.shop, patch)
+	_, err = s.api.UpdateSettings(ctx, l.shop, patch)
 	require.NoError(t, err)
 	_, err = s.api.Enable(ctx, l.shop)
 	require.NoError(t, err)
@@ -246,7 +246,7 @@ const (
 	loopReply    = "We send a new mug today."
 	loopNote     = "The carrier knows of it."
 	loopChange   = "The saucer is broken, too."
-	loopAgent    = "Which colour shall it be?"
+	loopAgent    = "Which color shall it be?"
 	loopCustomer = "Blue, please."
 )
 

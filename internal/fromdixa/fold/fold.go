@@ -11,7 +11,7 @@ type Projection struct {
 	State        claim.State
 	Conversation claim.Conversation
 	// Status is the status that the owner sees. DerivedStatus is the [EncodeDecision] of the last
-	// verdict derived from Dixa's facts.
+	// decision derived from Dixa's facts.
 	Status, DerivedStatus string
 	// Settings hold the shop's status rules.
 	Settings claim.Settings
@@ -26,7 +26,7 @@ type Change struct {
 	Event claim.Event
 	State claim.State
 	// Status is the owner's new view, empty if unchanged. DerivedStatus is the new [EncodeDecision],
-	// empty if the rules reached no new verdict.
+	// empty if the rules reached no new decision.
 	Status, DerivedStatus string
 	// Outbound are the types of the events to send to the owner.
 	Outbound []string
@@ -34,7 +34,7 @@ type Change struct {
 	Rule string
 }
 
-// EncodeDecision encodes a verdict for storage: its status, and whether it is a conflict.
+// EncodeDecision encodes a decision for storage: its status, and whether it is a conflict.
 func EncodeDecision(v claim.StatusDecision) string {
 	if v.Conflict {
 		return v.Status + "!"
@@ -42,8 +42,8 @@ func EncodeDecision(v claim.StatusDecision) string {
 	return v.Status
 }
 
-// Oldest sorts readings by their facts, oldest first.
-func Oldest(readings []Reading) {
+// SortOldestFirst sorts readings by their facts, oldest first.
+func SortOldestFirst(readings []Reading) {
 	slices.SortStableFunc(readings, func(a, b Reading) int { return a.Fact.Stamp.Compare(b.Fact.Stamp) })
 }
 
@@ -111,8 +111,8 @@ func (s *Projection) Transition(event claim.Event) (Change, error) {
 	return c, nil
 }
 
-// evaluateRules evaluates the rules. A verdict counts only if it differs from the last one
-// derived from Dixa's facts, so a status that the owner set stays until something
+// evaluateRules evaluates the rules. A decision counts only if it differs from the last
+// one derived from Dixa's facts, so a status that the owner set stays until something
 // new happens in Dixa.
 func (s *Projection) evaluateRules(c *Change) {
 	if told := outboundTypes[c.Event]; told != "" {
@@ -121,19 +121,19 @@ func (s *Projection) evaluateRules(c *Change) {
 	if s.RulesSuspended || !follows(s.State) {
 		return
 	}
-	verdict := s.Settings.EvaluateStatus(s.State, &s.Conversation)
-	if EncodeDecision(verdict) == s.DerivedStatus {
+	decision := s.Settings.EvaluateStatus(s.State, &s.Conversation)
+	if EncodeDecision(decision) == s.DerivedStatus {
 		return
 	}
 	first := s.DerivedStatus == ""
-	s.DerivedStatus, c.DerivedStatus, c.Rule = EncodeDecision(verdict), EncodeDecision(verdict), verdict.Rule
-	if verdict.Conflict {
+	s.DerivedStatus, c.DerivedStatus, c.Rule = EncodeDecision(decision), EncodeDecision(decision), decision.Rule
+	if decision.Conflict {
 		c.Outbound = append(c.Outbound, claim.OutboundStatusConflict)
 	}
-	if verdict.Status == s.Status || first && s.Status != "" {
+	if decision.Status == s.Status || first && s.Status != "" {
 		return // a status that the owner set before the conversation existed stays
 	}
-	s.Status, c.Status = verdict.Status, verdict.Status
+	s.Status, c.Status = decision.Status, decision.Status
 	if len(c.Outbound) == 0 && !first {
 		c.Outbound = append(c.Outbound, claim.OutboundStatusChanged)
 	}
@@ -147,7 +147,7 @@ func follows(s claim.State) bool {
 	return false
 }
 
-// Evaluate returns the [EncodeDecision] of the rules' verdict on a conversation and a claim that
+// Evaluate returns the [EncodeDecision] of the rules' decision on a conversation and a claim that
 // has caught up with it.
 func Evaluate(state claim.State, c claim.Conversation, settings claim.Settings) string {
 	s := Projection{State: state, Conversation: c, Settings: settings, RulesSuspended: true}

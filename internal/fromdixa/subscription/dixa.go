@@ -88,10 +88,10 @@ func remove(ctx context.Context, client *dixa.Client, all []*dixa.WebhookSubscri
 
 // sameURL reports whether two addresses are equal regardless of spelling.
 func sameURL(a, b string) bool {
-	return a == b || spelt(a) == spelt(b)
+	return a == b || spelling(a) == spelling(b)
 }
 
-func spelt(address string) string {
+func spelling(address string) string {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil {
 		return address

@@ -1,4 +1,4 @@
-// Package subscription maintains one webhook subscription in each Dixa organisation
+// Package subscription maintains one webhook subscription in each Dixa organization
 // that an enabled shop uses, so that Dixa reports what happens in conversations.
 package subscription
 
@@ -28,11 +28,11 @@ const Name = "Claimflow"
 const Path = "/webhooks/dixa/"
 
 var (
-	// ErrBusy says that another caller is changing the connection's subscription and
+	// ErrBusy means that another caller is changing the connection's subscription and
 	// did not finish in time.
-	ErrBusy = errors.New("another caller is changing the webhook subscription of this Dixa; try again")
+	ErrBusy = errors.New("another caller is changing the webhook subscription of this Dixa organization; try again")
 
-	// ErrNoSecret says that Dixa does not return the subscription's secret. Without
+	// ErrNoSecret means that Dixa does not return the subscription's secret. Without
 	// it, no event can be verified.
 	ErrNoSecret = errors.New("dixa does not return the secret of the webhook subscription; copy it from Dixa's settings and save it with `starter shop webhook-secret`")
 )
@@ -67,8 +67,8 @@ func Events() []dixa.EventName {
 // secret is stored. It then runs then, if it is not nil, before another caller can
 // remove the subscription again.
 //
-// Ours is the subscription that was created before, whatever its address is now, or
-// else the oldest with the connection's address. Ensure corrects it if it was
+// Claimflow's subscription is the one that it created before, whatever its address is
+// now, or else the oldest with the connection's address. Ensure corrects it if it was
 // changed, and deletes further ones with that address. If there is none, Ensure
 // creates one disabled and enables it once its secret is stored. It leaves a
 // subscription alone if a person created it and saved its secret.

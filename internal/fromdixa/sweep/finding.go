@@ -44,8 +44,8 @@ type Finding struct {
 
 // Find combines an answer with the missing entries. ok is false if it has no news.
 // entries are all entries that led to the query, as read before it.
-func Find(conversationID int64, known Known, answer Answer, entries []Entry, verdict MatchResult) (f Finding, ok bool, err error) {
-	n, missing := names(known, entries), verdict.Missing
+func Find(conversationID int64, known Known, answer Answer, entries []Entry, match MatchResult) (f Finding, ok bool, err error) {
+	n, missing := names(known, entries), match.Missing
 	r := fold.Refreshed{At: moment(known.Conversation, answer.Conversation, entries)}
 	changed := false
 	if c := answer.Conversation; c != nil {
@@ -76,7 +76,7 @@ func Find(conversationID int64, known Known, answer Answer, entries []Entry, ver
 		}
 		r.Happened[e.ID] = e.timeline()
 	}
-	r.Seen = verdict.Seen
+	r.Seen = match.Seen
 	f.Report = claim.SweepReport{Messages: len(r.Messages), Happenings: len(missing)}
 	if !changed && len(r.Messages) == 0 && len(missing) == 0 {
 		return f, false, nil

@@ -30,8 +30,8 @@ type MatchResult struct {
 
 // Match compares the log entries of a conversation with its received events. Their
 // ids have nothing in common, so each event matches one entry of its kind: the most
-// alike pair first, see [fold.CompareEntries]. If only one of two closes sent an event, one is
-// missing, whichever it is.
+// alike pair first, see [fold.CompareEntries]. If two closes are logged and only one
+// event arrived, one is reported as missing; which one does not matter.
 func Match(entries []Entry, received []Received) MatchResult {
 	matched := pair(entries, received)
 	var v MatchResult

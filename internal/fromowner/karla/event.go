@@ -65,7 +65,7 @@ type Shipment struct {
 	Carrier string
 }
 
-// ErrNoEvent says that a body is not an event because it is not a JSON object.
+// ErrNoEvent means that a body is not an event because it is not a JSON object.
 var ErrNoEvent = errors.New("karla: the body is not an event: it is not a single JSON object")
 
 // ParseEvent parses the envelope of an event (Karla: "Claim events", and the

@@ -93,7 +93,7 @@ func VerifySignature(header string, body []byte, secrets []seal.Secret, now time
 }
 
 // Sign returns the value of [SignatureHeader] for a body, as Karla computes it. It
-// is for tests and rehearsals.
+// is for tests.
 func Sign(body []byte, secret seal.Secret, at time.Time) string {
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	return "t=" + stamp + ",v1=" + hex.EncodeToString(digest(secret, stamp, body))

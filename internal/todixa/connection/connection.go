@@ -40,7 +40,7 @@ func DefaultLimits() store.BudgetLimits {
 	return store.BudgetLimits{Interval: store.DefaultInterval, MaxWait: 2 * time.Second, PerDay: store.DefaultPerDay}
 }
 
-// NeedsTokenError says that Dixa refused a connection's token before. No request was
+// NeedsTokenError means that Dixa rejected a connection's token before. No request was
 // sent.
 type NeedsTokenError struct{ ConnectionID string }
 
@@ -78,7 +78,7 @@ func New(s *store.Store, o Options) *Clients {
 
 // Client returns the client of a connection for work on behalf of all shops that use
 // it, such as its webhook subscription. If every one of them is read-only, so is the
-// client, as in [Clients.For]. The error is a [*NeedsTokenError] if Dixa refused the
+// client, as in [Clients.For]. The error is a [*NeedsTokenError] if Dixa rejected the
 // connection's token, and [store.ErrNotFound] if there is no such connection.
 func (c *Clients) Client(ctx context.Context, connectionID string) (*dixa.Client, error) {
 	readOnly, err := c.allReadOnly(ctx, connectionID)
@@ -89,7 +89,7 @@ func (c *Clients) Client(ctx context.Context, connectionID string) (*dixa.Client
 }
 
 // For returns the client of a connection for work on behalf of a shop with the given
-// settings. If they are read-only, its transport refuses every request that could
+// settings. If they are read-only, its transport rejects every request that could
 // change something in Dixa with [dixa.ErrReadOnly]; see [dixa.WithReadOnly]. The
 // errors are those of [Clients.Client].
 func (c *Clients) For(ctx context.Context, connectionID string, settings claim.Settings) (*dixa.Client, error) {
@@ -189,7 +189,7 @@ func (c *Clients) observe(tokenHash string, call dixa.Call) {
 	_ = c.store.Budget.RecordRefusal(ctx, tokenHash, c.options.Limits, after)
 }
 
-// TokenRefused records that Dixa refused the client's token, so that it is not used
+// TokenRefused records that Dixa rejected the client's token, so that it is not used
 // again. first reports whether this call was the first to record it. A token that
 // has since been replaced is ignored.
 func (c *Clients) TokenRefused(ctx context.Context, connectionID string, client *dixa.Client) (first bool, err error) {

@@ -115,7 +115,7 @@ func TestClientsOfATokenShareBudget(t *testing.T) {
 		}
 	}
 	require.EqualValues(t, 16, count.Load())
-	// Two budgets would send everything within half a second, and Dixa would refuse
+	// Two budgets would send everything within half a second, and Dixa would reject
 	// about half of it. A request that a busy machine delays may meet the next ones.
 	require.LessOrEqual(t, b.dixa.Stats().Refused, 2, "Dixa rate-limited the requests")
 }

@@ -38,7 +38,7 @@ func TestReadOnlyShopClientRejectsWrites(t *testing.T) {
 	require.Equal(t, 1, b.dixa.Stats().Writes())
 	require.Equal(t, 3, b.dixa.Stats().ByToken["demo-token"].Requests)
 
-	// A token counts once, no matter which client reports it as refused.
+	// A token counts once, no matter which client reports it as rejected.
 	first, err := b.clients.TokenRefused(ctx, b.id, reader)
 	require.NoError(t, err)
 	require.True(t, first)

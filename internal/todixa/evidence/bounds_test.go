@@ -169,11 +169,11 @@ func TestConcurrentChecksShareSlots(t *testing.T) {
 			}
 		})
 		var running sync.WaitGroup
-		verdicts := make([]Result, 10)
+		results := make([]Result, 10)
 		errs := make([]error, 10)
-		for i := range verdicts {
+		for i := range results {
 			running.Go(func() {
-				verdicts[i], errs[i] = c.Check(t.Context(), named(6), Limits{Files: 6, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
+				results[i], errs[i] = c.Check(t.Context(), named(6), Limits{Files: 6, Bytes: map[Type]int{Image: 1 << 20, PDF: 1 << 20}})
 			})
 			synctest.Wait()
 			require.EqualValues(t, min(parallel*(i+1), parallelAll), now.Load(), "files in progress with %d checks", i+1)
@@ -186,9 +186,9 @@ func TestConcurrentChecksShareSlots(t *testing.T) {
 
 		close(release)
 		running.Wait()
-		for i := range verdicts {
+		for i := range results {
 			require.NoError(t, errs[i])
-			require.Len(t, verdicts[i].Files, 6)
+			require.Len(t, results[i].Files, 6)
 		}
 	})
 }

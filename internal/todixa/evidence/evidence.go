@@ -1,6 +1,6 @@
 // Package evidence decides which of a claim's files are offered to Dixa.
 //
-// Dixa copies the file that a URL serves, and refuses a whole conversation if one
+// Dixa copies the file that a URL serves, and rejects a whole conversation if one
 // file cannot be copied. So every file is checked before it is offered: its address
 // is public, including after redirects and at the time of connecting; its bytes are
 // of a type that the shop wants; it is not too large; and it is not offered twice.

@@ -1,5 +1,5 @@
 // Package delivery sends events to the endpoints of shops and of the platform: as
-// signed Standard Webhooks, as claim statuses to Karla, or as e-mails.
+// signed Standard Webhooks, as claim statuses to Karla, or as emails.
 //
 // Events of one claim reach an endpoint in order: each waits until the previous one
 // is delivered or dead-lettered. The same holds for the events of a connection.
@@ -46,7 +46,7 @@ type Options struct {
 	Timeout time.Duration
 	// Now returns the time used in signatures. Defaults to [time.Now].
 	Now func() time.Time
-	// Mail sends the e-mails. Without it they wait.
+	// Mail sends the emails. Without it they wait.
 	Mail *mail.Server
 	// Observe is called after every attempt, for metrics.
 	Observe func(Attempt)
@@ -66,7 +66,7 @@ const (
 	Delivered Result = "delivered"
 	Skipped   Result = "skipped" // nothing to send
 	Failed    Result = "failed"  // will be retried
-	Dead      Result = "dead"    // given up
+	Dead      Result = "dead"    // dead-lettered
 )
 
 // Deliverer sends due events. Create one with [New].

@@ -416,7 +416,7 @@ func TestRotationSignsWithBothSecrets(t *testing.T) {
 		b.deliver()
 		require.Len(b, strings.Fields(fresh.taken()[2].header.Get("Webhook-Signature")), 1, "the old secret must expire immediately")
 		_, err = b.store.CountOutdated(b.Context())
-		require.NoError(b, err, "sealed values must be re-encryptable")
+		require.NoError(b, err, "encrypted values must be re-encryptable")
 	})
 }
 

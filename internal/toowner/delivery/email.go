@@ -10,11 +10,11 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// mailPatience multiplies the webhook timeout for e-mails: mail servers delay
+// mailPatience multiplies the webhook timeout for emails: mail servers delay
 // unknown senders.
 const mailPatience = 3
 
-// emailSender sends e-mails to staff.
+// emailSender sends emails to staff.
 type emailSender struct {
 	server  *mail.Server // nil if none is configured
 	timeout time.Duration
@@ -29,7 +29,7 @@ func (s *emailSender) send(ctx context.Context, p store.LeasedDelivery) attemptR
 	if err != nil {
 		return attemptResult{problem: "the event cannot be decoded", final: true}
 	}
-	err = s.server.Send(ctx, mail.Letter{
+	err = s.server.Send(ctx, mail.Message{
 		ID: p.ID, To: strings.TrimPrefix(p.URL, mailto), Subject: subject, Text: text, At: s.now(),
 	}, s.timeout)
 	var refused *mail.Error
@@ -39,6 +39,6 @@ func (s *emailSender) send(ctx context.Context, p store.LeasedDelivery) attemptR
 	case errors.As(err, &refused):
 		return attemptResult{problem: refused.Error(), final: refused.Final}
 	default:
-		return attemptResult{problem: "the mail server did not accept the e-mail"}
+		return attemptResult{problem: "the mail server did not accept the email"}
 	}
 }

@@ -25,14 +25,14 @@ const maxURL = 2000
 // mailto begins the address of an endpoint of kind email (RFC 6068).
 const mailto = "mailto:"
 
-// Mailto returns the address of an email endpoint: mailto: and an e-mail address.
+// Mailto returns the address of an email endpoint: mailto: and an email address.
 // The mailto: may be omitted from the input. The error describes the problem in
 // words that follow the field's name.
 func Mailto(address string) (string, error) {
 	plain := strings.TrimPrefix(strings.TrimSpace(address), mailto)
 	parsed, err := mail.ParseAddress(plain)
 	if err != nil || parsed.Address != plain || len(address) > maxURL {
-		return "", errors.New("must be one e-mail address, such as mailto:staff@shop.example; add an endpoint for each person")
+		return "", errors.New("must be one email address, such as mailto:staff@shop.example; add an endpoint for each person")
 	}
 	return mailto + plain, nil
 }

@@ -174,7 +174,7 @@ func TestKarlaRejections(t *testing.T) {
 	var conflict *store.ConflictError
 	require.ErrorAs(t, err, &conflict, "a Karla endpoint has no signing secret")
 	_, err = b.store.CountOutdated(t.Context())
-	require.NoError(t, err, "sealed values must be re-encryptable")
+	require.NoError(t, err, "encrypted values must be re-encryptable")
 }
 
 func (b *bench) mailTo(server *mailtest.Server, address, shop string, types ...string) claim.Endpoint {
@@ -200,7 +200,7 @@ func TestStaffReceivesEmails(t *testing.T) {
 			Cause: claim.CauseDeadline, FallbackUsed: true, LastError: "internal error text",
 			Outbox: []store.OutboxEvent{{Type: claim.OutboundOpened}, {Type: claim.OutboundNeedsAttention}, {Type: claim.OutboundFallback}},
 		})
-		require.Equal(b, 2, b.deliver(), "an opened claim must not send an e-mail")
+		require.Equal(b, 2, b.deliver(), "an opened claim must not send an email")
 		got := server.Messages()
 		require.Len(b, got, 2)
 		for _, m := range got {
@@ -234,7 +234,7 @@ func TestRejectedMailbox(t *testing.T) {
 	require.Contains(t, dead[0].LastError, "550")
 	require.NotContains(t, dead[0].LastError, "acme.example")
 	b.deliver()
-	require.Len(t, server.Messages(), 1, "the next e-mail was not sent")
+	require.Len(t, server.Messages(), 1, "the next email was not sent")
 }
 
 func TestEmailsWaitWithoutMailServer(t *testing.T) {

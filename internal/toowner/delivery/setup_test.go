@@ -204,7 +204,7 @@ func (r *receiver) verify(m message) error {
 	return err
 }
 
-// all returns the received messages; taken returns those that were not refused.
+// all returns the received messages; taken returns those that were not rejected.
 func (r *receiver) all() []message {
 	r.mu.Lock()
 	defer r.mu.Unlock()

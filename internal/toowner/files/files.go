@@ -66,8 +66,8 @@ type File struct {
 	Type string
 	// Size is in bytes; -1 if the server does not report it.
 	Size int64
-	// Body fails with a [*http.MaxBytesError] beyond [MaxBytes], and if the server
-	// breaks off.
+	// Reading Body fails with a [*http.MaxBytesError] after [MaxBytes], and with
+	// another error if the server closes the connection early.
 	Body io.ReadCloser
 }
 

@@ -36,7 +36,7 @@ type Update struct {
 	ResolutionPreference string `json:"resolution_preference,omitempty"`
 }
 
-// StatusError says that Karla answered without success. It contains nothing of the
+// StatusError means that Karla answered without success. It contains nothing of the
 // answer's body.
 type StatusError struct {
 	Status int

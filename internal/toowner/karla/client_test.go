@@ -90,11 +90,11 @@ func TestPutClaimWithoutResponse(t *testing.T) {
 	put := func(ctx context.Context, base, slug, id string) error {
 		return karla.PutClaim(ctx, client, base, credentials, slug, id, karla.Update{Status: "closed"})
 	}
-	cancelled, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, err := range map[string]error{
 		"connection closed": put(t.Context(), server.URL, "acme", "u-1"),
-		"cancelled":         put(cancelled, server.URL, "acme", "u-1"),
+		"canceled":          put(canceled, server.URL, "acme", "u-1"),
 		"invalid URL":       put(t.Context(), "http://127.0.0.1:port", "acme", "u-1"),
 		"no shop":           put(t.Context(), server.URL, "", "u-1"),
 		"path traversal":    put(t.Context(), server.URL, "acme", ".."),
@@ -104,7 +104,7 @@ func TestPutClaimWithoutResponse(t *testing.T) {
 		require.NotErrorAs(t, err, &refused, name)
 		requireDiscreet(t, err, server.URL)
 	}
-	require.ErrorIs(t, put(cancelled, server.URL, "acme", "u-1"), context.Canceled)
+	require.ErrorIs(t, put(canceled, server.URL, "acme", "u-1"), context.Canceled)
 }
 
 func requireDiscreet(t *testing.T, err error, address string) {

@@ -1,4 +1,4 @@
-// Package mail sends plain e-mails to staff through one SMTP server.
+// Package mail sends plain emails to staff through one SMTP server.
 package mail
 
 import (
@@ -32,7 +32,7 @@ type Server struct {
 //
 // smtp requires STARTTLS (port 587 unless given); smtps uses TLS from the start
 // (465). Credentials are optional. With tls=none in the query, nothing is encrypted
-// (port 25) and credentials are refused. from is required: an address, with or
+// (port 25) and credentials are rejected. from is required: an address, with or
 // without a name. The error never contains any part of the address.
 func Parse(address string) (*Server, error) {
 	u, err := url.Parse(address)
@@ -42,7 +42,7 @@ func Parse(address string) (*Server, error) {
 	query := u.Query()
 	from, err := netmail.ParseAddress(query.Get("from"))
 	if err != nil {
-		return nil, errors.New("has no sender: add ?from= with an e-mail address")
+		return nil, errors.New("has no sender: add ?from= with an email address")
 	}
 	port, encryption := 587, []gomail.Option{gomail.WithTLSPolicy(gomail.TLSMandatory)}
 	switch encrypt := query.Get("tls"); {
@@ -78,38 +78,38 @@ func (s *Server) String() string { return "SMTP server " + s.host }
 // GoString hides the credentials from %#v.
 func (s *Server) GoString() string { return s.String() }
 
-// Letter is a plain-text e-mail to one person.
-type Letter struct {
-	// ID forms the Message-ID. It is the same for the same letter, so that
+// Message is a plain-text email to one person.
+type Message struct {
+	// ID forms the Message-ID. It is the same for the same message, so that
 	// duplicates can be detected.
 	ID            string
 	To            string
 	Subject, Text string
-	// At is the letter's date.
+	// At is the message's date.
 	At time.Time
 }
 
-// Error says why a letter was not accepted. It contains neither the server's words
+// Error says why a message was not accepted. It contains neither the server's words
 // nor an address.
 type Error struct {
 	// Code is the server's reply code (RFC 5321, 4.2); zero if it gave none.
 	Code int
-	// Final says that the server will never accept a letter to this address.
+	// Final says that the server will never accept a message to this address.
 	Final   bool
 	problem string
 }
 
 func (e *Error) Error() string { return e.problem }
 
-// Send submits a letter to the server within timeout. A failure is an [*Error]. If
-// the connection broke, the letter may have been accepted all the same.
-func (s *Server) Send(ctx context.Context, l Letter, timeout time.Duration) error {
+// Send submits a message to the server within timeout. A failure is an [*Error]. If
+// the connection broke, the message may have been accepted all the same.
+func (s *Server) Send(ctx context.Context, l Message, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	m.FromMailAddress(s.from)
 	if m.To(l.To) != nil {
-		return &Error{Final: true, problem: "the address is not a valid e-mail address"}
+		return &Error{Final: true, problem: "the address is not a valid email address"}
 	}
 	m.SetMessageIDWithValue(l.ID + s.from.Address[strings.LastIndex(s.from.Address, "@"):])
 	m.SetDateWithValue(l.At)
@@ -153,7 +153,7 @@ func inWords(err error) *Error {
 			problem: fmt.Sprintf("the mail server rejected the recipient (%d)", refused.ErrorCode()),
 		}
 	case errors.As(err, &refused) && refused.ErrorCode() != 0:
-		return &Error{Code: refused.ErrorCode(), problem: fmt.Sprintf("the mail server rejected the e-mail (%d)", refused.ErrorCode())}
+		return &Error{Code: refused.ErrorCode(), problem: fmt.Sprintf("the mail server rejected the email (%d)", refused.ErrorCode())}
 	case errors.As(err, &reply):
 		return &Error{Code: reply.Code, problem: fmt.Sprintf("the mail server rejected the connection or login (%d); check CLAIMFLOW_SMTP_URL", reply.Code)}
 	case errors.As(err, &dns):

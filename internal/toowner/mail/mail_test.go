@@ -13,7 +13,7 @@ import (
 	"github.com/claimflow/claimflow/internal/toowner/mail"
 )
 
-var letter = mail.Letter{
+var message = mail.Message{
 	ID: "msg_1", To: "staff@acme.example", Subject: "acme: claim\r\nBcc: all@evil.example", Text: "Zwölf Vasen.\n\n.\nThe end\n",
 	At: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 }
@@ -28,7 +28,7 @@ func parse(t *testing.T, address string) *mail.Server {
 func TestSend(t *testing.T) {
 	t.Parallel()
 	server := mailtest.New(t)
-	require.NoError(t, parse(t, server.URL()).Send(t.Context(), letter, time.Minute))
+	require.NoError(t, parse(t, server.URL()).Send(t.Context(), message, time.Minute))
 	got := server.Messages()
 	require.Len(t, got, 1)
 	m := got[0]
@@ -41,8 +41,8 @@ func TestSend(t *testing.T) {
 	require.Contains(t, m.Header.Get("From"), "Claimflow")
 	date, err := m.Header.Date()
 	require.NoError(t, err)
-	require.True(t, date.Equal(letter.At))
-	require.Equal(t, letter.Text, strings.ReplaceAll(m.Body, "\r\n", "\n"))
+	require.True(t, date.Equal(message.At))
+	require.Equal(t, message.Text, strings.ReplaceAll(m.Body, "\r\n", "\n"))
 }
 
 func TestSendRejections(t *testing.T) {
@@ -68,13 +68,13 @@ func TestSendRejections(t *testing.T) {
 			server := mailtest.New(t)
 			server.Answer(test.command, test.reply)
 			s := parse(t, server.URL())
-			err := s.Send(t.Context(), letter, time.Minute)
+			err := s.Send(t.Context(), message, time.Minute)
 			var refused *mail.Error
 			require.ErrorAs(t, err, &refused)
 			require.Equal(t, test.code, refused.Code)
 			require.Equal(t, test.final, refused.Final)
 			require.NotContains(t, err.Error(), "acme.example")
-			require.NoError(t, s.Send(t.Context(), letter, time.Minute), "the next attempt must succeed")
+			require.NoError(t, s.Send(t.Context(), message, time.Minute), "the next attempt must succeed")
 			require.Len(t, server.Messages(), 1)
 		})
 	}
@@ -86,7 +86,7 @@ func TestAcceptedMailSurvivesConnectionLoss(t *testing.T) {
 	server := mailtest.New(t)
 	server.Answer("RSET", "")
 	server.Answer("QUIT", "")
-	require.NoError(t, parse(t, server.URL()).Send(t.Context(), letter, time.Minute))
+	require.NoError(t, parse(t, server.URL()).Send(t.Context(), message, time.Minute))
 	require.Len(t, server.Messages(), 1)
 }
 
@@ -95,19 +95,19 @@ func TestUnreachableServer(t *testing.T) {
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close() // accepts connections and never sends anything
-	err = parse(t, "smtp://"+l.Addr().String()+"?tls=none&from=a@b.example").Send(t.Context(), letter, 100*time.Millisecond)
+	err = parse(t, "smtp://"+l.Addr().String()+"?tls=none&from=a@b.example").Send(t.Context(), message, 100*time.Millisecond)
 	require.ErrorContains(t, err, "in time")
 	require.NoError(t, l.Close())
-	err = parse(t, "smtp://"+l.Addr().String()+"?tls=none&from=a@b.example").Send(t.Context(), letter, time.Minute)
+	err = parse(t, "smtp://"+l.Addr().String()+"?tls=none&from=a@b.example").Send(t.Context(), message, time.Minute)
 	require.ErrorContains(t, err, "could not be reached")
 }
 
-// The default is to refuse connections without TLS, which would expose the password.
+// The default is to reject connections without TLS, which would expose the password.
 func TestPasswordIsNotSentWithoutTLS(t *testing.T) {
 	t.Parallel()
 	server := mailtest.New(t)
 	address := strings.Replace(strings.Replace(server.URL(), "tls=none&", "", 1), "smtp://", "smtp://user:hunter2@", 1)
-	err := parse(t, address).Send(t.Context(), letter, time.Minute)
+	err := parse(t, address).Send(t.Context(), message, time.Minute)
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "hunter2")
 	require.Empty(t, server.Messages())

@@ -11,8 +11,8 @@ import (
 func TestWorkflowStateNext(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		standing claim.WorkflowState
-		want     claim.Action
+		state claim.WorkflowState
+		want  claim.Action
 	}{
 		"new":                           {claim.WorkflowState{State: claim.StateReceived, Offered: true, ConnectionID: "c"}, claim.ActionOpen},
 		"switched off":                  {claim.WorkflowState{State: claim.StateReceived, ConnectionID: "c"}, claim.ActionSkip},
@@ -37,7 +37,7 @@ func TestWorkflowStateNext(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, test.want, test.standing.Next())
+			require.Equal(t, test.want, test.state.Next())
 		})
 	}
 }

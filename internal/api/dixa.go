@@ -60,9 +60,9 @@ func (a *api) keepDixaEvent(ctx context.Context, r *http.Request, body []byte) (
 	var conflict *store.ConflictError
 	switch {
 	case errors.As(err, &foreign):
-		err = &eventRefusal{status: http.StatusForbidden, reason: "other_organization", err: err, words: "The event belongs to a different Dixa organisation than this address."}
+		err = &eventRefusal{status: http.StatusForbidden, reason: "other_organization", err: err, words: "The event belongs to a different Dixa organization than this address."}
 	case errors.As(err, &conflict):
-		err = &eventRefusal{status: http.StatusConflict, reason: "organization_taken", err: err, words: "The event's Dixa organisation already has another address."}
+		err = &eventRefusal{status: http.StatusConflict, reason: "organization_taken", err: err, words: "The event's Dixa organization already has another address."}
 	case errors.Is(err, store.ErrNotFound):
 		err = unverified("unknown_connection")
 	}
@@ -82,8 +82,8 @@ func documentWebhooks(spec *huma.OpenAPI) {
 		}},
 	}, "204", signatureScheme, map[string]string{
 		"401": "The signature is missing, malformed, wrong or too old, or the address is unknown.",
-		"403": "The event belongs to a different Dixa organisation than the connection.",
-		"409": "The event's Dixa organisation already has another connection.",
+		"403": "The event belongs to a different Dixa organization than the connection.",
+		"409": "The event's Dixa organization already has another connection.",
 	}, &huma.Schema{
 		Type: "object", Required: []string{"event_id", "event_fqn", "organization"},
 		Properties: map[string]*huma.Schema{

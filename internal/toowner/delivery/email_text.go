@@ -12,7 +12,7 @@ import (
 )
 
 // composeEmail formats an event for staff. It contains no personal data of the customer,
-// because others can read an e-mail in transit.
+// because others can read an email in transit.
 func composeEmail(p store.LeasedDelivery) (subject, text string, err error) {
 	var b strings.Builder
 	row := func(name string, value any) {
@@ -30,7 +30,7 @@ func composeEmail(p store.LeasedDelivery) (subject, text string, err error) {
 		fmt.Fprintf(&b, "%s.\n\n", subject)
 		row("What to do", n.Data.Advice)
 		row("Shops", strings.Join(n.Data.Shops, ", "))
-		row("Organisation", strings.TrimSpace(n.Data.OrganizationName+" "+n.Data.OrganizationID))
+		row("Organization", strings.TrimSpace(n.Data.OrganizationName+" "+n.Data.OrganizationID))
 		row("Connection", n.Data.ConnectionID)
 		row("Happened", moment(n.Timestamp))
 	case p.Type == claim.OutboundEndpointPaused:
@@ -82,7 +82,7 @@ func connectionSubject(n claim.ConnectionNotice) string {
 	}
 }
 
-// claimWords returns the subject and the first sentence of a letter about a claim.
+// claimWords returns the subject and the first sentence of an email about a claim.
 func claimWords(n claim.Notice) (about, words string) {
 	name := "claim " + n.Data.Reference
 	if n.Data.OrderNumber != "" {

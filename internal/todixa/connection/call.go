@@ -11,9 +11,9 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 )
 
-// Patience is how long a person waits for a slot in the token's request budget,
+// InteractiveWait is how long a person waits for a slot in the token's request budget,
 // which claims in progress also use.
-const Patience = 15 * time.Second
+const InteractiveWait = 15 * time.Second
 
 // refusedWait is how long to wait after Dixa rate-limits a call without a
 // Retry-After.
@@ -32,7 +32,7 @@ func Call[T any](ctx context.Context, call func() (T, error)) (T, error) {
 			return v, backoff.Permanent(err)
 		}
 		return v, errors.Join(err, &backoff.RetryAfterError{Duration: cmp.Or(e.RetryAfter, refusedWait)})
-	}, backoff.WithMaxElapsedTime(Patience))
+	}, backoff.WithMaxElapsedTime(InteractiveWait))
 	if err != nil && last != nil {
 		return out, last
 	}

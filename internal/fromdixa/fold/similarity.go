@@ -7,13 +7,13 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// MatchTolerance is how far apart Dixa's times for one happening may be in an event and in
-// the activity log. The contract does not say that they are equal. A sweep reads the
+// MatchTolerance is how far apart Dixa's times may be in an event and in the activity log
+// entry that describe the same occurrence. The contract does not say that they are equal. A sweep reads the
 // log further back than that.
 const MatchTolerance = 5 * time.Minute
 
 // Similarity measures how closely an activity log entry and an event resemble one
-// happening. Less is more alike.
+// occurrence. Less is more alike.
 type Similarity struct {
 	detail, author int
 	apart          time.Duration
@@ -26,7 +26,7 @@ func (l Similarity) Compare(other Similarity) int {
 }
 
 // CompareEntries measures how closely two timeline entries of the same kind resemble one
-// happening. ok is false if they cannot be one: their tags differ, or their times
+// occurrence. ok is false if they cannot be one: their tags differ, or their times
 // are further apart than [MatchTolerance].
 func CompareEntries(a, b claim.TimelineEntry) (l Similarity, ok bool) {
 	l = Similarity{detail: alike(a.Detail, b.Detail), author: alike(a.By, b.By), apart: a.At.Sub(b.At).Abs()}

@@ -41,8 +41,8 @@ type WorkflowState struct {
 	RetriedAt time.Time `json:"retried_at,omitzero"`
 	// Cursor is the position up to which the claim has applied events from Dixa.
 	Cursor int64 `json:"cursor,omitempty"`
-	// Unread says that events from Dixa wait to be applied, and that no later nudge
-	// will announce them together with others.
+	// Unread says that events from Dixa wait to be applied and should be applied now,
+	// because no nudge is scheduled for them.
 	Unread bool `json:"unread,omitempty"`
 	// DoubtAt is the time since which Dixa may have a status other than the known
 	// one; zero if there is no doubt.
@@ -71,7 +71,7 @@ type RecentEvent struct {
 // Action is the next action of a claim's workflow.
 type Action string
 
-// Moves of a claim's workflow.
+// Actions of a claim's workflow.
 const (
 	ActionOpen     Action = "open"     // open the conversation, or continue to open it
 	ActionRead     Action = "read"     // apply events from Dixa
@@ -83,7 +83,7 @@ const (
 	ActionFinish   Action = "finish"   // there is nothing left to wait for
 )
 
-// Next returns the next move of the claim's workflow. Opening continues even if the
+// Next returns the next action of the claim's workflow. Opening continues even if the
 // shop is disabled or paused in the meantime, because a create may be in flight.
 func (s WorkflowState) Next() Action {
 	if s.Unread && s.State != StateOpening {

@@ -199,7 +199,7 @@ func TestTooLargeWebhook(t *testing.T) {
 
 func TestIncompleteWebhook(t *testing.T) {
 	t.Parallel()
-	b := newBenchOn(t, "sqlite::memory:", func(o *api.Options) { o.WebhookPatience = 200 * time.Millisecond })
+	b := newBenchOn(t, "sqlite::memory:", func(o *api.Options) { o.WebhookReadTimeout = 200 * time.Millisecond })
 	connection, _ := b.enabled("acme")
 	// More concurrent requests than fit in memory; none sends the end of its body.
 	senders := make([]net.Conn, 129)
@@ -285,12 +285,12 @@ func TestFirstWebhookPinsTheOrganization(t *testing.T) {
 	connection, secret := b.enabled("acme")
 	c, err := b.store.Connections.Get(t.Context(), connection)
 	require.NoError(t, err)
-	require.Empty(t, c.OrganizationID, "the organisation must be unknown")
+	require.Empty(t, c.OrganizationID, "the organization must be unknown")
 	body := event("e-1", never, "CONVERSATION_CLOSED")
 	require.Equal(t, http.StatusUnauthorized, b.deliver(connection, strings.Repeat("ab", 32), body).StatusCode)
 	c, err = b.store.Connections.Get(t.Context(), connection)
 	require.NoError(t, err)
-	require.Empty(t, c.OrganizationID, "an unverified event must not pin the organisation")
+	require.Empty(t, c.OrganizationID, "an unverified event must not pin the organization")
 
 	require.Equal(t, http.StatusNoContent, b.deliver(connection, secret, event("e-2", emulator.SeedOrganization, "CONVERSATION_CLOSED")).StatusCode)
 	in, err := b.client.Integration(t.Context(), "acme")
@@ -298,7 +298,7 @@ func TestFirstWebhookPinsTheOrganization(t *testing.T) {
 	require.Equal(t, emulator.SeedOrganization, in.Connection.OrganizationID)
 	require.Equal(t, http.StatusForbidden, b.deliver(connection, secret, body).StatusCode)
 
-	// Another connection that turns out to belong to the same organisation.
+	// Another connection that turns out to belong to the same organization.
 	b.shop("second")
 	b.dixa.AddToken(token + "-2")
 	second, err := b.client.Connect(t.Context(), "second", token+"-2")
@@ -308,14 +308,14 @@ func TestFirstWebhookPinsTheOrganization(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusConflict, b.deliver(second.ID, secret, event("e-3", emulator.SeedOrganization, "CONVERSATION_CLOSED")).StatusCode)
 	require.Contains(t, b.log.String(), "which already has connection "+connection, "the log must say what to do")
-	// A token of an organisation that now belongs to another connection is refused.
+	// A token of an organization that now belongs to another connection is refused.
 	b.dixa.SetSwitches(emulator.Switches{})
 	other, err := b.store.Connections.SaveToken(t.Context(), "acme", token, store.Organization{ID: never})
 	var foreign *store.OtherOrganizationError
 	require.ErrorAs(t, err, &foreign, "%v", other)
 }
 
-// TestDeliveriesFromDixa has the emulator deliver events with every misbehaviour, and
+// TestDeliveriesFromDixa has the emulator deliver events with every misbehavior, and
 // compares the stored events with those it sent.
 func TestDeliveriesFromDixa(t *testing.T) {
 	t.Parallel()
@@ -403,7 +403,7 @@ func TestEnableSubscribesAndDisableUnsubscribes(t *testing.T) {
 	b.connected("second")
 	_, err := b.client.Enable(t.Context(), "second")
 	require.NoError(t, err)
-	require.Len(t, b.dixa.State().Webhooks, 1, "shops of one organisation must share a subscription")
+	require.Len(t, b.dixa.State().Webhooks, 1, "shops of one organization must share a subscription")
 	in, err := b.client.Integration(t.Context(), "second")
 	require.NoError(t, err)
 	require.Equal(t, claim.SubscriptionActive, in.Subscription.State)

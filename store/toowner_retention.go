@@ -39,7 +39,7 @@ type DeliveryCounts struct {
 	Waiting int
 	// Oldest is the age of the oldest waiting delivery; zero if there is none.
 	Oldest time.Duration
-	// Dead counts the deliveries that were given up and not replayed.
+	// Dead counts the deliveries that were dead-lettered and not replayed.
 	Dead int
 	// Paused counts the paused endpoints.
 	Paused int

@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// settingsFault turns a decoding error of a setting into a fault that says what is
+// settingsError turns a decoding error of a setting into a field error that says what is
 // valid.
-func settingsFault(name string, err error) Fault {
+func settingsError(name string, err error) FieldError {
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) {
-		return Fault{Field: wrongType.Field, Problem: "must be " + kindInWords(wrongType.Type)}
+		return FieldError{Field: wrongType.Field, Problem: "must be " + kindInWords(wrongType.Type)}
 	}
 	if inner, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return Fault{Field: name, Problem: "has the unknown member " + inner}
+		return FieldError{Field: name, Problem: "has the unknown member " + inner}
 	}
-	return Fault{Field: name, Problem: err.Error()}
+	return FieldError{Field: name, Problem: err.Error()}
 }
 
 // kindInWords describes how to write a value of the type.
