@@ -108,7 +108,7 @@ func (a *Evidence) check(ctx context.Context, ref claim.Ref) (EvidenceResult, er
 	return EvidenceResult{Files: len(checked.Files), LeftOut: len(checked.LeftOut)}, nil
 }
 
-// photosOf lists a claim's photos of the kinds that the template wants, in the order
+// photosOf lists a claim's files of the kinds that the template wants, in the order
 // item, claim, optional, signature.
 func photosOf(c *claim.Claim, kinds []string) []evidence.Photos {
 	wanted := map[string]bool{}

@@ -150,7 +150,7 @@ type remainder struct {
 	keep func(evidenceDraft) error
 }
 
-// send sends each message once and leaves out what Dixa rejects. A photo or a long
+// send sends each message once and leaves out what Dixa rejects. A file or a long
 // text never parks a claim.
 func (r *remainder) send(ctx context.Context) error {
 	for i := 1; i < len(r.files.Parts); i++ {

@@ -95,7 +95,7 @@ type Conversation struct {
 	FromContactPointID string `json:"fromContactPointId,omitempty"`
 	ToContactPointID   string `json:"toContactPointId,omitempty"`
 
-	// Anonymised.
+	// Anonymized.
 	AnonymizedAt Time `json:"anonymizedAt,omitzero"`
 
 	Extra Extra `json:"-"`

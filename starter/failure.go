@@ -26,7 +26,7 @@ var nextSteps = map[string]string{
 	client.CodeNotFound:     "list what exists with `starter shop list` or `starter claim list SHOP`",
 	client.CodeInvalid:      "correct the errors and run the command again",
 	client.CodeDiffers:      "submit the changed claim with a new id",
-	client.CodeTooLarge:     "omit what is not needed, and submit photos as URLs",
+	client.CodeTooLarge:     "omit what is not needed, and submit files as URLs",
 	client.CodeUnavailable:  "retry in a moment",
 }
 

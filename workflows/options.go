@@ -19,7 +19,7 @@ const (
 const (
 	// attemptTimeout bounds one attempt at a step that calls Dixa. An attempt may send
 	// several requests, each after a short wait for the budget, and a create lasts
-	// as long as Dixa needs to copy the photos.
+	// as long as Dixa needs to copy the files.
 	attemptTimeout = 2 * time.Minute
 	// doubtGracePeriod is how long to wait for an event that ends a doubt about a state
 	// before asking Dixa.

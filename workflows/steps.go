@@ -130,7 +130,7 @@ func (r *claimRun) resolveTemplate(ctx workflow.Context) error {
 // checkEvidence checks the claim's files on the shop's servers. Slow servers move the
 // check out of the workflow task.
 func (r *claimRun) checkEvidence(ctx workflow.Context) error {
-	const summary = "Check the claim's photos"
+	const summary = "Check the claim's files"
 	var checked activities.EvidenceResult
 	err := localFirst(ctx, localOptions(summary, localEvidenceTimeout, 1), evidenceOptions(summary), evidence.CheckEvidence, r.ref, &checked)
 	r.leftOut = checked.LeftOut

@@ -36,7 +36,7 @@ type Config struct {
 	PublicURL     string        `env:"CLAIMFLOW_PUBLIC_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter, worker" doc:"The public URL of 'starter serve', which receives webhooks. After a change, run 'starter shop enable' again for one shop of each Dixa organization, so that Dixa sends webhooks to the new URL."`
 	WebhookMaxAge time.Duration `env:"CLAIMFLOW_WEBHOOK_MAX_AGE" envDefault:"72h" validate:"min=5m,max=720h" used:"starter" doc:"The maximum age of the signature of an event from Dixa. A long maximum is safe, because events are deduplicated, and lets Dixa deliver late."`
 
-	AllowLoopbackEvidence bool `env:"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE" envDefault:"false" used:"starter, worker" doc:"Allows photos and files of messages from this machine itself, also over plain HTTP. For development only: anyone who submits a claim can make the worker send requests to its own host."`
+	AllowLoopbackEvidence bool `env:"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE" envDefault:"false" used:"starter, worker" doc:"Allows files of claims and messages from this machine itself, also over plain HTTP. For development only: anyone who submits a claim can make the worker send requests to its own host."`
 
 	AllowPrivateEndpoints bool `env:"CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS" envDefault:"false" used:"starter" doc:"Allows endpoints on this machine and in private networks, also over plain HTTP. Anyone who may add endpoints can make 'starter serve' send requests there."`
 

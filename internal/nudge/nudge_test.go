@@ -429,7 +429,7 @@ func TestEachKindOfErrorIsLoggedOnce(t *testing.T) {
 	logged := b.log.String()
 	require.Equal(t, 1, strings.Count(logged, "claim rejected"), logged)
 	require.Equal(t, 1, strings.Count(logged, "the engine is down"), logged)
-	require.Equal(t, 1, strings.Count(logged, "reach Temporal again"), logged)
+	require.Equal(t, 1, strings.Count(logged, "is being notified of changed claims again"), logged)
 }
 
 // A new claim's workflow reads the claim when it starts. A signal would only add to its

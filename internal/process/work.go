@@ -71,9 +71,9 @@ func (p *Parts) workJobs(broken <-chan error) []job {
 
 const (
 	// dixaSlots is how many Dixa activities a worker runs at once: the pace of a few
-	// tokens times the seconds that a create with photos can take.
+	// tokens times the seconds that a create with files can take.
 	dixaSlots = 60
-	// claimSlots is how many other activities a worker runs at once. Checking photos
+	// claimSlots is how many other activities a worker runs at once. Checking files
 	// takes the longest.
 	claimSlots = 200
 	// localSlots is how many local activities a worker runs at once. Those that find no

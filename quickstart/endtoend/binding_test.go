@@ -49,7 +49,7 @@ func TestSecondDeploymentOnOneNamespaceIsRefused(t *testing.T) {
 	start(t, &logs, first.environ(database, listen), "worker")
 	eventually(t, "the second worker is running", func() error {
 		said := logs.String()
-		if !strings.Contains(said, "bound the namespace to this store") || !strings.Contains(said, `"msg":"working"`) {
+		if !strings.Contains(said, "bound the namespace to this store") || !strings.Contains(said, `"msg":"worker started"`) {
 			return errors.New(said)
 		}
 		return nil

@@ -23,7 +23,7 @@ type Options struct {
 	BaseURL string
 	// Transport carries the requests. Defaults to the clients' own transport.
 	Transport http.RoundTripper
-	// Timeout bounds one request. Defaults to 45 s: Dixa copies a claim's photos
+	// Timeout bounds one request. Defaults to 45 s: Dixa copies a claim's files
 	// before it answers a create.
 	Timeout time.Duration
 	// Limits is the pace per token. Defaults to [DefaultLimits].
