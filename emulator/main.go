@@ -1,5 +1,6 @@
-// Command emulator serves a local emulation of Dixa: the API under /v1 and /beta,
-// stored files under /files, and its own controls under /_emulator/.
+// Command emulator serves a local emulation of Dixa: the API under /v1 and /beta, the
+// Exports API under /exports/v1, stored files under /files, and its own controls under
+// /_emulator/.
 package main
 
 import (

@@ -22,9 +22,13 @@ type activityBody struct {
 	Attributes     map[string]any    `json:"attributes,omitempty"`
 }
 
-// record adds an entry to the activity log. kind is the _type of the entry's
+// record adds an entry to the activity log and updates the conversation's time of
+// change. kind is the _type of the entry's
 // attributes. If kind is empty, the entry has no attributes.
 func (s *Server) record(c *call, conversation *Conversation, activity, author, kind string, attributes map[string]any) {
+	if c.now.After(conversation.UpdatedAt) {
+		conversation.UpdatedAt = c.now
+	}
 	if s.switches.ActivityEntries == "no-messages" && (kind == "MessageAddedAttribute" || kind == "NoteAddedAttribute") {
 		return
 	}

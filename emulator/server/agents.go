@@ -31,7 +31,7 @@ func (s *Server) agentBody(a *Agent) agentBody {
 func (a *Agent) isAdmin() bool { return slices.Contains(a.Roles, "Admin") }
 
 func (s *Server) agent(id string) *Agent {
-	return first(s.state.Agents, func(a *Agent) bool { return a.ID == id })
+	return first(s.state.Agents, func(a *Agent) bool { return sameID(a.ID, id) })
 }
 
 func (s *Server) pathAgent(c *call) (*Agent, error) { return named(c, "agentId", s.agent) }

@@ -140,7 +140,8 @@ func (s *Server) forgetConversation(c *call, conversation *Conversation) {
 	if conversation.State != StateClosed {
 		s.shut(c, conversation, c.actor)
 	}
-	conversation.AnonymizedAt, conversation.Subject, conversation.Attributes = c.now, "", nil
+	conversation.AnonymizedAt, conversation.UpdatedAt = c.now, c.now
+	conversation.Subject, conversation.Attributes = "", nil
 	conversation.FromAddress, conversation.ToAddress, conversation.BrowserInfo = "", "", nil
 	for _, message := range conversation.Messages {
 		s.forgetMessage(message)

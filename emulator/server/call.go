@@ -43,20 +43,25 @@ type call struct {
 	switches  Switches
 }
 
-// reply is the response of an operation. A nil body sends no body. A non-nil raw is
-// sent instead of body.
+// reply is the response of an operation. A nil body sends no body. A non-nil raw or
+// stream is sent instead of body. A stream must be called without s.mu.
 type reply struct {
 	status int
 	body   any
 	raw    []byte
+	stream func(io.Writer) error
 	header http.Header
 }
 
 func (r reply) encode() []byte {
+	var buffer bytes.Buffer
+	if r.stream != nil {
+		_ = r.stream(&buffer) // a buffer accepts every write
+		return buffer.Bytes()
+	}
 	if r.raw != nil || r.body == nil {
 		return r.raw
 	}
-	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(r.body); err != nil {
@@ -178,6 +183,14 @@ func (c *call) instant(name string) (time.Time, error) {
 		return time.Time{}, bad(messageInvalid)
 	}
 	return value, nil
+}
+
+// sameID reports whether two ids are the same. UUIDs compare without regard to case.
+func sameID(a, b string) bool { return a == b || strings.EqualFold(a, b) && isUUID(a) }
+
+// containsID reports whether ids contain id.
+func containsID(ids []string, id string) bool {
+	return slices.ContainsFunc(ids, func(other string) bool { return sameID(other, id) })
 }
 
 func isUUID(text string) bool { return len(text) == 36 && uuid.Validate(text) == nil }

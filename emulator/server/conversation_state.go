@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -17,9 +16,8 @@ func (s *Server) acting(c *call, userID string) (string, error) {
 	if userID == "" {
 		return c.actor, nil
 	}
-	userID = strings.ToLower(userID)
-	if s.agent(userID) != nil {
-		return userID, nil
+	if agent := s.agent(userID); agent != nil {
+		return agent.ID, nil
 	}
 	if s.endUser(userID) != nil {
 		return "", bad("User is not admin or agent")
@@ -86,7 +84,7 @@ func (s *Server) transferConversation(c *call, conversation *Conversation, input
 	if err != nil {
 		return reply{}, err
 	}
-	queue := s.queue(strings.ToLower(input.QueueID))
+	queue := s.queue(input.QueueID)
 	if queue == nil {
 		return reply{}, bad("Queue does not exist")
 	}
@@ -103,9 +101,9 @@ type claimInput struct {
 }
 
 func (s *Server) claimConversation(c *call, conversation *Conversation, input claimInput) (reply, error) {
-	agent := s.agent(strings.ToLower(input.AgentID))
+	agent := s.agent(input.AgentID)
 	if agent == nil {
-		if s.endUser(strings.ToLower(input.AgentID)) != nil {
+		if s.endUser(input.AgentID) != nil {
 			return reply{}, bad("User is not admin or agent")
 		}
 		return reply{}, notFound()
@@ -141,7 +139,7 @@ func (s *Server) enter(c *call, conversation *Conversation, state string) {
 	conversation.State, conversation.StateUpdatedAt = state, c.now
 	conversation.ClosedAt, conversation.FollowupAt = time.Time{}, time.Time{}
 	if state == StateClosed {
-		conversation.ClosedAt = c.now
+		conversation.ClosedAt, conversation.LastClosedAt = c.now, c.now
 	}
 }
 

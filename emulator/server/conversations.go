@@ -40,7 +40,7 @@ var kinds = map[string]struct{ channel, output string }{
 }
 
 func (s *Server) createConversation(c *call, input conversationInput) (reply, error) {
-	requester := s.endUser(strings.ToLower(input.RequesterID))
+	requester := s.endUser(input.RequesterID)
 	if requester == nil {
 		return reply{}, refusedWith(c.switches.UnknownRequester, "Requester does not exist")
 	}
@@ -69,10 +69,11 @@ func (s *Server) createConversation(c *call, input conversationInput) (reply, er
 	}
 	queue := ""
 	if input.QueueID != nil {
-		if s.queue(*input.QueueID) == nil {
+		named := s.queue(*input.QueueID)
+		if named == nil {
 			return reply{}, notFound()
 		}
-		queue = *input.QueueID
+		queue = named.ID
 	} else if conversation.Direction == Inbound && c.switches.QueueOnCreate == "default" {
 		queue = s.defaultQueue()
 	}
@@ -121,7 +122,7 @@ func (s *Server) placeContactPoint(c *call, conversation *Conversation, requeste
 		conversation.ContactPoint = endpoint.Number
 		conversation.FromAddress, conversation.ToAddress = endpoint.Number, requester.PhoneNumber
 	case "Chat":
-		conversation.ContactPoint = *input.WidgetID
+		conversation.ContactPoint = strings.ToLower(*input.WidgetID)
 	}
 	return nil
 }

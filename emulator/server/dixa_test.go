@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -71,7 +72,7 @@ func (d *dixa) sendWith(ctx context.Context, method, path string, body any) (ans
 		require.NoError(d.t, err)
 		reader = bytes.NewReader(sent)
 	}
-	if !strings.HasPrefix(path, "/v1") && !strings.HasPrefix(path, "/beta") && !strings.HasPrefix(path, "/_") && !strings.HasPrefix(path, "/files") {
+	if !slices.ContainsFunc([]string{"/v1", "/beta", "/_", "/files", "/exports"}, func(root string) bool { return strings.HasPrefix(path, root) }) {
 		path = "/v1" + path
 	}
 	request, err := http.NewRequestWithContext(ctx, method, d.url+path, reader)

@@ -35,7 +35,7 @@ type endUserChange struct {
 }
 
 func (s *Server) endUser(id string) *EndUser {
-	return first(s.state.EndUsers, func(u *EndUser) bool { return u.ID == id })
+	return first(s.state.EndUsers, func(u *EndUser) bool { return sameID(u.ID, id) })
 }
 
 func (s *Server) pathEndUser(c *call) (*EndUser, error) { return named(c, "userId", s.endUser) }

@@ -134,6 +134,7 @@ func (s *Server) strike(c *call) *Fault {
 		if armed.Share > 0 && s.chance.Float64() >= armed.Share {
 			continue
 		}
+		s.counters.Struck++
 		fault := armed.Fault
 		if armed.Times > 0 {
 			if armed.left--; armed.left == 0 {
@@ -145,18 +146,16 @@ func (s *Server) strike(c *call) *Fault {
 	return nil
 }
 
-// statusReply returns the response of a FaultStatus.
-func (f *Fault) statusReply() reply {
-	answer := refuse(f.Status, cmp.Or(map[int]string{
-		http.StatusInternalServerError: messageServerError,
-		http.StatusTooManyRequests:     "Too Many Requests",
-		http.StatusUnauthorized:        messageUnauthorized,
-		http.StatusNotFound:            messageNotFound,
-	}[f.Status], http.StatusText(f.Status)))
+// statusReply returns the response of a FaultStatus. usual is the operation's own
+// response with that status.
+func (f *Fault) statusReply(usual reply) reply {
+	answer := usual
 	if f.Body != "" {
 		answer.raw, answer.body = []byte(f.Body), nil
 	}
-	answer.header = http.Header{}
+	if answer.header == nil {
+		answer.header = http.Header{}
+	}
 	for name, value := range f.Headers {
 		answer.header.Set(name, value)
 	}
@@ -165,7 +164,7 @@ func (f *Fault) statusReply() reply {
 
 // garbled keeps the status of a committed response and replaces its body.
 func (f *Fault) garbled(committed reply) reply {
-	committed.raw, committed.body = []byte(cmp.Or(f.Body, "<html><body>Bad gateway")), nil
+	committed.raw, committed.body, committed.stream = []byte(cmp.Or(f.Body, "<html><body>Bad gateway")), nil, nil
 	if committed.header == nil {
 		committed.header = http.Header{}
 	}

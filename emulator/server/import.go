@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,7 +53,7 @@ type partialError struct {
 // importConversation creates a conversation with its history. Errors in parts of it
 // are reported next to the id.
 func (s *Server) importConversation(c *call, input importInput) (reply, error) {
-	requester := s.endUser(strings.ToLower(input.RequesterID))
+	requester := s.endUser(input.RequesterID)
 	if requester == nil {
 		return reply{}, bad("Requester does not exist")
 	}
@@ -78,7 +77,7 @@ func (s *Server) importConversation(c *call, input importInput) (reply, error) {
 		return reply{}, bad("Unsupported ConversationChannel")
 	}
 	for _, message := range input.Messages {
-		if message.Type == "OutboundImport" && s.agent(strings.ToLower(message.AgentID)) == nil {
+		if message.Type == "OutboundImport" && s.agent(message.AgentID) == nil {
 			return reply{}, bad("Agent does not exist")
 		}
 	}
@@ -91,7 +90,7 @@ func (s *Server) importConversation(c *call, input importInput) (reply, error) {
 		partial = append(partial, s.importMessage(c, conversation, message)...)
 	}
 	if input.Assignment != nil {
-		if agent := s.agent(strings.ToLower(input.Assignment.AgentID)); agent != nil {
+		if agent := s.agent(input.Assignment.AgentID); agent != nil {
 			at.now = input.Assignment.AssignedAt.Time
 			s.assign(&at, conversation, agent.ID, agent.ID, "ConversationAssigned")
 		} else {
@@ -99,13 +98,14 @@ func (s *Server) importConversation(c *call, input importInput) (reply, error) {
 		}
 	}
 	if input.Closing != nil {
-		if agent := s.agent(strings.ToLower(input.Closing.ClosedBy)); agent != nil {
+		if agent := s.agent(input.Closing.ClosedBy); agent != nil {
 			at.now = input.Closing.ClosedAt.Time
 			s.shut(&at, conversation, agent.ID)
 		} else {
 			partial = append(partial, partialError{"The conversation could not be closed"})
 		}
 	}
+	conversation.UpdatedAt = c.now // its history is older than the conversation in Dixa
 	body := map[string]any{"id": conversation.ID}
 	if len(partial) > 0 {
 		body["partialErrors"] = partial
@@ -121,9 +121,9 @@ func (s *Server) importMessage(c *call, conversation *Conversation, input import
 		To: []Contact{}, CC: []Contact{}, BCC: []Contact{},
 	}
 	if input.Type == "OutboundImport" {
-		message.Direction, message.AuthorID = Outbound, strings.ToLower(input.AgentID)
-	} else if id := strings.ToLower(input.Attributes.RequesterID); s.endUser(id) != nil {
-		message.AuthorID = id
+		message.Direction, message.AuthorID = Outbound, s.agent(input.AgentID).ID
+	} else if author := s.endUser(input.Attributes.RequesterID); author != nil {
+		message.AuthorID = author.ID
 	}
 	if conversation.mail() {
 		s.address(conversation, message, conversation.ContactPoint)

@@ -31,6 +31,9 @@ type Limit struct {
 	Burst int `json:"burst"`
 	// PerDay is the quota per UTC day. Defaults to 864,000.
 	PerDay int `json:"perDay"`
+	// ExportsPerMinute is the number of requests to the Exports API in any one minute.
+	// They do not count towards the other limits. Defaults to 10.
+	ExportsPerMinute int `json:"exportsPerMinute"`
 
 	// rolling starts a day at its first request instead of at midnight.
 	rolling bool
@@ -41,6 +44,7 @@ func (l Limit) withDefaults() Limit {
 	l.PerSecond = cmp.Or(l.PerSecond, 10)
 	l.Burst = cmp.Or(l.Burst, 4)
 	l.PerDay = cmp.Or(l.PerDay, 864_000)
+	l.ExportsPerMinute = cmp.Or(l.ExportsPerMinute, 10)
 	return l
 }
 
@@ -97,13 +101,7 @@ func (g *gauge) admit(now time.Time, limit Limit) (wait time.Duration, ok bool) 
 func tooMany(wait time.Duration, now time.Time, switches Switches) reply {
 	answer := refuse(http.StatusTooManyRequests, "Too Many Requests")
 	answer.header = http.Header{}
-	switch switches.RetryAfter {
-	case RetryAfterSeconds:
-		answer.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-	case RetryAfterDate:
-		at := now.Add(wait + time.Second - 1).UTC().Truncate(time.Second)
-		answer.header.Set("Retry-After", at.Format(http.TimeFormat))
-	}
+	setRetryAfter(answer.header, wait, now, switches)
 	switch switches.LimitBody {
 	case "empty":
 		answer.raw, answer.body = []byte{}, nil
@@ -112,4 +110,14 @@ func tooMany(wait time.Duration, now time.Time, switches Switches) reply {
 		answer.raw, answer.body = []byte("<html><body><h1>429 Too Many Requests</h1></body></html>"), nil
 	}
 	return answer
+}
+
+func setRetryAfter(header http.Header, wait time.Duration, now time.Time, switches Switches) {
+	switch switches.RetryAfter {
+	case RetryAfterSeconds:
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	case RetryAfterDate:
+		at := now.Add(wait + time.Second - 1).UTC().Truncate(time.Second)
+		header.Set("Retry-After", at.Format(http.TimeFormat))
+	}
 }

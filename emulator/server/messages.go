@@ -5,7 +5,6 @@ import (
 	"math"
 	"net/mail"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -56,7 +55,7 @@ func (s *Server) newMessage(c *call, conversation *Conversation, input messageIn
 	}
 	author := conversation.RequesterID
 	if input.Type == Outbound {
-		agent := s.agent(strings.ToLower(input.AgentID))
+		agent := s.agent(input.AgentID)
 		if agent == nil {
 			if conversation.ID == 0 {
 				return nil, bad("Invalid input for Message")
@@ -152,7 +151,7 @@ func (s *Server) copies(values []string) ([]Contact, error) {
 	contacts := []Contact{}
 	for _, value := range values {
 		if isUUID(value) && s.switches.CopyAddresses != "email" {
-			user := s.endUser(strings.ToLower(value))
+			user := s.endUser(value)
 			if user == nil || user.Email == "" {
 				return nil, bad("Invalid input for Message")
 			}

@@ -62,9 +62,11 @@ func (s *Server) addNote(c *call, conversation *Conversation, input noteInput) (
 		VisibleAt: c.now.Add(time.Duration(c.switches.ListLag)),
 	}
 	if input.AgentID != "" {
-		if note.AuthorID = strings.ToLower(input.AgentID); s.agent(note.AuthorID) == nil {
+		agent := s.agent(input.AgentID)
+		if agent == nil {
 			return nil, bad("Agent was not found")
 		}
+		note.AuthorID = agent.ID
 	}
 	if input.CreatedAt != nil {
 		at, ok := parseTime(*input.CreatedAt)

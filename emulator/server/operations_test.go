@@ -195,6 +195,9 @@ func TestContract(t *testing.T) {
 		if strings.HasSuffix(operation, "/availability") {
 			continue // 409: the emulated organisation has no such channel
 		}
+		if strings.Contains(operation, " /exports/") {
+			continue // not in the OpenAPI file
+		}
 		require.True(t, succeeded[operation], "%s never succeeded, so its response was not checked against the contract", operation)
 	}
 }

@@ -117,7 +117,7 @@ func (s *Server) getAttribute(c *call) (reply, error) {
 }
 
 func (s *Server) attribute(id string) *AttributeDefinition {
-	return first(s.state.Attributes, func(d *AttributeDefinition) bool { return d.ID == id })
+	return first(s.state.Attributes, func(d *AttributeDefinition) bool { return sameID(d.ID, id) })
 }
 
 // attributeBodies lists values in the order of the definitions. It never returns
@@ -147,7 +147,7 @@ func (s *Server) patchedAttributes(c *call, entity string, values map[string]any
 		if !isUUID(id) {
 			return nil, bad(messageDecoding)
 		}
-		definition := s.attribute(strings.ToLower(id))
+		definition := s.attribute(id)
 		if definition == nil || definition.EntityType != entity || definition.IsDeactivated || definition.IsArchived {
 			return nil, bad("Invalid input for patching")
 		}

@@ -4,11 +4,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 )
 
 func (s *Server) queue(id string) *Queue {
-	return first(s.state.Queues, func(q *Queue) bool { return q.ID == id })
+	return first(s.state.Queues, func(q *Queue) bool { return sameID(q.ID, id) })
 }
 
 // defaultQueue returns the id of the organisation's default queue, or an empty
@@ -121,21 +120,21 @@ type queueMembersInput struct {
 
 func (s *Server) addQueueMembers(c *call, queue *Queue, input queueMembersInput) (reply, error) {
 	return ok(each(input.AgentIDs, func(id string) outcome {
-		id = strings.ToLower(id)
+		agent := s.agent(id)
 		switch {
-		case s.agent(id) == nil && s.endUser(id) != nil:
+		case agent == nil && s.endUser(id) != nil:
 			return failed("Validation", id, "Member is neither Agent or Admin")
-		case s.agent(id) == nil:
+		case agent == nil:
 			return failed("NotFound", id, "User not found")
-		case !slices.Contains(queue.Members, id):
-			queue.Members = append(queue.Members, id)
+		case !containsID(queue.Members, agent.ID):
+			queue.Members = append(queue.Members, agent.ID)
 		}
-		return succeeded(id)
+		return succeeded(agent.ID)
 	}))
 }
 
 func (s *Server) removeQueueMembers(c *call, queue *Queue, input queueMembersInput) (reply, error) {
-	queue.Members = slices.DeleteFunc(queue.Members, func(id string) bool { return slices.Contains(input.AgentIDs, id) })
+	queue.Members = slices.DeleteFunc(queue.Members, func(id string) bool { return containsID(input.AgentIDs, id) })
 	return empty(http.StatusNoContent)
 }
 

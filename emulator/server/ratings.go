@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"strings"
 )
 
 type ratingBody struct {
@@ -42,8 +43,8 @@ type ratingOfferInput struct {
 func (s *Server) offerRating(c *call, conversation *Conversation, input ratingOfferInput) (reply, error) {
 	rating := &Rating{
 		ID: s.newID(), Type: input.Type, Status: "Offered", OfferedAt: c.now,
-		UserID:  cmp.Or(input.UserID, conversation.RequesterID),
-		AgentID: cmp.Or(input.AgentID, conversation.AssigneeID, c.actor),
+		UserID:  cmp.Or(strings.ToLower(input.UserID), conversation.RequesterID),
+		AgentID: cmp.Or(strings.ToLower(input.AgentID), conversation.AssigneeID, c.actor),
 	}
 	if input.OfferedAt != nil {
 		rating.OfferedAt = input.OfferedAt.Time
@@ -72,7 +73,7 @@ type ratingInput struct {
 
 func (s *Server) submitRating(c *call, conversation *Conversation, input ratingInput) (reply, error) {
 	id := c.request.PathValue("ratingId")
-	rating := first(conversation.Ratings, func(r *Rating) bool { return r.ID == id })
+	rating := first(conversation.Ratings, func(r *Rating) bool { return sameID(r.ID, id) })
 	scale := ratingScale[input.Result.Type]
 	if rating == nil || rating.Type != input.Result.Type ||
 		*input.Result.Value < scale[0] || *input.Result.Value > scale[1] {

@@ -19,10 +19,14 @@ func TestReadmeDocumentsEverySwitch(t *testing.T) {
 	encoded, err := json.Marshal(server.Switches{LimitReading: server.LimitOff}.WithDefaults())
 	require.NoError(t, err)
 	decode(t, encoded, &switches)
-	webhooks, isMap := switches["webhooks"].(map[string]any)
-	require.True(t, isMap)
-	delete(switches, "webhooks")
-	for _, group := range []map[string]any{switches, webhooks} {
+	groups := []map[string]any{switches}
+	for _, name := range []string{"exports", "webhooks"} {
+		group, isMap := switches[name].(map[string]any)
+		require.True(t, isMap)
+		delete(switches, name)
+		groups = append(groups, group)
+	}
+	for _, group := range groups {
 		for name, value := range group {
 			require.Contains(t, string(readme), "`"+name+"`", "the README does not document the switch")
 			if setting, isText := value.(string); isText {

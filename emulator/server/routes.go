@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,9 @@ type route struct {
 	paged bool
 	// attachments means that the body may name files, which are fetched first.
 	attachments bool
+	// export means that the operation belongs to the Exports API, which has its own
+	// credentials, limit and errors. Its name contains the whole path.
+	export bool
 }
 
 // routes lists the operations of the API.
@@ -171,7 +175,7 @@ const queuePositionOperation = "GET /queues/conversation-position/{csid}"
 // Operations lists the names of the emulated operations.
 func Operations() []string {
 	var names []string
-	for _, rt := range routes() {
+	for _, rt := range slices.Concat(routes(), exportRoutes()) {
 		names = append(names, rt.operation)
 	}
 	return names
@@ -194,6 +198,9 @@ func (s *Server) routed() http.Handler {
 				rest.HandleFunc(method+" /"+version+path+"/{$}", handler)
 			}
 		}
+	}
+	for _, rt := range exportRoutes() {
+		rest.HandleFunc(rt.operation, func(w http.ResponseWriter, r *http.Request) { s.serve(rt, "v1", w, r) })
 	}
 	unknown := route{
 		operation: unknownOperation,

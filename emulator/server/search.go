@@ -246,10 +246,10 @@ func (o searchOperator) strings() (func([]string) bool, error) {
 		wanted = append(wanted, text)
 	}
 	one := func(has []string) bool {
-		return slices.ContainsFunc(wanted, func(w string) bool { return slices.Contains(has, w) })
+		return slices.ContainsFunc(wanted, func(w string) bool { return containsID(has, w) })
 	}
 	all := func(has []string) bool {
-		return !slices.ContainsFunc(wanted, func(w string) bool { return !slices.Contains(has, w) })
+		return !slices.ContainsFunc(wanted, func(w string) bool { return !containsID(has, w) })
 	}
 	switch o.Type {
 	case "IsOneOf", "IncludesOne":
@@ -311,9 +311,13 @@ func (s *Server) attributeTest(field searchField) (func(*Conversation) bool, err
 		}
 		paths = append(paths, path)
 	}
+	attribute := field.AttributeID
+	if definition := s.attribute(attribute); definition != nil {
+		attribute = definition.ID
+	}
 	one := func(conversation *Conversation) bool {
 		var has []string
-		switch value := conversation.Attributes[field.AttributeID].(type) {
+		switch value := conversation.Attributes[attribute].(type) {
 		case string:
 			has = []string{value}
 		case []string:
@@ -324,7 +328,7 @@ func (s *Server) attributeTest(field searchField) (func(*Conversation) bool, err
 		})
 	}
 	isSet := func(conversation *Conversation) bool {
-		_, set := conversation.Attributes[field.AttributeID]
+		_, set := conversation.Attributes[attribute]
 		return set
 	}
 	switch field.Operator.Type {

@@ -3,9 +3,9 @@
 // request limit and webhooks that Dixa's documentation and its integrators describe.
 // Switches decide what those sources leave open, and faults simulate failures.
 //
-// The API is served under /v1 and /beta, stored files under /files and the
-// emulator's own admin API under /_emulator/ (see the README in the parent
-// directory). The package is written from the contract and shares no code with any
+// The API is served under /v1 and /beta, the Exports API under /exports/v1, stored
+// files under /files and the emulator's own admin API under /_emulator/ (see the README
+// in the parent directory). The package is written from the contract and shares no code with any
 // client.
 package server
 
@@ -75,6 +75,7 @@ type Server struct {
 	origin       string // origin of the latest API request
 	tokens       map[string]bool
 	gauges       map[string]*gauge
+	exports      map[string][]exportRequest // by token, within the last minute
 	switches     Switches
 	limit        Limit
 	faults       []*armedFault
@@ -131,6 +132,7 @@ func (s *Server) Reset() {
 		Conversations: []*Conversation{}, Activity: []*Activity{}, Webhooks: []*Webhook{}, Anonymizations: []*Anonymization{},
 	})
 	s.files, s.externalIDs, s.gauges = map[string]storedFile{}, map[string]bool{}, map[string]*gauge{}
+	s.exports = map[string][]exportRequest{}
 	s.tokens = map[string]bool{s.options.Token: true}
 	for _, token := range s.options.Tokens {
 		s.tokens[token] = true
@@ -221,7 +223,7 @@ func (s *Server) serve(rt route, version string, w http.ResponseWriter, r *http.
 	switch {
 	case answered:
 	case kind == FaultStatus:
-		answered, answer = true, fault.statusReply()
+		answered, answer = true, fault.statusReply(s.failure(rt, fault.Status))
 	case kind == FaultDropBefore:
 		panic(http.ErrAbortHandler)
 	case kind == FaultDelay:
@@ -252,12 +254,19 @@ func (s *Server) admit(c *call, rt route) (answer reply, fault *Fault, answered 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.now, s.origin = s.clock(), c.origin
+	if rt.export {
+		c.token = exportCredential(c.request, s.switches.Exports.Credentials)
+	}
 	name := c.token
 	known := s.tokens[c.token]
 	if !known {
 		name = unknownToken
 	}
-	s.counters.arrived(rt.operation, name, c.now)
+	s.counters.arrived(rt.operation, c.now)
+	if rt.export {
+		return s.admitExport(c, known)
+	}
+	s.counters.sent(name, c.now)
 	if !known {
 		status := http.StatusUnauthorized
 		if s.switches.RefusedToken == "403" {
@@ -278,11 +287,7 @@ func (s *Server) admit(c *call, rt route) (answer reply, fault *Fault, answered 
 		s.counters.refused(name)
 		return tooMany(wait, c.now, s.switches), nil, true
 	}
-	fault = s.strike(c)
-	if fault != nil {
-		s.counters.Struck++
-	}
-	return reply{}, fault, false
+	return reply{}, s.strike(c), false
 }
 
 // perform runs the operation. It fetches files before it locks the state.
@@ -304,10 +309,28 @@ func (s *Server) perform(c *call, rt route) reply {
 		if !errors.As(err, &refused) {
 			refused = refusal{http.StatusInternalServerError, messageServerError}
 		}
+		if rt.export {
+			return exportRefusal(refused.status, c.switches)
+		}
 		return refuse(refused.status, refused.message)
 	}
-	answer.raw = answer.encode() // encoded under the lock, before the state can change
+	if answer.stream == nil {
+		answer.raw = answer.encode() // encoded under the lock, before the state can change
+	}
 	return answer
+}
+
+// failure returns an operation's response with the given error status.
+func (s *Server) failure(rt route, status int) reply {
+	if rt.export {
+		return exportRefusal(status, s.Switches())
+	}
+	return refuse(status, cmp.Or(map[int]string{
+		http.StatusInternalServerError: messageServerError,
+		http.StatusTooManyRequests:     "Too Many Requests",
+		http.StatusUnauthorized:        messageUnauthorized,
+		http.StatusNotFound:            messageNotFound,
+	}[status], http.StatusText(status)))
 }
 
 func (s *Server) finish(c *call, status int) {
@@ -322,6 +345,12 @@ func (s *Server) finish(c *call, status int) {
 func write(w http.ResponseWriter, answer reply) {
 	for name, values := range answer.header {
 		w.Header()[name] = values
+	}
+	if answer.stream != nil {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(answer.status)
+		_ = answer.stream(w) // the client may have disconnected
+		return
 	}
 	body := answer.encode()
 	if len(body) > 0 && w.Header().Get("Content-Type") == "" {

@@ -152,10 +152,14 @@ type Conversation struct {
 	StateUpdatedAt time.Time `json:"stateUpdatedAt"`
 	CreatedAt      time.Time `json:"createdAt"`
 	VisibleAt      time.Time `json:"visibleAt"`
-	ClosedAt       time.Time `json:"closedAt,omitzero"`
-	FollowupAt     time.Time `json:"followupAt,omitzero"`
-	FollowupBy     string    `json:"followupBy,omitempty"`
-	AnonymizedAt   time.Time `json:"anonymizedAt,omitzero"`
+	// UpdatedAt is the time of the last change that the activity log shows.
+	UpdatedAt time.Time `json:"updatedAt,omitzero"`
+	ClosedAt  time.Time `json:"closedAt,omitzero"`
+	// LastClosedAt is ClosedAt, but survives a reopening.
+	LastClosedAt time.Time `json:"lastClosedAt,omitzero"`
+	FollowupAt   time.Time `json:"followupAt,omitzero"`
+	FollowupBy   string    `json:"followupBy,omitempty"`
+	AnonymizedAt time.Time `json:"anonymizedAt,omitzero"`
 	// ContactPoint is the mailbox, number or widget that the conversation came in
 	// through.
 	ContactPoint string       `json:"contactPoint,omitempty"`

@@ -20,7 +20,8 @@ const unknownOperation = "(no such operation)"
 type Stats struct {
 	// Requests is the number of requests received, including refused ones.
 	Requests int `json:"requests"`
-	// Refused is the number of requests that the limit refused with 429.
+	// Refused is the number of requests that the limit refused with 429, without
+	// those to the Exports API.
 	Refused int `json:"refused"`
 	// Struck is the number of requests that an injected fault applied to.
 	Struck int `json:"struck"`
@@ -31,9 +32,11 @@ type Stats struct {
 	ByStatus map[int]int `json:"byStatus"`
 	// Outcomes counts responses by operation and status code.
 	Outcomes map[string]map[int]int `json:"outcomes"`
-	// ByToken counts requests by token. Unknown and missing tokens share the name
-	// "(unknown)".
+	// ByToken counts requests by token, without those to the Exports API. Unknown and
+	// missing tokens share the name "(unknown)".
 	ByToken map[string]TokenStats `json:"byToken"`
+	// Exports counts the requests to the Exports API.
+	Exports ExportStats `json:"exports"`
 	// Peak is the highest number of concurrent requests.
 	Peak int `json:"peak"`
 	// WorstSecond is the largest WorstSecond of any known token.
@@ -41,6 +44,17 @@ type Stats struct {
 	// First and Last are the arrival times of the first and the last request.
 	First time.Time `json:"first,omitzero"`
 	Last  time.Time `json:"last,omitzero"`
+}
+
+// ExportStats counts the requests to the Exports API, which has a limit of its own.
+type ExportStats struct {
+	// Requests is the number of requests received, including refused ones.
+	Requests int `json:"requests"`
+	// Refused is the number of requests that the limit refused with 429.
+	Refused int `json:"refused"`
+	// WorstMinute is the highest number of requests received in any one minute,
+	// including refused ones.
+	WorstMinute int `json:"worstMinute"`
 }
 
 // TokenStats counts the requests of one token.
@@ -73,6 +87,7 @@ type counters struct {
 	Stats
 	underWay int
 	recent   map[string][]time.Time
+	exports  []time.Time // within the last minute
 }
 
 func newCounters() counters {
@@ -85,7 +100,8 @@ func newCounters() counters {
 	}
 }
 
-func (c *counters) arrived(operation, token string, now time.Time) {
+// arrived counts a request to either API.
+func (c *counters) arrived(operation string, now time.Time) {
 	c.Requests++
 	c.ByOperation[operation]++
 	c.underWay++
@@ -94,7 +110,20 @@ func (c *counters) arrived(operation, token string, now time.Time) {
 		c.First = now
 	}
 	c.Last = now
+}
 
+// exported counts a request to the Exports API.
+func (c *counters) exported(now time.Time) {
+	c.exports = append(c.exports, now)
+	for now.Sub(c.exports[0]) >= time.Minute {
+		c.exports = c.exports[1:]
+	}
+	c.Exports.Requests++
+	c.Exports.WorstMinute = max(c.Exports.WorstMinute, len(c.exports))
+}
+
+// sent counts a token's request to the API.
+func (c *counters) sent(token string, now time.Time) {
 	recent := append(c.recent[token], now)
 	for now.Sub(recent[0]) >= time.Second {
 		recent = recent[1:]

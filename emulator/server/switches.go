@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -150,7 +151,7 @@ type Switches struct {
 	// AnonymizationDelay is how long an anonymization request stays unprocessed.
 	AnonymizationDelay Duration `json:"anonymizationDelay"`
 	// ListLag is how long new conversations, messages, notes and activity entries
-	// are missing from lists and search. GET of one conversation by id does not lag.
+	// are missing from lists, search and exports. GET of one conversation by id does not lag.
 	ListLag Duration `json:"listLag"`
 	// NewConversationLag is how long every operation on a new conversation's id
 	// responds with 404. ListLag applies to lists and search.
@@ -236,8 +237,50 @@ type Switches struct {
 	// and paths without a host in webhooks.
 	FileLinks string `json:"fileLinks,omitempty" one:"mixed absolute path"`
 
+	// Exports controls the Exports API.
+	Exports ExportSwitches `json:"exports"`
 	// Webhooks controls deliveries.
 	Webhooks WebhookSwitches `json:"webhooks"`
+}
+
+// ExportSwitches select the behaviour of the Exports API.
+type ExportSwitches struct {
+	// Lag is how long a change is missing from the exports. A conversation is missing
+	// until its latest change is older, a message until it is.
+	Lag Duration `json:"lag"`
+	// Credentials are the accepted forms of a token: a bearer token, the password of
+	// Basic credentials, or the bare token.
+	Credentials string `json:"credentials,omitempty" one:"bearer-basic bearer any"`
+	// MessageLimit is the limit of message_export: 10 requests a minute together with
+	// conversation_export, 10 of its own, or 3 of its own.
+	MessageLimit string `json:"messageLimit,omitempty" one:"shared own three"`
+	// Errors is the form of an error's body.
+	Errors string `json:"errors,omitempty" one:"message text empty"`
+	// Bounds says whether the two bounds of a range belong to it: both, only _after, or
+	// neither.
+	Bounds string `json:"bounds,omitempty" one:"inclusive half-open exclusive"`
+	// BeforeDates is the moment that a date in a _before stands for: the start or the
+	// end of the day in UTC.
+	BeforeDates string `json:"beforeDates,omitempty" one:"start end"`
+	// Ranges says whether the required _after and _before must be about the same time.
+	Ranges string `json:"ranges,omitempty" one:"paired mixed"`
+	// MessageFilters are the filters of message_export: only the time of creation, or
+	// csids too.
+	MessageFilters string `json:"messageFilters,omitempty" one:"created csids"`
+	// Empty is the form of a field without a value.
+	Empty string `json:"empty,omitempty" one:"null omitted"`
+	// Enums is the notation of status, data_type, rating_type and rating_status: lower
+	// case, as in the API, or as in webhooks.
+	Enums string `json:"enums,omitempty" one:"lower api upper"`
+	// RatingTypes is the rating_type of a Csat rating: stars, or as Enums says.
+	RatingTypes string `json:"ratingTypes,omitempty" one:"stars enum"`
+	// Durations is the unit of total_duration and handling_duration.
+	Durations string `json:"durations,omitempty" one:"millis seconds"`
+	// Reopened is the closed_at of a conversation that was reopened: that of its last
+	// close, or none.
+	Reopened string `json:"reopened,omitempty" one:"kept cleared"`
+	// HTMLText is the text of an HTML message. Text removes the markup.
+	HTMLText string `json:"htmlText,omitempty" one:"as-sent text"`
 }
 
 // WebhookSwitches control how deliveries are made and how they fail. Shares range
@@ -307,7 +350,7 @@ type WebhookSwitches struct {
 }
 
 type setting struct {
-	name    string // in JSON; a switch of WebhookSwitches starts with "webhooks."
+	name    string // in JSON; those of nested switches start with "exports." or "webhooks."
 	value   *string
 	allowed []string
 }
@@ -324,14 +367,31 @@ func (s *Switches) settings() []setting {
 		}
 	}
 	add("", reflect.ValueOf(s).Elem())
+	add(exportSettings, reflect.ValueOf(&s.Exports).Elem())
 	add("webhooks.", reflect.ValueOf(&s.Webhooks).Elem())
 	return all
 }
 
 // NamedSettings lists the settings of every switch with named settings, the default
 // first, keyed by the switch's name in JSON. The names of WebhookSwitches start with
-// "webhooks.".
+// "webhooks.". ExportSwitches are not included; they do not affect the API.
 func NamedSettings() map[string][]string {
+	named := allSettings()
+	maps.DeleteFunc(named, func(name string, _ []string) bool { return strings.HasPrefix(name, exportSettings) })
+	return named
+}
+
+// NamedExportSettings is NamedSettings for ExportSwitches. Their names start with
+// "exports.".
+func NamedExportSettings() map[string][]string {
+	named := allSettings()
+	maps.DeleteFunc(named, func(name string, _ []string) bool { return !strings.HasPrefix(name, exportSettings) })
+	return named
+}
+
+const exportSettings = "exports."
+
+func allSettings() map[string][]string {
 	named := map[string][]string{}
 	for _, setting := range new(Switches).settings() {
 		named[setting.name] = setting.allowed

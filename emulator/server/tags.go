@@ -23,7 +23,7 @@ func (t *Tag) body() tagBody {
 }
 
 func (s *Server) tag(id string) *Tag {
-	return first(s.state.Tags, func(t *Tag) bool { return t.ID == id })
+	return first(s.state.Tags, func(t *Tag) bool { return sameID(t.ID, id) })
 }
 
 // tagNamed returns the tag with the given name and creates it if it does not exist.

@@ -3,7 +3,6 @@ package server
 import (
 	"net/http"
 	"slices"
-	"strings"
 )
 
 type teamBody struct {
@@ -14,7 +13,7 @@ type teamBody struct {
 func (t *Team) body() teamBody { return teamBody{t.ID, t.Name} }
 
 func (s *Server) team(id string) *Team {
-	return first(s.state.Teams, func(t *Team) bool { return t.ID == id })
+	return first(s.state.Teams, func(t *Team) bool { return sameID(t.ID, id) })
 }
 
 func (s *Server) pathTeam(c *call) (*Team, error) { return named(c, "teamId", s.team) }
@@ -52,20 +51,20 @@ type teamAgentsInput struct {
 
 func (s *Server) addTeamAgents(_ *call, team *Team, input teamAgentsInput) (reply, error) {
 	for _, id := range input.AgentIDs {
-		if s.agent(strings.ToLower(id)) == nil {
+		if s.agent(id) == nil {
 			return reply{}, bad(messageInvalid)
 		}
 	}
 	for _, id := range input.AgentIDs {
-		if id = strings.ToLower(id); !slices.Contains(team.Members, id) {
-			team.Members = append(team.Members, id)
+		if agent := s.agent(id); !containsID(team.Members, agent.ID) {
+			team.Members = append(team.Members, agent.ID)
 		}
 	}
 	return empty(http.StatusOK)
 }
 
 func (s *Server) removeTeamAgents(_ *call, team *Team, input teamAgentsInput) (reply, error) {
-	team.Members = slices.DeleteFunc(team.Members, func(id string) bool { return slices.Contains(input.AgentIDs, id) })
+	team.Members = slices.DeleteFunc(team.Members, func(id string) bool { return containsID(input.AgentIDs, id) })
 	return empty(http.StatusNoContent)
 }
 

@@ -155,7 +155,7 @@ func (w *Webhook) lets(conversation *Conversation) bool {
 		"QueueId":         conversation.QueueID,
 	}
 	holds := func(condition WebhookCondition) bool {
-		return slices.Contains(condition.Values, fields[condition.Field]) == (condition.Type == "IsOneOf")
+		return containsID(condition.Values, fields[condition.Field]) == (condition.Type == "IsOneOf")
 	}
 	if filter.Strategy == "Any" {
 		return slices.ContainsFunc(filter.Conditions, holds)
