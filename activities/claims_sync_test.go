@@ -128,7 +128,7 @@ func TestOpenedAfterAbandonAndRetry(t *testing.T) {
 	require.Equal(t, claim.ActionOpen, state.Next(), "the workflow must continue from the claim's current state")
 }
 
-func TestFallbackIsNotRaisedForClaimWithConversation(t *testing.T) {
+func TestFallbackIsNotTriggeredForClaimWithConversation(t *testing.T) {
 	t.Parallel()
 	b := setup(t, server.Switches{}, nil)
 	ref := b.accept(b.sample("c-1"))

@@ -55,7 +55,7 @@ type StatusChange struct {
 	// SettingsVersion is the version of the settings with which the claim was
 	// parked.
 	SettingsVersion int64 `json:"settings_version,omitempty"`
-	// Fallback raises the claim's fallback, once.
+	// Fallback triggers the claim's fallback, once.
 	Fallback bool `json:"fallback,omitempty"`
 	// RetriedAt is the [claim.WorkflowState.RetriedAt] on which the workflow acts. A
 	// claim that was retried since is not changed: the workflow must read it first.

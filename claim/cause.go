@@ -36,7 +36,7 @@ var advice = map[Cause]string{
 	CauseAttributes:      "The conversation is open, but Dixa rejects its custom attributes. Correct them in the settings; the claim then resumes automatically.",
 	CauseRefused:         "Dixa rejected a request. The last error says why. Correct the settings or the template, then run `starter claim retry`.",
 	CauseReadOnly:        "The shop is read-only, so nothing is written to Dixa. Change the setting read_only to false; parked claims then resume automatically.",
-	CauseDeadline:        "The conversation was not opened before the deadline, so the fallback was raised. To open it anyway, run `starter claim retry`.",
+	CauseDeadline:        "The conversation was not opened before the deadline, so the fallback was triggered. To open it anyway, run `starter claim retry`.",
 	CauseUnavailable:     "The conversation is open, but one of the later steps failed in Dixa for an hour. To run the remaining steps, use `starter claim retry` or change any setting.",
 	CauseUnexpected:      "An unexpected error occurred. The last error has the details. To try again, run `starter claim retry`.",
 }

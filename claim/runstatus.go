@@ -18,6 +18,6 @@ type RunStatus struct {
 	LastError string `json:"last_error,omitempty"`
 	// StepsDone lists the completed steps of opening, see [StepConversation].
 	StepsDone []string `json:"steps_done"`
-	// FallbackRaised says that the owner was asked to serve the customer another way.
-	FallbackRaised bool `json:"fallback_raised,omitempty"`
+	// FallbackUsed says that the owner was asked to serve the customer another way.
+	FallbackUsed bool `json:"fallback_used,omitempty"`
 }

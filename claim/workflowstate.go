@@ -28,11 +28,11 @@ type WorkflowState struct {
 	// which the claim was parked.
 	SettingsVersion int64 `json:"settings_version"`
 	ParkedVersion   int64 `json:"parked_version,omitempty"`
-	// Deadline is when the fallback is raised unless the claim is open.
+	// Deadline is when the fallback is triggered unless the claim is open.
 	Deadline time.Time `json:"deadline"`
-	// FallbackUsed says that the fallback was raised.
+	// FallbackUsed says that the fallback was triggered.
 	FallbackUsed bool `json:"fallback_used,omitempty"`
-	// AwaitsRetry says that the fallback was raised and nobody has retried the claim
+	// AwaitsRetry says that the fallback was triggered and nobody has retried the claim
 	// since. Only a retry opens it now.
 	AwaitsRetry bool `json:"awaits_retry,omitempty"`
 	// Unanswered says that a create was sent to Dixa and its outcome is unknown.
@@ -125,8 +125,8 @@ func (s WorkflowState) Next() Action {
 	return ActionOpen
 }
 
-// FallbackDue reports whether the fallback must be raised at the deadline: the claim
-// has no conversation, the fallback was not raised before, and the shop did not
+// FallbackDue reports whether the fallback must be triggered at the deadline: the claim
+// has no conversation, the fallback was not triggered before, and the shop did not
 // pause the claim.
 func (s WorkflowState) FallbackDue() bool {
 	waiting := s.State == StateOpening || s.State == StateNeedsAttention || s.State == StateReceived && !s.Paused

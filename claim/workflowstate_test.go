@@ -48,9 +48,9 @@ func TestFallbackDue(t *testing.T) {
 	for _, s := range claim.States() {
 		require.Equal(t, due[s], claim.WorkflowState{State: s}.FallbackDue(), s)
 		require.False(t, claim.WorkflowState{State: s, ConversationID: 1}.FallbackDue(), "%s with a conversation", s)
-		require.False(t, claim.WorkflowState{State: s, FallbackUsed: true}.FallbackDue(), "%s with a fallback already raised", s)
+		require.False(t, claim.WorkflowState{State: s, FallbackUsed: true}.FallbackDue(), "%s with a fallback already triggered", s)
 	}
-	require.False(t, claim.WorkflowState{State: claim.StateReceived, Paused: true}.FallbackDue(), "a paused shop must not raise the fallback")
+	require.False(t, claim.WorkflowState{State: claim.StateReceived, Paused: true}.FallbackDue(), "a paused shop must not trigger the fallback")
 }
 
 func TestHasDone(t *testing.T) {

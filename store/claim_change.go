@@ -49,7 +49,7 @@ type Snapshot struct {
 	// EndUserID is the customer's id in Dixa, once known.
 	EndUserID string
 	// RetriedAt, FallbackAt and ResumedAt are when a person last retried the claim,
-	// when its fallback was raised and when its shop was last resumed; zero for
+	// when its fallback was triggered and when its shop was last resumed; zero for
 	// never.
 	RetriedAt, FallbackAt, ResumedAt time.Time
 	// CreateAnyway says that a person checked Dixa and found no conversation. It
@@ -132,7 +132,7 @@ type ClaimUpdate struct {
 	// it. DerivedStatus is the status that the shop's rules derive from Dixa's
 	// facts, regardless of who set Status.
 	Status, StatusBy, DerivedStatus string
-	// FallbackUsed says that this change raises the claim's fallback.
+	// FallbackUsed says that this change triggers the claim's fallback.
 	FallbackUsed bool
 	// Timeline entries are added to the claim's timeline, once per id.
 	Timeline []TimelineEntry

@@ -95,7 +95,7 @@ func (s Nudges) MarkSent(ctx context.Context, ref claim.Ref, revision int64) err
 }
 
 // WakeParked nudges, once, every parked claim whose shop's settings changed since it
-// was parked, and returns the number of claims. A claim whose fallback was raised is
+// was parked, and returns the number of claims. A claim whose fallback was triggered is
 // left to a person until it is retried.
 func (s Nudges) WakeParked(ctx context.Context) (int, error) {
 	const shopVersion = `(SELECT s.settings_version FROM shops s WHERE s.slug = claims.shop)`

@@ -175,7 +175,7 @@ func TestEveryChangeThatCanHelpWakesParkedClaims(t *testing.T) {
 	}
 }
 
-func TestClaimWithARaisedFallbackWaitsForAPerson(t *testing.T) {
+func TestClaimWithATriggeredFallbackWaitsForAPerson(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		ctx := t.Context()

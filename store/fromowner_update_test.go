@@ -97,7 +97,7 @@ func TestOwnerUpdateRetriesAParkedClaim(t *testing.T) {
 	require.Equal(t, claim.UpdateEdited, out.Result)
 	require.Equal(t, claim.StateReceived, out.Claim.State)
 
-	// The fallback was raised, so only a person can retry the claim.
+	// The fallback was triggered, so only a person can retry the claim.
 	change(t, s, r, claim.EventStart)
 	_, err = s.Claims.Change(t.Context(), r, claim.EventPark, store.ClaimUpdate{Cause: claim.CauseCustomer, FallbackUsed: true})
 	require.NoError(t, err)

@@ -134,7 +134,7 @@ func (r *claimRun) currentDetails() string {
 		line("Dixa's request limit", share.String())
 	}
 	if r.state.FallbackUsed {
-		line("Fallback", "raised")
+		line("Fallback", "triggered")
 	}
 	if r.state.State == claim.StateNeedsAttention {
 		line("Cause", string(r.state.Cause))

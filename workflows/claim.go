@@ -173,7 +173,7 @@ func (r *claimRun) openConversation(ctx workflow.Context) error {
 	return r.completeConversation(ctx)
 }
 
-// park records that the claim needs a person, and why. It also raises the fallback
+// park records that the claim needs a person, and why. It also triggers the fallback
 // if the deadline has passed or the customer cannot be reached at all.
 func (r *claimRun) park(ctx workflow.Context, cause claim.Cause, why string) error {
 	due := r.state.FallbackDue() && (cause == claim.CauseNoContact || !r.beforeDeadline(ctx))

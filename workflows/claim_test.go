@@ -376,7 +376,7 @@ func TestParkingRereadsSettings(t *testing.T) {
 	require.Contains(t, w.calls, "SyncStatus opened", "a claim must not wait for settings that are already saved")
 }
 
-func TestFallbackIsRaisedOnceAndOnlyRetryOpensClaim(t *testing.T) {
+func TestFallbackIsTriggeredOnceAndOnlyRetryOpensClaim(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = once(park(claim.CauseCustomer))
@@ -399,7 +399,7 @@ func TestFallbackIsRaisedOnceAndOnlyRetryOpensClaim(t *testing.T) {
 	require.Contains(t, w.calls, "SyncStatus opened")
 }
 
-func TestClaimWithoutContactRaisesFallbackImmediately(t *testing.T) {
+func TestClaimWithoutContactTriggersFallbackImmediately(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = always(park(claim.CauseNoContact))
@@ -446,7 +446,7 @@ func downFromNow() func(int) error {
 	}
 }
 
-func TestErrorsUntilDeadlineRaiseFallback(t *testing.T) {
+func TestErrorsUntilDeadlineTriggerFallback(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CreateConversation"] = downFromNow()
@@ -456,13 +456,13 @@ func TestErrorsUntilDeadlineRaiseFallback(t *testing.T) {
 	require.NotContains(t, w.calls, "SyncStatus opened")
 }
 
-func TestErrorsAfterCreateDoNotRaiseFallback(t *testing.T) {
+func TestErrorsAfterCreateDoNotTriggerFallback(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fail["CompleteConversation"] = downFromNow()
 	w.at(10*time.Hour, w.abandon)
 	w.run(t)
-	require.Contains(t, w.calls, "SyncStatus park dixa_unavailable", "a claim with a conversation must not raise its fallback")
+	require.Contains(t, w.calls, "SyncStatus park dixa_unavailable", "a claim with a conversation must not trigger its fallback")
 }
 
 func TestClaimPastDeadlineIsNotSent(t *testing.T) {

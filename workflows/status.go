@@ -19,7 +19,7 @@ func (r *claimRun) status() (claim.RunStatus, error) {
 	s := claim.RunStatus{
 		State: r.state.State, ConversationID: r.state.ConversationID, Status: r.state.Status,
 		WaitingFor: r.waitingFor(), LastError: r.state.LastError,
-		StepsDone: append([]string{}, r.state.Done...), FallbackRaised: r.state.FallbackUsed,
+		StepsDone: append([]string{}, r.state.Done...), FallbackUsed: r.state.FallbackUsed,
 	}
 	if s.State == "" {
 		s.State = startState

@@ -53,7 +53,7 @@ func (r *claimRun) sync(ctx workflow.Context, change activities.StatusChange) er
 		claim.EventSettle: "Sync the status: settled, because the claim stayed closed",
 	}[change.Event]
 	if change.Fallback {
-		summary = "Raise the claim's fallback: " + string(change.Cause)
+		summary = "Trigger the claim's fallback: " + string(change.Cause)
 	}
 	return r.updateState(ctx, summary, claims.SyncStatus, r.changeOf(change))
 }

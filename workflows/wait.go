@@ -19,7 +19,7 @@ func drain(signals workflow.ReceiveChannel) bool {
 }
 
 // waitForChange waits until the claim changes in the store. Meanwhile, a claim without
-// a conversation raises its fallback at its deadline, and a closed claim is settled
+// a conversation triggers its fallback at its deadline, and a closed claim is settled
 // after it stayed closed for the quiet period.
 func (r *claimRun) waitForChange(ctx workflow.Context) error {
 	due := r.nextTimer(ctx)
@@ -66,7 +66,7 @@ type timerAction struct {
 func (r *claimRun) nextTimer(ctx workflow.Context) *timerAction {
 	switch {
 	case r.state.FallbackDue():
-		return &timerAction{r.untilDeadline(ctx), "Raise the fallback unless the claim is open by then", activities.StatusChange{
+		return &timerAction{r.untilDeadline(ctx), "Trigger the fallback unless the claim is open by then", activities.StatusChange{
 			Event: claim.EventPark, Cause: r.state.Cause, LastError: r.state.LastError,
 			SettingsVersion: r.state.ParkedVersion, Fallback: true,
 		}}

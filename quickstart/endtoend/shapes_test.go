@@ -123,7 +123,7 @@ var shapes = map[string]func(*site) claim.Ref{
 		s.save(map[string]any{"open_within": "3s"})
 		s.dixa.Inject(down)
 		ref := s.submit(s.sample("c-1"))
-		parked := s.await(ref, "parked with its fallback raised", func(r claim.Record) bool { return r.FallbackUsed })
+		parked := s.await(ref, "parked with its fallback triggered", func(r claim.Record) bool { return r.FallbackUsed })
 		require.Equal(s.t, claim.StateNeedsAttention, parked.State)
 		require.Equal(s.t, claim.CauseDeadline, parked.Cause)
 		s.dixa.ClearFaults()
