@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Docker for the container tests; sourced by .ci/run.
 #
-#   docker_up    makes "docker" work: installs the engine and starts it where
-#                none answers. Needs root for both.
+#   docker_up    makes "docker" work: if no engine answers, installs and
+#                starts one, which requires root.
 #   docker_down  ends the engine if docker_up started it.
 
 dockerd_pid=""
@@ -70,8 +70,8 @@ dockerd_start() {
 }
 
 # drop_stale_pid FILE NAME removes a pid file that an engine left when it was
-# killed. The number may by now be another process's, and the next engine would
-# take that for itself, still running.
+# killed. The pid may belong to another process by now, and the next engine would
+# take that process for a running engine.
 drop_stale_pid() {
   local name=""
   if [[ -f $1 ]]; then

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # Images for the container tests; sourced by .ci/run.
 #
-#   postgres_image  makes the image postgres:15 present: the official one where
-#                   a registry answers, else a stand-in with the same major
-#                   version, made from Debian's packages.
+#   postgres_image  makes the image postgres:15 available: the official one if
+#                   a registry answers, otherwise a stand-in with the same
+#                   major version, made from Debian's packages.
 #
 # Docker keeps the image, so that only the first run on a machine makes it.
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Entrypoint of the stand-in for the official postgres image (see images.sh).
-# It honours POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB, and like the
+# It honors POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB, and like the
 # official image it says "database system is ready to accept connections" twice
 # on a first start: once while the database is made, with no port open, and
 # once when it can be used.

@@ -128,7 +128,7 @@ func deadline(w store.Snapshot, within time.Duration) time.Time {
 
 // SyncStatus moves a claim to its next state and writes the notifications for its
 // owner to the outbox, atomically. It returns the resulting workflow state, with the
-// settings read again. It leaves alone what already matches.
+// settings read again. It leaves anything that already matches unchanged.
 func (a *Claims) SyncStatus(ctx context.Context, change StatusChange) (claim.WorkflowState, error) {
 	state, err := a.sync(ctx, change)
 	return state, toTemporal("write the claim's state", err)

@@ -170,9 +170,9 @@ func (s *session) unchanged(ctx context.Context) error {
 	return nil
 }
 
-// tokenRefused reports whether Dixa rejected the token itself. A service that lacks
-// a permission answers with a different message. It is unknown whether Dixa ever
-// answers 403, and such an answer to one claim must not stop all of them.
+// tokenRefused reports whether Dixa rejected the token itself. If the token only
+// lacks a permission, the message is a different one. It is unknown whether Dixa ever
+// answers 403, and a 403 for one claim must not stop all of them.
 func tokenRefused(err error) bool {
 	e, ok := dixa.AsError(err)
 	return ok && e.Status == http.StatusUnauthorized && !strings.Contains(e.Message, "underlying operation")

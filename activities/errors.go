@@ -107,8 +107,8 @@ func parked(cause claim.Cause, message string) error {
 	})
 }
 
-// inStep says in which step of an activity an error occurred. It keeps what decides
-// about the claim.
+// inStep says in which step of an activity an error occurred. It keeps the error's
+// type and details, which decide what happens to the claim.
 func inStep(doing string, err error) error {
 	var app *temporal.ApplicationError
 	if !errors.As(err, &app) {

@@ -48,7 +48,7 @@ type write[R any] struct {
 //
 // An unanswered write is sent a second time only after a search that started after
 // the window and found nothing. If Dixa rejects a write because it already has it,
-// and the write cannot be found, once never sends it again: the claim parks.
+// and the write cannot be found, executeOnce never sends it again: the claim parks.
 func executeOnce[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
 	var none R
 	intent, outstanding, err := w.begin(ctx, s)

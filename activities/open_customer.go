@@ -94,7 +94,7 @@ func (s *session) findOrCreate(ctx context.Context, who person, step string) (st
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return "", fmt.Errorf("read the intent: %w", err)
 	}
-	// once itself searches for an open intent.
+	// executeOnce itself searches for an open intent.
 	if intent.SentAt.IsZero() && intent.DoneAt.IsZero() {
 		id, found, err := s.find(ctx, who)
 		if err != nil || found {

@@ -84,8 +84,8 @@ func (a *Sweeps) CheckQuietConversations(ctx context.Context, in ReconcileInput)
 	})
 }
 
-// forEach processes conversations and counts what it finds. If Dixa fails for one, each
-// postpones it. If Dixa fails for several in a row, the rest waits too.
+// forEach processes conversations and counts what it finds. If Dixa fails for one,
+// forEach postpones it. If Dixa fails for several in a row, the rest waits too.
 func (a *Sweeps) forEach(ctx context.Context, ids []int64, do func(context.Context, int64) (claim.SweepReport, error), putOff func(context.Context, int64) error) error {
 	failed := 0
 	for _, id := range ids {

@@ -61,7 +61,7 @@ func withoutDeliveries(c *Claim) map[string]any {
 	}
 	var m map[string]any
 	if err := json.Unmarshal(data, &m); err != nil {
-		panic("claim: cannot unmarshal the marshalled claim: " + err.Error())
+		panic("claim: cannot unmarshal the marshaled claim: " + err.Error())
 	}
 	return m
 }

@@ -44,7 +44,7 @@ func TestDecode(t *testing.T) {
 			require.JSONEq(t, string(bodies[name+".want"]), string(got))
 
 			again, err := claim.Decode(got, "")
-			require.NoError(t, err, "a marshalled claim must be the flat form")
+			require.NoError(t, err, "a marshaled claim must be the flat form")
 			require.Equal(t, c, again)
 			require.Empty(t, claim.Differences(c, again))
 		})

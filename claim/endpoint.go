@@ -12,15 +12,15 @@ type EndpointKind string
 
 // Kinds of endpoints.
 const (
-	EndpointWebhook EndpointKind = "webhook" // receives every event as a signed webhook
-	EndpointKarla   EndpointKind = "karla"   // sends claim statuses to Karla's API
+	EndpointWebhook EndpointKind = "webhook" // receives events as signed webhooks
+	EndpointKarla   EndpointKind = "karla"   // receives claim statuses through Karla's API
 	EndpointEmail   EndpointKind = "email"   // a person, who receives alerts by email (see AlertTypes)
 )
 
 // Wants reports whether an endpoint of this kind with the given types wants an event
-// of a type. Without types, a webhook wants every event, staff want the events that
-// require them to act, and Karla wants the events of claims, which are the only ones
-// that it can receive.
+// of a type. Without types, a webhook wants every event, an email endpoint wants the
+// events that require a person to act, and Karla wants the events of claims, which are
+// the only ones that it can receive.
 func (k EndpointKind) Wants(types []string, event string) bool {
 	if k == EndpointKarla && !strings.HasPrefix(event, "claim.") {
 		return false

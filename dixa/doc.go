@@ -49,6 +49,14 @@
 // known shape. [EventName.FQN] reports whether an event's payload name is confirmed
 // or an assumption of this package.
 //
+// # Exports
+//
+// [Exports] reads all conversations or messages of a period from the Exports API, row
+// by row, so that an export of any size takes little memory:
+//
+//	exports, err := dixa.NewExports(token)
+//	for row, err := range exports.Messages(ctx, dixa.ExportQuery{After: from, Before: to}) { ... }
+//
 // # Unknown members and values
 //
 // Enumerations are open: unknown values are kept unmodified. Objects keep members

@@ -59,19 +59,28 @@ func (c *Client) exchange(req *Request, out any) (*Response, error) {
 	if resp.Status < 200 || resp.Status > 299 {
 		return resp, c.refusal(req.op, httpResp)
 	}
-	body, err := readBounded(httpResp.Body, c.maxBytes)
-	if err == nil {
-		err = decode(body, out)
-	} else {
-		err = c.transportError(err)
-	}
-	if err != nil {
+	if err := c.readResponse(httpResp.Body, out); err != nil {
 		return resp, failure(req.op, Error{
 			Status: resp.Status, Outcome: Ambiguous, Err: err,
 			Retryable: !errors.Is(err, ErrResponseTooLarge),
 		})
 	}
 	return resp, nil
+}
+
+// bodyReader is a result that reads the response body itself.
+type bodyReader interface{ readBody(io.Reader) error }
+
+// readResponse reads the body of a 2xx response into out.
+func (c *Client) readResponse(body io.Reader, out any) error {
+	if stream, ok := out.(bodyReader); ok {
+		return c.transportError(stream.readBody(body))
+	}
+	data, err := readBounded(body, c.maxBytes)
+	if err != nil {
+		return c.transportError(err)
+	}
+	return decode(data, out)
 }
 
 // refusal converts a non-2xx response into an error.

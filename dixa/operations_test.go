@@ -128,7 +128,10 @@ func TestEveryOperationHasACase(t *testing.T) {
 				require.True(t, ok, "an operation name in %s is not a literal", source)
 				unquoted, err := strconv.Unquote(name.Value)
 				require.NoError(t, err)
-				declared = append(declared, unquoted)
+				// The OpenAPI file does not cover the Exports API; exports_test.go does.
+				if !strings.HasPrefix(unquoted, "Exports.") {
+					declared = append(declared, unquoted)
+				}
 			}
 			return true
 		})

@@ -28,7 +28,7 @@ func playCommand() *cobra.Command {
 		Long: `Act in a conversation of a running emulator, as people do in Dixa: claim, reply,
 note, tag, untag, pending, close, reopen and the other actions of POST /_emulator/play.
 TEXT is the text of a reply or note, or the name of a tag.`,
-		Example: `  go run ./emulator play reply "We send you a new one."
+		Example: `  go run ./emulator play reply "We'll send you a new one."
   go run ./emulator play tag claim-accepted
   go run ./emulator play close
   go run ./emulator play -customer reply "Thank you"`,

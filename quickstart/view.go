@@ -150,7 +150,7 @@ Try it yourself in a second terminal, in this directory:
   export CLAIMFLOW_API_KEY=%s
   go run ./starter claim submit --wait -f quickstart/claim.json
   go run ./emulator play -at %[3]s claim
-  go run ./emulator play -at %[3]s reply "We send you new ones."
+  go run ./emulator play -at %[3]s reply "We'll send you new ones."
   go run ./emulator play -at %[3]s tag claim-accepted
   go run ./emulator play -at %[3]s close
   go run ./starter claim show demo-shop my-claim

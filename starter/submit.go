@@ -24,7 +24,7 @@ func (a *app) claimSubmit() *cobra.Command {
 		Use: "submit -f FILE", Short: "Submit a claim or a list of claims",
 		Long: "Submits the claim in a JSON file, in either wire form, or every claim in a JSON list. " +
 			"If a claim in a list is rejected, the others are still submitted; each is reported as new, known (already submitted) or refused, " +
-			"and the command exits with 3 if one was rejected. " +
+			"and the command exits with 3 if one was refused. " +
 			"Submitting the same claim again is safe, so you can repeat an interrupted command.\n\n" +
 			"With --wait, each claim is reported once it is open, parked or skipped, with its conversation.",
 		Example: "  starter claim submit -f claim.json\n  starter claim submit -f claim.json --wait\n  starter claim submit --shop acme -f - < claims.json",

@@ -20,7 +20,7 @@ type RetryOptions struct {
 
 // Retry returns a claim that needs attention, was skipped or was abandoned to
 // [claim.StateReceived]. A claim in progress is only nudged. It returns a
-// [*claim.TransitionError] if the claim is open or further.
+// [*claim.TransitionError] if the claim is open or in a later state.
 func (s Claims) Retry(ctx context.Context, ref claim.Ref, o RetryOptions) error {
 	return s.write(ctx, "retry claim "+ref.String(), func(tx *sql.Tx) error {
 		row, err := lockClaim(ctx, tx, ref)
@@ -82,8 +82,8 @@ func (s *core) abandon(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *clai
 //
 // It returns a [*ConflictError] if the conversation belongs to another claim, if the
 // claim's own can no longer be replaced, or if a create of the claim is in flight.
-// It returns a [*claim.TransitionError] if the claim is open or further and has no
-// conversation, and [ErrNotFound] if the shop has no connection.
+// It returns a [*claim.TransitionError] if the claim is open or in a later state and
+// has no conversation, and [ErrNotFound] if the shop has no connection.
 func (s Claims) Link(ctx context.Context, ref claim.Ref, conversationID int64) error {
 	return s.write(ctx, fmt.Sprintf("link claim %s to conversation %d", ref, conversationID), func(tx *sql.Tx) error {
 		row, err := lockClaim(ctx, tx, ref)

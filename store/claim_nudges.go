@@ -8,7 +8,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Nudge is a claim whose workflow has not been signalled its current revision.
+// Nudge is a claim whose workflow has not been signaled about its current revision.
 // Reason and OrderNumber are the search attributes for a workflow that has to be
 // started.
 type Nudge struct {
@@ -85,7 +85,7 @@ func (s *core) nudges(ctx context.Context, doing, where string, args ...any) ([]
 }
 
 // MarkSent records that Temporal has accepted a revision of the claim. A later
-// revision is still to be signalled.
+// revision is still to be signaled.
 func (s Nudges) MarkSent(ctx context.Context, ref claim.Ref, revision int64) error {
 	return s.write(ctx, "note the nudge of claim "+ref.String(), func(tx *sql.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE claims SET signalled = CASE WHEN signalled < $3 THEN $3 ELSE signalled END, nudged_at = $4

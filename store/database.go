@@ -295,7 +295,7 @@ func queryEach(ctx context.Context, q querier, fn func(scan func(dest ...any) er
 	return rows.Err()
 }
 
-// collect returns what one makes of each row of a query.
+// collect applies one to every row of a query and returns the results.
 func collect[T any](ctx context.Context, q querier, one func(scan func(dest ...any) error) (T, error), query string, args ...any) (all []T, err error) {
 	err = queryEach(ctx, q, func(scan func(...any) error) error {
 		x, err := one(scan)

@@ -252,7 +252,7 @@ func (c *ownerChange) add(ctx context.Context, tx *sql.Tx, of claim.OwnerChange)
 
 // upsert applies an owner's report of a whole claim. It accepts a claim that is not
 // known. created says that the report is of a new claim: the claim that was accepted
-// first is then no change, whatever happened to it since.
+// first then counts as unchanged, whatever happened to the claim since.
 func (s *core) upsert(ctx context.Context, tx *sql.Tx, u OwnerUpdate, created bool, decode func() (*claim.Claim, error)) (claim.UpdateResult, error) {
 	// Check for the claim first because a partial claim cannot be accepted.
 	err := claimExists(ctx, tx, u.Ref)

@@ -126,7 +126,7 @@ func (s *core) loadIndexKey(ctx context.Context) error {
 		return err
 	}
 	if s.indexKey, err = s.open(secretValue, sealed, indexKeyName); err != nil {
-		return errors.New("the store is encrypted with other keys than those in CLAIMFLOW_KEYS; use the keyring that the store was created with, or one derived from it (`starter keyring add` keeps the old keys)")
+		return errors.New("the store is encrypted with keys other than those in CLAIMFLOW_KEYS; use the keyring that the store was created with, or one derived from it (`starter keyring add` keeps the old keys)")
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func (s *Store) Reencrypt(ctx context.Context) (int, error) {
 	return total, nil
 }
 
-// CountOutdated counts the values that are encrypted under another key than the primary
+// CountOutdated counts the values that are encrypted under a key other than the primary
 // one, which [Store.Reencrypt] would re-encrypt. As long as there are any, no key may
 // be removed.
 func (s *Store) CountOutdated(ctx context.Context) (int, error) {
@@ -205,7 +205,7 @@ func (s *core) reencryptColumn(ctx context.Context, c sealedColumn) (int, error)
 	return total, nil
 }
 
-// outdated yields the values of a column that are encrypted under another key than the
+// outdated yields the values of a column that are encrypted under a key other than the
 // primary one, in batches. It ends after an error.
 func (s *core) outdated(ctx context.Context, c sealedColumn) iter.Seq2[[]sealedValue, error] {
 	return func(yield func([]sealedValue, error) bool) {

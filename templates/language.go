@@ -12,9 +12,9 @@ import (
 // Languages returns the wanted languages of a claim's text as BCP 47 tags, in order
 // of preference. Each is followed by its parents: de-CH, de, en.
 //
-// The shop's fixed language decides. If there is none, the first valid one decides
-// of the claim's locale, the customer's, the order's, and the most likely language
-// of the order's country. The shop's default language and English follow.
+// The shop's fixed language decides. If there is none, the first valid one of these
+// decides: the claim's locale, the customer's, the order's, and the most likely
+// language of the order's country. The shop's default language and English follow.
 func Languages(c *claim.Claim, s *claim.Settings) []string {
 	var out []string
 	add := func(tag language.Tag) {

@@ -20,7 +20,7 @@ func drain(signals workflow.ReceiveChannel) bool {
 
 // waitForChange waits until the claim changes in the store. Meanwhile, a claim without
 // a conversation triggers its fallback at its deadline, and a closed claim is settled
-// after it stayed closed for the quiet period.
+// once it has stayed closed for the quiet period.
 func (r *claimRun) waitForChange(ctx workflow.Context) error {
 	due := r.nextTimer(ctx)
 	timerCtx, stopTimer := workflow.WithCancel(ctx)

@@ -141,7 +141,7 @@ func first[T any](items []*T, match func(*T) bool) *T {
 	return items[at]
 }
 
-// each returns what body makes of the items.
+// each applies body to every item and returns the results.
 func each[T, B any](items []T, body func(T) B) []B {
 	bodies := make([]B, len(items))
 	for i, item := range items {

@@ -97,7 +97,7 @@ func TestCreateRejections(t *testing.T) {
 		"more attachments than allowed": {server.Switches{MaxAttachments: 1}, message("attachments", []object{{"url": "http://a"}, {"url": "http://b"}}), 400},
 		"cc by address":                 {server.Switches{}, message("cc", []string{"c@example.org"}), 201},
 		"cc by address, uuid only":      {server.Switches{CopyAddresses: "uuid"}, message("cc", []string{"c@example.org"}), 400},
-		"cc by uuid, e-mail only":       {server.Switches{CopyAddresses: "email"}, message("cc", []string{server.SeedQueueClaims}), 400},
+		"cc by uuid, email only":        {server.Switches{CopyAddresses: "email"}, message("cc", []string{server.SeedQueueClaims}), 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -236,7 +236,7 @@ func TestCreateSwitches(t *testing.T) {
 		require.Empty(t, state.Conversations[0].QueueID)
 		require.Equal(t, server.SeedQueueSupport, state.Conversations[1].QueueID)
 	})
-	t.Run("requester without e-mail", func(t *testing.T) {
+	t.Run("requester without email", func(t *testing.T) {
 		t.Parallel()
 		d := start(t, server.Options{})
 		var user struct {

@@ -24,7 +24,7 @@ type parcel struct {
 	attempt   int // attempts already made
 }
 
-// deliveryQueue sends parcels one at a time. Without injected misbehaviour or
+// deliveryQueue sends parcels one at a time. Without injected misbehavior or
 // failures, they arrive in the order in which the events happened.
 type deliveryQueue struct {
 	mu      sync.Mutex
@@ -125,7 +125,7 @@ func (s *Server) FlushDeliveries(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// dispatch queues an event for a subscription, with the misbehaviour that the
+// dispatch queues an event for a subscription, with the misbehavior that the
 // switches request. The caller holds s.mu.
 func (s *Server) dispatch(webhook *Webhook, event string, payload []byte) {
 	how := s.switches.Webhooks
@@ -133,7 +133,7 @@ func (s *Server) dispatch(webhook *Webhook, event string, payload []byte) {
 	var envelope struct {
 		EventID string `json:"event_id"`
 	}
-	_ = json.Unmarshal(payload, &envelope) // cannot fail: the payload was just marshalled
+	_ = json.Unmarshal(payload, &envelope) // cannot fail: the payload was just marshaled
 	if struck(how.Lose) {
 		if how.LogLost {
 			webhook.log(Delivery{Event: event, EventID: envelope.EventID, At: s.clock(), Text: noResponse, Payload: string(payload)}, how.KeptDeliveries)

@@ -18,16 +18,16 @@ func TestEndUserUniqueness(t *testing.T) {
 		user     object
 		message  string // empty: created
 	}{
-		"same e-mail":                {server.Switches{}, object{"email": "anna@example.org"}, "Create EndUser failed with [errors:EmailExists]"},
+		"same email":                 {server.Switches{}, object{"email": "anna@example.org"}, "Create EndUser failed with [errors:EmailExists]"},
 		"other case":                 {server.Switches{}, object{"email": "ANNA@example.org"}, "Create EndUser failed with [errors:EmailExists]"},
 		"other case, exact":          {server.Switches{EmailUniqueness: server.CaseExact}, object{"email": "ANNA@example.org"}, ""},
-		"additional e-mail":          {server.Switches{}, object{"email": "second@example.org"}, "Create EndUser failed with [errors:EmailExists]"},
-		"an agent's e-mail":          {server.Switches{}, object{"email": server.SeedAgentAnnaEmail}, "Create EndUser failed with [errors:EmailExists]"},
+		"additional email":           {server.Switches{}, object{"email": "second@example.org"}, "Create EndUser failed with [errors:EmailExists]"},
+		"an agent's email":           {server.Switches{}, object{"email": server.SeedAgentAnnaEmail}, "Create EndUser failed with [errors:EmailExists]"},
 		"same phone":                 {server.Switches{}, object{"phoneNumber": "+4511223344"}, "Create EndUser failed with [errors:PhoneNumberExists]"},
 		"same phone, accepted":       {server.Switches{DuplicatePhone: server.Accepted}, object{"phoneNumber": "+4511223344"}, ""},
 		"non-E.164 phone":            {server.Switches{}, object{"phoneNumber": "11 22"}, ""},
 		"non-E.164 phone, e164 only": {server.Switches{PhoneFormat: "e164"}, object{"phoneNumber": "11 22"}, "Create EndUser failed with [errors:InvalidPhoneNumber]"},
-		"not an e-mail":              {server.Switches{}, object{"email": "anna"}, "Decoding failure in request"},
+		"not an email":               {server.Switches{}, object{"email": "anna"}, "Decoding failure in request"},
 		"unknown field":              {server.Switches{}, object{"email": "new@example.org", "nick": "A"}, ""},
 		"unknown field, rejected":    {server.Switches{UnknownFields: server.Rejected}, object{"email": "new@example.org", "nick": "A"}, "Decoding failure in request"},
 	} {
@@ -56,12 +56,12 @@ func TestEndUserFilter(t *testing.T) {
 		status   int
 		found    int
 	}{
-		"by e-mail":                         {server.Switches{}, "email=anna@example.org", 200, 1},
-		"by e-mail in another case":         {server.Switches{}, "email=ANNA@example.org", 200, 1},
+		"by email":                          {server.Switches{}, "email=anna@example.org", 200, 1},
+		"by email in another case":          {server.Switches{}, "email=ANNA@example.org", 200, 1},
 		"exact filter":                      {server.Switches{EmailFilter: server.CaseExact}, "email=ANNA@example.org", 200, 0},
-		"additional e-mail":                 {server.Switches{}, "email=second@example.org", 200, 0},
-		"additional e-mail, matched":        {server.Switches{EmailFilterAdditional: true}, "email=second@example.org", 200, 1},
-		"agent's e-mail":                    {server.Switches{}, "email=" + server.SeedAgentAnnaEmail, 200, 0},
+		"additional email":                  {server.Switches{}, "email=second@example.org", 200, 0},
+		"additional email, matched":         {server.Switches{EmailFilterAdditional: true}, "email=second@example.org", 200, 1},
+		"agent's email":                     {server.Switches{}, "email=" + server.SeedAgentAnnaEmail, 200, 0},
 		"by phone":                          {server.Switches{}, "phone=" + url.QueryEscape("+4511223344"), 200, 1},
 		"by external id":                    {server.Switches{}, "externalId=c-1", 200, 1},
 		"no match":                          {server.Switches{}, "externalId=c-2", 200, 0},

@@ -117,7 +117,7 @@ func (s *Server) address(conversation *Conversation, message *Message, mailbox s
 	}
 }
 
-// externalKeys returns the keys of an externalId in the organisation and in its
+// externalKeys returns the keys of an externalId in the organization and in its
 // conversation. Both are stored, so that the reading can change at run time.
 func (s *Server) externalKeys(conversation *Conversation, externalID string) (organization, own string) {
 	id := conversation.ID
@@ -186,7 +186,7 @@ func (s *Server) append(c *call, conversation *Conversation, message *Message) {
 	}
 }
 
-// autoReply replies to new mail as an organisation's template would.
+// autoReply replies to new mail as an organization's template would.
 func (s *Server) autoReply(c *call, conversation *Conversation) {
 	message := &Message{
 		ID: s.newID(), AuthorID: c.actor, Direction: Outbound, CreatedAt: c.now,

@@ -193,7 +193,7 @@ func TestContract(t *testing.T) {
 	}
 	for _, operation := range server.Operations() {
 		if strings.HasSuffix(operation, "/availability") {
-			continue // 409: the emulated organisation has no such channel
+			continue // 409: the emulated organization has no such channel
 		}
 		if strings.Contains(operation, " /exports/") {
 			continue // not in the OpenAPI file

@@ -37,7 +37,7 @@ const (
 	PlayAssign   = "assign"
 	PlayUnassign = "unassign"
 	// PlayEnqueue puts the conversation into the queue Queue. Defaults to the
-	// organisation's default queue.
+	// organization's default queue.
 	PlayEnqueue = "enqueue"
 	// PlayReplace makes the end user EndUser the customer of the conversation.
 	PlayReplace = "replace"

@@ -10,7 +10,7 @@ func (s *Server) queue(id string) *Queue {
 	return first(s.state.Queues, func(q *Queue) bool { return sameID(q.ID, id) })
 }
 
-// defaultQueue returns the id of the organisation's default queue, or an empty
+// defaultQueue returns the id of the organization's default queue, or an empty
 // string if there is none.
 func (s *Server) defaultQueue() string {
 	for _, queue := range s.state.Queues {
@@ -138,7 +138,7 @@ func (s *Server) removeQueueMembers(c *call, queue *Queue, input queueMembersInp
 	return empty(http.StatusNoContent)
 }
 
-// queueAvailability responds with 409, because the emulated organisation has none of
+// queueAvailability responds with 409, because the emulated organization has none of
 // the generic channels that the operation reports on.
 func (s *Server) queueAvailability(c *call) (reply, error) {
 	if _, err := s.pathQueue(c); err != nil {

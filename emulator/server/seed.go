@@ -55,7 +55,7 @@ type Seed struct {
 	EndUsers         []*EndUser
 }
 
-// DefaultSeed returns the organisation of one shop: three agents (one an
+// DefaultSeed returns the organization of one shop: three agents (one an
 // administrator), two teams, two queues, two mailboxes, a phone number and four
 // custom attributes.
 func DefaultSeed() Seed {

@@ -35,9 +35,9 @@ type Options struct {
 	Token string
 	// Tokens are additional accepted tokens, each with its own limit.
 	Tokens []string
-	// OrganizationID is the organisation's id. Defaults to SeedOrganization.
+	// OrganizationID is the organization's id. Defaults to SeedOrganization.
 	OrganizationID string
-	// OrganizationName is the organisation's name. Defaults to "Demo Shop".
+	// OrganizationName is the organization's name. Defaults to "Demo Shop".
 	OrganizationName string
 	// Seed is the initial content.
 	Seed Seed
@@ -54,7 +54,7 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Server is an emulated Dixa organisation. It is safe for concurrent use.
+// Server is an emulated Dixa organization. It is safe for concurrent use.
 type Server struct {
 	options Options
 	clock   func() time.Time
@@ -379,7 +379,7 @@ func origin(r *http.Request) string {
 }
 
 // tokenUser returns the user that API calls act as: the first administrator or, if
-// there is none, the first agent. Without agents, it returns the organisation's id.
+// there is none, the first agent. Without agents, it returns the organization's id.
 func (s *Server) tokenUser() string {
 	if admin := first(s.state.Agents, (*Agent).isAdmin); admin != nil {
 		return admin.ID

@@ -38,7 +38,7 @@ type State struct {
 	Anonymizations   []*Anonymization       `json:"anonymizations"`
 }
 
-// Organization is the organisation that every token belongs to.
+// Organization is the organization that every token belongs to.
 type Organization struct {
 	ID        string `json:"id"`
 	Name      string `json:"name"`
@@ -70,7 +70,7 @@ type EndUser struct {
 	VisibleAt    time.Time      `json:"visibleAt"`
 }
 
-// Agent is a member of the organisation.
+// Agent is a member of the organization.
 type Agent struct {
 	Person
 	Roles []string `json:"roles"`
@@ -217,7 +217,7 @@ type Contact struct {
 // File is a stored copy of an attachment.
 type File struct {
 	// Path is the path of the file under /files, for example
-	// /private/<organisation>/attachment/<id>.
+	// /private/<organization>/attachment/<id>.
 	Path        string `json:"path"`
 	PrettyName  string `json:"prettyName,omitempty"`
 	ContentType string `json:"contentType"`

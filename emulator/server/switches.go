@@ -28,7 +28,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 
 // Settings of the switches, grouped by the switches that use them.
 const (
-	// ExternalIDOrganization makes an externalId unique in the organisation.
+	// ExternalIDOrganization makes an externalId unique in the organization.
 	ExternalIDOrganization = "organization"
 	// ExternalIDConversation makes an externalId unique in its conversation, so a
 	// second create with it succeeds.
@@ -69,7 +69,7 @@ const (
 	NewestFirst = "newest"
 )
 
-// Switches select the emulator's behaviour if Dixa's is undocumented, and how much
+// Switches select the emulator's behavior if Dixa's is undocumented, and how much
 // it misbehaves. The zero value selects every default. The tag "one" lists a switch's
 // settings, the default first; the README in the parent directory says what each
 // means.
@@ -243,10 +243,10 @@ type Switches struct {
 	Webhooks WebhookSwitches `json:"webhooks"`
 }
 
-// ExportSwitches select the behaviour of the Exports API.
+// ExportSwitches select the behavior of the Exports API.
 type ExportSwitches struct {
 	// Lag is how long a change is missing from the exports. A conversation is missing
-	// until its latest change is older, a message until it is.
+	// until its latest change is older than that, a message until it is older itself.
 	Lag Duration `json:"lag"`
 	// Credentials are the accepted forms of a token: a bearer token, the password of
 	// Basic credentials, or the bare token.

@@ -158,9 +158,9 @@ func (h *receiver) refuse(ctx context.Context, w http.ResponseWriter, err error)
 	return result, refused.reason
 }
 
-// verifySignature checks a signature with the secrets of an address. Every problem is
-// the same answer. Without a secret, its reason is unknown; check then gets another
-// one, so that the answer takes equally long.
+// verifySignature checks a signature with the secrets of an address. Every problem
+// gets the same answer. If no secret is known, the reason is unknown, and check runs
+// with the secret other, so that the answer takes equally long.
 func verifySignature[S ~string](known []string, other S, unknown string, check func(secrets []S) error) error {
 	secrets := make([]S, 0, len(known)+1)
 	for _, secret := range known {

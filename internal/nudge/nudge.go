@@ -167,7 +167,7 @@ func (d *Dispatcher) round(ctx context.Context) *roundErrors {
 }
 
 // dispatchBatch submits the next claims of a list to their workflows and reports whether
-// there may be more. Refused claims are remembered and stay in the list, so the
+// there may be more. Rejected claims are remembered and stay in the list, so the
 // limit grows by their number: rejected claims never block the ones after them.
 func (d *Dispatcher) dispatchBatch(ctx context.Context, met *roundErrors, refused map[claim.Ref]bool,
 	list func(ctx context.Context, limit int) ([]store.Nudge, error), do func(context.Context, store.Nudge) error,

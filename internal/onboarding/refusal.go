@@ -13,7 +13,7 @@ type Kind string
 const (
 	TokenMalformed    Kind = "token_malformed"    // the token has an invalid format, for instance surrounding space
 	TokenRefused      Kind = "token_refused"      // Dixa rejects the token
-	OtherOrganization Kind = "other_organization" // the token belongs to another organization than the shop's
+	OtherOrganization Kind = "other_organization" // the token belongs to a different organization than the shop's
 	Unreachable       Kind = "dixa_unreachable"   // Dixa gave no usable answer
 	NotConnected      Kind = "not_connected"      // the shop has no token that Dixa accepts
 	NotReady          Kind = "not_ready"          // no live contact endpoint, or settings that name missing objects

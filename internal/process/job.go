@@ -12,7 +12,7 @@ import (
 type job struct {
 	name string
 	// every is how often run is repeated. If it is zero, run is called once, returns
-	// when ctx ends, and an error of it stops the whole process.
+	// when ctx ends, and its error stops the whole process.
 	every time.Duration
 	run   func(ctx context.Context) error
 }

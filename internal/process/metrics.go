@@ -24,7 +24,7 @@ const (
 	countWithin = 5 * time.Second
 )
 
-// storeGauges shows what read returned, at most fresh ago, as metrics until hide is
+// storeGauges shows what read returned, no older than fresh, as metrics until hide is
 // called. It shows nothing while read fails.
 func storeGauges[T any](p *Parts, what string, fresh time.Duration, read func(context.Context) (T, error),
 	show func(metric.Observer, T), instruments ...metric.Observable,

@@ -3,8 +3,8 @@
 //
 //   - `starter serve` is [Parts.Serve]. serve.go lists its jobs, of which the HTTP API
 //     is one.
-//   - `worker` is [Parts.Work], beside [Parts.ServeMetrics]. work.go lists its task
-//     queues, with their workflows and activities, and its jobs.
+//   - `worker` is [Parts.Work], together with [Parts.ServeMetrics]. work.go lists its
+//     task queues, with their workflows and activities, and its jobs.
 //
 // Each process may have any number of replicas. Every replica runs all jobs.
 package process

@@ -56,7 +56,7 @@ const (
 	deliveredFor = 30 * 24 * time.Hour
 )
 
-// server holds the parts of `starter serve` beside those of every process.
+// server holds the parts of `starter serve` in addition to those of every process.
 type server struct {
 	*Parts
 	dispatcher *nudge.Dispatcher

@@ -31,7 +31,7 @@ func startUI(ctx context.Context, addr *net.TCPAddr, temporal, namespace string)
 		CORS: uiconfig.CORS{CookieInsecure: true},
 	}))
 	// Start returns once Stop is called. It exits the process if it cannot listen,
-	// which claimAddress has just ruled out.
+	// which reserveAddress has just ruled out.
 	go func() { _ = ui.Start() }()
 
 	if err := await(ctx, func(ctx context.Context) error { return get(ctx, "http://"+dialAddress(addr)+"/healthz") }); err != nil {

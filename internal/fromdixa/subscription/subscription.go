@@ -64,8 +64,8 @@ func Events() []dixa.EventName {
 }
 
 // Ensure ensures that Dixa sends events to the connection's address and that their
-// secret is stored. It then runs then, if it is not nil, before another caller can
-// remove the subscription again.
+// secret is stored. It then calls the function then, if not nil, before another
+// caller can remove the subscription again.
 //
 // Claimflow's subscription is the one that it created before, whatever its address is
 // now, or else the oldest with the connection's address. Ensure corrects it if it was

@@ -139,7 +139,7 @@ func (d *Deliverer) report(err error) {
 	d.down = err != nil
 }
 
-// start begins due attempts as far as there is room.
+// start starts due attempts while there is room.
 func (d *Deliverer) start(ctx context.Context) (int, error) {
 	endpoints, err := d.store.Deliveries.DueEndpoints(ctx)
 	if err != nil {

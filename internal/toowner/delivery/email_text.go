@@ -32,7 +32,7 @@ func composeEmail(p store.LeasedDelivery) (subject, text string, err error) {
 		row("Shops", strings.Join(n.Data.Shops, ", "))
 		row("Organization", strings.TrimSpace(n.Data.OrganizationName+" "+n.Data.OrganizationID))
 		row("Connection", n.Data.ConnectionID)
-		row("Happened", moment(n.Timestamp))
+		row("Time", moment(n.Timestamp))
 	case p.Type == claim.OutboundEndpointPaused:
 		var n claim.EndpointNotice
 		if err := json.Unmarshal(p.Body, &n); err != nil {
@@ -44,7 +44,7 @@ func composeEmail(p store.LeasedDelivery) (subject, text string, err error) {
 		row("What to do", n.Data.Advice)
 		row("Endpoint", n.Data.EndpointID)
 		row("Description", n.Data.Description)
-		row("Happened", moment(n.Timestamp))
+		row("Time", moment(n.Timestamp))
 	default:
 		var n claim.Notice
 		if err := json.Unmarshal(p.Body, &n); err != nil {
@@ -64,7 +64,7 @@ func composeEmail(p store.LeasedDelivery) (subject, text string, err error) {
 		row("Conversation", n.Data.ConversationID)
 		row("Claim", n.Data.ID)
 		row("Workflow", n.Data.WorkflowID)
-		row("Happened", moment(n.Timestamp))
+		row("Time", moment(n.Timestamp))
 	}
 	fmt.Fprintf(&b, "\nEvent %s, %s. Replies to this address are not read.\n", p.Type, p.ID)
 	return "[Claimflow] " + subject, b.String(), nil
@@ -90,7 +90,7 @@ func claimWords(n claim.Notice) (about, words string) {
 	}
 	switch n.Type {
 	case claim.OutboundNeedsAttention:
-		return name + " needs attention", "A claim needs a person to continue."
+		return name + " needs attention", "A claim cannot continue until someone acts."
 	case claim.OutboundFallback:
 		return name + " is not open in Dixa", "A claim could not be opened in Dixa in time: contact the customer through another channel."
 	default:

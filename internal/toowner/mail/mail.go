@@ -102,7 +102,7 @@ type Error struct {
 func (e *Error) Error() string { return e.problem }
 
 // Send submits a message to the server within timeout. A failure is an [*Error]. If
-// the connection broke, the message may have been accepted all the same.
+// the connection broke, the message may have been accepted anyway.
 func (s *Server) Send(ctx context.Context, l Message, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
