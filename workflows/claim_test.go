@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ var ref = claim.Ref{Shop: "acme", ID: "c-1"}
 // writes and records the calls.
 type world struct {
 	env      *testsuite.TestWorkflowEnvironment
+	mu       sync.Mutex
 	state    claim.WorkflowState
 	resolved activities.ResolveResult
 	checked  activities.EvidenceResult
@@ -74,16 +76,16 @@ func newWorld(t *testing.T) *world {
 		evidence *activities.Evidence
 		dixa     *activities.Dixa
 	)
-	w.env.OnActivity(claims.LoadClaim, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.WorkflowState, error) {
+	w.env.OnActivity(claims.LoadClaim, mock.Anything, ref).Return(locked(w, func(context.Context, claim.Ref) (claim.WorkflowState, error) {
 		if w.state.Next() == claim.ActionOpen {
 			w.move(claim.EventStart)
 		}
 		return w.state, w.call("LoadClaim")
-	})
-	w.env.OnActivity(claims.SyncStatus, mock.Anything, mock.Anything).Return(func(_ context.Context, c activities.StatusChange) (claim.WorkflowState, error) {
+	}))
+	w.env.OnActivity(claims.SyncStatus, mock.Anything, mock.Anything).Return(locked(w, func(_ context.Context, c activities.StatusChange) (claim.WorkflowState, error) {
 		return w.sync(c)
-	})
-	w.env.OnActivity(claims.Follow, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.WorkflowState, error) {
+	}))
+	w.env.OnActivity(claims.Follow, mock.Anything, ref).Return(locked(w, func(context.Context, claim.Ref) (claim.WorkflowState, error) {
 		if err := w.call("Follow"); err != nil {
 			return w.state, err
 		}
@@ -94,29 +96,29 @@ func newWorld(t *testing.T) *world {
 		}
 		w.state.Unread = len(w.unread) > 0
 		return w.state, nil
-	})
-	w.env.OnActivity(dixa.AskState, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.WorkflowState, error) {
+	}))
+	w.env.OnActivity(dixa.AskState, mock.Anything, ref).Return(locked(w, func(context.Context, claim.Ref) (claim.WorkflowState, error) {
 		if err := w.call("AskState"); err != nil {
 			return claim.WorkflowState{}, err
 		}
 		w.state.DoubtAt = time.Time{}
 		return w.state, nil
-	})
-	w.env.OnActivity(dixa.Instruct, mock.Anything, ref).Return(func(context.Context, claim.Ref) (claim.WorkflowState, error) {
+	}))
+	w.env.OnActivity(dixa.Instruct, mock.Anything, ref).Return(locked(w, func(context.Context, claim.Ref) (claim.WorkflowState, error) {
 		if err := w.call("Instruct"); err != nil {
 			return claim.WorkflowState{}, err
 		}
 		w.instructions--
 		w.state.Instructed = w.instructions > 0
 		return w.state, nil
-	})
-	w.env.OnActivity(tickets.ResolveTemplate, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.ResolveResult, error) {
+	}))
+	w.env.OnActivity(tickets.ResolveTemplate, mock.Anything, ref).Return(locked(w, func(context.Context, claim.Ref) (activities.ResolveResult, error) {
 		return w.resolved, w.call("ResolveTemplate")
-	})
-	w.env.OnActivity(evidence.CheckEvidence, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.EvidenceResult, error) {
+	}))
+	w.env.OnActivity(evidence.CheckEvidence, mock.Anything, ref).Return(locked(w, func(context.Context, claim.Ref) (activities.EvidenceResult, error) {
 		return w.checked, w.call("CheckEvidence")
-	})
-	w.env.OnActivity(dixa.CreateConversation, mock.Anything, ref).Return(func(context.Context, claim.Ref) (activities.Conversation, error) {
+	}))
+	w.env.OnActivity(dixa.CreateConversation, mock.Anything, ref).Return(locked(w, func(context.Context, claim.Ref) (activities.Conversation, error) {
 		made := w.made
 		made.LeftOut = w.checked.LeftOut
 		err := w.call("CreateConversation")
@@ -124,16 +126,26 @@ func newWorld(t *testing.T) *world {
 			w.state.ConversationID = made.ID
 		}
 		return made, err
-	})
-	w.env.OnActivity(dixa.CompleteConversation, mock.Anything, mock.Anything).Return(func(_ context.Context, c activities.StatusChange) (activities.Completed, error) {
+	}))
+	w.env.OnActivity(dixa.CompleteConversation, mock.Anything, mock.Anything).Return(locked(w, func(_ context.Context, c activities.StatusChange) (activities.Completed, error) {
 		done := activities.Completed{Attached: w.made.Attached, LeftOut: w.checked.LeftOut}
 		err := w.call("CompleteConversation")
 		if err == nil {
 			done.State, err = w.sync(c)
 		}
 		return done, err
-	})
+	}))
 	return w
+}
+
+// locked runs an activity with the world to itself. Attempts of local activities run on
+// goroutines of their own.
+func locked[I, O any](w *world, do func(context.Context, I) (O, error)) func(context.Context, I) (O, error) {
+	return func(ctx context.Context, in I) (O, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return do(ctx, in)
+	}
 }
 
 // sync does what SyncStatus does.
