@@ -102,15 +102,13 @@ func (a *Claims) workflowState(ctx context.Context, ref claim.Ref) (claim.Workfl
 }
 
 // afterWrite completes the state that an activity returns after it wrote to Dixa. Events
-// that gather count as read, because a nudge is going to announce them. This holds
-// only for a workflow that has not drained its nudges since: a nudge that was drained
-// may not be recorded as sent yet.
+// that gather count as read, because another nudge is going to announce them.
 func (a *Claims) afterWrite(ctx context.Context, ref claim.Ref, state claim.WorkflowState) (claim.WorkflowState, error) {
-	work, err := a.Store.Claims.Load(ctx, ref)
-	if errors.Is(err, store.ErrNotFound) {
+	if !state.Unread {
 		return state, nil
 	}
-	state.Unread = state.Unread && !work.NudgeGathers
+	gathering, err := a.Store.Nudges.Gather(ctx, ref)
+	state.Unread = !gathering
 	return state, err
 }
 

@@ -79,9 +79,6 @@ func TestLoadReportsEventsThatGather(t *testing.T) {
 	require.Equal(t, claim.StateOpen, b.sync(activities.StatusChange{Ref: ref, Event: claim.EventOpened}).State)
 	_, err := b.store.Claims.Change(t.Context(), ref, "", store.ClaimUpdate{RulesDue: true})
 	require.NoError(t, err)
-	work, err := b.store.Claims.Load(t.Context(), ref)
-	require.NoError(t, err)
-	require.True(t, work.NudgeGathers)
 	require.True(t, b.load(ref).Unread)
 }
 

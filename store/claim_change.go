@@ -30,9 +30,6 @@ type Snapshot struct {
 	Revision, ReadRevision int64
 	// Sequence is the number of the last event for the claim's owner.
 	Sequence int64
-	// NudgeGathers says that events of the conversation gather and that a nudge will
-	// announce them, see [Nudges.Due].
-	NudgeGathers bool
 	// Cursor is the number of the last event of the conversation that the claim has
 	// applied.
 	Cursor int64
@@ -78,17 +75,17 @@ func (s Claims) Load(ctx context.Context, ref claim.Ref) (Snapshot, error) {
 		var retried, fallback, resumed, closed, doubt int64
 		row := db.QueryRowContext(ctx, `SELECT `+recordColumns+`, COALESCE(w.id, ''), COALESCE(w.state, ''), s.feature, s.enabled, s.paused,
 				s.settings_version, c.parked_version, c.revision, c.sequence, c.end_user_id, c.retried_at, c.fallback_at, s.resumed_at, c.create_anyway,
-				c.read_revision, c.signalled < c.revision AND c.gather_until > $3, c.applied, c.applied < c.events, c.rules_due, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0), COALESCE(v.doubt_at, 0),
+				c.read_revision, c.applied, c.applied < c.events, c.rules_due, c.derived_status, COALESCE(v.status, ''), COALESCE(v.assignee_id, ''), COALESCE(v.queue_id, ''), COALESCE(v.closed_since, 0), COALESCE(v.doubt_at, 0),
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting'),
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting' AND i.kind = 'change')
 			FROM `+recordTables+` JOIN shops s ON s.slug = c.shop
 			LEFT JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = CAST(c.conversation_id AS TEXT)
 			LEFT JOIN connections w ON w.id = COALESCE(NULLIF(c.connection_id, ''), s.connection_id)
-			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID, s.now())
+			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID)
 		var err error
 		w.Record, err = scanRecord(row.Scan, &w.ConnectionID, &w.ConnectionState, &w.Feature, &w.Enabled, &w.Paused,
 			&w.SettingsVersion, &w.ParkedVersion, &w.Revision, &w.Sequence, &w.EndUserID, &retried, &fallback, &resumed, &w.CreateAnyway,
-			&w.ReadRevision, &w.NudgeGathers, &w.Cursor, &w.Unread, &w.RulesDue, &w.DerivedStatus, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed, &doubt,
+			&w.ReadRevision, &w.Cursor, &w.Unread, &w.RulesDue, &w.DerivedStatus, &w.Conversation.Status, &w.Conversation.AssigneeID, &w.Conversation.QueueID, &closed, &doubt,
 			&w.Instructed, &w.ChangeInProgress)
 		if errors.Is(err, sql.ErrNoRows) {
 			return claimNotFound(ref)

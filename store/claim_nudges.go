@@ -52,6 +52,18 @@ func (s Nudges) Due(ctx context.Context, limit int) ([]Nudge, error) {
 		AND (applied >= events OR gather_until <= $2) ORDER BY accepted_at LIMIT $3`, s.now()-resendAfter.Microseconds(), s.now(), limit)
 }
 
+// Gather reports whether events of a claim gather. It then makes sure that another
+// nudge announces them, even if the last one is not recorded as sent yet.
+func (s Nudges) Gather(ctx context.Context, ref claim.Ref) (gathering bool, err error) {
+	err = s.write(ctx, "let the events of claim "+ref.String()+" gather", func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `UPDATE claims SET revision = revision + 1
+			WHERE shop = $1 AND id = $2 AND applied < events AND gather_until > $3`, ref.Shop, ref.ID, s.now())
+		gathering = n > 0
+		return err
+	})
+	return gathering, err
+}
+
 // Stranded lists up to limit claims that need a workflow but have been silent for
 // the given time: the claim did not change, and Temporal accepted no nudge, see
 // [Nudges.MarkSent]. Their workflow may have been canceled, terminated or lost with

@@ -57,6 +57,39 @@ func TestNudgesAreOwedUntilTheyAreTold(t *testing.T) {
 	})
 }
 
+// gathers reports whether the events of claim 1 gather.
+func gathers(t *testing.T, s *store.Store) bool {
+	t.Helper()
+	gathering, err := s.Nudges.Gather(t.Context(), ref("1"))
+	require.NoError(t, err)
+	return gathering
+}
+
+// A nudge may be recorded as sent after its workflow has read the claim. Events that
+// the workflow leaves to the next nudge still get one.
+func TestGatheringEventsAreAnnouncedDespiteANudgeInFlight(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		c := connect(t, s, "acme", "org-1")
+		accept(t, s, sample("1"))
+		told(t, s)
+		change(t, s, ref("1"), claim.EventStart)
+		receive(t, s, c.ID, closed("event", "org-1", 7))
+		link(t, s, c.ID, "1", 7)
+		joinAll(t, s, 1)
+		now.Turn(10 * time.Second)
+		inFlight := unsignalled(t, s, 10)
+		require.Len(t, inFlight, 1)
+
+		change(t, s, ref("1"), claim.EventOpened)
+		require.True(t, gathers(t, s))
+		require.NoError(t, s.Nudges.MarkSent(t.Context(), ref("1"), inFlight[0].Revision))
+		require.NoError(t, s.Nudges.MarkRead(t.Context(), ref("1"), inFlight[0].Revision))
+		now.Turn(2 * time.Second)
+		require.Len(t, unsignalled(t, s, 10), 1)
+	})
+}
+
 // Events that one of our own writes causes share a nudge. Neither a person's change nor
 // a lost nudge waits for them.
 func TestEventsOfOwnWritesShareANudge(t *testing.T) {
@@ -77,13 +110,13 @@ func TestEventsOfOwnWritesShareANudge(t *testing.T) {
 		require.Empty(t, unsignalled(t, s, 10))
 
 		change(t, s, ref("1"), claim.EventOpened)
-		require.True(t, load(t, s, ref("1")).NudgeGathers)
+		require.True(t, gathers(t, s))
 		now.Turn(time.Second)
 		receiveEvent("the echo")
 		require.Empty(t, unsignalled(t, s, 10))
 		now.Turn(time.Second)
 		require.Len(t, unsignalled(t, s, 10), 1)
-		require.False(t, load(t, s, ref("1")).NudgeGathers)
+		require.False(t, gathers(t, s))
 		told(t, s)
 
 		receiveEvent("news")
