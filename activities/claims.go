@@ -137,22 +137,26 @@ func (a *Claims) sync(ctx context.Context, change StatusChange) (claim.WorkflowS
 		err := a.syncOnce(ctx, change)
 		var stale *store.StaleError
 		var moved *claim.TransitionError
-		switch {
-		case errors.As(err, &stale) && change.Event == claim.EventOpened && tries < maxSyncTries:
-			// Nothing but a retry or an abandonment keeps the claim from being open,
-			// and syncOnce checks for both.
-			continue
-		case err == nil, errors.As(err, &stale), errors.As(err, &moved):
-			return a.workflowState(ctx, change.Ref)
-		default:
+		if err != nil && !errors.As(err, &stale) && !errors.As(err, &moved) {
 			return claim.WorkflowState{}, err
+		}
+		state, err := a.workflowState(ctx, change.Ref)
+		if err != nil || stale == nil || tries == maxSyncTries || !holdsDespiteEvents(change, state) {
+			return state, err
 		}
 	}
 }
 
-// maxSyncTries bounds the attempts to write a change that no concurrent change to the
-// claim can make wrong, such as an event that arrives from Dixa.
-const maxSyncTries = 3
+// maxSyncTries bounds the attempts to write a change beside events that arrive from
+// Dixa.
+const maxSyncTries = 5
+
+// holdsDespiteEvents reports whether a change is still right if the claim changed since
+// it was read. While a claim has a conversation, the owner's changes to it are
+// instructions, and syncOnce checks for everything that a person does to it.
+func holdsDespiteEvents(change StatusChange, now claim.WorkflowState) bool {
+	return now.ConversationID != 0 && (change.Event == claim.EventOpened || change.Event == claim.EventPark)
+}
 
 // syncOnce writes a change. A person's change to the claim between our read and our
 // write wins: nothing is written, and the workflow decides again.

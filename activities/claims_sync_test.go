@@ -70,6 +70,27 @@ func TestOverlappingStatusChangesNotifyOnce(t *testing.T) {
 	}
 }
 
+// Events that arrive from Dixa must not undo a park: the opening would be repeated.
+func TestParkHoldsWhileEventsArrive(t *testing.T) {
+	t.Parallel()
+	b := setup(t, server.Switches{}, nil)
+	for i := range 10 {
+		ref := b.accept(b.sample(fmt.Sprint("c-", i)))
+		_, err := b.open(ref)
+		require.NoError(t, err)
+		var changes sync.WaitGroup
+		changes.Go(func() {
+			for range 2 { // each changes the claim's revision, as an event does
+				_ = b.store.Shops.Pause(t.Context(), shop)
+				_ = b.store.Shops.Resume(t.Context(), shop)
+			}
+		})
+		state := b.sync(activities.StatusChange{Ref: ref, Event: claim.EventPark, Cause: claim.CauseRefused, SettingsVersion: 1})
+		changes.Wait()
+		require.Equal(t, claim.StateNeedsAttention, state.State)
+	}
+}
+
 // The dispatcher records a nudge after it sent it, so a workflow that was just nudged
 // must see events even if they seem to wait for another nudge.
 func TestLoadReportsEventsThatGather(t *testing.T) {
