@@ -11,6 +11,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/internal/fromdixa/fold"
+	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -84,12 +85,12 @@ func (a *Claims) applyEvents(ctx context.Context, work store.Snapshot) error {
 		return err
 	}
 	story.ApplyAll(readings, func(r fold.Reading, changes []fold.Change) {
-		advance.Refreshed = advance.Refreshed || r.Refreshed
+		advance.Facts = append(advance.Facts, r.Fact)
 		for _, m := range r.Messages {
-			m.Ours = wrote[m.ID] || writtenByUs(work.Ref, r, m)
+			m.Ours = wrote[m.ID] || writtenByUs(work.Ref, r, m.Message)
 			advance.Messages = append(advance.Messages, m)
 			if !m.Ours {
-				advance.Transitions = append(advance.Transitions, store.Transition{Update: store.ClaimUpdate{Outbox: []store.OutboxEvent{messageEvent(m)}}})
+				advance.Transitions = append(advance.Transitions, store.Transition{Update: store.ClaimUpdate{Outbox: []store.OutboxEvent{messageEvent(m.Message)}}})
 			}
 		}
 		if r.Timeline != nil {
@@ -102,8 +103,8 @@ func (a *Claims) applyEvents(ctx context.Context, work store.Snapshot) error {
 		}
 		advance.Transitions = append(advance.Transitions, transitions(changes)...)
 	})
-	advance.Transitions = append(advance.Transitions, transitions(story.Apply(claim.Fact{}))...)
-	advance.Conversation = story.Conversation
+	advance.Transitions = append(advance.Transitions, transitions(story.Apply(mirror.Fact{}))...)
+	advance.Conversation = story.Conversation.Conversation
 	return a.Store.Conversations.Apply(ctx, advance)
 }
 
@@ -211,7 +212,7 @@ func (a *Claims) evaluateRules(ctx context.Context, change StatusChange, work st
 	if err != nil {
 		return err
 	}
-	story := fold.Projection{State: work.State, Conversation: conversation, Status: work.Status, DerivedStatus: work.DerivedStatus, Settings: settings.Effective, RulesSuspended: work.ChangeInProgress}
+	story := fold.Projection{State: work.State, Conversation: mirror.Conversation{Conversation: conversation}, Status: work.Status, DerivedStatus: work.DerivedStatus, Settings: settings.Effective, RulesSuspended: work.ChangeInProgress}
 	var elsewhere *claim.TransitionError
 	moved, err := story.Transition(change.Event)
 	if errors.As(err, &elsewhere) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
-	"github.com/claimflow/claimflow/internal/fromdixa/fold"
+	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -44,7 +44,7 @@ func factOf(id string, known claim.Conversation, now *dixa.Conversation, tags []
 	}
 	f := claim.Fact{
 		Stamp:  claim.Stamp{At: at, Weight: claim.WeightRefreshed, ID: id},
-		Status: fold.Status(now.State), People: true, Tags: tags,
+		Status: mirror.Status(now.State), People: true, Tags: tags,
 	}
 	if now.Assignment != nil {
 		f.Assignee = &claim.Person{ID: now.Assignment.AgentID}

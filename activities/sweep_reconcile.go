@@ -2,9 +2,7 @@ package activities
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
@@ -12,6 +10,7 @@ import (
 	"github.com/claimflow/claimflow/internal/fromdixa/fold"
 	"github.com/claimflow/claimflow/internal/fromdixa/sweep"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -123,17 +122,11 @@ func progressOf(ctx context.Context) *progress {
 
 // saveActivities stores a page of the activity log.
 func (a *Sweeps) saveActivities(ctx context.Context, connectionID string, page []*dixa.Activity) (conversations int, err error) {
-	entries := make([]store.ActivityEntry, 0, len(page))
+	entries := make([]mirror.Activity, 0, len(page))
 	for _, p := range page {
-		e := sweep.Read(p)
-		if !claim.IsID(e.ID) {
-			continue // nothing can be stored under such an id
+		if e, ok := mirror.ActivityFromLog(p); ok {
+			entries = append(entries, e)
 		}
-		body, err := json.Marshal(e.Details)
-		if err != nil {
-			return 0, fmt.Errorf("encode entry %s of the activity log: %w", e.ID, err)
-		}
-		entries = append(entries, store.ActivityEntry{ID: e.ID, ConversationID: p.ConversationID, At: e.At, Type: e.Type, Body: body})
 	}
 	return a.Store.Sweeps.SaveActivities(ctx, connectionID, entries)
 }
@@ -182,7 +175,7 @@ type comparison struct {
 	parts   sweep.Parts
 }
 
-func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []store.ActivityEntry) (*comparison, error) {
+func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []mirror.Activity) (*comparison, error) {
 	// Read this before the events, so that no event that it reflects is missed.
 	logged, err := a.Store.Conversations.TimelineFromLog(ctx, ref)
 	if err != nil {
@@ -194,8 +187,8 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 	}
 	c := &comparison{ref: ref}
 	for _, k := range kept {
-		e := sweep.Entry{ID: k.ID, At: k.At, Type: k.Type, Reported: done[store.LogPrefix+k.ID]}
-		_ = json.Unmarshal(k.Body, &e.Details) // ignore what cannot be read
+		e := sweep.Read(k)
+		e.Reported = done[store.LogPrefix+k.ID]
 		c.entries = append(c.entries, e)
 	}
 	// The state after the claim applies its pending events.
@@ -203,14 +196,16 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 	if err != nil {
 		return nil, err
 	}
-	c.known = sweep.Known{Conversation: next.Conversation, Messages: map[string]claim.Message{}}
+	known := next.Conversation
+	c.known = sweep.Known{Messages: map[string]claim.Message{}}
 	for _, e := range next.Events {
 		r := fold.Read(e.ID, e.Name, e.HappenedAt, e.Body)
-		c.known.Apply(r.Fact)
+		known.Apply(r.Fact)
 		for _, m := range r.Messages {
-			c.known.Messages[m.ID] = m
+			c.known.Messages[m.ID] = m.Message
 		}
 	}
+	c.known.Conversation = known.Conversation
 	if len(c.entries) == 0 {
 		return c, nil
 	}
@@ -220,7 +215,7 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 		return nil, err
 	}
 	received := make([]sweep.Received, len(came))
-	expected := c.known.Conversation // with the events that are not joined to the claim yet
+	expected := known // with the events that are not joined to the claim yet
 	for i, r := range came {
 		received[i] = sweep.Received{ID: r.ID, Name: dixa.EventName(r.Name), Timeline: claim.TimelineEntry{At: r.HappenedAt}}
 		reading := fold.Read(r.ID, r.Name, r.HappenedAt, r.Body)
@@ -231,7 +226,7 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 	}
 	c.match = sweep.Match(c.entries, received)
 	c.parts = c.match.Parts | sweep.TiedParts(c.entries, c.known.Conversation)
-	if !c.known.DoubtAt.IsZero() || sweep.Contradicts(c.entries, expected) {
+	if !c.known.DoubtAt.IsZero() || sweep.Contradicts(c.entries, expected.Conversation) {
 		c.parts |= sweep.Conversation
 	}
 	return c, nil
@@ -325,7 +320,7 @@ func (a *Sweeps) readMessages(ctx context.Context, c *comparison) error {
 // handleMissing records that Dixa does not have a conversation. A conversation that was
 // just opened may not be available to every operation yet, so its log entries wait
 // for the next sweep.
-func (a *Sweeps) handleMissing(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []store.ActivityEntry) (claim.SweepReport, error) {
+func (a *Sweeps) handleMissing(ctx context.Context, connectionID string, ref claim.Ref, id int64, kept []mirror.Activity) (claim.SweepReport, error) {
 	link, err := a.Store.Links.Get(ctx, ref)
 	if errors.Is(err, store.ErrNotFound) {
 		return claim.SweepReport{}, a.Store.Sweeps.MarkReconciled(ctx, connectionID, kept)

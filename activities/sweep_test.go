@@ -14,6 +14,7 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/fromdixa/fold"
+	"github.com/claimflow/claimflow/mirror"
 )
 
 func TestSweepFindsLostEvents(t *testing.T) {
@@ -81,7 +82,7 @@ func TestEventsAndFindingsConvergeInAnyOrder(t *testing.T) {
 	b.requireTrue(refs)
 
 	finding := unread.Events[0]
-	facts := []claim.Fact{fold.Read(finding.ID, finding.Name, finding.HappenedAt, finding.Body).Fact}
+	facts := []mirror.Fact{fold.Read(finding.ID, finding.Name, finding.HappenedAt, finding.Body).Fact}
 	for _, body := range b.late {
 		event, err := dixa.ParseEvent([]byte(body))
 		require.NoError(t, err)
@@ -100,7 +101,7 @@ func TestEventsAndFindingsConvergeInAnyOrder(t *testing.T) {
 		got.Tags = slices.Clone(before.Tags)
 		for _, i := range order {
 			if i == 0 || lost&(1<<(i-1)) == 0 {
-				got.Apply(facts[i])
+				got.Apply(facts[i].Fact)
 			}
 		}
 		require.Equal(t, known.Status, got.Status, "order %v, lost %b", order, lost)

@@ -36,6 +36,8 @@ const (
 	AttributeState        = "ClaimState"        // Keyword: a [State]
 	AttributeCause        = "ClaimCause"        // Keyword: a [Cause], empty unless parked
 	AttributeConversation = "ClaimConversation" // Keyword: Dixa's conversation id
+	AttributeConnection   = "DixaConnection"    // Keyword: the id of an import's connection
+	AttributeImportState  = "ImportState"       // Keyword: an [ImportState]
 )
 
 // SearchAttributes lists every search attribute. All are keywords.
@@ -43,6 +45,7 @@ func SearchAttributes() []string {
 	return []string{
 		AttributeShop, AttributeID, AttributeReason, AttributeOrder,
 		AttributeState, AttributeCause, AttributeConversation,
+		AttributeConnection, AttributeImportState,
 	}
 }
 

@@ -42,7 +42,9 @@ var ErrTokenFormat = errors.New("the Dixa API token is malformed")
 // concurrent use. Do not copy it.
 type Client struct {
 	Agents           *AgentsService
+	Analytics        *AnalyticsService
 	Anonymization    *AnonymizationService
+	BusinessHours    *BusinessHoursService
 	ContactEndpoints *ContactEndpointsService
 	Conversations    *ConversationsService
 	CustomAttributes *CustomAttributesService
@@ -105,7 +107,9 @@ func New(token string, opts ...Option) (*Client, error) {
 	}
 	s := service{client: c}
 	c.Agents = &AgentsService{s}
+	c.Analytics = &AnalyticsService{s}
 	c.Anonymization = &AnonymizationService{s}
+	c.BusinessHours = &BusinessHoursService{s}
 	c.ContactEndpoints = &ContactEndpointsService{s}
 	c.Conversations = &ConversationsService{s}
 	c.CustomAttributes = &CustomAttributesService{s}

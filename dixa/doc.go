@@ -16,9 +16,10 @@
 //
 // # Reads
 //
-// A request that cannot change anything (every GET, and POST /search/conversations)
-// is never Ambiguous. It is Unsent if it never got a connection, and Rejected
-// otherwise, even if the response was truncated.
+// A request that cannot change anything (every GET, and the queries POST
+// /search/conversations, /analytics/metrics and /analytics/records) is never
+// Ambiguous. It is Unsent if it never got a connection, and Rejected otherwise, even
+// if the response was truncated.
 //
 // # Implicit retries
 //

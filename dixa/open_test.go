@@ -32,6 +32,14 @@ func TestUnknownMembersAndValuesSurvive(t *testing.T) {
 			"isDeactivated":false,"inputDefinition":{"_type":"Slider","min":0,"max":10}}`},
 		{&dixa.AnonymizationRequest{}, `{"id":"x","_type":"Planet","targetEntityId":"t","requestedBy":"r","entityType":"PlanetAnonymizationType"}`},
 		{&dixa.Rating{}, `{"id":"x","ratingType":"Emoji","conversationChannel":"Hologram","userId":"u","ratingStatus":"Lost","timestamps":{},"emoji":"🙂"}`},
+		{&dixa.Metric{}, `{"id":"x","owner":"o","filters":[{"filterAttribute":"mood","cost":1}],"aggregations":[{"measure":"Median","unit":"s"}]}`},
+		{&dixa.RecordDefinition{}, `{"id":"x","description":"","fieldsMetadata":[{"field":"f","description":"d","nullable":true,"unit":"ms"}]}`},
+		{&dixa.MetricData{}, `{"id":"x","aggregates":[{"_type":"VectorValue","value":{"x":1.50},"measure":"Vector","unit":"s"}],"asOf":"now"}`},
+		{&dixa.AnalyticsRecord{}, `{"primaryTimestampField":{"name":"n","timestamp":"2026-05-04T09:08:07.600Z","zone":"UTC"},"weight":2,
+			"value":{"_type":"MoneyField","value":{"amount":"1.50"},"currency":"EUR"},"fields":[{"name":"a","unit":"s"}]}`},
+		{&dixa.BusinessHours{}, `{"id":"x","name":"n","timezone":"UTC","owner":"o","businessHours":[{"name":"n","businessHourType":"Siesta","status":"Ajar","startDate":"",
+			"intervals":[{"startTime":"08:00","endTime":"09:00","zone":"UTC"}],"recurring":{"holiday":"Easter","offset":1},"mood":1}],"exceptions":[]}`},
+		{&dixa.BusinessStatus{}, `{"isOpen":true,"timestamp":"2026-05-04T09:08:07.600Z","until":"later"}`},
 	} {
 		require.NoError(t, json.Unmarshal([]byte(tc.json), tc.into))
 		require.JSONEq(t, tc.json, mustJSON(t, tc.into), "%T", tc.into)
@@ -107,6 +115,8 @@ func FuzzResponses(f *testing.F) {
 		for _, into := range []any{
 			&dixa.Conversation{}, &dixa.Message{}, &dixa.MessageAttributes{}, &dixa.EndUser{}, &dixa.CustomAttribute{},
 			&dixa.Activity{}, &dixa.Queue{}, &dixa.WebhookSubscription{}, &dixa.Presence{},
+			&dixa.Metric{}, &dixa.RecordDefinition{}, &dixa.MetricData{}, &dixa.AnalyticsRecord{}, &dixa.FilterValue{},
+			&dixa.BusinessHours{}, &dixa.BusinessStatus{},
 		} {
 			if json.Unmarshal(in, into) != nil {
 				continue

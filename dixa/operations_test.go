@@ -49,7 +49,7 @@ const (
 )
 
 func operationCases() []operationCase {
-	return slices.Concat(conversationCases(), messageCases(), peopleCases(), referenceCases(), webhookCases())
+	return slices.Concat(conversationCases(), messageCases(), peopleCases(), referenceCases(), webhookCases(), analyticsCases())
 }
 
 func TestOperations(t *testing.T) {

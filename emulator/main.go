@@ -40,6 +40,8 @@ type settings struct {
 	autoReply    bool
 	tagDelay     time.Duration
 	data         string
+	fill         int
+	fillSeed     uint64
 	verbose      bool
 }
 
@@ -61,6 +63,9 @@ controls.`,
 
   # Keep the state across restarts
   go run ./emulator -data dixa.json
+
+  # Start with 20,000 conversations of the past year
+  go run ./emulator -fill 20000
 
   # Query it with curl
   curl -H 'Authorization: demo-token' http://127.0.0.1:4010/v1/organization
@@ -84,6 +89,8 @@ controls.`,
 	flags.BoolVar(&set.autoReply, "auto-reply", false, "send an automatic reply to new email conversations")
 	flags.DurationVar(&set.tagDelay, "tag-delay", 200*time.Millisecond, "delay before a bulk tag takes effect")
 	flags.StringVar(&set.data, "data", "", "file to save the state to, every second and on exit")
+	flags.IntVar(&set.fill, "fill", 0, "number of conversations to make up, spread over the past year; not if -data already has some")
+	flags.Uint64Var(&set.fillSeed, "fill-seed", 1, "seed of the conversations that -fill makes up")
 	flags.BoolVar(&set.verbose, "verbose", false, "log every request")
 	cmd.AddCommand(playCommand())
 	cmd.SetArgs(longFlags(os.Args[1:]))
@@ -101,6 +108,33 @@ func longFlags(args []string) []string {
 		out[i] = arg
 	}
 	return out
+}
+
+// fill makes up the conversations that -fill asks for and reports the progress.
+func fill(ctx context.Context, dixa *server.Server, set settings, logs io.Writer) error {
+	if set.fill < 0 {
+		return fmt.Errorf("flag -fill: the number of conversations must not be negative, got %d", set.fill)
+	}
+	if set.fill == 0 {
+		return nil
+	}
+	if dixa.Conversations() > 0 {
+		_, err := fmt.Fprintf(logs, "Not filled: %s already has conversations.\n", set.data)
+		return err
+	}
+	begun := time.Now()
+	reported := begun
+	err := dixa.Fill(ctx, server.FillOptions{Conversations: set.fill, Seed: set.fillSeed, Progress: func(done int) {
+		if time.Since(reported) >= time.Second {
+			reported = time.Now()
+			_, _ = fmt.Fprintf(logs, "Made %d of %d conversations\n", done, set.fill) // only informs
+		}
+	}})
+	if err != nil {
+		return fmt.Errorf("flag -fill: %w", err)
+	}
+	_, err = fmt.Fprintf(logs, "Made %d conversations in %s\n", set.fill, time.Since(begun).Round(time.Millisecond))
+	return err
 }
 
 func serve(ctx context.Context, set settings, out, logs io.Writer) error {
@@ -126,6 +160,9 @@ func serve(ctx context.Context, set settings, out, logs io.Writer) error {
 		if err := dixa.LoadFile(set.data); err != nil {
 			return err
 		}
+	}
+	if err := fill(ctx, dixa, set, logs); err != nil {
+		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", set.addr)
 	if errors.Is(err, syscall.EADDRINUSE) {

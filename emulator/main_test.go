@@ -111,6 +111,24 @@ func TestCommandPersistsData(t *testing.T) {
 	}
 }
 
+func TestCommandFills(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "dixa.json")
+	for range 2 { // the second run does not fill again
+		address, stop := run(t, "-addr", "127.0.0.1:0", "-data", path, "-fill", "30", "-fill-seed", "5")
+		for conversation, status := range map[string]int{"1001": http.StatusOK, "1030": http.StatusOK, "1031": http.StatusNotFound} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"/v1/conversations/"+conversation, nil)
+			require.NoError(t, err)
+			request.Header.Set("Authorization", "demo-token")
+			response, err := http.DefaultClient.Do(request)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			require.Equal(t, status, response.StatusCode, conversation)
+		}
+		require.NoError(t, stop())
+	}
+}
+
 func TestCommandErrors(t *testing.T) {
 	t.Parallel()
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -118,9 +136,10 @@ func TestCommandErrors(t *testing.T) {
 	t.Cleanup(func() { _ = taken.Close() })
 	for words, args := range map[string][]string{
 		"the address is already in use; stop the process that uses it or set another address with -addr": {"-addr", taken.Addr().String()},
-		"flag -limit: invalid setting":                {"-limit", "none"},
-		"flag -token: at least one token is required": {"-token", ""},
-		"unknown command":                             {"serve"},
+		"flag -limit: invalid setting":                                         {"-limit", "none"},
+		"flag -token: at least one token is required":                          {"-token", ""},
+		"flag -fill: the number of conversations must not be negative, got -1": {"-fill", "-1"},
+		"unknown command": {"serve"},
 	} {
 		cmd := command()
 		cmd.SetArgs(longFlags(args))

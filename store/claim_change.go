@@ -79,7 +79,7 @@ func (s Claims) Load(ctx context.Context, ref claim.Ref) (Snapshot, error) {
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting'),
 				EXISTS (SELECT 1 FROM instructions i WHERE i.shop = c.shop AND i.claim_id = c.id AND i.state = 'waiting' AND i.kind = 'change')
 			FROM `+recordTables+` JOIN shops s ON s.slug = c.shop
-			LEFT JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = CAST(c.conversation_id AS TEXT)
+			LEFT JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = c.conversation_id
 			LEFT JOIN connections w ON w.id = COALESCE(NULLIF(c.connection_id, ''), s.connection_id)
 			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID)
 		var err error
@@ -226,7 +226,7 @@ func (s *core) change(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *claim
 		}
 	}
 	if set.Fact != nil {
-		if err := s.applyFact(ctx, tx, *row, *set.Fact); err != nil {
+		if err := s.applyFact(ctx, tx, ref, *row, *set.Fact); err != nil {
 			return row.state, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
 )
 
 // EventEffects are the effects of events on a claim.
@@ -17,10 +18,10 @@ type EventEffects struct {
 	From, To       int64
 	State          claim.State
 	ConversationID int64
-	// Conversation is the resulting knowledge of the conversation.
+	// Facts are what the events say. Conversation is what the caller expects to be
+	// known after them.
+	Facts        []mirror.Fact
 	Conversation claim.Conversation
-	// Refreshed says that Dixa was queried for the conversation.
-	Refreshed bool
 	// RulesEvaluated says that the status rules were evaluated, as [Snapshot.RulesDue]
 	// requires. Of two evaluations at once, only the first applies.
 	RulesEvaluated bool
@@ -30,7 +31,7 @@ type EventEffects struct {
 	Replaced []string
 	// Timeline and Messages are added once per id.
 	Timeline []TimelineEntry
-	Messages []claim.Message
+	Messages []mirror.Message
 }
 
 // Transition is one change of a claim, see [Claims.Change].
@@ -58,13 +59,8 @@ func (s Conversations) Apply(ctx context.Context, a EventEffects) error {
 		if row.applied != a.From || row.state != a.State || row.conversationID != a.ConversationID || a.RulesEvaluated && !row.rulesDue {
 			return &StaleError{Ref: a.Ref}
 		}
-		if err := s.saveConversation(ctx, tx, row, a); err != nil {
+		if err := s.applyEvents(ctx, tx, row, a); err != nil {
 			return err
-		}
-		for _, m := range a.Messages {
-			if err := s.saveMessage(ctx, tx, row.connectionID, row.conversationID, m); err != nil {
-				return err
-			}
 		}
 		for _, id := range a.Replaced {
 			if _, err := exec(ctx, tx, `DELETE FROM timeline WHERE shop = $1 AND claim_id = $2 AND id = $3`, a.Ref.Shop, a.Ref.ID, id); err != nil {
@@ -87,48 +83,41 @@ func (s Conversations) Apply(ctx context.Context, a EventEffects) error {
 	})
 }
 
-func (s *core) saveConversation(ctx context.Context, tx *sql.Tx, row claimRow, a EventEffects) error {
-	c, id := a.Conversation, number(row.conversationID)
-	doc, err := s.sealJSON(conversationDoc, c, row.connectionID, id)
-	if err != nil {
+// applyEvents merges what events say about a claim's conversation into the mirror. It
+// returns a [*StaleError] if the result differs from what the caller expects. The
+// caller has locked the claim.
+func (s *core) applyEvents(ctx context.Context, tx *sql.Tx, row claimRow, a EventEffects) error {
+	m := s.mergeFor(tx, row, a.Ref)
+	for _, f := range a.Facts {
+		m.Facts = append(m.Facts, ConversationFact{row.conversationID, f})
+	}
+	for _, message := range a.Messages {
+		message.ConversationID = row.conversationID
+		m.Messages = append(m.Messages, message)
+	}
+	if err := m.run(ctx); err != nil {
 		return err
 	}
-	var assignee, queue string
-	if c.Assignee != nil {
-		assignee = c.Assignee.ID
+	if len(a.Facts) > 0 && followed(m.rows[row.conversationID].Conversation.Conversation) != followed(a.Conversation) {
+		return &StaleError{Ref: a.Ref}
 	}
-	if c.Queue != nil {
-		queue = c.Queue.ID
-	}
-	now := s.now()
-	var refreshed int64
-	if a.Refreshed {
-		refreshed = now
-	}
-	_, err = exec(ctx, tx, `INSERT INTO conversations (connection_id, conversation_id, status, assignee_id, queue_id, closed_since, doubt_at, refreshed_at, body, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-		ON CONFLICT (connection_id, conversation_id) DO UPDATE SET status = excluded.status, assignee_id = excluded.assignee_id,
-			queue_id = excluded.queue_id, closed_since = excluded.closed_since, doubt_at = excluded.doubt_at, body = excluded.body, updated_at = excluded.updated_at,
-			refreshed_at = CASE WHEN excluded.refreshed_at > 0 THEN excluded.refreshed_at ELSE conversations.refreshed_at END`,
-		row.connectionID, id, plain(string(c.Status)), plain(assignee), plain(queue), micros(c.ClosedSince()), micros(c.DoubtAt), refreshed, doc, now)
-	return err
+	return nil
 }
 
 // applyFact applies a fact to the conversation of a claim that the caller has
 // locked.
-func (s *core) applyFact(ctx context.Context, tx *sql.Tx, row claimRow, f claim.Fact) error {
-	var c claim.Conversation
-	var doc []byte
-	err := queryOne(ctx, tx, ErrNotFound, []any{&doc}, `SELECT body FROM conversations WHERE connection_id = $1 AND conversation_id = $2`,
-		row.connectionID, number(row.conversationID))
-	if err == nil {
-		err = s.openJSON(conversationDoc, doc, &c, row.connectionID, number(row.conversationID))
+func (s *core) applyFact(ctx context.Context, tx *sql.Tx, ref claim.Ref, row claimRow, f claim.Fact) error {
+	m := s.mergeFor(tx, row, ref)
+	m.Facts = []ConversationFact{{row.conversationID, mirror.Fact{Fact: f}}}
+	return m.run(ctx)
+}
+
+// mergeFor returns a merge into the conversation of a claim.
+func (s *core) mergeFor(tx *sql.Tx, row claimRow, ref claim.Ref) *merge {
+	return &merge{
+		core: s, tx: tx, MirrorBatch: MirrorBatch{ConnectionID: row.connectionID}, always: true,
+		ids: []int64{row.conversationID}, linked: map[int64]claim.Ref{row.conversationID: ref},
 	}
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return err
-	}
-	c.Apply(f)
-	return s.saveConversation(ctx, tx, row, EventEffects{Conversation: c, Refreshed: true})
 }
 
 func (s *core) addTimelineEntry(ctx context.Context, tx *sql.Tx, ref claim.Ref, h TimelineEntry) error {
@@ -152,41 +141,18 @@ func (s Conversations) LatestTimeline(ctx context.Context, ref claim.Ref, limit 
 // nothing is known.
 func (s Conversations) Get(ctx context.Context, ref claim.Ref) (claim.Conversation, error) {
 	return get(ctx, s.core, "read the conversation of claim "+ref.String(), func(db *sql.DB) (c claim.Conversation, err error) {
-		var connection, id string
+		var connection string
+		var id int64
 		var doc []byte
 		err = queryOne(ctx, db, notFound("conversation of claim "+ref.String()), []any{&connection, &id, &doc},
 			`SELECT v.connection_id, v.conversation_id, v.body FROM claims c
-			JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = CAST(c.conversation_id AS TEXT)
+			JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = c.conversation_id
 			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID)
 		if err == nil {
-			err = s.openJSON(conversationDoc, doc, &c, connection, id)
+			err = s.openJSON(conversationDoc, doc, &c, connection, number(id))
 		}
 		return c, err
 	})
-}
-
-// storedMessage is a message as stored, including the fields that are never exposed.
-type storedMessage struct {
-	claim.Message
-	Sources []string `json:"sources,omitempty"`
-}
-
-// saveMessage stores a message. A message as listed by Dixa replaces one from an
-// event, never the reverse.
-func (s *core) saveMessage(ctx context.Context, tx *sql.Tx, connectionID string, conversationID int64, m claim.Message) error {
-	stored := storedMessage{Message: m}
-	for _, a := range m.Attachments {
-		stored.Sources = append(stored.Sources, a.Source)
-	}
-	conversation := number(conversationID)
-	body, err := s.sealJSON(messageBody, stored, connectionID, conversation, m.ID)
-	if err != nil {
-		return err
-	}
-	_, err = exec(ctx, tx, `INSERT INTO messages (connection_id, conversation_id, id, at, listed, body) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (connection_id, conversation_id, id) DO UPDATE SET at = excluded.at, listed = excluded.listed, body = excluded.body
-		WHERE excluded.listed OR NOT messages.listed`, connectionID, conversation, m.ID, micros(m.At), m.Listed, body)
-	return err
 }
 
 // MessageFilter selects the messages of a claim to list.
@@ -202,9 +168,9 @@ type MessageFilter struct {
 // Messages lists the messages and notes of a claim's conversation in the order in
 // which they were written.
 func (s Conversations) Messages(ctx context.Context, ref claim.Ref, f MessageFilter) ([]claim.Message, error) {
-	return list(ctx, s.core, "read the messages of claim "+ref.String(), s.scanMessage,
+	return list(ctx, s.core, "read the messages of claim "+ref.String(), s.scanClaimMessage,
 		`SELECT m.connection_id, m.conversation_id, m.id, m.listed, m.body FROM claims c
-		JOIN messages m ON m.connection_id = c.connection_id AND m.conversation_id = CAST(c.conversation_id AS TEXT)
+		JOIN messages m ON m.connection_id = c.connection_id AND m.conversation_id = c.conversation_id
 		WHERE c.shop = $1 AND c.id = $2 AND (m.at > $3 OR m.at = $3 AND m.id > $4) ORDER BY m.at, m.id LIMIT $5`,
 		ref.Shop, ref.ID, micros(f.After), f.AfterID, pageSize(f.Limit))
 }
@@ -213,32 +179,12 @@ func (s Conversations) Messages(ctx context.Context, ref claim.Ref, f MessageFil
 // the conversation has no message with that id.
 func (s Conversations) Message(ctx context.Context, ref claim.Ref, id string) (claim.Message, error) {
 	return get(ctx, s.core, "read message "+id, func(db *sql.DB) (claim.Message, error) {
-		m, err := s.scanMessage(db.QueryRowContext(ctx, `SELECT m.connection_id, m.conversation_id, m.id, m.listed, m.body FROM claims c
-			JOIN messages m ON m.connection_id = c.connection_id AND m.conversation_id = CAST(c.conversation_id AS TEXT)
+		m, err := s.scanClaimMessage(db.QueryRowContext(ctx, `SELECT m.connection_id, m.conversation_id, m.id, m.listed, m.body FROM claims c
+			JOIN messages m ON m.connection_id = c.connection_id AND m.conversation_id = c.conversation_id
 			WHERE c.shop = $1 AND c.id = $2 AND m.id = $3`, ref.Shop, ref.ID, id).Scan)
 		if errors.Is(err, sql.ErrNoRows) {
 			err = notFound("message " + id)
 		}
 		return m, err
 	})
-}
-
-func (s *core) scanMessage(scan func(...any) error) (claim.Message, error) {
-	var stored storedMessage
-	var connection, conversation, id string
-	var listed bool
-	var body []byte
-	if err := scan(&connection, &conversation, &id, &listed, &body); err != nil {
-		return claim.Message{}, err
-	}
-	if err := s.openJSON(messageBody, body, &stored, connection, conversation, id); err != nil {
-		return claim.Message{}, err
-	}
-	stored.Listed = listed
-	for i := range stored.Attachments {
-		if i < len(stored.Sources) {
-			stored.Attachments[i].Source = stored.Sources[i]
-		}
-	}
-	return stored.Message, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
 )
 
 // conversationKey identifies a conversation of a connection.
@@ -42,7 +43,7 @@ func (s Inbox) Join(ctx context.Context, limit int) (more bool, err error) {
 		ref, err := Links(s).ClaimOf(ctx, key.connectionID, key.conversationID)
 		switch {
 		case errors.Is(err, ErrNotFound):
-			err = s.markUnlinked(ctx, key, events)
+			err = s.mirrorUnlinked(ctx, key, events)
 		case err == nil && !joined[ref]:
 			joined[ref], err = true, s.join(ctx, ref)
 		}
@@ -81,16 +82,42 @@ func (s *core) unjoinedLinks(ctx context.Context, limit int) ([]claim.Ref, error
 	}, `SELECT shop, claim_id FROM links WHERE NOT joined ORDER BY created_at LIMIT $1`, limit)
 }
 
-// markUnlinked marks events whose conversation belongs to no claim. A link that is
-// created concurrently checks them itself.
-func (s *core) markUnlinked(ctx context.Context, key conversationKey, events []string) error {
-	return s.write(ctx, "note events of no claim", func(tx *sql.Tx) error {
+// mirrorUnlinked merges events whose conversation belongs to no claim into the
+// mirror, and marks them. A link that is created concurrently checks them itself.
+func (s *core) mirrorUnlinked(ctx context.Context, key conversationKey, events []string) error {
+	return s.write(ctx, "store events of no claim", func(tx *sql.Tx) error {
+		batch := MirrorBatch{ConnectionID: key.connectionID}
 		var args arguments
 		connection, conversation := args.add(key.connectionID), args.add(key.conversationID)
-		_, err := exec(ctx, tx, `UPDATE inbox SET sequence = 0 WHERE connection_id = `+connection+` AND sequence IS NULL
+		err := queryEach(ctx, tx, func(scan func(...any) error) error {
+			var id string
+			var at int64
+			var body []byte
+			if err := scan(&id, &at, &body); err != nil || body == nil || key.conversationID == 0 {
+				return err
+			}
+			body, err := s.open(inboxBody, body, key.connectionID, id)
+			if err != nil {
+				return err
+			}
+			event := mirror.ReadEvent(id, timeOf(at), body)
+			batch.Facts = append(batch.Facts, ConversationFact{key.conversationID, event.Fact})
+			for _, m := range event.Messages {
+				m.ConversationID = key.conversationID
+				batch.Messages = append(batch.Messages, m)
+			}
+			return nil
+		}, `UPDATE inbox SET sequence = 0 WHERE connection_id = `+connection+` AND sequence IS NULL
 			AND NOT EXISTS (SELECT 1 FROM links WHERE connection_id = `+connection+` AND conversation_id = `+conversation+`)
-			AND event_id IN (`+placeholders(&args, events)+`)`, args...)
-		return err
+			AND event_id IN (`+placeholders(&args, events)+`) RETURNING event_id, happened_at, body`, args...)
+		if err != nil || len(batch.Facts) == 0 {
+			return err
+		}
+		m := &merge{core: s, tx: tx, MirrorBatch: batch, ids: []int64{key.conversationID}}
+		if m.sources, err = s.sourcesOf(ctx, tx, key.connectionID); err != nil || len(m.sources) == 0 {
+			return err
+		}
+		return m.run(ctx)
 	})
 }
 
@@ -126,7 +153,7 @@ type EventBatch struct {
 	State          claim.State
 	ConnectionID   string
 	ConversationID int64
-	Conversation   claim.Conversation
+	Conversation   mirror.Conversation
 	// Events are the next events in order, and Last is the number of the last one.
 	Events []DixaEvent
 	Last   int64
@@ -144,7 +171,7 @@ func (s Inbox) NextEvents(ctx context.Context, ref claim.Ref, limit int) (EventB
 		var doc []byte
 		err := queryOne(ctx, db, claimNotFound(ref), []any{&t.Cursor, &events, &t.State, &t.ConnectionID, &t.ConversationID, &doc},
 			`SELECT c.applied, c.events, c.state, c.connection_id, c.conversation_id, v.body FROM claims c
-			LEFT JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = CAST(c.conversation_id AS TEXT)
+			LEFT JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = c.conversation_id
 			WHERE c.shop = $1 AND c.id = $2`, ref.Shop, ref.ID)
 		if err != nil {
 			return err

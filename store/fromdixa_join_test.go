@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -128,20 +129,30 @@ func TestEventsAreTakenInOnce(t *testing.T) {
 		require.NoError(t, err)
 
 		at := newClock().Now()
-		conversation := claim.Conversation{}
-		conversation.Apply(claim.Fact{
+		fact := mirror.Fact{Fact: claim.Fact{
 			Stamp: claim.Stamp{At: at, Weight: claim.WeightTransition, ID: "e-1"}, Status: claim.ConversationClosed,
 			People: true, Assignee: &claim.Person{ID: "agent-1", Name: "Anna"}, Tags: []string{"claim"},
-		})
+		}}
+		conversation := claim.Conversation{}
+		conversation.Apply(fact.Fact)
 		advance := store.EventEffects{
-			Ref: ref("1"), From: next.Cursor, To: next.Last, State: next.State, ConversationID: 7, Conversation: conversation,
+			Ref: ref("1"), From: next.Cursor, To: next.Last, State: next.State, ConversationID: 7,
+			Facts: []mirror.Fact{fact}, Conversation: conversation,
 			Transitions: []store.Transition{
 				{Event: claim.EventClose, Update: store.ClaimUpdate{Status: "closed", StatusBy: claim.ByDixa, DerivedStatus: "closed", Outbox: []store.OutboxEvent{{Type: claim.OutboundClosed}}}},
 				{Update: store.ClaimUpdate{Outbox: []store.OutboxEvent{{ID: "message:m-1", Type: claim.OutboundMessageAdded, Message: &claim.MessageNotice{ID: "m-1"}}}}},
 			},
 			Timeline: []store.TimelineEntry{{ID: "e-1", TimelineEntry: claim.TimelineEntry{At: at, What: "conversation closed", By: "Anna"}}},
-			Messages: []claim.Message{{ID: "m-1", Kind: claim.MessageKind, At: at, Text: "Hello", Attachments: []claim.MessageAttachment{{ID: "1", Source: "/private/x"}}}},
+			Messages: []mirror.Message{{Message: claim.Message{
+				ID: "m-1", Kind: claim.MessageKind, At: at, Text: "Hello", Attachments: []claim.MessageAttachment{{ID: "1", Source: "/private/x"}},
+			}}},
 		}
+		var stale *store.StaleError
+		other := advance
+		other.Conversation.Status = claim.ConversationOpen
+		require.ErrorAs(t, s.Conversations.Apply(ctx, other), &stale, "the claim was moved by another conversation than the merged one")
+		_, err = s.Conversations.Get(ctx, ref("1"))
+		require.ErrorIs(t, err, store.ErrNotFound, "a rejected result was stored")
 		won := 0
 		for _, err := range atOnce(8, func(int) error { return s.Conversations.Apply(ctx, advance) }) {
 			if err == nil {
@@ -171,7 +182,7 @@ func TestEventsAreTakenInOnce(t *testing.T) {
 		require.Equal(t, advance.Timeline, happened)
 		messages, err := s.Conversations.Messages(ctx, ref("1"), store.MessageFilter{})
 		require.NoError(t, err)
-		require.Equal(t, advance.Messages, messages)
+		require.Equal(t, []claim.Message{advance.Messages[0].Message}, messages)
 	})
 }
 
@@ -183,19 +194,22 @@ func TestMessageIsKeptOnceAndTheListHasTheWord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := newClock().Now()
-			told := claim.Message{ID: "m-1", Kind: claim.MessageKind, At: at, Text: "as told"}
-			listed := claim.Message{ID: "m-1", Kind: claim.MessageKind, At: at, HTML: "<p>as listed</p>", Listed: true}
+			told := mirror.Message{Message: claim.Message{ID: "m-1", Kind: claim.MessageKind, At: at, Text: "as told"}}
+			listed := mirror.Message{
+				Message: claim.Message{ID: "m-1", Kind: claim.MessageKind, At: at, HTML: "<p>as listed</p>", Listed: true},
+				Version: mirror.Version{Source: mirror.FromList},
+			}
 			for round := range 4 {
 				s, _ := setup(t, database(t))
 				c := connect(t, s, "acme", "org-1")
 				accept(t, s, sample("1"))
 				link(t, s, c.ID, "1", 7)
-				messages := []claim.Message{told, listed, told}
+				messages := []mirror.Message{told, listed, told}
 				rand.New(rand.NewPCG(uint64(round), 0)).Shuffle(len(messages), func(i, j int) { messages[i], messages[j] = messages[j], messages[i] })
 				require.NoError(t, s.Conversations.Apply(t.Context(), store.EventEffects{Ref: ref("1"), State: claim.StateReceived, ConversationID: 7, Messages: messages}))
 				kept, err := s.Conversations.Messages(t.Context(), ref("1"), store.MessageFilter{})
 				require.NoError(t, err)
-				require.Equal(t, []claim.Message{listed}, kept)
+				require.Equal(t, []claim.Message{listed.Message}, kept)
 			}
 		})
 	}

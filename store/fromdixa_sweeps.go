@@ -5,10 +5,10 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
 )
 
 // SweepStart is the starting point of a connection's sweep.
@@ -144,72 +144,22 @@ func (s Sweeps) Connections(ctx context.Context) ([]string, error) {
 		`SELECT DISTINCT connection_id FROM shops WHERE enabled AND deleted_at = 0 AND connection_id IS NOT NULL ORDER BY connection_id`)
 }
 
-// ActivityEntry is an entry of Dixa's activity log that is to be reconciled.
-type ActivityEntry struct {
-	ID             string
-	ConversationID int64
-	At             time.Time
-	// Type is what happened, in Dixa's spelling.
-	Type string
-	// Body holds the other details of the entry. It is stored encrypted.
-	Body []byte
-}
-
-// SaveActivities stores the entries of Dixa's activity log that belong to a claim's
-// conversation until they are reconciled, and returns the number of those
-// conversations. It does not change an entry that is already waiting.
-func (s Sweeps) SaveActivities(ctx context.Context, connectionID string, entries []ActivityEntry) (conversations int, err error) {
+// SaveActivities stores entries of Dixa's activity log and returns the number of
+// claims' conversations among them. Entries of claims' conversations wait until they
+// are reconciled, also if they were reconciled before.
+func (s Sweeps) SaveActivities(ctx context.Context, connectionID string, entries []mirror.Activity) (conversations int, err error) {
 	if len(entries) == 0 {
 		return 0, nil
 	}
-	ids := make([]int64, len(entries))
-	for i, e := range entries {
-		ids[i] = e.ConversationID
-	}
 	err = s.write(ctx, "store entries of the activity log", func(tx *sql.Tx) error {
-		ours, err := linkedAmong(ctx, tx, connectionID, ids)
-		if err != nil {
+		m := &merge{core: s.core, tx: tx, MirrorBatch: MirrorBatch{ConnectionID: connectionID, Activities: entries, Reconcile: true}}
+		if err := m.load(ctx); err != nil {
 			return err
 		}
-		conversations = len(ours)
-		for _, e := range entries {
-			if !ours[e.ConversationID] {
-				continue
-			}
-			sealed, err := s.seal(activityBody, e.Body, connectionID, e.ID)
-			if err != nil {
-				return err
-			}
-			_, err = exec(ctx, tx, `INSERT INTO activity_log (connection_id, id, conversation_id, at, type, body) VALUES ($1, $2, $3, $4, $5, $6)
-				ON CONFLICT (connection_id, id) DO NOTHING`, connectionID, e.ID, e.ConversationID, micros(e.At), plain(e.Type), sealed)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		conversations = len(m.linked)
+		return m.run(ctx)
 	})
 	return conversations, err
-}
-
-// linkedAtOnce bounds the conversations per query.
-const linkedAtOnce = 500
-
-// linkedAmong returns which of the given conversations belong to claims.
-func linkedAmong(ctx context.Context, q querier, connectionID string, ids []int64) (map[int64]bool, error) {
-	ours := map[int64]bool{}
-	for batch := range slices.Chunk(ids, linkedAtOnce) {
-		args := arguments{connectionID}
-		err := queryEach(ctx, q, func(scan func(...any) error) error {
-			var id int64
-			err := scan(&id)
-			ours[id] = true
-			return err
-		}, `SELECT conversation_id FROM links WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, batch)+`)`, args...)
-		if err != nil {
-			return nil, err
-		}
-	}
-	return ours, nil
 }
 
 // Unreconciled lists up to limit conversations that have activity log entries to
@@ -219,32 +169,22 @@ func (s Sweeps) Unreconciled(ctx context.Context, connectionID string, since tim
 		var tried int64
 		err = scan(&id, &tried)
 		return id, err
-	}, `SELECT conversation_id, MAX(tried_at) AS tried FROM activity_log WHERE connection_id = $1 GROUP BY conversation_id
+	}, `SELECT conversation_id, MAX(tried_at) AS tried FROM activities WHERE connection_id = $1 AND pending GROUP BY conversation_id
 		HAVING MAX(tried_at) < $2 ORDER BY tried, conversation_id LIMIT $3`, connectionID, micros(since), limit)
 }
 
 // Activities lists the entries of a conversation that are to be reconciled, oldest
 // first.
-func (s Sweeps) Activities(ctx context.Context, connectionID string, conversationID int64) ([]ActivityEntry, error) {
-	return list(ctx, s.core, fmt.Sprintf("read the activity log of conversation %d", conversationID), func(scan func(...any) error) (ActivityEntry, error) {
-		e := ActivityEntry{ConversationID: conversationID}
-		var at int64
-		var sealed []byte
-		err := scan(&e.ID, &at, &e.Type, &sealed)
-		if err != nil {
-			return e, err
-		}
-		e.At = timeOf(at)
-		e.Body, err = s.open(activityBody, sealed, connectionID, e.ID)
-		return e, err
-	}, `SELECT id, at, type, body FROM activity_log WHERE connection_id = $1 AND conversation_id = $2 ORDER BY at, id`, connectionID, conversationID)
+func (s Sweeps) Activities(ctx context.Context, connectionID string, conversationID int64) ([]mirror.Activity, error) {
+	return list(ctx, s.core, fmt.Sprintf("read the activity log of conversation %d", conversationID), s.scanActivity(connectionID),
+		`SELECT `+activityColumns+` FROM activities WHERE connection_id = $1 AND conversation_id = $2 AND pending ORDER BY at, id`, connectionID, conversationID)
 }
 
-// MarkReconciled deletes reconciled entries of the activity log.
-func (s Sweeps) MarkReconciled(ctx context.Context, connectionID string, entries []ActivityEntry) error {
-	return s.write(ctx, "delete reconciled entries of the activity log", func(tx *sql.Tx) error {
+// MarkReconciled records that entries of the activity log are reconciled.
+func (s Sweeps) MarkReconciled(ctx context.Context, connectionID string, entries []mirror.Activity) error {
+	return s.write(ctx, "record that entries of the activity log are reconciled", func(tx *sql.Tx) error {
 		for _, e := range entries {
-			if _, err := exec(ctx, tx, `DELETE FROM activity_log WHERE connection_id = $1 AND id = $2`, connectionID, e.ID); err != nil {
+			if _, err := exec(ctx, tx, `UPDATE activities SET pending = FALSE WHERE connection_id = $1 AND id = $2`, connectionID, e.ID); err != nil {
 				return err
 			}
 		}
@@ -255,7 +195,7 @@ func (s Sweeps) MarkReconciled(ctx context.Context, connectionID string, entries
 // Postpone defers the entries of a conversation to the next sweep.
 func (s Sweeps) Postpone(ctx context.Context, connectionID string, conversationID int64) error {
 	return s.execute(ctx, fmt.Sprintf("postpone conversation %d", conversationID), nil,
-		`UPDATE activity_log SET tried_at = $3 WHERE connection_id = $1 AND conversation_id = $2`, connectionID, conversationID, s.now())
+		`UPDATE activities SET tried_at = $3 WHERE connection_id = $1 AND conversation_id = $2 AND pending`, connectionID, conversationID, s.now())
 }
 
 // ReceivedBetween lists the events of a conversation that happened between two times
@@ -300,7 +240,7 @@ func (s Inbox) AddFinding(ctx context.Context, connectionID string, e DixaEvent)
 func (s Sweeps) Unchecked(ctx context.Context, connectionID string, since time.Time, limit int) ([]int64, error) {
 	return list(ctx, s.core, "list conversations to check", single[int64],
 		`SELECT l.conversation_id FROM links l JOIN claims c ON c.shop = l.shop AND c.id = l.claim_id
-		LEFT JOIN conversations v ON v.connection_id = l.connection_id AND v.conversation_id = CAST(l.conversation_id AS TEXT)
+		LEFT JOIN conversations v ON v.connection_id = l.connection_id AND v.conversation_id = l.conversation_id
 		WHERE l.connection_id = $1 AND l.gone_at = 0 AND CASE WHEN l.looked_at = 0 AND v.conversation_id IS NOT NULL THEN l.created_at ELSE l.looked_at END < $2 AND c.state IN ($3, $4, $5)
 		ORDER BY CASE WHEN v.conversation_id IS NULL THEN 0 ELSE 1 END, l.looked_at, l.created_at LIMIT $6`,
 		connectionID, micros(since), claim.StateOpen, claim.StatePending, claim.StateClosed, limit)

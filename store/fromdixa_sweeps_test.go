@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -66,11 +67,11 @@ func TestSweep(t *testing.T) {
 		})
 		t.Run("activities", func(t *testing.T) {
 			at := now.Now().UTC()
-			entries := []store.ActivityEntry{
-				{ID: "a", ConversationID: 1, At: at.Add(time.Second), Type: "TagAdded", Body: []byte(`{"detail":"x"}`)},
-				{ID: "b", ConversationID: 1, At: at, Type: "TagRemoved", Body: []byte(`{}`)},
-				{ID: "c", ConversationID: 2, At: at, Type: "NoteAdded", Body: []byte(`{}`)},
-				{ID: "d", ConversationID: 99, At: at, Type: "NoteAdded", Body: []byte(`{}`)},
+			entries := []mirror.Activity{
+				{ID: "a", ConversationID: 1, At: at.Add(time.Second), Type: "TagAdded", Detail: "x", Attributes: []byte(`{"tag":"x"}`)},
+				{ID: "b", ConversationID: 1, At: at, Type: "TagRemoved"},
+				{ID: "c", ConversationID: 2, At: at, Type: "NoteAdded"},
+				{ID: "d", ConversationID: 99, At: at, Type: "NoteAdded"},
 			}
 			for range 2 {
 				n, err := s.Sweeps.SaveActivities(ctx, id, entries)
@@ -79,7 +80,7 @@ func TestSweep(t *testing.T) {
 			}
 			kept, err := s.Sweeps.Activities(ctx, id, 1)
 			require.NoError(t, err)
-			require.Equal(t, []store.ActivityEntry{entries[1], entries[0]}, kept)
+			require.Equal(t, []mirror.Activity{entries[1], entries[0]}, kept)
 			unjudged, err := s.Sweeps.Unreconciled(ctx, id, now.Now(), 10)
 			require.NoError(t, err)
 			require.Equal(t, []int64{1, 2}, unjudged)
@@ -95,9 +96,17 @@ func TestSweep(t *testing.T) {
 			require.NoError(t, err)
 			require.Zero(t, n)
 			require.NoError(t, s.Sweeps.MarkReconciled(ctx, id, kept))
-			kept, err = s.Sweeps.Activities(ctx, id, 1)
+			reconciled, err := s.Sweeps.Activities(ctx, id, 1)
 			require.NoError(t, err)
-			require.Empty(t, kept)
+			require.Empty(t, reconciled)
+			// Entries that are listed again are compared again, with the new ones.
+			n, err = s.Sweeps.SaveActivities(ctx, id, entries[:1])
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+			again, err := s.Sweeps.Activities(ctx, id, 1)
+			require.NoError(t, err)
+			require.Equal(t, entries[:1], again)
+			require.NoError(t, s.Sweeps.MarkReconciled(ctx, id, again))
 		})
 		t.Run("findings", func(t *testing.T) {
 			e := store.DixaEvent{ID: "refreshed:1:x", Name: "Refreshed", ConversationID: 1, HappenedAt: now.Now(), Body: []byte(`{}`)}

@@ -16,7 +16,7 @@ import (
 )
 
 // sealedColumn is a column with encrypted values. key lists the columns of its
-// table's primary key, which are all text.
+// table's primary key, as text.
 type sealedColumn struct {
 	table, column string
 	key           []string
@@ -45,12 +45,14 @@ var (
 	ownerEventBody  = sealedColumn{"owner_inbox", "body", []string{"shop", "event_id"}}
 	ownerSecret     = sealedColumn{"owner_secrets", "secret", []string{"shop"}}
 	ownerPrevious   = sealedColumn{"owner_secrets", "previous", []string{"shop"}}
-	activityBody    = sealedColumn{"activity_log", "body", []string{"connection_id", "id"}}
+	activityBody    = sealedColumn{"activities", "body", []string{"connection_id", "id"}}
+	directoryBody   = sealedColumn{"directory", "body", []string{"connection_id", "kind", "id"}}
+	exportsToken    = sealedColumn{"mirrors", "exports_token", []string{"connection_id"}}
 
 	sealedColumns = []sealedColumn{
 		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
 		endpointURL, endpointSecret, endpointFormer, endpointKarla, announceBody,
-		conversationDoc, messageBody, timelineBody, instructionBody, activityBody,
+		conversationDoc, messageBody, timelineBody, instructionBody, activityBody, directoryBody, exportsToken,
 		claimEdited, claimLatest, ownerEventBody, ownerSecret, ownerPrevious,
 	}
 )

@@ -121,14 +121,18 @@ func mergeConnections(ctx context.Context, tx *sql.Tx, from, to string) error {
 		`UPDATE shops SET connection_id = $2 WHERE connection_id = $1`,
 		`UPDATE links SET connection_id = $2, looked_at = 0 WHERE connection_id = $1`,
 		`UPDATE claims SET connection_id = $2, applied = events WHERE connection_id = $1`,
+		`UPDATE sources SET connection_id = $2 WHERE connection_id = $1`,
 	} {
 		if _, err := exec(ctx, tx, move, from, to); err != nil {
 			return err
 		}
 	}
 	// Data that is hashed or encrypted with the connection's id is rebuilt:
-	// customers by lookup, activity in Dixa by the next sweep.
-	for _, table := range []string{"customers", "inbox", "conversations", "messages", "activity_log", "sweeps", "subscriptions"} {
+	// customers by lookup, activity in Dixa by the next sweep and import.
+	for _, table := range []string{
+		"customers", "inbox", "conversations", "messages", "activities", "figures", "figure_events", "conversation_tags", "directory",
+		"imports", "coverage", "mirrors", "sweeps", "subscriptions",
+	} {
 		if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE connection_id = $1`, from); err != nil {
 			return err
 		}

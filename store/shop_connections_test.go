@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -90,7 +91,7 @@ func TestConnectionsOfOneOrganizationAreMerged(t *testing.T) {
 		require.NoError(t, s.Links.Create(ctx, store.LinkInput{Ref: r, ConnectionID: unknown.ID, ConversationID: 5}))
 		require.NoError(t, s.Customers.Remember(ctx, unknown.ID, []string{adaMail}, "eu-1", ""))
 		require.NoError(t, s.Conversations.Apply(ctx, store.EventEffects{
-			Ref: r, State: claim.StateReceived, ConversationID: 5, Messages: []claim.Message{{ID: "m-1", Kind: claim.MessageKind, Text: "Hello"}},
+			Ref: r, State: claim.StateReceived, ConversationID: 5, Messages: []mirror.Message{{Message: claim.Message{ID: "m-1", Kind: claim.MessageKind, Text: "Hello"}}},
 		}))
 		known, err := s.Connections.SaveToken(ctx, "sister", tokenB, store.Organization{ID: "org-1"})
 		require.NoError(t, err)

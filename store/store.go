@@ -39,6 +39,11 @@ type Store struct {
 	Sweeps        Sweeps
 	Subscriptions Subscriptions
 
+	// The mirror of each organization.
+	Mirror      Mirror
+	DataSources DataSources
+	Imports     Imports
+
 	// From the owner to the claim.
 	OwnerInbox OwnerInbox
 
@@ -81,6 +86,12 @@ type (
 	Sweeps struct{ *core }
 	// Subscriptions holds the webhook subscription of each connection.
 	Subscriptions struct{ *core }
+	// Mirror holds the records of each organization and their figures.
+	Mirror struct{ *core }
+	// DataSources holds the selections of records to store.
+	DataSources struct{ *core }
+	// Imports holds the imports and their windows.
+	Imports struct{ *core }
 	// OwnerInbox holds the events from claims' owners, such as Karla.
 	OwnerInbox struct{ *core }
 	// Instructions holds what owners requested to be done in a conversation.
@@ -136,6 +147,7 @@ func newStore(c *core) *Store {
 	return &Store{
 		core: c, Claims: Claims{c}, Nudges: Nudges{c},
 		Inbox: Inbox{c}, Conversations: Conversations{c}, Sweeps: Sweeps{c}, Subscriptions: Subscriptions{c},
+		Mirror: Mirror{c}, DataSources: DataSources{c}, Imports: Imports{c},
 		OwnerInbox:   OwnerInbox{c},
 		Instructions: Instructions{c}, Intents: Intents{c}, Links: Links{c}, Customers: Customers{c}, Budget: Budget{c},
 		Outbox: Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c},

@@ -12,8 +12,9 @@ import (
 // Priorities on the Dixa queue. A claim that a customer waits for runs before
 // background work. Temporal's default is 3.
 const (
-	priorityClaim = 2
-	prioritySweep = 4
+	priorityClaim  = 2
+	prioritySweep  = 4
+	priorityImport = 5
 )
 
 const (
@@ -115,6 +116,25 @@ func sweepOptions(summary, connectionID string) workflow.ActivityOptions {
 		HeartbeatTimeout:       20 * time.Second,
 		Summary:                summary,
 		Priority:               temporal.Priority{PriorityKey: prioritySweep, FairnessKey: connectionID},
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    2 * time.Second,
+			BackoffCoefficient: 2,
+			MaximumInterval:    2 * time.Minute,
+		},
+	}
+}
+
+// importOptions returns the options for the steps of an import. They run after all
+// others. A window takes as long as it takes: the budget delays its attempts, and an
+// attempt continues where the one before it stopped. The activity itself gives up after
+// repeated failures.
+func importOptions(summary, connectionID string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:           claim.TaskQueueDixa,
+		StartToCloseTimeout: time.Hour,
+		HeartbeatTimeout:    20 * time.Second,
+		Summary:             summary,
+		Priority:            temporal.Priority{PriorityKey: priorityImport, FairnessKey: connectionID},
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval:    2 * time.Second,
 			BackoffCoefficient: 2,

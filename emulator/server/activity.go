@@ -35,6 +35,7 @@ func (s *Server) record(c *call, conversation *Conversation, activity, author, k
 	entry := &Activity{
 		ID: s.newID(), ConversationID: conversation.ID, At: c.now.Add(time.Duration(s.switches.ActivityShift)),
 		VisibleAt: c.now.Add(time.Duration(s.switches.ListLag)), Type: activity, AuthorID: author,
+		QueueID: conversation.QueueID, AssigneeID: conversation.AssigneeID,
 	}
 	if kind != "" {
 		entry.Attributes = map[string]any{"_type": kind}
@@ -48,10 +49,8 @@ func (s *Server) record(c *call, conversation *Conversation, activity, author, k
 }
 
 func (s *Server) activityUser(id string) activityUserBody {
-	for person := range s.everyone {
-		if person.ID == id {
-			return activityUserBody{person.ID, person.DisplayName, person.Email, person.PhoneNumber}
-		}
+	if person := s.person(id); person != nil {
+		return activityUserBody{person.ID, person.DisplayName, person.Email, person.PhoneNumber}
 	}
 	return activityUserBody{ID: id}
 }
@@ -88,7 +87,8 @@ func (s *Server) listConversationActivity(c *call) (reply, error) {
 		return reply{}, err
 	}
 	// The operation documents no 404, so an unknown conversation has no entries.
-	return ok(s.activity(c, func(entry *Activity) bool { return entry.ConversationID == id }))
+	all := func(*Activity) bool { return true }
+	return ok(each(s.activity(c, s.conversationActivity(id), all), s.activityBody))
 }
 
 func (s *Server) listActivity(c *call) (reply, error) {
@@ -102,21 +102,23 @@ func (s *Server) listActivity(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	entries := s.activity(c, func(entry *Activity) bool {
+	entries := s.activity(c, s.state.Activity, func(entry *Activity) bool {
 		return !entry.At.Before(from) && (to.IsZero() || !entry.At.After(to))
 	})
-	return page(c, "/conversations/activitylog", 10_000, entries)
+	return pageOf(c, "/conversations/activitylog", 10_000, entries, s.activityBody)
 }
 
-func (s *Server) activity(c *call, wanted func(*Activity) bool) []activityBody {
-	bodies := []activityBody{}
-	for _, entry := range s.state.Activity {
+// activity returns the visible ones of the given entries that are wanted, in the order
+// set by the switch activityOrder.
+func (s *Server) activity(c *call, entries []*Activity, wanted func(*Activity) bool) []*Activity {
+	var found []*Activity
+	for _, entry := range entries {
 		if wanted(entry) && !entry.VisibleAt.After(c.now) {
-			bodies = append(bodies, s.activityBody(entry))
+			found = append(found, entry)
 		}
 	}
 	if c.switches.ActivityOrder == NewestFirst {
-		slices.Reverse(bodies)
+		slices.Reverse(found)
 	}
-	return bodies
+	return found
 }

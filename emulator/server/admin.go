@@ -23,6 +23,7 @@ func (s *Server) adminRoutes(mux *http.ServeMux) {
 		"DELETE /_emulator/faults":  func(*http.Request, []byte) (any, error) { s.ClearFaults(); return nil, nil },
 		"POST /_emulator/play":      s.adminPlay,
 		"POST /_emulator/reset":     func(*http.Request, []byte) (any, error) { s.Reset(); return nil, nil },
+		"POST /_emulator/schedules": s.adminSchedule,
 		"POST /_emulator/tokens":    s.adminToken(s.AddToken),
 		"DELETE /_emulator/tokens":  s.adminToken(s.Revoke),
 	} {

@@ -80,15 +80,17 @@ var numbered = regexp.MustCompile(`[0-9]+$`)
 // sharpen makes a schema as strict as Dixa's examples: _type, which the file omits,
 // distinguishes the members of unions, and objects have no additional fields.
 func sharpen(schema *openapi3.Schema) {
-	if strings.HasPrefix(schema.Title, "Deprecated") {
+	if strings.HasPrefix(schema.Title, "Deprecated") || strings.HasPrefix(schema.Title, "BusinessHour") && len(schema.OneOf) > 0 {
 		names := openapi3.NewStringSchema() // objects in the file, but strings in every example
 		for _, member := range schema.OneOf {
-			names.Enum = append(names.Enum, member.Ref[strings.LastIndexByte(member.Ref, '/')+1:])
+			name := member.Ref[strings.LastIndexByte(member.Ref, '/')+1:]
+			names.Enum = append(names.Enum, numbered.ReplaceAllString(name, ""))
 		}
 		*schema = *names
 		return
 	}
-	if len(schema.OneOf) > 0 && schema.OneOf[0].Ref != "" {
+	// The queries of analytics have no _type in any example.
+	if len(schema.OneOf) > 0 && schema.OneOf[0].Ref != "" && !strings.HasSuffix(schema.OneOf[0].Ref, "CsidFilter") {
 		schema.Discriminator = &openapi3.Discriminator{PropertyName: "_type", Mapping: map[string]openapi3.MappingRef{}}
 		for _, member := range schema.OneOf {
 			name := member.Ref[strings.LastIndexByte(member.Ref, '/')+1:]
@@ -99,6 +101,12 @@ func sharpen(schema *openapi3.Schema) {
 	}
 	for _, property := range schema.Properties {
 		enumerate(property)
+	}
+	if schema.Title == "Preset" { // a string in the file, but an object in every example
+		name := schema.Properties["value"]
+		object := openapi3.NewObjectSchema().WithPropertyRef("_type", name)
+		object.Required = []string{"_type"}
+		schema.Properties["value"] = openapi3.NewOneOfSchema(name.Value, object).NewRef()
 	}
 	if strings.Contains(schema.Title, "_Option_") {
 		schema.AdditionalProperties.Schema.Value.Nullable = true // a Scala Option: null clears
@@ -203,6 +211,9 @@ func TestContractCheckRejectsInvalidResponses(t *testing.T) {
 	c := requireContract(t)
 	organization := c.operation(http.MethodGet, "/organization").Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema
 	messages := c.operation(http.MethodGet, "/conversations/1/messages").Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema
+	hours := c.operation(http.MethodGet, "/business-hours/schedules/x/definition").Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema
+	records := c.operation(http.MethodPost, "/analytics/records").Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema
+	query := c.operation(http.MethodPost, "/analytics/metrics").RequestBody.Value.Content.Get("application/json").Schema
 	for i, wrong := range []struct {
 		schema *openapi3.SchemaRef
 		body   string
@@ -212,6 +223,10 @@ func TestContractCheckRejectsInvalidResponses(t *testing.T) {
 		{organization, `{"data":{"id":"x","name":"n","subdomain":"s","status":"Active","extra":1}}`},
 		{messages, `{"data":[{"id":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","authorId":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","createdAt":"2021-12-01T12:46:36.581Z[GMT]","attributes":{"_type":"EmailAttributes","isAutoReply":false}}]}`},
 		{messages, `{"data":[{"id":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","authorId":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","createdAt":"yesterday","attributes":{"_type":"SmsAttributes"}}]}`},
+		{hours, `{"data":{"schedule":{"id":"x","name":"n","timezone":"UTC","businessHours":[{"name":"Monday","businessHourType":"Regular","status":"Ajar","startDate":"2026-01-05"}]}}}`},
+		{records, `{"data":[{"primaryTimestampField":{"name":"n","timestamp":"2026-01-05T00:00:00Z"},"fields":[{"name":"f","field":{"value":"x","_type":"LongField"}}]}]}`},
+		{query, `{"id":"csat","timezone":"UTC","periodFilter":{"_type":"Preset","value":{"_type":"PreviousYear"}}}`},
+		{query, `{"id":"csat","timezone":"UTC","periodFilter":{"_type":"Preset","value":"Today"},"csidFilter":[1]}`},
 	} {
 		require.Error(t, c.visit(wrong.schema, []byte(wrong.body)), "invalid response "+strconv.Itoa(i))
 	}

@@ -169,12 +169,17 @@ func (s *Server) open(c *call, conversation *Conversation, actor string) {
 
 // postpone makes a conversation pending until its follow-up expires.
 func (s *Server) postpone(c *call, conversation *Conversation, actor string, until time.Time) {
+	s.pend(c, conversation, actor, until)
+	s.armFollowup(conversation)
+}
+
+// pend makes a conversation pending. The caller arms or ends the follow-up.
+func (s *Server) pend(c *call, conversation *Conversation, actor string, until time.Time) {
 	s.enter(c, conversation, StatePending)
 	conversation.FollowupAt, conversation.FollowupBy = until, actor
 	s.record(c, conversation, "FollowupAdded", actor, "", nil)
 	s.record(c, conversation, "ConversationPending", actor, "", nil)
 	s.emit(c, conversation, "ConversationPending", nil)
-	s.armFollowup(conversation)
 }
 
 // armFollowup schedules the expiry of a follow-up. The expiry has no effect if the

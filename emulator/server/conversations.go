@@ -175,13 +175,18 @@ func (s *Server) patchConversationAttributes(c *call, conversation *Conversation
 	if err != nil {
 		return reply{}, err
 	}
+	s.setAttributes(c, conversation, changed)
+	return ok(s.attributeBodies(changed))
+}
+
+// setAttributes replaces a conversation's custom attributes.
+func (s *Server) setAttributes(c *call, conversation *Conversation, changed map[string]any) {
 	conversation.Attributes = changed
 	s.record(c, conversation, "ConversationCustomAttributesUpdated", c.actor, "ConversationCustomAttributesUpdatedAttribute",
 		map[string]any{"updatedAttributeIds": append([]string{}, slices.Sorted(maps.Keys(changed))...), "updatedAttributeValues": maps.Clone(changed)})
 	s.emit(c, conversation, "ConversationCustomAttributeUpdated", func() map[string]any {
 		return map[string]any{"author": s.webhookUser(c.actor)}
 	})
-	return ok(s.attributeBodies(changed))
 }
 
 type linkInput struct {

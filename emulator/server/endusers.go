@@ -34,10 +34,6 @@ type endUserChange struct {
 	endUserInput
 }
 
-func (s *Server) endUser(id string) *EndUser {
-	return first(s.state.EndUsers, func(u *EndUser) bool { return sameID(u.ID, id) })
-}
-
 func (s *Server) pathEndUser(c *call) (*EndUser, error) { return named(c, "userId", s.endUser) }
 
 func (s *Server) listEndUsers(c *call) (reply, error) {

@@ -185,10 +185,7 @@ func (s *Server) webhookQueue(conversation *Conversation) any {
 }
 
 func (s *Server) webhookUser(id string) any {
-	for person := range s.everyone {
-		if person.ID != id {
-			continue
-		}
+	if person := s.person(id); person != nil {
 		kind, roles := "Contact", []string{}
 		if s.switches.Webhooks.UserRoles == "filled" {
 			roles = []string{"Enduser"}

@@ -44,7 +44,7 @@ func (s *Server) exportConversations(c *call) (reply, error) {
 			filter.admits("updated", conversation.updatedAt()) &&
 			filter.admits("last_message_created", conversation.lastMessageAt())
 		if wanted {
-			rows.add(s.conversationExport(c, conversation, rows.people))
+			rows.add(s.conversationExport(c, conversation))
 		}
 		return 0
 	}), nil
@@ -68,7 +68,7 @@ func (s *Server) exportMessages(c *call) (reply, error) {
 			if rows.full() {
 				return from + i
 			}
-			rows.add(s.messageExport(c, conversation, message, rows.people))
+			rows.add(s.messageExport(c, conversation, message))
 		}
 		return 0
 	}), nil
@@ -83,7 +83,6 @@ type exportRows struct {
 	count  int  // in this batch
 	begun  bool // a row was added, in this batch or an earlier one
 	omit   bool
-	people map[string]*Person
 }
 
 func (r *exportRows) full() bool { return r.count >= exportBatch }
@@ -133,10 +132,6 @@ func (s *Server) exported(c *call, collect func(conversation *Conversation, from
 func (s *Server) collectBatch(place, item int, rows *exportRows, collect func(*Conversation, int, *exportRows) int) (nextPlace, nextItem int, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rows.people = map[string]*Person{}
-	for person := range s.everyone {
-		rows.people[person.ID] = person
-	}
 	for place < len(s.state.Conversations) {
 		if rows.full() {
 			return place, item, true

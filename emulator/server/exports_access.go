@@ -31,6 +31,23 @@ func exportRefusal(status int, switches Switches) reply {
 	return answer
 }
 
+// credential returns the token of a request. Dixa accepts it raw or as a bearer
+// token.
+func credential(r *http.Request) string {
+	header := r.Header.Get("Authorization")
+	if bearer, ok := strings.CutPrefix(header, "Bearer "); ok {
+		return bearer
+	}
+	return header
+}
+
+// basicToken returns the token of a request with Basic credentials, which is the
+// password of the user "bearer".
+func basicToken(r *http.Request) (token string, ok bool) {
+	user, password, ok := r.BasicAuth()
+	return password, ok && user == "bearer"
+}
+
 // exportCredential returns the token of a request to the Exports API: a bearer token,
 // or, unless the switch exports.credentials says otherwise, the password of the user
 // "bearer".
@@ -39,8 +56,8 @@ func exportCredential(r *http.Request, accepted string) string {
 	if bearer, ok := strings.CutPrefix(header, "Bearer "); ok {
 		return bearer
 	}
-	if user, password, ok := r.BasicAuth(); ok && user == "bearer" && accepted != "bearer" {
-		return password
+	if token, ok := basicToken(r); ok && accepted != "bearer" {
+		return token
 	}
 	if accepted == "any" {
 		return header

@@ -86,7 +86,7 @@ type fieldExport struct {
 }
 
 // conversationExport returns the row of a conversation.
-func (s *Server) conversationExport(c *call, conversation *Conversation, people map[string]*Person) conversationExport {
+func (s *Server) conversationExport(c *call, conversation *Conversation) conversationExport {
 	row := conversationExport{
 		ID: conversation.ID, CreatedAt: unixMillis(conversation.CreatedAt),
 		InitialChannel: exportChannel(conversation), Direction: exportDirection(conversation.Direction),
@@ -100,13 +100,13 @@ func (s *Server) conversationExport(c *call, conversation *Conversation, people 
 		LastMessageCreatedAt: unixMillis(conversation.lastMessageAt()), Subject: exportText(conversation.Subject),
 		AnonymizedAt: unixMillis(conversation.AnonymizedAt), CustomFields: s.exportFields(c, conversation),
 	}
-	if requester := people[conversation.RequesterID]; requester != nil && conversation.AnonymizedAt.IsZero() {
+	if requester := s.person(conversation.RequesterID); requester != nil && conversation.AnonymizedAt.IsZero() {
 		row.RequesterName, row.RequesterEmail = exportText(requester.DisplayName), exportText(requester.Email)
 		row.RequesterPhoneNumber = exportText(requester.PhoneNumber)
 		row.RequesterAdditionalEmails = append([]string{}, requester.AdditionalEmails...)
 		row.RequesterAdditionalPhoneNumbers = append([]string{}, requester.AdditionalPhoneNumbers...)
 	}
-	if assignee := people[conversation.AssigneeID]; assignee != nil {
+	if assignee := s.person(conversation.AssigneeID); assignee != nil {
 		row.AssigneeName, row.AssigneeEmail = exportText(assignee.DisplayName), exportText(assignee.Email)
 		row.AssigneePhoneNumber = exportText(assignee.PhoneNumber)
 	}
@@ -144,7 +144,7 @@ func (s *Server) exportContactPoint(row *conversationExport, conversation *Conve
 		row.DixaEmailIntegrationID, row.DixaEmailIntegrationSenderName = point, name
 	case "WidgetChat":
 		row.WidgetID = point
-	case "Sms", "Callback":
+	case "Sms", "WhatsApp", "Callback", "PstnPhone":
 		if conversation.Direction == Inbound {
 			row.ToProvisionedPhoneNumberID, row.ToProvisionedPhoneNumberName = point, name
 		} else {
@@ -156,12 +156,11 @@ func (s *Server) exportContactPoint(row *conversationExport, conversation *Conve
 func (c *call) ratingExport(rating *Rating) ratingExport {
 	row := ratingExport{
 		Score: rating.Score, Message: exportText(rating.Comment),
-		Type: c.exportEnum(rating.Type), Status: c.exportEnum(rating.Status),
-		CreatedAt: unixMillis(rating.OfferedAt), OfferedAt: unixMillis(rating.OfferedAt),
-		ModifiedAt: unixMillis(rating.OfferedAt), RatedAt: unixMillis(rating.SubmittedAt),
-	}
-	if row.RatedAt != nil {
-		row.ModifiedAt = row.RatedAt
+		Type: c.exportEnum(rating.Type), Status: c.exportEnum(rating.Status), Language: exportText(rating.Language),
+		CreatedAt: unixMillis(rating.createdAt()), OfferedAt: unixMillis(rating.OfferedAt),
+		ModifiedAt: unixMillis(rating.modifiedAt()), RatedAt: unixMillis(rating.SubmittedAt),
+		ScheduledAt: unixMillis(rating.ScheduledAt), ScheduledForAt: unixMillis(rating.ScheduledFor),
+		UnscheduledAt: unixMillis(rating.UnscheduledAt), CancelledAt: unixMillis(rating.CancelledAt),
 	}
 	if rating.Type == "Csat" && c.switches.Exports.RatingTypes == "stars" {
 		row.Type = exportText("stars")

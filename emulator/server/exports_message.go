@@ -30,7 +30,7 @@ type messageExport struct {
 }
 
 // messageExport returns the row of a message.
-func (s *Server) messageExport(c *call, conversation *Conversation, message *Message, people map[string]*Person) messageExport {
+func (s *Server) messageExport(c *call, conversation *Conversation, message *Message) messageExport {
 	row := messageExport{
 		ID: message.ID, CSID: conversation.ID, CreatedAt: unixMillis(message.CreatedAt),
 		InitialChannel: exportChannel(conversation), Direction: exportDirection(message.Direction),
@@ -46,10 +46,10 @@ func (s *Server) messageExport(c *call, conversation *Conversation, message *Mes
 		row.Text = exportText(text)
 	}
 	hidden := !conversation.AnonymizedAt.IsZero() && message.Direction == Inbound
-	if author := people[message.AuthorID]; author != nil && !hidden {
+	if author := s.person(message.AuthorID); author != nil && !hidden {
 		row.AuthorName, row.AuthorEmail = exportText(author.DisplayName), exportText(author.Email)
 	}
-	if conversation.Channel == "Sms" {
+	if conversation.Channel == "Sms" || conversation.Channel == "PstnPhone" {
 		row.FromPhoneNumber, row.ToPhoneNumber = exportText(conversation.FromAddress), exportText(conversation.ToAddress)
 		if message.Direction != conversation.Direction {
 			row.FromPhoneNumber, row.ToPhoneNumber = row.ToPhoneNumber, row.FromPhoneNumber

@@ -20,6 +20,8 @@ func FuzzRequests(f *testing.F) {
 		`{"` + server.SeedAttrReason + `":["claim","damaged"]}`,
 		`{"name":"n","url":"http://x","authorization":{"_type":"BasicAuth"},"events":["ConversationCreated"]}`,
 		`[{"id":"` + server.SeedAgentAnna + `","additionalEmails":["a@b.c","a@b.c"]}]`,
+		`{"id":"csat","timezone":"Europe/Copenhagen","periodFilter":{"_type":"Preset","value":"Today"},"filters":[{"attribute":"channel","values":["EMAIL"]}]}`,
+		`{"id":"ratings","timezone":"UTC","csidFilter":[1001]}`,
 	} {
 		f.Add(i, body)
 	}
@@ -47,6 +49,7 @@ func FuzzRequests(f *testing.F) {
 		path = strings.NewReplacer(
 			"{conversationId}", "1001", "{csid}", "1001", "{userId}", user, "{agentId}", server.SeedAgentAnna,
 			"{teamId}", server.SeedTeamCare, "{queueId}", server.SeedQueueClaims,
+			"{metricId}", "csat", "{recordId}", "ratings", "{filterAttribute}", "channel", "{scheduleId}", server.SeedScheduleSupport,
 		).Replace(path)
 		if strings.Contains(path, "{") {
 			t.Skip("the operation needs an id that the emulator generates")

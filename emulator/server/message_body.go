@@ -42,6 +42,14 @@ type textAttributes struct {
 	Type        string     `json:"_type"`
 }
 
+// phoneAttributes describe a call. It has no content.
+type phoneAttributes struct {
+	From      string `json:"from"`
+	To        string `json:"to"`
+	Direction string `json:"direction"`
+	Type      string `json:"_type"`
+}
+
 func (s *Server) messageBody(c *call, conversation *Conversation, message *Message) messageBody {
 	attachments := []fileBody{}
 	for _, file := range message.Attachments {
@@ -67,10 +75,18 @@ func (s *Server) messageBody(c *call, conversation *Conversation, message *Messa
 		}
 		return body
 	}
+	if conversation.Channel == "PstnPhone" {
+		call := phoneAttributes{conversation.FromAddress, conversation.ToAddress, message.Direction, "PhoneAttributes"}
+		if message.Direction != conversation.Direction {
+			call.From, call.To = call.To, call.From
+		}
+		body.Attributes = call
+		return body
+	}
 	attributes := textAttributes{Content: message.Content, Direction: message.Direction, Attachments: attachments}
 	switch conversation.Channel {
-	case "Sms":
-		attributes.Type = "SmsAttributes"
+	case "Sms", "WhatsApp":
+		attributes.Type = conversation.Channel + "Attributes"
 	case "WidgetChat":
 		attributes.Type, attributes.IsAutomated = "ChatAttributes", &message.AutoReply
 	default:

@@ -192,9 +192,11 @@ func (s *Server) autoReply(c *call, conversation *Conversation) {
 		ID: s.newID(), AuthorID: c.actor, Direction: Outbound, CreatedAt: c.now,
 		VisibleAt:   c.now.Add(time.Duration(c.switches.ListLag)),
 		Content:     &Content{Type: "Text", Value: "Thank you for your message. We will answer as soon as we can."},
-		Attachments: []File{}, CC: []Contact{}, BCC: []Contact{}, AutoReply: true,
+		Attachments: []File{}, To: []Contact{}, CC: []Contact{}, BCC: []Contact{}, AutoReply: true,
 	}
-	s.address(conversation, message, conversation.ContactPoint)
+	if conversation.mail() {
+		s.address(conversation, message, conversation.ContactPoint)
+	}
 	conversation.Messages = append(conversation.Messages, message)
 	s.record(c, conversation, "ConversationAutoreplySent", c.actor, "ConversationAutoReplySentAttribute",
 		map[string]any{"templateName": "Automatic reply"})

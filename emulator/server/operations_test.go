@@ -116,6 +116,31 @@ func TestContract(t *testing.T) {
 	do(get, "/search/conversations?query=broke", nil, 200)
 	do(post, "/search/conversations", object{"query": object{"value": "Order"}}, 200)
 
+	do(get, "/analytics/metrics", nil, 200)
+	do(get, "/analytics/metrics/csat", nil, 200)
+	do(get, "/analytics/records", nil, 200)
+	do(get, "/analytics/records/ratings", nil, 200)
+	for _, attribute := range []string{"agent_id", "queue_id", "channel", "initial_direction", "tag_id", "contact_point"} {
+		do(get, "/analytics/filter/"+attribute+"?pageLimit=2", nil, 200)
+	}
+	year := object{"_type": "Preset", "value": object{"_type": "ThisYear"}}
+	interval := object{"_type": "Interval", "start": "2020-01-01T00:00:00Z", "end": "2099-01-01T00:00:00.000Z"}
+	noFilter := []object{{"attribute": "channel", "values": []string{}}}
+	do(post, "/analytics/metrics", object{"id": "csat", "timezone": "Europe/Copenhagen", "periodFilter": year, "filters": noFilter, "aggregations": []string{"Percentage"}}, 200)
+	do(post, "/analytics/metrics", object{"id": "closed_conversations", "timezone": "UTC", "csidFilter": []int{1001}}, 200)
+	do(post, "/analytics/metrics", object{"id": "first_response_time", "timezone": "UTC", "periodFilter": interval}, 200)
+	do(post, "/analytics/metrics", object{"id": "csat", "timezone": "UTC", "periodFilter": object{"_type": "Preset", "value": "Today"}}, 200)
+	do(post, "/analytics/metrics", object{"id": "csat", "timezone": "UTC", "periodFilter": object{"_type": "Preset", "value": "PreviousYear"}}, 400)
+	for _, record := range []string{"ratings", "closed_conversations", "first_response_time"} {
+		do(post, "/analytics/records?pageLimit=1", object{"id": record, "timezone": "UTC", "periodFilter": interval}, 200)
+	}
+	do(get, "/business-hours/schedules", nil, 200)
+	for _, schedule := range []string{server.SeedScheduleSupport, server.SeedScheduleHotline} {
+		do(get, "/business-hours/schedules/"+schedule+"/definition", nil, 200)
+		do(get, "/business-hours/schedules/"+schedule+"/upcoming?days=90", nil, 200)
+		do(get, "/business-hours/schedules/"+schedule+"/status?timestamp=2026-03-02T08:30:00Z", nil, 200)
+	}
+
 	do(get, "/tags?includeDeactivated=true", nil, 200)
 	do(get, "/tags/"+tag, nil, 200)
 	do(patch, "/tags/"+tag+"/deactivate", nil, 204)

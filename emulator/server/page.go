@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"cmp"
 	"embed"
 	"fmt"
@@ -25,7 +26,8 @@ type pageView struct {
 	Customers            int
 	Stats                Stats
 	Find                 string
-	Items                []pageItem
+	Items                []pageItem // the newest
+	Found                int        // also those that are not listed
 	Selected             *pageConversation
 	KnownTags            []string
 	// Trouble is the error of the last action.
@@ -88,20 +90,33 @@ type pageActivity struct {
 // it redirects to the newest conversation. All content comes from outside, so mail
 // bodies are shown in sandboxed frames and only the page's own script can run.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
-	query, state := r.URL.Query(), s.State()
-	if n := len(state.Conversations); n > 0 && r.URL.RawQuery == "" {
-		http.Redirect(w, r, fmt.Sprintf("/_emulator/?conversation=%d", state.Conversations[n-1].ID), http.StatusFound)
+	query, stats := r.URL.Query(), s.Stats()
+	chosen, _ := strconv.ParseInt(query.Get("conversation"), 10, 64) // 0 selects none
+	var rendered bytes.Buffer
+	newest := func() (id int64) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.settle()
+		if n := len(s.state.Conversations); n > 0 && r.URL.RawQuery == "" {
+			return s.state.Conversations[n-1].ID
+		}
+		view := s.view(chosen, query.Get("find"))
+		view.Origin, view.Stats, view.Trouble = origin(r), stats, query.Get("trouble")
+		if err := pageTemplate.Execute(&rendered, view); err != nil {
+			panic("emulator: render page: " + err.Error()) // the template fits the view
+		}
+		return 0
+	}()
+	if newest != 0 {
+		http.Redirect(w, r, fmt.Sprintf("/_emulator/?conversation=%d", newest), http.StatusFound)
 		return
 	}
-	chosen, _ := strconv.ParseInt(query.Get("conversation"), 10, 64) // 0 selects none
-	view := state.view(chosen, query.Get("find"))
-	view.Origin, view.Stats, view.Trouble = origin(r), s.Stats(), query.Get("trouble")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = pageTemplate.Execute(w, view) // the client may have disconnected
+	_, _ = w.Write(rendered.Bytes()) // the client may have disconnected
 }
 
 // pageFile serves the page's stylesheet or script.
@@ -134,29 +149,40 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/_emulator/?"+back.Encode(), http.StatusSeeOther)
 }
 
-// view builds the page's data from a copy of the state.
-func (s State) view(chosen int64, find string) pageView {
-	v := pageView{Organization: s.Organization.Name, Customers: len(s.EndUsers), Find: find}
-	people, queues := map[string]string{}, map[string]string{}
-	for _, user := range s.EndUsers {
+// pageItems is the largest number of conversations that the page lists. A search looks
+// at all of them.
+const pageItems = 200
+
+// view builds the page's data. The caller holds s.mu until the page is rendered.
+func (s *Server) view(chosen int64, find string) pageView {
+	state := s.state
+	v := pageView{Organization: state.Organization.Name, Customers: len(state.EndUsers), Find: find}
+	people, queues, tags := map[string]string{}, map[string]string{}, map[string]string{}
+	for _, user := range state.EndUsers {
 		people[user.ID] = strings.TrimSpace(user.DisplayName + " <" + user.Email + ">")
 		if user.Email == "" {
 			people[user.ID] = cmp.Or(user.DisplayName, user.PhoneNumber, user.ID)
 		}
 	}
-	for _, agent := range s.Agents {
+	for _, agent := range state.Agents {
 		people[agent.ID] = agent.DisplayName
 	}
-	for _, queue := range s.Queues {
+	for _, queue := range state.Queues {
 		queues[queue.ID] = queue.Name
 	}
-	for _, tag := range s.Tags {
+	for _, tag := range state.Tags {
 		v.KnownTags = append(v.KnownTags, tag.Name)
+		tags[tag.ID] = tag.Name
 	}
-	for _, c := range s.Conversations {
+	for _, c := range state.Conversations {
 		item := pageItem{
 			ID: c.ID, Subject: c.Subject, Customer: people[c.RequesterID], State: c.State, Assignee: people[c.AssigneeID],
-			Tags: c.TagNames, Last: c.CreatedAt, Selected: c.ID == chosen,
+			Last: c.CreatedAt, Selected: c.ID == chosen,
+		}
+		for _, id := range c.TagIDs {
+			if name, exists := tags[id]; exists {
+				item.Tags = append(item.Tags, name)
+			}
 		}
 		if n := len(c.Messages); n > 0 {
 			item.Last, item.Waits = c.Messages[n-1].CreatedAt, c.State == StateOpen && c.Messages[n-1].Direction == Inbound
@@ -169,6 +195,8 @@ func (s State) view(chosen int64, find string) pageView {
 		}
 	}
 	slices.SortStableFunc(v.Items, func(a, b pageItem) int { return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(b.ID, a.ID)) })
+	v.Found = len(v.Items)
+	v.Items = v.Items[:min(v.Found, pageItems)]
 	return v
 }
 
@@ -178,11 +206,11 @@ func (i pageItem) matches(find string) bool {
 	return !slices.ContainsFunc(strings.Fields(strings.ToLower(find)), func(word string) bool { return !strings.Contains(text, word) })
 }
 
-func (s State) conversationView(c *Conversation, people, queues map[string]string) *pageConversation {
+func (s *Server) conversationView(c *Conversation, people, queues map[string]string) *pageConversation {
 	v := &pageConversation{
-		Conversation: c, Customer: people[c.RequesterID], Assignee: people[c.AssigneeID], Queue: queues[c.QueueID], Tags: c.TagNames,
+		Conversation: c, Customer: people[c.RequesterID], Assignee: people[c.AssigneeID], Queue: queues[c.QueueID], Tags: s.tagNames(c),
 	}
-	for _, d := range s.Attributes {
+	for _, d := range s.state.Attributes {
 		if value, ok := c.Attributes[d.ID]; ok {
 			v.Attributes = append(v.Attributes, pageAttribute{d.Label, value})
 		}
@@ -208,10 +236,8 @@ func (s State) conversationView(c *Conversation, people, queues map[string]strin
 		v.Thread = append(v.Thread, pageEntry{Kind: "note", Author: name(people, n.AuthorID), Text: n.Text, At: n.CreatedAt})
 	}
 	slices.SortStableFunc(v.Thread, func(a, b pageEntry) int { return a.At.Compare(b.At) })
-	for _, a := range s.Activity {
-		if a.ConversationID == c.ID {
-			v.Activity = append(v.Activity, pageActivity{a.At, a.Type, name(people, a.AuthorID)})
-		}
+	for _, a := range s.conversationActivity(c.ID) {
+		v.Activity = append(v.Activity, pageActivity{a.At, a.Type, name(people, a.AuthorID)})
 	}
 	sum := fnv.New64a()
 	_, _ = fmt.Fprint(sum, c.State, c.Subject, v.Customer, v.Assignee, v.Queue, v.Tags, v.Attributes, len(c.Messages), len(c.Notes), len(v.Activity)) // writing to a hash cannot fail

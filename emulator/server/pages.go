@@ -31,6 +31,12 @@ func inOrder[T any](s *Server, items []T) []T {
 // encodes the size and the filters, so that clients send nothing else for later
 // pages.
 func page[T any](c *call, path string, largest int, items []T) (reply, error) {
+	return pageOf(c, path, largest, items, func(item T) T { return item })
+}
+
+// pageOf is page for items that are expensive to render: it calls body only for those
+// on the page.
+func pageOf[T, B any](c *call, path string, largest int, items []T, body func(T) B) (reply, error) {
 	largest = cmp.Or(c.switches.MaxPageLimit, largest)
 	limit, offset := min(c.switches.DefaultPageLimit, largest), 0
 	if text := c.query.Get("pageLimit"); text != "" {
@@ -58,10 +64,7 @@ func page[T any](c *call, path string, largest int, items []T) (reply, error) {
 
 	end := min(offset+limit, len(items))
 	start := min(offset, len(items))
-	result := envelope{Data: items[start:end]}
-	if start == end {
-		result.Data = []T{}
-	}
+	result := envelope{Data: each(items[start:end], body)}
 	meta := pageMeta{}
 	if end < len(items) {
 		meta.Next = c.pageLink(path, limit, end)

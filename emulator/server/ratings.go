@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"strings"
+	"time"
 )
 
 type ratingBody struct {
@@ -21,16 +22,43 @@ type ratingBody struct {
 func (s *Server) listRatings(_ *call, conversation *Conversation) (reply, error) {
 	bodies := []ratingBody{}
 	for _, rating := range conversation.Ratings {
-		times := map[string]string{"created_at": seconds(rating.OfferedAt), "offered_at": seconds(rating.OfferedAt)}
-		if !rating.SubmittedAt.IsZero() {
-			times["rated_at"] = seconds(rating.SubmittedAt)
+		times := map[string]string{"created_at": seconds(rating.createdAt())}
+		for name, at := range map[string]time.Time{
+			"offered_at": rating.OfferedAt, "rated_at": rating.SubmittedAt,
+			"scheduled_at": rating.ScheduledAt, "scheduled_for": rating.ScheduledFor,
+		} {
+			if !at.IsZero() {
+				times[name] = seconds(at)
+			}
+		}
+		if !rating.ScheduledAt.IsZero() {
+			times["modified_at"] = seconds(rating.modifiedAt())
 		}
 		bodies = append(bodies, ratingBody{
 			rating.ID, rating.Score, rating.Type, rating.Comment, conversation.Channel,
-			rating.AgentID, rating.UserID, rating.Status, conversation.Language, times,
+			rating.AgentID, rating.UserID, rating.Status, cmp.Or(rating.Language, conversation.Language), times,
 		})
 	}
 	return ok(bodies)
+}
+
+// createdAt returns the time at which the rating was scheduled or offered.
+func (r *Rating) createdAt() time.Time {
+	if r.ScheduledAt.IsZero() {
+		return r.OfferedAt
+	}
+	return r.ScheduledAt
+}
+
+// modifiedAt returns the time of the rating's last step.
+func (r *Rating) modifiedAt() time.Time {
+	last := r.createdAt()
+	for _, at := range []time.Time{r.OfferedAt, r.SubmittedAt, r.UnscheduledAt, r.CancelledAt} {
+		if at.After(last) {
+			last = at
+		}
+	}
+	return last
 }
 
 type ratingOfferInput struct {
@@ -73,9 +101,9 @@ type ratingInput struct {
 
 func (s *Server) submitRating(c *call, conversation *Conversation, input ratingInput) (reply, error) {
 	id := c.request.PathValue("ratingId")
-	rating := first(conversation.Ratings, func(r *Rating) bool { return sameID(r.ID, id) })
+	rating := first(conversation.Ratings, func(r *Rating) bool { return sameID(r.ID, id) && r.Type == input.Result.Type })
 	scale := ratingScale[input.Result.Type]
-	if rating == nil || rating.Type != input.Result.Type ||
+	if rating == nil ||
 		*input.Result.Value < scale[0] || *input.Result.Value > scale[1] {
 		return reply{}, bad(messageInvalid)
 	}

@@ -116,6 +116,19 @@ func routes() []route {
 		{operation: "GET /custom-attributes", handle: (*Server).listAttributes},
 		{operation: "GET /custom-attributes/{customAttributeId}", handle: (*Server).getAttribute},
 
+		{operation: "GET /analytics/metrics", handle: (*Server).listMetrics, paged: true},
+		{operation: "POST /analytics/metrics", handle: body((*Server).queryMetric)},
+		{operation: "GET /analytics/metrics/{metricId}", handle: (*Server).getMetric},
+		{operation: "GET /analytics/records", handle: (*Server).listRecords, paged: true},
+		{operation: "POST /analytics/records", handle: body((*Server).queryRecords), paged: true},
+		{operation: "GET /analytics/records/{recordId}", handle: (*Server).getRecord},
+		{operation: "GET /analytics/filter/{filterAttribute}", handle: (*Server).listFilterValues, paged: true},
+
+		{operation: "GET /business-hours/schedules", handle: (*Server).listSchedules},
+		{operation: "GET /business-hours/schedules/{scheduleId}/definition", handle: on((*Server).pathSchedule, (*Server).getSchedule)},
+		{operation: "GET /business-hours/schedules/{scheduleId}/upcoming", handle: on((*Server).pathSchedule, (*Server).upcomingSchedule), query: []string{"days"}},
+		{operation: "GET /business-hours/schedules/{scheduleId}/status", handle: on(no404((*Server).pathSchedule), (*Server).scheduleStatus), query: []string{"timestamp"}},
+
 		{operation: "GET /webhooks", handle: (*Server).listWebhooks},
 		{operation: "POST /webhooks", handle: body((*Server).createWebhook)},
 		{operation: "GET /webhooks/{webhookSubscriptionId}", handle: on((*Server).pathWebhook, (*Server).getWebhook)},

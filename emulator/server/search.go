@@ -109,11 +109,12 @@ func (s *Server) search(c *call, query string, exact bool, wanted func(*Conversa
 		words = []string{query}
 	}
 	hits := []searchHit{}
+	patterns := each(words, func(word string) *regexp.Regexp { return regexp.MustCompile("(?i)" + regexp.QuoteMeta(word)) })
 	for _, conversation := range s.state.Conversations {
 		if conversation.VisibleAt.After(c.now) || !conversation.AnonymizedAt.IsZero() || !wanted(conversation) {
 			continue
 		}
-		if hit, found := s.searchOne(c, conversation, words); found {
+		if hit, found := s.searchOne(c, conversation, patterns); found {
 			hits = append(hits, hit)
 		}
 	}
@@ -123,19 +124,18 @@ func (s *Server) search(c *call, query string, exact bool, wanted func(*Conversa
 	return hits
 }
 
-func (s *Server) searchOne(c *call, conversation *Conversation, words []string) (searchHit, bool) {
+func (s *Server) searchOne(c *call, conversation *Conversation, words []*regexp.Regexp) (searchHit, bool) {
 	hit := searchHit{ID: conversation.ID, Highlights: map[string][]string{}}
 	missing := slices.Clone(words)
 	look := func(text string) (marked string, found bool) {
 		marked = text
-		for _, word := range words {
-			pattern := regexp.MustCompile("(?i)" + regexp.QuoteMeta(word))
+		for _, pattern := range words {
 			if !pattern.MatchString(text) {
 				continue
 			}
 			found = true
 			marked = pattern.ReplaceAllString(marked, `<em class="highlight">$0</em>`)
-			missing = slices.DeleteFunc(missing, func(m string) bool { return m == word })
+			missing = slices.DeleteFunc(missing, func(m *regexp.Regexp) bool { return m == pattern })
 		}
 		return marked, found
 	}
@@ -228,8 +228,8 @@ func (s *Server) searchDate(conversation *Conversation, field string) time.Time 
 		return conversation.Messages[len(conversation.Messages)-1].CreatedAt
 	}
 	var last time.Time
-	for _, entry := range s.state.Activity {
-		if entry.ConversationID == conversation.ID && entry.At.After(last) {
+	for _, entry := range s.conversationActivity(conversation.ID) {
+		if entry.At.After(last) {
 			last = entry.At
 		}
 	}

@@ -53,6 +53,7 @@ type Seed struct {
 	Attributes       []*AttributeDefinition
 	Tags             []*Tag
 	EndUsers         []*EndUser
+	Schedules        []*Schedule
 }
 
 // DefaultSeed returns the organization of one shop: three agents (one an
@@ -137,6 +138,9 @@ func (seed Seed) completed() Seed {
 	}
 	if seed.Attributes == nil {
 		seed.Attributes = base.Attributes
+	}
+	if seed.Schedules == nil {
+		seed.Schedules = defaultSchedules()
 	}
 	return seed
 }

@@ -18,7 +18,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -68,6 +67,7 @@ type Server struct {
 	mu           sync.Mutex
 	closed       bool
 	state        State
+	index        index
 	files        map[string]storedFile
 	externalIDs  map[string]bool
 	ids          uint64
@@ -130,7 +130,9 @@ func (s *Server) Reset() {
 		EndUsers: append([]*EndUser{}, seed.EndUsers...), Agents: seed.Agents, Teams: seed.Teams, Queues: seed.Queues,
 		ContactEndpoints: seed.ContactEndpoints, Attributes: seed.Attributes, Tags: append([]*Tag{}, seed.Tags...),
 		Conversations: []*Conversation{}, Activity: []*Activity{}, Webhooks: []*Webhook{}, Anonymizations: []*Anonymization{},
+		Schedules: seed.Schedules,
 	})
+	s.reindex()
 	s.files, s.externalIDs, s.gauges = map[string]storedFile{}, map[string]bool{}, map[string]*gauge{}
 	s.exports = map[string][]exportRequest{}
 	s.tokens = map[string]bool{s.options.Token: true}
@@ -186,16 +188,6 @@ func (s *Server) newID() string {
 		space = uuid.NameSpaceOID
 	}
 	return uuid.NewSHA1(space, []byte(name)).String()
-}
-
-// credential returns the token of a request. Dixa accepts it raw or as a bearer
-// token.
-func credential(r *http.Request) string {
-	header := r.Header.Get("Authorization")
-	if bearer, ok := strings.CutPrefix(header, "Bearer "); ok {
-		return bearer
-	}
-	return header
 }
 
 // serve runs one operation: first authentication (an unknown token has no limit to
@@ -256,6 +248,8 @@ func (s *Server) admit(c *call, rt route) (answer reply, fault *Fault, answered 
 	c.now, s.origin = s.clock(), c.origin
 	if rt.export {
 		c.token = exportCredential(c.request, s.switches.Exports.Credentials)
+	} else if password, basic := basicToken(c.request); basic && s.switches.BasicAuth == Accepted {
+		c.token = password
 	}
 	name := c.token
 	known := s.tokens[c.token]

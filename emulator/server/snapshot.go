@@ -34,20 +34,28 @@ const snapshotVersion = 1
 // Save writes everything that exists as JSON, for Load. Tokens, switches, faults,
 // counters and webhook deliveries in progress are not included.
 func (s *Server) Save(w io.Writer) error {
+	encoded, err := s.encoded()
+	if err == nil {
+		_, err = w.Write(append(encoded, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("save emulator state: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) encoded() ([]byte, error) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.settle()
 	saved := snapshot{
-		Version: snapshotVersion, State: clone(s.state), Files: make(map[string]snapshotFile, len(s.files)),
+		Version: snapshotVersion, State: s.state, Files: make(map[string]snapshotFile, len(s.files)),
 		ExternalIDs: slices.Sorted(maps.Keys(s.externalIDs)), IDs: s.ids, Conversation: s.conversation,
 	}
 	for path, file := range s.files {
 		saved.Files[path] = snapshotFile{file.body, file.contentType}
 	}
-	s.mu.Unlock()
-	if err := json.NewEncoder(w).Encode(saved); err != nil {
-		return fmt.Errorf("save emulator state: %w", err)
-	}
-	return nil
+	return json.Marshal(saved)
 }
 
 // Load replaces everything that exists with the output of Save. Pending bulk tags,
@@ -63,6 +71,7 @@ func (s *Server) Load(r io.Reader) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state, s.jobs = saved.State, nil
+	s.reindex()
 	s.ids, s.conversation = saved.IDs, saved.Conversation
 	s.files, s.externalIDs = map[string]storedFile{}, map[string]bool{}
 	for path, file := range saved.Files {
@@ -137,11 +146,13 @@ func (s *Server) SaveFile(path string) error {
 }
 
 // KeepFile saves to a file after every interval in which something may have changed,
-// and once more when ctx ends. It returns the first error of a save.
+// and once more when ctx ends. If there is much to save, it saves less often, so that
+// most of the time is left for requests. It returns the first error of a save.
 func (s *Server) KeepFile(ctx context.Context, path string, interval time.Duration) error {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	var saved uint64
+	var rested time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -149,13 +160,14 @@ func (s *Server) KeepFile(ctx context.Context, path string, interval time.Durati
 		case <-ticker.C:
 		}
 		revision := s.revision()
-		if revision == saved {
+		if revision == saved || time.Now().Before(rested) {
 			continue
 		}
+		begun := time.Now()
 		if err := s.SaveFile(path); err != nil {
 			return err
 		}
-		saved = revision
+		saved, rested = revision, time.Now().Add(9*time.Since(begun))
 	}
 }
 

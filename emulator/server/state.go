@@ -36,6 +36,7 @@ type State struct {
 	Activity         []*Activity            `json:"activity"`
 	Webhooks         []*Webhook             `json:"webhooks"`
 	Anonymizations   []*Anonymization       `json:"anonymizations"`
+	Schedules        []*Schedule            `json:"schedules"`
 }
 
 // Organization is the organization that every token belongs to.
@@ -255,17 +256,25 @@ type Note struct {
 	Text      string    `json:"text"`
 }
 
-// Rating is a satisfaction survey offered to the customer, with its answer.
+// Rating is a question of a satisfaction survey for the customer, with its answer. The
+// questions of one survey share an ID.
 type Rating struct {
-	ID          string    `json:"id"`
-	Type        string    `json:"type"`
-	UserID      string    `json:"userId"`
-	AgentID     string    `json:"agentId,omitempty"`
-	Status      string    `json:"status"`
-	Score       *int      `json:"score,omitempty"`
-	Comment     string    `json:"comment,omitempty"`
-	OfferedAt   time.Time `json:"offeredAt"`
-	SubmittedAt time.Time `json:"submittedAt,omitzero"`
+	ID       string `json:"id"`
+	Type     string `json:"type"`
+	UserID   string `json:"userId"`
+	AgentID  string `json:"agentId,omitempty"`
+	Status   string `json:"status"`
+	Score    *int   `json:"score,omitempty"`
+	Comment  string `json:"comment,omitempty"`
+	Language string `json:"language,omitempty"`
+	// A rating that was offered directly has only OfferedAt and, once it is answered,
+	// SubmittedAt. One that was scheduled has the other times too.
+	OfferedAt     time.Time `json:"offeredAt,omitzero"`
+	SubmittedAt   time.Time `json:"submittedAt,omitzero"`
+	ScheduledAt   time.Time `json:"scheduledAt,omitzero"`
+	ScheduledFor  time.Time `json:"scheduledFor,omitzero"`
+	UnscheduledAt time.Time `json:"unscheduledAt,omitzero"`
+	CancelledAt   time.Time `json:"cancelledAt,omitzero"`
 }
 
 // Activity is an entry of the activity log.
@@ -277,6 +286,10 @@ type Activity struct {
 	Type           string         `json:"type"`
 	AuthorID       string         `json:"authorId,omitempty"`
 	Attributes     map[string]any `json:"attributes,omitempty"`
+	// QueueID and AssigneeID are the conversation's queue and agent at that time. Dixa's
+	// activity log does not show them.
+	QueueID    string `json:"queueId,omitempty"`
+	AssigneeID string `json:"assigneeId,omitempty"`
 }
 
 // Anonymization is a request to remove personal data.

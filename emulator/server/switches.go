@@ -207,6 +207,9 @@ type Switches struct {
 	// OrganizationAbsent removes GET /organization, as before 2026.
 	OrganizationAbsent bool `json:"organizationAbsent"`
 
+	// BasicAuth is the response to a token in Basic credentials, as the password of the
+	// user "bearer". If rejected, it is 401. The Exports API and files accept them.
+	BasicAuth string `json:"basicAuth,omitempty" one:"rejected accepted"`
 	// RefusedToken is the status code for a token that is not accepted.
 	RefusedToken string `json:"refusedToken,omitempty" one:"401 403"`
 	// RequestsPerDay overrides Options.Limit.PerDay if set.
@@ -237,6 +240,10 @@ type Switches struct {
 	// and paths without a host in webhooks.
 	FileLinks string `json:"fileLinks,omitempty" one:"mixed absolute path"`
 
+	// Analytics controls the Analytics API.
+	Analytics AnalyticsSwitches `json:"analytics"`
+	// BusinessHours controls the business hours.
+	BusinessHours BusinessHoursSwitches `json:"businessHours"`
 	// Exports controls the Exports API.
 	Exports ExportSwitches `json:"exports"`
 	// Webhooks controls deliveries.
@@ -350,7 +357,7 @@ type WebhookSwitches struct {
 }
 
 type setting struct {
-	name    string // in JSON; those of nested switches start with "exports." or "webhooks."
+	name    string // in JSON; those of nested switches start with their group, such as "webhooks."
 	value   *string
 	allowed []string
 }
@@ -367,6 +374,8 @@ func (s *Switches) settings() []setting {
 		}
 	}
 	add("", reflect.ValueOf(s).Elem())
+	add(analyticsSettings, reflect.ValueOf(&s.Analytics).Elem())
+	add(businessHoursSettings, reflect.ValueOf(&s.BusinessHours).Elem())
 	add(exportSettings, reflect.ValueOf(&s.Exports).Elem())
 	add("webhooks.", reflect.ValueOf(&s.Webhooks).Elem())
 	return all
@@ -374,20 +383,20 @@ func (s *Switches) settings() []setting {
 
 // NamedSettings lists the settings of every switch with named settings, the default
 // first, keyed by the switch's name in JSON. The names of WebhookSwitches start with
-// "webhooks.". ExportSwitches are not included; they do not affect the API.
+// "webhooks.". ExportSwitches, AnalyticsSwitches and BusinessHoursSwitches are not
+// included; they do not affect any other operation.
 func NamedSettings() map[string][]string {
 	named := allSettings()
-	maps.DeleteFunc(named, func(name string, _ []string) bool { return strings.HasPrefix(name, exportSettings) })
+	maps.DeleteFunc(named, func(name string, _ []string) bool {
+		return strings.HasPrefix(name, exportSettings) || strings.HasPrefix(name, analyticsSettings) ||
+			strings.HasPrefix(name, businessHoursSettings)
+	})
 	return named
 }
 
 // NamedExportSettings is NamedSettings for ExportSwitches. Their names start with
 // "exports.".
-func NamedExportSettings() map[string][]string {
-	named := allSettings()
-	maps.DeleteFunc(named, func(name string, _ []string) bool { return !strings.HasPrefix(name, exportSettings) })
-	return named
-}
+func NamedExportSettings() map[string][]string { return settingsOf(exportSettings) }
 
 const exportSettings = "exports."
 

@@ -13,6 +13,7 @@ import (
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/toowner/files"
+	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -33,7 +34,7 @@ func (b *bench) receive(ref claim.Ref, conversation int64, sources ...string) {
 	for i, source := range sources {
 		m.Attachments = append(m.Attachments, claim.MessageAttachment{ID: string(rune('1' + i)), Name: "../broken \"mug\" ß.html", Source: source})
 	}
-	require.NoError(b.t, b.store.Conversations.Apply(b.t.Context(), store.EventEffects{Ref: ref, State: claim.StateReceived, ConversationID: conversation, Messages: []claim.Message{m}}))
+	require.NoError(b.t, b.store.Conversations.Apply(b.t.Context(), store.EventEffects{Ref: ref, State: claim.StateReceived, ConversationID: conversation, Messages: []mirror.Message{{Message: m}}}))
 }
 
 const attachment = "/v1/shops/acme/claims/c-1/messages/m-1/attachments/"

@@ -11,6 +11,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -101,12 +102,12 @@ func TestMessagesAreListedInOrder(t *testing.T) {
 	b := newBench(t)
 	ref := b.linked("c-1", 100)
 	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	var messages []claim.Message
+	var messages []mirror.Message
 	for i := range 7 {
-		messages = append(messages, claim.Message{
+		messages = append(messages, mirror.Message{Message: claim.Message{
 			ID: fmt.Sprint("m-", i), Kind: claim.MessageKind, Direction: claim.DirectionInbound, At: at.Add(time.Duration(i/2) * time.Second), Text: "Hello",
 			Attachments: []claim.MessageAttachment{{ID: "1", Name: "a.jpg", Source: "https://files.dixa.io/private/secret"}},
-		})
+		}})
 	}
 	require.NoError(t, b.store.Conversations.Apply(t.Context(), store.EventEffects{Ref: ref, State: claim.StateReceived, ConversationID: 100, Messages: messages}))
 	var ids []string

@@ -8,6 +8,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/internal/fromdixa/fold"
+	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -86,7 +87,7 @@ func notifiedStatuses(s claim.Settings, readings []fold.Reading) []string {
 			}
 		}
 	}
-	note(fold.Reading{}, story.Apply(claim.Fact{}))
+	note(fold.Reading{}, story.Apply(mirror.Fact{}))
 	story.ApplyAll(readings, note)
 	return statuses
 }

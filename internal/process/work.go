@@ -27,12 +27,14 @@ func (p *Parts) taskQueues() ([]taskQueue, error) {
 			workflows: map[string]any{
 				claim.WorkflowName:           workflows.Claim,      // one per claim
 				claim.SweepWorkflowName:      workflows.Sweep,      // one per connection, started by its schedule or the API
+				claim.ImportWorkflowName:     workflows.Import,     // one per connection, started by its schedule or the API
 				claim.DeploymentWorkflowName: workflows.Deployment, // one per namespace, binds it to the store
 			},
 			activities: []any{
 				&activities.Claims{Store: p.Store},
 				&activities.Tickets{Store: p.Store},
 				&activities.Evidence{Store: p.Store, Checker: p.Checker},
+				&activities.ImportStore{Store: p.Store},
 			},
 			options: worker.Options{MaxConcurrentActivityExecutionSize: claimSlots, MaxConcurrentLocalActivityExecutionSize: localSlots},
 		},
@@ -44,6 +46,7 @@ func (p *Parts) taskQueues() ([]taskQueue, error) {
 					Store: p.Store, Clients: p.Clients, OnEnd: observe,
 					Subscriptions: subscription.New(p.Store.Subscriptions, p.Clients, p.Config.PublicURL),
 				},
+				&activities.Imports{Store: p.Store, Clients: p.Clients},
 			},
 			options: worker.Options{
 				DisableWorkflowWorker:              true,
@@ -59,13 +62,15 @@ func (p *Parts) taskQueues() ([]taskQueue, error) {
 // workJobs lists what `worker` does. Every replica does all of it; doing it twice is
 // harmless.
 func (p *Parts) workJobs(broken <-chan error) []job {
-	schedules := &sweepSchedules{Parts: p, made: map[string]bool{}}
+	schedules := &schedules{Parts: p, made: map[string]bool{}}
 	return []job{
 		// The task queues above, which the SDK polls until ctx ends.
 		{name: "task queues", run: func(ctx context.Context) error { return p.untilBroken(ctx, broken) }},
-		// Keeps one Temporal schedule for each connection that an enabled shop uses.
-		// Temporal then starts a sweep every CLAIMFLOW_SWEEP_EVERY, on one replica.
-		{name: "sweep schedules", every: time.Minute, run: schedules.reconcile},
+		// Keeps one Temporal schedule for the sweeps of each connection that an enabled
+		// shop uses, and one for the imports of each that has a data source. Temporal
+		// then starts a sweep every CLAIMFLOW_SWEEP_EVERY and an import every
+		// CLAIMFLOW_IMPORT_EVERY, on one replica.
+		{name: "schedules", every: time.Minute, run: schedules.reconcile},
 	}
 }
 

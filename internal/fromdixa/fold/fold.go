@@ -4,12 +4,13 @@ import (
 	"slices"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
 )
 
 // Projection is a claim and the known state of its conversation. Facts change both.
 type Projection struct {
 	State        claim.State
-	Conversation claim.Conversation
+	Conversation mirror.Conversation
 	// Status is the status that the owner sees. DerivedStatus is the [EncodeDecision] of the last
 	// decision derived from Dixa's facts.
 	Status, DerivedStatus string
@@ -49,7 +50,7 @@ func SortOldestFirst(readings []Reading) {
 
 // Apply applies a fact and returns the resulting changes. The zero fact adds nothing;
 // it only moves the claim to the known state of its conversation.
-func (s *Projection) Apply(f claim.Fact) []Change {
+func (s *Projection) Apply(f mirror.Fact) []Change {
 	s.Conversation.Apply(f)
 	var changes []Change
 	for {
@@ -121,7 +122,7 @@ func (s *Projection) evaluateRules(c *Change) {
 	if s.RulesSuspended || !follows(s.State) {
 		return
 	}
-	decision := s.Settings.EvaluateStatus(s.State, &s.Conversation)
+	decision := s.Settings.EvaluateStatus(s.State, &s.Conversation.Conversation)
 	if EncodeDecision(decision) == s.DerivedStatus {
 		return
 	}
@@ -150,7 +151,7 @@ func follows(s claim.State) bool {
 // Evaluate returns the [EncodeDecision] of the rules' decision on a conversation and a claim that
 // has caught up with it.
 func Evaluate(state claim.State, c claim.Conversation, settings claim.Settings) string {
-	s := Projection{State: state, Conversation: c, Settings: settings, RulesSuspended: true}
-	s.Apply(claim.Fact{})
-	return EncodeDecision(s.Settings.EvaluateStatus(s.State, &s.Conversation))
+	s := Projection{State: state, Conversation: mirror.Conversation{Conversation: c}, Settings: settings, RulesSuspended: true}
+	s.Apply(mirror.Fact{})
+	return EncodeDecision(s.Settings.EvaluateStatus(s.State, &s.Conversation.Conversation))
 }

@@ -13,7 +13,7 @@ import (
 func ConvertMessage(m *dixa.Message, channel dixa.Channel, nameOf func(id string) string) RefreshedMessage {
 	a := m.Attributes
 	message := claim.Message{
-		ID: m.ID, Kind: claim.MessageKind, Direction: direction(a.Direction), Channel: string(channel),
+		ID: m.ID, Kind: claim.MessageKind, Direction: strings.ToLower(string(a.Direction)), Channel: string(channel),
 		Author: author(m.AuthorID, nameOf), At: m.CreatedAt.Time, ExternalID: m.ExternalID,
 		Automated: isTrue(a.IsAutoReply) || isTrue(a.IsAutomated), Listed: true,
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/internal/fromdixa/fold"
+	"github.com/claimflow/claimflow/mirror"
 )
 
 var nine = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
@@ -46,7 +47,7 @@ func TestReadEvents(t *testing.T) {
 		weight      claim.Weight
 		happened    claim.TimelineEntry
 		tags        []string
-		messages    []claim.Message
+		messages    []mirror.Message
 	}{
 		"closed":                 {fqn: "CONVERSATION_CLOSED", status: "CLOSED", want: claim.ConversationClosed, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "conversation closed"}},
 		"closed, stale snapshot": {fqn: "CONVERSATION_CLOSED", status: "OPEN", want: claim.ConversationClosed, weight: claim.WeightTransition, happened: claim.TimelineEntry{What: "conversation closed"}},
@@ -71,15 +72,17 @@ func TestReadEvents(t *testing.T) {
 				"author": map[string]any{"id": "u-1", "name": "Ada"}, "created_at": "2026-03-01T08:59:59.000Z", "message_id": "m-1", "text": "Hello",
 				"direction": "INBOUND", "channel": "EMAIL", "attachments": []any{map[string]any{"url": "/private/x", "pretty_name": "x.jpg"}}, "external_id": "cf-1",
 			},
-			messages: []claim.Message{{
+			messages: []mirror.Message{{ConversationID: 4711, Version: mirror.Version{ReadAt: nine}, Message: claim.Message{
 				ID: "m-1", Kind: claim.MessageKind, Direction: "inbound", Channel: "Email", Author: &claim.Person{ID: "u-1", Name: "Ada"}, At: nine.Add(-time.Second),
 				Text: "Hello", Attachments: []claim.MessageAttachment{{ID: "1", Name: "x.jpg", Source: "/private/x"}}, ExternalID: "cf-1",
-			}},
+			}}},
 		},
 		"note": {
 			fqn: "CONVERSATION_NOTE_ADDED", status: "OPEN", data: map[string]any{"note_id": "n-1", "text": "call back", "author": anna},
 			want: claim.ConversationOpen, happened: claim.TimelineEntry{What: "note added", By: "Anna"},
-			messages: []claim.Message{{ID: "n-1", Kind: claim.NoteKind, Author: &claim.Person{ID: "a-1", Name: "Anna"}, At: nine, Text: "call back"}},
+			messages: []mirror.Message{{ConversationID: 4711, Version: mirror.Version{ReadAt: nine}, Message: claim.Message{
+				ID: "n-1", Kind: claim.NoteKind, Author: &claim.Person{ID: "a-1", Name: "Anna"}, At: nine, Text: "call back",
+			}}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

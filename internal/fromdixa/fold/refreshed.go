@@ -2,9 +2,11 @@ package fold
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
 )
 
 // NameRefreshed is the inbox name of our own event for a conversation state queried
@@ -47,25 +49,35 @@ type RefreshedMessage struct {
 
 func readRefreshed(id string, body []byte) Reading {
 	var f Refreshed
-	r := Reading{Refreshed: true}
+	var r Reading
 	if json.Unmarshal(body, &f) != nil {
 		return r
 	}
-	r.Fact = claim.Fact{
+	r.Fact.Fact = claim.Fact{
 		Stamp:  claim.Stamp{At: f.At, Weight: claim.WeightRefreshed, ID: id},
 		Status: f.Status, People: f.Status != "", Assignee: f.Assignee, Queue: f.Queue, Requester: f.Requester, Tags: f.Tags,
 		Rating: f.Rating,
 	}
 	r.CreatedAt = f.CreatedAt
 	for _, m := range f.Messages {
-		m.Listed = true
-		for i := range m.Attachments {
-			if i < len(m.Sources) {
-				m.Attachments[i].Source = m.Sources[i]
-			}
+		if claim.IsID(m.ID) {
+			r.Messages = append(r.Messages, m.message(f.At))
 		}
-		r.Messages = append(r.Messages, m.Message)
 	}
 	r.Log, r.Seen = f.Happened, f.Seen
+	maps.DeleteFunc(r.Log, func(id string, _ claim.TimelineEntry) bool { return !claim.IsID(id) })
 	return r
+}
+
+// message returns the message as the mirror stores it.
+func (m RefreshedMessage) message(readAt time.Time) mirror.Message {
+	m.Listed = true
+	for i := range m.Attachments {
+		if i < len(m.Sources) {
+			m.Attachments[i].Source = m.Sources[i]
+		}
+	}
+	return mirror.Message{
+		Message: m.Message, AutomatedKnown: m.Automated, Version: mirror.Version{Source: mirror.FromList, ReadAt: readAt},
+	}
 }

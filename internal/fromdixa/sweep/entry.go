@@ -10,6 +10,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/mirror"
 )
 
 // Entry is an entry of Dixa's activity log.
@@ -36,10 +37,10 @@ type Details struct {
 }
 
 // Read parses an entry. It leaves out what Dixa omits or writes in another format.
-func Read(a *dixa.Activity) Entry {
-	e := Entry{ID: a.ID, At: a.At.Time, Type: a.Type}
-	if a.Author != nil && a.Author.ID != "" {
-		e.Author = &claim.Person{ID: a.Author.ID, Name: a.Author.Name}
+func Read(a mirror.Activity) Entry {
+	e := Entry{ID: a.ID, At: a.At, Type: a.Type}
+	if a.AuthorID != "" {
+		e.Author = &claim.Person{ID: a.AuthorID, Name: a.AuthorName}
 	}
 	var more struct {
 		AgentID          string             `json:"agentId"`

@@ -12,6 +12,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/fromdixa/fold"
+	"github.com/claimflow/claimflow/mirror"
 )
 
 // Known is the known state of a conversation before Dixa was queried.
@@ -49,7 +50,7 @@ func Find(conversationID int64, known Known, answer Answer, entries []Entry, mat
 	r := fold.Refreshed{At: moment(known.Conversation, answer.Conversation, entries)}
 	changed := false
 	if c := answer.Conversation; c != nil {
-		r.Status, r.CreatedAt = fold.Status(c.State), c.CreatedAt.Time
+		r.Status, r.CreatedAt = mirror.Status(c.State), c.CreatedAt.Time
 		if r.Status != "" {
 			r.Requester = n.person(c.RequesterID)
 			if c.Assignment != nil {

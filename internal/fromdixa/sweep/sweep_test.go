@@ -12,6 +12,7 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/fromdixa/fold"
 	"github.com/claimflow/claimflow/internal/fromdixa/sweep"
+	"github.com/claimflow/claimflow/mirror"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -209,7 +210,7 @@ func TestFindReportsOnlyChanges(t *testing.T) {
 	require.Equal(t, first, again, "equal findings must produce equal events")
 	r := fold.Read(first.ID, fold.NameRefreshed, first.At, first.Body)
 	require.Equal(t, "Anna", r.Fact.Assignee.Name, "the known name was lost")
-	known.Apply(r.Fact)
+	known.Apply(r.Fact.Fact)
 	require.Equal(t, []string{"y"}, known.Tags)
 
 	// A later finding at the same moment wins, whatever its ID.
@@ -218,7 +219,7 @@ func TestFindReportsOnlyChanges(t *testing.T) {
 		f, ok, err := sweep.Find(1, known, answer, nil, sweep.MatchResult{})
 		require.NoError(t, err)
 		require.True(t, ok)
-		known.Apply(fold.Read(f.ID, fold.NameRefreshed, f.At, f.Body).Fact)
+		known.Apply(fold.Read(f.ID, fold.NameRefreshed, f.At, f.Body).Fact.Fact)
 		require.Equal(t, []string{fmt.Sprint(i)}, known.Tags)
 	}
 }
@@ -233,7 +234,7 @@ func TestLateEventDoesNotRevertFinding(t *testing.T) {
 	f, ok, err := sweep.Find(1, known, answer, entries, sweep.MatchResult{Missing: entries})
 	require.NoError(t, err)
 	require.True(t, ok, "a finding without differences must be reported, because it holds at a later time")
-	seen := fold.Read(f.ID, fold.NameRefreshed, f.At, f.Body).Fact
+	seen := fold.Read(f.ID, fold.NameRefreshed, f.At, f.Body).Fact.Fact
 	late := claim.Fact{Stamp: claim.Stamp{At: noon.Add(200 * time.Millisecond), Weight: claim.WeightTransition, ID: "late"}, Status: claim.ConversationClosed}
 	newer := claim.Fact{Stamp: claim.Stamp{At: noon.Add(701 * time.Millisecond), Weight: claim.WeightTransition, ID: "newer"}, Status: claim.ConversationClosed}
 	a, b := known.Conversation, known.Conversation
@@ -253,7 +254,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(`{"newUser":{"id":1}}`)
 	f.Add(`[]`)
 	f.Fuzz(func(t *testing.T, attributes string) {
-		e := sweep.Read(&dixa.Activity{ID: "1", Type: "ConversationAssigned", Attributes: json.RawMessage(attributes)})
+		e := sweep.Read(mirror.Activity{ID: "1", Type: "ConversationAssigned", Attributes: []byte(attributes)})
 		require.Equal(t, "1", e.ID)
 		_, err := json.Marshal(e.Details)
 		require.NoError(t, err)

@@ -21,6 +21,9 @@ import (
 type Options struct {
 	// BaseURL is the address of Dixa's API. Defaults to [dixa.DefaultBaseURL].
 	BaseURL string
+	// ExportsURL is the address of the Exports API. Defaults to
+	// [dixa.DefaultExportsURL].
+	ExportsURL string
 	// Transport carries the requests. Defaults to the clients' own transport.
 	Transport http.RoundTripper
 	// Timeout bounds one request. Defaults to 45 s: Dixa copies a claim's files
@@ -159,7 +162,7 @@ func (c *Clients) dial(token, hash string, more ...dixa.Option) (*dixa.Client, e
 		dixa.WithUserAgent("claimflow"),
 		dixa.WithMessageFilter(filter),
 		dixa.WithBudget(&budget{store: c.store, tokenHash: hash, limits: c.options.Limits}),
-		dixa.WithObserver(func(call dixa.Call) { c.observe(hash, call) }),
+		dixa.WithObserver(func(call dixa.Call) { c.observe(hash, c.options.Limits, call) }),
 	}
 	if c.options.Transport != nil {
 		options = append(options, dixa.WithTransport(c.options.Transport))
@@ -172,7 +175,7 @@ const refusalWithin = 5 * time.Second
 
 // observe passes a call on to Options.Observe. If Dixa rate-limited it, observe
 // records that for every process that uses the token.
-func (c *Clients) observe(tokenHash string, call dixa.Call) {
+func (c *Clients) observe(tokenHash string, limits store.BudgetLimits, call dixa.Call) {
 	if c.options.Observe != nil {
 		c.options.Observe(call)
 	}
@@ -186,7 +189,7 @@ func (c *Clients) observe(tokenHash string, call dixa.Call) {
 	ctx, cancel := context.WithTimeout(context.Background(), refusalWithin)
 	defer cancel()
 	// If the refusal is not recorded, the next refusal makes up for it.
-	_ = c.store.Budget.RecordRefusal(ctx, tokenHash, c.options.Limits, after)
+	_ = c.store.Budget.RecordRefusal(ctx, tokenHash, limits, after)
 }
 
 // TokenRefused records that Dixa rejected the client's token, so that it is not used
@@ -238,12 +241,12 @@ func (b *budget) Take(ctx context.Context) error {
 	if counted && sent.Load() > 0 {
 		limits.MaxWait = max(limits.MaxWait, nextWait)
 	}
-	if isBackground(ctx) {
+	if work, ok := backgroundOf(ctx); ok {
 		first := !counted || sent.Load() == 0
-		if err := b.throttle(ctx, first); err != nil {
+		if err := b.throttle(ctx, work, first); err != nil {
 			return err
 		}
-		if first {
+		if first || work.yields {
 			limits.MaxWait = backgroundMaxWait
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/toowner/files"
+	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -85,7 +86,7 @@ func openStore(t *testing.T, sources ...string) *store.Store {
 	for i, source := range sources {
 		m.Attachments = append(m.Attachments, claim.MessageAttachment{ID: string(rune('1' + i)), Name: "photo.jpg", Source: source})
 	}
-	require.NoError(t, s.Conversations.Apply(t.Context(), store.EventEffects{Ref: ref, State: claim.StateReceived, ConversationID: 100, Messages: []claim.Message{m}}))
+	require.NoError(t, s.Conversations.Apply(t.Context(), store.EventEffects{Ref: ref, State: claim.StateReceived, ConversationID: 100, Messages: []mirror.Message{{Message: m}}}))
 	return s
 }
 

@@ -1,0 +1,56 @@
+package kpi
+
+import "github.com/claimflow/claimflow/mirror"
+
+var agentDefinitions = []Definition{
+	{
+		ID: "agent_load", Title: "Agent load", Unit: Count, Subject: "conversations",
+		Meaning: "How many open conversations were assigned to an agent at the end of the bucket, replayed from assignments, closes and reopens. " +
+			"A conversation that is reopened is with its last agent again, unless it was unassigned.",
+		Population: "Conversations that were open and assigned at the end of the bucket. The queue is the current one.",
+		Missing:    "Never: an assignment of which there is no record does not count.",
+		Aggregates: []Aggregate{AggregateCount},
+		PlacedBy:   []Date{DateMoment},
+		Source:     ownDefinition,
+		plan: plan{
+			shape: shapeLoad, table: Conversations, key: EventAgent,
+			kinds: []mirror.EventKind{mirror.KindAssigned, mirror.KindUnassigned, mirror.KindClosed, mirror.KindReopened},
+			dims: []dimension{
+				{ByChannel, FigureChannel},
+				{ByDirection, FigureDirection},
+				{ByQueue, FigureQueue},
+				{ByAgent, EventAgent},
+				{ByTag, TagName},
+			},
+		},
+	},
+	{
+		ID: "replies_per_agent", Title: "Agent replies per agent", Unit: Ratio, Subject: "conversations",
+		Meaning:    "How many messages an agent wrote to customers, on average over the agents who wrote any.",
+		Population: "Messages to customers that are not automatic.",
+		Missing:    "The agent who wrote it is unknown.",
+		Aggregates: []Aggregate{AggregateRate},
+		PlacedBy:   []Date{DateEvent, DateCreated},
+		Distinct:   "different agents",
+		Source:     ownDefinition,
+		plan: plan{
+			shape: shapePerKey, table: Events, dims: byEvent, key: EventAgent,
+			kinds: []mirror.EventKind{mirror.KindReply},
+		},
+	},
+	{
+		ID: "assignments_per_agent", Title: "Assignments per agent", Unit: Ratio, Subject: "conversations",
+		Meaning:    "How often a conversation was assigned to an agent, on average over the agents who were assigned any.",
+		Population: "Assignments.",
+		Missing:    "The assigned agent is unknown.",
+		Aggregates: []Aggregate{AggregateRate},
+		PlacedBy:   []Date{DateEvent, DateCreated},
+		Distinct:   "different agents",
+		Source:     "Dixa, metric \"conversation_assignments_per_agent\" (sum ÷ count)",
+		Dixa:       "conversation_assignments_per_agent",
+		plan: plan{
+			shape: shapePerKey, table: Events, dims: byEvent, key: EventAgent,
+			kinds: []mirror.EventKind{mirror.KindAssigned},
+		},
+	},
+}

@@ -1,0 +1,125 @@
+package mirror
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"strings"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
+)
+
+// Types of activities that figures use, in Dixa's spelling. SLA evaluations are
+// events only.
+const (
+	createdByCustomer = "ConversationCreatedByCustomer"
+	createdByAgent    = "ConversationCreatedByAgent"
+	closed            = "ConversationClosed"
+	reopened          = "ConversationReopened"
+	pending           = "ConversationPending"
+	followupAdded     = "FollowupAdded"
+	followupExpired   = "FollowupExpired"
+	followupRemoved   = "FollowupRemoved"
+	assigned          = "ConversationAssigned"
+	claimed           = "ConversationClaimed"
+	offerAccepted     = "ConversationOfferAccepted"
+	unassigned        = "ConversationUnassigned"
+	offered           = "ConversationOffered"
+	transferred       = "TransferSuccessful"
+	messageByAgent    = "MessageAddedByAgent"
+	autoreplySent     = "ConversationAutoreplySent"
+	ratingOffered     = "ConversationRatingOffered"
+	rated             = "ConversationRated"
+	slaAchieved       = string(dixa.EventSLAEvaluationAchieved)
+	slaBreached       = string(dixa.EventSLAEvaluationBreached)
+)
+
+// ActivityFromLog returns an entry of the activity log. It leaves out attributes that
+// Dixa omits or writes in another format. ok is false if the entry lacks a usable id,
+// a conversation or a time.
+//
+// Dixa: GET /v1/conversations/activitylog and …/{conversationId}/activitylog.
+func ActivityFromLog(entry *dixa.Activity) (a Activity, ok bool) {
+	a = Activity{ID: entry.ID, ConversationID: entry.ConversationID, At: entry.At.UTC(), Type: entry.Type}
+	if entry.Author != nil {
+		a.AuthorID, a.AuthorName = entry.Author.ID, entry.Author.Name
+	}
+	var compact bytes.Buffer
+	if json.Compact(&compact, entry.Attributes) == nil && compact.String() != "null" {
+		a.Attributes = compact.Bytes()
+	}
+	members := attributesOf(a.Attributes)
+	agent := members.user("agent")
+	a.AgentID = cmp.Or(members.text("agentId"), agent.ID)
+	a.QueueID = members.text("queueId")
+	switch kind := members.text("destinationType"); {
+	case strings.EqualFold(kind, "Queue"):
+		a.QueueID = members.text("destinationId")
+	case strings.EqualFold(kind, "Agent"):
+		a.AgentID = members.text("destinationId")
+	}
+	a.MessageID = members.text("messageId")
+	a.Detail = cmp.Or(
+		members.text("tag"), members.text("tagAdded"), members.text("destinationLabel"), members.text("agentName"), members.text("queueLabel"),
+		members.text("queueName"), members.user("newUser").Name, agent.Name, members.text("claimedFromLabel"), members.text("templateName"),
+		members.text("newSubject"), members.text("reason"), members.text("failureReason"),
+	)
+	return a, claim.IsID(a.ID) && a.ConversationID > 0 && !a.At.IsZero()
+}
+
+// attributes are the members of an entry's attributes. One that has another type than
+// expected counts as missing.
+type attributes map[string]json.RawMessage
+
+func attributesOf(raw []byte) attributes {
+	var members attributes
+	if json.Unmarshal(raw, &members) != nil {
+		return nil
+	}
+	return members
+}
+
+func (a attributes) text(name string) string { return textOf(a[name]) }
+
+func (a attributes) user(name string) dixa.ActivityUser {
+	var u dixa.ActivityUser
+	if json.Unmarshal(a[name], &u) != nil {
+		return dixa.ActivityUser{}
+	}
+	return u
+}
+
+// Fact returns what the entry says about its conversation: that the log has it, and
+// the offer or the answer of a rating. The status and the people are not taken from
+// the log: its entries do not show the state that resulted.
+func (a Activity) Fact() Fact {
+	f := Fact{Fact: claim.Fact{Stamp: claim.Stamp{At: a.At, ID: a.ID}}, LoggedAt: a.At}
+	switch a.Type {
+	case ratingOffered:
+		f.Answer = &Rating{Status: "Offered", AgentID: a.AgentID, OfferedAt: a.At}
+	case rated:
+		members := attributesOf(a.Attributes)
+		answer := Rating{Status: RatingStatusRated, AgentID: a.AgentID, Comment: members.text("message"), RatedAt: a.At}
+		var score *int
+		if json.Unmarshal(members["score"], &score) == nil {
+			answer.Score = score
+		}
+		if answer.Score != nil || answer.Comment != "" {
+			f.Answer = &answer
+		}
+	}
+	return f
+}
+
+// Anonymized returns the entry without personal data. The names of tags, queues and
+// agents stay.
+func (a Activity) Anonymized() Activity {
+	a.AuthorName, a.Attributes = "", nil
+	switch a.Type {
+	case "TagAdded", "TagRemoved", "TransferInitiated", transferred, "TransferFailed", offered, assigned, claimed, unassigned, autoreplySent, ratingOffered:
+	default:
+		a.Detail = ""
+	}
+	return a
+}

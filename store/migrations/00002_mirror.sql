@@ -1,0 +1,235 @@
+-- The mirror: the rows of an organization's conversations, of claims and others.
+-- change numbers the changes of a connection's rows in the order of their commits:
+-- mirrors.change is the last number, and mirrors.widened_at is when a source last
+-- selected more than the sources before it. figures, figure_events and conversation_tags are
+-- computed from the other rows; durations are microseconds, NULL if unknown.
+-- conversations.figures_due says that they are to be computed again, and
+-- messages_due that Dixa has messages that are not known here. activities.pending
+-- says that a sweep has to reconcile an entry, tried_at is when it was last
+-- postponed. A row of messages or activities without one in conversations came before
+-- its conversation.
+
+-- +goose Up
+
+CREATE TABLE mirrors (
+    connection_id   TEXT PRIMARY KEY REFERENCES connections (id) ON DELETE CASCADE,
+    change          BIGINT NOT NULL DEFAULT 0,
+    widened_at      BIGINT NOT NULL DEFAULT 0,
+    exports_token   BYTEA,
+    exports_hash    TEXT NOT NULL DEFAULT '',
+    exports_preview TEXT NOT NULL DEFAULT ''
+);
+
+CREATE TABLE mirrored_conversations (
+    connection_id   TEXT NOT NULL REFERENCES connections (id),
+    conversation_id BIGINT NOT NULL,
+    status          TEXT NOT NULL,
+    assignee_id     TEXT NOT NULL,
+    queue_id        TEXT NOT NULL,
+    closed_since    BIGINT NOT NULL,
+    refreshed_at    BIGINT NOT NULL DEFAULT 0,
+    doubt_at        BIGINT NOT NULL DEFAULT 0,
+    figures_due     BOOLEAN NOT NULL DEFAULT FALSE,
+    messages_due    BOOLEAN NOT NULL DEFAULT FALSE,
+    body            BYTEA NOT NULL,
+    updated_at      BIGINT NOT NULL,
+    change          BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (connection_id, conversation_id)
+);
+INSERT INTO mirrored_conversations (connection_id, conversation_id, status, assignee_id, queue_id, closed_since, refreshed_at, doubt_at, figures_due, body, updated_at)
+    SELECT connection_id, CAST(conversation_id AS BIGINT), status, assignee_id, queue_id, closed_since, refreshed_at, doubt_at, TRUE, body, updated_at FROM conversations;
+DROP TABLE conversations;
+ALTER TABLE mirrored_conversations RENAME TO conversations;
+CREATE INDEX conversations_by_change ON conversations (connection_id, change);
+CREATE INDEX conversations_figures_due ON conversations (connection_id, conversation_id) WHERE figures_due;
+CREATE INDEX conversations_messages_due ON conversations (connection_id, conversation_id) WHERE messages_due;
+
+CREATE TABLE mirrored_messages (
+    connection_id   TEXT NOT NULL REFERENCES connections (id),
+    conversation_id BIGINT NOT NULL,
+    id              TEXT NOT NULL,
+    at              BIGINT NOT NULL,
+    kind            TEXT NOT NULL DEFAULT '',
+    direction       TEXT NOT NULL DEFAULT '',
+    author_id       TEXT NOT NULL DEFAULT '',
+    automated       BOOLEAN,
+    listed          BOOLEAN NOT NULL,
+    body            BYTEA NOT NULL,
+    stored_at       BIGINT NOT NULL DEFAULT 0,
+    change          BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (connection_id, conversation_id, id)
+);
+INSERT INTO mirrored_messages (connection_id, conversation_id, id, at, listed, body)
+    SELECT connection_id, CAST(conversation_id AS BIGINT), id, at, listed, body FROM messages;
+DROP TABLE messages;
+ALTER TABLE mirrored_messages RENAME TO messages;
+CREATE INDEX messages_in_order ON messages (connection_id, conversation_id, at, id);
+CREATE INDEX messages_by_change ON messages (connection_id, change);
+CREATE INDEX messages_by_time ON messages (connection_id, at, id);
+
+CREATE TABLE activities (
+    connection_id   TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    id              TEXT NOT NULL,
+    conversation_id BIGINT NOT NULL,
+    at              BIGINT NOT NULL,
+    type            TEXT NOT NULL,
+    author_id       TEXT NOT NULL DEFAULT '',
+    agent_id        TEXT NOT NULL DEFAULT '',
+    queue_id        TEXT NOT NULL DEFAULT '',
+    message_id      TEXT NOT NULL DEFAULT '',
+    pending         BOOLEAN NOT NULL DEFAULT FALSE,
+    tried_at        BIGINT NOT NULL DEFAULT 0,
+    body            BYTEA NOT NULL,
+    stored_at       BIGINT NOT NULL DEFAULT 0,
+    change          BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (connection_id, id)
+);
+CREATE INDEX activities_by_conversation ON activities (connection_id, conversation_id, at);
+CREATE INDEX activities_by_change ON activities (connection_id, change);
+CREATE INDEX activities_by_time ON activities (connection_id, at, id);
+CREATE INDEX activities_pending ON activities (connection_id, conversation_id) WHERE pending;
+DROP TABLE activity_log; -- held only entries that the next sweep reads again
+
+CREATE TABLE figures (
+    connection_id          TEXT NOT NULL REFERENCES connections (id),
+    conversation_id        BIGINT NOT NULL,
+    created_at             BIGINT NOT NULL,
+    channel                TEXT NOT NULL,
+    direction              TEXT NOT NULL,
+    status                 TEXT NOT NULL,
+    queue_id               TEXT NOT NULL,
+    assignee_id            TEXT NOT NULL,
+    requester_id           TEXT NOT NULL,
+    first_inbound_at       BIGINT NOT NULL,
+    first_response_at      BIGINT NOT NULL,
+    first_response_by      TEXT NOT NULL,
+    agent_replies          BIGINT,
+    automated_messages     BIGINT,
+    customer_messages      BIGINT,
+    notes                  BIGINT,
+    queue_time             BIGINT,
+    queue_time_from_log    BOOLEAN NOT NULL,
+    handling_time          BIGINT,
+    first_assigned_at      BIGINT NOT NULL,
+    first_closed_at        BIGINT NOT NULL,
+    last_closed_at         BIGINT NOT NULL,
+    closes                 BIGINT,
+    reopens                BIGINT,
+    transfers              BIGINT,
+    assignments            BIGINT,
+    last_activity_at       BIGINT NOT NULL,
+    dixa_total_duration    BIGINT,
+    dixa_handling_duration BIGINT,
+    anonymized_at          BIGINT NOT NULL,
+    digest                 BYTEA NOT NULL,
+    PRIMARY KEY (connection_id, conversation_id)
+);
+CREATE INDEX figures_by_created ON figures (connection_id, created_at);
+CREATE INDEX figures_by_first_response ON figures (connection_id, first_response_at) WHERE first_response_at > 0;
+CREATE INDEX figures_by_first_close ON figures (connection_id, first_closed_at) WHERE first_closed_at > 0;
+CREATE INDEX figures_by_last_close ON figures (connection_id, last_closed_at) WHERE last_closed_at > 0;
+
+CREATE TABLE figure_events (
+    connection_id   TEXT NOT NULL REFERENCES connections (id),
+    conversation_id BIGINT NOT NULL,
+    n               BIGINT NOT NULL,
+    at              BIGINT NOT NULL,
+    kind            TEXT NOT NULL,
+    agent_id        TEXT NOT NULL,
+    queue_id        TEXT NOT NULL,
+    type            TEXT NOT NULL,
+    value           BIGINT NOT NULL,
+    channel         TEXT NOT NULL,
+    direction       TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    PRIMARY KEY (connection_id, conversation_id, n)
+);
+CREATE INDEX figure_events_by_time ON figure_events (connection_id, kind, at);
+
+CREATE TABLE conversation_tags (
+    connection_id   TEXT NOT NULL REFERENCES connections (id),
+    conversation_id BIGINT NOT NULL,
+    tag             TEXT NOT NULL,
+    PRIMARY KEY (connection_id, conversation_id, tag)
+);
+CREATE INDEX conversation_tags_by_tag ON conversation_tags (connection_id, tag);
+
+-- The directory: people, teams, queues and definitions of the organization. kind says
+-- what a row is. gone_at is when Dixa stopped listing it.
+
+CREATE TABLE directory (
+    connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    kind          TEXT NOT NULL,
+    id            TEXT NOT NULL,
+    body          BYTEA NOT NULL,
+    seen_at       BIGINT NOT NULL,
+    gone_at       BIGINT NOT NULL DEFAULT 0,
+    change        BIGINT NOT NULL,
+    PRIMARY KEY (connection_id, kind, id)
+);
+CREATE INDEX directory_by_change ON directory (connection_id, kind, change);
+
+-- Data sources and imports. Their documents are JSON without personal data. An
+-- import's state is running, paused, done or cancelled; a window's is waiting, done
+-- or parked. Windows are processed in the order of n. import_rejects are the rows
+-- that could not be read.
+
+CREATE TABLE sources (
+    id            TEXT PRIMARY KEY,
+    connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    title         TEXT NOT NULL,
+    doc           TEXT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    updated_at    BIGINT NOT NULL
+);
+CREATE INDEX sources_by_connection ON sources (connection_id);
+
+CREATE TABLE imports (
+    id            TEXT PRIMARY KEY,
+    connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    state         TEXT NOT NULL,
+    cause         TEXT NOT NULL,
+    access        TEXT NOT NULL DEFAULT '',
+    why           TEXT NOT NULL DEFAULT '',
+    started_at    BIGINT NOT NULL,
+    finished_at   BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX imports_by_connection ON imports (connection_id, started_at);
+CREATE UNIQUE INDEX imports_current ON imports (connection_id) WHERE state IN ('running', 'paused');
+
+CREATE TABLE import_windows (
+    import_id   TEXT NOT NULL REFERENCES imports (id) ON DELETE CASCADE,
+    n           BIGINT NOT NULL,
+    stream      TEXT NOT NULL,
+    from_at     BIGINT NOT NULL,
+    to_at       BIGINT NOT NULL,
+    state       TEXT NOT NULL,
+    cursor      TEXT NOT NULL DEFAULT '',
+    read        BIGINT NOT NULL DEFAULT 0,
+    added       BIGINT NOT NULL DEFAULT 0,
+    changed     BIGINT NOT NULL DEFAULT 0,
+    excluded    BIGINT NOT NULL DEFAULT 0,
+    rejected    BIGINT NOT NULL DEFAULT 0,
+    requests    BIGINT NOT NULL DEFAULT 0,
+    why         TEXT NOT NULL DEFAULT '',
+    finished_at BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (import_id, n)
+);
+
+CREATE TABLE import_rejects (
+    import_id TEXT NOT NULL REFERENCES imports (id) ON DELETE CASCADE,
+    n         BIGINT NOT NULL,
+    place     BIGINT NOT NULL,
+    why       TEXT NOT NULL,
+    PRIMARY KEY (import_id, n, place)
+);
+
+-- The periods of each stream that are imported, without overlap.
+
+CREATE TABLE coverage (
+    connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    stream        TEXT NOT NULL,
+    from_at       BIGINT NOT NULL,
+    to_at         BIGINT NOT NULL,
+    PRIMARY KEY (connection_id, stream, from_at)
+);

@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
+)
+
+// mergeActivities stores the activities of the batch. An entry of the log never
+// changes.
+func (m *merge) mergeActivities(ctx context.Context) error {
+	for batch := range slices.Chunk(m.Activities, mirrorBatchSize) {
+		args := arguments{m.ConnectionID}
+		ids := make([]string, len(batch))
+		for i := range batch {
+			ids[i] = batch[i].ID
+		}
+		known := map[string]bool{}
+		err := queryEach(ctx, m.tx, func(scan func(...any) error) error {
+			id, err := single[string](scan)
+			known[id] = true
+			return err
+		}, `SELECT id FROM activities WHERE connection_id = $1 AND id IN (`+placeholders(&args, ids)+`)`, args...)
+		if err != nil {
+			return err
+		}
+		if err := m.reconcileAgain(ctx, batch, known); err != nil {
+			return err
+		}
+		insert := newUpsert("activities", []string{"connection_id", "id"},
+			"conversation_id", "at", "type", "author_id", "agent_id", "queue_id", "message_id", "pending", "body", "stored_at", "change")
+		for i := range batch {
+			a := batch[i]
+			switch {
+			case !m.wants(a.ConversationID, claim.StreamActivityLogs):
+				m.result.Activities.Excluded++
+				continue
+			case known[a.ID]:
+				continue
+			}
+			known[a.ID] = true
+			m.result.Activities.Added++
+			body, err := m.sealJSON(activityBody, a, m.ConnectionID, a.ID)
+			if err != nil {
+				return err
+			}
+			_, linked := m.linked[a.ConversationID]
+			insert.add(m.ConnectionID, a.ID, a.ConversationID, micros(a.At), plain(a.Type), plain(a.AuthorID), plain(a.AgentID), plain(a.QueueID), plain(a.MessageID),
+				linked && m.Reconcile, body, micros(m.now), m.next())
+			m.touch(a.ConversationID)
+		}
+		if err := insert.run(ctx, m.tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reconcileAgain lets known entries of claims' conversations wait for the sweep again:
+// its comparison needs them beside the new ones.
+func (m *merge) reconcileAgain(ctx context.Context, batch []mirror.Activity, known map[string]bool) error {
+	var ids []string
+	for i := range batch {
+		if _, linked := m.linked[batch[i].ConversationID]; linked && known[batch[i].ID] && m.Reconcile {
+			ids = append(ids, batch[i].ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	args := arguments{m.ConnectionID}
+	_, err := exec(ctx, m.tx, `UPDATE activities SET pending = TRUE WHERE connection_id = $1 AND NOT pending AND id IN (`+placeholders(&args, ids)+`)`, args...)
+	return err
+}
+
+// scanActivity scans an activity with its body.
+func (s *core) scanActivity(connectionID string) func(scan func(...any) error) (mirror.Activity, error) {
+	return func(scan func(...any) error) (mirror.Activity, error) {
+		var a mirror.Activity
+		var at int64
+		var body []byte
+		if err := scan(&a.ID, &a.ConversationID, &at, &a.Type, &a.AuthorID, &a.AgentID, &a.QueueID, &a.MessageID, &body); err != nil {
+			return a, err
+		}
+		err := s.openJSON(activityBody, body, &a, connectionID, a.ID)
+		a.At = timeOf(at)
+		return a, err
+	}
+}
+
+const activityColumns = `id, conversation_id, at, type, author_id, agent_id, queue_id, message_id, body`

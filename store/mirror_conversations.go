@@ -1,0 +1,155 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
+)
+
+// conversationRow is a row of conversations.
+type conversationRow struct {
+	mirror.Conversation
+	id int64
+	// stored says that the table has the row, and excluded that no source selects it.
+	stored, excluded bool
+	// before is the conversation before the batch.
+	before mirror.Conversation
+	// refreshed says that Dixa was asked for the state.
+	refreshed                bool
+	messagesDue, figuresDue  bool
+	followedChanged, changed bool
+}
+
+// Selectable returns what decides whether a source selects the conversation.
+func (r *conversationRow) Selectable() claim.Selectable {
+	c := claim.Selectable{
+		Channel: r.Origin.Channel, CreatedAt: r.Origin.CreatedAt, ClosedAt: r.ClosedSince(), LastActivityAt: lastActivity(r.Conversation),
+	}
+	if r.Queue != nil {
+		c.QueueID = r.Queue.ID
+	}
+	for _, rating := range r.KnownRatings() {
+		if rating.RatedAt.After(c.RatedAt) {
+			c.RatedAt = rating.RatedAt
+		}
+	}
+	return c
+}
+
+// lastActivity returns the newest time at which anything happened in a conversation.
+func lastActivity(c mirror.Conversation) time.Time {
+	at := c.LoggedAt
+	for _, t := range []time.Time{
+		c.Origin.CreatedAt, c.StatusAt.At, c.PeopleAt.At, c.TagsAt.At, c.RatingAt.At, c.OriginAt.At, c.Reported.UpdatedAt, c.Reported.LastMessageAt,
+	} {
+		if t.After(at) {
+			at = t
+		}
+	}
+	return at
+}
+
+// conversationRows reads the conversations with the given ids.
+func (s *core) conversationRows(ctx context.Context, q querier, connectionID string, ids []int64) (map[int64]*conversationRow, error) {
+	rows := map[int64]*conversationRow{}
+	for batch := range slices.Chunk(ids, mirrorBatchSize) {
+		args := arguments{connectionID}
+		err := queryEach(ctx, q, func(scan func(...any) error) error {
+			row := &conversationRow{stored: true}
+			var body []byte
+			if err := scan(&row.id, &row.figuresDue, &row.messagesDue, &body); err != nil {
+				return err
+			}
+			rows[row.id] = row
+			return s.openJSON(conversationDoc, body, &row.Conversation, connectionID, number(row.id))
+		}, `SELECT conversation_id, figures_due, messages_due, body FROM conversations WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, batch)+`)`, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// saveConversations writes the conversations that changed.
+func (m *merge) saveConversations(ctx context.Context) error {
+	refreshed := map[int64]bool{}
+	for _, f := range m.Facts {
+		refreshed[f.ID] = refreshed[f.ID] || f.Weight == claim.WeightRefreshed
+	}
+	var changed []*conversationRow
+	for _, id := range slices.Sorted(maps.Keys(refreshed)) {
+		row := m.rows[id]
+		if row.excluded {
+			continue
+		}
+		switch {
+		case !row.stored:
+			m.result.Conversations.Added++
+		case !row.before.Equal(row.Conversation):
+			m.result.Conversations.Changed++
+			row.messagesDue = row.messagesDue || m.Reread
+		case !m.always:
+			continue
+		}
+		row.changed, row.refreshed = true, refreshed[id]
+		row.followedChanged = followed(row.before.Conversation) != followed(row.Conversation.Conversation)
+		changed = append(changed, row)
+		m.stale[id] = true
+	}
+	if m.Later {
+		for id := range m.stale {
+			if row := m.rows[id]; !row.changed && !row.figuresDue && !row.excluded {
+				changed = append(changed, row)
+			}
+			m.rows[id].figuresDue = true
+		}
+		slices.SortFunc(changed, func(a, b *conversationRow) int { return int(a.id - b.id) })
+	}
+	for batch := range slices.Chunk(changed, mirrorBatchSize) {
+		if err := m.upsertConversations(ctx, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// followed encodes the parts of a conversation that a claim follows.
+func followed(c claim.Conversation) string {
+	c.Versions = claim.Versions{DoubtAt: c.DoubtAt}
+	text, _ := json.Marshal(c) //nolint:errchkjson // the type has no part that cannot be encoded
+	return string(bytes.TrimSpace(text))
+}
+
+func (m *merge) upsertConversations(ctx context.Context, rows []*conversationRow) error {
+	now := micros(m.now)
+	insert := newUpsert("conversations", []string{"connection_id", "conversation_id"},
+		"status", "assignee_id", "queue_id", "closed_since", "doubt_at", "figures_due", "messages_due", "body", "updated_at", "change", "refreshed_at")
+	insert.keep["refreshed_at"] = `CASE WHEN excluded.refreshed_at > 0 THEN excluded.refreshed_at ELSE conversations.refreshed_at END`
+	for _, row := range rows {
+		body, err := m.sealJSON(conversationDoc, row.Conversation, m.ConnectionID, number(row.id))
+		if err != nil {
+			return err
+		}
+		var assignee, queue string
+		if row.Assignee != nil {
+			assignee = row.Assignee.ID
+		}
+		if row.Queue != nil {
+			queue = row.Queue.ID
+		}
+		var refreshed int64
+		if row.refreshed {
+			refreshed = now
+		}
+		insert.add(m.ConnectionID, row.id, plain(string(row.Status)), plain(assignee), plain(queue), micros(row.ClosedSince()), micros(row.DoubtAt),
+			row.figuresDue, row.messagesDue, body, now, m.next(), refreshed)
+		row.stored = true
+	}
+	return insert.run(ctx, m.tx)
+}

@@ -1,0 +1,63 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// maxArguments bounds the arguments of one statement. SQLite accepts 32,766.
+const maxArguments = 30000
+
+// upsert is an INSERT of many rows that updates those that exist.
+type upsert struct {
+	table        string
+	key, columns []string
+	// keep has expressions for columns that are not simply replaced.
+	keep map[string]string
+	rows [][]any
+}
+
+// newUpsert returns an upsert into a table. columns are those after the key.
+func newUpsert(table string, key []string, columns ...string) *upsert {
+	return &upsert{table: table, key: key, columns: columns, keep: map[string]string{}}
+}
+
+// add adds a row: the values of the key and of the columns.
+func (u *upsert) add(values ...any) { u.rows = append(u.rows, values) }
+
+// run inserts the rows.
+func (u *upsert) run(ctx context.Context, q querier) error {
+	columns := slices.Concat(u.key, u.columns)
+	for rows := range slices.Chunk(u.rows, maxArguments/len(columns)) {
+		var query strings.Builder
+		args := make(arguments, 0, len(rows)*len(columns))
+		query.WriteString("INSERT INTO " + u.table + " (" + strings.Join(columns, ", ") + ") VALUES ")
+		for i, row := range rows {
+			if i > 0 {
+				query.WriteString(", ")
+			}
+			query.WriteString("(" + placeholders(&args, row) + ")")
+		}
+		query.WriteString(" ON CONFLICT (" + strings.Join(u.key, ", ") + ") DO " + u.action())
+		if _, err := exec(ctx, q, query.String(), args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// action says what happens to a row that exists.
+func (u *upsert) action() string {
+	if len(u.columns) == 0 {
+		return "NOTHING"
+	}
+	set := make([]string, len(u.columns))
+	for i, c := range u.columns {
+		set[i] = c + " = excluded." + c
+		if expression := u.keep[c]; expression != "" {
+			set[i] = c + " = " + expression
+		}
+	}
+	return "UPDATE SET " + strings.Join(set, ", ")
+}

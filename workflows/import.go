@@ -1,0 +1,197 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+)
+
+var (
+	imports     *activities.Imports
+	importStore *activities.ImportStore
+)
+
+// tokenRecheck is how long an import waits before it tries a refused token again.
+const tokenRecheck = 5 * time.Minute
+
+// Import is the workflow that imports a Dixa organization. It determines what is
+// missing, reads it in windows of time, newest first, and stores each window's rows. A
+// window that fails for good is parked, and the others continue. At the end it reads
+// the messages that are still missing.
+//
+// A connection has one import at a time, under [claim.ImportWorkflowID]. A run with
+// another id, from the schedule, starts that one and returns its result. Its state is
+// in the store: a run that is reset or lost continues there. Persons pause, resume and
+// cancel it by [claim.SignalImport] after they changed the state.
+func Import(ctx workflow.Context, in activities.ImportPlan) (claim.Import, error) {
+	if id := claim.ImportWorkflowID(in.ConnectionID); workflow.GetInfo(ctx).WorkflowExecution.ID != id {
+		return startImport(ctx, id, in)
+	}
+	r := &importRun{plan: in, signals: workflow.GetSignalChannel(ctx, claim.SignalImport)}
+	if err := workflow.SetQueryHandler(ctx, claim.QueryStatus, func() (claim.Import, error) { return r.state.Import, nil }); err != nil {
+		return claim.Import{}, err
+	}
+	err := r.run(ctx)
+	return r.state.Import, err
+}
+
+// startImport runs the connection's import as a child, unless one is running.
+func startImport(ctx workflow.Context, id string, in activities.ImportPlan) (claim.Import, error) {
+	var result claim.Import
+	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID: id, ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON, StaticSummary: "Import what changed in this Dixa organization",
+	})
+	err := workflow.ExecuteChildWorkflow(child, Import, in).Get(ctx, &result)
+	var running *temporal.ChildWorkflowExecutionAlreadyStartedError
+	if errors.As(err, &running) {
+		return result, nil
+	}
+	return result, err
+}
+
+// importRun is one run of an import.
+type importRun struct {
+	plan    activities.ImportPlan
+	signals workflow.ReceiveChannel
+	state   activities.ImportState
+}
+
+func (r *importRun) run(ctx workflow.Context) error {
+	drain(r.signals)
+	if err := r.start(ctx); err != nil || r.state.Import.ID == "" {
+		return err
+	}
+	for {
+		if err := r.load(ctx); err != nil {
+			return err
+		}
+		switch {
+		case r.state.Import.State == claim.ImportPaused:
+			if err := r.wait(ctx, 0); err != nil {
+				return err
+			}
+		case r.state.Import.State != claim.ImportRunning:
+			return nil
+		case len(r.state.Next) == 0:
+			return r.end(ctx)
+		default:
+			if err := r.readWindows(ctx); err != nil {
+				return err
+			}
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			drain(r.signals) // the next run starts by reading the store
+			return workflow.NewContinueAsNewError(ctx, Import, r.plan)
+		}
+	}
+}
+
+// start plans the import, or finds the one that has not ended.
+func (r *importRun) start(ctx workflow.Context) error {
+	at := workflow.WithActivityOptions(ctx, importOptions("Determine what is missing", r.plan.ConnectionID))
+	return workflow.ExecuteActivity(at, imports.PlanImport, r.plan).Get(at, &r.state.Import)
+}
+
+func (r *importRun) ref() activities.ImportRef {
+	return activities.ImportRef{ConnectionID: r.plan.ConnectionID, ImportID: r.state.Import.ID}
+}
+
+// load reads the state of the import and its next windows.
+func (r *importRun) load(ctx workflow.Context) error {
+	var now activities.ImportState
+	if err := storeStep(ctx, "Read the import's next windows", importStore.LoadImport, r.ref(), &now); err != nil {
+		return err
+	}
+	r.state = now
+	r.show(ctx)
+	return nil
+}
+
+// readWindows reads the next windows until a signal arrives.
+func (r *importRun) readWindows(ctx workflow.Context) error {
+	for _, w := range r.state.Next {
+		if drain(r.signals) {
+			return nil
+		}
+		in := activities.ImportWindowInput{ConnectionID: r.plan.ConnectionID, ImportID: r.state.Import.ID, Access: r.state.Import.Access, Window: w}
+		at := workflow.WithActivityOptions(ctx, importOptions(summaryOf(w), r.plan.ConnectionID))
+		var counts claim.ImportCounts
+		err := workflow.ExecuteActivity(at, imports.ImportWindow, in).Get(at, &counts)
+		if err != nil {
+			return r.failed(ctx, w, err)
+		}
+		r.state.Import.WindowsDone++
+		r.state.Import.Add(counts)
+		r.show(ctx)
+	}
+	return nil
+}
+
+// failed parks a window that failed for good. If Dixa refuses the token, the import
+// waits for another one, or starts again without exports.
+func (r *importRun) failed(ctx workflow.Context, w claim.ImportWindow, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	cause, why := reasonOf(err)
+	if cause == claim.CauseConnection {
+		if r.state.Import.Access != claim.AccessExports {
+			return r.wait(ctx, tokenRecheck)
+		}
+		if err := storeStep(ctx, "End the import: Dixa refuses its token", importStore.CancelImport, r.ref(), nil); err != nil {
+			return err
+		}
+		return workflow.NewContinueAsNewError(ctx, Import, r.plan)
+	}
+	in := activities.EndWindow{ConnectionID: r.plan.ConnectionID, ImportID: r.state.Import.ID, Window: w, Why: why}
+	return storeStep(ctx, "Park the window and continue with the others", importStore.ParkWindow, in, nil)
+}
+
+// reasonOf returns why an activity failed, and the cause if it needs a person.
+func reasonOf(err error) (claim.Cause, string) {
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) {
+		return "", err.Error()
+	}
+	var park activities.Park
+	if app.Type() == claim.ErrorPark && app.HasDetails() && app.Details(&park) == nil {
+		return park.Cause, app.Message()
+	}
+	return "", app.Message()
+}
+
+// wait waits for a signal, for at most d unless that is zero.
+func (r *importRun) wait(ctx workflow.Context, d time.Duration) error {
+	timerCtx, stop := workflow.WithCancel(ctx)
+	defer stop()
+	selector := workflow.NewSelector(ctx).
+		AddReceive(r.signals, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) }).
+		AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})
+	if d > 0 {
+		selector.AddFuture(workflow.NewTimerWithOptions(timerCtx, d, workflow.TimerOptions{Summary: "Try the token again"}), func(workflow.Future) {})
+	}
+	selector.Select(ctx)
+	return ctx.Err()
+}
+
+// end reads missing messages and ends the import.
+func (r *importRun) end(ctx workflow.Context) error {
+	at := workflow.WithActivityOptions(ctx, importOptions("Read the messages that are still missing", r.plan.ConnectionID))
+	var counts claim.ImportCounts
+	err := workflow.ExecuteActivity(at, imports.EndImport, r.ref()).Get(at, &counts)
+	if cause, _ := reasonOf(err); err != nil && cause == claim.CauseConnection && ctx.Err() == nil {
+		return r.wait(ctx, tokenRecheck)
+	}
+	if err == nil {
+		r.state.Import.Add(counts)
+		r.state.Import.State = claim.ImportDone
+		r.show(ctx)
+	}
+	return err
+}
