@@ -11,6 +11,7 @@ import (
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
 	"github.com/claimflow/claimflow/mirror"
+	"github.com/claimflow/claimflow/store"
 )
 
 // readDirectory reads the directory: agents, teams and queues with their members,
@@ -52,6 +53,12 @@ func (r *windowRun) readKind(ctx context.Context, client *dixa.Client, kind mirr
 		if !claim.IsID(e.ID) {
 			r.setAside(fmt.Sprintf("%s without a usable id", kind))
 			continue
+		}
+		if kind == mirror.KindSchedule {
+			version := store.ScheduleVersion{ID: e.ID, ValidFrom: seenAt, Definition: e.Object}
+			if err := r.Store.Mirror.SaveSchedule(ctx, r.ConnectionID, version); err != nil {
+				return err
+			}
 		}
 		if batch = append(batch, e); len(batch) == importBatch {
 			if err := save(); err != nil {

@@ -109,7 +109,7 @@ func (r *windowRun) exportConversations(ctx context.Context) error {
 		return err
 	}
 	readAt, batch := time.Now(), r.newBatch()
-	query := dixa.ExportQuery{By: dixa.ExportByUpdated, After: r.Window.From, Before: r.Window.To}
+	query := r.exportQuery(dixa.ExportByUpdated)
 	for row, err := range exports.Conversations(ctx, query) {
 		if err := r.reject(err); err != nil {
 			return err
@@ -127,6 +127,12 @@ func (r *windowRun) exportConversations(ctx context.Context) error {
 	return r.store(ctx, batch)
 }
 
+// exportQuery selects the window, and a millisecond more on both sides: whether Dixa's
+// bounds belong to the period is unknown.
+func (r *windowRun) exportQuery(by dixa.ExportField) dixa.ExportQuery {
+	return dixa.ExportQuery{By: by, After: r.Window.From.Add(-time.Millisecond), Before: r.Window.To.Add(time.Millisecond)}
+}
+
 // exportMessages reads the messages that were created in the window.
 func (r *windowRun) exportMessages(ctx context.Context) error {
 	exports, err := r.Clients.Exports(ctx, r.ConnectionID)
@@ -134,7 +140,7 @@ func (r *windowRun) exportMessages(ctx context.Context) error {
 		return err
 	}
 	readAt, batch := time.Now(), r.newBatch()
-	for row, err := range exports.Messages(ctx, dixa.ExportQuery{After: r.Window.From, Before: r.Window.To}) {
+	for row, err := range exports.Messages(ctx, r.exportQuery(dixa.ExportByCreated)) {
 		if err := r.reject(err); err != nil {
 			return err
 		}

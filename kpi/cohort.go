@@ -91,17 +91,34 @@ func (e *evaluation) answered(ctx context.Context) error {
 	q := e.query()
 	q.End = EventAt
 	var offers []offer
-	err := e.offers(ctx, q, &offers)
-	if err != nil {
-		return err
+	for o, err := range e.source.Observe(ctx, q) {
+		if err != nil {
+			return err
+		}
+		bucket := e.grid.of(o.At)
+		if bucket < 0 {
+			continue
+		}
+		for _, series := range e.table.of(o.Group) {
+			offers = append(offers, offer{series: series, bucket: bucket, id: o.ID, at: o.End})
+		}
+		if e.table.err != nil {
+			return e.table.err
+		}
 	}
 	q.Kinds = []mirror.EventKind{mirror.KindRated}
 	if q.Date == EventAt {
 		q.To = 0 // the answer may come after the period
 	}
 	var answers []offer
-	if err := e.offers(ctx, q, &answers); err != nil {
-		return err
+	for o, err := range e.source.Observe(ctx, q) {
+		if err != nil {
+			return err
+		}
+		// A group without an offer does not appear.
+		for _, series := range e.table.routes[o.Group] {
+			answers = append(answers, offer{series: series, id: o.ID, at: o.End})
+		}
 	}
 	slices.SortFunc(offers, compareOffers)
 	slices.SortFunc(answers, compareOffers)
@@ -134,23 +151,6 @@ func (e *evaluation) answered(ctx context.Context) error {
 	}
 	open = append(open, offers[next:]...)
 	flush()
-	return nil
-}
-
-// offers appends the observations of a query, once per series.
-func (e *evaluation) offers(ctx context.Context, q Query, all *[]offer) error {
-	for o, err := range e.source.Observe(ctx, q) {
-		if err != nil {
-			return err
-		}
-		bucket := e.grid.of(o.At) // of no interest for an answer
-		for _, series := range e.table.of(o.Group) {
-			*all = append(*all, offer{series: series, bucket: bucket, id: o.ID, at: o.End})
-		}
-		if e.table.err != nil {
-			return e.table.err
-		}
-	}
 	return nil
 }
 

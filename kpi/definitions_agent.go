@@ -5,7 +5,7 @@ import "github.com/claimflow/claimflow/mirror"
 var agentDefinitions = []Definition{
 	{
 		ID: "agent_load", Title: "Agent load", Unit: Count, Subject: "conversations",
-		Meaning: "How many open conversations were assigned to an agent at the end of the bucket, replayed from assignments, closes and reopens. " +
+		Meaning: "How many open conversations were assigned to an agent at the end of the bucket, replayed from assignments, closes and reopens. Pending conversations are open. " +
 			"A conversation that is reopened is with its last agent again, unless it was unassigned.",
 		Population: "Conversations that were open and assigned at the end of the bucket. The queue is the current one.",
 		Missing:    "Never: an assignment of which there is no record does not count.",

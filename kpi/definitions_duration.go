@@ -47,7 +47,7 @@ var durationDefinitions = []Definition{
 	},
 	{
 		ID: "queue_time", Title: "Queue time", Unit: Seconds, Subject: "conversations",
-		Meaning: "How long a conversation was open without an assigned agent, in total. If the activity log is incomplete, it is the last time in a queue as Dixa reports it. " +
+		Meaning: "How long a conversation was open without an assigned agent, in total. Times in which it was pending or closed do not count. If the activity log is incomplete, it is the last time in a queue as Dixa reports it. " +
 			"It is a sum of several times, so it is offered by the clock only.",
 		Population: "Conversations that were assigned at least once.",
 		Missing:    "The activity log is incomplete and Dixa does not report the times.",
@@ -61,7 +61,7 @@ var durationDefinitions = []Definition{
 	},
 	{
 		ID: "handling_time", Title: "Handling time", Unit: Seconds, Subject: "conversations",
-		Meaning: "How long a conversation was open with an assigned agent, in total over all agents. " +
+		Meaning: "How long a conversation was open with an assigned agent, in total over all agents. Times in which it was pending or closed do not count. " +
 			"It is a sum of several times, so it is offered by the clock only.",
 		Population: "Closed conversations.",
 		Missing:    missingLog,

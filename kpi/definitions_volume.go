@@ -1,6 +1,9 @@
 package kpi
 
-import "github.com/claimflow/claimflow/mirror"
+import (
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
+)
 
 // byConversation are the dimensions of a conversation. Its agent is the assigned one.
 var byConversation = []dimension{
@@ -99,4 +102,5 @@ var volumeDefinitions = []Definition{
 	},
 }
 
-var inbound = []Condition{{Column: FigureDirection, Operator: OneOf, Texts: []string{"inbound"}}}
+// inbound holds for conversations that the shop did not begin, as far as known.
+var inbound = []Condition{{Column: FigureDirection, Operator: NoneOf, Texts: []string{claim.DirectionOutbound}}}

@@ -105,4 +105,6 @@ func (d *Definition) markdown(b *strings.Builder) {
 	}
 }
 
-func code[T ~string](words []T) string { return "`" + strings.ReplaceAll(list(words), ", ", "`, `") + "`" }
+func code[T ~string](words []T) string {
+	return "`" + strings.ReplaceAll(list(words), ", ", "`, `") + "`"
+}

@@ -101,13 +101,15 @@ func (e *evaluation) filters() []Condition {
 
 // single computes the shapes that need one query and each observation once.
 func (e *evaluation) single(ctx context.Context) error {
-	fold := e.fold()
-	return e.each(ctx, e.query(), func(c *cell, o *Observation) { fold(c, o) })
+	return e.each(ctx, e.query(), e.fold())
 }
 
 // each calls visit with every observation of a query and each cell that it belongs
 // to.
 func (e *evaluation) each(ctx context.Context, q Query, visit func(*cell, *Observation)) error {
+	// One variable for all, because visit could keep its address and each would be
+	// allocated.
+	var current Observation
 	for o, err := range e.source.Observe(ctx, q) {
 		if err != nil {
 			return err
@@ -116,8 +118,9 @@ func (e *evaluation) each(ctx context.Context, q Query, visit func(*cell, *Obser
 		if bucket < 0 {
 			continue
 		}
+		current = o
 		for _, series := range e.table.of(o.Group) {
-			visit(&e.table.cells[series][bucket], &o)
+			visit(&e.table.cells[series][bucket], &current)
 		}
 		if e.table.err != nil {
 			return e.table.err

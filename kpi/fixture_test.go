@@ -104,7 +104,7 @@ func conversations() []mirror.Figures {
 			ConversationID: 6, CreatedAt: at("03 10:00"), Channel: "Email", Direction: "inbound", QueueID: "q1", AssigneeID: "cy",
 			FirstInboundAt: at("03 10:00"), FirstResponseAt: at("03 12:00"), FirstResponseBy: "cy",
 			AgentReplies: new(1), CustomerMessages: new(1), FirstAssignedAt: at("03 11:00"), LastClosedAt: at("03 14:00"),
-			Events: []mirror.FigureEvent{event("03 12:00", reply, "cy")},
+			Events: []mirror.FigureEvent{event("03 12:00", reply, "cy"), event("03 14:00", closed, "")},
 		},
 		logged(mirror.Figures{ // no messages
 			ConversationID: 7, CreatedAt: at("03 11:00"), Channel: "Email", Direction: "inbound", QueueID: "q2", AssigneeID: "ann",

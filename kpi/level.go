@@ -20,14 +20,25 @@ type lifetime struct {
 // change is an event to replay.
 type change struct {
 	id, at int64
-	order  int
-	kind   mirror.EventKind
-	agent  string
+	kind   changeKind
+	// agent is its number in levels.names; 0 is nobody.
+	agent int32
 }
 
-// changeOrder is the order of kinds at the same instant.
-var changeOrder = map[mirror.EventKind]int{
-	mirror.KindClosed: 0, mirror.KindReopened: 1, mirror.KindUnassigned: 2, mirror.KindAssigned: 3,
+// changeKind is a kind of event, in the order of those of the same instant. It is that
+// of mirror.Derive, which records a reopening only of what is closed.
+type changeKind int8
+
+const (
+	changeReopened changeKind = iota
+	changeUnassigned
+	changeAssigned
+	changeClosed
+)
+
+var changeKinds = map[mirror.EventKind]changeKind{
+	mirror.KindReopened: changeReopened, mirror.KindUnassigned: changeUnassigned,
+	mirror.KindAssigned: changeAssigned, mirror.KindClosed: changeClosed,
 }
 
 // level computes how many conversations were in a state at the end of each bucket, by
@@ -43,8 +54,10 @@ func (e *evaluation) level(ctx context.Context) error {
 	if len(ends) == 0 {
 		return nil
 	}
-	l := &levels{e: e, ends: ends, byAgent: e.r.By == ByAgent || e.r.By == ByTeam, load: e.d.plan.shape == shapeLoad}
-	l.agents = e.agentFilter()
+	l := &levels{
+		e: e, ends: ends, byAgent: e.r.By == ByAgent || e.r.By == ByTeam, load: e.d.plan.shape == shapeLoad,
+		agents: e.agentFilter(), names: []string{""}, numbers: map[string]int32{"": 0},
+	}
 	// What closed for good before the first end is in no bucket.
 	for _, condition := range []Condition{
 		{Column: FigureLastClosedAt, Operator: Equals},
@@ -86,6 +99,9 @@ type levels struct {
 	load    bool
 	byAgent bool
 	agents  map[string]bool
+	// names and numbers identify agents.
+	names   []string
+	numbers map[string]int32
 
 	lives   []lifetime
 	changes []change
@@ -129,20 +145,59 @@ func (l *levels) read(ctx context.Context, condition Condition) error {
 			l.lives = append(l.lives, lifetime{series: s, id: o.ID, created: o.At, closed: o.End})
 		}
 	}
-	q = Query{Table: Events, Kinds: e.d.plan.kinds, Date: EventAt, To: to, Where: where, Key: e.d.plan.key}
-	for o, err := range e.source.Observe(ctx, q) {
+	if l.load || condition.Operator == Equals {
+		return l.readChanges(ctx, to, where)
+	}
+	// What is closed and known not to have reopened was open until its last close, so
+	// only the others' events are needed: a small part of all.
+	where = slices.Clip(where)
+	if err := l.readChanges(ctx, to, append(where, Condition{Column: FigureReopens, Operator: AtLeast, Number: 1})); err != nil {
+		return err
+	}
+	return l.readChanges(ctx, to, append(where, Condition{Column: FigureReopens, Operator: Unknown}))
+}
+
+// readChanges reads the events before an instant of the conversations that fulfill
+// conditions.
+func (l *levels) readChanges(ctx context.Context, to int64, where []Condition) error {
+	p := &l.e.d.plan
+	for o, err := range l.e.source.Observe(ctx, Query{Table: Events, Kinds: p.kinds, Date: EventAt, To: to, Where: where, Key: p.key}) {
 		if err != nil {
 			return err
 		}
-		l.changes = append(l.changes, change{id: o.ID, at: o.At, order: changeOrder[o.Kind], kind: o.Kind, agent: o.Key})
+		l.changes = append(l.changes, change{id: o.ID, at: o.At, kind: changeKinds[o.Kind], agent: l.number(o.Key)})
 	}
 	return nil
+}
+
+// number returns the number of an agent.
+func (l *levels) number(agent string) int32 {
+	if agent == "" {
+		return 0
+	}
+	n, known := l.numbers[agent]
+	if !known {
+		n = int32(len(l.names))
+		l.numbers[agent] = n
+		l.names = append(l.names, agent)
+	}
+	return n
 }
 
 func (l *levels) replayAll() {
 	slices.SortFunc(l.lives, func(a, b lifetime) int { return cmp.Compare(a.id, b.id) })
 	slices.SortFunc(l.changes, func(a, b change) int {
-		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.at, b.at), cmp.Compare(a.order, b.order), cmp.Compare(a.agent, b.agent))
+		switch {
+		case a.id != b.id:
+			return cmp.Compare(a.id, b.id)
+		case a.at != b.at:
+			return cmp.Compare(a.at, b.at)
+		case a.kind != b.kind:
+			return cmp.Compare(a.kind, b.kind)
+		default:
+			// The numbers depend on the order of the rows.
+			return cmp.Compare(l.names[a.agent], l.names[b.agent])
+		}
 	})
 	first := 0
 	for i := range l.lives {
@@ -160,8 +215,8 @@ func (l *levels) replayAll() {
 // replay finds the times at which the conversation was in the state: open and, for
 // the load, assigned.
 func (l *levels) replay(c *lifetime, changes []change) {
-	open, agent, since, turned := true, "", c.created, c.created
-	move := func(at int64, nowOpen bool, nowAgent string) {
+	open, agent, since, turned := true, int32(0), c.created, c.created
+	move := func(at int64, nowOpen bool, nowAgent int32) {
 		if nowOpen == open && nowAgent == agent {
 			return
 		}
@@ -175,14 +230,14 @@ func (l *levels) replay(c *lifetime, changes []change) {
 	}
 	for _, ch := range changes {
 		switch ch.kind {
-		case mirror.KindClosed:
+		case changeClosed:
 			move(ch.at, false, agent)
-		case mirror.KindReopened:
+		case changeReopened:
 			move(ch.at, true, agent)
-		case mirror.KindAssigned:
+		case changeAssigned:
 			move(ch.at, open, ch.agent)
-		case mirror.KindUnassigned:
-			move(ch.at, open, "")
+		case changeUnassigned:
+			move(ch.at, open, 0)
 		}
 	}
 	// Without a complete log, the last close may be known although its event is not.
@@ -193,8 +248,8 @@ func (l *levels) replay(c *lifetime, changes []change) {
 }
 
 // add counts a conversation at the end of each bucket in (start, end].
-func (l *levels) add(c *lifetime, agent string, start, end int64) {
-	if l.load && (agent == "" || l.agents != nil && !l.agents[agent]) {
+func (l *levels) add(c *lifetime, agent int32, start, end int64) {
+	if l.load && (agent == 0 || l.agents != nil && !l.agents[l.names[agent]]) {
 		return
 	}
 	first := sort.Search(len(l.ends), func(i int) bool { return l.ends[i] > start })
@@ -204,7 +259,7 @@ func (l *levels) add(c *lifetime, agent string, start, end int64) {
 	}
 	series := []int32{c.series}
 	if l.byAgent {
-		series = l.e.table.of(agent)
+		series = l.e.table.of(l.names[agent])
 	}
 	for _, s := range series {
 		if l.e.d.plan.shape == shapeAge {

@@ -115,6 +115,8 @@ func (r *memoryRow) fulfills(conditions []Condition) bool {
 		case AtLeast:
 			n := r.number(c.Column)
 			holds = n.Known && n.N >= c.Number
+		case Unknown:
+			holds = !r.number(c.Column).Known
 		}
 		if !holds {
 			return false

@@ -52,8 +52,7 @@ var qualityExpectations = []expectation{
 		id:   "one_touch_rate",
 		want: []string{"66.667 2/3 n3 | 100 2/2 n2 ?1 | 33.333 1/3 n3"},
 	},
-	// 9 was reopened after ten days. On the 20th, Wednesday is not two weeks old... but
-	// it is 15 days old.
+	// 9 was reopened after ten days. On the 20th, Wednesday's cohort is 15 days old.
 	{
 		id: "one_touch_rate", name: "within 14 days", change: within(14),
 		want: []string{"66.667 2/3 n3 | 100 2/2 n2 ?1 | 0 0/3 n3"},

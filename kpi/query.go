@@ -118,6 +118,8 @@ const (
 	Equals Operator = "equals"
 	// AtLeast holds if the number is not less than the condition's. NULL never is.
 	AtLeast Operator = "at_least"
+	// Unknown holds if the number is NULL.
+	Unknown Operator = "unknown"
 )
 
 // Condition restricts the rows of a [Query].

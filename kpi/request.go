@@ -135,7 +135,9 @@ func (d Definition) check(r Request, f *faults) {
 func (r *Request) filtersBy() []string { return r.Filters[r.By] }
 
 // within returns the parameter in microseconds, or 0 for no limit.
-func (r *Request) within() int64 { return (time.Duration(r.WithinDays) * 24 * time.Hour).Microseconds() }
+func (r *Request) within() int64 {
+	return (time.Duration(r.WithinDays) * 24 * time.Hour).Microseconds()
+}
 
 // MarshalJSON writes the request under the names of its parameters. Times are in its
 // zone.

@@ -155,7 +155,7 @@ func (d *derivation) fromMessages() {
 				firstInbound = m
 			}
 		case m.Direction != claim.DirectionOutbound:
-		case d.automatic(m):
+		case d.automatic(m, authors[m.ID] != ""):
 			automated++
 		default:
 			replies++
@@ -186,10 +186,11 @@ func (d *derivation) fromMessages() {
 	}
 }
 
-// automatic reports whether nobody wrote a message to the customer. If no source says
-// so, the entries about automatic replies do; few of them name their message.
-func (d *derivation) automatic(m *Message) bool {
-	if m.AutomatedKnown || m.Automated {
+// automatic reports whether nobody wrote a message to the customer. byAgent says that
+// the log names the agent who did. If no source says so, the entries about automatic
+// replies do; few of them name their message.
+func (d *derivation) automatic(m *Message, byAgent bool) bool {
+	if m.AutomatedKnown || m.Automated || byAgent {
 		return m.Automated
 	}
 	return slices.ContainsFunc(d.activities, func(a *Activity) bool {

@@ -155,3 +155,12 @@ func TestMessageFromExport(t *testing.T) {
 		require.False(t, ok)
 	}
 }
+
+// A row is as of the newest time in it.
+func TestExportedTimes(t *testing.T) {
+	t.Parallel()
+	for _, field := range []string{"created_at", "updated_at", "queued_at", "assigned_at", "closed_at", "last_message_created_at", "anonymized_at"} {
+		f := mirror.ConversationFromExport(exportedRow(t, `{"id": 1, "`+field+`": 1772355600000}`), nine.Add(time.Hour))
+		require.Equal(t, nine, f.At, field)
+	}
+}

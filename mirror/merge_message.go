@@ -199,13 +199,10 @@ func nonNil[T any](s []T) []T {
 	return s
 }
 
-// Anonymized returns the message without personal data. Apply it after each merge
-// with a message of a conversation that Dixa anonymized.
+// Anonymized returns the message without personal data, as if nobody had read it.
+// Apply it after each merge with a message of a conversation that Dixa anonymized.
 func (m Message) Anonymized() Message {
-	if m.Text != "" || m.HTML != "" {
-		m.Redacted = true
-	}
-	m.Text, m.HTML, m.Attachments, m.AuthorEmail = "", "", nil, ""
+	m.Text, m.HTML, m.Redacted, m.Attachments, m.AuthorEmail = "", "", false, nil, ""
 	m.From, m.To, m.CC, m.BCC = "", nil, nil, nil
 	if m.Author != nil {
 		m.Author = personOf(m.Author.ID, "")

@@ -50,7 +50,7 @@ func (r Rating) at() time.Time { return newest(r.CreatedAt, r.OfferedAt, r.Rated
 // with what events and the activity log reported since.
 //
 // Those name neither the rating nor, in the log, its type. They are matched with
-// ratings by type, score and time. Two questions of the same type that are answered
+// ratings by type, score and time; the first known score counts. Two questions of the same type that are answered
 // with the same score within five minutes count as one until the next complete list.
 func (c *Conversation) KnownRatings() []Rating {
 	var ratings []*Rating
@@ -105,9 +105,11 @@ func (r *Rating) likeness(answer Rating) (rank [2]int64, ok bool) {
 		return [2]int64{0, int64(apart)}, !offeredAt.IsZero() && apart <= ratingTolerance
 	case !r.RatedAt.IsZero():
 		apart := answer.RatedAt.Sub(r.RatedAt).Abs()
-		rank = [2]int64{1, int64(apart)}
-		if r.Score == nil || answer.Score == nil || *r.Score == *answer.Score {
-			rank[0] = 0
+		rank = [2]int64{0, int64(apart)}
+		if r.Score != nil && answer.Score != nil && *r.Score != *answer.Score {
+			// The customer changed the answer, unless these may be two questions.
+			rank[0], ok = 1, r.Type != "" && r.Type == answer.Type
+			return rank, ok && apart <= ratingTolerance
 		}
 		return rank, apart <= ratingTolerance
 	case r.Score == nil && !offeredAt.After(answer.RatedAt.Add(ratingTolerance)):

@@ -72,7 +72,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 
 func (w *world) step() {
 	agent := fmt.Sprint("a-", 1+w.r.IntN(2))
-	switch w.r.IntN(11) {
+	switch w.r.IntN(12) {
 	case 0:
 		w.say("u-1", "inbound", false)
 	case 1:
@@ -85,6 +85,8 @@ func (w *world) step() {
 		w.setStatus("CLOSED", "CONVERSATION_CLOSED", "ConversationClosed", agent)
 	case 5:
 		w.setStatus("OPEN", "CONVERSATION_OPEN", "ConversationReopened", agent)
+	case 11:
+		w.setStatus("PENDING", "CONVERSATION_PENDING", "ConversationPending", agent)
 	case 6:
 		w.tag(fmt.Sprint("tag-", w.r.IntN(3)))
 	case 7:

@@ -59,7 +59,11 @@ func (s *core) accept(ctx context.Context, tx *sql.Tx, c *claim.Claim, body []by
 		return accepted, err
 	}
 	accepted.New = n == 1
-	if !accepted.New {
+	if accepted.New {
+		if err := s.saveFacts(ctx, tx, c); err != nil {
+			return accepted, err
+		}
+	} else {
 		first, err := s.body(ctx, tx, ref)
 		if err != nil {
 			return accepted, err

@@ -220,6 +220,9 @@ func (s *core) change(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *claim
 	if err != nil {
 		return row.state, err
 	}
+	if err := s.recordStep(ctx, tx, ref, event, set, now); err != nil {
+		return row.state, err
+	}
 	for _, h := range set.Timeline {
 		if err := s.addTimelineEntry(ctx, tx, ref, h); err != nil {
 			return row.state, err
@@ -261,6 +264,7 @@ func (set ClaimUpdate) assignments(args *arguments, event claim.Event, next clai
 	text("route", set.Route)
 	text("end_user_id", set.EndUserID)
 	text("status", set.Status)
+	text("status_key", claim.NormalizeKey(set.Status))
 	text("status_by", set.StatusBy)
 	text("derived_status", set.DerivedStatus)
 	number("attached", set.Attached)

@@ -87,6 +87,9 @@ func (s Conversations) Apply(ctx context.Context, a EventEffects) error {
 // returns a [*StaleError] if the result differs from what the caller expects. The
 // caller has locked the claim.
 func (s *core) applyEvents(ctx context.Context, tx *sql.Tx, row claimRow, a EventEffects) error {
+	if len(a.Facts)+len(a.Messages) == 0 {
+		return nil
+	}
 	m := s.mergeFor(tx, row, a.Ref)
 	for _, f := range a.Facts {
 		m.Facts = append(m.Facts, ConversationFact{row.conversationID, f})

@@ -171,7 +171,10 @@ func (c *ownerChange) keep(ctx context.Context, tx *sql.Tx, column sealedColumn)
 			owner_updated_at = CASE WHEN owner_updated_at < $10 THEN $10 ELSE owner_updated_at END WHERE shop = $1 AND id = $2`,
 		c.ref.Shop, c.ref.ID, sealed, plain(n.Reason), plain(n.ReasonKey()), n.FlowKey(), plain(n.Preference), plain(n.ShipmentPhase()),
 		plain(n.Order.Number), micros(n.UpdatedAt))
-	return err
+	if err != nil {
+		return err
+	}
+	return c.store.saveFacts(ctx, tx, n)
 }
 
 // edit changes the claim that the conversation will be opened from.

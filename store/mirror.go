@@ -165,6 +165,12 @@ func (m *merge) run(ctx context.Context) error {
 	if err := m.applyFacts(ctx); err != nil {
 		return err
 	}
+	if err := m.anonymize(ctx); err != nil {
+		return err
+	}
+	if err := m.exposeParts(ctx); err != nil {
+		return err
+	}
 	if err := m.mergeMessages(ctx); err != nil {
 		return err
 	}
@@ -214,7 +220,7 @@ func (m *merge) applyFacts(ctx context.Context) error {
 		m.result.Conversations.Excluded++
 		delete(m.rows, id)
 		if row.stored {
-			if err := m.deleteConversation(ctx, m.tx, m.ConnectionID, id); err != nil {
+			if err := m.expire(ctx, m.tx, m.ConnectionID, id, keepsFigures(m.sources, row)); err != nil {
 				return err
 			}
 		}

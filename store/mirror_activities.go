@@ -42,6 +42,9 @@ func (m *merge) mergeActivities(ctx context.Context) error {
 			}
 			known[a.ID] = true
 			m.result.Activities.Added++
+			if m.anonymized(a.ConversationID) {
+				a = a.Anonymized()
+			}
 			body, err := m.sealJSON(activityBody, a, m.ConnectionID, a.ID)
 			if err != nil {
 				return err
@@ -51,7 +54,7 @@ func (m *merge) mergeActivities(ctx context.Context) error {
 				linked && m.Reconcile, body, micros(m.now), m.next())
 			m.touch(a.ConversationID)
 		}
-		if err := insert.run(ctx, m.tx); err != nil {
+		if err := insert.run(ctx, m.tx, m.dialect); err != nil {
 			return err
 		}
 	}

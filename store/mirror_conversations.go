@@ -151,5 +151,5 @@ func (m *merge) upsertConversations(ctx context.Context, rows []*conversationRow
 			row.figuresDue, row.messagesDue, body, now, m.next(), refreshed)
 		row.stored = true
 	}
-	return insert.run(ctx, m.tx)
+	return insert.run(ctx, m.tx, m.dialect)
 }

@@ -42,8 +42,13 @@ func (s Mirror) SaveDirectory(ctx context.Context, connectionID string, kind mir
 			return err
 		}
 		insert := newUpsert("directory", []string{"connection_id", "kind", "id"}, "body", "seen_at", "gone_at", "change")
+		listed := map[string]bool{}
 		for _, e := range entries {
 			id := e.ID
+			if listed[id] {
+				continue // Dixa may list an entry on two pages
+			}
+			listed[id] = true
 			e.Kind, e.ID = "", ""
 			body, err := json.Marshal(e)
 			if err != nil {
@@ -64,9 +69,8 @@ func (s Mirror) SaveDirectory(ctx context.Context, connectionID string, kind mir
 				return err
 			}
 			insert.add(connectionID, kind, id, sealed, micros(seenAt), 0, change)
-			known[id] = string(body)
 		}
-		if err := insert.run(ctx, tx); err != nil {
+		if err := insert.run(ctx, tx, s.dialect); err != nil {
 			return err
 		}
 		seen := arguments{connectionID, kind, micros(seenAt)}
@@ -81,8 +85,26 @@ func (s Mirror) SaveDirectory(ctx context.Context, connectionID string, kind mir
 // MarkGone records that Dixa no longer lists the entries of a kind that it did not
 // list at or after a time.
 func (s Mirror) MarkGone(ctx context.Context, connectionID string, kind mirror.DirectoryKind, since time.Time) error {
-	return s.execute(ctx, fmt.Sprintf("mark entries of the directory as gone, %s", kind), nil,
-		`UPDATE directory SET gone_at = $4 WHERE connection_id = $1 AND kind = $2 AND seen_at < $3 AND gone_at = 0`, connectionID, kind, micros(since), s.now())
+	return s.write(ctx, fmt.Sprintf("mark entries of the directory as gone, %s", kind), func(tx *sql.Tx) error {
+		change, err := s.lockMirror(ctx, tx, connectionID)
+		if err != nil {
+			return err
+		}
+		ids, err := collect(ctx, tx, single[string], `SELECT id FROM directory WHERE connection_id = $1 AND kind = $2 AND seen_at < $3 AND gone_at = 0 ORDER BY id`,
+			connectionID, kind, micros(since))
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			change++
+			_, err := exec(ctx, tx, `UPDATE directory SET gone_at = $4, change = $5 WHERE connection_id = $1 AND kind = $2 AND id = $3`,
+				connectionID, kind, id, s.now(), change)
+			if err != nil {
+				return err
+			}
+		}
+		return saveChange(ctx, tx, connectionID, change)
+	})
 }
 
 // Directory lists the entries of a kind, including those that Dixa no longer lists.

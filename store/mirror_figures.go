@@ -62,7 +62,10 @@ func (s *core) computeFigures(ctx context.Context, tx *sql.Tx, connectionID stri
 				return err
 			}
 		}
-		if err := save.run(ctx, tx); err != nil {
+		if err := save.run(ctx, tx, s.dialect); err != nil {
+			return err
+		}
+		if err := s.changeFigures(ctx, tx, connectionID, save.changed); err != nil {
 			return err
 		}
 		args := arguments{connectionID}
@@ -82,7 +85,13 @@ func (s *core) messageFigures(ctx context.Context, q querier, connectionID strin
 		var at int64
 		var author string
 		var automated sql.NullBool
-		if err := scan(&m.ConversationID, &m.ID, &at, &m.Kind, &m.Direction, &author, &automated); err != nil {
+		var body []byte
+		if err := scan(&m.ConversationID, &m.ID, &at, &m.Kind, &m.Direction, &author, &automated, &body); err != nil {
+			return err
+		}
+		if body != nil { // stored before these columns existed
+			err := s.openJSON(messageBody, body, &m, connectionID, number(m.ConversationID), m.ID)
+			all[m.ConversationID] = append(all[m.ConversationID], m)
 			return err
 		}
 		m.At, m.Automated, m.AutomatedKnown = timeOf(at), automated.Bool, automated.Valid
@@ -91,7 +100,7 @@ func (s *core) messageFigures(ctx context.Context, q querier, connectionID strin
 		}
 		all[m.ConversationID] = append(all[m.ConversationID], m)
 		return nil
-	}, `SELECT conversation_id, id, at, kind, direction, author_id, automated FROM messages
+	}, `SELECT conversation_id, id, at, kind, direction, author_id, automated, CASE WHEN kind = '' THEN body END FROM messages
 		WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, ids)+`) ORDER BY conversation_id, at, id`, args...)
 	return all, err
 }
@@ -181,7 +190,7 @@ func (u *figuresUpsert) put(f mirror.Figures, stored []byte) error {
 }
 
 // run writes the figures. The events and tags of a conversation are replaced.
-func (u *figuresUpsert) run(ctx context.Context, tx *sql.Tx) error {
+func (u *figuresUpsert) run(ctx context.Context, tx *sql.Tx, d dialect) error {
 	if len(u.changed) == 0 {
 		return nil
 	}
@@ -192,7 +201,7 @@ func (u *figuresUpsert) run(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	for _, insert := range []*upsert{u.figures, u.events, u.tags} {
-		if err := insert.run(ctx, tx); err != nil {
+		if err := insert.run(ctx, tx, d); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ func (s Imports) Begin(ctx context.Context, i claim.Import) (current claim.Impor
 		if fresh = n == 1; err != nil || !fresh {
 			return err
 		}
-		return addWindows(ctx, tx, i.ID, 0, i.Windows)
+		return s.addWindows(ctx, tx, i.ID, 0, i.Windows)
 	})
 	if err != nil || fresh {
 		return i, fresh, err
@@ -34,12 +34,12 @@ func (s Imports) Begin(ctx context.Context, i claim.Import) (current claim.Impor
 	return current, false, err
 }
 
-func addWindows(ctx context.Context, tx *sql.Tx, id string, first int, windows []claim.ImportWindow) error {
+func (s *core) addWindows(ctx context.Context, tx *sql.Tx, id string, first int, windows []claim.ImportWindow) error {
 	insert := newUpsert("import_windows", []string{"import_id", "n"}, "stream", "from_at", "to_at", "state")
 	for n, w := range windows {
 		insert.add(id, first+n, w.Stream, micros(w.From), micros(w.To), claim.WindowWaiting)
 	}
-	return insert.run(ctx, tx)
+	return insert.run(ctx, tx, s.dialect)
 }
 
 // Extend appends windows to an import that runs.
@@ -49,7 +49,7 @@ func (s Imports) Extend(ctx context.Context, id string, windows []claim.ImportWi
 		if err := queryOne(ctx, tx, ErrNotFound, []any{&next}, `SELECT COALESCE(MAX(n) + 1, 0) FROM import_windows WHERE import_id = $1`, id); err != nil {
 			return err
 		}
-		return addWindows(ctx, tx, id, next, windows)
+		return s.addWindows(ctx, tx, id, next, windows)
 	})
 }
 
@@ -206,7 +206,11 @@ func (s Imports) FinishWindow(ctx context.Context, connectionID, id string, w cl
 				rejects.add(id, w.N, place, plain(cut(why, maxLastError)))
 			}
 		}
-		if err := rejects.run(ctx, tx); err != nil || r.State != claim.WindowDone {
+		if err := rejects.run(ctx, tx, s.dialect); err != nil || r.State != claim.WindowDone {
+			return err
+		}
+		// Neither the sources nor another window may change the periods meanwhile.
+		if _, err := s.lockMirror(ctx, tx, connectionID); err != nil {
 			return err
 		}
 		return cover(ctx, tx, connectionID, id, w)

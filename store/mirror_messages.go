@@ -33,7 +33,7 @@ func (m *merge) mergeMessages(ctx context.Context) error {
 		}
 		key := messageKey{message.ConversationID, message.ID}
 		if earlier, ok := fresh[key]; ok {
-			message = mergeMessage(earlier, message)
+			message = mirror.MergeMessages(earlier, message)
 		} else {
 			keys = append(keys, key)
 		}
@@ -44,20 +44,22 @@ func (m *merge) mergeMessages(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		insert := newUpsert("messages", []string{"connection_id", "conversation_id", "id"},
-			"at", "kind", "direction", "author_id", "automated", "listed", "body", "stored_at", "change")
+		insert := newMessageUpsert()
 		for _, key := range batch {
 			message := fresh[key]
 			old, ok := known[key]
 			if ok {
-				message = mergeMessage(old, message)
+				message = mirror.MergeMessages(old, message)
+			}
+			if m.anonymized(key.conversationID) {
+				message = message.Anonymized()
 			}
 			switch {
 			case !ok:
 				m.result.Messages.Added++
 			case !old.Equal(message):
 				m.result.Messages.Changed++
-			case old.Ours == message.Ours:
+			default:
 				continue
 			}
 			if err := m.addMessage(insert, message); err != nil {
@@ -65,17 +67,16 @@ func (m *merge) mergeMessages(ctx context.Context) error {
 			}
 			m.touch(key.conversationID)
 		}
-		if err := insert.run(ctx, m.tx); err != nil {
+		if err := insert.run(ctx, m.tx, m.dialect); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func mergeMessage(a, b mirror.Message) mirror.Message {
-	merged := mirror.MergeMessages(a, b)
-	merged.Ours = a.Ours || b.Ours
-	return merged
+func newMessageUpsert() *upsert {
+	return newUpsert("messages", []string{"connection_id", "conversation_id", "id"},
+		"at", "kind", "direction", "author_id", "automated", "listed", "body", "stored_at", "change")
 }
 
 func (m *merge) addMessage(insert *upsert, message mirror.Message) error {

@@ -145,14 +145,19 @@ func (s Mirror) deleteExpired(ctx context.Context, connectionID string, after in
 				continue
 			}
 			n++
-			keep := slices.ContainsFunc(sources, func(d claim.DataSource) bool { return d.KeepFigures && d.Allows(at) })
-			if err := s.expire(ctx, tx, connectionID, id, keep); err != nil {
+			if err := s.expire(ctx, tx, connectionID, id, keepsFigures(sources, rows[id])); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	return n, last, err
+}
+
+// keepsFigures reports whether the figures of a conversation stay without its records.
+func keepsFigures(sources []claim.DataSource, row *conversationRow) bool {
+	at := row.Selectable()
+	return slices.ContainsFunc(sources, func(d claim.DataSource) bool { return d.KeepFigures && d.Allows(at) })
 }
 
 func (s *core) expire(ctx context.Context, tx *sql.Tx, connectionID string, id int64, keepFigures bool) error {
@@ -166,4 +171,16 @@ func (s *core) expire(ctx context.Context, tx *sql.Tx, connectionID string, id i
 	}
 	_, err := exec(ctx, tx, `UPDATE figures SET requester_id = '' WHERE connection_id = $1 AND conversation_id = $2`, connectionID, id)
 	return err
+}
+
+// Messages reads all messages and notes of a conversation, oldest first.
+func (s Mirror) Messages(ctx context.Context, connectionID string, id int64) ([]mirror.Message, error) {
+	return list(ctx, s.core, fmt.Sprintf("read the messages of conversation %d", id), s.scanMessage,
+		`SELECT connection_id, conversation_id, id, listed, body FROM messages WHERE connection_id = $1 AND conversation_id = $2 ORDER BY at, id`, connectionID, id)
+}
+
+// Activities reads all activity log entries of a conversation, oldest first.
+func (s Mirror) Activities(ctx context.Context, connectionID string, id int64) ([]mirror.Activity, error) {
+	return list(ctx, s.core, fmt.Sprintf("read the activity log of conversation %d", id), s.scanActivity(connectionID),
+		`SELECT `+activityColumns+` FROM activities WHERE connection_id = $1 AND conversation_id = $2 ORDER BY at, id`, connectionID, id)
 }

@@ -90,7 +90,7 @@ func (s *core) connectionFor(ctx context.Context, tx *sql.Tx, shop, token string
 		now := s.now()
 		_, err = exec(ctx, tx, `INSERT INTO connections (id, state, created_at, updated_at) VALUES ($1, $2, $3, $3)`, id, claim.ConnectionNeedsToken, now)
 	case err == nil && present.Valid:
-		return id, mergeConnections(ctx, tx, present.String, id)
+		return id, s.mergeConnections(ctx, tx, present.String, id)
 	}
 	if err != nil {
 		return "", err
@@ -113,7 +113,7 @@ func (s *core) existingConnection(ctx context.Context, tx *sql.Tx, token string,
 
 // mergeConnections moves everything keyed by a connection of unknown organization to
 // the connection of the organization that it turned out to belong to.
-func mergeConnections(ctx context.Context, tx *sql.Tx, from, to string) error {
+func (s *core) mergeConnections(ctx context.Context, tx *sql.Tx, from, to string) error {
 	if from == to {
 		return nil
 	}
@@ -121,9 +121,20 @@ func mergeConnections(ctx context.Context, tx *sql.Tx, from, to string) error {
 		`UPDATE shops SET connection_id = $2 WHERE connection_id = $1`,
 		`UPDATE links SET connection_id = $2, looked_at = 0 WHERE connection_id = $1`,
 		`UPDATE claims SET connection_id = $2, applied = events WHERE connection_id = $1`,
-		`UPDATE sources SET connection_id = $2 WHERE connection_id = $1`,
 	} {
 		if _, err := exec(ctx, tx, move, from, to); err != nil {
+			return err
+		}
+	}
+	moved, err := s.sourcesOf(ctx, tx, from)
+	if err != nil {
+		return err
+	}
+	for _, d := range moved {
+		if err := s.widen(ctx, tx, to, d); err != nil {
+			return err
+		}
+		if _, err := exec(ctx, tx, `UPDATE sources SET connection_id = $2 WHERE id = $1`, d.ID, to); err != nil {
 			return err
 		}
 	}
@@ -137,7 +148,7 @@ func mergeConnections(ctx context.Context, tx *sql.Tx, from, to string) error {
 			return err
 		}
 	}
-	_, err := exec(ctx, tx, `DELETE FROM connections WHERE id = $1`, from)
+	_, err = exec(ctx, tx, `DELETE FROM connections WHERE id = $1`, from)
 	return err
 }
 

@@ -26,8 +26,9 @@ func newUpsert(table string, key []string, columns ...string) *upsert {
 // add adds a row: the values of the key and of the columns.
 func (u *upsert) add(values ...any) { u.rows = append(u.rows, values) }
 
-// run inserts the rows.
-func (u *upsert) run(ctx context.Context, q querier) error {
+// run inserts the rows. On SQLite it uses placeholders without numbers: SQLite takes
+// quadratic time for many numbered ones.
+func (u *upsert) run(ctx context.Context, q querier, d dialect) error {
 	columns := slices.Concat(u.key, u.columns)
 	for rows := range slices.Chunk(u.rows, maxArguments/len(columns)) {
 		var query strings.Builder
@@ -37,7 +38,12 @@ func (u *upsert) run(ctx context.Context, q querier) error {
 			if i > 0 {
 				query.WriteString(", ")
 			}
-			query.WriteString("(" + placeholders(&args, row) + ")")
+			if d == onSQLite {
+				args = append(args, row...)
+				query.WriteString("(" + strings.Repeat("?, ", len(row)-1) + "?)")
+			} else {
+				query.WriteString("(" + placeholders(&args, row) + ")")
+			}
 		}
 		query.WriteString(" ON CONFLICT (" + strings.Join(u.key, ", ") + ") DO " + u.action())
 		if _, err := exec(ctx, q, query.String(), args...); err != nil {

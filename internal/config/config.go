@@ -32,6 +32,7 @@ type Config struct {
 
 	SweepEvery time.Duration `env:"CLAIMFLOW_SWEEP_EVERY" envDefault:"15m" validate:"eq=0|min=1m,max=24h" used:"worker" doc:"How often to search each Dixa organization for events that no webhook delivered. '0s' disables sweeps. A sweep uses at most a tenth of a token's request rate. All workers need the same value."`
 
+	ExportsPace time.Duration `env:"CLAIMFLOW_EXPORTS_PACE" envDefault:"6100ms" validate:"min=100ms,max=10m" used:"worker" doc:"The minimum interval between two requests to Dixa's Exports API with one token, across all processes. Dixa allows 10 per minute, apart from the limit of its other API."`
 	ImportEvery time.Duration `env:"CLAIMFLOW_IMPORT_EVERY" envDefault:"1h" validate:"eq=0|min=1m,max=24h" used:"worker" doc:"How often to import what changed in each Dixa organization that has a data source. '0s' disables these imports; webhooks and sweeps still apply. All workers need the same value."`
 
 	Listen        string        `env:"CLAIMFLOW_LISTEN" envDefault:":8080" validate:"required,address" used:"starter" doc:"The address that 'starter serve' listens on."`

@@ -106,7 +106,7 @@ func Assemble(c config.Config, t *telemetry.Telemetry, s *store.Store, options c
 	limits.Interval = c.DixaPace
 	return &Parts{
 		Config: c, Telemetry: t, Store: s, Temporal: temporal, Namespace: options.Namespace,
-		Clients: connection.New(s, connection.Options{BaseURL: c.DixaURL, ExportsURL: c.DixaExportsURL, Limits: limits, Observe: observe}),
+		Clients: connection.New(s, connection.Options{BaseURL: c.DixaURL, ExportsURL: c.DixaExportsURL, ExportsPace: c.ExportsPace, Limits: limits, Observe: observe}),
 		Checker: evidence.New(evidence.Options{AllowLoopback: c.AllowLoopbackEvidence}),
 
 		temporalAddress: cmp.Or(options.HostPort, client.DefaultHostPort),

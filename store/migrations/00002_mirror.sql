@@ -84,7 +84,7 @@ CREATE TABLE activities (
     change          BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (connection_id, id)
 );
-CREATE INDEX activities_by_conversation ON activities (connection_id, conversation_id, at);
+CREATE INDEX activities_by_conversation ON activities (connection_id, conversation_id, at, id);
 CREATE INDEX activities_by_change ON activities (connection_id, change);
 CREATE INDEX activities_by_time ON activities (connection_id, at, id);
 CREATE INDEX activities_pending ON activities (connection_id, conversation_id) WHERE pending;
@@ -125,6 +125,7 @@ CREATE TABLE figures (
     PRIMARY KEY (connection_id, conversation_id)
 );
 CREATE INDEX figures_by_created ON figures (connection_id, created_at);
+CREATE INDEX figures_by_activity ON figures (connection_id, last_activity_at);
 CREATE INDEX figures_by_first_response ON figures (connection_id, first_response_at) WHERE first_response_at > 0;
 CREATE INDEX figures_by_first_close ON figures (connection_id, first_closed_at) WHERE first_closed_at > 0;
 CREATE INDEX figures_by_last_close ON figures (connection_id, last_closed_at) WHERE last_closed_at > 0;
@@ -167,7 +168,7 @@ CREATE TABLE directory (
     change        BIGINT NOT NULL,
     PRIMARY KEY (connection_id, kind, id)
 );
-CREATE INDEX directory_by_change ON directory (connection_id, kind, change);
+CREATE INDEX directory_by_change ON directory (connection_id, change);
 
 -- Data sources and imports. Their documents are JSON without personal data. An
 -- import's state is running, paused, done or cancelled; a window's is waiting, done
@@ -232,4 +233,41 @@ CREATE TABLE coverage (
     from_at       BIGINT NOT NULL,
     to_at         BIGINT NOT NULL,
     PRIMARY KEY (connection_id, stream, from_at)
+);
+
+-- What figures of claims need. The keys are words in the normalized spelling, customer
+-- is a keyed hash. claim_parkings has a row for each time that a claim was parked.
+
+ALTER TABLE claims ADD COLUMN carrier_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE claims ADD COLUMN phase_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE claims ADD COLUMN preference_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE claims ADD COLUMN status_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE claims ADD COLUMN customer TEXT NOT NULL DEFAULT '';
+ALTER TABLE claims ADD COLUMN settled_at BIGINT NOT NULL DEFAULT 0;
+
+CREATE TABLE claim_parkings (
+    shop     TEXT NOT NULL,
+    claim_id TEXT NOT NULL,
+    at       BIGINT NOT NULL,
+    cause    TEXT NOT NULL,
+    PRIMARY KEY (shop, claim_id, at),
+    FOREIGN KEY (shop, claim_id) REFERENCES claims (shop, id) ON DELETE CASCADE
+);
+
+CREATE VIEW claim_facts AS
+    SELECT COALESCE(NULLIF(c.connection_id, ''), s.connection_id) AS connection_id, c.shop, c.id, c.reason_key AS reason, c.carrier_key AS carrier,
+        c.phase_key AS phase, c.status_key AS status, c.preference_key AS resolution, c.customer, c.accepted_at, c.opened_at, c.settled_at,
+        COALESCE(f.first_response_at, 0) AS first_reply_at, COALESCE(v.closed_since, 0) AS closed_at
+    FROM claims c JOIN shops s ON s.slug = c.shop
+    LEFT JOIN figures f ON f.connection_id = c.connection_id AND f.conversation_id = c.conversation_id
+    LEFT JOIN conversations v ON v.connection_id = c.connection_id AND v.conversation_id = c.conversation_id;
+
+-- The versions of each schedule of business hours. doc is Dixa's definition.
+
+CREATE TABLE schedules (
+    connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    id            TEXT NOT NULL,
+    valid_from    BIGINT NOT NULL,
+    doc           TEXT NOT NULL,
+    PRIMARY KEY (connection_id, id, valid_from)
 );

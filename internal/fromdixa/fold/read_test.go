@@ -122,7 +122,9 @@ func TestReadDropsKeysThatCannotBeStored(t *testing.T) {
 		require.Empty(t, r.Messages)
 		require.Equal(t, claim.ConversationOpen, r.Fact.Status, "the rest of the event was dropped")
 		body, err := json.Marshal(fold.Refreshed{
-			Status: claim.ConversationOpen, At: nine, Messages: []fold.RefreshedMessage{{Message: claim.Message{ID: id}}, {Message: claim.Message{ID: "m-1"}}},
+			Status: claim.ConversationOpen, At: nine, Messages: []fold.RefreshedMessage{
+				{Message: mirror.Message{Message: claim.Message{ID: id}}}, {Message: mirror.Message{Message: claim.Message{ID: "m-1"}}},
+			},
 			Happened: map[string]claim.TimelineEntry{id: {What: "closed"}, "l-1": {What: "closed"}},
 		})
 		require.NoError(t, err)

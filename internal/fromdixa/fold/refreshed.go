@@ -43,7 +43,7 @@ type Refreshed struct {
 
 // RefreshedMessage is a message with the source URLs of its files.
 type RefreshedMessage struct {
-	claim.Message
+	mirror.Message
 	Sources []string `json:"sources,omitempty"`
 }
 
@@ -71,13 +71,11 @@ func readRefreshed(id string, body []byte) Reading {
 
 // message returns the message as the mirror stores it.
 func (m RefreshedMessage) message(readAt time.Time) mirror.Message {
-	m.Listed = true
+	m.Listed, m.Version = true, mirror.Version{Source: mirror.FromList, ReadAt: readAt}
 	for i := range m.Attachments {
 		if i < len(m.Sources) {
 			m.Attachments[i].Source = m.Sources[i]
 		}
 	}
-	return mirror.Message{
-		Message: m.Message, AutomatedKnown: m.Automated, Version: mirror.Version{Source: mirror.FromList, ReadAt: readAt},
-	}
+	return m.Message
 }

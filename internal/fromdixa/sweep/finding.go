@@ -70,7 +70,7 @@ func Find(conversationID int64, known Known, answer Answer, entries []Entry, mat
 		changed = changed || known.Rating == nil || known.Rating.Score != r.Rating.Score || known.Rating.Comment != r.Rating.Comment
 	}
 	rewritten := slices.ContainsFunc(missing, func(e Entry) bool { return e.Type == redacted })
-	r.Messages = news(known, answer, n, rewritten)
+	r.Messages = news(known, answer, n, rewritten, r.At)
 	for _, e := range missing {
 		if r.Happened == nil {
 			r.Happened = map[string]claim.TimelineEntry{}
@@ -175,8 +175,8 @@ func newestRating(ratings []*dixa.Rating) *claim.Rating {
 }
 
 // news returns the unknown messages and notes and, if one was redacted, those that
-// changed.
-func news(known Known, answer Answer, n namesOf, rewritten bool) []fold.RefreshedMessage {
+// changed, as read at a time.
+func news(known Known, answer Answer, n namesOf, rewritten bool, at time.Time) []fold.RefreshedMessage {
 	var channel dixa.Channel
 	if answer.Conversation != nil {
 		channel = answer.Conversation.Channel
@@ -192,10 +192,10 @@ func news(known Known, answer Answer, n namesOf, rewritten bool) []fold.Refreshe
 		}
 	}
 	for _, m := range answer.Messages {
-		add(fold.ConvertMessage(m, channel, n.name))
+		add(fold.ConvertMessage(m, channel, n.name, at))
 	}
 	for _, m := range answer.Notes {
-		add(fold.ConvertNote(m, n.name))
+		add(fold.ConvertNote(m, n.name, at))
 	}
 	return out
 }

@@ -24,6 +24,9 @@ type Options struct {
 	// ExportsURL is the address of the Exports API. Defaults to
 	// [dixa.DefaultExportsURL].
 	ExportsURL string
+	// ExportsPace is the interval between two exports of a token. Defaults to
+	// [DefaultExportsPace].
+	ExportsPace time.Duration
 	// Transport carries the requests. Defaults to the clients' own transport.
 	Transport http.RoundTripper
 	// Timeout bounds one request. Defaults to 45 s: Dixa copies a claim's files
@@ -73,6 +76,7 @@ type kept struct {
 func New(s *store.Store, o Options) *Clients {
 	o.BaseURL = cmp.Or(o.BaseURL, dixa.DefaultBaseURL)
 	o.Timeout = cmp.Or(o.Timeout, 45*time.Second)
+	o.ExportsPace = cmp.Or(o.ExportsPace, DefaultExportsPace)
 	if o.Limits == (store.BudgetLimits{}) {
 		o.Limits = DefaultLimits()
 	}

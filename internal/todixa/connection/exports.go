@@ -9,12 +9,13 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
-// exportsLimits is the pace of the Exports API: 10 requests a minute and token, apart
-// from the limit of the other API. A request that would have to wait for its slot is
-// refused at once, so that no worker is held.
-func exportsLimits() store.BudgetLimits {
-	return store.BudgetLimits{Interval: 6100 * time.Millisecond, MaxWait: time.Second, PerDay: 14_400}
-}
+// DefaultExportsPace is the interval between two requests to the Exports API with one
+// token: Dixa allows 10 a minute, apart from the limit of the other API.
+const DefaultExportsPace = 6100 * time.Millisecond
+
+// exportsMaxWait is how long an export waits for its slot. One that would have to wait
+// longer gets an error with a retry time, so that no worker is held.
+const exportsMaxWait = time.Second
 
 // Exports returns a client of the Exports API for a connection. It uses the
 // connection's token for exports, or the token of the connection if it has none, and
@@ -25,7 +26,7 @@ func (c *Clients) Exports(ctx context.Context, connectionID string) (*dixa.Expor
 		return nil, fmt.Errorf("read the exports token of connection %s: %w", connectionID, err)
 	}
 	row := hash + "/exports"
-	limits := exportsLimits()
+	limits := store.BudgetLimits{Interval: c.options.ExportsPace, MaxWait: exportsMaxWait}
 	options := []dixa.Option{
 		dixa.WithUserAgent("claimflow"),
 		dixa.WithMessageFilter(filter),

@@ -1,0 +1,86 @@
+package activities_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/kpi"
+	"github.com/claimflow/claimflow/mirror"
+)
+
+// oracle returns the figures of everything in the store, computed again from the rows.
+func (b *importBench) oracle() *kpi.Memory {
+	b.Helper()
+	var figures []mirror.Figures
+	for _, truth := range b.dixa.Truth() {
+		ctx := b.Context()
+		conversation, err := b.store.Mirror.Conversation(ctx, b.connection, truth.ID)
+		require.NoError(b, err)
+		messages, err := b.store.Mirror.Messages(ctx, b.connection, truth.ID)
+		require.NoError(b, err)
+		activities, err := b.store.Mirror.Activities(ctx, b.connection, truth.ID)
+		require.NoError(b, err)
+		figures = append(figures, mirror.Derive(truth.ID, conversation, messages, activities))
+	}
+	return kpi.NewMemory(figures, nil)
+}
+
+// requireEqualKPIs evaluates every definition in several ways with both sources.
+func requireEqualKPIs(t testing.TB, want, got kpi.Source, from, to time.Time) {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/Copenhagen")
+	require.NoError(t, err)
+	compared := 0
+	for _, d := range kpi.All() {
+		ways := []kpi.Request{{}}
+		for _, by := range d.Dimensions {
+			ways = append(ways, kpi.Request{By: by})
+		}
+		for _, date := range d.PlacedBy {
+			ways = append(ways, kpi.Request{PlacedBy: date})
+		}
+		for _, bucket := range d.Buckets {
+			ways = append(ways, kpi.Request{Bucket: bucket})
+		}
+		if slices.Contains(d.Dimensions, kpi.ByTag) {
+			ways = append(ways, kpi.Request{Filters: map[kpi.Dimension][]string{kpi.ByTag: {"refund", ""}, kpi.ByChannel: {"Email", "WidgetChat"}}})
+		}
+		for _, way := range ways {
+			way.From, way.To, way.Zone, way.Now = from, to, zone, to
+			if way.Bucket == kpi.BucketHour {
+				way.From = to.AddDate(0, 0, -7)
+			}
+			if d.Check(d.Complete(way)) != nil {
+				continue
+			}
+			text := [2]string{}
+			for i, source := range []kpi.Source{want, got} {
+				e := kpi.Evaluator{Source: source}
+				result, err := e.Evaluate(t.Context(), d, way)
+				require.NoError(t, err, "%s %+v", d.ID, way)
+				data, err := json.Marshal(result.Series)
+				require.NoError(t, err)
+				text[i] = string(data)
+			}
+			require.Equal(t, text[0], text[1], "%s by %q, date %q, bucket %q", d.ID, way.By, way.PlacedBy, way.Bucket)
+			compared++
+		}
+	}
+	require.Greater(t, compared, 100, fmt.Sprint(compared, " comparisons"))
+}
+
+func TestKPIsOfImportEqualThoseOfRows(t *testing.T) {
+	t.Parallel()
+	b := newImportBench(t, 300, server.Switches{}, 60*24*time.Hour)
+	b.source(claim.DataSource{Title: "Everything"})
+	b.importAll(claim.ImportRequest{})
+	now := time.Now()
+	requireEqualKPIs(t, b.oracle(), b.store.Mirror.Figures(b.connection), now.AddDate(0, 0, -62), now)
+}

@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
+)
+
+// exposeParts makes messages and log entries that were stored before follow their
+// conversation: they count as changed if it is new or if a source begins to select it,
+// so that [Mirror.Records] lists them to who has read on in the order of changes.
+func (m *merge) exposeParts(ctx context.Context) error {
+	var exposed []int64
+	sources := m.sources
+	for _, id := range slices.Sorted(maps.Keys(m.rows)) {
+		row := m.rows[id]
+		if row.excluded {
+			continue
+		}
+		before, now := (&conversationRow{Conversation: row.before}).Selectable(), row.Selectable()
+		if row.stored && (before == now || row.before.Equal(mirror.Conversation{})) {
+			continue // no fact concerns it
+		}
+		if row.stored && sources == nil {
+			var err error
+			if sources, err = m.sourcesOf(ctx, m.tx, m.ConnectionID); err != nil {
+				return err
+			}
+		}
+		selected := func(s claim.DataSource) bool { return s.Selects(now, m.now) && !s.Selects(before, m.now) }
+		if !row.stored || slices.ContainsFunc(sources, selected) {
+			exposed = append(exposed, id)
+		}
+	}
+	if len(exposed) == 0 {
+		return nil
+	}
+	change := m.next()
+	for ids := range slices.Chunk(exposed, mirrorBatchSize) {
+		for _, table := range []string{"messages", "activities"} {
+			args := arguments{m.ConnectionID, change}
+			_, err := exec(ctx, m.tx, `UPDATE `+table+` SET change = $2 WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, ids)+`)`, args...)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// changeFigures counts conversations as changed because their figures are. The caller
+// has locked the mirror.
+func (s *core) changeFigures(ctx context.Context, tx *sql.Tx, connectionID string, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var change int64
+	err := queryOne(ctx, tx, ErrNotFound, []any{&change}, `UPDATE mirrors SET change = change + 1 WHERE connection_id = $1 RETURNING change`, connectionID)
+	if err != nil {
+		return err
+	}
+	args := arguments{connectionID, change}
+	_, err = exec(ctx, tx, `UPDATE conversations SET figures_due = FALSE, change = $2 WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, ids)+`)`, args...)
+	return err
+}
