@@ -8,10 +8,11 @@ import (
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
-	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -45,7 +46,15 @@ type ImportPlan struct {
 	Request      claim.ImportRequest `json:"request"`
 	// Cause is what started the import: "request" or "schedule".
 	Cause string `json:"cause"`
+	// Refusals is how often Dixa refused the token of an export although a test of the
+	// access succeeded.
+	Refusals int `json:"refusals,omitempty"`
+	// Continued says that this run continues another one.
+	Continued bool `json:"continued,omitempty"`
 }
+
+// maxRefusals is how many refusals end the attempts to use exports.
+const maxRefusals = 2
 
 // PlanImport determines what is missing and stores an import with its windows, newest
 // first. If the connection has an import that has not ended, it returns that one. It
@@ -53,7 +62,7 @@ type ImportPlan struct {
 func (a *Imports) PlanImport(ctx context.Context, in ImportPlan) (claim.Import, error) {
 	i, err := a.plan(ctx, in)
 	i.Windows = nil // the store has them
-	return i, toTemporal("plan the import", err)
+	return i, importError("plan the import", err)
 }
 
 func (a *Imports) plan(ctx context.Context, in ImportPlan) (claim.Import, error) {
@@ -66,7 +75,7 @@ func (a *Imports) plan(ctx context.Context, in ImportPlan) (claim.Import, error)
 		return claim.Import{}, err
 	}
 	i := claim.Import{ConnectionID: in.ConnectionID, Cause: in.Cause}
-	if i.Access, i.Why, err = a.access(ctx, in.ConnectionID); err != nil {
+	if i.Access, i.Why, err = a.access(ctx, in); err != nil {
 		return i, err
 	}
 	if i.Windows, err = a.missing(ctx, in, i.Access, sources); err != nil {
@@ -77,11 +86,15 @@ func (a *Imports) plan(ctx context.Context, in ImportPlan) (claim.Import, error)
 }
 
 // access determines how to read Dixa, by a small export.
-func (a *Imports) access(ctx context.Context, connectionID string) (claim.ImportAccess, string, error) {
-	exports, err := a.Clients.Exports(ctx, connectionID)
+func (a *Imports) access(ctx context.Context, in ImportPlan) (claim.ImportAccess, string, error) {
+	if in.Refusals >= maxRefusals {
+		return claim.AccessSearch, withoutExports(http.StatusUnauthorized), nil
+	}
+	exports, err := a.Clients.Exports(ctx, in.ConnectionID)
 	if err != nil {
 		return "", "", err
 	}
+	ctx, _ = connection.Count(connection.WithRedaction(ctx, func() map[string]bool { return nil }))
 	now := time.Now()
 	for _, err = range exports.Conversations(ctx, dixa.ExportQuery{By: dixa.ExportByUpdated, After: now.Add(-probeSpan), Before: now}) {
 		if row := new(dixa.ExportRowError); errors.As(err, &row) {
@@ -92,10 +105,22 @@ func (a *Imports) access(ctx context.Context, connectionID string) (claim.Import
 		}
 	}
 	e, ok := dixa.AsError(err)
-	if ok && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden) {
-		return claim.AccessSearch, fmt.Sprintf("the token may not read exports (Dixa answered %d), so conversations are searched and read one by one, which takes longer; save a token that may read exports with `starter import token`", e.Status), nil
+	if !ok || e.Outcome != dixa.Rejected || e.Retryable || e.Status < http.StatusBadRequest {
+		return claim.AccessExports, "", err
 	}
-	return claim.AccessExports, "", err
+	// If Dixa refuses the token everywhere, it needs another one, not another access.
+	client, err := a.Clients.Client(ctx, in.ConnectionID)
+	if err != nil {
+		return "", "", err
+	}
+	if _, err := client.Organization.Get(ctx); tokenRefused(err) || dixa.IsRateLimited(err) {
+		return "", "", err
+	}
+	return claim.AccessSearch, withoutExports(e.Status), nil
+}
+
+func withoutExports(status int) string {
+	return fmt.Sprintf("the token may not read exports (Dixa answered %d), so conversations are searched and read one by one, which takes longer; save a token that may read exports with `starter import token`", status)
 }
 
 // missing returns the windows of what the sources select and the store does not have,
@@ -107,23 +132,27 @@ func (a *Imports) missing(ctx context.Context, in ImportPlan, access claim.Impor
 			return parked, err
 		}
 	}
+	now, err := a.Store.Imports.ForgetFuture(ctx, in.ConnectionID)
+	if err != nil {
+		return nil, err
+	}
 	known, err := a.Store.Imports.Coverage(ctx, in.ConnectionID)
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now = now.Truncate(time.Millisecond)
 	to := now
 	if !in.Request.To.IsZero() && in.Request.To.Before(now) {
 		to = in.Request.To.UTC()
 	}
 	var windows []claim.ImportWindow
 	for _, stream := range claim.Streams() {
-		if len(in.Request.Streams) > 0 && !slices.Contains(in.Request.Streams, stream) {
-			continue
+		if stream == claim.StreamRatings || access == claim.AccessSearch && stream == claim.StreamMessages {
+			continue // part of the conversations
 		}
 		from, selected := selectedFrom(sources, stream, now)
-		if !selected || stream == claim.StreamRatings || access == claim.AccessSearch && stream == claim.StreamMessages {
-			continue // part of the conversations
+		if !selected || !asked(in.Request.Streams, stream, access) {
+			continue
 		}
 		if stream == claim.StreamDirectory {
 			windows = append(windows, claim.ImportWindow{Stream: stream})
@@ -136,6 +165,9 @@ func (a *Imports) missing(ctx context.Context, in ImportPlan, access claim.Impor
 		span := importWindow
 		if access == claim.AccessSearch && stream == claim.StreamConversations {
 			span = searchWindow
+			if _, messages := selectedFrom(sources, claim.StreamMessages, now); messages {
+				periods = common(periods, known[claim.StreamMessages])
+			}
 		}
 		windows = append(windows, split(stream, gaps(periods, from, to), span)...)
 	}
@@ -143,11 +175,19 @@ func (a *Imports) missing(ctx context.Context, in ImportPlan, access claim.Impor
 	return windows, nil
 }
 
-// selectedFrom returns how far back the sources select a stream.
+// asked reports whether a request names a stream or one that comes with it.
+func asked(streams []claim.Stream, stream claim.Stream, access claim.ImportAccess) bool {
+	return len(streams) == 0 || slices.Contains(streams, stream) || stream == claim.StreamConversations &&
+		(slices.Contains(streams, claim.StreamRatings) || access == claim.AccessSearch && slices.Contains(streams, claim.StreamMessages))
+}
+
+// selectedFrom returns how far back the sources select a stream. Everything but the
+// directory needs the conversations.
 func selectedFrom(sources []claim.DataSource, stream claim.Stream, now time.Time) (from time.Time, selected bool) {
 	for i := range sources {
 		s := &sources[i]
-		if !s.Has(stream) {
+		onlyDirectory := len(s.Streams) == 1 && s.Streams[0] == claim.StreamDirectory
+		if !s.Has(stream) && (stream != claim.StreamConversations || onlyDirectory) {
 			continue
 		}
 		if since := s.Since(now); !selected || since.Before(from) {
@@ -155,6 +195,23 @@ func selectedFrom(sources []claim.DataSource, stream claim.Stream, now time.Time
 		}
 	}
 	return from, selected
+}
+
+// common returns what two lists of periods, newest first, have in common.
+func common(a, b []store.Period) []store.Period {
+	var both []store.Period
+	for _, x := range a {
+		for _, y := range b {
+			p := store.Period{From: latestOf(x.From, y.From), To: x.To}
+			if y.To.Before(p.To) {
+				p.To = y.To
+			}
+			if p.From.Before(p.To) {
+				both = append(both, p)
+			}
+		}
+	}
+	return both
 }
 
 // gaps returns the parts of a period that are not known, newest first. known is newest
@@ -219,6 +276,8 @@ func (a *Imports) ImportWindow(ctx context.Context, in ImportWindowInput) (claim
 	r := &windowRun{Imports: a, ImportWindowInput: in, rejects: map[int]string{}, saved: time.Now()}
 	stop := heartbeat(ctx, r.beat)
 	defer stop()
+	ctx, ended := untilStop(ctx)
+	defer ended()
 	ctx = connection.WithRedaction(ctx, func() map[string]bool { return nil })
 	ctx, requests := connection.Count(ctx)
 	r.requests = requests
@@ -230,8 +289,26 @@ func (a *Imports) ImportWindow(ctx context.Context, in ImportWindowInput) (claim
 		err = r.save(ctx, claim.WindowDone, "")
 		return r.total, toTemporal("end the window", err)
 	}
-	err = r.classify(err)
-	return r.total, errors.Join(r.save(context.WithoutCancel(ctx), claim.WindowWaiting, err.Error()), err)
+	err = r.classify(ctx, err)
+	r.beat(ctx) // the next attempt continues from here
+	if saveErr := r.save(context.WithoutCancel(ctx), claim.WindowWaiting, err.Error()); saveErr != nil {
+		activity.GetLogger(ctx).Warn("cannot record why a window failed", "import", in.ImportID, "error", saveErr)
+	}
+	return r.total, err
+}
+
+// untilStop returns a context that also ends when the worker stops, so that a long
+// activity does not hold up the shutdown. Another worker continues.
+func untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-activity.GetWorkerStopChannel(ctx):
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 func (a *Imports) computeFigures(ctx context.Context, connectionID string) error {
@@ -241,88 +318,4 @@ func (a *Imports) computeFigures(ctx context.Context, connectionID string) error
 			return err
 		}
 	}
-}
-
-// EndImport reads the messages that are still missing, deletes rows whose conversation
-// is not stored, and ends the import.
-func (a *Imports) EndImport(ctx context.Context, in ImportRef) (claim.ImportCounts, error) {
-	var counts claim.ImportCounts
-	stop := heartbeat(ctx, func(context.Context) {})
-	defer stop()
-	ctx = connection.WithRedaction(connection.WithBackgroundRate(ctx), func() map[string]bool { return nil })
-	counts, err := a.readMissingMessages(ctx, in.ConnectionID)
-	if err == nil {
-		err = a.computeFigures(ctx, in.ConnectionID)
-	}
-	if err == nil {
-		err = a.Store.Mirror.DeleteOrphans(ctx, in.ConnectionID)
-	}
-	if err == nil {
-		err = a.Store.Imports.SetState(ctx, in.ConnectionID, in.ImportID, claim.ImportDone)
-	}
-	var ended *store.ImportStateError
-	if errors.As(err, &ended) {
-		err = nil
-	}
-	return counts, toTemporal("end the import", err)
-}
-
-// messagesAtOnce is how many conversations' messages are read between two batches.
-const messagesAtOnce = 20
-
-// readMissingMessages lists the messages of conversations that have messages which are
-// not known, or that changed after their messages were read.
-func (a *Imports) readMissingMessages(ctx context.Context, connectionID string) (claim.ImportCounts, error) {
-	var counts claim.ImportCounts
-	client, err := a.Clients.Client(ctx, connectionID)
-	if err != nil {
-		return counts, err
-	}
-	for after := int64(0); ; {
-		due, err := a.Store.Mirror.MessagesDue(ctx, connectionID, after, messagesAtOnce)
-		if err != nil || len(due) == 0 {
-			return counts, err
-		}
-		for _, id := range due {
-			after = id
-			batch := store.MirrorBatch{ConnectionID: connectionID}
-			err := readMessages(ctx, client, id, &batch)
-			if dixa.IsNotFound(err) {
-				err = nil // deleted in Dixa; what is known stays
-			}
-			if err != nil {
-				return counts, err
-			}
-			result, err := a.Store.Mirror.Merge(ctx, batch)
-			if err == nil {
-				err = a.Store.Mirror.MessagesRead(ctx, connectionID, id)
-			}
-			if err != nil {
-				return counts, err
-			}
-			counts.Read += len(batch.Messages)
-			counts.Added += result.Messages.Added
-			counts.Changed += result.Messages.Changed
-		}
-	}
-}
-
-// readMessages lists the messages and notes of a conversation.
-func readMessages(ctx context.Context, client *dixa.Client, id int64, batch *store.MirrorBatch) error {
-	readAt := time.Now()
-	messages, err := client.Conversations.Messages(ctx, id)
-	if err != nil {
-		return err
-	}
-	notes, err := client.Conversations.Notes(ctx, id)
-	if err != nil {
-		return err
-	}
-	for _, m := range messages {
-		batch.Messages = append(batch.Messages, mirror.MessageFromList(id, m, readAt))
-	}
-	for _, n := range notes {
-		batch.Messages = append(batch.Messages, mirror.NoteFromList(id, n, readAt))
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"net/http"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
@@ -16,24 +17,39 @@ import (
 
 // readDirectory reads the directory: agents, teams and queues with their members,
 // contact endpoints, custom attribute definitions, tags, business hours and end users.
-// A kind that the token may not read, or that Dixa does not serve, is left out.
+// A kind that the token may not read, or that Dixa does not serve, is left out. A
+// repeated attempt continues with the kind at which the one before it failed.
 func (r *windowRun) readDirectory(ctx context.Context) error {
 	client, err := r.Clients.Client(ctx, r.ConnectionID)
 	if err != nil {
 		return err
 	}
 	ctx = connection.WithSpareRate(ctx)
-	for _, kind := range mirror.DirectoryKinds() {
-		err := r.readKind(ctx, client, kind)
-		if dixa.IsNotFound(err) || tokenRefused(err) && kind != mirror.KindAgent {
-			r.setAside(fmt.Sprintf("%s: %v", kind, err))
+	for n, kind := range mirror.DirectoryKinds() {
+		if n < r.place.Kinds {
 			continue
+		}
+		err := r.readKind(ctx, client, kind)
+		if notServed(err, kind) {
+			r.setAside(r.total.Read, fmt.Sprintf("%s: %v", kind, err))
+			err = nil
 		}
 		if err != nil {
 			return fmt.Errorf("read the directory, %s: %w", kind, err)
 		}
+		r.advance(func(p *windowPlace) { p.Kinds = n + 1 })
 	}
 	return nil
+}
+
+// notServed reports whether Dixa does not have a kind, or the token may not read it. A
+// token that may not even read agents is refused as a whole.
+func notServed(err error, kind mirror.DirectoryKind) bool {
+	e, ok := dixa.AsError(err)
+	if !ok || tokenRefused(err) && kind == mirror.KindAgent {
+		return false
+	}
+	return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden || e.Status == http.StatusNotFound
 }
 
 // readKind reads the entries of a kind. Those that Dixa no longer lists are marked.
@@ -51,7 +67,7 @@ func (r *windowRun) readKind(ctx context.Context, client *dixa.Client, kind mirr
 			return err
 		}
 		if !claim.IsID(e.ID) {
-			r.setAside(fmt.Sprintf("%s without a usable id", kind))
+			r.setAside(r.total.Read+len(batch), fmt.Sprintf("%s without a usable id", kind))
 			continue
 		}
 		if kind == mirror.KindSchedule {

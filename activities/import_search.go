@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
 	"github.com/claimflow/claimflow/mirror"
@@ -26,7 +25,8 @@ func (r *windowRun) searchConversations(ctx context.Context) error {
 	ctx = connection.WithSpareRate(ctx)
 	var ids []int64
 	query := dixa.SearchQuery{PageLimit: searchPage, Conditions: []dixa.SearchCondition{
-		{Field: "LastActivity", Operator: dixa.Between(dixa.Time{Time: r.Window.From}, dixa.Time{Time: r.Window.To})},
+		// Whether the bounds belong to the period is unknown.
+		{Field: "LastActivity", Operator: dixa.Between(dixa.NewTime(r.Window.From.Add(-time.Millisecond)), dixa.NewTime(r.Window.To.Add(time.Millisecond)))},
 	}}
 	for hit, err := range client.Conversations.Search(ctx, query) {
 		if err != nil {
@@ -43,14 +43,13 @@ func (r *windowRun) searchConversations(ctx context.Context) error {
 		if err := r.readConversation(ctx, client, id); err != nil {
 			return err
 		}
-		r.mu.Lock()
-		r.place.After, r.place.Read = id, r.total.Read
-		r.mu.Unlock()
+		r.advance(func(p *windowPlace) { p.After = id })
 	}
 	return nil
 }
 
-// readConversation reads a conversation, and its parts if it changed.
+// readConversation reads a conversation with all its parts, unless no source selects
+// it. Its state alone does not show whether tags, messages or ratings changed.
 func (r *windowRun) readConversation(ctx context.Context, client *dixa.Client, id int64) error {
 	known, err := r.Store.Mirror.Conversation(ctx, r.ConnectionID, id)
 	if err != nil {
@@ -75,10 +74,6 @@ func (r *windowRun) readConversation(ctx context.Context, client *dixa.Client, i
 		batch.Facts = []store.ConversationFact{{ID: id, Fact: fact}}
 		return r.store(ctx, batch)
 	}
-	if change == store.ChangeNone {
-		r.count(claim.ImportCounts{Read: 1})
-		return nil
-	}
 	tags, err := client.Conversations.Tags(ctx, id)
 	if err != nil {
 		return err
@@ -94,6 +89,15 @@ func (r *windowRun) readConversation(ctx context.Context, client *dixa.Client, i
 	batch.Reread = false
 	if err := r.store(ctx, batch); err != nil {
 		return err
+	}
+	rest := store.MirrorBatch{ConnectionID: r.ConnectionID}
+	if err := r.readMissingLog(ctx, client, id, &rest); err != nil {
+		return err
+	}
+	if len(rest.Activities) > 0 {
+		if err := r.store(ctx, rest); err != nil {
+			return err
+		}
 	}
 	return r.Store.Mirror.MessagesRead(ctx, r.ConnectionID, id)
 }

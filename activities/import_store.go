@@ -56,7 +56,7 @@ func (a *ImportStore) LoadImport(ctx context.Context, in ImportRef) (ImportState
 	var out ImportState
 	i, err := a.Store.Imports.Get(ctx, in.ConnectionID, in.ImportID)
 	if errors.Is(err, store.ErrNotFound) {
-		return ImportState{Import: claim.Import{ID: in.ImportID, State: claim.ImportCancelled}}, nil
+		return ImportState{Import: claim.Import{ID: in.ImportID, ConnectionID: in.ConnectionID, State: claim.ImportCancelled}}, nil
 	}
 	if err != nil {
 		return out, toTemporal("read the import", err)

@@ -29,43 +29,50 @@ type windowRun struct {
 	ImportWindowInput
 	requests *atomic.Int64
 
-	// total counts the attempt, unsaved what is not in the store yet. read, excluded
-	// and rejected are those of the whole window.
+	// total counts the attempt, unsaved what is not in the store yet. Its read,
+	// excluded and rejected rows, and rejects, are those of the whole window.
 	mu      sync.Mutex
 	total   claim.ImportCounts
 	unsaved claim.ImportCounts
 	rejects map[int]string
 	saved   time.Time
-	// page is where an attempt continues: a page of the activity log, or how many
-	// conversations are done.
-	place windowPlace
+	place   windowPlace
 }
 
-// windowPlace is how far the attempts at a window have come.
+// windowPlace is how far the attempts at a window have come, and what they counted
+// until there.
 type windowPlace struct {
 	// Page is the next page of the activity log; empty for the first.
 	Page string `json:"page,omitempty"`
 	// After is the last conversation of a search that is stored.
 	After int64 `json:"after,omitempty"`
-	// Read is how many rows were read.
-	Read int `json:"read,omitempty"`
-	// Failures is how many attempts failed.
+	// Kinds is how many kinds of the directory are stored.
+	Kinds    int            `json:"kinds,omitempty"`
+	Read     int            `json:"read,omitempty"`
+	Excluded int            `json:"excluded,omitempty"`
+	Rejected int            `json:"rejected,omitempty"`
+	Rejects  map[int]string `json:"rejects,omitempty"`
+	// Failures is how many attempts in a row failed at this place.
 	Failures int `json:"failures,omitempty"`
 }
 
-// maxWindowFailures is how many attempts at a window may fail before it is given up.
-// Waiting for the budget is no failure.
-const maxWindowFailures = 8
+const (
+	// maxWindowFailures is how many attempts in a row may fail at one place of a window
+	// before it is given up. Waiting for the budget is no failure, and neither is a
+	// worker that stops.
+	maxWindowFailures = 8
+	// maxWindowRejects bounds the reasons that an attempt keeps.
+	maxWindowRejects = 100
+)
 
 // classify converts an error of a window to a Temporal error.
-func (r *windowRun) classify(err error) error {
-	doing := "import " + string(r.Window.Stream)
-	if tokenRefused(err) {
-		return parked(claim.CauseConnection, doing+": "+err.Error())
+func (r *windowRun) classify(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return retryable(claim.ErrorBusy, "the worker stops; another one continues the window", err, continueAfter)
 	}
-	err = toTemporal(doing, err)
+	err = importError("import "+string(r.Window.Stream), err)
 	var app *temporal.ApplicationError
-	if !errors.As(err, &app) || app.NonRetryable() || app.Type() == claim.ErrorRateLimited || app.Type() == claim.ErrorStore {
+	if !errors.As(err, &app) || app.NonRetryable() || app.Type() == claim.ErrorRateLimited || app.Type() == claim.ErrorStore || ctx.Err() != nil {
 		return err
 	}
 	r.mu.Lock()
@@ -74,6 +81,26 @@ func (r *windowRun) classify(err error) error {
 		return parked(claim.CauseUnavailable, app.Message())
 	}
 	return err
+}
+
+// continueAfter is how long after a worker stopped another one continues its window.
+const continueAfter = time.Second
+
+// importError is [toTemporal] for the steps of an import.
+func importError(doing string, err error) error {
+	if tokenRefused(err) {
+		return parked(claim.CauseConnection, doing+": "+err.Error())
+	}
+	return toTemporal(doing, err)
+}
+
+// advance records that everything up to a place is stored.
+func (r *windowRun) advance(to func(*windowPlace)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	to(&r.place)
+	r.place.Read, r.place.Excluded, r.place.Rejected = r.total.Read, r.total.Excluded, r.total.Rejected
+	r.place.Rejects, r.place.Failures = maps.Clone(r.rejects), 0
 }
 
 func (r *windowRun) beat(ctx context.Context) {
@@ -86,7 +113,8 @@ func (r *windowRun) beat(ctx context.Context) {
 func (r *windowRun) read(ctx context.Context) error {
 	if activity.HasHeartbeatDetails(ctx) {
 		_ = activity.GetHeartbeatDetails(ctx, &r.place) // an unreadable place starts over
-		r.total.Read = r.place.Read
+		r.total.Read, r.total.Excluded, r.total.Rejected = r.place.Read, r.place.Excluded, r.place.Rejected
+		maps.Copy(r.rejects, r.place.Rejects)
 	}
 	switch {
 	case r.Window.Stream == claim.StreamDirectory:
@@ -109,13 +137,18 @@ func (r *windowRun) exportConversations(ctx context.Context) error {
 		return err
 	}
 	readAt, batch := time.Now(), r.newBatch()
-	query := r.exportQuery(dixa.ExportByUpdated)
-	for row, err := range exports.Conversations(ctx, query) {
-		if err := r.reject(err); err != nil {
-			return err
-		}
-		if row != nil {
+	place := -1
+	for row, err := range exports.Conversations(ctx, r.exportQuery(dixa.ExportByUpdated)) {
+		place++
+		switch {
+		case err != nil:
+			if err := r.reject(place, err); err != nil {
+				return err
+			}
+		case row.ID > 0:
 			batch.Facts = append(batch.Facts, store.ConversationFact{ID: row.ID, Fact: mirror.ConversationFromExport(row, readAt)})
+		default:
+			r.setAside(place, "a conversation without an id")
 		}
 		if len(batch.Facts) >= importBatch {
 			if err := r.store(ctx, batch); err != nil {
@@ -140,16 +173,19 @@ func (r *windowRun) exportMessages(ctx context.Context) error {
 		return err
 	}
 	readAt, batch := time.Now(), r.newBatch()
+	place := -1
 	for row, err := range exports.Messages(ctx, r.exportQuery(dixa.ExportByCreated)) {
-		if err := r.reject(err); err != nil {
-			return err
-		}
-		if row != nil {
-			if message, ok := mirror.MessageFromExport(row, readAt); ok {
-				batch.Messages = append(batch.Messages, message)
-			} else {
-				r.setAside("a message without an id, a conversation or a time")
+		place++
+		if err != nil {
+			if err := r.reject(place, err); err != nil {
+				return err
 			}
+			continue
+		}
+		if message, ok := mirror.MessageFromExport(row, readAt); ok {
+			batch.Messages = append(batch.Messages, message)
+		} else {
+			r.setAside(place, "a message without an id or a conversation")
 		}
 		if len(batch.Messages) >= importBatch {
 			if err := r.store(ctx, batch); err != nil {
@@ -165,34 +201,35 @@ func (r *windowRun) exportMessages(ctx context.Context) error {
 const activityPage = 1000
 
 // readActivities reads the activity log of the window, page by page. A page that Dixa
-// refuses restarts the window.
+// refuses restarts the window, but only once: with a shorter page, or from the start if
+// the key of a page is no longer valid.
 func (r *windowRun) readActivities(ctx context.Context) error {
 	client, err := r.Clients.Client(ctx, r.ConnectionID)
 	if err != nil {
 		return err
 	}
 	ctx = connection.WithSpareRate(ctx)
-	limit, page := activityPage, r.place.Page
+	limit, page, restarted := activityPage, r.place.Page, false
 	for {
 		entries, next, err := client.Conversations.OrganizationActivityLogPage(ctx, r.Window.From, r.Window.To, limit, page)
-		if e, ok := dixa.AsError(err); ok && e.Status == http.StatusBadRequest && (page != "" || limit != 0) {
+		if e, ok := dixa.AsError(err); ok && e.Status == http.StatusBadRequest && (page != "" && !restarted || page == "" && limit != 0) {
 			// Neither the largest page nor the life of a page's key is documented.
 			if page == "" {
 				limit = 0
 			}
-			page = ""
+			restarted, page = restarted || page != "", ""
 			r.restart()
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		batch := r.newBatch()
-		for _, entry := range entries {
+		batch, first := r.newBatch(), r.total.Read
+		for i, entry := range entries {
 			if a, ok := mirror.ActivityFromLog(entry); ok {
 				batch.Activities = append(batch.Activities, a)
 			} else {
-				r.setAside("an activity log entry without an id, a conversation or a time")
+				r.setAside(first+i, "an activity log entry without an id, a conversation or a time")
 			}
 		}
 		if err := r.store(ctx, batch); err != nil {
@@ -202,9 +239,7 @@ func (r *windowRun) readActivities(ctx context.Context) error {
 			return nil
 		}
 		page = next
-		r.mu.Lock()
-		r.place.Page, r.place.Read = next, r.total.Read
-		r.mu.Unlock()
+		r.advance(func(p *windowPlace) { p.Page = next })
 	}
 }
 
@@ -241,28 +276,30 @@ func (r *windowRun) count(c claim.ImportCounts) {
 }
 
 // reject sets a row aside that cannot be read. It returns other errors.
-func (r *windowRun) reject(err error) error {
+func (r *windowRun) reject(place int, err error) error {
 	var row *dixa.ExportRowError
 	if !errors.As(err, &row) {
 		return err
 	}
-	r.setAside(cmp.Or(row.Err, err).Error())
+	r.setAside(place, cmp.Or(row.Err, err).Error())
 	return nil
 }
 
-// setAside counts a row that cannot be stored, under its place in Dixa's answer.
-func (r *windowRun) setAside(why string) {
+// setAside counts a row that cannot be stored, under its place among the window's rows.
+func (r *windowRun) setAside(place int, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.rejects[r.total.Read] = why
+	if len(r.rejects) < maxWindowRejects {
+		r.rejects[place] = why
+	}
 	r.total.Add(claim.ImportCounts{Read: 1, Rejected: 1})
 }
 
-// restart forgets what the attempt read.
+// restart forgets what the attempts read. Their failures still count.
 func (r *windowRun) restart() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.place = windowPlace{}
+	r.place = windowPlace{Failures: r.place.Failures}
 	r.total.Read, r.total.Excluded, r.total.Rejected, r.rejects = 0, 0, 0, map[int]string{}
 }
 

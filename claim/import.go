@@ -121,6 +121,10 @@ const ImportWorkflowName = "Import"
 // paused, resumed or cancelled, or the connection has a new token. It has no payload.
 const SignalImport = "import"
 
+// SignalImportRequest requests an import with an [ImportRequest]. It is sent with
+// signal-with-start. If an import runs, another one follows it.
+const SignalImportRequest = "import-request"
+
 // ImportWorkflowID returns the id of a connection's import and of its schedule.
 // Scheduled runs have a time appended, and start the import under this id.
 func ImportWorkflowID(connectionID string) string { return "import:" + connectionID }

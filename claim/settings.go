@@ -80,6 +80,9 @@ type Settings struct {
 	// ReplyToClosed is the effect of an API reply on a closed conversation:
 	// [ReplyReopens] (the default) or [ReplyRefused].
 	ReplyToClosed string `json:"reply_to_closed" validate:"oneof=reopen refuse"`
+	// RetentionDays is how long the content of a claim is kept after the claim ended:
+	// 30 days or more. 0 keeps it forever.
+	RetentionDays int `json:"retention_days" validate:"omitempty,min=30,max=36500"`
 	// ReadOnly blocks every write to Dixa.
 	ReadOnly bool `json:"read_only"`
 }

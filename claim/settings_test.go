@@ -63,7 +63,7 @@ func TestResolveReportsEveryError(t *testing.T) {
 				{Field: "Tag", Problem: `is not a setting; did you mean "tag"?`},
 				{Field: "evidence.Max_Files", Problem: `is not a setting; did you mean "max_files"?`},
 				{Field: "opening_hours", Problem: "is not a setting; valid settings are change_rules, claim_id_attribute, commit_window, default_agent_id, default_country, default_language, default_queue_id, " +
-					"email_integration_id, evidence, extra_tags, language, list_lag, open_within, opening, order_number_attribute, quiet_period, read_only, reply_to_closed, routing, shipment_notes, status_rules, tag"},
+					"email_integration_id, evidence, extra_tags, language, list_lag, open_within, opening, order_number_attribute, quiet_period, read_only, reply_to_closed, retention_days, routing, shipment_notes, status_rules, tag"},
 				{Field: "tags", Problem: `is not a setting; did you mean "tag"?`},
 			},
 		},

@@ -17,12 +17,13 @@ const (
 	UpdateWithdrawn  UpdateResult = "withdrawn"     // the claim was withdrawn before its conversation was created
 	UpdateInstructed UpdateResult = "instructed"    // the change rules are carried out in its conversation
 	UpdateKept       UpdateResult = "kept"          // the claim is abandoned, so there is no further effect
+	UpdateErased     UpdateResult = "erased"        // the claim lost its content, so nothing is stored
 )
 
 // Updated reports a change to a claim.
 type Updated struct {
 	// Result is one of the Update constants, such as [UpdateUnchanged].
-	Result UpdateResult `json:"result" enum:"unchanged,ignored_older,edited,withdrawn,instructed,kept" doc:"The result of the update."`
+	Result UpdateResult `json:"result" enum:"unchanged,ignored_older,edited,withdrawn,instructed,kept,erased" doc:"The result of the update."`
 	// Changed lists the fields that changed, by JSON path, sorted.
 	Changed []string `json:"changed,omitempty" doc:"The fields that changed, by JSON path."`
 	// InstructionID is the instruction for the conversation; empty if there is none.

@@ -178,6 +178,26 @@ func (c *Client) once(ctx context.Context, k call, body []byte) ([]byte, error) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	resp, err := c.open(ctx, k, body)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }() // already read to the end or abandoned
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("claimflow: %s %s: %w: the response was cut off: %w", k.method, k.route(), ErrNoAnswer, err)
+	}
+	if len(data) > maxReplyBytes {
+		return nil, fmt.Errorf("claimflow: %s %s: the response is larger than %d bytes; request less at once", k.method, k.route(), maxReplyBytes)
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return nil, readError(k, resp, data)
+	}
+	return data, nil
+}
+
+// open sends a request and returns the response before its body is read.
+func (c *Client) open(ctx context.Context, k call, body []byte) (*http.Response, error) {
 	target := c.base.JoinPath(escaped(k.path)...)
 	target.RawQuery = k.query.Encode()
 	req, err := http.NewRequestWithContext(ctx, k.method, target.String(), bytes.NewReader(body))
@@ -205,18 +225,7 @@ func (c *Client) once(ctx context.Context, k call, body []byte) ([]byte, error) 
 	if err != nil {
 		return nil, fmt.Errorf("claimflow: %s %s: %w: %w; is the service running at %s?", k.method, k.route(), ErrNoAnswer, withoutURL(err), c.base.Redacted())
 	}
-	defer func() { _ = resp.Body.Close() }() // already read to the end or abandoned
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("claimflow: %s %s: %w: the response was cut off: %w", k.method, k.route(), ErrNoAnswer, err)
-	}
-	if len(data) > maxReplyBytes {
-		return nil, fmt.Errorf("claimflow: %s %s: the response is larger than %d bytes; request less at once", k.method, k.route(), maxReplyBytes)
-	}
-	if resp.StatusCode >= http.StatusBadRequest {
-		return nil, readError(k, resp, data)
-	}
-	return data, nil
+	return resp, nil
 }
 
 // shopPath returns a path of a shop, or of the platform if shop is empty.

@@ -12,10 +12,10 @@ import (
 // Scopes of an API key.
 const (
 	ScopeClaimsWrite = "claims:write" // submit claims
-	ScopeClaimsRead  = "claims:read"  // read and list claims
-	ScopeShopsWrite  = "shops:write"  // change settings, tokens, templates and endpoints and, for platform keys, add shops (changing and deleting a shop needs admin)
-	ScopeShopsRead   = "shops:read"   // read settings, tokens, templates and shops
-	ScopeOperate     = "operate"      // send messages; retry, abandon, link, pause, resume, replay, sweep
+	ScopeClaimsRead  = "claims:read"  // read and list claims, records and key figures
+	ScopeShopsWrite  = "shops:write"  // change settings, tokens, templates, endpoints and data sources and, for platform keys, add shops (changing and deleting a shop needs admin)
+	ScopeShopsRead   = "shops:read"   // read settings, tokens, templates, shops, data sources and imports
+	ScopeOperate     = "operate"      // send messages; retry, abandon, link, pause, resume, replay, sweep, import
 	ScopeAdmin       = "admin"        // everything, including API keys and the audit log
 )
 

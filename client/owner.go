@@ -17,6 +17,7 @@ const (
 	UpdateWithdrawn  = claim.UpdateWithdrawn
 	UpdateInstructed = claim.UpdateInstructed
 	UpdateKept       = claim.UpdateKept
+	UpdateErased     = claim.UpdateErased
 )
 
 // Updated is the result of a change to a claim.

@@ -75,9 +75,7 @@ func (c *Conversation) applyRatings(f Fact) {
 // blank removes personal data. The stamps of the parts stay, so that nothing older
 // comes back; newer parts are removed again.
 func (c *Conversation) blank() {
-	if c.Requester != nil {
-		c.Requester = &claim.Person{ID: c.Requester.ID}
-	}
+	c.Requester, c.Attributes = nil, nil
 	if c.Rating != nil {
 		c.Rating = &claim.Rating{Score: c.Rating.Score, At: c.Rating.At}
 	}

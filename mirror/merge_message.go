@@ -204,12 +204,17 @@ func nonNil[T any](s []T) []T {
 func (m Message) Anonymized() Message {
 	m.Text, m.HTML, m.Redacted, m.Attachments, m.AuthorEmail = "", "", false, nil, ""
 	m.From, m.To, m.CC, m.BCC = "", nil, nil, nil
-	if m.Author != nil {
-		m.Author = personOf(m.Author.ID, "")
-	}
 	parts := maps.Clone(m.Parts)
 	for _, gone := range []string{partBody, "author_name", "author_email", "addresses"} {
 		delete(parts, gone)
+	}
+	switch {
+	case m.Author == nil:
+	case m.Direction == claim.DirectionInbound: // the customer
+		m.Author = nil
+		delete(parts, "author_id")
+	default:
+		m.Author = personOf(m.Author.ID, "")
 	}
 	m.Parts = nonEmpty(parts)
 	return m

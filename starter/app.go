@@ -27,7 +27,12 @@ type app struct {
 	// inputWait is how long to wait for piped input when CLAIMFLOW_DIXA_TOKEN is
 	// set; 0 means one second.
 	inputWait time.Duration
-	// output is the format of results: "table" or "json".
+	// terminal reports whether out is a terminal, and columns is its width; 0 if
+	// unknown.
+	terminal bool
+	columns  int
+	// output is the format of results: "table" or "json", and "csv" for commands that
+	// have it.
 	output string
 }
 
@@ -47,19 +52,15 @@ func run(ctx context.Context, args []string, a *app) int {
 	root := &cobra.Command{
 		Use: "starter", Short: "Claimflow's HTTP API and command line", Long: about,
 		SilenceErrors: true, SilenceUsage: true, Version: version,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if a.output != "table" && a.output != "json" {
-				return usage("-o %s: must be table or json", a.output)
-			}
-			return nil
-		},
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return checkOutput(c, a.output) },
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "output format: table or json")
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "output format: table or json; for some commands also csv")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%s; see `%s --help`", err, c.CommandPath())
 	})
-	group(root, a.serveCommand(), a.claimCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(), a.endpointCommand(), a.karlaSecretCommand(),
+	group(root, a.serveCommand(), a.claimCommand(), a.customerCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(), a.endpointCommand(), a.karlaSecretCommand(),
+		a.sourceCommand(), a.importCommand(), a.kpiCommand(),
 		a.apiKeyCommand(), a.keyringCommand(), renamed("key", a.apiKeyCommand()), renamed("keys", a.keyringCommand()), a.configCommand(), a.versionCommand())
 	root.Args = cobra.ArbitraryArgs
 	root.SetArgs(args)
@@ -77,6 +78,23 @@ func run(ctx context.Context, args []string, a *app) int {
 		a.complain(err)
 	}
 	return codeOf(err)
+}
+
+// printsCSV marks a command that can print CSV.
+var printsCSV = map[string]string{"output": "csv"}
+
+func checkOutput(c *cobra.Command, output string) error {
+	csv := c.Annotations["output"] == "csv"
+	switch {
+	case output == "table", output == "json", output == "csv" && csv:
+		return nil
+	case output == "csv":
+		return usage("-o csv: must be table or json; only `starter source records` and `starter kpi show` print CSV with -o csv")
+	case csv:
+		return usage("-o %s: must be table, json or csv", output)
+	default:
+		return usage("-o %s: must be table or json", output)
+	}
 }
 
 // errReported ends a command whose output already says what failed.

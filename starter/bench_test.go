@@ -19,6 +19,7 @@ import (
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
 	"github.com/claimflow/claimflow/internal/toowner/files"
+	"github.com/claimflow/claimflow/kpi"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -35,6 +36,9 @@ type bench struct {
 	environ []string
 	// found is the immediate report of a sweep.
 	found claim.SweepReport
+	// windows are those of an import, of which the first ones are done at once.
+	windows  []claim.ImportWindow
+	imported int
 }
 
 func newBench(t *testing.T) *bench {
@@ -71,6 +75,18 @@ func newBench(t *testing.T) *bench {
 			_, err := b.store.Sweeps.End(ctx, connectionID, b.found)
 			return err
 		},
+		Import: func(ctx context.Context, connectionID string, _ claim.ImportRequest) error {
+			begun, _, err := b.store.Imports.Begin(ctx, claim.Import{ConnectionID: connectionID, Cause: "request", Access: claim.AccessExports, Windows: b.windows})
+			for n := range b.windows {
+				if err == nil && n < b.imported {
+					w := claim.ImportWindow{N: n, Stream: b.windows[n].Stream, From: b.windows[n].From, To: b.windows[n].To}
+					err = b.store.Imports.FinishWindow(ctx, connectionID, begun.ID, w, store.WindowResult{State: claim.WindowDone, ImportCounts: claim.ImportCounts{Read: 1200}})
+				}
+			}
+			return err
+		},
+		WakeImport: func(context.Context, string) error { return nil },
+		KPIs:       func(connectionID string) kpi.Source { return b.store.Mirror.Figures(connectionID) },
 	})
 	require.NoError(t, err)
 	b.api.Config.Handler = handler

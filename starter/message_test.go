@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -32,10 +33,10 @@ func TestClaimFilesDownloads(t *testing.T) {
 	shop, err := b.store.Shops.Get(t.Context(), "acme")
 	require.NoError(t, err)
 	require.NoError(t, b.store.Links.Create(t.Context(), store.LinkInput{Ref: ref, ConnectionID: shop.Connection.ID, ConversationID: 7}))
-	message := func(id string, minute int, files ...claim.MessageAttachment) claim.Message {
-		return claim.Message{ID: id, Kind: claim.MessageKind, Direction: claim.DirectionInbound, At: time.Date(2026, 3, 1, 9, minute, 0, 0, time.UTC), Attachments: files}
+	message := func(id string, minute int, files ...claim.MessageAttachment) mirror.Message {
+		return mirror.Message{Message: claim.Message{ID: id, Kind: claim.MessageKind, Direction: claim.DirectionInbound, At: time.Date(2026, 3, 1, 9, minute, 0, 0, time.UTC), Attachments: files}}
 	}
-	require.NoError(t, b.store.Conversations.Apply(t.Context(), store.EventEffects{Ref: ref, State: claim.StateReceived, ConversationID: 7, Messages: []claim.Message{
+	require.NoError(t, b.store.Conversations.Apply(t.Context(), store.EventEffects{Ref: ref, State: claim.StateReceived, ConversationID: 7, Messages: []mirror.Message{
 		message("m-2", 2, claim.MessageAttachment{ID: "1", Name: "gone.jpg", Source: host.URL + "/gone"}),
 		message("m-1", 1, claim.MessageAttachment{ID: "1", Name: "../../mug\x1b[31m.jpg", Source: host.URL + "/a"}, claim.MessageAttachment{ID: "2", Name: "mug.jpg", Source: host.URL + "/b"}),
 	}}))

@@ -156,6 +156,8 @@ type claimRow struct {
 	revision       int64
 	applied        int64
 	rulesDue       bool
+	// erased says that the claim lost its content.
+	erased bool
 }
 
 // StaleError means that a claim was changed from outside since it was read. Nothing
@@ -170,10 +172,19 @@ func (e *StaleError) Error() string {
 // UPDATE is the only row lock that works on both databases.
 func lockClaim(ctx context.Context, tx *sql.Tx, ref claim.Ref) (claimRow, error) {
 	var r claimRow
-	err := queryOne(ctx, tx, claimNotFound(ref), []any{&r.state, &r.connectionID, &r.conversationID, &r.sequence, &r.openedAt, &r.revision, &r.applied, &r.rulesDue},
+	err := queryOne(ctx, tx, claimNotFound(ref), []any{&r.state, &r.connectionID, &r.conversationID, &r.sequence, &r.openedAt, &r.revision, &r.applied, &r.rulesDue, &r.erased},
 		`UPDATE claims SET updated_at = updated_at WHERE shop = $1 AND id = $2
-		RETURNING state, connection_id, conversation_id, sequence, opened_at, revision, applied, rules_due`, ref.Shop, ref.ID)
+		RETURNING state, connection_id, conversation_id, sequence, opened_at, revision, applied, rules_due, erased_at > 0`, ref.Shop, ref.ID)
 	return r, err
+}
+
+// lockIntact is [lockClaim] for commands that need the claim's content.
+func lockIntact(ctx context.Context, tx *sql.Tx, ref claim.Ref) (claimRow, error) {
+	row, err := lockClaim(ctx, tx, ref)
+	if err == nil && row.erased {
+		err = conflict("claim %s was erased: its content is gone; submit a new claim", ref)
+	}
+	return row, err
 }
 
 // Change applies an event to a claim, writes set with it and returns the new state,
@@ -205,6 +216,9 @@ func (s *core) change(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *claim
 			return row.state, err
 		}
 		row.state = next
+	}
+	if row.erased {
+		set.LastError, set.EndUserID, set.Timeline = "", "", nil
 	}
 	now := s.now()
 	var args arguments

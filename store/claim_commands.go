@@ -23,7 +23,7 @@ type RetryOptions struct {
 // [*claim.TransitionError] if the claim is open or in a later state.
 func (s Claims) Retry(ctx context.Context, ref claim.Ref, o RetryOptions) error {
 	return s.write(ctx, "retry claim "+ref.String(), func(tx *sql.Tx) error {
-		row, err := lockClaim(ctx, tx, ref)
+		row, err := lockIntact(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (s *core) abandon(ctx context.Context, tx *sql.Tx, ref claim.Ref, row *clai
 // has no conversation, and [ErrNotFound] if the shop has no connection.
 func (s Claims) Link(ctx context.Context, ref claim.Ref, conversationID int64) error {
 	return s.write(ctx, fmt.Sprintf("link claim %s to conversation %d", ref, conversationID), func(tx *sql.Tx) error {
-		row, err := lockClaim(ctx, tx, ref)
+		row, err := lockIntact(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func (s *core) retryAll(ctx context.Context, shop string, from claim.State, wher
 	}
 	now := args.add(s.now())
 	query := `UPDATE claims SET state = ` + args.add(next) + `, cause = '', create_anyway = FALSE, retried_at = ` + now +
-		`, updated_at = ` + now + `, revision = revision + 1, gather_until = 0 WHERE state = ` + args.add(from) + ` AND ` + where
+		`, updated_at = ` + now + `, revision = revision + 1, gather_until = 0 WHERE erased_at = 0 AND state = ` + args.add(from) + ` AND ` + where
 	n := 0
 	err = s.write(ctx, "retry the claims of shop "+shop, func(tx *sql.Tx) (err error) {
 		if err := liveShop(ctx, tx, shop); err != nil {

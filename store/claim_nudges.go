@@ -114,7 +114,7 @@ func (s Nudges) WakeParked(ctx context.Context) (int, error) {
 	n := 0
 	err := s.write(ctx, "wake parked claims", func(tx *sql.Tx) (err error) {
 		n, err = exec(ctx, tx, `UPDATE claims SET revision = revision + 1, gather_until = 0, woken_version = `+shopVersion+`
-			WHERE state = $1 AND parked_version < `+shopVersion+` AND woken_version < `+shopVersion+`
+			WHERE state = $1 AND erased_at = 0 AND parked_version < `+shopVersion+` AND woken_version < `+shopVersion+`
 			AND NOT (fallback_used AND retried_at < fallback_at)`, claim.StateNeedsAttention)
 		return err
 	})

@@ -59,6 +59,9 @@ func (s Conversations) Apply(ctx context.Context, a EventEffects) error {
 		if row.applied != a.From || row.state != a.State || row.conversationID != a.ConversationID || a.RulesEvaluated && !row.rulesDue {
 			return &StaleError{Ref: a.Ref}
 		}
+		if row.erased {
+			a.Timeline = nil
+		}
 		if err := s.applyEvents(ctx, tx, row, a); err != nil {
 			return err
 		}

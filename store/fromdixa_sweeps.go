@@ -212,7 +212,7 @@ func (s Inbox) ReceivedBetween(ctx context.Context, connectionID string, convers
 		e.HappenedAt = timeOf(at)
 		e.Body, err = s.open(inboxBody, sealed, connectionID, e.ID)
 		return e, err
-	}, `SELECT event_id, name, happened_at, body FROM inbox WHERE connection_id = $1 AND conversation_id = $2 AND happened_at BETWEEN $3 AND $4 AND name <> $5
+	}, `SELECT event_id, name, happened_at, body FROM inbox WHERE connection_id = $1 AND conversation_id = $2 AND happened_at BETWEEN $3 AND $4 AND name <> $5 AND body IS NOT NULL
 		ORDER BY happened_at, event_id`, connectionID, conversationID, micros(from), micros(to), without)
 }
 

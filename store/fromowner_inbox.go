@@ -161,7 +161,7 @@ func (s *core) applyOwnerEvent(ctx context.Context, tx *sql.Tx, e OwnerEvent, ef
 	switch {
 	case effect.Claim != nil:
 		result, err := s.upsert(ctx, tx, *effect.Claim, effect.Created, effect.Decode)
-		if result == claim.UpdateUnchanged || result == claim.UpdateOlder {
+		if result == claim.UpdateUnchanged || result == claim.UpdateOlder || result == claim.UpdateErased {
 			return OwnerEventIgnored, string(result), err
 		}
 		return OwnerEventApplied, string(result), err

@@ -37,7 +37,7 @@ type OwnerUpdate struct {
 // [claim.InstructChange] that describes the change. It ignores a change that is
 // older, by the owner's clock, than the owner's last one. A change to what the claim
 // already is does nothing; this includes a status that the owner was already
-// notified of.
+// notified of. So does any change of a claim that lost its content.
 func (s Claims) UpdateFromOwner(ctx context.Context, u OwnerUpdate) (claim.Updated, error) {
 	var out claim.Updated
 	err := s.write(ctx, "update claim "+u.Ref.String(), func(tx *sql.Tx) (err error) {
@@ -51,6 +51,10 @@ func (s *core) updateFromOwner(ctx context.Context, tx *sql.Tx, u OwnerUpdate) (
 	row, err := lockClaim(ctx, tx, u.Ref)
 	if err != nil {
 		return claim.Updated{}, err
+	}
+	if row.erased {
+		record, err := s.record(ctx, tx, u.Ref)
+		return claim.Updated{Result: claim.UpdateErased, Claim: record}, err
 	}
 	current, err := s.latest(ctx, tx, u.Ref)
 	if err != nil {

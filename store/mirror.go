@@ -96,6 +96,10 @@ type merge struct {
 	rows   map[int64]*conversationRow
 	change int64
 	now    time.Time
+	// imported are the imported periods of messages and activity logs, once read.
+	imported [][2]int64
+	// touched are the conversations that facts and log entries say something about.
+	touched map[int64]bool
 	// stale are the conversations whose figures have to be computed again.
 	stale  map[int64]bool
 	result MirrorResult
@@ -162,6 +166,9 @@ func (m *merge) run(ctx context.Context) error {
 	if m.rows, err = m.conversationRows(ctx, m.tx, m.ConnectionID, m.ids); err != nil {
 		return err
 	}
+	if err := m.addLogFacts(ctx); err != nil {
+		return err
+	}
 	if err := m.applyFacts(ctx); err != nil {
 		return err
 	}
@@ -201,6 +208,7 @@ func (m *merge) next() int64 {
 // more.
 func (m *merge) applyFacts(ctx context.Context) error {
 	touched := map[int64]bool{}
+	m.touched = touched
 	for _, f := range m.Facts {
 		row := m.rows[f.ID]
 		if row == nil {
@@ -212,6 +220,7 @@ func (m *merge) applyFacts(ctx context.Context) error {
 		}
 		row.Apply(f.Fact)
 	}
+	m.applyActivities(touched)
 	for _, id := range slices.Sorted(maps.Keys(touched)) {
 		row := m.rows[id]
 		if m.keeps(row) {
@@ -228,6 +237,27 @@ func (m *merge) applyFacts(ctx context.Context) error {
 		m.rows[id] = row
 	}
 	return nil
+}
+
+// applyActivities applies what activity log entries say about known conversations:
+// answered ratings, and which changes known from events the log now has. Nothing else
+// of a conversation depends on its log.
+func (m *merge) applyActivities(touched map[int64]bool) {
+	for i := range m.Activities {
+		a := &m.Activities[i]
+		row := m.rows[a.ConversationID]
+		if row == nil {
+			continue
+		}
+		f := a.Fact()
+		if f.Answer == nil && len(row.Changes) == 0 {
+			continue
+		}
+		if !touched[row.id] {
+			row.before, touched[row.id] = row.Conversation, true
+		}
+		row.Apply(f)
+	}
 }
 
 // keeps reports whether the records of a conversation are stored.

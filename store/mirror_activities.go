@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/claimflow/claimflow/claim"
@@ -56,6 +57,35 @@ func (m *merge) mergeActivities(ctx context.Context) error {
 		}
 		if err := insert.run(ctx, m.tx, m.dialect); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// addLogFacts adds what log entries say about their conversations: those of the batch,
+// and those that came before a conversation that is new. An entry alone does not make a
+// conversation known.
+func (m *merge) addLogFacts(ctx context.Context) error {
+	fresh := map[int64]bool{}
+	for _, f := range m.Facts {
+		if m.rows[f.ID] == nil {
+			fresh[f.ID] = true
+		}
+	}
+	for _, a := range m.Activities {
+		if m.rows[a.ConversationID] != nil || fresh[a.ConversationID] {
+			m.Facts = append(m.Facts, ConversationFact{a.ConversationID, a.Fact()})
+		}
+	}
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(fresh)), mirrorBatchSize) {
+		args := arguments{m.ConnectionID}
+		earlier, err := collect(ctx, m.tx, m.scanActivity(m.ConnectionID),
+			`SELECT `+activityColumns+` FROM activities WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, ids)+`)`, args...)
+		if err != nil {
+			return err
+		}
+		for _, a := range earlier {
+			m.Facts = append(m.Facts, ConversationFact{a.ConversationID, a.Fact()})
 		}
 	}
 	return nil

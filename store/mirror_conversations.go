@@ -83,7 +83,8 @@ func (m *merge) saveConversations(ctx context.Context) error {
 		refreshed[f.ID] = refreshed[f.ID] || f.Weight == claim.WeightRefreshed
 	}
 	var changed []*conversationRow
-	for _, id := range slices.Sorted(maps.Keys(refreshed)) {
+	var err error
+	for _, id := range slices.Sorted(maps.Keys(m.touched)) {
 		row := m.rows[id]
 		if row.excluded {
 			continue
@@ -91,6 +92,11 @@ func (m *merge) saveConversations(ctx context.Context) error {
 		switch {
 		case !row.stored:
 			m.result.Conversations.Added++
+			if m.Reread {
+				if row.messagesDue, err = m.passed(ctx, row.Origin.CreatedAt); err != nil {
+					return err
+				}
+			}
 		case !row.before.Equal(row.Conversation):
 			m.result.Conversations.Changed++
 			row.messagesDue = row.messagesDue || m.Reread
@@ -117,6 +123,23 @@ func (m *merge) saveConversations(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// passed reports whether the messages or the log of a time were imported already: those
+// of a conversation that is new here, because no source selected it before, are missing.
+func (m *merge) passed(ctx context.Context, at time.Time) (bool, error) {
+	if m.imported == nil {
+		var err error
+		m.imported, err = collect(ctx, m.tx, func(scan func(...any) error) (p [2]int64, err error) {
+			err = scan(&p[0], &p[1])
+			return p, err
+		}, `SELECT from_at, to_at FROM coverage WHERE connection_id = $1 AND stream IN ($2, $3)`, m.ConnectionID, claim.StreamMessages, claim.StreamActivityLogs)
+		if err != nil {
+			return false, err
+		}
+		m.imported = append(m.imported, [2]int64{1, 0}) // even if there is none
+	}
+	return slices.ContainsFunc(m.imported, func(p [2]int64) bool { return p[0] <= micros(at) && micros(at) <= p[1] }), nil
 }
 
 // followed encodes the parts of a conversation that a claim follows.

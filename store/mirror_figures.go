@@ -58,7 +58,12 @@ func (s *core) computeFigures(ctx context.Context, tx *sql.Tx, connectionID stri
 			if row == nil {
 				continue
 			}
-			if err := save.put(mirror.Derive(id, row.Conversation, messages[id], activities[id]), digests[id]); err != nil {
+			conversation := row.Conversation
+			if log := activities[id]; len(log) > 0 {
+				// The log has the changes that events reported before its newest entry.
+				conversation.Apply(mirror.Fact{LoggedAt: log[len(log)-1].At})
+			}
+			if err := save.put(mirror.Derive(id, conversation, messages[id], activities[id]), digests[id]); err != nil {
 				return err
 			}
 		}

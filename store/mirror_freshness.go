@@ -17,6 +17,7 @@ func (s Mirror) Freshness(ctx context.Context, connectionID string) (kpi.Freshne
 	var running int
 	err := s.read(ctx, "read how fresh the records of connection "+connectionID+" are", func(db *sql.DB) error {
 		for _, query := range []string{
+			`SELECT COALESCE(MAX(created_at), 0) FROM figures WHERE connection_id = $1`,
 			`SELECT COALESCE(MAX(at), 0) FROM messages WHERE connection_id = $1`,
 			`SELECT COALESCE(MAX(at), 0) FROM activities WHERE connection_id = $1`,
 			`SELECT COALESCE(MAX(watermark), 0) FROM sweeps WHERE connection_id = $1`,
@@ -34,7 +35,7 @@ func (s Mirror) Freshness(ctx context.Context, connectionID string) (kpi.Freshne
 		return kpi.Freshness{}, err
 	}
 	f := kpi.Freshness{NewestAt: timeOf(min(newest, s.now())), Importing: running > 0}
-	covered, err := Imports{s.core}.Coverage(ctx, connectionID)
+	covered, err := Imports(s).Coverage(ctx, connectionID)
 	f.CompleteFrom = completeFrom(covered)
 	return f, err
 }

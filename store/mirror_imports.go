@@ -217,14 +217,28 @@ func (s Imports) FinishWindow(ctx context.Context, connectionID, id string, w cl
 	})
 }
 
-// cover adds a period to those of a stream that are imported, unless the sources
-// select more since the import began.
+// cover adds the period of a window to those that are imported, unless the sources
+// select more since the import began. Without exports, conversations are read with
+// their messages.
 func cover(ctx context.Context, tx *sql.Tx, connectionID, id string, w claim.ImportWindow) error {
 	var outdated bool
-	err := queryOne(ctx, tx, nil, []any{&outdated}, `SELECT m.widened_at > i.started_at FROM imports i JOIN mirrors m ON m.connection_id = i.connection_id WHERE i.id = $1`, id)
+	var access claim.ImportAccess
+	err := queryOne(ctx, tx, nil, []any{&outdated, &access}, `SELECT m.widened_at > i.started_at, i.access
+		FROM imports i JOIN mirrors m ON m.connection_id = i.connection_id WHERE i.id = $1`, id)
 	if err != nil || outdated || w.To.IsZero() {
 		return err
 	}
+	if access == claim.AccessSearch && w.Stream == claim.StreamConversations {
+		messages := w
+		messages.Stream = claim.StreamMessages
+		if err := coverPeriod(ctx, tx, connectionID, messages); err != nil {
+			return err
+		}
+	}
+	return coverPeriod(ctx, tx, connectionID, w)
+}
+
+func coverPeriod(ctx context.Context, tx *sql.Tx, connectionID string, w claim.ImportWindow) error {
 	from, to := micros(w.From), micros(w.To)
 	touching, err := collect(ctx, tx, func(scan func(...any) error) (p [2]int64, err error) {
 		err = scan(&p[0], &p[1])
@@ -242,6 +256,22 @@ func cover(ctx context.Context, tx *sql.Tx, connectionID, id string, w claim.Imp
 
 // Period is a period of a stream.
 type Period struct{ From, To time.Time }
+
+// ForgetFuture removes the imported periods after now, which an import recorded while
+// the clock was ahead. It returns the store's time.
+func (s Imports) ForgetFuture(ctx context.Context, connectionID string) (now time.Time, err error) {
+	return timeOf(s.now()), s.write(ctx, "correct the imported periods of connection "+connectionID, func(tx *sql.Tx) error {
+		// A window that ends meanwhile must not join a period that is being removed.
+		if _, err := s.lockMirror(ctx, tx, connectionID); err != nil {
+			return err
+		}
+		if _, err := exec(ctx, tx, `DELETE FROM coverage WHERE connection_id = $1 AND from_at >= $2`, connectionID, s.now()); err != nil {
+			return err
+		}
+		_, err := exec(ctx, tx, `UPDATE coverage SET to_at = $2 WHERE connection_id = $1 AND to_at > $2`, connectionID, s.now())
+		return err
+	})
+}
 
 // Coverage returns the imported periods of each stream, newest first and without
 // overlap.

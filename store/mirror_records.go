@@ -145,15 +145,16 @@ func (s Mirror) recordReader(connectionID string, q RecordsQuery) (*recordReader
 		q.Date = claim.DateCreated
 	}
 	r := &recordReader{core: s.core, RecordsQuery: q, connectionID: connectionID, now: timeOf(s.now()), place: recordPlace{n: -1, conversationID: -1}}
+	period := !q.From.IsZero() || !q.To.IsZero()
 	wrong := func(field, problem string) (*recordReader, error) {
 		return nil, &claim.InvalidError{What: "list", Errors: []claim.FieldError{{Field: field, Problem: problem}}}
 	}
 	switch {
 	case !q.Source.Has(q.Stream):
 		return wrong("stream", "must be one that the data source selects")
-	case q.Order == OrderChange && !(q.From.IsZero() && q.To.IsZero()):
+	case q.Order == OrderChange && period:
 		return wrong("from", "and to cannot be combined with the order of changes")
-	case q.Stream == claim.StreamDirectory && !(q.From.IsZero() && q.To.IsZero()):
+	case q.Stream == claim.StreamDirectory && period:
 		return wrong("from", "and to cannot be combined with the directory, whose entries have no date")
 	}
 	if q.Cursor != "" {

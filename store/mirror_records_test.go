@@ -111,12 +111,16 @@ func TestRecordsAreThoseOfTheSourceInOrder(t *testing.T) {
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		r := newRecorded(t, s, now)
 		closed := func(hours int) func(*mirror.Fact) {
-			return func(f *mirror.Fact) { f.Status, f.At = claim.ConversationClosed, now.Now().Add(-time.Duration(hours)*time.Hour) }
+			return func(f *mirror.Fact) {
+				f.Status, f.At = claim.ConversationClosed, now.Now().Add(-time.Duration(hours)*time.Hour)
+			}
 		}
 		score := 5
 		rated := func(f *mirror.Fact) {
-			f.Ratings = []mirror.Rating{{Type: mirror.RatingCSAT, Score: &score, RatedAt: now.Now().Add(-time.Minute), CreatedAt: now.Now().Add(-2 * time.Minute)},
-				{Type: mirror.RatingNPS, Score: &score, RatedAt: now.Now().Add(-time.Minute), CreatedAt: now.Now().Add(-2 * time.Minute)}}
+			f.Ratings = []mirror.Rating{
+				{Type: mirror.RatingCSAT, Score: &score, RatedAt: now.Now().Add(-time.Minute), CreatedAt: now.Now().Add(-2 * time.Minute)},
+				{Type: mirror.RatingNPS, Score: &score, RatedAt: now.Now().Add(-time.Minute), CreatedAt: now.Now().Add(-2 * time.Minute)},
+			}
 		}
 		r.merge(store.MirrorBatch{
 			Facts: []store.ConversationFact{
@@ -257,4 +261,32 @@ func TestRecordMembersAreStable(t *testing.T) {
 			require.Equal(t, record, again)
 		}
 	}
+}
+
+func TestManyRecordsAreReadInParts(t *testing.T) {
+	t.Parallel()
+	s, now := setup(t, memory)
+	r := newRecorded(t, s, now)
+	const many = 1234
+	var facts []store.ConversationFact
+	var want []string
+	for id := range int64(many) {
+		facts = append(facts, r.fact(id+1, "Email", 100, nil)) // all at the same time
+		want = append(want, fmt.Sprint(id+1))
+	}
+	r.merge(store.MirrorBatch{Facts: facts})
+	for _, q := range []store.RecordsQuery{
+		{Stream: claim.StreamConversations}, {Stream: claim.StreamConversations, Date: claim.DateClosed}, {Stream: claim.StreamConversations, Order: store.OrderChange},
+	} {
+		for _, size := range []int{7, 500} {
+			got, _ := r.all(q, size)
+			require.Equal(t, want, got, "%s %s in pages of %d", q.Order, q.Date, size)
+		}
+	}
+	// A source that selects little is read on in bounded steps.
+	none := r.source
+	none.Channels = []string{"Chat"}
+	got, cursor := r.all(store.RecordsQuery{Source: none, Stream: claim.StreamConversations, Order: store.OrderChange}, 5)
+	require.Empty(t, got)
+	require.NotEmpty(t, cursor)
 }

@@ -72,7 +72,10 @@ func (s *core) widen(ctx context.Context, tx *sql.Tx, connectionID string, d cla
 	if err != nil || slices.ContainsFunc(sources, func(have claim.DataSource) bool { return have.Includes(d) }) {
 		return err
 	}
-	_, err = exec(ctx, tx, `INSERT INTO mirrors (connection_id, widened_at) VALUES ($1, $2)
+	// The clock may have been set back since an import began.
+	_, err = exec(ctx, tx, `INSERT INTO mirrors (connection_id, widened_at)
+		SELECT $1, MAX(at) FROM (SELECT CAST($2 AS BIGINT) AS at UNION ALL
+			SELECT started_at + 1 FROM imports WHERE connection_id = $1 AND state IN ('running', 'paused')) AS times WHERE TRUE
 		ON CONFLICT (connection_id) DO UPDATE SET widened_at = excluded.widened_at`, connectionID, s.now())
 	if err != nil {
 		return err

@@ -145,13 +145,24 @@ func (s Mirror) deleteExpired(ctx context.Context, connectionID string, after in
 				continue
 			}
 			n++
-			if err := s.expire(ctx, tx, connectionID, id, keepsFigures(sources, rows[id])); err != nil {
+			ofClaim, err := everOfClaim(ctx, tx, connectionID, id)
+			if err != nil {
+				return err
+			}
+			if err := s.expire(ctx, tx, connectionID, id, ofClaim || keepsFigures(sources, rows[id])); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	return n, last, err
+}
+
+// everOfClaim reports whether a conversation belongs or belonged to a claim, whose figures
+// stay.
+func everOfClaim(ctx context.Context, tx *sql.Tx, connectionID string, id int64) (of bool, err error) {
+	err = queryOne(ctx, tx, nil, []any{&of}, `SELECT EXISTS (SELECT 1 FROM claims WHERE conversation_id = $1 AND connection_id = $2)`, id, connectionID)
+	return of, err
 }
 
 // keepsFigures reports whether the figures of a conversation stay without its records.

@@ -48,12 +48,13 @@ var (
 	activityBody    = sealedColumn{"activities", "body", []string{"connection_id", "id"}}
 	directoryBody   = sealedColumn{"directory", "body", []string{"connection_id", "kind", "id"}}
 	exportsToken    = sealedColumn{"mirrors", "exports_token", []string{"connection_id"}}
+	erasedPerson    = sealedColumn{"erasures", "person", []string{"id"}}
 
 	sealedColumns = []sealedColumn{
 		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
 		endpointURL, endpointSecret, endpointFormer, endpointKarla, announceBody,
 		conversationDoc, messageBody, timelineBody, instructionBody, activityBody, directoryBody, exportsToken,
-		claimEdited, claimLatest, ownerEventBody, ownerSecret, ownerPrevious,
+		claimEdited, claimLatest, ownerEventBody, ownerSecret, ownerPrevious, erasedPerson,
 	}
 )
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -29,6 +30,16 @@ func fill(t *testing.T, s *store.Store, claims int) {
 	_, err = s.Inbox.Receive(ctx, connection.ID, closed("e-1", "org-1", 7))
 	require.NoError(t, err)
 	require.NoError(t, s.Customers.Remember(ctx, connection.ID, []string{adaMail, adaPhone}, "eu-1", ""))
+	require.NoError(t, s.Connections.SaveExportsToken(ctx, connection.ID, tokenB))
+	_, err = s.DataSources.Create(ctx, connection.ID, claim.DataSource{Title: "all", From: began})
+	require.NoError(t, err)
+	entries := []mirror.DirectoryEntry{{ID: "eu-1", Name: "Ada Lovelace", Object: json.RawMessage(`{"email":"ada@customer.example"}`)}}
+	_, err = s.Mirror.SaveDirectory(ctx, connection.ID, mirror.KindEndUser, entries, began)
+	require.NoError(t, err)
+	for i := range int64(claims) {
+		_, err = s.Mirror.Merge(ctx, everything(t, connection.ID, 7+i))
+		require.NoError(t, err)
+	}
 	for i := range claims {
 		r := accept(t, s, sample(fmt.Sprint(i)))
 		require.NoError(t, s.Claims.SaveDraft(ctx, r, "ticket", "The vase arrived in pieces."))
@@ -61,7 +72,7 @@ func TestPersonalDataAndSecretsAreEncryptedOnDisk(t *testing.T) {
 			all += strings.ToLower(string(data))
 		}
 		require.Contains(t, all, "partial_damage", "the test must see the written data")
-		for _, personal := range []string{"ada@customer.example", "lovelace", "vase arrived", "img.example", "4915112345678", tokenA, secret, secretA, secretB, "19.90"} {
+		for _, personal := range []string{"ada@customer.example", "lovelace", "vase arrived", "img.example", "4915112345678", tokenA, tokenB, secret, secretA, secretB, "19.90"} {
 			require.NotContains(t, all, strings.ToLower(personal))
 		}
 	}
@@ -157,6 +168,19 @@ func TestResealReencryptsEverything(t *testing.T) {
 			token, _, err := pruned.Connections.Token(ctx, connection.Connection.ID)
 			require.NoError(t, err)
 			require.Equal(t, tokenA, token)
+			token, _, err = pruned.Connections.ExportsToken(ctx, connection.Connection.ID)
+			require.NoError(t, err)
+			require.Equal(t, tokenB, token)
+			for i := range int64(claims) {
+				c, err := pruned.Mirror.Conversation(ctx, connection.Connection.ID, 7+i)
+				require.NoError(t, err)
+				require.Equal(t, "Broken vase", c.Origin.Subject)
+				require.Equal(t, storedFigures(t, pruned, connection.Connection.ID, 7+i), derived(t, pruned, connection.Connection.ID, 7+i))
+			}
+			entries, err := pruned.Mirror.Directory(ctx, connection.Connection.ID, mirror.KindEndUser)
+			require.NoError(t, err)
+			require.Len(t, entries, 1)
+			require.Equal(t, "Ada Lovelace", entries[0].Name)
 			require.Equal(t, "eu-1", endUser(t, pruned, connection.Connection.ID, adaMail), "the index key must stay the same")
 		})
 	}

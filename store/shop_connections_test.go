@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -111,6 +112,46 @@ func TestConnectionsOfOneOrganizationAreMerged(t *testing.T) {
 		shops, err := s.Connections.Shops(ctx, known.ID)
 		require.NoError(t, err)
 		require.Equal(t, []string{"acme", "sister"}, shops)
+	})
+}
+
+// The mirror of a merged connection is imported again. Its data sources stay, so that
+// what they select is missing from the remaining connection's imports.
+func TestMirrorOfMergedConnectionIsDeleted(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		ctx := t.Context()
+		addShop(t, s, "sister")
+		unknown, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{})
+		require.NoError(t, err)
+		known, err := s.Connections.SaveToken(ctx, "sister", tokenB, store.Organization{ID: "org-1"})
+		require.NoError(t, err)
+		moved := selecting(t, s, unknown.ID, claim.DataSource{})
+		present := selecting(t, s, known.ID, claim.DataSource{Channels: []string{"Email"}})
+		for _, connection := range []string{unknown.ID, known.ID} {
+			merge(t, s, everything(t, connection, 7))
+			_, err := s.Mirror.SaveDirectory(ctx, connection, mirror.KindAgent, []mirror.DirectoryEntry{{ID: "a-1", Name: "Anna"}}, now.Now())
+			require.NoError(t, err)
+			i, waiting := begin(t, s, connection, 0, 1, 1, 2)
+			finish(t, s, i, waiting[0], claim.WindowDone)
+			require.NotEmpty(t, covered(t, s, connection))
+		}
+		require.NoError(t, s.Connections.SaveExportsToken(ctx, unknown.ID, tokenA))
+		now.Turn(time.Minute)
+
+		merged, err := s.Connections.SaveToken(ctx, "acme", tokenA, store.Organization{ID: "org-1"})
+		require.NoError(t, err)
+		require.Equal(t, known.ID, merged.ID)
+		tables := append([]string{"directory", "imports", "coverage", "mirrors", "sources"}, mirrorTables...)
+		for _, table := range tables {
+			require.Zero(t, value[int](t, s, `SELECT COUNT(*) FROM `+table+` WHERE connection_id = $1`, unknown.ID), table)
+		}
+		require.Equal(t, 2, value[int](t, s, `SELECT COUNT(*) FROM import_windows`), "windows of the merged connection stayed")
+		require.Len(t, stored(t, s, known.ID, 7, mirrorTables...), len(mirrorTables), "the remaining connection keeps its records")
+		sources, err := s.DataSources.List(ctx, known.ID)
+		require.NoError(t, err)
+		require.ElementsMatch(t, []string{moved.ID, present.ID}, []string{sources[0].ID, sources[1].ID})
+		require.Empty(t, covered(t, s, known.ID))
 	})
 }
 

@@ -59,6 +59,9 @@ type Store struct {
 	Endpoints  Endpoints
 	Deliveries Deliveries
 
+	// The erasures of customers.
+	Erasures Erasures
+
 	// Shops and their set-up.
 	Shops       Shops
 	Settings    Settings
@@ -111,6 +114,8 @@ type (
 	Endpoints struct{ *core }
 	// Deliveries holds the events on their way to endpoints.
 	Deliveries struct{ *core }
+	// Erasures holds the erasures of customers.
+	Erasures struct{ *core }
 	// Shops holds the shops.
 	Shops struct{ *core }
 	// Settings holds the settings layers of the platform and of shops.
@@ -150,7 +155,7 @@ func newStore(c *core) *Store {
 		Mirror: Mirror{c}, DataSources: DataSources{c}, Imports: Imports{c},
 		OwnerInbox:   OwnerInbox{c},
 		Instructions: Instructions{c}, Intents: Intents{c}, Links: Links{c}, Customers: Customers{c}, Budget: Budget{c},
-		Outbox: Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c},
+		Outbox: Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c}, Erasures: Erasures{c},
 		Shops: Shops{c}, Settings: Settings{c}, Templates: Templates{c}, Connections: Connections{c},
 		APIKeys: APIKeys{c}, AuditLog: AuditLog{c},
 	}

@@ -18,7 +18,7 @@ import (
 func (s Instructions) Add(ctx context.Context, in claim.Instruction) (_ claim.Instruction, fresh bool, err error) {
 	var out claim.Instruction
 	err = s.write(ctx, "instruct claim "+in.Ref.String(), func(tx *sql.Tx) error {
-		if _, err := lockClaim(ctx, tx, in.Ref); err != nil {
+		if _, err := lockIntact(ctx, tx, in.Ref); err != nil {
 			return err
 		}
 		out, fresh, err = s.instruct(ctx, tx, in)

@@ -28,16 +28,23 @@ const tokenRecheck = 5 * time.Minute
 // A connection has one import at a time, under [claim.ImportWorkflowID]. A run with
 // another id, from the schedule, starts that one and returns its result. Its state is
 // in the store: a run that is reset or lost continues there. Persons pause, resume and
-// cancel it by [claim.SignalImport] after they changed the state.
+// cancel it by [claim.SignalImport] after they changed the state, and request one by
+// a signal-with-start of [claim.SignalImportRequest].
 func Import(ctx workflow.Context, in activities.ImportPlan) (claim.Import, error) {
 	if id := claim.ImportWorkflowID(in.ConnectionID); workflow.GetInfo(ctx).WorkflowExecution.ID != id {
 		return startImport(ctx, id, in)
 	}
-	r := &importRun{plan: in, signals: workflow.GetSignalChannel(ctx, claim.SignalImport)}
+	r := &importRun{
+		plan: in, signals: workflow.GetSignalChannel(ctx, claim.SignalImport), requests: workflow.GetSignalChannel(ctx, claim.SignalImportRequest),
+	}
 	if err := workflow.SetQueryHandler(ctx, claim.QueryStatus, func() (claim.Import, error) { return r.state.Import, nil }); err != nil {
 		return claim.Import{}, err
 	}
 	err := r.run(ctx)
+	if err == nil && r.requests.Len() > 0 {
+		// Requested while this import ran, which may have planned without it.
+		err = workflow.NewContinueAsNewError(ctx, Import, activities.ImportPlan{ConnectionID: in.ConnectionID, Cause: "request"})
+	}
 	return r.state.Import, err
 }
 
@@ -59,11 +66,17 @@ func startImport(ctx workflow.Context, id string, in activities.ImportPlan) (cla
 type importRun struct {
 	plan    activities.ImportPlan
 	signals workflow.ReceiveChannel
-	state   activities.ImportState
+	// requests are the imports that persons requested. The first one is this import.
+	requests workflow.ReceiveChannel
+	state    activities.ImportState
 }
 
 func (r *importRun) run(ctx workflow.Context) error {
 	drain(r.signals)
+	if !r.plan.Continued {
+		r.requests.ReceiveAsync(&r.plan.Request)
+	}
+	r.plan.Continued = true
 	if err := r.start(ctx); err != nil || r.state.Import.ID == "" {
 		return err
 	}
@@ -79,7 +92,9 @@ func (r *importRun) run(ctx workflow.Context) error {
 		case r.state.Import.State != claim.ImportRunning:
 			return nil
 		case len(r.state.Next) == 0:
-			return r.end(ctx)
+			if ended, err := r.end(ctx); err != nil || ended {
+				return err
+			}
 		default:
 			if err := r.readWindows(ctx); err != nil {
 				return err
@@ -92,10 +107,27 @@ func (r *importRun) run(ctx workflow.Context) error {
 	}
 }
 
-// start plans the import, or finds the one that has not ended.
+// start plans the import, or finds the one that has not ended. If Dixa refuses the
+// token, it waits for another one.
 func (r *importRun) start(ctx workflow.Context) error {
-	at := workflow.WithActivityOptions(ctx, importOptions("Determine what is missing", r.plan.ConnectionID))
-	return workflow.ExecuteActivity(at, imports.PlanImport, r.plan).Get(at, &r.state.Import)
+	for {
+		at := workflow.WithActivityOptions(ctx, importOptions("Determine what is missing", r.plan.ConnectionID))
+		err := workflow.ExecuteActivity(at, imports.PlanImport, r.plan).Get(at, &r.state.Import)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if cause, _ := reasonOf(err); cause != claim.CauseConnection {
+			return err
+		}
+		workflow.SetCurrentDetails(ctx, "The import waits: Dixa refuses the connection's token. Save another one with `starter shop connect`.")
+		if err := r.wait(ctx, tokenRecheck); err != nil {
+			return err
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			drain(r.signals)
+			return workflow.NewContinueAsNewError(ctx, Import, r.plan)
+		}
+	}
 }
 
 func (r *importRun) ref() activities.ImportRef {
@@ -134,19 +166,22 @@ func (r *importRun) readWindows(ctx workflow.Context) error {
 }
 
 // failed parks a window that failed for good. If Dixa refuses the token, the import
-// waits for another one, or starts again without exports.
+// waits for another one. If it refuses that of an export, the import starts again, in
+// the end without exports.
 func (r *importRun) failed(ctx workflow.Context, w claim.ImportWindow, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
 	cause, why := reasonOf(err)
 	if cause == claim.CauseConnection {
-		if r.state.Import.Access != claim.AccessExports {
+		exported := w.Stream == claim.StreamConversations || w.Stream == claim.StreamMessages
+		if r.state.Import.Access != claim.AccessExports || !exported {
 			return r.wait(ctx, tokenRecheck)
 		}
 		if err := storeStep(ctx, "End the import: Dixa refuses its token", importStore.CancelImport, r.ref(), nil); err != nil {
 			return err
 		}
+		r.plan.Refusals++
 		return workflow.NewContinueAsNewError(ctx, Import, r.plan)
 	}
 	in := activities.EndWindow{ConnectionID: r.plan.ConnectionID, ImportID: r.state.Import.ID, Window: w, Why: why}
@@ -180,18 +215,19 @@ func (r *importRun) wait(ctx workflow.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// end reads missing messages and ends the import.
-func (r *importRun) end(ctx workflow.Context) error {
+// end reads missing messages and ends the import. If Dixa refuses the token, it waits
+// for another one and ended is false.
+func (r *importRun) end(ctx workflow.Context) (ended bool, err error) {
 	at := workflow.WithActivityOptions(ctx, importOptions("Read the messages that are still missing", r.plan.ConnectionID))
 	var counts claim.ImportCounts
-	err := workflow.ExecuteActivity(at, imports.EndImport, r.ref()).Get(at, &counts)
-	if cause, _ := reasonOf(err); err != nil && cause == claim.CauseConnection && ctx.Err() == nil {
-		return r.wait(ctx, tokenRecheck)
-	}
+	err = workflow.ExecuteActivity(at, imports.EndImport, r.ref()).Get(at, &counts)
 	if err == nil {
+		err = r.load(ctx) // a person may have cancelled the import meanwhile
 		r.state.Import.Add(counts)
-		r.state.Import.State = claim.ImportDone
-		r.show(ctx)
+		return true, err
 	}
-	return err
+	if cause, _ := reasonOf(err); cause == claim.CauseConnection && ctx.Err() == nil {
+		return false, r.wait(ctx, tokenRecheck)
+	}
+	return false, err
 }

@@ -12,9 +12,10 @@ import (
 // Priorities on the Dixa queue. A claim that a customer waits for runs before
 // background work. Temporal's default is 3.
 const (
-	priorityClaim  = 2
-	prioritySweep  = 4
-	priorityImport = 5
+	priorityClaim   = 2
+	priorityErasure = 3
+	prioritySweep   = 4
+	priorityImport  = 5
 )
 
 const (
@@ -141,4 +142,30 @@ func importOptions(summary, connectionID string) workflow.ActivityOptions {
 			MaximumInterval:    2 * time.Minute,
 		},
 	}
+}
+
+// erasureDixaOptions returns the options for the steps of an erasure that call Dixa. The
+// workflow repeats them, with longer pauses, after these attempts.
+func erasureDixaOptions(summary, shop string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:              claim.TaskQueueDixa,
+		StartToCloseTimeout:    attemptTimeout,
+		ScheduleToCloseTimeout: 10 * time.Minute,
+		HeartbeatTimeout:       20 * time.Second,
+		Summary:                summary,
+		Priority:               temporal.Priority{PriorityKey: priorityErasure, FairnessKey: shop},
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    time.Second,
+			BackoffCoefficient: 2,
+			MaximumInterval:    time.Minute,
+		},
+	}
+}
+
+// erasureStoreOptions returns the options for the steps of an erasure on the store. They
+// read all claims of a shop and all conversations of its Dixa.
+func erasureStoreOptions(summary string) workflow.ActivityOptions {
+	o := storeOptions(summary)
+	o.StartToCloseTimeout, o.HeartbeatTimeout = time.Hour, 20*time.Second
+	return o
 }

@@ -19,7 +19,9 @@ until temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE
   --name ClaimOrder --type Keyword \
   --name ClaimState --type Keyword \
   --name ClaimCause --type Keyword \
-  --name ClaimConversation --type Keyword; do
+  --name ClaimConversation --type Keyword \
+  --name DixaConnection --type Keyword \
+  --name ImportState --type Keyword; do
   attempt=$((attempt + 1))
   if [ "$attempt" -ge 15 ]; then
     echo "The search attributes could not be created." >&2

@@ -21,12 +21,15 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/fromdixa/subscription"
 	"github.com/claimflow/claimflow/internal/fromowner/karla"
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
 	"github.com/claimflow/claimflow/internal/toowner/files"
+	"github.com/claimflow/claimflow/kpi"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -55,6 +58,19 @@ type Options struct {
 	// Sweep starts a sweep of a connection in the background. If nil, sweep requests
 	// are rejected.
 	Sweep func(ctx context.Context, connectionID string) error
+	// Erase starts the workflow of an erasure. If it fails or is nil, a worker starts it
+	// within a minute.
+	Erase func(context.Context, claim.Erasure) error
+	// Import starts an import of a connection in the background, and WakeImport makes
+	// a running one read its state. If nil, such requests are rejected.
+	Import     func(ctx context.Context, connectionID string, r claim.ImportRequest) error
+	WakeImport func(ctx context.Context, connectionID string) error
+	// KPIs returns the source of a connection's key figures. If nil, requests for them
+	// are rejected.
+	KPIs kpiSource
+	// CompareKPI asks Dixa for its own metric of the same meaning. If nil, requests for
+	// it are rejected.
+	CompareKPI func(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request) (client.KPIComparison, error)
 	// Metrics serves /metrics. Optional.
 	Metrics http.Handler
 	// Meters, Traces and Propagator instrument requests. Optional.
@@ -187,8 +203,9 @@ func configuration(publicURL, version string) huma.Config {
 }
 
 // requestTimeout bounds the work on one request; talkTimeout bounds a request that
-// makes many calls to Dixa.
+// makes many calls to Dixa, and streamTimeout one that lists everything.
 const (
 	requestTimeout = 30 * time.Second
 	talkTimeout    = 110 * time.Second
+	streamTimeout  = time.Hour
 )

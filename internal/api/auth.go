@@ -58,10 +58,12 @@ func (a *api) admit(ctx huma.Context) error {
 		return err
 	}
 	of(ctx.Context()).key = &key
-	shop := ctx.Param("shop")
+	shop, connection := ctx.Param("shop"), ctx.Param("connection")
 	switch {
 	case !may(&key, scope):
 		return newProblem(http.StatusForbidden, "", "The API key lacks the scope "+scope+".")
+	case key.Shop != "" && connection != "":
+		return a.admitConnection(ctx.Context(), &key, connection)
 	case key.Shop != "" && shop == "":
 		return newProblem(http.StatusForbidden, "", "The API key is limited to shop "+key.Shop+" and cannot access the platform.")
 	case key.Shop != "" && shop != key.Shop:

@@ -123,6 +123,7 @@ func known(err error) *Problem {
 		transition *claim.TransitionError
 		conflict   *store.ConflictError
 		refusal    *onboarding.Refusal
+		ended      *store.ImportStateError
 	)
 	switch {
 	case errors.As(err, &own):
@@ -135,6 +136,8 @@ func known(err error) *Problem {
 		return newProblem(http.StatusConflict, "", sentence(transition.Error())+".")
 	case errors.As(err, &conflict):
 		return newProblem(http.StatusConflict, "", sentence(conflict.Error())+".")
+	case errors.As(err, &ended):
+		return newProblem(http.StatusConflict, "", sentence(ended.Error())+".")
 	case errors.As(err, &refusal):
 		p := newProblem(refusalStatus(refusal.Kind), string(refusal.Kind), refusal.Words)
 		p.Errors = fieldErrors(refusal.Errors)

@@ -37,7 +37,7 @@ func (a *api) record(ctx huma.Context, next func(huma.Context)) {
 
 // target returns what a command acted on besides the shop.
 func target(ctx huma.Context) string {
-	for _, name := range []string{"claim", "reason", "key", "endpoint"} {
+	for _, name := range []string{"claim", "reason", "key", "endpoint", "source", "import", "connection"} {
 		if id := ctx.Param(name); id != "" {
 			return id
 		}

@@ -101,6 +101,9 @@ func withoutAudit(r *route) { delete(r.operation.Metadata, metaAudit) }
 // withLongTimeout marks a route that makes many calls to Dixa.
 func withLongTimeout(r *route) { r.operation.Metadata[metaTimeout] = talkTimeout }
 
+// withStreaming marks a route whose answer may be long.
+func withStreaming(r *route) { r.operation.Metadata[metaTimeout] = streamTimeout }
+
 // withStatus sets the success status.
 func withStatus(status int) func(*route) {
 	return func(r *route) { r.operation.DefaultStatus = status }

@@ -20,6 +20,7 @@ const (
 	tagPlatform  = "Platform"
 	tagWebhooks  = "Webhooks"
 	tagEndpoints = "Endpoints"
+	tagData      = "Organization data"
 )
 
 func tags() []*huma.Tag {
@@ -32,6 +33,7 @@ func tags() []*huma.Tag {
 		{Name: tagPlatform, Description: "Settings that all shops inherit, API keys and the audit log."},
 		{Name: tagWebhooks, Description: "Webhooks from Dixa and Karla."},
 		{Name: tagEndpoints, Description: "Endpoints that receive events about claims: as signed webhooks, through Karla's API, or by email."},
+		{Name: tagData, Description: "Everything that happened in a Dixa organization: data sources, records, imports and key figures."},
 	}
 }
 
@@ -46,7 +48,7 @@ func (a *api) routes() []route {
 		operate, admin          = client.ScopeOperate, client.ScopeAdmin
 	)
 	const small = 256 << 10
-	return slices.Concat(a.endpointRoutes(), []route{
+	return slices.Concat(a.endpointRoutes(), a.organizationRoutes(), []route{
 		newRoute("POST "+shop+"/claims", "submit-claim", "Submit a claim", tagClaims, claimsWrite, a.submitClaim, withoutAudit,
 			withRequestBody[claim.Claim](claim.MaxBodyBytes, "claim_id", "reason"), withStatus(http.StatusAccepted), submitAnswers,
 			withErrors(http.StatusConflict, http.StatusRequestEntityTooLarge),
@@ -73,6 +75,11 @@ func (a *api) routes() []route {
 		newRoute("POST "+shop+"/claims/{claim}/abandon", "abandon-claim", "Abandon a claim", tagOperators, operate, a.abandonClaim, withErrors(http.StatusConflict)),
 		newRoute("POST "+shop+"/claims/{claim}/link", "link-claim", "Link a claim to a conversation", tagOperators, operate, a.linkClaim, withLongTimeout, withErrors(http.StatusConflict, http.StatusBadGateway),
 			withDescription("422: the conversation does not exist in the shop's Dixa. 409: it belongs to another claim, the claim's own conversation already has content, or a create is in progress. 502: Dixa did not answer; nothing was changed.")),
+		newRoute("POST "+shop+"/customers/erase", "erase-customer", "Erase a customer", tagOperators, admin, a.eraseCustomer, withStatus(http.StatusAccepted),
+			withDescription("Anonymizes the customer in Dixa and blanks everything that the store has of the customer: claims, messages, events and records. Name the customer by exactly one member. 202: the erasure runs in the background; get it for its progress and report. If one of the same customer is running, it is returned. With dry_run, nothing changes and the report counts what would be erased. If several shops share a Dixa organization, the customer's conversations with the others are anonymized too; their claims stay.")),
+		newRoute("GET "+shop+"/erasures", "list-erasures", "List the erasures of customers, newest first", tagOperators, admin, a.listErasures,
+			withDescription("Erasures do not say who the customer is.")),
+		newRoute("GET "+shop+"/erasures/{erasure}", "get-erasure", "Get an erasure with its report", tagOperators, admin, a.getErasure),
 		newRoute("POST "+shop+"/retry", "retry-shop", "Retry all parked claims of a shop", tagOperators, operate, a.retryShop),
 		newRoute("POST "+shop+"/open-skipped", "open-skipped", "Open skipped claims", tagOperators, operate, a.openSkipped),
 		newRoute("POST "+shop+"/pause", "pause-shop", "Pause a shop", tagOperators, operate, a.pauseShop),
@@ -166,6 +173,52 @@ func (a *api) endpointRoutes() []route {
 		newRoute("POST "+all+each+"/resume", "resume-platform-endpoint", "Resume a paused endpoint", tagEndpoints, operate, a.resumeEndpoint),
 		newRoute("POST "+all+each+"/replay", "replay-platform-endpoint", "Replay events", tagEndpoints, operate, a.replayEndpoint, replay),
 		newRoute("GET "+all+each+"/deliveries", "list-platform-deliveries", "List an endpoint's deliveries", tagEndpoints, claimsRead, a.listDeliveries, list),
+	}
+}
+
+// organizationRoutes returns the routes of the data of whole Dixa organizations.
+func (a *api) organizationRoutes() []route {
+	const (
+		claimsRead, shopsRead = client.ScopeClaimsRead, client.ScopeShopsRead
+		shopsWrite, operate   = client.ScopeShopsWrite, client.ScopeOperate
+		connections           = "/v1/connections"
+		of                    = connections + "/{connection}"
+		source                = of + "/sources/{source}"
+		run                   = of + "/imports/{import}"
+		token                 = of + "/exports-token"
+		small                 = 256 << 10
+	)
+	unprocessable, conflict := withErrors(http.StatusUnprocessableEntity), withErrors(http.StatusConflict)
+	return []route{
+		newRoute("GET "+connections, "list-connections", "List the connections to Dixa organizations", tagData, shopsRead, a.listConnections,
+			withDescription("A key that is limited to a shop finds the id of its connection in the shop. It can access the organization's data if no other shop uses the connection.")),
+
+		newRoute("GET "+of+"/sources", "list-sources", "List the data sources", tagData, shopsRead, a.listSources),
+		newRoute("POST "+of+"/sources", "create-source", "Create a data source", tagData, shopsWrite, a.createSource, withStatus(http.StatusCreated), unprocessable,
+			withDescription("Selects records of the organization to store. Records that no source selects are not stored, except those of claims' own conversations. Start an import for what happened before.")),
+		newRoute("GET "+source, "get-source", "Get a data source", tagData, shopsRead, a.getSource),
+		newRoute("PUT "+source, "change-source", "Replace a data source", tagData, shopsWrite, a.replaceSource, unprocessable,
+			withDescription("If the source selects more than before, the next import reads it. Records that no source selects any more are deleted later. Follow changes from the start again.")),
+		newRoute("DELETE "+source, "delete-source", "Delete a data source", tagData, shopsWrite, a.deleteSource,
+			withDescription("Records that no other source selects are deleted later.")),
+		newRoute("GET "+source+"/records", "list-records", "List the records of a data source", tagData, claimsRead, a.listRecords, withStreaming, recordAnswers, unprocessable,
+			withDescription("Returns one page as JSON. With Accept: application/x-ndjson or text/csv, or the format parameter, returns all records, up to limit. With order=change, every record has a cursor that continues after it, also in NDJSON and CSV; a record that changes again is listed again, at its new place. Records that were deleted are not listed. The ratings of a conversation are listed again whenever it changes.")),
+
+		newRoute("POST "+of+"/imports", "start-import", "Start an import", tagData, operate, a.startImport, withStatus(http.StatusAccepted), importAnswers, conflict, unprocessable,
+			withDescription("Reads what the data sources select and the store does not have, newest first. 202: an import starts. 200: an import is running or paused; no other one was started. 409: the connection has no data source.")),
+		newRoute("GET "+of+"/imports", "list-imports", "List imports, newest first", tagData, shopsRead, a.listImports),
+		newRoute("GET "+run, "get-import", "Get an import with its windows", tagData, shopsRead, a.getImport),
+		newRoute("POST "+run+"/pause", "pause-import", "Pause an import", tagData, operate, a.pauseImport, conflict),
+		newRoute("POST "+run+"/resume", "resume-import", "Resume a paused import", tagData, operate, a.resumeImport, conflict),
+		newRoute("POST "+run+"/cancel", "cancel-import", "Cancel an import; what it stored stays", tagData, operate, a.cancelImport, conflict),
+		newRoute("GET "+token, "get-exports-token", "Get a preview of the exports token", tagData, shopsRead, a.getExportsToken),
+		newRoute("PUT "+token, "save-exports-token", "Save a token for Dixa's exports", tagData, shopsWrite, a.saveExportsToken, withRequestBody[client.TokenRequest](small, "token"), unprocessable,
+			withDescription("For organizations whose exports need a token of their own. Only a preview of it is ever returned. The next import shows whether Dixa accepts it.")),
+		newRoute("DELETE "+token, "remove-exports-token", "Remove the exports token; the shop's own token reads exports", tagData, shopsWrite, a.removeExportsToken),
+
+		newRoute("GET "+of+"/kpis", "list-kpis", "List the key figures with their definitions", tagData, shopsRead, a.listKPIs, kpisAnswers),
+		newRoute("GET "+of+"/kpis/{kpi}", "get-kpi", "Compute a key figure", tagData, claimsRead, a.getKPI, withLongTimeout, kpiAnswers, unprocessable, withErrors(http.StatusBadRequest, http.StatusBadGateway),
+			withDescription("Returns JSON or, with Accept: text/csv or format=csv, CSV. freshness says how new and complete the data is; with CSV, the header Last-Modified is the time of the newest information.")),
 	}
 }
 

@@ -198,32 +198,27 @@ func (p *Parts) sweepNow(ctx context.Context, connectionID string) error {
 	return nil
 }
 
-// importNow starts an import of a connection, unless one is running.
+// importNow requests an import of a connection. If one is running, another follows.
 func (p *Parts) importNow(ctx context.Context, connectionID string, r claim.ImportRequest) error {
-	if err := p.bind(ctx); err != nil {
-		return fmt.Errorf("start an import of connection %s: %w", connectionID, err)
-	}
-	_, err := p.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: claim.ImportWorkflowID(connectionID), TaskQueue: claim.TaskQueueClaims, StaticSummary: "Import a Dixa organization",
-	}, claim.ImportWorkflowName, activities.ImportPlan{ConnectionID: connectionID, Request: r, Cause: "request"})
-	if err != nil {
-		return fmt.Errorf("start an import of connection %s: %w", connectionID, err)
-	}
-	return nil
+	return p.signalImport(ctx, connectionID, claim.SignalImportRequest, r)
 }
 
 // wakeImport makes a connection's import read its state again. An import whose workflow
 // is lost starts again.
 func (p *Parts) wakeImport(ctx context.Context, connectionID string) error {
+	return p.signalImport(ctx, connectionID, claim.SignalImport, nil)
+}
+
+func (p *Parts) signalImport(ctx context.Context, connectionID, signal string, arg any) error {
 	if err := p.bind(ctx); err != nil {
-		return fmt.Errorf("wake the import of connection %s: %w", connectionID, err)
+		return fmt.Errorf("reach the import of connection %s: %w", connectionID, err)
 	}
 	id := claim.ImportWorkflowID(connectionID)
-	_, err := p.Temporal.SignalWithStartWorkflow(ctx, id, claim.SignalImport, nil, client.StartWorkflowOptions{
+	_, err := p.Temporal.SignalWithStartWorkflow(ctx, id, signal, arg, client.StartWorkflowOptions{
 		ID: id, TaskQueue: claim.TaskQueueClaims, StaticSummary: "Import a Dixa organization",
 	}, claim.ImportWorkflowName, activities.ImportPlan{ConnectionID: connectionID, Cause: "request"})
 	if err != nil {
-		return fmt.Errorf("wake the import of connection %s: %w", connectionID, err)
+		return fmt.Errorf("reach the import of connection %s: %w", connectionID, err)
 	}
 	return nil
 }

@@ -39,6 +39,12 @@ func (s *server) jobs(listener net.Listener, stop context.CancelFunc) []job {
 		{name: "events of owners", run: endless(s.fromOwner.Run)},
 		{name: "delete bodies of events without a claim", every: time.Minute, run: s.deleteOlder("event bodies", bodiesFor, s.Store.Inbox.DropBodies)},
 		{name: "delete old deliveries", every: time.Hour, run: s.deleteOlder("deliveries", deliveredFor, s.Store.Deliveries.DeleteDelivered)},
+		// Deletes the content of claims that ended longer ago than their shop keeps it,
+		// and late events of anonymized conversations.
+		{name: "retention of claims", every: time.Hour, run: s.deleteOldClaims},
+		// Deletes records that no data source selects any more. It decrypts every
+		// conversation that belongs to no claim.
+		{name: "retention of records", every: 6 * time.Hour, run: s.deleteExpiredRecords},
 	}
 }
 
@@ -138,7 +144,7 @@ func (s *server) newAPI(version string, mails bool) (http.Handler, error) {
 	return api.New(api.Options{
 		Store: s.Store, Files: kept,
 		Onboarding: onboarding.New(onboarding.Options{Store: s.Store, Dixa: s.Clients, PublicURL: c.PublicURL, Log: t.Log}),
-		Kick:       s.kick, KickOwner: s.fromOwner.Kick, Sweep: s.sweepNow,
+		Kick:       s.kick, KickOwner: s.fromOwner.Kick, Sweep: s.sweepNow, Import: s.importNow, WakeImport: s.wakeImport, Erase: s.startErasure,
 		Temporal: func(ctx context.Context) (string, error) { return s.temporalState(ctx, s.dispatcher) },
 		Log:      t.Log, Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
 		PublicURL: c.PublicURL, Version: version, WebhookMaxAge: c.WebhookMaxAge, Mails: mails,

@@ -28,6 +28,7 @@ func (p *Parts) taskQueues() ([]taskQueue, error) {
 				claim.WorkflowName:           workflows.Claim,      // one per claim
 				claim.SweepWorkflowName:      workflows.Sweep,      // one per connection, started by its schedule or the API
 				claim.ImportWorkflowName:     workflows.Import,     // one per connection, started by its schedule or the API
+				claim.ErasureWorkflowName:    workflows.Erase,      // one per shop and customer
 				claim.DeploymentWorkflowName: workflows.Deployment, // one per namespace, binds it to the store
 			},
 			activities: []any{
@@ -35,6 +36,7 @@ func (p *Parts) taskQueues() ([]taskQueue, error) {
 				&activities.Tickets{Store: p.Store},
 				&activities.Evidence{Store: p.Store, Checker: p.Checker},
 				&activities.ImportStore{Store: p.Store},
+				&activities.ErasureStore{Store: p.Store},
 			},
 			options: worker.Options{MaxConcurrentActivityExecutionSize: claimSlots, MaxConcurrentLocalActivityExecutionSize: localSlots},
 		},
@@ -47,6 +49,7 @@ func (p *Parts) taskQueues() ([]taskQueue, error) {
 					Subscriptions: subscription.New(p.Store.Subscriptions, p.Clients, p.Config.PublicURL),
 				},
 				&activities.Imports{Store: p.Store, Clients: p.Clients},
+				&activities.Erasures{Store: p.Store, Clients: p.Clients},
 			},
 			options: worker.Options{
 				DisableWorkflowWorker:              true,
@@ -71,6 +74,9 @@ func (p *Parts) workJobs(broken <-chan error) []job {
 		// then starts a sweep every CLAIMFLOW_SWEEP_EVERY and an import every
 		// CLAIMFLOW_IMPORT_EVERY, on one replica.
 		{name: "schedules", every: time.Minute, run: schedules.reconcile},
+		// Starts the workflows of erasures that have none: Temporal was away when the
+		// erasure was requested, or lost its workflow. Starting one twice is harmless.
+		{name: "erasures", every: time.Minute, run: p.startErasures},
 	}
 }
 

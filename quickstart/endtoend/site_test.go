@@ -133,7 +133,8 @@ func (s *site) assemble() {
 	c, err := config.LoadFrom(nil)
 	require.NoError(s.t, err)
 	c.DixaURL, c.AllowLoopbackEvidence, c.DixaPace = s.dixaURL+"/v1/", true, s.pace
-	c.SweepEvery = s.sweepEvery
+	c.DixaExportsURL, c.ExportsPace = s.dixaURL+"/exports/v1/", s.pace
+	c.SweepEvery, c.ImportEvery = s.sweepEvery, 0
 	parts, err := process.Assemble(c, logs, s.store, s.engine)
 	require.NoError(s.t, err)
 	s.parts = parts

@@ -271,3 +271,41 @@ CREATE TABLE schedules (
     doc           TEXT NOT NULL,
     PRIMARY KEY (connection_id, id, valid_from)
 );
+
+-- Erasures of customers. identity is a keyed hash of the customer and the mode. person
+-- says who it is and is NULL once the erasure ended. steps and report are JSON without
+-- personal data. erasure_subjects is what was found of the customer: claims,
+-- conversations and end users, the latter until the erasure ends. claims.erased_at is
+-- when a claim lost its content, by an erasure or because it was too old.
+
+CREATE TABLE erasures (
+    id            TEXT PRIMARY KEY,
+    shop          TEXT NOT NULL,
+    identity      TEXT NOT NULL,
+    dry_run       BOOLEAN NOT NULL,
+    state         TEXT NOT NULL,
+    why           TEXT NOT NULL DEFAULT '',
+    connection_id TEXT NOT NULL DEFAULT '',
+    person        BYTEA,
+    steps         TEXT NOT NULL DEFAULT '[]',
+    report        TEXT NOT NULL DEFAULT '{}',
+    started_at    BIGINT NOT NULL,
+    finished_at   BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX erasures_of_shop ON erasures (shop, started_at);
+CREATE UNIQUE INDEX erasures_current ON erasures (shop, identity) WHERE state = 'running';
+
+CREATE TABLE erasure_subjects (
+    erasure_id    TEXT NOT NULL REFERENCES erasures (id) ON DELETE CASCADE,
+    kind          TEXT NOT NULL,
+    connection_id TEXT NOT NULL,
+    id            TEXT NOT NULL,
+    done          BOOLEAN NOT NULL DEFAULT FALSE,
+    request_id    TEXT NOT NULL DEFAULT '',
+    result        TEXT NOT NULL DEFAULT '',
+    detail        TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (erasure_id, kind, connection_id, id)
+);
+
+ALTER TABLE claims ADD COLUMN erased_at BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX owner_inbox_of_claim ON owner_inbox (shop, claim_id) WHERE body IS NOT NULL;

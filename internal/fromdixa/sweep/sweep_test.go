@@ -260,3 +260,35 @@ func FuzzRead(f *testing.F) {
 		require.NoError(t, err)
 	})
 }
+
+// A message that was redacted in Dixa loses its text here too. One whose text is only
+// too large to list keeps it.
+func TestRedactedMessageLosesItsText(t *testing.T) {
+	t.Parallel()
+	entries := []sweep.Entry{entry("1", "ConversationMessageRedacted", time.Minute)}
+	known := sweep.Known{Messages: map[string]claim.Message{"m-1": {ID: "m-1", Kind: claim.MessageKind, At: noon, Text: "secret"}}}
+	for name, test := range map[string]struct {
+		listed dixa.MessageAttributes
+		text   string
+	}{
+		"redacted":  {listed: dixa.MessageAttributes{EmailContent: &dixa.EmailContent{}}},
+		"too large": {listed: dixa.MessageAttributes{EmailContent: &dixa.EmailContent{File: &dixa.Attachment{URL: "/private/x"}}}, text: "secret"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answer := sweep.Answer{Asked: sweep.Messages, Messages: []*dixa.Message{{ID: "m-1", CreatedAt: dixa.Time{Time: noon}, Attributes: test.listed}}}
+			f, ok, err := sweep.Find(1, known, answer, entries, sweep.MatchResult{Missing: entries})
+			require.NoError(t, err)
+			require.True(t, ok)
+			messages := fold.Read(f.ID, fold.NameRefreshed, f.At, f.Body).Messages
+			require.Len(t, messages, 1)
+			for _, source := range []mirror.Source{mirror.FromEvent, mirror.FromExport, mirror.FromList} {
+				old := mirror.Message{Message: known.Messages["m-1"], Version: mirror.Version{Source: source, ReadAt: noon}}
+				merged := mirror.MergeMessages(old, messages[0])
+				require.Equal(t, test.text, merged.Text)
+				require.Equal(t, test.text == "", merged.Redacted)
+				require.True(t, merged.Listed)
+			}
+		})
+	}
+}

@@ -1,0 +1,157 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// KPIDefinition says what a key figure is.
+type KPIDefinition struct {
+	ID         string   `json:"id"`
+	Title      string   `json:"title"`
+	Meaning    string   `json:"meaning"`
+	Unit       string   `json:"unit" doc:"count, seconds, percent, score or ratio."`
+	Subject    string   `json:"subject" doc:"What count counts: conversations or claims."`
+	Population string   `json:"population" doc:"Which conversations or claims it covers."`
+	Missing    string   `json:"missing,omitempty" doc:"When the value of one of them is unknown."`
+	Aggregates []string `json:"aggregates" doc:"What a bucket has. The first is its value."`
+	PlacedBy   []string `json:"placed_by" doc:"The dates that can place it in a period. The first is the default."`
+	Dimensions []string `json:"dimensions" doc:"What it can be grouped and filtered by."`
+	Hours      []string `json:"hours" doc:"The clocks that it can be measured by. The first is the default."`
+	Buckets    []string `json:"buckets" doc:"The buckets that it can be split into. The first is the default."`
+	WithinDays *int     `json:"within_days,omitempty" doc:"The default of the parameter within_days, if it has one; 0 is no limit."`
+	Distinct   string   `json:"distinct,omitempty" doc:"What distinct counts."`
+	Source     string   `json:"source" doc:"The published definition that it follows."`
+	Dixa       string   `json:"dixa_metric,omitempty" doc:"Dixa's own metric of the same meaning."`
+}
+
+// KPIDefinitionList is a list of key figures.
+type KPIDefinitionList struct {
+	KPIs []KPIDefinition `json:"data"`
+}
+
+// KPIQuery asks for the values of a key figure. Empty members have the figure's
+// defaults.
+type KPIQuery struct {
+	// From and To are the period, which does not include To: a date in the time zone,
+	// or an RFC 3339 time. The default is today and the 29 days before.
+	From, To string
+	// Timezone is an IANA name. Defaults to UTC.
+	Timezone string
+	// Bucket is hour, day, week, month, quarter, year, hour_of_week or none.
+	Bucket string
+	// By is a dimension to group by.
+	By string
+	// Filters are each a dimension, a colon and values separated by commas.
+	Filters []string
+	// Date places a conversation or claim in a bucket, and Hours is clock or business.
+	Date, Hours string
+	// Schedule is the id of the business hours, if there are several.
+	Schedule string
+	// WithinDays is a limit of days, for figures that have it.
+	WithinDays int
+	// CompareDixa also asks Dixa for its own metric of the same meaning.
+	CompareDixa bool
+}
+
+// KPIResult are the values of a key figure.
+type KPIResult struct {
+	Definition KPIDefinition `json:"definition"`
+	Request    KPIRequest    `json:"request"`
+	// Series are one per group, ordered by label.
+	Series    []KPISeries    `json:"series"`
+	Freshness *KPIFreshness  `json:"freshness,omitempty"`
+	Dixa      *KPIComparison `json:"dixa,omitempty"`
+}
+
+// KPIRequest is the request with its defaults.
+type KPIRequest struct {
+	From       time.Time           `json:"from"`
+	To         time.Time           `json:"to"`
+	Timezone   string              `json:"timezone"`
+	Bucket     string              `json:"bucket"`
+	By         string              `json:"by,omitempty"`
+	Filters    map[string][]string `json:"filter,omitempty"`
+	Date       string              `json:"date"`
+	Hours      string              `json:"hours"`
+	WithinDays int                 `json:"within_days,omitempty"`
+	AskedAt    time.Time           `json:"asked_at"`
+}
+
+// KPISeries are the values of one group.
+type KPISeries struct {
+	Group   string      `json:"group" doc:"The group's value, such as the id of a queue; empty for what has none."`
+	Label   string      `json:"label" doc:"The group's name."`
+	Buckets []KPIBucket `json:"buckets"`
+}
+
+// KPIBucket is the value of one bucket.
+type KPIBucket struct {
+	Start      time.Time `json:"start"`
+	End        time.Time `json:"end"`
+	HourOfWeek *int      `json:"hour_of_week,omitempty" doc:"From 0, Monday 00:00, to 167."`
+	Open       bool      `json:"open" doc:"Whether the value can still change by what happens in future."`
+	Value      *float64  `json:"value" doc:"The first of the figure's aggregates; null if it is undefined."`
+	Count      int       `json:"count" doc:"The number of different conversations or claims behind the value."`
+	Missing    int       `json:"missing" doc:"The number of those whose value is unknown."`
+	Part       *int      `json:"part,omitempty"`
+	Whole      *int      `json:"whole,omitempty"`
+	Distinct   *int      `json:"distinct,omitempty"`
+	Sum        *float64  `json:"sum,omitempty"`
+	Mean       *float64  `json:"mean,omitempty"`
+	Median     *float64  `json:"median,omitempty"`
+	P90        *float64  `json:"p90,omitempty"`
+}
+
+// KPIFreshness says how new and complete the data is.
+type KPIFreshness struct {
+	NewestAt     time.Time `json:"newest_at,omitzero" doc:"The time of the newest known information."`
+	CompleteFrom time.Time `json:"complete_from,omitzero" doc:"From when on everything has been imported; omitted if unknown."`
+	Importing    bool      `json:"importing" doc:"Whether an import is running."`
+}
+
+// KPIComparison is what Dixa's analytics answer for the same period.
+type KPIComparison struct {
+	Metric string `json:"metric" doc:"The id of Dixa's metric."`
+	// Values are Dixa's, one per bucket that it returned.
+	Values []KPIComparedValue `json:"values"`
+	// Note says what differs between the two questions, if anything.
+	Note string `json:"note,omitempty" doc:"What differs between the two questions."`
+}
+
+// KPIComparedValue is a value of Dixa's analytics.
+type KPIComparedValue struct {
+	Group string    `json:"group,omitempty"`
+	Start time.Time `json:"start,omitzero"`
+	Value *float64  `json:"value"`
+}
+
+// KPIs lists the key figures with their definitions.
+func (c *Client) KPIs(ctx context.Context, connectionID string) ([]KPIDefinition, error) {
+	out, err := ask[KPIDefinitionList](ctx, c, call{method: http.MethodGet, path: connectionPath(connectionID, "kpis")})
+	return out.KPIs, err
+}
+
+// KPI computes a key figure.
+func (c *Client) KPI(ctx context.Context, connectionID, id string, q KPIQuery) (KPIResult, error) {
+	return ask[KPIResult](ctx, c, call{method: http.MethodGet, path: connectionPath(connectionID, "kpis", id), query: q.query(), slow: true})
+}
+
+// KPICSV computes a key figure and returns it as CSV with a line of column names.
+func (c *Client) KPICSV(ctx context.Context, connectionID, id string, q KPIQuery) ([]byte, error) {
+	return c.send(ctx, call{method: http.MethodGet, path: connectionPath(connectionID, "kpis", id), query: q.query(), accept: "text/csv", slow: true})
+}
+
+func (q KPIQuery) query() url.Values {
+	values := query("from", q.From, "to", q.To, "timezone", q.Timezone, "bucket", q.Bucket, "by", q.By, "date", q.Date, "hours", q.Hours,
+		"schedule", q.Schedule, "within_days", number(q.WithinDays))
+	for _, f := range q.Filters {
+		values.Add("filter", f)
+	}
+	if q.CompareDixa {
+		values.Set("compare", "dixa")
+	}
+	return values
+}

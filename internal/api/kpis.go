@@ -1,0 +1,233 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/kpi"
+	"github.com/claimflow/claimflow/mirror"
+)
+
+// kpiSource returns the source of a connection's key figures.
+type kpiSource func(connectionID string) kpi.Source
+
+// kpisAnswers documents the list of definitions.
+func kpisAnswers(r *route) {
+	r.document = func(spec huma.API, op *huma.Operation) {
+		op.Responses["200"].Content = map[string]*huma.MediaType{
+			"application/json": {Schema: spec.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[client.KPIDefinitionList](), true, "KPIDefinitionList")},
+		}
+	}
+}
+
+func (a *api) listKPIs(ctx context.Context, in *InConnection) (*streamOutput, error) {
+	if err := a.knownConnection(ctx, in.Connection); err != nil {
+		return nil, err
+	}
+	return writeJSON(map[string]any{"data": kpi.All()})
+}
+
+// writeJSON answers with a value whose type the document does not use.
+func writeJSON(v any) (*streamOutput, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return &streamOutput{Body: func(out huma.Context) {
+		out.SetHeader("Content-Type", "application/json")
+		_, _ = out.BodyWriter().Write(append(data, '\n')) // the caller may have disconnected
+	}}, nil
+}
+
+type kpiInput struct {
+	InConnection
+	KPI        string   `path:"kpi" doc:"The id of the key figure."`
+	Accept     string   `header:"Accept" hidden:"true"`
+	Format     string   `query:"format" enum:"json,csv" doc:"csv returns CSV regardless of the Accept header."`
+	From       string   `query:"from" doc:"The start of the period: a date in the time zone or an RFC 3339 time. 29 days before today if omitted."`
+	To         string   `query:"to" doc:"The end of the period, which does not include it; now if omitted."`
+	Timezone   string   `query:"timezone" doc:"The IANA time zone of dates and buckets; UTC if omitted." example:"Europe/Copenhagen"`
+	Bucket     string   `query:"bucket" doc:"The length of the buckets, one of the figure's buckets."`
+	By         string   `query:"by" doc:"One of the figure's dimensions: one series for each of its values."`
+	Filter     []string `query:"filter,explode" doc:"A dimension, a colon and values separated by commas. Repeat it for more dimensions." example:"channel:Email,WidgetChat"`
+	Date       string   `query:"date" doc:"The date that places a conversation, event or claim, one of the figure's placed_by."`
+	Hours      string   `query:"hours" doc:"clock or business."`
+	Schedule   string   `query:"schedule" doc:"The id of the business hours, if the organization has several."`
+	WithinDays string   `query:"within_days" doc:"A limit of days, for figures that have it."`
+	Compare    string   `query:"compare" enum:"dixa" doc:"dixa also asks Dixa's analytics for its own metric of the same meaning."`
+
+	values url.Values
+}
+
+// Resolve keeps the parameters for [kpi.Definition.ParseRequest].
+func (in *kpiInput) Resolve(ctx huma.Context) []error {
+	address := ctx.URL()
+	in.values = address.Query()
+	return nil
+}
+
+// kpiAnswers documents both forms of a key figure.
+func kpiAnswers(r *route) {
+	r.document = func(spec huma.API, op *huma.Operation) {
+		op.Responses["200"].Content = map[string]*huma.MediaType{
+			"application/json": {Schema: spec.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[client.KPIResult](), true, "KPIResult")},
+			typeCSV:            {Schema: &huma.Schema{Type: "string"}},
+		}
+	}
+}
+
+// kpiAnswer is a result, with Dixa's own if it was asked for.
+type kpiAnswer struct {
+	*kpi.Result
+	Dixa *client.KPIComparison `json:"dixa,omitempty"`
+}
+
+func (a *api) getKPI(ctx context.Context, in *kpiInput) (*streamOutput, error) {
+	if err := a.knownConnection(ctx, in.Connection); err != nil {
+		return nil, err
+	}
+	definition, found := kpi.ByID(in.KPI)
+	if !found {
+		return nil, newProblem(http.StatusNotFound, "", "There is no key figure "+in.KPI+". GET /v1/connections/{connection}/kpis lists all.")
+	}
+	request, err := definition.ParseRequest(in.values, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if a.KPIs == nil {
+		return nil, newProblem(http.StatusServiceUnavailable, "", "This service computes no key figures.")
+	}
+	evaluator := kpi.Evaluator{Source: a.KPIs(in.Connection)}
+	if evaluator.Directory, err = a.kpiDirectory(ctx, in.Connection, request); err != nil {
+		return nil, err
+	}
+	if request.Hours == kpi.BusinessHours {
+		if evaluator.Hours, err = a.businessHours(ctx, in.Connection, in.Schedule); err != nil {
+			return nil, err
+		}
+	}
+	answer := kpiAnswer{}
+	if answer.Result, err = evaluator.Evaluate(ctx, definition, request); err != nil {
+		return nil, err
+	}
+	freshness, err := a.Store.Mirror.Freshness(ctx, in.Connection)
+	if err != nil {
+		return nil, err
+	}
+	answer.Freshness = &freshness
+	if in.Compare != "" {
+		if answer.Dixa, err = a.compareKPI(ctx, in.Connection, definition, request); err != nil {
+			return nil, err
+		}
+	}
+	if format(in.Format, in.Accept) == client.FormatCSV {
+		return &streamOutput{Body: func(out huma.Context) { writeKPICSV(ctx, out, answer.Result) }}, nil
+	}
+	return writeJSON(answer)
+}
+
+func writeKPICSV(ctx context.Context, out huma.Context, result *kpi.Result) {
+	out.SetHeader("Content-Type", typeCSV+"; charset=utf-8")
+	out.SetHeader("Content-Disposition", `attachment; filename="`+result.Definition.ID+`.csv"`)
+	if at := result.Freshness.NewestAt; !at.IsZero() {
+		out.SetHeader("Last-Modified", at.UTC().Format(http.TimeFormat))
+	}
+	if err := result.WriteCSV(out.BodyWriter()); err != nil {
+		note(ctx, err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// compareKPI asks Dixa for its own metric.
+func (a *api) compareKPI(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request) (*client.KPIComparison, error) {
+	if d.Dixa == "" {
+		return nil, invalid("KPI request", "compare", "is not possible: Dixa publishes no metric of this meaning")
+	}
+	if a.CompareKPI == nil {
+		return nil, newProblem(http.StatusBadRequest, "", "Comparing with Dixa is not configured on this service.")
+	}
+	answer, err := a.CompareKPI(ctx, connectionID, d, r)
+	switch {
+	case err == nil:
+		return &answer, nil
+	case known(err) != nil:
+		return nil, err
+	default:
+		note(ctx, err)
+		return nil, newProblem(http.StatusBadGateway, client.CodeDixaUnreachable, "Dixa did not answer the question. Ask without compare for Claimflow's own value.")
+	}
+}
+
+// kpiDirectory returns the names that a request needs.
+func (a *api) kpiDirectory(ctx context.Context, connectionID string, r kpi.Request) (d kpi.Directory, err error) {
+	needs := func(dims ...kpi.Dimension) bool {
+		return slices.ContainsFunc(dims, func(dim kpi.Dimension) bool { return r.By == dim || r.Filters[dim] != nil })
+	}
+	if needs(kpi.ByQueue) {
+		if d.QueueNames, err = a.directoryNames(ctx, connectionID, mirror.KindQueue); err != nil {
+			return d, err
+		}
+	}
+	if needs(kpi.ByAgent) {
+		if d.AgentNames, err = a.directoryNames(ctx, connectionID, mirror.KindAgent); err != nil {
+			return d, err
+		}
+	}
+	if needs(kpi.ByTeam) {
+		teams, err := a.Store.Mirror.Directory(ctx, connectionID, mirror.KindTeam)
+		if err != nil {
+			return d, err
+		}
+		d.AgentTeams = map[string][]string{}
+		for _, team := range teams {
+			for _, agent := range team.MemberIDs {
+				d.AgentTeams[agent] = append(d.AgentTeams[agent], team.Name)
+			}
+		}
+	}
+	return d, nil
+}
+
+func (a *api) directoryNames(ctx context.Context, connectionID string, kind mirror.DirectoryKind) (map[string]string, error) {
+	entries, err := a.Store.Mirror.Directory(ctx, connectionID, kind)
+	names := map[string]string{}
+	for _, e := range entries {
+		names[e.ID] = e.Name
+	}
+	return names, err
+}
+
+// businessHours returns the hours of a schedule, which must be named if there are
+// several. It is empty if there is none.
+func (a *api) businessHours(ctx context.Context, connectionID, id string) (kpi.History, error) {
+	schedules, err := a.Store.Mirror.Directory(ctx, connectionID, mirror.KindSchedule)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, s := range schedules {
+		if s.ID != id && (id != "" || len(schedules) > 1) {
+			names = append(names, s.ID+" ("+s.Name+")")
+			continue
+		}
+		schedule, err := kpi.ParseSchedule(s.Object, time.Time{})
+		if err != nil {
+			return nil, &claim.InvalidError{What: "KPI request", Errors: []claim.FieldError{{Field: "hours", Problem: "cannot be business: " + err.Error()}}}
+		}
+		return kpi.History{schedule}, nil
+	}
+	if len(names) > 0 {
+		return nil, invalid("KPI request", "schedule", "must be one of %s", strings.Join(names, ", "))
+	}
+	return nil, nil
+}

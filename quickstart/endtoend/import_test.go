@@ -1,0 +1,135 @@
+package endtoend_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	temporal "go.temporal.io/sdk/client"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/kpi"
+	"github.com/claimflow/claimflow/mirror"
+)
+
+// The organization is imported while claims open, workers die on the way, and the
+// result equals Dixa. Another import changes nothing.
+func TestImportSurvivesKills(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteOptions{})
+	require.NoError(t, s.dixa.Fill(t.Context(), server.FillOptions{Conversations: 1500, Seed: 7, Until: time.Now(), Span: 200 * 24 * time.Hour}))
+	connection := s.connection()
+	_, err := s.store.DataSources.Create(t.Context(), connection, claim.DataSource{Title: "Everything"})
+	require.NoError(t, err)
+	stop := s.work()
+	ref := s.submit(s.sample("beside-the-import"))
+
+	s.startImport(connection, claim.ImportRequest{})
+	for range 20 {
+		read := s.importProgress(connection).Read
+		eventually(t, "the import continues", func() error {
+			if i := s.importProgress(connection); i.State == claim.ImportRunning && i.Read <= read {
+				return fmt.Errorf("still %d rows", i.Read)
+			}
+			return nil
+		})
+		stop()
+		stop = s.work()
+	}
+	i := s.awaitImport(connection)
+	require.Zero(t, i.WindowsParked)
+	require.Zero(t, i.Rejected)
+	s.awaitState(ref, claim.StateOpen)
+	s.requireMirrorEqualsDixa(connection)
+
+	s.startImport(connection, claim.ImportRequest{From: time.Now().AddDate(-1, 0, 0)})
+	eventually(t, "a second import exists", func() error {
+		if again := s.importProgress(connection); again.ID == i.ID {
+			return fmt.Errorf("still import %s", i.ID)
+		}
+		return nil
+	})
+	again := s.awaitImport(connection)
+	require.Zero(t, again.Added, "%+v", again)
+	require.Zero(t, again.Changed, "%+v", again)
+}
+
+func (s *site) startImport(connection string, r claim.ImportRequest) {
+	s.t.Helper()
+	_, err := s.temporal().ExecuteWorkflow(s.t.Context(), temporal.StartWorkflowOptions{
+		ID: claim.ImportWorkflowID(connection), TaskQueue: claim.TaskQueueClaims,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+	}, claim.ImportWorkflowName, activities.ImportPlan{ConnectionID: connection, Request: r, Cause: "request"})
+	require.NoError(s.t, err)
+}
+
+// importProgress returns the newest import, or an empty one.
+func (s *site) importProgress(connection string) claim.Import {
+	s.t.Helper()
+	all, err := s.store.Imports.List(s.t.Context(), connection, 1)
+	require.NoError(s.t, err)
+	if len(all) == 0 {
+		return claim.Import{State: claim.ImportRunning}
+	}
+	return all[0]
+}
+
+func (s *site) awaitImport(connection string) claim.Import {
+	s.t.Helper()
+	var i claim.Import
+	eventually(s.t, "the import ends", func() error {
+		if i = s.importProgress(connection); i.State != claim.ImportDone {
+			return fmt.Errorf("%d of %d windows, %d rows, %s", i.WindowsDone, i.WindowsTotal, i.Read, i.Why)
+		}
+		return nil
+	})
+	return i
+}
+
+// requireMirrorEqualsDixa compares what is stored with what the emulator knows.
+func (s *site) requireMirrorEqualsDixa(connection string) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	truths := s.dixa.Truth()
+	closes := 0
+	for _, want := range truths {
+		got, err := s.store.Mirror.Conversation(ctx, connection, want.ID)
+		require.NoError(s.t, err)
+		require.Equal(s.t, want.Channel, got.Origin.Channel, "channel of %d", want.ID)
+		tags := append([]string{}, got.Tags...)
+		require.ElementsMatch(s.t, want.Tags, tags, "tags of %d", want.ID)
+		messages, err := s.store.Mirror.Messages(ctx, connection, want.ID)
+		require.NoError(s.t, err)
+		messages = slices.DeleteFunc(messages, func(m mirror.Message) bool { return m.Kind != claim.MessageKind })
+		require.Len(s.t, messages, len(want.Messages), "messages of %d", want.ID)
+		log, err := s.store.Mirror.Activities(ctx, connection, want.ID)
+		require.NoError(s.t, err)
+		require.Len(s.t, log, len(want.Activity), "activity log of %d", want.ID)
+		for _, a := range want.Activity {
+			if a.Type == "ConversationClosed" {
+				closes++
+			}
+		}
+	}
+	now := time.Now()
+	year := kpi.Request{From: now.AddDate(-1, 0, 0), To: now.Add(time.Minute), Bucket: kpi.BucketNone}
+	require.Equal(s.t, float64(len(truths)), s.kpi(connection, "conversation_volume", year))
+	require.InDelta(s.t, closes, s.kpi(connection, "closed_conversations", year), 0)
+}
+
+func (s *site) kpi(connection, id string, r kpi.Request) float64 {
+	s.t.Helper()
+	d, ok := kpi.ByID(id)
+	require.True(s.t, ok, id)
+	e := kpi.Evaluator{Source: s.store.Mirror.Figures(connection)}
+	result, err := e.Evaluate(s.t.Context(), d, r)
+	require.NoError(s.t, err)
+	require.Len(s.t, result.Series, 1)
+	require.NotNil(s.t, result.Series[0].Buckets[0].Value, id)
+	return *result.Series[0].Buckets[0].Value
+}
