@@ -273,15 +273,14 @@ func refusedForGood(err error) bool {
 // answer looks at the end user. If Dixa no longer shows what identified the customer,
 // the end user is anonymized; otherwise the result is the given one.
 func (r *erasureRun) answer(ctx context.Context, u *store.ErasureSubject, otherwise, detail string) error {
-	user, err := r.client.EndUsers.Get(ctx, u.ID)
-	if err != nil && !dixa.IsNotFound(err) {
-		return err
-	}
-	if err != nil || !r.identifies(user) {
+	switch user, err := r.client.EndUsers.Get(ctx, u.ID); {
+	case dixa.IsNotFound(err), err == nil && !r.identifies(user):
 		u.Result = claim.AnswerAnonymized
-		return nil
+	case err != nil:
+		return err
+	default:
+		u.Result, u.Detail = otherwise, detail
 	}
-	u.Result, u.Detail = otherwise, detail
 	return nil
 }
 

@@ -117,12 +117,10 @@ func (f *finder) rememberedEndUsers(ctx context.Context) error {
 
 func (f *finder) directoryEntry(ctx context.Context, entry mirror.DirectoryEntry) error {
 	var u dixa.EndUser
-	if u.UnmarshalJSON(entry.Object) != nil {
-		return nil // not an end user as Dixa shows it
-	}
-	found := f.endUsers[entry.ID]
+	readable := u.UnmarshalJSON(entry.Object) == nil
+	found := readable && f.endUsers[entry.ID]
 	for _, filter := range f.filters() {
-		found = found || matches(&u, filter)
+		found = found || readable && matches(&u, filter)
 	}
 	if !found {
 		return nil

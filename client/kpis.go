@@ -112,20 +112,23 @@ type KPIFreshness struct {
 	Importing    bool      `json:"importing" doc:"Whether an import is running."`
 }
 
-// KPIComparison is what Dixa's analytics answer for the same period.
+// KPIComparison is a figure beside Dixa's own metric of the same meaning.
 type KPIComparison struct {
-	Metric string `json:"metric" doc:"The id of Dixa's metric."`
-	// Values are Dixa's, one per bucket that it returned.
-	Values []KPIComparedValue `json:"values"`
-	// Note says what differs between the two questions, if anything.
-	Note string `json:"note,omitempty" doc:"What differs between the two questions."`
+	Metric  string `json:"metric" doc:"The id of Dixa's metric."`
+	Measure string `json:"measure" doc:"The aggregate of the metric that is compared."`
+	// Description is what Dixa says about the metric.
+	Description string              `json:"description,omitempty" doc:"What Dixa says about the metric."`
+	Buckets     []KPIComparedBucket `json:"buckets"`
 }
 
-// KPIComparedValue is a value of Dixa's analytics.
-type KPIComparedValue struct {
-	Group string    `json:"group,omitempty"`
-	Start time.Time `json:"start,omitzero"`
-	Value *float64  `json:"value"`
+// KPIComparedBucket is one bucket of a comparison. A value is nil if it is undefined.
+type KPIComparedBucket struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+	Ours  *float64  `json:"ours"`
+	Dixa  *float64  `json:"dixa" doc:"Dixa's value. Dixa does not document the unit of durations."`
+	// Difference is Ours - Dixa. It is nil for durations.
+	Difference *float64 `json:"difference,omitempty"`
 }
 
 // KPIs lists the key figures with their definitions.

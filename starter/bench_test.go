@@ -16,10 +16,10 @@ import (
 	emulator "github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/reporting"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
 	"github.com/claimflow/claimflow/internal/toowner/files"
-	"github.com/claimflow/claimflow/kpi"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -36,6 +36,9 @@ type bench struct {
 	environ []string
 	// found is the immediate report of a sweep.
 	found claim.SweepReport
+	// noted are the notes of an erasure, which ends at once, and left is what is left.
+	noted []string
+	left  map[string]int
 	// windows are those of an import, of which the first ones are done at once.
 	windows  []claim.ImportWindow
 	imported int
@@ -85,8 +88,16 @@ func newBench(t *testing.T) *bench {
 			}
 			return err
 		},
+		Erase: func(ctx context.Context, e claim.Erasure) error {
+			for _, note := range b.noted {
+				if err := b.store.Erasures.Note(ctx, e.ID, note); err != nil {
+					return err
+				}
+			}
+			return b.store.Erasures.End(ctx, e.ID, b.left)
+		},
 		WakeImport: func(context.Context, string) error { return nil },
-		KPIs:       func(connectionID string) kpi.Source { return b.store.Mirror.Figures(connectionID) },
+		KPIs:       &reporting.Service{Store: b.store},
 	})
 	require.NoError(t, err)
 	b.api.Config.Handler = handler

@@ -110,12 +110,13 @@ func (a *app) kpiTable(w *tabwriter.Writer, r client.KPIResult) {
 		return
 	}
 	say(w, "\n")
-	line(w, "DIXA: "+r.Dixa.Metric, "PERIOD", "VALUE")
-	for _, v := range r.Dixa.Values {
-		line(w, v.Group, moment(v.Start), figure(v.Value, unit))
-	}
-	if r.Dixa.Note != "" {
-		line(w, r.Dixa.Note)
+	line(w, "PERIOD", "OURS", "DIXA: "+r.Dixa.Metric+" ("+r.Dixa.Measure+")", "DIFFERENCE")
+	for _, b := range r.Dixa.Buckets {
+		theirs := unit
+		if b.Difference == nil {
+			theirs = "" // Dixa does not document the unit of durations
+		}
+		line(w, moment(b.Start), figure(b.Ours, unit), figure(b.Dixa, theirs), figure(b.Difference, unit))
 	}
 }
 

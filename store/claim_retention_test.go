@@ -54,7 +54,8 @@ func TestOldClaimsLoseTheirContent(t *testing.T) {
 		kept := storedFigures(t, s, connection, 1)
 		require.Equal(t, figures.CustomerMessages, kept.CustomerMessages)
 		require.Empty(t, kept.RequesterID)
-		require.Equal(t, before, []string{open.told(t, s, connection), young.told(t, s, connection)})
+		after := []string{open.told(t, s, connection), young.told(t, s, connection)}
+		require.Equal(t, before, after)
 
 		// Late news of the conversation are not stored again.
 		merge(t, s, old.history(t, connection))

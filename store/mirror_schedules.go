@@ -38,13 +38,3 @@ func (s Mirror) Schedules(ctx context.Context, connectionID string) ([]ScheduleV
 		return v, err
 	}, `SELECT id, valid_from, doc FROM schedules WHERE connection_id = $1 ORDER BY id, valid_from`, connectionID)
 }
-
-// NewestChange returns the time of the newest change of a connection's conversations
-// by Dixa's clock, or zero if none is stored.
-func (s Mirror) NewestChange(ctx context.Context, connectionID string) (time.Time, error) {
-	return get(ctx, s.core, "read the newest change of connection "+connectionID, func(db *sql.DB) (time.Time, error) {
-		var at int64
-		err := queryOne(ctx, db, nil, []any{&at}, `SELECT COALESCE(MAX(last_activity_at), 0) FROM figures WHERE connection_id = $1`, connectionID)
-		return timeOf(at), err
-	})
-}

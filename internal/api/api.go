@@ -22,14 +22,13 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/claimflow/claimflow/claim"
-	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/fromdixa/subscription"
 	"github.com/claimflow/claimflow/internal/fromowner/karla"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/reporting"
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
 	"github.com/claimflow/claimflow/internal/toowner/files"
-	"github.com/claimflow/claimflow/kpi"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -65,12 +64,8 @@ type Options struct {
 	// a running one read its state. If nil, such requests are rejected.
 	Import     func(ctx context.Context, connectionID string, r claim.ImportRequest) error
 	WakeImport func(ctx context.Context, connectionID string) error
-	// KPIs returns the source of a connection's key figures. If nil, requests for them
-	// are rejected.
-	KPIs kpiSource
-	// CompareKPI asks Dixa for its own metric of the same meaning. If nil, requests for
-	// it are rejected.
-	CompareKPI func(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request) (client.KPIComparison, error)
+	// KPIs evaluates key figures. If nil, requests for them are rejected.
+	KPIs *reporting.Service
 	// Metrics serves /metrics. Optional.
 	Metrics http.Handler
 	// Meters, Traces and Propagator instrument requests. Optional.

@@ -21,6 +21,7 @@ import (
 	"github.com/claimflow/claimflow/integration/pgtest"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/reporting"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/telemetry"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
@@ -77,6 +78,7 @@ func newBenchOn(t *testing.T, database string, changes ...func(*api.Options)) *b
 		Kick:       func() { b.kicks.Add(1) },
 		Meters:     metrics.Meters,
 		Metrics:    metrics.Metrics,
+		KPIs:       &reporting.Service{Store: b.store, Clients: clients},
 		Version:    "test",
 		Mails:      true,
 	}

@@ -6,20 +6,13 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/kpi"
-	"github.com/claimflow/claimflow/mirror"
 )
-
-// kpiSource returns the source of a connection's key figures.
-type kpiSource func(connectionID string) kpi.Source
 
 // kpisAnswers documents the list of definitions.
 func kpisAnswers(r *route) {
@@ -107,26 +100,12 @@ func (a *api) getKPI(ctx context.Context, in *kpiInput) (*streamOutput, error) {
 	if a.KPIs == nil {
 		return nil, newProblem(http.StatusServiceUnavailable, "", "This service computes no key figures.")
 	}
-	evaluator := kpi.Evaluator{Source: a.KPIs(in.Connection)}
-	if evaluator.Directory, err = a.kpiDirectory(ctx, in.Connection, request); err != nil {
-		return nil, err
-	}
-	if request.Hours == kpi.BusinessHours {
-		if evaluator.Hours, err = a.businessHours(ctx, in.Connection, in.Schedule); err != nil {
-			return nil, err
-		}
-	}
 	answer := kpiAnswer{}
-	if answer.Result, err = evaluator.Evaluate(ctx, definition, request); err != nil {
+	if answer.Result, err = a.KPIs.Evaluate(ctx, in.Connection, definition, request, in.Schedule); err != nil {
 		return nil, err
 	}
-	freshness, err := a.Store.Mirror.Freshness(ctx, in.Connection)
-	if err != nil {
-		return nil, err
-	}
-	answer.Freshness = &freshness
 	if in.Compare != "" {
-		if answer.Dixa, err = a.compareKPI(ctx, in.Connection, definition, request); err != nil {
+		if answer.Dixa, err = a.compareKPI(ctx, in.Connection, answer.Result); err != nil {
 			return nil, err
 		}
 	}
@@ -149,85 +128,11 @@ func writeKPICSV(ctx context.Context, out huma.Context, result *kpi.Result) {
 }
 
 // compareKPI asks Dixa for its own metric.
-func (a *api) compareKPI(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request) (*client.KPIComparison, error) {
-	if d.Dixa == "" {
-		return nil, invalid("KPI request", "compare", "is not possible: Dixa publishes no metric of this meaning")
+func (a *api) compareKPI(ctx context.Context, connectionID string, result *kpi.Result) (*client.KPIComparison, error) {
+	answer, err := a.KPIs.Compare(ctx, connectionID, result)
+	if err == nil || known(err) != nil {
+		return answer, err
 	}
-	if a.CompareKPI == nil {
-		return nil, newProblem(http.StatusBadRequest, "", "Comparing with Dixa is not configured on this service.")
-	}
-	answer, err := a.CompareKPI(ctx, connectionID, d, r)
-	switch {
-	case err == nil:
-		return &answer, nil
-	case known(err) != nil:
-		return nil, err
-	default:
-		note(ctx, err)
-		return nil, newProblem(http.StatusBadGateway, client.CodeDixaUnreachable, "Dixa did not answer the question. Ask without compare for Claimflow's own value.")
-	}
-}
-
-// kpiDirectory returns the names that a request needs.
-func (a *api) kpiDirectory(ctx context.Context, connectionID string, r kpi.Request) (d kpi.Directory, err error) {
-	needs := func(dims ...kpi.Dimension) bool {
-		return slices.ContainsFunc(dims, func(dim kpi.Dimension) bool { return r.By == dim || r.Filters[dim] != nil })
-	}
-	if needs(kpi.ByQueue) {
-		if d.QueueNames, err = a.directoryNames(ctx, connectionID, mirror.KindQueue); err != nil {
-			return d, err
-		}
-	}
-	if needs(kpi.ByAgent) {
-		if d.AgentNames, err = a.directoryNames(ctx, connectionID, mirror.KindAgent); err != nil {
-			return d, err
-		}
-	}
-	if needs(kpi.ByTeam) {
-		teams, err := a.Store.Mirror.Directory(ctx, connectionID, mirror.KindTeam)
-		if err != nil {
-			return d, err
-		}
-		d.AgentTeams = map[string][]string{}
-		for _, team := range teams {
-			for _, agent := range team.MemberIDs {
-				d.AgentTeams[agent] = append(d.AgentTeams[agent], team.Name)
-			}
-		}
-	}
-	return d, nil
-}
-
-func (a *api) directoryNames(ctx context.Context, connectionID string, kind mirror.DirectoryKind) (map[string]string, error) {
-	entries, err := a.Store.Mirror.Directory(ctx, connectionID, kind)
-	names := map[string]string{}
-	for _, e := range entries {
-		names[e.ID] = e.Name
-	}
-	return names, err
-}
-
-// businessHours returns the hours of a schedule, which must be named if there are
-// several. It is empty if there is none.
-func (a *api) businessHours(ctx context.Context, connectionID, id string) (kpi.History, error) {
-	schedules, err := a.Store.Mirror.Directory(ctx, connectionID, mirror.KindSchedule)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, s := range schedules {
-		if s.ID != id && (id != "" || len(schedules) > 1) {
-			names = append(names, s.ID+" ("+s.Name+")")
-			continue
-		}
-		schedule, err := kpi.ParseSchedule(s.Object, time.Time{})
-		if err != nil {
-			return nil, &claim.InvalidError{What: "KPI request", Errors: []claim.FieldError{{Field: "hours", Problem: "cannot be business: " + err.Error()}}}
-		}
-		return kpi.History{schedule}, nil
-	}
-	if len(names) > 0 {
-		return nil, invalid("KPI request", "schedule", "must be one of %s", strings.Join(names, ", "))
-	}
-	return nil, nil
+	note(ctx, err)
+	return nil, newProblem(http.StatusBadGateway, client.CodeDixaUnreachable, "Dixa did not answer the question. Ask without compare for Claimflow's own value.")
 }

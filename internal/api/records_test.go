@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"context"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -14,7 +13,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
-	"github.com/claimflow/claimflow/internal/api"
+	emulator "github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/kpi"
 	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
@@ -122,10 +121,7 @@ func TestRecords(t *testing.T) {
 
 func TestKPIs(t *testing.T) {
 	t.Parallel()
-	var b *bench
-	b = newBenchOn(t, "sqlite::memory:", func(o *api.Options) {
-		o.KPIs = func(connectionID string) kpi.Source { return b.store.Mirror.Figures(connectionID) }
-	})
+	b := newBench(t)
 	ctx := t.Context()
 	connection := b.connection("acme")
 	b.source(connection, claim.DataSource{Title: "all"})
@@ -166,20 +162,13 @@ func TestKPIs(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, b.send("GET", "/v1/connections/"+connection+"/kpis/conversation_volume?colour=red", b.secret, "").StatusCode)
 	_, err = b.client.KPI(ctx, connection, "happiness", client.KPIQuery{})
 	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
-	_, err = b.client.KPI(ctx, connection, "closed_conversations", client.KPIQuery{CompareDixa: true})
-	require.Contains(t, refusal(t, err, http.StatusBadRequest, client.CodeInvalid).Detail, "not configured")
 	_, err = b.client.KPI(ctx, connection, "conversation_volume", client.KPIQuery{CompareDixa: true})
 	_ = refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
 }
 
 func TestKPIByBusinessHoursTeamAndDixa(t *testing.T) {
 	t.Parallel()
-	var b *bench
-	value := 3.0
-	b = newBenchOn(t, "sqlite::memory:", func(o *api.Options) {
-		o.KPIs = func(connectionID string) kpi.Source { return b.store.Mirror.Figures(connectionID) }
-		o.CompareKPI = compareWith(value)
-	})
+	b := newBench(t)
 	ctx := t.Context()
 	connection := b.connection("acme")
 	ask := func(q client.KPIQuery) (client.KPIResult, error) {
@@ -187,35 +176,53 @@ func TestKPIByBusinessHoursTeamAndDixa(t *testing.T) {
 	}
 	_, err := ask(client.KPIQuery{Hours: "business"})
 	require.Equal(t, []string{"hours"}, fields(refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid).Problem))
-	schedule := func(id string) mirror.DirectoryEntry {
-		return mirror.DirectoryEntry{ID: id, Name: "Office", Object: json.RawMessage(`{"id": "` + id + `", "name": "Office", "timezone": "Europe/Copenhagen", "businessHours": []}`)}
+	schedule := func(id string) {
+		definition := []byte(`{"id": "` + id + `", "name": "Office", "timezone": "Europe/Copenhagen", "businessHours": []}`)
+		require.NoError(t, b.store.Mirror.SaveSchedule(ctx, connection, store.ScheduleVersion{ID: id, ValidFrom: time.Now(), Definition: definition}))
 	}
-	save := func(kind mirror.DirectoryKind, entries ...mirror.DirectoryEntry) {
-		_, err := b.store.Mirror.SaveDirectory(ctx, connection, kind, entries, time.Now())
-		require.NoError(t, err)
-	}
-	save(mirror.KindSchedule, schedule("s-1"))
+	schedule("s-1")
 	_, err = ask(client.KPIQuery{Hours: "business"})
 	require.NoError(t, err)
-	save(mirror.KindSchedule, schedule("s-2"))
+	schedule("s-2")
 	_, err = ask(client.KPIQuery{Hours: "business"})
 	require.Equal(t, []string{"schedule"}, fields(refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid).Problem))
 	_, err = ask(client.KPIQuery{Hours: "business", Schedule: "s-2"})
 	require.NoError(t, err)
 
-	save(mirror.KindTeam, mirror.DirectoryEntry{ID: "t-1", Name: "Returns", MemberIDs: []string{"a-1"}})
-	result, err := b.client.KPI(ctx, connection, "closed_conversations", client.KPIQuery{By: "team", Filters: []string{"team:Returns"}, CompareDixa: true, Bucket: "none"})
+	team := mirror.DirectoryEntry{ID: "t-1", Name: "Returns", MemberIDs: []string{"a-1"}}
+	_, err = b.store.Mirror.SaveDirectory(ctx, connection, mirror.KindTeam, []mirror.DirectoryEntry{team}, time.Now())
+	require.NoError(t, err)
+	result, err := b.client.KPI(ctx, connection, "closed_conversations", client.KPIQuery{By: "team", Filters: []string{"team:Returns"}, Bucket: "none"})
 	require.NoError(t, err)
 	require.Equal(t, "Returns", result.Series[0].Label)
-	require.InDelta(t, value, *result.Dixa.Values[0].Value, 0)
-	require.Equal(t, "closed_conversations", result.Dixa.Metric)
+	_, err = b.client.KPI(ctx, connection, "closed_conversations", client.KPIQuery{By: "team", CompareDixa: true, Bucket: "none"})
+	require.Equal(t, []string{"compare"}, fields(refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid).Problem))
 }
 
-// compareWith answers every comparison with a value.
-func compareWith(value float64) func(context.Context, string, kpi.Definition, kpi.Request) (client.KPIComparison, error) {
-	return func(_ context.Context, _ string, d kpi.Definition, r kpi.Request) (client.KPIComparison, error) {
-		return client.KPIComparison{Metric: d.Dixa, Values: []client.KPIComparedValue{{Start: r.From, Value: &value}}}, nil
+// Nothing is imported, so only Dixa knows closes.
+func TestKPIBesideDixa(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	connection := b.connection("acme")
+	require.NoError(t, b.dixa.Fill(t.Context(), emulator.FillOptions{Conversations: 60, Seed: 1, Until: time.Now(), Span: 20 * 24 * time.Hour}))
+	closes := 0
+	for _, c := range b.dixa.Truth() {
+		for _, a := range c.Activity {
+			if a.Type == "ConversationClosed" {
+				closes++
+			}
+		}
 	}
+	result, err := b.client.KPI(t.Context(), connection, "closed_conversations", client.KPIQuery{CompareDixa: true, Bucket: "none"})
+	require.NoError(t, err)
+	require.Equal(t, "closed_conversations", result.Dixa.Metric)
+	require.Len(t, result.Dixa.Buckets, 1)
+	require.InDelta(t, closes, *result.Dixa.Buckets[0].Dixa, 0)
+	require.InDelta(t, -closes, *result.Dixa.Buckets[0].Difference, 0)
+	csat, err := b.client.KPI(t.Context(), connection, "csat", client.KPIQuery{CompareDixa: true, Bucket: "none"})
+	require.NoError(t, err)
+	require.NotNil(t, csat.Dixa.Buckets[0].Dixa)
+	require.Nil(t, csat.Dixa.Buckets[0].Ours)
 }
 
 func asJSON(t *testing.T, v any) string {

@@ -12,6 +12,7 @@ import (
 	"github.com/claimflow/claimflow/internal/fromowner"
 	"github.com/claimflow/claimflow/internal/nudge"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/reporting"
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
 	"github.com/claimflow/claimflow/internal/toowner/files"
 	"github.com/claimflow/claimflow/internal/toowner/mail"
@@ -144,7 +145,8 @@ func (s *server) newAPI(version string, mails bool) (http.Handler, error) {
 	return api.New(api.Options{
 		Store: s.Store, Files: kept,
 		Onboarding: onboarding.New(onboarding.Options{Store: s.Store, Dixa: s.Clients, PublicURL: c.PublicURL, Log: t.Log}),
-		Kick:       s.kick, KickOwner: s.fromOwner.Kick, Sweep: s.sweepNow, Import: s.importNow, WakeImport: s.wakeImport, Erase: s.startErasure,
+		Kick:       s.kick, KickOwner: s.fromOwner.Kick, Sweep: s.sweepNow, Import: s.importNow, WakeImport: s.wakeImport,
+		KPIs: &reporting.Service{Store: s.Store, Clients: s.Clients}, Erase: s.startErasure,
 		Temporal: func(ctx context.Context) (string, error) { return s.temporalState(ctx, s.dispatcher) },
 		Log:      t.Log, Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
 		PublicURL: c.PublicURL, Version: version, WebhookMaxAge: c.WebhookMaxAge, Mails: mails,

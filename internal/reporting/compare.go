@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
 	"github.com/claimflow/claimflow/kpi"
@@ -14,28 +15,6 @@ import (
 
 // maxCompared is how many buckets a comparison may have. Each costs a request to Dixa.
 const maxCompared = 31
-
-// Comparison is a figure beside Dixa's own.
-type Comparison struct {
-	// Metric is Dixa's metric, and Measure the aggregate that is compared.
-	Metric  string       `json:"metric"`
-	Measure dixa.Measure `json:"measure"`
-	// Description is what Dixa says about the metric.
-	Description string `json:"description,omitempty"`
-	// Buckets are in the order of the result's.
-	Buckets []ComparedBucket `json:"buckets"`
-}
-
-// ComparedBucket is one bucket of a comparison. A value is nil if it is undefined.
-type ComparedBucket struct {
-	Start time.Time `json:"start"`
-	End   time.Time `json:"end"`
-	Ours  *float64  `json:"ours"`
-	// Dixa is Dixa's value, in a unit that Dixa does not document for durations.
-	Dixa *float64 `json:"dixa"`
-	// Difference is Ours - Dixa, only for figures without a duration.
-	Difference *float64 `json:"difference,omitempty"`
-}
 
 // measures are the aggregates of Dixa's metrics that mean the same as ours.
 var measures = map[string]dixa.Measure{
@@ -51,7 +30,7 @@ var attributes = map[kpi.Dimension]string{
 // Compare asks Dixa for its own metric of the same meaning, one request per bucket, at
 // the pace of background work. The error is a [*claim.InvalidError] if Dixa publishes
 // no such metric or the request cannot be compared.
-func (s *Service) Compare(ctx context.Context, connectionID string, result *kpi.Result) (*Comparison, error) {
+func (s *Service) Compare(ctx context.Context, connectionID string, result *kpi.Result) (*client.KPIComparison, error) {
 	d, r := result.Definition, result.Request
 	if d.Dixa == "" {
 		return nil, notComparable("compare", "Dixa publishes no metric of the same meaning as %s", d.ID)
@@ -63,12 +42,13 @@ func (s *Service) Compare(ctx context.Context, connectionID string, result *kpi.
 	if err != nil {
 		return nil, err
 	}
-	client, err := s.Clients.Client(ctx, connectionID)
+	api, err := s.Clients.Client(ctx, connectionID)
 	if err != nil {
 		return nil, err
 	}
-	out := &Comparison{Metric: d.Dixa, Measure: measures[d.Dixa]}
-	if metric, err := connection.Call(ctx, func() (*dixa.Metric, error) { return client.Analytics.Metric(ctx, d.Dixa) }); err == nil {
+	measure := measures[d.Dixa]
+	out := &client.KPIComparison{Metric: d.Dixa, Measure: string(measure)}
+	if metric, err := connection.Call(ctx, func() (*dixa.Metric, error) { return api.Analytics.Metric(ctx, d.Dixa) }); err == nil {
 		out.Description = metric.Description
 	}
 	zone := time.UTC
@@ -76,16 +56,16 @@ func (s *Service) Compare(ctx context.Context, connectionID string, result *kpi.
 		zone = r.Zone
 	}
 	for _, b := range result.Series[0].Buckets {
-		compared := ComparedBucket{Start: b.Start, End: b.End, Ours: b.Value}
-		if out.Measure == dixa.MeasureAverage {
+		compared := client.KPIComparedBucket{Start: b.Start, End: b.End, Ours: b.Value}
+		if measure == dixa.MeasureAverage {
 			compared.Ours = b.Mean
 		}
 		query := dixa.AnalyticsQuery{ID: d.Dixa, Timezone: zone.String(), Period: dixa.IntervalPeriod(b.Start, b.End.Add(-time.Millisecond)), Filters: filters}
-		data, err := connection.Call(ctx, func() (*dixa.MetricData, error) { return client.Analytics.QueryMetric(ctx, query, out.Measure) })
+		data, err := connection.Call(ctx, func() (*dixa.MetricData, error) { return api.Analytics.QueryMetric(ctx, query, measure) })
 		if err != nil {
 			return nil, fmt.Errorf("ask Dixa for its metric %s: %w", d.Dixa, err)
 		}
-		if value, ok := data.Number(out.Measure); ok {
+		if value, ok := data.Number(measure); ok {
 			compared.Dixa = &value
 			if compared.Ours != nil && d.Unit != kpi.Seconds {
 				difference := *compared.Ours - value
@@ -138,5 +118,5 @@ func (s *Service) tagIDs(ctx context.Context, connectionID string, names []strin
 }
 
 func notComparable(field, format string, args ...any) error {
-	return &claim.InvalidError{What: "request", Errors: []claim.FieldError{{Field: field, Problem: fmt.Sprintf(format, args...)}}}
+	return &claim.InvalidError{What: "KPI request", Errors: []claim.FieldError{{Field: field, Problem: fmt.Sprintf(format, args...)}}}
 }

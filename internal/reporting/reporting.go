@@ -5,9 +5,8 @@ package reporting
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
+	"strings"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
@@ -29,7 +28,7 @@ type Service struct {
 func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request, schedule string) (*kpi.Result, error) {
 	e := kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID)}
 	var err error
-	if e.Directory, err = s.directory(ctx, connectionID); err != nil {
+	if e.Directory, err = s.directory(ctx, connectionID, r); err != nil {
 		return nil, err
 	}
 	if r.Hours == kpi.BusinessHours {
@@ -41,28 +40,36 @@ func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Defin
 	if err != nil {
 		return nil, err
 	}
-	result.Freshness, err = s.Freshness(ctx, connectionID)
+	freshness, err := s.Store.Mirror.Freshness(ctx, connectionID)
+	result.Freshness = &freshness
 	return result, err
 }
 
-// directory reads the names of agents and queues, and the teams.
-func (s *Service) directory(ctx context.Context, connectionID string) (kpi.Directory, error) {
+// directory reads the names and teams that a request needs.
+func (s *Service) directory(ctx context.Context, connectionID string, r kpi.Request) (kpi.Directory, error) {
 	d := kpi.Directory{AgentNames: map[string]string{}, QueueNames: map[string]string{}, AgentTeams: map[string][]string{}}
-	for kind, add := range map[mirror.DirectoryKind]func(mirror.DirectoryEntry){
-		mirror.KindAgent: func(e mirror.DirectoryEntry) { d.AgentNames[e.ID] = e.Name },
-		mirror.KindQueue: func(e mirror.DirectoryEntry) { d.QueueNames[e.ID] = e.Name },
-		mirror.KindTeam: func(e mirror.DirectoryEntry) {
+	for _, need := range []struct {
+		dimension kpi.Dimension
+		kind      mirror.DirectoryKind
+		add       func(mirror.DirectoryEntry)
+	}{
+		{kpi.ByAgent, mirror.KindAgent, func(e mirror.DirectoryEntry) { d.AgentNames[e.ID] = e.Name }},
+		{kpi.ByQueue, mirror.KindQueue, func(e mirror.DirectoryEntry) { d.QueueNames[e.ID] = e.Name }},
+		{kpi.ByTeam, mirror.KindTeam, func(e mirror.DirectoryEntry) {
 			for _, agent := range e.MemberIDs {
 				d.AgentTeams[agent] = append(d.AgentTeams[agent], e.Name)
 			}
-		},
+		}},
 	} {
-		entries, err := s.Store.Mirror.Directory(ctx, connectionID, kind)
+		if r.By != need.dimension && r.Filters[need.dimension] == nil {
+			continue
+		}
+		entries, err := s.Store.Mirror.Directory(ctx, connectionID, need.kind)
 		if err != nil {
 			return d, err
 		}
 		for _, e := range entries {
-			add(e)
+			need.add(e)
 		}
 	}
 	return d, nil
@@ -90,40 +97,9 @@ func (s *Service) hours(ctx context.Context, connectionID, schedule string) (kpi
 		schedule = ids[0]
 	}
 	if byID[schedule] == nil && len(ids) > 0 {
-		return nil, &claim.InvalidError{What: "request", Errors: []claim.FieldError{
-			{Field: "schedule", Problem: fmt.Sprintf("must be the id of one of the organization's schedules: %v", ids)},
+		return nil, &claim.InvalidError{What: "KPI request", Errors: []claim.FieldError{
+			{Field: "schedule", Problem: "must be one of " + strings.Join(ids, ", ")},
 		}}
 	}
 	return byID[schedule], nil
-}
-
-// Freshness says how complete the data of a connection is.
-func (s *Service) Freshness(ctx context.Context, connectionID string) (*kpi.Freshness, error) {
-	newest, err := s.Store.Mirror.NewestChange(ctx, connectionID)
-	if err != nil {
-		return nil, err
-	}
-	f := &kpi.Freshness{NewestAt: newest}
-	_, err = s.Store.Imports.Current(ctx, connectionID)
-	if f.Importing = err == nil; err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, err
-	}
-	periods, err := s.Store.Imports.Coverage(ctx, connectionID)
-	if err != nil {
-		return nil, err
-	}
-	f.CompleteFrom = completeFrom(periods)
-	return f, nil
-}
-
-// completeFrom returns the time since which all imported streams are known without a
-// gap.
-func completeFrom(periods map[claim.Stream][]store.Period) time.Time {
-	var from time.Time
-	for _, known := range periods {
-		if len(known) > 0 && known[0].From.After(from) {
-			from = known[0].From
-		}
-	}
-	return from
 }

@@ -125,7 +125,6 @@ CREATE TABLE figures (
     PRIMARY KEY (connection_id, conversation_id)
 );
 CREATE INDEX figures_by_created ON figures (connection_id, created_at);
-CREATE INDEX figures_by_activity ON figures (connection_id, last_activity_at);
 CREATE INDEX figures_by_first_response ON figures (connection_id, first_response_at) WHERE first_response_at > 0;
 CREATE INDEX figures_by_first_close ON figures (connection_id, first_closed_at) WHERE first_closed_at > 0;
 CREATE INDEX figures_by_last_close ON figures (connection_id, last_closed_at) WHERE last_closed_at > 0;
