@@ -3,6 +3,7 @@ package activities_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -299,6 +300,7 @@ func (b *importBench) kill(n int) context.Context {
 	ctx, cancel := context.WithCancelCause(b.Context())
 	b.ask(func(_ http.ResponseWriter, r *http.Request) bool {
 		if n--; n == 0 {
+			_, _ = io.Copy(io.Discard, r.Body) // the server notices the end of the client only then
 			cancel(errKilled)
 			<-r.Context().Done()
 			return true

@@ -206,7 +206,6 @@ func TestRateLimitsAreWaitedFor(t *testing.T) {
 	})
 }
 
-
 // A window that fails for ever is given up and parked. The others continue, and one
 // request repeats only what is parked.
 func TestHopelessWindowIsParked(t *testing.T) {
@@ -315,4 +314,3 @@ func TestHopelessMessagesDoNotHoldTheImport(t *testing.T) {
 		b.requireTruth(true)
 	})
 }
-

@@ -208,4 +208,3 @@ func TestKilledWorkerContinues(t *testing.T) {
 		})
 	}
 }
-

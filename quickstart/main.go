@@ -13,10 +13,13 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const usage = `quickstart runs all of Claimflow in one process, opens sample claims in an emulated Dixa and simulates
-the agents and customers who answer, close and reopen them until they are settled.
+the agents and customers who answer, close and reopen them until they are settled. Beside that it imports
+the organization's history and shows key figures.
 
 Usage:
   go run ./quickstart [flags]
@@ -102,7 +105,10 @@ func runOnce(ctx context.Context, o options) error {
 	s.pace = quick
 	failure := s.connectAndSubmit(ctx, s.pace)
 	if failure == nil {
-		failure = s.play(ctx)
+		var people errgroup.Group
+		people.Go(func() error { return s.play(ctx) })
+		people.Go(func() error { return s.importHistory(ctx) })
+		failure = people.Wait()
 	}
 	report, err := s.report(context.WithoutCancel(ctx), time.Since(began))
 	if err == nil {
@@ -141,8 +147,14 @@ func (s *stack) playAndShow(ctx context.Context) error {
 	playing, stop := context.WithCancel(ctx)
 	played := make(chan error, 1)
 	go func() { played <- s.play(playing) }()
+	imported := make(chan struct{})
+	go func() {
+		defer close(imported)
+		_ = s.importHistory(playing) // the view shows a failure
+	}()
 	err := s.show(ctx, os.Stdout)
 	stop()
+	<-imported
 	if e := <-played; ctx.Err() == nil {
 		err = errors.Join(err, e)
 	}

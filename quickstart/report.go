@@ -11,6 +11,7 @@ import (
 type report struct {
 	Claims []reportedClaim `json:"claims"`
 	Totals totals          `json:"totals"`
+	Import importReport    `json:"import"`
 }
 
 // reportedClaim is the outcome of one sample claim.
@@ -57,7 +58,7 @@ func (s *stack) report(ctx context.Context, took time.Duration) (report, error) 
 	}
 	dixa, stats := s.dixa.State(), s.dixa.Stats()
 	r := report{Claims: []reportedClaim{}, Totals: totals{
-		Claims: len(claims), Conversations: len(dixa.Conversations), EndUsers: len(dixa.EndUsers),
+		Claims: len(claims), Conversations: len(dixa.Conversations) - s.history.conversations, EndUsers: len(dixa.EndUsers) - s.history.people,
 		DixaRequests: stats.Requests, Refused: stats.Refused, Seconds: took.Round(time.Millisecond).Seconds(),
 	}}
 	for i, c := range claims {
@@ -77,5 +78,6 @@ func (s *stack) report(ctx context.Context, took time.Duration) (report, error) 
 			Status: d.Status, Reached: reached(i, d), Timeline: d.Timeline, Events: events,
 		})
 	}
-	return r, nil
+	r.Import, err = s.reportImport(ctx)
+	return r, err
 }

@@ -40,6 +40,7 @@ type stack struct {
 
 	apiURL, dixaURL string
 	samples         []sample
+	history         history
 	pace            pace
 	// visitorKey is the API key of the commands that the live view offers, offered
 	// says that it offers them.
@@ -105,6 +106,7 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 		return nil, errors.Join(err, st.Close())
 	}
 	c.DixaURL, c.DixaFilesURL = s.dixaURL+"/v1/", s.dixaURL+"/files"
+	c.DixaExportsURL, c.ExportsPace = s.dixaURL+"/exports/v1/", exportsPace
 	c.PublicURL, c.AllowLoopbackEvidence = s.apiURL, true
 	c.AllowPrivateEndpoints = true // the demo's endpoint is on this machine
 	if s.parts, err = process.Assemble(c, t, st, s.engine.ClientOptions()); err != nil {
@@ -184,7 +186,7 @@ func startEngine(ctx context.Context, o options, log *slog.Logger) (*engine.Engi
 }
 
 func (s *stack) serveDixa(ctx context.Context, listener net.Listener, data string) error {
-	s.dixa = server.New(server.Options{Token: demoToken})
+	s.dixa = server.New(server.Options{Token: demoToken, Limit: server.Limit{ExportsPerMinute: exportsPerMinute}})
 	s.halts = append(s.halts, func() error { s.dixa.Close(); return nil })
 	file, err := dataFile(data, "dixa.json")
 	if err != nil {
@@ -195,6 +197,9 @@ func (s *stack) serveDixa(ctx context.Context, listener net.Listener, data strin
 			return err
 		}
 		s.background(ctx, "the storage of the emulated Dixa", func(ctx context.Context) error { return s.dixa.KeepFile(ctx, file, time.Second) })
+	}
+	if err := s.fillDixa(ctx); err != nil {
+		return err
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /photos/{name}", servePhotos)
@@ -303,6 +308,7 @@ Run the other parts as separate processes. Set these variables in every terminal
   export TEMPORAL_ADDRESS=%[1]s
   export CLAIMFLOW_DIXA_URL=http://127.0.0.1:4010/v1/
   export CLAIMFLOW_DIXA_FILES_URL=http://127.0.0.1:4010/files
+  export CLAIMFLOW_DIXA_EXPORTS_URL=http://127.0.0.1:4010/exports/v1/
   export CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE=true
   export CLAIMFLOW_KEYS=file:$PWD/claimflow.keys
   export CLAIMFLOW_DATABASE_URL=sqlite:$PWD/claimflow.db

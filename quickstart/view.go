@@ -130,6 +130,9 @@ func (s *stack) page(claims client.Page, width int, trouble error) string {
 	if trouble != nil {
 		b.WriteString(cut(fmt.Sprintf("Cannot read the claims: %v", trouble), width) + "\n")
 	}
+	if imported := s.history.page(width); imported != "" {
+		b.WriteString("\n" + imported)
+	}
 	fmt.Fprintf(&b, "\n  Emulated Dixa     %s/_emulator/\n", s.dixaURL)
 	fmt.Fprintf(&b, "  Temporal UI       %s\n", s.engine.UIURL())
 	fmt.Fprintf(&b, "  HTTP API          %s/docs\n", s.apiURL)

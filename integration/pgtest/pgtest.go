@@ -22,6 +22,8 @@ const (
 	imageEnv = "CLAIMFLOW_POSTGRES_IMAGE"
 	// requireEnv, set to "1", makes tests without Docker fail instead of skip.
 	requireEnv = "CLAIMFLOW_REQUIRE_CONTAINERS"
+	// serverEnv is the URL of a server to use instead of a container.
+	serverEnv = "CLAIMFLOW_POSTGRES_SERVER"
 
 	defaultImage = "postgres:15"
 
@@ -34,7 +36,9 @@ const (
 // share; [Main] removes it.
 //
 // Without Docker the test is skipped, or fails if CLAIMFLOW_REQUIRE_CONTAINERS=1.
-// The image is postgres:15 unless CLAIMFLOW_POSTGRES_IMAGE names another.
+// The image is postgres:15 unless CLAIMFLOW_POSTGRES_IMAGE names another. If
+// CLAIMFLOW_POSTGRES_SERVER is the URL of a server, that one is used instead, with its
+// own settings.
 func Postgres(t *testing.T) string {
 	t.Helper()
 	return shared.database(t)
@@ -84,7 +88,7 @@ type server struct {
 // database creates a database on the server, which is dropped when the test ends.
 func (s *server) database(tb testing.TB) string {
 	tb.Helper()
-	if os.Getenv(requireEnv) != "1" {
+	if os.Getenv(requireEnv) != "1" && os.Getenv(serverEnv) == "" {
 		skipWithoutDocker(tb)
 	}
 	server, err := s.url()
@@ -126,6 +130,9 @@ func (s *server) url() (string, error) {
 }
 
 func (s *server) start() (string, error) {
+	if address := os.Getenv(serverEnv); address != "" {
+		return address, nil
+	}
 	// Not the context of the first test, because the container outlives it.
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()

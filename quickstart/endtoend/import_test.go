@@ -7,10 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	enumspb "go.temporal.io/api/enums/v1"
-	temporal "go.temporal.io/sdk/client"
 
-	"github.com/claimflow/claimflow/activities"
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/kpi"
@@ -24,7 +21,7 @@ func TestImportSurvivesKills(t *testing.T) {
 	s := newSite(t, siteOptions{})
 	require.NoError(t, s.dixa.Fill(t.Context(), server.FillOptions{Conversations: 1500, Seed: 7, Until: time.Now(), Span: 200 * 24 * time.Hour}))
 	connection := s.connection()
-	_, err := s.store.DataSources.Create(t.Context(), connection, claim.DataSource{Title: "Everything"})
+	_, err := s.api.CreateDataSource(t.Context(), connection, claim.DataSource{Title: "Everything"})
 	require.NoError(t, err)
 	stop := s.work()
 	ref := s.submit(s.sample("beside-the-import"))
@@ -41,30 +38,27 @@ func TestImportSurvivesKills(t *testing.T) {
 		stop()
 		stop = s.work()
 	}
-	i := s.awaitImport(connection)
+	i := s.awaitImport(connection, "")
 	require.Zero(t, i.WindowsParked)
 	require.Zero(t, i.Rejected)
 	s.awaitState(ref, claim.StateOpen)
-	s.requireMirrorEqualsDixa(connection)
+	s.awaitQuiet()
 
+	// What happened in Dixa meanwhile is read once more.
+	s.startImport(connection, claim.ImportRequest{})
+	i = s.awaitImport(connection, i.ID)
+	s.requireMirrorEqualsDixa(connection)
 	s.startImport(connection, claim.ImportRequest{From: time.Now().AddDate(-1, 0, 0)})
-	eventually(t, "a second import exists", func() error {
-		if again := s.importProgress(connection); again.ID == i.ID {
-			return fmt.Errorf("still import %s", i.ID)
-		}
-		return nil
-	})
-	again := s.awaitImport(connection)
+	again := s.awaitImport(connection, i.ID)
+	require.Greater(t, again.Read, 10_000)
 	require.Zero(t, again.Added, "%+v", again)
 	require.Zero(t, again.Changed, "%+v", again)
 }
 
+// startImport requests an import as a person does.
 func (s *site) startImport(connection string, r claim.ImportRequest) {
 	s.t.Helper()
-	_, err := s.temporal().ExecuteWorkflow(s.t.Context(), temporal.StartWorkflowOptions{
-		ID: claim.ImportWorkflowID(connection), TaskQueue: claim.TaskQueueClaims,
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-	}, claim.ImportWorkflowName, activities.ImportPlan{ConnectionID: connection, Request: r, Cause: "request"})
+	_, err := s.api.StartImport(s.t.Context(), connection, r)
 	require.NoError(s.t, err)
 }
 
@@ -79,12 +73,13 @@ func (s *site) importProgress(connection string) claim.Import {
 	return all[0]
 }
 
-func (s *site) awaitImport(connection string) claim.Import {
+// awaitImport waits for the end of the import after the one with the given id.
+func (s *site) awaitImport(connection, after string) claim.Import {
 	s.t.Helper()
 	var i claim.Import
 	eventually(s.t, "the import ends", func() error {
-		if i = s.importProgress(connection); i.State != claim.ImportDone {
-			return fmt.Errorf("%d of %d windows, %d rows, %s", i.WindowsDone, i.WindowsTotal, i.Read, i.Why)
+		if i = s.importProgress(connection); i.State != claim.ImportDone || i.ID == after {
+			return fmt.Errorf("import %s, %d of %d windows, %d rows, %s", i.ID, i.WindowsDone, i.WindowsTotal, i.Read, i.Why)
 		}
 		return nil
 	})
@@ -132,4 +127,19 @@ func (s *site) kpi(connection, id string, r kpi.Request) float64 {
 	require.Len(s.t, result.Series, 1)
 	require.NotNil(s.t, result.Series[0].Buckets[0].Value, id)
 	return *result.Series[0].Buckets[0].Value
+}
+
+// awaitQuiet waits until Dixa has got no request for a second.
+func (s *site) awaitQuiet() {
+	s.t.Helper()
+	last, since := s.dixa.Stats().Requests, time.Now()
+	eventually(s.t, "Dixa gets no more requests", func() error {
+		if now := s.dixa.Stats().Requests; now != last {
+			last, since = now, time.Now()
+		}
+		if time.Since(since) < time.Second {
+			return fmt.Errorf("%d requests", last)
+		}
+		return nil
+	})
 }
