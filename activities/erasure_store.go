@@ -110,7 +110,7 @@ func (a *ErasureStore) EraseRows(ctx context.Context, in EraseInput) error {
 				return err
 			}
 		}
-		for _, kind := range []string{store.SubjectClaim, store.SubjectConversation, store.SubjectEndUser} {
+		for _, kind := range []string{store.SubjectClaim, store.SubjectEndUser, store.SubjectConversation} {
 			subjects, err := a.Store.Erasures.Subjects(ctx, in.ID, kind, true)
 			if err != nil {
 				return err

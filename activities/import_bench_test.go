@@ -1,6 +1,7 @@
 package activities_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -41,8 +42,8 @@ type importSetup struct {
 	span          time.Duration
 	// clock is the store's; nil is the machine's.
 	clock func() time.Time
-	// limits apply to the API. The default is none.
-	limits store.BudgetLimits
+	// url is the store's. The default is in memory.
+	url string
 }
 
 // importBench is a store, a connection and an emulated organization with a history.
@@ -98,19 +99,16 @@ func (b *importBench) open(o importSetup) {
 	if o.clock != nil {
 		options = append(options, store.WithClock(o.clock))
 	}
-	s, err := store.Open(ctx, "sqlite::memory:", ring, options...)
+	s, err := store.Open(ctx, cmp.Or(o.url, "sqlite::memory:"), ring, options...)
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, s.Close()) })
 	_, err = s.Shops.Create(ctx, store.NewShop{Slug: "acme", Feature: true})
 	require.NoError(b, err)
 	c, err := s.Connections.SaveToken(ctx, "acme", "demo-token", store.Organization{ID: server.SeedOrganization})
 	require.NoError(b, err)
-	limits := o.limits
-	if limits == (store.BudgetLimits{}) {
-		limits = store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second}
-	}
 	clients := connection.New(s, connection.Options{
-		BaseURL: b.host + "/v1/", ExportsURL: b.host + "/exports/v1/", ExportsPace: time.Microsecond, Limits: limits,
+		BaseURL: b.host + "/v1/", ExportsURL: b.host + "/exports/v1/", ExportsPace: time.Microsecond,
+		Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second},
 	})
 	b.store, b.connection, b.imports = s, c.ID, &activities.Imports{Store: s, Clients: clients}
 }

@@ -136,26 +136,27 @@ func (s *stack) readFigures(ctx context.Context, connection string) error {
 	return nil
 }
 
-// figures prints the values of a figure's first series.
+// figures prints the values of a figure's first series in columns.
 func figures(r client.KPIResult) string {
-	var out []string
+	var out strings.Builder
 	if len(r.Series) == 0 {
 		return ""
 	}
 	for _, b := range r.Series[0].Buckets {
-		value := cmp.Or(b.Mean, b.Value)
+		value, text := cmp.Or(b.Mean, b.Value), "-"
 		switch {
 		case value == nil:
-			out = append(out, "-")
 		case r.Definition.Unit == "seconds":
-			out = append(out, time.Duration(*value*float64(time.Second)).Round(time.Minute).String())
+			minutes := int(*value) / 60
+			text = fmt.Sprintf("%dh%02dm", minutes/60, minutes%60)
 		case r.Definition.Unit == "percent":
-			out = append(out, fmt.Sprintf("%.0f %%", *value))
+			text = fmt.Sprintf("%.0f %%", *value)
 		default:
-			out = append(out, fmt.Sprintf("%.0f", *value))
+			text = fmt.Sprintf("%.0f", *value)
 		}
+		fmt.Fprintf(&out, "%8s", text)
 	}
-	return strings.Join(out, "  ")
+	return out.String()
 }
 
 // page returns the part of the live view about the import.
@@ -170,7 +171,7 @@ func (h *history) page(width int) string {
 	case len(h.lines) > 0:
 		fmt.Fprintf(&b, "Imported from Dixa: %d rows in %d windows. By week, oldest first:\n", i.Read, i.WindowsDone)
 		for _, line := range h.lines {
-			b.WriteString(cut(strings.ReplaceAll(line, "0m0s", "0m"), width) + "\n")
+			b.WriteString(cut(line, width) + "\n")
 		}
 	case i.ID != "":
 		fmt.Fprintf(&b, "Importing from Dixa: %d of %d windows, %d rows …\n", i.WindowsDone, i.WindowsTotal, i.Read)

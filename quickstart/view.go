@@ -157,6 +157,7 @@ Try it yourself in a second terminal, in this directory:
   go run ./emulator play -at %[3]s tag claim-accepted
   go run ./emulator play -at %[3]s close
   go run ./starter claim show demo-shop my-claim
+  go run ./starter kpi show first_response_time --shop demo-shop --bucket week --by channel
 `, s.apiURL, s.visitorKey, s.dixaURL)
 }
 

@@ -25,14 +25,14 @@ func (a *app) kpiCommand() *cobra.Command {
 func (a *app) kpiList() *cobra.Command {
 	var o organization
 	c := &cobra.Command{
-		Use: "list", Short: "List the key figures and what they mean", Example: "  starter kpi list --shop acme\n  starter kpi list --shop acme -o json", Args: arguments(),
+		Use: "list", Short: "List the key figures", Long: "-o json also shows what each figure means, and its parameters.",
+		Example: "  starter kpi list --shop acme\n  starter kpi list --shop acme -o json", Args: arguments(),
 		RunE: a.callingIn(&o, func(ctx context.Context, api *client.Client, connection string, _ []string) error {
 			kpis, err := api.KPIs(ctx, connection)
 			return a.print(kpis, err, func(w *tabwriter.Writer) {
-				line(w, "ID", "UNIT", "BY", "MEANING")
+				line(w, "ID", "TITLE", "UNIT", "BY")
 				for _, k := range kpis {
-					first, _, _ := strings.Cut(k.Meaning, ". ")
-					line(w, k.ID, k.Unit, strings.Join(k.Dimensions, ","), strings.TrimSuffix(first, "."))
+					line(w, k.ID, k.Title, k.Unit, strings.Join(k.Dimensions, ","))
 				}
 			})
 		}),
@@ -54,6 +54,16 @@ func (a *app) kpiShow() *cobra.Command {
 		Args: arguments("ID"), Annotations: printsCSV,
 	}
 	c.RunE = a.callingIn(&o, func(ctx context.Context, api *client.Client, connection string, args []string) error {
+		now := time.Now()
+		for _, bound := range []*string{&q.From, &q.To} {
+			if strings.HasSuffix(*bound, "d") || strings.HasSuffix(*bound, "h") {
+				at, err := instant("from", *bound, now)
+				if err != nil {
+					return err
+				}
+				*bound = at.Format(time.RFC3339)
+			}
+		}
 		next := "list the key figures with `starter kpi list " + o.arguments() + "`"
 		if a.output == "csv" {
 			if q.CompareDixa {
@@ -70,7 +80,7 @@ func (a *app) kpiShow() *cobra.Command {
 		return a.print(result, aboutPart(err, next), func(w *tabwriter.Writer) { a.kpiTable(w, result) })
 	})
 	o.flags(c)
-	c.Flags().StringVar(&q.From, "from", "", "the start of the period: a day such as 2026-01-31 or a time (default: 29 days before today)")
+	c.Flags().StringVar(&q.From, "from", "", "the start of the period: a day such as 2026-01-31, a time or an age such as 30d (default: 29 days before today)")
 	c.Flags().StringVar(&q.To, "to", "", "the end of the period, which does not include it (default: now)")
 	c.Flags().StringVar(&q.Timezone, "timezone", "", "the time zone of days and other periods, such as Europe/Copenhagen (default: UTC)")
 	c.Flags().StringVar(&q.Bucket, "bucket", "", "hour, day, week, month, quarter, year, hour_of_week or none (default: the figure's)")

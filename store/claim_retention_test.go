@@ -160,7 +160,14 @@ func TestLateEventsOfAnonymizedConversationsLoseTheirBody(t *testing.T) {
 		ctx := t.Context()
 		connection := connect(t, s, "acme", "org-1").ID
 		ada, eva := addCustomer(t, s, connection, "ada@customer.example", 1), addCustomer(t, s, connection, "eva@customer.example", 2)
-		merge(t, s, facts(connection, exported(1, later(func(row *dixa.ExportedConversation) { row.AnonymizedAt = dixa.NewTime(began.Add(2 * time.Hour)) }))))
+		merge(t, s, facts(connection, exported(1, later(func(row *dixa.ExportedConversation) {
+			row.RequesterID, row.AnonymizedAt = ada.endUser, dixa.NewTime(began.Add(2*time.Hour))
+		}))))
+		for _, c := range []customer{ada, eva} {
+			id, err := s.Customers.EndUserOf(ctx, connection, "email:"+c.email)
+			require.NoError(t, err)
+			require.Equal(t, c == eva, id != "", "only the anonymized requester is looked up again")
+		}
 		n, err := s.Inbox.DropAnonymizedBodies(ctx)
 		require.NoError(t, err)
 		require.Zero(t, n, "the claim has not applied the event")

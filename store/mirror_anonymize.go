@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"context"
+	"maps"
+	"slices"
+)
 
 // anonymized reports whether Dixa anonymized a conversation.
 func (m *merge) anonymized(id int64) bool {
@@ -18,10 +22,37 @@ func (m *merge) anonymize(ctx context.Context) error {
 			continue
 		}
 		done[f.ID] = true
+		if err := m.forgetRequester(ctx, row); err != nil {
+			return err
+		}
 		if err := m.anonymizeMessages(ctx, f.ID); err != nil {
 			return err
 		}
 		if err := m.anonymizeActivities(ctx, f.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetRequester forgets for which customers an anonymized conversation's requester is
+// remembered: Dixa may have anonymized the end user as well. The next claim looks the
+// customer up again.
+func (m *merge) forgetRequester(ctx context.Context, row *conversationRow) error {
+	requesters := map[string]bool{}
+	if row.before.Requester != nil {
+		requesters[row.before.Requester.ID] = true
+	}
+	for _, f := range m.Facts {
+		if f.ID == row.id && f.Requester != nil {
+			requesters[f.Requester.ID] = true
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(requesters)) {
+		if id == "" {
+			continue
+		}
+		if _, err := exec(ctx, m.tx, `DELETE FROM customers WHERE connection_id = $1 AND end_user_id = $2`, m.ConnectionID, id); err != nil {
 			return err
 		}
 	}

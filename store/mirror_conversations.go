@@ -68,7 +68,7 @@ func (s *core) conversationRows(ctx context.Context, q querier, connectionID str
 			}
 			rows[row.id] = row
 			return s.openJSON(conversationDoc, body, &row.Conversation, connectionID, number(row.id))
-		}, `SELECT conversation_id, figures_due, messages_due, body FROM conversations WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, batch)+`)`, args...)
+		}, `SELECT conversation_id, figures_due, messages_due, body FROM `+s.rowsOf("conversations", &args, batch), args...)
 		if err != nil {
 			return nil, err
 		}

@@ -105,8 +105,8 @@ func (s *core) messageFigures(ctx context.Context, q querier, connectionID strin
 		}
 		all[m.ConversationID] = append(all[m.ConversationID], m)
 		return nil
-	}, `SELECT conversation_id, id, at, kind, direction, author_id, automated, CASE WHEN kind = '' THEN body END FROM messages
-		WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, ids)+`) ORDER BY conversation_id, at, id`, args...)
+	}, `SELECT conversation_id, id, at, kind, direction, author_id, automated, CASE WHEN kind = '' THEN body END FROM `+
+		s.rowsOf("messages", &args, ids)+` ORDER BY conversation_id, at, id`, args...)
 	return all, err
 }
 
@@ -123,8 +123,8 @@ func (s *core) activityFigures(ctx context.Context, q querier, connectionID stri
 		a.At = timeOf(at)
 		all[a.ConversationID] = append(all[a.ConversationID], a)
 		return nil
-	}, `SELECT id, conversation_id, at, type, author_id, agent_id, queue_id, message_id FROM activities
-		WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, ids)+`) ORDER BY conversation_id, at, id`, args...)
+	}, `SELECT id, conversation_id, at, type, author_id, agent_id, queue_id, message_id FROM `+
+		s.rowsOf("activities", &args, ids)+` ORDER BY conversation_id, at, id`, args...)
 	return all, err
 }
 
@@ -137,7 +137,7 @@ func (s *core) figureDigests(ctx context.Context, q querier, connectionID string
 		err := scan(&id, &digest)
 		digests[id] = digest
 		return err
-	}, `SELECT conversation_id, digest FROM figures WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, ids)+`)`, args...)
+	}, `SELECT conversation_id, digest FROM `+s.rowsOf("figures", &args, ids), args...)
 	return digests, err
 }
 
@@ -145,7 +145,9 @@ func (s *core) figureDigests(ctx context.Context, q querier, connectionID string
 type figuresUpsert struct {
 	connectionID string
 	changed      []int64
-	figures      *upsert
+	// replaced are those of changed that were stored before.
+	replaced []int64
+	figures  *upsert
 	events, tags *upsert
 }
 
@@ -175,6 +177,9 @@ func (u *figuresUpsert) put(f mirror.Figures, stored []byte) error {
 		return nil
 	}
 	u.changed = append(u.changed, f.ConversationID)
+	if stored != nil {
+		u.replaced = append(u.replaced, f.ConversationID)
+	}
 	u.figures.add(u.connectionID, f.ConversationID, micros(f.CreatedAt), plain(f.Channel), plain(f.Direction), plain(f.Status), plain(f.QueueID), plain(f.AssigneeID),
 		plain(f.RequesterID), micros(f.FirstInboundAt), micros(f.FirstResponseAt), plain(f.FirstResponseBy), f.AgentReplies, f.AutomatedMessages, f.CustomerMessages,
 		f.Notes, microsOf(f.QueueTime), f.QueueTimeFromLog, microsOf(f.HandlingTime), micros(f.FirstAssignedAt), micros(f.FirstClosedAt), micros(f.LastClosedAt),
@@ -200,8 +205,11 @@ func (u *figuresUpsert) run(ctx context.Context, tx *sql.Tx, d dialect) error {
 		return nil
 	}
 	for _, table := range []string{"figure_events", "conversation_tags"} {
+		if len(u.replaced) == 0 {
+			break
+		}
 		args := arguments{u.connectionID}
-		if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, u.changed)+`)`, args...); err != nil {
+		if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, u.replaced)+`)`, args...); err != nil {
 			return err
 		}
 	}

@@ -102,18 +102,33 @@ func (m *merge) addMessage(insert *upsert, message mirror.Message) error {
 func (m *merge) messages(ctx context.Context, keys []messageKey) (map[messageKey]mirror.Message, error) {
 	known := map[messageKey]mirror.Message{}
 	args := arguments{m.ConnectionID}
-	wanted := make([]string, len(keys))
-	for i, key := range keys {
-		wanted[i] = "(CAST(" + args.add(key.conversationID) + " AS BIGINT), CAST(" + args.add(key.id) + " AS TEXT))"
+	wanted, err := m.wanted(&args, keys)
+	if err != nil {
+		return nil, err
 	}
-	err := queryEach(ctx, m.tx, func(scan func(...any) error) error {
+	err = queryEach(ctx, m.tx, func(scan func(...any) error) error {
 		message, err := m.scanMessage(scan)
 		known[messageKey{message.ConversationID, message.ID}] = message
 		return err
-	}, `WITH wanted (conversation_id, id) AS (VALUES `+strings.Join(wanted, ", ")+`)
-		SELECT m.connection_id, m.conversation_id, m.id, m.listed, m.body FROM wanted w
-		JOIN messages m ON m.connection_id = $1 AND m.conversation_id = w.conversation_id AND m.id = w.id`, args...)
+	}, `SELECT connection_id, conversation_id, id, listed, body FROM `+wanted, args...)
 	return known, err
+}
+
+// wanted is like [core.rowsOf] for the messages with the given keys.
+func (m *merge) wanted(args *arguments, keys []messageKey) (string, error) {
+	rows := make([][]any, len(keys))
+	for i, key := range keys {
+		rows[i] = []any{key.conversationID, key.id}
+	}
+	if m.dialect == onSQLite {
+		values := make([]string, len(rows))
+		for i, row := range rows {
+			values[i] = "(" + placeholders(args, row) + ")"
+		}
+		return "(VALUES " + strings.Join(values, ", ") + ") AS wanted JOIN messages ON connection_id = $1 AND conversation_id = wanted.column1 AND id = wanted.column2", nil
+	}
+	list, err := unnested(args, rows)
+	return list + " AS wanted (conversation_wanted, id_wanted) CROSS JOIN LATERAL (SELECT * FROM messages WHERE connection_id = $1 AND conversation_id = conversation_wanted AND id = id_wanted OFFSET 0) AS found", err
 }
 
 func (s *core) scanMessage(scan func(...any) error) (mirror.Message, error) {

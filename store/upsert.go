@@ -30,22 +30,28 @@ func (u *upsert) add(values ...any) { u.rows = append(u.rows, values) }
 // quadratic time for many numbered ones.
 func (u *upsert) run(ctx context.Context, q querier, d dialect) error {
 	columns := slices.Concat(u.key, u.columns)
+	insert := "INSERT INTO " + u.table + " (" + strings.Join(columns, ", ") + ") "
+	conflict := " ON CONFLICT (" + strings.Join(u.key, ", ") + ") DO " + u.action()
+	if d == onPostgres && len(u.rows) > 0 {
+		var args arguments
+		rows, err := unnested(&args, u.rows)
+		if err == nil {
+			_, err = exec(ctx, q, insert+"SELECT * FROM "+rows+conflict, args...)
+		}
+		return err
+	}
 	for rows := range slices.Chunk(u.rows, maxArguments/len(columns)) {
 		var query strings.Builder
 		args := make(arguments, 0, len(rows)*len(columns))
-		query.WriteString("INSERT INTO " + u.table + " (" + strings.Join(columns, ", ") + ") VALUES ")
+		query.WriteString(insert + "VALUES ")
 		for i, row := range rows {
 			if i > 0 {
 				query.WriteString(", ")
 			}
-			if d == onSQLite {
-				args = append(args, row...)
-				query.WriteString("(" + strings.Repeat("?, ", len(row)-1) + "?)")
-			} else {
-				query.WriteString("(" + placeholders(&args, row) + ")")
-			}
+			args = append(args, row...)
+			query.WriteString("(" + strings.Repeat("?, ", len(row)-1) + "?)")
 		}
-		query.WriteString(" ON CONFLICT (" + strings.Join(u.key, ", ") + ") DO " + u.action())
+		query.WriteString(conflict)
 		if _, err := exec(ctx, q, query.String(), args...); err != nil {
 			return err
 		}

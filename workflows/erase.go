@@ -53,10 +53,7 @@ type eraseRun struct {
 }
 
 func (r *eraseRun) run(ctx workflow.Context) (claim.Erasure, error) {
-	if err := r.findInDixa(ctx); err != nil {
-		return claim.Erasure{}, err
-	}
-	if err := r.step(ctx, "Find the customer's claims and conversations", erasureStore.FindErasureRows, r.ref, nil); err != nil {
+	if err := r.find(ctx); err != nil {
 		return claim.Erasure{}, err
 	}
 	if !r.dryRun {
@@ -81,6 +78,14 @@ func (r *eraseRun) run(ctx workflow.Context) (claim.Erasure, error) {
 func (r *eraseRun) step(ctx workflow.Context, summary string, activity, in, out any) error {
 	at := workflow.WithActivityOptions(ctx, erasureStoreOptions(summary))
 	return workflow.ExecuteActivity(at, activity, in).Get(at, out)
+}
+
+// find finds what belongs to the customer.
+func (r *eraseRun) find(ctx workflow.Context) error {
+	if err := r.findInDixa(ctx); err != nil {
+		return err
+	}
+	return r.step(ctx, "Find the customer's claims and conversations", erasureStore.FindErasureRows, r.ref, nil)
 }
 
 // findInDixa finds the customer's end users in Dixa. Without Dixa the erasure goes on
@@ -143,16 +148,22 @@ func neverSucceeds(err error) bool {
 }
 
 // stopClaims abandons the customer's claims and waits until their workflows have read
-// that: none of them writes after it.
+// that: none of them writes after it. What they wrote meanwhile is found too: a claim that
+// was being opened may have created its customer and conversation.
 func (r *eraseRun) stopClaims(ctx workflow.Context) error {
+	waited := false
 	for pause := firstErasureWait; ; pause = min(2*pause, longestStopWait) {
 		var progress activities.StopProgress
 		if err := r.step(ctx, "Abandon the customer's claims that still run", erasureStore.StopErasureClaims, r.ref, &progress); err != nil {
 			return err
 		}
 		if progress.Unread == 0 {
-			return r.wait(ctx, activities.ErasureWait{})
+			if err := r.wait(ctx, activities.ErasureWait{}); err != nil || !waited {
+				return err
+			}
+			return r.find(ctx)
 		}
+		waited = true
 		if err := r.wait(ctx, activities.ErasureWait{Why: "workflows of the customer's claims have not ended yet"}); err != nil {
 			return err
 		}

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// arrayColumn is a column of rows as one argument: a PostgreSQL array. A statement then
+// has an argument per column instead of one per value, and its text does not depend on
+// the number of rows.
+type arrayColumn struct {
+	rows [][]any
+	i    int
+}
+
+var _ pgtype.ArrayGetter = arrayColumn{}
+
+// Dimensions implements [pgtype.ArrayGetter].
+func (c arrayColumn) Dimensions() []pgtype.ArrayDimension {
+	return []pgtype.ArrayDimension{{Length: int32(len(c.rows)), LowerBound: 1}}
+}
+
+// Index implements [pgtype.ArrayGetter].
+func (c arrayColumn) Index(i int) any { return c.rows[i][c.i] }
+
+// IndexType implements [pgtype.ArrayGetter].
+func (c arrayColumn) IndexType() any { return c.rows[0][c.i] }
+
+// unnested returns rows as a function for a FROM clause on PostgreSQL.
+func unnested(args *arguments, rows [][]any) (string, error) {
+	columns := make([]string, len(rows[0]))
+	for i, value := range rows[0] {
+		element, err := arrayType(value)
+		if err != nil {
+			return "", err
+		}
+		columns[i] = "CAST(" + args.add(arrayColumn{rows, i}) + " AS " + element + "[])"
+	}
+	return "unnest(" + strings.Join(columns, ", ") + ")", nil
+}
+
+// arrayType returns the type of a column with values like the given one.
+func arrayType(value any) (string, error) {
+	t := reflect.TypeOf(value)
+	if t == reflect.TypeFor[[]byte]() {
+		return "BYTEA", nil
+	}
+	if t == reflect.TypeFor[sql.NullBool]() {
+		return "BOOLEAN", nil
+	}
+	if t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case t == nil:
+	case t.Kind() == reflect.String:
+		return "TEXT", nil
+	case t.Kind() == reflect.Bool:
+		return "BOOLEAN", nil
+	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
+		return "BIGINT", nil
+	}
+	return "", fmt.Errorf("no column has values of type %T", value)
+}
+
+// rowsOf returns a FROM and a WHERE clause with the rows of a table that belong to the
+// connection $1 and to one of the conversations. On PostgreSQL each conversation is
+// looked up by itself. Otherwise the planner reads all rows of a connection until the
+// table's statistics are up to date, which they are not during a first import.
+func (s *core) rowsOf(table string, args *arguments, ids []int64) string {
+	if s.dialect == onSQLite {
+		return table + " WHERE connection_id = $1 AND conversation_id IN (" + placeholders(args, ids) + ")"
+	}
+	return "unnest(CAST(" + args.add(ids) + " AS BIGINT[])) AS wanted (id_wanted) CROSS JOIN LATERAL (SELECT * FROM " + table +
+		" WHERE connection_id = $1 AND conversation_id = id_wanted OFFSET 0) AS found WHERE TRUE"
+}
