@@ -49,8 +49,12 @@ type ImportPlan struct {
 	// Refusals is how often Dixa refused the token of an export although a test of the
 	// access succeeded.
 	Refusals int `json:"refusals,omitempty"`
-	// Continued says that this run continues another one.
-	Continued bool `json:"continued,omitempty"`
+	// Continued says that this run continues another one, and Requested are the imports
+	// that were requested meanwhile.
+	Continued bool                  `json:"continued,omitempty"`
+	Requested []claim.ImportRequest `json:"requested,omitempty"`
+	// Resume only continues an import that has not ended.
+	Resume bool `json:"resume,omitempty"`
 }
 
 // maxRefusals is how many refusals end the attempts to use exports.
@@ -69,6 +73,9 @@ func (a *Imports) plan(ctx context.Context, in ImportPlan) (claim.Import, error)
 	current, err := a.Store.Imports.Current(ctx, in.ConnectionID)
 	if err == nil || !errors.Is(err, store.ErrNotFound) {
 		return current, err
+	}
+	if in.Resume {
+		return claim.Import{}, nil
 	}
 	sources, err := a.Store.DataSources.List(ctx, in.ConnectionID)
 	if err != nil || len(sources) == 0 {

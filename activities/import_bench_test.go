@@ -62,17 +62,17 @@ type importBench struct {
 	beat []byte
 }
 
-func newImportBench(t testing.TB, conversations int, switches server.Switches, span time.Duration) *importBench {
-	t.Helper()
-	return setupImport(t, importSetup{conversations: conversations, switches: switches, span: span})
+func newImportBench(tb testing.TB, conversations int, switches server.Switches, span time.Duration) *importBench {
+	tb.Helper()
+	return setupImport(tb, importSetup{conversations: conversations, switches: switches, span: span})
 }
 
-func setupImport(t testing.TB, o importSetup) *importBench {
-	t.Helper()
+func setupImport(tb testing.TB, o importSetup) *importBench {
+	tb.Helper()
 	emulated := server.New(server.Options{Switches: o.switches, Limit: server.Limit{Reading: server.LimitOff}})
-	t.Cleanup(emulated.Close)
-	require.NoError(t, emulated.Fill(t.Context(), server.FillOptions{Conversations: o.conversations, Seed: 1, Until: time.Now(), Span: o.span}))
-	b := &importBench{TB: t, dixa: emulated}
+	tb.Cleanup(emulated.Close)
+	require.NoError(tb, emulated.Fill(tb.Context(), server.FillOptions{Conversations: o.conversations, Seed: 1, Until: time.Now(), Span: o.span}))
+	b := &importBench{TB: tb, dixa: emulated}
 	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
 		asked := b.asked
@@ -81,7 +81,7 @@ func setupImport(t testing.TB, o importSetup) *importBench {
 			emulated.ServeHTTP(w, r)
 		}
 	}))
-	t.Cleanup(host.Close)
+	tb.Cleanup(host.Close)
 	b.host = host.URL
 	b.open(o)
 	return b
@@ -211,11 +211,11 @@ func persist[R any](b *importBench, step, in any) (R, error) {
 
 // applicationError requires that Temporal sees what the activity decided: only the
 // outermost error counts.
-func applicationError(t testing.TB, err error) *temporal.ApplicationError {
-	t.Helper()
+func applicationError(tb testing.TB, err error) *temporal.ApplicationError {
+	tb.Helper()
 	var app *temporal.ApplicationError
-	require.ErrorAs(t, err, &app)
-	require.Contains(t, []string{
+	require.ErrorAs(tb, err, &app)
+	require.Contains(tb, []string{
 		claim.ErrorRateLimited, claim.ErrorUnavailable, claim.ErrorAmbiguous, claim.ErrorPark, claim.ErrorStore, claim.ErrorInternal,
 	}, app.Type(), "%v", err)
 	return app

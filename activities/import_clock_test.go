@@ -105,7 +105,7 @@ func TestImportInAnotherZone(t *testing.T) {
 	t.Parallel()
 	const child = "CLAIMFLOW_TEST_ZONE"
 	if os.Getenv(child) == "" {
-		command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestImportInAnotherZone$") //nolint:gosec // the test itself
+		command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestImportInAnotherZone$")
 		command.Env = append(os.Environ(), child+"=1", "TZ=America/St_Johns")
 		out, err := command.CombinedOutput()
 		require.NoError(t, err, "%s", out)

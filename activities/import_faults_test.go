@@ -143,12 +143,12 @@ func TestIncompleteAnswersAreRepeated(t *testing.T) {
 			t.Parallel()
 			b := newImportBench(t, 8, server.Switches{}, 25*24*time.Hour)
 			b.everything()
-			i := b.plan(claim.ImportRequest{})
+			b.plan(claim.ImportRequest{})
 			for _, operation := range []string{conversationExport, messageExport, activityLog, "GET /queues", "GET /endusers"} {
 				fault.Operation, fault.Times = operation, 2
 				b.dixa.Inject(fault)
 			}
-			i = b.importAll(claim.ImportRequest{})
+			i := b.importAll(claim.ImportRequest{})
 			require.Zero(t, i.WindowsParked)
 			require.Zero(t, i.Rejected)
 			b.requireTruth(true)

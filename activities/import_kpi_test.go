@@ -33,10 +33,10 @@ func (b *importBench) oracle() *kpi.Memory {
 }
 
 // requireEqualKPIs evaluates every definition in several ways with both sources.
-func requireEqualKPIs(t testing.TB, want, got kpi.Source, from, to time.Time) {
-	t.Helper()
+func requireEqualKPIs(tb testing.TB, want, got kpi.Source, from, to time.Time) {
+	tb.Helper()
 	zone, err := time.LoadLocation("Europe/Copenhagen")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	compared := 0
 	for _, d := range kpi.All() {
 		ways := []kpi.Request{{}}
@@ -63,17 +63,17 @@ func requireEqualKPIs(t testing.TB, want, got kpi.Source, from, to time.Time) {
 			text := [2]string{}
 			for i, source := range []kpi.Source{want, got} {
 				e := kpi.Evaluator{Source: source}
-				result, err := e.Evaluate(t.Context(), d, way)
-				require.NoError(t, err, "%s %+v", d.ID, way)
+				result, err := e.Evaluate(tb.Context(), d, way)
+				require.NoError(tb, err, "%s %+v", d.ID, way)
 				data, err := json.Marshal(result.Series)
-				require.NoError(t, err)
+				require.NoError(tb, err)
 				text[i] = string(data)
 			}
-			require.Equal(t, text[0], text[1], "%s by %q, date %q, bucket %q", d.ID, way.By, way.PlacedBy, way.Bucket)
+			require.Equal(tb, text[0], text[1], "%s by %q, date %q, bucket %q", d.ID, way.By, way.PlacedBy, way.Bucket)
 			compared++
 		}
 	}
-	require.Greater(t, compared, 100, fmt.Sprint(compared, " comparisons"))
+	require.Greater(tb, compared, 100, fmt.Sprint(compared, " comparisons"))
 }
 
 func TestKPIsOfImportEqualThoseOfRows(t *testing.T) {

@@ -33,13 +33,13 @@ func exportRows(n int, at time.Time) func(http.ResponseWriter, *http.Request) bo
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/message_export"):
 			row = func(out *bufio.Writer, i int) {
-				fmt.Fprintf(out, `{"id":"m-%d","csid":%d,"created_at":%d,"initial_channel":"email","direction":"inbound","author_name":"Customer %d","author_email":"customer%d@example.org","text":"%d %s","to":["support@example.org"],"cc":[],"attached_files":[],"is_automated_message":false,"duration":null}`,
+				_, _ = fmt.Fprintf(out, `{"id":"m-%d","csid":%d,"created_at":%d,"initial_channel":"email","direction":"inbound","author_name":"Customer %d","author_email":"customer%d@example.org","text":"%d %s","to":["support@example.org"],"cc":[],"attached_files":[],"is_automated_message":false,"duration":null}`,
 					i, 1+i/messagesEach, at.Add(time.Duration(i)*time.Millisecond).UnixMilli(), i, i, i, body)
 			}
 		case strings.HasSuffix(r.URL.Path, "/conversation_export"):
 			count = n / messagesEach
 			row = func(out *bufio.Writer, i int) {
-				fmt.Fprintf(out, `{"id":%d,"created_at":%d,"updated_at":%d,"initial_channel":"email","direction":"inbound","status":"open","requester_id":"u-%d","requester_name":"Customer %d","subject":"Order %d","tags":["refund"],"ratings":[],"custom_fields":[]}`,
+				_, _ = fmt.Fprintf(out, `{"id":%d,"created_at":%d,"updated_at":%d,"initial_channel":"email","direction":"inbound","status":"open","requester_id":"u-%d","requester_name":"Customer %d","subject":"Order %d","tags":["refund"],"ratings":[],"custom_fields":[]}`,
 					1+i, at.UnixMilli(), at.Add(time.Duration(i)*time.Millisecond).UnixMilli(), i, i, i)
 			}
 		default:
@@ -92,9 +92,9 @@ func peak(run func()) (growth uint64) {
 
 // largeWindow imports a conversations and a messages window with n messages and returns
 // the growth of the heap during each.
-func largeWindow(t testing.TB, n int) map[claim.Stream]uint64 {
-	t.Helper()
-	b := setupImport(t, importSetup{url: "sqlite:" + filepath.Join(t.TempDir(), "import.db"), switches: server.Switches{}})
+func largeWindow(tb testing.TB, n int) map[claim.Stream]uint64 {
+	tb.Helper()
+	b := setupImport(tb, importSetup{url: "sqlite:" + filepath.Join(tb.TempDir(), "import.db"), switches: server.Switches{}})
 	now := time.Now()
 	b.source(claim.DataSource{Title: "Everything", From: now.AddDate(0, 0, -20)})
 	i := b.plan(claim.ImportRequest{Streams: []claim.Stream{claim.StreamConversations, claim.StreamMessages}})
@@ -104,8 +104,8 @@ func largeWindow(t testing.TB, n int) map[claim.Stream]uint64 {
 		growth[w.Stream] = peak(func() { b.finish(i, w) })
 	}
 	i = b.read(i)
-	require.Zero(t, i.Rejected+i.WindowsParked)
-	require.Equal(t, n+n/messagesEach, i.Added)
+	require.Zero(tb, i.Rejected+i.WindowsParked)
+	require.Equal(tb, n+n/messagesEach, i.Added)
 	return growth
 }
 

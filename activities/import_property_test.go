@@ -172,7 +172,7 @@ func TestEverythingConverges(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			chance := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // repeatable on purpose
+			chance := rand.New(rand.NewPCG(seed, 7))
 			switches := server.Switches{TimePrecision: "millis"}
 			if seed%2 == 1 {
 				switches.Exports = server.ExportSwitches{Bounds: "exclusive", Empty: "omitted", Enums: "upper", Reopened: "cleared"}

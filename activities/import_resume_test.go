@@ -197,7 +197,7 @@ func TestKilledWorkerContinues(t *testing.T) {
 			b.act(b.ids()[0], server.Step{Action: server.PlayTag, Tag: "changed"}, server.Step{Action: server.PlayNote, Text: "A note"})
 			survive(b.imports.EndImport, activities.ImportRef{ConnectionID: b.connection, ImportID: i.ID})
 			require.Equal(t, claim.ImportDone, b.read(i).State)
-			i = b.importAll(claim.ImportRequest{})
+			b.importAll(claim.ImportRequest{})
 			b.requireTruth(true)
 			require.Greater(t, kills, 10, strconv.Itoa(kills)+" kills")
 

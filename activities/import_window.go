@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"iter"
 	"maps"
 	"net/http"
 	"sync"
@@ -138,7 +139,9 @@ func (r *windowRun) exportConversations(ctx context.Context) error {
 	}
 	readAt, batch := time.Now(), r.newBatch()
 	place := -1
-	for row, err := range exports.Conversations(ctx, r.exportQuery(dixa.ExportByUpdated)) {
+	for row, err := range ahead(ctx, func(ctx context.Context) iter.Seq2[*dixa.ExportedConversation, error] {
+		return exports.Conversations(ctx, r.exportQuery(dixa.ExportByUpdated))
+	}) {
 		place++
 		switch {
 		case err != nil:
@@ -174,7 +177,9 @@ func (r *windowRun) exportMessages(ctx context.Context) error {
 	}
 	readAt, batch := time.Now(), r.newBatch()
 	place := -1
-	for row, err := range exports.Messages(ctx, r.exportQuery(dixa.ExportByCreated)) {
+	for row, err := range ahead(ctx, func(ctx context.Context) iter.Seq2[*dixa.ExportedMessage, error] {
+		return exports.Messages(ctx, r.exportQuery(dixa.ExportByCreated))
+	}) {
 		place++
 		if err != nil {
 			if err := r.reject(place, err); err != nil {

@@ -1,11 +1,14 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
@@ -69,12 +72,36 @@ func arrayType(value any) (string, error) {
 
 // rowsOf returns a FROM and a WHERE clause with the rows of a table that belong to the
 // connection $1 and to one of the conversations. On PostgreSQL each conversation is
-// looked up by itself. Otherwise the planner reads all rows of a connection until the
-// table's statistics are up to date, which they are not during a first import.
+// looked up by itself: a join could read all rows of the connection until the table's
+// statistics are up to date, which they are not during a first import. Use it with
+// [core.lookUp].
 func (s *core) rowsOf(table string, args *arguments, ids []int64) string {
 	if s.dialect == onSQLite {
 		return table + " WHERE connection_id = $1 AND conversation_id IN (" + placeholders(args, ids) + ")"
 	}
 	return "unnest(CAST(" + args.add(ids) + " AS BIGINT[])) AS wanted (id_wanted) CROSS JOIN LATERAL (SELECT * FROM " + table +
 		" WHERE connection_id = $1 AND conversation_id = id_wanted OFFSET 0) AS found WHERE TRUE"
+}
+
+// conversationsIn returns a condition that holds for rows of the conversations.
+func (s *core) conversationsIn(args *arguments, ids []int64) string {
+	if s.dialect == onSQLite {
+		return "conversation_id IN (" + placeholders(args, ids) + ")"
+	}
+	return "conversation_id = ANY (CAST(" + args.add(ids) + " AS BIGINT[]))"
+}
+
+// lookUp is [queryEach] for a query of many keys.
+func (s *core) lookUp(ctx context.Context, q querier, fn func(scan func(dest ...any) error) error, query string, args arguments) error {
+	return queryEach(ctx, q, fn, query, s.planned(args)...)
+}
+
+// planned returns arguments with which PostgreSQL plans a statement each time. A plan
+// that was made while a table was almost empty may use any index, and would be kept
+// until the table is analyzed.
+func (s *core) planned(args arguments) []any {
+	if s.dialect == onSQLite {
+		return args
+	}
+	return slices.Concat([]any{pgx.QueryExecModeCacheDescribe}, args)
 }

@@ -23,7 +23,7 @@ func (m *merge) mergeActivities(ctx context.Context) error {
 			id, err := single[string](scan)
 			known[id] = true
 			return err
-		}, `SELECT id FROM activities WHERE connection_id = $1 AND id IN (`+placeholders(&args, ids)+`)`, args...)
+		}, `SELECT id FROM activities WHERE connection_id = $1 AND id IN (`+placeholders(&args, ids)+`)`, m.planned(args)...)
 		if err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (m *merge) addLogFacts(ctx context.Context) error {
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(fresh)), mirrorBatchSize) {
 		args := arguments{m.ConnectionID}
 		earlier, err := collect(ctx, m.tx, m.scanActivity(m.ConnectionID),
-			`SELECT `+activityColumns+` FROM activities WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, ids)+`)`, args...)
+			`SELECT `+activityColumns+` FROM `+m.rowsOf("activities", &args, ids), m.planned(args)...)
 		if err != nil {
 			return err
 		}

@@ -60,7 +60,7 @@ func (s *core) conversationRows(ctx context.Context, q querier, connectionID str
 	rows := map[int64]*conversationRow{}
 	for batch := range slices.Chunk(ids, mirrorBatchSize) {
 		args := arguments{connectionID}
-		err := queryEach(ctx, q, func(scan func(...any) error) error {
+		err := s.lookUp(ctx, q, func(scan func(...any) error) error {
 			row := &conversationRow{stored: true}
 			var body []byte
 			if err := scan(&row.id, &row.figuresDue, &row.messagesDue, &body); err != nil {
@@ -68,7 +68,7 @@ func (s *core) conversationRows(ctx context.Context, q querier, connectionID str
 			}
 			rows[row.id] = row
 			return s.openJSON(conversationDoc, body, &row.Conversation, connectionID, number(row.id))
-		}, `SELECT conversation_id, figures_due, messages_due, body FROM `+s.rowsOf("conversations", &args, batch), args...)
+		}, `SELECT conversation_id, figures_due, messages_due, body FROM `+s.rowsOf("conversations", &args, batch), args)
 		if err != nil {
 			return nil, err
 		}

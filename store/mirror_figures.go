@@ -67,14 +67,14 @@ func (s *core) computeFigures(ctx context.Context, tx *sql.Tx, connectionID stri
 				return err
 			}
 		}
-		if err := save.run(ctx, tx, s.dialect); err != nil {
+		if err := save.run(ctx, tx, s); err != nil {
 			return err
 		}
 		if err := s.changeFigures(ctx, tx, connectionID, save.changed); err != nil {
 			return err
 		}
 		args := arguments{connectionID}
-		if _, err := exec(ctx, tx, `UPDATE conversations SET figures_due = FALSE WHERE connection_id = $1 AND figures_due AND conversation_id IN (`+placeholders(&args, batch)+`)`, args...); err != nil {
+		if _, err := exec(ctx, tx, `UPDATE conversations SET figures_due = FALSE WHERE connection_id = $1 AND figures_due AND `+s.conversationsIn(&args, batch), s.planned(args)...); err != nil {
 			return err
 		}
 	}
@@ -85,7 +85,7 @@ func (s *core) computeFigures(ctx context.Context, tx *sql.Tx, connectionID stri
 func (s *core) messageFigures(ctx context.Context, q querier, connectionID string, ids []int64) (map[int64][]mirror.Message, error) {
 	all := map[int64][]mirror.Message{}
 	args := arguments{connectionID}
-	err := queryEach(ctx, q, func(scan func(...any) error) error {
+	err := s.lookUp(ctx, q, func(scan func(...any) error) error {
 		var m mirror.Message
 		var at int64
 		var author string
@@ -106,7 +106,7 @@ func (s *core) messageFigures(ctx context.Context, q querier, connectionID strin
 		all[m.ConversationID] = append(all[m.ConversationID], m)
 		return nil
 	}, `SELECT conversation_id, id, at, kind, direction, author_id, automated, CASE WHEN kind = '' THEN body END FROM `+
-		s.rowsOf("messages", &args, ids)+` ORDER BY conversation_id, at, id`, args...)
+		s.rowsOf("messages", &args, ids)+` ORDER BY conversation_id, at, id`, args)
 	return all, err
 }
 
@@ -114,7 +114,7 @@ func (s *core) messageFigures(ctx context.Context, q querier, connectionID strin
 func (s *core) activityFigures(ctx context.Context, q querier, connectionID string, ids []int64) (map[int64][]mirror.Activity, error) {
 	all := map[int64][]mirror.Activity{}
 	args := arguments{connectionID}
-	err := queryEach(ctx, q, func(scan func(...any) error) error {
+	err := s.lookUp(ctx, q, func(scan func(...any) error) error {
 		var a mirror.Activity
 		var at int64
 		if err := scan(&a.ID, &a.ConversationID, &at, &a.Type, &a.AuthorID, &a.AgentID, &a.QueueID, &a.MessageID); err != nil {
@@ -124,20 +124,20 @@ func (s *core) activityFigures(ctx context.Context, q querier, connectionID stri
 		all[a.ConversationID] = append(all[a.ConversationID], a)
 		return nil
 	}, `SELECT id, conversation_id, at, type, author_id, agent_id, queue_id, message_id FROM `+
-		s.rowsOf("activities", &args, ids)+` ORDER BY conversation_id, at, id`, args...)
+		s.rowsOf("activities", &args, ids)+` ORDER BY conversation_id, at, id`, args)
 	return all, err
 }
 
 func (s *core) figureDigests(ctx context.Context, q querier, connectionID string, ids []int64) (map[int64][]byte, error) {
 	digests := map[int64][]byte{}
 	args := arguments{connectionID}
-	err := queryEach(ctx, q, func(scan func(...any) error) error {
+	err := s.lookUp(ctx, q, func(scan func(...any) error) error {
 		var id int64
 		var digest []byte
 		err := scan(&id, &digest)
 		digests[id] = digest
 		return err
-	}, `SELECT conversation_id, digest FROM `+s.rowsOf("figures", &args, ids), args...)
+	}, `SELECT conversation_id, digest FROM `+s.rowsOf("figures", &args, ids), args)
 	return digests, err
 }
 
@@ -146,8 +146,8 @@ type figuresUpsert struct {
 	connectionID string
 	changed      []int64
 	// replaced are those of changed that were stored before.
-	replaced []int64
-	figures  *upsert
+	replaced     []int64
+	figures      *upsert
 	events, tags *upsert
 }
 
@@ -200,7 +200,7 @@ func (u *figuresUpsert) put(f mirror.Figures, stored []byte) error {
 }
 
 // run writes the figures. The events and tags of a conversation are replaced.
-func (u *figuresUpsert) run(ctx context.Context, tx *sql.Tx, d dialect) error {
+func (u *figuresUpsert) run(ctx context.Context, tx *sql.Tx, s *core) error {
 	if len(u.changed) == 0 {
 		return nil
 	}
@@ -209,12 +209,12 @@ func (u *figuresUpsert) run(ctx context.Context, tx *sql.Tx, d dialect) error {
 			break
 		}
 		args := arguments{u.connectionID}
-		if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, u.replaced)+`)`, args...); err != nil {
+		if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE connection_id = $1 AND `+s.conversationsIn(&args, u.replaced), s.planned(args)...); err != nil {
 			return err
 		}
 	}
 	for _, insert := range []*upsert{u.figures, u.events, u.tags} {
-		if err := insert.run(ctx, tx, d); err != nil {
+		if err := insert.run(ctx, tx, s.dialect); err != nil {
 			return err
 		}
 	}

@@ -106,11 +106,11 @@ func (m *merge) messages(ctx context.Context, keys []messageKey) (map[messageKey
 	if err != nil {
 		return nil, err
 	}
-	err = queryEach(ctx, m.tx, func(scan func(...any) error) error {
+	err = m.lookUp(ctx, m.tx, func(scan func(...any) error) error {
 		message, err := m.scanMessage(scan)
 		known[messageKey{message.ConversationID, message.ID}] = message
 		return err
-	}, `SELECT connection_id, conversation_id, id, listed, body FROM `+wanted, args...)
+	}, `SELECT connection_id, conversation_id, id, listed, body FROM `+wanted, args)
 	return known, err
 }
 

@@ -43,7 +43,7 @@ func (m *merge) exposeParts(ctx context.Context) error {
 	for ids := range slices.Chunk(exposed, mirrorBatchSize) {
 		for _, table := range []string{"messages", "activities"} {
 			args := arguments{m.ConnectionID, change}
-			_, err := exec(ctx, m.tx, `UPDATE `+table+` SET change = $2 WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, ids)+`)`, args...)
+			_, err := exec(ctx, m.tx, `UPDATE `+table+` SET change = $2 WHERE connection_id = $1 AND `+m.conversationsIn(&args, ids), m.planned(args)...)
 			if err != nil {
 				return err
 			}
@@ -64,6 +64,6 @@ func (s *core) changeFigures(ctx context.Context, tx *sql.Tx, connectionID strin
 		return err
 	}
 	args := arguments{connectionID, change}
-	_, err = exec(ctx, tx, `UPDATE conversations SET figures_due = FALSE, change = $2 WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, ids)+`)`, args...)
+	_, err = exec(ctx, tx, `UPDATE conversations SET figures_due = FALSE, change = $2 WHERE connection_id = $1 AND `+s.conversationsIn(&args, ids), s.planned(args)...)
 	return err
 }

@@ -41,9 +41,11 @@ func Import(ctx workflow.Context, in activities.ImportPlan) (claim.Import, error
 		return claim.Import{}, err
 	}
 	err := r.run(ctx)
-	if err == nil && r.requests.Len() > 0 {
+	if r.collect(); err == nil && len(r.plan.Requested) > 0 {
 		// Requested while this import ran, which may have planned without it.
-		err = workflow.NewContinueAsNewError(ctx, Import, activities.ImportPlan{ConnectionID: in.ConnectionID, Cause: "request"})
+		next := activities.ImportPlan{ConnectionID: in.ConnectionID, Cause: "request", Continued: true}
+		next.Request, next.Requested = r.plan.Requested[0], r.plan.Requested[1:]
+		err = workflow.NewContinueAsNewError(ctx, Import, next)
 	}
 	return r.state.Import, err
 }
@@ -73,8 +75,8 @@ type importRun struct {
 
 func (r *importRun) run(ctx workflow.Context) error {
 	drain(r.signals)
-	if !r.plan.Continued {
-		r.requests.ReceiveAsync(&r.plan.Request)
+	if !r.plan.Continued && r.requests.ReceiveAsync(&r.plan.Request) {
+		r.plan.Resume = false
 	}
 	r.plan.Continued = true
 	if err := r.start(ctx); err != nil || r.state.Import.ID == "" {
@@ -101,10 +103,27 @@ func (r *importRun) run(ctx workflow.Context) error {
 			}
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			drain(r.signals) // the next run starts by reading the store
-			return workflow.NewContinueAsNewError(ctx, Import, r.plan)
+			return r.again(ctx)
 		}
 	}
+}
+
+// collect keeps the requests that arrived.
+func (r *importRun) collect() {
+	for {
+		var request claim.ImportRequest
+		if !r.requests.ReceiveAsync(&request) {
+			return
+		}
+		r.plan.Requested = append(r.plan.Requested, request)
+	}
+}
+
+// again continues in a new run, which starts by reading the store.
+func (r *importRun) again(ctx workflow.Context) error {
+	drain(r.signals)
+	r.collect()
+	return workflow.NewContinueAsNewError(ctx, Import, r.plan)
 }
 
 // start plans the import, or finds the one that has not ended. If Dixa refuses the
@@ -124,8 +143,7 @@ func (r *importRun) start(ctx workflow.Context) error {
 			return err
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
-			drain(r.signals)
-			return workflow.NewContinueAsNewError(ctx, Import, r.plan)
+			return r.again(ctx)
 		}
 	}
 }
@@ -182,7 +200,7 @@ func (r *importRun) failed(ctx workflow.Context, w claim.ImportWindow, err error
 			return err
 		}
 		r.plan.Refusals++
-		return workflow.NewContinueAsNewError(ctx, Import, r.plan)
+		return r.again(ctx)
 	}
 	in := activities.EndWindow{ConnectionID: r.plan.ConnectionID, ImportID: r.state.Import.ID, Window: w, Why: why}
 	return storeStep(ctx, "Park the window and continue with the others", importStore.ParkWindow, in, nil)

@@ -200,23 +200,24 @@ func (p *Parts) sweepNow(ctx context.Context, connectionID string) error {
 
 // importNow requests an import of a connection. If one is running, another follows.
 func (p *Parts) importNow(ctx context.Context, connectionID string, r claim.ImportRequest) error {
-	return p.signalImport(ctx, connectionID, claim.SignalImportRequest, r)
+	return p.signalImport(ctx, activities.ImportPlan{ConnectionID: connectionID, Cause: "request"}, claim.SignalImportRequest, r)
 }
 
 // wakeImport makes a connection's import read its state again. An import whose workflow
-// is lost starts again.
+// is lost starts again. If there is none, none begins.
 func (p *Parts) wakeImport(ctx context.Context, connectionID string) error {
-	return p.signalImport(ctx, connectionID, claim.SignalImport, nil)
+	return p.signalImport(ctx, activities.ImportPlan{ConnectionID: connectionID, Cause: "request", Resume: true}, claim.SignalImport, nil)
 }
 
-func (p *Parts) signalImport(ctx context.Context, connectionID, signal string, arg any) error {
+func (p *Parts) signalImport(ctx context.Context, plan activities.ImportPlan, signal string, arg any) error {
+	connectionID := plan.ConnectionID
 	if err := p.bind(ctx); err != nil {
 		return fmt.Errorf("reach the import of connection %s: %w", connectionID, err)
 	}
 	id := claim.ImportWorkflowID(connectionID)
 	_, err := p.Temporal.SignalWithStartWorkflow(ctx, id, signal, arg, client.StartWorkflowOptions{
 		ID: id, TaskQueue: claim.TaskQueueClaims, StaticSummary: "Import a Dixa organization",
-	}, claim.ImportWorkflowName, activities.ImportPlan{ConnectionID: connectionID, Cause: "request"})
+	}, claim.ImportWorkflowName, plan)
 	if err != nil {
 		return fmt.Errorf("reach the import of connection %s: %w", connectionID, err)
 	}
