@@ -26,9 +26,9 @@ const (
 	// exports and search may lag.
 	importOverlap = time.Hour
 	// importBatch is how many rows are stored at once.
-	importBatch = 500
+	importBatch = 2000
 	// figuresBatch is how many conversations' figures are computed at once.
-	figuresBatch = 500
+	figuresBatch = 2000
 	// probeSpan is the period of the export that tests the access.
 	probeSpan = time.Second
 )

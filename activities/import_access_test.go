@@ -33,7 +33,7 @@ func TestImportWithoutExports(t *testing.T) {
 			b.requireTruth(true)
 			b.requireNotes()
 
-			ids := b.ids()
+			ids := b.written()
 			b.act(ids[len(ids)-1],
 				server.Step{Action: server.PlayTag, Tag: "later"}, server.Step{Action: server.PlayReply, Text: "Hello"}, server.Step{Action: server.PlayNote, Text: "Look"})
 			b.act(ids[len(ids)-2], server.Step{Action: server.PlayTag, Tag: "only a tag"})

@@ -216,7 +216,7 @@ func applicationError(tb testing.TB, err error) *temporal.ApplicationError {
 	var app *temporal.ApplicationError
 	require.ErrorAs(tb, err, &app)
 	require.Contains(tb, []string{
-		claim.ErrorRateLimited, claim.ErrorUnavailable, claim.ErrorAmbiguous, claim.ErrorPark, claim.ErrorStore, claim.ErrorInternal,
+		claim.ErrorRateLimited, claim.ErrorUnavailable, claim.ErrorAmbiguous, claim.ErrorBusy, claim.ErrorPark, claim.ErrorStore, claim.ErrorInternal,
 	}, app.Type(), "%v", err)
 	return app
 }

@@ -54,7 +54,7 @@ func TestClockThatJumps(t *testing.T) {
 					b.finish(i, w)
 				}
 				b.end(i)
-				b.act(b.ids()[n], server.Step{Action: server.PlayTag, Tag: "changed"}, server.Step{Action: server.PlayReply, Text: "Hello"})
+				b.act(b.written()[n%3], server.Step{Action: server.PlayTag, Tag: "changed"}, server.Step{Action: server.PlayReply, Text: "Hello"})
 			}
 			b.importAll(claim.ImportRequest{})
 			b.requireTruth(true)

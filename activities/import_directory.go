@@ -11,6 +11,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/kpi"
 	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
@@ -85,7 +86,30 @@ func (r *windowRun) readKind(ctx context.Context, client *dixa.Client, kind mirr
 	if err := save(); err != nil {
 		return err
 	}
+	if kind == mirror.KindAgent {
+		if err := r.samplePresence(ctx, client, seenAt); err != nil {
+			return err
+		}
+	}
 	return r.Store.Mirror.MarkGone(ctx, r.ConnectionID, kind, seenAt)
+}
+
+// samplePresence stores which agents are working now. Dixa does not tell earlier
+// presence.
+func (r *windowRun) samplePresence(ctx context.Context, client *dixa.Client, at time.Time) error {
+	presences, err := client.Agents.Presences(ctx)
+	if dixa.IsNotFound(err) || tokenRefused(err) {
+		r.setAside(r.total.Read, fmt.Sprintf("presence of agents: %v", err))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	samples := make([]kpi.PresenceSample, 0, len(presences))
+	for _, p := range presences {
+		samples = append(samples, kpi.PresenceSample{AgentID: p.UserID, Working: p.ConnectionStatus == "Online" && p.PresenceStatus == "Working"})
+	}
+	return r.Store.Mirror.SavePresence(ctx, r.ConnectionID, at, samples)
 }
 
 type entries = iter.Seq2[mirror.DirectoryEntry, error]

@@ -84,3 +84,22 @@ func TestKPIsOfImportEqualThoseOfRows(t *testing.T) {
 	now := time.Now()
 	requireEqualKPIs(t, b.oracle(), b.store.Mirror.Figures(b.connection), now.AddDate(0, 0, -62), now)
 }
+
+// Each import of the directory samples which agents are working.
+func TestImportSamplesPresence(t *testing.T) {
+	t.Parallel()
+	b := newImportBench(t, 10, server.Switches{}, 24*time.Hour)
+	b.source(claim.DataSource{Title: "Directory", Streams: []claim.Stream{claim.StreamDirectory}})
+	b.importAll(claim.ImportRequest{})
+	agents, err := b.store.Mirror.Directory(t.Context(), b.connection, mirror.KindAgent)
+	require.NoError(t, err)
+	require.NotEmpty(t, agents)
+	presence, found := kpi.ByID("agent_presence")
+	require.True(t, found)
+	evaluator := kpi.Evaluator{Source: b.store.Mirror.Figures(b.connection)}
+	request := kpi.Request{From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour), Bucket: kpi.BucketNone}
+	result, err := evaluator.Evaluate(t.Context(), presence, request)
+	require.NoError(t, err)
+	require.Equal(t, len(agents), *result.Series[0].Buckets[0].Whole)
+	require.NotNil(t, result.Series[0].Buckets[0].Value)
+}

@@ -33,7 +33,7 @@ func TestEveryReadingOfExportsEndsTheSame(t *testing.T) {
 				require.Equal(t, claim.AccessExports, i.Access, i.Why)
 				require.Zero(t, i.Rejected+i.WindowsParked)
 				b.requireTruth(true)
-				b.act(b.ids()[5], server.Step{Action: server.PlayTag, Tag: "later"}, server.Step{Action: server.PlayReply, Text: "Hello"})
+				b.act(b.written()[3], server.Step{Action: server.PlayTag, Tag: "later"}, server.Step{Action: server.PlayReply, Text: "Hello"})
 				b.dixa.Settle()
 				b.importAll(claim.ImportRequest{})
 				b.requireTruth(true)
@@ -50,7 +50,7 @@ func TestLaggingExports(t *testing.T) {
 	t.Parallel()
 	b := newImportBench(t, 10, server.Switches{Exports: server.ExportSwitches{Lag: server.Duration(30 * time.Minute)}}, 20*24*time.Hour)
 	b.everything()
-	id := b.ids()[3]
+	id := b.written()[2]
 	b.act(id, server.Step{Action: server.PlayReply, Text: "Hello"}, server.Step{Action: server.PlayTag, Tag: "late"})
 	b.importAll(claim.ImportRequest{})
 	c, err := b.store.Mirror.Conversation(t.Context(), b.connection, id)
@@ -114,6 +114,7 @@ func TestNotationsOfTheActivityLog(t *testing.T) {
 		"absolute links":    {NextLinks: "absolute", MaxPageLimit: 7},
 		"short pages":       {MaxPageLimit: 10},
 		"refuses long ones": {MaxPageLimit: 10, PageLimitTooLarge: server.Rejected},
+		"at most 90 days":   {ActivityPeriod: server.Rejected},
 		"no organization":   {OrganizationAbsent: true},
 		"404 for nobody":    {NoEndUser: "404"},
 	} {

@@ -136,6 +136,19 @@ func (b *importBench) ids() []int64 {
 	return ids
 }
 
+// written are the conversations that an agent can answer, oldest first.
+func (b *importBench) written() []int64 {
+	b.Helper()
+	var ids []int64
+	for _, truth := range b.dixa.Truth() {
+		if (truth.Channel == "Email" || truth.Channel == "WidgetChat") && truth.AnonymizedAt.IsZero() {
+			ids = append(ids, truth.ID)
+		}
+	}
+	require.Greater(b, len(ids), 3)
+	return ids
+}
+
 // act plays steps of an agent.
 func (b *importBench) act(id int64, steps ...server.Step) {
 	b.Helper()

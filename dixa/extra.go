@@ -1,6 +1,7 @@
 package dixa
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -15,12 +16,19 @@ type Extra map[string]json.RawMessage
 // decodeOpen decodes an object into v, a pointer to a struct with a field Extra, and
 // stores members without a field there. It does not call v's UnmarshalJSON.
 func decodeOpen(b []byte, v any) error {
+	value := reflect.ValueOf(v)
+	shape := shapeOf(value.Type().Elem())
+	// Most objects have no unknown members, and are decoded once.
+	known := json.NewDecoder(bytes.NewReader(b))
+	known.DisallowUnknownFields()
+	if known.Decode(value.Convert(reflect.PointerTo(shape.plain)).Interface()) == nil {
+		setExtra(value.Elem(), nil)
+		return nil
+	}
 	var members Extra
 	if err := json.Unmarshal(b, &members); err != nil {
 		return err
 	}
-	value := reflect.ValueOf(v)
-	shape := shapeOf(value.Type().Elem())
 	if err := json.Unmarshal(b, value.Convert(reflect.PointerTo(shape.plain)).Interface()); err != nil {
 		return err
 	}

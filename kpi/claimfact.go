@@ -54,3 +54,11 @@ func ClaimNumber(shop, id string) int64 {
 	_, _ = h.Write([]byte(shop + "\x00" + id)) // never fails
 	return int64(h.Sum64())
 }
+
+// PresenceSample says whether an agent was working at the time of a sample.
+type PresenceSample struct {
+	AgentID string
+	At      time.Time
+	// Working says that the agent was online and not away.
+	Working bool
+}

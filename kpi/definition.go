@@ -229,8 +229,11 @@ func (d *Definition) column(by Dimension) (Column, bool) {
 
 // dateColumn returns the column of a date that the definition offers.
 func (d *Definition) dateColumn(date Date) Column {
-	if date == DateEvent && d.plan.table == Parkings {
+	switch {
+	case date == DateEvent && d.plan.table == Parkings:
 		return ParkingAt
+	case date == DateEvent && d.plan.table == Presences:
+		return PresenceAt
 	}
 	return dateColumns[date]
 }

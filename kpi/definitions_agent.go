@@ -53,4 +53,18 @@ var agentDefinitions = []Definition{
 			kinds: []mirror.EventKind{mirror.KindAssigned},
 		},
 	},
+	{
+		ID: "agent_presence", Title: "Agent presence", Unit: Percent, Subject: "samples",
+		Meaning: "The share of the samples in which an agent was online and working. Claimflow samples all agents at every import of the directory, so it is as exact as imports are frequent. " +
+			"By hour of week it shows when agents are there.",
+		Population: "Samples of agents since the first import of the directory. Dixa does not tell earlier presence.",
+		Missing:    "Never: a time without a sample does not count.",
+		Aggregates: []Aggregate{AggregateShare},
+		PlacedBy:   []Date{DateEvent},
+		Source:     "Dixa, GET /agents/presence",
+		plan: plan{
+			shape: shapeShare, table: Presences, dims: []dimension{{ByAgent, PresenceAgent}}, values: []Column{PresenceWorking},
+			part: func(o *Observation) (int, bool) { return one(o.Values[0].N == 1), o.Values[0].Known },
+		},
+	},
 }

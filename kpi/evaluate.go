@@ -101,6 +101,9 @@ func (e *evaluation) filters() []Condition {
 
 // single computes the shapes that need one query and each observation once.
 func (e *evaluation) single(ctx context.Context) error {
+	if done, err := e.counted(ctx); done {
+		return err
+	}
 	return e.each(ctx, e.query(), e.fold())
 }
 

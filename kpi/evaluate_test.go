@@ -202,7 +202,7 @@ func TestPercentilesEqualSorting(t *testing.T) {
 func TestTheOrderOfRowsDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(7, 7))
-	source := kpi.NewMemory(conversations(), claims())
+	source := kpi.NewMemory(conversations(), claims(), presence()...)
 	for _, d := range kpi.All() {
 		for _, by := range append([]kpi.Dimension{""}, d.Dimensions...) {
 			r := kpi.Request{From: at("01 00:00"), To: at("15 00:00"), Now: at("20 00:00"), Bucket: kpi.BucketDay, By: by}
@@ -226,7 +226,7 @@ func TestAnErrorOfTheSourceIsReturned(t *testing.T) {
 		r := kpi.Request{From: at("02 00:00"), To: at("05 00:00")}
 		_, err := (&kpi.Evaluator{Source: broken{failure}}).Evaluate(t.Context(), d, r)
 		require.ErrorIs(t, err, failure, d.ID)
-		_, err = (&kpi.Evaluator{Source: kpi.NewMemory(conversations(), claims())}).Evaluate(canceled, d, r)
+		_, err = (&kpi.Evaluator{Source: kpi.NewMemory(conversations(), claims(), presence()...)}).Evaluate(canceled, d, r)
 		require.ErrorIs(t, err, context.Canceled, d.ID)
 	}
 }

@@ -268,7 +268,7 @@ func ask(t *testing.T, id string, change func(*kpi.Request)) *kpi.Result {
 	if change != nil {
 		change(&r)
 	}
-	e := kpi.Evaluator{Source: kpi.NewMemory(conversations(), claims()), Directory: directory, Hours: kpi.History{officeHours()}}
+	e := kpi.Evaluator{Source: kpi.NewMemory(conversations(), claims(), presence()...), Directory: directory, Hours: kpi.History{officeHours()}}
 	result, err := e.Evaluate(t.Context(), d, r)
 	require.NoError(t, err)
 	return result
@@ -328,4 +328,15 @@ func showBucket(d *kpi.Definition, b *kpi.BucketValue) string {
 		out = append(out, "open")
 	}
 	return strings.Join(out, " ")
+}
+
+// presence are samples of two agents on Monday and of one on Tuesday.
+func presence() []kpi.PresenceSample {
+	return []kpi.PresenceSample{
+		{AgentID: "ann", At: at("02 09:00"), Working: true},
+		{AgentID: "bob", At: at("02 09:00")},
+		{AgentID: "ann", At: at("02 10:00"), Working: true},
+		{AgentID: "bob", At: at("02 10:00"), Working: true},
+		{AgentID: "ann", At: at("03 09:00")},
+	}
 }

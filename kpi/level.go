@@ -130,19 +130,16 @@ func (l *levels) read(ctx context.Context, condition Condition) error {
 	if !l.byAgent {
 		q.Group, _ = e.d.column(e.r.By)
 	}
-	for o, err := range e.source.Observe(ctx, q) {
-		if err != nil {
+	rest := [][]Condition{where}
+	if condition.Operator == AtLeast {
+		var err error
+		if rest, err = l.countPlain(ctx, q); err != nil {
 			return err
 		}
-		series := []int32{0}
-		if !l.byAgent {
-			series = e.table.of(o.Group)
-		}
-		if e.table.err != nil {
-			return e.table.err
-		}
-		for _, s := range series {
-			l.lives = append(l.lives, lifetime{series: s, id: o.ID, created: o.At, closed: o.End})
+	}
+	for _, q.Where = range rest {
+		if err := l.readLives(ctx, q); err != nil {
+			return err
 		}
 	}
 	if l.load || condition.Operator == Equals {
@@ -155,6 +152,27 @@ func (l *levels) read(ctx context.Context, condition Condition) error {
 		return err
 	}
 	return l.readChanges(ctx, to, append(where, Condition{Column: FigureReopens, Operator: Unknown}))
+}
+
+// readLives reads the conversations of a query.
+func (l *levels) readLives(ctx context.Context, q Query) error {
+	table := l.e.table
+	for o, err := range l.e.source.Observe(ctx, q) {
+		if err != nil {
+			return err
+		}
+		series := []int32{0}
+		if !l.byAgent {
+			series = table.of(o.Group)
+		}
+		if table.err != nil {
+			return table.err
+		}
+		for _, s := range series {
+			l.lives = append(l.lives, lifetime{series: s, id: o.ID, created: o.At, closed: o.End})
+		}
+	}
+	return nil
 }
 
 // readChanges reads the events before an instant of the conversations that fulfill

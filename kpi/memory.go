@@ -11,13 +11,14 @@ import (
 // Memory is a [Source] over facts in memory. It is simple rather than fast: other
 // sources are tested against it.
 type Memory struct {
-	figures []mirror.Figures
-	claims  []ClaimFact
+	figures  []mirror.Figures
+	claims   []ClaimFact
+	presence []PresenceSample
 }
 
 // NewMemory returns a source over the facts, which must not change afterwards.
-func NewMemory(figures []mirror.Figures, claims []ClaimFact) *Memory {
-	return &Memory{figures: figures, claims: claims}
+func NewMemory(figures []mirror.Figures, claims []ClaimFact, presence ...PresenceSample) *Memory {
+	return &Memory{figures: figures, claims: claims, presence: presence}
 }
 
 // memoryRow is a row of a table joined with those that it belongs to. The parts that
@@ -27,6 +28,7 @@ type memoryRow struct {
 	event   *mirror.FigureEvent
 	claim   *ClaimFact
 	parking *Parking
+	sample  *PresenceSample
 }
 
 // Observe implements [Source].
@@ -58,6 +60,11 @@ func (m *Memory) Observe(ctx context.Context, q Query) iter.Seq2[Observation, er
 // rows yields the rows of the query's table, of the query's kinds.
 func (m *Memory) rows(q Query) iter.Seq[memoryRow] {
 	return func(yield func(memoryRow) bool) {
+		for i := range m.presence {
+			if q.Table == Presences && !yield(memoryRow{sample: &m.presence[i]}) {
+				return
+			}
+		}
 		for i := range m.figures {
 			f := &m.figures[i]
 			if q.Table == Conversations && !yield(memoryRow{figures: f}) {
@@ -86,9 +93,12 @@ func (m *Memory) rows(q Query) iter.Seq[memoryRow] {
 // observation returns the row's observation but for its group.
 func (r *memoryRow) observation(q Query) Observation {
 	o := Observation{At: r.number(q.Date).N, Key: r.text(q.Key), Start: r.number(q.Start).N, End: r.number(q.End).N}
-	if r.claim != nil {
+	switch {
+	case r.claim != nil:
 		o.ID = ClaimNumber(r.claim.Shop, r.claim.ID)
-	} else {
+	case r.sample != nil:
+		o.ID = r.sample.At.UnixMicro()
+	default:
 		o.ID = r.figures.ConversationID
 	}
 	if r.event != nil {

@@ -43,6 +43,8 @@ func (r *memoryRow) text(column Column) string {
 		return r.claim.Customer
 	case ParkingCause:
 		return string(r.parking.Cause)
+	case PresenceAgent:
+		return r.sample.AgentID
 	default:
 		return ""
 	}
@@ -106,6 +108,10 @@ func (r *memoryRow) number(column Column) Number {
 		return timeNumber(r.claim.SettledAt)
 	case ParkingAt:
 		return timeNumber(r.parking.At)
+	case PresenceAt:
+		return timeNumber(r.sample.At)
+	case PresenceWorking:
+		return Number{int64(one(r.sample.Working)), true}
 	default:
 		return Number{}
 	}

@@ -140,4 +140,11 @@ var agentExpectations = []expectation{
 	// Monday Ann 1, 3, 9, Bob 2, cy 13; Tuesday Bob 4, cy 7, Ann 7; Wednesday Ann 8, Bob 8
 	// and 10 twice.
 	{id: "assignments_per_agent", want: []string{"1.667 n5 d3 | 1 n2 d3 | 2 n2 d2"}},
+	// Monday two samples of two agents, of which three show work; Tuesday one of Ann, who
+	// does not work; none on Wednesday.
+	{id: "agent_presence", want: []string{"75 3/4 n4 | 0 0/1 n1 | null 0/0 n0"}},
+	{
+		id: "agent_presence", name: "by agent", change: by(kpi.ByAgent),
+		want: []string{"Ann: 66.667 2/3 n3", "Bob: 50 1/2 n2"},
+	},
 }

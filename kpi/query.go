@@ -22,6 +22,8 @@ const (
 	Claims Table = "claim_facts"
 	// Parkings has one row per time that a claim was parked, joined with its claim.
 	Parkings Table = "claim_parkings"
+	// Presences has one row per agent and sample, see [PresenceSample].
+	Presences Table = "presence_samples"
 )
 
 // Column is a column of a [Source], qualified by its table. Times are in microseconds
@@ -92,6 +94,14 @@ const (
 	ParkingAt         Column = "claim_parkings.at"
 )
 
+// Columns of a sample of an agent's presence, see [PresenceSample]. PresenceWorking is
+// 1 or 0.
+const (
+	PresenceAgent   Column = "presence_samples.agent_id"
+	PresenceAt      Column = "presence_samples.at"
+	PresenceWorking Column = "presence_samples.working"
+)
+
 // Table returns the name of the column's table.
 func (c Column) Table() string {
 	table, _, _ := strings.Cut(string(c), ".")
@@ -159,7 +169,8 @@ type Number struct {
 // Observation is a row of the answer to a [Query]. Times are in microseconds since
 // 1970, 0 if there is none.
 type Observation struct {
-	// ID is the conversation's id. For claims and parkings it is [ClaimNumber].
+	// ID is the conversation's id. For claims and parkings it is [ClaimNumber], for
+	// presences the time of the sample.
 	ID int64
 	At int64
 	// Kind is the kind of the event; only for [Events].

@@ -105,3 +105,12 @@ func (s *core) planned(args arguments) []any {
 	}
 	return slices.Concat([]any{pgx.QueryExecModeCacheDescribe}, args)
 }
+
+// batchSize returns how many records a statement takes. On SQLite each has arguments of
+// its own.
+func (s *core) batchSize() int {
+	if s.dialect == onSQLite {
+		return mirrorBatchSize
+	}
+	return 10 * mirrorBatchSize
+}

@@ -18,8 +18,14 @@ type Figures struct {
 	connectionID string
 }
 
-// Figures returns the figures of a connection.
-func (s Mirror) Figures(connectionID string) *Figures { return &Figures{s.core, connectionID} }
+// Figures returns the figures of a connection. On PostgreSQL they are a [kpi.Counter].
+func (s Mirror) Figures(connectionID string) kpi.Source {
+	f := &Figures{s.core, connectionID}
+	if s.dialect == onPostgres {
+		return countedFigures{f}
+	}
+	return f
+}
 
 var _ kpi.Source = (*Figures)(nil)
 
@@ -89,6 +95,9 @@ func (s *selection) column(c kpi.Column) string {
 func (s *selection) sql() string {
 	q := s.Query
 	identity := string(s.Table) + ".conversation_id"
+	if q.Table == kpi.Presences {
+		identity = string(kpi.PresenceAt) // a sample of all agents
+	}
 	if q.Table == kpi.Claims || q.Table == kpi.Parkings {
 		identity = s.column(kpi.ClaimShop) + ", " + map[kpi.Table]string{kpi.Claims: "claim_facts.id", kpi.Parkings: "claim_parkings.claim_id"}[q.Table]
 	}
@@ -106,6 +115,12 @@ func (s *selection) sql() string {
 			columns = append(columns, s.column(c))
 		}
 	}
+	return "SELECT " + strings.Join(columns, ", ") + s.rows()
+}
+
+// rows returns the FROM and WHERE clauses, after the columns have joined their tables.
+func (s *selection) rows() string {
+	q := s.Query
 	where := []string{s.connection() + " = $1", s.column(q.Date) + " > 0"}
 	if q.From != 0 {
 		where = append(where, s.column(q.Date)+" >= "+s.args.add(q.From))
@@ -123,7 +138,7 @@ func (s *selection) sql() string {
 	for _, table := range s.joins {
 		from += joins[q.Table][table]
 	}
-	return "SELECT " + strings.Join(columns, ", ") + " FROM " + from + " WHERE " + strings.Join(where, " AND ")
+	return " FROM " + from + " WHERE " + strings.Join(where, " AND ")
 }
 
 // connection returns the column with the connection.

@@ -53,7 +53,7 @@ func (c *MirrorCounts) Add(other MirrorCounts) {
 // MirrorResult is the effect of a batch.
 type MirrorResult struct{ Conversations, Messages, Activities MirrorCounts }
 
-// mirrorBatchSize bounds the records per statement.
+// mirrorBatchSize bounds the records per statement, on SQLite.
 const mirrorBatchSize = 500
 
 // Merge merges a batch into the records that are stored, in one transaction: records
@@ -119,7 +119,7 @@ func (m *merge) load(ctx context.Context) error {
 	}
 	m.ids = slices.Sorted(maps.Keys(seen))
 	m.linked = map[int64]claim.Ref{}
-	for ids := range slices.Chunk(m.ids, mirrorBatchSize) {
+	for ids := range slices.Chunk(m.ids, m.batchSize()) {
 		args := arguments{m.ConnectionID}
 		err := queryEach(ctx, m.tx, func(scan func(...any) error) error {
 			var id int64

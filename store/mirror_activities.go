@@ -12,7 +12,7 @@ import (
 // mergeActivities stores the activities of the batch. An entry of the log never
 // changes.
 func (m *merge) mergeActivities(ctx context.Context) error {
-	for batch := range slices.Chunk(m.Activities, mirrorBatchSize) {
+	for batch := range slices.Chunk(m.Activities, m.batchSize()) {
 		args := arguments{m.ConnectionID}
 		ids := make([]string, len(batch))
 		for i := range batch {

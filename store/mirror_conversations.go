@@ -58,7 +58,7 @@ func lastActivity(c mirror.Conversation) time.Time {
 // conversationRows reads the conversations with the given ids.
 func (s *core) conversationRows(ctx context.Context, q querier, connectionID string, ids []int64) (map[int64]*conversationRow, error) {
 	rows := map[int64]*conversationRow{}
-	for batch := range slices.Chunk(ids, mirrorBatchSize) {
+	for batch := range slices.Chunk(ids, s.batchSize()) {
 		args := arguments{connectionID}
 		err := s.lookUp(ctx, q, func(scan func(...any) error) error {
 			row := &conversationRow{stored: true}
@@ -117,7 +117,7 @@ func (m *merge) saveConversations(ctx context.Context) error {
 		}
 		slices.SortFunc(changed, func(a, b *conversationRow) int { return int(a.id - b.id) })
 	}
-	for batch := range slices.Chunk(changed, mirrorBatchSize) {
+	for batch := range slices.Chunk(changed, m.batchSize()) {
 		if err := m.upsertConversations(ctx, batch); err != nil {
 			return err
 		}

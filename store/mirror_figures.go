@@ -39,7 +39,7 @@ func (s Mirror) ComputeFigures(ctx context.Context, connectionID string, limit i
 // computeFigures computes and stores the figures of conversations. The caller has
 // locked the mirror.
 func (s *core) computeFigures(ctx context.Context, tx *sql.Tx, connectionID string, rows map[int64]*conversationRow, ids []int64) error {
-	for batch := range slices.Chunk(ids, mirrorBatchSize) {
+	for batch := range slices.Chunk(ids, s.batchSize()) {
 		messages, err := s.messageFigures(ctx, tx, connectionID, batch)
 		if err != nil {
 			return err

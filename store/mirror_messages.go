@@ -39,7 +39,7 @@ func (m *merge) mergeMessages(ctx context.Context) error {
 		}
 		fresh[key] = message
 	}
-	for batch := range slices.Chunk(keys, mirrorBatchSize) {
+	for batch := range slices.Chunk(keys, m.batchSize()) {
 		known, err := m.messages(ctx, batch)
 		if err != nil {
 			return err

@@ -141,7 +141,7 @@ func (s *core) mergeConnections(ctx context.Context, tx *sql.Tx, from, to string
 	// Data that is hashed or encrypted with the connection's id is rebuilt:
 	// customers by lookup, activity in Dixa by the next sweep and import.
 	for _, table := range []string{
-		"customers", "inbox", "conversations", "messages", "activities", "figures", "figure_events", "conversation_tags", "directory",
+		"customers", "inbox", "conversations", "messages", "activities", "figures", "figure_events", "conversation_tags", "directory", "presence_samples",
 		"imports", "coverage", "mirrors", "sweeps", "subscriptions",
 	} {
 		if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE connection_id = $1`, from); err != nil {

@@ -91,6 +91,10 @@ func (s *Server) listConversationActivity(c *call) (reply, error) {
 	return ok(each(s.activity(c, s.conversationActivity(id), all), s.activityBody))
 }
 
+// maxActivityPeriod is the longest period of the organization's activity log that the
+// switch activityPeriod accepts.
+const maxActivityPeriod = 90 * 24 * time.Hour
+
 func (s *Server) listActivity(c *call) (reply, error) {
 	filters := *c
 	filters.query = c.filters()
@@ -101,6 +105,13 @@ func (s *Server) listActivity(c *call) (reply, error) {
 	to, err := filters.instant("toDatetime")
 	if err != nil {
 		return reply{}, err
+	}
+	end := to
+	if end.IsZero() {
+		end = c.now
+	}
+	if c.switches.ActivityPeriod == Rejected && end.Sub(from) > maxActivityPeriod {
+		return reply{}, bad(messageInvalid)
 	}
 	entries := s.activity(c, s.state.Activity, func(entry *Activity) bool {
 		return !entry.At.Before(from) && (to.IsZero() || !entry.At.After(to))

@@ -405,6 +405,10 @@ func TestActivityLog(t *testing.T) {
 	d.do(http.MethodGet, "/conversations/activitylog?fromDatetime=yesterday", nil, http.StatusBadRequest)
 	d.SetSwitches(server.Switches{ActivityOrder: server.NewestFirst})
 	require.Equal(t, []float64{1002, 1002, 1001, 1001}, log("/conversations/activitylog"))
+	d.SetSwitches(server.Switches{ActivityPeriod: server.Rejected})
+	d.do(http.MethodGet, "/conversations/activitylog", nil, http.StatusBadRequest)
+	d.do(http.MethodGet, "/conversations/activitylog?fromDatetime=2025-11-01T09:00:00Z&toDatetime=2026-03-02T09:00:00Z", nil, http.StatusBadRequest)
+	require.Equal(t, []float64{1001, 1001}, log("/conversations/activitylog?fromDatetime=2026-01-01T09:00:00Z&toDatetime=2026-03-02T09:00:00Z"))
 }
 
 func TestSearch(t *testing.T) {

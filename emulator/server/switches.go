@@ -167,6 +167,10 @@ type Switches struct {
 	ActivityShift Duration `json:"activityShift"`
 	// ActivityOrder is the order of activity logs.
 	ActivityOrder string `json:"activityOrder,omitempty" one:"oldest newest"`
+	// ActivityPeriod is the response to a request for more than 90 days of the
+	// organization's activity log, or for a period without a start: accepted, or refused
+	// with 400. One of Dixa's integrations asks for at most 90 days.
+	ActivityPeriod string `json:"activityPeriod,omitempty" one:"accepted rejected"`
 	// DefaultPageLimit is the page size without pageLimit. Defaults to 50.
 	DefaultPageLimit int `json:"defaultPageLimit"`
 	// MaxPageLimit is the largest page size. Defaults to 50 for search, 10,000 for

@@ -127,7 +127,7 @@ CREATE TABLE figures (
 CREATE INDEX figures_by_created ON figures (connection_id, created_at);
 CREATE INDEX figures_by_first_response ON figures (connection_id, first_response_at) WHERE first_response_at > 0;
 CREATE INDEX figures_by_first_close ON figures (connection_id, first_closed_at) WHERE first_closed_at > 0;
-CREATE INDEX figures_by_last_close ON figures (connection_id, last_closed_at) WHERE last_closed_at > 0;
+CREATE INDEX figures_by_last_close ON figures (connection_id, last_closed_at); -- 0 for those that are open
 
 CREATE TABLE figure_events (
     connection_id   TEXT NOT NULL REFERENCES connections (id),
@@ -168,6 +168,16 @@ CREATE TABLE directory (
     PRIMARY KEY (connection_id, kind, id)
 );
 CREATE INDEX directory_by_change ON directory (connection_id, change);
+
+-- Whether each agent was working, sampled at imports of the directory.
+
+CREATE TABLE presence_samples (
+    connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    at            BIGINT NOT NULL,
+    agent_id      TEXT NOT NULL,
+    working       BIGINT NOT NULL,
+    PRIMARY KEY (connection_id, at, agent_id)
+);
 
 -- Data sources and imports. Their documents are JSON without personal data. An
 -- import's state is running, paused, done or cancelled; a window's is waiting, done

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/claimflow/claimflow/kpi"
+	"github.com/claimflow/claimflow/mirror"
+)
+
+// countedFigures are [Figures] that PostgreSQL counts.
+type countedFigures struct{ *Figures }
+
+var _ kpi.Counter = countedFigures{}
+
+// Count implements [kpi.Counter].
+func (f countedFigures) Count(ctx context.Context, c kpi.Counting) iter.Seq2[kpi.Counted, error] {
+	return func(yield func(kpi.Counted, error) bool) {
+		s := newSelection(c.Query, f.connectionID)
+		query := s.count(c)
+		stopped := false
+		err := f.store.onPostgres(ctx, func(conn *pgx.Conn) error {
+			return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+				// The lists of a long period exceed the default and would be sorted on disk.
+				if _, err := tx.Exec(ctx, `SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off`); err != nil {
+					return err
+				}
+				rows, err := tx.Query(ctx, query, append([]any{pgx.QueryExecModeCacheDescribe}, s.args...)...)
+				if err != nil {
+					return err
+				}
+				defer rows.Close()
+				for rows.Next() {
+					n, err := s.scanCounted(rows.Scan, c)
+					if err != nil {
+						return err
+					}
+					if !yield(n, nil) {
+						stopped = true
+						return errStop
+					}
+				}
+				return rows.Err()
+			})
+		})
+		if err != nil && !stopped {
+			yield(kpi.Counted{}, fmt.Errorf("count the figures of connection %s: %w", f.connectionID, err))
+		}
+	}
+}
+
+// onPostgres calls fn with a connection of the pool, for what database/sql does not
+// offer.
+func (s *core) onPostgres(ctx context.Context, fn func(conn *pgx.Conn) error) error {
+	conn, err := s.reads.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func(c *sql.Conn) { _ = c.Close() }(conn) // returns it to the pool
+	return conn.Raw(func(driver any) error { return fn(driver.(*stdlib.Conn).Conn()) }) //nolint:forcetypeassert // the pool is pgx's
+}
+
+// count returns the query that counts.
+func (s *selection) count(c kpi.Counting) string {
+	bounds := "CAST(" + s.args.add(c.Bounds) + " AS BIGINT[])"
+	columns := []string{"width_bucket(" + s.column(s.Date) + ", " + bounds + ") - 1"}
+	if c.ByEnd {
+		// What ends before it begins has not ended.
+		end, start := s.column(s.End), s.column(s.Date)
+		columns = append(columns, "CASE WHEN "+end+" >= "+start+" THEN width_bucket("+end+", "+bounds+") ELSE cardinality("+bounds+") END - 1")
+	}
+	if s.Table == kpi.Events && len(s.Kinds) > 1 {
+		columns = append(columns, string(kpi.EventKind))
+	}
+	if s.Group != "" {
+		columns = append(columns, "COALESCE("+s.column(s.Group)+", '')")
+	}
+	if c.Collect != kpi.CollectSums {
+		for _, v := range s.Values {
+			columns = append(columns, s.column(v))
+		}
+	}
+	places := make([]string, len(columns))
+	for i := range columns {
+		places[i] = strconv.Itoa(i + 1)
+	}
+	columns = append(columns, "COUNT(*)")
+	if number, known := s.collected(c.Collect); number != "" {
+		columns = append(columns, "array_agg("+number+") FILTER (WHERE "+known+")")
+	}
+	return "SELECT " + strings.Join(columns, ", ") + s.rows() + " GROUP BY " + strings.Join(places, ", ")
+}
+
+// collected returns what to collect of each row, and when that is known.
+func (s *selection) collected(what kpi.Collect) (number, known string) {
+	switch what {
+	case kpi.CollectIDs:
+		return string(s.Table) + ".conversation_id", "TRUE"
+	case kpi.CollectDurations:
+		start, end := s.column(s.Start), s.column(s.End)
+		return end + " - " + start, start + " > 0 AND " + end + " >= " + start
+	case kpi.CollectSums:
+		values := make([]string, len(s.Values))
+		for i, v := range s.Values {
+			values[i] = s.column(v)
+		}
+		number = strings.Join(values, " + ")
+		return number, number + " IS NOT NULL"
+	default:
+		return "", ""
+	}
+}
+
+// scanCounted reads a row of the query that counts.
+func (s *selection) scanCounted(scan func(...any) error, c kpi.Counting) (kpi.Counted, error) {
+	var n kpi.Counted
+	var kind string
+	var values [2]sql.NullInt64
+	dest := []any{&n.Bucket}
+	if c.ByEnd {
+		dest = append(dest, &n.EndBucket)
+	}
+	if s.Table == kpi.Events && len(s.Kinds) > 1 {
+		dest = append(dest, &kind)
+	}
+	if s.Group != "" {
+		dest = append(dest, &n.Group)
+	}
+	if c.Collect != kpi.CollectSums {
+		for i := range s.Values {
+			dest = append(dest, &values[i])
+		}
+	}
+	dest = append(dest, &n.N)
+	if c.Collect != kpi.CollectNothing {
+		dest = append(dest, &n.Numbers)
+	}
+	err := scan(dest...)
+	if n.Kind = mirror.EventKind(kind); kind == "" && len(s.Kinds) == 1 {
+		n.Kind = s.Kinds[0]
+	}
+	for i, v := range values {
+		n.Values[i] = kpi.Number{N: v.Int64, Known: v.Valid}
+	}
+	return n, err
+}
