@@ -27,6 +27,11 @@ race: ## Run the tests of the main module with the race detector, except in SQLi
 bench-ingest: ## Benchmark the ingestion of Dixa events against a bare handler (PostgreSQL needs Docker)
 	go test ./internal/api -run '^$$' -bench Ingest
 
+.PHONY: bench-import
+bench-import: ## Benchmark the import against COPY, and KPI questions over a million conversations (PostgreSQL needs Docker)
+	go test ./activities -run '^$$' -bench 'Import$$' -benchtime 5x -v
+	go test ./store -run '^$$' -bench KPI -benchtime 20x -timeout 30m
+
 .PHONY: format
 format: ## Format the code
 	go run $(GOLANGCI_LINT) fmt

@@ -30,7 +30,7 @@ func ahead[T any](ctx context.Context, export func(ctx context.Context) iter.Seq
 		}()
 		defer func() {
 			cancel()
-			for range rows { //nolint:revive // until the goroutine has ended
+			for range rows { // until the goroutine has ended
 			}
 		}()
 		for r := range rows {

@@ -1,8 +1,10 @@
 package activities_test
 
 import (
+	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -79,23 +81,33 @@ func TestPeriodsOfTheFutureAreForgotten(t *testing.T) {
 	}
 }
 
-// A source that selects more while an import runs makes the next one read all again,
-// also if the clock was set back meanwhile.
+// A source that selects more in the middle of a window makes the next import read it
+// again, also if the clock was set back meanwhile.
 func TestWidenedSourceWhileTheClockJumps(t *testing.T) {
 	t.Parallel()
 	now := &movable{}
-	b := setupImport(t, importSetup{conversations: 15, span: 20 * 24 * time.Hour, clock: now.Now})
-	d := b.source(claim.DataSource{Title: "Mail", Channels: []string{"Email"}, From: time.Now().Add(-everySource)})
+	b := setupImport(t, importSetup{conversations: 15, span: 20 * time.Hour, clock: now.Now})
+	b.dixa.Inject(server.Fault{Operation: conversationExport, Kind: server.FaultStatus, Status: http.StatusForbidden})
+	d := b.source(claim.DataSource{Title: "Mail", Channels: []string{"Email"}, From: time.Now().Add(-23 * time.Hour)})
+	now.Move(time.Hour)
 	i := b.plan(claim.ImportRequest{})
+	require.Equal(t, claim.AccessSearch, i.Access)
+	now.Move(-time.Hour)
+	last := "/v1/conversations/" + jsonOf(slices.Max(b.ids()))
+	var err error
+	b.ask(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == last && len(d.Channels) > 0 {
+			d.Channels = nil
+			_, err = b.store.DataSources.Update(b.Context(), b.connection, d)
+		}
+		return false
+	})
 	for _, w := range b.waiting(i) {
 		b.finish(i, w)
 	}
-	now.Move(-time.Hour)
-	d.Channels = nil
-	_, err := b.store.DataSources.Update(t.Context(), b.connection, d)
 	require.NoError(t, err)
+	require.Empty(t, d.Channels)
 	b.end(i)
-	now.Move(time.Hour)
 	b.importAll(claim.ImportRequest{})
 	b.requireTruth(true)
 }

@@ -39,6 +39,9 @@ func requireEqualKPIs(tb testing.TB, want, got kpi.Source, from, to time.Time) {
 	require.NoError(tb, err)
 	compared := 0
 	for _, d := range kpi.All() {
+		if d.ID == "agent_presence" {
+			continue // sampled, not computed from rows; see TestImportSamplesPresence
+		}
 		ways := []kpi.Request{{}}
 		for _, by := range d.Dimensions {
 			ways = append(ways, kpi.Request{By: by})

@@ -47,13 +47,15 @@ type content struct {
 	Attributes                         map[string]string
 	Ratings                            []int
 	Anonymized                         bool
+	// LoggedAt ends the changes that only events tell.
+	LoggedAt, Changes int64
 }
 
 func contents(c mirror.Conversation) content {
 	out := content{
 		Status: string(c.Status), Assignee: orZero(c.Assignee).ID, Queue: orZero(c.Queue).ID, Requester: orZero(c.Requester).ID,
 		Tags: slices.Sorted(slices.Values(c.Tags)), Origin: c.Origin, Attributes: map[string]string{}, Ratings: knownScores(c),
-		Anonymized: !c.Reported.AnonymizedAt.IsZero(),
+		Anonymized: !c.Reported.AnonymizedAt.IsZero(), LoggedAt: c.LoggedAt.UnixMilli(), Changes: int64(len(c.Changes)),
 	}
 	for id, a := range c.Attributes {
 		out.Attributes[id] = string(a.Value)

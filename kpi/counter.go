@@ -122,18 +122,31 @@ func (e *evaluation) count(c *cell, n *Counted) {
 }
 
 // countPlain counts the conversations of a backlog that are closed and known not to
-// have reopened. It returns the conditions of those that remain to be read.
-func (l *levels) countPlain(ctx context.Context, q Query) ([][]Condition, error) {
+// have reopened, and reads the others that are closed. It returns false if the source
+// or the figure does not allow it.
+func (l *levels) countPlain(ctx context.Context, q Query) (bool, error) {
 	counter, able := l.e.source.(Counter)
 	if !able || l.e.d.plan.shape != shapeBacklog {
-		return [][]Condition{q.Where}, nil
+		return false, nil
 	}
-	with := func(c Condition) []Condition { return append(slices.Clip(q.Where), c) }
-	rest := [][]Condition{with(Condition{Column: FigureReopens, Operator: AtLeast, Number: 1}), with(Condition{Column: FigureReopens, Operator: Unknown})}
-	q.Where = with(Condition{Column: FigureReopens, Operator: Equals})
+	all := slices.Clip(q.Where)
+	for _, c := range []Condition{{Column: FigureReopens, Operator: AtLeast, Number: 1}, {Column: FigureReopens, Operator: Unknown}} {
+		before := len(l.lives)
+		q.Where = append(all, c)
+		if err := l.readLives(ctx, q); err != nil {
+			return true, err
+		}
+		if len(l.lives) == before {
+			continue
+		}
+		if err := l.readChanges(ctx, q.To, q.Where); err != nil {
+			return true, err
+		}
+	}
+	q.Where = append(all, Condition{Column: FigureReopens, Operator: Equals})
 	for n, err := range counter.Count(ctx, Counting{Query: q, Bounds: l.ends, ByEnd: true}) {
 		if err != nil {
-			return nil, err
+			return true, err
 		}
 		// The end of a bucket is the state just before it.
 		first, after := n.Bucket+1, n.EndBucket+1
@@ -147,10 +160,10 @@ func (l *levels) countPlain(ctx context.Context, q Query) ([][]Condition, error)
 			}
 		}
 		if l.e.table.err != nil {
-			return nil, l.e.table.err
+			return true, l.e.table.err
 		}
 	}
-	return rest, nil
+	return true, nil
 }
 
 // everyHour returns the start of each local hour of the period, and its end.

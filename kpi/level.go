@@ -130,17 +130,13 @@ func (l *levels) read(ctx context.Context, condition Condition) error {
 	if !l.byAgent {
 		q.Group, _ = e.d.column(e.r.By)
 	}
-	rest := [][]Condition{where}
 	if condition.Operator == AtLeast {
-		var err error
-		if rest, err = l.countPlain(ctx, q); err != nil {
+		if counted, err := l.countPlain(ctx, q); counted {
 			return err
 		}
 	}
-	for _, q.Where = range rest {
-		if err := l.readLives(ctx, q); err != nil {
-			return err
-		}
+	if err := l.readLives(ctx, q); err != nil {
+		return err
 	}
 	if l.load || condition.Operator == Equals {
 		return l.readChanges(ctx, to, where)

@@ -34,13 +34,13 @@ func (f *Figures) Observe(ctx context.Context, q kpi.Query) iter.Seq2[kpi.Observ
 	return func(yield func(kpi.Observation, error) bool) {
 		s := newSelection(q, f.connectionID)
 		stopped := false
-		err := queryEach(ctx, f.store.reads, func(scan func(...any) error) error {
+		err := f.each(ctx, func(scan func(...any) error) error {
 			o, err := s.scan(scan)
 			if err == nil && !yield(o, nil) {
 				stopped, err = true, errStop
 			}
 			return err
-		}, s.sql(), s.args...)
+		}, s.sql(), s.args)
 		if err != nil && !stopped {
 			yield(kpi.Observation{}, fmt.Errorf("read the figures of connection %s: %w", f.connectionID, err))
 		}

@@ -26,45 +26,53 @@ func (f countedFigures) Count(ctx context.Context, c kpi.Counting) iter.Seq2[kpi
 		s := newSelection(c.Query, f.connectionID)
 		query := s.count(c)
 		stopped := false
-		err := f.store.onPostgres(ctx, func(conn *pgx.Conn) error {
-			return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-				// The lists of a long period exceed the default and would be sorted on disk.
-				if _, err := tx.Exec(ctx, `SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off`); err != nil {
-					return err
-				}
-				rows, err := tx.Query(ctx, query, append([]any{pgx.QueryExecModeCacheDescribe}, s.args...)...)
-				if err != nil {
-					return err
-				}
-				defer rows.Close()
-				for rows.Next() {
-					n, err := s.scanCounted(rows.Scan, c)
-					if err != nil {
-						return err
-					}
-					if !yield(n, nil) {
-						stopped = true
-						return errStop
-					}
-				}
-				return rows.Err()
-			})
-		})
+		err := f.each(ctx, func(scan func(...any) error) error {
+			n, err := s.scanCounted(scan, c)
+			if err == nil && !yield(n, nil) {
+				stopped, err = true, errStop
+			}
+			return err
+		}, query, s.args)
 		if err != nil && !stopped {
 			yield(kpi.Counted{}, fmt.Errorf("count the figures of connection %s: %w", f.connectionID, err))
 		}
 	}
 }
 
-// onPostgres calls fn with a connection of the pool, for what database/sql does not
-// offer.
-func (s *core) onPostgres(ctx context.Context, fn func(conn *pgx.Conn) error) error {
-	conn, err := s.reads.Conn(ctx)
+// each calls fn for every row of a query.
+func (f *Figures) each(ctx context.Context, fn func(scan func(dest ...any) error) error, query string, args arguments) error {
+	if f.store.dialect == onSQLite {
+		return queryEach(ctx, f.store.reads, fn, query, args...)
+	}
+	conn, err := f.store.reads.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer func(c *sql.Conn) { _ = c.Close() }(conn) // returns it to the pool
-	return conn.Raw(func(driver any) error { return fn(driver.(*stdlib.Conn).Conn()) }) //nolint:forcetypeassert // the pool is pgx's
+	defer func() { _ = conn.Close() }() // returns it to the pool
+	return conn.Raw(func(driver any) error {
+		c, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("the connection is a %T, not pgx's", driver)
+		}
+		return pgx.BeginTxFunc(ctx, c.Conn(), pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+			// Counts of long periods would be sorted, on disk, and compiling a query takes
+			// longer than most questions do.
+			if _, err := tx.Exec(ctx, `SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off; SET LOCAL jit = off`); err != nil {
+				return err
+			}
+			rows, err := tx.Query(ctx, query, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				if err := fn(rows.Scan); err != nil {
+					return err
+				}
+			}
+			return rows.Err()
+		})
+	})
 }
 
 // count returns the query that counts.

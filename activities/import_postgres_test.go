@@ -19,6 +19,7 @@ import (
 	"github.com/claimflow/claimflow/activities"
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/integration/pgtest"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
@@ -42,9 +43,11 @@ const (
 // messages that come before their conversations: those are the plain import of rows.
 func BenchmarkImport(b *testing.B) {
 	exports := newBenchExports()
+	host := httptest.NewServer(exports)
+	b.Cleanup(host.Close)
 	for b.Loop() {
 		url := pgtest.Durable(b)
-		bench := openPostgres(b, exports, url)
+		bench := openPostgres(b, host.URL, url)
 		bench.everything()
 		i, _, err := bench.store.Imports.Begin(b.Context(), claim.Import{ConnectionID: bench.connection, Cause: "request", Access: claim.AccessExports, Windows: exports.windows()})
 		require.NoError(b, err)
@@ -78,27 +81,38 @@ func timed(f func()) time.Duration {
 	return time.Since(start)
 }
 
-// openPostgres returns a bench whose organization is that of exports.
-func openPostgres(b *testing.B, exports *benchExports, url string) *importBench {
-	b.Helper()
-	ctx := b.Context()
+// openPostgres returns a bench with an empty store on PostgreSQL and the organization
+// at host.
+func openPostgres(tb testing.TB, host, url string) *importBench {
+	tb.Helper()
+	ctx := tb.Context()
 	keys, err := seal.Generate()
-	require.NoError(b, err)
+	require.NoError(tb, err)
 	ring, err := seal.Parse(keys)
-	require.NoError(b, err)
+	require.NoError(tb, err)
 	s, err := store.Open(ctx, url, ring)
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, s.Close()) })
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
 	_, err = s.Shops.Create(ctx, store.NewShop{Slug: "acme", Feature: true})
-	require.NoError(b, err)
-	c, err := s.Connections.SaveToken(ctx, "acme", "dx-token", store.Organization{ID: "org-1"})
-	require.NoError(b, err)
-	host := httptest.NewServer(exports)
-	b.Cleanup(host.Close)
+	require.NoError(tb, err)
+	c, err := s.Connections.SaveToken(ctx, "acme", "demo-token", store.Organization{ID: server.SeedOrganization})
+	require.NoError(tb, err)
 	clients := connection.New(s, connection.Options{
-		BaseURL: host.URL + "/v1/", ExportsURL: host.URL + "/", ExportsPace: time.Microsecond, Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second},
+		BaseURL: host + "/v1/", ExportsURL: host + "/exports/v1/", ExportsPace: time.Microsecond, Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second},
 	})
-	return &importBench{TB: b, host: host.URL, store: s, connection: c.ID, imports: &activities.Imports{Store: s, Clients: clients}}
+	return &importBench{TB: tb, host: host, store: s, connection: c.ID, imports: &activities.Imports{Store: s, Clients: clients}}
+}
+
+// PostgreSQL counts figures itself.
+func TestKPIsOnPostgresEqualThoseOfRows(t *testing.T) {
+	t.Parallel()
+	organization := newImportBench(t, 300, server.Switches{}, 60*24*time.Hour)
+	b := openPostgres(t, organization.host, pgtest.Postgres(t))
+	b.dixa = organization.dixa
+	b.source(claim.DataSource{Title: "Everything"})
+	b.importAll(claim.ImportRequest{})
+	now := time.Now()
+	requireEqualKPIs(t, b.oracle(), b.store.Mirror.Figures(b.connection), now.AddDate(0, 0, -62), now)
 }
 
 // benchExports serves exports of a month, made once.
@@ -110,7 +124,9 @@ type benchExports struct {
 func newBenchExports() *benchExports {
 	e := &benchExports{from: time.Now().Add(-30 * 24 * time.Hour), bodies: map[string][]byte{}}
 	random := rand.New(rand.NewPCG(1, 2))
-	at := func(n, of int) time.Time { return e.from.Add(time.Duration(n) * 30 * 24 * time.Hour / time.Duration(of)) }
+	at := func(n, of int) time.Time {
+		return e.from.Add(time.Duration(n) * 30 * 24 * time.Hour / time.Duration(of))
+	}
 	words := strings.Fields("the vase arrived in pieces and I would like to have another one sent as soon as you can please see the photo that is attached to this mail thank you for your help")
 	text := func() string {
 		said := make([]string, 10+random.IntN(70))
@@ -199,7 +215,7 @@ func (e *benchExports) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // discard reads an export as a minimal client does.
 func (e *benchExports) discard(b *testing.B, host, table string) {
 	b.Helper()
-	request, err := http.NewRequestWithContext(b.Context(), http.MethodGet, host+"/"+strings.TrimSuffix(table, "s")+"_export", nil)
+	request, err := http.NewRequestWithContext(b.Context(), http.MethodGet, host+"/exports/v1/"+strings.TrimSuffix(table, "s")+"_export", nil)
 	require.NoError(b, err)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(b, err)
@@ -232,7 +248,7 @@ func copyTable(b *testing.B, url, table string) time.Duration {
 	values, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) ([]any, error) { return row.Values() })
 	require.NoError(b, err)
 	onPostgres(b, url,
-		`DROP TABLE IF EXISTS equal`, `CREATE TABLE equal (LIKE ` + table + ` INCLUDING ALL)`, `ALTER TABLE equal ADD FOREIGN KEY (connection_id) REFERENCES connections (id)`)
+		`DROP TABLE IF EXISTS equal`, `CREATE TABLE equal (LIKE `+table+` INCLUDING ALL)`, `ALTER TABLE equal ADD FOREIGN KEY (connection_id) REFERENCES connections (id)`)
 	return timed(func() {
 		_, err := conn.CopyFrom(ctx, pgx.Identifier{"equal"}, columns, pgx.CopyFromRows(values))
 		require.NoError(b, err)
