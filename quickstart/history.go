@@ -17,7 +17,7 @@ import (
 
 const (
 	// historyConversations and historySpan are the history of the emulated Dixa.
-	historyConversations = 300
+	historyConversations = 120
 	historySpan          = 30 * 24 * time.Hour
 	// exportsPace and exportsPerMinute are faster than Dixa's ten exports a minute, so
 	// that nobody has to wait for the import.
@@ -31,8 +31,6 @@ const (
 type history struct {
 	// until is the end of the history: figures compare what happened before.
 	until time.Time
-	// conversations and people are those that the emulated Dixa had.
-	conversations, people int
 
 	mu     sync.Mutex
 	state  claim.Import
@@ -49,9 +47,18 @@ func (s *stack) fillDixa(ctx context.Context) error {
 			return fmt.Errorf("fill the emulated Dixa with a history: %w", err)
 		}
 	}
-	state := s.dixa.State()
-	s.history.conversations, s.history.people = len(state.Conversations), len(state.EndUsers)
 	return nil
+}
+
+// demoTotals counts the conversations after the history, and their customers.
+func (s *stack) demoTotals() (conversations, people int) {
+	all := s.dixa.Truth() // in the order of their ids
+	all = all[min(historyConversations, len(all)):]
+	customers := map[string]bool{}
+	for _, c := range all {
+		customers[c.RequesterID] = true
+	}
+	return len(all), len(customers)
 }
 
 // importHistory imports the organization as its platform does: it creates a data source

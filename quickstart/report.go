@@ -56,9 +56,10 @@ func (s *stack) report(ctx context.Context, took time.Duration) (report, error) 
 	if err != nil {
 		return report{}, err
 	}
-	dixa, stats := s.dixa.State(), s.dixa.Stats()
+	stats := s.dixa.Stats()
+	conversations, people := s.demoTotals()
 	r := report{Claims: []reportedClaim{}, Totals: totals{
-		Claims: len(claims), Conversations: len(dixa.Conversations) - s.history.conversations, EndUsers: len(dixa.EndUsers) - s.history.people,
+		Claims: len(claims), Conversations: conversations, EndUsers: people,
 		DixaRequests: stats.Requests, Refused: stats.Refused, Seconds: took.Round(time.Millisecond).Seconds(),
 	}}
 	for i, c := range claims {
