@@ -25,10 +25,6 @@ const (
 	// importOverlap is how far an import reads back behind what is known. Dixa's
 	// exports and search may lag.
 	importOverlap = time.Hour
-	// importBatch is how many rows are stored at once.
-	importBatch = 2000
-	// figuresBatch is how many conversations' figures are computed at once.
-	figuresBatch = 2000
 	// probeSpan is the period of the export that tests the access.
 	probeSpan = time.Second
 )
@@ -320,8 +316,8 @@ func untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
 
 func (a *Imports) computeFigures(ctx context.Context, connectionID string) error {
 	for {
-		n, err := a.Store.Mirror.ComputeFigures(ctx, connectionID, figuresBatch)
-		if err != nil || n < figuresBatch {
+		n, err := a.Store.Mirror.ComputeFigures(ctx, connectionID, a.Store.Mirror.BatchSize())
+		if err != nil || n < a.Store.Mirror.BatchSize() {
 			return err
 		}
 	}

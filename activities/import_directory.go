@@ -77,7 +77,7 @@ func (r *windowRun) readKind(ctx context.Context, client *dixa.Client, kind mirr
 				return err
 			}
 		}
-		if batch = append(batch, e); len(batch) == importBatch {
+		if batch = append(batch, e); len(batch) == r.Store.Mirror.BatchSize() {
 			if err := save(); err != nil {
 				return err
 			}

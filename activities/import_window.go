@@ -153,7 +153,7 @@ func (r *windowRun) exportConversations(ctx context.Context) error {
 		default:
 			r.setAside(place, "a conversation without an id")
 		}
-		if len(batch.Facts) >= importBatch {
+		if len(batch.Facts) >= r.Store.Mirror.BatchSize() {
 			if err := r.store(ctx, batch); err != nil {
 				return err
 			}
@@ -192,7 +192,7 @@ func (r *windowRun) exportMessages(ctx context.Context) error {
 		} else {
 			r.setAside(place, "a message without an id or a conversation")
 		}
-		if len(batch.Messages) >= importBatch {
+		if len(batch.Messages) >= r.Store.Mirror.BatchSize() {
 			if err := r.store(ctx, batch); err != nil {
 				return err
 			}

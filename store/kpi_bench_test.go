@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -30,15 +29,10 @@ var kpiUntil = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 // BenchmarkKPI measures typical questions over a million conversations of two years on
 // PostgreSQL, as the API asks them.
 func BenchmarkKPI(b *testing.B) {
-	url := os.Getenv("TMP_KPI_URL")
-	if url == "" {
-		url = pgtest.Durable(b)
-	}
+	url := pgtest.Durable(b)
 	s := open(b, url, newKeys(b))
-	connection := "bench"
-	if os.Getenv("TMP_KPI_READY") == "" {
-		fillFigures(b, s, url, connection)
-	}
+	const connection = "bench"
+	fillFigures(b, s, url, connection)
 	zone, err := time.LoadLocation("Europe/Copenhagen")
 	require.NoError(b, err)
 	e := kpi.Evaluator{Source: s.Mirror.Figures(connection)}

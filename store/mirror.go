@@ -56,6 +56,15 @@ type MirrorResult struct{ Conversations, Messages, Activities MirrorCounts }
 // mirrorBatchSize bounds the records per statement, on SQLite.
 const mirrorBatchSize = 500
 
+// BatchSize is how many records to merge at once. A batch blocks other writes of its
+// connection while it is written, and on SQLite those of every connection.
+func (s Mirror) BatchSize() int {
+	if s.dialect == onPostgres {
+		return 2000
+	}
+	return 200
+}
+
 // Merge merges a batch into the records that are stored, in one transaction: records
 // that a source selects and those of claims' conversations. It computes the figures
 // of the conversations again, unless Later is set. Claims whose conversation changed
