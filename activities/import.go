@@ -40,8 +40,11 @@ type Imports struct {
 type ImportPlan struct {
 	ConnectionID string              `json:"connection_id"`
 	Request      claim.ImportRequest `json:"request"`
-	// Cause is what started the import: "request" or "schedule".
+	// Cause is what started the import: [claim.ImportRequested] or
+	// [claim.ImportScheduled].
 	Cause string `json:"cause"`
+	// Child says that a run from the schedule started this one.
+	Child bool `json:"child,omitempty"`
 	// Refusals is how often Dixa refused the token of an export although a test of the
 	// access succeeded.
 	Refusals int `json:"refusals,omitempty"`
@@ -271,6 +274,8 @@ type ImportWindowInput struct {
 	ImportID     string             `json:"import_id"`
 	Access       claim.ImportAccess `json:"access"`
 	Window       claim.ImportWindow `json:"window"`
+	// FiguresLater leaves the figures to a later window.
+	FiguresLater bool `json:"figures_later,omitempty"`
 }
 
 // ImportWindow reads a window and stores its rows. The window is done once all are
@@ -285,7 +290,7 @@ func (a *Imports) ImportWindow(ctx context.Context, in ImportWindowInput) (claim
 	ctx, requests := connection.Count(ctx)
 	r.requests = requests
 	err := r.read(ctx)
-	if err == nil {
+	if err == nil && !in.FiguresLater {
 		err = a.computeFigures(ctx, in.ConnectionID)
 	}
 	if err == nil {

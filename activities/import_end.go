@@ -19,9 +19,9 @@ import (
 // messagesAtOnce is how many conversations' messages are read between two batches.
 const messagesAtOnce = 20
 
-// EndImport reads the messages that are still missing, deletes rows whose conversation
-// is not stored, and ends the import. Messages that cannot be read stay due for the
-// next import.
+// EndImport reads the messages and notes that are still missing, deletes rows whose
+// conversation is not stored, and ends the import. What cannot be read stays due for
+// the next import.
 func (a *Imports) EndImport(ctx context.Context, in ImportRef) (claim.ImportCounts, error) {
 	failures := 0
 	if activity.HasHeartbeatDetails(ctx) {
@@ -35,15 +35,20 @@ func (a *Imports) EndImport(ctx context.Context, in ImportRef) (claim.ImportCoun
 	return counts, importError("end the import", err)
 }
 
-func (a *Imports) end(ctx context.Context, in ImportRef, messages bool, beat func(context.Context)) (counts claim.ImportCounts, err error) {
+func (a *Imports) end(ctx context.Context, in ImportRef, missing bool, beat func(context.Context)) (counts claim.ImportCounts, err error) {
 	stop := heartbeat(ctx, beat)
 	defer stop()
-	ctx = connection.WithRedaction(connection.WithBackgroundRate(ctx), func() map[string]bool { return nil })
-	if messages {
-		counts, err = a.readMissingMessages(ctx, in.ConnectionID)
+	ctx = connection.WithRedaction(connection.WithSpareRate(ctx), func() map[string]bool { return nil })
+	if missing {
+		counts, err = a.readMissing(ctx, in.ConnectionID, a.missingMessages())
 	}
 	if err == nil {
-		err = a.computeFigures(ctx, in.ConnectionID)
+		err = a.computeFigures(ctx, in.ConnectionID) // finds out whose notes are missing
+	}
+	if err == nil && missing {
+		var notes claim.ImportCounts
+		notes, err = a.readMissing(ctx, in.ConnectionID, a.missingNotes())
+		counts.Add(notes)
 	}
 	if err == nil {
 		err = a.Store.Mirror.DeleteOrphans(ctx, in.ConnectionID)
@@ -58,10 +63,39 @@ func (a *Imports) end(ctx context.Context, in ImportRef, messages bool, beat fun
 	return counts, err
 }
 
-// readMissingMessages lists the messages of conversations that have messages which are
-// not known, or that changed after their messages were read. If Dixa fails for one,
-// the next import reads it. If Dixa fails for several in a row, it counts as down.
-func (a *Imports) readMissingMessages(ctx context.Context, connectionID string) (claim.ImportCounts, error) {
+// missing is a kind of records that an import has to ask Dixa for, one conversation at a
+// time.
+type missing struct {
+	// due lists the conversations that lack such records.
+	due func(ctx context.Context, connectionID string, after int64, limit int) ([]int64, error)
+	// read adds what Dixa has of a conversation to a batch.
+	read func(ctx context.Context, client *dixa.Client, id int64, batch *store.MirrorBatch) error
+	// done records that a conversation's were read.
+	done func(ctx context.Context, connectionID string, id int64) error
+}
+
+// missingMessages are the messages of conversations that have messages which are not
+// known, or that changed after their messages were read, and the activity log of those
+// that lack its start.
+func (a *Imports) missingMessages() missing {
+	read := func(ctx context.Context, client *dixa.Client, id int64, batch *store.MirrorBatch) error {
+		if err := readMessages(ctx, client, id, batch); err != nil {
+			return err
+		}
+		return a.readMissingLog(ctx, client, id, batch)
+	}
+	return missing{a.Store.Mirror.MessagesDue, read, a.Store.Mirror.MessagesRead}
+}
+
+// missingNotes are the notes of conversations of which an export counts more than are
+// known: exports do not have the notes themselves.
+func (a *Imports) missingNotes() missing {
+	return missing{a.Store.Mirror.NotesDue, readNotes, a.Store.Mirror.NotesRead}
+}
+
+// readMissing reads what is missing. If Dixa fails for one conversation, the next import
+// reads it. If Dixa fails for several in a row, it counts as down.
+func (a *Imports) readMissing(ctx context.Context, connectionID string, what missing) (claim.ImportCounts, error) {
 	var counts claim.ImportCounts
 	client, err := a.Clients.Client(ctx, connectionID)
 	if err != nil {
@@ -69,14 +103,14 @@ func (a *Imports) readMissingMessages(ctx context.Context, connectionID string) 
 	}
 	failed := 0
 	for after := int64(0); ; {
-		due, err := a.Store.Mirror.MessagesDue(ctx, connectionID, after, messagesAtOnce)
+		due, err := what.due(ctx, connectionID, after, messagesAtOnce)
 		if err != nil || len(due) == 0 {
 			return counts, err
 		}
 		for _, id := range due {
 			after = id
 			one, requests := connection.Count(ctx)
-			found, err := a.readAgain(one, client, connectionID, id)
+			found, err := a.readAgain(one, client, connectionID, id, what)
 			found.Requests = int(requests.Load())
 			counts.Add(found)
 			if err == nil {
@@ -95,15 +129,11 @@ func (a *Imports) readMissingMessages(ctx context.Context, connectionID string) 
 	}
 }
 
-// readAgain lists the messages of a conversation, and its activity log if it lacks the
-// start.
-func (a *Imports) readAgain(ctx context.Context, client *dixa.Client, connectionID string, id int64) (claim.ImportCounts, error) {
+// readAgain reads what is missing of a conversation.
+func (a *Imports) readAgain(ctx context.Context, client *dixa.Client, connectionID string, id int64, what missing) (claim.ImportCounts, error) {
 	var counts claim.ImportCounts
 	batch := store.MirrorBatch{ConnectionID: connectionID}
-	err := readMessages(ctx, client, id, &batch)
-	if err == nil {
-		err = a.readMissingLog(ctx, client, id, &batch)
-	}
+	err := what.read(ctx, client, id, &batch)
 	if dixa.IsNotFound(err) {
 		err = nil // deleted in Dixa; what is known stays
 	}
@@ -112,7 +142,7 @@ func (a *Imports) readAgain(ctx context.Context, client *dixa.Client, connection
 	}
 	result, err := a.Store.Mirror.Merge(ctx, batch)
 	if err == nil {
-		err = a.Store.Mirror.MessagesRead(ctx, connectionID, id)
+		err = what.done(ctx, connectionID, id)
 	}
 	counts.Read = len(batch.Messages) + len(batch.Activities)
 	counts.Added = result.Messages.Added + result.Activities.Added
@@ -127,17 +157,20 @@ func readMessages(ctx context.Context, client *dixa.Client, id int64, batch *sto
 	if err != nil {
 		return err
 	}
-	notes, err := client.Conversations.Notes(ctx, id)
-	if err != nil {
-		return err
-	}
 	for _, m := range messages {
 		batch.Messages = append(batch.Messages, mirror.MessageFromList(id, m, readAt))
 	}
+	return readNotes(ctx, client, id, batch)
+}
+
+// readNotes lists the notes of a conversation.
+func readNotes(ctx context.Context, client *dixa.Client, id int64, batch *store.MirrorBatch) error {
+	readAt := time.Now()
+	notes, err := client.Conversations.Notes(ctx, id)
 	for _, n := range notes {
 		batch.Messages = append(batch.Messages, mirror.NoteFromList(id, n, readAt))
 	}
-	return nil
+	return err
 }
 
 // readMissingLog reads the activity log of a conversation that a source began to select

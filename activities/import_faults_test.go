@@ -3,9 +3,12 @@ package activities_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -262,6 +265,64 @@ func TestRepeatedWindowBringsItsMessages(t *testing.T) {
 	require.Equal(t, 1, i.WindowsParked)
 	b.importAll(claim.ImportRequest{Retry: true})
 	b.requireTruth(true)
+}
+
+// Exports count notes but do not have them. They are listed once, for the conversations
+// that have some; what fails is read by the next import, and a list that has fewer than
+// the export counts is not read again.
+func TestNotesAreListedOnce(t *testing.T) {
+	t.Parallel()
+	b := newImportBench(t, 40, server.Switches{}, 20*24*time.Hour)
+	b.everything()
+	var noted []int64
+	for _, truth := range b.dixa.Truth() {
+		if len(truth.Notes) > 0 {
+			noted = append(noted, truth.ID)
+		}
+	}
+	require.Greater(t, len(noted), 2)
+	path := func(id int64) string { return "/v1/conversations/" + strconv.FormatInt(id, 10) + "/notes" }
+	hopeless, short := path(noted[0]), path(noted[1])
+	asked := map[string]int{}
+	var mu sync.Mutex
+	b.ask(func(w http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if strings.HasSuffix(r.URL.Path, "/notes") || strings.HasSuffix(r.URL.Path, "/messages") {
+			asked[r.URL.Path]++
+		}
+		switch {
+		case r.URL.Path == hopeless && asked[hopeless] == 1:
+			w.WriteHeader(http.StatusInternalServerError)
+		case r.URL.Path == short:
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"data":[]}`)
+		default:
+			return false
+		}
+		return true
+	})
+	want := map[string]int{}
+	for _, id := range noted {
+		want[path(id)] = 1
+	}
+	b.importAll(claim.ImportRequest{})
+	require.Equal(t, want, asked)
+	b.importAll(claim.ImportRequest{})
+	want[hopeless] = 2
+	require.Equal(t, want, asked)
+	b.importAll(claim.ImportRequest{From: time.Now().Add(-everySource)})
+	require.Equal(t, want, asked)
+
+	// Reading the messages of a conversation reads its notes too.
+	b.ask(nil)
+	b.act(noted[1], server.Step{Action: server.PlayTag, Tag: "changed"})
+	b.dixa.Settle()
+	b.importAll(claim.ImportRequest{})
+	b.requireTruth(true)
+	due, err := b.store.Mirror.NotesDue(t.Context(), b.connection, 0, 100)
+	require.NoError(t, err)
+	require.Empty(t, due)
 }
 
 // A step that fails for ever does not keep the import from its end, and the next import

@@ -60,6 +60,7 @@ func TestRefusedPageKey(t *testing.T) {
 			}
 			require.GreaterOrEqual(t, counts.Read, want)
 			require.Less(t, counts.Read, want+20, "what was read before the restart does not count twice")
+			b.end(i)
 			b.requireTruth(true)
 		})
 	}

@@ -6,13 +6,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/mirror"
 )
 
 // requireSame requires that two stores of one organization hold the same rows and
-// figures. Notes are left out: exports do not have them, so they are read only of
-// conversations that change.
+// figures.
 func (b *importBench) requireSame(other *importBench) {
 	b.Helper()
 	ctx := b.Context()
@@ -27,7 +25,6 @@ func (b *importBench) requireSame(other *importBench) {
 			require.NoError(b, err)
 			messages[i], err = x.store.Mirror.Messages(ctx, x.connection, id)
 			require.NoError(b, err)
-			messages[i] = slices.DeleteFunc(messages[i], func(m mirror.Message) bool { return m.Kind == claim.NoteKind })
 			activities[i], err = x.store.Mirror.Activities(ctx, x.connection, id)
 			require.NoError(b, err)
 			figures[i] = mirror.Derive(id, conversations[i], messages[i], activities[i])

@@ -114,6 +114,12 @@ type ImportWindow struct {
 	Rejects map[int]string `json:"rejects,omitempty"`
 }
 
+// What starts an import.
+const (
+	ImportRequested = "request"
+	ImportScheduled = "schedule"
+)
+
 // ImportWorkflowName is the registered name of the import workflow.
 const ImportWorkflowName = "Import"
 

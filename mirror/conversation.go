@@ -66,7 +66,7 @@ type Origin struct {
 	Phone string `json:"phone,omitempty"`
 }
 
-// Reported are times and durations of the newest export row. Zero or nil means not
+// Reported are times, durations and counts of the newest export row. Zero or nil means not
 // reported. AnonymizedAt may come from any source and never becomes zero again.
 type Reported struct {
 	UpdatedAt     time.Time `json:"updated_at,omitzero"`
@@ -79,6 +79,8 @@ type Reported struct {
 	// They are never mixed with computed durations.
 	TotalDuration    *int64 `json:"total_duration,omitempty"`
 	HandlingDuration *int64 `json:"handling_duration,omitempty"`
+	// Notes is the number of notes. Exports have their texts only.
+	Notes int `json:"notes,omitempty"`
 }
 
 // TagInfo describes a tag of a conversation.

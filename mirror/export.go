@@ -61,6 +61,7 @@ func ConversationFromExport(row *dixa.ExportedConversation, readAt time.Time) Fa
 	f.Reported = &Reported{
 		UpdatedAt: row.UpdatedAt.Time, QueuedAt: row.QueuedAt.Time, AssignedAt: row.AssignedAt.Time, ClosedAt: row.ClosedAt.Time,
 		LastMessageAt: row.LastMessageCreatedAt.Time, TotalDuration: row.TotalDuration, HandlingDuration: row.HandlingDuration,
+		Notes: len(row.WrapupNotes),
 	}
 	for _, name := range row.Tags {
 		f.addTag(name)

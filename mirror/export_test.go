@@ -26,7 +26,7 @@ func TestConversationFromExport(t *testing.T) {
 		"closed_at": 1772362800000, "last_message_created_at": 1772359200000, "initial_channel": "widgetchat", "direction": "inbound",
 		"status": "closed", "subject": "Broken", "requester_id": "u-1", "requester_name": "Ada", "requester_email": "ada@customer.example",
 		"requester_phone_number": "+4512345678", "queue_id": "q-1", "queue_name": "Claims", "assignee_id": "a-1", "assignee_name": "Anna",
-		"widget_id": "w-1", "total_duration": 7200, "handling_duration": 3600, "tags": ["claim", "b"],
+		"widget_id": "w-1", "total_duration": 7200, "handling_duration": 3600, "tags": ["claim", "b"], "conversation_wrapup_notes": ["Called", ""],
 		"tags_info": [{"id": "t-1", "name": "claim", "is_deactivated": true}],
 		"custom_fields": [{"attribute_id": "x-1", "identifier": "parcel", "value": ["a", "b"]}, {"attribute_id": "x-2", "identifier": "none", "value": null}],
 		"ratings": [{"rating_type": "stars", "rating_status": "RATED", "rating_score": 4, "rating_message": "fine",
@@ -50,7 +50,7 @@ func TestConversationFromExport(t *testing.T) {
 	total, handling, score := int64(7200), int64(3600), 4
 	require.Equal(t, &mirror.Reported{
 		UpdatedAt: at(1772362800000), QueuedAt: at(1772355600000), AssignedAt: at(1772359200000), ClosedAt: at(1772362800000),
-		LastMessageAt: at(1772359200000), TotalDuration: &total, HandlingDuration: &handling,
+		LastMessageAt: at(1772359200000), TotalDuration: &total, HandlingDuration: &handling, Notes: 2,
 	}, f.Reported)
 	require.Equal(t, []mirror.Rating{{
 		Type: "Csat", Status: "Rated", Score: &score, Comment: "fine", CreatedAt: at(1772362801000), OfferedAt: at(1772362802000), RatedAt: at(1772362860000),

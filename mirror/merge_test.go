@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/mirror"
 )
 
@@ -135,6 +136,27 @@ func TestOriginIsMergedByPart(t *testing.T) {
 			c.Apply(facts[i])
 		}
 		require.Equal(t, want, c.Origin, order)
+	}
+}
+
+// The number of notes is that of the newest export row, also if it is lower.
+func TestReportedNotesAreThoseOfTheNewestRow(t *testing.T) {
+	t.Parallel()
+	row := func(hour, notes int) mirror.Fact {
+		return mirror.ConversationFromExport(&dixa.ExportedConversation{
+			ID: 1, UpdatedAt: dixa.NewTime(nine.Add(time.Duration(hour) * time.Hour)), WrapupNotes: make([]string, notes),
+		}, nine.Add(24*time.Hour))
+	}
+	facts := []mirror.Fact{row(1, 2), row(2, 3), row(3, 1), {Fact: claim.Fact{Stamp: claim.Stamp{At: nine.Add(4 * time.Hour)}, Tags: []string{"a"}}}}
+	for _, order := range [][]int{{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 2, 0, 3, 1}} {
+		var c mirror.Conversation
+		for _, i := range order {
+			c.Apply(facts[i])
+		}
+		require.Equal(t, 1, c.Reported.Notes, order)
+		other := c
+		other.Reported.Notes++
+		require.False(t, c.Equal(other))
 	}
 }
 

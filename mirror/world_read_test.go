@@ -44,7 +44,10 @@ func (w *world) export(at time.Time) news {
 		row.TagsInfo = append(row.TagsInfo, dixa.ExportedTag{ID: "id-" + name, Name: name})
 	}
 	for _, m := range w.messages {
-		if !m.note && m.at.After(row.LastMessageCreatedAt.Time) {
+		switch {
+		case m.note:
+			row.WrapupNotes = append(row.WrapupNotes, m.text)
+		case m.at.After(row.LastMessageCreatedAt.Time):
 			row.LastMessageCreatedAt = millis(m.at)
 		}
 	}

@@ -21,8 +21,10 @@ type conversationRow struct {
 	// before is the conversation before the batch.
 	before mirror.Conversation
 	// refreshed says that Dixa was asked for the state.
-	refreshed                bool
-	messagesDue, figuresDue  bool
+	refreshed                         bool
+	messagesDue, figuresDue, notesDue bool
+	// notesRead is the reported number of notes when they were last read.
+	notesRead                int64
 	followedChanged, changed bool
 }
 
@@ -63,12 +65,12 @@ func (s *core) conversationRows(ctx context.Context, q querier, connectionID str
 		err := s.lookUp(ctx, q, func(scan func(...any) error) error {
 			row := &conversationRow{stored: true}
 			var body []byte
-			if err := scan(&row.id, &row.figuresDue, &row.messagesDue, &body); err != nil {
+			if err := scan(&row.id, &row.figuresDue, &row.messagesDue, &row.notesDue, &row.notesRead, &body); err != nil {
 				return err
 			}
 			rows[row.id] = row
 			return s.openJSON(conversationDoc, body, &row.Conversation, connectionID, number(row.id))
-		}, `SELECT conversation_id, figures_due, messages_due, body FROM `+s.rowsOf("conversations", &args, batch), args)
+		}, `SELECT conversation_id, figures_due, messages_due, notes_due, notes_read, body FROM `+s.rowsOf("conversations", &args, batch), args)
 		if err != nil {
 			return nil, err
 		}

@@ -73,8 +73,40 @@ func (s *core) computeFigures(ctx context.Context, tx *sql.Tx, connectionID stri
 		if err := s.changeFigures(ctx, tx, connectionID, save.changed); err != nil {
 			return err
 		}
+		if err := s.markNotes(ctx, tx, connectionID, rows, batch, messages); err != nil {
+			return err
+		}
 		args := arguments{connectionID}
 		if _, err := exec(ctx, tx, `UPDATE conversations SET figures_due = FALSE WHERE connection_id = $1 AND figures_due AND `+s.conversationsIn(&args, batch), s.planned(args)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// markNotes marks the conversations of which an export counts more notes than are
+// known for [Mirror.NotesDue], unless they were read at that count.
+func (s *core) markNotes(ctx context.Context, tx *sql.Tx, connectionID string, rows map[int64]*conversationRow, ids []int64, messages map[int64][]mirror.Message) error {
+	marks := map[bool][]int64{}
+	for _, id := range ids {
+		row := rows[id]
+		if row == nil {
+			continue
+		}
+		known := 0
+		for i := range messages[id] {
+			if messages[id][i].Kind == claim.NoteKind {
+				known++
+			}
+		}
+		if due := row.Reported.Notes > known && int64(row.Reported.Notes) != row.notesRead; due != row.notesDue {
+			row.notesDue = due
+			marks[due] = append(marks[due], id)
+		}
+	}
+	for due, ids := range marks {
+		args := arguments{connectionID, due}
+		if _, err := exec(ctx, tx, `UPDATE conversations SET notes_due = $2 WHERE connection_id = $1 AND `+s.conversationsIn(&args, ids), s.planned(args)...); err != nil {
 			return err
 		}
 	}

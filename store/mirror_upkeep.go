@@ -72,10 +72,70 @@ func (s Mirror) MessagesDue(ctx context.Context, connectionID string, after int6
 		connectionID, after, limit)
 }
 
-// MessagesRead records that the messages of a conversation were read.
+// MessagesRead records that the messages and notes of a conversation were read.
 func (s Mirror) MessagesRead(ctx context.Context, connectionID string, id int64) error {
-	return s.execute(ctx, fmt.Sprintf("record that the messages of conversation %d were read", id), nil,
-		`UPDATE conversations SET messages_due = FALSE WHERE connection_id = $1 AND conversation_id = $2 AND messages_due`, connectionID, id)
+	return s.recordRead(ctx, connectionID, id, "messages_due = FALSE, ")
+}
+
+// NotesDue lists up to limit conversations after the given one whose notes are to be
+// read: an export counts more than are known. Those whose messages nothing selects are
+// left out.
+func (s Mirror) NotesDue(ctx context.Context, connectionID string, after int64, limit int) ([]int64, error) {
+	return get(ctx, s.core, "list conversations with missing notes", func(db *sql.DB) ([]int64, error) {
+		sources, err := s.sourcesOf(ctx, db, connectionID)
+		if err != nil {
+			return nil, err
+		}
+		for now := timeOf(s.now()); ; {
+			linked := map[int64]bool{}
+			ids, err := collect(ctx, db, func(scan func(...any) error) (id int64, err error) {
+				var of bool
+				err = scan(&id, &of)
+				linked[id] = of
+				return id, err
+			}, `SELECT c.conversation_id, EXISTS (SELECT 1 FROM links l WHERE l.connection_id = c.connection_id AND l.conversation_id = c.conversation_id)
+				FROM conversations c WHERE c.connection_id = $1 AND c.conversation_id > $2 AND c.notes_due ORDER BY c.conversation_id LIMIT $3`, connectionID, after, limit)
+			if err != nil || len(ids) == 0 {
+				return nil, err
+			}
+			after = ids[len(ids)-1]
+			rows, err := s.conversationRows(ctx, db, connectionID, ids)
+			if err != nil {
+				return nil, err
+			}
+			wanted := slices.DeleteFunc(ids, func(id int64) bool {
+				row := rows[id]
+				return row == nil || !linked[id] && !slices.ContainsFunc(sources, func(d claim.DataSource) bool {
+					return d.Has(claim.StreamMessages) && d.Selects(row.Selectable(), now)
+				})
+			})
+			if len(wanted) > 0 {
+				return wanted, nil
+			}
+		}
+	})
+}
+
+// NotesRead records that the notes of a conversation were read. They are due again
+// only when an export counts another number of them.
+func (s Mirror) NotesRead(ctx context.Context, connectionID string, id int64) error {
+	return s.recordRead(ctx, connectionID, id, "")
+}
+
+// recordRead records that the notes of a conversation were read, and what more says.
+func (s *core) recordRead(ctx context.Context, connectionID string, id int64, more string) error {
+	return s.write(ctx, fmt.Sprintf("record that the messages of conversation %d were read", id), func(tx *sql.Tx) error {
+		if _, err := s.lockMirror(ctx, tx, connectionID); err != nil {
+			return err
+		}
+		rows, err := s.conversationRows(ctx, tx, connectionID, []int64{id})
+		if err != nil || rows[id] == nil {
+			return err
+		}
+		_, err = exec(ctx, tx, `UPDATE conversations SET `+more+`notes_due = FALSE, notes_read = $3 WHERE connection_id = $1 AND conversation_id = $2`,
+			connectionID, id, rows[id].Reported.Notes)
+		return err
+	})
 }
 
 // DeleteOrphans deletes messages and activities that have waited for their

@@ -182,6 +182,90 @@ func TestFiguresOfMessagesStoredEarlier(t *testing.T) {
 	})
 }
 
+// withNotes returns a row of the export with a number of notes. One with more is newer.
+func withNotes(id int64, notes int) store.ConversationFact {
+	return exported(id, func(row *dixa.ExportedConversation) {
+		row.UpdatedAt, row.WrapupNotes = dixa.NewTime(began.Add(time.Duration(1+notes)*time.Hour)), make([]string, notes)
+	})
+}
+
+func requireNotesDue(t *testing.T, s *store.Store, connection string, want ...int64) {
+	t.Helper()
+	due, err := s.Mirror.NotesDue(t.Context(), connection, 0, 100)
+	require.NoError(t, err)
+	require.Equal(t, want, due)
+}
+
+// Notes are due while an export counts more than are known, but once they were read
+// only if it counts another number.
+func TestNotesAreReadIfSomeAreMissing(t *testing.T) {
+	t.Parallel()
+	onEachMirror(t, func(t *testing.T, s *store.Store, _ *clock, connection string) {
+		ctx := t.Context()
+		note := func(id int64, n int) mirror.Message {
+			return mirror.NoteFromList(id, &dixa.Note{ID: fmt.Sprint("n-", id, "-", n), CreatedAt: dixa.NewTime(began), Message: "call back"}, began.Add(time.Hour))
+		}
+		merge(t, s, facts(connection, withNotes(1, 2), withNotes(2, 2), withNotes(3, 2), withNotes(4, 2), withNotes(5, 0)))
+		requireNotesDue(t, s, connection, 1, 2, 3, 4)
+		for _, page := range []struct {
+			after int64
+			want  []int64
+		}{{0, []int64{1, 2}}, {2, []int64{3, 4}}, {4, nil}} {
+			due, err := s.Mirror.NotesDue(ctx, connection, page.after, 2)
+			require.NoError(t, err)
+			require.Equal(t, page.want, due)
+		}
+
+		// Notes may also come from elsewhere.
+		merge(t, s, store.MirrorBatch{ConnectionID: connection, Messages: []mirror.Message{note(1, 1), note(2, 1), note(2, 2), note(5, 1)}})
+		requireNotesDue(t, s, connection, 1, 3, 4)
+
+		// Whatever the list has, it is not read again for the same number.
+		require.NoError(t, s.Mirror.NotesRead(ctx, connection, 1))
+		require.NoError(t, s.Mirror.MessagesRead(ctx, connection, 3))
+		require.NoError(t, s.Mirror.NotesRead(ctx, connection, 99))
+		requireNotesDue(t, s, connection, 4)
+		for _, id := range []int64{1, 3} {
+			changed := withNotes(id, 2)
+			changed.At, changed.Tags = changed.At.Add(time.Minute), []string{"changed"}
+			merge(t, s, facts(connection, changed))
+		}
+		requireNotesDue(t, s, connection, 4)
+
+		b := facts(connection, withNotes(1, 3), withNotes(2, 3), withNotes(3, 2))
+		b.Later = true
+		merge(t, s, b)
+		requireNotesDue(t, s, connection, 4)
+		_, err := s.Mirror.ComputeFigures(ctx, connection, 10)
+		require.NoError(t, err)
+		requireNotesDue(t, s, connection, 1, 2, 4)
+		require.NoError(t, s.Mirror.NotesRead(ctx, connection, 2))
+		merge(t, s, store.MirrorBatch{ConnectionID: connection, Messages: []mirror.Message{note(1, 2), note(1, 3)}})
+		requireNotesDue(t, s, connection, 4)
+	})
+}
+
+// Notes that no source selects are not asked for, except those of claims.
+func TestNotesAreDueOnlyIfSelected(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		connection := connect(t, s, "acme", "org-1").ID
+		d := selecting(t, s, connection, claim.DataSource{Streams: []claim.Stream{claim.StreamConversations}})
+		merge(t, s, facts(connection, withNotes(1, 1), withNotes(2, 1), withNotes(3, 1)))
+		requireNotesDue(t, s, connection)
+		accept(t, s, sample("1"))
+		link(t, s, connection, "1", 3)
+		requireNotesDue(t, s, connection, 3)
+		due, err := s.Mirror.NotesDue(t.Context(), connection, 0, 1)
+		require.NoError(t, err)
+		require.Equal(t, []int64{3}, due, "what is left out does not end the list")
+		d.Streams = nil
+		_, err = s.DataSources.Update(t.Context(), connection, d)
+		require.NoError(t, err)
+		requireNotesDue(t, s, connection, 1, 2, 3)
+	})
+}
+
 func TestDirectory(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {

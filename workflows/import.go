@@ -25,14 +25,14 @@ const tokenRecheck = 5 * time.Minute
 // window that fails for good is parked, and the others continue. At the end it reads
 // the messages that are still missing.
 //
-// A connection has one import at a time, under [claim.ImportWorkflowID]. A run with
-// another id, from the schedule, starts that one and returns its result. Its state is
+// A connection has one import at a time, under [claim.ImportWorkflowID]. A run from the
+// schedule starts it as a child and returns its result. Its state is
 // in the store: a run that is reset or lost continues there. Persons pause, resume and
 // cancel it by [claim.SignalImport] after they changed the state, and request one by
 // a signal-with-start of [claim.SignalImportRequest].
 func Import(ctx workflow.Context, in activities.ImportPlan) (claim.Import, error) {
-	if id := claim.ImportWorkflowID(in.ConnectionID); workflow.GetInfo(ctx).WorkflowExecution.ID != id {
-		return startImport(ctx, id, in)
+	if in.Cause == claim.ImportScheduled && !in.Child {
+		return startImport(ctx, in)
 	}
 	r := &importRun{
 		plan: in, signals: workflow.GetSignalChannel(ctx, claim.SignalImport), requests: workflow.GetSignalChannel(ctx, claim.SignalImportRequest),
@@ -43,7 +43,7 @@ func Import(ctx workflow.Context, in activities.ImportPlan) (claim.Import, error
 	err := r.run(ctx)
 	if r.collect(); err == nil && len(r.plan.Requested) > 0 {
 		// Requested while this import ran, which may have planned without it.
-		next := activities.ImportPlan{ConnectionID: in.ConnectionID, Cause: "request", Continued: true}
+		next := activities.ImportPlan{ConnectionID: in.ConnectionID, Cause: claim.ImportRequested, Continued: true}
 		next.Request, next.Requested = r.plan.Requested[0], r.plan.Requested[1:]
 		err = workflow.NewContinueAsNewError(ctx, Import, next)
 	}
@@ -51,10 +51,12 @@ func Import(ctx workflow.Context, in activities.ImportPlan) (claim.Import, error
 }
 
 // startImport runs the connection's import as a child, unless one is running.
-func startImport(ctx workflow.Context, id string, in activities.ImportPlan) (claim.Import, error) {
+func startImport(ctx workflow.Context, in activities.ImportPlan) (claim.Import, error) {
 	var result claim.Import
+	in.Child = true
 	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID: id, ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON, StaticSummary: "Import what changed in this Dixa organization",
+		WorkflowID: claim.ImportWorkflowID(in.ConnectionID), ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		StaticSummary: "Import what changed in this Dixa organization",
 	})
 	err := workflow.ExecuteChildWorkflow(child, Import, in).Get(ctx, &result)
 	var running *temporal.ChildWorkflowExecutionAlreadyStartedError
@@ -165,11 +167,14 @@ func (r *importRun) load(ctx workflow.Context) error {
 
 // readWindows reads the next windows until a signal arrives.
 func (r *importRun) readWindows(ctx workflow.Context) error {
-	for _, w := range r.state.Next {
+	for n, w := range r.state.Next {
 		if drain(r.signals) {
 			return nil
 		}
 		in := activities.ImportWindowInput{ConnectionID: r.plan.ConnectionID, ImportID: r.state.Import.ID, Access: r.state.Import.Access, Window: w}
+		// The windows of a period follow each other, one per stream. The last one
+		// computes the figures of all.
+		in.FiguresLater = n+1 < len(r.state.Next) && r.state.Next[n+1].To.Equal(w.To)
 		at := workflow.WithActivityOptions(ctx, importOptions(summaryOf(w), r.plan.ConnectionID))
 		var counts claim.ImportCounts
 		err := workflow.ExecuteActivity(at, imports.ImportWindow, in).Get(at, &counts)

@@ -306,7 +306,7 @@ func TestImportHistoryIsNotPersonal(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, w.payloads)
 	known := map[string]bool{}
-	for _, name := range strings.Fields(`connection_id import_id access window n stream state rows_read rows_added rows_changed rows_excluded rows_rejected requests
+	for _, name := range strings.Fields(`connection_id import_id access figures_later window n stream state rows_read rows_added rows_changed rows_excluded rows_rejected requests
 		request cause continued id started_at windows_total windows_done windows_parked rows_per_second why`) {
 		known[name] = true
 	}

@@ -62,6 +62,30 @@ func TestReplayDetectsNondeterminism(t *testing.T) {
 	}
 }
 
+// The other workflows continue after a new version is deployed, too.
+func TestOtherRecordedHistoriesReplay(t *testing.T) {
+	t.Parallel()
+	for name, definition := range map[string]struct {
+		workflow string
+		run      any
+	}{
+		"sweep":   {claim.SweepWorkflowName, workflows.Sweep},
+		"import":  {claim.ImportWorkflowName, workflows.Import},
+		"erasure": {claim.ErasureWorkflowName, workflows.Erase},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join("testdata", "others", name+".json")
+			replayer := worker.NewWorkflowReplayer()
+			replayer.RegisterWorkflowWithOptions(definition.run, workflow.RegisterOptions{Name: definition.workflow})
+			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(nil, file))
+			document, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.NotContains(t, string(document), "@", "the history must not contain email addresses or host names")
+		})
+	}
+}
+
 // Histories are stored for a long time and widely readable, and so are these files.
 func TestRecordedHistoriesContainNoPersonalData(t *testing.T) {
 	t.Parallel()

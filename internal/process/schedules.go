@@ -55,7 +55,7 @@ func (p *Parts) scheduledWorkflows() []scheduled {
 		{
 			workflow: claim.ImportWorkflowName, id: claim.ImportWorkflowID, every: p.Config.ImportEvery,
 			input: func(connectionID string) any {
-				return activities.ImportPlan{ConnectionID: connectionID, Cause: "schedule"}
+				return activities.ImportPlan{ConnectionID: connectionID, Cause: claim.ImportScheduled}
 			},
 			connections: p.Store.DataSources.Connections,
 			summary:     "Import what changed in this Dixa organization",
@@ -200,13 +200,13 @@ func (p *Parts) sweepNow(ctx context.Context, connectionID string) error {
 
 // importNow requests an import of a connection. If one is running, another follows.
 func (p *Parts) importNow(ctx context.Context, connectionID string, r claim.ImportRequest) error {
-	return p.signalImport(ctx, activities.ImportPlan{ConnectionID: connectionID, Cause: "request"}, claim.SignalImportRequest, r)
+	return p.signalImport(ctx, activities.ImportPlan{ConnectionID: connectionID, Cause: claim.ImportRequested}, claim.SignalImportRequest, r)
 }
 
 // wakeImport makes a connection's import read its state again. An import whose workflow
 // is lost starts again. If there is none, none begins.
 func (p *Parts) wakeImport(ctx context.Context, connectionID string) error {
-	return p.signalImport(ctx, activities.ImportPlan{ConnectionID: connectionID, Cause: "request", Resume: true}, claim.SignalImport, nil)
+	return p.signalImport(ctx, activities.ImportPlan{ConnectionID: connectionID, Cause: claim.ImportRequested, Resume: true}, claim.SignalImport, nil)
 }
 
 func (p *Parts) signalImport(ctx context.Context, plan activities.ImportPlan, signal string, arg any) error {

@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/workflows"
 )
 
 // A customer is erased in Dixa and here although workers die on the way. Another
@@ -49,6 +51,11 @@ func TestErasureSurvivesKills(t *testing.T) {
 		return nil
 	})
 	require.Equal(t, claim.ErasureDone, erasure.State, "%+v", erasure)
+
+	running, err := s.temporal().ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: "WorkflowType = '" + claim.ErasureWorkflowName + "'"})
+	require.NoError(t, err)
+	require.NotEmpty(t, running.Executions)
+	s.replayRun("erasure", running.Executions[0].Execution.WorkflowId, claim.ErasureWorkflowName, workflows.Erase)
 
 	detail, err := s.api.Claim(t.Context(), gone)
 	require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/kpi"
 	"github.com/claimflow/claimflow/mirror"
+	"github.com/claimflow/claimflow/workflows"
 )
 
 // The organization is imported while claims open, workers die on the way, and the
@@ -53,6 +54,7 @@ func TestImportSurvivesKills(t *testing.T) {
 	require.Greater(t, again.Read, 10_000)
 	require.Zero(t, again.Added, "%+v", again)
 	require.Zero(t, again.Changed, "%+v", again)
+	s.replayRun("import", claim.ImportWorkflowID(connection), claim.ImportWorkflowName, workflows.Import)
 }
 
 // startImport requests an import as a person does.
@@ -113,7 +115,7 @@ func (s *site) requireMirrorEqualsDixa(connection string) {
 	}
 	now := time.Now()
 	year := kpi.Request{From: now.AddDate(-1, 0, 0), To: now.Add(time.Minute), Bucket: kpi.BucketNone}
-	require.Equal(s.t, float64(len(truths)), s.kpi(connection, "conversation_volume", year))
+	require.InDelta(s.t, len(truths), s.kpi(connection, "conversation_volume", year), 0)
 	require.InDelta(s.t, closes, s.kpi(connection, "closed_conversations", year), 0)
 }
 

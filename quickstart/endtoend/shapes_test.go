@@ -288,6 +288,25 @@ func (s *site) replay(name string, history *historypb.History) {
 	}
 }
 
+// replayRun replays the newest run of another workflow, once it has ended, and stores
+// its history with -record.
+func (s *site) replayRun(name, id, workflowName string, definition any) {
+	s.t.Helper()
+	c := s.temporal()
+	require.NoError(s.t, c.GetWorkflow(s.t.Context(), id, "").Get(s.t.Context(), nil))
+	history := s.historyOfRun(id, "")
+	document := indented(s.t, history)
+	replayer := worker.NewWorkflowReplayer()
+	replayer.RegisterWorkflowWithOptions(definition, workflow.RegisterOptions{Name: workflowName})
+	require.NoError(s.t, replayer.ReplayWorkflowHistory(nil, history))
+	requireNothingPersonal(s.t, "the history", s.secrets(), document)
+	if *record {
+		folder := filepath.Join(histories, "..", "others")
+		require.NoError(s.t, os.MkdirAll(folder, 0o755))
+		require.NoError(s.t, os.WriteFile(filepath.Join(folder, name+".json"), document, 0o644))
+	}
+}
+
 // historyAtRest returns the history of the claim's newest run, once the run is idle
 // or has ended.
 func (s *site) historyAtRest(ref claim.Ref) *historypb.History {
@@ -306,8 +325,13 @@ func (s *site) historyAtRest(ref claim.Ref) *historypb.History {
 // historyOf returns the history of a run, or of the newest run if run is empty.
 func (s *site) historyOf(ref claim.Ref, run string) *historypb.History {
 	s.t.Helper()
+	return s.historyOfRun(ref.WorkflowID(), run)
+}
+
+func (s *site) historyOfRun(id, run string) *historypb.History {
+	s.t.Helper()
 	history := &historypb.History{}
-	events := s.temporal().GetWorkflowHistory(s.t.Context(), ref.WorkflowID(), run, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := s.temporal().GetWorkflowHistory(s.t.Context(), id, run, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		e, err := events.Next()
 		require.NoError(s.t, err)

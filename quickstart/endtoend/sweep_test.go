@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,11 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
-	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/emulator/server"
@@ -58,17 +53,7 @@ func TestSweepRecoversLostWebhooks(t *testing.T) {
 	}
 	require.Zero(t, s.sweep().Report.Messages, "a second sweep must find nothing")
 
-	history := s.sweepHistory()
-	document := indented(t, history)
-	replayer := worker.NewWorkflowReplayer()
-	replayer.RegisterWorkflowWithOptions(workflows.Sweep, workflow.RegisterOptions{Name: claim.SweepWorkflowName})
-	require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
-	requireNothingPersonal(t, "the history", s.secrets(), document)
-	if *record {
-		folder := filepath.Join(histories, "..", "sweeps")
-		require.NoError(t, os.MkdirAll(folder, 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(folder, "sweep.json"), document, 0o644))
-	}
+	s.replayRun("sweep", claim.SweepWorkflowID(s.connection()), claim.SweepWorkflowName, workflows.Sweep)
 }
 
 // TestSchedulesFollowConnections checks that an enabled shop's connection has a
@@ -162,21 +147,6 @@ func (s *site) sweepIsAt() error {
 		at += fmt.Sprintf(", attempt %d at %s (%s)", a.GetAttempt(), a.GetActivityType().GetName(), a.GetLastFailure().GetMessage())
 	}
 	return errors.New(at)
-}
-
-func (s *site) sweepHistory() *historypb.History {
-	s.t.Helper()
-	c := s.temporal()
-	id := claim.SweepWorkflowID(s.connection())
-	require.NoError(s.t, c.GetWorkflow(s.t.Context(), id, "").Get(s.t.Context(), nil))
-	history := &historypb.History{}
-	events := c.GetWorkflowHistory(s.t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		e, err := events.Next()
-		require.NoError(s.t, err)
-		history.Events = append(history.Events, e)
-	}
-	return history
 }
 
 // actAtRandom has agents and customers act at random, with the same actions every

@@ -4,10 +4,11 @@
 -- selected more than the sources before it. figures, figure_events and conversation_tags are
 -- computed from the other rows; durations are microseconds, NULL if unknown.
 -- conversations.figures_due says that they are to be computed again, and
--- messages_due that Dixa has messages that are not known here. activities.pending
--- says that a sweep has to reconcile an entry, tried_at is when it was last
--- postponed. A row of messages or activities without one in conversations came before
--- its conversation.
+-- messages_due that Dixa has messages that are not known here. notes_due says that an
+-- export counts more notes than are known, and notes_read is that number when they were
+-- last read. activities.pending says that a sweep has to reconcile an entry, tried_at
+-- is when it was last postponed. A row of messages or activities without one in
+-- conversations came before its conversation.
 
 -- +goose Up
 
@@ -31,6 +32,8 @@ CREATE TABLE mirrored_conversations (
     doubt_at        BIGINT NOT NULL DEFAULT 0,
     figures_due     BOOLEAN NOT NULL DEFAULT FALSE,
     messages_due    BOOLEAN NOT NULL DEFAULT FALSE,
+    notes_due       BOOLEAN NOT NULL DEFAULT FALSE,
+    notes_read      BIGINT NOT NULL DEFAULT 0,
     body            BYTEA NOT NULL,
     updated_at      BIGINT NOT NULL,
     change          BIGINT NOT NULL DEFAULT 0,
@@ -43,6 +46,7 @@ ALTER TABLE mirrored_conversations RENAME TO conversations;
 CREATE INDEX conversations_by_change ON conversations (connection_id, change);
 CREATE INDEX conversations_figures_due ON conversations (connection_id, conversation_id) WHERE figures_due;
 CREATE INDEX conversations_messages_due ON conversations (connection_id, conversation_id) WHERE messages_due;
+CREATE INDEX conversations_notes_due ON conversations (connection_id, conversation_id) WHERE notes_due;
 
 CREATE TABLE mirrored_messages (
     connection_id   TEXT NOT NULL REFERENCES connections (id),
