@@ -19,7 +19,12 @@ func (c *Conversation) Apply(f Fact) {
 	// A fact without a requester says nothing about it, so it needs a stamp of its own.
 	followed := f.Fact
 	followed.Requester = nil
+	closedAt := c.ClosedAt
 	c.Conversation.Apply(followed)
+	if f.Status == claim.ConversationClosed && f.Reported != nil && !f.Reported.ClosedAt.IsZero() {
+		// A row is as new as its newest change, which may be long after the close.
+		c.ClosedAt = newest(closedAt, f.Reported.ClosedAt)
+	}
 	if len(c.Tags) == 0 {
 		c.Tags = nil // as it will be loaded
 	}

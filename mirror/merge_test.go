@@ -177,3 +177,15 @@ func TestConversationsShareNothing(t *testing.T) {
 		}
 	}
 }
+
+// A tag or rating after the close does not make the close later.
+func TestExportTellsWhenTheConversationClosed(t *testing.T) {
+	t.Parallel()
+	closed := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	row := &dixa.ExportedConversation{
+		ID: 1, CreatedAt: dixa.NewTime(closed.Add(-time.Hour)), ClosedAt: dixa.NewTime(closed), UpdatedAt: dixa.NewTime(closed.AddDate(0, 0, 3)), Status: "closed",
+	}
+	var c mirror.Conversation
+	c.Apply(mirror.ConversationFromExport(row, closed.AddDate(0, 0, 4)))
+	require.Equal(t, closed, c.ClosedSince().UTC())
+}
