@@ -165,7 +165,7 @@ func TestKPICommands(t *testing.T) {
 	connection := b.organization("acme")
 	b.ok("source", "create", "--shop", "acme", "--title", "All")
 	b.conversations(connection, 3)
-	require.Regexp(t, `conversation_volume +count +channel`, b.ok("kpi", "list", "--shop", "acme"))
+	require.Regexp(t, `conversation_volume +Conversations +count +channel`, b.ok("kpi", "list", "--shop", "acme"))
 	shown := b.ok("kpi", "show", "conversation_volume", "--shop", "acme", "--bucket", "none")
 	require.Regexp(t, `(?m)^\d{4}-\d\d-\d\d +3 +3 +0$`, shown)
 	require.Contains(t, shown, "newest information from "+time.Now().Format("2006"))
