@@ -150,10 +150,11 @@ func (l *levels) countPlain(ctx context.Context, q Query) (bool, error) {
 		}
 		// The end of a bucket is the state just before it.
 		first, after := n.Bucket+1, n.EndBucket+1
+		series := l.e.table.of(n.Group) // a group appears even if it is in no bucket
 		if first >= after {
-			continue
+			series = nil
 		}
-		for _, series := range l.e.table.of(n.Group) {
+		for _, series := range series {
 			l.e.table.cells[series][first].known += n.N
 			if after < len(l.ends) {
 				l.e.table.cells[series][after].known -= n.N
