@@ -74,9 +74,6 @@ type ImportProgress struct {
 	RowsPerSecond float64 `json:"rows_per_second"`
 	// SecondsLeft estimates the time left from the windows done so far; 0 if unknown.
 	SecondsLeft int `json:"seconds_left,omitempty"`
-	// FilledFrom is the oldest time from which everything newer is imported; zero if
-	// there is a gap after it or nothing is done yet.
-	FilledFrom time.Time `json:"filled_from,omitzero"`
 }
 
 // ImportCounts counts the rows of an import or a window.

@@ -26,10 +26,10 @@ const tokenRecheck = 5 * time.Minute
 // the messages that are still missing.
 //
 // A connection has one import at a time, under [claim.ImportWorkflowID]. A run from the
-// schedule starts it as a child and returns its result. Its state is
-// in the store: a run that is reset or lost continues there. Persons pause, resume and
-// cancel it by [claim.SignalImport] after they changed the state, and request one by
-// a signal-with-start of [claim.SignalImportRequest].
+// schedule starts it as a child and returns its result. Its state is in the store, so a
+// run that is reset or lost continues there. Operators pause, resume and cancel it by
+// [claim.SignalImport] after they changed the state, and request one by a
+// signal-with-start of [claim.SignalImportRequest].
 func Import(ctx workflow.Context, in activities.ImportPlan) (claim.Import, error) {
 	if in.Cause == claim.ImportScheduled && !in.Child {
 		return startImport(ctx, in)
