@@ -78,6 +78,8 @@ var (
 // server is a container of this process, started on first use.
 type server struct {
 	settings []string
+	// revives makes the container start PostgreSQL again when it ends.
+	revives bool
 
 	once      sync.Once
 	container *postgres.PostgresContainer
@@ -125,18 +127,23 @@ func skipWithoutDocker(tb testing.TB) {
 }
 
 func (s *server) url() (string, error) {
-	s.once.Do(func() { s.address, s.err = s.start() })
+	s.once.Do(func() {
+		if s.address = os.Getenv(serverEnv); s.address == "" {
+			s.address, s.err = s.start()
+		}
+	})
 	return s.address, s.err
 }
 
 func (s *server) start() (string, error) {
-	if address := os.Getenv(serverEnv); address != "" {
-		return address, nil
-	}
 	// Not the context of the first test, because the container outlives it.
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 
+	command := append([]string{"postgres", "-c", "max_connections=300"}, s.settings...)
+	if s.revives {
+		command = append([]string{"sh", "-c", `while sleep 0.3; do docker-entrypoint.sh "$@"; done`, "sh"}, command...)
+	}
 	image := os.Getenv(imageEnv)
 	if image == "" {
 		image = defaultImage
@@ -146,7 +153,7 @@ func (s *server) start() (string, error) {
 		postgres.WithDatabase("claimflow"),
 		postgres.WithUsername("claimflow"),
 		postgres.WithPassword("claimflow"),
-		testcontainers.WithCmd(append([]string{"postgres", "-c", "max_connections=300"}, s.settings...)...),
+		testcontainers.WithCmd(command...),
 		postgres.BasicWaitStrategies(),
 	)
 	s.container = container
@@ -160,7 +167,7 @@ func (s *server) terminate() error {
 	if s.container == nil {
 		return nil
 	}
-	return testcontainers.TerminateContainer(s.container)
+	return testcontainers.TerminateContainer(s.container, testcontainers.StopTimeout(0))
 }
 
 func execute(tb testing.TB, server, statement string) {

@@ -2,6 +2,7 @@ package pgtest_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -32,5 +33,23 @@ func TestRunsTheMajorVersionThatIsPromised(t *testing.T) {
 	var version int
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT current_setting('server_version_num')::int").Scan(&version))
 	require.GreaterOrEqual(t, version, 150000)
+	require.NoError(t, conn.Close(t.Context()))
+}
+
+func TestACrashKeepsWhatWasCommitted(t *testing.T) {
+	t.Parallel()
+	url, crash := pgtest.Crashable(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), "CREATE TABLE claims (id text PRIMARY KEY)")
+	require.NoError(t, err)
+	crash()
+	require.Eventually(t, func() bool { return conn.Ping(t.Context()) != nil }, time.Minute, 10*time.Millisecond, "the server must end")
+	require.Eventually(t, func() bool {
+		conn, err = pgx.Connect(t.Context(), url)
+		return err == nil
+	}, time.Minute, 100*time.Millisecond, "the server must start again")
+	_, err = conn.Exec(t.Context(), "INSERT INTO claims VALUES ('1')")
+	require.NoError(t, err)
 	require.NoError(t, conn.Close(t.Context()))
 }

@@ -18,21 +18,21 @@ const besideClaims = 200
 
 // Claims open as fast beside an import as without one, although the import reads
 // conversation by conversation with the same token, and Dixa refuses nothing. It
-// measures for two minutes, so it runs only if CLAIMFLOW_MEASURE is set.
+// measures for four minutes, so it runs only if CLAIMFLOW_MEASURE is set.
 func TestClaimsOpenAsFastBesideAnImport(t *testing.T) { //nolint:paralleltest // it is about a rate
 	if os.Getenv("CLAIMFLOW_MEASURE") == "" {
-		t.Skip("measures for two minutes; set CLAIMFLOW_MEASURE=1 to run it")
+		t.Skip("measures for four minutes; set CLAIMFLOW_MEASURE=1 to run it")
 	}
 	alone, _ := openFlood(t, false)
 	beside, read := openFlood(t, true)
 	t.Logf("%d claims: %v without an import, %v beside one that read %d rows meanwhile; ratio %.2f",
 		besideClaims, alone.Round(time.Millisecond), beside.Round(time.Millisecond), read, alone.Seconds()/beside.Seconds())
 	require.GreaterOrEqual(t, alone.Seconds()/beside.Seconds(), 0.95)
-	require.Positive(t, read, "the import must run meanwhile")
 }
 
 // openFlood returns how long a flood of claims takes to open, and how many rows the
-// import read meanwhile.
+// import read meanwhile: few or none, because it takes nothing while a claim waits. It
+// fails if the import does not go on after the flood.
 func openFlood(t *testing.T, importing bool) (took time.Duration, read int) {
 	t.Helper()
 	s := newSite(t, siteOptions{limit: server.Limit{Reading: server.LimitBoth}, pace: 104 * time.Millisecond})
@@ -54,7 +54,10 @@ func openFlood(t *testing.T, importing bool) (took time.Duration, read int) {
 			return nil
 		})
 	}
-	before := s.importProgress(connection).Read
+	before := 0
+	if importing {
+		before = s.importProgress(connection).Read
+	}
 	began := time.Now()
 	g, ctx := errgroup.WithContext(t.Context())
 	g.SetLimit(20)
@@ -77,5 +80,15 @@ func openFlood(t *testing.T, importing bool) (took time.Duration, read int) {
 	})
 	took = time.Since(began)
 	require.Zero(t, s.dixa.Stats().Refused, "Dixa must refuse no request")
-	return took, s.importProgress(connection).Read - before
+	if !importing {
+		return took, 0
+	}
+	after := s.importProgress(connection).Read
+	eventually(t, "the import goes on after the flood", func() error {
+		if i := s.importProgress(connection); i.Read == after {
+			return fmt.Errorf("%d rows", i.Read)
+		}
+		return nil
+	})
+	return took, after - before
 }

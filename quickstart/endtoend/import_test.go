@@ -10,6 +10,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/integration/pgtest"
 	"github.com/claimflow/claimflow/kpi"
 	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/workflows"
@@ -57,6 +58,46 @@ func TestImportSurvivesKills(t *testing.T) {
 	s.replayRun("import", claim.ImportWorkflowID(connection), claim.ImportWorkflowName, workflows.Import)
 }
 
+// The same on PostgreSQL, which crashes on the way.
+func TestImportSurvivesDatabaseCrashes(t *testing.T) {
+	t.Parallel()
+	database, crash := pgtest.Crashable(t)
+	s := newSite(t, siteOptions{database: database})
+	require.NoError(t, s.dixa.Fill(t.Context(), server.FillOptions{Conversations: 1500, Seed: 8, Until: time.Now(), Span: 200 * 24 * time.Hour}))
+	connection := s.connection()
+	_, err := s.api.CreateDataSource(t.Context(), connection, claim.DataSource{Title: "Everything"})
+	require.NoError(t, err)
+	s.work()
+	ref := s.submit(s.sample("beside-the-import"))
+	s.startImport(connection, claim.ImportRequest{})
+
+	read := 0
+	for range 3 {
+		eventually(t, "the import continues", func() error {
+			i, err := s.latestImport(connection)
+			if err == nil && i.State != claim.ImportDone && i.Read <= read {
+				err = fmt.Errorf("still %d rows", i.Read)
+			}
+			read = max(read, i.Read)
+			return err
+		})
+		crash()
+	}
+	i := s.awaitImport(connection, "")
+	require.Zero(t, i.WindowsParked)
+	require.Zero(t, i.Rejected)
+	s.awaitState(ref, claim.StateOpen)
+	s.awaitQuiet()
+	s.startImport(connection, claim.ImportRequest{})
+	i = s.awaitImport(connection, i.ID)
+	s.requireMirrorEqualsDixa(connection)
+	s.startImport(connection, claim.ImportRequest{From: time.Now().AddDate(-1, 0, 0)})
+	again := s.awaitImport(connection, i.ID)
+	require.Greater(t, again.Read, 10_000)
+	require.Zero(t, again.Added, "%+v", again)
+	require.Zero(t, again.Changed, "%+v", again)
+}
+
 // startImport requests an import as a person does.
 func (s *site) startImport(connection string, r claim.ImportRequest) {
 	s.t.Helper()
@@ -67,12 +108,18 @@ func (s *site) startImport(connection string, r claim.ImportRequest) {
 // importProgress returns the newest import, or an empty one.
 func (s *site) importProgress(connection string) claim.Import {
 	s.t.Helper()
-	all, err := s.store.Imports.List(s.t.Context(), connection, 1)
+	i, err := s.latestImport(connection)
 	require.NoError(s.t, err)
-	if len(all) == 0 {
-		return claim.Import{State: claim.ImportRunning}
+	return i
+}
+
+// latestImport is [site.importProgress] for a database that may not answer.
+func (s *site) latestImport(connection string) (claim.Import, error) {
+	all, err := s.store.Imports.List(s.t.Context(), connection, 1)
+	if err != nil || len(all) == 0 {
+		return claim.Import{State: claim.ImportRunning}, err
 	}
-	return all[0]
+	return all[0], nil
 }
 
 // awaitImport waits for the end of the import after the one with the given id.
@@ -80,7 +127,11 @@ func (s *site) awaitImport(connection, after string) claim.Import {
 	s.t.Helper()
 	var i claim.Import
 	eventually(s.t, "the import ends", func() error {
-		if i = s.importProgress(connection); i.State != claim.ImportDone || i.ID == after {
+		var err error
+		if i, err = s.latestImport(connection); err != nil {
+			return err
+		}
+		if i.State != claim.ImportDone || i.ID == after {
 			return fmt.Errorf("import %s, %d of %d windows, %d rows, %s", i.ID, i.WindowsDone, i.WindowsTotal, i.Read, i.Why)
 		}
 		return nil

@@ -66,6 +66,8 @@ type siteOptions struct {
 	// engine is the Temporal to use. Defaults to a namespace of the shared engine.
 	engine   temporal.Options
 	switches server.Switches
+	// database is the URL of the store. Defaults to a SQLite file.
+	database string
 	// limit is the request limit of the emulated Dixa, and pace the interval between
 	// two requests. Defaults to no limit and almost no interval.
 	limit server.Limit
@@ -89,7 +91,7 @@ func newSite(t *testing.T, o siteOptions) *site {
 	}
 	o.engine.Identity = "test"
 	s := &site{t: t, engine: o.engine, logs: &logBook{}, sweepEvery: o.sweepEvery, pace: cmp.Or(o.pace, time.Microsecond)}
-	s.database = "sqlite:" + filepath.Join(t.TempDir(), "claimflow.db")
+	s.database = cmp.Or(o.database, "sqlite:"+filepath.Join(t.TempDir(), "claimflow.db"))
 
 	if o.limit.Reading == "" {
 		o.limit.Reading = server.LimitOff
