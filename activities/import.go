@@ -279,7 +279,8 @@ type ImportWindowInput struct {
 }
 
 // ImportWindow reads a window and stores its rows. The window is done once all are
-// committed. Rows that cannot be read are set aside with their reason.
+// committed. Rows that cannot be read are set aside with their reason. A window that is
+// cancelled continues later where it stopped.
 func (a *Imports) ImportWindow(ctx context.Context, in ImportWindowInput) (claim.ImportCounts, error) {
 	r := &windowRun{Imports: a, ImportWindowInput: in, rejects: map[int]string{}, saved: time.Now()}
 	stop := heartbeat(ctx, r.beat)

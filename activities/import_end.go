@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
@@ -21,7 +22,7 @@ const messagesAtOnce = 20
 
 // EndImport reads the messages and notes that are still missing, deletes rows whose
 // conversation is not stored, and ends the import. What cannot be read stays due for
-// the next import.
+// the next import, and so does the rest if it is cancelled.
 func (a *Imports) EndImport(ctx context.Context, in ImportRef) (claim.ImportCounts, error) {
 	failures := 0
 	if activity.HasHeartbeatDetails(ctx) {
@@ -29,6 +30,9 @@ func (a *Imports) EndImport(ctx context.Context, in ImportRef) (claim.ImportCoun
 	}
 	beat := func(ctx context.Context) { activity.RecordHeartbeat(ctx, failures) }
 	counts, err := a.end(ctx, in, failures < maxWindowFailures, beat)
+	if err != nil && temporal.IsCanceledError(context.Cause(ctx)) {
+		return counts, temporal.NewCanceledError()
+	}
 	if failed, ok := dixa.AsError(err); ok && ctx.Err() == nil && !dixa.IsRateLimited(failed) {
 		activity.RecordHeartbeat(ctx, failures+1)
 	}

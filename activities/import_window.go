@@ -3,7 +3,9 @@ package activities
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"net/http"
@@ -68,6 +70,9 @@ const (
 
 // classify converts an error of a window to a Temporal error.
 func (r *windowRun) classify(ctx context.Context, err error) error {
+	if temporal.IsCanceledError(context.Cause(ctx)) {
+		return temporal.NewCanceledError()
+	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return retryable(claim.ErrorBusy, "the worker stops; another one continues the window", err, continueAfter)
 	}
@@ -110,12 +115,29 @@ func (r *windowRun) beat(ctx context.Context) {
 	activity.RecordHeartbeat(ctx, r.place)
 }
 
-// read reads the window's rows.
-func (r *windowRun) read(ctx context.Context) error {
+// find finds where an earlier attempt at the window stopped: the last attempt of this
+// activity or, if the window was interrupted, that of another one.
+func (r *windowRun) find(ctx context.Context) error {
 	if activity.HasHeartbeatDetails(ctx) {
 		_ = activity.GetHeartbeatDetails(ctx, &r.place) // an unreadable place starts over
-		r.total.Read, r.total.Excluded, r.total.Rejected = r.place.Read, r.place.Excluded, r.place.Rejected
-		maps.Copy(r.rejects, r.place.Rejects)
+	} else {
+		cursor, err := r.Store.Imports.WindowCursor(ctx, r.ImportID, r.Window.N)
+		if err != nil {
+			return err
+		}
+		if cursor != "" && json.Unmarshal([]byte(cursor), &r.place) != nil {
+			r.place = windowPlace{}
+		}
+	}
+	r.total.Read, r.total.Excluded, r.total.Rejected = r.place.Read, r.place.Excluded, r.place.Rejected
+	maps.Copy(r.rejects, r.place.Rejects)
+	return nil
+}
+
+// read reads the window's rows.
+func (r *windowRun) read(ctx context.Context) error {
+	if err := r.find(ctx); err != nil {
+		return err
 	}
 	switch {
 	case r.Window.Stream == claim.StreamDirectory:
@@ -313,6 +335,14 @@ func (r *windowRun) save(ctx context.Context, state claim.WindowState, why strin
 	r.mu.Lock()
 	result := store.WindowResult{State: state, Why: why, ImportCounts: r.total, Rejects: maps.Clone(r.rejects)}
 	result.Added, result.Changed = r.unsaved.Added, r.unsaved.Changed
+	if state == claim.WindowWaiting {
+		place, err := json.Marshal(r.place)
+		if err != nil {
+			r.mu.Unlock()
+			return fmt.Errorf("encode the place of the window: %w", err)
+		}
+		result.Cursor = string(place)
+	}
 	requests := int(r.requests.Load())
 	result.Requests = requests - r.total.Requests
 	r.total.Requests, r.unsaved, r.saved = requests, claim.ImportCounts{}, time.Now()

@@ -179,6 +179,8 @@ type WindowResult struct {
 	claim.ImportCounts
 	// Rejects are reasons by position in Dixa's answer.
 	Rejects map[int]string
+	// Cursor is where another attempt continues, for [Imports.WindowCursor].
+	Cursor string
 }
 
 // FinishWindow records what an attempt at a window did so far. Read, Excluded and
@@ -192,8 +194,8 @@ func (s Imports) FinishWindow(ctx context.Context, connectionID, id string, w cl
 			finished = s.now()
 		}
 		_, err := exec(ctx, tx, `UPDATE import_windows SET state = $3, why = $4, read = $5, added = added + $6, changed = changed + $7, excluded = $8, rejected = $9,
-				requests = requests + $10, finished_at = $11 WHERE import_id = $1 AND n = $2`,
-			id, w.N, r.State, plain(cut(r.Why, maxLastError)), r.Read, r.Added, r.Changed, r.Excluded, r.Rejected, r.Requests, finished)
+				requests = requests + $10, finished_at = $11, cursor = $12 WHERE import_id = $1 AND n = $2`,
+			id, w.N, r.State, plain(cut(r.Why, maxLastError)), r.Read, r.Added, r.Changed, r.Excluded, r.Rejected, r.Requests, finished, r.Cursor)
 		if err != nil {
 			return err
 		}
@@ -215,6 +217,14 @@ func (s Imports) FinishWindow(ctx context.Context, connectionID, id string, w cl
 		}
 		return cover(ctx, tx, connectionID, id, w)
 	})
+}
+
+// WindowCursor returns the cursor of the last [WindowResult] of a window, or "".
+func (s Imports) WindowCursor(ctx context.Context, id string, n int) (cursor string, err error) {
+	err = s.read(ctx, fmt.Sprintf("read the cursor of window %d of import %s", n, id), func(db *sql.DB) error {
+		return queryOne(ctx, db, nil, []any{&cursor}, `SELECT cursor FROM import_windows WHERE import_id = $1 AND n = $2`, id, n)
+	})
+	return cursor, err
 }
 
 // cover adds the period of a window to those that are imported, unless the sources

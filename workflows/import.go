@@ -167,25 +167,61 @@ func (r *importRun) load(ctx workflow.Context) error {
 
 // readWindows reads the next windows until a signal arrives.
 func (r *importRun) readWindows(ctx workflow.Context) error {
-	for n, w := range r.state.Next {
+	next := r.state.Next
+	for n, w := range next {
 		if drain(r.signals) {
 			return nil
 		}
 		in := activities.ImportWindowInput{ConnectionID: r.plan.ConnectionID, ImportID: r.state.Import.ID, Access: r.state.Import.Access, Window: w}
 		// The windows of a period follow each other, one per stream. The last one
 		// computes the figures of all.
-		in.FiguresLater = n+1 < len(r.state.Next) && r.state.Next[n+1].To.Equal(w.To)
-		at := workflow.WithActivityOptions(ctx, importOptions(summaryOf(w), r.plan.ConnectionID))
-		var counts claim.ImportCounts
-		err := workflow.ExecuteActivity(at, imports.ImportWindow, in).Get(at, &counts)
+		in.FiguresLater = n+1 < len(next) && next[n+1].To.Equal(w.To)
+		counts, changed, err := r.step(ctx, summaryOf(w), imports.ImportWindow, in)
 		if err != nil {
 			return r.failed(ctx, w, err)
+		}
+		if changed {
+			return nil
 		}
 		r.state.Import.WindowsDone++
 		r.state.Import.Add(counts)
 		r.show(ctx)
 	}
 	return nil
+}
+
+// step runs a step that counts rows. If the import is paused or cancelled meanwhile, it
+// interrupts the step, which is no error. changed says that a signal arrived, so that
+// the state has to be read again.
+func (r *importRun) step(ctx workflow.Context, summary string, step, in any) (counts claim.ImportCounts, changed bool, err error) {
+	stepCtx, interrupt := workflow.WithCancel(ctx)
+	defer interrupt()
+	options := importOptions(summary, r.plan.ConnectionID)
+	options.WaitForCancellation = true // the next attempt must not meet this one
+	at := workflow.WithActivityOptions(stepCtx, options)
+	running := workflow.ExecuteActivity(at, step, in)
+	for ended := false; !ended; {
+		signalled := false
+		workflow.NewSelector(ctx).
+			AddFuture(running, func(workflow.Future) { ended = true }).
+			AddReceive(r.signals, func(c workflow.ReceiveChannel, _ bool) { signalled = c.ReceiveAsync(nil) }).
+			Select(ctx)
+		if !signalled {
+			continue
+		}
+		changed = true
+		if err := r.load(ctx); err != nil {
+			return counts, changed, err
+		}
+		if r.state.Import.State != claim.ImportRunning {
+			interrupt()
+		}
+	}
+	err = running.Get(ctx, &counts)
+	if changed && temporal.IsCanceledError(err) && ctx.Err() == nil {
+		err = nil
+	}
+	return counts, changed, err
 }
 
 // failed parks a window that failed for good. If Dixa refuses the token, the import
@@ -239,15 +275,13 @@ func (r *importRun) wait(ctx workflow.Context, d time.Duration) error {
 }
 
 // end reads missing messages and ends the import. If Dixa refuses the token, it waits
-// for another one and ended is false.
+// for another one, and if the import is paused, it stops: ended is false then.
 func (r *importRun) end(ctx workflow.Context) (ended bool, err error) {
-	at := workflow.WithActivityOptions(ctx, importOptions("Read the messages that are still missing", r.plan.ConnectionID))
-	var counts claim.ImportCounts
-	err = workflow.ExecuteActivity(at, imports.EndImport, r.ref()).Get(at, &counts)
+	counts, _, err := r.step(ctx, "Read the messages that are still missing", imports.EndImport, r.ref())
 	if err == nil {
-		err = r.load(ctx) // a person may have cancelled the import meanwhile
+		err = r.load(ctx) // a person may have paused or cancelled the import meanwhile
 		r.state.Import.Add(counts)
-		return true, err
+		return r.state.Import.State != claim.ImportPaused, err
 	}
 	if cause, _ := reasonOf(err); cause == claim.CauseConnection && ctx.Err() == nil {
 		return false, r.wait(ctx, tokenRecheck)

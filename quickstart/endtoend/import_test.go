@@ -98,6 +98,45 @@ func TestImportSurvivesDatabaseCrashes(t *testing.T) {
 	require.Zero(t, again.Changed, "%+v", again)
 }
 
+// A person pauses an import in the middle of a window. It stops asking Dixa, and
+// continues where it stopped.
+func TestImportPausesWithinAWindow(t *testing.T) {
+	t.Parallel()
+	const conversations = 400
+	s := newSite(t, siteOptions{pace: 10 * time.Millisecond})
+	require.NoError(t, s.dixa.Fill(t.Context(), server.FillOptions{Conversations: conversations, Seed: 9, Until: time.Now(), Span: 5 * 24 * time.Hour}))
+	s.dixa.Inject(server.Fault{Operation: "GET /exports/v1/conversation_export", Kind: server.FaultStatus, Status: 401})
+	connection := s.connection()
+	_, err := s.api.CreateDataSource(t.Context(), connection, claim.DataSource{
+		Title: "Conversations", Streams: []claim.Stream{claim.StreamConversations, claim.StreamMessages}, From: time.Now().AddDate(0, 0, -6),
+	})
+	require.NoError(t, err)
+	s.work()
+	s.startImport(connection, claim.ImportRequest{})
+	eventually(t, "the import reads conversations", func() error {
+		if i := s.importProgress(connection); i.Read < 20 {
+			return fmt.Errorf("%d rows", i.Read)
+		}
+		return nil
+	})
+	paused, err := s.api.PauseImport(t.Context(), connection, s.importProgress(connection).ID)
+	require.NoError(t, err)
+	require.Equal(t, claim.ImportPaused, paused.State)
+	s.awaitQuiet()
+	paused = s.importProgress(connection)
+	require.Equal(t, claim.ImportPaused, paused.State)
+	require.Zero(t, paused.WindowsDone, "the window must not have ended")
+
+	_, err = s.api.ResumeImport(t.Context(), connection, paused.ID)
+	require.NoError(t, err)
+	i := s.awaitImport(connection, "")
+	require.Equal(t, paused.ID, i.ID)
+	require.Zero(t, i.WindowsParked)
+	got := s.dixa.Stats().ByOperation["GET /conversations/{conversationId}"]
+	require.GreaterOrEqual(t, got, conversations)
+	require.LessOrEqual(t, got, conversations+1, "what is stored is not read again")
+}
+
 // startImport requests an import as a person does.
 func (s *site) startImport(connection string, r claim.ImportRequest) {
 	s.t.Helper()
