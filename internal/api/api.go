@@ -29,6 +29,7 @@ import (
 	"github.com/claimflow/claimflow/internal/reporting"
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
 	"github.com/claimflow/claimflow/internal/toowner/files"
+	"github.com/claimflow/claimflow/internal/unify"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -66,6 +67,8 @@ type Options struct {
 	WakeImport func(ctx context.Context, connectionID string) error
 	// KPIs evaluates key figures. If nil, requests for them are rejected.
 	KPIs *reporting.Service
+	// Unified answers the unified API. If nil, such requests are rejected.
+	Unified *unify.Service
 	// Metrics serves /metrics. Optional.
 	Metrics http.Handler
 	// Meters, Traces and Propagator instrument requests. Optional.
@@ -133,6 +136,7 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle("POST "+subscription.Path+"{connection}", fromDixa)
 	mux.Handle("POST "+karlaPath, fromKarla)
 	mux.Handle("POST "+karlaPath+"/{shop}", fromKarla)
+	mux.HandleFunc(unifiedPath, a.serveUnified)
 	mux.HandleFunc("GET /healthz", a.alive)
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /docs/", v5emb.New("Claimflow", "/openapi.json", "/docs/"))
@@ -158,7 +162,7 @@ func (a *api) around(mux *http.ServeMux) http.Handler {
 	if a.Propagator != nil {
 		options = append(options, otelhttp.WithPropagators(a.Propagator))
 	}
-	return a.withRequestID(a.withAccessLog(otelhttp.NewHandler(a.withRecovery(mux), "http", options...)))
+	return withoutDoubledSlashes(a.withRequestID(a.withAccessLog(otelhttp.NewHandler(a.withRecovery(mux), "http", options...))))
 }
 
 func configuration(publicURL, version string) huma.Config {

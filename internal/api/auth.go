@@ -46,24 +46,38 @@ func (a *api) authorize(spec huma.API) func(huma.Context, func(huma.Context)) {
 
 func (a *api) admit(ctx huma.Context) error {
 	scope, _ := ctx.Operation().Metadata[metaScope].(string)
-	secret, ok := strings.CutPrefix(ctx.Header("Authorization"), "Bearer ")
-	if !ok || secret == "" {
-		return unauthorized("The API key is missing. Send it as \"Authorization: Bearer cfk_…\". `starter api-key create` creates one.")
-	}
-	key, err := a.Store.APIKeys.BySecret(ctx.Context(), secret)
-	if errors.Is(err, store.ErrNotFound) {
-		return unauthorized("The API key is unknown or revoked. `starter api-key create` creates one.")
-	}
+	key, err := a.identify(ctx.Context(), ctx.Header("Authorization"))
 	if err != nil {
 		return err
 	}
-	of(ctx.Context()).key = &key
-	shop, connection := ctx.Param("shop"), ctx.Param("connection")
+	return a.permit(ctx.Context(), key, scope, ctx.Param("shop"), ctx.Param("connection"))
+}
+
+// identify returns the API key of a request.
+func (a *api) identify(ctx context.Context, authorization string) (*claim.Key, error) {
+	secret, ok := strings.CutPrefix(authorization, "Bearer ")
+	if !ok || secret == "" {
+		return nil, unauthorized("The API key is missing. Send it as \"Authorization: Bearer cfk_…\". `starter api-key create` creates one.")
+	}
+	key, err := a.Store.APIKeys.BySecret(ctx, secret)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, unauthorized("The API key is unknown or revoked. `starter api-key create` creates one.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	of(ctx).key = &key
+	return &key, nil
+}
+
+// permit reports whether a key has a scope and may access a shop or connection. Either
+// may be empty.
+func (a *api) permit(ctx context.Context, key *claim.Key, scope, shop, connection string) error {
 	switch {
-	case !may(&key, scope):
+	case !may(key, scope):
 		return newProblem(http.StatusForbidden, "", "The API key lacks the scope "+scope+".")
 	case key.Shop != "" && connection != "":
-		return a.admitConnection(ctx.Context(), &key, connection)
+		return a.admitConnection(ctx, key, connection)
 	case key.Shop != "" && shop == "":
 		return newProblem(http.StatusForbidden, "", "The API key is limited to shop "+key.Shop+" and cannot access the platform.")
 	case key.Shop != "" && shop != key.Shop:

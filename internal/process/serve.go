@@ -16,6 +16,7 @@ import (
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
 	"github.com/claimflow/claimflow/internal/toowner/files"
 	"github.com/claimflow/claimflow/internal/toowner/mail"
+	"github.com/claimflow/claimflow/internal/unify"
 )
 
 // jobs lists what `starter serve` does. Every replica does all of it. No job needs a
@@ -147,6 +148,7 @@ func (s *server) newAPI(version string, mails bool) (http.Handler, error) {
 		Onboarding: onboarding.New(onboarding.Options{Store: s.Store, Dixa: s.Clients, PublicURL: c.PublicURL, Log: t.Log}),
 		Kick:       s.kick, KickOwner: s.fromOwner.Kick, Sweep: s.sweepNow, Import: s.importNow, WakeImport: s.wakeImport,
 		KPIs: &reporting.Service{Store: s.Store, Clients: s.Clients}, Erase: s.startErasure,
+		Unified:  &unify.Service{Store: s.Store, Clients: s.Clients},
 		Temporal: func(ctx context.Context) (string, error) { return s.temporalState(ctx, s.dispatcher) },
 		Log:      t.Log, Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
 		PublicURL: c.PublicURL, Version: version, WebhookMaxAge: c.WebhookMaxAge, Mails: mails,

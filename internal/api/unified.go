@@ -1,0 +1,151 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/unify"
+	"github.com/claimflow/claimflow/store"
+	"github.com/claimflow/claimflow/unified"
+)
+
+const unifiedPath = "/unified/"
+
+// Headers of answers of the unified API.
+const (
+	// sourceHeader is mirror or dixa.
+	sourceHeader = "X-Claimflow-Source"
+	// asOfHeader is the time up to which the source is complete, in RFC 3339.
+	asOfHeader = "X-Claimflow-As-Of"
+)
+
+// withoutDoubledSlashes removes the slash that a client adds if its base address ends
+// in one. The router would redirect it, which costs a round trip.
+func withoutDoubledSlashes(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "//") {
+			u := *r.URL
+			u.Path = "/" + strings.TrimLeft(u.Path, "/")
+			u.RawPath = strings.TrimLeft(u.RawPath, "/")
+			if u.RawPath != "" {
+				u.RawPath = "/" + u.RawPath
+			}
+			r = r.Clone(r.Context())
+			r.URL = &u
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// serveUnified answers /unified/{model}/{resource}[/{id}]. Ids may contain escaped
+// slashes.
+func (a *api) serveUnified(w http.ResponseWriter, r *http.Request) {
+	answer, err := a.answerUnified(r)
+	if err != nil {
+		a.writeUnifiedError(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set(sourceHeader, "mirror")
+	if answer.Live {
+		w.Header().Set(sourceHeader, "dixa")
+	}
+	if !answer.At.IsZero() {
+		w.Header().Set(asOfHeader, answer.At.UTC().Format(time.RFC3339))
+	}
+	_, _ = w.Write(append(answer.Body, '\n')) // the caller may have disconnected
+}
+
+func (a *api) answerUnified(r *http.Request) (*unify.Answer, error) {
+	if a.Unified == nil {
+		return nil, unified.NewError(http.StatusServiceUnavailable, "The unified API is not available.")
+	}
+	model, resource, id, err := unifiedAddress(r.URL)
+	if err != nil {
+		return nil, err
+	}
+	scope := client.ScopeUnifiedRead
+	if r.Method != http.MethodGet {
+		scope = client.ScopeUnifiedWrite
+	}
+	account, err := a.account(r, scope)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case r.Method == http.MethodGet && id == "":
+		return a.Unified.List(r.Context(), account, model, resource, r.URL.RawQuery)
+	case r.Method == http.MethodGet:
+		return a.Unified.Get(r.Context(), account, model, resource, id, r.URL.RawQuery)
+	default:
+		return nil, unified.NewError(http.StatusMethodNotAllowed, "The resource does not support "+r.Method+".")
+	}
+}
+
+// account returns the connection that a request names, if the key may access it.
+func (a *api) account(r *http.Request, scope string) (string, error) {
+	key, err := a.identify(r.Context(), r.Header.Get("Authorization"))
+	if err != nil {
+		return "", err
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return "", unified.NewError(http.StatusBadRequest, "The query string is not percent-encoded correctly.")
+	}
+	account := query.Get("integrated_account_id")
+	if account == "" {
+		return "", unified.Missing([]string{"integrated_account_id"}, nil)
+	}
+	if err := a.permit(r.Context(), key, scope, "", account); err != nil {
+		return "", err
+	}
+	if _, err := a.Store.Connections.Get(r.Context(), account); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return "", unified.NewError(http.StatusNotFound, "There is no account with this id.")
+		}
+		return "", err
+	}
+	return account, nil
+}
+
+// unifiedAddress splits an address. Ids are percent-encoded as a whole.
+func unifiedAddress(u *url.URL) (model, resource, id string, err error) {
+	parts := strings.Split(strings.TrimPrefix(u.EscapedPath(), unifiedPath), "/")
+	if len(parts) == 3 && parts[2] == "" {
+		parts = parts[:2] // a trailing slash
+	}
+	if len(parts) < 2 || len(parts) > 3 {
+		return "", "", "", unified.NewError(http.StatusNotFound, "No such address. It has the form /unified/{model}/{resource}/{id}.")
+	}
+	for i := range parts {
+		if parts[i], err = url.PathUnescape(parts[i]); err != nil {
+			return "", "", "", unified.NewError(http.StatusBadRequest, "The address is not percent-encoded correctly.")
+		}
+	}
+	return parts[0], parts[1], strings.Join(parts[2:], ""), nil
+}
+
+// writeUnifiedError writes an error in the shape of the unified API.
+func (a *api) writeUnifiedError(w http.ResponseWriter, r *http.Request, err error) {
+	var e *unified.Error
+	if !errors.As(err, &e) {
+		var p *Problem
+		errors.As(problemOf(r.Context(), err), &p)
+		for name, values := range p.header {
+			w.Header()[name] = values
+		}
+		e = unified.NewError(p.Status, p.Detail)
+	}
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(e.RetryAfter))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.StatusCode)
+	_ = json.NewEncoder(w).Encode(e) // the caller may have disconnected
+}

@@ -1,0 +1,126 @@
+package unify_test
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/internal/unify"
+	"github.com/claimflow/claimflow/store"
+)
+
+// world is an emulated organization, and a store that may mirror it.
+type world struct {
+	*testing.T
+	dixa    *server.Server
+	store   *store.Store
+	service *unify.Service
+	clients *connection.Clients
+	account string
+}
+
+func newWorld(t *testing.T, conversations int) *world {
+	t.Helper()
+	w := &world{T: t, dixa: server.New(server.Options{Limit: server.Limit{Reading: server.LimitOff}})}
+	t.Cleanup(w.dixa.Close)
+	require.NoError(t, w.dixa.Fill(t.Context(), server.FillOptions{Conversations: conversations, Seed: 1, Until: time.Now(), Span: 20 * 24 * time.Hour}))
+	host := httptest.NewServer(w.dixa)
+	t.Cleanup(host.Close)
+	keys, err := seal.Generate()
+	require.NoError(t, err)
+	ring, err := seal.Parse(keys)
+	require.NoError(t, err)
+	w.store, err = store.Open(t.Context(), "sqlite::memory:", ring)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.store.Close()) })
+	_, err = w.store.Shops.Create(t.Context(), store.NewShop{Slug: "acme", Feature: true})
+	require.NoError(t, err)
+	c, err := w.store.Connections.SaveToken(t.Context(), "acme", "demo-token", store.Organization{ID: server.SeedOrganization})
+	require.NoError(t, err)
+	w.account = c.ID
+	w.clients = connection.New(w.store, connection.Options{
+		BaseURL: host.URL + "/v1/", ExportsURL: host.URL + "/exports/v1/", ExportsPace: time.Microsecond,
+		Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second},
+	})
+	w.service = &unify.Service{
+		Store: w.store, Clients: w.clients,
+		FileURL: func(account, message, attachment string) string { return "https://claimflow.example/" + account + "/" + message + "/" + attachment },
+	}
+	return w
+}
+
+// mirror imports the organization.
+func (w *world) mirror() {
+	w.Helper()
+	_, err := w.store.DataSources.Create(w.Context(), w.account, claim.DataSource{Title: "Everything", From: time.Now().AddDate(0, 0, -30)})
+	require.NoError(w, err)
+	imports := &activities.Imports{Store: w.store, Clients: w.clients}
+	steps := &activities.ImportStore{Store: w.store}
+	i := step[claim.Import](w, imports.PlanImport, activities.ImportPlan{ConnectionID: w.account, Cause: "request"})
+	ref := activities.ImportRef{ConnectionID: w.account, ImportID: i.ID}
+	for {
+		state := step[activities.ImportState](w, steps.LoadImport, ref)
+		if len(state.Next) == 0 {
+			break
+		}
+		for _, window := range state.Next {
+			step[claim.ImportCounts](w, imports.ImportWindow, activities.ImportWindowInput{
+				ConnectionID: w.account, ImportID: i.ID, Access: i.Access, Window: window,
+			})
+		}
+	}
+	step[claim.ImportCounts](w, imports.EndImport, ref)
+}
+
+// step runs a step of an import.
+func step[R any](w *world, activity, in any) R {
+	w.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivity(activity)
+	var out R
+	value, err := env.ExecuteActivity(activity, in)
+	require.NoError(w, err)
+	require.NoError(w, value.Get(&out))
+	return out
+}
+
+// page is an answer to a list.
+type page struct {
+	Result   []map[string]any `json:"result"`
+	Next     *string          `json:"next_cursor"`
+	Previous *string          `json:"prev_cursor"`
+	Count    int              `json:"result_count"`
+}
+
+func (w *world) list(resource, query string) page {
+	w.Helper()
+	answer, err := w.service.List(w.Context(), w.account, "ticketing", resource, query)
+	require.NoError(w, err)
+	var p page
+	require.NoError(w, json.Unmarshal(answer.Body, &p))
+	require.Len(w, p.Result, p.Count)
+	return p
+}
+
+func (w *world) get(resource, id, query string) (map[string]any, unify.Source) {
+	w.Helper()
+	answer, err := w.service.Get(w.Context(), w.account, "ticketing", resource, id, query)
+	require.NoError(w, err)
+	var o map[string]any
+	require.NoError(w, json.Unmarshal(answer.Body, &o))
+	return o, answer.Source
+}
+

@@ -1,0 +1,126 @@
+package unified
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Object is a unified object of any resource, ready to be encoded.
+type Object interface {
+	// Key returns the object's id.
+	Key() string
+	// remote returns Dixa's own object.
+	remote() *json.RawMessage
+}
+
+// Page is a part of a list.
+type Page[T Object] struct {
+	Items []T
+	// Next and Previous are cursors; empty at the end and at the start.
+	Next, Previous string
+}
+
+// envelope is the body of a list.
+type envelope struct {
+	Result      any     `json:"result"`
+	Next        *string `json:"next_cursor"`
+	Previous    *string `json:"prev_cursor"`
+	ResultCount int     `json:"result_count"`
+	IsPartial   bool    `json:"is_partial_response"`
+}
+
+// RenderList encodes a page as the query asks for.
+func RenderList[T Object](q *Query, page Page[T]) (json.RawMessage, error) {
+	all := make([]json.RawMessage, len(page.Items))
+	for i, item := range page.Items {
+		var err error
+		if all[i], err = Render(q, item); err != nil {
+			return nil, err
+		}
+	}
+	out := envelope{Result: all, ResultCount: len(all)}
+	if q.KeyBy != "" {
+		keyed := make(map[string]json.RawMessage, len(all))
+		for i, text := range all {
+			key, err := keyOf(text, q.KeyBy)
+			if err != nil {
+				return nil, err
+			}
+			keyed[key] = all[i]
+		}
+		out.Result = keyed
+	}
+	if page.Next != "" {
+		out.Next = &page.Next
+	}
+	if page.Previous != "" {
+		out.Previous = &page.Previous
+	}
+	return encode(out)
+}
+
+// keyOf returns the value of a field as a key.
+func keyOf(object json.RawMessage, field string) (string, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(object, &members); err != nil {
+		return "", fmt.Errorf("decode a unified object: %w", err)
+	}
+	var key any
+	if text, ok := members[field]; ok {
+		if err := json.Unmarshal(text, &key); err != nil {
+			return "", fmt.Errorf("decode the field %s: %w", field, err)
+		}
+	}
+	switch key := key.(type) {
+	case string:
+		return key, nil
+	case bool, float64:
+		return fmt.Sprint(key), nil
+	default:
+		var f failures
+		f.add("truto_key_by", "must name a field that has a text, number or boolean in every object")
+		return "", f.err("The list cannot be keyed.")
+	}
+}
+
+// Render encodes an object as the query asks for.
+func Render(q *Query, o Object) (json.RawMessage, error) {
+	remote := o.remote()
+	if q.Format == FormatRaw {
+		if len(*remote) == 0 {
+			return json.RawMessage("null"), nil
+		}
+		return *remote, nil
+	}
+	if q.IgnoreRemoteData {
+		*remote = nil
+	}
+	text, err := encode(o)
+	if err != nil || len(q.Exclude) == 0 {
+		return text, err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
+		return nil, fmt.Errorf("decode a unified object: %w", err)
+	}
+	for _, field := range q.Exclude {
+		delete(members, field)
+	}
+	return encode(members)
+}
+
+// encode encodes without escaping HTML, which clients show as it is.
+func encode(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode a unified object: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
