@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -54,7 +52,7 @@ func (a *Dixa) withSession(ctx context.Context, ref claim.Ref, doing string, ste
 		err = step(ctx, s)
 	}
 	stop()
-	if tokenRefused(err) {
+	if dixa.IsTokenRefused(err) {
 		err = a.refuseToken(ctx, s, err)
 	}
 	err = toTemporal(doing, err)
@@ -170,14 +168,6 @@ func (s *session) unchanged(ctx context.Context) error {
 	return nil
 }
 
-// tokenRefused reports whether Dixa rejected the token itself. If the token only
-// lacks a permission, the message is a different one. It is unknown whether Dixa ever
-// answers 403, and a 403 for one claim must not stop all of them.
-func tokenRefused(err error) bool {
-	e, ok := dixa.AsError(err)
-	return ok && e.Status == http.StatusUnauthorized && !strings.Contains(e.Message, "underlying operation")
-}
-
 func (a *Dixa) refuseToken(ctx context.Context, s *session, refusal error) error {
 	first, err := a.Clients.TokenRefused(ctx, s.work.ConnectionID, s.client)
 	if err != nil {
@@ -246,7 +236,7 @@ func (s *session) retryNotFound(ctx context.Context, err error) error {
 // parkIfRefused parks the claim with cause if Dixa rejected permanently.
 func parkIfRefused(cause claim.Cause, err error) error {
 	e, ok := dixa.AsError(err)
-	if ok && e.Outcome == dixa.Rejected && !e.Retryable && !tokenRefused(err) {
+	if ok && e.Outcome == dixa.Rejected && !e.Retryable && !dixa.IsTokenRefused(err) {
 		return parked(cause, err.Error())
 	}
 	return err

@@ -82,7 +82,7 @@ func (a *Erasures) withDixa(ctx context.Context, ref ErasureRef, doing string, s
 	if r.client, err = a.Clients.For(ctx, r.person.ConnectionID, settings); err == nil {
 		err = step(ctx, r)
 	}
-	if tokenRefused(err) {
+	if dixa.IsTokenRefused(err) {
 		if _, markErr := a.Clients.TokenRefused(ctx, r.person.ConnectionID, r.client); markErr != nil {
 			return toTemporal(doing, markErr)
 		}
@@ -267,7 +267,7 @@ func (r *erasureRun) requestAnonymization(ctx context.Context, u *store.ErasureS
 // refusedForGood reports whether Dixa refused a request that will never succeed.
 func refusedForGood(err error) bool {
 	e, ok := dixa.AsError(err)
-	return ok && e.Outcome == dixa.Rejected && !e.Retryable && !tokenRefused(err)
+	return ok && e.Outcome == dixa.Rejected && !e.Retryable && !dixa.IsTokenRefused(err)
 }
 
 // answer looks at the end user. If Dixa no longer shows what identified the customer,

@@ -119,7 +119,7 @@ func (a *Imports) access(ctx context.Context, in ImportPlan) (claim.ImportAccess
 	if err != nil {
 		return "", "", err
 	}
-	if _, err := client.Organization.Get(ctx); tokenRefused(err) || dixa.IsRateLimited(err) {
+	if _, err := client.Organization.Get(ctx); dixa.IsTokenRefused(err) || dixa.IsRateLimited(err) {
 		return "", "", err
 	}
 	return claim.AccessSearch, withoutExports(e.Status), nil

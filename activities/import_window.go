@@ -94,7 +94,7 @@ const continueAfter = time.Second
 
 // importError is [toTemporal] for the steps of an import.
 func importError(doing string, err error) error {
-	if tokenRefused(err) {
+	if dixa.IsTokenRefused(err) {
 		return parked(claim.CauseConnection, doing+": "+err.Error())
 	}
 	return toTemporal(doing, err)

@@ -83,7 +83,7 @@ func (s *session) finish(ctx context.Context, in claim.Instruction, err error, d
 	case err == nil:
 	case errors.As(err, &refused):
 		in.State, in.Why = claim.InstructionRefused, refused.why
-	case fromDixa && e.Outcome == dixa.Rejected && !e.Retryable && !tokenRefused(err):
+	case fromDixa && e.Outcome == dixa.Rejected && !e.Retryable && !dixa.IsTokenRefused(err):
 		in.State, in.Why = claim.InstructionRefused, err.Error()
 		done.set.RulesDue = true // what was written so far may count
 	default:

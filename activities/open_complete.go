@@ -109,7 +109,7 @@ func (s *session) setAttributes(ctx context.Context, _ *evidenceDraft) error {
 			values[id] = dixa.TextValue(v)
 		}
 		_, err := s.client.Conversations.SetCustomAttributes(ctx, s.work.ConversationID, values)
-		if tokenRefused(err) {
+		if dixa.IsTokenRefused(err) {
 			return err
 		}
 		return parkIfRefused(claim.CauseAttributes, s.retryNotFound(ctx, err))

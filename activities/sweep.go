@@ -289,7 +289,7 @@ func (a *Sweeps) step(ctx context.Context, connectionID, doing string, do func(c
 		found.Requests += int(requests.Load())
 		p.add(found)
 	}
-	if tokenRefused(err) {
+	if dixa.IsTokenRefused(err) {
 		first, markErr := a.Clients.TokenRefused(ctx, connectionID, client)
 		if markErr != nil {
 			return claim.SweepReport{}, toTemporal(doing, markErr)

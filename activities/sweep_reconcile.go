@@ -110,7 +110,7 @@ func (a *Sweeps) forEach(ctx context.Context, ids []int64, do func(context.Conte
 // skippable reports whether a failure may concern a single conversation.
 func skippable(err error) bool {
 	e, ok := dixa.AsError(err)
-	return ok && e.Outcome != dixa.Unsent && !dixa.IsRateLimited(err) && !tokenRefused(err)
+	return ok && e.Outcome != dixa.Unsent && !dixa.IsRateLimited(err) && !dixa.IsTokenRefused(err)
 }
 
 func progressOf(ctx context.Context) *progress {

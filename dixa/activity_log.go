@@ -3,7 +3,6 @@ package dixa
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -73,27 +72,8 @@ func (s *ConversationsService) OrganizationActivityLog(ctx context.Context, from
 //
 // Dixa: GET /v1/conversations/activitylog.
 func (s *ConversationsService) OrganizationActivityLogPage(ctx context.Context, from, to time.Time, pageLimit int, after string) (entries []*Activity, next string, err error) {
-	query := activityQuery(from, to, pageLimit)
-	if after != "" {
-		if query, err = url.ParseQuery(after); err != nil {
-			return nil, "", invalid(organizationActivityLog, fmt.Errorf("%w: after is not a cursor that a previous page returned", ErrInvalidArgument))
-		}
-	}
-	items, meta, err := fetchPage[list[Activity]](ctx, s.client, organizationActivityLog, Params{Query: query})
-	if err != nil {
-		return nil, "", err
-	}
-	if meta == nil || meta.Next == "" {
-		return *items, "", nil
-	}
-	key, err := s.client.nextPage(meta.Next)
-	if err == nil && key.Encode() == after {
-		err = fmt.Errorf("%w: the next-page link points to the same page", ErrMalformedResponse)
-	}
-	if err != nil {
-		return nil, "", failure(organizationActivityLog, Error{Outcome: Rejected, Err: err})
-	}
-	return *items, key.Encode(), nil
+	params := Params{Query: activityQuery(from, to, pageLimit)}
+	return fetchOnePage[Activity](ctx, s.client, organizationActivityLog, params, after)
 }
 
 var organizationActivityLog = Operation{"Conversations.OrganizationActivityLog", http.MethodGet, "/conversations/activitylog"}

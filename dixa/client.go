@@ -166,7 +166,7 @@ type Operation struct {
 }
 
 // safe reports whether the operation cannot change anything in Dixa.
-func (o Operation) safe() bool { return onlyReads(o.Method, o.Path) }
+func (o Operation) safe() bool { return OnlyReads(o.Method, o.Path) }
 
 // Params are the variable parts of a request.
 type Params struct {

@@ -86,12 +86,11 @@ func (f EndUserFilter) query() (url.Values, error) {
 //
 // Dixa: GET /v1/endusers.
 func (s *EndUsersService) List(ctx context.Context, filter EndUserFilter) iter.Seq2[*EndUser, error] {
-	op := Operation{"EndUsers.List", http.MethodGet, "/endusers"}
 	query, err := filter.query()
 	if err != nil {
-		return failed[EndUser](invalid(op, err))
+		return failed[EndUser](invalid(endUsersOperation, err))
 	}
-	return fetchPages[EndUser](ctx, s.client, op, Params{Query: query})
+	return fetchPages[EndUser](ctx, s.client, endUsersOperation, Params{Query: query})
 }
 
 // Get returns one end user with custom attributes.

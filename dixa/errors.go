@@ -160,6 +160,14 @@ func IsUnauthorized(err error) bool {
 	return hasStatus(err, http.StatusUnauthorized) || hasStatus(err, http.StatusForbidden)
 }
 
+// IsTokenRefused reports that Dixa rejects the token itself. A token that only lacks a
+// permission gets a different message. It is unknown whether Dixa ever answers 403, so
+// a 403 does not count.
+func IsTokenRefused(err error) bool {
+	e, ok := AsError(err)
+	return ok && e.Status == http.StatusUnauthorized && !strings.Contains(e.Message, "underlying operation")
+}
+
 // IsNotFound reports a 404: the entity in the path or the body does not exist.
 func IsNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }
 

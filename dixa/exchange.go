@@ -85,7 +85,7 @@ func (c *Client) readResponse(body io.Reader, out any) error {
 
 // refusal converts a non-2xx response into an error.
 func (c *Client) refusal(op Operation, resp *http.Response) error {
-	e := Error{Status: resp.StatusCode, RetryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	e := Error{Status: resp.StatusCode, RetryAfter: ParseRetryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	switch status := resp.StatusCode; {
 	case status >= 500:
 		e.Outcome = Ambiguous
@@ -182,9 +182,9 @@ func describeJSONError(err error) error {
 	}
 }
 
-// parseRetryAfter parses both forms of RFC 9110 section 10.2.3, seconds and a date.
+// ParseRetryAfter parses both forms of RFC 9110 section 10.2.3, seconds and a date.
 // It returns 0 for any other value and for a date in the past, and at most one day.
-func parseRetryAfter(header string, now time.Time) time.Duration {
+func ParseRetryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
 	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
 		return min(time.Duration(seconds)*time.Second, maxRetryAfter)

@@ -11,9 +11,9 @@ import (
 // Dixa: POST /v1/search/conversations, /v1/analytics/metrics, /v1/analytics/records.
 var queries = []string{searchPath, "/analytics/metrics", "/analytics/records"}
 
-// onlyReads reports whether a request cannot change anything in Dixa. The path is
-// relative to the base URL.
-func onlyReads(method, path string) bool {
+// OnlyReads reports whether a request cannot change anything in Dixa: GET, HEAD and the
+// queries that Dixa takes by POST. The path is relative to the base URL.
+func OnlyReads(method, path string) bool {
 	switch method {
 	case http.MethodGet, http.MethodHead:
 		return true
@@ -34,7 +34,7 @@ type readOnlyTransport struct {
 
 // RoundTrip implements http.RoundTripper. It rejects a request with ErrReadOnly.
 func (t readOnlyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !onlyReads(r.Method, strings.TrimPrefix(r.URL.Path, t.base)) {
+	if !OnlyReads(r.Method, strings.TrimPrefix(r.URL.Path, t.base)) {
 		if r.Body != nil {
 			_ = r.Body.Close() // a RoundTripper must close the body even on error
 		}

@@ -3,7 +3,6 @@ package dixa
 import (
 	"context"
 	"iter"
-	"net/http"
 )
 
 const searchPath = "/search/conversations"
@@ -105,8 +104,7 @@ func (h SearchHit) MarshalJSON() ([]byte, error) { return encodeOpen(h) }
 //
 // Dixa: POST /v1/search/conversations.
 func (s *ConversationsService) Search(ctx context.Context, q SearchQuery) iter.Seq2[*SearchHit, error] {
-	op := Operation{"Conversations.Search", http.MethodPost, searchPath}
-	return fetchPages[SearchHit](ctx, s.client, op, Params{Query: pageQuery(q.PageLimit), Body: q.body()})
+	return fetchPages[SearchHit](ctx, s.client, searchOperation, Params{Query: pageQuery(q.PageLimit), Body: q.body()})
 }
 
 type searchBody struct {

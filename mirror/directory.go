@@ -1,6 +1,9 @@
 package mirror
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // DirectoryKind is a kind of directory entry.
 type DirectoryKind string
@@ -32,4 +35,7 @@ type DirectoryEntry struct {
 	MemberIDs []string `json:"member_ids,omitempty"`
 	// Object is the entry as Dixa returns it.
 	Object json.RawMessage `json:"object,omitempty"`
+	// CompleteAt is when the members of Object that Dixa's lists leave out, which are the
+	// custom attributes of end users, were read; zero if they were not.
+	CompleteAt time.Time `json:"complete_at,omitzero"`
 }

@@ -5,13 +5,16 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/claimflow/claimflow/mirror"
 )
 
-// SaveDirectory stores entries of a kind that Dixa listed at a time.
+// SaveDirectory stores entries of a kind that Dixa listed at a time. Members that lists
+// leave out stay as they were last read.
 func (s Mirror) SaveDirectory(ctx context.Context, connectionID string, kind mirror.DirectoryKind, entries []mirror.DirectoryEntry, seenAt time.Time) (counts MirrorCounts, err error) {
 	if len(entries) == 0 {
 		return counts, nil
@@ -50,6 +53,11 @@ func (s Mirror) SaveDirectory(ctx context.Context, connectionID string, kind mir
 			}
 			listed[id] = true
 			e.Kind, e.ID = "", ""
+			if e.CompleteAt.IsZero() {
+				if err := keepUnlisted(&e, known[id]); err != nil {
+					return fmt.Errorf("merge %s %s: %w", kind, id, err)
+				}
+			}
 			body, err := json.Marshal(e)
 			if err != nil {
 				return fmt.Errorf("encode %s %s: %w", kind, id, err)
@@ -80,6 +88,34 @@ func (s Mirror) SaveDirectory(ctx context.Context, connectionID string, kind mir
 		return saveChange(ctx, tx, connectionID, change)
 	})
 	return counts, err
+}
+
+// keepUnlisted adds to an entry from a list what only a read of the entry itself says.
+// known is the stored entry; empty if there is none.
+func keepUnlisted(e *mirror.DirectoryEntry, known string) error {
+	const member = "customAttributes"
+	if !strings.Contains(known, member) {
+		return nil
+	}
+	var old mirror.DirectoryEntry
+	var before, now map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(known), &old); err != nil || old.CompleteAt.IsZero() {
+		return err
+	}
+	if err := errors.Join(json.Unmarshal(old.Object, &before), json.Unmarshal(e.Object, &now)); err != nil {
+		return err
+	}
+	value, had := before[member]
+	if _, listed := now[member]; listed || !had {
+		return nil
+	}
+	now[member] = value
+	object, err := json.Marshal(now)
+	if err != nil {
+		return err
+	}
+	e.Object, e.CompleteAt = object, old.CompleteAt
+	return nil
 }
 
 // MarkGone records that Dixa no longer lists the entries of a kind that it did not

@@ -70,6 +70,7 @@ ALTER TABLE mirrored_messages RENAME TO messages;
 CREATE INDEX messages_in_order ON messages (connection_id, conversation_id, at, id);
 CREATE INDEX messages_by_change ON messages (connection_id, change);
 CREATE INDEX messages_by_time ON messages (connection_id, at, id);
+CREATE INDEX messages_by_id ON messages (connection_id, id);
 
 CREATE TABLE activities (
     connection_id   TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
@@ -128,7 +129,8 @@ CREATE TABLE figures (
     digest                 BYTEA NOT NULL,
     PRIMARY KEY (connection_id, conversation_id)
 );
-CREATE INDEX figures_by_created ON figures (connection_id, created_at);
+CREATE INDEX figures_by_created ON figures (connection_id, created_at, conversation_id);
+CREATE INDEX figures_by_activity ON figures (connection_id, last_activity_at, conversation_id);
 CREATE INDEX figures_by_first_response ON figures (connection_id, first_response_at) WHERE first_response_at > 0;
 CREATE INDEX figures_by_first_close ON figures (connection_id, first_closed_at) WHERE first_closed_at > 0;
 CREATE INDEX figures_by_last_close ON figures (connection_id, last_closed_at); -- 0 for those that are open

@@ -45,6 +45,13 @@ func WithSpareRate(ctx context.Context) context.Context {
 	return context.WithValue(ctx, backgroundKey{}, background{name: "/spare", share: 2, yields: true})
 }
 
+// WithProxyRate returns a context whose requests use at most half of the token's budget
+// and nothing while a claim waits, like those of [WithSpareRate]. Their turns are their
+// own, so that an import does not take them.
+func WithProxyRate(ctx context.Context) context.Context {
+	return context.WithValue(ctx, backgroundKey{}, background{name: "/proxy", share: 2, yields: true})
+}
+
 func backgroundOf(ctx context.Context) (background, bool) {
 	b, ok := ctx.Value(backgroundKey{}).(background)
 	return b, ok

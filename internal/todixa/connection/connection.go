@@ -64,12 +64,13 @@ type Clients struct {
 	cache map[string]kept
 }
 
-// kept are the clients of one token: a writing and a read-only one. Each is created
-// on first use.
+// kept are the clients of one token: a writing and a read-only one, and the budget of
+// its passage. Each is created on first use.
 type kept struct {
 	tokenHash string
 	client    *dixa.Client
 	reader    *dixa.Client
+	passing   *budget
 }
 
 // New returns clients for the connections of a store.
@@ -123,16 +124,9 @@ func (c *Clients) allReadOnly(ctx context.Context, connectionID string) (bool, e
 }
 
 func (c *Clients) open(ctx context.Context, connectionID string, readOnly bool) (*dixa.Client, error) {
-	conn, err := c.store.Connections.Get(ctx, connectionID)
+	token, hash, err := c.token(ctx, connectionID)
 	if err != nil {
-		return nil, fmt.Errorf("read connection %s: %w", connectionID, err)
-	}
-	if conn.State == claim.ConnectionNeedsToken {
-		return nil, &NeedsTokenError{ConnectionID: connectionID}
-	}
-	token, hash, err := c.store.Connections.Token(ctx, connectionID)
-	if err != nil {
-		return nil, fmt.Errorf("read the token of connection %s: %w", connectionID, err)
+		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -151,6 +145,23 @@ func (c *Clients) open(ctx context.Context, connectionID string, readOnly bool) 
 		c.cache[connectionID] = k
 	}
 	return *wanted, nil
+}
+
+// token returns the token of a connection and its hash. The error is a
+// [*NeedsTokenError] if Dixa rejected it.
+func (c *Clients) token(ctx context.Context, connectionID string) (token, hash string, err error) {
+	conn, err := c.store.Connections.Get(ctx, connectionID)
+	if err != nil {
+		return "", "", fmt.Errorf("read connection %s: %w", connectionID, err)
+	}
+	if conn.State == claim.ConnectionNeedsToken {
+		return "", "", &NeedsTokenError{ConnectionID: connectionID}
+	}
+	token, hash, err = c.store.Connections.Token(ctx, connectionID)
+	if err != nil {
+		return "", "", fmt.Errorf("read the token of connection %s: %w", connectionID, err)
+	}
+	return token, hash, nil
 }
 
 // Probe returns a client for a token that is not saved yet. It spends from the same
