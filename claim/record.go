@@ -95,6 +95,7 @@ type Connection struct {
 	TokenPreview string `json:"token_preview,omitempty"`
 	// TokenSavedAt is when the token was saved.
 	TokenSavedAt time.Time `json:"token_saved_at,omitzero" doc:"When the token was saved."`
+	CreatedAt    time.Time `json:"created_at"`
 	UpdatedAt    time.Time `json:"updated_at"`
 }
 

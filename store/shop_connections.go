@@ -19,21 +19,22 @@ type Organization struct {
 }
 
 // connectionColumns are the columns that [connectionRow] reads, of connections n.
-const connectionColumns = `n.organization_id, n.organization_name, n.state, n.token_preview, n.token_saved_at, n.updated_at`
+const connectionColumns = `n.organization_id, n.organization_name, n.state, n.token_preview, n.token_saved_at, n.created_at, n.updated_at`
 
 type connectionRow struct {
 	organizationID, organizationName, state, preview sql.NullString
-	saved, updated                                   sql.NullInt64
+	saved, created, updated                          sql.NullInt64
 }
 
 func (r *connectionRow) dest() []any {
-	return []any{&r.organizationID, &r.organizationName, &r.state, &r.preview, &r.saved, &r.updated}
+	return []any{&r.organizationID, &r.organizationName, &r.state, &r.preview, &r.saved, &r.created, &r.updated}
 }
 
 func (r *connectionRow) connection(id string) claim.Connection {
 	return claim.Connection{
 		ID: id, OrganizationID: r.organizationID.String, OrganizationName: r.organizationName.String,
-		State: claim.ConnectionState(r.state.String), TokenPreview: r.preview.String, TokenSavedAt: timeOf(r.saved.Int64), UpdatedAt: timeOf(r.updated.Int64),
+		State: claim.ConnectionState(r.state.String), TokenPreview: r.preview.String, TokenSavedAt: timeOf(r.saved.Int64),
+		CreatedAt: timeOf(r.created.Int64), UpdatedAt: timeOf(r.updated.Int64),
 	}
 }
 
