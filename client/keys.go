@@ -11,19 +11,21 @@ import (
 
 // Scopes of an API key.
 const (
-	ScopeClaimsWrite  = "claims:write"  // submit claims
-	ScopeClaimsRead   = "claims:read"   // read and list claims, records and key figures
-	ScopeShopsWrite   = "shops:write"   // change settings, tokens, templates, endpoints and data sources and, for platform keys, add shops (changing and deleting a shop needs admin)
-	ScopeShopsRead    = "shops:read"    // read settings, tokens, templates, shops, data sources and imports
-	ScopeOperate      = "operate"       // send messages; retry, abandon, link, pause, resume, replay, sweep, import
-	ScopeUnifiedRead  = "unified:read"  // read through the unified API
-	ScopeUnifiedWrite = "unified:write" // write through the unified API
-	ScopeAdmin        = "admin"         // everything, including API keys and the audit log
+	ScopeClaimsWrite    = "claims:write"    // submit claims
+	ScopeClaimsRead     = "claims:read"     // read and list claims, records and key figures
+	ScopeShopsWrite     = "shops:write"     // change settings, tokens, templates, endpoints and data sources and, for platform keys, add shops (changing and deleting a shop needs admin)
+	ScopeShopsRead      = "shops:read"      // read settings, tokens, templates, shops, data sources and imports
+	ScopeOperate        = "operate"         // send messages; retry, abandon, link, pause, resume, replay, sweep, import
+	ScopeUnifiedRead    = "unified:read"    // read through the unified API
+	ScopeUnifiedWrite   = "unified:write"   // write through the unified API, except its user directory
+	ScopeProxy          = "proxy"           // pass any request on to Dixa
+	ScopeDirectoryWrite = "directory:write" // create and change users and groups through the unified API and SCIM
+	ScopeAdmin          = "admin"           // everything, including API keys and the audit log
 )
 
 // Scopes lists every scope.
 func Scopes() []string {
-	return []string{ScopeClaimsWrite, ScopeClaimsRead, ScopeShopsWrite, ScopeShopsRead, ScopeOperate, ScopeUnifiedRead, ScopeUnifiedWrite, ScopeAdmin}
+	return []string{ScopeClaimsWrite, ScopeClaimsRead, ScopeShopsWrite, ScopeShopsRead, ScopeOperate, ScopeUnifiedRead, ScopeUnifiedWrite, ScopeProxy, ScopeDirectoryWrite, ScopeAdmin}
 }
 
 // Types that the service shares with its clients.

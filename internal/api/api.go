@@ -26,6 +26,7 @@ import (
 	"github.com/claimflow/claimflow/internal/fromdixa/subscription"
 	"github.com/claimflow/claimflow/internal/fromowner/karla"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/proxy"
 	"github.com/claimflow/claimflow/internal/reporting"
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
 	"github.com/claimflow/claimflow/internal/toowner/files"
@@ -69,6 +70,12 @@ type Options struct {
 	KPIs *reporting.Service
 	// Unified answers the unified API. If nil, such requests are rejected.
 	Unified *unify.Service
+	// Proxy passes requests on to Dixa. If nil, such requests are rejected.
+	Proxy *proxy.Proxy
+	// KeyLimit and AccountLimit bound the requests to the unified API, the proxy and
+	// accounts in 10 s, by API key and by account; 0 is no limit. Each process counts by
+	// itself.
+	KeyLimit, AccountLimit int
 	// Metrics serves /metrics. Optional.
 	Metrics http.Handler
 	// Meters, Traces and Propagator instrument requests. Optional.
@@ -98,6 +105,7 @@ type api struct {
 	Options
 	openings  *openings
 	endpoints *delivery.Guard
+	limits    limits
 }
 
 // New returns the API as a handler.
@@ -114,6 +122,7 @@ func New(o Options) (http.Handler, error) {
 	a := &api{
 		Options: o, endpoints: delivery.NewGuard(o.AllowPrivateEndpoints),
 		openings: &openings{store: o.Store, temporal: o.Temporal, log: o.Log},
+		limits:   limits{key: newLimit(o.KeyLimit, "API key"), account: newLimit(o.AccountLimit, "account")},
 	}
 	fromDixa, err := newReceiver(o, "claimflow.webhook.events", "Events received from Dixa, by name, result and, if refused, reason.",
 		receiver{signature: dixa.SignatureHeader, done: http.StatusNoContent, keep: a.keepDixaEvent, kick: o.Kick})
@@ -136,7 +145,6 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle("POST "+subscription.Path+"{connection}", fromDixa)
 	mux.Handle("POST "+karlaPath, fromKarla)
 	mux.Handle("POST "+karlaPath+"/{shop}", fromKarla)
-	mux.HandleFunc(unifiedPath, a.serveUnified)
 	mux.HandleFunc("GET /healthz", a.alive)
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /docs/", v5emb.New("Claimflow", "/openapi.json", "/docs/"))

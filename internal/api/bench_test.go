@@ -21,10 +21,12 @@ import (
 	"github.com/claimflow/claimflow/integration/pgtest"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/proxy"
 	"github.com/claimflow/claimflow/internal/reporting"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/telemetry"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/internal/unify"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -79,6 +81,8 @@ func newBenchOn(t *testing.T, database string, changes ...func(*api.Options)) *b
 		Meters:     metrics.Meters,
 		Metrics:    metrics.Metrics,
 		KPIs:       &reporting.Service{Store: b.store, Clients: clients},
+		Unified:    &unify.Service{Store: b.store, Clients: clients},
+		Proxy:      proxy.New(proxy.Options{Clients: clients}),
 		Version:    "test",
 		Mails:      true,
 	}

@@ -122,8 +122,19 @@ func (a *api) withRecovery(mux *http.ServeMux) http.Handler {
 				"panic", cause, "stack", string(debug.Stack()))
 			p := newProblem(http.StatusInternalServerError, "", "An internal error occurred. The log of the service has the details under this request id.")
 			p.Instance = requestID(r.Context())
+			if a.inUnifiedShape(r) {
+				a.writeUnifiedError(w, r, p)
+				return
+			}
 			p.write(w)
 		}()
+		if pattern, serve := a.unifiedRoute(r); serve != nil {
+			of(r.Context()).pattern, r.Pattern = pattern, pattern
+			if err := serve(w, r); err != nil {
+				a.writeUnifiedError(w, r, err)
+			}
+			return
+		}
 		_, pattern := mux.Handler(r)
 		of(r.Context()).pattern = pattern
 		mux.ServeHTTP(w, r)

@@ -27,11 +27,16 @@ func (a *api) record(ctx huma.Context, next func(huma.Context)) {
 	entry := claim.AuditEntry{
 		Actor: about.key.Name, Action: action, Shop: ctx.Param("shop"), Target: target(ctx), Details: about.changed,
 	}
-	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx.Context()), 5*time.Second)
+	a.audit(ctx.Context(), entry)
+}
+
+// audit writes an entry to the audit log, also if the caller has disconnected.
+func (a *api) audit(ctx context.Context, entry claim.AuditEntry) {
+	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := a.Store.AuditLog.Append(writing, entry); err != nil {
 		a.Log.ErrorContext(writing, "cannot write the audit log", "action", entry.Action, "actor", entry.Actor,
-			"shop", entry.Shop, "target", entry.Target, "details", entry.Details, "request_id", about.id, "error", err.Error())
+			"shop", entry.Shop, "target", entry.Target, "details", entry.Details, "request_id", requestID(ctx), "error", err.Error())
 	}
 }
 

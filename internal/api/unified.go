@@ -11,7 +11,6 @@ import (
 
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/internal/unify"
-	"github.com/claimflow/claimflow/store"
 	"github.com/claimflow/claimflow/unified"
 )
 
@@ -45,11 +44,10 @@ func withoutDoubledSlashes(next http.Handler) http.Handler {
 
 // serveUnified answers /unified/{model}/{resource}[/{id}]. Ids may contain escaped
 // slashes.
-func (a *api) serveUnified(w http.ResponseWriter, r *http.Request) {
-	answer, err := a.answerUnified(r)
+func (a *api) serveUnified(w http.ResponseWriter, r *http.Request) error {
+	answer, err := a.answerUnified(w, r)
 	if err != nil {
-		a.writeUnifiedError(w, r, err)
-		return
+		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set(sourceHeader, "mirror")
@@ -60,9 +58,10 @@ func (a *api) serveUnified(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(asOfHeader, answer.At.UTC().Format(time.RFC3339))
 	}
 	_, _ = w.Write(append(answer.Body, '\n')) // the caller may have disconnected
+	return nil
 }
 
-func (a *api) answerUnified(r *http.Request) (*unify.Answer, error) {
+func (a *api) answerUnified(w http.ResponseWriter, r *http.Request) (*unify.Answer, error) {
 	if a.Unified == nil {
 		return nil, unified.NewError(http.StatusServiceUnavailable, "The unified API is not available.")
 	}
@@ -74,7 +73,7 @@ func (a *api) answerUnified(r *http.Request) (*unify.Answer, error) {
 	if r.Method != http.MethodGet {
 		scope = client.ScopeUnifiedWrite
 	}
-	account, err := a.account(r, scope)
+	account, err := a.account(w, r, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -86,32 +85,6 @@ func (a *api) answerUnified(r *http.Request) (*unify.Answer, error) {
 	default:
 		return nil, unified.NewError(http.StatusMethodNotAllowed, "The resource does not support "+r.Method+".")
 	}
-}
-
-// account returns the connection that a request names, if the key may access it.
-func (a *api) account(r *http.Request, scope string) (string, error) {
-	key, err := a.identify(r.Context(), r.Header.Get("Authorization"))
-	if err != nil {
-		return "", err
-	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return "", unified.NewError(http.StatusBadRequest, "The query string is not percent-encoded correctly.")
-	}
-	account := query.Get("integrated_account_id")
-	if account == "" {
-		return "", unified.Missing([]string{"integrated_account_id"}, nil)
-	}
-	if err := a.permit(r.Context(), key, scope, "", account); err != nil {
-		return "", err
-	}
-	if _, err := a.Store.Connections.Get(r.Context(), account); err != nil {
-		if errors.Is(err, store.ErrNotFound) {
-			return "", unified.NewError(http.StatusNotFound, "There is no account with this id.")
-		}
-		return "", err
-	}
-	return account, nil
 }
 
 // unifiedAddress splits an address. Ids are percent-encoded as a whole.

@@ -40,6 +40,9 @@ type Config struct {
 	PublicURL     string        `env:"CLAIMFLOW_PUBLIC_URL" envDefault:"http://localhost:8080" validate:"required,http_url" used:"starter, worker" doc:"The public URL of 'starter serve', which receives webhooks. After a change, run 'starter shop enable' again for one shop of each Dixa organization, so that Dixa sends webhooks to the new URL."`
 	WebhookMaxAge time.Duration `env:"CLAIMFLOW_WEBHOOK_MAX_AGE" envDefault:"72h" validate:"min=5m,max=720h" used:"starter" doc:"The maximum age of the signature of an event from Dixa. A long maximum is safe, because events are deduplicated, and lets Dixa deliver late."`
 
+	KeyLimit     int `env:"CLAIMFLOW_KEY_LIMIT" envDefault:"500" validate:"min=0,max=1000000" used:"starter" doc:"The maximum number of requests to the unified API, the proxy and accounts with one API key in 10 seconds. '0' is no limit. Each 'starter serve' counts by itself, so several together admit more."`
+	AccountLimit int `env:"CLAIMFLOW_ACCOUNT_LIMIT" envDefault:"50" validate:"min=0,max=1000000" used:"starter" doc:"The maximum number of requests to the unified API and the proxy for one account in 10 seconds. '0' is no limit. Each 'starter serve' counts by itself. Dixa's own limit is kept across all processes in any case."`
+
 	AllowLoopbackEvidence bool `env:"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE" envDefault:"false" used:"starter, worker" doc:"Allows files of claims and messages from this machine itself, also over plain HTTP. For development only: anyone who submits a claim can make the worker send requests to its own host."`
 
 	AllowPrivateEndpoints bool `env:"CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS" envDefault:"false" used:"starter" doc:"Allows endpoints on this machine and in private networks, also over plain HTTP. Anyone who may add endpoints can make 'starter serve' send requests there."`
@@ -101,6 +104,8 @@ func kindInWords(t reflect.Type) string {
 		return "a duration such as 104ms or 1s"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
+	case t.Kind() == reflect.Int:
+		return "a whole number"
 	default:
 		return t.String()
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/claimflow/claimflow/internal/fromowner"
 	"github.com/claimflow/claimflow/internal/nudge"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/proxy"
 	"github.com/claimflow/claimflow/internal/reporting"
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
 	"github.com/claimflow/claimflow/internal/toowner/files"
@@ -149,6 +150,8 @@ func (s *server) newAPI(version string, mails bool) (http.Handler, error) {
 		Kick:       s.kick, KickOwner: s.fromOwner.Kick, Sweep: s.sweepNow, Import: s.importNow, WakeImport: s.wakeImport,
 		KPIs: &reporting.Service{Store: s.Store, Clients: s.Clients}, Erase: s.startErasure,
 		Unified:  &unify.Service{Store: s.Store, Clients: s.Clients},
+		Proxy:    proxy.New(proxy.Options{Clients: s.Clients}),
+		KeyLimit: c.KeyLimit, AccountLimit: c.AccountLimit,
 		Temporal: func(ctx context.Context) (string, error) { return s.temporalState(ctx, s.dispatcher) },
 		Log:      t.Log, Metrics: t.Metrics, Meters: t.Meters, Traces: t.Traces, Propagator: t.Propagator,
 		PublicURL: c.PublicURL, Version: version, WebhookMaxAge: c.WebhookMaxAge, Mails: mails,
