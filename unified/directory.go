@@ -32,7 +32,7 @@ func TagOf(e mirror.DirectoryEntry) (*Tag, error) {
 
 // CollectionOf returns a queue or contact endpoint.
 func CollectionOf(e mirror.DirectoryEntry) *Collection {
-	c := &Collection{ID: e.ID, Name: text(e.Name), Type: CollectionQueue, EntityType: "ticket", RemoteData: e.Object}
+	c := &Collection{ID: e.ID, Name: text(e.Name), Type: CollectionQueue, EntityType: EntityTicket, RemoteData: e.Object}
 	if e.Kind == mirror.KindContactEndpoint {
 		c.Type = CollectionEndpoint
 	}
@@ -47,11 +47,11 @@ func FieldOf(e mirror.DirectoryEntry) (*Field, error) {
 	}
 	f := &Field{
 		ID: e.ID, Name: d.Identifier, Label: text(d.Label), Description: text(d.Description), Type: "text",
-		IsRequired: d.IsRequired, IsHidden: d.IsArchived || d.IsDeactivated, IsUserDefined: true, EntityType: "ticket",
+		IsRequired: d.IsRequired, IsHidden: d.IsArchived || d.IsDeactivated, IsUserDefined: true, EntityType: EntityTicket,
 		Options: []FieldOption{}, CreatedAt: instant(d.CreatedAt.Time), UpdatedAt: instant(d.UpdatedAt.Time), RemoteData: e.Object,
 	}
 	if strings.EqualFold(d.EntityType, "Contact") {
-		f.EntityType = "contact"
+		f.EntityType = EntityContact
 	}
 	if strings.EqualFold(d.InputDefinition.Type, "Select") {
 		f.Type = "enum"

@@ -79,6 +79,13 @@ func Missing(query, body []string) *Error {
 	return e
 }
 
+// Invalid returns the error for a parameter or member that is wrong.
+func Invalid(field, message string) *Error {
+	e := NewError(http.StatusBadRequest, "The request has parameters that are not supported.")
+	e.Details = &Failures{[]Failure{{field, message}}}
+	return e
+}
+
 // failures collects what is wrong with a request.
 type failures []Failure
 

@@ -28,9 +28,8 @@ type Email struct {
 
 // Phone is a number of a person, in E.164 format. Type is primary or additional.
 type Phone struct {
-	Number    string  `json:"number"`
-	Extension *string `json:"extension"`
-	Type      string  `json:"type"`
+	Number string `json:"number"`
+	Type   string `json:"type"`
 }
 
 // PersonRef refers to a person, with what identifies the person elsewhere.
@@ -79,7 +78,6 @@ type Comment struct {
 	IsPrivate  bool            `json:"is_private"`
 	Channel    *TypedRef       `json:"channel"`
 	CreatedAt  *time.Time      `json:"created_at"`
-	UpdatedAt  *time.Time      `json:"updated_at"`
 	RemoteData json.RawMessage `json:"remote_data,omitempty"`
 }
 
@@ -180,6 +178,12 @@ type Collection struct {
 	EntityType string          `json:"entity_type"`
 	RemoteData json.RawMessage `json:"remote_data,omitempty"`
 }
+
+// Values of the type of objects that a definition is for.
+const (
+	EntityTicket  = "ticket"
+	EntityContact = "contact"
+)
 
 // Types of collections.
 const (

@@ -49,6 +49,7 @@ var operators = []Operator{Equal, In, Above, AtLeast, Below, AtMost}
 type Condition struct {
 	// Field is the path of a field, such as "contact.id".
 	Field    string
+	Kind     FilterKind
 	Operator Operator
 	Values   []string
 	// Time is the value for a field that is a time.
@@ -65,6 +66,8 @@ type Query struct {
 	// SortBy is a field of [Filters.Sort] and Descending its direction.
 	SortBy     string
 	Descending bool
+	// Sorted says that the request names the order.
+	Sorted bool
 	// Live asks Dixa even if the mirror is fresh.
 	Live bool
 	// Remote are parameters that are passed to Dixa, by their names there.
@@ -84,15 +87,27 @@ const (
 	FilterText FilterKind = iota // equal to any of the values
 	FilterTime                   // compared with an instant
 	FilterBool                   // true or false
+	FilterFold                   // equal to any of the values, in any case
 )
 
-// Filters are what a list can be filtered and sorted by.
+// Filters are the parameters that select the objects of a method.
 type Filters struct {
-	Fields map[string]FilterKind
-	// Sort are the fields to sort by. The first is the default, descending.
-	Sort []string
+	// Fields are those to filter by, and Aliases other names of them.
+	Fields  map[string]FilterKind
+	Aliases map[string]string
+	// Required are filters of which one must be given.
+	Required []string
+	// Sort are the fields to sort by. The first is the default, descending unless
+	// Ascending.
+	Sort      []string
+	Ascending bool
 	// Remote are the parameters of Dixa that remote_query may name.
 	Remote []string
+
+	// members are the fields of the objects; nil if they are not checked.
+	members []string
+	// one says that the method answers one object.
+	one bool
 }
 
 // parameter is a part of a query string: its path and its value.
@@ -103,9 +118,9 @@ type parameter struct {
 	value string
 }
 
-// ParseQuery reads the parameters of a request. A list has filters; nil is for other
-// methods. Parameters without a value are absent. The error is an [*Error] that names
-// every parameter that is unknown or wrong.
+// ParseQuery reads the parameters of a request. filters are those of the method; nil for
+// one that has none. Parameters without a value are absent. The error is an [*Error] that
+// names every parameter that is unknown or wrong.
 func ParseQuery(raw string, filters *Filters) (*Query, error) {
 	q := &Query{Limit: DefaultLimit, Format: FormatUnified, Remote: url.Values{}}
 	var f failures
@@ -119,16 +134,47 @@ func ParseQuery(raw string, filters *Filters) (*Query, error) {
 	for _, name := range sortedKeys(conditions) {
 		q.Where = append(q.Where, *conditions[name])
 	}
-	if filters != nil && q.SortBy == "" && len(filters.Sort) > 0 {
-		q.SortBy, q.Descending = filters.Sort[0], true
+	if filters != nil && !filters.one && q.SortBy == "" && len(filters.Sort) > 0 {
+		q.SortBy, q.Descending = filters.Sort[0], !filters.Ascending
+	} else {
+		q.Sorted = q.SortBy != ""
 	}
 	if q.Format == FormatNormalized {
 		q.IgnoreRemoteData = true
 	}
+	q.checkMembers(filters, &f)
 	if err := f.err("The request has parameters that are not supported."); err != nil {
 		return nil, err
 	}
+	if filters != nil && len(filters.Required) > 0 && !slices.ContainsFunc(q.Where, func(c Condition) bool {
+		return slices.ContainsFunc(filters.Required, func(name string) bool { return filters.field(name) == c.Field })
+	}) {
+		return nil, Missing(filters.Required, nil)
+	}
 	return q, nil
+}
+
+// checkMembers checks the names of fields in parameters.
+func (q *Query) checkMembers(filters *Filters, f *failures) {
+	if filters == nil || filters.members == nil {
+		return
+	}
+	for _, name := range q.Exclude {
+		if !slices.Contains(filters.members, name) {
+			f.add("truto_exclude_fields", fmt.Sprintf("names %q, which is not a field here", name))
+		}
+	}
+	if q.KeyBy != "" && !slices.Contains(filters.members, q.KeyBy) {
+		f.add("truto_key_by", fmt.Sprintf("names %q, which is not a field here", q.KeyBy))
+	}
+}
+
+// field returns the field that a parameter filters by.
+func (f *Filters) field(name string) string {
+	if field, ok := f.Aliases[name]; ok {
+		return field
+	}
+	return name
 }
 
 // parameters splits a query string. The numbers in a[0] and the empty brackets in a[]
@@ -203,7 +249,7 @@ func (q *Query) parameter(p parameter, filters *Filters, conditions map[string]*
 		if q.Format = Format(p.value); !slices.Contains([]Format{FormatUnified, FormatNormalized, FormatRaw}, q.Format) {
 			f.add(p.name, "must be unified, normalized or raw")
 		}
-	case filters == nil:
+	case filters == nil || filters.one:
 		known = false
 	case name == "limit":
 		if q.Limit, err = strconv.Atoi(p.value); err == nil && (q.Limit < 1 || q.Limit > MaxLimit) {
@@ -240,7 +286,7 @@ func (q *Query) remote(p parameter, filters *Filters, f *failures) {
 func (q *Query) sort(p parameter, filters *Filters, f *failures) {
 	field := strings.Join(p.path[1:], ".")
 	switch {
-	case filters == nil || !slices.Contains(filters.Sort, field):
+	case filters == nil || filters.one || !slices.Contains(filters.Sort, field):
 		f.add(p.name, "is not a field that the list can be sorted by")
 	case q.SortBy != "":
 		f.add(p.name, "must be the only field to sort by")
@@ -260,13 +306,14 @@ func (q *Query) condition(p parameter, filters *Filters, conditions map[string]*
 	field := strings.Join(path, ".")
 	kind, known := FilterText, false
 	if filters != nil {
+		field = filters.field(field)
 		kind, known = filters.Fields[field]
 	}
 	if !known {
 		f.add(p.name, "is not a parameter here")
 		return
 	}
-	c := Condition{Field: field, Operator: operator}
+	c := Condition{Field: field, Kind: kind, Operator: operator}
 	switch kind {
 	case FilterTime:
 		if operator == Equal && len(path) == len(p.path) {
@@ -282,11 +329,12 @@ func (q *Query) condition(p parameter, filters *Filters, conditions map[string]*
 		}
 		c.Time = at.UTC()
 	case FilterBool:
-		if _, err := strconv.ParseBool(p.value); err != nil || operator != Equal {
+		on, err := strconv.ParseBool(p.value)
+		if err != nil || operator != Equal {
 			f.add(p.name, "must be true or false")
 			return
 		}
-		c.Values = []string{p.value}
+		c.Values = []string{strconv.FormatBool(on)}
 	default:
 		if operator != Equal && operator != In {
 			f.add(p.name, "can be compared by eq and in only")
@@ -299,7 +347,7 @@ func (q *Query) condition(p parameter, filters *Filters, conditions map[string]*
 	switch {
 	case earlier == nil:
 		conditions[key] = &c
-	case kind == FilterText:
+	case kind == FilterText || kind == FilterFold:
 		earlier.Values = append(earlier.Values, c.Values...)
 	default:
 		f.add(p.name, "must be given once")

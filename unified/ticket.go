@@ -15,7 +15,7 @@ type Conversation struct {
 	mirror.Conversation
 	// UpdatedAt is the last activity and ClosedAt the last close; zero if unknown.
 	UpdatedAt, ClosedAt time.Time
-	// Object is Dixa's conversation, or what is known of it.
+	// Object is Dixa's conversation. If it is nil, what is known is put into its form.
 	Object json.RawMessage
 }
 
@@ -31,6 +31,9 @@ func TicketOf(c *Conversation, names Names) *Ticket {
 		ID: conversationID(c.ID), Number: conversationID(c.ID), Name: text(c.Origin.Subject), Status: statusRef(c.Status),
 		Assignees: []PersonRef{}, Collections: []TypedRef{}, Tags: []Ref{}, Fields: map[string]json.RawMessage{},
 		CreatedAt: instant(c.Origin.CreatedAt), UpdatedAt: instant(c.UpdatedAt), RemoteData: c.Object,
+	}
+	if t.RemoteData == nil {
+		t.RemoteData = conversationObject(c)
 	}
 	if c.Status == claim.ConversationClosed {
 		t.ClosedAt = instant(c.ClosedAt)

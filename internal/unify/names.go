@@ -1,9 +1,11 @@
 package unify
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
+	"github.com/claimflow/claimflow/internal/fromdixa/directory"
 	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 )
@@ -17,12 +19,32 @@ func (n names) Entry(kind mirror.DirectoryKind, id string) (mirror.DirectoryEntr
 	return e, ok
 }
 
-// load reads entries. Those that are unknown are left out.
-func (s *Service) load(ctx context.Context, account string, wanted map[mirror.DirectoryKind][]string) (names, error) {
+// wanted are the ids of entries by kind.
+type wanted map[mirror.DirectoryKind][]string
+
+func (w wanted) add(kind mirror.DirectoryKind, id string) {
+	if id != "" {
+		w[kind] = append(w[kind], id)
+	}
+}
+
+// lookUp reads entries: from the mirror if it has a recent directory, otherwise from
+// Dixa. Those that are unknown, or that the token may not read, are left out.
+func (s *Service) lookUp(ctx context.Context, account string, w wanted) (names, error) {
+	_, mirrored, err := s.directoryRead(ctx, account)
+	if err != nil {
+		return nil, err
+	}
 	out := names{}
-	for kind, ids := range wanted {
+	for kind, ids := range w {
 		slices.Sort(ids)
-		entries, err := s.Store.Mirror.DirectoryByID(ctx, account, kind, slices.Compact(ids))
+		ids = slices.Compact(ids)
+		var entries []mirror.DirectoryEntry
+		if mirrored {
+			entries, err = s.Store.Mirror.DirectoryByID(ctx, account, kind, ids)
+		} else {
+			entries, err = s.fromDixa(ctx, account, kind, ids)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -34,26 +56,42 @@ func (s *Service) load(ctx context.Context, account string, wanted map[mirror.Di
 	return out, nil
 }
 
+// fromDixa reads entries from Dixa: end users one by one, others from the list.
+func (s *Service) fromDixa(ctx context.Context, account string, kind mirror.DirectoryKind, ids []string) ([]mirror.DirectoryEntry, error) {
+	age := cmp.Or(s.CacheFor, DefaultCacheFor)
+	if kind != mirror.KindEndUser {
+		all, _, err := s.listed(ctx, account, kind, directory.Listed, age)
+		if unreadable(err) {
+			return nil, nil
+		}
+		return all, err
+	}
+	found := make([]mirror.DirectoryEntry, len(ids))
+	err := each(ctx, len(ids), func(ctx context.Context, i int) (err error) {
+		found[i], _, err = s.readOne(ctx, account, kind, ids[i], age)
+		if unreadable(err) {
+			err = nil
+		}
+		return err
+	})
+	return slices.DeleteFunc(found, func(e mirror.DirectoryEntry) bool { return e.ID == "" }), err
+}
+
 // namesOf reads the entries that tickets refer to.
 func (s *Service) namesOf(ctx context.Context, account string, tickets []store.Ticket) (names, error) {
-	wanted := map[mirror.DirectoryKind][]string{}
-	add := func(kind mirror.DirectoryKind, id string) {
-		if id != "" {
-			wanted[kind] = append(wanted[kind], id)
-		}
-	}
+	w := wanted{}
 	for i := range tickets {
 		t := &tickets[i]
 		if t.Assignee != nil {
-			add(mirror.KindAgent, t.Assignee.ID)
+			w.add(mirror.KindAgent, t.Assignee.ID)
 		}
 		if t.Requester != nil {
-			add(mirror.KindEndUser, t.Requester.ID)
+			w.add(mirror.KindEndUser, t.Requester.ID)
 		}
 		if t.Queue != nil {
-			add(mirror.KindQueue, t.Queue.ID)
+			w.add(mirror.KindQueue, t.Queue.ID)
 		}
-		add(mirror.KindContactEndpoint, t.Origin.ContactPoint)
+		w.add(mirror.KindContactEndpoint, t.Origin.ContactPoint)
 	}
-	return s.load(ctx, account, wanted)
+	return s.lookUp(ctx, account, w)
 }

@@ -1,12 +1,15 @@
 package unify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
 	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
 	"github.com/claimflow/claimflow/unified"
@@ -15,39 +18,38 @@ import (
 // tickets reads conversations.
 type tickets struct{ *Service }
 
-func (tickets) filters() *unified.Filters {
-	return &unified.Filters{
-		Fields: map[string]unified.FilterKind{
-			"status": unified.FilterText, "status.id": unified.FilterText, "assignees.id": unified.FilterText, "collections.id": unified.FilterText,
-			"contact.id": unified.FilterText, "ticket_type.id": unified.FilterText, "tags": unified.FilterText, "tags.name": unified.FilterText,
-			"created_at": unified.FilterTime, "updated_at": unified.FilterTime, "closed_at": unified.FilterTime,
-		},
-		Sort: []string{string(store.TicketsByCreation), string(store.TicketsByActivity)},
-	}
-}
+// liveTickets is how many tickets a page from Dixa has at most: each takes four requests.
+const liveTickets = 20
 
-// ticketCursor is a place in the list and the direction in which to read from it.
+// ticketCursor is a place in the list and the direction in which to read from it. A list
+// from Dixa has Dixa's own key instead.
 type ticketCursor struct {
-	At       time.Time `json:"at"`
-	ID       int64     `json:"id"`
+	At       time.Time `json:"at,omitzero"`
+	ID       int64     `json:"id,omitempty"`
 	Backward bool      `json:"backward,omitempty"`
+	Key      string    `json:"key,omitempty"`
 }
 
 func (t *tickets) list(ctx context.Context, r *Request, cursor string) (page unified.Page[unified.Object], source Source, err error) {
-	fresh, f, err := t.fresh(ctx, r.Account)
+	source, mirrored, err := t.mirrored(ctx, r)
 	if err != nil {
 		return page, source, err
 	}
-	if r.Live || !fresh {
-		return page, source, unified.NewError(501, "live lists are not built yet")
-	}
-	source.At = f.NewestAt
-	q := ticketsQuery(r.Query)
 	var from ticketCursor
 	if cursor != "" {
 		if err := json.Unmarshal([]byte(cursor), &from); err != nil {
 			return page, source, fmt.Errorf("decode a cursor: %w", err)
 		}
+		mirrored = from.Key == "" // a list goes on where it began
+	}
+	if !mirrored {
+		return t.search(ctx, r, from.Key)
+	}
+	q, err := t.ticketsQuery(ctx, r)
+	if err != nil {
+		return page, source, err
+	}
+	if from.ID != 0 {
 		q.From, q.Backward = &store.TicketPlace{At: from.At, ID: from.ID}, from.Backward
 	}
 	found, more, err := t.Store.Mirror.Tickets(ctx, r.Account, q, r.Limit)
@@ -72,15 +74,16 @@ func (t *tickets) list(ctx context.Context, r *Request, cursor string) (page uni
 }
 
 func cursorText(p store.TicketPlace, backward bool) (string, error) {
-	text, err := json.Marshal(ticketCursor{p.At, p.ID, backward})
+	text, err := json.Marshal(ticketCursor{At: p.At, ID: p.ID, Backward: backward})
 	return string(text), err
 }
 
-func ticketsQuery(q *unified.Query) store.TicketsQuery {
-	out := store.TicketsQuery{Order: store.TicketOrder(q.SortBy), Descending: q.Descending}
-	for _, c := range q.Where {
+// ticketsQuery returns the query of the mirror for a request.
+func (t *tickets) ticketsQuery(ctx context.Context, r *Request) (store.TicketsQuery, error) {
+	out := store.TicketsQuery{Order: store.TicketOrder(r.SortBy), Descending: r.Descending}
+	for _, c := range r.Where {
 		switch c.Field {
-		case "status", "status.id":
+		case "status.id":
 			out.Statuses = c.Values
 		case "assignees.id":
 			out.Assignees = c.Values
@@ -90,8 +93,19 @@ func ticketsQuery(q *unified.Query) store.TicketsQuery {
 			out.Requesters = c.Values
 		case "ticket_type.id":
 			out.Channel = c.Values
-		case "tags", "tags.name":
-			out.Tags = c.Values
+		case "tags.name":
+			out.Tags = both(out.Tags, c.Values)
+		case "tags.id":
+			names, err := t.tagsBy(ctx, r.Account, func(e mirror.DirectoryEntry) string { return e.ID }, c.Values)
+			if err != nil {
+				return out, err
+			}
+			for i, n := range names {
+				if n = cmp.Or(n, c.Values[i]); n != "" {
+					names[i] = n // a tag that only its name identifies
+				}
+			}
+			out.Tags = both(out.Tags, names)
 		case "created_at":
 			limitRange(&out.Created, c)
 		case "updated_at":
@@ -100,7 +114,15 @@ func ticketsQuery(q *unified.Query) store.TicketsQuery {
 			limitRange(&out.Closed, c)
 		}
 	}
-	return out
+	return out, nil
+}
+
+// both returns the values that both lists have. A nil list has all.
+func both(a, b []string) []string {
+	if a == nil {
+		return b
+	}
+	return slices.DeleteFunc(slices.Clone(a), func(v string) bool { return !slices.Contains(b, v) })
 }
 
 // limitRange narrows a period to the times that fulfill a condition. Times are stored in
@@ -126,52 +148,37 @@ func (t *tickets) get(ctx context.Context, r *Request, id string) (unified.Objec
 	if err != nil {
 		return nil, Source{}, err
 	}
-	fresh, f, err := t.fresh(ctx, r.Account)
+	source, mirrored, err := t.mirrored(ctx, r)
 	if err != nil {
-		return nil, Source{}, err
+		return nil, source, err
 	}
-	if r.Live || !fresh {
+	if !mirrored {
 		return t.live(ctx, r.Account, n)
 	}
 	found, _, err := t.Store.Mirror.Tickets(ctx, r.Account, store.TicketsQuery{IDs: []int64{n}, Order: store.TicketsByCreation}, 1)
 	if err != nil {
-		return nil, Source{}, err
+		return nil, source, err
 	}
 	if len(found) == 0 {
-		return t.live(ctx, r.Account, n) // newer than the mirror, or not selected
+		return t.live(ctx, r.Account, n) // newer than the mirror, or older than it reaches
 	}
 	names, err := t.namesOf(ctx, r.Account, found)
 	if err != nil {
-		return nil, Source{}, err
+		return nil, source, err
 	}
-	return unified.TicketOf(conversationOf(&found[0]), names), Source{At: f.NewestAt}, nil
+	source.From = time.Time{}
+	return unified.TicketOf(conversationOf(&found[0]), names), source, nil
 }
 
 // live reads a conversation from Dixa.
 func (t *tickets) live(ctx context.Context, account string, id int64) (unified.Object, Source, error) {
-	source := Source{Live: true, At: time.Now()}
+	source := liveNow()
 	client, err := t.Clients.Client(ctx, account)
 	if err != nil {
 		return nil, source, err
 	}
-	readAt := time.Now()
-	object, err := client.Conversations.Get(ctx, id)
-	if err != nil {
-		return nil, source, err
-	}
-	tags, err := client.Conversations.Tags(ctx, id)
-	if err != nil {
-		return nil, source, err
-	}
-	messages, err := client.Conversations.Messages(ctx, id)
-	if err != nil {
-		return nil, source, err
-	}
-	log, err := client.Conversations.ActivityLog(ctx, id)
-	if err != nil {
-		return nil, source, err
-	}
-	c, err := conversationFrom(object, tags, messages, log, readAt)
+	ctx, _ = connection.Count(ctx)
+	c, err := readConversation(ctx, client, id)
 	if err != nil {
 		return nil, source, err
 	}
@@ -180,6 +187,30 @@ func (t *tickets) live(ctx context.Context, account string, id int64) (unified.O
 		return nil, source, err
 	}
 	return unified.TicketOf(c, names), source, nil
+}
+
+// readConversation reads what a ticket is made of.
+//
+// Dixa: GET /v1/conversations/{conversationId}, …/tags, …/messages and …/activitylog.
+func readConversation(ctx context.Context, client *dixa.Client, id int64) (*unified.Conversation, error) {
+	readAt := time.Now()
+	object, err := client.Conversations.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := client.Conversations.Tags(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := client.Conversations.Messages(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	log, err := client.Conversations.ActivityLog(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return conversationFrom(object, tags, messages, log, readAt)
 }
 
 // conversationFrom returns what Dixa says of a conversation.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
-	"github.com/claimflow/claimflow/kpi"
 	"github.com/claimflow/claimflow/store"
 	"github.com/claimflow/claimflow/unified"
 )
@@ -21,9 +20,25 @@ import (
 type Service struct {
 	Store   *store.Store
 	Clients *connection.Clients
-	// FileURL returns the address of a file of a message at Claimflow.
-	FileURL func(connectionID, message, attachment string) string
+	// PublicURL is the address of Claimflow's API, for the addresses of files. Empty
+	// makes them relative.
+	PublicURL string
+	// MaxAge is how old the mirror may be. Requests are answered by Dixa if it is older.
+	// Defaults to [DefaultMaxAge].
+	MaxAge time.Duration
+	// CacheFor is how long directories that Dixa listed are reused. Defaults to
+	// [DefaultCacheFor].
+	CacheFor time.Duration
+
+	cache cache
 }
+
+const (
+	// DefaultMaxAge is twice the interval of imports.
+	DefaultMaxAge = 2 * time.Hour
+	// DefaultCacheFor is how long directories that Dixa listed are reused.
+	DefaultCacheFor = 30 * time.Second
+)
 
 // Request is a request for objects of a resource of an account, which is a connection.
 type Request struct {
@@ -31,13 +46,21 @@ type Request struct {
 	*unified.Query
 }
 
+// asksDixa reports whether the request cannot be answered by the mirror.
+func (r *Request) asksDixa() bool { return r.Live || len(r.Remote) > 0 }
+
 // Source says where an answer comes from.
 type Source struct {
 	// Live says that Dixa was asked.
 	Live bool
-	// At is the time up to which the mirror is known to be complete; zero if unknown.
+	// At is the time up to which the answer is known to be complete; zero if unknown.
 	At time.Time
+	// From is how far back the mirror's conversations reach; zero if Dixa was asked or
+	// if the answer does not depend on it.
+	From time.Time
 }
+
+func liveNow() Source { return Source{Live: true, At: time.Now()} }
 
 // Answer is an object or page, encoded as requested.
 type Answer struct {
@@ -51,34 +74,51 @@ type reader interface {
 	// first page. The cursors of the page are texts too.
 	list(ctx context.Context, r *Request, cursor string) (unified.Page[unified.Object], Source, error)
 	get(ctx context.Context, r *Request, id string) (unified.Object, Source, error)
-	filters() *unified.Filters
 }
 
-func (s *Service) reader(model, resource string) (reader, error) {
+func (s *Service) reader(model, resource string) reader {
 	switch model + "/" + resource {
 	case "ticketing/tickets":
-		return &tickets{s}, nil
+		return &tickets{s}
+	case "ticketing/comments":
+		return &comments{s}
+	case "ticketing/attachments":
+		return &attachments{s}
+	case "ticketing/contacts":
+		return &contacts{s}
 	default:
-		return nil, unified.NewError(http.StatusNotFound, "No such resource: "+model+"/"+resource+".")
+		return s.definitions(resource)
 	}
+}
+
+// prepare parses a request. raw is the query string.
+func (s *Service) prepare(account, model, resource, method, raw string) (reader, *Request, error) {
+	res, err := unified.ResourceOf(model, resource)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, ok := res.Method(method)
+	if !ok || m.Support == unified.Unsupported {
+		return nil, nil, res.Refusal(method)
+	}
+	query, err := unified.ParseQuery(raw, m.Filters())
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.reader(model, resource), &Request{Account: account, Query: query}, nil
 }
 
 // List answers a list request. raw is the query string.
 func (s *Service) List(ctx context.Context, account, model, resource, raw string) (*Answer, error) {
-	read, err := s.reader(model, resource)
+	read, r, err := s.prepare(account, model, resource, unified.MethodList, raw)
 	if err != nil {
 		return nil, err
 	}
-	query, err := unified.ParseQuery(raw, read.filters())
-	if err != nil {
-		return nil, err
-	}
-	r := &Request{Account: account, Query: query}
-	bound := []string{account, model, resource, query.Signature()}
+	bound := []string{account, model, resource, r.Signature()}
 	text := ""
-	if query.Cursor != "" {
+	if r.Cursor != "" {
 		var ok bool
-		if text, ok = s.Store.OpenCursor(query.Cursor, bound...); !ok {
+		if text, ok = s.Store.OpenCursor(r.Cursor, bound...); !ok {
 			return nil, unified.NewError(http.StatusBadRequest, "The cursor is not valid for this account and query. Begin without a cursor.")
 		}
 	}
@@ -94,25 +134,21 @@ func (s *Service) List(ctx context.Context, account, model, resource, raw string
 			return nil, err
 		}
 	}
-	body, err := unified.RenderList(query, page)
+	body, err := unified.RenderList(r.Query, page)
 	return &Answer{Body: body, Source: source}, err
 }
 
 // Get answers a request for one object.
 func (s *Service) Get(ctx context.Context, account, model, resource, id, raw string) (*Answer, error) {
-	read, err := s.reader(model, resource)
+	read, r, err := s.prepare(account, model, resource, unified.MethodGet, raw)
 	if err != nil {
 		return nil, err
 	}
-	query, err := unified.ParseQuery(raw, nil)
-	if err != nil {
-		return nil, err
-	}
-	object, source, err := read.get(ctx, &Request{Account: account, Query: query}, id)
+	object, source, err := read.get(ctx, r, id)
 	if err != nil {
 		return nil, errorOf(err)
 	}
-	body, err := unified.Render(query, object)
+	body, err := unified.Render(r.Query, object)
 	return &Answer{Body: body, Source: source}, err
 }
 
@@ -126,6 +162,9 @@ func errorOf(err error) error {
 	}
 	if errors.As(err, &token) {
 		return unified.NewError(http.StatusUnauthorized, "Dixa refuses the account's token. Save another one.")
+	}
+	if errors.Is(err, dixa.ErrInvalidArgument) {
+		return unified.NewError(http.StatusBadRequest, "The request cannot be sent to Dixa: "+err.Error()+".")
 	}
 	e, ok := dixa.AsError(err)
 	if !ok {
@@ -146,12 +185,6 @@ func errorOf(err error) error {
 
 func notFound() *unified.Error {
 	return unified.NewError(http.StatusNotFound, "The object does not exist, or the mirror does not have it. Use live=true to ask Dixa.")
-}
-
-// fresh reports whether the mirror of a connection is complete enough to be read.
-func (s *Service) fresh(ctx context.Context, account string) (bool, kpi.Freshness, error) {
-	f, err := s.Store.Mirror.Freshness(ctx, account)
-	return err == nil && !f.CompleteFrom.IsZero(), f, err
 }
 
 // conversationID reads the id of a ticket.

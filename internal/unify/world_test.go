@@ -55,7 +55,7 @@ func newWorld(t *testing.T, conversations int) *world {
 	})
 	w.service = &unify.Service{
 		Store: w.store, Clients: w.clients,
-		FileURL: func(account, message, attachment string) string { return "https://claimflow.example/" + account + "/" + message + "/" + attachment },
+		PublicURL: "https://claimflow.example",
 	}
 	return w
 }
@@ -123,4 +123,3 @@ func (w *world) get(resource, id, query string) (map[string]any, unify.Source) {
 	require.NoError(w, json.Unmarshal(answer.Body, &o))
 	return o, answer.Source
 }
-
