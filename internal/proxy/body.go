@@ -106,7 +106,7 @@ func (x *exchange) explain(err error) error {
 	case errors.Is(err, errRedirected):
 		words = "Dixa answered with a redirect, which the proxy does not follow."
 	case errors.Is(err, errTooLarge):
-		words = fmt.Sprintf("Dixa's answer is larger than %d MiB. Request less at once.", x.proxy.MaxResponse>>20)
+		words = fmt.Sprintf("Dixa's answer is larger than %d bytes. Request less at once.", x.proxy.MaxResponse)
 	case errors.Is(err, context.DeadlineExceeded):
 		status, words = http.StatusGatewayTimeout, "Dixa did not answer in time."
 	case x.passed.Status != 0:
