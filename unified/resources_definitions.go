@@ -37,7 +37,7 @@ func definitionResources() []*Resource {
 			),
 			Methods: append(reads(
 				&Method{Operations: []string{"GET /custom-attributes"}, filters: &Filters{Fields: map[string]FilterKind{"name": FilterFold, "entity_type": FilterText, "type": FilterText, "is_required": FilterBool, "is_hidden": FilterBool, "created_at": FilterTime, "updated_at": FilterTime}, Sort: []string{"name", "created_at", "updated_at", "id"}, Ascending: true}},
-				&Method{Operations: []string{"GET /custom-attributes/{customAttributeId}"}},
+				&Method{Operations: []string{"GET /custom-attributes"}},
 			),
 				cannot(MethodCreate, "it has no operation for it", "define the attribute in Dixa"),
 				cannot(MethodUpdate, "it has no operation for it", "change the attribute in Dixa"),

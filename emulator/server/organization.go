@@ -79,6 +79,7 @@ type definitionBody struct {
 	InputDefinition any    `json:"inputDefinition"`
 	Description     string `json:"description,omitempty"`
 	CreatedAt       string `json:"createdAt"`
+	UpdatedAt       string `json:"updatedAt,omitempty"`
 	IsRequired      bool   `json:"isRequired"`
 	IsArchived      bool   `json:"isArchived"`
 	IsDeactivated   bool   `json:"isDeactivated"`
@@ -95,9 +96,13 @@ func (s *Server) definitionBody(d *AttributeDefinition) definitionBody {
 			Type    string            `json:"_type"`
 		}{d.Options, "Select"}
 	}
+	updated := ""
+	if !d.UpdatedAt.IsZero() {
+		updated = s.zoned(d.UpdatedAt)
+	}
 	return definitionBody{
 		ID: d.ID, EntityType: d.EntityType, Identifier: d.Identifier, Label: d.Label,
-		InputDefinition: input, Description: d.Description, CreatedAt: s.zoned(d.CreatedAt),
+		InputDefinition: input, Description: d.Description, CreatedAt: s.zoned(d.CreatedAt), UpdatedAt: updated,
 		IsRequired: d.IsRequired, IsArchived: d.IsArchived, IsDeactivated: d.IsDeactivated,
 	}
 }

@@ -90,7 +90,7 @@ func DefaultSeed() Seed {
 		Attributes: []*AttributeDefinition{
 			{
 				ID: SeedAttrOrderNumber, EntityType: "Conversation", Identifier: "order_number", Label: "Order number",
-				Description: "Number of the order at the shop", Placeholder: "10001", CreatedAt: since,
+				Description: "Number of the order at the shop", Placeholder: "10001", CreatedAt: since, UpdatedAt: since.Add(24 * time.Hour),
 			},
 			{
 				ID: SeedAttrClaimID, EntityType: "Conversation", Identifier: "claim_id", Label: "Claim id",

@@ -118,6 +118,7 @@ type AttributeDefinition struct {
 	Options       []AttributeOption `json:"options,omitempty"`
 	Placeholder   string            `json:"placeholder,omitempty"`
 	CreatedAt     time.Time         `json:"createdAt"`
+	UpdatedAt     time.Time         `json:"updatedAt,omitzero"`
 	IsRequired    bool              `json:"isRequired"`
 	IsArchived    bool              `json:"isArchived"`
 	IsDeactivated bool              `json:"isDeactivated"`

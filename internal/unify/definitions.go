@@ -71,7 +71,9 @@ func (s *Service) definitions(resource string) reader {
 	case "tags":
 		return s.tags()
 	default:
-		return kind(s, mirror.KindAttribute, unified.FieldOf)
+		fields := kind(s, mirror.KindAttribute, unified.FieldOf)
+		fields.one = nil // Dixa's read of one does not say that it does not exist
+		return fields
 	}
 }
 

@@ -145,6 +145,9 @@ func (s *Service) Get(ctx context.Context, account, model, resource, id, raw str
 		return nil, err
 	}
 	object, source, err := read.get(ctx, r, id)
+	if e, ok := dixa.AsError(err); ok && e.Status == http.StatusBadRequest {
+		err = notFound() // Dixa refuses ids that are none
+	}
 	if err != nil {
 		return nil, errorOf(err)
 	}

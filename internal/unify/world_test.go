@@ -28,6 +28,18 @@ type world struct {
 	service *unify.Service
 	clients *connection.Clients
 	account string
+	// host is the address of the emulator.
+	host string
+	// imported says that the store has a mirror.
+	imported bool
+}
+
+// on returns the world for a part of its test.
+func (w *world) on(t *testing.T) *world {
+	t.Helper()
+	part := *w
+	part.T = t
+	return &part
 }
 
 func newWorld(t *testing.T, conversations int) *world {
@@ -48,7 +60,7 @@ func newWorld(t *testing.T, conversations int) *world {
 	require.NoError(t, err)
 	c, err := w.store.Connections.SaveToken(t.Context(), "acme", "demo-token", store.Organization{ID: server.SeedOrganization})
 	require.NoError(t, err)
-	w.account = c.ID
+	w.account, w.host = c.ID, host.URL
 	w.clients = connection.New(w.store, connection.Options{
 		BaseURL: host.URL + "/v1/", ExportsURL: host.URL + "/exports/v1/", ExportsPace: time.Microsecond,
 		Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second},
@@ -81,6 +93,7 @@ func (w *world) mirror() {
 		}
 	}
 	step[claim.ImportCounts](w, imports.EndImport, ref)
+	w.imported = true
 }
 
 // step runs a step of an import.
