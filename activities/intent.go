@@ -12,6 +12,49 @@ import (
 	"github.com/claimflow/claimflow/store"
 )
 
+// intentLog records the intents of one step.
+type intentLog interface {
+	// begin is [store.Intents.Begin].
+	begin(context.Context) (in store.Intent, outstanding bool, err error)
+	// resend is [store.Intents.Resend].
+	resend(context.Context, store.Intent) (in store.Intent, mine bool, err error)
+	// refuse is [store.Intents.Refuse] and withdraw [store.Intents.Withdraw].
+	refuse(context.Context, store.Intent) error
+	withdraw(context.Context, store.Intent) error
+	// finish records the result.
+	finish(ctx context.Context, result any) error
+	// key is the key of a try for Dixa.
+	key(try int) string
+}
+
+// claimIntents records the intents of a claim's step.
+type claimIntents struct {
+	store.Intents
+	ref  claim.Ref
+	step string
+	// revision is [write.revision].
+	revision *int64
+}
+
+func (l claimIntents) begin(ctx context.Context) (in store.Intent, outstanding bool, err error) {
+	if l.revision == nil {
+		return l.Begin(ctx, l.ref, l.step)
+	}
+	return l.BeginForRevision(ctx, l.ref, l.step, *l.revision)
+}
+
+func (l claimIntents) resend(ctx context.Context, in store.Intent) (store.Intent, bool, error) {
+	return l.Resend(ctx, in)
+}
+func (l claimIntents) refuse(ctx context.Context, in store.Intent) error { return l.Refuse(ctx, in) }
+func (l claimIntents) withdraw(ctx context.Context, in store.Intent) error {
+	return l.Withdraw(ctx, in)
+}
+func (l claimIntents) finish(ctx context.Context, result any) error {
+	return l.Finish(ctx, l.ref, l.step, result)
+}
+func (l claimIntents) key(try int) string { return l.ref.ExternalID(l.step, try) }
+
 // write is one write to Dixa that must not happen twice. Dixa has no idempotency
 // keys, so the intent is committed before the request is sent. An intent without a
 // result means: search Dixa before sending again.
@@ -50,8 +93,13 @@ type write[R any] struct {
 // the window and found nothing. If Dixa rejects a write because it already has it,
 // and the write cannot be found, executeOnce never sends it again: the claim parks.
 func executeOnce[R any](ctx context.Context, s *store.Store, w write[R]) (R, error) {
+	return sendOnce(ctx, claimIntents{s.Intents, w.ref, w.step, w.revision}, w)
+}
+
+// sendOnce is executeOnce with the log of the step's intents.
+func sendOnce[R any](ctx context.Context, log intentLog, w write[R]) (R, error) {
 	var none R
-	intent, outstanding, err := w.begin(ctx, s)
+	intent, outstanding, err := w.begin(ctx, log)
 	if err != nil {
 		return none, err
 	}
@@ -65,14 +113,14 @@ func executeOnce[R any](ctx context.Context, s *store.Store, w write[R]) (R, err
 			return none, fmt.Errorf("check whether step %s succeeded: %w", w.step, err)
 		}
 		if found {
-			return result, w.record(ctx, s, result)
+			return result, w.record(ctx, log, result)
 		}
 		if wait := intent.SentAt.Add(w.window).Sub(lookedAt); wait > 0 {
 			return none, retryable(claim.ErrorAmbiguous, fmt.Sprintf(
 				"Dixa did not answer step %s, and its effect is not visible yet; the next check is in %s", w.step, wait.Round(time.Second)), nil, wait)
 		}
 		var mine bool
-		if intent, mine, err = w.prepareResend(ctx, s, intent); err != nil {
+		if intent, mine, err = w.prepareResend(ctx, log, intent); err != nil {
 			return none, err
 		}
 		switch {
@@ -85,27 +133,23 @@ func executeOnce[R any](ctx context.Context, s *store.Store, w write[R]) (R, err
 		}
 	}
 
-	result, err := w.send(ctx, w.ref.ExternalID(w.step, intent.Try))
+	result, err := w.send(ctx, log.key(intent.Try))
 	switch {
 	case err == nil:
-		return result, w.record(ctx, s, result)
+		return result, w.record(ctx, log, result)
 	case w.isDuplicate != nil && w.isDuplicate(err):
-		return w.resolveDuplicate(ctx, s, outstanding, err)
+		return w.resolveDuplicate(ctx, log, outstanding, err)
 	case dixa.OutcomeOf(err) == dixa.Unsent:
-		return none, joinRecordError(err, s.Intents.Withdraw(ctx, intent))
+		return none, joinRecordError(err, log.withdraw(ctx, intent))
 	case dixa.OutcomeOf(err) == dixa.Rejected:
-		return none, joinRecordError(err, s.Intents.Refuse(ctx, intent))
+		return none, joinRecordError(err, log.refuse(ctx, intent))
 	default:
 		return none, err
 	}
 }
 
-func (w write[R]) begin(ctx context.Context, s *store.Store) (intent store.Intent, outstanding bool, err error) {
-	if w.revision == nil {
-		intent, outstanding, err = s.Intents.Begin(ctx, w.ref, w.step)
-	} else {
-		intent, outstanding, err = s.Intents.BeginForRevision(ctx, w.ref, w.step, *w.revision)
-	}
+func (w write[R]) begin(ctx context.Context, log intentLog) (intent store.Intent, outstanding bool, err error) {
+	intent, outstanding, err = log.begin(ctx)
 	var stale *store.StaleError
 	if errors.As(err, &stale) {
 		return intent, false, edited(w.ref)
@@ -118,18 +162,18 @@ func (w write[R]) begin(ctx context.Context, s *store.Store) (intent store.Inten
 
 // prepareResend prepares another send after a search found nothing. mine says that this
 // attempt has to send it.
-func (w write[R]) prepareResend(ctx context.Context, s *store.Store, intent store.Intent) (_ store.Intent, mine bool, err error) {
+func (w write[R]) prepareResend(ctx context.Context, log intentLog, intent store.Intent) (_ store.Intent, mine bool, err error) {
 	if intent.SentAt.Before(w.forcedAt) {
-		if err := s.Intents.Refuse(ctx, intent); err != nil {
+		if err := log.refuse(ctx, intent); err != nil {
 			return intent, false, fmt.Errorf("abandon the last try of step %s: %w", w.step, err)
 		}
-		begun, outstanding, err := w.begin(ctx, s)
+		begun, outstanding, err := w.begin(ctx, log)
 		if err != nil {
 			return intent, false, err
 		}
 		return begun, !outstanding && begun.DoneAt.IsZero(), nil
 	}
-	intent, mine, err = s.Intents.Resend(ctx, intent)
+	intent, mine, err = log.resend(ctx, intent)
 	if err != nil {
 		return intent, false, fmt.Errorf("renew the intent of step %s: %w", w.step, err)
 	}
@@ -145,13 +189,13 @@ func (w write[R]) resultOf(intent store.Intent) (R, error) {
 }
 
 // resolveDuplicate handles a refusal because Dixa already has the write.
-func (w write[R]) resolveDuplicate(ctx context.Context, s *store.Store, waited bool, refusal error) (R, error) {
+func (w write[R]) resolveDuplicate(ctx context.Context, log intentLog, waited bool, refusal error) (R, error) {
 	result, found, err := w.find(ctx)
 	switch {
 	case err != nil:
 		return result, fmt.Errorf("search for the duplicate of step %s: %w", w.step, err)
 	case found:
-		return result, w.record(ctx, s, result)
+		return result, w.record(ctx, log, result)
 	case !waited:
 		// Lists may lag. The intent stays open, and the next search runs when they
 		// must have caught up.
@@ -161,11 +205,11 @@ func (w write[R]) resolveDuplicate(ctx context.Context, s *store.Store, waited b
 	}
 }
 
-func (w write[R]) record(ctx context.Context, s *store.Store, result R) error {
+func (w write[R]) record(ctx context.Context, log intentLog, result R) error {
 	if w.finish != nil {
 		return w.finish(ctx, result)
 	}
-	if err := s.Intents.Finish(ctx, w.ref, w.step, result); err != nil {
+	if err := log.finish(ctx, result); err != nil {
 		return fmt.Errorf("record step %s as done: %w", w.step, err)
 	}
 	return nil

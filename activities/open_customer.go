@@ -246,9 +246,14 @@ func e164(phone string, countries ...string) string {
 // that every claim finds the same one. Dixa may report no match with an empty list
 // or with a 404.
 func (s *session) find(ctx context.Context, who person) (string, bool, error) {
-	for _, filter := range who.filters {
+	return findEndUser(ctx, s.client, who.filters)
+}
+
+// findEndUser returns the oldest end user that the first filter with a match finds.
+func findEndUser(ctx context.Context, client *dixa.Client, filters []dixa.EndUserFilter) (string, bool, error) {
+	for _, filter := range filters {
 		var users []*dixa.EndUser
-		for u, err := range s.client.EndUsers.List(ctx, filter) {
+		for u, err := range client.EndUsers.List(ctx, filter) {
 			if dixa.IsNotFound(err) {
 				break
 			}

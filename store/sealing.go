@@ -48,6 +48,8 @@ var (
 	activityBody    = sealedColumn{"activities", "body", []string{"connection_id", "id"}}
 	directoryBody   = sealedColumn{"directory", "body", []string{"connection_id", "kind", "id"}}
 	exportsToken    = sealedColumn{"mirrors", "exports_token", []string{"connection_id"}}
+	operationWrite  = sealedColumn{"operations", "request", []string{"id"}}
+	operationReply  = sealedColumn{"operations", "answer", []string{"id"}}
 	erasedPerson    = sealedColumn{"erasures", "person", []string{"id"}}
 
 	sealedColumns = []sealedColumn{
@@ -55,6 +57,7 @@ var (
 		endpointURL, endpointSecret, endpointFormer, endpointKarla, announceBody,
 		conversationDoc, messageBody, timelineBody, instructionBody, activityBody, directoryBody, exportsToken,
 		claimEdited, claimLatest, ownerEventBody, ownerSecret, ownerPrevious, erasedPerson,
+		operationWrite, operationReply,
 	}
 )
 

@@ -54,6 +54,9 @@ type Store struct {
 	Customers    Customers
 	Budget       Budget
 
+	// From the unified API to Dixa.
+	Operations Operations
+
 	// From the claim to its owner.
 	Outbox     Outbox
 	Endpoints  Endpoints
@@ -108,6 +111,8 @@ type (
 	Customers struct{ *core }
 	// Budget is the request budget of each token, shared by all processes.
 	Budget struct{ *core }
+	// Operations holds the writes through the unified API.
+	Operations struct{ *core }
 	// Outbox holds the events for claims' owners.
 	Outbox struct{ *core }
 	// Endpoints holds the addresses that owners receive events at.
@@ -155,7 +160,8 @@ func newStore(c *core) *Store {
 		Mirror: Mirror{c}, DataSources: DataSources{c}, Imports: Imports{c},
 		OwnerInbox:   OwnerInbox{c},
 		Instructions: Instructions{c}, Intents: Intents{c}, Links: Links{c}, Customers: Customers{c}, Budget: Budget{c},
-		Outbox: Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c}, Erasures: Erasures{c},
+		Operations: Operations{c},
+		Outbox:     Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c}, Erasures: Erasures{c},
 		Shops: Shops{c}, Settings: Settings{c}, Templates: Templates{c}, Connections: Connections{c},
 		APIKeys: APIKeys{c}, AuditLog: AuditLog{c},
 	}

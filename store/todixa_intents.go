@@ -12,10 +12,12 @@ import (
 )
 
 // Intent records, committed before the request leaves, that a write to Dixa is about
-// to be sent. There is one per claim and step.
+// to be sent. There is one per claim and step, or per operation and step.
 type Intent struct {
-	Ref  claim.Ref
-	Step string
+	Ref claim.Ref
+	// Operation is set instead of Ref for a step of an operation.
+	Operation OperationRef
+	Step      string
 	// Try is one more than the number of times that Dixa is known to have rejected
 	// the step, see [claim.Ref.ExternalID].
 	Try int
@@ -26,6 +28,35 @@ type Intent struct {
 	Result json.RawMessage
 	// DoneAt is when the step was finished; zero before.
 	DoneAt time.Time
+}
+
+// intentPlace is where the intents of a claim or of an operation are.
+type intentPlace struct {
+	table   string
+	columns string // the key
+	where   string
+	owner   [2]any
+	name    string
+}
+
+func intentsOfClaim(ref claim.Ref) intentPlace {
+	return intentPlace{"intents", "shop, claim_id, step", "shop = $1 AND claim_id = $2 AND step = $3", [2]any{ref.Shop, ref.ID}, "claim " + ref.String()}
+}
+
+func intentsOfOperation(ref OperationRef) intentPlace {
+	return intentPlace{"operation_intents", "connection_id, operation_id, step", "connection_id = $1 AND operation_id = $2 AND step = $3", [2]any{ref.ConnectionID, ref.ID}, "operation " + ref.ID}
+}
+
+func (in Intent) place() intentPlace {
+	if in.Operation != (OperationRef{}) {
+		return intentsOfOperation(in.Operation)
+	}
+	return intentsOfClaim(in.Ref)
+}
+
+// key returns the arguments of the place's condition.
+func (p intentPlace) key(step string, more ...any) []any {
+	return append([]any{p.owner[0], p.owner[1], step}, more...)
 }
 
 // Begin commits that a step is about to be sent. outstanding says that an earlier
@@ -72,26 +103,30 @@ func (s *core) begin(ctx context.Context, ref claim.Ref, step string, first func
 		if err := s.gather(ctx, tx, ref, writeGathers); err != nil {
 			return err
 		}
-		now := s.now()
-		n, err := exec(ctx, tx, `INSERT INTO intents (shop, claim_id, step, try, sent_at) VALUES ($1, $2, $3, 1, $4)
-			ON CONFLICT (shop, claim_id, step) DO NOTHING`, ref.Shop, ref.ID, step, now)
-		if err != nil {
-			return err
-		}
-		if in, err = lockIntent(ctx, tx, ref, step); err != nil || !in.DoneAt.IsZero() {
-			return err
-		}
-		if outstanding = n == 0 && !in.SentAt.IsZero(); outstanding {
-			return nil
-		}
-		if err := maySend(); err != nil || n == 1 {
-			return err
-		}
-		in.SentAt = timeOf(now)
-		_, err = exec(ctx, tx, `UPDATE intents SET sent_at = $4 WHERE shop = $1 AND claim_id = $2 AND step = $3`, ref.Shop, ref.ID, step, now)
+		in, outstanding, err = s.beginIntent(ctx, tx, Intent{Ref: ref, Step: step}, maySend)
 		return err
 	})
 	return in, outstanding, err
+}
+
+func (s *core) beginIntent(ctx context.Context, tx *sql.Tx, in Intent, maySend func() error) (_ Intent, outstanding bool, err error) {
+	place, now := in.place(), s.now()
+	n, err := exec(ctx, tx, `INSERT INTO `+place.table+` (`+place.columns+`, try, sent_at) VALUES ($1, $2, $3, 1, $4) ON CONFLICT DO NOTHING`, place.key(in.Step, now)...)
+	if err != nil {
+		return in, false, err
+	}
+	if in, err = lockIntent(ctx, tx, in); err != nil || !in.DoneAt.IsZero() {
+		return in, false, err
+	}
+	if n == 0 && !in.SentAt.IsZero() {
+		return in, true, nil
+	}
+	if err := maySend(); err != nil || n == 1 {
+		return in, false, err
+	}
+	in.SentAt = timeOf(now)
+	_, err = exec(ctx, tx, `UPDATE `+place.table+` SET sent_at = $4 WHERE `+place.where, place.key(in.Step, now)...)
+	return in, false, err
 }
 
 // Resend commits that an outstanding step is about to be sent again under the same
@@ -99,23 +134,27 @@ func (s *core) begin(ctx context.Context, ref claim.Ref, step string, first func
 // If another caller sent or finished it meanwhile, mine is false and this caller
 // must not send.
 func (s Intents) Resend(ctx context.Context, read Intent) (in Intent, mine bool, err error) {
-	return s.changeIntent(ctx, "resend", read, func(in *Intent, now time.Time) { in.SentAt = now })
+	return s.changeIntent(ctx, "resend", read, resent)
 }
 
 // Refuse records that Dixa is known not to have done what the caller sent, or that an
 // operator abandoned the attempt. The next request is a new try with a new key. It does
 // nothing if another caller sent or finished the step meanwhile.
 func (s Intents) Refuse(ctx context.Context, read Intent) error {
-	_, _, err := s.changeIntent(ctx, "refuse", read, func(in *Intent, _ time.Time) { in.Try, in.SentAt = in.Try+1, time.Time{} })
+	_, _, err := s.changeIntent(ctx, "refuse", read, refused)
 	return err
 }
 
 // Withdraw records that nothing left the process. The next send is the same try. It
 // does nothing if another caller sent or finished the step meanwhile.
 func (s Intents) Withdraw(ctx context.Context, read Intent) error {
-	_, _, err := s.changeIntent(ctx, "withdraw", read, func(in *Intent, _ time.Time) { in.SentAt = time.Time{} })
+	_, _, err := s.changeIntent(ctx, "withdraw", read, withdrawn)
 	return err
 }
+
+func resent(in *Intent, now time.Time)  { in.SentAt = now }
+func refused(in *Intent, _ time.Time)   { in.Try, in.SentAt = in.Try+1, time.Time{} }
+func withdrawn(in *Intent, _ time.Time) { in.SentAt = time.Time{} }
 
 // Reopen clears the result of a finished step because the object that it created was
 // deleted in Dixa. The next send is another try. It does nothing if the step is not
@@ -155,41 +194,47 @@ func (s *core) finish(ctx context.Context, tx *sql.Tx, ref claim.Ref, step strin
 // begun.
 func (s Intents) Get(ctx context.Context, ref claim.Ref, step string) (Intent, error) {
 	return get(ctx, s.core, doingStep("read", ref, step), func(db *sql.DB) (Intent, error) {
-		return scanIntent(ref, step, db.QueryRowContext(ctx,
-			`SELECT try, sent_at, result, done_at FROM intents WHERE shop = $1 AND claim_id = $2 AND step = $3`, ref.Shop, ref.ID, step))
+		return readIntent(ctx, db, Intent{Ref: ref, Step: step})
 	})
 }
 
 // changeIntent changes an intent if it is still outstanding since the send that the
 // caller knows of.
 func (s *core) changeIntent(ctx context.Context, verb string, read Intent, change func(in *Intent, now time.Time)) (in Intent, mine bool, err error) {
-	err = s.write(ctx, doingStep(verb, read.Ref, read.Step), func(tx *sql.Tx) (err error) {
-		in, err = lockIntent(ctx, tx, read.Ref, read.Step)
+	place := read.place()
+	err = s.write(ctx, verb+" step "+read.Step+" of "+place.name, func(tx *sql.Tx) (err error) {
+		in, err = lockIntent(ctx, tx, read)
 		mine = err == nil && in.DoneAt.IsZero() && !in.SentAt.IsZero() && in.SentAt.Equal(read.SentAt) && in.Try == read.Try
 		if !mine {
 			return err
 		}
 		change(&in, timeOf(s.now()))
-		_, err = exec(ctx, tx, `UPDATE intents SET try = $4, sent_at = $5 WHERE shop = $1 AND claim_id = $2 AND step = $3`,
-			in.Ref.Shop, in.Ref.ID, in.Step, in.Try, micros(in.SentAt))
+		_, err = exec(ctx, tx, `UPDATE `+place.table+` SET try = $4, sent_at = $5 WHERE `+place.where, place.key(in.Step, in.Try, micros(in.SentAt))...)
 		return err
 	})
 	return in, mine, err
 }
 
 // lockIntent reads an intent and locks its row until the transaction ends.
-func lockIntent(ctx context.Context, tx *sql.Tx, ref claim.Ref, step string) (Intent, error) {
-	return scanIntent(ref, step, tx.QueryRowContext(ctx, `UPDATE intents SET try = try
-		WHERE shop = $1 AND claim_id = $2 AND step = $3 RETURNING try, sent_at, result, done_at`, ref.Shop, ref.ID, step))
+func lockIntent(ctx context.Context, tx *sql.Tx, in Intent) (Intent, error) {
+	place := in.place()
+	return scanIntent(in, tx.QueryRowContext(ctx, `UPDATE `+place.table+` SET try = try
+		WHERE `+place.where+` RETURNING try, sent_at, result, done_at`, place.key(in.Step)...))
 }
 
-func scanIntent(ref claim.Ref, step string, row *sql.Row) (Intent, error) {
-	in := Intent{Ref: ref, Step: step}
+func readIntent(ctx context.Context, q querier, in Intent) (Intent, error) {
+	place := in.place()
+	return scanIntent(in, q.QueryRowContext(ctx, `SELECT try, sent_at, result, done_at FROM `+place.table+` WHERE `+place.where, place.key(in.Step)...))
+}
+
+// scanIntent scans an intent of which the owner and the step are known.
+func scanIntent(of Intent, row *sql.Row) (Intent, error) {
+	in := Intent{Ref: of.Ref, Operation: of.Operation, Step: of.Step}
 	var sent, done int64
 	var result string
 	err := row.Scan(&in.Try, &sent, &result, &done)
 	if errors.Is(err, sql.ErrNoRows) {
-		return in, notFound("intent " + step + " of claim " + ref.String())
+		return in, notFound("intent " + in.Step + " of " + in.place().name)
 	}
 	if err != nil {
 		return in, err

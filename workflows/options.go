@@ -9,13 +9,14 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// Priorities on the Dixa queue. A claim that a customer waits for runs before
-// background work. Temporal's default is 3.
+// Priorities on the Dixa queue. A claim that a customer waits for runs before a write
+// that a program waits for, and both before background work. Temporal's default is 3.
 const (
-	priorityClaim   = 2
-	priorityErasure = 3
-	prioritySweep   = 4
-	priorityImport  = 5
+	priorityClaim     = 1
+	priorityOperation = 2
+	priorityErasure   = 3
+	prioritySweep     = 4
+	priorityImport    = 5
 )
 
 const (
@@ -140,6 +141,24 @@ func importOptions(summary, connectionID string) workflow.ActivityOptions {
 			InitialInterval:    2 * time.Second,
 			BackoffCoefficient: 2,
 			MaximumInterval:    2 * time.Minute,
+		},
+	}
+}
+
+// operationOptions returns the options for a write through the unified API. Its caller
+// waits for some seconds, then asks for the outcome.
+func operationOptions(summary, connectionID string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:              claim.TaskQueueDixa,
+		StartToCloseTimeout:    attemptTimeout,
+		ScheduleToCloseTimeout: operationTime,
+		HeartbeatTimeout:       10 * time.Second,
+		Summary:                summary,
+		Priority:               temporal.Priority{PriorityKey: priorityOperation, FairnessKey: connectionID},
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    500 * time.Millisecond,
+			BackoffCoefficient: 2,
+			MaximumInterval:    time.Minute,
 		},
 	}
 }

@@ -70,6 +70,9 @@ type Options struct {
 	KPIs *reporting.Service
 	// Unified answers the unified API. If nil, such requests are rejected.
 	Unified *unify.Service
+	// WriteWait is how long a write through the unified API is waited for before the
+	// answer is 202. Defaults to 20 s.
+	WriteWait time.Duration
 	// Proxy passes requests on to Dixa. If nil, such requests are rejected.
 	Proxy *proxy.Proxy
 	// KeyLimit and AccountLimit bound the requests to the unified API, the proxy and
@@ -118,6 +121,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.KickOwner == nil {
 		o.KickOwner = func() {}
+	}
+	if o.WriteWait == 0 {
+		o.WriteWait = defaultWriteWait
 	}
 	a := &api{
 		Options: o, endpoints: delivery.NewGuard(o.AllowPrivateEndpoints),

@@ -45,6 +45,9 @@ func withoutDoubledSlashes(next http.Handler) http.Handler {
 // serveUnified answers /unified/{model}/{resource}[/{id}]. Ids may contain escaped
 // slashes.
 func (a *api) serveUnified(w http.ResponseWriter, r *http.Request) error {
+	if a.Unified != nil && r.Method != http.MethodGet {
+		return a.writeUnified(w, r)
+	}
 	answer, err := a.answerUnified(w, r)
 	if err != nil {
 		return err
@@ -69,22 +72,14 @@ func (a *api) answerUnified(w http.ResponseWriter, r *http.Request) (*unify.Answ
 	if err != nil {
 		return nil, err
 	}
-	scope := client.ScopeUnifiedRead
-	if r.Method != http.MethodGet {
-		scope = client.ScopeUnifiedWrite
-	}
-	account, err := a.account(w, r, scope)
+	account, err := a.account(w, r, client.ScopeUnifiedRead)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case r.Method == http.MethodGet && id == "":
+	if id == "" {
 		return a.Unified.List(r.Context(), account, model, resource, r.URL.RawQuery)
-	case r.Method == http.MethodGet:
-		return a.Unified.Get(r.Context(), account, model, resource, id, r.URL.RawQuery)
-	default:
-		return nil, unified.NewError(http.StatusMethodNotAllowed, "The resource does not support "+r.Method+".")
 	}
+	return a.Unified.Get(r.Context(), account, model, resource, id, r.URL.RawQuery)
 }
 
 // unifiedAddress splits an address. Ids are percent-encoded as a whole.

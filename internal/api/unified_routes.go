@@ -33,6 +33,8 @@ func (a *api) unifiedRoute(r *http.Request) (pattern string, serve unifiedHandle
 		return "/unified/{model}/{resource}", a.serveUnified
 	case "proxy":
 		return "/proxy/{path}", a.serveProxy
+	case "operations":
+		return "/operations/{operation}", a.serveOperations
 	case "integrated-account":
 		return accountsPattern, a.serveAccounts
 	}
@@ -59,5 +61,5 @@ func onlyItsAccount() *unified.Error {
 // inUnifiedShape reports whether errors of an address have the shape of the unified API.
 func (a *api) inUnifiedShape(r *http.Request) bool {
 	_, serve := a.unifiedRoute(r)
-	return serve != nil || strings.HasPrefix(r.URL.Path, "/operations/")
+	return serve != nil
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
 	"github.com/claimflow/claimflow/internal/toowner/files"
 	"github.com/claimflow/claimflow/internal/toowner/mail"
-	"github.com/claimflow/claimflow/internal/unify"
 )
 
 // jobs lists what `starter serve` does. Every replica does all of it. No job needs a
@@ -41,6 +40,7 @@ func (s *server) jobs(listener net.Listener, stop context.CancelFunc) []job {
 		// deletes the bodies of those handled a day ago.
 		{name: "events of owners", run: endless(s.fromOwner.Run)},
 		{name: "delete bodies of events without a claim", every: time.Minute, run: s.deleteOlder("event bodies", bodiesFor, s.Store.Inbox.DropBodies)},
+		{name: "delete old operations", every: time.Hour, run: s.deleteOlder("operations", answeredFor, s.Store.Operations.DeleteFinished)},
 		{name: "delete old deliveries", every: time.Hour, run: s.deleteOlder("deliveries", deliveredFor, s.Store.Deliveries.DeleteDelivered)},
 		// Deletes the content of claims that ended longer ago than their shop keeps it,
 		// and late events of anonymized conversations.
@@ -60,6 +60,9 @@ const (
 	// bodiesFor is how long to keep the body of an event whose conversation belongs
 	// to no claim. Its claim may arrive shortly after the event.
 	bodiesFor = 24 * time.Hour
+	// answeredFor is how long a repeated write through the unified API gets the answer of
+	// the first.
+	answeredFor = 72 * time.Hour
 	// deliveredFor is how long successful deliveries stay in the store. The last one
 	// of each claim at an endpoint stays longer.
 	deliveredFor = 30 * 24 * time.Hour
@@ -149,7 +152,7 @@ func (s *server) newAPI(version string, mails bool) (http.Handler, error) {
 		Onboarding: onboarding.New(onboarding.Options{Store: s.Store, Dixa: s.Clients, PublicURL: c.PublicURL, Log: t.Log}),
 		Kick:       s.kick, KickOwner: s.fromOwner.Kick, Sweep: s.sweepNow, Import: s.importNow, WakeImport: s.wakeImport,
 		KPIs: &reporting.Service{Store: s.Store, Clients: s.Clients}, Erase: s.startErasure,
-		Unified:  &unify.Service{Store: s.Store, Clients: s.Clients},
+		Unified:  s.unified(),
 		Proxy:    proxy.New(proxy.Options{Clients: s.Clients}),
 		KeyLimit: c.KeyLimit, AccountLimit: c.AccountLimit,
 		Temporal: func(ctx context.Context) (string, error) { return s.temporalState(ctx, s.dispatcher) },

@@ -29,6 +29,7 @@ func (p *Parts) taskQueues() ([]taskQueue, error) {
 				claim.SweepWorkflowName:      workflows.Sweep,      // one per connection, started by its schedule or the API
 				claim.ImportWorkflowName:     workflows.Import,     // one per connection, started by its schedule or the API
 				claim.ErasureWorkflowName:    workflows.Erase,      // one per shop and customer
+				claim.OperationWorkflowName:  workflows.Operation,  // one per write through the unified API
 				claim.DeploymentWorkflowName: workflows.Deployment, // one per namespace, binds it to the store
 			},
 			activities: []any{
@@ -37,6 +38,7 @@ func (p *Parts) taskQueues() ([]taskQueue, error) {
 				&activities.Evidence{Store: p.Store, Checker: p.Checker},
 				&activities.ImportStore{Store: p.Store},
 				&activities.ErasureStore{Store: p.Store},
+				&activities.OperationStore{Store: p.Store},
 			},
 			options: worker.Options{MaxConcurrentActivityExecutionSize: claimSlots, MaxConcurrentLocalActivityExecutionSize: localSlots},
 		},
@@ -50,6 +52,7 @@ func (p *Parts) taskQueues() ([]taskQueue, error) {
 				},
 				&activities.Imports{Store: p.Store, Clients: p.Clients},
 				&activities.Erasures{Store: p.Store, Clients: p.Clients},
+				&activities.Operations{Store: p.Store, Clients: p.Clients, Unified: p.unified()},
 			},
 			options: worker.Options{
 				DisableWorkflowWorker:              true,
@@ -77,6 +80,8 @@ func (p *Parts) workJobs(broken <-chan error) []job {
 		// Starts the workflows of erasures that have none: Temporal was away when the
 		// erasure was requested, or lost its workflow. Starting one twice is harmless.
 		{name: "erasures", every: time.Minute, run: p.startErasures},
+		// The same for writes through the unified API.
+		{name: "operations", every: time.Minute, run: p.startOperations},
 	}
 }
 

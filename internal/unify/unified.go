@@ -29,6 +29,9 @@ type Service struct {
 	// CacheFor is how long directories that Dixa listed are reused. Defaults to
 	// [DefaultCacheFor].
 	CacheFor time.Duration
+	// Start starts the workflow of an operation. If it fails or is nil, a worker starts it
+	// within a minute.
+	Start func(context.Context, store.OperationRef) error
 
 	cache cache
 }

@@ -1,0 +1,196 @@
+package api_test
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"context"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/api"
+	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/internal/unify"
+	"github.com/claimflow/claimflow/store"
+	"github.com/claimflow/claimflow/workflows"
+)
+
+// writeBench is the unified API over HTTP with an emulated Dixa. The workflows of
+// operations run in Temporal's test environment, which skips the waits between attempts.
+type writeBench struct {
+	*testing.T
+	store   *store.Store
+	dixa    *emulator.Server
+	clients *connection.Clients
+	unified *unify.Service
+	url     string
+	account string
+	secret  string
+	// hold, if not nil, keeps operations from starting until it is closed.
+	hold    chan struct{}
+	running sync.WaitGroup
+}
+
+func newWriteBench(t *testing.T, switches emulator.Switches) *writeBench {
+	t.Helper()
+	b := &writeBench{T: t}
+	text, err := seal.Generate()
+	require.NoError(t, err)
+	keys, err := seal.Parse(text)
+	require.NoError(t, err)
+	b.store, err = store.Open(t.Context(), "sqlite::memory:", keys)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = b.store.Close() })
+	t.Cleanup(b.running.Wait)
+	b.dixa = emulator.New(emulator.Options{Token: token, Switches: switches, Limit: emulator.Limit{Reading: emulator.LimitOff}})
+	host := httptest.NewServer(b.dixa)
+	t.Cleanup(func() { host.Close(); b.dixa.Close() })
+	b.clients = connection.New(b.store, connection.Options{
+		BaseURL: host.URL + "/v1/", Timeout: 2 * time.Second,
+		Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second, PerDay: 1_000_000},
+	})
+	_, err = b.store.Shops.Create(t.Context(), store.NewShop{Slug: "acme", Name: "Acme", Feature: true})
+	require.NoError(t, err)
+	c, err := b.store.Connections.SaveToken(t.Context(), "acme", token, store.Organization{ID: emulator.SeedOrganization, Name: "Demo"})
+	require.NoError(t, err)
+	b.account = c.ID
+	b.settings(`{"email_integration_id": "` + emulator.SeedMailbox + `", "commit_window": "0s", "list_lag": "0s"}`)
+
+	server := httptest.NewUnstartedServer(nil)
+	b.url = "http://" + server.Listener.Addr().String()
+	b.unified = &unify.Service{Store: b.store, Clients: b.clients, PublicURL: b.url, Start: b.start}
+	handler, err := api.New(api.Options{
+		Store: b.store, Onboarding: onboarding.New(onboarding.Options{Store: b.store, Dixa: b.clients, PublicURL: b.url, AutoReplyWait: -1}),
+		Log: slog.New(slog.DiscardHandler), Unified: b.unified, PublicURL: b.url, WriteWait: 15 * time.Second,
+	})
+	require.NoError(t, err)
+	server.Config.Handler = handler
+	server.Start()
+	t.Cleanup(server.Close)
+	b.secret = b.key("", client.ScopeUnifiedRead, client.ScopeUnifiedWrite, client.ScopeDirectoryWrite)
+	return b
+}
+
+func (b *writeBench) settings(layer string) {
+	b.Helper()
+	_, err := b.store.Settings.Save(b.Context(), "acme", json.RawMessage(layer))
+	require.NoError(b, err)
+}
+
+func (b *writeBench) key(shop string, scopes ...string) string {
+	b.Helper()
+	_, secret, err := b.store.APIKeys.Create(b.Context(), claim.NewKey{Name: "test", Shop: shop, Scopes: scopes})
+	require.NoError(b, err)
+	return secret
+}
+
+// start runs the workflow of an operation.
+func (b *writeBench) start(_ context.Context, ref store.OperationRef) error {
+	b.running.Go(func() {
+		if b.hold != nil {
+			<-b.hold
+		}
+		var suite testsuite.WorkflowTestSuite
+		suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+		env := suite.NewTestWorkflowEnvironment()
+		env.SetTestTimeout(30 * time.Second)
+		env.RegisterWorkflowWithOptions(workflows.Operation, workflow.RegisterOptions{Name: claim.OperationWorkflowName})
+		env.RegisterActivity(&activities.Operations{Store: b.store, Clients: b.clients, Unified: b.unified})
+		env.RegisterActivity(&activities.OperationStore{Store: b.store})
+		env.ExecuteWorkflow(claim.OperationWorkflowName, ref)
+	})
+	return nil
+}
+
+// written is an answer of the API.
+type written struct {
+	status int
+	header http.Header
+	body   map[string]any
+	raw    string
+}
+
+// send sends a request. The account is added to the address. key is the Idempotency-Key;
+// empty for none.
+func (b *writeBench) send(method, path, key, body string) written {
+	b.Helper()
+	address := b.url + path
+	if strings.HasPrefix(path, "/unified/") {
+		separator := "?"
+		if strings.Contains(path, "?") {
+			separator = "&"
+		}
+		address += separator + "integrated_account_id=" + b.account
+	}
+	r, err := http.NewRequestWithContext(b.Context(), method, address, strings.NewReader(body))
+	require.NoError(b, err)
+	r.Header.Set("Authorization", "Bearer "+b.secret)
+	r.Header.Set("Content-Type", "text/plain")
+	if key != "" {
+		r.Header.Set("Idempotency-Key", key)
+	}
+	response, err := (&http.Client{Timeout: 40 * time.Second}).Do(r)
+	require.NoError(b, err)
+	defer func() { require.NoError(b, response.Body.Close()) }()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(b, err)
+	out := written{status: response.StatusCode, header: response.Header, raw: string(text)}
+	require.NoError(b, json.Unmarshal(text, &out.body), "%s %s: %s", method, path, text)
+	return out
+}
+
+// done sends a request that must succeed.
+func (b *writeBench) done(method, path, body string) map[string]any {
+	b.Helper()
+	r := b.send(method, path, "", body)
+	require.Equal(b, http.StatusOK, r.status, "%s %s: %s", method, path, r.raw)
+	return r.body
+}
+
+// conversation returns the newest conversation in Dixa.
+func (b *writeBench) conversation() *emulator.Conversation {
+	b.Helper()
+	all := b.dixa.State().Conversations
+	require.NotEmpty(b, all)
+	return all[len(all)-1]
+}
+
+// ticket opens a conversation and returns its id as JSON.
+func (b *writeBench) ticket() string {
+	b.Helper()
+	made := b.done("POST", "/unified/ticketing/tickets", `{"name": "A vase", "description": "It is broken.", "contact": {"name": "Ada", "emails": [{"email": "ada@example.org"}]}}`)
+	id, _ := made["id"].(string)
+	require.NotEmpty(b, id)
+	return id
+}
+
+func TestNoteIsWrittenThroughTheUnifiedAPI(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	id := b.ticket()
+	made := b.done("POST", "/unified/ticketing/comments", `{"ticket": {"id": "`+id+`"}, "body": "Call back.", "is_private": true}`)
+	require.Equal(t, "Call back.", made["body"])
+	require.Equal(t, true, made["is_private"])
+	require.Equal(t, true, made["is_internal"])
+	require.Equal(t, map[string]any{"id": id}, made["ticket"])
+	c := b.conversation()
+	require.Len(t, c.Notes, 1)
+	require.Len(t, c.Messages, 1, "a note must not become a message")
+	require.Equal(t, c.Notes[0].ID, made["id"])
+}

@@ -1,0 +1,260 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// OperationState is the state of an operation.
+type OperationState string
+
+// States of an operation.
+const (
+	OperationRunning OperationState = "running"
+	OperationDone    OperationState = "done"
+	// OperationFailed: Dixa refused it, or it could not be carried out in time.
+	OperationFailed OperationState = "failed"
+)
+
+// OperationRef identifies an operation.
+type OperationRef struct {
+	ConnectionID string `json:"connection_id"`
+	ID           string `json:"operation_id"`
+}
+
+// NewOperation is a write through the unified API to be carried out.
+type NewOperation struct {
+	ConnectionID string
+	// Shop is the shop that the caller's API key is limited to; empty for none.
+	Shop string
+	// Key are the parts that make the write unique: method, address and
+	// Idempotency-Key.
+	Key []string
+	// Content are the parts in which a repeat must be equal: the query and the body.
+	Content []string
+	// Request is what to do. It is encrypted, and deleted once the operation ended.
+	Request []byte
+}
+
+// Operation is a write through the unified API and its outcome.
+type Operation struct {
+	OperationRef
+	// Shop is [NewOperation.Shop].
+	Shop  string
+	State OperationState
+	// Status is the HTTP status of the answer and Answer its JSON body; 0 and nil while
+	// the operation is running.
+	Status int
+	Answer json.RawMessage
+	// FinishedAt is zero while the operation is running.
+	CreatedAt, FinishedAt time.Time
+}
+
+// Begin stores an operation, unless there is one with the same key: fresh is false,
+// and that one is returned, with a [*ConflictError] if its content differs. Of any
+// number of concurrent callers, fresh is true for one.
+func (s Operations) Begin(ctx context.Context, n NewOperation) (op Operation, fresh bool, err error) {
+	id := uuid.NewString()
+	key, content := s.keyedHash("operation", n.Key...), s.keyedHash("operation content", n.Content...)
+	// Most repeats are answered without a write transaction: clients repeat a 409 several
+	// times at once.
+	if op, err = s.byKey(ctx, n.ConnectionID, key, content); !errors.Is(err, ErrNotFound) {
+		return op, false, err
+	}
+	sealed, err := s.seal(operationWrite, n.Request, id)
+	if err != nil {
+		return op, false, err
+	}
+	err = s.write(ctx, "store an operation", func(tx *sql.Tx) error {
+		now := s.now()
+		op = Operation{OperationRef: OperationRef{n.ConnectionID, id}, Shop: n.Shop, State: OperationRunning, CreatedAt: timeOf(now)}
+		inserted, err := exec(ctx, tx, `INSERT INTO operations (id, connection_id, shop, key, content, request, state, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (connection_id, key) DO NOTHING`,
+			id, n.ConnectionID, n.Shop, key, content, sealed, OperationRunning, now)
+		fresh = inserted > 0
+		return err
+	})
+	if err == nil && !fresh {
+		op, err = s.byKey(ctx, n.ConnectionID, key, content)
+	}
+	return op, fresh, err
+}
+
+func (s Operations) byKey(ctx context.Context, connectionID, key, content string) (Operation, error) {
+	return get(ctx, s.core, "read an operation", func(db *sql.DB) (Operation, error) {
+		var id, have string
+		err := queryOne(ctx, db, notFound("operation"), []any{&id, &have}, `SELECT id, content FROM operations WHERE connection_id = $1 AND key = $2`, connectionID, key)
+		if err != nil {
+			return Operation{}, err
+		}
+		op, err := s.operation(ctx, db, id)
+		if err == nil && have != content {
+			err = conflict("operation %s has the same key and another content", id)
+		}
+		return op, err
+	})
+}
+
+// Get reads an operation. It returns [ErrNotFound] if there is none with this id, or no
+// longer.
+func (s Operations) Get(ctx context.Context, id string) (Operation, error) {
+	return get(ctx, s.core, "read operation "+id, func(db *sql.DB) (Operation, error) { return s.operation(ctx, db, id) })
+}
+
+func (s *core) operation(ctx context.Context, q querier, id string) (Operation, error) {
+	op := Operation{OperationRef: OperationRef{ID: id}}
+	var sealed []byte
+	var created, finished int64
+	err := queryOne(ctx, q, notFound("operation "+id), []any{&op.ConnectionID, &op.Shop, &op.State, &op.Status, &sealed, &created, &finished},
+		`SELECT connection_id, shop, state, status, answer, created_at, finished_at FROM operations WHERE id = $1`, id)
+	if err != nil {
+		return op, err
+	}
+	op.CreatedAt, op.FinishedAt = timeOf(created), timeOf(finished)
+	if sealed != nil {
+		op.Answer, err = s.open(operationReply, sealed, id)
+	}
+	return op, err
+}
+
+// Request reads what an operation has to do. It returns [ErrNotFound] once the operation
+// ended.
+func (s Operations) Request(ctx context.Context, id string) ([]byte, error) {
+	return get(ctx, s.core, "read the request of operation "+id, func(db *sql.DB) ([]byte, error) {
+		var sealed []byte
+		err := queryOne(ctx, db, notFound("operation "+id), []any{&sealed}, `SELECT request FROM operations WHERE id = $1 AND request IS NOT NULL`, id)
+		if err != nil {
+			return nil, err
+		}
+		return s.open(operationWrite, sealed, id)
+	})
+}
+
+// Finish records the answer of an operation and deletes its request. An operation that
+// ended keeps its first answer.
+func (s Operations) Finish(ctx context.Context, id string, state OperationState, status int, answer []byte) error {
+	return s.finish(ctx, id, state, status, answer, false)
+}
+
+// Release is [Operations.Finish] for a failure that says nothing about the request, such
+// as a refused token. If nothing was sent to Dixa, its key is free again.
+func (s Operations) Release(ctx context.Context, id string, status int, answer []byte) error {
+	return s.finish(ctx, id, OperationFailed, status, answer, true)
+}
+
+func (s Operations) finish(ctx context.Context, id string, state OperationState, status int, answer []byte, release bool) error {
+	sealed, err := s.seal(operationReply, answer, id)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, "finish operation "+id, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `UPDATE operations SET state = $2, status = $3, answer = $4, finished_at = $5, request = NULL WHERE id = $1 AND state = $6`,
+			id, state, status, sealed, s.now(), OperationRunning)
+		if err != nil || n == 0 || !release {
+			return err
+		}
+		_, err = exec(ctx, tx, `UPDATE operations SET key = id WHERE id = $1 AND NOT EXISTS (
+			SELECT 1 FROM operation_intents WHERE operation_id = $1 AND (sent_at > 0 OR try > 1 OR try = 1 AND done_at > 0))`, id)
+		return err
+	})
+}
+
+// Running lists the operations that have not ended and began before a time, oldest
+// first, without their answers.
+func (s Operations) Running(ctx context.Context, before time.Time) ([]OperationRef, error) {
+	return list(ctx, s.core, "list the running operations", func(scan func(...any) error) (ref OperationRef, err error) {
+		err = scan(&ref.ConnectionID, &ref.ID)
+		return ref, err
+	}, `SELECT connection_id, id FROM operations WHERE state = $1 AND created_at < $2 ORDER BY created_at LIMIT 1000`, OperationRunning, micros(before))
+}
+
+// DeleteFinished deletes the operations that ended before a time. It returns their
+// number.
+func (s Operations) DeleteFinished(ctx context.Context, before time.Time) (n int, err error) {
+	err = s.write(ctx, "delete old operations", func(tx *sql.Tx) (err error) {
+		n, err = exec(ctx, tx, `DELETE FROM operations WHERE finished_at > 0 AND finished_at < $1`, micros(before))
+		return err
+	})
+	return n, err
+}
+
+// BeginStep is [Intents.Begin] for a step of an operation.
+func (s Operations) BeginStep(ctx context.Context, ref OperationRef, step string) (in Intent, outstanding bool, err error) {
+	err = s.write(ctx, "begin step "+step+" of operation "+ref.ID, func(tx *sql.Tx) (err error) {
+		in, outstanding, err = s.beginIntent(ctx, tx, Intent{Operation: ref, Step: step}, func() error { return nil })
+		return err
+	})
+	return in, outstanding, err
+}
+
+// ResendStep is [Intents.Resend] for a step of an operation.
+func (s Operations) ResendStep(ctx context.Context, read Intent) (in Intent, mine bool, err error) {
+	return s.changeIntent(ctx, "resend", read, resent)
+}
+
+// RefuseStep is [Intents.Refuse] for a step of an operation.
+func (s Operations) RefuseStep(ctx context.Context, read Intent) error {
+	_, _, err := s.changeIntent(ctx, "refuse", read, refused)
+	return err
+}
+
+// WithdrawStep is [Intents.Withdraw] for a step of an operation.
+func (s Operations) WithdrawStep(ctx context.Context, read Intent) error {
+	_, _, err := s.changeIntent(ctx, "withdraw", read, withdrawn)
+	return err
+}
+
+// Step reads the intent of a step. It returns [ErrNotFound] if the step was never begun.
+func (s Operations) Step(ctx context.Context, ref OperationRef, step string) (Intent, error) {
+	return get(ctx, s.core, "read step "+step+" of operation "+ref.ID, func(db *sql.DB) (Intent, error) {
+		return readIntent(ctx, db, Intent{Operation: ref, Step: step})
+	})
+}
+
+// FinishStep records that a step is done, even if it was not begun, its result as JSON without personal data, and
+// the object in Dixa that it created or found, such as "note:1"; empty for none. A
+// finished step keeps its first result. The error is a [*ConflictError] if another step
+// of the connection has the object.
+func (s Operations) FinishStep(ctx context.Context, ref OperationRef, step, object string, result any) error {
+	doing := "finish step " + step + " of operation " + ref.ID
+	data, err := json.Marshal(result)
+	if err != nil {
+		return fmt.Errorf("%s: encode the result as JSON: %w", doing, err)
+	}
+	return s.write(ctx, doing, func(tx *sql.Tx) error {
+		if object != "" {
+			taken, err := stepOf(ctx, tx, ref.ConnectionID, object)
+			if err != nil {
+				return err
+			}
+			if taken != "" && taken != ref.ID {
+				return conflict("%s belongs to operation %s", object, taken)
+			}
+			if taken != "" {
+				object = "" // by an earlier step of this operation
+			}
+		}
+		_, err := exec(ctx, tx, `INSERT INTO operation_intents (connection_id, operation_id, step, try, sent_at, result, object, done_at)
+			VALUES ($1, $2, $3, 0, 0, $4, $5, $6)
+			ON CONFLICT (connection_id, operation_id, step) DO UPDATE SET sent_at = 0, result = excluded.result, object = excluded.object, done_at = excluded.done_at
+			WHERE operation_intents.done_at = 0`, ref.ConnectionID, ref.ID, step, string(data), object, s.now())
+		return err
+	})
+}
+
+// ObjectOf returns the id of the operation that created an object in Dixa, see
+// [Operations.FinishStep]; empty if none is known.
+func (s Operations) ObjectOf(ctx context.Context, connectionID, object string) (string, error) {
+	return get(ctx, s.core, "read the operation of an object", func(db *sql.DB) (string, error) { return stepOf(ctx, db, connectionID, object) })
+}
+
+func stepOf(ctx context.Context, q querier, connectionID, object string) (id string, err error) {
+	err = queryOne(ctx, q, nil, []any{&id}, `SELECT operation_id FROM operation_intents WHERE connection_id = $1 AND object = $2`, connectionID, object)
+	return id, err
+}
