@@ -95,6 +95,8 @@ type Filters struct {
 	// Fields are those to filter by, and Aliases other names of them.
 	Fields  map[string]FilterKind
 	Aliases map[string]string
+	// Values are the values that a field can have; absent for any.
+	Values map[string][]string
 	// Required are filters of which one must be given.
 	Required []string
 	// Sort are the fields to sort by. The first is the default, descending unless
@@ -341,6 +343,10 @@ func (q *Query) condition(p parameter, filters *Filters, conditions map[string]*
 			return
 		}
 		c.Values, c.Operator = strings.Split(p.value, ","), In
+		if allowed := filters.Values[field]; allowed != nil && slices.ContainsFunc(c.Values, func(v string) bool { return !slices.Contains(allowed, v) }) {
+			f.add(p.name, "must be "+strings.Join(allowed, " or "))
+			return
+		}
 	}
 	key := field + " " + string(c.Operator)
 	earlier := conditions[key]

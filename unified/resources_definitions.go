@@ -18,7 +18,7 @@ func definitionResources() []*Resource {
 				missing("description", "Dixa has none", "", "parent_collection_id", "queues are not nested", "", "urls", "Dixa does not tell the address of its pages", "", "workspace", noWorkspace, "",
 					"created_at", "Dixa does not say it", "", "updated_at", unknownTime, "", "etag", noEtag, "")),
 			Methods: append(reads(
-				&Method{Operations: []string{"GET /queues", "GET /contact-endpoints"}, filters: &Filters{Fields: map[string]FilterKind{"type": FilterText, "name": FilterFold, "entity_type": FilterText}, Sort: []string{"name", "type", "id"}, Ascending: true, Remote: []string{"_type"}}},
+				&Method{Operations: []string{"GET /queues", "GET /contact-endpoints"}, filters: &Filters{Fields: map[string]FilterKind{"type": FilterText, "name": FilterFold, "entity_type": FilterText}, Values: map[string][]string{"type": {CollectionQueue, CollectionEndpoint}, "entity_type": {EntityTicket, EntityContact}}, Sort: []string{"name", "type", "id"}, Ascending: true, Remote: []string{"_type"}}},
 				&Method{Operations: []string{"GET /queues/{queueId}", "GET /contact-endpoints/{contactEndpointId}"}},
 			),
 				can(MethodCreate, "POST /queues, PATCH /queues/{queueId}/members"),
@@ -36,7 +36,7 @@ func definitionResources() []*Resource {
 				missing("format", "Dixa has none", "", "is_unique", "Dixa has no unique attributes", "", "entity_id", "definitions apply to all objects of their type", "", "options.description", "options have none", "use options.label", "etag", noEtag, ""),
 			),
 			Methods: append(reads(
-				&Method{Operations: []string{"GET /custom-attributes"}, filters: &Filters{Fields: map[string]FilterKind{"name": FilterFold, "entity_type": FilterText, "type": FilterText, "is_required": FilterBool, "is_hidden": FilterBool, "created_at": FilterTime, "updated_at": FilterTime}, Sort: []string{"name", "created_at", "updated_at", "id"}, Ascending: true}},
+				&Method{Operations: []string{"GET /custom-attributes"}, filters: &Filters{Fields: map[string]FilterKind{"name": FilterFold, "entity_type": FilterText, "type": FilterText, "is_required": FilterBool, "is_hidden": FilterBool, "created_at": FilterTime, "updated_at": FilterTime}, Values: map[string][]string{"entity_type": {EntityTicket, EntityContact}, "type": {"text", "enum"}}, Sort: []string{"name", "created_at", "updated_at", "id"}, Ascending: true}},
 				&Method{Operations: []string{"GET /custom-attributes"}},
 			),
 				cannot(MethodCreate, "it has no operation for it", "define the attribute in Dixa"),
@@ -49,7 +49,7 @@ func definitionResources() []*Resource {
 			Properties: slices.Concat(native("id", "id", "name", "name", "color", "color"), derived("status", "state: active or inactive"), remoteData("the tag"),
 				missing("workspace", noWorkspace, "", "parent", "tags are not nested", "", "created_at", "Dixa does not say it", "", "updated_at", unknownTime, "", "etag", noEtag, "")),
 			Methods: append(reads(
-				&Method{Operations: []string{"GET /tags"}, filters: &Filters{Fields: map[string]FilterKind{"name": FilterFold, "status": FilterText, "color": FilterFold}, Sort: []string{"name", "id"}, Ascending: true, Remote: []string{"includeDeactivated"}}},
+				&Method{Operations: []string{"GET /tags"}, filters: &Filters{Fields: map[string]FilterKind{"name": FilterFold, "status": FilterText, "color": FilterFold}, Values: map[string][]string{"status": {StatusActive, StatusInactive}}, Sort: []string{"name", "id"}, Ascending: true, Remote: []string{"includeDeactivated"}}},
 				&Method{Operations: []string{"GET /tags/{tagId}"}},
 			),
 				can(MethodCreate, "POST /tags"),

@@ -32,6 +32,7 @@ func userReads() []*Method {
 			"team_ids": FilterText, "roles.id": FilterText, "created_at": FilterTime,
 		},
 		Aliases: map[string]string{"email": "emails.email", "emails": "emails.email", "phone": "phones.number", "phones": "phones.number", "groups.id": "team_ids", "roles": "roles.id", "roles.name": "roles.id"},
+		Values:  map[string][]string{"status": {StatusActive, StatusDeleted}},
 		Sort:    []string{"name", "created_at", "first_name", "last_name", "username", "id"}, Ascending: true,
 		Remote: []string{"email", "phone"},
 	}
@@ -134,6 +135,7 @@ func directoryResources() []*Resource {
 
 func groupReads() []*Method {
 	all := teamReads("name", "id")
-	all[0].filters.Fields["type"], all[0].filters.Fields["group_type"] = FilterText, FilterText
+	all[0].filters.Fields["type"], all[0].filters.Aliases = FilterText, map[string]string{"group_type": "type"}
+	all[0].filters.Values = map[string][]string{"type": {"team", "department", "group", "product"}}
 	return all
 }

@@ -67,6 +67,7 @@ func ticketResources() []*Resource {
 						"tags.id": FilterText, "tags.name": FilterText, "created_at": FilterTime, "updated_at": FilterTime, "closed_at": FilterTime,
 					},
 					Aliases: map[string]string{"status": "status.id", "status.name": "status.id", "ticket_type": "ticket_type.id", "ticket_type.name": "ticket_type.id", "tags": "tags.name"},
+					Values:  map[string][]string{"status.id": {"open", "pending", "closed"}},
 					Sort:    []string{"created_at", "updated_at"},
 					Remote:  []string{"query", "exactMatch"},
 				}},
@@ -93,7 +94,8 @@ func ticketResources() []*Resource {
 			Methods: append(reads(
 				&Method{Operations: []string{"GET /conversations/{conversationId}", "GET /conversations/{conversationId}/messages", "GET /conversations/{conversationId}/notes", "GET /agents", "GET /endusers/{userId}"}, filters: &Filters{
 					Fields:  map[string]FilterKind{"ticket.id": FilterText, "is_private": FilterBool, "is_internal": FilterBool, "author.id": FilterText, "author.type": FilterText, "created_at": FilterTime},
-					Aliases: map[string]string{"ticket_id": "ticket.id"}, Sort: []string{"created_at"}, Ascending: true, Required: []string{"ticket_id"},
+					Aliases: map[string]string{"ticket_id": "ticket.id"}, Values: map[string][]string{"author.type": {AuthorUser, AuthorContact, AuthorSystem}},
+					Sort: []string{"created_at"}, Ascending: true, Required: []string{"ticket_id"},
 				}},
 				&Method{Operations: []string{"GET /conversations/{conversationId}", "GET /conversations/{conversationId}/messages", "GET /conversations/{conversationId}/notes", "GET /agents", "GET /endusers/{userId}"}, Support: Derived, From: "the messages and notes of its ticket. Without a mirror, name the ticket by ticket_id", filters: &Filters{
 					Fields: map[string]FilterKind{"ticket.id": FilterText}, Aliases: map[string]string{"ticket_id": "ticket.id"},

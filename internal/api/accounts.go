@@ -72,6 +72,8 @@ func (a *api) serveAccounts(w http.ResponseWriter, r *http.Request) error {
 			http.MethodGet:   func() error { return a.getAccount(w, r, c, id) },
 			http.MethodPatch: instead(insteadOfChange), http.MethodDelete: instead(insteadOfDelete),
 		})
+	case len(parts) == 2 && parts[1] == "capabilities":
+		return only(w, r, map[string]func() error{http.MethodGet: func() error { return a.capabilities(w, r, c, id) }})
 	case len(parts) == 2 && parts[1] == "tools":
 		return only(w, r, map[string]func() error{http.MethodGet: instead(insteadOfTools)})
 	case len(parts) == 2 && parts[1] == "credentials":
@@ -211,22 +213,27 @@ func (q accountQuery) matches(c *store.ConnectionShops) bool {
 }
 
 func (a *api) getAccount(w http.ResponseWriter, r *http.Request, c *caller, id string) error {
-	if err := a.permitAccount(r.Context(), c, id, accountScopes()...); err != nil {
-		return err
-	}
-	conn, err := a.Store.Connections.Get(r.Context(), id)
-	if err != nil {
-		return accountError(err)
-	}
-	shops, err := a.Store.Connections.Shops(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	account, err := a.accountOf(r, &store.ConnectionShops{Connection: conn, Shops: shops})
+	account, err := a.readAccount(r, c, id)
 	if err != nil {
 		return err
 	}
 	return writeUnified(w, account)
+}
+
+// readAccount returns an account that the caller may access.
+func (a *api) readAccount(r *http.Request, c *caller, id string) (client.Account, error) {
+	if err := a.permitAccount(r.Context(), c, id, accountScopes()...); err != nil {
+		return client.Account{}, err
+	}
+	conn, err := a.Store.Connections.Get(r.Context(), id)
+	if err != nil {
+		return client.Account{}, accountError(err)
+	}
+	shops, err := a.Store.Connections.Shops(r.Context(), id)
+	if err != nil {
+		return client.Account{}, err
+	}
+	return a.accountOf(r, &store.ConnectionShops{Connection: conn, Shops: shops})
 }
 
 // accountOf returns a connection as an account.

@@ -47,7 +47,7 @@ func (a *api) getAttachment(ctx context.Context, in *attachmentInput) (*attachme
 	case err != nil:
 		return nil, err
 	}
-	return &attachmentOutput{Body: func(out huma.Context) { send(ctx, out, file) }}, nil
+	return &attachmentOutput{Body: func(out huma.Context) { send(ctx, file, out.SetHeader, out.BodyWriter()) }}, nil
 }
 
 func fileProblem(e *files.FetchError) *Problem {
@@ -66,17 +66,17 @@ func fileProblem(e *files.FetchError) *Problem {
 // browser save it, trust the declared type and execute nothing. An error after the
 // first byte aborts the connection, so that a partial file never passes for a
 // complete one.
-func send(ctx context.Context, out huma.Context, file *files.File) {
+func send(ctx context.Context, file *files.File, header func(name, value string), to io.Writer) {
 	defer func() { _ = file.Body.Close() }() // the body was read to the end or abandoned
-	out.SetHeader("Content-Type", file.Type)
-	out.SetHeader("Content-Disposition", disposition(file.Name))
-	out.SetHeader("X-Content-Type-Options", "nosniff")
-	out.SetHeader("Content-Security-Policy", "default-src 'none'; sandbox")
-	out.SetHeader("Cache-Control", "private, no-store")
+	header("Content-Type", file.Type)
+	header("Content-Disposition", disposition(file.Name))
+	header("X-Content-Type-Options", "nosniff")
+	header("Content-Security-Policy", "default-src 'none'; sandbox")
+	header("Cache-Control", "private, no-store")
 	if file.Size >= 0 {
-		out.SetHeader("Content-Length", strconv.FormatInt(file.Size, 10))
+		header("Content-Length", strconv.FormatInt(file.Size, 10))
 	}
-	if _, err := io.Copy(out.BodyWriter(), file.Body); err != nil {
+	if _, err := io.Copy(to, file.Body); err != nil {
 		note(ctx, err)
 		panic(http.ErrAbortHandler)
 	}

@@ -22,7 +22,16 @@ const (
 	sourceHeader = "X-Claimflow-Source"
 	// asOfHeader is the time up to which the source is complete, in RFC 3339.
 	asOfHeader = "X-Claimflow-As-Of"
+	// completeFromHeader is how far back the mirror's conversations reach, in RFC 3339.
+	completeFromHeader = "X-Claimflow-Complete-From"
 )
+
+// setTime sets a header to a time unless it is zero.
+func setTime(w http.ResponseWriter, name string, at time.Time) {
+	if !at.IsZero() {
+		w.Header().Set(name, at.UTC().Format(time.RFC3339))
+	}
+}
 
 // withoutDoubledSlashes removes the slash that a client adds if its base address ends
 // in one. The router would redirect it, which costs a round trip.
@@ -42,9 +51,16 @@ func withoutDoubledSlashes(next http.Handler) http.Handler {
 	})
 }
 
-// serveUnified answers /unified/{model}/{resource}[/{id}]. Ids may contain escaped
-// slashes.
+// serveUnified answers /unified/{model}/{resource}[/{id}], …/meta/{method} and
+// …/attachments/{id}/download. Ids may contain escaped slashes.
 func (a *api) serveUnified(w http.ResponseWriter, r *http.Request) error {
+	beside, err := a.besideObjects(r.URL)
+	if err != nil {
+		return err
+	}
+	if beside != nil {
+		return beside(w, r)
+	}
 	if a.Unified != nil && r.Method != http.MethodGet {
 		return a.writeUnified(w, r)
 	}
@@ -52,15 +68,7 @@ func (a *api) serveUnified(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set(sourceHeader, "mirror")
-	if answer.Live {
-		w.Header().Set(sourceHeader, "dixa")
-	}
-	if !answer.At.IsZero() {
-		w.Header().Set(asOfHeader, answer.At.UTC().Format(time.RFC3339))
-	}
-	_, _ = w.Write(append(answer.Body, '\n')) // the caller may have disconnected
+	answered(w, answer)
 	return nil
 }
 

@@ -128,20 +128,37 @@ func (f *Files) Open(ctx context.Context, ref claim.Ref, message, attachment str
 	}
 	for _, a := range m.Attachments {
 		if a.ID == attachment && a.Source != "" {
-			return f.fetch(ctx, ref, a)
+			return f.fetch(ctx, a, func() (string, error) { return f.token(ctx, ref) })
 		}
 	}
 	return nil, fmt.Errorf("message %s has no attachment %s: %w", message, attachment, store.ErrNotFound)
 }
 
-func (f *Files) fetch(ctx context.Context, ref claim.Ref, a claim.MessageAttachment) (*File, error) {
+// OpenOf is like [Files.Open] for a file of a message in any conversation of a
+// connection.
+func (f *Files) OpenOf(ctx context.Context, connectionID string, a claim.MessageAttachment) (*File, error) {
+	return f.fetch(ctx, a, func() (string, error) {
+		c, err := f.store.Connections.Get(ctx, connectionID)
+		if err != nil {
+			return "", err
+		}
+		if c.State == claim.ConnectionNeedsToken {
+			return "", failed(TokenRefused, "Dixa rejected the account's token, so its files cannot be fetched; save a new one with `starter shop connect`")
+		}
+		token, _, err := f.store.Connections.Token(ctx, connectionID)
+		return token, err
+	})
+}
+
+// fetch starts fetching a file. It calls token only if the file is Dixa's.
+func (f *Files) fetch(ctx context.Context, a claim.MessageAttachment, token func() (string, error)) (*File, error) {
 	target, err := f.locate(a.Source)
 	if err != nil {
 		return nil, err
 	}
 	way := &way{files: f}
 	if f.isOwn(target) {
-		if way.token, err = f.token(ctx, ref); err != nil {
+		if way.token, err = token(); err != nil {
 			return nil, err
 		}
 	}
