@@ -59,6 +59,9 @@ func (a *api) identify(ctx context.Context, authorization string) (*claim.Key, e
 	if !ok || secret == "" {
 		return nil, unauthorized("The API key is missing. Send it as \"Authorization: Bearer cfk_…\". `starter api-key create` creates one.")
 	}
+	if strings.HasPrefix(secret, store.AccountTokenPrefix) {
+		return nil, newProblem(http.StatusForbidden, "", "An account token admits only to /unified, /proxy and its own account. Use an API key.")
+	}
 	key, err := a.Store.APIKeys.BySecret(ctx, secret)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, unauthorized("The API key is unknown or revoked. `starter api-key create` creates one.")

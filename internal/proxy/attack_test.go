@@ -194,7 +194,9 @@ func TestBodiesAreBounded(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+"/proxy/streamed", nil)
 	require.NoError(t, err)
 	resp, err := (&http.Client{}).Do(req)
-	require.NoError(t, err)
+	if err != nil {
+		return // cut off before the caller saw anything
+	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	require.Error(t, err, "an answer that is cut off must not look complete")
