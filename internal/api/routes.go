@@ -21,6 +21,7 @@ const (
 	tagWebhooks  = "Webhooks"
 	tagEndpoints = "Endpoints"
 	tagData      = "Organization data"
+	tagUnified   = "Unified API"
 )
 
 func tags() []*huma.Tag {
@@ -34,6 +35,7 @@ func tags() []*huma.Tag {
 		{Name: tagWebhooks, Description: "Webhooks from Dixa and Karla."},
 		{Name: tagEndpoints, Description: "Endpoints that receive events about claims: as signed webhooks, through Karla's API, or by email."},
 		{Name: tagData, Description: "Everything that happened in a Dixa organization: data sources, records, imports and key figures."},
+		{Name: tagUnified, Description: "One API of tickets, people and their settings over Dixa, in the shape of common unified APIs: resources, accounts, and a proxy for everything else. Limits apply per API key and per account: 429 has Retry-After, and X-RateLimit-Limit, -Remaining and -Reset show them."},
 	}
 }
 
