@@ -44,10 +44,13 @@ func RenderList[T Object](q *Query, page Page[T]) (json.RawMessage, error) {
 	out := envelope{Result: all, ResultCount: len(all)}
 	if q.KeyBy != "" {
 		keyed := make(map[string]json.RawMessage, len(all))
-		for i, text := range all {
-			key, err := keyOf(text, q.KeyBy)
+		for i, item := range page.Items {
+			key, err := keyOf(item, q.KeyBy)
 			if err != nil {
 				return nil, err
+			}
+			if _, taken := keyed[key]; taken {
+				return nil, Invalid("truto_key_by", fmt.Sprintf("must name a field that is different in every object: two have %q", key))
 			}
 			keyed[key] = all[i]
 		}
@@ -63,26 +66,18 @@ func RenderList[T Object](q *Query, page Page[T]) (json.RawMessage, error) {
 }
 
 // keyOf returns the value of a field as a key.
-func keyOf(object json.RawMessage, field string) (string, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(object, &members); err != nil {
-		return "", fmt.Errorf("decode a unified object: %w", err)
+func keyOf(o Object, field string) (string, error) {
+	d, err := DocumentOf(o)
+	if err != nil {
+		return "", err
 	}
-	var key any
-	if text, ok := members[field]; ok {
-		if err := json.Unmarshal(text, &key); err != nil {
-			return "", fmt.Errorf("decode the field %s: %w", field, err)
-		}
-	}
-	switch key := key.(type) {
+	switch key := d[field].(type) {
 	case string:
 		return key, nil
 	case bool, float64:
 		return fmt.Sprint(key), nil
 	default:
-		var f failures
-		f.add("truto_key_by", "must name a field that has a text, number or boolean in every object")
-		return "", f.err("The list cannot be keyed.")
+		return "", Invalid("truto_key_by", "must name a field that has a text, number or boolean in every object")
 	}
 }
 

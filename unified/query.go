@@ -145,15 +145,27 @@ func ParseQuery(raw string, filters *Filters) (*Query, error) {
 		q.IgnoreRemoteData = true
 	}
 	q.checkMembers(filters, &f)
+	if filters.lacks(q) {
+		e := Missing(filters.Required, nil)
+		if len(f) > 0 {
+			e.Details = &Failures{f}
+		}
+		return nil, e
+	}
 	if err := f.err("The request has parameters that are not supported."); err != nil {
 		return nil, err
 	}
-	if filters != nil && len(filters.Required) > 0 && !slices.ContainsFunc(q.Where, func(c Condition) bool {
-		return slices.ContainsFunc(filters.Required, func(name string) bool { return filters.field(name) == c.Field })
-	}) {
-		return nil, Missing(filters.Required, nil)
-	}
 	return q, nil
+}
+
+// lacks reports whether a query has none of the filters of which one is required.
+func (f *Filters) lacks(q *Query) bool {
+	if f == nil || len(f.Required) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(q.Where, func(c Condition) bool {
+		return slices.ContainsFunc(f.Required, func(name string) bool { return f.field(name) == c.Field })
+	})
 }
 
 // checkMembers checks the names of fields in parameters.
