@@ -47,6 +47,8 @@ type operation struct {
 	// conversation to which it belongs. Earlier steps set them.
 	object, contact string
 	ticket          int64
+	// attributes are the ids of custom attributes and what they accept.
+	attributes []*dixa.CustomAttributeDefinition
 }
 
 // CarryOut carries out an operation and stores its answer. An operation that ended is
@@ -100,6 +102,9 @@ func (o *operation) execute(ctx context.Context) (json.RawMessage, error) {
 		return nil, err
 	}
 	if o.client, err = o.Clients.For(ctx, o.ConnectionID, o.settings); err != nil {
+		return nil, err
+	}
+	if err := o.checkFields(ctx); err != nil {
 		return nil, err
 	}
 	for i, step := range o.change.Steps {
@@ -224,6 +229,14 @@ const noToken = "Dixa refuses the account's token. Save another one, then repeat
 
 // refuse ends the operation with an error that a repeat would get again.
 func (o *operation) refuse(ctx context.Context, e *unified.Error) error {
+	if o.change != nil && o.change.ID == "" && o.object != "" {
+		// The caller must not take it for nothing and create another one.
+		e.Message += " The object " + o.object + " was created before that; update it instead of creating another one."
+		if e.Details == nil {
+			e.Details = &unified.Failures{}
+		}
+		e.Details.Failures = append(e.Details.Failures, unified.Failure{Field: "id", Message: o.object + " was created"})
+	}
 	body, err := json.Marshal(e)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"html"
-	"net/http"
 	"regexp"
 	"strings"
 	"time"
@@ -166,11 +165,4 @@ func sameText(listed, sent string) bool {
 func formsOf(s string) []string {
 	flat := func(s string) string { return strings.Join(strings.Fields(s), "") }
 	return []string{flat(s), flat(html.UnescapeString(tags.ReplaceAllString(s, "")))}
-}
-
-// refuse400 returns the error for a member of the body that turned out to be wrong.
-func refuse400(field, message string) error {
-	e := unified.NewError(http.StatusBadRequest, "The body has members that are wrong.")
-	e.Details = &unified.Failures{Failures: []unified.Failure{{Field: field, Message: message}}}
-	return e
 }

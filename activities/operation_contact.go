@@ -57,7 +57,7 @@ func (o *operation) createContact(ctx context.Context, step string, s unified.Cr
 			default:
 				field = "external_id"
 			}
-			return refuse400(field, "belongs to the contact "+ids[0]+"; update that one")
+			return unified.WrongBody(unified.Failure{Field: field, Message: "belongs to the contact " + ids[0] + "; update that one"})
 		},
 		send: func(ctx context.Context) (string, error) {
 			u, err := o.client.EndUsers.Create(ctx, s.Input)
@@ -80,10 +80,7 @@ func (o *operation) updateContact(ctx context.Context, step string, s unified.Up
 
 func (o *operation) setContactFields(ctx context.Context, step string, s unified.SetContactFields) error {
 	return o.repeatable(ctx, step, func(bool) error {
-		values, err := o.attributes(ctx, "Contact", s.Fields)
-		if err == nil {
-			_, err = o.client.EndUsers.SetCustomAttributes(ctx, o.object, values)
-		}
+		_, err := o.client.EndUsers.SetCustomAttributes(ctx, o.object, o.values(entityContact, s.Fields))
 		return err
 	})
 }

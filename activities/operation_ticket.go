@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -120,7 +121,7 @@ func (o *operation) setTags(ctx context.Context, step string, s unified.SetTags)
 				}
 				id = t.ID
 			}
-			if err := o.client.Conversations.AddTag(ctx, ticket, id); err != nil {
+			if err := o.addTag(ctx, ticket, id); err != nil {
 				return err
 			}
 		}
@@ -136,38 +137,85 @@ func (o *operation) setTags(ctx context.Context, step string, s unified.SetTags)
 	})
 }
 
+// addTag adds a tag. Dixa does not document its answer for a tag that is there already.
+func (o *operation) addTag(ctx context.Context, ticket int64, id string) error {
+	err := o.client.Conversations.AddTag(ctx, ticket, id)
+	if !final(err) {
+		return err
+	}
+	has, listErr := o.client.Conversations.Tags(ctx, ticket)
+	if listErr == nil && slices.ContainsFunc(has, func(t *dixa.Tag) bool { return strings.EqualFold(t.ID, id) }) {
+		return nil
+	}
+	return err
+}
+
 func (o *operation) setTicketFields(ctx context.Context, step string, s unified.SetTicketFields) error {
 	ticket := o.ticketOf(s.Ticket)
 	return o.repeatable(ctx, step, func(bool) error {
-		values, err := o.attributes(ctx, "Conversation", s.Fields)
-		if err == nil {
-			_, err = o.client.Conversations.SetCustomAttributes(ctx, ticket, values)
-		}
+		_, err := o.client.Conversations.SetCustomAttributes(ctx, ticket, o.values(entityTicket, s.Fields))
 		return err
 	})
 }
 
-// attributes returns values by the ids of their custom attributes. entity is Contact or
-// Conversation.
-func (o *operation) attributes(ctx context.Context, entity string, fields map[string]dixa.AttributeValue) (map[string]dixa.AttributeValue, error) {
-	defined, err := o.client.CustomAttributes.List(ctx)
-	if err != nil {
-		return nil, err
+// Entities of custom attributes, as Dixa names them.
+const (
+	entityTicket  = "Conversation"
+	entityContact = "Contact"
+)
+
+// checkFields reads the definitions of custom attributes if the operation sets some. It
+// refuses names that are not defined, before anything is written.
+func (o *operation) checkFields(ctx context.Context) error {
+	fields, entity := map[string]dixa.AttributeValue{}, entityTicket
+	for _, step := range o.change.Steps {
+		switch s := step.(type) {
+		case unified.SetTicketFields:
+			fields = s.Fields
+		case unified.SetContactFields:
+			fields, entity = s.Fields, entityContact
+		}
 	}
+	if len(fields) == 0 {
+		return nil
+	}
+	var err error
+	if o.attributes, err = o.client.CustomAttributes.List(ctx); err != nil {
+		return err
+	}
+	var faults []unified.Failure
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if o.attribute(entity, name) == nil {
+			faults = append(faults, unified.Failure{Field: "custom_fields." + name, Message: "is not the name of a field of this entity; GET /unified/ticketing/fields lists them"})
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return unified.WrongBody(faults...)
+}
+
+// attribute returns the definition of a custom attribute; nil if there is none.
+func (o *operation) attribute(entity, identifier string) *dixa.CustomAttributeDefinition {
+	for _, d := range o.attributes {
+		if strings.EqualFold(d.EntityType, entity) && d.Identifier == identifier {
+			return d
+		}
+	}
+	return nil
+}
+
+// values returns values by the ids of their custom attributes.
+func (o *operation) values(entity string, fields map[string]dixa.AttributeValue) map[string]dixa.AttributeValue {
 	values := map[string]dixa.AttributeValue{}
 	for identifier, value := range fields {
-		i := slices.IndexFunc(defined, func(d *dixa.CustomAttributeDefinition) bool {
-			return strings.EqualFold(d.EntityType, entity) && d.Identifier == identifier
-		})
-		if i < 0 {
-			return nil, refuse400("custom_fields."+identifier, "is not the name of a field of this entity; GET /unified/ticketing/fields lists them")
-		}
-		if strings.EqualFold(defined[i].InputDefinition.Type, "Select") && !value.Null && value.Path == nil {
+		d := o.attribute(entity, identifier)
+		if strings.EqualFold(d.InputDefinition.Type, "Select") && !value.Null && value.Path == nil {
 			value = dixa.SelectValue(value.Text)
 		}
-		values[defined[i].ID] = value
+		values[d.ID] = value
 	}
-	return values, nil
+	return values
 }
 
 // stateStep performs a change of a conversation's state unless it is so already.

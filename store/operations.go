@@ -143,7 +143,7 @@ func (s Operations) Finish(ctx context.Context, id string, state OperationState,
 }
 
 // Release is [Operations.Finish] for a failure that says nothing about the request, such
-// as a refused token. If nothing was sent to Dixa, its key is free again.
+// as a refused token. If Dixa has done nothing of it, its key is free again.
 func (s Operations) Release(ctx context.Context, id string, status int, answer []byte) error {
 	return s.finish(ctx, id, OperationFailed, status, answer, true)
 }
@@ -160,7 +160,7 @@ func (s Operations) finish(ctx context.Context, id string, state OperationState,
 			return err
 		}
 		_, err = exec(ctx, tx, `UPDATE operations SET key = id WHERE id = $1 AND NOT EXISTS (
-			SELECT 1 FROM operation_intents WHERE operation_id = $1 AND (sent_at > 0 OR try > 1 OR try = 1 AND done_at > 0))`, id)
+			SELECT 1 FROM operation_intents WHERE operation_id = $1 AND (sent_at > 0 OR try > 0 AND done_at > 0))`, id)
 		return err
 	})
 }

@@ -39,7 +39,7 @@ func (f *findings) err() error {
 		}
 		return e
 	case len(f.faults) > 0:
-		return all.err("The body has members that are wrong.")
+		return WrongBody(all...)
 	case len(f.unsupported) > 0:
 		e := NewError(http.StatusNotImplemented, "Dixa cannot do what the body asks for.")
 		e.Details = &Failures{f.unsupported}
@@ -47,6 +47,13 @@ func (f *findings) err() error {
 	default:
 		return nil
 	}
+}
+
+// WrongBody returns the error for members of a body that are wrong.
+func WrongBody(faults ...Failure) *Error {
+	e := NewError(http.StatusBadRequest, "The body has members that are wrong.")
+	e.Details = &Failures{faults}
+	return e
 }
 
 // newInput reads a body, which is JSON under any content type. An empty body has no

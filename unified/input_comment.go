@@ -89,17 +89,21 @@ func (in *input) ticketRef() int64 {
 
 // author reads who writes. Its kind is user or contact.
 func (in *input) author() reference {
-	r, given := in.ref("author")
-	if !given {
-		return reference{kind: AuthorUser}
+	r := reference{kind: AuthorUser}
+	o := in.object("author")
+	if o == nil {
+		return r
 	}
-	switch r.kind {
-	case "":
-		r.kind = AuthorUser
-	case AuthorUser, AuthorContact:
+	r.id = o.text("id")
+	switch kind := o.text("type"); kind {
+	case "", AuthorUser:
+	case AuthorContact:
+		r.kind = kind
 	default:
-		in.fault("author.type", "must be user or contact")
+		o.fault("type", "must be user or contact")
 	}
+	o.ignore("name", "username")
+	o.end()
 	return r
 }
 

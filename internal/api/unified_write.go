@@ -122,20 +122,8 @@ func idempotencyKey(r *http.Request) (string, error) {
 	return key, nil
 }
 
-// operationBody is an operation as its address shows it.
-type operationBody struct {
-	ID     string `json:"id"`
-	Status string `json:"status"`
-	URL    string `json:"url"`
-	// Result is the answer of a write that is done, Error that of one that failed.
-	Result     json.RawMessage `json:"result,omitempty"`
-	Error      json.RawMessage `json:"error,omitempty"`
-	CreatedAt  time.Time       `json:"created_at"`
-	FinishedAt *time.Time      `json:"finished_at,omitempty"`
-}
-
 func (a *api) writeOperation(w http.ResponseWriter, status int, op store.Operation) {
-	out := operationBody{
+	out := client.Operation{
 		ID: op.ID, Status: string(op.State), URL: strings.TrimSuffix(a.PublicURL, "/") + operationsPath + op.ID, CreatedAt: op.CreatedAt.Truncate(time.Second),
 	}
 	switch op.State {

@@ -222,6 +222,9 @@ func (s *Service) users() reader {
 		Service: s,
 		all: func(ctx context.Context, r *Request) ([]unified.Object, Source, error) {
 			rows, source, err := s.agents(ctx, r)
+			if err == nil && source.Live && len(r.Remote) == 0 {
+				rows, err = s.withFormer(ctx, r.Account, rows)
+			}
 			if err != nil {
 				return nil, source, err
 			}
@@ -244,6 +247,18 @@ func (s *Service) users() reader {
 		},
 		one: s.user,
 	}
+}
+
+// withFormer adds the agents that lost their rights, whom Dixa does not list.
+func (s *Service) withFormer(ctx context.Context, account string, agents []store.DirectoryRow) ([]store.DirectoryRow, error) {
+	known, err := s.Store.Mirror.DirectoryRows(ctx, account, mirror.KindAgent)
+	for _, row := range known {
+		listed := slices.ContainsFunc(agents, func(a store.DirectoryRow) bool { return a.ID == row.ID })
+		if !listed && !row.GoneAt.IsZero() {
+			agents = append(agents, row)
+		}
+	}
+	return agents, err
 }
 
 // agents returns the agents that a request asks for.

@@ -1,0 +1,256 @@
+package api_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/client"
+	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/store"
+)
+
+// writeCase is a write whose effect in Dixa can be counted.
+type writeCase struct {
+	method, path, body string
+	// operations are those of Dixa that write.
+	operations []string
+	// effect counts what was done; 1 after the write.
+	effect func(b *writeBench) int
+}
+
+func writeCases() map[string]writeCase {
+	const tickets, comments, users = "/unified/ticketing/tickets", "/unified/ticketing/comments", "/unified/user-directory/users"
+	count := func(yes bool) int {
+		if yes {
+			return 1
+		}
+		return 0
+	}
+	return map[string]writeCase{
+		"note": {"POST", comments, `{"ticket": {"id": "TICKET"}, "body": "Call <b>back</b> & ask", "is_private": true}`,
+			[]string{"POST /conversations/{conversationId}/notes"}, func(b *writeBench) int { return len(b.conversation().Notes) }},
+		"reply": {"POST", comments, `{"ticket": {"id": "TICKET"}, "html_body": "<p>On its way</p>", "author": {"id": "` + emulator.SeedAgentAnna + `"}}`,
+			[]string{"POST /conversations/{conversationId}/messages"}, func(b *writeBench) int { return len(b.conversation().Messages) - 1 }},
+		"new ticket": {"POST", tickets, `{"name": "New", "description": "Second one", "contact": {"name": "Bo", "emails": ["bo@example.org"]}, "tags": ["vip"], "assignees": [{"id": "` + emulator.SeedAgentBen + `"}]}`,
+			[]string{"POST /endusers", "POST /conversations", "POST /tags", "PUT /conversations/{conversationId}/tags/{tagId}", "PUT /conversations/{conversationId}/claim"},
+			func(b *writeBench) int {
+				state := b.dixa.State()
+				people := slices.DeleteFunc(state.EndUsers, func(u *emulator.EndUser) bool { return u.Email != "bo@example.org" })
+				return (len(state.Conversations) - 1) * len(people) * len(b.conversation().Messages)
+			}},
+		"ticket closed": {"PATCH", tickets + "/TICKET", `{"status": "closed"}`,
+			[]string{"PUT /conversations/{conversationId}/close"}, func(b *writeBench) int { return count(b.conversation().State == emulator.StateClosed) }},
+		"contact": {"POST", "/unified/ticketing/contacts", `{"name": "Cy", "emails": ["cy@example.org"], "custom_fields": {"loyalty_tier": "gold"}}`,
+			[]string{"POST /endusers", "PATCH /endusers/{userId}/custom-attributes"}, func(b *writeBench) int {
+				n := 0
+				for _, u := range b.dixa.State().EndUsers {
+					n += count(u.Email == "cy@example.org" && len(u.Attributes) == 1)
+				}
+				return n
+			}},
+		"tag deleted": {"DELETE", "/unified/ticketing/tags/TAG", "", []string{"DELETE /tags/{tagId}"},
+			func(b *writeBench) int { return 1 - len(b.tags("fragile")) }},
+		"team": {"POST", "/unified/ticketing/teams", `{"name": "Night", "user_ids": ["` + emulator.SeedAgentAnna + `"]}`,
+			[]string{"POST /teams", "PATCH /teams/{teamId}/agents"}, func(b *writeBench) int {
+				n := 0
+				for _, team := range b.dixa.State().Teams {
+					n += count(team.Name == "Night" && len(team.Members) == 1)
+				}
+				return n
+			}},
+		"queue": {"POST", "/unified/ticketing/collections", `{"name": "Night", "user_ids": ["` + emulator.SeedAgentAnna + `"]}`,
+			[]string{"POST /queues", "PATCH /queues/{queueId}/members"}, func(b *writeBench) int {
+				n := 0
+				for _, queue := range b.dixa.State().Queues {
+					n += count(queue.Name == "Night" && len(queue.Members) == 1)
+				}
+				return n
+			}},
+		"user": {"POST", users, `{"name": "Di", "emails": ["di@example.org"], "team_ids": ["` + emulator.SeedTeamCare + `"]}`,
+			[]string{"POST /agents", "PATCH /teams/{teamId}/agents"}, func(b *writeBench) int {
+				n := 0
+				for _, a := range b.dixa.State().Agents {
+					n += count(a.Email == "di@example.org" && slices.Contains(b.team(emulator.SeedTeamCare).Members, a.ID))
+				}
+				return n
+			}},
+		"user downgraded": {"DELETE", users + "/" + emulator.SeedAgentBen, "", []string{"DELETE /agents/{agentId}"}, func(b *writeBench) int {
+			return count(!slices.ContainsFunc(b.dixa.State().Agents, func(a *emulator.Agent) bool { return a.ID == emulator.SeedAgentBen }))
+		}},
+	}
+}
+
+func (b *writeBench) tags(name string) []*emulator.Tag {
+	b.Helper()
+	return slices.DeleteFunc(b.dixa.State().Tags, func(t *emulator.Tag) bool { return t.Name != name })
+}
+
+// prepare makes what the cases refer to and returns the case's address and body.
+func (b *writeBench) prepare(c writeCase) (path, body string) {
+	b.Helper()
+	ticket := b.ticket()
+	tag, _ := b.done("POST", "/unified/ticketing/tags", `{"name": "fragile"}`)["id"].(string)
+	replace := strings.NewReplacer("TICKET", ticket, "TAG", tag)
+	return replace.Replace(c.path), replace.Replace(c.body)
+}
+
+// Whatever happens to a request to Dixa, the write is done once, and a repeat gets the
+// same answer.
+func TestWritesAreNeitherDoubledNorLost(t *testing.T) {
+	t.Parallel()
+	faults := map[string]emulator.Fault{
+		"time-out after the commit": {Kind: emulator.FaultDropAfter},
+		"cut before the commit":     {Kind: emulator.FaultDropBefore},
+		"answer cut off":            {Kind: emulator.FaultTruncate},
+		"garbage after the commit":  {Kind: emulator.FaultGarbage},
+		"500":                       {Kind: emulator.FaultStatus, Status: http.StatusInternalServerError},
+		"503":                       {Kind: emulator.FaultStatus, Status: http.StatusServiceUnavailable},
+		"429":                       {Kind: emulator.FaultStatus, Status: http.StatusTooManyRequests, Headers: map[string]string{"Retry-After": "1"}},
+	}
+	for name, c := range writeCases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for kind, fault := range faults {
+				for _, operation := range c.operations {
+					b := newWriteBench(t, emulator.Switches{})
+					path, body := b.prepare(c)
+					fault.Operation, fault.Times = operation, 1
+					if fault.Kind == emulator.FaultDropAfter {
+						fault.Times = 3
+					}
+					b.dixa.Inject(fault)
+					what := operation + ", " + kind
+					first := b.send(c.method, path, "key-1", body)
+					require.Equal(t, http.StatusOK, first.status, "%s: %s", what, first.raw)
+					require.Equal(t, 1, c.effect(b), what)
+					again := b.send(c.method, path, "key-1", body)
+					require.Equal(t, first.raw, again.raw, what)
+					require.Equal(t, 1, c.effect(b), what)
+				}
+			}
+		})
+	}
+}
+
+// Reads that fail after the write do not repeat it either, and Dixa's other habits make
+// no difference.
+func TestWritesSurviveFailingReadsAndOtherHabits(t *testing.T) {
+	t.Parallel()
+	switches := map[string]emulator.Switches{
+		"keys not kept": {ExternalID: emulator.ExternalIDDropped}, "keys unchecked": {ExternalID: emulator.ExternalIDStored}, "keys of one": {ExternalID: emulator.ExternalIDConversation},
+		"HTML notes":      {NoteFormat: "html"},
+		"text notes":      {NoteFormat: "text"},
+		"lists lag":       {ListLag: emulator.Duration(300 * time.Millisecond)},
+		"new ids lag":     {NewConversationLag: emulator.Duration(300 * time.Millisecond)},
+		"newest first":    {ConversationOrder: "newest", ListOrder: "newest"},
+		"tag twice":       {TagTwice: "rejected"},
+		"strict requests": {UnknownFields: "rejected", UnknownQuery: "rejected"},
+	}
+	for name, c := range writeCases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for habit, s := range switches {
+				b := newWriteBench(t, s)
+				b.settings(`{"email_integration_id": "` + emulator.SeedMailbox + `", "commit_window": "0s", "list_lag": "400ms"}`)
+				path, body := b.prepare(c)
+				for _, operation := range c.operations {
+					b.dixa.Inject(emulator.Fault{Operation: operation, Kind: emulator.FaultDropAfter, Times: 1})
+				}
+				b.dixa.Inject(emulator.Fault{Operation: "GET /conversations/{conversationId}/messages", Kind: emulator.FaultStatus, Status: 502, Times: 2})
+				b.dixa.Inject(emulator.Fault{Operation: "GET /conversations/{conversationId}", Kind: emulator.FaultGarbage, Times: 1})
+				r := b.send(c.method, path, "", body)
+				require.Equal(t, http.StatusOK, r.status, "%s: %s", habit, r.raw)
+				require.Equal(t, 1, c.effect(b), habit)
+			}
+		})
+	}
+}
+
+// Two requests with one key at once: one is carried out, the other is told so. Another
+// body under the key is refused.
+func TestOneKeyIsOneWrite(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	id := b.ticket()
+	body := `{"ticket": {"id": "` + id + `"}, "body": "Once", "is_private": true}`
+	b.hold = make(chan struct{})
+	answers := make(chan written, 1)
+	go func() { answers <- b.send("POST", "/unified/ticketing/comments", "k", body) }()
+	require.Eventually(t, func() bool {
+		n, err := b.store.Operations.Running(t.Context(), time.Now().Add(time.Hour))
+		return err == nil && len(n) == 1
+	}, 10*time.Second, time.Millisecond)
+
+	var group sync.WaitGroup
+	for range 3 { // as clients repeat a 409
+		group.Go(func() {
+			r := b.send("POST", "/unified/ticketing/comments", "k", body)
+			if r.status != http.StatusConflict || r.header.Get("Retry-After") == "" {
+				t.Errorf("the repeat got %d: %s", r.status, r.raw)
+			}
+		})
+	}
+	group.Wait()
+	other := b.send("POST", "/unified/ticketing/comments", "k", strings.Replace(body, "Once", "Twice", 1))
+	require.Equal(t, http.StatusConflict, other.status)
+	close(b.hold)
+	first := <-answers
+	require.Equal(t, http.StatusOK, first.status, first.raw)
+	require.Equal(t, "k", first.header.Get("Idempotency-Key"))
+	require.Equal(t, first.raw, b.send("POST", "/unified/ticketing/comments", "k", body).raw)
+	require.Equal(t, http.StatusConflict, b.send("POST", "/unified/ticketing/comments", "k", strings.Replace(body, "Once", "Twice", 1)).status)
+	require.Len(t, b.conversation().Notes, 1)
+
+	own := b.send("POST", "/unified/ticketing/comments", "", body)
+	require.NotEmpty(t, own.header.Get("Idempotency-Key"))
+	require.Len(t, b.conversation().Notes, 2, "another key is another write")
+	require.Equal(t, own.raw, b.send("POST", "/unified/ticketing/comments", own.header.Get("Idempotency-Key"), body).raw)
+}
+
+func TestReadOnlyAccountIsRefusedBeforeAnyRequest(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	id := b.ticket()
+	b.settings(`{"read_only": true}`)
+	before := b.dixa.Stats().Requests
+	r := b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`)
+	require.Equal(t, http.StatusMethodNotAllowed, r.status, r.raw)
+	require.Equal(t, before, b.dixa.Stats().Requests)
+	b.settings(`{"read_only": false, "commit_window": "0s", "list_lag": "0s"}`)
+	require.Equal(t, http.StatusOK, b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`).status, "the key is still free")
+}
+
+func TestRefusedTokenFreesTheKey(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	id := b.ticket()
+	b.dixa.Inject(emulator.Fault{Operation: "*", Kind: emulator.FaultStatus, Status: http.StatusUnauthorized, Times: 1})
+	r := b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`)
+	require.Equal(t, http.StatusUnauthorized, r.status, r.raw)
+	_, err := b.store.Connections.SaveToken(t.Context(), "acme", token, store.Organization{ID: emulator.SeedOrganization, Name: "Demo"})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`).status)
+}
+
+func TestWritesNeedTheirScope(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	id := b.ticket()
+	for path, c := range map[string]struct{ has, lacks string }{
+		"/unified/ticketing/tags":        {client.ScopeUnifiedWrite, client.ScopeDirectoryWrite},
+		"/unified/ticketing/teams":       {client.ScopeDirectoryWrite, client.ScopeUnifiedWrite},
+		"/unified/user-directory/groups": {client.ScopeDirectoryWrite, client.ScopeUnifiedWrite},
+	} {
+		b.secret = b.key("", c.lacks)
+		require.Equal(t, http.StatusForbidden, b.send("POST", path, "", `{"name": "x"}`).status, path)
+		b.secret = b.key("acme", c.has)
+		require.Equal(t, http.StatusOK, b.send("POST", path, "", `{"name": "x"}`).status, path)
+	}
+	_ = id
+}

@@ -1,0 +1,272 @@
+package api_test
+
+import (
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	emulator "github.com/claimflow/claimflow/emulator/server"
+)
+
+func names(list any, member string) []string {
+	var all []string
+	items, _ := list.([]any)
+	for _, item := range items {
+		o, _ := item.(map[string]any)
+		name, _ := o[member].(string)
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestTicketIsCreatedWithEverything(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	made := b.done("POST", "/unified/ticketing/tickets", `{
+		"name": "A vase", "description": "It is broken.",
+		"contact": {"name": "Ada Lovelace", "emails": [{"email": "ada@example.org", "type": "primary"}]},
+		"collections": [{"id": "`+emulator.SeedReturnsMailbox+`", "type": "contact_endpoint"}, {"id": "`+emulator.SeedQueueClaims+`", "type": "queue"}],
+		"assignees": [{"id": "`+emulator.SeedAgentBen+`"}], "tags": [{"name": "vip"}, "broken"], "custom_fields": {"order_number": "10001"},
+		"remote_data": {"language": "de"}}`)
+	c := b.conversation()
+	require.Equal(t, "A vase", made["name"])
+	require.Equal(t, []string{"broken", "vip"}, names(made["tags"], "name"))
+	require.Equal(t, []string{emulator.SeedAgentBen}, names(made["assignees"], "id"))
+	require.Equal(t, []string{emulator.SeedQueueClaims, emulator.SeedReturnsMailbox}, names(made["collections"], "id"))
+	require.Equal(t, map[string]any{"order_number": "10001"}, made["custom_fields"])
+	require.Equal(t, "de", c.Language)
+	require.Len(t, c.Messages, 1)
+	require.Equal(t, emulator.Inbound, c.Messages[0].Direction)
+	require.Equal(t, b.done("GET", "/unified/ticketing/tickets/"+made["id"].(string)+"?live=true", ""), made, "the answer must be what a read gives")
+
+	again := b.done("POST", "/unified/ticketing/tickets", `{"name": "Another", "description": "Also broken.", "contact": {"emails": [{"email": "ADA@example.org"}]}}`)
+	require.Equal(t, made["contact"].(map[string]any)["id"], again["contact"].(map[string]any)["id"], "the contact must be found")
+
+	sent := b.done("POST", "/unified/ticketing/tickets", `{"name": "News", "html_description": "<p>Your vase is on its way.</p>", "contact": {"id": "`+again["contact"].(map[string]any)["id"].(string)+`"},
+		"created_by": {"id": "`+emulator.SeedAgentAnna+`", "type": "user"}, "status": "closed"}`)
+	require.Equal(t, "closed", sent["status"].(map[string]any)["id"])
+	c = b.conversation()
+	require.Equal(t, emulator.Outbound, c.Messages[0].Direction)
+	require.Equal(t, emulator.SeedAgentAnna, c.Messages[0].AuthorID)
+}
+
+func TestTicketIsUpdated(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	ticket := "/unified/ticketing/tickets/" + b.ticket()
+	due := time.Now().Add(48 * time.Hour).UTC().Truncate(time.Second)
+
+	made := b.done("PATCH", ticket, `{"tags": ["a", "b"], "assignees": [{"id": "`+emulator.SeedAgentAnna+`"}], "custom_fields": {"order_number": "10002"}}`)
+	require.Equal(t, []string{"a", "b"}, names(made["tags"], "name"))
+	require.Equal(t, []string{emulator.SeedAgentAnna}, names(made["assignees"], "id"))
+	made = b.done("PUT", ticket, `{"tags": [{"name": "b"}, {"name": "c"}]}`)
+	require.Equal(t, []string{"b", "c"}, names(made["tags"], "name"))
+	made = b.done("PATCH", ticket, `{"collections": [{"id": "`+emulator.SeedQueueClaims+`", "type": "queue"}]}`)
+	require.Empty(t, made["assignees"])
+	require.Contains(t, names(made["collections"], "id"), emulator.SeedQueueClaims)
+	made = b.done("PATCH", ticket, `{"status": {"id": "pending"}, "due_date": "`+due.Format(time.RFC3339)+`"}`)
+	require.Equal(t, "pending", made["status"].(map[string]any)["id"])
+	made = b.done("PATCH", ticket, `{"status": {"name": "closed"}, "custom_fields": {"order_number": null}}`)
+	require.Equal(t, "closed", made["status"].(map[string]any)["id"])
+	require.NotNil(t, made["closed_at"])
+	made = b.done("PATCH", ticket, `{"status": "open", "tags": []}`)
+	require.Equal(t, "open", made["status"].(map[string]any)["id"])
+	require.Empty(t, made["tags"])
+
+	r := b.send("PATCH", ticket, "", `{"custom_fields": {"no_such_field": "x"}}`)
+	require.Equal(t, http.StatusBadRequest, r.status, r.raw)
+	require.Contains(t, r.raw, "custom_fields.no_such_field")
+	r = b.send("DELETE", ticket, "", "")
+	require.Equal(t, http.StatusNotImplemented, r.status, r.raw)
+	r = b.send("PATCH", "/unified/ticketing/tickets/999999", "", `{"status": "closed"}`)
+	require.Equal(t, http.StatusNotFound, r.status, r.raw)
+	require.Equal(t, true, r.body["truto_is_remote_error"])
+}
+
+func TestRepliesAndNotesAreNeverConfused(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	id := b.ticket()
+	const path = "/unified/ticketing/comments"
+	made := b.done("POST", path, `{"ticket": {"id": "`+id+`"}, "html_body": "<p>We send another.</p>", "author": {"id": "`+emulator.SeedAgentAnna+`", "type": "user"}}`)
+	require.Equal(t, false, made["is_private"])
+	require.Equal(t, "user", made["author"].(map[string]any)["type"])
+	made = b.done("POST", path, `{"ticket": {"id": "`+id+`"}, "body": "Thank you.", "author": {"type": "contact"}, "is_internal": false}`)
+	require.Equal(t, "contact", made["author"].(map[string]any)["type"])
+	b.done("POST", path, `{"ticket": {"id": "`+id+`"}, "html_body": "<b>Careful</b>", "is_internal": true, "author": {"id": "`+emulator.SeedAgentBen+`"}}`)
+	c := b.conversation()
+	require.Len(t, c.Messages, 3)
+	require.Equal(t, []string{emulator.Inbound, emulator.Outbound, emulator.Inbound}, []string{c.Messages[0].Direction, c.Messages[1].Direction, c.Messages[2].Direction})
+	require.Len(t, c.Notes, 1)
+	require.Equal(t, "Careful", c.Notes[0].Text)
+	require.Equal(t, emulator.SeedAgentBen, c.Notes[0].AuthorID)
+
+	for body, field := range map[string]string{
+		`{"body": "x", "is_private": true, "is_internal": false}`:                      "is_internal",
+		`{"body": "x", "is_private": true, "author": {"type": "contact"}}`:             "author.type",
+		`{"body": "x", "is_private": true, "attachments": [{"file_url": "http://x"}]}`: "attachments",
+		`{"is_private": true}`:             "body",
+		`{"body": "x"}`:                    "author.id",
+		`{"body": "x", "is_privat": true}`: "is_privat",
+		`{"body": "x", "ticket": {"id": "a"}, "author": {"id": 7}}`: "author.id",
+	} {
+		if !strings.Contains(body, `"ticket"`) {
+			body = `{"ticket": {"id": "` + id + `"}, ` + body[1:]
+		}
+		r := b.send("POST", path, "", body)
+		require.GreaterOrEqual(t, r.status, 400, body)
+		require.Contains(t, r.raw, field, body)
+	}
+	c = b.conversation()
+	require.Len(t, c.Messages, 3)
+	require.Len(t, c.Notes, 1)
+}
+
+func TestFilesAreSentByContentAndByAddress(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	id := b.ticket()
+	content := []byte("%PDF-1.7\nthe label")
+	made := b.done("POST", "/unified/ticketing/comments", `{"ticket": {"id": "`+id+`"}, "body": "Here is the label.", "author": {"id": "`+emulator.SeedAgentAnna+`"},
+		"attachments": [{"file_name": "label.pdf", "content_type": "application/pdf", "data": "`+base64.StdEncoding.EncodeToString(content)+`"}]}`)
+	require.Equal(t, []string{"label.pdf"}, names(made["attachments"], "file_name"))
+	c := b.conversation()
+	files := c.Messages[len(c.Messages)-1].Attachments
+	require.Len(t, files, 1)
+	require.Equal(t, "label.pdf", files[0].PrettyName)
+
+	// The address was ours; it has ended with the operation.
+	r := b.send("GET", "/operations/files/AAAA", "", "")
+	require.Equal(t, http.StatusNotFound, r.status)
+
+	r = b.send("POST", "/unified/ticketing/comments", "", `{"ticket": {"id": "`+id+`"}, "body": "x", "author": {"id": "`+emulator.SeedAgentAnna+`"}, "attachments": [{"file_url": "`+b.url+`/nothing"}]}`)
+	require.Equal(t, http.StatusBadRequest, r.status, r.raw)
+	require.Equal(t, true, r.body["truto_is_remote_error"])
+	require.Len(t, b.conversation().Messages, 2)
+}
+
+func TestContactsAreWritten(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	const path = "/unified/ticketing/contacts"
+	made := b.done("POST", path, `{"name": "Grace Hopper", "first_name": "Grace", "emails": [{"email": "grace@example.org"}, {"email": "hopper@example.org"}],
+		"phones": [{"number": "+4520304050"}], "external_id": "c-1", "custom_fields": {"loyalty_tier": "gold"}, "remote_data": {"middleNames": ["Brewster"]}}`)
+	require.Equal(t, "Grace Hopper", made["name"])
+	require.Equal(t, []string{"grace@example.org", "hopper@example.org"}, names(made["emails"], "email"))
+	require.Equal(t, map[string]any{"loyalty_tier": "gold"}, made["custom_fields"])
+	contact := path + "/" + made["id"].(string)
+	made = b.done("PATCH", contact, `{"name": "Rear Admiral", "custom_fields": {"loyalty_tier": null}}`)
+	require.Equal(t, "Rear Admiral", made["name"])
+	require.Equal(t, []string{"grace@example.org", "hopper@example.org"}, names(made["emails"], "email"))
+
+	r := b.send("POST", path, "", `{"name": "Somebody", "emails": ["grace@example.org"]}`)
+	require.Equal(t, http.StatusBadRequest, r.status, r.raw)
+	require.Contains(t, r.raw, "emails")
+	r = b.send("POST", path, "", `{"name": "Nobody", "account_id": "7", "remote_data": {"nickname": "x"}}`)
+	require.Equal(t, http.StatusBadRequest, r.status, r.raw)
+	for _, part := range []string{"missing_required_body_fields", "emails", "account_id", "nickname"} {
+		require.Contains(t, r.raw, part)
+	}
+	r = b.send("DELETE", contact, "", "")
+	require.Equal(t, http.StatusNotImplemented, r.status)
+	r = b.send("PATCH", contact, "", `{"anonymize": true, "name": "x"}`)
+	require.Equal(t, http.StatusBadRequest, r.status)
+	b.done("PATCH", contact, `{"anonymize": true}`)
+	require.NotEmpty(t, b.dixa.State().Anonymizations)
+}
+
+func TestTagsAreWritten(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	const path = "/unified/ticketing/tags"
+	made := b.done("POST", path, `{"name": "fragile", "color": "#00aaff"}`)
+	require.Equal(t, "active", made["status"])
+	tag := path + "/" + made["id"].(string)
+	require.Equal(t, made["id"], b.done("POST", path, `{"name": "fragile"}`)["id"])
+	require.Equal(t, "inactive", b.done("PATCH", tag, `{"status": "inactive"}`)["status"])
+	require.Equal(t, "active", b.done("PATCH", tag, `{"status": "active"}`)["status"])
+	require.Equal(t, map[string]any{"id": made["id"]}, b.done("DELETE", tag, ""))
+	require.Equal(t, http.StatusNotFound, b.send("DELETE", tag, "", "").status)
+	require.Equal(t, http.StatusNotImplemented, b.send("PATCH", tag, "", `{"name": "other"}`).status)
+}
+
+func TestTeamsAndQueuesAreProvisioned(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	for _, path := range []string{"/unified/ticketing/teams", "/unified/user-directory/groups"} {
+		made := b.done("POST", path, `{"name": "Night", "user_ids": ["`+emulator.SeedAgentAnna+`"]}`)
+		team := path + "/" + made["id"].(string)
+		b.done("PATCH", team, `{"add_user_ids": ["`+emulator.SeedAgentBen+`"]}`)
+		require.ElementsMatch(t, []string{emulator.SeedAgentAnna, emulator.SeedAgentBen}, b.team(made["id"]).Members)
+		b.done("PATCH", team, `{"remove_user_ids": ["`+emulator.SeedAgentAnna+`"]}`)
+		require.Equal(t, []string{emulator.SeedAgentBen}, b.team(made["id"]).Members)
+		b.done("PATCH", team, `{"user_ids": ["`+emulator.SeedAgentAnna+`"]}`)
+		require.Equal(t, []string{emulator.SeedAgentAnna}, b.team(made["id"]).Members)
+		require.Equal(t, http.StatusNotImplemented, b.send("PATCH", team, "", `{"name": "Day"}`).status)
+		require.Equal(t, map[string]any{"id": made["id"]}, b.done("DELETE", team, ""))
+	}
+	const path = "/unified/ticketing/collections"
+	made := b.done("POST", path, `{"name": "Night queue", "type": "queue", "user_ids": ["`+emulator.SeedAgentAnna+`"], "remote_data": {"offerTimeout": 30}}`)
+	require.Equal(t, "queue", made["type"])
+	queue := path + "/" + made["id"].(string)
+	b.done("PATCH", queue, `{"user_ids": ["`+emulator.SeedAgentBen+`"]}`)
+	require.Equal(t, []string{emulator.SeedAgentBen}, b.queue(made["id"]).Members)
+	r := b.send("PATCH", queue, "", `{"add_user_ids": ["3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d9999"]}`)
+	require.Equal(t, http.StatusBadRequest, r.status, r.raw)
+	require.Contains(t, r.raw, "0a6a3a1d9999")
+	require.Equal(t, http.StatusNotImplemented, b.send("DELETE", queue, "", "").status)
+}
+
+func (b *writeBench) team(id any) *emulator.Team {
+	b.Helper()
+	all := b.dixa.State().Teams
+	i := slices.IndexFunc(all, func(t *emulator.Team) bool { return t.ID == id })
+	require.GreaterOrEqual(b, i, 0)
+	return all[i]
+}
+
+func (b *writeBench) queue(id any) *emulator.Queue {
+	b.Helper()
+	all := b.dixa.State().Queues
+	i := slices.IndexFunc(all, func(q *emulator.Queue) bool { return q.ID == id })
+	require.GreaterOrEqual(b, i, 0)
+	return all[i]
+}
+
+func TestUsersAreProvisioned(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	for _, path := range []string{"/unified/ticketing/users", "/unified/user-directory/users"} {
+		email := strings.ReplaceAll(strings.TrimPrefix(path, "/unified/"), "/", "-") + "@example.org"
+		made := b.done("POST", path, `{"name": "Mary Jackson", "emails": [{"email": "`+email+`"}], "team_ids": ["`+emulator.SeedTeamCare+`"], "add_queue_ids": ["`+emulator.SeedQueueClaims+`"]}`)
+		id := made["id"].(string)
+		require.Equal(t, true, made["is_active"])
+		require.Equal(t, []any{emulator.SeedTeamCare}, made["team_ids"])
+		require.Contains(t, b.queue(emulator.SeedQueueClaims).Members, id)
+
+		r := b.send("POST", path, "", `{"name": "Mary Jackson", "emails": [{"email": "`+email+`"}]}`)
+		require.Equal(t, http.StatusConflict, r.status, r.raw)
+		require.Contains(t, r.raw, id)
+		made = b.done("PATCH", path+"/"+id, `{"name": "M. Jackson", "username": "`+email+`", "team_ids": ["`+emulator.SeedTeamReturns+`"], "remove_queue_ids": ["`+emulator.SeedQueueClaims+`"]}`)
+		require.Equal(t, "M. Jackson", made["name"])
+		require.Equal(t, []any{emulator.SeedTeamReturns}, made["team_ids"])
+		require.NotContains(t, b.queue(emulator.SeedQueueClaims).Members, id)
+		r = b.send("PATCH", path+"/"+id, "", `{"emails": [{"email": "other@example.org"}]}`)
+		require.Equal(t, http.StatusNotImplemented, r.status, r.raw)
+		r = b.send("PATCH", path+"/"+id, "", `{"roles": [{"name": "Admin"}]}`)
+		require.Equal(t, http.StatusNotImplemented, r.status, r.raw)
+
+		made = b.done("PATCH", path+"/"+id, `{"is_active": false}`)
+		require.Equal(t, false, made["is_active"])
+		require.Equal(t, false, b.done("GET", path+"/"+id, "")["is_active"], "a former user must stay readable")
+		require.Equal(t, false, b.done("PATCH", path+"/"+id, `{"is_active": false}`)["is_active"])
+		require.Equal(t, map[string]any{"id": id}, b.done("DELETE", path+"/"+id, ""))
+		require.Equal(t, http.StatusNotFound, b.send("DELETE", path+"/3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d9999", "", "").status)
+	}
+}
