@@ -213,6 +213,7 @@ func TestContractCheckRejectsInvalidResponses(t *testing.T) {
 	messages := c.operation(http.MethodGet, "/conversations/1/messages").Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema
 	hours := c.operation(http.MethodGet, "/business-hours/schedules/x/definition").Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema
 	records := c.operation(http.MethodPost, "/analytics/records").Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema
+	templates := c.operation(http.MethodGet, "/templates").Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema
 	query := c.operation(http.MethodPost, "/analytics/metrics").RequestBody.Value.Content.Get("application/json").Schema
 	for i, wrong := range []struct {
 		schema *openapi3.SchemaRef
@@ -225,6 +226,8 @@ func TestContractCheckRejectsInvalidResponses(t *testing.T) {
 		{messages, `{"data":[{"id":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","authorId":"7d0e0d0a-98cc-4a4a-9be5-2d6f5ed2c3a1","createdAt":"yesterday","attributes":{"_type":"SmsAttributes"}}]}`},
 		{hours, `{"data":{"schedule":{"id":"x","name":"n","timezone":"UTC","businessHours":[{"name":"Monday","businessHourType":"Regular","status":"Ajar","startDate":"2026-01-05"}]}}}`},
 		{records, `{"data":[{"primaryTimestampField":{"name":"n","timestamp":"2026-01-05T00:00:00Z"},"fields":[{"name":"f","field":{"value":"x","_type":"LongField"}}]}]}`},
+		{templates, `{"data":[{"id":"x","name":"n","content":"c","createdBy":"a","createdAt":"2017-09-27T14:27:54.371+00:00","_type":"Macro"}]}`},
+		{templates, `{"data":[{"id":"x","name":"n","content":"c","createdBy":"a","createdAt":"2017-09-27T14:27:54.371+00:00","translations":[{"locale":"da","content":"c"}],"_type":"QuickResponse"}]}`},
 		{query, `{"id":"csat","timezone":"UTC","periodFilter":{"_type":"Preset","value":{"_type":"PreviousYear"}}}`},
 		{query, `{"id":"csat","timezone":"UTC","periodFilter":{"_type":"Preset","value":"Today"},"csidFilter":[1]}`},
 	} {

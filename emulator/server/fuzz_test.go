@@ -50,6 +50,7 @@ func FuzzRequests(f *testing.F) {
 			"{conversationId}", "1001", "{csid}", "1001", "{userId}", user, "{agentId}", server.SeedAgentAnna,
 			"{teamId}", server.SeedTeamCare, "{queueId}", server.SeedQueueClaims,
 			"{metricId}", "csat", "{recordId}", "ratings", "{filterAttribute}", "channel", "{scheduleId}", server.SeedScheduleSupport,
+			"{templateId}", server.SeedTemplateReturns,
 		).Replace(path)
 		if strings.Contains(path, "{") {
 			t.Skip("the operation needs an id that the emulator generates")

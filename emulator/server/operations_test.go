@@ -141,6 +141,10 @@ func TestContract(t *testing.T) {
 		do(get, "/business-hours/schedules/"+schedule+"/status?timestamp=2026-03-02T08:30:00Z", nil, 200)
 	}
 
+	do(get, "/templates?pageLimit=1", nil, 200)
+	do(get, "/templates?type=QuickResponse", nil, 200)
+	do(del, "/templates/"+server.SeedTemplateReturns, nil, 204)
+
 	do(get, "/tags?includeDeactivated=true", nil, 200)
 	do(get, "/tags/"+tag, nil, 200)
 	do(patch, "/tags/"+tag+"/deactivate", nil, 204)

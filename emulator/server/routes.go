@@ -129,6 +129,9 @@ func routes() []route {
 		{operation: "GET /business-hours/schedules/{scheduleId}/upcoming", handle: on((*Server).pathSchedule, (*Server).upcomingSchedule), query: []string{"days"}},
 		{operation: "GET /business-hours/schedules/{scheduleId}/status", handle: on(no404((*Server).pathSchedule), (*Server).scheduleStatus), query: []string{"timestamp"}},
 
+		{operation: "GET /templates", handle: (*Server).listTemplates, query: []string{"type"}, paged: true},
+		{operation: "DELETE /templates/{templateId}", handle: on((*Server).pathTemplate, (*Server).deleteTemplate)},
+
 		{operation: "GET /webhooks", handle: (*Server).listWebhooks},
 		{operation: "POST /webhooks", handle: body((*Server).createWebhook)},
 		{operation: "GET /webhooks/{webhookSubscriptionId}", handle: on((*Server).pathWebhook, (*Server).getWebhook)},

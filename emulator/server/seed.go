@@ -54,6 +54,7 @@ type Seed struct {
 	Tags             []*Tag
 	EndUsers         []*EndUser
 	Schedules        []*Schedule
+	Templates        []*Template
 }
 
 // DefaultSeed returns the organization of one shop: three agents (one an
@@ -141,6 +142,9 @@ func (seed Seed) completed() Seed {
 	}
 	if seed.Schedules == nil {
 		seed.Schedules = defaultSchedules()
+	}
+	if seed.Templates == nil {
+		seed.Templates = defaultTemplates()
 	}
 	return seed
 }

@@ -130,7 +130,7 @@ func (s *Server) Reset() {
 		EndUsers: append([]*EndUser{}, seed.EndUsers...), Agents: seed.Agents, Teams: seed.Teams, Queues: seed.Queues,
 		ContactEndpoints: seed.ContactEndpoints, Attributes: seed.Attributes, Tags: append([]*Tag{}, seed.Tags...),
 		Conversations: []*Conversation{}, Activity: []*Activity{}, Webhooks: []*Webhook{}, Anonymizations: []*Anonymization{},
-		Schedules: seed.Schedules,
+		Schedules: seed.Schedules, Templates: seed.Templates,
 	})
 	s.reindex()
 	s.files, s.externalIDs, s.gauges = map[string]storedFile{}, map[string]bool{}, map[string]*gauge{}

@@ -37,6 +37,7 @@ type State struct {
 	Webhooks         []*Webhook             `json:"webhooks"`
 	Anonymizations   []*Anonymization       `json:"anonymizations"`
 	Schedules        []*Schedule            `json:"schedules"`
+	Templates        []*Template            `json:"templates"`
 }
 
 // Organization is the organization that every token belongs to.

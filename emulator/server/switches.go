@@ -184,7 +184,7 @@ type Switches struct {
 	TimePrecision string `json:"timePrecision,omitempty" one:"seconds millis"`
 
 	// ListOrder is the order of the lists of tags, queues, teams, agents, end users,
-	// contact endpoints, attributes and subscriptions.
+	// contact endpoints, attributes, subscriptions and templates.
 	ListOrder string `json:"listOrder,omitempty" one:"oldest newest"`
 	// NextLinks is the form of meta.next and meta.previous: relative to the root, or
 	// absolute.
