@@ -144,6 +144,30 @@ func TestContract(t *testing.T) {
 	do(get, "/templates?pageLimit=1", nil, 200)
 	do(get, "/templates?type=QuickResponse", nil, 200)
 	do(del, "/templates/"+server.SeedTemplateReturns, nil, 204)
+	const knowledge, articles = "/knowledge", "/knowledge/articles/"
+	do(get, knowledge+"/collections?pageLimit=1", nil, 200)
+	do(get, knowledge+"/collections/"+server.SeedCollectionTeam, nil, 200)
+	do(get, knowledge+"/collections/"+server.SeedCollectionHelp+"/catalog?language=da", nil, 200)
+	do(get, knowledge+"/categories/"+server.SeedCategoryPolicies, nil, 200)
+	do(get, knowledge+"/categories/"+server.SeedCategoryReturns+"/translations", nil, 200)
+	article := articles + id(do(post, knowledge+"/articles", object{
+		"translations": []object{{"languageId": "en", "title": "Claims", "content": "<p>Photos help.</p>"}},
+		"parentId":     server.SeedCategoryPolicies, "tags": []string{tag}, "preRelease": true,
+	}, 200))
+	do(patch, article, object{"ownedBy": server.SeedAgentBen, "tags": object{"remove": []string{tag}}}, 200)
+	do(patch, article+"/translations", object{"translations": []object{{"languageId": "da", "title": "Krav"}, {"languageId": "?", "title": "x"}}}, 200)
+	do(post, article+"/publish", nil, 204)
+	do(post, article+"/translations/da/unpublish", nil, 204)
+	do(post, article+"/translations/da/publish", nil, 204)
+	do(get, article+"/translations", nil, 200)
+	do(patch, article+"/parent/"+server.SeedCategoryLabels, nil, 204)
+	do(get, article+"?language=da", nil, 200)
+	do(del, article+"/parent", nil, 204)
+	do(post, article+"/unpublish", nil, 204)
+	do(del, article+"/translations/da", nil, 204)
+	do(get, article, nil, 200)
+	do(del, article, nil, 204)
+	d.upload(200, file{"logo.png", "image/png", pixel}, file{"note.txt", "text/plain", "hello"})
 
 	do(get, "/tags?includeDeactivated=true", nil, 200)
 	do(get, "/tags/"+tag, nil, 200)

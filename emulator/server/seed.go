@@ -55,6 +55,9 @@ type Seed struct {
 	EndUsers         []*EndUser
 	Schedules        []*Schedule
 	Templates        []*Template
+	// Knowledge is the content of the knowledge base. Nil defaults to that of the
+	// default seed.
+	Knowledge *Knowledge
 }
 
 // DefaultSeed returns the organization of one shop: three agents (one an
@@ -145,6 +148,9 @@ func (seed Seed) completed() Seed {
 	}
 	if seed.Templates == nil {
 		seed.Templates = defaultTemplates()
+	}
+	if seed.Knowledge == nil {
+		seed.Knowledge = defaultKnowledge()
 	}
 	return seed
 }

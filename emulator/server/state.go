@@ -38,6 +38,7 @@ type State struct {
 	Anonymizations   []*Anonymization       `json:"anonymizations"`
 	Schedules        []*Schedule            `json:"schedules"`
 	Templates        []*Template            `json:"templates"`
+	Knowledge        Knowledge              `json:"knowledge"`
 }
 
 // Organization is the organization that every token belongs to.

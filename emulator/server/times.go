@@ -27,8 +27,8 @@ func millis(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000
 func offset(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000-07:00") }
 
 // zoned formats a time as 2021-12-01T12:46:36.581Z[GMT], used by messages, notes,
-// the activity log, anonymization requests and attribute definitions. The switch
-// zonedTimes can omit the zone.
+// the activity log, anonymization requests, attribute definitions and knowledge. The
+// switch zonedTimes can omit the zone.
 func (s *Server) zoned(t time.Time) string {
 	if s.switches.ZonedTimes == "plain" {
 		return millis(t)
