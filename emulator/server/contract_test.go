@@ -22,9 +22,11 @@ import (
 // belongs to Dixa and is not part of this project: it is read from beside the
 // checkout or from the path in DIXA_OPENAPI.
 type contract struct {
-	doc     *openapi3.T
-	paths   []pathPattern
-	options []openapi3.SchemaValidationOption
+	doc   *openapi3.T
+	paths []pathPattern
+	// operations are the names of all operations, as in server.Operations.
+	operations map[string]bool
+	options    []openapi3.SchemaValidationOption
 }
 
 type pathPattern struct {
@@ -55,6 +57,12 @@ var loadContract = sync.OnceValues(func() (*contract, error) {
 	}}
 	for _, ref := range doc.Components.Schemas {
 		sharpen(ref.Value)
+	}
+	c.operations = map[string]bool{}
+	for template, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			c.operations[method+" "+strings.TrimPrefix(template, "/beta")] = true
+		}
 	}
 	parameter := regexp.MustCompile(`\{[^}]+\}`)
 	quotedParameter := regexp.MustCompile(`\\\{[^}]+\\\}`)

@@ -12,8 +12,8 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
-// TestContract calls every operation and validates requests and replies against
-// Dixa's OpenAPI file.
+// TestContract calls each of the 123 operations of Dixa's OpenAPI file and validates
+// requests and replies against it.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	requireContract(t)
@@ -244,13 +244,16 @@ func TestContract(t *testing.T) {
 			succeeded[operation] = succeeded[operation] || status/100 == 2
 		}
 	}
-	for _, operation := range server.Operations() {
+	require.Len(t, d.contract.operations, 123, "the file of another version: compare its operations with those of server.Operations")
+	for operation := range d.contract.operations {
 		if strings.HasSuffix(operation, "/availability") {
 			continue // 409: the emulated organization has no such channel
 		}
-		if strings.Contains(operation, " /exports/") {
-			continue // not in the OpenAPI file
-		}
 		require.True(t, succeeded[operation], "%s never succeeded, so its response was not checked against the contract", operation)
+	}
+	for _, operation := range server.Operations() {
+		if !strings.Contains(operation, " /exports/") { // not in the OpenAPI file
+			require.Contains(t, d.contract.operations, operation)
+		}
 	}
 }
