@@ -24,6 +24,8 @@ func (s *Server) adminRoutes(mux *http.ServeMux) {
 		"POST /_emulator/play":      s.adminPlay,
 		"POST /_emulator/reset":     func(*http.Request, []byte) (any, error) { s.Reset(); return nil, nil },
 		"POST /_emulator/schedules": s.adminSchedule,
+		"POST /_emulator/templates": s.adminTemplate,
+		"POST /_emulator/knowledge": s.adminKnowledge,
 		"POST /_emulator/tokens":    s.adminToken(s.AddToken),
 		"DELETE /_emulator/tokens":  s.adminToken(s.Revoke),
 	} {

@@ -388,8 +388,9 @@ func TestGroupsOfSettings(t *testing.T) {
 	t.Parallel()
 	require.Contains(t, server.NamedAnalyticsSettings(), "analytics.filters")
 	require.Contains(t, server.NamedBusinessHoursSettings(), "businessHours.sunday")
+	require.Contains(t, server.NamedKnowledgeSettings(), "knowledge.edits")
 	for name := range server.NamedSettings() {
 		group, _, nested := strings.Cut(name, ".")
-		require.False(t, nested && slices.Contains([]string{"analytics", "businessHours", "exports"}, group), fmt.Sprint(name, " affects only its own operations"))
+		require.False(t, nested && slices.Contains([]string{"analytics", "businessHours", "exports", "knowledge"}, group), fmt.Sprint(name, " affects only its own operations"))
 	}
 }

@@ -27,6 +27,9 @@ const (
 	messageServerError  = "There was an internal server error while processing the request"
 )
 
+// messageTooLong is the error message of AWS API Gateway for a body above maxBody.
+const messageTooLong = "Request Too Long"
+
 // call is one authenticated API request.
 type call struct {
 	ctx       context.Context

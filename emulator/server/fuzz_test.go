@@ -22,6 +22,8 @@ func FuzzRequests(f *testing.F) {
 		`[{"id":"` + server.SeedAgentAnna + `","additionalEmails":["a@b.c","a@b.c"]}]`,
 		`{"id":"csat","timezone":"Europe/Copenhagen","periodFilter":{"_type":"Preset","value":"Today"},"filters":[{"attribute":"channel","values":["EMAIL"]}]}`,
 		`{"id":"ratings","timezone":"UTC","csidFilter":[1001]}`,
+		`{"translations":[{"languageId":"en","title":"x","content":"<p>"}],"parentId":"` + server.SeedCategoryLabels + `","tags":["x"]}`,
+		`{"ownedBy":"` + server.SeedAgentBen + `","tags":{"add":["x"],"remove":["x"]},"preRelease":true}`,
 	} {
 		f.Add(i, body)
 	}
@@ -50,6 +52,8 @@ func FuzzRequests(f *testing.F) {
 			"{conversationId}", "1001", "{csid}", "1001", "{userId}", user, "{agentId}", server.SeedAgentAnna,
 			"{teamId}", server.SeedTeamCare, "{queueId}", server.SeedQueueClaims,
 			"{metricId}", "csat", "{recordId}", "ratings", "{filterAttribute}", "channel", "{scheduleId}", server.SeedScheduleSupport,
+			"{templateId}", server.SeedTemplateReturns, "{collectionId}", server.SeedCollectionHelp, "{categoryId}", server.SeedCategoryReturns,
+			"{articleId}", server.SeedArticleReturn, "{languageId}", "en", "{parentId}", server.SeedCategoryLabels,
 		).Replace(path)
 		if strings.Contains(path, "{") {
 			t.Skip("the operation needs an id that the emulator generates")

@@ -191,7 +191,7 @@ func (s *Server) autoReply(c *call, conversation *Conversation) {
 	message := &Message{
 		ID: s.newID(), AuthorID: c.actor, Direction: Outbound, CreatedAt: c.now,
 		VisibleAt:   c.now.Add(time.Duration(c.switches.ListLag)),
-		Content:     &Content{Type: "Text", Value: "Thank you for your message. We will answer as soon as we can."},
+		Content:     &Content{Type: "Text", Value: automaticReplyText},
 		Attachments: []File{}, To: []Contact{}, CC: []Contact{}, BCC: []Contact{}, AutoReply: true,
 	}
 	if conversation.mail() {
@@ -199,7 +199,7 @@ func (s *Server) autoReply(c *call, conversation *Conversation) {
 	}
 	conversation.Messages = append(conversation.Messages, message)
 	s.record(c, conversation, "ConversationAutoreplySent", c.actor, "ConversationAutoReplySentAttribute",
-		map[string]any{"templateName": "Automatic reply"})
+		map[string]any{"templateName": automaticReply})
 	s.emit(c, conversation, "ConversationMessageAdded", func() map[string]any {
 		return s.messageEvent(conversation, message)
 	})

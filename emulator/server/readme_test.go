@@ -20,7 +20,7 @@ func TestReadmeDocumentsEverySwitch(t *testing.T) {
 	require.NoError(t, err)
 	decode(t, encoded, &switches)
 	groups := []map[string]any{switches}
-	for _, name := range []string{"analytics", "businessHours", "exports", "webhooks"} {
+	for _, name := range []string{"analytics", "businessHours", "exports", "knowledge", "webhooks"} {
 		group, isMap := switches[name].(map[string]any)
 		require.True(t, isMap)
 		delete(switches, name)

@@ -17,6 +17,8 @@ type route struct {
 	paged bool
 	// attachments means that the body may name files, which are fetched first.
 	attachments bool
+	// upload means that the body is a multipart form of files.
+	upload bool
 	// export means that the operation belongs to the Exports API, which has its own
 	// credentials, limit and errors. Its name contains the whole path.
 	export bool
@@ -128,6 +130,29 @@ func routes() []route {
 		{operation: "GET /business-hours/schedules/{scheduleId}/definition", handle: on((*Server).pathSchedule, (*Server).getSchedule)},
 		{operation: "GET /business-hours/schedules/{scheduleId}/upcoming", handle: on((*Server).pathSchedule, (*Server).upcomingSchedule), query: []string{"days"}},
 		{operation: "GET /business-hours/schedules/{scheduleId}/status", handle: on(no404((*Server).pathSchedule), (*Server).scheduleStatus), query: []string{"timestamp"}},
+
+		{operation: "GET /templates", handle: (*Server).listTemplates, query: []string{"type"}, paged: true},
+		{operation: "DELETE /templates/{templateId}", handle: on((*Server).pathTemplate, (*Server).deleteTemplate)},
+
+		{operation: "GET /knowledge/collections", handle: (*Server).listCollections, paged: true},
+		{operation: "GET /knowledge/collections/{collectionId}", handle: on((*Server).pathCollection, (*Server).getCollection)},
+		{operation: "GET /knowledge/collections/{collectionId}/catalog", handle: on((*Server).pathCollection, (*Server).getCatalog), query: []string{"language"}},
+		{operation: "GET /knowledge/categories/{categoryId}", handle: on((*Server).pathCategory, (*Server).getCategory), query: []string{"language"}},
+		{operation: "GET /knowledge/categories/{categoryId}/translations", handle: on((*Server).pathCategory, (*Server).listCategoryTranslations)},
+		{operation: "POST /knowledge/articles", handle: body((*Server).createArticle)},
+		{operation: "POST /knowledge/articles/attachments", handle: (*Server).uploadImages, upload: true},
+		{operation: "GET /knowledge/articles/{articleId}", handle: on((*Server).pathArticle, (*Server).getArticle), query: []string{"language"}},
+		{operation: "PATCH /knowledge/articles/{articleId}", handle: onBody((*Server).pathArticle, (*Server).updateArticle)},
+		{operation: "DELETE /knowledge/articles/{articleId}", handle: on((*Server).pathArticle, (*Server).deleteArticle)},
+		{operation: "PATCH /knowledge/articles/{articleId}/parent/{parentId}", handle: on((*Server).pathArticle, (*Server).moveArticle)},
+		{operation: "DELETE /knowledge/articles/{articleId}/parent", handle: on((*Server).pathArticle, (*Server).removeParent)},
+		{operation: "POST /knowledge/articles/{articleId}/publish", handle: on((*Server).pathArticle, (*Server).publishArticle)},
+		{operation: "POST /knowledge/articles/{articleId}/unpublish", handle: on((*Server).pathArticle, (*Server).unpublishArticle)},
+		{operation: "GET /knowledge/articles/{articleId}/translations", handle: on((*Server).pathArticle, (*Server).listTranslations)},
+		{operation: "PATCH /knowledge/articles/{articleId}/translations", handle: onBody((*Server).pathArticle, (*Server).updateTranslations)},
+		{operation: "DELETE /knowledge/articles/{articleId}/translations/{languageId}", handle: on((*Server).pathArticle, (*Server).deleteTranslation)},
+		{operation: "POST /knowledge/articles/{articleId}/translations/{languageId}/publish", handle: on((*Server).pathArticle, (*Server).publishTranslation)},
+		{operation: "POST /knowledge/articles/{articleId}/translations/{languageId}/unpublish", handle: on((*Server).pathArticle, (*Server).unpublishTranslation)},
 
 		{operation: "GET /webhooks", handle: (*Server).listWebhooks},
 		{operation: "POST /webhooks", handle: body((*Server).createWebhook)},

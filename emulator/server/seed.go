@@ -54,6 +54,10 @@ type Seed struct {
 	Tags             []*Tag
 	EndUsers         []*EndUser
 	Schedules        []*Schedule
+	Templates        []*Template
+	// Knowledge is the content of the knowledge base. Nil defaults to that of the
+	// default seed.
+	Knowledge *Knowledge
 }
 
 // DefaultSeed returns the organization of one shop: three agents (one an
@@ -141,6 +145,12 @@ func (seed Seed) completed() Seed {
 	}
 	if seed.Schedules == nil {
 		seed.Schedules = defaultSchedules()
+	}
+	if seed.Templates == nil {
+		seed.Templates = defaultTemplates()
+	}
+	if seed.Knowledge == nil {
+		seed.Knowledge = defaultKnowledge()
 	}
 	return seed
 }

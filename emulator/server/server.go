@@ -130,7 +130,7 @@ func (s *Server) Reset() {
 		EndUsers: append([]*EndUser{}, seed.EndUsers...), Agents: seed.Agents, Teams: seed.Teams, Queues: seed.Queues,
 		ContactEndpoints: seed.ContactEndpoints, Attributes: seed.Attributes, Tags: append([]*Tag{}, seed.Tags...),
 		Conversations: []*Conversation{}, Activity: []*Activity{}, Webhooks: []*Webhook{}, Anonymizations: []*Anonymization{},
-		Schedules: seed.Schedules,
+		Schedules: seed.Schedules, Templates: seed.Templates, Knowledge: *seed.Knowledge,
 	})
 	s.reindex()
 	s.files, s.externalIDs, s.gauges = map[string]storedFile{}, map[string]bool{}, map[string]*gauge{}
@@ -205,7 +205,7 @@ func (s *Server) serve(rt route, version string, w http.ResponseWriter, r *http.
 	if !answered && err != nil {
 		answered, answer = true, refuse(http.StatusBadRequest, messageDecoding)
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-			answer = refuse(http.StatusRequestEntityTooLarge, "Request Too Long")
+			answer = overlong(rt, s.Switches())
 		}
 	}
 	kind := ""
@@ -325,6 +325,14 @@ func (s *Server) failure(rt route, status int) reply {
 		http.StatusUnauthorized:        messageUnauthorized,
 		http.StatusNotFound:            messageNotFound,
 	}[status], http.StatusText(status)))
+}
+
+// overlong is the response to a body above maxBody.
+func overlong(rt route, switches Switches) reply {
+	if rt.upload && switches.Knowledge.UploadTooLarge == "400" {
+		return refuse(http.StatusBadRequest, messageInvalid)
+	}
+	return refuse(http.StatusRequestEntityTooLarge, messageTooLong)
 }
 
 func (s *Server) finish(c *call, status int) {

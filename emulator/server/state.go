@@ -37,6 +37,8 @@ type State struct {
 	Webhooks         []*Webhook             `json:"webhooks"`
 	Anonymizations   []*Anonymization       `json:"anonymizations"`
 	Schedules        []*Schedule            `json:"schedules"`
+	Templates        []*Template            `json:"templates"`
+	Knowledge        Knowledge              `json:"knowledge"`
 }
 
 // Organization is the organization that every token belongs to.

@@ -184,13 +184,13 @@ type Switches struct {
 	TimePrecision string `json:"timePrecision,omitempty" one:"seconds millis"`
 
 	// ListOrder is the order of the lists of tags, queues, teams, agents, end users,
-	// contact endpoints, attributes and subscriptions.
+	// contact endpoints, attributes, subscriptions, templates and collections.
 	ListOrder string `json:"listOrder,omitempty" one:"oldest newest"`
 	// NextLinks is the form of meta.next and meta.previous: relative to the root, or
 	// absolute.
 	NextLinks string `json:"nextLinks,omitempty" one:"relative absolute"`
 	// ZonedTimes is the format of times in messages, notes, the activity log,
-	// anonymizations and attribute definitions: with or without [GMT].
+	// anonymizations, attribute definitions and knowledge: with or without [GMT].
 	ZonedTimes string `json:"zonedTimes,omitempty" one:"gmt plain"`
 	// ActivityEntries is the content of the activity log.
 	ActivityEntries string `json:"activityEntries,omitempty" one:"all no-messages"`
@@ -250,6 +250,8 @@ type Switches struct {
 	BusinessHours BusinessHoursSwitches `json:"businessHours"`
 	// Exports controls the Exports API.
 	Exports ExportSwitches `json:"exports"`
+	// Knowledge controls the knowledge base.
+	Knowledge KnowledgeSwitches `json:"knowledge"`
 	// Webhooks controls deliveries.
 	Webhooks WebhookSwitches `json:"webhooks"`
 }
@@ -381,19 +383,20 @@ func (s *Switches) settings() []setting {
 	add(analyticsSettings, reflect.ValueOf(&s.Analytics).Elem())
 	add(businessHoursSettings, reflect.ValueOf(&s.BusinessHours).Elem())
 	add(exportSettings, reflect.ValueOf(&s.Exports).Elem())
+	add(knowledgeSettings, reflect.ValueOf(&s.Knowledge).Elem())
 	add("webhooks.", reflect.ValueOf(&s.Webhooks).Elem())
 	return all
 }
 
 // NamedSettings lists the settings of every switch with named settings, the default
 // first, keyed by the switch's name in JSON. The names of WebhookSwitches start with
-// "webhooks.". ExportSwitches, AnalyticsSwitches and BusinessHoursSwitches are not
-// included; they do not affect any other operation.
+// "webhooks.". ExportSwitches, AnalyticsSwitches, BusinessHoursSwitches and
+// KnowledgeSwitches are not included; they do not affect any other operation.
 func NamedSettings() map[string][]string {
 	named := allSettings()
 	maps.DeleteFunc(named, func(name string, _ []string) bool {
 		return strings.HasPrefix(name, exportSettings) || strings.HasPrefix(name, analyticsSettings) ||
-			strings.HasPrefix(name, businessHoursSettings)
+			strings.HasPrefix(name, businessHoursSettings) || strings.HasPrefix(name, knowledgeSettings)
 	})
 	return named
 }
@@ -441,11 +444,11 @@ func (s Switches) Validate() error {
 		}
 	}
 	for name, share := range map[string]float64{
-		"duplicate": s.Webhooks.Duplicate, "reorder": s.Webhooks.Reorder,
-		"lose": s.Webhooks.Lose, "late": s.Webhooks.Late,
+		"webhooks.duplicate": s.Webhooks.Duplicate, "webhooks.reorder": s.Webhooks.Reorder,
+		"webhooks.lose": s.Webhooks.Lose, "webhooks.late": s.Webhooks.Late, "knowledge.failedUploads": s.Knowledge.FailedUploads,
 	} {
 		if share < 0 || share > 1 {
-			return fmt.Errorf("switch webhooks.%s must be between 0 and 1, got %v", name, share)
+			return fmt.Errorf("switch %s must be between 0 and 1, got %v", name, share)
 		}
 	}
 	if s.Webhooks.KeptDeliveries < 0 {

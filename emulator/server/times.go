@@ -23,9 +23,12 @@ func (s *Server) stamp(t time.Time) string {
 // millis formats a time as 2021-06-09T08:18:37.284Z.
 func millis(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
+// offset formats a time as 2017-09-27T14:27:54.371+00:00, used by templates.
+func offset(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000-07:00") }
+
 // zoned formats a time as 2021-12-01T12:46:36.581Z[GMT], used by messages, notes,
-// the activity log, anonymization requests and attribute definitions. The switch
-// zonedTimes can omit the zone.
+// the activity log, anonymization requests, attribute definitions and knowledge. The
+// switch zonedTimes can omit the zone.
 func (s *Server) zoned(t time.Time) string {
 	if s.switches.ZonedTimes == "plain" {
 		return millis(t)
