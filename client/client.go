@@ -90,6 +90,9 @@ func New(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
+// BaseURL returns the URL of the service.
+func (c *Client) BaseURL() string { return c.base.String() }
+
 // call is one request to the API.
 type call struct {
 	method string
@@ -103,6 +106,8 @@ type call struct {
 	once bool
 	// slow marks a call that waits for Dixa or for a claim.
 	slow bool
+	// status receives the status of the response, if not nil.
+	status *int
 }
 
 // ask makes a call and returns its decoded reply.
@@ -183,6 +188,9 @@ func (c *Client) once(ctx context.Context, k call, body []byte) ([]byte, error) 
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }() // already read to the end or abandoned
+	if k.status != nil {
+		*k.status = resp.StatusCode
+	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("claimflow: %s %s: %w: the response was cut off: %w", k.method, k.route(), ErrNoAnswer, err)

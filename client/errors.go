@@ -52,6 +52,9 @@ const (
 	CodeNotReady          = "not_ready"          // 409: the integration cannot be enabled yet
 	CodeFeatureOff        = "feature_off"        // 409: the platform does not offer Dixa to the shop
 	CodeReadOnly          = "read_only"          // 405: the shop's settings forbid writes to Dixa
+	CodeRateLimited       = "rate_limited"       // 429: retry after RetryAfter
+	CodeUnsupported       = "unsupported"        // 501: Dixa or Claimflow has no such thing; the detail says what to use instead
+	CodeDixaRefused       = "dixa_refused"       // Dixa refused a request to the unified API; the status is Dixa's
 
 	CodeSubscriptionRefused = "subscription_refused" // 409: Dixa accepts no webhook subscription with the token
 )
@@ -105,7 +108,10 @@ func HasCode(err error, code string) bool {
 // becomes an Error with its status.
 func readError(k call, resp *http.Response, data []byte) *Error {
 	e := &Error{RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
-	if err := json.Unmarshal(data, &e.Problem); err != nil || e.Status == 0 {
+	if p, ok := unifiedProblem(data); ok {
+		e.Problem = p
+		e.Instance = resp.Header.Get("X-Request-Id")
+	} else if err := json.Unmarshal(data, &e.Problem); err != nil || e.Status == 0 {
 		e.Problem = Problem{Detail: k.method + " " + k.route() + ": the service returned " + resp.Status + " without problem details"}
 	}
 	e.Status = resp.StatusCode
@@ -113,6 +119,39 @@ func readError(k call, resp *http.Response, data []byte) *Error {
 		e.Title = http.StatusText(resp.StatusCode)
 	}
 	return e
+}
+
+// unifiedCodes are the codes of errors of the unified API, which have none.
+var unifiedCodes = map[int]string{
+	http.StatusBadRequest: CodeInvalid, http.StatusUnauthorized: CodeUnauthorized, http.StatusForbidden: CodeForbidden, http.StatusNotFound: CodeNotFound,
+	http.StatusConflict: CodeConflict, http.StatusRequestEntityTooLarge: CodeTooLarge, http.StatusTooManyRequests: CodeRateLimited,
+	http.StatusNotImplemented: CodeUnsupported, http.StatusServiceUnavailable: CodeUnavailable,
+}
+
+// unifiedProblem reads an error of the unified API as a problem.
+func unifiedProblem(data []byte) (Problem, bool) {
+	var e struct {
+		Status  int    `json:"statusCode"`
+		Title   string `json:"error"`
+		Message string `json:"message"`
+		Details struct {
+			Failures []FieldError `json:"failures"`
+		} `json:"details"`
+		Remote bool            `json:"truto_is_remote_error"`
+		Raw    json.RawMessage `json:"raw_response"`
+	}
+	if err := json.Unmarshal(data, &e); err != nil || e.Status == 0 {
+		return Problem{}, false
+	}
+	p := Problem{Type: "about:blank", Title: e.Title, Status: e.Status, Detail: e.Message, Code: unifiedCodes[e.Status], Errors: e.Details.Failures}
+	if e.Remote {
+		p.Code = CodeDixaRefused
+		var said string
+		if json.Unmarshal(e.Raw, &said) == nil && said != "" {
+			p.Detail = strings.TrimSuffix(p.Detail, ".") + ": " + said
+		}
+	}
+	return p, true
 }
 
 const maxRetryAfter = time.Hour

@@ -13,8 +13,10 @@ import (
 	emulator "github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/proxy"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/internal/unify"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -31,12 +33,12 @@ func service() (c *client.Client, stop func()) {
 	dixa := emulator.New(emulator.Options{})
 	dixaServer := httptest.NewServer(dixa)
 	server := httptest.NewUnstartedServer(nil)
+	clients := connection.New(s, connection.Options{BaseURL: dixaServer.URL + "/v1/"})
 	handler, err := api.New(api.Options{
 		Store: s, Log: slog.New(slog.DiscardHandler),
-		Onboarding: onboarding.New(onboarding.Options{
-			Store: s, Dixa: connection.New(s, connection.Options{BaseURL: dixaServer.URL + "/v1/"}),
-			PublicURL: "http://" + server.Listener.Addr().String(),
-		}),
+		Onboarding: onboarding.New(onboarding.Options{Store: s, Dixa: clients, PublicURL: "http://" + server.Listener.Addr().String()}),
+		Unified:    &unify.Service{Store: s, Clients: clients},
+		Proxy:      proxy.New(proxy.Options{Clients: clients}),
 	})
 	must(err)
 	server.Config.Handler = handler

@@ -16,9 +16,11 @@ import (
 	emulator "github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/proxy"
 	"github.com/claimflow/claimflow/internal/reporting"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/internal/unify"
 	"github.com/claimflow/claimflow/internal/toowner/files"
 	"github.com/claimflow/claimflow/store"
 )
@@ -62,12 +64,13 @@ func newBench(t *testing.T) *bench {
 	b.api = httptest.NewUnstartedServer(nil)
 	kept, err := files.New(files.Options{Store: b.store, BaseURL: dixa.URL + "/files", AllowLoopback: true})
 	require.NoError(t, err)
+	clients := connection.New(b.store, connection.Options{BaseURL: dixa.URL + "/v1/"})
 	handler, err := api.New(api.Options{
 		Mails: true,
 		Store: b.store,
 		Files: kept,
 		Onboarding: onboarding.New(onboarding.Options{
-			Store: b.store, Dixa: connection.New(b.store, connection.Options{BaseURL: dixa.URL + "/v1/"}), AutoReplyWait: -1,
+			Store: b.store, Dixa: clients, AutoReplyWait: -1,
 			PublicURL: "http://" + b.api.Listener.Addr().String(),
 		}),
 		Log: slog.New(slog.DiscardHandler),
@@ -98,6 +101,8 @@ func newBench(t *testing.T) *bench {
 		},
 		WakeImport: func(context.Context, string) error { return nil },
 		KPIs:       &reporting.Service{Store: b.store},
+		Unified:    &unify.Service{Store: b.store, Clients: clients},
+		Proxy:      proxy.New(proxy.Options{Clients: clients}),
 	})
 	require.NoError(t, err)
 	b.api.Config.Handler = handler

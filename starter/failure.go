@@ -15,7 +15,7 @@ const (
 	exitOK          = 0
 	exitFailed      = 1 // an error occurred or a check failed
 	exitUsage       = 2 // wrong usage
-	exitRefused     = 3 // the service rejected the request: 4xx
+	exitRefused     = 3 // the service rejected the request: 4xx, or 501
 	exitUnavailable = 4 // no usable answer: retry
 )
 
@@ -28,6 +28,7 @@ var nextSteps = map[string]string{
 	client.CodeDiffers:      "submit the changed claim with a new id",
 	client.CodeTooLarge:     "omit what is not needed, and submit files as URLs",
 	client.CodeUnavailable:  "retry in a moment",
+	client.CodeRateLimited:  "retry in a moment",
 }
 
 // nextError is an error with its own next step.
@@ -130,7 +131,7 @@ func codeOf(err error) int {
 	switch {
 	case errors.As(err, &wrong):
 		return exitUsage
-	case errors.As(err, &refused) && refused.Status < 500:
+	case errors.As(err, &refused) && (refused.Status < 500 || refused.Code == client.CodeUnsupported):
 		return exitRefused
 	case errors.As(err, &refused), errors.Is(err, client.ErrNoAnswer):
 		return exitUnavailable

@@ -75,7 +75,7 @@ func (d unifiedDocument) method(r *unified.Resource, m *unified.Method) {
 	}
 	responses := d.answers(answer, statuses...)
 	if m.Write() {
-		responses["202"] = &huma.Response{Description: "The write takes longer. The operation at the address has its result.", Content: jsonContent(d.schema(reflect.TypeFor[operationBody](), "Operation"))}
+		responses["202"] = &huma.Response{Description: "The write takes longer. The operation at the address has its result.", Content: jsonContent(d.schema(reflect.TypeFor[client.Operation](), "Operation"))}
 	}
 	d.add(op, responses)
 }
@@ -110,7 +110,7 @@ func (d unifiedDocument) besideObjects() {
 	d.add(huma.Operation{
 		OperationID: "get-operation", Method: http.MethodGet, Path: operationsPath + "{operation}", Summary: "Get the result of a write",
 		Description: "Operations are kept for 72 h after they ended.", Parameters: []*huma.Param{pathParameter("operation", "The id of the operation.")},
-	}, d.answers(d.schema(reflect.TypeFor[operationBody](), "Operation"), http.StatusNotFound))
+	}, d.answers(d.schema(reflect.TypeFor[client.Operation](), "Operation"), http.StatusNotFound))
 }
 
 func (d unifiedDocument) accounts() {
