@@ -2,8 +2,8 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -146,14 +146,18 @@ func (s *core) scanTicket(connectionID string) func(scan func(...any) error) (Ti
 	}
 }
 
-// DirectoryByID reads the entries of a kind with the given ids.
-func (s Mirror) DirectoryByID(ctx context.Context, connectionID string, kind mirror.DirectoryKind, ids []string) ([]mirror.DirectoryEntry, error) {
-	if len(ids) == 0 {
+// DirectoryByID reads the entries with the given ids of each kind.
+func (s Mirror) DirectoryByID(ctx context.Context, connectionID string, wanted map[mirror.DirectoryKind][]string) ([]mirror.DirectoryEntry, error) {
+	args := arguments{connectionID}
+	var either []string
+	for _, kind := range slices.Sorted(maps.Keys(wanted)) {
+		if ids := wanted[kind]; len(ids) > 0 {
+			either = append(either, "kind = "+args.add(kind)+" AND id IN ("+placeholders(&args, ids)+")")
+		}
+	}
+	if len(either) == 0 {
 		return nil, nil
 	}
-	return get(ctx, s.core, fmt.Sprintf("read entries of the directory, %s", kind), func(db *sql.DB) ([]mirror.DirectoryEntry, error) {
-		args := arguments{connectionID, kind}
-		return collect(ctx, db, s.scanDirectory(connectionID), `SELECT kind, id, body FROM directory
-			WHERE connection_id = $1 AND kind = $2 AND id IN (`+placeholders(&args, ids)+`)`, args...)
-	})
+	return list(ctx, s.core, "read entries of the directory", s.scanDirectory(connectionID),
+		`SELECT kind, id, body FROM directory WHERE connection_id = $1 AND (`+strings.Join(either, " OR ")+`)`, args...)
 }

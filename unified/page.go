@@ -23,9 +23,8 @@ type Page[T Object] struct {
 	Next, Previous string
 }
 
-// envelope is the body of a list.
+// envelope is the body of a list, without its result.
 type envelope struct {
-	Result      any     `json:"result"`
 	Next        *string `json:"next_cursor"`
 	Previous    *string `json:"prev_cursor"`
 	ResultCount int     `json:"result_count"`
@@ -41,7 +40,8 @@ func RenderList[T Object](q *Query, page Page[T]) (json.RawMessage, error) {
 			return nil, err
 		}
 	}
-	out := envelope{Result: all, ResultCount: len(all)}
+	out := envelope{ResultCount: len(all)}
+	result := joined(all)
 	if q.KeyBy != "" {
 		keyed := make(map[string]json.RawMessage, len(all))
 		for i, item := range page.Items {
@@ -54,7 +54,10 @@ func RenderList[T Object](q *Query, page Page[T]) (json.RawMessage, error) {
 			}
 			keyed[key] = all[i]
 		}
-		out.Result = keyed
+		var err error
+		if result, err = encode(keyed); err != nil {
+			return nil, err
+		}
 	}
 	if page.Next != "" {
 		out.Next = &page.Next
@@ -62,7 +65,26 @@ func RenderList[T Object](q *Query, page Page[T]) (json.RawMessage, error) {
 	if page.Previous != "" {
 		out.Previous = &page.Previous
 	}
-	return encode(out)
+	rest, err := encode(out)
+	if err != nil {
+		return nil, err
+	}
+	// Encoding the objects again would take as long as the first time.
+	return slices.Concat(json.RawMessage(`{"result":`), result, json.RawMessage(`,`), rest[1:]), nil
+}
+
+// joined returns a list of encoded elements.
+func joined(all []json.RawMessage) json.RawMessage {
+	var b bytes.Buffer
+	b.WriteByte('[')
+	for i, text := range all {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(text)
+	}
+	b.WriteByte(']')
+	return b.Bytes()
 }
 
 // keyOf returns the value of a field as a key.

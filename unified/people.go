@@ -48,7 +48,14 @@ func personRef(names Names, kind mirror.DirectoryKind, id, name string) PersonRe
 		ref.Name = &e.Name
 	}
 	// Agents and end users have the same members.
-	var p dixa.EndUser
+	var p struct {
+		FirstName              string   `json:"firstName"`
+		LastName               string   `json:"lastName"`
+		Email                  string   `json:"email"`
+		PhoneNumber            string   `json:"phoneNumber"`
+		AdditionalEmails       []string `json:"additionalEmails"`
+		AdditionalPhoneNumbers []string `json:"additionalPhoneNumbers"`
+	}
 	if json.Unmarshal(e.Object, &p) == nil {
 		ref.FirstName, ref.LastName = text(p.FirstName), text(p.LastName)
 		ref.Emails, ref.Phones = emails(p.Email, p.AdditionalEmails), phones(p.PhoneNumber, p.AdditionalPhoneNumbers)

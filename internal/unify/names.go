@@ -38,22 +38,31 @@ func (s *Service) lookUp(ctx context.Context, account string, w wanted) (names, 
 	out := names{}
 	for kind, ids := range w {
 		slices.Sort(ids)
-		ids = slices.Compact(ids)
-		var entries []mirror.DirectoryEntry
-		if mirrored {
-			entries, err = s.Store.Mirror.DirectoryByID(ctx, account, kind, ids)
-		} else {
-			entries, err = s.fromDixa(ctx, account, kind, ids)
-		}
+		w[kind], out[kind] = slices.Compact(ids), map[string]mirror.DirectoryEntry{}
+	}
+	var entries []mirror.DirectoryEntry
+	if mirrored {
+		entries, err = s.Store.Mirror.DirectoryByID(ctx, account, w)
+	} else {
+		entries, err = s.namesFromDixa(ctx, account, w)
+	}
+	for _, e := range entries {
+		out[e.Kind][e.ID] = e
+	}
+	return out, err
+}
+
+// namesFromDixa reads entries from Dixa.
+func (s *Service) namesFromDixa(ctx context.Context, account string, w wanted) ([]mirror.DirectoryEntry, error) {
+	var all []mirror.DirectoryEntry
+	for kind, ids := range w {
+		entries, err := s.fromDixa(ctx, account, kind, ids)
 		if err != nil {
 			return nil, err
 		}
-		out[kind] = make(map[string]mirror.DirectoryEntry, len(entries))
-		for _, e := range entries {
-			out[kind][e.ID] = e
-		}
+		all = append(all, entries...)
 	}
-	return out, nil
+	return all, nil
 }
 
 // fromDixa reads entries from Dixa: end users one by one, others from the list.

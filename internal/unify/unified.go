@@ -34,6 +34,7 @@ type Service struct {
 	Start func(context.Context, store.OperationRef) error
 
 	cache cache
+	fresh freshness
 }
 
 const (

@@ -22,7 +22,7 @@ import (
 
 // world is an emulated organization, and a store that may mirror it.
 type world struct {
-	*testing.T
+	testing.TB
 	dixa    *server.Server
 	store   *store.Store
 	service *unify.Service
@@ -38,13 +38,19 @@ type world struct {
 func (w *world) on(t *testing.T) *world {
 	t.Helper()
 	part := *w
-	part.T = t
+	part.TB = t
 	return &part
 }
 
 func newWorld(t *testing.T, conversations int) *world {
 	t.Helper()
-	w := &world{T: t, dixa: server.New(server.Options{Limit: server.Limit{Reading: server.LimitOff}})}
+	return newWorldOn(t, conversations, "sqlite::memory:")
+}
+
+// newWorldOn returns a world whose store is at an address.
+func newWorldOn(t testing.TB, conversations int, database string) *world {
+	t.Helper()
+	w := &world{TB: t, dixa: server.New(server.Options{Limit: server.Limit{Reading: server.LimitOff}})}
 	t.Cleanup(w.dixa.Close)
 	require.NoError(t, w.dixa.Fill(t.Context(), server.FillOptions{Conversations: conversations, Seed: 1, Until: time.Now(), Span: 20 * 24 * time.Hour}))
 	host := httptest.NewServer(w.dixa)
@@ -53,7 +59,7 @@ func newWorld(t *testing.T, conversations int) *world {
 	require.NoError(t, err)
 	ring, err := seal.Parse(keys)
 	require.NoError(t, err)
-	w.store, err = store.Open(t.Context(), "sqlite::memory:", ring)
+	w.store, err = store.Open(t.Context(), database, ring)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.store.Close()) })
 	_, err = w.store.Shops.Create(t.Context(), store.NewShop{Slug: "acme", Feature: true})
