@@ -69,9 +69,10 @@ func TestOtherRecordedHistoriesReplay(t *testing.T) {
 		workflow string
 		run      any
 	}{
-		"sweep":   {claim.SweepWorkflowName, workflows.Sweep},
-		"import":  {claim.ImportWorkflowName, workflows.Import},
-		"erasure": {claim.ErasureWorkflowName, workflows.Erase},
+		"sweep":     {claim.SweepWorkflowName, workflows.Sweep},
+		"import":    {claim.ImportWorkflowName, workflows.Import},
+		"erasure":   {claim.ErasureWorkflowName, workflows.Erase},
+		"operation": {claim.OperationWorkflowName, workflows.Operation},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
