@@ -150,6 +150,18 @@ func TestAccountNeedsReauthOnceDixaRefusesItsToken(t *testing.T) {
 	require.Equal(t, before, dixaRequests(b))
 }
 
+func TestUnifiedReadFindsARefusedToken(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	account := b.account("acme")
+	b.dixa.Revoke(token)
+	b.send("GET", in("/unified/ticketing/tags?live=true", account), b.secret, "").unifiedError(t, http.StatusUnauthorized)
+	got, err := b.client.Account(t.Context(), account)
+	require.NoError(t, err)
+	require.Equal(t, client.AccountNeedsReauth, got.Status)
+}
+
 // passage is one request as the caller or Dixa saw it, with its answer.
 type passage struct {
 	method, address, body string

@@ -128,6 +128,7 @@ func (s *Service) List(ctx context.Context, account, model, resource, raw string
 	}
 	page, source, err := read.list(ctx, r, text)
 	if err != nil {
+		s.Clients.ConfirmRefusal(ctx, account, err)
 		return nil, errorOf(err)
 	}
 	for _, cursor := range []*string{&page.Next, &page.Previous} {
@@ -153,6 +154,7 @@ func (s *Service) Get(ctx context.Context, account, model, resource, id, raw str
 		err = notFound() // Dixa refuses ids that are none
 	}
 	if err != nil {
+		s.Clients.ConfirmRefusal(ctx, account, err)
 		return nil, errorOf(err)
 	}
 	body, err := unified.Render(r.Query, object)

@@ -225,6 +225,29 @@ func (c *Clients) TokenRefused(ctx context.Context, connectionID string, client 
 	return first, nil
 }
 
+// confirmWithin bounds the question whether Dixa still accepts a token.
+const confirmWithin = 10 * time.Second
+
+// ConfirmRefusal records that Dixa rejected a connection's token if an error says so and
+// Dixa rejects a request that any token may send, too. It is for requests on behalf of
+// other programs: what an operation that nobody knows means by 401 must not stop a shop's
+// claims. Other errors have no effect.
+func (c *Clients) ConfirmRefusal(ctx context.Context, connectionID string, err error) {
+	if !dixa.IsTokenRefused(err) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmWithin)
+	defer cancel()
+	client, err := c.Client(ctx, connectionID)
+	if err != nil {
+		return // it is known already
+	}
+	if _, err := client.Organization.Get(ctx); dixa.IsTokenRefused(err) {
+		// If this is not recorded, the next refusal makes up for it.
+		_, _ = c.TokenRefused(ctx, connectionID, client)
+	}
+}
+
 // budget charges every request of a token to the row that all processes share.
 type budget struct {
 	store     *store.Store

@@ -68,31 +68,15 @@ func (p *Passage) Authorize(h http.Header) { p.authorize(h) }
 // [WithProxyRate]. The error is a [*dixa.BudgetExceededError] if there is none soon.
 func (p *Passage) Take(ctx context.Context) error { return p.budget.Take(WithProxyRate(ctx)) }
 
-// confirmWithin bounds the question whether Dixa still accepts a token.
-const confirmWithin = 10 * time.Second
-
 // Answered records the answer to a request that took a while: its status, which is 0 if
 // Dixa did not answer, its message and when to retry. If Dixa rate-limited the request,
 // every process that uses the token slows down. If Dixa may have rejected the token, it
-// is asked once more by a request that any token may send: what an operation that nobody
-// knows means by 401 must not stop a shop's claims.
+// is confirmed as in [Clients.ConfirmRefusal].
 func (p *Passage) Answered(ctx context.Context, took time.Duration, answer *dixa.Error) {
 	call := dixa.Call{Operation: answer.Operation, Method: answer.Method, Status: answer.Status, Duration: took}
 	if answer.Status == 0 || answer.Status >= http.StatusBadRequest {
 		call.Err = answer
 	}
 	p.clients.observe(p.hash, p.clients.options.Limits, call)
-	if !dixa.IsTokenRefused(answer) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), confirmWithin)
-	defer cancel()
-	client, err := p.clients.Client(ctx, p.connectionID)
-	if err != nil {
-		return // it is known already
-	}
-	if _, err := client.Organization.Get(ctx); dixa.IsTokenRefused(err) {
-		// If this is not recorded, the next refusal makes up for it.
-		_, _ = p.clients.TokenRefused(ctx, p.connectionID, client)
-	}
+	p.clients.ConfirmRefusal(ctx, p.connectionID, answer)
 }
