@@ -69,10 +69,20 @@ func (s *Server) createAgent(c *call, input personInput) (reply, error) {
 
 func (s *Server) addAgent(c *call, input personInput) (*Agent, string) {
 	agent := &Agent{Person: input.patch(Person{CreatedAt: c.now}), Roles: []string{"Agent"}}
+	former := first(s.state.EndUsers, func(u *EndUser) bool {
+		return s.switches.AgentOfEndUser == "promoted" && sameEmail(u.Email, agent.Email, s.switches.EmailUniqueness)
+	})
+	if former != nil {
+		agent.Person = input.patch(former.Person)
+	}
 	if clash := s.clash(agent.Person); clash != "" {
 		return nil, clash
 	}
-	agent.ID = s.newID()
+	if former != nil {
+		s.state.EndUsers = slices.DeleteFunc(s.state.EndUsers, func(u *EndUser) bool { return u == former })
+	} else {
+		agent.ID = s.newID()
+	}
 	agent.Person = s.rehosted(c, agent.Person)
 	s.state.Agents = append(s.state.Agents, agent)
 	return agent, ""

@@ -218,3 +218,18 @@ func TestLogRetentionSwitch(t *testing.T) {
 	now.Advance(61 * time.Minute)
 	require.Zero(t, logged())
 }
+
+func TestAgentOfEndUserSwitch(t *testing.T) {
+	t.Parallel()
+	for setting, status := range map[string]int{"": http.StatusBadRequest, "promoted": http.StatusCreated} {
+		d := start(t, server.Options{Switches: server.Switches{AgentOfEndUser: setting}})
+		d.do(http.MethodDelete, "/agents/"+server.SeedAgentBen, nil, http.StatusNoContent)
+		made := d.do(http.MethodPost, "/agents", object{"displayName": "Ben again", "email": server.SeedAgentBenEmail}, status)
+		if status == http.StatusCreated {
+			var agent struct{ ID string }
+			made.data(&agent)
+			require.Equal(t, server.SeedAgentBen, agent.ID)
+			d.do(http.MethodGet, "/endusers/"+server.SeedAgentBen, nil, http.StatusNotFound)
+		}
+	}
+}

@@ -92,6 +92,9 @@ type Switches struct {
 	NoEndUser string `json:"noEndUser,omitempty" one:"empty 404"`
 	// DuplicatePhone is the response to a phone number that another user has.
 	DuplicatePhone string `json:"duplicatePhone,omitempty" one:"rejected accepted"`
+	// AgentOfEndUser is the response to creating an agent with the address of an end
+	// user, such as a former agent. Promoted makes an agent of the end user.
+	AgentOfEndUser string `json:"agentOfEndUser,omitempty" one:"rejected promoted"`
 	// PhoneFormat is the accepted format of phone numbers.
 	PhoneFormat string `json:"phoneFormat,omitempty" one:"any e164"`
 

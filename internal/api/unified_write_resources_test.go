@@ -10,7 +10,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
 	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/api"
+	"github.com/claimflow/claimflow/mirror"
 )
 
 func names(list any, member string) []string {
@@ -140,6 +144,7 @@ func TestFilesAreSentByContentAndByAddress(t *testing.T) {
 	files := c.Messages[len(c.Messages)-1].Attachments
 	require.Len(t, files, 1)
 	require.Equal(t, "label.pdf", files[0].PrettyName)
+	require.Equal(t, content, b.copied("/files"+files[0].Path), "Dixa must have fetched the file")
 
 	// The address was ours; it has ended with the operation.
 	r := b.send("GET", "/operations/files/AAAA", "", "")
@@ -269,4 +274,101 @@ func TestUsersAreProvisioned(t *testing.T) {
 		require.Equal(t, map[string]any{"id": id}, b.done("DELETE", path+"/"+id, ""))
 		require.Equal(t, http.StatusNotFound, b.send("DELETE", path+"/3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d9999", "", "").status)
 	}
+}
+
+// What Dixa does with a new agent who has the address of a contact is unknown. A former
+// user returns if it makes an agent of the contact; otherwise the answer says what to do.
+func TestFormerUserReturns(t *testing.T) {
+	t.Parallel()
+	const user = "/unified/user-directory/users/" + emulator.SeedAgentBen
+	for _, sources := range []bool{false, true} {
+		b := newWriteBench(t, emulator.Switches{AgentOfEndUser: "promoted"})
+		if sources {
+			b.source()
+		}
+		before := b.done("GET", user+"?live=true", "")
+		b.done("DELETE", user, "")
+		require.Equal(t, false, b.done("GET", user, "")["is_active"])
+		require.Equal(t, false, b.done("GET", user+"?live=true", "")["is_active"])
+		b.dixa.Inject(emulator.Fault{Operation: "POST /agents", Kind: emulator.FaultDropAfter, Times: 2})
+		made := b.done("PATCH", user, `{"is_active": true, "team_ids": ["`+emulator.SeedTeamReturns+`"]}`)
+		require.Equal(t, true, made["is_active"])
+		require.Equal(t, before["emails"], made["emails"])
+		require.Equal(t, []any{emulator.SeedTeamReturns}, made["team_ids"])
+		require.Equal(t, true, b.done("GET", user, "")["is_active"])
+		b.done("DELETE", user, "")
+		made = b.done("POST", "/unified/user-directory/users", `{"name": "Ben again", "emails": ["`+emulator.SeedAgentBenEmail+`"]}`)
+		require.Equal(t, true, made["is_active"])
+	}
+
+	b := newWriteBench(t, emulator.Switches{})
+	b.done("DELETE", user, "")
+	r := b.send("PATCH", user, "", `{"is_active": true}`)
+	require.Equal(t, http.StatusBadRequest, r.status, r.raw)
+	require.Contains(t, r.raw, "Invite the person")
+}
+
+// A read after a write sees it, also from the mirror.
+func TestMirrorLearnsTheResultAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	b.source()
+	id := b.ticket()
+	b.done("PATCH", "/unified/ticketing/tickets/"+id, `{"tags": ["vip"], "assignees": [{"id": "`+emulator.SeedAgentAnna+`"}], "custom_fields": {"order_number": "7"}}`)
+	b.done("POST", "/unified/ticketing/comments", `{"ticket": {"id": "`+id+`"}, "body": "A note", "is_private": true}`)
+	b.done("POST", "/unified/ticketing/comments", `{"ticket": {"id": "`+id+`"}, "body": "A reply", "author": {"id": "`+emulator.SeedAgentAnna+`"}}`)
+	c := b.conversation()
+	known, err := b.store.Mirror.Conversation(t.Context(), b.account, c.ID)
+	require.NoError(t, err)
+	require.Equal(t, emulator.SeedAgentAnna, known.Assignee.ID)
+	require.Equal(t, []string{"vip"}, known.Tags)
+	messages, err := b.store.Mirror.Messages(t.Context(), b.account, c.ID)
+	require.NoError(t, err)
+	require.Len(t, messages, 3)
+
+	contact := b.done("POST", "/unified/ticketing/contacts", `{"name": "Grace", "emails": ["grace@example.org"]}`)
+	row, err := b.store.Mirror.DirectoryRow(t.Context(), b.account, mirror.KindEndUser, contact["id"].(string))
+	require.NoError(t, err)
+	require.Equal(t, "Grace", row.Name)
+	team := b.done("POST", "/unified/ticketing/teams", `{"name": "Night", "user_ids": ["`+emulator.SeedAgentAnna+`"]}`)
+	row, err = b.store.Mirror.DirectoryRow(t.Context(), b.account, mirror.KindTeam, team["id"].(string))
+	require.NoError(t, err)
+	require.Equal(t, []string{emulator.SeedAgentAnna}, row.MemberIDs)
+	b.done("DELETE", "/unified/ticketing/teams/"+team["id"].(string), "")
+	row, err = b.store.Mirror.DirectoryRow(t.Context(), b.account, mirror.KindTeam, team["id"].(string))
+	require.NoError(t, err)
+	require.NotZero(t, row.GoneAt)
+}
+
+// source makes the store mirror the organization.
+func (b *writeBench) source() {
+	b.Helper()
+	_, err := b.store.DataSources.Create(b.Context(), b.account, claim.DataSource{Title: "Everything", From: time.Now().AddDate(0, 0, -30)})
+	require.NoError(b, err)
+}
+
+// A write that takes longer than its caller waits is followed at its own address.
+func TestSlowWriteIsFollowed(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{}, func(o *api.Options) { o.WriteWait = 3 * time.Second })
+	id := b.ticket()
+	b.hold = make(chan struct{})
+	r := b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`)
+	require.Equal(t, http.StatusAccepted, r.status, r.raw)
+	require.Equal(t, "running", r.body["status"])
+	address, _ := r.body["url"].(string)
+	require.Equal(t, address, r.header.Get("Location"))
+	path := strings.TrimPrefix(address, b.url)
+	require.Equal(t, "running", b.done("GET", path, "")["status"])
+	close(b.hold)
+	require.Eventually(t, func() bool { return b.done("GET", path, "")["status"] == "done" }, 20*time.Second, 10*time.Millisecond)
+	done := b.done("GET", path, "")
+	require.Equal(t, "closed", done["result"].(map[string]any)["status"].(map[string]any)["id"])
+	require.NotContains(t, done, "error")
+
+	own := b.secret
+	b.secret = b.key("", client.ScopeClaimsRead)
+	require.Equal(t, http.StatusForbidden, b.send("GET", path, "", "").status)
+	b.secret = own
+	require.Equal(t, http.StatusNotFound, b.send("GET", "/operations/none", "", "").status)
 }

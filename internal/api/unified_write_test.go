@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +46,7 @@ type writeBench struct {
 	running sync.WaitGroup
 }
 
-func newWriteBench(t *testing.T, switches emulator.Switches) *writeBench {
+func newWriteBench(t *testing.T, switches emulator.Switches, changes ...func(*api.Options)) *writeBench {
 	t.Helper()
 	b := &writeBench{T: t}
 	text, err := seal.Generate()
@@ -73,10 +74,14 @@ func newWriteBench(t *testing.T, switches emulator.Switches) *writeBench {
 	server := httptest.NewUnstartedServer(nil)
 	b.url = "http://" + server.Listener.Addr().String()
 	b.unified = &unify.Service{Store: b.store, Clients: b.clients, PublicURL: b.url, Start: b.start}
-	handler, err := api.New(api.Options{
+	options := api.Options{
 		Store: b.store, Onboarding: onboarding.New(onboarding.Options{Store: b.store, Dixa: b.clients, PublicURL: b.url, AutoReplyWait: -1}),
 		Log: slog.New(slog.DiscardHandler), Unified: b.unified, PublicURL: b.url, WriteWait: 15 * time.Second,
-	})
+	}
+	for _, change := range changes {
+		change(&options)
+	}
+	handler, err := api.New(options)
 	require.NoError(t, err)
 	server.Config.Handler = handler
 	server.Start()
@@ -170,6 +175,19 @@ func (b *writeBench) done(method, path, body string) map[string]any {
 	r := b.send(method, path, "", body)
 	require.Equal(b, http.StatusOK, r.status, "%s %s: %s", method, path, r.raw)
 	return r.body
+}
+
+// copied returns Dixa's copy of a file.
+func (b *writeBench) copied(address string) []byte {
+	b.Helper()
+	u, err := url.Parse(address)
+	require.NoError(b, err)
+	r := httptest.NewRequest(http.MethodGet, u.Path, nil)
+	r.SetBasicAuth("bearer", token)
+	w := httptest.NewRecorder()
+	b.dixa.ServeHTTP(w, r)
+	require.Equal(b, http.StatusOK, w.Code, w.Body.String())
+	return w.Body.Bytes()
 }
 
 // conversation returns the newest conversation in Dixa.
