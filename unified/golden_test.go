@@ -129,3 +129,14 @@ func TestMetaShape(t *testing.T) {
 	require.NoError(t, err)
 	golden(t, "capabilities", body)
 }
+
+func TestDocumentIsCurrent(t *testing.T) {
+	t.Parallel()
+	const path = "../docs/unified-resources.md"
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(unified.Markdown()), 0o644))
+	}
+	have, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, unified.Markdown(), string(have), "run: go test ./unified -update")
+}

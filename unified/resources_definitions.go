@@ -52,7 +52,7 @@ func definitionResources() []*Resource {
 				&Method{Operations: []string{"GET /tags"}, filters: &Filters{Fields: map[string]FilterKind{"name": FilterFold, "status": FilterText, "color": FilterFold}, Values: map[string][]string{"status": {StatusActive, StatusInactive}}, Sort: []string{"name", "id"}, Ascending: true, Remote: []string{"includeDeactivated"}}},
 				&Method{Operations: []string{"GET /tags/{tagId}"}},
 			),
-				can(MethodCreate, "POST /tags"),
+				can(MethodCreate, "POST /tags, PATCH /tags/{tagId}/activate, PATCH /tags/{tagId}/deactivate"),
 				can(MethodUpdate, "PATCH /tags/{tagId}/activate, PATCH /tags/{tagId}/deactivate"),
 				can(MethodDelete, "DELETE /tags/{tagId}"),
 			),

@@ -45,7 +45,7 @@ func userReads() []*Method {
 func userWrites() []*Method {
 	return []*Method{
 		can(MethodCreate, "POST /agents, PATCH /teams/{teamId}/agents, PATCH /queues/{queueId}/members"),
-		can(MethodUpdate, "PATCH /agents/{agentId}, PATCH /teams/{teamId}/agents, DELETE /teams/{teamId}/agents, PATCH /queues/{queueId}/members, DELETE /queues/{queueId}/members"),
+		can(MethodUpdate, "PATCH /agents/{agentId}, POST /agents, DELETE /agents/{agentId}, PATCH /teams/{teamId}/agents, DELETE /teams/{teamId}/agents, PATCH /queues/{queueId}/members, DELETE /queues/{queueId}/members"),
 		can(MethodDelete, "DELETE /agents/{agentId}"),
 	}
 }

@@ -6,6 +6,10 @@ const (
 	noEtag      = "Dixa has no versions of objects"
 	noWorkspace = "a Dixa organization has no parts"
 	unknownTime = "Dixa does not say when the object changed"
+	// ticketState are the operations that change a ticket.
+	ticketState = "POST /conversations/{conversationId}/tags/bulk, PUT /conversations/{conversationId}/tags/{tagId}, DELETE /conversations/{conversationId}/tags/{tagId}, " +
+		"PATCH /conversations/{conversationId}/custom-attributes, PUT /conversations/{conversationId}/reopen, PUT /conversations/{conversationId}/transfer/queue, " +
+		"PUT /conversations/{conversationId}/claim, PUT /conversations/{conversationId}/followup, PUT /conversations/{conversationId}/close"
 )
 
 // personFields are those of a [PersonRef]. object is the agent or end user in Dixa.
@@ -61,7 +65,7 @@ func ticketResources() []*Resource {
 					"attachments", "files belong to messages", "list attachments with ticket_id", "priority", "Dixa has none", "use tags", "etag", noEtag, ""),
 			),
 			Methods: append(reads(
-				&Method{Operations: []string{"POST /search/conversations", "GET /search/conversations", "GET /conversations/{conversationId}", "GET /conversations/{conversationId}/tags", "GET /conversations/{conversationId}/messages", "GET /conversations/{conversationId}/activitylog", "GET /agents", "GET /queues", "GET /contact-endpoints", "GET /endusers/{userId}", "GET /tags"}, filters: &Filters{
+				&Method{Operations: []string{"POST /search/conversations", "GET /conversations/{conversationId}", "GET /conversations/{conversationId}/tags", "GET /conversations/{conversationId}/messages", "GET /conversations/{conversationId}/activitylog", "GET /agents", "GET /queues", "GET /contact-endpoints", "GET /endusers/{userId}", "GET /tags"}, filters: &Filters{
 					Fields: map[string]FilterKind{
 						"status.id": FilterText, "assignees.id": FilterText, "collections.id": FilterText, "contact.id": FilterText, "ticket_type.id": FilterText,
 						"tags.id": FilterText, "tags.name": FilterText, "created_at": FilterTime, "updated_at": FilterTime, "closed_at": FilterTime,
@@ -73,8 +77,8 @@ func ticketResources() []*Resource {
 				}},
 				&Method{Operations: []string{"GET /conversations/{conversationId}", "GET /conversations/{conversationId}/tags", "GET /conversations/{conversationId}/messages", "GET /conversations/{conversationId}/activitylog", "GET /agents", "GET /queues", "GET /contact-endpoints", "GET /endusers/{userId}"}},
 			),
-				can(MethodCreate, "POST /conversations, POST /endusers, POST /conversations/{conversationId}/tags/bulk, PATCH /conversations/{conversationId}/custom-attributes, PUT /conversations/{conversationId}/claim, PUT /conversations/{conversationId}/transfer/queue"),
-				can(MethodUpdate, "PUT /conversations/{conversationId}/close, PUT /conversations/{conversationId}/reopen, PUT /conversations/{conversationId}/followup, PUT /conversations/{conversationId}/claim, PUT /conversations/{conversationId}/transfer/queue, POST /conversations/{conversationId}/tags/bulk, PUT /conversations/{conversationId}/tags/{tagId}, DELETE /conversations/{conversationId}/tags/{tagId}, PATCH /conversations/{conversationId}/custom-attributes"),
+				can(MethodCreate, "POST /endusers, POST /conversations, "+ticketState),
+				can(MethodUpdate, ticketState),
 				cannot(MethodDelete, "conversations cannot be deleted", "close the ticket, or anonymize its contact"),
 			),
 		},
