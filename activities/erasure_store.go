@@ -126,6 +126,9 @@ func (a *ErasureStore) EraseRows(ctx context.Context, in EraseInput) error {
 		if r.erasure.DryRun || r.person.ConnectionID == "" {
 			return nil
 		}
+		if _, err := a.Store.Operations.Erase(ctx, r.person.ConnectionID, r.person.Words); err != nil {
+			return err
+		}
 		f := &finder{erasureRun: r}
 		for _, identity := range f.identities() {
 			if err := a.Store.Customers.ForgetIdentity(ctx, r.person.ConnectionID, identity); err != nil {

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -257,4 +259,58 @@ func (s Operations) ObjectOf(ctx context.Context, connectionID, object string) (
 func stepOf(ctx context.Context, q querier, connectionID, object string) (id string, err error) {
 	err = queryOne(ctx, q, nil, []any{&id}, `SELECT operation_id FROM operation_intents WHERE connection_id = $1 AND object = $2`, connectionID, object)
 	return id, err
+}
+
+// eraseBatch is how many answers [Operations.Erase] reads at once.
+const eraseBatch = 200
+
+// Erase blanks the answers of operations that ended and in which a person is found by
+// any of the words, in lower case. It returns their number. Operations that still run
+// keep their request until they end.
+func (s Operations) Erase(ctx context.Context, connectionID string, words []string) (int, error) {
+	words = quotedShort(words)
+	erased := 0
+	for after := ""; ; {
+		n, last, err := s.erase(ctx, connectionID, words, after)
+		erased += n
+		if err != nil || last == "" {
+			return erased, err
+		}
+		after = last
+	}
+}
+
+func (s Operations) erase(ctx context.Context, connectionID string, words []string, after string) (erased int, last string, err error) {
+	err = s.write(ctx, "erase a person from the answers of operations", func(tx *sql.Tx) error {
+		erased, last = 0, ""
+		found := map[string]bool{}
+		err := queryEach(ctx, tx, func(scan func(...any) error) error {
+			var sealed []byte
+			if err := scan(&last, &sealed); err != nil {
+				return err
+			}
+			answer, err := s.open(operationReply, sealed, last)
+			text := strings.ToLower(string(answer))
+			found[last] = slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
+			return err
+		}, `SELECT id, answer FROM operations WHERE connection_id = $1 AND id > $2 AND answer IS NOT NULL ORDER BY id LIMIT $3`, connectionID, after, eraseBatch)
+		if err != nil {
+			return err
+		}
+		for id, mentioned := range found {
+			if !mentioned {
+				continue
+			}
+			erased++
+			sealed, err := s.seal(operationReply, []byte(`{}`), id)
+			if err != nil {
+				return err
+			}
+			if _, err := exec(ctx, tx, `UPDATE operations SET answer = $2 WHERE id = $1`, id, sealed); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return erased, last, err
 }

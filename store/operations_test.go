@@ -175,3 +175,30 @@ func TestFormerAgentStaysKnown(t *testing.T) {
 		require.Zero(t, row.GoneAt, "who is listed again is back")
 	})
 }
+
+func TestErasedPersonLeavesTheAnswers(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		c := connect(t, s, "acme", "org-1").ID
+		answers := map[string]string{"a": `{"emails":[{"email":"Ada@customer.example"}]}`, "b": `{"emails":[{"email":"bo@customer.example"}]}`, "c": `{"external_id":"7"}`, "d": `{"number":"17"}`}
+		ids := map[string]string{}
+		for key, answer := range answers {
+			op, _, err := s.Operations.Begin(t.Context(), aWrite(c, key, "x"))
+			require.NoError(t, err)
+			ids[key] = op.ID
+			require.NoError(t, s.Operations.Finish(t.Context(), op.ID, store.OperationDone, 200, []byte(answer)))
+		}
+		n, err := s.Operations.Erase(t.Context(), c, []string{"ada@customer.example", "7"})
+		require.NoError(t, err)
+		require.Equal(t, 2, n)
+		for key, id := range ids {
+			op, err := s.Operations.Get(t.Context(), id)
+			require.NoError(t, err)
+			want := answers[key]
+			if key == "a" || key == "c" {
+				want = `{}`
+			}
+			require.JSONEq(t, want, string(op.Answer))
+		}
+	})
+}
