@@ -71,7 +71,7 @@ func (w *world) walk(model, resource, query string) []map[string]any {
 		require.NoError(w, err, "%s?%s", resource, query)
 		var p page
 		require.NoError(w, json.Unmarshal(answer.Body, &p))
-		if live := strings.Contains(query, "live=true"); w.imported && !strings.HasPrefix(resource, "ticket_") && (live || resource != "comments" && resource != "attachments") {
+		if live := strings.Contains(query, "live=true"); w.imported && !strings.HasPrefix(resource, "ticket_") && (live || resource != "comments" && resource != "attachments") && !strings.Contains(query, "email=") && !strings.Contains(query, "external_id=") {
 			require.Equal(w, live, answer.Live, "%s?%s", resource, query)
 		}
 		all = append(all, p.Result...)
@@ -192,7 +192,8 @@ func partOf(t *testing.T, part, whole any, path string) {
 		at, err := time.Parse(time.RFC3339, part)
 		otherAt, otherErr := time.Parse(time.RFC3339, text)
 		if err == nil && otherErr == nil {
-			require.True(t, at.Equal(otherAt), "%s: %s is not %s", path, part, text)
+			// Whether Dixa's conversations have finer times than seconds is unknown.
+			require.True(t, at.Equal(otherAt) || at.Equal(otherAt.Truncate(time.Second)), "%s: %s is not %s", path, part, text)
 			return
 		}
 		require.Equal(t, part, text, path)
