@@ -60,11 +60,11 @@ func FieldOf(e mirror.DirectoryEntry) (*Field, error) {
 	return f, nil
 }
 
-func (f *Field) options(all []dixa.AttributeOption) {
+func (o *Field) options(all []dixa.AttributeOption) {
 	for i := range all {
-		o := &all[i]
-		f.Options = append(f.Options, FieldOption{Label: o.Label, Value: o.Value, IsHidden: o.IsDeactivated})
-		f.options(o.NestedOptions)
+		from := &all[i]
+		o.Options = append(o.Options, FieldOption{Label: from.Label, Value: from.Value, IsHidden: from.IsDeactivated})
+		o.options(from.NestedOptions)
 	}
 }
 

@@ -9,10 +9,13 @@ import (
 	"time"
 )
 
+// DefaultLimit and MaxLimit are the number of objects of a page.
 const (
-	// DefaultLimit and MaxLimit are the number of objects of a page.
 	DefaultLimit = 50
 	MaxLimit     = 500
+)
+
+const (
 	// maxDepth bounds how deep names of parameters nest.
 	maxDepth = 4
 )

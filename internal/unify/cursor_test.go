@@ -57,7 +57,7 @@ func TestCursorsAreStableWhileTicketsComeIn(t *testing.T) {
 			next := first + n
 			for _, query := range []string{"", "sort_by[updated_at]=asc&"} {
 				forwards, back := map[string]bool{}, map[string]bool{}
-				last := page{}
+				var last page
 				for cursor := ""; ; cursor = *last.Next {
 					last = w.list("tickets", query+"limit=500&next_cursor="+url.QueryEscape(cursor))
 					once(t, forwards, last)

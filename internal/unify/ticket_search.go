@@ -110,7 +110,8 @@ func (t *tickets) searchQuery(ctx context.Context, r *Request) (q dixa.SearchQue
 		}
 	}
 	for _, c := range r.Where {
-		field, operator := "", dixa.IsOneOf(c.Values...)
+		var field string
+		operator := dixa.IsOneOf(c.Values...)
 		switch c.Field {
 		case "status.id":
 			field = "Status"

@@ -48,24 +48,24 @@ func newWorld(t *testing.T, conversations int) *world {
 }
 
 // newWorldOn returns a world whose store is at an address.
-func newWorldOn(t testing.TB, conversations int, database string) *world {
-	t.Helper()
-	w := &world{TB: t, dixa: server.New(server.Options{Limit: server.Limit{Reading: server.LimitOff}})}
-	t.Cleanup(w.dixa.Close)
-	require.NoError(t, w.dixa.Fill(t.Context(), server.FillOptions{Conversations: conversations, Seed: 1, Until: time.Now(), Span: 20 * 24 * time.Hour}))
+func newWorldOn(tb testing.TB, conversations int, database string) *world {
+	tb.Helper()
+	w := &world{TB: tb, dixa: server.New(server.Options{Limit: server.Limit{Reading: server.LimitOff}})}
+	tb.Cleanup(w.dixa.Close)
+	require.NoError(tb, w.dixa.Fill(tb.Context(), server.FillOptions{Conversations: conversations, Seed: 1, Until: time.Now(), Span: 20 * 24 * time.Hour}))
 	host := httptest.NewServer(w.dixa)
-	t.Cleanup(host.Close)
+	tb.Cleanup(host.Close)
 	keys, err := seal.Generate()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	ring, err := seal.Parse(keys)
-	require.NoError(t, err)
-	w.store, err = store.Open(t.Context(), database, ring)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, w.store.Close()) })
-	_, err = w.store.Shops.Create(t.Context(), store.NewShop{Slug: "acme", Feature: true})
-	require.NoError(t, err)
-	c, err := w.store.Connections.SaveToken(t.Context(), "acme", "demo-token", store.Organization{ID: server.SeedOrganization})
-	require.NoError(t, err)
+	require.NoError(tb, err)
+	w.store, err = store.Open(tb.Context(), database, ring)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, w.store.Close()) })
+	_, err = w.store.Shops.Create(tb.Context(), store.NewShop{Slug: "acme", Feature: true})
+	require.NoError(tb, err)
+	c, err := w.store.Connections.SaveToken(tb.Context(), "acme", "demo-token", store.Organization{ID: server.SeedOrganization})
+	require.NoError(tb, err)
 	w.account, w.host = c.ID, host.URL
 	w.clients = connection.New(w.store, connection.Options{
 		BaseURL: host.URL + "/v1/", ExportsURL: host.URL + "/exports/v1/", ExportsPace: time.Microsecond,
