@@ -3,7 +3,6 @@ package client_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/claimflow/claimflow/client"
@@ -95,11 +95,11 @@ func TestUnifiedWriteWaitsForItsOperation(t *testing.T) {
 		}
 	}
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
-		require.Equal(t, "/unified/ticketing/tickets/a%2Fb?integrated_account_id=acc", r.RequestURI)
-		require.Equal(t, "k-1", r.Header.Get("Idempotency-Key"))
+		assert.Equal(t, "/unified/ticketing/tickets/a%2Fb?integrated_account_id=acc", r.RequestURI)
+		assert.Equal(t, "k-1", r.Header.Get("Idempotency-Key"))
 		operation(http.StatusAccepted, `{"id": "o-1", "status": "running"}`)(w, r)
 	}, func(w http.ResponseWriter, r *http.Request) {
-		require.Equal(t, "/operations/o-1", r.RequestURI)
+		assert.Equal(t, "/operations/o-1", r.RequestURI)
 		operation(http.StatusOK, `{"id": "o-1", "status": "done", "result": {"id": "a/b"}}`)(w, r)
 	})
 	type ticket struct{ ID string }
@@ -108,7 +108,7 @@ func TestUnifiedWriteWaitsForItsOperation(t *testing.T) {
 	require.Equal(t, ticket{"a/b"}, got)
 
 	c = answering(t, func(w http.ResponseWriter, r *http.Request) {
-		require.NotEmpty(t, r.Header.Get("Idempotency-Key"), "a call without a key gets one")
+		assert.NotEmpty(t, r.Header.Get("Idempotency-Key"), "a call without a key gets one")
 		operation(http.StatusAccepted, `{"id": "o-1", "status": "running"}`)(w, r)
 	}, operation(http.StatusOK, `{"id": "o-1", "status": "failed", "error": {"statusCode": 400, "error": "Bad Request", "message": "Dixa refused the request.", "truto_is_remote_error": true, "raw_response": "EmailExists"}}`))
 	_, err = client.ResourceOf[ticket](c, "acc", client.ModelTicketing, "contacts").Create(t.Context(), ticket{}, "")
@@ -136,7 +136,7 @@ func TestUnifiedErrorsAreErrorsOfTheClient(t *testing.T) {
 func TestProxyTellsErrorsOfDixaFromOurs(t *testing.T) {
 	t.Parallel()
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
-		require.Equal(t, "/proxy/tags/a%2Fb?integrated_account_id=acc&x=1", r.RequestURI)
+		assert.Equal(t, "/proxy/tags/a%2Fb?integrated_account_id=acc&x=1", r.RequestURI)
 		w.Header().Set("X-Claimflow-Source", "dixa")
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(w, `{"message": "not here"}`)
@@ -151,7 +151,7 @@ func TestProxyTellsErrorsOfDixaFromOurs(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, answer.StatusCode)
 	_, err = c.Proxy(t.Context(), "acc", http.MethodGet, "tags", nil, nil) //nolint:bodyclose // there is no answer of Dixa
 	var e *client.Error
-	require.True(t, errors.As(err, &e))
+	require.ErrorAs(t, err, &e)
 	require.Equal(t, client.CodeRateLimited, e.Code)
 	require.NotZero(t, e.RetryAfter)
 	_, err = c.Proxy(t.Context(), "acc", http.MethodGet, "tags?x=1", nil, nil) //nolint:bodyclose // nothing is sent

@@ -20,8 +20,8 @@ import (
 	"github.com/claimflow/claimflow/internal/reporting"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
-	"github.com/claimflow/claimflow/internal/unify"
 	"github.com/claimflow/claimflow/internal/toowner/files"
+	"github.com/claimflow/claimflow/internal/unify"
 	"github.com/claimflow/claimflow/store"
 )
 

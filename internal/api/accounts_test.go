@@ -142,8 +142,13 @@ func TestAccountTokenAdmitsToItsAccountOnly(t *testing.T) {
 		require.Contains(t, r.text, account)
 	}
 	for _, refused := range []struct{ method, path string }{
-		{"GET", in("/proxy/organization", other)}, {"GET", in("/unified/ticketing/tags", other)}, {"GET", "/integrated-account/" + other},
-		{"GET", "/integrated-account"}, {"POST", "/integrated-account/token"}, {"POST", "/link-token"}, {"POST", "/unified/ticketing/tags"},
+		{"GET", in("/proxy/organization", other)},
+		{"GET", in("/unified/ticketing/tags", other)},
+		{"GET", "/integrated-account/" + other},
+		{"GET", "/integrated-account"},
+		{"POST", "/integrated-account/token"},
+		{"POST", "/link-token"},
+		{"POST", "/unified/ticketing/tags"},
 	} {
 		b.send(refused.method, refused.path, secret, `{}`).unifiedError(t, http.StatusForbidden)
 	}

@@ -49,20 +49,23 @@ func in(path, account string) string {
 	return path + separator + "integrated_account_id=" + url.QueryEscape(account)
 }
 
+// unifiedRefusal is an error of the unified API as an answer.
+type unifiedRefusal struct{ unified.Error }
+
 // unifiedError returns the error in a reply, which must have the shape of the unified
 // API.
-func (r *reply) unifiedError(t *testing.T, status int) *unified.Error {
+func (r *reply) unifiedError(t *testing.T, status int) unifiedRefusal {
 	t.Helper()
 	require.Equal(t, status, r.StatusCode, r.text)
 	require.Equal(t, "application/json", r.Header.Get("Content-Type"), r.text)
-	var e unified.Error
+	var e unifiedRefusal
 	decoder := json.NewDecoder(strings.NewReader(r.text))
 	decoder.DisallowUnknownFields()
-	require.NoError(t, decoder.Decode(&e), r.text)
+	require.NoError(t, decoder.Decode(&e.Error), r.text)
 	require.Equal(t, status, e.StatusCode)
 	require.Equal(t, http.StatusText(status), e.Name)
 	require.NotEmpty(t, e.Message)
-	return &e
+	return e
 }
 
 func TestProxyNeedsItsScopeAndAnAccount(t *testing.T) {
@@ -222,7 +225,8 @@ func TestProxyPassesEveryOperationOnUnchanged(t *testing.T) {
 			dixaSaw := seen
 			seen = passage{}
 			mu.Unlock()
-			require.Equal(t, dixaSaw, passage{method, path + "?pageLimit=2", body, r.StatusCode, r.Header.Get("Content-Type"), r.text}, "%s %s", method, template)
+			callerSaw := passage{method, path + "?pageLimit=2", body, r.StatusCode, r.Header.Get("Content-Type"), r.text}
+			require.Equal(t, callerSaw, dixaSaw, "%s %s", method, template)
 			if dixa.Stats().ByOperation["(no such operation)"] == unknown {
 				served++
 			} else {

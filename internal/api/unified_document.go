@@ -68,7 +68,7 @@ func (d unifiedDocument) method(r *unified.Resource, m *unified.Method) {
 		op.Parameters = append(op.Parameters, formParameters(m)...)
 		if properties, ok := meta.QuerySchema["properties"].(map[string]any); ok {
 			for _, name := range slices.Sorted(maps.Keys(properties)) {
-				schema, _ := properties[name].(map[string]any) //nolint:errcheck // it is one
+				schema, _ := properties[name].(map[string]any)
 				op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Schema: &huma.Schema{Extensions: schema}})
 			}
 		}

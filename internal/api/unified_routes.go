@@ -13,7 +13,7 @@ type unifiedHandler func(w http.ResponseWriter, r *http.Request) error
 
 // notBuilt says what to use instead of routes that clients of this shape of API know and
 // Claimflow does not have, by the first part of the address.
-var notBuilt = map[string]string{
+var notBuilt = map[string]string{ //nolint:gosec // the words name tokens, but hold none
 	"link-token":            "A shop is connected by its Dixa token instead: PUT /v1/shops/{shop}/integrations/dixa/token, or `starter shop connect`.",
 	"batch-request":         "Lists contain full objects, so one request per list is enough: GET /unified/{model}/{resource}.",
 	"webhook":               "Endpoints receive events instead: POST /v1/endpoints, or `starter endpoint add`.",

@@ -8,8 +8,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httputil"
 	"slices"
@@ -145,7 +144,7 @@ func (x *exchange) run(ctx context.Context, r *http.Request) error {
 	(&httputil.ReverseProxy{
 		Rewrite: x.rewrite, ModifyResponse: x.answer, Transport: x.proxy.Transport,
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) { x.failure = err },
-		ErrorLog:     log.New(io.Discard, "", 0), // the caller gets every error
+		ErrorLog:     slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // the caller gets every error
 	}).ServeHTTP(x.w, r)
 	if x.failure == nil {
 		return nil

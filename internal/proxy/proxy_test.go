@@ -3,7 +3,6 @@ package proxy_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -68,7 +67,7 @@ func TestBodiesAreStreamed(t *testing.T) {
 		_, _ = io.WriteString(w, " end")
 	}, proxy.Options{}, store.BudgetLimits{})
 	body, write := io.Pipe()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", b.url+"/proxy/a", body)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.url+"/proxy/a", body)
 	require.NoError(t, err)
 	replied := make(chan *http.Response, 1)
 	go func() {
@@ -265,6 +264,6 @@ func TestErrorsAreThoseOfTheUnifiedAPI(t *testing.T) {
 	b := setup(t, answer(http.StatusOK, `{}`), proxy.Options{}, store.BudgetLimits{})
 	err := proxy.New(proxy.Options{}).Serve(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "TRACE", "/proxy/a", nil), b.account, "a", new(proxy.Passed))
 	var e *unified.Error
-	require.True(t, errors.As(err, &e))
+	require.ErrorAs(t, err, &e)
 	require.Equal(t, http.StatusMethodNotAllowed, e.StatusCode)
 }
