@@ -46,10 +46,13 @@ func (l claimIntents) begin(ctx context.Context) (in store.Intent, outstanding b
 func (l claimIntents) resend(ctx context.Context, in store.Intent) (store.Intent, bool, error) {
 	return l.Resend(ctx, in)
 }
+
 func (l claimIntents) refuse(ctx context.Context, in store.Intent) error { return l.Refuse(ctx, in) }
+
 func (l claimIntents) withdraw(ctx context.Context, in store.Intent) error {
 	return l.Withdraw(ctx, in)
 }
+
 func (l claimIntents) finish(ctx context.Context, result any) error {
 	return l.Finish(ctx, l.ref, l.step, result)
 }

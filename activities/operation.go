@@ -225,7 +225,7 @@ func (o *operation) fail(ctx context.Context, err error) error {
 	return err
 }
 
-const noToken = "Dixa refuses the account's token. Save another one, then repeat the request." //nolint:gosec // no credential
+const noToken = "Dixa refuses the account's token. Save another one, then repeat the request."
 
 // refuse ends the operation with an error that a repeat would get again.
 func (o *operation) refuse(ctx context.Context, e *unified.Error) error {
@@ -327,9 +327,11 @@ func (l operationIntents) begin(ctx context.Context) (store.Intent, bool, error)
 func (l operationIntents) resend(ctx context.Context, in store.Intent) (store.Intent, bool, error) {
 	return l.ResendStep(ctx, in)
 }
+
 func (l operationIntents) refuse(ctx context.Context, in store.Intent) error {
 	return l.RefuseStep(ctx, in)
 }
+
 func (l operationIntents) withdraw(ctx context.Context, in store.Intent) error {
 	return l.WithdrawStep(ctx, in)
 }

@@ -292,15 +292,15 @@ func (o *operation) updateAgent(ctx context.Context, step string, s unified.Upda
 func (o *operation) downgradeAgent(ctx context.Context, step string, s unified.DowngradeAgent) error {
 	seenAt := time.Now()
 	e, err := directory.Get(ctx, o.client, mirror.KindAgent, s.ID)
-	known := store.DirectoryRow{}
 	if dixa.IsNotFound(err) {
-		known, err = o.Store.Mirror.DirectoryRow(ctx, o.ConnectionID, mirror.KindAgent, s.ID)
+		known, err := o.Store.Mirror.DirectoryRow(ctx, o.ConnectionID, mirror.KindAgent, s.ID)
 		if errors.Is(err, store.ErrNotFound) {
 			return unified.NewError(http.StatusNotFound, "There is no user with this id.")
 		}
-		if err == nil {
-			return o.Store.Mirror.MarkEntryGone(ctx, o.ConnectionID, mirror.KindAgent, known.ID)
+		if err != nil {
+			return err
 		}
+		return o.Store.Mirror.MarkEntryGone(ctx, o.ConnectionID, mirror.KindAgent, known.ID)
 	}
 	if err != nil {
 		return err

@@ -77,11 +77,6 @@ func (in *input) take(name string) (json.RawMessage, bool) {
 	return raw, ok && !bytes.Equal(raw, []byte("null"))
 }
 
-func (in *input) has(name string) bool {
-	raw, ok := in.members[name]
-	return ok && !bytes.Equal(raw, []byte("null"))
-}
-
 func (in *input) fault(name, format string, args ...any) {
 	in.found.faults.add(in.path+name, fmt.Sprintf(format, args...))
 }

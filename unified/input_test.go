@@ -3,7 +3,6 @@ package unified
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -24,24 +23,36 @@ func TestChangesBecomeSteps(t *testing.T) {
 	}{
 		"note":               {"ticketing/comments", MethodCreate, "", `{"ticket": {"id": "7"}, "body": "n", "is_private": true, "author": {"id": "a"}}`, []Step{AddNote{7, "n", "a"}}},
 		"internal is a note": {"ticketing/comments", MethodCreate, "", `{"ticket": "7", "html_body": "<p>n</p>", "is_internal": true}`, []Step{AddNote{7, "n", ""}}},
-		"reply": {"ticketing/comments", MethodCreate, "", `{"ticket": {"id": "7"}, "body": "r", "is_private": false, "author": {"id": "a", "type": "user"}, "cc": ["b@example.org"]}`,
-			[]Step{AddMessage{Ticket: 7, AgentID: "a", Text: "r", CC: []string{"b@example.org"}}}},
-		"message of the contact": {"ticketing/comments", MethodCreate, "", `{"ticket": {"id": "7"}, "body": "r", "author": {"type": "contact"}}`,
-			[]Step{AddMessage{Ticket: 7, Inbound: true, Text: "r"}}},
-		"file": {"ticketing/comments", MethodCreate, "", `{"ticket": {"id": "7"}, "author": {"id": "a"}, "attachments": [{"file_name": "a.txt", "content_type": "text/plain", "data": "aGk="}, {"file_name": "b", "file_url": "https://x.example/b"}]}`,
-			[]Step{AddMessage{Ticket: 7, AgentID: "a", Files: []File{{Name: "a.txt", ContentType: "text/plain", Data: []byte("hi")}, {Name: "b", URL: "https://x.example/b"}}}}},
-		"transfer, then assign, then close": {"ticketing/tickets", MethodUpdate, "7", `{"status": {"name": "Closed"}, "assignees": [{"id": "a", "name": "A"}], "collections": [{"id": "q", "type": "queue"}, {"id": "m", "type": "contact_endpoint"}]}`,
-			[]Step{Transfer{7, "q"}, Assign{7, "a"}, Close{7}}},
+		"reply": {
+			"ticketing/comments", MethodCreate, "", `{"ticket": {"id": "7"}, "body": "r", "is_private": false, "author": {"id": "a", "type": "user"}, "cc": ["b@example.org"]}`,
+			[]Step{AddMessage{Ticket: 7, AgentID: "a", Text: "r", CC: []string{"b@example.org"}}},
+		},
+		"message of the contact": {
+			"ticketing/comments", MethodCreate, "", `{"ticket": {"id": "7"}, "body": "r", "author": {"type": "contact"}}`,
+			[]Step{AddMessage{Ticket: 7, Inbound: true, Text: "r"}},
+		},
+		"file": {
+			"ticketing/comments", MethodCreate, "", `{"ticket": {"id": "7"}, "author": {"id": "a"}, "attachments": [{"file_name": "a.txt", "content_type": "text/plain", "data": "aGk="}, {"file_name": "b", "file_url": "https://x.example/b"}]}`,
+			[]Step{AddMessage{Ticket: 7, AgentID: "a", Files: []File{{Name: "a.txt", ContentType: "text/plain", Data: []byte("hi")}, {Name: "b", URL: "https://x.example/b"}}}},
+		},
+		"transfer, then assign, then close": {
+			"ticketing/tickets", MethodUpdate, "7", `{"status": {"name": "Closed"}, "assignees": [{"id": "a", "name": "A"}], "collections": [{"id": "q", "type": "queue"}, {"id": "m", "type": "contact_endpoint"}]}`,
+			[]Step{Transfer{7, "q"}, Assign{7, "a"}, Close{7}},
+		},
 		"reopen first":    {"ticketing/tickets", MethodUpdate, "7", `{"status": "open", "tags": [{"id": "t"}, "vip"]}`, []Step{SetTags{7, []TagName{{ID: "t"}, {Name: "vip"}}}, Reopen{7}}},
 		"pending":         {"ticketing/tickets", MethodUpdate, "7", `{"status": "pending", "due_date": "2030-01-02T03:04:05Z", "id": "7"}`, []Step{FollowUp{7, due}}},
 		"fields":          {"ticketing/tickets", MethodUpdate, "7", `{"custom_fields": {"a": "x", "b": ["p", "q"], "c": null}}`, []Step{SetTicketFields{7, map[string]dixa.AttributeValue{"a": dixa.TextValue("x"), "b": dixa.SelectValue("p", "q"), "c": dixa.ClearValue()}}}},
 		"tags taken away": {"ticketing/tickets", MethodUpdate, "7", `{"tags": []}`, []Step{SetTags{Ticket: 7}}},
-		"new ticket": {"ticketing/tickets", MethodCreate, "", `{"name": "s", "description": "d", "contact": {"id": "c"}, "remote_data": {"language": "de"}}`,
-			[]Step{FindContact{ID: "c"}, OpenTicket{Subject: "s", Language: "de", Message: AddMessage{Inbound: true, Text: "d"}}}},
+		"new ticket": {
+			"ticketing/tickets", MethodCreate, "", `{"name": "s", "description": "d", "contact": {"id": "c"}, "remote_data": {"language": "de"}}`,
+			[]Step{FindContact{ID: "c"}, OpenTicket{Subject: "s", Language: "de", Message: AddMessage{Inbound: true, Text: "d"}}},
+		},
 		"anonymize":      {"ticketing/contacts", MethodUpdate, "c", `{"anonymize": true}`, []Step{Anonymize{"c"}}},
 		"contact's name": {"ticketing/contacts", MethodUpdate, "c", `{"first_name": "A"}`, []Step{UpdateContact{"c", dixa.EndUserInput{FirstName: "A"}}}},
-		"primary address": {"ticketing/contacts", MethodCreate, "", `{"emails": [{"email": "a@x.example"}, {"email": "b@x.example", "type": "primary"}]}`,
-			[]Step{CreateContact{dixa.EndUserInput{DisplayName: "b@x.example", Email: "b@x.example", AdditionalEmails: []string{"a@x.example"}}}}},
+		"primary address": {
+			"ticketing/contacts", MethodCreate, "", `{"emails": [{"email": "a@x.example"}, {"email": "b@x.example", "type": "primary"}]}`,
+			[]Step{CreateContact{dixa.EndUserInput{DisplayName: "b@x.example", Email: "b@x.example", AdditionalEmails: []string{"a@x.example"}}}},
+		},
 		"user leaves":     {"user-directory/users", MethodUpdate, "u", `{"status": "inactive"}`, []Step{DowngradeAgent{"u"}}},
 		"user returns":    {"ticketing/users", MethodUpdate, "u", `{"is_active": true, "team_ids": ["t"]}`, []Step{RestoreAgent{"u"}, SetTeams{"u", []string{"t"}}}},
 		"user deleted":    {"ticketing/users", MethodDelete, "u", ``, []Step{DowngradeAgent{"u"}}},
@@ -159,7 +170,7 @@ func FuzzParseChange(f *testing.F) {
 			return
 		}
 		var e *Error
-		require.True(t, errors.As(err, &e))
+		require.ErrorAs(t, err, &e)
 		require.GreaterOrEqual(t, e.StatusCode, http.StatusBadRequest)
 		_, err = json.Marshal(e)
 		require.NoError(t, err)

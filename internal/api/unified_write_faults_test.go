@@ -33,53 +33,79 @@ func writeCases() map[string]writeCase {
 		return 0
 	}
 	return map[string]writeCase{
-		"note": {"POST", comments, `{"ticket": {"id": "TICKET"}, "body": "Call <b>back</b> & ask", "is_private": true}`,
-			[]string{"POST /conversations/{conversationId}/notes"}, func(b *writeBench) int { return len(b.conversation().Notes) }},
-		"reply": {"POST", comments, `{"ticket": {"id": "TICKET"}, "html_body": "<p>On its way</p>", "author": {"id": "` + emulator.SeedAgentAnna + `"}}`,
-			[]string{"POST /conversations/{conversationId}/messages"}, func(b *writeBench) int { return len(b.conversation().Messages) - 1 }},
-		"new ticket": {"POST", tickets, `{"name": "New", "description": "Second one", "contact": {"name": "Bo", "emails": ["bo@example.org"]}, "tags": ["vip"], "assignees": [{"id": "` + emulator.SeedAgentBen + `"}]}`,
+		"note": {
+			"POST", comments, `{"ticket": {"id": "TICKET"}, "body": "Call <b>back</b> & ask", "is_private": true}`,
+			[]string{"POST /conversations/{conversationId}/notes"},
+			func(b *writeBench) int { return len(b.conversation().Notes) },
+		},
+		"reply": {
+			"POST", comments, `{"ticket": {"id": "TICKET"}, "html_body": "<p>On its way</p>", "author": {"id": "` + emulator.SeedAgentAnna + `"}}`,
+			[]string{"POST /conversations/{conversationId}/messages"},
+			func(b *writeBench) int { return len(b.conversation().Messages) - 1 },
+		},
+		"new ticket": {
+			"POST", tickets, `{"name": "New", "description": "Second one", "contact": {"name": "Bo", "emails": ["bo@example.org"]}, "tags": ["vip"], "assignees": [{"id": "` + emulator.SeedAgentBen + `"}]}`,
 			[]string{"POST /endusers", "POST /conversations", "POST /tags", "PUT /conversations/{conversationId}/tags/{tagId}", "PUT /conversations/{conversationId}/claim"},
 			func(b *writeBench) int {
 				state := b.dixa.State()
 				people := slices.DeleteFunc(state.EndUsers, func(u *emulator.EndUser) bool { return u.Email != "bo@example.org" })
 				return (len(state.Conversations) - 1) * len(people) * len(b.conversation().Messages)
-			}},
-		"ticket closed": {"PATCH", tickets + "/TICKET", `{"status": "closed"}`,
-			[]string{"PUT /conversations/{conversationId}/close"}, func(b *writeBench) int { return count(b.conversation().State == emulator.StateClosed) }},
-		"contact": {"POST", "/unified/ticketing/contacts", `{"name": "Cy", "emails": ["cy@example.org"], "custom_fields": {"loyalty_tier": "gold"}}`,
-			[]string{"POST /endusers", "PATCH /endusers/{userId}/custom-attributes"}, func(b *writeBench) int {
+			},
+		},
+		"ticket closed": {
+			"PATCH", tickets + "/TICKET", `{"status": "closed"}`,
+			[]string{"PUT /conversations/{conversationId}/close"},
+			func(b *writeBench) int { return count(b.conversation().State == emulator.StateClosed) },
+		},
+		"contact": {
+			"POST", "/unified/ticketing/contacts", `{"name": "Cy", "emails": ["cy@example.org"], "custom_fields": {"loyalty_tier": "gold"}}`,
+			[]string{"POST /endusers", "PATCH /endusers/{userId}/custom-attributes"},
+			func(b *writeBench) int {
 				n := 0
 				for _, u := range b.dixa.State().EndUsers {
 					n += count(u.Email == "cy@example.org" && len(u.Attributes) == 1)
 				}
 				return n
-			}},
-		"tag deleted": {"DELETE", "/unified/ticketing/tags/TAG", "", []string{"DELETE /tags/{tagId}"},
-			func(b *writeBench) int { return 1 - len(b.tags("fragile")) }},
-		"team": {"POST", "/unified/ticketing/teams", `{"name": "Night", "user_ids": ["` + emulator.SeedAgentAnna + `"]}`,
-			[]string{"POST /teams", "PATCH /teams/{teamId}/agents"}, func(b *writeBench) int {
+			},
+		},
+		"tag deleted": {
+			"DELETE", "/unified/ticketing/tags/TAG", "",
+			[]string{"DELETE /tags/{tagId}"},
+			func(b *writeBench) int { return 1 - len(b.tags("fragile")) },
+		},
+		"team": {
+			"POST", "/unified/ticketing/teams", `{"name": "Night", "user_ids": ["` + emulator.SeedAgentAnna + `"]}`,
+			[]string{"POST /teams", "PATCH /teams/{teamId}/agents"},
+			func(b *writeBench) int {
 				n := 0
 				for _, team := range b.dixa.State().Teams {
 					n += count(team.Name == "Night" && len(team.Members) == 1)
 				}
 				return n
-			}},
-		"queue": {"POST", "/unified/ticketing/collections", `{"name": "Night", "user_ids": ["` + emulator.SeedAgentAnna + `"]}`,
-			[]string{"POST /queues", "PATCH /queues/{queueId}/members"}, func(b *writeBench) int {
+			},
+		},
+		"queue": {
+			"POST", "/unified/ticketing/collections", `{"name": "Night", "user_ids": ["` + emulator.SeedAgentAnna + `"]}`,
+			[]string{"POST /queues", "PATCH /queues/{queueId}/members"},
+			func(b *writeBench) int {
 				n := 0
 				for _, queue := range b.dixa.State().Queues {
 					n += count(queue.Name == "Night" && len(queue.Members) == 1)
 				}
 				return n
-			}},
-		"user": {"POST", users, `{"name": "Di", "emails": ["di@example.org"], "team_ids": ["` + emulator.SeedTeamCare + `"]}`,
-			[]string{"POST /agents", "PATCH /teams/{teamId}/agents"}, func(b *writeBench) int {
+			},
+		},
+		"user": {
+			"POST", users, `{"name": "Di", "emails": ["di@example.org"], "team_ids": ["` + emulator.SeedTeamCare + `"]}`,
+			[]string{"POST /agents", "PATCH /teams/{teamId}/agents"},
+			func(b *writeBench) int {
 				n := 0
 				for _, a := range b.dixa.State().Agents {
 					n += count(a.Email == "di@example.org" && slices.Contains(b.team(emulator.SeedTeamCare).Members, a.ID))
 				}
 				return n
-			}},
+			},
+		},
 		"user downgraded": {"DELETE", users + "/" + emulator.SeedAgentBen, "", []string{"DELETE /agents/{agentId}"}, func(b *writeBench) int {
 			return count(!slices.ContainsFunc(b.dixa.State().Agents, func(a *emulator.Agent) bool { return a.ID == emulator.SeedAgentBen }))
 		}},

@@ -29,6 +29,21 @@ func names(list any, member string) []string {
 	return all
 }
 
+// at returns a member of nested objects.
+func at(o map[string]any, path ...string) any {
+	var v any = o
+	for _, name := range path {
+		members, _ := v.(map[string]any)
+		v = members[name]
+	}
+	return v
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
 func TestTicketIsCreatedWithEverything(t *testing.T) {
 	t.Parallel()
 	b := newWriteBench(t, emulator.Switches{})
@@ -47,14 +62,14 @@ func TestTicketIsCreatedWithEverything(t *testing.T) {
 	require.Equal(t, "de", c.Language)
 	require.Len(t, c.Messages, 1)
 	require.Equal(t, emulator.Inbound, c.Messages[0].Direction)
-	require.Equal(t, b.done("GET", "/unified/ticketing/tickets/"+made["id"].(string)+"?live=true", ""), made, "the answer must be what a read gives")
+	require.Equal(t, b.done("GET", "/unified/ticketing/tickets/"+text(made["id"])+"?live=true", ""), made, "the answer must be what a read gives")
 
 	again := b.done("POST", "/unified/ticketing/tickets", `{"name": "Another", "description": "Also broken.", "contact": {"emails": [{"email": "ADA@example.org"}]}}`)
-	require.Equal(t, made["contact"].(map[string]any)["id"], again["contact"].(map[string]any)["id"], "the contact must be found")
+	require.Equal(t, at(made, "contact", "id"), at(again, "contact", "id"), "the contact must be found")
 
-	sent := b.done("POST", "/unified/ticketing/tickets", `{"name": "News", "html_description": "<p>Your vase is on its way.</p>", "contact": {"id": "`+again["contact"].(map[string]any)["id"].(string)+`"},
+	sent := b.done("POST", "/unified/ticketing/tickets", `{"name": "News", "html_description": "<p>Your vase is on its way.</p>", "contact": {"id": "`+text(at(again, "contact", "id"))+`"},
 		"created_by": {"id": "`+emulator.SeedAgentAnna+`", "type": "user"}, "status": "closed"}`)
-	require.Equal(t, "closed", sent["status"].(map[string]any)["id"])
+	require.Equal(t, "closed", at(sent, "status", "id"))
 	c = b.conversation()
 	require.Equal(t, emulator.Outbound, c.Messages[0].Direction)
 	require.Equal(t, emulator.SeedAgentAnna, c.Messages[0].AuthorID)
@@ -75,12 +90,12 @@ func TestTicketIsUpdated(t *testing.T) {
 	require.Empty(t, made["assignees"])
 	require.Contains(t, names(made["collections"], "id"), emulator.SeedQueueClaims)
 	made = b.done("PATCH", ticket, `{"status": {"id": "pending"}, "due_date": "`+due.Format(time.RFC3339)+`"}`)
-	require.Equal(t, "pending", made["status"].(map[string]any)["id"])
+	require.Equal(t, "pending", at(made, "status", "id"))
 	made = b.done("PATCH", ticket, `{"status": {"name": "closed"}, "custom_fields": {"order_number": null}}`)
-	require.Equal(t, "closed", made["status"].(map[string]any)["id"])
+	require.Equal(t, "closed", at(made, "status", "id"))
 	require.NotNil(t, made["closed_at"])
 	made = b.done("PATCH", ticket, `{"status": "open", "tags": []}`)
-	require.Equal(t, "open", made["status"].(map[string]any)["id"])
+	require.Equal(t, "open", at(made, "status", "id"))
 	require.Empty(t, made["tags"])
 
 	r := b.send("PATCH", ticket, "", `{"custom_fields": {"no_such_field": "x"}}`)
@@ -100,9 +115,9 @@ func TestRepliesAndNotesAreNeverConfused(t *testing.T) {
 	const path = "/unified/ticketing/comments"
 	made := b.done("POST", path, `{"ticket": {"id": "`+id+`"}, "html_body": "<p>We send another.</p>", "author": {"id": "`+emulator.SeedAgentAnna+`", "type": "user"}}`)
 	require.Equal(t, false, made["is_private"])
-	require.Equal(t, "user", made["author"].(map[string]any)["type"])
+	require.Equal(t, "user", at(made, "author", "type"))
 	made = b.done("POST", path, `{"ticket": {"id": "`+id+`"}, "body": "Thank you.", "author": {"type": "contact"}, "is_internal": false}`)
-	require.Equal(t, "contact", made["author"].(map[string]any)["type"])
+	require.Equal(t, "contact", at(made, "author", "type"))
 	b.done("POST", path, `{"ticket": {"id": "`+id+`"}, "html_body": "<b>Careful</b>", "is_internal": true, "author": {"id": "`+emulator.SeedAgentBen+`"}}`)
 	c := b.conversation()
 	require.Len(t, c.Messages, 3)
@@ -165,7 +180,7 @@ func TestContactsAreWritten(t *testing.T) {
 	require.Equal(t, "Grace Hopper", made["name"])
 	require.Equal(t, []string{"grace@example.org", "hopper@example.org"}, names(made["emails"], "email"))
 	require.Equal(t, map[string]any{"loyalty_tier": "gold"}, made["custom_fields"])
-	contact := path + "/" + made["id"].(string)
+	contact := path + "/" + text(made["id"])
 	made = b.done("PATCH", contact, `{"name": "Rear Admiral", "custom_fields": {"loyalty_tier": null}}`)
 	require.Equal(t, "Rear Admiral", made["name"])
 	require.Equal(t, []string{"grace@example.org", "hopper@example.org"}, names(made["emails"], "email"))
@@ -192,7 +207,7 @@ func TestTagsAreWritten(t *testing.T) {
 	const path = "/unified/ticketing/tags"
 	made := b.done("POST", path, `{"name": "fragile", "color": "#00aaff"}`)
 	require.Equal(t, "active", made["status"])
-	tag := path + "/" + made["id"].(string)
+	tag := path + "/" + text(made["id"])
 	require.Equal(t, made["id"], b.done("POST", path, `{"name": "fragile"}`)["id"])
 	require.Equal(t, "inactive", b.done("PATCH", tag, `{"status": "inactive"}`)["status"])
 	require.Equal(t, "active", b.done("PATCH", tag, `{"status": "active"}`)["status"])
@@ -206,7 +221,7 @@ func TestTeamsAndQueuesAreProvisioned(t *testing.T) {
 	b := newWriteBench(t, emulator.Switches{})
 	for _, path := range []string{"/unified/ticketing/teams", "/unified/user-directory/groups"} {
 		made := b.done("POST", path, `{"name": "Night", "user_ids": ["`+emulator.SeedAgentAnna+`"]}`)
-		team := path + "/" + made["id"].(string)
+		team := path + "/" + text(made["id"])
 		b.done("PATCH", team, `{"add_user_ids": ["`+emulator.SeedAgentBen+`"]}`)
 		require.ElementsMatch(t, []string{emulator.SeedAgentAnna, emulator.SeedAgentBen}, b.team(made["id"]).Members)
 		b.done("PATCH", team, `{"remove_user_ids": ["`+emulator.SeedAgentAnna+`"]}`)
@@ -219,7 +234,7 @@ func TestTeamsAndQueuesAreProvisioned(t *testing.T) {
 	const path = "/unified/ticketing/collections"
 	made := b.done("POST", path, `{"name": "Night queue", "type": "queue", "user_ids": ["`+emulator.SeedAgentAnna+`"], "remote_data": {"offerTimeout": 30}}`)
 	require.Equal(t, "queue", made["type"])
-	queue := path + "/" + made["id"].(string)
+	queue := path + "/" + text(made["id"])
 	b.done("PATCH", queue, `{"user_ids": ["`+emulator.SeedAgentBen+`"]}`)
 	require.Equal(t, []string{emulator.SeedAgentBen}, b.queue(made["id"]).Members)
 	r := b.send("PATCH", queue, "", `{"add_user_ids": ["3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d9999"]}`)
@@ -250,7 +265,7 @@ func TestUsersAreProvisioned(t *testing.T) {
 	for _, path := range []string{"/unified/ticketing/users", "/unified/user-directory/users"} {
 		email := strings.ReplaceAll(strings.TrimPrefix(path, "/unified/"), "/", "-") + "@example.org"
 		made := b.done("POST", path, `{"name": "Mary Jackson", "emails": [{"email": "`+email+`"}], "team_ids": ["`+emulator.SeedTeamCare+`"], "add_queue_ids": ["`+emulator.SeedQueueClaims+`"]}`)
-		id := made["id"].(string)
+		id := text(made["id"])
 		require.Equal(t, true, made["is_active"])
 		require.Equal(t, []any{emulator.SeedTeamCare}, made["team_ids"])
 		require.Contains(t, b.queue(emulator.SeedQueueClaims).Members, id)
@@ -327,15 +342,15 @@ func TestMirrorLearnsTheResultAtOnce(t *testing.T) {
 	require.Len(t, messages, 3)
 
 	contact := b.done("POST", "/unified/ticketing/contacts", `{"name": "Grace", "emails": ["grace@example.org"]}`)
-	row, err := b.store.Mirror.DirectoryRow(t.Context(), b.account, mirror.KindEndUser, contact["id"].(string))
+	row, err := b.store.Mirror.DirectoryRow(t.Context(), b.account, mirror.KindEndUser, text(contact["id"]))
 	require.NoError(t, err)
 	require.Equal(t, "Grace", row.Name)
 	team := b.done("POST", "/unified/ticketing/teams", `{"name": "Night", "user_ids": ["`+emulator.SeedAgentAnna+`"]}`)
-	row, err = b.store.Mirror.DirectoryRow(t.Context(), b.account, mirror.KindTeam, team["id"].(string))
+	row, err = b.store.Mirror.DirectoryRow(t.Context(), b.account, mirror.KindTeam, text(team["id"]))
 	require.NoError(t, err)
 	require.Equal(t, []string{emulator.SeedAgentAnna}, row.MemberIDs)
-	b.done("DELETE", "/unified/ticketing/teams/"+team["id"].(string), "")
-	row, err = b.store.Mirror.DirectoryRow(t.Context(), b.account, mirror.KindTeam, team["id"].(string))
+	b.done("DELETE", "/unified/ticketing/teams/"+text(team["id"]), "")
+	row, err = b.store.Mirror.DirectoryRow(t.Context(), b.account, mirror.KindTeam, text(team["id"]))
 	require.NoError(t, err)
 	require.NotZero(t, row.GoneAt)
 }
@@ -356,14 +371,14 @@ func TestSlowWriteIsFollowed(t *testing.T) {
 	r := b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`)
 	require.Equal(t, http.StatusAccepted, r.status, r.raw)
 	require.Equal(t, "running", r.body["status"])
-	address, _ := r.body["url"].(string)
+	address := text(r.body["url"])
 	require.Equal(t, address, r.header.Get("Location"))
 	path := strings.TrimPrefix(address, b.url)
 	require.Equal(t, "running", b.done("GET", path, "")["status"])
 	close(b.hold)
 	require.Eventually(t, func() bool { return b.done("GET", path, "")["status"] == "done" }, 20*time.Second, 10*time.Millisecond)
 	done := b.done("GET", path, "")
-	require.Equal(t, "closed", done["result"].(map[string]any)["status"].(map[string]any)["id"])
+	require.Equal(t, "closed", at(done, "result", "status", "id"))
 	require.NotContains(t, done, "error")
 
 	own := b.secret

@@ -131,8 +131,11 @@ func (s *Service) Write(ctx context.Context, w Write) (*Written, error) {
 		return &Written{Operation: op}, nil
 	}
 	written := &Written{Operation: op, Fresh: true}
-	if s.Start == nil || s.Start(ctx, op.OperationRef) != nil {
-		return written, nil // a worker starts it within a minute
+	if s.Start == nil {
+		return written, nil
+	}
+	if err := s.Start(ctx, op.OperationRef); err != nil {
+		return written, nil //nolint:nilerr // the write is stored, and a worker starts it within a minute
 	}
 	written.Operation, err = s.wait(ctx, op, w.Wait)
 	s.Forget(w.Account)
@@ -236,7 +239,7 @@ type fileToken struct {
 	Until     time.Time `json:"until"`
 }
 
-const fileTokens = "file of an operation"
+const fileTokens = "file of an operation" //nolint:gosec // no credential
 
 // FileAddress returns the address at which Dixa fetches a file of an operation, by its
 // place among the files. It is valid for two hours, but no longer than the operation
