@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -39,7 +38,7 @@ func (o *operation) answer(ctx context.Context) (json.RawMessage, error) {
 	if o.change.Resource == "comments" {
 		raw += "&ticket[id]=" + strconv.FormatInt(o.ticket, 10)
 	}
-	got, err := o.Unified.Get(ctx, o.ConnectionID, o.change.Model, o.change.Resource, url.PathEscape(o.object), raw)
+	got, err := o.Unified.Get(ctx, o.ConnectionID, o.change.Model, o.change.Resource, o.object, raw)
 	var e *unified.Error
 	switch {
 	case err == nil:

@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +68,7 @@ func TestChangesBecomeSteps(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.steps, change.Steps)
 			for _, step := range change.Steps {
-				require.NotEmpty(t, step.Does().Operation)
+				require.NotEmpty(t, step.Does().Operations)
 				require.NotEmpty(t, step.Does().Proof)
 			}
 		})
@@ -143,6 +145,63 @@ func TestWritersFollowTheRegistry(t *testing.T) {
 		for method := range methods {
 			_, ok := r.Method(method)
 			require.True(t, ok, "%s of %s", method, name)
+		}
+	}
+}
+
+// The registry says of each method what its steps do in Dixa, no less and no more.
+func TestRegistrySaysWhatStepsDo(t *testing.T) {
+	t.Parallel()
+	const person = `"name": "x", "emails": ["x@example.org"], `
+	const state = `"tags": ["a"], "assignees": [{"id": "a"}], "collections": [{"id": "q", "type": "queue"}], "custom_fields": {"f": "x"}, `
+	bodies := map[string][]string{
+		"ticketing/tickets create":     {`{"name": "x", "description": "x", "contact": {"emails": ["x@example.org"]}, ` + state + `"status": "closed"}`, `{"name": "x", "description": "x", "contact": {"id": "c"}, "status": "pending", "due_date": "2030-01-01"}`},
+		"ticketing/tickets update":     {`{` + state + `"status": "open"}`, `{"status": "closed"}`, `{"status": "pending", "due_date": "2030-01-01"}`},
+		"ticketing/comments create":    {`{"ticket": "7", "body": "x"}`, `{"ticket": "7", "body": "x", "is_private": true}`},
+		"ticketing/contacts create":    {`{` + person + `"custom_fields": {"f": "x"}}`},
+		"ticketing/contacts update":    {`{` + person + `"custom_fields": {"f": "x"}}`, `{"anonymize": true}`},
+		"ticketing/tags create":        {`{"name": "x", "status": "inactive"}`},
+		"ticketing/tags update":        {`{"status": "inactive"}`},
+		"ticketing/tags delete":        {``},
+		"ticketing/collections create": {`{"name": "x", "user_ids": ["a"]}`},
+		"ticketing/collections update": {`{"user_ids": ["a"]}`},
+	}
+	for _, teams := range []string{"ticketing/teams", "user-directory/groups"} {
+		bodies[teams+" create"], bodies[teams+" update"], bodies[teams+" delete"] = []string{`{"name": "x", "user_ids": ["a"]}`}, []string{`{"user_ids": ["a"]}`}, []string{``}
+	}
+	for _, users := range []string{"ticketing/users", "user-directory/users"} {
+		bodies[users+" create"] = []string{`{` + person + `"team_ids": ["t"], "add_queue_ids": ["q"]}`}
+		bodies[users+" update"] = []string{`{` + person + `"is_active": true, "team_ids": ["t"], "add_queue_ids": ["q"]}`, `{"is_active": false}`}
+		bodies[users+" delete"] = []string{``}
+	}
+	// Steps that only ever add to something new do not take anything away.
+	adds := map[string][]string{
+		"create": {"DELETE /v1/teams/{teamId}/agents", "DELETE /v1/queues/{queueId}/members", "DELETE /v1/conversations/{conversationId}/tags/{tagId}"},
+	}
+	for _, r := range Resources() {
+		for _, m := range r.Methods {
+			if !m.Write() || m.Support == Unsupported {
+				continue
+			}
+			name := r.Model + "/" + r.Name + " " + m.Name
+			require.NotEmpty(t, bodies[name], name)
+			done := map[string]bool{}
+			for _, body := range bodies[name] {
+				id := ""
+				if m.Name != MethodCreate {
+					id = "7"
+				}
+				change, err := ParseChange(r.Model, r.Name, m.Name, id, []byte(body))
+				require.NoError(t, err, "%s: %s", name, body)
+				for _, step := range change.Steps {
+					for _, o := range step.Does().Operations {
+						if !slices.Contains(adds[m.Name], o) {
+							done[o] = true
+						}
+					}
+				}
+			}
+			require.ElementsMatch(t, m.Operations, slices.Collect(maps.Keys(done)), name)
 		}
 	}
 }

@@ -37,12 +37,14 @@ type Step interface {
 	Does() Effect
 }
 
-// Effect is an operation of Dixa and how its outcome is proved.
+// Effect is what a step does in Dixa and how its outcome is proved.
 type Effect struct {
-	// Operation is such as "POST /v1/tags".
-	Operation string
-	Proof     Proof
+	// Operations are those that change something, such as "POST /v1/tags".
+	Operations []string
+	Proof      Proof
 }
+
+func effect(p Proof, operations ...string) Effect { return Effect{operations, p} }
 
 // Change is a request to write, as the steps that carry it out, in order.
 type Change struct {
@@ -199,114 +201,114 @@ type (
 
 // Does implements [Step].
 func (AddNote) Does() Effect {
-	return Effect{"POST /v1/conversations/{conversationId}/notes", ProofText}
+	return effect(ProofText, "POST /v1/conversations/{conversationId}/notes")
 }
 
 // Does implements [Step].
 func (AddMessage) Does() Effect {
-	return Effect{"POST /v1/conversations/{conversationId}/messages", ProofKey}
+	return effect(ProofKey, "POST /v1/conversations/{conversationId}/messages")
 }
 
 // Does implements [Step].
-func (OpenTicket) Does() Effect { return Effect{"POST /v1/conversations", ProofKey} }
+func (OpenTicket) Does() Effect { return effect(ProofKey, "POST /v1/conversations") }
 
 // Does implements [Step].
 func (SetTags) Does() Effect {
-	return Effect{"PUT and DELETE /v1/conversations/{conversationId}/tags/{tagId}, POST …/tags/bulk", ProofState}
+	return effect(ProofState, "POST /v1/tags", "PUT /v1/conversations/{conversationId}/tags/{tagId}", "DELETE /v1/conversations/{conversationId}/tags/{tagId}")
 }
 
 // Does implements [Step].
 func (SetTicketFields) Does() Effect {
-	return Effect{"PATCH /v1/conversations/{conversationId}/custom-attributes", ProofState}
+	return effect(ProofState, "PATCH /v1/conversations/{conversationId}/custom-attributes")
 }
 
 // Does implements [Step].
 func (Reopen) Does() Effect {
-	return Effect{"PUT /v1/conversations/{conversationId}/reopen", ProofState}
+	return effect(ProofState, "PUT /v1/conversations/{conversationId}/reopen")
 }
 
 // Does implements [Step].
 func (Transfer) Does() Effect {
-	return Effect{"PUT /v1/conversations/{conversationId}/transfer/queue", ProofState}
+	return effect(ProofState, "PUT /v1/conversations/{conversationId}/transfer/queue")
 }
 
 // Does implements [Step].
 func (Assign) Does() Effect {
-	return Effect{"PUT /v1/conversations/{conversationId}/claim", ProofState}
+	return effect(ProofState, "PUT /v1/conversations/{conversationId}/claim")
 }
 
 // Does implements [Step].
 func (FollowUp) Does() Effect {
-	return Effect{"PUT /v1/conversations/{conversationId}/followup", ProofState}
+	return effect(ProofState, "PUT /v1/conversations/{conversationId}/followup")
 }
 
 // Does implements [Step].
 func (Close) Does() Effect {
-	return Effect{"PUT /v1/conversations/{conversationId}/close", ProofState}
+	return effect(ProofState, "PUT /v1/conversations/{conversationId}/close")
 }
 
 // Does implements [Step].
-func (FindContact) Does() Effect { return Effect{"POST /v1/endusers", ProofAddress} }
+func (FindContact) Does() Effect { return effect(ProofAddress, "POST /v1/endusers") }
 
 // Does implements [Step].
-func (CreateContact) Does() Effect { return Effect{"POST /v1/endusers", ProofAddress} }
+func (CreateContact) Does() Effect { return effect(ProofAddress, "POST /v1/endusers") }
 
 // Does implements [Step].
-func (UpdateContact) Does() Effect { return Effect{"PATCH /v1/endusers/{userId}", ProofState} }
+func (UpdateContact) Does() Effect { return effect(ProofState, "PATCH /v1/endusers/{userId}") }
 
 // Does implements [Step].
 func (SetContactFields) Does() Effect {
-	return Effect{"PATCH /v1/endusers/{userId}/custom-attributes", ProofState}
+	return effect(ProofState, "PATCH /v1/endusers/{userId}/custom-attributes")
 }
 
 // Does implements [Step].
 func (Anonymize) Does() Effect {
-	return Effect{"PATCH /v1/endusers/{userId}/anonymize", ProofState}
+	return effect(ProofState, "PATCH /v1/endusers/{userId}/anonymize")
 }
 
 // Does implements [Step].
-func (CreateTag) Does() Effect { return Effect{"POST /v1/tags", ProofState} }
+func (CreateTag) Does() Effect { return effect(ProofState, "POST /v1/tags") }
 
 // Does implements [Step].
 func (SetTagActive) Does() Effect {
-	return Effect{"PATCH /v1/tags/{tagId}/activate or …/deactivate", ProofState}
+	return effect(ProofState, "PATCH /v1/tags/{tagId}/activate", "PATCH /v1/tags/{tagId}/deactivate")
 }
 
 // Does implements [Step].
-func (DeleteTag) Does() Effect { return Effect{"DELETE /v1/tags/{tagId}", ProofState} }
+func (DeleteTag) Does() Effect { return effect(ProofState, "DELETE /v1/tags/{tagId}") }
 
 // Does implements [Step].
-func (CreateTeam) Does() Effect { return Effect{"POST /v1/teams", ProofName} }
+func (CreateTeam) Does() Effect { return effect(ProofName, "POST /v1/teams") }
 
 // Does implements [Step].
-func (DeleteTeam) Does() Effect { return Effect{"DELETE /v1/teams/{teamId}", ProofState} }
+func (DeleteTeam) Does() Effect { return effect(ProofState, "DELETE /v1/teams/{teamId}") }
 
 // Does implements [Step].
-func (CreateQueue) Does() Effect { return Effect{"POST /v1/queues", ProofName} }
+func (CreateQueue) Does() Effect { return effect(ProofName, "POST /v1/queues") }
 
 // Does implements [Step].
 func (m ChangeMembers) Does() Effect {
 	if m.Queue {
-		return Effect{"PATCH and DELETE /v1/queues/{queueId}/members", ProofState}
+		return effect(ProofState, "PATCH /v1/queues/{queueId}/members", "DELETE /v1/queues/{queueId}/members")
 	}
-	return Effect{"PATCH and DELETE /v1/teams/{teamId}/agents", ProofState}
+	return effect(ProofState, "PATCH /v1/teams/{teamId}/agents", "DELETE /v1/teams/{teamId}/agents")
 }
 
 // Does implements [Step].
-func (CreateAgent) Does() Effect { return Effect{"POST /v1/agents", ProofAddress} }
+func (CreateAgent) Does() Effect { return effect(ProofAddress, "POST /v1/agents") }
 
 // Does implements [Step].
-func (UpdateAgent) Does() Effect { return Effect{"PATCH /v1/agents/{agentId}", ProofState} }
+func (UpdateAgent) Does() Effect { return effect(ProofState, "PATCH /v1/agents/{agentId}") }
 
 // Does implements [Step].
-func (DowngradeAgent) Does() Effect { return Effect{"DELETE /v1/agents/{agentId}", ProofState} }
+func (DowngradeAgent) Does() Effect { return effect(ProofState, "DELETE /v1/agents/{agentId}") }
 
 // Does implements [Step].
-func (RestoreAgent) Does() Effect { return Effect{"POST /v1/agents", ProofAddress} }
+func (RestoreAgent) Does() Effect { return effect(ProofAddress, "POST /v1/agents") }
 
 // Does implements [Step].
 func (SetTeams) Does() Effect {
-	return Effect{"PATCH and DELETE /v1/teams/{teamId}/agents", ProofState}
+	return effect(ProofState, "PATCH /v1/teams/{teamId}/agents", "DELETE /v1/teams/{teamId}/agents")
 }
 
 // writers parse the bodies of the methods that write.

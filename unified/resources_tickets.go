@@ -6,9 +6,9 @@ const (
 	noEtag      = "Dixa has no versions of objects"
 	noWorkspace = "a Dixa organization has no parts"
 	unknownTime = "Dixa does not say when the object changed"
-	// ticketState are the operations that change a ticket.
-	ticketState = "POST /conversations/{conversationId}/tags/bulk, PUT /conversations/{conversationId}/tags/{tagId}, DELETE /conversations/{conversationId}/tags/{tagId}, " +
-		"PATCH /conversations/{conversationId}/custom-attributes, PUT /conversations/{conversationId}/reopen, PUT /conversations/{conversationId}/transfer/queue, " +
+	// ticketState are the operations that change a ticket, also a new one.
+	ticketState = "POST /tags, PUT /conversations/{conversationId}/tags/{tagId}, " +
+		"PATCH /conversations/{conversationId}/custom-attributes, PUT /conversations/{conversationId}/transfer/queue, " +
 		"PUT /conversations/{conversationId}/claim, PUT /conversations/{conversationId}/followup, PUT /conversations/{conversationId}/close"
 )
 
@@ -78,7 +78,7 @@ func ticketResources() []*Resource {
 				&Method{Operations: []string{"GET /conversations/{conversationId}", "GET /conversations/{conversationId}/tags", "GET /conversations/{conversationId}/messages", "GET /conversations/{conversationId}/activitylog", "GET /agents", "GET /queues", "GET /contact-endpoints", "GET /endusers/{userId}"}},
 			),
 				can(MethodCreate, "POST /endusers, POST /conversations, "+ticketState),
-				can(MethodUpdate, ticketState),
+				can(MethodUpdate, "DELETE /conversations/{conversationId}/tags/{tagId}, PUT /conversations/{conversationId}/reopen, "+ticketState),
 				cannot(MethodDelete, "conversations cannot be deleted", "close the ticket, or anonymize its contact"),
 			),
 		},
