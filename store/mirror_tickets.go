@@ -37,8 +37,8 @@ type TicketPlace struct {
 type TicketsQuery struct {
 	IDs                                              []int64
 	Statuses, Assignees, Queues, Requesters, Channel []string
-	// Tags are names.
-	Tags                     []string
+	// Tags are names. A conversation has any of each list.
+	Tags                     [][]string
 	Created, Updated, Closed TimeRange
 
 	Order      TicketOrder
@@ -96,9 +96,9 @@ func (q TicketsQuery) sql(connectionID string, limit int) (string, []any) {
 			where = append(where, c.column+" IN ("+orNothing(&args, c.values)+")")
 		}
 	}
-	if q.Tags != nil {
+	for _, names := range q.Tags {
 		where = append(where, `EXISTS (SELECT 1 FROM conversation_tags t WHERE t.connection_id = f.connection_id AND t.conversation_id = f.conversation_id
-			AND t.tag IN (`+orNothing(&args, q.Tags)+`))`)
+			AND t.tag IN (`+orNothing(&args, names)+`))`)
 	}
 	for _, c := range []struct {
 		column string
@@ -108,7 +108,7 @@ func (q TicketsQuery) sql(connectionID string, limit int) (string, []any) {
 			where = append(where, c.column+" >= "+args.add(micros(c.From)))
 		}
 		if !c.To.IsZero() {
-			where = append(where, c.column+" < "+args.add(micros(c.To)))
+			where = append(where, c.column+" > 0 AND "+c.column+" < "+args.add(micros(c.To))) // 0 is unknown
 		}
 	}
 	direction, comparison := "ASC", ">"

@@ -147,6 +147,9 @@ func ParseQuery(raw string, filters *Filters) (*Query, error) {
 	if q.Format == FormatNormalized {
 		q.IgnoreRemoteData = true
 	}
+	if q.Format == FormatRaw && (len(q.Exclude) > 0 || q.IgnoreRemoteData) {
+		f.add("truto_response_format", "cannot be raw together with truto_exclude_fields or truto_ignore_remote_data: raw objects are Dixa's own")
+	}
 	q.checkMembers(filters, &f)
 	if filters.lacks(q) {
 		e := Missing(filters.Required, nil)

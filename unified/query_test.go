@@ -64,6 +64,7 @@ func TestQueriesThatAreRefused(t *testing.T) {
 		"limit=0&limit=501&limit=x":                           {"limit", "limit", "limit"},
 		"truto_response_format=stream":                        {"truto_response_format"},
 		"truto_response_format=debug":                         {"truto_response_format"},
+		"truto_response_format=raw&truto_exclude_fields=id":   {"truto_response_format"},
 		"truto_ignore_limit=true":                             {"truto_ignore_limit"},
 		"truto_super_query=wnam":                              {"truto_super_query"},
 		"truto_exclude_fields=id,nothing":                     {"truto_exclude_fields"},

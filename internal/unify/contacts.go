@@ -49,8 +49,14 @@ func (c *contacts) list(ctx context.Context, r *Request, cursor string) (page un
 	}
 	backward := from.Backward != r.Descending
 	entries, more, err := c.Store.Mirror.DirectoryPage(ctx, r.Account, mirror.KindEndUser, from.ID, backward, r.Limit)
-	if err != nil || len(entries) == 0 {
+	if err != nil {
 		return page, source, err
+	}
+	if len(entries) == 0 {
+		if from.ID == "" && !r.Sorted {
+			return c.listLive(ctx, r, "") // the token of the import may not have been allowed to read them
+		}
+		return page, source, nil
 	}
 	if r.Descending {
 		slices.Reverse(entries)

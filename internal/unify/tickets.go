@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/claimflow/claimflow/dixa"
@@ -94,7 +93,7 @@ func (t *tickets) ticketsQuery(ctx context.Context, r *Request) (store.TicketsQu
 		case "ticket_type.id":
 			out.Channel = c.Values
 		case "tags.name":
-			out.Tags = both(out.Tags, c.Values)
+			out.Tags = append(out.Tags, c.Values)
 		case "tags.id":
 			names, err := t.tagsBy(ctx, r.Account, func(e mirror.DirectoryEntry) string { return e.ID }, c.Values)
 			if err != nil {
@@ -105,7 +104,7 @@ func (t *tickets) ticketsQuery(ctx context.Context, r *Request) (store.TicketsQu
 					names[i] = n // a tag that only its name identifies
 				}
 			}
-			out.Tags = both(out.Tags, names)
+			out.Tags = append(out.Tags, names)
 		case "created_at":
 			limitRange(&out.Created, c)
 		case "updated_at":
@@ -117,29 +116,32 @@ func (t *tickets) ticketsQuery(ctx context.Context, r *Request) (store.TicketsQu
 	return out, nil
 }
 
-// both returns the values that both lists have. A nil list has all.
-func both(a, b []string) []string {
-	if a == nil {
-		return b
-	}
-	return slices.DeleteFunc(slices.Clone(a), func(v string) bool { return !slices.Contains(b, v) })
-}
-
-// limitRange narrows a period to the times that fulfill a condition. Times are stored in
-// microseconds.
+// limitRange narrows a period to the times that fulfill a condition. Objects have times in
+// whole seconds, and stored ones are finer: a second is all that begins with it.
 func limitRange(r *store.TimeRange, c unified.Condition) {
-	const step = time.Microsecond
+	second := c.Time.Truncate(time.Second)
+	next := second.Add(time.Second)
+	if second.Before(c.Time) {
+		second = next // the first whole one that is not before
+	}
+	var from, to time.Time
 	switch c.Operator {
 	case unified.AtLeast:
-		r.From = c.Time
+		from = second
 	case unified.Above:
-		r.From = c.Time.Add(step)
+		from = next
 	case unified.Below:
-		r.To = c.Time
+		to = second
 	case unified.AtMost:
-		r.To = c.Time.Add(step)
+		to = next
 	default:
-		r.From, r.To = c.Time, c.Time.Add(step)
+		from, to = second, next
+	}
+	if from.After(r.From) {
+		r.From = from
+	}
+	if !to.IsZero() && (r.To.IsZero() || to.Before(r.To)) {
+		r.To = to
 	}
 }
 
