@@ -138,7 +138,6 @@ func (s *Service) Write(ctx context.Context, w Write) (*Written, error) {
 		return written, nil //nolint:nilerr // the write is stored, and a worker starts it within a minute
 	}
 	written.Operation, err = s.wait(ctx, op, w.Wait)
-	s.forget(op.ConnectionID) // what Dixa listed before the write
 	s.Forget(w.Account)
 	return written, err
 }
