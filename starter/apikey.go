@@ -36,7 +36,8 @@ func (a *app) apiKeyCreate() *cobra.Command {
 		Use: "create --name NAME", Short: "Create an API key and print it once",
 		Long: "Prints only the key on standard output, so that scripts can capture it, and which store it is in on standard error. " +
 			"Only a service that uses this store accepts the key.\n\nScopes: claims:write submits claims, claims:read reads claims, shops:write configures shops, " +
-			"shops:read reads their configuration, operate sends messages, retries, abandons and links claims, pauses and resumes shops, replays events and starts sweeps, admin allows everything.",
+			"shops:read reads their configuration, operate sends messages, retries, abandons and links claims, pauses and resumes shops, replays events and starts sweeps, unified:read and unified:write read and write through the unified API, directory:write provisions its users and groups, " +
+			"proxy passes any request on to Dixa, admin allows everything.",
 		Example: "  starter api-key create --name admin --scope admin\n  starter api-key create --name \"shop system\" --shop acme --scope claims:write,claims:read",
 		Args:    arguments(),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -29,7 +29,7 @@ func TestPathsOutsideOfTheAPIAreNotPassedOn(t *testing.T) {
 		resp := b.dial("GET /proxy/" + attack + "?integrated_account_id=i HTTP/1.1\r\nHost: x\r\n\r\n")
 		require.Equal(t, http.StatusBadRequest, resp.StatusCode, attack)
 	}
-	for _, query := range []string{"a=%zz", "a=1;b=2", "%zz=1"} {
+	for _, query := range []string{"a=%zz", "a=1;b=2", "%zz=1", "a=\xc3\xa9"} {
 		resp := b.dial("GET /proxy/agents?" + query + " HTTP/1.1\r\nHost: x\r\n\r\n")
 		require.Equal(t, http.StatusBadRequest, resp.StatusCode, query)
 	}
@@ -248,6 +248,7 @@ func FuzzTarget(f *testing.F) {
 	for _, seed := range []string{"agents", "conversations/12/messages", "..", "%2e%2e/x", "a;b", "%252e", "a%2fb", "support@x", "%C3%B8"} {
 		f.Add(seed, "a=1&integrated_account_id=i")
 	}
+	f.Add("0", "\x10")
 	f.Fuzz(func(t *testing.T, escaped, query string) {
 		sent, kept, err := proxy.ParseTarget(escaped, query)
 		if err != nil {

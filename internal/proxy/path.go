@@ -51,7 +51,7 @@ func parseTarget(escaped, query string) (target, error) {
 	for pair := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(pair, "=")
 		decoded, err := url.QueryUnescape(name)
-		if _, valueErr := url.QueryUnescape(value); err != nil || valueErr != nil || strings.Contains(pair, ";") {
+		if _, valueErr := url.QueryUnescape(value); err != nil || valueErr != nil || !plainPair(pair) {
 			return t, unified.NewError(http.StatusBadRequest, "The query string is not percent-encoded correctly.")
 		}
 		if pair != "" && decoded != "integrated_account_id" && !strings.HasPrefix(decoded, "truto_") {
@@ -60,6 +60,11 @@ func parseTarget(escaped, query string) (target, error) {
 	}
 	t.query = strings.Join(kept, "&")
 	return t, nil
+}
+
+// plainPair reports whether a part of a query string can be passed on as it is.
+func plainPair(s string) bool {
+	return !strings.ContainsAny(s, ";#") && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 // plainSegment reports whether a decoded part of a path is a name or an id. A percent
