@@ -20,6 +20,12 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
+// databases return the address of a new database.
+var databases = map[string]func(*testing.T) string{
+	"sqlite":   func(*testing.T) string { return "sqlite::memory:" },
+	"postgres": func(t *testing.T) string { t.Helper(); return pgtest.Postgres(t) },
+}
+
 // tickets stores n tickets with ids from first on, spread over the last ten days.
 func (w *world) tickets(first, n int) {
 	w.Helper()
@@ -44,10 +50,7 @@ func (w *world) tickets(first, n int) {
 // backwards.
 func TestCursorsAreStableWhileTicketsComeIn(t *testing.T) {
 	t.Parallel()
-	for name, database := range map[string]func(*testing.T) string{
-		"sqlite":   func(*testing.T) string { return "sqlite::memory:" },
-		"postgres": func(t *testing.T) string { t.Helper(); return pgtest.Postgres(t) },
-	} {
+	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorldOn(t, 1, database(t))

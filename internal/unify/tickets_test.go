@@ -120,9 +120,18 @@ func ids(all []map[string]any) []string {
 }
 
 // Pages of the other lists cover them too.
-func TestPagesOfDefinitions(t *testing.T) {
+func TestPagesOfOtherLists(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 40)
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pagesOfOtherLists(t, newWorldOn(t, 40, database(t)))
+		})
+	}
+}
+
+func pagesOfOtherLists(t *testing.T, w *world) {
+	t.Helper()
 	w.enrich()
 	w.mirror()
 	ticket := strconv.FormatInt(w.dixa.Truth()[0].ID, 10)

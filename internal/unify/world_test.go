@@ -83,6 +83,12 @@ func (w *world) mirror() {
 	w.Helper()
 	_, err := w.store.DataSources.Create(w.Context(), w.account, claim.DataSource{Title: "Everything", From: time.Now().AddDate(0, 0, -30)})
 	require.NoError(w, err)
+	w.importAgain()
+}
+
+// importAgain imports what changed.
+func (w *world) importAgain() {
+	w.Helper()
 	imports := &activities.Imports{Store: w.store, Clients: w.clients}
 	steps := &activities.ImportStore{Store: w.store}
 	i := step[claim.Import](w, imports.PlanImport, activities.ImportPlan{ConnectionID: w.account, Cause: "request"})
