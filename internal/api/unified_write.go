@@ -172,6 +172,9 @@ func (a *api) serveOperations(w http.ResponseWriter, r *http.Request) error {
 	if err := a.permitAccount(r.Context(), c, op.ConnectionID, accountScopes()...); err != nil {
 		return err
 	}
+	if op.State == store.OperationDone {
+		a.Unified.Forget(op.ConnectionID) // a read after this answer sees the write
+	}
 	a.writeOperation(w, http.StatusOK, op)
 	return nil
 }

@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -135,7 +137,6 @@ func TestWritesAreNeitherDoubledNorLost(t *testing.T) {
 		"cut before the commit":     {Kind: emulator.FaultDropBefore},
 		"answer cut off":            {Kind: emulator.FaultTruncate},
 		"garbage after the commit":  {Kind: emulator.FaultGarbage},
-		"500":                       {Kind: emulator.FaultStatus, Status: http.StatusInternalServerError},
 		"503":                       {Kind: emulator.FaultStatus, Status: http.StatusServiceUnavailable},
 		"429":                       {Kind: emulator.FaultStatus, Status: http.StatusTooManyRequests, Headers: map[string]string{"Retry-After": "1"}},
 	}
@@ -279,4 +280,54 @@ func TestWritesNeedTheirScope(t *testing.T) {
 		require.Equal(t, http.StatusOK, b.send("POST", path, "", `{"name": "x"}`).status, path)
 	}
 	_ = id
+}
+
+// Two writes of the same text are two notes and two messages, even if Dixa answers
+// neither and keeps no keys.
+func TestSameTextTwiceIsWrittenTwice(t *testing.T) {
+	t.Parallel()
+	for range 3 {
+		b := newWriteBench(t, emulator.Switches{ExternalID: emulator.ExternalIDDropped})
+		id := b.ticket()
+		for _, operation := range []string{"POST /conversations/{conversationId}/notes", "POST /conversations/{conversationId}/messages"} {
+			b.dixa.Inject(emulator.Fault{Operation: operation, Kind: emulator.FaultDropAfter, Times: 1})
+			b.dixa.Inject(emulator.Fault{Operation: operation, Kind: emulator.FaultDropBefore, Times: 1})
+		}
+		var group sync.WaitGroup
+		for _, body := range []string{
+			`{"ticket": {"id": "` + id + `"}, "body": "The same", "is_private": true}`,
+			`{"ticket": {"id": "` + id + `"}, "body": "The same", "author": {"id": "` + emulator.SeedAgentAnna + `"}}`,
+		} {
+			for range 2 {
+				group.Go(func() {
+					if r := b.send("POST", "/unified/ticketing/comments", "", body); r.status != http.StatusOK {
+						t.Errorf("%d: %s", r.status, r.raw)
+					}
+				})
+			}
+		}
+		group.Wait()
+		c := b.conversation()
+		require.Len(t, c.Notes, 2)
+		require.Len(t, c.Messages, 3)
+	}
+}
+
+// While Temporal is away, writes are stored and answered at once. They are carried out
+// once it is back.
+func TestWriteIsStoredWhileTemporalIsAway(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	id := b.ticket()
+	b.unified.Start = func(context.Context, store.OperationRef) error { return errors.New("Temporal is away") } //nolint:staticcheck // a name
+	r := b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`)
+	require.Equal(t, http.StatusAccepted, r.status, r.raw)
+	require.Equal(t, http.StatusConflict, b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`).status)
+	waiting, err := b.store.Operations.Running(t.Context(), time.Now().Add(time.Minute))
+	require.NoError(t, err)
+	require.Len(t, waiting, 1)
+	require.NoError(t, b.start(t.Context(), waiting[0]))
+	b.running.Wait()
+	require.Equal(t, http.StatusOK, b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`).status)
+	require.Equal(t, emulator.StateClosed, b.conversation().State)
 }
