@@ -123,5 +123,5 @@ func (a *api) writeUnifiedError(w http.ResponseWriter, r *http.Request, err erro
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(e.StatusCode)
-	_ = json.NewEncoder(w).Encode(e) // the caller may have disconnected
+	_ = json.NewEncoder(w).Encode(e) //nolint:errchkjson // its raw members are JSON, and the caller may have disconnected
 }

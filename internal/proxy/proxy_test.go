@@ -71,7 +71,7 @@ func TestBodiesAreStreamed(t *testing.T) {
 	require.NoError(t, err)
 	replied := make(chan *http.Response, 1)
 	go func() {
-		resp, err := (&http.Client{}).Do(req)
+		resp, err := (&http.Client{}).Do(req) //nolint:bodyclose // the test closes it
 		if err != nil {
 			t.Errorf("send: %v", err)
 		}
