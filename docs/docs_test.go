@@ -188,7 +188,7 @@ func TestStarterCommandsExist(t *testing.T) {
 			}
 			words := strings.Fields(m[1])
 			// A grouped command has two words; the rest are arguments.
-			group := slices.Contains([]string{"api-key", "claim", "customer", "endpoint", "import", "keyring", "kpi", "shop", "source", "template"}, words[0])
+			group := slices.Contains([]string{"account", "api-key", "claim", "customer", "endpoint", "import", "keyring", "kpi", "shop", "source", "template", "unified"}, words[0])
 			if group && len(words) > 1 {
 				words = words[:2]
 			} else {

@@ -28,7 +28,7 @@ func TestShopsOfOneOrganizationShareAConnection(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, claim.Connection{
 			ID: c.ID, OrganizationID: "org-1", OrganizationName: "Acme Group", State: claim.ConnectionActive,
-			TokenPreview: "dx-…1111", TokenSavedAt: now.Now(), UpdatedAt: now.Now(),
+			TokenPreview: "dx-…1111", TokenSavedAt: now.Now(), CreatedAt: now.Now(), UpdatedAt: now.Now(),
 		}, c)
 		sister, err := s.Connections.SaveToken(ctx, "sister", tokenB, org)
 		require.NoError(t, err)
