@@ -162,7 +162,9 @@ func TestUnifiedWriteHistory(t *testing.T) {
 	account := s.account()
 	made := s.written(s.write(account, "/unified/ticketing/tickets", "", unifiedWrites["ticket"].body))
 	id, _ := made["id"].(string)
-	s.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/notes", Kind: server.FaultDropAfter, Times: 1})
+	const notes = "POST /conversations/{conversationId}/notes"
+	s.dixa.Inject(server.Fault{Operation: notes, Kind: server.FaultStatus, Status: http.StatusServiceUnavailable, Body: `{"message": "No room for Zerschellt: ask"}`, Times: 1})
+	s.dixa.Inject(server.Fault{Operation: notes, Kind: server.FaultDropAfter, Times: 1})
 	s.written(s.write(account, "/unified/ticketing/comments", "", strings.Replace(unifiedWrites["note"].body, "TICKET", id, 1)))
 	entries, _, err := s.store.AuditLog.List(t.Context(), claim.AuditFilter{Action: "unified-create", Limit: 10})
 	require.NoError(t, err)
