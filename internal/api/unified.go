@@ -61,7 +61,7 @@ func (a *api) serveUnified(w http.ResponseWriter, r *http.Request) error {
 	if beside != nil {
 		return beside(w, r)
 	}
-	if a.Unified != nil && r.Method != http.MethodGet {
+	if a.Unified != nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return a.writeUnified(w, r)
 	}
 	answer, err := a.answerUnified(w, r)

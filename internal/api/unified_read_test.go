@@ -95,6 +95,8 @@ func TestUnifiedMethodsAreServedAsTheRegistrySays(t *testing.T) {
 		require.Contains(t, list, "next_cursor")
 		require.Contains(t, list, "prev_cursor")
 		require.Equal(t, false, list["is_partial_response"])
+		head := s.send("HEAD", in(path+query, s.account), s.secret, "")
+		require.Equal(t, []string{"200", ""}, []string{fmt.Sprint(head.StatusCode), head.text})
 		all, ok := list["result"].([]any)
 		require.True(t, ok)
 		require.InDelta(t, len(all), list["result_count"], 0)
