@@ -47,7 +47,7 @@ type operation struct {
 	// conversation to which it belongs. Earlier steps set them.
 	object, contact string
 	ticket          int64
-	// attributes are the ids of custom attributes and what they accept.
+	// attributes are the definitions of custom attributes, read if the operation sets some.
 	attributes []*dixa.CustomAttributeDefinition
 }
 

@@ -319,7 +319,7 @@ func TestWriteIsStoredWhileTemporalIsAway(t *testing.T) {
 	t.Parallel()
 	b := newWriteBench(t, emulator.Switches{})
 	id := b.ticket()
-	b.unified.Start = func(context.Context, store.OperationRef) error { return errors.New("Temporal is away") } //nolint:staticcheck // a name
+	b.unified.Start = func(context.Context, store.OperationRef) error { return errors.New("Temporal is away") }
 	r := b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`)
 	require.Equal(t, http.StatusAccepted, r.status, r.raw)
 	require.Equal(t, http.StatusConflict, b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`).status)
