@@ -67,7 +67,8 @@ func (m *merge) anonymizeMessages(ctx context.Context, id int64) error {
 	}
 	insert := newMessageUpsert()
 	for _, message := range messages {
-		if err := m.addMessage(insert, message.Anonymized()); err != nil {
+		blank := message.Anonymized()
+		if err := m.addMessage(insert, &blank); err != nil {
 			return err
 		}
 	}
