@@ -135,6 +135,8 @@ type merge struct {
 	now    time.Time
 	// imported are the imported periods of messages and activity logs, once read.
 	imported [][2]int64
+	// erased is when the customers of conversations were erased.
+	erased map[int64]time.Time
 	// touched are the conversations that facts and log entries say something about.
 	touched map[int64]bool
 	// stale are the conversations whose figures have to be computed again.
@@ -236,11 +238,17 @@ func (m *merge) next() int64 {
 func (m *merge) applyFacts(ctx context.Context) error {
 	touched := map[int64]bool{}
 	m.touched = touched
+	if err := m.findErased(ctx); err != nil {
+		return err
+	}
 	for _, f := range m.Facts {
 		row := m.rows[f.ID]
 		if row == nil {
 			row = &conversationRow{id: f.ID}
 			m.rows[f.ID] = row
+			if f.AnonymizedAt.IsZero() {
+				f.AnonymizedAt = m.erased[f.ID]
+			}
 		}
 		if !touched[f.ID] {
 			row.before, touched[f.ID] = row.Conversation, true

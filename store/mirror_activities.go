@@ -44,7 +44,7 @@ func (m *merge) mergeActivities(ctx context.Context) error {
 			known[a.ID] = true
 			m.result.Activities.Added++
 			if m.anonymized(a.ConversationID) {
-				a = a.Anonymized()
+				a = m.withoutPerson(a)
 			}
 			_, linked := m.linked[a.ConversationID]
 			change := m.next()

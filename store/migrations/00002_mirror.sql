@@ -373,6 +373,7 @@ CREATE TABLE erasure_subjects (
     detail        TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (erasure_id, kind, connection_id, id)
 );
+CREATE INDEX erasure_subjects_by_id ON erasure_subjects (connection_id, kind, id);
 
 ALTER TABLE claims ADD COLUMN erased_at BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX owner_inbox_of_claim ON owner_inbox (shop, claim_id) WHERE body IS NOT NULL;
