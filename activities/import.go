@@ -321,10 +321,6 @@ func untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 func (a *Imports) computeFigures(ctx context.Context, connectionID string) error {
-	for {
-		n, err := a.Store.Mirror.ComputeFigures(ctx, connectionID, a.Store.Mirror.BatchSize())
-		if err != nil || n < a.Store.Mirror.BatchSize() {
-			return err
-		}
-	}
+	_, err := a.Store.Mirror.ComputeFigures(ctx, connectionID, a.Store.Mirror.BatchSize())
+	return err
 }

@@ -53,7 +53,7 @@ func TestImportWithoutExports(t *testing.T) {
 // If Dixa refuses the token everywhere, another access does not help.
 func TestRefusedTokenIsNoLackOfExports(t *testing.T) {
 	t.Parallel()
-	b := newImportBench(t, 5, server.Switches{}, 5*24*time.Hour)
+	b := newImportBench(t, 60, server.Switches{}, 5*24*time.Hour) // some have notes
 	b.everything()
 	b.dixa.Revoke("demo-token")
 	_, err := importStep[claim.Import](b, b.imports.PlanImport, activities.ImportPlan{ConnectionID: b.connection})

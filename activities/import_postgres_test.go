@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,16 +33,24 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 const (
 	benchConversations = 12_000
 	benchMessages      = 60_000
+	// benchEntries is the number of log entries of each conversation.
+	benchEntries = 5
+	// benchPage is the number of log entries on a page.
+	benchPage = 1000
 )
 
-// BenchmarkImport imports a window of conversations and one of messages into
-// PostgreSQL, and in the same run
+var benchTables = map[claim.Stream]string{
+	claim.StreamConversations: "conversations", claim.StreamMessages: "messages", claim.StreamActivityLogs: "activities",
+}
+
+// BenchmarkImport imports a period into PostgreSQL as the workflow does: the
+// conversations, their messages, the activity log, and then the figures of all. In the
+// same run it
 //
-//   - copies the rows that were stored into an equal table with COPY,
-//   - reads the same export and discards its rows, with a minimal client.
+//   - copies the rows that were stored into equal tables with COPY,
+//   - reads the same answers and discards their rows, with a minimal client.
 //
-// The rates of a window include the figures that are computed at its end, except for
-// messages that come before their conversations: those are the plain import of rows.
+// It reports the rows of each stream alone, the figures alone, and the whole period.
 func BenchmarkImport(b *testing.B) {
 	exports := newBenchExports()
 	host := httptest.NewServer(exports)
@@ -51,28 +61,45 @@ func BenchmarkImport(b *testing.B) {
 		bench.everything()
 		i, _, err := bench.store.Imports.Begin(b.Context(), claim.Import{ConnectionID: bench.connection, Cause: "request", Access: claim.AccessExports, Windows: exports.windows()})
 		require.NoError(b, err)
-		for n, name := range []string{"unknown", "conversations", "messages"} {
-			rows, table := benchMessages, "messages"
-			if name == "conversations" {
-				rows, table = benchConversations, "conversations"
+		var all benchResult
+		for n, w := range i.Windows {
+			in := bench.window(i, w)
+			in.FiguresLater = n+1 < len(i.Windows)
+			name, tables := string(w.Stream), []string{benchTables[w.Stream]}
+			if !in.FiguresLater { // the last window has no rows of its own
+				name, tables = "figures", []string{"figures", "figure_events", "conversation_tags"}
 			}
-			took := timed(func() {
-				counts, err := importStep[claim.ImportCounts](bench, bench.imports.ImportWindow, bench.window(i, i.Windows[n]))
+			var one benchResult
+			one.took = timed(func() {
+				counts, err := importStep[claim.ImportCounts](bench, bench.imports.ImportWindow, in)
 				require.NoError(b, err)
-				require.Equal(b, rows, counts.Added)
+				require.Equal(b, exports.rows(w), counts.Added)
 			})
-			read := timed(func() { exports.discard(b, bench.host, table) })
-			copied := copyTable(b, url, table)
-			rate := func(d time.Duration) float64 { return float64(rows) / d.Seconds() }
-			b.ReportMetric(rate(took), name+"-rows/s")
-			b.ReportMetric(copied.Seconds()/took.Seconds(), name+"/COPY")
-			b.ReportMetric(read.Seconds()/took.Seconds(), name+"/read")
-			b.Logf("%s: imported %.0f, copied %.0f, read %.0f rows/s", name, rate(took), rate(copied), rate(read))
-			if name == "unknown" {
-				onPostgres(b, url, `TRUNCATE messages`)
+			one.read = timed(func() { exports.discard(b, bench.host, w) })
+			for _, table := range tables {
+				rows, took := copyTable(b, url, table)
+				one.rows, one.copied = one.rows+rows, one.copied+took
 			}
+			one.report(b, name)
+			all = benchResult{all.rows + one.rows, all.took + one.took, all.copied + one.copied, all.read + one.read}
 		}
+		all.report(b, "period")
 	}
+}
+
+// benchResult is how long rows took to import, to copy, and to read alone.
+type benchResult struct {
+	rows               int
+	took, copied, read time.Duration
+}
+
+func (r benchResult) report(b *testing.B, name string) {
+	b.Helper()
+	rate := func(d time.Duration) float64 { return float64(r.rows) / d.Seconds() }
+	b.ReportMetric(rate(r.took), name+"-rows/s")
+	b.ReportMetric(r.copied.Seconds()/r.took.Seconds(), name+"/COPY")
+	b.ReportMetric(r.read.Seconds()/r.took.Seconds(), name+"/read")
+	b.Logf("%s: %d rows, imported %.0f, copied %.0f rows/s (%.2f), read in %v of %v", name, r.rows, rate(r.took), rate(r.copied), r.copied.Seconds()/r.took.Seconds(), r.read.Round(time.Millisecond), r.took.Round(time.Millisecond))
 }
 
 func timed(f func()) time.Duration {
@@ -115,14 +142,16 @@ func TestKPIsOnPostgresEqualThoseOfRows(t *testing.T) {
 	requireEqualKPIs(t, b.oracle(), b.store.Mirror.Figures(b.connection), now.AddDate(0, 0, -62), now)
 }
 
-// benchExports serves exports of a month, made once.
+// benchExports serves exports and the activity log of a month, made once.
 type benchExports struct {
 	from   time.Time
-	bodies map[string][]byte
+	bodies map[claim.Stream][]byte
+	// log has the pages of the activity log.
+	log [][]byte
 }
 
 func newBenchExports() *benchExports {
-	e := &benchExports{from: time.Now().Add(-30 * 24 * time.Hour), bodies: map[string][]byte{}}
+	e := &benchExports{from: time.Now().Add(-30 * 24 * time.Hour), bodies: map[claim.Stream][]byte{}}
 	random := rand.New(rand.NewPCG(1, 2))
 	at := func(n, of int) time.Time {
 		return e.from.Add(time.Duration(n) * 30 * 24 * time.Hour / time.Duration(of))
@@ -146,7 +175,7 @@ func newBenchExports() *benchExports {
 			QueueID: fmt.Sprintf("q-%d", random.IntN(9)), QueueName: "Claims", AssigneeID: "a-1", AssigneeName: "Anna", Tags: []string{"claim"},
 		})
 	}
-	e.bodies["conversations"] = encodeExport(rows)
+	e.bodies[claim.StreamConversations] = encodeExport(rows)
 	rows = nil
 	for i := range benchMessages {
 		direction := []string{"inbound", "outbound"}[i%2]
@@ -156,8 +185,35 @@ func newBenchExports() *benchExports {
 			Text: text(), From: "ada@customer.example", To: []string{"help@shop.example"},
 		})
 	}
-	e.bodies["messages"] = encodeExport(rows)
+	e.bodies[claim.StreamMessages] = encodeExport(rows)
+	e.addLog(at)
 	return e
+}
+
+// addLog adds the activity log.
+func (e *benchExports) addLog(at func(n, of int) time.Time) {
+	var entries []dixa.Activity
+	for i := range benchConversations {
+		for n, kind := range []string{"ConversationCreatedByCustomer", "ConversationOffered", "ConversationClaimed", "TagAdded", "ConversationClosed"} {
+			entries = append(entries, dixa.Activity{
+				ID: fmt.Sprintf("%08x-0000-4000-8000-%012x", i, n), ConversationID: int64(i + 1), At: dixa.NewTime(at(i, benchConversations).Add(time.Duration(n) * time.Minute)),
+				Type: kind, Author: &dixa.ActivityUser{ID: "a-1", Name: "Anna"},
+				Attributes: fmt.Appendf(nil, `{"_type":"%sAttributes","agentId":"a-1","agentName":"Anna","queueId":"q-%d","queueName":"Claims","tag":"claim"}`, kind, i%9),
+			})
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b dixa.Activity) int { return a.At.Compare(b.At.Time) })
+	for page := range slices.Chunk(entries, benchPage) {
+		answer := map[string]any{"data": page}
+		if n := len(e.log) + 1; n < len(entries)/benchPage {
+			answer["meta"] = map[string]string{"next": fmt.Sprintf("/v1/conversations/activitylog?pageKey=%d", n)}
+		}
+		body, err := json.Marshal(answer)
+		if err != nil {
+			panic(err)
+		}
+		e.log = append(e.log, body)
+	}
 }
 
 // encodeExport writes rows as exports do: times are in milliseconds.
@@ -187,53 +243,92 @@ func encodeExport(rows []any) []byte {
 	return out.Bytes()
 }
 
+// windows are those of one period, as the workflow reads them. That of the log is
+// followed by an empty one, so that the figures are measured apart from its entries.
 func (e *benchExports) windows() []claim.ImportWindow {
 	var all []claim.ImportWindow
-	for n, stream := range []claim.Stream{claim.StreamMessages, claim.StreamConversations, claim.StreamMessages} {
+	for n, stream := range []claim.Stream{claim.StreamConversations, claim.StreamMessages, claim.StreamActivityLogs, claim.StreamActivityLogs} {
 		all = append(all, claim.ImportWindow{N: n, Stream: stream, From: e.from, To: e.from.Add(30 * 24 * time.Hour), State: claim.WindowWaiting})
 	}
+	last := &all[len(all)-1]
+	last.From, last.To = e.from.Add(-time.Hour), e.from
 	return all
 }
 
+// rows is the number of rows of a window.
+func (e *benchExports) rows(w claim.ImportWindow) int {
+	switch {
+	case w.From.Before(e.from):
+		return 0
+	case w.Stream == claim.StreamConversations:
+		return benchConversations
+	case w.Stream == claim.StreamMessages:
+		return benchMessages
+	default:
+		return benchConversations * benchEntries
+	}
+}
+
 func (e *benchExports) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	for table, body := range e.bodies {
-		if strings.HasSuffix(r.URL.Path, strings.TrimSuffix(table, "s")+"_export") {
-			w.Header().Set("Content-Type", "application/json")
-			for len(body) > 0 {
-				n := min(len(body), 32<<10)
-				if _, err := w.Write(body[:n]); err != nil {
-					return
-				}
-				body = body[n:]
-			}
+	body := e.bodies[claim.StreamConversations]
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/message_export"):
+		body = e.bodies[claim.StreamMessages]
+	case strings.HasSuffix(r.URL.Path, "/activitylog"):
+		page, _ := strconv.Atoi(r.URL.Query().Get("pageKey")) // the first page has no key
+		body = e.log[page]
+		if from, err := time.Parse(time.RFC3339, r.URL.Query().Get("fromDatetime")); err == nil && from.Before(e.from.Add(-time.Minute)) {
+			body = []byte(`{"data":[]}`)
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	for part := range slices.Chunk(body, 32<<10) {
+		if _, err := w.Write(part); err != nil {
 			return
 		}
 	}
-	http.NotFound(w, r)
 }
 
-// discard reads an export as a minimal client does.
-func (e *benchExports) discard(b *testing.B, host, table string) {
+// discard reads the answers of a window as a minimal client does.
+func (e *benchExports) discard(b *testing.B, host string, w claim.ImportWindow) {
 	b.Helper()
-	request, err := http.NewRequestWithContext(b.Context(), http.MethodGet, host+"/exports/v1/"+strings.TrimSuffix(table, "s")+"_export", nil)
+	switch {
+	case w.From.Before(e.from):
+	case w.Stream == claim.StreamActivityLogs:
+		for page := range e.log {
+			get(b, fmt.Sprintf("%s/v1/conversations/activitylog?pageKey=%d", host, page), func(body io.Reader) {
+				var answer struct{ Data []map[string]any }
+				require.NoError(b, json.NewDecoder(body).Decode(&answer))
+			})
+		}
+	default:
+		get(b, host+"/exports/v1/"+strings.TrimSuffix(benchTables[w.Stream], "s")+"_export", func(body io.Reader) {
+			rows := json.NewDecoder(body)
+			_, err := rows.Token()
+			require.NoError(b, err)
+			for rows.More() {
+				var row map[string]any
+				require.NoError(b, rows.Decode(&row))
+			}
+		})
+	}
+}
+
+func get(b *testing.B, url string, read func(io.Reader)) {
+	b.Helper()
+	request, err := http.NewRequestWithContext(b.Context(), http.MethodGet, url, nil)
 	require.NoError(b, err)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(b, err)
 	defer func() { require.NoError(b, response.Body.Close()) }()
-	rows := json.NewDecoder(response.Body)
-	_, err = rows.Token()
-	require.NoError(b, err)
-	for rows.More() {
-		var row map[string]any
-		require.NoError(b, rows.Decode(&row))
-	}
+	read(response.Body)
 	_, err = io.Copy(io.Discard, response.Body)
 	require.NoError(b, err)
 }
 
-// copyTable returns how long COPY takes to write the rows of a table into an equal
-// empty one, with equal indices and the reference to the connection.
-func copyTable(b *testing.B, url, table string) time.Duration {
+// copyTable returns the number of rows of a table, and how long COPY takes to write
+// them into an equal empty one, with equal indices and the reference to the connection.
+func copyTable(b *testing.B, url, table string) (int, time.Duration) {
 	b.Helper()
 	ctx := b.Context()
 	conn, err := pgx.Connect(ctx, url)
@@ -249,7 +344,7 @@ func copyTable(b *testing.B, url, table string) time.Duration {
 	require.NoError(b, err)
 	onPostgres(b, url,
 		`DROP TABLE IF EXISTS equal`, `CREATE TABLE equal (LIKE `+table+` INCLUDING ALL)`, `ALTER TABLE equal ADD FOREIGN KEY (connection_id) REFERENCES connections (id)`)
-	return timed(func() {
+	return len(values), timed(func() {
 		_, err := conn.CopyFrom(ctx, pgx.Identifier{"equal"}, columns, pgx.CopyFromRows(values))
 		require.NoError(b, err)
 	})

@@ -1,14 +1,13 @@
 package activities
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"maps"
-	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -159,30 +158,16 @@ func (r *windowRun) exportConversations(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	readAt, batch := time.Now(), r.newBatch()
-	place := -1
-	for row, err := range ahead(ctx, func(ctx context.Context) iter.Seq2[*dixa.ExportedConversation, error] {
+	readAt := time.Now()
+	return storeExport(ctx, r, func(ctx context.Context) iter.Seq2[*dixa.ExportedConversation, error] {
 		return exports.Conversations(ctx, r.exportQuery(dixa.ExportByUpdated))
-	}) {
-		place++
-		switch {
-		case err != nil:
-			if err := r.reject(place, err); err != nil {
-				return err
-			}
-		case row.ID > 0:
-			batch.Facts = append(batch.Facts, store.ConversationFact{ID: row.ID, Fact: mirror.ConversationFromExport(row, readAt)})
-		default:
-			r.setAside(place, "a conversation without an id")
+	}, func(row *dixa.ExportedConversation, batch *store.MirrorBatch) (unusable string) {
+		if row.ID <= 0 {
+			return "a conversation without an id"
 		}
-		if len(batch.Facts) >= r.Store.Mirror.BatchSize() {
-			if err := r.store(ctx, batch); err != nil {
-				return err
-			}
-			batch = r.newBatch()
-		}
-	}
-	return r.store(ctx, batch)
+		batch.Facts = append(batch.Facts, store.ConversationFact{ID: row.ID, Fact: mirror.ConversationFromExport(row, readAt)})
+		return ""
+	})
 }
 
 // exportQuery selects the window, and a millisecond more on both sides: whether Dixa's
@@ -197,35 +182,18 @@ func (r *windowRun) exportMessages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	readAt, batch := time.Now(), r.newBatch()
-	place := -1
-	for row, err := range ahead(ctx, func(ctx context.Context) iter.Seq2[*dixa.ExportedMessage, error] {
+	readAt := time.Now()
+	return storeExport(ctx, r, func(ctx context.Context) iter.Seq2[*dixa.ExportedMessage, error] {
 		return exports.Messages(ctx, r.exportQuery(dixa.ExportByCreated))
-	}) {
-		place++
-		if err != nil {
-			if err := r.reject(place, err); err != nil {
-				return err
-			}
-			continue
+	}, func(row *dixa.ExportedMessage, batch *store.MirrorBatch) (unusable string) {
+		message, ok := mirror.MessageFromExport(row, readAt)
+		if !ok {
+			return "a message without an id or a conversation"
 		}
-		if message, ok := mirror.MessageFromExport(row, readAt); ok {
-			batch.Messages = append(batch.Messages, message)
-		} else {
-			r.setAside(place, "a message without an id or a conversation")
-		}
-		if len(batch.Messages) >= r.Store.Mirror.BatchSize() {
-			if err := r.store(ctx, batch); err != nil {
-				return err
-			}
-			batch = r.newBatch()
-		}
-	}
-	return r.store(ctx, batch)
+		batch.Messages = append(batch.Messages, message)
+		return ""
+	})
 }
-
-// activityPage is the number of log entries requested at once.
-const activityPage = 1000
 
 // readActivities reads the activity log of the window, page by page. A page that Dixa
 // refuses restarts the window, but only once: with a shorter page, or from the start if
@@ -235,39 +203,26 @@ func (r *windowRun) readActivities(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx = connection.WithSpareRate(ctx)
-	limit, page, restarted := activityPage, r.place.Page, false
-	for {
-		entries, next, err := client.Conversations.OrganizationActivityLogPage(ctx, r.Window.From, r.Window.To, limit, page)
-		if e, ok := dixa.AsError(err); ok && e.Status == http.StatusBadRequest && (page != "" && !restarted || page == "" && limit != 0) {
-			// Neither the largest page nor the life of a page's key is documented.
-			if page == "" {
-				limit = 0
-			}
-			restarted, page = restarted || page != "", ""
-			r.restart()
-			continue
-		}
+	from := r.place.Page
+	for page, err := range ahead(connection.WithSpareRate(ctx), func(ctx context.Context) iter.Seq2[*windowBatch, error] {
+		return r.logPages(ctx, client, from)
+	}) {
 		if err != nil {
 			return err
 		}
-		batch, first := r.newBatch(), r.total.Read
-		for i, entry := range entries {
-			if a, ok := mirror.ActivityFromLog(entry); ok {
-				batch.Activities = append(batch.Activities, a)
-			} else {
-				r.setAside(first+i, "an activity log entry without an id, a conversation or a time")
-			}
+		if page.restart {
+			r.restart()
+			continue
 		}
-		if err := r.store(ctx, batch); err != nil {
+		r.setAllAside(r.total.Read, page.unusable)
+		if err := r.store(ctx, page.MirrorBatch); err != nil {
 			return err
 		}
-		if next == "" {
-			return nil
+		if page.next != "" {
+			r.advance(func(p *windowPlace) { p.Page = page.next })
 		}
-		page = next
-		r.advance(func(p *windowPlace) { p.Page = next })
 	}
+	return ctx.Err() // a context that ended may have ended the iteration
 }
 
 // newBatch returns an empty batch of the window. Rows of conversations that are not
@@ -302,16 +257,6 @@ func (r *windowRun) count(c claim.ImportCounts) {
 	r.unsaved.Add(c)
 }
 
-// reject sets a row aside that cannot be read. It returns other errors.
-func (r *windowRun) reject(place int, err error) error {
-	var row *dixa.ExportRowError
-	if !errors.As(err, &row) {
-		return err
-	}
-	r.setAside(place, cmp.Or(row.Err, err).Error())
-	return nil
-}
-
 // setAside counts a row that cannot be stored, under its place among the window's rows.
 func (r *windowRun) setAside(place int, why string) {
 	r.mu.Lock()
@@ -320,6 +265,13 @@ func (r *windowRun) setAside(place int, why string) {
 		r.rejects[place] = why
 	}
 	r.total.Add(claim.ImportCounts{Read: 1, Rejected: 1})
+}
+
+// setAllAside is [windowRun.setAside] for rows by their place after the first one.
+func (r *windowRun) setAllAside(first int, rows map[int]string) {
+	for _, place := range slices.Sorted(maps.Keys(rows)) {
+		r.setAside(first+place, rows[place])
+	}
 }
 
 // restart forgets what the attempts read. Their failures still count.

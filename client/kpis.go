@@ -131,6 +131,47 @@ type KPIComparedBucket struct {
 	Difference *float64 `json:"difference,omitempty"`
 }
 
+// KPIVerification compares the kept values of a key figure with the rows.
+type KPIVerification struct {
+	KPI     string `json:"kpi"`
+	Buckets int    `json:"buckets" doc:"The number of kept buckets that were computed again."`
+	Values  int    `json:"values" doc:"The number of values in them that were compared."`
+	Stale   int    `json:"stale" doc:"The number of kept buckets whose days changed since. They are not compared, because the next question computes them again."`
+	// Differences are the values that are not those of the rows.
+	Differences []KPIDifference `json:"differences" doc:"The values that are not those of the rows."`
+}
+
+// KPIDifference is a kept value that is not that of the rows.
+type KPIDifference struct {
+	Date       string    `json:"date"`
+	Bucket     string    `json:"bucket"`
+	Timezone   string    `json:"timezone"`
+	By         string    `json:"by,omitempty"`
+	WithinDays int       `json:"within_days,omitempty"`
+	Start      time.Time `json:"start"`
+	End        time.Time `json:"end"`
+	HourOfWeek *int      `json:"hour_of_week,omitempty" doc:"From 0, Monday 00:00, to 167. The bucket is the month."`
+	Group      string    `json:"group" doc:"The group's value, such as the id of a queue; empty for what has none."`
+	// Kept and Computed are nil if there is no value of the group.
+	Kept     *KPIValue `json:"kept" doc:"Null if no value of the group is kept."`
+	Computed *KPIValue `json:"computed" doc:"Null if the rows have no value of the group."`
+}
+
+// KPIValue is a value of a finished bucket. Of a backlog and a load, count is the
+// difference to the bucket before, and value is nil.
+type KPIValue struct {
+	Value    *float64 `json:"value" doc:"The first of the figure's aggregates; null if it is undefined, and of a backlog and a load."`
+	Count    int      `json:"count" doc:"As in the buckets of the figure; of a backlog and a load, the difference to the bucket before."`
+	Missing  int      `json:"missing"`
+	Part     *int     `json:"part,omitempty"`
+	Whole    *int     `json:"whole,omitempty"`
+	Distinct *int     `json:"distinct,omitempty"`
+	Sum      *float64 `json:"sum,omitempty"`
+	Mean     *float64 `json:"mean,omitempty"`
+	Median   *float64 `json:"median,omitempty"`
+	P90      *float64 `json:"p90,omitempty"`
+}
+
 // KPIs lists the key figures with their definitions.
 func (c *Client) KPIs(ctx context.Context, connectionID string) ([]KPIDefinition, error) {
 	out, err := ask[KPIDefinitionList](ctx, c, call{method: http.MethodGet, path: connectionPath(connectionID, "kpis")})
@@ -145,6 +186,11 @@ func (c *Client) KPI(ctx context.Context, connectionID, id string, q KPIQuery) (
 // KPICSV computes a key figure and returns it as CSV with a line of column names.
 func (c *Client) KPICSV(ctx context.Context, connectionID, id string, q KPIQuery) ([]byte, error) {
 	return c.send(ctx, call{method: http.MethodGet, path: connectionPath(connectionID, "kpis", id), query: q.query(), accept: "text/csv", slow: true})
+}
+
+// VerifyKPI computes the kept values of a key figure from the rows and compares them.
+func (c *Client) VerifyKPI(ctx context.Context, connectionID, id string) (KPIVerification, error) {
+	return ask[KPIVerification](ctx, c, call{method: http.MethodGet, path: connectionPath(connectionID, "kpis", id, "verification"), slow: true})
 }
 
 func (q KPIQuery) query() url.Values {

@@ -132,7 +132,10 @@ func (e *Exports) Messages(ctx context.Context, q ExportQuery) iter.Seq2[*Export
 	return exportRows[ExportedMessage](ctx, e.client, op, q)
 }
 
-func exportRows[T any](ctx context.Context, c *Client, op Operation, q ExportQuery) iter.Seq2[*T, error] {
+func exportRows[T any, P interface {
+	*T
+	json.Unmarshaler
+}](ctx context.Context, c *Client, op Operation, q ExportQuery) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		values, err := q.values()
 		if err != nil {
@@ -147,7 +150,8 @@ func exportRows[T any](ctx context.Context, c *Client, op Operation, q ExportQue
 		stopped := false
 		_, err = c.Do(req, &arrayStream{limit: c.maxBytes, row: func(i int, raw json.RawMessage) bool {
 			row := new(T)
-			if err := json.Unmarshal(raw, row); err != nil {
+			// The row is valid JSON, which json.Unmarshal would verify again.
+			if err := P(row).UnmarshalJSON(raw); err != nil {
 				stopped = !yield(nil, &ExportRowError{i, fmt.Errorf("%w: %w", ErrMalformedResponse, describeJSONError(err))})
 			} else {
 				stopped = !yield(row, nil)

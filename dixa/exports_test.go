@@ -173,3 +173,35 @@ func FuzzExport(f *testing.F) {
 		}
 	})
 }
+
+// Rows are decoded as encoding/json decodes them.
+func FuzzExportedRow(f *testing.F) {
+	for _, row := range []string{
+		`{"id":"m-1","csid":7,"created_at":1600087304703,"text":"Hi \"Ada\" \u00e9","to":["a@example.org", "b"],"is_automated_message":true,"duration":3.5,"x":{"y":["}"]}}`,
+		` { "id" : "a\\" , "csid":-1 , "text":null,"created_at":null,"cc":null,"extra":"]" , "is_automated_message" : false } `, `{"ID":"a","Text":"b","csid":"7"}`,
+		`{}`, `null`, `7`, `{"id":7}`, `{"csid":1e2}`, `{"csid":9223372036854775808}`, `{"created_at":"x"}`, `{"id":"a","id":"b"}`, "{\"id\":\"\xff\",\"\xff\":1}",
+		`{"\u0069d":"a"}`, `{"":1}`, `{"-":1,"Extra":2}`,
+	} {
+		f.Add(row)
+	}
+	f.Fuzz(func(t *testing.T, row string) {
+		type plain dixa.ExportedMessage
+		var want plain
+		var got dixa.ExportedMessage
+		failed := json.Unmarshal([]byte(row), &want)
+		err := json.Unmarshal([]byte(row), &got)
+		require.Equal(t, failed == nil, err == nil, "%v, %v", failed, err)
+		if failed != nil {
+			return
+		}
+		for name := range got.Extra {
+			member, err := json.Marshal(map[string]json.RawMessage{name: []byte("null")})
+			require.NoError(t, err)
+			decoder := json.NewDecoder(strings.NewReader(string(member)))
+			decoder.DisallowUnknownFields()
+			require.Error(t, decoder.Decode(new(plain)), "%q has a field", name)
+		}
+		got.Extra = nil
+		require.Equal(t, want, plain(got))
+	})
+}

@@ -1,7 +1,6 @@
 package dixa
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -18,14 +17,12 @@ type Extra map[string]json.RawMessage
 func decodeOpen(b []byte, v any) error {
 	value := reflect.ValueOf(v)
 	shape := shapeOf(value.Type().Elem())
-	// Most objects have no unknown members, and are decoded once.
-	known := json.NewDecoder(bytes.NewReader(b))
-	known.DisallowUnknownFields()
-	if known.Decode(value.Convert(reflect.PointerTo(shape.plain)).Interface()) == nil {
-		setExtra(value.Elem(), nil)
+	members, ok := shape.decodeMembers(b, value.Elem())
+	if ok {
+		setExtra(value.Elem(), members)
 		return nil
 	}
-	var members Extra
+	members = nil
 	if err := json.Unmarshal(b, &members); err != nil {
 		return err
 	}
@@ -103,6 +100,9 @@ type shape struct {
 	// members are the JSON names in lower case, because encoding/json matches names
 	// case-insensitively.
 	members map[string]bool
+	// fields are the fields by JSON name; nil if they have options or parts that
+	// decodeMembers does not know.
+	fields map[string]int
 }
 
 var shapes sync.Map // reflect.Type to shape
@@ -112,11 +112,21 @@ func shapeOf(t reflect.Type) shape {
 	if s, ok := cached.(shape); ok {
 		return s
 	}
-	s := shape{reflect.StructOf(reflect.VisibleFields(t)), map[string]bool{}}
-	for field := range t.Fields() {
-		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
-			s.members[strings.ToLower(name)] = true
+	s := shape{reflect.StructOf(reflect.VisibleFields(t)), map[string]bool{}, map[string]int{}}
+	simple := true
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case name == "-" && options == "":
+		case name == "" || !field.IsExported() || strings.Contains(options, "string"):
+			simple = false
+		default:
+			s.members[strings.ToLower(name)], s.fields[name] = true, i
 		}
+	}
+	if !simple {
+		s.fields = nil
 	}
 	shapes.Store(t, s)
 	return s

@@ -12,24 +12,9 @@ const hoursOfWeek = 7 * 24
 // stops at more than [MaxBuckets] buckets. For [BucketHourOfWeek] and [BucketNone] it
 // returns the period.
 func boundaries(r Request) []time.Time {
-	next := func(time.Time) time.Time { return r.To }
-	switch r.Bucket {
-	case BucketHour:
-		next = nextHour
-	case BucketDay:
-		next = nextDay(0, 0, 1)
-	case BucketWeek:
-		next = func(t time.Time) time.Time {
-			y, m, d := t.Date()
-			monday := d - (int(t.Weekday())+6)%7
-			return startOfDay(y, m, monday+7, t.Location())
-		}
-	case BucketMonth:
-		next = nextDay(0, 1, 0)
-	case BucketQuarter:
-		next = nextDay(0, 3, 0)
-	case BucketYear:
-		next = nextDay(1, 0, 0)
+	next := nextStart(r.Bucket)
+	if next == nil {
+		next = func(time.Time) time.Time { return r.To }
 	}
 	all := []time.Time{r.From.In(r.Zone)}
 	for t := all[0]; t.Before(r.To) && len(all) <= MaxBuckets+1; {
@@ -40,6 +25,31 @@ func boundaries(r Request) []time.Time {
 		all = append(all, t)
 	}
 	return all
+}
+
+// nextStart returns a function that returns when the next bucket begins after a local
+// time, or nil if the bucket has no length of its own.
+func nextStart(b Bucket) func(time.Time) time.Time {
+	switch b {
+	case BucketHour:
+		return nextHour
+	case BucketDay:
+		return nextDay(0, 0, 1)
+	case BucketWeek:
+		return func(t time.Time) time.Time {
+			y, m, d := t.Date()
+			monday := d - (int(t.Weekday())+6)%7
+			return startOfDay(y, m, monday+7, t.Location())
+		}
+	case BucketMonth:
+		return nextDay(0, 1, 0)
+	case BucketQuarter:
+		return nextDay(0, 3, 0)
+	case BucketYear:
+		return nextDay(1, 0, 0)
+	default:
+		return nil
+	}
 }
 
 // nextDay returns a function that returns the start of the next year, group of

@@ -3,6 +3,7 @@ package kpi
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/claimflow/claimflow/mirror"
@@ -73,7 +74,7 @@ func (e *evaluation) aftermaths(ctx context.Context) (map[int64]aftermath, error
 	return after, nil
 }
 
-// offer is an offered rating in a cell, or an answer.
+// offer is an offered rating, or an answer. The bucket is -1 outside the period.
 type offer struct {
 	series int32
 	bucket int
@@ -86,11 +87,12 @@ func compareOffers(a, b offer) int {
 
 // answered computes the share of offered ratings that were answered. Nothing links an
 // answer to its offer, so each answer belongs to the latest offer of its conversation
-// that is not later and not answered yet.
+// that is not later and not answered yet. Offers after the period take their answers too.
 func (e *evaluation) answered(ctx context.Context) error {
 	q := e.query()
 	q.End = EventAt
 	var offers []offer
+	asked := map[int64]bool{}
 	for o, err := range e.source.Observe(ctx, q) {
 		if err != nil {
 			return err
@@ -99,6 +101,7 @@ func (e *evaluation) answered(ctx context.Context) error {
 		if bucket < 0 {
 			continue
 		}
+		asked[o.ID] = true
 		for _, series := range e.table.of(o.Group) {
 			offers = append(offers, offer{series: series, bucket: bucket, id: o.ID, at: o.End})
 		}
@@ -106,19 +109,35 @@ func (e *evaluation) answered(ctx context.Context) error {
 			return e.table.err
 		}
 	}
-	q.Kinds = []mirror.EventKind{mirror.KindRated}
-	if q.Date == EventAt {
-		q.To = 0 // the answer may come after the period
+	// A group without an offer does not appear.
+	add := func(list *[]offer, q Query) error {
+		for o, err := range e.source.Observe(ctx, q) {
+			if err != nil {
+				return err
+			}
+			for _, series := range e.table.routes[o.Group] {
+				*list = append(*list, offer{series: series, bucket: -1, id: o.ID, at: o.End})
+			}
+		}
+		return nil
 	}
-	var answers []offer
-	for o, err := range e.source.Observe(ctx, q) {
-		if err != nil {
+	if len(asked) == 0 {
+		return nil
+	}
+	if len(asked) <= idsAtOnce {
+		q.IDs = slices.Sorted(maps.Keys(asked))
+	}
+	if q.Date == EventAt {
+		q.From, q.To = q.To, 0
+		if err := add(&offers, q); err != nil {
 			return err
 		}
-		// A group without an offer does not appear.
-		for _, series := range e.table.routes[o.Group] {
-			answers = append(answers, offer{series: series, id: o.ID, at: o.End})
-		}
+		q.From = e.r.From.UnixMicro()
+	}
+	q.Kinds = []mirror.EventKind{mirror.KindRated}
+	var answers []offer
+	if err := add(&answers, q); err != nil {
+		return err
 	}
 	slices.SortFunc(offers, compareOffers)
 	slices.SortFunc(answers, compareOffers)
@@ -126,6 +145,9 @@ func (e *evaluation) answered(ctx context.Context) error {
 	var open []offer // offers of one conversation before the answer, not yet answered
 	next := 0
 	settle := func(o offer, part int) {
+		if o.bucket < 0 {
+			return
+		}
 		c := &e.table.cells[o.series][o.bucket]
 		c.known++
 		c.ids = append(c.ids, o.id)

@@ -139,32 +139,33 @@ func (l *levels) countPlain(ctx context.Context, q Query) (bool, error) {
 		if len(l.lives) == before {
 			continue
 		}
-		if err := l.readChanges(ctx, q.To, q.Where); err != nil {
+		if err := l.readChanges(ctx, Query{To: q.To, Where: q.Where}); err != nil {
 			return true, err
 		}
 	}
 	q.Where = append(all, Condition{Column: FigureReopens, Operator: Equals})
+	return true, l.countLives(ctx, counter, q)
+}
+
+// countLives counts conversations that are open from their creation to their last close.
+func (l *levels) countLives(ctx context.Context, counter Counter, q Query) error {
 	for n, err := range counter.Count(ctx, Counting{Query: q, Bounds: l.ends, ByEnd: true}) {
 		if err != nil {
-			return true, err
+			return err
 		}
 		// The end of a bucket is the state just before it.
 		first, after := n.Bucket+1, n.EndBucket+1
-		series := l.e.table.of(n.Group) // a group appears even if it is in no bucket
 		if first >= after {
-			series = nil
+			continue
 		}
-		for _, series := range series {
+		for _, series := range l.e.table.of(n.Group) {
 			l.e.table.cells[series][first].known += n.N
 			if after < len(l.ends) {
 				l.e.table.cells[series][after].known -= n.N
 			}
 		}
-		if l.e.table.err != nil {
-			return true, l.e.table.err
-		}
 	}
-	return true, nil
+	return l.e.table.err
 }
 
 // everyHour returns the start of each local hour of the period, and its end.

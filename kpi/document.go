@@ -51,6 +51,8 @@ can be compared.
 - **Dixa's own durations** (handling_duration and total_duration) are never used, because
   Dixa documents neither their unit nor their rule.
 - **Groups**: with a filter on the dimension of ` + "`by`" + `, exactly the named groups appear.
+  Otherwise those appear that have anything in the period; of a backlog or a load, those
+  that are not empty at the end of every bucket.
 
 ## Overview
 

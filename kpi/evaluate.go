@@ -10,10 +10,16 @@ import (
 // Evaluator computes figures from a source. It is safe for concurrent use if the
 // source is.
 type Evaluator struct {
+	// Source has the rows. If it is a [Keeper], finished buckets are kept and read again.
 	Source    Source
 	Directory Directory
 	// Hours is needed for requests with [BusinessHours].
 	Hours History
+	// Fresh computes everything from the rows, and keeps nothing.
+	Fresh bool
+	// NotKept is called if finished buckets could not be kept. The answer is complete
+	// without that. If nil, nobody is told.
+	NotKept func(error)
 }
 
 // Evaluate answers a request. Missing fields have the definition's defaults. The
@@ -32,28 +38,42 @@ func (e *Evaluator) Evaluate(ctx context.Context, d Definition, r Request) (*Res
 	if err := f.err(); err != nil {
 		return nil, err
 	}
-	run := &evaluation{
-		d: &d, r: &r, source: e.Source, directory: &e.Directory,
-		grid: newGrid(r), clock: clock{history: e.Hours}, now: r.Now.UnixMicro(),
+	if keeper, able := e.Source.(Keeper); able && !e.Fresh {
+		if s, kept := d.keptSeries(&r); kept {
+			return e.answer(ctx, keeper, &d, &r, s)
+		}
 	}
-	run.table = newTable(run.grid.size(), &r, &e.Directory)
-	var err error
-	switch d.plan.shape {
-	case shapeOneTouch, shapeReopened:
-		err = run.reopened(ctx)
-	case shapeAnswered:
-		err = run.answered(ctx)
-	case shapeRepeated:
-		err = run.repeated(ctx)
-	case shapeBacklog, shapeAge, shapeLoad:
-		err = run.level(ctx)
-	default:
-		err = run.single(ctx)
-	}
-	if err != nil {
+	run := e.evaluation(&d, &r, e.Source)
+	if err := run.evaluate(ctx); err != nil {
 		return nil, err
 	}
 	return run.result(), nil
+}
+
+// evaluation returns the evaluation of a request over a source.
+func (e *Evaluator) evaluation(d *Definition, r *Request, source Source) *evaluation {
+	run := &evaluation{
+		d: d, r: r, source: source, directory: &e.Directory,
+		grid: newGrid(*r), clock: clock{history: e.Hours}, now: r.Now.UnixMicro(),
+	}
+	run.table = newTable(run.grid.size(), r, &e.Directory)
+	return run
+}
+
+// evaluate fills the cells from the rows of the source.
+func (e *evaluation) evaluate(ctx context.Context) error {
+	switch e.d.plan.shape {
+	case shapeOneTouch, shapeReopened:
+		return e.reopened(ctx)
+	case shapeAnswered:
+		return e.answered(ctx)
+	case shapeRepeated:
+		return e.repeated(ctx)
+	case shapeBacklog, shapeAge, shapeLoad:
+		return e.level(ctx)
+	default:
+		return e.single(ctx)
+	}
 }
 
 // evaluation is the state of one [Evaluator.Evaluate].

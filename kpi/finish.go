@@ -9,9 +9,7 @@ import (
 // result turns the cells into the answer.
 func (e *evaluation) result() *Result {
 	out := &Result{Definition: *e.d, Request: *e.r, Series: make([]Series, 0, len(e.table.groups))}
-	if e.d.plan.shape == shapePerHour {
-		e.hours = e.grid.hours(e.now)
-	}
+	e.setHours()
 	for n, group := range e.table.groups {
 		s := Series{Group: group, Label: e.directory.label(e.r.By, group), Buckets: make([]BucketValue, e.table.buckets)}
 		for i := range s.Buckets {
@@ -25,6 +23,13 @@ func (e *evaluation) result() *Result {
 		return cmp.Or(cmp.Compare(a.Label, b.Label), cmp.Compare(a.Group, b.Group))
 	})
 	return out
+}
+
+// setHours prepares the rates per hour.
+func (e *evaluation) setHours() {
+	if e.d.plan.shape == shapePerHour {
+		e.hours = e.grid.hours(e.now)
+	}
 }
 
 // span sets the bucket's time.
@@ -45,6 +50,10 @@ func (e *evaluation) span(b *BucketValue, i int) {
 
 // finish sets the values of a bucket from its cell.
 func (e *evaluation) finish(b *BucketValue, i int, c *cell) {
+	if c.kept != nil {
+		c.kept.put(b)
+		return
+	}
 	b.Count, b.Missing = c.known, c.missing
 	if c.ids != nil {
 		b.Count = distinct(c.ids)

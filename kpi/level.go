@@ -45,31 +45,51 @@ var changeKinds = map[mirror.EventKind]changeKind{
 // replaying what happened until then. The state at the end of a bucket is that just
 // before it; of the current bucket, that of now.
 func (e *evaluation) level(ctx context.Context) error {
+	ends := e.ends()
+	if len(ends) == 0 {
+		return nil
+	}
+	l := e.levels(ends)
+	if err := l.readAll(ctx); err != nil {
+		return err
+	}
+	l.replayAll()
+	l.finish()
+	e.table.dropEmpty()
+	return e.table.err
+}
+
+// ends returns the ends of the buckets that have begun.
+func (e *evaluation) ends() []int64 {
 	var ends []int64
 	for i, start := range e.grid.bounds[:e.grid.size()] {
 		if start < e.now {
 			ends = append(ends, min(e.grid.bounds[i+1], e.now))
 		}
 	}
-	if len(ends) == 0 {
-		return nil
-	}
-	l := &levels{
-		e: e, ends: ends, byAgent: e.r.By == ByAgent || e.r.By == ByTeam, load: e.d.plan.shape == shapeLoad,
-		agents: e.agentFilter(), names: []string{""}, numbers: map[string]int32{"": 0},
-	}
+	return ends
+}
+
+// readAll reads all conversations that are in the state at any end.
+func (l *levels) readAll(ctx context.Context) error {
 	// What closed for good before the first end is in no bucket.
 	for _, condition := range []Condition{
 		{Column: FigureLastClosedAt, Operator: Equals},
-		{Column: FigureLastClosedAt, Operator: AtLeast, Number: ends[0]},
+		{Column: FigureLastClosedAt, Operator: AtLeast, Number: l.ends[0]},
 	} {
 		if err := l.read(ctx, condition); err != nil {
 			return err
 		}
 	}
-	l.replayAll()
-	l.finish()
-	return e.table.err
+	return nil
+}
+
+// levels returns the replay of the states at some ends.
+func (e *evaluation) levels(ends []int64) *levels {
+	return &levels{
+		e: e, ends: ends, byAgent: e.r.By == ByAgent || e.r.By == ByTeam, load: e.d.plan.shape == shapeLoad,
+		agents: e.agentFilter(), names: []string{""}, numbers: map[string]int32{"": 0},
+	}
 }
 
 // agentFilter returns the agents that the filters leave, or nil for all.
@@ -126,10 +146,7 @@ func (l *levels) read(ctx context.Context, condition Condition) error {
 			where = append(where, c)
 		}
 	}
-	q := Query{Table: Conversations, Date: FigureCreatedAt, To: to, Where: where, End: FigureLastClosedAt}
-	if !l.byAgent {
-		q.Group, _ = e.d.column(e.r.By)
-	}
+	q := l.lifetimes(where)
 	if condition.Operator == AtLeast {
 		if counted, err := l.countPlain(ctx, q); counted {
 			return err
@@ -139,20 +156,38 @@ func (l *levels) read(ctx context.Context, condition Condition) error {
 		return err
 	}
 	if l.load || condition.Operator == Equals {
-		return l.readChanges(ctx, to, where)
+		return l.readChanges(ctx, Query{To: to, Where: where})
 	}
 	// What is closed and known not to have reopened was open until its last close, so
 	// only the others' events are needed: a small part of all.
 	where = slices.Clip(where)
-	if err := l.readChanges(ctx, to, append(where, Condition{Column: FigureReopens, Operator: AtLeast, Number: 1})); err != nil {
+	if err := l.readChanges(ctx, Query{To: to, Where: append(where, Condition{Column: FigureReopens, Operator: AtLeast, Number: 1})}); err != nil {
 		return err
 	}
-	return l.readChanges(ctx, to, append(where, Condition{Column: FigureReopens, Operator: Unknown}))
+	return l.readChanges(ctx, Query{To: to, Where: append(where, Condition{Column: FigureReopens, Operator: Unknown})})
+}
+
+// lifetimes returns the query of the conversations that were created before the last end.
+func (l *levels) lifetimes(where []Condition) Query {
+	q := Query{Table: Conversations, Date: FigureCreatedAt, To: l.ends[len(l.ends)-1], Where: where, End: FigureLastClosedAt}
+	if !l.byAgent {
+		q.Group, _ = l.e.d.column(l.e.r.By)
+	}
+	return q
 }
 
 // readLives reads the conversations of a query.
 func (l *levels) readLives(ctx context.Context, q Query) error {
+	return l.each(ctx, q, func(o *Observation, series int32) {
+		l.lives = append(l.lives, lifetime{series: series, id: o.ID, created: o.At, closed: o.End})
+	})
+}
+
+// each calls visit with every conversation of a query and each series that it belongs to;
+// by agent, that is known only from its events.
+func (l *levels) each(ctx context.Context, q Query, visit func(o *Observation, series int32)) error {
 	table := l.e.table
+	var current Observation
 	for o, err := range l.e.source.Observe(ctx, q) {
 		if err != nil {
 			return err
@@ -164,18 +199,19 @@ func (l *levels) readLives(ctx context.Context, q Query) error {
 		if table.err != nil {
 			return table.err
 		}
+		current = o
 		for _, s := range series {
-			l.lives = append(l.lives, lifetime{series: s, id: o.ID, created: o.At, closed: o.End})
+			visit(&current, s)
 		}
 	}
 	return nil
 }
 
-// readChanges reads the events before an instant of the conversations that fulfill
-// conditions.
-func (l *levels) readChanges(ctx context.Context, to int64, where []Condition) error {
+// readChanges reads the events of a query, which says only of which conversations.
+func (l *levels) readChanges(ctx context.Context, q Query) error {
 	p := &l.e.d.plan
-	for o, err := range l.e.source.Observe(ctx, Query{Table: Events, Kinds: p.kinds, Date: EventAt, To: to, Where: where, Key: p.key}) {
+	q.Table, q.Kinds, q.Date, q.Key = Events, p.kinds, EventAt, p.key
+	for o, err := range l.e.source.Observe(ctx, q) {
 		if err != nil {
 			return err
 		}
@@ -227,18 +263,16 @@ func (l *levels) replayAll() {
 }
 
 // replay finds the times at which the conversation was in the state: open and, for
-// the load, assigned.
+// the load, assigned. The state at an instant depends on nothing that happened later,
+// so it is the same whatever period is asked for.
 func (l *levels) replay(c *lifetime, changes []change) {
-	open, agent, since, turned := true, int32(0), c.created, c.created
+	open, agent, since := true, int32(0), c.created
 	move := func(at int64, nowOpen bool, nowAgent int32) {
 		if nowOpen == open && nowAgent == agent {
 			return
 		}
 		if open {
 			l.add(c, agent, since, at)
-		}
-		if nowOpen != open {
-			turned = at
 		}
 		open, agent, since = nowOpen, nowAgent, at
 	}
@@ -254,15 +288,16 @@ func (l *levels) replay(c *lifetime, changes []change) {
 			move(ch.at, open, 0)
 		}
 	}
-	// Without a complete log, the last close may be known although its event is not.
-	if open && c.closed >= turned {
-		move(max(c.closed, since), false, agent)
-	}
 	move(math.MaxInt64, false, agent)
 }
 
-// add counts a conversation at the end of each bucket in (start, end].
+// add counts a conversation at the end of each bucket in (start, end], but not before it
+// was created or after its last close, of which the event may be unknown.
 func (l *levels) add(c *lifetime, agent int32, start, end int64) {
+	start = max(start, c.created)
+	if c.closed > 0 {
+		end = min(end, c.closed)
+	}
 	if l.load && (agent == 0 || l.agents != nil && !l.agents[l.names[agent]]) {
 		return
 	}
@@ -300,9 +335,14 @@ func (l *levels) finish() {
 		return
 	}
 	for _, cells := range l.e.table.cells {
-		for i := 1; i < len(l.ends); i++ {
-			cells[i].known += cells[i-1].known
-		}
+		accumulate(cells[:len(l.ends)])
+	}
+}
+
+// accumulate turns differences of levels into levels.
+func accumulate(cells []cell) {
+	for i := 1; i < len(cells); i++ {
+		cells[i].known += cells[i-1].known
 	}
 }
 

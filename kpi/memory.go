@@ -34,7 +34,14 @@ type memoryRow struct {
 // Observe implements [Source].
 func (m *Memory) Observe(ctx context.Context, q Query) iter.Seq2[Observation, error] {
 	return func(yield func(Observation, error) bool) {
+		only := map[int64]bool{}
+		for _, id := range q.IDs {
+			only[id] = true
+		}
 		for row := range m.rows(q) {
+			if q.IDs != nil && !only[row.figures.ConversationID] {
+				continue
+			}
 			if err := ctx.Err(); err != nil {
 				yield(Observation{}, err)
 				return

@@ -151,6 +151,9 @@ type Query struct {
 	// 0 is no bound.
 	Date     Column
 	From, To int64
+	// IDs restricts the rows to those of some conversations; nil for all. Only for
+	// [Conversations] and [Events].
+	IDs []int64
 	// Where lists conditions that must all hold.
 	Where []Condition
 	// Group, Key, Start and End are the columns of the parts of an [Observation] with

@@ -54,6 +54,8 @@ type cell struct {
 	keys           []int32
 	// mean is that of ages, whose median and 90th percentile are the values.
 	mean float64
+	// kept is the value, if it is known without the other fields.
+	kept *KeptValue
 }
 
 // add counts an observation of a share.
@@ -145,4 +147,19 @@ func (t *table) series(group string) int32 {
 		t.cells = append(t.cells, make([]cell, t.buckets))
 	}
 	return n
+}
+
+// dropEmpty drops the groups without observations that were not asked for by name.
+func (t *table) dropEmpty() {
+	if t.by == "" || t.only != nil {
+		return
+	}
+	kept := 0
+	for n, cells := range t.cells {
+		if slices.ContainsFunc(cells, func(c cell) bool { return c.known != 0 }) {
+			t.groups[kept], t.cells[kept] = t.groups[n], cells
+			kept++
+		}
+	}
+	t.groups, t.cells = t.groups[:kept], t.cells[:kept]
 }

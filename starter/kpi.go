@@ -19,7 +19,7 @@ func (a *app) kpiCommand() *cobra.Command {
 		Use: "kpi", Short: "Show key figures of a Dixa organization and its claims",
 		Long:    "The figures are computed from what the data sources store. `starter kpi list` shows what each means.",
 		Example: "  starter kpi list --shop acme\n  starter kpi show first_response_time --shop acme --bucket week --by queue --timezone Europe/Copenhagen",
-	}, a.kpiList(), a.kpiShow())
+	}, a.kpiList(), a.kpiShow(), a.kpiVerify())
 }
 
 func (a *app) kpiList() *cobra.Command {
@@ -174,13 +174,18 @@ func (a *app) bucketTable(w *tabwriter.Writer, r client.KPIResult) {
 	for _, b := range buckets {
 		period := moment(b.Start)
 		if b.HourOfWeek != nil {
-			period = fmt.Sprintf("%s %02d:00", time.Weekday((*b.HourOfWeek/24 + 1) % 7).String()[:3], *b.HourOfWeek%24)
+			period = hourOfWeek(*b.HourOfWeek)
 		}
 		if b.Open {
 			period += " *"
 		}
 		line(w, period, figure(b.Value, r.Definition.Unit), b.Count, b.Missing)
 	}
+}
+
+// hourOfWeek formats an hour of the week, from 0 to 167.
+func hourOfWeek(hour int) string {
+	return fmt.Sprintf("%s %02d:00", time.Weekday((hour/24 + 1) % 7).String()[:3], hour%24)
 }
 
 // moment formats a time in its own zone, without parts that are zero.

@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -183,6 +185,41 @@ func TestKPICommands(t *testing.T) {
 	require.Contains(t, b.fails(exitRefused, "kpi", "show", "happiness", "--shop", "acme"), "Next: list the key figures with `starter kpi list --shop acme`")
 	require.Contains(t, b.fails(exitRefused, "kpi", "show", "conversation_volume", "--shop", "acme", "--by", "weather"), "by: must be one of")
 	require.Contains(t, b.fails(exitUsage, "kpi", "show", "csat", "--shop", "acme", "-o", "yaml"), "must be table, json or csv")
+}
+
+func TestKPIVerify(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	connection := b.organization("acme")
+	b.ok("source", "create", "--shop", "acme", "--title", "All")
+	b.conversations(connection, 5)
+	require.NotContains(t, b.ok("kpi", "verify", "--shop", "acme"), "conversation_volume", "nothing is kept yet")
+	b.ok("kpi", "show", "conversation_volume", "--shop", "acme", "--bucket", "day", "--by", "channel", "--timezone", "Europe/Copenhagen")
+	b.ok("kpi", "show", "backlog", "--shop", "acme")
+	verified := b.ok("kpi", "verify", "--shop", "acme")
+	require.Regexp(t, `(?m)^conversation_volume +29 +4 +0 +0$`, verified)
+	require.Regexp(t, `(?m)^backlog +`, verified)
+	require.NotContains(t, b.ok("kpi", "verify", "conversation_volume", "--connection", connection), "backlog")
+	require.Contains(t, b.fails(exitRefused, "kpi", "verify", "happiness", "--shop", "acme"), "Next: list the key figures with `starter kpi list --shop acme`")
+
+	db, err := sql.Open("sqlite", filepath.Join(b.dir, "claimflow.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	_, err = db.ExecContext(t.Context(), `UPDATE kpi_values SET n = 8, value = 8.5 WHERE grp = 'Email' AND start = (SELECT MAX(start) FROM kpi_values WHERE grp = 'Email')`)
+	require.NoError(t, err)
+	code, out, failed := b.run("", "kpi", "verify", "--shop", "acme")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, failed, "compare kept values with the rows: 1 differ")
+	require.Regexp(t, `(?m)^conversation_volume +day by created and channel Europe/Copenhagen +\d{4}-\d\d-\d\d +Email +count 8, value 8\.5 +count 1, value 1$`, out)
+	require.Regexp(t, `(?m)^conversation_volume +29 +4 +0 +1$`, out)
+	code, out, _ = b.run("", "kpi", "verify", "backlog", "conversation_volume", "--shop", "acme", "-o", "json")
+	require.Equal(t, exitFailed, code)
+	var all []client.KPIVerification
+	require.NoError(t, json.Unmarshal([]byte(out), &all))
+	require.Len(t, all, 2)
+	require.Empty(t, all[0].Differences)
+	require.Equal(t, 8, all[1].Differences[0].Kept.Count)
+	require.Equal(t, 1, all[1].Differences[0].Computed.Count)
 }
 
 func TestSparkline(t *testing.T) {

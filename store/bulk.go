@@ -66,8 +66,24 @@ func arrayType(value any) (string, error) {
 		return "BOOLEAN", nil
 	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
 		return "BIGINT", nil
+	case t.Kind() == reflect.Float64:
+		return "DOUBLE PRECISION", nil
 	}
 	return "", fmt.Errorf("no column has values of type %T", value)
+}
+
+// copied writes rows into a table with COPY. It is the only argument of an empty
+// statement: database/sql gives a transaction no other access to pgx.
+type copied struct {
+	table   string
+	columns []string
+	rows    []func() ([]any, error)
+}
+
+// RewriteQuery implements [pgx.QueryRewriter].
+func (c copied) RewriteQuery(ctx context.Context, conn *pgx.Conn, query string, _ []any) (string, []any, error) {
+	_, err := conn.CopyFrom(ctx, pgx.Identifier{c.table}, c.columns, pgx.CopyFromSlice(len(c.rows), func(i int) ([]any, error) { return c.rows[i]() }))
+	return query, nil, err
 }
 
 // rowsOf returns a FROM and a WHERE clause with the rows of a table that belong to the

@@ -264,7 +264,7 @@ func (s *core) eraseEndUser(ctx context.Context, tx *sql.Tx, erasureID string, x
 	for _, message := range messages {
 		blank := message.Anonymized()
 		blank.Author = nil
-		if err := m.addMessage(insert, blank); err != nil {
+		if err := m.addMessage(insert, &blank); err != nil {
 			return nil, false, err
 		}
 	}

@@ -348,3 +348,39 @@ func TestErasureRemovesMessagesInOtherConversations(t *testing.T) {
 		require.Equal(t, map[string]int{"messages": 1}, report(t, s, e).Report.Rows)
 	})
 }
+
+// An import that read a conversation before its customer was erased, and stores it
+// afterwards, does not bring the customer back.
+func TestErasureOutlastsARunningImport(t *testing.T) {
+	t.Parallel()
+	onEachMirror(t, func(t *testing.T, s *store.Store, _ *clock, connection string) {
+		ctx := t.Context()
+		ada := customer{email: "ada@customer.example", endUser: "eu-ada", conversation: 7}
+		read := ada.history(t, connection)
+		e, person := ada.begin(t, s, connection, false)
+		x := store.ErasureSubject{Kind: store.SubjectConversation, ConnectionID: connection, ID: "7"}
+		_, err := s.Erasures.Erase(ctx, e, x)
+		require.NoError(t, err)
+
+		early := store.MirrorBatch{ConnectionID: connection, Messages: read.Messages[:1], Unknown: true}
+		merge(t, s, early)
+		read.Messages = read.Messages[1:]
+		merge(t, s, read)
+		require.Empty(t, leftovers(t, s, e, person, []store.ErasureSubject{x}))
+		conversation, err := s.Mirror.Conversation(ctx, connection, 7)
+		require.NoError(t, err)
+		messages, err := s.Mirror.Messages(ctx, connection, 7)
+		require.NoError(t, err)
+		require.Len(t, messages, 3, "messages stay, without their content")
+		require.NotContains(t, asJSON(t, conversation)+asJSON(t, messages), "ada@")
+		require.NotZero(t, storedFigures(t, s, connection, 7).AnonymizedAt)
+
+		// A dry run erases nobody.
+		bob := customer{email: "bob@customer.example", endUser: "eu-bob", conversation: 8}
+		bob.begin(t, s, connection, true)
+		merge(t, s, bob.history(t, connection))
+		conversation, err = s.Mirror.Conversation(ctx, connection, 8)
+		require.NoError(t, err)
+		require.Contains(t, asJSON(t, conversation), bob.email)
+	})
+}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"slices"
@@ -16,23 +17,34 @@ import (
 type Figures struct {
 	store        *core
 	connectionID string
+	// within queries the snapshot that the figures belong to; nil for figures that do not
+	// belong to one.
+	within func(ctx context.Context, fn func(scan func(dest ...any) error) error, query string, args ...any) error
 }
 
 // Figures returns the figures of a connection. On PostgreSQL they are a [kpi.Counter].
 func (s Mirror) Figures(connectionID string) kpi.Source {
-	f := &Figures{s.core, connectionID}
-	if s.dialect == onPostgres {
+	return (&Figures{store: s.core, connectionID: connectionID}).source()
+}
+
+// source returns the figures with what the database can do.
+func (f *Figures) source() keptFigures {
+	if f.store.dialect == onPostgres {
 		return countedFigures{f}
 	}
 	return f
 }
 
-var _ kpi.Source = (*Figures)(nil)
+// keptFigures are figures with values that are kept.
+type keptFigures interface {
+	kpi.Keeper
+	kpi.Moment
+}
 
 // Observe implements [kpi.Source]. The rows are read in one transaction.
 func (f *Figures) Observe(ctx context.Context, q kpi.Query) iter.Seq2[kpi.Observation, error] {
 	return func(yield func(kpi.Observation, error) bool) {
-		s := newSelection(q, f.connectionID)
+		s := newSelection(q, f)
 		stopped := false
 		err := f.each(ctx, func(scan func(...any) error) error {
 			o, err := s.scan(scan)
@@ -72,12 +84,13 @@ var figureEventColumns = map[kpi.Column]string{
 // selection is a query as SQL.
 type selection struct {
 	kpi.Query
-	args  arguments
-	joins []string
+	dialect dialect
+	args    arguments
+	joins   []string
 }
 
-func newSelection(q kpi.Query, connectionID string) *selection {
-	return &selection{Query: q, args: arguments{connectionID}}
+func newSelection(q kpi.Query, f *Figures) *selection {
+	return &selection{Query: q, dialect: f.store.dialect, args: arguments{f.connectionID}}
 }
 
 // column returns a column as SQL and joins its table.
@@ -128,6 +141,9 @@ func (s *selection) rows() string {
 	if q.To != 0 {
 		where = append(where, s.column(q.Date)+" < "+s.args.add(q.To))
 	}
+	if q.IDs != nil {
+		where = append(where, string(q.Table)+".conversation_id IN ("+s.dialect.integers(&s.args, q.IDs)+")")
+	}
 	if q.Table == kpi.Events {
 		where = append(where, string(kpi.EventKind)+" IN ("+placeholders(&s.args, q.Kinds)+")")
 	}
@@ -139,6 +155,15 @@ func (s *selection) rows() string {
 		from += joins[q.Table][table]
 	}
 	return " FROM " + from + " WHERE " + strings.Join(where, " AND ")
+}
+
+// integers returns a query of integers. They are one argument, however many they are.
+func (d dialect) integers(args *arguments, list []int64) string {
+	if d == onSQLite {
+		text, _ := json.Marshal(list) //nolint:errchkjson // integers
+		return "SELECT value FROM json_each(" + args.add(string(text)) + ")"
+	}
+	return "SELECT unnest(CAST(" + args.add(list) + " AS BIGINT[]))"
 }
 
 // connection returns the column with the connection.

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/claimflow/claimflow/kpi"
 	"github.com/claimflow/claimflow/mirror"
@@ -23,7 +22,7 @@ var _ kpi.Counter = countedFigures{}
 // Count implements [kpi.Counter].
 func (f countedFigures) Count(ctx context.Context, c kpi.Counting) iter.Seq2[kpi.Counted, error] {
 	return func(yield func(kpi.Counted, error) bool) {
-		s := newSelection(c.Query, f.connectionID)
+		s := newSelection(c.Query, f.Figures)
 		query := s.count(c)
 		stopped := false
 		err := f.each(ctx, func(scan func(...any) error) error {
@@ -41,38 +40,13 @@ func (f countedFigures) Count(ctx context.Context, c kpi.Counting) iter.Seq2[kpi
 
 // each calls fn for every row of a query.
 func (f *Figures) each(ctx context.Context, fn func(scan func(dest ...any) error) error, query string, args arguments) error {
+	if f.within != nil {
+		return f.within(ctx, fn, query, args...)
+	}
 	if f.store.dialect == onSQLite {
 		return queryEach(ctx, f.store.reads, fn, query, args...)
 	}
-	conn, err := f.store.reads.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }() // returns it to the pool
-	return conn.Raw(func(driver any) error {
-		c, ok := driver.(*stdlib.Conn)
-		if !ok {
-			return fmt.Errorf("the connection is a %T, not pgx's", driver)
-		}
-		return pgx.BeginTxFunc(ctx, c.Conn(), pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-			// Counts of long periods would be sorted, on disk, and compiling a query takes
-			// longer than most questions do.
-			if _, err := tx.Exec(ctx, `SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off; SET LOCAL jit = off`); err != nil {
-				return err
-			}
-			rows, err := tx.Query(ctx, query, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
-			if err != nil {
-				return err
-			}
-			defer rows.Close()
-			for rows.Next() {
-				if err := fn(rows.Scan); err != nil {
-					return err
-				}
-			}
-			return rows.Err()
-		})
-	})
+	return f.inSnapshot(ctx, pgx.ReadCommitted, func(tx pgx.Tx) error { return queryTx(ctx, tx, fn, query, args) })
 }
 
 // count returns the query that counts.
@@ -80,9 +54,7 @@ func (s *selection) count(c kpi.Counting) string {
 	bounds := "CAST(" + s.args.add(c.Bounds) + " AS BIGINT[])"
 	columns := []string{"width_bucket(" + s.column(s.Date) + ", " + bounds + ") - 1"}
 	if c.ByEnd {
-		// What ends before it begins has not ended.
-		end, start := s.column(s.End), s.column(s.Date)
-		columns = append(columns, "CASE WHEN "+end+" >= "+start+" THEN width_bucket("+end+", "+bounds+") ELSE cardinality("+bounds+") END - 1")
+		columns = append(columns, "width_bucket("+s.column(s.End)+", "+bounds+") - 1")
 	}
 	if s.Table == kpi.Events && len(s.Kinds) > 1 {
 		columns = append(columns, string(kpi.EventKind))

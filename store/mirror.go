@@ -36,6 +36,24 @@ type MirrorBatch struct {
 	Reread bool
 	// Reconcile marks new activities of claims' conversations for the sweep.
 	Reconcile bool
+
+	// prepared are the known conversations, if [Mirror.Prepare] read them.
+	prepared map[int64]*conversationRow
+}
+
+// conversations are the ids of the batch's conversations.
+func (b *MirrorBatch) conversations() []int64 {
+	seen := map[int64]bool{}
+	for i := range b.Facts {
+		seen[b.Facts[i].ID] = true
+	}
+	for i := range b.Messages {
+		seen[b.Messages[i].ConversationID] = true
+	}
+	for i := range b.Activities {
+		seen[b.Activities[i].ConversationID] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // MirrorCounts says what became of the records of a batch.
@@ -60,9 +78,19 @@ const mirrorBatchSize = 500
 // connection while it is written, and on SQLite those of every connection.
 func (s Mirror) BatchSize() int {
 	if s.dialect == onPostgres {
-		return 2000
+		return 1000 // two batches of messages, and what their rows leave behind, are in memory at once
 	}
 	return 200
+}
+
+// Prepare reads and decodes what is known of a batch's conversations in advance, so
+// that [Mirror.Merge] only reads those again that changed meanwhile. A caller with many
+// batches prepares one while it merges another.
+func (s Mirror) Prepare(ctx context.Context, b *MirrorBatch) error {
+	return s.read(ctx, "read conversations of connection "+b.ConnectionID, func(db *sql.DB) (err error) {
+		b.prepared, err = s.conversationRows(ctx, db, b.ConnectionID, b.conversations())
+		return err
+	})
 }
 
 // Merge merges a batch into the records that are stored, in one transaction: records
@@ -107,6 +135,8 @@ type merge struct {
 	now    time.Time
 	// imported are the imported periods of messages and activity logs, once read.
 	imported [][2]int64
+	// erased is when the customers of conversations were erased.
+	erased map[int64]time.Time
 	// touched are the conversations that facts and log entries say something about.
 	touched map[int64]bool
 	// stale are the conversations whose figures have to be computed again.
@@ -116,17 +146,7 @@ type merge struct {
 
 // load determines the conversations of the batch and which of them belong to claims.
 func (m *merge) load(ctx context.Context) error {
-	seen := map[int64]bool{}
-	for _, f := range m.Facts {
-		seen[f.ID] = true
-	}
-	for i := range m.Messages {
-		seen[m.Messages[i].ConversationID] = true
-	}
-	for i := range m.Activities {
-		seen[m.Activities[i].ConversationID] = true
-	}
-	m.ids = slices.Sorted(maps.Keys(seen))
+	m.ids = m.conversations()
 	m.linked = map[int64]claim.Ref{}
 	for ids := range slices.Chunk(m.ids, m.batchSize()) {
 		args := arguments{m.ConnectionID}
@@ -136,7 +156,7 @@ func (m *merge) load(ctx context.Context) error {
 			err := scan(&id, &ref.Shop, &ref.ID)
 			m.linked[id] = ref
 			return err
-		}, `SELECT conversation_id, shop, claim_id FROM links WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, ids)+`)`, args...)
+		}, `SELECT conversation_id, shop, claim_id FROM links WHERE connection_id = $1 AND `+m.conversationsIn(&args, ids), args...)
 		if err != nil {
 			return err
 		}
@@ -172,7 +192,7 @@ func (m *merge) run(ctx context.Context) error {
 	}
 	before := m.change
 	m.now, m.stale = timeOf(m.core.now()), map[int64]bool{}
-	if m.rows, err = m.conversationRows(ctx, m.tx, m.ConnectionID, m.ids); err != nil {
+	if m.rows, err = m.currentConversations(ctx, m.tx, m.ConnectionID, m.ids, m.prepared); err != nil {
 		return err
 	}
 	if err := m.addLogFacts(ctx); err != nil {
@@ -218,11 +238,17 @@ func (m *merge) next() int64 {
 func (m *merge) applyFacts(ctx context.Context) error {
 	touched := map[int64]bool{}
 	m.touched = touched
+	if err := m.findErased(ctx); err != nil {
+		return err
+	}
 	for _, f := range m.Facts {
 		row := m.rows[f.ID]
 		if row == nil {
 			row = &conversationRow{id: f.ID}
 			m.rows[f.ID] = row
+			if f.AnonymizedAt.IsZero() {
+				f.AnonymizedAt = m.erased[f.ID]
+			}
 		}
 		if !touched[f.ID] {
 			row.before, touched[f.ID] = row.Conversation, true
@@ -315,12 +341,25 @@ func (m *merge) nudgeClaims(ctx context.Context) error {
 	return nil
 }
 
-// deleteConversation deletes all records of a conversation.
+// deleteConversation deletes all records of a conversation. The caller has locked the
+// mirror.
 func (s *core) deleteConversation(ctx context.Context, tx *sql.Tx, connectionID string, id int64) error {
-	for _, table := range []string{"conversations", "messages", "activities", "figures", "figure_events", "conversation_tags"} {
+	for _, table := range []string{"conversations", "messages", "activities", "conversation_tags"} {
 		if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE connection_id = $1 AND conversation_id = $2`, connectionID, id); err != nil {
 			return fmt.Errorf("delete conversation %d: %w", id, err)
 		}
 	}
-	return nil
+	days := figureDays{}
+	err := queryEach(ctx, tx, days.scanDates, `DELETE FROM figures WHERE connection_id = $1 AND conversation_id = $2 RETURNING `+figureDateColumns, connectionID, id)
+	if err == nil {
+		err = queryEach(ctx, tx, days.scanDate, `DELETE FROM figure_events WHERE connection_id = $1 AND conversation_id = $2 RETURNING at`, connectionID, id)
+	}
+	if err != nil {
+		return fmt.Errorf("delete the figures of conversation %d: %w", id, err)
+	}
+	if len(days) == 0 {
+		return nil
+	}
+	_, err = s.markDays(ctx, tx, connectionID, days)
+	return err
 }

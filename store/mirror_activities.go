@@ -19,11 +19,11 @@ func (m *merge) mergeActivities(ctx context.Context) error {
 			ids[i] = batch[i].ID
 		}
 		known := map[string]bool{}
-		err := queryEach(ctx, m.tx, func(scan func(...any) error) error {
+		err := m.lookUp(ctx, m.tx, func(scan func(...any) error) error {
 			id, err := single[string](scan)
 			known[id] = true
 			return err
-		}, `SELECT id FROM activities WHERE connection_id = $1 AND id IN (`+placeholders(&args, ids)+`)`, m.planned(args)...)
+		}, `SELECT id FROM `+m.activitiesWith(&args, ids), args)
 		if err != nil {
 			return err
 		}
@@ -44,15 +44,17 @@ func (m *merge) mergeActivities(ctx context.Context) error {
 			known[a.ID] = true
 			m.result.Activities.Added++
 			if m.anonymized(a.ConversationID) {
-				a = a.Anonymized()
-			}
-			body, err := m.sealJSON(activityBody, a, m.ConnectionID, a.ID)
-			if err != nil {
-				return err
+				a = m.withoutPerson(a)
 			}
 			_, linked := m.linked[a.ConversationID]
-			insert.add(m.ConnectionID, a.ID, a.ConversationID, micros(a.At), plain(a.Type), plain(a.AuthorID), plain(a.AgentID), plain(a.QueueID), plain(a.MessageID),
-				linked && m.Reconcile, body, micros(m.now), m.next())
+			change := m.next()
+			insert.addNew(func() ([]any, error) {
+				body, err := m.sealJSON(activityBody, a, m.ConnectionID, a.ID)
+				return []any{
+					m.ConnectionID, a.ID, a.ConversationID, micros(a.At), plain(a.Type), plain(a.AuthorID), plain(a.AgentID), plain(a.QueueID), plain(a.MessageID),
+					linked && m.Reconcile, body, micros(m.now), change,
+				}, err
+			})
 			m.touch(a.ConversationID)
 		}
 		if err := insert.run(ctx, m.tx, m.dialect); err != nil {
@@ -60,6 +62,14 @@ func (m *merge) mergeActivities(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// activitiesWith is like [core.rowsOf] for the entries with the given ids.
+func (m *merge) activitiesWith(args *arguments, ids []string) string {
+	if m.dialect == onSQLite {
+		return "activities WHERE connection_id = $1 AND id IN (" + placeholders(args, ids) + ")"
+	}
+	return "unnest(CAST(" + args.add(ids) + " AS TEXT[])) AS wanted (id_wanted) CROSS JOIN LATERAL (SELECT id FROM activities WHERE connection_id = $1 AND id = id_wanted OFFSET 0) AS found"
 }
 
 // addLogFacts adds what log entries say about their conversations: those of the batch,
@@ -77,7 +87,7 @@ func (m *merge) addLogFacts(ctx context.Context) error {
 			m.Facts = append(m.Facts, ConversationFact{a.ConversationID, a.Fact()})
 		}
 	}
-	for ids := range slices.Chunk(slices.Sorted(maps.Keys(fresh)), mirrorBatchSize) {
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(fresh)), m.batchSize()) {
 		args := arguments{m.ConnectionID}
 		earlier, err := collect(ctx, m.tx, m.scanActivity(m.ConnectionID),
 			`SELECT `+activityColumns+` FROM `+m.rowsOf("activities", &args, ids), m.planned(args)...)

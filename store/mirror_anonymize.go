@@ -4,7 +4,50 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
+
+	"github.com/claimflow/claimflow/mirror"
 )
+
+// findErased finds which conversations belong to customers who were erased. A source that
+// was read before the erasure must not bring their data back.
+func (m *merge) findErased(ctx context.Context) error {
+	var some bool
+	err := queryOne(ctx, m.tx, nil, []any{&some}, `SELECT EXISTS (SELECT 1 FROM erasure_subjects WHERE connection_id = $1 AND kind = $2)`, m.ConnectionID, SubjectConversation)
+	if err != nil || !some {
+		return err
+	}
+	m.erased = map[int64]time.Time{}
+	var ids []string
+	for _, id := range m.ids {
+		if m.rows[id] == nil || m.anonymized(id) {
+			ids = append(ids, number(id))
+		}
+	}
+	for batch := range slices.Chunk(ids, m.batchSize()) {
+		args := arguments{m.ConnectionID, SubjectConversation}
+		err := queryEach(ctx, m.tx, func(scan func(...any) error) error {
+			var id, at int64
+			err := scan(&id, &at)
+			m.erased[id] = timeOf(at)
+			return err
+		}, `SELECT CAST(s.id AS BIGINT), MAX(e.started_at) FROM erasure_subjects s JOIN erasures e ON e.id = s.erasure_id
+			WHERE s.connection_id = $1 AND s.kind = $2 AND NOT e.dry_run AND s.id IN (`+placeholders(&args, batch)+`) GROUP BY s.id`, args...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutPerson returns an activity of an anonymized conversation without personal data.
+// Of a customer who was erased, not even the id stays, and authors are not told apart.
+func (m *merge) withoutPerson(a mirror.Activity) mirror.Activity {
+	if !m.erased[a.ConversationID].IsZero() {
+		a.AuthorID = ""
+	}
+	return a.Anonymized()
+}
 
 // anonymized reports whether Dixa anonymized a conversation.
 func (m *merge) anonymized(id int64) bool {
@@ -67,7 +110,8 @@ func (m *merge) anonymizeMessages(ctx context.Context, id int64) error {
 	}
 	insert := newMessageUpsert()
 	for _, message := range messages {
-		if err := m.addMessage(insert, message.Anonymized()); err != nil {
+		blank := message.Anonymized()
+		if err := m.addMessage(insert, &blank); err != nil {
 			return err
 		}
 	}
@@ -81,11 +125,12 @@ func (m *merge) anonymizeActivities(ctx context.Context, id int64) error {
 		return err
 	}
 	for _, a := range activities {
-		body, err := m.sealJSON(activityBody, a.Anonymized(), m.ConnectionID, a.ID)
+		a = m.withoutPerson(a)
+		body, err := m.sealJSON(activityBody, a, m.ConnectionID, a.ID)
 		if err != nil {
 			return err
 		}
-		_, err = exec(ctx, m.tx, `UPDATE activities SET body = $3, change = $4 WHERE connection_id = $1 AND id = $2`, m.ConnectionID, a.ID, body, m.next())
+		_, err = exec(ctx, m.tx, `UPDATE activities SET body = $3, change = $4, author_id = $5 WHERE connection_id = $1 AND id = $2`, m.ConnectionID, a.ID, body, m.next(), plain(a.AuthorID))
 		if err != nil {
 			return err
 		}

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
+	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/mirror"
@@ -24,7 +28,9 @@ type conversationRow struct {
 	refreshed                         bool
 	messagesDue, figuresDue, notesDue bool
 	// notesRead is the reported number of notes when they were last read.
-	notesRead                int64
+	notesRead int64
+	// change is the number of the last change of the conversation.
+	change                   int64
 	followedChanged, changed bool
 }
 
@@ -62,20 +68,64 @@ func (s *core) conversationRows(ctx context.Context, q querier, connectionID str
 	rows := map[int64]*conversationRow{}
 	for batch := range slices.Chunk(ids, s.batchSize()) {
 		args := arguments{connectionID}
+		var decoding errgroup.Group
+		decoding.SetLimit(runtime.GOMAXPROCS(0))
 		err := s.lookUp(ctx, q, func(scan func(...any) error) error {
 			row := &conversationRow{stored: true}
 			var body []byte
-			if err := scan(&row.id, &row.figuresDue, &row.messagesDue, &row.notesDue, &row.notesRead, &body); err != nil {
+			if err := scan(append(row.marks(), &body)...); err != nil {
 				return err
 			}
 			rows[row.id] = row
-			return s.openJSON(conversationDoc, body, &row.Conversation, connectionID, number(row.id))
-		}, `SELECT conversation_id, figures_due, messages_due, notes_due, notes_read, body FROM `+s.rowsOf("conversations", &args, batch), args)
-		if err != nil {
+			decoding.Go(func() error {
+				return s.openJSON(conversationDoc, body, &row.Conversation, connectionID, number(row.id))
+			})
+			return nil
+		}, `SELECT `+conversationMarks+`, body FROM `+s.rowsOf("conversations", &args, batch), args)
+		if err = errors.Join(err, decoding.Wait()); err != nil {
 			return nil, err
 		}
 	}
 	return rows, nil
+}
+
+const conversationMarks = `conversation_id, change, figures_due, messages_due, notes_due, notes_read`
+
+// marks are the destinations of conversationMarks.
+func (r *conversationRow) marks() []any {
+	return []any{&r.id, &r.change, &r.figuresDue, &r.messagesDue, &r.notesDue, &r.notesRead}
+}
+
+// currentConversations is [core.conversationRows] for conversations that were read
+// before. Those with the same number of their last change are not read again. earlier is
+// nil if nothing was read.
+func (s *core) currentConversations(ctx context.Context, q querier, connectionID string, ids []int64, earlier map[int64]*conversationRow) (map[int64]*conversationRow, error) {
+	if earlier == nil {
+		return s.conversationRows(ctx, q, connectionID, ids)
+	}
+	rows := map[int64]*conversationRow{}
+	var changed []int64
+	for batch := range slices.Chunk(ids, s.batchSize()) {
+		args := arguments{connectionID}
+		err := s.lookUp(ctx, q, func(scan func(...any) error) error {
+			row := &conversationRow{stored: true}
+			if err := scan(row.marks()...); err != nil {
+				return err
+			}
+			if known := earlier[row.id]; known != nil && known.change == row.change {
+				row.Conversation, rows[row.id] = known.Conversation, row
+			} else {
+				changed = append(changed, row.id)
+			}
+			return nil
+		}, `SELECT `+conversationMarks+` FROM `+s.rowsOf("conversations", &args, batch), args)
+		if err != nil {
+			return nil, err
+		}
+	}
+	again, err := s.conversationRows(ctx, q, connectionID, changed)
+	maps.Copy(rows, again)
+	return rows, err
 }
 
 // saveConversations writes the conversations that changed.
@@ -106,7 +156,9 @@ func (m *merge) saveConversations(ctx context.Context) error {
 			continue
 		}
 		row.changed, row.refreshed = true, refreshed[id]
-		row.followedChanged = followed(row.before.Conversation) != followed(row.Conversation.Conversation)
+		if _, linked := m.linked[id]; linked {
+			row.followedChanged = followed(row.before.Conversation) != followed(row.Conversation.Conversation)
+		}
 		changed = append(changed, row)
 		m.stale[id] = true
 	}
@@ -157,24 +209,35 @@ func (m *merge) upsertConversations(ctx context.Context, rows []*conversationRow
 		"status", "assignee_id", "queue_id", "closed_since", "doubt_at", "figures_due", "messages_due", "body", "updated_at", "change", "refreshed_at")
 	insert.keep["refreshed_at"] = `CASE WHEN excluded.refreshed_at > 0 THEN excluded.refreshed_at ELSE conversations.refreshed_at END`
 	for _, row := range rows {
-		body, err := m.sealJSON(conversationDoc, row.Conversation, m.ConnectionID, number(row.id))
+		change := m.next()
+		values := func() ([]any, error) {
+			body, err := m.sealJSON(conversationDoc, row.Conversation, m.ConnectionID, number(row.id))
+			var assignee, queue string
+			if row.Assignee != nil {
+				assignee = row.Assignee.ID
+			}
+			if row.Queue != nil {
+				queue = row.Queue.ID
+			}
+			var refreshed int64
+			if row.refreshed {
+				refreshed = now
+			}
+			return []any{
+				m.ConnectionID, row.id, plain(string(row.Status)), plain(assignee), plain(queue), micros(row.ClosedSince()), micros(row.DoubtAt),
+				row.figuresDue, row.messagesDue, body, now, change, refreshed,
+			}, err
+		}
+		if !row.stored {
+			insert.addNew(values)
+			row.stored = true
+			continue
+		}
+		known, err := values()
 		if err != nil {
 			return err
 		}
-		var assignee, queue string
-		if row.Assignee != nil {
-			assignee = row.Assignee.ID
-		}
-		if row.Queue != nil {
-			queue = row.Queue.ID
-		}
-		var refreshed int64
-		if row.refreshed {
-			refreshed = now
-		}
-		insert.add(m.ConnectionID, row.id, plain(string(row.Status)), plain(assignee), plain(queue), micros(row.ClosedSince()), micros(row.DoubtAt),
-			row.figuresDue, row.messagesDue, body, now, m.next(), refreshed)
-		row.stored = true
+		insert.add(known...)
 	}
 	return insert.run(ctx, m.tx, m.dialect)
 }

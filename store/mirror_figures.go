@@ -14,72 +14,71 @@ import (
 	"github.com/claimflow/claimflow/mirror"
 )
 
-// ComputeFigures computes the figures of up to limit conversations for which
-// [MirrorBatch.Later] left them outdated. It returns their number.
-func (s Mirror) ComputeFigures(ctx context.Context, connectionID string, limit int) (n int, err error) {
-	err = s.write(ctx, "compute the figures of connection "+connectionID, func(tx *sql.Tx) error {
-		ids, err := collect(ctx, tx, single[int64], `SELECT conversation_id FROM conversations WHERE connection_id = $1 AND figures_due
-			ORDER BY conversation_id LIMIT $2`, connectionID, limit)
-		if n = len(ids); err != nil || n == 0 {
-			return err
-		}
-		// The rows must not change while their figures are computed.
-		if _, err := s.lockMirror(ctx, tx, connectionID); err != nil {
-			return err
-		}
-		rows, err := s.conversationRows(ctx, tx, connectionID, ids)
-		if err != nil {
-			return err
-		}
-		return s.computeFigures(ctx, tx, connectionID, rows, ids)
-	})
-	return n, err
-}
-
 // computeFigures computes and stores the figures of conversations. The caller has
 // locked the mirror.
 func (s *core) computeFigures(ctx context.Context, tx *sql.Tx, connectionID string, rows map[int64]*conversationRow, ids []int64) error {
 	for batch := range slices.Chunk(ids, s.batchSize()) {
-		messages, err := s.messageFigures(ctx, tx, connectionID, batch)
+		parts, err := s.readParts(ctx, tx, connectionID, rows, batch)
+		if err == nil {
+			err = s.saveFigures(ctx, tx, connectionID, parts, batch)
+		}
 		if err != nil {
 			return err
 		}
-		activities, err := s.activityFigures(ctx, tx, connectionID, batch)
-		if err != nil {
+	}
+	return nil
+}
+
+// figureParts are what figures are computed from, by conversation.
+type figureParts struct {
+	rows       map[int64]*conversationRow
+	messages   map[int64][]mirror.Message
+	activities map[int64][]mirror.Activity
+}
+
+// readParts reads the messages and activities of conversations.
+func (s *core) readParts(ctx context.Context, q querier, connectionID string, rows map[int64]*conversationRow, ids []int64) (parts figureParts, err error) {
+	parts.rows = rows
+	if parts.messages, err = s.messageFigures(ctx, q, connectionID, ids); err != nil {
+		return parts, err
+	}
+	parts.activities, err = s.activityFigures(ctx, q, connectionID, ids)
+	return parts, err
+}
+
+// saveFigures computes figures and stores those that changed.
+func (s *core) saveFigures(ctx context.Context, tx *sql.Tx, connectionID string, parts figureParts, ids []int64) error {
+	stored, err := s.storedFigures(ctx, tx, connectionID, ids)
+	if err != nil {
+		return err
+	}
+	save := newFiguresUpsert(connectionID)
+	for _, id := range ids {
+		row := parts.rows[id]
+		if row == nil {
+			continue
+		}
+		conversation := row.Conversation
+		if log := parts.activities[id]; len(log) > 0 {
+			// The log has the changes that events reported before its newest entry.
+			conversation.Apply(mirror.Fact{LoggedAt: log[len(log)-1].At})
+		}
+		if err := save.put(mirror.Derive(id, conversation, parts.messages[id], parts.activities[id]), stored[id]); err != nil {
 			return err
 		}
-		digests, err := s.figureDigests(ctx, tx, connectionID, batch)
-		if err != nil {
-			return err
-		}
-		save := newFiguresUpsert(connectionID)
-		for _, id := range batch {
-			row := rows[id]
-			if row == nil {
-				continue
-			}
-			conversation := row.Conversation
-			if log := activities[id]; len(log) > 0 {
-				// The log has the changes that events reported before its newest entry.
-				conversation.Apply(mirror.Fact{LoggedAt: log[len(log)-1].At})
-			}
-			if err := save.put(mirror.Derive(id, conversation, messages[id], activities[id]), digests[id]); err != nil {
-				return err
-			}
-		}
-		if err := save.run(ctx, tx, s); err != nil {
-			return err
-		}
-		if err := s.changeFigures(ctx, tx, connectionID, save.changed); err != nil {
-			return err
-		}
-		if err := s.markNotes(ctx, tx, connectionID, rows, batch, messages); err != nil {
-			return err
-		}
-		args := arguments{connectionID}
-		if _, err := exec(ctx, tx, `UPDATE conversations SET figures_due = FALSE WHERE connection_id = $1 AND figures_due AND `+s.conversationsIn(&args, batch), s.planned(args)...); err != nil {
-			return err
-		}
+	}
+	if err := save.run(ctx, tx, s); err != nil {
+		return err
+	}
+	if err := s.changeFigures(ctx, tx, connectionID, save.changed, save.days); err != nil {
+		return err
+	}
+	if err := s.markNotes(ctx, tx, connectionID, parts.rows, ids, parts.messages); err != nil {
+		return err
+	}
+	args := arguments{connectionID}
+	if _, err := exec(ctx, tx, `UPDATE conversations SET figures_due = FALSE WHERE connection_id = $1 AND figures_due AND `+s.conversationsIn(&args, ids), s.planned(args)...); err != nil {
+		return err
 	}
 	return nil
 }
@@ -160,17 +159,23 @@ func (s *core) activityFigures(ctx context.Context, q querier, connectionID stri
 	return all, err
 }
 
-func (s *core) figureDigests(ctx context.Context, q querier, connectionID string, ids []int64) (map[int64][]byte, error) {
-	digests := map[int64][]byte{}
+// storedFigure is what is compared of figures that are stored.
+type storedFigure struct {
+	digest []byte
+	dates  figureDates
+}
+
+func (s *core) storedFigures(ctx context.Context, q querier, connectionID string, ids []int64) (map[int64]*storedFigure, error) {
+	stored := map[int64]*storedFigure{}
 	args := arguments{connectionID}
 	err := s.lookUp(ctx, q, func(scan func(...any) error) error {
 		var id int64
-		var digest []byte
-		err := scan(&id, &digest)
-		digests[id] = digest
+		f := &storedFigure{}
+		err := scan(append([]any{&id, &f.digest}, f.dates.dest()...)...)
+		stored[id] = f
 		return err
-	}, `SELECT conversation_id, digest FROM `+s.rowsOf("figures", &args, ids), args)
-	return digests, err
+	}, `SELECT conversation_id, digest, `+figureDateColumns+` FROM `+s.rowsOf("figures", &args, ids), args)
+	return stored, err
 }
 
 // figuresUpsert collects figures to write.
@@ -178,14 +183,16 @@ type figuresUpsert struct {
 	connectionID string
 	changed      []int64
 	// replaced are those of changed that were stored before.
-	replaced     []int64
+	replaced []int64
+	// days are those with a date of changed, now or before.
+	days         figureDays
 	figures      *upsert
 	events, tags *upsert
 }
 
 func newFiguresUpsert(connectionID string) *figuresUpsert {
 	return &figuresUpsert{
-		connectionID: connectionID,
+		connectionID: connectionID, days: figureDays{},
 		figures: newUpsert("figures", []string{"connection_id", "conversation_id"},
 			"created_at", "channel", "direction", "status", "queue_id", "assignee_id", "requester_id", "first_inbound_at", "first_response_at", "first_response_by",
 			"agent_replies", "automated_messages", "customer_messages", "notes", "queue_time", "queue_time_from_log", "handling_time", "first_assigned_at",
@@ -197,28 +204,41 @@ func newFiguresUpsert(connectionID string) *figuresUpsert {
 	}
 }
 
-// put adds figures that differ from those stored with a digest.
-func (u *figuresUpsert) put(f mirror.Figures, stored []byte) error {
+// put adds figures that differ from those stored, if any are.
+func (u *figuresUpsert) put(f mirror.Figures, stored *storedFigure) error {
 	text, err := json.Marshal(f)
 	if err != nil {
 		return fmt.Errorf("encode the figures of conversation %d: %w", f.ConversationID, err)
 	}
 	sum := sha256.Sum256(text)
 	digest := sum[:16]
-	if bytes.Equal(digest, stored) {
+	if stored != nil && bytes.Equal(digest, stored.digest) {
 		return nil
 	}
 	u.changed = append(u.changed, f.ConversationID)
 	if stored != nil {
 		u.replaced = append(u.replaced, f.ConversationID)
+		u.days.add(stored.dates[:]...)
 	}
-	u.figures.add(u.connectionID, f.ConversationID, micros(f.CreatedAt), plain(f.Channel), plain(f.Direction), plain(f.Status), plain(f.QueueID), plain(f.AssigneeID),
+	u.days.addFigures(&f)
+	figures := []any{
+		u.connectionID, f.ConversationID, micros(f.CreatedAt), plain(f.Channel), plain(f.Direction), plain(f.Status), plain(f.QueueID), plain(f.AssigneeID),
 		plain(f.RequesterID), micros(f.FirstInboundAt), micros(f.FirstResponseAt), plain(f.FirstResponseBy), f.AgentReplies, f.AutomatedMessages, f.CustomerMessages,
 		f.Notes, microsOf(f.QueueTime), f.QueueTimeFromLog, microsOf(f.HandlingTime), micros(f.FirstAssignedAt), micros(f.FirstClosedAt), micros(f.LastClosedAt),
-		f.Closes, f.Reopens, f.Transfers, f.Assignments, micros(f.LastActivityAt), f.DixaTotalDuration, f.DixaHandlingDuration, micros(f.AnonymizedAt), digest)
+		f.Closes, f.Reopens, f.Transfers, f.Assignments, micros(f.LastActivityAt), f.DixaTotalDuration, f.DixaHandlingDuration, micros(f.AnonymizedAt), digest,
+	}
+	if stored == nil {
+		u.figures.addNew(func() ([]any, error) { return figures, nil })
+	} else {
+		u.figures.add(figures...)
+	}
 	for n, e := range f.Events {
-		u.events.add(u.connectionID, f.ConversationID, n, micros(e.At), string(e.Kind), plain(e.AgentID), plain(e.QueueID), plain(e.Type), e.Value,
-			plain(f.Channel), plain(f.Direction), micros(f.CreatedAt))
+		u.events.addNew(func() ([]any, error) {
+			return []any{
+				u.connectionID, f.ConversationID, n, micros(e.At), string(e.Kind), plain(e.AgentID), plain(e.QueueID), plain(e.Type), e.Value,
+				plain(f.Channel), plain(f.Direction), micros(f.CreatedAt),
+			}, nil
+		})
 	}
 	tags := make([]string, 0, len(f.Tags))
 	for _, tag := range f.Tags {
@@ -226,7 +246,7 @@ func (u *figuresUpsert) put(f mirror.Figures, stored []byte) error {
 	}
 	slices.Sort(tags)
 	for _, tag := range slices.Compact(tags) {
-		u.tags.add(u.connectionID, f.ConversationID, tag)
+		u.tags.addNew(func() ([]any, error) { return []any{u.connectionID, f.ConversationID, tag}, nil })
 	}
 	return nil
 }
@@ -236,12 +256,13 @@ func (u *figuresUpsert) run(ctx context.Context, tx *sql.Tx, s *core) error {
 	if len(u.changed) == 0 {
 		return nil
 	}
-	for _, table := range []string{"figure_events", "conversation_tags"} {
-		if len(u.replaced) == 0 {
-			break
-		}
+	if len(u.replaced) > 0 {
 		args := arguments{u.connectionID}
-		if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE connection_id = $1 AND `+s.conversationsIn(&args, u.replaced), s.planned(args)...); err != nil {
+		replaced := ` WHERE connection_id = $1 AND ` + s.conversationsIn(&args, u.replaced)
+		if err := s.lookUp(ctx, tx, u.days.scanDate, `DELETE FROM figure_events`+replaced+` RETURNING at`, args); err != nil {
+			return err
+		}
+		if _, err := exec(ctx, tx, `DELETE FROM conversation_tags`+replaced, s.planned(args)...); err != nil {
 			return err
 		}
 	}

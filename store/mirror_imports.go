@@ -167,11 +167,6 @@ func (e *ImportStateError) Error() string {
 	return fmt.Sprintf("import %s has ended (%s); start another one", e.ID, e.State)
 }
 
-// Explain records how an import reads Dixa, or why it does not move.
-func (s Imports) Explain(ctx context.Context, id string, access claim.ImportAccess, why string) error {
-	return s.execute(ctx, "explain import "+id, nil, `UPDATE imports SET access = $2, why = $3 WHERE id = $1`, id, access, plain(why))
-}
-
 // WindowResult is what an attempt at a window did.
 type WindowResult struct {
 	State claim.WindowState

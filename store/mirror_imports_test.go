@@ -226,8 +226,12 @@ func TestImportProgress(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
 		ctx, connection := t.Context(), connect(t, s, "acme", "org-1").ID
-		i, waiting := begin(t, s, connection, 0, 1, 1, 2, 2, 3)
-		require.NoError(t, s.Imports.Explain(ctx, i.ID, claim.AccessSearch, "the token may not read exports"))
+		i, _, err := s.Imports.Begin(ctx, claim.Import{
+			ConnectionID: connection, Cause: "request", Access: claim.AccessSearch, Why: "the token may not read exports", Windows: windows(0, 1, 1, 2, 2, 3),
+		})
+		require.NoError(t, err)
+		waiting, err := s.Imports.Waiting(ctx, i.ID)
+		require.NoError(t, err)
 		now.Turn(10 * time.Second)
 		// A window is recorded while it is processed, too.
 		record := func(w claim.ImportWindow, state claim.WindowState, c claim.ImportCounts, rejects map[int]string) {
@@ -248,6 +252,7 @@ func TestImportProgress(t *testing.T) {
 		require.Equal(t, claim.ImportCounts{Read: 100, Added: 80, Changed: 11, Excluded: 8, Rejected: 152, Requests: 7}, got.ImportCounts)
 		require.Equal(t, []int{3, 1, 1}, []int{got.WindowsTotal, got.WindowsDone, got.WindowsParked})
 		require.Equal(t, claim.AccessSearch, got.Access)
+		require.Equal(t, "the token may not read exports", got.Why)
 		require.InDelta(t, 10, got.RowsPerSecond, 0.01)
 		require.Equal(t, 10, got.SecondsLeft)
 		require.Len(t, got.Windows, 3)

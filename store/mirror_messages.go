@@ -25,15 +25,17 @@ type storedMessage struct {
 // mergeMessages merges the messages of the batch.
 func (m *merge) mergeMessages(ctx context.Context) error {
 	var keys []messageKey
-	fresh := map[messageKey]mirror.Message{}
-	for _, message := range m.Messages {
+	fresh := map[messageKey]*mirror.Message{}
+	for i := range m.Messages {
+		message := &m.Messages[i]
 		if !m.wants(message.ConversationID, claim.StreamMessages) {
 			m.result.Messages.Excluded++
 			continue
 		}
 		key := messageKey{message.ConversationID, message.ID}
 		if earlier, ok := fresh[key]; ok {
-			message = mirror.MergeMessages(earlier, message)
+			merged := mirror.MergeMessages(*earlier, *message)
+			message = &merged
 		} else {
 			keys = append(keys, key)
 		}
@@ -49,23 +51,27 @@ func (m *merge) mergeMessages(ctx context.Context) error {
 			message := fresh[key]
 			old, ok := known[key]
 			if ok {
-				message = mirror.MergeMessages(old, message)
+				merged := mirror.MergeMessages(old, *message)
+				message = &merged
 			}
 			if m.anonymized(key.conversationID) {
-				message = message.Anonymized()
+				anonymized := message.Anonymized()
+				message = &anonymized
 			}
 			switch {
 			case !ok:
 				m.result.Messages.Added++
-			case !old.Equal(message):
+			case !old.Equal(*message):
 				m.result.Messages.Changed++
 			default:
 				continue
 			}
-			if err := m.addMessage(insert, message); err != nil {
+			m.touch(key.conversationID)
+			if !ok {
+				insert.addNew(m.messageRow(message))
+			} else if err := m.addMessage(insert, message); err != nil {
 				return err
 			}
-			m.touch(key.conversationID)
 		}
 		if err := insert.run(ctx, m.tx, m.dialect); err != nil {
 			return err
@@ -79,23 +85,31 @@ func newMessageUpsert() *upsert {
 		"at", "kind", "direction", "author_id", "automated", "listed", "body", "stored_at", "change")
 }
 
-func (m *merge) addMessage(insert *upsert, message mirror.Message) error {
-	stored := storedMessage{Message: message}
-	for _, a := range message.Attachments {
-		stored.Sources = append(stored.Sources, a.Source)
+func (m *merge) addMessage(insert *upsert, message *mirror.Message) error {
+	values, err := m.messageRow(message)()
+	insert.add(values...)
+	return err
+}
+
+// messageRow returns what makes the row of a message.
+func (m *merge) messageRow(message *mirror.Message) func() ([]any, error) {
+	change := m.next()
+	return func() ([]any, error) {
+		stored := storedMessage{Message: *message}
+		for _, a := range message.Attachments {
+			stored.Sources = append(stored.Sources, a.Source)
+		}
+		body, err := m.sealJSON(messageBody, stored, m.ConnectionID, number(message.ConversationID), message.ID)
+		var author string
+		if message.Author != nil {
+			author = message.Author.ID
+		}
+		automated := sql.NullBool{Bool: message.Automated, Valid: message.AutomatedKnown || message.Automated}
+		return []any{
+			m.ConnectionID, message.ConversationID, message.ID, micros(message.At), plain(message.Kind), plain(message.Direction), plain(author),
+			automated, message.Source == mirror.FromList, body, micros(m.now), change,
+		}, err
 	}
-	body, err := m.sealJSON(messageBody, stored, m.ConnectionID, number(message.ConversationID), message.ID)
-	if err != nil {
-		return err
-	}
-	var author string
-	if message.Author != nil {
-		author = message.Author.ID
-	}
-	automated := sql.NullBool{Bool: message.Automated, Valid: message.AutomatedKnown || message.Automated}
-	insert.add(m.ConnectionID, message.ConversationID, message.ID, micros(message.At), plain(message.Kind), plain(message.Direction), plain(author),
-		automated, message.Source == mirror.FromList, body, micros(m.now), m.next())
-	return nil
 }
 
 // messages reads the messages with the given keys.

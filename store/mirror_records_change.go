@@ -40,7 +40,7 @@ func (m *merge) exposeParts(ctx context.Context) error {
 		return nil
 	}
 	change := m.next()
-	for ids := range slices.Chunk(exposed, mirrorBatchSize) {
+	for ids := range slices.Chunk(exposed, m.batchSize()) {
 		for _, table := range []string{"messages", "activities"} {
 			args := arguments{m.ConnectionID, change}
 			_, err := exec(ctx, m.tx, `UPDATE `+table+` SET change = $2 WHERE connection_id = $1 AND `+m.conversationsIn(&args, ids), m.planned(args)...)
@@ -52,14 +52,13 @@ func (m *merge) exposeParts(ctx context.Context) error {
 	return nil
 }
 
-// changeFigures counts conversations as changed because their figures are. The caller
-// has locked the mirror.
-func (s *core) changeFigures(ctx context.Context, tx *sql.Tx, connectionID string, ids []int64) error {
+// changeFigures counts conversations as changed because their figures are, and marks the
+// days of their dates. The caller has locked the mirror.
+func (s *core) changeFigures(ctx context.Context, tx *sql.Tx, connectionID string, ids []int64, days figureDays) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	var change int64
-	err := queryOne(ctx, tx, ErrNotFound, []any{&change}, `UPDATE mirrors SET change = change + 1 WHERE connection_id = $1 RETURNING change`, connectionID)
+	change, err := s.markDays(ctx, tx, connectionID, days)
 	if err != nil {
 		return err
 	}

@@ -89,16 +89,13 @@ func (a *api) getKPI(ctx context.Context, in *kpiInput) (*streamOutput, error) {
 	if err := a.knownConnection(ctx, in.Connection); err != nil {
 		return nil, err
 	}
-	definition, found := kpi.ByID(in.KPI)
-	if !found {
-		return nil, newProblem(http.StatusNotFound, "", "There is no key figure "+in.KPI+". GET /v1/connections/{connection}/kpis lists all.")
+	definition, err := a.figure(in.KPI)
+	if err != nil {
+		return nil, err
 	}
 	request, err := definition.ParseRequest(in.values, time.Now())
 	if err != nil {
 		return nil, err
-	}
-	if a.KPIs == nil {
-		return nil, newProblem(http.StatusServiceUnavailable, "", "This service computes no key figures.")
 	}
 	answer := kpiAnswer{}
 	if answer.Result, err = a.KPIs.Evaluate(ctx, in.Connection, definition, request, in.Schedule); err != nil {
@@ -113,6 +110,59 @@ func (a *api) getKPI(ctx context.Context, in *kpiInput) (*streamOutput, error) {
 		return &streamOutput{Body: func(out huma.Context) { writeKPICSV(ctx, out, answer.Result) }}, nil
 	}
 	return writeJSON(answer)
+}
+
+// figure returns the definition of a key figure that can be evaluated.
+func (a *api) figure(id string) (kpi.Definition, error) {
+	definition, found := kpi.ByID(id)
+	if !found {
+		return definition, newProblem(http.StatusNotFound, "", "There is no key figure "+id+". GET /v1/connections/{connection}/kpis lists all.")
+	}
+	if a.KPIs == nil {
+		return definition, newProblem(http.StatusServiceUnavailable, "", "This service computes no key figures.")
+	}
+	return definition, nil
+}
+
+type kpiVerificationInput struct {
+	InConnection
+	KPI string `path:"kpi" doc:"The id of the key figure."`
+}
+
+func (a *api) verifyKPI(ctx context.Context, in *kpiVerificationInput) (*body[client.KPIVerification], error) {
+	if err := a.knownConnection(ctx, in.Connection); err != nil {
+		return nil, err
+	}
+	definition, err := a.figure(in.KPI)
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.KPIs.Verify(ctx, in.Connection, definition)
+	if err != nil {
+		return nil, err
+	}
+	out := client.KPIVerification{KPI: definition.ID, Buckets: v.Buckets, Values: v.Values, Stale: v.Stale, Differences: []client.KPIDifference{}}
+	for i := range v.Differences {
+		d := &v.Differences[i]
+		one := client.KPIDifference{
+			Date: string(d.Series.PlacedBy), Bucket: string(d.Series.Bucket), Timezone: d.Series.Zone, By: string(d.Series.By), WithinDays: d.Series.WithinDays,
+			Start: d.Start, End: d.End, Group: d.Group, Kept: kpiValue(d.Kept), Computed: kpiValue(d.Computed),
+		}
+		if d.Series.Bucket == kpi.BucketHourOfWeek {
+			one.HourOfWeek = &d.Hour
+		}
+		out.Differences = append(out.Differences, one)
+	}
+	return ok(out, nil)
+}
+
+func kpiValue(v *kpi.KeptValue) *client.KPIValue {
+	if v == nil {
+		return nil
+	}
+	return &client.KPIValue{
+		Value: v.Value, Count: v.Count, Missing: v.Missing, Part: v.Part, Whole: v.Whole, Distinct: v.Distinct, Sum: v.Sum, Mean: v.Mean, Median: v.Median, P90: v.P90,
+	}
 }
 
 func writeKPICSV(ctx context.Context, out huma.Context, result *kpi.Result) {

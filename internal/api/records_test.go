@@ -147,6 +147,11 @@ func TestKPIs(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(raw.text), &decoded))
 		require.JSONEq(t, raw.text, asJSON(t, decoded), "the client's type must have every member")
 	}
+	verified, err := b.client.VerifyKPI(ctx, connection, "conversation_volume")
+	require.NoError(t, err)
+	require.Equal(t, client.KPIVerification{KPI: "conversation_volume", Buckets: 58, Differences: []client.KPIDifference{}}, verified, "29 days by two ways")
+	_, err = b.client.VerifyKPI(ctx, connection, "happiness")
+	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
 	data, err := b.client.KPICSV(ctx, connection, "conversation_volume", client.KPIQuery{Bucket: "none"})
 	require.NoError(t, err)
 	rows, err := csv.NewReader(strings.NewReader(string(data))).ReadAll()

@@ -221,6 +221,8 @@ func (a *api) organizationRoutes() []route {
 		newRoute("GET "+of+"/kpis", "list-kpis", "List the key figures with their definitions", tagData, shopsRead, a.listKPIs, kpisAnswers),
 		newRoute("GET "+of+"/kpis/{kpi}", "get-kpi", "Compute a key figure", tagData, claimsRead, a.getKPI, withLongTimeout, kpiAnswers, unprocessable, withErrors(http.StatusBadRequest, http.StatusBadGateway),
 			withDescription("Returns JSON or, with Accept: text/csv or format=csv, CSV. freshness says how new and complete the data is; with CSV, the header Last-Modified is the time of the newest information.")),
+		newRoute("GET "+of+"/kpis/{kpi}/verification", "verify-kpi", "Verify the kept values of a key figure", tagData, claimsRead, a.verifyKPI, withLongTimeout,
+			withDescription("The values of finished buckets are kept. This computes them from the rows again and lists those that differ. It changes nothing.")),
 	}
 }
 

@@ -151,7 +151,7 @@ func (s *server) newAPI(version string, mails bool) (http.Handler, error) {
 		Store: s.Store, Files: kept,
 		Onboarding: onboarding.New(onboarding.Options{Store: s.Store, Dixa: s.Clients, PublicURL: c.PublicURL, Log: t.Log}),
 		Kick:       s.kick, KickOwner: s.fromOwner.Kick, Sweep: s.sweepNow, Import: s.importNow, WakeImport: s.wakeImport,
-		KPIs: &reporting.Service{Store: s.Store, Clients: s.Clients}, Erase: s.startErasure,
+		KPIs: &reporting.Service{Store: s.Store, Clients: s.Clients, Log: t.Log}, Erase: s.startErasure,
 		Unified:  s.unified(),
 		Proxy:    proxy.New(proxy.Options{Clients: s.Clients}),
 		KeyLimit: c.KeyLimit, AccountLimit: c.AccountLimit,

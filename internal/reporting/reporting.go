@@ -6,6 +6,7 @@ package reporting
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/claimflow/claimflow/claim"
@@ -20,13 +21,20 @@ type Service struct {
 	Store *store.Store
 	// Clients ask Dixa for its own metrics.
 	Clients *connection.Clients
+	// Log receives a warning if values could not be kept. Defaults to none.
+	Log *slog.Logger
 }
 
 // Evaluate answers a request about a connection. schedule is the id of the business
 // hours for figures that count them; empty for the only one. The error is a
-// [*claim.InvalidError] for a request that the definition does not allow.
+// [*claim.InvalidError] for a request that the definition does not allow. Finished
+// buckets are kept in the store.
 func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request, schedule string) (*kpi.Result, error) {
-	e := kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID)}
+	e := kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID), NotKept: func(err error) {
+		if s.Log != nil {
+			s.Log.WarnContext(ctx, "values of key figures were not kept", slog.String("connection", connectionID), slog.Any("error", err))
+		}
+	}}
 	var err error
 	if e.Directory, err = s.directory(ctx, connectionID, r); err != nil {
 		return nil, err
@@ -43,6 +51,12 @@ func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Defin
 	freshness, err := s.Store.Mirror.Freshness(ctx, connectionID)
 	result.Freshness = &freshness
 	return result, err
+}
+
+// Verify computes the kept values of a figure of a connection from the rows and compares
+// them. It changes nothing.
+func (s *Service) Verify(ctx context.Context, connectionID string, d kpi.Definition) (kpi.Verification, error) {
+	return (&kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID)}).Verify(ctx, d)
 }
 
 // directory reads the names and teams that a request needs.

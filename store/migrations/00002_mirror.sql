@@ -150,7 +150,7 @@ CREATE TABLE figure_events (
     created_at      BIGINT NOT NULL,
     PRIMARY KEY (connection_id, conversation_id, n)
 );
-CREATE INDEX figure_events_by_time ON figure_events (connection_id, kind, at);
+CREATE INDEX figure_events_by_time ON figure_events (connection_id, kind, at, conversation_id);
 
 CREATE TABLE conversation_tags (
     connection_id   TEXT NOT NULL REFERENCES connections (id),
@@ -159,6 +159,60 @@ CREATE TABLE conversation_tags (
     PRIMARY KEY (connection_id, conversation_id, tag)
 );
 CREATE INDEX conversation_tags_by_tag ON conversation_tags (connection_id, tag);
+
+-- Kept values of key figures (docs/adr/0031). figure_days.change is the number of the last
+-- change of a conversation that has a date on the day, or had one before the change; day
+-- is midnight in UTC. kpi_series are the values that are kept together, kpi_buckets the
+-- finished buckets [start, until) with the change that they are as of, and kpi_values the
+-- values of their groups: those of a backlog or a load are differences to the bucket before. A bucket
+-- is stale if a day that it touches changed since.
+
+CREATE TABLE figure_days (
+    connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    day           BIGINT NOT NULL,
+    change        BIGINT NOT NULL,
+    PRIMARY KEY (connection_id, day)
+);
+
+CREATE TABLE kpi_series (
+    id            BIGINT PRIMARY KEY,
+    connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    kpi           TEXT NOT NULL,
+    version       TEXT NOT NULL,
+    placed_by     TEXT NOT NULL,
+    bucket        TEXT NOT NULL,
+    zone          TEXT NOT NULL,
+    dimension     TEXT NOT NULL,
+    within_days   BIGINT NOT NULL,
+    kept_at       BIGINT NOT NULL,
+    UNIQUE (connection_id, kpi, version, placed_by, bucket, zone, dimension, within_days)
+);
+
+CREATE TABLE kpi_buckets (
+    series_id BIGINT NOT NULL REFERENCES kpi_series (id) ON DELETE CASCADE,
+    start     BIGINT NOT NULL,
+    until     BIGINT NOT NULL,
+    change    BIGINT NOT NULL,
+    PRIMARY KEY (series_id, start)
+);
+
+CREATE TABLE kpi_values (
+    series_id BIGINT NOT NULL REFERENCES kpi_series (id) ON DELETE CASCADE,
+    start     BIGINT NOT NULL,
+    grp       TEXT NOT NULL,
+    hour      BIGINT NOT NULL,
+    n         BIGINT NOT NULL,
+    missing   BIGINT NOT NULL,
+    part      BIGINT,
+    whole     BIGINT,
+    different BIGINT,
+    value     DOUBLE PRECISION,
+    sum       DOUBLE PRECISION,
+    mean      DOUBLE PRECISION,
+    median    DOUBLE PRECISION,
+    p90       DOUBLE PRECISION,
+    PRIMARY KEY (series_id, start, grp, hour)
+);
 
 -- The directory: people, teams, queues and definitions of the organization. kind says
 -- what a row is. gone_at is when Dixa stopped listing it.
@@ -321,6 +375,7 @@ CREATE TABLE erasure_subjects (
     detail        TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (erasure_id, kind, connection_id, id)
 );
+CREATE INDEX erasure_subjects_by_id ON erasure_subjects (connection_id, kind, id);
 
 ALTER TABLE claims ADD COLUMN erased_at BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX owner_inbox_of_claim ON owner_inbox (shop, claim_id) WHERE body IS NOT NULL;
