@@ -119,5 +119,5 @@ func answered(w http.ResponseWriter, answer *unify.Answer) {
 	}
 	setTime(w, asOfHeader, answer.At)
 	setTime(w, completeFromHeader, answer.From)
-	_, _ = w.Write(append(answer.Body, '\n')) // the caller may have disconnected
+	_, _ = w.Write(append(answer.Body, '\n')) //nolint:gosec // the body is JSON; the caller may have disconnected
 }
