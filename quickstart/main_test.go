@@ -84,6 +84,12 @@ func TestOnceSettlesEverySampleClaim(t *testing.T) {
 			DixaRequests  int `json:"dixa_requests"`
 			Refused       int `json:"refused_by_limit"`
 		} `json:"totals"`
+		Tickets []struct {
+			ID     string   `json:"id"`
+			Name   string   `json:"name"`
+			Status string   `json:"status"`
+			Tags   []string `json:"tags"`
+		} `json:"tickets"`
 	}
 	decoder := json.NewDecoder(&out)
 	require.NoError(t, decoder.Decode(&report))
@@ -130,6 +136,12 @@ func TestOnceSettlesEverySampleClaim(t *testing.T) {
 	require.Equal(t, claims-1, report.Totals.EndUsers, "two samples have the same customer")
 	require.Zero(t, report.Totals.Refused)
 	require.Positive(t, report.Totals.DixaRequests)
+	require.Len(t, report.Tickets, claims, "the unified API lists each claim's conversation")
+	for _, ticket := range report.Tickets {
+		require.Equal(t, "closed", ticket.Status, "%+v", ticket)
+		require.NotEmpty(t, ticket.Name)
+		require.NotEmpty(t, ticket.Tags)
+	}
 }
 
 func TestOnceReportsAddressInUse(t *testing.T) {

@@ -2,9 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/unified"
 )
 
 // report is the output of -once.
@@ -12,6 +17,17 @@ type report struct {
 	Claims []reportedClaim `json:"claims"`
 	Totals totals          `json:"totals"`
 	Import importReport    `json:"import"`
+	// Tickets are the claims' conversations as the unified API lists them.
+	Tickets []reportedTicket `json:"tickets"`
+}
+
+// reportedTicket is a conversation in the words of the unified API.
+type reportedTicket struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Status  string   `json:"status"`
+	Contact string   `json:"contact"`
+	Tags    []string `json:"tags"`
 }
 
 // reportedClaim is the outcome of one sample claim.
@@ -79,6 +95,43 @@ func (s *stack) report(ctx context.Context, took time.Duration) (report, error) 
 			Status: d.Status, Reached: reached(i, d), Timeline: d.Timeline, Events: events,
 		})
 	}
-	r.Import, err = s.reportImport(ctx)
+	if r.Import, err = s.reportImport(ctx); err != nil {
+		return r, err
+	}
+	r.Tickets, err = s.tickets(ctx, claims)
 	return r, err
+}
+
+// tickets lists the conversations of claims through the unified API.
+func (s *stack) tickets(ctx context.Context, claims []claim.Record) ([]reportedTicket, error) {
+	connection, err := s.connection(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ours := map[string]bool{}
+	for _, c := range claims {
+		ours[strconv.FormatInt(c.ConversationID, 10)] = true
+	}
+	listed := []reportedTicket{}
+	resource := client.ResourceOf[unified.Ticket](s.api, connection, client.ModelTicketing, "tickets")
+	for t, err := range resource.List(ctx, url.Values{"created_at[gte]": {s.history.until.Truncate(time.Second).UTC().Format(time.RFC3339)}}) {
+		if err != nil {
+			return nil, fmt.Errorf("list the tickets: %w", err)
+		}
+		if !ours[t.ID] {
+			continue
+		}
+		ticket := reportedTicket{ID: t.ID, Status: t.Status.ID, Tags: []string{}}
+		if t.Name != nil {
+			ticket.Name = *t.Name
+		}
+		if t.Contact != nil && t.Contact.Name != nil {
+			ticket.Contact = *t.Contact.Name
+		}
+		for _, tag := range t.Tags {
+			ticket.Tags = append(ticket.Tags, *tag.Name)
+		}
+		listed = append(listed, ticket)
+	}
+	return listed, nil
 }

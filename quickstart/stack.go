@@ -131,7 +131,7 @@ func (s *stack) createVisitorKey(ctx context.Context) error {
 	keys := s.parts.Store.APIKeys
 	key, secret, err := keys.Create(ctx, claim.NewKey{
 		Name: "quickstart commands", Shop: demoShop,
-		Scopes: []string{client.ScopeClaimsWrite, client.ScopeClaimsRead, client.ScopeShopsRead, client.ScopeOperate},
+		Scopes: []string{client.ScopeClaimsWrite, client.ScopeClaimsRead, client.ScopeShopsRead, client.ScopeOperate, client.ScopeUnifiedRead, client.ScopeUnifiedWrite},
 	})
 	if err != nil {
 		return err

@@ -158,6 +158,8 @@ Try it yourself in a second terminal, in this directory:
   go run ./emulator play -at %[3]s close
   go run ./starter claim show demo-shop my-claim
   go run ./starter kpi show first_response_time --shop demo-shop --bucket week --by channel
+  go run ./starter unified list tickets --shop demo-shop --limit 6
+  go run ./examples/translation
 `, s.apiURL, s.visitorKey, s.dixaURL)
 }
 
