@@ -71,18 +71,20 @@ func arrivals(ctx context.Context, c *client.Client, account string, since time.
 			counts[local.Weekday()][local.Hour()]++
 		}
 	}
-	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(out, "HOUR\t")
+	var table strings.Builder
+	table.WriteString("HOUR\t")
 	for day := range 7 {
-		fmt.Fprint(out, strings.ToUpper(time.Weekday(day).String()[:3]), "\t")
+		table.WriteString(strings.ToUpper(time.Weekday(day).String()[:3]) + "\t")
 	}
-	fmt.Fprintln(out)
 	for hour := range 24 {
-		fmt.Fprintf(out, "%02d\t", hour)
+		fmt.Fprintf(&table, "\n%02d\t", hour)
 		for day := range 7 {
-			fmt.Fprint(out, counts[day][hour], "\t")
+			fmt.Fprintf(&table, "%d\t", counts[day][hour])
 		}
-		fmt.Fprintln(out)
+	}
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	if _, err := out.Write([]byte(table.String() + "\n")); err != nil {
+		return err
 	}
 	return out.Flush()
 }

@@ -27,13 +27,13 @@ func TestExamples(t *testing.T) {
 	s.awaitImport(connection, "")
 
 	programs := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", programs, "./examples/...") //nolint:gosec // the folder is the test's
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", programs, "./examples/...")
 	build.Dir = filepath.Join("..", "..")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	example := func(name, input string, args ...string) string {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), filepath.Join(programs, name), args...) //nolint:gosec // the test built it
+		cmd := exec.CommandContext(t.Context(), filepath.Join(programs, name), args...)
 		cmd.Env = append(os.Environ(), "CLAIMFLOW_URL="+s.apiURL, "CLAIMFLOW_API_KEY="+s.apiKey)
 		cmd.Stdin = strings.NewReader(input)
 		out, err := cmd.CombinedOutput()
