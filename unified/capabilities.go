@@ -185,8 +185,10 @@ type CapabilityQuery struct {
 	Resource string
 	// Methods are names; empty for all.
 	Methods []string
+	// Probe asks whether Dixa lets the account's token read each resource.
+	Probe bool
 	// Without says why an account cannot use a method; empty if it can.
-	Without func(m *Method) string
+	Without func(r *Resource, m *Method) string
 }
 
 // CapabilitiesOf returns what an account supports of the unified resources.
@@ -194,7 +196,7 @@ func CapabilitiesOf(q CapabilityQuery) []ResourceCapability {
 	labels := map[string]string{ModelTicketing: "Unified Ticketing API", ModelDirectory: "Unified User Directory API"}
 	all := []ResourceCapability{}
 	for _, r := range registry {
-		if q.Resource != "" && q.Resource != r.Name && q.Resource != r.Model+"/"+r.Name {
+		if q.Resource != "" && q.Resource != r.Name && q.Resource != r.Path() {
 			continue
 		}
 		c := ResourceCapability{
@@ -205,7 +207,7 @@ func CapabilitiesOf(q CapabilityQuery) []ResourceCapability {
 			if len(q.Methods) > 0 && !slices.Contains(q.Methods, m.Name) {
 				continue
 			}
-			if why := q.Without(m); why != "" && m.Support != Unsupported {
+			if why := q.Without(r, m); why != "" && m.Support != Unsupported {
 				m = &Method{Name: m.Name, Support: Unsupported, Operations: m.Operations, Why: why, filters: m.filters}
 			}
 			if c.Support = append(c.Support, m); m.Support != Unsupported {
@@ -228,12 +230,16 @@ func ParseCapabilityQuery(raw string) (q CapabilityQuery, kinds []string, err er
 		switch name := strings.Join(p.path, "."); {
 		case p.value == "" || name == "integrated_account_id" || name == "has_description":
 		case name == "type" && p.value == "all":
+		case name == "probe" && (p.value == "true" || p.value == "false"):
+			q.Probe = p.value == "true"
+		case name == "probe":
+			f.add(p.name, "must be true or false")
 		case name == "type" && slices.Contains(kinds, p.value):
 			kinds = []string{p.value}
 		case name == "type":
 			f.add(p.name, "must be proxy, unified or all")
 		case name == "resource":
-			if q.Resource = p.value; !slices.ContainsFunc(registry, func(r *Resource) bool { return q.Resource == r.Name || q.Resource == r.Model+"/"+r.Name }) {
+			if q.Resource = p.value; !slices.ContainsFunc(registry, func(r *Resource) bool { return q.Resource == r.Name || q.Resource == r.Path() }) {
 				f.add(p.name, "must name a resource, such as tickets")
 			}
 		case name == "methods":

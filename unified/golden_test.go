@@ -125,7 +125,7 @@ func TestMetaShape(t *testing.T) {
 	body, err := json.Marshal(meta)
 	require.NoError(t, err)
 	golden(t, "meta", body)
-	body, err = json.Marshal(unified.CapabilitiesOf(unified.CapabilityQuery{Resource: "ticket_status", Without: func(*unified.Method) string { return "" }}))
+	body, err = json.Marshal(unified.CapabilitiesOf(unified.CapabilityQuery{Resource: "ticket_status", Without: func(*unified.Resource, *unified.Method) string { return "" }}))
 	require.NoError(t, err)
 	golden(t, "capabilities", body)
 }

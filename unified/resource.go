@@ -124,6 +124,9 @@ func (r *Resource) Refusal(name string) error {
 	return NewError(http.StatusNotImplemented, words)
 }
 
+// Path returns the model and the name, such as "ticketing/tickets".
+func (r *Resource) Path() string { return r.Model + "/" + r.Name }
+
 // members returns the names of the fields that objects have, without those of nested
 // objects.
 func (r *Resource) members() []string {

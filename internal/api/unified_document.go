@@ -128,7 +128,12 @@ func (d unifiedDocument) accounts() {
 		OperationID: "get-account", Method: http.MethodGet, Path: accountsPath + "/{id}", Summary: "Get an account", Parameters: []*huma.Param{id},
 	}, d.answers(account, http.StatusNotFound))
 	d.add(huma.Operation{
-		OperationID: "get-capabilities", Method: http.MethodGet, Path: accountsPath + "/{id}/capabilities", Summary: "Get what Dixa supports", Parameters: []*huma.Param{id},
+		OperationID: "get-capabilities", Method: http.MethodGet, Path: accountsPath + "/{id}/capabilities", Summary: "Get what Dixa supports",
+		Description: "Without parameters: what Dixa and the account's settings allow of every resource, method and field.",
+		Parameters: []*huma.Param{
+			id, queryParameter("type", "proxy, unified or all."), queryParameter("resource", "Only this resource."), queryParameter("methods", "Only these methods, separated by commas."),
+			queryParameter("probe", "true also asks Dixa what the account's token may read: about 20 requests."),
+		},
 	}, d.answers(&huma.Schema{Type: huma.TypeObject}, http.StatusBadRequest, http.StatusNotFound))
 	d.add(huma.Operation{
 		OperationID: "issue-account-token", Method: http.MethodPost, Path: accountsPath + "/token", Summary: "Issue a token for one account",

@@ -87,10 +87,18 @@ func (a *api) capabilities(w http.ResponseWriter, r *http.Request, c *caller, id
 		return err
 	}
 	refused := account.Status == client.AccountNeedsReauth
-	q.Without = func(m *unified.Method) string {
+	var denied map[string]string
+	if q.Probe && !refused && a.Unified != nil {
+		if denied, err = a.Unified.Probe(r.Context(), id); err != nil {
+			return err
+		}
+	}
+	q.Without = func(r *unified.Resource, m *unified.Method) string {
 		switch {
 		case refused:
 			return "Dixa refuses the account's token"
+		case denied[r.Path()] != "":
+			return denied[r.Path()]
 		case m.Write() && account.Context.ReadOnly:
 			return "the settings of the account's shops are read-only"
 		default:

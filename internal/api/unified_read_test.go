@@ -16,6 +16,7 @@ import (
 
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/emulator/server"
 	emulator "github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/onboarding"
@@ -287,6 +288,21 @@ func TestUnifiedCapabilities(t *testing.T) {
 	require.Equal(t, []any{"list", "create"}, tags[0].(map[string]any)["methods"]) //nolint:errcheck,forcetypeassert // a failed test
 	e := s.send("GET", path+"?type=x&resource=y&methods=z&w=1", s.secret, "").unifiedError(t, http.StatusBadRequest)
 	require.Len(t, e.Details.Failures, 4)
+
+	// Dixa lets the token read everything but tags, and search no conversations.
+	for _, operation := range []string{"GET /tags", "POST /search/conversations"} {
+		s.dixa.Inject(server.Fault{Operation: operation, Kind: server.FaultStatus, Status: http.StatusForbidden})
+	}
+	probed, _ := s.object(path + "?probe=true")["unified"].([]any)
+	require.Len(t, probed, len(unified.Resources()))
+	without := []string{}
+	for _, resource := range probed {
+		if r, _ := resource.(map[string]any); len(r["methods"].([]any)) == 0 { //nolint:errcheck,forcetypeassert // a failed test
+			without = append(without, r["resource"].(string)) //nolint:errcheck,forcetypeassert // a failed test
+		}
+	}
+	require.ElementsMatch(t, []string{"attachments", "comments", "tags", "tickets"}, without)
+
 	s.settings("acme", `{"read_only": true}`)
 	one = s.object(path + "?resource=tags")
 	tags, _ = one["unified"].([]any)
