@@ -16,7 +16,6 @@ import (
 
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/dixa"
-	"github.com/claimflow/claimflow/emulator/server"
 	emulator "github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/onboarding"
@@ -291,7 +290,7 @@ func TestUnifiedCapabilities(t *testing.T) {
 
 	// Dixa lets the token read everything but tags, and search no conversations.
 	for _, operation := range []string{"GET /tags", "POST /search/conversations"} {
-		s.dixa.Inject(server.Fault{Operation: operation, Kind: server.FaultStatus, Status: http.StatusForbidden})
+		s.dixa.Inject(emulator.Fault{Operation: operation, Kind: emulator.FaultStatus, Status: http.StatusForbidden})
 	}
 	probed, _ := s.object(path + "?probe=true")["unified"].([]any)
 	require.Len(t, probed, len(unified.Resources()))
