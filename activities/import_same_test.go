@@ -2,10 +2,12 @@ package activities_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/claimflow/claimflow/kpi"
 	"github.com/claimflow/claimflow/mirror"
 )
 
@@ -34,6 +36,21 @@ func (b *importBench) requireSame(other *importBench) {
 		require.Equal(b, encoded(b, activities[1]), encoded(b, activities[0]), "activities of %d", id)
 		require.Equal(b, encoded(b, figures[1]), encoded(b, figures[0]), "figures of %d", id)
 	}
+	require.Equal(b, assignmentsOf(b, b.oracle()), assignmentsOf(b, b.store.Mirror.Figures(b.connection)), "stored figures must be those of the rows")
+}
+
+// assignmentsOf returns who was assigned when and from which queue.
+func assignmentsOf(b *importBench, figures kpi.Source) []string {
+	b.Helper()
+	var all []string
+	for o, err := range figures.Observe(b.Context(), kpi.Query{
+		Table: kpi.Events, Kinds: []mirror.EventKind{mirror.KindAssigned}, Date: kpi.EventAt, Group: kpi.EventQueue, Key: kpi.EventAgent,
+	}) {
+		require.NoError(b, err)
+		all = append(all, fmt.Sprint(o.ID, " ", o.At, " ", o.Group, " ", o.Key))
+	}
+	slices.Sort(all)
+	return all
 }
 
 // content is what is known of a conversation, without when and how it was found.

@@ -17,6 +17,8 @@ type Activity struct {
 	// assigned, where to the conversation was transferred.
 	AgentID string `json:"agent_id,omitempty"`
 	QueueID string `json:"queue_id,omitempty"`
+	// QueueName is the name of the queue that the entry names.
+	QueueName string `json:"-"`
 	// MessageID is the message that the entry names.
 	MessageID string `json:"message_id,omitempty"`
 	// Detail is the tag, the queue's or agent's name, or the reason.

@@ -52,10 +52,10 @@ func ActivityFromLog(entry *dixa.Activity) (a Activity, ok bool) {
 	members := attributesOf(a.Attributes)
 	agent := members.user("agent")
 	a.AgentID = cmp.Or(members.text("agentId"), agent.ID)
-	a.QueueID = members.text("queueId")
+	a.QueueID, a.QueueName = members.text("queueId"), cmp.Or(members.text("queueLabel"), members.text("queueName"))
 	switch kind := members.text("destinationType"); {
 	case strings.EqualFold(kind, "Queue"):
-		a.QueueID = members.text("destinationId")
+		a.QueueID, a.QueueName = members.text("destinationId"), members.text("destinationLabel")
 	case strings.EqualFold(kind, "Agent"):
 		a.AgentID = members.text("destinationId")
 	}

@@ -78,7 +78,7 @@ func distinctActivities(activities []Activity) []*Activity {
 	slices.SortFunc(out, func(a, b *Activity) int {
 		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.ID, b.ID), strings.Compare(a.Type, b.Type), strings.Compare(a.AuthorID, b.AuthorID),
 			strings.Compare(a.AgentID, b.AgentID), strings.Compare(a.QueueID, b.QueueID), strings.Compare(a.MessageID, b.MessageID),
-			strings.Compare(a.Detail, b.Detail))
+			strings.Compare(a.QueueName, b.QueueName))
 	})
 	return slices.CompactFunc(out, func(a, b *Activity) bool { return a.ID == b.ID && a.At.Equal(b.At) })
 }

@@ -55,11 +55,11 @@ func fullHistory() (mirror.Conversation, []mirror.Message, []mirror.Activity) {
 		Type: "Csat", Status: "Rated", Score: pointer(4), CreatedAt: clock("12:41"), OfferedAt: clock("12:42"), RatedAt: clock("12:50"),
 	}}
 	offered := entry("l-02", "9:00", "ConversationOffered", "")
-	offered.Detail = "First line"
+	offered.QueueName = "First line"
 	first := entry("l-05", "9:10", "ConversationAssigned", "a-1")
 	first.AgentID = "a-1"
 	moved := entry("l-12", "12:05", "TransferSuccessful", "a-1")
-	moved.QueueID, moved.Detail = "q-2", "Returns"
+	moved.QueueID, moved.QueueName = "q-2", "Returns"
 	second := entry("l-13", "12:20", "ConversationAssigned", "a-2")
 	second.AgentID = "a-2"
 	reply := entry("l-06", "9:20", "MessageAddedByAgent", "a-1")
@@ -133,7 +133,7 @@ func TestDeriveFromFullHistory(t *testing.T) {
 	// The label of the first queue is known as soon as anything names its id.
 	c, messages, activities = fullHistory()
 	back := entry("l-00", "12:10", "TransferSuccessful", "a-1")
-	back.QueueID, back.Detail = "q-1", "First line"
+	back.QueueID, back.QueueName = "q-1", "First line"
 	got = mirror.Derive(1, c, messages, append(activities, back))
 	require.Equal(t, event("9:10", mirror.KindAssigned, "a-1", "q-1"), got.Events[0])
 }

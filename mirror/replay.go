@@ -99,11 +99,11 @@ func stepsOf(c *Conversation, activities []*Activity) []step {
 			}
 			s.kind, s.agent = assigned, cmp.Or(a.AgentID, a.AuthorID)
 		case transferred:
-			if a.QueueID != "" && a.Detail != "" {
-				queues[a.Detail] = a.QueueID
+			if a.QueueID != "" && a.QueueName != "" {
+				queues[a.QueueName] = a.QueueID
 			}
 		case offered:
-			s.label = a.Detail
+			s.label = a.QueueName
 		}
 		steps = append(steps, s)
 	}

@@ -31,7 +31,7 @@ func (m *merge) mergeActivities(ctx context.Context) error {
 			return err
 		}
 		insert := newUpsert("activities", []string{"connection_id", "id"},
-			"conversation_id", "at", "type", "author_id", "agent_id", "queue_id", "message_id", "pending", "body", "stored_at", "change")
+			"conversation_id", "at", "type", "author_id", "agent_id", "queue_id", "queue_name", "message_id", "pending", "body", "stored_at", "change")
 		for i := range batch {
 			a := batch[i]
 			switch {
@@ -51,7 +51,7 @@ func (m *merge) mergeActivities(ctx context.Context) error {
 			insert.addNew(func() ([]any, error) {
 				body, err := m.sealJSON(activityBody, a, m.ConnectionID, a.ID)
 				return []any{
-					m.ConnectionID, a.ID, a.ConversationID, micros(a.At), plain(a.Type), plain(a.AuthorID), plain(a.AgentID), plain(a.QueueID), plain(a.MessageID),
+					m.ConnectionID, a.ID, a.ConversationID, micros(a.At), plain(a.Type), plain(a.AuthorID), plain(a.AgentID), plain(a.QueueID), plain(a.QueueName), plain(a.MessageID),
 					linked && m.Reconcile, body, micros(m.now), change,
 				}, err
 			})
@@ -124,7 +124,7 @@ func (s *core) scanActivity(connectionID string) func(scan func(...any) error) (
 		var a mirror.Activity
 		var at int64
 		var body []byte
-		if err := scan(&a.ID, &a.ConversationID, &at, &a.Type, &a.AuthorID, &a.AgentID, &a.QueueID, &a.MessageID, &body); err != nil {
+		if err := scan(&a.ID, &a.ConversationID, &at, &a.Type, &a.AuthorID, &a.AgentID, &a.QueueID, &a.QueueName, &a.MessageID, &body); err != nil {
 			return a, err
 		}
 		err := s.openJSON(activityBody, body, &a, connectionID, a.ID)
@@ -133,4 +133,4 @@ func (s *core) scanActivity(connectionID string) func(scan func(...any) error) (
 	}
 }
 
-const activityColumns = `id, conversation_id, at, type, author_id, agent_id, queue_id, message_id, body`
+const activityColumns = `id, conversation_id, at, type, author_id, agent_id, queue_id, queue_name, message_id, body`

@@ -148,13 +148,13 @@ func (s *core) activityFigures(ctx context.Context, q querier, connectionID stri
 	err := s.lookUp(ctx, q, func(scan func(...any) error) error {
 		var a mirror.Activity
 		var at int64
-		if err := scan(&a.ID, &a.ConversationID, &at, &a.Type, &a.AuthorID, &a.AgentID, &a.QueueID, &a.MessageID); err != nil {
+		if err := scan(&a.ID, &a.ConversationID, &at, &a.Type, &a.AuthorID, &a.AgentID, &a.QueueID, &a.QueueName, &a.MessageID); err != nil {
 			return err
 		}
 		a.At = timeOf(at)
 		all[a.ConversationID] = append(all[a.ConversationID], a)
 		return nil
-	}, `SELECT id, conversation_id, at, type, author_id, agent_id, queue_id, message_id FROM `+
+	}, `SELECT id, conversation_id, at, type, author_id, agent_id, queue_id, queue_name, message_id FROM `+
 		s.rowsOf("activities", &args, ids)+` ORDER BY conversation_id, at, id`, args)
 	return all, err
 }

@@ -81,6 +81,7 @@ CREATE TABLE activities (
     author_id       TEXT NOT NULL DEFAULT '',
     agent_id        TEXT NOT NULL DEFAULT '',
     queue_id        TEXT NOT NULL DEFAULT '',
+    queue_name      TEXT NOT NULL DEFAULT '',
     message_id      TEXT NOT NULL DEFAULT '',
     pending         BOOLEAN NOT NULL DEFAULT FALSE,
     tried_at        BIGINT NOT NULL DEFAULT 0,
