@@ -51,13 +51,14 @@ var (
 	operationWrite  = sealedColumn{"operations", "request", []string{"id"}}
 	operationReply  = sealedColumn{"operations", "answer", []string{"id"}}
 	erasedPerson    = sealedColumn{"erasures", "person", []string{"id"}}
+	provisionedBody = sealedColumn{"provisioned", "body", []string{"connection_id", "kind", "name"}}
 
 	sealedColumns = []sealedColumn{
 		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
 		endpointURL, endpointSecret, endpointFormer, endpointKarla, announceBody,
 		conversationDoc, messageBody, timelineBody, instructionBody, activityBody, directoryBody, exportsToken,
 		claimEdited, claimLatest, ownerEventBody, ownerSecret, ownerPrevious, erasedPerson,
-		operationWrite, operationReply,
+		operationWrite, operationReply, provisionedBody,
 	}
 )
 

@@ -56,6 +56,8 @@ type Store struct {
 
 	// From the unified API to Dixa.
 	Operations Operations
+	// Provisioned links users and groups of identity providers to objects in Dixa.
+	Provisioned Provisioned
 
 	// From the claim to its owner.
 	Outbox     Outbox
@@ -113,6 +115,8 @@ type (
 	Budget struct{ *core }
 	// Operations holds the writes through the unified API.
 	Operations struct{ *core }
+	// Provisioned links users and groups of identity providers to objects in Dixa.
+	Provisioned struct{ *core }
 	// Outbox holds the events for claims' owners.
 	Outbox struct{ *core }
 	// Endpoints holds the addresses that owners receive events at.
@@ -160,7 +164,7 @@ func newStore(c *core) *Store {
 		Mirror: Mirror{c}, DataSources: DataSources{c}, Imports: Imports{c},
 		OwnerInbox:   OwnerInbox{c},
 		Instructions: Instructions{c}, Intents: Intents{c}, Links: Links{c}, Customers: Customers{c}, Budget: Budget{c},
-		Operations: Operations{c},
+		Operations: Operations{c}, Provisioned: Provisioned{c},
 		Outbox:     Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c}, Erasures: Erasures{c},
 		Shops: Shops{c}, Settings: Settings{c}, Templates: Templates{c}, Connections: Connections{c},
 		APIKeys: APIKeys{c}, AuditLog: AuditLog{c},

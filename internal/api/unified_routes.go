@@ -37,6 +37,8 @@ func (a *api) unifiedRoute(r *http.Request) (pattern string, serve unifiedHandle
 		return "/operations/{operation}", a.serveOperations
 	case "integrated-account":
 		return accountsPattern, a.serveAccounts
+	case scimRoot:
+		return scimPattern, a.serveScim
 	}
 	if instead, known := notBuilt[first]; known {
 		return "/" + first, func(w http.ResponseWriter, r *http.Request) error {

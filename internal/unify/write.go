@@ -72,6 +72,9 @@ type Write struct {
 	WriteRequest
 	// Wait is how long to wait for the outcome.
 	Wait time.Duration
+	// Join makes a repeat wait for the first request too, instead of a 409 while that is
+	// running.
+	Join bool
 }
 
 // Written is a write that was accepted. It may still be running.
@@ -123,6 +126,10 @@ func (s *Service) Write(ctx context.Context, w Write) (*Written, error) {
 		return nil, unified.NewError(http.StatusConflict, "The Idempotency-Key was used for a request with another body or query. Use another key.")
 	case err != nil:
 		return nil, err
+	case !fresh && op.State == store.OperationRunning && w.Join:
+		op, err = s.wait(ctx, op, w.Wait)
+		s.Forget(w.Account)
+		return &Written{Operation: op}, err
 	case !fresh && op.State == store.OperationRunning:
 		e := unified.NewError(http.StatusConflict, "The first request with this Idempotency-Key is still running as operation "+op.ID+".")
 		e.RetryAfter = 1
