@@ -221,7 +221,9 @@ func (o *operation) applyMany(t *resourceType, resource map[string]any) error {
 			now = append(now, maps.Clone(element))
 		}
 	}
-	selected := func(element map[string]any) bool { return o.where == nil || holds(t, o.where, a.SubAttributes, element) }
+	selected := func(element map[string]any) bool {
+		return o.where == nil || holds(t, o.where, a.SubAttributes, element)
+	}
 	var next []map[string]any
 	switch {
 	case o.op == opRemove:

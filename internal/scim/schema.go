@@ -125,7 +125,8 @@ var users = &resourceType{
 		many(simple(attrPhones, typeComplex, readWrite, "Numbers of the agent in E.164 format."),
 			simple(attrValue, typeString, readWrite, ""), simple(attrKind, typeString, readWrite, ""), simple(attrPrimary, typeBoolean, readWrite, "")),
 		many(simple(attrRoles, typeComplex, readOnly, "Roles of the agent. Dixa has no operation that assigns them."),
-			simple(attrValue, typeString, readOnly, ""), simple("display", typeString, readOnly, "")),
+			simple(attrValue, typeString, readOnly, ""), simple("display", typeString, readOnly, ""),
+			simple(attrKind, typeString, readOnly, ""), simple(attrPrimary, typeBoolean, readOnly, "")),
 	}, commonAttributes(), without("nickName", "profileUrl", "title", "userType", "preferredLanguage", "locale", "timezone", "password", "ims", "photos",
 		"addresses", "groups", "x509Certificates", "entitlements")),
 }

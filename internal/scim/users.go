@@ -71,7 +71,9 @@ func (s *Service) population(ctx context.Context, account string) ([]*user, erro
 }
 
 // links finds what was provisioned by the id in Dixa or by the name.
-type links struct{ byObject, byName map[string]*store.ProvisionedObject }
+type links struct {
+	byObject, byName map[string]*store.ProvisionedObject
+}
 
 func newLinks(all []store.ProvisionedObject) links {
 	l := links{map[string]*store.ProvisionedObject{}, map[string]*store.ProvisionedObject{}}
