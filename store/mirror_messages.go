@@ -75,8 +75,10 @@ func (m *merge) mergeMessages(ctx context.Context) error {
 }
 
 func newMessageUpsert() *upsert {
-	return newUpsert("messages", []string{"connection_id", "conversation_id", "id"},
-		"at", "kind", "direction", "author_id", "automated", "listed", "body", "stored_at", "change")
+	insert := newUpsert("messages", []string{"connection_id", "conversation_id", "id"},
+		"at", "kind", "direction", "author_id", "automated", "listed", "body", "stored_at", "change", "first_change")
+	insert.keep["first_change"] = `messages.first_change`
+	return insert
 }
 
 func (m *merge) addMessage(insert *upsert, message mirror.Message) error {
@@ -93,8 +95,9 @@ func (m *merge) addMessage(insert *upsert, message mirror.Message) error {
 		author = message.Author.ID
 	}
 	automated := sql.NullBool{Bool: message.Automated, Valid: message.AutomatedKnown || message.Automated}
+	change := m.next()
 	insert.add(m.ConnectionID, message.ConversationID, message.ID, micros(message.At), plain(message.Kind), plain(message.Direction), plain(author),
-		automated, message.Source == mirror.FromList, body, micros(m.now), m.next())
+		automated, message.Source == mirror.FromList, body, micros(m.now), change, change)
 	return nil
 }
 

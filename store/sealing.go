@@ -37,6 +37,7 @@ var (
 	endpointSecret  = sealedColumn{"endpoints", "secret", []string{"id"}}
 	endpointFormer  = sealedColumn{"endpoints", "previous_secret", []string{"id"}}
 	endpointKarla   = sealedColumn{"endpoints", "karla", []string{"id"}}
+	recordEventBody = sealedColumn{"deliveries", "body", []string{"id"}}
 	announceBody    = sealedColumn{"announcements", "body", []string{"id"}}
 	conversationDoc = sealedColumn{"conversations", "body", []string{"connection_id", "conversation_id"}}
 	messageBody     = sealedColumn{"messages", "body", []string{"connection_id", "conversation_id", "id"}}
@@ -55,7 +56,7 @@ var (
 
 	sealedColumns = []sealedColumn{
 		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
-		endpointURL, endpointSecret, endpointFormer, endpointKarla, announceBody,
+		endpointURL, endpointSecret, endpointFormer, endpointKarla, announceBody, recordEventBody,
 		conversationDoc, messageBody, timelineBody, instructionBody, activityBody, directoryBody, exportsToken,
 		claimEdited, claimLatest, ownerEventBody, ownerSecret, ownerPrevious, erasedPerson,
 		operationWrite, operationReply, provisionedBody,

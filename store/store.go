@@ -63,6 +63,7 @@ type Store struct {
 	Outbox     Outbox
 	Endpoints  Endpoints
 	Deliveries Deliveries
+	Feeds      Feeds
 
 	// The erasures of customers.
 	Erasures Erasures
@@ -123,6 +124,8 @@ type (
 	Endpoints struct{ *core }
 	// Deliveries holds the events on their way to endpoints.
 	Deliveries struct{ *core }
+	// Feeds holds how far each endpoint has read the changes of records.
+	Feeds struct{ *core }
 	// Erasures holds the erasures of customers.
 	Erasures struct{ *core }
 	// Shops holds the shops.
@@ -165,7 +168,7 @@ func newStore(c *core) *Store {
 		OwnerInbox:   OwnerInbox{c},
 		Instructions: Instructions{c}, Intents: Intents{c}, Links: Links{c}, Customers: Customers{c}, Budget: Budget{c},
 		Operations: Operations{c}, Provisioned: Provisioned{c},
-		Outbox:     Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c}, Erasures: Erasures{c},
+		Outbox: Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c}, Feeds: Feeds{c}, Erasures: Erasures{c},
 		Shops: Shops{c}, Settings: Settings{c}, Templates: Templates{c}, Connections: Connections{c},
 		APIKeys: APIKeys{c}, AuditLog: AuditLog{c},
 	}
