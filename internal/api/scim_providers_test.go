@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -247,4 +248,27 @@ func TestScimKeepsSecretsAndRecordsWrites(t *testing.T) {
 	}
 	require.Contains(t, actions, "scim-create")
 	require.Contains(t, actions, "scim-update")
+}
+
+// Every route of SCIM in the OpenAPI document is served, with errors in its shape.
+func TestDocumentHasScim(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	document := b.send("GET", "/openapi.json", "", "").body
+	paths, _ := document["paths"].(map[string]any)
+	routes := 0
+	for path, item := range paths {
+		if !strings.HasPrefix(path, "/scim/") {
+			continue
+		}
+		methods, _ := item.(map[string]any)
+		for method := range methods {
+			routes++
+			address := strings.NewReplacer("{account}", b.account, "{id}", "1").Replace(path)
+			b.scimAs("", strings.ToUpper(method), address, "").scimError(b, http.StatusUnauthorized, "")
+			status := b.scimAs(b.secret, strings.ToUpper(method), address, "{}").status
+			require.NotContains(t, []int{http.StatusMethodNotAllowed, http.StatusInternalServerError}, status, "%s %s", method, path)
+		}
+	}
+	require.Equal(t, 17, routes)
 }

@@ -132,7 +132,7 @@ func (d unifiedDocument) accounts() {
 	}, d.answers(&huma.Schema{Type: huma.TypeObject}, http.StatusBadRequest, http.StatusNotFound))
 	d.add(huma.Operation{
 		OperationID: "issue-account-token", Method: http.MethodPost, Path: accountsPath + "/token", Summary: "Issue a token for one account",
-		Description: "The token acts for the API key on one account for 15 minutes. It admits only to /unified, /proxy and the account, and ends with the key.",
+		Description: "The token acts for the API key on one account for 15 minutes. It admits only to /unified, /proxy, /scim and the account, and ends with the key.",
 		RequestBody: &huma.RequestBody{Required: true, Content: jsonContent(d.schema(reflect.TypeFor[client.NewAccountToken](), "NewAccountToken"))},
 	}, d.answers(d.schema(reflect.TypeFor[client.AccountToken](), "AccountToken"), http.StatusBadRequest, http.StatusNotFound))
 }
