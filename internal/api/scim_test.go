@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ func (r written) scimError(b *writeBench, status int, kind string) string {
 	b.Helper()
 	require.Equal(b, status, r.status, r.raw)
 	require.Equal(b, []any{"urn:ietf:params:scim:api:messages:2.0:Error"}, r.body["schemas"])
-	require.Equal(b, http.StatusText(status), http.StatusText(status))
+	require.Equal(b, strconv.Itoa(status), r.body["status"], "the status must be a text")
 	require.Equal(b, kind, text(r.body["scimType"]), r.raw)
 	require.NotEmpty(b, r.body["detail"])
 	return text(r.body["detail"])

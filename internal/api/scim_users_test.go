@@ -52,14 +52,23 @@ func TestScimUserIsPatchedInEveryForm(t *testing.T) {
 		{"urn object", `{"op": "replace", "value": {"urn:ietf:params:scim:schemas:core:2.0:User": {"displayName": "In an object"}}}`, []string{"displayName"}, "In an object"},
 		{"externalId", `{"op": "Replace", "path": "externalId", "value": "ext-2"}`, []string{"externalId"}, "ext-2"},
 		{"externalId is removed", `{"op": "remove", "path": "externalId"}`, []string{"externalId"}, nil},
-		{"an address that is not there", `{"op": "Add", "path": "emails[type eq \"home\"].value", "value": "home@example.org"}`, []string{"emails"},
-			[]any{map[string]any{"value": "mary@example.org", "type": "work", "primary": true}, map[string]any{"value": "home@example.org", "type": "home"}}},
-		{"an address that is there", `{"op": "Replace", "path": "emails[type eq \"home\"].value", "value": "house@example.org"}`, []string{"emails"},
-			[]any{map[string]any{"value": "mary@example.org", "type": "work", "primary": true}, map[string]any{"value": "house@example.org", "type": "home"}}},
+		{
+			"an address that is not there", `{"op": "Add", "path": "emails[type eq \"home\"].value", "value": "home@example.org"}`,
+			[]string{"emails"},
+			[]any{map[string]any{"value": "mary@example.org", "type": "work", "primary": true}, map[string]any{"value": "home@example.org", "type": "home"}},
+		},
+		{
+			"an address that is there", `{"op": "Replace", "path": "emails[type eq \"home\"].value", "value": "house@example.org"}`,
+			[]string{"emails"},
+			[]any{map[string]any{"value": "mary@example.org", "type": "work", "primary": true}, map[string]any{"value": "house@example.org", "type": "home"}},
+		},
 		{"an address is removed", `{"op": "Remove", "path": "emails[type eq \"home\"]"}`, []string{"emails"}, []any{map[string]any{"value": "mary@example.org", "type": "work", "primary": true}}},
 		{"a number that is not there", `{"op": "Add", "path": "phoneNumbers[type eq \"mobile\"].value", "value": "+4520304050"}`, []string{"phoneNumbers"}, []any{map[string]any{"value": "+4520304050", "type": "mobile"}}},
-		{"numbers", `{"op": "replace", "path": "phoneNumbers", "value": [{"value": "+4520304051", "type": "work", "primary": "True"}]}`, []string{"phoneNumbers"},
-			[]any{map[string]any{"value": "+4520304051", "type": "work", "primary": true}}},
+		{
+			"numbers", `{"op": "replace", "path": "phoneNumbers", "value": [{"value": "+4520304051", "type": "work", "primary": "True"}]}`,
+			[]string{"phoneNumbers"},
+			[]any{map[string]any{"value": "+4520304051", "type": "work", "primary": true}},
+		},
 		{"an extension has no place in Dixa", `{"op": "Add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", "value": "Care"}`, []string{"displayName"}, "In an object"},
 		{"neither has a title", `{"op": "Add", "value": {"title": "Lead", "addresses[type eq \"work\"].locality": "Aarhus"}}`, []string{"displayName"}, "In an object"},
 		{"active as it is", `{"op": "Replace", "path": "active", "value": "True"}`, []string{"active"}, true},
@@ -218,6 +227,30 @@ func TestScimUserKeepsTheIDIfDixaChangesIt(t *testing.T) {
 	require.Equal(t, false, b.scimDone(http.StatusOK, "PATCH", "/Users/"+id, patchOps(`{"op": "replace", "value": {"active": false}}`))["active"])
 	require.Equal(t, false, b.scimDone(http.StatusOK, "GET", "/Users/"+id, "")["active"])
 	require.Len(t, b.usersBy(`userName eq "mary@example.org"`), 1)
+}
+
+// A person whom somebody invites as an agent in Dixa, or whom the unified API makes one,
+// is the user that the provider knows.
+func TestScimUserIsFoundByTheAddress(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	id := b.newUser("mary@example.org")
+	b.scimDone(http.StatusOK, "PATCH", "/Users/"+id, patchOps(`{"op": "replace", "value": {"active": false}}`))
+	b.done("DELETE", "/unified/user-directory/users/"+ben, "") // never provisioned
+	for user, email := range map[string]string{id: "mary@example.org", ben: emulator.SeedAgentBenEmail} {
+		require.Equal(t, false, b.scimDone(http.StatusOK, "GET", "/Users/"+user, "")["active"])
+		b.done("PATCH", "/unified/ticketing/contacts/"+user, `{"anonymize": true}`)
+		made := b.done("POST", "/unified/user-directory/users", `{"name": "Again", "emails": ["`+email+`"]}`)
+		require.NotEqual(t, user, made["id"])
+		now := b.scimDone(http.StatusOK, "GET", "/Users/"+user, "")
+		require.Equal(t, true, now["active"])
+		require.Equal(t, "Again", now["displayName"])
+		require.Equal(t, []map[string]any{now}, b.usersBy(`userName eq "`+email+`"`))
+		now = b.scimDone(http.StatusOK, "PATCH", "/Users/"+user, patchOps(`{"op": "replace", "value": {"displayName": "Provisioned"}}`))
+		require.Equal(t, "Provisioned", b.agentsOf(email)[0].DisplayName)
+		require.Equal(t, now, b.scimDone(http.StatusOK, "GET", "/Users/"+user, ""))
+		b.scimRefused(http.StatusNotFound, "", "GET", "/Users/"+text(made["id"]), "")
+	}
 }
 
 func TestScimUserIsDeleted(t *testing.T) {

@@ -2,7 +2,6 @@ package scim
 
 import (
 	"encoding/json"
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,7 +52,7 @@ func FuzzPatch(f *testing.F) {
 		}
 		refused := func(err error) {
 			var e *Error
-			require.True(t, errors.As(err, &e), "%v", err)
+			require.ErrorAs(t, err, &e)
 			require.GreaterOrEqual(t, e.Status, 400)
 		}
 		for _, of := range []*resourceType{users, groups} {

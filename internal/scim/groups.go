@@ -44,8 +44,11 @@ type group struct {
 
 func (d *groupRequests) groupOf(e mirror.DirectoryEntry, links []store.ProvisionedObject) (*group, error) {
 	g := &group{DirectoryEntry: e}
-	if link := newLinks(links).byObject[e.ID]; link != nil {
+	known := newLinks(links)
+	if link := known.byObject[e.ID]; link != nil {
 		g.link = *link
+	} else if link := known.byName[d.Store.Provisioned.NameOf(e.Name)]; link != nil && link.ObjectID == "" {
+		g.link = *link // nobody noted that the creation ended
 	}
 	var k kept
 	if len(g.link.Body) > 0 && json.Unmarshal(g.link.Body, &k) != nil {

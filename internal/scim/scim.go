@@ -123,8 +123,9 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, c *Caller, t *re
 		writeJSON(w, status, shown.of(t, resource))
 		return nil
 	}
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {
-	case r.Method == http.MethodGet && id == "":
+	case reads && id == "":
 		return s.page(w, r, t, do, shown)
 	case r.Method == http.MethodPost && id == "":
 		in, err := body(w, r)
@@ -138,7 +139,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, c *Caller, t *re
 		return respond(http.StatusCreated, made, err)
 	case id == "":
 		return notAllowed(r)
-	case r.Method == http.MethodGet:
+	case reads:
 		found, err := do.get(ctx, id)
 		return respond(http.StatusOK, found, err)
 	case r.Method == http.MethodPut:

@@ -87,7 +87,7 @@ func userOf(row *store.DirectoryRow, link *store.ProvisionedObject) (*user, erro
 		u.id = link.ID
 	}
 	u.link = *link
-	if json.Unmarshal(link.Body, &u.kept) != nil {
+	if len(link.Body) > 0 && json.Unmarshal(link.Body, &u.kept) != nil {
 		return nil, fmt.Errorf("decode what was provisioned of the agent %s", row.ID)
 	}
 	return u, nil

@@ -380,12 +380,20 @@ func (d *userRequests) update(ctx context.Context, u *user, in *input) (map[stri
 		if err != nil {
 			return nil, err
 		}
-		if _, err := outcome(written); err != nil {
+		answer, err := outcome(written)
+		if err != nil {
 			return nil, err
+		}
+		if active { // Dixa may write a value in another way, such as a number
+			now, err := d.now(ctx, answer, &link)
+			if err != nil {
+				return nil, err
+			}
+			u.now = now.now
 		}
 	}
 	if u.active = active; active {
-		u.now, k.Pending = p, nil
+		k.Pending = nil
 	} else if k.Pending = &p; p.equals(&u.now) {
 		k.Pending = nil
 	}
