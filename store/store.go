@@ -65,6 +65,9 @@ type Store struct {
 	Deliveries Deliveries
 	Feeds      Feeds
 
+	// The categories of values of accounts.
+	Mappings Mappings
+
 	// The erasures of customers.
 	Erasures Erasures
 
@@ -126,6 +129,8 @@ type (
 	Deliveries struct{ *core }
 	// Feeds holds how far each endpoint has read the changes of records.
 	Feeds struct{ *core }
+	// Mappings holds the categories that accounts give to values of Dixa.
+	Mappings struct{ *core }
 	// Erasures holds the erasures of customers.
 	Erasures struct{ *core }
 	// Shops holds the shops.
@@ -168,7 +173,7 @@ func newStore(c *core) *Store {
 		OwnerInbox:   OwnerInbox{c},
 		Instructions: Instructions{c}, Intents: Intents{c}, Links: Links{c}, Customers: Customers{c}, Budget: Budget{c},
 		Operations: Operations{c}, Provisioned: Provisioned{c},
-		Outbox: Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c}, Feeds: Feeds{c}, Erasures: Erasures{c},
+		Outbox: Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c}, Feeds: Feeds{c}, Mappings: Mappings{c}, Erasures: Erasures{c},
 		Shops: Shops{c}, Settings: Settings{c}, Templates: Templates{c}, Connections: Connections{c},
 		APIKeys: APIKeys{c}, AuditLog: AuditLog{c},
 	}

@@ -122,6 +122,7 @@ type eventMaker struct {
 	messages map[messageID]store.ChangedMessage
 	entries  map[mirror.DirectoryKind]map[string]store.ChangedEntry
 	names    names
+	mapping  unified.Mapping
 	teams    []mirror.DirectoryEntry
 }
 
@@ -210,6 +211,9 @@ func (m *eventMaker) load(ctx context.Context, changes []store.RecordChange) (er
 			m.entries[e.Kind] = map[string]store.ChangedEntry{}
 		}
 		m.entries[e.Kind][e.ID] = e
+	}
+	if m.mapping, err = m.Store.Mappings.All(ctx, account); err != nil {
+		return err
 	}
 	return m.loadNames(ctx)
 }
@@ -374,6 +378,9 @@ type keyed interface{ Key() string }
 func (m *eventMaker) put(c *store.RecordChange, kind, resource string, o keyed) error {
 	if !m.feed.Wants(kind, resource) {
 		return nil
+	}
+	if object, ok := o.(unified.Object); ok {
+		m.mapping.Apply(object)
 	}
 	record, err := json.Marshal(o)
 	if err != nil {

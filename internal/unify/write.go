@@ -95,6 +95,14 @@ func ReadOnly() *unified.Error {
 // read-only account, and 409 if the key was used for other content or if the first
 // request with it is still running. After an error nothing was stored.
 func (s *Service) Write(ctx context.Context, w Write) (*Written, error) {
+	sent := w.Body
+	mapping, err := s.Store.Mappings.All(ctx, w.Account)
+	if err != nil {
+		return nil, err
+	}
+	if w.Body, err = unified.Mapping(mapping).Rewrite(w.Model, w.Resource, w.Body); err != nil {
+		return nil, err
+	}
 	change, err := w.Change()
 	if err != nil {
 		return nil, err
@@ -118,7 +126,7 @@ func (s *Service) Write(ctx context.Context, w Write) (*Written, error) {
 	}
 	op, fresh, err := s.Store.Operations.Begin(ctx, store.NewOperation{
 		ConnectionID: w.Account, Shop: w.Shop, Key: []string{w.Model, w.Resource, w.Method, w.ID, w.Key},
-		Content: []string{canonicalQuery(w.Query), string(w.Body)}, Request: request,
+		Content: []string{canonicalQuery(w.Query), string(sent)}, Request: request,
 	})
 	var conflict *store.ConflictError
 	switch {
