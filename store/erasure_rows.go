@@ -273,6 +273,9 @@ func (s *core) eraseEndUser(ctx context.Context, tx *sql.Tx, erasureID string, x
 	}
 	insert := newMessageUpsert()
 	for _, message := range messages {
+		if _, err := exec(ctx, tx, `DELETE FROM deliveries WHERE about = $1`, aboutConversation(x.ConnectionID, message.ConversationID)); err != nil {
+			return nil, false, err
+		}
 		blank := message.Anonymized()
 		blank.Author = nil
 		if err := m.addMessage(insert, blank); err != nil {

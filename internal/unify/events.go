@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -80,15 +81,16 @@ func (f *Feeder) Feed(ctx context.Context) error {
 		}
 		// One batch each, so that none waits for another's history.
 		advanced := false
+		var failed []error
 		for i := range behind {
 			moved, err := f.feed(ctx, &behind[i])
 			if err != nil {
-				return fmt.Errorf("make events about records of connection %s: %w", behind[i].ConnectionID, err)
+				failed = append(failed, fmt.Errorf("make events about records of connection %s for endpoint %s: %w", behind[i].ConnectionID, behind[i].EndpointID, err))
 			}
 			advanced = advanced || moved
 		}
-		if !advanced {
-			return nil
+		if len(failed) > 0 || !advanced {
+			return errors.Join(failed...)
 		}
 	}
 }
@@ -99,7 +101,7 @@ func (f *Feeder) feed(ctx context.Context, feed *store.RecordFeed) (moved bool, 
 	if err != nil || until == feed.Place {
 		return false, err
 	}
-	m := &eventMaker{Service: f.Service, feed: feed, at: time.Now()}
+	m := &eventMaker{Service: f.Service, log: f.Log, feed: feed, at: time.Now()}
 	events, err := m.make(ctx, changes)
 	if err != nil {
 		return false, err
@@ -114,6 +116,7 @@ func (f *Feeder) feed(ctx context.Context, feed *store.RecordFeed) (moved bool, 
 // eventMaker makes the events of a batch of changes.
 type eventMaker struct {
 	*Service
+	log    *slog.Logger
 	feed   *store.RecordFeed
 	at     time.Time
 	events []store.RecordEvent
@@ -362,7 +365,9 @@ func (m *eventMaker) addEntry(c *store.RecordChange) error {
 		}
 		o, err := unified.EntryOf(resource, e.DirectoryEntry, m.teams)
 		if err != nil {
-			return err
+			// Waiting would stop the events of all other records, and reads fail too.
+			m.log.Warn("left out an event about a record that cannot be read", "endpoint", m.feed.EndpointID, "connection", m.feed.ConnectionID, "resource", resource, "id", e.ID, "error", err)
+			continue
 		}
 		if err := m.put(c, kind, resource, o); err != nil {
 			return err

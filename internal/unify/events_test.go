@@ -378,6 +378,25 @@ func TestDeletedRecordsAreTold(t *testing.T) {
 	}
 }
 
+func TestWaitingEventsForgetWhatIsAnonymized(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2)
+	w.mirror()
+	h := w.hears(claim.NewEndpoint{EventTypes: claim.RecordTypes()})
+	id := w.opens("a secret")
+	require.NoError(t, w.feeder().Feed(t.Context())) // its events wait
+	fact := store.ConversationFact{ID: id, Fact: mirror.Fact{AnonymizedAt: time.Now()}}
+	_, err := w.store.Mirror.Merge(t.Context(), store.MirrorBatch{ConnectionID: w.account, Facts: []store.ConversationFact{fact}})
+	require.NoError(t, err)
+	w.deliver()
+	require.NotEmpty(t, h.taken())
+	for _, e := range h.taken() {
+		require.Equal(t, claim.RecordUpdated, e.Type)
+		require.NotContains(t, string(e.body), "secret")
+		require.NotContains(t, string(e.body), "It is broken")
+	}
+}
+
 func TestEventsInTrutosForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 2)
