@@ -225,10 +225,13 @@ func (o *operation) setTeams(ctx context.Context, step string, s unified.SetTeam
 	})
 }
 
+// agentKind is the kind of agents in the intents of operations.
+const agentKind = "agent"
+
 // createAgent creates an agent. Dixa keeps addresses unique.
 func (o *operation) createAgent(ctx context.Context, step string, input dixa.AgentInput) error {
 	id, err := o.create(ctx, creation{
-		step: step, kind: "agent",
+		step: step, kind: agentKind,
 		alike: func(ctx context.Context) (ids []string, err error) {
 			for a, err := range o.client.Agents.List(ctx, dixa.AgentFilter{Email: input.Email}) {
 				if dixa.IsNotFound(err) {
@@ -253,13 +256,15 @@ func (o *operation) createAgent(ctx context.Context, step string, input dixa.Age
 			if err != nil {
 				return "", err
 			}
-			return a.ID, nil
+			// A person who lost their rights in Dixa may have been created by an operation.
+			return a.ID, o.Store.Operations.DisownObject(ctx, o.ConnectionID, agentKind+":"+a.ID)
 		},
 	})
 	if dixa.IsEmailExists(err) {
 		e, _ := dixa.AsError(err)
 		refused := unified.Refused(e.Status, e.Error())
 		refused.Message = "Dixa refused the request: a contact has this email address, and Dixa has no operation that makes an agent of a contact. Invite the person as an agent in Dixa."
+		refused.Details = &unified.Failures{Failures: []unified.Failure{{Field: "emails", Message: "belongs to a contact"}}}
 		return refused
 	}
 	o.made(id)
@@ -311,13 +316,17 @@ func (o *operation) downgradeAgent(ctx context.Context, step string, s unified.D
 	if err := o.repeatable(ctx, step, deleting(func() error { return o.client.Agents.Delete(ctx, s.ID) })); err != nil {
 		return err
 	}
+	// Dixa may give the agent the same id if they return.
+	if err := o.Store.Operations.DisownObject(ctx, o.ConnectionID, agentKind+":"+s.ID); err != nil {
+		return err
+	}
 	return o.Store.Mirror.MarkEntryGone(ctx, o.ConnectionID, mirror.KindAgent, s.ID)
 }
 
 // restoreAgent makes a former agent an agent again, unless the person is one. The agent
 // may get another id.
 func (o *operation) restoreAgent(ctx context.Context, step string, s unified.RestoreAgent) error {
-	log := o.intents(step, "agent")
+	log := o.intents(step, agentKind)
 	if done, err := log.Step(ctx, log.ref, step); err == nil && !done.DoneAt.IsZero() {
 		return json.Unmarshal(done.Result, &o.object)
 	}

@@ -15,7 +15,11 @@ const (
 	EndpointWebhook EndpointKind = "webhook" // receives events as signed webhooks
 	EndpointKarla   EndpointKind = "karla"   // receives claim statuses through Karla's API
 	EndpointEmail   EndpointKind = "email"   // a person, who receives alerts by email (see AlertTypes)
+	EndpointTruto   EndpointKind = "truto"   // receives events as webhooks in Truto's form
 )
+
+// Signs reports whether requests to endpoints of this kind are signed with a secret.
+func (k EndpointKind) Signs() bool { return k == EndpointWebhook || k == EndpointTruto }
 
 // Wants reports whether an endpoint of this kind with the given types wants an event
 // of a type. Without types, a webhook wants every event, an email endpoint wants the
@@ -43,12 +47,16 @@ const (
 // NewEndpoint is the address of a new recipient of claim events.
 type NewEndpoint struct {
 	// Kind defaults to [EndpointWebhook].
-	Kind        EndpointKind `json:"kind,omitempty" enum:"webhook,karla,email" doc:"webhook (default): receives events as Standard Webhooks. karla: Karla's API, which receives the status of claims. email: a person, who receives email when action is required."`
+	Kind        EndpointKind `json:"kind,omitempty" enum:"webhook,karla,email,truto" doc:"webhook (default): receives events as Standard Webhooks. truto: receives events as webhooks in Truto's form. karla: Karla's API, which receives the status of claims. email: a person, who receives email when action is required."`
 	URL         string       `json:"url" minLength:"1" maxLength:"2000" example:"https://shop.example/claimflow" doc:"The address that receives events: a public https URL; for kind karla the URL of the API without /v1; for kind email an email address."`
 	Description string       `json:"description,omitempty" maxLength:"200" doc:"A free-text description."`
 	// EventTypes are the types to receive; empty means the default of the kind, see
 	// [EndpointKind.Wants].
-	EventTypes []string `json:"event_types,omitempty" maxItems:"50" doc:"The event types to send. If omitted or empty: all types; for kind email the types that require action."`
+	EventTypes []string `json:"event_types,omitempty" maxItems:"50" doc:"The event types to send. If omitted or empty: all types but those of records; for kind email the types that require action."`
+	// Resources narrows the events about records; empty is every resource.
+	Resources []string `json:"resources,omitempty" maxItems:"50" example:"[\"ticketing/tickets\"]" doc:"For the types record:created, record:updated and record:deleted: the resources of the unified API. If omitted or empty: all."`
+	// History asks for records from before the endpoint was added.
+	History bool `json:"history,omitempty" doc:"For the types of records: also send every record that is stored, or imported later, from before the endpoint was added."`
 	// KarlaShop, User and Password apply to kind karla.
 	KarlaShop string `json:"karla_shop,omitempty" maxLength:"200" doc:"Kind karla: the slug of the shop at Karla; the slug of the claim's shop if omitted."`
 	User      string `json:"user,omitempty" maxLength:"200" doc:"Kind karla: the user for HTTP Basic. It is never returned."`
@@ -60,6 +68,7 @@ type EndpointPatch struct {
 	URL         *string        `json:"url,omitempty" minLength:"1" maxLength:"2000"`
 	Description *string        `json:"description,omitempty" maxLength:"200"`
 	EventTypes  *[]string      `json:"event_types,omitempty" maxItems:"50" doc:"If empty, the default types of the kind."`
+	Resources   *[]string      `json:"resources,omitempty" maxItems:"50" doc:"The resources of the unified API whose events are sent; if empty, all. It applies to changes that were not read yet."`
 	KarlaShop   *string        `json:"karla_shop,omitempty" maxLength:"200" doc:"Kind karla: the slug of the shop at Karla; if empty, the slug of the claim's shop."`
 	User        *string        `json:"user,omitempty" minLength:"1" maxLength:"200" doc:"Kind karla."`
 	Password    *string        `json:"password,omitempty" minLength:"1" maxLength:"500" doc:"Kind karla."`
@@ -69,7 +78,7 @@ type EndpointPatch struct {
 // Endpoint is the address of a recipient of claim events.
 type Endpoint struct {
 	ID   string       `json:"id"`
-	Kind EndpointKind `json:"kind" enum:"webhook,karla,email"`
+	Kind EndpointKind `json:"kind" enum:"webhook,karla,email,truto"`
 	// Shop is the shop whose claims the endpoint receives events about; empty for
 	// all shops.
 	Shop string `json:"shop,omitempty"`
@@ -78,6 +87,8 @@ type Endpoint struct {
 	URL         string        `json:"url" doc:"A mailto URL for kind email."`
 	Description string        `json:"description,omitempty"`
 	EventTypes  []string      `json:"event_types" doc:"If empty, the default types of the kind."`
+	Resources   []string      `json:"resources,omitempty" doc:"The resources of the unified API whose events are sent; all if absent."`
+	History     bool          `json:"history,omitempty" doc:"Whether records from before the endpoint are sent."`
 	KarlaShop   string        `json:"karla_shop,omitempty" doc:"The slug of the shop at Karla, if it differs from the slug of the claim's shop."`
 	State       EndpointState `json:"state" enum:"active,paused"`
 	// Reason says why the endpoint is paused.
@@ -90,6 +101,9 @@ type Endpoint struct {
 	FailingSince time.Time `json:"failing_since,omitzero"`
 	// SucceededAt is when the endpoint last accepted an event, to the minute.
 	SucceededAt time.Time `json:"succeeded_at,omitzero"`
+	// RecordsMissedAt is when the endpoint, after a long pause, came too late to learn of
+	// all records that were deleted meanwhile; zero if it never did.
+	RecordsMissedAt time.Time `json:"records_missed_at,omitzero" doc:"When the endpoint came too late to learn of all deleted records, because it was paused for too long."`
 	// Waiting and Dead count deliveries.
 	Waiting   int       `json:"waiting"`
 	Dead      int       `json:"dead"`
@@ -131,7 +145,8 @@ type Delivery struct {
 	Note        string    `json:"note,omitempty" doc:"Why a delivery counts as delivered although nothing was sent."`
 	DeliveredAt time.Time `json:"delivered_at,omitzero"`
 	CreatedAt   time.Time `json:"created_at"`
-	// Body is the payload.
+	// Body is the payload. That of an event about a record is null without the scope
+	// unified:read.
 	Body json.RawMessage `json:"body"`
 }
 

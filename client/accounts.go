@@ -90,8 +90,8 @@ func (c *Client) Account(ctx context.Context, id string) (Account, error) {
 }
 
 // AccountToken returns a token that acts for the client's API key on one account, for a
-// program that must not have the key itself. It admits only to /unified, /proxy and the
-// account.
+// program that must not have the key itself. It admits only to /unified, /proxy, /scim
+// and the account.
 func (c *Client) AccountToken(ctx context.Context, account string) (string, error) {
 	out, err := ask[AccountToken](ctx, c, call{method: http.MethodPost, path: []string{"integrated-account", "token"}, body: NewAccountToken{Account: account}})
 	return out.Token, err

@@ -15,6 +15,7 @@ const (
 	EndpointWebhook = claim.EndpointWebhook
 	EndpointKarla   = claim.EndpointKarla
 	EndpointEmail   = claim.EndpointEmail
+	EndpointTruto   = claim.EndpointTruto
 )
 
 // Types that the service shares with its clients.

@@ -17,7 +17,7 @@ func (a *app) accountCommand() *cobra.Command {
 		Use: "account", Short: "Show the accounts of the unified API and issue tokens for them",
 		Long:    "An account is a connection to a Dixa organization. `starter shop connect` creates it, and `starter unified` reads and writes its tickets and people.",
 		Example: "  starter account list\n  starter account show --shop acme\n  starter account token --shop acme",
-	}, a.accountList(), a.accountShow(), a.accountToken())
+	}, a.accountList(), a.accountShow(), a.accountToken(), a.accountMapping())
 }
 
 func (a *app) accountList() *cobra.Command {

@@ -43,6 +43,7 @@ func (a *app) endpointAdd() *cobra.Command {
 			"--kind email sends an email when a person has to act: the URL is an email address.",
 		Example: "  starter endpoint add https://shop.example/claimflow --shop acme\n" +
 			"  starter endpoint add https://ops.example/hook --platform --event claim.needs_attention,claim.fallback\n" +
+			"  starter endpoint add https://desk.example/hook --platform --event record:created,record:updated --resource ticketing/tickets\n" +
 			"  starter endpoint add https://api.karla.example --kind karla --user acme --password-file karla.txt --shop acme\n" +
 			"  starter endpoint add staff@shop.example --kind email --shop acme",
 		Args: arguments("URL"),
@@ -58,9 +59,11 @@ func (a *app) endpointAdd() *cobra.Command {
 		return a.printSecret(api.AddEndpoint(ctx, p.shop, e))
 	})
 	p.flags(c, endpointOfShop, endpointOfAll)
-	c.Flags().StringVar((*string)(&e.Kind), "kind", string(client.EndpointWebhook), "how events are sent: webhook, karla or email")
+	c.Flags().StringVar((*string)(&e.Kind), "kind", string(client.EndpointWebhook), "how events are sent: webhook, truto, karla or email")
 	c.Flags().StringVar(&e.Description, "description", "", "a free-text description")
-	c.Flags().StringSliceVar(&e.EventTypes, "event", nil, "an event type to send; can be repeated (default: all types of the kind)")
+	c.Flags().StringSliceVar(&e.EventTypes, "event", nil, "an event type to send; can be repeated (default: all types of the kind, but none of records)")
+	c.Flags().StringSliceVar(&e.Resources, "resource", nil, "a resource of the unified API whose records to send, such as ticketing/tickets; can be repeated (default: all)")
+	c.Flags().BoolVar(&e.History, "history", false, "also send records from before the endpoint")
 	c.Flags().StringVar(&e.User, "user", "", "the Karla user")
 	c.Flags().StringVar(&passwordFile, "password-file", "", "the file with the Karla password; - for the standard input")
 	c.Flags().StringVar(&e.KarlaShop, "karla-shop", "", "the shop's slug at Karla, if it differs")
@@ -116,6 +119,11 @@ func endpointLines(w *tabwriter.Writer, e client.Endpoint) {
 	}
 	line(w, "Description", e.Description)
 	line(w, "Events", eventsInWords(e.Kind, e.EventTypes))
+	if claim.WantsRecords(e.EventTypes) {
+		line(w, "Resources", cmp.Or(strings.Join(e.Resources, ","), "all"))
+		line(w, "History", e.History)
+		line(w, "Records missed", e.RecordsMissedAt)
+	}
 	line(w, "State", e.State)
 	line(w, "Reason", e.Reason)
 	line(w, "Previous secret until", e.PreviousSecretUntil)

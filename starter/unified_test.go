@@ -27,6 +27,14 @@ func TestAccountCommands(t *testing.T) {
 	require.Contains(t, b.fails(exitRefused, "account", "show", "--connection", "unknown"), "Next: list the accounts with `starter account list`")
 	require.Contains(t, b.fails(exitUsage, "account", "token"), "--shop SHOP or --connection ID")
 
+	mapped := b.ok("account", "mapping", "set", "ticket_types", "Email=written", "Sms=short", "--shop", "acme")
+	require.Regexp(t, `Email +Email +written\nSms +Sms +short\nCallback +Callback +-`, mapped)
+	require.Regexp(t, `Email +Email +written\nCallback`, b.ok("account", "mapping", "set", "ticket_types", "Sms=", "--shop", "acme"))
+	require.Regexp(t, `Email +Email +written`, b.ok("account", "mapping", "show", "ticket_types", "--shop", "acme"))
+	require.Contains(t, b.fails(exitUsage, "account", "mapping", "set", "ticket_types", "Email", "--shop", "acme"), "VALUE=CATEGORY")
+	b.ok("account", "mapping", "clear", "ticket_types", "--shop", "acme")
+	require.NotContains(t, b.ok("account", "mapping", "show", "ticket_types", "--shop", "acme"), "written")
+
 	// The token stands in for the key, for this account only.
 	token := strings.TrimSpace(b.ok("account", "token", "--shop", "acme"))
 	b.environ = append(b.environ[:len(b.environ)-1], "CLAIMFLOW_API_KEY="+token)

@@ -215,6 +215,9 @@ func (s *core) eraseConversation(ctx context.Context, tx *sql.Tx, erasureID, con
 			return nil, err
 		}
 	}
+	if _, err := exec(ctx, tx, `DELETE FROM deliveries WHERE about = $1`, aboutConversation(connectionID, id)); err != nil {
+		return nil, err
+	}
 	for _, change := range []struct {
 		table, query string
 		args         []any
@@ -253,6 +256,14 @@ func (s *core) eraseEndUser(ctx context.Context, tx *sql.Tx, erasureID string, x
 	if rows["directory"], err = exec(ctx, tx, `DELETE FROM directory WHERE connection_id = $1 AND kind = $2 AND id = $3`, x.ConnectionID, mirror.KindEndUser, x.ID); err != nil {
 		return nil, false, err
 	}
+	if rows["directory"] > 0 {
+		if err := s.bury(ctx, tx, x.ConnectionID, string(mirror.KindEndUser), x.ID); err != nil {
+			return nil, false, err
+		}
+	}
+	if _, err := exec(ctx, tx, `DELETE FROM deliveries WHERE about = $1`, aboutEntry(x.ConnectionID, mirror.KindEndUser, x.ID)); err != nil {
+		return nil, false, err
+	}
 	messages, err := collect(ctx, tx, s.scanMessage, `SELECT connection_id, conversation_id, id, listed, body FROM messages
 		WHERE connection_id = $1 AND author_id = $2 AND NOT EXISTS (SELECT 1 FROM erasure_subjects o
 			WHERE o.erasure_id = $4 AND o.kind = $5 AND o.connection_id = messages.connection_id AND o.id = CAST(messages.conversation_id AS TEXT))
@@ -262,6 +273,9 @@ func (s *core) eraseEndUser(ctx context.Context, tx *sql.Tx, erasureID string, x
 	}
 	insert := newMessageUpsert()
 	for _, message := range messages {
+		if _, err := exec(ctx, tx, `DELETE FROM deliveries WHERE about = $1`, aboutConversation(x.ConnectionID, message.ConversationID)); err != nil {
+			return nil, false, err
+		}
 		blank := message.Anonymized()
 		blank.Author = nil
 		if err := m.addMessage(insert, &blank); err != nil {

@@ -344,6 +344,9 @@ func (m *merge) nudgeClaims(ctx context.Context) error {
 // deleteConversation deletes all records of a conversation. The caller has locked the
 // mirror.
 func (s *core) deleteConversation(ctx context.Context, tx *sql.Tx, connectionID string, id int64) error {
+	if err := s.buryConversation(ctx, tx, connectionID, id); err != nil {
+		return err
+	}
 	for _, table := range []string{"conversations", "messages", "activities", "conversation_tags"} {
 		if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE connection_id = $1 AND conversation_id = $2`, connectionID, id); err != nil {
 			return fmt.Errorf("delete conversation %d: %w", id, err)

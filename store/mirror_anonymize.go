@@ -65,6 +65,9 @@ func (m *merge) anonymize(ctx context.Context) error {
 			continue
 		}
 		done[f.ID] = true
+		if _, err := exec(ctx, m.tx, `DELETE FROM deliveries WHERE about = $1`, aboutConversation(m.ConnectionID, f.ID)); err != nil {
+			return err
+		}
 		if err := m.forgetRequester(ctx, row); err != nil {
 			return err
 		}

@@ -206,8 +206,9 @@ func followed(c claim.Conversation) string {
 func (m *merge) upsertConversations(ctx context.Context, rows []*conversationRow) error {
 	now := micros(m.now)
 	insert := newUpsert("conversations", []string{"connection_id", "conversation_id"},
-		"status", "assignee_id", "queue_id", "closed_since", "doubt_at", "figures_due", "messages_due", "body", "updated_at", "change", "refreshed_at")
+		"status", "assignee_id", "queue_id", "closed_since", "doubt_at", "figures_due", "messages_due", "body", "updated_at", "change", "refreshed_at", "first_change")
 	insert.keep["refreshed_at"] = `CASE WHEN excluded.refreshed_at > 0 THEN excluded.refreshed_at ELSE conversations.refreshed_at END`
+	insert.keep["first_change"] = `conversations.first_change`
 	for _, row := range rows {
 		change := m.next()
 		values := func() ([]any, error) {
@@ -225,7 +226,7 @@ func (m *merge) upsertConversations(ctx context.Context, rows []*conversationRow
 			}
 			return []any{
 				m.ConnectionID, row.id, plain(string(row.Status)), plain(assignee), plain(queue), micros(row.ClosedSince()), micros(row.DoubtAt),
-				row.figuresDue, row.messagesDue, body, now, change, refreshed,
+				row.figuresDue, row.messagesDue, body, now, change, refreshed, change,
 			}, err
 		}
 		if !row.stored {

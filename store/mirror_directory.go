@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -44,7 +45,13 @@ func (s Mirror) SaveDirectory(ctx context.Context, connectionID string, kind mir
 		if err != nil {
 			return err
 		}
-		insert := newUpsert("directory", []string{"connection_id", "kind", "id"}, "body", "seen_at", "gone_at", "change")
+		insert := newUpsert("directory", []string{"connection_id", "kind", "id"}, "body", "seen_at", "gone_at", "change", "first_change", "history")
+		insert.keep["first_change"] = `CASE WHEN directory.gone_at = 0 THEN directory.first_change ELSE excluded.first_change END`
+		insert.keep["history"] = `CASE WHEN directory.gone_at = 0 THEN directory.history ELSE excluded.history END`
+		readAt, err := directoryReadAt(ctx, tx, connectionID)
+		if err != nil {
+			return err
+		}
 		listed := map[string]bool{}
 		for _, e := range entries {
 			id := e.ID
@@ -76,7 +83,7 @@ func (s Mirror) SaveDirectory(ctx context.Context, connectionID string, kind mir
 			if err != nil {
 				return err
 			}
-			insert.add(connectionID, kind, id, sealed, micros(seenAt), 0, change)
+			insert.add(connectionID, kind, id, sealed, micros(seenAt), 0, change, change, readAt == 0)
 		}
 		if err := insert.run(ctx, tx, s.dialect); err != nil {
 			return err
@@ -110,11 +117,16 @@ func keepUnlisted(e *mirror.DirectoryEntry, known string) error {
 		return nil
 	}
 	now[member] = value
+	e.CompleteAt = old.CompleteAt
+	if maps.EqualFunc(before, now, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) }) {
+		e.Object = old.Object // the same members in another order are no change
+		return nil
+	}
 	object, err := json.Marshal(now)
 	if err != nil {
 		return err
 	}
-	e.Object, e.CompleteAt = object, old.CompleteAt
+	e.Object = object
 	return nil
 }
 

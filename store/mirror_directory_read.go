@@ -22,11 +22,16 @@ type DirectoryRow struct {
 // did.
 func (s Mirror) DirectoryReadAt(ctx context.Context, connectionID string) (time.Time, error) {
 	return get(ctx, s.core, "read when the directory of connection "+connectionID+" was imported", func(db *sql.DB) (time.Time, error) {
-		var at int64
-		err := queryOne(ctx, db, nil, []any{&at}, `SELECT COALESCE(MAX(w.finished_at), 0) FROM imports i JOIN import_windows w ON w.import_id = i.id
-			WHERE i.connection_id = $1 AND w.stream = $2 AND w.state = $3`, connectionID, claim.StreamDirectory, claim.WindowDone)
+		at, err := directoryReadAt(ctx, db, connectionID)
 		return timeOf(at), err
 	})
+}
+
+// directoryReadAt is [Mirror.DirectoryReadAt]; 0 if no import did.
+func directoryReadAt(ctx context.Context, q querier, connectionID string) (at int64, err error) {
+	err = queryOne(ctx, q, nil, []any{&at}, `SELECT COALESCE(MAX(w.finished_at), 0) FROM imports i JOIN import_windows w ON w.import_id = i.id
+		WHERE i.connection_id = $1 AND w.stream = $2 AND w.state = $3`, connectionID, claim.StreamDirectory, claim.WindowDone)
+	return at, err
 }
 
 // DirectoryRows lists the entries of a kind by id, including those that Dixa no longer

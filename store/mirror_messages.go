@@ -81,8 +81,10 @@ func (m *merge) mergeMessages(ctx context.Context) error {
 }
 
 func newMessageUpsert() *upsert {
-	return newUpsert("messages", []string{"connection_id", "conversation_id", "id"},
-		"at", "kind", "direction", "author_id", "automated", "listed", "body", "stored_at", "change")
+	insert := newUpsert("messages", []string{"connection_id", "conversation_id", "id"},
+		"at", "kind", "direction", "author_id", "automated", "listed", "body", "stored_at", "change", "first_change")
+	insert.keep["first_change"] = `messages.first_change`
+	return insert
 }
 
 func (m *merge) addMessage(insert *upsert, message *mirror.Message) error {
@@ -107,7 +109,7 @@ func (m *merge) messageRow(message *mirror.Message) func() ([]any, error) {
 		automated := sql.NullBool{Bool: message.Automated, Valid: message.AutomatedKnown || message.Automated}
 		return []any{
 			m.ConnectionID, message.ConversationID, message.ID, micros(message.At), plain(message.Kind), plain(message.Direction), plain(author),
-			automated, message.Source == mirror.FromList, body, micros(m.now), change,
+			automated, message.Source == mirror.FromList, body, micros(m.now), change, change,
 		}, err
 	}
 }

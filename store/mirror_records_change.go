@@ -14,7 +14,7 @@ import (
 // conversation: they count as changed if it is new or if a source begins to select it,
 // so that [Mirror.Records] lists them to who has read on in the order of changes.
 func (m *merge) exposeParts(ctx context.Context) error {
-	var exposed []int64
+	var exposed, added []int64
 	sources := m.sources
 	for _, id := range slices.Sorted(maps.Keys(m.rows)) {
 		row := m.rows[id]
@@ -31,19 +31,32 @@ func (m *merge) exposeParts(ctx context.Context) error {
 				return err
 			}
 		}
+		if !row.stored {
+			added = append(added, id)
+			continue
+		}
 		selected := func(s claim.DataSource) bool { return s.Selects(now, m.now) && !s.Selects(before, m.now) }
-		if !row.stored || slices.ContainsFunc(sources, selected) {
+		if slices.ContainsFunc(sources, selected) {
 			exposed = append(exposed, id)
 		}
 	}
-	if len(exposed) == 0 {
+	if err := m.changeParts(ctx, added, map[string]string{"messages": "change = $2, first_change = $2", "activities": "change = $2"}); err != nil {
+		return err
+	}
+	return m.changeParts(ctx, exposed, map[string]string{"messages": "change = $2", "activities": "change = $2"})
+}
+
+// changeParts counts the messages and log entries of conversations as changed. assign says
+// how, by table.
+func (m *merge) changeParts(ctx context.Context, conversations []int64, assign map[string]string) error {
+	if len(conversations) == 0 {
 		return nil
 	}
 	change := m.next()
-	for ids := range slices.Chunk(exposed, m.batchSize()) {
-		for _, table := range []string{"messages", "activities"} {
+	for ids := range slices.Chunk(conversations, m.batchSize()) {
+		for _, table := range slices.Sorted(maps.Keys(assign)) {
 			args := arguments{m.ConnectionID, change}
-			_, err := exec(ctx, m.tx, `UPDATE `+table+` SET change = $2 WHERE connection_id = $1 AND `+m.conversationsIn(&args, ids), m.planned(args)...)
+			_, err := exec(ctx, m.tx, `UPDATE `+table+` SET `+assign[table]+` WHERE connection_id = $1 AND `+m.conversationsIn(&args, ids), m.planned(args)...)
 			if err != nil {
 				return err
 			}
@@ -53,7 +66,8 @@ func (m *merge) exposeParts(ctx context.Context) error {
 }
 
 // changeFigures counts conversations as changed because their figures are, and marks the
-// days of their dates. The caller has locked the mirror.
+// days of their dates. One that the same transaction added changes with that. The caller
+// has locked the mirror.
 func (s *core) changeFigures(ctx context.Context, tx *sql.Tx, connectionID string, ids []int64, days figureDays) error {
 	if len(ids) == 0 {
 		return nil
@@ -63,6 +77,7 @@ func (s *core) changeFigures(ctx context.Context, tx *sql.Tx, connectionID strin
 		return err
 	}
 	args := arguments{connectionID, change}
-	_, err = exec(ctx, tx, `UPDATE conversations SET figures_due = FALSE, change = $2 WHERE connection_id = $1 AND `+s.conversationsIn(&args, ids), s.planned(args)...)
+	_, err = exec(ctx, tx, `UPDATE conversations SET figures_due = FALSE, change = $2,
+		first_change = CASE WHEN first_change < $2 THEN first_change ELSE $2 END WHERE connection_id = $1 AND `+s.conversationsIn(&args, ids), s.planned(args)...)
 	return err
 }

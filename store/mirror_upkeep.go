@@ -235,6 +235,9 @@ func (s *core) expire(ctx context.Context, tx *sql.Tx, connectionID string, id i
 	if !keepFigures {
 		return s.deleteConversation(ctx, tx, connectionID, id)
 	}
+	if err := s.buryConversation(ctx, tx, connectionID, id); err != nil {
+		return err
+	}
 	for _, table := range []string{"conversations", "messages", "activities"} {
 		if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE connection_id = $1 AND conversation_id = $2`, connectionID, id); err != nil {
 			return err

@@ -256,6 +256,15 @@ func (s Operations) ObjectOf(ctx context.Context, connectionID, object string) (
 	return get(ctx, s.core, "read the operation of an object", func(db *sql.DB) (string, error) { return stepOf(ctx, db, connectionID, object) })
 }
 
+// DisownObject forgets which operation created an object in Dixa, see
+// [Operations.FinishStep], because Dixa no longer has it and may use its id again.
+func (s Operations) DisownObject(ctx context.Context, connectionID, object string) error {
+	return s.write(ctx, "forget the operation of an object", func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE operation_intents SET object = '' WHERE connection_id = $1 AND object = $2`, connectionID, object)
+		return err
+	})
+}
+
 func stepOf(ctx context.Context, q querier, connectionID, object string) (id string, err error) {
 	err = queryOne(ctx, q, nil, []any{&id}, `SELECT operation_id FROM operation_intents WHERE connection_id = $1 AND object = $2`, connectionID, object)
 	return id, err

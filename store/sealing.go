@@ -37,6 +37,7 @@ var (
 	endpointSecret  = sealedColumn{"endpoints", "secret", []string{"id"}}
 	endpointFormer  = sealedColumn{"endpoints", "previous_secret", []string{"id"}}
 	endpointKarla   = sealedColumn{"endpoints", "karla", []string{"id"}}
+	recordEventBody = sealedColumn{"deliveries", "body", []string{"id"}}
 	announceBody    = sealedColumn{"announcements", "body", []string{"id"}}
 	conversationDoc = sealedColumn{"conversations", "body", []string{"connection_id", "conversation_id"}}
 	messageBody     = sealedColumn{"messages", "body", []string{"connection_id", "conversation_id", "id"}}
@@ -51,13 +52,14 @@ var (
 	operationWrite  = sealedColumn{"operations", "request", []string{"id"}}
 	operationReply  = sealedColumn{"operations", "answer", []string{"id"}}
 	erasedPerson    = sealedColumn{"erasures", "person", []string{"id"}}
+	provisionedBody = sealedColumn{"provisioned", "body", []string{"connection_id", "kind", "name"}}
 
 	sealedColumns = []sealedColumn{
 		claimBody, draftBody, outboxBody, connectionToken, inboxBody, webhookSecret, webhookPrevious, secretValue,
-		endpointURL, endpointSecret, endpointFormer, endpointKarla, announceBody,
+		endpointURL, endpointSecret, endpointFormer, endpointKarla, announceBody, recordEventBody,
 		conversationDoc, messageBody, timelineBody, instructionBody, activityBody, directoryBody, exportsToken,
 		claimEdited, claimLatest, ownerEventBody, ownerSecret, ownerPrevious, erasedPerson,
-		operationWrite, operationReply,
+		operationWrite, operationReply, provisionedBody,
 	}
 )
 

@@ -56,11 +56,17 @@ type Store struct {
 
 	// From the unified API to Dixa.
 	Operations Operations
+	// Provisioned links users and groups of identity providers to objects in Dixa.
+	Provisioned Provisioned
 
 	// From the claim to its owner.
 	Outbox     Outbox
 	Endpoints  Endpoints
 	Deliveries Deliveries
+	Feeds      Feeds
+
+	// The categories of values of accounts.
+	Mappings Mappings
 
 	// The erasures of customers.
 	Erasures Erasures
@@ -113,12 +119,18 @@ type (
 	Budget struct{ *core }
 	// Operations holds the writes through the unified API.
 	Operations struct{ *core }
+	// Provisioned links users and groups of identity providers to objects in Dixa.
+	Provisioned struct{ *core }
 	// Outbox holds the events for claims' owners.
 	Outbox struct{ *core }
 	// Endpoints holds the addresses that owners receive events at.
 	Endpoints struct{ *core }
 	// Deliveries holds the events on their way to endpoints.
 	Deliveries struct{ *core }
+	// Feeds holds how far each endpoint has read the changes of records.
+	Feeds struct{ *core }
+	// Mappings holds the categories that accounts give to values of Dixa.
+	Mappings struct{ *core }
 	// Erasures holds the erasures of customers.
 	Erasures struct{ *core }
 	// Shops holds the shops.
@@ -160,8 +172,8 @@ func newStore(c *core) *Store {
 		Mirror: Mirror{c}, DataSources: DataSources{c}, Imports: Imports{c},
 		OwnerInbox:   OwnerInbox{c},
 		Instructions: Instructions{c}, Intents: Intents{c}, Links: Links{c}, Customers: Customers{c}, Budget: Budget{c},
-		Operations: Operations{c},
-		Outbox:     Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c}, Erasures: Erasures{c},
+		Operations: Operations{c}, Provisioned: Provisioned{c},
+		Outbox: Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c}, Feeds: Feeds{c}, Mappings: Mappings{c}, Erasures: Erasures{c},
 		Shops: Shops{c}, Settings: Settings{c}, Templates: Templates{c}, Connections: Connections{c},
 		APIKeys: APIKeys{c}, AuditLog: AuditLog{c},
 	}

@@ -139,26 +139,30 @@ func (s Deliveries) Lease(ctx context.Context, endpointID, holder string, limit 
 
 // eventColumns are the columns that [eventRow] reads, of deliveries d.
 const (
-	eventColumns = `d.shop, d.claim_id, d.sequence, COALESCE(o.id, ''), o.body, COALESCE(a.id, ''), a.body, COALESCE(o.type, a.type)`
+	eventColumns = `d.id, d.shop, d.claim_id, d.sequence, COALESCE(o.id, ''), o.body, COALESCE(a.id, ''), a.body, d.body, COALESCE(o.type, a.type, d.type)`
 	eventTables  = `deliveries d JOIN endpoints e ON e.id = d.endpoint_id
 		LEFT JOIN outbox o ON o.shop = d.shop AND o.claim_id = d.claim_id AND o.sequence = d.sequence
 		LEFT JOIN announcements a ON a.id = d.announcement_id`
 )
 
 type eventRow struct {
-	shop, claimID            sql.NullString
-	sequence                 int64
-	eventID, announcementID  string
-	claimBody, announcedBody []byte
-	kind                     string
+	id                                   string
+	shop, claimID                        sql.NullString
+	sequence                             int64
+	eventID, announcementID              string
+	claimBody, announcedBody, recordBody []byte
+	kind                                 string
 }
 
 func (r *eventRow) dest() []any {
-	return []any{&r.shop, &r.claimID, &r.sequence, &r.eventID, &r.claimBody, &r.announcementID, &r.announcedBody, &r.kind}
+	return []any{&r.id, &r.shop, &r.claimID, &r.sequence, &r.eventID, &r.claimBody, &r.announcementID, &r.announcedBody, &r.recordBody, &r.kind}
 }
 
 // open decrypts the payload.
 func (r *eventRow) open(s *core) ([]byte, error) {
+	if r.recordBody != nil {
+		return s.open(recordEventBody, r.recordBody, r.id)
+	}
 	if r.announcementID != "" {
 		return s.open(announceBody, r.announcedBody, r.announcementID)
 	}
@@ -185,7 +189,7 @@ func (s *core) leasedDelivery(ctx context.Context, tx *sql.Tx, id any, now int64
 	}
 	p.URL = string(address)
 	switch p.Kind {
-	case claim.EndpointWebhook:
+	case claim.EndpointWebhook, claim.EndpointTruto:
 		p.Secrets, err = s.openSecrets(endpointSecret, endpointFormer, secret, former, until > now, p.EndpointID)
 	case claim.EndpointKarla:
 		p.Karla, err = s.karlaAccess(karla, p.EndpointID)

@@ -38,12 +38,12 @@ func newEndpointSecret() string {
 }
 
 // Create adds an endpoint and returns it with its secret, which is stored encrypted
-// and never returned again. Only webhooks have a secret. The endpoint receives
+// and never returned again. Only webhooks have a secret, see [claim.EndpointKind.Signs]. The endpoint receives
 // events from now on.
 func (s Endpoints) Create(ctx context.Context, shop string, e claim.NewEndpoint) (endpoint claim.Endpoint, secret string, err error) {
 	id := uuid.NewString()
 	e.Kind = cmp.Or(e.Kind, claim.EndpointWebhook)
-	if e.Kind == claim.EndpointWebhook {
+	if e.Kind.Signs() {
 		secret = newEndpointSecret()
 	}
 	var karla any // a nil []byte is not NULL in SQLite
@@ -66,9 +66,13 @@ func (s Endpoints) Create(ctx context.Context, shop string, e claim.NewEndpoint)
 				return err
 			}
 		}
-		_, err := exec(ctx, tx, `INSERT INTO endpoints (id, kind, shop, url, description, types, state, secret, karla, created_at, updated_at)
-			VALUES ($1, $9, $2, $3, $4, $5, $6, $7, $10, $8, $8)`,
-			id, shop, sealedURL, plain(e.Description), strings.Join(e.EventTypes, ","), claim.EndpointActive, sealedSecret, s.now(), e.Kind, karla)
+		_, err := exec(ctx, tx, `INSERT INTO endpoints (id, kind, shop, url, description, types, state, secret, karla, created_at, updated_at, resources, history)
+			VALUES ($1, $9, $2, $3, $4, $5, $6, $7, $10, $8, $8, $11, $12)`,
+			id, shop, sealedURL, plain(e.Description), strings.Join(e.EventTypes, ","), claim.EndpointActive, sealedSecret, s.now(), e.Kind, karla,
+			strings.Join(e.Resources, ","), e.History)
+		if err == nil && claim.WantsRecords(e.EventTypes) {
+			err = s.startFeeds(ctx, tx, id)
+		}
 		return err
 	})
 	if err == nil {
@@ -121,9 +125,10 @@ func (s *core) endpointsWhere(ctx context.Context, where string, args ...any) ([
 	return list(ctx, s, "read endpoints", func(scan func(...any) error) (claim.Endpoint, error) {
 		var e claim.Endpoint
 		var url, karla []byte
-		var types string
-		var until, failing, succeeded, created, updated int64
-		err := scan(&e.ID, &e.Kind, &e.Shop, &url, &karla, &e.Description, &types, &e.State, &e.Reason, &until, &failing, &succeeded, &created, &updated, &e.Waiting, &e.Dead)
+		var types, resources string
+		var until, failing, succeeded, created, updated, missed int64
+		err := scan(&e.ID, &e.Kind, &e.Shop, &url, &karla, &e.Description, &types, &resources, &e.History, &e.State, &e.Reason, &until, &failing, &succeeded, &created, &updated,
+			&missed, &e.Waiting, &e.Dead)
 		if err != nil {
 			return e, err
 		}
@@ -131,7 +136,10 @@ func (s *core) endpointsWhere(ctx context.Context, where string, args ...any) ([
 		if err != nil {
 			return e, err
 		}
-		e.URL, e.EventTypes = string(address), splitTypes(types)
+		e.URL, e.EventTypes, e.RecordsMissedAt = string(address), splitTypes(types), timeOf(missed)
+		if resources != "" {
+			e.Resources = splitTypes(resources)
+		}
 		access, err := s.karlaAccess(karla, e.ID)
 		if err != nil {
 			return e, err
@@ -142,7 +150,8 @@ func (s *core) endpointsWhere(ctx context.Context, where string, args ...any) ([
 			e.PreviousSecretUntil = t
 		}
 		return e, nil
-	}, `SELECT e.id, e.kind, e.shop, e.url, e.karla, e.description, e.types, e.state, e.reason, e.previous_until, e.failing_since, e.succeeded_at, e.created_at, e.updated_at,
+	}, `SELECT e.id, e.kind, e.shop, e.url, e.karla, e.description, e.types, e.resources, e.history, e.state, e.reason, e.previous_until, e.failing_since, e.succeeded_at, e.created_at, e.updated_at,
+			(SELECT COALESCE(MAX(f.missed_at), 0) FROM record_feeds f WHERE f.endpoint_id = e.id),
 			(SELECT COUNT(*) FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'waiting'),
 			(SELECT COUNT(*) FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'dead')
 		FROM endpoints e WHERE `+where+` ORDER BY e.created_at, e.id`, args...)
@@ -162,7 +171,8 @@ func splitTypes(types string) []string {
 	return strings.Split(types, ",")
 }
 
-// Patch changes an endpoint. New types apply to later events. Waiting deliveries go
+// Patch changes an endpoint. New types apply to later events; an endpoint that
+// begins to want records gets the changes from then on. Waiting deliveries go
 // to a new address. State paused also saves reason; state active does what
 // [Endpoints.Resume] does.
 func (s Endpoints) Patch(ctx context.Context, shop, id string, p claim.EndpointPatch, reason string) (claim.Endpoint, error) {
@@ -182,6 +192,9 @@ func (s Endpoints) Patch(ctx context.Context, shop, id string, p claim.EndpointP
 		if p.EventTypes != nil {
 			assign += `, types = ` + args.add(strings.Join(*p.EventTypes, ","))
 		}
+		if p.Resources != nil {
+			assign += `, resources = ` + args.add(strings.Join(*p.Resources, ","))
+		}
 		if p.State != nil && *p.State == claim.EndpointPaused {
 			assign += `, state = 'paused', reason = ` + args.add(plain(reason))
 		}
@@ -193,6 +206,9 @@ func (s Endpoints) Patch(ctx context.Context, shop, id string, p claim.EndpointP
 			assign += `, karla = ` + args.add(sealed)
 		}
 		err := execOne(ctx, tx, endpointNotFound(id), `UPDATE endpoints SET `+assign+` WHERE shop = `+args.add(shop)+` AND id = `+args.add(id), args...)
+		if err == nil && p.EventTypes != nil {
+			err = s.followRecords(ctx, tx, id, claim.WantsRecords(*p.EventTypes))
+		}
 		if err == nil && p.State != nil && *p.State == claim.EndpointActive {
 			err = s.resumeEndpoint(ctx, tx, shop, id)
 		}
@@ -202,6 +218,23 @@ func (s Endpoints) Patch(ctx context.Context, shop, id string, p claim.EndpointP
 		return claim.Endpoint{}, err
 	}
 	return s.Get(ctx, shop, id)
+}
+
+// followRecords starts or ends the feeds of an endpoint unless they are as wanted.
+func (s *core) followRecords(ctx context.Context, tx *sql.Tx, id string, wanted bool) error {
+	var since int64
+	err := queryOne(ctx, tx, endpointNotFound(id), []any{&since}, `SELECT records_since FROM endpoints WHERE id = $1`, id)
+	if err != nil || wanted == (since > 0) {
+		return err
+	}
+	if wanted {
+		return s.startFeeds(ctx, tx, id)
+	}
+	if _, err := exec(ctx, tx, `UPDATE endpoints SET records_since = 0 WHERE id = $1`, id); err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `DELETE FROM record_feeds WHERE endpoint_id = $1`, id)
+	return err
 }
 
 // patchedAccess returns the encrypted access of a Karla endpoint after a change.
@@ -275,7 +308,7 @@ func (s Endpoints) RotateSecret(ctx context.Context, shop, id string, keep time.
 		if err != nil {
 			return err
 		}
-		if kind != claim.EndpointWebhook {
+		if !kind.Signs() {
 			return conflict("the endpoint is of kind %s, which has no signing secret", kind)
 		}
 		var former any // a nil []byte is not NULL in SQLite

@@ -15,7 +15,7 @@ const replayBatch = 500
 // Replay sends an endpoint again every event that it wants and that happened from
 // since (inclusive) to until (exclusive); a zero time is no bound. It returns their
 // number. They keep their webhook-id; events from before the endpoint was added get
-// one.
+// one. Of events about records, those that are still kept are sent.
 func (s Deliveries) Replay(ctx context.Context, shop, endpointID string, since, until time.Time) (int, error) {
 	e, err := Endpoints(s).Get(ctx, shop, endpointID)
 	if err != nil {
@@ -30,7 +30,12 @@ func (s Deliveries) Replay(ctx context.Context, shop, endpointID string, since, 
 		return total, err
 	}
 	announced, err := s.replayAnnouncements(ctx, e, micros(since), to)
-	return total + announced, err
+	total += announced
+	if err != nil {
+		return total, err
+	}
+	records, err := s.replayRecords(ctx, e.ID, micros(since), to)
+	return total + records, err
 }
 
 func (s *core) replayClaims(ctx context.Context, e claim.Endpoint, since, to int64) (int, error) {

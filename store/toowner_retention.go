@@ -49,7 +49,7 @@ type DeliveryCounts struct {
 func (s Deliveries) Counts(ctx context.Context) (map[claim.EndpointKind]DeliveryCounts, error) {
 	var tallies map[claim.EndpointKind]DeliveryCounts
 	err := s.read(ctx, "count deliveries", func(db *sql.DB) error {
-		tallies = map[claim.EndpointKind]DeliveryCounts{claim.EndpointWebhook: {}, claim.EndpointKarla: {}, claim.EndpointEmail: {}}
+		tallies = map[claim.EndpointKind]DeliveryCounts{claim.EndpointWebhook: {}, claim.EndpointTruto: {}, claim.EndpointKarla: {}, claim.EndpointEmail: {}}
 		now := s.now()
 		return queryEach(ctx, db, func(scan func(...any) error) error {
 			var kind claim.EndpointKind

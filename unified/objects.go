@@ -12,6 +12,21 @@ type Ref struct {
 	Name *string `json:"name"`
 }
 
+// MappedRef refers to a value that may have a category, see [Mapping].
+type MappedRef struct {
+	ID       string  `json:"id"`
+	Name     *string `json:"name"`
+	Category *string `json:"category"`
+}
+
+// CollectionRef refers to a queue or contact endpoint, which may have a category.
+type CollectionRef struct {
+	ID       string  `json:"id"`
+	Name     *string `json:"name"`
+	Type     string  `json:"type"`
+	Category *string `json:"category"`
+}
+
 // TypedRef refers to an object whose kind is in Type.
 type TypedRef struct {
 	ID   string  `json:"id"`
@@ -44,17 +59,17 @@ type PersonRef struct {
 
 // Ticket is a conversation in Dixa.
 type Ticket struct {
-	ID     string  `json:"id"`
-	Number string  `json:"number"`
-	Name   *string `json:"name"`
-	Status Ref     `json:"status"`
+	ID     string    `json:"id"`
+	Number string    `json:"number"`
+	Name   *string   `json:"name"`
+	Status MappedRef `json:"status"`
 	// Assignees has one agent at most.
 	Assignees []PersonRef `json:"assignees"`
 	CreatedBy *TypedRef   `json:"created_by"`
 	Contact   *PersonRef  `json:"contact"`
 	// Collections are the queue and the contact endpoint.
-	Collections []TypedRef                 `json:"collections"`
-	TicketType  *Ref                       `json:"ticket_type"`
+	Collections []CollectionRef            `json:"collections"`
+	TicketType  *MappedRef                 `json:"ticket_type"`
 	Tags        []Ref                      `json:"tags"`
 	Fields      map[string]json.RawMessage `json:"custom_fields"`
 	CreatedAt   *time.Time                 `json:"created_at"`
@@ -172,10 +187,12 @@ type Tag struct {
 
 // Collection is a queue or a contact endpoint.
 type Collection struct {
-	ID         string          `json:"id"`
-	Name       *string         `json:"name"`
-	Type       string          `json:"type"`
-	EntityType string          `json:"entity_type"`
+	ID         string  `json:"id"`
+	Name       *string `json:"name"`
+	Type       string  `json:"type"`
+	EntityType string  `json:"entity_type"`
+	// Category is the caller's own, see [Mapping].
+	Category   *string         `json:"category"`
 	RemoteData json.RawMessage `json:"remote_data,omitempty"`
 }
 
@@ -217,15 +234,19 @@ type FieldOption struct {
 
 // Status is a state of conversations.
 type Status struct {
-	ID         string          `json:"id"`
-	Name       string          `json:"name"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// Category is the caller's own, see [Mapping].
+	Category   *string         `json:"category"`
 	RemoteData json.RawMessage `json:"remote_data,omitempty"`
 }
 
 // TicketType is a channel of conversations.
 type TicketType struct {
-	ID         string          `json:"id"`
-	Name       string          `json:"name"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// Category is the caller's own, see [Mapping].
+	Category   *string         `json:"category"`
 	RemoteData json.RawMessage `json:"remote_data,omitempty"`
 }
 

@@ -7,18 +7,18 @@ func definitionResources() []*Resource {
 	const optionsOf = "inputDefinition.options and their nestedOptions"
 	fixed := func(why string) []*Method {
 		return append(reads(
-			&Method{Support: Derived, From: "a fixed list", filters: &Filters{Fields: map[string]FilterKind{"name": FilterFold}, Sort: []string{"name", "id"}, Ascending: true}},
+			&Method{Support: Derived, From: "a fixed list", filters: &Filters{Fields: map[string]FilterKind{"name": FilterFold, "category": FilterText}, Sort: []string{"name", "id"}, Ascending: true}},
 			&Method{Support: Derived, From: "a fixed list"},
 		), cannot(MethodCreate, why, ""), cannot(MethodUpdate, why, ""), cannot(MethodDelete, why, ""))
 	}
 	return []*Resource{
 		{
 			Model: ModelTicketing, Name: "collections", Description: "Queues (type queue) and contact endpoints (type contact_endpoint).", new: func() Object { return new(Collection) },
-			Properties: slices.Concat(native("id", "id of the queue; address or number of the endpoint", "name", "name"), derived("type", "whether it is a queue or contact endpoint", "entity_type", "always ticket"), remoteData("the queue or contact endpoint"),
+			Properties: slices.Concat(native("id", "id of the queue; address or number of the endpoint", "name", "name"), derived("type", "whether it is a queue or contact endpoint", "entity_type", "always ticket", "category", mapped), remoteData("the queue or contact endpoint"),
 				missing("description", "Dixa has none", "", "parent_collection_id", "queues are not nested", "", "urls", "Dixa does not tell the address of its pages", "", "workspace", noWorkspace, "",
 					"created_at", "Dixa does not say it", "", "updated_at", unknownTime, "", "etag", noEtag, "")),
 			Methods: append(reads(
-				&Method{Operations: []string{"GET /queues", "GET /contact-endpoints"}, filters: &Filters{Fields: map[string]FilterKind{"type": FilterText, "name": FilterFold, "entity_type": FilterText}, Values: map[string][]string{"type": {CollectionQueue, CollectionEndpoint}, "entity_type": {EntityTicket, EntityContact}}, Sort: []string{"name", "type", "id"}, Ascending: true, Remote: []string{"_type"}}},
+				&Method{Operations: []string{"GET /queues", "GET /contact-endpoints"}, filters: &Filters{Fields: map[string]FilterKind{"type": FilterText, "name": FilterFold, "entity_type": FilterText, "category": FilterText}, Values: map[string][]string{"type": {CollectionQueue, CollectionEndpoint}, "entity_type": {EntityTicket, EntityContact}}, Sort: []string{"name", "type", "id"}, Ascending: true, Remote: []string{"_type"}}},
 				&Method{Operations: []string{"GET /queues/{queueId}", "GET /contact-endpoints/{contactEndpointId}"}},
 			),
 				can(MethodCreate, "POST /queues, PATCH /queues/{queueId}/members"),
@@ -59,13 +59,13 @@ func definitionResources() []*Resource {
 		},
 		{
 			Model: ModelTicketing, Name: "ticket_status", Description: "States of conversations.", new: func() Object { return new(Status) },
-			Properties: slices.Concat(derived("id", "state", "name", "state"),
+			Properties: slices.Concat(derived("id", "state", "name", "state", "category", mapped),
 				missing("description", "Dixa has none", "", "etag", noEtag, "", "remote_data", "Dixa has no objects for states", "")),
 			Methods: fixed("its states are fixed"),
 		},
 		{
 			Model: ModelTicketing, Name: "ticket_types", Description: "Channels of conversations.", new: func() Object { return new(TicketType) },
-			Properties: slices.Concat(derived("id", "channel", "name", "channel"),
+			Properties: slices.Concat(derived("id", "channel", "name", "channel", "category", mapped),
 				missing("description", "Dixa has none", "", "project", noWorkspace, "", "created_at", "Dixa does not say it", "", "updated_at", unknownTime, "", "etag", noEtag, "", "remote_data", "Dixa has no objects for channels", "")),
 			Methods: fixed("its channels are fixed"),
 		},

@@ -5,6 +5,8 @@ import "slices"
 const (
 	noEtag      = "Dixa has no versions of objects"
 	noWorkspace = "a Dixa organization has no parts"
+	// mapped says what categories are made of.
+	mapped      = "the account's mapping, see GET /integrated-account/{id}/mappings"
 	unknownTime = "Dixa does not say when the object changed"
 	// ticketState are the operations that change a ticket, also a new one.
 	ticketState = "POST /tags, PUT /conversations/{conversationId}/tags/{tagId}, " +
@@ -47,12 +49,13 @@ func ticketResources() []*Resource {
 			Model: ModelTicketing, Name: "tickets", Description: "Conversations.", new: func() Object { return new(Ticket) },
 			Properties: slices.Concat(
 				native("id", "id", "number", "id", "name", "subject"),
-				derived("status", "state", "status.id", "state: AwaitingPending and Pending are both pending", "status.name", "state: AwaitingPending and Pending are both pending"),
+				derived("status", "state", "status.id", "state: AwaitingPending and Pending are both pending", "status.name", "state: AwaitingPending and Pending are both pending", "status.category", mapped),
 				derived("assignees", "assignment, one at most"), below("assignees", personFields("assignment.agentId", "agent")),
 				derived("created_by", "requesterId, for inbound conversations", "created_by.id", "requesterId", "created_by.name", "displayName of the end user", "created_by.type", "direction"),
 				derived("contact", "requesterId"), below("contact", personFields("requesterId", "end user")),
-				derived("collections", "queue and integrationEmail", "collections.id", "queue.id or integrationEmail", "collections.name", "name of the queue or contact endpoint", "collections.type", "whether it is a queue or contact endpoint"),
+				derived("collections", "queue and integrationEmail", "collections.id", "queue.id or integrationEmail", "collections.name", "name of the queue or contact endpoint", "collections.type", "whether it is a queue or contact endpoint", "collections.category", mapped),
 				native("ticket_type", "channel", "ticket_type.id", "channel", "ticket_type.name", "channel"),
+				derived("ticket_type.category", mapped),
 				derived("tags", "the tags of the conversation", "tags.id", "tag id", "tags.name", "tag name"),
 				derived("custom_fields", "customAttributes: value by identifier"),
 				native("created_at", "createdAt"),
@@ -68,6 +71,7 @@ func ticketResources() []*Resource {
 				&Method{Operations: []string{"POST /search/conversations", "GET /conversations/{conversationId}", "GET /conversations/{conversationId}/tags", "GET /conversations/{conversationId}/messages", "GET /conversations/{conversationId}/activitylog", "GET /agents", "GET /queues", "GET /contact-endpoints", "GET /endusers/{userId}", "GET /tags"}, filters: &Filters{
 					Fields: map[string]FilterKind{
 						"status.id": FilterText, "assignees.id": FilterText, "collections.id": FilterText, "contact.id": FilterText, "ticket_type.id": FilterText,
+						"status.category": FilterText, "collections.category": FilterText, "ticket_type.category": FilterText,
 						"tags.id": FilterText, "tags.name": FilterText, "created_at": FilterTime, "updated_at": FilterTime, "closed_at": FilterTime,
 					},
 					Aliases: map[string]string{"status": "status.id", "status.name": "status.id", "ticket_type": "ticket_type.id", "ticket_type.name": "ticket_type.id", "tags": "tags.name"},

@@ -29,7 +29,7 @@ type Names interface {
 func TicketOf(c *Conversation, names Names) *Ticket {
 	t := &Ticket{
 		ID: conversationID(c.ID), Number: conversationID(c.ID), Name: text(c.Origin.Subject), Status: statusRef(c.Status),
-		Assignees: []PersonRef{}, Collections: []TypedRef{}, Tags: []Ref{}, Fields: map[string]json.RawMessage{},
+		Assignees: []PersonRef{}, Collections: []CollectionRef{}, Tags: []Ref{}, Fields: map[string]json.RawMessage{},
 		CreatedAt: instant(c.Origin.CreatedAt), UpdatedAt: instant(c.UpdatedAt), RemoteData: c.Object,
 	}
 	if t.RemoteData == nil {
@@ -55,14 +55,14 @@ func TicketOf(c *Conversation, names Names) *Ticket {
 		}
 	}
 	if c.Queue != nil {
-		t.Collections = append(t.Collections, TypedRef{ID: c.Queue.ID, Name: nameOf(names, mirror.KindQueue, c.Queue.ID, c.Queue.Name), Type: CollectionQueue})
+		t.Collections = append(t.Collections, CollectionRef{ID: c.Queue.ID, Name: nameOf(names, mirror.KindQueue, c.Queue.ID, c.Queue.Name), Type: CollectionQueue})
 	}
 	// Exports also name numbers and widgets, which the API does not.
 	if point := c.Origin.ContactPoint; strings.Contains(point, "@") {
-		t.Collections = append(t.Collections, TypedRef{ID: point, Name: nameOf(names, mirror.KindContactEndpoint, point, ""), Type: CollectionEndpoint})
+		t.Collections = append(t.Collections, CollectionRef{ID: point, Name: nameOf(names, mirror.KindContactEndpoint, point, ""), Type: CollectionEndpoint})
 	}
 	if c.Origin.Channel != "" {
-		t.TicketType = &Ref{ID: c.Origin.Channel, Name: &c.Origin.Channel}
+		t.TicketType = &MappedRef{ID: c.Origin.Channel, Name: &c.Origin.Channel}
 	}
 	for _, name := range c.Tags {
 		id := c.TagInfo[name].ID
@@ -98,13 +98,13 @@ func nameOf(names Names, kind mirror.DirectoryKind, id, otherwise string) *strin
 }
 
 // statusRef returns the reference to a state.
-func statusRef(s claim.ConversationStatus) Ref {
+func statusRef(s claim.ConversationStatus) MappedRef {
 	for _, known := range Statuses() {
 		if known.ID == string(s) {
-			return Ref{ID: known.ID, Name: &known.Name}
+			return MappedRef{ID: known.ID, Name: &known.Name}
 		}
 	}
-	return Ref{ID: string(s), Name: text(string(s))}
+	return MappedRef{ID: string(s), Name: text(string(s))}
 }
 
 // Statuses returns the states of tickets.

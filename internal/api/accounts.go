@@ -74,6 +74,8 @@ func (a *api) serveAccounts(w http.ResponseWriter, r *http.Request) error {
 		})
 	case len(parts) == 2 && parts[1] == "capabilities":
 		return only(w, r, map[string]func() error{http.MethodGet: func() error { return a.capabilities(w, r, c, id) }})
+	case (len(parts) == 2 || len(parts) == 3) && parts[1] == "mappings":
+		return a.serveMappings(w, r, c, id, strings.Join(parts[2:], ""))
 	case len(parts) == 2 && parts[1] == "tools":
 		return only(w, r, map[string]func() error{http.MethodGet: instead(insteadOfTools)})
 	case len(parts) == 2 && parts[1] == "credentials":

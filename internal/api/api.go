@@ -1,8 +1,9 @@
 // Package api is the HTTP API of `starter serve`: claims, shops, settings, templates
 // and operator commands under /v1, the unified API under /unified, /proxy,
-// /integrated-account and /operations, events from Dixa and Karla under /webhooks, and
-// /healthz, /readyz, /metrics, /openapi.json and /docs. The packages claim and
-// client define its request and response bodies; routes.go is its index.
+// /integrated-account and /operations, SCIM under /scim, events from Dixa and Karla
+// under /webhooks, and /healthz, /readyz, /metrics, /openapi.json and /docs. The
+// packages claim and client define its request and response bodies; routes.go is its
+// index.
 package api
 
 import (
@@ -150,6 +151,7 @@ func New(o Options) (http.Handler, error) {
 	documentWebhooks(spec.OpenAPI())
 	documentKarla(spec.OpenAPI())
 	documentUnified(spec.OpenAPI())
+	documentScim(spec.OpenAPI())
 	mux.Handle("POST "+subscription.Path+"{connection}", fromDixa)
 	mux.Handle("POST "+karlaPath, fromKarla)
 	mux.Handle("POST "+karlaPath+"/{shop}", fromKarla)
@@ -194,7 +196,7 @@ func configuration(publicURL, version string) huma.Config {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
 				Title: "Claimflow", Version: version,
-				Description: "Turns a shop's resolution claims into Dixa conversations. Every error is problem details (RFC 9457), except those of the unified API, which have a shape of their own.",
+				Description: "Turns a shop's resolution claims into Dixa conversations. Every error is problem details (RFC 9457), except those of the unified API and SCIM, which have shapes of their own.",
 			},
 			Servers: servers,
 			Components: &huma.Components{

@@ -60,7 +60,7 @@ func (a *api) identify(ctx context.Context, authorization string) (*claim.Key, e
 		return nil, unauthorized("The API key is missing. Send it as \"Authorization: Bearer cfk_…\". `starter api-key create` creates one.")
 	}
 	if strings.HasPrefix(secret, store.AccountTokenPrefix) {
-		return nil, newProblem(http.StatusForbidden, "", "An account token admits only to /unified, /proxy and its own account. Use an API key.")
+		return nil, newProblem(http.StatusForbidden, "", "An account token admits only to /unified, /proxy, /scim and its own account. Use an API key.")
 	}
 	key, err := a.Store.APIKeys.BySecret(ctx, secret)
 	if errors.Is(err, store.ErrNotFound) {

@@ -3,7 +3,9 @@ package api
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +14,8 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
+	"github.com/claimflow/claimflow/store"
+	"github.com/claimflow/claimflow/unified"
 )
 
 // InEndpoint names an endpoint of a shop or of the platform.
@@ -35,6 +39,12 @@ func (a *api) addEndpoint(ctx context.Context, in *newEndpointInput) (*body[clie
 	invalid := &claim.InvalidError{What: "endpoint"}
 	a.checkEndpointAddress(ctx, e.Kind, &e.URL, invalid)
 	checkEventTypes(e.Kind, e.EventTypes, invalid)
+	if err := a.checkRecords(ctx, in.Shop, e.Kind, e.EventTypes, e.Resources, invalid); err != nil {
+		return nil, err
+	}
+	if e.History && !claim.WantsRecords(e.EventTypes) {
+		invalid.Errors = append(invalid.Errors, claim.FieldError{Field: "history", Problem: "is valid only with event types of records"})
+	}
 	checkKarla(e, invalid)
 	if e.Kind == claim.EndpointEmail && !a.Mails {
 		invalid.Errors = append(invalid.Errors, claim.FieldError{Field: "kind", Problem: "cannot be email: no mail server is configured; set CLAIMFLOW_SMTP_URL for `starter serve`"})
@@ -42,7 +52,7 @@ func (a *api) addEndpoint(ctx context.Context, in *newEndpointInput) (*body[clie
 	if len(invalid.Errors) > 0 {
 		return nil, invalid
 	}
-	e.EventTypes = unique(e.EventTypes)
+	e.EventTypes, e.Resources = unique(e.EventTypes), unique(e.Resources)
 	added, secret, err := a.Store.Endpoints.Create(ctx, in.Shop, e)
 	recordChange(ctx, "id", added.ID)
 	recordChange(ctx, "kind", string(added.Kind))
@@ -71,12 +81,50 @@ func checkEventTypes(kind claim.EndpointKind, types []string, invalid *claim.Inv
 	for i, t := range types {
 		field := fmt.Sprintf("event_types[%d]", i)
 		switch {
-		case !slices.Contains(claim.OutboundTypes(), t):
-			invalid.Errors = append(invalid.Errors, claim.FieldError{Field: field, Problem: "must be one of " + strings.Join(claim.OutboundTypes(), ", ")})
+		case !slices.Contains(claim.OutboundTypes(), t) && !slices.Contains(claim.RecordTypes(), t):
+			known := slices.Concat(claim.OutboundTypes(), claim.RecordTypes())
+			invalid.Errors = append(invalid.Errors, claim.FieldError{Field: field, Problem: "must be one of " + strings.Join(known, ", ")})
+		case kind == claim.EndpointEmail && slices.Contains(claim.RecordTypes(), t):
+			invalid.Errors = append(invalid.Errors, claim.FieldError{Field: field, Problem: "must not be of records, because emails are for people"})
 		case !kind.Wants(types, t):
 			invalid.Errors = append(invalid.Errors, claim.FieldError{Field: field, Problem: "must be a claim event, because Karla receives no other events"})
 		}
 	}
+}
+
+// checkRecords validates what an endpoint wants of records. The records of an
+// organization cannot be divided by shop, and reading them takes a scope. The error is for
+// the caller.
+func (a *api) checkRecords(ctx context.Context, shop string, kind claim.EndpointKind, types, resources []string, invalid *claim.InvalidError) error {
+	for i, r := range resources {
+		if !slices.Contains(unified.EventResources(), r) {
+			invalid.Errors = append(invalid.Errors, claim.FieldError{
+				Field: fmt.Sprintf("resources[%d]", i), Problem: "must be one of " + strings.Join(unified.EventResources(), ", "),
+			})
+		}
+	}
+	if !claim.WantsRecords(types) {
+		if len(resources) > 0 {
+			invalid.Errors = append(invalid.Errors, claim.FieldError{Field: "resources", Problem: "is valid only with event types of records"})
+		}
+		return nil
+	}
+	if !kind.Signs() {
+		return nil // refused with the types
+	}
+	if key := of(ctx).key; key == nil || !may(key, client.ScopeUnifiedRead) {
+		return newProblem(http.StatusForbidden, "", "Events about records need an API key with the scope "+client.ScopeUnifiedRead+".")
+	}
+	if shop == "" {
+		return nil
+	}
+	connections, err := a.Store.Connections.List(ctx)
+	if slices.ContainsFunc(connections, func(c store.ConnectionShops) bool { return len(c.Shops) > 1 && slices.Contains(c.Shops, shop) }) {
+		invalid.Errors = append(invalid.Errors, claim.FieldError{
+			Field: "event_types", Problem: "must not be of records: other shops use the same Dixa organization, whose records cannot be divided by shop. Add an endpoint of the platform",
+		})
+	}
+	return err
 }
 
 func checkKarla(e claim.NewEndpoint, invalid *claim.InvalidError) {
@@ -124,6 +172,20 @@ func (a *api) updateEndpoint(ctx context.Context, in *patchEndpointInput) (*body
 		p.EventTypes = &types
 		checkEventTypes(e.Kind, types, invalid)
 		recordChange(ctx, "event_types", strings.Join(types, ", "))
+	}
+	if p.EventTypes != nil || p.Resources != nil || p.URL != nil {
+		types, resources := e.EventTypes, e.Resources
+		if p.EventTypes != nil {
+			types = *p.EventTypes
+		}
+		if p.Resources != nil {
+			resources = unique(*p.Resources)
+			p.Resources = &resources
+			recordChange(ctx, "resources", strings.Join(resources, ", "))
+		}
+		if err := a.checkRecords(ctx, in.Shop, e.Kind, types, resources, invalid); err != nil {
+			return nil, err
+		}
 	}
 	if p.URL != nil {
 		a.checkEndpointAddress(ctx, e.Kind, p.URL, invalid)
@@ -191,6 +253,11 @@ func (a *api) listDeliveries(ctx context.Context, in *deliveriesInput) (*body[cl
 		return nil, err
 	}
 	deliveries, next, err := a.Store.Deliveries.List(ctx, in.Shop, in.Endpoint, in.DeliveryFilter)
+	for i := range deliveries {
+		if key := of(ctx).key; slices.Contains(claim.RecordTypes(), deliveries[i].Type) && (key == nil || !may(key, client.ScopeUnifiedRead)) {
+			deliveries[i].Body = json.RawMessage("null")
+		}
+	}
 	return ok(client.DeliveryPage{Deliveries: notNil(deliveries), Next: next}, err)
 }
 

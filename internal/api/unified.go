@@ -118,6 +118,10 @@ func (a *api) writeUnifiedError(w http.ResponseWriter, r *http.Request, err erro
 		}
 		e = unified.NewError(p.Status, p.Detail)
 	}
+	if isScim(r) {
+		writeScimError(w, e)
+		return
+	}
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(e.RetryAfter))
 	}

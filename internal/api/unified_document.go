@@ -135,9 +135,27 @@ func (d unifiedDocument) accounts() {
 			queryParameter("probe", "true also asks Dixa what the account's token may read: about 20 requests."),
 		},
 	}, d.answers(&huma.Schema{Type: huma.TypeObject}, http.StatusBadRequest, http.StatusNotFound))
+	mapping := d.schema(reflect.TypeFor[client.FieldMapping](), "FieldMapping")
+	field := pathParameter("field", "collections, ticket_types or ticket_status.")
+	mappings := accountsPath + "/{id}/mappings"
+	d.add(huma.Operation{
+		OperationID: "list-mappings", Method: http.MethodGet, Path: mappings, Summary: "Get the mappings of all fields", Parameters: []*huma.Param{id},
+	}, d.answers(d.schema(reflect.TypeFor[client.MappingList](), "MappingList"), http.StatusNotFound))
+	d.add(huma.Operation{
+		OperationID: "get-mapping", Method: http.MethodGet, Path: mappings + "/{field}", Summary: "Get the mapping of a field",
+		Description: "The caller's categories of values of Dixa, and the values that have none.", Parameters: []*huma.Param{id, field},
+	}, d.answers(mapping, http.StatusNotFound))
+	d.add(huma.Operation{
+		OperationID: "save-mapping", Method: http.MethodPut, Path: mappings + "/{field}", Summary: "Replace the mapping of a field",
+		Description: "Objects show the category of a value beside its id, and filters and writes take it.", Parameters: []*huma.Param{id, field},
+		RequestBody: &huma.RequestBody{Required: true, Content: jsonContent(d.schema(reflect.TypeFor[client.NewMapping](), "NewMapping"))},
+	}, d.answers(mapping, http.StatusBadRequest, http.StatusNotFound))
+	d.add(huma.Operation{
+		OperationID: "delete-mapping", Method: http.MethodDelete, Path: mappings + "/{field}", Summary: "Delete the mapping of a field", Parameters: []*huma.Param{id, field},
+	}, d.answers(&huma.Schema{Type: huma.TypeObject}, http.StatusNotFound))
 	d.add(huma.Operation{
 		OperationID: "issue-account-token", Method: http.MethodPost, Path: accountsPath + "/token", Summary: "Issue a token for one account",
-		Description: "The token acts for the API key on one account for 15 minutes. It admits only to /unified, /proxy and the account, and ends with the key.",
+		Description: "The token acts for the API key on one account for 15 minutes. It admits only to /unified, /proxy, /scim and the account, and ends with the key.",
 		RequestBody: &huma.RequestBody{Required: true, Content: jsonContent(d.schema(reflect.TypeFor[client.NewAccountToken](), "NewAccountToken"))},
 	}, d.answers(d.schema(reflect.TypeFor[client.AccountToken](), "AccountToken"), http.StatusBadRequest, http.StatusNotFound))
 }

@@ -37,6 +37,8 @@ func (a *api) unifiedRoute(r *http.Request) (pattern string, serve unifiedHandle
 		return "/operations/{operation}", a.serveOperations
 	case "integrated-account":
 		return accountsPattern, a.serveAccounts
+	case scimRoot:
+		return scimPattern, a.serveScim
 	}
 	if instead, known := notBuilt[first]; known {
 		return "/" + first, func(w http.ResponseWriter, r *http.Request) error {
@@ -55,7 +57,7 @@ func (a *api) unifiedRoute(r *http.Request) (pattern string, serve unifiedHandle
 
 // onlyItsAccount is the error of an account token outside of its account.
 func onlyItsAccount() *unified.Error {
-	return unified.NewError(http.StatusForbidden, "An account token admits only to /unified, /proxy and its own account. Use an API key.")
+	return unified.NewError(http.StatusForbidden, "An account token admits only to /unified, /proxy, /scim and its own account. Use an API key.")
 }
 
 // inUnifiedShape reports whether errors of an address have the shape of the unified API.

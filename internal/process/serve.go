@@ -17,6 +17,7 @@ import (
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
 	"github.com/claimflow/claimflow/internal/toowner/files"
 	"github.com/claimflow/claimflow/internal/toowner/mail"
+	"github.com/claimflow/claimflow/internal/unify"
 )
 
 // jobs lists what `starter serve` does. Every replica does all of it. No job needs a
@@ -35,6 +36,9 @@ func (s *server) jobs(listener net.Listener, stop context.CancelFunc) []job {
 		// Every second, and at once after a change by this replica: sends due events
 		// to the endpoints of owners. One replica leases each delivery.
 		{name: "deliveries", run: endless(s.deliverer.Run)},
+		// Every second: makes events about records from the changes of mirrors, and queues
+		// them for endpoints.
+		{name: "events about records", run: endless(s.feeder.Run)},
 		// Every five seconds, and at once after an event that this replica received:
 		// applies Karla's events, each in one transaction. Every minute it also
 		// deletes the bodies of those handled a day ago.
@@ -42,6 +46,8 @@ func (s *server) jobs(listener net.Listener, stop context.CancelFunc) []job {
 		{name: "delete bodies of events without a claim", every: time.Minute, run: s.deleteOlder("event bodies", bodiesFor, s.Store.Inbox.DropBodies)},
 		{name: "delete old operations", every: time.Hour, run: s.deleteOlder("operations", answeredFor, s.Store.Operations.DeleteFinished)},
 		{name: "delete old deliveries", every: time.Hour, run: s.deleteOlder("deliveries", deliveredFor, s.Store.Deliveries.DeleteDelivered)},
+		{name: "delete old events about records", every: time.Hour, run: s.deleteOlder("events about records", recordsDeliveredFor, s.Store.Deliveries.DeleteRecordEvents)},
+		{name: "forget deleted records", every: time.Hour, run: s.deleteOlder("deleted records", deletedFor, s.Store.Mirror.ForgetDeleted)},
 		// Deletes the content of claims that ended longer ago than their shop keeps it,
 		// and late events of anonymized conversations.
 		{name: "retention of claims", every: time.Hour, run: s.deleteOldClaims},
@@ -66,6 +72,11 @@ const (
 	// deliveredFor is how long successful deliveries stay in the store. The last one
 	// of each claim at an endpoint stays longer.
 	deliveredFor = 30 * 24 * time.Hour
+	// recordsDeliveredFor is how long events about records stay in the store after they were
+	// delivered or became dead. They contain personal data and are many.
+	recordsDeliveredFor = 3 * 24 * time.Hour
+	// deletedFor is how long endpoints that were paused learn of deleted records.
+	deletedFor = 30 * 24 * time.Hour
 )
 
 // server holds the parts of `starter serve` in addition to those of every process.
@@ -73,6 +84,7 @@ type server struct {
 	*Parts
 	dispatcher *nudge.Dispatcher
 	deliverer  *delivery.Deliverer
+	feeder     *unify.Feeder
 	fromOwner  *fromowner.Inbox
 	api        http.Handler
 }
@@ -123,6 +135,7 @@ func (p *Parts) newServer(version string) (*server, error) {
 	s.deliverer = delivery.New(p.Store, delivery.Options{
 		Log: p.Telemetry.Log, AllowPrivate: p.Config.AllowPrivateEndpoints, Mail: mailServer, Observe: observe,
 	})
+	s.feeder = &unify.Feeder{Service: p.unified(), Log: p.Telemetry.Log, Queued: s.deliverer.Kick}
 	s.fromOwner = fromowner.New(p.Store, p.Telemetry.Log, s.kick)
 	s.api, err = s.newAPI(version, mailServer != nil)
 	return s, err

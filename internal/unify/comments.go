@@ -191,13 +191,7 @@ func (s *Service) thread(ctx context.Context, r *Request, id int64) (*thread, er
 	}
 	w := wanted{}
 	for i := range t.messages {
-		switch m := &t.messages[i]; {
-		case m.Author == nil:
-		case m.Direction == claim.DirectionInbound:
-			w.add(mirror.KindEndUser, m.Author.ID)
-		default:
-			w.add(mirror.KindAgent, m.Author.ID)
-		}
+		w.ofMessage(&t.messages[i])
 	}
 	if t.Requester != nil {
 		w.add(mirror.KindEndUser, t.Requester.ID)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/internal/fromdixa/directory"
 	"github.com/claimflow/claimflow/mirror"
 	"github.com/claimflow/claimflow/store"
@@ -28,6 +29,40 @@ func (w wanted) add(kind mirror.DirectoryKind, id string) {
 	}
 }
 
+// ofTicket adds the entries that a ticket refers to.
+func (w wanted) ofTicket(t *store.Ticket) {
+	if t.Assignee != nil {
+		w.add(mirror.KindAgent, t.Assignee.ID)
+	}
+	if t.Requester != nil {
+		w.add(mirror.KindEndUser, t.Requester.ID)
+	}
+	if t.Queue != nil {
+		w.add(mirror.KindQueue, t.Queue.ID)
+	}
+	w.add(mirror.KindContactEndpoint, t.Origin.ContactPoint)
+}
+
+// ofMessage adds the author of a message.
+func (w wanted) ofMessage(m *mirror.Message) {
+	switch {
+	case m.Author == nil:
+	case m.Direction == claim.DirectionInbound:
+		w.add(mirror.KindEndUser, m.Author.ID)
+	default:
+		w.add(mirror.KindAgent, m.Author.ID)
+	}
+}
+
+// unique removes ids that are there twice.
+func (w wanted) unique() wanted {
+	for kind, ids := range w {
+		slices.Sort(ids)
+		w[kind] = slices.Compact(ids)
+	}
+	return w
+}
+
 // lookUp reads entries: from the mirror if it has a recent directory, otherwise from
 // Dixa. Those that are unknown, or that the token may not read, are left out.
 func (s *Service) lookUp(ctx context.Context, account string, w wanted) (names, error) {
@@ -36,9 +71,8 @@ func (s *Service) lookUp(ctx context.Context, account string, w wanted) (names, 
 		return nil, err
 	}
 	out := names{}
-	for kind, ids := range w {
-		slices.Sort(ids)
-		w[kind], out[kind] = slices.Compact(ids), map[string]mirror.DirectoryEntry{}
+	for kind := range w.unique() {
+		out[kind] = map[string]mirror.DirectoryEntry{}
 	}
 	var entries []mirror.DirectoryEntry
 	if mirrored {
@@ -90,17 +124,7 @@ func (s *Service) fromDixa(ctx context.Context, account string, kind mirror.Dire
 func (s *Service) namesOf(ctx context.Context, account string, tickets []store.Ticket) (names, error) {
 	w := wanted{}
 	for i := range tickets {
-		t := &tickets[i]
-		if t.Assignee != nil {
-			w.add(mirror.KindAgent, t.Assignee.ID)
-		}
-		if t.Requester != nil {
-			w.add(mirror.KindEndUser, t.Requester.ID)
-		}
-		if t.Queue != nil {
-			w.add(mirror.KindQueue, t.Queue.ID)
-		}
-		w.add(mirror.KindContactEndpoint, t.Origin.ContactPoint)
+		w.ofTicket(&tickets[i])
 	}
 	return s.lookUp(ctx, account, w)
 }

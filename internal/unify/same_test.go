@@ -45,6 +45,9 @@ func (w *world) enrich() {
 	require.NoError(w, client.Conversations.Claim(w.Context(), id, agent.ID, true))
 	_, err = client.Conversations.AddNote(w.Context(), id, dixa.NoteInput{Message: "Ask the warehouse.", AgentID: agent.ID})
 	require.NoError(w, err)
+	for _, field := range unified.MappedFields() {
+		w.maps(field, func(value string) string { return "our " + value })
+	}
 }
 
 // objects lists all objects of a resource. Comments and attachments are those of every

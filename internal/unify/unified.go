@@ -118,6 +118,14 @@ func (s *Service) List(ctx context.Context, account, model, resource, raw string
 	if err != nil {
 		return nil, err
 	}
+	mapping, err := s.mapping(ctx, account, resource)
+	if err != nil {
+		return nil, err
+	}
+	if !mapping.Resolve(resource, r.Query) {
+		body, err := unified.RenderList(r.Query, unified.Page[unified.Object]{})
+		return &Answer{Body: body}, err
+	}
 	bound := []string{account, model, resource, r.Signature()}
 	text := ""
 	if r.Cursor != "" {
@@ -130,6 +138,9 @@ func (s *Service) List(ctx context.Context, account, model, resource, raw string
 	if err != nil {
 		s.Clients.ConfirmRefusal(ctx, account, err)
 		return nil, errorOf(err)
+	}
+	for _, o := range page.Items {
+		mapping.Apply(o)
 	}
 	for _, cursor := range []*string{&page.Next, &page.Previous} {
 		if *cursor == "" {
@@ -157,6 +168,11 @@ func (s *Service) Get(ctx context.Context, account, model, resource, id, raw str
 		s.Clients.ConfirmRefusal(ctx, account, err)
 		return nil, errorOf(err)
 	}
+	mapping, err := s.mapping(ctx, account, resource)
+	if err != nil {
+		return nil, err
+	}
+	mapping.Apply(object)
 	body, err := unified.Render(r.Query, object)
 	return &Answer{Body: body, Source: source}, err
 }

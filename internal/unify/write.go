@@ -72,6 +72,9 @@ type Write struct {
 	WriteRequest
 	// Wait is how long to wait for the outcome.
 	Wait time.Duration
+	// Join makes a repeat wait for the first request too, instead of a 409 while that is
+	// running.
+	Join bool
 }
 
 // Written is a write that was accepted. It may still be running.
@@ -92,6 +95,14 @@ func ReadOnly() *unified.Error {
 // read-only account, and 409 if the key was used for other content or if the first
 // request with it is still running. After an error nothing was stored.
 func (s *Service) Write(ctx context.Context, w Write) (*Written, error) {
+	sent := w.Body
+	mapping, err := s.Store.Mappings.All(ctx, w.Account)
+	if err != nil {
+		return nil, err
+	}
+	if w.Body, err = unified.Mapping(mapping).Rewrite(w.Model, w.Resource, w.Body); err != nil {
+		return nil, err
+	}
 	change, err := w.Change()
 	if err != nil {
 		return nil, err
@@ -115,7 +126,7 @@ func (s *Service) Write(ctx context.Context, w Write) (*Written, error) {
 	}
 	op, fresh, err := s.Store.Operations.Begin(ctx, store.NewOperation{
 		ConnectionID: w.Account, Shop: w.Shop, Key: []string{w.Model, w.Resource, w.Method, w.ID, w.Key},
-		Content: []string{canonicalQuery(w.Query), string(w.Body)}, Request: request,
+		Content: []string{canonicalQuery(w.Query), string(sent)}, Request: request,
 	})
 	var conflict *store.ConflictError
 	switch {
@@ -123,6 +134,10 @@ func (s *Service) Write(ctx context.Context, w Write) (*Written, error) {
 		return nil, unified.NewError(http.StatusConflict, "The Idempotency-Key was used for a request with another body or query. Use another key.")
 	case err != nil:
 		return nil, err
+	case !fresh && op.State == store.OperationRunning && w.Join:
+		op, err = s.wait(ctx, op, w.Wait)
+		s.Forget(w.Account)
+		return &Written{Operation: op}, err
 	case !fresh && op.State == store.OperationRunning:
 		e := unified.NewError(http.StatusConflict, "The first request with this Idempotency-Key is still running as operation "+op.ID+".")
 		e.RetryAfter = 1

@@ -376,7 +376,10 @@ CREATE TABLE endpoints (
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL,
     kind            TEXT NOT NULL DEFAULT 'webhook',
-    karla           BYTEA
+    karla           BYTEA,
+    resources       TEXT NOT NULL DEFAULT '',
+    history         BOOLEAN NOT NULL DEFAULT FALSE,
+    records_since   BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX endpoints_of_shop ON endpoints (shop);
 
@@ -400,6 +403,9 @@ CREATE TABLE deliveries (
     shop            TEXT,
     claim_id        TEXT,
     announcement_id TEXT REFERENCES announcements (id) ON DELETE CASCADE,
+    type            TEXT,
+    about           TEXT,
+    body            BYTEA,
     state           TEXT NOT NULL,
     attempts        BIGINT NOT NULL DEFAULT 0,
     next_attempt_at BIGINT NOT NULL,
@@ -411,12 +417,14 @@ CREATE TABLE deliveries (
     delivered_at    BIGINT NOT NULL DEFAULT 0,
     created_at      BIGINT NOT NULL,
     UNIQUE (endpoint_id, lane, sequence),
-    CHECK ((announcement_id IS NULL) = (shop IS NOT NULL AND claim_id IS NOT NULL)),
+    CHECK (CASE WHEN body IS NULL THEN (announcement_id IS NULL) = (shop IS NOT NULL AND claim_id IS NOT NULL)
+        ELSE announcement_id IS NULL AND shop IS NULL AND claim_id IS NULL AND type IS NOT NULL AND about IS NOT NULL END),
     FOREIGN KEY (shop, claim_id, sequence) REFERENCES outbox (shop, claim_id, sequence) ON DELETE CASCADE
 );
 CREATE INDEX deliveries_newest ON deliveries (endpoint_id, created_at, id);
 CREATE INDEX deliveries_of_claim ON deliveries (shop, claim_id);
 CREATE INDEX deliveries_of_announcement ON deliveries (announcement_id);
+CREATE INDEX deliveries_about ON deliveries (about) WHERE about IS NOT NULL;
 CREATE INDEX deliveries_waiting ON deliveries (endpoint_id, next_attempt_at) WHERE state = 'waiting';
 CREATE INDEX deliveries_dead ON deliveries (endpoint_id) WHERE state = 'dead';
 CREATE INDEX deliveries_done ON deliveries (delivered_at) WHERE state = 'delivered';

@@ -1,7 +1,8 @@
 -- The mirror: the rows of an organization's conversations, of claims and others.
 -- change numbers the changes of a connection's rows in the order of their commits:
 -- mirrors.change is the last number, and mirrors.widened_at is when a source last
--- selected more than the sources before it. figures, figure_events and conversation_tags are
+-- selected more than the sources before it. first_change is the change that stored a row.
+-- directory.history says that the first import of the directory stored it. figures, figure_events and conversation_tags are
 -- computed from the other rows; durations are microseconds, NULL if unknown.
 -- conversations.figures_due says that they are to be computed again, and
 -- messages_due that Dixa has messages that are not known here. notes_due says that an
@@ -16,6 +17,7 @@ CREATE TABLE mirrors (
     connection_id   TEXT PRIMARY KEY REFERENCES connections (id) ON DELETE CASCADE,
     change          BIGINT NOT NULL DEFAULT 0,
     widened_at      BIGINT NOT NULL DEFAULT 0,
+    forgotten       BIGINT NOT NULL DEFAULT 0,
     exports_token   BYTEA,
     exports_hash    TEXT NOT NULL DEFAULT '',
     exports_preview TEXT NOT NULL DEFAULT ''
@@ -37,6 +39,7 @@ CREATE TABLE mirrored_conversations (
     body            BYTEA NOT NULL,
     updated_at      BIGINT NOT NULL,
     change          BIGINT NOT NULL DEFAULT 0,
+    first_change    BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (connection_id, conversation_id)
 );
 INSERT INTO mirrored_conversations (connection_id, conversation_id, status, assignee_id, queue_id, closed_since, refreshed_at, doubt_at, figures_due, body, updated_at)
@@ -44,6 +47,7 @@ INSERT INTO mirrored_conversations (connection_id, conversation_id, status, assi
 DROP TABLE conversations;
 ALTER TABLE mirrored_conversations RENAME TO conversations;
 CREATE INDEX conversations_by_change ON conversations (connection_id, change);
+CREATE INDEX conversations_by_first_change ON conversations (connection_id, first_change);
 CREATE INDEX conversations_figures_due ON conversations (connection_id, conversation_id) WHERE figures_due;
 CREATE INDEX conversations_messages_due ON conversations (connection_id, conversation_id) WHERE messages_due;
 CREATE INDEX conversations_notes_due ON conversations (connection_id, conversation_id) WHERE notes_due;
@@ -61,6 +65,7 @@ CREATE TABLE mirrored_messages (
     body            BYTEA NOT NULL,
     stored_at       BIGINT NOT NULL DEFAULT 0,
     change          BIGINT NOT NULL DEFAULT 0,
+    first_change    BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (connection_id, conversation_id, id)
 );
 INSERT INTO mirrored_messages (connection_id, conversation_id, id, at, listed, body)
@@ -69,6 +74,7 @@ DROP TABLE messages;
 ALTER TABLE mirrored_messages RENAME TO messages;
 CREATE INDEX messages_in_order ON messages (connection_id, conversation_id, at, id);
 CREATE INDEX messages_by_change ON messages (connection_id, change);
+CREATE INDEX messages_by_first_change ON messages (connection_id, first_change);
 CREATE INDEX messages_by_time ON messages (connection_id, at, id);
 CREATE INDEX messages_by_id ON messages (connection_id, id);
 
@@ -226,9 +232,43 @@ CREATE TABLE directory (
     seen_at       BIGINT NOT NULL,
     gone_at       BIGINT NOT NULL DEFAULT 0,
     change        BIGINT NOT NULL,
+    first_change  BIGINT NOT NULL,
+    history       BOOLEAN NOT NULL,
     PRIMARY KEY (connection_id, kind, id)
 );
 CREATE INDEX directory_by_change ON directory (connection_id, change);
+CREATE INDEX directory_by_first_change ON directory (connection_id, first_change);
+
+-- What was deleted, so that events can tell it. kind is conversation, message or a kind of
+-- the directory; conversation_id is 0 for the directory. mirrors.forgotten is the highest
+-- change of a row that was deleted here because it was old.
+CREATE TABLE tombstones (
+    connection_id   TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    change          BIGINT NOT NULL,
+    kind            TEXT NOT NULL,
+    conversation_id BIGINT NOT NULL,
+    id              TEXT NOT NULL,
+    at              BIGINT NOT NULL,
+    PRIMARY KEY (connection_id, change, kind, conversation_id, id)
+);
+CREATE INDEX tombstones_by_time ON tombstones (at);
+
+-- How far an endpoint has read the changes of a connection's records. It began after
+-- start_change, at start_at. The place of the last change that it read are change, stream,
+-- conversation_id and key. missed_at is when it was too late for deletions.
+CREATE TABLE record_feeds (
+    endpoint_id     TEXT NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
+    connection_id   TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    start_change    BIGINT NOT NULL,
+    start_at        BIGINT NOT NULL,
+    change          BIGINT NOT NULL,
+    stream          BIGINT NOT NULL DEFAULT 0,
+    conversation_id BIGINT NOT NULL DEFAULT 0,
+    key             TEXT NOT NULL DEFAULT '',
+    missed_at       BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (endpoint_id, connection_id)
+);
+CREATE INDEX record_feeds_of_connection ON record_feeds (connection_id);
 
 -- Whether each agent was working, sampled at imports of the directory.
 

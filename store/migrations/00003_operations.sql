@@ -36,3 +36,13 @@ CREATE TABLE operation_intents (
 );
 CREATE UNIQUE INDEX operation_intents_of_object ON operation_intents (connection_id, object) WHERE object <> '';
 CREATE INDEX operation_intents_of_operation ON operation_intents (operation_id);
+
+-- The categories that an account gives to values of Dixa, by field: ids of collections,
+-- channels or states.
+CREATE TABLE mappings (
+    connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    field         TEXT NOT NULL,
+    value         TEXT NOT NULL,
+    category      TEXT NOT NULL,
+    PRIMARY KEY (connection_id, field, value)
+);

@@ -32,6 +32,7 @@ func newSenders(s *store.Store, o Options) map[claim.EndpointKind]sender {
 	webhooks := newWebhookSender(o)
 	return map[claim.EndpointKind]sender{
 		claim.EndpointWebhook: webhooks,
+		claim.EndpointTruto:   &trutoSender{webhooks},
 		claim.EndpointKarla:   &karlaSender{webhooks, s},
 		claim.EndpointEmail:   &emailSender{server: o.Mail, timeout: mailPatience * o.Timeout, now: o.Now},
 	}
@@ -68,22 +69,29 @@ func newWebhookSender(o Options) *webhookSender {
 
 // send makes one attempt.
 func (s *webhookSender) send(ctx context.Context, p store.LeasedDelivery) attemptResult {
+	return s.post(ctx, p.URL, p.Body, func(h http.Header, now time.Time) error {
+		signature, err := sign(p.Secrets, p.ID, now, p.Body)
+		h.Set(standardwebhooks.HeaderWebhookID, p.ID)
+		h.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
+		h.Set(standardwebhooks.HeaderWebhookSignature, signature)
+		return err
+	})
+}
+
+// post sends a body. sign adds the headers that sign it at a time.
+func (s *webhookSender) post(ctx context.Context, url string, body []byte, sign func(h http.Header, now time.Time) error) attemptResult {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL, bytes.NewReader(p.Body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return attemptResult{problem: "the endpoint's URL is not valid"}
 	}
 	now := s.now()
-	signature, err := sign(p.Secrets, p.ID, now, p.Body)
-	if err != nil {
+	if err := sign(req.Header, now); err != nil {
 		return attemptResult{problem: "the endpoint's secret is not valid; rotate it"}
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Claimflow")
-	req.Header.Set(standardwebhooks.HeaderWebhookID, p.ID)
-	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
-	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return attemptResult{problem: s.inWords(err)}

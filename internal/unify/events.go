@@ -1,0 +1,404 @@
+package unify
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/mirror"
+	"github.com/claimflow/claimflow/store"
+	"github.com/claimflow/claimflow/unified"
+)
+
+const (
+	// feedEvery is how often changes are looked for.
+	feedEvery = time.Second
+	// feedBatch bounds the changes that are read at once for an endpoint.
+	feedBatch = 100
+	// feedMargin is how far Dixa's clock may be behind. A record that Dixa created so long
+	// before an endpoint counts as new.
+	feedMargin = time.Minute
+	// DefaultMaxQueued is how many events about records wait for an endpoint at most.
+	DefaultMaxQueued = 1000
+)
+
+// Feeder makes events about records from the changes of mirrors and queues them for the
+// endpoints that want them. It reads on where each endpoint stopped, in the order of the
+// changes, and not further than the endpoint's queue has room: a slow or paused endpoint
+// stays behind and delays nobody. Any number of feeders may run at once.
+type Feeder struct {
+	Service *Service
+	Log     *slog.Logger
+	// Queued is called after events were queued; nil is allowed.
+	Queued func()
+	// MaxQueued is how many events may wait for an endpoint. Defaults to
+	// [DefaultMaxQueued]. A change of a message with files may exceed it by its files.
+	MaxQueued int
+
+	down bool
+}
+
+// Run feeds until ctx ends. It logs errors once when they start and once when they end.
+func (f *Feeder) Run(ctx context.Context) {
+	tick := time.NewTicker(feedEvery)
+	defer tick.Stop()
+	for {
+		err := f.Feed(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && !f.down {
+			f.Log.Warn("cannot make events about records; the changes stay in the store", "error", err)
+		}
+		if err == nil && f.down {
+			f.Log.Info("events about records have resumed")
+		}
+		f.down = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Feed queues events for every endpoint until it has no more changes to read or no room.
+func (f *Feeder) Feed(ctx context.Context) error {
+	s := f.Service.Store
+	if err := s.Feeds.StartMissing(ctx); err != nil {
+		return err
+	}
+	for {
+		behind, err := s.Feeds.Behind(ctx, cmp.Or(f.MaxQueued, DefaultMaxQueued))
+		if err != nil || len(behind) == 0 {
+			return err
+		}
+		// One batch each, so that none waits for another's history.
+		advanced := false
+		var failed []error
+		for i := range behind {
+			moved, err := f.feed(ctx, &behind[i])
+			if err != nil {
+				failed = append(failed, fmt.Errorf("make events about records of connection %s for endpoint %s: %w", behind[i].ConnectionID, behind[i].EndpointID, err))
+			}
+			advanced = advanced || moved
+		}
+		if len(failed) > 0 || !advanced {
+			return errors.Join(failed...)
+		}
+	}
+}
+
+// feed queues the events of one batch of changes. It reports whether the feed moved.
+func (f *Feeder) feed(ctx context.Context, feed *store.RecordFeed) (moved bool, err error) {
+	changes, until, err := f.Service.Store.Mirror.Changes(ctx, feed.ConnectionID, feed.Place, min(feedBatch, feed.Room))
+	if err != nil || until == feed.Place {
+		return false, err
+	}
+	m := &eventMaker{Service: f.Service, log: f.Log, feed: feed, at: time.Now()}
+	events, err := m.make(ctx, changes)
+	if err != nil {
+		return false, err
+	}
+	lost, err := f.Service.Store.Feeds.Advance(ctx, feed, until, events)
+	if err == nil && !lost && len(events) > 0 && f.Queued != nil {
+		f.Queued()
+	}
+	return !lost, err
+}
+
+// eventMaker makes the events of a batch of changes.
+type eventMaker struct {
+	*Service
+	log    *slog.Logger
+	feed   *store.RecordFeed
+	at     time.Time
+	events []store.RecordEvent
+
+	tickets  map[int64]store.ChangedTicket
+	messages map[messageID]store.ChangedMessage
+	entries  map[mirror.DirectoryKind]map[string]store.ChangedEntry
+	names    names
+	mapping  unified.Mapping
+	teams    []mirror.DirectoryEntry
+}
+
+type messageID struct {
+	conversation int64
+	id           string
+}
+
+func (m *eventMaker) make(ctx context.Context, changes []store.RecordChange) ([]store.RecordEvent, error) {
+	changes = slices.DeleteFunc(changes, func(c store.RecordChange) bool { return !m.wanted(&c) })
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	if err := m.load(ctx, changes); err != nil {
+		return nil, err
+	}
+	for i := range changes {
+		if err := m.add(&changes[i]); err != nil {
+			return nil, err
+		}
+	}
+	return m.events, nil
+}
+
+// wanted reports whether the endpoint may want an event about a change.
+func (m *eventMaker) wanted(c *store.RecordChange) bool {
+	kind := claim.RecordUpdated
+	switch {
+	case c.Deleted:
+		kind = claim.RecordDeleted
+	case c.Added:
+		kind = claim.RecordCreated
+	}
+	return slices.ContainsFunc(unified.ResourcesOf(sourceOf(c)), func(resource string) bool { return m.feed.Wants(kind, resource) })
+}
+
+// sourceOf returns what a change is about.
+func sourceOf(c *store.RecordChange) unified.Source {
+	switch {
+	case c.Kind != "":
+		return unified.Source(c.Kind)
+	case c.ID != "":
+		return unified.SourceMessage
+	default:
+		return unified.SourceConversation
+	}
+}
+
+// load reads what the changes are about and the names that they refer to.
+func (m *eventMaker) load(ctx context.Context, changes []store.RecordChange) (err error) {
+	var conversations, ofMessages []int64
+	var messages []string
+	entries := wanted{}
+	for i := range changes {
+		switch c := &changes[i]; {
+		case c.Deleted:
+		case c.Kind != "":
+			entries.add(c.Kind, c.ID)
+		case c.ID != "":
+			messages, ofMessages = append(messages, c.ID), append(ofMessages, c.ConversationID)
+			conversations = append(conversations, c.ConversationID)
+		default:
+			conversations = append(conversations, c.ConversationID)
+		}
+	}
+	account, records := m.feed.ConnectionID, m.Store.Mirror
+	slices.Sort(conversations)
+	if m.tickets, err = records.ChangedTickets(ctx, account, slices.Compact(conversations)); err != nil {
+		return err
+	}
+	found, err := records.ChangedMessages(ctx, account, ofMessages, messages)
+	if err != nil {
+		return err
+	}
+	m.messages = map[messageID]store.ChangedMessage{}
+	for i := range found {
+		m.messages[messageID{found[i].ConversationID, found[i].ID}] = found[i]
+	}
+	changed, err := records.ChangedEntries(ctx, account, entries)
+	if err != nil {
+		return err
+	}
+	m.entries = map[mirror.DirectoryKind]map[string]store.ChangedEntry{}
+	for _, e := range changed {
+		if m.entries[e.Kind] == nil {
+			m.entries[e.Kind] = map[string]store.ChangedEntry{}
+		}
+		m.entries[e.Kind][e.ID] = e
+	}
+	if m.mapping, err = m.Store.Mappings.All(ctx, account); err != nil {
+		return err
+	}
+	return m.loadNames(ctx)
+}
+
+// loadNames reads the names from the mirror: events never ask Dixa.
+func (m *eventMaker) loadNames(ctx context.Context) error {
+	w := wanted{}
+	for _, t := range m.tickets {
+		w.ofTicket(&t.Ticket)
+	}
+	for _, c := range m.messages {
+		w.ofMessage(&c.Message)
+	}
+	found, err := m.Store.Mirror.DirectoryByID(ctx, m.feed.ConnectionID, w.unique())
+	if err != nil {
+		return err
+	}
+	m.names = names{}
+	for _, e := range found {
+		if m.names[e.Kind] == nil {
+			m.names[e.Kind] = map[string]mirror.DirectoryEntry{}
+		}
+		m.names[e.Kind][e.ID] = e
+	}
+	if len(m.entries[mirror.KindAgent]) == 0 {
+		return nil
+	}
+	rows, err := m.Store.Mirror.DirectoryRows(ctx, m.feed.ConnectionID, mirror.KindTeam)
+	for i := range rows {
+		if rows[i].GoneAt.IsZero() {
+			m.teams = append(m.teams, rows[i].DirectoryEntry)
+		}
+	}
+	return err
+}
+
+// add adds the events of a change.
+func (m *eventMaker) add(c *store.RecordChange) error {
+	switch {
+	case c.Deleted:
+		return m.addDeleted(c)
+	case c.Kind != "":
+		return m.addEntry(c)
+	case c.ID != "":
+		return m.addMessage(c)
+	default:
+		return m.addTicket(c)
+	}
+}
+
+// addDeleted adds the deletion of a record. That of a message deletes its files too.
+func (m *eventMaker) addDeleted(c *store.RecordChange) error {
+	id := c.ID
+	if sourceOf(c) == unified.SourceConversation {
+		id = fmt.Sprint(c.ConversationID)
+	}
+	for _, resource := range unified.ResourcesOf(sourceOf(c)) {
+		if resource == unified.ResourceAttachments {
+			continue
+		}
+		if err := m.put(c, claim.RecordDeleted, resource, deleted{ID: id}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleted is a record that is no longer known.
+type deleted struct {
+	ID string `json:"id"`
+}
+
+func (d deleted) Key() string { return d.ID }
+
+// told returns the type of an event about a change, or an empty text if there is none:
+// an older change of a record that changed again, or one of a record that existed before
+// the endpoint and came with an import. at is when the record last changed in Dixa, and
+// created when it was created there; zero if unknown. last is the last change.
+func (m *eventMaker) told(c *store.RecordChange, created, at time.Time, last int64) string {
+	late := func(t time.Time) bool {
+		return !m.feed.History && c.FirstChange > m.feed.StartChange && t.Before(m.feed.StartAt.Add(-feedMargin))
+	}
+	switch {
+	case c.Added && late(created):
+		return ""
+	case c.Added:
+		return claim.RecordCreated
+	case c.Change != last, late(at):
+		return ""
+	default:
+		return claim.RecordUpdated
+	}
+}
+
+func (m *eventMaker) addTicket(c *store.RecordChange) error {
+	t, ok := m.tickets[c.ConversationID]
+	if !ok {
+		return nil // deleted meanwhile
+	}
+	kind := m.told(c, t.CreatedAt, t.UpdatedAt, t.Change)
+	if kind == "" {
+		return nil
+	}
+	return m.put(c, kind, unified.ResourceTickets, unified.TicketOf(conversationOf(&t.Ticket), m.names))
+}
+
+func (m *eventMaker) addMessage(c *store.RecordChange) error {
+	message, ok := m.messages[messageID{c.ConversationID, c.ID}]
+	conversation, known := m.tickets[c.ConversationID]
+	if !ok || !known {
+		return nil // deleted meanwhile, or its conversation follows
+	}
+	kind := m.told(c, message.At, message.At, message.Change)
+	if kind == "" {
+		return nil
+	}
+	thread := &unified.Thread{Requester: conversation.Requester, Channel: conversation.Origin.Channel, FileURL: m.fileURL(m.feed.ConnectionID)}
+	if err := m.put(c, kind, unified.ResourceComments, unified.CommentOf(&message.Message, thread, m.names)); err != nil {
+		return err
+	}
+	for _, file := range unified.AttachmentsOf(&message.Message, thread, m.names) {
+		if err := m.put(c, kind, unified.ResourceAttachments, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *eventMaker) addEntry(c *store.RecordChange) error {
+	e, ok := m.entries[c.Kind][c.ID]
+	if !ok || !e.GoneAt.IsZero() {
+		return nil // its deletion follows
+	}
+	kind := claim.RecordUpdated
+	switch {
+	case c.Added && c.History && !m.feed.History:
+		return nil
+	case c.Added:
+		kind = claim.RecordCreated
+	case c.Change != e.Change:
+		return nil
+	}
+	for _, resource := range unified.ResourcesOf(sourceOf(c)) {
+		if !m.feed.Wants(kind, resource) {
+			continue
+		}
+		o, err := unified.EntryOf(resource, e.DirectoryEntry, m.teams)
+		if err != nil {
+			// Waiting would stop the events of all other records, and reads fail too.
+			m.log.Warn("left out an event about a record that cannot be read", "endpoint", m.feed.EndpointID, "connection", m.feed.ConnectionID, "resource", resource, "id", e.ID, "error", err)
+			continue
+		}
+		if err := m.put(c, kind, resource, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keyed is a record of an event.
+type keyed interface{ Key() string }
+
+// put adds an event, if the endpoint wants it.
+func (m *eventMaker) put(c *store.RecordChange, kind, resource string, o keyed) error {
+	if !m.feed.Wants(kind, resource) {
+		return nil
+	}
+	if object, ok := o.(unified.Object); ok {
+		m.mapping.Apply(object)
+	}
+	record, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("encode %s %s: %w", resource, o.Key(), err)
+	}
+	body, err := json.Marshal(claim.RecordNotice{Type: kind, Timestamp: m.at.UTC(), Data: claim.RecordNoticeData{
+		IntegratedAccountID: m.feed.ConnectionID, Resource: resource, ID: o.Key(), Change: c.Change, Record: record,
+	}})
+	if err != nil {
+		return fmt.Errorf("encode the event about %s %s: %w", resource, o.Key(), err)
+	}
+	m.events = append(m.events, store.RecordEvent{
+		Type: kind, Resource: resource, ID: o.Key(), Change: c.Change, ConversationID: c.ConversationID, Kind: c.Kind, EntryID: c.ID, Body: body,
+	})
+	return nil
+}
