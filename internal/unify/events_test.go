@@ -416,10 +416,25 @@ func TestWaitingEventsForgetWhatIsAnonymized(t *testing.T) {
 	h := w.hears(claim.NewEndpoint{EventTypes: claim.RecordTypes()})
 	id := w.opens("a secret")
 	require.NoError(t, w.feeder().Feed(t.Context())) // its events wait
-	fact := store.ConversationFact{ID: id, Fact: mirror.Fact{AnonymizedAt: time.Now()}}
-	_, err := w.store.Mirror.Merge(t.Context(), store.MirrorBatch{ConnectionID: w.account, Facts: []store.ConversationFact{fact}})
+	slow := w.hears(claim.NewEndpoint{EventTypes: claim.RecordTypes(), History: true})
+	behind, err := w.store.Feeds.Behind(t.Context(), 10)
 	require.NoError(t, err)
+	require.Len(t, behind, 1)
+	_, until, head, err := w.store.Mirror.Changes(t.Context(), w.account, behind[0].Place, 1000)
+	require.NoError(t, err)
+
+	fact := store.ConversationFact{ID: id, Fact: mirror.Fact{AnonymizedAt: time.Now()}}
+	_, err = w.store.Mirror.Merge(t.Context(), store.MirrorBatch{ConnectionID: w.account, Facts: []store.ConversationFact{fact}})
+	require.NoError(t, err)
+	event := store.RecordEvent{Type: claim.RecordCreated, Resource: "ticketing/tickets", ID: "x", Change: head, ConversationID: id, Body: json.RawMessage(`"a secret"`)}
+	moved, err := w.store.Feeds.Advance(t.Context(), &behind[0], until, head, []store.RecordEvent{event})
+	require.NoError(t, err)
+	require.True(t, moved, "an event was queued that was made before the conversation was anonymized")
 	w.deliver()
+	require.NotEmpty(t, slow.taken())
+	for _, e := range slow.taken() {
+		require.NotContains(t, string(e.body), "a secret")
+	}
 	require.NotEmpty(t, h.taken())
 	for _, e := range h.taken() {
 		require.Equal(t, claim.RecordUpdated, e.Type)
