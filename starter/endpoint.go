@@ -39,6 +39,7 @@ func (a *app) endpointAdd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "add URL", Short: "Add an endpoint and print its signing secret once",
 		Long: "The endpoint receives new events; `starter endpoint replay` sends earlier ones.\n\n" +
+			"--event record:created, record:updated and record:deleted send records of the unified API, see docs/unified.md. --kind truto sends webhooks in Truto's form. " +
 			"--kind karla sends the status of claims to Karla's API: the URL is the API's without /v1. The command reads the password from --password-file or prompts for it. " +
 			"--kind email sends an email when a person has to act: the URL is an email address.",
 		Example: "  starter endpoint add https://shop.example/claimflow --shop acme\n" +

@@ -26,6 +26,11 @@ func TestEndpointCommands(t *testing.T) {
 	require.Contains(t, b.ok("endpoint", "add", "https://8.8.8.8/all", "--platform"), "whsec_")
 	require.Contains(t, b.ok("endpoint", "list", "--platform"), "https://8.8.8.8/all")
 
+	records := b.ok("endpoint", "add", "https://8.8.8.8/records", "--platform", "--kind", "truto", "--event", "record:created,record:deleted", "--resource", "ticketing/tickets", "--history")
+	require.Regexp(t, `Kind +truto`, records)
+	require.Regexp(t, `Resources +ticketing/tickets\nHistory +yes`, records)
+	require.Contains(t, b.fails(exitRefused, "endpoint", "add", "https://8.8.8.8/", "--platform", "--event", "record:created", "--resource", "ticketing/roles"), "must be one of")
+
 	b.ok("claim", "submit", "-f", b.file("claim.json", aClaim))
 	ref := claim.Ref{Shop: "acme", ID: "c-1"}
 	for _, event := range []claim.Event{claim.EventStart, claim.EventPark} {

@@ -52,11 +52,11 @@ type RecordChange struct {
 }
 
 // Changes lists up to limit changes after a place in their order, and the place up to
-// which they are complete. A change that commits later has a higher number.
-func (s Mirror) Changes(ctx context.Context, connectionID string, after ChangePlace, limit int) (changes []RecordChange, until ChangePlace, err error) {
+// which they are complete. head is the number of the connection's last change: one that
+// commits later has a higher number.
+func (s Mirror) Changes(ctx context.Context, connectionID string, after ChangePlace, limit int) (changes []RecordChange, until ChangePlace, head int64, err error) {
 	err = s.read(ctx, "read the changes of connection "+connectionID, func(db *sql.DB) error {
 		changes, until = nil, after
-		var head int64
 		if err := queryOne(ctx, db, nil, []any{&head}, `SELECT COALESCE(MAX(change), 0) FROM mirrors WHERE connection_id = $1`, connectionID); err != nil || head < after.Change {
 			return err
 		}
@@ -79,7 +79,7 @@ func (s Mirror) Changes(ctx context.Context, connectionID string, after ChangePl
 		until = changes[limit-1].ChangePlace
 		return nil
 	})
-	return changes, until, err
+	return changes, until, head, err
 }
 
 // changeQuery reads the changes of a stream.

@@ -113,11 +113,27 @@ func (s Feeds) Behind(ctx context.Context, maxWaiting int) ([]RecordFeed, error)
 var errMoved = errors.New("the feed moved")
 
 // Advance queues events of an endpoint and records that it has read the changes up to a
-// place, atomically. moved says that another process did it before, or that the endpoint
-// is gone; then nothing is queued. It records if the endpoint was too late to learn of
-// all deletions.
-func (s Feeds) Advance(ctx context.Context, f *RecordFeed, until ChangePlace, events []RecordEvent) (moved bool, err error) {
+// place, atomically. head is the mirror's last change before the records of the events were
+// read. moved says that another process did it before, that the endpoint is gone, or that
+// one of the records changed since, so that the events may contain what was erased; then
+// nothing is queued. It records if the endpoint was too late to learn of all deletions.
+func (s Feeds) Advance(ctx context.Context, f *RecordFeed, until ChangePlace, head int64, events []RecordEvent) (moved bool, err error) {
 	err = s.write(ctx, "queue events about records for endpoint "+f.EndpointID, func(tx *sql.Tx) error {
+		if len(events) > 0 {
+			change, err := s.lockMirror(ctx, tx, f.ConnectionID)
+			if err != nil {
+				return err
+			}
+			if change > head {
+				stale, err := changedSince(ctx, tx, f.ConnectionID, head, events)
+				if err != nil {
+					return err
+				}
+				if stale {
+					return errMoved
+				}
+			}
+		}
 		now := s.now()
 		n, err := exec(ctx, tx, `UPDATE record_feeds SET change = $3, stream = $4, conversation_id = $5, key = $6,
 			missed_at = CASE WHEN change < (SELECT m.forgotten FROM mirrors m WHERE m.connection_id = $2) AND change > 0 THEN CAST($7 AS BIGINT) ELSE missed_at END
@@ -141,6 +157,35 @@ func (s Feeds) Advance(ctx context.Context, f *RecordFeed, until ChangePlace, ev
 		return true, nil
 	}
 	return false, err
+}
+
+// changedSince reports whether any record that the events are about has changed or was
+// deleted after a change.
+func changedSince(ctx context.Context, tx *sql.Tx, connectionID string, head int64, events []RecordEvent) (changed bool, err error) {
+	args := arguments{connectionID, head}
+	var conversations, entries []string
+	for i := range events {
+		if e := &events[i]; e.Kind != "" {
+			entries = append(entries, e.EntryID)
+		} else {
+			conversations = append(conversations, number(e.ConversationID))
+		}
+	}
+	var either []string
+	if len(conversations) > 0 {
+		ids := strings.Join(slices.Compact(slices.Sorted(slices.Values(conversations))), ", ") // numbers
+		for _, table := range []string{"conversations", "messages", "tombstones"} {
+			either = append(either, `EXISTS (SELECT 1 FROM `+table+` WHERE connection_id = $1 AND change > $2 AND conversation_id IN (`+ids+`))`)
+		}
+	}
+	if len(entries) > 0 {
+		ids := placeholders(&args, entries)
+		for _, table := range []string{"directory", "tombstones"} {
+			either = append(either, `EXISTS (SELECT 1 FROM `+table+` WHERE connection_id = $1 AND change > $2 AND id IN (`+ids+`))`)
+		}
+	}
+	err = queryOne(ctx, tx, nil, []any{&changed}, `SELECT `+strings.Join(either, " OR "), args...)
+	return changed, err
 }
 
 func (s *core) addRecordEvent(ctx context.Context, tx *sql.Tx, f *RecordFeed, e *RecordEvent, now int64) error {

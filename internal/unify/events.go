@@ -97,7 +97,7 @@ func (f *Feeder) Feed(ctx context.Context) error {
 
 // feed queues the events of one batch of changes. It reports whether the feed moved.
 func (f *Feeder) feed(ctx context.Context, feed *store.RecordFeed) (moved bool, err error) {
-	changes, until, err := f.Service.Store.Mirror.Changes(ctx, feed.ConnectionID, feed.Place, min(feedBatch, feed.Room))
+	changes, until, head, err := f.Service.Store.Mirror.Changes(ctx, feed.ConnectionID, feed.Place, min(feedBatch, feed.Room))
 	if err != nil || until == feed.Place {
 		return false, err
 	}
@@ -106,7 +106,8 @@ func (f *Feeder) feed(ctx context.Context, feed *store.RecordFeed) (moved bool, 
 	if err != nil {
 		return false, err
 	}
-	lost, err := f.Service.Store.Feeds.Advance(ctx, feed, until, events)
+	// What changed meanwhile is read again by the next call.
+	lost, err := f.Service.Store.Feeds.Advance(ctx, feed, until, head, events)
 	if err == nil && !lost && len(events) > 0 && f.Queued != nil {
 		f.Queued()
 	}

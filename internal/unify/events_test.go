@@ -243,6 +243,37 @@ func TestImportedHistoryIsSentOnlyOnRequest(t *testing.T) {
 	require.Empty(t, kinds(curious.taken()[before:]), "an import without changes made events")
 }
 
+// Without events from Dixa, the imports that repeat bring what is new.
+func TestImportsBringNewRecords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 8)
+	w.mirror()
+	h := w.hears(claim.NewEndpoint{EventTypes: claim.RecordTypes()})
+	client := w.client()
+	customer, err := client.EndUsers.Create(t.Context(), dixa.EndUserInput{DisplayName: "Ada", Email: "ada@customer.example"})
+	require.NoError(t, err)
+	tag, err := client.Tags.Create(t.Context(), dixa.TagInput{Name: "brand new", Color: "#ff8800"})
+	require.NoError(t, err)
+	id, err := client.Conversations.Create(t.Context(), dixa.NewConversation{
+		Type: dixa.NewEmail, RequesterID: customer.ID, EmailIntegrationID: server.SeedMailbox, Subject: "lamp", Language: "en",
+		Message: dixa.MessageInput{Type: dixa.Inbound, Content: dixa.HTMLContent("<p>It is broken.</p>")},
+	})
+	require.NoError(t, err)
+	w.importAgain()
+	w.deliver()
+	created := map[string][]string{}
+	for _, e := range h.taken() {
+		if e.Type == claim.RecordCreated {
+			created[e.Data.Resource] = append(created[e.Data.Resource], e.Data.ID)
+		}
+	}
+	require.Equal(t, []string{strconv.FormatInt(id, 10)}, created["ticketing/tickets"])
+	require.Equal(t, []string{customer.ID}, created["ticketing/contacts"])
+	require.Equal(t, []string{tag.ID}, created["ticketing/tags"])
+	require.Len(t, created["ticketing/comments"], 1)
+	require.Len(t, created, 4, "an import announced what was known: %v", created)
+}
+
 func TestEventsGoOnAfterARestart(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases {
@@ -385,10 +416,25 @@ func TestWaitingEventsForgetWhatIsAnonymized(t *testing.T) {
 	h := w.hears(claim.NewEndpoint{EventTypes: claim.RecordTypes()})
 	id := w.opens("a secret")
 	require.NoError(t, w.feeder().Feed(t.Context())) // its events wait
-	fact := store.ConversationFact{ID: id, Fact: mirror.Fact{AnonymizedAt: time.Now()}}
-	_, err := w.store.Mirror.Merge(t.Context(), store.MirrorBatch{ConnectionID: w.account, Facts: []store.ConversationFact{fact}})
+	slow := w.hears(claim.NewEndpoint{EventTypes: claim.RecordTypes(), History: true})
+	behind, err := w.store.Feeds.Behind(t.Context(), 10)
 	require.NoError(t, err)
+	require.Len(t, behind, 1)
+	_, until, head, err := w.store.Mirror.Changes(t.Context(), w.account, behind[0].Place, 1000)
+	require.NoError(t, err)
+
+	fact := store.ConversationFact{ID: id, Fact: mirror.Fact{AnonymizedAt: time.Now()}}
+	_, err = w.store.Mirror.Merge(t.Context(), store.MirrorBatch{ConnectionID: w.account, Facts: []store.ConversationFact{fact}})
+	require.NoError(t, err)
+	event := store.RecordEvent{Type: claim.RecordCreated, Resource: "ticketing/tickets", ID: "x", Change: head, ConversationID: id, Body: json.RawMessage(`"a secret"`)}
+	moved, err := w.store.Feeds.Advance(t.Context(), &behind[0], until, head, []store.RecordEvent{event})
+	require.NoError(t, err)
+	require.True(t, moved, "an event was queued that was made before the conversation was anonymized")
 	w.deliver()
+	require.NotEmpty(t, slow.taken())
+	for _, e := range slow.taken() {
+		require.NotContains(t, string(e.body), "a secret")
+	}
 	require.NotEmpty(t, h.taken())
 	for _, e := range h.taken() {
 		require.Equal(t, claim.RecordUpdated, e.Type)
