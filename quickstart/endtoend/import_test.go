@@ -134,7 +134,8 @@ func TestImportPausesWithinAWindow(t *testing.T) {
 	require.Zero(t, i.WindowsParked)
 	got := s.dixa.Stats().ByOperation["GET /conversations/{conversationId}"]
 	require.GreaterOrEqual(t, got, conversations)
-	require.LessOrEqual(t, got, conversations+1, "what is stored is not read again")
+	// A read that Dixa or the budget interrupts is repeated.
+	require.Less(t, got, conversations+conversations/10, "what is stored is not read again")
 }
 
 // startImport requests an import as a person does.

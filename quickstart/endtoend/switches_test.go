@@ -54,6 +54,7 @@ func measured() map[string][]trial {
 		"exports":                 {{setting: map[string]any{"lag": "1s", "empty": "omitted", "enums": "api"}}},            // none affects the loop
 		"analytics":               {{setting: map[string]any{"lag": "1h", "filters": "some", "recordFields": "examples"}}}, // none affects the loop
 		"businessHours":           {{setting: map[string]any{"sunday": "0"}}},                                              // none affects the loop
+		"knowledge":               {{setting: map[string]any{"collectionPages": "linked"}}},                                // none affects the loop
 		"webhooks.logRetention":   {{setting: "1ms", with: map[string]any{"webhooks.lose": 0.5, "webhooks.logLost": true}, sweeps: true}},
 		"webhooks.duplicate":      {{setting: 1}},
 		"webhooks.reorder":        {{setting: 1, sweeps: true}},
