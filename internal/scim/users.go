@@ -366,7 +366,7 @@ func (d *userRequests) update(ctx context.Context, u *user, in *input) (map[stri
 		if err != nil {
 			return nil, err
 		}
-		u.now, u.active, u.object, u.roles = now.now, true, now.object, now.roles
+		u.now, u.active, u.object, u.roles, u.created = now.now, true, now.object, now.roles, now.created
 	}
 	var content map[string]any
 	switch {
