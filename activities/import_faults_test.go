@@ -3,6 +3,7 @@ package activities_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -172,19 +173,23 @@ func TestRateLimitsAreWaitedFor(t *testing.T) {
 		least, most time.Duration
 	}{
 		"without Retry-After": {nil, time.Second, 2 * time.Second},
-		// A later request finds the rest of the wait in the budget.
-		"seconds": {map[string]string{"Retry-After": "42"}, 30 * time.Second, 60 * time.Second},
-		"date":    {map[string]string{"Retry-After": time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat)}, 4 * time.Minute, 15 * time.Minute},
-		"absurd":  {map[string]string{"Retry-After": "999999"}, 4 * time.Minute, 20 * time.Minute},
+		"seconds":             {map[string]string{"Retry-After": "42"}, 42 * time.Second, 60 * time.Second},
+		"date":                {map[string]string{"Retry-After": time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat)}, 4 * time.Minute, 15 * time.Minute},
+		"absurd":              {map[string]string{"Retry-After": "999999"}, 4 * time.Minute, 20 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newImportBench(t, 5, server.Switches{}, 5*24*time.Hour)
 			b.everything()
 			i := b.plan(claim.ImportRequest{})
-			for _, w := range b.waiting(i) {
+			for n, w := range b.waiting(i) {
+				// The budget of a refused token would hold the next window back before it asks.
+				token := fmt.Sprint("token-", n)
+				b.dixa.AddToken(token)
+				_, err := b.store.Connections.SaveToken(t.Context(), "acme", token, store.Organization{ID: server.SeedOrganization})
+				require.NoError(t, err)
 				b.dixa.Inject(server.Fault{Kind: server.FaultStatus, Status: http.StatusTooManyRequests, Headers: tt.headers, Times: 1})
-				_, err := importStep[claim.ImportCounts](b, b.imports.ImportWindow, b.window(i, w))
+				_, err = importStep[claim.ImportCounts](b, b.imports.ImportWindow, b.window(i, w))
 				app := applicationError(t, err)
 				require.Equal(t, claim.ErrorRateLimited, app.Type(), "%s: %v", w.Stream, err)
 				require.GreaterOrEqual(t, app.NextRetryDelay(), tt.least)

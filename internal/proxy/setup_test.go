@@ -141,14 +141,7 @@ type head struct {
 // dial sends raw bytes, which a client would refuse to send, and returns the answer.
 func (b *bench) dial(lines string) head {
 	b.t.Helper()
-	at, err := url.Parse(b.url)
-	require.NoError(b.t, err)
-	conn, err := (&net.Dialer{}).DialContext(b.t.Context(), "tcp", at.Host)
-	require.NoError(b.t, err)
-	b.t.Cleanup(func() { _ = conn.Close() })
-	_, err = io.WriteString(conn, lines)
-	require.NoError(b.t, err)
-	in := bufio.NewReader(conn)
+	in := bufio.NewReader(b.connect(lines))
 	resp, err := http.ReadResponse(in, nil)
 	for err == nil && resp.StatusCode == http.StatusContinue {
 		resp, err = http.ReadResponse(in, nil)
@@ -156,6 +149,27 @@ func (b *bench) dial(lines string) head {
 	require.NoError(b.t, err)
 	defer resp.Body.Close()
 	return head{resp.StatusCode, resp.Header}
+}
+
+// raw sends a request as it is, and returns all that comes back until the connection ends.
+func (b *bench) raw(lines string) []byte {
+	b.t.Helper()
+	data, err := io.ReadAll(b.connect(lines))
+	require.NoError(b.t, err)
+	return data
+}
+
+// connect sends the lines over a connection of its own.
+func (b *bench) connect(lines string) net.Conn {
+	b.t.Helper()
+	at, err := url.Parse(b.url)
+	require.NoError(b.t, err)
+	conn, err := (&net.Dialer{}).DialContext(b.t.Context(), "tcp", at.Host)
+	require.NoError(b.t, err)
+	b.t.Cleanup(func() { _ = conn.Close() })
+	_, err = io.WriteString(conn, lines)
+	require.NoError(b.t, err)
+	return conn
 }
 
 func (b *bench) state() claim.ConnectionState {
