@@ -45,7 +45,7 @@ lint: ## Check style, import boundaries and the determinism of workflows
 
 .PHONY: record-histories
 record-histories: ## Re-record the workflow histories that tests replay, for a new path through the workflow
-	go test ./quickstart/endtoend -count=1 -run '^Test(Shapes|ContinuesAsNew|SweepRecoversLostWebhooks|ImportSurvivesKills|ErasureSurvivesKills|UnifiedWriteHistory)$$' -record
+	go test ./quickstart/endtoend -count=1 -run '^Test(Shapes|ContinuesAsNew|SweepRecoversLostWebhooks|ImportSurvivesKills|ImportPausesWithinAWindow|ErasureSurvivesKills|UnifiedWriteHistory)$$' -record
 
 .PHONY: tidy
 tidy: ## Tidy both modules

@@ -68,8 +68,7 @@ func (d figureDays) scanDates(scan func(...any) error) error {
 // markDays records on which days figures changed, with the number of the change, which it
 // returns. The caller has locked the mirror, so a later commit has a higher number.
 func (s *core) markDays(ctx context.Context, tx *sql.Tx, connectionID string, days figureDays) (change int64, err error) {
-	err = queryOne(ctx, tx, ErrNotFound, []any{&change}, `UPDATE mirrors SET change = change + 1 WHERE connection_id = $1 RETURNING change`, connectionID)
-	if err != nil {
+	if change, err = nextChange(ctx, tx, connectionID); err != nil {
 		return 0, err
 	}
 	marks := newUpsert("figure_days", []string{"connection_id", "day"}, "change")

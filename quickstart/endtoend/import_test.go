@@ -40,21 +40,7 @@ func TestImportSurvivesKills(t *testing.T) {
 		stop()
 		stop = s.work()
 	}
-	i := s.awaitImport(connection, "")
-	require.Zero(t, i.WindowsParked)
-	require.Zero(t, i.Rejected)
-	s.awaitState(ref, claim.StateOpen)
-	s.awaitQuiet()
-
-	// What happened in Dixa meanwhile is read once more.
-	s.startImport(connection, claim.ImportRequest{})
-	i = s.awaitImport(connection, i.ID)
-	s.requireMirrorEqualsDixa(connection)
-	s.startImport(connection, claim.ImportRequest{From: time.Now().AddDate(-1, 0, 0)})
-	again := s.awaitImport(connection, i.ID)
-	require.Greater(t, again.Read, 10_000)
-	require.Zero(t, again.Added, "%+v", again)
-	require.Zero(t, again.Changed, "%+v", again)
+	s.requireCompleteImport(connection, ref)
 	s.replayRun("import", claim.ImportWorkflowID(connection), claim.ImportWorkflowName, workflows.Import)
 }
 
@@ -83,19 +69,28 @@ func TestImportSurvivesDatabaseCrashes(t *testing.T) {
 		})
 		crash()
 	}
+	s.requireCompleteImport(connection, ref)
+}
+
+// requireCompleteImport waits for the end of the import and of the claim beside it, and
+// requires that the mirror equals Dixa and that another import changes nothing.
+func (s *site) requireCompleteImport(connection string, beside claim.Ref) {
+	s.t.Helper()
 	i := s.awaitImport(connection, "")
-	require.Zero(t, i.WindowsParked)
-	require.Zero(t, i.Rejected)
-	s.awaitState(ref, claim.StateOpen)
+	require.Zero(s.t, i.WindowsParked)
+	require.Zero(s.t, i.Rejected)
+	s.awaitState(beside, claim.StateOpen)
 	s.awaitQuiet()
+
+	// What happened in Dixa meanwhile is read once more.
 	s.startImport(connection, claim.ImportRequest{})
 	i = s.awaitImport(connection, i.ID)
 	s.requireMirrorEqualsDixa(connection)
 	s.startImport(connection, claim.ImportRequest{From: time.Now().AddDate(-1, 0, 0)})
 	again := s.awaitImport(connection, i.ID)
-	require.Greater(t, again.Read, 10_000)
-	require.Zero(t, again.Added, "%+v", again)
-	require.Zero(t, again.Changed, "%+v", again)
+	require.Greater(s.t, again.Read, 10_000)
+	require.Zero(s.t, again.Added, "%+v", again)
+	require.Zero(s.t, again.Changed, "%+v", again)
 }
 
 // A person pauses an import in the middle of a window. It stops asking Dixa, and
@@ -137,6 +132,7 @@ func TestImportPausesWithinAWindow(t *testing.T) {
 	interrupted := s.windowAttempts(connection) - i.WindowsDone
 	require.Positive(t, interrupted)
 	require.LessOrEqual(t, got, conversations+interrupted, "each attempt reads at most the conversation again at which the one before it stopped")
+	s.replayRun("import-paused", claim.ImportWorkflowID(connection), claim.ImportWorkflowName, workflows.Import)
 }
 
 // windowAttempts returns how many attempts the windows of a connection's last import took.
