@@ -364,3 +364,21 @@ func (a Amount) decimal() decimal.Decimal {
 	}
 	return d
 }
+
+// Choice is an object in Dixa that a setting can name.
+type Choice struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// Email is the address of an agent.
+	Email string `json:"email,omitempty"`
+}
+
+// Choices are the objects in a shop's Dixa that its settings can name.
+type Choices struct {
+	// Mailboxes are the email contact endpoints; their ids are addresses.
+	Mailboxes []Choice `json:"mailboxes"`
+	Agents    []Choice `json:"agents"`
+	Queues    []Choice `json:"queues"`
+	// Attributes are the text attributes of conversations.
+	Attributes []Choice `json:"attributes"`
+}

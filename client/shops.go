@@ -199,6 +199,11 @@ func (c *Client) SaveWebhookSecret(ctx context.Context, shop, secret string) (cl
 	return ask[claim.Subscription](ctx, c, call{method: http.MethodPut, path: dixaOf(shop, "webhook-secret"), body: WebhookSecretRequest{Secret: secret}})
 }
 
+// Choices asks the shop's Dixa for what its settings can name.
+func (c *Client) Choices(ctx context.Context, shop string) (claim.Choices, error) {
+	return ask[claim.Choices](ctx, c, call{method: http.MethodGet, path: dixaOf(shop, "choices"), slow: true})
+}
+
 // Validate checks a shop's connection and settings against Dixa. It is read-only.
 func (c *Client) Validate(ctx context.Context, shop string) (claim.Report, error) {
 	return ask[claim.Report](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "validate"), slow: true})

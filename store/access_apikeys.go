@@ -20,9 +20,7 @@ const keyPrefix = "cfk_"
 // Create creates an API key and returns it with its secret of 256 random bits. Only
 // a hash of the secret is stored, so it cannot be shown again.
 func (s APIKeys) Create(ctx context.Context, k claim.NewKey) (key claim.Key, secret string, err error) {
-	random := make([]byte, 32)
-	rand.Read(random)
-	secret = keyPrefix + base64.RawURLEncoding.EncodeToString(random)
+	secret = randomSecret(keyPrefix)
 	key = claim.Key{
 		ID: uuid.NewString(), Name: plain(k.Name), Shop: k.Shop, Scopes: append([]string{}, k.Scopes...),
 		Preview: keyPrefix + "…" + secret[len(secret)-4:],
@@ -87,4 +85,11 @@ func (s *core) keysWhere(ctx context.Context, where string, arg any) ([]claim.Ke
 func keyHash(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:])
+}
+
+// randomSecret returns a secret of 256 random bits.
+func randomSecret(prefix string) string {
+	random := make([]byte, 32)
+	rand.Read(random)
+	return prefix + base64.RawURLEncoding.EncodeToString(random)
 }

@@ -80,6 +80,8 @@ type Store struct {
 	// Access control and audit.
 	APIKeys  APIKeys
 	AuditLog AuditLog
+	// Portal holds the links to the portal and their sessions.
+	Portal Portal
 }
 
 // The subjects of a [Store].
@@ -145,6 +147,8 @@ type (
 	APIKeys struct{ *core }
 	// AuditLog records who changed what.
 	AuditLog struct{ *core }
+	// Portal holds the links to the portal and their sessions.
+	Portal struct{ *core }
 )
 
 // core is what all subjects share: the database, the keys and the clock.
@@ -175,7 +179,7 @@ func newStore(c *core) *Store {
 		Operations: Operations{c}, Provisioned: Provisioned{c},
 		Outbox: Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c}, Feeds: Feeds{c}, Mappings: Mappings{c}, Erasures: Erasures{c},
 		Shops: Shops{c}, Settings: Settings{c}, Templates: Templates{c}, Connections: Connections{c},
-		APIKeys: APIKeys{c}, AuditLog: AuditLog{c},
+		APIKeys: APIKeys{c}, AuditLog: AuditLog{c}, Portal: Portal{c},
 	}
 }
 

@@ -53,8 +53,20 @@ func (a *api) admit(ctx huma.Context) error {
 	return a.permit(ctx.Context(), key, scope, ctx.Param("shop"), ctx.Param("connection"))
 }
 
+type actingKey struct{}
+
+// Acting returns a context whose requests act for a key that the caller has already
+// authenticated. Requests from the network never have one.
+func Acting(ctx context.Context, key claim.Key) context.Context {
+	return context.WithValue(ctx, actingKey{}, &key)
+}
+
 // identify returns the API key of a request.
 func (a *api) identify(ctx context.Context, authorization string) (*claim.Key, error) {
+	if key, ok := ctx.Value(actingKey{}).(*claim.Key); ok {
+		of(ctx).key = key
+		return key, nil
+	}
 	secret, ok := strings.CutPrefix(authorization, "Bearer ")
 	if !ok || secret == "" {
 		return nil, unauthorized("The API key is missing. Send it as \"Authorization: Bearer cfk_…\". `starter api-key create` creates one.")

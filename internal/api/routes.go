@@ -22,6 +22,7 @@ const (
 	tagEndpoints = "Endpoints"
 	tagData      = "Organization data"
 	tagUnified   = "Unified API"
+	tagPortal    = "Portal"
 )
 
 func tags() []*huma.Tag {
@@ -36,6 +37,7 @@ func tags() []*huma.Tag {
 		{Name: tagEndpoints, Description: "Endpoints that receive events about claims: as signed webhooks, through Karla's API, or by email."},
 		{Name: tagData, Description: "Everything that happened in a Dixa organization: data sources, records, imports and key figures."},
 		{Name: tagUnified, Description: "One API of tickets, people and their settings over Dixa, in the shape of common unified APIs: resources, accounts, and a proxy for everything else. Limits apply per API key and per account: 429 has Retry-After, and X-RateLimit-Limit, -Remaining and -Reset show them."},
+		{Name: tagPortal, Description: "Pages for the staff of a shop: links to them, and sessions."},
 	}
 }
 
@@ -50,7 +52,7 @@ func (a *api) routes() []route {
 		operate, admin          = client.ScopeOperate, client.ScopeAdmin
 	)
 	const small = 256 << 10
-	return slices.Concat(a.endpointRoutes(), a.organizationRoutes(), []route{
+	return slices.Concat(a.endpointRoutes(), a.organizationRoutes(), a.portalRoutes(), []route{
 		newRoute("POST "+shop+"/claims", "submit-claim", "Submit a claim", tagClaims, claimsWrite, a.submitClaim, withoutAudit,
 			withRequestBody[claim.Claim](claim.MaxBodyBytes, "claim_id", "reason"), withStatus(http.StatusAccepted), submitAnswers,
 			withErrors(http.StatusConflict, http.StatusRequestEntityTooLarge),
@@ -104,6 +106,8 @@ func (a *api) routes() []route {
 			withDescription("The token is not sent. Compares its HMAC-SHA-256 under a nonce that the caller chooses.")),
 		newRoute("POST "+shop+"/integrations/dixa/status-rules/preview", "preview-status-rules", "Preview status rules against past events", tagDixa, shopsRead, a.previewStatusRules, withoutAudit,
 			withDescription("Evaluates the events of the shop's newest claims with the current and with the given rules, and lists the claims whose status would differ. Changes and sends nothing.")),
+		newRoute("GET "+shop+"/integrations/dixa/choices", "list-choices", "List what the settings can name in Dixa", tagDixa, shopsRead, a.choices, withLongTimeout, withErrors(http.StatusConflict, http.StatusBadGateway),
+			withDescription("Asks the shop's Dixa for its email contact endpoints, agents, queues and text attributes of conversations.")),
 		newRoute("POST "+shop+"/integrations/dixa/validate", "validate-integration", "Validate the connection and settings (read-only)", tagDixa, shopsRead, a.validate, withoutAudit, withLongTimeout),
 		newRoute("POST "+shop+"/integrations/dixa/enable", "enable-integration", "Enable the integration", tagDixa, shopsWrite, a.enable, withLongTimeout, withErrors(http.StatusConflict, http.StatusBadGateway),
 			withDescription("Creates the webhook subscription in the shop's Dixa. If the shop's settings are read-only, warnings says how to create it manually.")),

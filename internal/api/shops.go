@@ -231,6 +231,12 @@ func (a *api) validate(ctx context.Context, in *InShop) (*body[claim.Report], er
 	return ok(report, err)
 }
 
+func (a *api) choices(ctx context.Context, in *InShop) (*body[claim.Choices], error) {
+	c, err := a.Onboarding.Choices(ctx, in.Shop)
+	c.Mailboxes, c.Agents, c.Queues, c.Attributes = notNil(c.Mailboxes), notNil(c.Agents), notNil(c.Queues), notNil(c.Attributes)
+	return ok(c, err)
+}
+
 type testInput struct {
 	InShop
 	Body client.TestRequest

@@ -49,12 +49,13 @@ func references(s claim.Settings) []reference {
 
 // directory looks up objects in one Dixa. It reads each list once.
 type directory struct {
-	client     *dixa.Client
-	boxes      []string
-	queues     map[string]bool
-	queueNames []string
-	attributes map[string]*dixa.CustomAttributeDefinition
-	agents     map[string]bool
+	client       *dixa.Client
+	boxes        []string
+	queues       map[string]bool
+	queueNames   []string
+	queueChoices []claim.Choice
+	attributes   map[string]*dixa.CustomAttributeDefinition
+	agents       map[string]bool
 }
 
 func newDirectory(client *dixa.Client) *directory {
@@ -147,6 +148,7 @@ func (d *directory) readQueues(ctx context.Context) error {
 	d.queues = map[string]bool{}
 	for _, q := range queues {
 		d.queues[q.ID] = true
+		d.queueChoices = append(d.queueChoices, claim.Choice{ID: q.ID, Name: q.Name})
 		d.queueNames = append(d.queueNames, fmt.Sprintf("%s (%s)", q.Name, q.ID))
 	}
 	return nil

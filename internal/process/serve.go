@@ -12,6 +12,7 @@ import (
 	"github.com/claimflow/claimflow/internal/fromowner"
 	"github.com/claimflow/claimflow/internal/nudge"
 	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/portal"
 	"github.com/claimflow/claimflow/internal/proxy"
 	"github.com/claimflow/claimflow/internal/reporting"
 	"github.com/claimflow/claimflow/internal/toowner/delivery"
@@ -47,6 +48,7 @@ func (s *server) jobs(listener net.Listener, stop context.CancelFunc) []job {
 		{name: "delete old operations", every: time.Hour, run: s.deleteOlder("operations", answeredFor, s.Store.Operations.DeleteFinished)},
 		{name: "delete old deliveries", every: time.Hour, run: s.deleteOlder("deliveries", deliveredFor, s.Store.Deliveries.DeleteDelivered)},
 		{name: "delete old events about records", every: time.Hour, run: s.deleteOlder("events about records", recordsDeliveredFor, s.Store.Deliveries.DeleteRecordEvents)},
+		{name: "delete old portal sessions", every: time.Hour, run: s.deleteOlder("portal sessions", time.Hour, s.Store.Portal.DeleteEnded)},
 		{name: "forget deleted records", every: time.Hour, run: s.deleteOlder("deleted records", deletedFor, s.Store.Mirror.ForgetDeleted)},
 		// Deletes the content of claims that ended longer ago than their shop keeps it,
 		// and late events of anonymized conversations.
@@ -86,7 +88,7 @@ type server struct {
 	deliverer  *delivery.Deliverer
 	feeder     *unify.Feeder
 	fromOwner  *fromowner.Inbox
-	api        http.Handler
+	web        http.Handler
 }
 
 // Listen listens on the address in CLAIMFLOW_LISTEN.
@@ -137,8 +139,26 @@ func (p *Parts) newServer(version string) (*server, error) {
 	})
 	s.feeder = &unify.Feeder{Service: p.unified(), Log: p.Telemetry.Log, Queued: s.deliverer.Kick}
 	s.fromOwner = fromowner.New(p.Store, p.Telemetry.Log, s.kick)
-	s.api, err = s.newAPI(version, mailServer != nil)
+	s.web, err = s.newWeb(version, mailServer != nil)
 	return s, err
+}
+
+// newWeb returns the API and the portal.
+func (s *server) newWeb(version string, mails bool) (http.Handler, error) {
+	web, err := s.newAPI(version, mails)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := portal.New(portal.Options{
+		Store: s.Store, API: web, Acting: api.Acting, Scopes: api.PortalScopes, Log: s.Telemetry.Log, PublicURL: s.Config.PublicURL,
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(api.PortalPath, pages)
+	mux.Handle("/", web)
+	return mux, nil
 }
 
 // mailServer returns the server that sends emails, or nil if none is configured.
@@ -185,7 +205,7 @@ func (s *server) kick() {
 // it calls stop first, so that the other jobs end meanwhile.
 func (s *server) serveHTTP(ctx context.Context, listener net.Listener, stop context.CancelFunc) error {
 	web := &http.Server{
-		Handler:           s.api,
+		Handler:           s.web,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      requestTime,

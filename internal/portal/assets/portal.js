@@ -1,0 +1,87 @@
+// Adds to the pages what needs a script: news without loading the page again, times in
+// the person's time zone, a question before dangerous commands, and messages to the page
+// that shows the portal in a frame. Everything else works without it.
+(() => {
+  "use strict";
+
+  const localize = (root) => {
+    const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+    for (const time of root.querySelectorAll("time[datetime]")) {
+      const at = new Date(time.dateTime);
+      if (!Number.isNaN(at.getTime())) {
+        time.title = time.textContent;
+        time.textContent = format.format(at);
+      }
+    }
+  };
+  localize(document);
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const question = event.submitter?.dataset.confirm || form.dataset.confirm;
+    if (question && !window.confirm(question)) {
+      event.preventDefault();
+      return;
+    }
+    if (form.hasAttribute("data-slow")) {
+      form.setAttribute("aria-busy", "true");
+    }
+  });
+
+  // The service sends the live part of the page whenever it changes. A part in which the
+  // person is typing, or has the focus, stays.
+  const live = document.querySelector("[data-live]");
+  if (live && window.EventSource) {
+    const source = new EventSource("/portal/live?page=" + encodeURIComponent(location.pathname + location.search));
+    let first = true;
+    source.addEventListener("news", (event) => {
+      const focus = document.activeElement;
+      const typing = focus && live.contains(focus) && focus.matches("input, select, textarea");
+      if (!first && !typing) {
+        const id = focus && live.contains(focus) ? focus.id : "";
+        live.innerHTML = event.data; // rendered by the service, like the page itself
+        localize(live);
+        if (id) {
+          document.getElementById(id)?.focus();
+        }
+      }
+      first = false;
+    });
+    source.addEventListener("ended", () => {
+      source.close();
+      location.reload();
+    });
+  }
+
+  // The preview follows what the person types.
+  for (const form of document.querySelectorAll("form[data-preview]")) {
+    const out = document.getElementById(form.dataset.preview);
+    let waiting = 0;
+    let running = null;
+    const preview = async () => {
+      running?.abort();
+      running = new AbortController();
+      try {
+        const answer = await fetch(form.dataset.previewUrl, { method: "POST", body: new URLSearchParams(new FormData(form)), signal: running.signal });
+        if (answer.ok || answer.status === 422) {
+          out.innerHTML = await answer.text(); // rendered by the service
+        }
+      } catch (error) {
+        if (error.name !== "AbortError") {
+          throw error;
+        }
+      }
+    };
+    form.addEventListener("input", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(preview, 300);
+    });
+  }
+
+  const origin = document.querySelector("meta[name=claimflow-origin]")?.content;
+  const happened = document.querySelector("meta[name=claimflow-event]")?.content;
+  const platform = window.parent !== window ? window.parent : window.opener;
+  if (origin && happened && platform) {
+    platform.postMessage({ source: "claimflow", event: happened }, origin);
+  }
+})();

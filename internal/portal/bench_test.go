@@ -1,0 +1,197 @@
+package portal_test
+
+import (
+	"bytes"
+	"cmp"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/api"
+	"github.com/claimflow/claimflow/internal/onboarding"
+	"github.com/claimflow/claimflow/internal/portal"
+	"github.com/claimflow/claimflow/internal/reporting"
+	"github.com/claimflow/claimflow/internal/seal"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/store"
+)
+
+const (
+	shop  = "acme"
+	token = "dixa-demo-token-0123456789abcdef4f2a" //nolint:gosec // the emulator's
+)
+
+// bench is a service with a portal and an emulated Dixa.
+type bench struct {
+	testing.TB
+	dixa   *server.Server
+	store  *store.Store
+	client *client.Client
+	url    string
+	log    *locked
+
+	// ahead is how far the store's clock is ahead.
+	ahead atomic.Int64
+}
+
+// locked is a buffer for several goroutines.
+type locked struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func newBench(t testing.TB) *bench {
+	t.Helper()
+	b := &bench{TB: t, log: &locked{}}
+	text, err := seal.Generate()
+	require.NoError(t, err)
+	keys, err := seal.Parse(text)
+	require.NoError(t, err)
+	b.store, err = store.Open(t.Context(), "sqlite::memory:", keys, store.WithClock(b.clock))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = b.store.Close() })
+
+	b.dixa = server.New(server.Options{Token: token, Limit: server.Limit{Reading: server.LimitOff}})
+	host := httptest.NewServer(b.dixa)
+	t.Cleanup(func() { host.Close(); b.dixa.Close() })
+	clients := connection.New(b.store, connection.Options{BaseURL: host.URL + "/v1/", Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second}})
+
+	web := httptest.NewUnstartedServer(nil)
+	b.url = "http://" + web.Listener.Addr().String()
+	log := slog.New(slog.NewJSONHandler(b.log, nil))
+	handler, err := api.New(api.Options{
+		Store: b.store, Log: log, PublicURL: b.url,
+		Onboarding: onboarding.New(onboarding.Options{Store: b.store, Dixa: clients, PublicURL: b.url, AutoReplyWait: -1}),
+		KPIs:       &reporting.Service{Store: b.store, Clients: clients},
+	})
+	require.NoError(t, err)
+	pages, err := portal.New(portal.Options{
+		Store: b.store, API: handler, Acting: api.Acting, Scopes: api.PortalScopes, Log: log, PublicURL: b.url, LiveEvery: 10 * time.Millisecond,
+	})
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	mux.Handle(api.PortalPath, pages)
+	mux.Handle("/", handler)
+	web.Config.Handler = mux
+	web.Start()
+	t.Cleanup(web.Close)
+
+	_, secret, err := b.store.APIKeys.Create(t.Context(), claim.NewKey{Name: "platform", Scopes: []string{client.ScopeAdmin}})
+	require.NoError(t, err)
+	b.client, err = client.New(b.url, secret, client.WithRetries(0, 0))
+	require.NoError(t, err)
+	_, err = b.client.AddShop(t.Context(), client.NewShop{Slug: shop, Name: "Acme & Sons"})
+	require.NoError(t, err)
+	return b
+}
+
+func (b *bench) clock() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }
+
+// later moves the store's clock.
+func (b *bench) later(d time.Duration) { b.ahead.Add(int64(d)) }
+
+// connect saves the shop's token.
+func (b *bench) connect() {
+	b.Helper()
+	_, err := b.client.Connect(b.Context(), shop, token)
+	require.NoError(b, err)
+}
+
+func (b *bench) link(l client.NewPortalLink) client.PortalLink {
+	b.Helper()
+	l.Subject = cmp.Or(l.Subject, "staff-1")
+	link, err := b.client.CreatePortalLink(b.Context(), shop, l)
+	require.NoError(b, err)
+	return link
+}
+
+// person is a browser without a script.
+type person struct {
+	*bench
+	http *http.Client
+}
+
+func (b *bench) browser() *person {
+	b.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(b, err)
+	return &person{b, &http.Client{Jar: jar}}
+}
+
+// enter returns a person who has used a link.
+func (b *bench) enter(l client.NewPortalLink) *person {
+	b.Helper()
+	p := b.browser()
+	answer := p.post(b.link(l).URL, nil)
+	require.Equal(b, http.StatusOK, answer.status, answer.text)
+	return p
+}
+
+// answer is what a person sees.
+type answer struct {
+	status int
+	text   string
+	header http.Header
+	url    *url.URL
+}
+
+func (p *person) send(r *http.Request) answer {
+	p.Helper()
+	response, err := p.http.Do(r)
+	require.NoError(p, err)
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(p, err)
+	return answer{response.StatusCode, string(text), response.Header, response.Request.URL}
+}
+
+func (p *person) request(method, path string, form url.Values) *http.Request {
+	p.Helper()
+	if !strings.HasPrefix(path, "http") {
+		path = p.url + path
+	}
+	r, err := http.NewRequestWithContext(p.Context(), method, path, strings.NewReader(form.Encode()))
+	require.NoError(p, err)
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return r
+}
+
+func (p *person) get(path string) answer {
+	p.Helper()
+	return p.send(p.request(http.MethodGet, path, nil))
+}
+
+// post submits a form as the browser does for the portal's own pages.
+func (p *person) post(path string, form url.Values) answer {
+	p.Helper()
+	r := p.request(http.MethodPost, path, form)
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return p.send(r)
+}

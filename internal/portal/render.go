@@ -1,0 +1,183 @@
+package portal
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+)
+
+//go:embed pages
+var pageFiles embed.FS
+
+// view is what a page shows.
+type view struct {
+	Title string
+	Data  any
+
+	// The rest is set by [visit.show].
+	Session claim.PortalSession
+	Shop    string
+	Page    claim.PortalPage
+	Pages   []claim.PortalPage
+	// Done is the key of the words that confirm the command before.
+	Done string
+	// Event tells the platform's page what happened, and Origin is the only origin that
+	// learns of it.
+	Event, Origin string
+	Language      string
+	// Path is the address of the page within the service.
+	Path string
+	// Live says that the page shows news by itself.
+	Live bool
+}
+
+// pageSet are the pages in one language.
+type pageSet struct {
+	words words
+	pages map[string]*template.Template
+}
+
+// parsePages parses all pages in all languages.
+func parsePages() (map[string]*pageSet, error) {
+	sets := map[string]*pageSet{}
+	for _, language := range claim.PortalLanguages() {
+		w, err := readWords(language)
+		if err != nil {
+			return nil, err
+		}
+		base, err := template.New("layout").Funcs(functions(w)).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html")
+		if err != nil {
+			return nil, err
+		}
+		set := &pageSet{words: w, pages: map[string]*template.Template{}}
+		files, err := fs.Glob(pageFiles, "pages/*.html")
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			name := strings.TrimSuffix(path.Base(file), ".html")
+			if name == "layout" || name == "parts" {
+				continue
+			}
+			page, err := base.Clone()
+			if err == nil {
+				page, err = page.ParseFS(pageFiles, file)
+			}
+			if err != nil {
+				return nil, err
+			}
+			set.pages[name] = page
+		}
+		sets[language] = set
+	}
+	return sets, nil
+}
+
+// functions are those of templates.
+func functions(w words) template.FuncMap {
+	return template.FuncMap{
+		"say":   w.say,
+		"dict":  dict,
+		"time":  func(t time.Time) template.HTML { return timeElement(w, t) },
+		"lower": strings.ToLower,
+		"join":  strings.Join,
+		"has":   func(list []string, s string) bool { return slices.Contains(list, s) },
+	}
+}
+
+// dict makes the argument of a part from names and values.
+func dict(pairs ...any) (map[string]any, error) {
+	m := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("argument %d is not a name", i)
+		}
+		m[name] = pairs[i+1]
+	}
+	return m, nil
+}
+
+// timeElement shows a time in UTC. The script shows it in the person's time zone instead.
+func timeElement(w words, t time.Time) template.HTML {
+	if t.IsZero() {
+		return "–"
+	}
+	t = t.UTC()
+	text := fmt.Sprintf("%d %s %d, %s UTC", t.Day(), w.say(fmt.Sprintf("month.%d", t.Month())), t.Year(), t.Format("15:04"))
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `">` + template.HTMLEscapeString(text) + `</time>`) //nolint:gosec // escaped
+}
+
+// show answers with a page.
+func (v *visit) show(status int, name string, data view) {
+	data.Session, data.Page, data.Path = v.session, v.page, v.r.URL.RequestURI()
+	for _, page := range claim.PortalPages() {
+		if v.session.Shows(page) && v.served[page] {
+			data.Pages = append(data.Pages, page)
+		}
+	}
+	if shop, err := v.Store.Shops.Get(v.r.Context(), v.session.Shop); err == nil {
+		data.Shop = nameOf(shop)
+	}
+	if done := v.r.URL.Query().Get("done"); v.r.Method == http.MethodGet && v.words.has("done."+done) {
+		data.Done = done
+		data.Event = events[done]
+	}
+	data.Origin = v.session.AllowedOrigin
+	if region := isFragment(v.r.Context()); region != nil {
+		v.writeFragment(name, data)
+		return
+	}
+	v.write(v.w, v.r, status, name, v.words, data)
+}
+
+// events are what the platform's page is told after a command.
+var events = map[string]string{"connected": "connected", "enabled": "enabled", "disabled": "disabled"}
+
+// notice is a page without a session.
+type notice struct {
+	status int
+	// key selects the words: key.title, key.text and key.link.
+	key string
+	// session may be empty.
+	session claim.PortalSession
+	// link is where the person can go next; empty for nowhere.
+	link, event string
+}
+
+func (p *Portal) notice(w http.ResponseWriter, r *http.Request, n notice) {
+	words := p.wordsFor(r, n.session.Language)
+	p.write(w, r, n.status, "notice", words, view{
+		Title: words.say(n.key + ".title"), Origin: n.session.AllowedOrigin, Event: n.event,
+		Data: map[string]string{"Text": words.say(n.key + ".text"), "Link": n.link},
+	})
+}
+
+// write renders a page before it sends anything, so that a page is never cut off by an
+// error.
+func (p *Portal) write(w http.ResponseWriter, r *http.Request, status int, name string, words words, data view) {
+	data.Language = words.language
+	var page bytes.Buffer
+	if err := p.sets[words.language].pages[name].ExecuteTemplate(&page, "layout.html", data); err != nil {
+		note(r.Context()).err = fmt.Errorf("render the page %s: %w", name, err)
+		http.Error(w, words.say("broken.title"), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", words.language)
+	w.WriteHeader(status)
+	_, _ = page.WriteTo(w) // the browser may have gone
+}
+
+// nameOf returns the name of a shop for people.
+func nameOf(s claim.Shop) string { return cmp.Or(s.Name, s.Slug) }

@@ -1,0 +1,222 @@
+package portal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+)
+
+func (p *Portal) setupRoutes() {
+	const page, may = claim.PageSetup, claim.MayConfigure
+	p.page(page, "GET setup", "", (*visit).setup)
+	p.page(page, "POST setup/token", may, (*visit).saveToken)
+	p.page(page, "POST setup/settings", may, (*visit).saveSettings)
+	p.page(page, "POST setup/enable", may, (*visit).enable)
+	p.page(page, "POST setup/disable", may, (*visit).disable)
+	p.page(page, "POST setup/test", may, (*visit).testSetup)
+}
+
+// setupData is what the page of the set-up shows.
+type setupData struct {
+	claim.Integration
+	// Choices are what Dixa has. ChoicesFault says why they are unknown.
+	Choices      claim.Choices
+	ChoicesFault string
+	// NotReady is the key of the reason why the integration cannot be turned on.
+	NotReady  string
+	Endpoints int
+	// Token, Settings, Switch and Test are the forms.
+	Token, Settings, Switch, Test form
+	// Report is the result of a test.
+	Report *claim.Report
+}
+
+// setup shows the connection to Dixa.
+func (v *visit) setup() error { return v.showSetup(http.StatusOK, func(*setupData) {}) }
+
+// showSetup shows the page with what change adds to it.
+func (v *visit) showSetup(status int, change func(*setupData)) error {
+	ctx := v.r.Context()
+	integration, err := v.api.Integration(ctx, v.session.Shop)
+	if err != nil {
+		return err
+	}
+	d := setupData{Integration: integration}
+	endpoints, err := v.api.Endpoints(ctx, v.session.Shop)
+	if err != nil {
+		return err
+	}
+	d.Endpoints = len(endpoints)
+	d.NotReady = notReady(&integration)
+	if integration.Connection != nil && integration.Connection.State == claim.ConnectionActive && isFragment(ctx) == nil {
+		d.addChoices(ctx, v)
+	}
+	d.Settings = form{Values: map[string]string{
+		"email_integration_id": integration.Effective.EmailIntegrationID, "default_agent_id": integration.Effective.DefaultAgentID,
+	}}
+	change(&d)
+	v.show(status, "setup", view{Title: v.words.say("page.setup"), Live: true, Data: d})
+	return nil
+}
+
+// addChoices reads what the forms offer. What is saved already is offered in any case.
+func (d *setupData) addChoices(ctx context.Context, v *visit) {
+	choices, err := v.api.Choices(ctx, v.session.Shop)
+	if err != nil {
+		d.ChoicesFault = v.faultOf(err)
+	}
+	choices.Mailboxes = withChosen(choices.Mailboxes, d.Effective.EmailIntegrationID)
+	choices.Agents = withChosen(choices.Agents, d.Effective.DefaultAgentID)
+	d.Choices = choices
+}
+
+func withChosen(list []claim.Choice, id string) []claim.Choice {
+	for _, c := range list {
+		if strings.EqualFold(c.ID, id) {
+			return list
+		}
+	}
+	if id == "" {
+		return list
+	}
+	return append(list, claim.Choice{ID: id, Name: id})
+}
+
+// notReady returns the key of the reason why an integration cannot be turned on; empty if
+// it can.
+func notReady(in *claim.Integration) string {
+	switch {
+	case !in.Feature:
+		return "setup.notready.feature"
+	case in.Connection == nil:
+		return "setup.notready.token"
+	case in.Connection.State != claim.ConnectionActive:
+		return "setup.notready.refused"
+	case in.Effective.EmailIntegrationID == "":
+		return "setup.notready.mailbox"
+	default:
+		return ""
+	}
+}
+
+func (v *visit) saveToken() error {
+	_, err := v.api.Connect(v.r.Context(), v.session.Shop, v.r.PostFormValue("token"))
+	if err == nil {
+		return v.done("setup", "connected")
+	}
+	// A token is never shown again, not even the one that was refused.
+	return v.refusedForm(err, nil, func(f form) error {
+		return v.showSetup(http.StatusUnprocessableEntity, func(d *setupData) { d.Token = f })
+	})
+}
+
+func (v *visit) saveSettings() error {
+	fields := []string{"email_integration_id", "default_agent_id"}
+	patch := map[string]any{}
+	for _, name := range fields {
+		if patch[name] = v.r.PostFormValue(name); patch[name] == "" {
+			patch[name] = nil // inherited again
+		}
+	}
+	body, err := json.Marshal(patch)
+	if err != nil {
+		return err
+	}
+	if _, err := v.api.UpdateSettings(v.r.Context(), v.session.Shop, body); err != nil {
+		return v.refusedForm(err, fields, func(f form) error {
+			return v.showSetup(http.StatusUnprocessableEntity, func(d *setupData) { d.Settings = f })
+		})
+	}
+	return v.done("setup", "saved")
+}
+
+func (v *visit) enable() error {
+	if _, err := v.api.Enable(v.r.Context(), v.session.Shop); err != nil {
+		return v.refusedForm(err, nil, func(f form) error {
+			return v.showSetup(http.StatusConflict, func(d *setupData) { d.Switch = f })
+		})
+	}
+	return v.done("setup", "enabled")
+}
+
+func (v *visit) disable() error {
+	if _, err := v.api.Disable(v.r.Context(), v.session.Shop); err != nil {
+		return v.refusedForm(err, nil, func(f form) error {
+			return v.showSetup(http.StatusConflict, func(d *setupData) { d.Switch = f })
+		})
+	}
+	return v.done("setup", "disabled")
+}
+
+func (v *visit) testSetup() error {
+	report, err := v.api.Test(v.r.Context(), v.session.Shop, client.TestRequest{Email: strings.TrimSpace(v.r.PostFormValue("email"))})
+	if err != nil {
+		return v.refusedForm(err, []string{"email"}, func(f form) error {
+			return v.showSetup(http.StatusUnprocessableEntity, func(d *setupData) { d.Test = f })
+		})
+	}
+	return v.showSetup(http.StatusOK, func(d *setupData) { d.Report = &report })
+}
+
+// form is a form as a person filled it in, with what is wrong with it.
+type form struct {
+	Values map[string]string
+	// Faults are by field. Summary is what concerns the whole form.
+	Faults  map[string]string
+	Summary string
+}
+
+// Value returns what a field shows.
+func (f form) Value(field string) string { return f.Values[field] }
+
+// Fault returns what is wrong with a field.
+func (f form) Fault(field string) string { return f.Faults[field] }
+
+// refusedForm shows a form again after the API refused it. What was typed into the fields
+// is kept. An error that the person cannot mend in the form is returned.
+func (v *visit) refusedForm(err error, fields []string, show func(form) error) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) || refused.Status == http.StatusForbidden || refused.Status == http.StatusNotFound {
+		return err
+	}
+	f := form{Values: map[string]string{}, Faults: map[string]string{}}
+	for _, name := range fields {
+		f.Values[name] = v.r.PostFormValue(name)
+	}
+	var others []string
+	for _, e := range refused.Errors {
+		if _, shown := f.Values[e.Field]; shown {
+			f.Faults[e.Field] = e.Message
+		} else {
+			others = append(others, e.Field+" "+e.Message)
+		}
+	}
+	switch {
+	case len(others) > 0:
+		f.Summary = strings.Join(others, "; ")
+	case len(f.Faults) == 0:
+		f.Summary = v.faultOf(err)
+	}
+	return show(f)
+}
+
+// faultOf returns the portal's words for an error of the API, or else the API's own.
+func (v *visit) faultOf(err error) string {
+	var refused *client.Error
+	if !errors.As(err, &refused) {
+		note(v.r.Context()).err = err
+		return v.words.say("broken.text")
+	}
+	if refused.Status >= http.StatusInternalServerError {
+		note(v.r.Context()).err = err
+	}
+	if key := "fault." + refused.Code; v.words.has(key) {
+		return v.words.say(key)
+	}
+	return refused.Detail
+}

@@ -1,0 +1,24 @@
+-- Links to the portal and their sessions. A link becomes a session once: used_at is set
+-- then, together with session_hash, the hash of the session's cookie, and expires_at becomes
+-- the end of the session. hash is the hash of the link's secret. body holds what the link permits and where it leads, as JSON without
+-- personal data; subject is the platform's id of the person. All times are microseconds
+-- since 1970, or 0.
+
+-- +goose Up
+
+CREATE TABLE portal_links (
+    id           TEXT PRIMARY KEY,
+    hash         TEXT NOT NULL UNIQUE,
+    session_hash TEXT,
+    shop         TEXT NOT NULL REFERENCES shops (slug) ON DELETE CASCADE,
+    subject      TEXT NOT NULL,
+    body         TEXT NOT NULL,
+    created_by   TEXT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    expires_at   BIGINT NOT NULL,
+    used_at      BIGINT NOT NULL,
+    seen_at      BIGINT NOT NULL,
+    ended_at     BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX portal_links_by_session ON portal_links (session_hash);
+CREATE INDEX portal_links_by_shop ON portal_links (shop, subject);
