@@ -200,10 +200,7 @@ func (o *operation) fail(ctx context.Context, err error) error {
 	e, fromDixa := dixa.AsError(err)
 	switch {
 	case dixa.IsTokenRefused(err):
-		if _, markErr := o.Clients.TokenRefused(ctx, o.ConnectionID, o.client); markErr != nil {
-			return markErr
-		}
-		return o.release(ctx, unified.NewError(http.StatusUnauthorized, noToken))
+		return o.tokenRefused(ctx, e)
 	case errors.As(err, &needsToken):
 		return o.release(ctx, unified.NewError(http.StatusUnauthorized, noToken))
 	case errors.Is(err, dixa.ErrReadOnly):
@@ -226,6 +223,21 @@ func (o *operation) fail(ctx context.Context, err error) error {
 }
 
 const noToken = "Dixa refuses the account's token. Save another one, then repeat the request."
+
+// tokenRefused ends the operation after a 401. The connection, and with it its claims,
+// stops only if Dixa rejects the token for every request: it may mean this one alone.
+func (o *operation) tokenRefused(ctx context.Context, refusal *dixa.Error) error {
+	refused, err := o.Clients.StillRefuses(ctx, o.ConnectionID, o.client)
+	if err != nil {
+		return err
+	}
+	if refused {
+		return o.release(ctx, unified.NewError(http.StatusUnauthorized, noToken))
+	}
+	e := unified.Refused(refusal.Status, refusal.Error())
+	e.Message = "Dixa accepts the account's token, but the token may not do this. Give it the permission in Dixa, then repeat the request."
+	return o.release(ctx, e)
+}
 
 // refuse ends the operation with an error that a repeat would get again.
 func (o *operation) refuse(ctx context.Context, e *unified.Error) error {

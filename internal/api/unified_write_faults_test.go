@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	emulator "github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/store"
@@ -257,12 +258,41 @@ func TestRefusedTokenFreesTheKey(t *testing.T) {
 	t.Parallel()
 	b := newWriteBench(t, emulator.Switches{})
 	id := b.ticket()
-	b.dixa.Inject(emulator.Fault{Operation: "*", Kind: emulator.FaultStatus, Status: http.StatusUnauthorized, Times: 1})
+	b.dixa.Inject(emulator.Fault{Operation: "*", Kind: emulator.FaultStatus, Status: http.StatusUnauthorized, Times: 2})
 	r := b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`)
 	require.Equal(t, http.StatusUnauthorized, r.status, r.raw)
+	require.Equal(t, claim.ConnectionNeedsToken, b.connectionState())
 	_, err := b.store.Connections.SaveToken(t.Context(), "acme", token, store.Organization{ID: emulator.SeedOrganization, Name: "Demo"})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`).status)
+}
+
+// A 401 for one request alone must not stop the claims of the connection.
+func TestOneRefusedRequestKeepsTheConnection(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	path := "/unified/ticketing/tickets/" + b.ticket()
+	closing := emulator.Fault{Operation: "PUT /conversations/{conversationId}/close", Kind: emulator.FaultStatus, Status: http.StatusUnauthorized, Times: 1}
+	b.dixa.Inject(closing)
+	r := b.send("PATCH", path, "k", `{"status": "closed"}`)
+	require.Equal(t, http.StatusUnauthorized, r.status, r.raw)
+	require.Contains(t, r.raw, "the token may not do this")
+	require.Equal(t, claim.ConnectionActive, b.connectionState())
+	require.Equal(t, http.StatusOK, b.send("PATCH", path, "k", `{"status": "closed"}`).status, "the key is free once the token may do it")
+
+	b.done("PATCH", path, `{"status": "open"}`)
+	b.dixa.Inject(closing)
+	b.dixa.Inject(emulator.Fault{Operation: "GET /organization", Kind: emulator.FaultStatus, Status: http.StatusServiceUnavailable, Times: 3})
+	r = b.send("PATCH", path, "", `{"status": "closed"}`)
+	require.Equal(t, http.StatusOK, r.status, "what Dixa means is asked again: %s", r.raw)
+	require.Equal(t, claim.ConnectionActive, b.connectionState())
+}
+
+func (b *writeBench) connectionState() claim.ConnectionState {
+	b.Helper()
+	c, err := b.store.Connections.Get(b.Context(), b.account)
+	require.NoError(b, err)
+	return c.State
 }
 
 func TestWritesNeedTheirScope(t *testing.T) {
