@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
@@ -69,7 +69,7 @@ func (a *Operations) CarryOut(ctx context.Context, ref OperationRef) error {
 	ctx = connection.WithRedaction(ctx, o.words)
 	answer, err := o.execute(ctx)
 	if err == nil {
-		err = a.Store.Operations.Finish(ctx, ref.ID, store.OperationDone, http.StatusOK, answer)
+		err = a.Store.Operations.Finish(ctx, ref.ID, http.StatusOK, answer)
 	} else {
 		err = o.fail(ctx, err)
 	}
@@ -91,6 +91,9 @@ func (a *Operations) load(ctx context.Context, ref OperationRef) (*operation, er
 	return o, nil
 }
 
+// stepName is the name of a step in the store, by its place.
+func stepName(i int) string { return strconv.Itoa(i) }
+
 // execute carries out the steps and returns the answer.
 func (o *operation) execute(ctx context.Context) (json.RawMessage, error) {
 	var err error
@@ -108,7 +111,7 @@ func (o *operation) execute(ctx context.Context) (json.RawMessage, error) {
 		return nil, err
 	}
 	for i, step := range o.change.Steps {
-		if err := o.step(ctx, fmt.Sprintf("%d", i), step); err != nil {
+		if err := o.step(ctx, stepName(i), step); err != nil {
 			return nil, o.retryNew(err)
 		}
 	}
@@ -189,99 +192,6 @@ func (o *operation) retryNew(err error) error {
 		return err
 	}
 	return retryable(claim.ErrorUnavailable, "the new object is not visible in Dixa yet: "+err.Error(), err, 2*time.Second)
-}
-
-// fail ends the operation if the error is final. Otherwise it returns the error.
-func (o *operation) fail(ctx context.Context, err error) error {
-	var own *unified.Error
-	var conflict *store.ConflictError
-	var needsToken *connection.NeedsTokenError
-	var app *temporal.ApplicationError
-	e, fromDixa := dixa.AsError(err)
-	switch {
-	case dixa.IsTokenRefused(err):
-		return o.tokenRefused(ctx, e)
-	case errors.As(err, &needsToken):
-		return o.release(ctx, unified.NewError(http.StatusUnauthorized, noToken))
-	case errors.Is(err, dixa.ErrReadOnly):
-		return o.release(ctx, unify.ReadOnly())
-	case errors.As(err, &own):
-		return o.refuse(ctx, own)
-	case errors.As(err, &app) && app.NonRetryable():
-		return o.refuse(ctx, unified.NewError(http.StatusConflict, app.Message()))
-	case errors.As(err, &app):
-		return err
-	case errors.As(err, &conflict):
-		// Another operation took the object for its own meanwhile.
-		return retryable(claim.ErrorBusy, conflict.Error(), err, time.Second)
-	case errors.Is(err, dixa.ErrInvalidArgument):
-		return o.refuse(ctx, unified.NewError(http.StatusBadRequest, "The request cannot be sent to Dixa: "+err.Error()+"."))
-	case fromDixa && e.Outcome == dixa.Rejected && !e.Retryable && !dixa.IsRateLimited(err):
-		return o.refuse(ctx, unified.Refused(e.Status, e.Error()))
-	}
-	return err
-}
-
-const noToken = "Dixa refuses the account's token. Save another one, then repeat the request."
-
-// tokenRefused ends the operation after a 401. The connection, and with it its claims,
-// stops only if Dixa rejects the token for every request: it may mean this one alone.
-func (o *operation) tokenRefused(ctx context.Context, refusal *dixa.Error) error {
-	refused, err := o.Clients.StillRefuses(ctx, o.ConnectionID, o.client)
-	if err != nil {
-		return err
-	}
-	if refused {
-		return o.release(ctx, unified.NewError(http.StatusUnauthorized, noToken))
-	}
-	e := unified.Refused(refusal.Status, refusal.Error())
-	e.Message = "Dixa accepts the account's token, but the token may not do this. Give it the permission in Dixa, then repeat the request."
-	return o.release(ctx, e)
-}
-
-// refuse ends the operation with an error that a repeat would get again.
-func (o *operation) refuse(ctx context.Context, e *unified.Error) error {
-	if o.change != nil && o.change.ID == "" && o.object != "" {
-		// The caller must not take it for nothing and create another one.
-		e.Message += " The object " + o.object + " was created before that; update it instead of creating another one."
-		if e.Details == nil {
-			e.Details = &unified.Failures{}
-		}
-		e.Details.Failures = append(e.Details.Failures, unified.Failure{Field: "id", Message: o.object + " was created"})
-	}
-	body, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	return o.Store.Operations.Finish(ctx, o.ID, store.OperationFailed, e.StatusCode, body)
-}
-
-// release ends the operation with an error that says nothing about the request.
-func (o *operation) release(ctx context.Context, e *unified.Error) error {
-	body, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	return o.Store.Operations.Release(ctx, o.ID, e.StatusCode, body)
-}
-
-// OperationStore holds the steps of operations that use nothing but the store.
-type OperationStore struct{ Store *store.Store }
-
-// GiveUp ends an operation that could not be carried out in time.
-func (a *OperationStore) GiveUp(ctx context.Context, in GiveUp) error {
-	e := unified.NewError(http.StatusGatewayTimeout, "The operation could not be carried out in time: "+in.Why+". Parts of it may have been done.")
-	body, err := json.Marshal(e)
-	if err == nil {
-		err = a.Store.Operations.Release(ctx, in.ID, e.StatusCode, body)
-	}
-	return toTemporal("give up an operation", err)
-}
-
-// GiveUp is the input of [OperationStore.GiveUp]. Why is our own words.
-type GiveUp struct {
-	OperationRef
-	Why string `json:"why"`
 }
 
 // words returns the words of the request, which messages of Dixa may repeat.

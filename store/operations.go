@@ -138,10 +138,15 @@ func (s Operations) Request(ctx context.Context, id string) ([]byte, error) {
 	})
 }
 
-// Finish records the answer of an operation and deletes its request. An operation that
-// ended keeps its first answer.
-func (s Operations) Finish(ctx context.Context, id string, state OperationState, status int, answer []byte) error {
-	return s.finish(ctx, id, state, status, answer, false)
+// Finish records the answer of an operation that is done and deletes its request. An
+// operation that ended keeps its first answer.
+func (s Operations) Finish(ctx context.Context, id string, status int, answer []byte) error {
+	return s.finish(ctx, id, OperationDone, status, answer, false)
+}
+
+// Fail is [Operations.Finish] for a failure that a repeat would get again.
+func (s Operations) Fail(ctx context.Context, id string, status int, answer []byte) error {
+	return s.finish(ctx, id, OperationFailed, status, answer, false)
 }
 
 // Release is [Operations.Finish] for a failure that says nothing about the request, such

@@ -47,8 +47,8 @@ func TestOneOperationPerKey(t *testing.T) {
 		running, err := s.Operations.Running(t.Context(), now.Now().Add(time.Second))
 		require.NoError(t, err)
 		require.Equal(t, []store.OperationRef{{ConnectionID: c, ID: id}}, running)
-		require.NoError(t, s.Operations.Finish(t.Context(), id, store.OperationDone, 200, []byte(`{"id":"1"}`)))
-		require.NoError(t, s.Operations.Finish(t.Context(), id, store.OperationFailed, 500, []byte(`{}`)), "a late attempt changes nothing")
+		require.NoError(t, s.Operations.Finish(t.Context(), id, 200, []byte(`{"id":"1"}`)))
+		require.NoError(t, s.Operations.Fail(t.Context(), id, 500, []byte(`{}`)), "a late attempt changes nothing")
 		op, isFresh, err := s.Operations.Begin(t.Context(), aWrite(c, "k", "Ada"))
 		require.NoError(t, err)
 		require.False(t, isFresh)
@@ -186,7 +186,7 @@ func TestErasedPersonLeavesTheAnswers(t *testing.T) {
 			op, _, err := s.Operations.Begin(t.Context(), aWrite(c, key, "x"))
 			require.NoError(t, err)
 			ids[key] = op.ID
-			require.NoError(t, s.Operations.Finish(t.Context(), op.ID, store.OperationDone, 200, []byte(answer)))
+			require.NoError(t, s.Operations.Finish(t.Context(), op.ID, 200, []byte(answer)))
 		}
 		n, err := s.Operations.Erase(t.Context(), c, []string{"ada@customer.example", "7"})
 		require.NoError(t, err)

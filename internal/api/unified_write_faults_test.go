@@ -3,6 +3,8 @@ package api_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,10 +13,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
 
+	"github.com/claimflow/claimflow/activities"
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -286,6 +292,62 @@ func TestOneRefusedRequestKeepsTheConnection(t *testing.T) {
 	r = b.send("PATCH", path, "", `{"status": "closed"}`)
 	require.Equal(t, http.StatusOK, r.status, "what Dixa means is asked again: %s", r.raw)
 	require.Equal(t, claim.ConnectionActive, b.connectionState())
+}
+
+// However a create ends after Dixa made the object, the error names it, so that its
+// caller makes no second one.
+func TestEndOfAnUnfinishedCreateNamesTheObject(t *testing.T) {
+	t.Parallel()
+	const tagging = "PUT /conversations/{conversationId}/tags/{tagId}"
+	for name, c := range map[string]struct {
+		answers map[string]int
+		// meanwhile is what happens while the operation is tried.
+		meanwhile func(b *writeBench, operation string)
+		status    int
+	}{
+		"refused":       {map[string]int{tagging: 400}, nil, 400},
+		"not allowed":   {map[string]int{tagging: 401}, nil, 401},
+		"token refused": {map[string]int{tagging: 401, "GET /organization": 401}, nil, 401},
+		"token refused elsewhere": {map[string]int{tagging: 503}, func(b *writeBench, _ string) {
+			_, err := b.store.Connections.MarkNeedsToken(b.Context(), b.account, b.store.Connections.TokenHash(token))
+			require.NoError(b, err)
+		}, 401},
+		"not in time": {map[string]int{tagging: 503}, (*writeBench).giveUp, 504},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newWriteBench(t, emulator.Switches{}, func(o *api.Options) { o.WriteWait = time.Millisecond })
+			for operation, status := range c.answers {
+				b.dixa.Inject(emulator.Fault{Operation: operation, Kind: emulator.FaultStatus, Status: status})
+			}
+			r := b.send("POST", "/unified/ticketing/tickets", "", `{"name": "A vase", "description": "It is broken.", "contact": {"name": "Ada", "emails": ["ada@example.org"]}, "tags": ["fragile"]}`)
+			require.Equal(t, http.StatusAccepted, r.status, r.raw)
+			operation := "/operations/" + text(r.body["id"])
+			require.Eventually(t, func() bool { return b.dixa.Stats().ByOperation[tagging] > 0 }, 10*time.Second, time.Millisecond)
+			if c.meanwhile != nil {
+				c.meanwhile(b, text(r.body["id"]))
+			}
+			require.Eventually(t, func() bool { return b.done("GET", operation, "")["status"] == "failed" }, 20*time.Second, 5*time.Millisecond)
+			failed, _ := b.done("GET", operation, "")["error"].(map[string]any)
+			require.EqualValues(t, c.status, failed["statusCode"])
+			require.Len(t, b.dixa.State().Conversations, 1)
+			object := fmt.Sprintf("tickets/%d", b.conversation().ID)
+			require.Contains(t, failed["message"], "The object "+object+" was created")
+			require.Contains(t, fmt.Sprint(failed["details"]), object+" was created")
+		})
+	}
+}
+
+// giveUp ends an operation as its workflow does.
+func (b *writeBench) giveUp(id string) {
+	b.Helper()
+	rows := &activities.OperationStore{Store: b.store}
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivity(rows)
+	_, err := env.ExecuteActivity(rows.GiveUp, activities.GiveUp{OperationRef: store.OperationRef{ConnectionID: b.account, ID: id}, Why: "Dixa was away"})
+	require.NoError(b, err)
 }
 
 func (b *writeBench) connectionState() claim.ConnectionState {
