@@ -22,6 +22,9 @@ import (
 	"github.com/claimflow/claimflow/unified"
 )
 
+// OperationTime is how long a write through the unified API is attempted.
+const OperationTime = store.OperationTime
+
 // OperationRef identifies an operation. It does not say what the operation does.
 type OperationRef = store.OperationRef
 
@@ -46,7 +49,9 @@ type operation struct {
 	// object is the id of the object that the answer shows, and ticket that of the
 	// conversation to which it belongs. Earlier steps set them.
 	object, contact string
-	ticket          int64
+	// madeIn is the step that made the object; empty if the request names it.
+	madeIn string
+	ticket int64
 	// attributes are the definitions of custom attributes, read if the operation sets some.
 	attributes []*dixa.CustomAttributeDefinition
 }
@@ -111,8 +116,12 @@ func (o *operation) execute(ctx context.Context) (json.RawMessage, error) {
 		return nil, err
 	}
 	for i, step := range o.change.Steps {
+		before := o.object
 		if err := o.step(ctx, stepName(i), step); err != nil {
-			return nil, o.retryNew(err)
+			return nil, o.retryNew(ctx, err)
+		}
+		if o.object != before {
+			o.madeIn = stepName(i)
 		}
 	}
 	return o.answer(ctx)
@@ -187,11 +196,28 @@ func (o *operation) window() time.Duration {
 
 // retryNew makes a 404 retryable for an object that an earlier step has just made. Dixa
 // does not document how soon every operation knows a new object.
-func (o *operation) retryNew(err error) error {
-	if o.change.ID != "" || o.object == "" || !dixa.IsNotFound(err) || time.Since(o.CreatedAt) > o.window()+time.Minute {
+func (o *operation) retryNew(ctx context.Context, err error) error {
+	if o.madeIn == "" || !dixa.IsNotFound(err) {
+		return err
+	}
+	since, storeErr := o.sinceDone(ctx, o.madeIn)
+	if storeErr != nil {
+		return storeErr
+	}
+	if since > o.window()+time.Minute {
 		return err
 	}
 	return retryable(claim.ErrorUnavailable, "the new object is not visible in Dixa yet: "+err.Error(), err, 2*time.Second)
+}
+
+// sinceDone returns how long ago a step was done. The operation itself may have waited
+// for hours before it.
+func (o *operation) sinceDone(ctx context.Context, step string) (time.Duration, error) {
+	intent, err := o.intents(step, "").done(ctx)
+	if intent.DoneAt.IsZero() {
+		return time.Since(o.CreatedAt), err // it had nothing to send
+	}
+	return time.Since(intent.DoneAt), err
 }
 
 // words returns the words of the request, which messages of Dixa may repeat.
@@ -230,32 +256,30 @@ func isBase64(s string) bool {
 
 // operationIntents records the intents of an operation's step.
 type operationIntents struct {
-	store.Operations
-	ref  OperationRef
-	step string
+	store.Intents
+	operations store.Operations
+	ref        OperationRef
+	step       string
 	// object is the kind of the object that the step creates, such as note. The
 	// step's result is its id.
 	object string
 }
 
 func (o *operation) intents(step, object string) operationIntents {
-	return operationIntents{o.Store.Operations, o.OperationRef, step, object}
+	return operationIntents{o.Store.Intents, o.Store.Operations, o.OperationRef, step, object}
 }
 
 func (l operationIntents) begin(ctx context.Context) (store.Intent, bool, error) {
-	return l.BeginStep(ctx, l.ref, l.step)
+	return l.operations.BeginStep(ctx, l.ref, l.step)
 }
 
-func (l operationIntents) resend(ctx context.Context, in store.Intent) (store.Intent, bool, error) {
-	return l.ResendStep(ctx, in)
-}
-
-func (l operationIntents) refuse(ctx context.Context, in store.Intent) error {
-	return l.RefuseStep(ctx, in)
-}
-
-func (l operationIntents) withdraw(ctx context.Context, in store.Intent) error {
-	return l.WithdrawStep(ctx, in)
+// done reads the intent of the step. It is the zero one if the step was never begun.
+func (l operationIntents) done(ctx context.Context) (store.Intent, error) {
+	intent, err := l.operations.Step(ctx, l.ref, l.step)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Intent{}, nil
+	}
+	return intent, err
 }
 
 func (l operationIntents) finish(ctx context.Context, result any) error {
@@ -263,7 +287,7 @@ func (l operationIntents) finish(ctx context.Context, result any) error {
 	if id, ok := result.(string); ok && id != "" && l.object != "" {
 		object = l.object + ":" + id
 	}
-	return l.FinishStep(ctx, l.ref, l.step, object, result)
+	return l.operations.FinishStep(ctx, l.ref, l.step, object, result)
 }
 
 // key is the external id under which a try is sent. Its prefix is that of all tries.
@@ -275,31 +299,50 @@ func (l operationIntents) keyPrefix() string {
 
 // owned reports whether an object in Dixa belongs to another operation.
 func (l operationIntents) owned(ctx context.Context, id string) (bool, error) {
-	of, err := l.ObjectOf(ctx, l.ref.ConnectionID, l.object+":"+id)
+	of, err := l.operations.ObjectOf(ctx, l.ref.ConnectionID, l.object+":"+id)
 	return of != "" && of != l.ref.ID, err
 }
 
 // repeatable performs a write that is harmless to repeat. again says that an earlier
 // send may have taken effect.
 func (o *operation) repeatable(ctx context.Context, step string, send func(again bool) error) error {
-	log := o.intents(step, "")
+	_, err := repeat(ctx, o.intents(step, ""), func(again bool) (any, error) { return nil, send(again) })
+	return err
+}
+
+// repeat is [operation.repeatable] for a write with a result.
+func repeat[R any](ctx context.Context, log operationIntents, send func(again bool) (R, error)) (result R, err error) {
 	intent, outstanding, err := log.begin(ctx)
-	if err != nil || !intent.DoneAt.IsZero() {
-		return err
+	if err != nil {
+		return result, err
 	}
-	switch err := send(outstanding); dixa.OutcomeOf(err) {
-	case 0:
-		return log.finish(ctx, nil)
-	case dixa.Unsent:
-		return joinRecordError(err, log.withdraw(ctx, intent))
-	case dixa.Rejected:
-		if outstanding {
-			return err // says nothing about the earlier send
+	if !intent.DoneAt.IsZero() {
+		return result, json.Unmarshal(intent.Result, &result)
+	}
+	if outstanding {
+		var mine bool
+		intent, mine, err = log.Resend(ctx, intent)
+		if err != nil {
+			return result, err
 		}
-		return joinRecordError(err, log.refuse(ctx, intent))
-	default:
-		return err
+		if !mine {
+			return result, retryable(claim.ErrorBusy, "another attempt at step "+log.step+" is in progress", nil, time.Second)
+		}
 	}
+	result, err = send(outstanding)
+	switch dixa.OutcomeOf(err) {
+	case 0:
+		return result, log.finish(ctx, result)
+	case dixa.Unsent:
+		if !outstanding {
+			err = joinRecordError(err, log.Withdraw(ctx, intent))
+		}
+	case dixa.Rejected:
+		if !outstanding { // it says nothing about an earlier send
+			err = joinRecordError(err, log.Refuse(ctx, intent))
+		}
+	}
+	return result, err
 }
 
 // deleting is a send that deletes something: it is gone if an earlier send may have
@@ -360,12 +403,12 @@ func (o *operation) create(ctx context.Context, c creation) (id string, err erro
 // before returns the objects that looked like the wanted one before it was first sent.
 func (o *operation) before(ctx context.Context, c creation) (ids []string, err error) {
 	log := o.intents(c.step+":before", "")
-	seen, err := log.Step(ctx, log.ref, log.step)
-	if err == nil && !seen.DoneAt.IsZero() {
-		return ids, json.Unmarshal(seen.Result, &ids)
-	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	seen, err := log.done(ctx)
+	if err != nil {
 		return nil, err
+	}
+	if !seen.DoneAt.IsZero() {
+		return ids, json.Unmarshal(seen.Result, &ids)
 	}
 	if ids, err = c.alike(ctx); err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ import (
 func (o *operation) fail(ctx context.Context, err error) error {
 	var own *unified.Error
 	var conflict *store.ConflictError
+	var late *store.LateError
 	var needsToken *connection.NeedsTokenError
 	var app *temporal.ApplicationError
 	e, fromDixa := dixa.AsError(err)
@@ -37,6 +38,10 @@ func (o *operation) fail(ctx context.Context, err error) error {
 		return o.refuse(ctx, unified.NewError(http.StatusConflict, app.Message()))
 	case errors.As(err, &app):
 		return err
+	case errors.Is(err, store.ErrEnded):
+		return nil
+	case errors.As(err, &late):
+		return o.release(ctx, notInTime("it waited for longer than an hour"))
 	case errors.As(err, &conflict):
 		// Another operation took the object for its own meanwhile.
 		return retryable(claim.ErrorBusy, conflict.Error(), err, time.Second)
@@ -142,7 +147,7 @@ func created(ctx context.Context, s *store.Store, ref OperationRef, change *unif
 		}
 		intent, err := s.Operations.Step(ctx, ref, stepName(i))
 		if errors.Is(err, store.ErrNotFound) {
-			return "", nil
+			return "", nil // nor did any later one begin
 		}
 		if err != nil {
 			return "", err

@@ -191,30 +191,48 @@ func (s Operations) DeleteFinished(ctx context.Context, before time.Time) (n int
 	return n, err
 }
 
-// BeginStep is [Intents.Begin] for a step of an operation.
+// OperationTime is how long after its start an operation may send. A caller that no
+// longer expects it must not be surprised by it later.
+const OperationTime = time.Hour
+
+// ErrEnded means that an operation has ended, or its account was deleted. Use
+// [errors.Is].
+var ErrEnded = errors.New("the operation has ended")
+
+// LateError means that a step was not begun because the operation's time is over.
+type LateError struct{ OperationRef }
+
+func (e *LateError) Error() string {
+	return fmt.Sprintf("the time of operation %s is over, so it sends nothing more", e.ID)
+}
+
+// BeginStep is [Intents.Begin] for a step of an operation. It returns [ErrEnded] if the
+// operation has ended, and a [*LateError] for a step that was never sent once the
+// operation's time is over.
 func (s Operations) BeginStep(ctx context.Context, ref OperationRef, step string) (in Intent, outstanding bool, err error) {
-	err = s.write(ctx, "begin step "+step+" of operation "+ref.ID, func(tx *sql.Tx) (err error) {
-		in, outstanding, err = s.beginIntent(ctx, tx, Intent{Operation: ref, Step: step}, func() error { return nil })
+	err = s.write(ctx, "begin step "+step+" of operation "+ref.ID, func(tx *sql.Tx) error {
+		maySend, err := s.lockOperation(ctx, tx, ref)
+		if err != nil {
+			return err
+		}
+		in, outstanding, err = s.beginIntent(ctx, tx, Intent{Operation: ref, Step: step}, maySend)
 		return err
 	})
 	return in, outstanding, err
 }
 
-// ResendStep is [Intents.Resend] for a step of an operation.
-func (s Operations) ResendStep(ctx context.Context, read Intent) (in Intent, mine bool, err error) {
-	return s.changeIntent(ctx, "resend", read, resent)
-}
-
-// RefuseStep is [Intents.Refuse] for a step of an operation.
-func (s Operations) RefuseStep(ctx context.Context, read Intent) error {
-	_, _, err := s.changeIntent(ctx, "refuse", read, refused)
-	return err
-}
-
-// WithdrawStep is [Intents.Withdraw] for a step of an operation.
-func (s Operations) WithdrawStep(ctx context.Context, read Intent) error {
-	_, _, err := s.changeIntent(ctx, "withdraw", read, withdrawn)
-	return err
+// lockOperation locks a running operation until the transaction ends, so that it cannot
+// end between an intent and the check that allows it. maySend is that check.
+func (s *core) lockOperation(ctx context.Context, tx *sql.Tx, ref OperationRef) (maySend func() error, err error) {
+	var created int64
+	err = queryOne(ctx, tx, fmt.Errorf("operation %s: %w", ref.ID, ErrEnded), []any{&created},
+		`UPDATE operations SET state = state WHERE id = $1 AND state = $2 RETURNING created_at`, ref.ID, OperationRunning)
+	return func() error {
+		if s.now() > created+OperationTime.Microseconds() {
+			return &LateError{ref}
+		}
+		return nil
+	}, err
 }
 
 // Step reads the intent of a step. It returns [ErrNotFound] if the step was never begun.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -89,7 +90,7 @@ func TestReleasedOperationFreesItsKey(t *testing.T) {
 			"refused": {func(ref store.OperationRef) error {
 				in, _, err := s.Operations.BeginStep(t.Context(), ref, "0")
 				require.NoError(t, err)
-				return s.Operations.RefuseStep(t.Context(), in)
+				return s.Intents.Refuse(t.Context(), in)
 			}, true},
 			"unanswered": {func(ref store.OperationRef) error {
 				_, _, err := s.Operations.BeginStep(t.Context(), ref, "0")
@@ -115,6 +116,53 @@ func TestReleasedOperationFreesItsKey(t *testing.T) {
 	})
 }
 
+// An operation that ended, or whose time is over, sends nothing more. What was sent before
+// can still be found.
+func TestEndedAndLateOperationsSendNothing(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		c := connect(t, s, "acme", "org-1").ID
+		begin := func(key string) store.OperationRef {
+			op, _, err := s.Operations.Begin(t.Context(), aWrite(c, key, "x"))
+			require.NoError(t, err)
+			return op.OperationRef
+		}
+		for name, end := range map[string]func(context.Context, string, int, []byte) error{
+			"done": s.Operations.Finish, "failed": s.Operations.Fail, "given up": s.Operations.Release,
+		} {
+			ref := begin(name)
+			sent, _, err := s.Operations.BeginStep(t.Context(), ref, "0")
+			require.NoError(t, err)
+			require.NoError(t, end(t.Context(), ref.ID, 504, []byte(`{}`)))
+			_, _, err = s.Operations.BeginStep(t.Context(), ref, "0")
+			require.ErrorIs(t, err, store.ErrEnded, name)
+			_, _, err = s.Operations.BeginStep(t.Context(), ref, "1")
+			require.ErrorIs(t, err, store.ErrEnded, name)
+			_, err = s.Operations.Step(t.Context(), ref, "1")
+			require.ErrorIs(t, err, store.ErrNotFound, "%s: a step that must not be sent has no intent", name)
+			_, _, err = s.Intents.Resend(t.Context(), sent)
+			require.ErrorIs(t, err, store.ErrEnded, name)
+		}
+
+		ref, fresh := begin("late"), begin("unsent")
+		sent, _, err := s.Operations.BeginStep(t.Context(), ref, "0")
+		require.NoError(t, err)
+		now.Turn(store.OperationTime)
+		_, _, err = s.Operations.BeginStep(t.Context(), fresh, "0")
+		require.NoError(t, err)
+		now.Turn(time.Second)
+		var late *store.LateError
+		_, _, err = s.Operations.BeginStep(t.Context(), fresh, "1")
+		require.ErrorAs(t, err, &late)
+		_, outstanding, err := s.Operations.BeginStep(t.Context(), ref, "0")
+		require.NoError(t, err)
+		require.True(t, outstanding)
+		_, _, err = s.Intents.Resend(t.Context(), sent)
+		require.ErrorAs(t, err, &late)
+		require.NoError(t, s.Intents.Refuse(t.Context(), sent), "an answer is recorded whenever it comes")
+	})
+}
+
 func TestStepsOfOperationsAreIntents(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
@@ -133,10 +181,10 @@ func TestStepsOfOperationsAreIntents(t *testing.T) {
 		in, outstanding, err = s.Operations.BeginStep(t.Context(), refs[0], "0")
 		require.NoError(t, err)
 		require.True(t, outstanding)
-		_, mine, err := s.Operations.ResendStep(t.Context(), in)
+		_, mine, err := s.Intents.Resend(t.Context(), in)
 		require.NoError(t, err)
 		require.True(t, mine)
-		_, mine, err = s.Operations.ResendStep(t.Context(), in)
+		_, mine, err = s.Intents.Resend(t.Context(), in)
 		require.NoError(t, err)
 		require.False(t, mine, "one of two attempts sends")
 

@@ -338,6 +338,52 @@ func TestEndOfAnUnfinishedCreateNamesTheObject(t *testing.T) {
 	}
 }
 
+// waited sends a create of a ticket of which the operation waits for a time before it is
+// carried out, and returns how it ended.
+func (b *writeBench) waited(d time.Duration) map[string]any {
+	b.Helper()
+	b.hold = make(chan struct{})
+	b.ahead.Store(int64(-d))
+	r := b.send("POST", "/unified/ticketing/tickets", "k", `{"name": "A vase", "description": "It is broken.", "contact": {"name": "Ada", "emails": ["ada@example.org"]}, "tags": ["fragile"]}`)
+	require.Equal(b, http.StatusAccepted, r.status, r.raw)
+	b.ahead.Store(0)
+	close(b.hold)
+	b.running.Wait()
+	return b.done("GET", "/operations/"+text(r.body["id"]), "")
+}
+
+// A write that could not begin in time must not surprise anyone later.
+func TestWriteIsNotSentTooLate(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{}, func(o *api.Options) { o.WriteWait = time.Millisecond })
+	ended := b.waited(store.OperationTime + time.Minute)
+	require.Equal(t, "failed", ended["status"])
+	require.EqualValues(t, http.StatusGatewayTimeout, at(ended, "error", "statusCode"))
+	require.Empty(t, b.dixa.State().Conversations)
+	require.Empty(t, b.dixa.State().EndUsers)
+}
+
+// A new object is waited for, however long the write waited before it made the object.
+func TestNewObjectIsWaitedForAfterALongWait(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{NewConversationLag: emulator.Duration(300 * time.Millisecond)}, func(o *api.Options) { o.WriteWait = time.Millisecond })
+	ended := b.waited(store.OperationTime - time.Minute)
+	require.Equal(t, "done", ended["status"], "%v", ended)
+	require.Equal(t, []string{"fragile"}, names(at(ended, "result", "tags"), "name"))
+}
+
+// A tag that Dixa refuses is not taken for one that may exist: the key is free after a 401.
+func TestRefusedTagLeavesNothingOpen(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	b.dixa.Inject(emulator.Fault{Operation: "POST /tags", Kind: emulator.FaultStatus, Status: http.StatusUnauthorized, Times: 1})
+	const path, body = "/unified/ticketing/tags", `{"name": "fragile"}`
+	require.Equal(t, http.StatusUnauthorized, b.send("POST", path, "k", body).status)
+	made := b.send("POST", path, "k", body)
+	require.Equal(t, http.StatusOK, made.status, made.raw)
+	require.Equal(t, made.raw, b.send("POST", path, "k", body).raw)
+}
+
 // giveUp ends an operation as its workflow does.
 func (b *writeBench) giveUp(id string) {
 	b.Helper()
