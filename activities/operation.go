@@ -52,6 +52,8 @@ type operation struct {
 	// madeIn is the step that made the object; empty if the request names it.
 	madeIn string
 	ticket int64
+	// personal are texts that the steps send and the request does not have.
+	personal []string
 	// attributes are the definitions of custom attributes, read if the operation sets some.
 	attributes []*dixa.CustomAttributeDefinition
 }
@@ -220,13 +222,13 @@ func (o *operation) sinceDone(ctx context.Context, step string) (time.Duration, 
 	return time.Since(intent.DoneAt), err
 }
 
-// words returns the words of the request, which messages of Dixa may repeat.
+// words returns the words of what is sent, which messages of Dixa may repeat.
 func (o *operation) words() map[string]bool {
 	var body any
-	if json.Unmarshal(o.request.Body, &body) != nil {
+	if len(o.request.Body) > 0 && json.Unmarshal(o.request.Body, &body) != nil {
 		return nil
 	}
-	var texts []string
+	texts := slices.Clone(o.personal)
 	var collect func(v any)
 	collect = func(v any) {
 		switch v := v.(type) {

@@ -341,6 +341,8 @@ func (o *operation) restoreAgent(ctx context.Context, step string, s unified.Res
 	if json.Unmarshal(row.Object, &a) != nil {
 		return fmt.Errorf("decode the stored agent %s", s.ID)
 	}
+	o.personal = append(o.personal, a.DisplayName, a.Email, a.PhoneNumber, a.FirstName, a.LastName)
+	o.personal = append(o.personal, slices.Concat(a.AdditionalEmails, a.AdditionalPhoneNumbers, a.MiddleNames)...)
 	return o.createAgent(ctx, step, dixa.AgentInput{
 		DisplayName: a.DisplayName, Email: a.Email, PhoneNumber: a.PhoneNumber, AdditionalEmails: a.AdditionalEmails,
 		AdditionalPhoneNumbers: a.AdditionalPhoneNumbers, FirstName: a.FirstName, LastName: a.LastName, MiddleNames: a.MiddleNames,
