@@ -215,30 +215,15 @@ func (o *operation) learnTeams(ctx context.Context) error {
 	if !slices.ContainsFunc(o.change.Steps, func(s unified.Step) bool { _, ok := s.(unified.SetTeams); return ok }) {
 		return nil
 	}
-	seenAt := time.Now()
-	now, err := o.client.Agents.Teams(ctx, o.object)
+	teams, err := o.client.Agents.Teams(ctx, o.object)
 	if err != nil {
 		return err
 	}
-	teams, err := o.Store.Mirror.Directory(ctx, o.ConnectionID, mirror.KindTeam)
-	if err != nil {
-		return err
+	ids := make([]string, len(teams))
+	for i, t := range teams {
+		ids[i] = t.ID
 	}
-	var changed []mirror.DirectoryEntry
-	for _, t := range teams {
-		is := slices.ContainsFunc(now, func(in *dixa.Team) bool { return in.ID == t.ID })
-		switch was := slices.Contains(t.MemberIDs, o.object); {
-		case is && !was:
-			t.MemberIDs = append(slices.Clone(t.MemberIDs), o.object)
-		case !is && was:
-			t.MemberIDs = slices.DeleteFunc(slices.Clone(t.MemberIDs), func(id string) bool { return id == o.object })
-		default:
-			continue
-		}
-		changed = append(changed, t)
-	}
-	_, err = o.Store.Mirror.SaveDirectory(ctx, o.ConnectionID, mirror.KindTeam, changed, seenAt)
-	return err
+	return o.Store.Mirror.SaveTeamsOf(ctx, o.ConnectionID, o.object, ids)
 }
 
 // made remembers the object that a step created or found.

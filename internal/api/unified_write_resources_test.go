@@ -359,6 +359,10 @@ func TestMirrorLearnsTheResultAtOnce(t *testing.T) {
 	row, err = b.store.Mirror.DirectoryRow(t.Context(), b.account, mirror.KindTeam, text(team["id"]))
 	require.NoError(t, err)
 	require.NotZero(t, row.GoneAt)
+	b.done("PATCH", "/unified/ticketing/users/"+emulator.SeedAgentAnna, `{"team_ids": ["`+emulator.SeedTeamReturns+`"]}`)
+	row, err = b.store.Mirror.DirectoryRow(t.Context(), b.account, mirror.KindTeam, text(team["id"]))
+	require.NoError(t, err)
+	require.NotZero(t, row.GoneAt, "a team that is gone must not return with a change of its former member")
 }
 
 // source makes the store mirror the organization.
