@@ -63,12 +63,6 @@ type Operation struct {
 // number of concurrent callers, fresh is true for one.
 func (s Operations) Begin(ctx context.Context, n NewOperation) (op Operation, fresh bool, err error) {
 	id := uuid.NewString()
-	key, content := s.keyedHash("operation", n.Key...), s.keyedHash("operation content", n.Content...)
-	// Most repeats are answered without a write transaction: clients repeat a 409 several
-	// times at once.
-	if op, err = s.byKey(ctx, n.ConnectionID, key, content); !errors.Is(err, ErrNotFound) {
-		return op, false, err
-	}
 	sealed, err := s.seal(operationWrite, n.Request, id)
 	if err != nil {
 		return op, false, err
@@ -78,25 +72,35 @@ func (s Operations) Begin(ctx context.Context, n NewOperation) (op Operation, fr
 		op = Operation{OperationRef: OperationRef{n.ConnectionID, id}, Shop: n.Shop, State: OperationRunning, CreatedAt: timeOf(now)}
 		inserted, err := exec(ctx, tx, `INSERT INTO operations (id, connection_id, shop, key, content, request, state, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (connection_id, key) DO NOTHING`,
-			id, n.ConnectionID, n.Shop, key, content, sealed, OperationRunning, now)
+			id, n.ConnectionID, n.Shop, s.keyOf(n), s.contentOf(n), sealed, OperationRunning, now)
 		fresh = inserted > 0
 		return err
 	})
 	if err == nil && !fresh {
-		op, err = s.byKey(ctx, n.ConnectionID, key, content)
+		op, err = s.Find(ctx, n)
 	}
 	return op, fresh, err
 }
 
-func (s Operations) byKey(ctx context.Context, connectionID, key, content string) (Operation, error) {
+func (s Operations) keyOf(n NewOperation) string { return s.keyedHash("operation", n.Key...) }
+
+func (s Operations) contentOf(n NewOperation) string {
+	return s.keyedHash("operation content", n.Content...)
+}
+
+// Find reads the operation with the same key, without a write transaction: clients repeat
+// a request several times at once. It returns [ErrNotFound] if there is none, and the
+// operation with a [*ConflictError] if its content differs. NewOperation.Request is not
+// used.
+func (s Operations) Find(ctx context.Context, n NewOperation) (Operation, error) {
 	return get(ctx, s.core, "read an operation", func(db *sql.DB) (Operation, error) {
 		var id, have string
-		err := queryOne(ctx, db, notFound("operation"), []any{&id, &have}, `SELECT id, content FROM operations WHERE connection_id = $1 AND key = $2`, connectionID, key)
+		err := queryOne(ctx, db, notFound("operation"), []any{&id, &have}, `SELECT id, content FROM operations WHERE connection_id = $1 AND key = $2`, n.ConnectionID, s.keyOf(n))
 		if err != nil {
 			return Operation{}, err
 		}
 		op, err := s.operation(ctx, db, id)
-		if err == nil && have != content {
+		if err == nil && have != s.contentOf(n) {
 			err = conflict("operation %s has the same key and another content", id)
 		}
 		return op, err
