@@ -24,7 +24,7 @@ func (o *operation) fail(ctx context.Context, err error) error {
 	var late *store.LateError
 	var needsToken *connection.NeedsTokenError
 	var app *temporal.ApplicationError
-	e, fromDixa := dixa.AsError(err)
+	e, _ := dixa.AsError(err)
 	switch {
 	case dixa.IsTokenRefused(err):
 		return o.tokenRefused(ctx, e)
@@ -47,7 +47,7 @@ func (o *operation) fail(ctx context.Context, err error) error {
 		return retryable(claim.ErrorBusy, conflict.Error(), err, time.Second)
 	case errors.Is(err, dixa.ErrInvalidArgument):
 		return o.refuse(ctx, unified.NewError(http.StatusBadRequest, "The request cannot be sent to Dixa: "+err.Error()+"."))
-	case fromDixa && e.Outcome == dixa.Rejected && !e.Retryable && !dixa.IsRateLimited(err):
+	case final(err):
 		return o.refuse(ctx, unified.Refused(e.Status, e.Error()))
 	}
 	return err
