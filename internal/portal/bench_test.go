@@ -115,6 +115,13 @@ func (b *bench) clock() time.Time { return time.Now().Add(time.Duration(b.ahead.
 // later moves the store's clock.
 func (b *bench) later(d time.Duration) { b.ahead.Add(int64(d)) }
 
+// on returns the bench for a subtest.
+func (b *bench) on(t testing.TB) *bench {
+	part := &bench{TB: t, dixa: b.dixa, store: b.store, client: b.client, url: b.url, log: b.log}
+	part.ahead.Store(b.ahead.Load())
+	return part
+}
+
 // connect saves the shop's token.
 func (b *bench) connect() {
 	b.Helper()
