@@ -86,7 +86,7 @@ func openBrowser(ctx context.Context, address string) error {
 	case "windows":
 		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", address}
 	}
-	if err := exec.CommandContext(ctx, name, args...).Run(); err != nil {
+	if err := exec.CommandContext(ctx, name, args...).Run(); err != nil { //nolint:gosec // an address that the service made
 		return fmt.Errorf("run %s: %w", name, err)
 	}
 	return nil
