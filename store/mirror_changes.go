@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/claimflow/claimflow/mirror"
 )
@@ -198,11 +197,9 @@ func (s Mirror) ChangedMessages(ctx context.Context, connectionID string, conver
 		WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, conversations)+`) AND id IN (`+placeholders(&args, ids)+`)`, args...)
 }
 
-// ChangedEntry is an entry of the directory and its last change. GoneAt is when Dixa
-// stopped listing it; zero if it is listed.
+// ChangedEntry is an entry of the directory and its last change.
 type ChangedEntry struct {
-	mirror.DirectoryEntry
-	GoneAt time.Time
+	DirectoryRow
 	Change int64
 }
 
@@ -213,11 +210,9 @@ func (s Mirror) ChangedEntries(ctx context.Context, connectionID string, wanted 
 	if either == "" {
 		return nil, nil
 	}
-	read := s.scanDirectory(connectionID)
+	read := s.scanDirectoryRow(connectionID)
 	return list(ctx, s.core, "read changed entries of the directory", func(scan func(...any) error) (e ChangedEntry, err error) {
-		var gone int64
-		e.DirectoryEntry, err = read(func(dest ...any) error { return scan(append(dest, &gone, &e.Change)...) })
-		e.GoneAt = timeOf(gone)
+		e.DirectoryRow, err = read(func(dest ...any) error { return scan(append(dest, &e.Change)...) })
 		return e, err
 	}, `SELECT kind, id, body, gone_at, change FROM directory WHERE connection_id = $1 AND (`+either+`)`, args...)
 }

@@ -101,7 +101,7 @@ func (a *api) admitAccount(w http.ResponseWriter, r *http.Request, c *caller, id
 	}
 	account, err := a.Store.Connections.Get(r.Context(), id)
 	if errors.Is(err, store.ErrNotFound) {
-		return account, unified.NewError(http.StatusNotFound, "There is no account with this id. GET /integrated-account lists them.")
+		return account, unified.NoAccount()
 	}
 	if err != nil {
 		return account, err

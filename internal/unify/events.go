@@ -64,18 +64,18 @@ func (m *eventMaker) wanted(c *store.RecordChange) bool {
 	case c.Added:
 		kind = claim.RecordCreated
 	}
-	return slices.ContainsFunc(unified.ResourcesOf(sourceOf(c)), func(resource string) bool { return m.feed.Wants(kind, resource) })
+	return slices.ContainsFunc(unified.ResourcesOf(kindOf(c)), func(resource string) bool { return m.feed.Wants(kind, resource) })
 }
 
-// sourceOf returns what a change is about.
-func sourceOf(c *store.RecordChange) unified.Source {
+// kindOf returns what a change is about.
+func kindOf(c *store.RecordChange) unified.RecordKind {
 	switch {
 	case c.Kind != "":
-		return unified.Source(c.Kind)
+		return unified.RecordKind(c.Kind)
 	case c.ID != "":
-		return unified.SourceMessage
+		return unified.RecordMessage
 	default:
-		return unified.SourceConversation
+		return unified.RecordConversation
 	}
 }
 
@@ -175,10 +175,10 @@ func (m *eventMaker) add(c *store.RecordChange) error {
 // addDeleted adds the deletion of a record. That of a message deletes its files too.
 func (m *eventMaker) addDeleted(c *store.RecordChange) error {
 	id := c.ID
-	if sourceOf(c) == unified.SourceConversation {
+	if kindOf(c) == unified.RecordConversation {
 		id = fmt.Sprint(c.ConversationID)
 	}
-	for _, resource := range unified.ResourcesOf(sourceOf(c)) {
+	for _, resource := range unified.ResourcesOf(kindOf(c)) {
 		if resource == unified.ResourceAttachments {
 			continue
 		}
@@ -264,7 +264,7 @@ func (m *eventMaker) addEntry(c *store.RecordChange) error {
 	case c.Change != e.Change:
 		return nil
 	}
-	for _, resource := range unified.ResourcesOf(sourceOf(c)) {
+	for _, resource := range unified.ResourcesOf(kindOf(c)) {
 		if !m.feed.Wants(kind, resource) {
 			continue
 		}

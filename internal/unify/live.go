@@ -21,6 +21,8 @@ import (
 const (
 	// readsAtOnce is how many objects are read from Dixa at the same time.
 	readsAtOnce = 4
+	// cacheFor is how long the answers of Dixa are reused.
+	cacheFor = 30 * time.Second
 	// maxCached bounds the cache.
 	maxCached = 10_000
 )
@@ -119,11 +121,11 @@ func (s *Service) listed(ctx context.Context, account string, kind mirror.Direct
 }
 
 // maxAge returns how old a list of Dixa may be to answer a request.
-func (s *Service) maxAge(r *Request) time.Duration {
+func maxAge(r *Request) time.Duration {
 	if r.Live {
 		return 0
 	}
-	return cmp.Or(s.CacheFor, DefaultCacheFor)
+	return cacheFor
 }
 
 // readOne reads an entry from Dixa, or reuses one that was read a moment ago.
