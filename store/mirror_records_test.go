@@ -280,6 +280,20 @@ func TestDirectoryRecords(t *testing.T) {
 			got, _ = r.all(store.RecordsQuery{Stream: claim.StreamDirectory, Order: store.OrderChange}, size)
 			require.Equal(t, []string{"queue a/1", "queue b", "agent a/1", "agent b"}, got)
 		}
+		// As an erasure does.
+		for _, query := range []string{
+			`DELETE FROM directory WHERE connection_id = $1 AND kind = 'agent' AND id = 'a/1'`, `UPDATE mirrors SET change = change + 1 WHERE connection_id = $1`,
+			`INSERT INTO tombstones (connection_id, change, kind, conversation_id, id, at) SELECT connection_id, change, 'agent', 0, 'a/1', 1 FROM mirrors WHERE connection_id = $1`,
+		} {
+			_, err := s.DB().ExecContext(t.Context(), query, r.connection)
+			require.NoError(t, err)
+		}
+		for _, size := range []int{1, 3} {
+			got, cursor := r.all(store.RecordsQuery{Stream: claim.StreamDirectory, Order: store.OrderChange}, size)
+			require.Equal(t, []string{"queue a/1", "queue b", "agent b", `{"kind":"agent","id":"a/1","deleted":true}`}, got)
+			got, _ = r.all(store.RecordsQuery{Stream: claim.StreamDirectory, Order: store.OrderChange, Cursor: cursor}, size)
+			require.Empty(t, got)
+		}
 	})
 }
 
