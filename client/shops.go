@@ -165,6 +165,12 @@ type TokenComparisonResult struct {
 	Same bool `json:"same" doc:"Whether the token is the saved one."`
 }
 
+// Disconnect disables a shop and removes its Dixa token. The settings stay.
+func (c *Client) Disconnect(ctx context.Context, shop string) error {
+	_, err := c.send(ctx, call{method: http.MethodDelete, path: dixaOf(shop, "token"), slow: true})
+	return err
+}
+
 // TokenFingerprint returns the HMAC-SHA-256 of a token, keyed with the text of a
 // nonce, in hexadecimal. Each comparison uses a new nonce, so a fingerprint that
 // leaks in transit or through a log reveals nothing about another one. No

@@ -102,6 +102,8 @@ func (a *api) routes() []route {
 		newRoute("PUT "+shop+"/integrations/dixa/token", "save-token", "Save the Dixa API token", tagDixa, shopsWrite, a.saveToken, withLongTimeout,
 			withRequestBody[client.TokenRequest](small, "token"), withErrors(http.StatusConflict, http.StatusBadGateway),
 			withDescription("Verifies the token with Dixa first. Only a preview of it is ever returned.")),
+		newRoute("DELETE "+shop+"/integrations/dixa/token", "remove-token", "Disconnect a shop from Dixa", tagDixa, shopsWrite, a.removeToken, withLongTimeout,
+			withDescription("Disables the shop and removes its token; the settings stay. If other shops use the same Dixa organization, its token stays for them. Conversations stay as they are in Dixa.")),
 		newRoute("POST "+shop+"/integrations/dixa/token/compare", "compare-token", "Check whether a token is the saved one", tagDixa, shopsWrite, a.compareToken, withoutAudit,
 			withDescription("The token is not sent. Compares its HMAC-SHA-256 under a nonce that the caller chooses.")),
 		newRoute("POST "+shop+"/integrations/dixa/status-rules/preview", "preview-status-rules", "Preview status rules against past events", tagDixa, shopsRead, a.previewStatusRules, withoutAudit,

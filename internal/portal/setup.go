@@ -15,6 +15,7 @@ func (p *Portal) setupRoutes() {
 	const page, may = claim.PageSetup, claim.MayConfigure
 	p.page(page, "GET setup", "", (*visit).setup)
 	p.page(page, "POST setup/token", may, (*visit).saveToken)
+	p.page(page, "POST setup/disconnect", may, (*visit).disconnect)
 	p.page(page, "POST setup/settings", may, (*visit).saveSettings)
 	p.page(page, "POST setup/enable", may, (*visit).enable)
 	p.page(page, "POST setup/disable", may, (*visit).disable)
@@ -113,6 +114,13 @@ func (v *visit) saveToken() error {
 	return v.refusedForm(err, nil, func(f form) error {
 		return v.showSetup(http.StatusUnprocessableEntity, func(d *setupData) { d.Token = f })
 	})
+}
+
+func (v *visit) disconnect() error {
+	if err := v.api.Disconnect(v.r.Context(), v.session.Shop); err != nil {
+		return err
+	}
+	return v.done("setup", "disconnected")
 }
 
 func (v *visit) saveSettings() error {
