@@ -69,6 +69,8 @@ type Write struct {
 	// Key is the Idempotency-Key. Writes with the same account, resource, object, method
 	// and key are the same write.
 	Key string
+	// Operation is the id that the operation gets; empty for a new one.
+	Operation string
 	WriteRequest
 	// Wait is how long to wait for the outcome.
 	Wait time.Duration
@@ -125,7 +127,7 @@ func (s *Service) Write(ctx context.Context, w Write) (*Written, error) {
 		return nil, fmt.Errorf("encode a request: %w", err)
 	}
 	op, fresh, err := s.Store.Operations.Begin(ctx, store.NewOperation{
-		ConnectionID: w.Account, Shop: w.Shop, Key: []string{w.Model, w.Resource, w.Method, w.ID, w.Key},
+		ID: w.Operation, ConnectionID: w.Account, Shop: w.Shop, Key: []string{w.Model, w.Resource, w.Method, w.ID, w.Key},
 		Content: []string{canonicalQuery(w.Query), string(sent)}, Request: request,
 	})
 	var conflict *store.ConflictError
