@@ -88,11 +88,11 @@ func (s Provisioned) Begin(ctx context.Context, o ProvisionedObject) (stored Pro
 	return stored, fresh, err
 }
 
-// Renew stores the body of an object that is created again after Dixa has lost it. It does
-// nothing if another change has begun since.
+// Renew stores the ids and the body of an object that is created again after Dixa has lost
+// it or given it another name. It does nothing if another change has begun since.
 func (s Provisioned) Renew(ctx context.Context, o ProvisionedObject) error {
 	return s.write(ctx, "renew a provisioned "+string(o.Kind), func(tx *sql.Tx) error {
-		_, err := s.put(ctx, tx, o, `body = excluded.body WHERE provisioned.changing = $9`, o.Changing)
+		_, err := s.put(ctx, tx, o, `id = excluded.id, object_id = excluded.object_id, body = excluded.body WHERE provisioned.changing = $9`, o.Changing)
 		return err
 	})
 }

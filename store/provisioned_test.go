@@ -52,7 +52,7 @@ func TestOneCreationOfAProvisionedObject(t *testing.T) {
 		require.NoError(t, s.Provisioned.Renew(t.Context(), begun[0]), "an ended creation changes nothing")
 		require.JSONEq(t, `{"externalId":"e-1"}`, string(only().Body))
 		next := returning
-		next.ID, next.Body = "", []byte(`{"externalId":"e-2"}`)
+		next.Body = []byte(`{"externalId":"e-2"}`)
 		require.NoError(t, s.Provisioned.Renew(t.Context(), next))
 		require.JSONEq(t, `{"externalId":"e-2"}`, string(only().Body))
 		changed := made

@@ -23,10 +23,11 @@ import (
 func impatient(o *api.Options) { o.WriteWait = 50 * time.Millisecond }
 
 // keep keeps operations from starting until release is called, which waits for their end.
+// Lists are as if they were asked for a while later.
 func (b *writeBench) keep() (release func()) {
 	kept := make(chan struct{})
 	b.hold = kept
-	release = sync.OnceFunc(func() { close(kept); b.running.Wait() })
+	release = sync.OnceFunc(func() { close(kept); b.running.Wait(); b.unified.Forget(b.account) })
 	b.Cleanup(release)
 	return release
 }
@@ -39,13 +40,16 @@ func (b *writeBench) stillRuns(method, path, body string) {
 	require.NotEmpty(b, r.header.Get("Retry-After"))
 }
 
-// settled sends a request as a provider does, which repeats it after a 503.
+// settled sends a request as a provider does, which repeats it after each 503.
 func (b *writeBench) settled(status int, method, path, body string) map[string]any {
 	b.Helper()
-	r := b.scim(method, path, body)
-	b.running.Wait()
-	if r.status == http.StatusServiceUnavailable {
+	var r written
+	for range 5 { // a request may lead to several writes
 		r = b.scim(method, path, body)
+		b.running.Wait()
+		if r.status != http.StatusServiceUnavailable {
+			break
+		}
 	}
 	require.Equal(b, status, r.status, "%s %s: %s", method, path, r.raw)
 	return r.body
@@ -183,6 +187,7 @@ func TestScimProcessesCreateOnce(t *testing.T) {
 		require.Contains(t, other.scimRefused(http.StatusConflict, "uniqueness", "POST", "/Groups", `{"displayName": "Night", "externalId": "e-2"}`), text(group["id"]))
 		require.Contains(t, other.scimRefused(http.StatusConflict, "uniqueness", "POST", "/Users", `{"userName": "Mary@example.org", "externalId": "e-3"}`), text(user["id"]))
 	}
+	require.Len(t, other.usersBy(`userName eq "mary@example.org"`), 1, "a provider looks for what it cannot create")
 	require.Equal(t, user, b.scimDone(http.StatusOK, "GET", "/Users/"+text(user["id"]), ""))
 	require.Equal(t, group, b.scimDone(http.StatusOK, "GET", "/Groups/"+text(group["id"]), ""))
 	require.Len(t, b.agentsOf("mary@example.org"), 1)
@@ -249,6 +254,19 @@ func TestScimCreationEndsUnseen(t *testing.T) {
 			require.Equal(t, "e-again", user[0]["externalId"])
 		})
 	}
+}
+
+// A user who is created again has the id that the answer says, whatever Dixa's is.
+func TestScimDeletedUserIsCreatedAgain(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	id := b.newUser("mary@example.org")
+	b.scimDone(http.StatusNoContent, "DELETE", "/Users/"+id, "")
+	b.done("PATCH", "/unified/ticketing/contacts/"+id, `{"anonymize": true}`) // Dixa gives them another id
+	again := b.newUser("mary@example.org")
+	require.NotEqual(t, id, b.agentsOf("mary@example.org")[0].ID)
+	require.Equal(t, []map[string]any{b.scimDone(http.StatusOK, "GET", "/Users/"+again, "")}, b.usersBy(`userName eq "mary@example.org"`))
+	require.Equal(t, id, again, "the person is known by their address")
 }
 
 // A deleted user whom the provider cannot create again stays deleted.

@@ -80,10 +80,14 @@ func (s *Service) createOnce(ctx context.Context, c *Caller, n creation) (create
 		}
 		link := n.link
 		link.Changing = stored.Changing
+		if link.ID == "" {
+			link.ID = stored.ID // of the same person or team, which Dixa had before
+		}
 		if !running {
 			// Another request may have created the object since this one looked for it.
-			there, err := s.there(ctx, &n, &stored)
+			there, err := s.there(ctx, &n, &stored, &link)
 			if err != nil || there {
+				s.Unified.Forget(c.Account) // a list that does not have it
 				stored.Changing = ""
 				return created{link: stored}, errors.Join(err, s.Store.Provisioned.Abandon(after, link))
 			}
@@ -126,29 +130,32 @@ func (s *Service) createOnce(ctx context.Context, c *Caller, n creation) (create
 	}
 }
 
-// there reports whether Dixa has the object of a link under its name. Otherwise it stores
-// what the new object is to keep, and keeps what the provider said of an object that has
-// another name now.
-func (s *Service) there(ctx context.Context, n *creation, stored *store.ProvisionedObject) (bool, error) {
+// there reports whether Dixa has the object that is stored, under its name. Otherwise it
+// stores what the provider says of the new one. An object that has another name now keeps
+// its id and what was said of it.
+func (s *Service) there(ctx context.Context, n *creation, stored, link *store.ProvisionedObject) (bool, error) {
 	if stored.ObjectID == "" {
 		return false, nil
 	}
 	name, ok, err := n.current(ctx, stored.ObjectID)
-	if err != nil || ok && (n.request.Method != unified.MethodCreate || s.Store.Provisioned.NameOf(name) == stored.Name) {
-		return err == nil, err
+	switch {
+	case err != nil:
+		return false, err
+	case n.request.Method != unified.MethodCreate:
+		return ok, nil
+	case ok && s.Store.Provisioned.NameOf(name) == stored.Name:
+		return true, nil
 	}
-	if n.request.Method != unified.MethodCreate {
-		return false, nil
-	}
+	next := *link
+	next.ObjectID = stored.ObjectID
 	if ok {
 		other := *stored
 		other.Name, other.Changing = s.nameOfObject(other.ObjectID), ""
 		if err := s.Store.Provisioned.Save(ctx, other); err != nil {
 			return false, err
 		}
+		link.ID, next.ID, next.ObjectID = "", "", ""
 	}
-	next := n.link
-	next.Changing = stored.Changing
 	return false, s.Store.Provisioned.Renew(ctx, next)
 }
 
@@ -169,24 +176,22 @@ func (s *Service) settle(ctx context.Context, link store.ProvisionedObject) (now
 	if err != nil {
 		return link, "", err
 	}
-	now = link
-	now.Changing = ""
-	ctx = context.WithoutCancel(ctx)
-	id, unread := idOf(op.Answer)
-	switch {
-	case op.State == store.OperationRunning:
+	if op.State == store.OperationRunning {
 		return link, op.ID, nil
-	case op.State != store.OperationDone || unread != nil: // a delete has no id, nor has an answer that was erased
-		return now, "", s.Store.Provisioned.Abandon(ctx, link)
 	}
-	ended := link
-	if ended.ObjectID = id; ended.ID == "" {
-		ended.ID = id
+	s.Unified.Forget(link.ConnectionID)
+	ctx = context.WithoutCancel(ctx)
+	if id, unread := idOf(op.Answer); op.State != store.OperationDone || unread != nil { // a delete has no id, nor has an answer that was erased
+		err = s.Store.Provisioned.Abandon(ctx, link)
+	} else {
+		if link.ObjectID = id; link.ID == "" {
+			link.ID = id
+		}
+		link.DeletedAt = time.Time{}
+		err = s.Store.Provisioned.End(ctx, link)
 	}
-	ended.DeletedAt = time.Time{}
-	err = s.Store.Provisioned.End(ctx, ended)
-	ended.Changing = ""
-	return ended, "", err
+	link.Changing = ""
+	return link, "", err
 }
 
 // idOf reads the id of the object of a write's answer.
