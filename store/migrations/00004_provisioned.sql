@@ -2,7 +2,8 @@
 -- keyed hash of the userName or displayName in lower case, id the id in SCIM, object_id
 -- the id in Dixa, which may change if a former agent returns. Both are empty until Dixa
 -- has the object. body is what the provider says and Dixa has no place for, sealed.
--- creating is the key of the operation that creates the object; empty for none.
+-- changing is the id of the operation that creates the object, or decides whether a user
+-- is an agent; empty for none.
 -- deleted_at is when the provider deleted a user of whom Dixa made an end user.
 
 -- +goose Up
@@ -14,8 +15,7 @@ CREATE TABLE provisioned (
     id            TEXT NOT NULL,
     object_id     TEXT NOT NULL,
     body          BYTEA NOT NULL,
-    creating      TEXT NOT NULL,
+    changing      TEXT NOT NULL,
     deleted_at    BIGINT NOT NULL,
     PRIMARY KEY (connection_id, kind, name)
 );
-CREATE INDEX provisioned_by_id ON provisioned (connection_id, kind, id);
