@@ -65,7 +65,7 @@ func (l *locked) String() string {
 	return l.b.String()
 }
 
-func newBench(tb testing.TB) *bench {
+func newBench(tb testing.TB, changes ...func(*portal.Options)) *bench {
 	tb.Helper()
 	b := &bench{TB: tb, log: &locked{}}
 	text, err := seal.Generate()
@@ -90,9 +90,13 @@ func newBench(tb testing.TB) *bench {
 		KPIs:       &reporting.Service{Store: b.store, Clients: clients},
 	})
 	require.NoError(tb, err)
-	pages, err := portal.New(portal.Options{
+	options := portal.Options{
 		Store: b.store, API: handler, Acting: api.Acting, Scopes: api.PortalScopes, Log: log, PublicURL: b.url, LiveEvery: 10 * time.Millisecond,
-	})
+	}
+	for _, change := range changes {
+		change(&options)
+	}
+	pages, err := portal.New(options)
 	require.NoError(tb, err)
 	mux := http.NewServeMux()
 	mux.Handle(api.PortalPath, pages)
