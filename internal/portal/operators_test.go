@@ -1,122 +1,50 @@
 package portal_test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/stretchr/testify/require"
 
 	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/emulator/identity"
 	"github.com/claimflow/claimflow/internal/portal"
 )
 
-// identity is an OpenID Connect provider that signs everyone in.
-type identity struct {
-	*httptest.Server
-	signer jose.Signer
-	key    *rsa.PrivateKey
-
-	mu sync.Mutex
-	// claims are those of the next ID token, beside the usual ones.
-	claims map[string]any
-	nonce  string
-	// challenge is what the code was requested with.
-	challenge url.Values
-}
-
-func newIdentity(t *testing.T) *identity {
+// newOperatorBench returns a bench with a provider for operators.
+func newOperatorBench(t *testing.T) (*bench, *identity.Provider, *httptest.Server) {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	host := httptest.NewUnstartedServer(nil)
+	issuer := "http://" + host.Listener.Addr().String()
+	provider, err := identity.New(issuer, map[string]any{"sub": "op-1", "groups": []string{"operators"}})
 	require.NoError(t, err)
-	i := &identity{key: key, claims: map[string]any{"groups": []string{"operators"}}}
-	i.signer, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, (&jose.SignerOptions{}).WithHeader("kid", "1"))
-	require.NoError(t, err)
-	mux := http.NewServeMux()
-	reply := func(w http.ResponseWriter, v any) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(v)
-	}
-	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, map[string]any{
-			"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "jwks_uri": i.URL + "/keys",
-			"id_token_signing_alg_values_supported": []string{"RS256"},
-		})
-	})
-	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "1", Algorithm: "RS256", Use: "sig"}}})
-	})
-	mux.HandleFunc("GET /authorize", func(w http.ResponseWriter, r *http.Request) {
-		q := r.URL.Query()
-		i.mu.Lock()
-		i.nonce, i.challenge = q.Get("nonce"), q
-		i.mu.Unlock()
-		http.Redirect(w, r, q.Get("redirect_uri")+"?code=good&state="+url.QueryEscape(q.Get("state")), http.StatusFound)
-	})
-	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
-		if r.FormValue("code") != "good" || r.FormValue("code_verifier") == "" {
-			w.WriteHeader(http.StatusBadRequest)
-			reply(w, map[string]string{"error": "invalid_grant"})
-			return
-		}
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		claims := map[string]any{"iss": i.URL, "aud": "claimflow", "sub": "op-1", "nonce": i.nonce, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix()}
-		for name, value := range i.claims {
-			claims[name] = value
-		}
-		token, err := jwt.Signed(i.signer).Claims(claims).Serialize()
-		if err != nil {
-			w.WriteHeader(http.StatusInternalServerError)
-			return
-		}
-		reply(w, map[string]any{"access_token": "x", "token_type": "Bearer", "id_token": token})
-	})
-	i.Server = httptest.NewServer(mux)
-	t.Cleanup(i.Close)
-	return i
-}
-
-// says sets claims of the next ID token.
-func (i *identity) says(name string, value any) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.claims[name] = value
-}
-
-func newOperatorBench(t *testing.T) (*bench, *identity) {
-	t.Helper()
-	i := newIdentity(t)
+	host.Config.Handler = provider
+	host.Start()
+	t.Cleanup(host.Close)
 	return newBench(t, func(o *portal.Options) {
-		o.OpenID = portal.OpenID{Issuer: i.URL, ClientID: "claimflow", ClientSecret: "secret", Group: "operators"}
-	}), i
+		o.OpenID = portal.OpenID{Issuer: issuer, ClientID: "claimflow", ClientSecret: "secret", Group: "operators"}
+	}), provider, host
 }
 
 func TestOperatorsSeeAllShops(t *testing.T) {
 	t.Parallel()
-	b, i := newOperatorBench(t)
+	b, _, host := newOperatorBench(t)
 	_, err := b.client.AddShop(t.Context(), client.NewShop{Slug: "other", Name: "Other <script>"})
 	require.NoError(t, err)
 	p := b.browser()
 	first := p.get("/portal/operators")
 	require.Equal(t, http.StatusOK, first.status)
 	require.NotContains(t, first.text, "Acme")
-	require.Contains(t, first.header.Get("Content-Security-Policy"), "form-action 'self' "+i.URL+";")
+	require.Contains(t, first.header.Get("Content-Security-Policy"), "form-action 'self' "+host.URL+";")
 
 	list := p.post("/portal/operators/sign-in", nil)
 	require.Equal(t, http.StatusOK, list.status)
 	require.Equal(t, "/portal/operators", list.url.Path)
 	require.Contains(t, list.text, "Acme &amp; Sons")
 	require.Contains(t, list.text, "Other &lt;script&gt;")
-	require.Equal(t, "S256", i.challenge.Get("code_challenge_method"))
 	require.NotContains(t, p.get("/portal/operators?q=ACM").text, "other")
 
 	entered := p.post("/portal/operators/shops/acme", nil)
@@ -151,8 +79,8 @@ func TestOperatorsWhoAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b, i := newOperatorBench(t)
-			i.says(test.claim, test.value)
+			b, provider, _ := newOperatorBench(t)
+			provider.Say(test.claim, test.value)
 			p := b.browser()
 			require.Equal(t, http.StatusForbidden, p.post("/portal/operators/sign-in", nil).status)
 			require.NotContains(t, p.get("/portal/operators").text, "Acme")
@@ -162,7 +90,7 @@ func TestOperatorsWhoAreRefused(t *testing.T) {
 
 func TestAnswersOfTheProviderThatNobodyAskedFor(t *testing.T) {
 	t.Parallel()
-	b, _ := newOperatorBench(t)
+	b, _, _ := newOperatorBench(t)
 	p := b.browser()
 	for _, query := range []string{"", "?code=good", "?code=good&state=guessed", "?error=access_denied&state="} {
 		require.Equal(t, http.StatusForbidden, p.get("/portal/operators/callback"+query).status, query)
@@ -171,8 +99,8 @@ func TestAnswersOfTheProviderThatNobodyAskedFor(t *testing.T) {
 
 func TestProviderIsDown(t *testing.T) {
 	t.Parallel()
-	b, i := newOperatorBench(t)
-	i.Close()
+	b, _, host := newOperatorBench(t)
+	host.Close()
 	p := b.browser()
 	require.Equal(t, http.StatusOK, p.get("/portal/operators").status)
 	require.Equal(t, http.StatusServiceUnavailable, p.post("/portal/operators/sign-in", nil).status)
@@ -189,7 +117,7 @@ func TestWithoutAProviderThereAreNoOperatorPages(t *testing.T) {
 // The cookie of an operator is no session of a shop, and the reverse.
 func TestCookiesAreNotInterchangeable(t *testing.T) {
 	t.Parallel()
-	b, _ := newOperatorBench(t)
+	b, _, _ := newOperatorBench(t)
 	operator := b.browser()
 	operator.post("/portal/operators/sign-in", nil)
 	address := must(url.Parse(b.url))
