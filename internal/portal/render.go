@@ -92,6 +92,9 @@ func functions(w words) template.FuncMap {
 		"lower": strings.ToLower,
 		"join":  strings.Join,
 		"has":   func(list []string, s string) bool { return slices.Contains(list, s) },
+
+		"address": addressOf,
+		"problem": w.problem,
 	}
 }
 
