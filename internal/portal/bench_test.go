@@ -41,7 +41,9 @@ type bench struct {
 	store  *store.Store
 	client *client.Client
 	url    string
-	log    *locked
+	// host is the address of the emulated Dixa.
+	host string
+	log  *locked
 
 	// ahead is how far the store's clock is ahead.
 	ahead atomic.Int64
@@ -65,7 +67,7 @@ func (l *locked) String() string {
 	return l.b.String()
 }
 
-func newBench(t testing.TB) *bench {
+func newBench(t testing.TB, edit ...func(*api.Options)) *bench {
 	t.Helper()
 	b := &bench{TB: t, log: &locked{}}
 	text, err := seal.Generate()
@@ -79,16 +81,21 @@ func newBench(t testing.TB) *bench {
 	b.dixa = server.New(server.Options{Token: token, Limit: server.Limit{Reading: server.LimitOff}})
 	host := httptest.NewServer(b.dixa)
 	t.Cleanup(func() { host.Close(); b.dixa.Close() })
+	b.host = host.URL
 	clients := connection.New(b.store, connection.Options{BaseURL: host.URL + "/v1/", Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second}})
 
 	web := httptest.NewUnstartedServer(nil)
 	b.url = "http://" + web.Listener.Addr().String()
 	log := slog.New(slog.NewJSONHandler(b.log, nil))
-	handler, err := api.New(api.Options{
+	options := api.Options{
 		Store: b.store, Log: log, PublicURL: b.url,
 		Onboarding: onboarding.New(onboarding.Options{Store: b.store, Dixa: clients, PublicURL: b.url, AutoReplyWait: -1}),
 		KPIs:       &reporting.Service{Store: b.store, Clients: clients},
-	})
+	}
+	for _, e := range edit {
+		e(&options)
+	}
+	handler, err := api.New(options)
 	require.NoError(t, err)
 	pages, err := portal.New(portal.Options{
 		Store: b.store, API: handler, Acting: api.Acting, Scopes: api.PortalScopes, Log: log, PublicURL: b.url, LiveEvery: 10 * time.Millisecond,

@@ -22,18 +22,22 @@ func (v *visit) refusedFields(err error, prefix string, fields []string, show fu
 
 // problem returns the portal's words for a problem that the API describes, or else the
 // API's own.
-func (w words) problem(text string) string {
-	if key := "problem." + text; w.has(key) {
+func (w words) problem(text string) string { return w.sayOr("problem."+text, text) }
+
+// sayOr returns the text of a key, or else another text.
+func (w words) sayOr(key, other string) string {
+	if w.has(key) {
 		return w.say(key)
 	}
-	return text
+	return other
 }
 
-// zoneOfForm returns the time zone in which the person filled in a form. The script sends
-// it.
+// zoneOfForm returns the time zone in which the person filled in a form, which the script
+// sends; otherwise UTC.
 func (v *visit) zoneOfForm() *time.Location {
-	zone, err := time.LoadLocation(v.r.PostFormValue("zone"))
-	if err != nil || v.r.PostFormValue("zone") == "Local" {
+	name := v.r.FormValue("zone")
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
 		return time.UTC
 	}
 	return zone
