@@ -262,7 +262,7 @@ func (v *visit) importPage(connection string) error {
 			d.Parts = append(d.Parts, *part)
 		}
 	}
-	v.show(http.StatusOK, "import", view{Title: v.words.say("import.title"), Live: true, Data: d})
+	v.show(http.StatusOK, "import", view{Title: v.words.say("import.title"), Live: true, Data: &d})
 	return nil
 }
 
