@@ -3,6 +3,7 @@ package portal
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -107,7 +108,7 @@ func (v *visit) records(connection string) error {
 		})
 	}
 	for _, record := range page.Records {
-		row, err := rowOf(record, d.Columns)
+		row, err := v.words.rowOf(record, d.Columns)
 		if err != nil {
 			return err
 		}
@@ -143,22 +144,23 @@ func columnsOf(source claim.DataSource, stream claim.Stream) []string {
 	return columns
 }
 
-func rowOf(record json.RawMessage, columns []string) ([]recordCell, error) {
+func (w words) rowOf(record json.RawMessage, columns []string) ([]recordCell, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(record, &members); err != nil {
 		return nil, fmt.Errorf("show a record: %w", err)
 	}
 	row := make([]recordCell, len(columns))
 	for i, name := range columns {
-		row[i] = cellOf(members[name])
+		row[i] = w.cellOf(name, members[name])
 	}
 	return row, nil
 }
 
-// cellOf returns a value for people: a time, or a text that is not too long.
-func cellOf(value json.RawMessage) recordCell {
+// cellOf returns a member for people: a time, or a text that is not too long.
+func (w words) cellOf(name string, value json.RawMessage) recordCell {
 	var text string
 	var list []string
+	var seconds float64
 	switch {
 	case len(value) == 0 || string(value) == "null":
 		return recordCell{}
@@ -166,6 +168,11 @@ func cellOf(value json.RawMessage) recordCell {
 		if at, err := time.Parse(time.RFC3339, text); err == nil {
 			return recordCell{At: at}
 		}
+		if name == "channel" {
+			text = w.sayOr("channel."+text, text)
+		}
+	case strings.HasSuffix(name, "_seconds") && json.Unmarshal(value, &seconds) == nil:
+		text = w.number(int(math.Round(seconds)))
 	case json.Unmarshal(value, &list) == nil:
 		text = strings.Join(list, ", ")
 	default:
