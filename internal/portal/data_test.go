@@ -244,6 +244,33 @@ func TestImportIsFollowedAndControlled(t *testing.T) {
 	require.True(t, work.asked[len(work.asked)-1].Retry)
 }
 
+func TestImportIsWatchedToItsEnd(t *testing.T) {
+	t.Parallel()
+	work := &engine{}
+	b := newBench(t, work.options)
+	id := b.organization()
+	_, err := b.client.CreateDataSource(t.Context(), id, claim.DataSource{Title: "Everything"})
+	require.NoError(t, err)
+	p := b.enter(client.NewPortalLink{})
+	next := p.news("/portal/data")
+	require.Contains(t, next(), "Nothing was imported yet")
+	windows := []claim.ImportWindow{{N: 0, Stream: claim.StreamMessages}, {N: 1, Stream: claim.StreamMessages}}
+	i, _, err := b.store.Imports.Begin(t.Context(), claim.Import{ConnectionID: id, Cause: claim.ImportScheduled, Access: claim.AccessExports, Windows: windows})
+	require.NoError(t, err)
+	until := func(words string) {
+		t.Helper()
+		for seen := ""; !strings.Contains(seen, words); {
+			seen = next()
+			require.NotContains(t, seen, "<main", "only the live part is sent")
+		}
+	}
+	until("0 % – 0 of 2 parts")
+	require.NoError(t, b.store.Imports.FinishWindow(t.Context(), id, i.ID, windows[0], store.WindowResult{State: claim.WindowDone}))
+	until("50 % – 1 of 2 parts")
+	require.NoError(t, b.store.Imports.SetState(t.Context(), id, i.ID, claim.ImportDone))
+	until("Import everything that is missing")
+}
+
 func TestImportWithoutAnEngine(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
