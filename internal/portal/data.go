@@ -168,7 +168,7 @@ func (v *visit) startImport(connection string) error {
 	for _, name := range fields {
 		f.Values[name] = v.r.PostFormValue(name)
 	}
-	for _, stream := range v.r.PostForm["streams"] {
+	for _, stream := range v.list("streams") {
 		request.Streams = append(request.Streams, claim.Stream(stream))
 	}
 	if len(f.Faults) > 0 {
@@ -178,7 +178,7 @@ func (v *visit) startImport(connection string) error {
 }
 
 func (v *visit) showStart(status int, f form) error {
-	return v.showData(status, func(d *dataData) { d.Start, d.Chosen = f, v.r.PostForm["streams"] })
+	return v.showData(status, func(d *dataData) { d.Start, d.Chosen = f, v.list("streams") })
 }
 
 // retryImport reads the windows again that the last import parked.

@@ -47,36 +47,41 @@ func TestDownloadIsStreamed(t *testing.T) {
 		}
 	}))
 	defer web.Close()
-	get := func(stream string) *http.Response {
+	type answer struct {
+		status int
+		header http.Header
+		body   io.Reader
+	}
+	get := func(stream string) answer {
 		t.Helper()
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, web.URL+"?stream="+stream, http.NoBody)
 		require.NoError(t, err)
 		response, err := http.DefaultClient.Do(request)
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = response.Body.Close() })
-		return response
+		return answer{response.StatusCode, response.Header, response.Body}
 	}
-	beginning := func(response *http.Response) string {
+	beginning := func(a answer) string {
 		t.Helper()
 		part := make([]byte, len(first)/2) // the server may hold the end back
-		_, err := io.ReadFull(response.Body, part)
+		_, err := io.ReadFull(a.body, part)
 		require.NoError(t, err)
 		return string(part)
 	}
 
 	refused := get("ratings")
-	require.Equal(t, http.StatusTeapot, refused.StatusCode, "an error before the first row is a page")
+	require.Equal(t, http.StatusTeapot, refused.status, "an error before the first row is a page")
 
 	whole, broken := get("conversations"), get("messages")
-	require.Equal(t, "text/csv; charset=utf-8", whole.Header.Get("Content-Type"))
-	require.Contains(t, whole.Header.Get("Content-Disposition"), "attachment;")
+	require.Equal(t, "text/csv; charset=utf-8", whole.header.Get("Content-Type"))
+	require.Contains(t, whole.header.Get("Content-Disposition"), "attachment;")
 	half := beginning(whole)
 	require.Equal(t, first[:len(half)], half, "the first rows arrive before the last are read")
 	require.Equal(t, half, beginning(broken))
 	close(read)
-	rest, err := io.ReadAll(whole.Body)
+	rest, err := io.ReadAll(whole.body)
 	require.NoError(t, err)
 	require.Equal(t, first+"2,Lamp\n", half+string(rest))
-	_, err = io.ReadAll(broken.Body)
+	_, err = io.ReadAll(broken.body)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }

@@ -84,9 +84,9 @@ func (v *visit) sourceOfForm(stored claim.DataSource) (d claim.DataSource, fault
 	faults = map[string]string{}
 	d = claim.DataSource{
 		ID: stored.ID, Title: value("title"), Date: claim.RecordDate(value("date")), KeepFigures: value("keep_figures") != "",
-		Fields: v.r.PostForm["fields"], Channels: v.r.PostForm["channels"], QueueIDs: v.r.PostForm["queue_ids"],
+		Fields: v.list("fields"), Channels: v.list("channels"), QueueIDs: v.list("queue_ids"),
 	}
-	for _, stream := range v.r.PostForm["streams"] {
+	for _, stream := range v.list("streams") {
 		d.Streams = append(d.Streams, claim.Stream(stream))
 	}
 	// A day is one in UTC, so that a form that is saved again changes nothing.
@@ -137,7 +137,7 @@ func (v *visit) shownAgain(id string, faults map[string]string, summary string) 
 		d.Values[name] = v.r.PostFormValue(name)
 	}
 	for _, name := range sourceLists {
-		d.Chosen[name] = v.r.PostForm[name]
+		d.Chosen[name] = v.list(name)
 	}
 	return v.showSourceForm(http.StatusUnprocessableEntity, d)
 }

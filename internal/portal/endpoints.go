@@ -99,7 +99,7 @@ func (v *visit) showEndpointForm(status int, d endpointForm) error {
 func (v *visit) addEndpoint() error {
 	value := func(name string) string { return strings.TrimSpace(v.r.PostFormValue(name)) }
 	e := client.NewEndpoint{
-		Kind: v.kindOfForm(value("kind")), URL: value("url"), Description: value("description"), EventTypes: v.r.PostForm["event_types"],
+		Kind: v.kindOfForm(value("kind")), URL: value("url"), Description: value("description"), EventTypes: v.list("event_types"),
 	}
 	if e.Kind == claim.EndpointKarla {
 		e.KarlaShop, e.User, e.Password = value("karla_shop"), value("user"), v.r.PostFormValue("password")
@@ -118,7 +118,7 @@ func (v *visit) addEndpoint() error {
 func (v *visit) refusedEndpoint(err error, d endpointForm) error {
 	return v.refusedFields(err, "fault.endpoint.", endpointFields, func(f form) error {
 		delete(f.Values, "password")
-		d.form, d.Chosen = f, v.r.PostForm["event_types"]
+		d.form, d.Chosen = f, v.list("event_types")
 		return v.showEndpointForm(http.StatusUnprocessableEntity, d)
 	})
 }
@@ -155,7 +155,7 @@ func (v *visit) saveEndpoint() error {
 	patch := client.EndpointPatch{Description: value("description")}
 	records := claim.WantsRecords(e.EventTypes)
 	if !records {
-		types := append([]string{}, v.r.PostForm["event_types"]...) // none is a change too
+		types := append([]string{}, v.list("event_types")...) // none is a change too
 		patch.EventTypes = &types
 		// An address that did not change is not checked again.
 		if address := value("url"); *address != addressOf(e) {

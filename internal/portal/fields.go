@@ -32,6 +32,14 @@ func (w words) sayOr(key, other string) string {
 	return other
 }
 
+// list returns the values of a field that may have several, such as checkboxes.
+func (v *visit) list(field string) []string {
+	if v.r.ParseForm() != nil {
+		return nil
+	}
+	return v.r.PostForm[field] //nolint:forbidigo // a form, not the function of that name
+}
+
 // zoneOfForm returns the time zone in which the person filled in a form, which the script
 // sends; otherwise UTC.
 func (v *visit) zoneOfForm() *time.Location {
