@@ -162,6 +162,7 @@ func (a *api) endpointRoutes() []route {
 	)
 	list := withDescription("Returns deliveries with their bodies, newest first. A delivery is dead once its last attempt has failed; replay sends it again.")
 	replay := withDescription("Replays every event of a time range with its original webhook-id.")
+	test := withDescription("Queues an event of the type endpoint.test, whatever types the endpoint wants. Get the delivery for its result. 409: an endpoint of kind karla receives the status of real claims only.")
 	return []route{
 		newRoute("GET "+own, "list-endpoints", "List a shop's endpoints", tagEndpoints, shopsRead, a.listEndpoints),
 		newRoute("POST "+own, "add-endpoint", "Add an endpoint", tagEndpoints, shopsWrite, a.addEndpoint, withStatus(http.StatusCreated)),
@@ -171,7 +172,10 @@ func (a *api) endpointRoutes() []route {
 		newRoute("POST "+own+each+"/rotate", "rotate-endpoint", "Rotate an endpoint's signing secret", tagEndpoints, shopsWrite, a.rotateEndpoint, withErrors(http.StatusConflict)),
 		newRoute("POST "+own+each+"/resume", "resume-endpoint", "Resume a paused endpoint", tagEndpoints, operate, a.resumeEndpoint),
 		newRoute("POST "+own+each+"/replay", "replay-endpoint", "Replay events", tagEndpoints, operate, a.replayEndpoint, replay),
+		newRoute("POST "+own+each+"/test", "test-endpoint", "Send a test event", tagEndpoints, operate, a.testEndpoint, withStatus(http.StatusAccepted), withErrors(http.StatusConflict), test),
 		newRoute("GET "+own+each+"/deliveries", "list-deliveries", "List an endpoint's deliveries", tagEndpoints, claimsRead, a.listDeliveries, list),
+		newRoute("GET "+own+each+"/deliveries/{delivery}", "get-delivery", "Get a delivery", tagEndpoints, claimsRead, a.getDelivery),
+		newRoute("POST "+own+each+"/deliveries/{delivery}/replay", "replay-delivery", "Replay a delivery", tagEndpoints, operate, a.replayDelivery, withStatus(http.StatusAccepted)),
 		newRoute("GET "+all, "list-platform-endpoints", "List the platform's endpoints", tagEndpoints, shopsRead, a.listEndpoints),
 		newRoute("POST "+all, "add-platform-endpoint", "Add an endpoint for all shops", tagEndpoints, shopsWrite, a.addEndpoint, withStatus(http.StatusCreated)),
 		newRoute("GET "+all+each, "get-platform-endpoint", "Get an endpoint", tagEndpoints, shopsRead, a.getEndpoint),
@@ -180,7 +184,10 @@ func (a *api) endpointRoutes() []route {
 		newRoute("POST "+all+each+"/rotate", "rotate-platform-endpoint", "Rotate an endpoint's signing secret", tagEndpoints, shopsWrite, a.rotateEndpoint, withErrors(http.StatusConflict)),
 		newRoute("POST "+all+each+"/resume", "resume-platform-endpoint", "Resume a paused endpoint", tagEndpoints, operate, a.resumeEndpoint),
 		newRoute("POST "+all+each+"/replay", "replay-platform-endpoint", "Replay events", tagEndpoints, operate, a.replayEndpoint, replay),
+		newRoute("POST "+all+each+"/test", "test-platform-endpoint", "Send a test event", tagEndpoints, operate, a.testEndpoint, withStatus(http.StatusAccepted), withErrors(http.StatusConflict), test),
 		newRoute("GET "+all+each+"/deliveries", "list-platform-deliveries", "List an endpoint's deliveries", tagEndpoints, claimsRead, a.listDeliveries, list),
+		newRoute("GET "+all+each+"/deliveries/{delivery}", "get-platform-delivery", "Get a delivery", tagEndpoints, claimsRead, a.getDelivery),
+		newRoute("POST "+all+each+"/deliveries/{delivery}/replay", "replay-platform-delivery", "Replay a delivery", tagEndpoints, operate, a.replayDelivery, withStatus(http.StatusAccepted)),
 	}
 }
 

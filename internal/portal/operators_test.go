@@ -24,9 +24,7 @@ func newOperatorBench(t *testing.T) (*bench, *identity.Provider, *httptest.Serve
 	host.Config.Handler = provider
 	host.Start()
 	t.Cleanup(host.Close)
-	return newBench(t, func(o *portal.Options) {
-		o.OpenID = portal.OpenID{Issuer: issuer, ClientID: "claimflow", ClientSecret: "secret", Group: "operators"}
-	}), provider, host
+	return newBenchWith(t, portal.OpenID{Issuer: issuer, ClientID: "claimflow", ClientSecret: "secret", Group: "operators"}), provider, host
 }
 
 func TestOperatorsSeeAllShops(t *testing.T) {

@@ -108,6 +108,8 @@ func (p *Portal) routes() {
 
 	p.operatorRoutes()
 	p.setupRoutes()
+	p.endpointRoutes()
+	p.dataRoutes()
 }
 
 // page registers a page and what can be done on it. A pattern is a method and a path

@@ -198,8 +198,9 @@ func (v *visit) refusedForm(err error, fields []string, show func(form) error) e
 	}
 	var others []string
 	for _, e := range refused.Errors {
-		if _, shown := f.Values[e.Field]; shown {
-			f.Faults[e.Field] = e.Message
+		field, _, _ := strings.Cut(e.Field, "[") // an item of a list is wrong
+		if _, shown := f.Values[field]; shown {
+			f.Faults[field] = e.Message
 		} else {
 			others = append(others, e.Field+" "+e.Message)
 		}
