@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
-	"slices"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
@@ -70,7 +69,7 @@ func planned(c *claim.Claim, in templates.PlanInput, s *claim.Settings) client.O
 	out := client.Opening{
 		Kind: s.Opening, Template: p.Template.Name(), Language: p.Template.Language, Rule: p.Route.Rule,
 		EmailIntegrationID: p.Route.EmailIntegrationID, QueueID: p.Route.QueueID, AgentID: p.Route.AgentID,
-		Tags: slices.Concat([]string{}, p.Ticket.Tags),
+		Tags: append([]string{}, p.Ticket.Tags...),
 	}
 	if err != nil {
 		out.Problem = err.Error()
