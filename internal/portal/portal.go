@@ -106,6 +106,7 @@ func (p *Portal) routes() {
 
 	p.setupRoutes()
 	p.templateRoutes()
+	p.ruleRoutes()
 }
 
 // page registers a page and what can be done on it. A pattern is a method and a path

@@ -30,6 +30,7 @@ var problems = []struct {
 	{regexp.MustCompile(`^must be a country such as .*$`), "problem.country"},
 	{regexp.MustCompile(`^must be an amount such as .*$`), "problem.amount"},
 	{regexp.MustCompile(`^must be one of (.*)$`), "problem.choice"},
+	{regexp.MustCompile(`^is not an? (?:contact endpoint|agent|queue|custom attribute).*$`), "problem.gone"},
 	{regexp.MustCompile(`^is required if opening is outbound.*$`), "problem.author"},
 }
 

@@ -234,7 +234,11 @@ func (v *visit) refusedTemplate(err error, d templateData) error {
 
 // fieldFault is a fault of a field in words. A fault of no field of the form has an
 // empty field.
-type fieldFault struct{ Field, Text string }
+type fieldFault struct {
+	Field, Text string
+	// Rule is the index of the rule that the fault is in, and Member the path in it.
+	Rule, Member string
+}
 
 func (v *visit) templateFaults(refused *client.Error) []fieldFault {
 	var out []fieldFault
@@ -247,7 +251,7 @@ func (v *visit) templateFaults(refused *client.Error) []fieldFault {
 		case isEntry && name == "tags":
 			text = v.words.say("problem.entry", following(index), text)
 		}
-		out = append(out, fieldFault{name, text})
+		out = append(out, fieldFault{Field: name, Text: text})
 	}
 	if len(out) == 0 {
 		out = append(out, fieldFault{Text: v.faultOf(refused)})
