@@ -15,7 +15,9 @@ import (
 // ticketPreview is a text as agents would see it.
 type ticketPreview struct {
 	client.Ticket
-	// Body are the parts of a formatted body. They contain what customers wrote.
+	// Used names the template in words.
+	Used string
+	// Parts are the parts of a formatted body. They contain what customers wrote.
 	Parts  []node
 	Faults []fieldFault
 }
@@ -33,7 +35,7 @@ func (v *visit) preview(t *client.TemplateSource) ticketPreview {
 	}
 	ticket, err := v.api.PreviewTemplate(v.r.Context(), v.session.Shop, v.r.PathValue("reason"), v.templateLanguage(), request)
 	if err == nil {
-		p := ticketPreview{Ticket: ticket}
+		p := ticketPreview{Ticket: ticket, Used: v.origin(ticket.Template)}
 		if ticket.Format == templates.FormatHTML {
 			p.Parts = parts(ticket.Body)
 		}

@@ -2,7 +2,6 @@ package portal
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/claimflow/claimflow/claim"
@@ -40,7 +39,7 @@ func (v *visit) editRouting() error {
 		return v.lost()
 	}
 	if draft.change(v.r.PostFormValue("do")) {
-		return v.showRouting(http.StatusOK, settings, draft, func(d *routingData) { d.Unsaved = true })
+		return v.showRouting(http.StatusOK, settings, draft, func(*routingData) {})
 	}
 	result, err := v.tryOrSave(map[string]any{"routing": append([]claim.RoutingRule{}, draft.Rules...)})
 	if err != nil {
@@ -52,14 +51,13 @@ func (v *visit) editRouting() error {
 			draft.Open = first
 		}
 		return v.showRouting(http.StatusUnprocessableEntity, settings, draft, func(d *routingData) {
-			d.Unsaved = true
 			d.refused(v, faults)
 		})
 	}
 	if result == nil {
 		return v.done("rules/routing", "saved")
 	}
-	return v.showRouting(http.StatusOK, settings, draft, func(d *routingData) { d.Unsaved, d.Tried = true, result })
+	return v.showRouting(http.StatusOK, settings, draft, func(d *routingData) { d.Tried = result })
 }
 
 func (v *visit) inheritRouting() error { return v.inheritSetting("routing", "rules/routing") }
@@ -81,8 +79,8 @@ func (v *visit) typedRoute() claim.RoutingRule {
 	r := claim.RoutingRule{
 		Name: value("name"),
 		When: claim.RouteWhen{
-			Reason: append(slices.Clone(v.r.PostForm["reason"]), splitWords(value("other_reason"))...),
-			Flow:   v.r.PostForm["flow"], Phase: v.r.PostForm["phase"],
+			Reason: append(v.texts("reason"), splitWords(value("other_reason"))...),
+			Flow:   v.texts("flow"), Phase: v.texts("phase"),
 			Language: splitWords(value("language")), Country: splitWords(value("country")),
 			MinValue: claim.Amount(amount(value("min_value"))), MaxValue: claim.Amount(amount(value("max_value"))),
 		},
@@ -111,6 +109,7 @@ func (v *visit) showRouting(status int, settings settingsData, draft ruleDraft[c
 	if draft.Open >= 0 {
 		d.edit(v, draft.Rules[draft.Open])
 	}
+	d.Unsaved = !isSame(draft.Rules, settings.Routing)
 	change(&d)
 	v.show(status, "rules", view{Title: v.words.say("rules.routing"), Data: d})
 	return nil

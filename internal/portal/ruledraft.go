@@ -63,13 +63,18 @@ func (d *ruleDraft[R]) change(do string) bool {
 }
 
 // JSON is the draft as the form carries it.
-func (d *ruleDraft[R]) JSON() string {
-	text, err := json.Marshal(append([]R{}, d.Rules...))
+func (d *ruleDraft[R]) JSON() string { return rulesJSON(d.Rules) }
+
+func rulesJSON[R any](rules []R) string {
+	text, err := json.Marshal(append([]R{}, rules...))
 	if err != nil {
 		return "[]" // rules are texts and lists
 	}
 	return string(text)
 }
+
+// isSame reports whether a draft is what is saved.
+func isSame[R any](draft, saved []R) bool { return rulesJSON(draft) == rulesJSON(saved) }
 
 // ruleFaults are the faults of rules by number, each with its field in the editor. Faults
 // of none are under -1.
@@ -147,7 +152,7 @@ type ruleList struct {
 	Form form
 	// IsOwn says that the shop has rules of its own.
 	IsOwn bool
-	// Unsaved says that the list may differ from what is saved.
+	// Unsaved says that the list differs from what is saved.
 	Unsaved bool
 	Tried   *tried
 }
@@ -173,8 +178,15 @@ func tickable(known, chosen []string, name func(string) named) []option {
 		return slices.ContainsFunc(chosen, func(c string) bool { return claim.NormalizeKey(c) == key })
 	}
 	var out []option
+	names := map[string]int{}
 	for _, key := range known {
 		out = append(out, option{name(key), is(key)})
+		names[name(key).Name]++
+	}
+	for i := range out {
+		if names[out[i].Name] > 1 {
+			out[i].Name += " (" + out[i].ID + ")"
+		}
 	}
 	for _, other := range chosen {
 		if key := claim.NormalizeKey(other); !slices.Contains(known, key) {

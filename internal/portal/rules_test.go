@@ -193,6 +193,7 @@ func TestRoutingFaultsStandAtTheirFields(t *testing.T) {
 		"another is open": {[]claim.RoutingRule{{Name: ""}, good, good}, url.Values{"name": {"x"}}, "name", "Please fill this in", "Rule 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			text, err := json.Marshal(test.rules)
 			require.NoError(t, err)
 			form := url.Values{"rules": {string(text)}, "open": {"1"}, "do": {"save"}}

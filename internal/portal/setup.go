@@ -191,7 +191,7 @@ func (v *visit) refusedForm(err error, fields []string, show func(form) error) e
 	var others []string
 	for _, e := range refused.Errors {
 		if _, shown := f.Values[e.Field]; shown {
-			f.Faults[e.Field] = e.Message
+			f.Faults[e.Field] = v.problem(e.Message)
 		} else {
 			others = append(others, e.Field+" "+e.Message)
 		}

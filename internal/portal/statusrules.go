@@ -33,11 +33,15 @@ func (v *visit) statusRules() error {
 	if err != nil {
 		return err
 	}
-	rules := settings.StatusRules
-	if len(rules) == 0 {
-		rules = claim.DefaultStatusRules(settings.Tag)
+	return v.showStatusRules(http.StatusOK, settings, ruleDraft[claim.StatusRule]{Rules: savedStatusRules(settings), Open: -1}, func(*statusData) {})
+}
+
+// savedStatusRules returns the rules that apply.
+func savedStatusRules(s settingsData) []claim.StatusRule {
+	if len(s.StatusRules) == 0 {
+		return claim.DefaultStatusRules(s.Tag)
 	}
-	return v.showStatusRules(http.StatusOK, settings, ruleDraft[claim.StatusRule]{Rules: rules, Open: -1}, func(*statusData) {})
+	return s.StatusRules
 }
 
 func (v *visit) editStatusRules() error {
@@ -51,7 +55,7 @@ func (v *visit) editStatusRules() error {
 	}
 	do := v.r.PostFormValue("do")
 	if draft.change(do) {
-		return v.showStatusRules(http.StatusOK, settings, draft, func(d *statusData) { d.Unsaved = true })
+		return v.showStatusRules(http.StatusOK, settings, draft, func(*statusData) {})
 	}
 	rules := append([]claim.StatusRule{}, draft.Rules...)
 	var result *tried
@@ -69,14 +73,13 @@ func (v *visit) editStatusRules() error {
 			draft.Open = first
 		}
 		return v.showStatusRules(http.StatusUnprocessableEntity, settings, draft, func(d *statusData) {
-			d.Unsaved = true
 			d.refused(v, faults)
 		})
 	}
 	if result == nil {
 		return v.done("rules/status", "saved")
 	}
-	return v.showStatusRules(http.StatusOK, settings, draft, func(d *statusData) { d.Unsaved, d.Tried = true, result })
+	return v.showStatusRules(http.StatusOK, settings, draft, func(d *statusData) { d.Tried = result })
 }
 
 func (v *visit) tryStatusRules(rules []claim.StatusRule) (*tried, error) {
@@ -105,7 +108,7 @@ func (v *visit) typedStatusRule() claim.StatusRule {
 		When: claim.StatusWhen{Tags: splitWords(v.text("tags")), AnyTag: splitWords(v.text("any_tag")), NoTag: splitWords(v.text("no_tag"))},
 		Then: claim.StatusThen{Status: strings.TrimSpace(v.text("status")), Conflict: v.text("conflict") != ""},
 	}
-	for _, s := range v.r.PostForm["state"] {
+	for _, s := range v.texts("state") {
 		r.When.State = append(r.When.State, claim.State(s))
 	}
 	return r
@@ -129,6 +132,7 @@ func (v *visit) showStatusRules(status int, settings settingsData, draft ruleDra
 			d.States = append(d.States, option{named{string(s), v.state(s)}, slices.Contains(r.When.State, s)})
 		}
 	}
+	d.Unsaved = !isSame(draft.Rules, savedStatusRules(settings))
 	change(&d)
 	v.show(status, "rules", view{Title: v.words.say("rules.status"), Data: d})
 	return nil

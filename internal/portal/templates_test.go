@@ -120,6 +120,7 @@ func TestTemplateFaultsStandAtTheirFields(t *testing.T) {
 		"long subject":        {"subject", strings.Repeat("x", 3000), "At most 2048 characters"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			form := typed(url.Values{"body": {"My own body"}, test.field: {test.value}})
 			for _, path := range []string{textPath, "/portal/templates/damaged/try?language=en"} {
 				refused := p.post(path, form)

@@ -10,6 +10,8 @@ import (
 
 // tried is what would be different for past claims.
 type tried struct {
+	// Kind is what was tried: "settings" or "status".
+	Kind string
 	// Claims is how many claims were tried, and Different how many would be different.
 	Claims, Different int
 	// Rows are the first of them.
@@ -33,7 +35,7 @@ const maxTriedRows = 50
 func (t *tried) More() int { return t.Different - len(t.Rows) }
 
 func (v *visit) triedSettings(p client.SettingsPreview) *tried {
-	t := &tried{Claims: p.Claims, Different: len(p.Different)}
+	t := &tried{Kind: "settings", Claims: p.Claims, Different: len(p.Different)}
 	var choices claim.Choices
 	if slices.ContainsFunc(p.Different, func(d client.OpeningDifference) bool {
 		return d.Is.QueueID != d.Would.QueueID || d.Is.AgentID != d.Would.AgentID
@@ -76,7 +78,7 @@ func (v *visit) orNone(text string) string {
 }
 
 func (v *visit) triedStatusRules(p client.StatusRulesPreview) *tried {
-	t := &tried{Claims: p.Claims, Different: len(p.Different)}
+	t := &tried{Kind: "status", Claims: p.Claims, Different: len(p.Different)}
 	for _, d := range p.Different[:min(len(p.Different), maxTriedRows)] {
 		t.Rows = append(t.Rows, triedRow{d.ClaimID, v.state(d.State), []triedChange{{
 			v.words.say("rules.tried.statuses"), v.orNone(strings.Join(d.Is, " → ")), v.orNone(strings.Join(d.Would, " → ")),
