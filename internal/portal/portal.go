@@ -108,6 +108,8 @@ func (p *Portal) routes() {
 
 	p.operatorRoutes()
 	p.setupRoutes()
+	p.templateRoutes()
+	p.ruleRoutes()
 	p.endpointRoutes()
 	p.dataRoutes()
 }

@@ -90,6 +90,8 @@ func functions(w words) template.FuncMap {
 		"dict":  dict,
 		"time":  func(t time.Time) template.HTML { return timeElement(w, t) },
 		"lower": strings.ToLower,
+		"list":  func(words ...string) []string { return words },
+		"add1":  func(i int) int { return i + 1 },
 		"join":  strings.Join,
 		"has":   func(list []string, s string) bool { return slices.Contains(list, s) },
 
