@@ -1,0 +1,195 @@
+package portal_test
+
+import (
+	"html"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/store"
+)
+
+// fill connects the shop to an organization with conversations of the last 20 days and
+// imports it. It returns the connection.
+func (b *bench) fill(conversations int) string {
+	b.Helper()
+	require.NoError(b, b.dixa.Fill(b.Context(), server.FillOptions{Conversations: conversations, Seed: 1, Until: time.Now(), Span: 20 * 24 * time.Hour}))
+	b.connect()
+	shop, err := b.client.Shop(b.Context(), shop)
+	require.NoError(b, err)
+	account := shop.Connection.ID
+	host := httptest.NewServer(b.dixa)
+	b.Cleanup(host.Close)
+	clients := connection.New(b.store, connection.Options{
+		BaseURL: host.URL + "/v1/", ExportsURL: host.URL + "/exports/v1/", ExportsPace: time.Microsecond,
+		Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second},
+	})
+	_, err = b.client.CreateDataSource(b.Context(), account, claim.DataSource{Title: "Everything", From: time.Now().AddDate(0, 0, -30)})
+	require.NoError(b, err)
+	imports := &activities.Imports{Store: b.store, Clients: clients}
+	steps := &activities.ImportStore{Store: b.store}
+	i := step[claim.Import](b, imports.PlanImport, activities.ImportPlan{ConnectionID: account, Cause: "request"})
+	ref := activities.ImportRef{ConnectionID: account, ImportID: i.ID}
+	for {
+		state := step[activities.ImportState](b, steps.LoadImport, ref)
+		if len(state.Next) == 0 {
+			break
+		}
+		for _, window := range state.Next {
+			step[claim.ImportCounts](b, imports.ImportWindow, activities.ImportWindowInput{ConnectionID: account, ImportID: i.ID, Access: i.Access, Window: window})
+		}
+	}
+	step[claim.ImportCounts](b, imports.EndImport, ref)
+	return account
+}
+
+// step runs a step of an import.
+func step[R any](b *bench, activity, in any) R {
+	b.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivity(activity)
+	var out R
+	value, err := env.ExecuteActivity(activity, in)
+	require.NoError(b, err)
+	require.NoError(b, value.Get(&out))
+	return out
+}
+
+// tileOf returns the part of a page that is the tile with an id.
+func tileOf(t *testing.T, page, id string) string {
+	t.Helper()
+	_, after, found := strings.Cut(page, `aria-labelledby="`+id+`">`)
+	require.True(t, found, "no tile %s", id)
+	tile, _, _ := strings.Cut(after, "</section>")
+	return html.UnescapeString(tile)
+}
+
+func figureOf(t *testing.T, tile string) string {
+	t.Helper()
+	found := regexp.MustCompile(`<p class="figure">([^<]*)</p>`).FindStringSubmatch(tile)
+	require.Len(t, found, 2, tile)
+	return found[1]
+}
+
+func TestDashboards(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	account := b.fill(120)
+	p := b.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageDashboards}})
+
+	t.Run("every board", func(t *testing.T) {
+		for _, board := range []string{"", "/overview", "/backlog", "/agents", "/claims", "/ratings", "/staffing"} {
+			for _, language := range []string{"en", "de"} {
+				p.post("/portal/language", url.Values{"language": {language}, "from": {"/portal/"}})
+				page := p.get("/portal/dashboards" + board)
+				require.Equal(t, http.StatusOK, page.status)
+				require.Less(t, len(page.text), 100_000, "%s in %s", board, language)
+				require.NotContains(t, page.text, `role="alert"`, board)
+				require.Empty(t, regexp.MustCompile(`\b(dash|kpi|board|day)\.[a-z0-9_.]+`).FindAllString(page.text, -1), board)
+				require.NotContains(t, page.text, "%!")
+				require.NotContains(t, page.text, " style=")
+				if board != "/claims" { // there are none
+					require.Contains(t, page.text, `<svg class="chart"`)
+				}
+			}
+		}
+		p.post("/portal/language", url.Values{"language": {"en"}, "from": {"/portal/"}})
+	})
+
+	t.Run("the number is the API's", func(t *testing.T) {
+		from, to := time.Now().UTC().AddDate(0, 0, -12).Format(time.DateOnly), time.Now().UTC().AddDate(0, 0, -5)
+		for _, filter := range []string{"", "channel:Email"} {
+			q := client.KPIQuery{From: from, To: to.AddDate(0, 0, 1).Format(time.DateOnly), Timezone: "Europe/Berlin", Bucket: "none"}
+			address := url.Values{"period": {"custom"}, "from": {from}, "to": {to.Format(time.DateOnly)}, "zone": {"Europe/Berlin"}}
+			if filter != "" {
+				q.Filters = []string{filter}
+				address.Set("channel", "Email")
+			}
+			want, err := b.client.KPI(t.Context(), account, "conversation_volume", q)
+			require.NoError(t, err)
+			value := *want.Series[0].Buckets[0].Value
+			require.Positive(t, value)
+			page := p.get("/portal/dashboards/overview?" + address.Encode())
+			tile := tileOf(t, page.text, "conversation_volume-by-channel")
+			require.Equal(t, strconv.FormatFloat(value, 'f', -1, 64), figureOf(t, tile))
+			require.Contains(t, tile, "Conversations behind it: "+figureOf(t, tile))
+
+			csv := regexp.MustCompile(`href="([^"]*/csv[^"]*)"`).FindStringSubmatch(tile)
+			require.Len(t, csv, 2)
+			file := p.get(csv[1])
+			require.Equal(t, http.StatusOK, file.status)
+			require.Equal(t, "text/csv; charset=utf-8", file.header.Get("Content-Type"))
+			q.Bucket, q.By = "day", "channel"
+			wantFile, err := b.client.KPICSV(t.Context(), account, "conversation_volume", q)
+			require.NoError(t, err)
+			require.Equal(t, string(wantFile), file.text)
+		}
+	})
+
+	t.Run("filters stay in the address and are offered", func(t *testing.T) {
+		page := p.get("/portal/dashboards/backlog?period=7&zone=Asia/Tokyo&channel=Email&agent=%3Cb%3E,x")
+		require.Contains(t, page.text, `<option value="7" selected>`)
+		require.Contains(t, page.text, `<option value="Email" selected>`)
+		require.Contains(t, page.text, `<option value="&lt;b&gt;,x" selected>&lt;b&gt;,x</option>`)
+		require.Contains(t, page.text, `/portal/dashboards/ratings?agent=%3Cb%3E%2Cx&amp;channel=Email&amp;period=7&amp;zone=Asia%2FTokyo`)
+		require.Contains(t, tileOf(t, page.text, "backlog_age"), "Not filtered by: Agent")
+		require.NotContains(t, tileOf(t, page.text, "sla_attainment"), "Not filtered by")
+	})
+
+	t.Run("faults stand at their fields", func(t *testing.T) {
+		for query, field := range map[string]string{
+			"zone=Nowhere/Land": "zone", "zone=Local": "zone", "period=custom": "from", "period=custom&from=2026-01-02&to=2026-01-01": "to",
+			"period=custom&from=2999-01-01&to=2999-01-02": "from", "period=custom&from=2001-01-01&to=2026-01-01": "from", "period=90&bucket=hour": "bucket",
+		} {
+			page := p.get("/portal/dashboards?" + query)
+			require.Equal(t, http.StatusOK, page.status)
+			require.Contains(t, page.text, `id="`+field+`-fault"`, query)
+			require.Contains(t, page.text, `<svg class="chart"`, "the default is shown")
+		}
+	})
+
+	t.Run("what is not there", func(t *testing.T) {
+		for _, path := range []string{"/portal/dashboards/nothing", "/portal/dashboards/overview/nothing/csv", "/portal/dashboards/nothing/backlog/csv"} {
+			require.Equal(t, http.StatusNotFound, p.get(path).status, path)
+		}
+		other := b.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageSetup}})
+		require.Equal(t, http.StatusForbidden, other.get("/portal/dashboards").status)
+	})
+}
+
+func TestDashboardsWithoutData(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := b.enter(client.NewPortalLink{})
+	page := p.get("/portal/dashboards")
+	require.Equal(t, http.StatusOK, page.status)
+	require.Contains(t, page.text, "No Dixa connection yet")
+	require.Contains(t, page.text, `href="/portal/setup"`)
+	require.NotContains(t, page.text, "<svg")
+	b.connect()
+	page = p.get("/portal/dashboards")
+	require.Contains(t, page.text, "No conversations imported yet")
+
+	_, err := b.client.AddShop(t.Context(), client.NewShop{Slug: "other"})
+	require.NoError(t, err)
+	_, err = b.client.Connect(t.Context(), "other", token)
+	require.NoError(t, err)
+	require.Contains(t, p.get("/portal/dashboards").text, "Your Dixa is shared with other shops")
+}
