@@ -22,8 +22,8 @@ type Options struct {
 	ID string
 	// Title says what the chart shows, Description what can be seen in it.
 	Title, Description string
-	// Axis names the unit of the values.
-	Axis string
+	// Axis says what the values are, and Unit follows each value. Both may be empty.
+	Axis, Unit string
 	// Locale formats the numbers.
 	Locale Locale
 }
@@ -46,7 +46,7 @@ const (
 	legendHeight = 18.0
 	colors       = 6
 	// maxTips is how many values of a chart have a tip. It bounds the size of a page.
-	maxTips = 200
+	maxTips = 100
 )
 
 // drawing is an SVG in the making.
@@ -77,6 +77,11 @@ func (d *drawing) text(x, y float64, anchor, text string) {
 func (d *drawing) rect(class string, x, y, w, h float64, tip string) {
 	d.printf(`<rect class="%s" x="%s" y="%s" width="%s" height="%s"`, class, place(x), place(y), place(max(w, 0)), place(max(h, 0)))
 	d.tip("rect", tip)
+}
+
+// box is a rectangle as part of a path.
+func box(x, y, w, h float64) string {
+	return "M" + place(x) + " " + place(y) + "h" + place(max(w, 0)) + "v" + place(max(h, 0)) + "h" + place(-max(w, 0)) + "z"
 }
 
 // tip ends an element that shows a text to a pointer.
@@ -128,8 +133,8 @@ func (d *drawing) tipOf(tips bool, label, name string, v float64) string {
 		return ""
 	}
 	text := d.Locale.Number(v)
-	if d.Axis != "" {
-		text += " " + d.Axis
+	if d.Unit != "" {
+		text += " " + d.Unit
 	}
 	if name != "" {
 		label += ", " + name

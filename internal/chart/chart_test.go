@@ -16,7 +16,7 @@ import (
 	"github.com/claimflow/claimflow/internal/chart"
 )
 
-var options = chart.Options{ID: "volume", Title: "Conversations", Description: "By day", Axis: "per day", Locale: chart.NewLocale("en")}
+var options = chart.Options{ID: "volume", Title: "Conversations", Description: "By day", Axis: "Arrivals", Unit: "per day", Locale: chart.NewLocale("en")}
 
 // all draws every kind of chart from the same data.
 func all(o chart.Options, labels []string, values ...[]float64) map[string]template.HTML {
@@ -119,7 +119,7 @@ func drop(found [][]string) (out [][]string) {
 
 func TestBins(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []chart.Bin{{0, 2, 2}, {2, 4, 1}, {4, 6, 0}, {6, 8, 0}, {8, 10, 0}, {10, 12, 1}}, chart.Bins([]float64{0, 1, 2, 11, math.NaN()}))
+	require.Equal(t, []chart.Bin{{0, 2, 2, true}, {2, 4, 1, true}, {4, 6, 0, true}, {6, 8, 0, true}, {8, 10, 0, true}, {10, 12, 1, true}}, chart.Bins([]float64{0, 1, 2, 11, math.NaN()}))
 	require.Nil(t, chart.Bins([]float64{math.NaN()}))
 	require.Len(t, chart.Bins([]float64{7, 7}), 1)
 	counted := 0
@@ -127,12 +127,16 @@ func TestBins(t *testing.T) {
 		counted += b.Count
 	}
 	require.Equal(t, 4, counted)
+	loads := string(chart.Histogram(options, chart.Bins([]float64{1, 1, 2, 3})))
+	require.Contains(t, loads, "<title>1: 2 per day</title>", "whole numbers are no ranges")
+	require.Contains(t, string(chart.Histogram(options, chart.Bins([]float64{0.5, 3.9}))), ">0.5–1<")
 }
 
 func TestHeatMap(t *testing.T) {
 	t.Parallel()
 	svg := string(chart.HeatMap(options, []string{"Mon", "Tue"}, []string{"0", "1"}, [][]float64{{0, 10}, {5, math.NaN()}}))
-	require.Equal(t, 3, strings.Count(svg, `class="cell chart-1"`))
+	require.Equal(t, 3, strings.Count(svg, `<path fill-opacity=`))
+	require.Contains(t, svg, ">0–10 per day<", "what the darkest field means")
 	require.Equal(t, 1, strings.Count(svg, `class="none"`))
 	require.Contains(t, svg, "<title>Mon 1: 10 per day</title>")
 	require.Contains(t, svg, `fill-opacity="1"`)
@@ -158,7 +162,7 @@ func FuzzCharts(f *testing.F) {
 	f.Add(`"><script>`, "\x00\x1f\xff</title>", -1e308, 1e308, 5e-324)
 	f.Add("", "", 0.0, 0.1, -0.0)
 	f.Fuzz(func(t *testing.T, id, label string, a, b, c float64) {
-		o := chart.Options{ID: strings.Join(strings.Fields("c"+id), "-"), Title: label, Description: label, Axis: label}
+		o := chart.Options{ID: strings.Join(strings.Fields("c"+id), "-"), Title: label, Description: label, Axis: label, Unit: label}
 		for _, svg := range all(o, []string{label, label, label}, []float64{a, b, c}, []float64{c, a, b}) {
 			decoder := xml.NewDecoder(strings.NewReader(string(svg)))
 			for {

@@ -6,19 +6,31 @@ import (
 )
 
 // Bin is a bar of a histogram: how many values are from Low until below High. The last
-// bin includes High.
+// bin includes High. Whole bins have whole numbers.
 type Bin struct {
 	Low, High float64
 	Count     int
+	Whole     bool
+}
+
+func (b Bin) label(l Locale) string {
+	high := b.High
+	if b.Whole {
+		high--
+	}
+	if high == b.Low {
+		return l.Number(b.Low)
+	}
+	return l.Number(b.Low) + "–" + l.Number(high)
 }
 
 // Bins sorts values into ranges of equal width. Missing values are left out.
 func Bins(values []float64) []Bin {
 	values = cleaned([]Series{{Values: values}}, len(values))[0].Values
-	low, high, known := math.Inf(1), math.Inf(-1), 0
+	low, high, known, whole := math.Inf(1), math.Inf(-1), 0, true
 	for _, v := range values {
 		if !math.IsNaN(v) {
-			low, high, known = min(low, v), max(high, v), known+1
+			low, high, known, whole = min(low, v), max(high, v), known+1, whole && v == math.Trunc(v)
 		}
 	}
 	if known == 0 {
@@ -28,10 +40,13 @@ func Bins(values []float64) []Bin {
 	if high == low {
 		step = round(max(math.Abs(high), 1) / 4)
 	}
+	if whole {
+		step = max(step, 1)
+	}
 	first := math.Floor(low / step)
 	bins := make([]Bin, max(1, int(math.Floor(high/step)-first)+1))
 	for i := range bins {
-		bins[i] = Bin{Low: (first + float64(i)) * step, High: (first + float64(i) + 1) * step}
+		bins[i] = Bin{Low: (first + float64(i)) * step, High: (first + float64(i) + 1) * step, Whole: whole}
 	}
 	for _, v := range values {
 		if !math.IsNaN(v) {
@@ -48,7 +63,7 @@ func Histogram(o Options, bins []Bin) template.HTML {
 	labels := make([]string, len(bins))
 	for i, b := range bins {
 		counts[i] = float64(b.Count)
-		labels[i] = o.Locale.Number(b.Low) + "–" + o.Locale.Number(b.High)
+		labels[i] = b.label(o.Locale)
 	}
 	d.scale = scaleOf(counts)
 	d.axes(labels)
@@ -80,15 +95,19 @@ func HeatMap(o Options, rows, columns []string, values [][]float64) template.HTM
 		}
 	}
 	d.text(0, 12, "start", shortened(d.Axis, 40))
+	if most > 0 {
+		d.text(width-right, 12, "end", "0–"+d.Locale.Number(most)+" "+d.Unit)
+	}
 	slot := plotWidth / float64(max(len(columns), 1))
-	tips := len(rows)*len(columns) <= maxTips
+	tips := len(rows)*len(columns) <= 2*maxTips
 	for i, name := range rows {
 		y := top + row*float64(i)
 		d.text(left-6, y+14, "end", shortened(name, 8))
+		d.printf(`<g class="cell %s">`, color(0))
 		for j, v := range grid[i] {
 			x := left + slot*float64(j)
 			if math.IsNaN(v) {
-				d.rect("none", x, y, slot-1, row-1, "")
+				d.printf(`<path class="none" d="%s"/>`, box(x, y, slot-1, row-1))
 				continue
 			}
 			// Steps of opacity, so that near values look the same and equal ones certainly do.
@@ -96,9 +115,10 @@ func HeatMap(o Options, rows, columns []string, values [][]float64) template.HTM
 			if most > 0 {
 				step = math.Ceil(max(v, 0) / most * 9)
 			}
-			d.printf(`<rect class="cell %s" fill-opacity="%s" x="%s" y="%s" width="%s" height="%s"`, color(0), place((1+step)/10), place(x), place(y), place(max(slot-1, 0)), place(row-1))
-			d.tip("rect", d.tipOf(tips, name+" "+columns[j], "", v))
+			d.printf(`<path fill-opacity="%s" d="%s"`, place((1+step)/10), box(x, y, slot-1, row-1))
+			d.tip("path", d.tipOf(tips, name+" "+columns[j], "", v))
 		}
+		d.printf(`</g>`)
 	}
 	every := max(1, (len(columns)+7)/8)
 	for j := 0; j < len(columns); j += every {

@@ -68,6 +68,7 @@ func Bars(o Options, labels []string, series []Series) template.HTML {
 	slot := plotWidth / float64(max(n, 1))
 	bar := min(slot*0.8, 40)
 	tips := n*len(series) <= maxTips
+	paths := make([]strings.Builder, len(series)) // instead of many elements that have no tip
 	for j, label := range labels {
 		above, below := 0.0, 0.0
 		for i, s := range series {
@@ -81,8 +82,17 @@ func Bars(o Options, labels []string, series []Series) template.HTML {
 			}
 			low, high := min(*base, *base+v), max(*base, *base+v)
 			*base += v
-			y := d.y(high)
-			d.rect("bar "+color(i), left+slot*(float64(j)+0.5)-bar/2, y, bar, d.y(low)-y, d.tipOf(tips, label, nameOf(series, i), v))
+			x, y := left+slot*(float64(j)+0.5)-bar/2, d.y(high)
+			if tips {
+				d.rect("bar "+color(i), x, y, bar, d.y(low)-y, d.tipOf(true, label, nameOf(series, i), v))
+			} else {
+				paths[i].WriteString(box(x, y, bar, d.y(low)-y))
+			}
+		}
+	}
+	for i := range paths {
+		if paths[i].Len() > 0 {
+			d.printf(`<path class="bar %s" d="%s"/>`, color(i), paths[i].String())
 		}
 	}
 	d.legend(series)
@@ -101,7 +111,7 @@ func Ranking(o Options, labels []string, values []float64) template.HTML {
 	}
 	for i, label := range labels {
 		y := top + row*float64(i)
-		d.text(names-8, y+14, "end", shortened(label, 22))
+		d.text(names-8, y+14, "end", shortened(label, 19))
 		if v := values[i]; !math.IsNaN(v) {
 			from, to := x(min(v, 0)), x(max(v, 0))
 			d.rect("bar "+color(0), from, y+2, to-from, row-6, d.tipOf(true, label, "", v))

@@ -40,6 +40,7 @@ type bench struct {
 	dixa   *server.Server
 	store  *store.Store
 	client *client.Client
+	api    http.Handler
 	url    string
 	log    *locked
 
@@ -90,6 +91,7 @@ func newBench(t testing.TB) *bench {
 		KPIs:       &reporting.Service{Store: b.store, Clients: clients},
 	})
 	require.NoError(t, err)
+	b.api = handler
 	pages, err := portal.New(portal.Options{
 		Store: b.store, API: handler, Acting: api.Acting, Scopes: api.PortalScopes, Log: log, PublicURL: b.url, LiveEvery: 10 * time.Millisecond,
 	})

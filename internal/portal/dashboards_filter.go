@@ -13,8 +13,8 @@ import (
 
 const (
 	periodCustom = "custom"
-	// maxParts is how many periods a chart may have. It bounds the page.
-	maxParts = 100
+	// maxParts is how many parts a period may have: a year has 53 weeks. It bounds the page.
+	maxParts = 53
 	// maxDays is how long a period may be.
 	maxDays = 2 * 366
 )
@@ -54,6 +54,12 @@ func selectionOf(q url.Values, b board, now time.Time, words words) selection {
 	s := selection{
 		Period: cmp.Or(q.Get("period"), "30"), From: q.Get("from"), To: q.Get("to"), Zone: strings.TrimSpace(q.Get("zone")), Bucket: q.Get("bucket"),
 		By: map[string]string{}, Faults: map[string]string{}, zone: time.UTC,
+	}
+	// Who types dates means them, unless another period is chosen instead of one's own.
+	if s.From+s.To != "" && (s.Period == periodCustom || q.Get("shown") != periodCustom) {
+		s.Period = periodCustom
+	} else {
+		s.From, s.To = "", ""
 	}
 	for _, dimension := range b.Filters {
 		if value := q.Get(dimension); value != "" {

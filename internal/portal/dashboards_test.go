@@ -20,15 +20,17 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/api"
+	"github.com/claimflow/claimflow/internal/portal"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
 	"github.com/claimflow/claimflow/store"
 )
 
-// fill connects the shop to an organization with conversations of the last 20 days and
+// fill connects the shop to an organization with conversations of the last days and
 // imports it. It returns the connection.
-func (b *bench) fill(conversations int) string {
+func (b *bench) fill(conversations, days int) string {
 	b.Helper()
-	require.NoError(b, b.dixa.Fill(b.Context(), server.FillOptions{Conversations: conversations, Seed: 1, Until: time.Now(), Span: 20 * 24 * time.Hour}))
+	require.NoError(b, b.dixa.Fill(b.Context(), server.FillOptions{Conversations: conversations, Seed: 1, Until: time.Now(), Span: time.Duration(days) * 24 * time.Hour}))
 	b.connect()
 	shop, err := b.client.Shop(b.Context(), shop)
 	require.NoError(b, err)
@@ -39,7 +41,7 @@ func (b *bench) fill(conversations int) string {
 		BaseURL: host.URL + "/v1/", ExportsURL: host.URL + "/exports/v1/", ExportsPace: time.Microsecond,
 		Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second},
 	})
-	_, err = b.client.CreateDataSource(b.Context(), account, claim.DataSource{Title: "Everything", From: time.Now().AddDate(0, 0, -30)})
+	_, err = b.client.CreateDataSource(b.Context(), account, claim.DataSource{Title: "Everything", From: time.Now().AddDate(0, 0, -days-10)})
 	require.NoError(b, err)
 	imports := &activities.Imports{Store: b.store, Clients: clients}
 	steps := &activities.ImportStore{Store: b.store}
@@ -91,7 +93,7 @@ func figureOf(t *testing.T, tile string) string {
 func TestDashboards(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	account := b.fill(120)
+	account := b.fill(120, 20)
 	p := b.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageDashboards}})
 
 	t.Run("every board", func(t *testing.T) {
@@ -153,6 +155,23 @@ func TestDashboards(t *testing.T) {
 		require.NotContains(t, tileOf(t, page.text, "sla_attainment"), "Not filtered by")
 	})
 
+	t.Run("dates are one's own period", func(t *testing.T) {
+		day := time.Now().UTC().AddDate(0, 0, -3).Format(time.DateOnly)
+		own := p.get("/portal/dashboards?shown=30&period=30&from=" + day + "&to=" + day)
+		require.Contains(t, own.text, `<option value="custom" selected>`)
+		require.Contains(t, own.text, `value="`+day+`"`)
+		other := p.get("/portal/dashboards?shown=custom&period=7&from=" + day + "&to=" + day)
+		require.Contains(t, other.text, `<option value="7" selected>`)
+		require.NotContains(t, other.text, `value="`+day+`"`)
+	})
+
+	t.Run("the period before counts if it was imported", func(t *testing.T) {
+		week := tileOf(t, p.get("/portal/dashboards?period=7").text, "closed_conversations")
+		require.Regexp(t, `[+−±][0-9.]+% against the period before \([0-9]+\)`, week)
+		month := tileOf(t, p.get("/portal/dashboards?period=30").text, "closed_conversations")
+		require.Contains(t, month, "The period before has not been imported completely")
+	})
+
 	t.Run("faults stand at their fields", func(t *testing.T) {
 		for query, field := range map[string]string{
 			"zone=Nowhere/Land": "zone", "zone=Local": "zone", "period=custom": "from", "period=custom&from=2026-01-02&to=2026-01-01": "to",
@@ -172,6 +191,47 @@ func TestDashboards(t *testing.T) {
 		other := b.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageSetup}})
 		require.Equal(t, http.StatusForbidden, other.get("/portal/dashboards").status)
 	})
+}
+
+// A page stays small with as many parts as it may have, and with every group.
+func TestDashboardsAreSmall(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.fill(600, 53)
+	p := b.enter(client.NewPortalLink{Language: "de"})
+	from, to := time.Now().UTC().AddDate(0, 0, -52).Format(time.DateOnly), time.Now().UTC().Format(time.DateOnly)
+	for _, board := range []string{"overview", "backlog", "agents", "ratings", "staffing"} {
+		page := p.get("/portal/dashboards/" + board + "?period=custom&bucket=day&from=" + from + "&to=" + to)
+		require.Less(t, len(page.text), 100_000, board)
+		require.NotContains(t, page.text, "bucket-fault")
+		t.Log(board, len(page.text))
+	}
+}
+
+// A figure that cannot be computed does not take the others with it.
+func TestDashboardsWithAFault(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.fill(20, 20)
+	pages, err := portal.New(portal.Options{
+		Store: b.store, Acting: api.Acting, Scopes: api.PortalScopes, Log: slog.New(slog.DiscardHandler), PublicURL: b.url,
+		API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/kpis/backlog") {
+				panic("cannot count")
+			}
+			b.api.ServeHTTP(w, r)
+		}),
+	})
+	require.NoError(t, err)
+	web := httptest.NewServer(pages)
+	t.Cleanup(web.Close)
+	p := b.browser()
+	link := b.link(client.NewPortalLink{})
+	require.Equal(t, http.StatusOK, p.post(web.URL+strings.TrimPrefix(link.URL, b.url), nil).status)
+	page := p.get(web.URL + "/portal/dashboards")
+	require.Equal(t, http.StatusOK, page.status)
+	require.Contains(t, tileOf(t, page.text, "backlog"), `role="alert"`)
+	require.Equal(t, "20", figureOf(t, tileOf(t, page.text, "conversation_volume-by-channel")))
 }
 
 func TestDashboardsWithoutData(t *testing.T) {

@@ -37,7 +37,6 @@ type tileData struct {
 	Value, Change, Behind string
 	// Ignored says which filters do not apply to the figure.
 	Ignored string
-	Wide    bool
 	Chart   template.HTML
 	Columns []string
 	Rows    [][]string
@@ -65,8 +64,11 @@ func (v *visit) askTile(f figures, t tile, s *selection) (a tileAnswer) {
 
 // tile returns what a tile shows.
 func (v *visit) tile(b board, t tile, a *tileAnswer, page *dashboardData) tileData {
-	d := tileData{ID: t.ID(), Title: v.words.say("kpi." + t.KPI), Meaning: v.words.say("kpi." + t.KPI + ".meaning"), Wide: t.Drawn == drawnHeat}
-	if t.By != "" {
+	d := tileData{ID: t.ID(), Title: v.words.say("kpi." + t.KPI), Meaning: v.words.say("kpi." + t.KPI + ".meaning")}
+	switch {
+	case t.Drawn == drawnHistogram:
+		d.Title = v.words.say("dash.distribution", d.Title)
+	case t.By != "":
 		d.Title = v.words.say("dash.by", d.Title, v.words.say("dash.by."+t.By))
 	}
 	if a.err != nil {
@@ -83,7 +85,7 @@ func (v *visit) tile(b board, t tile, a *tileAnswer, page *dashboardData) tileDa
 	}
 	unit, now := a.definition.Unit, only(a.total)
 	d.Value = v.amount(unit, now.Value)
-	d.Change = v.change(unit, now.Value, only(a.before).Value)
+	d.Change = v.change(a, now.Value, only(a.before).Value)
 	if d.Behind = v.words.say("dash.behind."+a.definition.Subject, v.locale().Number(float64(now.Count))); now.Missing > 0 {
 		d.Behind += " " + v.words.say("dash.missing", v.locale().Number(float64(now.Missing)))
 	}
@@ -127,7 +129,10 @@ func (v *visit) drawTile(d *tileData, t tile, a *tileAnswer, page *dashboardData
 				values[i] = *s.Buckets[0].Value / scale
 			}
 			// What is counted are the groups; the figure is along the axis below.
-			o.Axis = v.words.say("dash.count."+t.By, o.Axis)
+			o.Axis = v.words.say("dash.count." + t.By)
+			if o.Unit != "" {
+				o.Axis, o.Unit = v.words.say("dash.count."+t.By+".in", o.Unit), ""
+			}
 			d.Chart = chart.Histogram(o, chart.Bins(values))
 		}
 		v.groups(d, o, t, a, groups, scale)

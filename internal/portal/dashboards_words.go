@@ -49,9 +49,13 @@ func (v *visit) duration(seconds float64) string {
 	}
 }
 
-// change says how a value differs from that of the period before: shares and scores by
-// points, everything else in percent.
-func (v *visit) change(unit string, now, before *float64) string {
+// change says how a value differs from that of the period before, if that was imported:
+// shares and scores by points, everything else in percent.
+func (v *visit) change(a *tileAnswer, now, before *float64) string {
+	unit := a.definition.Unit
+	if f := a.before.Freshness; f != nil && a.definition.Subject != "claims" && f.CompleteFrom.After(a.before.Request.From) {
+		return v.words.say("dash.change.absent")
+	}
 	if now == nil || before == nil {
 		return v.words.say("dash.change.unknown")
 	}
@@ -83,10 +87,9 @@ func (v *visit) axisOf(a *tileAnswer, o *chart.Options) float64 {
 	switch a.definition.Unit {
 	case unitSeconds:
 	case unitPercent:
-		o.Axis = "%"
+		o.Axis, o.Unit = "%", "%"
 		return 1
 	default:
-		o.Axis = v.words.say("dash.axis." + a.definition.Unit)
 		return 1
 	}
 	most := 0.0
@@ -109,6 +112,7 @@ func (v *visit) axisOf(a *tileAnswer, o *chart.Options) float64 {
 		name, scale = "hours", hour
 	}
 	o.Axis = v.words.say("dash.axis." + name)
+	o.Unit = o.Axis
 	return scale
 }
 
