@@ -16,11 +16,10 @@ import (
 type intentLog interface {
 	// begin is [store.Intents.Begin].
 	begin(context.Context) (in store.Intent, outstanding bool, err error)
-	// resend is [store.Intents.Resend].
-	resend(context.Context, store.Intent) (in store.Intent, mine bool, err error)
-	// refuse is [store.Intents.Refuse] and withdraw [store.Intents.Withdraw].
-	refuse(context.Context, store.Intent) error
-	withdraw(context.Context, store.Intent) error
+	// Resend, Refuse and Withdraw are those of [store.Intents].
+	Resend(context.Context, store.Intent) (in store.Intent, mine bool, err error)
+	Refuse(context.Context, store.Intent) error
+	Withdraw(context.Context, store.Intent) error
 	// finish records the result.
 	finish(ctx context.Context, result any) error
 	// key is the key of a try for Dixa.
@@ -41,16 +40,6 @@ func (l claimIntents) begin(ctx context.Context) (in store.Intent, outstanding b
 		return l.Begin(ctx, l.ref, l.step)
 	}
 	return l.BeginForRevision(ctx, l.ref, l.step, *l.revision)
-}
-
-func (l claimIntents) resend(ctx context.Context, in store.Intent) (store.Intent, bool, error) {
-	return l.Resend(ctx, in)
-}
-
-func (l claimIntents) refuse(ctx context.Context, in store.Intent) error { return l.Refuse(ctx, in) }
-
-func (l claimIntents) withdraw(ctx context.Context, in store.Intent) error {
-	return l.Withdraw(ctx, in)
 }
 
 func (l claimIntents) finish(ctx context.Context, result any) error {
@@ -143,9 +132,9 @@ func sendOnce[R any](ctx context.Context, log intentLog, w write[R]) (R, error) 
 	case w.isDuplicate != nil && w.isDuplicate(err):
 		return w.resolveDuplicate(ctx, log, outstanding, err)
 	case dixa.OutcomeOf(err) == dixa.Unsent:
-		return none, joinRecordError(err, log.withdraw(ctx, intent))
+		return none, joinRecordError(err, log.Withdraw(ctx, intent))
 	case dixa.OutcomeOf(err) == dixa.Rejected:
-		return none, joinRecordError(err, log.refuse(ctx, intent))
+		return none, joinRecordError(err, log.Refuse(ctx, intent))
 	default:
 		return none, err
 	}
@@ -167,7 +156,7 @@ func (w write[R]) begin(ctx context.Context, log intentLog) (intent store.Intent
 // attempt has to send it.
 func (w write[R]) prepareResend(ctx context.Context, log intentLog, intent store.Intent) (_ store.Intent, mine bool, err error) {
 	if intent.SentAt.Before(w.forcedAt) {
-		if err := log.refuse(ctx, intent); err != nil {
+		if err := log.Refuse(ctx, intent); err != nil {
 			return intent, false, fmt.Errorf("abandon the last try of step %s: %w", w.step, err)
 		}
 		begun, outstanding, err := w.begin(ctx, log)
@@ -176,7 +165,7 @@ func (w write[R]) prepareResend(ctx context.Context, log intentLog, intent store
 		}
 		return begun, !outstanding && begun.DoneAt.IsZero(), nil
 	}
-	intent, mine, err = log.resend(ctx, intent)
+	intent, mine, err = log.Resend(ctx, intent)
 	if err != nil {
 		return intent, false, fmt.Errorf("renew the intent of step %s: %w", w.step, err)
 	}

@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
@@ -21,6 +21,9 @@ import (
 	"github.com/claimflow/claimflow/store"
 	"github.com/claimflow/claimflow/unified"
 )
+
+// OperationTime is how long a write through the unified API is attempted.
+const OperationTime = store.OperationTime
 
 // OperationRef identifies an operation. It does not say what the operation does.
 type OperationRef = store.OperationRef
@@ -46,7 +49,11 @@ type operation struct {
 	// object is the id of the object that the answer shows, and ticket that of the
 	// conversation to which it belongs. Earlier steps set them.
 	object, contact string
-	ticket          int64
+	// madeIn is the step that made the object; empty if the request names it.
+	madeIn string
+	ticket int64
+	// personal are texts that the steps send and the request does not have.
+	personal []string
 	// attributes are the definitions of custom attributes, read if the operation sets some.
 	attributes []*dixa.CustomAttributeDefinition
 }
@@ -69,7 +76,7 @@ func (a *Operations) CarryOut(ctx context.Context, ref OperationRef) error {
 	ctx = connection.WithRedaction(ctx, o.words)
 	answer, err := o.execute(ctx)
 	if err == nil {
-		err = a.Store.Operations.Finish(ctx, ref.ID, store.OperationDone, http.StatusOK, answer)
+		err = a.Store.Operations.Finish(ctx, ref.ID, http.StatusOK, answer)
 	} else {
 		err = o.fail(ctx, err)
 	}
@@ -91,6 +98,9 @@ func (a *Operations) load(ctx context.Context, ref OperationRef) (*operation, er
 	return o, nil
 }
 
+// stepName is the name of a step in the store, by its place.
+func stepName(i int) string { return strconv.Itoa(i) }
+
 // execute carries out the steps and returns the answer.
 func (o *operation) execute(ctx context.Context) (json.RawMessage, error) {
 	var err error
@@ -108,8 +118,12 @@ func (o *operation) execute(ctx context.Context) (json.RawMessage, error) {
 		return nil, err
 	}
 	for i, step := range o.change.Steps {
-		if err := o.step(ctx, fmt.Sprintf("%d", i), step); err != nil {
-			return nil, o.retryNew(err)
+		before := o.object
+		if err := o.step(ctx, stepName(i), step); err != nil {
+			return nil, o.retryNew(ctx, err)
+		}
+		if o.object != before {
+			o.madeIn = stepName(i)
 		}
 	}
 	return o.answer(ctx)
@@ -184,101 +198,37 @@ func (o *operation) window() time.Duration {
 
 // retryNew makes a 404 retryable for an object that an earlier step has just made. Dixa
 // does not document how soon every operation knows a new object.
-func (o *operation) retryNew(err error) error {
-	if o.change.ID != "" || o.object == "" || !dixa.IsNotFound(err) || time.Since(o.CreatedAt) > o.window()+time.Minute {
+func (o *operation) retryNew(ctx context.Context, err error) error {
+	if o.madeIn == "" || !dixa.IsNotFound(err) {
+		return err
+	}
+	since, storeErr := o.sinceDone(ctx, o.madeIn)
+	if storeErr != nil {
+		return storeErr
+	}
+	if since > o.window()+time.Minute {
 		return err
 	}
 	return retryable(claim.ErrorUnavailable, "the new object is not visible in Dixa yet: "+err.Error(), err, 2*time.Second)
 }
 
-// fail ends the operation if the error is final. Otherwise it returns the error.
-func (o *operation) fail(ctx context.Context, err error) error {
-	var own *unified.Error
-	var conflict *store.ConflictError
-	var needsToken *connection.NeedsTokenError
-	var app *temporal.ApplicationError
-	e, fromDixa := dixa.AsError(err)
-	switch {
-	case dixa.IsTokenRefused(err):
-		if _, markErr := o.Clients.TokenRefused(ctx, o.ConnectionID, o.client); markErr != nil {
-			return markErr
-		}
-		return o.release(ctx, unified.NewError(http.StatusUnauthorized, noToken))
-	case errors.As(err, &needsToken):
-		return o.release(ctx, unified.NewError(http.StatusUnauthorized, noToken))
-	case errors.Is(err, dixa.ErrReadOnly):
-		return o.release(ctx, unify.ReadOnly())
-	case errors.As(err, &own):
-		return o.refuse(ctx, own)
-	case errors.As(err, &app) && app.NonRetryable():
-		return o.refuse(ctx, unified.NewError(http.StatusConflict, app.Message()))
-	case errors.As(err, &app):
-		return err
-	case errors.As(err, &conflict):
-		// Another operation took the object for its own meanwhile.
-		return retryable(claim.ErrorBusy, conflict.Error(), err, time.Second)
-	case errors.Is(err, dixa.ErrInvalidArgument):
-		return o.refuse(ctx, unified.NewError(http.StatusBadRequest, "The request cannot be sent to Dixa: "+err.Error()+"."))
-	case fromDixa && e.Outcome == dixa.Rejected && !e.Retryable && !dixa.IsRateLimited(err):
-		return o.refuse(ctx, unified.Refused(e.Status, e.Error()))
+// sinceDone returns how long ago a step was done. The operation itself may have waited
+// for hours before it.
+func (o *operation) sinceDone(ctx context.Context, step string) (time.Duration, error) {
+	intent, err := o.intents(step, "").done(ctx)
+	if intent.DoneAt.IsZero() {
+		return time.Since(o.CreatedAt), err // it had nothing to send
 	}
-	return err
+	return time.Since(intent.DoneAt), err
 }
 
-const noToken = "Dixa refuses the account's token. Save another one, then repeat the request."
-
-// refuse ends the operation with an error that a repeat would get again.
-func (o *operation) refuse(ctx context.Context, e *unified.Error) error {
-	if o.change != nil && o.change.ID == "" && o.object != "" {
-		// The caller must not take it for nothing and create another one.
-		e.Message += " The object " + o.object + " was created before that; update it instead of creating another one."
-		if e.Details == nil {
-			e.Details = &unified.Failures{}
-		}
-		e.Details.Failures = append(e.Details.Failures, unified.Failure{Field: "id", Message: o.object + " was created"})
-	}
-	body, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	return o.Store.Operations.Finish(ctx, o.ID, store.OperationFailed, e.StatusCode, body)
-}
-
-// release ends the operation with an error that says nothing about the request.
-func (o *operation) release(ctx context.Context, e *unified.Error) error {
-	body, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	return o.Store.Operations.Release(ctx, o.ID, e.StatusCode, body)
-}
-
-// OperationStore holds the steps of operations that use nothing but the store.
-type OperationStore struct{ Store *store.Store }
-
-// GiveUp ends an operation that could not be carried out in time.
-func (a *OperationStore) GiveUp(ctx context.Context, in GiveUp) error {
-	e := unified.NewError(http.StatusGatewayTimeout, "The operation could not be carried out in time: "+in.Why+". Parts of it may have been done.")
-	body, err := json.Marshal(e)
-	if err == nil {
-		err = a.Store.Operations.Release(ctx, in.ID, e.StatusCode, body)
-	}
-	return toTemporal("give up an operation", err)
-}
-
-// GiveUp is the input of [OperationStore.GiveUp]. Why is our own words.
-type GiveUp struct {
-	OperationRef
-	Why string `json:"why"`
-}
-
-// words returns the words of the request, which messages of Dixa may repeat.
+// words returns the words of what is sent, which messages of Dixa may repeat.
 func (o *operation) words() map[string]bool {
 	var body any
-	if json.Unmarshal(o.request.Body, &body) != nil {
+	if len(o.request.Body) > 0 && json.Unmarshal(o.request.Body, &body) != nil {
 		return nil
 	}
-	var texts []string
+	texts := slices.Clone(o.personal)
 	var collect func(v any)
 	collect = func(v any) {
 		switch v := v.(type) {
@@ -304,154 +254,4 @@ func (o *operation) words() map[string]bool {
 func isBase64(s string) bool {
 	_, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(s, "="))
 	return err == nil
-}
-
-// operationIntents records the intents of an operation's step.
-type operationIntents struct {
-	store.Operations
-	ref  OperationRef
-	step string
-	// object is the kind of the object that the step creates, such as note. The
-	// step's result is its id.
-	object string
-}
-
-func (o *operation) intents(step, object string) operationIntents {
-	return operationIntents{o.Store.Operations, o.OperationRef, step, object}
-}
-
-func (l operationIntents) begin(ctx context.Context) (store.Intent, bool, error) {
-	return l.BeginStep(ctx, l.ref, l.step)
-}
-
-func (l operationIntents) resend(ctx context.Context, in store.Intent) (store.Intent, bool, error) {
-	return l.ResendStep(ctx, in)
-}
-
-func (l operationIntents) refuse(ctx context.Context, in store.Intent) error {
-	return l.RefuseStep(ctx, in)
-}
-
-func (l operationIntents) withdraw(ctx context.Context, in store.Intent) error {
-	return l.WithdrawStep(ctx, in)
-}
-
-func (l operationIntents) finish(ctx context.Context, result any) error {
-	object := ""
-	if id, ok := result.(string); ok && id != "" && l.object != "" {
-		object = l.object + ":" + id
-	}
-	return l.FinishStep(ctx, l.ref, l.step, object, result)
-}
-
-// key is the external id under which a try is sent. Its prefix is that of all tries.
-func (l operationIntents) key(try int) string { return fmt.Sprintf("%s%d", l.keyPrefix(), try) }
-
-func (l operationIntents) keyPrefix() string {
-	return claim.Ref{Shop: "operation", ID: l.ref.ID}.ExternalIDPrefix(l.step)
-}
-
-// owned reports whether an object in Dixa belongs to another operation.
-func (l operationIntents) owned(ctx context.Context, id string) (bool, error) {
-	of, err := l.ObjectOf(ctx, l.ref.ConnectionID, l.object+":"+id)
-	return of != "" && of != l.ref.ID, err
-}
-
-// repeatable performs a write that is harmless to repeat. again says that an earlier
-// send may have taken effect.
-func (o *operation) repeatable(ctx context.Context, step string, send func(again bool) error) error {
-	log := o.intents(step, "")
-	intent, outstanding, err := log.begin(ctx)
-	if err != nil || !intent.DoneAt.IsZero() {
-		return err
-	}
-	switch err := send(outstanding); dixa.OutcomeOf(err) {
-	case 0:
-		return log.finish(ctx, nil)
-	case dixa.Unsent:
-		return joinRecordError(err, log.withdraw(ctx, intent))
-	case dixa.Rejected:
-		if outstanding {
-			return err // says nothing about the earlier send
-		}
-		return joinRecordError(err, log.refuse(ctx, intent))
-	default:
-		return err
-	}
-}
-
-// deleting is a send that deletes something: it is gone if an earlier send may have
-// deleted it.
-func deleting(send func() error) func(again bool) error {
-	return func(again bool) error {
-		err := send()
-		if again && dixa.IsNotFound(err) {
-			return nil
-		}
-		return err
-	}
-}
-
-// creation creates an object of which Dixa keeps no key of ours.
-type creation struct {
-	step string
-	// kind is the kind of object, such as team.
-	kind string
-	// alike lists the ids of the objects in Dixa that look like the wanted one.
-	alike func(context.Context) ([]string, error)
-	// exists is called before the first send with the objects that look alike. It
-	// returns an error to refuse the creation.
-	exists func(ids []string) error
-	send   func(context.Context) (id string, err error)
-}
-
-// create creates an object once. What looks like it before the first send is not it: an
-// object that appears after an unanswered send is.
-func (o *operation) create(ctx context.Context, c creation) (id string, err error) {
-	before, err := o.before(ctx, c)
-	if err != nil {
-		return "", err
-	}
-	log := o.intents(c.step, c.kind)
-	return sendOnce(ctx, log, write[string]{
-		step: c.step, window: o.window(), unknown: claim.CauseOutcomeUnknown,
-		find: func(ctx context.Context) (string, bool, error) {
-			ids, err := c.alike(ctx)
-			for _, id := range ids {
-				if slices.Contains(before, id) {
-					continue
-				}
-				taken, ownErr := log.owned(ctx, id)
-				if ownErr != nil {
-					return "", false, ownErr
-				}
-				if !taken {
-					return id, true, nil
-				}
-			}
-			return "", false, err
-		},
-		send: func(ctx context.Context, _ string) (string, error) { return c.send(ctx) },
-	})
-}
-
-// before returns the objects that looked like the wanted one before it was first sent.
-func (o *operation) before(ctx context.Context, c creation) (ids []string, err error) {
-	log := o.intents(c.step+":before", "")
-	seen, err := log.Step(ctx, log.ref, log.step)
-	if err == nil && !seen.DoneAt.IsZero() {
-		return ids, json.Unmarshal(seen.Result, &ids)
-	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, err
-	}
-	if ids, err = c.alike(ctx); err != nil {
-		return nil, err
-	}
-	if c.exists != nil && len(ids) > 0 {
-		if err := c.exists(ids); err != nil {
-			return nil, err
-		}
-	}
-	return ids, log.finish(ctx, ids)
 }

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,18 +40,24 @@ func (o *operation) answer(ctx context.Context) (json.RawMessage, error) {
 		raw += "&ticket[id]=" + strconv.FormatInt(o.ticket, 10)
 	}
 	got, err := o.Unified.Get(ctx, o.ConnectionID, o.change.Model, o.change.Resource, o.object, raw)
-	var e *unified.Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return got.Body, nil
-	case !errors.As(err, &e):
+	}
+	var e *unified.Error
+	if !errors.As(err, &e) {
 		return nil, err
-	case e.StatusCode == http.StatusNotFound && time.Since(o.CreatedAt) < o.window()+30*time.Second:
-		return nil, retryable(claim.ErrorUnavailable, "the object is not visible in Dixa yet", err, time.Second)
+	}
+	since, err := o.sinceDone(ctx, cmp.Or(o.madeIn, stepName(len(o.change.Steps)-1)))
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case e.StatusCode == http.StatusNotFound && since < o.window()+30*time.Second:
+		return nil, retryable(claim.ErrorUnavailable, "the object is not visible in Dixa yet", e, time.Second)
 	case e.StatusCode == http.StatusTooManyRequests:
-		return nil, retryable(claim.ErrorRateLimited, "read what was written: "+e.Message, err, max(time.Second, time.Duration(e.RetryAfter)*time.Second))
+		return nil, retryable(claim.ErrorRateLimited, "read what was written: "+e.Message, e, max(time.Second, time.Duration(e.RetryAfter)*time.Second))
 	case e.StatusCode >= http.StatusInternalServerError && e.StatusCode != http.StatusNotImplemented:
-		return nil, retryable(claim.ErrorUnavailable, "read what was written: "+e.Message, err, 0)
+		return nil, retryable(claim.ErrorUnavailable, "read what was written: "+e.Message, e, 0)
 	default:
 		activity.GetLogger(ctx).Warn("could not read what an operation wrote; its answer is the id", "operation", o.ID, "error", e.Message)
 		return id, nil
@@ -208,30 +215,15 @@ func (o *operation) learnTeams(ctx context.Context) error {
 	if !slices.ContainsFunc(o.change.Steps, func(s unified.Step) bool { _, ok := s.(unified.SetTeams); return ok }) {
 		return nil
 	}
-	seenAt := time.Now()
-	now, err := o.client.Agents.Teams(ctx, o.object)
+	teams, err := o.client.Agents.Teams(ctx, o.object)
 	if err != nil {
 		return err
 	}
-	teams, err := o.Store.Mirror.Directory(ctx, o.ConnectionID, mirror.KindTeam)
-	if err != nil {
-		return err
+	ids := make([]string, len(teams))
+	for i, t := range teams {
+		ids[i] = t.ID
 	}
-	var changed []mirror.DirectoryEntry
-	for _, t := range teams {
-		is := slices.ContainsFunc(now, func(in *dixa.Team) bool { return in.ID == t.ID })
-		switch was := slices.Contains(t.MemberIDs, o.object); {
-		case is && !was:
-			t.MemberIDs = append(slices.Clone(t.MemberIDs), o.object)
-		case !is && was:
-			t.MemberIDs = slices.DeleteFunc(slices.Clone(t.MemberIDs), func(id string) bool { return id == o.object })
-		default:
-			continue
-		}
-		changed = append(changed, t)
-	}
-	_, err = o.Store.Mirror.SaveDirectory(ctx, o.ConnectionID, mirror.KindTeam, changed, seenAt)
-	return err
+	return o.Store.Mirror.SaveTeamsOf(ctx, o.ConnectionID, o.object, ids)
 }
 
 // made remembers the object that a step created or found.

@@ -75,7 +75,11 @@ func (o *operation) addMessage(ctx context.Context, step string, s unified.AddMe
 	}
 	// Dixa's answer need not have the id.
 	id, found, err := o.findMessage(ctx, log, ticket, input)
-	if err == nil && !found && time.Since(o.CreatedAt) < o.window()+time.Minute {
+	if err != nil {
+		return err
+	}
+	since, err := o.sinceDone(ctx, step)
+	if err == nil && !found && since < o.window()+time.Minute {
 		return retryable(claim.ErrorUnavailable, "the new message is not visible in Dixa yet", nil, time.Second)
 	}
 	o.made(id)

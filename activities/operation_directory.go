@@ -20,23 +20,15 @@ import (
 // createTag creates a tag. Dixa returns the one that has the name, so a repeat is
 // harmless.
 func (o *operation) createTag(ctx context.Context, step string, s unified.CreateTag) error {
-	log := o.intents(step, "")
-	done, err := log.Step(ctx, log.ref, step)
-	if err == nil && !done.DoneAt.IsZero() {
-		return json.Unmarshal(done.Result, &o.object)
-	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	if _, _, err := log.begin(ctx); err != nil {
-		return err
-	}
-	t, err := o.client.Tags.Create(ctx, s.Input)
-	if err != nil {
-		return err
-	}
-	o.made(t.ID)
-	return log.finish(ctx, t.ID)
+	id, err := repeat(ctx, o.intents(step, ""), func(bool) (string, error) {
+		t, err := o.client.Tags.Create(ctx, s.Input)
+		if err != nil {
+			return "", err
+		}
+		return t.ID, nil
+	})
+	o.made(id)
+	return err
 }
 
 func (o *operation) setTagActive(ctx context.Context, step string, s unified.SetTagActive) error {
@@ -327,10 +319,14 @@ func (o *operation) downgradeAgent(ctx context.Context, step string, s unified.D
 // may get another id.
 func (o *operation) restoreAgent(ctx context.Context, step string, s unified.RestoreAgent) error {
 	log := o.intents(step, agentKind)
-	if done, err := log.Step(ctx, log.ref, step); err == nil && !done.DoneAt.IsZero() {
+	done, err := log.done(ctx)
+	if err != nil {
+		return err
+	}
+	if !done.DoneAt.IsZero() {
 		return json.Unmarshal(done.Result, &o.object)
 	}
-	_, err := o.client.Agents.Get(ctx, s.ID)
+	_, err = o.client.Agents.Get(ctx, s.ID)
 	if !dixa.IsNotFound(err) {
 		return err
 	}
@@ -345,6 +341,8 @@ func (o *operation) restoreAgent(ctx context.Context, step string, s unified.Res
 	if json.Unmarshal(row.Object, &a) != nil {
 		return fmt.Errorf("decode the stored agent %s", s.ID)
 	}
+	o.personal = append(o.personal, a.DisplayName, a.Email, a.PhoneNumber, a.FirstName, a.LastName)
+	o.personal = append(o.personal, slices.Concat(a.AdditionalEmails, a.AdditionalPhoneNumbers, a.MiddleNames)...)
 	return o.createAgent(ctx, step, dixa.AgentInput{
 		DisplayName: a.DisplayName, Email: a.Email, PhoneNumber: a.PhoneNumber, AdditionalEmails: a.AdditionalEmails,
 		AdditionalPhoneNumbers: a.AdditionalPhoneNumbers, FirstName: a.FirstName, LastName: a.LastName, MiddleNames: a.MiddleNames,

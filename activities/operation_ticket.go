@@ -100,16 +100,11 @@ func (o *operation) setTags(ctx context.Context, step string, s unified.SetTags)
 		if err != nil {
 			return err
 		}
-		wanted := func(t *dixa.Tag) bool {
-			return slices.ContainsFunc(s.Tags, func(w unified.TagName) bool {
-				return w.ID != "" && strings.EqualFold(w.ID, t.ID) || w.ID == "" && strings.EqualFold(w.Name, t.Name)
-			})
+		is := func(w unified.TagName, t *dixa.Tag) bool {
+			return w.ID != "" && strings.EqualFold(w.ID, t.ID) || w.ID == "" && strings.EqualFold(w.Name, t.Name)
 		}
 		for _, w := range s.Tags {
-			there := slices.ContainsFunc(has, func(t *dixa.Tag) bool {
-				return w.ID != "" && strings.EqualFold(w.ID, t.ID) || w.ID == "" && strings.EqualFold(w.Name, t.Name)
-			})
-			if there {
+			if slices.ContainsFunc(has, func(t *dixa.Tag) bool { return is(w, t) }) {
 				continue
 			}
 			id := w.ID
@@ -126,7 +121,7 @@ func (o *operation) setTags(ctx context.Context, step string, s unified.SetTags)
 			}
 		}
 		for _, t := range has {
-			if wanted(t) {
+			if slices.ContainsFunc(s.Tags, func(w unified.TagName) bool { return is(w, t) }) {
 				continue
 			}
 			if err := o.client.Conversations.RemoveTag(ctx, ticket, t.ID); err != nil && !dixa.IsNotFound(err) {

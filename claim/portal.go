@@ -44,14 +44,12 @@ func PortalCapabilities() []PortalCapability {
 // PortalLanguages lists the languages of the portal.
 func PortalLanguages() []string { return []string{"en", "de"} }
 
+// Limits of portal links and sessions.
 const (
-	// DefaultPortalLinkTTL and MaxPortalLinkTTL are how long a portal link can be used.
-	DefaultPortalLinkTTL = 5 * time.Minute
-	MaxPortalLinkTTL     = 15 * time.Minute
-	// PortalSessionTTL is how long a portal session lasts at most, and PortalSessionIdle
-	// how long without a request.
-	PortalSessionTTL  = 8 * time.Hour
-	PortalSessionIdle = 30 * time.Minute
+	DefaultPortalLinkTTL = 5 * time.Minute  // how long a link can be used
+	MaxPortalLinkTTL     = 15 * time.Minute // how long a link can be used at most
+	PortalSessionTTL     = 8 * time.Hour    // how long a session lasts at most
+	PortalSessionIdle    = 30 * time.Minute // how long a session lasts without a request
 )
 
 // NewPortalLink describes a link to the portal of a shop.

@@ -157,6 +157,10 @@ type SourceRecord struct {
 	Activity     *ActivityRecord
 	Rating       *RatingRecord
 	Directory    *DirectoryRecord
+	// Deleted says that the record was deleted, and that only its identity is known. Of
+	// ratings and activity logs, all of the conversation were. Its JSON form has the
+	// identity and "deleted".
+	Deleted bool
 	// Cursor continues after this record. Its JSON member is "cursor", present if the
 	// records are in the order of their changes.
 	Cursor string
@@ -173,10 +177,11 @@ func ParseSourceRecord(stream Stream, data []byte) (SourceRecord, error) {
 		return r, fmt.Errorf("record of the stream %s: %w", stream, err)
 	}
 	var with struct {
-		Cursor string `json:"cursor"`
+		Deleted bool   `json:"deleted"`
+		Cursor  string `json:"cursor"`
 	}
 	err = json.Unmarshal(data, &with)
-	r.Cursor = with.Cursor
+	r.Deleted, r.Cursor = with.Deleted, with.Cursor
 	return r, err
 }
 
@@ -218,9 +223,36 @@ func (r SourceRecord) value() any {
 	}
 }
 
+// identity returns what is known of a deleted record.
+func (r SourceRecord) identity() any {
+	out := struct {
+		Kind           string `json:"kind,omitempty"`
+		ConversationID int64  `json:"conversation_id,omitempty"`
+		ID             any    `json:"id,omitempty"`
+		Deleted        bool   `json:"deleted"`
+	}{Deleted: true}
+	switch r.Stream {
+	case StreamMessages:
+		out.ConversationID, out.ID = r.Message.ConversationID, r.Message.ID
+	case StreamActivityLogs:
+		out.ConversationID = r.Activity.ConversationID
+	case StreamRatings:
+		out.ConversationID = r.Rating.ConversationID
+	case StreamDirectory:
+		out.Kind, out.ID = r.Directory.Kind, r.Directory.ID
+	default:
+		out.ID = r.Conversation.ID
+	}
+	return out
+}
+
 // MarshalJSON encodes the record, with all members.
 func (r SourceRecord) MarshalJSON() ([]byte, error) {
-	data, err := plainJSON(r.value())
+	value := r.value()
+	if r.Deleted {
+		value = r.identity()
+	}
+	data, err := plainJSON(value)
 	if err != nil || r.Cursor == "" {
 		return data, err
 	}
@@ -229,7 +261,7 @@ func (r SourceRecord) MarshalJSON() ([]byte, error) {
 }
 
 // Members returns the values of the record by their names in [RecordFields], and of
-// "cursor".
+// "deleted" and "cursor" if it has them.
 func (r SourceRecord) Members() (map[string]json.RawMessage, error) {
 	data, err := r.MarshalJSON()
 	if err != nil {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -204,7 +205,7 @@ func (c *Client) once(ctx context.Context, k call, body []byte) ([]byte, error) 
 	return data, nil
 }
 
-// open sends a request and returns the response before its body is read.
+// open makes a call and returns the response before its body is read.
 func (c *Client) open(ctx context.Context, k call, body []byte) (*http.Response, error) {
 	target := c.base.JoinPath(escaped(k.path)...)
 	target.RawQuery = k.query.Encode()
@@ -212,20 +213,22 @@ func (c *Client) open(ctx context.Context, k call, body []byte) (*http.Response,
 	if err != nil {
 		return nil, fmt.Errorf("claimflow: %s %s: %w", k.method, k.route(), err)
 	}
-	req.Header.Set("User-Agent", c.userAgent)
-	req.Header.Set("Accept", "application/json")
 	if k.key != "" {
 		req.Header.Set("Idempotency-Key", k.key)
 	}
 	if k.prefer != "" {
 		req.Header.Set("Prefer", k.prefer)
 	}
-	if k.accept != "" {
-		req.Header.Set("Accept", k.accept)
-	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	return c.do(k, req)
+}
+
+// do sends a request as this client and returns the response before its body is read.
+func (c *Client) do(k call, req *http.Request) (*http.Response, error) {
+	req.Header.Set("User-Agent", c.userAgent)
+	req.Header.Set("Accept", cmp.Or(k.accept, "application/json"))
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)
 	}

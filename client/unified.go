@@ -204,17 +204,12 @@ func (c *Client) Proxy(ctx context.Context, account, method, path string, q url.
 	if err != nil {
 		return nil, fmt.Errorf("claimflow: %s %s: %w", method, k.route(), err)
 	}
-	req.Header.Set("User-Agent", c.userAgent)
-	req.Header.Set("Accept", "application/json")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.key != "" {
-		req.Header.Set("Authorization", "Bearer "+c.key)
-	}
-	resp, err := c.http.Do(req)
+	resp, err := c.do(k, req)
 	if err != nil {
-		return nil, fmt.Errorf("claimflow: %s %s: %w: %w; is the service running at %s?", method, k.route(), ErrNoAnswer, withoutURL(err), c.base.Redacted())
+		return nil, err
 	}
 	if resp.StatusCode < http.StatusBadRequest || resp.Header.Get(sourceHeader) == "dixa" {
 		return resp, nil

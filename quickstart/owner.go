@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,7 +48,10 @@ func (s *stack) serveOwner(ctx context.Context) error {
 		return fmt.Errorf("start the demo endpoint: %w", err)
 	}
 	s.owner = &owner{url: "http://" + listener.Addr().String() + "/claimflow", events: map[string][]ownerEvent{}}
-	httpServer := &http.Server{Handler: s.owner, ReadHeaderTimeout: 10 * time.Second}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /portal", s.openPortal)
+	mux.Handle("/", s.owner)
+	httpServer := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- httpServer.Serve(listener) }()
 	s.halts = append(s.halts, func() error {
@@ -59,6 +63,20 @@ func (s *stack) serveOwner(ctx context.Context) error {
 	})
 	return nil
 }
+
+// openPortal does what a platform does when a member of a shop's staff clicks on its
+// settings: it creates a link to the portal and redirects there.
+func (s *stack) openPortal(w http.ResponseWriter, r *http.Request) {
+	link, err := s.api.CreatePortalLink(r.Context(), demoShop, client.NewPortalLink{Subject: "demo-staff", ReturnURL: s.portalURL()})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	http.Redirect(w, r, link.URL, http.StatusSeeOther)
+}
+
+// portalURL is the address of [stack.openPortal].
+func (s *stack) portalURL() string { return strings.TrimSuffix(s.owner.url, "/claimflow") + "/portal" }
 
 // register adds the endpoint to Claimflow and removes that of an earlier run.
 func (s *stack) register(ctx context.Context) error {

@@ -134,6 +134,7 @@ func (s *stack) page(claims client.Page, width int, trouble error) string {
 		b.WriteString("\n" + imported)
 	}
 	fmt.Fprintf(&b, "\n  Emulated Dixa     %s/_emulator/\n", s.dixaURL)
+	fmt.Fprintf(&b, "  Portal of a shop  %s\n", s.portalURL())
 	fmt.Fprintf(&b, "  Temporal UI       %s\n", s.engine.UIURL())
 	fmt.Fprintf(&b, "  HTTP API          %s/docs\n", s.apiURL)
 	if settled > 0 && settled == len(claims.Claims) || s.offered {

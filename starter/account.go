@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -109,10 +108,6 @@ func (o *organization) account(ctx context.Context, api *client.Client) (string,
 		return o.connection, nil
 	}
 	for account, err := range api.Accounts(ctx, o.shop) {
-		var e *client.Error
-		if errors.As(err, &e) && e.Code == client.CodeForbidden {
-			return "", err
-		}
 		return account.ID, err
 	}
 	return "", fmt.Errorf("shop %q has no account that the API key may use; list them with `starter account list`, and connect the shop with `starter shop connect %[1]s`", o.shop)

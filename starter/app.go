@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, a *app) int {
 		return usage("%s; see `%s --help`", err, c.CommandPath())
 	})
 	group(root, a.serveCommand(), a.claimCommand(), a.customerCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(), a.endpointCommand(), a.karlaSecretCommand(),
-		a.sourceCommand(), a.importCommand(), a.kpiCommand(), a.accountCommand(), a.unifiedCommand(),
+		a.sourceCommand(), a.importCommand(), a.kpiCommand(), a.accountCommand(), a.unifiedCommand(), a.portalCommand(),
 		a.apiKeyCommand(), a.keyringCommand(), renamed("key", a.apiKeyCommand()), renamed("keys", a.keyringCommand()), a.configCommand(), a.versionCommand())
 	root.Args = cobra.ArbitraryArgs
 	root.SetArgs(args)

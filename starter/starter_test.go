@@ -33,7 +33,7 @@ func commands(t *testing.T) (all []*cobra.Command) {
 	}
 	for _, c := range []*cobra.Command{
 		a.serveCommand(), a.claimCommand(), a.shopCommand(), a.applyCommand(), a.templateCommand(), a.endpointCommand(),
-		a.sourceCommand(), a.importCommand(), a.kpiCommand(), a.accountCommand(), a.unifiedCommand(),
+		a.sourceCommand(), a.importCommand(), a.kpiCommand(), a.accountCommand(), a.unifiedCommand(), a.portalCommand(),
 		a.apiKeyCommand(), a.keyringCommand(), a.configCommand(), a.versionCommand(),
 	} {
 		walk(c)

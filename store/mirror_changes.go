@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/claimflow/claimflow/mirror"
 )
@@ -89,15 +88,16 @@ type changeQuery struct {
 	// columns are the conversation, kind, id, first change, whether it is deleted and
 	// whether it is history, and order is that of places with the same change.
 	columns, order string
-	// first says that the table has the number of the change that added a row.
-	first bool
+	// first selects the rows whose first change is one of its own; empty if the table
+	// does not have its number.
+	first string
 }
 
 var changeQueries = []changeQuery{
-	{ChangedConversations, "conversations", "conversation_id, '' AS kind, '' AS id, first_change, FALSE, FALSE", "conversation_id", true},
-	{ChangedMessages, "messages", "conversation_id, '' AS kind, id, first_change, FALSE, FALSE", "conversation_id, id", true},
-	{ChangedDirectory, "directory", "0, kind, id, first_change, gone_at > 0, history", "kind, id", true},
-	{DeletedRecords, "tombstones", "conversation_id, kind, id, 0, TRUE, FALSE", "conversation_id, kind, id", false},
+	{ChangedConversations, "conversations", "conversation_id, '' AS kind, '' AS id, first_change, FALSE, FALSE", "conversation_id", "first_change < change"},
+	{ChangedMessages, "messages", "conversation_id, '' AS kind, id, first_change, FALSE, FALSE", "conversation_id, id", "first_change < change"},
+	{ChangedDirectory, "directory", "0, kind, id, first_change, gone_at > 0, history", "kind, id", "first_change < change AND gone_at = 0"},
+	{DeletedRecords, "tombstones", "conversation_id, kind, id, 0, TRUE, FALSE", "conversation_id, kind, id", ""},
 }
 
 func (q *changeQuery) read(ctx context.Context, db *sql.DB, connectionID string, after ChangePlace, head int64, limit int) ([]RecordChange, error) {
@@ -115,8 +115,8 @@ func (q *changeQuery) read(ctx context.Context, db *sql.DB, connectionID string,
 			number + ` >= $3 AND ` + number + ` <= $2 AND (` + number + ` > $3 OR ` + rest + `)` + more + ` ORDER BY n, ` + q.order + ` LIMIT $4) AS ` + number + `s`
 	}
 	query := half("change", "")
-	if q.first {
-		query += ` UNION ALL ` + half("first_change", " AND first_change < change")
+	if q.first != "" {
+		query += ` UNION ALL ` + half("first_change", " AND "+q.first)
 	}
 	return collect(ctx, db, q.scan, query+` ORDER BY n, `+q.order+` LIMIT $4`, args...)
 }
@@ -197,11 +197,9 @@ func (s Mirror) ChangedMessages(ctx context.Context, connectionID string, conver
 		WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, conversations)+`) AND id IN (`+placeholders(&args, ids)+`)`, args...)
 }
 
-// ChangedEntry is an entry of the directory and its last change. GoneAt is when Dixa
-// stopped listing it; zero if it is listed.
+// ChangedEntry is an entry of the directory and its last change.
 type ChangedEntry struct {
-	mirror.DirectoryEntry
-	GoneAt time.Time
+	DirectoryRow
 	Change int64
 }
 
@@ -212,11 +210,9 @@ func (s Mirror) ChangedEntries(ctx context.Context, connectionID string, wanted 
 	if either == "" {
 		return nil, nil
 	}
-	read := s.scanDirectory(connectionID)
+	read := s.scanDirectoryRow(connectionID)
 	return list(ctx, s.core, "read changed entries of the directory", func(scan func(...any) error) (e ChangedEntry, err error) {
-		var gone int64
-		e.DirectoryEntry, err = read(func(dest ...any) error { return scan(append(dest, &gone, &e.Change)...) })
-		e.GoneAt = timeOf(gone)
+		e.DirectoryRow, err = read(func(dest ...any) error { return scan(append(dest, &e.Change)...) })
 		return e, err
 	}, `SELECT kind, id, body, gone_at, change FROM directory WHERE connection_id = $1 AND (`+either+`)`, args...)
 }

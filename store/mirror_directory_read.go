@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
@@ -71,6 +73,29 @@ func (s Mirror) DirectoryPage(ctx context.Context, connectionID string, kind mir
 		slices.Reverse(entries)
 	}
 	return entries, more, err
+}
+
+// DirectoryByID reads the entries with the given ids of each kind.
+func (s Mirror) DirectoryByID(ctx context.Context, connectionID string, wanted map[mirror.DirectoryKind][]string) ([]mirror.DirectoryEntry, error) {
+	args := arguments{connectionID}
+	either := directoryIDs(&args, wanted)
+	if either == "" {
+		return nil, nil
+	}
+	return list(ctx, s.core, "read entries of the directory", s.scanDirectory(connectionID),
+		`SELECT kind, id, body FROM directory WHERE connection_id = $1 AND (`+either+`)`, args...)
+}
+
+// directoryIDs returns the condition that an entry is one of those; empty if there are
+// none.
+func directoryIDs(args *arguments, wanted map[mirror.DirectoryKind][]string) string {
+	var either []string
+	for _, kind := range slices.Sorted(maps.Keys(wanted)) {
+		if ids := wanted[kind]; len(ids) > 0 {
+			either = append(either, "kind = "+args.add(kind)+" AND id IN ("+placeholders(args, ids)+")")
+		}
+	}
+	return strings.Join(either, " OR ")
 }
 
 func (s *core) scanDirectoryRow(connectionID string) func(scan func(...any) error) (DirectoryRow, error) {

@@ -20,7 +20,8 @@ const (
 	// directory is by kind and id.
 	OrderDate RecordsOrder = "date"
 	// OrderChange is by the records' last change. Who reads on from the last cursor
-	// receives every record that changed since, in its current state.
+	// receives every record that changed since, in its current state, and those that were
+	// deleted, until they are forgotten.
 	OrderChange RecordsOrder = "change"
 )
 
@@ -114,6 +115,8 @@ type recordReader struct {
 	now          time.Time
 	// place is after the last row that was read.
 	place recordPlace
+	// head is the change up to which a read in [OrderChange] goes.
+	head int64
 	// keys are the next conversations, read in advance, and last says that no others
 	// follow them.
 	keys []recordPlace
@@ -170,6 +173,14 @@ func (s Mirror) recordReader(connectionID string, q RecordsQuery) (*recordReader
 // read reads up to n rows and returns the records that the source selects, and whether
 // there are more rows.
 func (r *recordReader) read(ctx context.Context, n int) (found []placedRecord, more bool, err error) {
+	if r.Order == OrderChange {
+		return r.readChanges(ctx, n)
+	}
+	return r.rows(ctx, n)
+}
+
+// rows is [recordReader.read] for records that are stored.
+func (r *recordReader) rows(ctx context.Context, n int) (found []placedRecord, more bool, err error) {
 	switch r.Stream {
 	case claim.StreamMessages:
 		return r.messages(ctx, n)

@@ -45,7 +45,7 @@ func (r *recordReader) readKeys(ctx context.Context, n int) ([]recordPlace, erro
 		after = " >= " // not all ratings of that conversation were listed
 	}
 	args := arguments{r.connectionID, r.place.n, r.place.conversationID, n}
-	query := `SELECT change, conversation_id FROM conversations WHERE connection_id = $1 AND (change, conversation_id)` + after + `($2, $3)
+	query := `SELECT change, conversation_id FROM conversations WHERE connection_id = $1 AND (change, conversation_id)` + after + `($2, $3)` + r.upToHead(&args) + `
 		ORDER BY change, conversation_id LIMIT $4`
 	if r.Order == OrderDate {
 		at := recordDates[r.Date]
@@ -153,7 +153,7 @@ func (r *recordReader) messages(ctx context.Context, n int) (found []placedRecor
 		place, order, after = "(at, id, conversation_id)", "at", "($2, $4, $3)"
 	}
 	query := `SELECT connection_id, conversation_id, id, listed, body, ` + order + ` FROM messages WHERE connection_id = $1 AND ` + place + ` > ` + after +
-		r.within("at", &args) + ` ORDER BY ` + strings.Trim(place, "()") + ` LIMIT $5`
+		r.within("at", &args) + r.upToHead(&args) + ` ORDER BY ` + strings.Trim(place, "()") + ` LIMIT $5`
 	read := func(scan func(...any) error) (placedRecord, error) {
 		var p recordPlace
 		m, err := r.scanMessage(func(dest ...any) error { return scan(append(dest, &p.n)...) })
@@ -171,7 +171,7 @@ func (r *recordReader) activities(ctx context.Context, n int) (found []placedRec
 	}
 	args := arguments{r.connectionID, r.place.n, r.place.key, n}
 	query := `SELECT ` + activityColumns + `, ` + order + ` FROM activities WHERE connection_id = $1 AND (` + order + `, id) > ($2, $3)` +
-		r.within("at", &args) + ` ORDER BY ` + order + `, id LIMIT $4`
+		r.within("at", &args) + r.upToHead(&args) + ` ORDER BY ` + order + `, id LIMIT $4`
 	scanActivity := r.scanActivity(r.connectionID)
 	read := func(scan func(...any) error) (placedRecord, error) {
 		var p recordPlace
@@ -233,7 +233,7 @@ func (r *recordReader) directory(ctx context.Context, n int) (found []placedReco
 		return r.placed(claim.SourceRecord{Directory: record}, p), err
 	}
 	found, err = list(ctx, r.core, "list the directory", read, `SELECT kind, id, body, change, seen_at, gone_at FROM directory
-		WHERE connection_id = $1 AND `+condition+` ORDER BY `+order+` LIMIT $4`, args...)
+		WHERE connection_id = $1 AND `+condition+r.upToHead(&args)+` ORDER BY `+order+` LIMIT $4`, args...)
 	if len(found) > 0 {
 		r.place = found[len(found)-1].place
 	}

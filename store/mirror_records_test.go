@@ -92,6 +92,12 @@ func (r *recorded) all(q store.RecordsQuery, size int) (words []string, cursor s
 
 func word(t *testing.T, r claim.SourceRecord) string {
 	t.Helper()
+	if r.Deleted {
+		data, err := r.MarshalJSON()
+		require.NoError(t, err)
+		text, _, _ := strings.Cut(string(data), `,"cursor"`)
+		return text + "}"
+	}
 	switch r.Stream {
 	case claim.StreamMessages:
 		return r.Message.ID
@@ -203,6 +209,63 @@ func TestRecordsFollowChangesWithoutGap(t *testing.T) {
 	})
 }
 
+// Who follows a stream learns of what was deleted, in the order of the changes.
+func TestDeletedRecordsAreListed(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		r := newRecorded(t, s, now)
+		score := 5
+		rated := func(f *mirror.Fact) {
+			f.Ratings = []mirror.Rating{{Type: mirror.RatingCSAT, Score: &score, RatedAt: now.Now(), CreatedAt: now.Now()}}
+		}
+		known := store.MirrorBatch{
+			Facts:      []store.ConversationFact{r.fact(1, "Email", 5, rated), r.fact(2, "Email", 4, nil), r.fact(3, "Email", 3, nil)},
+			Messages:   []mirror.Message{r.message(1, "m-1", 4), r.message(1, "m-2", 4), r.message(1, "m-3", 3), r.message(1, "m-4", 2), r.message(2, "m-5", 1)},
+			Activities: []mirror.Activity{{ID: "a-1", ConversationID: 1, At: now.Now(), Type: "ConversationClosed"}},
+		}
+		r.merge(known)
+		streams := []claim.Stream{claim.StreamConversations, claim.StreamMessages, claim.StreamActivityLogs, claim.StreamRatings}
+		follow := map[claim.Stream]string{}
+		for _, stream := range streams {
+			_, follow[stream] = r.all(store.RecordsQuery{Stream: stream, Order: store.OrderChange}, 2)
+		}
+		sources, err := s.DataSources.List(t.Context(), r.connection)
+		require.NoError(t, err)
+		for _, source := range sources {
+			require.NoError(t, s.DataSources.Delete(t.Context(), r.connection, source.ID))
+		}
+		n, err := s.Mirror.DeleteExpired(t.Context(), r.connection)
+		require.NoError(t, err)
+		require.Equal(t, 3, n)
+		_, err = s.DataSources.Create(t.Context(), r.connection, claim.DataSource{Title: "email"})
+		require.NoError(t, err)
+		r.merge(store.MirrorBatch{Facts: known.Facts[1:2], Messages: known.Messages[4:]})
+
+		for stream, want := range map[claim.Stream][]string{
+			claim.StreamConversations: {`{"id":1,"deleted":true}`, `{"id":2,"deleted":true}`, `{"id":3,"deleted":true}`, "2"},
+			claim.StreamMessages: {
+				`{"conversation_id":1,"id":"m-1","deleted":true}`, `{"conversation_id":1,"id":"m-2","deleted":true}`, `{"conversation_id":1,"id":"m-3","deleted":true}`,
+				`{"conversation_id":1,"id":"m-4","deleted":true}`, `{"conversation_id":2,"id":"m-5","deleted":true}`, "m-5",
+			},
+			claim.StreamActivityLogs: {`{"conversation_id":1,"deleted":true}`, `{"conversation_id":2,"deleted":true}`, `{"conversation_id":3,"deleted":true}`},
+			claim.StreamRatings:      {`{"conversation_id":1,"deleted":true}`, `{"conversation_id":2,"deleted":true}`, `{"conversation_id":3,"deleted":true}`},
+		} {
+			for _, size := range []int{1, 2, 3, 500} {
+				q := store.RecordsQuery{Stream: stream, Order: store.OrderChange, Cursor: follow[stream]}
+				got, cursor := r.all(q, size)
+				require.Equal(t, want, got, "%s in pages of %d", stream, size)
+				q.Cursor = cursor
+				got, _ = r.all(q, size)
+				require.Empty(t, got, "%s were listed again", stream)
+				got, _ = r.all(store.RecordsQuery{Stream: stream, Order: store.OrderChange}, size)
+				require.Equal(t, want, got, "%s from the start", stream)
+				got, _ = r.all(store.RecordsQuery{Stream: stream}, size)
+				require.NotContains(t, strings.Join(got, " "), "deleted", "by date")
+			}
+		}
+	})
+}
+
 func TestDirectoryRecords(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
@@ -216,6 +279,20 @@ func TestDirectoryRecords(t *testing.T) {
 			require.Equal(t, []string{"agent a/1", "agent b", "queue a/1", "queue b"}, got)
 			got, _ = r.all(store.RecordsQuery{Stream: claim.StreamDirectory, Order: store.OrderChange}, size)
 			require.Equal(t, []string{"queue a/1", "queue b", "agent a/1", "agent b"}, got)
+		}
+		// As an erasure does.
+		for _, query := range []string{
+			`DELETE FROM directory WHERE connection_id = $1 AND kind = 'agent' AND id = 'a/1'`, `UPDATE mirrors SET change = change + 1 WHERE connection_id = $1`,
+			`INSERT INTO tombstones (connection_id, change, kind, conversation_id, id, at) SELECT connection_id, change, 'agent', 0, 'a/1', 1 FROM mirrors WHERE connection_id = $1`,
+		} {
+			_, err := s.DB().ExecContext(t.Context(), query, r.connection)
+			require.NoError(t, err)
+		}
+		for _, size := range []int{1, 3} {
+			got, cursor := r.all(store.RecordsQuery{Stream: claim.StreamDirectory, Order: store.OrderChange}, size)
+			require.Equal(t, []string{"queue a/1", "queue b", "agent b", `{"kind":"agent","id":"a/1","deleted":true}`}, got)
+			got, _ = r.all(store.RecordsQuery{Stream: claim.StreamDirectory, Order: store.OrderChange, Cursor: cursor}, size)
+			require.Empty(t, got)
 		}
 	})
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -35,8 +34,8 @@ type TicketPlace struct {
 // TicketsQuery selects conversations. A list of values selects those that have any of
 // them; nil is no condition.
 type TicketsQuery struct {
-	IDs                                              []int64
-	Statuses, Assignees, Queues, Requesters, Channel []string
+	IDs                                               []int64
+	Statuses, Assignees, Queues, Requesters, Channels []string
 	// Tags are names. A conversation has any of each list.
 	Tags                     [][]string
 	Created, Updated, Closed TimeRange
@@ -91,7 +90,7 @@ func (q TicketsQuery) sql(connectionID string, limit int) (string, []any) {
 	for _, c := range []struct {
 		column string
 		values []string
-	}{{"f.status", q.Statuses}, {"f.assignee_id", q.Assignees}, {"f.queue_id", q.Queues}, {"f.requester_id", q.Requesters}, {"f.channel", q.Channel}} {
+	}{{"f.status", q.Statuses}, {"f.assignee_id", q.Assignees}, {"f.queue_id", q.Queues}, {"f.requester_id", q.Requesters}, {"f.channel", q.Channels}} {
 		if c.values != nil {
 			where = append(where, c.column+" IN ("+orNothing(&args, c.values)+")")
 		}
@@ -144,27 +143,4 @@ func (s *core) scanTicket(connectionID string) func(scan func(...any) error) (Ti
 		err := s.openJSON(conversationDoc, body, &t.Conversation, connectionID, number(t.ID))
 		return t, err
 	}
-}
-
-// DirectoryByID reads the entries with the given ids of each kind.
-func (s Mirror) DirectoryByID(ctx context.Context, connectionID string, wanted map[mirror.DirectoryKind][]string) ([]mirror.DirectoryEntry, error) {
-	args := arguments{connectionID}
-	either := directoryIDs(&args, wanted)
-	if either == "" {
-		return nil, nil
-	}
-	return list(ctx, s.core, "read entries of the directory", s.scanDirectory(connectionID),
-		`SELECT kind, id, body FROM directory WHERE connection_id = $1 AND (`+either+`)`, args...)
-}
-
-// directoryIDs returns the condition that an entry is one of those; empty if there are
-// none.
-func directoryIDs(args *arguments, wanted map[mirror.DirectoryKind][]string) string {
-	var either []string
-	for _, kind := range slices.Sorted(maps.Keys(wanted)) {
-		if ids := wanted[kind]; len(ids) > 0 {
-			either = append(either, "kind = "+args.add(kind)+" AND id IN ("+placeholders(args, ids)+")")
-		}
-	}
-	return strings.Join(either, " OR ")
 }

@@ -63,12 +63,6 @@ type Operation struct {
 // number of concurrent callers, fresh is true for one.
 func (s Operations) Begin(ctx context.Context, n NewOperation) (op Operation, fresh bool, err error) {
 	id := uuid.NewString()
-	key, content := s.keyedHash("operation", n.Key...), s.keyedHash("operation content", n.Content...)
-	// Most repeats are answered without a write transaction: clients repeat a 409 several
-	// times at once.
-	if op, err = s.byKey(ctx, n.ConnectionID, key, content); !errors.Is(err, ErrNotFound) {
-		return op, false, err
-	}
 	sealed, err := s.seal(operationWrite, n.Request, id)
 	if err != nil {
 		return op, false, err
@@ -78,25 +72,35 @@ func (s Operations) Begin(ctx context.Context, n NewOperation) (op Operation, fr
 		op = Operation{OperationRef: OperationRef{n.ConnectionID, id}, Shop: n.Shop, State: OperationRunning, CreatedAt: timeOf(now)}
 		inserted, err := exec(ctx, tx, `INSERT INTO operations (id, connection_id, shop, key, content, request, state, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (connection_id, key) DO NOTHING`,
-			id, n.ConnectionID, n.Shop, key, content, sealed, OperationRunning, now)
+			id, n.ConnectionID, n.Shop, s.keyOf(n), s.contentOf(n), sealed, OperationRunning, now)
 		fresh = inserted > 0
 		return err
 	})
 	if err == nil && !fresh {
-		op, err = s.byKey(ctx, n.ConnectionID, key, content)
+		op, err = s.Find(ctx, n)
 	}
 	return op, fresh, err
 }
 
-func (s Operations) byKey(ctx context.Context, connectionID, key, content string) (Operation, error) {
+func (s Operations) keyOf(n NewOperation) string { return s.keyedHash("operation", n.Key...) }
+
+func (s Operations) contentOf(n NewOperation) string {
+	return s.keyedHash("operation content", n.Content...)
+}
+
+// Find reads the operation with the same key, without a write transaction: clients repeat
+// a request several times at once. It returns [ErrNotFound] if there is none, and the
+// operation with a [*ConflictError] if its content differs. NewOperation.Request is not
+// used.
+func (s Operations) Find(ctx context.Context, n NewOperation) (Operation, error) {
 	return get(ctx, s.core, "read an operation", func(db *sql.DB) (Operation, error) {
 		var id, have string
-		err := queryOne(ctx, db, notFound("operation"), []any{&id, &have}, `SELECT id, content FROM operations WHERE connection_id = $1 AND key = $2`, connectionID, key)
+		err := queryOne(ctx, db, notFound("operation"), []any{&id, &have}, `SELECT id, content FROM operations WHERE connection_id = $1 AND key = $2`, n.ConnectionID, s.keyOf(n))
 		if err != nil {
 			return Operation{}, err
 		}
 		op, err := s.operation(ctx, db, id)
-		if err == nil && have != content {
+		if err == nil && have != s.contentOf(n) {
 			err = conflict("operation %s has the same key and another content", id)
 		}
 		return op, err
@@ -138,10 +142,15 @@ func (s Operations) Request(ctx context.Context, id string) ([]byte, error) {
 	})
 }
 
-// Finish records the answer of an operation and deletes its request. An operation that
-// ended keeps its first answer.
-func (s Operations) Finish(ctx context.Context, id string, state OperationState, status int, answer []byte) error {
-	return s.finish(ctx, id, state, status, answer, false)
+// Finish records the answer of an operation that is done and deletes its request. An
+// operation that ended keeps its first answer.
+func (s Operations) Finish(ctx context.Context, id string, status int, answer []byte) error {
+	return s.finish(ctx, id, OperationDone, status, answer, false)
+}
+
+// Fail is [Operations.Finish] for a failure that a repeat would get again.
+func (s Operations) Fail(ctx context.Context, id string, status int, answer []byte) error {
+	return s.finish(ctx, id, OperationFailed, status, answer, false)
 }
 
 // Release is [Operations.Finish] for a failure that says nothing about the request, such
@@ -186,30 +195,48 @@ func (s Operations) DeleteFinished(ctx context.Context, before time.Time) (n int
 	return n, err
 }
 
-// BeginStep is [Intents.Begin] for a step of an operation.
+// OperationTime is how long after its start an operation may send. A caller that no
+// longer expects it must not be surprised by it later.
+const OperationTime = time.Hour
+
+// ErrEnded means that an operation has ended, or its account was deleted. Use
+// [errors.Is].
+var ErrEnded = errors.New("the operation has ended")
+
+// LateError means that a step was not begun because the operation's time is over.
+type LateError struct{ OperationRef }
+
+func (e *LateError) Error() string {
+	return fmt.Sprintf("the time of operation %s is over, so it sends nothing more", e.ID)
+}
+
+// BeginStep is [Intents.Begin] for a step of an operation. It returns [ErrEnded] if the
+// operation has ended, and a [*LateError] for a step that was never sent once the
+// operation's time is over.
 func (s Operations) BeginStep(ctx context.Context, ref OperationRef, step string) (in Intent, outstanding bool, err error) {
-	err = s.write(ctx, "begin step "+step+" of operation "+ref.ID, func(tx *sql.Tx) (err error) {
-		in, outstanding, err = s.beginIntent(ctx, tx, Intent{Operation: ref, Step: step}, func() error { return nil })
+	err = s.write(ctx, "begin step "+step+" of operation "+ref.ID, func(tx *sql.Tx) error {
+		maySend, err := s.lockOperation(ctx, tx, ref)
+		if err != nil {
+			return err
+		}
+		in, outstanding, err = s.beginIntent(ctx, tx, Intent{Operation: ref, Step: step}, maySend)
 		return err
 	})
 	return in, outstanding, err
 }
 
-// ResendStep is [Intents.Resend] for a step of an operation.
-func (s Operations) ResendStep(ctx context.Context, read Intent) (in Intent, mine bool, err error) {
-	return s.changeIntent(ctx, "resend", read, resent)
-}
-
-// RefuseStep is [Intents.Refuse] for a step of an operation.
-func (s Operations) RefuseStep(ctx context.Context, read Intent) error {
-	_, _, err := s.changeIntent(ctx, "refuse", read, refused)
-	return err
-}
-
-// WithdrawStep is [Intents.Withdraw] for a step of an operation.
-func (s Operations) WithdrawStep(ctx context.Context, read Intent) error {
-	_, _, err := s.changeIntent(ctx, "withdraw", read, withdrawn)
-	return err
+// lockOperation locks a running operation until the transaction ends, so that it cannot
+// end between an intent and the check that allows it. maySend is that check.
+func (s *core) lockOperation(ctx context.Context, tx *sql.Tx, ref OperationRef) (maySend func() error, err error) {
+	var created int64
+	err = queryOne(ctx, tx, fmt.Errorf("operation %s: %w", ref.ID, ErrEnded), []any{&created},
+		`UPDATE operations SET state = state WHERE id = $1 AND state = $2 RETURNING created_at`, ref.ID, OperationRunning)
+	return func() error {
+		if s.now() > created+OperationTime.Microseconds() {
+			return &LateError{ref}
+		}
+		return nil
+	}, err
 }
 
 // Step reads the intent of a step. It returns [ErrNotFound] if the step was never begun.

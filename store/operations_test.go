@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -47,8 +48,8 @@ func TestOneOperationPerKey(t *testing.T) {
 		running, err := s.Operations.Running(t.Context(), now.Now().Add(time.Second))
 		require.NoError(t, err)
 		require.Equal(t, []store.OperationRef{{ConnectionID: c, ID: id}}, running)
-		require.NoError(t, s.Operations.Finish(t.Context(), id, store.OperationDone, 200, []byte(`{"id":"1"}`)))
-		require.NoError(t, s.Operations.Finish(t.Context(), id, store.OperationFailed, 500, []byte(`{}`)), "a late attempt changes nothing")
+		require.NoError(t, s.Operations.Finish(t.Context(), id, 200, []byte(`{"id":"1"}`)))
+		require.NoError(t, s.Operations.Fail(t.Context(), id, 500, []byte(`{}`)), "a late attempt changes nothing")
 		op, isFresh, err := s.Operations.Begin(t.Context(), aWrite(c, "k", "Ada"))
 		require.NoError(t, err)
 		require.False(t, isFresh)
@@ -89,7 +90,7 @@ func TestReleasedOperationFreesItsKey(t *testing.T) {
 			"refused": {func(ref store.OperationRef) error {
 				in, _, err := s.Operations.BeginStep(t.Context(), ref, "0")
 				require.NoError(t, err)
-				return s.Operations.RefuseStep(t.Context(), in)
+				return s.Intents.Refuse(t.Context(), in)
 			}, true},
 			"unanswered": {func(ref store.OperationRef) error {
 				_, _, err := s.Operations.BeginStep(t.Context(), ref, "0")
@@ -115,6 +116,53 @@ func TestReleasedOperationFreesItsKey(t *testing.T) {
 	})
 }
 
+// An operation that ended, or whose time is over, sends nothing more. What was sent before
+// can still be found.
+func TestEndedAndLateOperationsSendNothing(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
+		c := connect(t, s, "acme", "org-1").ID
+		begin := func(key string) store.OperationRef {
+			op, _, err := s.Operations.Begin(t.Context(), aWrite(c, key, "x"))
+			require.NoError(t, err)
+			return op.OperationRef
+		}
+		for name, end := range map[string]func(context.Context, string, int, []byte) error{
+			"done": s.Operations.Finish, "failed": s.Operations.Fail, "given up": s.Operations.Release,
+		} {
+			ref := begin(name)
+			sent, _, err := s.Operations.BeginStep(t.Context(), ref, "0")
+			require.NoError(t, err)
+			require.NoError(t, end(t.Context(), ref.ID, 504, []byte(`{}`)))
+			_, _, err = s.Operations.BeginStep(t.Context(), ref, "0")
+			require.ErrorIs(t, err, store.ErrEnded, name)
+			_, _, err = s.Operations.BeginStep(t.Context(), ref, "1")
+			require.ErrorIs(t, err, store.ErrEnded, name)
+			_, err = s.Operations.Step(t.Context(), ref, "1")
+			require.ErrorIs(t, err, store.ErrNotFound, "%s: a step that must not be sent has no intent", name)
+			_, _, err = s.Intents.Resend(t.Context(), sent)
+			require.ErrorIs(t, err, store.ErrEnded, name)
+		}
+
+		ref, fresh := begin("late"), begin("unsent")
+		sent, _, err := s.Operations.BeginStep(t.Context(), ref, "0")
+		require.NoError(t, err)
+		now.Turn(store.OperationTime)
+		_, _, err = s.Operations.BeginStep(t.Context(), fresh, "0")
+		require.NoError(t, err)
+		now.Turn(time.Second)
+		var late *store.LateError
+		_, _, err = s.Operations.BeginStep(t.Context(), fresh, "1")
+		require.ErrorAs(t, err, &late)
+		_, outstanding, err := s.Operations.BeginStep(t.Context(), ref, "0")
+		require.NoError(t, err)
+		require.True(t, outstanding)
+		_, _, err = s.Intents.Resend(t.Context(), sent)
+		require.ErrorAs(t, err, &late)
+		require.NoError(t, s.Intents.Refuse(t.Context(), sent), "an answer is recorded whenever it comes")
+	})
+}
+
 func TestStepsOfOperationsAreIntents(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, now *clock) {
@@ -133,10 +181,10 @@ func TestStepsOfOperationsAreIntents(t *testing.T) {
 		in, outstanding, err = s.Operations.BeginStep(t.Context(), refs[0], "0")
 		require.NoError(t, err)
 		require.True(t, outstanding)
-		_, mine, err := s.Operations.ResendStep(t.Context(), in)
+		_, mine, err := s.Intents.Resend(t.Context(), in)
 		require.NoError(t, err)
 		require.True(t, mine)
-		_, mine, err = s.Operations.ResendStep(t.Context(), in)
+		_, mine, err = s.Intents.Resend(t.Context(), in)
 		require.NoError(t, err)
 		require.False(t, mine, "one of two attempts sends")
 
@@ -186,7 +234,7 @@ func TestErasedPersonLeavesTheAnswers(t *testing.T) {
 			op, _, err := s.Operations.Begin(t.Context(), aWrite(c, key, "x"))
 			require.NoError(t, err)
 			ids[key] = op.ID
-			require.NoError(t, s.Operations.Finish(t.Context(), op.ID, store.OperationDone, 200, []byte(answer)))
+			require.NoError(t, s.Operations.Finish(t.Context(), op.ID, 200, []byte(answer)))
 		}
 		n, err := s.Operations.Erase(t.Context(), c, []string{"ada@customer.example", "7"})
 		require.NoError(t, err)

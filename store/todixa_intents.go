@@ -132,29 +132,35 @@ func (s *core) beginIntent(ctx context.Context, tx *sql.Tx, in Intent, maySend f
 // Resend commits that an outstanding step is about to be sent again under the same
 // try, after a check in Dixa found nothing. read is the intent as the caller saw it.
 // If another caller sent or finished it meanwhile, mine is false and this caller
-// must not send.
+// must not send. The errors for a step of an operation are those of
+// [Operations.BeginStep].
 func (s Intents) Resend(ctx context.Context, read Intent) (in Intent, mine bool, err error) {
-	return s.changeIntent(ctx, "resend", read, resent)
+	return s.changeIntent(ctx, "resend", read, func(tx *sql.Tx) error {
+		if read.Operation == (OperationRef{}) {
+			return nil
+		}
+		maySend, err := s.lockOperation(ctx, tx, read.Operation)
+		if err != nil {
+			return err
+		}
+		return maySend()
+	}, func(in *Intent, now time.Time) { in.SentAt = now })
 }
 
 // Refuse records that Dixa is known not to have done what the caller sent, or that an
 // operator abandoned the attempt. The next request is a new try with a new key. It does
 // nothing if another caller sent or finished the step meanwhile.
 func (s Intents) Refuse(ctx context.Context, read Intent) error {
-	_, _, err := s.changeIntent(ctx, "refuse", read, refused)
+	_, _, err := s.changeIntent(ctx, "refuse", read, nil, func(in *Intent, _ time.Time) { in.Try, in.SentAt = in.Try+1, time.Time{} })
 	return err
 }
 
 // Withdraw records that nothing left the process. The next send is the same try. It
 // does nothing if another caller sent or finished the step meanwhile.
 func (s Intents) Withdraw(ctx context.Context, read Intent) error {
-	_, _, err := s.changeIntent(ctx, "withdraw", read, withdrawn)
+	_, _, err := s.changeIntent(ctx, "withdraw", read, nil, func(in *Intent, _ time.Time) { in.SentAt = time.Time{} })
 	return err
 }
-
-func resent(in *Intent, now time.Time)  { in.SentAt = now }
-func refused(in *Intent, _ time.Time)   { in.Try, in.SentAt = in.Try+1, time.Time{} }
-func withdrawn(in *Intent, _ time.Time) { in.SentAt = time.Time{} }
 
 // Reopen clears the result of a finished step because the object that it created was
 // deleted in Dixa. The next send is another try. It does nothing if the step is not
@@ -199,10 +205,15 @@ func (s Intents) Get(ctx context.Context, ref claim.Ref, step string) (Intent, e
 }
 
 // changeIntent changes an intent if it is still outstanding since the send that the
-// caller knows of.
-func (s *core) changeIntent(ctx context.Context, verb string, read Intent, change func(in *Intent, now time.Time)) (in Intent, mine bool, err error) {
+// caller knows of. may, if not nil, is called before the intent is locked.
+func (s *core) changeIntent(ctx context.Context, verb string, read Intent, may func(tx *sql.Tx) error, change func(in *Intent, now time.Time)) (in Intent, mine bool, err error) {
 	place := read.place()
 	err = s.write(ctx, verb+" step "+read.Step+" of "+place.name, func(tx *sql.Tx) (err error) {
+		if may != nil {
+			if err := may(tx); err != nil {
+				return err
+			}
+		}
 		in, err = lockIntent(ctx, tx, read)
 		mine = err == nil && in.DoneAt.IsZero() && !in.SentAt.IsZero() && in.SentAt.Equal(read.SentAt) && in.Try == read.Try
 		if !mine {

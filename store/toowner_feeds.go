@@ -190,7 +190,7 @@ func changedSince(ctx context.Context, tx *sql.Tx, connectionID string, head int
 
 func (s *core) addRecordEvent(ctx context.Context, tx *sql.Tx, f *RecordFeed, e *RecordEvent, now int64) error {
 	lane := strings.Join([]string{"record", f.ConnectionID, e.Resource, e.ID}, "/")
-	id := RecordEventID(f.EndpointID, f.ConnectionID, e)
+	id := deliveryID(f.EndpointID, event{lane: lane, sequence: e.Change}) // the same whenever the event is made from the same change
 	body, err := s.seal(recordEventBody, e.Body, id)
 	if err != nil {
 		return err
@@ -200,12 +200,6 @@ func (s *core) addRecordEvent(ctx context.Context, tx *sql.Tx, f *RecordFeed, e 
 		VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $8) ON CONFLICT (endpoint_id, lane, sequence) DO NOTHING`,
 		id, f.EndpointID, lane, e.Change, e.Type, e.about(f.ConnectionID), body, now)
 	return err
-}
-
-// RecordEventID returns the id of an event about a record, which is the same whenever it
-// is made from the same change.
-func RecordEventID(endpointID, connectionID string, e *RecordEvent) string {
-	return deliveryID(endpointID, event{lane: strings.Join([]string{"record", connectionID, e.Resource, e.ID}, "/"), sequence: e.Change})
 }
 
 // DeleteRecordEvents deletes events about records that were delivered, or that became

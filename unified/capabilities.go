@@ -20,7 +20,7 @@ type Meta struct {
 	// ResponseMapping says where each field comes from.
 	ResponseMapping map[string]string `json:"response_mapping"`
 	QuerySchema     map[string]any    `json:"query_schema"`
-	// RequestBodySchema is null: the body has the fields of Schema.
+	// RequestBodySchema is null for methods without a body.
 	RequestBodySchema map[string]any `json:"request_body_schema"`
 	DefaultQuery      map[string]any `json:"default_query"`
 	DefaultBody       map[string]any `json:"default_body"`
@@ -42,9 +42,13 @@ func MetaOf(model, resource, method string) (*Meta, error) {
 	if !ok {
 		return nil, r.Refusal(method)
 	}
+	body, err := r.schemaOfBody(method)
+	if err != nil {
+		return nil, err
+	}
 	out := &Meta{
 		Method: method, Schema: schemaOf(reflect.TypeOf(r.New())), DocumentationLink: documentation, ResponseMapping: map[string]string{},
-		QuerySchema: m.filters.schema(), DefaultQuery: map[string]any{}, DefaultBody: map[string]any{},
+		QuerySchema: m.filters.schema(), RequestBodySchema: body, DefaultQuery: map[string]any{}, DefaultBody: map[string]any{},
 		Model: model, Resource: resource, Capability: m, Fields: r.Properties,
 	}
 	for _, p := range r.Properties {

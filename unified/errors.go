@@ -86,6 +86,24 @@ func Invalid(field, message string) *Error {
 	return e
 }
 
+// RateLimited returns the error for a request that has to wait, in seconds.
+func RateLimited(message string, seconds int) *Error {
+	e := NewError(http.StatusTooManyRequests, message)
+	e.RetryAfter = seconds
+	e.Insight = &Insight{RateLimit: &InsightItem{"Seconds to wait.", seconds}}
+	return e
+}
+
+// TokenRefused returns the error for an account whose token Dixa refuses.
+func TokenRefused() *Error {
+	return NewError(http.StatusUnauthorized, "Dixa refuses the account's token. Save another one with `starter shop connect`.")
+}
+
+// NoAccount returns the error for an account that does not exist.
+func NoAccount() *Error {
+	return NewError(http.StatusNotFound, "There is no account with this id. GET /integrated-account lists them.")
+}
+
 // failures collects what is wrong with a request.
 type failures []Failure
 

@@ -78,14 +78,14 @@ func TestEnvelopesAndObjects(t *testing.T) {
 	}
 	for name, page := range map[string]struct {
 		query string
-		unified.Page[unified.Object]
+		unified.Page
 	}{
-		"list":            {"", unified.Page[unified.Object]{Items: []unified.Object{ticket()}, Next: "next", Previous: "previous"}},
-		"list_empty":      {"", unified.Page[unified.Object]{}},
-		"list_keyed":      {"truto_key_by=number&truto_exclude_fields=assignees,contact,remote_data", unified.Page[unified.Object]{Items: []unified.Object{ticket()}}},
-		"list_raw":        {"truto_response_format=raw", unified.Page[unified.Object]{Items: []unified.Object{ticket()}}},
-		"list_normalized": {"truto_response_format=normalized", unified.Page[unified.Object]{Items: []unified.Object{ticket()}}},
-		"list_comments":   {"", unified.Page[unified.Object]{Items: comments()}},
+		"list":            {"", unified.Page{Items: []unified.Object{ticket()}, Next: "next", Previous: "previous"}},
+		"list_empty":      {"", unified.Page{}},
+		"list_keyed":      {"truto_key_by=number&truto_exclude_fields=assignees,contact,remote_data", unified.Page{Items: []unified.Object{ticket()}}},
+		"list_raw":        {"truto_response_format=raw", unified.Page{Items: []unified.Object{ticket()}}},
+		"list_normalized": {"truto_response_format=normalized", unified.Page{Items: []unified.Object{ticket()}}},
+		"list_comments":   {"", unified.Page{Items: comments()}},
 	} {
 		q, err := unified.ParseQuery(page.query, filtersOf(t, "tickets", unified.MethodList))
 		require.NoError(t, err)

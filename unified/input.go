@@ -17,6 +17,8 @@ type input struct {
 	// path is the prefix of the members' names, such as "contact.".
 	path  string
 	found *findings
+	// schema collects the members that are read; nil unless the input is read for it.
+	schema *bodySchema
 }
 
 // findings is what is wrong with a body.
@@ -109,6 +111,7 @@ func (in *input) end() {
 }
 
 func (in *input) text(name string) string {
+	in.describe(name, schemaOfType("string"))
 	raw, ok := in.take(name)
 	if !ok {
 		return ""
@@ -123,6 +126,9 @@ func (in *input) text(name string) string {
 // required is text for a member that must be there and not be blank.
 func (in *input) required(name string) string {
 	s := in.text(name)
+	if in.schema != nil {
+		in.schema.Required = append(in.schema.Required, name)
+	}
 	if strings.TrimSpace(s) == "" {
 		in.missing(name)
 	}
@@ -131,6 +137,7 @@ func (in *input) required(name string) string {
 
 // flag reads a boolean. given is false if it is absent.
 func (in *input) flag(name string) (value, given bool) {
+	in.describe(name, schemaOfType("boolean"))
 	raw, ok := in.take(name)
 	if !ok {
 		return false, false
@@ -143,6 +150,7 @@ func (in *input) flag(name string) (value, given bool) {
 
 func (in *input) instant(name string) time.Time {
 	s := in.text(name)
+	in.describe(name, map[string]any{"type": "string", "format": "date-time"})
 	if s == "" {
 		return time.Time{}
 	}
@@ -157,6 +165,10 @@ func (in *input) instant(name string) time.Time {
 
 // object reads an object; nil if it is absent or wrong.
 func (in *input) object(name string) *input {
+	if o := in.inner(name); o != nil {
+		in.describe(name, o.schema)
+		return o
+	}
 	raw, ok := in.take(name)
 	if !ok {
 		return nil
@@ -187,6 +199,10 @@ func (in *input) elements(name string) (all []json.RawMessage, given bool) {
 
 // objects reads a list of objects.
 func (in *input) objects(name string) (all []*input, given bool) {
+	if o := in.inner(name); o != nil {
+		in.describe(name, arrayOf(o.schema))
+		return []*input{o}, false
+	}
 	elements, given := in.elements(name)
 	for i, raw := range elements {
 		if o := in.objectOf(fmt.Sprintf("%s[%d]", name, i), raw); o != nil {
@@ -198,6 +214,7 @@ func (in *input) objects(name string) (all []*input, given bool) {
 
 // texts reads a list of texts without duplicates.
 func (in *input) texts(name string) (all []string, given bool) {
+	in.describe(name, arrayOf(schemaOfType("string")))
 	elements, given := in.elements(name)
 	for i, raw := range elements {
 		var s string
@@ -217,6 +234,7 @@ type reference struct{ id, name, kind string }
 
 // ref reads a reference: an object with id, name or both, or the id alone as a text.
 func (in *input) ref(name string) (r reference, given bool) {
+	in.describe(name, schemaOfReference())
 	raw, ok := in.take(name)
 	if !ok {
 		return r, false
@@ -226,6 +244,7 @@ func (in *input) ref(name string) (r reference, given bool) {
 
 // refs reads a list of references.
 func (in *input) refs(name string) (all []reference, given bool) {
+	in.describe(name, arrayOf(schemaOfReference()))
 	elements, given := in.elements(name)
 	for i, raw := range elements {
 		all = append(all, in.refOf(fmt.Sprintf("%s[%d]", name, i), raw))
@@ -254,6 +273,7 @@ func (in *input) refOf(name string, raw json.RawMessage) reference {
 // remote decodes remote_data into Dixa's own input, whose other members follow from the
 // unified ones. Members that Dixa's operation does not have are refused.
 func (in *input) remote(into any) {
+	in.describe("remote_data", map[string]any{"type": "object", "description": "Members of Dixa's own operation."})
 	raw, ok := in.take("remote_data")
 	if !ok {
 		return

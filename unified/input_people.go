@@ -30,6 +30,8 @@ func (p person) displayName() string {
 // addresses reads a list of addresses: the primary one, which is the first if none says
 // so, and the others. Elements may be texts.
 func (in *input) addresses(name, member string) (first string, others []string) {
+	text := schemaOfType("string")
+	in.describe(name, arrayOf(&bodySchema{Type: "object", Properties: map[string]any{member: text, "type": text, "is_primary": schemaOfType("boolean")}, Required: []string{member}}))
 	elements, given := in.elements(name)
 	if given {
 		others = []string{}

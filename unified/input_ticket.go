@@ -191,6 +191,7 @@ func (in *input) status() (status claim.ConversationStatus, until time.Time) {
 
 // tagNames reads tags: objects with an id or a name, or names alone.
 func (in *input) tagNames(name string) (all []TagName, given bool) {
+	in.describe(name, arrayOf(schemaOfReference()))
 	elements, given := in.elements(name)
 	for i, raw := range elements {
 		var tag TagName

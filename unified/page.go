@@ -17,8 +17,8 @@ type Object interface {
 }
 
 // Page is a part of a list.
-type Page[T Object] struct {
-	Items []T
+type Page struct {
+	Items []Object
 	// Next and Previous are cursors; empty at the end and at the start.
 	Next, Previous string
 }
@@ -32,7 +32,7 @@ type envelope struct {
 }
 
 // RenderList encodes a page as the query asks for.
-func RenderList[T Object](q *Query, page Page[T]) (json.RawMessage, error) {
+func RenderList(q *Query, page Page) (json.RawMessage, error) {
 	all := make([]json.RawMessage, len(page.Items))
 	for i, item := range page.Items {
 		var err error

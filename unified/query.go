@@ -124,8 +124,8 @@ type parameter struct {
 }
 
 // ParseQuery reads the parameters of a request. filters are those of the method; nil for
-// one that has none. Parameters without a value are absent. The error is an [*Error] that
-// names every parameter that is unknown or wrong.
+// one that has none. Parameters without a value, and empty elements of lists, are absent.
+// The error is an [*Error] that names every parameter that is unknown or wrong.
 func ParseQuery(raw string, filters *Filters) (*Query, error) {
 	q := &Query{Limit: DefaultLimit, Format: FormatUnified, Remote: url.Values{}}
 	var f failures
@@ -264,7 +264,7 @@ func (q *Query) parameter(p parameter, filters *Filters, conditions map[string]*
 	case name == "truto_ignore_remote_data":
 		q.IgnoreRemoteData, err = strconv.ParseBool(p.value)
 	case name == "truto_exclude_fields":
-		q.Exclude = append(q.Exclude, strings.Split(p.value, ",")...)
+		q.Exclude = append(q.Exclude, elements(p.value)...)
 	case name == "truto_response_format":
 		if q.Format = Format(p.value); !slices.Contains([]Format{FormatUnified, FormatNormalized, FormatRaw}, q.Format) {
 			f.add(p.name, "must be unified, normalized or raw")
@@ -360,7 +360,10 @@ func (q *Query) condition(p parameter, filters *Filters, conditions map[string]*
 			f.add(p.name, "can be compared by eq and in only")
 			return
 		}
-		c.Values, c.Operator = strings.Split(p.value, ","), In
+		c.Values, c.Operator = elements(p.value), In
+		if len(c.Values) == 0 {
+			return
+		}
 		if allowed := filters.Values[field]; allowed != nil && slices.ContainsFunc(c.Values, func(v string) bool { return !slices.Contains(allowed, v) }) {
 			f.add(p.name, "must be "+strings.Join(allowed, " or "))
 			return
@@ -376,6 +379,12 @@ func (q *Query) condition(p parameter, filters *Filters, conditions map[string]*
 	default:
 		f.add(p.name, "must be given once")
 	}
+}
+
+// elements returns the values of a list. Those without a text are absent, as parameters
+// without a value are: Dixa reads an empty filter as none and would list everything.
+func elements(list string) []string {
+	return slices.DeleteFunc(strings.Split(list, ","), func(v string) bool { return v == "" })
 }
 
 // Signature identifies what the query lists and in which order, for cursors. The size

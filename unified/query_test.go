@@ -35,6 +35,10 @@ func TestQueriesAsClientsSendThem(t *testing.T) {
 		"tags%5B%5D=a&tags%5B%5D=b":                                {Where: tags},
 		"tags=a,b":                                                 {Where: tags},
 		"tags[name]=a&tags[name][in]=b":                            {Where: tags},
+		"tags=,a,,b,&status=,":                                     {Where: tags},
+		"tags[]=a&tags[]=&tags[]=,&tags[]=b":                       {Where: tags},
+		"tags[]=,&tags=":                                           {},
+		"truto_exclude_fields=id,,name,":                           {Exclude: []string{"id", "name"}},
 		"created_at=2026-03-01":                                    {Where: created(unified.AtLeast)},
 		"created_at[gt]=2026-03-01T00%3A00%3A00Z":                  {Where: created(unified.Above)},
 		"created_at[eq]=2026-03-01T01:00:00%2B01:00":               {Where: created(unified.Equal)},
@@ -94,6 +98,9 @@ func TestQueriesThatAreRefused(t *testing.T) {
 	var e *unified.Error
 	require.ErrorAs(t, err, &e)
 	require.Len(t, e.Details.Failures, 3, "an object has no pages")
+	_, err = unified.ParseQuery("ticket_id=,", filtersOf(t, "comments", unified.MethodList))
+	require.ErrorAs(t, err, &e)
+	require.NotNil(t, e.Insight.MissingQuery, "a filter without a value is absent")
 	_, err = unified.ParseQuery("foo=1", filtersOf(t, "comments", unified.MethodList))
 	require.ErrorAs(t, err, &e)
 	require.NotNil(t, e.Insight.MissingQuery)

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"errors"
-	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -15,10 +14,6 @@ var (
 	operations     *activities.Operations
 	operationStore *activities.OperationStore
 )
-
-// operationTime is how long a write through the unified API is attempted. A caller that
-// no longer expects it must not be surprised by it later.
-const operationTime = time.Hour
 
 // Operation is the workflow of a write through the unified API. What to do and the
 // answer are in the store. An operation that cannot be carried out in time, or that an

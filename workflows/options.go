@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/claimflow/claimflow/activities"
 	"github.com/claimflow/claimflow/claim"
 )
 
@@ -151,7 +152,7 @@ func operationOptions(summary, connectionID string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue:              claim.TaskQueueDixa,
 		StartToCloseTimeout:    attemptTimeout,
-		ScheduleToCloseTimeout: operationTime,
+		ScheduleToCloseTimeout: activities.OperationTime,
 		HeartbeatTimeout:       10 * time.Second,
 		Summary:                summary,
 		Priority:               temporal.Priority{PriorityKey: priorityOperation, FairnessKey: connectionID},

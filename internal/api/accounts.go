@@ -215,7 +215,7 @@ func (q accountQuery) matches(c *store.ConnectionShops) bool {
 }
 
 func (a *api) getAccount(w http.ResponseWriter, r *http.Request, c *caller, id string) error {
-	account, err := a.readAccount(r, c, id)
+	account, err := a.readAccount(w, r, c, id)
 	if err != nil {
 		return err
 	}
@@ -223,13 +223,10 @@ func (a *api) getAccount(w http.ResponseWriter, r *http.Request, c *caller, id s
 }
 
 // readAccount returns an account that the caller may access.
-func (a *api) readAccount(r *http.Request, c *caller, id string) (client.Account, error) {
-	if err := a.permitAccount(r.Context(), c, id, accountScopes()...); err != nil {
-		return client.Account{}, err
-	}
-	conn, err := a.Store.Connections.Get(r.Context(), id)
+func (a *api) readAccount(w http.ResponseWriter, r *http.Request, c *caller, id string) (client.Account, error) {
+	conn, err := a.admitAccount(w, r, c, id, accountScopes()...)
 	if err != nil {
-		return client.Account{}, accountError(err)
+		return client.Account{}, err
 	}
 	shops, err := a.Store.Connections.Shops(r.Context(), id)
 	if err != nil {
@@ -281,11 +278,8 @@ func (a *api) issueAccountToken(w http.ResponseWriter, r *http.Request, c *calle
 	if in.Account == "" {
 		return unified.Missing(nil, []string{"integrated_account_id"})
 	}
-	if err := a.permitAccount(r.Context(), c, in.Account, accountScopes()...); err != nil {
+	if _, err := a.admitAccount(w, r, c, in.Account, accountScopes()...); err != nil {
 		return err
-	}
-	if _, err := a.Store.Connections.Get(r.Context(), in.Account); err != nil {
-		return accountError(err)
 	}
 	token, err := a.Store.APIKeys.IssueAccountToken(c.key.ID, in.Account, time.Now().Add(accountTokenTTL))
 	if err != nil {

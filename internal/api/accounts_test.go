@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -237,7 +238,7 @@ func TestLimitsPerKeyAndPerAccount(t *testing.T) {
 
 	r = b.send("GET", "/integrated-account/"+other, first, "")
 	require.Equal(t, http.StatusOK, r.StatusCode)
-	require.Equal(t, "5", r.Header.Get("X-RateLimit-Limit"))
+	require.Equal(t, "2", r.Header.Get("X-RateLimit-Limit"), "reading the account counts too")
 	for range 3 {
 		require.Equal(t, http.StatusOK, b.send("GET", "/integrated-account", first, "").StatusCode)
 	}
@@ -253,6 +254,46 @@ func TestLimitsPerKeyAndPerAccount(t *testing.T) {
 	third := b.key("", client.ScopeUnifiedRead)
 	require.NotEqual(t, http.StatusTooManyRequests, b.send("GET", in("/unified/ticketing/nothing", other), third, "").StatusCode)
 	require.Empty(t, b.send("GET", "/v1/shops", b.secret, "").Header.Get("X-RateLimit-Limit"), "other routes have no limit")
+}
+
+// Every request for an account counts, whatever it asks for.
+func TestEveryDoorHasTheAccountsLimit(t *testing.T) {
+	t.Parallel()
+	b := newBenchOn(t, "sqlite::memory:", func(o *api.Options) { o.AccountLimit = 1 })
+	for i, door := range []struct{ method, path, body string }{
+		{"GET", "/integrated-account/{id}", ""},
+		{"GET", "/integrated-account/{id}/capabilities", ""},
+		{"POST", "/integrated-account/token", `{"integrated_account_id": "{id}"}`},
+		{"GET", "/integrated-account/{id}/mappings", ""},
+		{"GET", "/scim/{id}/v2/Users", ""},
+		{"GET", "/unified/ticketing/tags?integrated_account_id={id}", ""},
+		{"GET", "/unified/ticketing/tags/meta/list?integrated_account_id={id}", ""},
+		{"DELETE", "/unified/ticketing/tags/1?integrated_account_id={id}", ""},
+	} {
+		account := b.organization(fmt.Sprint("shop-", i), fmt.Sprintf("3f0f9c5e-5b0a-4f7e-9d7c-0a6a3a1d20%02d", i))
+		send := func() *reply {
+			return b.send(door.method, strings.ReplaceAll(door.path, "{id}", account), b.secret, strings.ReplaceAll(door.body, "{id}", account))
+		}
+		require.NotEqual(t, http.StatusTooManyRequests, send().StatusCode, door.path)
+		require.Equal(t, http.StatusTooManyRequests, send().StatusCode, door.path)
+	}
+}
+
+// Refused methods say which ones there are.
+func TestRefusedMethodsNameTheOthers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connected("acme")
+	account := b.account("acme")
+	for address, allow := range map[string]string{
+		"DELETE /unified/ticketing/tickets": "GET, POST", "OPTIONS /unified/ticketing/tickets/1": "DELETE, GET, PATCH, PUT",
+		"POST /unified/ticketing/tickets/meta/list": "GET", "DELETE /operations/1": "GET", "PATCH /integrated-account": "GET, POST",
+	} {
+		method, path, _ := strings.Cut(address, " ")
+		r := b.send(method, in(path, account), b.secret, "")
+		r.unifiedError(t, http.StatusMethodNotAllowed)
+		require.Equal(t, allow, r.Header.Get("Allow"), address)
+	}
 }
 
 // The requests of a client of this shape of API to routes that Claimflow does not have.

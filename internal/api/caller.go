@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -68,13 +67,8 @@ func (a *api) account(w http.ResponseWriter, r *http.Request, scope string) (str
 	if account == "" {
 		return "", unified.Missing([]string{"integrated_account_id"}, nil)
 	}
-	if err := a.permitAccount(r.Context(), c, account, scope); err != nil {
-		return "", err
-	}
-	if _, err := a.Store.Connections.Get(r.Context(), account); err != nil {
-		return "", accountError(err)
-	}
-	return account, a.limits.account.admit(w, r, account)
+	_, err = a.admitAccount(w, r, c, account, scope)
+	return account, err
 }
 
 // accountIn returns the account that a query string names; empty if it names none. Two
@@ -91,18 +85,28 @@ func accountIn(raw string) (string, error) {
 	return strings.Join(all, ""), nil
 }
 
-// permitAccount reports whether a caller has one of the scopes and may access an account.
-func (a *api) permitAccount(ctx context.Context, c *caller, account string, scopes ...string) error {
+// admitAccount returns an account if the caller has one of the scopes and may access it,
+// and counts the request. Every request for an account passes here.
+func (a *api) admitAccount(w http.ResponseWriter, r *http.Request, c *caller, id string, scopes ...string) (claim.Connection, error) {
 	if !slices.ContainsFunc(scopes, func(scope string) bool { return may(c.key, scope) }) {
-		return lacksScope(scopes)
+		return claim.Connection{}, lacksScope(scopes)
 	}
-	if c.account != "" && c.account != account {
-		return unified.NewError(http.StatusForbidden, "The account token is for another account.")
+	if c.account != "" && c.account != id {
+		return claim.Connection{}, unified.NewError(http.StatusForbidden, "The account token is for another account.")
 	}
-	if c.key.Shop == "" {
-		return nil
+	if c.key.Shop != "" {
+		if err := a.admitConnection(r.Context(), c.key, id); err != nil {
+			return claim.Connection{}, err
+		}
 	}
-	return a.admitConnection(ctx, c.key, account)
+	account, err := a.Store.Connections.Get(r.Context(), id)
+	if errors.Is(err, store.ErrNotFound) {
+		return account, unified.NoAccount()
+	}
+	if err != nil {
+		return account, err
+	}
+	return account, a.limits.account.admit(w, r, id)
 }
 
 // lacksScope is the error of a key that has none of the scopes.
@@ -117,11 +121,4 @@ func lacksScope(scopes []string) *unified.Error {
 // accountScopes are the scopes that admit to accounts at all.
 func accountScopes() []string {
 	return []string{client.ScopeUnifiedRead, client.ScopeUnifiedWrite, client.ScopeDirectoryWrite, client.ScopeProxy}
-}
-
-func accountError(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return unified.NewError(http.StatusNotFound, "There is no account with this id. GET /integrated-account lists them.")
-	}
-	return err
 }

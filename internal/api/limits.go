@@ -45,10 +45,6 @@ func (l *limit) admit(w http.ResponseWriter, r *http.Request, id string) error {
 	if l == nil || !l.OnLimit(w, r, id) {
 		return nil
 	}
-	e := unified.NewError(http.StatusTooManyRequests, fmt.Sprintf("The limit of %d requests in %s per %s is reached. Retry after %[2]s.", l.requests, limitWindow, l.whose))
-	if seconds, err := strconv.Atoi(w.Header().Get("Retry-After")); err == nil {
-		e.RetryAfter = seconds
-	}
-	e.Insight = &unified.Insight{RateLimit: &unified.InsightItem{Description: "Seconds to wait.", Value: e.RetryAfter}}
-	return e
+	seconds, _ := strconv.Atoi(w.Header().Get("Retry-After")) // 0 if there is none
+	return unified.RateLimited(fmt.Sprintf("The limit of %d requests in %s per %s is reached. Retry after %[2]s.", l.requests, limitWindow, l.whose), seconds)
 }

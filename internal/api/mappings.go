@@ -72,13 +72,8 @@ func (a *api) admitMapping(w http.ResponseWriter, r *http.Request, c *caller, id
 	if a.Unified == nil {
 		return unified.NewError(http.StatusServiceUnavailable, "The unified API is not available.")
 	}
-	if err := a.permitAccount(r.Context(), c, id, scope); err != nil {
-		return err
-	}
-	if _, err := a.Store.Connections.Get(r.Context(), id); err != nil {
-		return accountError(err)
-	}
-	return a.limits.account.admit(w, r, id)
+	_, err := a.admitAccount(w, r, c, id, scope)
+	return err
 }
 
 func (a *api) auditMapping(r *http.Request, c *caller, action, id, field string) {

@@ -82,6 +82,12 @@ func TestWritesTakeCategories(t *testing.T) {
 	require.NoError(t, b.store.Mappings.Replace(ctx, b.account, "ticket_status", map[string]string{"open": "done"}))
 	again := b.send("PATCH", path, "key-1", body)
 	require.Equal(t, first.raw, again.raw)
+	require.NoError(t, b.store.Mappings.Replace(ctx, b.account, "ticket_status", map[string]string{}))
+	require.Equal(t, http.StatusBadRequest, b.send("PATCH", path, "", body).status, "the category is gone")
+	require.Equal(t, first.raw, b.send("PATCH", path, "key-1", body).raw)
+	b.settings(`{"read_only": true}`)
+	require.Equal(t, first.raw, b.send("PATCH", path, "key-1", body).raw)
+	require.Equal(t, http.StatusConflict, b.send("PATCH", path, "key-1", `{"status": {"category": "other"}}`).status)
 }
 
 func TestEndpointsOfRecordsNeedAScope(t *testing.T) {

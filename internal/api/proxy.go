@@ -27,6 +27,9 @@ func (a *api) serveProxy(w http.ResponseWriter, r *http.Request) error {
 		if !passed.Write {
 			return
 		}
+		if a.Unified != nil {
+			a.Unified.Forget(account)
+		}
 		about := of(r.Context())
 		a.audit(r.Context(), claim.AuditEntry{
 			Actor: about.key.Name, Action: "proxy", Shop: about.key.Shop, Target: account,

@@ -24,7 +24,7 @@ type recordsInput struct {
 	Accept string    `header:"Accept" hidden:"true"`
 	Format string    `query:"format" enum:"json,ndjson,csv" doc:"ndjson and csv return all records at once, regardless of the Accept header."`
 	Stream string    `query:"stream" enum:"conversations,messages,activity_logs,ratings,directory" default:"conversations" doc:"The kind of records."`
-	Order  string    `query:"order" enum:"date,change" default:"date" doc:"change lists what changed last at the end. Keep the cursor and continue later, to follow without gap or repeat."`
+	Order  string    `query:"order" enum:"date,change" default:"date" doc:"change lists what changed last at the end, and deleted records by their ids with deleted: true. Keep the cursor and continue later, to follow without gap or repeat."`
 	Date   string    `query:"date" enum:"created,closed,rated,last_activity" doc:"The time that places conversations and their ratings; the source's if omitted."`
 	From   time.Time `query:"from" doc:"Only records at or after this time; not with order=change."`
 	To     time.Time `query:"to" doc:"Only records before this time; not with order=change."`
@@ -151,14 +151,19 @@ func recordFields(source claim.DataSource, q store.RecordsQuery) []string {
 		names = slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(source.Fields, name) })
 	}
 	if q.Order == store.OrderChange {
-		names = append(names, "cursor")
+		names = append(names, "deleted", "cursor")
 	}
 	return names
 }
 
-// recordJSON encodes the members of a record that have the given names.
+// recordJSON encodes the members of a record that have the given names. A deleted record
+// has those that identify it.
 func recordJSON(r claim.SourceRecord, fields []string) (json.RawMessage, error) {
-	if all := len(claim.RecordFields(r.Stream)); len(fields) >= all {
+	all := len(claim.RecordFields(r.Stream))
+	if r.Cursor != "" {
+		all += 2 // deleted and cursor
+	}
+	if r.Deleted || len(fields) >= all {
 		return r.MarshalJSON()
 	}
 	members, err := r.Members()
@@ -166,8 +171,11 @@ func recordJSON(r claim.SourceRecord, fields []string) (json.RawMessage, error) 
 		return nil, err
 	}
 	data := []byte{'{'}
-	for i, name := range fields {
-		if i > 0 {
+	for _, name := range fields {
+		if members[name] == nil {
+			continue
+		}
+		if len(data) > 1 {
 			data = append(data, ',')
 		}
 		data = append(append(append(append(data, '"'), name...), '"', ':'), members[name]...)

@@ -107,6 +107,29 @@ func TestRecords(t *testing.T) {
 	require.Equal(t, "application/x-ndjson", r.Header.Get("Content-Type"))
 	require.JSONEq(t, `{"id": "m-1", "text": "Hello,\n<b>"}`, r.text)
 
+	// A deleted record has what identifies it, whichever members the source names.
+	require.NoError(t, b.client.DeleteDataSource(ctx, connection, source.ID))
+	_, err = b.store.Mirror.DeleteExpired(ctx, connection)
+	require.NoError(t, err)
+	source.Fields = []string{"id", "text"}
+	source = b.source(connection, source)
+	base = "/v1/connections/" + connection + "/sources/" + source.ID + "/records"
+	for r, err := range b.client.Records(ctx, connection, source.ID, client.RecordsQuery{Stream: claim.StreamMessages, Order: client.RecordsByChange}) {
+		require.NoError(t, err)
+		require.True(t, r.Deleted)
+		require.Equal(t, fmt.Sprint("m-", r.Message.ConversationID), r.Message.ID)
+	}
+	b.conversations(connection, 9, 9)
+	r = b.send("GET", base+"?stream=messages&order=change&format=csv", b.secret, "")
+	rows, err = csv.NewReader(strings.NewReader(r.text)).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, []string{"id", "text", "deleted", "cursor"}, rows[0])
+	require.Equal(t, []string{"m-1", "", "true"}, rows[1][:3])
+	require.Equal(t, []string{"m-9", "Hello,\n<b>", ""}, rows[9][:3])
+	r = b.send("GET", base+"?stream=messages&order=change&limit=9", b.secret, "")
+	require.Contains(t, r.text, `{"conversation_id":1,"id":"m-1","deleted":true,"cursor":"`)
+	require.Contains(t, r.text, `{"id":"m-9","text":"Hello,\n\u003cb\u003e","cursor":"`)
+
 	for path, want := range map[string]int{
 		"?stream=ratings": 422, "?stream=nothing": 422, "?cursor=x": 422, "?cursor=x&format=csv": 422, "?limit=501": 422, "?order=change&from=2026-01-01T00:00:00Z": 422, "?form=csv": 422,
 		"?limit=501&format=csv": 200, "?date=closed": 200,

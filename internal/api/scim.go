@@ -115,11 +115,6 @@ func (a *api) scimAccount(w http.ResponseWriter, r *http.Request, account string
 	if account == "" {
 		return "", unified.NewError(http.StatusBadRequest, "The API key is not limited to one account. Name the account in the address: /scim/{account}/v2. GET /integrated-account lists the accounts.")
 	}
-	if err := a.permitAccount(r.Context(), c, account, client.ScopeDirectoryWrite); err != nil {
-		return "", err
-	}
-	if _, err := a.Store.Connections.Get(r.Context(), account); err != nil {
-		return "", accountError(err)
-	}
-	return account, a.limits.account.admit(w, r, account)
+	_, err = a.admitAccount(w, r, c, account, client.ScopeDirectoryWrite)
+	return account, err
 }

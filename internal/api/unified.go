@@ -61,33 +61,46 @@ func (a *api) serveUnified(w http.ResponseWriter, r *http.Request) error {
 	if beside != nil {
 		return beside(w, r)
 	}
-	if a.Unified != nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return a.writeUnified(w, r)
+	if a.Unified == nil {
+		return unified.NewError(http.StatusServiceUnavailable, "The unified API is not available.")
 	}
-	answer, err := a.answerUnified(w, r)
+	model, resource, id, err := unifiedAddress(r.URL)
+	if err != nil {
+		return err
+	}
+	write := func(method string) func() error {
+		return func() error { return a.writeUnified(w, r, model, resource, id, method) }
+	}
+	read := func() error { return a.readUnified(w, r, model, resource, id) }
+	switch {
+	case id == "":
+		return only(w, r, map[string]func() error{http.MethodGet: read, http.MethodPost: write(unified.MethodCreate)})
+	case r.Method == http.MethodPost:
+		return unified.NewError(http.StatusNotFound, "The resource "+resource+" has no method "+id+".")
+	default:
+		return only(w, r, map[string]func() error{
+			http.MethodGet: read, http.MethodPatch: write(unified.MethodUpdate), http.MethodPut: write(unified.MethodUpdate), http.MethodDelete: write(unified.MethodDelete),
+		})
+	}
+}
+
+// readUnified answers with an object, or with a page of them if id is empty.
+func (a *api) readUnified(w http.ResponseWriter, r *http.Request, model, resource, id string) error {
+	account, err := a.account(w, r, client.ScopeUnifiedRead)
+	if err != nil {
+		return err
+	}
+	var answer *unify.Answer
+	if id == "" {
+		answer, err = a.Unified.List(r.Context(), account, model, resource, r.URL.RawQuery)
+	} else {
+		answer, err = a.Unified.Get(r.Context(), account, model, resource, id, r.URL.RawQuery)
+	}
 	if err != nil {
 		return err
 	}
 	answered(w, answer)
 	return nil
-}
-
-func (a *api) answerUnified(w http.ResponseWriter, r *http.Request) (*unify.Answer, error) {
-	if a.Unified == nil {
-		return nil, unified.NewError(http.StatusServiceUnavailable, "The unified API is not available.")
-	}
-	model, resource, id, err := unifiedAddress(r.URL)
-	if err != nil {
-		return nil, err
-	}
-	account, err := a.account(w, r, client.ScopeUnifiedRead)
-	if err != nil {
-		return nil, err
-	}
-	if id == "" {
-		return a.Unified.List(r.Context(), account, model, resource, r.URL.RawQuery)
-	}
-	return a.Unified.Get(r.Context(), account, model, resource, id, r.URL.RawQuery)
 }
 
 // unifiedAddress splits an address. Ids are percent-encoded as a whole.

@@ -61,8 +61,8 @@ func (d unifiedDocument) method(r *unified.Resource, m *unified.Method) {
 			Description: "The same key with the same body is the same write for 72 h. If it is omitted, the answer names a new one.",
 		})
 		statuses = append(statuses, http.StatusMethodNotAllowed, http.StatusConflict, http.StatusRequestEntityTooLarge)
-		if m.Name != unified.MethodDelete {
-			op.RequestBody = &huma.RequestBody{Required: true, Content: jsonContent(&huma.Schema{Extensions: meta.Schema})}
+		if meta.RequestBodySchema != nil {
+			op.RequestBody = &huma.RequestBody{Required: true, Content: jsonContent(&huma.Schema{Extensions: meta.RequestBodySchema})}
 		}
 	} else {
 		op.Parameters = append(op.Parameters, formParameters(m)...)

@@ -78,7 +78,7 @@ func (a *api) download(w http.ResponseWriter, r *http.Request, account, id strin
 
 // capabilities answers GET /integrated-account/{id}/capabilities.
 func (a *api) capabilities(w http.ResponseWriter, r *http.Request, c *caller, id string) error {
-	account, err := a.readAccount(r, c, id)
+	account, err := a.readAccount(w, r, c, id)
 	if err != nil {
 		return err
 	}

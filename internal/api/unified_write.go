@@ -30,18 +30,10 @@ const (
 	filesPrefix      = "files/"
 )
 
-// writeUnified answers POST /unified/{model}/{resource} and PATCH, PUT and DELETE of an
-// object. The answer is the object as it is after the write, {"id"} of a deleted one, or
-// 202 with the operation's address if the write takes longer.
-func (a *api) writeUnified(w http.ResponseWriter, r *http.Request) error {
-	model, resource, id, err := unifiedAddress(r.URL)
-	if err != nil {
-		return err
-	}
-	method, err := writeMethod(r.Method, resource, id)
-	if err != nil {
-		return err
-	}
+// writeUnified answers a write: a method of a resource. The answer is the object as it is
+// after the write, {"id"} of a deleted one, or 202 with the operation's address if the
+// write takes longer.
+func (a *api) writeUnified(w http.ResponseWriter, r *http.Request, model, resource, id, method string) error {
 	scope := client.ScopeUnifiedWrite
 	if unified.Provisions(model, resource) {
 		scope = client.ScopeDirectoryWrite
@@ -94,22 +86,6 @@ func (a *api) writeUnified(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// writeMethod returns the method of a resource that an HTTP method stands for.
-func writeMethod(method, resource, id string) (string, error) {
-	switch {
-	case method == http.MethodPost && id == "":
-		return unified.MethodCreate, nil
-	case method == http.MethodPost:
-		return "", unified.NewError(http.StatusNotFound, "The resource "+resource+" has no method "+id+".")
-	case (method == http.MethodPatch || method == http.MethodPut) && id != "":
-		return unified.MethodUpdate, nil
-	case method == http.MethodDelete && id != "":
-		return unified.MethodDelete, nil
-	default:
-		return "", unified.NewError(http.StatusMethodNotAllowed, "This address does not support "+method+".")
-	}
-}
-
 // idempotencyKey returns the key of a request, or a new one.
 func idempotencyKey(r *http.Request) (string, error) {
 	key := r.Header.Get(idempotencyHeader)
@@ -150,26 +126,30 @@ func (a *api) serveOperations(w http.ResponseWriter, r *http.Request) error {
 	if a.Unified == nil {
 		return unified.NewError(http.StatusServiceUnavailable, "The unified API is not available.")
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return unified.NewError(http.StatusMethodNotAllowed, "This address does not support "+r.Method+".")
-	}
-	rest := strings.TrimPrefix(r.URL.Path, operationsPath)
-	if token, ok := strings.CutPrefix(rest, filesPrefix); ok {
-		return a.serveOperationFile(w, r, token)
-	}
+	return only(w, r, map[string]func() error{http.MethodGet: func() error {
+		rest := strings.TrimPrefix(r.URL.Path, operationsPath)
+		if token, ok := strings.CutPrefix(rest, filesPrefix); ok {
+			return a.serveOperationFile(w, r, token)
+		}
+		return a.readOperation(w, r, rest)
+	}})
+}
+
+// readOperation answers with an operation that the caller may see.
+func (a *api) readOperation(w http.ResponseWriter, r *http.Request, id string) error {
 	c, err := a.caller(w, r)
 	if err != nil {
 		return err
 	}
 	gone := unified.NewError(http.StatusNotFound, "There is no operation with this id. Operations are deleted 72 hours after they ended.")
-	op, err := a.Store.Operations.Get(r.Context(), rest)
+	op, err := a.Store.Operations.Get(r.Context(), id)
 	if errors.Is(err, store.ErrNotFound) {
 		return gone
 	}
 	if err != nil {
 		return err
 	}
-	if err := a.permitAccount(r.Context(), c, op.ConnectionID, accountScopes()...); err != nil {
+	if _, err := a.admitAccount(w, r, c, op.ConnectionID, accountScopes()...); err != nil {
 		return err
 	}
 	if op.State == store.OperationDone {

@@ -3,6 +3,8 @@ package api_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,9 +13,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
 
+	"github.com/claimflow/claimflow/activities"
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -257,12 +264,143 @@ func TestRefusedTokenFreesTheKey(t *testing.T) {
 	t.Parallel()
 	b := newWriteBench(t, emulator.Switches{})
 	id := b.ticket()
-	b.dixa.Inject(emulator.Fault{Operation: "*", Kind: emulator.FaultStatus, Status: http.StatusUnauthorized, Times: 1})
+	b.dixa.Inject(emulator.Fault{Operation: "*", Kind: emulator.FaultStatus, Status: http.StatusUnauthorized, Times: 2})
 	r := b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`)
 	require.Equal(t, http.StatusUnauthorized, r.status, r.raw)
+	require.Equal(t, claim.ConnectionNeedsToken, b.connectionState())
 	_, err := b.store.Connections.SaveToken(t.Context(), "acme", token, store.Organization{ID: emulator.SeedOrganization, Name: "Demo"})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, b.send("PATCH", "/unified/ticketing/tickets/"+id, "k", `{"status": "closed"}`).status)
+}
+
+// A 401 for one request alone must not stop the claims of the connection.
+func TestOneRefusedRequestKeepsTheConnection(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	path := "/unified/ticketing/tickets/" + b.ticket()
+	closing := emulator.Fault{Operation: "PUT /conversations/{conversationId}/close", Kind: emulator.FaultStatus, Status: http.StatusUnauthorized, Times: 1}
+	b.dixa.Inject(closing)
+	r := b.send("PATCH", path, "k", `{"status": "closed"}`)
+	require.Equal(t, http.StatusUnauthorized, r.status, r.raw)
+	require.Contains(t, r.raw, "the token may not do this")
+	require.Equal(t, claim.ConnectionActive, b.connectionState())
+	require.Equal(t, http.StatusOK, b.send("PATCH", path, "k", `{"status": "closed"}`).status, "the key is free once the token may do it")
+
+	b.done("PATCH", path, `{"status": "open"}`)
+	b.dixa.Inject(closing)
+	b.dixa.Inject(emulator.Fault{Operation: "GET /organization", Kind: emulator.FaultStatus, Status: http.StatusServiceUnavailable, Times: 3})
+	r = b.send("PATCH", path, "", `{"status": "closed"}`)
+	require.Equal(t, http.StatusOK, r.status, "what Dixa means is asked again: %s", r.raw)
+	require.Equal(t, claim.ConnectionActive, b.connectionState())
+}
+
+// However a create ends after Dixa made the object, the error names it, so that its
+// caller makes no second one.
+func TestEndOfAnUnfinishedCreateNamesTheObject(t *testing.T) {
+	t.Parallel()
+	const tagging = "PUT /conversations/{conversationId}/tags/{tagId}"
+	for name, c := range map[string]struct {
+		answers map[string]int
+		// meanwhile is what happens while the operation is tried.
+		meanwhile func(b *writeBench, operation string)
+		status    int
+	}{
+		"refused":       {map[string]int{tagging: 400}, nil, 400},
+		"not allowed":   {map[string]int{tagging: 401}, nil, 401},
+		"token refused": {map[string]int{tagging: 401, "GET /organization": 401}, nil, 401},
+		"token refused elsewhere": {map[string]int{tagging: 503}, func(b *writeBench, _ string) {
+			_, err := b.store.Connections.MarkNeedsToken(b.Context(), b.account, b.store.Connections.TokenHash(token))
+			require.NoError(b, err)
+		}, 401},
+		"not in time": {map[string]int{tagging: 503}, (*writeBench).giveUp, 504},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newWriteBench(t, emulator.Switches{}, func(o *api.Options) { o.WriteWait = time.Millisecond })
+			for operation, status := range c.answers {
+				b.dixa.Inject(emulator.Fault{Operation: operation, Kind: emulator.FaultStatus, Status: status})
+			}
+			r := b.send("POST", "/unified/ticketing/tickets", "", `{"name": "A vase", "description": "It is broken.", "contact": {"name": "Ada", "emails": ["ada@example.org"]}, "tags": ["fragile"]}`)
+			require.Equal(t, http.StatusAccepted, r.status, r.raw)
+			operation := "/operations/" + text(r.body["id"])
+			require.Eventually(t, func() bool { return b.dixa.Stats().ByOperation[tagging] > 0 }, 10*time.Second, time.Millisecond)
+			if c.meanwhile != nil {
+				c.meanwhile(b, text(r.body["id"]))
+			}
+			require.Eventually(t, func() bool { return b.done("GET", operation, "")["status"] == "failed" }, 20*time.Second, 5*time.Millisecond)
+			failed, _ := b.done("GET", operation, "")["error"].(map[string]any)
+			require.EqualValues(t, c.status, failed["statusCode"])
+			require.Len(t, b.dixa.State().Conversations, 1)
+			object := fmt.Sprintf("tickets/%d", b.conversation().ID)
+			require.Contains(t, failed["message"], "The object "+object+" was created")
+			require.Contains(t, fmt.Sprint(failed["details"]), object+" was created")
+		})
+	}
+}
+
+// waited sends a create of a ticket of which the operation waits for a time before it is
+// carried out, and returns how it ended.
+func (b *writeBench) waited(d time.Duration) map[string]any {
+	b.Helper()
+	b.hold = make(chan struct{})
+	b.ahead.Store(int64(-d))
+	r := b.send("POST", "/unified/ticketing/tickets", "k", `{"name": "A vase", "description": "It is broken.", "contact": {"name": "Ada", "emails": ["ada@example.org"]}, "tags": ["fragile"]}`)
+	require.Equal(b, http.StatusAccepted, r.status, r.raw)
+	b.ahead.Store(0)
+	close(b.hold)
+	b.running.Wait()
+	return b.done("GET", "/operations/"+text(r.body["id"]), "")
+}
+
+// A write that could not begin in time must not surprise anyone later.
+func TestWriteIsNotSentTooLate(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{}, func(o *api.Options) { o.WriteWait = time.Millisecond })
+	ended := b.waited(store.OperationTime + time.Minute)
+	require.Equal(t, "failed", ended["status"])
+	require.EqualValues(t, http.StatusGatewayTimeout, at(ended, "error", "statusCode"))
+	require.Empty(t, b.dixa.State().Conversations)
+	require.Empty(t, b.dixa.State().EndUsers)
+}
+
+// A new object is waited for, however long the write waited before it made the object.
+func TestNewObjectIsWaitedForAfterALongWait(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{NewConversationLag: emulator.Duration(300 * time.Millisecond)}, func(o *api.Options) { o.WriteWait = time.Millisecond })
+	ended := b.waited(store.OperationTime - time.Minute)
+	require.Equal(t, "done", ended["status"], "%v", ended)
+	require.Equal(t, []string{"fragile"}, names(at(ended, "result", "tags"), "name"))
+}
+
+// A tag that Dixa refuses is not taken for one that may exist: the key is free after a 401.
+func TestRefusedTagLeavesNothingOpen(t *testing.T) {
+	t.Parallel()
+	b := newWriteBench(t, emulator.Switches{})
+	b.dixa.Inject(emulator.Fault{Operation: "POST /tags", Kind: emulator.FaultStatus, Status: http.StatusUnauthorized, Times: 1})
+	const path, body = "/unified/ticketing/tags", `{"name": "fragile"}`
+	require.Equal(t, http.StatusUnauthorized, b.send("POST", path, "k", body).status)
+	made := b.send("POST", path, "k", body)
+	require.Equal(t, http.StatusOK, made.status, made.raw)
+	require.Equal(t, made.raw, b.send("POST", path, "k", body).raw)
+}
+
+// giveUp ends an operation as its workflow does.
+func (b *writeBench) giveUp(id string) {
+	b.Helper()
+	rows := &activities.OperationStore{Store: b.store}
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivity(rows)
+	_, err := env.ExecuteActivity(rows.GiveUp, activities.GiveUp{OperationRef: store.OperationRef{ConnectionID: b.account, ID: id}, Why: "Dixa was away"})
+	require.NoError(b, err)
+}
+
+func (b *writeBench) connectionState() claim.ConnectionState {
+	b.Helper()
+	c, err := b.store.Connections.Get(b.Context(), b.account)
+	require.NoError(b, err)
+	return c.State
 }
 
 func TestWritesNeedTheirScope(t *testing.T) {

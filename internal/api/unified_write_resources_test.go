@@ -321,6 +321,12 @@ func TestFormerUserReturns(t *testing.T) {
 	r := b.send("PATCH", user, "", `{"is_active": true}`)
 	require.Equal(t, http.StatusBadRequest, r.status, r.raw)
 	require.Contains(t, r.raw, "Invite the person")
+
+	// The stored person is sent, so Dixa may repeat the name, which the request has not.
+	b.dixa.Inject(emulator.Fault{Operation: "POST /agents", Kind: emulator.FaultStatus, Status: http.StatusBadRequest, Body: `{"message": "No seat for Ben Agent here"}`})
+	r = b.send("PATCH", user, "", `{"is_active": true}`)
+	require.Equal(t, http.StatusBadRequest, r.status, r.raw)
+	require.Contains(t, r.raw, "No seat for … … here")
 }
 
 // A read after a write sees it, also from the mirror.
@@ -353,6 +359,10 @@ func TestMirrorLearnsTheResultAtOnce(t *testing.T) {
 	row, err = b.store.Mirror.DirectoryRow(t.Context(), b.account, mirror.KindTeam, text(team["id"]))
 	require.NoError(t, err)
 	require.NotZero(t, row.GoneAt)
+	b.done("PATCH", "/unified/ticketing/users/"+emulator.SeedAgentAnna, `{"team_ids": ["`+emulator.SeedTeamReturns+`"]}`)
+	row, err = b.store.Mirror.DirectoryRow(t.Context(), b.account, mirror.KindTeam, text(team["id"]))
+	require.NoError(t, err)
+	require.NotZero(t, row.GoneAt, "a team that is gone must not return with a change of its former member")
 }
 
 // source makes the store mirror the organization.

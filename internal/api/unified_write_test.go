@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +42,8 @@ type writeBench struct {
 	url     string
 	account string
 	secret  string
+	// ahead is by how much the store's clock is ahead, in nanoseconds.
+	ahead atomic.Int64
 	// hold, if not nil, keeps operations from starting until it is closed.
 	hold    chan struct{}
 	running sync.WaitGroup
@@ -53,7 +56,7 @@ func newWriteBench(t *testing.T, switches emulator.Switches, changes ...func(*ap
 	require.NoError(t, err)
 	keys, err := seal.Parse(text)
 	require.NoError(t, err)
-	b.store, err = store.Open(t.Context(), "sqlite::memory:", keys)
+	b.store, err = store.Open(t.Context(), "sqlite::memory:", keys, store.WithClock(func() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = b.store.Close() })
 	t.Cleanup(b.running.Wait)

@@ -26,12 +26,13 @@ import (
 	"github.com/claimflow/claimflow/internal/reporting"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/internal/unify"
 	"github.com/claimflow/claimflow/store"
 )
 
 const (
 	shop  = "acme"
-	token = "dixa-demo-token-0123456789abcdef4f2a" //nolint:gosec // the emulator's
+	token = "dixa-demo-token-0123456789abcdef4f2a"
 )
 
 // bench is a service with a portal and an emulated Dixa.
@@ -66,20 +67,20 @@ func (l *locked) String() string {
 	return l.b.String()
 }
 
-func newBench(t testing.TB) *bench {
-	t.Helper()
-	b := &bench{TB: t, log: &locked{}}
+func newBench(tb testing.TB) *bench {
+	tb.Helper()
+	b := &bench{TB: tb, log: &locked{}}
 	text, err := seal.Generate()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	keys, err := seal.Parse(text)
-	require.NoError(t, err)
-	b.store, err = store.Open(t.Context(), "sqlite::memory:", keys, store.WithClock(b.clock))
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = b.store.Close() })
+	require.NoError(tb, err)
+	b.store, err = store.Open(tb.Context(), "sqlite::memory:", keys, store.WithClock(b.clock))
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = b.store.Close() })
 
 	b.dixa = server.New(server.Options{Token: token, Limit: server.Limit{Reading: server.LimitOff}})
 	host := httptest.NewServer(b.dixa)
-	t.Cleanup(func() { host.Close(); b.dixa.Close() })
+	tb.Cleanup(func() { host.Close(); b.dixa.Close() })
 	clients := connection.New(b.store, connection.Options{BaseURL: host.URL + "/v1/", Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second}})
 
 	web := httptest.NewUnstartedServer(nil)
@@ -89,26 +90,27 @@ func newBench(t testing.TB) *bench {
 		Store: b.store, Log: log, PublicURL: b.url,
 		Onboarding: onboarding.New(onboarding.Options{Store: b.store, Dixa: clients, PublicURL: b.url, AutoReplyWait: -1}),
 		KPIs:       &reporting.Service{Store: b.store, Clients: clients},
+		Unified:    &unify.Service{Store: b.store, Clients: clients},
 	})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	b.api = handler
 	pages, err := portal.New(portal.Options{
 		Store: b.store, API: handler, Acting: api.Acting, Scopes: api.PortalScopes, Log: log, PublicURL: b.url, LiveEvery: 10 * time.Millisecond,
 	})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	mux := http.NewServeMux()
 	mux.Handle(api.PortalPath, pages)
 	mux.Handle("/", handler)
 	web.Config.Handler = mux
 	web.Start()
-	t.Cleanup(web.Close)
+	tb.Cleanup(web.Close)
 
-	_, secret, err := b.store.APIKeys.Create(t.Context(), claim.NewKey{Name: "platform", Scopes: []string{client.ScopeAdmin}})
-	require.NoError(t, err)
+	_, secret, err := b.store.APIKeys.Create(tb.Context(), claim.NewKey{Name: "platform", Scopes: []string{client.ScopeAdmin}})
+	require.NoError(tb, err)
 	b.client, err = client.New(b.url, secret, client.WithRetries(0, 0))
-	require.NoError(t, err)
-	_, err = b.client.AddShop(t.Context(), client.NewShop{Slug: shop, Name: "Acme & Sons"})
-	require.NoError(t, err)
+	require.NoError(tb, err)
+	_, err = b.client.AddShop(tb.Context(), client.NewShop{Slug: shop, Name: "Acme & Sons"})
+	require.NoError(tb, err)
 	return b
 }
 
@@ -116,6 +118,14 @@ func (b *bench) clock() time.Time { return time.Now().Add(time.Duration(b.ahead.
 
 // later moves the store's clock.
 func (b *bench) later(d time.Duration) { b.ahead.Add(int64(d)) }
+
+// on returns the bench for a subtest.
+func (b *bench) on(tb testing.TB) *bench {
+	tb.Helper()
+	part := &bench{TB: tb, dixa: b.dixa, store: b.store, client: b.client, api: b.api, url: b.url, log: b.log}
+	part.ahead.Store(b.ahead.Load())
+	return part
+}
 
 // connect saves the shop's token.
 func (b *bench) connect() {

@@ -53,7 +53,7 @@ func (v *visit) live() error {
 			return nil
 		}
 		if err != nil {
-			return nil //nolint:nilerr // noted by the page; the browser connects again
+			return nil // noted by the page; the browser connects again
 		}
 		sum := sha256.Sum256(part)
 		id := hex.EncodeToString(sum[:8])
@@ -67,10 +67,10 @@ func (v *visit) live() error {
 		if message != "" {
 			last, quiet = id, 0
 			if err := stream.SetWriteDeadline(time.Now().Add(heartbeat)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-				return nil //nolint:nilerr // the browser has gone
+				return nil // the browser has gone
 			}
 			if _, err := fmt.Fprint(v.w, message); err != nil || stream.Flush() != nil {
-				return nil //nolint:nilerr // the browser has gone
+				return nil // the browser has gone
 			}
 		}
 		select {

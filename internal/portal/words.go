@@ -90,11 +90,11 @@ func (p *Portal) wordsFor(r *http.Request, link string) words {
 // chooseLanguage remembers the language that a person chose.
 func (p *Portal) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 	if chosen := r.FormValue("language"); slices.Contains(claim.PortalLanguages(), chosen) {
-		http.SetCookie(w, &http.Cookie{
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // on the machine itself, there is no https
 			Name: languageCookie, Value: chosen, Path: "/portal/", HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode, MaxAge: int((365 * 24 * time.Hour).Seconds()),
 		})
 	}
-	http.Redirect(w, r, ownPath(r.FormValue("from")), http.StatusSeeOther)
+	http.Redirect(w, r, ownPath(r.FormValue("from")), http.StatusSeeOther) //nolint:gosec // ownPath admits only the portal
 }
 
 // ownPath returns an address if it is a page of the portal, else the portal's first page.

@@ -218,14 +218,11 @@ func errorOf(err error) error {
 	var budget *dixa.BudgetExceededError
 	switch {
 	case errors.As(err, &token):
-		return unified.NewError(http.StatusUnauthorized, "Dixa refuses the account's token. Save another one with `starter shop connect`.")
+		return unified.TokenRefused()
 	case errors.Is(err, store.ErrNotFound):
-		return unified.NewError(http.StatusNotFound, "There is no account with this id. GET /integrated-account lists them.")
+		return unified.NoAccount()
 	case errors.As(err, &budget):
-		e := unified.NewError(http.StatusTooManyRequests, "The request budget of the account's token is in use. Nothing was sent to Dixa; retry later.")
-		e.RetryAfter = max(1, int((budget.RetryAfter+time.Second-1)/time.Second))
-		e.Insight = &unified.Insight{RateLimit: &unified.InsightItem{Description: "Seconds to wait.", Value: e.RetryAfter}}
-		return e
+		return unified.RateLimited("The request budget of the account's token is in use. Nothing was sent to Dixa; retry later.", max(1, int((budget.RetryAfter+time.Second-1)/time.Second)))
 	default:
 		return err
 	}

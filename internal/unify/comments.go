@@ -29,7 +29,7 @@ type thread struct {
 	source   Source
 }
 
-func (c *comments) list(ctx context.Context, r *Request, cursor string) (page unified.Page[unified.Object], source Source, err error) {
+func (c *comments) list(ctx context.Context, r *Request, cursor string) (page unified.Page, source Source, err error) {
 	n, ok, err := ticketOf(r.Take("ticket.id"))
 	if err != nil || !ok {
 		return page, source, err
@@ -57,7 +57,7 @@ func (c *comments) get(ctx context.Context, r *Request, id string) (unified.Obje
 // attachments reads files of messages.
 type attachments struct{ *Service }
 
-func (a *attachments) list(ctx context.Context, r *Request, cursor string) (page unified.Page[unified.Object], source Source, err error) {
+func (a *attachments) list(ctx context.Context, r *Request, cursor string) (page unified.Page, source Source, err error) {
 	ticket, comment := r.Take("ticket_id"), r.Take("comment_id")
 	var t *thread
 	if len(comment) > 0 {

@@ -1,7 +1,6 @@
 package unify
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,7 +30,7 @@ type contactCursor struct {
 	Key      string `json:"key,omitempty"`
 }
 
-func (c *contacts) list(ctx context.Context, r *Request, cursor string) (page unified.Page[unified.Object], source Source, err error) {
+func (c *contacts) list(ctx context.Context, r *Request, cursor string) (page unified.Page, source Source, err error) {
 	source, mirrored, err := c.mirroredDirectory(ctx, r)
 	if err != nil {
 		return page, source, err
@@ -96,7 +95,7 @@ func contactsOf(entries []mirror.DirectoryEntry) ([]unified.Object, error) {
 // listLive lists end users by Dixa's list, in Dixa's order.
 //
 // Dixa: GET /v1/endusers.
-func (c *contacts) listLive(ctx context.Context, r *Request, key string) (page unified.Page[unified.Object], source Source, err error) {
+func (c *contacts) listLive(ctx context.Context, r *Request, key string) (page unified.Page, source Source, err error) {
 	source = liveNow()
 	if r.Sorted {
 		return page, source, unified.Invalid("sort_by["+r.SortBy+"]", "cannot be used here: Dixa's list has no order, and the mirror does not answer this request")
@@ -200,7 +199,7 @@ func (c *contacts) complete(ctx context.Context, r *Request, entries []mirror.Di
 		return err
 	}
 	err = each(ctx, len(due), func(ctx context.Context, i int) error {
-		e, _, err := c.readOne(ctx, r.Account, mirror.KindEndUser, entries[due[i]].ID, c.maxAge(r))
+		e, _, err := c.readOne(ctx, r.Account, mirror.KindEndUser, entries[due[i]].ID, maxAge(r))
 		if dixa.IsNotFound(err) {
 			return nil // gone since the list
 		}
@@ -232,7 +231,7 @@ func (c *contacts) definesAttributes(ctx context.Context, r *Request) (bool, err
 	var all []mirror.DirectoryEntry
 	if mirrored {
 		all, err = c.Store.Mirror.Directory(ctx, r.Account, mirror.KindAttribute)
-	} else if all, _, err = c.listed(ctx, r.Account, mirror.KindAttribute, directory.Listed, cmp.Or(c.CacheFor, DefaultCacheFor)); unreadable(err) {
+	} else if all, _, err = c.listed(ctx, r.Account, mirror.KindAttribute, directory.Listed, cacheFor); unreadable(err) {
 		return true, nil // the end users themselves tell
 	}
 	if err != nil {
@@ -270,7 +269,7 @@ func (c *contacts) get(ctx context.Context, r *Request, id string) (unified.Obje
 			return contact, source, err
 		}
 	}
-	e, at, err := c.readOne(ctx, r.Account, mirror.KindEndUser, id, c.maxAge(r))
+	e, at, err := c.readOne(ctx, r.Account, mirror.KindEndUser, id, maxAge(r))
 	source = Source{Live: true, At: at}
 	if err != nil {
 		return nil, source, err

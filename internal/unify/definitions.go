@@ -2,10 +2,8 @@ package unify
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/fromdixa/directory"
@@ -23,7 +21,7 @@ type definitions struct {
 	one func(ctx context.Context, r *Request, id string) (unified.Object, error)
 }
 
-func (d *definitions) list(ctx context.Context, r *Request, cursor string) (page unified.Page[unified.Object], source Source, err error) {
+func (d *definitions) list(ctx context.Context, r *Request, cursor string) (page unified.Page, source Source, err error) {
 	all, source, err := d.all(ctx, r)
 	if err != nil {
 		return page, source, err
@@ -108,7 +106,7 @@ func (s *Service) rows(ctx context.Context, r *Request, kind mirror.DirectoryKin
 			return rows, source, err
 		}
 	}
-	entries, at, err := s.listed(ctx, r.Account, kind, detail, s.maxAge(r))
+	entries, at, err := s.listed(ctx, r.Account, kind, detail, maxAge(r))
 	return asRows(entries), Source{Live: true, At: at}, err
 }
 
@@ -149,7 +147,7 @@ func kind[T unified.Object](s *Service, k mirror.DirectoryKind, of func(mirror.D
 			return all, source, err
 		},
 		one: func(ctx context.Context, r *Request, id string) (unified.Object, error) {
-			e, _, err := s.readOne(ctx, r.Account, k, id, s.maxAge(r))
+			e, _, err := s.readOne(ctx, r.Account, k, id, maxAge(r))
 			if err != nil {
 				return nil, err
 			}
@@ -303,17 +301,11 @@ func usersOf(agents, teams []store.DirectoryRow) ([]unified.Object, error) {
 // user reads an agent from Dixa. One that Dixa no longer has is answered as deleted if
 // the mirror knows it.
 func (s *Service) user(ctx context.Context, r *Request, id string) (unified.Object, error) {
-	agent, _, err := s.readOne(ctx, r.Account, mirror.KindAgent, id, s.maxAge(r))
+	agent, _, err := s.readOne(ctx, r.Account, mirror.KindAgent, id, maxAge(r))
 	if dixa.IsNotFound(err) {
-		row, known := s.Store.Mirror.DirectoryRow(ctx, r.Account, mirror.KindAgent, id)
-		if errors.Is(known, store.ErrNotFound) {
+		row, err := s.former(ctx, r.Account, id, err)
+		if err != nil {
 			return nil, err
-		}
-		if known != nil {
-			return nil, known
-		}
-		if row.GoneAt.IsZero() {
-			row.GoneAt = time.Now()
 		}
 		all, err := usersOf([]store.DirectoryRow{row}, nil)
 		if err != nil {
@@ -324,7 +316,7 @@ func (s *Service) user(ctx context.Context, r *Request, id string) (unified.Obje
 	if err != nil {
 		return nil, err
 	}
-	teams, _, err := s.listed(ctx, r.Account, mirror.KindTeam, directory.WithMembers, s.maxAge(r))
+	teams, _, err := s.listed(ctx, r.Account, mirror.KindTeam, directory.WithMembers, maxAge(r))
 	if unreadable(err) {
 		err = nil
 	}

@@ -13,12 +13,12 @@ import (
 	"github.com/claimflow/claimflow/unified"
 )
 
-// Agents lists the agents of an account as Dixa listed them within [Service.CacheFor],
+// Agents lists the agents of an account as Dixa listed them a moment ago,
 // and those who lost their rights. Errors are those of [Service.List].
 //
 // Dixa: GET /v1/agents.
 func (s *Service) Agents(ctx context.Context, account string) ([]store.DirectoryRow, error) {
-	entries, _, err := s.listed(ctx, account, mirror.KindAgent, directory.Listed, s.maxAge(&Request{Query: &unified.Query{}}))
+	entries, _, err := s.listed(ctx, account, mirror.KindAgent, directory.Listed, cacheFor)
 	if err != nil {
 		return nil, s.failed(ctx, account, err)
 	}
@@ -35,19 +35,23 @@ func (s *Service) Agent(ctx context.Context, account, id string) (store.Director
 	if !errors.As(err, &missing) || missing.StatusCode != http.StatusNotFound {
 		return store.DirectoryRow{DirectoryEntry: e}, err
 	}
-	row, known := s.Store.Mirror.DirectoryRow(ctx, account, mirror.KindAgent, id)
-	switch {
-	case errors.Is(known, store.ErrNotFound):
-		return row, err
-	case known != nil:
-		return row, known
-	case row.GoneAt.IsZero():
-		row.GoneAt = time.Now()
-	}
-	return row, nil
+	return s.former(ctx, account, id, err)
 }
 
-// Teams lists the teams of an account as Dixa listed them within [Service.CacheFor]. The
+// former returns an agent whom Dixa no longer has. The error is missing, which says so, if
+// the store does not know the agent either.
+func (s *Service) former(ctx context.Context, account, id string, missing error) (store.DirectoryRow, error) {
+	row, err := s.Store.Mirror.DirectoryRow(ctx, account, mirror.KindAgent, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return row, missing
+	case err == nil && row.GoneAt.IsZero():
+		row.GoneAt = time.Now()
+	}
+	return row, err
+}
+
+// Teams lists the teams of an account as Dixa listed them a moment ago. The
 // members take a request for each team.
 //
 // Dixa: GET /v1/teams and GET /v1/teams/{teamId}/agents.
@@ -56,7 +60,7 @@ func (s *Service) Teams(ctx context.Context, account string, members bool) ([]mi
 	if members {
 		detail = directory.WithMembers
 	}
-	entries, _, err := s.listed(ctx, account, mirror.KindTeam, detail, s.maxAge(&Request{Query: &unified.Query{}}))
+	entries, _, err := s.listed(ctx, account, mirror.KindTeam, detail, cacheFor)
 	if err != nil {
 		return nil, s.failed(ctx, account, err)
 	}
@@ -76,13 +80,8 @@ func (s *Service) Team(ctx context.Context, account, id string, members bool) (m
 	if err != nil {
 		return e, s.failed(ctx, account, err)
 	}
-	agents, err := client.Teams.Members(ctx, id)
-	if err != nil {
+	if e.MemberIDs, err = directory.TeamMembers(ctx, client, id); err != nil {
 		return e, s.failed(ctx, account, err)
-	}
-	e.MemberIDs = nil
-	for _, a := range agents {
-		e.MemberIDs = append(e.MemberIDs, a.ID)
 	}
 	return e, nil
 }

@@ -1,10 +1,8 @@
 package unify
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -16,103 +14,9 @@ import (
 	"github.com/claimflow/claimflow/unified"
 )
 
-const (
-	// feedEvery is how often changes are looked for.
-	feedEvery = time.Second
-	// feedBatch bounds the changes that are read at once for an endpoint.
-	feedBatch = 100
-	// feedMargin is how far Dixa's clock may be behind. A record that Dixa created so long
-	// before an endpoint counts as new.
-	feedMargin = time.Minute
-	// DefaultMaxQueued is how many events about records wait for an endpoint at most.
-	DefaultMaxQueued = 1000
-)
-
-// Feeder makes events about records from the changes of mirrors and queues them for the
-// endpoints that want them. It reads on where each endpoint stopped, in the order of the
-// changes, and not further than the endpoint's queue has room: a slow or paused endpoint
-// stays behind and delays nobody. Any number of feeders may run at once.
-type Feeder struct {
-	Service *Service
-	Log     *slog.Logger
-	// Queued is called after events were queued; nil is allowed.
-	Queued func()
-	// MaxQueued is how many events may wait for an endpoint. Defaults to
-	// [DefaultMaxQueued]. A change of a message with files may exceed it by its files.
-	MaxQueued int
-
-	down bool
-}
-
-// Run feeds until ctx ends. It logs errors once when they start and once when they end.
-func (f *Feeder) Run(ctx context.Context) {
-	tick := time.NewTicker(feedEvery)
-	defer tick.Stop()
-	for {
-		err := f.Feed(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil && !f.down {
-			f.Log.Warn("cannot make events about records; the changes stay in the store", "error", err)
-		}
-		if err == nil && f.down {
-			f.Log.Info("events about records have resumed")
-		}
-		f.down = err != nil
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// Feed queues events for every endpoint until it has no more changes to read or no room.
-func (f *Feeder) Feed(ctx context.Context) error {
-	s := f.Service.Store
-	if err := s.Feeds.StartMissing(ctx); err != nil {
-		return err
-	}
-	for {
-		behind, err := s.Feeds.Behind(ctx, cmp.Or(f.MaxQueued, DefaultMaxQueued))
-		if err != nil || len(behind) == 0 {
-			return err
-		}
-		// One batch each, so that none waits for another's history.
-		advanced := false
-		var failed []error
-		for i := range behind {
-			moved, err := f.feed(ctx, &behind[i])
-			if err != nil {
-				failed = append(failed, fmt.Errorf("make events about records of connection %s for endpoint %s: %w", behind[i].ConnectionID, behind[i].EndpointID, err))
-			}
-			advanced = advanced || moved
-		}
-		if len(failed) > 0 || !advanced {
-			return errors.Join(failed...)
-		}
-	}
-}
-
-// feed queues the events of one batch of changes. It reports whether the feed moved.
-func (f *Feeder) feed(ctx context.Context, feed *store.RecordFeed) (moved bool, err error) {
-	changes, until, head, err := f.Service.Store.Mirror.Changes(ctx, feed.ConnectionID, feed.Place, min(feedBatch, feed.Room))
-	if err != nil || until == feed.Place {
-		return false, err
-	}
-	m := &eventMaker{Service: f.Service, log: f.Log, feed: feed, at: time.Now()}
-	events, err := m.make(ctx, changes)
-	if err != nil {
-		return false, err
-	}
-	// What changed meanwhile is read again by the next call.
-	lost, err := f.Service.Store.Feeds.Advance(ctx, feed, until, head, events)
-	if err == nil && !lost && len(events) > 0 && f.Queued != nil {
-		f.Queued()
-	}
-	return !lost, err
-}
+// feedMargin is how far Dixa's clock may be behind. A record that Dixa created so long
+// before an endpoint counts as new.
+const feedMargin = time.Minute
 
 // eventMaker makes the events of a batch of changes.
 type eventMaker struct {
@@ -160,18 +64,18 @@ func (m *eventMaker) wanted(c *store.RecordChange) bool {
 	case c.Added:
 		kind = claim.RecordCreated
 	}
-	return slices.ContainsFunc(unified.ResourcesOf(sourceOf(c)), func(resource string) bool { return m.feed.Wants(kind, resource) })
+	return slices.ContainsFunc(unified.ResourcesOf(kindOf(c)), func(resource string) bool { return m.feed.Wants(kind, resource) })
 }
 
-// sourceOf returns what a change is about.
-func sourceOf(c *store.RecordChange) unified.Source {
+// kindOf returns what a change is about.
+func kindOf(c *store.RecordChange) unified.RecordKind {
 	switch {
 	case c.Kind != "":
-		return unified.Source(c.Kind)
+		return unified.RecordKind(c.Kind)
 	case c.ID != "":
-		return unified.SourceMessage
+		return unified.RecordMessage
 	default:
-		return unified.SourceConversation
+		return unified.RecordConversation
 	}
 }
 
@@ -271,10 +175,10 @@ func (m *eventMaker) add(c *store.RecordChange) error {
 // addDeleted adds the deletion of a record. That of a message deletes its files too.
 func (m *eventMaker) addDeleted(c *store.RecordChange) error {
 	id := c.ID
-	if sourceOf(c) == unified.SourceConversation {
+	if kindOf(c) == unified.RecordConversation {
 		id = fmt.Sprint(c.ConversationID)
 	}
-	for _, resource := range unified.ResourcesOf(sourceOf(c)) {
+	for _, resource := range unified.ResourcesOf(kindOf(c)) {
 		if resource == unified.ResourceAttachments {
 			continue
 		}
@@ -360,7 +264,7 @@ func (m *eventMaker) addEntry(c *store.RecordChange) error {
 	case c.Change != e.Change:
 		return nil
 	}
-	for _, resource := range unified.ResourcesOf(sourceOf(c)) {
+	for _, resource := range unified.ResourcesOf(kindOf(c)) {
 		if !m.feed.Wants(kind, resource) {
 			continue
 		}

@@ -96,3 +96,20 @@ func TestContactsKeepTheirAttributes(t *testing.T) {
 	all := w.list("contacts", "truto_exclude_fields=custom_fields&limit=500").Result
 	require.NotContains(t, all[0], "custom_fields")
 }
+
+// Dixa lists every end user for a filter without a value.
+func TestFiltersOfContactsWithEmptyElements(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 24)
+	w.enrich()
+	for _, filter := range []string{"external_id=shop-77,,nothing", "external_id[]=&external_id[]=shop-77", "email=,nora@example.com", "phone[in]=,%2B4511223344,"} {
+		for _, live := range []string{"", "&live=true"} {
+			found := w.list("contacts", filter+live).Result
+			require.Len(t, found, 1, filter)
+			require.Equal(t, "Nora Berg", found[0]["name"], filter)
+		}
+	}
+	empty := w.list("contacts", "external_id=,&limit=3")
+	require.Len(t, empty.Result, 3, "a page, as without a filter")
+	require.NotNil(t, empty.Next)
+}

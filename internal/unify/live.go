@@ -3,8 +3,9 @@ package unify
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,15 +21,29 @@ import (
 const (
 	// readsAtOnce is how many objects are read from Dixa at the same time.
 	readsAtOnce = 4
+	// cacheFor is how long the answers of Dixa are reused.
+	cacheFor = 30 * time.Second
 	// maxCached bounds the cache.
 	maxCached = 10_000
 )
 
 // cache keeps what Dixa listed for a short time. The zero value is empty.
 type cache struct {
-	mu    sync.Mutex
-	kept  map[string]cached
-	loads singleflight.Group
+	mu   sync.Mutex
+	kept map[cacheKey]cached
+	// writes counts the writes of each account. What was read before a write is not
+	// given after it.
+	writes map[string]int
+	loads  singleflight.Group
+}
+
+// cacheKey says what was asked: a list, or an entry by its id.
+type cacheKey struct {
+	account string
+	kind    mirror.DirectoryKind
+	detail  directory.Detail
+	one     bool
+	id      string
 }
 
 type cached struct {
@@ -37,15 +52,16 @@ type cached struct {
 }
 
 // read returns what load returned within an age, or loads it again. Concurrent calls
-// share one load.
-func (c *cache) read(key string, age time.Duration, load func() ([]mirror.DirectoryEntry, error)) ([]mirror.DirectoryEntry, time.Time, error) {
+// share one load, unless a write was between them.
+func (c *cache) read(key cacheKey, age time.Duration, load func() ([]mirror.DirectoryEntry, error)) ([]mirror.DirectoryEntry, time.Time, error) {
 	c.mu.Lock()
 	have, ok := c.kept[key]
+	writes := c.writes[key.account]
 	c.mu.Unlock()
 	if ok && time.Since(have.at) <= age {
 		return have.entries, have.at, nil
 	}
-	loaded, err, _ := c.loads.Do(key, func() (any, error) {
+	loaded, err, _ := c.loads.Do(fmt.Sprintf("%d %#v", writes, key), func() (any, error) {
 		at := time.Now()
 		entries, err := load()
 		if err != nil {
@@ -54,8 +70,11 @@ func (c *cache) read(key string, age time.Duration, load func() ([]mirror.Direct
 		now := cached{entries, at}
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		if c.writes[key.account] != writes {
+			return now, nil // Dixa may have answered before the write
+		}
 		if c.kept == nil || len(c.kept) >= maxCached {
-			c.kept = map[string]cached{}
+			c.kept = map[cacheKey]cached{}
 		}
 		c.kept[key] = now
 		return now, nil
@@ -64,24 +83,21 @@ func (c *cache) read(key string, age time.Duration, load func() ([]mirror.Direct
 	return now.entries, now.at, err
 }
 
-// Forget removes what this process keeps of an account, after a write.
+// Forget removes what this process keeps of an account or is reading of it, after a write.
 func (s *Service) Forget(account string) {
 	s.cache.mu.Lock()
 	defer s.cache.mu.Unlock()
-	for key := range s.cache.kept {
-		if strings.HasPrefix(key, account+"/") {
-			delete(s.cache.kept, key)
-		}
+	if s.cache.writes == nil {
+		s.cache.writes = map[string]int{}
 	}
+	s.cache.writes[account]++
+	maps.DeleteFunc(s.cache.kept, func(key cacheKey, _ cached) bool { return key.account == account })
 }
 
 // listed returns what Dixa lists of a kind, by id. It asks Dixa if the answer is older
 // than age.
 func (s *Service) listed(ctx context.Context, account string, kind mirror.DirectoryKind, detail directory.Detail, age time.Duration) ([]mirror.DirectoryEntry, time.Time, error) {
-	key := account + "/" + string(kind)
-	if detail == directory.WithMembers {
-		key += "/members"
-	}
+	key := cacheKey{account: account, kind: kind, detail: detail}
 	// A caller that gives up must not fail the others that wait for the same list.
 	loading := context.WithoutCancel(ctx)
 	return s.cache.read(key, age, func() ([]mirror.DirectoryEntry, error) {
@@ -105,17 +121,17 @@ func (s *Service) listed(ctx context.Context, account string, kind mirror.Direct
 }
 
 // maxAge returns how old a list of Dixa may be to answer a request.
-func (s *Service) maxAge(r *Request) time.Duration {
+func maxAge(r *Request) time.Duration {
 	if r.Live {
 		return 0
 	}
-	return cmp.Or(s.CacheFor, DefaultCacheFor)
+	return cacheFor
 }
 
 // readOne reads an entry from Dixa, or reuses one that was read a moment ago.
 func (s *Service) readOne(ctx context.Context, account string, kind mirror.DirectoryKind, id string, age time.Duration) (mirror.DirectoryEntry, time.Time, error) {
 	loading := context.WithoutCancel(ctx)
-	found, at, err := s.cache.read(account+"/"+string(kind)+"/"+id, age, func() ([]mirror.DirectoryEntry, error) {
+	found, at, err := s.cache.read(cacheKey{account: account, kind: kind, one: true, id: id}, age, func() ([]mirror.DirectoryEntry, error) {
 		client, err := s.Clients.Client(loading, account)
 		if err != nil {
 			return nil, err

@@ -19,21 +19,21 @@ const (
 
 // MappedValue is a value of Dixa with its category.
 type MappedValue struct {
-	Value string `json:"value"`
+	Value string
 	// Name is the value's name in Dixa; nil if Dixa no longer has the value.
-	Name     *string `json:"name"`
-	Category *string `json:"category"`
+	Name     *string
+	Category *string
 }
 
 // FieldMapping is the mapping of a field of an account.
 type FieldMapping struct {
-	Field   string `json:"field"`
-	Account string `json:"integrated_account_id"`
+	Field   string
+	Account string
 	// Mapping has the category of each mapped value.
-	Mapping map[string]string `json:"mapping"`
+	Mapping map[string]string
 	// Values are the mapped values, and Unmapped those that Dixa has beside them.
-	Values   []MappedValue `json:"values"`
-	Unmapped []MappedValue `json:"unmapped"`
+	Values   []MappedValue
+	Unmapped []MappedValue
 }
 
 // mapping reads what categories the objects of a resource have.

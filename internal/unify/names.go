@@ -1,7 +1,6 @@
 package unify
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -101,9 +100,8 @@ func (s *Service) namesFromDixa(ctx context.Context, account string, w wanted) (
 
 // fromDixa reads entries from Dixa: end users one by one, others from the list.
 func (s *Service) fromDixa(ctx context.Context, account string, kind mirror.DirectoryKind, ids []string) ([]mirror.DirectoryEntry, error) {
-	age := cmp.Or(s.CacheFor, DefaultCacheFor)
 	if kind != mirror.KindEndUser {
-		all, _, err := s.listed(ctx, account, kind, directory.Listed, age)
+		all, _, err := s.listed(ctx, account, kind, directory.Listed, cacheFor)
 		if unreadable(err) {
 			return nil, nil
 		}
@@ -111,7 +109,7 @@ func (s *Service) fromDixa(ctx context.Context, account string, kind mirror.Dire
 	}
 	found := make([]mirror.DirectoryEntry, len(ids))
 	err := each(ctx, len(ids), func(ctx context.Context, i int) (err error) {
-		found[i], _, err = s.readOne(ctx, account, kind, ids[i], age)
+		found[i], _, err = s.readOne(ctx, account, kind, ids[i], cacheFor)
 		if unreadable(err) {
 			err = nil
 		}

@@ -30,7 +30,7 @@ func (p placed) compare(value, id string) int {
 
 // paginate returns the page of a list of objects that a request asks for. The list is
 // filtered and sorted here. A place stays where it is when objects are added or removed.
-func paginate(r *Request, all []unified.Object, cursor string) (page unified.Page[unified.Object], err error) {
+func paginate(r *Request, all []unified.Object, cursor string) (page unified.Page, err error) {
 	var from *place
 	if cursor != "" {
 		from = new(place)

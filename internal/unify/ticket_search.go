@@ -21,7 +21,7 @@ import (
 // search has no order.
 //
 // Dixa: POST /v1/search/conversations.
-func (t *tickets) search(ctx context.Context, r *Request, key string) (page unified.Page[unified.Object], source Source, err error) {
+func (t *tickets) search(ctx context.Context, r *Request, key string) (page unified.Page, source Source, err error) {
 	source = liveNow()
 	if r.Sorted {
 		return page, source, unified.Invalid("sort_by["+r.SortBy+"]", "cannot be used here: Dixa's search has no order, and the mirror does not answer this request")
@@ -177,7 +177,7 @@ func (t *tickets) tagsBy(ctx context.Context, account string, of func(mirror.Dir
 	if mirrored {
 		all, err = t.Store.Mirror.Directory(ctx, account, mirror.KindTag)
 	} else {
-		all, _, err = t.listed(ctx, account, mirror.KindTag, directory.Listed, t.maxAge(&Request{Query: &unified.Query{}}))
+		all, _, err = t.listed(ctx, account, mirror.KindTag, directory.Listed, cacheFor)
 	}
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ type ticketCursor struct {
 	Key      string    `json:"key,omitempty"`
 }
 
-func (t *tickets) list(ctx context.Context, r *Request, cursor string) (page unified.Page[unified.Object], source Source, err error) {
+func (t *tickets) list(ctx context.Context, r *Request, cursor string) (page unified.Page, source Source, err error) {
 	source, mirrored, err := t.mirrored(ctx, r)
 	if err != nil {
 		return page, source, err
@@ -91,7 +91,7 @@ func (t *tickets) ticketsQuery(ctx context.Context, r *Request) (store.TicketsQu
 		case "contact.id":
 			out.Requesters = c.Values
 		case "ticket_type.id":
-			out.Channel = c.Values
+			out.Channels = c.Values
 		case "tags.name":
 			out.Tags = append(out.Tags, c.Values)
 		case "tags.id":

@@ -26,9 +26,6 @@ type Service struct {
 	// MaxAge is how old the mirror may be. Requests are answered by Dixa if it is older.
 	// Defaults to [DefaultMaxAge].
 	MaxAge time.Duration
-	// CacheFor is how long directories that Dixa listed are reused. Defaults to
-	// [DefaultCacheFor].
-	CacheFor time.Duration
 	// Start starts the workflow of an operation. If it fails or is nil, a worker starts it
 	// within a minute.
 	Start func(context.Context, store.OperationRef) error
@@ -37,12 +34,8 @@ type Service struct {
 	fresh freshness
 }
 
-const (
-	// DefaultMaxAge is twice the interval of imports.
-	DefaultMaxAge = 2 * time.Hour
-	// DefaultCacheFor is how long directories that Dixa listed are reused.
-	DefaultCacheFor = 30 * time.Second
-)
+// DefaultMaxAge is twice the interval of imports.
+const DefaultMaxAge = 2 * time.Hour
 
 // Request is a request for objects of a resource of an account, which is a connection.
 type Request struct {
@@ -76,7 +69,7 @@ type Answer struct {
 type reader interface {
 	// list returns a page. cursor is the text of the request's cursor; empty for the
 	// first page. The cursors of the page are texts too.
-	list(ctx context.Context, r *Request, cursor string) (unified.Page[unified.Object], Source, error)
+	list(ctx context.Context, r *Request, cursor string) (unified.Page, Source, error)
 	get(ctx context.Context, r *Request, id string) (unified.Object, Source, error)
 }
 
@@ -123,7 +116,7 @@ func (s *Service) List(ctx context.Context, account, model, resource, raw string
 		return nil, err
 	}
 	if !mapping.Resolve(resource, r.Query) {
-		body, err := unified.RenderList(r.Query, unified.Page[unified.Object]{})
+		body, err := unified.RenderList(r.Query, unified.Page{})
 		return &Answer{Body: body}, err
 	}
 	bound := []string{account, model, resource, r.Signature()}
@@ -186,7 +179,7 @@ func errorOf(err error) error {
 		return err
 	}
 	if errors.As(err, &token) {
-		return unified.NewError(http.StatusUnauthorized, "Dixa refuses the account's token. Save another one.")
+		return unified.TokenRefused()
 	}
 	if errors.Is(err, dixa.ErrInvalidArgument) {
 		return unified.NewError(http.StatusBadRequest, "The request cannot be sent to Dixa: "+err.Error()+".")
@@ -199,10 +192,7 @@ func errorOf(err error) error {
 	case dixa.IsNotFound(err):
 		return notFound()
 	case dixa.IsRateLimited(err):
-		out := unified.NewError(http.StatusTooManyRequests, "Dixa's request limit is reached. Retry later.")
-		out.RetryAfter = max(1, int(e.RetryAfter.Seconds()+0.999))
-		out.Insight = &unified.Insight{RateLimit: &unified.InsightItem{Description: "Seconds to wait.", Value: out.RetryAfter}}
-		return out
+		return unified.RateLimited("Dixa's request limit is reached. Retry later.", max(1, int(e.RetryAfter.Seconds()+0.999)))
 	default:
 		return unified.Refused(e.Status, e.Error())
 	}

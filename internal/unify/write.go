@@ -95,7 +95,51 @@ func ReadOnly() *unified.Error {
 // read-only account, and 409 if the key was used for other content or if the first
 // request with it is still running. After an error nothing was stored.
 func (s *Service) Write(ctx context.Context, w Write) (*Written, error) {
-	sent := w.Body
+	n := store.NewOperation{
+		ConnectionID: w.Account, Shop: w.Shop, Key: []string{w.Model, w.Resource, w.Method, w.ID, w.Key},
+		Content: []string{canonicalQuery(w.Query), string(w.Body)},
+	}
+	// A repeat comes first: what the request means may have changed since.
+	op, err := s.Store.Operations.Find(ctx, n)
+	fresh := false
+	if errors.Is(err, store.ErrNotFound) {
+		if n.Request, err = s.admit(ctx, w); err != nil {
+			return nil, err
+		}
+		op, fresh, err = s.Store.Operations.Begin(ctx, n)
+	}
+	var conflict *store.ConflictError
+	switch {
+	case errors.As(err, &conflict):
+		return nil, unified.NewError(http.StatusConflict, "The Idempotency-Key was used for a request with another body or query. Use another key.")
+	case err != nil:
+		return nil, err
+	case !fresh && op.State == store.OperationRunning && w.Join:
+		op, err = s.wait(ctx, op, w.Wait)
+		s.Forget(w.Account)
+		return &Written{Operation: op}, err
+	case !fresh && op.State == store.OperationRunning:
+		e := unified.NewError(http.StatusConflict, "The first request with this Idempotency-Key is still running as operation "+op.ID+".")
+		e.RetryAfter = 1
+		return nil, e
+	case !fresh:
+		return &Written{Operation: op}, nil
+	}
+	written := &Written{Operation: op, Fresh: true}
+	if s.Start == nil {
+		return written, nil
+	}
+	if err := s.Start(ctx, op.OperationRef); err != nil {
+		return written, nil //nolint:nilerr // the write is stored, and a worker starts it within a minute
+	}
+	written.Operation, err = s.wait(ctx, op, w.Wait)
+	s.Forget(w.Account)
+	return written, err
+}
+
+// admit checks a write that is not stored yet and returns it as it is stored, with the
+// values that its categories mean now.
+func (s *Service) admit(ctx context.Context, w Write) ([]byte, error) {
 	mapping, err := s.Store.Mappings.All(ctx, w.Account)
 	if err != nil {
 		return nil, err
@@ -124,37 +168,7 @@ func (s *Service) Write(ctx context.Context, w Write) (*Written, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode a request: %w", err)
 	}
-	op, fresh, err := s.Store.Operations.Begin(ctx, store.NewOperation{
-		ConnectionID: w.Account, Shop: w.Shop, Key: []string{w.Model, w.Resource, w.Method, w.ID, w.Key},
-		Content: []string{canonicalQuery(w.Query), string(sent)}, Request: request,
-	})
-	var conflict *store.ConflictError
-	switch {
-	case errors.As(err, &conflict):
-		return nil, unified.NewError(http.StatusConflict, "The Idempotency-Key was used for a request with another body or query. Use another key.")
-	case err != nil:
-		return nil, err
-	case !fresh && op.State == store.OperationRunning && w.Join:
-		op, err = s.wait(ctx, op, w.Wait)
-		s.Forget(w.Account)
-		return &Written{Operation: op}, err
-	case !fresh && op.State == store.OperationRunning:
-		e := unified.NewError(http.StatusConflict, "The first request with this Idempotency-Key is still running as operation "+op.ID+".")
-		e.RetryAfter = 1
-		return nil, e
-	case !fresh:
-		return &Written{Operation: op}, nil
-	}
-	written := &Written{Operation: op, Fresh: true}
-	if s.Start == nil {
-		return written, nil
-	}
-	if err := s.Start(ctx, op.OperationRef); err != nil {
-		return written, nil //nolint:nilerr // the write is stored, and a worker starts it within a minute
-	}
-	written.Operation, err = s.wait(ctx, op, w.Wait)
-	s.Forget(w.Account)
-	return written, err
+	return request, nil
 }
 
 func hasContent(c *unified.Change) bool {

@@ -138,6 +138,8 @@ CREATE TABLE figures (
 );
 CREATE INDEX figures_by_created ON figures (connection_id, created_at, conversation_id);
 CREATE INDEX figures_by_activity ON figures (connection_id, last_activity_at, conversation_id);
+CREATE INDEX figures_by_requester ON figures (connection_id, requester_id, created_at, conversation_id);
+CREATE INDEX figures_by_assignee ON figures (connection_id, assignee_id, created_at, conversation_id);
 CREATE INDEX figures_by_first_response ON figures (connection_id, first_response_at) WHERE first_response_at > 0;
 CREATE INDEX figures_by_first_close ON figures (connection_id, first_closed_at) WHERE first_closed_at > 0;
 CREATE INDEX figures_by_last_close ON figures (connection_id, last_closed_at); -- 0 for those that are open

@@ -42,10 +42,8 @@ func List(ctx context.Context, c *dixa.Client, kind mirror.DirectoryKind, detail
 			if detail != WithMembers {
 				return e, nil
 			}
-			members, err := c.Teams.Members(ctx, t.ID)
-			for _, m := range members {
-				e.MemberIDs = append(e.MemberIDs, m.ID)
-			}
+			var err error
+			e.MemberIDs, err = TeamMembers(ctx, c, t.ID)
 			return e, err
 		})
 	case mirror.KindQueue:
@@ -54,10 +52,8 @@ func List(ctx context.Context, c *dixa.Client, kind mirror.DirectoryKind, detail
 			if detail != WithMembers {
 				return e, nil
 			}
-			members, err := c.Queues.Members(ctx, q.ID)
-			for _, m := range members {
-				e.MemberIDs = append(e.MemberIDs, m.AgentID)
-			}
+			var err error
+			e.MemberIDs, err = QueueMembers(ctx, c, q.ID)
 			return e, err
 		})
 	case mirror.KindContactEndpoint:
@@ -76,6 +72,28 @@ func List(ctx context.Context, c *dixa.Client, kind mirror.DirectoryKind, detail
 	default:
 		return failed(fmt.Errorf("the directory has no kind %q", kind))
 	}
+}
+
+// TeamMembers returns the ids of the agents of a team.
+//
+// Dixa: GET /v1/teams/{teamId}/agents.
+func TeamMembers(ctx context.Context, c *dixa.Client, id string) (ids []string, err error) {
+	members, err := c.Teams.Members(ctx, id)
+	for _, m := range members {
+		ids = append(ids, m.ID)
+	}
+	return ids, err
+}
+
+// QueueMembers returns the ids of the agents of a queue.
+//
+// Dixa: GET /v1/queues/{queueId}/members.
+func QueueMembers(ctx context.Context, c *dixa.Client, id string) (ids []string, err error) {
+	members, err := c.Queues.Members(ctx, id)
+	for _, m := range members {
+		ids = append(ids, m.AgentID)
+	}
+	return ids, err
 }
 
 // Get reads one entry. Teams and queues have no members, and end users are complete.

@@ -242,9 +242,24 @@ func (c *Clients) ConfirmRefusal(ctx context.Context, connectionID string, err e
 	if err != nil {
 		return // it is known already
 	}
-	if _, err := client.Organization.Get(ctx); dixa.IsTokenRefused(err) {
-		// If this is not recorded, the next refusal makes up for it.
-		_, _ = c.TokenRefused(ctx, connectionID, client)
+	// If this is not recorded, the next refusal makes up for it.
+	_, _ = c.StillRefuses(ctx, connectionID, client)
+}
+
+// StillRefuses reports whether Dixa, after a 401, rejects the client's token for a
+// request that any token may send, too. If so, it is recorded as in
+// [Clients.TokenRefused]. The error means that Dixa could not be asked now.
+func (c *Clients) StillRefuses(ctx context.Context, connectionID string, client *dixa.Client) (bool, error) {
+	_, err := client.Organization.Get(ctx)
+	e, fromDixa := dixa.AsError(err)
+	switch {
+	case dixa.IsTokenRefused(err):
+		_, err := c.TokenRefused(ctx, connectionID, client)
+		return true, err
+	case err == nil, fromDixa && e.Outcome == dixa.Rejected && !e.Retryable && !dixa.IsRateLimited(err):
+		return false, nil
+	default:
+		return false, fmt.Errorf("ask whether Dixa still rejects the token of connection %s: %w", connectionID, err)
 	}
 }
 

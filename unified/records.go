@@ -6,14 +6,14 @@ import (
 	"github.com/claimflow/claimflow/mirror"
 )
 
-// Source is what objects of resources are made of: a conversation, a message, or a kind
-// of the directory.
-type Source string
+// RecordKind is what objects of resources are made of: a conversation, a message, or a
+// kind of the directory.
+type RecordKind string
 
-// Sources beside the kinds of the directory.
+// Kinds of records beside those of the directory.
 const (
-	SourceConversation Source = "conversation"
-	SourceMessage      Source = "message"
+	RecordConversation RecordKind = "conversation"
+	RecordMessage      RecordKind = "message"
 )
 
 // Names of resources with their model, as events name them.
@@ -31,28 +31,28 @@ const (
 	directoryGroups     = ModelDirectory + "/groups"
 )
 
-// sources says of which resources each source makes objects.
-var sources = map[Source][]string{
-	SourceConversation:                 {ResourceTickets},
-	SourceMessage:                      {ResourceComments, ResourceAttachments},
-	Source(mirror.KindEndUser):         {resourceContacts},
-	Source(mirror.KindAgent):           {resourceUsers, directoryUsers},
-	Source(mirror.KindTeam):            {resourceTeams, directoryGroups},
-	Source(mirror.KindQueue):           {resourceCollections},
-	Source(mirror.KindContactEndpoint): {resourceCollections},
-	Source(mirror.KindTag):             {resourceTags},
-	Source(mirror.KindAttribute):       {resourceFields},
+// resourcesOf says of which resources the records of each kind make objects.
+var resourcesOf = map[RecordKind][]string{
+	RecordConversation:                     {ResourceTickets},
+	RecordMessage:                          {ResourceComments, ResourceAttachments},
+	RecordKind(mirror.KindEndUser):         {resourceContacts},
+	RecordKind(mirror.KindAgent):           {resourceUsers, directoryUsers},
+	RecordKind(mirror.KindTeam):            {resourceTeams, directoryGroups},
+	RecordKind(mirror.KindQueue):           {resourceCollections},
+	RecordKind(mirror.KindContactEndpoint): {resourceCollections},
+	RecordKind(mirror.KindTag):             {resourceTags},
+	RecordKind(mirror.KindAttribute):       {resourceFields},
 }
 
-// ResourcesOf returns the resources whose objects a source makes, in the form
+// ResourcesOf returns the resources whose objects records of a kind make, in the form
 // "ticketing/tickets".
-func ResourcesOf(s Source) []string { return sources[s] }
+func ResourcesOf(kind RecordKind) []string { return resourcesOf[kind] }
 
 // EventResources returns the resources that have events, in the form "ticketing/tickets",
 // sorted.
 func EventResources() []string {
 	names := map[string]bool{}
-	for _, all := range sources {
+	for _, all := range resourcesOf {
 		for _, name := range all {
 			names[name] = true
 		}
