@@ -18,6 +18,7 @@ func (p *Portal) dashboardRoutes() {
 	p.page(page, "GET dashboards", "", (*visit).dashboard)
 	p.page(page, "GET dashboards/{board}", "", (*visit).dashboard)
 	p.page(page, "GET dashboards/{board}/{tile}/csv", "", (*visit).tileCSV)
+	p.page(page, "GET dashboards/{board}/{tile}/conversations", "", (*visit).conversations)
 }
 
 // maxQuestions is how many questions about figures one page asks at once.
@@ -198,26 +199,30 @@ func (v *visit) filterOf(dimension, chosen string, r client.KPIResult) filterDat
 // locale formats numbers and dates in the page's language.
 func (v *visit) locale() chart.Locale { return chart.NewLocale(v.words.language) }
 
-// tileCSV passes the API's CSV of a tile on.
-func (v *visit) tileCSV() error {
-	b, err := v.board()
-	if err != nil {
-		return err
+// tileOfAddress returns the tile that the address names, and the figures.
+func (v *visit) tileOfAddress() (b board, t tile, f figures, err error) {
+	if b, err = v.board(); err != nil {
+		return b, t, f, err
 	}
 	t, found := b.tileOf(v.r.PathValue("tile"))
 	if !found {
-		return errNotFound
+		return b, t, f, errNotFound
 	}
 	f, missing, err := v.figures()
+	if err == nil && (missing != "" || f.definitions[t.KPI].ID == "") {
+		err = errNotFound
+	}
+	return b, t, f, err
+}
+
+// tileCSV passes the API's CSV of a tile on.
+func (v *visit) tileCSV() error {
+	b, t, f, err := v.tileOfAddress()
 	if err != nil {
 		return err
 	}
-	definition, known := f.definitions[t.KPI]
-	if missing != "" || !known {
-		return errNotFound
-	}
 	s := selectionOf(v.r.URL.Query(), b, time.Now(), v.words)
-	data, err := v.api.KPICSV(v.r.Context(), f.connection, t.KPI, t.question(&s, definition))
+	data, err := v.api.KPICSV(v.r.Context(), f.connection, t.KPI, t.question(&s, f.definitions[t.KPI]))
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ type selection struct {
 	// Faults are what is wrong, by field. The default is used instead.
 	Faults map[string]string
 
+	now  time.Time
 	zone *time.Location
 	// from and to are the period, before and beforeTo the one of the same length before.
 	from, to, before, beforeTo time.Time
@@ -51,7 +52,9 @@ type selection struct {
 
 // selectionOf reads what a person chose for a board.
 func selectionOf(q url.Values, b board, now time.Time, words words) selection {
+	now = now.Truncate(time.Second)
 	s := selection{
+		now:    now,
 		Period: cmp.Or(q.Get("period"), "30"), From: q.Get("from"), To: q.Get("to"), Zone: strings.TrimSpace(q.Get("zone")), Bucket: q.Get("bucket"),
 		By: map[string]string{}, Faults: map[string]string{}, zone: time.UTC,
 	}
@@ -84,7 +87,6 @@ func selectionOf(q url.Values, b board, now time.Time, words words) selection {
 		y, m, d := now.In(s.zone).Date()
 		s.from, s.to = time.Date(y, m, d-days+1, 0, 0, 0, 0, s.zone), now.In(s.zone)
 	}
-	s.to = s.to.Truncate(time.Second)
 	s.before, s.beforeTo = s.from.AddDate(0, 0, -days), s.to.AddDate(0, 0, -days)
 	s.choosePart(float64(days), words)
 	return s

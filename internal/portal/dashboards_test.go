@@ -85,7 +85,7 @@ func tileOf(t *testing.T, page, id string) string {
 
 func figureOf(t *testing.T, tile string) string {
 	t.Helper()
-	found := regexp.MustCompile(`<p class="figure">([^<]*)</p>`).FindStringSubmatch(tile)
+	found := regexp.MustCompile(`<p class="figure">(?:<a [^>]*>)?([^<]*)<`).FindStringSubmatch(tile)
 	require.Len(t, found, 2, tile)
 	return found[1]
 }
@@ -143,6 +143,37 @@ func TestDashboards(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, string(wantFile), file.text)
 		}
+	})
+
+	t.Run("a number leads to its conversations", func(t *testing.T) {
+		for _, test := range []struct{ board, tile, filter string }{
+			{"overview", "conversation_volume-by-channel", ""}, {"overview", "full_resolution_time", ""}, {"staffing", "conversation_volume", "&channel=Email"},
+			{"staffing", "conversation_volume", "&tag=return"}, {"staffing", "conversation_volume", "&agent="}, {"overview", "full_resolution_time", "&queue="},
+		} {
+			if dimension, needsValue := strings.CutSuffix(strings.TrimPrefix(test.filter, "&"), "="); needsValue {
+				by, err := b.client.KPI(t.Context(), account, "conversation_volume", client.KPIQuery{By: dimension, Bucket: "none"})
+				require.NoError(t, err)
+				test.filter += by.Series[len(by.Series)-1].Group
+			}
+			tile := tileOf(t, p.get("/portal/dashboards/"+test.board+"?zone=Europe/Berlin"+test.filter).text, test.tile)
+			want := regexp.MustCompile(`Conversations behind it: (\d+)`).FindStringSubmatch(tile)
+			require.Len(t, want, 2, tile)
+			link := regexp.MustCompile(`<p class="figure"><a href="([^"]+)"`).FindStringSubmatch(tile)
+			require.Len(t, link, 2, tile)
+			listed, next := 0, link[1]
+			for next != "" {
+				page := p.get(next)
+				require.Equal(t, http.StatusOK, page.status, page.text)
+				listed += strings.Count(page.text, `<th scope="row">`)
+				next = ""
+				if more := regexp.MustCompile(`<p class="pages"><a class="button" href="([^"]+)"`).FindStringSubmatch(page.text); more != nil {
+					next = html.UnescapeString(more[1])
+				}
+			}
+			require.Equal(t, want[1], strconv.Itoa(listed), "%+v", test)
+		}
+		byTeam := tileOf(t, p.get("/portal/dashboards/staffing?team=Returns").text, "conversation_volume")
+		require.NotContains(t, byTeam, `class="figure"><a`, "the unified API cannot select by team")
 	})
 
 	t.Run("filters stay in the address and are offered", func(t *testing.T) {

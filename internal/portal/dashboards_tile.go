@@ -35,6 +35,8 @@ type tileData struct {
 	// Value is the figure over the whole period, Change how it differs from the period
 	// before, and Behind how many conversations it comes from.
 	Value, Change, Behind string
+	// BehindURL is the address of those conversations; empty if they cannot be listed.
+	BehindURL string
 	// Ignored says which filters do not apply to the figure.
 	Ignored string
 	Chart   template.HTML
@@ -91,6 +93,9 @@ func (v *visit) tile(b board, t tile, a *tileAnswer, page *dashboardData) tileDa
 	}
 	if now.Count == 0 && page.Missing != "mirror" {
 		d.Behind = v.words.say("dash.nothing." + a.definition.Subject)
+	}
+	if now.Count > 0 {
+		d.BehindURL = v.behind(b, t, &page.Selection)
 	}
 	if anyValue(a.drawing) {
 		v.drawTile(&d, t, a, page)

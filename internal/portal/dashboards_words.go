@@ -39,7 +39,7 @@ func (v *visit) duration(seconds float64) string {
 	switch size := math.Abs(seconds); {
 	case size < 90:
 		return v.words.say("dash.seconds", number(math.Round(seconds)))
-	case size < 90*minute:
+	case size < hour:
 		return v.words.say("dash.minutes", number(math.Round(seconds/minute)))
 	case size < 2*day:
 		all := math.Round(seconds / minute)
@@ -106,9 +106,9 @@ func (v *visit) axisOf(a *tileAnswer, o *chart.Options) float64 {
 	switch {
 	case most < 2*minute:
 		name, scale = "seconds", 1
-	case most < 2*hour:
+	case most < 3*hour:
 		name, scale = "minutes", minute
-	case most < 2*day:
+	case most < 4*day:
 		name, scale = "hours", hour
 	}
 	o.Axis = v.words.say("dash.axis." + name)

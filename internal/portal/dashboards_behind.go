@@ -1,0 +1,100 @@
+package portal
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/unified"
+)
+
+// conversationsPerPage is how many conversations a page lists.
+const conversationsPerPage = 50
+
+// listed are the figures whose conversations the unified API can list, with the time that
+// selects them.
+var listed = map[string]string{"conversation_volume": "created_at", "full_resolution_time": "closed_at"}
+
+// listFilters are the names of the filters in the unified API. It knows no teams.
+var listFilters = map[string]string{"queue": "collections.id", "agent": "assignees.id", "tag": "tags.name", "channel": "ticket_type.id"}
+
+// behindQuery selects the conversations behind a tile. listable says whether the unified
+// API can.
+func behindQuery(t tile, s *selection) (q url.Values, listable bool) {
+	at := listed[t.KPI]
+	if at == "" {
+		return nil, false
+	}
+	q = url.Values{at + "[gte]": {s.from.Format(time.RFC3339)}, at + "[lt]": {s.to.Format(time.RFC3339)}}
+	for dimension, value := range s.By {
+		name := listFilters[dimension]
+		if name == "" {
+			return nil, false
+		}
+		q.Set(name, value)
+	}
+	return q, true
+}
+
+// behind is the address of what is behind a tile; empty if it cannot be listed.
+func (v *visit) behind(b board, t tile, s *selection) string {
+	if _, listable := behindQuery(t, s); listable {
+		return "/portal/dashboards/" + b.ID + "/" + t.ID() + "/conversations?" + s.query() + "&now=" + url.QueryEscape(s.now.UTC().Format(time.RFC3339))
+	}
+	// The page of claims has the same filters but two, and days in UTC.
+	if t.KPI != "claim_volume" || !v.shows(claim.PageClaims) || s.zone.String() != "UTC" || s.By["status"]+s.By["resolution"] != "" {
+		return ""
+	}
+	q := url.Values{"from": {s.from.Format(time.DateOnly)}, "to": {s.to.Add(-time.Second).Format(time.DateOnly)}}
+	for dimension, value := range s.By {
+		q.Set(dimension, value)
+	}
+	return "/portal/claims?" + q.Encode()
+}
+
+// behindData is the page of the conversations behind a tile.
+type behindData struct {
+	Title, Period string
+	Conversations []unified.Ticket
+	// Board leads back, Next to the next page.
+	Board, Next string
+}
+
+// conversations lists the conversations behind a tile.
+func (v *visit) conversations() error {
+	b, t, f, err := v.tileOfAddress()
+	if err != nil {
+		return err
+	}
+	// The period ends when the number was computed, also on further pages.
+	now := time.Now()
+	if at, err := time.Parse(time.RFC3339, v.r.URL.Query().Get("now")); err == nil && at.Before(now) {
+		now = at
+	}
+	s := selectionOf(v.r.URL.Query(), b, now, v.words)
+	q, listable := behindQuery(t, &s)
+	if !listable {
+		return errNotFound
+	}
+	q.Set("truto_ignore_remote_data", "true")
+	q.Set("limit", strconv.Itoa(conversationsPerPage))
+	if cursor := v.r.URL.Query().Get("cursor"); cursor != "" {
+		q.Set("next_cursor", cursor)
+	}
+	page, err := client.ResourceOf[unified.Ticket](v.api, f.connection, client.ModelTicketing, "tickets").Page(v.r.Context(), q)
+	if err != nil {
+		return err
+	}
+	d := behindData{
+		Title: v.words.say("kpi." + t.KPI), Period: s.text(v), Conversations: page.Items,
+		Board: "/portal/dashboards/" + b.ID + "?" + s.query(),
+	}
+	if page.Next != nil {
+		d.Next = v.behind(b, t, &s) + "&cursor=" + url.QueryEscape(*page.Next)
+	}
+	v.show(http.StatusOK, "behind", view{Title: v.words.say("behind.title", d.Title), Data: d})
+	return nil
+}
