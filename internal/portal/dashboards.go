@@ -24,6 +24,10 @@ func (p *Portal) dashboardRoutes() {
 // maxQuestions is how many questions about figures one page asks at once.
 const maxQuestions = 4
 
+// boardEvery is how many times less often than others a live board looks for news: it asks
+// for many figures.
+const boardEvery = 15
+
 // maxOptions is how many values a filter offers.
 const maxOptions = 300
 
@@ -38,6 +42,7 @@ type dashboardData struct {
 	Periods, Parts, Zones []string
 	Filters               []filterData
 	Tiles                 []tileData
+	Live                  bool
 	// Missing is the key of what must be done before there are figures: connection, shared
 	// or mirror.
 	Missing string
@@ -128,7 +133,8 @@ func (v *visit) dashboard() error {
 	if b.ID != boards[0].ID {
 		title = v.words.say("board." + b.ID)
 	}
-	v.show(http.StatusOK, "dashboards", view{Title: title, Data: d})
+	d.Live = b.Live
+	v.show(http.StatusOK, "dashboards", view{Title: title, Live: b.Live, Every: boardEvery * v.LiveEvery, Data: d})
 	return nil
 }
 
@@ -149,6 +155,9 @@ func (v *visit) fillBoard(d *dashboardData, b board, f figures) {
 	options := make([]client.KPIResult, len(b.Filters))
 	faults := make([]error, len(b.Filters))
 	for i, dimension := range b.Filters {
+		if isFragment(v.r.Context()) != nil {
+			break // the form does not change
+		}
 		asking.Go(func() error {
 			q, _ := (&selection{from: d.Selection.from, to: d.Selection.to, zone: d.Selection.zone}).ask(f.definitions[b.Options])
 			q.By = dimension

@@ -58,9 +58,45 @@ func (v *visit) behind(b board, t tile, s *selection) string {
 // behindData is the page of the conversations behind a tile.
 type behindData struct {
 	Title, Period string
-	Conversations []unified.Ticket
+	Conversations []listedConversation
 	// Board leads back, Next to the next page.
 	Board, Next string
+}
+
+// listedConversation is a conversation in the list.
+type listedConversation struct {
+	Number, Subject, Channel, Status, Queue, Agent string
+	Created, Closed                                time.Time
+}
+
+// listedOf returns what the list shows of a ticket.
+func listedOf(t *unified.Ticket) listedConversation {
+	const none = "–"
+	l := listedConversation{Number: t.Number, Subject: none, Channel: none, Status: t.Status.ID, Queue: none, Agent: none}
+	set := func(to *string, name *string) {
+		if name != nil && *name != "" {
+			*to = *name
+		}
+	}
+	set(&l.Subject, t.Name)
+	if t.TicketType != nil {
+		set(&l.Channel, &t.TicketType.ID)
+	}
+	for _, c := range t.Collections {
+		if c.Type == unified.CollectionQueue {
+			set(&l.Queue, c.Name)
+		}
+	}
+	for _, a := range t.Assignees {
+		set(&l.Agent, a.Name)
+	}
+	if t.CreatedAt != nil {
+		l.Created = *t.CreatedAt
+	}
+	if t.ClosedAt != nil {
+		l.Closed = *t.ClosedAt
+	}
+	return l
 }
 
 // conversations lists the conversations behind a tile.
@@ -89,8 +125,11 @@ func (v *visit) conversations() error {
 		return err
 	}
 	d := behindData{
-		Title: v.words.say("kpi." + t.KPI), Period: s.text(v), Conversations: page.Items,
+		Title: v.words.say("kpi." + t.KPI), Period: s.text(v),
 		Board: "/portal/dashboards/" + b.ID + "?" + s.query(),
+	}
+	for i := range page.Items {
+		d.Conversations = append(d.Conversations, listedOf(&page.Items[i]))
 	}
 	if page.Next != nil {
 		d.Next = v.behind(b, t, &s) + "&cursor=" + url.QueryEscape(*page.Next)

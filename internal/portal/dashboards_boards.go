@@ -40,6 +40,8 @@ type board struct {
 	// whose groups are offered.
 	Filters []string
 	Options string
+	// Live says that the tiles renew themselves.
+	Live bool
 }
 
 var (
@@ -56,7 +58,7 @@ var boards = []board{
 		{"first_response_time", drawnLine, ""},
 		{"full_resolution_time", drawnLine, ""},
 		{"csat", drawnLine, ""},
-	}, byConversation, "conversation_volume"},
+	}, byConversation, "conversation_volume", false},
 	{"backlog", []tile{
 		{"backlog", drawnBars, "queue"},
 		{"backlog_age", drawnLine, ""},
@@ -64,7 +66,7 @@ var boards = []board{
 		{"sla_attainment", drawnRanking, "queue"},
 		{"queue_time", drawnLine, ""},
 		{"first_response_time", drawnRanking, "queue"},
-	}, byConversation, "conversation_volume"},
+	}, byConversation, "conversation_volume", true},
 	{"agents", []tile{
 		{"agent_replies", drawnRanking, "agent"},
 		{"closed_conversations", drawnRanking, "agent"},
@@ -74,7 +76,7 @@ var boards = []board{
 		{"csat", drawnRanking, "agent"},
 		{"replies_per_agent", drawnLine, ""},
 		{"transfer_rate", drawnLine, ""},
-	}, byConversation, "conversation_volume"},
+	}, byConversation, "conversation_volume", false},
 	{"claims", []tile{
 		{"claim_volume", drawnBars, "reason"},
 		{"claim_volume", drawnRanking, "carrier"},
@@ -84,7 +86,7 @@ var boards = []board{
 		{"claim_refund_share", drawnLine, ""},
 		{"claim_repeat_share", drawnLine, ""},
 		{"claim_parkings", drawnBars, "cause"},
-	}, byClaim, "claim_volume"},
+	}, byClaim, "claim_volume", false},
 	{"ratings", []tile{
 		{"csat", drawnLine, ""},
 		{"csat_response_rate", drawnLine, ""},
@@ -92,13 +94,13 @@ var boards = []board{
 		{"csat", drawnRanking, "tag"},
 		{"nps", drawnLine, ""},
 		{"thumbs", drawnLine, ""},
-	}, byConversation, "conversation_volume"},
+	}, byConversation, "conversation_volume", false},
 	{"staffing", []tile{
 		{"arrivals_per_hour", drawnHeat, ""},
 		{"handling_time_by_hour", drawnHeat, ""},
 		{"agent_presence", drawnHeat, ""},
 		{"conversation_volume", drawnBars, ""},
-	}, byConversation, "conversation_volume"},
+	}, byConversation, "conversation_volume", false},
 }
 
 // boardOf returns a board and whether there is one.

@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"bufio"
 	"html"
 	"log/slog"
 	"net/http"
@@ -222,6 +223,35 @@ func TestDashboards(t *testing.T) {
 		other := b.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageSetup}})
 		require.Equal(t, http.StatusForbidden, other.get("/portal/dashboards").status)
 	})
+}
+
+// The tiles of a live board renew themselves, without the form.
+func TestLiveDashboard(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connect()
+	p := b.enter(client.NewPortalLink{})
+	require.Contains(t, p.get("/portal/dashboards/backlog").text, "data-live")
+	require.NotContains(t, p.get("/portal/dashboards/overview").text, "data-live")
+	response, err := p.http.Do(p.request(http.MethodGet, "/portal/live?page=/portal/dashboards/backlog", nil))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, response.Body.Close()) }()
+	seen := bufio.NewScanner(response.Body)
+	await := func(text string) {
+		for seen.Scan() {
+			require.NotContains(t, seen.Text(), "<form")
+			if strings.Contains(seen.Text(), text) {
+				return
+			}
+		}
+		require.Fail(t, "the stream ended without "+text)
+	}
+	await(`<p class="figure">0</p>`)
+	b.fill(40, 20)
+	want, err := b.client.KPI(t.Context(), must(b.client.Shop(t.Context(), shop)).Connection.ID, "backlog", client.KPIQuery{Bucket: "none"})
+	require.NoError(t, err)
+	require.Positive(t, *want.Series[0].Buckets[0].Value)
+	await(`<p class="figure">` + strconv.FormatFloat(*want.Series[0].Buckets[0].Value, 'f', -1, 64) + `</p>`)
 }
 
 // A page stays small with as many parts as it may have, and with every group.
