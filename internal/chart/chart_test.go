@@ -160,7 +160,7 @@ func TestLocale(t *testing.T) {
 func FuzzCharts(f *testing.F) {
 	f.Add("volume", "A & B", 1.0, math.NaN(), math.Inf(-1))
 	f.Add(`"><script>`, "\x00\x1f\xff</title>", -1e308, 1e308, 5e-324)
-	f.Add("", "", 0.0, 0.1, -0.0)
+	f.Add("", "", 0.0, 0.1, math.Copysign(0, -1))
 	f.Fuzz(func(t *testing.T, id, label string, a, b, c float64) {
 		o := chart.Options{ID: strings.Join(strings.Fields("c"+id), "-"), Title: label, Description: label, Axis: label, Unit: label}
 		for _, svg := range all(o, []string{label, label, label}, []float64{a, b, c}, []float64{c, a, b}) {

@@ -68,7 +68,7 @@ func Bars(o Options, labels []string, series []Series) template.HTML {
 	slot := plotWidth / float64(max(n, 1))
 	bar := min(slot*0.8, 40)
 	tips := n*len(series) <= maxTips
-	paths := make([]strings.Builder, len(series)) // instead of many elements that have no tip
+	paths := make([]string, len(series)) // instead of many elements that have no tip
 	for j, label := range labels {
 		above, below := 0.0, 0.0
 		for i, s := range series {
@@ -86,13 +86,13 @@ func Bars(o Options, labels []string, series []Series) template.HTML {
 			if tips {
 				d.rect("bar "+color(i), x, y, bar, d.y(low)-y, d.tipOf(true, label, nameOf(series, i), v))
 			} else {
-				paths[i].WriteString(box(x, y, bar, d.y(low)-y))
+				paths[i] += box(x, y, bar, d.y(low)-y)
 			}
 		}
 	}
-	for i := range paths {
-		if paths[i].Len() > 0 {
-			d.printf(`<path class="bar %s" d="%s"/>`, color(i), paths[i].String())
+	for i, path := range paths {
+		if path != "" {
+			d.printf(`<path class="bar %s" d="%s"/>`, color(i), path)
 		}
 	}
 	d.legend(series)

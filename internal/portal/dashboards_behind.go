@@ -8,7 +8,6 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
-	"github.com/claimflow/claimflow/unified"
 )
 
 // conversationsPerPage is how many conversations a page lists.
@@ -69,21 +68,39 @@ type listedConversation struct {
 	Created, Closed                                time.Time
 }
 
+// ticket is what the list shows of a ticket of the unified API.
+type ticket struct {
+	Number      string       `json:"number"`
+	Name        *string      `json:"name"`
+	Status      ticketPart   `json:"status"`
+	Type        *ticketPart  `json:"ticket_type"`
+	Assignees   []ticketPart `json:"assignees"`
+	Collections []ticketPart `json:"collections"`
+	CreatedAt   *time.Time   `json:"created_at"`
+	ClosedAt    *time.Time   `json:"closed_at"`
+}
+
+type ticketPart struct {
+	ID   string  `json:"id"`
+	Name *string `json:"name"`
+	Type string  `json:"type"`
+}
+
 // listedOf returns what the list shows of a ticket.
-func listedOf(t *unified.Ticket) listedConversation {
+func listedOf(t *ticket) listedConversation {
 	const none = "–"
 	l := listedConversation{Number: t.Number, Subject: none, Channel: none, Status: t.Status.ID, Queue: none, Agent: none}
-	set := func(to *string, name *string) {
+	set := func(to, name *string) {
 		if name != nil && *name != "" {
 			*to = *name
 		}
 	}
 	set(&l.Subject, t.Name)
-	if t.TicketType != nil {
-		set(&l.Channel, &t.TicketType.ID)
+	if t.Type != nil {
+		set(&l.Channel, &t.Type.ID)
 	}
 	for _, c := range t.Collections {
-		if c.Type == unified.CollectionQueue {
+		if c.Type == "queue" {
 			set(&l.Queue, c.Name)
 		}
 	}
@@ -120,7 +137,7 @@ func (v *visit) conversations() error {
 	if cursor := v.r.URL.Query().Get("cursor"); cursor != "" {
 		q.Set("next_cursor", cursor)
 	}
-	page, err := client.ResourceOf[unified.Ticket](v.api, f.connection, client.ModelTicketing, "tickets").Page(v.r.Context(), q)
+	page, err := client.ResourceOf[ticket](v.api, f.connection, client.ModelTicketing, "tickets").Page(v.r.Context(), q)
 	if err != nil {
 		return err
 	}

@@ -98,11 +98,15 @@ func TestDashboards(t *testing.T) {
 	p := b.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageDashboards}})
 
 	t.Run("every board", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
 		for _, board := range []string{"", "/overview", "/backlog", "/agents", "/claims", "/ratings", "/staffing"} {
 			for _, language := range []string{"en", "de"} {
-				p.post("/portal/language", url.Values{"language": {language}, "from": {"/portal/"}})
-				page := p.get("/portal/dashboards" + board)
+				r := p.request(http.MethodGet, "/portal/dashboards"+board, nil)
+				r.AddCookie(&http.Cookie{Name: "claimflow-portal-language", Value: language})
+				page := p.send(r)
 				require.Equal(t, http.StatusOK, page.status)
+				require.Contains(t, page.text, `<html lang="`+language+`">`)
 				require.Less(t, len(page.text), 100_000, "%s in %s", board, language)
 				require.NotContains(t, page.text, `role="alert"`, board)
 				require.Empty(t, regexp.MustCompile(`\b(dash|kpi|board|day)\.[a-z0-9_.]+`).FindAllString(page.text, -1), board)
@@ -113,10 +117,11 @@ func TestDashboards(t *testing.T) {
 				}
 			}
 		}
-		p.post("/portal/language", url.Values{"language": {"en"}, "from": {"/portal/"}})
 	})
 
 	t.Run("the number is the API's", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
 		from, to := time.Now().UTC().AddDate(0, 0, -12).Format(time.DateOnly), time.Now().UTC().AddDate(0, 0, -5)
 		for _, filter := range []string{"", "channel:Email"} {
 			q := client.KPIQuery{From: from, To: to.AddDate(0, 0, 1).Format(time.DateOnly), Timezone: "Europe/Berlin", Bucket: "none"}
@@ -147,9 +152,15 @@ func TestDashboards(t *testing.T) {
 	})
 
 	t.Run("a number leads to its conversations", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
 		for _, test := range []struct{ board, tile, filter string }{
-			{"overview", "conversation_volume-by-channel", ""}, {"overview", "full_resolution_time", ""}, {"staffing", "conversation_volume", "&channel=Email"},
-			{"staffing", "conversation_volume", "&tag=return"}, {"staffing", "conversation_volume", "&agent="}, {"overview", "full_resolution_time", "&queue="},
+			{"overview", "conversation_volume-by-channel", ""},
+			{"overview", "full_resolution_time", ""},
+			{"staffing", "conversation_volume", "&channel=Email"},
+			{"staffing", "conversation_volume", "&tag=return"},
+			{"staffing", "conversation_volume", "&agent="},
+			{"overview", "full_resolution_time", "&queue="},
 		} {
 			if dimension, needsValue := strings.CutSuffix(strings.TrimPrefix(test.filter, "&"), "="); needsValue {
 				by, err := b.client.KPI(t.Context(), account, "conversation_volume", client.KPIQuery{By: dimension, Bucket: "none"})
@@ -178,6 +189,8 @@ func TestDashboards(t *testing.T) {
 	})
 
 	t.Run("filters stay in the address and are offered", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
 		page := p.get("/portal/dashboards/backlog?period=7&zone=Asia/Tokyo&channel=Email&agent=%3Cb%3E,x")
 		require.Contains(t, page.text, `<option value="7" selected>`)
 		require.Contains(t, page.text, `<option value="Email" selected>`)
@@ -188,6 +201,8 @@ func TestDashboards(t *testing.T) {
 	})
 
 	t.Run("dates are one's own period", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
 		day := time.Now().UTC().AddDate(0, 0, -3).Format(time.DateOnly)
 		own := p.get("/portal/dashboards?shown=30&period=30&from=" + day + "&to=" + day)
 		require.Contains(t, own.text, `<option value="custom" selected>`)
@@ -198,6 +213,8 @@ func TestDashboards(t *testing.T) {
 	})
 
 	t.Run("the period before counts if it was imported", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
 		week := tileOf(t, p.get("/portal/dashboards?period=7").text, "closed_conversations")
 		require.Regexp(t, `[+−±][0-9.]+% against the period before \([0-9]+\)`, week)
 		month := tileOf(t, p.get("/portal/dashboards?period=30").text, "closed_conversations")
@@ -205,6 +222,8 @@ func TestDashboards(t *testing.T) {
 	})
 
 	t.Run("faults stand at their fields", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
 		for query, field := range map[string]string{
 			"zone=Nowhere/Land": "zone", "zone=Local": "zone", "period=custom": "from", "period=custom&from=2026-01-02&to=2026-01-01": "to",
 			"period=custom&from=2999-01-01&to=2999-01-02": "from", "period=custom&from=2001-01-01&to=2026-01-01": "from", "period=90&bucket=hour": "bucket",
@@ -217,6 +236,8 @@ func TestDashboards(t *testing.T) {
 	})
 
 	t.Run("what is not there", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
 		for _, path := range []string{"/portal/dashboards/nothing", "/portal/dashboards/overview/nothing/csv", "/portal/dashboards/nothing/backlog/csv"} {
 			require.Equal(t, http.StatusNotFound, p.get(path).status, path)
 		}
