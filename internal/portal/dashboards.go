@@ -19,6 +19,13 @@ func (p *Portal) dashboardRoutes() {
 	p.page(page, "GET dashboards/{board}", "", (*visit).dashboard)
 	p.page(page, "GET dashboards/{board}/{tile}/csv", "", (*visit).tileCSV)
 	p.page(page, "GET dashboards/{board}/{tile}/conversations", "", (*visit).conversations)
+
+	const may = claim.MayConfigure
+	p.page(page, "GET dashboards/new", may, (*visit).newBoard)
+	p.page(page, "POST dashboards/new", may, (*visit).addBoard)
+	p.page(page, "GET dashboards/{board}/edit", may, (*visit).editBoard)
+	p.page(page, "POST dashboards/{board}/edit", may, (*visit).changeBoard)
+	p.page(page, "POST dashboards/{board}/delete", may, (*visit).deleteBoard)
 }
 
 // maxQuestions is how many questions about figures one page asks at once.
@@ -33,7 +40,9 @@ const maxOptions = 300
 
 // dashboardData is what a dashboard shows.
 type dashboardData struct {
-	Board     string
+	Board string
+	// Own says that the shop has put the board together.
+	Own       bool
 	Boards    []boardLink
 	Selection selection
 	// Period says which period is shown.
@@ -55,7 +64,7 @@ type dashboardData struct {
 }
 
 // boardLink leads to a board with the same selection.
-type boardLink struct{ ID, URL string }
+type boardLink struct{ ID, Title, URL string }
 
 // filterData is a filter of the form.
 type filterData struct {
@@ -94,19 +103,30 @@ func (v *visit) figures() (f figures, missing string, err error) {
 
 // board returns the board of the address; the first one if it names none.
 func (v *visit) board() (board, error) {
-	id := v.r.PathValue("board")
+	all, err := v.allBoards()
+	if err != nil {
+		return board{}, err
+	}
+	return boardIn(all, v.r.PathValue("board"))
+}
+
+func boardIn(all []board, id string) (board, error) {
 	if id == "" {
-		return boards[0], nil
+		return all[0], nil
 	}
-	b, found := boardOf(id)
-	if !found {
-		return b, errNotFound
+	i := slices.IndexFunc(all, func(b board) bool { return b.ID == id })
+	if i < 0 {
+		return board{}, errNotFound
 	}
-	return b, nil
+	return all[i], nil
 }
 
 func (v *visit) dashboard() error {
-	b, err := v.board()
+	all, err := v.allBoards()
+	if err != nil {
+		return err
+	}
+	b, err := boardIn(all, v.r.PathValue("board"))
 	if err != nil {
 		return err
 	}
@@ -118,8 +138,8 @@ func (v *visit) dashboard() error {
 		Board: b.ID, Missing: missing, Selection: selectionOf(v.r.URL.Query(), b, time.Now(), v.words),
 		Zones: zones, Periods: []string{"7", "30", "90", periodCustom},
 	}
-	for _, other := range boards {
-		d.Boards = append(d.Boards, boardLink{other.ID, "/portal/dashboards/" + other.ID + "?" + d.Selection.query()})
+	for _, other := range all {
+		d.Boards = append(d.Boards, boardLink{other.ID, v.boardTitle(other), "/portal/dashboards/" + other.ID + "?" + d.Selection.query()})
 	}
 	for _, part := range parts {
 		d.Parts = append(d.Parts, part.name)
@@ -131,9 +151,9 @@ func (v *visit) dashboard() error {
 	d.MayFix = d.Missing == "connection" && v.shows(claim.PageSetup) || d.Missing == "mirror" && v.shows(claim.PageData)
 	title := v.words.say("page.dashboards")
 	if b.ID != boards[0].ID {
-		title = v.words.say("board." + b.ID)
+		title = v.boardTitle(b)
 	}
-	d.Live = b.Live
+	d.Live, d.Own = b.Live, b.Name != ""
 	v.show(http.StatusOK, "dashboards", view{Title: title, Live: b.Live, Every: boardEvery * v.LiveEvery, Data: d})
 	return nil
 }
@@ -159,9 +179,9 @@ func (v *visit) fillBoard(d *dashboardData, b board, f figures) {
 			break // the form does not change
 		}
 		asking.Go(func() error {
-			q, _ := (&selection{from: d.Selection.from, to: d.Selection.to, zone: d.Selection.zone}).ask(f.definitions[b.Options])
+			q, _ := (&selection{from: d.Selection.from, to: d.Selection.to, zone: d.Selection.zone}).ask(f.definitions[optionsOf(dimension)])
 			q.By = dimension
-			options[i], faults[i] = v.api.KPI(v.r.Context(), f.connection, b.Options, q)
+			options[i], faults[i] = v.api.KPI(v.r.Context(), f.connection, optionsOf(dimension), q)
 			return nil
 		})
 	}

@@ -34,12 +34,12 @@ func (t tile) overTime() bool { return t.Drawn == drawnLine || t.Drawn == drawnB
 
 // board is a page of tiles.
 type board struct {
-	ID    string
+	ID string
+	// Name is the name that the shop gave its own board; empty for the others.
+	Name  string
 	Tiles []tile
-	// Filters are the dimensions that the person can filter by, and Options the figure
-	// whose groups are offered.
+	// Filters are the dimensions that the person can filter by.
 	Filters []string
-	Options string
 	// Live says that the tiles renew themselves.
 	Live bool
 }
@@ -51,23 +51,23 @@ var (
 
 // boards are the dashboards, in the order of their menu.
 var boards = []board{
-	{"overview", []tile{
+	{"overview", "", []tile{
 		{"conversation_volume", drawnBars, "channel"},
 		{"closed_conversations", drawnBars, ""},
 		{"backlog", drawnLine, ""},
 		{"first_response_time", drawnLine, ""},
 		{"full_resolution_time", drawnLine, ""},
 		{"csat", drawnLine, ""},
-	}, byConversation, "conversation_volume", false},
-	{"backlog", []tile{
+	}, byConversation, false},
+	{"backlog", "", []tile{
 		{"backlog", drawnBars, "queue"},
 		{"backlog_age", drawnLine, ""},
 		{"sla_attainment", drawnLine, ""},
 		{"sla_attainment", drawnRanking, "queue"},
 		{"queue_time", drawnLine, ""},
 		{"first_response_time", drawnRanking, "queue"},
-	}, byConversation, "conversation_volume", true},
-	{"agents", []tile{
+	}, byConversation, true},
+	{"agents", "", []tile{
 		{"agent_replies", drawnRanking, "agent"},
 		{"closed_conversations", drawnRanking, "agent"},
 		{"first_response_time", drawnRanking, "team"},
@@ -76,8 +76,8 @@ var boards = []board{
 		{"csat", drawnRanking, "agent"},
 		{"replies_per_agent", drawnLine, ""},
 		{"transfer_rate", drawnLine, ""},
-	}, byConversation, "conversation_volume", false},
-	{"claims", []tile{
+	}, byConversation, false},
+	{"claims", "", []tile{
 		{"claim_volume", drawnBars, "reason"},
 		{"claim_volume", drawnRanking, "carrier"},
 		{"claim_time_to_first_reply", drawnLine, ""},
@@ -86,30 +86,32 @@ var boards = []board{
 		{"claim_refund_share", drawnLine, ""},
 		{"claim_repeat_share", drawnLine, ""},
 		{"claim_parkings", drawnBars, "cause"},
-	}, byClaim, "claim_volume", false},
-	{"ratings", []tile{
+	}, byClaim, false},
+	{"ratings", "", []tile{
 		{"csat", drawnLine, ""},
 		{"csat_response_rate", drawnLine, ""},
 		{"csat", drawnRanking, "queue"},
 		{"csat", drawnRanking, "tag"},
 		{"nps", drawnLine, ""},
 		{"thumbs", drawnLine, ""},
-	}, byConversation, "conversation_volume", false},
-	{"staffing", []tile{
+	}, byConversation, false},
+	{"staffing", "", []tile{
 		{"arrivals_per_hour", drawnHeat, ""},
 		{"handling_time_by_hour", drawnHeat, ""},
 		{"agent_presence", drawnHeat, ""},
 		{"conversation_volume", drawnBars, ""},
-	}, byConversation, "conversation_volume", false},
+	}, byConversation, false},
 }
 
-// boardOf returns a board and whether there is one.
-func boardOf(id string) (board, bool) {
-	i := slices.IndexFunc(boards, func(b board) bool { return b.ID == id })
-	if i < 0 {
-		return board{}, false
+// claimFigure begins the ids of the figures of claims.
+const claimFigure = "claim_"
+
+// optionsOf returns the figure whose groups are the values that a filter offers.
+func optionsOf(dimension string) string {
+	if slices.Contains(byClaim, dimension) {
+		return "claim_volume"
 	}
-	return boards[i], true
+	return "conversation_volume"
 }
 
 // tileOf returns a tile of the board and whether there is one.

@@ -54,7 +54,7 @@ func TestDashboardsHaveNoBarriers(t *testing.T) {
 				t.Parallel()
 				w := b.on(t).window(width, theme)
 				w.enter(client.NewPortalLink{Language: "de"})
-				for i, page := range []string{"", "/backlog?zone=nowhere", "/agents", "/claims", "/ratings", "/staffing", "/overview/conversation_volume-by-channel/conversations"} {
+				for i, page := range []string{"", "/backlog?zone=nowhere", "/agents", "/claims", "/ratings", "/staffing", "/overview/conversation_volume-by-channel/conversations", "/new"} {
 					w.open("/portal/dashboards" + page)
 					evaluate[bool](w, `[...document.querySelectorAll("details")].every((d) => d.open = true)`)
 					w.inspect(fmt.Sprintf("dashboards-%d-%s-%d", i, theme, width))

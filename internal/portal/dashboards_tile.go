@@ -66,12 +66,9 @@ func (v *visit) askTile(f figures, t tile, s *selection) (a tileAnswer) {
 
 // tile returns what a tile shows.
 func (v *visit) tile(b board, t tile, a *tileAnswer, page *dashboardData) tileData {
-	d := tileData{ID: t.ID(), Title: v.words.say("kpi." + t.KPI), Meaning: v.words.say("kpi." + t.KPI + ".meaning")}
-	switch {
-	case t.Drawn == drawnHistogram:
-		d.Title = v.words.say("dash.distribution", d.Title)
-	case t.By != "":
-		d.Title = v.words.say("dash.by", d.Title, v.words.say("dash.by."+t.By))
+	d := tileData{ID: t.ID(), Title: v.tileTitle(t), Meaning: a.definition.Meaning}
+	if key := "kpi." + t.KPI + ".meaning"; v.words.has(key) {
+		d.Meaning = v.words.say(key)
 	}
 	if a.err != nil {
 		d.Fault = v.faultOf(a.err)
@@ -101,6 +98,22 @@ func (v *visit) tile(b board, t tile, a *tileAnswer, page *dashboardData) tileDa
 		v.drawTile(&d, t, a, page)
 	}
 	return d
+}
+
+// tileTitle names a tile.
+func (v *visit) tileTitle(t tile) string {
+	title := strings.ReplaceAll(t.KPI, "_", " ")
+	if key := "kpi." + t.KPI; v.words.has(key) {
+		title = v.words.say(key)
+	}
+	switch {
+	case t.Drawn == drawnHistogram:
+		return v.words.say("dash.distribution", title)
+	case t.By != "":
+		return v.words.say("dash.by", title, v.words.say("dash.by."+t.By))
+	default:
+		return title
+	}
 }
 
 // anyValue reports whether there is something to draw.
@@ -134,9 +147,9 @@ func (v *visit) drawTile(d *tileData, t tile, a *tileAnswer, page *dashboardData
 				values[i] = *s.Buckets[0].Value / scale
 			}
 			// What is counted are the groups; the figure is along the axis below.
-			o.Axis = v.words.say("dash.count." + t.By)
+			o.Axis = v.words.say("dash.count", v.words.say("dash.by."+t.By))
 			if o.Unit != "" {
-				o.Axis, o.Unit = v.words.say("dash.count."+t.By+".in", o.Unit), ""
+				o.Axis, o.Unit = v.words.say("dash.count.in", v.words.say("dash.by."+t.By), o.Unit), ""
 			}
 			d.Chart = chart.Histogram(o, chart.Bins(values))
 		}
