@@ -141,7 +141,7 @@ func (s Shops) Delete(ctx context.Context, slug string) error {
 		if err != nil {
 			return err
 		}
-		for _, table := range []string{"templates", "endpoints", "owner_secrets", "portal_links"} {
+		for _, table := range []string{"templates", "endpoints", "owner_secrets", "portal_links", "dashboards"} {
 			if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE shop = $1`, slug); err != nil {
 				return err
 			}

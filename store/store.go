@@ -82,6 +82,8 @@ type Store struct {
 	AuditLog AuditLog
 	// Portal holds the links to the portal and their sessions.
 	Portal Portal
+	// Dashboards holds the dashboards that shops have put together.
+	Dashboards Dashboards
 }
 
 // The subjects of a [Store].
@@ -149,6 +151,8 @@ type (
 	AuditLog struct{ *core }
 	// Portal holds the links to the portal and their sessions.
 	Portal struct{ *core }
+	// Dashboards holds the dashboards that shops have put together.
+	Dashboards struct{ *core }
 )
 
 // core is what all subjects share: the database, the keys and the clock.
@@ -179,7 +183,7 @@ func newStore(c *core) *Store {
 		Operations: Operations{c}, Provisioned: Provisioned{c},
 		Outbox: Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c}, Feeds: Feeds{c}, Mappings: Mappings{c}, Erasures: Erasures{c},
 		Shops: Shops{c}, Settings: Settings{c}, Templates: Templates{c}, Connections: Connections{c},
-		APIKeys: APIKeys{c}, AuditLog: AuditLog{c}, Portal: Portal{c},
+		APIKeys: APIKeys{c}, AuditLog: AuditLog{c}, Portal: Portal{c}, Dashboards: Dashboards{c},
 	}
 }
 

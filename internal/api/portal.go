@@ -35,7 +35,7 @@ func (a *api) portalRoutes() []route {
 
 // PortalScopes returns the scopes that a portal session with the given capabilities has.
 func PortalScopes(capabilities []claim.PortalCapability) []string {
-	scopes := []string{client.ScopeClaimsRead, client.ScopeShopsRead}
+	scopes := []string{client.ScopeClaimsRead, client.ScopeShopsRead, client.ScopeUnifiedRead}
 	for _, c := range capabilities {
 		scopes = append(scopes, scopeOf(c))
 	}

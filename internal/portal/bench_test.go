@@ -26,6 +26,7 @@ import (
 	"github.com/claimflow/claimflow/internal/reporting"
 	"github.com/claimflow/claimflow/internal/seal"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/internal/unify"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -40,6 +41,7 @@ type bench struct {
 	dixa   *server.Server
 	store  *store.Store
 	client *client.Client
+	api    http.Handler
 	url    string
 	// host is the address of the emulated Dixa.
 	host string
@@ -97,12 +99,14 @@ func newBenchWith(tb testing.TB, operators portal.OpenID, edit ...func(*api.Opti
 		Store: b.store, Log: log, PublicURL: b.url,
 		Onboarding: onboarding.New(onboarding.Options{Store: b.store, Dixa: clients, PublicURL: b.url, AutoReplyWait: -1}),
 		KPIs:       &reporting.Service{Store: b.store, Clients: clients},
+		Unified:    &unify.Service{Store: b.store, Clients: clients},
 	}
 	for _, e := range edit {
 		e(&options)
 	}
 	handler, err := api.New(options)
 	require.NoError(tb, err)
+	b.api = handler
 	pages, err := portal.New(portal.Options{
 		Store: b.store, API: handler, Acting: api.Acting, Scopes: api.PortalScopes, Log: log, PublicURL: b.url, LiveEvery: 10 * time.Millisecond,
 		OpenID: operators,
@@ -132,7 +136,7 @@ func (b *bench) later(d time.Duration) { b.ahead.Add(int64(d)) }
 // on returns the bench for a subtest.
 func (b *bench) on(tb testing.TB) *bench {
 	tb.Helper()
-	part := &bench{TB: tb, dixa: b.dixa, store: b.store, client: b.client, url: b.url, log: b.log, host: b.host}
+	part := &bench{TB: tb, dixa: b.dixa, store: b.store, client: b.client, api: b.api, url: b.url, log: b.log, host: b.host}
 	part.ahead.Store(b.ahead.Load())
 	return part
 }

@@ -183,7 +183,7 @@ func TestLinkPermitsNoMoreThanItsKey(t *testing.T) {
 		require.NoError(t, err)
 		return must(client.New(b.url, secret, client.WithRetries(0, 0)))
 	}
-	staff := limited(client.ScopeShopsWrite, client.ScopeShopsRead, client.ScopeClaimsRead)
+	staff := limited(client.ScopeShopsWrite, client.ScopeShopsRead, client.ScopeClaimsRead, client.ScopeUnifiedRead)
 	_, err := staff.CreatePortalLink(t.Context(), shop, client.NewPortalLink{Subject: "x", Capabilities: []claim.PortalCapability{claim.MayOperate}})
 	require.ErrorContains(t, err, "lacks the scope operate")
 	_, err = staff.CreatePortalLink(t.Context(), shop, client.NewPortalLink{Subject: "x"})

@@ -25,11 +25,18 @@ const (
 
 type fragmentKey struct{}
 
+// fragment is the live part of a page.
+type fragment struct {
+	bytes.Buffer
+	// every is how often the page looks for news; zero for the usual.
+	every time.Duration
+}
+
 // isFragment returns where the live part of a page goes, or nil if the whole page is
 // wanted.
-func isFragment(ctx context.Context) *bytes.Buffer {
-	b, _ := ctx.Value(fragmentKey{}).(*bytes.Buffer)
-	return b
+func isFragment(ctx context.Context) *fragment {
+	f, _ := ctx.Value(fragmentKey{}).(*fragment)
+	return f
 }
 
 // live streams the live part of a page as server-sent events, whenever it changes. The
@@ -43,11 +50,17 @@ func (v *visit) live() error {
 	v.w.Header().Set("Content-Type", "text/event-stream")
 	v.w.Header().Set("X-Accel-Buffering", "no")
 	last, quiet := v.r.Header.Get("Last-Event-ID"), time.Duration(0)
+	part, due := &fragment{}, time.Duration(0)
 	tick := time.NewTicker(v.LiveEvery)
 	defer tick.Stop()
 	end := time.After(liveFor)
 	for {
-		part, err := v.livePart(target)
+		if due <= 0 {
+			part, err = v.livePart(target)
+			due = part.every
+		} else {
+			_, err = v.sessionOf(v.r)
+		}
 		if errors.Is(err, store.ErrPortalSession) {
 			_, _ = fmt.Fprint(v.w, "event: ended\ndata:\n\n")
 			return nil
@@ -55,12 +68,12 @@ func (v *visit) live() error {
 		if err != nil {
 			return nil // noted by the page; the browser connects again
 		}
-		sum := sha256.Sum256(part)
+		sum := sha256.Sum256(part.Bytes())
 		id := hex.EncodeToString(sum[:8])
 		var message string
 		switch {
 		case id != last:
-			message = "id: " + id + "\nevent: news\ndata: " + strings.ReplaceAll(string(part), "\n", "\ndata: ") + "\n\n"
+			message = "id: " + id + "\nevent: news\ndata: " + strings.ReplaceAll(part.String(), "\n", "\ndata: ") + "\n\n"
 		case quiet >= heartbeat:
 			message = ": still here\n\n"
 		}
@@ -80,26 +93,27 @@ func (v *visit) live() error {
 			return nil
 		case <-tick.C:
 			quiet += v.LiveEvery
+			due -= v.LiveEvery
 		}
 	}
 }
 
 // livePart renders the live part of a page for the session of the stream, if it has not
 // ended.
-func (v *visit) livePart(target *url.URL) ([]byte, error) {
+func (v *visit) livePart(target *url.URL) (*fragment, error) {
+	part := &fragment{}
 	if _, err := v.sessionOf(v.r); err != nil {
-		return nil, err
+		return part, err
 	}
-	var part bytes.Buffer
-	ctx := context.WithValue(v.r.Context(), fragmentKey{}, &part)
+	ctx := context.WithValue(v.r.Context(), fragmentKey{}, part)
 	r := v.r.Clone(ctx)
 	r.Method, r.URL, r.RequestURI, r.Body = http.MethodGet, target, target.String(), http.NoBody
 	discarded := &pipedResponse{header: http.Header{}, begun: make(chan struct{})}
 	v.mux.ServeHTTP(discarded, r)
 	if discarded.status != 0 {
-		return nil, errNotFound // not a live page
+		return part, errNotFound // not a live page
 	}
-	return part.Bytes(), nil
+	return part, nil
 }
 
 // writeFragment renders the live part of a page.
@@ -111,6 +125,7 @@ func (v *visit) writeFragment(name string, data view) {
 	}
 	data.Language = v.words.language
 	part := isFragment(v.r.Context())
+	part.every = data.Every
 	if err := page.ExecuteTemplate(part, "live", data); err != nil {
 		note(v.r.Context()).err = fmt.Errorf("render the live part of the page %s: %w", name, err)
 		v.w.WriteHeader(http.StatusInternalServerError)

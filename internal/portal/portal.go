@@ -112,6 +112,7 @@ func (p *Portal) routes() {
 	p.ruleRoutes()
 	p.endpointRoutes()
 	p.dataRoutes()
+	p.dashboardRoutes()
 }
 
 // page registers a page and what can be done on it. A pattern is a method and a path

@@ -37,7 +37,7 @@ func (v *visit) preview(t *client.TemplateSource) ticketPreview {
 	if err == nil {
 		p := ticketPreview{Ticket: ticket, Used: v.origin(ticket.Template)}
 		if ticket.Format == templates.FormatHTML {
-			p.Parts = parts(ticket.Body)
+			p.Parts = formatted(ticket.Body)
 		}
 		return p
 	}
@@ -72,9 +72,9 @@ var shown = map[string]string{
 	"h1": "h", "h2": "h", "h3": "h", "h4": "h", "h5": "h", "h6": "h", "table": "table", "tr": "tr", "td": "td", "th": "td",
 }
 
-// parts reads the body of a message. The page builds its own elements from the parts, so
+// formatted reads the body of a message. The page builds its own elements from the parts, so
 // that nothing in the body becomes a part of the page.
-func parts(body string) []node {
+func formatted(body string) []node {
 	nodes, err := html.ParseFragment(strings.NewReader(body), &html.Node{Type: html.ElementNode, Data: "body", DataAtom: atom.Body})
 	if err != nil {
 		return []node{{Text: body}}

@@ -37,8 +37,10 @@ type view struct {
 	Language      string
 	// Path is the address of the page within the service.
 	Path string
-	// Live says that the page shows news by itself.
-	Live bool
+	// Live says that the page shows news by itself. Every is how often it looks for them,
+	// if they are costly; zero for [Options.LiveEvery].
+	Live  bool
+	Every time.Duration
 }
 
 // pageSet are the pages in one language.

@@ -23,3 +23,12 @@ CREATE TABLE portal_links (
 );
 CREATE UNIQUE INDEX portal_links_by_session ON portal_links (session_hash);
 CREATE INDEX portal_links_by_shop ON portal_links (shop, subject);
+
+-- The dashboards that shops have put together. body is a claim.Dashboard as JSON.
+CREATE TABLE dashboards (
+    shop       TEXT NOT NULL REFERENCES shops (slug) ON DELETE CASCADE,
+    id         TEXT NOT NULL,
+    body       TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (shop, id)
+);

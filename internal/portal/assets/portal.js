@@ -48,7 +48,11 @@
       const typing = focus && live.contains(focus) && focus.matches("input, select, textarea");
       if (!first && !typing) {
         const id = focus && live.contains(focus) ? focus.id : "";
+        const open = [...live.querySelectorAll("details[open][id]")].map((details) => details.id);
         live.innerHTML = event.data; // rendered by the service, like the page itself
+        for (const id of open) {
+          document.getElementById(id)?.setAttribute("open", "");
+        }
         localize(live);
         if (id) {
           document.getElementById(id)?.focus();

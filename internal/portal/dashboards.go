@@ -1,0 +1,275 @@
+package portal
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/chart"
+)
+
+func (p *Portal) dashboardRoutes() {
+	const page = claim.PageDashboards
+	p.page(page, "GET dashboards", "", (*visit).dashboard)
+	p.page(page, "GET dashboards/{board}", "", (*visit).dashboard)
+	p.page(page, "GET dashboards/{board}/{tile}/csv", "", (*visit).tileCSV)
+	p.page(page, "GET dashboards/{board}/{tile}/conversations", "", (*visit).conversations)
+
+	const may = claim.MayConfigure
+	p.page(page, "GET dashboards/new", may, (*visit).newBoard)
+	p.page(page, "POST dashboards/new", may, (*visit).addBoard)
+	p.page(page, "GET dashboards/{board}/edit", may, (*visit).editBoard)
+	p.page(page, "POST dashboards/{board}/edit", may, (*visit).changeBoard)
+	p.page(page, "POST dashboards/{board}/delete", may, (*visit).deleteBoard)
+}
+
+// maxQuestions is how many questions about figures one page asks at once.
+const maxQuestions = 4
+
+// boardEvery is how many times less often than others a live board looks for news: it asks
+// for many figures.
+const boardEvery = 15
+
+// maxOptions is how many values a filter offers.
+const maxOptions = 300
+
+// dashboardData is what a dashboard shows.
+type dashboardData struct {
+	Board string
+	// Own says that the shop has put the board together.
+	Own       bool
+	Boards    []boardLink
+	Selection selection
+	// Period says which period is shown.
+	Period string
+	// Periods, Parts and Zones are what the form offers.
+	Periods, Parts, Zones []string
+	Filters               []filterData
+	Tiles                 []tileData
+	Live                  bool
+	// Missing is the key of what must be done before there are figures: connection, shared
+	// or mirror.
+	Missing string
+	// MayFix says that the session shows the page on which it can be done.
+	MayFix bool
+	// Fresh says how complete the figures are.
+	Fresh                  *client.KPIFreshness
+	Incomplete, Importing  bool
+	CompleteFrom, NewestAt time.Time
+}
+
+// boardLink leads to a board with the same selection.
+type boardLink struct{ ID, Title, URL string }
+
+// filterData is a filter of the form.
+type filterData struct {
+	Dimension, Value string
+	Options          []filterOption
+}
+
+type filterOption struct{ Value, Label string }
+
+// figures are the figures of the shop's connection.
+type figures struct {
+	connection  string
+	definitions map[string]client.KPIDefinition
+}
+
+// figures returns the figures that can be asked for. missing says why there are none.
+func (v *visit) figures() (f figures, missing string, err error) {
+	shop, err := v.api.Shop(v.r.Context(), v.session.Shop)
+	if err != nil {
+		return f, "", err
+	}
+	if shop.Connection == nil {
+		return f, "connection", nil
+	}
+	list, err := v.api.KPIs(v.r.Context(), shop.Connection.ID)
+	var refused *client.Error
+	if errors.As(err, &refused) && refused.Status == http.StatusForbidden {
+		return f, "shared", nil
+	}
+	f = figures{shop.Connection.ID, map[string]client.KPIDefinition{}}
+	for i := range list {
+		f.definitions[list[i].ID] = list[i]
+	}
+	return f, "", err
+}
+
+// board returns the board of the address; the first one if it names none.
+func (v *visit) board() (board, error) {
+	all, err := v.allBoards()
+	if err != nil {
+		return board{}, err
+	}
+	return boardIn(all, v.r.PathValue("board"))
+}
+
+func boardIn(all []board, id string) (board, error) {
+	if id == "" {
+		return all[0], nil
+	}
+	i := slices.IndexFunc(all, func(b board) bool { return b.ID == id })
+	if i < 0 {
+		return board{}, errNotFound
+	}
+	return all[i], nil
+}
+
+func (v *visit) dashboard() error {
+	all, err := v.allBoards()
+	if err != nil {
+		return err
+	}
+	b, err := boardIn(all, v.r.PathValue("board"))
+	if err != nil {
+		return err
+	}
+	f, missing, err := v.figures()
+	if err != nil {
+		return err
+	}
+	d := dashboardData{
+		Board: b.ID, Missing: missing, Selection: selectionOf(v.r.URL.Query(), b, time.Now(), v.words),
+		Zones: zones, Periods: []string{"7", "30", "90", periodCustom},
+	}
+	for _, other := range all {
+		d.Boards = append(d.Boards, boardLink{other.ID, v.boardTitle(other), "/portal/dashboards/" + other.ID + "?" + d.Selection.query()})
+	}
+	for _, part := range parts {
+		d.Parts = append(d.Parts, part.name)
+	}
+	d.Period = d.Selection.text(v)
+	if missing == "" {
+		v.fillBoard(&d, b, f)
+	}
+	d.MayFix = d.Missing == "connection" && v.shows(claim.PageSetup) || d.Missing == "mirror" && v.shows(claim.PageData)
+	title := v.words.say("page.dashboards")
+	if b.ID != boards[0].ID {
+		title = v.boardTitle(b)
+	}
+	d.Live, d.Own = b.Live, b.Name != ""
+	v.show(http.StatusOK, "dashboards", view{Title: title, Live: b.Live, Every: boardEvery * v.LiveEvery, Data: d})
+	return nil
+}
+
+// shows reports whether the person can open a page.
+func (v *visit) shows(page claim.PortalPage) bool { return v.session.Shows(page) && v.served[page] }
+
+// fillBoard asks for everything that a board shows. What fails shows its fault.
+func (v *visit) fillBoard(d *dashboardData, b board, f figures) {
+	var asking errgroup.Group
+	asking.SetLimit(maxQuestions)
+	answers := make([]tileAnswer, len(b.Tiles))
+	for i, t := range b.Tiles {
+		asking.Go(func() error {
+			answers[i] = v.askTile(f, t, &d.Selection)
+			return nil
+		})
+	}
+	options := make([]client.KPIResult, len(b.Filters))
+	faults := make([]error, len(b.Filters))
+	for i, dimension := range b.Filters {
+		if isFragment(v.r.Context()) != nil {
+			break // the form does not change
+		}
+		asking.Go(func() error {
+			q, _ := (&selection{from: d.Selection.from, to: d.Selection.to, zone: d.Selection.zone}).ask(f.definitions[optionsOf(dimension)])
+			q.By = dimension
+			options[i], faults[i] = v.api.KPI(v.r.Context(), f.connection, optionsOf(dimension), q)
+			return nil
+		})
+	}
+	_ = asking.Wait() // faults are shown where they belong
+	for i, dimension := range b.Filters {
+		if faults[i] != nil {
+			note(v.r.Context()).err = faults[i]
+		}
+		d.Filters = append(d.Filters, v.filterOf(dimension, d.Selection.By[dimension], options[i]))
+	}
+	for i, t := range b.Tiles {
+		d.Tiles = append(d.Tiles, v.tile(b, t, &answers[i], d))
+		if fresh := answers[i].total.Freshness; fresh != nil {
+			d.Fresh = fresh
+		}
+	}
+	if d.Fresh != nil {
+		d.Importing = d.Fresh.Importing
+		if d.Fresh.NewestAt.IsZero() {
+			d.Missing = "mirror"
+		}
+		d.Incomplete = !d.Fresh.NewestAt.IsZero() && d.Fresh.CompleteFrom.After(d.Selection.from)
+		d.CompleteFrom, d.NewestAt = d.Fresh.CompleteFrom, d.Fresh.NewestAt
+	}
+}
+
+// filterOf offers the values of a dimension that occur. The chosen one is offered in any
+// case.
+func (v *visit) filterOf(dimension, chosen string, r client.KPIResult) filterData {
+	out := filterData{Dimension: dimension, Value: chosen}
+	known := chosen == ""
+	for _, s := range r.Series {
+		if s.Group != "" && (len(out.Options) < maxOptions || s.Group == chosen) {
+			out.Options = append(out.Options, filterOption{s.Group, s.Label})
+			known = known || s.Group == chosen
+		}
+	}
+	if !known {
+		out.Options = append(out.Options, filterOption{chosen, chosen})
+	}
+	return out
+}
+
+// locale formats numbers and dates in the page's language.
+func (v *visit) locale() chart.Locale { return chart.NewLocale(v.words.language) }
+
+// tileOfAddress returns the tile that the address names, and the figures.
+func (v *visit) tileOfAddress() (b board, t tile, f figures, err error) {
+	if b, err = v.board(); err != nil {
+		return b, t, f, err
+	}
+	t, found := b.tileOf(v.r.PathValue("tile"))
+	if !found {
+		return b, t, f, errNotFound
+	}
+	f, missing, err := v.figures()
+	if err == nil && (missing != "" || f.definitions[t.KPI].ID == "") {
+		err = errNotFound
+	}
+	return b, t, f, err
+}
+
+// tileCSV passes the API's CSV of a tile on.
+func (v *visit) tileCSV() error {
+	b, t, f, err := v.tileOfAddress()
+	if err != nil {
+		return err
+	}
+	s := selectionOf(v.r.URL.Query(), b, time.Now(), v.words)
+	data, err := v.api.KPICSV(v.r.Context(), f.connection, t.KPI, t.question(&s, f.definitions[t.KPI]))
+	if err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	v.w.Header().Set("Content-Disposition", `attachment; filename="`+t.ID()+`.csv"`)
+	_, _ = v.w.Write(data) // the browser may have gone
+	return nil
+}
+
+// question is what the chart of a tile asks.
+func (t tile) question(s *selection, d client.KPIDefinition) client.KPIQuery {
+	q, _ := s.ask(d)
+	q.By = t.By
+	switch {
+	case t.Drawn == drawnHeat:
+		q.Bucket = "hour_of_week"
+	case t.overTime() && slices.Contains(d.Buckets, s.part):
+		q.Bucket = s.part
+	}
+	return q
+}

@@ -1,0 +1,65 @@
+package portal_test
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+)
+
+// A person filters a dashboard and finds the API's number, with and without a script.
+func TestBrowserFiltersADashboard(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	account := b.fill(80, 20)
+	for _, script := range []bool{true, false} {
+		t.Run(fmt.Sprint("script ", script), func(t *testing.T) {
+			t.Parallel()
+			b := b.on(t)
+			w := b.window(1400, "light")
+			if !script {
+				w.withoutScript()
+			}
+			w.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageDashboards}})
+			w.press(`a[href^="/portal/dashboards/staffing"]`)
+			w.see("Arrivals per hour")
+			w.choose("#period", "90")
+			w.choose("#channel", "Email")
+			w.typeInto("#zone", "Europe/Berlin")
+			w.press(`form[action="/portal/dashboards/staffing"] button`)
+			w.until("location.search", "keep the filters", func(query string) bool { return query != "" })
+			want, err := b.client.KPI(t.Context(), account, "conversation_volume", client.KPIQuery{
+				From: time.Now().AddDate(0, 0, -60).Format(time.DateOnly), Bucket: "none", Filters: []string{"channel:Email"},
+			})
+			require.NoError(t, err)
+			w.see("Conversations behind it: " + strconv.Itoa(want.Series[0].Buckets[0].Count))
+			w.press(`section[aria-labelledby="conversation_volume"] .figure a`)
+			w.see("Behind the figure: Conversations")
+		})
+	}
+}
+
+func TestDashboardsHaveNoBarriers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.fill(200, 20)
+	for _, theme := range []string{"light", "dark"} {
+		for _, width := range []int64{360, 1400, 3840} {
+			t.Run(fmt.Sprint(theme, width), func(t *testing.T) {
+				t.Parallel()
+				w := b.on(t).window(width, theme)
+				w.enter(client.NewPortalLink{Language: "de"})
+				for i, page := range []string{"", "/backlog?zone=nowhere", "/agents", "/claims", "/ratings", "/staffing", "/overview/conversation_volume-by-channel/conversations", "/new"} {
+					w.open("/portal/dashboards" + page)
+					evaluate[bool](w, `[...document.querySelectorAll("details")].every((d) => d.open = true)`)
+					w.inspect(fmt.Sprintf("dashboards-%d-%s-%d", i, theme, width))
+				}
+			})
+		}
+	}
+}

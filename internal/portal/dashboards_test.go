@@ -1,0 +1,299 @@
+package portal_test
+
+import (
+	"bufio"
+	"html"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/api"
+	"github.com/claimflow/claimflow/internal/portal"
+)
+
+// fill connects the shop to an organization with conversations of the last days and
+// imports it. It returns the connection.
+func (b *bench) fill(conversations, days int) string {
+	b.Helper()
+	require.NoError(b, b.dixa.Fill(b.Context(), server.FillOptions{Conversations: conversations, Seed: 1, Until: time.Now(), Span: time.Duration(days) * 24 * time.Hour}))
+	b.connect()
+	shop, err := b.client.Shop(b.Context(), shop)
+	require.NoError(b, err)
+	account := shop.Connection.ID
+	_, err = b.client.CreateDataSource(b.Context(), account, claim.DataSource{Title: "Everything", From: time.Now().AddDate(0, 0, -days-10)})
+	require.NoError(b, err)
+	b.importAll(account)
+	return account
+}
+
+// tileOf returns the part of a page that is the tile with an id.
+func tileOf(t *testing.T, page, id string) string {
+	t.Helper()
+	_, after, found := strings.Cut(page, `aria-labelledby="`+id+`">`)
+	require.True(t, found, "no tile %s", id)
+	tile, _, _ := strings.Cut(after, "</section>")
+	return html.UnescapeString(tile)
+}
+
+func figureOf(t *testing.T, tile string) string {
+	t.Helper()
+	found := regexp.MustCompile(`<p class="figure">(?:<a [^>]*>)?([^<]*)<`).FindStringSubmatch(tile)
+	require.Len(t, found, 2, tile)
+	return found[1]
+}
+
+func TestDashboards(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	account := b.fill(120, 20)
+	p := b.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageDashboards}})
+
+	t.Run("every board", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
+		for _, board := range []string{"", "/overview", "/backlog", "/agents", "/claims", "/ratings", "/staffing"} {
+			for _, language := range []string{"en", "de"} {
+				r := p.request(http.MethodGet, "/portal/dashboards"+board, nil)
+				r.AddCookie(&http.Cookie{Name: "claimflow-portal-language", Value: language})
+				page := p.send(r)
+				require.Equal(t, http.StatusOK, page.status)
+				require.Contains(t, page.text, `<html lang="`+language+`">`)
+				require.Less(t, len(page.text), 100_000, "%s in %s", board, language)
+				require.NotContains(t, page.text, `role="alert"`, board)
+				require.Empty(t, regexp.MustCompile(`\b(dash|kpi|board|day)\.[a-z0-9_.]+`).FindAllString(page.text, -1), board)
+				require.NotContains(t, page.text, "%!")
+				require.NotContains(t, page.text, " style=")
+				if board != "/claims" { // there are none
+					require.Contains(t, page.text, `<svg class="chart"`)
+				}
+			}
+		}
+	})
+
+	t.Run("the number is the API's", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
+		from, to := time.Now().UTC().AddDate(0, 0, -12).Format(time.DateOnly), time.Now().UTC().AddDate(0, 0, -5)
+		for _, filter := range []string{"", "channel:Email"} {
+			q := client.KPIQuery{From: from, To: to.AddDate(0, 0, 1).Format(time.DateOnly), Timezone: "Europe/Berlin", Bucket: "none"}
+			address := url.Values{"period": {"custom"}, "from": {from}, "to": {to.Format(time.DateOnly)}, "zone": {"Europe/Berlin"}}
+			if filter != "" {
+				q.Filters = []string{filter}
+				address.Set("channel", "Email")
+			}
+			want, err := b.client.KPI(t.Context(), account, "conversation_volume", q)
+			require.NoError(t, err)
+			value := *want.Series[0].Buckets[0].Value
+			require.Positive(t, value)
+			page := p.get("/portal/dashboards/overview?" + address.Encode())
+			tile := tileOf(t, page.text, "conversation_volume-by-channel")
+			require.Equal(t, strconv.FormatFloat(value, 'f', -1, 64), figureOf(t, tile))
+			require.Contains(t, tile, "Conversations behind it: "+figureOf(t, tile))
+
+			csv := regexp.MustCompile(`href="([^"]*/csv[^"]*)"`).FindStringSubmatch(tile)
+			require.Len(t, csv, 2)
+			file := p.get(csv[1])
+			require.Equal(t, http.StatusOK, file.status)
+			require.Equal(t, "text/csv; charset=utf-8", file.header.Get("Content-Type"))
+			q.Bucket, q.By = "day", "channel"
+			wantFile, err := b.client.KPICSV(t.Context(), account, "conversation_volume", q)
+			require.NoError(t, err)
+			require.Equal(t, string(wantFile), file.text)
+		}
+	})
+
+	t.Run("a number leads to its conversations", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
+		for _, test := range []struct{ board, tile, filter string }{
+			{"overview", "conversation_volume-by-channel", ""},
+			{"overview", "full_resolution_time", ""},
+			{"staffing", "conversation_volume", "&channel=Email"},
+			{"staffing", "conversation_volume", "&tag=return"},
+			{"staffing", "conversation_volume", "&agent="},
+			{"overview", "full_resolution_time", "&queue="},
+		} {
+			if dimension, needsValue := strings.CutSuffix(strings.TrimPrefix(test.filter, "&"), "="); needsValue {
+				by, err := b.client.KPI(t.Context(), account, "conversation_volume", client.KPIQuery{By: dimension, Bucket: "none"})
+				require.NoError(t, err)
+				test.filter += by.Series[len(by.Series)-1].Group
+			}
+			tile := tileOf(t, p.get("/portal/dashboards/"+test.board+"?zone=Europe/Berlin"+test.filter).text, test.tile)
+			want := regexp.MustCompile(`Conversations behind it: (\d+)`).FindStringSubmatch(tile)
+			require.Len(t, want, 2, tile)
+			link := regexp.MustCompile(`<p class="figure"><a href="([^"]+)"`).FindStringSubmatch(tile)
+			require.Len(t, link, 2, tile)
+			listed, next := 0, link[1]
+			for next != "" {
+				page := p.get(next)
+				require.Equal(t, http.StatusOK, page.status, page.text)
+				listed += strings.Count(page.text, `<th scope="row">`)
+				next = ""
+				if more := regexp.MustCompile(`<p class="pages"><a class="button" href="([^"]+)"`).FindStringSubmatch(page.text); more != nil {
+					next = html.UnescapeString(more[1])
+				}
+			}
+			require.Equal(t, want[1], strconv.Itoa(listed), "%+v", test)
+		}
+		byTeam := tileOf(t, p.get("/portal/dashboards/staffing?team=Returns").text, "conversation_volume")
+		require.NotContains(t, byTeam, `class="figure"><a`, "the unified API cannot select by team")
+	})
+
+	t.Run("filters stay in the address and are offered", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
+		page := p.get("/portal/dashboards/backlog?period=7&zone=Asia/Tokyo&channel=Email&agent=%3Cb%3E,x")
+		require.Contains(t, page.text, `<option value="7" selected>`)
+		require.Contains(t, page.text, `<option value="Email" selected>`)
+		require.Contains(t, page.text, `<option value="&lt;b&gt;,x" selected>&lt;b&gt;,x</option>`)
+		require.Contains(t, page.text, `/portal/dashboards/ratings?agent=%3Cb%3E%2Cx&amp;channel=Email&amp;period=7&amp;zone=Asia%2FTokyo`)
+		require.Contains(t, tileOf(t, page.text, "backlog_age"), "Not filtered by: Agent")
+		require.NotContains(t, tileOf(t, page.text, "sla_attainment"), "Not filtered by")
+	})
+
+	t.Run("dates are one's own period", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
+		day := time.Now().UTC().AddDate(0, 0, -3).Format(time.DateOnly)
+		own := p.get("/portal/dashboards?shown=30&period=30&from=" + day + "&to=" + day)
+		require.Contains(t, own.text, `<option value="custom" selected>`)
+		require.Contains(t, own.text, `value="`+day+`"`)
+		other := p.get("/portal/dashboards?shown=custom&period=7&from=" + day + "&to=" + day)
+		require.Contains(t, other.text, `<option value="7" selected>`)
+		require.NotContains(t, other.text, `value="`+day+`"`)
+	})
+
+	t.Run("the period before counts if it was imported", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
+		week := tileOf(t, p.get("/portal/dashboards?period=7").text, "closed_conversations")
+		require.Regexp(t, `[+−±][0-9.]+% against the period before \([0-9]+\)`, week)
+		month := tileOf(t, p.get("/portal/dashboards?period=30").text, "closed_conversations")
+		require.Contains(t, month, "The period before has not been imported completely")
+	})
+
+	t.Run("faults stand at their fields", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
+		for query, field := range map[string]string{
+			"zone=Nowhere/Land": "zone", "zone=Local": "zone", "period=custom": "from", "period=custom&from=2026-01-02&to=2026-01-01": "to",
+			"period=custom&from=2999-01-01&to=2999-01-02": "from", "period=custom&from=2001-01-01&to=2026-01-01": "from", "period=90&bucket=hour": "bucket",
+		} {
+			page := p.get("/portal/dashboards?" + query)
+			require.Equal(t, http.StatusOK, page.status)
+			require.Contains(t, page.text, `id="`+field+`-fault"`, query)
+			require.Contains(t, page.text, `<svg class="chart"`, "the default is shown")
+		}
+	})
+
+	t.Run("what is not there", func(t *testing.T) {
+		t.Parallel()
+		p := &person{b.on(t), p.http}
+		for _, path := range []string{"/portal/dashboards/nothing", "/portal/dashboards/overview/nothing/csv", "/portal/dashboards/nothing/backlog/csv"} {
+			require.Equal(t, http.StatusNotFound, p.get(path).status, path)
+		}
+		other := b.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageSetup}})
+		require.Equal(t, http.StatusForbidden, other.get("/portal/dashboards").status)
+	})
+}
+
+// The tiles of a live board renew themselves, without the form.
+func TestLiveDashboard(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connect()
+	p := b.enter(client.NewPortalLink{})
+	require.Contains(t, p.get("/portal/dashboards/backlog").text, "data-live")
+	require.NotContains(t, p.get("/portal/dashboards/overview").text, "data-live")
+	response, err := p.http.Do(p.request(http.MethodGet, "/portal/live?page=/portal/dashboards/backlog", nil))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, response.Body.Close()) }()
+	seen := bufio.NewScanner(response.Body)
+	await := func(text string) {
+		for seen.Scan() {
+			require.NotContains(t, seen.Text(), "<form")
+			if strings.Contains(seen.Text(), text) {
+				return
+			}
+		}
+		require.Fail(t, "the stream ended without "+text)
+	}
+	await(`<p class="figure">0</p>`)
+	b.fill(40, 20)
+	want, err := b.client.KPI(t.Context(), must(b.client.Shop(t.Context(), shop)).Connection.ID, "backlog", client.KPIQuery{Bucket: "none"})
+	require.NoError(t, err)
+	require.Positive(t, *want.Series[0].Buckets[0].Value)
+	await(`<p class="figure">` + strconv.FormatFloat(*want.Series[0].Buckets[0].Value, 'f', -1, 64) + `</p>`)
+}
+
+// A page stays small with as many parts as it may have, and with every group.
+func TestDashboardsAreSmall(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.fill(600, 53)
+	p := b.enter(client.NewPortalLink{Language: "de"})
+	from, to := time.Now().UTC().AddDate(0, 0, -52).Format(time.DateOnly), time.Now().UTC().Format(time.DateOnly)
+	for _, board := range []string{"overview", "backlog", "agents", "ratings", "staffing"} {
+		page := p.get("/portal/dashboards/" + board + "?period=custom&bucket=day&from=" + from + "&to=" + to)
+		require.Less(t, len(page.text), 100_000, board)
+		require.NotContains(t, page.text, "bucket-fault")
+		t.Log(board, len(page.text))
+	}
+}
+
+// A figure that cannot be computed does not take the others with it.
+func TestDashboardsWithAFault(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.fill(20, 20)
+	pages, err := portal.New(portal.Options{
+		Store: b.store, Acting: api.Acting, Scopes: api.PortalScopes, Log: slog.New(slog.DiscardHandler), PublicURL: b.url,
+		API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/kpis/backlog") {
+				panic("cannot count")
+			}
+			b.api.ServeHTTP(w, r)
+		}),
+	})
+	require.NoError(t, err)
+	web := httptest.NewServer(pages)
+	t.Cleanup(web.Close)
+	p := b.browser()
+	link := b.link(client.NewPortalLink{})
+	require.Equal(t, http.StatusOK, p.post(web.URL+strings.TrimPrefix(link.URL, b.url), nil).status)
+	page := p.get(web.URL + "/portal/dashboards")
+	require.Equal(t, http.StatusOK, page.status)
+	require.Contains(t, tileOf(t, page.text, "backlog"), `role="alert"`)
+	require.Equal(t, "20", figureOf(t, tileOf(t, page.text, "conversation_volume-by-channel")))
+}
+
+func TestDashboardsWithoutData(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := b.enter(client.NewPortalLink{})
+	page := p.get("/portal/dashboards")
+	require.Equal(t, http.StatusOK, page.status)
+	require.Contains(t, page.text, "No Dixa connection yet")
+	require.Contains(t, page.text, `href="/portal/setup"`)
+	require.NotContains(t, page.text, "<svg")
+	b.connect()
+	page = p.get("/portal/dashboards")
+	require.Contains(t, page.text, "No conversations imported yet")
+
+	_, err := b.client.AddShop(t.Context(), client.NewShop{Slug: "other"})
+	require.NoError(t, err)
+	_, err = b.client.Connect(t.Context(), "other", token)
+	require.NoError(t, err)
+	require.Contains(t, p.get("/portal/dashboards").text, "Your Dixa is shared with other shops")
+}

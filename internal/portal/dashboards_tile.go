@@ -1,0 +1,312 @@
+package portal
+
+import (
+	"cmp"
+	"html/template"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/chart"
+)
+
+const (
+	// maxGroups is how many groups a chart over time shows, and maxRanks how many bars a
+	// ranking has.
+	maxGroups = 5
+	maxRanks  = 10
+)
+
+// tileAnswer are the API's answers for a tile.
+type tileAnswer struct {
+	definition             client.KPIDefinition
+	total, before, drawing client.KPIResult
+	ignored                []string
+	err                    error
+}
+
+// tileData is what a tile shows.
+type tileData struct {
+	ID, Title, Meaning string
+	// Fault says why there is nothing else.
+	Fault string
+	// Value is the figure over the whole period, Change how it differs from the period
+	// before, and Behind how many conversations it comes from.
+	Value, Change, Behind string
+	// BehindURL is the address of those conversations; empty if they cannot be listed.
+	BehindURL string
+	// Ignored says which filters do not apply to the figure.
+	Ignored string
+	Chart   template.HTML
+	Columns []string
+	Rows    [][]string
+	// Cut says that the table does not have every group.
+	Cut bool
+	CSV string
+}
+
+// askTile asks for a tile: the whole period, the one before, and what the chart shows.
+func (v *visit) askTile(f figures, t tile, s *selection) (a tileAnswer) {
+	a.definition = f.definitions[t.KPI]
+	ctx := v.r.Context()
+	var q client.KPIQuery
+	q, a.ignored = s.ask(a.definition)
+	if a.total, a.err = v.api.KPI(ctx, f.connection, t.KPI, q); a.err != nil {
+		return a
+	}
+	q.From, q.To = s.before.Format(time.RFC3339), s.beforeTo.Format(time.RFC3339)
+	if a.before, a.err = v.api.KPI(ctx, f.connection, t.KPI, q); a.err != nil {
+		return a
+	}
+	a.drawing, a.err = v.api.KPI(ctx, f.connection, t.KPI, t.question(s, a.definition))
+	return a
+}
+
+// tile returns what a tile shows.
+func (v *visit) tile(b board, t tile, a *tileAnswer, page *dashboardData) tileData {
+	d := tileData{ID: t.ID(), Title: v.tileTitle(t), Meaning: a.definition.Meaning}
+	if key := "kpi." + t.KPI + ".meaning"; v.words.has(key) {
+		d.Meaning = v.words.say(key)
+	}
+	if a.err != nil {
+		d.Fault = v.faultOf(a.err)
+		return d
+	}
+	d.CSV = "/portal/dashboards/" + b.ID + "/" + d.ID + "/csv?" + page.Selection.query()
+	if len(a.ignored) > 0 {
+		names := make([]string, len(a.ignored))
+		for i, dimension := range a.ignored {
+			names[i] = v.words.say("dash.filter." + dimension)
+		}
+		d.Ignored = v.words.say("dash.ignored", strings.Join(names, ", "))
+	}
+	unit, now := a.definition.Unit, only(a.total)
+	d.Value = v.amount(unit, now.Value)
+	d.Change = v.change(a, now.Value, only(a.before).Value)
+	if d.Behind = v.words.say("dash.behind."+a.definition.Subject, v.locale().Number(float64(now.Count))); now.Missing > 0 {
+		d.Behind += " " + v.words.say("dash.missing", v.locale().Number(float64(now.Missing)))
+	}
+	if now.Count == 0 && page.Missing != "mirror" {
+		d.Behind = v.words.say("dash.nothing." + a.definition.Subject)
+	}
+	if now.Count > 0 {
+		d.BehindURL = v.behind(b, t, &page.Selection)
+	}
+	if anyValue(a.drawing) {
+		v.drawTile(&d, t, a, page)
+	}
+	return d
+}
+
+// tileTitle names a tile.
+func (v *visit) tileTitle(t tile) string {
+	title := strings.ReplaceAll(t.KPI, "_", " ")
+	if key := "kpi." + t.KPI; v.words.has(key) {
+		title = v.words.say(key)
+	}
+	switch {
+	case t.Drawn == drawnHistogram:
+		return v.words.say("dash.distribution", title)
+	case t.By != "":
+		return v.words.say("dash.by", title, v.words.say("dash.by."+t.By))
+	default:
+		return title
+	}
+}
+
+// anyValue reports whether there is something to draw.
+func anyValue(r client.KPIResult) bool {
+	return slices.ContainsFunc(r.Series, func(s client.KPISeries) bool {
+		return slices.ContainsFunc(s.Buckets, func(b client.KPIBucket) bool { return b.Value != nil })
+	})
+}
+
+// only returns the value of the whole period.
+func only(r client.KPIResult) client.KPIBucket {
+	if len(r.Series) == 0 || len(r.Series[0].Buckets) == 0 {
+		return client.KPIBucket{}
+	}
+	return r.Series[0].Buckets[0]
+}
+
+// drawTile adds the chart and its table.
+func (v *visit) drawTile(d *tileData, t tile, a *tileAnswer, page *dashboardData) {
+	o := chart.Options{ID: "chart-" + d.ID, Title: d.Title, Description: d.Meaning + " " + page.Period + ".", Locale: v.locale()}
+	scale := v.axisOf(a, &o)
+	series := a.drawing.Series
+	switch t.Drawn {
+	case drawnHeat:
+		v.heat(d, o, a, scale)
+	case drawnRanking, drawnHistogram:
+		groups := slices.DeleteFunc(slices.Clone(series), func(s client.KPISeries) bool { return len(s.Buckets) == 0 || s.Buckets[0].Value == nil })
+		if t.Drawn == drawnHistogram {
+			values := make([]float64, len(groups))
+			for i, s := range groups {
+				values[i] = *s.Buckets[0].Value / scale
+			}
+			// What is counted are the groups; the figure is along the axis below.
+			o.Axis = v.words.say("dash.count", v.words.say("dash.by."+t.By))
+			if o.Unit != "" {
+				o.Axis, o.Unit = v.words.say("dash.count.in", v.words.say("dash.by."+t.By), o.Unit), ""
+			}
+			d.Chart = chart.Histogram(o, chart.Bins(values))
+		}
+		v.groups(d, o, t, a, groups, scale)
+	default:
+		v.overTime(d, o, t, a, scale)
+	}
+}
+
+// groups shows one value for each group: those behind which most is, the greatest first.
+func (v *visit) groups(d *tileData, o chart.Options, t tile, a *tileAnswer, groups []client.KPISeries, scale float64) {
+	slices.SortStableFunc(groups, func(x, y client.KPISeries) int { return cmp.Compare(y.Buckets[0].Count, x.Buckets[0].Count) })
+	limit := maxRanks
+	if t.Drawn == drawnHistogram {
+		limit = maxParts
+	}
+	if len(groups) > limit {
+		groups, d.Cut = groups[:limit], true
+	}
+	slices.SortStableFunc(groups, func(x, y client.KPISeries) int { return cmp.Compare(*y.Buckets[0].Value, *x.Buckets[0].Value) })
+	names, values := make([]string, len(groups)), make([]float64, len(groups))
+	d.Columns = []string{v.words.say("dash.filter." + t.By), v.words.say("dash.value"), v.words.say("dash.subject." + a.definition.Subject)}
+	for i, s := range groups {
+		names[i], values[i] = v.group(s), *s.Buckets[0].Value/scale
+		d.Rows = append(d.Rows, []string{names[i], v.amount(a.definition.Unit, s.Buckets[0].Value), v.locale().Number(float64(s.Buckets[0].Count))})
+	}
+	if t.Drawn == drawnRanking {
+		d.Chart = chart.Ranking(o, names, values)
+	}
+}
+
+// overTime shows the values of each part of the period.
+func (v *visit) overTime(d *tileData, o chart.Options, t tile, a *tileAnswer, scale float64) {
+	series, cut := v.mostOf(a.drawing.Series, t, a.definition)
+	d.Cut = cut
+	if len(series) == 0 {
+		series = []client.KPISeries{{}}
+	}
+	labels := make([]string, len(series[0].Buckets))
+	rows := make([][]string, len(labels))
+	zone, _ := time.LoadLocation(a.drawing.Request.Timezone) // the API has taken it
+	for i, b := range series[0].Buckets {
+		labels[i] = v.part(a.drawing.Request.Bucket, b.Start.In(zone))
+		name := labels[i]
+		if b.Open {
+			name = v.words.say("dash.open", name)
+		}
+		rows[i] = []string{name}
+	}
+	d.Columns = []string{v.words.say("dash.when")}
+	var drawnSeries []chart.Series
+	add := func(name string, of func(client.KPIBucket) *float64, buckets []client.KPIBucket) {
+		s := chart.Series{Name: name, Values: make([]float64, len(labels))}
+		for i := range labels {
+			s.Values[i] = math.NaN()
+			var value *float64
+			if i < len(buckets) {
+				value = of(buckets[i])
+			}
+			if value != nil {
+				s.Values[i] = *value / scale
+			}
+			rows[i] = append(rows[i], v.amount(a.definition.Unit, value))
+		}
+		d.Columns, drawnSeries = append(d.Columns, name), append(drawnSeries, s)
+	}
+	for _, s := range series {
+		name := v.words.say("dash.value")
+		if t.By != "" {
+			name = v.group(s)
+		} else if slices.Contains(a.definition.Aggregates, "median") {
+			name = v.words.say("dash.median")
+		}
+		add(name, func(b client.KPIBucket) *float64 { return b.Value }, s.Buckets)
+	}
+	if t.By == "" && slices.Contains(a.definition.Aggregates, "p90") {
+		add(v.words.say("dash.p90"), func(b client.KPIBucket) *float64 { return b.P90 }, series[0].Buckets)
+	}
+	if t.By == "" {
+		d.Columns = append(d.Columns, v.words.say("dash.subject."+a.definition.Subject))
+		for i, b := range series[0].Buckets {
+			rows[i] = append(rows[i], v.locale().Number(float64(b.Count)))
+		}
+	}
+	d.Rows = rows
+	if t.Drawn == drawnBars {
+		d.Chart = chart.Bars(o, labels, drawnSeries)
+	} else {
+		d.Chart = chart.Line(o, labels, drawnSeries)
+	}
+}
+
+// mostOf returns the groups with the greatest values. The others are added up if they can
+// be; cut says that they are left out otherwise.
+func (v *visit) mostOf(series []client.KPISeries, t tile, definition client.KPIDefinition) (most []client.KPISeries, cut bool) {
+	if t.By == "" || len(series) <= maxGroups+1 {
+		return series, false
+	}
+	sum := func(s client.KPISeries) (sum float64) {
+		for _, b := range s.Buckets {
+			if b.Value != nil {
+				sum += *b.Value
+			}
+		}
+		return sum
+	}
+	sorted := slices.Clone(series)
+	slices.SortStableFunc(sorted, func(x, y client.KPISeries) int { return cmp.Compare(sum(y), sum(x)) })
+	if definition.Unit != "count" {
+		return sorted[:maxGroups], true
+	}
+	rest := client.KPISeries{Group: "*", Label: v.words.say("dash.rest"), Buckets: slices.Clone(sorted[maxGroups].Buckets)}
+	for i := range rest.Buckets {
+		total := 0.0
+		for _, s := range sorted[maxGroups:] {
+			if i < len(s.Buckets) && s.Buckets[i].Value != nil {
+				total += *s.Buckets[i].Value
+			}
+		}
+		rest.Buckets[i].Value = &total
+	}
+	return append(sorted[:maxGroups:maxGroups], rest), false
+}
+
+// heat shows the hours of the week.
+func (v *visit) heat(d *tileData, o chart.Options, a *tileAnswer, scale float64) {
+	const days, hours = 7, 24
+	values, texts := make([][]float64, days), make([][]string, hours)
+	columns, rows := make([]string, hours), make([]string, days)
+	d.Columns = []string{v.words.say("dash.hour")}
+	for day := range days {
+		rows[day], values[day] = v.words.say("day."+string(rune('1'+day))), make([]float64, hours)
+		d.Columns = append(d.Columns, rows[day])
+		for hour := range hours {
+			values[day][hour] = math.NaN()
+		}
+	}
+	for hour := range hours {
+		columns[hour] = time.Date(0, 1, 1, hour, 0, 0, 0, time.UTC).Format("15:04")
+		texts[hour] = append([]string{columns[hour]}, slices.Repeat([]string{"–"}, days)...)
+	}
+	if len(a.drawing.Series) > 0 {
+		for _, b := range a.drawing.Series[0].Buckets {
+			if b.HourOfWeek == nil || *b.HourOfWeek < 0 || *b.HourOfWeek >= days*hours || b.Value == nil {
+				continue
+			}
+			day, hour := *b.HourOfWeek/hours, *b.HourOfWeek%hours
+			values[day][hour], texts[hour][day+1] = *b.Value/scale, v.amount(a.definition.Unit, b.Value)
+		}
+	}
+	d.Rows, d.Chart = texts, chart.HeatMap(o, rows, columns, values)
+}
+
+// group is the name of a group for people.
+func (v *visit) group(s client.KPISeries) string {
+	if s.Group == "" {
+		return v.words.say("dash.none")
+	}
+	return s.Label
+}
