@@ -252,7 +252,7 @@ func TestBrowserSetsAShopUp(t *testing.T) {
 }
 
 // pagesToInspect are the pages of a shop that is set up.
-var pagesToInspect = []string{"setup"}
+var pagesToInspect = []string{"setup", "templates", "templates/damaged", "rules", "rules/routing", "rules/status", "claims", "endpoints", "data", "data/sources/new", "dashboards"}
 
 func TestPagesHaveNoBarriers(t *testing.T) {
 	t.Parallel()

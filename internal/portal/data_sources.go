@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
-	"github.com/claimflow/claimflow/dixa"
 )
 
 // sourceForm is what the form of a data source shows.
@@ -42,9 +41,9 @@ var (
 // dixaChannels are the channels of conversations that Dixa names.
 func dixaChannels() []string {
 	return []string{
-		string(dixa.ChannelEmail), string(dixa.ChannelContactForm), string(dixa.ChannelWidgetChat), string(dixa.ChannelMessenger),
-		string(dixa.ChannelFacebookMessenger), string(dixa.ChannelWhatsApp), string(dixa.ChannelSms), string(dixa.ChannelTwitter),
-		string(dixa.ChannelPstnPhone), string(dixa.ChannelCallback), string(dixa.ChannelVoicemail),
+		"Email", "ContactForm", "WidgetChat", "Messenger",
+		"FacebookMessenger", "WhatsApp", "Sms", "Twitter",
+		"PstnPhone", "Callback", "Voicemail",
 	}
 }
 

@@ -32,12 +32,11 @@ func (w words) sayOr(key, other string) string {
 	return other
 }
 
-// list returns the values of a field that may have several, such as checkboxes.
+// list returns the values of a field that may have several, such as checkboxes; never
+// nil.
 func (v *visit) list(field string) []string {
-	if v.r.ParseForm() != nil {
-		return nil
-	}
-	return v.r.PostForm[field] //nolint:forbidigo // a form, not the function of that name
+	_ = v.r.PostFormValue(field)                      // parses the form
+	return append([]string{}, v.r.PostForm[field]...) //nolint:forbidigo // a form of a request, not http.PostForm
 }
 
 // zoneOfForm returns the time zone in which the person filled in a form, which the script

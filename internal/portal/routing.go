@@ -79,8 +79,8 @@ func (v *visit) typedRoute() claim.RoutingRule {
 	r := claim.RoutingRule{
 		Name: value("name"),
 		When: claim.RouteWhen{
-			Reason: append(v.texts("reason"), splitWords(value("other_reason"))...),
-			Flow:   v.texts("flow"), Phase: v.texts("phase"),
+			Reason: append(v.list("reason"), splitWords(value("other_reason"))...),
+			Flow:   v.list("flow"), Phase: v.list("phase"),
 			Language: splitWords(value("language")), Country: splitWords(value("country")),
 			MinValue: claim.Amount(amount(value("min_value"))), MaxValue: claim.Amount(amount(value("max_value"))),
 		},

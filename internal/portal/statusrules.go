@@ -108,7 +108,7 @@ func (v *visit) typedStatusRule() claim.StatusRule {
 		When: claim.StatusWhen{Tags: splitWords(v.text("tags")), AnyTag: splitWords(v.text("any_tag")), NoTag: splitWords(v.text("no_tag"))},
 		Then: claim.StatusThen{Status: strings.TrimSpace(v.text("status")), Conflict: v.text("conflict") != ""},
 	}
-	for _, s := range v.texts("state") {
+	for _, s := range v.list("state") {
 		r.When.State = append(r.When.State, claim.State(s))
 	}
 	return r

@@ -152,7 +152,7 @@ func (v *visit) typedTemplate(inherited client.TemplateSource) client.TemplateSo
 	if inherited.Evidence != nil {
 		attached = inherited.Evidence
 	}
-	if kinds := v.texts("evidence"); !sameWords(kinds, attached) {
+	if kinds := v.list("evidence"); !sameWords(kinds, attached) {
 		t.Evidence = kinds
 	}
 	return t
@@ -161,13 +161,6 @@ func (v *visit) typedTemplate(inherited client.TemplateSource) client.TemplateSo
 // text returns what was typed into a field, without the line breaks of forms.
 func (v *visit) text(field string) string {
 	return strings.ReplaceAll(v.r.PostFormValue(field), "\r\n", "\n")
-}
-
-// texts returns the values of a field that may have several, such as checkboxes; never
-// nil.
-func (v *visit) texts(field string) []string {
-	_ = v.r.PostFormValue(field)                      // parses the form
-	return append([]string{}, v.r.PostForm[field]...) //nolint:forbidigo // a form of a request, not http.PostForm
 }
 
 // lines returns the lines of a field that are not empty; never nil.
@@ -192,7 +185,7 @@ func (v *visit) typedForm(d *templateData) {
 		d.Form.Values[field] = v.text(field)
 	}
 	d.NoNote = v.r.PostFormValue("no_note") != ""
-	d.attach(v.texts("evidence"))
+	d.attach(v.list("evidence"))
 }
 
 func (v *visit) saveTemplate() error {
