@@ -26,6 +26,13 @@ type ClaimFilter struct {
 	Reason         string
 	OrderNumber    string
 	ConversationID int64
+	// Phase and Carrier match in any spelling. Carrier is that of the first shipment that
+	// has one.
+	Phase, Carrier string
+	// Search matches a claim's id or order number, and all claims of the customer whose
+	// email address it is. A customer without an address is found by phone number or
+	// external id.
+	Search string
 	// Since (inclusive) and Until (exclusive) bound the time when the claim was
 	// accepted.
 	Since, Until time.Time
@@ -51,6 +58,12 @@ func (s Claims) List(ctx context.Context, f ClaimFilter) (records []claim.Record
 	equals("c.reason_key", claim.NormalizeKey(f.Reason), f.Reason != "")
 	equals("c.order_number", plain(f.OrderNumber), f.OrderNumber != "")
 	equals("c.conversation_id", f.ConversationID, f.ConversationID != 0)
+	equals("c.phase_key", claim.NormalizeKey(f.Phase), f.Phase != "")
+	equals("c.carrier_key", claim.NormalizeKey(f.Carrier), f.Carrier != "")
+	if f.Search != "" {
+		text := args.add(plain(f.Search))
+		where = append(where, "(c.id = "+text+" OR c.order_number = "+text+" OR c.customer = "+args.add(s.claimant(f.Shop, f.Search))+")")
+	}
 	if len(f.States) > 0 {
 		where = append(where, "c.state IN ("+placeholders(&args, f.States)+")")
 	}

@@ -39,8 +39,28 @@ func (s Shops) Get(ctx context.Context, slug string) (claim.Shop, error) {
 		return claim.Shop{}, err
 	}
 	counts, err := s.counts(ctx, `WHERE shop = $1`, slug)
+	if err != nil {
+		return claim.Shop{}, err
+	}
 	shop.Counts = counts[slug]
+	if shop.Counts[claim.StateNeedsAttention] > 0 {
+		shop.Parked, err = s.parked(ctx, slug)
+	}
 	return shop, err
+}
+
+// parked returns the number of a shop's claims that need attention by cause.
+func (s *core) parked(ctx context.Context, shop string) (map[claim.Cause]int, error) {
+	return get(ctx, s, "count the parked claims of shop "+shop, func(db *sql.DB) (map[claim.Cause]int, error) {
+		counts := map[claim.Cause]int{}
+		return counts, queryEach(ctx, db, func(scan func(...any) error) error {
+			var cause claim.Cause
+			var n int
+			err := scan(&cause, &n)
+			counts[cause] = n
+			return err
+		}, `SELECT cause, COUNT(*) FROM claims WHERE shop = $1 AND state = $2 GROUP BY cause`, shop, claim.StateNeedsAttention)
+	})
 }
 
 // List lists the shops, sorted by slug.

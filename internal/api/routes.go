@@ -60,13 +60,15 @@ func (a *api) routes() []route {
 		newRoute("GET "+shop+"/claims", "list-claims", "List claims, newest first", tagClaims, claimsRead, a.listClaims, listAnswers,
 			withDescription("Returns one page as JSON with a cursor. With Accept: text/csv or format=csv, returns every matching claim as CSV.")),
 		newRoute("GET "+shop+"/claims/{claim}", "get-claim", "Get a claim with its timeline", tagClaims, claimsRead, a.getClaim),
+		newRoute("GET "+shop+"/claims/{claim}/content", "get-claim-content", "Get what the owner reported about a claim", tagClaims, claimsRead, a.getContent,
+			withDescription("Returns the customer, order, items, parcels and answers as last submitted or updated. This is personal data. After an erasure, only the reason remains.")),
 
 		newRoute("PATCH "+shop+"/claims/{claim}", "update-claim", "Update a claim", tagClaims, claimsWrite, a.updateClaim, withoutAudit,
 			withRequestBody[claim.Claim](claim.MaxBodyBytes),
 			withDescription("Send the members that changed. Omitted members stay unchanged, null removes a member, and a list replaces the stored list. Before the conversation is created, the update edits the claim, and the status withdrawn ends it. Afterwards, the shop's change rules are carried out in the conversation. With updated_at, an update that arrives out of order is ignored.")),
 
 		newRoute("GET "+shop+"/claims/{claim}/messages", "list-messages", "List the messages of a claim's conversation", tagClaims, claimsRead, a.listMessages,
-			withDescription("Returns messages and internal notes, oldest first.")),
+			withDescription("Returns messages and internal notes, oldest first unless order=newest.")),
 		newRoute("POST "+shop+"/claims/{claim}/messages", "send-message", "Send a message to the customer or add an internal note", tagClaims, operate, a.sendMessage,
 			withRequestBody[client.NewMessage](claim.MaxBodyBytes, "kind"), withStatus(http.StatusAccepted), withErrors(http.StatusConflict, http.StatusMethodNotAllowed),
 			withDescription("202: the message is stored and will be sent once; get the instruction for its result. Repeating an Idempotency-Key with the same content returns the same message; with different content it is a 409. 405: the shop's settings are read-only.")),

@@ -65,7 +65,7 @@ func (l *locked) String() string {
 	return l.b.String()
 }
 
-func newBench(t testing.TB) *bench {
+func newBench(t testing.TB, changes ...func(*api.Options)) *bench {
 	t.Helper()
 	b := &bench{TB: t, log: &locked{}}
 	text, err := seal.Generate()
@@ -84,11 +84,15 @@ func newBench(t testing.TB) *bench {
 	web := httptest.NewUnstartedServer(nil)
 	b.url = "http://" + web.Listener.Addr().String()
 	log := slog.New(slog.NewJSONHandler(b.log, nil))
-	handler, err := api.New(api.Options{
+	options := api.Options{
 		Store: b.store, Log: log, PublicURL: b.url,
 		Onboarding: onboarding.New(onboarding.Options{Store: b.store, Dixa: clients, PublicURL: b.url, AutoReplyWait: -1}),
 		KPIs:       &reporting.Service{Store: b.store, Clients: clients},
-	})
+	}
+	for _, change := range changes {
+		change(&options)
+	}
+	handler, err := api.New(options)
 	require.NoError(t, err)
 	pages, err := portal.New(portal.Options{
 		Store: b.store, API: handler, Acting: api.Acting, Scopes: api.PortalScopes, Log: log, PublicURL: b.url, LiveEvery: 10 * time.Millisecond,

@@ -3,6 +3,7 @@ package portal_test
 import (
 	"bufio"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -12,6 +13,26 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
+// stream opens the news of a page. It returns a function that waits for the next.
+func (p *person) stream(page string) func() string {
+	p.Helper()
+	response, err := p.http.Do(p.request(http.MethodGet, "/portal/live?page="+url.QueryEscape(page), nil)) //nolint:bodyclose // at the end
+	require.NoError(p, err)
+	p.Cleanup(func() { _ = response.Body.Close() }) // the service may have ended the stream
+	require.Equal(p, "text/event-stream", response.Header.Get("Content-Type"))
+	events := bufio.NewReader(response.Body)
+	return func() (text string) {
+		for {
+			line, err := events.ReadString('\n')
+			require.NoError(p, err)
+			if line == "\n" {
+				return text
+			}
+			text += line
+		}
+	}
+}
+
 func TestLiveNews(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -19,21 +40,7 @@ func TestLiveNews(t *testing.T) {
 	_, err := b.client.UpdateSettings(t.Context(), shop, []byte(`{"email_integration_id": "`+server.SeedMailbox+`"}`))
 	require.NoError(t, err)
 	p := b.enter(client.NewPortalLink{})
-	response, err := p.http.Do(p.request(http.MethodGet, "/portal/live?page=/portal/setup", nil))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, response.Body.Close()) }()
-	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
-	events := bufio.NewReader(response.Body)
-	next := func() (text string) {
-		for {
-			line, err := events.ReadString('\n')
-			require.NoError(t, err)
-			if line == "\n" {
-				return text
-			}
-			text += line
-		}
-	}
+	next := p.stream("/portal/setup")
 	first := next()
 	require.Contains(t, first, "event: news")
 	require.Contains(t, first, "New claims do not become conversations yet")

@@ -105,6 +105,7 @@ func (p *Portal) routes() {
 	p.mux.HandleFunc("/portal/", p.inSession("", "", (*visit).nothingHere))
 
 	p.setupRoutes()
+	p.claimsRoutes()
 }
 
 // page registers a page and what can be done on it. A pattern is a method and a path

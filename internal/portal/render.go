@@ -87,6 +87,7 @@ func parsePages() (map[string]*pageSet, error) {
 func functions(w words) template.FuncMap {
 	return template.FuncMap{
 		"say":   w.say,
+		"term":  w.term,
 		"dict":  dict,
 		"time":  func(t time.Time) template.HTML { return timeElement(w, t) },
 		"lower": strings.ToLower,
