@@ -73,9 +73,8 @@ type Shop struct {
 	Connection *Connection `json:"connection,omitempty"`
 	// Counts are the numbers of the shop's claims by state.
 	Counts map[State]int `json:"claims,omitempty"`
-	// Parked are the numbers of the claims that need attention by cause. A list of shops
-	// does not have them.
-	Parked    map[Cause]int `json:"parked,omitempty" doc:"The numbers of the claims that need attention, by cause. Lists of shops omit them."`
+	// Parked are the numbers of the claims that need attention by cause.
+	Parked    map[Cause]int `json:"parked,omitempty" doc:"The numbers of the claims that need attention, by cause."`
 	CreatedAt time.Time     `json:"created_at"`
 	UpdatedAt time.Time     `json:"updated_at"`
 	// Warnings list possible problems. Only the response to enabling sets them.

@@ -38,29 +38,7 @@ func (s Shops) Get(ctx context.Context, slug string) (claim.Shop, error) {
 	if err != nil {
 		return claim.Shop{}, err
 	}
-	counts, err := s.counts(ctx, `WHERE shop = $1`, slug)
-	if err != nil {
-		return claim.Shop{}, err
-	}
-	shop.Counts = counts[slug]
-	if shop.Counts[claim.StateNeedsAttention] > 0 {
-		shop.Parked, err = s.parked(ctx, slug)
-	}
-	return shop, err
-}
-
-// parked returns the number of a shop's claims that need attention by cause.
-func (s *core) parked(ctx context.Context, shop string) (map[claim.Cause]int, error) {
-	return get(ctx, s, "count the parked claims of shop "+shop, func(db *sql.DB) (map[claim.Cause]int, error) {
-		counts := map[claim.Cause]int{}
-		return counts, queryEach(ctx, db, func(scan func(...any) error) error {
-			var cause claim.Cause
-			var n int
-			err := scan(&cause, &n)
-			counts[cause] = n
-			return err
-		}, `SELECT cause, COUNT(*) FROM claims WHERE shop = $1 AND state = $2 GROUP BY cause`, shop, claim.StateNeedsAttention)
-	})
+	return shop, s.count(ctx, []*claim.Shop{&shop}, `WHERE shop = $1`, slug)
 }
 
 // List lists the shops, sorted by slug.
@@ -69,11 +47,11 @@ func (s Shops) List(ctx context.Context) ([]claim.Shop, error) {
 	if err != nil {
 		return nil, err
 	}
-	counts, err := s.counts(ctx, ``)
+	all := make([]*claim.Shop, len(shops))
 	for i := range shops {
-		shops[i].Counts = counts[shops[i].Slug]
+		all[i] = &shops[i]
 	}
-	return shops, err
+	return shops, s.count(ctx, all, ``)
 }
 
 // shop reads a shop without the counts of its claims.
@@ -87,23 +65,40 @@ func (s *core) shopsWhere(ctx context.Context, doing, where string, args ...any)
 		FROM shops s LEFT JOIN connections n ON n.id = s.connection_id WHERE s.deleted_at = 0 AND `+where+` ORDER BY s.slug`, args...)
 }
 
-// counts returns the number of claims by shop and state.
-func (s *core) counts(ctx context.Context, where string, args ...any) (map[string]map[claim.State]int, error) {
-	return get(ctx, s, "count claims", func(db *sql.DB) (map[string]map[claim.State]int, error) {
-		counts := map[string]map[claim.State]int{}
-		return counts, queryEach(ctx, db, func(scan func(...any) error) error {
-			var shop string
+// count sets the numbers of claims of shops, which where selects.
+func (s *core) count(ctx context.Context, shops []*claim.Shop, where string, args ...any) error {
+	bySlug := map[string]*claim.Shop{}
+	for _, shop := range shops {
+		bySlug[shop.Slug] = shop
+	}
+	return s.read(ctx, "count claims", func(db *sql.DB) error {
+		for _, shop := range shops {
+			shop.Counts, shop.Parked = nil, nil
+		}
+		return queryEach(ctx, db, func(scan func(...any) error) error {
+			var slug string
 			var state claim.State
+			var cause claim.Cause
 			var n int
-			if err := scan(&shop, &state, &n); err != nil {
+			if err := scan(&slug, &state, &cause, &n); err != nil {
 				return err
 			}
-			if counts[shop] == nil {
-				counts[shop] = map[claim.State]int{}
+			shop := bySlug[slug]
+			if shop == nil { // deleted, or added since
+				return nil
 			}
-			counts[shop][state] = n
+			if shop.Counts == nil {
+				shop.Counts = map[claim.State]int{}
+			}
+			shop.Counts[state] += n
+			if state == claim.StateNeedsAttention {
+				if shop.Parked == nil {
+					shop.Parked = map[claim.Cause]int{}
+				}
+				shop.Parked[cause] += n
+			}
 			return nil
-		}, `SELECT shop, state, COUNT(*) FROM claims `+where+` GROUP BY shop, state`, args...)
+		}, `SELECT shop, state, cause, COUNT(*) FROM claims `+where+` GROUP BY shop, state, cause`, args...)
 	})
 }
 
