@@ -32,8 +32,9 @@ const claimsPerPage = 50
 type claimsData struct {
 	// Filters are the filters as typed.
 	Filters form
-	// Filtered says that they leave something out.
-	Filtered bool
+	// Filtered says that they leave something out, and MoreFilters that it is not only
+	// by the search and the state.
+	Filtered, MoreFilters bool
 	// Parked are the numbers of the claims that wait for the same mending.
 	Parked  []parkedClaims
 	Skipped int
@@ -41,6 +42,8 @@ type claimsData struct {
 	// Fragment says that only what may have changed is shown: the form of the filters is
 	// left out.
 	Fragment bool
+	// Faulty says that the filters select nothing until they are mended.
+	Faulty bool
 	// None says that the shop has no claims at all.
 	None   bool
 	Claims []claim.Record
@@ -60,7 +63,7 @@ type parkedClaims struct {
 	Count int
 }
 
-// filterFields are the parameters of the list.
+// filterFields are the parameters of the list. All but the first two are more filters.
 var filterFields = []string{"q", "state", "cause", "reason", "phase", "carrier", "from", "to"}
 
 // claims shows the claims of the shop, newest first, below those that need a person.
@@ -85,6 +88,9 @@ func (v *visit) claims() error {
 	query := v.r.URL.Query()
 	filter, filters := v.claimFilter(query)
 	d.Filters, d.Filtered = filters, filter != client.Filter{PageSize: claimsPerPage}
+	for _, name := range filterFields[2:] {
+		d.MoreFilters = d.MoreFilters || filters.Values[name] != ""
+	}
 	status := http.StatusOK
 	if len(filters.Faults) == 0 {
 		page, err := v.api.ClaimsPage(ctx, v.session.Shop, filter, query.Get("cursor"))
@@ -99,7 +105,7 @@ func (v *visit) claims() error {
 		d.addAddresses(query, page.Next)
 	}
 	if len(d.Filters.Faults) > 0 || d.Filters.Summary != "" {
-		status = http.StatusUnprocessableEntity
+		status, d.Faulty = http.StatusUnprocessableEntity, true
 	}
 	v.show(status, "claims", view{Title: v.words.say("page.claims"), Live: true, Data: d})
 	return nil

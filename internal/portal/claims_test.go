@@ -112,6 +112,7 @@ func TestClaimsAreFound(t *testing.T) {
 		refused := p.get("/portal/claims?" + query)
 		require.Equal(t, http.StatusUnprocessableEntity, refused.status, query)
 		require.Contains(t, refused.text, words, query)
+		require.NotContains(t, refused.text, "No claim matches", query)
 	}
 	typed := p.get("/portal/claims?q=10001&state=open&carrier=%22%3E%3Cscript%3E").text
 	require.Contains(t, typed, `value="10001"`)
@@ -166,8 +167,8 @@ func TestParkedClaimsAreMended(t *testing.T) {
 
 	p := b.enter(client.NewPortalLink{})
 	seen = p.get("/portal/claims")
-	require.Regexp(t, `The text for this reason has a fault(?s:.*?)<span class="badge bad">2<`, seen.text)
-	require.Regexp(t, `It was not opened in time(?s:.*?)<span class="badge bad">1<`, seen.text)
+	require.Regexp(t, `The text for this reason has a fault(?s:.*?)Claims: </span>2<`, seen.text)
+	require.Regexp(t, `It was not opened in time(?s:.*?)Claims: </span>1<`, seen.text)
 	require.Contains(t, seen.text, "Turn Dixa on to open them")
 
 	mended := p.post("/portal/claims/mend", url.Values{"cause": {"template_broken"}})
