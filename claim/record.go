@@ -72,13 +72,21 @@ type Shop struct {
 	// Connection is the Dixa connection; nil before a token is saved.
 	Connection *Connection `json:"connection,omitempty"`
 	// Counts are the numbers of the shop's claims by state.
-	Counts map[State]int `json:"claims,omitempty"`
-	// Parked are the numbers of the claims that need attention by cause.
-	Parked    map[Cause]int `json:"parked,omitempty" doc:"The numbers of the claims that need attention, by cause."`
+	Counts    map[State]int `json:"claims,omitempty"`
 	CreatedAt time.Time     `json:"created_at"`
 	UpdatedAt time.Time     `json:"updated_at"`
 	// Warnings list possible problems. Only the response to enabling sets them.
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Attention is what waits for a person in a shop.
+type Attention struct {
+	// Enabled says whether new claims become conversations.
+	Enabled bool `json:"enabled" doc:"Whether new claims become conversations."`
+	// Parked are the numbers of the claims in [StateNeedsAttention] by cause.
+	Parked map[Cause]int `json:"parked" doc:"The numbers of the claims that need attention, by cause."`
+	// Skipped is the number of the claims that arrived while the integration was off.
+	Skipped int `json:"skipped" doc:"The number of the claims that arrived while the integration was off."`
 }
 
 // ShopPatch is a change to a shop; nil members stay unchanged.

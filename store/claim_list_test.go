@@ -39,11 +39,15 @@ func TestClaimsAreFoundByWhatTheyAreAbout(t *testing.T) {
 		other.Customer.Email, other.Order.Number, other.Phase = "Bob@Customer.example", "c-1", "inTransit"
 		other.Shipments = []claim.Shipment{{Carrier: "DHL Express"}}
 		accept(t, s, other)
+		same := sample("same")
+		same.Customer, same.Order.Number = claim.Customer{ExternalID: "same"}, "same"
+		accept(t, s, same)
 		for _, test := range []struct {
 			filter store.ClaimFilter
 			want   []string
 		}{
 			{store.ClaimFilter{Search: "c-1"}, []string{"c-2", "c-1"}},
+			{store.ClaimFilter{Search: "same"}, []string{"same"}},
 			{store.ClaimFilter{Search: "bob@customer.EXAMPLE"}, []string{"c-2"}},
 			{store.ClaimFilter{Search: "ada@customer.example", Phase: "Delivered"}, []string{"c-1"}},
 			{store.ClaimFilter{Carrier: "dhl-express"}, []string{"c-2"}},
@@ -60,8 +64,12 @@ func TestClaimsAreFoundByWhatTheyAreAbout(t *testing.T) {
 		}
 		_, err := s.Claims.Change(t.Context(), ref("c-2"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate})
 		require.NoError(t, err)
-		shop, err := s.Shops.Get(t.Context(), "acme")
+		_, err = s.Claims.Change(t.Context(), ref("c-1"), claim.EventSkip, store.ClaimUpdate{})
 		require.NoError(t, err)
-		require.Equal(t, map[claim.Cause]int{claim.CauseTemplate: 1}, shop.Parked)
+		waiting, err := s.Shops.Attention(t.Context(), "acme")
+		require.NoError(t, err)
+		require.Equal(t, claim.Attention{Parked: map[claim.Cause]int{claim.CauseTemplate: 1}, Skipped: 1}, waiting)
+		_, err = s.Shops.Attention(t.Context(), "nobody")
+		require.ErrorIs(t, err, store.ErrNotFound)
 	})
 }

@@ -38,7 +38,42 @@ func (s Shops) Get(ctx context.Context, slug string) (claim.Shop, error) {
 	if err != nil {
 		return claim.Shop{}, err
 	}
-	return shop, s.count(ctx, []*claim.Shop{&shop}, `WHERE shop = $1`, slug)
+	counts, err := s.counts(ctx, `WHERE shop = $1`, slug)
+	shop.Counts = counts[slug]
+	return shop, err
+}
+
+// Name reads the name of a shop, which may be empty.
+func (s Shops) Name(ctx context.Context, slug string) (name string, err error) {
+	err = s.read(ctx, "read the name of shop "+slug, func(db *sql.DB) error {
+		return queryOne(ctx, db, shopNotFound(slug), []any{&name}, `SELECT name FROM shops WHERE slug = $1 AND deleted_at = 0`, slug)
+	})
+	return name, err
+}
+
+// Attention counts what waits for a person in a shop.
+func (s Shops) Attention(ctx context.Context, slug string) (claim.Attention, error) {
+	out := claim.Attention{Parked: map[claim.Cause]int{}}
+	err := s.read(ctx, "count what waits for a person in shop "+slug, func(db *sql.DB) error {
+		out.Skipped, out.Parked = 0, map[claim.Cause]int{}
+		err := queryOne(ctx, db, shopNotFound(slug), []any{&out.Enabled}, `SELECT enabled FROM shops WHERE slug = $1 AND deleted_at = 0`, slug)
+		if err != nil {
+			return err
+		}
+		return queryEach(ctx, db, func(scan func(...any) error) error {
+			var state claim.State
+			var cause claim.Cause
+			var n int
+			err := scan(&state, &cause, &n)
+			if state == claim.StateSkipped {
+				out.Skipped += n
+			} else {
+				out.Parked[cause] += n
+			}
+			return err
+		}, `SELECT state, cause, COUNT(*) FROM claims WHERE shop = $1 AND state IN ($2, $3) GROUP BY state, cause`, slug, claim.StateNeedsAttention, claim.StateSkipped)
+	})
+	return out, err
 }
 
 // List lists the shops, sorted by slug.
@@ -47,11 +82,11 @@ func (s Shops) List(ctx context.Context) ([]claim.Shop, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := make([]*claim.Shop, len(shops))
+	counts, err := s.counts(ctx, ``)
 	for i := range shops {
-		all[i] = &shops[i]
+		shops[i].Counts = counts[shops[i].Slug]
 	}
-	return shops, s.count(ctx, all, ``)
+	return shops, err
 }
 
 // shop reads a shop without the counts of its claims.
@@ -65,40 +100,23 @@ func (s *core) shopsWhere(ctx context.Context, doing, where string, args ...any)
 		FROM shops s LEFT JOIN connections n ON n.id = s.connection_id WHERE s.deleted_at = 0 AND `+where+` ORDER BY s.slug`, args...)
 }
 
-// count sets the numbers of claims of shops, which where selects.
-func (s *core) count(ctx context.Context, shops []*claim.Shop, where string, args ...any) error {
-	bySlug := map[string]*claim.Shop{}
-	for _, shop := range shops {
-		bySlug[shop.Slug] = shop
-	}
-	return s.read(ctx, "count claims", func(db *sql.DB) error {
-		for _, shop := range shops {
-			shop.Counts, shop.Parked = nil, nil
-		}
-		return queryEach(ctx, db, func(scan func(...any) error) error {
-			var slug string
+// counts returns the number of claims by shop and state.
+func (s *core) counts(ctx context.Context, where string, args ...any) (map[string]map[claim.State]int, error) {
+	return get(ctx, s, "count claims", func(db *sql.DB) (map[string]map[claim.State]int, error) {
+		counts := map[string]map[claim.State]int{}
+		return counts, queryEach(ctx, db, func(scan func(...any) error) error {
+			var shop string
 			var state claim.State
-			var cause claim.Cause
 			var n int
-			if err := scan(&slug, &state, &cause, &n); err != nil {
+			if err := scan(&shop, &state, &n); err != nil {
 				return err
 			}
-			shop := bySlug[slug]
-			if shop == nil { // deleted, or added since
-				return nil
+			if counts[shop] == nil {
+				counts[shop] = map[claim.State]int{}
 			}
-			if shop.Counts == nil {
-				shop.Counts = map[claim.State]int{}
-			}
-			shop.Counts[state] += n
-			if state == claim.StateNeedsAttention {
-				if shop.Parked == nil {
-					shop.Parked = map[claim.Cause]int{}
-				}
-				shop.Parked[cause] += n
-			}
+			counts[shop][state] = n
 			return nil
-		}, `SELECT shop, state, cause, COUNT(*) FROM claims `+where+` GROUP BY shop, state, cause`, args...)
+		}, `SELECT shop, state, COUNT(*) FROM claims `+where+` GROUP BY shop, state`, args...)
 	})
 }
 

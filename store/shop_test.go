@@ -32,15 +32,14 @@ func TestShopsAreAddedUpdatedAndListed(t *testing.T) {
 		addShop(t, s, "zeta")
 		accept(t, s, sample("1"))
 		accept(t, s, sample("2"))
-		_, err = s.Claims.Change(t.Context(), ref("2"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate})
-		require.NoError(t, err)
+		change(t, s, ref("2"), claim.EventPark)
 		connection := connect(t, s, "acme", "org-1")
 
 		shop, err := s.Shops.Get(t.Context(), "acme")
 		require.NoError(t, err)
 		require.Equal(t, claim.Shop{
 			Slug: "acme", Name: "The acme", Feature: true, Connection: &connection, CreatedAt: created, UpdatedAt: created,
-			Counts: map[claim.State]int{claim.StateReceived: 1, claim.StateNeedsAttention: 1}, Parked: map[claim.Cause]int{claim.CauseTemplate: 1},
+			Counts: map[claim.State]int{claim.StateReceived: 1, claim.StateNeedsAttention: 1},
 		}, shop)
 		shops, err := s.Shops.List(t.Context())
 		require.NoError(t, err)

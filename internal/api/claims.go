@@ -145,7 +145,7 @@ func (a *api) listClaims(ctx context.Context, in *listInput) (*listOutput, error
 	}
 	if len(records) == 0 {
 		// Distinguish an unknown shop from a shop without claims.
-		if _, err := a.Store.Shops.Get(ctx, in.Shop); err != nil {
+		if _, err := a.Store.Shops.Name(ctx, in.Shop); err != nil {
 			return nil, err
 		}
 	}

@@ -437,7 +437,7 @@ func TestContentIsTheLatest(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, b.send("GET", "/v1/shops/acme/claims/c-1/content", b.key("acme", client.ScopeShopsRead), "").StatusCode)
 }
 
-func TestShopCountsParkedClaimsByCause(t *testing.T) {
+func TestAttentionCountsParkedClaimsByCause(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.shop("acme")
@@ -450,12 +450,12 @@ func TestShopCountsParkedClaimsByCause(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	s, err := b.client.Shop(t.Context(), "acme")
+	s, err := b.client.Attention(t.Context(), "acme")
 	require.NoError(t, err)
 	require.Equal(t, map[claim.Cause]int{claim.CauseTemplate: 2, claim.CauseNoContact: 1}, s.Parked)
 	_, err = b.client.RetryShop(t.Context(), "acme")
 	require.NoError(t, err)
-	s, err = b.client.Shop(t.Context(), "acme")
+	s, err = b.client.Attention(t.Context(), "acme")
 	require.NoError(t, err)
 	require.Empty(t, s.Parked)
 }

@@ -86,6 +86,8 @@ func (a *api) routes() []route {
 		newRoute("GET "+shop+"/erasures", "list-erasures", "List the erasures of customers, newest first", tagOperators, admin, a.listErasures,
 			withDescription("Erasures do not say who the customer is.")),
 		newRoute("GET "+shop+"/erasures/{erasure}", "get-erasure", "Get an erasure with its report", tagOperators, admin, a.getErasure),
+		newRoute("GET "+shop+"/attention", "get-attention", "Count the claims that wait for a person", tagOperators, claimsRead, a.getAttention,
+			withDescription("Counts the parked claims by cause, which retrying the shop takes, and the skipped claims.")),
 		newRoute("POST "+shop+"/retry", "retry-shop", "Retry all parked claims of a shop", tagOperators, operate, a.retryShop),
 		newRoute("POST "+shop+"/open-skipped", "open-skipped", "Open skipped claims", tagOperators, operate, a.openSkipped),
 		newRoute("POST "+shop+"/pause", "pause-shop", "Pause a shop", tagOperators, operate, a.pauseShop),

@@ -44,8 +44,6 @@ type claimsData struct {
 	Fragment bool
 	// Faulty says that the filters select nothing until they are mended.
 	Faulty bool
-	// None says that the shop has no claims at all.
-	None   bool
 	Claims []claim.Record
 	// CSV, First and Next are addresses. First is empty on the first page and Next on
 	// the last.
@@ -69,19 +67,16 @@ var filterFields = []string{"q", "state", "cause", "reason", "phase", "carrier",
 // claims shows the claims of the shop, newest first, below those that need a person.
 func (v *visit) claims() error {
 	ctx := v.r.Context()
-	shop, err := v.api.Shop(ctx, v.session.Shop)
+	waiting, err := v.api.Attention(ctx, v.session.Shop)
 	if err != nil {
 		return err
 	}
 	d := claimsData{
-		Skipped: shop.Counts[claim.StateSkipped], Enabled: shop.Enabled, None: true, Fragment: isFragment(ctx) != nil,
+		Skipped: waiting.Skipped, Enabled: waiting.Enabled, Fragment: isFragment(ctx) != nil,
 		States: claim.States(), Causes: claim.Causes(), Reasons: claim.Reasons(), Phases: claim.Phases(),
 	}
-	for _, n := range shop.Counts {
-		d.None = d.None && n == 0
-	}
 	for _, cause := range claim.Causes() {
-		if n := shop.Parked[cause]; n > 0 {
+		if n := waiting.Parked[cause]; n > 0 {
 			d.Parked = append(d.Parked, parkedClaims{cause, n})
 		}
 	}
