@@ -242,7 +242,7 @@ func (c *Client) stream(ctx context.Context, k call) (*http.Response, error) {
 	if err != nil || resp.StatusCode < http.StatusBadRequest {
 		return resp, err
 	}
-	defer func() { _ = resp.Body.Close() }() // it is an error, of which enough was read
+	defer func() { _ = resp.Body.Close() }()                        // it is an error, of which enough was read
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes)) // an unreadable problem leaves its status
 	return nil, readError(k, resp, data)
 }

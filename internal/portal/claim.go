@@ -322,7 +322,7 @@ func (v *visit) messageFile() error {
 	if err != nil {
 		return err
 	}
-	file, err := v.api.OpenAttachment(v.r.Context(), ref, v.r.PathValue("message"), v.r.PathValue("file"))
+	file, err := v.api.OpenAttachment(v.r.Context(), ref, v.r.PathValue("message"), v.r.PathValue("file")) //nolint:bodyclose // download closes it
 	if err != nil {
 		return err
 	}

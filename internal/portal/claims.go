@@ -161,7 +161,7 @@ func (v *visit) claimsCSV() error {
 		return errNotFound
 	}
 	filter.PageSize = 0
-	file, err := v.api.OpenClaimsCSV(v.r.Context(), v.session.Shop, filter)
+	file, err := v.api.OpenClaimsCSV(v.r.Context(), v.session.Shop, filter) //nolint:bodyclose // download closes it
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 // stream opens the news of a page. It returns a function that waits for the next.
 func (p *person) stream(page string) func() string {
 	p.Helper()
-	response, err := p.http.Do(p.request(http.MethodGet, "/portal/live?page="+url.QueryEscape(page), nil)) //nolint:bodyclose // at the end
+	response, err := p.http.Do(p.request(http.MethodGet, "/portal/live?page="+url.QueryEscape(page), nil))
 	require.NoError(p, err)
 	p.Cleanup(func() { _ = response.Body.Close() }) // the service may have ended the stream
 	require.Equal(p, "text/event-stream", response.Header.Get("Content-Type"))
