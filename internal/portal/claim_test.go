@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -300,7 +301,13 @@ func TestMessageIsSentOnce(t *testing.T) {
 func TestMessageFilesAreDownloads(t *testing.T) {
 	t.Parallel()
 	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/private/1" {
+		switch r.URL.Path {
+		case "/private/1":
+		case "/private/half":
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte("half"))
+			return
+		default:
 			http.NotFound(w, r)
 			return
 		}
@@ -316,11 +323,11 @@ func TestMessageFilesAreDownloads(t *testing.T) {
 	})
 	b.linked("c-1", 100, claim.Message{
 		ID: "m-1", Kind: claim.MessageKind, Direction: claim.DirectionInbound, At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC), Text: "See the file",
-		Attachments: []claim.MessageAttachment{{ID: "1", Name: "../broken \"mug\".html", Source: "/private/1"}, {ID: "2", Name: "gone.png", Source: "/private/2"}},
+		Attachments: []claim.MessageAttachment{{ID: "1", Name: "../broken \"mug\".html", Source: "/private/1"}, {ID: "2", Name: "gone.png", Source: "/private/2"}, {ID: "3", Name: "half.png", Source: "/private/half"}},
 	})
 	p := b.enter(client.NewPortalLink{Capabilities: []claim.PortalCapability{}})
 	links := regexp.MustCompile(`<a href="([^"]+)" download>`).FindAllStringSubmatch(p.get("/portal/claims/c-1").text, -1)
-	require.Len(t, links, 2)
+	require.Len(t, links, 3)
 
 	file := p.get(links[0][1])
 	require.Equal(t, http.StatusOK, file.status)
@@ -339,4 +346,11 @@ func TestMessageFilesAreDownloads(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, gone.status)
 	require.Contains(t, gone.text, "Not found")
 	require.NotContains(t, gone.text, "private")
+
+	response, err := p.http.Do(p.request(http.MethodGet, links[2][1], nil))
+	if err == nil {
+		_, err = io.ReadAll(response.Body)
+		require.NoError(t, response.Body.Close())
+	}
+	require.Error(t, err, "a part of a file must not pass for the file")
 }
