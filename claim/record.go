@@ -79,6 +79,16 @@ type Shop struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
+// Attention is what waits for a person in a shop.
+type Attention struct {
+	// Enabled says whether new claims become conversations.
+	Enabled bool `json:"enabled" doc:"Whether new claims become conversations."`
+	// Parked are the numbers of the claims in [StateNeedsAttention] by cause.
+	Parked map[Cause]int `json:"parked" doc:"The numbers of the claims that need attention, by cause."`
+	// Skipped is the number of the claims that arrived while the integration was off.
+	Skipped int `json:"skipped" doc:"The number of the claims that arrived while the integration was off."`
+}
+
 // ShopPatch is a change to a shop; nil members stay unchanged.
 type ShopPatch struct {
 	Name    *string `json:"name,omitempty" doc:"The display name of the shop."`

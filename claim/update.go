@@ -208,7 +208,7 @@ func AddedText(before, after *Claim) string {
 // nil if it added none. A URL that differs only in its query is not new.
 func NewEvidence(before, after *Claim) *Claim {
 	known := map[string]bool{}
-	for _, u := range evidenceOf(before) {
+	for _, u := range before.EvidenceURLs() {
 		known[withoutQuery(u)] = true
 	}
 	fresh := func(urls []string) []string {
@@ -223,13 +223,14 @@ func NewEvidence(before, after *Claim) *Claim {
 			added.Items = append(added.Items, Item{SKU: i.SKU, Title: i.Title, ImageURLs: urls})
 		}
 	}
-	if len(evidenceOf(added)) == 0 {
+	if len(added.EvidenceURLs()) == 0 {
 		return nil
 	}
 	return added
 }
 
-func evidenceOf(c *Claim) []string {
+// EvidenceURLs returns the addresses of all files of the claim, those of its items included.
+func (c *Claim) EvidenceURLs() []string {
 	urls := slices.Concat(c.ImageURLs, c.OptionalImageURLs)
 	for _, i := range c.Items {
 		urls = append(urls, i.ImageURLs...)

@@ -84,38 +84,27 @@ func NormalizeKey(word string) string {
 	return strings.Trim(b.String(), "_")
 }
 
-// The published values. They limit the set of tags that is created in a shop's Dixa and
-// have no other effect.
+// These are the published values. They limit the set of tags that is created in a
+// shop's Dixa and otherwise only help people to choose.
 var (
-	publishedReasons = strings.Fields("damage damaged partial_damage defective investigation not_received missing_product " +
+	reasons = strings.Fields("damage damaged partial_damage defective investigation not_received missing_product " +
 		"wrong_product return dissatisfied support")
-	publishedPhases = strings.Fields("order_created order_processed in_transit in_delivery delivered delivery_failed collect " +
+	preferences = strings.Fields("refund reorder replacement repair store_credit none")
+	phases      = strings.Fields("order_created order_processed in_transit in_delivery delivered delivery_failed collect " +
 		"return_created return_transit return_received return_failed returned")
-
-	knownReasons     = set(publishedReasons)
-	knownPreferences = set(strings.Fields("refund reorder replacement repair store_credit none"))
-	knownPhases      = set(publishedPhases)
 )
 
-func set(words []string) map[string]bool {
-	m := map[string]bool{}
-	for _, w := range words {
-		m[w] = true
-	}
-	return m
-}
-
 // Reasons lists the published reasons.
-func Reasons() []string { return slices.Clone(publishedReasons) }
+func Reasons() []string { return slices.Clone(reasons) }
 
-// Phases lists the published shipment phases.
-func Phases() []string { return slices.Clone(publishedPhases) }
+// Phases lists the published phases of a shipment.
+func Phases() []string { return slices.Clone(phases) }
 
 // KnownReason reports whether a reason, in any spelling, is published.
-func KnownReason(word string) bool { return knownReasons[NormalizeKey(word)] }
+func KnownReason(word string) bool { return slices.Contains(reasons, NormalizeKey(word)) }
 
 // KnownPreference reports whether a preference, in any spelling, is published.
-func KnownPreference(word string) bool { return knownPreferences[NormalizeKey(word)] }
+func KnownPreference(word string) bool { return slices.Contains(preferences, NormalizeKey(word)) }
 
 // KnownPhase reports whether a shipment phase, in any spelling, is published.
-func KnownPhase(word string) bool { return knownPhases[NormalizeKey(word)] }
+func KnownPhase(word string) bool { return slices.Contains(phases, NormalizeKey(word)) }

@@ -45,6 +45,11 @@ type Filter struct {
 	Reason         string
 	OrderNumber    string
 	ConversationID int64
+	// Phase and Carrier match in any spelling.
+	Phase, Carrier string
+	// Search matches a claim's id or order number, and the email address of its
+	// customer.
+	Search string
 	// Since and Until limit the time of acceptance. Since is inclusive, Until
 	// exclusive.
 	Since, Until time.Time
@@ -101,6 +106,11 @@ func (c *Client) Claim(ctx context.Context, ref claim.Ref) (ClaimDetail, error) 
 	return ask[ClaimDetail](ctx, c, call{method: http.MethodGet, path: oneClaim(ref)})
 }
 
+// Content returns a claim as its owner last reported it. It is personal data.
+func (c *Client) Content(ctx context.Context, ref claim.Ref) (claim.Claim, error) {
+	return ask[claim.Claim](ctx, c, call{method: http.MethodGet, path: append(oneClaim(ref), "content")})
+}
+
 // Claims lists a shop's claims, newest first, and fetches pages on demand. It ends
 // after an error.
 func (c *Client) Claims(ctx context.Context, shop string, f Filter) iter.Seq2[claim.Record, error] {
@@ -115,9 +125,21 @@ func (c *Client) ClaimsPage(ctx context.Context, shop string, f Filter, cursor s
 	return ask[Page](ctx, c, call{method: http.MethodGet, path: shopPath(shop, "claims"), query: f.query(cursor)})
 }
 
-// ClaimsCSV returns one page as CSV with a header line.
+// ClaimsCSV returns all claims as CSV with a header line. [Client.OpenClaimsCSV] does not
+// hold them in memory.
 func (c *Client) ClaimsCSV(ctx context.Context, shop string, f Filter) ([]byte, error) {
-	return c.send(ctx, call{method: http.MethodGet, path: shopPath(shop, "claims"), query: f.query(""), accept: "text/csv"})
+	return c.send(ctx, claimsCSV(shop, f))
+}
+
+// OpenClaimsCSV returns the answer that has all claims as CSV. The caller closes its body,
+// whose end is an error if the list is not complete. The request is bounded by ctx only,
+// and not retried.
+func (c *Client) OpenClaimsCSV(ctx context.Context, shop string, f Filter) (*http.Response, error) {
+	return c.stream(ctx, claimsCSV(shop, f))
+}
+
+func claimsCSV(shop string, f Filter) call {
+	return call{method: http.MethodGet, path: shopPath(shop, "claims"), query: f.query(""), accept: "text/csv"}
 }
 
 // Follow polls a claim at the interval. It yields the current claim first and then
@@ -195,6 +217,6 @@ func oneClaim(ref claim.Ref) []string { return shopPath(ref.Shop, "claims", ref.
 
 func (f Filter) query(cursor string) url.Values {
 	return query("state", string(f.State), "cause", string(f.Cause), "reason", f.Reason, "order_number", f.OrderNumber,
-		"conversation_id", number(f.ConversationID), "since", instant(f.Since), "until", instant(f.Until),
+		"conversation_id", number(f.ConversationID), "phase", f.Phase, "carrier", f.Carrier, "search", f.Search, "since", instant(f.Since), "until", instant(f.Until),
 		"limit", number(max(f.PageSize, 0)), "cursor", cursor)
 }

@@ -239,6 +239,17 @@ func (c *Client) do(k call, req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// stream sends a request and returns the response, unless it is an error.
+func (c *Client) stream(ctx context.Context, k call) (*http.Response, error) {
+	resp, err := c.open(ctx, k, nil)
+	if err != nil || resp.StatusCode < http.StatusBadRequest {
+		return resp, err
+	}
+	defer func() { _ = resp.Body.Close() }()                        // it is an error, of which enough was read
+	data, _ := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes)) // an unreadable problem leaves its status
+	return nil, readError(k, resp, data)
+}
+
 // shopPath returns a path of a shop, or of the platform if shop is empty.
 func shopPath(shop string, tail ...string) []string {
 	if shop == "" {
@@ -280,6 +291,9 @@ func escaped(path []string) []string {
 	out := make([]string, len(path))
 	for i, p := range path {
 		out[i] = url.PathEscape(p)
+		if p == "." || p == ".." { // a name, never another place in the path
+			out[i] = strings.ReplaceAll(p, ".", "%2E")
+		}
 	}
 	return out
 }

@@ -45,6 +45,14 @@ func (c *Client) MessagesPage(ctx context.Context, ref claim.Ref, cursor string,
 	})
 }
 
+// NewestMessages returns one page, with the newest message first. Its cursors are not
+// those of [Client.MessagesPage].
+func (c *Client) NewestMessages(ctx context.Context, ref claim.Ref, cursor string, limit int) (MessagePage, error) {
+	return ask[MessagePage](ctx, c, call{
+		method: http.MethodGet, path: append(oneClaim(ref), "messages"), query: query("order", "newest", "cursor", cursor, "limit", number(max(limit, 0))),
+	})
+}
+
 // Send sends a reply to the customer or writes an internal note, once per key. The
 // caller chooses the key: 1 to 200 visible ASCII characters. [Client.Instruction]
 // returns the outcome under the same key.
@@ -62,6 +70,17 @@ func (c *Client) Instruction(ctx context.Context, ref claim.Ref, id string) (cla
 // Attachment downloads a file of a message, up to 50 MiB. The message's Attachments
 // contain its id.
 func (c *Client) Attachment(ctx context.Context, ref claim.Ref, message, attachment string) ([]byte, error) {
+	return c.send(ctx, attachmentCall(ref, message, attachment))
+}
+
+// OpenAttachment returns the answer that has a file of a message, with its name and type.
+// The caller closes its body, whose end is an error if the file is not complete. The
+// request is bounded by ctx only, and not retried.
+func (c *Client) OpenAttachment(ctx context.Context, ref claim.Ref, message, attachment string) (*http.Response, error) {
+	return c.stream(ctx, attachmentCall(ref, message, attachment))
+}
+
+func attachmentCall(ref claim.Ref, message, attachment string) call {
 	path := append(oneClaim(ref), "messages", message, "attachments", attachment)
-	return c.send(ctx, call{method: http.MethodGet, path: path, accept: "*/*", slow: true})
+	return call{method: http.MethodGet, path: path, accept: "*/*", slow: true}
 }

@@ -91,15 +91,11 @@ const (
 // one continues.
 func (c *Client) ExportRecords(ctx context.Context, connectionID, sourceID, format string, q RecordsQuery, w io.Writer) error {
 	k := recordsCall(connectionID, sourceID, q, format)
-	resp, err := c.open(ctx, k, nil)
+	resp, err := c.stream(ctx, k)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }() // read to the end or abandoned
-	if resp.StatusCode >= http.StatusBadRequest {
-		data, _ := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes)) // an unreadable problem leaves its status
-		return readError(k, resp, data)
-	}
 	if _, err := io.Copy(w, resp.Body); err != nil {
 		return fmt.Errorf("claimflow: %s %s: %w: the response was cut off: %w", k.method, k.route(), ErrNoAnswer, err)
 	}

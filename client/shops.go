@@ -62,6 +62,11 @@ type Count struct {
 	Claims int `json:"claims" doc:"The number of claims that the command affected."`
 }
 
+// Attention counts the claims of a shop that wait for a person.
+func (c *Client) Attention(ctx context.Context, shop string) (claim.Attention, error) {
+	return ask[claim.Attention](ctx, c, call{method: http.MethodGet, path: shopPath(shop, "attention")})
+}
+
 // RetryShopRequest narrows [Client.RetryShop].
 type RetryShopRequest struct {
 	Causes []claim.Cause `json:"causes,omitempty" doc:"Only claims parked for one of these causes; all if omitted."`

@@ -23,11 +23,21 @@ func (s *core) saveFacts(ctx context.Context, tx *sql.Tx, c *claim.Claim) error 
 // customerKey is the same for all claims of a shop's customer. It is empty if the claim
 // does not identify its customer.
 func (s *core) customerKey(c *claim.Claim) string {
-	who := cmp.Or(strings.ToLower(strings.TrimSpace(c.Customer.Email)), c.Customer.Phone, c.Customer.ExternalID)
-	if who == "" {
+	who := cmp.Or(c.Customer.Email, c.Customer.Phone, c.Customer.ExternalID)
+	if strings.TrimSpace(who) == "" {
 		return ""
 	}
-	return s.keyedHash("claimant", c.Shop, who)
+	return s.claimant(c.Shop, who)
+}
+
+// claimant returns the key of the customer of a shop who has an email address, or else a
+// phone number or external id.
+func (s *core) claimant(shop, who string) string {
+	who = strings.TrimSpace(who)
+	if strings.Contains(who, "@") {
+		who = strings.ToLower(who)
+	}
+	return s.keyedHash("claimant", shop, who)
 }
 
 // recordStep records the times that figures of claims need of a change.

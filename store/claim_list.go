@@ -26,6 +26,13 @@ type ClaimFilter struct {
 	Reason         string
 	OrderNumber    string
 	ConversationID int64
+	// Phase and Carrier match in any spelling. Carrier is that of the first shipment that
+	// has one.
+	Phase, Carrier string
+	// Search needs a Shop. It matches a claim's id or order number, and all claims of the customer whose
+	// email address it is. A customer without an address is found by phone number or
+	// external id.
+	Search string
 	// Since (inclusive) and Until (exclusive) bound the time when the claim was
 	// accepted.
 	Since, Until time.Time
@@ -41,17 +48,38 @@ type ClaimFilter struct {
 func (s Claims) List(ctx context.Context, f ClaimFilter) (records []claim.Record, next string, err error) {
 	var args arguments
 	var where []string
+	tables := recordTables
 	equals := func(column string, v any, given bool) {
 		if given {
 			where = append(where, column+" = "+args.add(v))
 		}
 	}
 	equals("c.shop", f.Shop, f.Shop != "")
+	if f.Cause != "" && len(f.States) == 0 { // only parked claims have a cause
+		f.States = []claim.State{claim.StateNeedsAttention}
+	}
 	equals("c.cause", f.Cause, f.Cause != "")
 	equals("c.reason_key", claim.NormalizeKey(f.Reason), f.Reason != "")
 	equals("c.order_number", plain(f.OrderNumber), f.OrderNumber != "")
 	equals("c.conversation_id", f.ConversationID, f.ConversationID != 0)
-	if len(f.States) > 0 {
+	equals("c.phase_key", claim.NormalizeKey(f.Phase), f.Phase != "")
+	equals("c.carrier_key", claim.NormalizeKey(f.Carrier), f.Carrier != "")
+	if f.Search != "" {
+		// The union, of parts without common rows, lets every database use the index of
+		// each column. The cross join makes SQLite begin with it.
+		shop, text := args.add(f.Shop), args.add(plain(f.Search))
+		of := "SELECT id FROM claims WHERE shop = " + shop + " AND "
+		tables = "(" + of + "id = " + text +
+			" UNION ALL " + of + "order_number = " + text + " AND id <> " + text +
+			" UNION ALL " + of + "customer = " + args.add(s.claimant(f.Shop, f.Search)) + " AND order_number <> " + text + " AND id <> " + text +
+			") found CROSS JOIN " + recordTables
+		where = append(where, "c.shop = "+shop, "c.id = found.id")
+	}
+	switch len(f.States) {
+	case 0:
+	case 1:
+		equals("c.state", f.States[0], true)
+	default:
 		where = append(where, "c.state IN ("+placeholders(&args, f.States)+")")
 	}
 	if !f.Since.IsZero() {
@@ -67,7 +95,7 @@ func (s Claims) List(ctx context.Context, f ClaimFilter) (records []claim.Record
 		}
 		where = append(where, "(c.accepted_at, c.shop, c.id) < ("+args.add(at)+", "+args.add(ref.Shop)+", "+args.add(ref.ID)+")")
 	}
-	query := `SELECT ` + recordColumns + ` FROM ` + recordTables
+	query := `SELECT ` + recordColumns + ` FROM ` + tables
 	if len(where) > 0 {
 		query += ` WHERE ` + strings.Join(where, " AND ")
 	}

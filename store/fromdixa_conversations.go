@@ -167,17 +167,23 @@ type MessageFilter struct {
 	// starts after it. Zero starts with the first message.
 	After   time.Time
 	AfterID string
+	// Newest lists the newest message first. After then ends the list.
+	Newest bool
 	// Limit is the maximum number of messages. Defaults to 50; at most 500.
 	Limit int
 }
 
 // Messages lists the messages and notes of a claim's conversation in the order in
-// which they were written.
+// which they were written, or in the reverse order.
 func (s Conversations) Messages(ctx context.Context, ref claim.Ref, f MessageFilter) ([]claim.Message, error) {
+	from, order := `(m.at > $3 OR m.at = $3 AND m.id > $4)`, `m.at, m.id`
+	if f.Newest {
+		from, order = `(m.at < $3 OR m.at = $3 AND m.id < $4 OR $3 = 0)`, `m.at DESC, m.id DESC`
+	}
 	return list(ctx, s.core, "read the messages of claim "+ref.String(), s.scanClaimMessage,
 		`SELECT m.connection_id, m.conversation_id, m.id, m.listed, m.body FROM claims c
 		JOIN messages m ON m.connection_id = c.connection_id AND m.conversation_id = c.conversation_id
-		WHERE c.shop = $1 AND c.id = $2 AND (m.at > $3 OR m.at = $3 AND m.id > $4) ORDER BY m.at, m.id LIMIT $5`,
+		WHERE c.shop = $1 AND c.id = $2 AND `+from+` ORDER BY `+order+` LIMIT $5`,
 		ref.Shop, ref.ID, micros(f.After), f.AfterID, pageSize(f.Limit))
 }
 

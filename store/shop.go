@@ -43,6 +43,39 @@ func (s Shops) Get(ctx context.Context, slug string) (claim.Shop, error) {
 	return shop, err
 }
 
+// Name reads the name of a shop, which may be empty.
+func (s Shops) Name(ctx context.Context, slug string) (name string, err error) {
+	err = s.read(ctx, "read the name of shop "+slug, func(db *sql.DB) error {
+		return queryOne(ctx, db, shopNotFound(slug), []any{&name}, `SELECT name FROM shops WHERE slug = $1 AND deleted_at = 0`, slug)
+	})
+	return name, err
+}
+
+// Attention counts what waits for a person in a shop.
+func (s Shops) Attention(ctx context.Context, slug string) (claim.Attention, error) {
+	out := claim.Attention{Parked: map[claim.Cause]int{}}
+	err := s.read(ctx, "count what waits for a person in shop "+slug, func(db *sql.DB) error {
+		out.Skipped, out.Parked = 0, map[claim.Cause]int{}
+		err := queryOne(ctx, db, shopNotFound(slug), []any{&out.Enabled}, `SELECT enabled FROM shops WHERE slug = $1 AND deleted_at = 0`, slug)
+		if err != nil {
+			return err
+		}
+		return queryEach(ctx, db, func(scan func(...any) error) error {
+			var state claim.State
+			var cause claim.Cause
+			var n int
+			err := scan(&state, &cause, &n)
+			if state == claim.StateSkipped {
+				out.Skipped += n
+			} else {
+				out.Parked[cause] += n
+			}
+			return err
+		}, `SELECT state, cause, COUNT(*) FROM claims WHERE shop = $1 AND state IN ($2, $3) GROUP BY state, cause`, slug, claim.StateNeedsAttention, claim.StateSkipped)
+	})
+	return out, err
+}
+
 // List lists the shops, sorted by slug.
 func (s Shops) List(ctx context.Context) ([]claim.Shop, error) {
 	shops, err := s.shopsWhere(ctx, "list shops", `TRUE`)

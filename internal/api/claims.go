@@ -78,6 +78,9 @@ type listInput struct {
 	Reason         string    `query:"reason" doc:"Only claims of this reason, in any spelling."`
 	OrderNumber    string    `query:"order_number" doc:"Only claims of this order."`
 	ConversationID int64     `query:"conversation_id" minimum:"1" doc:"Only the claim of this conversation."`
+	Phase          string    `query:"phase" doc:"Only claims whose parcel was in this phase, in any spelling."`
+	Carrier        string    `query:"carrier" doc:"Only claims whose first parcel has this carrier, in any spelling."`
+	Search         string    `query:"search" doc:"Only the claim with this id, claims of this order, and claims of the customer with this email address (or, without an address, this phone number or external id)."`
 	Since          time.Time `query:"since" doc:"Only claims accepted at or after this time."`
 	Until          time.Time `query:"until" doc:"Only claims accepted before this time."`
 	Limit          int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"The number of claims per page."`
@@ -88,6 +91,7 @@ func (in *listInput) filter() (store.ClaimFilter, error) {
 	f := store.ClaimFilter{
 		Shop: in.Shop, Cause: claim.Cause(in.Cause), Reason: in.Reason, OrderNumber: in.OrderNumber,
 		ConversationID: in.ConversationID, Since: in.Since, Until: in.Until, Limit: in.Limit, Cursor: in.Cursor,
+		Phase: in.Phase, Carrier: in.Carrier, Search: in.Search,
 	}
 	if in.Cause != "" && !slices.Contains(claim.Causes(), f.Cause) {
 		return f, invalid("list", "cause", "must be one of %s", join(claim.Causes()))
@@ -141,7 +145,7 @@ func (a *api) listClaims(ctx context.Context, in *listInput) (*listOutput, error
 	}
 	if len(records) == 0 {
 		// Distinguish an unknown shop from a shop without claims.
-		if _, err := a.Store.Shops.Get(ctx, in.Shop); err != nil {
+		if _, err := a.Store.Shops.Name(ctx, in.Shop); err != nil {
 			return nil, err
 		}
 	}
@@ -178,6 +182,11 @@ func (a *api) getClaim(ctx context.Context, in *InClaim) (*body[client.ClaimDeta
 	}
 	detail.Timeline, err = a.timeline(ctx, record)
 	return ok(detail, err)
+}
+
+// getContent returns a claim as its owner last reported it.
+func (a *api) getContent(ctx context.Context, in *InClaim) (*body[*claim.Claim], error) {
+	return ok(a.Store.Claims.LatestBody(ctx, in.ref()))
 }
 
 // timelineLimit bounds how many entries of a timeline are from Dixa.

@@ -374,3 +374,108 @@ func TestShopWideCommands(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, resumed.Paused)
 }
+
+func TestSearchFindsByIDOrderAndCustomer(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.shop("acme")
+	for _, c := range []*claim.Claim{
+		aClaim("c-1"),
+		aClaim("c-2", func(c *claim.Claim) {
+			c.Customer.Email, c.Order.Number, c.Phase = "Bob@Example.org", "10002", "in_transit"
+			c.Shipments = []claim.Shipment{{Phase: "delivered"}, {Carrier: "DHL"}, {Carrier: "UPS"}}
+		}),
+		aClaim("c-3", func(c *claim.Claim) {
+			c.Customer, c.Order.Number = claim.Customer{Phone: "+49 30 1234"}, "c-1"
+			c.Shipments = []claim.Shipment{{Phase: "Delivered"}}
+		}),
+	} {
+		_, err := b.client.Submit(t.Context(), c)
+		require.NoError(t, err)
+	}
+	b.shop("other")
+	_, err := b.client.Submit(t.Context(), aClaim("c-1", func(c *claim.Claim) { c.Shop = "other" }))
+	require.NoError(t, err)
+	for _, test := range []struct {
+		filter client.Filter
+		want   []string
+	}{
+		{client.Filter{Search: "c-1"}, []string{"c-3", "c-1"}},
+		{client.Filter{Search: "10002"}, []string{"c-2"}},
+		{client.Filter{Search: " bob@example.org "}, []string{"c-2"}},
+		{client.Filter{Search: "+49 30 1234"}, []string{"c-3"}},
+		{client.Filter{Search: "ob@example.org"}, nil},
+		{client.Filter{Search: "c-1", OrderNumber: "10001"}, []string{"c-1"}},
+		{client.Filter{Phase: "inTransit"}, []string{"c-2"}},
+		{client.Filter{Phase: "delivered"}, []string{"c-3"}},
+		{client.Filter{Carrier: "dhl"}, []string{"c-2"}},
+		{client.Filter{Carrier: "UPS"}, nil},
+	} {
+		var ids []string
+		for r, err := range b.client.Claims(t.Context(), "acme", test.filter) {
+			require.NoError(t, err)
+			ids = append(ids, r.ID)
+		}
+		require.Equal(t, test.want, ids, "%+v", test.filter)
+	}
+}
+
+func TestContentIsTheLatest(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.shop("acme")
+	_, err := b.client.Submit(t.Context(), aClaim("c-1"))
+	require.NoError(t, err)
+	_, err = b.client.Update(t.Context(), refOf("c-1"), []byte(`{"description": "It was the mug."}`))
+	require.NoError(t, err)
+	content, err := b.client.Content(t.Context(), refOf("c-1"))
+	require.NoError(t, err)
+	require.Equal(t, "It was the mug.", content.Description)
+	require.Equal(t, "ada.customer@example.org", content.Customer.Email)
+	_, err = b.client.Content(t.Context(), refOf("nobody"))
+	_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
+	require.Equal(t, http.StatusForbidden, b.send("GET", "/v1/shops/acme/claims/c-1/content", b.key("acme", client.ScopeShopsRead), "").StatusCode)
+}
+
+func TestAttentionCountsParkedClaimsByCause(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.shop("acme")
+	for i, cause := range []claim.Cause{claim.CauseTemplate, claim.CauseTemplate, claim.CauseNoContact, ""} {
+		id := fmt.Sprintf("c-%d", i)
+		_, err := b.client.Submit(t.Context(), aClaim(id))
+		require.NoError(t, err)
+		if cause != "" {
+			_, err = b.store.Claims.Change(t.Context(), refOf(id), claim.EventPark, store.ClaimUpdate{Cause: cause})
+			require.NoError(t, err)
+		}
+	}
+	s, err := b.client.Attention(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Equal(t, map[claim.Cause]int{claim.CauseTemplate: 2, claim.CauseNoContact: 1}, s.Parked)
+	_, err = b.client.RetryShop(t.Context(), "acme")
+	require.NoError(t, err)
+	s, err = b.client.Attention(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Empty(t, s.Parked)
+}
+
+// An id is a name and never leads to another route.
+func TestIDsDoNotClimb(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.shop("acme")
+	_, err := b.client.Submit(t.Context(), aClaim("c-1"))
+	require.NoError(t, err)
+	_, err = b.store.Claims.Change(t.Context(), refOf("c-1"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate})
+	require.NoError(t, err)
+	for _, id := range []string{"..", ".", "../retry", "x/../.."} {
+		_, err := b.client.Claim(t.Context(), refOf(id))
+		_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
+		_, err = b.client.Retry(t.Context(), refOf(id), client.RetryRequest{})
+		_ = refusal(t, err, http.StatusNotFound, client.CodeNotFound)
+	}
+	kept, err := b.client.Claim(t.Context(), refOf("c-1"))
+	require.NoError(t, err)
+	require.Equal(t, claim.StateNeedsAttention, kept.State)
+}

@@ -20,14 +20,15 @@ import (
 type messagesInput struct {
 	InClaim
 	Limit  int    `query:"limit" minimum:"0" maximum:"500" doc:"The maximum number of messages. The default is 50."`
-	Cursor string `query:"cursor" doc:"The cursor from the previous page."`
+	Order  string `query:"order" enum:"oldest,newest" default:"oldest" doc:"Which message comes first."`
+	Cursor string `query:"cursor" doc:"The cursor from the previous page of the same order."`
 }
 
 func (a *api) listMessages(ctx context.Context, in *messagesInput) (*body[client.MessagePage], error) {
 	if _, err := a.Store.Claims.Record(ctx, in.ref()); err != nil {
 		return nil, err
 	}
-	f := store.MessageFilter{Limit: in.Limit}
+	f := store.MessageFilter{Limit: in.Limit, Newest: in.Order == "newest"}
 	if f.Limit == 0 {
 		f.Limit = 50
 	}

@@ -111,6 +111,16 @@ func TestMessagesAreListedInOrder(t *testing.T) {
 	}
 	require.NoError(t, b.store.Conversations.Apply(t.Context(), store.EventEffects{Ref: ref, State: claim.StateReceived, ConversationID: 100, Messages: messages}))
 	var ids []string
+	for cursor, more := "", true; more; more = cursor != "" {
+		page, err := b.client.NewestMessages(t.Context(), ref, cursor, 2)
+		require.NoError(t, err)
+		for _, m := range page.Messages {
+			ids = append(ids, m.ID)
+		}
+		cursor = page.Next
+	}
+	require.Equal(t, []string{"m-6", "m-5", "m-4", "m-3", "m-2", "m-1", "m-0"}, ids)
+	ids = nil
 	cursor := ""
 	for {
 		page, err := b.client.MessagesPage(t.Context(), ref, cursor, 2)

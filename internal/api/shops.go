@@ -36,6 +36,10 @@ func (a *api) getShop(ctx context.Context, in *InShop) (*body[claim.Shop], error
 	return ok(a.Store.Shops.Get(ctx, in.Shop))
 }
 
+func (a *api) getAttention(ctx context.Context, in *InShop) (*body[claim.Attention], error) {
+	return ok(a.Store.Shops.Attention(ctx, in.Shop))
+}
+
 type patchShopInput struct {
 	InShop
 	Body client.ShopPatch

@@ -252,7 +252,7 @@ func TestImportIsWatchedToItsEnd(t *testing.T) {
 	_, err := b.client.CreateDataSource(t.Context(), id, claim.DataSource{Title: "Everything"})
 	require.NoError(t, err)
 	p := b.enter(client.NewPortalLink{})
-	next := p.news("/portal/data")
+	next := p.stream("/portal/data")
 	require.Contains(t, next(), "Nothing was imported yet")
 	windows := []claim.ImportWindow{{N: 0, Stream: claim.StreamMessages}, {N: 1, Stream: claim.StreamMessages}}
 	i, _, err := b.store.Imports.Begin(t.Context(), claim.Import{ConnectionID: id, Cause: claim.ImportScheduled, Access: claim.AccessExports, Windows: windows})

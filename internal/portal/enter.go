@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -18,13 +19,13 @@ func (p *Portal) showLink(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	setPolicy(w.Header(), link.AllowedOrigin)
-	shop, err := p.Store.Shops.Get(r.Context(), link.Shop)
+	name, err := p.Store.Shops.Name(r.Context(), link.Shop)
 	if err != nil {
 		p.badLink(w, r, link, err)
 		return
 	}
 	words := p.wordsFor(r, link.Language)
-	p.write(w, r, http.StatusOK, "enter", words, view{Title: words.say("enter.title"), Data: nameOf(shop), Origin: link.AllowedOrigin})
+	p.write(w, r, http.StatusOK, "enter", words, view{Title: words.say("enter.title"), Data: cmp.Or(name, link.Shop), Origin: link.AllowedOrigin})
 }
 
 // useLink begins the session of a link.

@@ -3,6 +3,7 @@ package portal_test
 import (
 	"bufio"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -12,6 +13,26 @@ import (
 	"github.com/claimflow/claimflow/emulator/server"
 )
 
+// stream opens the news of a page. It returns a function that waits for the next.
+func (p *person) stream(page string) func() string {
+	p.Helper()
+	response, err := p.http.Do(p.request(http.MethodGet, "/portal/live?page="+url.QueryEscape(page), nil))
+	require.NoError(p, err)
+	p.Cleanup(func() { _ = response.Body.Close() }) // the service may have ended the stream
+	require.Equal(p, "text/event-stream", response.Header.Get("Content-Type"))
+	events := bufio.NewReader(response.Body)
+	return func() (text string) {
+		for {
+			line, err := events.ReadString('\n')
+			require.NoError(p, err)
+			if line == "\n" {
+				return text
+			}
+			text += line
+		}
+	}
+}
+
 func TestLiveNews(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -19,7 +40,7 @@ func TestLiveNews(t *testing.T) {
 	_, err := b.client.UpdateSettings(t.Context(), shop, []byte(`{"email_integration_id": "`+server.SeedMailbox+`"}`))
 	require.NoError(t, err)
 	p := b.enter(client.NewPortalLink{})
-	next := p.news("/portal/setup")
+	next := p.stream("/portal/setup")
 	first := next()
 	require.Contains(t, first, "event: news")
 	require.Contains(t, first, "New claims do not become conversations yet")
@@ -34,25 +55,4 @@ func TestLiveNews(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Contains(t, next(), "event: ended")
-}
-
-// news returns a function that waits for the next event of a live page.
-func (p *person) news(page string) (next func() string) {
-	p.Helper()
-	response, err := p.http.Do(p.request(http.MethodGet, "/portal/live?page="+page, nil))
-	require.NoError(p, err)
-	p.Cleanup(func() { _ = response.Body.Close() })
-	require.Equal(p, "text/event-stream", response.Header.Get("Content-Type"))
-	events := bufio.NewReader(response.Body)
-	return func() (text string) {
-		p.Helper()
-		for {
-			line, err := events.ReadString('\n')
-			require.NoError(p, err)
-			if line == "\n" {
-				return text
-			}
-			text += line
-		}
-	}
 }

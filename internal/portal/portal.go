@@ -108,6 +108,7 @@ func (p *Portal) routes() {
 
 	p.operatorRoutes()
 	p.setupRoutes()
+	p.claimsRoutes()
 	p.templateRoutes()
 	p.ruleRoutes()
 	p.endpointRoutes()

@@ -89,6 +89,7 @@ func parsePages() (map[string]*pageSet, error) {
 func functions(w words) template.FuncMap {
 	return template.FuncMap{
 		"say":   w.say,
+		"term":  w.term,
 		"dict":  dict,
 		"time":  func(t time.Time) template.HTML { return timeElement(w, t) },
 		"lower": strings.ToLower,
@@ -138,8 +139,8 @@ func (v *visit) show(status int, name string, data view) {
 			data.Pages = append(data.Pages, page)
 		}
 	}
-	if shop, err := v.Store.Shops.Get(v.r.Context(), v.session.Shop); err == nil {
-		data.Shop = nameOf(shop)
+	if name, err := v.Store.Shops.Name(v.r.Context(), v.session.Shop); err == nil {
+		data.Shop = cmp.Or(name, v.session.Shop)
 	}
 	if done := v.r.URL.Query().Get("done"); v.r.Method == http.MethodGet && v.words.has("done."+done) {
 		data.Done = done
@@ -190,6 +191,3 @@ func (p *Portal) write(w http.ResponseWriter, r *http.Request, status int, name 
 	w.WriteHeader(status)
 	_, _ = page.WriteTo(w) // the browser may have gone
 }
-
-// nameOf returns the name of a shop for people.
-func nameOf(s claim.Shop) string { return cmp.Or(s.Name, s.Slug) }

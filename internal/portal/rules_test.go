@@ -21,8 +21,8 @@ const (
 	statusPath  = "/portal/rules/status"
 )
 
-// submit submits a claim of the shop.
-func (b *bench) submit(id, reason string) {
+// submitFor submits a claim of the shop for a reason.
+func (b *bench) submitFor(id, reason string) {
 	b.Helper()
 	_, err := b.client.Submit(b.Context(), &claim.Claim{
 		ID: id, Shop: shop, Reason: reason, Locale: "en", Customer: claim.Customer{Email: "ada@customer.example"}, Order: claim.Order{Number: "10001"},
@@ -63,7 +63,7 @@ func TestVoiceAndTags(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connect()
-	b.submit("c-1", "damaged")
+	b.submitFor("c-1", "damaged")
 	p := b.enter(client.NewPortalLink{})
 	page := p.get("/portal/rules")
 	require.Equal(t, http.StatusOK, page.status)
@@ -132,8 +132,8 @@ func TestRoutingRules(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.connect()
-	b.submit("c-1", "damaged")
-	b.submit("c-2", "support")
+	b.submitFor("c-1", "damaged")
+	b.submitFor("c-2", "support")
 	p := b.enter(client.NewPortalLink{})
 	page := p.get(routingPath)
 	require.Contains(t, page.text, "There are no rules yet")

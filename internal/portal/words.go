@@ -63,6 +63,15 @@ func (w words) say(key string, args ...any) string {
 	return text
 }
 
+// term returns the text of a word of an open vocabulary, or the word itself if the portal
+// has no text for it. kind is the prefix of the keys.
+func (w words) term(kind, word string) string {
+	if key := kind + "." + claim.NormalizeKey(word); w.has(key) {
+		return w.say(key)
+	}
+	return word
+}
+
 func (w words) has(key string) bool {
 	_, ok := w.texts[key]
 	return ok

@@ -122,7 +122,7 @@ CREATE TABLE claims (
 CREATE INDEX claims_newest ON claims (accepted_at, shop, id);
 CREATE INDEX claims_of_shop ON claims (shop, accepted_at, id);
 CREATE INDEX claims_by_state ON claims (state, shop);
-CREATE INDEX claims_of_shop_by_state ON claims (shop, state);
+CREATE INDEX claims_of_shop_by_state ON claims (shop, state, accepted_at, id);
 CREATE INDEX claims_by_order ON claims (shop, order_number, accepted_at, id);
 CREATE INDEX claims_by_conversation ON claims (conversation_id);
 CREATE INDEX claims_unsignalled ON claims (accepted_at) WHERE signalled < revision;

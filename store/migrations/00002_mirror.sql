@@ -356,6 +356,7 @@ ALTER TABLE claims ADD COLUMN preference_key TEXT NOT NULL DEFAULT '';
 ALTER TABLE claims ADD COLUMN status_key TEXT NOT NULL DEFAULT '';
 ALTER TABLE claims ADD COLUMN customer TEXT NOT NULL DEFAULT '';
 ALTER TABLE claims ADD COLUMN settled_at BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX claims_by_customer ON claims (shop, customer, accepted_at, id);
 
 CREATE TABLE claim_parkings (
     shop     TEXT NOT NULL,

@@ -37,29 +37,43 @@
     }
   });
 
-  // The service sends the live part of the page whenever it changes. A part in which the
-  // person is typing, or has the focus, stays.
+  // The service sends the live part of the page whenever it changes. Elements with
+  // data-keep stay as they are, with what the person typed. While the person is typing in
+  // the live part, news wait.
   const live = document.querySelector("[data-live]");
   if (live && window.EventSource) {
     const source = new EventSource("/portal/live?page=" + encodeURIComponent(location.pathname + location.search));
     let first = true;
+    let news = null;
+    const show = () => {
+      const focus = live.contains(document.activeElement) ? document.activeElement : null;
+      if (news === null || focus?.matches("input, select, textarea") || focus?.closest("[data-keep] form")) {
+        return;
+      }
+      const part = document.createElement("template");
+      part.innerHTML = news; // rendered by the service, like the page itself
+      localize(part.content);
+      for (const kept of live.querySelectorAll("[data-keep]")) {
+        part.content.getElementById(kept.id)?.replaceWith(kept);
+      }
+      for (const { id } of live.querySelectorAll("details[open][id]")) {
+        part.content.getElementById(id)?.setAttribute("open", "");
+      }
+      live.replaceChildren(part.content);
+      news = null;
+      if (focus) {
+        (focus.isConnected ? focus : document.getElementById(focus.id))?.focus();
+      }
+    };
     source.addEventListener("news", (event) => {
-      const focus = document.activeElement;
-      const typing = focus && live.contains(focus) && focus.matches("input, select, textarea");
-      if (!first && !typing) {
-        const id = focus && live.contains(focus) ? focus.id : "";
-        const open = [...live.querySelectorAll("details[open][id]")].map((details) => details.id);
-        live.innerHTML = event.data; // rendered by the service, like the page itself
-        for (const id of open) {
-          document.getElementById(id)?.setAttribute("open", "");
-        }
-        localize(live);
-        if (id) {
-          document.getElementById(id)?.focus();
-        }
+      if (!first) {
+        news = event.data;
+        show();
       }
       first = false;
     });
+    // Not at once: the person may have left the field to press a button.
+    live.addEventListener("focusout", () => setTimeout(show, 1000));
     source.addEventListener("ended", () => {
       source.close();
       location.reload();

@@ -1,0 +1,330 @@
+package portal
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/k3a/html2text"
+
+	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
+)
+
+// What a page of a claim shows at most. The rest follows on further pages, or stands in
+// the conversation.
+const (
+	messagesPerPage = 10
+	entriesPerPage  = 30
+	maxMessageText  = 4000
+	maxFileName     = 200
+)
+
+// claimData is what the page of a claim shows.
+type claimData struct {
+	client.ClaimDetail
+	// Path is the address of the claim below /portal/.
+	Path    string
+	Mending mending
+	// Messages and Entries are newest first. The addresses are empty if there are no
+	// more.
+	Messages                   []shownMessage
+	Newest, OlderMessages      string
+	Entries                    []claim.TimelineEntry
+	LaterEntries, OlderEntries string
+	Sent                       *claim.Instruction
+	// Fragment says that only what may have changed is shown: what follows is not set.
+	Fragment bool
+	Content  content
+	// NoReply and NoNote are the keys of the reasons why nothing can be sent.
+	NoReply, NoNote string
+	// Key makes a message that is submitted twice one message.
+	Key                       string
+	Action, Link, Reply, Note form
+}
+
+// shownMessage is a message with the addresses of its files.
+type shownMessage struct {
+	claim.Message
+	Files []messageLink
+}
+
+// messageLink leads to a file of a message.
+type messageLink struct{ Name, URL string }
+
+// claimRef returns the claim that the address names.
+func (v *visit) claimRef() (claim.Ref, error) {
+	ref := claim.Ref{Shop: v.session.Shop, ID: v.r.PathValue("claim")}
+	if !claim.IsIdentifier(ref.ID) {
+		return ref, errNotFound
+	}
+	return ref, nil
+}
+
+// claimPath returns the address of a claim below /portal/.
+func claimPath(ref claim.Ref) string { return "claims/" + url.PathEscape(ref.ID) }
+
+// claim shows a claim.
+func (v *visit) claim() error { return v.showClaim(http.StatusOK, func(*claimData) {}) }
+
+// showClaim shows the claim that the address names, with what change adds to the page.
+func (v *visit) showClaim(status int, change func(*claimData)) error {
+	ctx := v.r.Context()
+	ref, err := v.claimRef()
+	if err != nil {
+		return err
+	}
+	d := claimData{Path: claimPath(ref), Fragment: isFragment(ctx) != nil, Key: rand.Text()}
+	if d.ClaimDetail, err = v.api.Claim(ctx, ref); err != nil {
+		return err
+	}
+	query := v.r.URL.Query()
+	if err := d.addMessages(ctx, v, query); err != nil {
+		return err
+	}
+	d.addEntries(query)
+	if id := query.Get("sent"); id != "" {
+		if sent, err := v.api.Instruction(ctx, ref, id); err == nil {
+			d.Sent = &sent
+		}
+	}
+	d.Mending = v.mendingOf(&d.Record)
+	if !d.Fragment {
+		stored, err := v.api.Content(ctx, ref)
+		if err != nil {
+			return err
+		}
+		d.Content = contentOf(&stored)
+		if err := d.addForms(ctx, v); err != nil {
+			return err
+		}
+	}
+	change(&d)
+	v.show(status, "claim", view{Title: v.words.say("claim.title", ref.ID), Live: true, Data: d})
+	return nil
+}
+
+// addMessages reads a page of messages.
+func (d *claimData) addMessages(ctx context.Context, v *visit, query url.Values) error {
+	cursor := query.Get("messages")
+	page, err := v.api.NewestMessages(ctx, d.Ref, cursor, messagesPerPage)
+	if client.HasCode(err, client.CodeInvalid) {
+		return errNotFound // an address changed by hand
+	}
+	if err != nil {
+		return err
+	}
+	for _, m := range page.Messages {
+		if m.Text == "" && m.HTML != "" {
+			m.Text = html2text.HTML2Text(m.HTML)
+		}
+		m.Text = shorten(strings.TrimSpace(m.Text), maxMessageText)
+		shown := shownMessage{Message: m}
+		for _, file := range m.Attachments {
+			shown.Files = append(shown.Files, messageLink{
+				Name: shorten(file.Name, maxFileName), URL: "/portal/" + d.Path + "/messages/" + url.PathEscape(m.ID) + "/files/" + url.PathEscape(file.ID),
+			})
+		}
+		d.Messages = append(d.Messages, shown)
+	}
+	if cursor != "" {
+		d.Newest = "/portal/" + d.Path
+	}
+	if page.Next != "" {
+		d.OlderMessages = "/portal/" + d.Path + "?messages=" + url.QueryEscape(page.Next) + "#messages"
+	}
+	return nil
+}
+
+// addEntries chooses a page of the timeline.
+func (d *claimData) addEntries(query url.Values) {
+	slices.Reverse(d.Timeline)
+	from, err := strconv.Atoi(query.Get("entries"))
+	if err != nil || from < 0 || from >= len(d.Timeline) {
+		from = 0
+	}
+	d.Entries = d.Timeline[from:min(from+entriesPerPage, len(d.Timeline))]
+	at := func(n int) string { return "/portal/" + d.Path + "?entries=" + strconv.Itoa(n) + "#timeline" }
+	if from > 0 {
+		d.LaterEntries = at(max(from-entriesPerPage, 0))
+	}
+	if from+entriesPerPage < len(d.Timeline) {
+		d.OlderEntries = at(from + entriesPerPage)
+	}
+}
+
+// addForms finds out whether messages can be sent.
+func (d *claimData) addForms(ctx context.Context, v *visit) error {
+	integration, err := v.api.Integration(ctx, v.session.Shop)
+	if err != nil {
+		return err
+	}
+	switch {
+	case integration.Effective.ReadOnly:
+		d.NoNote = "claim.send.readonly"
+	case d.State == claim.StateAbandoned || d.State == claim.StateSkipped:
+		d.NoNote = "claim.send.ended"
+	}
+	d.NoReply = d.NoNote
+	if d.NoReply == "" && integration.Effective.DefaultAgentID == "" {
+		d.NoReply = "claim.reply.agent"
+	}
+	return nil
+}
+
+// mending is what a person can do about a claim.
+type mending struct {
+	// Retry, Abandon and Link are commands. Anyway opens a conversation even if there may
+	// be one.
+	Retry, Anyway, Abandon, Link bool
+	// RetryKey selects the words on the button.
+	RetryKey string
+	// Page is the page on which the cause can be mended; empty for none.
+	Page claim.PortalPage
+}
+
+// mendedOn are the pages on which causes can be mended.
+var mendedOn = map[claim.Cause]claim.PortalPage{
+	claim.CauseConnection: claim.PageSetup, claim.CauseNoConnection: claim.PageSetup, claim.CauseContactEndpoint: claim.PageSetup,
+	claim.CauseTemplate: claim.PageTemplates, claim.CauseRouting: claim.PageRules, claim.CauseAttributes: claim.PageRules,
+}
+
+func (v *visit) mendingOf(r *claim.Record) mending {
+	m := mending{RetryKey: "claim.retry"}
+	if page := mendedOn[r.Cause]; v.session.Shows(page) && v.served[page] {
+		m.Page = page
+	}
+	if !v.session.May(claim.MayOperate) {
+		return m
+	}
+	m.Abandon = r.State != claim.StateSettled && r.State != claim.StateAbandoned
+	switch r.State {
+	case claim.StateNeedsAttention:
+		m.Retry, m.Link, m.Anyway = true, true, r.Cause == claim.CauseOutcomeUnknown
+	case claim.StateSkipped:
+		m.Retry, m.RetryKey = true, "claim.retry.skipped"
+	case claim.StateAbandoned:
+		m.Retry, m.RetryKey = true, "claim.retry.abandoned"
+	}
+	return m
+}
+
+func (v *visit) retryClaim() error {
+	return v.operate("retried", func(ref claim.Ref) error {
+		_, err := v.api.Retry(v.r.Context(), ref, client.RetryRequest{CreateAnyway: v.r.PostFormValue("anyway") == "yes"})
+		return err
+	})
+}
+
+func (v *visit) abandonClaim() error {
+	return v.operate("abandoned", func(ref claim.Ref) error {
+		_, err := v.api.Abandon(v.r.Context(), ref)
+		return err
+	})
+}
+
+// operate carries out a command on the claim that the address names. done is the key of
+// the words that confirm it.
+func (v *visit) operate(done string, command func(claim.Ref) error) error {
+	ref, err := v.claimRef()
+	if err != nil {
+		return err
+	}
+	if err := command(ref); err != nil {
+		return v.refusedForm(err, nil, func(f form) error {
+			if client.HasCode(err, client.CodeConflict) { // the claim has moved on since the page was shown
+				f.Summary = v.words.say("claim.conflict")
+			}
+			return v.showClaim(http.StatusConflict, func(d *claimData) { d.Action = f })
+		})
+	}
+	return v.done(claimPath(ref), done)
+}
+
+func (v *visit) linkClaim() error {
+	ref, err := v.claimRef()
+	if err != nil {
+		return err
+	}
+	const field = "conversation_id"
+	number, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(v.r.PostFormValue(field)), "#"), 10, 64)
+	if err != nil || number <= 0 {
+		return v.showClaim(http.StatusUnprocessableEntity, func(d *claimData) {
+			d.Link = v.faultyForm(field, "claim.link.number")
+		})
+	}
+	if _, err := v.api.Link(v.r.Context(), ref, number); err != nil {
+		return v.refusedForm(err, []string{field}, func(f form) error {
+			switch {
+			case f.Faults[field] != "":
+				f.Faults[field] = v.words.say("claim.link.unknown")
+			case client.HasCode(err, client.CodeConflict):
+				f.Summary = v.words.say("claim.link.conflict")
+			}
+			return v.showClaim(http.StatusUnprocessableEntity, func(d *claimData) { d.Link = f })
+		})
+	}
+	return v.done(claimPath(ref), "linked")
+}
+
+// sendMessage sends a reply or writes a note, once for each key of a form.
+func (v *visit) sendMessage() error {
+	ref, err := v.claimRef()
+	if err != nil {
+		return err
+	}
+	kind, key := v.r.PostFormValue("kind"), v.r.PostFormValue("key")
+	if kind != claim.InstructReply && kind != claim.InstructNote {
+		return errNotFound
+	}
+	again := func(f form, key string) error {
+		return v.showClaim(http.StatusUnprocessableEntity, func(d *claimData) {
+			if key != "" {
+				d.Key = key
+			}
+			if kind == claim.InstructReply {
+				d.Reply = f
+			} else {
+				d.Note = f
+			}
+		})
+	}
+	text := strings.TrimSpace(strings.ReplaceAll(v.r.PostFormValue(kind), "\r\n", "\n"))
+	switch {
+	case text == "":
+		return again(v.faultyForm(kind, "claim.send.empty"), key)
+	case len(text) > claim.MaxReply:
+		return again(v.faultyForm(kind, "claim.send.long"), key)
+	}
+	if _, err := v.api.Send(v.r.Context(), ref, key, client.NewMessage{Kind: kind, Text: text}); err != nil {
+		return v.refusedForm(err, []string{kind}, func(f form) error {
+			if client.HasCode(err, client.CodeConflict) {
+				f.Summary, key = v.words.say("claim.send.conflict"), "" // another message has the key
+			}
+			return again(f, key)
+		})
+	}
+	return v.done(claimPath(ref)+"?sent="+url.QueryEscape(key), "sent")
+}
+
+// faultyForm is the form as typed, with a fault at one field.
+func (v *visit) faultyForm(field, key string) form {
+	return form{Values: map[string]string{field: v.r.PostFormValue(field)}, Faults: map[string]string{field: v.words.say(key)}}
+}
+
+// messageFile downloads a file of a message.
+func (v *visit) messageFile() error {
+	ref, err := v.claimRef()
+	if err != nil {
+		return err
+	}
+	file, err := v.api.OpenAttachment(v.r.Context(), ref, v.r.PathValue("message"), v.r.PathValue("file")) //nolint:bodyclose // download closes it
+	if err != nil {
+		return err
+	}
+	return v.download(file)
+}
