@@ -77,14 +77,15 @@ func (a *Tickets) resolve(ctx context.Context, ref claim.Ref) (ResolveResult, er
 	if err != nil {
 		return ResolveResult{}, parked(claim.CauseTemplate, err.Error())
 	}
-	chosen := templates.Choose(c, templates.Languages(c, settings), candidates)
-	rendered, err := render(chosen, c, record, integration)
+	plan, err := templates.NewPlan(c, templates.PlanInput{
+		Settings: settings, Stored: candidates, ShopName: integration.Name, Reference: record.Reference(), OtherClaims: record.OtherClaims,
+	})
+	chosen, route := plan.Template, plan.Route
 	if err != nil {
 		return ResolveResult{}, parked(claim.CauseTemplate, "template "+chosen.Name()+": "+err.Error())
 	}
-	route := settings.RouteFor(c, chosen.Language)
 	t := ticket{
-		Ticket: rendered, Revision: revision, Language: chosen.Language,
+		Ticket: plan.Ticket, Revision: revision, Language: chosen.Language,
 		EmailIntegrationID: route.EmailIntegrationID, QueueID: route.QueueID, AgentID: route.AgentID,
 		Outbound: settings.Opening == "outbound", Attributes: attributesOf(c, settings), Cut: c.Cut, DefaultCountry: settings.DefaultCountry,
 	}
@@ -136,22 +137,6 @@ func candidates(stored []store.StoredTemplate) ([]templates.Candidate, error) {
 		}
 	}
 	return out, nil
-}
-
-func render(chosen templates.Candidate, c *claim.Claim, record claim.Record, in claim.Integration) (templates.Ticket, error) {
-	compiled, err := templates.Compile(chosen.Source)
-	if err != nil {
-		return templates.Ticket{}, err
-	}
-	view := templates.NewView(c, templates.ViewInput{
-		ShopName: in.Name, Language: chosen.Language, Reference: record.Reference(), OtherClaims: record.OtherClaims,
-	})
-	t, err := compiled.Render(view)
-	if err != nil {
-		return templates.Ticket{}, err
-	}
-	t.Tags = templates.Tags(c, &in.Effective, len(record.OtherClaims) > 0, t.Tags)
-	return t, nil
 }
 
 // attributesOf returns the values of the custom attributes that the shop names.

@@ -7,6 +7,9 @@ const (
 	OutboundConnectionNeedsToken = "connection.needs_token" // Dixa rejects the connection's token
 	OutboundConnectionRecovered  = "connection.recovered"   // the connection has a working token again
 	OutboundEndpointPaused       = "endpoint.paused"        // the endpoint kept failing, or answered 410 Gone
+	// OutboundEndpointTest shows an endpoint that it receives events. It is sent on
+	// request, to that endpoint only, whatever types it wants.
+	OutboundEndpointTest = "endpoint.test"
 )
 
 // ConnectionNotice is the event payload about a connection, sent to the endpoints of
@@ -44,8 +47,8 @@ func (c *Connection) Notice(kind string, sequence int64, at time.Time, shops []s
 	}}
 }
 
-// EndpointNotice is the event payload about an endpoint, sent to other endpoints. It
-// follows the Standard Webhooks format.
+// EndpointNotice is the event payload about an endpoint, sent to other endpoints or, as
+// a test, to the endpoint itself. It follows the Standard Webhooks format.
 type EndpointNotice struct {
 	Type string `json:"type"`
 	// Timestamp is when the event happened, not when it was sent.
@@ -57,7 +60,7 @@ type EndpointNotice struct {
 // endpoint's address, which may contain a secret.
 type EndpointNoticeData struct {
 	EndpointID string `json:"endpoint_id"`
-	// Sequence numbers the endpoint's events from 1 without gaps.
+	// Sequence numbers the endpoint's events from 1 without gaps. It is 0 for a test.
 	Sequence    int64  `json:"sequence"`
 	Kind        string `json:"kind"`
 	Description string `json:"description,omitempty"`

@@ -145,6 +145,10 @@ func joined[S ~string](all []S) string {
 	return strings.Join(words, ", ")
 }
 
+// PortalOperators is what [PortalSession.CreatedBy] names for operators of the platform,
+// who sign in by OpenID Connect instead of a link.
+const PortalOperators = "OpenID Connect"
+
 // IsLoopback reports whether a host name is the machine itself.
 func IsLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "127.0.0.1" || host == "::1"

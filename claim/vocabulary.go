@@ -1,6 +1,7 @@
 package claim
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -83,23 +84,32 @@ func NormalizeKey(word string) string {
 	return strings.Trim(b.String(), "_")
 }
 
-// knownReasons, knownPreferences and knownPhases are the published values. They
-// limit the set of tags that is created in a shop's Dixa and have no other effect.
+// The published values. They limit the set of tags that is created in a shop's Dixa and
+// have no other effect.
 var (
-	knownReasons = words("damage damaged partial_damage defective investigation not_received missing_product " +
+	publishedReasons = strings.Fields("damage damaged partial_damage defective investigation not_received missing_product " +
 		"wrong_product return dissatisfied support")
-	knownPreferences = words("refund reorder replacement repair store_credit none")
-	knownPhases      = words("order_created order_processed in_transit in_delivery delivered delivery_failed collect " +
+	publishedPhases = strings.Fields("order_created order_processed in_transit in_delivery delivered delivery_failed collect " +
 		"return_created return_transit return_received return_failed returned")
+
+	knownReasons     = set(publishedReasons)
+	knownPreferences = set(strings.Fields("refund reorder replacement repair store_credit none"))
+	knownPhases      = set(publishedPhases)
 )
 
-func words(s string) map[string]bool {
+func set(words []string) map[string]bool {
 	m := map[string]bool{}
-	for _, w := range strings.Fields(s) {
+	for _, w := range words {
 		m[w] = true
 	}
 	return m
 }
+
+// Reasons lists the published reasons.
+func Reasons() []string { return slices.Clone(publishedReasons) }
+
+// Phases lists the published shipment phases.
+func Phases() []string { return slices.Clone(publishedPhases) }
 
 // KnownReason reports whether a reason, in any spelling, is published.
 func KnownReason(word string) bool { return knownReasons[NormalizeKey(word)] }

@@ -114,14 +114,36 @@ func (c *Client) Replay(ctx context.Context, shop, id string, r ReplayRequest) (
 	return out.Events, err
 }
 
+// TestEndpoint queues a test event for an endpoint and returns its delivery. It is not
+// retried if no response arrives.
+func (c *Client) TestEndpoint(ctx context.Context, shop, id string) (Delivery, error) {
+	return ask[Delivery](ctx, c, call{method: http.MethodPost, path: endpointPath(shop, id, "test"), once: true})
+}
+
+// Delivery returns a delivery of an endpoint.
+func (c *Client) Delivery(ctx context.Context, shop, id, deliveryID string) (Delivery, error) {
+	return ask[Delivery](ctx, c, call{method: http.MethodGet, path: endpointPath(shop, id, "deliveries", deliveryID)})
+}
+
+// ReplayDelivery sends a delivery to its endpoint again.
+func (c *Client) ReplayDelivery(ctx context.Context, shop, id, deliveryID string) (Delivery, error) {
+	return ask[Delivery](ctx, c, call{method: http.MethodPost, path: endpointPath(shop, id, "deliveries", deliveryID, "replay")})
+}
+
+// DeliveriesPage returns one page of an endpoint's deliveries, newest first.
+func (c *Client) DeliveriesPage(ctx context.Context, shop, id string, f DeliveryFilter) (DeliveryPage, error) {
+	return ask[DeliveryPage](ctx, c, call{
+		method: http.MethodGet, path: endpointPath(shop, id, "deliveries"),
+		query: query("state", string(f.State), "claim_id", f.ClaimID, "limit", number(f.Limit), "cursor", f.Cursor),
+	})
+}
+
 // Deliveries lists an endpoint's past and pending deliveries, newest first, and
 // fetches pages on demand. It ends after an error.
 func (c *Client) Deliveries(ctx context.Context, shop, id string, f DeliveryFilter) iter.Seq2[Delivery, error] {
 	return pages(func(cursor string) ([]Delivery, string, error) {
-		page, err := ask[DeliveryPage](ctx, c, call{
-			method: http.MethodGet, path: endpointPath(shop, id, "deliveries"),
-			query: query("state", string(f.State), "claim_id", f.ClaimID, "limit", number(f.Limit), "cursor", cmp.Or(cursor, f.Cursor)),
-		})
+		f.Cursor = cmp.Or(cursor, f.Cursor)
+		page, err := c.DeliveriesPage(ctx, shop, id, f)
 		return page.Deliveries, page.Next, err
 	})
 }

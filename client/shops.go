@@ -165,6 +165,12 @@ type TokenComparisonResult struct {
 	Same bool `json:"same" doc:"Whether the token is the saved one."`
 }
 
+// Disconnect disables a shop and removes its Dixa token. The settings stay.
+func (c *Client) Disconnect(ctx context.Context, shop string) error {
+	_, err := c.send(ctx, call{method: http.MethodDelete, path: dixaOf(shop, "token"), slow: true})
+	return err
+}
+
 // TokenFingerprint returns the HMAC-SHA-256 of a token, keyed with the text of a
 // nonce, in hexadecimal. Each comparison uses a new nonce, so a fingerprint that
 // leaks in transit or through a log reveals nothing about another one. No
@@ -274,4 +280,52 @@ type StatusDifference struct {
 // newest claims. It changes and sends nothing.
 func (c *Client) PreviewStatusRules(ctx context.Context, shop string, r StatusRulesRequest) (StatusRulesPreview, error) {
 	return ask[StatusRulesPreview](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "status-rules", "preview"), body: r})
+}
+
+// SettingsPreviewRequest contains the settings to try.
+type SettingsPreviewRequest struct {
+	// Settings is a JSON merge patch, as for [Client.UpdateSettings].
+	Settings json.RawMessage `json:"settings" doc:"The change to try: a JSON merge patch, as for saving settings."`
+	// Claims is the number of newest claims to try the settings on. The default is 100.
+	Claims int `json:"claims,omitempty" minimum:"0" maximum:"500" doc:"The number of newest claims to try the settings on. The default is 100."`
+}
+
+// SettingsPreview is the effect of other settings.
+type SettingsPreview struct {
+	// Claims is the number of claims that the settings were tried on.
+	Claims int `json:"claims" doc:"The number of claims that the settings were tried on."`
+	// Different lists the claims that would be opened differently.
+	Different []OpeningDifference `json:"different" doc:"The claims that would be opened differently."`
+}
+
+// OpeningDifference is a claim whose conversation would be opened differently.
+type OpeningDifference struct {
+	ClaimID string      `json:"claim_id"`
+	State   claim.State `json:"state"`
+	Is      Opening     `json:"is" doc:"How the current settings open it."`
+	Would   Opening     `json:"would" doc:"How the tried settings would open it."`
+}
+
+// Opening is how the conversation of a claim is opened.
+type Opening struct {
+	// Kind is the setting opening: "inbound" or "outbound".
+	Kind string `json:"opening" doc:"Who writes the first message: inbound is the customer, outbound the agent."`
+	// Template names the template, such as "shop/damaged/de".
+	Template string `json:"template" doc:"The template, such as shop/damaged/de."`
+	Language string `json:"language"`
+	// Rule is the name of the routing rule that matches; empty for the defaults.
+	Rule               string   `json:"rule,omitempty" doc:"The name of the routing rule that matches; omitted for the defaults."`
+	EmailIntegrationID string   `json:"email_integration_id,omitempty"`
+	QueueID            string   `json:"queue_id,omitempty"`
+	AgentID            string   `json:"agent_id,omitempty"`
+	Tags               []string `json:"tags" doc:"All tags of the conversation."`
+	// Problem says why the claim would be parked instead: its template does not render.
+	Problem string `json:"problem,omitempty" doc:"Why the claim would be parked instead: its template does not render."`
+}
+
+// PreviewSettings tries a change of the shop's settings on its newest claims: the
+// template, the language, the tags and the route with which each is opened. It changes
+// and sends nothing, and looks nothing up in Dixa.
+func (c *Client) PreviewSettings(ctx context.Context, shop string, r SettingsPreviewRequest) (SettingsPreview, error) {
+	return ask[SettingsPreview](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "preview"), body: r})
 }

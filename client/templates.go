@@ -22,6 +22,13 @@ type Template struct {
 	// templates. A single read includes the members from lower layers.
 	Source    *TemplateSource `json:"template,omitempty"`
 	UpdatedAt time.Time       `json:"updated_at,omitzero"`
+	// Own is the template as saved for exactly this shop or platform, reason and
+	// language. Only a single read has it, and only if there is one.
+	Own *TemplateSource `json:"own,omitempty" doc:"In a single read: the template as saved for exactly this shop or platform, reason and language, if there is one."`
+	// Inherited is what applies without Own, and InheritedFrom names the template that
+	// it comes from. Only a single read has them.
+	Inherited     *TemplateSource `json:"inherited,omitempty" doc:"In a single read: what applies without own."`
+	InheritedFrom string          `json:"inherited_from,omitempty" doc:"The template that inherited comes from, such as built-in/defective/de."`
 }
 
 // TemplateList is a list of templates.
@@ -36,6 +43,10 @@ type PreviewRequest struct {
 	// Claim is the claim to render for, in either wire form; empty uses a sample for
 	// the reason.
 	Claim json.RawMessage `json:"claim,omitempty" doc:"The claim to render for, in either wire form; a sample if omitted."`
+	// ClaimID renders for a claim of the shop. It needs the scope [ScopeClaimsRead].
+	ClaimID string `json:"claim_id,omitempty" doc:"Instead of claim: the id of a claim of the shop, which needs the scope claims:read."`
+	// Sample renders for one of the built-in sample claims.
+	Sample string `json:"sample,omitempty" doc:"Instead of claim: the id of a sample claim: sample-full, sample-guest, sample-german or sample-unknown."`
 }
 
 // Ticket is a rendered template.
@@ -47,6 +58,8 @@ type Ticket struct {
 	Format   string   `json:"format"`
 	Tags     []string `json:"tags"`
 	Note     string   `json:"note,omitempty"`
+	// Evidence lists the kinds of files that are attached.
+	Evidence []string `json:"evidence" doc:"The kinds of files that are attached."`
 }
 
 // Templates lists the templates that a shop has or inherits, the shop's own first.

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/emulator/identity"
 )
 
 // owner is the system that the demo's claims come from: an endpoint that verifies
@@ -47,9 +47,15 @@ func (s *stack) serveOwner(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start the demo endpoint: %w", err)
 	}
-	s.owner = &owner{url: "http://" + listener.Addr().String() + "/claimflow", events: map[string][]ownerEvent{}}
+	s.platformURL = "http://" + listener.Addr().String()
+	s.owner = &owner{url: s.platformURL + "/claimflow", events: map[string][]ownerEvent{}}
+	staff, err := identity.New(s.issuer(), nil)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /portal", s.openPortal)
+	mux.Handle("/identity/", http.StripPrefix("/identity", staff))
 	mux.Handle("/", s.owner)
 	httpServer := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
@@ -76,7 +82,10 @@ func (s *stack) openPortal(w http.ResponseWriter, r *http.Request) {
 }
 
 // portalURL is the address of [stack.openPortal].
-func (s *stack) portalURL() string { return strings.TrimSuffix(s.owner.url, "/claimflow") + "/portal" }
+func (s *stack) portalURL() string { return s.platformURL + "/portal" }
+
+// issuer is the address of the demo's OpenID Connect provider, which signs everyone in.
+func (s *stack) issuer() string { return s.platformURL + "/identity" }
 
 // register adds the endpoint to Claimflow and removes that of an earlier run.
 func (s *stack) register(ctx context.Context) error {

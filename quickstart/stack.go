@@ -39,9 +39,11 @@ type stack struct {
 	api    *client.Client
 
 	apiURL, dixaURL string
-	samples         []sample
-	history         history
-	pace            pace
+	// platformURL is the address of the system that the claims come from.
+	platformURL string
+	samples     []sample
+	history     history
+	pace        pace
 	// visitorKey is the API key of the commands that the live view offers, offered
 	// says that it offers them.
 	visitorKey string
@@ -108,6 +110,7 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	c.DixaURL, c.DixaFilesURL = s.dixaURL+"/v1/", s.dixaURL+"/files"
 	c.DixaExportsURL, c.ExportsPace = s.dixaURL+"/exports/v1/", exportsPace
 	c.PublicURL, c.AllowLoopbackEvidence = s.apiURL, true
+	c.OIDCIssuer, c.OIDCClientID = s.issuer(), "claimflow"
 	c.AllowPrivateEndpoints = true // the demo's endpoint is on this machine
 	if s.parts, err = process.Assemble(c, t, st, s.engine.ClientOptions()); err != nil {
 		return nil, errors.Join(err, st.Close())

@@ -134,7 +134,8 @@ func (s *stack) page(claims client.Page, width int, trouble error) string {
 		b.WriteString("\n" + imported)
 	}
 	fmt.Fprintf(&b, "\n  Emulated Dixa     %s/_emulator/\n", s.dixaURL)
-	fmt.Fprintf(&b, "  Portal of a shop  %s\n", s.portalURL())
+	fmt.Fprintf(&b, "  Portal: a shop    %s\n", s.portalURL())
+	fmt.Fprintf(&b, "  Portal: all shops %s/portal/operators\n", s.apiURL)
 	fmt.Fprintf(&b, "  Temporal UI       %s\n", s.engine.UIURL())
 	fmt.Fprintf(&b, "  HTTP API          %s/docs\n", s.apiURL)
 	if settled > 0 && settled == len(claims.Claims) || s.offered {

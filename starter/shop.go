@@ -20,7 +20,7 @@ func (a *app) shopCommand() *cobra.Command {
 		Example: "  starter shop add acme --name \"Acme Ltd\"\n  starter shop connect acme --token-file token.txt\n" +
 			"  starter shop settings acme email_integration_id=support@acme.email.dixa.io\n  starter shop enable acme",
 	},
-		a.shopAdd(), a.shopList(), a.shopUpdate(), a.shopRemove(), a.shopConnect(), a.shopSettings(), a.shopTryRules(), a.shopValidate(), a.shopTest(),
+		a.shopAdd(), a.shopList(), a.shopUpdate(), a.shopRemove(), a.shopConnect(), a.shopDisconnect(), a.shopSettings(), a.shopTryRules(), a.shopValidate(), a.shopTest(),
 		a.shopSwitch("show", "Show a shop, its connection and its claims by state", (*client.Client).Shop),
 		a.shopSwitch("enable", "Enable the integration: claims become conversations", (*client.Client).Enable),
 		a.shopSwitch("disable", "Disable the integration: new claims are skipped", (*client.Client).Disable),
@@ -145,6 +145,19 @@ func (a *app) shopRemove() *cobra.Command {
 	}
 	c.Flags().BoolVar(&sure, "yes", false, "confirm the deletion")
 	return c
+}
+
+func (a *app) shopDisconnect() *cobra.Command {
+	return &cobra.Command{
+		Use: "disconnect SHOP", Short: "Disable a shop and remove its Dixa API token",
+		Long:    "The settings stay, and so do the conversations in Dixa. If other shops use the same Dixa organization, its token stays for them.",
+		Example: "  starter shop disconnect acme",
+		Args:    arguments("SHOP"),
+		RunE: a.calling(func(ctx context.Context, api *client.Client, args []string) error {
+			err := api.Disconnect(ctx, args[0])
+			return a.print(map[string]string{"disconnected": args[0]}, err, func(w *tabwriter.Writer) { line(w, "Disconnected", args[0]) })
+		}),
+	}
 }
 
 func (a *app) shopConnect() *cobra.Command {

@@ -98,6 +98,32 @@ func (s Portal) Begin(ctx context.Context, secret string) (session claim.PortalS
 	return session, cookie, err
 }
 
+// BeginOperator begins the session of an operator who signed in without a link, and returns
+// it with the secret of its cookie. It has no shop.
+func (s Portal) BeginOperator(ctx context.Context, subject string) (session claim.PortalSession, cookie string, err error) {
+	cookie = randomSecret(portalSessionPrefix)
+	err = s.write(ctx, "begin the session of an operator", func(tx *sql.Tx) error {
+		now := s.now()
+		session = claim.PortalSession{
+			ID: uuid.NewString(), Subject: plain(subject), CreatedBy: claim.PortalOperators,
+			CreatedAt: timeOf(now), StartedAt: timeOf(now), LastSeenAt: timeOf(now), ExpiresAt: timeOf(now + claim.PortalSessionTTL.Microseconds()),
+		}
+		_, err := exec(ctx, tx, `INSERT INTO portal_links (id, hash, session_hash, subject, body, created_by, created_at, expires_at, used_at, seen_at, ended_at)
+			VALUES ($1, $2, $3, $4, '{}', $5, $6, $7, $6, $6, 0)`,
+			session.ID, keyHash(randomSecret(portalLinkPrefix)), keyHash(cookie), session.Subject, session.CreatedBy, now, micros(session.ExpiresAt))
+		return err
+	})
+	return session, cookie, err
+}
+
+// EndOperator ends all sessions of an operator, also those in shops.
+func (s Portal) EndOperator(ctx context.Context, subject string) error {
+	return s.write(ctx, "end the sessions of an operator", func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `UPDATE portal_links SET ended_at = $3 WHERE subject = $1 AND created_by = $2 AND ended_at = 0`, subject, claim.PortalOperators, s.now())
+		return err
+	})
+}
+
 // Session returns the session of a cookie. It returns [ErrPortalSession] if the session has
 // ended, with the session if it is known.
 func (s Portal) Session(ctx context.Context, cookie string) (claim.PortalSession, error) {
@@ -179,12 +205,12 @@ const portalColumns = `id, hash, session_hash, shop, subject, body, created_by, 
 
 func scanPortalRow(scan func(...any) error) (r portalRow, err error) {
 	var body string
-	var sessionHash sql.NullString
+	var shop, sessionHash sql.NullString
 	var created, expires, used, seen, ended int64
-	if err := scan(&r.ID, &r.hash, &sessionHash, &r.Shop, &r.Subject, &body, &r.CreatedBy, &created, &expires, &used, &seen, &ended); err != nil {
+	if err := scan(&r.ID, &r.hash, &sessionHash, &shop, &r.Subject, &body, &r.CreatedBy, &created, &expires, &used, &seen, &ended); err != nil {
 		return r, err
 	}
-	r.sessionHash, r.used, r.ended = sessionHash.String, used > 0, ended > 0
+	r.Shop, r.sessionHash, r.used, r.ended = shop.String, sessionHash.String, used > 0, ended > 0
 	r.CreatedAt, r.ExpiresAt, r.StartedAt, r.LastSeenAt = timeOf(created), timeOf(expires), timeOf(used), timeOf(seen)
 	var terms portalTerms
 	err = json.Unmarshal([]byte(body), &terms)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -32,6 +33,9 @@ type OperationRef struct {
 
 // NewOperation is a write through the unified API to be carried out.
 type NewOperation struct {
+	// ID is the id of the operation; empty for a new one. It is a conflict if it has
+	// another Key already.
+	ID           string
 	ConnectionID string
 	// Shop is the shop that the caller's API key is limited to; empty for none.
 	Shop string
@@ -62,7 +66,7 @@ type Operation struct {
 // and that one is returned, with a [*ConflictError] if its content differs. Of any
 // number of concurrent callers, fresh is true for one.
 func (s Operations) Begin(ctx context.Context, n NewOperation) (op Operation, fresh bool, err error) {
-	id := uuid.NewString()
+	id := cmp.Or(n.ID, uuid.NewString())
 	sealed, err := s.seal(operationWrite, n.Request, id)
 	if err != nil {
 		return op, false, err
@@ -71,13 +75,16 @@ func (s Operations) Begin(ctx context.Context, n NewOperation) (op Operation, fr
 		now := s.now()
 		op = Operation{OperationRef: OperationRef{n.ConnectionID, id}, Shop: n.Shop, State: OperationRunning, CreatedAt: timeOf(now)}
 		inserted, err := exec(ctx, tx, `INSERT INTO operations (id, connection_id, shop, key, content, request, state, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (connection_id, key) DO NOTHING`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
 			id, n.ConnectionID, n.Shop, s.keyOf(n), s.contentOf(n), sealed, OperationRunning, now)
 		fresh = inserted > 0
 		return err
 	})
 	if err == nil && !fresh {
 		op, err = s.Find(ctx, n)
+		if n.ID != "" && errors.Is(err, ErrNotFound) {
+			err = conflict("operation %s has another key", id)
+		}
 	}
 	return op, fresh, err
 }

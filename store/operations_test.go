@@ -75,6 +75,25 @@ func TestOneOperationPerKey(t *testing.T) {
 
 // A failure that says nothing about the request frees the key, unless Dixa may have done
 // something of it.
+func TestOperationHasTheIDThatItsCallerChose(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		c := connect(t, s, "acme", "org-1").ID
+		n := aWrite(c, "k", "Ada")
+		n.ID = "chosen"
+		for _, first := range []bool{true, false} {
+			op, fresh, err := s.Operations.Begin(t.Context(), n)
+			require.NoError(t, err)
+			require.Equal(t, first, fresh)
+			require.Equal(t, "chosen", op.ID)
+		}
+		n.Key = []string{"another"}
+		_, _, err := s.Operations.Begin(t.Context(), n)
+		var conflict *store.ConflictError
+		require.ErrorAs(t, err, &conflict)
+	})
+}
+
 func TestReleasedOperationFreesItsKey(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {

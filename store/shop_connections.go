@@ -178,6 +178,38 @@ func (s *core) putToken(ctx context.Context, tx *sql.Tx, id, token string, org O
 	return s.announceConnection(ctx, tx, id, claim.OutboundConnectionRecovered)
 }
 
+// RemoveToken disables a shop and detaches it from its connection. If no other shop uses
+// the connection, its tokens are deleted. Claims that still need it wait for another one;
+// a later token of the same organization brings the connection back. It does nothing for
+// a shop without a connection.
+func (s Connections) RemoveToken(ctx context.Context, shop string) error {
+	return s.write(ctx, "remove the token of shop "+shop, func(tx *sql.Tx) error {
+		if _, _, err := lockPlatform(ctx, tx); err != nil {
+			return err
+		}
+		var id sql.NullString
+		err := queryOne(ctx, tx, shopNotFound(shop), []any{&id}, `SELECT connection_id FROM shops WHERE slug = $1 AND deleted_at = 0`, shop)
+		if err != nil || !id.Valid {
+			return err
+		}
+		now := s.now()
+		_, err = exec(ctx, tx, `UPDATE shops SET connection_id = NULL, enabled = FALSE, settings_version = settings_version + 1, updated_at = $2 WHERE slug = $1`, shop, now)
+		if err != nil {
+			return err
+		}
+		others, err := connectionShops(ctx, tx, id.String)
+		if err != nil || len(others) > 0 {
+			return err
+		}
+		_, err = exec(ctx, tx, `UPDATE connections SET token = NULL, token_hash = '', token_preview = '', state = $2, updated_at = $3 WHERE id = $1`, id.String, claim.ConnectionNeedsToken, now)
+		if err != nil {
+			return err
+		}
+		_, err = exec(ctx, tx, `UPDATE mirrors SET exports_token = NULL, exports_hash = '', exports_preview = '' WHERE connection_id = $1`, id.String)
+		return err
+	})
+}
+
 // Token returns a connection's token in plaintext, and the token's keyed hash by
 // which [Budget.Take] and [Connections.MarkNeedsToken] identify it. It returns
 // [ErrNotFound] if the connection has no token.

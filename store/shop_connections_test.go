@@ -223,3 +223,43 @@ func TestUnknownConnectionIsNotFound(t *testing.T) {
 		require.ErrorIs(t, err, store.ErrNotFound)
 	})
 }
+
+func TestRemovedToken(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, s *store.Store, _ *clock) {
+		ctx := t.Context()
+		addShop(t, s, "sister")
+		org := store.Organization{ID: "org-1"}
+		for _, shop := range []string{"acme", "sister"} {
+			_, err := s.Connections.SaveToken(ctx, shop, tokenA, org)
+			require.NoError(t, err)
+			require.NoError(t, s.Shops.SetEnabled(ctx, shop, true))
+		}
+		sister, err := s.Shops.Get(ctx, "sister")
+		require.NoError(t, err)
+		require.NoError(t, s.Connections.SaveExportsToken(ctx, sister.Connection.ID, tokenB))
+
+		require.NoError(t, s.Connections.RemoveToken(ctx, "acme"))
+		acme, err := s.Shops.Get(ctx, "acme")
+		require.NoError(t, err)
+		require.Nil(t, acme.Connection)
+		require.False(t, acme.Enabled)
+		_, _, err = s.Connections.Token(ctx, sister.Connection.ID)
+		require.NoError(t, err, "the other shop keeps the token")
+
+		require.NoError(t, s.Connections.RemoveToken(ctx, "sister"))
+		for range 2 {
+			_, _, err = s.Connections.Token(ctx, sister.Connection.ID)
+			require.ErrorIs(t, err, store.ErrNotFound)
+			_, _, err = s.Connections.ExportsToken(ctx, sister.Connection.ID)
+			require.ErrorIs(t, err, store.ErrNotFound)
+			require.NoError(t, s.Connections.RemoveToken(ctx, "sister"), "there is nothing left to remove")
+		}
+		require.ErrorIs(t, s.Connections.RemoveToken(ctx, "nobody"), store.ErrNotFound)
+
+		back, err := s.Connections.SaveToken(ctx, "sister", tokenB, org)
+		require.NoError(t, err)
+		require.Equal(t, sister.Connection.ID, back.ID)
+		require.Equal(t, claim.ConnectionActive, back.State)
+	})
+}

@@ -307,9 +307,22 @@ func (s Deliveries) List(ctx context.Context, shop, endpointID string, f claim.D
 		where += ` AND (d.created_at, d.id) < (` + args.add(at) + `, ` + args.add(last.ID) + `)`
 	}
 	limit := pageSize(f.Limit)
-	query := `SELECT d.id, d.state, d.attempts, d.next_attempt_at, d.last_status, d.last_error, d.note, d.delivered_at, d.created_at, ` + eventColumns + `
-		FROM ` + eventTables + ` WHERE ` + where + ` ORDER BY d.created_at DESC, d.id DESC LIMIT ` + args.add(limit+1)
-	deliveries, err = list(ctx, s.core, "list the deliveries of endpoint "+endpointID, func(scan func(...any) error) (claim.Delivery, error) {
+	deliveries, err = s.where(ctx, endpointID, where+` ORDER BY d.created_at DESC, d.id DESC LIMIT `+args.add(limit+1), args)
+	if err != nil {
+		return nil, "", err
+	}
+	deliveries, next = page(deliveries, limit, func(d claim.Delivery) string { return cursor(micros(d.CreatedAt), claim.Ref{ID: d.ID}) })
+	return deliveries, next, nil
+}
+
+// Get reads a delivery of an endpoint with its payload.
+func (s Deliveries) Get(ctx context.Context, shop, endpointID, id string) (claim.Delivery, error) {
+	found, err := s.where(ctx, endpointID, `e.shop = $1 AND e.id = $2 AND d.id = $3`, arguments{shop, endpointID, id})
+	return only(found, err, notFound("delivery "+id))
+}
+
+func (s Deliveries) where(ctx context.Context, endpointID, where string, args arguments) ([]claim.Delivery, error) {
+	return list(ctx, s.core, "read the deliveries of endpoint "+endpointID, func(scan func(...any) error) (claim.Delivery, error) {
 		var d claim.Delivery
 		var row eventRow
 		var at, delivered, created int64
@@ -324,10 +337,6 @@ func (s Deliveries) List(ctx context.Context, shop, endpointID string, f claim.D
 		d.DeliveredAt, d.CreatedAt = timeOf(delivered), timeOf(created)
 		d.Body, err = row.open(s.core)
 		return d, err
-	}, query, args...)
-	if err != nil {
-		return nil, "", err
-	}
-	deliveries, next = page(deliveries, limit, func(d claim.Delivery) string { return cursor(micros(d.CreatedAt), claim.Ref{ID: d.ID}) })
-	return deliveries, next, nil
+	}, `SELECT d.id, d.state, d.attempts, d.next_attempt_at, d.last_status, d.last_error, d.note, d.delivered_at, d.created_at, `+eventColumns+`
+		FROM `+eventTables+` WHERE `+where, args...)
 }

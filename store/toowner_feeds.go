@@ -217,7 +217,8 @@ func (s Deliveries) DeleteRecordEvents(ctx context.Context, before time.Time) (n
 func (s *core) replayRecords(ctx context.Context, endpointID string, since, until int64) (n int, err error) {
 	err = s.write(ctx, "replay events to endpoint "+endpointID, func(tx *sql.Tx) error {
 		n, err = exec(ctx, tx, `UPDATE deliveries SET state = 'waiting', attempts = 0, note = '', next_attempt_at = $4
-			WHERE endpoint_id = $1 AND body IS NOT NULL AND created_at >= $2 AND created_at < $3`, endpointID, since, until, s.now())
+			WHERE endpoint_id = $1 AND body IS NOT NULL AND type <> $5 AND created_at >= $2 AND created_at < $3`,
+			endpointID, since, until, s.now(), claim.OutboundEndpointTest)
 		return err
 	})
 	return n, err

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/claimflow/claimflow/claim"
 )
 
@@ -36,6 +38,45 @@ func (s Deliveries) Replay(ctx context.Context, shop, endpointID string, since, 
 	}
 	records, err := s.replayRecords(ctx, e.ID, micros(since), to)
 	return total + records, err
+}
+
+// ReplayOne sends one delivery again, with its webhook-id.
+func (s Deliveries) ReplayOne(ctx context.Context, shop, endpointID, id string) error {
+	return s.execute(ctx, "replay delivery "+id, notFound("delivery "+id), `UPDATE deliveries SET state = 'waiting', attempts = 0, note = '', next_attempt_at = $4
+		WHERE id = $3 AND endpoint_id = (SELECT id FROM endpoints WHERE shop = $1 AND id = $2)`, shop, endpointID, id, s.now())
+}
+
+// AddTest adds a delivery of a test event to an endpoint and returns its id. It waits for
+// no other event.
+func (s Deliveries) AddTest(ctx context.Context, shop, endpointID string) (id string, err error) {
+	e, err := Endpoints(s).Get(ctx, shop, endpointID)
+	if err != nil {
+		return "", err
+	}
+	if e.Kind == claim.EndpointKarla {
+		return "", conflict("the endpoint is of kind karla, which receives the status of real claims only")
+	}
+	now := s.now()
+	lane := endpointLane + e.ID + "/test/" + uuid.NewString()
+	id = deliveryID(e.ID, event{lane: lane})
+	body, err := s.sealJSON(recordEventBody, claim.EndpointNotice{
+		Type: claim.OutboundEndpointTest, Timestamp: timeOf(now), Data: claim.EndpointNoticeData{
+			EndpointID: e.ID, Kind: string(e.Kind), Description: e.Description, Shop: e.Shop, State: string(e.State),
+			Reason: "a person asked for a test", Advice: "No action is needed: this event shows that the endpoint receives events.",
+		},
+	}, id)
+	if err != nil {
+		return "", err
+	}
+	return id, s.write(ctx, "add a test event for endpoint "+e.ID, func(tx *sql.Tx) error {
+		err := execOne(ctx, tx, endpointNotFound(e.ID), `UPDATE endpoints SET updated_at = updated_at WHERE id = $1`, e.ID) // so that it stays
+		if err != nil {
+			return err
+		}
+		_, err = exec(ctx, tx, `INSERT INTO deliveries (id, endpoint_id, lane, sequence, type, about, body, state, next_attempt_at, created_at)
+			VALUES ($1, $2, $3, 0, $4, $3, $5, 'waiting', $6, $6)`, id, e.ID, lane, claim.OutboundEndpointTest, body, now)
+		return err
+	})
 }
 
 func (s *core) replayClaims(ctx context.Context, e claim.Endpoint, since, to int64) (int, error) {

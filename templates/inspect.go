@@ -67,7 +67,7 @@ func inspect(field, source, format string, root reflect.Type) (*parse.Tree, map[
 	tree := parse.New(field)
 	tree.Mode = parse.SkipFuncCheck // the inspector gives better messages
 	if _, err := tree.Parse(source, "", "", trees); err != nil {
-		return nil, nil, []claim.FieldError{fieldErrorOf(field, err)}
+		return nil, nil, []claim.FieldError{syntaxError(field, source, err)}
 	}
 	for name, other := range trees {
 		if name != field {
@@ -83,8 +83,7 @@ func inspect(field, source, format string, root reflect.Type) (*parse.Tree, map[
 }
 
 func (in *inspector) addError(at parse.Pos, problem string, args ...any) {
-	line := 1 + strings.Count(in.source[:min(int(at), len(in.source))], "\n")
-	in.fieldErrors = append(in.fieldErrors, claim.FieldError{Field: in.field, Problem: fmt.Sprintf("line %d: %s", line, fmt.Sprintf(problem, args...))})
+	in.fieldErrors = append(in.fieldErrors, claim.FieldError{Field: in.field, Problem: position(in.source, int(at)) + ": " + fmt.Sprintf(problem, args...)})
 }
 
 // count counts one part of the template as run.
@@ -421,17 +420,4 @@ func describe(typ reflect.Type) string {
 	default:
 		return "a value of unknown type"
 	}
-}
-
-// errorLine extracts the line from an error of text/template or html/template.
-var errorLine = regexp.MustCompile(`^(?:html/)?template: ?[^:]*:(\d+)(?::\d+)?: ?(?s:(.*))$`)
-
-// fieldErrorOf converts an error of text/template or html/template to a field error that starts
-// with the line.
-func fieldErrorOf(field string, err error) claim.FieldError {
-	problem := err.Error()
-	if m := errorLine.FindStringSubmatch(problem); m != nil {
-		problem = "line " + m[1] + ": " + m[2]
-	}
-	return claim.FieldError{Field: field, Problem: problem}
 }

@@ -74,14 +74,14 @@ func masked(source string, tree *parse.Tree) string {
 // no sample reaches it.
 func markupErrors(field, source string, tree *parse.Tree) []claim.FieldError {
 	var fieldErrors []claim.FieldError
-	line := 1
+	offset := 0
 	addError := func(where, problem string) {
 		where = actions.ReplaceAllString(where, "{{…}}")
-		fieldErrors = append(fieldErrors, claim.FieldError{Field: field, Problem: fmt.Sprintf("line %d: <%s> %s", line, where, problem)})
+		fieldErrors = append(fieldErrors, claim.FieldError{Field: field, Problem: fmt.Sprintf("%s: <%s> %s", position(source, offset), where, problem)})
 	}
 	tokens := html.NewTokenizer(strings.NewReader(masked(source, tree)))
 	for tokens.Next() != html.ErrorToken {
-		breaks := strings.Count(string(tokens.Raw()), "\n")
+		length := len(tokens.Raw())
 		switch token := tokens.Token(); token.Type {
 		case html.StartTagToken, html.SelfClosingTagToken, html.EndTagToken:
 			if !slices.Contains(elements, token.Data) {
@@ -96,7 +96,7 @@ func markupErrors(field, source string, tree *parse.Tree) []claim.FieldError {
 		case html.CommentToken, html.DoctypeToken:
 			addError("!", "is not allowed in a message")
 		}
-		line += breaks
+		offset += length
 	}
 	return fieldErrors
 }

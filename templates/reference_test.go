@@ -81,7 +81,7 @@ func referencePage(t *testing.T) string {
 		p("")
 	}
 	p("## Refused templates\n")
-	p("Claimflow refuses to save a template, and reports the line and the reason, if the template\n")
+	p("Claimflow refuses to save a template, and reports the line, the column and the reason, if the template\n")
 	p("- uses an unknown key or function, or passes a value of the wrong type to a function, even in a branch that no claim reaches;")
 	p("- loops over anything other than the lists of the claim, nests loops more than %d deep or nests conditions more than %d deep;", maxRanges, maxDepth)
 	p("- defines or calls templates;")

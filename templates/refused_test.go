@@ -60,8 +60,8 @@ func TestCheckRefuses(t *testing.T) {
 		"call":      {body(`{{call .Shop}}`), "body", []string{`"call"`, "no functions or methods"}},
 
 		// Keys and types.
-		"unknown key":             {body("x\n{{.Order.Nummer}}"), "body", []string{"line 2: unknown key .Order.Nummer; .Order has Number, "}},
-		"unknown at the top":      {body("{{.Nope}}"), "body", []string{"line 1: unknown key .Nope; the available keys are Reference, "}},
+		"unknown key":             {body("x\n{{.Order.Nummer}}"), "body", []string{"line 2, column 9: unknown key .Order.Nummer; .Order has Number, "}},
+		"unknown at the top":      {body("{{.Nope}}"), "body", []string{"line 1, column 3: unknown key .Nope; the available keys are Reference, "}},
 		"unknown in dead branch":  {body("{{if .Signed}}{{if not .Signed}}{{.Nope}}{{end}}{{end}}"), "body", []string{"unknown key .Nope"}},
 		"unknown in an item":      {body(`{{range .Items}}{{.Colour}}{{end}}`), "body", []string{"unknown key .Colour; the available keys are Name, Title, SKU"}},
 		"unknown by variable":     {body(`{{range $i, $item := .Items}}{{$item.Colour}}{{end}}`), "body", []string{"unknown key $item.Colour"}},
@@ -92,11 +92,12 @@ func TestCheckRefuses(t *testing.T) {
 		"division":                {body(`{{div 1 .Photos}}`), "body", []string{`"div"`, "fail"}},
 
 		// Invalid templates.
-		"not closed":        {body("a\nb {{if .Signed}}"), "body", []string{"line 2", "unexpected EOF"}},
-		"not an action":     {body("a {{ ??? }}"), "body", []string{"line 1"}},
+		"not closed":        {body("a\nb {{if .Signed}}"), "body", []string{"line 2, column 3", "unexpected EOF"}},
+		"not an action":     {body("a {{ ??? }}"), "body", []string{"line 1, column 3"}},
+		"third action":      {body("a\nö {{.Shop}} {{if .Signed}}{{.Order..Number}}{{end}} {{.Shop}}"), "body", []string{"line 2, column 27"}},
 		"unknown variable":  {body("{{$x}}"), "body", []string{"undefined variable"}},
 		"no body":           {templates.Source{Body: " ", Subject: "x"}, "body", []string{"is required"}},
-		"control":           {body("a\nb\x01"), "body", []string{"line 2", "control character"}},
+		"control":           {body("a\nb\x01"), "body", []string{"line 2, column 2", "control character"}},
 		"too long":          {body(strings.Repeat("x", 65<<10)), "body", []string{"at most 65536 bytes"}},
 		"format":            {templates.Source{Body: "x", Format: "markdown"}, "format", []string{"html, text"}},
 		"evidence":          {templates.Source{Body: "x", Evidence: []string{"item", "selfie"}}, "evidence[1]", []string{"item, claim, optional, signature"}},
@@ -106,7 +107,7 @@ func TestCheckRefuses(t *testing.T) {
 		"subject is broken": {source("{{", "x", ""), "subject", []string{"line 1"}},
 
 		// Markup that a message does not need.
-		"script":             {body("<p>x</p>\n<script>x</script>"), "body", []string{"line 2", "<script>"}},
+		"script":             {body("<p>x</p>\nö<script>x</script>"), "body", []string{"line 2, column 2", "<script>"}},
 		"script in a branch": {body("{{if .Signed}}\n<SCRIPT src=x>{{end}}"), "body", []string{"line 2", "<script>"}},
 		"handler":            {body(`<p onclick="x()">x</p>`), "body", []string{"<p onclick>"}},
 		"frame":              {body(`<iframe src="https://example.com"></iframe>`), "body", []string{"<iframe>"}},
@@ -146,7 +147,7 @@ func source(subject, body, note string) templates.Source {
 func TestCheckReportsAllErrors(t *testing.T) {
 	t.Parallel()
 	err := templates.Check(templates.Source{Subject: "{{.A}}", Body: "{{.B}}\n{{env .C}}", Note: "{{.D}}", Tags: []string{"{{.E}}"}})
-	for _, words := range []string{"subject: line 1: unknown key .A", "body: line 1: unknown key .B", "body: line 2: unknown key .C", `"env"`, "note: line 1: unknown key .D", "tags[0]: line 1: unknown key .E"} {
+	for _, words := range []string{"subject: line 1, column 3: unknown key .A", "body: line 1, column 3: unknown key .B", "body: line 2, column 7: unknown key .C", `"env"`, "note: line 1, column 3: unknown key .D", "tags[0]: line 1, column 3: unknown key .E"} {
 		require.ErrorContains(t, err, words)
 	}
 }

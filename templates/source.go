@@ -104,8 +104,8 @@ func (s Source) fieldErrors() []claim.FieldError {
 		if len(part.text) > part.max {
 			add(part.field, "must have at most %d bytes", part.max)
 		}
-		if line := controlLine(part.text); line > 0 {
-			add(part.field, "line %d: contains a control character", line)
+		if at := controlCharacter(part.text); at >= 0 {
+			add(part.field, "%s: contains a control character", position(part.text, at))
 		}
 	}
 	if strings.TrimSpace(s.Body) == "" {
@@ -121,7 +121,7 @@ func (s Source) fieldErrors() []claim.FieldError {
 		if len(tag) > maxTagSource {
 			add(fmt.Sprintf("tags[%d]", i), "must have at most %d bytes", maxTagSource)
 		}
-		if controlLine(tag) > 0 {
+		if controlCharacter(tag) >= 0 {
 			add(fmt.Sprintf("tags[%d]", i), "contains a control character")
 		}
 	}
@@ -136,14 +136,10 @@ func (s Source) fieldErrors() []claim.FieldError {
 	return out
 }
 
-// controlLine returns the line of the first control character that is neither a tab
-// nor part of a line break, or 0 if there is none.
-func controlLine(s string) int {
-	i := strings.IndexFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r' })
-	if i < 0 {
-		return 0
-	}
-	return 1 + strings.Count(s[:i], "\n")
+// controlCharacter returns the offset of the first control character that is neither a
+// tab nor part of a line break, or -1 if there is none.
+func controlCharacter(s string) int {
+	return strings.IndexFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r' })
 }
 
 // evidence returns the kinds to attach, in the order of [EvidenceKinds].

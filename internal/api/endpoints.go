@@ -254,11 +254,43 @@ func (a *api) listDeliveries(ctx context.Context, in *deliveriesInput) (*body[cl
 	}
 	deliveries, next, err := a.Store.Deliveries.List(ctx, in.Shop, in.Endpoint, in.DeliveryFilter)
 	for i := range deliveries {
-		if key := of(ctx).key; slices.Contains(claim.RecordTypes(), deliveries[i].Type) && (key == nil || !may(key, client.ScopeUnifiedRead)) {
-			deliveries[i].Body = json.RawMessage("null")
-		}
+		hideRecord(ctx, &deliveries[i])
 	}
 	return ok(client.DeliveryPage{Deliveries: notNil(deliveries), Next: next}, err)
+}
+
+// InDelivery names a delivery of an endpoint.
+type InDelivery struct {
+	InEndpoint
+	Delivery string `path:"delivery" doc:"The id of the delivery, which is its webhook-id."`
+}
+
+func (a *api) getDelivery(ctx context.Context, in *InDelivery) (*body[client.Delivery], error) {
+	d, err := a.Store.Deliveries.Get(ctx, in.Shop, in.Endpoint, in.Delivery)
+	hideRecord(ctx, &d)
+	return ok(d, err)
+}
+
+func (a *api) replayDelivery(ctx context.Context, in *InDelivery) (*body[client.Delivery], error) {
+	if err := a.Store.Deliveries.ReplayOne(ctx, in.Shop, in.Endpoint, in.Delivery); err != nil {
+		return nil, err
+	}
+	return a.getDelivery(ctx, in)
+}
+
+func (a *api) testEndpoint(ctx context.Context, in *InEndpoint) (*body[client.Delivery], error) {
+	id, err := a.Store.Deliveries.AddTest(ctx, in.Shop, in.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	return a.getDelivery(ctx, &InDelivery{*in, id})
+}
+
+// hideRecord removes the body of an event about a record, unless the key may read it.
+func hideRecord(ctx context.Context, d *claim.Delivery) {
+	if key := of(ctx).key; slices.Contains(claim.RecordTypes(), d.Type) && (key == nil || !may(key, client.ScopeUnifiedRead)) {
+		d.Body = json.RawMessage("null")
+	}
 }
 
 // noListenerWarning returns a warning if no active endpoint is notified of the shop's claims.

@@ -102,10 +102,15 @@ func (a *api) routes() []route {
 		newRoute("PUT "+shop+"/integrations/dixa/token", "save-token", "Save the Dixa API token", tagDixa, shopsWrite, a.saveToken, withLongTimeout,
 			withRequestBody[client.TokenRequest](small, "token"), withErrors(http.StatusConflict, http.StatusBadGateway),
 			withDescription("Verifies the token with Dixa first. Only a preview of it is ever returned.")),
+		newRoute("DELETE "+shop+"/integrations/dixa/token", "remove-token", "Disconnect a shop from Dixa", tagDixa, shopsWrite, a.removeToken, withLongTimeout,
+			withDescription("Disables the shop and removes its token; the settings stay. If other shops use the same Dixa organization, its token stays for them. Conversations stay as they are in Dixa.")),
 		newRoute("POST "+shop+"/integrations/dixa/token/compare", "compare-token", "Check whether a token is the saved one", tagDixa, shopsWrite, a.compareToken, withoutAudit,
 			withDescription("The token is not sent. Compares its HMAC-SHA-256 under a nonce that the caller chooses.")),
 		newRoute("POST "+shop+"/integrations/dixa/status-rules/preview", "preview-status-rules", "Preview status rules against past events", tagDixa, shopsRead, a.previewStatusRules, withoutAudit,
 			withDescription("Evaluates the events of the shop's newest claims with the current and with the given rules, and lists the claims whose status would differ. Changes and sends nothing.")),
+		newRoute("POST "+shop+"/integrations/dixa/preview", "preview-settings", "Preview settings on past claims", tagDixa, shopsRead, a.previewSettings, withoutAudit,
+			withRequestBody[client.SettingsPreviewRequest](small, "settings"),
+			withDescription("Plans the opening of the shop's newest claims with the current and with the given settings, and lists the claims whose template, language, tags or route would differ. Needs the scope claims:read too. Changes and sends nothing; what the settings name is not looked up in Dixa.")),
 		newRoute("GET "+shop+"/integrations/dixa/choices", "list-choices", "List what the settings can name in Dixa", tagDixa, shopsRead, a.choices, withLongTimeout, withErrors(http.StatusConflict, http.StatusBadGateway),
 			withDescription("Asks the shop's Dixa for its email contact endpoints, agents, queues and text attributes of conversations.")),
 		newRoute("POST "+shop+"/integrations/dixa/validate", "validate-integration", "Validate the connection and settings (read-only)", tagDixa, shopsRead, a.validate, withoutAudit, withLongTimeout),
@@ -130,7 +135,7 @@ func (a *api) routes() []route {
 		newRoute("PUT "+shop+"/templates/{reason}", "save-template", "Save a template", tagTemplates, shopsWrite, a.putTemplate, withRequestBody[client.TemplateSource](small)),
 		newRoute("DELETE "+shop+"/templates/{reason}", "delete-template", "Delete a template", tagTemplates, shopsWrite, a.deleteTemplate),
 		newRoute("POST "+shop+"/templates/{reason}/preview", "preview-template", "Render a template", tagTemplates, shopsRead, a.previewTemplate, withoutAudit,
-			withRequestBody[client.PreviewRequest](claim.MaxBodyBytes), withDescription("Nothing is sent to Dixa.")),
+			withRequestBody[client.PreviewRequest](claim.MaxBodyBytes), withDescription("Renders a template, saved or not, for a sample, for a given claim or for a claim of the shop. Nothing is sent to Dixa.")),
 		newRoute("GET /v1/templates", "list-platform-templates", "List the platform's templates", tagTemplates, shopsRead, a.listTemplates),
 		newRoute("GET /v1/templates/{reason}", "get-platform-template", "Get the template that shops inherit", tagTemplates, shopsRead, a.getTemplate),
 		newRoute("PUT /v1/templates/{reason}", "save-platform-template", "Save a template of the platform", tagTemplates, shopsWrite, a.putTemplate, withRequestBody[client.TemplateSource](small)),
@@ -160,6 +165,7 @@ func (a *api) endpointRoutes() []route {
 	)
 	list := withDescription("Returns deliveries with their bodies, newest first. A delivery is dead once its last attempt has failed; replay sends it again.")
 	replay := withDescription("Replays every event of a time range with its original webhook-id.")
+	test := withDescription("Queues an event of the type endpoint.test, whatever types the endpoint wants. Get the delivery for its result. 409: an endpoint of kind karla receives the status of real claims only.")
 	return []route{
 		newRoute("GET "+own, "list-endpoints", "List a shop's endpoints", tagEndpoints, shopsRead, a.listEndpoints),
 		newRoute("POST "+own, "add-endpoint", "Add an endpoint", tagEndpoints, shopsWrite, a.addEndpoint, withStatus(http.StatusCreated)),
@@ -169,7 +175,10 @@ func (a *api) endpointRoutes() []route {
 		newRoute("POST "+own+each+"/rotate", "rotate-endpoint", "Rotate an endpoint's signing secret", tagEndpoints, shopsWrite, a.rotateEndpoint, withErrors(http.StatusConflict)),
 		newRoute("POST "+own+each+"/resume", "resume-endpoint", "Resume a paused endpoint", tagEndpoints, operate, a.resumeEndpoint),
 		newRoute("POST "+own+each+"/replay", "replay-endpoint", "Replay events", tagEndpoints, operate, a.replayEndpoint, replay),
+		newRoute("POST "+own+each+"/test", "test-endpoint", "Send a test event", tagEndpoints, operate, a.testEndpoint, withStatus(http.StatusAccepted), withErrors(http.StatusConflict), test),
 		newRoute("GET "+own+each+"/deliveries", "list-deliveries", "List an endpoint's deliveries", tagEndpoints, claimsRead, a.listDeliveries, list),
+		newRoute("GET "+own+each+"/deliveries/{delivery}", "get-delivery", "Get a delivery", tagEndpoints, claimsRead, a.getDelivery),
+		newRoute("POST "+own+each+"/deliveries/{delivery}/replay", "replay-delivery", "Replay a delivery", tagEndpoints, operate, a.replayDelivery, withStatus(http.StatusAccepted)),
 		newRoute("GET "+all, "list-platform-endpoints", "List the platform's endpoints", tagEndpoints, shopsRead, a.listEndpoints),
 		newRoute("POST "+all, "add-platform-endpoint", "Add an endpoint for all shops", tagEndpoints, shopsWrite, a.addEndpoint, withStatus(http.StatusCreated)),
 		newRoute("GET "+all+each, "get-platform-endpoint", "Get an endpoint", tagEndpoints, shopsRead, a.getEndpoint),
@@ -178,7 +187,10 @@ func (a *api) endpointRoutes() []route {
 		newRoute("POST "+all+each+"/rotate", "rotate-platform-endpoint", "Rotate an endpoint's signing secret", tagEndpoints, shopsWrite, a.rotateEndpoint, withErrors(http.StatusConflict)),
 		newRoute("POST "+all+each+"/resume", "resume-platform-endpoint", "Resume a paused endpoint", tagEndpoints, operate, a.resumeEndpoint),
 		newRoute("POST "+all+each+"/replay", "replay-platform-endpoint", "Replay events", tagEndpoints, operate, a.replayEndpoint, replay),
+		newRoute("POST "+all+each+"/test", "test-platform-endpoint", "Send a test event", tagEndpoints, operate, a.testEndpoint, withStatus(http.StatusAccepted), withErrors(http.StatusConflict), test),
 		newRoute("GET "+all+each+"/deliveries", "list-platform-deliveries", "List an endpoint's deliveries", tagEndpoints, claimsRead, a.listDeliveries, list),
+		newRoute("GET "+all+each+"/deliveries/{delivery}", "get-platform-delivery", "Get a delivery", tagEndpoints, claimsRead, a.getDelivery),
+		newRoute("POST "+all+each+"/deliveries/{delivery}/replay", "replay-platform-delivery", "Replay a delivery", tagEndpoints, operate, a.replayDelivery, withStatus(http.StatusAccepted)),
 	}
 }
 

@@ -69,6 +69,16 @@ func TestScimUserIsPatchedInEveryForm(t *testing.T) {
 			[]string{"phoneNumbers"},
 			[]any{map[string]any{"value": "+4520304051", "type": "work", "primary": true}},
 		},
+		{
+			"another primary number", `{"op": "Add", "path": "phoneNumbers", "value": [{"value": "+4520304052", "type": "mobile", "primary": "True"}]}`,
+			[]string{"phoneNumbers"},
+			[]any{map[string]any{"value": "+4520304051", "type": "work"}, map[string]any{"value": "+4520304052", "type": "mobile", "primary": true}},
+		},
+		{
+			"the first is the primary one again", `{"op": "Replace", "path": "phoneNumbers[type eq \"work\"].primary", "value": true}`,
+			[]string{"phoneNumbers"},
+			[]any{map[string]any{"value": "+4520304051", "type": "work", "primary": true}, map[string]any{"value": "+4520304052", "type": "mobile"}},
+		},
 		{"an extension has no place in Dixa", `{"op": "Add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", "value": "Care"}`, []string{"displayName"}, "In an object"},
 		{"neither has a title", `{"op": "Add", "value": {"title": "Lead", "addresses[type eq \"work\"].locality": "Aarhus"}}`, []string{"displayName"}, "In an object"},
 		{"active as it is", `{"op": "Replace", "path": "active", "value": "True"}`, []string{"active"}, true},

@@ -192,6 +192,10 @@ func (a *api) saveToken(ctx context.Context, in *settingsInput) (*body[claim.Con
 	return ok(connection, err)
 }
 
+func (a *api) removeToken(ctx context.Context, in *InShop) (*struct{}, error) {
+	return nil, a.Onboarding.Disconnect(ctx, in.Shop)
+}
+
 type compareTokenInput struct {
 	InShop
 	Body client.TokenComparison

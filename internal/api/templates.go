@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"time"
 
@@ -70,7 +71,15 @@ func (a *api) getTemplate(ctx context.Context, in *InTemplate) (*body[client.Tem
 	if err != nil {
 		return nil, err
 	}
-	return ok(place.winner(), nil)
+	out := place.winner()
+	if place.key == "" {
+		return ok(out, nil)
+	}
+	out.Own = place.saved()
+	beneath := place.without(place.own(templates.Source{}))
+	inherited := client.TemplateSource(beneath.Source)
+	out.Inherited, out.InheritedFrom = &inherited, beneath.Name()
+	return ok(out, nil)
 }
 
 // putTemplate saves a template if it renders for the sample claims, together with
@@ -123,7 +132,7 @@ func (a *api) previewTemplate(ctx context.Context, in *templateInput) (*body[cli
 	if err != nil {
 		return nil, err
 	}
-	c, err := sample(place.key, in.Shop, request.Claim)
+	c, about, err := a.previewed(ctx, in.Shop, place.key, request)
 	if err != nil {
 		return nil, err
 	}
@@ -133,31 +142,64 @@ func (a *api) previewTemplate(ctx context.Context, in *templateInput) (*body[cli
 		own = &unsaved
 	}
 	chosen := place.choose(own)
-	compiled, err := templates.Compile(chosen.Source)
-	if err != nil {
-		return nil, err
-	}
-	ticket, err := compiled.Render(templates.NewView(c, templates.ViewInput{ShopName: place.shopName, Language: chosen.Language}))
+	ticket, err := templates.Render(c, chosen, templates.PlanInput{
+		Settings: &place.settings, ShopName: place.shopName, Reference: about.Reference(), OtherClaims: about.OtherClaims,
+	})
 	if err != nil {
 		return nil, err
 	}
 	return ok(client.Ticket{
 		Template: chosen.Name(), Subject: ticket.Subject, Body: ticket.Body, Format: ticket.Format, Note: ticket.Note,
-		Tags: templates.Tags(c, &place.settings, false, ticket.Tags),
+		Tags: ticket.Tags, Evidence: ticket.Evidence,
 	}, nil)
 }
 
-// sample returns the claim for a preview: the given one, or else a sample for the
-// reason.
-func sample(key, shop string, given json.RawMessage) (*claim.Claim, error) {
-	if len(given) > 0 && string(given) != "null" {
-		return claim.Decode(given, shop)
+// previewed returns the claim for a preview with its record: the shop's own, the given
+// one, or else a sample.
+func (a *api) previewed(ctx context.Context, shop, key string, r client.PreviewRequest) (*claim.Claim, claim.Record, error) {
+	if r.ClaimID != "" {
+		return a.storedClaim(ctx, claim.Ref{Shop: shop, ID: r.ClaimID})
+	}
+	c, err := sample(key, shop, r)
+	if err != nil {
+		return nil, claim.Record{}, err
+	}
+	return c, claim.Record{Ref: claim.Ref{Shop: c.Shop, ID: c.ID}}, nil
+}
+
+// storedClaim returns a claim as it is opened, for callers that may read claims.
+func (a *api) storedClaim(ctx context.Context, ref claim.Ref) (*claim.Claim, claim.Record, error) {
+	if err := a.mayReadClaims(ctx); err != nil {
+		return nil, claim.Record{}, err
+	}
+	record, err := a.Store.Claims.Record(ctx, ref)
+	if err != nil {
+		return nil, record, err
+	}
+	c, _, err := a.Store.Claims.OpeningBody(ctx, ref)
+	return c, record, err
+}
+
+func (a *api) mayReadClaims(ctx context.Context) error {
+	if !may(of(ctx).key, client.ScopeClaimsRead) {
+		return newProblem(http.StatusForbidden, "", "The API key lacks the scope "+client.ScopeClaimsRead+", which previews on the shop's claims need.")
+	}
+	return nil
+}
+
+// sample returns the given claim, the named sample, or else a sample for the reason.
+func sample(key, shop string, r client.PreviewRequest) (*claim.Claim, error) {
+	if len(r.Claim) > 0 && string(r.Claim) != "null" {
+		return claim.Decode(r.Claim, shop)
 	}
 	samples := templates.Samples()
 	for _, c := range samples {
-		if c.ReasonKey() == key || c.FlowKey() == key {
+		if r.Sample == "" && (c.ReasonKey() == key || c.FlowKey() == key) || c.ID == r.Sample {
 			return c, nil
 		}
+	}
+	if r.Sample != "" {
+		return nil, invalid("preview", "sample", "is not a sample claim")
 	}
 	c := *samples[0]
 	c.Reason, c.Flow = key, ""
@@ -221,14 +263,36 @@ func (p *place) own(source templates.Source) templates.Candidate {
 // choose returns the template for a claim of the place. own, if set, replaces the
 // stored template of the same scope, key and language.
 func (p *place) choose(own *templates.Candidate) templates.Candidate {
-	candidates := slices.Clone(p.candidates)
-	if own != nil {
-		candidates = slices.DeleteFunc(candidates, func(c templates.Candidate) bool {
-			return c.Scope == own.Scope && c.Key == own.Key && c.Language == own.Language
-		})
-		candidates = append(candidates, *own)
+	if own == nil {
+		return p.among(p.candidates)
 	}
+	return p.among(append(p.others(*own), *own))
+}
+
+// without returns the template for a claim of the place if own does not exist.
+func (p *place) without(own templates.Candidate) templates.Candidate { return p.among(p.others(own)) }
+
+func (p *place) others(own templates.Candidate) []templates.Candidate {
+	return slices.DeleteFunc(slices.Clone(p.candidates), func(c templates.Candidate) bool { return isSame(c, own) })
+}
+
+func (p *place) among(candidates []templates.Candidate) templates.Candidate {
 	return templates.Choose(&claim.Claim{Reason: p.key}, []string{p.language}, candidates)
+}
+
+func isSame(a, b templates.Candidate) bool {
+	return a.Scope == b.Scope && a.Key == b.Key && a.Language == b.Language
+}
+
+// saved returns the place's own template, or nil if there is none.
+func (p *place) saved() *client.TemplateSource {
+	for _, c := range p.candidates {
+		if isSame(c, p.own(templates.Source{})) {
+			own := client.TemplateSource(c.Source)
+			return &own
+		}
+	}
+	return nil
 }
 
 // winner returns the template for a claim of the place in the API's form.

@@ -54,6 +54,13 @@ func TestTemplatesInheritAndPreview(t *testing.T) {
 	require.Equal(t, "platform", list[1].Scope)
 	require.Equal(t, "built-in", list[len(list)-1].Scope)
 
+	layers, err := b.client.Template(ctx, "acme", "damaged", "de")
+	require.NoError(t, err)
+	require.Equal(t, client.TemplateSource{Subject: "Bruch {{.Order.Number}}"}, *layers.Own)
+	require.Equal(t, "platform/damaged/de", layers.InheritedFrom)
+	require.Equal(t, "Plattform", layers.Inherited.Subject)
+	require.Nil(t, inherited.Own)
+
 	require.NoError(t, b.client.DeleteTemplate(ctx, "acme", "damaged", "de"))
 	inherited, err = b.client.Template(ctx, "acme", "damaged", "de")
 	require.NoError(t, err)
@@ -80,4 +87,36 @@ func TestBrokenTemplateIsNotSaved(t *testing.T) {
 	template, err := b.client.Template(t.Context(), "acme", "damaged", "de")
 	require.NoError(t, err)
 	require.Equal(t, "built-in", template.Scope, "nothing may be saved")
+}
+
+func TestTemplatePreviewOnClaimsOfTheShop(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx := t.Context()
+	b.shop("acme")
+	b.shop("other")
+	_, err := b.client.Submit(ctx, aClaim("c-1"))
+	require.NoError(t, err)
+	preview := func(c *client.Client, shop string, r client.PreviewRequest) (client.Ticket, error) {
+		r.Template = &client.TemplateSource{Body: "{{.Order.Number}} {{.Customer.FirstName}}", Format: "text"}
+		return c.PreviewTemplate(ctx, shop, "damaged", "en", r)
+	}
+	ticket, err := preview(b.client, "acme", client.PreviewRequest{ClaimID: "c-1"})
+	require.NoError(t, err)
+	require.Contains(t, ticket.Body, "10001 Ada")
+	require.Equal(t, []string{"item", "claim", "optional", "signature"}, ticket.Evidence)
+	ticket, err = preview(b.client, "acme", client.PreviewRequest{Sample: "sample-german"})
+	require.NoError(t, err)
+	require.Contains(t, ticket.Body, "10002 Toni")
+
+	_, err = preview(b.client, "other", client.PreviewRequest{ClaimID: "c-1"})
+	_ = refusal(t, err, 404, client.CodeNotFound)
+	_, err = preview(b.client, "acme", client.PreviewRequest{Sample: "c-1"})
+	_ = refusal(t, err, 422, client.CodeInvalid)
+	reader, err := client.New(b.url, b.key("acme", client.ScopeShopsRead), client.WithRetries(0, 0))
+	require.NoError(t, err)
+	_, err = preview(reader, "acme", client.PreviewRequest{ClaimID: "c-1"})
+	_ = refusal(t, err, 403, client.CodeForbidden)
+	_, err = preview(reader, "acme", client.PreviewRequest{})
+	require.NoError(t, err)
 }

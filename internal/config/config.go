@@ -47,6 +47,11 @@ type Config struct {
 
 	AllowPrivateEndpoints bool `env:"CLAIMFLOW_ALLOW_PRIVATE_ENDPOINTS" envDefault:"false" used:"starter" doc:"Allows endpoints on this machine and in private networks, also over plain HTTP. Anyone who may add endpoints can make 'starter serve' send requests there."`
 
+	OIDCIssuer       string      `env:"CLAIMFLOW_OIDC_ISSUER" validate:"required_with=OIDCClientID,omitempty,http_url" used:"starter" doc:"The OpenID Connect provider with which operators of the platform sign in to the portal, such as 'https://login.example/realms/staff'. If empty, the portal has no pages for operators. Register '/portal/operators/callback' below CLAIMFLOW_PUBLIC_URL as the redirect URL."`
+	OIDCClientID     string      `env:"CLAIMFLOW_OIDC_CLIENT_ID" validate:"required_with=OIDCIssuer" used:"starter" doc:"The client id of Claimflow at the provider."`
+	OIDCClientSecret seal.Secret `env:"CLAIMFLOW_OIDC_CLIENT_SECRET" used:"starter" doc:"The client secret of Claimflow at the provider. Empty for a public client."`
+	OIDCGroup        string      `env:"CLAIMFLOW_OIDC_GROUP" used:"starter" doc:"The group that operators must be in, as a value of the claim 'groups' of the ID token. If empty, everyone whom the provider signs in for this client is an operator and sees all shops."`
+
 	SMTPURL seal.Secret `env:"CLAIMFLOW_SMTP_URL" validate:"omitempty,smtp" used:"starter" doc:"The mail server for endpoints of kind email: 'smtp://user:password@mail.example:587?from=claims@acme.example', with special characters percent-encoded. 'smtp' requires STARTTLS, 'smtps' uses TLS from the start; '&tls=none' disables encryption and allows no password. If empty, no email is sent."`
 
 	LogFormat string `env:"CLAIMFLOW_LOG_FORMAT" validate:"omitempty,oneof=text json" used:"starter, worker" doc:"The log format: 'text' for people or 'json' for machines. If empty, text on a terminal and JSON elsewhere."`
@@ -161,7 +166,7 @@ func isAddress(s string) bool { return strings.Contains(s, ":") }
 
 func inWords(f validator.FieldError) string {
 	switch f.Tag() {
-	case "required":
+	case "required", "required_with":
 		return "is required"
 	case "http_url":
 		return "must be an http or https URL"

@@ -159,22 +159,29 @@ func authored(s claim.Settings) error {
 	return nil
 }
 
-// validatePatch validates the shop's settings after a patch. It looks up in Dixa only
-// the references that changed: a language can be set while Dixa is down.
-func (s *Service) validatePatch(ctx context.Context, before claim.Integration, patch json.RawMessage) error {
+// Merge returns the settings that a shop would have after a patch. It saves nothing and
+// looks nothing up in Dixa. The error is a [*claim.InvalidError] with every error.
+func (s *Service) Merge(ctx context.Context, before claim.Integration, patch json.RawMessage) (claim.Settings, error) {
 	own, err := claim.MergeSettings(before.Own, patch)
 	if err != nil {
-		return err
+		return claim.Settings{}, err
 	}
 	platform, _, err := s.store.Settings.Platform(ctx)
 	if err != nil {
-		return err
+		return claim.Settings{}, err
 	}
 	after, err := claim.Resolve(platform, own)
 	if err != nil {
-		return err
+		return claim.Settings{}, err
 	}
-	if err := authored(after); err != nil {
+	return after, authored(after)
+}
+
+// validatePatch validates the shop's settings after a patch. It looks up in Dixa only
+// the references that changed: a language can be set while Dixa is down.
+func (s *Service) validatePatch(ctx context.Context, before claim.Integration, patch json.RawMessage) error {
+	after, err := s.Merge(ctx, before, patch)
+	if err != nil {
 		return err
 	}
 	known := references(before.Effective)

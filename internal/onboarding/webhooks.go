@@ -81,6 +81,15 @@ func (s *Service) Disable(ctx context.Context, shop string) error {
 	return s.unsubscribeAfter(ctx, shop, func() error { return s.store.Shops.SetEnabled(ctx, shop, false) })
 }
 
+// Disconnect removes a shop's token. It treats the shop's connection as [Service.Disable]
+// does. The settings stay.
+func (s *Service) Disconnect(ctx context.Context, shop string) error {
+	if err := s.Disable(ctx, shop); err != nil {
+		return err
+	}
+	return s.store.Connections.RemoveToken(ctx, shop)
+}
+
 // Delete deletes a shop. It treats the shop's connection as [Service.Disable] does.
 func (s *Service) Delete(ctx context.Context, shop string) error {
 	return s.unsubscribeAfter(ctx, shop, func() error { return s.store.Shops.Delete(ctx, shop) })

@@ -43,7 +43,9 @@ type bench struct {
 	client *client.Client
 	api    http.Handler
 	url    string
-	log    *locked
+	// host is the address of the emulated Dixa.
+	host string
+	log  *locked
 
 	// ahead is how far the store's clock is ahead.
 	ahead atomic.Int64
@@ -67,7 +69,13 @@ func (l *locked) String() string {
 	return l.b.String()
 }
 
-func newBench(tb testing.TB) *bench {
+func newBench(tb testing.TB, edit ...func(*api.Options)) *bench {
+	tb.Helper()
+	return newBenchWith(tb, portal.OpenID{}, edit...)
+}
+
+// newBenchWith returns a bench with pages for operators.
+func newBenchWith(tb testing.TB, operators portal.OpenID, edit ...func(*api.Options)) *bench {
 	tb.Helper()
 	b := &bench{TB: tb, log: &locked{}}
 	text, err := seal.Generate()
@@ -81,21 +89,27 @@ func newBench(tb testing.TB) *bench {
 	b.dixa = server.New(server.Options{Token: token, Limit: server.Limit{Reading: server.LimitOff}})
 	host := httptest.NewServer(b.dixa)
 	tb.Cleanup(func() { host.Close(); b.dixa.Close() })
+	b.host = host.URL
 	clients := connection.New(b.store, connection.Options{BaseURL: host.URL + "/v1/", Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second}})
 
 	web := httptest.NewUnstartedServer(nil)
 	b.url = "http://" + web.Listener.Addr().String()
 	log := slog.New(slog.NewJSONHandler(b.log, nil))
-	handler, err := api.New(api.Options{
+	options := api.Options{
 		Store: b.store, Log: log, PublicURL: b.url,
 		Onboarding: onboarding.New(onboarding.Options{Store: b.store, Dixa: clients, PublicURL: b.url, AutoReplyWait: -1}),
 		KPIs:       &reporting.Service{Store: b.store, Clients: clients},
 		Unified:    &unify.Service{Store: b.store, Clients: clients},
-	})
+	}
+	for _, e := range edit {
+		e(&options)
+	}
+	handler, err := api.New(options)
 	require.NoError(tb, err)
 	b.api = handler
 	pages, err := portal.New(portal.Options{
 		Store: b.store, API: handler, Acting: api.Acting, Scopes: api.PortalScopes, Log: log, PublicURL: b.url, LiveEvery: 10 * time.Millisecond,
+		OpenID: operators,
 	})
 	require.NoError(tb, err)
 	mux := http.NewServeMux()
@@ -122,7 +136,7 @@ func (b *bench) later(d time.Duration) { b.ahead.Add(int64(d)) }
 // on returns the bench for a subtest.
 func (b *bench) on(tb testing.TB) *bench {
 	tb.Helper()
-	part := &bench{TB: tb, dixa: b.dixa, store: b.store, client: b.client, api: b.api, url: b.url, log: b.log}
+	part := &bench{TB: tb, dixa: b.dixa, store: b.store, client: b.client, api: b.api, url: b.url, log: b.log, host: b.host}
 	part.ahead.Store(b.ahead.Load())
 	return part
 }

@@ -14,17 +14,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	sdklog "go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/testsuite"
 
-	"github.com/claimflow/claimflow/activities"
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/portal"
-	"github.com/claimflow/claimflow/internal/todixa/connection"
-	"github.com/claimflow/claimflow/store"
 )
 
 // fill connects the shop to an organization with conversations of the last days and
@@ -36,43 +31,10 @@ func (b *bench) fill(conversations, days int) string {
 	shop, err := b.client.Shop(b.Context(), shop)
 	require.NoError(b, err)
 	account := shop.Connection.ID
-	host := httptest.NewServer(b.dixa)
-	b.Cleanup(host.Close)
-	clients := connection.New(b.store, connection.Options{
-		BaseURL: host.URL + "/v1/", ExportsURL: host.URL + "/exports/v1/", ExportsPace: time.Microsecond,
-		Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second},
-	})
 	_, err = b.client.CreateDataSource(b.Context(), account, claim.DataSource{Title: "Everything", From: time.Now().AddDate(0, 0, -days-10)})
 	require.NoError(b, err)
-	imports := &activities.Imports{Store: b.store, Clients: clients}
-	steps := &activities.ImportStore{Store: b.store}
-	i := step[claim.Import](b, imports.PlanImport, activities.ImportPlan{ConnectionID: account, Cause: "request"})
-	ref := activities.ImportRef{ConnectionID: account, ImportID: i.ID}
-	for {
-		state := step[activities.ImportState](b, steps.LoadImport, ref)
-		if len(state.Next) == 0 {
-			break
-		}
-		for _, window := range state.Next {
-			step[claim.ImportCounts](b, imports.ImportWindow, activities.ImportWindowInput{ConnectionID: account, ImportID: i.ID, Access: i.Access, Window: window})
-		}
-	}
-	step[claim.ImportCounts](b, imports.EndImport, ref)
+	b.importAll(account)
 	return account
-}
-
-// step runs a step of an import.
-func step[R any](b *bench, activity, in any) R {
-	b.Helper()
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	env := suite.NewTestActivityEnvironment()
-	env.RegisterActivity(activity)
-	var out R
-	value, err := env.ExecuteActivity(activity, in)
-	require.NoError(b, err)
-	require.NoError(b, value.Get(&out))
-	return out
 }
 
 // tileOf returns the part of a page that is the tile with an id.

@@ -19,21 +19,7 @@ func TestLiveNews(t *testing.T) {
 	_, err := b.client.UpdateSettings(t.Context(), shop, []byte(`{"email_integration_id": "`+server.SeedMailbox+`"}`))
 	require.NoError(t, err)
 	p := b.enter(client.NewPortalLink{})
-	response, err := p.http.Do(p.request(http.MethodGet, "/portal/live?page=/portal/setup", nil))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, response.Body.Close()) }()
-	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
-	events := bufio.NewReader(response.Body)
-	next := func() (text string) {
-		for {
-			line, err := events.ReadString('\n')
-			require.NoError(t, err)
-			if line == "\n" {
-				return text
-			}
-			text += line
-		}
-	}
+	next := p.news("/portal/setup")
 	first := next()
 	require.Contains(t, first, "event: news")
 	require.Contains(t, first, "New claims do not become conversations yet")
@@ -48,4 +34,25 @@ func TestLiveNews(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Contains(t, next(), "event: ended")
+}
+
+// news returns a function that waits for the next event of a live page.
+func (p *person) news(page string) (next func() string) {
+	p.Helper()
+	response, err := p.http.Do(p.request(http.MethodGet, "/portal/live?page="+page, nil))
+	require.NoError(p, err)
+	p.Cleanup(func() { _ = response.Body.Close() })
+	require.Equal(p, "text/event-stream", response.Header.Get("Content-Type"))
+	events := bufio.NewReader(response.Body)
+	return func() (text string) {
+		p.Helper()
+		for {
+			line, err := events.ReadString('\n')
+			require.NoError(p, err)
+			if line == "\n" {
+				return text
+			}
+			text += line
+		}
+	}
 }

@@ -40,6 +40,8 @@ type Options struct {
 	// PublicURL is the address of the service. Cookies are Secure unless it is on the
 	// machine itself. Required.
 	PublicURL string
+	// OpenID lets operators of the platform sign in. Optional.
+	OpenID OpenID
 	// LiveEvery is how often an open page looks for news. Defaults to 2 s.
 	LiveEvery time.Duration
 }
@@ -104,7 +106,12 @@ func (p *Portal) routes() {
 	p.mux.HandleFunc("GET /portal/live", p.inSession("", "", (*visit).live))
 	p.mux.HandleFunc("/portal/", p.inSession("", "", (*visit).nothingHere))
 
+	p.operatorRoutes()
 	p.setupRoutes()
+	p.templateRoutes()
+	p.ruleRoutes()
+	p.endpointRoutes()
+	p.dataRoutes()
 	p.dashboardRoutes()
 }
 

@@ -92,8 +92,15 @@ func functions(w words) template.FuncMap {
 		"dict":  dict,
 		"time":  func(t time.Time) template.HTML { return timeElement(w, t) },
 		"lower": strings.ToLower,
+		"list":  func(words ...string) []string { return words },
+		"add1":  func(i int) int { return i + 1 },
 		"join":  strings.Join,
 		"has":   func(list []string, s string) bool { return slices.Contains(list, s) },
+
+		"address": addressOf,
+		"problem": w.problem,
+		"column":  func(name string) string { return w.sayOr("column."+name, name) },
+		"channel": func(name string) string { return w.sayOr("channel."+name, name) },
 	}
 }
 
@@ -123,6 +130,9 @@ func timeElement(w words, t time.Time) template.HTML {
 // show answers with a page.
 func (v *visit) show(status int, name string, data view) {
 	data.Session, data.Page, data.Path = v.session, v.page, v.r.URL.RequestURI()
+	if v.r.Method != http.MethodGet {
+		data.Path = "/portal/" + string(v.page) // the address of a command shows nothing
+	}
 	for _, page := range claim.PortalPages() {
 		if v.session.Shows(page) && v.served[page] {
 			data.Pages = append(data.Pages, page)

@@ -67,7 +67,11 @@ func (p *Portal) sessionOf(r *http.Request) (claim.PortalSession, error) {
 	if err != nil {
 		return claim.PortalSession{}, store.ErrPortalSession
 	}
-	return p.Store.Portal.Session(r.Context(), cookie.Value)
+	session, err := p.Store.Portal.Session(r.Context(), cookie.Value)
+	if err == nil && session.Shop == "" {
+		return claim.PortalSession{}, store.ErrPortalSession // an operator's, which has no shop
+	}
+	return session, err
 }
 
 // cookieName has the prefix that makes browsers enforce Secure and Path=/, unless the

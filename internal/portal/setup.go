@@ -3,7 +3,6 @@ package portal
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -15,6 +14,7 @@ func (p *Portal) setupRoutes() {
 	const page, may = claim.PageSetup, claim.MayConfigure
 	p.page(page, "GET setup", "", (*visit).setup)
 	p.page(page, "POST setup/token", may, (*visit).saveToken)
+	p.page(page, "POST setup/disconnect", may, (*visit).disconnect)
 	p.page(page, "POST setup/settings", may, (*visit).saveSettings)
 	p.page(page, "POST setup/enable", may, (*visit).enable)
 	p.page(page, "POST setup/disable", may, (*visit).disable)
@@ -115,6 +115,13 @@ func (v *visit) saveToken() error {
 	})
 }
 
+func (v *visit) disconnect() error {
+	if err := v.api.Disconnect(v.r.Context(), v.session.Shop); err != nil {
+		return err
+	}
+	return v.done("setup", "disconnected")
+}
+
 func (v *visit) saveSettings() error {
 	fields := []string{"email_integration_id", "default_agent_id"}
 	patch := map[string]any{}
@@ -161,62 +168,4 @@ func (v *visit) testSetup() error {
 		})
 	}
 	return v.showSetup(http.StatusOK, func(d *setupData) { d.Report = &report })
-}
-
-// form is a form as a person filled it in, with what is wrong with it.
-type form struct {
-	Values map[string]string
-	// Faults are by field. Summary is what concerns the whole form.
-	Faults  map[string]string
-	Summary string
-}
-
-// Value returns what a field shows.
-func (f form) Value(field string) string { return f.Values[field] }
-
-// Fault returns what is wrong with a field.
-func (f form) Fault(field string) string { return f.Faults[field] }
-
-// refusedForm shows a form again after the API refused it. What was typed into the fields
-// is kept. An error that the person cannot mend in the form is returned.
-func (v *visit) refusedForm(err error, fields []string, show func(form) error) error {
-	var refused *client.Error
-	if !errors.As(err, &refused) || refused.Status == http.StatusForbidden || refused.Status == http.StatusNotFound {
-		return err
-	}
-	f := form{Values: map[string]string{}, Faults: map[string]string{}}
-	for _, name := range fields {
-		f.Values[name] = v.r.PostFormValue(name)
-	}
-	var others []string
-	for _, e := range refused.Errors {
-		if _, shown := f.Values[e.Field]; shown {
-			f.Faults[e.Field] = e.Message
-		} else {
-			others = append(others, e.Field+" "+e.Message)
-		}
-	}
-	switch {
-	case len(others) > 0:
-		f.Summary = strings.Join(others, "; ")
-	case len(f.Faults) == 0:
-		f.Summary = v.faultOf(err)
-	}
-	return show(f)
-}
-
-// faultOf returns the portal's words for an error of the API, or else the API's own.
-func (v *visit) faultOf(err error) string {
-	var refused *client.Error
-	if !errors.As(err, &refused) {
-		note(v.r.Context()).err = err
-		return v.words.say("broken.text")
-	}
-	if refused.Status >= http.StatusInternalServerError {
-		note(v.r.Context()).err = err
-	}
-	if key := "fault." + refused.Code; v.words.has(key) {
-		return v.words.say(key)
-	}
-	return refused.Detail
 }

@@ -63,4 +63,14 @@ func TestSetup(t *testing.T) {
 
 	off := p.post("/portal/setup/disable", nil)
 	require.Contains(t, off.text, "Dixa is off.")
+
+	p.post("/portal/setup/enable", nil)
+	removed := p.post("/portal/setup/disconnect", nil)
+	require.Contains(t, removed.text, "The token was removed")
+	require.Contains(t, removed.text, "Save a token first")
+	in, err = b.client.Integration(t.Context(), shop)
+	require.NoError(t, err)
+	require.Nil(t, in.Connection)
+	require.False(t, in.Enabled)
+	require.Equal(t, server.SeedMailbox, in.Effective.EmailIntegrationID, "the settings stay")
 }

@@ -151,6 +151,9 @@ func (s *server) newWeb(version string, mails bool) (http.Handler, error) {
 	}
 	pages, err := portal.New(portal.Options{
 		Store: s.Store, API: web, Acting: api.Acting, Scopes: api.PortalScopes, Log: s.Telemetry.Log, PublicURL: s.Config.PublicURL,
+		OpenID: portal.OpenID{
+			Issuer: s.Config.OIDCIssuer, ClientID: s.Config.OIDCClientID, ClientSecret: s.Config.OIDCClientSecret.Reveal(), Group: s.Config.OIDCGroup,
+		},
 	})
 	if err != nil {
 		return nil, err

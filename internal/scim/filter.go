@@ -26,7 +26,7 @@ type match struct {
 
 // parseFilter parses a filter. It is nil for an empty one.
 func (t *resourceType) parseFilter(text string) (*match, error) {
-	if strings.TrimSpace(text) == "" {
+	if text = strings.TrimSpace(text); text == "" {
 		return nil, nil
 	}
 	if len(text) > maxFilter {

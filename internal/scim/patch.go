@@ -238,34 +238,55 @@ func (o *operation) applyMany(t *resourceType, resource map[string]any) error {
 			}
 		}
 	case o.where != nil || o.sub != nil:
-		changed := false
-		for _, element := range now {
+		var changed []int
+		for i, element := range now {
 			if selected(element) {
 				o.set(element, values)
-				changed = true
+				changed = append(changed, i)
 			}
 			next = append(next, element)
 		}
-		if !changed { // providers change values that are not there yet
+		if len(changed) == 0 { // providers change values that are not there yet
 			element := map[string]any{}
 			assume(o.where, a.SubAttributes, element)
 			o.set(element, values)
-			next = append(next, element)
+			changed, next = []int{len(next)}, append(next, element)
 		}
+		keepOnePrimary(next, changed)
 	case o.op == opReplace:
 		next = values
 	default:
 		next = now
+		var changed []int
 		for _, v := range values {
-			if i := slices.IndexFunc(next, func(element map[string]any) bool { return sameValue(v, element) }); i >= 0 {
-				maps.Copy(next[i], v)
-				continue
+			i := slices.IndexFunc(next, func(element map[string]any) bool { return sameValue(v, element) })
+			if i < 0 {
+				i, next = len(next), append(next, map[string]any{})
 			}
-			next = append(next, v)
+			maps.Copy(next[i], v)
+			changed = append(changed, i)
 		}
+		keepOnePrimary(next, changed)
 	}
 	resource[a.Name] = listed(next)
 	return nil
+}
+
+// keepOnePrimary takes the mark from the other elements if one of those that were changed
+// is the primary one (RFC 7644, 3.5.2).
+func keepOnePrimary(elements []map[string]any, changed []int) {
+	primary := func(i int) bool {
+		is, err := flag(attrPrimary, elements[i][attrPrimary])
+		return err == nil && is
+	}
+	if !slices.ContainsFunc(changed, primary) {
+		return
+	}
+	for i := range elements {
+		if !slices.Contains(changed, i) {
+			delete(elements[i], attrPrimary)
+		}
+	}
 }
 
 func listed(elements []map[string]any) []any {

@@ -17,11 +17,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/claimflow/claimflow/internal/unify"
 	"github.com/claimflow/claimflow/store"
-	"github.com/claimflow/claimflow/unified"
 )
 
 const (
@@ -89,9 +86,9 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, c *Caller, path 
 		writeJSON(w, http.StatusOK, found)
 		return nil
 	case name == "users":
-		return s.serve(w, r, c, users, id, &userRequests{s, c, shown})
+		return s.serve(w, r, shown, users, id, &userRequests{s, c})
 	case name == "groups":
-		return s.serve(w, r, c, groups, id, &groupRequests{s, c, shown})
+		return s.serve(w, r, shown, groups, id, &groupRequests{s, c, shown})
 	case name == "me":
 		return unsupported("An API key is no user. Ask for /Users.")
 	case name == "bulk", name == ".search":
@@ -111,8 +108,8 @@ type requests interface {
 	remove(ctx context.Context, id string) error
 }
 
-func (s *Service) serve(w http.ResponseWriter, r *http.Request, c *Caller, t *resourceType, id string, do requests) error {
-	ctx, shown := r.Context(), shownOf(r.URL.Query())
+func (s *Service) serve(w http.ResponseWriter, r *http.Request, shown shown, t *resourceType, id string, do requests) error {
+	ctx := r.Context()
 	respond := func(status int, resource map[string]any, err error) error {
 		if err != nil {
 			return err
@@ -295,48 +292,4 @@ func body(w http.ResponseWriter, r *http.Request) (map[string]any, error) {
 		return nil, wrong(invalidSyntax, "The body is not a JSON object.")
 	}
 	return in, nil
-}
-
-// write carries out a write of the unified API. key is the Idempotency-Key; empty for a
-// new one. A repeat waits for the first.
-func (s *Service) write(ctx context.Context, c *Caller, r unify.WriteRequest, content map[string]any, key string) (*unify.Written, error) {
-	if content != nil {
-		text, err := json.Marshal(content)
-		if err != nil {
-			return nil, fmt.Errorf("encode a write: %w", err)
-		}
-		r.Body = text
-	}
-	if key == "" {
-		key = uuid.NewString()
-	}
-	r.Model = unified.ModelDirectory
-	written, err := s.Unified.Write(ctx, unify.Write{Account: c.Account, Shop: c.Shop, Key: "scim-" + key, WriteRequest: r, Wait: s.Wait, Join: true})
-	if err == nil && written.Fresh && c.Wrote != nil {
-		c.Wrote(r, written)
-	}
-	return written, err
-}
-
-// stillRunningError is the error of a write that takes longer than a request waits.
-type stillRunningError struct{ operation string }
-
-func (e *stillRunningError) Error() string {
-	return "Dixa has not answered yet. The change is stored as operation " + e.operation + " and is carried out; ask again later."
-}
-
-// outcome returns the answer of a write as JSON, or its error.
-func outcome(written *unify.Written) (json.RawMessage, error) {
-	switch written.State {
-	case store.OperationRunning:
-		return nil, &stillRunningError{written.ID}
-	case store.OperationDone:
-		return written.Answer, nil
-	default:
-		u := &unified.Error{}
-		if err := json.Unmarshal(written.Answer, u); err != nil || u.StatusCode == 0 {
-			u = unified.NewError(max(written.Status, http.StatusInternalServerError), "The change failed as operation "+written.ID+".")
-		}
-		return nil, ofUnified(u)
-	}
 }

@@ -54,11 +54,24 @@ type user struct {
 	now  profile
 	kept kept
 	link store.ProvisionedObject
+	// changing is the operation that decides now whether the user is active; empty for
+	// none.
+	changing string
 }
 
-// want is the profile that the provider expects.
+// shown is the profile that the provider reads: what Dixa has, or will have when the user
+// returns.
+func (u *user) shown() profile {
+	if u.active {
+		return u.now
+	}
+	return u.want()
+}
+
+// want is the profile that a change starts from. What the user is to have when they return
+// also counts if they returned and nobody has noted it.
 func (u *user) want() profile {
-	if !u.active && u.kept.Pending != nil {
+	if u.kept.Pending != nil {
 		return *u.kept.Pending
 	}
 	return u.now
@@ -95,7 +108,7 @@ func userOf(row *store.DirectoryRow, link *store.ProvisionedObject) (*user, erro
 
 // resource returns the user in SCIM's form.
 func (u *user) resource(c *Caller) map[string]any {
-	p := u.want()
+	p := u.shown()
 	out := map[string]any{
 		attrSchemas: []string{schemaUser}, attrID: u.id, attrUserName: u.userName, attrActive: u.active,
 		attrMeta: metaOf(c, users, u.id, u.created),

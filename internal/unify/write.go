@@ -69,6 +69,8 @@ type Write struct {
 	// Key is the Idempotency-Key. Writes with the same account, resource, object, method
 	// and key are the same write.
 	Key string
+	// Operation is the id that the operation gets; empty for a new one.
+	Operation string
 	WriteRequest
 	// Wait is how long to wait for the outcome.
 	Wait time.Duration
@@ -96,7 +98,7 @@ func ReadOnly() *unified.Error {
 // request with it is still running. After an error nothing was stored.
 func (s *Service) Write(ctx context.Context, w Write) (*Written, error) {
 	n := store.NewOperation{
-		ConnectionID: w.Account, Shop: w.Shop, Key: []string{w.Model, w.Resource, w.Method, w.ID, w.Key},
+		ID: w.Operation, ConnectionID: w.Account, Shop: w.Shop, Key: []string{w.Model, w.Resource, w.Method, w.ID, w.Key},
 		Content: []string{canonicalQuery(w.Query), string(w.Body)},
 	}
 	// A repeat comes first: what the request means may have changed since.

@@ -16,6 +16,15 @@
   };
   localize(document);
 
+  // Times in forms are in the person's time zone.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const input of document.querySelectorAll("input[name=zone]")) {
+    input.value = zone;
+  }
+  for (const text of document.querySelectorAll("[data-zone]")) {
+    text.textContent = zone;
+  }
+
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const question = event.submitter?.dataset.confirm || form.dataset.confirm;

@@ -194,3 +194,41 @@ func TestOldDeliveriesAreDeleted(t *testing.T) {
 		}
 	})
 }
+
+func TestTestEvent(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(b *bench) {
+		r := newReceiver(b.T, nil)
+		e := b.endpoint(r, claim.OutboundFallback) // a test needs no type
+		other := b.hears("acme")
+		id, err := b.store.Deliveries.AddTest(b.Context(), "acme", e.ID)
+		require.NoError(b, err)
+		again, err := b.store.Deliveries.AddTest(b.Context(), "acme", e.ID)
+		require.NoError(b, err)
+		require.NotEqual(b, id, again, "a receiver ignores an id that it knows")
+		require.Equal(b, 2, b.deliver(), "tests do not wait for each other")
+		got := map[string]bool{}
+		for _, m := range r.taken() {
+			got[m.id] = true
+			var n claim.EndpointNotice
+			require.NoError(b, json.Unmarshal(m.body, &n))
+			require.Equal(b, claim.OutboundEndpointTest, n.Type)
+			require.Equal(b, e.ID, n.Data.EndpointID)
+			require.Equal(b, "acme", n.Data.Shop)
+		}
+		require.Equal(b, map[string]bool{id: true, again: true}, got)
+		require.Empty(b, other.all())
+
+		n, err := b.store.Deliveries.Replay(b.Context(), "acme", e.ID, time.Time{}, time.Time{})
+		require.NoError(b, err)
+		require.Zero(b, n, "a replay leaves tests out")
+		_, err = b.store.Deliveries.AddTest(b.Context(), "other", e.ID)
+		require.ErrorIs(b, err, store.ErrNotFound)
+
+		require.NoError(b, b.store.Deliveries.ReplayOne(b.Context(), "acme", e.ID, id))
+		require.ErrorIs(b, b.store.Deliveries.ReplayOne(b.Context(), "other", e.ID, id), store.ErrNotFound)
+		require.Equal(b, 1, b.deliver())
+		last := r.taken()[2]
+		require.Equal(b, id, last.id)
+	})
+}

@@ -33,12 +33,15 @@ func composeEmail(p store.LeasedDelivery) (subject, text string, err error) {
 		row("Organization", strings.TrimSpace(n.Data.OrganizationName+" "+n.Data.OrganizationID))
 		row("Connection", n.Data.ConnectionID)
 		row("Time", moment(n.Timestamp))
-	case p.Type == claim.OutboundEndpointPaused:
+	case p.Type == claim.OutboundEndpointPaused, p.Type == claim.OutboundEndpointTest:
 		var n claim.EndpointNotice
 		if err := json.Unmarshal(p.Body, &n); err != nil {
 			return "", "", err
 		}
 		subject = of(n.Data.Shop, n.Data.Kind+" endpoint is paused")
+		if p.Type == claim.OutboundEndpointTest {
+			subject = of(n.Data.Shop, "test of an email endpoint")
+		}
 		fmt.Fprintf(&b, "%s.\n\n", subject)
 		row("Why", n.Data.Reason)
 		row("What to do", n.Data.Advice)

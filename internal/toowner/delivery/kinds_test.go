@@ -219,6 +219,20 @@ func TestStaffReceivesEmails(t *testing.T) {
 	})
 }
 
+func TestEmailOfATest(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, databases["memory"])
+	server := mailtest.New(t)
+	e := b.mailTo(server, "staff@acme.example", "acme")
+	_, err := b.store.Deliveries.AddTest(t.Context(), "acme", e.ID)
+	require.NoError(t, err)
+	require.Equal(t, 1, b.deliver())
+	require.Len(t, server.Messages(), 1)
+	m := server.Messages()[0]
+	require.Contains(t, m.Header.Get("Subject"), "acme: test of an email endpoint")
+	require.Contains(t, m.Body, "No action is needed")
+}
+
 func TestRejectedMailbox(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, databases["memory"])

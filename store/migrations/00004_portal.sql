@@ -1,7 +1,8 @@
 -- Links to the portal and their sessions. A link becomes a session once: used_at is set
 -- then, together with session_hash, the hash of the session's cookie, and expires_at becomes
 -- the end of the session. hash is the hash of the link's secret. body holds what the link permits and where it leads, as JSON without
--- personal data; subject is the platform's id of the person. All times are microseconds
+-- personal data; subject is the platform's id of the person. shop is
+-- NULL for the session of an operator, who signed in without a link and chooses a shop. All times are microseconds
 -- since 1970, or 0.
 
 -- +goose Up
@@ -10,7 +11,7 @@ CREATE TABLE portal_links (
     id           TEXT PRIMARY KEY,
     hash         TEXT NOT NULL UNIQUE,
     session_hash TEXT,
-    shop         TEXT NOT NULL REFERENCES shops (slug) ON DELETE CASCADE,
+    shop         TEXT REFERENCES shops (slug) ON DELETE CASCADE,
     subject      TEXT NOT NULL,
     body         TEXT NOT NULL,
     created_by   TEXT NOT NULL,

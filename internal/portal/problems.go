@@ -1,0 +1,68 @@
+package portal
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// problems are the messages of the API about fields that the portal says in its own
+// words, with what they name.
+var problems = []struct {
+	pattern *regexp.Regexp
+	key     string
+}{
+	{regexp.MustCompile(`^unknown key (\S+); .*$`), "problem.key"},
+	{regexp.MustCompile(`^the function "(.+)" is not available: .*$`), "problem.function"},
+	{regexp.MustCompile(`^(\S+) is available only in the internal note, .*$`), "problem.internal"},
+	{regexp.MustCompile(`^unexpected EOF$`), "problem.end"},
+	{regexp.MustCompile(`^unclosed action.*$`), "problem.brace"},
+	{regexp.MustCompile(`^unexpected \{\{(end|else)\}\}$`), "problem.extra"},
+	{regexp.MustCompile(`^(?:unexpected|unterminated|missing|bad|malformed|unrecognized|illegal|undefined) .*$`), "problem.syntax"},
+	{regexp.MustCompile(`^(<.*>) is not allowed in a message$`), "problem.element"},
+	{regexp.MustCompile(`^contains a control character$`), "problem.control"},
+	{regexp.MustCompile(`^is required$`), "problem.required"},
+	{regexp.MustCompile(`^must have at most (\d+) (?:characters|bytes)$`), "problem.long"},
+	{regexp.MustCompile(`^must have at most (\d+) entries$`), "problem.many"},
+	{regexp.MustCompile(`^must be an email address$`), "problem.email"},
+	{regexp.MustCompile(`^must be a UUID$`), "problem.id"},
+	{regexp.MustCompile(`^must be a language such as .*$`), "problem.language"},
+	{regexp.MustCompile(`^must be a country such as .*$`), "problem.country"},
+	{regexp.MustCompile(`^must be an amount such as .*$`), "problem.amount"},
+	{regexp.MustCompile(`^must be one of (.*)$`), "problem.choice"},
+	{regexp.MustCompile(`^is not an? (?:contact endpoint|agent|queue|custom attribute).*$`), "problem.gone"},
+	{regexp.MustCompile(`^is required if opening is outbound.*$`), "problem.author"},
+}
+
+var problemPlace = regexp.MustCompile(`(?s)^line (\d+)(?:, column (\d+))?: (.*)$`)
+
+// problem says what is wrong with a field in the person's language, or else in the
+// API's words.
+func (v *visit) problem(message string) string {
+	if m := problemPlace.FindStringSubmatch(message); m != nil {
+		if m[2] == "" {
+			return v.words.say("problem.line", m[1], v.problem(m[3]))
+		}
+		return v.words.say("problem.place", m[1], m[2], v.problem(m[3]))
+	}
+	message = strings.TrimSuffix(message, ".")
+	for _, p := range problems {
+		if m := p.pattern.FindStringSubmatch(message); m != nil {
+			args := make([]any, len(m)-1)
+			for i, part := range m[1:] {
+				args[i] = part
+			}
+			return v.words.say(p.key, args...)
+		}
+	}
+	return message
+}
+
+// following returns the number after an index, as people count.
+func following(index string) string {
+	n, err := strconv.Atoi(index)
+	if err != nil {
+		return index
+	}
+	return strconv.Itoa(n + 1)
+}
