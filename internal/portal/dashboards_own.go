@@ -147,7 +147,7 @@ func (v *visit) changeBoard() error {
 func (v *visit) saveBoard(board, id string) error {
 	d := claim.Dashboard{ID: id, Name: strings.TrimSpace(v.r.PostFormValue("name"))}
 	var chosen []tile
-	for _, value := range v.r.Form["tile"] {
+	for _, value := range v.list("tile") {
 		words := strings.Split(value, " ")
 		if len(words) != 3 || len(chosen) == claim.MaxDashboardTiles {
 			continue // nothing is chosen for this place
