@@ -24,7 +24,9 @@ type tileAnswer struct {
 	definition             client.KPIDefinition
 	total, before, drawing client.KPIResult
 	ignored                []string
-	err                    error
+	// absent says that the period before was not imported, so it is not asked for.
+	absent bool
+	err    error
 }
 
 // tileData is what a tile shows.
@@ -56,9 +58,13 @@ func (v *visit) askTile(f figures, t tile, s *selection) (a tileAnswer) {
 	if a.total, a.err = v.api.KPI(ctx, f.connection, t.KPI, q); a.err != nil {
 		return a
 	}
-	q.From, q.To = s.before.Format(time.RFC3339), s.beforeTo.Format(time.RFC3339)
-	if a.before, a.err = v.api.KPI(ctx, f.connection, t.KPI, q); a.err != nil {
-		return a
+	fresh := a.total.Freshness
+	a.absent = fresh != nil && a.definition.Subject != "claims" && fresh.CompleteFrom.After(s.before)
+	if !a.absent {
+		q.From, q.To = s.before.Format(time.RFC3339), s.beforeTo.Format(time.RFC3339)
+		if a.before, a.err = v.api.KPI(ctx, f.connection, t.KPI, q); a.err != nil {
+			return a
+		}
 	}
 	a.drawing, a.err = v.api.KPI(ctx, f.connection, t.KPI, t.question(s, a.definition))
 	return a

@@ -53,7 +53,7 @@ func (v *visit) duration(seconds float64) string {
 // shares and scores by points, everything else in percent.
 func (v *visit) change(a *tileAnswer, now, before *float64) string {
 	unit := a.definition.Unit
-	if f := a.before.Freshness; f != nil && a.definition.Subject != "claims" && f.CompleteFrom.After(a.before.Request.From) {
+	if a.absent {
 		return v.words.say("dash.change.absent")
 	}
 	if now == nil || before == nil {
