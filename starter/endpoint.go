@@ -23,7 +23,7 @@ func (a *app) endpointCommand() *cobra.Command {
 		Use: "endpoint", Short: "Manage the endpoints that receive events about claims",
 		Long:    "Claimflow sends events as Standard Webhooks, as claim statuses to Karla's API or as email. It delivers the events of a claim in order and retries for two days.",
 		Example: "  starter endpoint add https://shop.example/claimflow --shop acme\n  starter endpoint deliveries 4c9f… --shop acme --state dead",
-	}, a.endpointAdd(), a.endpointList(), a.endpointRotate(), a.endpointCredentials(), a.endpointRemove(), a.endpointDeliveries(), a.endpointReplay(),
+	}, a.endpointAdd(), a.endpointList(), a.endpointRotate(), a.endpointCredentials(), a.endpointRemove(), a.endpointTest(), a.endpointDeliveries(), a.endpointReplay(),
 		a.endpointOne("show", "Show an endpoint", (*client.Client).Endpoint),
 		a.endpointOne("pause", "Pause an endpoint; its events wait", func(api *client.Client, ctx context.Context, shop, id string) (client.Endpoint, error) {
 			paused := claim.EndpointPaused
@@ -249,6 +249,21 @@ func ofClaim(d client.Delivery) string {
 		return ""
 	}
 	return d.Shop + "/" + d.ClaimID
+}
+
+func (a *app) endpointTest() *cobra.Command {
+	var p place
+	c := &cobra.Command{
+		Use: "test ID", Short: "Send a test event",
+		Long:    "Queues an event of the type endpoint.test for the endpoint, whatever types it wants. `starter endpoint deliveries` shows its result.",
+		Example: "  starter endpoint test 4c9f… --shop acme", Args: arguments("ID"),
+		RunE: a.callingFor(&p, func(ctx context.Context, api *client.Client, args []string) error {
+			d, err := api.TestEndpoint(ctx, p.shop, args[0])
+			return a.print(d, err, func(w *tabwriter.Writer) { say(w, "sending the test event %s\n", d.ID) })
+		}),
+	}
+	p.flags(c, endpointOfShop, endpointOfAll)
+	return c
 }
 
 func (a *app) endpointReplay() *cobra.Command {

@@ -46,6 +46,8 @@ func TestEndpointCommands(t *testing.T) {
 	require.Contains(t, own("deliveries", "-o", "json"), `"sequence": 2`)
 	require.Contains(t, own("deliveries", "--state", "dead", "-o", "json"), "[]")
 	require.Contains(t, own("replay", "--since", "1h"), "2 events")
+	require.Contains(t, own("test"), "sending the test event msg_")
+	require.Contains(t, own("deliveries"), claim.OutboundEndpointTest)
 	require.Regexp(t, `State +paused`, own("pause"))
 	require.Regexp(t, `State +active`, own("resume"))
 	require.Contains(t, own("rotate", "--keep-hours", "1"), "whsec_")

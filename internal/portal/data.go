@@ -64,9 +64,9 @@ func isForbidden(err error) bool {
 type dataData struct {
 	// Why is the key of the reason why there is no data.
 	Why string
-	// Organization is the name of the organization.
-	Organization string
-	Sources      []claim.DataSource
+	// NeedsToken says that Dixa refuses the token of the connection.
+	NeedsToken bool
+	Sources    []claim.DataSource
 	// Current is the import that runs or is paused, Past are the others, newest first.
 	Current *importView
 	Past    []importView
@@ -96,7 +96,7 @@ func (v *visit) showData(status int, change func(*dataData)) error {
 	if shop.Connection == nil {
 		d.Why = "data.none"
 	} else {
-		d.Organization = shop.Connection.OrganizationName
+		d.NeedsToken = shop.Connection.State != claim.ConnectionActive
 		err = v.addData(&d, shop.Connection.ID)
 		if isForbidden(err) {
 			d.Why, err = "data.shared", nil
@@ -213,8 +213,9 @@ type importPageData struct {
 	importView
 	// Parts are the windows by stream.
 	Parts []importPart
-	// Parked are the windows that failed, at most a page of them.
-	Parked []claim.ImportWindow
+	// Parked are the windows that failed, and Postponed those that are tried again, at most
+	// a page of them.
+	Parked, Postponed []claim.ImportWindow
 	// Rejected are reasons why rows could not be read.
 	Rejected []string
 }
@@ -250,6 +251,9 @@ func (v *visit) importPage(connection string) error {
 			if len(d.Parked) < windowsShown {
 				d.Parked = append(d.Parked, w)
 			}
+		}
+		if w.State == claim.WindowWaiting && w.Why != "" && len(d.Postponed) < windowsShown && d.Runs() {
+			d.Postponed = append(d.Postponed, w)
 		}
 		for _, why := range w.Rejects {
 			if len(d.Rejected) < windowsShown {

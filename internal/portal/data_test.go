@@ -118,6 +118,16 @@ func TestDataOfASharedOrganization(t *testing.T) {
 	require.Contains(t, again.text, "is used by several shops")
 }
 
+func TestDataWithARefusedToken(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.organization()
+	require.NotContains(t, b.enter(client.NewPortalLink{}).get("/portal/data").text, "nothing can be imported")
+	_, err := b.store.Connections.MarkNeedsToken(t.Context(), id, b.store.Connections.TokenHash(token))
+	require.NoError(t, err)
+	require.Contains(t, b.enter(client.NewPortalLink{}).get("/portal/data").text, "nothing can be imported")
+}
+
 func TestDataSource(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -229,6 +239,9 @@ func TestImportIsFollowedAndControlled(t *testing.T) {
 	details := p.get(at)
 	require.Contains(t, details.text, "Dixa answered &lt;500&gt;")
 	require.Contains(t, details.text, "the row has no id")
+	require.NotContains(t, details.text, "Tried again soon")
+	finish(3, store.WindowResult{State: claim.WindowWaiting, Why: "Dixa answers 503"})
+	require.Contains(t, p.get(at).text, "Dixa answers 503")
 	require.NotContains(t, details.text, `action="/portal/data/imports/retry"`, "gaps are tried again once the import has ended")
 
 	require.Equal(t, http.StatusNotFound, p.post(at+"/explode", nil).status)

@@ -55,7 +55,10 @@ func TestEndpointIsAddedChangedAndDeleted(t *testing.T) {
 	require.Contains(t, saved.text, "Saved.")
 	require.Contains(t, saved.text, hook+"/2")
 	require.Contains(t, saved.text, "All events")
-	require.Contains(t, p.post(at+"/pause", nil).text, "Nothing is sent while")
+	paused := p.post(at+"/pause", nil)
+	require.Contains(t, paused.text, "Nothing is sent while")
+	require.Contains(t, paused.text, "Paused by staff-1.")
+	require.NotContains(t, paused.text, at+"/test")
 	require.Contains(t, p.post(at+"/resume", nil).text, "Waiting events are sent now")
 
 	rotated := p.post(at+"/rotate", url.Values{"keep_hours": {"24"}})

@@ -3,6 +3,7 @@ package portal
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -22,7 +23,12 @@ func (v *visit) refusedFields(err error, prefix string, fields []string, show fu
 
 // problem returns the portal's words for a problem that the API describes, or else the
 // API's own.
-func (w words) problem(text string) string { return w.sayOr("problem."+text, text) }
+func (w words) problem(text string) string {
+	if person, ok := strings.CutPrefix(text, "paused by "); ok {
+		return w.say("endpoint.paused.by", strings.TrimPrefix(person, actorPrefix))
+	}
+	return w.sayOr("problem."+text, text)
+}
 
 // sayOr returns the text of a key, or else another text.
 func (w words) sayOr(key, other string) string {

@@ -21,8 +21,11 @@ func (p *Portal) apiOf(s claim.PortalSession) (*client.Client, error) {
 	return client.New(inProcessURL, "", client.WithRetries(0, 0), client.WithHTTPClient(&http.Client{Transport: &inProcess{p.API, acting}}))
 }
 
+// actorPrefix begins the names of actors that are persons in the portal.
+const actorPrefix = "portal "
+
 // actorOf is the actor in the audit log.
-func actorOf(s claim.PortalSession) string { return "portal " + s.Subject }
+func actorOf(s claim.PortalSession) string { return actorPrefix + s.Subject }
 
 // inProcess is a transport to a handler in the same process. Bodies are streamed.
 type inProcess struct {

@@ -100,6 +100,7 @@ func functions(w words) template.FuncMap {
 
 		"address": addressOf,
 		"problem": w.problem,
+		"count":   w.number,
 		"column":  func(name string) string { return w.sayOr("column."+name, name) },
 		"channel": func(name string) string { return w.sayOr("channel."+name, name) },
 	}

@@ -4,6 +4,7 @@
 (() => {
   "use strict";
 
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const localize = (root) => {
     const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
     for (const time of root.querySelectorAll("time[datetime]")) {
@@ -13,17 +14,14 @@
         time.textContent = format.format(at);
       }
     }
+    for (const input of root.querySelectorAll("input[name=zone]")) {
+      input.value = zone; // in which the person fills in the times of the form
+    }
+    for (const text of root.querySelectorAll("[data-zone]")) {
+      text.textContent = zone;
+    }
   };
   localize(document);
-
-  // Times in forms are in the person's time zone.
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  for (const input of document.querySelectorAll("input[name=zone]")) {
-    input.value = zone;
-  }
-  for (const text of document.querySelectorAll("[data-zone]")) {
-    text.textContent = zone;
-  }
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
