@@ -14,6 +14,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/store"
 )
 
 const (
@@ -323,4 +324,23 @@ func TestRulesWithoutDixa(t *testing.T) {
 	saved := p.post(routingPath, url.Values{"rules": {`[{"name": "later"}]`}, "open": {"-1"}, "do": {"save"}})
 	require.Contains(t, saved.text, "Saved.")
 	require.Contains(t, saved.text, "The lists from Dixa cannot be shown")
+}
+
+func TestStatusRulesAreTriedOnPastClaims(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connect()
+	b.submit("c-1", "damaged")
+	b.submit("c-2", "damaged")
+	for _, event := range []claim.Event{claim.EventStart, claim.EventOpened} {
+		_, err := b.store.Claims.Change(t.Context(), claim.Ref{Shop: shop, ID: "c-1"}, event, store.ClaimUpdate{})
+		require.NoError(t, err)
+	}
+	p := b.enter(client.NewPortalLink{Language: "de"})
+	tried := p.post(statusPath, url.Values{"rules": {`[{"name": "alle", "when": {}, "then": {"status": "in <Arbeit>"}}]`}, "open": {"-1"}, "do": {"try"}})
+	require.Equal(t, http.StatusOK, tried.status)
+	require.Contains(t, tried.text, "Von Ihren neuesten Reklamationen (1) wäre es bei 1 anders.")
+	require.Contains(t, tried.text, "in &lt;Arbeit&gt;")
+	require.Contains(t, tried.text, "pending")
+	require.Empty(t, b.effective().StatusRules)
 }
