@@ -2,8 +2,11 @@ package portal
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/claimflow/claimflow/client"
 )
 
 // problems are the messages of the API about fields that the portal says in its own
@@ -65,4 +68,31 @@ func following(index string) string {
 		return index
 	}
 	return strconv.Itoa(n + 1)
+}
+
+// fieldFault is a fault of a field in words. A fault of no field of the form has an
+// empty field.
+type fieldFault struct {
+	Field, Text string
+	// Rule is the index of the rule that the fault is in, and Member the path in it.
+	Rule, Member string
+}
+
+func (v *visit) templateFaults(refused *client.Error) []fieldFault {
+	var out []fieldFault
+	for _, e := range refused.Errors {
+		name, index, isEntry := strings.Cut(strings.TrimSuffix(e.Field, "]"), "[")
+		text := v.problem(e.Message)
+		switch {
+		case !slices.Contains(templateFields, name):
+			name, text = "", e.Field+": "+text
+		case isEntry && name == "tags":
+			text = v.words.say("problem.entry", following(index), text)
+		}
+		out = append(out, fieldFault{Field: name, Text: text})
+	}
+	if len(out) == 0 {
+		out = append(out, fieldFault{Text: v.faultOf(refused)})
+	}
+	return out
 }

@@ -2,7 +2,6 @@ package portal
 
 import (
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -194,10 +193,4 @@ func tickable(known, chosen []string, name func(string) named) []option {
 		}
 	}
 	return out
-}
-
-// lost answers a form whose draft cannot be read.
-func (v *visit) lost() error {
-	v.show(http.StatusUnprocessableEntity, "message", view{Title: v.words.say("rules.lost.title"), Data: v.words.say("rules.lost.text")})
-	return nil
 }

@@ -171,6 +171,9 @@ func orInherited(value string) any {
 // changeSettings tries or saves what was typed into a form. put puts the form and its
 // result on the page.
 func (v *visit) changeSettings(patch map[string]any, fields []string, put func(*rulesData, form, *tried)) error {
+	if !v.filledIn(fields[0]) {
+		return v.lost()
+	}
 	typed := form{Values: map[string]string{}}
 	for _, name := range fields {
 		typed.Values[name] = v.text(name)

@@ -14,6 +14,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/store"
 )
 
 const (
@@ -74,7 +75,7 @@ func TestVoiceAndTags(t *testing.T) {
 	voice := url.Values{"do": {"try"}, "opening": {""}, "language": {"de"}, "default_language": {""}, "default_country": {"at"}}
 	tried := p.post("/portal/rules/voice", voice)
 	require.Equal(t, http.StatusOK, tried.status)
-	require.Contains(t, tried.text, "1 of your 1 newest claims would be different")
+	require.Contains(t, tried.text, "Of your newest claims (1), 1 would be different")
 	require.Contains(t, tried.text, "German")
 	require.Contains(t, tried.text, `value="at"`, "what was typed stays")
 	require.Empty(t, b.effective().Language, "trying saves nothing")
@@ -92,7 +93,7 @@ func TestVoiceAndTags(t *testing.T) {
 	require.Equal(t, []string{"vip", "<b>bold</b>"}, b.effective().ExtraTags)
 	require.Equal(t, server.SeedAttrOrderNumber, b.effective().OrderNumberAttribute)
 
-	require.Contains(t, p.post("/portal/rules/tags", url.Values{}).text, "Saved.")
+	require.Contains(t, p.post("/portal/rules/tags", url.Values{"tag": {""}}).text, "Saved.")
 	require.JSONEq(t, `{"language": "de", "default_country": "AT"}`, b.own(), "an empty field inherits again")
 }
 
@@ -117,7 +118,7 @@ func TestVoiceAndTagFaults(t *testing.T) {
 			if do == "try" && test.field == "claim_id_attribute" {
 				continue // Dixa is asked when it is saved
 			}
-			refused := p.post("/portal/rules/"+test.form, url.Values{"do": {do}, test.field: {test.value}})
+			refused := p.post("/portal/rules/"+test.form, url.Values{"do": {do}, "opening": {""}, "tag": {""}, test.field: {test.value}})
 			require.Equal(t, http.StatusUnprocessableEntity, refused.status, test.value)
 			require.Contains(t, refused.text, test.fault, "%s %s", do, test.value)
 			if test.value != "sideways" { // no browser sends it
@@ -158,7 +159,7 @@ func TestRoutingRules(t *testing.T) {
 	require.Empty(t, b.effective().Routing, "nothing is saved yet")
 
 	press("try", nil)
-	require.Contains(t, page.text, "1 of your 2 newest claims would be different")
+	require.Contains(t, page.text, "Of your newest claims (2), 1 would be different")
 	require.Contains(t, page.text, "Broken")
 	require.Contains(t, page.text, "Queue: ")
 	require.NotContains(t, page.text, "Queue: "+server.SeedQueueClaims, "people see names")
@@ -233,6 +234,29 @@ func TestRuleFormsSurviveNonsense(t *testing.T) {
 	require.JSONEq(t, `{}`, b.own(), "none of it saves anything")
 }
 
+// A form that was cut off must not count as one with empty fields, which inherit.
+func TestCutFormsChangeNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	_, err := b.client.SetTemplate(t.Context(), shop, "damaged", "en", client.TemplateSource{Subject: "Ours"})
+	require.NoError(t, err)
+	_, err = b.client.UpdateSettings(t.Context(), shop, []byte(`{"tag": "ours", "language": "de", "routing": [{"name": "ours", "when": {}, "then": {}}]}`))
+	require.NoError(t, err)
+	before := b.own()
+	p := b.enter(client.NewPortalLink{})
+	for _, form := range []url.Values{nil, {"do": {"save"}}, {"opening": {""}, "tag": {""}, "body": {strings.Repeat("x", 3<<20)}, "rules": {"[]"}}} {
+		for _, path := range []string{textPath, "/portal/templates/damaged/try?language=en", "/portal/rules/voice", "/portal/rules/tags", routingPath, statusPath} {
+			lost := p.post(path, form)
+			require.Equal(t, http.StatusUnprocessableEntity, lost.status, path)
+			require.Contains(t, lost.text, "Your changes were lost")
+		}
+	}
+	require.JSONEq(t, before, b.own())
+	current, err := b.client.Template(t.Context(), shop, "damaged", "en")
+	require.NoError(t, err)
+	require.NotNil(t, current.Own)
+}
+
 func TestStatusRules(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -300,4 +324,23 @@ func TestRulesWithoutDixa(t *testing.T) {
 	saved := p.post(routingPath, url.Values{"rules": {`[{"name": "later"}]`}, "open": {"-1"}, "do": {"save"}})
 	require.Contains(t, saved.text, "Saved.")
 	require.Contains(t, saved.text, "The lists from Dixa cannot be shown")
+}
+
+func TestStatusRulesAreTriedOnPastClaims(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connect()
+	b.submitFor("c-1", "damaged")
+	b.submitFor("c-2", "damaged")
+	for _, event := range []claim.Event{claim.EventStart, claim.EventOpened} {
+		_, err := b.store.Claims.Change(t.Context(), claim.Ref{Shop: shop, ID: "c-1"}, event, store.ClaimUpdate{})
+		require.NoError(t, err)
+	}
+	p := b.enter(client.NewPortalLink{Language: "de"})
+	tried := p.post(statusPath, url.Values{"rules": {`[{"name": "alle", "when": {}, "then": {"status": "in <Arbeit>"}}]`}, "open": {"-1"}, "do": {"try"}})
+	require.Equal(t, http.StatusOK, tried.status)
+	require.Contains(t, tried.text, "Von Ihren neuesten Reklamationen (1) wäre es bei 1 anders.")
+	require.Contains(t, tried.text, "in &lt;Arbeit&gt;")
+	require.Contains(t, tried.text, "pending")
+	require.Empty(t, b.effective().StatusRules)
 }

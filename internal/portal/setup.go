@@ -124,6 +124,9 @@ func (v *visit) disconnect() error {
 
 func (v *visit) saveSettings() error {
 	fields := []string{"email_integration_id", "default_agent_id"}
+	if !v.filledIn(fields[0]) {
+		return v.lost()
+	}
 	patch := map[string]any{}
 	for _, name := range fields {
 		if patch[name] = v.r.PostFormValue(name); patch[name] == "" {

@@ -104,91 +104,10 @@ func (v *visit) origin(name string) string {
 	return fmt.Sprintf("%s: %s, %s", v.words.say("templates.scope."+parts[0]), v.reason(parts[1]).Name, v.language(parts[2]).Name)
 }
 
-// fill puts a template into the form.
-func (d *templateData) fill(s client.TemplateSource) {
-	d.Form.Values = map[string]string{
-		"subject": s.Subject, "body": s.Body, "format": format(s), "note": s.Note, "tags": strings.Join(s.Tags, "\n"),
-	}
-	if d.NoNote = s.Note == noNote; d.NoNote {
-		d.Form.Values["note"] = ""
-	}
-	d.attach(s.Evidence)
-}
-
-func (d *templateData) attach(kinds []string) {
-	d.Evidence = nil
-	for _, kind := range templates.EvidenceKinds() {
-		d.Evidence = append(d.Evidence, option{named{ID: kind}, kinds == nil || slices.Contains(kinds, kind)})
-	}
-}
-
-func format(s client.TemplateSource) string {
-	if s.Format == templates.FormatText {
-		return templates.FormatText
-	}
-	return templates.FormatHTML
-}
-
-// typedTemplate returns what the person typed as the shop's own template: only what
-// differs from the inherited one. An empty subject, body or note is inherited.
-func (v *visit) typedTemplate(inherited client.TemplateSource) client.TemplateSource {
-	own := func(typed, inherited string) string {
-		if strings.TrimSpace(typed) == "" || strings.TrimSpace(typed) == strings.TrimSpace(inherited) {
-			return ""
-		}
-		return typed
-	}
-	t := client.TemplateSource{Subject: own(strings.TrimSpace(v.text("subject")), inherited.Subject), Note: own(v.text("note"), inherited.Note)}
-	if body := v.text("body"); own(body, inherited.Body) != "" || strings.TrimSpace(body) != "" && v.text("format") != format(inherited) {
-		t.Body, t.Format = body, v.text("format")
-	}
-	if v.r.PostFormValue("no_note") != "" {
-		t.Note = own(noNote, inherited.Note)
-	}
-	if tags := lines(v.text("tags")); !slices.Equal(tags, inherited.Tags) {
-		t.Tags = tags
-	}
-	attached := templates.EvidenceKinds()
-	if inherited.Evidence != nil {
-		attached = inherited.Evidence
-	}
-	if kinds := v.list("evidence"); !sameWords(kinds, attached) {
-		t.Evidence = kinds
-	}
-	return t
-}
-
-// text returns what was typed into a field, without the line breaks of forms.
-func (v *visit) text(field string) string {
-	return strings.ReplaceAll(v.r.PostFormValue(field), "\r\n", "\n")
-}
-
-// lines returns the lines of a field that are not empty; never nil.
-func lines(text string) []string {
-	out := []string{}
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
-			out = append(out, line)
-		}
-	}
-	return out
-}
-
-func sameWords(a, b []string) bool {
-	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
-}
-
-// typedForm keeps what the person typed.
-func (v *visit) typedForm(d *templateData) {
-	d.Form.Values = map[string]string{}
-	for _, field := range templateFields {
-		d.Form.Values[field] = v.text(field)
-	}
-	d.NoNote = v.r.PostFormValue("no_note") != ""
-	d.attach(v.list("evidence"))
-}
-
 func (v *visit) saveTemplate() error {
+	if !v.filledIn("body") {
+		return v.lost()
+	}
 	current, err := v.currentTemplate()
 	if err != nil {
 		return err
@@ -232,33 +151,6 @@ func (v *visit) refusedTemplate(err error, d templateData) error {
 	return v.showTemplate(http.StatusUnprocessableEntity, d)
 }
 
-// fieldFault is a fault of a field in words. A fault of no field of the form has an
-// empty field.
-type fieldFault struct {
-	Field, Text string
-	// Rule is the index of the rule that the fault is in, and Member the path in it.
-	Rule, Member string
-}
-
-func (v *visit) templateFaults(refused *client.Error) []fieldFault {
-	var out []fieldFault
-	for _, e := range refused.Errors {
-		name, index, isEntry := strings.Cut(strings.TrimSuffix(e.Field, "]"), "[")
-		text := v.problem(e.Message)
-		switch {
-		case !slices.Contains(templateFields, name):
-			name, text = "", e.Field+": "+text
-		case isEntry && name == "tags":
-			text = v.words.say("problem.entry", following(index), text)
-		}
-		out = append(out, fieldFault{Field: name, Text: text})
-	}
-	if len(out) == 0 {
-		out = append(out, fieldFault{Text: v.faultOf(refused)})
-	}
-	return out
-}
-
 func (v *visit) inheritTemplate() error {
 	reason, lang := v.r.PathValue("reason"), v.templateLanguage()
 	err := v.api.DeleteTemplate(v.r.Context(), v.session.Shop, reason, lang)
@@ -270,6 +162,9 @@ func (v *visit) inheritTemplate() error {
 
 // tryTemplate shows the page with a preview of what was typed, and saves nothing.
 func (v *visit) tryTemplate() error {
+	if !v.filledIn("on") {
+		return v.lost()
+	}
 	current, err := v.currentTemplate()
 	if err != nil {
 		return err
