@@ -69,3 +69,15 @@ func (v *visit) faultOf(err error) string {
 	}
 	return refused.Detail
 }
+
+// filledIn reports whether the form of a request arrived: an empty field inherits, so a form
+// that was cut off must not count as an empty one.
+func (v *visit) filledIn(field string) bool {
+	return v.r.ParseForm() == nil && v.r.PostForm.Has(field) //nolint:forbidigo // a form of a request, not http.PostForm
+}
+
+// lost answers a form that did not arrive as a whole.
+func (v *visit) lost() error {
+	v.show(http.StatusUnprocessableEntity, "message", view{Title: v.words.say("form.lost.title"), Data: v.words.say("form.lost.text")})
+	return nil
+}
