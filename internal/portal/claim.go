@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net/http"
@@ -119,8 +120,9 @@ func (d *claimData) addMessages(ctx context.Context, v *visit, query url.Values)
 		return err
 	}
 	for _, m := range page.Messages {
-		if m.Text == "" && m.HTML != "" {
-			m.Text = html2text.HTML2Text(m.HTML)
+		// Dixa does not document whether the text of an exported message has markup.
+		if m.Text == "" || isMarkup(m.Text) {
+			m.Text = html2text.HTML2Text(cmp.Or(m.Text, m.HTML))
 		}
 		m.Text = shorten(strings.TrimSpace(m.Text), maxMessageText)
 		shown := shownMessage{Message: m}
@@ -138,6 +140,11 @@ func (d *claimData) addMessages(ctx context.Context, v *visit, query url.Values)
 		d.OlderMessages = "/portal/" + d.Path + "?messages=" + url.QueryEscape(page.Next) + "#messages"
 	}
 	return nil
+}
+
+// isMarkup reports whether a text is HTML.
+func isMarkup(text string) bool {
+	return strings.HasPrefix(strings.TrimSpace(text), "<") && strings.Contains(text, "</")
 }
 
 // addEntries chooses a page of the timeline.

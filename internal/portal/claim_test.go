@@ -127,7 +127,9 @@ func TestClaimRunsNoScript(t *testing.T) {
 	plain, formatted := hostile(`m"><script>`), hostile("m-2")
 	plain.Text = script
 	formatted.HTML = "<p>Hello</p>" + script
-	b.linked("c-1", 100, plain, formatted)
+	exported := hostile("m-3")
+	exported.Text = "<p>From an <b>export</b></p>" + script
+	b.linked("c-1", 100, plain, formatted, exported)
 	b.submit("c-2", func(c *claim.Claim) {
 		c.Reason, c.Preference, c.Phase, c.Status, c.Description = script, script, script, script, script
 		c.Items = []claim.Item{{SKU: script, Title: script, Quantity: 1, ImageURLs: addresses}}
@@ -147,6 +149,7 @@ func TestClaimRunsNoScript(t *testing.T) {
 		require.NotRegexp(t, `href="[^"]*/files/\.\./`, shown.text, path)
 	}
 	require.Contains(t, p.get("/portal/claims/c-1").text, "Hello")
+	require.Contains(t, p.get("/portal/claims/c-1").text, "From an export")
 	require.Contains(t, p.get("/portal/claims/c-2").text, "A file whose address cannot be opened")
 }
 
