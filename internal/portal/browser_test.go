@@ -35,6 +35,10 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 	return browser, chromedp.Do(browser)
 })
 
+// windows bounds the windows that are open at once, so that a slow machine does not wait
+// for all of them at the same time.
+var windows = make(chan struct{}, 3)
+
 // tab is a browser window.
 type tab struct {
 	*bench
@@ -51,9 +55,11 @@ func (b *bench) window(width int64, theme string) *tab {
 		}
 		b.Skipf("Chromium cannot be started: %v", err)
 	}
+	windows <- struct{}{}
+	b.Cleanup(func() { <-windows })
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	b.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 10*time.Minute)
 	b.Cleanup(cancel)
 	t := &tab{b, ctx}
 	_, err = chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1})
