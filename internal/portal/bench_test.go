@@ -42,6 +42,7 @@ type bench struct {
 	store  *store.Store
 	client *client.Client
 	api    http.Handler
+	pages  *portal.Portal
 	url    string
 	// host is the address of the emulated Dixa.
 	host string
@@ -112,6 +113,7 @@ func newBenchWith(tb testing.TB, operators portal.OpenID, edit ...func(*api.Opti
 		OpenID: operators,
 	})
 	require.NoError(tb, err)
+	b.pages = pages
 	mux := http.NewServeMux()
 	mux.Handle(api.PortalPath, pages)
 	mux.Handle("/", handler)

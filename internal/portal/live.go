@@ -18,8 +18,7 @@ import (
 const (
 	// heartbeat keeps proxies from ending a quiet stream.
 	heartbeat = 15 * time.Second
-	// liveFor is how long a stream lasts. The browser then opens another, so that a
-	// service that shuts down does not wait for it.
+	// liveFor is how long a stream lasts. The browser then opens another.
 	liveFor = 90 * time.Second
 )
 
@@ -89,6 +88,8 @@ func (v *visit) live() error {
 		select {
 		case <-v.r.Context().Done():
 			return nil
+		case <-v.ending:
+			return nil
 		case <-end:
 			return nil
 		case <-tick.C:
@@ -97,6 +98,10 @@ func (v *visit) live() error {
 		}
 	}
 }
+
+// EndStreams ends all open streams of news, so that a server that shuts down does not wait
+// for them. Browsers open others.
+func (p *Portal) EndStreams() { p.endOnce.Do(func() { close(p.ending) }) }
 
 // livePart renders the live part of a page for the session of the stream, if it has not
 // ended.

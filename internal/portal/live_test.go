@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"bufio"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -55,4 +56,17 @@ func TestLiveNews(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Contains(t, next(), "event: ended")
+}
+
+func TestStreamsEndWithTheServer(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := b.enter(client.NewPortalLink{})
+	response, err := p.http.Do(p.request(http.MethodGet, "/portal/live?page=/portal/setup", nil))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, response.Body.Close()) }()
+	b.pages.EndStreams()
+	_, err = io.Copy(io.Discard, response.Body)
+	require.NoError(t, err)
+	b.pages.EndStreams()
 }

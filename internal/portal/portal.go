@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/felixge/httpsnoop"
@@ -55,6 +56,9 @@ type Portal struct {
 	sets    map[string]*pageSet
 	// served are the pages that routes registers.
 	served map[claim.PortalPage]bool
+	// ending is closed when streams must end.
+	ending  chan struct{}
+	endOnce sync.Once
 	// tries counts unknown links and cookies by network address.
 	tries *httprate.RateLimiter
 }
@@ -74,7 +78,7 @@ func New(o Options) (*Portal, error) {
 	o.LiveEvery = cmp.Or(o.LiveEvery, 2*time.Second)
 	p := &Portal{
 		Options: o, mux: http.NewServeMux(), secure: !claim.IsLoopback(public.Hostname()),
-		served: map[claim.PortalPage]bool{},
+		served: map[claim.PortalPage]bool{}, ending: make(chan struct{}),
 		tries:  httprate.NewRateLimiter(maxTries, time.Minute),
 	}
 	if p.sets, err = parsePages(); err != nil {

@@ -89,6 +89,8 @@ type server struct {
 	feeder     *unify.Feeder
 	fromOwner  *fromowner.Inbox
 	web        http.Handler
+	// endStreams ends the portal's streams, which would delay a shutdown.
+	endStreams func()
 }
 
 // Listen listens on the address in CLAIMFLOW_LISTEN.
@@ -158,6 +160,7 @@ func (s *server) newWeb(version string, mails bool) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.endStreams = pages.EndStreams
 	mux := http.NewServeMux()
 	mux.Handle(api.PortalPath, pages)
 	mux.Handle("/", web)
@@ -215,6 +218,7 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener, stop cont
 		IdleTimeout:       2 * time.Minute,
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
+	web.RegisterOnShutdown(s.endStreams)
 	served := make(chan error, 1)
 	go func() {
 		served <- web.Serve(listener)
