@@ -79,7 +79,7 @@ func New(o Options) (*Portal, error) {
 	p := &Portal{
 		Options: o, mux: http.NewServeMux(), secure: !claim.IsLoopback(public.Hostname()),
 		served: map[claim.PortalPage]bool{}, ending: make(chan struct{}),
-		tries:  httprate.NewRateLimiter(maxTries, time.Minute),
+		tries: httprate.NewRateLimiter(maxTries, time.Minute),
 	}
 	if p.sets, err = parsePages(); err != nil {
 		return nil, fmt.Errorf("create the portal: %w", err)
