@@ -119,6 +119,12 @@ func (t *tab) see(text string) {
 	t.until("document.body.innerText", "show "+text, func(seen string) bool { return strings.Contains(seen, text) })
 }
 
+// shows waits until an element shows a text.
+func (t *tab) shows(selector, text string) {
+	t.Helper()
+	t.until(fmt.Sprintf("(document.querySelector(%q)?.innerText ?? '')", selector), "show "+text+" in "+selector, func(seen string) bool { return strings.Contains(seen, text) })
+}
+
 // leaves waits until the window shows a page whose path has not a prefix.
 func (t *tab) leaves(prefix string) {
 	t.Helper()
