@@ -88,6 +88,13 @@
       source.close();
       location.reload();
     });
+    // The answer to a command is the next page: a reload, when the person signs out, would
+    // take its place.
+    document.addEventListener("submit", (event) => {
+      if (!event.defaultPrevented && event.target.method === "post") {
+        source.close();
+      }
+    });
   }
 
   // The preview follows what the person types.
