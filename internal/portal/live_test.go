@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/emulator/server"
 )
@@ -55,4 +56,14 @@ func TestLiveNews(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Contains(t, next(), "event: ended")
+}
+
+func TestPagesWithoutNews(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := b.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageSetup}})
+	for _, page := range []string{"/portal/unknown", "/portal/claims", "/portal/live", "/portal/enter/x"} {
+		require.NotContains(t, p.get("/portal/live?page="+url.QueryEscape(page)).text, "news", page)
+	}
+	require.NotContains(t, b.log.String(), "panic")
 }
