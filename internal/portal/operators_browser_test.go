@@ -18,7 +18,6 @@ func TestBrowserOperatorOpensAShop(t *testing.T) {
 			w.open("/portal/operators")
 			w.press(`form[action="/portal/operators/sign-in"] button`)
 			w.see("Acme & Sons")
-			w.inspect(fmt.Sprintf("operators-%d", width))
 			w.typeInto("#q", "ACM")
 			w.press(`form[action="/portal/operators"] button`)
 			w.until("location.search", "search", func(query string) bool { return query == "?q=ACM" })
