@@ -50,7 +50,7 @@ func (b *bench) pagesToInspect() []string {
 		"setup", "templates", "templates/damaged", "templates/damaged?language=en", "rules", "rules/routing", "rules/status",
 		"claims", "claims?state=needs_attention&cause=outcome_unknown&from=1", "claims/c-talk", "claims/c-unclear", "claims/c-text", "claims/unknown",
 		"endpoints", "endpoints/new?kind=webhook", "endpoints/new?kind=karla", "endpoints/" + e.ID, "endpoints/" + e.ID + "/edit", "endpoints/" + e.ID + "/deliveries/" + delivery.ID,
-		"data", "data/sources/new", "data/sources/" + source.ID, "data/sources/" + source.ID + "/edit?from=x", "dashboards",
+		"data", "data/sources/new", "data/sources/" + source.ID, "data/sources/" + source.ID + "/edit", "dashboards",
 	}
 }
 

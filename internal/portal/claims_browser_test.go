@@ -28,8 +28,8 @@ func TestBrowserMendsClaims(t *testing.T) {
 			"Your Dixa has no conversation with this number.", "The claim now belongs to this conversation.", "Open",
 		},
 		{
-			"de", 360, false, "Es ist unklar, ob die Konversation eröffnet wurde", "Dixa hat nicht geantwortet", "Die Reklamation wird noch einmal versucht.", "Wird eröffnet",
-			"In Ihrem Dixa gibt es keine Konversation mit dieser Nummer.", "Die Reklamation gehört jetzt zu dieser Konversation.", "Offen",
+			"de", 360, false, "Es ist unklar, ob die", "Dixa hat nicht geantwortet", "Die Reklamation wird noch einmal versucht.", "Wird eröffnet",
+			"In Ihrem Dixa gibt es keine", "Die Reklamation gehört jetzt zu dieser", "Offen",
 		},
 	} {
 		t.Run(fmt.Sprint(test.language, test.width), func(t *testing.T) {

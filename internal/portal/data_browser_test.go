@@ -45,7 +45,7 @@ func TestBrowserImportsData(t *testing.T) {
 			w.press(`input[name="streams"][value="conversations"]`)
 			w.press("main form button.primary")
 			w.leaves("/portal/data/sources/new")
-			w.press(`nav a[href="/portal/data"]`)
+			w.press(`a.button[href="/portal/data"]`)
 			w.shows("#live", test.none)
 			w.press(`form[action="/portal/data/imports"] button.primary`)
 			w.see(test.starts)
