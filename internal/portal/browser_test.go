@@ -125,6 +125,12 @@ func (t *tab) see(text string) {
 	t.until("document.body.innerText", "show "+text, func(seen string) bool { return strings.Contains(seen, text) })
 }
 
+// shows waits until an element shows a text.
+func (t *tab) shows(selector, text string) {
+	t.Helper()
+	t.until(fmt.Sprintf("(document.querySelector(%q)?.innerText ?? '')", selector), "show "+text+" in "+selector, func(seen string) bool { return strings.Contains(seen, text) })
+}
+
 // leaves waits until the window shows a page whose path has not a prefix.
 func (t *tab) leaves(prefix string) {
 	t.Helper()
@@ -254,39 +260,6 @@ func TestBrowserSetsAShopUp(t *testing.T) {
 			w.press(`form[action$="/disable"] button`)
 			w.see(test.confirm)
 		})
-	}
-}
-
-// pagesToInspect are the pages of a shop that is set up.
-var pagesToInspect = []string{"setup", "templates", "templates/damaged", "rules", "rules/routing", "rules/status", "claims", "endpoints", "data", "data/sources/new", "dashboards"}
-
-func TestPagesHaveNoBarriers(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.connect()
-	_, err := b.client.UpdateSettings(t.Context(), shop, []byte(`{"email_integration_id": "`+server.SeedMailbox+`"}`))
-	require.NoError(t, err)
-	_, err = b.client.Enable(t.Context(), shop)
-	require.NoError(t, err)
-	for _, theme := range []string{"light", "dark"} {
-		for _, width := range []int64{360, 1400, 3840} {
-			t.Run(fmt.Sprint(theme, width), func(t *testing.T) {
-				t.Parallel()
-				b := b.on(t)
-				w := b.window(width, theme)
-				name := func(page string) string { return fmt.Sprintf("%s-%s-%d", page, theme, width) }
-				w.open("/portal/enter/unknown")
-				w.inspect(name("unknown"))
-				w.open(b.link(client.NewPortalLink{}).URL)
-				w.inspect(name("enter"))
-				w.press("main form button")
-				w.leaves("/portal/enter/")
-				for _, page := range pagesToInspect {
-					w.open("/portal/" + page)
-					w.inspect(name(strings.ReplaceAll(page, "/", "-")))
-				}
-			})
-		}
 	}
 }
 

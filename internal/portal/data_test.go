@@ -56,8 +56,9 @@ func (b *bench) organization() string {
 	return s.Connection.ID
 }
 
-// importAll imports what the data sources select, as a worker would.
-func (b *bench) importAll(connectionID string) {
+// importAll imports what the data sources select, as a worker would. watch hears how many
+// windows are finished.
+func (b *bench) importAll(connectionID string, watch ...func(finished int)) {
 	b.Helper()
 	clients := connection.New(b.store, connection.Options{
 		BaseURL: b.host + "/v1/", ExportsURL: b.host + "/exports/v1/", ExportsPace: time.Microsecond,
@@ -67,6 +68,13 @@ func (b *bench) importAll(connectionID string) {
 	steps := &activities.ImportStore{Store: b.store}
 	i := step[claim.Import](b, imports.PlanImport, activities.ImportPlan{ConnectionID: connectionID, Cause: claim.ImportRequested})
 	ref := activities.ImportRef{ConnectionID: connectionID, ImportID: i.ID}
+	finished := 0
+	tell := func() {
+		for _, w := range watch {
+			w(finished)
+		}
+	}
+	tell()
 	for {
 		state := step[activities.ImportState](b, steps.LoadImport, ref)
 		if len(state.Next) == 0 {
@@ -74,6 +82,8 @@ func (b *bench) importAll(connectionID string) {
 		}
 		for _, window := range state.Next {
 			step[claim.ImportCounts](b, imports.ImportWindow, activities.ImportWindowInput{ConnectionID: connectionID, ImportID: i.ID, Access: i.Access, Window: window})
+			finished++
+			tell()
 		}
 	}
 	step[claim.ImportCounts](b, imports.EndImport, ref)

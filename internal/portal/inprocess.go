@@ -86,8 +86,9 @@ func (b *canceledBody) Close() error {
 type pipedResponse struct {
 	header, sent http.Header
 	status       int
-	body         *io.PipeWriter
-	begun        chan struct{}
+	// body is nil if nobody reads it.
+	body  *io.PipeWriter
+	begun chan struct{}
 }
 
 // Header implements [http.ResponseWriter].
@@ -105,6 +106,9 @@ func (w *pipedResponse) WriteHeader(status int) {
 // Write implements [http.ResponseWriter].
 func (w *pipedResponse) Write(data []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
+	if w.body == nil {
+		return 0, io.ErrClosedPipe
+	}
 	return w.body.Write(data)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/emulator/server"
 )
@@ -69,4 +70,14 @@ func TestStreamsEndWithTheServer(t *testing.T) {
 	_, err = io.Copy(io.Discard, response.Body)
 	require.NoError(t, err)
 	b.pages.EndStreams()
+}
+
+func TestPagesWithoutNews(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := b.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageSetup}})
+	for _, page := range []string{"/portal/unknown", "/portal/claims", "/portal/live", "/portal/enter/x"} {
+		require.NotContains(t, p.get("/portal/live?page="+url.QueryEscape(page)).text, "news", page)
+	}
+	require.NotContains(t, b.log.String(), "panic")
 }

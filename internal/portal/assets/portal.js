@@ -43,6 +43,14 @@
     const source = new EventSource("/portal/live?page=" + encodeURIComponent(location.pathname + location.search));
     let first = true;
     let news = null;
+    // What a part says, apart from what stays as it is.
+    const said = (part) => {
+      const copy = part.cloneNode(true);
+      for (const kept of copy.querySelectorAll("[data-keep]")) {
+        kept.remove();
+      }
+      return copy.textContent.replace(/\s+/g, " ").trim();
+    };
     const show = () => {
       const focus = live.contains(document.activeElement) ? document.activeElement : null;
       if (news === null || focus?.matches("input, select, textarea") || focus?.closest("[data-keep] form")) {
@@ -64,17 +72,28 @@
       }
     };
     source.addEventListener("news", (event) => {
-      if (!first) {
-        news = event.data;
-        show();
+      news = event.data;
+      if (first) { // usually what the page shows already
+        const part = document.createElement("template");
+        part.innerHTML = news;
+        localize(part.content);
+        news = said(part.content) === said(live) ? null : news;
+        first = false;
       }
-      first = false;
+      show();
     });
     // Not at once: the person may have left the field to press a button.
     live.addEventListener("focusout", () => setTimeout(show, 1000));
     source.addEventListener("ended", () => {
       source.close();
       location.reload();
+    });
+    // The answer to a command is the next page: a reload, when the person signs out, would
+    // take its place.
+    document.addEventListener("submit", (event) => {
+      if (!event.defaultPrevented && event.target.method === "post") {
+        source.close();
+      }
     });
   }
 
