@@ -59,6 +59,7 @@ func (t *inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-w.begun:
 	case <-ctx.Done():
 		cancel()
+		_ = read.CloseWithError(ctx.Err()) // always nil; the handler's answer must not wait for a reader
 		return nil, ctx.Err()
 	}
 	if w.status == 0 {
